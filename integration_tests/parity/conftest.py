@@ -1,0 +1,39 @@
+"""What every comparison with snnTorch starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import snntorch as peer
+import torch
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let through the one warning that the peer gives whenever it builds an inhibited neuron."""
+    config.addinivalue_line("filterwarnings", "ignore:Inhibition is an unstable feature:UserWarning")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> Iterator[None]:
+    """The tensors here are tiny; threads that wait for each other would take thirty times as long."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> Iterator[None]:
+    """Every test starts from the same global seed and leaves the global generator as it found it."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def alone() -> Iterator[None]:
+    """The peer's list of all neurons is emptied: its resets would reach the neurons of other tests."""
+    peer.SpikingNeuron.instances.clear()
+    yield
+    peer.SpikingNeuron.instances.clear()

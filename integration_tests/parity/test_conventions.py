@@ -1,0 +1,116 @@
+"""The ways to call a neuron: states passed by position or name, kept, or returned."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import snntorch as peer
+import torch
+from torch import Tensor, nn
+
+import snn_core as ours
+
+from .cases import KINDS, Case, Kind
+from .comparison import assert_close, draw, outcome
+from .exclusions import SHARED
+
+NAMES = {
+    "Leaky": ("mem",),
+    "RLeaky": ("spk", "mem"),
+    "Synaptic": ("syn", "mem"),
+    "RSynaptic": ("spk", "syn", "mem"),
+    "Lapicque": ("mem",),
+    "Alpha": ("syn_exc", "syn_inh", "mem"),
+    "SLSTM": ("syn", "mem"),
+    "SConv2dLSTM": ("syn", "mem"),
+}
+RETURNED = {name: names[1:] if names[0] == "spk" else names for name, names in NAMES.items()}
+STEPPING = [kind for kind in KINDS if kind.neuron in NAMES]
+
+
+def first(kind: Kind) -> Case:
+    return next(case for case in SHARED if case.kind is kind)
+
+
+def pair(kind: Kind, **options: Any) -> tuple[nn.Module, nn.Module]:
+    theirs, mine = (first(kind).build(package, **options) for package in (peer, ours))
+    mine.load_state_dict(theirs.state_dict(), strict=True)
+    return mine, theirs
+
+
+def assert_equal(left: Any, right: Any, names: tuple[str, ...]) -> None:
+    assert isinstance(left, tuple) == isinstance(right, tuple)
+    left, right = (out if isinstance(out, tuple) else (out,) for out in (left, right))
+    assert len(left) == len(right) <= 1 + len(names)
+    for name, mine, theirs in zip(("spikes", *names), left, right, strict=False):
+        assert_close(mine, theirs, 1e-5, name)
+
+
+@pytest.mark.parametrize("output", [False, True], ids=["spikes", "output"])
+@pytest.mark.parametrize("kind", STEPPING, ids=str)
+def test_a_neuron_that_keeps_its_state_returns_what_the_peers_returns(kind: Kind, output: bool) -> None:
+    mine, theirs = pair(kind, init_hidden=True, output=output)
+    for x in draw(first(kind), 0).xs:
+        left, right = mine(x), theirs(x)
+        assert_equal(left, right, RETURNED[kind.neuron])
+        for name in NAMES[kind.neuron]:
+            assert_close(getattr(mine, name), getattr(theirs, name), 1e-5, name)
+
+
+@pytest.mark.parametrize("kind", STEPPING, ids=str)
+def test_output_changes_nothing_where_the_states_are_passed(kind: Kind) -> None:
+    start = draw(first(kind), 1)
+    mine, theirs = (outcome(kind, neuron, start, grad=False) for neuron in pair(kind, output=True))
+    assert_close(mine.spk, theirs.spk, 0, "spikes")
+    for left, right in zip(mine.states, theirs.states, strict=True):
+        assert_close(left, right, 1e-5, "state")
+
+
+@pytest.mark.parametrize("kind", STEPPING, ids=str)
+def test_states_are_passed_by_the_peers_names(kind: Kind) -> None:
+    start = draw(first(kind), 1)
+    named = dict(zip(NAMES[kind.neuron], start.states, strict=True))
+    mine, theirs = pair(kind)
+    assert_equal(mine(start.xs[0], **named), theirs(start.xs[0], **named), RETURNED[kind.neuron])
+
+
+@pytest.mark.parametrize("kind", STEPPING, ids=str)
+def test_what_a_reset_returns_is_rest_in_the_next_call(kind: Kind) -> None:
+    x = draw(first(kind), 0).xs[0]
+    mine, theirs = pair(kind)
+    found = []
+    for neuron in (mine, theirs):
+        states = neuron.reset_mem()
+        found.append(neuron(x, *((states,) if isinstance(states, Tensor) else states)))
+    assert_equal(*found, RETURNED[kind.neuron])
+    assert_equal(found[0], mine(x), RETURNED[kind.neuron])
+
+
+@pytest.mark.parametrize("kind", STEPPING, ids=str)
+def test_passing_a_state_to_a_neuron_that_keeps_its_own_is_a_type_error(kind: Kind) -> None:
+    start = draw(first(kind), 1)
+    for neuron in pair(kind, init_hidden=True):
+        with pytest.raises(TypeError):
+            neuron(start.xs[0], *start.states)
+
+
+def test_a_delta_neuron_takes_and_returns_its_state_as_one_tuple() -> None:
+    kind = KINDS[-1]
+    for start in (draw(first(kind), 0), draw(first(kind), 1)):
+        states = start.states or (torch.zeros(kind.shape), torch.zeros(kind.shape))
+        for x in start.xs[:3]:
+            mine, theirs = pair(kind)
+            (left, left_states), (right, right_states) = mine(x, tuple(states)), theirs(x, tuple(states))
+            assert torch.equal(left, right)
+            assert_equal((left, *left_states), (right, *right_states), ("mem", "mem_prev"))
+            states = right_states
+
+
+def test_a_delta_neuron_that_keeps_its_state_gives_the_peers_numbers() -> None:
+    kind = KINDS[-1]
+    mine, theirs = pair(kind, init_hidden=True, output=True)
+    for x in draw(first(kind), 0).xs:
+        (left, left_states), (right, right_states) = mine(x), theirs(x)
+        assert torch.equal(left, right)
+        assert_equal((left, *left_states), (right, *right_states), ("mem", "mem_prev"))

@@ -1,0 +1,110 @@
+"""snn_functional beside the peer's functional: values, gradients, signatures."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+import torch
+from snntorch import functional as peer
+
+import snn_functional as ours
+
+NAMES = ["ce_rate_loss", "ce_count_loss", "mse_count_loss", "accuracy_rate", "l1_rate_sparsity"]
+LOSSES = ["ce_rate_loss", "ce_count_loss", "mse_count_loss"]
+TARGETS = torch.tensor([3, 0, 5, 3, 1])
+
+
+def spikes(*shape):
+    return (torch.rand(shape) < 0.4).float()
+
+
+def value_and_gradient(loss_fn, spk, targets):
+    spk = spk.clone().requires_grad_()
+    value = loss_fn(spk, targets)
+    # Different factors for the losses of different samples, so that a "none" has a gradient of its own.
+    weights = torch.linspace(1, 2, value.numel()).reshape(value.shape)
+    (gradient,) = torch.autograd.grad((value * weights).sum(), spk)
+    return value.detach(), gradient
+
+
+def assert_same(mine, theirs):
+    for a, b in zip(mine, theirs, strict=True):
+        torch.testing.assert_close(a, b.reshape(a.shape), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_signature_is_the_peers_and_more_only_by_keyword(name):
+    mine = inspect.signature(getattr(ours, name)).parameters.values()
+    theirs = inspect.signature(getattr(peer, name)).parameters.values()
+    shared = [p for p in mine if p.kind is not p.KEYWORD_ONLY]
+    assert [(p.name, p.default) for p in shared] == [(p.name, p.default) for p in theirs]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_lives_in_the_module_that_it_has_in_the_peer(name):
+    (module,) = [m for m in ("acc", "loss", "reg") if hasattr(getattr(ours, m), name)]
+    assert hasattr(getattr(peer, module), name)
+    assert getattr(ours, name) is getattr(getattr(ours, module), name)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("shape", [(7, 5, 6), (1, 5, 6), (12, 5, 9)])
+def test_losses_and_gradients_are_the_peers(name, reduction, shape):
+    spk = spikes(*shape)
+    assert_same(
+        value_and_gradient(getattr(ours, name)(reduction=reduction), spk, TARGETS),
+        value_and_gradient(getattr(peer, name)(reduction=reduction), spk, TARGETS),
+    )
+
+
+@pytest.mark.parametrize("name", ["ce_count_loss", "mse_count_loss"])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_losses_of_a_population_are_the_peers(name, reduction):
+    spk = spikes(7, 5, 18)
+    options = {"population_code": True, "num_classes": 6, "reduction": reduction}
+    assert_same(
+        value_and_gradient(getattr(ours, name)(**options), spk, TARGETS),
+        value_and_gradient(getattr(peer, name)(**options), spk, TARGETS),
+    )
+
+
+@pytest.mark.parametrize("rates", [(1, 0), (0.8, 0.2), (0.75, 0.3), (0.29, 0)])
+@pytest.mark.parametrize("population", [{}, {"population_code": True, "num_classes": 6}])
+@pytest.mark.parametrize("num_steps", [7, 100])
+def test_wanted_counts_are_the_peers(rates, population, num_steps):
+    spk = spikes(num_steps, 5, 12)
+    assert_same(
+        value_and_gradient(ours.mse_count_loss(*rates, **population), spk, TARGETS),
+        value_and_gradient(peer.mse_count_loss(*rates, **population), spk, TARGETS),
+    )
+
+
+@pytest.mark.parametrize("name", ["ce_rate_loss", "ce_count_loss"])
+def test_class_weights_of_single_samples_are_the_peers(name):
+    spk, weight = spikes(7, 5, 6), torch.tensor([1.0, 2.0, 0.5, 3.0, 0.25, 1.5])
+    mine = value_and_gradient(getattr(ours, name)(reduction="none", weight=weight), spk, TARGETS)
+    assert_same(mine, value_and_gradient(getattr(peer, name)(reduction="none", weight=weight), spk, TARGETS))
+    # The peer's mean divides by the batch where ours divides by the sum of the weights.
+    share = weight[TARGETS].sum() / len(TARGETS)
+    mine = getattr(ours, name)(weight=weight)(spk, TARGETS)
+    torch.testing.assert_close(mine * share, getattr(peer, name)(weight=weight)(spk, TARGETS).reshape(()))
+
+
+@pytest.mark.parametrize("population", [{}, {"population_code": True, "num_classes": 6}])
+def test_accuracy_is_the_peers_where_no_sample_is_silent(population):
+    for _ in range(20):
+        spk = spikes(7, 5, 12)
+        assert ours.accuracy_rate(spk, TARGETS, **population) == pytest.approx(
+            float(peer.accuracy_rate(spk, TARGETS, **population))
+        )
+
+
+@pytest.mark.parametrize("Lambda", [1e-5, 0.5])
+def test_the_sparsity_penalty_is_the_peers(Lambda):
+    spk = spikes(7, 5, 6)
+    assert_same(
+        value_and_gradient(lambda s, _: ours.l1_rate_sparsity(Lambda)(s), spk, None),
+        value_and_gradient(lambda s, _: peer.l1_rate_sparsity(Lambda)(s), spk, None),
+    )

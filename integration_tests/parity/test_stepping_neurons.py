@@ -1,0 +1,80 @@
+"""Every stepping neuron against the peer's: spikes, states and all gradients, over every option that both have."""
+
+from __future__ import annotations
+
+import copy
+from itertools import count
+
+import pytest
+import snntorch as peer
+import torch
+
+from .cases import CASES, KINDS, Case, Kind
+from .comparison import Draw, Outcome, assert_same, clear_margin, draw, outcome, pair
+from .exclusions import EXCLUDED, SHARED, Exclusion, reasons
+
+FROM_REST, FROM_A_STATE = 0, 1
+
+
+def accepted(case: Case, parity: int) -> tuple[Outcome, Outcome]:
+    """The outcome of either package on the first draw whose spikes rounding cannot decide."""
+    for seed in count(parity, 2):
+        assert seed < 20, f"{case}: no draw has a clear margin"
+        start = draw(case, seed)
+        mine, theirs = pair(case, seed)
+        if clear_margin(case, copy.deepcopy(theirs), start):  # a copy: the peer goes on from the state it was left in
+            return outcome(case.kind, mine, start), outcome(case.kind, theirs, start)
+    raise AssertionError
+
+
+@pytest.mark.parametrize("parity", [FROM_REST, FROM_A_STATE], ids=["from rest", "from a state"])
+@pytest.mark.parametrize("case", SHARED, ids=str)
+def test_a_neuron_gives_the_peers_spikes_states_and_gradients(case: Case, parity: int) -> None:
+    assert_same(*accepted(case, parity))
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_the_draws_make_a_neuron_fire_and_be_silent(kind: Kind) -> None:
+    case = next(case for case in SHARED if case.kind is kind)
+    _, theirs = pair(case, 0)
+    rate = float(outcome(kind, theirs, draw(case, 0), grad=False).spk.mean())
+    assert 0.03 < rate < 0.8
+
+
+def test_few_draws_are_discarded() -> None:
+    seeds = range(2)
+    clear = []
+    for case in SHARED:
+        for seed in seeds:
+            torch.manual_seed(seed)
+            clear.append(clear_margin(case, case.build(peer), draw(case, seed)))
+    assert clear.count(False) < 0.05 * len(clear)
+
+
+def test_every_exclusion_leaves_something_out_and_every_kind_keeps_something() -> None:
+    assert all(any(exclusion.covers(case) for case in CASES) for exclusion in EXCLUDED)
+    assert {case.kind for case in SHARED} == set(KINDS)
+
+
+@pytest.mark.parametrize("exclusion", EXCLUDED, ids=str)
+def test_what_is_left_out_still_differs(exclusion: Exclusion) -> None:
+    left_out = [case for case in CASES if reasons(case)[:1] == [exclusion]]
+    assert left_out
+    for case in left_out:
+        if exclusion.raises is not None:
+            mine, theirs = pair(case, 0)
+            outcome(case.kind, mine, draw(case, 0))
+            with pytest.raises(exclusion.raises):
+                outcome(case.kind, theirs, draw(case, 0))
+        else:
+            assert any(differs(case, seed) for seed in range(0, 8, 2)), str(case)
+
+
+def differs(case: Case, seed: int) -> bool:
+    start = Draw(3 * draw(case, seed).xs, ())  # loud enough that neurons compete
+    mine, theirs = (outcome(case.kind, neuron, start) for neuron in pair(case, seed))
+    try:
+        assert_same(mine, theirs)
+    except AssertionError:
+        return True
+    return False

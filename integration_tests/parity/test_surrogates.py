@@ -1,0 +1,94 @@
+"""Surrogates against the peer's, elementwise and inside a neuron."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import snntorch as peer
+import snntorch.surrogate
+import torch
+from torch import Tensor
+
+import snn_core as ours
+
+from .cases import KINDS, spread
+from .comparison import Draw, assert_close, outcome
+
+ARGUMENTS = [
+    ("atan", {}),
+    ("atan", {"alpha": 0.7}),
+    ("fast_sigmoid", {}),
+    ("fast_sigmoid", {"slope": 3}),
+    ("sigmoid", {}),
+    ("sigmoid", {"slope": 2.5}),
+    ("straight_through_estimator", {}),
+    ("heaviside", {}),
+    ("spike_rate_escape", {}),
+    ("spike_rate_escape", {"beta": 0.5, "slope": 2}),
+    ("SSO", {}),
+    ("SSO", {"mean": 0.3, "variance": 1.5}),
+    ("SFS", {}),
+    ("SFS", {"slope": 4, "B": 0.2}),
+]
+
+
+def both(name: str, arguments: dict[str, Any]) -> tuple[Any, Any]:
+    return getattr(ours.surrogate, name)(**arguments), getattr(peer.surrogate, name)(**arguments)
+
+
+def spikes_and_gradient(surrogate: Any, x: Tensor) -> tuple[Tensor, Tensor]:
+    x = x.clone().requires_grad_()
+    torch.manual_seed(3)  # the stochastic surrogate draws from the global generator
+    spk = surrogate(x)
+    (grad,) = torch.autograd.grad((spk * torch.linspace(-2, 1, x.numel()).view_as(x)).sum(), x)
+    return spk, grad
+
+
+@pytest.mark.parametrize(("name", "arguments"), ARGUMENTS, ids=str)
+def test_a_surrogate_is_the_peers_elementwise(name: str, arguments: dict[str, Any]) -> None:
+    # where the peer's sigmoid is finite: exp(25 * 3) still is a float32; 0 and B lie on a border and are included
+    x = torch.cat([torch.linspace(-3, 3, 121), torch.tensor([0.0, 0.2, 1.0, 1e-8, -1e-8])]).view(7, 18)
+    mine, theirs = (spikes_and_gradient(surrogate, x) for surrogate in both(name, arguments))
+    assert torch.equal(mine[0], theirs[0])
+    assert_close(mine[1], theirs[1], 1e-6 * float(theirs[1].abs().max()), "gradient")
+
+
+@pytest.mark.parametrize(("name", "arguments"), ARGUMENTS, ids=str)
+def test_a_neuron_with_a_surrogate_learns_as_the_peers(name: str, arguments: dict[str, Any]) -> None:
+    leaky = next(kind for kind in KINDS if kind.name == "Leaky")
+    xs = spread(-0.3, 1.0, 12, 3, 5)
+    outcomes = []
+    for package, surrogate in zip((ours, peer), both(name, arguments), strict=True):
+        neuron = package.Leaky(
+            spread(0.5, 0.9, 5), spread(0.85, 1.15, 5), surrogate, learn_beta=True, learn_threshold=True
+        )
+        torch.manual_seed(3)
+        outcomes.append(outcome(leaky, neuron, Draw(xs, ())))
+    mine, theirs = outcomes
+    assert torch.equal(mine.spk, theirs.spk)
+    for key, right in theirs.grads.items():
+        assert_close(mine.grads[key], right, 1e-5 * float(right.abs().max()), key)
+
+
+def test_a_custom_surrogate_gets_what_the_peers_gets() -> None:
+    seen: list[tuple[Tensor, ...]] = []
+
+    def backward(input_: Tensor, grad_input: Tensor, spikes: Tensor) -> Tensor:
+        seen.append((input_, grad_input, spikes))
+        return grad_input * (0.5 + spikes) * input_.abs()
+
+    x = torch.linspace(-1, 1, 15).view(3, 5)
+    mine, theirs = (spikes_and_gradient(package.surrogate.custom_surrogate(backward), x) for package in (ours, peer))
+    assert torch.equal(mine[0], theirs[0])
+    assert torch.equal(mine[1], theirs[1])
+    assert all(torch.equal(left, right) for left, right in zip(*seen, strict=True))
+
+
+@pytest.mark.parametrize("package", [ours, peer], ids=["ours", "peer"])
+def test_a_disabled_surrogate_lets_no_gradient_through_the_spikes(package: Any) -> None:
+    x = torch.full((3, 5), 1.5, requires_grad=True)
+    spk, mem = package.Leaky(beta=0.5, surrogate_disable=True)(x)
+    assert not spk.requires_grad
+    assert mem.requires_grad
+    assert torch.equal(spk, torch.ones(3, 5))

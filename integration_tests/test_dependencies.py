@@ -1,0 +1,101 @@
+"""Every package declares what it imports, and imports point one way."""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import pathlib
+import sys
+from collections.abc import Iterator
+
+import pytest
+from packaging.requirements import Requirement
+
+from workspace import PROJECTS, module, source
+
+OURS = {module(name): name for name in PROJECTS}
+
+
+def imports(tree: ast.AST, *, always: bool = True) -> Iterator[tuple[str, bool]]:
+    """Top-level names that a module imports, each with whether importing the module imports it."""
+    for node in ast.iter_child_nodes(tree):
+        inside = always and not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.If, ast.Try))
+        if isinstance(node, ast.Import):
+            yield from ((alias.name.split(".")[0], always) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            yield node.module.split(".")[0], always
+        else:
+            yield from imports(node, always=inside)
+
+
+def imported(folder: pathlib.Path) -> set[tuple[str, bool]]:
+    """Names from outside the standard library that the modules of a folder import."""
+    found = {
+        entry
+        for file in folder.rglob("*.py")
+        for entry in imports(ast.parse(file.read_text(encoding="utf-8"), filename=str(file)))
+    }
+    return {(name, always) for name, always in found if name not in sys.stdlib_module_names and name != folder.name}
+
+
+def distributions(name: str) -> set[str]:
+    """The distributions that may provide an import name."""
+    return {found.lower() for found in importlib.metadata.packages_distributions().get(name, [name])}
+
+
+def declared(project: dict, *, extras: bool) -> set[str]:
+    """Names of the distributions a project declares."""
+    texts = list(project["dependencies"])
+    if extras:
+        texts += [text for needs in project.get("optional-dependencies", {}).values() for text in needs]
+    return {Requirement(text).name.lower() for text in texts}
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_what_a_package_imports_it_declares(name: str):
+    for found, always in sorted(imported(source(name))):
+        kind = "dependency" if always else "dependency or extra"
+        wanted = declared(PROJECTS[name], extras=not always)
+        assert distributions(found) & wanted, f"{name} imports {found} and declares no such {kind}"
+
+
+def test_the_scan_tells_what_is_imported_always_from_what_is_imported_when_used():
+    program = "import a.b\nfrom c import d\nfrom . import e\ntry:\n    import f\nfinally: pass\ndef g():\n    import h"
+    assert set(imports(ast.parse(program))) == {("a", True), ("c", True), ("f", False), ("h", False)}
+
+
+@pytest.mark.parametrize("name", sorted(PROJECTS.keys() - {"snn"}))
+def test_a_leaf_imports_the_core_or_nothing_of_ours(name: str):
+    ours = {found for found, _ in imported(source(name))} & OURS.keys()
+    assert ours <= ({"snn_core"} if name != "snn-core" else set())
+
+
+def test_the_core_imports_torch_and_the_standard_library_only():
+    assert {found for found, _ in imported(source("snn-core"))} == {"torch"}
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_ranges_between_our_packages_have_a_floor_and_a_cap_and_no_pin(name: str):
+    project = PROJECTS[name]
+    texts = [*project["dependencies"], *(t for ts in project.get("optional-dependencies", {}).values() for t in ts)]
+    for requirement in map(Requirement, texts):
+        if requirement.name in PROJECTS and requirement.name != name:
+            assert {clause.operator for clause in requirement.specifier} == {">=", "<"}, str(requirement)
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_what_is_installed_is_inside_every_declared_range(name: str):
+    for requirement in map(Requirement, PROJECTS[name]["dependencies"]):
+        if requirement.marker is None or requirement.marker.evaluate():
+            version = importlib.metadata.version(requirement.name)
+            assert requirement.specifier.contains(version, prereleases=True), f"{requirement} and {version}"
+
+
+def test_every_piece_has_an_extra_of_its_name_and_all_names_every_extra():
+    extras = PROJECTS["snn"]["optional-dependencies"]
+    for name in PROJECTS.keys() - {"snn", "snn-core"}:
+        (requirement,) = map(Requirement, extras[name.removeprefix("snn-")])
+        assert requirement.name == name
+    (whole,) = map(Requirement, extras["all"])
+    assert whole.name == "snn"
+    assert whole.extras == extras.keys() - {"all"}

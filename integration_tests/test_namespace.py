@@ -1,0 +1,83 @@
+"""The one namespace with every piece installed."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import snn
+
+HOMES = {
+    "snn.backends": "snn_core.backends",
+    "snn.data": "snn_data",
+    "snn.functional": "snn_functional",
+    "snn.functional.acc": "snn_functional.acc",
+    "snn.functional.loss": "snn_functional.loss",
+    "snn.functional.reg": "snn_functional.reg",
+    "snn.kernels": "snn_core.kernels",
+    "snn.plot": "snn_plot",
+    "snn.spikegen": "snn_spikegen",
+    "snn.spikeplot": "snn_plot",
+    "snn.surrogate": "snn_core.surrogate",
+    "snn.utils": "snn_core.utils",
+}
+
+
+def fresh(program: str) -> str:
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_module_touched_as_an_attribute_is_the_one_that_is_then_imported():
+    fresh("import snn\n" + "\n".join(f"one = {m}\nimport {m} as two\nassert one is two, one" for m in HOMES))
+
+
+def test_a_module_that_is_imported_is_the_one_that_is_then_touched_as_an_attribute():
+    fresh("\n".join(f"import {m} as two\nimport snn\nassert {m} is two, two" for m in HOMES))
+
+
+@pytest.mark.parametrize("module", HOMES)
+def test_every_name_of_a_piece_is_reachable_by_both_routes_and_is_the_same_object(module: str):
+    ours, home = importlib.import_module(module), importlib.import_module(HOMES[module])
+    modules = {inner.rpartition(".")[2] for inner in HOMES if inner.rpartition(".")[0] == module}
+    names = [name for name in home.__all__ if name not in modules]
+    assert names
+    for name in names:
+        imported: dict[str, object] = {}
+        exec(f"from {module} import {name} as found", imported)
+        assert imported["found"] is getattr(ours, name) is getattr(home, name)
+
+
+@pytest.mark.parametrize("module", HOMES)
+def test_the_star_brings_every_name_of_the_piece(module: str):
+    brought: dict[str, object] = {}
+    exec(f"from {module} import *", brought)
+    home = importlib.import_module(HOMES[module])
+    assert set(home.__all__) <= brought.keys()
+
+
+def test_utils_brings_the_two_names_of_snn_data():
+    import snn_data
+
+    assert snn.utils.data_subset is snn_data.data_subset
+    assert snn.utils.valid_split is snn_data.valid_split
+    assert {"data_subset", "detach", "reset", "valid_split"} == set(snn.utils.__all__)
+
+
+def test_the_stub_lists_exactly_what_the_namespace_has():
+    stub = ast.parse(Path(snn.__file__).with_suffix(".pyi").read_text(encoding="utf-8"))
+    imported = {alias.asname for node in ast.walk(stub) if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert imported == set(snn.__all__) <= set(dir(snn))
+    assert [name for name in snn.__all__ if getattr(snn, name, None) is None] == []
+
+
+def test_touching_one_piece_loads_no_other():
+    loaded = fresh("import snn, sys\nsnn.spikegen.rate, snn.Leaky, snn.utils.reset\nprint(*sys.modules)").split()
+    assert {"snn_core", "snn_spikegen"} <= set(loaded)
+    assert {"snn_functional", "snn_data", "snn_plot", "matplotlib", "sklearn", "nir"} & set(loaded) == set()

@@ -1,0 +1,43 @@
+"""The sessions' pytest plugin: a test that does not run has failed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from workspace import ROOT
+
+CASES = {
+    "mark": "@pytest.mark.skip(reason='not today')\ndef test_it(): pass",
+    "call": "def test_it(): pytest.skip('not today')",
+    "fixture": "@pytest.fixture\ndef it(): pytest.skip('not today')\ndef test_it(it): pass",
+    "module": "pytest.importorskip('a_module_that_nobody_has', reason='not today')\ndef test_it(): pass",
+    "expected failure": "@pytest.mark.xfail(reason='not today')\ndef test_it(): assert False",
+    "unexpected pass": "@pytest.mark.xfail(reason='not today')\ndef test_it(): pass",
+}
+
+
+def run(folder, program: str) -> subprocess.CompletedProcess[str]:
+    """Run pytest with the plugin on a file of its own."""
+    (folder / "test_case.py").write_text(f"import pytest\n{program}\n", encoding="utf-8")
+    (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-p", "no_skips", "-p", "no:cacheprovider", "test_case.py"]
+    path = {**os.environ, "PYTHONPATH": str(ROOT / "tools")}
+    return subprocess.run(command, cwd=folder, env=path, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_test_that_does_not_run_fails_and_says_why(case: str, tmp_path):
+    done = run(tmp_path, CASES[case])
+    assert done.returncode not in (0, 5)
+    assert "not today" in done.stdout
+    assert "make it run, or delete it" in done.stdout
+
+
+def test_a_test_that_passes_passes(tmp_path):
+    done = run(tmp_path, "def test_it(): pass")
+    assert done.returncode == 0
+    assert "1 passed" in done.stdout

@@ -1,0 +1,60 @@
+"""What the built files hold."""
+
+from __future__ import annotations
+
+import email
+import tarfile
+import zipfile
+
+import pytest
+
+from workspace import PROJECTS, ROOT, built, module, source
+
+
+def names_in(archive: str | object) -> set[str]:
+    """Names of the files in a wheel."""
+    with zipfile.ZipFile(archive) as wheel:
+        return set(wheel.namelist())
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_a_wheel_holds_its_package_whole_and_nothing_else(name: str):
+    names = names_in(built(name, ".whl"))
+    expected = {
+        f"{module(name)}/{file.relative_to(source(name)).as_posix()}"
+        for file in source(name).rglob("*")
+        if file.is_file() and "__pycache__" not in file.parts
+    }
+    assert f"{module(name)}/py.typed" in names
+    assert {found for found in names if ".dist-info/" not in found} == expected
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_a_wheel_carries_the_licence_of_the_repository(name: str):
+    licence = (ROOT / "LICENSE").read_text(encoding="utf-8")
+    with zipfile.ZipFile(built(name, ".whl")) as wheel:
+        (found,) = (entry for entry in wheel.namelist() if entry.endswith(".dist-info/licenses/LICENSE"))
+        assert wheel.read(found).decode() == licence
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_a_wheel_describes_itself(name: str):
+    with zipfile.ZipFile(built(name, ".whl")) as wheel:
+        (found,) = (entry for entry in wheel.namelist() if entry.endswith(".dist-info/METADATA"))
+        metadata = email.message_from_bytes(wheel.read(found))
+    assert metadata["Name"] == name
+    assert metadata["License-Expression"] == "MIT"
+    assert metadata["Summary"] == PROJECTS[name]["description"]
+    assert metadata.get_payload().startswith(f"# {name}\n")
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_an_sdist_holds_its_tests_and_its_changes(name: str):
+    with tarfile.open(built(name, ".tar.gz")) as sdist:
+        names = {entry.partition("/")[2] for entry in sdist.getnames()}
+    tests = {
+        file.relative_to(ROOT / "packages" / name).as_posix()
+        for file in (ROOT / "packages" / name / "tests").rglob("*.py")
+    }
+    assert tests, f"{name} has no tests"
+    assert tests | {"CHANGELOG.md", "LICENSE", "README.md", "pyproject.toml"} <= names

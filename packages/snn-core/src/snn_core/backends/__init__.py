@@ -1,0 +1,18 @@
+"""What a net can run on: targets that take a whole net, and kernels that speed one up."""
+
+from snn_core.backends.explanation import explain
+from snn_core.backends.registry import Status, get, names, status
+from snn_core.backends.target import API, Availability, BackendError, Issue, Target
+
+__all__ = [
+    "API",
+    "Availability",
+    "BackendError",
+    "Issue",
+    "Status",
+    "Target",
+    "explain",
+    "get",
+    "names",
+    "status",
+]

@@ -1,0 +1,36 @@
+"""How a net will run here, layer by layer."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from snn_core.schedule import Schedule, plan
+
+__all__ = ["explain"]
+
+
+def explain(net: nn.Module, xs: Tensor) -> Schedule:
+    """Which schedule ``unroll(net, xs)`` takes and which kernel each layer, and why; nothing is run.
+
+    Args:
+        net: A net.
+        xs: Its input, ``[T, batch, ...]``.
+
+    Returns:
+        The schedule; printed, it reads as a table.
+
+    Raises:
+        TypeError: If ``net`` is no module or ``xs`` no tensor.
+
+    Example:
+        >>> import torch
+        >>> import snn_core as snn
+        >>> net = nn.Sequential(nn.Dropout(), snn.Leaky(beta=0.9, init_hidden=True))
+        >>> print(explain(net, torch.zeros(5, 1, 3)))
+        step by step: '0': Dropout draws anew in every step while training
+    """
+    if not isinstance(net, nn.Module):
+        raise TypeError(f"explain takes a net (nn.Module), got {type(net).__name__}")
+    if not isinstance(xs, Tensor):
+        raise TypeError(f"explain takes a tensor xs[T, batch, ...], got {type(xs).__name__}")
+    return plan(net, xs)

@@ -1,0 +1,69 @@
+"""What a target is: something that takes a whole net and runs it elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from torch import nn
+
+__all__ = ["API", "Availability", "BackendError", "Issue", "Target"]
+
+API = 1  # version of the interface below; a target of another version is refused
+
+
+class BackendError(RuntimeError):
+    """A target cannot be used: it is broken, unavailable, or refuses the net."""
+
+
+@dataclass(frozen=True)
+class Availability:
+    """Whether a target can run here, and why or why not.
+
+    Args:
+        ok: Whether it can.
+        reason: What it runs on, or what is missing and how to get it.
+    """
+
+    ok: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class Issue:
+    """One thing about a net that a target cannot do.
+
+    Args:
+        code: Stable identifier, such as ``"IPU001"``.
+        where: Path of the module in the net, ``""`` for the net itself.
+        message: What is wrong.
+        remedy: What to do about it.
+    """
+
+    code: str
+    where: str
+    message: str
+    remedy: str
+
+
+@runtime_checkable
+class Target(Protocol):
+    """A backend that takes a whole net.
+
+    It is registered as an object, or a class without arguments, under the entry point group ``snn.backends``.
+    """
+
+    api: int
+
+    def availability(self) -> Availability:
+        """Whether the target can run here; never raises."""
+        ...
+
+    def check(self, net: nn.Module, *example: Any) -> list[Issue]:
+        """What stands in the way of compiling a net for an example ``xs[T, batch, ...]``; the net stays as it is."""
+        ...
+
+    def compile(self, net: nn.Module, *example: Any, **options: Any) -> Callable[..., Any]:
+        """A function of ``xs[T, batch, ...]`` that gives what ``unroll(net, xs)`` gives."""
+        ...

@@ -1,0 +1,88 @@
+"""From membrane potential to spikes: threshold, surrogate gradient, graded amplitude."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from snn_core import surrogate
+from snn_core.constant import Constant, HasConstants
+
+__all__ = ["Firing", "SpikeGrad", "as_dtype"]
+
+SpikeGrad = Callable[[Tensor], Tensor]
+
+
+class Firing(HasConstants):
+    """A module that fires where its membrane potential exceeds its threshold."""
+
+    threshold: Tensor
+    graded_spikes_factor: Tensor
+
+    def __init__(
+        self,
+        threshold: Constant,
+        spike_grad: SpikeGrad | None,
+        surrogate_disable: bool,
+        learn_threshold: bool,
+        graded_spikes_factor: Constant,
+        learn_graded_spikes_factor: bool,
+    ) -> None:
+        super().__init__()
+        if spike_grad is not None and not callable(spike_grad):
+            raise TypeError(
+                f"{type(self).__name__}: spike_grad must be a surrogate such as surrogate.atan(), got {spike_grad!r}"
+            )
+        self.surrogate_disable = surrogate_disable
+        self.spike_grad: SpikeGrad = (
+            surrogate.no_gradient() if surrogate_disable else surrogate.atan() if spike_grad is None else spike_grad
+        )
+        self.constant("threshold", threshold, learn=learn_threshold)
+        self.constant("graded_spikes_factor", graded_spikes_factor, learn=learn_graded_spikes_factor)
+
+    def fire(self, mem: Tensor) -> Tensor:
+        r"""Spikes of a membrane potential, :math:`g\,\Theta(U - \vartheta)`, with the surrogate gradient.
+
+        Args:
+            mem: Membrane potential, any shape that the threshold broadcasts against.
+
+        Returns:
+            Spikes of the same shape and dtype: the graded factor where the neuron fired, else 0.
+
+        Example:
+            >>> import snn_core as snn
+            >>> snn.Leaky(beta=0.9).fire(torch.tensor([0.5, 1.0, 1.5]))
+            tensor([0., 0., 1.])
+        """
+        return self.graded(self._crossing(mem))
+
+    def graded(self, fired: Tensor) -> Tensor:
+        """Spikes of amplitude g where ``fired`` is 1."""
+        return fired if self._amplitude_is_one() else as_dtype(fired * self.graded_spikes_factor, fired.dtype)
+
+    def _amplitude_is_one(self) -> bool:
+        """Whether g is 1 and no parameter, so that multiplying by it would only cost a pass over memory."""
+        g = self.graded_spikes_factor
+        if torch.compiler.is_compiling() or g.requires_grad or g.is_meta or g.is_inference():
+            return False
+        seen, version = self._amplitude_seen
+        if g is not seen or g._version != version:
+            if torch._C._functorch.is_functorch_wrapped_tensor(g):  # has no value of its own
+                return False
+            self._amplitude_seen = g, g._version
+            self._unit_amplitude = bool((g == 1).all())
+        return self._unit_amplitude
+
+    _amplitude_seen: tuple[Tensor | None, int] = None, -1  # the tensor, and its version, last compared with 1
+    _unit_amplitude = False
+
+    def _crossing(self, mem: Tensor) -> Tensor:
+        """Where the membrane is above the threshold, 1 or 0, with the surrogate gradient."""
+        return as_dtype(self.spike_grad(mem - self.threshold), mem.dtype)
+
+
+def as_dtype(x: Tensor, dtype: torch.dtype) -> Tensor:
+    """``x`` in ``dtype``; a per-neuron constant of a wider dtype must not widen spikes and states."""
+    return x if x.dtype == dtype else x.to(dtype)

@@ -1,0 +1,70 @@
+"""Which implementation runs a neuron's sequence, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from snn_core.kernels import operator, reference
+from snn_core.kernels.registry import implementation
+
+__all__ = ["Choice", "choose", "run"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The implementation chosen for a neuron's sequence: ``name`` of the kernel or ``"reference"``, and why."""
+
+    name: str
+    reason: str
+
+
+def choose(neuron: Any, xs: Tensor) -> Choice:
+    """What :func:`run` will use for a neuron and an input, and why.
+
+    Args:
+        neuron: A :class:`~snn_core.SpikingNeuron`.
+        xs: Input ``[T, batch, ...]``, of which dtype and device count.
+
+    Returns:
+        The choice.
+
+    Example:
+        >>> import snn_core as snn
+        >>> choose(snn.Leaky(beta=0.9, inhibition=True), torch.zeros(2, 1, 3))
+        Choice(name='reference', reason='inhibition is not part of the operator')
+    """
+    call, why = operator.sequence_call(neuron, xs)
+    if call is None:
+        return Choice("reference", why)
+    kernel, why = implementation(call)
+    return Choice("reference", why) if kernel is None else Choice(kernel.name, "takes the call")
+
+
+def run(neuron: Any, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
+    """A neuron's whole sequence by the best implementation there is.
+
+    Args:
+        neuron: A :class:`~snn_core.SpikingNeuron`.
+        xs: Input ``[T, batch, ...]``, T >= 1.
+        state: A complete state of the neuron.
+        trace: Return every step's states, stacked on axis 0, in place of the last one.
+
+    Returns:
+        ``(spikes, state)``, the spikes ``[T, batch, ...]`` before their graded factor.
+
+    Example:
+        >>> import snn_core as snn
+        >>> lif = snn.Leaky(beta=0.5)
+        >>> spk, last = run(lif, torch.ones(3, 1), lif.State(torch.zeros(1)), trace=False)
+        >>> spk.flatten(), last.mem
+        (tensor([0., 1., 0.]), tensor([0.7500]))
+    """
+    call, _ = operator.sequence_call(neuron, xs)
+    # a compiler would unroll the loop T times; the operator is one node to it
+    if call is not None and (torch.compiler.is_compiling() or implementation(call)[0] is not None):
+        return operator.call(call, neuron, xs, state, trace)
+    return reference.loop(neuron.advance, xs, state, trace)

@@ -1,0 +1,185 @@
+"""A sequence of a neuron as one torch operator, with its reference implementation and gradient.
+
+An operator carries tensors and plain settings only: input, states, constants, the reset, and the surrogate as a name
+and numbers. Its Python implementation runs the neuron's own step; its backward runs the steps again under autograd.
+Compilers see one opaque node in place of T steps, and fused kernels stand in for the implementation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from snn_core.kernels import reference
+from snn_core.kernels.registry import FAMILIES, Family, SequenceCall, implementation
+from snn_core.reset import RESETS
+from snn_core.surrogate import closed_form
+
+__all__ = ["call", "define", "sequence_call"]
+
+# drawn at random (SSO) or written by the user (custom_surrogate) cannot be carried as a name and numbers
+_SURROGATES = {name: getattr(closed_form, name) for name in closed_form.__all__}
+
+
+def sequence_call(neuron: Any, xs: Tensor) -> tuple[SequenceCall | None, str]:
+    """The operator call for a neuron, or None and what the operator cannot carry."""
+    name = next((n for n, f in FAMILIES.items() if f.neuron is type(neuron)), None)
+    if name is None:
+        return None, f"{type(neuron).__name__} has no sequence operator"
+    if type(neuron.spike_grad) not in _SURROGATES.values():
+        return None, f"the surrogate {neuron.spike_grad!r} is not one an operator knows"
+    for option in ("inhibition", "state_quant"):
+        if getattr(neuron, option):
+            return None, f"{option} is not part of the operator"
+    settings = neuron.reset_mechanism, neuron.reset_delay
+    spike_grad = neuron.spike_grad
+    call_ = SequenceCall(name, xs.device.type, xs.dtype, *settings, type(spike_grad).__name__, spike_grad.params)
+    return call_, ""
+
+
+def call(call_: SequenceCall, neuron: Any, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
+    """Run a neuron's sequence through its operator; arguments and result as the reference loop's."""
+    family = FAMILIES[call_.family]
+    tensors = (xs, *state, *neuron.constant_values(family.constants))
+    spikes, *states = family.operator(*tensors, *_settings(call_), trace)
+    return spikes, type(state)._make(states)
+
+
+def _settings(call_: SequenceCall) -> tuple[Any, ...]:
+    return call_.reset, call_.reset_delay, call_.surrogate, list(call_.params)
+
+
+def define(name: str, neuron: Any, constants: Sequence[str]) -> None:
+    """Define the sequence operator ``snn_core::<name>`` of a neuron class.
+
+    Args:
+        name: Name of the family and of the operator.
+        neuron: The class whose step is the operator's reference implementation.
+        constants: The constants that ``integrate`` reads; the threshold is added.
+
+    Raises:
+        ValueError: If the name is taken.
+
+    Example:
+        >>> import snn_core as snn
+        >>> class Twin(snn.Leaky):
+        ...     pass
+        >>> define("twin_of_leaky", Twin, constants=("beta",))
+        >>> torch.ops.snn_core.twin_of_leaky
+        <OpOverloadPacket(op='snn_core.twin_of_leaky')>
+    """
+    if name in FAMILIES:
+        raise ValueError(f"a sequence operator {name!r} exists already, for {FAMILIES[name].neuron.__name__}")
+    names = (*constants, "threshold")
+    fields = neuron.State._fields
+    inputs = ["x", *fields, *names]
+    settings = "str reset, bool reset_delay, str surrogate, float[] params, bool trace"
+    tensors = ", ".join(f"Tensor {i}" for i in inputs)
+    grads = ", ".join(f"Tensor grad_{o}" for o in ("spk", *fields))
+    count, outputs = len(inputs), 1 + len(fields)
+
+    def split(args: Sequence[Any]) -> tuple[SequenceCall, Tensor, Sequence[Tensor], Sequence[Tensor], bool]:
+        x, states, values = args[0], args[1:outputs], args[outputs:count]
+        reset, delay, spike_grad, params, trace = args[count:]
+        call_ = SequenceCall(name, x.device.type, x.dtype, reset, delay, spike_grad, tuple(params))
+        return call_, x, states, values, trace
+
+    def steps(call_: SequenceCall, x: Tensor, states: Any, values: Any, trace: bool) -> tuple[Tensor, ...]:
+        bare = _bare(neuron, call_, dict(zip(names, values, strict=True)))
+        spikes, last = reference.loop(bare.advance, x, neuron.State._make(states), trace)
+        return spikes, *last
+
+    def forward(*args: Any) -> tuple[Tensor, ...]:
+        call_, x, states, values, trace = split(args)
+        kernel, _ = implementation(call_)
+        if kernel is not None:
+            return kernel.forward(call_, x, states, values, trace)
+        return tuple(t.clone() for t in steps(call_, x, states, values, trace))
+
+    def backward(*args: Any) -> tuple[Tensor, ...]:
+        given, args = args[:outputs], args[outputs:]
+        call_, x, states, values, trace = split(args)
+        kernel, _ = implementation(call_)
+        if kernel is not None:
+            return kernel.backward(call_, given, x, states, values, trace)
+        with _autograd():
+            leaves = [t.detach().requires_grad_() for t in (x, *states, *values)]
+            out = steps(call_, leaves[0], leaves[1:outputs], leaves[outputs:], trace)
+            used = [(o, g) for o, g in zip(out, given, strict=True) if o.requires_grad]
+            ends, seeds = [o for o, _ in used], [g for _, g in used]
+            found = torch.autograd.grad(ends, leaves, seeds, allow_unused=True) if used else [None] * count
+        return tuple(torch.zeros_like(t) if g is None else g.clone() for t, g in zip(leaves, found, strict=True))
+
+    operator = torch.library.custom_op(
+        f"snn_core::{name}",
+        forward,
+        mutates_args=(),
+        schema=f"({tensors}, {settings}) -> ({', '.join(['Tensor'] * outputs)})",
+    )
+    gradient = torch.library.custom_op(
+        f"snn_core::{name}_backward",
+        backward,
+        mutates_args=(),
+        schema=f"({grads}, {tensors}, {settings}) -> ({', '.join(['Tensor'] * count)})",
+    )
+
+    @operator.register_fake
+    def _(*args: Any) -> tuple[Tensor, ...]:
+        x, states, trace = args[0], args[1:outputs], args[-1]
+        like = [x.new_empty((x.shape[0], *s.shape)) if trace else torch.empty_like(s) for s in states]
+        return (x.new_empty((x.shape[0], *states[0].shape)), *like)
+
+    @gradient.register_fake
+    def _(*args: Any) -> tuple[Tensor, ...]:
+        return tuple(torch.empty_like(t) for t in args[outputs : outputs + count])
+
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        ctx.save_for_backward(*inputs[:count])
+        ctx.settings = inputs[count:]
+
+    def differentiate(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        return (*gradient(*grads, *ctx.saved_tensors, *ctx.settings), *(None,) * len(ctx.settings))
+
+    operator.register_autograd(differentiate, setup_context=setup_context)
+    for op in (operator, gradient):
+        op.register_vmap(_one_by_one(op))
+    FAMILIES[name] = Family(neuron, names, operator)
+
+
+@contextmanager
+def _autograd() -> Iterator[None]:
+    """Autograd inside an operator's implementation, which torch runs with autograd switched off."""
+    key = torch._C.DispatchKey.AutogradFunctionality
+    exclude = torch._C._dispatch_tls_local_exclude_set().remove(key)
+    with torch._C._ForceDispatchKeyGuard(torch._C._dispatch_tls_local_include_set(), exclude), torch.enable_grad():
+        yield
+
+
+def _bare(neuron: Any, call_: SequenceCall, constants: dict[str, Tensor]) -> Any:
+    """A neuron of the class around given tensors, for its step alone."""
+    bare: Any = neuron.__new__(neuron)
+    nn.Module.__init__(bare)
+    for name, value in constants.items():
+        bare.register_buffer(name, value)
+    bare.spike_grad = _SURROGATES[call_.surrogate](*call_.params)
+    bare.inhibition = bare.state_quant = False
+    bare.reset_delay = call_.reset_delay
+    bare._reset = RESETS[call_.reset]
+    return bare
+
+
+def _one_by_one(op: Callable[..., tuple[Tensor, ...]]) -> Callable[..., Any]:
+    """A batching rule that is right for any mixture of batched arguments: one call an element, stacked."""
+
+    def rule(info: Any, in_dims: Sequence[Any], *args: Any) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
+        calls = [
+            op(*(a.select(d, i) if isinstance(d, int) else a for a, d in zip(args, in_dims, strict=True)))
+            for i in range(info.batch_size)
+        ]
+        return tuple(torch.stack(t) for t in zip(*calls, strict=True)), (0,) * len(calls[0])
+
+    return rule

@@ -1,0 +1,211 @@
+"""The base class of every stepping neuron: how it is called, and the state it keeps."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from snn_core.constant import Constant
+from snn_core.firing import SpikeGrad
+from snn_core.gone import GONE, Gone
+from snn_core.state import bind, kept_field, must_fit
+from snn_core.stepping import Stepping
+from snn_core.temporal import Temporal, as_floating
+
+__all__ = ["SpikingNeuron"]
+
+
+class SpikingNeuron(Stepping, Temporal):
+    r"""Base class of spiking neurons: write the equation of one step, get everything else.
+
+    A subclass declares its ``State``, a named tuple of tensors, and ``integrate``, the equation of one time step
+    without any reset. In every step the base class then does, in this order,
+
+    1. :math:`R = \Theta(U - \vartheta)` of the incoming membrane, detached from the graph,
+    2. integrate, with the reset by R,
+    3. quantise the states, if asked to,
+    4. fire, :math:`S = g\,\Theta(U' - \vartheta)`, with the surrogate's gradient,
+    5. with ``reset_delay=False``, reset by the spikes of this step in place of those of the step before.
+
+    A membrane potential equal to the threshold does not fire.
+
+    Args:
+        threshold: Membrane potential above which the neuron fires. A scalar, or one value per neuron.
+        spike_grad: Surrogate gradient; ``surrogate.atan()`` when None.
+        surrogate_disable: Fire without any gradient.
+        init_hidden: Keep the state between calls, so that the neuron is called with its input alone.
+        inhibition: Only the neuron with the largest membrane along axis 1 may fire, and only it is reset.
+        learn_threshold: Make the threshold a parameter.
+        reset_mechanism: ``"subtract"`` the threshold, ``"zero"`` the membrane, or ``"none"``.
+        state_quant: A function applied to every state in every step, such as ``functional.quant.state_quant()``, or
+            False.
+        output: With ``init_hidden``, return ``(spikes, *states)`` in place of the spikes.
+        graded_spikes_factor: Amplitude g of a spike.
+        learn_graded_spikes_factor: Make g a parameter.
+        reset_delay: Reset in the step after a spike (True) or in the same step (False).
+
+    Shape:
+        input ``[batch, ...]``, spikes and states the same unless the neuron says otherwise.
+
+    Raises:
+        ValueError: If ``reset_mechanism`` is unknown, or a constant is NaN.
+        TypeError: If ``spike_grad`` or ``state_quant`` cannot be called.
+
+    Example:
+        A neuron whose membrane leaks towards 0 by a fixed amount a step:
+
+        >>> from typing import NamedTuple
+        >>> class Linear(SpikingNeuron):
+        ...     class State(NamedTuple):
+        ...         mem: Tensor
+        ...     def __init__(self, leak, **options):
+        ...         super().__init__(**options)
+        ...         self.constant("leak", leak)
+        ...     def integrate(self, x, state):
+        ...         return self.State((state.mem - self.leak).clamp_min(0) + x)
+        >>> spk, last = Linear(leak=0.25).unroll(torch.full((4, 1), 0.75))
+        >>> spk.squeeze(1)
+        tensor([0., 1., 0., 1.])
+    """
+
+    described: ClassVar[tuple[str, ...]] = ()  # constants of the neuron that its repr shows
+
+    instances = Gone()
+    init = Gone()
+    detach_hidden = Gone()
+    reset_hidden = Gone()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for index, name in enumerate(getattr(vars(cls).get("State"), "_fields", ())):
+            setattr(cls, name, kept_field(index, name))
+
+    def __init__(
+        self,
+        threshold: Constant = 1.0,
+        spike_grad: SpikeGrad | None = None,
+        surrogate_disable: bool = False,
+        init_hidden: bool = False,
+        inhibition: bool = False,
+        learn_threshold: bool = False,
+        reset_mechanism: str = "subtract",
+        state_quant: Any = False,
+        output: bool = False,
+        graded_spikes_factor: Constant = 1.0,
+        learn_graded_spikes_factor: bool = False,
+        *,
+        reset_delay: bool = True,
+    ) -> None:
+        super().__init__(
+            threshold,
+            spike_grad,
+            surrogate_disable,
+            inhibition,
+            learn_threshold,
+            reset_mechanism,
+            state_quant,
+            graded_spikes_factor,
+            learn_graded_spikes_factor,
+            reset_delay,
+        )
+        self.init_hidden = init_hidden
+        self.output = output
+
+    def forward(self, input_: Tensor, *states: Any, **named: Any) -> Any:
+        """One time step, in the calling convention that ``init_hidden`` and ``output`` choose.
+
+        Args:
+            input_: Input of one step, ``[batch, ...]``.
+            *states: With ``init_hidden=False``, the states in the order of ``State``, or by name; one that is not
+                passed starts at rest.
+            **named: The same, by name.
+
+        Returns:
+            ``(spikes, *states)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
+
+        Raises:
+            TypeError: If a state is passed although the neuron keeps its own, or a name is unknown.
+            ValueError: If a state does not fit the input.
+        """
+        x = as_floating(input_, type(self).__name__)
+        state = self.bind(states, named)
+        if not self.init_hidden:
+            if self._unrolled_as is not None and not states and not named:
+                raise ValueError(
+                    f"unroll: {self._unrolled_as or 'the net'!r} ({type(self).__name__}) has init_hidden=False and is "
+                    "passed no state, so it would start at rest in every step; build it with init_hidden=True, or run "
+                    "a lone neuron with neuron.unroll(xs)"
+                )
+            spk, state = self.step(x, state)
+            return self.outputs(spk, state)
+        if any(s is not None for s in state):
+            raise TypeError(
+                f"{type(self).__name__} keeps its own state (init_hidden=True) and takes none as an argument; build it "
+                "with init_hidden=False to pass states"
+            )
+        if self._folded is not None:
+            return self._forward_folded(x)
+        spk, state = self.step(x, self._kept_state(x))
+        self._keep(state)
+        return self.outputs(spk, state) if self.output else spk
+
+    def _forward_folded(self, x: Tensor) -> Any:
+        xs = self._unfold(x)
+        spk, states = self.unroll(xs, self._kept_state(xs.detach()[0]), trace=self.output)
+        if not self.output:
+            self._keep(states)
+            return spk.flatten(0, 1)
+        self._keep(self.State._make(s[-1] for s in states))
+        return self.outputs(spk.flatten(0, 1), self.State._make(s.flatten(0, 1) for s in states))
+
+    def bind(self, states: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        """A ``State`` from the arguments that follow the input; None for a state not passed."""
+        return bind(self, states, named)
+
+    def outputs(self, spk: Tensor, state: Any) -> Any:
+        """What a call returns: the spikes and the states."""
+        return (spk, *state)
+
+    def _kept_state(self, x: Tensor) -> Any:
+        kept = self._recall()
+        if kept is not None:
+            must_fit(self, kept, x)
+        return kept
+
+    def reset_mem(self) -> Any:
+        """Forget the kept state.
+
+        Returns:
+            For each state an empty tensor of shape ``(0,)``, which every call takes as "at rest"; a tuple of them where
+            the neuron has more than one.
+
+        Example:
+            >>> import snn_core as snn
+            >>> snn.Synaptic(alpha=0.9, beta=0.8).reset_mem()
+            (tensor([]), tensor([]))
+        """
+        self.forget()
+        empty = tuple(self.empty_state() for _ in self.State._fields)
+        return empty if len(empty) > 1 else empty[0]
+
+    def empty_state(self) -> Tensor:
+        """A state at rest, whatever the input's shape will be."""
+        return torch.empty(0, device=self.threshold.device)
+
+    def extra_repr(self) -> str:
+        options = [n for n in ("init_hidden", "output", "inhibition", "state_quant") if getattr(self, n)]
+        if not self.reset_delay:
+            options.append("reset_delay")
+        return self._describe(*self.described, "threshold", "reset_mechanism", "spike_grad", *options)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in GONE:
+            raise AttributeError(f"{type(self).__name__}.{name} does not exist: {GONE[name]}")
+        return super().__getattr__(name)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if self._kept is not None:
+            self._kept = self.State._make(self._kept)

@@ -1,0 +1,162 @@
+"""Whether a net may run layer by layer over a whole sequence, decided from its structure, with the reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+
+from snn_core import kernels
+from snn_core.neuron import SpikingNeuron
+from snn_core.samplewise import NotSampleWise, axes_after
+from snn_core.samplewise_functions import axes_after_function
+from snn_core.stateleaky import StateLeaky
+from snn_core.temporal import Temporal
+from snn_core.tracing import Untraceable, chain_of, trace
+from snn_core.whole_sequence import WholeSequence
+
+__all__ = ["Layer", "Schedule", "plan"]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One node of a net that runs layer by layer: where it is, what it is, and how it runs."""
+
+    path: str
+    kind: str
+    how: str
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How a net is run over a sequence: ``kind`` is ``"layers"`` or ``"steps"``, ``reason`` says why."""
+
+    kind: str
+    reason: str
+    layers: tuple[Layer, ...] = ()
+
+    def __str__(self) -> str:
+        head = {"layers": "layer by layer", "steps": "step by step"}[self.kind]
+        width = max((len(layer.path) for layer in self.layers), default=0)
+        rows = [f"  {layer.path:<{width}}  {layer.kind}: {layer.how}" for layer in self.layers]
+        return "\n".join([f"{head}: {self.reason}", *rows])
+
+
+def plan(net: nn.Module, xs: Tensor) -> Schedule:
+    """Decide how to run a net over ``xs[T, batch, ...]``.
+
+    Layer by layer is chosen where it is provably the same as the loop: every node of the net is a neuron called once,
+    or acts on each sample alone.
+
+    Args:
+        net: The net.
+        xs: Its input over time.
+
+    Returns:
+        The schedule, with the node and the reason where the net must run step by step.
+
+    Example:
+        >>> import snn_core as snn
+        >>> net = nn.Sequential(nn.Linear(3, 2), snn.Leaky(beta=0.9, init_hidden=True))
+        >>> print(plan(net, torch.zeros(5, 1, 3)))
+        layer by layer: every node acts on each sample alone or is a neuron
+          0  Linear: all steps at once
+          1  Leaky: reference (no fused kernel for leaky on cpu is installed)
+    """
+    try:
+        if xs.dim() < 2:
+            raise NotSampleWise(f"the input has no axis but time, shape {tuple(xs.shape)}")
+        _no_hooks(net)
+        return Schedule("layers", "every node acts on each sample alone or is a neuron", _layers(net, xs))
+    except (NotSampleWise, Untraceable) as why:
+        return Schedule("steps", str(why))
+
+
+def _layers(net: nn.Module, xs: Tensor) -> tuple[Layer, ...]:
+    chain = chain_of(net)
+    return _of_graph(net, xs) if chain is None else _of_chain(chain, xs)
+
+
+def _of_chain(chain: list[tuple[str, nn.Module]], xs: Tensor) -> tuple[Layer, ...]:
+    layers: list[Layer] = []
+    seen: set[nn.Module] = set()
+    value: Any = xs.dim() - 1
+    for path, module in chain:
+        value = _after_module(path, module, value, seen)
+        layers.append(Layer(path, type(module).__name__, _how(module, xs)))
+    return tuple(layers)
+
+
+def _of_graph(net: nn.Module, xs: Tensor) -> tuple[Layer, ...]:
+    graph, modules = trace(net)
+    axes: dict[fx.Node, Any] = {}
+    layers: list[Layer] = []
+    seen: set[nn.Module] = set()
+    for node in graph.nodes:
+        if node.op == "placeholder":
+            axes[node] = xs.dim() - 1
+        elif node.op == "call_module":
+            module, path = modules[node.target], str(node.target)
+            alone = len(node.args) == 1 and not node.kwargs and isinstance(node.args[0], fx.Node)
+            axes[node] = _after_module(path, module, axes[node.args[0]] if alone else None, seen)
+            layers.append(Layer(path, type(module).__name__, _how(module, xs)))
+        elif node.op == "get_attr":
+            axes[node] = None
+        elif node.op in ("call_function", "call_method"):
+            axes[node] = axes_after_function(node, axes, net, xs)
+        else:
+            _check_output(node, axes)
+    return tuple(layers)
+
+
+def _after_module(path: str, module: nn.Module, count: Any, seen: set[nn.Module]) -> Any:
+    """What a module gives for one tensor with ``count`` axes a step: the number of axes, or several tensors'."""
+    name = f"{path!r} ({type(module).__name__})"
+    if not isinstance(count, int):
+        raise NotSampleWise(f"{name} is called with something else than the one output of a layer")
+    if isinstance(module, Temporal):
+        if module in seen:
+            raise NotSampleWise(f"{name} is called twice in one step")
+        seen.add(module)
+        if isinstance(module, WholeSequence):
+            return ("outputs", count) if isinstance(module, StateLeaky) and module.output else count
+        if isinstance(module, SpikingNeuron):
+            if type(module).forward is not SpikingNeuron.forward:
+                raise NotSampleWise(f"{name} has a forward of its own")
+            if not module.init_hidden:
+                raise NotSampleWise(f"{name} has init_hidden=False")
+            return ("outputs", count) if module.output else count
+        return count
+    try:
+        return axes_after(module, count)
+    except NotSampleWise as why:
+        raise NotSampleWise(f"{path!r}: {why}") from None
+
+
+def _how(module: nn.Module, xs: Tensor) -> str:
+    if isinstance(module, SpikingNeuron):
+        choice = kernels.choose(module, xs)
+        return f"{choice.name} ({choice.reason})"
+    return "one step after the other, each with its own entry" if isinstance(module, Temporal) else "all steps at once"
+
+
+def _check_output(node: fx.Node, axes: dict[fx.Node, Any]) -> None:
+    def check(value: fx.Node) -> fx.Node:
+        if not (isinstance(axes[value], int) or (isinstance(axes[value], tuple) and axes[value][0] == "outputs")):
+            raise NotSampleWise(f"the net returns {value.name!r}, which has no batch axis")
+        return value
+
+    fx.map_arg(node.args, check)
+
+
+def _no_hooks(net: nn.Module) -> None:
+    for path, module in net.named_modules():
+        for kind in ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"):
+            if getattr(module, kind):
+                where = repr(path) if path else "the net"
+                raise NotSampleWise(f"{where} ({type(module).__name__}) has a hook, which expects one step at a time")
+    for kind in ("_global_forward_hooks", "_global_forward_pre_hooks", "_global_backward_hooks"):
+        if getattr(torch.nn.modules.module, kind):
+            raise NotSampleWise("a hook on all modules expects one step at a time")

@@ -1,0 +1,172 @@
+"""A leaky membrane without reset, over a whole sequence."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from torch import Tensor
+
+from snn_core.constant import Constant
+from snn_core.firing import SpikeGrad
+from snn_core.lif import LIF
+from snn_core.whole_sequence import WholeSequence
+
+__all__ = ["StateLeaky"]
+
+
+class StateLeaky(WholeSequence, LIF):
+    r"""Leaky membrane that fires without being reset, over a whole sequence.
+
+    .. math:: U[t] = \beta\,U[t-1] + X[t], \qquad S[t] = g\,\Theta(U[t] - \vartheta)
+
+    Args:
+        beta: Membrane decay per step, in [0, 1]: a scalar, or one per channel.
+        channels: Number of neurons.
+        threshold: Membrane potential above which a neuron fires.
+        spike_grad: Surrogate gradient; ``surrogate.atan()`` when None.
+        surrogate_disable: Fire without any gradient.
+        learn_beta: Make ``beta`` a parameter.
+        learn_threshold: Make the threshold a parameter.
+        state_quant: A function applied to the membrane potentials that are returned and compared with the threshold.
+        output: Return spikes and membrane, or the membrane alone.
+        graded_spikes_factor: Amplitude g of a spike.
+        learn_graded_spikes_factor: Make g a parameter.
+        kernel_truncation_steps: Forget input after so many steps; None for never.
+
+    Shape:
+        input ``[T, batch, channels]``; spikes and membrane the same; initial membrane ``[batch, channels]``.
+
+    Returns:
+        ``(spk, mem)``, or ``mem`` with ``output=False``; ``mem[-1]`` is the last state. ``step`` and ``unroll`` work
+        as for every neuron.
+
+    Raises:
+        ValueError: If ``beta`` has neither one value nor one per channel, the input other channels, or an initial
+            state is passed with ``kernel_truncation_steps``, which leaves no single state to go on from.
+
+    Example:
+        >>> spk, mem = StateLeaky(beta=0.5, channels=1)(torch.ones(3, 1, 1))
+        >>> mem.flatten()
+        tensor([1.0000, 1.5000, 1.7500])
+
+    Source: Gerstner et al., Neuronal Dynamics (2014), section 1.3.
+    """
+
+    class State(NamedTuple):
+        """Membrane potential."""
+
+        mem: Tensor
+
+    resets: ClassVar[bool] = False
+
+    _version = 2  # of the state_dict: from 2 on, beta is what it says and tau follows from it
+
+    def __init__(
+        self,
+        beta: Constant,
+        channels: int,
+        threshold: Constant = 1.0,
+        spike_grad: SpikeGrad | None = None,
+        surrogate_disable: bool = False,
+        learn_beta: bool = False,
+        learn_threshold: bool = False,
+        state_quant: Any = False,
+        output: bool = True,
+        graded_spikes_factor: Constant = 1.0,
+        learn_graded_spikes_factor: bool = False,
+        kernel_truncation_steps: int | None = None,
+    ) -> None:
+        super().__init__(
+            beta,
+            threshold,
+            spike_grad,
+            surrogate_disable,
+            learn_beta=learn_beta,
+            learn_threshold=learn_threshold,
+            state_quant=state_quant,
+            output=output,
+            graded_spikes_factor=graded_spikes_factor,
+            learn_graded_spikes_factor=learn_graded_spikes_factor,
+        )
+        if self.beta.shape not in ((), (1,), (channels,)):
+            raise ValueError(
+                f"{type(self).__name__}: beta must have one value, or one for each of {channels} channels, got shape "
+                f"{tuple(self.beta.shape)}"
+            )
+        if kernel_truncation_steps is not None and kernel_truncation_steps < 1:
+            raise ValueError(
+                f"{type(self).__name__}: kernel_truncation_steps must be at least 1, got {kernel_truncation_steps}"
+            )
+        graded = learn_graded_spikes_factor or bool((self.graded_spikes_factor != 1).any())
+        if not output and (spike_grad is not None or surrogate_disable or learn_threshold or graded):
+            warnings.warn(
+                f"{type(self).__name__}: with output=False no spikes are computed, so the settings about spikes have "
+                "no effect",
+                UserWarning,
+                stacklevel=2,
+            )
+        self.channels = channels
+        self.kernel_truncation_steps = kernel_truncation_steps
+
+    def drive(self, xs: Tensor) -> Tensor:
+        """What reaches the membrane of an input of any number of leading axes."""
+        return xs
+
+    def state_shape(self, x: Tensor) -> torch.Size:
+        if x.dim() == 0 or x.shape[-1] != self.channels:
+            raise ValueError(f"{type(self).__name__} takes {self.channels} channels, got input {tuple(x.shape)}")
+        return x.shape
+
+    def integrate(self, x: Tensor, state: Any) -> Any:
+        return state._replace(mem=self.membrane_decay * state.mem + x)
+
+    def membrane(self, state: Any) -> Tensor:
+        return self.state_quant(state.mem) if self.state_quant else state.mem
+
+    def _quantised(self, state: Any) -> Any:
+        return state  # what is seen of the membrane is quantised, not what it integrates
+
+    def step(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        if self.kernel_truncation_steps is not None:
+            raise ValueError(self._no_single_state("call it with the whole sequence"))
+        return super().step(self.drive(x), state)
+
+    def unroll(self, xs: Tensor, state: Any = None, *, trace: bool = False) -> tuple[Tensor, Any]:
+        if self.kernel_truncation_steps is not None and state is not None and any(s is not None for s in state):
+            raise ValueError(self._no_single_state("leave out the initial membrane"))
+        return super().unroll(self._truncated(self.drive(xs)), state, trace=trace)
+
+    def sequence(self, xs: Tensor, *args: Any) -> Any:
+        spk, states = self.unroll(xs, args or None, trace=True)
+        return (spk, self.membrane(states)) if self.output else self.membrane(states)
+
+    def _no_single_state(self, remedy: str) -> str:
+        setting = f"kernel_truncation_steps={self.kernel_truncation_steps}"
+        return f"{type(self).__name__}: with {setting} the last inputs, not one membrane, make the state; {remedy}"
+
+    def _truncated(self, xs: Tensor) -> Tensor:
+        """An input that takes every step's contribution out again once it is too old."""
+        steps = self.kernel_truncation_steps
+        if steps is None or steps >= xs.shape[0]:
+            return xs
+        return torch.cat([xs[:steps], xs[steps:] - self.membrane_decay**steps * xs[:-steps]])
+
+    @property
+    def tau(self) -> Tensor:
+        """Time constant in steps, -1 / ln(beta)."""
+        return -1 / self.membrane_decay.log()
+
+    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        destination[prefix + "tau"] = self.tau.detach()
+
+    def _load_from_state_dict(
+        self, state_dict: Any, prefix: str, local_metadata: Any, *args: Any, **kwargs: Any
+    ) -> None:
+        # snnTorch decays by exp(-1 / tau) whatever its beta says
+        tau = state_dict.pop(prefix + "tau", None)
+        if tau is not None and local_metadata.get("version", 1) < 2:
+            state_dict[prefix + "beta"] = torch.exp(-1 / tau)
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *args, **kwargs)

@@ -1,0 +1,41 @@
+r"""Surrogate gradients: a spike is a step function forward and something smoother backward.
+
+Every surrogate is a small immutable object. Calling it on ``x`` (membrane potential minus threshold, any shape)
+gives :math:`\Theta(x)`, 1 where ``x > 0`` and else 0, in the dtype of ``x``; differentiating that call multiplies the
+incoming gradient by the surrogate's ``derivative(x)``. The names are lower case because they read like the functions
+they stand for: ``spike_grad=surrogate.fast_sigmoid(slope=25)``.
+
+Source: Neftci, Mostafa, Zenke, Surrogate Gradient Learning in Spiking Neural Networks (2019).
+"""
+
+from snn_core.surrogate.closed_form import (
+    LSO,
+    SFS,
+    atan,
+    fast_sigmoid,
+    heaviside,
+    no_gradient,
+    sigmoid,
+    spike_rate_escape,
+    straight_through_estimator,
+    triangular,
+)
+from snn_core.surrogate.custom import custom_surrogate
+from snn_core.surrogate.step import Surrogate
+from snn_core.surrogate.stochastic import SSO
+
+__all__ = [
+    "LSO",
+    "SFS",
+    "SSO",
+    "Surrogate",
+    "atan",
+    "custom_surrogate",
+    "fast_sigmoid",
+    "heaviside",
+    "no_gradient",
+    "sigmoid",
+    "spike_rate_escape",
+    "straight_through_estimator",
+    "triangular",
+]

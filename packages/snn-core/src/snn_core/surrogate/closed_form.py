@@ -1,0 +1,261 @@
+"""Surrogates whose derivative is a formula: what a kernel can be told by a name and numbers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from snn_core.surrogate.step import Surrogate
+
+__all__ = [
+    "LSO",
+    "SFS",
+    "atan",
+    "fast_sigmoid",
+    "heaviside",
+    "no_gradient",
+    "sigmoid",
+    "spike_rate_escape",
+    "straight_through_estimator",
+    "triangular",
+]
+
+
+@dataclass(frozen=True)
+class atan(Surrogate):
+    r"""Derivative of a scaled arc tangent; the default of every neuron.
+
+    .. math:: \frac{\partial S}{\partial x} = \frac{\alpha / 2}{1 + (\pi \alpha x / 2)^2}
+
+    Args:
+        alpha: Slope; the derivative at 0 is ``alpha / 2``. Greater than 0.
+
+    Raises:
+        ValueError: If ``alpha`` is not positive.
+
+    Example:
+        >>> atan(alpha=2.0)(torch.tensor([-0.5, 0.0, 0.5]))
+        tensor([0., 0., 1.])
+
+    Source: Fang et al., Incorporating Learnable Membrane Time Constant (2021), equation 12.
+    """
+
+    alpha: float = 2.0
+
+    def __post_init__(self) -> None:
+        self._require_positive("alpha")
+
+    def derivative(self, x: Tensor) -> Tensor:
+        return self.alpha / 2 / (1 + (math.pi / 2 * self.alpha * x).square())
+
+
+@dataclass(frozen=True)
+class fast_sigmoid(Surrogate):
+    r"""Derivative of the fast sigmoid x / (1 + k|x|).
+
+    .. math:: \frac{\partial S}{\partial x} = \frac{1}{(1 + k|x|)^2}
+
+    Args:
+        slope: k, greater than 0.
+
+    Raises:
+        ValueError: If ``slope`` is not positive.
+
+    Example:
+        >>> fast_sigmoid().derivative(torch.tensor([0.0, 0.04]))
+        tensor([1.0000, 0.2500])
+
+    Source: Zenke and Ganguli, SuperSpike (2018), section 3.
+    """
+
+    slope: float = 25
+
+    def __post_init__(self) -> None:
+        self._require_positive("slope")
+
+    def derivative(self, x: Tensor) -> Tensor:
+        return 1 / (1 + self.slope * x.abs()).square()
+
+
+@dataclass(frozen=True)
+class sigmoid(Surrogate):
+    r"""Derivative of the logistic function, finite for every x.
+
+    .. math:: \frac{\partial S}{\partial x} = k\,\sigma(kx)\,(1 - \sigma(kx))
+
+    Args:
+        slope: k, greater than 0.
+
+    Raises:
+        ValueError: If ``slope`` is not positive.
+
+    Example:
+        >>> sigmoid(slope=4).derivative(torch.tensor([0.0, -1e4]))
+        tensor([1., 0.])
+
+    Source: Zenke and Ganguli, SuperSpike (2018).
+    """
+
+    slope: float = 25
+
+    def __post_init__(self) -> None:
+        self._require_positive("slope")
+
+    def derivative(self, x: Tensor) -> Tensor:
+        s = torch.sigmoid(self.slope * x)
+        return self.slope * s * (1 - s)
+
+
+@dataclass(frozen=True)
+class straight_through_estimator(Surrogate):
+    """The gradient passes unchanged: derivative 1 everywhere.
+
+    Example:
+        >>> straight_through_estimator().derivative(torch.tensor([-3.0, 3.0]))
+        tensor([1., 1.])
+
+    Source: Bengio, Leonard, Courville, Estimating or Propagating Gradients Through Stochastic Neurons (2013).
+    """
+
+    def derivative(self, x: Tensor) -> Tensor:
+        return torch.ones_like(x)
+
+
+@dataclass(frozen=True)
+class triangular(Surrogate):
+    r"""A triangle of area 1 around the threshold.
+
+    .. math:: \frac{\partial S}{\partial x} = \frac{1}{\vartheta}\max(0,\, 1 - |x| / \vartheta)
+
+    Args:
+        threshold: Half the width of the triangle, greater than 0.
+
+    Raises:
+        ValueError: If ``threshold`` is not positive.
+
+    Example:
+        >>> triangular(threshold=2).derivative(torch.tensor([-1.0, 0.0, 2.0]))
+        tensor([0.2500, 0.5000, 0.0000])
+
+    Source: Esser et al., Convolutional Networks for Fast, Energy-Efficient Neuromorphic Computing (2016).
+    """
+
+    threshold: float = 1
+
+    def __post_init__(self) -> None:
+        self._require_positive("threshold")
+
+    def derivative(self, x: Tensor) -> Tensor:
+        return (1 - x.abs() / self.threshold).clamp_min(0) / self.threshold
+
+
+@dataclass(frozen=True)
+class heaviside(Surrogate):
+    """Gradient only where the neuron fired: derivative 1 for x > 0, else 0.
+
+    Example:
+        >>> heaviside().derivative(torch.tensor([-1.0, 1.0]))
+        tensor([0., 1.])
+
+    Source: Kaiser, Mostafa, Neftci, Synaptic Plasticity Dynamics for Deep Continuous Local Learning (2020).
+    """
+
+    def derivative(self, x: Tensor) -> Tensor:
+        return (x > 0).to(x.dtype)
+
+
+@dataclass(frozen=True)
+class spike_rate_escape(Surrogate):
+    r"""Escape rate of a noisy threshold.
+
+    .. math:: \frac{\partial S}{\partial x} = k\,\exp(-\beta\,|x - 1|)
+
+    Args:
+        beta: Sharpness of the escape, greater than 0.
+        slope: k, greater than 0.
+
+    Raises:
+        ValueError: If ``beta`` or ``slope`` is not positive.
+
+    Example:
+        >>> spike_rate_escape(beta=1, slope=25).derivative(torch.tensor([1.0]))
+        tensor([25.])
+
+    Source: Gerstner et al., Neuronal Dynamics (2014), section 9.4.
+    """
+
+    beta: float = 1
+    slope: float = 25
+
+    def __post_init__(self) -> None:
+        self._require_positive("beta", "slope")
+
+    def derivative(self, x: Tensor) -> Tensor:
+        return self.slope * torch.exp(-self.beta * (x - 1).abs())
+
+
+@dataclass(frozen=True)
+class LSO(Surrogate):
+    """Leaky spike operator: 1 where the neuron fired, else ``slope``.
+
+    Args:
+        slope: Derivative below the threshold.
+
+    Example:
+        >>> LSO(slope=0.1).derivative(torch.tensor([-1.0, 1.0]))
+        tensor([0.1000, 1.0000])
+
+    Source: Eshraghian et al., Training Spiking Neural Networks Using Lessons From Deep Learning (2023).
+    """
+
+    slope: float = 0.1
+
+    def derivative(self, x: Tensor) -> Tensor:
+        return torch.where(x > 0, 1.0, torch.full_like(x, self.slope))
+
+
+@dataclass(frozen=True)
+class SFS(Surrogate):
+    r"""Sparse fast sigmoid: the fast sigmoid's derivative where x > B, else 0.
+
+    Args:
+        slope: k of the fast sigmoid, greater than 0.
+        B: Where the gradient begins.
+
+    Raises:
+        ValueError: If ``slope`` is not positive.
+
+    Example:
+        >>> SFS(slope=1, B=0).derivative(torch.tensor([-1.0, 1.0]))
+        tensor([0.0000, 0.2500])
+
+    Source: Perez-Nieves and Goodman, Sparse Spiking Gradient Descent (2021).
+    """
+
+    slope: float = 25
+    B: float = 1
+
+    def __post_init__(self) -> None:
+        self._require_positive("slope")
+
+    def derivative(self, x: Tensor) -> Tensor:
+        return (x > self.B).to(x.dtype) / (1 + self.slope * x.abs()).square()
+
+
+@dataclass(frozen=True)
+class no_gradient(Surrogate):
+    """The step function alone; spikes carry no gradient. It is what ``surrogate_disable=True`` installs.
+
+    Example:
+        >>> no_gradient()(torch.tensor([1.0], requires_grad=True)).requires_grad
+        False
+    """
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return (x > 0).to(x.dtype)
+
+    def derivative(self, x: Tensor) -> Tensor:
+        return torch.zeros_like(x)

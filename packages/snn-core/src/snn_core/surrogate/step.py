@@ -1,0 +1,74 @@
+"""The step function that every surrogate has in common, and what a surrogate is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import torch
+from torch import Tensor
+
+__all__ = ["Surrogate"]
+
+
+class _Spike(torch.autograd.Function):
+    """The step function, with its backward pass left to a surrogate."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, surrogate: Surrogate) -> Tensor:
+        return (x > 0).to(x.dtype)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Surrogate], output: Tensor) -> None:
+        x, ctx.surrogate = inputs
+        ctx.save_for_backward(x, output)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> tuple[Tensor, None]:
+        x, spk = ctx.saved_tensors
+        return ctx.surrogate.backward(x, grads[0], spk), None
+
+
+@dataclass(frozen=True)
+class Surrogate:
+    r"""What every surrogate is: :math:`\Theta(x)` forward, ``derivative(x)`` times the gradient backward.
+
+    A new surrogate is a frozen dataclass with a ``derivative``.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> @dataclass(frozen=True)
+        ... class boxcar(Surrogate):
+        ...     width: float = 1.0
+        ...     def derivative(self, x):
+        ...         return (x.abs() < self.width / 2).to(x.dtype) / self.width
+        >>> x = torch.tensor([-2.0, 0.1], requires_grad=True)
+        >>> boxcar()(x).sum().backward()
+        >>> x.grad
+        tensor([0., 1.])
+    """
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Spikes of ``x``: 1 where ``x > 0``, else 0; same shape, dtype and device."""
+        return _Spike.apply(x, self)
+
+    def derivative(self, x: Tensor) -> Tensor:
+        """The surrogate's derivative at ``x``, same shape and dtype."""
+        raise NotImplementedError(f"{type(self).__name__} must define derivative(self, x)")
+
+    def backward(self, x: Tensor, grad: Tensor, spk: Tensor) -> Tensor:
+        """Gradient with respect to ``x``, given the gradient ``grad`` with respect to the spikes ``spk``."""
+        return grad * self.derivative(x)
+
+    def _require_positive(self, *names: str) -> None:
+        for name in names:
+            value = getattr(self, name)
+            if not value > 0:
+                raise ValueError(f"surrogate.{type(self).__name__}: {name} must be greater than 0, got {value!r}")
+
+    @property
+    def params(self) -> tuple[float, ...]:
+        """The surrogate's numbers, in the order of its constructor, as kernels receive them."""
+        return tuple(float(getattr(self, f.name)) for f in fields(self))

@@ -1,0 +1,93 @@
+"""What a module keeps from one time step to the next, and how time can be folded into its batch axis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["Temporal", "as_floating"]
+
+
+def as_floating(x: Tensor, owner: str) -> Tensor:
+    """``x`` itself if it is floating, in the default dtype if it holds integers or booleans."""
+    if not isinstance(x, Tensor):
+        raise TypeError(f"{owner} takes a tensor, got {type(x).__name__}; wrap it: torch.as_tensor(x)")
+    if x.is_floating_point():
+        return x
+    if x.is_complex():
+        raise TypeError(f"{owner} takes real input, got {x.dtype}; pass x.real, x.imag or x.abs()")
+    return x.to(torch.get_default_dtype())
+
+
+class Temporal(nn.Module):
+    """A module whose output depends on earlier calls.
+
+    What it keeps is an ordinary attribute and neither parameter nor buffer: it is in no ``state_dict``, is not
+    broadcast between processes, moves with the module, and never stops a net from being copied or saved.
+    """
+
+    _kept: Any = None  # a tuple of tensors, a count of steps, or None before the first step
+    _kept_in: int = -1  # the backward pass in which it was computed, -1 outside of any
+    _folded: int | None = None  # time steps folded into the batch axis while a net runs layer by layer
+    _unrolled_as: str | None = None  # path in the net that is being unrolled
+
+    def forget(self) -> None:
+        """Go back to rest: the next step is the first one."""
+        self._kept = None
+
+    def detach_kept(self) -> None:
+        """Cut what is kept off the autograd graph; its values stay."""
+        self._kept = _map(self._kept, Tensor.detach)
+
+    def _keep(self, kept: Any) -> None:
+        self._kept = kept
+        if not torch.compiler.is_compiling():
+            self._kept_in = torch._C._current_graph_task_id()
+
+    def _recall(self) -> Any:
+        """What is kept, unless a backward pass asks for what was computed outside of it.
+
+        Activation checkpointing runs ``forward`` a second time, inside the backward pass; by then what is kept has
+        moved on, and the second run would silently differ from the first.
+        """
+        if self._kept is not None and not torch.compiler.is_compiling():
+            task = torch._C._current_graph_task_id()
+            if task not in (-1, self._kept_in):
+                raise RuntimeError(
+                    f"{type(self).__name__} keeps a state and is being recomputed inside the backward pass, where that "
+                    "state has moved on; under activation checkpointing pass states explicitly (init_hidden=False), "
+                    "call snn.utils.reset(net) inside the checkpointed function, or use unroll(net, xs, chunk=...)"
+                )
+        return self._kept
+
+    def _unfold(self, x: Tensor) -> Tensor:
+        """``[T * batch, ...]`` as ``[T, batch, ...]``."""
+        assert self._folded is not None
+        return x.unflatten(0, (self._folded, x.shape[0] // self._folded))
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Any:
+        super()._apply(fn, recurse)
+        self._kept = _map(self._kept, fn)
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        # tensors inside an autograd graph can be neither copied nor pickled; a named tuple of a local class cannot be
+        # pickled either
+        kept = _map(self._kept, Tensor.detach)
+        return {
+            **self.__dict__,
+            "_kept": tuple(kept) if isinstance(kept, tuple) else kept,
+            "_kept_in": -1,
+            "_folded": None,
+            "_unrolled_as": None,
+        }
+
+
+def _map(kept: Any, fn: Any) -> Any:
+    if not isinstance(kept, tuple):
+        return kept
+    mapped = (fn(v) if isinstance(v, Tensor) else v for v in kept)
+    make = getattr(kept, "_make", tuple)  # a named tuple stays one
+    return make(mapped)

@@ -1,0 +1,146 @@
+"""A neuron's constants: numbers or tensors, fixed or learned, graded spikes, quantised states, bad arguments."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import snn_core as snn
+
+from .zoo import coarse
+
+
+@pytest.mark.parametrize("value", [1, 1.0, torch.tensor(1), torch.tensor([1, 1, 1])], ids=str)
+def test_constants_may_be_learned_whatever_number_they_are_given_as(value) -> None:
+    lif = snn.Leaky(
+        beta=value,
+        threshold=value,
+        graded_spikes_factor=value,
+        learn_beta=True,
+        learn_threshold=True,
+        learn_graded_spikes_factor=True,
+        spike_grad=snn.surrogate.straight_through_estimator(),
+    )
+    optimiser = torch.optim.SGD(lif.parameters(), lr=0.1)
+    names = {name for name, _ in lif.named_parameters()}
+    assert names == {"beta", "threshold", "graded_spikes_factor"}
+    lif.unroll(torch.full((3, 2, 3), 1.5))[0].sum().backward()
+    optimiser.step()
+    assert all(p.is_floating_point() and (p != 1).any() for p in lif.parameters())
+
+
+def test_constants_that_do_not_learn_are_buffers() -> None:
+    lif = snn.Synaptic(alpha=0.9, beta=0.8)
+    assert not list(lif.parameters())
+    assert {"alpha", "beta", "threshold", "graded_spikes_factor"} <= dict(lif.named_buffers()).keys()
+
+
+def test_each_constant_learns_alone() -> None:
+    assert [n for n, _ in snn.Synaptic(0.9, 0.8, learn_alpha=True).named_parameters()] == ["alpha"]
+    assert [n for n, _ in snn.Synaptic(0.9, 0.8, learn_beta=True).named_parameters()] == ["beta"]
+    assert [
+        n
+        for n, _ in snn.RSynaptic(
+            0.9, 0.8, V=1.0, all_to_all=False, learn_recurrent=False, learn_alpha=True
+        ).named_parameters()
+        if not n.startswith("recurrent")
+    ] == ["alpha"]
+    assert [n for n, _ in snn.Leaky(0.9, learn_threshold=True).named_parameters()] == ["threshold"]
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("constant", [0.5, torch.full((3,), 0.5)], ids=["scalar", "one per neuron"])
+def test_the_input_alone_decides_the_dtype_of_spikes_and_states(constant, dtype: torch.dtype) -> None:
+    for options in ({}, {"reset_mechanism": "zero"}, {"reset_delay": False}, {"inhibition": True}):
+        lif = snn.Leaky(beta=constant, threshold=constant, graded_spikes_factor=constant, **options)
+        spk, mem = lif(torch.ones(2, 3, dtype=dtype), torch.ones(2, 3, dtype=dtype))
+        assert spk.dtype == mem.dtype == dtype
+        spk, last = snn.Synaptic(alpha=constant, beta=constant, **options).unroll(torch.ones(4, 2, 3, dtype=dtype))
+        assert spk.dtype == last.syn.dtype == last.mem.dtype == dtype
+
+
+def test_a_tensor_given_to_two_neurons_is_not_shared_between_them() -> None:
+    beta = torch.tensor([0.5, 0.5])
+    one, other = snn.Leaky(beta=beta, learn_beta=True), snn.Leaky(beta=beta, learn_beta=True)
+    with torch.no_grad():
+        one.beta.zero_()
+    assert beta.tolist() == other.beta.tolist() == [0.5, 0.5]
+
+
+def test_graded_spikes_have_the_amplitude_of_their_neuron() -> None:
+    lif = snn.Leaky(beta=0.5, graded_spikes_factor=torch.tensor([0.5, 1.0, -2.0]))
+    assert lif(torch.full((1, 3), 2.0))[0].tolist() == [[0.5, 1.0, -2.0]]
+
+
+def test_the_gradient_of_a_graded_factor_is_the_spike_count() -> None:
+    lif = snn.Leaky(beta=1.0, learn_graded_spikes_factor=True)
+    spk, _ = lif.unroll(torch.full((4, 1, 1), 0.75))
+    # U: 0.75, 1.5, 1.25, 1.0 -> two spikes
+    assert spk.flatten().tolist() == [0, 1, 1, 0]
+    spk.sum().backward()
+    assert lif.graded_spikes_factor.grad.item() == 2.0
+
+
+def test_states_are_quantised_before_they_are_compared_with_the_threshold() -> None:
+    # steps of 1/4, beta = 1/2: 0.9 -> 1 (silent), 0.5 + 0.6 = 1.1 -> 1 (silent), 0.5 + 0.7 = 1.2 -> 1.25 (fires)
+    lif = snn.Leaky(beta=0.5, state_quant=coarse)
+    spk, trace = lif.unroll(torch.tensor([0.9, 0.6, 0.7]).view(3, 1, 1), trace=True)
+    assert spk.flatten().tolist() == [0, 0, 1]
+    assert trace.mem.flatten().tolist() == [1.0, 1.0, 1.25]
+
+
+def test_every_state_is_quantised() -> None:
+    _, syn, mem = snn.Synaptic(alpha=0.5, beta=0.5, state_quant=coarse)(torch.full((1, 1), 0.6))
+    assert (syn.item(), mem.item()) == (0.5, 0.5)
+    _, c, h = snn.SLSTM(2, 3, state_quant=coarse)(torch.randn(4, 2))
+    assert torch.equal(c * 4, (c * 4).round())
+    assert torch.equal(h * 4, (h * 4).round())
+
+
+def test_gradients_pass_a_straight_through_quantiser() -> None:
+    x = torch.full((1, 1), 0.6, requires_grad=True)
+    snn.Leaky(beta=0.5, state_quant=coarse)(x)[1].backward()
+    assert x.grad.item() == 1.0
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "match"),
+    [
+        (lambda: snn.Leaky(beta="0.9"), TypeError, r"Leaky.*beta.*'0\.9'"),
+        (lambda: snn.Leaky(beta=float("nan")), ValueError, r"Leaky.*beta.*nan"),
+        (lambda: snn.Leaky(beta=None), TypeError, r"Leaky.*beta.*None"),
+        (lambda: snn.Leaky(beta=0.9, threshold="high"), TypeError, r"Leaky.*threshold.*'high'"),
+        (lambda: snn.Leaky(beta=0.9, spike_grad="atan"), TypeError, r"Leaky.*spike_grad.*surrogate\.atan.*'atan'"),
+        (lambda: snn.Leaky(beta=0.9, state_quant=8), TypeError, r"Leaky.*state_quant.*8"),
+        (lambda: snn.Leaky(beta=0.9, graded_spikes_factor="2"), TypeError, r"Leaky.*graded_spikes_factor.*'2'"),
+        (lambda: snn.Synaptic(alpha="0.9", beta=0.8), TypeError, r"Synaptic.*alpha.*'0\.9'"),
+    ],
+    ids=lambda v: "" if callable(v) else str(v),
+)
+def test_an_argument_of_the_wrong_kind_names_itself_and_its_value(make, error: type, match: str) -> None:
+    with pytest.raises(error, match=match):
+        make()
+
+
+def test_input_that_is_no_tensor_is_a_type_error() -> None:
+    with pytest.raises(TypeError, match=r"Leaky.*tensor.*list"):
+        snn.Leaky(beta=0.9)([1.0, 2.0])
+
+
+def test_too_many_states_are_a_type_error_that_names_them() -> None:
+    x = torch.zeros(1, 1)
+    with pytest.raises(TypeError, match=r"Synaptic.*syn.*mem.*3"):
+        snn.Synaptic(alpha=0.9, beta=0.8)(x, x, x, x)
+    with pytest.raises(TypeError, match=r"Leaky.*'mem'.*twice"):
+        snn.Leaky(beta=0.9)(x, x, mem=x)
+
+
+def test_a_sequence_without_steps_is_an_error() -> None:
+    with pytest.raises(ValueError, match=r"Leaky.*T >= 1.*\(0, 3, 5\)"):
+        snn.Leaky(beta=0.9).unroll(torch.zeros(0, 3, 5))
+
+
+def test_a_repr_shows_what_the_neuron_is() -> None:
+    text = repr(snn.Leaky(beta=0.5, threshold=2.0, reset_mechanism="zero", init_hidden=True, learn_beta=True))
+    for part in ("Leaky(", "beta=0.5", "threshold=2", "'zero'", "atan(alpha=2.0)", "init_hidden"):
+        assert part in text

@@ -1,0 +1,73 @@
+"""Lapicque's neuron is a resistor and a capacitor, integrated by Euler's method."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+import snn_core as snn
+
+
+def charge(neuron: snn.SpikingNeuron, current: float, num_steps: int) -> Tensor:
+    _, trace = neuron.unroll(torch.full((num_steps, 1, 1), current, dtype=torch.float64), trace=True)
+    return trace.mem.flatten()
+
+
+def test_a_constant_current_charges_the_capacitor_geometrically() -> None:
+    # U[t] = I R (1 - (1 - dt / RC)^t)
+    neuron = snn.Lapicque(R=5.0, C=2.0, time_step=0.5, threshold=100.0).double()
+    expected = [3.0 * 5 * (1 - (1 - 0.5 / 10) ** t) for t in range(1, 21)]
+    assert charge(neuron, 3.0, 20).tolist() == pytest.approx(expected)
+
+
+def test_small_steps_approach_the_exponential_charging_curve() -> None:
+    # U(t) = I R (1 - exp(-t / RC)); Euler's error is of the order of the step
+    errors = []
+    for time_step in (0.1, 0.05):
+        neuron = snn.Lapicque(R=2.0, C=1.0, time_step=time_step, threshold=100.0).double()
+        u = charge(neuron, 1.0, round(2 / time_step))[-1].item()
+        errors.append(abs(u - 2 * (1 - math.exp(-1))))
+    assert errors[0] < 0.05
+    assert errors[1] == pytest.approx(errors[0] / 2, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        # beta = exp(-dt / RC) relates the four; beta alone takes R = 1
+        ({"beta": math.exp(-0.25)}, {"R": 1.0, "C": 4.0}),
+        ({"beta": math.exp(-0.25), "R": 2.0}, {"R": 2.0, "C": 2.0}),
+        ({"beta": math.exp(-0.25), "C": 2.0}, {"R": 2.0, "C": 2.0}),
+        ({"R": 2.0, "C": 2.0}, {"R": 2.0, "C": 2.0, "beta": math.exp(-0.25)}),
+        ({"beta": math.exp(-0.25), "time_step": 2.0}, {"R": 1.0, "C": 8.0}),
+    ],
+    ids=str,
+)
+def test_of_beta_resistance_and_capacitance_two_give_the_third(given: dict, expected: dict) -> None:
+    neuron = snn.Lapicque(**given)
+    for name, value in expected.items():
+        assert torch.as_tensor(getattr(neuron, name)).item() == pytest.approx(value, rel=1e-6)
+
+
+def test_a_decay_per_neuron_charges_each_by_its_own() -> None:
+    beta = torch.tensor([0.9, 0.5], dtype=torch.float64)
+    neuron = snn.Lapicque(beta=beta, threshold=100.0).double()
+    _, last = neuron.unroll(torch.ones(3, 1, 2, dtype=torch.float64))
+    # R = 1: U[3] = 1 - (1 - ln(1 / beta))^3
+    assert last.mem[0].tolist() == pytest.approx([1 - (1 + math.log(b)) ** 3 for b in (0.9, 0.5)])
+
+
+def test_a_learnable_beta_gets_the_gradient_of_the_charging_curve() -> None:
+    neuron = snn.Lapicque(beta=torch.tensor(0.8, dtype=torch.float64), learn_beta=True, threshold=100.0).double()
+    charge(neuron, 1.0, 2)[-1].backward()
+    # U[2] = 1 - (1 + ln b)^2, dU/db = -2 (1 + ln b) / b
+    assert neuron.beta.grad.item() == pytest.approx(-2 * (1 + math.log(0.8)) / 0.8)
+
+
+@pytest.mark.parametrize("given", [{}, {"R": 1.0}, {"C": 1.0}], ids=str)
+def test_too_few_constants_are_an_error_that_says_which(given: dict) -> None:
+    with pytest.raises((ValueError, TypeError), match=r"Lapicque.*beta.*R.*C"):
+        snn.Lapicque(**given)

@@ -1,0 +1,152 @@
+"""Whatever a user's ``forward`` does with the batch axis, ``unroll`` gives what the loop gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+import snn_core as snn
+
+from .zoo import call_loop, close
+
+BIAS = torch.linspace(-1, 1, 12, dtype=torch.float64).view(3, 4)
+
+# on x of [batch 3, features 4]: what each sample does alone, and may run layer by layer
+ALONE: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": functional.relu,
+    "sigmoid": torch.sigmoid,
+    "arithmetic": lambda x: 2 * x - x / 3 + 1,
+    "cat features": lambda x: torch.cat([x, -x], dim=1),
+    "cat last": lambda x: torch.cat([x, -x], dim=-1),
+    "flatten": lambda x: x.flatten(1),
+    "torch.flatten": lambda x: torch.flatten(x, 1),
+    "view": lambda x: x.view(x.size(0), -1),
+    "view of shape": lambda x: x.view(x.shape[0], -1),
+    "reshape": lambda x: x.reshape(x.size(0), 2, 2).reshape(x.size(0), -1),
+}
+# what mixes samples, depends on their number, or may do so; which of them run in layers is not promised
+OTHERS: dict[str, Callable[[Tensor], Tensor]] = {
+    "batch size as a number": lambda x: x * x.size(0) / 3,
+    "batch size in a division": lambda x: x / x.shape[0],
+    "length": lambda x: x / len(x),
+    "a comparison of the batch size": lambda x: x if x.shape[0] == 3 else 0 * x,
+    "element count": lambda x: x / x.numel(),
+    "shape passed on": lambda x: x + torch.ones(x.shape, dtype=x.dtype),
+    "new zeros": lambda x: x + x.new_zeros(x.shape[0], 4),
+    "a constant of the size of the batch": lambda x: x + BIAS,
+    "a constant row": lambda x: x + BIAS[0],
+    "mean of all": lambda x: x - x.mean(),
+    "mean of the batch": lambda x: x - x.mean(0),
+    "mean of the batch, from the end": lambda x: x - x.mean(-2),
+    "mean of features": lambda x: x - x.mean(1, keepdim=True),
+    "mean of the last axis": lambda x: x - x.mean(dim=-1, keepdim=True),
+    "sum without its axis": lambda x: x.sum(-1),
+    "largest of all": lambda x: x / x.max(),
+    "largest feature": lambda x: x - x.max(1, keepdim=True).values,
+    "clamped by the batch": lambda x: x.clamp(max=x.mean()),
+    "norm": lambda x: x / x.norm(),
+    "normalize": lambda x: functional.normalize(x),
+    "normalize the batch": lambda x: functional.normalize(x, dim=0),
+    "softmax": lambda x: functional.softmax(x, dim=1),
+    "softmax of the batch": lambda x: functional.softmax(x, dim=0),
+    "softmax of the batch, from the end": lambda x: x.softmax(-2),
+    "layer norm": lambda x: functional.layer_norm(x, (4,)),
+    "layer norm of the batch": lambda x: functional.layer_norm(x, x.shape),
+    "batch norm": lambda x: functional.batch_norm(x, None, None, training=True),
+    "cat of the batch": lambda x: torch.cat([x, -x], dim=0),
+    "cat of the batch, from the end": lambda x: torch.cat([x, -x], dim=-2),
+    "stack": lambda x: torch.stack([x, -x]),
+    "stack features": lambda x: torch.stack([x, -x], dim=1),
+    "cat with a constant": lambda x: torch.cat([x, BIAS], dim=1),
+    "transposed": lambda x: x.t(),
+    "transposed twice": lambda x: (x.t() + 1).t(),
+    "permuted": lambda x: x.permute(1, 0),
+    "unsqueezed in front": lambda x: x.unsqueeze(0),
+    "unsqueezed behind": lambda x: x.unsqueeze(-1),
+    "viewed with a free first axis": lambda x: x.view(-1, 4),
+    "viewed across samples": lambda x: x.view(-1, 2),
+    "viewed in a fixed batch": lambda x: x.view(3, 2, 2),
+    "viewed as half the batch": lambda x: x.view(x.size(0) // 3, -1),
+    "flattened altogether": lambda x: x.flatten().view(3, 4),
+    "flattened from the end": lambda x: x.flatten(-2).view(3, 4),
+    "first sample": lambda x: x[:1],
+    "first feature": lambda x: x[:, :1],
+    "all but the last": lambda x: x[:-1],
+    "flipped batch": lambda x: x.flip(0),
+    "flipped features": lambda x: x.flip(1),
+    "rolled": lambda x: x.roll(1),
+    "rolled batch": lambda x: x.roll(1, 0),
+    "sorted batch": lambda x: x.sort(0).values,
+    "cumulative": lambda x: x.cumsum(0),
+    "gram matrix": lambda x: x @ x.t(),
+    "matrix product": lambda x: x @ BIAS.t(),
+    "repeated": lambda x: x.repeat(2, 1),
+    "expanded": lambda x: x.unsqueeze(1).expand(3, 2, 4),
+    "split": lambda x: x.split(2, dim=1)[0],
+    "split batch": lambda x: x.split(2)[0],
+    "chunked": lambda x: torch.cat(x.chunk(2, dim=1), dim=1),
+    "where": lambda x: torch.where(x > x.mean(), x, 0 * x),
+    "einsum": lambda x: torch.einsum("bi,ci->bc", x, x),
+    "in place": lambda x: x.add_(1),
+    "relu in place": lambda x: functional.relu(x, inplace=True),
+    "glu": lambda x: functional.glu(x, dim=-1),
+    "glu of the batch": lambda x: functional.glu(x.repeat(2, 1), dim=0),
+    "pooled": lambda x: functional.max_pool1d(x.unsqueeze(1), 2).squeeze(1),
+    "pooled over the batch": lambda x: functional.max_pool1d(x, 2),
+    "padded": lambda x: functional.pad(x, (1, 1)),
+    "padded batch": lambda x: functional.pad(x, (0, 0, 1, 1)),
+    "cast": lambda x: x.float().double(),
+    "detached": lambda x: x.detach() + x,
+}
+
+
+class Net(nn.Module):
+    def __init__(self, between: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.linear = nn.Linear(5, 4)
+        self.between = between
+        self.spike = snn.Leaky(beta=0.7, threshold=0.3, init_hidden=True, output=True)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.spike(self.between(self.linear(x)))
+
+
+def net_and_input(between: Callable[[Tensor], Tensor]) -> tuple[Net, Tensor]:
+    torch.manual_seed(0)
+    return Net(between).double(), 2 * torch.randn(7, 3, 5, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("between", ALONE.values(), ids=ALONE)
+def test_functions_of_each_sample_alone_run_layer_by_layer(between: Callable[[Tensor], Tensor]) -> None:
+    net, xs = net_and_input(between)
+    outputs, schedule = snn.unroll(net, xs, explain=True)
+    assert schedule.kind == "layers", schedule.reason
+    close(outputs, call_loop(net, xs))
+
+
+@pytest.mark.parametrize("between", OTHERS.values(), ids=OTHERS)
+def test_any_other_function_gives_the_numbers_of_the_loop(between: Callable[[Tensor], Tensor]) -> None:
+    net, xs = net_and_input(between)
+    expected = call_loop(net, xs)
+    outputs, schedule = snn.unroll(net, xs, explain=True)
+    close(outputs, expected)
+    if schedule.kind == "steps":
+        assert schedule.reason
+    # and where the number of steps is that of the samples, so that a mix-up of the axes could hide
+    square = xs[:3]
+    close(snn.unroll(net, square), call_loop(net, square))
+    alone = xs[:1]
+    close(snn.unroll(net, alone), call_loop(net, alone))
+
+
+def test_a_net_is_usable_after_a_forward_that_failed() -> None:
+    net, xs = net_and_input(functional.relu)
+    expected = call_loop(net, xs)
+    with pytest.raises((ValueError, RuntimeError)):
+        snn.unroll(net, xs[..., :4])
+    close(snn.unroll(net, xs), expected)
+    close(call_loop(net, xs), expected)

@@ -1,0 +1,103 @@
+"""What ``unroll`` stores and moves, counted in bytes rather than in seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import snn_core as snn
+
+
+def net() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Linear(5, 16),
+        snn.Leaky(beta=0.9, init_hidden=True),
+        nn.Linear(16, 7),
+        snn.RLeaky(beta=0.9, linear_features=7, init_hidden=True),
+    )
+
+
+def bytes_of(tensor: Tensor | None) -> int:
+    return 0 if tensor is None else tensor.numel() * tensor.element_size()
+
+
+def moved_in_backward(out: Tensor) -> int:
+    """Bytes of all gradients that flow between the nodes of the graph of ``out``."""
+    seen, todo, total = set(), [out.grad_fn], 0
+
+    def count(inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
+        nonlocal total
+        total += sum(bytes_of(g) for g in inputs)
+
+    while todo:
+        node = todo.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        node.register_hook(count)
+        todo.extend(child for child, _ in node.next_functions)
+    out.sum().backward()
+    return total
+
+
+def stored(forward: Callable[[], Tensor]) -> int:
+    """Bytes that the forward pass keeps for the backward pass, each storage counted once."""
+    kept: dict[int, int] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        out = forward()
+    total = sum(kept.values())
+    out.sum().backward()
+    return total
+
+
+@pytest.mark.parametrize("schedule", ["layers", "steps"])
+def test_the_backward_pass_is_linear_in_the_number_of_steps(schedule: str) -> None:
+    model = net()
+    short, long = (
+        moved_in_backward(snn.unroll(model, torch.randn(t, 3, 5, requires_grad=True), schedule=schedule))
+        for t in (40, 160)
+    )
+    # linear is 4, quadratic is 16
+    assert long / short < 5
+
+
+def test_a_lone_neurons_backward_pass_is_linear_too() -> None:
+    lif = snn.Leaky(beta=0.9)
+    short, long = (moved_in_backward(lif.unroll(torch.randn(t, 3, 5, requires_grad=True))[0]) for t in (40, 160))
+    assert long / short < 5
+
+
+@pytest.mark.parametrize("schedule", ["layers", "steps"])
+def test_chunks_store_little_more_than_one_chunk(schedule: str) -> None:
+    model, xs = net(), torch.randn(160, 3, 5, requires_grad=True)
+    whole = stored(lambda: snn.unroll(model, xs, schedule=schedule))
+    chunked = stored(lambda: snn.unroll(model, xs, schedule=schedule, chunk=8))
+    assert chunked < whole / 3
+
+
+def test_without_gradients_nothing_is_stored() -> None:
+    model, xs = net(), torch.randn(40, 3, 5)
+    with torch.no_grad():
+        out = snn.unroll(model, xs)
+    assert out.grad_fn is None
+    assert not any(m.mem.requires_grad for m in model if isinstance(m, snn.SpikingNeuron))
+
+
+def test_truncated_chunks_keep_no_history_between_calls() -> None:
+    model = net()
+    snn.unroll(model, torch.randn(12, 3, 5), chunk=4, truncate=True)
+    assert not any(m.mem.requires_grad for m in model if isinstance(m, snn.SpikingNeuron))
+    # hence each batch may go on from the last and be trained on its own
+    for _ in range(2):
+        out = snn.unroll(model, torch.randn(12, 3, 5), chunk=4, truncate=True, resume=True)
+        out.sum().backward()

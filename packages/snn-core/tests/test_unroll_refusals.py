@@ -1,0 +1,260 @@
+"""Where running layer by layer is not provably the same, ``unroll`` runs step by step, and names the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import snn_core as snn
+
+from .test_unroll import lif
+from .zoo import call_loop, close
+
+
+class Own(nn.Module):
+    """A net of one linear layer and one neuron; subclasses say what they do in between."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(5, 4)
+        self.spike = lif()
+        self.seen: list[Tensor] = []
+        self.rate = 0.0
+
+    def between(self, x: Tensor) -> Tensor:
+        return x
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.spike(self.between(self.linear(x)))
+
+
+class Branches(Own):
+    def between(self, x: Tensor) -> Tensor:
+        return x if x.sum() > 0 else -x
+
+
+class Remembers(Own):
+    def between(self, x: Tensor) -> Tensor:
+        self.rate = x.detach().mean()
+        return x
+
+
+class Appends(Own):
+    def between(self, x: Tensor) -> Tensor:
+        self.seen.append(x.detach())
+        return x
+
+
+class FixedBatch(Own):
+    def between(self, x: Tensor) -> Tensor:
+        return x.view(3, 2, 2).view(3, 4)
+
+
+class MixesSamples(Own):
+    def between(self, x: Tensor) -> Tensor:
+        return x - x.mean(0)
+
+
+class Joins(Own):
+    def between(self, x: Tensor) -> Tensor:
+        return torch.cat([x, x], dim=0)[: x.shape[0]]
+
+
+class Random(Own):
+    def between(self, x: Tensor) -> Tensor:
+        return x + torch.rand_like(x)
+
+
+class Unknown(Own):
+    def between(self, x: Tensor) -> Tensor:
+        return torch.cumsum(x, 0)
+
+
+class Twice(Own):
+    def forward(self, x: Tensor) -> Tensor:
+        return self.spike(self.spike(self.linear(x)))
+
+
+class TwoNeuronsInACycle(Own):
+    """Feeds the spikes of the step before back in, by an attribute."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.last = self.spike(self.linear(x) + getattr(self, "last", 0))
+        return self.last
+
+
+def hooked() -> nn.Module:
+    net = nn.Sequential(nn.Linear(5, 4), lif())
+    net[0].register_forward_hook(lambda module, args, out: 2 * out)
+    return net
+
+
+def shared() -> nn.Module:
+    neuron = lif()
+    return nn.Sequential(nn.Linear(5, 5), neuron, nn.Linear(5, 5), neuron)
+
+
+FLAT = (7, 3, 5)
+# name: (net, input, what the reason must name)
+REFUSED: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], str]] = {
+    "dropout in training": (lambda: nn.Sequential(nn.Linear(5, 4), nn.Dropout(0.5), lif()), FLAT, "Dropout"),
+    "batch norm in training": (lambda: nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), lif()), FLAT, "BatchNorm1d"),
+    "instance norm that tracks": (
+        lambda: nn.Sequential(nn.InstanceNorm1d(2, track_running_stats=True), nn.Flatten(), nn.Linear(10, 4), lif()),
+        (7, 3, 2, 5),
+        "InstanceNorm1d",
+    ),
+    "softmax over the batch": (lambda: nn.Sequential(nn.Linear(5, 4), nn.Softmax(dim=0), lif()), FLAT, "Softmax"),
+    "flatten of the batch": (
+        lambda: nn.Sequential(nn.Flatten(0), nn.Unflatten(0, (3, 5)), lif()),
+        FLAT,
+        "Flatten",
+    ),
+    "a branch on data": (Branches, FLAT, ""),
+    "attributes set in forward": (Remembers, FLAT, "rate"),
+    "a list appended to": (Appends, FLAT, ""),
+    "a fixed batch": (FixedBatch, FLAT, "view"),
+    "samples mixed": (MixesSamples, FLAT, "mean"),
+    "a concatenation of the batch": (Joins, FLAT, "cat"),
+    "random numbers": (Random, FLAT, "rand_like"),
+    "an unlisted function": (Unknown, FLAT, "cumsum"),
+    "a neuron called twice": (Twice, FLAT, "spike"),
+    "a neuron shared by two places": (shared, FLAT, ""),
+    "hooks": (hooked, FLAT, "hook"),
+    "unbatched input to a linear layer": (lambda: nn.Sequential(nn.Linear(5, 4), lif()), (7, 5), ""),
+    "unbatched input to a convolution": (lambda: nn.Sequential(nn.Conv2d(2, 3, 3), lif()), (7, 2, 5, 5), ""),
+    "feedback through an attribute": (TwoNeuronsInACycle, FLAT, "last"),
+}
+
+
+@pytest.mark.parametrize(("make", "shape", "named"), REFUSED.values(), ids=REFUSED)
+def test_it_runs_step_by_step_names_the_reason_and_equals_the_loop(make, shape, named: str) -> None:
+    torch.manual_seed(0)
+    net = make().double()
+    torch.manual_seed(0)
+    twin = make().double()
+    xs = 2 * torch.randn(shape, dtype=torch.float64)
+    torch.manual_seed(3)
+    expected = call_loop(twin, xs)
+    torch.manual_seed(3)
+    outputs, schedule = snn.unroll(net, xs, explain=True)
+    assert schedule.kind == "steps"
+    assert schedule.reason
+    assert named in schedule.reason
+    assert schedule.reason in str(schedule)
+    close(outputs, expected)
+    close(dict(net.named_buffers()), dict(twin.named_buffers()))
+
+
+@pytest.mark.parametrize(
+    ("make", "shape"),
+    [(v[0], v[1]) for k, v in REFUSED.items() if "list" in k or "attributes" in k],
+    ids=[k for k in REFUSED if "list" in k or "attributes" in k],
+)
+def test_looking_for_a_schedule_has_no_effect_on_the_net(make, shape) -> None:
+    torch.manual_seed(0)
+    net = make()
+    xs = torch.randn(shape)
+    snn.unroll(net, xs)
+    if hasattr(net, "seen"):
+        assert len(net.seen) in (0, len(xs))
+        assert all(isinstance(x, Tensor) and type(x) is Tensor for x in net.seen)
+    assert isinstance(net.rate, float | Tensor)
+
+
+def test_random_numbers_are_drawn_as_the_loop_draws_them() -> None:
+    net = nn.Sequential(nn.Linear(5, 64), nn.Dropout(0.5), lif(), nn.Linear(64, 3), lif())
+    xs = torch.randn(7, 3, 5)
+    torch.manual_seed(3)
+    outputs = snn.unroll(net, xs)
+    torch.manual_seed(3)
+    assert torch.equal(outputs, call_loop(net, xs))
+
+
+def test_chunks_recompute_the_same_random_numbers() -> None:
+    net = nn.Sequential(nn.Linear(5, 64), nn.Dropout(0.5), lif(), nn.Linear(64, 3), lif())
+    xs = torch.randn(7, 3, 5)
+    grads = []
+    for chunk in (None, 3):
+        torch.manual_seed(3)
+        net.zero_grad()
+        snn.unroll(net, xs, chunk=chunk).sum().backward()
+        grads.append(net[0].weight.grad)
+    torch.testing.assert_close(*grads)
+
+
+def test_chunks_update_running_statistics_once_a_step() -> None:
+    nets = [nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), lif()) for _ in range(2)]
+    nets[1].load_state_dict(nets[0].state_dict())
+    xs = torch.randn(7, 3, 5)
+    snn.unroll(nets[0], xs).sum().backward()
+    snn.unroll(nets[1], xs, chunk=3).sum().backward()
+    assert nets[1][1].num_batches_tracked.item() == 7
+    close(dict(nets[1].named_buffers()), dict(nets[0].named_buffers()))
+
+
+class SumsFeatures(Own):
+    """Uses a function that is not listed, but acts on each sample alone."""
+
+    def between(self, x: Tensor) -> Tensor:
+        return torch.cumsum(x, 1)
+
+
+def test_a_forward_that_cannot_be_traced_may_be_asserted_to_be_layerwise() -> None:
+    torch.manual_seed(0)
+    net = SumsFeatures().double()
+    xs = torch.randn(7, 3, 5, dtype=torch.float64)
+    _, schedule = snn.unroll(net, xs, explain=True)
+    assert schedule.kind == "steps"
+    outputs, schedule = snn.unroll(net, xs, schedule="layers", explain=True)
+    assert schedule.kind == "layers"
+    close(outputs, call_loop(net, xs))
+
+
+@pytest.mark.parametrize("make", [MixesSamples, Unknown], ids=["mean", "cumsum"])
+def test_an_assertion_that_is_wrong_is_detected(make) -> None:
+    torch.manual_seed(0)
+    with pytest.raises((ValueError, RuntimeError), match="layers"):
+        snn.unroll(make(), 5 * torch.randn(7, 3, 5), schedule="layers")
+
+
+def test_batch_statistics_cannot_be_asserted_away() -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(5, 64), nn.BatchNorm1d(64), lif())
+    with pytest.raises((ValueError, RuntimeError), match="layers"):
+        snn.unroll(net, 3 * torch.randn(7, 3, 5), schedule="layers")
+
+
+def test_a_neuron_with_explicit_states_cannot_be_unrolled_inside_a_net() -> None:
+    for net in (nn.Sequential(nn.Linear(5, 4), snn.Leaky(beta=0.9)), snn.Leaky(beta=0.9)):
+        with pytest.raises(ValueError, match=r"(?s)Leaky.*init_hidden=True"):
+            snn.unroll(net, torch.randn(7, 3, 5))
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "error", "match"),
+    [
+        ({"schedule": "layer"}, ValueError, r"schedule.*auto.*layers.*steps.*'layer'"),
+        ({"chunk": 0}, ValueError, r"chunk.*0"),
+        ({"chunk": -3}, ValueError, r"chunk.*-3"),
+        ({"truncate": True}, ValueError, r"truncate.*chunk"),
+        ({"chunk": 2.5}, (TypeError, ValueError), r"chunk.*2\.5"),
+    ],
+    ids=str,
+)
+def test_arguments_that_mean_nothing_are_errors(kwargs: dict, error, match: str) -> None:
+    with pytest.raises(error, match=match):
+        snn.unroll(nn.Sequential(lif()), torch.randn(7, 3, 5), **kwargs)
+
+
+def test_no_time_step_is_an_error() -> None:
+    with pytest.raises(ValueError, match=r"(?s)T.*\(0, 3, 5\)"):
+        snn.unroll(nn.Sequential(lif()), torch.zeros(0, 3, 5))
+
+
+def test_input_that_is_no_tensor_is_a_type_error() -> None:
+    with pytest.raises(TypeError, match="tensor"):
+        snn.unroll(nn.Sequential(lif()), [torch.zeros(3, 5)])

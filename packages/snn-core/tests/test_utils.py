@@ -1,0 +1,130 @@
+"""``utils.reset`` and ``utils.detach``: every neuron of the net that is given, and no other."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+import snn_core as snn
+
+
+def lif(**options) -> snn.Leaky:
+    return snn.Leaky(beta=0.9, init_hidden=True, **options)
+
+
+class Holder(nn.Module):
+    """Neurons in every kind of container that a module knows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one = lif()
+        self.deep = nn.Sequential(nn.Sequential(nn.Sequential(lif())))
+        self.listed = nn.ModuleList([lif(), lif()])
+        self.named = nn.ModuleDict({"a": lif()})
+        self.shared = self.one
+
+    def neurons(self) -> list[snn.Leaky]:
+        return [m for m in self.modules() if isinstance(m, snn.Leaky)]
+
+
+def started(net: nn.Module) -> list[snn.Leaky]:
+    neurons = [m for m in net.modules() if isinstance(m, snn.Leaky)]
+    for neuron in neurons:
+        neuron(torch.ones(2, 3, requires_grad=True))
+    return neurons
+
+
+def test_reset_reaches_every_depth_and_container() -> None:
+    net = Holder()
+    assert len(started(net)) == 5
+    snn.utils.reset(net)
+    assert all(n.mem.shape == (0,) for n in net.neurons())
+
+
+def test_detach_reaches_every_depth_and_keeps_the_values() -> None:
+    net = Holder()
+    neurons = started(net)
+    assert all(n.mem.requires_grad for n in neurons)
+    snn.utils.detach(net)
+    assert not any(n.mem.requires_grad for n in neurons)
+    assert all(n.mem.tolist() == [[1.0] * 3] * 2 for n in neurons)
+
+
+def test_the_module_passed_is_included() -> None:
+    neuron = lif()
+    started(neuron)
+    snn.utils.detach(neuron)
+    assert not neuron.mem.requires_grad
+    snn.utils.reset(neuron)
+    assert neuron.mem.shape == (0,)
+
+
+def test_no_other_net_is_touched_not_even_a_copy_or_one_that_was_copied() -> None:
+    net = Holder()
+    started(net)
+    twin = copy.deepcopy(net)
+    other = Holder()
+    started(other)
+    snn.utils.reset(net)
+    for untouched in (twin, other):
+        assert all(n.mem.shape == (2, 3) for n in untouched.neurons())
+    assert all(n.mem.requires_grad for n in other.neurons())
+    snn.utils.reset(twin)
+    assert all(n.mem.shape == (0,) for n in twin.neurons())
+
+
+def test_only_a_part_of_a_net_may_be_reset() -> None:
+    net = Holder()
+    started(net)
+    snn.utils.reset(net.deep)
+    assert net.one.mem.shape == (2, 3)
+    assert net.deep[0][0][0].mem.shape == (0,)
+
+
+def test_a_net_without_neurons_has_nothing_to_reset() -> None:
+    snn.utils.reset(nn.Linear(2, 2))
+    snn.utils.detach(nn.Sequential())
+
+
+@pytest.mark.parametrize("act", [snn.utils.reset, snn.utils.detach])
+def test_what_is_no_module_is_a_type_error(act) -> None:
+    with pytest.raises(TypeError, match=r"utils\.(reset|detach).*nn\.Module.*list"):
+        act([lif()])
+
+
+@pytest.mark.parametrize("name", ["instances", "init", "detach_hidden", "reset_hidden"])
+@pytest.mark.parametrize(
+    "owner", [snn.SpikingNeuron, snn.Leaky, snn.LIF, snn.Leaky(beta=0.5), snn.SLSTM(2, 3)], ids=repr
+)
+def test_class_wide_lists_of_neurons_do_not_exist_and_say_what_to_use(owner, name: str) -> None:
+    remedy = "utils.detach" if name == "detach_hidden" else "utils.reset"
+    with pytest.raises(AttributeError, match=remedy.replace(".", r"\.")):
+        getattr(owner, name)
+    assert not hasattr(owner, name)
+
+
+@pytest.mark.parametrize(
+    ("neuron", "method", "states"),
+    [
+        (snn.Leaky(0.9), "init_leaky", 1),
+        (snn.RLeaky(0.9, linear_features=3), "init_rleaky", 2),
+        (snn.Synaptic(0.9, 0.8), "init_synaptic", 2),
+        (snn.RSynaptic(0.9, 0.8, linear_features=3), "init_rsynaptic", 3),
+        (snn.Lapicque(0.9), "init_lapicque", 1),
+        (snn.Alpha(0.9, 0.8), "init_alpha", 3),
+        (snn.SLSTM(3, 3), "init_slstm", 2),
+        (snn.SConv2dLSTM(2, 3, 3), "init_sconv2dlstm", 2),
+    ],
+    ids=lambda v: v if isinstance(v, str) else "",
+)
+def test_the_older_names_of_reset_mem_give_one_empty_tensor_a_state(neuron, method: str, states: int) -> None:
+    empty = getattr(neuron, method)()
+    empty = empty if isinstance(empty, tuple) else (empty,)
+    assert [e.shape for e in empty] == [(0,)] * states
+    x = torch.randn(2, 2, 5, 5) if method == "init_sconv2dlstm" else torch.randn(2, 3)
+    from_empty, from_nothing = neuron(x, *empty), neuron(x)
+    for a, b in zip(from_empty, from_nothing, strict=True):
+        assert torch.equal(a, b)

@@ -1,0 +1,151 @@
+"""For every layer that takes a whole sequence at once: it is causal, and behaves as any other module does."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import snn_core as snn
+
+from .zoo import close, gradients
+
+LAYERS: dict[str, Callable[[], nn.Module]] = {
+    "LeakyParallel": lambda: snn.LeakyParallel(5, 7, beta=0.8, threshold=0.25, learn_beta=True),
+    "StateLeaky": lambda: snn.StateLeaky(beta=0.8, channels=5, learn_beta=True, learn_threshold=True),
+    "StateLeaky truncated": lambda: snn.StateLeaky(beta=0.8, channels=5, kernel_truncation_steps=3),
+    "LinearLeaky": lambda: snn.LinearLeaky(beta=0.8, in_features=5, out_features=7, learn_beta=True, threshold=0.25),
+    "AssociativeLeaky": lambda: snn.AssociativeLeaky(5, 3, 2, 6),
+    "AssociativeLeaky without read-out": lambda: snn.AssociativeLeaky(5, 3, 2, 6, use_q_projection=False),
+}
+every_layer = pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
+
+
+def build(make: Callable[[], nn.Module], dtype: torch.dtype = torch.float64) -> nn.Module:
+    torch.manual_seed(0)
+    return make().to(dtype)
+
+
+def listed(outputs: Any) -> list[Tensor]:
+    return list(outputs) if isinstance(outputs, tuple) else [outputs]
+
+
+def sequence(dtype: torch.dtype = torch.float64) -> Tensor:
+    return 2 * torch.randn(9, 3, 5, dtype=torch.float64).to(dtype)
+
+
+@every_layer
+def test_an_output_depends_on_no_later_input(make) -> None:
+    layer, xs = build(make), sequence()
+    whole = listed(layer(xs))
+    for t in (1, 4, 8):
+        close([o[:t] for o in whole], listed(layer(xs[:t])))
+
+
+@every_layer
+def test_samples_do_not_see_each_other_and_the_batch_may_be_empty(make) -> None:
+    layer, xs = build(make), sequence()
+    whole = listed(layer(xs))
+    alone = [listed(layer(xs[:, b : b + 1])) for b in range(3)]
+    close([torch.cat(parts, dim=1) for parts in zip(*alone, strict=True)], whole)
+    assert [o.shape[:2] for o in listed(layer(xs[:, :0]))] == [(9, 0)] * len(whole)
+
+
+@every_layer
+def test_every_call_starts_from_rest(make) -> None:
+    layer, xs = build(make), sequence()
+    first = listed(layer(xs))
+    layer(xs.flip(0))
+    close(listed(layer(xs)), first)
+
+
+@every_layer
+def test_input_need_not_be_contiguous(make) -> None:
+    layer, xs = build(make), sequence()
+    close(listed(layer(xs.movedim(0, -1).contiguous().movedim(-1, 0))), listed(layer(xs)))
+
+
+@every_layer
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
+def test_outputs_and_gradients_keep_the_dtype(make, dtype: torch.dtype) -> None:
+    layer, xs = build(make, dtype), sequence(dtype).requires_grad_()
+    outputs = listed(layer(xs))
+    assert {o.dtype for o in outputs} == {dtype}
+    sum(o.sum() for o in outputs).backward()
+    assert xs.grad is not None
+    assert xs.grad.dtype == dtype
+    assert xs.grad.isfinite().all()
+
+
+@every_layer
+def test_copies_and_files_give_the_same_numbers(make) -> None:
+    layer, xs = build(make), sequence().requires_grad_()
+    expected = listed(layer(xs))
+    file = io.BytesIO()
+    torch.save(layer, file)
+    file.seek(0)
+    for twin in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer)), torch.load(file, weights_only=False)):
+        close(listed(twin(xs)), expected)
+    other = make().double()
+    other.load_state_dict(layer.state_dict(), strict=True)
+    for a, b in zip(listed(other(xs)), expected, strict=True):
+        assert torch.equal(a, b)
+
+
+@every_layer
+def test_under_unroll_it_gives_what_a_call_gives(make) -> None:
+    layer, xs = build(make), sequence().requires_grad_()
+    inputs = [xs, *(p for p in layer.parameters() if p.requires_grad)]
+    expected = listed(layer(xs))
+    outputs, schedule = snn.unroll(layer, xs, explain=True)
+    assert schedule.kind == "layers"
+    close(listed(outputs), expected)
+    close(gradients(listed(outputs), inputs), gradients(expected, inputs))
+
+
+@every_layer
+def test_in_a_net_that_must_run_step_by_step_it_is_an_error_and_not_another_number(make) -> None:
+    net = nn.Sequential(nn.Dropout(0.5), build(make))
+    with pytest.raises(ValueError, match=type(net[1]).__name__):
+        snn.unroll(net, sequence())
+
+
+@every_layer
+@pytest.mark.parametrize("shape", [(3, 5), (0, 3, 5), (9, 3, 4), (9, 3, 5, 1)], ids=str)
+def test_input_of_another_shape_is_an_error_that_names_the_layer(make, shape: tuple[int, ...]) -> None:
+    layer = build(make)
+    with pytest.raises(ValueError, match=type(layer).__name__):
+        layer(torch.zeros(shape, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("name", ["StateLeaky", "LinearLeaky"])
+def test_a_sequence_may_be_cut_by_passing_the_last_membrane_on(name: str) -> None:
+    layer, xs = build(LAYERS[name]), sequence()
+    spk, mem = layer(xs)
+    first_spk, first_mem = layer(xs[:4])
+    second_spk, second_mem = layer(xs[4:], first_mem[-1])
+    close(torch.cat([first_spk, second_spk]), spk)
+    close(torch.cat([first_mem, second_mem]), mem)
+    last = layer.unroll(xs)[1]
+    close(last.mem, mem[-1])
+
+
+def test_a_truncated_memory_never_gives_untruncated_numbers_without_a_word() -> None:
+    layer, xs = build(LAYERS["StateLeaky truncated"]), sequence()
+    spk, mem = layer(xs)
+    # one membrane cannot say which of its input is too old, so a step or a state can only be refused
+    with contextlib.suppress(ValueError):
+        spk_unrolled, last = layer.unroll(xs)
+        close(spk_unrolled, spk)
+        close(last.mem, mem[-1])
+    with pytest.raises(ValueError, match="kernel_truncation_steps"):
+        layer.step(xs[0])
+    with pytest.raises(ValueError, match="kernel_truncation_steps"):
+        layer(xs, mem[-1])

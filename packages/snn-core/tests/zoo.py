@@ -1,0 +1,194 @@
+"""Every neuron that steps through time, as data: a new neuron is one line in ``NEURONS`` and inherits the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from torch import Tensor
+
+import snn_core as snn
+from snn_core import surrogate
+
+
+class QuadraticIF(snn.SpikingNeuron):
+    """A user's own neuron of one state: the larger the membrane, the slower it leaks."""
+
+    class State(NamedTuple):
+        mem: Tensor
+
+    def __init__(self, rest: float = 0.1, **options: Any) -> None:
+        super().__init__(**options)
+        self.constant("rest", rest, learn=True)
+
+    def integrate(self, x: Tensor, state: State) -> State:
+        return self.State(0.7 * state.mem + 0.05 * state.mem * (state.mem - self.rest) + x)
+
+
+class Adaptive(snn.SpikingNeuron):
+    """A user's own neuron of two states, which says itself how it resets."""
+
+    class State(NamedTuple):
+        trace: Tensor
+        mem: Tensor
+
+    def integrate(self, x: Tensor, state: State) -> State:
+        trace = 0.8 * state.trace + x
+        return self.State(trace, 0.7 * state.mem + x - 0.1 * trace)
+
+    def subtract(self, state: State, amount: Tensor) -> State:
+        return self.State(state.trace + amount, state.mem - amount)
+
+    def clear(self, state: State, fired: Tensor) -> State:
+        return self.State(state.trace, (1 - fired) * state.mem)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One neuron with its options, and the input of one step.
+
+    ``make(**more)`` builds it, ``shape`` is one step's input with the batch first, ``spk_shape`` what it gives.
+    """
+
+    name: str
+    constructor: Callable[..., snn.SpikingNeuron]
+    shape: tuple[int, ...] = (3, 5)
+    spk_shape: tuple[int, ...] | None = None
+    recurrent: bool = False
+    state_in_one: bool = False
+    resets: bool = True
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def make(self, **more: Any) -> snn.SpikingNeuron:
+        """The neuron in float64, with the same random weights every time."""
+        torch.manual_seed(0)
+        options = {"spike_grad": surrogate.fast_sigmoid(slope=5)} | self.options | more
+        return self.constructor(**options).double()
+
+    def input(self, num_steps: int = 7, batch: int | None = None, dtype: torch.dtype = torch.float64) -> Tensor:
+        """``[num_steps, batch, ...]``, large enough that about a third of the neurons fire in a step."""
+        generator = torch.Generator().manual_seed(num_steps)
+        shape = (self.shape[0] if batch is None else batch, *self.shape[1:])
+        return (1.2 * torch.randn(num_steps, *shape, generator=generator, dtype=torch.float64) + 0.4).to(dtype)
+
+    def unpack(self, out: Any) -> tuple[Tensor, tuple[Any, ...]]:
+        """Spikes and the states to pass on, from what ``neuron(x, *states)`` returned."""
+        return out[0], (out if self.recurrent else out[1:])
+
+    def states(self, state: Any) -> tuple[Any, ...]:
+        """A ``State`` as the positional arguments of a call."""
+        return (tuple(state),) if self.state_in_one else tuple(state)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+NEURONS = [
+    Case("leaky", partial(snn.Leaky, beta=0.8)),
+    Case("leaky of one beta a neuron", partial(snn.Leaky, beta=torch.linspace(0.3, 1.0, 5), learn_beta=True)),
+    Case("rleaky", partial(snn.RLeaky, beta=0.8, linear_features=5), recurrent=True),
+    Case("rleaky one to one", partial(snn.RLeaky, beta=0.8, V=0.5, all_to_all=False), recurrent=True),
+    Case(
+        "rleaky conv",
+        partial(snn.RLeaky, beta=0.8, conv2d_channels=2, kernel_size=3),
+        shape=(3, 2, 5, 5),
+        recurrent=True,
+    ),
+    Case("synaptic", partial(snn.Synaptic, alpha=0.6, beta=0.8, learn_alpha=True, learn_beta=True)),
+    Case("rsynaptic", partial(snn.RSynaptic, alpha=0.6, beta=0.8, linear_features=5), recurrent=True),
+    Case("rsynaptic one to one", partial(snn.RSynaptic, alpha=0.6, beta=0.8, V=0.5, all_to_all=False), recurrent=True),
+    Case("lapicque", partial(snn.Lapicque, R=2.0, C=1.5)),
+    Case("lapicque of beta", partial(snn.Lapicque, beta=0.7, learn_beta=True)),
+    Case("alpha", partial(snn.Alpha, alpha=0.9, beta=0.6, learn_alpha=True, learn_beta=True)),
+    Case("slstm", partial(snn.SLSTM, input_size=5, hidden_size=7, threshold=0.125), spk_shape=(3, 7)),
+    Case("sconv2dlstm", partial(snn.SConv2dLSTM, 2, 3, 3, threshold=0.125), shape=(3, 2, 5, 5), spk_shape=(3, 3, 5, 5)),
+    Case(
+        "sconv2dlstm pooled",
+        partial(snn.SConv2dLSTM, 2, 3, 3, max_pool=2, threshold=0.125),
+        shape=(3, 2, 6, 6),
+        spk_shape=(3, 3, 3, 3),
+    ),
+    Case("deltaleaky", partial(snn.DeltaLeaky, 1.0, 0.8), state_in_one=True, resets=False),
+    Case("a user's quadratic neuron", QuadraticIF),
+    Case("a user's adaptive neuron", Adaptive),
+]
+
+
+def coarse(state: Tensor) -> Tensor:
+    """A quantiser: the nearest multiple of a quarter, with a straight-through gradient."""
+    return state + (torch.round(state * 4) / 4 - state).detach()
+
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "subtract": {"reset_mechanism": "subtract"},
+    "zero": {"reset_mechanism": "zero"},
+    "none": {"reset_mechanism": "none"},
+    "subtract at once": {"reset_mechanism": "subtract", "reset_delay": False},
+    "zero at once": {"reset_mechanism": "zero", "reset_delay": False},
+    "learnable threshold": {"learn_threshold": True},
+    "quantised": {"state_quant": coarse},
+    "inhibited": {"inhibition": True},
+}
+
+
+def _variants(neurons: list[Case]) -> Iterator[Case]:
+    for case in neurons:
+        for name, options in OPTIONS.items():
+            if case.resets or not any(key.startswith("reset") for key in options):
+                yield replace(case, name=f"{case.name}, {name}", options=options)
+
+
+VARIANTS = [*NEURONS, *_variants(NEURONS)]
+
+
+def started(case: Case, neuron: snn.SpikingNeuron, batch: int | None = None) -> Any:
+    """A state that is not rest: what two steps of other input leave, cut off from its history."""
+    state = None
+    for x in case.input(2, batch):
+        _, state = neuron.step(x, state)
+    return type(state)(*(s.detach().clone().requires_grad_() for s in state))
+
+
+def step_loop(neuron: snn.SpikingNeuron, xs: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+    """The specification of a sequence: ``step`` in a Python loop."""
+    spks = []
+    for x in xs:
+        spk, state = neuron.step(x, state)
+        spks.append(spk)
+    return torch.stack(spks), state
+
+
+def call_loop(net: Any, xs: Tensor) -> Any:
+    """The user's loop from rest over a net that keeps its state: every output stacked on time."""
+    snn.utils.reset(net)
+    return stacked([net(x) for x in xs])
+
+
+def stacked(outs: list[Any]) -> Any:
+    """The outputs of every step, (nested) tuples included, stacked on time."""
+    if isinstance(outs[0], tuple):
+        return tuple(stacked(list(column)) for column in zip(*outs, strict=True))
+    return torch.stack(outs)
+
+
+def gradients(outputs: Any, inputs: list[Tensor]) -> list[Tensor]:
+    """Gradients of one fixed random projection of all ``outputs`` with respect to ``inputs``; zero where unused."""
+    generator = torch.Generator().manual_seed(11)
+    loss = torch.zeros((), dtype=torch.float64)
+    for out in outputs:
+        loss = loss + (torch.randn(out.shape, generator=generator, dtype=torch.float64) * out).sum()
+    found = torch.autograd.grad(loss, inputs, allow_unused=True)
+    return [torch.zeros_like(i) if g is None else g for g, i in zip(found, inputs, strict=True)]
+
+
+# torch's compiler makes an object of every autograd function that it meets, of which torch itself warns
+compiles = pytest.mark.filterwarnings("ignore:.*Function'> should not be instantiated:DeprecationWarning")
+
+
+def close(left: Any, right: Any) -> None:
+    """Assert that two (nested) collections of tensors are equal up to float64 rounding."""
+    torch.testing.assert_close(left, right, rtol=1e-9, atol=1e-10)

@@ -1,0 +1,62 @@
+"""A contiguous part of a data set, with its attributes kept."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import numpy as np
+
+from snn_data.dataset_fields import HasDataAndTargets, check_fields, take
+
+__all__ = ["data_subset"]
+
+DatasetT = TypeVar("DatasetT", bound=HasDataAndTargets)
+
+
+def data_subset(dataset: DatasetT, subset: int, idx: int = 0) -> DatasetT:
+    r"""Keep one of `subset` equal, contiguous parts of a data set, in place.
+
+    .. math:: [\,idx \cdot s,\ (idx+1) \cdot s\,), \qquad s = \lfloor n / subset \rfloor
+
+    Unlike ``torch.utils.data.Subset`` the attributes ``data`` and ``targets`` remain. Samples are kept in order, so a
+    file sorted by class gives parts with few classes; `stratified_split` does not.
+
+    Args:
+        dataset: Data set with ``data`` and ``targets``: tensors, numpy arrays or lists, ``n`` samples.
+        subset: Factor to shrink by, 1 or more; 1 changes nothing.
+        idx: Which part, from 0 to ``subset - 1``.
+
+    Returns:
+        The same object, holding ``n // subset`` samples.
+
+    Raises:
+        TypeError: If `subset` or `idx` is not an integer, or the data set lacks ``data`` or ``targets``.
+        ValueError: If `subset` is below 1 or above ``n``, or `idx` is out of range.
+
+    Example:
+        >>> import torch
+        >>> from snn_data import LabelledTensors
+        >>> pairs = LabelledTensors(torch.arange(7.0), torch.arange(7))
+        >>> data_subset(pairs, subset=3, idx=1).targets
+        tensor([2, 3])
+
+    Source: ``snntorch.utils.data_subset`` (snnTorch 1.0.0), for the call and the choice of samples.
+    """
+    for name, value in (("subset", subset), ("idx", idx)):
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+            raise TypeError(f"data_subset needs an integer {name}, got {value!r}")
+    samples = check_fields(dataset, "data_subset")
+    if subset < 1:
+        raise ValueError(f"data_subset needs a subset of 1 or more, got {subset}")
+    if not 0 <= idx < subset:
+        raise ValueError(f"data_subset needs an idx from 0 to {subset - 1} for subset={subset}, got {idx}")
+    if subset == 1:
+        return dataset
+    size = samples // subset
+    if size == 0:
+        raise ValueError(f"data_subset cannot cut {samples} samples into {subset} parts: choose a smaller subset")
+    indices = np.arange(size * idx, size * (idx + 1))
+    # both parts are taken before either is stored, so that a failure leaves the data set whole
+    data, targets = take(dataset.data, indices), take(dataset.targets, indices)
+    dataset.data, dataset.targets = data, targets
+    return dataset

@@ -1,0 +1,74 @@
+"""The two fields that in-memory data sets share, ``data`` and ``targets``, and taking samples from them."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+__all__ = ["HasDataAndTargets", "check_fields", "take"]
+
+
+class HasDataAndTargets(Protocol):
+    """A sized data set that keeps its samples in ``data`` and their classes in ``targets``."""
+
+    data: Any
+    targets: Any
+
+    def __len__(self) -> int: ...
+
+
+def check_fields(dataset: HasDataAndTargets, caller: str) -> int:
+    """Check that a data set has ``data`` and ``targets``, one target a sample.
+
+    Args:
+        dataset: The data set.
+        caller: Name of the public function, for the message.
+
+    Returns:
+        The number of samples.
+
+    Raises:
+        TypeError: If an attribute is missing or has no length.
+        ValueError: If the lengths differ.
+
+    Example:
+        >>> from snn_data import LabelledTensors
+        >>> check_fields(LabelledTensors(torch.zeros(5, 2), torch.zeros(5)), "data_subset")
+        5
+    """
+    for field in ("data", "targets"):
+        if not hasattr(getattr(dataset, field, None), "__len__"):
+            raise TypeError(
+                f"{caller} needs a data set with attributes 'data' and 'targets', one entry a sample; "
+                f"{type(dataset).__name__} has no such {field!r} (torch.utils.data.Subset works on any data set)"
+            )
+    samples, targets = len(dataset.data), len(dataset.targets)
+    if samples != targets:
+        raise ValueError(f"{caller} needs one target a sample, got {samples} samples and {targets} targets")
+    return samples
+
+
+def take(values: Any, indices: np.ndarray) -> Any:
+    """Copy the entries at `indices`, in that order, into a container of the same kind.
+
+    Args:
+        values: A tensor, a numpy array, a list, a tuple, or anything indexed by an integer array.
+        indices: Integers of shape ``[samples]``.
+
+    Returns:
+        The entries, as the type of `values`.
+
+    Example:
+        >>> take(["a", "b", "c"], np.array([2, 0]))
+        ['c', 'a']
+    """
+    if isinstance(values, Tensor):
+        return values[torch.as_tensor(indices, device=values.device)]
+    if isinstance(values, list):
+        return [values[i] for i in indices]
+    if isinstance(values, tuple):
+        return tuple(values[i] for i in indices)
+    return values[indices]

@@ -1,0 +1,59 @@
+"""Population code: a class is read from the sum of a contiguous group of output neurons."""
+
+from __future__ import annotations
+
+from operator import index
+
+from torch import Tensor
+
+
+def check_population(population_code: bool, num_classes: int) -> None:
+    """Accept a number of classes that a population code can use.
+
+    Args:
+        population_code: Whether there is one; without it ``num_classes`` has no part.
+        num_classes: Number of classes, at least 1.
+
+    Raises:
+        TypeError: If ``num_classes`` is no int.
+        ValueError: If it is smaller than 1, or not given.
+    """
+    if not population_code:
+        return
+    if num_classes is False or num_classes is None:
+        raise ValueError("num_classes is not given; population_code=True needs it to form the groups")
+    try:
+        number = index(num_classes)
+    except TypeError:
+        number = None
+    if number is None or num_classes is True:
+        raise TypeError(f"num_classes is {num_classes!r}; pass an int")
+    if number < 1:
+        raise ValueError(f"num_classes is {number}; it must be at least 1")
+
+
+def by_class(recording: Tensor, population_code: bool, num_classes: int) -> Tensor:
+    r"""Sum of the outputs of each class.
+
+    .. math:: Y_k = \sum_{j=0}^{n-1} S_{kn+j}, \qquad n = C / K
+
+    Args:
+        recording: Outputs ``[T, B, C]``.
+        population_code: Whether C / K neighbouring outputs form a class; if not, every output is a class.
+        num_classes: Number of classes K.
+
+    Returns:
+        Outputs by class ``[T, B, K]``, without a population code the recording itself.
+
+    Raises:
+        ValueError: If C is no multiple of K.
+    """
+    if not population_code:
+        return recording
+    outputs = recording.shape[-1]
+    if outputs % num_classes:
+        raise ValueError(
+            f"spk_out has {outputs} outputs, no multiple of num_classes={num_classes}; a population code needs groups "
+            "of one size"
+        )
+    return recording.unflatten(-1, (num_classes, outputs // num_classes)).sum(-1)

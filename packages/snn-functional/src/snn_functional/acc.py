@@ -1,0 +1,79 @@
+"""Accuracy of recorded spikes."""
+
+from __future__ import annotations
+
+from typing import Literal, overload
+
+from torch import Tensor
+
+from snn_functional._population import by_class, check_population
+from snn_functional._recording import check_recording, checked_labels, wide
+
+__all__ = ["accuracy_rate"]
+
+
+@overload
+def accuracy_rate(
+    spk_out: Tensor,
+    targets: Tensor,
+    population_code: bool = False,
+    num_classes: int = False,
+    *,
+    return_silent: Literal[False] = False,
+) -> float: ...
+@overload
+def accuracy_rate(
+    spk_out: Tensor,
+    targets: Tensor,
+    population_code: bool = False,
+    num_classes: int = False,
+    *,
+    return_silent: Literal[True],
+) -> tuple[float, float]: ...
+def accuracy_rate(
+    spk_out: Tensor,
+    targets: Tensor,
+    population_code: bool = False,
+    num_classes: int = False,
+    *,
+    return_silent: bool = False,
+) -> float | tuple[float, float]:
+    r"""Share of the samples whose class spikes most.
+
+    .. math:: \frac{1}{B} \sum_b \big[\arg\max_c \textstyle\sum_t S_{tbc} = y_b\big]
+
+    A sample without any output spike has no answer and counts as wrong; of classes with equal counts the first wins.
+
+    Args:
+        spk_out: Output spikes ``[num_steps, batch, num_outputs]``, any real dtype.
+        targets: Labels ``[batch]``, integers.
+        population_code: Whether a class is the sum of ``num_outputs / num_classes`` neighbouring outputs.
+        num_classes: Number of classes; needed with ``population_code=True``, without effect otherwise.
+        return_silent: Whether to return the share of silent samples too.
+
+    Returns:
+        The accuracy, in [0, 1]; with ``return_silent=True`` the accuracy and the share of silent samples.
+
+    Raises:
+        TypeError: If ``spk_out`` is no real tensor, ``targets`` no integer tensor or ``num_classes`` no int.
+        ValueError: If shapes, labels or ``num_classes`` do not fit.
+
+    Example:
+        >>> import torch
+        >>> from snn_functional import accuracy_rate
+        >>> spk_out = torch.tensor([[[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]])
+        >>> accuracy_rate(spk_out, torch.tensor([0, 0, 0]), return_silent=True)
+        (0.3333333333333333, 0.3333333333333333)
+
+    Source: Eshraghian et al., Training Spiking Neural Networks Using Lessons From Deep Learning (2023).
+    """
+    check_population(population_code, num_classes)
+    check_recording(spk_out)
+    spikes = spk_out.detach()
+    counts = by_class(wide(spikes), population_code, num_classes).sum(0)
+    labels = checked_labels(targets, spk_out, counts.shape[-1])
+    awake = (spikes != 0).any(dim=2).any(dim=0)
+    correct = (counts.argmax(-1) == labels) & awake
+    batch = labels.numel()
+    accuracy = int(correct.sum()) / batch
+    return (accuracy, int((~awake).sum()) / batch) if return_silent else accuracy

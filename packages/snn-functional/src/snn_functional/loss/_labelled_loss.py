@@ -1,0 +1,127 @@
+"""What every loss of a recording and its labels shares: checks, population code, class weights, reduction."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from snn_functional._population import by_class, check_population
+from snn_functional._recording import check_recording, checked_labels, wide
+
+REDUCTIONS = ("mean", "sum", "none")
+
+
+class LabelledLoss(ABC):
+    r"""A loss of one recording ``[T, B, C]`` and the labels ``[B]``.
+
+    With class weights w the sample b counts w[y_b] times:
+
+    .. math:: \text{mean} = \frac{\sum_b w_{y_b} l_b}{\sum_b w_{y_b}}, \qquad \text{sum} = \sum_b w_{y_b} l_b
+
+    Args:
+        population_code: Whether a class is the sum of ``num_outputs / num_classes`` neighbouring outputs.
+        num_classes: Number of classes; needed with ``population_code=True``, without effect otherwise.
+        reduction: ``"mean"``, ``"sum"``, or ``"none"`` for the losses of the samples one by one.
+        weight: Weight of each class ``[num_classes]``, finite and at least 0; it follows the recording's device.
+
+    Raises:
+        TypeError: If ``num_classes`` is no int or ``weight`` no sequence of numbers.
+        ValueError: If an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        population_code: bool = False,
+        num_classes: int = False,
+        reduction: str = "mean",
+        weight: Tensor | Sequence[float] | None = None,
+    ) -> None:
+        check_population(population_code, num_classes)
+        if reduction not in REDUCTIONS:
+            raise ValueError(f"reduction is {reduction!r}; choose one of {', '.join(map(repr, REDUCTIONS))}")
+        self.population_code = population_code
+        self.num_classes = num_classes
+        self.reduction = reduction
+        self.weight = None if weight is None else _checked_weight(weight)
+
+    def __call__(self, spk_out: Tensor, targets: Tensor) -> Tensor:
+        """The loss of a recording.
+
+        Args:
+            spk_out: Outputs ``[num_steps, batch, num_outputs]``, floating.
+            targets: Labels ``[batch]``, integers.
+
+        Returns:
+            A scalar, or with ``reduction="none"`` one loss a sample, ``[batch]`` or ``[batch, num_classes]``; in the
+            dtype of ``spk_out`` (16-bit floats are summed in float32).
+
+        Raises:
+            TypeError: If ``spk_out`` is no floating tensor or ``targets`` no integer tensor.
+            ValueError: If shapes, devices, labels, weights or ``num_classes`` do not fit.
+        """
+        check_recording(spk_out)
+        if not spk_out.is_floating_point():
+            raise TypeError(f"spk_out has dtype {spk_out.dtype}; a loss needs floats: pass spk_out.float()")
+        classes = by_class(wide(spk_out), self.population_code, self.num_classes)
+        labels = checked_labels(targets, spk_out, classes.shape[-1])
+        losses = self.losses(classes, labels, group=spk_out.shape[-1] // classes.shape[-1])
+        return self._reduce(losses, labels, classes.shape[-1]).to(spk_out.dtype)
+
+    @abstractmethod
+    def losses(self, outputs: Tensor, labels: Tensor, group: int) -> Tensor:
+        """The losses before any weight or reduction.
+
+        Args:
+            outputs: Outputs by class ``[T, B, K]``, float32 or float64.
+            labels: Labels ``[B]``, int64.
+            group: Number of output neurons of a class.
+
+        Returns:
+            Losses ``[B]`` or ``[B, K]``.
+        """
+
+    def _reduce(self, losses: Tensor, labels: Tensor, num_classes: int) -> Tensor:
+        share = torch.ones_like(losses)
+        if self.weight is not None:
+            if self.weight.numel() != num_classes:
+                raise ValueError(
+                    f"weight has {self.weight.numel()} entries for {num_classes} classes; give one a class"
+                )
+            sample = self.weight.to(losses)[labels]
+            share = sample.reshape(-1, *[1] * (losses.dim() - 1)).expand_as(losses)
+            losses = losses * share
+        if self.reduction == "none":
+            return losses
+        total = losses.sum()
+        return total if self.reduction == "sum" else total / share.sum()
+
+
+def cross_entropy(scores: Tensor, labels: Tensor) -> Tensor:
+    r"""Cross entropy of scores, over the last axis.
+
+    .. math:: -\log \frac{e^{z_y}}{\sum_c e^{z_c}}
+
+    Args:
+        scores: Scores ``[..., B, K]``.
+        labels: Labels ``[B]``, int64.
+
+    Returns:
+        Cross entropies ``[..., B]``.
+    """
+    chosen = labels.unsqueeze(-1).expand(*scores.shape[:-1], 1)
+    return -scores.log_softmax(-1).gather(-1, chosen).squeeze(-1)
+
+
+def _checked_weight(weight: Tensor | Sequence[float]) -> Tensor:
+    try:
+        weights = torch.as_tensor(weight)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(f"weight is {weight!r}; pass a tensor with one number a class") from error
+    if weights.is_complex():
+        raise TypeError(f"weight has dtype {weights.dtype}; pass real numbers")
+    if weights.dim() != 1 or not ((weights >= 0) & weights.isfinite()).all():
+        raise ValueError(f"weight is {weight!r}; pass one finite number of at least 0 for each class, [num_classes]")
+    return weights

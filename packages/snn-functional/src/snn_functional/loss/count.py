@@ -1,0 +1,127 @@
+"""Losses of the number of spikes over all steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from snn_functional.loss._labelled_loss import LabelledLoss, cross_entropy
+
+
+class ce_count_loss(LabelledLoss):  # noqa: N801
+    r"""Cross entropy of the spike counts.
+
+    .. math:: l_b = \mathrm{CE}\big(\textstyle\sum_t S_{tb},\ y_b\big)
+
+    Weights and reduction are those of ``torch.nn.CrossEntropyLoss``; with a population code the counts of a class are
+    summed.
+
+    Args:
+        population_code: Whether a class is the sum of ``num_outputs / num_classes`` neighbouring outputs.
+        num_classes: Number of classes; needed with ``population_code=True``, without effect otherwise.
+        reduction: ``"mean"`` or ``"sum"`` over the batch, or ``"none"``.
+        weight: Weight of each class ``[num_classes]``; the mean is divided by the weights' sum.
+
+    Shape:
+        outputs ``[num_steps, batch, num_outputs]`` and labels ``[batch]``; the loss is a scalar, ``[batch]`` with
+        ``reduction="none"``.
+
+    Raises:
+        TypeError: If an argument is of the wrong kind.
+        ValueError: If an argument is out of range.
+
+    Example:
+        >>> import torch
+        >>> from snn_functional import ce_count_loss
+        >>> ce_count_loss()(torch.zeros(3, 2, 4), torch.tensor([0, 3]))  # ln 4
+        tensor(1.3863)
+
+    Source: Eshraghian et al., Training Spiking Neural Networks Using Lessons From Deep Learning (2023).
+    """
+
+    __name__ = "ce_count_loss"
+
+    def losses(self, outputs: Tensor, labels: Tensor, group: int) -> Tensor:
+        """Cross entropy of the counts.
+
+        Args:
+            outputs: Outputs by class ``[T, B, K]``.
+            labels: Labels ``[B]``, int64.
+            group: Number of output neurons of a class; it has no part here.
+
+        Returns:
+            Losses ``[B]``.
+        """
+        return cross_entropy(outputs.sum(0), labels)
+
+
+class mse_count_loss(LabelledLoss):  # noqa: N801
+    r"""Squared distance of the spike counts from the counts wanted, per step.
+
+    .. math:: l_{bc} = \frac{1}{T} \big(\textstyle\sum_t S_{tbc} - N_{bc}\big)^2, \qquad
+        N_{bc} = \lfloor T n r_{bc} \rfloor
+
+    r is ``correct_rate`` for the sample's class and ``incorrect_rate`` for the others; n is the number of outputs of a
+    class, 1 without a population code. Class weights weigh the whole sample.
+
+    Args:
+        correct_rate: Share of the steps in which the correct class shall fire, in [0, 1].
+        incorrect_rate: Share of the steps in which the others shall fire, in [0, 1].
+        population_code: Whether a class is the sum of ``num_outputs / num_classes`` neighbouring outputs.
+        num_classes: Number of classes; needed with ``population_code=True``, without effect otherwise.
+        reduction: ``"mean"`` or ``"sum"`` over batch and classes, or ``"none"``.
+        weight: Weight of each class ``[num_classes]``; the mean is divided by the sum of the samples' weights.
+
+    Shape:
+        outputs ``[num_steps, batch, num_outputs]`` and labels ``[batch]``; the loss is a scalar,
+        ``[batch, num_classes]`` with ``reduction="none"``.
+
+    Raises:
+        TypeError: If an argument is of the wrong kind.
+        ValueError: If an argument is out of range.
+
+    Example:
+        >>> import torch
+        >>> from snn_functional import mse_count_loss
+        >>> mse_count_loss(correct_rate=0.8, incorrect_rate=0.2)(torch.zeros(5, 1, 2), torch.tensor([1]))
+        tensor(1.7000)
+
+    Source: Shrestha and Orchard, SLAYER: Spike Layer Error Reassignment in Time (2018).
+    """
+
+    __name__ = "mse_count_loss"
+
+    def __init__(
+        self,
+        correct_rate: float = 1,
+        incorrect_rate: float = 0,
+        population_code: bool = False,
+        num_classes: int = False,
+        reduction: str = "mean",
+        weight: Tensor | Sequence[float] | None = None,
+    ) -> None:
+        super().__init__(population_code, num_classes, reduction, weight)
+        for name, share in (("correct_rate", correct_rate), ("incorrect_rate", incorrect_rate)):
+            if not 0 <= share <= 1:
+                raise ValueError(f"{name} is {share}; it is a share of the steps and must lie in [0, 1]")
+        self.correct_rate = correct_rate
+        self.incorrect_rate = incorrect_rate
+
+    def losses(self, outputs: Tensor, labels: Tensor, group: int) -> Tensor:
+        """Squared errors of the counts, divided by the number of steps.
+
+        Args:
+            outputs: Outputs by class ``[T, B, K]``.
+            labels: Labels ``[B]``, int64.
+            group: Number n of output neurons of a class.
+
+        Returns:
+            Losses ``[B, K]``.
+        """
+        steps = outputs.shape[0]
+        counts = outputs.sum(0)
+        wanted = torch.full_like(counts, int(steps * self.incorrect_rate * group))
+        wanted = wanted.scatter(-1, labels.unsqueeze(-1), int(steps * self.correct_rate * group))
+        return (counts - wanted).square() / steps

@@ -1,0 +1,54 @@
+"""Losses that look at the spikes of every step."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from snn_functional.loss._labelled_loss import LabelledLoss, cross_entropy
+
+
+class ce_rate_loss(LabelledLoss):  # noqa: N801
+    r"""Cross entropy of the spikes at every step, averaged over time.
+
+    .. math:: l_b = \frac{1}{T} \sum_t \mathrm{CE}(S_{tb}, y_b)
+
+    It asks the correct class to fire at all steps and the others at none. Weights and reduction are those of
+    ``torch.nn.CrossEntropyLoss``; with a population code the spikes of a class are summed at every step.
+
+    Args:
+        population_code: Whether a class is the sum of ``num_outputs / num_classes`` neighbouring outputs.
+        num_classes: Number of classes; needed with ``population_code=True``, without effect otherwise.
+        reduction: ``"mean"`` or ``"sum"`` over the batch, or ``"none"``.
+        weight: Weight of each class ``[num_classes]``; the mean is divided by the weights' sum.
+
+    Shape:
+        outputs ``[num_steps, batch, num_outputs]`` and labels ``[batch]``; the loss is a scalar, ``[batch]`` with
+        ``reduction="none"``.
+
+    Raises:
+        TypeError: If an argument is of the wrong kind.
+        ValueError: If an argument is out of range.
+
+    Example:
+        >>> import torch
+        >>> from snn_functional import ce_rate_loss
+        >>> ce_rate_loss()(torch.zeros(3, 2, 4), torch.tensor([0, 3]))  # ln 4
+        tensor(1.3863)
+
+    Source: Eshraghian et al., Training Spiking Neural Networks Using Lessons From Deep Learning (2023).
+    """
+
+    __name__ = "ce_rate_loss"
+
+    def losses(self, outputs: Tensor, labels: Tensor, group: int) -> Tensor:
+        """Mean over time of the cross entropy of each step.
+
+        Args:
+            outputs: Outputs by class ``[T, B, K]``.
+            labels: Labels ``[B]``, int64.
+            group: Number of output neurons of a class; it has no part here.
+
+        Returns:
+            Losses ``[B]``.
+        """
+        return cross_entropy(outputs, labels).mean(0)

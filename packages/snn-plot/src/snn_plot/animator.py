@@ -1,0 +1,73 @@
+"""Frames of spikes or of a membrane, shown one after the other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.animation import FuncAnimation
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from snn_plot.arrays import to_array
+from snn_plot.axes import given_or_current
+
+__all__ = ["animator"]
+
+
+def animator(
+    data: Any,
+    fig: Figure,
+    ax: Axes,
+    num_steps: int | None = None,
+    interval: float = 40,
+    cmap: str = "plasma",
+) -> FuncAnimation:
+    """Animate one sample of image-shaped data over time.
+
+    One image is drawn and its pixels are replaced from frame to frame.
+
+    Args:
+        data: ``[time, height, width]``: tensor, array or list.
+        fig: Figure that holds `ax`.
+        ax: Axes to draw on; its frame and ticks are hidden.
+        num_steps: How many steps to show; all if None or False.
+        interval: Delay between frames in milliseconds.
+        cmap: Matplotlib colour map, scaled to the smallest and largest value of `data`.
+
+    Returns:
+        The animation; keep it in a variable, and ``save`` or display it.
+
+    Raises:
+        TypeError: If the data are not real numbers or `ax` is no Axes.
+        ValueError: If the shape is another, `num_steps` exceeds the data, or `ax` is not in `fig`.
+
+    Example:
+        >>> import pathlib, tempfile, torch
+        >>> from matplotlib.figure import Figure
+        >>> fig = Figure(figsize=(1, 1))
+        >>> animation = animator(torch.eye(3).reshape(3, 1, 3), fig, fig.subplots())
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     animation.save(f"{folder}/spikes.gif", writer="pillow")
+        ...     pathlib.Path(f"{folder}/spikes.gif").read_bytes()[:3]
+        b'GIF'
+
+    Source: ``snntorch.spikeplot.animator`` (snnTorch 1.0.0), for the call.
+    """
+    frames = to_array(data)
+    if frames.ndim != 3 or frames.size == 0:
+        raise ValueError(f"animator needs data of shape [time, height, width], got {list(frames.shape)}")
+    ax = given_or_current(ax, "animator")
+    if ax.figure.canvas is not fig.canvas:
+        raise ValueError("animator needs ax to be in fig: pass the two that plt.subplots() returns")
+    shown = num_steps or len(frames)
+    if not 0 < shown <= len(frames):
+        raise ValueError(f"animator cannot show {shown} steps of data with {len(frames)} steps")
+    image = ax.imshow(frames[0], cmap=cmap, vmin=frames.min(), vmax=frames.max(), interpolation="nearest")
+    ax.set_axis_off()
+
+    def show(step: int) -> list[Any]:
+        image.set_data(np.asarray(frames[step]))
+        return [image]
+
+    return FuncAnimation(fig, show, frames=shown, interval=interval)

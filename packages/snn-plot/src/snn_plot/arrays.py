@@ -1,0 +1,95 @@
+"""Whatever a user records, as a numpy array."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+__all__ = ["time_by_neuron", "to_array"]
+
+
+def to_array(data: Any, name: str = "data") -> np.ndarray:
+    """Copy or view a recording as a real numpy array that matplotlib can draw.
+
+    Args:
+        data: A tensor (on any device, needing grad or not, any real dtype), a numpy array, a number, or a list or
+            tuple of these, such as the list of outputs that a loop over time collects.
+        name: What the caller calls it, for the message.
+
+    Returns:
+        An array of booleans, integers, float32 or float64, of the shape of `data`; a list adds one leading axis.
+
+    Raises:
+        TypeError: If the values are not real numbers.
+        ValueError: If the entries of a list differ in shape.
+
+    Example:
+        >>> to_array([torch.ones(2, requires_grad=True), torch.zeros(2, dtype=torch.bfloat16)])
+        array([[1., 1.],
+               [0., 0.]], dtype=float32)
+    """
+    if isinstance(data, Tensor):
+        return _from_tensor(data, name)
+    if isinstance(data, (list, tuple)) and any(isinstance(entry, (Tensor, np.ndarray, list, tuple)) for entry in data):
+        entries = [to_array(entry, name) for entry in data]
+        shapes = {entry.shape for entry in entries}
+        if len(shapes) > 1:
+            raise ValueError(f"{name} is a list of entries of different shapes, {sorted(shapes)}: make them equal")
+        return np.stack(entries)
+    array = np.asarray(data)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold real numbers, got {type(data).__name__} of dtype {array.dtype}")
+    # float16 is too coarse for the sums and limits that matplotlib computes
+    return array.astype(np.float32) if array.dtype == np.float16 else array
+
+
+def time_by_neuron(data: Any, *, time_first: bool = True, name: str = "data", finite: bool = True) -> np.ndarray:
+    """Bring a recording to the shape ``[time, neuron]``.
+
+    Args:
+        data: A recording of one sample, ``[time, neuron]`` or ``[time]``; see `to_array`.
+        time_first: Whether axis 0 is time; if not, the data are ``[neuron, time]``.
+        name: What the caller calls it, for the message.
+        finite: Whether NaN and infinity are refused.
+
+    Returns:
+        An array of shape ``[time, neuron]``, with at least one step and one neuron.
+
+    Raises:
+        TypeError: If the values are not real numbers.
+        ValueError: If the data have another number of axes, are empty, or hold NaN or infinity against `finite`.
+
+    Example:
+        >>> time_by_neuron([0, 1, 1]).shape
+        (3, 1)
+    """
+    array = to_array(data, name)
+    expected = "[time, neuron] or [time]" if time_first else "[neuron, time] or [time]"
+    if array.ndim not in (1, 2):
+        raise ValueError(
+            f"{name} must have shape {expected}, got {list(array.shape)}: take one sample of the batch, "
+            "and flatten what remains beyond time"
+        )
+    if array.size == 0:
+        raise ValueError(f"{name} must have shape {expected} and hold at least one value, got {list(array.shape)}")
+    if finite and array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ValueError(f"{name} holds {int((~np.isfinite(array)).sum())} values that are NaN or infinite")
+    if array.ndim == 1:
+        return array[:, None]
+    return array if time_first else array.T
+
+
+def _from_tensor(data: Tensor, name: str) -> np.ndarray:
+    if data.is_complex():
+        raise TypeError(f"{name} must hold real numbers, got a tensor of {data.dtype}: take .abs() or .real")
+    data = data.detach()
+    if data.layout != torch.strided:
+        data = data.to_dense()
+    # numpy lacks bfloat16 and the 8-bit floats
+    if data.is_floating_point() and data.dtype != torch.float64:
+        data = data.float()
+    # the imaginary part of a conjugated tensor is a view with its sign pending
+    return data.cpu().resolve_neg().numpy()

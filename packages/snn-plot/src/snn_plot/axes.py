@@ -1,0 +1,145 @@
+"""The axes that a plot draws on, and what is written along them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.ticker import FixedLocator, MaxNLocator
+
+__all__ = ["given_or_current", "label_time", "label_value", "names_for", "step_seconds", "whole_ticks"]
+
+
+def given_or_current(ax: Any, caller: str) -> Axes:
+    """The axes given, or pyplot's current ones.
+
+    Args:
+        ax: Matplotlib axes, or None.
+        caller: Name of the public function, for the message.
+
+    Returns:
+        The axes to draw on.
+
+    Raises:
+        TypeError: If `ax` is something else.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> ax = Figure().subplots()
+        >>> given_or_current(ax, "raster") is ax
+        True
+    """
+    if ax is None:
+        return plt.gca()
+    if not isinstance(ax, Axes):
+        raise TypeError(f"{caller} draws on matplotlib axes, got ax of type {type(ax).__name__}: pass one Axes or None")
+    return ax
+
+
+def step_seconds(dt: float | None, caller: str) -> float:
+    """Check the duration of a step; without one, time is counted in steps.
+
+    Args:
+        dt: Step in seconds, greater than 0, or None.
+        caller: Name of the public function, for the message.
+
+    Returns:
+        The factor from steps to the unit on the time axis.
+
+    Raises:
+        ValueError: If `dt` is not a finite number greater than 0.
+
+    Example:
+        >>> step_seconds(1e-3, "raster"), step_seconds(None, "raster")
+        (0.001, 1.0)
+    """
+    if dt is None:
+        return 1.0
+    if not (math.isfinite(dt) and dt > 0):
+        raise ValueError(f"{caller} needs dt in seconds, greater than 0, got {dt}")
+    return float(dt)
+
+
+def label_time(ax: Axes, dt: float | None) -> None:
+    """Write time and its unit under the axes, unless the user has written something there.
+
+    Args:
+        ax: The axes.
+        dt: Step in seconds, or None where time is counted in steps.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> ax = Figure().subplots()
+        >>> label_time(ax, dt=1e-3)
+        >>> ax.get_xlabel()
+        'Time (s)'
+    """
+    if dt is None:
+        whole_ticks(ax.xaxis)
+    if not ax.get_xlabel():
+        ax.set_xlabel("Time step" if dt is None else "Time (s)")
+
+
+def whole_ticks(axis: Axis) -> None:
+    """Put ticks at whole numbers, unless the user has placed them.
+
+    Args:
+        axis: ``ax.xaxis`` or ``ax.yaxis``.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> ax = Figure().subplots()
+        >>> whole_ticks(ax.xaxis)
+        >>> [float(tick) for tick in ax.get_xticks()]
+        [0.0, 1.0]
+    """
+    if not isinstance(axis.get_major_locator(), FixedLocator):
+        axis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
+
+
+def label_value(ax: Axes, text: str) -> None:
+    """Write what the y axis shows, unless the user has written something there.
+
+    Args:
+        ax: The axes.
+        text: The quantity, with its unit if it has one.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> ax = Figure().subplots()
+        >>> label_value(ax, "Neuron")
+        >>> ax.get_ylabel()
+        'Neuron'
+    """
+    if not ax.get_ylabel():
+        ax.set_ylabel(text)
+
+
+def names_for(labels: Sequence[object] | None, count: int, caller: str) -> list[str] | None:
+    """Check that there is one label a neuron or class.
+
+    Args:
+        labels: One label each, or None.
+        count: Number of neurons or classes.
+        caller: Name of the public function, for the message.
+
+    Returns:
+        The labels as text, or None.
+
+    Raises:
+        ValueError: If there are more or fewer labels than `count`.
+
+    Example:
+        >>> names_for(range(3), 3, "raster")
+        ['0', '1', '2']
+    """
+    if labels is None:
+        return None
+    names = [str(label) for label in labels]
+    if len(names) != count:
+        raise ValueError(f"{caller} needs one label for each of {count} rows or columns of data, got {len(names)}")
+    return names

@@ -1,0 +1,38 @@
+"""Colours that stay apart for readers with colour-vision deficiency."""
+
+from __future__ import annotations
+
+import matplotlib
+import numpy as np
+
+__all__ = ["BLUE", "BAND", "DISTINCT", "VERMILION", "line_colours"]
+
+BLUE = "#0072B2"
+VERMILION = "#D55E00"
+
+# Okabe and Ito's set, darkest first; its yellow is left out because a thin line of it vanishes on white.
+DISTINCT = (BLUE, VERMILION, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F")
+
+# A neutral half-transparent grey reads on light and on dark backgrounds.
+BAND = (0.5, 0.5, 0.5, 0.12)
+
+
+def line_colours(count: int) -> list[str | tuple[float, ...]]:
+    """One colour a line: the distinct set while it lasts, else evenly spaced from a sequential map.
+
+    Args:
+        count: Number of lines.
+
+    Returns:
+        `count` matplotlib colours.
+
+    Example:
+        >>> line_colours(2)
+        ['#0072B2', '#D55E00']
+
+    Source: Okabe and Ito, Color Universal Design (2008); viridis is matplotlib's.
+    """
+    if count <= len(DISTINCT):
+        return list(DISTINCT[:count])
+    # the lightest tenth of viridis is too pale for a line on white
+    return [tuple(rgba) for rgba in matplotlib.colormaps["viridis"](np.linspace(0, 0.9, count)).tolist()]

@@ -1,0 +1,168 @@
+"""How often each output fired: one bar a class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, overload
+
+import numpy as np
+from matplotlib.animation import FuncAnimation
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from snn_plot.arrays import time_by_neuron, to_array
+from snn_plot.axes import given_or_current, label_value, names_for, step_seconds, whole_ticks
+from snn_plot.palette import BAND, BLUE, VERMILION
+
+__all__ = ["spike_count"]
+
+# More bars than this leave no room for the count of each and, unless the user asks, its name.
+WRITE_COUNTS_UP_TO = 20
+
+
+@overload
+def spike_count(
+    data: Any,
+    fig: Figure | None = None,
+    ax: Axes | None = None,
+    labels: Sequence[object] | None = None,
+    num_steps: int | None = None,
+    animate: Literal[False] = False,
+    interpolate: int = 1,
+    gridshader: bool = True,
+    interval: float = 25,
+    time_step: float | None = None,
+    *,
+    time_first: bool = True,
+    dt: float | None = None,
+    **artist: Any,
+) -> Axes: ...
+
+
+@overload
+def spike_count(
+    data: Any,
+    fig: Figure | None = None,
+    ax: Axes | None = None,
+    labels: Sequence[object] | None = None,
+    num_steps: int | None = None,
+    *,
+    animate: Literal[True],
+    interpolate: int = 1,
+    gridshader: bool = True,
+    interval: float = 25,
+    time_step: float | None = None,
+    time_first: bool = True,
+    dt: float | None = None,
+    **artist: Any,
+) -> FuncAnimation: ...
+
+
+def spike_count(
+    data: Any,
+    fig: Figure | None = None,
+    ax: Axes | None = None,
+    labels: Sequence[object] | None = None,
+    num_steps: int | None = None,
+    animate: bool = False,
+    interpolate: int = 1,
+    gridshader: bool = True,
+    interval: float = 25,
+    time_step: float | None = None,
+    *,
+    time_first: bool = True,
+    dt: float | None = None,
+    **artist: Any,
+) -> Axes | FuncAnimation:
+    r"""Draw how many spikes each output neuron fired during one sample, or animate the count.
+
+    .. math:: n_i[t] = \textstyle\sum_{s < t} [\,S_i[s] \neq 0\,]
+
+    Args:
+        data: Spikes, ``[time, neuron]``: tensor, array or list. Every value other than 0 is a spike.
+        fig: Figure that holds `ax`; needed by no plot, accepted so that ``spike_count(data, fig, ax, labels)`` works.
+        ax: Axes to draw on; the current ones (of `fig` if given) if None.
+        labels: Name of each neuron; its index if None.
+        num_steps: How many steps to count; all if None or False.
+        animate: Return an animation of the growing bars in place of the final picture.
+        interpolate: Frames a step of the animation.
+        gridshader: Shade the background of every second neuron.
+        interval: Delay between frames in milliseconds.
+        time_step: The same as `dt`.
+        time_first: Whether axis 0 is time; if not, the data are ``[neuron, time]``.
+        dt: Step in seconds; the time counted over is given in steps if None.
+        **artist: Passed to ``Axes.barh``.
+
+    Returns:
+        The axes, or with ``animate=True`` the animation: keep it in a variable, and ``save`` or display it.
+
+    Raises:
+        TypeError: If the data are not real numbers or `ax` is no Axes.
+        ValueError: If the shape, the number of labels or of steps is wrong, or `ax` is not in `fig`.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> ax = spike_count([[1, 0], [1, 1], [1, 0]], ax=Figure().subplots(), labels=["cat", "dog"])
+        >>> ax.containers[0].datavalues.tolist()
+        [3, 1]
+        >>> ax.get_xlabel()
+        'Spikes in 3 steps'
+
+    Source: ``snntorch.spikeplot.spike_count`` (snnTorch 1.0.0), for the call.
+    """
+    array = to_array(data)
+    if array.ndim != 2:
+        raise ValueError(f"spike_count needs data of shape [time, neuron], got {list(array.shape)}")
+    spk = time_by_neuron(array, time_first=time_first) != 0
+    if dt is not None and time_step:
+        raise ValueError(f"time_step={time_step} and dt={dt} are the same quantity: pass one")
+    dt = time_step or dt
+    steps = num_steps or len(spk)
+    if not 0 < steps <= len(spk):
+        raise ValueError(f"spike_count cannot count {steps} steps of data with {len(spk)} steps")
+    if interpolate < 1:
+        raise ValueError(f"spike_count needs interpolate of 1 frame a step or more, got {interpolate}")
+    duration = f"{steps * step_seconds(dt, 'spike_count'):g} {'steps' if dt is None else 's'}"
+    neurons = spk.shape[1]
+    names = names_for(labels, neurons, "spike_count")
+    ax = fig.gca() if ax is None and fig is not None else given_or_current(ax, "spike_count")
+    if fig is not None and ax.figure.canvas is not fig.canvas:
+        raise ValueError("spike_count needs ax to be in fig: pass the two that plt.subplots() returns")
+
+    # counts[t] are the spikes of the first t steps
+    counts = np.concatenate([np.zeros((1, neurons), dtype=int), np.cumsum(spk[:steps], axis=0)])
+    style: dict[str, Any] = {"height": 0.7} | ({} if artist.keys() & {"color", "facecolor", "fc"} else {"color": BLUE})
+    bars = ax.barh(range(neurons), counts[-1], **style | artist)
+    if gridshader:
+        for row in range(1, neurons, 2):
+            ax.axhspan(row - 0.5, row + 0.5, color=BAND, linewidth=0, zorder=0)
+    if names is not None or neurons <= WRITE_COUNTS_UP_TO:
+        ax.set_yticks(range(neurons), names)
+    else:
+        whole_ticks(ax.yaxis)
+    ax.set_ylim(-0.5, neurons - 0.5)
+    whole_ticks(ax.xaxis)
+    if not ax.get_xlabel():
+        ax.set_xlabel("Spikes (bars), time step (line)" if animate else f"Spikes in {duration}")
+    label_value(ax, "Neuron" if labels is None else "Label")
+    if animate:
+        return _animation(ax, bars, counts, interpolate, interval)
+    if neurons <= WRITE_COUNTS_UP_TO:
+        ax.bar_label(bars, padding=3)
+    # room for the number at the end of the longest bar
+    ax.set_xlim(0, max(1, counts[-1].max()) * 1.1)
+    return ax
+
+
+def _animation(ax: Axes, bars: Any, counts: np.ndarray, interpolate: int, interval: float) -> FuncAnimation:
+    steps = len(counts) - 1
+    ax.set_xlim(0, steps)
+    now = ax.axvline(0, color=VERMILION, linewidth=2)
+
+    def show(frame: int) -> list[Any]:
+        for bar, width in zip(bars, counts[frame // interpolate], strict=True):
+            bar.set_width(width)
+        now.set_xdata([frame / interpolate] * 2)
+        return [*bars, now]
+
+    return FuncAnimation(ax.figure.canvas.figure, show, frames=steps * interpolate + 1, interval=interval)

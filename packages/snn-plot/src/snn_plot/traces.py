@@ -1,0 +1,178 @@
+"""Membrane potentials and other states over time, with threshold and spikes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, overload
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.gridspec import GridSpec
+
+from snn_plot.arrays import time_by_neuron
+from snn_plot.axes import given_or_current, label_time, label_value, names_for, step_seconds
+from snn_plot.palette import BLUE, DISTINCT, line_colours
+
+__all__ = ["traces"]
+
+GRID = (3, 3)
+
+
+@overload
+def traces(
+    data: Any,
+    spk: Any = None,
+    dim: None = None,
+    spk_height: float = 5,
+    titles: None = None,
+    *,
+    ax: Axes,
+    threshold: float | None = None,
+    time_first: bool = True,
+    dt: float | None = None,
+    labels: Sequence[object] | None = None,
+    **artist: Any,
+) -> Axes: ...
+
+
+@overload
+def traces(
+    data: Any,
+    spk: Any = None,
+    dim: tuple[int, int] | None = None,
+    spk_height: float = 5,
+    titles: Sequence[str] | None = None,
+    *,
+    ax: None = None,
+    threshold: float | None = None,
+    time_first: bool = True,
+    dt: float | None = None,
+    labels: Sequence[object] | None = None,
+    **artist: Any,
+) -> Axes | np.ndarray: ...
+
+
+def traces(
+    data: Any,
+    spk: Any = None,
+    dim: tuple[int, int] | None = None,
+    spk_height: float = 5,
+    titles: Sequence[str] | None = None,
+    *,
+    ax: Axes | None = None,
+    threshold: float | None = None,
+    time_first: bool = True,
+    dt: float | None = None,
+    labels: Sequence[object] | None = None,
+    **artist: Any,
+) -> Axes | np.ndarray:
+    """Draw the membrane potential, or another state, of several neurons over time.
+
+    *On one axes*, when `ax` is given or there are at most seven traces: lines over each other, a dashed line at the
+    threshold, a triangle on the trace at each spike. *In a grid* of new axes on the current figure, when `dim` or
+    `titles` is given or there are more traces: one neuron each, spikes added to the trace as peaks.
+
+    Args:
+        data: Potentials, ``[time, neuron]`` or ``[time]``: tensor, array or list.
+        spk: Spikes of the same shape; none are marked if None.
+        dim: Rows and columns of the grid, for the first ``rows * columns`` neurons; 3 by 3 if None.
+        spk_height: Height of a spike's peak in the grid, in the unit of `data`.
+        titles: Title of each of the first axes of the grid.
+        ax: Axes to draw on; the current ones if None.
+        threshold: Firing threshold, in the unit of `data`.
+        time_first: Whether axis 0 is time; if not, the data are ``[neuron, time]``.
+        dt: Step in seconds; the x axis counts steps if None.
+        labels: Name of each neuron, shown in a legend; in the grid, the titles.
+        **artist: Passed to ``Axes.plot`` for every trace.
+
+    Returns:
+        The axes, or the grid's axes as an array of shape ``[rows, columns]``.
+
+    Raises:
+        TypeError: If the data are not real numbers or `ax` is no Axes.
+        ValueError: If the shapes do not fit each other, the grid or the labels; or both `ax` and a grid are asked for.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> mem, spk = [0.4, 0.8, 1.2, 0.5], [0, 0, 1, 0]
+        >>> ax = traces(mem, spk, ax=Figure().subplots(), threshold=1.0, dt=1e-3)
+        >>> [line.get_label() for line in ax.lines if not line.get_label().startswith("_")]
+        ['Threshold']
+
+    Source: ``snntorch.spikeplot.traces`` (snnTorch 1.0.0), for the call with a grid.
+    """
+    # a membrane that diverged is worth seeing: matplotlib leaves a gap where it is not finite
+    mem = time_by_neuron(data, time_first=time_first, finite=False)
+    spikes = None if spk is None else time_by_neuron(spk, time_first=time_first, name="spk")
+    if spikes is not None and spikes.shape != mem.shape:
+        raise ValueError(
+            f"spk must have the shape of data, [time, neuron] = {list(mem.shape)}, got {list(spikes.shape)}"
+        )
+    unit = step_seconds(dt, "traces")
+    names = names_for(labels, mem.shape[1], "traces")
+    in_grid = dim is not None or titles is not None
+    if in_grid and ax is not None:
+        raise ValueError(
+            "traces draws either on ax or in a grid of new axes: leave out ax, or leave out dim and titles"
+        )
+    time = np.arange(len(mem)) * unit
+
+    if in_grid or (ax is None and mem.shape[1] > len(DISTINCT)):
+        if spikes is not None:
+            mem = mem + spk_height * spikes
+        axes = _grid(mem.shape[1], GRID if dim is None else dim, names if titles is None else list(titles))
+        artist = _line_style(artist, BLUE)
+        for each, trace in zip(axes.flat, mem.T, strict=False):
+            each.plot(time, trace, **artist)
+            _draw_threshold(each, threshold)
+            label_time(each, dt)
+            label_value(each, "Membrane")
+            each.label_outer()
+        return axes
+
+    ax = given_or_current(ax, "traces")
+    for i, colour in enumerate(line_colours(mem.shape[1])):
+        (line,) = ax.plot(time, mem[:, i], **_line_style(artist, colour))
+        if names:
+            line.set_label(names[i])
+        if spikes is not None:
+            fired = np.flatnonzero(spikes[:, i])
+            ax.plot(time[fired], mem[fired, i], "^", color=line.get_color(), markersize=5)
+    _draw_threshold(ax, threshold)
+    label_time(ax, dt)
+    label_value(ax, "Membrane potential")
+    if names or threshold is not None:
+        ax.legend()
+    return ax
+
+
+def _grid(neurons: int, dim: tuple[int, int], titles: list[str] | None) -> np.ndarray:
+    """New axes on the current figure, all with the y axis of the first."""
+    rows, columns = dim
+    if rows < 1 or columns < 1 or rows * columns > neurons:
+        raise ValueError(
+            f"a grid of {rows} by {columns} needs {rows * columns} traces, data of shape [time, neuron] has {neurons}: "
+            "pass dim=(rows, columns) that fits, or ax for one axes"
+        )
+    figure = plt.gcf()
+    axes = np.empty(rows * columns, dtype=object)
+    for i, cell in enumerate(GridSpec(rows, columns, figure=figure)):
+        axes[i] = figure.add_subplot(cell, sharex=axes[0], sharey=axes[0])
+        if titles is not None and i < len(titles):
+            axes[i].set_title(titles[i])
+    return axes.reshape(rows, columns)
+
+
+def _line_style(artist: dict[str, Any], colour: Any) -> dict[str, Any]:
+    style = dict(artist)
+    if not style.keys() & {"c", "color"}:
+        style["color"] = colour
+    if not style.keys() & {"lw", "linewidth"}:
+        style["linewidth"] = 1.2
+    return style
+
+
+def _draw_threshold(ax: Axes, threshold: float | None) -> None:
+    if threshold is not None:
+        ax.axhline(threshold, color="0.5", linestyle="--", linewidth=1, label="Threshold")

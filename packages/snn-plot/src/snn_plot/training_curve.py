@@ -1,0 +1,76 @@
+"""How a loss or an accuracy went from epoch to epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from snn_plot.arrays import to_array
+from snn_plot.axes import given_or_current, label_value, whole_ticks
+from snn_plot.palette import line_colours
+
+__all__ = ["training_curve"]
+
+
+def training_curve(
+    history: Any,
+    *,
+    ax: Axes | None = None,
+    ylabel: str | None = None,
+    xlabel: str = "Epoch",
+    **artist: Any,
+) -> Axes:
+    """Draw one or several series of numbers over the epochs of a training run.
+
+    Series of different units, such as a loss and an accuracy, belong on two axes: call it once for each. A NaN, as a
+    diverged run leaves it, is a gap in the line.
+
+    Args:
+        history: Name and values of each series, ``{"loss": [epochs], ...}``, or the values of one, ``[epochs]``.
+        ax: Axes to draw on; the current ones if None.
+        ylabel: What the values are, with their unit; the series' name if there is one series.
+        xlabel: What one entry of a series is.
+        **artist: Passed to ``Axes.plot`` for every series.
+
+    Returns:
+        The axes. Epochs count from 1; a legend names the series if there are several.
+
+    Raises:
+        TypeError: If the values are not real numbers or `ax` is no Axes.
+        ValueError: If there is no series, or one is empty or not of shape ``[epochs]``.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> ax = training_curve({"loss": [2.3, 0.9, 0.4]}, ax=Figure().subplots())
+        >>> ax.get_ylabel(), ax.lines[0].get_xdata().tolist()
+        ('loss', [1, 2, 3])
+    """
+    named = isinstance(history, Mapping)
+    series = {str(name): to_array(values, str(name)) for name, values in (history if named else {"": history}).items()}
+    if not series:
+        raise ValueError("training_curve needs at least one series of values, got an empty history")
+    for name, values in series.items():
+        if values.ndim != 1 or values.size == 0:
+            raise ValueError(
+                f"training_curve needs series {name!r} of shape [epochs], one value or more, got {list(values.shape)}"
+            )
+    ax = given_or_current(ax, "training_curve")
+    for (name, values), colour in zip(series.items(), line_colours(len(series)), strict=True):
+        style: dict[str, Any] = {"linewidth": 1.5, "label": name} if name else {"linewidth": 1.5}
+        # a line of one point is invisible, and a few points are read better as points
+        style |= {"marker": "o", "markersize": 3} if len(values) <= 30 else {}
+        style |= {} if artist.keys() & {"c", "color"} else {"color": colour}
+        ax.plot(np.arange(1, len(values) + 1), values, **style | artist)
+    whole_ticks(ax.xaxis)
+    if not ax.get_xlabel():
+        ax.set_xlabel(xlabel)
+    if ylabel is None and len(series) == 1:
+        (ylabel,) = series
+    if ylabel:
+        label_value(ax, ylabel)
+    if len(series) > 1:
+        ax.legend()
+    return ax

@@ -1,0 +1,47 @@
+"""Delta modulation: a spike where the data change fast enough."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from snn_spikegen._arguments import floating
+
+
+def delta(data: Tensor, threshold: float = 0.1, padding: bool = False, off_spike: bool = False) -> Tensor:
+    r"""Spikes at the steps in which the data rise, and if asked fall, by the threshold or more.
+
+    .. math:: d[t] = x[t] - x[t-1], \qquad S[t] = \Theta(d[t] \ge \vartheta) - \Theta(d[t] \le -\vartheta)
+
+    The second term is there only with ``off_spike=True``.
+
+    Args:
+        data: Varying data ``[T, *shape]``, any real dtype.
+        threshold: Smallest change that makes a spike, in units of the data, at least 0.
+        padding: What comes before the first step: the first step itself, which then never spikes (True), or zeros.
+        off_spike: Whether a fall gives a spike of -1.
+
+    Returns:
+        Spikes, 1, 0 or -1, ``[T, *shape]``, in the floating dtype of ``data`` (the default dtype for integers).
+
+    Raises:
+        TypeError: If ``data`` is no real tensor.
+        ValueError: If ``data`` has no time axis or ``threshold`` is negative.
+
+    Example:
+        >>> import torch
+        >>> from snn_spikegen import delta
+        >>> delta(torch.tensor([1.0, 3.0, 3.5, 1.0]), threshold=1, off_spike=True)
+        tensor([ 1.,  1.,  0., -1.])
+
+    Source: Corradi and Indiveri, A Neuromorphic Event-Based Neural Recording System (2015).
+    """
+    values = floating(data)
+    if values.dim() == 0:
+        raise ValueError("data is a single number; delta needs a time axis, [T, *shape]")
+    if not threshold >= 0:
+        raise ValueError(f"threshold is {threshold}; it is the size of a change and must be at least 0")
+    before = values[:1] if padding else torch.zeros_like(values[:1])
+    change = torch.diff(values, dim=0, prepend=before)
+    spikes = (change >= threshold).to(values.dtype)
+    return spikes - (change <= -threshold).to(values.dtype) if off_spike else spikes

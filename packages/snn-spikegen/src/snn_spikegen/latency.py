@@ -1,0 +1,148 @@
+"""Latency code as spikes: every value fires once, the larger the earlier."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from snn_spikegen._arguments import floating, whole_number
+from snn_spikegen.latency_code import latency_code, working
+
+
+def latency(
+    data: Tensor,
+    num_steps: int = False,
+    threshold: float = 0.01,
+    tau: float = 1,
+    first_spike_time: int = 0,
+    on_target: float = 1,
+    off_target: float = 0,
+    clip: bool = False,
+    normalize: bool = False,
+    linear: bool = False,
+    interpolate: bool = False,
+    bypass: bool = False,
+    epsilon: float = 1e-7,
+) -> Tensor:
+    r"""One spike for every value, at the step nearest to its latency.
+
+    .. math:: S[k] = \text{on if } k = \mathrm{round}(t(x)) \text{ else off}
+
+    with t(x) of ``latency_code_log``, or of ``latency_code_linear`` with ``linear=True``.
+
+    Args:
+        data: Values in [0, 1], ``[*shape]``, batch first where there is one; any real dtype.
+        num_steps: Number of steps T. May be absent with ``bypass=True``: the latest spike of ``data`` then sets it.
+        threshold: Values below it fire last, or not at all with ``clip=True``; in (0, 1).
+        tau: Time constant in steps, above 0.
+        first_spike_time: Step f of the earliest spike.
+        on_target: Value at the spike.
+        off_target: Value elsewhere.
+        clip: Whether values below the threshold stay silent.
+        normalize: Whether the times of each sample (each index of axis 0; 1-D data are one sample) are fitted into
+            [f, T - 1], so that no code depends on the rest of the batch.
+        linear: Whether time is linear in the value, and not logarithmic.
+        interpolate: Whether the value rises linearly from ``off_target`` at step 0 to ``on_target`` at the spike.
+        bypass: Whether spikes later than T - 1 are dropped, and not an error.
+        epsilon: How far above the threshold the logarithmic code saturates.
+
+    Returns:
+        Spikes or ramps ``[num_steps, *shape]``, in the floating dtype of ``data`` (the default dtype for integers).
+
+    Raises:
+        TypeError: If ``data`` is no real tensor, or a number of steps no int.
+        ValueError: If ``data`` leave [0, 1], an argument is out of range, ``num_steps`` is missing, or a spike comes
+            after the last step.
+
+    Example:
+        >>> import torch
+        >>> from snn_spikegen import latency
+        >>> latency(torch.tensor([0.02, 0.5, 1.0]), num_steps=5, normalize=True, linear=True)
+        tensor([[0., 0., 1.],
+                [0., 0., 0.],
+                [0., 1., 0.],
+                [0., 0., 0.],
+                [1., 0., 0.]])
+
+    Source: Thorpe, Delorme and Van Rullen, Spike-based strategies for rapid processing (2001).
+    """
+    values = working(data)
+    if not ((values >= 0) & (values <= 1)).all():
+        raise ValueError(
+            f"data lie in [{values.min().item()}, {values.max().item()}]; latency needs them in [0, 1]: rescale them, "
+            "as an 8-bit image by data / 255"
+        )
+    steps = whole_number("num_steps", num_steps)
+    if not steps and not bypass:
+        raise ValueError("num_steps is not given; give it, or let bypass=True take it from the latest spike")
+    times, below = latency_code(values, steps, threshold, tau, first_spike_time, normalize, linear, epsilon)
+    times = times.detach().round()
+    if not steps and not times.numel():
+        raise ValueError("num_steps is not given, and empty data have no latest spike to take it from; give num_steps")
+    latest = int(times.max()) if times.numel() else 0
+    steps = steps or latest + 1
+    if latest > steps - 1 and not bypass:
+        raise ValueError(
+            f"the latest spike comes at step {latest}, after the last of num_steps={steps} steps; raise num_steps, "
+            "lower tau, set normalize=True, or drop late spikes with bypass=True"
+        )
+    if interpolate:
+        coded = latency_interpolate(times, steps, on_target, off_target)
+    else:
+        coded = torch.full((steps, *times.shape), off_target, dtype=values.dtype, device=values.device)
+        coded = coded.masked_fill(_steps_like(steps, times) == times, on_target)
+    if clip:
+        coded = coded.masked_fill(below, off_target)
+    return coded.to(floating(data).dtype)
+
+
+def latency_interpolate(spike_time: Tensor, num_steps: int, on_target: float = 1, off_target: float = 0) -> Tensor:
+    r"""A ramp from the first step to each spike, one neuron per spike time.
+
+    .. math:: Y[k] = \text{off} + (\text{on} - \text{off})\,k / t \text{ for } k \le t, \text{ off after it}
+
+    A neuron whose spike lies beyond ``num_steps`` stays at ``off_target``.
+
+    Args:
+        spike_time: Spike times in steps, at least 0, rounded here, ``[*shape]``, any real dtype.
+        num_steps: Number of steps T, at least 1.
+        on_target: Value at the spike, at least ``off_target``.
+        off_target: Value at the first step and after the spike.
+
+    Returns:
+        Ramps ``[num_steps, *shape]``, in the floating dtype of ``spike_time`` (the default dtype for integers).
+
+    Raises:
+        TypeError: If ``spike_time`` is no real tensor or ``num_steps`` no int.
+        ValueError: If a spike time is negative or NaN, ``num_steps`` below 1, or ``on_target`` below ``off_target``.
+
+    Example:
+        >>> import torch
+        >>> from snn_spikegen import latency_interpolate
+        >>> latency_interpolate(torch.tensor([0.0, 4.0]), num_steps=5)
+        tensor([[1.0000, 0.0000],
+                [0.0000, 0.2500],
+                [0.0000, 0.5000],
+                [0.0000, 0.7500],
+                [0.0000, 1.0000]])
+
+    Source: linear interpolation between (0, off) and (t, on).
+    """
+    if not on_target >= off_target:
+        raise ValueError(f"on_target is {on_target}, below off_target={off_target}; a ramp rises, so swap them")
+    steps = whole_number("num_steps", num_steps, least=1)
+    times = working(spike_time).detach().round()
+    if not (times >= 0).all():
+        raise ValueError(f"spike_time holds {times[~(times >= 0)][0].item()}; a spike time is a step, at least 0")
+    step = _steps_like(steps, times)
+    # A product with 1 / t, and not k / t, rounds to the same last bit as the peer's ramps.
+    ramps = step * times.reciprocal() * (on_target - off_target) + off_target
+    ramps = ramps.masked_fill((step > times) | (times > steps), off_target)
+    # The spike itself is set last: at t = 0 the product is 0 times infinity; elsewhere rounding could miss on_target.
+    ramps = ramps.masked_fill(step == times, on_target)
+    return ramps.to(floating(spike_time).dtype)
+
+
+def _steps_like(steps: int, times: Tensor) -> Tensor:
+    """Steps 0 to T - 1 on a new axis 0 in front of ``times``."""
+    return torch.arange(steps, dtype=times.dtype, device=times.device).reshape(steps, *[1] * times.dim())

@@ -1,0 +1,209 @@
+"""Latency code: the larger a value, the earlier its one spike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from snn_spikegen._arguments import first_step, floating, whole_number
+
+
+def latency_code(
+    data: Tensor,
+    num_steps: int = False,
+    threshold: float = 0.01,
+    tau: float = 1,
+    first_spike_time: int = 0,
+    normalize: bool = False,
+    linear: bool = False,
+    epsilon: float = 1e-7,
+) -> tuple[Tensor, Tensor]:
+    r"""Spike time of every value, and which values lie below the threshold.
+
+    The times are those of ``latency_code_log`` or, with ``linear=True``, of ``latency_code_linear``.
+
+    Args:
+        data: Values ``[*shape]``, meant to lie in [0, 1], any real dtype.
+        num_steps: Number of steps T; needed with ``normalize=True``.
+        threshold: Smallest value that still has a time of its own, in (0, 1).
+        tau: Time constant in steps, above 0.
+        first_spike_time: Step f of the earliest spike.
+        normalize: Whether the times of each sample (each index of axis 0; 1-D data are one sample) are fitted into
+            [f, T - 1].
+        linear: Whether time is linear in the value, and not logarithmic.
+        epsilon: How far above the threshold the logarithmic code saturates.
+
+    Returns:
+        Spike times in steps, not rounded, ``[*shape]``, and the mask ``data < threshold``, ``[*shape]``.
+
+    Raises:
+        TypeError: If ``data`` is no real tensor, or a number of steps no int.
+        ValueError: If an argument is out of range, or ``normalize=True`` lacks ``num_steps``.
+
+    Example:
+        >>> import torch
+        >>> from snn_spikegen import latency_code
+        >>> latency_code(torch.tensor([0.0, 0.5, 1.0]), num_steps=5, normalize=True, linear=True)
+        (tensor([3.9600, 2.0000, 0.0000]), tensor([ True, False, False]))
+
+    Source: Thorpe, Delorme and Van Rullen, Spike-based strategies for rapid processing (2001).
+    """
+    below = working(data) < threshold
+    if linear:
+        return latency_code_linear(data, num_steps, threshold, tau, first_spike_time, normalize), below
+    return latency_code_log(data, num_steps, threshold, tau, first_spike_time, normalize, epsilon), below
+
+
+def latency_code_log(
+    data: Tensor,
+    num_steps: int = False,
+    threshold: float = 0.01,
+    tau: float = 1,
+    first_spike_time: int = 0,
+    normalize: bool = False,
+    epsilon: float = 1e-7,
+) -> Tensor:
+    r"""Time at which a leaky neuron driven by the value reaches the threshold.
+
+    .. math:: t = \tau \ln\frac{\hat x}{\hat x - \vartheta} + f, \qquad \hat x = \max(x, \vartheta + \epsilon)
+
+    With ``normalize=True`` the latest spike of every sample comes at step T - 1:
+    ``t - f`` is multiplied by ``(T - 1 - f) / max(t - f)``, the maximum being that of the sample alone.
+
+    Args:
+        data: Values ``[*shape]``, meant to lie in [0, 1], any real dtype.
+        num_steps: Number of steps T; needed with ``normalize=True``.
+        threshold: Threshold of the neuron, in (0, 1); what lies below it fires last.
+        tau: Time constant in steps, above 0.
+        first_spike_time: Step f of the earliest spike.
+        normalize: Whether the times of each sample (each index of axis 0; 1-D data are one sample) are fitted into
+            [f, T - 1].
+        epsilon: How far above the threshold the code saturates, so that the logarithm stays finite.
+
+    Returns:
+        Spike times in steps, not rounded, ``[*shape]``, in the floating dtype of ``data``.
+
+    Raises:
+        TypeError: If ``data`` is no real tensor, or a number of steps no int.
+        ValueError: If an argument is out of range, or ``normalize=True`` lacks ``num_steps``.
+
+    Example:
+        >>> import torch
+        >>> from snn_spikegen import latency_code_log
+        >>> latency_code_log(torch.tensor([0.02, 0.5, 1.0]), num_steps=5, normalize=True)
+        tensor([4.0000, 0.1166, 0.0580])
+
+    Source: Gerstner et al., Neuronal Dynamics (2014), section 1.3, solved for the time of the first spike.
+    """
+    values = working(data)
+    steps, first = _check(values, num_steps, threshold, tau, first_spike_time, normalize)
+    level = torch.tensor([threshold, threshold + epsilon], dtype=values.dtype)
+    if not level[1] > level[0]:
+        raise ValueError(
+            f"epsilon is {epsilon}; added to threshold={threshold} it makes no difference in {values.dtype}: enlarge it"
+        )
+    values = values.clamp(min=threshold + epsilon)
+    times = tau * torch.log(values / (values - threshold)) + first
+    if normalize and times.numel():
+        latest = _per_sample(torch.amax, times - first)
+        # A sample whose times are all zero has nothing to stretch; dividing by 1 leaves it at f.
+        latest = torch.where(latest > 0, latest, torch.ones_like(latest))
+        times = (times - first) * (steps - first - 1) / latest + first
+    return times.to(floating(data).dtype)
+
+
+def latency_code_linear(
+    data: Tensor,
+    num_steps: int = False,
+    threshold: float = 0.01,
+    tau: float = 1,
+    first_spike_time: int = 0,
+    normalize: bool = False,
+) -> Tensor:
+    r"""Time that falls linearly with the value.
+
+    .. math:: t = \min(-\tau (x - 1),\ -\tau (\vartheta - 1)) + f
+
+    With ``normalize=True`` the time constant is T - 1 - f, so that 1 fires at step f and 0 would fire at T - 1. A
+    sample with values above 1, which would fire before f, is stretched between its own earliest and latest spike.
+
+    Args:
+        data: Values ``[*shape]``, meant to lie in [0, 1], any real dtype.
+        num_steps: Number of steps T; needed with ``normalize=True``.
+        threshold: Smallest value that still has a time of its own, in (0, 1); what lies below it fires with it.
+        tau: Steps between the spike of 1 and that of 0, above 0.
+        first_spike_time: Step f of the earliest spike.
+        normalize: Whether the times of each sample (each index of axis 0; 1-D data are one sample) are fitted into
+            [f, T - 1].
+
+    Returns:
+        Spike times in steps, not rounded, ``[*shape]``, in the floating dtype of ``data``.
+
+    Raises:
+        TypeError: If ``data`` is no real tensor, or a number of steps no int.
+        ValueError: If an argument is out of range, or ``normalize=True`` lacks ``num_steps``.
+
+    Example:
+        >>> import torch
+        >>> from snn_spikegen import latency_code_linear
+        >>> latency_code_linear(torch.tensor([0.02, 0.5, 1.0]), num_steps=5, normalize=True)
+        tensor([3.9200, 2.0000, 0.0000])
+
+    Source: Rueckauer and Liu, Conversion of analog to spiking neural networks using sparse temporal coding (2018).
+    """
+    values = working(data)
+    steps, first = _check(values, num_steps, threshold, tau, first_spike_time, normalize)
+    slope = steps - 1 - first if normalize else tau
+    times = torch.clamp_max(-slope * (values - 1), -slope * (threshold - 1)) + first
+    if normalize and times.numel():
+        earliest = _per_sample(torch.amin, times)
+        if (earliest < first).any():
+            span = _per_sample(torch.amax, times) - earliest
+            # A constant sample has no span; dividing by 1 puts its only time at f.
+            span = torch.where(span > 0, span, torch.ones_like(span))
+            stretched = (times - earliest) * (1 / span) * (steps - 1 - first) + first
+            times = torch.where(earliest < first, stretched, times)
+    return times.to(floating(data).dtype)
+
+
+def working(data: Tensor) -> Tensor:
+    """Data in a dtype fine enough for spike times: 16-bit floats go to float32.
+
+    Args:
+        data: Numbers ``[*shape]``, any real dtype.
+
+    Returns:
+        The same numbers ``[*shape]`` as float32 or float64.
+
+    Raises:
+        TypeError: If ``data`` is no real tensor.
+    """
+    values = floating(data)
+    # In float16 threshold + epsilon is threshold, and step 2049 does not exist.
+    return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
+def _per_sample(extreme: Callable[..., Tensor], times: Tensor) -> Tensor:
+    """The extreme time of each sample, shaped to broadcast over it."""
+    axes = tuple(range(1, times.dim())) or tuple(range(times.dim()))
+    return extreme(times, dim=axes, keepdim=True)
+
+
+def _check(
+    values: Tensor, num_steps: int, threshold: float, tau: float, first_spike_time: int, normalize: bool
+) -> tuple[int, int]:
+    if not 0 < threshold < 1:
+        raise ValueError(f"threshold is {threshold}; it must lie between 0 and 1, both excluded")
+    if not tau > 0:
+        raise ValueError(f"tau is {tau}; it is a time constant and must be above 0")
+    steps = whole_number("num_steps", num_steps)
+    first = first_step(first_spike_time, steps)
+    if normalize and not steps:
+        raise ValueError("num_steps is not given; normalize=True needs it to know the last step")
+    if first and values.numel() and values.max() > 1 and values.min() < 0:
+        raise ValueError(
+            f"data lie in [{values.min().item()}, {values.max().item()}]; first_spike_time={first} needs them in [0, 1]"
+        )
+    return steps, first

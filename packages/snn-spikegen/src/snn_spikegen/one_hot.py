@@ -1,0 +1,100 @@
+"""One-hot labels: a label as a row that is 1 at its class and 0 elsewhere."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from snn_spikegen._arguments import floating, whole_number
+
+
+def to_one_hot(targets: Tensor, num_classes: int) -> Tensor:
+    """Labels as rows that are 1 at the label's class and 0 elsewhere.
+
+    Args:
+        targets: Labels ``[*shape]``, whole numbers in [0, num_classes - 1] of any real dtype.
+        num_classes: Number of classes C.
+
+    Returns:
+        Ones and zeros ``[*shape, num_classes]``, in the default dtype; labels given in a floating dtype keep it.
+
+    Raises:
+        TypeError: If ``targets`` is no real tensor or ``num_classes`` no int.
+        ValueError: If a label is no class, or ``num_classes`` is smaller than 1.
+
+    Example:
+        >>> import torch
+        >>> from snn_spikegen import to_one_hot
+        >>> to_one_hot(torch.tensor([0, 2]), num_classes=3)
+        tensor([[1., 0., 0.],
+                [0., 0., 1.]])
+
+    Source: Bishop, Pattern Recognition and Machine Learning (2006), chapter 4 (1-of-K coding).
+    """
+    dtype = floating(targets, "targets").dtype
+    classes = whole_number("num_classes", num_classes, least=1)
+    known = (targets >= 0) & (targets < classes)
+    if targets.is_floating_point():
+        known &= targets == targets.floor()
+    if not known.all():
+        raise ValueError(
+            f"targets holds {targets[~known][0].item()}; with num_classes={classes} a label is a whole number in "
+            f"[0, {classes - 1}]"
+        )
+    rows = torch.zeros(*targets.shape, classes, dtype=dtype, device=targets.device)
+    return rows.scatter(-1, targets.long().unsqueeze(-1), 1)
+
+
+def to_one_hot_inverse(one_hot_targets: Tensor) -> Tensor:
+    """Zeros become ones and everything else becomes zero: the targets of the incorrect classes.
+
+    Args:
+        one_hot_targets: Ones and zeros ``[*shape]``, any real dtype.
+
+    Returns:
+        Ones and zeros ``[*shape]``, in the same floating dtype (the default dtype for integers).
+
+    Raises:
+        TypeError: If ``one_hot_targets`` is no real tensor.
+
+    Example:
+        >>> import torch
+        >>> from snn_spikegen import to_one_hot_inverse
+        >>> to_one_hot_inverse(torch.tensor([0.0, 0.0, 1.0]))
+        tensor([1., 1., 0.])
+
+    Source: the complement of a one-hot row, ``1 - to_one_hot(targets, num_classes)``.
+    """
+    rows = floating(one_hot_targets, "one_hot_targets")
+    return (rows == 0).to(rows.dtype)
+
+
+def from_one_hot(one_hot_label: Tensor) -> Tensor:
+    """The label of each row: the index of its largest entry.
+
+    Args:
+        one_hot_label: One-hot rows, or scores, ``[*shape, C]``, any real dtype.
+
+    Returns:
+        Labels ``[*shape]``, int64.
+
+    Raises:
+        TypeError: If ``one_hot_label`` is no real tensor.
+        ValueError: If there is no class axis, or a row has no single largest entry, as a row of zeros has none.
+
+    Example:
+        >>> import torch
+        >>> from snn_spikegen import from_one_hot
+        >>> from_one_hot(torch.tensor([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0]]))
+        tensor([2, 1])
+
+    Source: the inverse of ``to_one_hot``.
+    """
+    rows = floating(one_hot_label, "one_hot_label")
+    if rows.dim() == 0 or rows.shape[-1] == 0:
+        raise ValueError(f"one_hot_label has shape {tuple(rows.shape)}; it needs a class axis, [*shape, C] with C >= 1")
+    winners = (rows == rows.amax(-1, keepdim=True)).sum(-1)
+    if (winners != 1).any():
+        row = tuple((winners != 1).nonzero()[0].tolist())
+        raise ValueError(f"one_hot_label has no single largest entry in row {row}, so no label; drop or mend that row")
+    return rows.argmax(-1)

@@ -1,0 +1,122 @@
+"""Rate code: the larger a value, the more often it spikes."""
+
+from __future__ import annotations
+
+import warnings
+
+import torch
+from torch import Tensor
+
+from snn_spikegen._arguments import first_step, floating, whole_number
+
+
+def rate(
+    data: Tensor,
+    num_steps: int = False,
+    gain: float | Tensor = 1,
+    offset: float | Tensor = 0,
+    first_spike_time: int = 0,
+    time_var_input: bool = False,
+    *,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    r"""Spikes drawn at every step with the value of the data as their probability.
+
+    .. math:: S[t] \sim \mathrm{Bernoulli}(\mathrm{clamp}(g\,x + o,\ 0,\ 1)), \qquad S[t] = 0 \text{ for } t < f
+
+    Data that vary in time are their own probabilities, ``S[t] ~ Bernoulli(clamp(x[t], 0, 1))``; ``first_spike_time``
+    silent steps are then put in front of them.
+
+    Args:
+        data: Static data ``[*shape]``, or ``[T, *shape]`` with ``time_var_input=True``. Any real dtype; integers are
+            not rescaled, so that an 8-bit image takes ``gain=1 / 255``.
+        num_steps: Number of steps T of the spike train. Needed for static data, must be absent for varying data.
+        gain: Factor of static data.
+        offset: Added to static data after the gain.
+        first_spike_time: Number f of silent steps at the start.
+        time_var_input: Whether axis 0 of ``data`` is time.
+        generator: Source of randomness, on the device of ``data``; the global one by default.
+
+    Returns:
+        Spikes, 0 or 1, ``[num_steps, *shape]``, for varying data ``[first_spike_time + T, *shape]``, in the floating
+        dtype of ``data`` (the default dtype for integers).
+
+    Raises:
+        TypeError: If ``data`` is no real tensor, or a number of steps no int.
+        ValueError: If the steps do not fit together, or a probability is NaN.
+
+    Warns:
+        UserWarning: If ``gain`` or ``offset`` is given for data that vary in time, where they have no effect.
+
+    Example:
+        >>> import torch
+        >>> from snn_spikegen import rate
+        >>> rate(torch.tensor([0.0, 1.0]), num_steps=3, first_spike_time=1)
+        tensor([[0., 0.],
+                [0., 1.],
+                [0., 1.]])
+
+    Source: Gerstner et al., Neuronal Dynamics (2014), section 7.2 (Poisson spike trains in discrete time).
+    """
+    values = floating(data)
+    steps = whole_number("num_steps", num_steps)
+    if time_var_input:
+        if steps:
+            raise ValueError(
+                f"num_steps is {steps}, but time_var_input=True takes the steps from axis 0 of data; leave it out"
+            )
+        if values.dim() == 0:
+            raise ValueError("data is a single number; with time_var_input=True it needs a time axis, [T, *shape]")
+        if not _is(gain, 1) or not _is(offset, 0):
+            warnings.warn(
+                "rate: gain and offset have no effect with time_var_input=True; pass data * gain + offset as data",
+                UserWarning,
+                stacklevel=2,
+            )
+        silence = values.new_zeros(whole_number("first_spike_time", first_spike_time), *values.shape[1:])
+        return torch.cat((silence, rate_conv(values, generator=generator)))
+    if not steps:
+        raise ValueError("num_steps is not given; static data need it, varying data need time_var_input=True instead")
+    first = first_step(first_spike_time, steps)
+    probability = _probability(values.unsqueeze(0) * gain + offset).to(values.dtype)
+    # Time enters as a view, so that only the spikes cost T times the memory.
+    spikes = torch.bernoulli(probability.expand(steps, *values.shape), generator=generator)
+    spikes[:first] = 0
+    return spikes
+
+
+def rate_conv(data: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+    r"""One spike or none for every value, drawn with the value as its probability.
+
+    .. math:: S \sim \mathrm{Bernoulli}(\mathrm{clamp}(x, 0, 1))
+
+    Args:
+        data: Probabilities ``[*shape]``, any real dtype; values outside [0, 1] are clamped to it.
+        generator: Source of randomness, on the device of ``data``; the global one by default.
+
+    Returns:
+        Spikes, 0 or 1, ``[*shape]``, in the floating dtype of ``data`` (the default dtype for integers).
+
+    Raises:
+        TypeError: If ``data`` is no real tensor.
+        ValueError: If ``data`` holds NaN.
+
+    Example:
+        >>> import torch
+        >>> from snn_spikegen import rate_conv
+        >>> rate_conv(torch.tensor([-0.5, 0.0, 1.0, 7.0]))
+        tensor([0., 0., 1., 1.])
+
+    Source: Gerstner et al., Neuronal Dynamics (2014), section 7.2.
+    """
+    return torch.bernoulli(_probability(floating(data)), generator=generator)
+
+
+def _probability(values: Tensor) -> Tensor:
+    if values.isnan().any():
+        raise ValueError("data holds NaN, which is no probability; replace it first, as with torch.nan_to_num")
+    return values.clamp(0, 1)
+
+
+def _is(value: float | Tensor, number: int) -> bool:
+    return bool((torch.as_tensor(value) == number).all())

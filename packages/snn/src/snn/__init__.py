@@ -1,0 +1,30 @@
+"""Spiking neural networks in PyTorch: one namespace over the installed snn packages.
+
+``import snn`` imports nothing else; a name is looked up in its package when it is touched, and a package that is not
+installed is then named. The names themselves are listed in ``__init__.pyi``.
+"""
+
+from snn import _lazy
+from snn._version import __version__ as __version__
+
+__getattr__, __dir__ = _lazy.forward(
+    __name__,
+    "snn_core",
+    submodules={
+        "backends": "snn_core",
+        "kernels": "snn_core",
+        "surrogate": "snn_core",
+        "utils": "snn_core",
+        "data": "snn_data",
+        "functional": "snn_functional",
+        "plot": "snn_plot",
+        "spikegen": "snn_spikegen",
+        "spikeplot": "snn_plot",
+    },
+    absent={
+        "nir": "this version of snn-nir does not read or write NIR yet",
+        "export_nir": "this version of snn-nir does not write NIR yet",
+        "import_nir": "this version of snn-nir does not read NIR yet",
+        "spikevision": "data sets are in snn-data: pip install 'snn[data]', then snn.data",
+    },
+)

@@ -1,0 +1,65 @@
+from snn import backends as backends
+from snn import data as data
+from snn import functional as functional
+from snn import kernels as kernels
+from snn import plot as plot
+from snn import spikegen as spikegen
+from snn import spikeplot as spikeplot
+from snn import surrogate as surrogate
+from snn import utils as utils
+from snn._version import __version__ as __version__
+from snn_core import LIF as LIF
+from snn_core import SLSTM as SLSTM
+from snn_core import Alpha as Alpha
+from snn_core import AssociativeLeaky as AssociativeLeaky
+from snn_core import BatchNormTT1d as BatchNormTT1d
+from snn_core import BatchNormTT2d as BatchNormTT2d
+from snn_core import DeltaLeaky as DeltaLeaky
+from snn_core import GradedSpikes as GradedSpikes
+from snn_core import Lapicque as Lapicque
+from snn_core import Leaky as Leaky
+from snn_core import LeakyParallel as LeakyParallel
+from snn_core import LinearLeaky as LinearLeaky
+from snn_core import Recurrent as Recurrent
+from snn_core import RLeaky as RLeaky
+from snn_core import RSynaptic as RSynaptic
+from snn_core import SConv2dLSTM as SConv2dLSTM
+from snn_core import SpikingNeuron as SpikingNeuron
+from snn_core import StateLeaky as StateLeaky
+from snn_core import Synaptic as Synaptic
+from snn_core import decay as decay
+from snn_core import unroll as unroll
+
+__all__ = [
+    "Alpha",
+    "AssociativeLeaky",
+    "BatchNormTT1d",
+    "BatchNormTT2d",
+    "DeltaLeaky",
+    "GradedSpikes",
+    "LIF",
+    "Lapicque",
+    "Leaky",
+    "LeakyParallel",
+    "LinearLeaky",
+    "RLeaky",
+    "RSynaptic",
+    "Recurrent",
+    "SConv2dLSTM",
+    "SLSTM",
+    "SpikingNeuron",
+    "StateLeaky",
+    "Synaptic",
+    "__version__",
+    "backends",
+    "data",
+    "decay",
+    "functional",
+    "kernels",
+    "plot",
+    "spikegen",
+    "spikeplot",
+    "surrogate",
+    "unroll",
+    "utils",
+]

@@ -1,0 +1,8 @@
+"""``python -m snn`` is the ``snn`` command."""
+
+import sys
+
+from snn.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+"""Names that are looked up, when touched, in the distribution that has them."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any
+
+__all__ = ["forward", "piece"]
+
+
+def forward(
+    module: str,
+    package: str,
+    *,
+    submodules: Mapping[str, str] | None = None,
+    elsewhere: Mapping[str, str] | None = None,
+    absent: Mapping[str, str] | None = None,
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Make the ``__getattr__`` and ``__dir__`` of a module whose names are those of another package.
+
+    Args:
+        module: Name of the module that re-exports.
+        package: Import name of the package that has its names.
+        submodules: Modules under ``module``, and the package that each one needs.
+        elsewhere: Names that another package has, and which.
+        absent: Names that users may look for and that no package has, and what to tell them.
+
+    Returns:
+        The two functions. Names are looked up each time and imported at the first touch; ``__all__`` and ``dir``
+        give what is installed.
+    """
+    inner, others, gone = submodules or {}, elsewhere or {}, absent or {}
+
+    def names() -> list[str]:
+        return sorted({*_public(piece(package, module)), *_installed(inner), *_installed(others)})
+
+    def look_up(name: str) -> Any:
+        if name in gone:
+            raise ImportError(f"{module}.{name}: {gone[name]}", name=f"{module}.{name}")
+        if name in inner:
+            piece(inner[name], f"{module}.{name}")
+            return importlib.import_module(f"{module}.{name}")
+        # Python asks modules for many names like __path__ and __wrapped__; none is a reason to import a piece.
+        unknown = AttributeError(f"module {module!r} has no attribute {name!r}", name=name, obj=sys.modules[module])
+        if name == "__all__":
+            return names()
+        if name.startswith("_") and name != "__version__":
+            raise unknown
+        home = piece(others[name], f"{module}.{name}") if name in others else piece(package, module)
+        if name not in _public(home):
+            raise unknown
+        return getattr(home, name)
+
+    def listing() -> list[str]:
+        return sorted({*vars(sys.modules[module]), *(names() if _installed({module: package}) else ())})
+
+    return look_up, listing
+
+
+def piece(package: str, wanted: str) -> ModuleType:
+    """Import a package of ours, or say what to install.
+
+    Args:
+        package: Import name, such as ``snn_plot``.
+        wanted: What the user asked for, such as ``snn.spikeplot``.
+
+    Returns:
+        The package.
+
+    Raises:
+        ImportError: If it is not installed.
+
+    Example:
+        >>> piece("snn_core", "snn.Leaky").__name__
+        'snn_core'
+    """
+    try:
+        return importlib.import_module(package)
+    except ModuleNotFoundError as error:
+        top = package.partition(".")[0]
+        if error.name != top:
+            raise
+        distribution = top.replace("_", "-")
+        # the core has no extra: it comes with snn itself
+        install = "snn" if top == "snn_core" else f"snn[{distribution.removeprefix('snn-')}]"
+        raise ImportError(f"{wanted} is in {distribution}: pip install '{install}'", name=top) from None
+
+
+def _public(home: ModuleType) -> set[str]:
+    listed = getattr(home, "__all__", None)
+    return set(listed or (name for name in vars(home) if not name.startswith("_")))
+
+
+def _installed(homes: Mapping[str, str]) -> set[str]:
+    return {name for name, package in homes.items() if importlib.util.find_spec(package.partition(".")[0])}

@@ -1,0 +1,144 @@
+"""What is installed, whether it fits together, and what can run here: ``snn doctor``."""
+
+from __future__ import annotations
+
+import importlib
+import platform
+import re
+from dataclasses import dataclass, field
+from importlib import metadata
+from typing import Any
+
+from packaging.requirements import Requirement
+
+from snn.versions import PIECES, version
+
+__all__ = ["Diagnosis", "Piece", "diagnose"]
+
+
+@dataclass
+class Piece:
+    """One distribution of ours: ``version`` is None if it is not installed, ``needs`` pairs requirements and finds."""
+
+    name: str
+    version: str | None
+    needs: list[tuple[str, str | None]] = field(default_factory=list)
+
+
+@dataclass
+class Diagnosis:
+    """What `diagnose` found; ``problems`` is empty if everything fits together."""
+
+    pieces: list[Piece]
+    problems: list[str]
+    environment: dict[str, str | int | None]
+    backends: list[dict[str, Any]]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The diagnosis as JSON takes it."""
+        pieces = [
+            {
+                "name": piece.name,
+                "version": piece.version,
+                "needs": [{"requirement": text, "found": found} for text, found in piece.needs],
+            }
+            for piece in self.pieces
+        ]
+        return {
+            "consistent": not self.problems,
+            "problems": self.problems,
+            "pieces": pieces,
+            "environment": self.environment,
+            "backends": self.backends,
+        }
+
+    def __str__(self) -> str:
+        width = max(len(piece.name) for piece in self.pieces)
+        lines = ["packages"]
+        for piece in self.pieces:
+            # the core has no extra: it comes with snn itself
+            install = "snn" if piece.name in ("snn", "snn-core") else f"snn[{piece.name.removeprefix('snn-')}]"
+            shown = piece.version or f"not installed (pip install '{install}')"
+            lines.append(f"  {piece.name:<{width}}  {shown}")
+        lines += ["environment"]
+        lines += [f"  {name:<{width}}  {value or 'not installed'}" for name, value in self.environment.items()]
+        lines += ["backends and kernels"]
+        lines += [
+            f"  {one['name']:<{width}}  {one['kind']}, {'ready' if one['ok'] else 'not available'}: {one['reason']}"
+            for one in self.backends
+        ] or ["  none"]
+        lines += [f"problem: {text}" for text in self.problems] or ["everything that is installed fits together"]
+        return "\n".join(lines)
+
+
+def diagnose() -> Diagnosis:
+    """Look at the installed packages, their requirements, and the hardware that nets can run on.
+
+    Each installed package is imported. It is a problem if that fails, if a requirement is missing or outside its
+    range, or if the code is of another version than the installer's record; a package that is not installed, or a
+    backend without its hardware, is none.
+
+    Returns:
+        The diagnosis.
+
+    Example:
+        >>> [piece.version is None for piece in diagnose().pieces if piece.name in ("snn", "snn-core")]
+        [False, False]
+    """
+    pieces = [_piece(name) for name in PIECES]
+    problems = [text for piece in pieces if piece.version is not None for text in _problems(piece)]
+    return Diagnosis(pieces, problems, _environment(), _backends(problems))
+
+
+def _piece(name: str) -> Piece:
+    installed = version(name)
+    if installed is None:
+        return Piece(name, None)
+    needs = [Requirement(text) for text in metadata.requires(name) or ()]
+    # without an extra: what an extra asks for was asked for by the user, or not
+    plain = [need for need in needs if need.marker is None or need.marker.evaluate({"extra": ""})]
+    return Piece(name, installed, [(_without_marker(need), version(need.name)) for need in plain])
+
+
+def _problems(piece: Piece) -> list[str]:
+    found = []
+    for text, there in piece.needs:
+        need = Requirement(text)
+        if there is None:
+            found.append(f"{piece.name} {piece.version} needs {text}, which is not installed: pip install '{text}'")
+        elif not need.specifier.contains(there, prereleases=True):
+            found.append(f"{piece.name} {piece.version} needs {text}, found {there}: pip install '{text}'")
+    module = piece.name.replace("-", "_")
+    try:
+        running = getattr(importlib.import_module(module), "__version__", None)
+    except Exception as error:  # whatever a broken installation raises at import
+        return [*found, f"{piece.name} {piece.version} does not import: {type(error).__name__}: {error}"]
+    if running != piece.version:
+        again = f"pip install --force-reinstall --no-deps {piece.name}"
+        found.append(f"{piece.name} is recorded as {piece.version}, its code says {running}: {again}")
+    return found
+
+
+def _environment() -> dict[str, str | int | None]:
+    found: dict[str, str | int | None] = {"python": platform.python_version(), "platform": platform.platform()}
+    found |= {name: version(name) for name in ("torch", "numpy")}
+    try:
+        import torch
+    except ImportError:  # the core's requirement says so among the problems
+        return found
+    return found | {"torch threads": torch.get_num_threads(), "cuda": torch.version.cuda or "not in this torch"}
+
+
+def _backends(problems: list[str]) -> list[dict[str, Any]]:
+    try:
+        from snn_core.backends import status
+    except ImportError as error:
+        if not any("does not import" in text for text in problems):
+            problems.append(f"the list of backends does not import: {error}")
+        return []
+    return [{"name": one.name, "kind": one.kind, "ok": one.ok, "reason": one.reason} for one in status()]
+
+
+def _without_marker(need: Requirement) -> str:
+    extras = f"[{','.join(sorted(need.extras))}]" if need.extras else ""
+    return re.sub(r"\s+", "", f"{need.name}{extras}{need.specifier}")

@@ -1,0 +1,15 @@
+"""Losses, accuracy and regularisation: the names of ``snn_functional``."""
+
+from typing import TYPE_CHECKING
+
+from snn import _lazy
+
+if TYPE_CHECKING:
+    from snn_functional import *  # noqa: F403
+    from snn_functional import __all__ as __all__
+
+__getattr__, __dir__ = _lazy.forward(
+    __name__,
+    "snn_functional",
+    submodules={"acc": "snn_functional", "loss": "snn_functional", "reg": "snn_functional"},
+)

@@ -1,0 +1,11 @@
+"""Pictures of spikes: the names of ``snn_plot``; ``snn.spikeplot`` has the same."""
+
+from typing import TYPE_CHECKING
+
+from snn import _lazy
+
+if TYPE_CHECKING:
+    from snn_plot import *  # noqa: F403
+    from snn_plot import __all__ as __all__
+
+__getattr__, __dir__ = _lazy.forward(__name__, "snn_plot")

@@ -1,0 +1,71 @@
+"""Which of our packages there are, and which versions of what are installed."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+
+from packaging.requirements import Requirement
+
+__all__ = ["PIECES", "behind", "version"]
+
+PIECES = (
+    "snn",
+    "snn-core",
+    "snn-spikegen",
+    "snn-functional",
+    "snn-plot",
+    "snn-nir",
+    "snn-data",
+    "snn-cpu",
+    "snn-ipu",
+)
+
+
+def version(distribution: str) -> str | None:
+    """The installed version of a distribution.
+
+    Args:
+        distribution: Its name, such as ``snn-core``.
+
+    Returns:
+        The version, or None if it is not installed.
+
+    Example:
+        >>> version("snn-core") is None, version("no-distribution-has-this-name") is None
+        (False, True)
+    """
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def behind(requirement: str) -> dict[str, str]:
+    """Exact versions of Python, the platform and all that a requirement brings, directly or through others.
+
+    Args:
+        requirement: A distribution, with or without extras, such as ``snn[demo]``.
+
+    Returns:
+        Name and version: Python and the platform first, then each installed distribution by name.
+
+    Example:
+        >>> found = behind("snn")
+        >>> list(found)[:2], "snn-core" in found, "torch" in found
+        (['python', 'platform'], True, True)
+    """
+    seen: dict[str, str] = {}
+    asked: set[tuple[str, str]] = set()
+    queue = [Requirement(requirement)]
+    while queue:
+        need = queue.pop()
+        found = version(need.name)
+        if found is None:
+            continue
+        seen[need.name.lower()] = found
+        for extra in {"", *need.extras} - {extra for name, extra in asked if name == need.name}:
+            asked.add((need.name, extra))
+            further = [Requirement(text) for text in metadata.requires(need.name) or ()]
+            queue += [one for one in further if one.marker is None or one.marker.evaluate({"extra": extra})]
+    return {"python": platform.python_version(), "platform": platform.platform()} | dict(sorted(seen.items()))

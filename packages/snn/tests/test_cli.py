@@ -1,0 +1,75 @@
+"""The ``snn`` command."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import snn
+from snn.cli import main
+
+from .fresh import python
+
+OF_THE_DEMO = ("snn_data", "sklearn", "snn_functional", "snn_plot")
+
+
+def test_the_module_is_the_command():
+    done = subprocess.run(
+        [sys.executable, "-m", "snn", "--version"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, f"snn {snn.__version__}\n")
+
+
+def test_asking_for_the_version_imports_no_torch():
+    program = "from snn.cli import main\ntry: main(['--version'])\nexcept SystemExit: print('torch' in sys.modules)"
+    done = python(program)
+    assert done.stdout.split() == ["snn", snn.__version__, "False"]
+
+
+def test_without_a_command_it_prints_what_there_is(capsys):
+    assert main([]) == 0
+    shown = capsys.readouterr().out
+    assert "demo" in shown
+    assert "doctor" in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["dance"], "invalid choice: 'dance'"),
+        (["demo", "--epochs", "0"], "expected a whole number from 1 on, got '0'"),
+        (["demo", "--epochs", "many"], "expected a whole number from 1 on, got 'many'"),
+        (["demo", "--seed", "-1"], "expected a whole number from 0 on, got '-1'"),
+        (["demo", "--seed", str(2**64)], f"expected a whole number from 0 on, below 2**63, got '{2**64}'"),
+    ],
+)
+def test_a_wrong_word_is_named_and_ends_with_code_2(words: list[str], complaint: str, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert complaint in capsys.readouterr().err
+
+
+def test_the_demo_names_all_that_it_misses_before_it_starts(tmp_path):
+    done = python("from snn.cli import main\nsys.exit(main(['demo']))", hidden=OF_THE_DEMO, cwd=tmp_path)
+    assert done.returncode == 1
+    missing = "snn-data, scikit-learn, snn-functional, snn-plot"
+    assert done.stderr == f"snn demo: not installed: {missing}; pip install 'snn[demo]'\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_doctor_prints_json_that_says_what_is_installed(capsys):
+    code = main(["doctor", "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert code == (0 if found["consistent"] else 1)
+    assert {piece["name"]: piece["version"] for piece in found["pieces"]}["snn"] == snn.__version__
+
+
+def test_the_doctor_prints_text_that_says_what_is_installed(capsys):
+    main(["doctor"])
+    shown = capsys.readouterr().out
+    assert f"snn             {snn.__version__}" in shown
+    assert "loopback" in shown

@@ -1,0 +1,111 @@
+"""The doctor finds what does not fit together."""
+
+from __future__ import annotations
+
+import importlib
+from importlib import metadata
+
+import pytest
+import torch
+
+import snn.doctor
+import snn_core
+from snn.doctor import Diagnosis, Piece, diagnose
+
+
+@pytest.fixture
+def installed(monkeypatch):
+    """Pretend versions and requirements: a dictionary from distribution to (version or None, requirements)."""
+    pretended: dict[str, tuple[str | None, list[str]]] = {}
+    real_version, real_requires = metadata.version, metadata.requires
+
+    def version(name: str) -> str:
+        found = pretended[name][0] if name in pretended else real_version(name)
+        if found is None:
+            raise metadata.PackageNotFoundError(name)
+        return found
+
+    def requires(name: str) -> list[str] | None:
+        return pretended[name][1] if name in pretended else real_requires(name)
+
+    monkeypatch.setattr(metadata, "version", version)
+    monkeypatch.setattr(metadata, "requires", requires)
+    return pretended
+
+
+def test_what_the_tests_run_with_fits_together():
+    found = diagnose()
+    assert found.problems == []
+    assert found.as_dict()["consistent"] is True
+
+
+def test_it_reports_the_versions_that_run():
+    found = diagnose()
+    assert {piece.name: piece.version for piece in found.pieces}["snn-core"] == snn_core.__version__
+    assert found.environment["torch"] == torch.__version__ == metadata.version("torch")
+    assert found.environment["torch threads"] == torch.get_num_threads()
+
+
+def test_it_reports_every_target_and_kernel_with_its_reason():
+    found = {one["name"]: one for one in diagnose().backends}
+    assert found["loopback"]["kind"] == "target"
+    assert found["loopback"]["ok"] is True
+    assert found["loopback"]["reason"]
+
+
+def test_a_piece_that_is_not_installed_is_no_problem(installed):
+    installed["snn-ipu"] = (None, [])
+    found = diagnose()
+    assert found.problems == []
+    assert "snn-ipu         not installed (pip install 'snn[ipu]')" in str(found)
+
+
+def test_a_version_outside_a_range_is_a_problem_that_names_both_and_the_remedy(installed):
+    installed["snn-cpu"] = (metadata.version("snn-cpu"), ["snn-core>=0.1,<0.2"])
+    (problem,) = diagnose().problems
+    core = metadata.version("snn-core")
+    assert f"needs snn-core<0.2,>=0.1, found {core}: pip install 'snn-core<0.2,>=0.1'" in problem
+    assert problem.startswith("snn-cpu ")
+
+
+def test_a_development_version_is_inside_a_range_that_starts_with_it(installed):
+    installed["snn-cpu"] = (metadata.version("snn-cpu"), ["snn-core>=0.5.0.dev0"])
+    assert diagnose().problems == []
+
+
+def test_a_requirement_that_is_not_there_is_a_problem(installed):
+    installed["snn-cpu"] = (metadata.version("snn-cpu"), ["no-such-distribution>=2"])
+    (problem,) = diagnose().problems
+    assert "needs no-such-distribution>=2, which is not installed" in problem
+
+
+def test_what_belongs_to_an_extra_or_another_python_is_not_asked_for(installed):
+    needs = ['no-such-distribution; extra == "all"', 'nor-this-one; python_version < "3"']
+    installed["snn-cpu"] = (metadata.version("snn-cpu"), needs)
+    assert diagnose().problems == []
+
+
+def test_code_of_another_version_than_recorded_is_a_problem(monkeypatch):
+    monkeypatch.setattr(snn_core, "__version__", "0.0.1")
+    (problem,) = diagnose().problems
+    assert f"snn-core is recorded as {metadata.version('snn-core')}, its code says 0.0.1" in problem
+
+
+def test_a_package_that_does_not_import_is_a_problem_and_not_a_crash(monkeypatch):
+    real = importlib.import_module
+
+    def broken(name: str, package: str | None = None):
+        if name == "snn_cpu":
+            raise OSError("libsomething.so: cannot open shared object file")
+        return real(name, package)
+
+    monkeypatch.setattr(snn.doctor.importlib, "import_module", broken)
+    (problem,) = diagnose().problems
+    assert problem.startswith("snn-cpu ")
+    assert problem.endswith("does not import: OSError: libsomething.so: cannot open shared object file")
+
+
+def test_problems_are_in_the_text_and_make_the_result_inconsistent():
+    found = Diagnosis([Piece("snn", "0.5.0")], ["this and that"], {}, [])
+    assert str(found).splitlines()[-1] == "problem: this and that"
+    assert found.as_dict()["consistent"] is False

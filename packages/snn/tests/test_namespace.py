@@ -1,0 +1,138 @@
+"""The one namespace, whichever pieces are installed."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+import snn
+import snn_core
+import snn_core.utils
+
+from .fresh import python
+
+PIECES = {
+    "snn.data": ("snn_data", "snn-data", "data"),
+    "snn.functional": ("snn_functional", "snn-functional", "functional"),
+    "snn.plot": ("snn_plot", "snn-plot", "plot"),
+    "snn.spikegen": ("snn_spikegen", "snn-spikegen", "spikegen"),
+    "snn.spikeplot": ("snn_plot", "snn-plot", "plot"),
+}
+OF_THE_CORE = ("backends", "kernels", "surrogate", "utils")
+ALL = tuple({package for package, _, _ in PIECES.values()})
+
+
+def test_importing_the_namespace_imports_no_package_of_ours_and_no_torch():
+    done = python("import snn, sys; print(*sorted({name.partition('.')[0] for name in sys.modules}))")
+    loaded = done.stdout.split()
+    assert "snn" in loaded, done.stderr
+    assert [name for name in loaded if name.startswith("snn_") or name in ("torch", "matplotlib", "sklearn")] == []
+
+
+def test_the_names_of_the_core_are_the_very_objects_of_the_core():
+    names = set(snn_core.__all__) - {"__version__", *OF_THE_CORE}
+    assert len(names) > 10
+    assert [name for name in names if getattr(snn, name) is not getattr(snn_core, name)] == []
+
+
+def test_the_stub_names_nothing_that_the_core_lacks():
+    stub = ast.parse(Path(snn.__file__).with_suffix(".pyi").read_text(encoding="utf-8"))
+    imports = [node for node in ast.walk(stub) if isinstance(node, ast.ImportFrom)]
+    of_core = {alias.name for node in imports if node.module == "snn_core" for alias in node.names}
+    assert "Leaky" in of_core
+    assert of_core - set(snn_core.__all__) == set()
+
+
+@pytest.mark.parametrize("name", OF_THE_CORE)
+def test_a_module_is_the_same_object_by_attribute_and_by_import(name: str):
+    done = python(f"import snn\nfirst = snn.{name}\nimport snn.{name} as second\nassert first is second")
+    assert done.returncode == 0, done.stderr
+    assert importlib.import_module(f"snn.{name}") is getattr(snn, name)
+    assert getattr(snn, name).__name__ == f"snn.{name}"
+
+
+@pytest.mark.parametrize("name", OF_THE_CORE)
+def test_a_module_has_every_name_of_its_module_in_the_core(name: str):
+    ours, cores = getattr(snn, name), getattr(snn_core, name)
+    assert [one for one in cores.__all__ if getattr(ours, one) is not getattr(cores, one)] == []
+    assert set(cores.__all__) <= set(ours.__all__) <= set(dir(ours))
+
+
+def test_a_name_of_a_module_can_be_imported_from_it():
+    done = python("from snn.surrogate import atan\nimport snn_core\nassert atan is snn_core.surrogate.atan")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", ["nothing", "leaky", "stream", "save", "load", "diagnose", "backprop", "quant"])
+def test_a_name_that_no_piece_has_is_an_attribute_error_that_says_so(name: str):
+    with pytest.raises(AttributeError, match=f"module 'snn' has no attribute '{name}'"):
+        getattr(snn, name)
+
+
+def test_a_name_that_a_module_lacks_is_an_attribute_error_of_that_module():
+    with pytest.raises(AttributeError, match=r"module 'snn\.surrogate' has no attribute 'cubic'"):
+        _ = snn.surrogate.cubic
+    assert not hasattr(snn.surrogate, "math")  # what the core's module imports is none of its names
+
+
+@pytest.mark.parametrize("name", ["nir", "export_nir", "import_nir"])
+def test_exchange_with_nir_is_said_to_come_later(name: str):
+    with pytest.raises(ImportError, match=rf"snn\.{name}: this version of snn-nir does not .* NIR yet"):
+        getattr(snn, name)
+
+
+@pytest.mark.parametrize(
+    "program",
+    ["import snn; snn.spikevision", "from snn import spikevision", "from snn.spikevision import spikedata"],
+)
+def test_the_peers_data_sets_are_said_to_be_elsewhere(program: str):
+    done = python(program)
+    assert "ImportError: snn.spikevision" in done.stderr
+    assert "snn-data: pip install 'snn[data]'" in done.stderr
+
+
+@pytest.mark.parametrize("module", PIECES)
+@pytest.mark.parametrize(
+    "touch",
+    ["import snn; {module}", "from snn import {name}", "import {module}; {module}.anything", "from {module} import x"],
+    ids=["attribute", "from the namespace", "name of the module", "from the module"],
+)
+def test_a_missing_piece_is_named_with_what_installs_it(module: str, touch: str):
+    package, distribution, extra = PIECES[module]
+    done = python(touch.format(module=module, name=module.removeprefix("snn.")), hidden=(package,))
+    assert done.stderr.splitlines()[-1] == f"ImportError: {module} is in {distribution}: pip install 'snn[{extra}]'"
+
+
+def test_a_missing_piece_takes_only_its_own_names_from_utils():
+    program = "from snn.utils import reset, detach\nimport snn\nprint(*snn.utils.__all__)\nsnn.utils.valid_split"
+    done = python(program, hidden=("snn_data",))
+    assert done.stdout.split() == ["detach", "reset"]
+    assert done.stderr.splitlines()[-1] == "ImportError: snn.utils.valid_split is in snn-data: pip install 'snn[data]'"
+
+
+def test_the_listing_and_the_star_give_what_is_installed():
+    program = "import snn\nprint(*dir(snn))\nfrom snn import *\nprint(Leaky.__name__, surrogate.__name__)"
+    done = python(program, hidden=ALL)
+    listed, imported = done.stdout.splitlines()
+    assert imported == "Leaky snn.surrogate"
+    assert {"Leaky", "unroll", *OF_THE_CORE} <= set(listed.split())
+    assert {name.removeprefix("snn.") for name in PIECES} & set(listed.split()) == set()
+
+
+def test_a_module_whose_piece_is_missing_can_still_be_listed():
+    done = python("import snn.plot\nprint(*dir(snn.plot))", hidden=("snn_plot",))
+    assert "__name__" in done.stdout.split(), done.stderr
+
+
+def test_a_piece_that_is_installed_and_broken_is_not_said_to_be_missing(tmp_path):
+    (tmp_path / "snn_plot.py").write_text("import a_library_that_is_not_there\n", encoding="utf-8")
+    done = python(f"sys.path.insert(0, {str(tmp_path)!r})\nimport snn\nsnn.plot")
+    assert done.stderr.splitlines()[-1] == "ModuleNotFoundError: No module named 'a_library_that_is_not_there'"
+
+
+def test_the_version_is_the_umbrellas_own():
+    assert snn.__version__ == importlib.metadata.version("snn")

@@ -1,0 +1,94 @@
+"""What this machine's pip is told, as arguments for uv, which reads no pip configuration itself.
+
+Where pip is not configured there are no arguments, and uv behaves as it always does. A setting that uv has from its own
+environment variable wins, and is passed on too: uv's flags replace those variables instead of adding to them.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+
+# A setting in a later source replaces one in an earlier source; pip itself adds up find-links and constraint.
+_SOURCES = ("global", "install", ":env:")
+_VARIABLES = {
+    "find-links": "UV_FIND_LINKS",
+    "constraint": "UV_CONSTRAINT",
+    "index-url": "UV_DEFAULT_INDEX",
+    "cert": "SSL_CERT_FILE",
+}
+
+
+def settings() -> dict[str, list[str]]:
+    """The settings of this machine that matter for installing.
+
+    Returns:
+        For each setting that is made, its values in rising order of precedence. Empty if there is no pip.
+    """
+    command = [sys.executable, "-m", "pip", "config", "list"]
+    listed = parse(subprocess.run(command, capture_output=True, text=True, check=False).stdout)
+    for key, variable in _VARIABLES.items():
+        if value := os.environ.get(variable):
+            listed[key] = value.replace(",", " ").split() if key == "find-links" else value.split()
+    return listed
+
+
+def parse(listed: str) -> dict[str, list[str]]:
+    r"""Read what ``pip config list`` prints; ``pip config get`` misses some settings.
+
+    Args:
+        listed: Its standard output: a line ``source.key='values'`` for each setting of each source.
+
+    Returns:
+        For each of find-links, constraint, index-url and cert that occurs, its values, each once.
+
+    Example:
+        >>> parse("global.find-links='/a\\n/b'\n:env:.find-links='/a'\nglobal.timeout='9'\n")
+        {'find-links': ['/a', '/b']}
+    """
+    found: dict[str, list[str]] = {}
+    for source in _SOURCES:
+        for key, text in re.findall(rf"^{source}\.([\w-]+)=(.+)$", listed, re.MULTILINE):
+            if key in _VARIABLES:
+                # pip prints the value as Python writes a string.
+                known = found.setdefault(key, [])
+                known += [value for value in ast.literal_eval(text).split() if value not in known]
+    return found
+
+
+def index_arguments(made: dict[str, list[str]]) -> list[str]:
+    """Where uv looks for distributions.
+
+    Args:
+        made: The settings, as from `settings`.
+
+    Returns:
+        Arguments for any of uv's commands that resolve.
+
+    Example:
+        >>> index_arguments({"find-links": ["/a", "/b"]})
+        ['--find-links', '/a', '--find-links', '/b']
+        >>> index_arguments({})
+        []
+    """
+    folders = [argument for value in made.get("find-links", []) for argument in ("--find-links", value)]
+    return folders + [argument for value in made.get("index-url", [])[-1:] for argument in ("--default-index", value)]
+
+
+def constraint_arguments(made: dict[str, list[str]]) -> list[str]:
+    """Which versions uv may take.
+
+    Args:
+        made: The settings, as from `settings`.
+
+    Returns:
+        Arguments for ``uv pip install``.
+
+    Example:
+        >>> constraint_arguments({"constraint": ["/etc/constraints.txt"]})
+        ['-c', '/etc/constraints.txt']
+    """
+    return [argument for value in made.get("constraint", []) for argument in ("-c", value)]

@@ -1,0 +1,187 @@
+"""Import every set of our distributions that is closed under dependencies, each in its own forked process.
+
+``python tools/subsets.py OVERLAY`` where OVERLAY has one folder for each distribution, holding it alone, and the
+running interpreter has everything they need from others. In each process: the set imports; what is not in it cannot be
+imported; entry points are those of the set, and load; and the namespace ``snn``, when there, names each missing piece.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.metadata
+import importlib.util
+import itertools
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+import traceback
+import warnings
+
+GROUPS = ("snn.backends", "snn.kernels")
+PIECES = {  # name in the namespace: the extra that brings it, and its distribution
+    "spikegen": ("spikegen", "snn-spikegen"),
+    "functional": ("functional", "snn-functional"),
+    "spikeplot": ("plot", "snn-plot"),
+    "data": ("data", "snn-data"),
+}
+
+
+def needs(distribution: str, overlay: pathlib.Path) -> set[str]:
+    """The distributions of the overlay that one of them requires without any extra.
+
+    Args:
+        distribution: Name of a folder of the overlay.
+        overlay: Folder with one folder for each distribution.
+
+    Returns:
+        Names of other folders of the overlay.
+    """
+    (found,) = importlib.metadata.distributions(path=[str(overlay / distribution)])
+    plain = [text for text in found.requires or [] if "extra ==" not in text]
+    names = {re.split(r"[^\w.-]", text, maxsplit=1)[0].replace("_", "-") for text in plain}
+    return names & {folder.name for folder in overlay.iterdir()}
+
+
+def closed_subsets(requirements: dict[str, set[str]]) -> list[tuple[str, ...]]:
+    """All non-empty sets in which every member's requirements are members too.
+
+    Args:
+        requirements: For each name the names it requires.
+
+    Returns:
+        The sets as sorted tuples, smaller ones first.
+
+    Example:
+        >>> closed_subsets({"core": set(), "plot": set(), "top": {"core"}})
+        [('core',), ('plot',), ('core', 'plot'), ('core', 'top'), ('core', 'plot', 'top')]
+    """
+    names = sorted(requirements)
+    sets = (chosen for size in range(1, len(names) + 1) for chosen in itertools.combinations(names, size))
+    return [chosen for chosen in sets if all(requirements[name] <= set(chosen) for name in chosen)]
+
+
+def check(chosen: tuple[str, ...], everything: list[str], overlay: pathlib.Path) -> None:
+    """Put one set on the path and hold it to its promises.
+
+    Args:
+        chosen: The distributions that are there.
+        everything: All distributions of the overlay.
+        overlay: Folder with one folder for each distribution.
+
+    Raises:
+        RuntimeError: If something is importable that is not in the set, or an entry point or a message is wrong.
+        ImportError: If a member does not import.
+    """
+    sys.path[:0] = [str(overlay / name) for name in chosen]
+    importlib.invalidate_caches()
+    for name in chosen:
+        importlib.import_module(name.replace("-", "_"))
+    for name in set(everything) - set(chosen):
+        require(importlib.util.find_spec(name.replace("-", "_")) is None, f"{name} is importable and not in the set")
+    for group in GROUPS:
+        for point in importlib.metadata.entry_points(group=group):
+            owner = point.dist.name if point.dist else "nobody"
+            require(owner in chosen, f"entry point {point.name} belongs to {owner}, which is not in the set")
+            point.load()
+    if "snn-core" in chosen:
+        names = importlib.import_module("snn_core").backends.names()
+        require("loopback" in names, f"the core's own target is not among {names}")
+    if "snn" in chosen:
+        for piece, (extra, distribution) in PIECES.items():
+            check_piece(piece, extra, distribution, distribution in chosen)
+
+
+def check_piece(piece: str, extra: str, distribution: str, present: bool) -> None:
+    """A piece of the namespace is its module where installed, and elsewhere an ImportError that says what to install.
+
+    Args:
+        piece: Attribute of ``snn``.
+        extra: Extra of ``snn`` that brings it.
+        distribution: Distribution that holds it.
+        present: Whether that distribution is installed.
+
+    Raises:
+        RuntimeError: If a missing piece is found, or its error does not name distribution and extra.
+    """
+    namespace = importlib.import_module("snn")
+    if present:
+        getattr(namespace, piece)
+        return
+    try:
+        # A lazy module may be there and raise only when one of its names is touched.
+        module = getattr(namespace, piece)
+        module.a_name_that_no_piece_has  # noqa: B018
+    except ImportError as error:
+        said = str(error)
+        require(distribution in said and f"snn[{extra}]" in said, f"snn.{piece} is missing and says: {said}")
+    else:
+        raise RuntimeError(f"snn.{piece} is there without {distribution}")
+
+
+def require(holds: bool, otherwise: str) -> None:
+    """Raise when a promise does not hold.
+
+    Args:
+        holds: Whether it does.
+        otherwise: What is wrong.
+
+    Raises:
+        RuntimeError: If it does not.
+    """
+    if not holds:
+        raise RuntimeError(otherwise)
+
+
+def preload(everything: list[str], overlay: pathlib.Path) -> None:
+    """Import what our distributions import from others, so that it is paid once: forked processes inherit it.
+
+    Args:
+        everything: All distributions of the overlay.
+        overlay: Folder with one folder for each distribution.
+    """
+    program = "import importlib, sys\nfor name in sys.argv[1:]: importlib.import_module(name)\nprint(*sys.modules)"
+    path = os.pathsep.join(str(overlay / name) for name in everything)
+    command = [sys.executable, "-c", program, *(name.replace("-", "_") for name in everything)]
+    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False)
+    ours = {name.replace("-", "_") for name in everything}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name in {module.partition(".")[0] for module in done.stdout.split()} - ours:
+            # Not everything that is loaded can be imported by its name: multiprocessing's __mp_main__ cannot.
+            with contextlib.suppress(ImportError):
+                importlib.import_module(name)
+
+
+def main(overlay: pathlib.Path) -> int:
+    """Check every closed set of an overlay and print the count.
+
+    Args:
+        overlay: Folder with one folder for each distribution.
+
+    Returns:
+        Exit code: 1 if any set failed.
+    """
+    everything = sorted(folder.name for folder in overlay.iterdir())
+    sets = closed_subsets({name: needs(name, overlay) for name in everything})
+    preload(everything, overlay)
+    started, failed = time.monotonic(), 0
+    for chosen in sets:
+        pid = os.fork()
+        if pid == 0:
+            try:
+                check(chosen, everything, overlay)
+            except BaseException:
+                print(f"FAILED {'+'.join(chosen)}\n{traceback.format_exc()}", file=sys.stderr, flush=True)
+                os._exit(1)
+            os._exit(0)
+        failed += os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) != 0
+    print(f"{len(sets)} sets of {len(everything)} distributions, {failed} failed, {time.monotonic() - started:.1f} s")
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(pathlib.Path(sys.argv[1])))

@@ -1,0 +1,65 @@
+"""The workspace: its folders, the projects in it and the files built from them."""
+
+from __future__ import annotations
+
+import pathlib
+import tomllib
+from typing import Any
+
+ROOT = pathlib.Path(__file__).parent.parent
+WHEELHOUSE = ROOT / "dist" / "wheels"
+PROJECTS: dict[str, dict[str, Any]] = {
+    file.parent.name: tomllib.loads(file.read_text(encoding="utf-8"))["project"]
+    for file in sorted(ROOT.glob("packages/*/pyproject.toml"))
+}
+
+
+def module(distribution: str) -> str:
+    """The import name of a distribution.
+
+    Args:
+        distribution: Its name.
+
+    Returns:
+        The name of its import package.
+
+    Example:
+        >>> module("snn-core")
+        'snn_core'
+    """
+    return distribution.replace("-", "_")
+
+
+def source(distribution: str) -> pathlib.Path:
+    """The folder with the modules of a distribution.
+
+    Args:
+        distribution: Its name.
+
+    Returns:
+        The folder of its import package.
+
+    Example:
+        >>> source("snn-core").relative_to(ROOT).as_posix()
+        'packages/snn-core/src/snn_core'
+    """
+    return ROOT / "packages" / distribution / "src" / module(distribution)
+
+
+def built(distribution: str, suffix: str = ".whl") -> pathlib.Path:
+    """The one built file of a distribution in the wheelhouse.
+
+    Args:
+        distribution: Its name.
+        suffix: ``".whl"`` or ``".tar.gz"``.
+
+    Returns:
+        Path of the file.
+
+    Raises:
+        FileNotFoundError: If there is none, or more than one.
+    """
+    found = list(WHEELHOUSE.glob(f"{module(distribution)}-[0-9]*{suffix}"))
+    if len(found) != 1:
+        raise FileNotFoundError(f"{WHEELHOUSE} holds {len(found)} {suffix} of {distribution}, not 1: run nox -s wheels")
+    return found[0]
