@@ -89,7 +89,10 @@ def _arithmetic(node: fx.Node, axes: dict[fx.Node, Any], net: nn.Module) -> int:
         if isinstance(value, fx.Node) and not isinstance(axes[value], int):
             if value.op != "get_attr":
                 raise _unknown(node)
-            attribute = operator.attrgetter(str(value.target))(net)
+            path = str(value.target)
+            if not path.startswith("net."):
+                raise NotSampleWise(f"{node.name!r} combines a tensor that forward makes anew in every step")
+            attribute = operator.attrgetter(path.removeprefix("net."))(net)
             if not isinstance(attribute, Tensor) or attribute.dim() >= tensors[0]:
                 raise NotSampleWise(f"{node.name!r} combines a tensor of the net with the batch axis")
         elif isinstance(value, Tensor):

@@ -98,7 +98,7 @@ def _of_graph(net: nn.Module, xs: Tensor) -> tuple[Layer, ...]:
         if node.op == "placeholder":
             axes[node] = xs.dim() - 1
         elif node.op == "call_module":
-            module, path = modules[node.target], str(node.target)
+            module, path = modules[str(node.target)], str(node.target).removeprefix("net.")
             alone = len(node.args) == 1 and not node.kwargs and isinstance(node.args[0], fx.Node)
             axes[node] = _after_module(path, module, axes[node.args[0]] if alone else None, seen)
             layers.append(Layer(path, type(module).__name__, _how(module, xs)))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
 from torch import fx, nn
 
 from snn_core.firing import Firing
 from snn_core.gradedspikes import GradedSpikes
+from snn_core.random_states import RandomStates
+from snn_core.recomputation import own_buffers
 from snn_core.temporal import Temporal
 
 __all__ = ["Untraceable", "chain_of", "trace"]
@@ -17,9 +21,36 @@ class Untraceable(Exception):
     """Why a net has no fixed graph."""
 
 
+class _Root(nn.Module):
+    """A net called with one tensor and nothing else, so that its ``forward`` sees its own defaults."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Any) -> Any:
+        return self.net(x)
+
+
 class _Tracer(fx.Tracer):
+    def __init__(self) -> None:
+        super().__init__()
+        self._proxies: list[weakref.ref[fx.Proxy]] = []
+
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return _is_leaf(m)
+
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        made = super().proxy(node)
+        self._proxies.append(weakref.ref(made))
+        return made
+
+    def leaked(self) -> bool:
+        """Whether a placeholder of a value outlived the trace, so that somebody keeps it."""
+        if all(proxy() is None for proxy in self._proxies):
+            return False
+        gc.collect()  # some may only hang together in a circle
+        return any(proxy() is not None for proxy in self._proxies)
 
 
 def _is_leaf(module: nn.Module) -> bool:
@@ -50,20 +81,35 @@ def trace(net: nn.Module) -> tuple[fx.Graph, dict[str, nn.Module]]:
         net: A module called with one tensor.
 
     Returns:
-        The graph, and the modules by the paths that it uses.
+        The graph, and the modules by the names that it uses, ``"net.<path>"``.
 
     Raises:
-        Untraceable: If ``forward`` depends on values, or changes attributes while it runs.
+        Untraceable: If ``forward`` depends on values, draws random numbers, or changes the net while it runs.
+        ValueError: If it leaves what it computes somewhere outside of the net.
     """
-    before = _attributes(net)
-    try:
-        graph = _Tracer().trace(net)
-    except Exception as error:  # a forward may fail on a placeholder in any way; each means "no fixed graph"
-        _restore(net, before)
-        raise Untraceable(f"forward has no fixed graph ({_first_line(error)})") from None
-    if changed := _restore(net, before):
-        raise Untraceable(f"forward changes {changed} while it runs")
-    return graph, dict(net.named_modules(remove_duplicate=False))
+    root, tracer, numbers = _Root(net), _Tracer(), RandomStates()
+    graph, why = fx.Graph(), ""
+    with own_buffers(net):
+        before = _attributes(net)
+        try:
+            graph = tracer.trace(root)
+        except Exception as error:  # a forward may fail on a placeholder in any way; each means "no fixed graph"
+            why = f"forward has no fixed graph ({_first_line(error)})"
+        changed = _restore(net, before)
+        written = [f"the buffer {n!r}" for n, b in net.named_buffers() if b._version > 0]  # it was a fresh clone
+    if changed or written:
+        why = f"forward changes {changed or written[0]} while it runs"
+    elif tracer.leaked():
+        raise ValueError(
+            f"unroll: the forward of {type(net).__name__} leaves values in a container outside of the call, such as a "
+            "list it appends to; return them (unroll stacks what is returned), or pass schedule='steps'"
+        )
+    if numbers.moved():
+        numbers.restore()
+        why = "forward draws random numbers"
+    if why:
+        raise Untraceable(why)
+    return graph, dict(root.named_modules(remove_duplicate=False))
 
 
 def _first_line(error: Exception) -> str:

@@ -53,7 +53,8 @@ def unroll(
 
     Raises:
         ValueError: If there is no time step; if a neuron neither keeps its state nor is passed one; if ``chunk`` is
-            not positive, or ``truncate`` is without it; if ``schedule="layers"`` is not the same as the loop.
+            not positive, or ``truncate`` is without it; if ``schedule="layers"`` is not the same as the loop; if
+            ``forward`` leaves what it computes in a container outside of the call.
         TypeError: If ``net`` is no module or ``xs`` no tensor, or the net returns something else than tensors.
 
     Example:

@@ -25,6 +25,9 @@ class Status:
     reason: str
 
 
+_REFERENCE = Status("reference", "kernel", True, "runs every neuron on every device, by plain torch operations")
+
+
 def names() -> list[str]:
     """Names of the installed targets, sorted; nothing is imported.
 
@@ -79,7 +82,8 @@ def status() -> list[Status]:
         >>> [s.ok for s in status() if s.name == "loopback"]
         [True]
     """
-    return [_target(name) for name in names()] + [Status(n, "kernel", ok, why) for n, ok, why in kernels.status()]
+    fused = [Status(name, "kernel", ok, why) for name, ok, why in kernels.status()]
+    return [*map(_target, names()), *fused, _REFERENCE]
 
 
 def _target(name: str) -> Status:

@@ -1,0 +1,53 @@
+"""Whether code drew random numbers from the generators of the process."""
+
+from __future__ import annotations
+
+import random
+import sys
+from typing import Any
+
+import torch
+
+__all__ = ["RandomStates"]
+
+
+class RandomStates:
+    """The states of torch's, Python's and, where it is imported, NumPy's global generators.
+
+    Example:
+        >>> before = RandomStates()
+        >>> number = random.random()
+        >>> before.moved()
+        True
+        >>> before.restore()
+        >>> before.moved(), random.random() == number
+        (False, True)
+    """
+
+    def __init__(self) -> None:
+        self._torch = torch.get_rng_state()
+        self._python = random.getstate()
+        self._numpy = _numpy_state()
+
+    def moved(self) -> bool:
+        """Whether a number was drawn since."""
+        now = RandomStates()
+        alike = self._torch.equal(now._torch) and self._python == now._python
+        return not alike or repr(self._numpy) != repr(now._numpy)
+
+    def restore(self) -> None:
+        """Put the generators back, as if nothing had been drawn."""
+        torch.set_rng_state(self._torch)
+        random.setstate(self._python)
+        if self._numpy is not None:
+            sys.modules["numpy"].random.set_state(self._numpy)
+
+
+def _numpy_state() -> Any:
+    numpy = sys.modules.get("numpy")
+    if numpy is None:
+        return None
+    state = numpy.random.get_state(legacy=False)
+    # plain numbers compare and print whole, arrays do not
+    state["state"]["key"] = state["state"]["key"].tolist()
+    return state
