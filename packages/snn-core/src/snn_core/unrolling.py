@@ -122,28 +122,29 @@ _ASSERTED: weakref.WeakSet[nn.Module] = weakref.WeakSet()  # nets whose asserted
 
 
 def _compare_with_loop(net: nn.Module, xs: Tensor, reason: str) -> None:
+    refused = f"unroll: schedule='layers' does not hold for this net ({reason})"
+    expected = _tried(_steps, net, xs)
+    try:
+        got = _tried(_layers, net, xs)
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        raise ValueError(f"{refused}: {error}") from error
+    same = len(expected) == len(got) and all(
+        a.shape == b.shape and torch.allclose(a, b, rtol=1e-4, atol=1e-5) for a, b in zip(expected, got, strict=True)
+    )
+    if not same:
+        raise ValueError(f"{refused}: over two steps it gives other outputs than the loop; use schedule='auto'")
+
+
+def _tried(run: Callable[[nn.Module, Tensor], Any], net: nn.Module, xs: Tensor) -> list[Tensor]:
+    """The outputs of a run that leaves no trace in the net or in the random generator."""
     modules = _temporal(net)
     kept = [m._kept for m in modules]
-    outs = []
     try:
-        for run in (_steps, _layers):
-            for module, state in zip(modules, kept, strict=True):
-                module._kept = state
-            with torch.no_grad(), torch.random.fork_rng(devices=[]), own_buffers(net):
-                outs.append(tree_flatten(run(net, xs))[0])
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
-        raise ValueError(f"unroll: schedule='layers' does not hold for this net ({reason}): {error}") from error
+        with torch.no_grad(), torch.random.fork_rng(devices=[]), own_buffers(net):
+            return tree_flatten(run(net, xs))[0]
     finally:
         for module, state in zip(modules, kept, strict=True):
             module._kept = state
-    same = len(outs[0]) == len(outs[1]) and all(
-        a.shape == b.shape and torch.allclose(a, b, rtol=1e-4, atol=1e-5) for a, b in zip(*outs, strict=True)
-    )
-    if not same:
-        raise ValueError(
-            f"unroll: schedule='layers' does not hold for this net: over two steps it gives other outputs than the "
-            f"loop ({reason}); use schedule='auto'"
-        )
 
 
 def _temporal(net: nn.Module) -> list[Temporal]:
