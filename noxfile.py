@@ -81,7 +81,8 @@ def pytest(session: nox.Session, *arguments: str) -> None:
         *("-q", "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT), "-p", "no:cacheprovider", "-p", "no_skips"),
         *arguments,
         *session.posargs,
-        env={"CI": "true", "PYTHONPATH": str(ROOT / "tools"), "MPLBACKEND": "agg"},
+        # One thread: the tensors of tests are small, and threads that wait for each other on a busy machine are slow.
+        env={"CI": "true", "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "tools")},
     )
 
 
@@ -116,9 +117,10 @@ def quickstart(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Ruff's rules, over everything."""
+    """Ruff's rules and layout, over everything."""
     session.install(*group("lint"), *INDEX)
     session.run("ruff", "check", "--no-cache", "--output-format", "concise", ".")
+    session.run("ruff", "format", "--no-cache", "--check", ".")
 
 
 @nox.session(requires=["wheels"])

@@ -101,3 +101,26 @@ def test_truncated_chunks_keep_no_history_between_calls() -> None:
     for _ in range(2):
         out = snn.unroll(model, torch.randn(12, 3, 5), chunk=4, truncate=True, resume=True)
         out.sum().backward()
+
+
+@pytest.mark.parametrize("budget", [1, 7 * 5 * 6 * 6 * 8, 3 * 7 * 5 * 6 * 6 * 8])
+@pytest.mark.parametrize("options", [{}, {"chunk": 4}, {"chunk": 4, "truncate": True}])
+def test_a_convolutional_net_gives_the_same_in_blocks_of_any_size(monkeypatch, budget: int, options: dict) -> None:
+    net = nn.Sequential(
+        nn.Conv2d(2, 5, 3),
+        snn.Leaky(beta=0.9, init_hidden=True),
+        nn.Flatten(),
+        nn.Linear(180, 3),
+        snn.Leaky(beta=0.8, init_hidden=True, output=True),
+    ).double()
+    xs = torch.rand(11, 7, 2, 8, 8, dtype=torch.float64)
+
+    def outcome(**how):
+        net.zero_grad()
+        spk, mem = snn.unroll(net, xs, **how)
+        (spk.sum() + mem.square().sum()).backward()
+        return spk, mem, net[1].mem, *(p.grad.clone() for p in net.parameters())
+
+    expected = outcome(schedule="steps", **options)
+    monkeypatch.setattr("snn_core.unrolling._BLOCK_BYTES", budget)
+    torch.testing.assert_close(outcome(**options), expected, rtol=1e-9, atol=1e-10)

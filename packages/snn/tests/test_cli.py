@@ -17,9 +17,7 @@ OF_THE_DEMO = ("snn_data", "sklearn", "snn_functional", "snn_plot")
 
 
 def test_the_module_is_the_command():
-    done = subprocess.run(
-        [sys.executable, "-m", "snn", "--version"], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-m", "snn", "--version"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, f"snn {snn.__version__}\n")
 
 
