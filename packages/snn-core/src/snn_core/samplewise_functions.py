@@ -47,7 +47,7 @@ def axes_after_function(node: fx.Node, axes: dict[fx.Node, Any], net: nn.Module,
     """
     target = node.target
     kinds = [axes[a] if isinstance(a, fx.Node) else a for a in node.args]
-    if node.kwargs and target not in _CAT | _FLATTEN | _ELEMENTWISE | set(_POOLS):
+    if not node.args or (node.kwargs and target not in _CAT | _FLATTEN | _ELEMENTWISE | set(_POOLS)):
         raise _unknown(node)
     if target in _ELEMENTWISE and _is_tensor(node.args[0], axes):
         if node.kwargs.get("inplace"):
