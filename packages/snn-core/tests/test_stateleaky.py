@@ -120,3 +120,15 @@ def test_long_sequences_do_not_lose_precision_or_overflow() -> None:
     for x in xs:
         expected = beta * expected + x
     torch.testing.assert_close(mem[-1], expected, rtol=1e-6, atol=1e-8)
+
+
+def test_an_initial_membrane_may_be_passed_by_name() -> None:
+    # U[0] = 0.5 * 4 + 1, U[1] = 0.5 * 3 + 1
+    mem = snn.StateLeaky(beta=0.5, channels=1, output=False)(torch.ones(2, 1, 1), mem=torch.full((1, 1), 4.0))
+    assert mem.flatten().tolist() == [3.0, 2.5]
+
+
+@pytest.mark.parametrize("layer", [snn.LeakyParallel(1, 2), snn.AssociativeLeaky(1, 1, 1, 1)], ids=repr)
+def test_a_sequence_layer_without_an_initial_state_takes_none(layer) -> None:
+    with pytest.raises(TypeError):
+        layer(torch.ones(2, 1, 1), torch.zeros(1, 1))

@@ -126,7 +126,8 @@ class AssociativeLeaky(WholeSequence, SpikingNeuron):
     def unroll(self, xs: Tensor, state: Any = None, *, trace: bool = False) -> tuple[Tensor, Any]:
         return super().unroll(self.write(xs), state, trace=trace)
 
-    def sequence(self, xs: Tensor, *args: Any) -> Tensor:
+    def sequence(self, xs: Tensor) -> Tensor:
+        """What is read out, or the spikes, of an input ``[T, batch, in_dim]``."""
         spk, _ = self.unroll(xs)
         if self.to_q is None:
             return spk

@@ -103,7 +103,8 @@ class LeakyParallel(WholeSequence, Firing):
         if not self.full:
             weight.mul_(torch.eye(self.hidden_size).to(weight))
 
-    def sequence(self, xs: Tensor, *args: Any) -> Tensor:
+    def sequence(self, xs: Tensor) -> Tensor:
+        """Spikes ``[T, batch, hidden_size]`` of an input ``[T, batch, input_size]``."""
         if xs.shape[-1] != self.input_size:
             raise ValueError(f"LeakyParallel takes {self.input_size} features, got input {tuple(xs.shape)}")
         weights = dict(self.rnn.named_parameters())

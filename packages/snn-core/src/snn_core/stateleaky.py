@@ -138,8 +138,9 @@ class StateLeaky(WholeSequence, LIF):
             raise ValueError(self._no_single_state("leave out the initial membrane"))
         return super().unroll(self._truncated(self.drive(xs)), state, trace=trace)
 
-    def sequence(self, xs: Tensor, *args: Any) -> Any:
-        spk, states = self.unroll(xs, args or None, trace=True)
+    def sequence(self, xs: Tensor, mem: Tensor | None = None) -> Any:
+        """Spikes and membrane of an input ``[T, batch, features]``, from the membrane ``mem`` or from rest."""
+        spk, states = self.unroll(xs, (mem,), trace=True)
         return (spk, self.membrane(states)) if self.output else self.membrane(states)
 
     def _no_single_state(self, remedy: str) -> str:
