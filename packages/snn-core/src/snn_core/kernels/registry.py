@@ -146,7 +146,10 @@ _LOADED: list[tuple[str, bool, str]] = []
 
 @functools.cache
 def _discover() -> None:
-    """Load what is installed under the entry point group ``snn.kernels``: functions that return what they offer."""
+    """Call what is installed under the entry point group ``snn.kernels``.
+
+    Each entry is a function without arguments that registers its kernels and returns ``(ok, reason)``.
+    """
     for entry in metadata.entry_points(group="snn.kernels"):
         try:
             ok, reason = entry.load()()
