@@ -5,6 +5,7 @@ from snn_core._version import __version__
 from snn_core.alpha import Alpha
 from snn_core.associative import AssociativeLeaky
 from snn_core.bntt import BatchNormTT1d, BatchNormTT2d
+from snn_core.bounds import bounded
 from snn_core.deltaleaky import DeltaLeaky
 from snn_core.gradedspikes import GradedSpikes
 from snn_core.lapicque import Lapicque
@@ -45,6 +46,7 @@ __all__ = [
     "Synaptic",
     "__version__",
     "backends",
+    "bounded",
     "decay",
     "kernels",
     "surrogate",

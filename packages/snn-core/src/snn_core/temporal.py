@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
@@ -71,6 +72,13 @@ class Temporal(nn.Module):
         super()._apply(fn, recurse)
         self._kept = _map(self._kept, fn)
         return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        # spelled out for parametrised modules, which torch copies without asking __getstate__
+        twin = type(self).__new__(type(self))
+        memo[id(self)] = twin
+        twin.__setstate__(copy.deepcopy(Temporal.__getstate__(self), memo))
+        return twin
 
     def __getstate__(self) -> dict[str, Any]:
         # tensors inside an autograd graph can be neither copied nor pickled; a named tuple of a local class cannot be

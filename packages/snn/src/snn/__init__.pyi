@@ -27,6 +27,7 @@ from snn_core import SConv2dLSTM as SConv2dLSTM
 from snn_core import SpikingNeuron as SpikingNeuron
 from snn_core import StateLeaky as StateLeaky
 from snn_core import Synaptic as Synaptic
+from snn_core import bounded as bounded
 from snn_core import decay as decay
 from snn_core import unroll as unroll
 
@@ -52,6 +53,7 @@ __all__ = [
     "Synaptic",
     "__version__",
     "backends",
+    "bounded",
     "data",
     "decay",
     "functional",

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import type_before_parametrizations
 
 from snn_core.kernels import reference
 from snn_core.kernels.registry import FAMILIES, Family, SequenceCall, implementation
@@ -27,7 +28,7 @@ _SURROGATES = {name: getattr(closed_form, name) for name in closed_form.__all__}
 
 def sequence_call(neuron: Any, xs: Tensor) -> tuple[SequenceCall | None, str]:
     """The operator call for a neuron, or None and what the operator cannot carry."""
-    name = next((n for n, f in FAMILIES.items() if f.neuron is type(neuron)), None)
+    name = next((n for n, f in FAMILIES.items() if f.neuron is type_before_parametrizations(neuron)), None)
     if name is None:
         return None, f"{type(neuron).__name__} has no sequence operator"
     if type(neuron.spike_grad) not in _SURROGATES.values():

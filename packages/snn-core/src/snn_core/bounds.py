@@ -1,0 +1,101 @@
+"""Learned constants that cannot leave their range."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+__all__ = ["Bounded", "bounded"]
+
+Module = TypeVar("Module", bound=nn.Module)
+
+
+class Bounded(nn.Module):
+    r"""Parametrisation of a constant by the logistic function, :math:`c = l + (h - l)\,\sigma(r)` with r learned.
+
+    Args:
+        low: Lower end l of the range.
+        high: Upper end h, greater than ``low``.
+
+    Raises:
+        ValueError: If ``high`` is not greater than ``low``.
+
+    Example:
+        >>> Bounded()(torch.tensor(0.0))
+        tensor(0.5000)
+
+    Source: Fang et al., Incorporating Learnable Membrane Time Constant (2021), equation 8.
+    """
+
+    def __init__(self, low: float = 0.0, high: float = 1.0) -> None:
+        super().__init__()
+        if not high > low:
+            raise ValueError(f"Bounded: high must be greater than low, got {low=}, {high=}")
+        self.low = low
+        self.high = high
+
+    def forward(self, raw: Tensor) -> Tensor:
+        """The constant of a raw value, of the same shape."""
+        return self.low + (self.high - self.low) * torch.sigmoid(raw)
+
+    def right_inverse(self, value: Tensor) -> Tensor:
+        """The raw value of a constant, of the same shape.
+
+        Raises:
+            ValueError: If the constant is not inside the range, its ends excluded.
+        """
+        share = (value - self.low) / (self.high - self.low)
+        if not bool(((share > 0) & (share < 1)).all()):
+            raise ValueError(
+                f"Bounded: a constant must lie between {self.low} and {self.high}, both excluded, got {value}"
+            )
+        return torch.logit(share)
+
+
+def bounded(neuron: Module, *names: str, low: float = 0.0, high: float = 1.0) -> Module:
+    """Keep learned constants of a neuron inside a range, whatever the optimiser does.
+
+    A decay that is clamped has no gradient once it has left [0, 1], and never returns. Bounded, it approaches the ends
+    and always has a gradient. The constants keep their values, are learned from now on, and appear in the
+    ``state_dict`` as ``parametrizations.<name>.original``. Call it before making the optimiser. A neuron made so is
+    saved by its ``state_dict``; torch refuses to pickle it.
+
+    Args:
+        neuron: The neuron, changed in place.
+        names: Its constants, such as ``"beta"``.
+        low: Lower end of the range.
+        high: Upper end of the range.
+
+    Returns:
+        The neuron.
+
+    Raises:
+        ValueError: If no name is given, the neuron has no such constant, or its value is not inside the range.
+
+    Example:
+        >>> import snn_core as snn
+        >>> lif = snn.bounded(snn.Leaky(beta=0.9), "beta")
+        >>> with torch.no_grad():
+        ...     lif.parametrizations.beta.original += 5.0
+        >>> bool(0.9 < lif.beta < 1)
+        True
+    """
+    constants = {**dict(neuron.named_parameters(recurse=False)), **dict(neuron.named_buffers(recurse=False))}
+    if not names or any(name not in constants for name in names):
+        raise ValueError(
+            f"bounded takes names of constants of {type(neuron).__name__} ({', '.join(constants)}), got "
+            f"{', '.join(names) or 'none'}"
+        )
+    parametrisation = Bounded(low, high)
+    for name in names:
+        parametrisation.right_inverse(constants[name].detach())  # raises before anything is changed
+    for name in names:
+        value = constants[name].detach()
+        if name in neuron._buffers:
+            del neuron._buffers[name]
+        neuron.register_parameter(name, nn.Parameter(value))
+        parametrize.register_parametrization(neuron, name, Bounded(low, high))
+    return neuron

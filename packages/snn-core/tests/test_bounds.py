@@ -1,0 +1,87 @@
+"""A learned constant that is bounded stays in its range and never loses its gradient."""
+
+from __future__ import annotations
+
+import copy
+import math
+
+import pytest
+import torch
+
+import snn_core as snn
+from snn_core.bounds import Bounded
+
+
+def fit(lif: snn.Leaky, target: float, steps: int = 400) -> float:
+    """The decay after learning to hold a membrane of 1 at ``target`` after one step."""
+    optimiser = torch.optim.SGD(lif.parameters(), lr=0.5)
+    for _ in range(steps):
+        optimiser.zero_grad()
+        (lif(torch.zeros(1, 1), torch.ones(1, 1))[1] - target).square().sum().backward()
+        optimiser.step()
+    return lif.beta.item()
+
+
+def beyond(lif: snn.Leaky) -> snn.Leaky:
+    """One optimiser step so large that it carries the decay past 1."""
+    (parameter,) = lif.parameters()
+    (-lif(torch.zeros(1, 1), torch.ones(1, 1))[1].sum()).backward()
+    with torch.no_grad():
+        parameter -= 5.0 / parameter.grad.abs() * parameter.grad
+    return lif
+
+
+def test_a_clamped_decay_that_left_its_range_never_returns_and_a_bounded_one_does() -> None:
+    clamped = beyond(snn.Leaky(beta=0.9, learn_beta=True, reset_mechanism="none"))
+    assert fit(clamped, target=0.5) > 1
+    within = beyond(snn.bounded(snn.Leaky(beta=0.9, reset_mechanism="none"), "beta"))
+    assert 0.9 < within.beta.item() < 1
+    assert fit(within, target=0.5, steps=4000) == pytest.approx(0.5, abs=1e-3)
+
+
+def test_a_constant_keeps_its_value_and_its_gradient_is_the_logistic_functions() -> None:
+    lif = snn.bounded(snn.Leaky(beta=torch.tensor([0.2, 0.9])).double(), "beta", low=-1, high=1)
+    assert lif.beta.tolist() == pytest.approx([0.2, 0.9], abs=1e-7)
+    lif(torch.zeros(1, 2).double(), torch.ones(1, 2).double())[1].sum().backward()
+    # c = 2 s - 1, dc/dr = 2 s (1 - s) with s = 0.6 and 0.95
+    assert lif.parametrizations.beta.original.grad.tolist() == pytest.approx([0.48, 0.095], abs=1e-6)
+
+
+def test_the_ends_are_approached_and_not_passed() -> None:
+    raw = torch.tensor([-1e4, 0.0, 1e4])
+    assert Bounded(low=0.25, high=0.75)(raw).tolist() == [0.25, 0.5, 0.75]
+
+
+def test_a_bounded_neuron_unrolls_copies_and_loads_as_any_other() -> None:
+    xs = torch.rand(6, 2, 3)
+    net = torch.nn.Sequential(torch.nn.Linear(3, 3), snn.bounded(snn.Leaky(beta=0.8, init_hidden=True), "beta"))
+    spk = snn.unroll(net, xs)
+    assert snn.backends.explain(net, xs).kind == "layers"
+    assert "no fused kernel for leaky" in snn.backends.explain(net, xs).layers[1].how
+    twin = copy.deepcopy(net)
+    assert twin[1].mem.equal(net[1].mem)
+    other = torch.nn.Sequential(torch.nn.Linear(3, 3), snn.bounded(snn.Leaky(beta=0.5, init_hidden=True), "beta"))
+    other.load_state_dict(net.state_dict(), strict=True)
+    assert snn.unroll(twin, xs).equal(spk)
+    assert snn.unroll(other, xs).equal(spk)
+    assert other[1].beta.item() == pytest.approx(0.8, abs=1e-6)
+
+
+@pytest.mark.parametrize("beta", [0.0, 1.0, math.inf])
+def test_a_value_on_or_beyond_an_end_is_refused_and_changes_nothing(beta: float) -> None:
+    lif = snn.Leaky(beta=beta)
+    with pytest.raises(ValueError, match=r"between 0.0 and 1.0, both excluded, got"):
+        snn.bounded(lif, "threshold" if beta == 1 else "beta")
+    assert type(lif) is snn.Leaky
+    assert lif.beta.item() == beta
+
+
+@pytest.mark.parametrize("names", [(), ("tau",), ("beta", "tau")])
+def test_names_that_are_no_constants_are_refused_with_those_that_are(names: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match=r"constants of Leaky \(.*threshold.*beta.*\), got"):
+        snn.bounded(snn.Leaky(beta=0.5), *names)
+
+
+def test_an_empty_range_is_refused() -> None:
+    with pytest.raises(ValueError, match="high must be greater than low"):
+        Bounded(low=1, high=1)
