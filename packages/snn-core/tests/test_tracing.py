@@ -73,6 +73,18 @@ class AppendsThenBranches(AppendsOutside):
         return spk if spk.sum() > 0 else spk * 2
 
 
+class AppendsAndSets(AppendsOutside):
+    def forward(self, x):
+        self.last = super().forward(x)
+        return self.last
+
+
+class Sets(Net):
+    def forward(self, x):
+        self.last = super().forward(x)
+        return self.last
+
+
 def looped(net: nn.Module) -> torch.Tensor:
     snn.utils.reset(net)
     return torch.stack([net(x) for x in XS])
@@ -113,7 +125,7 @@ def test_a_buffer_counts_as_many_steps_as_the_loop() -> None:
     assert net.count.item() == 6
 
 
-@pytest.mark.parametrize("kind", [AppendsInside, AppendsOutside, AppendsThenBranches])
+@pytest.mark.parametrize("kind", [AppendsInside, AppendsOutside, AppendsThenBranches, AppendsAndSets])
 def test_values_left_outside_of_the_call_are_an_error_with_two_ways_out(kind: type[Net]) -> None:
     KEPT.clear()
     net = kind()
@@ -133,3 +145,10 @@ def test_tracing_leaves_nothing_behind() -> None:
     assert numbers.equal(torch.get_rng_state())
     for name, module in net.named_modules():
         assert all(vars(module)[key] is value for key, value in before[name].items())
+
+
+def test_an_attribute_is_left_as_the_loop_leaves_it() -> None:
+    net = Sets()
+    spk, how = snn.unroll(net, XS, explain=True)
+    assert how.reason == "forward changes the attribute 'last' of Sets while it runs"
+    assert net.last.equal(spk[-1])

@@ -97,13 +97,13 @@ def trace(net: nn.Module) -> tuple[fx.Graph, dict[str, nn.Module]]:
             why = f"forward has no fixed graph ({_first_line(error)})"
         changed = _restore(net, before)
         written = [f"the buffer {n!r}" for n, b in net.named_buffers() if b._version > 0]  # it was a fresh clone
-    if changed or written:
-        why = f"forward changes {changed or written[0]} while it runs"
-    elif tracer.leaked():
+    if tracer.leaked():
         raise ValueError(
             f"unroll: the forward of {type(net).__name__} leaves values in a container outside of the call, such as a "
             "list it appends to; return them (unroll stacks what is returned), or pass schedule='steps'"
         )
+    if changed or written:
+        why = f"forward changes {changed or written[0]} while it runs"
     if numbers.moved():
         numbers.restore()
         why = "forward draws random numbers"
