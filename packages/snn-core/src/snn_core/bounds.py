@@ -27,7 +27,7 @@ class Bounded(nn.Module):
         >>> Bounded()(torch.tensor(0.0))
         tensor(0.5000)
 
-    Source: Fang et al., Incorporating Learnable Membrane Time Constant (2021), equation 8.
+    Source: Fang et al., Incorporating Learnable Membrane Time Constant (2021).
     """
 
     def __init__(self, low: float = 0.0, high: float = 1.0) -> None:

@@ -12,7 +12,7 @@ __all__ = ["RandomStates"]
 
 
 class RandomStates:
-    """The states of torch's, Python's and, where it is imported, NumPy's global generators.
+    """The states of torch's, Python's and, where they are in use, CUDA's and NumPy's global generators.
 
     Example:
         >>> before = RandomStates()
@@ -26,18 +26,22 @@ class RandomStates:
 
     def __init__(self) -> None:
         self._torch = torch.get_rng_state()
+        self._cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
         self._python = random.getstate()
         self._numpy = _numpy_state()
 
     def moved(self) -> bool:
         """Whether a number was drawn since."""
         now = RandomStates()
-        alike = self._torch.equal(now._torch) and self._python == now._python
-        return not alike or repr(self._numpy) != repr(now._numpy)
+        tensors = zip([self._torch, *self._cuda], [now._torch, *now._cuda], strict=False)
+        alike = all(a.equal(b) for a, b in tensors) and self._python == now._python
+        return not alike or self._numpy != now._numpy
 
     def restore(self) -> None:
         """Put the generators back, as if nothing had been drawn."""
         torch.set_rng_state(self._torch)
+        if self._cuda:
+            torch.cuda.set_rng_state_all(self._cuda)
         random.setstate(self._python)
         if self._numpy is not None:
             sys.modules["numpy"].random.set_state(self._numpy)
@@ -48,6 +52,6 @@ def _numpy_state() -> Any:
     if numpy is None:
         return None
     state = numpy.random.get_state(legacy=False)
-    # plain numbers compare and print whole, arrays do not
+    # lists compare as a whole, arrays do not
     state["state"]["key"] = state["state"]["key"].tolist()
     return state

@@ -52,7 +52,7 @@ class RLeaky(Recurrent, Leaky):
         >>> spk.detach(), mem.detach()
         (tensor([[0.]]), tensor([[0.5000]]))
 
-    Source: Gerstner et al., Neuronal Dynamics (2014), section 12.
+    Source: Gerstner et al., Neuronal Dynamics (2014), chapter 12.
     """
 
     class State(NamedTuple):  # pyrefly: ignore[bad-override]  (a state of its own, as every neuron has)

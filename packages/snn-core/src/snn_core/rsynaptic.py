@@ -57,7 +57,7 @@ class RSynaptic(Recurrent, Synaptic):
         >>> mem.shape
         torch.Size([2, 3])
 
-    Source: Gerstner et al., Neuronal Dynamics (2014), sections 3.1 and 12.
+    Source: Gerstner et al., Neuronal Dynamics (2014), section 3.1 and chapter 12.
     """
 
     class State(NamedTuple):  # pyrefly: ignore[bad-override]  (a state of its own, as every neuron has)

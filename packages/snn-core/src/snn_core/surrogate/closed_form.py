@@ -40,7 +40,7 @@ class atan(Surrogate):
         >>> atan(alpha=2.0)(torch.tensor([-0.5, 0.0, 0.5]))
         tensor([0., 0., 1.])
 
-    Source: Fang et al., Incorporating Learnable Membrane Time Constant (2021), equation 12.
+    Source: Fang et al., Incorporating Learnable Membrane Time Constant (2021).
     """
 
     alpha: float = 2.0
@@ -68,7 +68,7 @@ class fast_sigmoid(Surrogate):
         >>> fast_sigmoid().derivative(torch.tensor([0.0, 0.04]))
         tensor([1.0000, 0.2500])
 
-    Source: Zenke and Ganguli, SuperSpike (2018), section 3.
+    Source: Zenke and Ganguli, SuperSpike (2018).
     """
 
     slope: float = 25
@@ -184,7 +184,7 @@ class spike_rate_escape(Surrogate):
         >>> spike_rate_escape(beta=1, slope=25).derivative(torch.tensor([1.0]))
         tensor([25.])
 
-    Source: Gerstner et al., Neuronal Dynamics (2014), section 9.4.
+    Source: Gerstner et al., Neuronal Dynamics (2014), chapter 9.
     """
 
     beta: float = 1
