@@ -124,3 +124,20 @@ def test_a_convolutional_net_gives_the_same_in_blocks_of_any_size(monkeypatch, b
     expected = outcome(schedule="steps", **options)
     monkeypatch.setattr("snn_core.unrolling._BLOCK_BYTES", budget)
     torch.testing.assert_close(outcome(**options), expected, rtol=1e-9, atol=1e-10)
+
+
+def test_only_a_net_with_convolutions_runs_in_blocks_and_says_so() -> None:
+    lif = [snn.Leaky(beta=0.9, init_hidden=True) for _ in range(2)]
+    convolutional = nn.Sequential(nn.Conv1d(2, 3, 3), lif[0])
+    dense = nn.Sequential(nn.Linear(7, 3), lif[1])
+    xs = torch.rand(5, 4, 2, 7)
+    assert "a block of steps at a time" in str(snn.backends.explain(convolutional, xs))
+    assert "a block of steps at a time" not in str(snn.backends.explain(dense, xs))
+
+
+def test_a_layer_that_takes_whole_sequences_is_not_said_to_go_step_by_step() -> None:
+    how = snn.backends.explain(nn.Sequential(snn.LeakyParallel(3, 2), snn.BatchNormTT1d(2, 5)), torch.rand(5, 4, 3))
+    assert [layer.how for layer in how.layers] == [
+        "all steps at once",
+        "one step after the other, each with its own entry",
+    ]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from snn_core import kernels
+from snn_core.bntt import BatchNormTT1d, BatchNormTT2d
 from snn_core.neuron import SpikingNeuron
 from snn_core.samplewise import NotSampleWise, axes_after
 from snn_core.samplewise_functions import axes_after_function
@@ -17,7 +18,7 @@ from snn_core.temporal import Temporal
 from snn_core.tracing import Untraceable, chain_of, trace
 from snn_core.whole_sequence import WholeSequence
 
-__all__ = ["Layer", "Schedule", "plan"]
+__all__ = ["Layer", "Schedule", "gains_from_blocks", "plan"]
 
 
 @dataclass(frozen=True)
@@ -31,17 +32,22 @@ class Layer:
 
 @dataclass(frozen=True)
 class Schedule:
-    """How a net is run over a sequence: ``kind`` is ``"layers"`` or ``"steps"``, ``reason`` says why."""
+    """How a net is run over a sequence: ``kind`` is ``"layers"`` or ``"steps"``, ``reason`` says why.
+
+    With ``blocks`` the layers see as many steps at a time as stay in the processor's cache, in place of all.
+    """
 
     kind: str
     reason: str
     layers: tuple[Layer, ...] = ()
+    blocks: bool = False
 
     def __str__(self) -> str:
         head = {"layers": "layer by layer", "steps": "step by step"}[self.kind]
         width = max((len(layer.path) for layer in self.layers), default=0)
         rows = [f"  {layer.path:<{width}}  {layer.kind}: {layer.how}" for layer in self.layers]
-        return "\n".join([f"{head}: {self.reason}", *rows])
+        note = ["  a block of steps at a time, for its convolutions"] if self.blocks else []
+        return "\n".join([f"{head}: {self.reason}", *note, *rows])
 
 
 def plan(net: nn.Module, xs: Tensor) -> Schedule:
@@ -69,9 +75,21 @@ def plan(net: nn.Module, xs: Tensor) -> Schedule:
         if xs.dim() < 2:
             raise NotSampleWise(f"the input has no axis but time, shape {tuple(xs.shape)}")
         _no_hooks(net)
-        return Schedule("layers", "every node acts on each sample alone or is a neuron", _layers(net, xs))
+        why = "every node acts on each sample alone or is a neuron"
+        return Schedule("layers", why, _layers(net, xs), gains_from_blocks(net))
     except (NotSampleWise, Untraceable) as why:
         return Schedule("steps", str(why))
+
+
+def gains_from_blocks(net: nn.Module) -> bool:
+    """Whether a net is faster over some steps at a time than over all.
+
+    A large matrix product gains from all steps at once. A convolution does not, and would write all its output to
+    memory before the next layer reads it back. A net that takes whole sequences cannot be cut.
+    """
+    convolutions = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+    modules = list(net.modules())
+    return any(isinstance(m, convolutions) for m in modules) and not any(isinstance(m, WholeSequence) for m in modules)
 
 
 def _layers(net: nn.Module, xs: Tensor) -> tuple[Layer, ...]:
@@ -139,7 +157,9 @@ def _how(module: nn.Module, xs: Tensor) -> str:
     if isinstance(module, SpikingNeuron):
         choice = kernels.choose(module, xs)
         return f"{choice.name} ({choice.reason})"
-    return "one step after the other, each with its own entry" if isinstance(module, Temporal) else "all steps at once"
+    if isinstance(module, BatchNormTT1d | BatchNormTT2d):
+        return "one step after the other, each with its own entry"
+    return "all steps at once"
 
 
 def _check_output(node: fx.Node, axes: dict[fx.Node, Any]) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
 from snn_core.recomputation import own_buffers, recomputed
-from snn_core.schedule import Schedule, plan
+from snn_core.schedule import Schedule, gains_from_blocks, plan
 from snn_core.temporal import Temporal
 from snn_core.utils import detach, reset
 from snn_core.whole_sequence import WholeSequence
@@ -69,9 +69,9 @@ def unroll(
     if not resume:
         reset(net)
     how = _schedule(net, xs, schedule)
-    run = _steps if how.kind == "steps" else _blocks if _convolves(net) and not _whole(net) else _layers
+    run = _steps if how.kind == "steps" else _blocks if how.blocks else _layers
     if how.kind == "steps" or chunk is not None or resume:
-        _check_whole_sequences(net, how, chunk, resume)
+        _check_whole_sequences(net, how, chunk)
     if chunk is None:
         out = run(net, xs)
     else:
@@ -96,17 +96,14 @@ def _check(net: Any, xs: Any, schedule: str, chunk: int | None, truncate: bool) 
         raise ValueError("unroll: truncate=True cuts the gradient between chunks, got chunk=None; pass chunk=steps")
 
 
-def _whole(net: nn.Module) -> list[tuple[str, WholeSequence]]:
-    return [(path, m) for path, m in net.named_modules() if isinstance(m, WholeSequence)]
-
-
-def _check_whole_sequences(net: nn.Module, how: Schedule, chunk: int | None, resume: bool) -> None:
-    for path, module in _whole(net):
-        cause = how.reason if how.kind == "steps" else "chunk" if chunk is not None else "resume=True"
-        raise ValueError(
-            f"unroll: {path!r} ({type(module).__name__}) takes the whole sequence at once and cannot be cut "
-            f"({cause}); use Leaky(reset_mechanism='none') for a leaky membrane that can"
-        )
+def _check_whole_sequences(net: nn.Module, how: Schedule, chunk: int | None) -> None:
+    for path, module in net.named_modules():
+        if isinstance(module, WholeSequence):
+            cause = how.reason if how.kind == "steps" else "chunk" if chunk is not None else "resume=True"
+            raise ValueError(
+                f"unroll: {path!r} ({type(module).__name__}) takes the whole sequence at once and cannot be cut "
+                f"({cause}); use Leaky(reset_mechanism='none') for a leaky membrane that can"
+            )
 
 
 def _schedule(net: nn.Module, xs: Tensor, schedule: str) -> Schedule:
@@ -118,7 +115,7 @@ def _schedule(net: nn.Module, xs: Tensor, schedule: str) -> Schedule:
     if net not in _ASSERTED:
         _compare_with_loop(net, xs[:2], found.reason)
         _ASSERTED.add(net)
-    return Schedule("layers", f"asserted by schedule='layers' ({found.reason})")
+    return Schedule("layers", f"asserted by schedule='layers' ({found.reason})", blocks=gains_from_blocks(net))
 
 
 _ASSERTED: weakref.WeakSet[nn.Module] = weakref.WeakSet()  # nets whose asserted schedule was found equal to the loop
@@ -174,20 +171,11 @@ def _layers(net: nn.Module, xs: Tensor) -> Any:
     return tree_map(lambda o: _tensor(o).unflatten(0, (steps, o.shape[0] // steps)), out)
 
 
-def _convolves(net: nn.Module) -> bool:
-    kinds = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
-    return any(isinstance(m, kinds) for m in net.modules())
-
-
 _BLOCK_BYTES = 2**20  # of the largest state: more of a convolution's output leaves the processor's cache
 
 
 def _blocks(net: nn.Module, xs: Tensor) -> Any:
-    """Layer by layer over as many steps at a time as stay in the cache: a sequence may be cut anywhere.
-
-    A large matrix product gains from all steps at once. A convolution does not, and would write all its output to
-    memory before the next layer reads it back.
-    """
+    """Layer by layer over as many steps at a time as stay in the cache: a sequence may be cut anywhere."""
     first, rest = xs[:1], xs[1:]
     parts = [_layers(net, first)]
     largest = max((s.nbytes for m in _temporal(net) if isinstance(m._kept, tuple) for s in m._kept), default=0)
