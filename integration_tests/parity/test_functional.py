@@ -10,8 +10,10 @@ from snntorch import functional as peer
 
 import snn_functional as ours
 
-NAMES = ["ce_rate_loss", "ce_count_loss", "mse_count_loss", "accuracy_rate", "l1_rate_sparsity"]
+MEMBRANE_LOSSES = ["ce_max_membrane_loss", "mse_membrane_loss"]
+TEMPORAL_LOSSES = ["mse_temporal_loss", "ce_temporal_loss"]
 LOSSES = ["ce_rate_loss", "ce_count_loss", "mse_count_loss"]
+NAMES = [*LOSSES, *MEMBRANE_LOSSES, *TEMPORAL_LOSSES, "accuracy_rate", "accuracy_temporal", "l1_rate_sparsity"]
 TARGETS = torch.tensor([3, 0, 5, 3, 1])
 
 
@@ -57,6 +59,77 @@ def test_losses_and_gradients_are_the_peers(name, reduction, shape):
         value_and_gradient(getattr(ours, name)(reduction=reduction), spk, TARGETS),
         value_and_gradient(getattr(peer, name)(reduction=reduction), spk, TARGETS),
     )
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("name", MEMBRANE_LOSSES)
+@pytest.mark.parametrize("shape", [(7, 5, 6), (1, 5, 6), (12, 5, 9)])
+def test_losses_of_membranes_are_the_peers(name, reduction, shape):
+    mem = torch.randn(shape)
+    assert_same(
+        value_and_gradient(getattr(ours, name)(reduction=reduction), mem, TARGETS),
+        value_and_gradient(getattr(peer, name)(reduction=reduction), mem, TARGETS),
+    )
+
+
+@pytest.mark.parametrize("targets", [(1.5, 0.25), (2, 0)])
+def test_wanted_membranes_are_the_peers(targets):
+    mem = torch.randn(7, 5, 6)
+    assert_same(
+        value_and_gradient(ours.mse_membrane_loss(False, *targets), mem, TARGETS),
+        value_and_gradient(peer.mse_membrane_loss(False, *targets), mem, TARGETS),
+    )
+
+
+# The peer takes the default -1 of off_target for 0; the last step, which it stands for, can be given.
+@pytest.mark.parametrize("options", [{}, {"on_target": 2}, {"tolerance": 2}, {"on_target": 3, "tolerance": 1}])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("steps", [1, 7, 12])
+def test_losses_of_spike_times_are_the_peers(options, reduction, steps):
+    spk = spikes(steps, 5, 6) * (torch.rand(5, 6) < 0.8)  # some neurons are silent
+    options = {"off_target": steps - 1, "reduction": reduction, **options}
+    options["on_target"] = min(options.get("on_target", 0), steps - 1)
+    assert_same(
+        value_and_gradient(ours.mse_temporal_loss(**options), spk, TARGETS),
+        value_and_gradient(peer.mse_temporal_loss(**options), spk, TARGETS),
+    )
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_losses_of_given_spike_times_are_the_peers(reduction):
+    spk, times = spikes(9, 5, 6), torch.randint(-9, 9, (5, 6))
+    assert_same(
+        value_and_gradient(ours.mse_temporal_loss(True, reduction=reduction), spk, times),
+        value_and_gradient(peer.mse_temporal_loss(True, reduction=reduction), spk, times.clone()),
+    )
+
+
+def test_the_first_spikes_of_a_single_neuron_are_the_peers():
+    # The peer erases a spike for all neurons, so that one neuron is where it is right.
+    spk = torch.tensor([0.0, 1, 0, 1, 1, 0, 1]).reshape(7, 1, 1)
+    times = torch.tensor([0.0, 3, 6, 5]).reshape(4, 1, 1)
+    options = {"target_is_time": True, "multi_spike": True}
+    assert_same(
+        value_and_gradient(ours.mse_temporal_loss(**options), spk, times),
+        value_and_gradient(peer.mse_temporal_loss(**options), spk, times.clone()),
+    )
+
+
+@pytest.mark.parametrize("inverse", ["negate", "reciprocal"])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_cross_entropies_of_spike_times_are_the_peers(inverse, reduction):
+    spk = spikes(9, 5, 6) * (torch.rand(5, 6) < 0.8)
+    assert_same(
+        value_and_gradient(ours.ce_temporal_loss(inverse, reduction), spk, TARGETS),
+        value_and_gradient(peer.ce_temporal_loss(inverse, reduction), spk, TARGETS),
+    )
+
+
+def test_the_accuracy_of_spike_times_is_the_peers_where_every_sample_answers():
+    for _ in range(20):
+        spk = spikes(9, 5, 6)
+        spk[0, :, 0] = 1
+        assert ours.accuracy_temporal(spk, TARGETS) == pytest.approx(float(peer.accuracy_temporal(spk, TARGETS)))
 
 
 @pytest.mark.parametrize("name", ["ce_count_loss", "mse_count_loss"])

@@ -6,10 +6,22 @@ import pickle
 import pytest
 import torch
 
-from snn_functional import ce_count_loss, ce_rate_loss, mse_count_loss
+from snn_functional import (
+    ce_count_loss,
+    ce_max_membrane_loss,
+    ce_rate_loss,
+    ce_temporal_loss,
+    mse_count_loss,
+    mse_membrane_loss,
+    mse_temporal_loss,
+)
 
-LOSSES = [ce_rate_loss, ce_count_loss, mse_count_loss]
+MEMBRANE_LOSSES = [ce_max_membrane_loss, mse_membrane_loss]
+TEMPORAL_LOSSES = [mse_temporal_loss, ce_temporal_loss]
+COUNT_LOSSES = [ce_rate_loss, ce_count_loss, mse_count_loss]
+LOSSES = COUNT_LOSSES + MEMBRANE_LOSSES + TEMPORAL_LOSSES
 every_loss = pytest.mark.parametrize("loss", LOSSES)
+every_count_loss = pytest.mark.parametrize("loss", COUNT_LOSSES)
 
 SPK = torch.rand(7, 3, 4, generator=torch.Generator().manual_seed(0))
 TARGETS = torch.tensor([3, 0, 1])
@@ -49,7 +61,7 @@ def test_the_order_of_the_samples_has_no_part(loss):
 @every_loss
 def test_spikes_and_labels_stay_as_they_are(loss):
     spk, targets = SPK.clone(), TARGETS.clone()
-    loss(population_code=True, num_classes=4)(spk, targets)
+    loss()(spk, targets)
     assert torch.equal(spk, SPK)
     assert torch.equal(targets, TARGETS)
 
@@ -66,10 +78,6 @@ def test_a_loss_can_be_copied_and_pickled(loss):
 @pytest.mark.parametrize(
     ("kwargs", "message"),
     [
-        ({"population_code": True}, "num_classes is not given"),
-        ({"population_code": True, "num_classes": None}, "num_classes is not given"),
-        ({"population_code": True, "num_classes": 0}, "num_classes is 0; it must be at least 1"),
-        ({"population_code": True, "num_classes": -2}, "num_classes is -2"),
         ({"reduction": "average"}, "reduction is 'average'; choose one of 'mean', 'sum', 'none'"),
         ({"weight": torch.tensor([1.0, -1.0])}, "at least 0"),
         ({"weight": [1.0, float("inf")]}, "finite"),
@@ -85,8 +93,6 @@ def test_options_out_of_range_are_refused_at_construction(loss, kwargs, message)
 @pytest.mark.parametrize(
     ("kwargs", "message"),
     [
-        ({"population_code": True, "num_classes": 2.0}, r"num_classes is 2\.0; pass an int"),
-        ({"population_code": True, "num_classes": True}, "num_classes is True"),
         ({"weight": "heavy"}, "weight is 'heavy'"),
         ({"weight": torch.ones(2, dtype=torch.complex64)}, "complex64"),
     ],
@@ -111,7 +117,7 @@ def test_options_of_the_wrong_kind_are_refused_at_construction(loss, kwargs, mes
     ],
 )
 def test_recordings_and_labels_that_do_not_fit_are_refused(loss, spk, targets, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=message.replace("spk_out", loss.recording)):
         loss()(spk, targets)
 
 
@@ -128,17 +134,34 @@ def test_recordings_and_labels_that_do_not_fit_are_refused(loss, spk, targets, m
     ],
 )
 def test_recordings_and_labels_of_the_wrong_kind_are_refused(loss, spk, targets, message):
-    with pytest.raises(TypeError, match=message):
+    with pytest.raises(TypeError, match=message.replace("spk_out", loss.recording)):
         loss()(spk, targets)
 
 
-@every_loss
+@every_count_loss
+@pytest.mark.parametrize(
+    ("num_classes", "error", "message"),
+    [
+        (False, ValueError, "num_classes is not given"),
+        (None, ValueError, "num_classes is not given"),
+        (0, ValueError, "num_classes is 0; it must be at least 1"),
+        (-2, ValueError, "num_classes is -2"),
+        (2.0, TypeError, r"num_classes is 2\.0; pass an int"),
+        (True, TypeError, "num_classes is True"),
+    ],
+)
+def test_a_population_needs_its_number_of_classes(loss, num_classes, error, message):
+    with pytest.raises(error, match=message):
+        loss(population_code=True, num_classes=num_classes)
+
+
+@every_count_loss
 def test_groups_of_a_population_have_one_size(loss):
     with pytest.raises(ValueError, match="spk_out has 4 outputs, no multiple of num_classes=3"):
         loss(population_code=True, num_classes=3)(SPK, torch.tensor([0, 1, 2]))
 
 
-@every_loss
+@every_count_loss
 def test_a_population_has_fewer_classes_than_outputs(loss):
     with pytest.raises(ValueError, match="targets holds 3; with 2 classes"):
         loss(population_code=True, num_classes=2)(SPK, TARGETS)

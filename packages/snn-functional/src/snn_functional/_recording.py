@@ -27,13 +27,14 @@ def check_recording(recording: Tensor, name: str = "spk_out") -> None:
         )
 
 
-def checked_labels(targets: Tensor, recording: Tensor, num_classes: int) -> Tensor:
+def checked_labels(targets: Tensor, recording: Tensor, num_classes: int, name: str = "spk_out") -> Tensor:
     """Labels that fit a recording, as int64.
 
     Args:
         targets: Labels ``[B]``, integers in [0, num_classes - 1].
         recording: What they belong to, ``[T, B, C]``.
         num_classes: Number of classes.
+        name: The recording's name, for messages.
 
     Returns:
         The labels ``[B]``, int64.
@@ -49,12 +50,12 @@ def checked_labels(targets: Tensor, recording: Tensor, num_classes: int) -> Tens
     batch = recording.shape[1]
     if targets.shape != (batch,):
         raise ValueError(
-            f"targets has shape {tuple(targets.shape)}; spk_out of shape {tuple(recording.shape)} needs one label a "
+            f"targets has shape {tuple(targets.shape)}; {name} of shape {tuple(recording.shape)} needs one label a "
             f"sample, [{batch}]"
         )
     if targets.device != recording.device:
         raise ValueError(
-            f"targets is on {targets.device}, spk_out on {recording.device}; pass targets.to(spk_out.device)"
+            f"targets is on {targets.device}, {name} on {recording.device}; pass targets.to({name}.device)"
         )
     labels = targets.long()
     # A graph cannot branch on data; compiled code leaves the check to the gather that follows.

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, overload
 
+import torch
 from torch import Tensor
 
 from snn_functional._population import by_class, check_population
 from snn_functional._recording import check_recording, checked_labels, wide
+from snn_functional._spike_times import spike_times
+from snn_functional._steps import Steps
 
-__all__ = ["accuracy_rate"]
+__all__ = ["accuracy_rate", "accuracy_temporal"]
 
 
 @overload
@@ -19,6 +23,8 @@ def accuracy_rate(
     population_code: bool = False,
     num_classes: int = False,
     *,
+    lengths: Tensor | Sequence[int] | None = None,
+    mask: Tensor | None = None,
     return_silent: Literal[False] = False,
 ) -> float: ...
 @overload
@@ -28,6 +34,8 @@ def accuracy_rate(
     population_code: bool = False,
     num_classes: int = False,
     *,
+    lengths: Tensor | Sequence[int] | None = None,
+    mask: Tensor | None = None,
     return_silent: Literal[True],
 ) -> tuple[float, float]: ...
 def accuracy_rate(
@@ -36,6 +44,8 @@ def accuracy_rate(
     population_code: bool = False,
     num_classes: int = False,
     *,
+    lengths: Tensor | Sequence[int] | None = None,
+    mask: Tensor | None = None,
     return_silent: bool = False,
 ) -> float | tuple[float, float]:
     r"""Share of the samples whose class spikes most.
@@ -49,6 +59,8 @@ def accuracy_rate(
         targets: Labels ``[batch]``, integers.
         population_code: Whether a class is the sum of ``num_outputs / num_classes`` neighbouring outputs.
         num_classes: Number of classes; needed with ``population_code=True``, without effect otherwise.
+        lengths: Number of steps of each sample ``[batch]``, where they differ; what comes after does not count.
+        mask: Steps that count ``[num_steps, batch]``, bool, in place of ``lengths``.
         return_silent: Whether to return the share of silent samples too.
 
     Returns:
@@ -56,7 +68,7 @@ def accuracy_rate(
 
     Raises:
         TypeError: If ``spk_out`` is no real tensor, ``targets`` no integer tensor or ``num_classes`` no int.
-        ValueError: If shapes, labels or ``num_classes`` do not fit.
+        ValueError: If shapes, labels, lengths or ``num_classes`` do not fit.
 
     Example:
         >>> import torch
@@ -69,11 +81,80 @@ def accuracy_rate(
     """
     check_population(population_code, num_classes)
     check_recording(spk_out)
-    spikes = spk_out.detach()
+    spikes = Steps(spk_out, lengths, mask).only(spk_out.detach())
     counts = by_class(wide(spikes), population_code, num_classes).sum(0)
     labels = checked_labels(targets, spk_out, counts.shape[-1])
+    return _share(counts.argmax(-1) == labels, spikes, return_silent)
+
+
+@overload
+def accuracy_temporal(
+    spk_out: Tensor,
+    targets: Tensor,
+    *,
+    lengths: Tensor | Sequence[int] | None = None,
+    mask: Tensor | None = None,
+    return_silent: Literal[False] = False,
+) -> float: ...
+@overload
+def accuracy_temporal(
+    spk_out: Tensor,
+    targets: Tensor,
+    *,
+    lengths: Tensor | Sequence[int] | None = None,
+    mask: Tensor | None = None,
+    return_silent: Literal[True],
+) -> tuple[float, float]: ...
+def accuracy_temporal(
+    spk_out: Tensor,
+    targets: Tensor,
+    *,
+    lengths: Tensor | Sequence[int] | None = None,
+    mask: Tensor | None = None,
+    return_silent: bool = False,
+) -> float | tuple[float, float]:
+    r"""Share of the samples whose class spikes first.
+
+    .. math:: \frac{1}{B} \sum_b \big[\arg\min_c t_{bc} = y_b\big]
+
+    A sample without any output spike has no answer and counts as wrong; of classes that fire at once the first wins.
+
+    Args:
+        spk_out: Output spikes ``[num_steps, batch, num_outputs]``, any real dtype.
+        targets: Labels ``[batch]``, integers.
+        lengths: Number of steps of each sample ``[batch]``, where they differ; what comes after does not count.
+        mask: Steps that count ``[num_steps, batch]``, bool, in place of ``lengths``.
+        return_silent: Whether to return the share of silent samples too.
+
+    Returns:
+        The accuracy, in [0, 1]; with ``return_silent=True`` the accuracy and the share of silent samples.
+
+    Raises:
+        TypeError: If ``spk_out`` is no real tensor or ``targets`` no integer tensor.
+        ValueError: If shapes, labels or lengths do not fit.
+
+    Example:
+        >>> import torch
+        >>> from snn_functional import accuracy_temporal
+        >>> spk_out = torch.tensor([[[0.0, 1.0]], [[1.0, 0.0]], [[1.0, 0.0]]])
+        >>> accuracy_temporal(spk_out, torch.tensor([1]))
+        1.0
+
+    Source: Eshraghian et al., Training Spiking Neural Networks Using Lessons From Deep Learning (2023).
+    """
+    check_recording(spk_out)
+    labels = checked_labels(targets, spk_out, spk_out.shape[-1])
+    steps = Steps(spk_out, lengths, mask)
+    spikes = steps.only(spk_out.detach())
+    times = spike_times(wide(spikes), steps)[0]
+    # an output that is silent comes after one that fires in the last step
+    times = times.masked_fill(~(spikes != 0).any(0), torch.inf)
+    return _share(times.argmin(-1) == labels, spikes, return_silent)
+
+
+def _share(correct: Tensor, spikes: Tensor, return_silent: bool) -> float | tuple[float, float]:
+    """The share of samples that are correct and not silent."""
     awake = (spikes != 0).any(dim=2).any(dim=0)
-    correct = (counts.argmax(-1) == labels) & awake
-    batch = labels.numel()
-    accuracy = int(correct.sum()) / batch
+    batch = correct.numel()
+    accuracy = int((correct & awake).sum()) / batch
     return (accuracy, int((~awake).sum()) / batch) if return_silent else accuracy

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import isfinite
 
 from torch import Tensor
 
 from snn_functional._recording import wide
+from snn_functional._steps import Steps
 
 __all__ = ["l1_rate_sparsity"]
 
@@ -41,21 +43,33 @@ class l1_rate_sparsity:  # noqa: N801
             raise ValueError(f"Lambda is {Lambda}; the weight of a penalty must be finite")
         self.Lambda = Lambda
 
-    def __call__(self, spk_out: Tensor) -> Tensor:
+    def __call__(
+        self, spk_out: Tensor, *, lengths: Tensor | Sequence[int] | None = None, mask: Tensor | None = None
+    ) -> Tensor:
         """The penalty for recorded spikes.
 
         Args:
-            spk_out: Spikes ``[*shape]``, any real dtype.
+            spk_out: Spikes ``[*shape]``, any real dtype; ``[num_steps, batch, ...]`` with ``lengths`` or ``mask``.
+            lengths: Number of steps of each sample ``[batch]``, where they differ; what comes after does not count.
+            mask: Steps that count ``[num_steps, batch]``, bool, in place of ``lengths``.
 
         Returns:
             The penalty, a scalar.
 
         Raises:
-            TypeError: If ``spk_out`` is no real tensor.
+            TypeError: If ``spk_out`` is no real tensor, ``lengths`` not integer or ``mask`` not bool.
+            ValueError: If ``lengths`` or ``mask`` does not fit.
         """
         if not isinstance(spk_out, Tensor):
             raise TypeError(f"spk_out is a {type(spk_out).__name__}; pass a torch.Tensor")
         if spk_out.is_complex():
             raise TypeError(f"spk_out has dtype {spk_out.dtype}; spikes are real numbers")
-        penalty = self.Lambda * wide(spk_out).sum()
+        spikes = spk_out
+        if lengths is not None or mask is not None:
+            if spk_out.dim() < 2:
+                raise ValueError(
+                    f"spk_out has shape {tuple(spk_out.shape)}; lengths and mask need [num_steps, batch, ...]"
+                )
+            spikes = Steps(spk_out, lengths, mask).only(spk_out)
+        penalty = self.Lambda * wide(spikes).sum()
         return penalty.to(spk_out.dtype) if spk_out.is_floating_point() else penalty

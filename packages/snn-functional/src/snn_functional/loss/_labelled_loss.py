@@ -1,4 +1,4 @@
-"""What every loss of a recording and its labels shares: checks, population code, class weights, reduction."""
+"""What every loss of a recording and its targets shares: checks, population code, class weights, reduction."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from snn_functional._population import by_class, check_population
 from snn_functional._recording import check_recording, checked_labels, wide
+from snn_functional._steps import Steps
 
 REDUCTIONS = ("mean", "sum", "none")
 
@@ -32,6 +33,8 @@ class LabelledLoss(ABC):
         ValueError: If an argument is out of range.
     """
 
+    recording = "spk_out"  # what the loss calls its recording, in messages
+
     def __init__(
         self,
         population_code: bool = False,
@@ -47,51 +50,81 @@ class LabelledLoss(ABC):
         self.reduction = reduction
         self.weight = None if weight is None else _checked_weight(weight)
 
-    def __call__(self, spk_out: Tensor, targets: Tensor) -> Tensor:
+    def __call__(
+        self,
+        spk_out: Tensor,
+        targets: Tensor,
+        *,
+        lengths: Tensor | Sequence[int] | None = None,
+        mask: Tensor | None = None,
+    ) -> Tensor:
         """The loss of a recording.
 
         Args:
             spk_out: Outputs ``[num_steps, batch, num_outputs]``, floating.
-            targets: Labels ``[batch]``, integers.
+            targets: Labels ``[batch]``, integers; or what else the loss takes for them.
+            lengths: Number of steps of each sample ``[batch]``, where they differ; what comes after does not count.
+            mask: Steps that count ``[num_steps, batch]``, bool, in place of ``lengths``.
 
         Returns:
             A scalar, or with ``reduction="none"`` one loss a sample, ``[batch]`` or ``[batch, num_classes]``; in the
             dtype of ``spk_out`` (16-bit floats are summed in float32).
 
         Raises:
-            TypeError: If ``spk_out`` is no floating tensor or ``targets`` no integer tensor.
-            ValueError: If shapes, devices, labels, weights or ``num_classes`` do not fit.
+            TypeError: If ``spk_out`` is no floating tensor, ``targets`` no integer tensor, ``lengths`` not integer or
+                ``mask`` not bool.
+            ValueError: If shapes, devices, labels, weights or ``num_classes`` do not fit, or a sample has no step.
         """
-        check_recording(spk_out)
+        check_recording(spk_out, self.recording)
         if not spk_out.is_floating_point():
-            raise TypeError(f"spk_out has dtype {spk_out.dtype}; a loss needs floats: pass spk_out.float()")
-        classes = by_class(wide(spk_out), self.population_code, self.num_classes)
-        labels = checked_labels(targets, spk_out, classes.shape[-1])
-        losses = self.losses(classes, labels, group=spk_out.shape[-1] // classes.shape[-1])
-        return self._reduce(losses, labels, classes.shape[-1]).to(spk_out.dtype)
+            raise TypeError(
+                f"{self.recording} has dtype {spk_out.dtype}; a loss needs floats: pass {self.recording}.float()"
+            )
+        steps = Steps(spk_out, lengths, mask, self.recording)
+        classes = steps.only(by_class(wide(spk_out), self.population_code, self.num_classes))
+        checked = self.checked_targets(targets, classes)
+        losses = self.losses(classes, checked, steps, group=spk_out.shape[-1] // classes.shape[-1])
+        return self._reduce(losses, checked, classes.shape[-1]).to(spk_out.dtype)
+
+    def checked_targets(self, targets: Tensor, outputs: Tensor) -> Tensor:
+        """Targets that fit the outputs; labels ``[B]`` unless a loss takes others, which no class weight goes with.
+
+        Args:
+            targets: What the caller passed.
+            outputs: Outputs by class ``[T, B, K]``.
+
+        Returns:
+            The targets.
+
+        Raises:
+            TypeError: If they are of the wrong kind.
+            ValueError: If they do not fit.
+        """
+        return checked_labels(targets, outputs, outputs.shape[-1], self.recording)
 
     @abstractmethod
-    def losses(self, outputs: Tensor, labels: Tensor, group: int) -> Tensor:
+    def losses(self, outputs: Tensor, targets: Tensor, steps: Steps, group: int) -> Tensor:
         """The losses before any weight or reduction.
 
         Args:
-            outputs: Outputs by class ``[T, B, K]``, float32 or float64.
-            labels: Labels ``[B]``, int64.
+            outputs: Outputs by class ``[T, B, K]``, float32 or float64, 0 at steps that do not count.
+            targets: What ``checked_targets`` gave.
+            steps: The steps that count.
             group: Number of output neurons of a class.
 
         Returns:
-            Losses ``[B]`` or ``[B, K]``.
+            Losses ``[B]`` or ``[..., B, K]``.
         """
 
-    def _reduce(self, losses: Tensor, labels: Tensor, num_classes: int) -> Tensor:
+    def _reduce(self, losses: Tensor, targets: Tensor, num_classes: int) -> Tensor:
         share = torch.ones_like(losses)
         if self.weight is not None:
             if self.weight.numel() != num_classes:
                 raise ValueError(
                     f"weight has {self.weight.numel()} entries for {num_classes} classes; give one a class"
                 )
-            sample = self.weight.to(losses)[labels]
-            share = sample.reshape(-1, *[1] * (losses.dim() - 1)).expand_as(losses)
+            sample = self.weight.to(losses)[targets]
+            share = (sample if losses.dim() == 1 else sample.unsqueeze(-1)).expand_as(losses)
             losses = losses * share
         if self.reduction == "none":
             return losses

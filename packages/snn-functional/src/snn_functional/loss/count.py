@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from snn_functional._steps import Steps
 from snn_functional.loss._labelled_loss import LabelledLoss, cross_entropy
 
 
@@ -43,18 +44,9 @@ class ce_count_loss(LabelledLoss):  # noqa: N801
 
     __name__ = "ce_count_loss"
 
-    def losses(self, outputs: Tensor, labels: Tensor, group: int) -> Tensor:
-        """Cross entropy of the counts.
-
-        Args:
-            outputs: Outputs by class ``[T, B, K]``.
-            labels: Labels ``[B]``, int64.
-            group: Number of output neurons of a class; it has no part here.
-
-        Returns:
-            Losses ``[B]``.
-        """
-        return cross_entropy(outputs.sum(0), labels)
+    def losses(self, outputs: Tensor, targets: Tensor, steps: Steps, group: int) -> Tensor:
+        """Cross entropy of the counts, ``[B]``."""
+        return cross_entropy(outputs.sum(0), targets)
 
 
 class mse_count_loss(LabelledLoss):  # noqa: N801
@@ -109,19 +101,11 @@ class mse_count_loss(LabelledLoss):  # noqa: N801
         self.correct_rate = correct_rate
         self.incorrect_rate = incorrect_rate
 
-    def losses(self, outputs: Tensor, labels: Tensor, group: int) -> Tensor:
-        """Squared errors of the counts, divided by the number of steps.
-
-        Args:
-            outputs: Outputs by class ``[T, B, K]``.
-            labels: Labels ``[B]``, int64.
-            group: Number n of output neurons of a class.
-
-        Returns:
-            Losses ``[B, K]``.
-        """
-        steps = outputs.shape[0]
+    def losses(self, outputs: Tensor, targets: Tensor, steps: Steps, group: int) -> Tensor:
+        """Squared errors of the counts, divided by the number of steps, ``[B, K]``."""
         counts = outputs.sum(0)
-        wanted = torch.full_like(counts, int(steps * self.incorrect_rate * group))
-        wanted = wanted.scatter(-1, labels.unsqueeze(-1), int(steps * self.correct_rate * group))
-        return (counts - wanted).square() / steps
+        # in float64, as Python multiplies: 100 steps at a rate of 0.29 are 28.999999999999996 there and 29 in float32
+        number = torch.as_tensor(steps.number, device=counts.device).double().reshape(-1, 1)
+        off, on = ((number * rate * group).floor().to(counts) for rate in (self.incorrect_rate, self.correct_rate))
+        wanted = off.expand_as(counts).scatter(-1, targets.unsqueeze(-1), on.expand(len(counts), 1))
+        return (counts - wanted).square() / number.to(counts)

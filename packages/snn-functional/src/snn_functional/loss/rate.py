@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from snn_functional._steps import Steps
 from snn_functional.loss._labelled_loss import LabelledLoss, cross_entropy
 
 
@@ -40,15 +41,6 @@ class ce_rate_loss(LabelledLoss):  # noqa: N801
 
     __name__ = "ce_rate_loss"
 
-    def losses(self, outputs: Tensor, labels: Tensor, group: int) -> Tensor:
-        """Mean over time of the cross entropy of each step.
-
-        Args:
-            outputs: Outputs by class ``[T, B, K]``.
-            labels: Labels ``[B]``, int64.
-            group: Number of output neurons of a class; it has no part here.
-
-        Returns:
-            Losses ``[B]``.
-        """
-        return cross_entropy(outputs, labels).mean(0)
+    def losses(self, outputs: Tensor, targets: Tensor, steps: Steps, group: int) -> Tensor:
+        """Mean over time of the cross entropy of each step, ``[B]``."""
+        return steps.mean(cross_entropy(outputs, targets))

@@ -1,0 +1,111 @@
+"""Which time steps of each sample count: all of a batch, or those that a length or a mask names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class Steps:
+    """The steps of the samples of a recording ``[T, B, ...]``.
+
+    A step that does not count is as if it were not there: sample by sample everything is what it would be for the
+    steps that do, without the others between them.
+
+    Args:
+        recording: The recording.
+        lengths: Number of steps of each sample ``[B]``, its first ones, in [1, T].
+        mask: Steps that count ``[T, B]``, bool, at least one in each sample; in place of ``lengths``.
+        name: The recording's name, for messages.
+
+    Raises:
+        TypeError: If ``lengths`` holds no integers or ``mask`` no bools.
+        ValueError: If both are given, a shape or device does not fit, or a sample has no step or more than there are.
+    """
+
+    def __init__(self, recording: Tensor, lengths: Any, mask: Any, name: str = "spk_out") -> None:
+        if lengths is not None and mask is not None:
+            raise ValueError("lengths and mask are both given; pass one of them")
+        if lengths is not None:
+            mask = _first(recording, _checked_lengths(lengths, recording, name))
+        elif mask is not None:
+            mask = _checked_mask(mask, recording, name)
+        self._mask: Tensor | None = mask
+        self._recorded = recording.shape[0]
+
+    @property
+    def number(self) -> Tensor | int:
+        """Number of steps, ``[B]`` or one for all."""
+        return self._recorded if self._mask is None else self._mask.sum(0)
+
+    def only(self, recording: Tensor, otherwise: float = 0.0) -> Tensor:
+        """A recording ``[T, B, ...]`` with a constant in place of what does not count."""
+        if self._mask is None:
+            return recording
+        aside = ~self._mask
+        return recording.masked_fill(aside.reshape(*aside.shape, *[1] * (recording.dim() - 2)), otherwise)
+
+    def mean(self, values: Tensor) -> Tensor:
+        """Mean over the steps of ``[T, B, ...]``."""
+        if self._mask is None:
+            return values.mean(0)
+        number = self._mask.sum(0).reshape(-1, *[1] * (values.dim() - 2))
+        return self.only(values).sum(0) / number
+
+    def time(self, index: Tensor) -> Tensor:
+        """How many steps of its sample come before the one at an index along T, for indices ``[B, C]``."""
+        if self._mask is None:
+            return index
+        before = (self._mask.cumsum(0) - 1).unsqueeze(-1).expand(-1, *index.shape)
+        return before.gather(0, index.unsqueeze(0)).squeeze(0)
+
+    def last(self, like: Tensor) -> Tensor:
+        """Index along T of the last step of each sample, for each entry of ``[B, C]``."""
+        if self._mask is None:
+            return torch.full_like(like, self._recorded - 1)
+        last = self._recorded - 1 - self._mask.flip(0).to(torch.uint8).argmax(0)
+        return last.unsqueeze(-1).expand_as(like)
+
+
+def _first(recording: Tensor, lengths: Tensor) -> Tensor:
+    return torch.arange(recording.shape[0], device=recording.device).unsqueeze(-1) < lengths
+
+
+def _checked_lengths(lengths: Any, recording: Tensor, name: str) -> Tensor:
+    steps, batch = recording.shape[:2]
+    try:
+        found = torch.as_tensor(lengths, device=recording.device)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(f"lengths is {lengths!r}; pass one int for each sample, as a tensor or a list") from error
+    if found.is_floating_point() or found.is_complex() or found.dtype == torch.bool:
+        raise TypeError(f"lengths has dtype {found.dtype}; numbers of steps are integers: pass lengths.long()")
+    if found.shape != (batch,):
+        raise ValueError(
+            f"lengths has shape {tuple(found.shape)}; {name} of shape {tuple(recording.shape)} needs one a sample, "
+            f"[{batch}]"
+        )
+    if not torch.compiler.is_compiling():
+        outside = (found < 1) | (found > steps)
+        if outside.any():
+            raise ValueError(f"lengths holds {found[outside][0].item()}; with {steps} steps it lies in [1, {steps}]")
+    return found
+
+
+def _checked_mask(mask: Any, recording: Tensor, name: str) -> Tensor:
+    if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
+        kind = mask.dtype if isinstance(mask, Tensor) else type(mask).__name__
+        raise TypeError(f"mask is {kind}; pass a bool tensor that is True at the steps that count")
+    if mask.shape != recording.shape[:2]:
+        raise ValueError(
+            f"mask has shape {tuple(mask.shape)}; {name} of shape {tuple(recording.shape)} needs "
+            f"[num_steps, batch], {list(recording.shape[:2])}"
+        )
+    if mask.device != recording.device:
+        raise ValueError(f"mask is on {mask.device}, {name} on {recording.device}; pass mask.to({name}.device)")
+    if not torch.compiler.is_compiling():
+        empty = ~mask.any(0)
+        if empty.any():
+            raise ValueError(f"mask leaves sample {int(empty.nonzero()[0])} no step; leave that sample out")
+    return mask

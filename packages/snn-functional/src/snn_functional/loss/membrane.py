@@ -1,0 +1,134 @@
+"""Losses of the membrane of the output layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from snn_functional._steps import Steps
+from snn_functional.loss._labelled_loss import LabelledLoss, cross_entropy
+
+
+class ce_max_membrane_loss(LabelledLoss):  # noqa: N801
+    r"""Cross entropy of the highest membrane that each output reaches.
+
+    .. math:: l_b = \mathrm{CE}\big(\max_t U_{tb},\ y_b\big)
+
+    Args:
+        reduction: ``"mean"`` or ``"sum"`` over the batch, or ``"none"``.
+        weight: Weight of each class ``[num_classes]``; the mean is divided by the weights' sum.
+
+    Shape:
+        membranes ``[num_steps, batch, num_classes]`` and labels ``[batch]``; the loss is a scalar, ``[batch]`` with
+        ``reduction="none"``.
+
+    Raises:
+        TypeError: If an argument is of the wrong kind.
+        ValueError: If an argument is out of range.
+
+    Example:
+        >>> import torch
+        >>> from snn_functional import ce_max_membrane_loss
+        >>> mem_out = torch.tensor([[[0.0, 1.0]], [[1.0, -5.0]]])  # both outputs reach 1
+        >>> ce_max_membrane_loss()(mem_out, torch.tensor([0]))  # ln 2
+        tensor(0.6931)
+
+    Source: Zenke and Vogels, The Remarkable Robustness of Surrogate Gradient Learning (2021), maximum over time.
+    """
+
+    __name__ = "ce_max_membrane_loss"
+    recording = "mem_out"
+
+    def __init__(self, reduction: str = "mean", weight: Tensor | Sequence[float] | None = None) -> None:
+        super().__init__(reduction=reduction, weight=weight)
+
+    def losses(self, outputs: Tensor, targets: Tensor, steps: Steps, group: int) -> Tensor:
+        """Cross entropy of the maxima, ``[B]``."""
+        return cross_entropy(steps.only(outputs, float("-inf")).max(0).values, targets)
+
+
+class mse_membrane_loss(LabelledLoss):  # noqa: N801
+    r"""Squared distance of the membrane from a target, averaged over time.
+
+    .. math:: l_{bc} = \frac{1}{T} \sum_t \big(U_{tbc} - Y_{tbc}\big)^2
+
+    Y is ``on_target`` for the sample's class and ``off_target`` for the others, at all steps.
+
+    Args:
+        time_var_targets: Whether the targets are the membranes wanted at each step ``[num_steps, batch, num_classes]``,
+            or the labels of each step ``[num_steps, batch]``, in place of one label a sample.
+        on_target: Membrane wanted of the correct class.
+        off_target: Membrane wanted of the others.
+        reduction: ``"mean"`` or ``"sum"`` over batch and classes, or ``"none"``.
+        weight: Weight of each class ``[num_classes]``; the mean is divided by the sum of the samples' weights. Not
+            with ``time_var_targets=True``, where a sample is of no one class.
+
+    Shape:
+        membranes ``[num_steps, batch, num_classes]`` and targets; the loss is a scalar, ``[batch, num_classes]`` with
+        ``reduction="none"``.
+
+    Raises:
+        TypeError: If an argument is of the wrong kind.
+        ValueError: If an argument is out of range.
+
+    Example:
+        >>> import torch
+        >>> from snn_functional import mse_membrane_loss
+        >>> mem_out = torch.tensor([[[0.5, 0.0]], [[0.5, 0.5]]])
+        >>> mse_membrane_loss(reduction="none")(mem_out, torch.tensor([0]))
+        tensor([[0.2500, 0.1250]])
+
+    Source: Eshraghian et al., Training Spiking Neural Networks Using Lessons From Deep Learning (2023).
+    """
+
+    __name__ = "mse_membrane_loss"
+    recording = "mem_out"
+
+    def __init__(
+        self,
+        time_var_targets: bool = False,
+        on_target: float = 1,
+        off_target: float = 0,
+        reduction: str = "mean",
+        weight: Tensor | Sequence[float] | None = None,
+    ) -> None:
+        super().__init__(reduction=reduction, weight=weight)
+        if time_var_targets and weight is not None:
+            raise ValueError("weight is given with time_var_targets=True; a class weight needs one label a sample")
+        self.time_var_targets = time_var_targets
+        self.on_target = on_target
+        self.off_target = off_target
+
+    def checked_targets(self, targets: Tensor, outputs: Tensor) -> Tensor:
+        """Labels ``[B]``; with ``time_var_targets`` membranes ``[T, B, K]``."""
+        if not self.time_var_targets:
+            return super().checked_targets(targets, outputs)
+        if isinstance(targets, Tensor) and targets.dim() == 2:
+            if targets.shape != outputs.shape[:2]:
+                raise ValueError(
+                    f"targets has shape {tuple(targets.shape)}; mem_out needs one label a step and sample, "
+                    f"{list(outputs.shape[:2])}"
+                )
+            flat = outputs.flatten(0, 1).unsqueeze(0)  # every step of every sample has its label
+            labels = super().checked_targets(targets.reshape(-1), flat)
+            return self._wanted(labels, flat[0]).reshape(outputs.shape)
+        if not isinstance(targets, Tensor):
+            raise TypeError(f"targets is a {type(targets).__name__}; pass a torch.Tensor, as torch.as_tensor(targets)")
+        if targets.is_complex():
+            raise TypeError(f"targets has dtype {targets.dtype}; a membrane is a real number")
+        if targets.shape != outputs.shape:
+            raise ValueError(
+                f"targets has shape {tuple(targets.shape)}; with time_var_targets=True it is {list(outputs.shape)} or, "
+                f"for labels, {list(outputs.shape[:2])}"
+            )
+        return targets.to(outputs)
+
+    def losses(self, outputs: Tensor, targets: Tensor, steps: Steps, group: int) -> Tensor:
+        """Mean over time of the squared errors, ``[B, K]``."""
+        wanted = targets if self.time_var_targets else self._wanted(targets, outputs[0])
+        return steps.mean((outputs - wanted).square())
+
+    def _wanted(self, labels: Tensor, like: Tensor) -> Tensor:
+        return torch.full_like(like, self.off_target).scatter(-1, labels.unsqueeze(-1), self.on_target)

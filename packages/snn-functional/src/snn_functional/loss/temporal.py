@@ -1,0 +1,201 @@
+"""Losses of the times of spikes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from snn_functional._spike_times import spike_times
+from snn_functional._steps import Steps
+from snn_functional.loss._labelled_loss import LabelledLoss, cross_entropy
+
+INVERSES = ("negate", "reciprocal")
+
+
+class mse_temporal_loss(LabelledLoss):  # noqa: N801
+    r"""Squared distance of spike times from the times wanted, as shares of the sequence.
+
+    .. math:: l_{bc} = \Big(\frac{t_{bc} - \hat t_{bc}}{T}\Big)^2
+
+    t is the first spike of an output, the last step T - 1 if it is silent; a negative target counts from the end. An
+    earlier spike is one of a higher membrane, and the gradient at the spike is minus that of its time.
+
+    Args:
+        target_is_time: Whether the targets are spike times, of shape ``[batch, num_outputs]`` or what broadcasts to it,
+            in place of labels.
+        on_target: Spike time of the correct class; with ``multi_spike`` one for each of F spikes.
+        off_target: Spike time of the others; with ``multi_spike`` one for each of F spikes.
+        tolerance: A spike that is closer than this to its target, in steps, has no error.
+        multi_spike: Whether the first F spikes of an output have a target each. Spike times given as targets are then
+            ``[F, batch, num_outputs]``, or what broadcasts to it from an axis F.
+        reduction: ``"mean"`` or ``"sum"`` over all errors, or ``"none"``.
+        weight: Weight of each class ``[num_outputs]``; the mean is divided by the sum of the samples' weights. Not
+            with ``target_is_time=True``, where there is no label.
+
+    Shape:
+        spikes ``[num_steps, batch, num_outputs]`` and targets; the loss is a scalar, with ``reduction="none"``
+        ``[batch, num_outputs]``, ``[F, batch, num_outputs]`` with ``multi_spike``.
+
+    Raises:
+        TypeError: If an argument is of the wrong kind.
+        ValueError: If an argument is out of range, or ``on_target`` and ``off_target`` differ in length.
+
+    Example:
+        >>> import torch
+        >>> from snn_functional import mse_temporal_loss
+        >>> spk_out = torch.zeros(4, 1, 2)
+        >>> spk_out[1, 0, 0] = 1  # one step late; the other output is silent, as wanted
+        >>> mse_temporal_loss(reduction="none")(spk_out, torch.tensor([0]))
+        tensor([[0.0625, 0.0000]])
+
+    Source: Bohte, Kok and La Poutre, Error-backpropagation in temporally encoded networks of spiking neurons (2002).
+    """
+
+    __name__ = "mse_temporal_loss"
+
+    def __init__(
+        self,
+        target_is_time: bool = False,
+        on_target: float | Tensor | Sequence[float] = 0,
+        off_target: float | Tensor | Sequence[float] = -1,
+        tolerance: float = 0,
+        multi_spike: bool = False,
+        reduction: str = "mean",
+        weight: Tensor | Sequence[float] | None = None,
+    ) -> None:
+        super().__init__(reduction=reduction, weight=weight)
+        if target_is_time and weight is not None:
+            raise ValueError("weight is given with target_is_time=True; a class weight needs labels as targets")
+        if not tolerance >= 0:
+            raise ValueError(f"tolerance is {tolerance}; it is a number of steps, at least 0")
+        self.target_is_time = target_is_time
+        self.tolerance = tolerance
+        self.multi_spike = multi_spike
+        if not target_is_time:
+            self.on_target = _times("on_target", on_target, multi_spike)
+            self.off_target = _times("off_target", off_target, multi_spike)
+            if len(self.on_target) != len(self.off_target):
+                raise ValueError(
+                    f"on_target has {len(self.on_target)} spikes and off_target {len(self.off_target)}; give every "
+                    "output the same number"
+                )
+
+    def checked_targets(self, targets: Tensor, outputs: Tensor) -> Tensor:
+        """Labels ``[B]``; with ``target_is_time`` spike times ``[F, B, K]``."""
+        if not self.target_is_time:
+            return super().checked_targets(targets, outputs)
+        if not isinstance(targets, Tensor):
+            raise TypeError(f"targets is a {type(targets).__name__}; pass a torch.Tensor, as torch.as_tensor(targets)")
+        if targets.is_complex() or targets.dtype == torch.bool:
+            raise TypeError(f"targets has dtype {targets.dtype}; spike times are real numbers")
+        times = targets.to(outputs)
+        count = 1
+        if self.multi_spike:
+            count = times.shape[0] if times.dim() else 0
+            if 0 < times.dim() < 3:
+                times = times.unflatten(0, (-1, *[1] * (3 - times.dim())))
+        try:
+            times = times.expand(count or -1, *outputs.shape[1:])
+        except RuntimeError:
+            axes = "[F, batch, num_outputs]" if self.multi_spike else "[batch, num_outputs]"
+            raise ValueError(
+                f"targets has shape {tuple(targets.shape)}; spike times of spk_out with batch {outputs.shape[1]} and "
+                f"{outputs.shape[2]} outputs broadcast to {axes}"
+            ) from None
+        _check_times(times, outputs.shape[0])
+        return times
+
+    def losses(self, outputs: Tensor, targets: Tensor, steps: Steps, group: int) -> Tensor:
+        """Squared errors, ``[B, K]`` or ``[F, B, K]``."""
+        wanted = targets if self.target_is_time else self._of_labels(targets, outputs)
+        number = torch.as_tensor(steps.number).to(outputs).reshape(-1, 1)
+        wanted = torch.where(wanted < 0, wanted + number, wanted)
+        times = spike_times(outputs, steps, len(wanted))
+        error = (times - wanted).masked_fill((times - wanted).abs() < self.tolerance, 0)
+        errors = (error / number).square()
+        return errors if self.multi_spike else errors[0]
+
+    def _of_labels(self, labels: Tensor, outputs: Tensor) -> Tensor:
+        for times in (self.on_target, self.off_target):
+            _check_times(times, outputs.shape[0])
+        on, off = (t.to(outputs).reshape(-1, 1, 1) for t in (self.on_target, self.off_target))
+        index = labels.reshape(1, -1, 1).expand(len(on), -1, -1)
+        return off.expand(-1, *outputs.shape[1:]).scatter(-1, index, on.expand(-1, len(labels), 1))
+
+
+class ce_temporal_loss(LabelledLoss):  # noqa: N801
+    r"""Cross entropy of spike times, the earliest output being the answer.
+
+    .. math:: l_b = \mathrm{CE}(-t_b, y_b) \quad\text{or}\quad \mathrm{CE}\big(1 / (t_b + 1),\ y_b\big)
+
+    t is the first spike of each output, the last step if it is silent. The gradient at a spike is minus that of its
+    time.
+
+    Args:
+        inverse: ``"negate"`` or ``"reciprocal"``: how an early time makes a high score.
+        reduction: ``"mean"`` or ``"sum"`` over the batch, or ``"none"``.
+        weight: Weight of each class ``[num_outputs]``; the mean is divided by the weights' sum.
+
+    Shape:
+        spikes ``[num_steps, batch, num_outputs]`` and labels ``[batch]``; the loss is a scalar, ``[batch]`` with
+        ``reduction="none"``.
+
+    Raises:
+        TypeError: If an argument is of the wrong kind.
+        ValueError: If an argument is out of range.
+
+    Example:
+        >>> import torch
+        >>> from snn_functional import ce_temporal_loss
+        >>> spk_out = torch.zeros(4, 1, 2)
+        >>> spk_out[3] = 1  # both at once
+        >>> ce_temporal_loss()(spk_out, torch.tensor([0]))  # ln 2
+        tensor(0.6931)
+
+    Source: Mostafa, Supervised learning based on temporal coding in spiking neural networks (2018).
+    """
+
+    __name__ = "ce_temporal_loss"
+
+    def __init__(
+        self, inverse: str = "negate", reduction: str = "mean", weight: Tensor | Sequence[float] | None = None
+    ) -> None:
+        super().__init__(reduction=reduction, weight=weight)
+        if inverse not in INVERSES:
+            raise ValueError(f"inverse is {inverse!r}; choose one of {', '.join(map(repr, INVERSES))}")
+        self.inverse = inverse
+
+    def losses(self, outputs: Tensor, targets: Tensor, steps: Steps, group: int) -> Tensor:
+        """Cross entropy of the inverted times, ``[B]``."""
+        times = spike_times(outputs, steps)[0]
+        return cross_entropy(-times if self.inverse == "negate" else 1 / (times + 1), targets)
+
+
+def _times(name: str, times: Any, multi_spike: bool) -> Tensor:
+    """Spike times ``[F]``."""
+    try:
+        found = torch.as_tensor(times)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(f"{name} is {times!r}; pass a number of steps, or with multi_spike=True a list") from error
+    if found.is_complex() or found.dtype == torch.bool:
+        raise TypeError(f"{name} has dtype {found.dtype}; a spike time is a real number")
+    if found.dim() != int(multi_spike) or not found.numel():
+        wanted = (
+            "one time for each spike, [F], with multi_spike=True" if multi_spike else "one time; or multi_spike=True"
+        )
+        raise ValueError(f"{name} is {times!r}; pass {wanted}")
+    return found.reshape(-1)
+
+
+def _check_times(times: Tensor, steps: int) -> None:
+    if torch.compiler.is_compiling():
+        return
+    wrong = ~((times >= -steps) & times.isfinite())
+    if wrong.any():
+        raise ValueError(
+            f"a target time is {times[wrong][0].item()}; with {steps} steps it is at least {-steps}, and counts from "
+            "the end below 0"
+        )

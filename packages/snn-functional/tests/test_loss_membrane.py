@@ -1,0 +1,84 @@
+"""Losses of membranes: numbers by hand, a loop over time, gradients."""
+
+import math
+
+import pytest
+import torch
+
+from snn_functional import ce_count_loss, ce_max_membrane_loss, ce_rate_loss, mse_count_loss, mse_membrane_loss
+
+MEM = torch.randn(7, 3, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+TARGETS = torch.tensor([3, 0, 1])
+
+
+def test_the_highest_membrane_of_each_output_counts():
+    mem = torch.tensor([[[0.0, 2.0]], [[1.0, -9.0]]])
+    assert ce_max_membrane_loss()(mem, torch.tensor([0])).item() == pytest.approx(math.log1p(math.e))
+
+
+def test_the_gradient_goes_to_the_step_of_the_maximum_alone():
+    mem = MEM.clone().requires_grad_()
+    ce_max_membrane_loss()(mem, TARGETS).backward()
+    assert torch.equal(mem.grad != 0, MEM.max(0).values == MEM)
+
+
+def test_the_membrane_loss_is_the_mean_of_every_steps():
+    wanted = torch.full((3, 4), 0.1, dtype=torch.float64).scatter(1, TARGETS.unsqueeze(1), 1.2)
+    looped = sum(torch.nn.functional.mse_loss(u, wanted) for u in MEM) / 7
+    assert torch.allclose(mse_membrane_loss(on_target=1.2, off_target=0.1)(MEM, TARGETS), looped)
+
+
+def test_targets_that_vary_in_time_are_those_of_each_step():
+    wanted = torch.linspace(-1, 1, MEM.numel(), dtype=torch.float64).reshape(MEM.shape)
+    looped = sum(torch.nn.functional.mse_loss(u, w) for u, w in zip(MEM, wanted, strict=True)) / 7
+    assert torch.allclose(mse_membrane_loss(time_var_targets=True)(MEM, wanted), looped)
+
+
+def test_labels_may_vary_in_time():
+    labels = torch.arange(21).reshape(7, 3) % 4
+    wanted = torch.nn.functional.one_hot(labels, 4).double()
+    loss_fn = mse_membrane_loss(time_var_targets=True, reduction="none")
+    assert torch.equal(loss_fn(MEM, labels), loss_fn(MEM, wanted))
+
+
+@pytest.mark.parametrize(
+    "loss_fn",
+    [
+        ce_max_membrane_loss(),
+        ce_max_membrane_loss(weight=[1.0, 2.0, 3.0, 4.0]),
+        mse_membrane_loss(on_target=1.5, off_target=-0.5),
+        mse_membrane_loss(weight=[1.0, 2.0, 3.0, 4.0], reduction="sum"),
+        ce_rate_loss(),
+        ce_count_loss(),
+        mse_count_loss(0.8, 0.2),
+    ],
+    ids=lambda loss_fn: type(loss_fn).__name__,
+)
+@pytest.mark.parametrize("lengths", [None, [7, 1, 4]], ids=["full", "ragged"])
+def test_gradients_are_those_of_finite_differences(loss_fn, lengths):
+    mem = MEM.clone().requires_grad_()
+    assert torch.autograd.gradcheck(lambda u: loss_fn(u, TARGETS, lengths=lengths), mem)
+    assert torch.autograd.gradgradcheck(lambda u: loss_fn(u, TARGETS, lengths=lengths), mem)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: mse_membrane_loss(time_var_targets=True, weight=[1.0]), ValueError, "weight is given"),
+        (lambda: mse_membrane_loss(time_var_targets=True)(MEM, TARGETS), ValueError, "targets has shape"),
+        (lambda: mse_membrane_loss(time_var_targets=True)(MEM, MEM[:3]), ValueError, "targets has shape"),
+        (lambda: mse_membrane_loss(time_var_targets=True)(MEM, [1]), TypeError, "targets is a list"),
+        (
+            lambda: mse_membrane_loss(time_var_targets=True)(MEM, torch.full((7, 3), 9)),
+            ValueError,
+            "targets holds 9",
+        ),
+        (lambda: mse_membrane_loss(time_var_targets=True)(MEM, torch.zeros(2, 3)), ValueError, "targets has shape"),
+        (lambda: ce_max_membrane_loss()(MEM[0], TARGETS), ValueError, "mem_out has shape"),
+        (lambda: ce_max_membrane_loss()(MEM.long(), TARGETS), TypeError, "mem_out has dtype"),
+        (lambda: ce_max_membrane_loss("max"), ValueError, "reduction is 'max'"),
+    ],
+)
+def test_bad_arguments_are_named(call, error, message):
+    with pytest.raises(error, match=message):
+        call()

@@ -1,0 +1,131 @@
+"""Batches of samples with different numbers of steps: padded equals unpadded, for every loss and accuracy."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from snn_functional import (
+    accuracy_rate,
+    accuracy_temporal,
+    ce_count_loss,
+    ce_max_membrane_loss,
+    ce_rate_loss,
+    ce_temporal_loss,
+    l1_rate_sparsity,
+    mse_count_loss,
+    mse_membrane_loss,
+    mse_temporal_loss,
+)
+
+CLASSES = 4
+WEIGHT = [1.0, 2.0, 0.5, 3.0]
+LOSSES = {
+    "ce_rate": lambda **o: ce_rate_loss(**o),
+    "ce_count": lambda **o: ce_count_loss(**o),
+    "ce_count, population": lambda **o: ce_count_loss(population_code=True, num_classes=CLASSES, **o),
+    "ce_max_membrane": lambda **o: ce_max_membrane_loss(**o),
+    "mse_count": lambda **o: mse_count_loss(0.7, 0.3, **o),
+    "mse_membrane": lambda **o: mse_membrane_loss(on_target=1.5, off_target=0.2, **o),
+    "mse_temporal": lambda **o: mse_temporal_loss(on_target=0, off_target=-1, tolerance=1.5, **o),
+    "ce_temporal": lambda **o: ce_temporal_loss(**o),
+    "ce_temporal, reciprocal": lambda **o: ce_temporal_loss("reciprocal", **o),
+}
+
+
+def batch(seed, steps, size, outputs=CLASSES):
+    generator = torch.Generator().manual_seed(seed)
+    spk = (torch.rand(steps, size, outputs, generator=generator) < 0.3).double()
+    return spk, torch.randint(0, CLASSES, (size,), generator=generator), generator
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 2**31), steps=st.integers(1, 9), size=st.integers(1, 4), masked=st.booleans())
+def test_a_padded_loss_and_its_gradient_are_those_of_the_samples_alone(name, seed, steps, size, masked):
+    loss_fn = LOSSES[name](reduction="none")
+    spk, targets, generator = batch(seed, steps, size, outputs=2 * CLASSES if "population" in name else CLASSES)
+    if masked:
+        mask = torch.rand(steps, size, generator=generator) < 0.6
+        mask[torch.randint(0, steps, (size,), generator=generator), torch.arange(size)] = True
+        which = {"mask": mask}
+    else:
+        lengths = torch.randint(1, steps + 1, (size,), generator=generator)
+        mask = torch.arange(steps).unsqueeze(1) < lengths
+        which = {"lengths": lengths}
+    padded = spk.masked_fill(~mask.unsqueeze(-1), float("nan")).requires_grad_()
+    losses = loss_fn(padded, targets, **which)
+    (gradient,) = torch.autograd.grad(losses.sum(), padded)
+    for b in range(size):
+        alone = spk[mask[:, b], b : b + 1].requires_grad_()
+        loss = loss_fn(alone, targets[b : b + 1])
+        torch.testing.assert_close(losses[b : b + 1], loss, rtol=1e-12, atol=1e-12)
+        (of_alone,) = torch.autograd.grad(loss.sum(), alone)
+        torch.testing.assert_close(gradient[mask[:, b], b : b + 1], of_alone, rtol=1e-10, atol=1e-12)
+    assert (gradient.masked_select(~mask.unsqueeze(-1)) == 0).all()
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_a_ragged_batch_is_reduced_as_any_other(name, reduction):
+    spk, targets, _ = batch(1, 6, 3, outputs=2 * CLASSES if "population" in name else CLASSES)
+    lengths = [6, 2, 4]
+    each = LOSSES[name](reduction="none", weight=WEIGHT)(spk, targets, lengths=lengths)
+    share = torch.tensor(WEIGHT)[targets].sum() * (each.shape[1] if each.dim() == 2 else 1)
+    expected = each.sum() / share if reduction == "mean" else each.sum()
+    torch.testing.assert_close(
+        LOSSES[name](reduction=reduction, weight=WEIGHT)(spk, targets, lengths=lengths), expected
+    )
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_full_lengths_are_none(name):
+    spk, targets, _ = batch(2, 5, 3, outputs=2 * CLASSES if "population" in name else CLASSES)
+    loss_fn = LOSSES[name]()
+    torch.testing.assert_close(loss_fn(spk, targets, lengths=[5, 5, 5]), loss_fn(spk, targets))
+
+
+def test_targets_that_vary_in_time_count_where_the_steps_do():
+    mem, _, _ = batch(3, 5, 2)
+    wanted = torch.zeros_like(mem).masked_fill(torch.arange(5).reshape(-1, 1, 1) >= 3, float("nan"))
+    loss_fn = mse_membrane_loss(time_var_targets=True)
+    torch.testing.assert_close(loss_fn(mem, wanted, lengths=[3, 3]), loss_fn(mem[:3], wanted[:3]))
+
+
+@pytest.mark.parametrize("accuracy", [accuracy_rate, accuracy_temporal])
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 2**31))
+def test_a_padded_accuracy_is_that_of_the_samples_alone(accuracy, seed):
+    spk, targets, generator = batch(seed, 6, 5)
+    lengths = torch.randint(1, 7, (5,), generator=generator)
+    padded = spk.masked_fill(torch.arange(6).reshape(-1, 1, 1) >= lengths.reshape(1, -1, 1), float("nan"))
+    alone = [accuracy(spk[:n, b : b + 1], targets[b : b + 1], return_silent=True) for b, n in enumerate(lengths)]
+    expected = tuple(sum(a[i] for a in alone) / 5 for i in (0, 1))
+    assert accuracy(padded, targets, lengths=lengths, return_silent=True) == pytest.approx(expected)
+
+
+def test_only_spikes_that_count_are_penalised():
+    spk = torch.ones(4, 2, 3)
+    assert l1_rate_sparsity(0.5)(spk, lengths=[1, 3]) == 0.5 * (3 + 9)
+    assert l1_rate_sparsity(0.5)(spk, mask=torch.eye(4, 2, dtype=torch.bool)) == 0.5 * (3 + 3)
+
+
+@pytest.mark.parametrize(
+    ("which", "error", "message"),
+    [
+        ({"lengths": [1, 2], "mask": torch.ones(4, 2, dtype=torch.bool)}, ValueError, "both given"),
+        ({"lengths": [1]}, ValueError, r"lengths has shape \(1,\)"),
+        ({"lengths": [0, 1]}, ValueError, "lengths holds 0"),
+        ({"lengths": [1, 5]}, ValueError, "lengths holds 5"),
+        ({"lengths": [1.0, 2.0]}, TypeError, "lengths has dtype torch.float32"),
+        ({"lengths": "ab"}, TypeError, "lengths is 'ab'"),
+        ({"mask": torch.ones(4, 2)}, TypeError, "mask is torch.float32"),
+        ({"mask": [[True]]}, TypeError, "mask is list"),
+        ({"mask": torch.ones(2, 4, dtype=torch.bool)}, ValueError, "mask has shape"),
+        ({"mask": torch.tensor([[True, False]] * 4)}, ValueError, "mask leaves sample 1 no step"),
+    ],
+)
+@pytest.mark.parametrize("call", [ce_count_loss(), accuracy_rate, accuracy_temporal, mse_temporal_loss()])
+def test_bad_lengths_and_masks_are_named(call, which, error, message):
+    with pytest.raises(error, match=message):
+        call(torch.zeros(4, 2, CLASSES), torch.tensor([0, 1]), **which)
