@@ -1,118 +1,36 @@
-"""Sequence operators and fused kernels: the same numbers as the loop, or a reason why not."""
+"""Sequence operators and the choice of a fused kernel: the same numbers as the loop, or a reason why not."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
 import snn_core as snn
 from snn_core import kernels, surrogate
 from snn_core.kernels import operator, registry
 
 from .entry_points import pretend
+from .hand_written import HandWritten, offered
 from .zoo import NEURONS, OPTIONS, Case, close, compiles, gradients, started
 
-FAMILY_CASES = [c for c in NEURONS if type(c.make()) in {f.neuron for f in registry.FAMILIES.values()}]
+WHOLE_SEQUENCES = [
+    Case("stateleaky", partial(snn.StateLeaky, beta=torch.linspace(0.3, 1.0, 5), channels=5), resets=False),
+    Case("linearleaky", partial(snn.LinearLeaky, beta=0.8, in_features=5, out_features=5), resets=False),
+]
+FAMILY_CASES = [
+    case for case in [*NEURONS, *WHOLE_SEQUENCES] if operator.sequence_call(case.make(), case.input())[0] is not None
+]
 GRID = [o for name, o in OPTIONS.items() if name not in ("quantised", "inhibited")]
-
-
-def family(neuron: snn.SpikingNeuron) -> str:
-    return next(name for name, f in registry.FAMILIES.items() if f.neuron is type(neuron))
-
-
-class HandWritten:
-    """A kernel of Leaky, written out independently of the package's own step, that counts its calls."""
-
-    name, device = "by hand", "cpu"
-
-    def __init__(self, family: str, refuse: str | None = None) -> None:
-        self.family, self.refuse, self.calls = family, refuse, 0
-
-    def refuses(self, call: kernels.SequenceCall) -> str | None:
-        return self.refuse
-
-    def forward(
-        self, call: Any, x: Tensor, states: Sequence[Tensor], constants: Sequence[Tensor], trace: bool
-    ) -> tuple[Tensor, ...]:
-        self.calls += 1
-        beta, theta = self._constants(call, constants)
-        (mem,), spks, mems = states, [], []
-        for drive in x:
-            fired = (mem > theta).to(x.dtype)
-            if call.reset_delay and call.reset == "zero":
-                mem = mem * (1 - fired)
-            mem = beta * mem + drive
-            if call.reset_delay and call.reset == "subtract":
-                mem = mem - fired * theta
-            spk = (mem > theta).to(x.dtype)
-            if not call.reset_delay and call.reset != "none":
-                mem = mem - spk * theta if call.reset == "subtract" else mem * (1 - spk)
-            spks.append(spk)
-            mems.append(mem)
-        return torch.stack(spks), torch.stack(mems) if trace else mem.clone()
-
-    def backward(
-        self, call: Any, grads: Sequence[Tensor], x: Tensor, states: Any, constants: Any, trace: bool
-    ) -> tuple[Tensor, ...]:
-        """Backpropagation through time of Leaky, derived by hand."""
-        self.calls += 1
-        beta, theta = self._constants(call, constants)
-        slope = getattr(surrogate, call.surrogate)(*call.params).derivative
-        before, mem = [], states[0]
-        for t in range(len(x)):
-            before.append(mem)
-            mem = self.forward(call, x[t : t + 1], (mem,), constants, False)[1]
-            self.calls -= 1
-        g_spk, g_out = grads
-        g_mem = torch.zeros_like(mem) if trace else g_out
-        g_x, g_beta, g_theta = torch.empty_like(x), torch.zeros_like(mem), torch.zeros_like(mem)
-        for t in reversed(range(len(x))):
-            g_mem = g_mem + g_out[t] if trace else g_mem
-            fired = (before[t] > theta).to(x.dtype)
-            kept = before[t] * (1 - fired) if call.reset_delay and call.reset == "zero" else before[t]
-            full = beta * kept + x[t]  # the membrane before any subtraction
-            if call.reset_delay or call.reset == "none":
-                delayed = fired if call.reset == "subtract" else torch.zeros_like(fired)
-                d = slope(full - delayed * theta - theta)
-                g_theta -= g_spk[t] * d
-                g_mem = g_mem + g_spk[t] * d
-                g_theta -= g_mem * delayed
-            else:  # U = V - F theta, or (1 - F) V, with the gradient of F
-                d, now = slope(full - theta), (full > theta).to(x.dtype)
-                g_fired = g_spk[t] - g_mem * (theta if call.reset == "subtract" else full)
-                g_theta -= g_fired * d + (g_mem * now if call.reset == "subtract" else 0)
-                g_mem = g_mem * (1 if call.reset == "subtract" else 1 - now) + g_fired * d
-            g_x[t] = g_mem
-            g_beta += g_mem * kept
-            g_mem = g_mem * beta
-            if call.reset_delay and call.reset == "zero":
-                g_mem = g_mem * (1 - fired)
-        own = dict(zip(registry.FAMILIES["leaky"].constants, constants, strict=True))
-        found = {"beta": g_beta, "threshold": g_theta}
-        return g_x, g_mem, *(found[name].sum_to_size(value.shape) for name, value in own.items())
-
-    def _constants(self, call: Any, constants: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        own = dict(zip(registry.FAMILIES[self.family].constants, constants, strict=True))
-        return own["beta"].clamp(0, 1), own["threshold"]
-
-
-@pytest.fixture
-def offered() -> Iterator[Callable[[HandWritten], HandWritten]]:
-    """Registers kernels for the length of a test."""
-    registered: list[HandWritten] = []
-
-    def offer(kernel: HandWritten) -> HandWritten:
-        kernels.register(kernel.family, kernel)
-        registered.append(kernel)
-        return kernel
-
-    yield offer
-    for kernel in registered:
-        kernels.unregister(kernel.family, kernel)
+FAMILY_GRID = [
+    pytest.param(case, options, id=f"{case}, {' '.join(map(str, options.values()))}")
+    for case in FAMILY_CASES
+    for options in GRID
+    if case.resets or not any(key.startswith("reset") for key in options)
+]
 
 
 def leaky(**options: Any) -> snn.Leaky:
@@ -122,23 +40,23 @@ def leaky(**options: Any) -> snn.Leaky:
 
 @pytest.mark.parametrize("options", GRID, ids=lambda o: " ".join(map(str, o.values())))
 @pytest.mark.parametrize("trace", [False, True])
-def test_a_kernel_gives_the_numbers_and_gradients_of_the_loop(offered, options: dict, trace: bool) -> None:
+def test_a_kernel_gives_the_numbers_and_gradients_of_the_loop(options: dict, trace: bool) -> None:
     neuron = leaky(**({"spike_grad": surrogate.fast_sigmoid(5)} | options))
     xs = (1.5 * torch.randn(7, 3, 5, dtype=torch.float64)).requires_grad_()
     state = neuron.State((0.7 * torch.randn(3, 5, dtype=torch.float64)).requires_grad_())
     inputs = [xs, *state, *neuron.parameters()]
-    spk, last = neuron.unroll(xs, state, trace=trace)
+    spk, last = kernels.loop(neuron.advance, xs, state, trace)
     wanted = gradients([spk, *last], inputs)
-    kernel = offered(HandWritten("leaky"))
-    spk_k, last_k = neuron.unroll(xs, state, trace=trace)
-    close(spk_k, spk)
-    close(tuple(last_k), tuple(last))
-    close(gradients([spk_k, *last_k], inputs), wanted)
-    assert kernel.calls == 2
+    kernel = HandWritten()
+    with offered(kernel):
+        spk_k, last_k = neuron.unroll(xs, state, trace=trace)
+        close(spk_k, spk)
+        close(tuple(last_k), tuple(last))
+        close(gradients([spk_k, *last_k], inputs), wanted)
+    assert kernel.calls == [("forward", True), ("backward", (True, True))]
 
 
-@pytest.mark.parametrize("case", FAMILY_CASES, ids=str)
-@pytest.mark.parametrize("options", GRID, ids=lambda o: " ".join(map(str, o.values())))
+@pytest.mark.parametrize(("case", "options"), FAMILY_GRID)
 @pytest.mark.parametrize("trace", [False, True])
 def test_every_operator_equals_its_loop_in_values_and_all_gradients(case: Case, options: dict, trace: bool) -> None:
     neuron, xs = case.make(**options), case.input().requires_grad_()
@@ -157,12 +75,12 @@ def test_every_operator_equals_its_loop_in_values_and_all_gradients(case: Case, 
 @pytest.mark.parametrize("case", FAMILY_CASES, ids=str)
 def test_every_operator_is_well_behaved(case: Case) -> None:
     neuron, xs = case.make(), case.input(3).requires_grad_()
-    state = started(case, neuron)
-    entry = registry.FAMILIES[family(neuron)]
-    values = [v.detach().clone().requires_grad_() for v in neuron.constant_values(entry.constants)]
+    call, _ = operator.sequence_call(neuron, xs)
+    family = registry.FAMILIES[call.family]
+    values = [v.detach().clone().requires_grad_() for v in neuron.constant_values(family.constants)]
     for trace in (False, True):
-        arguments = (xs, *state, *values, "subtract", True, "fast_sigmoid", [5.0], trace)
-        results = torch.library.opcheck(entry.operator, arguments)
+        arguments = (xs, *started(case, neuron), *values, call.reset, True, "fast_sigmoid", [5.0], trace)
+        results = torch.library.opcheck(family.operator, arguments)
         assert set(results.values()) == {"SUCCESS"}
 
 
@@ -174,42 +92,60 @@ def test_an_operator_may_be_mapped_over_a_further_axis(case: Case) -> None:
     rest = torch.zeros(case.shape, dtype=torch.float64)
     state = neuron.State(*[rest] * len(neuron.State._fields))
     mapped = torch.vmap(lambda x: operator.call(call, neuron, x, state, False)[0], in_dims=1, out_dims=1)(xs)
-    close(mapped, torch.stack([neuron.unroll(xs[:, i])[0] for i in range(2)], dim=1))
+    close(mapped, torch.stack([kernels.loop(neuron.advance, x, state, False)[0] for x in xs.unbind(1)], dim=1))
 
 
-def test_a_kernel_that_refuses_is_named_with_its_reason_and_the_reference_runs(offered) -> None:
+@pytest.mark.parametrize(
+    ("neuron", "family"),
+    [
+        (lambda: snn.StateLeaky(beta=0.9, channels=5), "stateleaky"),
+        (lambda: snn.LinearLeaky(beta=0.9, in_features=5, out_features=5), "linearleaky"),
+        (lambda: snn.RLeaky(beta=0.9, all_to_all=False), "rleaky_one_to_one"),
+        (lambda: snn.RLeaky(beta=0.9, linear_features=5), "rleaky_dense"),
+        (lambda: snn.RSynaptic(alpha=0.8, beta=0.9, all_to_all=False), "rsynaptic_one_to_one"),
+        (lambda: snn.RSynaptic(alpha=0.8, beta=0.9, linear_features=5), "rsynaptic_dense"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_neuron_of_several_kinds_names_the_family_that_it_is_of(neuron: Callable, family: str) -> None:
+    assert operator.sequence_call(neuron(), torch.zeros(7, 3, 5))[0].family == family
+
+
+def test_a_kernel_that_refuses_is_named_with_its_reason_and_the_reference_runs() -> None:
     neuron, xs = leaky(), torch.randn(7, 3, 5, dtype=torch.float64)
-    expected, _ = neuron.unroll(xs)
-    kernel = offered(HandWritten("leaky", refuse="not on a Tuesday"))
-    close(neuron.unroll(xs)[0], expected)
-    assert kernel.calls == 0
-    choice = kernels.choose(neuron, xs)
+    expected, _ = kernels.loop(neuron.advance, xs, neuron.State(torch.zeros(3, 5, dtype=torch.float64)), False)
+    kernel = HandWritten(refuse="not on a Tuesday")
+    with offered(kernel):
+        close(neuron.unroll(xs)[0], expected)
+        choice = kernels.choose(neuron, xs)
+        net = torch.nn.Sequential(snn.Leaky(beta=0.9, init_hidden=True))
+        assert "not on a Tuesday" in str(snn.backends.explain(net, xs.float()))
+    assert kernel.calls == []
     assert choice.name == "reference"
     assert "not on a Tuesday" in choice.reason
-    net = torch.nn.Sequential(snn.Leaky(beta=0.9, init_hidden=True))
-    assert "not on a Tuesday" in str(snn.backends.explain(net, xs.float()))
 
 
-def test_a_kernel_that_takes_the_call_is_named(offered) -> None:
-    offered(HandWritten("leaky"))
+def test_a_kernel_that_takes_the_call_is_named() -> None:
     neuron, xs = leaky(), torch.randn(7, 3, 5, dtype=torch.float64)
-    assert kernels.choose(neuron, xs).name == "by hand"
-    net = torch.nn.Sequential(snn.Leaky(beta=0.9, init_hidden=True))
-    assert "by hand" in str(snn.backends.explain(net, xs.float()))
+    with offered(HandWritten()):
+        assert kernels.choose(neuron, xs).name == "by hand"
+        net = torch.nn.Sequential(snn.Leaky(beta=0.9, init_hidden=True))
+        assert "by hand" in str(snn.backends.explain(net, xs.float()))
 
 
-def test_the_kernel_registered_last_is_asked_first(offered) -> None:
-    first, second = offered(HandWritten("leaky")), offered(HandWritten("leaky"))
-    leaky().unroll(torch.randn(7, 3, 5, dtype=torch.float64))
-    assert (first.calls, second.calls) == (0, 1)
+def test_the_kernel_registered_last_is_asked_first() -> None:
+    first, second = HandWritten(), HandWritten()
+    with offered(first, second):
+        leaky().unroll(torch.randn(7, 3, 5, dtype=torch.float64))
+    assert (len(first.calls), len(second.calls)) == (0, 1)
 
 
-def test_a_kernel_of_another_device_is_not_asked(offered) -> None:
-    kernel = HandWritten("leaky")
+def test_a_kernel_of_another_device_is_not_asked() -> None:
+    kernel = HandWritten()
     kernel.device = "cuda"
-    offered(kernel)
-    leaky().unroll(torch.randn(7, 3, 5, dtype=torch.float64))
-    assert kernel.calls == 0
+    with offered(kernel):
+        leaky().unroll(torch.randn(7, 3, 5, dtype=torch.float64))
+    assert kernel.calls == []
 
 
 @pytest.mark.parametrize(
@@ -218,20 +154,55 @@ def test_a_kernel_of_another_device_is_not_asked(offered) -> None:
         (lambda: leaky(spike_grad=surrogate.SSO()), "SSO"),
         (lambda: leaky(spike_grad=surrogate.custom_surrogate(lambda x, g, s: g)), "custom_surrogate"),
         (lambda: leaky(spike_grad=torch.sigmoid), "sigmoid"),
+        (lambda: leaky(spike_grad=type("steep", (surrogate.atan,), {})()), "steep"),
         (lambda: leaky(inhibition=True), "inhibition"),
         (lambda: leaky(state_quant=torch.round), "state_quant"),
         (lambda: type("Mine", (snn.Leaky,), {})(beta=0.5).double(), "Mine"),
     ],
-    ids=["SSO", "custom", "function", "inhibition", "quantised", "own subclass"],
+    ids=["SSO", "custom", "function", "own surrogate", "inhibition", "quantised", "own subclass"],
 )
-def test_what_an_operator_cannot_carry_runs_in_the_loop_and_says_why(offered, neuron: Callable, reason: str) -> None:
-    kernel = offered(HandWritten("leaky"))
+def test_what_an_operator_cannot_carry_runs_in_the_loop_and_says_why(neuron: Callable, reason: str) -> None:
     built, xs = neuron(), torch.randn(7, 3, 5, dtype=torch.float64)
-    choice = kernels.choose(built, xs)
+    kernel = HandWritten()
+    with offered(kernel):
+        choice = kernels.choose(built, xs)
+        built.unroll(xs)
+    assert kernel.calls == []
     assert choice.name == "reference"
     assert reason in choice.reason
-    built.unroll(xs)
-    assert kernel.calls == 0
+
+
+@pytest.mark.parametrize(
+    ("shape", "features", "becomes"),
+    [((5,), 1, (3, 5)), ((1, 1, 5), 5, (1, 3, 5)), ((2, 1, 1), 5, (2, 3, 5)), ((7, 3, 5), 5, (7, 3, 5))],
+    ids=str,
+)
+@pytest.mark.parametrize("constant", ["beta", "threshold"])
+def test_a_constant_that_makes_more_of_the_input_runs_in_the_loop_and_is_named(constant, shape, features, becomes):
+    neuron = leaky(**({"beta": 0.5} | {constant: torch.full(shape, 0.5)}))
+    xs = torch.randn(7, 3, features, dtype=torch.float64)
+    kernel = HandWritten()
+    with offered(kernel):
+        assert kernels.choose(neuron, xs).reason == (
+            f"{constant} of shape {shape} makes more of the input (7, 3, {features})"
+        )
+        spk, last = neuron.unroll(xs)
+    assert kernel.calls == []
+    assert last.mem.shape == spk.shape[1:] == becomes
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (5,), (1, 5), (3, 5), (3, 1)], ids=str)
+def test_a_constant_that_fits_the_input_is_a_kernels(shape: tuple[int, ...]) -> None:
+    with offered(HandWritten()):
+        assert kernels.choose(leaky(beta=torch.full(shape, 0.5)), torch.randn(7, 3, 5).double()).name == "by hand"
+
+
+@pytest.mark.parametrize(("constant", "mixed"), [(0.5, False), (torch.full((5,), 0.5), True)], ids=["scalar", "vector"])
+def test_a_kernel_is_told_of_a_constant_whose_dtype_would_widen_the_input(constant: Any, mixed: bool) -> None:
+    neuron = snn.Leaky(beta=constant).double()
+    call, _ = operator.sequence_call(neuron, torch.zeros(7, 3, 5))
+    assert (call.dtype, call.mixed) == (torch.float32, mixed)
+    assert not operator.sequence_call(neuron, torch.zeros(7, 3, 5, dtype=torch.float64))[0].mixed
 
 
 def test_registering_for_an_unknown_family_or_twice_taking_back_is_an_error() -> None:

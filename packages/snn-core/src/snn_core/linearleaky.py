@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from snn_core import kernels
 from snn_core.constant import Constant
 from snn_core.firing import SpikeGrad
 from snn_core.stateleaky import StateLeaky
@@ -89,3 +90,6 @@ class LinearLeaky(StateLeaky):
         if xs.shape[-1] != self.in_features:
             raise ValueError(f"LinearLeaky takes {self.in_features} features, got input {tuple(xs.shape)}")
         return self.linear(xs)
+
+
+kernels.define("linearleaky", LinearLeaky, constants=("beta",))

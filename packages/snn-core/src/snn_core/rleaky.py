@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from torch import Tensor
+from torch import Tensor, nn
 
+from snn_core import kernels
 from snn_core.constant import Constant
 from snn_core.firing import SpikeGrad
 from snn_core.leaky import Leaky
-from snn_core.recurrence import Recurrent
+from snn_core.recurrence import OneToOne, Recurrent
 
 __all__ = ["RLeaky"]
 
@@ -106,3 +107,18 @@ class RLeaky(Recurrent, Leaky):
     def init_rleaky(self) -> tuple[Tensor, Tensor]:
         """Forget the kept states; see :meth:`~snn_core.SpikingNeuron.reset_mem`."""
         return self.reset_mem()
+
+
+kernels.define(
+    "rleaky_one_to_one",
+    RLeaky,
+    constants=("beta", "recurrent.V", "graded_spikes_factor"),
+    parts={"recurrent": OneToOne},
+)
+kernels.define(
+    "rleaky_dense",
+    RLeaky,
+    constants=("beta", "graded_spikes_factor"),
+    parts={"recurrent": nn.Linear},
+    weights=("recurrent.weight", "recurrent.bias"),
+)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from torch import Tensor
+from torch import Tensor, nn
 
+from snn_core import kernels
 from snn_core.constant import Constant
 from snn_core.firing import SpikeGrad
-from snn_core.recurrence import Recurrent
+from snn_core.recurrence import OneToOne, Recurrent
 from snn_core.synaptic import Synaptic
 
 __all__ = ["RSynaptic"]
@@ -116,3 +117,18 @@ class RSynaptic(Recurrent, Synaptic):
     def init_rsynaptic(self) -> tuple[Tensor, Tensor, Tensor]:
         """Forget the kept states; see :meth:`~snn_core.SpikingNeuron.reset_mem`."""
         return self.reset_mem()
+
+
+kernels.define(
+    "rsynaptic_one_to_one",
+    RSynaptic,
+    constants=("alpha", "beta", "recurrent.V", "graded_spikes_factor"),
+    parts={"recurrent": OneToOne},
+)
+kernels.define(
+    "rsynaptic_dense",
+    RSynaptic,
+    constants=("alpha", "beta", "graded_spikes_factor"),
+    parts={"recurrent": nn.Linear},
+    weights=("recurrent.weight", "recurrent.bias"),
+)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
+from snn_core import kernels
 from snn_core.constant import Constant
 from snn_core.firing import SpikeGrad
 from snn_core.lif import LIF
@@ -171,3 +172,6 @@ class StateLeaky(WholeSequence, LIF):
         if tau is not None and local_metadata.get("version", 1) < 2:
             state_dict[prefix + "beta"] = torch.exp(-1 / tau)
         super()._load_from_state_dict(state_dict, prefix, local_metadata, *args, **kwargs)
+
+
+kernels.define("stateleaky", StateLeaky, constants=("beta",))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any, ClassVar
 
 import torch
@@ -85,7 +86,7 @@ class Stepping(Firing):
 
     def constant_values(self, names: tuple[str, ...]) -> list[Tensor]:
         """The constants that a sequence operator is given, by name."""
-        return [getattr(self, name) for name in names]
+        return [attrgetter(name)(self) for name in names]
 
     def step(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         """One time step as a pure function.
@@ -197,6 +198,11 @@ class Stepping(Firing):
         self._reset_mechanism = name
         self._reset: Reset = RESETS[name] if self.resets else NoReset()
         self.reset_mechanism_val.fill_(list(RESETS).index(name))
+
+    @property
+    def reset_name(self) -> str:
+        """The reset that acts: ``reset_mechanism``, or ``"none"`` where the equation knows no reset."""
+        return self._reset_mechanism if self.resets else "none"
 
     def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any, **kwargs: Any) -> None:
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)

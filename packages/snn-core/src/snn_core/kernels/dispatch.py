@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from snn_core.kernels import operator, reference
-from snn_core.kernels.registry import implementation
+from snn_core.kernels import fused, operator, reference
+from snn_core.kernels.registry import FAMILIES, implementation
 
 __all__ = ["Choice", "choose", "run"]
 
@@ -64,7 +64,13 @@ def run(neuron: Any, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
         (tensor([0., 1., 0.]), tensor([0.7500]))
     """
     call, _ = operator.sequence_call(neuron, xs)
-    # a compiler would unroll the loop T times; the operator is one node to it
-    if call is not None and (torch.compiler.is_compiling() or implementation(call)[0] is not None):
+    if call is not None and torch.compiler.is_compiling():
+        # a compiler would unroll the loop T times; the operator is one node to it
         return operator.call(call, neuron, xs, state, trace)
+    kernel = implementation(call)[0] if call is not None else None
+    if call is not None and kernel is not None:
+        constants = tuple(neuron.constant_values(FAMILIES[call.family].constants))
+        if fused.fits(xs, *state, *constants):
+            spikes, *states = fused.call(kernel, call, xs, tuple(state), constants, trace)
+            return spikes, type(state)._make(states)
     return reference.loop(neuron.advance, xs, state, trace)

@@ -7,8 +7,9 @@ Compilers see one opaque node in place of T steps, and fused kernels stand in fo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from operator import attrgetter
 from typing import Any
 
 import torch
@@ -28,39 +29,63 @@ _SURROGATES = {name: getattr(closed_form, name) for name in closed_form.__all__}
 
 def sequence_call(neuron: Any, xs: Tensor) -> tuple[SequenceCall | None, str]:
     """The operator call for a neuron, or None and what the operator cannot carry."""
-    name = next((n for n, f in FAMILIES.items() if f.neuron is type_before_parametrizations(neuron)), None)
-    if name is None:
+    kind = type_before_parametrizations(neuron)
+    families = [(n, f) for n, f in FAMILIES.items() if f.neuron is kind]
+    if not families:
         return None, f"{type(neuron).__name__} has no sequence operator"
+    name, family = next(((n, f) for n, f in families if _has_parts(neuron, f)), (None, None))
+    if name is None or family is None:
+        part = next(iter(families[0][1].parts))
+        return None, f"{type(neuron).__name__} with the part {part!r} {getattr(neuron, part)} has no sequence operator"
     if type(neuron.spike_grad) not in _SURROGATES.values():
         return None, f"the surrogate {neuron.spike_grad!r} is not one an operator knows"
     for option in ("inhibition", "state_quant"):
         if getattr(neuron, option):
             return None, f"{option} is not part of the operator"
-    settings = neuron.reset_mechanism, neuron.reset_delay
-    spike_grad = neuron.spike_grad
-    call_ = SequenceCall(name, xs.device.type, xs.dtype, *settings, type(spike_grad).__name__, spike_grad.params)
-    return call_, ""
+    constants = dict(zip(family.constants, neuron.constant_values(family.constants), strict=True))
+    for constant in set(family.constants) - set(family.weights):
+        shape = constants[constant].shape
+        if len(shape) >= xs.dim() or any(n not in (1, m) for n, m in zip(shape[::-1], xs.shape[::-1], strict=False)):
+            return None, f"{constant} of shape {tuple(shape)} makes more of the input {tuple(xs.shape)}"
+    return _call(name, neuron.reset_name, neuron.reset_delay, neuron.spike_grad, xs, tuple(constants.values())), ""
+
+
+def _has_parts(neuron: Any, family: Family) -> bool:
+    return all(type(getattr(neuron, name)) is part for name, part in family.parts.items()) and all(
+        attrgetter(constant)(neuron) is not None for constant in family.weights
+    )
+
+
+def _call(name: str, reset: str, delay: bool, spike_grad: Any, x: Tensor, values: Sequence[Tensor]) -> SequenceCall:
+    mixed = any(v.dim() > 0 and v.dtype != x.dtype for v in values)
+    return SequenceCall(name, x.device.type, x.dtype, mixed, reset, delay, type(spike_grad).__name__, spike_grad.params)
 
 
 def call(call_: SequenceCall, neuron: Any, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
     """Run a neuron's sequence through its operator; arguments and result as the reference loop's."""
     family = FAMILIES[call_.family]
     tensors = (xs, *state, *neuron.constant_values(family.constants))
-    spikes, *states = family.operator(*tensors, *_settings(call_), trace)
+    settings = call_.reset, call_.reset_delay, call_.surrogate, list(call_.params)
+    spikes, *states = family.operator(*tensors, *settings, trace)
     return spikes, type(state)._make(states)
 
 
-def _settings(call_: SequenceCall) -> tuple[Any, ...]:
-    return call_.reset, call_.reset_delay, call_.surrogate, list(call_.params)
-
-
-def define(name: str, neuron: Any, constants: Sequence[str]) -> None:
+def define(
+    name: str,
+    neuron: Any,
+    constants: Sequence[str],
+    *,
+    parts: Mapping[str, type] | None = None,
+    weights: Sequence[str] = (),
+) -> None:
     """Define the sequence operator ``snn_core::<name>`` of a neuron class.
 
     Args:
         name: Name of the family and of the operator.
         neuron: The class whose step is the operator's reference implementation.
         constants: The constants that ``integrate`` reads; the threshold is added.
+        parts: The submodules that it calls, by name, and the class that each must be.
+        weights: Further tensors that it reads, which are no constant of a single neuron.
 
     Raises:
         ValueError: If the name is taken.
@@ -75,22 +100,23 @@ def define(name: str, neuron: Any, constants: Sequence[str]) -> None:
     """
     if name in FAMILIES:
         raise ValueError(f"a sequence operator {name!r} exists already, for {FAMILIES[name].neuron.__name__}")
-    names = (*constants, "threshold")
+    parts = {} if parts is None else parts
+    names = (*weights, *constants, "threshold")
     fields = neuron.State._fields
-    inputs = ["x", *fields, *names]
+    inputs = ["x", *fields, *(n.replace(".", "_") for n in names)]
     settings = "str reset, bool reset_delay, str surrogate, float[] params, bool trace"
     tensors = ", ".join(f"Tensor {i}" for i in inputs)
-    grads = ", ".join(f"Tensor grad_{o}" for o in ("spk", *fields))
+    grads = ", ".join(f"Tensor grad_{o}" for o in ("emitted", *fields))
     count, outputs = len(inputs), 1 + len(fields)
 
     def split(args: Sequence[Any]) -> tuple[SequenceCall, Tensor, Sequence[Tensor], Sequence[Tensor], bool]:
         x, states, values = args[0], args[1:outputs], args[outputs:count]
         reset, delay, spike_grad, params, trace = args[count:]
-        call_ = SequenceCall(name, x.device.type, x.dtype, reset, delay, spike_grad, tuple(params))
+        call_ = _call(name, reset, delay, _SURROGATES[spike_grad](*params), x, values)
         return call_, x, states, values, trace
 
     def steps(call_: SequenceCall, x: Tensor, states: Any, values: Any, trace: bool) -> tuple[Tensor, ...]:
-        bare = _bare(neuron, call_, dict(zip(names, values, strict=True)))
+        bare = _bare(neuron, call_, parts, dict(zip(names, values, strict=True)))
         spikes, last = reference.loop(bare.advance, x, neuron.State._make(states), trace)
         return spikes, *last
 
@@ -98,7 +124,7 @@ def define(name: str, neuron: Any, constants: Sequence[str]) -> None:
         call_, x, states, values, trace = split(args)
         kernel, _ = implementation(call_)
         if kernel is not None:
-            return kernel.forward(call_, x, states, values, trace)
+            return kernel.forward(call_, x, states, values, trace, save=False)[0]
         return tuple(t.clone() for t in steps(call_, x, states, values, trace))
 
     def backward(*args: Any) -> tuple[Tensor, ...]:
@@ -106,7 +132,11 @@ def define(name: str, neuron: Any, constants: Sequence[str]) -> None:
         call_, x, states, values, trace = split(args)
         kernel, _ = implementation(call_)
         if kernel is not None:
-            return kernel.backward(call_, given, x, states, values, trace)
+            # the operator's outputs have no room for what the kernel would save
+            _, saved = kernel.forward(call_, x, states, values, trace, save=True)
+            with _autograd(), torch.no_grad():  # as torch calls a backward pass: grad may be enabled in it
+                found = kernel.backward(call_, given, x, states, values, saved, trace, needs=(True,) * count)
+            return tuple(torch.zeros_like(t) if g is None else g for t, g in zip(args, found, strict=False))
         with _autograd():
             leaves = [t.detach().requires_grad_() for t in (x, *states, *values)]
             out = steps(call_, leaves[0], leaves[1:outputs], leaves[outputs:], trace)
@@ -148,7 +178,7 @@ def define(name: str, neuron: Any, constants: Sequence[str]) -> None:
     operator.register_autograd(differentiate, setup_context=setup_context)
     for op in (operator, gradient):
         op.register_vmap(_one_by_one(op))
-    FAMILIES[name] = Family(neuron, names, operator)
+    FAMILIES[name] = Family(neuron, parts, names, tuple(weights), operator, steps)
 
 
 @contextmanager
@@ -160,17 +190,26 @@ def _autograd() -> Iterator[None]:
         yield
 
 
-def _bare(neuron: Any, call_: SequenceCall, constants: dict[str, Tensor]) -> Any:
+def _bare(neuron: Any, call_: SequenceCall, parts: Mapping[str, type], constants: dict[str, Tensor]) -> Any:
     """A neuron of the class around given tensors, for its step alone."""
-    bare: Any = neuron.__new__(neuron)
-    nn.Module.__init__(bare)
+    bare = _empty(neuron)
+    for name, part in parts.items():
+        bare.add_module(name, _empty(part))
     for name, value in constants.items():
-        bare.register_buffer(name, value)
+        owner, _, own = name.rpartition(".")
+        bare.get_submodule(owner).register_buffer(own, value)
     bare.spike_grad = _SURROGATES[call_.surrogate](*call_.params)
     bare.inhibition = bare.state_quant = False
     bare.reset_delay = call_.reset_delay
     bare._reset = RESETS[call_.reset]
     return bare
+
+
+def _empty(module: Any) -> Any:
+    """A module of a class without anything in it."""
+    made = module.__new__(module)
+    nn.Module.__init__(made)
+    return made
 
 
 def _one_by_one(op: Callable[..., tuple[Tensor, ...]]) -> Callable[..., Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Protocol
@@ -16,11 +16,15 @@ __all__ = ["FAMILIES", "Family", "Kernel", "SequenceCall", "implementation", "re
 
 @dataclass(frozen=True)
 class SequenceCall:
-    """Everything about a call of a sequence operator but its tensors' values."""
+    """Everything about a call of a sequence operator but its tensors' values.
+
+    ``mixed`` says that a constant with axes has another dtype than the input, so that torch computes in the wider one.
+    """
 
     family: str
     device: str
     dtype: torch.dtype
+    mixed: bool
     reset: str
     reset_delay: bool
     surrogate: str
@@ -29,11 +33,24 @@ class SequenceCall:
 
 @dataclass(frozen=True)
 class Family:
-    """A neuron class with a sequence operator: its constants in the operator's order, and the operator."""
+    """A kind of neuron with a sequence operator.
+
+    Args:
+        neuron: Its class.
+        parts: Its submodules, by name, with the class that each must be.
+        constants: Names of the operator's tensors after the states, in order; ``part.name`` for a submodule's.
+        weights: Those of them that are no constant of a single neuron.
+        operator: The operator.
+        steps: Its implementation by the neuron's own step: ``(call, x, states, constants, trace)`` to spikes and
+            states, under autograd.
+    """
 
     neuron: type
+    parts: Mapping[str, type]
     constants: tuple[str, ...]
+    weights: tuple[str, ...]
     operator: Callable[..., tuple[Tensor, ...]]
+    steps: Callable[..., tuple[Tensor, ...]]
 
 
 FAMILIES: dict[str, Family] = {}
@@ -50,21 +67,35 @@ class Kernel(Protocol):
         ...
 
     def forward(
-        self, call: SequenceCall, x: Tensor, states: Sequence[Tensor], constants: Sequence[Tensor], trace: bool
-    ) -> tuple[Tensor, ...]:
-        """Spikes ``[T, ...]`` before their graded factor, then each state, last or traced."""
+        self,
+        call: SequenceCall,
+        x: Tensor,
+        states: Sequence[Tensor],
+        constants: Sequence[Tensor],
+        trace: bool,
+        save: bool,
+    ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        """The outputs, and with ``save`` what ``backward`` will want of them.
+
+        The outputs are the spikes ``[T, ...]`` before their graded factor, then each state, last or traced.
+        """
         ...
 
     def backward(
         self,
         call: SequenceCall,
-        grads: Sequence[Tensor],
+        grads: Sequence[Tensor | None],
         x: Tensor,
         states: Sequence[Tensor],
         constants: Sequence[Tensor],
+        saved: Sequence[Tensor],
         trace: bool,
-    ) -> tuple[Tensor, ...]:
-        """Gradients of x, of each state and of each constant, given those of the outputs of ``forward``."""
+        needs: Sequence[bool],
+    ) -> tuple[Tensor | None, ...]:
+        """Gradients of x, of each state and of each constant, given those of the outputs (None for zero).
+
+        ``needs`` says of which; the others may be None.
+        """
         ...
 
 
@@ -84,12 +115,12 @@ def register(family: str, kernel: Kernel) -> None:
     Example:
         >>> import snn_core as snn
         >>> class Never:
-        ...     name, device = "never", "cpu"
+        ...     name, device = "never", "meta"
         ...     def refuses(self, call):
         ...         return "made to refuse"
         >>> kernel = Never()
         >>> register("leaky", kernel)
-        >>> snn.kernels.choose(snn.Leaky(beta=0.9), torch.zeros(2, 1)).reason
+        >>> snn.kernels.choose(snn.Leaky(beta=0.9), torch.zeros(2, 1, device="meta")).reason
         'never: made to refuse'
         >>> unregister("leaky", kernel)
     """

@@ -1,0 +1,122 @@
+"""A fused kernel as a function that autograd knows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd import forward_ad
+
+from snn_core.kernels.registry import FAMILIES, Kernel, SequenceCall
+
+__all__ = ["call", "fits"]
+
+
+def fits(*tensors: Tensor) -> bool:
+    """Whether a kernel may be called on these tensors: plain ones all, and nothing follows what is done but autograd.
+
+    Example:
+        >>> fits(torch.zeros(2), nn.Parameter(torch.zeros(2)))
+        True
+        >>> torch.vmap(lambda x: torch.tensor(fits(x)).expand(1))(torch.zeros(2, 1))
+        tensor([[False],
+                [False]])
+    """
+    return (
+        all(type(t) in (Tensor, nn.Parameter, nn.Buffer) for t in tensors)
+        and not torch._C._are_functorch_transforms_active()
+        and not torch.jit.is_tracing()
+        and forward_ad._current_level < 0
+    )
+
+
+def call(
+    kernel: Kernel,
+    call_: SequenceCall,
+    x: Tensor,
+    states: tuple[Tensor, ...],
+    constants: tuple[Tensor, ...],
+    trace: bool,
+) -> tuple[Tensor, ...]:
+    """Outputs of a kernel, which saves something for a backward pass only where there can be one.
+
+    Args:
+        kernel: A kernel that takes the call.
+        call_: The call.
+        x: Input ``[T, ...]``.
+        states: The states before the first step.
+        constants: The constants of the family.
+        trace: Return every step's states in place of the last ones.
+
+    Returns:
+        Spikes ``[T, ...]`` before their graded factor, then the states.
+
+    Example:
+        >>> import snn_core as snn
+        >>> class Echo:  # no neuron at all: its spikes are its input
+        ...     name, device = "echo", "cpu"
+        ...     def forward(self, call, x, states, constants, trace, save):
+        ...         return (x.clone(), *states), ()
+        >>> how = snn.kernels.SequenceCall("leaky", "cpu", torch.float32, False, "none", True, "atan", (2.0,))
+        >>> call(Echo(), how, torch.ones(3, 1), (torch.zeros(1),), (), trace=False)[0].flatten()
+        tensor([1., 1., 1.])
+    """
+    tensors = (x, *states, *constants)
+    if torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
+        return _Fused.apply(kernel, call_, trace, len(states), *tensors)
+    return _forward(kernel, call_, x, states, constants, trace, save=False)[0]
+
+
+def _forward(kernel: Kernel, *args: Any, save: bool) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    out, saved = kernel.forward(*args, save=save)
+    return tuple(_owned(o) for o in out), saved
+
+
+def _owned(tensor: Tensor) -> Tensor:
+    """The same tensor, but no view of another, which autograd would not let users change in place."""
+    if not tensor._is_view():
+        return tensor
+    place = tensor.untyped_storage(), tensor.storage_offset(), tensor.size(), tensor.stride()
+    return tensor.new_empty(0).set_(*place)
+
+
+class _Fused(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, kernel: Kernel, call_: SequenceCall, trace: bool, count: int, *tensors: Tensor
+    ) -> tuple[Tensor, ...]:
+        x, states, constants = tensors[0], tensors[1 : 1 + count], tensors[1 + count :]
+        out, saved = _forward(kernel, call_, x, states, constants, trace, save=True)
+        ctx.save_for_backward(*tensors, *saved)
+        ctx.set_materialize_grads(False)
+        ctx.settings = kernel, call_, trace, count, len(tensors)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+        kernel, call_, trace, count, given = ctx.settings
+        unpacked = ctx.saved_tensors  # once: under a checkpoint, each access would compute it anew
+        tensors, saved = unpacked[:given], unpacked[given:]
+        x, states, constants = tensors[0], tensors[1 : 1 + count], tensors[1 + count :]
+        needs = ctx.needs_input_grad[-given:]
+        if torch.is_grad_enabled():  # the gradient will be differentiated in its turn, which only the steps can be
+            found = _through_steps(call_, grads, x, states, constants, trace, needs)
+        else:
+            found = kernel.backward(call_, grads, x, states, constants, saved, trace, needs)
+        return (None, None, None, None, *(g if n else None for g, n in zip(found, needs, strict=True)))
+
+
+def _through_steps(
+    call_: SequenceCall, grads: Any, x: Tensor, states: Any, constants: Any, trace: bool, needs: Any
+) -> tuple[Tensor | None, ...]:
+    out = FAMILIES[call_.family].steps(call_, x, states, constants, trace)
+    ends = [(o, g) for o, g in zip(out, grads, strict=True) if g is not None and o.requires_grad]
+    tensors = (x, *states, *constants)
+    wanted = [t for t, needed in zip(tensors, needs, strict=True) if needed]
+    found = iter(
+        torch.autograd.grad([o for o, _ in ends], wanted, [g for _, g in ends], create_graph=True, allow_unused=True)
+        if ends
+        else [None] * len(wanted)
+    )
+    return tuple(next(found) if needed else None for needed in needs)
