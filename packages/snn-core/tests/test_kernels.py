@@ -220,7 +220,7 @@ def test_a_package_of_kernels_that_does_not_load_is_a_reason_and_stops_nothing(m
 
     pretend(monkeypatch, "snn.kernels", good=lambda: (True, "leaky on cpu"), bad=explode, gone="surely_no_module:f")
     monkeypatch.setattr(registry, "_LOADED", [])
-    monkeypatch.setattr(registry, "_discover", registry._discover.__wrapped__)
+    monkeypatch.setattr(registry, "_DISCOVERED", [])
     found = {s.name: s for s in snn.backends.status() if s.kind == "kernel"}
     assert found["good"].ok
     assert not found["bad"].ok

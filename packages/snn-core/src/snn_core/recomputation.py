@@ -1,10 +1,10 @@
-"""A stretch of a sequence that the backward pass computes anew in place of storing it."""
+"""Stretches of a sequence that are run again: from what they began with, leaving no trace in the net."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_unflatten
@@ -12,31 +12,93 @@ from torch.utils.checkpoint import checkpoint
 
 from snn_core.temporal import Temporal
 
-__all__ = ["own_buffers", "recomputed"]
+__all__ = ["Recomputation", "own_buffers"]
+
+Buffers = dict[tuple[nn.Module, str], Tensor | None]
 
 
-def recomputed(run: Callable[[nn.Module, Tensor], Any], net: nn.Module, modules: list[Temporal], xs: Tensor) -> Any:
-    """``run(net, xs)``, of which autograd stores only input, output, and the states at both ends.
+class Recomputation:
+    """Runs a net over one stretch of a sequence after the other, and each of them again in the backward pass.
 
-    Both passes start from the states that the net holds now. The second one leaves the net's states and buffers as it
-    found them, so that running statistics are updated once.
+    Both passes over a stretch start from the same input, parameters, states, buffers and random numbers. The second
+    one leaves the net's states and buffers as it found them, so that running statistics are updated once.
+
+    Args:
+        run: ``run(net, xs)`` gives the output for a stretch.
+        net: The net.
     """
-    kept, spec = tree_flatten([m._kept for m in modules])
-    again = False
 
-    def stretch(xs: Tensor, *kept: Any) -> tuple[Any, Any]:
-        nonlocal again
-        with _own_states(modules), own_buffers(net) if again else nullcontext():
-            again = True
-            for module, state in zip(modules, tree_unflatten(list(kept), spec), strict=True):
-                module._keep(state)
-            out = run(net, xs)
-            return out, [m._kept for m in modules]
+    def __init__(self, run: Callable[[nn.Module, Tensor], Any], net: nn.Module) -> None:
+        self._run, self._net = run, net
+        self._modules = [m for m in net.modules() if isinstance(m, Temporal)]
+        self._copies: dict[tuple[nn.Module, str], _Copy] = {}
 
-    out, states = checkpoint(stretch, xs, *kept, use_reentrant=False)
-    for module, state in zip(modules, states, strict=True):
-        module._keep(state)
-    return out
+    def __call__(self, xs: Tensor) -> Any:
+        """The output for the next stretch, of which autograd stores only input, output, and the states at both ends.
+
+        Args:
+            xs: Input ``[steps, batch, ...]``.
+
+        Returns:
+            What ``run`` returns.
+
+        Raises:
+            RuntimeError: In the backward pass, if the input or a parameter has been changed in place since.
+
+        Example:
+            >>> import torch
+            >>> net = nn.Linear(3, 2)
+            >>> Recomputation(lambda net, xs: net(xs), net)(torch.ones(5, 1, 3)).shape
+            torch.Size([5, 1, 2])
+        """
+        modules = self._modules
+        kept, spec = tree_flatten([m._kept for m in modules])
+        began, versions = self._buffers_now(), self._versions(xs)
+        again = False
+
+        def stretch(xs: Tensor, *kept: Any) -> tuple[Any, Any]:
+            nonlocal again
+            if again and self._versions(xs) != versions:
+                raise RuntimeError(
+                    "unroll(chunk=...): the input or a parameter of the net has been changed in place since the "
+                    "forward pass, from which the backward pass computes a chunk anew; call backward() before "
+                    "optimizer.step()"
+                )
+            with _own_states(modules), own_buffers(self._net, began) if again else nullcontext():
+                again = True
+                for module, state in zip(modules, tree_unflatten(list(kept), spec), strict=True):
+                    module._keep(state)
+                out = self._run(self._net, xs)
+                return out, [m._kept for m in modules]
+
+        out, states = checkpoint(stretch, xs, *kept, use_reentrant=False)
+        for module, state in zip(modules, states, strict=True):
+            module._keep(state)
+        return out
+
+    def _buffers_now(self) -> Buffers:
+        """Copies of the buffers; one that has not changed since the last stretch is not copied again."""
+        for module in self._net.modules():
+            for name, buffer in module._buffers.items():
+                last = self._copies.get((module, name))
+                if last is None or last.of is not buffer or last.version != _version(buffer):
+                    copy = None if buffer is None else buffer.clone()
+                    self._copies[module, name] = _Copy(buffer, _version(buffer), copy)
+        return {where: c.copy for where, c in self._copies.items()}
+
+    def _versions(self, xs: Tensor) -> list[int]:
+        return [_version(xs), *map(_version, self._net.parameters())]
+
+
+class _Copy(NamedTuple):
+    of: Tensor | None
+    version: int
+    copy: Tensor | None
+
+
+def _version(tensor: Tensor | None) -> int:
+    """How often a tensor was changed in place; an inference tensor does not count it."""
+    return -1 if tensor is None or tensor.is_inference() else tensor._version
 
 
 @contextmanager
@@ -50,12 +112,14 @@ def _own_states(modules: list[Temporal]) -> Iterator[None]:
 
 
 @contextmanager
-def own_buffers(net: nn.Module) -> Iterator[None]:
-    """Buffers that a forward pass may change and nobody sees."""
+def own_buffers(net: nn.Module, began: Buffers | None = None) -> Iterator[None]:
+    """Buffers that a forward pass may change and nobody sees: those that the net holds, or held when it began."""
+    began = {} if began is None else began
     held = [(m, dict(m._buffers)) for m in net.modules() if m._buffers]
     try:
         for module, buffers in held:
-            module._buffers.update({n: b.clone() if b is not None else None for n, b in buffers.items()})
+            found = {n: began.get((module, n), b) for n, b in buffers.items()}
+            module._buffers.update({n: None if b is None else b.clone() for n, b in found.items()})
         yield
     finally:
         for module, buffers in held:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor, fx, nn
 
 from snn_core import kernels
 from snn_core.bntt import BatchNormTT1d, BatchNormTT2d
+from snn_core.kernels import products
 from snn_core.neuron import SpikingNeuron
 from snn_core.samplewise import NotSampleWise, axes_after
 from snn_core.samplewise_functions import axes_after_function
@@ -34,13 +36,25 @@ class Layer:
 class Schedule:
     """How a net is run over a sequence: ``kind`` is ``"layers"`` or ``"steps"``, ``reason`` says why.
 
-    With ``blocks`` the layers see as many steps at a time as stay in the processor's cache, in place of all.
+    With ``blocks`` the layers see as many steps at a time as are fast together, in place of all.
     """
 
     kind: str
     reason: str
     layers: tuple[Layer, ...] = ()
     blocks: bool = False
+
+    def after(self, how: Mapping[str, str]) -> Schedule:
+        """The schedule once it has run, with how its ``Linear`` layers were computed, by path.
+
+        Example:
+            >>> planned = Schedule("layers", "asserted", (Layer("fc", "Linear", "all steps at once"),))
+            >>> print(planned.after({"fc": "dense product"}))
+            layer by layer: asserted
+              fc  Linear: all steps at once; dense product
+        """
+        ran = (replace(r, how=f"all steps at once; {how[r.path]}") if r.path in how else r for r in self.layers)
+        return replace(self, layers=tuple(ran))
 
     def __str__(self) -> str:
         head = {"layers": "layer by layer", "steps": "step by step"}[self.kind]
@@ -68,8 +82,8 @@ def plan(net: nn.Module, xs: Tensor) -> Schedule:
         >>> net = nn.Sequential(nn.Linear(3, 2), snn.Leaky(beta=0.9, init_hidden=True))
         >>> print(plan(net, torch.zeros(5, 1, 3)))
         layer by layer: every node acts on each sample alone or is a neuron
-          0  Linear: all steps at once
-          1  Leaky: reference (no fused kernel for leaky on cpu is installed)
+          0  Linear: all steps at once...
+          1  Leaky: ...
     """
     try:
         if xs.dim() < 2:
@@ -159,6 +173,8 @@ def _how(module: nn.Module, xs: Tensor) -> str:
         return f"{choice.name} ({choice.reason})"
     if isinstance(module, BatchNormTT1d | BatchNormTT2d):
         return "one step after the other, each with its own entry"
+    if isinstance(module, nn.Linear):
+        return products.expected(xs.device.type)
     return "all steps at once"
 
 

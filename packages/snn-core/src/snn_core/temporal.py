@@ -42,6 +42,10 @@ class Temporal(nn.Module):
         """Cut what is kept off the autograd graph; its values stay."""
         self._kept = _map(self._kept, Tensor.detach)
 
+    def lay_out_kept(self) -> None:
+        """Put what is kept into the usual layout, which a convolution before the module may have changed."""
+        self._kept = _map(self._kept, Tensor.contiguous)
+
     def _keep(self, kept: Any) -> None:
         self._kept = kept
         if not torch.compiler.is_compiling():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,7 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
-from snn_core.recomputation import own_buffers, recomputed
+from snn_core.channels_last import Convolutions
+from snn_core.joining import joined
+from snn_core.kernels import products
+from snn_core.recomputation import Recomputation, own_buffers
 from snn_core.schedule import Schedule, gains_from_blocks, plan
 from snn_core.temporal import Temporal
 from snn_core.utils import detach, reset
@@ -72,11 +76,9 @@ def unroll(
     run = _steps if how.kind == "steps" else _blocks if how.blocks else _layers
     if how.kind == "steps" or chunk is not None or resume:
         _check_whole_sequences(net, how, chunk)
-    if chunk is None:
-        out = run(net, xs)
-    else:
-        out = _join([_chunk(run, net, part, truncate) for part in xs.split(chunk)])
-    return (out, how) if explain else out
+    with products.noted() as computed:
+        out = run(net, xs) if chunk is None else _chunks(run, net, xs, chunk, truncate)
+    return (out, how.after(computed)) if explain else out
 
 
 def _check(net: Any, xs: Any, schedule: str, chunk: int | None, truncate: bool) -> None:
@@ -166,23 +168,36 @@ def _unrolled(net: nn.Module, folded: int | None) -> Iterator[None]:
 def _layers(net: nn.Module, xs: Tensor) -> Any:
     """All steps in one call, time folded into the batch axis."""
     steps = xs.shape[0]
-    with _unrolled(net, steps):
+    with _unrolled(net, steps), products.substituted(net):
         out = net(xs.flatten(0, 1))
     return tree_map(lambda o: _tensor(o).unflatten(0, (steps, o.shape[0] // steps)), out)
 
 
-_BLOCK_BYTES = 2**20  # of the largest state: more of a convolution's output leaves the processor's cache
+# of a convolution's input or output; from 32 MB on, glibc asks the system for every tensor's memory anew
+_BLOCK_BYTES = 24 * 2**20
 
 
 def _blocks(net: nn.Module, xs: Tensor) -> Any:
-    """Layer by layer over as many steps at a time as stay in the cache: a sequence may be cut anywhere."""
-    first, rest = xs[:1], xs[1:]
-    parts = [_layers(net, first)]
-    largest = max((s.nbytes for m in _temporal(net) if isinstance(m._kept, tuple) for s in m._kept), default=0)
-    if len(rest):
-        steps = max(_BLOCK_BYTES // max(largest, 1), 1)
-        parts += [_layers(net, part) for part in rest.split(steps)]
-    return _join(parts)
+    """Layer by layer over as many steps at a time as are fast together: a sequence may be cut anywhere."""
+    if torch.compiler.is_compiling() or any(map(products.is_compiled, net.modules())):
+        return _layers(net, xs)
+    convolutions = Convolutions()
+
+    def outs() -> Iterator[Any]:
+        yield block(xs[:1])
+        rest = xs[1:]
+        if len(rest):
+            count = math.ceil(len(rest) * convolutions.largest / _BLOCK_BYTES)
+            yield from map(block, rest.tensor_split(min(max(count, 1), len(rest))))
+
+    def block(part: Tensor) -> Any:
+        with convolutions:
+            return _layers(net, part)
+
+    out = joined(outs(), len(xs))
+    for module in _temporal(net):
+        module.lay_out_kept()
+    return tree_map(Tensor.contiguous, out)
 
 
 def _steps(net: nn.Module, xs: Tensor) -> Any:
@@ -199,14 +214,17 @@ def _tensor(out: Any) -> Tensor:
     return out
 
 
-def _chunk(run: Callable[[nn.Module, Tensor], Any], net: nn.Module, xs: Tensor, truncate: bool) -> Any:
-    if truncate:
-        out = run(net, xs)
-        detach(net)
-        return out
-    return recomputed(run, net, _temporal(net), xs) if torch.is_grad_enabled() else run(net, xs)
+def _chunks(run: Callable[[nn.Module, Tensor], Any], net: nn.Module, xs: Tensor, chunk: int, truncate: bool) -> Any:
+    parts = xs.split(chunk)
 
+    def outs() -> Iterator[Any]:
+        if truncate or not torch.is_grad_enabled():
+            for part in parts:
+                yield run(net, part)
+                if truncate:
+                    detach(net)
+        else:
+            yield from map(Recomputation(run, net), parts[:-1])
+            yield run(net, parts[-1])  # what it stores is what the backward pass needs first
 
-def _join(parts: list[Any]) -> Any:
-    flat = [tree_flatten(p) for p in parts]
-    return tree_unflatten([torch.cat(column) for column in zip(*(f for f, _ in flat), strict=True)], flat[0][1])
+    return joined(outs(), len(xs))

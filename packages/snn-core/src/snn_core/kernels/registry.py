@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -173,14 +172,17 @@ def status() -> list[tuple[str, bool, str]]:
 
 
 _LOADED: list[tuple[str, bool, str]] = []
+_DISCOVERED: list[bool] = []
 
 
-@functools.cache
 def _discover() -> None:
-    """Call what is installed under the entry point group ``snn.kernels``.
+    """Call what is installed under the entry point group ``snn.kernels``, once a process.
 
     Each entry is a function without arguments that registers its kernels and returns ``(ok, reason)``.
     """
+    if _DISCOVERED:  # and no functools.cache, which compilers warn of
+        return
+    _DISCOVERED.append(True)
     for entry in metadata.entry_points(group="snn.kernels"):
         try:
             ok, reason = entry.load()()

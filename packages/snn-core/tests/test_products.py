@@ -1,0 +1,298 @@
+"""Linear layers inside unroll: what is registered computes them where that is one plain call, and nothing else does."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.autograd import forward_ad
+from torch.nn import functional as F
+from torch.nn.utils import parametrize
+from torch.utils._python_dispatch import TorchDispatchMode
+
+import snn_core as snn
+from snn_core.kernels import products
+
+T, B, N = 6, 3, 5
+
+
+class Recorded:
+    """A product that is torch's own and remembers its calls."""
+
+    name, device, gains = "recorded", "cpu", "remembers where called"
+
+    def __init__(self, refusal: str | None = None) -> None:
+        self.refusal = refusal
+        self.calls: list[tuple[int, ...]] = []
+
+    def refuses(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> str | None:
+        return self.refusal
+
+    def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, str]:
+        self.calls.append(tuple(x.shape))
+        return F.linear(x, weight, bias), "computed by torch"
+
+
+@pytest.fixture
+def product() -> Iterator[Recorded]:
+    made = Recorded()
+    products.register(made)
+    yield made
+    products.unregister(made)
+
+
+def lif(**options: Any) -> snn.Leaky:
+    return snn.Leaky(beta=0.9, init_hidden=True, **options)
+
+
+def net() -> nn.Sequential:
+    return nn.Sequential(nn.Linear(N, 4), lif(), nn.Sequential(nn.Linear(4, 2, bias=False), lif()))
+
+
+def xs() -> Tensor:
+    return 2 * torch.rand(T, B, N)
+
+
+def how_of(module: nn.Module, data: Tensor | None = None, **options: Any) -> dict[str, str]:
+    schedule = snn.unroll(module, xs() if data is None else data, explain=True, **options)[1]
+    return {layer.path: layer.how for layer in schedule.layers if layer.kind.endswith("Linear")}
+
+
+def untouched(module: nn.Module) -> bool:
+    return not any("forward" in m.__dict__ for m in module.modules())
+
+
+def test_every_linear_layer_sees_all_steps_at_once(product: Recorded) -> None:
+    snn.unroll(net(), xs())
+    assert product.calls == [(T * B, N), (T * B, 4)]
+
+
+def test_the_schedule_says_what_will_and_what_did_compute(product: Recorded) -> None:
+    assert products.expected("cpu") == "all steps at once; remembers where called (recorded)"
+    assert how_of(net()) == dict.fromkeys(["0", "2.0"], "all steps at once; computed by torch (recorded)")
+    product.refusal = "made to refuse"
+    assert how_of(net())["0"].startswith("all steps at once; ")
+    assert product.calls[2:] == []
+
+
+def test_a_refusal_is_told_and_asks_the_one_registered_before(product: Recorded) -> None:
+    last = Recorded("made to refuse")
+    products.register(last)
+    try:
+        assert how_of(net())["0"] == "all steps at once; computed by torch (recorded)"
+        product.refusal = "refuses too"
+        told = how_of(net())["0"]
+    finally:
+        products.unregister(last)
+    assert told.startswith("all steps at once; dense product (recorded: made to refuse; recorded: refuses too")
+    assert last.calls == []
+
+
+def test_one_for_another_device_is_not_asked(product: Recorded) -> None:
+    product.device = "meta"
+    snn.unroll(net(), xs())
+    assert product.calls == []
+    assert products.expected("meta") == "all steps at once; remembers where called (recorded)"
+
+
+def test_a_net_on_the_meta_device_runs(product: Recorded) -> None:
+    assert snn.unroll(net().to("meta"), xs().to("meta")).shape == (T, B, 2)
+    assert product.calls == []
+
+
+@pytest.mark.parametrize("options", [{"schedule": "steps"}, {}], ids=["steps", "layers"])
+def test_nothing_of_the_exchange_stays_with_the_net(product: Recorded, options: dict) -> None:
+    module = net()
+    snn.unroll(module, xs(), **options)
+    assert untouched(module)
+    assert len(product.calls) == (0 if options else 2)
+    module(xs()[0])
+    assert len(product.calls) == (0 if options else 2)
+    for copied in (copy.deepcopy(module), pickle.loads(pickle.dumps(module))):
+        assert untouched(copied)
+
+
+def test_an_error_inside_leaves_nothing_behind(product: Recorded) -> None:
+    module = net()
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        snn.unroll(module, torch.rand(T, B, N + 1))
+    assert untouched(module)
+    assert len(product.calls) == 1
+
+
+def test_values_and_gradients_are_those_of_the_loop(product: Recorded) -> None:
+    module, data = net().double(), xs().double().requires_grad_()
+    wanted = snn.unroll(module, data, schedule="steps")
+    inputs = [data, *module.parameters()]
+    grads = torch.autograd.grad(wanted.sum(), inputs)
+    for options in ({}, {"chunk": 4}):
+        out = snn.unroll(module, data, **options)
+        torch.testing.assert_close(out, wanted)
+        torch.testing.assert_close(torch.autograd.grad(out.sum(), inputs), grads)
+    assert {rows for rows, _ in product.calls} == {6 * B, 4 * B, 2 * B}
+
+
+def test_an_own_forward_may_name_the_argument(product: Recorded) -> None:
+    class Named(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc, self.lif = nn.Linear(N, 2), lif()
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.lif(self.fc(input=x))
+
+    module = Named()
+    with products.substituted(module):
+        assert module.fc(input=torch.ones(4, N)).shape == (4, 2)
+    assert product.calls == [(4, N)]
+    assert untouched(module)
+
+
+def test_layers_that_a_neuron_holds_are_its_own(product: Recorded) -> None:
+    module = nn.Sequential(snn.RLeaky(beta=0.9, linear_features=N, init_hidden=True), nn.Linear(N, 2), lif())
+    snn.unroll(module, xs())
+    assert product.calls == [(T * B, N)]
+
+
+class Doubled(nn.Linear):
+    def forward(self, input: Tensor) -> Tensor:
+        return 2 * super().forward(input)
+
+
+def test_a_forward_of_its_own_is_kept(product: Recorded) -> None:
+    for layer in (Doubled(N, 2), nn.Linear(N, 2)):
+        if type(layer) is nn.Linear:
+            layer.forward = lambda x: x[:, :2]
+        before = layer(torch.ones(4, N))
+        with products.substituted(layer):
+            assert torch.equal(layer(torch.ones(4, N)), before)
+    assert product.calls == []
+    assert "forward" in layer.__dict__
+
+
+def test_a_subclass_that_computes_the_same_is_taken(product: Recorded) -> None:
+    class Plain(nn.Linear):
+        pass
+
+    layer = Plain(N, 2)
+    with products.substituted(layer):
+        layer(torch.ones(4, N))
+    assert product.calls == [(4, N)]
+
+
+def test_a_parametrised_weight_is_computed_once_and_learns(product: Recorded) -> None:
+    class Negative(nn.Module):
+        def forward(self, weight: Tensor) -> Tensor:
+            return -weight
+
+    layer = nn.Linear(N, 2)
+    parametrize.register_parametrization(layer, "weight", Negative())
+    x = torch.rand(4, N)
+    wanted = layer(x)
+    with products.substituted(layer):
+        out = layer(x)
+    assert torch.equal(out, wanted)
+    original = layer.parametrizations.weight.original
+    torch.testing.assert_close(*(torch.autograd.grad(o.sum(), original)[0] for o in (out, wanted)))
+    assert product.calls == [(4, N)]
+
+
+class Counting(TorchDispatchMode):
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return func(*args, **(kwargs or {}))
+
+
+class Own(Tensor):
+    """A tensor of a class of its own."""
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script`:DeprecationWarning")  # of torch's own forward derivatives
+@pytest.mark.parametrize("case", ["autocast", "dispatch mode", "function mode", "vmap", "grad", "jvp", "subclass"])
+def test_what_is_no_plain_call_goes_to_torch(product: Recorded, case: str) -> None:
+    layer, x = nn.Linear(N, 2), torch.rand(4, N)
+    wanted = layer(x)
+
+    def run(given: Tensor) -> Tensor:
+        with products.substituted(layer):
+            return layer(given)
+
+    if case == "autocast":
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            assert run(x).dtype == torch.bfloat16
+    elif case == "dispatch mode":
+        with Counting():
+            assert torch.equal(run(x), wanted)
+    elif case == "function mode":
+        with torch.device("cpu"):
+            assert torch.equal(run(x), wanted)
+    elif case == "vmap":
+        torch.testing.assert_close(torch.vmap(run)(x), wanted)
+    elif case == "grad":
+        found = torch.func.grad(lambda given: run(given).sum())(x)
+        torch.testing.assert_close(found, layer.weight.sum(0).expand(4, N))
+    elif case == "jvp":
+        with forward_ad.dual_level():
+            out = run(forward_ad.make_dual(x, torch.ones_like(x)))
+            torch.testing.assert_close(forward_ad.unpack_dual(out).tangent, layer.weight.sum(1).expand(4, 2))
+    else:
+        out = run(x.as_subclass(Own))
+        assert isinstance(out, Own)
+        assert torch.equal(out.as_subclass(Tensor), wanted)
+    assert product.calls == []
+
+
+def test_a_compiled_layer_or_net_is_left_to_the_compiler(product: Recorded) -> None:
+    layer, compiled = nn.Linear(N, 2), nn.Linear(N, 2)
+    compiled.compile(backend="eager")
+    module = nn.Sequential(torch.compile(layer, backend="eager"), nn.ReLU(), nn.Sequential(nn.Identity(), compiled))
+    with products.substituted(module):
+        assert untouched(layer)
+        assert untouched(compiled)
+
+    @torch.compile(backend="eager")
+    def run(x: Tensor) -> Tensor:
+        with products.substituted(layer):
+            return layer(x)
+
+    x = torch.rand(4, N)
+    torch.testing.assert_close(run(x), layer(x))
+    assert product.calls == []
+    torch.compiler.reset()
+
+
+def test_two_threads_may_run_the_same_net(product: Recorded) -> None:
+    layer, x = nn.Linear(N, 2), torch.rand(64, N)
+    wanted, wrong = layer(x), []
+
+    def run() -> None:
+        for _ in range(200):
+            with torch.no_grad(), products.substituted(layer):
+                if not torch.equal(layer(x), wanted):
+                    wrong.append(1)
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert untouched(layer)
+
+
+def test_notes_are_of_the_run_inside_alone(product: Recorded) -> None:
+    layer = nn.Sequential(nn.Linear(N, 2))
+    with products.noted() as outer, products.noted() as inner, products.substituted(layer):
+        layer(torch.ones(4, N))
+    assert dict(inner) == {"0": "computed by torch (recorded)"}
+    assert dict(outer) == {}
+
+
+def test_taking_back_what_was_not_offered_is_an_error() -> None:
+    with pytest.raises(ValueError, match="product 'recorded' is not registered"):
+        products.unregister(Recorded())

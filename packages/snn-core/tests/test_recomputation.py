@@ -1,0 +1,294 @@
+"""What ``unroll(net, xs, chunk=K)`` computes anew is what it computed, and a caller sees nothing of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrizations
+
+import snn_core as snn
+
+STEPS, BATCH = 11, 3
+CHUNKS = [1, 4, 5, STEPS, 40]
+
+
+def lif(**options: Any) -> snn.Leaky:
+    return snn.Leaky(beta=0.8, init_hidden=True, **options)
+
+
+def stack() -> nn.Sequential:
+    return nn.Sequential(nn.Linear(5, 7), lif(learn_beta=True), nn.Linear(7, 2), lif(output=True)).double()
+
+
+def inputs() -> Tensor:
+    return torch.rand(STEPS, BATCH, 5, dtype=torch.float64) * 3
+
+
+def outcome(net: nn.Module, xs: Tensor, seed: int = 0, **how: Any) -> tuple[Any, ...]:
+    """Outputs, the states left, and the gradients of the input and of every parameter."""
+    net.zero_grad()
+    xs = xs.clone().requires_grad_()
+    torch.manual_seed(seed)
+    out = snn.unroll(net, xs, **how)
+    tensors = [out] if isinstance(out, Tensor) else list(out.values() if isinstance(out, dict) else out)
+    weights = torch.linspace(1, 2, STEPS, dtype=xs.dtype).view(-1, 1, 1)
+    sum((weights * tensor).sum() + tensor.square().mean() for tensor in tensors).backward()
+    states = [m._kept for m in net.modules() if isinstance(m, snn.SpikingNeuron)]
+    return tensors, states, xs.grad, {n: p.grad for n, p in net.named_parameters()}
+
+
+def same(a: Any, b: Any) -> None:
+    torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("chunk", CHUNKS)
+@pytest.mark.parametrize("schedule", ["auto", "steps"])
+def test_any_chunk_gives_the_numbers_and_gradients_of_all_steps_at_once(chunk: int, schedule: str) -> None:
+    net, xs = stack(), inputs()
+    same(outcome(net, xs, chunk=chunk, schedule=schedule), outcome(net, xs))
+
+
+class Dictionary(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc, self.lif = nn.Linear(5, 4), lif(output=True)
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        spk, mem = self.lif(self.fc(x))
+        return {"spk": spk, "fired": (spk > 0).detach().to(x.dtype), "mem": mem}
+
+
+@pytest.mark.parametrize("chunk", CHUNKS)
+def test_a_dict_of_outputs_one_of_which_has_no_gradient(chunk: int) -> None:
+    net, xs = Dictionary().double(), inputs()
+    same(outcome(net, xs, chunk=chunk), outcome(net, xs))
+    assert list(snn.unroll(net, xs, chunk=chunk)) == ["spk", "fired", "mem"]
+
+
+@pytest.mark.parametrize("chunk", CHUNKS)
+def test_going_on_from_a_state_with_a_history(chunk: int) -> None:
+    net, xs = stack(), inputs()
+
+    def twice(**how: Any) -> Any:
+        net.zero_grad()
+        first = snn.unroll(net, xs, **how)[1]
+        second = snn.unroll(net, xs, resume=True, **how)[1]
+        (first.sum() + second.square().sum()).backward()
+        return first, second, [p.grad for p in net.parameters()]
+
+    same(twice(chunk=chunk), twice())
+
+
+def test_dropout_draws_in_the_second_pass_what_it_drew_in_the_first() -> None:
+    net, xs = nn.Sequential(nn.Linear(5, 64), nn.Dropout(0.5), lif(), nn.Linear(64, 2), lif()).double(), inputs()
+    for chunk in CHUNKS:
+        same(outcome(net, xs, chunk=chunk), outcome(net, xs))
+    # and leaves the generator where a pass without chunks leaves it
+    torch.manual_seed(1)
+    snn.unroll(net, xs).sum().backward()
+    expected = torch.rand(3)
+    torch.manual_seed(1)
+    snn.unroll(net, xs, chunk=4).sum().backward()
+    assert torch.equal(torch.rand(3), expected)
+
+
+class Adapting(nn.Module):
+    """Divides by a running mean of its input, which it updates, in place or by a new tensor, from a step on."""
+
+    mean: Tensor
+
+    def __init__(self, in_place: bool, start: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.ones(1))
+        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("unused", None)
+        self.in_place, self.start = in_place, start
+        self.fc, self.lif = nn.Linear(5, 4), lif()
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.steps += 1
+        if self.steps > self.start:
+            mean = 0.5 * self.mean + 0.5 * x.detach().abs().mean()
+            if self.in_place:
+                self.mean.copy_(mean)
+            else:
+                self.mean = mean
+        return self.lif(self.fc(x / self.mean.clone()))
+
+
+@pytest.mark.parametrize("start", [0, 2, 9])
+@pytest.mark.parametrize("in_place", [True, False])
+@pytest.mark.parametrize("chunk", CHUNKS)
+def test_a_buffer_that_the_output_depends_on_has_its_value_of_then(chunk: int, in_place: bool, start: int) -> None:
+    xs = inputs()
+    results = []
+    for how in ({"chunk": chunk}, {}):
+        torch.manual_seed(5)
+        net = Adapting(in_place, start).double()
+        result = outcome(net, xs, **how)
+        results.append((result, net.mean, net.steps))
+    same(*results)
+    assert net.steps == STEPS
+
+
+def test_running_statistics_are_updated_once() -> None:
+    xs = inputs()
+    results = []
+    for how in ({"chunk": 4}, {"schedule": "steps"}):
+        torch.manual_seed(5)
+        net = nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), lif()).double()
+        result = outcome(net, xs, **how)
+        results.append((result, dict(net.named_buffers())))
+    same(*results)
+    assert net[1].num_batches_tracked == STEPS
+
+
+def test_parameters_that_need_no_gradient_get_none() -> None:
+    net, xs = stack(), inputs()
+    net[0].requires_grad_(False)
+    out = snn.unroll(net, xs, chunk=4)[1]
+    out.sum().backward()
+    assert net[0].weight.grad is None
+    assert net[2].weight.grad is not None
+    net.requires_grad_(False)
+    assert not snn.unroll(net, xs, chunk=4)[1].requires_grad
+    # the input's gradient alone
+    same(outcome(net, xs, chunk=4)[2], outcome(net, xs)[2])
+
+
+def test_gradients_of_what_is_asked_for_and_of_nothing_else() -> None:
+    net, xs = stack(), inputs()
+    found = torch.autograd.grad(snn.unroll(net, xs, chunk=4)[1].sum(), net[0].weight)
+    same(found, torch.autograd.grad(snn.unroll(net, xs)[1].sum(), net[0].weight))
+    assert all(p.grad is None for p in net.parameters())
+
+
+def test_tensors_from_outside_of_the_net_get_their_gradients() -> None:
+    gain = torch.full((5,), 1.5, dtype=torch.float64, requires_grad=True)
+    squared = gain.square()
+
+    class Scaled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc, self.lif = nn.Linear(5, 4), lif(output=True)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.lif(self.fc(x * squared + gain))[1]
+
+    net, xs = Scaled().double(), inputs()
+    wanted = [gain, net.fc.weight]
+    expected = torch.autograd.grad(snn.unroll(net, xs).sum(), wanted, retain_graph=True)
+    same(torch.autograd.grad(snn.unroll(net, xs, chunk=4).sum(), wanted), expected)
+
+
+def test_parametrized_weights_are_computed_in_both_passes() -> None:
+    net, xs = stack(), inputs()
+    parametrizations.weight_norm(net[0])
+    same(outcome(net, xs, chunk=4), outcome(net, xs))
+
+
+def test_a_graph_that_is_kept_gives_its_gradients_twice() -> None:
+    net, xs = stack(), inputs()
+    out = snn.unroll(net, xs, chunk=4)[1].sum()
+    first = torch.autograd.grad(out, list(net.parameters()), retain_graph=True)
+    same(torch.autograd.grad(out, list(net.parameters())), first)
+    with pytest.raises(RuntimeError, match="second time"):
+        out.backward()
+
+
+def test_gradients_can_be_differentiated() -> None:
+    net, xs = stack(), inputs()
+    wanted = [net[0].weight, net[2].weight]
+
+    def second(**how: Any) -> Any:
+        mem = snn.unroll(net, xs, **how)[1]
+        first = torch.autograd.grad(mem.square().sum(), wanted, create_graph=True)
+        return torch.autograd.grad(sum(g.square().sum() for g in first), wanted)
+
+    same(second(chunk=4), second())
+
+
+def test_truncation_stops_the_gradient_between_chunks() -> None:
+    net, xs = nn.Sequential(snn.Leaky(beta=0.5, reset_mechanism="none", init_hidden=True, output=True)), inputs()
+    mem = snn.unroll(net, xs.requires_grad_(), chunk=4, truncate=True)[1]
+    mem[9].sum().backward()
+    grad = xs.grad[:, 0, 0]
+    same(grad, torch.tensor([0.0] * 8 + [0.5, 1.0, 0.0], dtype=torch.float64))
+
+
+def test_states_given_back_between_chunks_carry_the_gradient() -> None:
+    net, xs = nn.Sequential(snn.Leaky(beta=0.5, reset_mechanism="none", init_hidden=True, output=True)), inputs()
+    mem = snn.unroll(net, xs.requires_grad_(), chunk=4)[1]
+    mem[9].sum().backward()
+    same(xs.grad[:, 0, 0], torch.tensor([0.5 ** (9 - t) if t < 10 else 0.0 for t in range(11)], dtype=torch.float64))
+
+
+def test_autocast_holds_in_the_second_pass_too() -> None:
+    net = nn.Sequential(nn.Linear(5, 64), lif(), nn.Linear(64, 2), lif(output=True))
+    xs = inputs().float()
+    results = []
+    for how in ({"chunk": 4}, {}):
+        net.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16):
+            mem = snn.unroll(net, xs, **how)[1]
+        mem.float().square().sum().backward()
+        results.append((mem, [p.grad for p in net.parameters()]))
+    assert results[0][0].dtype == torch.bfloat16
+    # gradients of chunks are rounded to bfloat16 before they are added
+    torch.testing.assert_close(*results, rtol=0.05, atol=0.05)
+
+
+def test_without_gradients_nothing_is_computed_anew() -> None:
+    net, xs = stack(), inputs()
+    expected = snn.unroll(net, xs)
+    with torch.inference_mode():
+        out = snn.unroll(net, xs, chunk=4)
+        assert out[0].is_inference()
+        same([o.clone() for o in out], [e.detach() for e in expected])
+    snn.utils.reset(net)
+    with torch.no_grad():
+        assert not snn.unroll(net, xs, chunk=4)[1].requires_grad
+
+
+def test_a_net_made_in_inference_mode_runs_in_chunks() -> None:
+    with torch.inference_mode():
+        net = stack()
+    net.requires_grad_(False)
+    xs = inputs()
+    same(snn.unroll(net, xs, chunk=4)[1], snn.unroll(net, xs)[1])
+
+
+def test_a_parameter_changed_before_the_backward_pass_is_an_error() -> None:
+    net, xs = stack(), inputs()
+    out = snn.unroll(net, xs, chunk=4)[1].sum()
+    with torch.no_grad():
+        net[2].bias.add_(1)  # which no product needs for its gradient: all steps at once would not notice
+    with pytest.raises(RuntimeError, match=r"parameter of the net has been changed in place.*optimizer\.step"):
+        out.backward()
+    out = snn.unroll(net, xs, chunk=4)[1].sum()
+    with torch.no_grad():
+        net[2].weight.add_(1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        out.backward()
+
+
+def test_the_net_may_run_again_before_the_backward_pass() -> None:
+    net, xs = stack(), inputs()
+    expected = torch.autograd.grad(snn.unroll(net, xs)[1].sum(), net[0].weight)
+    out = snn.unroll(net, xs, chunk=4)[1]
+    other = snn.unroll(net, xs[:5] * 2, chunk=2)[1]
+    kept = net[1].mem
+    same(torch.autograd.grad(out.sum(), net[0].weight), expected)
+    assert net[1].mem is kept  # the backward pass leaves the states alone
+    assert torch.isfinite(torch.autograd.grad(other.sum(), net[0].weight)[0]).all()
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")  # of dynamo itself
+def test_a_compiled_function_around_it_gives_the_same() -> None:
+    net, xs = stack(), inputs()
+    expected = torch.autograd.grad(snn.unroll(net, xs)[1].sum(), net[0].weight)
+    compiled = torch.compile(lambda xs: snn.unroll(net, xs, chunk=4)[1], backend="aot_eager")
+    same(torch.autograd.grad(compiled(xs).sum(), net[0].weight), expected)
