@@ -1,7 +1,8 @@
 """Every check of the workspace is a session here: ``nox -l`` lists them, ``nox -s tests`` runs what a push needs.
 
-Package code always comes from the built wheels in ``dist/wheels``, tests from the tree. No name of ours is ever looked
-up on an index: each wheel goes in by a URL constraint, which keeps extras and version ranges.
+Package code always comes from the built wheels, tests from the tree. ``dist/wheels`` holds every distribution as a pure
+wheel; ``dist/native`` holds the ones with compiled code once more, compiled. No name of ours is ever looked up on an
+index: each wheel goes in by a URL constraint, which keeps extras and version ranges.
 """
 
 from __future__ import annotations
@@ -13,14 +14,17 @@ import pathlib
 import shutil
 import subprocess
 import sys
+from collections.abc import Collection
 
 import nox
+from nox.command import CommandFailed
 from nox.project import dependency_groups, load_toml
 from packaging.requirements import Requirement
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "tools"))
 import pip_configuration
-from workspace import PROJECTS, ROOT, WHEELHOUSE, built, module
+from bench.peers.registry import ENVIRONMENTS
+from workspace import NATIVE_WHEELHOUSE, PROJECTS, ROOT, WHEELHOUSE, built, module
 
 nox.needs_version = ">=2025.11"
 nox.options.default_venv_backend = "uv"
@@ -28,6 +32,11 @@ nox.options.error_on_missing_interpreters = True
 nox.options.sessions = ["tests"]
 
 UMBRELLA = "snn"
+NATIVE = ("snn-cpu",)  # what has compiled code, and so a native wheel beside the pure one
+NEEDS_NATIVE = ("integration_tests/native", "packages/snn-cpu/tests/native")
+COMPILER = os.environ.get("CXX", "g++")
+CAN_COMPILE = sys.platform == "linux" and shutil.which(COMPILER) is not None
+EXAMPLES = ("fused", "reference")
 EXTRAS = sorted(PROJECTS[UMBRELLA]["optional-dependencies"])
 
 SETTINGS = pip_configuration.settings()
@@ -53,10 +62,14 @@ def closure(*requirements: str) -> set[str]:
     return {name for name, _ in seen}
 
 
-def install(session: nox.Session, *requirements: str) -> None:
-    """Install from the wheelhouse, and check that exactly the named distributions of ours and their needs came."""
+def install(session: nox.Session, *requirements: str, native: Collection[str] = ()) -> None:
+    """Install from the wheelhouses, and check that exactly the named distributions of ours and their needs came.
+
+    Those named in ``native`` come as native wheels, all others as pure ones.
+    """
     own = pathlib.Path(session.create_tmp()) / "own.txt"
-    own.write_text("".join(f"{name} @ {built(name).as_uri()}\n" for name in PROJECTS), encoding="utf-8")
+    wheels = {name: built(name, ".whl", NATIVE_WHEELHOUSE if name in native else WHEELHOUSE) for name in PROJECTS}
+    own.write_text("".join(f"{name} @ {wheel.as_uri()}\n" for name, wheel in wheels.items()), encoding="utf-8")
     # A kept environment may have wheels of the same version and other content.
     fresh = [argument for name in PROJECTS for argument in ("--reinstall-package", name)]
     session.log(f"installing {' '.join(requirements)}")
@@ -69,39 +82,82 @@ def install(session: nox.Session, *requirements: str) -> None:
         session.error(f"installed {sorted(present)}, expected {sorted(expected)} for {list(requirements)}")
 
 
+def compiled(session: nox.Session) -> Collection[str]:
+    """What to install as native wheels: all that have one, where they can be compiled."""
+    if CAN_COMPILE:
+        return NATIVE
+    session.log(f"without fused kernels: compiling them needs Linux and a C++ compiler, here is no {COMPILER}")
+    return ()
+
+
 def group(name: str) -> tuple[str, ...]:
     """Requirements of one dependency group of the workspace."""
     return dependency_groups(load_toml(ROOT / "pyproject.toml"), name)
 
 
-def pytest(session: nox.Session, *arguments: str) -> None:
+def pytest(session: nox.Session, *arguments: str, **environment: str) -> None:
     """Run pytest strictly: a skipped test fails, Hypothesis draws the same examples every time."""
+    # One thread: the tensors of tests are small, and threads that wait for each other on a busy machine are slow.
+    common = {"CI": "true", "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "tools")}
     session.run(
         "pytest",
         *("-q", "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT), "-p", "no:cacheprovider", "-p", "no_skips"),
         *arguments,
         *session.posargs,
-        # One thread: the tensors of tests are small, and threads that wait for each other on a busy machine are slow.
-        env={"CI": "true", "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "tools")},
+        env=common | environment,
     )
 
 
 def build(session: nox.Session, into: pathlib.Path, *options: str) -> None:
-    """Build every distribution into an emptied folder."""
+    """Build every distribution, pure, into an emptied folder."""
     shutil.rmtree(into, ignore_errors=True)
     for name in PROJECTS:
-        session.run("uv", "build", "-q", *INDEX, *options, "--out-dir", str(into), f"packages/{name}")
+        command = ("uv", "build", "-q", *INDEX, *options, "--out-dir", str(into), f"packages/{name}")
+        session.run(*command, env={"SNN_NATIVE": "0"})
+
+
+def build_native(session: nox.Session, into: pathlib.Path, source: pathlib.Path) -> None:
+    """Build the native wheel of snn-cpu, given its folder or sdist, into an emptied folder."""
+    shutil.rmtree(into, ignore_errors=True)
+    constraints = ["--build-constraints" if argument == "-c" else argument for argument in CONSTRAINTS]
+    # not -q, which keeps the compiler's words
+    command = ("uv", "build", "--wheel", *INDEX, *constraints, "--out-dir", str(into), str(source))
+    session.run(*command, env={"SNN_NATIVE": "1"})
+
+
+def publishable(session: nox.Session, wheel: pathlib.Path, into: pathlib.Path) -> None:
+    """Copy a native wheel into an emptied folder, tagged with the oldest C library that it runs with."""
+    shutil.rmtree(into, ignore_errors=True)
+    # torch brings its own libraries; the date keeps the file the same from build to build
+    torch = ("--exclude", "libtorch*", "--exclude", "libc10*")
+    command = ("auditwheel", "repair", *torch, "-w", str(into), str(wheel))
+    session.run(*command, silent=True, env={"SOURCE_DATE_EPOCH": "1580601600"})
+
+
+def same_files(session: nox.Session, direct: pathlib.Path, from_sdists: pathlib.Path) -> None:
+    """Check that wheels built from the tree are those built from the sdists."""
+    for found in sorted(direct.glob("*.whl")):
+        if not filecmp.cmp(found, from_sdists / found.name, shallow=False):
+            session.error(f"{found.name} is another file when built from its sdist: see what the sdist leaves out")
 
 
 @nox.session
 def wheels(session: nox.Session) -> None:
-    """Build all sdists, and the wheels from them, into dist/wheels; a wheel built from the tree is the same file."""
+    """Build all sdists, and the wheels from them, into dist/wheels, the native ones into dist/native.
+
+    A wheel built from the tree must be the same file.
+    """
+    folder = pathlib.Path(session.create_tmp())
+    shutil.rmtree(NATIVE_WHEELHOUSE, ignore_errors=True)
     build(session, WHEELHOUSE)
-    direct = pathlib.Path(session.create_tmp()) / "direct"
-    build(session, direct, "--wheel")
-    for found in sorted(direct.glob("*.whl")):
-        if not filecmp.cmp(found, WHEELHOUSE / found.name, shallow=False):
-            session.error(f"{found.name} is another file when built from its sdist: see what the sdist leaves out")
+    build(session, folder / "direct", "--wheel")
+    same_files(session, folder / "direct", WHEELHOUSE)
+    if compiled(session):
+        build_native(session, folder / "native", built("snn-cpu", ".tar.gz"))
+        build_native(session, folder / "native-direct", ROOT / "packages" / "snn-cpu")
+        same_files(session, folder / "native-direct", folder / "native")
+        session.install(*group("wheels"), *INDEX)
+        publishable(session, built("snn-cpu", ".whl", folder / "native"), NATIVE_WHEELHOUSE)
 
 
 @nox.session
@@ -109,8 +165,15 @@ def quickstart(session: nox.Session) -> None:
     """Set everything up and train a spiking network on real digits: prints the accuracy and where the report lies."""
     session.log("1/3 building the packages")
     build(session, WHEELHOUSE)
+    kernels = compiled(session)
+    if kernels:
+        try:
+            build_native(session, NATIVE_WHEELHOUSE, ROOT / "packages" / "snn-cpu")
+        except CommandFailed:  # a compiler that is too old, say; it has said so
+            session.log("without fused kernels: they do not compile here")
+            kernels = ()
     session.log("2/3 installing snn[demo]: PyTorch is large, which takes minutes on a first run")
-    install(session, "snn[demo]")
+    install(session, "snn[demo]", native=kernels)
     session.log("3/3 training")
     session.run("snn", "demo", "--out", "snn-demo", *session.posargs)
 
@@ -133,15 +196,17 @@ def types(session: nox.Session) -> None:
 
 @nox.session(requires=["wheels"])
 def together(session: nox.Session) -> None:
-    """Every package installed: all their tests and the integration tests."""
-    install(session, "snn[all]", *group("test"))
-    pytest(session, "packages", "integration_tests", "--ignore", "integration_tests/parity")
+    """Every package installed: all their tests and the integration tests, but for what native and parity run."""
+    install(session, "snn[all]", *group("test"), native=compiled(session))
+    elsewhere = ("integration_tests/parity", *NEEDS_NATIVE)
+    pytest(session, "packages", "integration_tests", *(f"--ignore={folder}" for folder in elsewhere))
 
 
 @nox.session(requires=["wheels"])
-def doctests(session: nox.Session) -> None:
-    """The example of every docstring gives what it says."""
-    install(session, "snn[all]", *group("test"))
+@nox.parametrize("kernels", [nox.param(name, id=name) for name in EXAMPLES])
+def doctests(session: nox.Session, kernels: str) -> None:
+    """The example of every docstring gives what it says, with fused kernels and without."""
+    install(session, "snn[all]", *group("test"), native=compiled(session) if kernels == "fused" else ())
     pytest(session, "--doctest-modules", "tools", "--pyargs", *map(module, PROJECTS))
 
 
@@ -154,7 +219,8 @@ def alone(session: nox.Session, package: str) -> None:
     extras = PROJECTS[package].get("optional-dependencies", {})
     foreign = sorted(name for name, needs in extras.items() if closure(*needs) <= {package})
     install(session, f"{package}[{','.join(foreign)}]" if foreign else package, *group("test"))
-    pytest(session, f"packages/{package}/tests")
+    # the wheel is the pure one
+    pytest(session, f"packages/{package}/tests", *(f"--ignore={folder}" for folder in NEEDS_NATIVE))
 
 
 @nox.session(requires=["wheels"])
@@ -179,25 +245,54 @@ def umbrella(session: nox.Session, extra: str) -> None:
 
 
 @nox.session(requires=["wheels"])
+def native(session: nox.Session) -> None:
+    """Compiled kernels against the reference; loaded, switched off, broken, left out, a program gives the same."""
+    if not compiled(session):
+        session.error("this session tests fused kernels: on Linux, install g++ 11 or newer, or name a compiler in CXX")
+    install(session, "snn[all]", *group("test"), native=NATIVE)
+    pytest(session, *NEEDS_NATIVE)
+
+
+@nox.session(requires=["wheels"])
 def parity(session: nox.Session) -> None:
     """The same programs through snnTorch 1.0.0 and through ours, in one environment: the same numbers."""
-    install(session, "snn[all]", *group("parity"))
+    install(session, "snn[all]", *group("parity"), native=compiled(session))
     pytest(session, "integration_tests/parity")
 
 
 @nox.session(requires=["wheels"])
 def coverage(session: nox.Session) -> None:
     """Which lines the packages' own tests reach (not part of a push)."""
-    install(session, "snn[all]", *group("coverage"))
-    session.run("coverage", "run", "-m", "pytest", "-q", "-p", "no:cacheprovider", "packages", *session.posargs)
+    kernels = compiled(session)
+    install(session, "snn[all]", *group("coverage"), native=kernels)
+    without = () if kernels else (f"--ignore={folder}" for folder in NEEDS_NATIVE)
+    arguments = ("-q", "-p", "no:cacheprovider", "packages", *without)
+    session.run("coverage", "run", "-m", "pytest", *arguments, *session.posargs)
     session.run("coverage", "report")
 
 
-PUSH = ["lint", "wheels", "types", "doctests", "together", "subsets", "parity"]
+PUSH = ["lint", "wheels", "types", "together", "native", "subsets", "parity"]
+PUSH += [f"doctests({kernels})" for kernels in EXAMPLES]
 PUSH += [f"alone({name})" for name in PROJECTS] + [f"umbrella({name})" for name in EXTRAS]
 
 
 @nox.session(venv_backend="none", requires=PUSH)
 def tests(session: nox.Session) -> None:
-    """Everything a push needs: lint, types, wheels, examples, tests together and alone, subsets, extras, parity."""
+    """Everything a push needs: lint, types, wheels, examples, tests of all kinds, subsets, extras, parity."""
     session.log(f"all {len(PUSH)} sessions passed")
+
+
+@nox.session(requires=["wheels"])
+def bench(session: nox.Session) -> None:
+    """Time ours beside other libraries, each in an environment of its own; writes dist/bench.json (not for a push)."""
+    install(session, "snn-cpu", "numpy", native=NATIVE)
+    found = []
+    for name, needs in ENVIRONMENTS.items():
+        place = pathlib.Path(session.create_tmp()) / name
+        session.run("uv", "venv", "-q", "--allow-existing", "--python", f"{session.bin}/python", str(place))
+        try:
+            session.run("uv", "pip", "install", "-q", "--python", str(place), *needs, *CONSTRAINTS, *INDEX)
+            found += ["--python", f"{name}={place}/bin/python"]
+        except CommandFailed:
+            found += ["--absent", f"{name}=uv could not install {', '.join(needs)}"]
+    session.run("python", "-m", "bench", *found, *session.posargs, env={"PYTHONPATH": str(ROOT / "tools")})

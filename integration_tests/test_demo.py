@@ -115,7 +115,19 @@ def test_the_command_prints_json_alone_on_standard_output(tmp_path):
     assert "1/1" in done.stderr
 
 
-def test_a_folder_that_cannot_be_made_is_an_error_before_the_training(tmp_path, capsys):
+@pytest.mark.parametrize("tunable", [True, False])
+def test_the_command_has_its_process_keep_freed_memory_where_that_can_be_done(monkeypatch, tunable, capsys):
+    done = []
+    monkeypatch.setattr("snn_cpu.allocator.is_tunable", lambda: tunable)
+    monkeypatch.setattr("snn_cpu.allocator.tune_allocator", lambda: done.append("tuned"))
+    monkeypatch.setattr("snn.demo.run.run", lambda settings, folder: done.append("run") or {})
+    assert main(["demo", "--json"]) == 0
+    assert done == (["tuned", "run"] if tunable else ["run"])
+    assert json.loads(capsys.readouterr().out) == {}
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_before_the_training(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("snn_cpu.allocator.is_tunable", lambda: False)  # this process is not the demonstration's
     (tmp_path / "taken").write_text("a file", encoding="utf-8")
     assert main(["demo", "--out", str(tmp_path / "taken")]) == 1
     shown = capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email
+import pathlib
 import tarfile
 import zipfile
 
@@ -11,10 +12,10 @@ import pytest
 from workspace import PROJECTS, ROOT, built, module, source
 
 
-def names_in(archive: str | object) -> set[str]:
-    """Names of the files in a wheel."""
+def names_in(archive: pathlib.Path) -> set[str]:
+    """Names of the files in a wheel, without folders."""
     with zipfile.ZipFile(archive) as wheel:
-        return set(wheel.namelist())
+        return {name for name in wheel.namelist() if not name.endswith("/")}
 
 
 @pytest.mark.parametrize("name", PROJECTS)
@@ -58,3 +59,12 @@ def test_an_sdist_holds_its_tests_and_its_changes(name: str):
     }
     assert tests, f"{name} has no tests"
     assert tests | {"CHANGELOG.md", "LICENSE", "README.md", "pyproject.toml"} <= names
+
+
+def test_the_sdist_has_what_compiling_takes():
+    package = ROOT / "packages" / "snn-cpu"
+    with tarfile.open(built("snn-cpu", ".tar.gz")) as sdist:
+        names = {entry.partition("/")[2] for entry in sdist.getnames()}
+    sources = {file.relative_to(package).as_posix() for file in (package / "csrc").rglob("*") if file.is_file()}
+    assert {file.rpartition(".")[2] for file in sources} == {"cpp", "h"}
+    assert sources | {"hatch_build.py"} <= names

@@ -8,6 +8,7 @@ from typing import Any
 
 ROOT = pathlib.Path(__file__).parent.parent
 WHEELHOUSE = ROOT / "dist" / "wheels"
+NATIVE_WHEELHOUSE = ROOT / "dist" / "native"
 PROJECTS: dict[str, dict[str, Any]] = {
     file.parent.name: tomllib.loads(file.read_text(encoding="utf-8"))["project"]
     for file in sorted(ROOT.glob("packages/*/pyproject.toml"))
@@ -46,12 +47,13 @@ def source(distribution: str) -> pathlib.Path:
     return ROOT / "packages" / distribution / "src" / module(distribution)
 
 
-def built(distribution: str, suffix: str = ".whl") -> pathlib.Path:
-    """The one built file of a distribution in the wheelhouse.
+def built(distribution: str, suffix: str = ".whl", wheelhouse: pathlib.Path = WHEELHOUSE) -> pathlib.Path:
+    """The one built file of a distribution in a wheelhouse.
 
     Args:
         distribution: Its name.
         suffix: ``".whl"`` or ``".tar.gz"``.
+        wheelhouse: Folder with the files: the native wheels have one of their own.
 
     Returns:
         Path of the file.
@@ -59,7 +61,7 @@ def built(distribution: str, suffix: str = ".whl") -> pathlib.Path:
     Raises:
         FileNotFoundError: If there is none, or more than one.
     """
-    found = list(WHEELHOUSE.glob(f"{module(distribution)}-[0-9]*{suffix}"))
+    found = list(wheelhouse.glob(f"{module(distribution)}-[0-9]*{suffix}"))
     if len(found) != 1:
-        raise FileNotFoundError(f"{WHEELHOUSE} holds {len(found)} {suffix} of {distribution}, not 1: run nox -s wheels")
+        raise FileNotFoundError(f"{wheelhouse} holds {len(found)} {suffix} of {distribution}, not 1: run nox -s wheels")
     return found[0]

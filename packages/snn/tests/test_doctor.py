@@ -105,6 +105,16 @@ def test_a_package_that_does_not_import_is_a_problem_and_not_a_crash(monkeypatch
     assert problem.endswith("does not import: OSError: libsomething.so: cannot open shared object file")
 
 
+def test_it_advises_to_tune_the_allocator_where_that_can_be_done(monkeypatch):
+    monkeypatch.setattr("snn_cpu.allocator.is_tunable", lambda: True)
+    (advice,) = diagnose().advice
+    assert "snn_cpu.tune_allocator()" in advice
+    assert f"advice: {advice}" in str(diagnose()).splitlines()
+    monkeypatch.setattr("snn_cpu.allocator.is_tunable", lambda: False)
+    assert diagnose().advice == []
+    assert "advice" not in str(diagnose())
+
+
 def test_problems_are_in_the_text_and_make_the_result_inconsistent():
     found = Diagnosis([Piece("snn", "0.5.0")], ["this and that"], {}, [])
     assert str(found).splitlines()[-1] == "problem: this and that"

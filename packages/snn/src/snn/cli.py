@@ -75,12 +75,16 @@ def _doctor(options: argparse.Namespace) -> int:
 
 def _demo(options: argparse.Namespace) -> int:
     from snn.demo.pieces import MissingPieces, require_pieces
+    from snn_cpu.allocator import is_tunable, tune_allocator
 
     try:
         require_pieces()
         from snn.demo.run import run
         from snn.demo.settings import Settings
 
+        # this process is the demonstration's alone
+        if is_tunable():
+            tune_allocator()
         result = run(Settings(seed=options.seed, epochs=options.epochs), options.out)
     except (MissingPieces, OSError) as error:
         print(f"snn demo: {error}", file=sys.stderr)

@@ -27,12 +27,13 @@ class Piece:
 
 @dataclass
 class Diagnosis:
-    """What `diagnose` found; ``problems`` is empty if everything fits together."""
+    """What `diagnose` found; ``problems`` is empty if everything fits together, ``advice`` may help all the same."""
 
     pieces: list[Piece]
     problems: list[str]
     environment: dict[str, str | int | None]
     backends: list[dict[str, Any]]
+    advice: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         """The diagnosis as JSON takes it."""
@@ -50,6 +51,7 @@ class Diagnosis:
             "pieces": pieces,
             "environment": self.environment,
             "backends": self.backends,
+            "advice": self.advice,
         }
 
     def __str__(self) -> str:
@@ -67,6 +69,7 @@ class Diagnosis:
             f"  {one['name']:<{width}}  {one['kind']}, {'ready' if one['ok'] else 'not available'}: {one['reason']}"
             for one in self.backends
         ] or ["  none"]
+        lines += [f"advice: {text}" for text in self.advice]
         lines += [f"problem: {text}" for text in self.problems] or ["everything that is installed fits together"]
         return "\n".join(lines)
 
@@ -87,7 +90,7 @@ def diagnose() -> Diagnosis:
     """
     pieces = [_piece(name) for name in PIECES]
     problems = [text for piece in pieces if piece.version is not None for text in _problems(piece)]
-    return Diagnosis(pieces, problems, _environment(), _backends(problems))
+    return Diagnosis(pieces, problems, _environment(), _backends(problems), _advice())
 
 
 def _piece(name: str) -> Piece:
@@ -137,6 +140,16 @@ def _backends(problems: list[str]) -> list[dict[str, Any]]:
             problems.append(f"the list of backends does not import: {error}")
         return []
     return [{"name": one.name, "kind": one.kind, "ok": one.ok, "reason": one.reason} for one in status()]
+
+
+def _advice() -> list[str]:
+    try:
+        from snn_cpu.allocator import is_tunable
+    except ImportError:  # not installed, which is no problem, or broken, which is among the problems
+        return []
+    if not is_tunable():
+        return []
+    return ["snn_cpu.tune_allocator() before training keeps the memory of freed tensors: faster for large ones"]
 
 
 def _without_marker(need: Requirement) -> str:

@@ -1,0 +1,149 @@
+// Products of a few rows with a table that stays in cache.
+//
+// Every sum adds its terms in the order of the table's rows, whatever rows it is computed together with. As 0 or 1 times
+// an entry is exact, spikes give the same sums as values and as bits, on every instruction set.
+#pragma once
+
+#include <stdint.h>
+#if defined(__AVX512F__) || defined(__FMA__)
+#include <immintrin.h>
+#endif
+
+namespace snn {
+namespace SNN_ARCH {
+
+#if defined(__AVX512F__)
+constexpr int kLaneBytes = 64;
+constexpr int kTileRows = 8;  // of two registers each, of the 32 there are
+constexpr int kSumRegisters = 16;
+#elif defined(__FMA__)
+constexpr int kLaneBytes = 32;
+constexpr int kTileRows = 4;
+constexpr int kSumRegisters = 8;
+#else
+constexpr int kLaneBytes = 16;
+constexpr int kTileRows = 4;
+constexpr int kSumRegisters = 8;
+#endif
+
+template <class T>
+struct Lanes {
+  typedef T type __attribute__((vector_size(kLaneBytes), aligned(alignof(T)), may_alias));
+  static constexpr int64_t count = kLaneBytes / sizeof(T);
+};
+
+// sum + a * table, rounded once where the processor can; the compiler is told not to fuse by itself
+template <class T>
+inline typename Lanes<T>::type add_product(typename Lanes<T>::type sum, T a, typename Lanes<T>::type table) {
+  return sum + a * table;
+}
+
+#if defined(__AVX512F__)
+template <>
+inline Lanes<float>::type add_product<float>(Lanes<float>::type sum, float a, Lanes<float>::type table) {
+  return _mm512_fmadd_ps(_mm512_set1_ps(a), table, sum);
+}
+template <>
+inline Lanes<double>::type add_product<double>(Lanes<double>::type sum, double a, Lanes<double>::type table) {
+  return _mm512_fmadd_pd(_mm512_set1_pd(a), table, sum);
+}
+#elif defined(__FMA__)
+template <>
+inline Lanes<float>::type add_product<float>(Lanes<float>::type sum, float a, Lanes<float>::type table) {
+  return _mm256_fmadd_ps(_mm256_set1_ps(a), table, sum);
+}
+template <>
+inline Lanes<double>::type add_product<double>(Lanes<double>::type sum, double a, Lanes<double>::type table) {
+  return _mm256_fmadd_pd(_mm256_set1_pd(a), table, sum);
+}
+#endif
+
+// A table of which rows are added up.
+template <class T>
+struct Table {
+  const T* rows;  // [depth, stride], the columns padded to two registers of the widest kind
+  int64_t depth, stride, columns;
+  const T* start;  // [stride] or null for zero: what every sum starts from
+};
+
+template <class T, int R>
+inline void dense_tile(const Table<T>& table, const T* values, int64_t c, T* sums) {
+  using V = typename Lanes<T>::type;
+  constexpr int64_t lanes = Lanes<T>::count;
+  V low[R], high[R];
+  for (int r = 0; r < R; ++r) {
+    low[r] = table.start ? *reinterpret_cast<const V*>(table.start + c) : V{};
+    high[r] = table.start ? *reinterpret_cast<const V*>(table.start + c + lanes) : V{};
+  }
+  const T* entry = table.rows + c;
+  for (int64_t k = 0; k < table.depth; ++k, entry += table.stride) {
+    const V left = *reinterpret_cast<const V*>(entry), right = *reinterpret_cast<const V*>(entry + lanes);
+    for (int r = 0; r < R; ++r) {
+      const T a = values[r * table.depth + k];
+      low[r] = add_product<T>(low[r], a, left);
+      high[r] = add_product<T>(high[r], a, right);
+    }
+  }
+  for (int r = 0; r < R; ++r) {
+    *reinterpret_cast<V*>(sums + r * table.stride + c) = low[r];
+    *reinterpret_cast<V*>(sums + r * table.stride + c + lanes) = high[r];
+  }
+}
+
+template <class T, int R>
+inline void dense_tiles(const Table<T>& table, const T* values, int64_t count, int64_t c, T* sums) {
+  for (; count >= R; count -= R, values += R * table.depth, sums += R * table.stride) {
+    dense_tile<T, R>(table, values, c, sums);
+  }
+  if constexpr (R > 1) {
+    if (count > 0) dense_tiles<T, R / 2>(table, values, count, c, sums);
+  }
+}
+
+// The sums of the table's rows times values[count, depth], as sums[count, stride]. Columns of tiles one after the other,
+// so that their part of the table stays near.
+template <class T>
+inline void dense_rows(const Table<T>& table, const T* values, int64_t count, T* sums) {
+  for (int64_t c = 0; c < table.columns; c += 2 * Lanes<T>::count) {
+    dense_tiles<T, kTileRows>(table, values, count, c, sums);
+  }
+}
+
+template <class T, int N>
+inline void sum_columns(const Table<T>& table, const uint64_t* bits, int64_t words, int64_t count, int64_t c, T* sums) {
+  using V = typename Lanes<T>::type;
+  constexpr int64_t lanes = Lanes<T>::count;
+  for (int64_t r = 0; r < count; ++r) {
+    V sum[N];
+    for (int i = 0; i < N; ++i) {
+      sum[i] = table.start ? *reinterpret_cast<const V*>(table.start + c + i * lanes) : V{};
+    }
+    for (int64_t w = 0; w < words; ++w) {
+      for (uint64_t word = bits[r * words + w]; word; word &= word - 1) {
+        const T* entry = table.rows + (64 * w + __builtin_ctzll(word)) * table.stride + c;
+        for (int i = 0; i < N; ++i) sum[i] += *reinterpret_cast<const V*>(entry + i * lanes);
+      }
+    }
+    for (int i = 0; i < N; ++i) *reinterpret_cast<V*>(sums + r * table.stride + c + i * lanes) = sum[i];
+  }
+}
+
+template <class T, int N>
+inline void sum_chunks(const Table<T>& table, const uint64_t* bits, int64_t words, int64_t count, int64_t c, T* sums) {
+  constexpr int64_t width = N * Lanes<T>::count;
+  for (; c + width < table.columns + 2 * Lanes<T>::count; c += width) {
+    sum_columns<T, N>(table, bits, words, count, c, sums);
+  }
+  if constexpr (N > 2) {
+    if (c < table.columns) sum_chunks<T, N / 2>(table, bits, words, count, c, sums);
+  }
+}
+
+// The sums of the table's rows whose bit is set in bits[count, words], as sums[count, stride].
+template <class T>
+inline void sum_rows(const Table<T>& table, const uint64_t* bits, int64_t words, int64_t count, T* sums) {
+  sum_chunks<T, kSumRegisters>(table, bits, words, count, 0, sums);
+}
+
+}  // namespace SNN_ARCH
+}  // namespace snn

@@ -1,0 +1,46 @@
+// Which compiled set of kernels runs: the widest that this processor has.
+#pragma once
+
+#include <cstdlib>
+#include <cstring>
+
+#if defined(__x86_64__)
+#define SNN_ARCH v4
+#include "arch/kernels.h"
+#undef SNN_ARCH
+#define SNN_ARCH v3
+#include "arch/kernels.h"
+#undef SNN_ARCH
+#endif
+#define SNN_ARCH base
+#include "arch/kernels.h"
+#undef SNN_ARCH
+
+namespace snn {
+
+// 4 and 3 are the levels x86-64-v4 (AVX-512) and x86-64-v3 (AVX2), 0 the processor's baseline. The variable with which
+// torch's own kernels are held to fewer instructions holds these to them too.
+inline int level() {
+#if defined(__x86_64__)
+  static const int found = [] {
+    const int widest = __builtin_cpu_supports("x86-64-v4") ? 4 : __builtin_cpu_supports("x86-64-v3") ? 3 : 0;
+    const char* named = std::getenv("ATEN_CPU_CAPABILITY");
+    if (named && std::strcmp(named, "default") == 0) return 0;
+    if (named && std::strcmp(named, "avx2") == 0) return widest < 3 ? widest : 3;
+    return widest;
+  }();
+  return found;
+#else
+  return 0;
+#endif
+}
+
+// A name of the chosen set: SNN_BEST(kernels<float>()).
+#if defined(__x86_64__)
+#define SNN_BEST(what) \
+  (::snn::level() == 4 ? ::snn::v4::what : ::snn::level() == 3 ? ::snn::v3::what : ::snn::base::what)
+#else
+#define SNN_BEST(what) (::snn::base::what)
+#endif
+
+}  // namespace snn

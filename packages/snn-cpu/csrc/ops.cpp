@@ -1,0 +1,221 @@
+// The operators of element-wise neurons: what torch hands over, checked and laid out for the kernels.
+#include <torch/csrc/stable/library.h>
+#include <torch/csrc/stable/ops.h>
+#include <torch/csrc/stable/tensor.h>
+#include <torch/headeronly/core/ScalarType.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "instruction_set.h"
+#include "pool.h"
+
+namespace snn {
+namespace {
+
+using torch::headeronly::ScalarType;
+using torch::stable::Tensor;
+using Tensors = std::vector<Tensor>;
+
+constexpr int64_t kGrain = 16384;  // additions that are worth a thread
+
+template <class T>
+constexpr ScalarType dtype_of = sizeof(T) == 8 ? ScalarType::Double : ScalarType::Float;
+
+template <class T>
+const T* data(const Tensor& tensor) {
+  return static_cast<const T*>(tensor.const_data_ptr());
+}
+
+template <class T>
+T* data(Tensor& tensor) {
+  return static_cast<T*>(tensor.mutable_data_ptr());
+}
+
+void check(const Tensor& tensor, ScalarType dtype, int64_t numel, const char* what) {
+  STD_TORCH_CHECK(tensor.scalar_type() == dtype && tensor.numel() == numel && tensor.is_contiguous(), "snn_cpu: ", what,
+                  " must be contiguous, of the dtype of x, and have ", numel, " elements, has ", tensor.numel());
+}
+
+// A sequence is [steps, columns]; each step is dense, and the steps may lie anywhere, all in one place included.
+void check_sequence(const Tensor& tensor, ScalarType dtype, int64_t steps, int64_t columns, const char* what) {
+  STD_TORCH_CHECK(tensor.scalar_type() == dtype && tensor.dim() == 2 && tensor.size(0) == steps &&
+                      tensor.size(1) == columns && (columns <= 1 || tensor.stride(1) == 1),
+                  "snn_cpu: ", what, " must be [", steps, ", ", columns, "], of the dtype of x, and dense in its steps");
+}
+
+template <class T>
+Scan<T> scan_of(const Tensor& x, const Tensors& states, const Tensors& constants, int64_t model, int64_t reset,
+                bool recurrent) {
+  STD_TORCH_CHECK(model >= kLeaky && model <= kAlpha && reset >= kNone && reset <= kZeroAtOnce,
+                  "snn_cpu: no model ", model, " with reset ", reset);
+  Scan<T> scan{};
+  STD_TORCH_CHECK(x.dim() == 2, "snn_cpu: x must be [steps, columns], has ", x.dim(), " axes");
+  scan.steps = x.size(0), scan.columns = x.size(1);
+  check_sequence(x, dtype_of<T>, scan.steps, scan.columns, "x");
+  scan.model = static_cast<Model>(model), scan.reset = static_cast<Reset>(reset), scan.recurrent = recurrent;
+  scan.states = kStatesOf[model] + recurrent, scan.constants = kConstantsOf[model] + 2 * recurrent;
+  scan.x = data<T>(x), scan.x_stride = x.stride(0);
+  STD_TORCH_CHECK(static_cast<int>(states.size()) == scan.states && static_cast<int>(constants.size()) == scan.constants,
+                  "snn_cpu: model ", model, " has ", scan.states, " states and ", scan.constants, " constants");
+  for (int k = 0; k < scan.states; ++k) {
+    check(states[k], dtype_of<T>, scan.columns, "a state");
+    scan.initial[k] = data<T>(states[k]);
+  }
+  for (int c = 0; c < scan.constants; ++c) {
+    const bool per_column = constants[c].dim() > 0;  // a scalar has no axis
+    check(constants[c], dtype_of<T>, per_column ? scan.columns : 1, "a constant");
+    scan.constant[c] = {data<T>(constants[c]), per_column};
+  }
+  return scan;
+}
+
+// Blocks of columns go to threads; a column's numbers do not depend on which.
+template <class F>
+void over_columns(int64_t columns, int64_t steps, const F& f) {
+  constexpr int64_t kCacheLine = 16;
+  const int64_t lines = (columns + kCacheLine - 1) / kCacheLine;
+  const int64_t grain = 1 + kGrain / (kCacheLine * steps);
+  torch::stable::parallel_for(0, lines, grain, [&](int64_t begin, int64_t end) {
+    f(begin * kCacheLine, end * kCacheLine < columns ? end * kCacheLine : columns);
+  });
+}
+
+template <class T>
+Tensors forward(const Tensor& x, const Tensors& states, const Tensors& constants, int64_t model, int64_t reset,
+                bool recurrent, bool trace, bool save) {
+  const Scan<T> scan = scan_of<T>(x, states, constants, model, reset, recurrent);
+  const auto dtype = dtype_of<T>;
+  const int64_t segments = save ? (scan.steps - 1) / kSegment : 0;
+  Tensors out{pooled_empty({scan.steps, scan.columns}, dtype)};
+  ForwardOutputs<T> to{data<T>(out[0]), {}, trace, nullptr};
+  for (int k = 0; k < scan.states; ++k) {
+    out.push_back(pooled_empty({trace ? scan.steps : 1, scan.columns}, dtype));
+    to.state[k] = data<T>(out.back());
+  }
+  out.push_back(pooled_empty({segments, scan.states, scan.columns}, dtype));
+  if (segments) to.checkpoints = data<T>(out.back());
+  const auto& best = SNN_BEST(kernels<T>());
+  over_columns(scan.columns, scan.steps, [&](int64_t begin, int64_t end) { best.forward(scan, to, begin, end); });
+  return out;
+}
+
+Tensors scan_forward(const Tensor& x, Tensors states, Tensors constants, int64_t model, int64_t reset, bool recurrent,
+                     bool trace, bool save) {
+  const auto f = x.scalar_type() == ScalarType::Double ? &forward<double> : &forward<float>;
+  return f(x, states, constants, model, reset, recurrent, trace, save);
+}
+
+// Nothing is an empty tensor: gradients that are zero, and in the answer those that nobody asked for.
+template <class T>
+Tensors backward(const Tensor& grad_spk, const Tensors& grad_states, const Tensor& x, const Tensors& states,
+                 const Tensors& constants, const Tensor& checkpoints, int64_t model, int64_t reset, bool recurrent,
+                 int64_t derivative, double first, double second, bool trace, bool need_x, int64_t need_constants) {
+  const Scan<T> scan = scan_of<T>(x, states, constants, model, reset, recurrent);
+  const auto dtype = dtype_of<T>;
+  STD_TORCH_CHECK(derivative >= kAtan && derivative <= kNoGradient, "snn_cpu: no surrogate ", derivative);
+  check(checkpoints, dtype, (scan.steps - 1) / kSegment * scan.states * scan.columns, "checkpoints");
+  BackwardInputs<T> from{};
+  from.derivative = static_cast<Derivative>(derivative);
+  from.params[0] = static_cast<T>(first), from.params[1] = static_cast<T>(second);
+  from.checkpoints = data<T>(checkpoints);
+  from.trace = trace;
+  if (grad_spk.numel()) {
+    check_sequence(grad_spk, dtype, scan.steps, scan.columns, "the gradient of the spikes");
+    from.grad_spk = data<T>(grad_spk), from.grad_spk_stride = grad_spk.stride(0);
+  }
+  for (int k = 0; k < scan.states; ++k) {
+    if (!grad_states[k].numel()) continue;
+    check_sequence(grad_states[k], dtype, trace ? scan.steps : 1, scan.columns, "the gradient of a state");
+    from.grad_state[k] = data<T>(grad_states[k]), from.grad_state_stride[k] = grad_states[k].stride(0);
+  }
+  Gradients<T> to{};
+  Tensors out{pooled_empty({need_x ? scan.steps : 0, scan.columns}, dtype)};
+  to.x = need_x ? data<T>(out[0]) : nullptr;
+  for (int k = 0; k < scan.states; ++k) {
+    out.push_back(pooled_empty({scan.columns}, dtype));
+    to.initial[k] = data<T>(out.back());
+  }
+  for (int c = 0; c < scan.constants; ++c) {
+    const bool needed = need_constants >> c & 1;
+    Tensor sums = torch::stable::empty({needed ? scan.columns : 0}, ScalarType::Double, std::nullopt, x.device());
+    if (needed) {
+      torch::stable::zero_(sums);
+      to.constant[c] = data<double>(sums);
+    }
+    out.push_back(sums);
+  }
+  const auto& best = SNN_BEST(kernels<T>());
+  over_columns(scan.columns, scan.steps, [&](int64_t begin, int64_t end) { best.backward(scan, from, to, begin, end); });
+  return out;
+}
+
+Tensors scan_backward(const Tensor& grad_spk, Tensors grad_states, const Tensor& x, Tensors states, Tensors constants,
+                      const Tensor& checkpoints, int64_t model, int64_t reset, bool recurrent, int64_t derivative,
+                      double first, double second, bool trace, bool need_x, int64_t need_constants) {
+  const auto f = x.scalar_type() == ScalarType::Double ? &backward<double> : &backward<float>;
+  return f(grad_spk, grad_states, x, states, constants, checkpoints, model, reset, recurrent, derivative, first, second,
+           trace, need_x, need_constants);
+}
+
+// The sum of a step's columns over the axes along which a constant of `shape` was broadcast to `sizes`, in one order
+// whatever the number of threads.
+Tensor sum_to(const Tensor& columns, std::vector<int64_t> sizes, std::vector<int64_t> shape) {
+  const size_t axes = sizes.size();
+  std::vector<int64_t> stride(axes, 0), index(axes, 0);
+  int64_t count = 1;
+  for (size_t a = axes, s = shape.size(); a-- > 0 && s-- > 0;) {
+    stride[a] = shape[s] == 1 ? 0 : count;
+    count *= shape[s];
+  }
+  check(columns, ScalarType::Double, columns.numel(), "columns");
+  Tensor out = torch::stable::empty(shape, ScalarType::Double, std::nullopt, columns.device());
+  torch::stable::zero_(out);
+  const double* from = data<double>(columns);
+  double* to = data<double>(out);
+  const int64_t inner = axes ? sizes[axes - 1] : 1, step = axes ? stride[axes - 1] : 0, total = columns.numel();
+  for (int64_t at = 0, base = 0; at < total; at += inner) {
+    for (int64_t i = 0; i < inner; ++i) to[base + i * step] += from[at + i];
+    for (size_t a = axes ? axes - 1 : 0; a-- > 0;) {
+      base += stride[a];
+      if (++index[a] < sizes[a]) break;
+      base -= stride[a] * sizes[a];
+      index[a] = 0;
+    }
+  }
+  return out;
+}
+
+std::string instruction_set() {
+  switch (level()) {
+    case 4: return "x86-64-v4";
+    case 3: return "x86-64-v3";
+    default: return "baseline";
+  }
+}
+
+}  // namespace
+}  // namespace snn
+
+STABLE_TORCH_LIBRARY(snn_cpu, m) {
+  m.def(
+      "scan_forward(Tensor x, Tensor[] states, Tensor[] constants, int model, int reset, bool recurrent, bool trace, "
+      "bool save) -> Tensor[]");
+  m.def(
+      "scan_backward(Tensor grad_spk, Tensor[] grad_states, Tensor x, Tensor[] states, Tensor[] constants, "
+      "Tensor checkpoints, int model, int reset, bool recurrent, int derivative, float first, float second, "
+      "bool trace, bool need_x, int need_constants) -> Tensor[]");
+  m.def("sum_to(Tensor columns, int[] sizes, int[] shape) -> Tensor");
+  m.def("instruction_set() -> str");
+}
+
+STABLE_TORCH_LIBRARY_IMPL(snn_cpu, CPU, m) {
+  m.impl("scan_forward", TORCH_BOX(&snn::scan_forward));
+  m.impl("scan_backward", TORCH_BOX(&snn::scan_backward));
+  m.impl("sum_to", TORCH_BOX(&snn::sum_to));
+}
+
+STABLE_TORCH_LIBRARY_IMPL(snn_cpu, CompositeExplicitAutograd, m) {
+  m.impl("instruction_set", TORCH_BOX(&snn::instruction_set));
+}

@@ -1,0 +1,157 @@
+#include "pool.h"
+
+#include <torch/csrc/stable/device.h>
+#include <torch/csrc/stable/library.h>
+#include <torch/csrc/stable/ops.h>
+
+#include <cstdlib>
+#include <map>
+#include <mutex>
+
+#ifdef __linux__
+#include <dlfcn.h>
+#include <pthread.h>
+#include <sys/mman.h>
+#endif
+
+namespace snn {
+namespace {
+
+using torch::headeronly::ScalarType;
+using torch::stable::Tensor;
+
+constexpr size_t kSmallest = size_t(1) << 20;  // below it malloc does not go to the system for every call
+constexpr size_t kPage = size_t(1) << 21;      // a huge page: one fault in place of 512
+
+// Buffers that no tensor holds, oldest first. The sum of their sizes stays within the limit.
+class Pool {
+ public:
+  void* take(size_t bytes) {
+    std::lock_guard<std::mutex> guard(mutex_);
+    // the latest that fits without wasting more than a quarter: it is the likeliest to be in a cache
+    for (auto it = idle_.rbegin(); it != idle_.rend(); ++it) {
+      const size_t size = sizes_[it->second];
+      if (size >= bytes && size - bytes <= bytes / 4 + kPage) {
+        void* data = it->second;
+        idle_.erase(std::next(it).base());
+        held_ -= size;
+        return data;
+      }
+    }
+    const size_t size = (bytes + kPage - 1) / kPage * kPage;
+    void* data = std::aligned_alloc(kPage, size);
+    STD_TORCH_CHECK(data != nullptr, "snn_cpu: no memory for a buffer of ", size, " bytes");
+#ifdef MADV_HUGEPAGE
+    madvise(data, size, MADV_HUGEPAGE);
+#endif
+    sizes_[data] = size;
+    return data;
+  }
+
+  void give_back(void* data) {
+    std::lock_guard<std::mutex> guard(mutex_);
+    idle_[clock_++] = data;
+    held_ += sizes_[data];
+    shrink();
+  }
+
+  void set_limit(size_t bytes) {
+    std::lock_guard<std::mutex> guard(mutex_);
+    limit_ = bytes;
+    shrink();
+  }
+
+  std::mutex& mutex() { return mutex_; }
+
+ private:
+  void shrink() {
+    while (held_ > limit_) {
+      void* data = idle_.begin()->second;
+      held_ -= sizes_[data];
+      sizes_.erase(data);
+      idle_.erase(idle_.begin());
+      std::free(data);
+    }
+  }
+
+  std::mutex mutex_;
+  std::map<uint64_t, void*> idle_;
+  std::map<void*, size_t> sizes_;
+  uint64_t clock_ = 0;
+  size_t held_ = 0;
+  size_t limit_ = size_t(512) << 20;
+};
+
+Pool& pool() {
+  // never destroyed: tensors of other libraries may outlive this one's static objects
+  static Pool* pool = [] {
+    auto* made = new Pool();
+#ifdef __linux__
+    // a child process must not inherit the lock from a thread that it does not have
+    pthread_atfork([] { snn::pool().mutex().lock(); }, [] { snn::pool().mutex().unlock(); },
+                   [] { snn::pool().mutex().unlock(); });
+#endif
+    return made;
+  }();
+  return *pool;
+}
+
+// torch 2.11 and newer tell the owner of a blob when its last tensor is gone; 2.10 does not
+using FromBlob = AOTITorchError (*)(void*, int64_t, const int64_t*, const int64_t*, int64_t, int32_t, int32_t, int32_t,
+                                    AtenTensorHandle*, int32_t, const uint8_t*, int64_t, void (*)(void*, void*), void*);
+
+FromBlob from_blob() {
+#ifdef __linux__
+  static const auto found = reinterpret_cast<FromBlob>(dlsym(RTLD_DEFAULT, "torch_from_blob"));
+  return found;
+#else
+  return nullptr;
+#endif
+}
+
+void limit_pool(int64_t bytes) {
+  STD_TORCH_CHECK(bytes >= 0, "snn_cpu: the pool's limit must be a number of bytes >= 0, got ", bytes);
+  pool().set_limit(static_cast<size_t>(bytes));
+}
+
+}  // namespace
+
+Tensor pooled_empty(const std::vector<int64_t>& sizes, ScalarType dtype) {
+  size_t bytes = dtype == ScalarType::Double || dtype == ScalarType::Long ? 8 : dtype == ScalarType::Byte ? 1 : 4;
+  std::vector<int64_t> strides(sizes.size());
+  int64_t stride = 1;
+  for (size_t d = sizes.size(); d-- > 0;) {
+    strides[d] = stride;
+    stride *= sizes[d] > 1 ? sizes[d] : 1;
+    bytes *= static_cast<size_t>(sizes[d]);
+  }
+  const torch::stable::Device cpu(torch::headeronly::DeviceType::CPU);
+  if (bytes < kSmallest || from_blob() == nullptr) {
+    return torch::stable::empty(sizes, dtype, std::nullopt, cpu);
+  }
+  using torch::stable::detail::from;
+  using torch::stable::detail::to;
+  void* data = pool().take(bytes);
+  AtenTensorHandle handle;
+  STABLE_TORCH_ERROR_CODE_CHECK(from_blob()(
+      data, static_cast<int64_t>(sizes.size()), sizes.data(), strides.data(), 0, to<int32_t>(from(dtype)),
+      to<int32_t>(from(cpu.type())), cpu.index(), &handle, to<int32_t>(from(torch::headeronly::Layout::Strided)),
+      nullptr, 0, [](void* blob, void*) { pool().give_back(blob); }, nullptr));
+  return Tensor(handle);
+}
+
+}  // namespace snn
+
+STABLE_TORCH_LIBRARY_FRAGMENT(snn_cpu, m) {
+  m.def("limit_pool(int bytes) -> ()");
+  m.def("pooled_empty(int[] sizes, Tensor like) -> Tensor");
+}
+
+namespace {
+torch::stable::Tensor pooled_empty_like(std::vector<int64_t> sizes, const torch::stable::Tensor& like) {
+  return snn::pooled_empty(sizes, like.scalar_type());
+}
+}  // namespace
+
+STABLE_TORCH_LIBRARY_IMPL(snn_cpu, CompositeExplicitAutograd, m) { m.impl("limit_pool", TORCH_BOX(&snn::limit_pool)); }
+STABLE_TORCH_LIBRARY_IMPL(snn_cpu, CPU, m) { m.impl("pooled_empty", TORCH_BOX(&pooled_empty_like)); }

@@ -1,0 +1,15 @@
+// Large buffers that are used again: fresh memory costs several times what the kernels themselves do, in page faults.
+#pragma once
+
+#include <torch/csrc/stable/tensor.h>
+#include <torch/headeronly/core/ScalarType.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace snn {
+
+// An uninitialised contiguous CPU tensor; from a mebibyte on its memory comes from the pool and returns to it.
+torch::stable::Tensor pooled_empty(const std::vector<int64_t>& sizes, torch::headeronly::ScalarType dtype);
+
+}  // namespace snn

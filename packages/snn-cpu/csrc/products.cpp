@@ -1,0 +1,261 @@
+// Linear layers fed by spikes: sums over set bits in place of products, forwards and for the gradient of the weights.
+#include "products.h"
+
+#include <torch/csrc/stable/library.h>
+#include <torch/csrc/stable/ops.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <tuple>
+#include <type_traits>
+#include <vector>
+
+#include "instruction_set.h"
+#include "pool.h"
+
+#if defined(__x86_64__)
+#define SNN_ARCH v4
+#include "arch/products.h"
+#undef SNN_ARCH
+#define SNN_ARCH v3
+#include "arch/products.h"
+#undef SNN_ARCH
+#endif
+#define SNN_ARCH base
+#include "arch/products.h"
+#undef SNN_ARCH
+
+namespace snn {
+namespace {
+
+using torch::headeronly::ScalarType;
+using torch::stable::parallel_for;
+using torch::stable::Tensor;
+
+constexpr int64_t kColumns = 256;  // in one task, a multiple of every width that a kernel works at
+constexpr int64_t kTile = 64;
+
+template <class T>
+const T* read(const Tensor& t) {
+  return static_cast<const T*>(t.const_data_ptr());
+}
+
+template <class T>
+T* write(Tensor& t) {
+  return static_cast<T*>(t.mutable_data_ptr());
+}
+
+void check(const Tensor& t, int64_t dim, const char* name) {
+  STD_TORCH_CHECK(t.dim() == dim && t.is_contiguous(), "snn_cpu: ", name, " must be contiguous with ", dim,
+                  " axes; it has ", t.dim());
+}
+
+// What runs for one floating type.
+template <class Body>
+auto by_type(const Tensor& t, Body body) {
+  STD_TORCH_CHECK(t.scalar_type() == ScalarType::Float || t.scalar_type() == ScalarType::Double,
+                  "snn_cpu: products with spikes are for float32 and float64");
+  return t.scalar_type() == ScalarType::Float ? body(float{}) : body(double{});
+}
+
+int64_t words(int64_t features) { return (features + 63) / 64; }
+
+// Tile by tile, so that neither side is read or written across a whole column at a time.
+template <class T>
+void transpose(const T* in, int64_t rows, int64_t columns, T* out) {
+  parallel_for(0, (rows + kTile - 1) / kTile, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t top = begin * kTile; top < std::min(end * kTile, rows); top += kTile) {
+      for (int64_t left = 0; left < columns; left += kTile) {
+        for (int64_t c = left; c < std::min(left + kTile, columns); ++c) {
+          for (int64_t r = top; r < std::min(top + kTile, rows); ++r) out[c * rows + r] = in[r * columns + c];
+        }
+      }
+    }
+  });
+}
+
+// By exponents: a sum of products with zero would be no loop that a compiler vectorises.
+template <class T>
+bool all_finite(const T* values, int64_t count) {
+  using Bits = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
+  constexpr Bits kInfinite = sizeof(T) == 4 ? Bits(0x7f800000) : Bits(0x7ff0000000000000);
+  Bits found = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    Bits bits;
+    std::memcpy(&bits, values + i, sizeof(T));
+    found |= (bits & kInfinite) == kInfinite;
+  }
+  return found == 0;
+}
+
+// Tasks of rows by columns; a thread gets neighbours, which share their part of the table.
+template <class T>
+void sum(const RowSums<T>& given, int64_t rows, int64_t rows_of_task) {
+  const int64_t down = (rows + rows_of_task - 1) / rows_of_task, across = (given.columns + kColumns - 1) / kColumns;
+  parallel_for(0, down * across, 1, [&](int64_t begin, int64_t end) {
+    const std::unique_ptr<void, decltype(&std::free)> scratch(std::aligned_alloc(kTile, kScratch), &std::free);
+    STD_TORCH_CHECK(scratch != nullptr, "snn_cpu: no memory for ", kScratch, " bytes");
+    while (begin < end) {
+      const int64_t column = begin / down, next = std::min(end, (column + 1) * down);
+      const int64_t first = begin % down * rows_of_task, last = std::min((next - column * down) * rows_of_task, rows);
+      const int64_t from = column * kColumns, to = std::min(from + kColumns, given.columns);
+      SNN_BEST(spike_products<T>()).sum(given, first, last, from, to, scratch.get());
+      begin = next;
+    }
+  });
+}
+
+// The bits of x[rows, features] and how many are set; no bits and -1 if a value is neither 0 nor 1, or more are set than
+// most: looking ends where that is seen.
+std::tuple<Tensor, int64_t> pack_spikes(const Tensor& x, int64_t most) {
+  STD_TORCH_CHECK(x.dim() == 2 && x.stride(1) == 1, "snn_cpu: x must have 2 axes and rows that lie dense in memory");
+  const int64_t rows = x.size(0), features = x.size(1), stride = x.stride(0);
+  return by_type(x, [&](auto type) -> std::tuple<Tensor, int64_t> {
+    using T = decltype(type);
+    const auto pack = SNN_BEST(spike_products<T>()).pack;
+    // most input that is not binary shows it at once, before anything is allocated
+    uint64_t probe;
+    if (rows > 0 && pack(read<T>(x), 1, std::min(features, kTile), &probe) < 0) {
+      return {pooled_empty({0, words(features)}, ScalarType::Long), -1};
+    }
+    Tensor bits = pooled_empty({rows, words(features)}, ScalarType::Long);
+    uint64_t* to = reinterpret_cast<uint64_t*>(write<int64_t>(bits));
+    const T* from = read<T>(x);
+    std::atomic<int64_t> left{most};
+    parallel_for(0, rows, kTile, [&](int64_t begin, int64_t end) {
+      for (int64_t top = begin; top < end && left.load(std::memory_order_relaxed) >= 0; top += kTile) {
+        int64_t found = 0;
+        for (int64_t row = top; row < std::min(top + kTile, end); ++row) {
+          const int64_t ones = pack(from + row * stride, 1, features, to + row * words(features));
+          found += ones < 0 ? most + 1 : ones;
+        }
+        left -= found;
+      }
+    });
+    if (left < 0) return {pooled_empty({0, words(features)}, ScalarType::Long), -1};
+    return {bits, most - left};
+  });
+}
+
+Tensor unpack_spikes(const Tensor& bits, int64_t features, const Tensor& like) {
+  check(bits, 2, "bits");
+  const int64_t rows = bits.size(0);
+  STD_TORCH_CHECK(bits.size(1) == words(features), "snn_cpu: ", features, " features are ", words(features),
+                  " words of bits, got ", bits.size(1));
+  return by_type(like, [&](auto type) {
+    using T = decltype(type);
+    Tensor x = pooled_empty({rows, features}, like.scalar_type());
+    T* to = write<T>(x);
+    const int64_t* from = read<int64_t>(bits);
+    parallel_for(0, rows, kTile, [&](int64_t begin, int64_t end) {
+      for (int64_t row = begin; row < end; ++row) {
+        for (int64_t i = 0; i < features; ++i) {
+          to[row * features + i] = static_cast<T>(from[row * words(features) + i / 64] >> (i % 64) & 1);
+        }
+      }
+    });
+    return x;
+  });
+}
+
+// bias + x weight^T from the bits of x; false and no result where a weight is not finite, which a product spreads
+// over every sum and the set bits do not.
+std::tuple<Tensor, bool> spike_product(const Tensor& bits, const Tensor& weight, const std::optional<Tensor>& bias) {
+  check(bits, 2, "bits");
+  check(weight, 2, "weight");
+  const int64_t rows = bits.size(0), columns = weight.size(0), features = weight.size(1);
+  STD_TORCH_CHECK(bits.size(1) == words(features), "snn_cpu: weight ", columns, " x ", features, " takes ",
+                  words(features), " words of bits, got ", bits.size(1));
+  return by_type(weight, [&](auto type) -> std::tuple<Tensor, bool> {
+    using T = decltype(type);
+    if (!all_finite(read<T>(weight), columns * features)) return {pooled_empty({0}, weight.scalar_type()), false};
+    Tensor table = pooled_empty({features, columns}, weight.scalar_type());
+    transpose(read<T>(weight), columns, features, write<T>(table));
+    Tensor out = pooled_empty({rows, columns}, weight.scalar_type());
+    const T* start = nullptr;
+    if (bias.has_value()) {
+      check(*bias, 1, "bias");
+      STD_TORCH_CHECK(bias->size(0) == columns, "snn_cpu: ", columns, " outputs take as many biases, got ",
+                      bias->size(0));
+      start = read<T>(*bias);
+    }
+    sum<T>({reinterpret_cast<const uint64_t*>(read<int64_t>(bits)), words(features), read<T>(table), features, columns,
+            start, write<T>(out), nullptr},
+           rows, kTile);
+    return {out, true};
+  });
+}
+
+// bits[rows, columns] as bits[columns, rows]
+std::vector<uint64_t> transposed_bits(const uint64_t* bits, int64_t rows, int64_t columns) {
+  const int64_t across = words(columns), down = words(rows);
+  std::vector<uint64_t> out(static_cast<size_t>(across * 64 * down));
+  parallel_for(0, down, 4, [&](int64_t begin, int64_t end) {
+    for (int64_t top = begin; top < end; ++top) {
+      for (int64_t left = 0; left < across; ++left) {
+        uint64_t tile[64];
+        for (int64_t r = 0; r < 64; ++r) tile[r] = 64 * top + r < rows ? bits[(64 * top + r) * across + left] : 0;
+        // swaps the off-diagonal quarters, at every size from 32 to 1
+        uint64_t mask = 0x00000000ffffffffull;
+        for (int size = 32; size > 0; size >>= 1, mask ^= mask << size) {
+          for (int r = 0; r < 64; r = ((r | size) + 1) & ~size) {
+            const uint64_t swap = (tile[r] >> size ^ tile[r | size]) & mask;
+            tile[r] ^= swap << size;
+            tile[r | size] ^= swap;
+          }
+        }
+        for (int64_t c = 0; c < 64; ++c) out[static_cast<size_t>((64 * left + c) * down + top)] = tile[c];
+      }
+    }
+  });
+  return out;
+}
+
+// grad^T x from the bits of x, and the sum of grad over rows; false where grad is not finite, as above.
+std::tuple<Tensor, Tensor, bool> spike_product_gradient(const Tensor& bits, const Tensor& grad, int64_t features) {
+  check(bits, 2, "bits");
+  check(grad, 2, "grad");
+  const int64_t rows = bits.size(0), columns = grad.size(1);
+  STD_TORCH_CHECK(grad.size(0) == rows && bits.size(1) == words(features), "snn_cpu: grad must have ", rows,
+                  " rows and bits ", words(features), " words, got ", grad.size(0), " and ", bits.size(1));
+  return by_type(grad, [&](auto type) -> std::tuple<Tensor, Tensor, bool> {
+    using T = decltype(type);
+    const auto turned =
+        transposed_bits(reinterpret_cast<const uint64_t*>(read<int64_t>(bits)), rows, features);
+    Tensor sums = pooled_empty({features, columns}, grad.scalar_type());
+    Tensor of_weight = pooled_empty({columns, features}, grad.scalar_type());
+    Tensor of_bias = pooled_empty({columns}, grad.scalar_type());
+    if (rows == 0) {
+      torch::stable::zero_(of_weight);
+      torch::stable::zero_(of_bias);
+      return {of_weight, of_bias, true};
+    }
+    std::vector<double> all(static_cast<size_t>(columns));
+    sum<T>({turned.data(), words(rows), read<T>(grad), rows, columns, nullptr, write<T>(sums), all.data()}, features,
+           8);
+    transpose(read<T>(sums), features, columns, write<T>(of_weight));
+    std::copy(all.begin(), all.end(), write<T>(of_bias));
+    return {of_weight, of_bias, all_finite(read<T>(of_bias), columns)};
+  });
+}
+
+}  // namespace
+}  // namespace snn
+
+STABLE_TORCH_LIBRARY_FRAGMENT(snn_cpu, m) {
+  m.def("pack_spikes(Tensor x, int most) -> (Tensor, int)");
+  m.def("unpack_spikes(Tensor bits, int features, Tensor like) -> Tensor");
+  m.def("spike_product(Tensor bits, Tensor weight, Tensor? bias) -> (Tensor, bool)");
+  m.def("spike_product_gradient(Tensor bits, Tensor grad, int features) -> (Tensor, Tensor, bool)");
+}
+
+STABLE_TORCH_LIBRARY_IMPL(snn_cpu, CPU, m) {
+  m.impl("pack_spikes", TORCH_BOX(&snn::pack_spikes));
+  m.impl("unpack_spikes", TORCH_BOX(&snn::unpack_spikes));
+  m.impl("spike_product", TORCH_BOX(&snn::spike_product));
+  m.impl("spike_product_gradient", TORCH_BOX(&snn::spike_product_gradient));
+}

@@ -1,0 +1,32 @@
+// What a product with spikes is given: plain pointers, so that it can be compiled for each instruction set alone.
+#pragma once
+
+#include <stdint.h>
+
+namespace snn {
+
+constexpr int64_t kScratch = 1 << 18;  // bytes that a thread lends for sums
+
+// For every row, the sum of those rows of a table whose bit is set.
+template <class T>
+struct RowSums {
+  const uint64_t* bits;  // [rows, words], bit k of word w stands for row 64 w + k of the table
+  int64_t words;
+  const T* table;  // [depth, columns], no bit from depth on is set
+  int64_t depth, columns;
+  const T* start;  // [columns] or null for zero: what every sum starts from
+  T* sums;         // [rows, columns]
+  double* all;     // [columns] or null: the sum of all rows of the table
+};
+
+// One instruction set's kernels.
+template <class T>
+struct SpikeProducts {
+  // bits of rows of x, which are [features] each; the number of ones, or -1 at a value that is neither 0 nor 1
+  int64_t (*pack)(const T* x, int64_t rows, int64_t features, uint64_t* bits);
+  // sums of the rows first to last - 1 in the columns from to to - 1; all only together with row 0; scratch is aligned
+  // to a cache line
+  void (*sum)(const RowSums<T>& given, int64_t first, int64_t last, int64_t from, int64_t to, void* scratch);
+};
+
+}  // namespace snn

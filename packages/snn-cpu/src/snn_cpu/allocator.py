@@ -1,0 +1,60 @@
+"""The C library's allocator, told to keep the memory of freed tensors."""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+import sys
+
+__all__ = ["is_tunable", "tune_allocator"]
+
+# names and numbers of <malloc.h>
+_M_TRIM_THRESHOLD = -1
+_M_MMAP_THRESHOLD = -3
+_LARGEST = 2**31 - 1  # mallopt takes an int
+_LARGEST_OF_OLD = 32 * 2**20  # older versions of glibc refuse a higher threshold for mmap
+
+
+def is_tunable() -> bool:
+    """Whether this process has an allocator that :func:`tune_allocator` can tune, which is glibc's.
+
+    Example:
+        >>> is_tunable() == (platform.libc_ver()[0] == "glibc")
+        True
+    """
+    return _glibc() is not None
+
+
+def tune_allocator() -> None:
+    """Have freed tensors keep their memory for the next ones, in the whole process and until it ends.
+
+    glibc gives the memory of large tensors back to the system when they are freed and asks for it again for the next
+    ones; the system then clears every page anew, which can take longer than the computation. After this call freed
+    memory stays with the process and is used again. Call it once, before training.
+
+    It costs memory: the process keeps the most that it ever used, other programs cannot have it meanwhile, and what
+    lies between tensors of different sizes is lost until they are freed too. An allocator that was loaded in place of
+    glibc's (jemalloc, tcmalloc) is not affected.
+
+    Raises:
+        RuntimeError: If the C library is not glibc, or refuses.
+
+    Example:
+        >>> tune_allocator()
+    """
+    glibc = _glibc()
+    if glibc is None:
+        raise RuntimeError(
+            f"tune_allocator sets options of glibc, which this process on {platform.system()} does not run with; "
+            "call it only where snn_cpu.allocator.is_tunable()"
+        )
+    mapped = glibc.mallopt(_M_MMAP_THRESHOLD, _LARGEST) or glibc.mallopt(_M_MMAP_THRESHOLD, _LARGEST_OF_OLD)
+    if not (mapped and glibc.mallopt(_M_TRIM_THRESHOLD, _LARGEST)):
+        raise RuntimeError("glibc's mallopt refuses M_MMAP_THRESHOLD or M_TRIM_THRESHOLD; leave tune_allocator() out")
+
+
+def _glibc() -> ctypes.CDLL | None:
+    if sys.platform != "linux":
+        return None
+    library = ctypes.CDLL(None)
+    return library if hasattr(library, "gnu_get_libc_version") else None

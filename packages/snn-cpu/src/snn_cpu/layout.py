@@ -1,0 +1,81 @@
+"""How tensors of a sequence lie in memory, as the rows and columns that the kernels see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+__all__ = ["Layout"]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One step's axes in the order in which they lie in memory.
+
+    The kernels read ``[T, columns]``, each step dense; which neuron is which column does not matter to them, as long as
+    everything agrees. So a sequence of channels-last images is taken as it is.
+
+    Args:
+        shape: Shape of one step.
+        order: Its axes, slowest first; None if they are in order already.
+    """
+
+    shape: tuple[int, ...]
+    order: tuple[int, ...] | None = None
+
+    @classmethod
+    def of(cls, x: Tensor) -> Layout:
+        """The layout of a sequence ``x[T, ...]``, whose steps are dense in it where they are in any.
+
+        Example:
+            >>> images = torch.zeros(2, 5, 3, 4, 4).to(memory_format=torch.channels_last_3d)
+            >>> Layout.of(torch.zeros(2, 3, 5)).order, Layout.of(torch.zeros(2, 5, 3).mT).order
+            (None, (1, 0))
+        """
+        shape, strides = tuple(x.shape[1:]), x.stride()[1:]
+        if x[0].is_contiguous():
+            return cls(shape)
+        order = tuple(sorted(range(len(shape)), key=lambda axis: -strides[axis]))
+        dense = x[0].permute(order).is_contiguous()
+        return cls(shape, order if dense else None)
+
+    def sequence(self, x: Tensor) -> Tensor:
+        """``x[T, ...]`` as ``[T, columns]``, dense in each step; a view where that is possible."""
+        if self.order is not None:
+            x = x.permute(0, *(1 + axis for axis in self.order))
+        if x.shape[0] and not x[0].is_contiguous():
+            # one step for all, as the gradient of a sum over time is
+            x = x[:1].contiguous().expand_as(x) if x.stride(0) == 0 else x.contiguous()
+        return x.flatten(1) if x.dim() > 1 else x.unsqueeze(1)
+
+    def step(self, state: Tensor) -> Tensor:
+        """One step's tensor, broadcast to the step's shape, as ``[columns]``."""
+        state = state.expand(self.shape)
+        return (state if self.order is None else state.permute(self.order)).reshape(-1)
+
+    def sequence_back(self, columns: Tensor) -> Tensor:
+        """``[T, columns]`` as ``[T, ...]``."""
+        steps = columns.shape[0]
+        if self.order is None:
+            return columns.view(steps, *self.shape)
+        stored = columns.view(steps, *(self.shape[axis] for axis in self.order))
+        return stored.permute(0, *(1 + axis for axis in _inverse(self.order)))
+
+    def step_back(self, columns: Tensor) -> Tensor:
+        """``[columns]`` as one step's tensor."""
+        return self.sequence_back(columns.view(1, -1))[0]
+
+    def sum_to(self, columns: Tensor, shape: Sequence[int]) -> Tensor:
+        """The sum of ``[columns]`` over what was broadcast from ``shape``, in float64 and always in the same order."""
+        order = range(len(self.shape)) if self.order is None else self.order
+        padded = (1,) * (len(self.shape) - len(shape)) + tuple(shape)
+        stored = [padded[axis] for axis in order]
+        summed = torch.ops.snn_cpu.sum_to(columns, [self.shape[axis] for axis in order], stored)
+        return summed.permute(_inverse(order)).reshape(tuple(shape))
+
+
+def _inverse(order: Sequence[int]) -> list[int]:
+    return sorted(range(len(order)), key=lambda axis: order[axis])

@@ -1,0 +1,199 @@
+"""Linear layers over many rows: sums over set bits where they are fed by spikes, in memory that is used again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+__all__ = ["SpikeAware", "highest_rate"]
+
+_SMALLEST = 2**24  # multiplications: for fewer, looking at the input is some of what there is to gain
+_POOLED = 2**20  # bytes from which on fresh memory costs page after page
+
+
+def highest_rate(rows: int, columns: int) -> float:
+    """The rate up to which sums over set bits are taken for a product of so many rows and columns.
+
+    Measured against torch's product they gain in proportion to what is not set, up to a third of the bits in wide
+    layers. Narrow layers gain less, as finding the bits costs the same for any number of columns, and so do few rows,
+    for which the weights have to be turned all the same. The bound is below what was measured, as torch's product is
+    nearer to its peak on some processors.
+
+    Args:
+        rows: Number of rows, which is time steps times batch.
+        columns: Number of outputs.
+
+    Returns:
+        Share of ones in the input, 0 to 1; 0 where sums never gain.
+
+    Example:
+        >>> [round(highest_rate(8000, n), 2) for n in (10, 32, 64, 512)]
+        [0.0, 0.06, 0.15, 0.23]
+    """
+    return 0.25 * max(1 - 24 / columns, 0) * max(1 - 256 / rows, 0)
+
+
+class SpikeAware:
+    """``torch.nn.functional.linear`` that looks at its input.
+
+    Input of zeros and ones alone is packed into bits, of which the backward pass needs no more. Infinite weights or
+    gradients make it dense again: a product spreads them to where no bit is set.
+    """
+
+    name = "snn-cpu"
+    device = "cpu"
+    gains = "sums over set bits where fed by spikes"
+
+    def refuses(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> str | None:
+        """None to take the call, else the reason why not.
+
+        Example:
+            >>> SpikeAware().refuses(torch.ones(4, 3), torch.ones(2, 3), None)
+            'too little work to gain'
+        """
+        if x.dtype not in (torch.float32, torch.float64):
+            return f"{str(x.dtype).removeprefix('torch.')} input; it takes float32 and float64"
+        if any(t is not None and t.dtype != x.dtype for t in (weight, bias)):
+            return "weight and bias are not of the dtype of the input"
+        if x.dim() < 2 or weight.dim() != 2 or x.shape[-1] != weight.shape[1]:
+            return "not rows of as many features as the weight has"
+        if x.numel() * weight.shape[0] < _SMALLEST:
+            return "too little work to gain"
+        return None
+
+    def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, str]:
+        """``linear(x, weight, bias)`` and how it was computed.
+
+        Args:
+            x: Input ``[..., features]``.
+            weight: ``[columns, features]``.
+            bias: ``[columns]`` or None.
+
+        Returns:
+            The output ``[..., columns]``, under autograd, and a few words.
+
+        Example:
+            >>> from snn_cpu import library
+            >>> loaded, _ = library.load()
+            >>> spk = (torch.arange(400000.0).view(2000, 200) % 10 == 0).float()
+            >>> how = SpikeAware().linear(spk, torch.ones(64, 200), None)[1] if loaded else "spikes at 10.0 %: ..."
+            >>> how
+            'spikes at 10.0 %: ...'
+        """
+        rows = x.flatten(0, -2) if x.dim() > 2 else x
+        plain = rows.detach(), weight.detach(), None if bias is None else bias.detach()
+        out, bits, how = _sums(*plain)
+        if out is None:
+            if rows.shape[0] * weight.shape[0] * x.element_size() < _POOLED:
+                return F.linear(x, weight, bias), how
+            out = _dense(*plain)
+        if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, weight, bias)):
+            out, _ = _Linear.apply(rows, weight, bias, bits, [out])
+        return out.unflatten(0, x.shape[:-1]) if x.dim() > 2 else out, how
+
+
+def _sums(x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor | None, Tensor | None, str]:
+    """The output and the bits of x where sums over set bits are taken, and how or why not."""
+    highest = highest_rate(x.shape[0], weight.shape[0])
+    if highest == 0 or x.stride(1) != 1:
+        return None, None, "dense product, of few rows or columns or in another order in memory"
+    bits, ones = torch.ops.snn_cpu.pack_spikes(x, int(highest * x.numel()))
+    if ones < 0:
+        return None, None, f"dense product, as its input is not spikes at up to {100 * highest:.0f} %"
+    out, finite = torch.ops.snn_cpu.spike_product(
+        bits, weight.contiguous(), None if bias is None else bias.contiguous()
+    )
+    if not finite:
+        return None, None, "dense product, as a weight is not finite"
+    return out, bits, f"spikes at {100 * ones / x.numel():.1f} %: sums over set bits"
+
+
+def _dense(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    out = _buffer(x, x.shape[0], weight.shape[0])
+    return torch.mm(x, weight.t(), out=out) if bias is None else torch.addmm(bias, x, weight.t(), out=out)
+
+
+class _Linear(torch.autograd.Function):
+    """The gradient of an output that is there already.
+
+    The second output has the shape of the input and no memory. A backward pass that is to be differentiated in its turn
+    finds the way to the input through it, where only bits were kept.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, bits: Tensor | None, out: list[Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        token = torch.empty_strided(x.shape, (0, 0), dtype=x.dtype, device=x.device)
+        ctx.save_for_backward(x if bits is None else token, weight, bits)
+        ctx.set_materialize_grads(False)
+        if not ctx.needs_input_grad[0]:
+            ctx.mark_non_differentiable(token)
+        return out.pop(), token
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> tuple[Tensor | None, ...]:
+        g, g_token = grads
+        x, weight, bits = ctx.saved_tensors
+        needs = ctx.needs_input_grad[:3]
+        if g is None:
+            return g_token, None, None, None, None
+        if torch.is_grad_enabled() or not _is_plain(g):
+            found = _by_products(g, _Unpacked.apply(x, bits) if bits is not None else x, weight, needs)
+        else:
+            found = _gradients(g.contiguous(), x, weight, bits, needs)
+        of_x = found[0] if g_token is None else g_token if found[0] is None else found[0] + g_token
+        return of_x, *found[1:], None, None
+
+
+def _is_plain(g: Tensor) -> bool:
+    return (
+        type(g) is Tensor
+        and not torch._C._functorch.is_legacy_batchedtensor(g)  # is_grads_batched=True
+        and not torch._C._are_functorch_transforms_active()
+        and not torch._C._len_torch_dispatch_stack()
+    )
+
+
+def _by_products(g: Tensor, x: Tensor, weight: Tensor, needs: tuple[bool, ...]) -> tuple[Tensor | None, ...]:
+    """What torch can differentiate and map over."""
+    return g @ weight if needs[0] else None, g.t() @ x if needs[1] else None, g.sum(0) if needs[2] else None
+
+
+def _gradients(
+    g: Tensor, x: Tensor, weight: Tensor, bits: Tensor | None, needs: tuple[bool, ...]
+) -> tuple[Tensor | None, ...]:
+    of_x = torch.mm(g, weight, out=_buffer(g, *x.shape)) if needs[0] else None
+    if not needs[1]:
+        return of_x, None, g.sum(0) if needs[2] else None
+    if bits is not None:
+        of_weight, of_bias, finite = torch.ops.snn_cpu.spike_product_gradient(bits, g, x.shape[1])
+        if finite:
+            return of_x, of_weight, of_bias if needs[2] else None
+        x = torch.ops.snn_cpu.unpack_spikes(bits, x.shape[1], g)
+    return of_x, torch.mm(g.t(), x), g.sum(0) if needs[2] else None
+
+
+class _Unpacked(torch.autograd.Function):
+    """Spikes from their bits; their gradient is that of the input they were packed from."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(token: Tensor, bits: Tensor) -> Tensor:
+        return torch.ops.snn_cpu.unpack_spikes(bits, token.shape[1], token)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        """Keeps nothing."""
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> tuple[Tensor, None]:
+        return grads[0], None
+
+
+def _buffer(like: Tensor, rows: int, columns: int) -> Tensor:
+    return torch.ops.snn_cpu.pooled_empty([rows, columns], like)

@@ -1,0 +1,35 @@
+"""What snn-core finds here: the kernels, if the library loads."""
+
+from __future__ import annotations
+
+from snn_core import kernels
+from snn_core.kernels import products
+from snn_cpu import library
+from snn_cpu.elementwise import Elementwise
+from snn_cpu.models import MODELS
+from snn_cpu.products import SpikeAware
+from snn_cpu.recurrent import EQUATIONS, Dense
+
+__all__ = ["register"]
+
+
+def register() -> tuple[bool, str]:
+    """Register every kernel of the package; the entry point ``cpu`` of the group ``snn.kernels``.
+
+    Returns:
+        Whether the kernels can run here, and what they run with, or why not.
+
+    Example:
+        >>> import snn_core as snn
+        >>> "cpu" in [name for name, _, _ in snn.kernels.status()]
+        True
+    """
+    loaded, reason = library.load()
+    if loaded:
+        elementwise, dense = Elementwise(), Dense()
+        for family in MODELS:
+            kernels.register(family, elementwise)
+        for family in EQUATIONS:
+            kernels.register(family, dense)
+        products.register(SpikeAware())
+    return loaded, reason

@@ -1,0 +1,203 @@
+"""A sequence by the steps of the neuron, which specify it, and by the kernel; and how far the two may be apart."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from snn_core import surrogate
+from snn_core.kernels import SequenceCall, fused
+from snn_core.kernels.registry import FAMILIES, Kernel, implementation
+from snn_core.surrogate import Surrogate
+from snn_cpu.models import MODELS
+
+RESETS = [("none", True), ("subtract", True), ("zero", True), ("subtract", False), ("zero", False)]
+RESETTING = [name for name in MODELS if name not in ("stateleaky", "linearleaky")]
+KINDS = [(name, *reset) for name in MODELS for reset in (RESETS if name in RESETTING else RESETS[:1])]
+
+SURROGATES: list[Surrogate] = [
+    surrogate.atan(3.0),
+    surrogate.fast_sigmoid(5),
+    surrogate.sigmoid(7),
+    surrogate.straight_through_estimator(),
+    surrogate.triangular(0.2),
+    surrogate.heaviside(),
+    surrogate.spike_rate_escape(1.5, 0.8),
+    surrogate.LSO(0.3),
+    surrogate.SFS(3, 0.05),
+    surrogate.no_gradient(),
+]
+
+# where constants are drawn from: neurons fire in a twentieth to four fifths of the steps, and gradients do not explode
+RANGES = {
+    "alpha": (0.8, 0.95),
+    "beta": (0.3, 0.75),
+    "R": (1.0, 2.0),
+    "C": (1.0, 3.0),
+    "time_step": (0.5, 1.0),
+    "recurrent.V": (-0.08, 0.05),
+    "graded_spikes_factor": (0.5, 2.0),
+    "threshold": (0.15, 0.3),
+}
+
+# Of the largest gradient of a tensor; for a constant, of the sum of the sizes of all that its gradient is the sum of,
+# since roundings do not shrink with what is left of it. The worst of all cases are 7e-7 and 2e-15, a dozen roundings.
+TOLERANCE = {torch.float32: 2e-6, torch.float64: 5e-15}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A call of a family's operator, and its tensors."""
+
+    call: SequenceCall
+    x: Tensor
+    states: tuple[Tensor, ...]
+    constants: tuple[Tensor, ...]
+    trace: bool
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        return self.x, *self.states, *self.constants
+
+    def with_tensors(self, tensors: Sequence[Tensor]) -> Case:
+        """The same call of other tensors."""
+        count = 1 + len(self.states)
+        return replace(self, x=tensors[0], states=tuple(tensors[1:count]), constants=tuple(tensors[count:]))
+
+    def fresh(self, needs: Sequence[bool] | None = None) -> Case:
+        """The same call of new leaves, of which ``needs`` require grad."""
+        needs = [True] * len(self.tensors) if needs is None else needs
+        return self.with_tensors([t.detach().requires_grad_(n) for t, n in zip(self.tensors, needs, strict=True)])
+
+    def by_steps(self) -> tuple[Tensor, ...]:
+        return FAMILIES[self.call.family].steps(self.call, self.x, self.states, self.constants, self.trace)
+
+    def by_kernel(self) -> tuple[Tensor, ...]:
+        return fused.call(kernel(self.call), self.call, self.x, self.states, self.constants, self.trace)
+
+
+def kernel(call: SequenceCall) -> Kernel:
+    """The kernel that takes a call, which is this package's."""
+    found, reason = implementation(call)
+    assert found is not None, reason
+    assert found.name == "snn-cpu"
+    return found
+
+
+def case(
+    family: str,
+    reset: str = "subtract",
+    delay: bool = True,
+    spike_grad: Surrogate = SURROGATES[1],
+    *,
+    steps: int = 35,
+    shape: tuple[int, ...] = (3, 5),
+    dtype: torch.dtype = torch.float64,
+    trace: bool = False,
+    constants: Callable[[str], tuple[int, ...]] = lambda name: (),
+    seed: int = 0,
+) -> Case:
+    """A case at random, all of whose tensors require grad.
+
+    Args:
+        family: The operator's name.
+        reset: What a spike does.
+        delay: Whether it does so a step later.
+        spike_grad: The surrogate.
+        steps: T.
+        shape: Of one step.
+        dtype: Of everything.
+        trace: Whether every step's states are asked for.
+        constants: The shape of a constant, given its name.
+        seed: Of all that is drawn.
+    """
+    generator = torch.Generator().manual_seed(seed)
+
+    def draw(size: tuple[int, ...], low: float, high: float) -> Tensor:
+        uniform = torch.rand(size, generator=generator, dtype=torch.float64)
+        return (low + (high - low) * uniform).to(dtype).requires_grad_()
+
+    entry = FAMILIES[family]
+    call = SequenceCall(family, "cpu", dtype, False, reset, delay, type(spike_grad).__name__, spike_grad.params)
+    x = draw((steps, *shape), -0.4, 0.5)
+    states = tuple(draw(shape, -0.25, 0.4) for _ in entry.neuron.State._fields)
+    values = tuple(draw(constants(name), *RANGES[name]) for name in entry.constants)
+    return Case(call, x, states, values, trace)
+
+
+def same_bits(found: Tensor, expected: Tensor) -> None:
+    """Assert that two tensors hold the same bits, or NaN where the other one does."""
+    assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
+    nan = expected.isnan()
+    assert torch.equal(found.isnan(), nan)
+    integers = torch.int64 if found.dtype == torch.float64 else torch.int32
+    bits = [t.detach().contiguous().view(integers).masked_fill(nan, 0) for t in (found, expected)]
+    assert torch.equal(*bits), f"{int((bits[0] != bits[1]).sum())} of {nan.numel()} differ"
+
+
+def agree(given: Case, gradients: Sequence[Tensor | None] | None = None, needs: Sequence[bool] | None = None) -> None:
+    """Assert that kernel and steps give the same bits, and the same gradients up to rounding.
+
+    Args:
+        given: The case.
+        gradients: Of the outputs, None for those without; at random where not given.
+        needs: Which tensors require grad; all where not given.
+    """
+    expected, found = given.fresh(needs), given.fresh(needs)
+    out, out_k = expected.by_steps(), found.by_kernel()
+    for o, o_k in zip(out, out_k, strict=True):
+        same_bits(o_k, o)
+    gradients = random_gradients(out) if gradients is None else gradients
+    wanted, got = backward(expected, out, gradients), backward(found, out_k, gradients)
+    sizes = [*wanted[: -len(given.constants)], *addends(expected, gradients)]
+    for w, g, size in zip(wanted, got, sizes, strict=True):
+        assert (g is None) == (w is None)
+        if g is not None and g.numel():
+            apart, bound = (g - w).abs().max().item(), TOLERANCE[g.dtype] * size.abs().max().item()
+            assert math.isfinite(bound)
+            assert apart <= bound, f"{apart / bound} times the bound"
+
+
+def addends(given: Case, gradients: Sequence[Tensor | None]) -> list[Tensor | None]:
+    """The sum of the sizes of what is added up to each constant's gradient: one addend a step, sample and neuron."""
+    shape, states, spikes, traced, each = given.x.shape[1:], given.states, [], [], []
+    for x in given.x.unbind(0):
+        each.append([c.detach().expand(shape).clone().requires_grad_() for c in given.constants])
+        spk, *states = FAMILIES[given.call.family].steps(given.call, x.unsqueeze(0), states, each[-1], False)
+        spikes.append(spk)
+        traced.append(states)
+    if given.trace:
+        states = [torch.stack(s) for s in zip(*traced, strict=True)]
+    flat = [c for step in each for c in step]
+    found = gradients_of([torch.cat(spikes), *states], flat, gradients)
+    sums = [sum(g.abs() for g in found[i :: len(given.constants)]) for i in range(len(given.constants))]
+    return [s.sum_to_size(c.shape) if c.requires_grad else None for s, c in zip(sums, given.constants, strict=True)]
+
+
+def random_gradients(outputs: Sequence[Tensor]) -> list[Tensor]:
+    """Gradients of some outputs."""
+    generator = torch.Generator().manual_seed(1)
+    return [torch.randn(o.shape, generator=generator, dtype=torch.float64).to(o.dtype) for o in outputs]
+
+
+def backward(leaves: Case, outputs: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> list[Tensor | None]:
+    """The gradients of a case's tensors, None for those that require none."""
+    found = iter(gradients_of(outputs, [t for t in leaves.tensors if t.requires_grad], gradients))
+    return [next(found) if t.requires_grad else None for t in leaves.tensors]
+
+
+def gradients_of(
+    outputs: Sequence[Tensor], inputs: Sequence[Tensor], gradients: Sequence[Tensor | None]
+) -> list[Tensor]:
+    """The gradients of inputs, zero where unused, given those of outputs."""
+    ends = [(o, g) for o, g in zip(outputs, gradients, strict=True) if g is not None and o.requires_grad]
+    if not ends or not inputs:
+        return [torch.zeros_like(i) for i in inputs]
+    found = torch.autograd.grad(
+        [o for o, _ in ends], inputs, [g for _, g in ends], retain_graph=True, allow_unused=True
+    )
+    return [torch.zeros_like(i) if g is None else g for g, i in zip(found, inputs, strict=True)]

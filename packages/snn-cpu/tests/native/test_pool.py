@@ -1,0 +1,198 @@
+"""Buffers are used again, never by two at once, given back beyond a limit, and outlive neither fork nor exit."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import pairwise
+
+import pytest
+import torch
+from torch import Tensor
+
+import snn_core as snn
+
+MEGABYTE = 2**20
+LIMIT = 512 * MEGABYTE
+
+
+@pytest.fixture(autouse=True)
+def empty_pool() -> Iterator[None]:
+    """Nothing in the pool before a test, and the usual limit after it."""
+    torch.ops.snn_cpu.limit_pool(0)
+    torch.ops.snn_cpu.limit_pool(LIMIT)
+    yield
+    torch.ops.snn_cpu.limit_pool(LIMIT)
+
+
+def buffer(megabytes: float) -> Tensor:
+    return torch.ops.snn_cpu.pooled_empty([int(megabytes * MEGABYTE / 4)], torch.empty(0))
+
+
+def resident() -> int:
+    """Bytes of this process that are in memory."""
+    with open("/proc/self/statm") as numbers:
+        return int(numbers.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_a_freed_buffer_is_handed_out_again() -> None:
+    first = buffer(4)
+    place = first.data_ptr()
+    del first
+    assert buffer(4).data_ptr() == place
+
+
+def test_a_buffer_serves_a_slightly_smaller_tensor_but_no_larger_one() -> None:
+    held = buffer(8)
+    place = held.data_ptr()
+    del held
+    larger = buffer(9)
+    assert larger.data_ptr() != place
+    assert buffer(7).data_ptr() == place
+    small = buffer(1.5)  # would waste most of it
+    assert small.data_ptr() != place
+
+
+def test_a_view_keeps_its_buffer() -> None:
+    held = buffer(4)
+    place, view = held.data_ptr(), held[-3:]
+    view.fill_(7)
+    del held
+    other = buffer(4)
+    assert other.data_ptr() != place
+    other.fill_(1)
+    assert view.tolist() == [7, 7, 7]
+
+
+def test_buffers_that_are_alive_do_not_overlap() -> None:
+    generator = torch.Generator().manual_seed(0)
+    alive: dict[int, Tensor] = {}
+    for number in range(300):
+        if len(alive) > 12:
+            freed = list(alive)[int(torch.randint(len(alive), (), generator=generator))]
+            assert bool((alive.pop(freed) == freed).all())
+        alive[number] = buffer(1 + 3 * float(torch.rand((), generator=generator))).fill_(number)
+        spans = sorted((t.data_ptr(), t.data_ptr() + t.nbytes) for t in alive.values())
+        assert all(end <= start for (_, end), (start, _) in pairwise(spans))
+    for number, tensor in alive.items():
+        assert bool((tensor == number).all())
+
+
+@pytest.mark.parametrize(("sizes", "dtype"), [((3, 5), torch.float32), ((0, 7), torch.float64), ((), torch.int64)])
+def test_small_and_empty_tensors_are_torchs_own(sizes: tuple[int, ...], dtype: torch.dtype) -> None:
+    made = torch.ops.snn_cpu.pooled_empty(sizes, torch.empty(0, dtype=dtype))
+    assert (made.shape, made.dtype, made.is_contiguous()) == (torch.Size(sizes), dtype, True)
+
+
+def test_beyond_the_limit_memory_goes_back_to_the_system() -> None:
+    # 64 MB: above any threshold from which the C library maps memory by itself
+    held = [buffer(64).fill_(1) for _ in range(4)]
+    full = resident()
+    torch.ops.snn_cpu.limit_pool(64 * MEGABYTE)
+    assert resident() > full - 8 * MEGABYTE  # what tensors hold does not count
+    del held
+    assert full - 200 * MEGABYTE < resident() < full - 184 * MEGABYTE  # one of four stays
+    torch.ops.snn_cpu.limit_pool(0)
+    assert resident() < full - 248 * MEGABYTE
+
+
+def test_the_oldest_buffer_goes_first() -> None:
+    held = [buffer(size) for size in (4, 8, 16)]
+    places = [h.data_ptr() for h in held]
+    while held:
+        held.pop(0)
+    torch.ops.snn_cpu.limit_pool(24 * MEGABYTE)
+    assert buffer(16).data_ptr() == places[2]
+    assert buffer(8).data_ptr() == places[1]
+
+
+def test_a_limit_below_zero_is_an_error() -> None:
+    with pytest.raises(RuntimeError, match="limit must be a number of bytes >= 0, got -1"):
+        torch.ops.snn_cpu.limit_pool(-1)
+
+
+def test_training_takes_no_fresh_memory_once_it_runs() -> None:
+    neuron, xs = snn.Leaky(beta=0.9, learn_beta=True), torch.rand(64, 64, 256, requires_grad=True)
+
+    def step() -> set[int]:
+        spk, _ = neuron.unroll(xs)
+        (grad,) = torch.autograd.grad(spk.sum(), xs)
+        return {spk.data_ptr(), grad.data_ptr()}
+
+    first = step()
+    assert all(step() == first for _ in range(3))
+
+
+# the parent holds buffers and has threads that take and free some while it forks
+FORKING = """
+import os, sys, threading, torch
+import snn_core as snn
+torch.set_num_threads(1)
+neuron, xs = snn.Leaky(beta=0.9), torch.rand(64, 64, 256)
+expected = neuron.unroll(xs)[0].sum()
+assert snn.kernels.choose(neuron, xs).name == "snn-cpu"
+done = threading.Event()
+def churn():
+    while not done.is_set():
+        torch.ops.snn_cpu.pooled_empty([2**20], xs)
+threads = [threading.Thread(target=churn) for _ in range(3)]
+for thread in threads: thread.start()
+for _ in range(20):
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if neuron.unroll(xs)[0].sum() == expected else 1)
+    _, status = os.waitpid(child, 0)
+    assert status == 0, status
+done.set()
+for thread in threads: thread.join()
+print("ok")
+"""
+
+# tensors, some in a cycle, and an autograd graph are left to the interpreter's end
+EXITING = """
+import threading, torch
+import snn_core as snn
+neuron, xs = snn.Leaky(beta=0.9, learn_beta=True), torch.rand(64, 64, 256)
+spk, last = neuron.unroll(xs)
+kept = [torch.ops.snn_cpu.pooled_empty([2**20], xs) for _ in range(4)]
+class Cycle: pass
+cycle = Cycle()
+cycle.itself, cycle.spk = cycle, spk
+def work():
+    local.spk = neuron.unroll(xs)[0]
+local = threading.local()
+threads = [threading.Thread(target=work) for _ in range(3)]
+for thread in threads: thread.start()
+print("ok")
+"""
+
+LOADING = """
+import torch
+import snn_core as snn
+from torch.utils.data import DataLoader, Dataset
+neuron = snn.Leaky(beta=0.9)
+class Rates(Dataset):
+    def __len__(self):
+        return 12
+    def __getitem__(self, index):
+        return neuron.unroll(torch.full((64, 64, 256), 0.1 + index / 20))[0].mean((0, 1, 2))
+if __name__ == "__main__":
+    neuron.unroll(torch.rand(64, 64, 256))
+    expected = [Rates()[i] for i in range(12)]
+    for method in ("fork", "spawn"):
+        loader = DataLoader(Rates(), batch_size=3, num_workers=2, multiprocessing_context=method)
+        for _ in range(2):
+            assert torch.cat(list(loader)).equal(torch.stack(expected))
+    print("ok")
+"""
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("program", [FORKING, EXITING, LOADING], ids=["fork", "exit", "data loader"])
+def test_a_process_that_uses_the_pool_ends_well(program: str, tmp_path) -> None:
+    file = tmp_path / "program.py"
+    file.write_text(program, encoding="utf-8")
+    done = subprocess.run([sys.executable, str(file)], capture_output=True, text=True, timeout=300, check=False)
+    assert (done.returncode, done.stdout) == (0, "ok\n"), done.stderr

@@ -1,0 +1,401 @@
+"""Neurons that are all connected to each other, by the kernel and by the steps that specify them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import snn_core as snn
+from snn_core import kernels, surrogate
+from snn_core.kernels import SequenceCall
+from snn_core.kernels.registry import FAMILIES
+from snn_core.surrogate import Surrogate
+
+from .specification import RESETS, SURROGATES, Case, backward, random_gradients, same_bits
+
+FAMILIES_OF_DENSE = ["rleaky_dense", "rsynaptic_dense"]
+KINDS = [(family, *reset) for family in FAMILIES_OF_DENSE for reset in RESETS]
+DTYPES = [torch.float32, torch.float64]
+# relative to the largest gradient of a tensor, or where a constant is shared to the sum of what is added up to it
+TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
+
+Shapes = Callable[[str], tuple[int, ...]]
+
+
+def shared(name: str) -> tuple[int, ...]:
+    return ()
+
+
+SHAPES: dict[str, Callable[[int, int], Shapes]] = {
+    "shared": lambda B, N: shared,
+    "one a neuron": lambda B, N: lambda name: (N,),
+    "one a neuron of a sample": lambda B, N: lambda name: (B, N),
+    "one a sample": lambda B, N: lambda name: (B, 1),
+}
+
+ON_GRID = {"alpha": [0.5], "beta": [0.5, 0.75], "graded_spikes_factor": [0.5, 1.0, 1.5], "threshold": [0.5, 0.75, 1.0]}
+
+
+def on_grid(
+    family: str,
+    reset: str = "subtract",
+    delay: bool = True,
+    spike_grad: Surrogate = SURROGATES[1],
+    *,
+    steps: int = 8,
+    shape: tuple[int, ...] = (3, 5),
+    dtype: torch.dtype = torch.float64,
+    trace: bool = False,
+    constants: Shapes = shared,
+    seed: int = 0,
+) -> Case:
+    """A case in which no sum rounds, so that it does not matter in which order it is taken."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def multiples(size: tuple[int, ...], low: int, high: int) -> Tensor:
+        drawn = torch.randint(low, high + 1, size, generator=generator)
+        return (drawn.to(torch.float64) / 64).to(dtype).requires_grad_()
+
+    def one_of(size: tuple[int, ...], values: Sequence[float]) -> Tensor:
+        index = torch.randint(len(values), size, generator=generator)
+        return torch.tensor(values, dtype=dtype)[index].requires_grad_()
+
+    entry = FAMILIES[family]
+    neurons = shape[-1]
+    width = max(64 // neurons, 1)
+    weight, bias = multiples((neurons, neurons), -width, width), multiples((neurons,), -8, 8)
+    own = [one_of(constants(name), ON_GRID[name]) for name in entry.constants[2:]]
+    call = SequenceCall(family, "cpu", dtype, False, reset, delay, type(spike_grad).__name__, spike_grad.params)
+    states = tuple(multiples(shape, -32, 64) for _ in entry.neuron.State._fields)
+    return Case(call, multiples((steps, *shape), -48, 96), states, (weight, bias, *own), trace)
+
+
+def agree(given: Case, gradients: Sequence[Tensor | None] | None = None, *, bits: bool = True) -> tuple[Tensor, ...]:
+    """Assert that kernel and steps give the same, bit by bit forward on the grid, and the same gradients."""
+    # each neuron of each sample has constants of its own here, so that what is summed to a shared one shows its size
+    weights = len(FAMILIES[given.call.family].weights)
+    apart = [c.detach().expand(given.x.shape[1:]).clone().requires_grad_() for c in given.constants[weights:]]
+    count = len(given.tensors) - len(apart)
+    expected = given.with_tensors([*given.tensors[:count], *apart]).fresh()
+    found = given.fresh()
+    out, out_k = expected.by_steps(), found.by_kernel()
+    for o, o_k in zip(out, out_k, strict=True):
+        if bits:
+            same_bits(o_k, o)
+        else:
+            same_bits(out_k[0], out[0])
+            torch.testing.assert_close(o_k, o, rtol=1e-5, atol=1e-5)
+    gradients = random_gradients(out) if gradients is None else gradients
+    wanted, got = backward(expected, out, gradients), backward(found, out_k, gradients)
+    for w, g, tensor in zip(wanted, got, given.tensors, strict=True):
+        assert w is not None
+        assert g is not None
+        assert g.shape == tensor.shape
+        bound = w.abs().sum_to_size(tensor.shape)
+        if g.numel():
+            error = (g - w.sum_to_size(tensor.shape)).abs().max().item()
+            assert error <= TOLERANCE[g.dtype] * bound.max().item(), f"{error} of {bound.max().item()}"
+    return out_k
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("shapes", SHAPES)
+@pytest.mark.parametrize(("family", "reset", "delay"), KINDS)
+def test_every_kind_of_neuron_on_a_grid(family: str, reset: str, delay: bool, shapes: str, dtype: torch.dtype) -> None:
+    for number, shape in enumerate([(1, 1), (3, 7), (5, 70)]):
+        options: Any = {"dtype": dtype, "shape": shape, "constants": SHAPES[shapes](*shape), "seed": number}
+        for trace in (False, True):
+            spk = agree(on_grid(family, reset, delay, trace=trace, **options))[0]
+        assert number == 0 or 0.02 < spk.mean() < 0.9
+
+
+@pytest.mark.parametrize("spike_grad", SURROGATES, ids=repr)
+@pytest.mark.parametrize("family", FAMILIES_OF_DENSE)
+def test_every_surrogate(family: str, spike_grad: Surrogate) -> None:
+    agree(on_grid(family, "zero", False, spike_grad, dtype=torch.float32, trace=True))
+
+
+# segments are 32 steps long, words 64 bits; a thread takes 16 to 64 rows of the batch at a time, and 8 of them at once
+@pytest.mark.parametrize("steps", [1, 2, 31, 32, 33, 65])
+@pytest.mark.parametrize("neurons", [1, 31, 32, 63, 64, 65, 129])
+@pytest.mark.parametrize("samples", [1, 7, 19, 67])
+def test_every_size(steps: int, neurons: int, samples: int) -> None:
+    given = on_grid(
+        "rsynaptic_dense" if steps % 2 else "rleaky_dense",
+        "subtract",
+        steps % 3 > 0,
+        steps=steps,
+        shape=(samples, neurons),
+        constants=SHAPES["one a neuron"](samples, neurons),
+    )
+    spk = agree(given, bits=steps < 9)[0]
+    assert neurons == 1 or spk.any()
+
+
+@pytest.mark.parametrize("shape", [(5,), (0, 5), (2, 3, 5), (2, 0, 3, 5)])
+@pytest.mark.parametrize("family", FAMILIES_OF_DENSE)
+def test_any_axes_before_the_neurons(family: str, shape: tuple[int, ...]) -> None:
+    for trace in (False, True):
+        agree(on_grid(family, shape=shape, trace=trace))
+
+
+def ordinary(family: str, dtype: torch.dtype, *, steps: int = 60, seed: int = 0, **options: Any) -> tuple[Any, Tensor]:
+    """A neuron with weights as torch draws them, and an input at which it fires now and then."""
+    torch.manual_seed(seed)
+    options = {"learn_beta": True, "learn_threshold": True, **options}
+    if family == "rleaky_dense":
+        neuron: Any = snn.RLeaky(beta=torch.rand(130) * 0.2 + 0.75, linear_features=130, **options)
+    else:
+        neuron = snn.RSynaptic(alpha=0.7, beta=0.8, linear_features=130, learn_alpha=True, **options)
+    return neuron.to(dtype), (0.5 * torch.randn(steps, 9, 130)).to(dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("family", FAMILIES_OF_DENSE)
+@pytest.mark.parametrize("seed", range(5))
+def test_spikes_differ_only_after_a_membrane_within_rounding_of_the_threshold(
+    family: str, dtype: torch.dtype, seed: int
+) -> None:
+    neuron, xs = ordinary(family, dtype, steps=300, seed=seed)
+    with torch.no_grad():
+        state = neuron.State._make(torch.zeros_like(xs[0]) for _ in neuron.State._fields)
+        expected, traced = kernels.loop(neuron.advance, xs, state, True)
+        found, _ = neuron.unroll(xs)
+    assert 0.02 < expected.mean() < 0.5
+    near = (traced.mem - neuron.threshold).abs() < 1e-5 * traced.mem.abs().max()
+    sure = near.any(-1).cumsum(0) == 0  # steps of a sample before the first that is in doubt
+    assert sure.float().mean() > 0.05
+    assert torch.equal(found[sure], expected[sure])
+    if dtype == torch.float64:
+        assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("family", FAMILIES_OF_DENSE)
+@pytest.mark.parametrize("options", [{}, {"reset_mechanism": "zero", "reset_delay": False}], ids=str)
+def test_gradients_where_sums_round(family: str, dtype: torch.dtype, options: dict[str, Any]) -> None:
+    neuron, xs = ordinary(family, dtype, **options)
+    call, why = kernels.operator.sequence_call(neuron, xs)
+    assert call is not None, why
+    constants = tuple(neuron.constant_values(FAMILIES[family].constants))
+    states = tuple(0.3 * torch.rand_like(xs[0]) for _ in neuron.State._fields)
+    agree(Case(call, xs, states, constants, False), bits=False)
+
+
+def outputs_and_gradients(given: Case, run: Callable[[Case], tuple[Tensor, ...]]) -> list[Tensor | None]:
+    leaves = given.fresh()
+    out = run(leaves)
+    return [*out, *backward(leaves, out, random_gradients(out))]
+
+
+@pytest.mark.parametrize("family", FAMILIES_OF_DENSE)
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_the_number_of_threads_changes_no_bit(family: str, dtype: torch.dtype) -> None:
+    neuron, xs = ordinary(family, dtype, graded_spikes_factor=0.7)
+    call, _ = kernels.operator.sequence_call(neuron, xs)
+    constants = tuple(neuron.constant_values(FAMILIES[family].constants))
+    # busy samples, whose product is dense, beside quiet ones
+    xs = xs + torch.linspace(-1, 2, 9, dtype=dtype).unsqueeze(1)
+    given = Case(call, xs, tuple(torch.zeros_like(xs[0]) for _ in neuron.State._fields), constants, True)
+    found = []
+    for threads in (1, 2, 3, 4):
+        torch.set_num_threads(threads)
+        found.append(outputs_and_gradients(given, Case.by_kernel))
+    assert found[0][0][:, -1].mean() > 0.5
+    for other in found[1:]:
+        for a, b in zip(found[0], other, strict=True):
+            same_bits(b, a)
+
+
+def test_a_sample_does_not_depend_on_what_it_is_batched_with() -> None:
+    neuron, xs = ordinary("rleaky_dense", torch.float32)
+    xs = xs + torch.linspace(-1, 2, 9).unsqueeze(1)
+    together = neuron.unroll(xs)[0]
+    for sample in range(9):
+        same_bits(neuron.unroll(xs[:, sample : sample + 1])[0], together[:, sample : sample + 1])
+
+
+@pytest.mark.parametrize("family", FAMILIES_OF_DENSE)
+def test_tensors_in_any_layout(family: str) -> None:
+    given = on_grid(family, shape=(4, 6))
+    expected = outputs_and_gradients(given, Case.by_steps)
+    strided = given.with_tensors([_strided(t) for t in given.tensors])
+    assert not strided.x.is_contiguous()
+    for e, f in zip(expected, outputs_and_gradients(strided, Case.by_kernel), strict=True):
+        torch.testing.assert_close(f, e)
+    repeated = given.with_tensors([given.x[:1, :1].expand_as(given.x), *given.tensors[1:]])
+    ones = [torch.ones(()).double().expand(8, 4, 6), *(torch.ones(1, 6).double().expand(4, 6) for _ in given.states)]
+    agree(repeated, ones)
+
+
+def _strided(tensor: Tensor) -> Tensor:
+    """The same values with the axes stored in reverse, and gaps."""
+    if tensor.dim() == 0:
+        return tensor
+    stored = torch.zeros(*tensor.shape[::-1], 2, dtype=tensor.dtype)
+    view = stored[..., 0].permute(*reversed(range(tensor.dim())))
+    return view.copy_(tensor.detach()).requires_grad_()
+
+
+# an entry of a tensor of a leaky case
+ENTRIES = {
+    "input": (0, (2, 1, 3)),
+    "spikes": (1, (1, 3)),
+    "membrane": (2, (1, 3)),
+    "weight": (-5, (2, 3)),
+    "bias": (-4, (3,)),
+    "amplitude": (-2, (3,)),
+}
+
+
+@pytest.mark.parametrize("value", [float("inf"), -float("inf"), float("nan")])
+@pytest.mark.parametrize("where", ENTRIES)
+def test_what_is_not_finite_goes_where_it_goes_by_steps(where: str, value: float) -> None:
+    given = on_grid("rleaky_dense", constants=SHAPES["one a neuron"](3, 5))
+    position, index = ENTRIES[where]
+    tensors = [t.detach().clone() for t in given.tensors]
+    tensors[position][index] = value
+    given = given.with_tensors(tensors)
+    expected = outputs_and_gradients(given, Case.by_steps)
+    for e, f in zip(expected, outputs_and_gradients(given, Case.by_kernel), strict=True):
+        torch.testing.assert_close(f, e, equal_nan=True, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+@pytest.mark.parametrize("spike_grad", [SURROGATES[1], surrogate.no_gradient()], ids=repr)
+def test_a_gradient_that_is_not_finite_goes_where_it_goes_by_steps(spike_grad: Surrogate, value: float) -> None:
+    given = on_grid("rleaky_dense", spike_grad=spike_grad)
+    found = []
+    for run in (Case.by_steps, Case.by_kernel):
+        leaves = given.fresh()
+        out = run(leaves)
+        gradients = random_gradients(out)
+        gradients[0][5, 1, 2] = value
+        found.append(backward(leaves, out, gradients))
+    # of the weight: no spike times what is not finite, unless spikes have no gradient at all
+    assert found[0][-5].isnan().any() == (spike_grad != surrogate.no_gradient())
+    for e, f in zip(*found, strict=True):
+        torch.testing.assert_close(f, e, equal_nan=True, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(("family", "reset", "delay"), KINDS)
+def test_a_gradient_does_not_depend_on_which_others_are_needed(family: str, reset: str, delay: bool) -> None:
+    given = on_grid(family, reset, delay)
+    gradients = random_gradients(given.by_kernel())
+    every = given.fresh()
+    wanted = backward(every, every.by_kernel(), gradients)
+    count = len(given.tensors)
+    for alone in range(count):
+        leaves = given.fresh([i == alone for i in range(count)])
+        found = backward(leaves, leaves.by_kernel(), gradients)
+        assert [g is None for g in found] == [i != alone for i in range(count)]
+        same_bits(found[alone], wanted[alone])
+
+
+@pytest.mark.parametrize("trace", [False, True])
+@pytest.mark.parametrize("family", FAMILIES_OF_DENSE)
+def test_the_gradient_of_each_output_alone(family: str, trace: bool) -> None:
+    given = on_grid(family, "zero", trace=trace)
+    gradients = random_gradients(given.by_kernel())
+    for alone in range(len(gradients)):
+        agree(given, [g if i == alone else torch.zeros_like(g) for i, g in enumerate(gradients)])
+        leaves, full = given.fresh(), given.fresh()
+        got = backward(leaves, leaves.by_kernel(), [g if i == alone else None for i, g in enumerate(gradients)])
+        zeros = [g if i == alone else torch.zeros_like(g) for i, g in enumerate(gradients)]
+        for a, b in zip(got, backward(full, full.by_kernel(), zeros), strict=True):
+            same_bits(a, b)
+
+
+@pytest.mark.parametrize("amplitude", [1.0, 1.5, 0.0])
+def test_a_sequence_may_be_cut_anywhere(amplitude: float) -> None:
+    neuron, xs = ordinary("rsynaptic_dense", torch.float64, graded_spikes_factor=amplitude)
+    whole, last = neuron.unroll(xs)
+    (whole.sum() + last.mem.sum()).backward()
+    wanted = {name: p.grad for name, p in neuron.named_parameters()}
+    neuron.zero_grad()
+    first, state = neuron.unroll(xs[:23])
+    second, state = neuron.unroll(xs[23:], state)
+    assert torch.equal(torch.cat([first, second]), whole)
+    assert torch.equal(state.spk, last.spk)
+    (first.sum() + second.sum() + state.mem.sum()).backward()
+    for name, p in neuron.named_parameters():
+        if p.requires_grad:
+            torch.testing.assert_close(p.grad, wanted[name], rtol=1e-10, atol=1e-10)
+
+
+def test_a_gradient_can_be_differentiated() -> None:
+    given = on_grid("rleaky_dense", spike_grad=surrogate.sigmoid(2))
+    found = []
+    for run in (Case.by_steps, Case.by_kernel):
+        leaves = given.fresh()
+        spk, *_ = run(leaves)
+        weight = leaves.constants[0]
+        (first,) = torch.autograd.grad(spk.square().sum(), weight, create_graph=True)
+        found.append(torch.autograd.grad(first.square().sum(), leaves.x)[0])
+    assert found[0].any()
+    torch.testing.assert_close(found[1], found[0])
+
+
+def test_backward_keeps_bits_and_a_state_of_every_32_steps() -> None:
+    neuron, xs = ordinary("rleaky_dense", torch.float32, steps=320)
+    xs.requires_grad_()
+    inputs = {xs.data_ptr(), *(p.data_ptr() for p in neuron.parameters())}
+    kept: list[Tensor] = []
+
+    def keep(tensor: Tensor) -> Tensor:
+        kept.append(tensor)
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
+        neuron.unroll(xs)
+    state = xs[0].nbytes
+    own = sum(t.nbytes for t in kept if t.data_ptr() not in inputs)
+    bits = 320 * 9 * 3 * 8  # 130 neurons take three words
+    assert own <= bits + (9 + 4) * state + 4096
+    kept.clear()
+    with torch.no_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
+        neuron.unroll(xs)
+    assert not kept
+
+
+@pytest.mark.parametrize("family", FAMILIES_OF_DENSE)
+def test_the_operator_with_the_kernel_is_one_that_torch_accepts(family: str) -> None:
+    given = on_grid(family, steps=3)
+    settings = given.call.reset, given.call.reset_delay, given.call.surrogate, list(given.call.params), False
+    torch.library.opcheck(FAMILIES[family].operator, (*given.tensors, *settings))
+
+
+def test_a_net_is_trained_by_the_kernel_as_by_the_loop() -> None:
+    def net() -> nn.Module:
+        torch.manual_seed(3)
+        lif = snn.RLeaky(beta=0.8, linear_features=40, init_hidden=True)
+        return nn.Sequential(nn.Linear(7, 40), lif, nn.Linear(40, 3), snn.Leaky(beta=0.8, init_hidden=True)).double()
+
+    xs, grads = torch.randn(50, 6, 7).double(), []
+    for schedule in ("steps", "layers"):
+        made = net()
+        spk = snn.unroll(made, xs, schedule=schedule)
+        (spk * torch.linspace(0, 1, 50).double()[:, None, None]).sum().backward()
+        grads.append([p.grad for p in made.parameters()])
+    for e, f in zip(*grads, strict=True):
+        torch.testing.assert_close(f, e, rtol=1e-9, atol=1e-9)
+
+
+def test_the_kernel_is_the_choice_and_autocast_is_not_for_it() -> None:
+    neuron, xs = ordinary("rleaky_dense", torch.float32)
+    assert kernels.choose(neuron, xs).name == "snn-cpu"
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        choice = kernels.choose(neuron, xs)
+    assert choice.name == "reference"
+    assert "autocast computes the recurrent connection in another dtype" in choice.reason
+
+
+@pytest.mark.parametrize("shape", [(4, 3, 129), (4,), (4, 130, 1)])
+def test_an_input_of_another_width(shape: tuple[int, ...]) -> None:
+    neuron = snn.RLeaky(beta=0.9, linear_features=130)
+    with pytest.raises(ValueError, match=r"130 neurons, so the input must be \[T, ..., 130\], got \(4,"):
+        neuron.unroll(torch.zeros(shape))
