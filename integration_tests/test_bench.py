@@ -1,0 +1,235 @@
+"""The benchmark: its arithmetic, what it does with a peer that fails, and one small run from end to end."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from bench import __main__ as program
+from bench import agreement, data, limits, page, ratios, tables
+from bench.measure import Bench, Plan
+from bench.peers.registry import ENVIRONMENTS, PEERS
+from bench.process import Process
+from bench.workloads import WORKLOADS, scaled
+from workspace import ROOT
+
+
+def test_ratios_pair_the_times_of_one_round():
+    # a machine that is twice as slow in one round is so for both
+    assert ratios.ratios([1.0, 2.0, 1.0, 1.0], [5.0, 10.0, 5.0, 5.0]) == (5.0, 5.0, 5.0)
+
+
+def test_ratios_need_as_many_rounds_of_both():
+    with pytest.raises(ValueError, match="zip"):
+        ratios.ratios([1.0, 2.0], [1.0])
+
+
+def test_quartiles_are_those_of_numpy():
+    values = [7.0, 3.0, 5.0, 11.0, 2.0, 9.0]
+    np.testing.assert_allclose(ratios.quartiles(values), np.quantile(values, [0.25, 0.5, 0.75]))
+    assert ratios.quartiles([4.0]) == (4.0, 4.0, 4.0)
+
+
+def test_quartiles_of_nothing_are_an_error():
+    with pytest.raises(ValueError, match="at least one round"):
+        ratios.quartiles([])
+
+
+@pytest.mark.parametrize("power", [0.0, 1.0, 2.0])
+def test_the_exponent_of_a_power_is_that_power(power: float):
+    sizes = [10, 100, 1000, 10000]
+    assert ratios.exponent(sizes, [0.3 * size**power for size in sizes]) == pytest.approx(power, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("work", "expected"),
+    [
+        (limits.Work("neurons", "forward", moved=4 * 10**9, operations=0, held=10**6), 0.1),
+        (limits.Work("neurons", "forward", moved=4 * 10**9, operations=0, held=10**9), 0.8),
+        (limits.Work("matrix products", "forward", moved=4 * 10**9, operations=10**12, held=10**9), 10.0),
+    ],
+    ids=["within the cache", "beyond the cache", "arithmetic takes longer"],
+)
+def test_the_floor_is_bytes_over_bandwidth_or_operations_over_speed(work: limits.Work, expected: float):
+    found = {"copy_8_mib": 40.0, "copy_256_mib": 5.0, "product": 100.0}
+    assert limits.floor_seconds(work, found) == pytest.approx(expected)
+
+
+def results(differing: int, factor: float = 1.0) -> agreement.Result:
+    spk = np.zeros((100, 5, 7), dtype=bool)
+    spk.reshape(-1)[:differing] = True
+    return spk, factor * np.arange(21.0).reshape(3, 7)
+
+
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        (results(3), None),
+        (results(4), "0.114 % of its spikes"),
+        (results(0, 1.04), None),
+        (results(0, 1.06), "gradient differs by 6 %"),
+        (results(0, np.nan), "gradient differs by nan %"),
+        ((np.zeros((99, 5, 7), dtype=bool), np.zeros((3, 7))), r"shape \[99, 5, 7\], not \[100, 5, 7\]"),
+    ],
+)
+def test_a_peer_that_computes_something_else_is_not_timed(found: agreement.Result, reason: str | None):
+    answer = agreement.compared(found, results(0))
+    assert ("reason" in answer) == (reason is not None)
+    if reason is not None:
+        with pytest.raises(AssertionError, match=f"not timed: .*{reason}"):
+            raise AssertionError(answer["reason"])
+
+
+def test_spikes_that_come_later_are_shifted_back():
+    spk = np.random.default_rng(0).random((10, 3, 5)) < 0.3
+    later = np.concatenate([np.zeros((2, 3, 5), dtype=bool), spk[:-2]])
+    answer = agreement.compared((later, np.ones(1)), (spk, np.zeros(1)), late=2, gradients_differ="another surrogate")
+    assert answer == {"spikes": 0.0, "gradient": "another surrogate"}
+
+
+def test_the_same_seed_draws_the_same_arrays_and_a_file_keeps_them(tmp_path):
+    made = data.arrays(WORKLOADS["W4"])
+    data.save(tmp_path / "W4", made)
+    again = data.load(tmp_path / "W4")
+    assert again.keys() == made.keys() == {"xs", "upstream", "w0", "w1", "w2"}
+    assert all(np.array_equal(again[name], one) for name, one in data.arrays(WORKLOADS["W4"]).items())
+
+
+def test_every_peer_has_an_environment_and_a_module():
+    for peer in PEERS.values():
+        assert peer.environment in {"", *ENVIRONMENTS}
+        assert (ROOT / "tools" / "bench" / "peers" / f"{peer.module}.py").exists()
+
+
+def test_a_worker_that_ends_or_hangs_is_a_reason():
+    with Process("torch", sys.executable, threads=1, patience=0.01) as process:
+        assert process.ask("hello") == {"reason": "took longer than 0.01 s"}
+    with Process("nobody", sys.executable, threads=1) as process:
+        reason = process.ask("hello")["reason"]
+    assert reason.startswith("ended with exit status 2: ")
+    assert "invalid choice: 'nobody'" in reason
+
+
+def test_a_workload_that_is_not_there_is_refused_with_those_that_are(capsys):
+    with pytest.raises(SystemExit):
+        program.main(["W9"])
+    assert "no workload W9: choose from W1a, W1b" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("typed", "command"),
+    [([], "nox -s bench"), (["W2", "--peers", "torch"], "nox -s bench -- W2 --peers torch")],
+)
+def test_the_command_is_what_was_typed_without_what_the_session_adds(typed: list[str], command: str):
+    asked = program.parsed(["--python", "norse=/n/python", "--absent", "spyx=no wheel", *typed])
+    assert asked.command == command
+    assert asked.python == {"norse": "/n/python", "": sys.executable}
+    assert asked.absent == {"spyx": "no wheel"}
+
+
+@pytest.fixture(scope="module")
+def found() -> dict:
+    """A run of a few layers too small to time, with a peer that is not there."""
+    plan = Plan(rounds=3, seconds=0.0, memory=True, sizes=(2, 5), threads=1)
+    small = [
+        dataclasses.replace(scaled(7, 3, 5), name="neurons", infer=True, memory=False),
+        dataclasses.replace(WORKLOADS["W2"], name="linear", steps=7, batch=3, memory=True),
+        dataclasses.replace(WORKLOADS["W3"], name="conv", steps=3, batch=2, memory=False),
+        dataclasses.replace(WORKLOADS["W4"], name="recurrent", steps=7, batch=3, memory=False),
+    ]
+    absent = {"norse": "uv could not install norse"}
+    with Bench({"": sys.executable}, absent, plan, lambda text: None, only=["snn-steps", "norse", "sinabs"]) as bench:
+        made = {
+            "command": "nox -s bench -- tiny",
+            "machine": {"processor": "one", "instructions": "none", "cores": 1, "threads": 1, "memory_gb": 1}
+            | {"system": "none", "limits": bench.limits()},
+            "peers": bench.peers,
+            "rounds": plan.rounds,
+            "workloads": {one.name: bench.workload(one) for one in small},
+            "scaling": [bench.scaling("T")],
+            "date": "2000-01-01",
+        }
+    return json.loads(json.dumps(made))
+
+
+def test_ours_and_the_plain_loop_agree_and_are_timed_forward_and_backward(found: dict):
+    for name, workload in found["workloads"].items():
+        assert workload["peers"].keys() == {"snn", "snn-steps", "torch"}
+        for answer in workload["peers"].values():
+            assert "reason" not in answer, name
+            assert answer["spikes"] == 0.0
+            assert answer["gradient"] < 1e-5
+            assert answer["train"].keys() == {"forward", "backward"}
+            assert all(len(times) == 3 and min(times) > 0 for times in answer["train"].values())
+
+
+def test_inference_is_timed_where_it_is_asked_for(found: dict):
+    timed = {name for name, one in found["workloads"].items() if "infer" in one["peers"]["snn"]}
+    assert timed == {"neurons"}
+
+
+def test_memory_is_measured_where_it_is_asked_for(found: dict):
+    measured = {name for name, one in found["workloads"].items() if "train_memory" in one["peers"]["snn"]}
+    assert measured == {"linear"}
+    # the weights' gradient is 1 MiB
+    assert all(1 < one["train_memory"]["megabytes"] < 50 for one in found["workloads"]["linear"]["peers"].values())
+
+
+def test_what_the_layers_have_to_do_follows_from_their_shapes(found: dict):
+    def work(name: str) -> dict[tuple[str, str], tuple[int, int]]:
+        made = found["workloads"][name]["stages"]["work"]
+        return {(one["stage"], one["direction"]): (one["moved"], one["operations"]) for one in made}
+
+    neurons = 7 * 3 * 5 * 4
+    assert work("neurons") == {("neurons", "forward"): (2 * neurons, 0), ("neurons", "backward"): (3 * neurons, 0)}
+    # the first product has no gradient of its input
+    product = 2 * 7 * 3 * 512 * 512
+    assert work("linear")["matrix products", "forward"][1] == product
+    assert work("linear")["matrix products", "backward"][1] == product
+    products = [2 * 7 * 3 * a * b for a, b in ((700, 256), (256, 256), (256, 20))]
+    assert work("recurrent")["matrix products", "forward"][1] == sum(products)
+    assert work("recurrent")["matrix products", "backward"][1] == products[0] + 2 * sum(products[1:])
+    assert work("conv")["pooling", "forward"][0] == 4 * 3 * 2 * (8 * (24**2 + 12**2) + 16 * (8**2 + 4**2))
+
+
+def test_the_profile_finds_the_time_of_every_kind_of_layer(found: dict):
+    spent = found["workloads"]["conv"]["stages"]["spent"]
+    for stage in ("convolutions", "pooling", "matrix products"):
+        assert spent[stage]["forward"] > 0
+        assert spent[stage]["backward"] > 0
+
+
+def test_the_scaling_has_a_time_for_every_size(found: dict):
+    (one,) = found["scaling"]
+    assert one["sizes"] == [2, 5]
+    assert {name: len(seconds) for name, seconds in one["seconds"].items()} == {"snn": 2, "torch": 2}
+
+
+def test_the_page_shows_every_table_and_why_a_peer_is_missing(found: dict):
+    text = page.page(found)
+    for table in tables.every(found):
+        assert f"## {table.title}\n" in text
+        assert all(len(row) == len(table.head) for row in table.rows)
+    assert "- Norse: uv could not install norse\n" in text
+    assert "- Sinabs: no environment for it\n" in text
+    assert "`nox -s bench -- tiny`" in text
+    assert "with 1 cores; each library had 1 threads" in text
+
+
+def test_a_ratio_in_a_table_is_that_of_the_times(found: dict):
+    found["workloads"]["neurons"]["peers"]["snn"]["train"] = {"forward": [0.001] * 3, "backward": [0.003] * 3}
+    found["workloads"]["neurons"]["peers"]["torch"]["train"] = {"forward": [0.01] * 3, "backward": [0.04] * 3}
+    first = next(tables.every(found))
+    row = dict(zip(first.head, first.rows[0], strict=True))
+    assert row["snn, ms"] == "4 (4–4)"
+    assert row["plain PyTorch loop"] == "12.5× (12.5–12.5)"
+
+
+def test_the_page_in_the_tree_names_its_machine_and_its_command():
+    text = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    assert "| processor" in text
+    assert "| command " in text

@@ -1,0 +1,86 @@
+"""How fast this machine moves memory and multiplies matrices, and the least time that allows for a piece of work."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+__all__ = ["Work", "floor_seconds", "measured"]
+
+_MIB = 2**20
+_CACHED = 32 * _MIB
+_SIDE = 1024
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one kind of layer has to do, in one direction.
+
+    Args:
+        stage: Kind of layer, as in ``bench.stages.STAGES``.
+        direction: ``"forward"`` or ``"backward"``.
+        moved: Bytes read and written.
+        operations: Multiplications and additions of matrix products.
+        held: Bytes that are in flight at a time.
+    """
+
+    stage: str
+    direction: str
+    moved: int
+    operations: int
+    held: int
+
+
+def measured() -> dict[str, float]:
+    """Measure, with as many threads as PyTorch has.
+
+    Returns:
+        ``copy_8_mib`` and ``copy_256_mib``: GB/s (10^9 bytes, read and written) of a copy that stays in the cache and
+        of one that does not; ``first_touch``: GB/s written to memory that is fresh from the system; ``product``:
+        GFLOP/s of a product of float32 matrices.
+    """
+    import torch
+
+    def copied(mebibytes: int) -> float:
+        source = torch.ones(mebibytes * _MIB // 4)
+        target = torch.ones_like(source)
+        return 2 * source.nbytes / _fastest(lambda: target.copy_(source)) / 1e9
+
+    def touched() -> float:
+        elements = 256 * _MIB // 4
+        return 4 * elements / _fastest(lambda: torch.empty(elements).fill_(1.0)) / 1e9
+
+    def multiplied() -> float:
+        a, b = torch.ones(_SIDE, _SIDE), torch.ones(_SIDE, _SIDE)
+        out = torch.empty(_SIDE, _SIDE)
+        return 2 * _SIDE**3 / _fastest(lambda: torch.mm(a, b, out=out)) / 1e9
+
+    return {"copy_8_mib": copied(8), "copy_256_mib": copied(256), "first_touch": touched(), "product": multiplied()}
+
+
+def _fastest(call: Callable[[], object]) -> float:
+    taken = []
+    for _ in range(9):
+        start = time.perf_counter()
+        call()
+        taken.append(time.perf_counter() - start)
+    return min(taken)
+
+
+def floor_seconds(work: Work, limits: dict[str, float]) -> float:
+    """The least time that a piece of work takes: whichever of memory and arithmetic takes longer.
+
+    Args:
+        work: The work.
+        limits: As from `measured`.
+
+    Returns:
+        Seconds.
+
+    Example:
+        >>> floor_seconds(Work("neurons", "forward", 10**7, 0, 10**7), {"copy_8_mib": 20.0, "product": 100.0})
+        0.0005
+    """
+    bandwidth = limits["copy_8_mib" if work.held <= _CACHED else "copy_256_mib"]
+    return max(work.moved / bandwidth, work.operations / limits["product"]) / 1e9

@@ -1,0 +1,43 @@
+"""The machine that the benchmark runs on."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import platform
+import re
+
+__all__ = ["described"]
+
+_INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_tile", "asimd", "sve")
+
+
+def described() -> dict[str, str | int]:
+    """What is known of it.
+
+    Returns:
+        ``processor``, ``instructions``, ``cores`` (that this process may use), ``memory_gb``, ``system``.
+
+    Example:
+        >>> sorted(described())
+        ['cores', 'instructions', 'memory_gb', 'processor', 'system']
+    """
+    text = pathlib.Path("/proc/cpuinfo")
+    cpu = text.read_text(encoding="utf-8") if text.exists() else ""
+    model = re.search(r"^model name\s*: (.+)$", cpu, re.MULTILINE)
+    known = set(cpu.split())
+    has_affinity = hasattr(os, "sched_getaffinity")
+    return {
+        "processor": model[1] if model else platform.processor() or platform.machine(),
+        "instructions": ", ".join(name for name in _INSTRUCTIONS if name in known) or platform.machine(),
+        "cores": len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1,
+        "memory_gb": _memory(),
+        "system": f"{platform.system()} {platform.release().split('-')[0]}, {' '.join(platform.libc_ver())}",
+    }
+
+
+def _memory() -> int:
+    try:
+        return round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30)
+    except (AttributeError, ValueError, OSError):
+        return 0

@@ -1,0 +1,227 @@
+"""Runs every workload through every peer, in turns, and keeps what each turn took."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import pathlib
+import statistics
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bench import data
+from bench.agreement import Result, compared
+from bench.peers.registry import OWN, PEERS, REFERENCE, Peer
+from bench.process import Process
+from bench.ratios import exponent
+from bench.workloads import Workload, scaled
+
+__all__ = ["Bench", "Plan"]
+
+Conventions = tuple[bool, bool]
+_AXES: dict[str, tuple[str, Callable[[int], Workload]]] = {
+    "T": ("B,N = 8,128", lambda size: scaled(size, 8, 128)),
+    "B": ("T,N = 100,16", lambda size: scaled(100, size, 16)),
+    "N": ("T,B = 100,8", lambda size: scaled(100, 8, size)),
+}
+_SCALED = (OWN, REFERENCE, "snntorch")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How thoroughly to measure.
+
+    Args:
+        rounds: Rounds that count; one more is run before them and dropped.
+        seconds: Of one peer's turn in a round, as far as one call is not longer.
+        memory: Measure peak memory.
+        sizes: Of each axis of the scaling table; empty for none.
+        threads: Of each peer.
+    """
+
+    rounds: int
+    seconds: float
+    memory: bool
+    sizes: tuple[int, ...]
+    threads: int
+
+
+class Bench:
+    """The peers' processes, one each for the whole run; ends them with the ``with`` block.
+
+    Args:
+        pythons: The interpreter of each environment by name, "" for ours.
+        absent: Why an environment is not there, by name.
+        plan: The plan.
+        say: Is told what is being done.
+        only: The peers to run; empty for all.
+
+    Raises:
+        RuntimeError: If ours or the plain PyTorch loop does not start.
+    """
+
+    def __init__(
+        self,
+        pythons: dict[str, str],
+        absent: dict[str, str],
+        plan: Plan,
+        say: Callable[[str], object],
+        only: Iterable[str] = (),
+    ) -> None:
+        self._pythons, self._absent, self._plan, self._say = pythons, absent, plan, say
+        self._wanted = set(only) | {OWN, REFERENCE} if only else set(PEERS)
+        self._stack = contextlib.ExitStack()
+        self._processes: dict[str, Process] = {}
+        self.peers: dict[str, dict[str, Any]] = {}
+
+    def __enter__(self) -> Bench:
+        with self._stack as stack:  # closed here if it does not come to the end
+            self._folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            for peer in PEERS.values():
+                if peer.name in self._wanted:
+                    started = self._started(peer, stack)
+                    self.peers[peer.name] = {"title": peer.title, "note": peer.note} | started
+            for name in (OWN, REFERENCE):
+                if "reason" in self.peers[name]:
+                    raise RuntimeError(f"{self.peers[name]['title']} does not start: {self.peers[name]['reason']}")
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def _started(self, peer: Peer, stack: contextlib.ExitStack) -> dict[str, Any]:
+        """The worker's answer to the first request."""
+        self._say(f"starting {peer.title}")
+        if peer.environment not in self._pythons:
+            return {"reason": self._absent.get(peer.environment, "no environment for it")}
+        process = stack.enter_context(self._process(peer.name))
+        answer = process.ask("hello")
+        if "reason" not in answer:
+            self._processes[peer.name] = process
+        return answer
+
+    def _process(self, peer: str) -> Process:
+        return Process(peer, self._pythons[PEERS[peer].environment], self._plan.threads)
+
+    def limits(self) -> dict[str, float]:
+        """What the machine is able to do."""
+        self._say("measuring the machine")
+        return self._processes[REFERENCE].ask("limits")
+
+    def workload(self, workload: Workload) -> dict[str, Any]:
+        """Check, time and profile one workload, and measure its memory.
+
+        Args:
+            workload: The workload.
+
+        Returns:
+            ``title``; ``peers``: by name what each answered, times in seconds by round; ``stages``: what the kinds of
+            layers have to do and take.
+        """
+        self._say(f"{workload.name}: {workload.title}")
+        given = self._prepared(workload)
+        names = self._asked(workload)
+        expected = self._expected({(PEERS[name].immediate, PEERS[name].attached) for name in names}, given)
+        answers = {name: self._checked(workload, name, given, expected) for name in names}
+        self._time(answers, "train")
+        if workload.infer:
+            self._time(answers, "infer")
+        if workload.memory and self._plan.memory:
+            for name, answer in answers.items():
+                if "reason" not in answer:
+                    answer |= self._weighed(workload, name, given)
+        stages = answers[OWN] if "reason" in answers[OWN] else self._processes[OWN].ask("stages")
+        return {"title": workload.title, "peers": answers, "stages": stages}
+
+    def _asked(self, workload: Workload) -> list[str]:
+        return [
+            name
+            for name in self._processes
+            if workload.kind in (PEERS[name].only or (workload.kind,)) and name in (workload.peers or PEERS)
+        ]
+
+    def _prepared(self, workload: Workload) -> dict[str, Any]:
+        folder = self._folder / workload.name
+        data.save(folder, data.arrays(workload))
+        return {"workload": dataclasses.asdict(workload), "data": str(folder)}
+
+    def _expected(self, conventions: set[Conventions], given: dict[str, Any]) -> dict[Conventions, Result]:
+        """What the plain loop gives, by whether its reset is immediate and whether it carries a gradient."""
+        reference, found = self._processes[REFERENCE], {}
+        for immediate, attached in conventions:
+            answer = reference.ask("prepare", **given, immediate=immediate, attached=attached)
+            result = answer if "reason" in answer else self._result(reference)
+            if isinstance(result, dict):
+                raise RuntimeError(f"the plain PyTorch loop does not run: {result['reason']}")
+            found[immediate, attached] = result
+        return found
+
+    def _checked(
+        self, workload: Workload, name: str, given: dict[str, Any], expected: dict[Conventions, Result]
+    ) -> dict[str, Any]:
+        peer, process = PEERS[name], self._processes[name]
+        answer = process.ask("prepare", **given)
+        found = answer if "reason" in answer else self._result(process)
+        if isinstance(found, dict):
+            return found
+        late = workload.layers if peer.late else 0
+        return compared(found, expected[peer.immediate, peer.attached], late, peer.gradients_differ)
+
+    def _result(self, process: Process) -> Result | dict[str, Any]:
+        folder = self._folder / "result"
+        answer = process.ask("result", data=str(folder))
+        return answer if "reason" in answer else (np.load(folder / "spk.npy"), np.load(folder / "gradient.npy"))
+
+    def _time(self, answers: dict[str, Any], do: str) -> None:
+        ready = [name for name, answer in answers.items() if "reason" not in answer]
+        for name, turns in self._turns(ready, do).items():
+            failed = [turn for turn in turns if "reason" in turn]
+            ways = {way: [turn[way] for turn in turns] for way in turns[0]} if not failed else {}
+            answers[name] |= failed[0] if failed else {do: ways}
+
+    def _turns(self, names: list[str], do: str) -> dict[str, list[dict[str, Any]]]:
+        """Rounds in which each takes its turn, but for the first of them."""
+        turns: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+        for _ in range(self._plan.rounds + 1):
+            for name in names:
+                turns[name].append(self._processes[name].ask(do, seconds=self._plan.seconds))
+        return {name: one[1:] for name, one in turns.items()}
+
+    def _weighed(self, workload: Workload, name: str, given: dict[str, Any]) -> dict[str, Any]:
+        weights = {}
+        for do in ("train", "infer") if workload.infer else ("train",):
+            with self._process(name) as fresh:
+                weights[f"{do}_memory"] = fresh.ask("memory", **given, call=do)
+        return weights
+
+    def scaling(self, axis: str) -> dict[str, Any]:
+        """How the time of a layer of neurons grows along T, B or N.
+
+        Args:
+            axis: ``"T"``, ``"B"`` or ``"N"``.
+
+        Returns:
+            ``sizes``, and by peer the medians in ``seconds``, up to a size that it cannot do, and the fitted
+            ``exponents``.
+        """
+        others, sized = _AXES[axis]
+        seconds: dict[str, list[float]] = {name: [] for name in _SCALED if name in self._processes}
+        able = list(seconds)
+        for size in self._plan.sizes:
+            workload = sized(size)
+            self._say(f"scaling: {workload.title}")
+            given = self._prepared(workload)
+            for name in able:
+                self._processes[name].ask("prepare", **given)
+            for name, turns in self._turns(able, "train").items():
+                if any("reason" in turn for turn in turns):
+                    able.remove(name)  # it goes no further
+                else:
+                    seconds[name].append(statistics.median(turn["forward"] + turn["backward"] for turn in turns))
+        fitted = {name: exponent(self._plan.sizes[: len(one)], one) for name, one in seconds.items() if len(one) > 1}
+        return {"axis": axis, "others": others, "sizes": self._plan.sizes, "seconds": seconds, "exponents": fitted}

@@ -1,0 +1,58 @@
+"""The page of the documentation: ``python -m bench.page dist/bench.json docs/benchmarks.md``."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import sys
+from typing import Any
+
+from bench import tables
+
+__all__ = ["main", "page"]
+
+_HEAD = """# Benchmarks
+
+Generated from the figures of one run: `nox -s bench -- --page docs/benchmarks.md`. Every table says the command that
+made it; `nox -s bench -- W2` measures one workload, `nox -s bench -- --quick` looks whether it all works here.
+
+All figures are from one machine, a {processor} with {cores} cores; each library had {threads} threads.
+Only ratios carry over to another machine, and those roughly.
+
+How it is measured: each library runs in a process and an environment of its own, from the same inputs and weights, in
+float32 and with the surrogate `atan` where it has it. Before anything is timed, its spikes and the gradient of the
+input (of the first weights, where there are any) are compared with those of a plain PyTorch loop; one that gives other
+numbers is not timed. Then all take turns, {rounds} rounds after one that is dropped. A cell is the median of the
+ratios within a round, quartiles in brackets. One spike in eight to ten can fire in a step.
+
+The *floor* is the least time that this machine needs to move what each layer has to read and write once, or for the
+products of its matrices, whichever is longer. Products of spikes may add up rows instead of multiplying, and be faster
+than that.
+
+*Tuned* is the same program after `snn_cpu.tune_allocator()`: freed memory is used again instead of being fetched from
+the system anew, in the whole process.
+"""
+
+
+def page(found: dict[str, Any]) -> str:
+    """The page.
+
+    Args:
+        found: What ``dist/bench.json`` holds.
+
+    Returns:
+        Markdown.
+    """
+    shown = tables.every(found)
+    made = [f"## {one.title}\n\n`{found['command']}`\n\n{one.markdown()}\n" for one in shown]
+    return "\n".join([_HEAD.format(rounds=found["rounds"], **found["machine"]), *made])
+
+
+def main() -> None:
+    """Write the page from the command line's JSON file to its other file."""
+    source, target = map(pathlib.Path, sys.argv[1:])
+    target.write_text(page(json.loads(source.read_text(encoding="utf-8"))), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

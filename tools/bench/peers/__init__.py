@@ -1,0 +1,1 @@
+"""Who runs the workloads: one module for each library, imported only in an environment that has it."""

@@ -1,0 +1,73 @@
+"""Norse: its neuron without a synaptic current, in its stateful sequence, a step at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import norse.torch as norse
+import torch
+from norse.torch.functional.lif_box import LIFBoxParameters
+from torch import Tensor, nn
+
+from bench.data import Arrays
+from bench.peers.sequential import sequential
+from bench.peers.trial import TorchTrial
+from bench.workloads import Workload
+
+__all__ = ["make"]
+
+_STEP = 0.001
+
+
+def make(workload: Workload, made: Arrays) -> TorchTrial:
+    """The workload as a loop over its steps.
+
+    Norse weighs the input with 1 - beta, so that membrane and threshold are smaller by that factor, and resets at once,
+    so that a spike subtracts threshold / beta: together the same equation.
+
+    Args:
+        workload: The workload.
+        made: Its arrays.
+
+    Returns:
+        The trial. Its surrogate is SuperSpike.
+
+    Raises:
+        NotImplementedError: If it has no such neuron.
+    """
+    if workload.neuron != "leaky":
+        raise NotImplementedError("it has no neuron with these equations")
+    rest = 1 - workload.beta
+
+    def subtract(spk: Tensor, mem: Tensor, reset: Tensor, threshold: Tensor) -> Tensor:
+        return mem - spk * (threshold / workload.beta)
+
+    def lif() -> nn.Module:
+        constants = LIFBoxParameters(
+            tau_mem_inv=torch.as_tensor(rest / _STEP), v_th=torch.as_tensor(rest), reset_method=subtract
+        )
+        return norse.LIFBoxCell(constants, dt=_STEP)
+
+    net = norse.SequentialState(*sequential(workload, made, lif, lambda feedback: _Recurrent(lif(), feedback)))
+
+    def run(xs: Tensor) -> Tensor:
+        state, outs = None, []
+        for x in xs.unbind(0):
+            spk, state = net(x, state)
+            outs.append(spk)
+        return torch.stack(outs)
+
+    return TorchTrial(workload, made, run, net)
+
+
+class _Recurrent(nn.Module):
+    """A cell whose spikes return; Norse's own recurrent cells have a synaptic current, another equation."""
+
+    def __init__(self, cell: nn.Module, feedback: nn.Linear) -> None:
+        super().__init__()
+        self.cell, self.feedback = cell, feedback
+
+    def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        inner, last = (None, None) if state is None else state
+        spk, inner = self.cell(x if last is None else x + self.feedback(last), inner)
+        return spk, (inner, spk)

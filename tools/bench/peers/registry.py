@@ -1,0 +1,147 @@
+"""The peers by name: what a column says, where it runs, and where their conventions differ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["ENVIRONMENTS", "OWN", "PEERS", "REFERENCE", "TUNED", "Peer"]
+
+ENVIRONMENTS = {
+    "snntorch": ("snntorch==1.0.0", "torch", "numpy"),
+    "spikingjelly": ("spikingjelly==2.0.0", "numpy"),
+    "norse": ("norse==1.1.0", "numpy"),
+    "sinabs": ("sinabs==3.1.3", "numpy"),
+    "spyx": ("spyx==1.0.0", "jax==0.10.2", "numpy"),
+}
+"""What is installed in the environment of each library; ours and the plain loop run in that of the benchmark."""
+
+
+@dataclass(frozen=True)
+class Peer:
+    """One column of the tables.
+
+    Args:
+        name: As on the command line.
+        title: As at the head of the column.
+        module: Its module in this folder.
+        environment: One of ``ENVIRONMENTS``; empty for the one that the benchmark itself runs in.
+        distributions: Whose versions are recorded.
+        options: Arguments for the module's ``make``.
+        only: Kinds of nets that it is asked for; empty for all.
+        immediate: Its spikes reset at once, before the decay.
+        attached: Its reset carries a gradient.
+        late: Each layer's spikes come a step later.
+        gradients_differ: Why its gradients cannot be those of the reference.
+        note: What it runs, and what else differs.
+    """
+
+    name: str
+    title: str
+    module: str
+    environment: str = ""
+    distributions: tuple[str, ...] = ("torch",)
+    options: dict[str, Any] = field(default_factory=dict)
+    only: tuple[str, ...] = ()
+    immediate: bool = False
+    attached: bool = False
+    late: bool = False
+    gradients_differ: str = ""
+    note: str = ""
+
+
+_OURS = ("snn-core", "snn-cpu", "torch")
+OWN, TUNED, REFERENCE = "snn", "snn-tuned", "torch"
+PEERS = {
+    one.name: one
+    for one in [
+        Peer(OWN, "snn", "snn_unroll", distributions=_OURS, note="`unroll(net, xs)`"),
+        Peer(
+            TUNED,
+            "snn, tuned",
+            "snn_unroll",
+            distributions=_OURS,
+            options={"tune": True},
+            note="`unroll(net, xs)` after `snn_cpu.tune_allocator()`, which is for the whole process",
+        ),
+        Peer(
+            "snn-chunked",
+            "snn, chunk=50",
+            "snn_unroll",
+            distributions=_OURS,
+            options={"chunk": 50},
+            only=("stack",),
+            note="`unroll(net, xs, chunk=50)`: full gradients, computed anew 50 steps at a time",
+        ),
+        Peer(
+            "snn-steps",
+            "snn, step loop",
+            "snn_unroll",
+            distributions=_OURS,
+            options={"schedule": "steps"},
+            note='`unroll(net, xs, schedule="steps")`: what a loop over `net(xs[t])` costs',
+        ),
+        Peer(REFERENCE, "plain PyTorch loop", "torch_loop", note="the equations written out, a step at a time"),
+        Peer(
+            "snntorch",
+            "snnTorch",
+            "snntorch_loop",
+            "snntorch",
+            ("snntorch", "torch"),
+            note="a loop over steps, as in its tutorials",
+        ),
+        Peer(
+            "spikingjelly",
+            "SpikingJelly `m`",
+            "spikingjelly_steps",
+            "spikingjelly",
+            ("spikingjelly", "torch"),
+            immediate=True,
+            note="whole sequences, which this version runs with its PyTorch reference on every CPU; resets at once, "
+            "before the decay, which no option changes: compared with a loop that does the same",
+        ),
+        Peer(
+            "spikingjelly-s",
+            "SpikingJelly `s`",
+            "spikingjelly_steps",
+            "spikingjelly",
+            ("spikingjelly", "torch"),
+            options={"mode": "s"},
+            only=("conv", "recurrent"),
+            immediate=True,
+            note="a step at a time, where that may be faster",
+        ),
+        Peer(
+            "norse",
+            "Norse",
+            "norse_cells",
+            "norse",
+            ("norse", "torch"),
+            attached=True,
+            gradients_differ="its surrogate is SuperSpike",
+            note="`LIFBoxCell` in `SequentialState`, input and reset scaled to the same equation",
+        ),
+        Peer(
+            "sinabs",
+            "Sinabs",
+            "sinabs_layers",
+            "sinabs",
+            ("sinabs", "torch"),
+            attached=True,
+            note="`LIF` layers over whole sequences, reset scaled to the same equation; its reset carries a gradient: "
+            "compared with a loop whose reset does",
+        ),
+        Peer(
+            "spyx",
+            "Spyx (JAX, jit)",
+            "spyx_scan",
+            "spyx",
+            ("spyx", "jax", "flax"),
+            attached=True,
+            late=True,
+            gradients_differ="each layer's spikes come a step later",
+            note="compiled before it is timed; spikes are shifted back before they are compared; its backward time is "
+            "that of forward with backward less that of forward",
+        ),
+    ]
+}

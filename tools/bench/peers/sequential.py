@@ -1,0 +1,68 @@
+"""The nets of the workloads for every library that builds on ``torch.nn``; each brings its own neurons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from bench.data import Arrays
+from bench.workloads import Workload
+
+__all__ = ["sequential"]
+
+
+def sequential(
+    workload: Workload,
+    made: Arrays,
+    neuron: Callable[[], nn.Module],
+    recurrent: Callable[[nn.Linear], nn.Module] | None = None,
+    lift: Callable[[nn.Module], nn.Module] = lambda layer: layer,
+) -> list[nn.Module]:
+    """The layers of a workload's net, in order.
+
+    Args:
+        workload: The workload.
+        made: Its arrays.
+        neuron: Makes a layer of spiking neurons.
+        recurrent: Makes a layer of spiking neurons whose spikes return through the given linear layer.
+        lift: Wraps a layer without state, where the library runs whole sequences.
+
+    Returns:
+        The layers. Biases are zero, so that neurons that answer a step later give the same spikes, a step later.
+
+    Raises:
+        NotImplementedError: If the net is recurrent and the library has no such layer.
+    """
+    weights = [torch.from_numpy(made[name]) for name in sorted(made) if name.startswith("w")]
+    if workload.kind == "neuron":
+        return [neuron()]
+    if workload.kind == "conv":
+        first, second, last = weights
+        layers: list[nn.Module] = []
+        for weight in (first, second):
+            layers += [lift(nn.Sequential(_conv(weight), nn.MaxPool2d(2))), neuron()]
+        return [*layers, lift(nn.Sequential(nn.Flatten(), _linear(last))), neuron()]
+    if workload.kind == "recurrent":
+        if recurrent is None:
+            raise NotImplementedError("it has no recurrent layer with this equation")
+        first, feedback, last = weights
+        return [lift(_linear(first)), recurrent(_linear(feedback)), lift(_linear(last)), neuron()]
+    return [layer for weight in weights for layer in (lift(_linear(weight)), neuron())]
+
+
+def _linear(weight: Tensor) -> nn.Linear:
+    layer = nn.Linear(weight.shape[1], weight.shape[0])
+    return _filled(layer, weight)
+
+
+def _conv(weight: Tensor) -> nn.Conv2d:
+    return _filled(nn.Conv2d(weight.shape[1], weight.shape[0], weight.shape[2]), weight)
+
+
+def _filled(layer, weight: Tensor):
+    with torch.no_grad():
+        layer.weight.copy_(weight)
+        layer.bias.zero_()
+    return layer

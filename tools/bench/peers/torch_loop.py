@@ -1,0 +1,130 @@
+"""A plain PyTorch loop over the steps: the equations written out, with which every peer's spikes are compared."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from bench.data import Arrays
+from bench.peers.sequential import sequential
+from bench.peers.trial import TorchTrial
+from bench.workloads import Workload
+
+__all__ = ["make"]
+
+
+class Reset(NamedTuple):
+    """How a spike resets the neuron that fired it."""
+
+    immediate: bool
+    attached: bool
+
+
+class _Spike(torch.autograd.Function):
+    """Heaviside step with the derivative of an arc tangent, alpha = 2."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return (x > 0).to(x.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return grads[0] / (1 + (math.pi * x).square())
+
+
+class _Neuron(nn.Module):
+    """State of one step, zero before the first; the spikes of the last step reset, without a gradient."""
+
+    def __init__(self, workload: Workload, made: Arrays, reset: Reset, feedback: nn.Linear | None = None) -> None:
+        super().__init__()
+        self.beta: Tensor | float = workload.beta
+        self.threshold: Tensor | float = 1.0
+        if workload.neuron == "learnable":
+            self.beta = nn.Parameter(torch.from_numpy(made["beta"]))
+            self.threshold = nn.Parameter(torch.from_numpy(made["threshold"]))
+        self.reset, self.feedback = reset, feedback
+        self.rest()
+
+    def rest(self) -> None:
+        self.spk: Any = None
+        self.mem: Any = 0.0
+        self.syn: Any = 0.0
+
+    def fired(self) -> Tensor:
+        return self.spk if self.reset.attached else self.spk.detach()
+
+    def integrate(self, x: Tensor) -> Tensor:
+        if self.spk is None:
+            return x
+        fired = self.fired() * self.threshold
+        beta = self.beta.clamp(0, 1) if isinstance(self.beta, Tensor) else self.beta
+        if self.reset.immediate:
+            return beta * (self.mem - fired) + x
+        return beta * self.mem + x - fired
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.feedback is not None and self.spk is not None:
+            x = x + self.feedback(self.spk)
+        self.mem = self.integrate(x)
+        self.spk = _Spike.apply(self.mem - self.threshold)
+        return self.spk
+
+
+class _Synaptic(_Neuron):
+    """The input drives a current with decay 0.8, the current the membrane."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.syn = 0.8 * self.syn + x
+        return super().forward(self.syn)
+
+
+class _Alpha(_Neuron):
+    """Excitatory current with decay 0.9, inhibitory with 0.8; both and the membrane cleared after a spike."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.spk is None:
+            self.inh: Any = 0.0
+        tau = math.log(0.9) / (math.log(0.8) - math.log(0.9)) + 1
+        self.syn, self.inh = 0.9 * self.syn + x, 0.8 * self.inh - x
+        mem = tau * (self.syn + self.inh)
+        if self.spk is not None:
+            kept = 1 - self.fired()
+            self.syn, self.inh, mem = self.syn * kept, self.inh * kept, mem * kept
+        self.mem = mem
+        self.spk = _Spike.apply(mem - 1.0)
+        return self.spk
+
+
+_NEURONS = {"leaky": _Neuron, "learnable": _Neuron, "synaptic": _Synaptic, "alpha": _Alpha}
+
+
+def make(workload: Workload, made: Arrays, immediate: bool = False, attached: bool = False) -> TorchTrial:
+    """The workload as a loop over its steps.
+
+    Args:
+        workload: The workload.
+        made: Its arrays.
+        immediate: A spike lowers the membrane by the threshold at once, and so before the decay; else in the step
+            after, after the decay.
+        attached: The reset carries a gradient.
+
+    Returns:
+        The trial.
+    """
+    kind, reset = _NEURONS[workload.neuron], Reset(immediate, attached)
+    net = nn.Sequential(
+        *sequential(workload, made, lambda: kind(workload, made, reset), lambda back: kind(workload, made, reset, back))
+    )
+    neurons = [layer for layer in net if isinstance(layer, _Neuron)]
+
+    def run(xs: Tensor) -> Tensor:
+        for neuron in neurons:
+            neuron.rest()
+        return torch.stack([net(x) for x in xs.unbind(0)])
+
+    return TorchTrial(workload, made, run, net)

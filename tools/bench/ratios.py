@@ -1,0 +1,70 @@
+"""The arithmetic of the tables: quartiles of pairwise ratios, fitted exponents."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+
+__all__ = ["exponent", "quartiles", "ratios"]
+
+
+def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
+    """Lower quartile, median and upper quartile.
+
+    Args:
+        values: At least one.
+
+    Returns:
+        The three, interpolated between values.
+
+    Raises:
+        ValueError: If there is no value.
+
+    Example:
+        >>> quartiles([4.0, 1.0, 3.0, 2.0, 5.0])
+        (2.0, 3.0, 4.0)
+    """
+    if not values:
+        raise ValueError("quartiles of no values: at least one round is needed")
+    if len(values) == 1:
+        return values[0], values[0], values[0]
+    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
+    return low, middle, high
+
+
+def ratios(own: Sequence[float], other: Sequence[float]) -> tuple[float, float, float]:
+    """How many times longer the other took, round by round, as quartiles.
+
+    Args:
+        own: Our times of the rounds.
+        other: The other's times of the same rounds.
+
+    Returns:
+        Lower quartile, median and upper quartile of ``other / own``.
+
+    Raises:
+        ValueError: If there is no round, or not the same number of both.
+
+    Example:
+        >>> ratios([1.0, 2.0, 1.0], [3.0, 6.0, 5.0])
+        (3.0, 3.0, 4.0)
+    """
+    return quartiles([theirs / ours for ours, theirs in zip(own, other, strict=True)])
+
+
+def exponent(sizes: Sequence[float], times: Sequence[float]) -> float:
+    """The power of the size that the time grows with: the slope of a straight line through the logarithms.
+
+    Args:
+        sizes: At least two, not all the same.
+        times: One for each size.
+
+    Returns:
+        The exponent.
+
+    Example:
+        >>> round(exponent([1, 10, 100], [2, 20, 200]), 6)
+        1.0
+    """
+    return statistics.linear_regression([math.log(size) for size in sizes], [math.log(one) for one in times]).slope

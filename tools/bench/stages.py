@@ -1,0 +1,123 @@
+"""Where the time of a net goes: the kinds of layers, what each has to do and what it takes."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.profiler import ProfilerActivity, profile
+
+from bench.limits import Work
+from bench.peers.trial import TorchTrial
+from snn_core import SpikingNeuron
+
+__all__ = ["REST", "STAGES", "spent", "work"]
+
+STAGES = {
+    "matrix products": ("aten::mm", "aten::addmm", "snn_cpu::spike_", "snn_cpu::pack_", "snn_cpu::unpack_", "_Linear"),
+    "convolutions": ("aten::mkldnn_convolution", "aten::convolution_backward", "aten::thnn_conv2d"),
+    "pooling": ("aten::max_pool2d",),
+    "neurons": ("snn_cpu::", "snn::", "_Fused", "_Spike"),
+}
+"""The kinds of layers, and how the names of the operators begin that compute them; the first that fits counts."""
+REST = "the rest: copies, sums, Python"
+_TIMES = 5
+
+
+def spent(trial: TorchTrial) -> dict[str, dict[str, float]]:
+    """Profile a net where it runs as it always does.
+
+    Args:
+        trial: Ours.
+
+    Returns:
+        Seconds by kind of layer and direction, medians; an operator that another one calls counts where it stands in
+        the list of the kinds, or else where its caller does.
+    """
+    trial.train()
+    rounds = [_round(trial) for _ in range(_TIMES)]
+    return {
+        stage: {way: statistics.median(one[way][stage] for one in rounds) for way in ("forward", "backward")}
+        for stage in (*STAGES, REST)
+    }
+
+
+def _round(trial: TorchTrial) -> dict[str, dict[str, float]]:
+    outs: list[Tensor] = []
+    forward = _profiled(lambda: outs.append(trial.forward()))
+    return {"forward": forward, "backward": _profiled(lambda: trial.backward(outs[0]))}
+
+
+def _profiled(call: Callable[[], object]) -> dict[str, float]:
+    with profile(activities=[ProfilerActivity.CPU]) as found, torch.profiler.record_function("everything"):
+        call()
+    seconds: dict[str, float] = defaultdict(float)
+    for event in found.events() or ():
+        seconds[_stage(event)] += event.self_cpu_time_total / 1e6
+    return seconds
+
+
+def _stage(event: Any) -> str:
+    while event is not None:
+        for stage, beginnings in STAGES.items():
+            if event.name.startswith(beginnings):
+                return stage
+        event = event.cpu_parent
+    return REST
+
+
+def work(trial: TorchTrial) -> list[Work]:
+    """What the layers of a net have to do over the whole sequence, at least.
+
+    Neurons read their input and write spikes; backward they read gradient and input and write the gradient of the
+    input. Products and convolutions multiply once forward, backward once for the weights and, but for the first layer,
+    once for their input. All in float32.
+
+    Args:
+        trial: Ours.
+
+    Returns:
+        One for each kind of layer and direction.
+    """
+    found: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
+    steps = len(trial.xs)
+    # a net with convolutions runs in blocks that stay in the cache
+    in_blocks = any(isinstance(layer, nn.Conv2d) for layer in trial.net.modules())
+    is_first = not trial.xs.requires_grad
+
+    def add(stage: str, direction: str, elements: int, operations: int = 0) -> None:
+        one = found[stage, direction]
+        moved = 4 * steps * elements
+        one[0] += moved
+        one[1] += steps * operations
+        one[2] = 0 if in_blocks else max(one[2], moved)
+
+    def count(layer: nn.Module, given: Any, out: Any) -> None:
+        nonlocal is_first
+        into, size = given[0].numel(), out.numel()
+        if isinstance(layer, SpikingNeuron):
+            add("neurons", "forward", 2 * size)
+            add("neurons", "backward", 3 * size)
+        elif isinstance(layer, nn.MaxPool2d):
+            add("pooling", "forward", into + size)
+            add("pooling", "backward", into + size)
+        else:
+            assert isinstance(layer, nn.Linear | nn.Conv2d)
+            stage = "matrix products" if isinstance(layer, nn.Linear) else "convolutions"
+            operations = 2 * size * layer.weight[0].numel()
+            add(stage, "forward", into + size, operations)
+            times = 1 if is_first else 2
+            add(stage, "backward", times * (into + size), times * operations)
+            is_first = False
+
+    counted = (SpikingNeuron, nn.MaxPool2d, nn.Linear, nn.Conv2d)
+    hooks = [one.register_forward_hook(count) for one in trial.net.modules() if isinstance(one, counted)]
+    with torch.no_grad():
+        trial.net(trial.xs[0])
+    for hook in hooks:
+        hook.remove()
+    return [Work(stage, direction, *sums) for (stage, direction), sums in found.items()]

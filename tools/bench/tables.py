@@ -1,0 +1,294 @@
+"""The tables, from what was measured."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench.limits import Work, floor_seconds
+from bench.peers.registry import OWN, PEERS, TUNED
+from bench.ratios import quartiles, ratios
+
+__all__ = ["Table", "every"]
+
+_NOTHING = "–"
+_VARIANTS = tuple(name for name in PEERS if name.split("-")[0] == OWN)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with its title, in Markdown.
+
+    Args:
+        title: What it shows.
+        head: Titles of the columns.
+        rows: Cells, as many in each row as there are columns.
+        notes: Lines under it.
+
+    Example:
+        >>> print(Table("Two", ["a", "b"], [["1", "22"]], ["seen"]).markdown())
+        | a | b  |
+        |---|---|
+        | 1 | 22 |
+        <BLANKLINE>
+        - seen
+    """
+
+    title: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    notes: Sequence[str] = ()
+
+    def markdown(self) -> str:
+        """The table and the notes under it."""
+        widths = [max(map(len, column)) for column in zip(self.head, *self.rows, strict=True)]
+        lines = [
+            "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
+            for row in (self.head, *self.rows)
+        ]
+        lines.insert(1, "|" + "---|" * len(self.head))
+        return "\n".join([*lines, "", *(f"- {note}" for note in self.notes)]).rstrip()
+
+
+def every(found: dict[str, Any]) -> Iterator[Table]:
+    """All tables of a run, those left out for which nothing was measured.
+
+    Args:
+        found: What ``dist/bench.json`` holds.
+
+    Yields:
+        The tables, in the order of the page.
+    """
+    made = [
+        _against(found, OWN, "train"),
+        _against(found, TUNED, "train"),
+        _apart(found),
+        _against(found, OWN, "infer"),
+        _memory(found, "train"),
+        _memory(found, "infer"),
+        _stages(found),
+        _scaling(found),
+        _agreement(found),
+        _peers(found),
+        _machine(found),
+    ]
+    yield from (table for table in made if table.rows)
+
+
+_AGAINST = {
+    (OWN, "train"): "Forward and backward: how many times longer than snn",
+    (TUNED, "train"): "Forward and backward: how many times longer than snn, tuned",
+    (OWN, "infer"): "Inference: how many times longer than snn",
+}
+
+
+def _against(found: dict[str, Any], base: str, do: str) -> Table:
+    """Ratios to one of ours, round by round; with the time of ours and the least that memory and arithmetic allow."""
+    if base not in found["peers"]:
+        return Table("", [], [])
+    others = [name for name in found["peers"] if name != base and (base == OWN or name not in _VARIANTS)]
+    rows, reasons = [], _Reasons(found)
+    for name, workload in found["workloads"].items():
+        answers = workload["peers"]
+        if do not in answers.get(base, {}):
+            continue
+        own = _totals(answers[base][do])
+        cells = [
+            _quartiles(ratios(own, _totals(answers[other][do])), "×") if do in answers.get(other, {}) else _NOTHING
+            for other in others
+        ]
+        reasons.note(name, answers)
+        ways = ("forward", "backward") if do == "train" else ("forward",)
+        floor = _floor(workload, found["machine"]["limits"], ways)
+        own_times = _quartiles(quartiles([1e3 * one for one in own]))
+        rows.append([f"{name}: {workload['title']}", own_times, floor, *cells])
+    head = ["", f"{found['peers'][base]['title']}, ms", "floor, ms", *_titles(found, others)]
+    return Table(_AGAINST[base, do], head, rows, [*reasons.lines(), *_absent(found)])
+
+
+def _apart(found: dict[str, Any]) -> Table:
+    names = list(found["peers"])
+
+    def cell(answer: dict[str, Any]) -> str:
+        if "train" not in answer:
+            return _NOTHING
+        return " + ".join(_milliseconds(statistics.median(answer["train"][way])) for way in ("forward", "backward"))
+
+    rows = [
+        [name, *(cell(workload["peers"].get(peer, {})) for peer in names)]
+        for name, workload in found["workloads"].items()
+    ]
+    return Table("Forward + backward, ms", ["", *_titles(found, names)], rows)
+
+
+def _memory(found: dict[str, Any], do: str) -> Table:
+    names = list(found["peers"])
+
+    def cell(answer: dict[str, Any]) -> str:
+        megabytes = answer.get(f"{do}_memory", {}).get("megabytes")
+        return _NOTHING if megabytes is None else f"{megabytes:.0f}"
+
+    rows = [
+        [name, *(cell(workload["peers"].get(peer, {})) for peer in names)]
+        for name, workload in found["workloads"].items()
+        if any(f"{do}_memory" in answer for answer in workload["peers"].values())
+    ]
+    what = "one forward and backward" if do == "train" else "one forward without gradients"
+    title = f"Peak memory of {what}, MiB above input, weights and library (its output included)"
+    return Table(title, ["", *_titles(found, names)], rows)
+
+
+def _stages(found: dict[str, Any]) -> Table:
+    rows = []
+    for name, workload in found["workloads"].items():
+        stages = workload["stages"]
+        if "reason" in stages:
+            continue
+        floors = {
+            (work["stage"], work["direction"]): floor_seconds(Work(**work), found["machine"]["limits"])
+            for work in stages["work"]
+        }
+        for stage, seconds in stages["spent"].items():
+            if sum(seconds.values()) < 1e-5:
+                continue
+            cells = [
+                text
+                for way in ("forward", "backward")
+                for text in (
+                    _milliseconds(seconds[way]),
+                    _milliseconds(floors[stage, way]) if (stage, way) in floors else _NOTHING,
+                )
+            ]
+            rows.append([name, stage, *cells])
+    head = ["", "stage", "forward, ms", "its floor, ms", "backward, ms", "its floor, ms"]
+    return Table("Where the time of snn goes (by PyTorch's profiler, which adds to it)", head, rows)
+
+
+def _scaling(found: dict[str, Any]) -> Table:
+    if not found["scaling"]:
+        return Table("", [], [])
+    sizes = found["scaling"][0]["sizes"]
+
+    def cells(seconds: list[float]) -> list[str]:
+        return [*map(_milliseconds, seconds), *[_NOTHING] * (len(sizes) - len(seconds))]
+
+    def fitted(one: dict[str, Any], peer: str) -> str:
+        return f"{one['exponents'][peer]:.2f}" if peer in one["exponents"] else _NOTHING
+
+    rows = [
+        [f"{one['axis']} ({one['others']})", found["peers"][peer]["title"], *cells(seconds), fitted(one, peer)]
+        for one in found["scaling"]
+        for peer, seconds in one["seconds"].items()
+    ]
+    head = ["grows", "", *map(str, sizes), "exponent"]
+    notes = ["the exponent is that of the power of the size with which the time grows, fitted over all sizes"]
+    return Table("A LIF layer alone, forward and backward, ms, by size", head, rows, notes)
+
+
+def _agreement(found: dict[str, Any]) -> Table:
+    names = [name for name in found["peers"] if any("spikes" in w["peers"].get(name, {}) for w in _all(found))]
+
+    def cell(answer: dict[str, Any]) -> str:
+        if "spikes" not in answer:
+            return _NOTHING
+        gradient = answer["gradient"]
+        return f"{answer['spikes']:.0e}, {'not compared' if isinstance(gradient, str) else f'{gradient:.0e}'}"
+
+    rows = [
+        [name, *(cell(workload["peers"].get(peer, {})) for peer in names)]
+        for name, workload in found["workloads"].items()
+    ]
+    notes = [
+        f"{found['peers'][name]['title']}, gradients not compared: {PEERS[name].gradients_differ}"
+        for name in names
+        if PEERS[name].gradients_differ
+    ]
+    title = "Agreement with the plain loop: share of spikes that differ, relative difference of the gradient"
+    return Table(title, ["", *_titles(found, names)], rows, notes)
+
+
+def _peers(found: dict[str, Any]) -> Table:
+    rows = [
+        [
+            one["title"],
+            ", ".join(f"{name} {version}" for name, version in one.get("versions", {}).items()) or one["reason"],
+            one["note"],
+        ]
+        for one in found["peers"].values()
+    ]
+    return Table("What ran", ["", "versions", "how"], rows)
+
+
+def _machine(found: dict[str, Any]) -> Table:
+    machine, limits = found["machine"], found["machine"]["limits"]
+    rows = [
+        ["processor", f"{machine['processor']} ({machine['instructions']})"],
+        ["cores, threads of each library", f"{machine['cores']}, {machine['threads']}"],
+        ["memory", f"{machine['memory_gb']} GiB"],
+        ["system", machine["system"]],
+        ["copy within the cache (8 MiB), read and written", f"{limits['copy_8_mib']:.1f} GB/s"],
+        ["copy beyond the cache (256 MiB), read and written", f"{limits['copy_256_mib']:.1f} GB/s"],
+        ["first touch of fresh memory, written", f"{limits['first_touch']:.1f} GB/s"],
+        ["product of float32 matrices (1024 x 1024)", f"{limits['product']:.0f} GFLOP/s"],
+        ["kernels", "; ".join(found["peers"][OWN].get("kernels", [])) or _NOTHING],
+        ["date", found["date"]],
+        ["command", f"`{found['command']}`"],
+    ]
+    return Table("The machine", ["", ""], rows)
+
+
+class _Reasons:
+    """Why cells are empty, by peer and reason, with the workloads that it holds for."""
+
+    def __init__(self, found: dict[str, Any]) -> None:
+        self._titles = {name: one["title"] for name, one in found["peers"].items()}
+        self._workloads: dict[tuple[str, str], list[str]] = defaultdict(list)
+
+    def note(self, workload: str, answers: dict[str, Any]) -> None:
+        for peer, answer in answers.items():
+            if "reason" in answer:
+                self._workloads[peer, answer["reason"]].append(workload)
+
+    def lines(self) -> list[str]:
+        return [
+            f"{self._titles[peer]}, {', '.join(names)}: {reason}" for (peer, reason), names in self._workloads.items()
+        ]
+
+
+def _absent(found: dict[str, Any]) -> list[str]:
+    return [f"{one['title']}: {one['reason']}" for one in found["peers"].values() if "reason" in one]
+
+
+def _all(found: dict[str, Any]) -> list[dict[str, Any]]:
+    return list(found["workloads"].values())
+
+
+def _titles(found: dict[str, Any], names: Sequence[str]) -> list[str]:
+    return [found["peers"][name]["title"] for name in names]
+
+
+def _totals(times: dict[str, list[float]]) -> list[float]:
+    return [sum(turn) for turn in zip(*times.values(), strict=True)]
+
+
+def _floor(workload: dict[str, Any], limits: dict[str, float], directions: Sequence[str]) -> str:
+    if "work" not in workload["stages"]:
+        return _NOTHING
+    works = [Work(**work) for work in workload["stages"]["work"]]
+    return _milliseconds(sum(floor_seconds(work, limits) for work in works if work.direction in directions))
+
+
+def _quartiles(three: tuple[float, float, float], unit: str = "") -> str:
+    low, middle, high = map(_figure, three)
+    return f"{middle}{unit} ({low}–{high})"
+
+
+def _milliseconds(seconds: float) -> str:
+    return _figure(1e3 * seconds)
+
+
+def _figure(value: float) -> str:
+    return f"{value:.3g}" if value < 100 else f"{value:.0f}"

@@ -1,0 +1,170 @@
+"""One library in a process of its own, asked over its standard input: a request and an answer are a line of JSON each.
+
+``python -m bench.worker PEER --threads N``. Requests: ``{"do": "hello"}``, ``{"do": "prepare", "workload": {...},
+"data": folder}``, ``{"do": "result", "data": folder}``, ``{"do": "train" | "infer", "seconds": s}``,
+``{"do": "memory", ...}``, ``{"do": "limits"}``, ``{"do": "stages"}``. An answer with ``reason`` says why not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import gc
+import importlib
+import json
+import os
+import pathlib
+import platform
+import re
+import statistics
+import sys
+import traceback
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+
+from bench import limits, memory
+from bench.data import Arrays, load
+from bench.peers.registry import PEERS
+from bench.workloads import Workload
+
+__all__ = ["Worker", "main"]
+
+_MOST_CALLS = 10  # of one turn
+
+
+class Worker:
+    """Answers the requests about one peer.
+
+    Args:
+        peer: Its name.
+        threads: How many threads it may use.
+    """
+
+    def __init__(self, peer: str, threads: int) -> None:
+        self.peer = PEERS[peer]
+        self.threads = threads
+        self.trial: Any = None
+
+    def hello(self) -> dict[str, Any]:
+        """Import the library; the versions that matter."""
+        self._module()
+        versions = {name: metadata.version(name) for name in self.peer.distributions}
+        return {"versions": {"python": platform.python_version(), **versions}, "kernels": self._kernels()}
+
+    def prepare(self, workload: dict[str, Any], data: str, **options: Any) -> dict[str, Any]:
+        """Build the net."""
+        self.trial = None  # frees the last one's memory
+        gc.collect()
+        asked = _workload(workload)
+        self.trial = self._module().make(asked, load(pathlib.Path(data)), **self.peer.options, **options)
+        return {}
+
+    def result(self, data: str) -> dict[str, Any]:
+        """Run once; spikes and gradient go into a folder."""
+        spk, gradient = self.trial.result()
+        folder = pathlib.Path(data)
+        folder.mkdir(parents=True, exist_ok=True)
+        np.save(folder / "spk.npy", spk)
+        np.save(folder / "gradient.npy", gradient)
+        return {"rate": float(spk.mean())}
+
+    def train(self, seconds: float) -> dict[str, Any]:
+        """One turn of forward and backward: the medians of calls for so many seconds, without the first of several."""
+        calls = _calls(self.trial.train, seconds, sum)
+        forward, backward = zip(*calls, strict=True)
+        return {"forward": statistics.median(forward), "backward": statistics.median(backward)}
+
+    def infer(self, seconds: float) -> dict[str, Any]:
+        """One turn of forward without gradients."""
+        return {"forward": statistics.median(_calls(self.trial.infer, seconds, float))}
+
+    def memory(self, workload: dict[str, Any], data: str, call: str) -> dict[str, Any]:
+        """Peak of one ``"train"`` or ``"infer"`` above what the process held before; asked of a fresh process."""
+        if "jax" not in self.peer.distributions:  # JAX compiles for one shape, before the peak is measured
+            self._run_shortened(_workload(workload), load(pathlib.Path(data)), call)
+        self.prepare(workload, data)
+        gc.collect()
+        peak = memory.Peak()
+        getattr(self.trial, call)()
+        return {"megabytes": peak.megabytes()}
+
+    def _run_shortened(self, workload: Workload, made: Arrays, call: str) -> None:
+        """Two steps (of two chunks), for what a library sets up once and keeps."""
+        steps = self.peer.options.get("chunk", 0) + 2
+        cut = {name: one[:steps] if name in ("xs", "upstream") else one for name, one in made.items()}
+        shortened = dataclasses.replace(workload, steps=steps)
+        getattr(self._module().make(shortened, cut, **self.peer.options), call)()
+
+    def limits(self) -> dict[str, Any]:
+        """What this machine is able to do."""
+        self._module()  # sets the threads
+        return limits.measured()
+
+    def stages(self) -> dict[str, Any]:
+        """What the kinds of layers have to do, and what they take; ours only."""
+        from bench import stages
+
+        work = [dataclasses.asdict(one) for one in stages.work(self.trial)]
+        return {"work": work, "spent": stages.spent(self.trial)}
+
+    def _kernels(self) -> list[str]:
+        if "snn-core" not in self.peer.distributions:
+            return []
+        from snn_core import kernels
+
+        return [f"{name}: {_without_folders(reason)}" for name, _, reason in kernels.status()]
+
+    def _module(self) -> Any:
+        if self.peer.module != "spyx_scan":
+            import torch
+
+            torch.set_num_threads(self.threads)
+        return importlib.import_module(f"bench.peers.{self.peer.module}")
+
+
+def _workload(fields: dict[str, Any]) -> Workload:
+    values: dict[str, Any] = {**fields, "shape": tuple(fields["shape"]), "peers": tuple(fields["peers"])}
+    return Workload(**values)
+
+
+def _without_folders(text: str) -> str:
+    return re.sub(r"\S*/", "", text)
+
+
+def _calls(call: Any, seconds: float, total: Any) -> list[Any]:
+    taken = [call()]
+    while len(taken) < _MOST_CALLS and sum(map(total, taken)) < seconds:
+        taken.append(call())
+    return taken[1:] or taken
+
+
+def main() -> None:
+    """Answer until the input ends; what the library prints goes to standard error."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("peer", choices=PEERS)
+    parser.add_argument("--threads", type=int, default=2)
+    asked = parser.parse_args()
+    if hasattr(os, "sched_setaffinity"):  # not every library has a setting of its own
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: asked.threads])
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    worker = Worker(asked.peer, asked.threads)
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            answer = getattr(worker, request.pop("do"))(**request)
+        except Exception as error:  # whatever a library raises is a reason to report
+            answer = {"reason": f"{type(error).__name__}: {error}" if str(error) else type(error).__name__}
+            if isinstance(error, NotImplementedError):
+                answer = {"reason": str(error)}
+            else:
+                traceback.print_exc()
+        with contextlib.suppress(BrokenPipeError):
+            print(json.dumps(answer), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()

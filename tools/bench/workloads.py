@@ -1,0 +1,116 @@
+"""What is measured: nets, shapes, and how strongly their inputs drive them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["WORKLOADS", "Workload", "scaled"]
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One net on one shape of input, forward and backward.
+
+    Args:
+        name: Short name, as on the command line.
+        title: What a reader sees.
+        kind: ``"neuron"`` (no weights), ``"linear"``, ``"stack"`` (four linear layers), ``"conv"``, ``"recurrent"``.
+        steps: T, number of time steps.
+        batch: B.
+        shape: Shape of one sample of one step.
+        out: Number of output neurons.
+        drive: Factor on the input.
+        density: Share of ones in a binary input; 0 for dense uniform input in [0, 1).
+        beta: Membrane decay per step.
+        neuron: ``"leaky"``, ``"learnable"`` (one decay and threshold per neuron, both learned), ``"synaptic"``,
+            ``"alpha"``.
+        infer: Measure the forward pass without gradients too.
+        memory: Measure peak memory.
+        peers: Who is asked to run it; empty for all.
+    """
+
+    name: str
+    title: str
+    kind: str
+    steps: int
+    batch: int
+    shape: tuple[int, ...]
+    out: int
+    drive: float = 1.0
+    density: float = 0.0
+    beta: float = 0.9
+    neuron: str = "leaky"
+    infer: bool = False
+    memory: bool = True
+    peers: tuple[str, ...] = ()
+
+    @property
+    def layers(self) -> int:
+        """Number of layers of neurons.
+
+        Example:
+            >>> WORKLOADS["W4"].layers
+            2
+        """
+        return {"neuron": 1, "linear": 1, "stack": 4, "conv": 3, "recurrent": 2}[self.kind]
+
+
+def _neuron(name: str, steps: int, batch: int, out: int, neuron: str = "leaky", **more: Any) -> Workload:
+    # One neuron in eight or so fires in a step.
+    drive = {"leaky": 0.4, "learnable": 0.4, "synaptic": 0.08, "alpha": 1.4}[neuron]
+    label = "LIF" if neuron == "leaky" else "LIF, learned per neuron" if neuron == "learnable" else neuron.capitalize()
+    title = f"{label} alone, T,B,N = {steps},{batch},{out}"
+    return Workload(name, title, "neuron", steps, batch, (out,), out, drive, neuron=neuron, **more)
+
+
+def scaled(steps: int, batch: int, out: int) -> Workload:
+    """A LIF layer alone, for the scaling table.
+
+    Args:
+        steps: T.
+        batch: B.
+        out: N, neurons.
+
+    Returns:
+        The workload.
+
+    Example:
+        >>> scaled(10, 2, 3).title
+        'LIF alone, T,B,N = 10,2,3'
+    """
+    return _neuron(f"{steps}x{batch}x{out}", steps, batch, out)
+
+
+_CONV = "Conv2d(1,8,5)-MaxPool-LIF-Conv2d(8,16,5)-MaxPool-LIF-Linear-LIF, T=25, B=128, 28x28"
+_RECURRENT = "Linear(700,256), recurrent LIF, Linear(256,20)-LIF, T=250, B=64"
+_DEEP = ("snn", "snn-tuned", "snn-chunked", "torch", "snntorch")
+WORKLOADS = {
+    one.name: one
+    for one in [
+        _neuron("W1a", 100, 64, 512, infer=True),
+        _neuron("W1b", 500, 16, 512, memory=False),
+        _neuron("W1c", 1000, 8, 1024, memory=False),
+        _neuron("W1d", 25, 128, 4096, memory=False),
+        _neuron("W1a-learned", 100, 64, 512, "learnable", memory=False),
+        _neuron("W1a-synaptic", 100, 64, 512, "synaptic", memory=False),
+        _neuron("W1a-alpha", 100, 64, 512, "alpha", memory=False),
+        Workload("W2", "Linear(512,512)-LIF, T=500, B=16", "linear", 500, 16, (512,), 512, memory=False),
+        Workload("W3", _CONV, "conv", 25, 128, (1, 28, 28), 10, beta=0.5),
+        Workload("W4", _RECURRENT, "recurrent", 250, 64, (700,), 20, density=0.05),
+        *(
+            Workload(
+                f"W5-{steps}",
+                f"4 x [Linear(512,512)-LIF], T={steps}, B=16",
+                "stack",
+                steps,
+                16,
+                (512,),
+                512,
+                density=0.1,
+                peers=_DEEP,
+            )
+            for steps in (500, 2000)
+        ),
+    ]
+}
