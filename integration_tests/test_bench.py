@@ -175,8 +175,8 @@ def test_inference_is_timed_where_it_is_asked_for(found: dict):
 def test_memory_is_measured_where_it_is_asked_for(found: dict):
     measured = {name for name, one in found["workloads"].items() if "train_memory" in one["peers"]["snn"]}
     assert measured == {"linear"}
-    # the weights' gradient is 1 MiB
-    assert all(1 < one["train_memory"]["megabytes"] < 50 for one in found["workloads"]["linear"]["peers"].values())
+    # the weights' gradient is 1 MiB, of which the system may not have counted the last pages yet
+    assert all(0.9 < one["train_memory"]["megabytes"] < 50 for one in found["workloads"]["linear"]["peers"].values())
 
 
 def test_what_the_layers_have_to_do_follows_from_their_shapes(found: dict):

@@ -16,8 +16,8 @@ _HEAD = """# Benchmarks
 Generated from the figures of one run: `nox -s bench -- --page docs/benchmarks.md`. Every table says the command that
 made it; `nox -s bench -- W2` measures one workload, `nox -s bench -- --quick` looks whether it all works here.
 
-All figures are from one machine, a {processor} with {cores} cores; each library had {threads} threads.
-Only ratios carry over to another machine, and those roughly.
+All figures are from one machine: {processor}, {cores} cores, of which each library used {threads}. Only ratios carry
+over to another machine, and those roughly.
 
 How it is measured: each library runs in a process and an environment of its own, from the same inputs and weights, in
 float32 and with the surrogate `atan` where it has it. Before anything is timed, its spikes and the gradient of the
