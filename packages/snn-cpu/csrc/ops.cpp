@@ -10,40 +10,15 @@
 
 #include "instruction_set.h"
 #include "pool.h"
+#include "tensors.h"
 
 namespace snn {
 namespace {
 
 using torch::headeronly::ScalarType;
 using torch::stable::Tensor;
-using Tensors = std::vector<Tensor>;
 
 constexpr int64_t kGrain = 16384;  // additions that are worth a thread
-
-template <class T>
-constexpr ScalarType dtype_of = sizeof(T) == 8 ? ScalarType::Double : ScalarType::Float;
-
-template <class T>
-const T* data(const Tensor& tensor) {
-  return static_cast<const T*>(tensor.const_data_ptr());
-}
-
-template <class T>
-T* data(Tensor& tensor) {
-  return static_cast<T*>(tensor.mutable_data_ptr());
-}
-
-void check(const Tensor& tensor, ScalarType dtype, int64_t numel, const char* what) {
-  STD_TORCH_CHECK(tensor.scalar_type() == dtype && tensor.numel() == numel && tensor.is_contiguous(), "snn_cpu: ", what,
-                  " must be contiguous, of the dtype of x, and have ", numel, " elements, has ", tensor.numel());
-}
-
-// A sequence is [steps, columns]; each step is dense, and the steps may lie anywhere, all in one place included.
-void check_sequence(const Tensor& tensor, ScalarType dtype, int64_t steps, int64_t columns, const char* what) {
-  STD_TORCH_CHECK(tensor.scalar_type() == dtype && tensor.dim() == 2 && tensor.size(0) == steps &&
-                      tensor.size(1) == columns && (columns <= 1 || tensor.stride(1) == 1),
-                  "snn_cpu: ", what, " must be [", steps, ", ", columns, "], of the dtype of x, and dense in its steps");
-}
 
 template <class T>
 Scan<T> scan_of(const Tensor& x, const Tensors& states, const Tensors& constants, int64_t model, int64_t reset,
@@ -56,17 +31,17 @@ Scan<T> scan_of(const Tensor& x, const Tensors& states, const Tensors& constants
   check_sequence(x, dtype_of<T>, scan.steps, scan.columns, "x");
   scan.model = static_cast<Model>(model), scan.reset = static_cast<Reset>(reset), scan.recurrent = recurrent;
   scan.states = kStatesOf[model] + recurrent, scan.constants = kConstantsOf[model] + 2 * recurrent;
-  scan.x = data<T>(x), scan.x_stride = x.stride(0);
+  scan.x = read<T>(x), scan.x_stride = x.stride(0);
   STD_TORCH_CHECK(static_cast<int>(states.size()) == scan.states && static_cast<int>(constants.size()) == scan.constants,
                   "snn_cpu: model ", model, " has ", scan.states, " states and ", scan.constants, " constants");
   for (int k = 0; k < scan.states; ++k) {
     check(states[k], dtype_of<T>, scan.columns, "a state");
-    scan.initial[k] = data<T>(states[k]);
+    scan.initial[k] = read<T>(states[k]);
   }
   for (int c = 0; c < scan.constants; ++c) {
     const bool per_column = constants[c].dim() > 0;  // a scalar has no axis
     check(constants[c], dtype_of<T>, per_column ? scan.columns : 1, "a constant");
-    scan.constant[c] = {data<T>(constants[c]), per_column};
+    scan.constant[c] = {read<T>(constants[c]), per_column};
   }
   return scan;
 }
@@ -89,13 +64,13 @@ Tensors forward(const Tensor& x, const Tensors& states, const Tensors& constants
   const auto dtype = dtype_of<T>;
   const int64_t segments = save ? (scan.steps - 1) / kSegment : 0;
   Tensors out{pooled_empty({scan.steps, scan.columns}, dtype)};
-  ForwardOutputs<T> to{data<T>(out[0]), {}, trace, nullptr};
+  ForwardOutputs<T> to{write<T>(out[0]), {}, trace, nullptr};
   for (int k = 0; k < scan.states; ++k) {
     out.push_back(pooled_empty({trace ? scan.steps : 1, scan.columns}, dtype));
-    to.state[k] = data<T>(out.back());
+    to.state[k] = write<T>(out.back());
   }
   out.push_back(pooled_empty({segments, scan.states, scan.columns}, dtype));
-  if (segments) to.checkpoints = data<T>(out.back());
+  if (segments) to.checkpoints = write<T>(out.back());
   const auto& best = SNN_BEST(kernels<T>());
   over_columns(scan.columns, scan.steps, [&](int64_t begin, int64_t end) { best.forward(scan, to, begin, end); });
   return out;
@@ -119,30 +94,30 @@ Tensors backward(const Tensor& grad_spk, const Tensors& grad_states, const Tenso
   BackwardInputs<T> from{};
   from.derivative = static_cast<Derivative>(derivative);
   from.params[0] = static_cast<T>(first), from.params[1] = static_cast<T>(second);
-  from.checkpoints = data<T>(checkpoints);
+  from.checkpoints = read<T>(checkpoints);
   from.trace = trace;
   if (grad_spk.numel()) {
     check_sequence(grad_spk, dtype, scan.steps, scan.columns, "the gradient of the spikes");
-    from.grad_spk = data<T>(grad_spk), from.grad_spk_stride = grad_spk.stride(0);
+    from.grad_spk = read<T>(grad_spk), from.grad_spk_stride = grad_spk.stride(0);
   }
   for (int k = 0; k < scan.states; ++k) {
     if (!grad_states[k].numel()) continue;
     check_sequence(grad_states[k], dtype, trace ? scan.steps : 1, scan.columns, "the gradient of a state");
-    from.grad_state[k] = data<T>(grad_states[k]), from.grad_state_stride[k] = grad_states[k].stride(0);
+    from.grad_state[k] = read<T>(grad_states[k]), from.grad_state_stride[k] = grad_states[k].stride(0);
   }
   Gradients<T> to{};
   Tensors out{pooled_empty({need_x ? scan.steps : 0, scan.columns}, dtype)};
-  to.x = need_x ? data<T>(out[0]) : nullptr;
+  to.x = need_x ? write<T>(out[0]) : nullptr;
   for (int k = 0; k < scan.states; ++k) {
     out.push_back(pooled_empty({scan.columns}, dtype));
-    to.initial[k] = data<T>(out.back());
+    to.initial[k] = write<T>(out.back());
   }
   for (int c = 0; c < scan.constants; ++c) {
     const bool needed = need_constants >> c & 1;
     Tensor sums = torch::stable::empty({needed ? scan.columns : 0}, ScalarType::Double, std::nullopt, x.device());
     if (needed) {
       torch::stable::zero_(sums);
-      to.constant[c] = data<double>(sums);
+      to.constant[c] = write<double>(sums);
     }
     out.push_back(sums);
   }
@@ -172,8 +147,8 @@ Tensor sum_to(const Tensor& columns, std::vector<int64_t> sizes, std::vector<int
   check(columns, ScalarType::Double, columns.numel(), "columns");
   Tensor out = torch::stable::empty(shape, ScalarType::Double, std::nullopt, columns.device());
   torch::stable::zero_(out);
-  const double* from = data<double>(columns);
-  double* to = data<double>(out);
+  const double* from = read<double>(columns);
+  double* to = write<double>(out);
   const int64_t inner = axes ? sizes[axes - 1] : 1, step = axes ? stride[axes - 1] : 0, total = columns.numel();
   for (int64_t at = 0, base = 0; at < total; at += inner) {
     for (int64_t i = 0; i < inner; ++i) to[base + i * step] += from[at + i];

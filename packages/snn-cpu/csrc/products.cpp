@@ -16,6 +16,7 @@
 
 #include "instruction_set.h"
 #include "pool.h"
+#include "tensors.h"
 
 #if defined(__x86_64__)
 #define SNN_ARCH v4
@@ -38,16 +39,6 @@ using torch::stable::Tensor;
 
 constexpr int64_t kColumns = 256;  // in one task, a multiple of every width that a kernel works at
 constexpr int64_t kTile = 64;
-
-template <class T>
-const T* read(const Tensor& t) {
-  return static_cast<const T*>(t.const_data_ptr());
-}
-
-template <class T>
-T* write(Tensor& t) {
-  return static_cast<T*>(t.mutable_data_ptr());
-}
 
 void check(const Tensor& t, int64_t dim, const char* name) {
   STD_TORCH_CHECK(t.dim() == dim && t.is_contiguous(), "snn_cpu: ", name, " must be contiguous with ", dim,

@@ -14,6 +14,7 @@
 
 #include "instruction_set.h"
 #include "pool.h"
+#include "tensors.h"
 
 #if defined(__x86_64__)
 #define SNN_ARCH v4
@@ -33,34 +34,8 @@ namespace {
 using torch::headeronly::ScalarType;
 using torch::stable::parallel_for;
 using torch::stable::Tensor;
-using Tensors = std::vector<Tensor>;
 
 constexpr int64_t kGrain = 1 << 18;  // multiplications that are worth a thread
-
-template <class T>
-constexpr ScalarType dtype_of = sizeof(T) == 8 ? ScalarType::Double : ScalarType::Float;
-
-template <class T>
-const T* read(const Tensor& tensor) {
-  return static_cast<const T*>(tensor.const_data_ptr());
-}
-
-template <class T>
-T* write(Tensor& tensor) {
-  return static_cast<T*>(tensor.mutable_data_ptr());
-}
-
-void check(const Tensor& tensor, ScalarType dtype, int64_t numel, const char* what) {
-  STD_TORCH_CHECK(tensor.scalar_type() == dtype && tensor.numel() == numel && tensor.is_contiguous(), "snn_cpu: ", what,
-                  " must be contiguous, of the dtype of x, and have ", numel, " elements, has ", tensor.numel());
-}
-
-// A sequence is [steps, columns]; each step is dense, and the steps may lie anywhere, all in one place included.
-void check_sequence(const Tensor& tensor, ScalarType dtype, int64_t steps, int64_t columns, const char* what) {
-  STD_TORCH_CHECK(tensor.scalar_type() == dtype && tensor.dim() == 2 && tensor.size(0) == steps &&
-                      tensor.size(1) == columns && (columns <= 1 || tensor.stride(1) == 1),
-                  "snn_cpu: ", what, " must be [", steps, ", ", columns, "], of the dtype of x, and dense in its steps");
-}
 
 // Of a row of a table: whole tiles of the widest kernel, and an odd number of cache lines, so that rows which are read
 // one below the other do not compete for the same few places in the cache.

@@ -1,0 +1,42 @@
+// What the operators of every kind say of a tensor that torch hands over.
+#pragma once
+
+#include <torch/csrc/stable/tensor.h>
+#include <torch/headeronly/core/ScalarType.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace snn {
+
+using Tensors = std::vector<torch::stable::Tensor>;
+
+template <class T>
+constexpr torch::headeronly::ScalarType dtype_of =
+    sizeof(T) == 8 ? torch::headeronly::ScalarType::Double : torch::headeronly::ScalarType::Float;
+
+template <class T>
+const T* read(const torch::stable::Tensor& tensor) {
+  return static_cast<const T*>(tensor.const_data_ptr());
+}
+
+template <class T>
+T* write(torch::stable::Tensor& tensor) {
+  return static_cast<T*>(tensor.mutable_data_ptr());
+}
+
+inline void check(const torch::stable::Tensor& tensor, torch::headeronly::ScalarType dtype, int64_t numel,
+                  const char* what) {
+  STD_TORCH_CHECK(tensor.scalar_type() == dtype && tensor.numel() == numel && tensor.is_contiguous(), "snn_cpu: ", what,
+                  " must be contiguous, of the dtype of x, and have ", numel, " elements, has ", tensor.numel());
+}
+
+// A sequence is [steps, columns]; each step is dense, and the steps may lie anywhere, all in one place included.
+inline void check_sequence(const torch::stable::Tensor& tensor, torch::headeronly::ScalarType dtype, int64_t steps,
+                           int64_t columns, const char* what) {
+  STD_TORCH_CHECK(tensor.scalar_type() == dtype && tensor.dim() == 2 && tensor.size(0) == steps &&
+                      tensor.size(1) == columns && (columns <= 1 || tensor.stride(1) == 1),
+                  "snn_cpu: ", what, " must be [", steps, ", ", columns, "], of the dtype of x, and dense in its steps");
+}
+
+}  // namespace snn
