@@ -11,7 +11,7 @@ from snntorch import spikegen as peer
 
 import snn_spikegen as ours
 
-NAMES = [name for name in ours.__all__ if name != "__version__"]
+NAMES = [name for name, _ in inspect.getmembers(peer, inspect.isfunction) if not name.startswith("_")]
 
 # Values around the default threshold, both ends, and a row without any value below it in the other samples.
 SAMPLE = torch.tensor([[0.0, 0.005, 0.01, 0.02, 0.3, 0.5, 0.97, 1.0]])
@@ -21,6 +21,11 @@ BATCH = torch.cat((SAMPLE, SAMPLE.flip(1), SAMPLE.roll(3, 1))).reshape(3, 4, 2)
 def arguments(**choices):
     """Every combination of the choices, as keyword arguments."""
     return [dict(zip(choices, values, strict=True)) for values in product(*choices.values())]
+
+
+def test_every_function_of_the_peer_is_here():
+    assert len(NAMES) == 16
+    assert set(NAMES) <= set(ours.__all__)
 
 
 @pytest.mark.parametrize("name", NAMES)

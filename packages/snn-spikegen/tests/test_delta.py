@@ -72,3 +72,7 @@ def test_data_without_time_are_refused():
         delta([1.0, 2.0])
     with pytest.raises(TypeError, match="complex"):
         delta(torch.zeros(3, dtype=torch.complex64))
+
+
+def test_a_jump_to_infinity_is_a_rise():
+    assert delta(torch.tensor([0.0, math.inf, 0.0]), off_spike=True).tolist() == [0, 1, -1]

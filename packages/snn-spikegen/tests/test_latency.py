@@ -171,3 +171,25 @@ def test_ramps_keep_the_dtype(dtype):
 def test_ramps_that_cannot_be_drawn_are_refused(times, kwargs, message):
     with pytest.raises(ValueError, match=message):
         latency_interpolate(torch.tensor(times), **kwargs)
+
+
+@pytest.mark.parametrize("clip", [False, True])
+def test_a_spike_at_the_step_after_the_last_is_dropped(clip):
+    # Linear, tau 5: 5 (1 - 0.02) = 4.9, hence step 5 of 0 to 4.
+    spikes = latency(torch.tensor([0.02, 1.0]), num_steps=5, tau=5, linear=True, bypass=True, clip=clip)
+    assert spikes.T.tolist() == [[0, 0, 0, 0, 0], [1, 0, 0, 0, 0]]
+
+
+def test_ramps_lead_to_the_nearest_step():
+    rounded = latency_interpolate(torch.tensor([4.0, 0.0]), num_steps=6)
+    assert torch.equal(latency_interpolate(torch.tensor([3.6, 0.4]), num_steps=6), rounded)
+
+
+def test_a_ramp_may_be_level():
+    assert latency_interpolate(torch.tensor([2.0]), num_steps=4, on_target=3, off_target=3).tolist() == [[3]] * 4
+
+
+def test_a_constant_may_be_a_tensor_of_one_number():
+    data, tensor = torch.rand(3, 5), torch.tensor
+    spikes = latency(data, 9, tensor(0.25), tensor(2.0), on_target=tensor(0.5), linear=True)
+    assert torch.equal(spikes, latency(data, 9, 0.25, 2.0, on_target=0.5, linear=True))

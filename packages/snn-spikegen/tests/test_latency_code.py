@@ -149,3 +149,14 @@ def test_data_are_a_real_tensor():
         latency_code(0.5)
     with pytest.raises(TypeError, match="complex"):
         latency_code(torch.zeros(2, dtype=torch.complex64))
+
+
+def test_values_above_one_alone_fire_before_the_first_spike_time():
+    # tau (1 - x) + f is -1 + 1 for 2, and 0.99 + 1 at the threshold.
+    times = latency_code_linear(torch.tensor([2.0, 0.0]), num_steps=5, first_spike_time=1)
+    assert times.tolist() == pytest.approx([0, 1.99])
+
+
+def test_values_below_zero_alone_fire_with_the_threshold():
+    times = latency_code_linear(torch.tensor([-0.5, 1.0]), num_steps=5, first_spike_time=1)
+    assert times.tolist() == pytest.approx([1.99, 1])

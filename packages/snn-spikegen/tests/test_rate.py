@@ -159,3 +159,7 @@ def test_data_that_are_no_probabilities_are_refused():
 def test_a_gain_that_has_no_effect_is_said(kwargs):
     with pytest.warns(UserWarning, match="no effect with time_var_input=True"):
         rate(torch.rand(3, 2), time_var_input=True, **kwargs)
+
+
+def test_infinite_data_are_clamped():
+    assert rate_conv(torch.tensor([math.inf, -math.inf])).tolist() == [1, 0]

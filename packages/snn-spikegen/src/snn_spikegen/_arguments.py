@@ -1,31 +1,13 @@
-"""What every encoder accepts: the checks on its arguments, made once at its border."""
+"""What else every encoder accepts: numbers, steps and sources of randomness, checked once at its border."""
 
 from __future__ import annotations
 
+import math
+from numbers import Real
 from operator import index
 
 import torch
 from torch import Tensor
-
-
-def floating(data: Tensor, name: str = "data") -> Tensor:
-    """Real data as floats: a floating dtype is kept, integers and bools become the default one.
-
-    Args:
-        data: Numbers of any real dtype, any shape.
-        name: The argument's name, for the message.
-
-    Returns:
-        The same numbers in a floating dtype, of the same shape.
-
-    Raises:
-        TypeError: If ``data`` is no tensor, or a complex one.
-    """
-    if not isinstance(data, Tensor):
-        raise TypeError(f"{name} is a {type(data).__name__}; pass a torch.Tensor, as torch.as_tensor({name})")
-    if data.is_complex():
-        raise TypeError(f"{name} has dtype {data.dtype}; spikes encode real numbers: pass {name}.real or {name}.abs()")
-    return data if data.is_floating_point() else data.to(torch.get_default_dtype())
 
 
 def whole_number(name: str, value: int, least: int = 0) -> int:
@@ -56,6 +38,48 @@ def whole_number(name: str, value: int, least: int = 0) -> int:
     return number
 
 
+def finite(name: str, value: float | Tensor) -> float:
+    """A finite real number.
+
+    Args:
+        name: The argument's name, for the message.
+        value: What the caller passed: a number, or a tensor of one.
+
+    Returns:
+        ``value`` as a Python number.
+
+    Raises:
+        TypeError: If ``value`` is no real number.
+        ValueError: If ``value`` is infinite or NaN.
+    """
+    number = value.item() if isinstance(value, Tensor) and value.numel() == 1 else value
+    if not isinstance(number, Real):
+        raise TypeError(f"{name} is {value!r}; pass a number")
+    if not math.isfinite(number):
+        raise ValueError(f"{name} is {number}; it must be finite")
+    return number
+
+
+def share(name: str, value: float) -> float:
+    """A number between 0 and 1, both included.
+
+    Args:
+        name: The argument's name, for the message.
+        value: What the caller passed.
+
+    Returns:
+        ``value`` as a Python number.
+
+    Raises:
+        TypeError: If ``value`` is no real number.
+        ValueError: If ``value`` lies outside [0, 1].
+    """
+    number = finite(name, value)
+    if not 0 <= number <= 1:
+        raise ValueError(f"{name} is {number}; it is a share of the steps and must lie in [0, 1]")
+    return number
+
+
 def first_step(first_spike_time: int, num_steps: int) -> int:
     """The step of the earliest spike allowed, inside the ``num_steps`` steps there are.
 
@@ -77,3 +101,63 @@ def first_step(first_spike_time: int, num_steps: int) -> int:
             f"{num_steps - 1}"
         )
     return first
+
+
+def factor(name: str, value: float | Tensor, shape: tuple[int, ...]) -> Tensor:
+    """A finite number, or a tensor of them that broadcasts to ``shape``.
+
+    Args:
+        name: The argument's name, for the message.
+        value: What the caller passed.
+        shape: Shape of the values that are multiplied by it, or that it is added to.
+
+    Returns:
+        ``value`` as a tensor, where it is; for a number on the CPU.
+
+    Raises:
+        TypeError: If ``value`` is neither a number nor a real tensor.
+        ValueError: If it holds NaN or infinity, or has another shape.
+    """
+    if not isinstance(value, Real | Tensor) or (isinstance(value, Tensor) and value.is_complex()):
+        raise TypeError(f"{name} is {value!r}; pass a number, or a real tensor that broadcasts to {tuple(shape)}")
+    numbers = value if isinstance(value, Tensor) else torch.tensor(value, device="cpu")
+    finite_ones = numbers.isfinite()
+    if not finite_ones.all():
+        other = numbers[~finite_ones][0].item()
+        raise ValueError(f"{name} holds {other}; NaN and infinity make no probability: pass finite numbers")
+    try:
+        fits = torch.broadcast_shapes(numbers.shape, shape) == torch.Size(shape)
+    except RuntimeError:
+        fits = False
+    if not fits:
+        raise ValueError(
+            f"{name} has shape {tuple(numbers.shape)}, which does not broadcast to {tuple(shape)}; reshape it"
+        )
+    return numbers
+
+
+def source(generator: torch.Generator | None, device: torch.device | None = None) -> torch.Generator | None:
+    """A source of randomness that can draw on ``device``.
+
+    Args:
+        generator: What the caller passed; None stands for the global source.
+        device: Where the draws are made; None if the generator decides it.
+
+    Returns:
+        ``generator``.
+
+    Raises:
+        TypeError: If ``generator`` is neither a generator nor None.
+        ValueError: If it draws on another kind of device.
+    """
+    if generator is None:
+        return None
+    if not isinstance(generator, torch.Generator):
+        raise TypeError(
+            f"generator is {generator!r}; pass a torch.Generator, as torch.Generator().manual_seed(0), or None"
+        )
+    if device is not None and generator.device.type != device.type:
+        raise ValueError(
+            f"generator draws on {generator.device}, but data are on {device}; pass torch.Generator({str(device)!r})"
+        )
+    return generator

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from snn_spikegen._arguments import floating
+from snn_spikegen._arguments import finite
+from snn_spikegen._data import floating, without_nan
 
 
 def delta(data: Tensor, threshold: float = 0.1, padding: bool = False, off_spike: bool = False) -> Tensor:
@@ -25,8 +26,8 @@ def delta(data: Tensor, threshold: float = 0.1, padding: bool = False, off_spike
         Spikes, 1, 0 or -1, ``[T, *shape]``, in the floating dtype of ``data`` (the default dtype for integers).
 
     Raises:
-        TypeError: If ``data`` is no real tensor.
-        ValueError: If ``data`` has no time axis or ``threshold`` is negative.
+        TypeError: If ``data`` is no real tensor, or ``threshold`` no number.
+        ValueError: If ``data`` has no time axis or holds NaN, or ``threshold`` is negative.
 
     Example:
         >>> import torch
@@ -36,12 +37,16 @@ def delta(data: Tensor, threshold: float = 0.1, padding: bool = False, off_spike
 
     Source: Corradi and Indiveri, A Neuromorphic Event-Based Neural Recording System (2015).
     """
-    values = floating(data)
+    values = floating(data).detach()
     if values.dim() == 0:
         raise ValueError("data is a single number; delta needs a time axis, [T, *shape]")
-    if not threshold >= 0:
+    if finite("threshold", threshold) < 0:
         raise ValueError(f"threshold is {threshold}; it is the size of a change and must be at least 0")
-    before = values[:1] if padding else torch.zeros_like(values[:1])
-    change = torch.diff(values, dim=0, prepend=before)
-    spikes = (change >= threshold).to(values.dtype)
-    return spikes - (change <= -threshold).to(values.dtype) if off_spike else spikes
+    without_nan(values)
+    change = torch.empty_like(values)
+    change[:1] = 0 if padding else values[:1]
+    torch.sub(values[1:], values[:-1], out=change[1:])
+    rises, falls = change >= threshold, change <= -threshold if off_spike else None
+    # The spikes take the place of the changes: fresh memory of this size costs more than the arithmetic.
+    spikes = change.copy_(rises)
+    return spikes if falls is None else spikes.sub_(falls.to(spikes.dtype))

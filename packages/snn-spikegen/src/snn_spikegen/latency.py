@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from snn_spikegen._arguments import floating, whole_number
-from snn_spikegen.latency_code import latency_code, working
+from snn_spikegen._arguments import finite, whole_number
+from snn_spikegen._data import extent, floating_dtype, working
+from snn_spikegen.latency_code import latency_code
 
 
 def latency(
@@ -50,9 +51,9 @@ def latency(
         Spikes or ramps ``[num_steps, *shape]``, in the floating dtype of ``data`` (the default dtype for integers).
 
     Raises:
-        TypeError: If ``data`` is no real tensor, or a number of steps no int.
-        ValueError: If ``data`` leave [0, 1], an argument is out of range, ``num_steps`` is missing, or a spike comes
-            after the last step.
+        TypeError: If ``data`` is no real tensor, a number of steps no int, or another argument no number.
+        ValueError: If ``data`` leave [0, 1] or hold NaN, an argument is out of range, ``num_steps`` is missing, or a
+            spike comes after the last step.
 
     Example:
         >>> import torch
@@ -66,17 +67,19 @@ def latency(
 
     Source: Thorpe, Delorme and Van Rullen, Spike-based strategies for rapid processing (2001).
     """
-    values = working(data)
-    if not ((values >= 0) & (values <= 1)).all():
+    values = working(data).detach()
+    lowest, highest = extent(values)
+    if not (lowest >= 0 and highest <= 1):
         raise ValueError(
-            f"data lie in [{values.min().item()}, {values.max().item()}]; latency needs them in [0, 1]: rescale them, "
-            "as an 8-bit image by data / 255"
+            f"data lie in [{lowest}, {highest}]; latency needs them in [0, 1]: rescale them, as an 8-bit image by "
+            "data / 255"
         )
+    on, off = finite("on_target", on_target), finite("off_target", off_target)
     steps = whole_number("num_steps", num_steps)
     if not steps and not bypass:
         raise ValueError("num_steps is not given; give it, or let bypass=True take it from the latest spike")
     times, below = latency_code(values, steps, threshold, tau, first_spike_time, normalize, linear, epsilon)
-    times = times.detach().round()
+    times = times.round()
     if not steps and not times.numel():
         raise ValueError("num_steps is not given, and empty data have no latest spike to take it from; give num_steps")
     latest = int(times.max()) if times.numel() else 0
@@ -86,14 +89,13 @@ def latency(
             f"the latest spike comes at step {latest}, after the last of num_steps={steps} steps; raise num_steps, "
             "lower tau, set normalize=True, or drop late spikes with bypass=True"
         )
+    dtype = floating_dtype(data)
     if interpolate:
-        coded = latency_interpolate(times, steps, on_target, off_target)
-    else:
-        coded = torch.full((steps, *times.shape), off_target, dtype=values.dtype, device=values.device)
-        coded = coded.masked_fill(_steps_like(steps, times) == times, on_target)
-    if clip:
-        coded = coded.masked_fill(below, off_target)
-    return coded.to(floating(data).dtype)
+        coded = latency_interpolate(times, steps, on, off).to(dtype)
+        return coded.masked_fill_(below, off) if clip else coded
+    coded = torch.full((steps, *times.shape), off, dtype=dtype, device=times.device)
+    fires = (times < steps) & ~below if clip else times < steps
+    return _put_spikes(coded, times, fires, on)
 
 
 def latency_interpolate(spike_time: Tensor, num_steps: int, on_target: float = 1, off_target: float = 0) -> Tensor:
@@ -113,7 +115,7 @@ def latency_interpolate(spike_time: Tensor, num_steps: int, on_target: float = 1
         Ramps ``[num_steps, *shape]``, in the floating dtype of ``spike_time`` (the default dtype for integers).
 
     Raises:
-        TypeError: If ``spike_time`` is no real tensor or ``num_steps`` no int.
+        TypeError: If ``spike_time`` is no real tensor, ``num_steps`` no int, or a target no number.
         ValueError: If a spike time is negative or NaN, ``num_steps`` below 1, or ``on_target`` below ``off_target``.
 
     Example:
@@ -128,21 +130,27 @@ def latency_interpolate(spike_time: Tensor, num_steps: int, on_target: float = 1
 
     Source: linear interpolation between (0, off) and (t, on).
     """
-    if not on_target >= off_target:
+    on, off = finite("on_target", on_target), finite("off_target", off_target)
+    if on < off:
         raise ValueError(f"on_target is {on_target}, below off_target={off_target}; a ramp rises, so swap them")
     steps = whole_number("num_steps", num_steps, least=1)
-    times = working(spike_time).detach().round()
-    if not (times >= 0).all():
-        raise ValueError(f"spike_time holds {times[~(times >= 0)][0].item()}; a spike time is a step, at least 0")
-    step = _steps_like(steps, times)
-    # A product with 1 / t, and not k / t, rounds to the same last bit as the peer's ramps.
-    ramps = step * times.reciprocal() * (on_target - off_target) + off_target
-    ramps = ramps.masked_fill((step > times) | (times > steps), off_target)
-    # The spike itself is set last: at t = 0 the product is 0 times infinity; elsewhere rounding could miss on_target.
-    ramps = ramps.masked_fill(step == times, on_target)
-    return ramps.to(floating(spike_time).dtype)
+    times = working(spike_time, "spike_time").detach().round()
+    lowest, _ = extent(times)
+    if not lowest >= 0:
+        raise ValueError(f"spike_time holds {lowest}; a spike time is a step, at least 0")
+    step = torch.arange(steps, dtype=times.dtype, device=times.device).reshape(steps, *[1] * times.dim())
+    # A product with 1 / t, and not k / t, rounds to the same last bit as the peer's ramps. No slope: no ramp.
+    slope = times.reciprocal().masked_fill_((times == 0) | (times > steps), 0)
+    ramps = step * slope
+    # In place, and no more passes than needed: they cost more than the arithmetic.
+    ramps = ramps.mul_(on - off) if on - off != 1 else ramps
+    ramps = ramps.add_(off) if off else ramps
+    ramps.masked_fill_(step > times, off)
+    # The spike itself is put last: rounding could miss on_target.
+    return _put_spikes(ramps, times, times < steps, on).to(floating_dtype(spike_time))
 
 
-def _steps_like(steps: int, times: Tensor) -> Tensor:
-    """Steps 0 to T - 1 on a new axis 0 in front of ``times``."""
-    return torch.arange(steps, dtype=times.dtype, device=times.device).reshape(steps, *[1] * times.dim())
+def _put_spikes(train: Tensor, times: Tensor, fires: Tensor, on: float) -> Tensor:
+    """``train`` with ``on`` at the time of every neuron that fires, in place."""
+    at = torch.where(fires, times, 0).long().unsqueeze(0)
+    return train.scatter_(0, at, torch.where(fires.unsqueeze(0), on, train[:1]))

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from snn_spikegen._arguments import first_step, floating, whole_number
+from snn_spikegen._arguments import finite, first_step, whole_number
+from snn_spikegen._data import extent, floating_dtype, without_nan, working
 
 
 def latency_code(
@@ -39,8 +40,8 @@ def latency_code(
         Spike times in steps, not rounded, ``[*shape]``, and the mask ``data < threshold``, ``[*shape]``.
 
     Raises:
-        TypeError: If ``data`` is no real tensor, or a number of steps no int.
-        ValueError: If an argument is out of range, or ``normalize=True`` lacks ``num_steps``.
+        TypeError: If ``data`` is no real tensor, a number of steps no int, or another argument no number.
+        ValueError: If ``data`` hold NaN, an argument is out of range, or ``normalize=True`` lacks ``num_steps``.
 
     Example:
         >>> import torch
@@ -50,7 +51,7 @@ def latency_code(
 
     Source: Thorpe, Delorme and Van Rullen, Spike-based strategies for rapid processing (2001).
     """
-    below = working(data) < threshold
+    below = working(data) < finite("threshold", threshold)
     if linear:
         return latency_code_linear(data, num_steps, threshold, tau, first_spike_time, normalize), below
     return latency_code_log(data, num_steps, threshold, tau, first_spike_time, normalize, epsilon), below
@@ -86,8 +87,8 @@ def latency_code_log(
         Spike times in steps, not rounded, ``[*shape]``, in the floating dtype of ``data``.
 
     Raises:
-        TypeError: If ``data`` is no real tensor, or a number of steps no int.
-        ValueError: If an argument is out of range, or ``normalize=True`` lacks ``num_steps``.
+        TypeError: If ``data`` is no real tensor, a number of steps no int, or another argument no number.
+        ValueError: If ``data`` hold NaN, an argument is out of range, or ``normalize=True`` lacks ``num_steps``.
 
     Example:
         >>> import torch
@@ -99,19 +100,23 @@ def latency_code_log(
     """
     values = working(data)
     steps, first = _check(values, num_steps, threshold, tau, first_spike_time, normalize)
-    level = torch.tensor([threshold, threshold + epsilon], dtype=values.dtype)
-    if not level[1] > level[0]:
+    levels = torch.tensor([threshold, threshold + finite("epsilon", epsilon)], dtype=values.dtype, device="cpu")
+    if not levels[1] > levels[0]:
         raise ValueError(
             f"epsilon is {epsilon}; added to threshold={threshold} it makes no difference in {values.dtype}: enlarge it"
         )
     values = values.clamp(min=threshold + epsilon)
-    times = tau * torch.log(values / (values - threshold)) + first
+    # In place, and with no zero added: fresh memory as long as the data costs more than the logarithm.
+    times = (values / (values - threshold)).log_().mul_(tau)
+    times = times.add_(first) if first else times
     if normalize and times.numel():
-        latest = _per_sample(torch.amax, times - first)
+        since = times - first if first else times
+        latest = _per_sample(torch.amax, since)
         # A sample whose times are all zero has nothing to stretch; dividing by 1 leaves it at f.
         latest = torch.where(latest > 0, latest, torch.ones_like(latest))
-        times = (times - first) * (steps - first - 1) / latest + first
-    return times.to(floating(data).dtype)
+        times = (since * (steps - first - 1)).div_(latest)
+        times = times.add_(first) if first else times
+    return times.to(floating_dtype(data))
 
 
 def latency_code_linear(
@@ -124,7 +129,7 @@ def latency_code_linear(
 ) -> Tensor:
     r"""Time that falls linearly with the value.
 
-    .. math:: t = \min(-\tau (x - 1),\ -\tau (\vartheta - 1)) + f
+    .. math:: t = \min(\tau (1 - x),\ \tau (1 - \vartheta)) + f
 
     With ``normalize=True`` the time constant is T - 1 - f, so that 1 fires at step f and 0 would fire at T - 1. A
     sample with values above 1, which would fire before f, is stretched between its own earliest and latest spike.
@@ -142,8 +147,8 @@ def latency_code_linear(
         Spike times in steps, not rounded, ``[*shape]``, in the floating dtype of ``data``.
 
     Raises:
-        TypeError: If ``data`` is no real tensor, or a number of steps no int.
-        ValueError: If an argument is out of range, or ``normalize=True`` lacks ``num_steps``.
+        TypeError: If ``data`` is no real tensor, a number of steps no int, or another argument no number.
+        ValueError: If ``data`` hold NaN, an argument is out of range, or ``normalize=True`` lacks ``num_steps``.
 
     Example:
         >>> import torch
@@ -156,7 +161,8 @@ def latency_code_linear(
     values = working(data)
     steps, first = _check(values, num_steps, threshold, tau, first_spike_time, normalize)
     slope = steps - 1 - first if normalize else tau
-    times = torch.clamp_max(-slope * (values - 1), -slope * (threshold - 1)) + first
+    times = (1 - values).mul_(slope).clamp_(max=slope * (1 - threshold))
+    times = times.add_(first) if first else times
     if normalize and times.numel():
         earliest = _per_sample(torch.amin, times)
         if (earliest < first).any():
@@ -165,24 +171,7 @@ def latency_code_linear(
             span = torch.where(span > 0, span, torch.ones_like(span))
             stretched = (times - earliest) * (1 / span) * (steps - 1 - first) + first
             times = torch.where(earliest < first, stretched, times)
-    return times.to(floating(data).dtype)
-
-
-def working(data: Tensor) -> Tensor:
-    """Data in a dtype fine enough for spike times: 16-bit floats go to float32.
-
-    Args:
-        data: Numbers ``[*shape]``, any real dtype.
-
-    Returns:
-        The same numbers ``[*shape]`` as float32 or float64.
-
-    Raises:
-        TypeError: If ``data`` is no real tensor.
-    """
-    values = floating(data)
-    # In float16 threshold + epsilon is threshold, and step 2049 does not exist.
-    return values.to(torch.promote_types(values.dtype, torch.float32))
+    return times.to(floating_dtype(data))
 
 
 def _per_sample(extreme: Callable[..., Tensor], times: Tensor) -> Tensor:
@@ -194,16 +183,31 @@ def _per_sample(extreme: Callable[..., Tensor], times: Tensor) -> Tensor:
 def _check(
     values: Tensor, num_steps: int, threshold: float, tau: float, first_spike_time: int, normalize: bool
 ) -> tuple[int, int]:
-    if not 0 < threshold < 1:
-        raise ValueError(f"threshold is {threshold}; it must lie between 0 and 1, both excluded")
-    if not tau > 0:
-        raise ValueError(f"tau is {tau}; it is a time constant and must be above 0")
+    check_constants(threshold, tau)
     steps = whole_number("num_steps", num_steps)
     first = first_step(first_spike_time, steps)
     if normalize and not steps:
         raise ValueError("num_steps is not given; normalize=True needs it to know the last step")
-    if first and values.numel() and values.max() > 1 and values.min() < 0:
-        raise ValueError(
-            f"data lie in [{values.min().item()}, {values.max().item()}]; first_spike_time={first} needs them in [0, 1]"
-        )
+    without_nan(values)
+    if first:
+        lowest, highest = extent(values)
+        if lowest < 0 and highest > 1:
+            raise ValueError(f"data lie in [{lowest}, {highest}]; first_spike_time={first} needs them in [0, 1]")
     return steps, first
+
+
+def check_constants(threshold: float, tau: float) -> None:
+    """Refuse constants that no latency code has.
+
+    Args:
+        threshold: Threshold of the code.
+        tau: Time constant in steps.
+
+    Raises:
+        TypeError: If one of them is no number.
+        ValueError: If ``threshold`` lies outside (0, 1), or ``tau`` is not above 0 or not finite.
+    """
+    if not 0 < finite("threshold", threshold) < 1:
+        raise ValueError(f"threshold is {threshold}; it must lie between 0 and 1, both excluded")
+    if finite("tau", tau) <= 0:
+        raise ValueError(f"tau is {tau}; it is a time constant and must be above 0")

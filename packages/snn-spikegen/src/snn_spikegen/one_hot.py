@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
-from snn_spikegen._arguments import floating, whole_number
+from snn_spikegen._arguments import whole_number
+from snn_spikegen._data import floating, floating_dtype, without_nan
 
 
 def to_one_hot(targets: Tensor, num_classes: int) -> Tensor:
@@ -31,18 +34,35 @@ def to_one_hot(targets: Tensor, num_classes: int) -> Tensor:
 
     Source: Bishop, Pattern Recognition and Machine Learning (2006), chapter 4 (1-of-K coding).
     """
-    dtype = floating(targets, "targets").dtype
+    dtype = floating_dtype(targets, "targets")
     classes = whole_number("num_classes", num_classes, least=1)
-    known = (targets >= 0) & (targets < classes)
+    rows = torch.zeros(*targets.shape, classes, dtype=dtype, device=targets.device)
+    return rows.scatter_(-1, labels(targets, classes).unsqueeze(-1), 1)
+
+
+def labels(targets: Tensor, classes: int) -> Tensor:
+    """Labels as indices.
+
+    Args:
+        targets: Labels ``[*shape]``, real.
+        classes: Number of classes.
+
+    Returns:
+        The same labels ``[*shape]``, int64.
+
+    Raises:
+        ValueError: If a label is no class.
+    """
+    indices = targets.long()
+    known = (indices >= 0) & (indices < classes)
     if targets.is_floating_point():
-        known &= targets == targets.floor()
+        known &= indices == targets
     if not known.all():
         raise ValueError(
             f"targets holds {targets[~known][0].item()}; with num_classes={classes} a label is a whole number in "
             f"[0, {classes - 1}]"
         )
-    rows = torch.zeros(*targets.shape, classes, dtype=dtype, device=targets.device)
-    return rows.scatter(-1, targets.long().unsqueeze(-1), 1)
+    return indices
 
 
 def to_one_hot_inverse(one_hot_targets: Tensor) -> Tensor:
@@ -56,6 +76,7 @@ def to_one_hot_inverse(one_hot_targets: Tensor) -> Tensor:
 
     Raises:
         TypeError: If ``one_hot_targets`` is no real tensor.
+        ValueError: If it holds NaN.
 
     Example:
         >>> import torch
@@ -66,6 +87,7 @@ def to_one_hot_inverse(one_hot_targets: Tensor) -> Tensor:
     Source: the complement of a one-hot row, ``1 - to_one_hot(targets, num_classes)``.
     """
     rows = floating(one_hot_targets, "one_hot_targets")
+    without_nan(rows, "one_hot_targets")
     return (rows == 0).to(rows.dtype)
 
 
@@ -90,11 +112,13 @@ def from_one_hot(one_hot_label: Tensor) -> Tensor:
 
     Source: the inverse of ``to_one_hot``.
     """
-    rows = floating(one_hot_label, "one_hot_label")
+    rows = floating(one_hot_label, "one_hot_label").detach()
     if rows.dim() == 0 or rows.shape[-1] == 0:
         raise ValueError(f"one_hot_label has shape {tuple(rows.shape)}; it needs a class axis, [*shape, C] with C >= 1")
-    winners = (rows == rows.amax(-1, keepdim=True)).sum(-1)
-    if (winners != 1).any():
-        row = tuple((winners != 1).nonzero()[0].tolist())
+    largest, winners = rows.max(-1)
+    others = rows.scatter(-1, winners.unsqueeze(-1), -math.inf)
+    clear = others.amax(-1) < largest
+    if not clear.all():
+        row = tuple((~clear).nonzero()[0].tolist())
         raise ValueError(f"one_hot_label has no single largest entry in row {row}, so no label; drop or mend that row")
-    return rows.argmax(-1)
+    return winners

@@ -7,7 +7,8 @@ import warnings
 import torch
 from torch import Tensor
 
-from snn_spikegen._arguments import first_step, floating, whole_number
+from snn_spikegen._arguments import factor, first_step, source, whole_number
+from snn_spikegen._data import extent, floating, without_nan
 
 
 def rate(
@@ -31,8 +32,8 @@ def rate(
         data: Static data ``[*shape]``, or ``[T, *shape]`` with ``time_var_input=True``. Any real dtype; integers are
             not rescaled, so that an 8-bit image takes ``gain=1 / 255``.
         num_steps: Number of steps T of the spike train. Needed for static data, must be absent for varying data.
-        gain: Factor of static data.
-        offset: Added to static data after the gain.
+        gain: Factor of static data, a number or a tensor that broadcasts to the spikes.
+        offset: Added to static data after the gain, likewise.
         first_spike_time: Number f of silent steps at the start.
         time_var_input: Whether axis 0 of ``data`` is time.
         generator: Source of randomness, on the device of ``data``; the global one by default.
@@ -42,8 +43,10 @@ def rate(
         dtype of ``data`` (the default dtype for integers).
 
     Raises:
-        TypeError: If ``data`` is no real tensor, or a number of steps no int.
-        ValueError: If the steps do not fit together, or a probability is NaN.
+        TypeError: If ``data`` is no real tensor, a number of steps no int, ``gain`` or ``offset`` no number, or
+            ``generator`` no generator.
+        ValueError: If the steps do not fit together, a probability is NaN, ``gain`` or ``offset`` is not finite or does
+            not broadcast, or ``generator`` draws elsewhere.
 
     Warns:
         UserWarning: If ``gain`` or ``offset`` is given for data that vary in time, where they have no effect.
@@ -59,7 +62,12 @@ def rate(
     Source: Gerstner et al., Neuronal Dynamics (2014), section 7.2 (Poisson spike trains in discrete time).
     """
     values = floating(data)
+    source(generator, values.device)
     steps = whole_number("num_steps", num_steps)
+    if not steps and not time_var_input:
+        raise ValueError("num_steps is not given; static data need it, varying data need time_var_input=True instead")
+    shape = values.shape if time_var_input else (steps, *values.shape)
+    gains, offsets = factor("gain", gain, shape), factor("offset", offset, shape)
     if time_var_input:
         if steps:
             raise ValueError(
@@ -67,20 +75,20 @@ def rate(
             )
         if values.dim() == 0:
             raise ValueError("data is a single number; with time_var_input=True it needs a time axis, [T, *shape]")
-        if not _is(gain, 1) or not _is(offset, 0):
+        if (gains != 1).any() or (offsets != 0).any():
             warnings.warn(
                 "rate: gain and offset have no effect with time_var_input=True; pass data * gain + offset as data",
                 UserWarning,
                 stacklevel=2,
             )
-        silence = values.new_zeros(whole_number("first_spike_time", first_spike_time), *values.shape[1:])
-        return torch.cat((silence, rate_conv(values, generator=generator)))
-    if not steps:
-        raise ValueError("num_steps is not given; static data need it, varying data need time_var_input=True instead")
+        first = whole_number("first_spike_time", first_spike_time)
+        spikes = values.new_zeros(first + values.shape[0], *values.shape[1:])
+        spikes[first:].bernoulli_(_probability(values), generator=generator)
+        return spikes
     first = first_step(first_spike_time, steps)
     probability = _probability(values.unsqueeze(0) * gain + offset).to(values.dtype)
     # Time enters as a view, so that only the spikes cost T times the memory.
-    spikes = torch.bernoulli(probability.expand(steps, *values.shape), generator=generator)
+    spikes = torch.bernoulli(probability.expand(shape), generator=generator)
     spikes[:first] = 0
     return spikes
 
@@ -98,8 +106,8 @@ def rate_conv(data: Tensor, *, generator: torch.Generator | None = None) -> Tens
         Spikes, 0 or 1, ``[*shape]``, in the floating dtype of ``data`` (the default dtype for integers).
 
     Raises:
-        TypeError: If ``data`` is no real tensor.
-        ValueError: If ``data`` holds NaN.
+        TypeError: If ``data`` is no real tensor, or ``generator`` no generator.
+        ValueError: If ``data`` holds NaN, or ``generator`` draws on another device.
 
     Example:
         >>> import torch
@@ -109,14 +117,14 @@ def rate_conv(data: Tensor, *, generator: torch.Generator | None = None) -> Tens
 
     Source: Gerstner et al., Neuronal Dynamics (2014), section 7.2.
     """
-    return torch.bernoulli(_probability(floating(data)), generator=generator)
+    values = floating(data)
+    source(generator, values.device)
+    return torch.bernoulli(_probability(values), generator=generator)
 
 
 def _probability(values: Tensor) -> Tensor:
-    if values.isnan().any():
-        raise ValueError("data holds NaN, which is no probability; replace it first, as with torch.nan_to_num")
+    lowest, highest = extent(values)
+    if lowest >= 0 and highest <= 1:
+        return values
+    without_nan(values)
     return values.clamp(0, 1)
-
-
-def _is(value: float | Tensor, number: int) -> bool:
-    return bool((torch.as_tensor(value) == number).all())

@@ -1,0 +1,118 @@
+"""The data that encoders and decoders accept: real tensors, checked once at the border."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+
+def floating(data: Tensor, name: str = "data") -> Tensor:
+    """Real data as floats: a floating dtype is kept, integers and bools become the default one.
+
+    Args:
+        data: Numbers of any real dtype, any shape.
+        name: The argument's name, for the message.
+
+    Returns:
+        The same numbers in a floating dtype, of the same shape.
+
+    Raises:
+        TypeError: If ``data`` is no real tensor.
+    """
+    dtype = floating_dtype(data, name)
+    return data.to(dtype)
+
+
+def floating_dtype(data: Tensor, name: str = "data") -> torch.dtype:
+    """The dtype of what is made from real data: theirs if it is a floating one, else the default dtype.
+
+    Args:
+        data: Numbers of any real dtype, any shape.
+        name: The argument's name, for the message.
+
+    Returns:
+        A floating dtype.
+
+    Raises:
+        TypeError: If ``data`` is no tensor, or a complex or sparse one.
+    """
+    if not isinstance(data, Tensor):
+        raise TypeError(f"{name} is a {type(data).__name__}; pass a torch.Tensor, as torch.as_tensor({name})")
+    if data.is_complex():
+        raise TypeError(f"{name} has dtype {data.dtype}; spikes encode real numbers: pass {name}.real or {name}.abs()")
+    if data.layout != torch.strided:
+        raise TypeError(f"{name} has layout {data.layout}; spikes are dense: pass {name}.to_dense()")
+    return data.dtype if data.is_floating_point() else torch.get_default_dtype()
+
+
+def working(data: Tensor, name: str = "data") -> Tensor:
+    """Data in a dtype fine enough for times and codes: 16-bit floats go to float32.
+
+    Args:
+        data: Numbers ``[*shape]``, any real dtype.
+        name: The argument's name, for the message.
+
+    Returns:
+        The same numbers ``[*shape]`` as float32 or float64.
+
+    Raises:
+        TypeError: If ``data`` is no real tensor.
+    """
+    values = floating(data, name)
+    # In float16 threshold + epsilon is threshold, and step 2049 does not exist.
+    return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
+
+
+def extent(values: Tensor) -> tuple[float, float]:
+    """The lowest and the highest value.
+
+    Args:
+        values: Numbers ``[*shape]``, real.
+
+    Returns:
+        Both as Python numbers; NaN if there is one; infinity and minus infinity where there are no values.
+    """
+    if not values.numel():
+        return math.inf, -math.inf
+    lowest, highest = torch.aminmax(values.detach())
+    return lowest.item(), highest.item()
+
+
+def without_nan(values: Tensor, name: str = "data") -> None:
+    """Refuse NaN, which every comparison would pass over.
+
+    Args:
+        values: Numbers ``[*shape]``, floating.
+        name: The argument's name, for the message.
+
+    Raises:
+        ValueError: If ``values`` hold NaN.
+    """
+    # A sum with a NaN in it is NaN, and the cheapest pass there is; infinities and overflow are looked at again.
+    if not math.isfinite(values.detach().sum().item()) and values.isnan().any():
+        raise ValueError(f"{name} holds NaN, which no spike can stand for; replace it first, as with torch.nan_to_num")
+
+
+def spike_trains(spikes: Tensor) -> Tensor:
+    """Spike trains with at least one step.
+
+    Args:
+        spikes: Spikes ``[T, *shape]``, any real dtype.
+
+    Returns:
+        The same ones and zeros in a floating dtype, ``[T, *shape]``.
+
+    Raises:
+        TypeError: If ``spikes`` is no real tensor.
+        ValueError: If there is no time axis, no step on it, or anything but ones and zeros.
+    """
+    trains = floating(spikes, "spikes")
+    if trains.dim() == 0 or trains.shape[0] == 0:
+        raise ValueError(f"spikes has shape {tuple(trains.shape)}; it needs a time axis, [T, *shape] with T >= 1")
+    lowest, highest = extent(trains)
+    if not (lowest >= 0 and highest <= 1 and torch.equal(trains, trains.floor())):
+        other = trains[(trains != 0) & (trains != 1)][0].item()
+        raise ValueError(f"spikes holds {other}; a spike is 0 or 1: pass spikes == on_target for other targets")
+    return trains

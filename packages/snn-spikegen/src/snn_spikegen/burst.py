@@ -1,0 +1,74 @@
+"""Burst code: the larger a value, the more spikes its burst has and the closer they follow each other."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from snn_spikegen._arguments import whole_number
+from snn_spikegen._data import extent, floating_dtype, working
+
+
+def burst(
+    data: Tensor, num_steps: int, max_spikes: int = 5, min_interval: int = 1, max_interval: int | None = None
+) -> Tensor:
+    r"""One burst for every value, from step 0 on.
+
+    .. math:: S[t] = 1 \text{ at } t = 0, \Delta, 2 \Delta, \ldots, (n - 1) \Delta, \qquad
+        n = \lceil N x \rceil, \qquad \Delta = \lceil \Delta_\max - (\Delta_\max - \Delta_\min)\, x \rceil
+
+    The count alone tells the value up to ``1 / max_spikes``: ``0 <= n / N - x < 1 / N``. The value 0 is silent.
+
+    Args:
+        data: Values in [0, 1], ``[*shape]``, any real dtype.
+        num_steps: Number of steps T, at least 1.
+        max_spikes: Number N of spikes of the value 1, at least 1.
+        min_interval: Steps from a spike to the next for the value 1, at least 1.
+        max_interval: The same for values near 0; by default the most that lets every burst end within T,
+            ``(num_steps - 1) // (max_spikes - 1)``.
+
+    Returns:
+        Spikes, 0 or 1, ``[num_steps, *shape]``, in the floating dtype of ``data`` (the default dtype for integers).
+
+    Raises:
+        TypeError: If ``data`` is no real tensor, or a number of steps or spikes no int.
+        ValueError: If ``data`` leave [0, 1] or hold NaN, a number is out of range, or a burst might not end within T.
+
+    Example:
+        >>> import torch
+        >>> from snn_spikegen import burst
+        >>> burst(torch.tensor([0.0, 0.3, 1.0]), num_steps=5, max_spikes=3).T
+        tensor([[0., 0., 0., 0., 0.],
+                [1., 0., 0., 0., 0.],
+                [1., 1., 1., 0., 0.]])
+
+    Source: Guo, Fouda, Eltawil and Salama, Neural coding in spiking neural networks: a comparative study (2021).
+    """
+    values = working(data).detach()
+    steps = whole_number("num_steps", num_steps, least=1)
+    most = whole_number("max_spikes", max_spikes, least=1)
+    shortest = whole_number("min_interval", min_interval, least=1)
+    fitting = (steps - 1) // (most - 1) if most > 1 else max(steps - 1, 1)
+    longest = fitting if max_interval is None else whole_number("max_interval", max_interval, least=1)
+    if longest > fitting:
+        raise ValueError(
+            f"max_interval is {longest}; {most} spikes end within num_steps={steps} only with at most {fitting}: lower "
+            "it, lower max_spikes, or raise num_steps"
+        )
+    if shortest > longest:
+        raise ValueError(
+            f"min_interval is {shortest}, above max_interval={longest}; lower it or max_spikes={most}, or raise "
+            f"num_steps={steps}"
+        )
+    lowest, highest = extent(values)
+    if not (lowest >= 0 and highest <= 1):
+        raise ValueError(f"data lie in [{lowest}, {highest}]; burst needs them in [0, 1]: rescale them")
+    # Spike i is one of the ceil(N x) that a burst has where i < N x.
+    count = values * most
+    interval = (longest - (longest - shortest) * values).ceil()
+    spike = torch.arange(most, dtype=values.dtype, device=values.device).reshape(most, *[1] * values.dim())
+    # A spike that a burst does not have falls on its first one.
+    times = torch.where(spike < count, spike * interval, 0).long()
+    dtype = floating_dtype(data)
+    spikes = torch.zeros(steps, *values.shape, dtype=dtype, device=values.device)
+    return spikes.scatter_(0, times, (count > 0).to(dtype).expand(most, *values.shape))

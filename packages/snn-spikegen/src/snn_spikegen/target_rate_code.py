@@ -1,0 +1,101 @@
+"""The rate code of one neuron as a target: spikes at a given share of the steps."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from snn_spikegen._arguments import first_step, share, source, whole_number
+
+PATTERNS = ("regular", "uniform", "poisson")
+
+
+def target_rate_code(
+    num_steps: int,
+    first_spike_time: int = 0,
+    rate: float = 1,
+    firing_pattern: str = "regular",
+    *,
+    generator: torch.Generator | None = None,
+    dtype: torch.dtype | None = None,
+    device: torch.device | str | None = None,
+) -> tuple[Tensor, Tensor]:
+    r"""One neuron's spikes at a given rate, and their times.
+
+    .. math:: \text{regular: spikes at } \lfloor f + i / r \rfloor < T, \quad i = 0, 1, 2, \ldots
+
+    ``"uniform"`` draws round(r (T - f)) distinct steps (half to even), all sets of them alike; ``"poisson"`` draws
+    every step by itself, ``S[t] ~ Bernoulli(r)``. No pattern fires before step f.
+
+    Args:
+        num_steps: Number of steps T, at least 1.
+        first_spike_time: Step f, the earliest that may fire.
+        rate: Share r of the steps from f on that fire, in [0, 1].
+        firing_pattern: ``"regular"``, ``"uniform"`` or ``"poisson"``, in any case of letters.
+        generator: Source of randomness; the global one of the CPU by default. It may draw on another device than
+            ``device``.
+        dtype: Floating dtype of the spikes; the default one by default.
+        device: Where the spikes and times are; that of the generator, or the CPU, by default.
+
+    Returns:
+        Spikes, 0 or 1, ``[num_steps]``, and their times in steps, rising, ``[number of spikes]``, int64.
+
+    Raises:
+        TypeError: If a number of steps is no int, ``rate`` no number, ``firing_pattern`` no text, ``generator`` no
+            generator, or ``dtype`` no floating dtype.
+        ValueError: If ``num_steps`` is below 1, ``first_spike_time`` past the last step, ``rate`` outside [0, 1], or
+            ``firing_pattern`` unknown.
+
+    Example:
+        >>> from snn_spikegen import target_rate_code
+        >>> target_rate_code(num_steps=7, rate=0.4)
+        (tensor([1., 0., 1., 0., 0., 1., 0.]), tensor([0, 2, 5]))
+
+    Source: Gerstner et al., Neuronal Dynamics (2014), section 7.2 (rate as a count of spikes over a duration).
+    """
+    steps = whole_number("num_steps", num_steps, least=1)
+    first = first_step(first_spike_time, steps)
+    pattern = known_pattern(firing_pattern)
+    source(generator)
+    if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
+        raise TypeError(f"dtype is {dtype!r}; pass a floating one, as torch.float32, or None")
+    draws = torch.device("cpu") if generator is None else generator.device
+    chance = share("rate", rate)
+    if chance == 0:
+        times = torch.zeros(0, dtype=torch.int64, device=draws)
+    elif pattern == "regular":
+        # The floor of a float32 multiple decides on which side of a step a spike falls, on every device alike.
+        gap = min(1 / chance, steps)
+        times = torch.arange(first, steps, gap, dtype=torch.float32, device="cpu").long()
+        # The number of multiples is rounded too, and may count one that falls on step T.
+        times = times[:-1] if times[-1] >= steps else times
+    elif pattern == "uniform":
+        order = torch.randperm(steps - first, generator=generator, device=draws)
+        times = order[: round(chance * (steps - first))].sort().values + first
+    else:
+        chances = torch.full((steps,), chance, dtype=torch.float32, device=draws)
+        chances[:first] = 0
+        times = torch.bernoulli(chances, generator=generator).nonzero().squeeze(1)
+    times = times.to(draws if device is None else device)
+    spikes = torch.zeros(steps, dtype=dtype or torch.get_default_dtype(), device=times.device)
+    return spikes.index_fill_(0, times, 1), times
+
+
+def known_pattern(firing_pattern: str) -> str:
+    """A firing pattern in small letters.
+
+    Args:
+        firing_pattern: What the caller passed.
+
+    Returns:
+        One of ``PATTERNS``.
+
+    Raises:
+        TypeError: If it is no text.
+        ValueError: If it is none of ``PATTERNS``.
+    """
+    if not isinstance(firing_pattern, str):
+        raise TypeError(f"firing_pattern is {firing_pattern!r}; pass one of {', '.join(map(repr, PATTERNS))}")
+    if firing_pattern.lower() not in PATTERNS:
+        raise ValueError(f"firing_pattern is {firing_pattern!r}; it must be one of {', '.join(map(repr, PATTERNS))}")
+    return firing_pattern.lower()

@@ -1,0 +1,61 @@
+"""A result has the floating dtype of what it is made from; integers and bools give the default one."""
+
+import pytest
+import torch
+
+from .calls import CALLS, function
+
+FROM_TENSORS = [case for case in CALLS if case != "target_rate_code"]
+LABELS, MASK = "from_one_hot", "latency_code"
+
+
+def result(case, dtype):
+    """What the function makes of its tensor in another dtype; the times alone of times and their mask."""
+    tensor, value = next(iter(CALLS[case].items()))
+    value = value.to(dtype) if dtype.is_floating_point else value.ceil().to(dtype)
+    found = function(case)(**{**CALLS[case], tensor: value})
+    return found[0] if function(case).__name__ == MASK else found
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("case", FROM_TENSORS)
+def test_a_floating_dtype_stays(case, dtype):
+    assert result(case, dtype).dtype == (torch.int64 if case == LABELS else dtype)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int16, torch.int64, torch.uint16])
+@pytest.mark.parametrize("case", FROM_TENSORS)
+def test_integers_are_the_same_numbers_as_floats(case, dtype):
+    if case == "poisson" and dtype == torch.uint8:
+        dtype = torch.int32  # the rates go up to 1000 Hz
+    torch.manual_seed(0)
+    whole = result(case, dtype)
+    torch.manual_seed(0)
+    tensor, value = next(iter(CALLS[case].items()))
+    found = function(case)(**{**CALLS[case], tensor: value.ceil().float()})
+    assert torch.equal(whole, found[0] if function(case).__name__ == MASK else found)
+
+
+@pytest.mark.parametrize("case", ["rate", "latency", "delta", "phase", "burst", "targets_rate", "to_one_hot"])
+def test_integers_follow_the_default_dtype(case):
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert result(case, torch.uint8).dtype == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def test_bools_are_zeros_and_ones():
+    for case in ("rate_conv", "latency_interpolate", "phase", "decode_rate", "decode_latency", "to_one_hot_inverse"):
+        assert torch.equal(result(case, torch.bool), result(case, torch.int64)), case
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_rates_and_codes_of_16_bit_floats_are_those_of_their_float32_values(dtype):
+    for case in ("latency", "latency linear", "phase", "burst", "population", "poisson", "latency_interpolate"):
+        tensor, value = next(iter(CALLS[case].items()))
+        torch.manual_seed(0)
+        short = result(case, dtype)
+        torch.manual_seed(0)
+        full = function(case)(**{**CALLS[case], tensor: value.to(dtype).float()})
+        assert torch.equal(short, full.to(dtype)), case
