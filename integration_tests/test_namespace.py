@@ -14,11 +14,18 @@ import snn
 
 HOMES = {
     "snn.backends": "snn_core.backends",
+    "snn.backprop": "snn_functional.backprop",
     "snn.data": "snn_data",
     "snn.functional": "snn_functional",
     "snn.functional.acc": "snn_functional.acc",
+    "snn.functional.backprop": "snn_functional.backprop",
     "snn.functional.loss": "snn_functional.loss",
+    "snn.functional.online": "snn_functional.online",
+    "snn.functional.probe": "snn_functional.probe",
+    "snn.functional.quant": "snn_functional.quant",
     "snn.functional.reg": "snn_functional.reg",
+    "snn.functional.statistics": "snn_functional.statistics",
+    "snn.functional.stdp_learner": "snn_functional.stdp_learner",
     "snn.kernels": "snn_core.kernels",
     "snn.plot": "snn_plot",
     "snn.spikegen": "snn_spikegen",

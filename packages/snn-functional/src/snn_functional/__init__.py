@@ -1,6 +1,6 @@
-"""Losses, accuracy and regularisation for recorded spikes, time first."""
+"""Losses, accuracy, training loops, online learning, probes, plasticity, statistics and quantisation, time first."""
 
-from snn_functional import acc, loss, reg
+from snn_functional import acc, backprop, loss, online, probe, quant, reg, statistics, stdp_learner
 from snn_functional._version import __version__
 from snn_functional.acc import accuracy_rate, accuracy_temporal
 from snn_functional.loss import (
@@ -12,12 +12,34 @@ from snn_functional.loss import (
     mse_membrane_loss,
     mse_temporal_loss,
 )
+from snn_functional.probe import (
+    AttributeMonitor,
+    GradInputMonitor,
+    GradOutputMonitor,
+    InputMonitor,
+    OutputMonitor,
+)
 from snn_functional.reg import l1_rate_sparsity
+from snn_functional.statistics import (
+    dead_neurons,
+    firing_rate,
+    saturated_neurons,
+    sparsity,
+    synops,
+    synops_energy,
+)
+from snn_functional.stdp_learner import MSTDPETLearner, MSTDPLearner, STDPLearner
 
 __all__ = [
     "acc",
     "loss",
     "reg",
+    "backprop",
+    "online",
+    "quant",
+    "probe",
+    "statistics",
+    "stdp_learner",
     "ce_rate_loss",
     "ce_count_loss",
     "ce_max_membrane_loss",
@@ -28,5 +50,19 @@ __all__ = [
     "accuracy_rate",
     "accuracy_temporal",
     "l1_rate_sparsity",
+    "OutputMonitor",
+    "InputMonitor",
+    "AttributeMonitor",
+    "GradInputMonitor",
+    "GradOutputMonitor",
+    "STDPLearner",
+    "MSTDPLearner",
+    "MSTDPETLearner",
+    "firing_rate",
+    "sparsity",
+    "dead_neurons",
+    "saturated_neurons",
+    "synops",
+    "synops_energy",
     "__version__",
 ]

@@ -15,6 +15,7 @@ __getattr__, __dir__ = _lazy.forward(
         "kernels": "snn_core",
         "surrogate": "snn_core",
         "utils": "snn_core",
+        "backprop": "snn_functional",
         "data": "snn_data",
         "functional": "snn_functional",
         "plot": "snn_plot",

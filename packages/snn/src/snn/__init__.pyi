@@ -1,4 +1,5 @@
 from snn import backends as backends
+from snn import backprop as backprop
 from snn import data as data
 from snn import functional as functional
 from snn import kernels as kernels
@@ -53,6 +54,7 @@ __all__ = [
     "Synaptic",
     "__version__",
     "backends",
+    "backprop",
     "bounded",
     "data",
     "decay",

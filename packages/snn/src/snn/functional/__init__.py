@@ -1,4 +1,4 @@
-"""Losses, accuracy and regularisation: the names of ``snn_functional``."""
+"""Losses, accuracy, training, probes and quantisation: the names of ``snn_functional``."""
 
 from typing import TYPE_CHECKING
 
@@ -11,5 +11,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__ = _lazy.forward(
     __name__,
     "snn_functional",
-    submodules={"acc": "snn_functional", "loss": "snn_functional", "reg": "snn_functional"},
+    submodules=dict.fromkeys(
+        ("acc", "backprop", "loss", "online", "probe", "quant", "reg", "statistics", "stdp_learner"), "snn_functional"
+    ),
 )

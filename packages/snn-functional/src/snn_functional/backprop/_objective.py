@@ -1,0 +1,106 @@
+"""A loss, and perhaps a penalty, of what a net returned over time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The loss of a net's outputs, each function being given the spikes or the membranes that it asks for.
+
+    Args:
+        criterion: Function of a recording ``[T, batch, ...]`` and targets. Its attribute ``recording`` says whether it
+            takes ``"mem_out"``; ``time_var_targets`` whether its targets have a time axis.
+        regularization: Function of a recording, added to the loss; None for none.
+    """
+
+    criterion: Callable[[Tensor, Tensor], Any]
+    regularization: Callable[[Tensor], Any] | None
+
+    @property
+    def time_var_targets(self) -> bool:
+        """Whether each step has targets of its own."""
+        return bool(getattr(self.criterion, "time_var_targets", False))
+
+    def __call__(self, outputs: Any, targets: Tensor) -> Tensor:
+        """The loss, a scalar.
+
+        Args:
+            outputs: What a net returned over time: spikes, or a tuple of spikes and states, the membrane last.
+            targets: The targets of these steps.
+
+        Returns:
+            The loss.
+
+        Raises:
+            TypeError: If a function returns something else than a tensor.
+            ValueError: If the net returned no membrane and one is asked for, or a loss is no scalar.
+        """
+        loss = _scalar(self.criterion(_recorded(outputs, self.criterion), targets), "criterion")
+        if self.regularization is None:
+            return loss
+        penalty = self.regularization(_recorded(outputs, self.regularization))
+        return loss + _scalar(penalty, "regularization")
+
+
+def objective(criterion: Any, regularization: Any) -> Objective:
+    """The loss that an epoch function was given.
+
+    Args:
+        criterion: A loss.
+        regularization: A penalty; None or False for none.
+
+    Returns:
+        Both as one.
+
+    Raises:
+        TypeError: If one of them is no function.
+    """
+    _check_function(criterion, "criterion", "ce_rate_loss()")
+    if regularization is None or regularization is False:
+        return Objective(criterion, None)
+    _check_function(regularization, "regularization", "l1_rate_sparsity()")
+    return Objective(criterion, regularization)
+
+
+def _check_function(function: Any, argument: str, example: str) -> None:
+    if isinstance(function, type):
+        raise TypeError(f"{argument} is the class {function.__name__}; pass an instance, {function.__name__}()")
+    if not callable(function):
+        raise TypeError(f"{argument} is {function!r}; pass a function such as functional.{example}")
+
+
+def _recorded(outputs: Any, function: Any) -> Tensor:
+    parts = outputs if isinstance(outputs, tuple | list) else (outputs,)
+    wanted = getattr(function, "recording", "spk_out")
+    if wanted == "mem_out" and len(parts) < 2:
+        raise ValueError(
+            f"{_name(function)} takes the membrane, and the net returns its spikes alone; build its last neuron with "
+            "output=True"
+        )
+    found = parts[-1] if wanted == "mem_out" else parts[0]
+    if not isinstance(found, Tensor):
+        raise TypeError(
+            f"{_name(function)} takes {wanted}, and the net returns a {type(found).__name__} in its place; it must "
+            "return spikes, or a tuple of spikes and states, the membrane last"
+        )
+    return found
+
+
+def _scalar(loss: Any, argument: str) -> Tensor:
+    if not isinstance(loss, Tensor):
+        raise TypeError(f"{argument} returned a {type(loss).__name__} in place of a tensor")
+    if loss.numel() != 1:
+        raise ValueError(
+            f"{argument} returned a loss of shape {tuple(loss.shape)}; it must be a scalar, as of reduction='mean'"
+        )
+    return loss.reshape(())
+
+
+def _name(function: Any) -> str:
+    return getattr(function, "__name__", type(function).__name__)

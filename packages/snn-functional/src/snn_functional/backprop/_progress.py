@@ -1,0 +1,57 @@
+"""A bar that shows how far an epoch is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+__all__ = ["Progress"]
+
+
+class Progress:
+    """The batches of a data loader with a bar, by tqdm, that tells the average loss so far; or without one.
+
+    Args:
+        dataloader: The batches.
+        shown: Whether there is a bar.
+
+    Raises:
+        ImportError: If there is to be one and tqdm is not installed.
+    """
+
+    def __init__(self, dataloader: Iterable[Any], shown: bool) -> None:
+        self._losses: list[Tensor] = []
+        self._bar: Any = _bar(dataloader) if shown else None
+        self._batches = self._bar if shown else dataloader
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._batches)
+
+    def add(self, loss: Tensor) -> None:
+        """Take in the loss of a batch, which without a bar nobody has to wait for."""
+        self._losses.append(loss)
+        if self._bar is not None:
+            self._bar.set_postfix(loss=f"{self.mean():.3g}")
+
+    def mean(self) -> Tensor:
+        """The average loss.
+
+        Raises:
+            ValueError: If there was no batch.
+        """
+        if not self._losses:
+            raise ValueError("dataloader gave no batch; an iterator lasts for one epoch, a DataLoader for any number")
+        return torch.stack(self._losses).mean()
+
+
+def _bar(dataloader: Iterable[Any]) -> Any:
+    try:
+        from tqdm.auto import tqdm
+    except ImportError as error:
+        raise ImportError(
+            "progress=True shows its bar by tqdm: pip install 'snn-functional[progress]', or pass progress=False"
+        ) from error
+    return tqdm(dataloader, unit="batch")

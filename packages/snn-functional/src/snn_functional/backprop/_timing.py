@@ -1,0 +1,101 @@
+"""Where time is in a batch, and how it is cut."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+
+class Timing(NamedTuple):
+    """Where time is in a batch, and after how many steps the net is updated.
+
+    Args:
+        num_steps: Steps to show data without time; None where the data has its own.
+        time_first: Whether time is the first axis, else the second.
+        length: Steps between updates; None for all.
+    """
+
+    num_steps: int | None
+    time_first: bool
+    length: int | None
+
+    def sequence(self, data: Tensor) -> Tensor:
+        """The data of a batch over time, ``[T, batch, ...]``.
+
+        Raises:
+            ValueError: If it has no sample or no step.
+        """
+        if self.num_steps is not None:
+            if data.dim() < 1 or not len(data):
+                raise ValueError(f"the data of a batch has shape {tuple(data.shape)}; it must be [batch, ...], not 0")
+            return data.unsqueeze(0).expand(self.num_steps, *data.shape)
+        if data.dim() < 2 or 0 in data.shape[:2]:
+            wanted = "[T, batch, ...]" if self.time_first else "[batch, T, ...]"
+            raise ValueError(f"the data of a batch has shape {tuple(data.shape)}; it must be {wanted}, neither 0")
+        return self.turned(data)
+
+    def targets(self, targets: Tensor, number: int) -> Tensor:
+        """Targets of every step, ``[T, batch, ...]``.
+
+        Raises:
+            ValueError: If they are not those of ``number`` steps.
+        """
+        wanted = f"[{number}, batch, ...]" if self.time_first else f"[batch, {number}, ...]"
+        if targets.dim() < 2 or len(self.turned(targets)) != number:
+            raise ValueError(
+                f"the targets of a batch have shape {tuple(targets.shape)}; criterion has time_var_targets=True, where "
+                f"they are {wanted} as the data is"
+            )
+        return self.turned(targets)
+
+    def turned(self, tensor: Tensor) -> Tensor:
+        """What has a time of its own, time first."""
+        return tensor if self.time_first else tensor.transpose(0, 1)
+
+    def stretches(self, number: int) -> list[slice]:
+        """The steps from each update to the next one, of ``number`` in all."""
+        length = self.length or number
+        return [slice(start, min(start + length, number)) for start in range(0, number, length)]
+
+
+def timing(num_steps: Any, time_var: bool, time_first: bool, K: Any) -> Timing:
+    """What the arguments of an epoch function say together.
+
+    Args:
+        num_steps: Steps to show data without time, False or None where it has its own.
+        time_var: Whether the data has a time axis.
+        time_first: Whether that is the first one.
+        K: Steps between updates; None for all.
+
+    Returns:
+        The same, checked.
+
+    Raises:
+        TypeError: If ``num_steps`` or ``K`` is no int.
+        ValueError: If one is not positive, or they contradict each other.
+    """
+    given = num_steps is not False and num_steps is not None
+    if given:
+        _check_positive(num_steps, "num_steps")
+    if K is not None:
+        _check_positive(K, "K")
+    if given and time_var:
+        raise ValueError(
+            f"num_steps is {num_steps} with time_var=True, where the data has its own number of steps; leave it out, "
+            "or pass time_var=False for data without time"
+        )
+    if not given and not time_var:
+        raise ValueError("num_steps is not given with time_var=False; say for how many steps to show the data")
+    if not time_var and not time_first:
+        raise ValueError("time_first is False with time_var=False, where the data has no time; leave it out")
+    if given and K is not None and num_steps < K:
+        raise ValueError(f"K is {K} with num_steps={num_steps}; a stretch between updates is at most all steps")
+    return Timing(num_steps if given else None, bool(time_first), K)
+
+
+def _check_positive(value: Any, name: str) -> None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name} is {value!r}; pass a number of time steps, a positive int")
+    if value < 1:
+        raise ValueError(f"{name} is {value}; it must be at least 1 time step")

@@ -1,0 +1,83 @@
+"""Whether the neurons of a layer keep to themselves, so that a trace for each is all there is to know."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import torch
+from torch import Tensor
+
+from snn_core import Recurrent, SpikingNeuron
+from snn_core.recurrence import OneToOne
+
+
+def check_constants(constants: Mapping[str, Tensor], features: int, owner: str) -> None:
+    """Accept constants that are one for all neurons or one for each.
+
+    Args:
+        constants: What the neurons learn, by name.
+        features: Number of neurons.
+        owner: The layer's class, for the message.
+
+    Raises:
+        ValueError: If one of them has another shape.
+    """
+    for name, value in constants.items():
+        if value.shape not in ((), (1,), (1, 1), (features,), (1, features)):
+            raise ValueError(
+                f"{owner}: {name} has shape {tuple(value.shape)}; it learns constants of one value, or one for each of "
+                f"the {features} neurons"
+            )
+
+
+def check_independent(neuron: SpikingNeuron, like: Tensor, through: Collection[int], owner: str) -> None:
+    """Accept neurons whose outputs and states depend on their own input and states only.
+
+    Args:
+        neuron: The neurons.
+        like: A tensor ``[N, ...]`` of their number, dtype and device.
+        through: Fields of the state that count.
+        owner: The layer's class, for the message.
+
+    Raises:
+        ValueError: If they do not.
+    """
+    if like.is_meta:
+        return  # without values there is nothing to check
+    options = {"dtype": torch.promote_types(like.dtype, torch.float32), "device": like.device}
+    drive = torch.linspace(0.5, 1.5, len(like), **options).unsqueeze(0).requires_grad_()
+    shape = neuron.state_shape(drive)
+    if shape != drive.shape:
+        raise ValueError(
+            f"{owner}: {type(neuron).__name__} has states {tuple(shape[1:])} for {len(like)} inputs; it takes neurons "
+            "with one input each"
+        )
+    fields = [
+        torch.linspace(0.4 + 0.1 * i, 1.4, len(like), **options).unsqueeze(0).requires_grad_(i in through)
+        for i in range(len(neuron.State._fields))
+    ]
+    with torch.enable_grad():
+        spk, after = neuron.step(drive, neuron.State._make(fields))
+    inputs = [drive, *(field for field in fields if field.requires_grad)]
+    weights = torch.linspace(1, 2, len(like), **options)
+    if not all(_own(output, inputs, weights) for output in (spk, *after) if output.requires_grad):
+        raise ValueError(
+            f"{owner}: the neurons of {type(neuron).__name__} see each other's inputs or states, so that no trace of "
+            "each alone has the gradient; backprop.TBPTT trains them"
+        )
+
+
+def is_dense(neuron: SpikingNeuron) -> bool:
+    """Whether neurons receive the spikes of others."""
+    return isinstance(neuron, Recurrent) and not isinstance(neuron.recurrent, OneToOne)
+
+
+def _own(output: Tensor, inputs: list[Tensor], weights: Tensor) -> bool:
+    """Whether what weighs an entry of the output weighs the gradient of that entry's inputs and of no other."""
+    grads = []
+    for weight in (torch.ones_like(weights), weights):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)  # a random surrogate draws the same twice
+            grads.append(torch.autograd.grad(output, inputs, weight.expand_as(output), True, allow_unused=True))
+    pairs = zip(*grads, strict=True)
+    return all(torch.allclose(b, a * weights, rtol=1e-3, atol=1e-6) for a, b in pairs if a is not None)

@@ -1,0 +1,173 @@
+"""A linear layer and its neurons, which learn while they run."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.utils._pytree import tree_map
+
+from snn_core import SpikingNeuron
+from snn_core.state import complete, must_fit
+from snn_core.temporal import Temporal, as_floating
+from snn_functional.online._independence import check_constants, check_independent
+from snn_functional.online._traces import Learned, advanced, carry
+
+
+class LocalLayer(Temporal, ABC):
+    """``neuron(synapse(x))`` one step at a time, with the gradient through the past and without the past's graph.
+
+    Args:
+        synapse: The linear layer.
+        neuron: Neurons that do not see each other's states.
+        output_decay: Decay per step of a low-pass filter on the spikes sent out, in [0, 1].
+
+    Raises:
+        TypeError: If ``synapse`` is no ``nn.Linear`` or ``neuron`` no spiking neuron.
+        ValueError: If ``output_decay`` is no decay, or the rule does not hold for the neurons.
+    """
+
+    def __init__(self, synapse: nn.Linear, neuron: SpikingNeuron, output_decay: float = 0.0) -> None:
+        super().__init__()
+        owner = type(self).__name__
+        if not isinstance(synapse, nn.Linear):
+            raise TypeError(f"{owner}: synapse must be an nn.Linear, got {type(synapse).__name__}")
+        if not isinstance(neuron, SpikingNeuron):
+            raise TypeError(f"{owner}: neuron must be a spiking neuron such as Leaky, got {type(neuron).__name__}")
+        if not 0 <= output_decay <= 1:
+            raise ValueError(f"{owner}: output_decay is {output_decay!r}; a decay per step lies in [0, 1]")
+        self.synapse = synapse
+        self.neuron = neuron
+        self.output_decay = output_decay
+        self.check_connections()
+        check_constants(self.constants(), synapse.out_features, owner)
+        check_independent(neuron, synapse.weight.detach(), self.through(), owner)
+
+    @abstractmethod
+    def check_connections(self) -> None:
+        """Refuse neurons whose connections the rule does not hold for."""
+
+    @abstractmethod
+    def connections(self, x: Tensor, state: Any) -> dict[str, tuple[nn.Linear, Tensor]]:
+        """The linear layers that drive the neurons, by name, and the input ``[B, P]`` of each."""
+
+    def through(self) -> list[int]:
+        """Which fields of the state the gradient passes through."""
+        return list(range(len(self.neuron.State._fields)))
+
+    def constants(self) -> dict[str, nn.Parameter]:
+        """What the neurons learn, one value each or one for all."""
+        return dict(self.neuron.named_parameters(prefix="neuron"))
+
+    def forward(self, input_: Tensor) -> Any:
+        """One time step; what it returns can be differentiated as if the graph reached back to the first one.
+
+        Args:
+            input_: Input of one step, ``[batch, in_features]``.
+
+        Returns:
+            What the neuron's own call returns: with ``init_hidden=True`` the spikes alone, unless ``output=True``.
+
+        Raises:
+            TypeError: If the input is no real tensor.
+            ValueError: If it has other than two axes, or does not fit the state that the layer keeps.
+        """
+        x = as_floating(input_, type(self).__name__)
+        if x.dim() != 2 or x.shape[1] != self.synapse.in_features:
+            raise ValueError(
+                f"{type(self).__name__} takes one step [batch, {self.synapse.in_features}], got {tuple(x.shape)}; call "
+                "it step by step, with nn.Flatten() before it where there are more axes"
+            )
+        if self._folded is None:
+            return self._one_step(x)
+        return tree_map(lambda *steps: torch.cat(steps), *map(self._one_step, self._unfold(x)))
+
+    def _one_step(self, x: Tensor) -> Any:
+        drive = self.synapse(x)
+        before, traces = self._recalled(drive)
+        learned = self._learned(x, before, drive.shape) if torch.is_grad_enabled() else {}
+        if not learned:
+            outputs, after = self._advance(drive, before, {})
+            self._keep((*(field.detach() for field in after), ()))
+            return outputs
+        drive = drive if drive.requires_grad else drive.requires_grad_()
+        through = [*self.through(), *range(len(self.neuron.State._fields), len(before))]
+        # what has no trace yet was not learned from before: to it the past is constant
+        traces = {
+            name: traces[name] if name in traces else _no_trace(one, len(through), drive)
+            for name, one in learned.items()
+        }
+        carried = carry([before[i] for i in through], traces, learned)
+        for index, field in zip(through, carried, strict=True):
+            before[index] = field
+        here = {name: one.value.clone() for name, one in learned.items() if one.inputs is None}
+        outputs, after = self._advance(drive, before, here)
+        entered = {name: (here.get(name, drive), one.inputs) for name, one in learned.items()}
+        traces = advanced(traces, carried, [after[i] for i in through], entered)
+        self._keep((*(field.detach() for field in after), tuple(traces), *traces.values()))
+        return outputs
+
+    def _learned(self, x: Tensor, fields: list[Tensor], shape: torch.Size) -> dict[str, Learned]:
+        found = {}
+        for name, (layer, inputs) in self.connections(x.detach(), self._state(fields)).items():
+            if any(p.requires_grad for p in layer.parameters()):
+                found[name] = _with_bias(layer, inputs)
+        for name, constant in self.constants().items():
+            if constant.requires_grad:
+                found[name] = Learned(constant.expand(shape))
+        return found
+
+    def _advance(self, drive: Tensor, fields: list[Tensor], constants: dict[str, Tensor]) -> tuple[Any, list[Tensor]]:
+        """Outputs and states of a step; of the states the last one is the filtered spikes, where asked for."""
+        spk, state = functional_call(_Step(self.neuron), constants, (drive, self._state(fields)))
+        after = list(state)
+        first = spk
+        if self.output_decay:
+            first = self.output_decay * fields[-1] + spk
+            after.append(first)
+        if self.neuron.init_hidden and not self.neuron.output:
+            return first, after
+        return (first, *self.neuron.outputs(spk, state)[1:]), after
+
+    def _state(self, fields: list[Tensor]) -> Any:
+        return self.neuron.State._make(fields[: len(self.neuron.State._fields)])
+
+    def _recalled(self, drive: Tensor) -> tuple[list[Tensor], dict[str, Tensor]]:
+        """States before the step, the filtered spikes among them, and their traces."""
+        kept = self._recall()
+        if kept is None:
+            still = drive.detach()
+            return [*complete(self.neuron, still, None), *[torch.zeros_like(still)] * bool(self.output_decay)], {}
+        count = len(self.neuron.State._fields) + bool(self.output_decay)
+        must_fit(self.neuron, self._state(kept), drive)
+        return list(kept[:count]), dict(zip(kept[count], kept[count + 1 :], strict=True))
+
+    def extra_repr(self) -> str:
+        return f"output_decay={self.output_decay}" if self.output_decay else ""
+
+
+class _Step(nn.Module):
+    """A neuron's pure step as a call in which its constants can be exchanged."""
+
+    def __init__(self, neuron: SpikingNeuron) -> None:
+        super().__init__()
+        self.neuron = neuron
+
+    def forward(self, drive: Tensor, state: Any) -> tuple[Tensor, Any]:
+        return self.neuron.step(drive, state)
+
+
+def _no_trace(learned: Learned, count: int, drive: Tensor) -> Tensor:
+    last = () if learned.inputs is None else (learned.inputs.shape[1],)
+    return torch.zeros(count, *drive.shape, *last, dtype=drive.dtype, device=drive.device)
+
+
+def _with_bias(layer: nn.Linear, inputs: Tensor) -> Learned:
+    """Weights with the bias as their last column, and an input that is always 1."""
+    if layer.bias is None:
+        return Learned(layer.weight, inputs)
+    ones = inputs.new_ones(len(inputs), 1)
+    return Learned(torch.cat([layer.weight, layer.bias.unsqueeze(1)], 1), torch.cat([inputs, ones], 1))

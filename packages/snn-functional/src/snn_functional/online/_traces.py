@@ -1,0 +1,102 @@
+"""What a state depends on, carried forward in time in place of the past itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Learned(NamedTuple):
+    """A tensor that is learned, as it enters a step.
+
+    Args:
+        value: Weights ``[N, P]``, or a constant with one entry a neuron ``[B, N]``.
+        inputs: What the weights multiply ``[B, P]``; None for a constant.
+    """
+
+    value: Tensor
+    inputs: Tensor | None = None
+
+
+def carry(fields: Sequence[Tensor], traces: Mapping[str, Tensor], learned: Mapping[str, Learned]) -> tuple[Tensor, ...]:
+    r"""States as they are, with the gradient that the past gives to what is learned.
+
+    .. math:: \frac{\partial L}{\partial\theta} = \sum_k \frac{\partial L}{\partial s_k}\,\epsilon_k, \qquad
+              \epsilon_k = \frac{d s_k}{d\theta}
+
+    Args:
+        fields: States before a step, off the graph, each ``[B, N]``.
+        traces: What all of them depend on, ``[k, B, N, P]`` for weights, ``[k, B, N]`` for constants.
+        learned: What is learned, by the same names.
+
+    Returns:
+        The states, on the graph.
+    """
+    values = [one.value for one in learned.values()]
+    return _Carry.apply(len(fields), *fields, *(traces[name] for name in learned), *values)
+
+
+class _Carry(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, count: int, *tensors: Tensor) -> tuple[Tensor, ...]:
+        ctx.save_for_backward(*tensors[count : (len(tensors) + count) // 2])
+        return tuple(field.view_as(field) for field in tensors[:count])
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable  # the traces' own dependence on what is learned is not known
+    def backward(  # pyrefly: ignore[bad-override]  (the decorator hides the arguments' names)
+        ctx: Any, *grad_outputs: Any
+    ) -> tuple[Tensor | None, ...]:
+        traces = ctx.saved_tensors
+        grad = torch.stack(grad_outputs)
+        found = [(grad.unsqueeze(-1) * t).sum((0, 1)) if t.dim() == 4 else (grad * t).sum(0) for t in traces]
+        return (None, *[None] * (len(grad_outputs) + len(traces)), *found)
+
+
+def advanced(
+    traces: Mapping[str, Tensor],
+    before: Sequence[Tensor],
+    after: Sequence[Tensor],
+    entered: Mapping[str, tuple[Tensor, Tensor | None]],
+) -> dict[str, Tensor]:
+    r"""The traces after a step of neurons that do not see each other's states.
+
+    .. math:: \epsilon[t] = \frac{\partial s[t]}{\partial s[t-1]}\,\epsilon[t-1] + \frac{\partial s[t]}{\partial\theta}
+
+    Args:
+        traces: Traces before the step.
+        before: States before the step, from which ``after`` was computed, each ``[B, N]``.
+        after: The same states after it.
+        entered: By the names of the traces, where each learned tensor entered the step: the drive ``[B, N]`` and the
+            inputs that its weights multiplied, or the constant itself and None.
+
+    Returns:
+        Traces after the step, off the graph.
+    """
+    leaves = [*before, *(at for at, _ in entered.values())]
+    slopes = [_slopes(field, leaves) for field in after]
+    found = {}
+    for index, (name, (_, inputs)) in enumerate(entered.items(), start=len(before)):
+        old = traces[name]
+        found[name] = torch.zeros_like(old)
+        factor = old.new_ones(()) if inputs is None else inputs.unsqueeze(-2)
+        for new, slope in zip(found[name], slopes, strict=True):
+            _add_product(new, slope[index], factor)
+            for own, trace in zip(slope, old, strict=False):
+                _add_product(new, own, trace)
+    return found
+
+
+def _slopes(field: Tensor, leaves: list[Tensor]) -> Sequence[Any]:
+    """Derivatives of each neuron's state; None where there is none. The sum over independent neurons has them all."""
+    if not field.requires_grad:
+        return [None] * len(leaves)
+    return torch.autograd.grad(field, leaves, torch.ones_like(field), retain_graph=True, allow_unused=True)
+
+
+def _add_product(total: Tensor, slope: Tensor | None, factor: Tensor) -> None:
+    if slope is not None:
+        total.addcmul_(slope.unsqueeze(-1) if total.dim() > slope.dim() else slope, factor)

@@ -1,0 +1,79 @@
+"""A linear layer whose errors go back by fixed random weights."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+__all__ = ["RandomFeedbackLinear"]
+
+
+class RandomFeedbackLinear(nn.Linear):
+    r"""``nn.Linear`` that hands errors down by a fixed random matrix B in place of its weights.
+
+    .. math:: y = W x + b, \qquad \frac{\partial L}{\partial x} := B^\top \frac{\partial L}{\partial y}
+
+    Its own weights and bias learn by their true gradient. After an :class:`EPropLayer` it makes random e-prop.
+
+    Args:
+        in_features: Size of the input.
+        out_features: Size of the output.
+        bias: Whether to add a bias.
+        generator: Source of the random feedback, normal with variance ``1 / in_features``; torch's global one if None.
+
+    Shape:
+        input ``[*, in_features]``, output ``[*, out_features]``; the buffer ``feedback`` is
+        ``[out_features, in_features]``.
+
+    Example:
+        >>> import torch
+        >>> from snn_functional.online import RandomFeedbackLinear
+        >>> layer = RandomFeedbackLinear(3, 1)
+        >>> x = torch.ones(1, 3, requires_grad=True)
+        >>> layer(x).sum().backward()
+        >>> torch.equal(x.grad, layer.feedback)
+        True
+
+    Source: Lillicrap et al., Random synaptic feedback weights support error backpropagation for deep learning, Nature
+        Communications 7:13276 (2016).
+    """
+
+    feedback: Tensor
+
+    def __init__(
+        self, in_features: int, out_features: int, bias: bool = True, *, generator: torch.Generator | None = None
+    ) -> None:
+        super().__init__(in_features, out_features, bias)
+        device = None if generator is None else generator.device
+        drawn = torch.randn(out_features, in_features, generator=generator, device=device) / math.sqrt(in_features)
+        self.register_buffer("feedback", drawn)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The layer's output.
+
+        Args:
+            input: ``[*, in_features]``.
+
+        Returns:
+            ``[*, out_features]``.
+        """
+        # Values of the layer, gradient of x by way of the feedback, gradient of the parameters as ever.
+        return F.linear(input.detach(), self.weight, self.bias) + _Back.apply(input, self.feedback)
+
+
+class _Back(torch.autograd.Function):
+    """Zeros whose gradient goes back by a matrix."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, feedback: Tensor) -> Tensor:
+        ctx.save_for_backward(feedback)
+        return x.new_zeros(*x.shape[:-1], feedback.shape[0])
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Any) -> tuple[Tensor, None]:
+        (feedback,) = ctx.saved_tensors
+        return grad_outputs[0] @ feedback, None

@@ -1,0 +1,71 @@
+"""Real-time recurrent learning, exact for neurons that do not see each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from snn_functional.online._independence import is_dense
+from snn_functional.online._local_layer import LocalLayer
+
+__all__ = ["RTRLLayer"]
+
+
+class RTRLLayer(LocalLayer):
+    r"""A linear layer and independent neurons, with the exact gradient of every step in constant memory.
+
+    In place of the past the layer keeps what its states depend on,
+
+    .. math:: \epsilon[t] = \frac{d s[t]}{d\theta}
+              = \frac{\partial s[t]}{\partial s[t-1]}\,\epsilon[t-1] + \frac{\partial s[t]}{\partial\theta},
+
+    of the weights, the bias and whatever constants the neuron learns. The gradient of a loss of this step's outputs is
+    then that of backpropagation through all steps so far, so that losses that are differentiated step by step add up to
+    the gradient of their sum. Surrogate gradients are the neuron's.
+
+    The layer is one of a net as any other and keeps its state until ``utils.reset(net)``; it calls the neuron's
+    ``step``, so that hooks belong on the layer and not on the neuron. The gradient that it hands down to its input is
+    that of the step alone: it is exact for what it holds itself, and for whatever without a state comes after it, but
+    layers below it learn without the past of this one.
+
+    Args:
+        synapse: The linear layer; it is shared, not copied.
+        neuron: Neurons without connections among them, any class and options; shared as well.
+        output_decay: Decay per step of a low-pass filter on the spikes sent out, in [0, 1]; an ``nn.Linear`` after it
+            is then a leaky read-out. 0 sends the spikes themselves.
+
+    Shape:
+        input ``[batch, in_features]``; outputs ``[batch, out_features]``. What is kept has the size of
+        ``states * batch * out_features * (in_features + 1)``, however long the sequence.
+
+    Raises:
+        TypeError: If ``synapse`` is no ``nn.Linear`` or ``neuron`` no spiking neuron.
+        ValueError: If the neurons see each other's states, or a constant is not one value a neuron or one for all, or
+            ``output_decay`` is no decay.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> import snn_core as snn
+        >>> from snn_functional.online import RTRLLayer
+        >>> layer = RTRLLayer(nn.Linear(3, 2), snn.Leaky(beta=0.9, init_hidden=True))
+        >>> for x in torch.rand(100, 1, 3):
+        ...     layer(x).sum().backward()  # adds to the gradients; no step before this one is kept
+        >>> layer.synapse.weight.grad.shape
+        torch.Size([2, 3])
+
+    Source: Williams and Zipser, A Learning Algorithm for Continually Running Fully Recurrent Neural Networks (1989).
+    """
+
+    def check_connections(self) -> None:
+        """Refuse neurons that receive the spikes of others."""
+        if is_dense(self.neuron):
+            raise ValueError(
+                f"RTRLLayer: the neurons of {type(self.neuron).__name__} receive each other's spikes, and the exact "
+                "gradient would cost the square of their number; EPropLayer learns such connections"
+            )
+
+    def connections(self, x: Tensor, state: Any) -> dict[str, tuple[nn.Linear, Tensor]]:
+        """The linear layer alone."""
+        return {"synapse": (self.synapse, x)}

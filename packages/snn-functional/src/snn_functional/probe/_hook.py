@@ -1,0 +1,48 @@
+"""What a monitor leaves in a layer: a hook that keeps nothing alive, and does nothing in a copy of the layer."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+__all__ = ["Hook", "in_backward"]
+
+
+class Hook:
+    """Calls a monitor's method with the layer's name, the layer and what torch passes to its hooks.
+
+    Args:
+        action: A bound method ``action(name, module, *call)`` of the monitor.
+        name: The layer's name in its net.
+        module: The layer.
+    """
+
+    def __init__(self, action: Callable[..., Any], name: str, module: nn.Module) -> None:
+        self._action = weakref.WeakMethod(action)
+        self._name = name
+        self._module = weakref.ref(module)
+
+    def __call__(self, module: nn.Module, *call: Any) -> Any:
+        action = self._action()
+        return None if action is None or module is not self._module() else action(self._name, module, *call)
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[()]]:
+        # a copied or loaded net is another net, which the monitor was not asked to watch
+        return _of_a_copy, ()
+
+
+def _of_a_copy() -> Callable[..., None]:
+    return _ignore
+
+
+def _ignore(*call: Any) -> None:
+    return None
+
+
+def in_backward() -> bool:
+    """Whether a backward pass is under way, in which checkpointing runs layers a second time."""
+    return not torch.compiler.is_compiling() and torch._C._current_graph_task_id() != -1

@@ -1,0 +1,107 @@
+"""A monitor of attributes of layers, such as their membrane potentials."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeGuard
+
+from torch import nn
+from torch.utils._pytree import tree_leaves
+
+from snn_core import SpikingNeuron
+from snn_functional.probe._hook import Hook, in_backward
+from snn_functional.probe.monitor import BaseMonitor, Layers, as_it_is_now, checked_function
+
+__all__ = ["AttributeMonitor"]
+
+
+class AttributeMonitor(BaseMonitor):
+    """Records an attribute of layers, before or after each of their calls.
+
+    A neuron's states (``mem``, ``syn``, ...) are recorded in either calling convention: those it keeps
+    (``init_hidden=True``), and those that are passed and returned. A state at rest is of shape ``(0,)``.
+
+    Args:
+        attribute_name: The attribute.
+        pre_forward: Record it before the layer's call (True) or after it (False).
+        net: The net.
+        instance: Class of the layers to watch, or a tuple of classes; the net's own class when None.
+        function_on_attribute: Applied to the attribute; its result is the record.
+
+    Raises:
+        TypeError: If an argument is of the wrong kind.
+        ValueError: If the net has no such layer.
+        AttributeError: When a layer is called that has no such attribute.
+
+    Example:
+        >>> import torch
+        >>> import snn_core as snn
+        >>> net = nn.Sequential(nn.Flatten(), snn.Leaky(beta=0.5, init_hidden=True))
+        >>> monitor = AttributeMonitor("mem", False, net, snn.Leaky)
+        >>> _ = snn.unroll(net, torch.full((3, 1, 1), 0.6))
+        >>> torch.stack(monitor["1"]).flatten()
+        tensor([0.6000, 0.9000, 1.0500])
+    """
+
+    def __init__(
+        self,
+        attribute_name: str,
+        pre_forward: bool,
+        net: nn.Module,
+        instance: Layers = None,
+        function_on_attribute: Callable[[Any], Any] = as_it_is_now,
+    ) -> None:
+        super().__init__()
+        if not isinstance(attribute_name, str):
+            raise TypeError(f"attribute_name is {attribute_name!r}; pass a str, such as 'mem'")
+        if not isinstance(pre_forward, bool):
+            raise TypeError(
+                f"pre_forward is {pre_forward!r}; pass True to record before a call, False to record after it"
+            )
+        self.attribute_name = attribute_name
+        self.function_on_attribute = checked_function("function_on_attribute", function_on_attribute)
+        if pre_forward:
+            self.watch(
+                net,
+                instance,
+                lambda name, m: m.register_forward_pre_hook(Hook(self._before, name, m), with_kwargs=True),
+            )
+        else:
+            self.watch(net, instance, lambda name, m: m.register_forward_hook(Hook(self._after, name, m)))
+
+    def _before(self, name: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if in_backward() or not self.sees_a_step():
+            return
+        if self._is_passed_to(module):
+            named = {k: v for k, v in kwargs.items() if k != "input_"}
+            value = getattr(module.bind(args[1:], named), self.attribute_name)
+            value = module.empty_state() if value is None else value
+        else:
+            value = self._attribute(name, module)
+        self.record(name, self.function_on_attribute(value))
+
+    def _after(self, name: str, module: nn.Module, args: Any, output: Any) -> None:
+        if in_backward() or not self.sees_a_step():
+            return
+        if self._is_passed_to(module):
+            # the states are the last things that a neuron returns, in one tuple or not
+            names = module.State._fields
+            value = dict(zip(names, tree_leaves(output)[-len(names) :], strict=True))[self.attribute_name]
+        else:
+            value = self._attribute(name, module)
+        self.record(name, self.function_on_attribute(value))
+
+    def _is_passed_to(self, module: nn.Module) -> TypeGuard[SpikingNeuron]:
+        """Whether the attribute is a state of a neuron that does not keep its own."""
+        return (
+            isinstance(module, SpikingNeuron) and not module.init_hidden and self.attribute_name in module.State._fields
+        )
+
+    def _attribute(self, name: str, module: nn.Module) -> Any:
+        if not hasattr(module, self.attribute_name):
+            states = f"; its states are {', '.join(module.State._fields)}" if isinstance(module, SpikingNeuron) else ""
+            raise AttributeError(
+                f"attribute_name is {self.attribute_name!r}, which the layer {name!r} ({type(module).__name__}) does "
+                f"not have{states}"
+            )
+        return getattr(module, self.attribute_name)

@@ -1,0 +1,209 @@
+"""What all monitors share: the layers they watch and the records they keep."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_map_only
+from torch.utils.hooks import RemovableHandle
+
+from snn_core.temporal import Temporal
+
+__all__ = ["BaseMonitor", "as_it_is_now"]
+
+Layers = type[nn.Module] | tuple[type[nn.Module], ...] | None
+
+
+class BaseMonitor:
+    """Records of the layers of a net, in the order in which they were made, and by layer.
+
+    ``records`` is the list of all records, ``monitor[i]`` the i-th of them, ``monitor[name]`` the list of those of one
+    layer, ``monitored_layers`` the layers' names, as in ``net.named_modules()``. The monitor records from when it is
+    made until :meth:`remove_hooks`, the end of its ``with`` block, or its own end, whichever comes first. It watches
+    one net: copies of the net, deep or loaded from a file, are not recorded.
+
+    A record is one call of a layer. A net with a monitor runs step by step under ``unroll``, so that this is one time
+    step there; a call that activation checkpointing or ``unroll(chunk=...)`` repeats in the backward pass is recorded
+    once.
+
+    Example:
+        >>> import snn_core as snn
+        >>> from snn_functional.probe import OutputMonitor
+        >>> net = nn.Sequential(nn.Linear(3, 2), snn.Leaky(beta=0.9, init_hidden=True))
+        >>> with OutputMonitor(net, instance=snn.Leaky) as monitor:
+        ...     spk = snn.unroll(net, torch.rand(5, 4, 3))
+        >>> monitor.monitored_layers, len(monitor.records)
+        (['1'], 5)
+        >>> torch.equal(torch.stack(monitor["1"]), spk)
+        True
+    """
+
+    def __init__(self) -> None:
+        self.hooks: list[RemovableHandle] = []
+        self.monitored_layers: list[str] = []
+        self.records: list[Any] = []
+        self.name_records_index: dict[str, list[int]] = {}
+        self._enable = True
+        self._temporal: weakref.WeakSet[Temporal] = weakref.WeakSet()
+        weakref.finalize(self, _remove, self.hooks)
+
+    def __getitem__(self, key: int | str) -> Any:
+        if isinstance(key, int):
+            return self.records[key]
+        if not isinstance(key, str):
+            raise TypeError(
+                f"{type(self).__name__} takes the number of a record or the name of a layer, got {key!r}; "
+                "slices are those of the list monitor.records"
+            )
+        if key not in self.name_records_index:
+            raise KeyError(f"{key!r} is not monitored; the layers are {', '.join(map(repr, self.monitored_layers))}")
+        return [self.records[index] for index in self.name_records_index[key]]
+
+    def clear_recorded_data(self) -> None:
+        """Forget all records; the hooks stay."""
+        self.records.clear()
+        for indices in self.name_records_index.values():
+            indices.clear()
+
+    def enable(self) -> None:
+        """Go on recording."""
+        self._enable = True
+
+    def disable(self) -> None:
+        """Stop recording until :meth:`enable`; the hooks stay."""
+        self._enable = False
+
+    def is_enable(self) -> bool:
+        """Whether the monitor records."""
+        return self._enable
+
+    def remove_hooks(self) -> None:
+        """Stop recording for good; the records stay."""
+        _remove(self.hooks)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.remove_hooks()
+
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            f"{type(self).__name__} belongs to the net that it watches and can be neither copied nor pickled; make a "
+            "new one for the copy, and save monitor.records"
+        )
+
+    def watch(
+        self, net: nn.Module, instance: Layers, attach: Callable[[str, nn.Module], RemovableHandle | None]
+    ) -> None:
+        """Put hooks on the layers of a net.
+
+        Args:
+            net: The net.
+            instance: Class of the layers, or a tuple of classes; the net's own class when None.
+            attach: ``attach(name, layer)`` puts a hook on a layer and returns its handle.
+
+        Raises:
+            TypeError: If ``net`` is no module or ``instance`` no class of modules.
+            ValueError: If the net has no such layer.
+        """
+        layers = _layers(net, instance)
+        self._temporal.update(m for m in net.modules() if isinstance(m, Temporal))
+        for name, layer in layers:
+            self.monitored_layers.append(name)
+            self.name_records_index[name] = []
+            handle = attach(name, layer)
+            if handle is not None:
+                self.hooks.append(handle)
+
+    def record(self, name: str, value: Any) -> None:
+        """Keep a record of a layer.
+
+        Args:
+            name: The layer's name.
+            value: The record.
+        """
+        self.name_records_index[name].append(len(self.records))
+        self.records.append(value)
+
+    def sees_a_step(self) -> bool:
+        """Whether the monitor records and a call is one time step.
+
+        Raises:
+            RuntimeError: If it records and time is folded into the batch axis.
+        """
+        if not self._enable or not self.hooks:
+            return False
+        if self.is_folded():
+            raise RuntimeError(
+                f"{type(self).__name__} records one time step at a time, and unroll(schedule='layers') passes all at "
+                "once; use schedule='auto', or disable() the monitor"
+            )
+        return True
+
+    def is_folded(self) -> bool:
+        """Whether the net is being run with time folded into the batch axis."""
+        return any(module._folded is not None for module in self._temporal)
+
+
+def as_it_is_now(value: Any) -> Any:
+    """A record that no later in-place operation changes: tensors copied, inside tuples, lists and dicts too.
+
+    Args:
+        value: What a hook was given.
+
+    Returns:
+        The same values, in the autograd graph as before.
+
+    Example:
+        >>> spk = torch.zeros(2)
+        >>> kept = as_it_is_now(spk)
+        >>> _ = spk.fill_(1)
+        >>> kept
+        tensor([0., 0.])
+    """
+    return tree_map_only(Tensor, torch.clone, value)
+
+
+def checked_function(name: str, function: Any) -> Callable[[Any], Any]:
+    """A function that records are passed through.
+
+    Raises:
+        TypeError: If it cannot be called.
+    """
+    if not callable(function):
+        raise TypeError(f"{name} is {function!r}; pass a function of one argument, such as lambda x: x.mean()")
+    return function
+
+
+def alone(values: Any) -> Any:
+    """The one element of a tuple of length 1; anything else as it is."""
+    return values[0] if isinstance(values, tuple) and len(values) == 1 else values
+
+
+def _layers(net: Any, instance: Any) -> list[tuple[str, nn.Module]]:
+    if not isinstance(net, nn.Module):
+        raise TypeError(f"net is a {type(net).__name__}; pass a torch.nn.Module")
+    kinds = instance if isinstance(instance, tuple) else (type(net) if instance is None else instance,)
+    for kind in kinds:
+        if not isinstance(kind, type):
+            remedy = (
+                f"its class, {type(kind).__name__}" if isinstance(kind, nn.Module) else "a class, such as nn.Conv2d"
+            )
+            raise TypeError(f"instance is {kind!r}; pass {remedy}, or a tuple of classes")
+    layers = [(name, m) for name, m in net.named_modules() if isinstance(m, kinds)]
+    if not layers:
+        wanted = " or ".join(f"{kind.__module__}.{kind.__name__}" for kind in kinds)
+        there = ", ".join(sorted({f"{type(m).__module__}.{type(m).__name__}" for m in net.modules()}))
+        raise ValueError(f"net has no layer of instance {wanted or '()'}; it has {there}")
+    return layers
+
+
+def _remove(hooks: list[RemovableHandle]) -> None:
+    for hook in hooks:
+        hook.remove()
+    hooks.clear()

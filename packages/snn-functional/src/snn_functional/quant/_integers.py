@@ -1,0 +1,69 @@
+"""Tensors of floating-point numbers as integers and a scale, and how large such integers may become."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from snn_functional.quant.grid import MOST_FRACTION_BITS, significant_bits
+
+
+@dataclass(frozen=True)
+class Signal:
+    """Integers between two layers: a number is its integer times ``2**-fraction_bits``; none is beyond ``largest``."""
+
+    fraction_bits: int
+    largest: int
+
+
+def as_integers(values: Tensor, name: str) -> tuple[Tensor, int]:
+    """Numbers as integers with the fewest fraction bits.
+
+    Args:
+        values: Floating-point numbers of any shape.
+        name: What they are, for the message.
+
+    Returns:
+        ``(integers, fraction_bits)``, with ``values == integers * 2**-fraction_bits``; int64.
+
+    Raises:
+        ValueError: If they need more than 24 fraction bits, or are not finite or beyond 32 bits.
+    """
+    exact = values.detach().double()
+    if not bool(exact.isfinite().all()):
+        raise ValueError(f"{name} is not finite; an integer net needs numbers")
+    for bits in range(MOST_FRACTION_BITS + 1):
+        scaled = exact * 2**bits
+        if bool((scaled == scaled.round()).all()):
+            if bool((scaled.abs() >= 2**31).any()):
+                raise ValueError(f"{name} needs integers of more than 32 bits; round it to fewer, or scale it down")
+            return scaled.long(), bits
+    raise ValueError(
+        f"{name} has more than {MOST_FRACTION_BITS} bits behind the point; round it, as "
+        "torch.nn.utils.parametrize does with quant.weight_quant(num_bits, power_of_two=True)"
+    )
+
+
+def check_exact(largest: int, dtype: torch.dtype, name: str) -> None:
+    """Accept integers that the floating-point net computes without rounding.
+
+    Args:
+        largest: Bound of the integers, of their sums and products.
+        dtype: The dtype in which the floating-point net computes.
+        name: What computes, for the message.
+
+    Raises:
+        ValueError: If the dtype cannot hold every integer up to the bound.
+    """
+    if largest > 2 ** significant_bits(dtype):
+        raise ValueError(
+            f"{name} computes integers up to {largest}, and {dtype} is exact up to {2 ** significant_bits(dtype)}; use "
+            "fewer bits or a wider dtype, as net.double()"
+        )
+
+
+def largest_of(integers: Tensor) -> int:
+    """The largest magnitude, 0 of an empty tensor."""
+    return int(integers.abs().max()) if integers.numel() else 0

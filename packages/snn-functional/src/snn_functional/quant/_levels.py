@@ -1,0 +1,75 @@
+"""The levels of a quantised state, and the borders between them."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+
+import torch
+from torch import Tensor
+
+# the base of the steps for a number of bits, chosen so that the smallest step is still a useful one
+_BASES = {1: 0.05, 2: 0.1, 3: 0.3, 4: 0.5, 5: 0.7, 6: 0.9, 7: 0.925}
+_FINEST_BASE = 0.95
+
+
+def base_of(num_bits: int) -> float:
+    """The factor from one non-uniform step to the next, where none is asked for."""
+    return _BASES.get(num_bits, _FINEST_BASE)
+
+
+def geometric(count: int, low: float, centre: float, high: float, base: float) -> list[float]:
+    """Levels between two ends, whose steps shrink by ``base`` towards a centre that is no level itself.
+
+    The levels are shared out in proportion to the two ranges.
+
+    Args:
+        count: Number of levels.
+        low: The lowest level.
+        centre: Where the levels are densest.
+        high: The highest level.
+        base: Factor from one step to the next.
+
+    Returns:
+        The levels, ascending.
+    """
+    below = int(count * ((centre - low) / (high - low)))
+    down = _distances(below, centre - low, base)
+    up = _distances(count - below, high - centre, base)
+    return [centre - d for d in reversed(down)] + [centre + d for d in up]
+
+
+def _distances(count: int, reach: float, base: float) -> list[float]:
+    """Growing distances from a centre, the last of them ``reach``."""
+    powers = [base**j for j in reversed(range(count))]
+    room = sum(powers) / reach if reach else float("inf")
+    return list(accumulate(power / room for power in powers))
+
+
+def nearest_to_zero(levels: Tensor) -> int:
+    """Index of the level nearest to 0, of two the lower one."""
+    magnitudes = levels.double().abs()
+    # two levels on either side of 0 are a tie also where rounding has moved them
+    return int((magnitudes <= magnitudes.min() * (1 + 1e-9)).nonzero()[0])
+
+
+def borders(levels: Tensor) -> Tensor:
+    """The largest number, between each two levels, that is not nearer to the upper one.
+
+    Args:
+        levels: Ascending levels.
+
+    Returns:
+        One border fewer than levels, in their dtype.
+    """
+    low, high = levels[:-1].double() / 2, levels[1:].double() / 2
+    middle = low + high
+    # the rounding error of a sum is a number itself (Knuth's two-sum), whose sign tells on which side the middle lies
+    part = middle - low
+    below = (low - (middle - part)) + (high - part) < 0
+    middle = torch.where(below, _before(middle), middle)
+    border = middle.to(levels.dtype)
+    return torch.where(border.double() > middle, _before(border), border)
+
+
+def _before(x: Tensor) -> Tensor:
+    return torch.nextafter(x, torch.full_like(x, -torch.inf))

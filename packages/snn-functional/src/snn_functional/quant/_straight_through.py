@@ -1,0 +1,50 @@
+"""Functions that step, with the gradient of the identity."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class _StraightThrough(torch.autograd.Function):
+    """A function forward, nothing backward."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, rounded: Callable[[Tensor], Tensor]) -> Tensor:
+        return rounded(x)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        pass
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> tuple[Tensor, None]:
+        return grads[0], None
+
+
+def straight_through(x: Tensor, rounded: Callable[[Tensor], Tensor], owner: str) -> Tensor:
+    """``rounded(x)``, whose gradient is passed to ``x`` as it is.
+
+    Args:
+        x: Floating-point numbers of any shape.
+        rounded: A function to a new tensor of the same shape and dtype.
+        owner: Who asks, for the message.
+
+    Returns:
+        The rounded numbers.
+
+    Raises:
+        TypeError: If ``x`` is no floating-point tensor.
+
+    Source: Bengio et al., Estimating or Propagating Gradients Through Stochastic Neurons (2013).
+    """
+    if not isinstance(x, Tensor):
+        raise TypeError(f"{owner} takes a tensor, got {type(x).__name__}; wrap it: torch.as_tensor(x)")
+    if not x.is_floating_point():
+        raise TypeError(f"{owner} rounds floating-point numbers, got {x.dtype}; pass x.float()")
+    return _StraightThrough.apply(x, rounded)

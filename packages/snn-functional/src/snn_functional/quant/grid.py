@@ -1,0 +1,125 @@
+"""Fixed-point numbers: the grid on which integers and floating point are the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from snn_functional.quant._straight_through import straight_through
+
+MOST_FRACTION_BITS = 24
+
+
+def check_bits(num_bits: int, least: int, most: int, name: str = "num_bits") -> None:
+    """Accept a whole number of bits in a range.
+
+    Args:
+        num_bits: The number.
+        least: The smallest that makes sense.
+        most: The largest.
+        name: The argument's name, for the message.
+
+    Raises:
+        TypeError: If it is no int.
+        ValueError: If it is out of range.
+    """
+    if not isinstance(num_bits, int) or isinstance(num_bits, bool):
+        raise TypeError(f"{name} is {num_bits!r}; pass an int from {least} to {most}")
+    if not least <= num_bits <= most:
+        raise ValueError(f"{name} is {num_bits}; pass {least} to {most}")
+
+
+def significant_bits(dtype: torch.dtype) -> int:
+    """Bits up to which every integer is a number of a floating dtype: 24 for float32."""
+    return round(-torch.tensor(torch.finfo(dtype).eps, dtype=torch.float64).log2().item()) + 1
+
+
+@dataclass(frozen=True)
+class fixed_point:  # noqa: N801
+    r"""Numbers rounded to :math:`n` bits of which :math:`f` are behind the point, with the gradient of the identity.
+
+    .. math:: Q(x) = 2^{-f}\,\mathrm{clamp}\big(\mathrm{round}(2^f x),\ -2^{n-1},\ 2^{n-1} - 1\big)
+
+    What is too large saturates; its gradient is the identity's too. NaN stays NaN. It serves as ``state_quant`` of a
+    neuron that is to run on integers, and to round the input of such a net.
+
+    Args:
+        num_bits: n, from 2 to 32, the sign included.
+        fraction_bits: f, from 0 to 24.
+        rounding: ``"nearest"``, halves to the even neighbour; or ``"floor"``, as a shift of the bits rounds.
+
+    Shape:
+        any, floating point; the rounded numbers have the same shape, dtype and device.
+
+    Raises:
+        TypeError: If an argument is of the wrong kind, or the input no floating-point tensor.
+        ValueError: If an argument is out of range, or the dtype of the input is too short for ``num_bits``.
+
+    Example:
+        >>> import torch
+        >>> from snn_functional import quant
+        >>> quantise = quant.fixed_point(num_bits=4, fraction_bits=2)
+        >>> quantise(torch.tensor([-9.0, 0.125, 0.3, 1.0]))
+        tensor([-2.0000,  0.0000,  0.2500,  1.0000])
+
+    Source: Jacob et al., Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference
+    (2018), with a scale that is a power of two.
+    """
+
+    num_bits: int = 8
+    fraction_bits: int = 4
+    rounding: str = "nearest"
+
+    def __post_init__(self) -> None:
+        check_bits(self.num_bits, 2, 32)
+        check_bits(self.fraction_bits, 0, MOST_FRACTION_BITS, "fraction_bits")
+        if self.rounding not in ("nearest", "floor"):
+            raise ValueError(f"rounding is {self.rounding!r}; pass 'nearest' or 'floor'")
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """The fixed-point numbers of ``x``, of the same shape, dtype and device."""
+        return straight_through(x, self._rounded, type(self).__name__)
+
+    def integers(self, x: Tensor) -> Tensor:
+        r"""The numbers :math:`2^f Q(x)` of the grid, as an integer net takes them.
+
+        Args:
+            x: Finite floating-point numbers of any shape.
+
+        Returns:
+            int64, of the same shape.
+
+        Raises:
+            TypeError: If ``x`` is no floating-point tensor.
+            ValueError: If ``x`` holds NaN, which no integer is.
+
+        Example:
+            >>> import torch
+            >>> from snn_functional import quant
+            >>> quant.fixed_point(num_bits=4, fraction_bits=2).integers(torch.tensor([-9.0, 0.3]))
+            tensor([-8,  1])
+        """
+        rounded = self(x).detach()
+        if bool(rounded.isnan().any()):
+            raise ValueError("x holds NaN, which no integer stands for; remove it first")
+        return (rounded.double() * 2**self.fraction_bits).long()
+
+    @property
+    def lowest(self) -> int:
+        """The smallest integer of the grid."""
+        return -(2 ** (self.num_bits - 1))
+
+    @property
+    def highest(self) -> int:
+        """The largest integer of the grid."""
+        return 2 ** (self.num_bits - 1) - 1
+
+    def _rounded(self, x: Tensor) -> Tensor:
+        most = significant_bits(x.dtype) + 1
+        if self.num_bits > most:
+            raise ValueError(f"num_bits is {self.num_bits}; {x.dtype} holds {most}, pass fewer or a wider dtype")
+        scaled = x * 2**self.fraction_bits
+        scaled = scaled.floor_() if self.rounding == "floor" else scaled.round_()
+        return scaled.clamp_(self.lowest, self.highest).div_(2**self.fraction_bits)

@@ -1,0 +1,163 @@
+"""A quantised net, run on integers alone."""
+
+from __future__ import annotations
+
+import copy
+from collections import OrderedDict
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn.utils.parametrize import type_before_parametrizations
+
+from snn_core import Leaky
+from snn_functional.quant._integer_layers import IntegerConv, IntegerLeaky, IntegerLinear, IntegerMaxPool1d
+from snn_functional.quant._integers import Signal, largest_of
+from snn_functional.quant.grid import fixed_point
+
+_MOVES = (nn.Flatten, nn.Identity, nn.MaxPool1d, nn.MaxPool2d)
+_TAKEN = "Linear, Conv1d, Conv2d, Leaky, MaxPool1d, MaxPool2d, Flatten, Identity and Sequential of them"
+
+
+class IntegerNet(nn.Module):
+    """A net of integers, one time step a call; made by :func:`integer`.
+
+    ``utils.reset(net)`` puts it at rest and ``unroll(net, xs)`` runs a sequence, as with every net.
+
+    Attributes:
+        layers: The layers, under the names of those they stand for.
+        fraction_bits: f of every output; an output is its integers times ``2**-f``. An int for one output, else a
+            tuple of them.
+    """
+
+    def __init__(self, layers: nn.Module, entering: Signal, fraction_bits: int | tuple[int, int]) -> None:
+        super().__init__()
+        self.layers = layers
+        self.fraction_bits = fraction_bits
+        self._entering = entering
+
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        """One time step.
+
+        Args:
+            x: Integers ``[batch, ...]``, int32 or int64: spikes, or what ``fixed_point.integers`` returns.
+
+        Returns:
+            What the floating-point net returns, spikes or ``(spk, mem)``, as integers, int64.
+
+        Raises:
+            TypeError: If ``x`` is no tensor of int32 or int64.
+            ValueError: If an integer is larger than the net was made for, or a kept state does not fit.
+        """
+        if not isinstance(x, Tensor):
+            raise TypeError(f"x is a {type(x).__name__}; pass a torch.Tensor of integers")
+        if x.is_floating_point() or x.is_complex() or x.element_size() < 4:
+            raise TypeError(f"x has dtype {x.dtype}; pass int32 or int64, as fixed_point.integers(x) or spk.long()")
+        found = largest_of(x.long())
+        if found > self._entering.largest:
+            raise ValueError(
+                f"x holds an integer of magnitude {found}; this net takes up to {self._entering.largest}, make it with "
+                "integer(net, inputs=fixed_point(...))"
+            )
+        return self.layers(x.long())
+
+
+def integer(net: nn.Module, inputs: fixed_point | None = None) -> IntegerNet:
+    r"""The same net on integers: spikes and states are bit for bit those of the floating-point net.
+
+    Numbers are integers times a power of two, and every sum and product is one of integers. It holds where
+
+    - the net is a ``Sequential``, nested at will, of Linear, Conv1d, Conv2d, ``Leaky``, MaxPool1d, MaxPool2d, Flatten
+      and Identity, or a single one of these;
+    - every weight, bias, beta, threshold and graded factor has at most 24 bits behind the point, as ``weight_quant``
+      with ``power_of_two=True`` or ``fraction_bits`` gives; beta is a fraction :math:`b\,2^{-k}` such as 0.875;
+    - every ``Leaky`` has ``init_hidden=True`` and ``state_quant=fixed_point(...)``, whose rounding the integers follow,
+      and its threshold has no more bits behind the point than its membrane;
+    - no integer in between can leave the range in which the dtype of the net's parameters is exact, up to
+      :math:`2^{24}` for float32, which the bounds of weights, states and input prove; and the floating-point net adds
+      products as they are, which TF32 and Winograd convolutions on a GPU do not.
+
+    Anything else is refused. The parameters are copied. torch multiplies integer matrices on the CPU only.
+
+    Args:
+        net: The net, one time step a call.
+        inputs: The grid of the input; None for spikes, integers from -1 to 1.
+
+    Returns:
+        The net on integers, int64, at rest.
+
+    Raises:
+        TypeError: If ``net`` or one of its layers is of another kind, a state is not quantised to a grid, or a
+            surrogate is not one of :mod:`snn_core.surrogate`.
+        ValueError: If a constant is not on a grid, a layer has an option that integers cannot follow, or a bound is
+            too large for the net's dtype.
+
+    Example:
+        >>> import torch
+        >>> import snn_core as snn
+        >>> from snn_functional import quant
+        >>> grid = quant.fixed_point(num_bits=8, fraction_bits=3)
+        >>> lif = snn.Leaky(beta=0.75, init_hidden=True, output=True, state_quant=grid)
+        >>> on_integers = quant.integer(lif, inputs=grid)
+        >>> x = torch.tensor([[0.25, 1.5]])
+        >>> lif(x)
+        (tensor([[0., 1.]]), tensor([[0.2500, 1.5000]]))
+        >>> on_integers(grid.integers(x))
+        (tensor([[0, 1]]), tensor([[ 2, 12]]))
+        >>> on_integers.fraction_bits
+        (0, 3)
+
+    Source: Jacob et al., Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference
+    (2018).
+    """
+    if not isinstance(net, nn.Module):
+        raise TypeError(f"integer takes a net (nn.Module), got {type(net).__name__}")
+    if inputs is not None and not isinstance(inputs, fixed_point):
+        raise TypeError(f"inputs is {inputs!r}; pass quant.fixed_point(num_bits, fraction_bits), or None for spikes")
+    _check_neurons_are_distinct(net)
+    entering = Signal(0, 1) if inputs is None else Signal(inputs.fraction_bits, -inputs.lowest)
+    layers, leaving, state_bits = _convert(net, "", entering)
+    bits = leaving.fraction_bits if state_bits is None else (leaving.fraction_bits, state_bits)
+    return IntegerNet(layers, entering, bits)
+
+
+def _convert(layer: Any, path: str, entering: Signal) -> tuple[nn.Module, Signal, int | None]:
+    """A layer on integers, what leaves it, and the fraction bits of the state that it returns, if it returns one."""
+    kind = type_before_parametrizations(layer)
+    name = f"{path} ({kind.__name__})" if path else kind.__name__
+    if kind is nn.Sequential:
+        return _convert_in_turn(layer, path, entering)
+    if kind in _MOVES:
+        if getattr(layer, "return_indices", False):
+            raise ValueError(f"{name}: return_indices is True; an integer net returns spikes and states alone")
+        pool = IntegerMaxPool1d(layer) if kind is nn.MaxPool1d else copy.deepcopy(layer)
+        return pool, entering, None
+    if kind is nn.Linear:
+        linear = IntegerLinear(layer, name, entering)
+        return linear, linear.leaving, None
+    if kind in (nn.Conv1d, nn.Conv2d):
+        conv = IntegerConv(layer, kind, name, entering)
+        return conv, conv.leaving, None
+    if kind is not Leaky:
+        raise TypeError(f"{name} has no form on integers; an integer net is made of {_TAKEN}")
+    leaky = IntegerLeaky(layer, name, entering)
+    return leaky, leaky.leaving, leaky.state_fraction_bits if layer.output else None
+
+
+def _convert_in_turn(net: nn.Sequential, path: str, entering: Signal) -> tuple[nn.Module, Signal, int | None]:
+    converted: OrderedDict[str, nn.Module] = OrderedDict()
+    state_bits = None
+    for key, layer in net._modules.items():  # named_children leaves out a layer that comes a second time
+        if state_bits is not None:
+            raise ValueError(
+                f"output=True is for the last layer; {path}{key} would be passed a tuple, pass output=False"
+            )
+        converted[key], entering, state_bits = _convert(layer, f"{path}.{key}" if path else key, entering)
+    return nn.Sequential(converted), entering, state_bits
+
+
+def _check_neurons_are_distinct(net: nn.Module) -> None:
+    seen: dict[nn.Module, str] = {}
+    for path, layer in net.named_modules(remove_duplicate=False):
+        if isinstance(layer, Leaky) and layer in seen:
+            raise ValueError(f"{seen[layer]} and {path} are one neuron, whose state they share; make them two")
+        seen[layer] = path

@@ -1,0 +1,143 @@
+"""Quantised states of a neuron: the nearest of a few levels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import isfinite
+
+import torch
+from torch import Tensor
+
+from snn_functional.quant._levels import base_of, borders, geometric, nearest_to_zero
+from snn_functional.quant._straight_through import straight_through
+
+_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
+
+@dataclass(frozen=True)
+class state_quant:  # noqa: N801
+    r"""States rounded to the nearest of :math:`2^b` levels, with the gradient of the identity.
+
+    Uniform levels divide :math:`[-\vartheta\,(1 + l),\ \vartheta\,(1 + u)]` evenly. The steps between non-uniform ones
+    shrink by ``multiplier`` from level to level, towards the threshold or towards 0. The level nearest to 0 is moved
+    to 0, so that a neuron at rest stays there; half way between two levels the lower one is taken. NaN stays NaN.
+
+    Args:
+        num_bits: b, from 1 to 16.
+        uniform: Whether the steps are of one size.
+        thr_centered: Whether non-uniform levels are densest at the threshold, rather than at 0.
+        threshold: The neuron's threshold, greater than 0.
+        lower_limit: l, how far below the negative threshold the lowest level lies, as a share of the threshold; at
+            least -1, which leaves out negative levels.
+        upper_limit: u, how far above the threshold the highest level lies, as a share of it; at least -1, and at least
+            0 for levels that are densest at the threshold.
+        multiplier: Factor from one non-uniform step to the next, in (0, 1]; None for one that suits ``num_bits``.
+
+    Shape:
+        any, float16, bfloat16, float32 or float64; the rounded states have the same shape, dtype and device.
+
+    Raises:
+        TypeError: If an argument is of the wrong kind, or the state no floating-point tensor.
+        ValueError: If an argument is out of range, or the levels do not fit the state's dtype.
+
+    Example:
+        >>> import snn_core as snn
+        >>> from snn_functional import quant
+        >>> quantise = quant.state_quant(num_bits=2, upper_limit=1)
+        >>> quantise.levels
+        tensor([-1.,  0.,  1.,  2.])
+        >>> lif = snn.Leaky(beta=0.5, state_quant=quantise)
+        >>> lif(torch.tensor([0.4, 0.6, 9.0]))[1]
+        tensor([0., 1., 2.])
+
+    Source: Eshraghian et al., Memristor-Based Binarized Spiking Neural Networks (2022).
+    """
+
+    num_bits: int = 8
+    uniform: bool = True
+    thr_centered: bool = True
+    threshold: float = 1
+    lower_limit: float = 0
+    upper_limit: float = 0.2
+    multiplier: float | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.num_bits, int) or isinstance(self.num_bits, bool):
+            raise TypeError(f"num_bits is {self.num_bits!r}; pass an int from 1 to 16")
+        if not 1 <= self.num_bits <= 16:
+            raise ValueError(f"num_bits is {self.num_bits}; 1 to 16 bits are 2 to 65,536 levels, pass one of these")
+        for name in ("threshold", "lower_limit", "upper_limit"):
+            value = getattr(self, name)
+            if not isinstance(value, int | float):
+                raise TypeError(f"{name} is a {type(value).__name__}; pass a number, as float({name})")
+            if not isfinite(value):
+                raise ValueError(f"{name} is {value}; pass a finite number")
+        if self.threshold <= 0:
+            raise ValueError(f"threshold is {self.threshold}; levels need one greater than 0")
+        dense_at_threshold = not self.uniform and self.thr_centered
+        for name, least in (("lower_limit", -1), ("upper_limit", 0 if dense_at_threshold else -1)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} is {getattr(self, name)}; these levels need at least {least}")
+        if self.lower_limit == self.upper_limit == -1:
+            raise ValueError("lower_limit and upper_limit are both -1; that leaves no range, raise one of them")
+        if self.multiplier is not None and not isinstance(self.multiplier, int | float):
+            raise TypeError(f"multiplier is a {type(self.multiplier).__name__}; pass a number or None")
+        if self.multiplier is not None and not 0 < self.multiplier <= 1:
+            raise ValueError(f"multiplier is {self.multiplier}; steps shrink by a factor in (0, 1]")
+        _ = self._tables  # so that copies and other threads find them made
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """The levels nearest to ``x``, of the same shape, dtype and device."""
+        return straight_through(x, self._nearest, type(self).__name__)
+
+    @property
+    def levels(self) -> Tensor:
+        """The levels, ascending, in the default dtype."""
+        return self._table(torch.get_default_dtype(), torch.device("cpu"))[0][:-1].clone()
+
+    def _nearest(self, x: Tensor) -> Tensor:
+        levels, ends = self._table(x.dtype, x.device)
+        index = torch.bucketize(x.contiguous(), ends, out_int32=True)
+        return levels.index_select(0, index.flatten()).view(x.shape)
+
+    def _table(self, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+        if (dtype, device) in self._tables:
+            return self._tables[dtype, device]
+        if (dtype, torch.device("cpu")) not in self._tables:
+            raise ValueError(f"state_quant: levels up to {self._ends[1]:g} do not fit {dtype}; pass a wider state")
+        levels, ends = self._tables[dtype, torch.device("cpu")]
+        table = levels.to(device), ends.to(device)
+        if not torch.compiler.is_compiling():
+            self._tables[dtype, device] = table
+        return table
+
+    @property
+    def _ends(self) -> tuple[float, float]:
+        return -self.threshold - self.threshold * self.lower_limit, self.threshold + self.threshold * self.upper_limit
+
+    @cached_property
+    def _tables(self) -> dict[tuple[torch.dtype, torch.device], tuple[Tensor, Tensor]]:
+        """For every dtype the levels, and the largest number that is rounded to each."""
+        zero = nearest_to_zero(self._ladder(torch.float64))
+        tables = {}
+        for dtype in _DTYPES:
+            levels = self._ladder(torch.promote_types(dtype, torch.float32))
+            levels[zero] = 0
+            levels = levels.to(dtype).sort().values
+            if bool(levels.isfinite().all()):
+                # what is above every end is the highest level's up to infinity, and after that NaN's
+                ends = torch.cat([borders(levels), levels.new_tensor([torch.inf])])
+                levels = torch.cat([levels, levels.new_tensor([torch.nan])])
+                tables[dtype, torch.device("cpu")] = levels, ends
+        return tables
+
+    def _ladder(self, dtype: torch.dtype) -> Tensor:
+        """The levels before one of them is moved to 0."""
+        low, high = self._ends
+        count = 2**self.num_bits
+        if self.uniform:
+            return torch.linspace(low, high, count, dtype=dtype, device="cpu")
+        centre = float(self.threshold) if self.thr_centered else 0.0
+        base = base_of(self.num_bits) if self.multiplier is None else self.multiplier
+        return torch.tensor(geometric(count, low, centre, high, base), dtype=dtype, device="cpu")

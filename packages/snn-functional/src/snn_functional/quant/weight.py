@@ -1,0 +1,143 @@
+"""Quantised weights in training."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from snn_functional.quant._straight_through import straight_through
+from snn_functional.quant.grid import MOST_FRACTION_BITS, check_bits
+
+
+class weight_quant(nn.Module):  # noqa: N801
+    r"""Weights rounded to integers of :math:`b` bits times a step, with the gradient of the identity.
+
+    .. math:: Q(w) = s\,\mathrm{clamp}\big(\mathrm{round}(w / s),\ -m,\ m\big), \qquad m = 2^{b-1} - 1
+
+    The step s is :math:`\max|w| / m`, so that the largest weight stays; it follows the weights and has no gradient of
+    its own. It is a parametrisation: ``parametrize.register_parametrization(layer, "weight", weight_quant(4))`` trains
+    the layer with rounded weights and keeps the unrounded ones as ``layer.parametrizations.weight.original``. It serves
+    for a bias, and for the beta or threshold of a neuron, too. Halves are rounded to the even neighbour. Weights that
+    are all 0 stay so; one that is not finite makes all that share its step NaN.
+
+    Args:
+        num_bits: b, from 2 to 16, the sign included.
+        channel_axis: Axis whose every entry has a step of its own, 0 for the output channels of ``nn.Linear`` and
+            ``nn.Conv2d``; None for one step a tensor.
+        power_of_two: Whether to take the next power of two for the step, as a net that is to run on integers needs.
+        fraction_bits: f, from 0 to 24, for the step :math:`2^{-f}` whatever the weights are; what is larger than
+            :math:`m\,2^{-f}` saturates.
+
+    Shape:
+        any, floating point; the rounded weights have the same shape, dtype and device.
+
+    Raises:
+        TypeError: If an argument is of the wrong kind, or the weight no floating-point tensor.
+        ValueError: If an argument is out of range, two of them contradict, or the weight has no such axis.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from torch.nn.utils import parametrize
+        >>> from snn_functional import quant
+        >>> layer = nn.Linear(3, 1, bias=False)
+        >>> _ = parametrize.register_parametrization(layer, "weight", quant.weight_quant(num_bits=3))
+        >>> layer.weight = torch.tensor([[0.15, -0.35, 0.6]])
+        >>> layer.weight
+        tensor([[ 0.2000, -0.4000,  0.6000]], grad_fn=<_StraightThroughBackward>)
+
+    Source: Jacob et al., Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference
+    (2018).
+    """
+
+    def __init__(
+        self,
+        num_bits: int = 8,
+        channel_axis: int | None = None,
+        power_of_two: bool = False,
+        fraction_bits: int | None = None,
+    ) -> None:
+        super().__init__()
+        check_bits(num_bits, 2, 16)
+        if channel_axis is not None and (not isinstance(channel_axis, int) or isinstance(channel_axis, bool)):
+            raise TypeError(f"channel_axis is {channel_axis!r}; pass the number of an axis or None")
+        if fraction_bits is not None:
+            check_bits(fraction_bits, 0, MOST_FRACTION_BITS, "fraction_bits")
+            if channel_axis is not None or power_of_two:
+                raise ValueError(
+                    f"fraction_bits is {fraction_bits} and sets the step; leave out channel_axis and power_of_two, "
+                    "which let the weights set it"
+                )
+        self.num_bits = num_bits
+        self.channel_axis = channel_axis
+        self.power_of_two = power_of_two
+        self.fraction_bits = fraction_bits
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """The rounded weights.
+
+        Args:
+            weight: Weights of any shape, floating point.
+
+        Returns:
+            The rounded ones, of the same shape and dtype.
+
+        Raises:
+            TypeError: If ``weight`` is no floating-point tensor.
+            ValueError: If it has no axis ``channel_axis``.
+        """
+        return straight_through(weight, self._rounded, type(self).__name__)
+
+    def right_inverse(self, weight: Tensor) -> Tensor:
+        """What to learn so that the weights become those given: the same."""
+        return weight
+
+    def step(self, weight: Tensor) -> Tensor:
+        """The step s between neighbouring weights.
+
+        Args:
+            weight: Weights of any shape, floating point.
+
+        Returns:
+            A tensor that broadcasts against the weights, at least float32.
+
+        Raises:
+            ValueError: If the weight has no axis ``channel_axis``.
+        """
+        wide = weight.detach().to(torch.promote_types(weight.dtype, torch.float32))
+        if self.fraction_bits is not None:
+            return wide.new_tensor(2.0**-self.fraction_bits)
+        shared = self._shared_axes(weight)
+        if not wide.numel():
+            return wide.new_ones(())
+        largest = wide.abs().amax(shared, keepdim=True) if shared else wide.abs()
+        step = largest / self._most
+        if self.power_of_two:
+            mantissa, exponent = step.frexp()  # 0.5 for a power of two
+            # one, or NaN where there is no step
+            step = torch.ldexp(mantissa / mantissa, exponent - (mantissa == 0.5).int())
+        return torch.where(largest == 0, 1, step)
+
+    def _shared_axes(self, weight: Tensor) -> list[int]:
+        """The axes along which weights share a step."""
+        axes = list(range(weight.dim()))
+        if self.channel_axis is not None:
+            if not -weight.dim() <= self.channel_axis < weight.dim():
+                raise ValueError(
+                    f"channel_axis is {self.channel_axis}; a weight of shape {tuple(weight.shape)} has no such axis"
+                )
+            axes.pop(self.channel_axis)
+        return axes
+
+    @property
+    def _most(self) -> int:
+        return 2 ** (self.num_bits - 1) - 1
+
+    def _rounded(self, weight: Tensor) -> Tensor:
+        step = self.step(weight)
+        return (weight / step).round_().clamp_(-self._most, self._most).mul_(step).to(weight.dtype)
+
+    def extra_repr(self) -> str:
+        options = ("channel_axis", "power_of_two", "fraction_bits")
+        chosen = [n for n in options if getattr(self, n) is not None and getattr(self, n) is not False]
+        return ", ".join(f"{n}={getattr(self, n)}" for n in ("num_bits", *chosen))

@@ -1,0 +1,183 @@
+"""How active neurons are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isfinite
+from numbers import Real
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from snn_functional._steps import Steps
+
+__all__ = ["dead_neurons", "firing_rate", "saturated_neurons", "sparsity"]
+
+
+def firing_rate(
+    spk: Tensor,
+    dt: float = 1.0,
+    *,
+    lengths: Tensor | Sequence[int] | None = None,
+    mask: Tensor | None = None,
+) -> Tensor:
+    r"""Firing rate of each neuron, over all steps of all samples.
+
+    .. math:: \nu = \frac{1}{B\,T\,\Delta t} \sum_{t,b} \big[ S_{tb} \ne 0 \big]
+
+    A graded or negative spike is one spike. The rate has no gradient; ``l1_rate_sparsity`` is a penalty that has one.
+
+    Args:
+        spk: Spikes ``[num_steps, batch, ...]``, any real dtype.
+        dt: Length of a step in seconds, for a rate in hertz; with 1 the rate is in spikes per step.
+        lengths: Number of steps of each sample ``[batch]``, where they differ; what comes after does not count.
+        mask: Steps that count ``[num_steps, batch]``, bool, in place of ``lengths``.
+
+    Returns:
+        Rates ``[...]``, in the default dtype; their mean is the rate of the layer.
+
+    Raises:
+        TypeError: If ``spk`` is no real tensor, ``dt`` no number, ``lengths`` not integer or ``mask`` not bool.
+        ValueError: If a shape does not fit, ``spk`` is empty or holds NaN, or ``dt`` is not positive.
+
+    Example:
+        >>> import torch
+        >>> from snn_functional import firing_rate
+        >>> spk = torch.tensor([[[1.0, 0.0]], [[1.0, 0.0]], [[0.0, 0.0]], [[1.0, 1.0]]])
+        >>> firing_rate(spk)
+        tensor([0.7500, 0.2500])
+        >>> firing_rate(spk, dt=0.001)
+        tensor([750., 250.])
+
+    Source: Gerstner et al., Neuronal Dynamics (2014), section 7.2.
+    """
+    if not isinstance(dt, Real) or isinstance(dt, bool):
+        raise TypeError(f"dt is {dt!r}; pass the length of a step in seconds, a number")
+    if not (isfinite(dt) and dt > 0):
+        raise ValueError(f"dt is {dt}; the length of a step must be positive and finite")
+    spikes, steps = _counts(spk, lengths, mask)
+    return (spikes.double() / (steps * float(dt))).to(torch.get_default_dtype())
+
+
+def sparsity(spk: Tensor, *, lengths: Tensor | Sequence[int] | None = None, mask: Tensor | None = None) -> float:
+    r"""Share of the neurons' steps without a spike.
+
+    Args:
+        spk: Spikes ``[num_steps, batch, ...]``, any real dtype.
+        lengths: Number of steps of each sample ``[batch]``, where they differ; what comes after does not count.
+        mask: Steps that count ``[num_steps, batch]``, bool, in place of ``lengths``.
+
+    Returns:
+        The share, in [0, 1]; 1 for a silent layer.
+
+    Raises:
+        TypeError: If ``spk`` is no real tensor, ``lengths`` not integer or ``mask`` not bool.
+        ValueError: If a shape does not fit, or ``spk`` is empty or holds NaN.
+
+    Example:
+        >>> import torch
+        >>> from snn_functional import sparsity
+        >>> sparsity(torch.tensor([[[1.0, 0.0, 0.0, 0.0]]]))
+        0.75
+
+    Source: Yik et al., The neurobench framework for benchmarking neuromorphic computing algorithms and systems
+    (2025), activation sparsity.
+    """
+    spikes, steps = _counts(spk, lengths, mask)
+    return 1 - int(spikes.sum()) / (steps * spikes.numel())
+
+
+def dead_neurons(
+    spk: Tensor,
+    rate: float = 0.0,
+    *,
+    lengths: Tensor | Sequence[int] | None = None,
+    mask: Tensor | None = None,
+) -> Tensor:
+    """Which neurons never fire, or hardly ever.
+
+    Args:
+        spk: Spikes ``[num_steps, batch, ...]``, any real dtype.
+        rate: Spikes per step up to which a neuron counts as dead, in [0, 1].
+        lengths: Number of steps of each sample ``[batch]``, where they differ; what comes after does not count.
+        mask: Steps that count ``[num_steps, batch]``, bool, in place of ``lengths``.
+
+    Returns:
+        Bools ``[...]``, True where a neuron is dead; their mean is the share of dead neurons.
+
+    Raises:
+        TypeError: If ``spk`` is no real tensor, ``rate`` no number, ``lengths`` not integer or ``mask`` not bool.
+        ValueError: If a shape does not fit, ``spk`` is empty or holds NaN, or ``rate`` lies outside [0, 1].
+
+    Example:
+        >>> import torch
+        >>> from snn_functional import dead_neurons
+        >>> dead_neurons(torch.tensor([[[1.0, 0.0]], [[0.0, 0.0]]]))
+        tensor([False,  True])
+
+    Source: Rossbroich, Gygax and Zenke, Fluctuation-driven initialization for spiking neural network training (2022).
+    """
+    limit = _checked_rate(rate)
+    spikes, steps = _counts(spk, lengths, mask)
+    return spikes.double() / steps <= limit
+
+
+def saturated_neurons(
+    spk: Tensor,
+    rate: float = 1.0,
+    *,
+    lengths: Tensor | Sequence[int] | None = None,
+    mask: Tensor | None = None,
+) -> Tensor:
+    """Which neurons fire in every step, or nearly so.
+
+    Args:
+        spk: Spikes ``[num_steps, batch, ...]``, any real dtype.
+        rate: Spikes per step from which on a neuron counts as saturated, in [0, 1].
+        lengths: Number of steps of each sample ``[batch]``, where they differ; what comes after does not count.
+        mask: Steps that count ``[num_steps, batch]``, bool, in place of ``lengths``.
+
+    Returns:
+        Bools ``[...]``, True where a neuron is saturated; their mean is the share of saturated neurons.
+
+    Raises:
+        TypeError: If ``spk`` is no real tensor, ``rate`` no number, ``lengths`` not integer or ``mask`` not bool.
+        ValueError: If a shape does not fit, ``spk`` is empty or holds NaN, or ``rate`` lies outside [0, 1].
+
+    Example:
+        >>> import torch
+        >>> from snn_functional import saturated_neurons
+        >>> saturated_neurons(torch.tensor([[[1.0, 0.0]], [[1.0, 1.0]]]))
+        tensor([ True, False])
+
+    Source: Rossbroich, Gygax and Zenke, Fluctuation-driven initialization for spiking neural network training (2022).
+    """
+    limit = _checked_rate(rate)
+    spikes, steps = _counts(spk, lengths, mask)
+    return spikes.double() / steps >= limit
+
+
+def _counts(spk: Any, lengths: Any, mask: Any) -> tuple[Tensor, int]:
+    """Number of spikes of each neuron, and number of steps of all samples."""
+    if not isinstance(spk, Tensor):
+        raise TypeError(f"spk is a {type(spk).__name__}; pass a torch.Tensor, as torch.stack of the steps")
+    if spk.is_complex():
+        raise TypeError(f"spk has dtype {spk.dtype}; spikes are real numbers")
+    if spk.dim() < 2 or not spk.numel():
+        raise ValueError(f"spk has shape {tuple(spk.shape)}; it must be [num_steps, batch, ...], none of them 0")
+    steps = Steps(spk, lengths, mask, "spk")
+    counted = steps.only(spk.detach())
+    if counted.isnan().any():
+        raise ValueError("spk holds NaN, which is neither a spike nor none; look for its source in the net")
+    number = steps.number
+    total = number * spk.shape[1] if isinstance(number, int) else int(number.sum())
+    return (counted != 0).sum((0, 1)), total
+
+
+def _checked_rate(rate: Any) -> float:
+    if not isinstance(rate, Real) or isinstance(rate, bool):
+        raise TypeError(f"rate is {rate!r}; pass a number of spikes per step")
+    if not 0 <= float(rate) <= 1:
+        raise ValueError(f"rate is {rate}; spikes per step lie in [0, 1]")
+    return float(rate)

@@ -1,0 +1,185 @@
+"""Number of synaptic operations of a net, layer by layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.parametrize import ParametrizationList
+
+from snn_core import SpikingNeuron, unroll
+from snn_core.recurrence import OneToOne
+from snn_functional.probe import BaseMonitor
+from snn_functional.probe._hook import Hook, in_backward
+
+__all__ = ["SynapticOperations", "SynopsCount", "SynopsMonitor", "synops"]
+
+
+@dataclass(frozen=True)
+class SynapticOperations:
+    """A number of synaptic operations.
+
+    Attributes:
+        acs: Additions, for spikes.
+        macs: Multiplications with addition, for any other input.
+        dense: Multiplications with addition that the same calls take where no zero is skipped.
+    """
+
+    acs: int = 0
+    macs: int = 0
+    dense: int = 0
+
+    def __add__(self, other: SynapticOperations) -> SynapticOperations:
+        return SynapticOperations(self.acs + other.acs, self.macs + other.macs, self.dense + other.dense)
+
+
+@dataclass(frozen=True)
+class SynopsCount:
+    """The synaptic operations of each layer, and what was not counted.
+
+    Attributes:
+        layers: Operations by layer name, over all steps and samples.
+        uncounted: Names of the modules with parameters whose operations are not in it, such as normalisations and LSTM
+            cells.
+    """
+
+    layers: dict[str, SynapticOperations]
+    uncounted: tuple[str, ...]
+
+    @property
+    def total(self) -> SynapticOperations:
+        """Operations of all layers together."""
+        return sum(self.layers.values(), SynapticOperations())
+
+
+class SynopsMonitor(BaseMonitor):
+    """Counts the synaptic operations of every call of a net's layers, however the net is run.
+
+    A synaptic operation is one weight other than 0 used by one input other than 0, in one step of one sample. Layers
+    are ``nn.Linear``, ``nn.Conv1d``, ``nn.Conv2d``, ``nn.Conv3d`` and the recurrent connections of neurons; other
+    modules with parameters are named in ``count.uncounted``.
+
+    - Where all of a call's input is 0, 1 or -1 it is spikes, and an operation an addition. Otherwise an operation is a
+      multiplication with addition: in a first layer that is fed numbers, after an average pool, and for graded spikes.
+    - In a convolution an input counts once for each output position that it reaches, so that less of them are at the
+      edge; padded zeros count nowhere but in ``dense``.
+    - Biases, the neurons' own updates and memory accesses are no synaptic operations.
+
+    A record is the :class:`SynapticOperations` of one call, :attr:`count` their sums.
+
+    Args:
+        net: The net.
+
+    Raises:
+        TypeError: If ``net`` is no module.
+        ValueError: If it has none of these layers, or when a layer's input holds NaN.
+
+    Example:
+        >>> net = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 5))
+        >>> with SynopsMonitor(net) as monitor:
+        ...     _ = net[0](torch.tensor([[1.0, 0.0, 1.0]]))
+        >>> monitor.count.layers["0"]
+        SynapticOperations(acs=4, macs=0, dense=6)
+
+    Source: Yik et al., The neurobench framework for benchmarking neuromorphic computing algorithms and systems
+    (2025), synaptic operations.
+    """
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.watch(
+            net, _COUNTED, lambda name, m: m.register_forward_pre_hook(Hook(self._before, name, m), with_kwargs=True)
+        )
+        self._uncounted = tuple(name for name, m in net.named_modules() if _has_parameters_of_another_kind(m))
+
+    @property
+    def count(self) -> SynopsCount:
+        """The operations recorded so far."""
+        layers = {name: sum(self[name], SynapticOperations()) for name in self.monitored_layers}
+        return SynopsCount(layers, self._uncounted)
+
+    def _before(self, name: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if not in_backward() and self.sees_a_step():
+            x = (*args, *kwargs.values())[0].detach()
+            if x.isnan().any():
+                raise ValueError(f"the input of the layer {name!r} holds NaN, which is neither a spike nor none")
+            self.record(name, _operations(module, x))
+
+
+def synops(net: nn.Module, xs: Tensor) -> SynopsCount:
+    """Synaptic operations of a net over a sequence, by the rules of :class:`SynopsMonitor`.
+
+    The net is run by ``unroll``, from rest, in the mode it is in, without gradients; for a net with a time loop of its
+    own use the monitor.
+
+    Args:
+        net: The net.
+        xs: Its input ``[num_steps, batch, ...]``.
+
+    Returns:
+        Operations of each layer over all steps and samples; divided by the batch size they are those of an inference.
+
+    Raises:
+        TypeError: If ``net`` is no module or ``xs`` no tensor.
+        ValueError: If the net has no layer to count, there is no step, or an input holds NaN.
+
+    Example:
+        A fully connected layer fed with numbers, and one fed with the spikes of one neuron that fires once:
+
+        >>> import snn_core as snn
+        >>> net = nn.Sequential(nn.Linear(1, 2), snn.Leaky(0.9, init_hidden=True), nn.Linear(2, 3))
+        >>> net[0].weight.data, net[0].bias.data = torch.tensor([[1.0], [0.1]]), torch.zeros(2)
+        >>> count = synops(net, torch.tensor([0.7, 0.7, 0.0]).reshape(3, 1, 1))
+        >>> count.layers["0"]
+        SynapticOperations(acs=0, macs=4, dense=6)
+        >>> count.layers["2"]
+        SynapticOperations(acs=3, macs=0, dense=18)
+
+    Source: Yik et al., The neurobench framework for benchmarking neuromorphic computing algorithms and systems
+    (2025), synaptic operations.
+    """
+    with SynopsMonitor(net) as monitor, torch.no_grad():
+        unroll(net, xs)
+    return monitor.count
+
+
+_COUNTED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, OneToOne)
+_CONVOLVE = {3: F.conv1d, 4: F.conv2d, 5: F.conv3d}
+
+
+def _operations(layer: Any, x: Tensor) -> SynapticOperations:
+    weight = (layer.V if isinstance(layer, OneToOne) else layer.weight).detach()
+    if isinstance(layer, nn.Linear):
+        x = x.reshape(-1, x.shape[-1])
+    elif not isinstance(layer, OneToOne) and x.dim() < weight.dim():
+        x = x.unsqueeze(0)
+    shape = x.shape[1:]
+    used = x != 0
+    effective = round(float((used.sum(0) * _fan_out(layer, shape, weight != 0)).sum()))
+    dense = len(x) * round(float(_fan_out(layer, shape, torch.ones_like(weight)).sum()))
+    spikes = bool((x.abs() == used).all()) if x.dtype != torch.bool else True
+    return SynapticOperations(*((effective, 0) if spikes else (0, effective)), dense)
+
+
+def _fan_out(layer: Any, shape: torch.Size, weight: Tensor) -> Tensor:
+    """Number of products that each input of one sample is in, ``shape``, given the weights that count."""
+    used = weight.double()
+    if isinstance(layer, nn.Linear):
+        return used.sum(0)
+    if isinstance(layer, OneToOne):
+        return used.expand(shape)
+    with torch.enable_grad():
+        x = torch.zeros(1, *shape, dtype=torch.float64, device=weight.device, requires_grad=True)
+        mode = "constant" if layer.padding_mode == "zeros" else layer.padding_mode
+        padded = F.pad(x, layer._reversed_padding_repeated_twice, mode=mode)
+        out = _CONVOLVE[x.dim()](padded, used, None, layer.stride, 0, layer.dilation, layer.groups)
+        return torch.autograd.grad(out.sum(), x)[0][0]
+
+
+def _has_parameters_of_another_kind(module: nn.Module) -> bool:
+    if isinstance(module, (*_COUNTED, SpikingNeuron, ParametrizationList)):
+        return False
+    return any(True for _ in module.parameters(recurse=False))

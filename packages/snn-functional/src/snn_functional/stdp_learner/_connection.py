@@ -1,0 +1,144 @@
+"""A weighted layer as a set of synapses: which spikes meet at which weight."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.grad import conv1d_weight, conv2d_weight
+
+__all__ = ["Connection", "Convolution", "Dense", "connection"]
+
+
+class Connection(ABC):
+    """The synapses of a layer.
+
+    Args:
+        layer: The layer.
+    """
+
+    def __init__(self, layer: Any) -> None:
+        self.layer = layer
+        self.weight: Tensor = layer.weight.detach()
+
+    @abstractmethod
+    def pre(self, in_spike: Any) -> Tensor:
+        """Checked input spikes as the synapses see them, padding included."""
+
+    @abstractmethod
+    def post(self, out_spike: Any, pre: Tensor) -> Tensor:
+        """Checked output spikes that belong to ``pre``."""
+
+    @abstractmethod
+    def correlation(self, pre: Tensor, post: Tensor) -> Tensor:
+        """Sum of the products of ``pre`` and ``post`` that meet at each weight, of the weight's shape."""
+
+    @abstractmethod
+    def correlations(self, pre: Tensor, post: Tensor) -> Tensor:
+        """The same for each sample alone, ``[batch, *weight.shape]``."""
+
+    def _spikes(self, name: str, spikes: Any) -> Tensor:
+        if not isinstance(spikes, Tensor):
+            raise TypeError(f"{name} is a {type(spikes).__name__}; pass a torch.Tensor of spikes")
+        if spikes.is_complex():
+            raise TypeError(f"{name} has dtype {spikes.dtype}; spikes are real numbers")
+        if spikes.device != self.weight.device:
+            raise ValueError(
+                f"{name} is on {spikes.device}, the weights on {self.weight.device}; move one of them to the other"
+            )
+        return spikes.to(self.weight.dtype)
+
+
+class Dense(Connection):
+    """Synapses of ``nn.Linear``: every input with every output, ``[..., features]``."""
+
+    def pre(self, in_spike: Any) -> Tensor:
+        """Input spikes ``[..., in_features]``."""
+        pre = self._spikes("in_spike", in_spike)
+        if not pre.dim() or pre.shape[-1] != self.weight.shape[1]:
+            raise ValueError(
+                f"in_spike has shape {tuple(pre.shape)}; {self.layer} needs [batch, {self.weight.shape[1]}]"
+            )
+        return pre
+
+    def post(self, out_spike: Any, pre: Tensor) -> Tensor:
+        """Output spikes ``[..., out_features]``."""
+        return _of_shape(self._spikes("out_spike", out_spike), (*pre.shape[:-1], self.weight.shape[0]))
+
+    def correlation(self, pre: Tensor, post: Tensor) -> Tensor:
+        """Sum of the outer products."""
+        return post.reshape(-1, post.shape[-1]).T @ pre.reshape(-1, pre.shape[-1])
+
+    def correlations(self, pre: Tensor, post: Tensor) -> Tensor:
+        """Outer products ``[..., out_features, in_features]``."""
+        return post.unsqueeze(-1) * pre.unsqueeze(-2)
+
+
+class Convolution(Connection):
+    """Synapses of ``nn.Conv1d`` and ``nn.Conv2d``: a weight is shared by all positions that it is moved to.
+
+    The sum over positions is the gradient that the weights of the convolution would have if ``post`` were the gradient
+    of its output.
+    """
+
+    def pre(self, in_spike: Any) -> Tensor:
+        """Input spikes ``[batch, channels, *space]``, padded as the layer does."""
+        pre = self._spikes("in_spike", in_spike)
+        if pre.dim() != self.weight.dim() or pre.shape[1] != self.layer.in_channels:
+            space = "length" if self.weight.dim() == 3 else "height, width"
+            raise ValueError(
+                f"in_spike has shape {tuple(pre.shape)}; {self.layer} needs [batch, {self.layer.in_channels}, {space}]"
+            )
+        mode = "constant" if self.layer.padding_mode == "zeros" else self.layer.padding_mode
+        return F.pad(pre, self.layer._reversed_padding_repeated_twice, mode=mode)
+
+    def post(self, out_spike: Any, pre: Tensor) -> Tensor:
+        """Output spikes ``[batch, channels, *space]``."""
+        sizes = zip(pre.shape[2:], self.weight.shape[2:], self.layer.dilation, self.layer.stride, strict=True)
+        space = ((size - dilation * (kernel - 1) - 1) // stride + 1 for size, kernel, dilation, stride in sizes)
+        return _of_shape(self._spikes("out_spike", out_spike), (len(pre), self.layer.out_channels, *space))
+
+    def correlation(self, pre: Tensor, post: Tensor) -> Tensor:
+        """Sum over samples and positions."""
+        gradient = conv1d_weight if self.weight.dim() == 3 else conv2d_weight
+        layer, shape = self.layer, list(self.weight.shape)
+        return gradient(pre, shape, post, layer.stride, 0, layer.dilation, layer.groups)
+
+    def correlations(self, pre: Tensor, post: Tensor) -> Tensor:
+        """Sum over positions."""
+        samples = zip(pre.split(1), post.split(1), strict=True) if len(pre) else ()
+        none = pre.new_zeros(0, *self.weight.shape)
+        return torch.cat([none, *(self.correlation(*sample).unsqueeze(0) for sample in samples)])
+
+
+_KINDS: dict[type[nn.Module], type[Connection]] = {nn.Linear: Dense, nn.Conv1d: Convolution, nn.Conv2d: Convolution}
+
+
+def connection(layer: Any, name: str, *kinds: type[nn.Module]) -> Connection:
+    """The synapses of a layer.
+
+    Args:
+        layer: The layer.
+        name: The argument's name, for messages.
+        *kinds: Classes that it may be of; all that are known when there is none.
+
+    Returns:
+        Its synapses.
+
+    Raises:
+        TypeError: If it is of none of the classes.
+    """
+    for kind in kinds or tuple(_KINDS):
+        if isinstance(layer, kind):
+            return _KINDS[kind](layer)
+    wanted = " or ".join(f"nn.{kind.__name__}" for kind in kinds or _KINDS)
+    raise TypeError(f"{name} is a {type(layer).__name__}; pass an {wanted}")
+
+
+def _of_shape(spikes: Tensor, shape: tuple[int, ...]) -> Tensor:
+    if spikes.shape != shape:
+        raise ValueError(f"out_spike has shape {tuple(spikes.shape)}; the layer gives {shape} for this in_spike")
+    return spikes

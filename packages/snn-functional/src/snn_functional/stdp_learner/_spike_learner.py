@@ -1,0 +1,145 @@
+"""What all learners share: the spikes on both sides of a layer, recorded step by step, and where a change goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from math import isfinite
+from numbers import Real
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from snn_functional.probe import InputMonitor, OutputMonitor
+from snn_functional.stdp_learner._connection import connection
+from snn_functional.stdp_learner._trace import Factor, paired
+
+__all__ = ["SpikeLearner"]
+
+
+class SpikeLearner(nn.Module):
+    """A rule that changes the weights of a layer by the spikes before and after it.
+
+    Args:
+        synapse: The layer, ``nn.Linear``, ``nn.Conv1d`` or ``nn.Conv2d``.
+        sn: The neurons behind it.
+        tau_pre: Time constant of the trace of the input, in steps.
+        tau_post: Time constant of the trace of the output, in steps.
+        f_pre: Scale of depression, an elementwise function of the weights.
+        f_post: Scale of potentiation, an elementwise function of the weights.
+
+    Raises:
+        TypeError: If an argument is of the wrong kind.
+        ValueError: If a time constant is out of range.
+    """
+
+    _decay: Callable[[str, Any], float]  # of the traces, from the name and value of a time constant
+    _each: bool  # whether samples are kept apart
+
+    in_spike_monitor: InputMonitor
+    out_spike_monitor: OutputMonitor
+
+    def __init__(
+        self, synapse: nn.Module, sn: nn.Module, tau_pre: float, tau_post: float, f_pre: Factor, f_post: Factor
+    ) -> None:
+        super().__init__()
+        connection(synapse, "synapse")
+        if not isinstance(sn, nn.Module):
+            raise TypeError(f"sn is a {type(sn).__name__}; pass the module of the neurons behind the synapse")
+        for name, f in (("f_pre", f_pre), ("f_post", f_post)):
+            if not callable(f):
+                raise TypeError(f"{name} is {f!r}; pass a function of the weights, such as lambda w: 1 - w")
+        type(self)._decay("tau_pre", tau_pre), type(self)._decay("tau_post", tau_post)
+        self.synapse = synapse
+        self._sn = (sn,)  # in a tuple, so that its parameters are not the learner's
+        self.tau_pre, self.tau_post = tau_pre, tau_post
+        self.f_pre, self.f_post = f_pre, f_post
+        self.trace_pre: Tensor | None = None
+        self.trace_post: Tensor | None = None
+        self._watch()
+
+    def reset(self) -> None:
+        """Forget traces and recorded spikes; call it wherever the net is reset."""
+        self.trace_pre = self.trace_post = None
+        self._forget_spikes()
+
+    def enable(self) -> None:
+        """Go on recording spikes."""
+        self.in_spike_monitor.enable()
+        self.out_spike_monitor.enable()
+
+    def disable(self) -> None:
+        """Stop recording spikes, as for an evaluation, until :meth:`enable`."""
+        self.in_spike_monitor.disable()
+        self.out_spike_monitor.disable()
+
+    def _changes(self) -> Iterator[Tensor]:
+        """What each recorded time step asks for, and the traces moved on; the recorded spikes are used up."""
+        ins, outs = self.in_spike_monitor[""], self.out_spike_monitor[""]
+        self._forget_spikes()
+        if len(ins) != len(outs):
+            raise ValueError(
+                f"the synapse was called {len(ins)} times and the neurons {len(outs)} times since the last step(); "
+                f"{type(self).__name__} needs one call of each in a time step"
+            )
+        decays = type(self)._decay("tau_pre", self.tau_pre), type(self)._decay("tau_post", self.tau_post)
+        for in_spike, out_spike in zip(ins, outs, strict=True):
+            traces = self.trace_pre, self.trace_post
+            synapses = connection(self.synapse, "synapse")
+            self.trace_pre, self.trace_post, change = paired(
+                synapses, in_spike, out_spike, *traces, *decays, self.f_pre, self.f_post, each=self._each
+            )
+            yield change
+
+    def _number_of_steps(self) -> int:
+        steps = len(self.in_spike_monitor[""])
+        if not steps:
+            raise RuntimeError(
+                f"{type(self).__name__}.step() has no spikes to learn from: run the net since the last step(), with "
+                "the learner enabled"
+            )
+        return steps
+
+    def _hand_over(self, change: Tensor, on_grad: bool, scale: float) -> Tensor | None:
+        """Return a change of the weights, or subtract it from their gradient."""
+        change = change * scale
+        if not on_grad:
+            return change
+        weight: Any = self.synapse.weight
+        weight.grad = -change if weight.grad is None else weight.grad - change
+        return None
+
+    def _forget_spikes(self) -> None:
+        self.in_spike_monitor.clear_recorded_data()
+        self.out_spike_monitor.clear_recorded_data()
+
+    def _watch(self) -> None:
+        self.in_spike_monitor = InputMonitor(self.synapse, function_on_input=_spikes)
+        self.out_spike_monitor = OutputMonitor(self._sn[0], function_on_output=_spikes)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in self.__dict__.items() if k not in ("in_spike_monitor", "out_spike_monitor")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._watch()
+
+
+def checked_scale(scale: Any) -> float:
+    """A finite factor of a change.
+
+    Raises:
+        TypeError: If it is no number.
+        ValueError: If it is not finite.
+    """
+    if not isinstance(scale, Real) or isinstance(scale, bool):
+        raise TypeError(f"scale is {scale!r}; pass a number")
+    if not isfinite(scale):
+        raise ValueError(f"scale is {scale}; it must be finite")
+    return float(scale)
+
+
+def _spikes(value: Any) -> Any:
+    """The spikes of what a layer was passed or returned, out of the autograd graph."""
+    first = value[0] if isinstance(value, tuple) else value
+    return torch.clone(first.detach())

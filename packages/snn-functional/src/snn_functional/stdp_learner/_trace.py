@@ -1,0 +1,135 @@
+"""Traces of spikes: what they decay by, and what a step adds to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import exp
+from numbers import Real
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from snn_functional.stdp_learner._connection import Connection
+
+__all__ = ["Factor", "Trace", "exponential_decay", "linear_decay", "paired", "unchanged"]
+
+Trace = float | Tensor | None
+Factor = Callable[[Tensor], Any]
+
+
+def unchanged(weight: Tensor) -> Tensor:
+    """The weights themselves: the default by which potentiation and depression are scaled.
+
+    Args:
+        weight: The weights.
+
+    Returns:
+        The same tensor.
+
+    Example:
+        >>> unchanged(torch.ones(2))
+        tensor([1., 1.])
+    """
+    return weight
+
+
+def linear_decay(name: str, tau: Any) -> float:
+    """What a trace is multiplied by in a step, 1 - 1/tau."""
+    if not _number(name, tau) >= 1:
+        raise ValueError(f"{name} is {tau}; it is a number of steps, and 1 - 1/{name} a decay: at least 1")
+    return 1 - 1 / tau
+
+
+def exponential_decay(name: str, tau: Any) -> float:
+    """What a trace is multiplied by in a step, exp(-1/tau)."""
+    if not _number(name, tau) > 0:
+        raise ValueError(f"{name} is {tau}; it is a number of steps and must be positive")
+    return exp(-1 / tau)
+
+
+def _number(name: str, value: Any) -> float:
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise TypeError(f"{name} is {value!r}; pass a number of steps")
+    return float(value)
+
+
+def paired(
+    synapses: Connection,
+    in_spike: Tensor,
+    out_spike: Tensor,
+    trace_pre: Trace,
+    trace_post: Trace,
+    decay_pre: float,
+    decay_post: float,
+    f_pre: Factor,
+    f_post: Factor,
+    *,
+    each: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
+    r"""One time step of both traces, and the change of the weights that their pairing with spikes asks for.
+
+    .. math::
+        x[t] = \lambda x[t-1] + s_\text{in}[t], \quad y[t] = \lambda' y[t-1] + s_\text{out}[t], \quad
+        \Delta w = f_\text{post}(w)\, s_\text{out} \otimes x - f_\text{pre}(w)\, y \otimes s_\text{in}
+
+    Args:
+        synapses: Where spikes meet.
+        in_spike: Input spikes.
+        out_spike: Output spikes.
+        trace_pre: Trace x of the input before the step; None is 0.
+        trace_post: Trace y of the output before the step; None is 0.
+        decay_pre: What x is multiplied by in a step.
+        decay_post: What y is multiplied by in a step.
+        f_pre: Scale of depression, a function of the weights.
+        f_post: Scale of potentiation, a function of the weights.
+        each: Whether to keep the samples apart.
+
+    Returns:
+        Both traces after the step, and the change, of the weights' shape or ``[batch, *weight.shape]``.
+    """
+    pre = synapses.pre(in_spike)
+    post = synapses.post(out_spike, pre)
+    x = _started("trace_pre", trace_pre, pre) * decay_pre + pre
+    y = _started("trace_post", trace_post, post) * decay_post + post
+    meet = synapses.correlations if each else synapses.correlation
+    up, down = (_scale(name, f, synapses.weight) for name, f in (("f_post", f_post), ("f_pre", f_pre)))
+    return x, y, up * meet(x, post) - down * meet(pre, y)
+
+
+def _started(name: str, trace: Any, like: Tensor) -> Tensor:
+    if trace is None:
+        return torch.zeros_like(like)
+    if isinstance(trace, Real):
+        return torch.full_like(like, float(trace))
+    if not isinstance(trace, Tensor):
+        raise TypeError(
+            f"{name} is a {type(trace).__name__}; pass what the last step returned, or None before the first"
+        )
+    if trace.shape != like.shape and trace.numel() != 1:
+        raise ValueError(
+            f"{name} has shape {tuple(trace.shape)}, this step's spikes {tuple(like.shape)}; start a batch of another "
+            "shape with None (of a learner: reset())"
+        )
+    if trace.device != like.device:
+        raise ValueError(
+            f"{name} is on {trace.device}, the spikes on {like.device}; pass {name}.to({str(like.device)!r})"
+        )
+    return trace.to(like.dtype).expand_as(like)
+
+
+def _scale(name: str, f: Any, weight: Tensor) -> Any:
+    if not callable(f):
+        raise TypeError(f"{name} is {f!r}; pass a function of the weights, such as lambda w: 1 - w")
+    scale = f(weight)
+    if isinstance(scale, Real):
+        return scale
+    if not isinstance(scale, Tensor):
+        raise TypeError(f"{name} returned a {type(scale).__name__}; it must return a number or a tensor")
+    try:
+        return scale.expand_as(weight)
+    except RuntimeError as error:
+        raise ValueError(
+            f"{name} returned the shape {tuple(scale.shape)} for weights of shape {tuple(weight.shape)}; it must "
+            "return one scale for each, or for all"
+        ) from error

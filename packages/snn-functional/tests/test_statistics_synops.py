@@ -1,0 +1,210 @@
+"""Synaptic operations: numbers worked out by hand, loops over every weight, and the energy of a published table."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.utils.parametrizations import weight_norm
+
+import snn_core as snn
+from snn_functional import synops, synops_energy
+from snn_functional.statistics import HOROWITZ_45NM, CostModel, SynapticOperations, SynopsCount, SynopsMonitor
+
+Ops = SynapticOperations
+
+
+def count(layer, x):
+    with SynopsMonitor(layer) as monitor:
+        layer(x)
+    return monitor.count.layers[""]
+
+
+def test_a_spike_into_a_dense_layer_costs_one_addition_for_each_output():
+    # 3 spikes in 2 samples, 7 outputs: 21 of 2 * 5 * 7 = 70
+    x = torch.tensor([[1.0, 0, 0, 1, 0], [0, 0, 0, 1, 0]])
+    assert count(nn.Linear(5, 7), x) == Ops(acs=21, macs=0, dense=70)
+    assert count(nn.Linear(5, 7, bias=False), -x) == Ops(acs=21, macs=0, dense=70)
+
+
+@pytest.mark.parametrize("value", [0.5, 2.0, -1.5])
+def test_any_other_number_costs_a_multiplication(value):
+    x = torch.tensor([[value, 0, 1.0]])
+    assert count(nn.Linear(3, 2), x) == Ops(acs=0, macs=4, dense=6)
+
+
+def test_a_weight_of_zero_costs_nothing():
+    fc = nn.Linear(3, 2)
+    fc.weight.data = torch.tensor([[1.0, 0.0, 1.0], [0.0, 0.0, 1.0]])
+    assert count(fc, torch.ones(1, 3)) == Ops(acs=3, macs=0, dense=6)
+
+
+def test_a_spike_into_a_convolution_counts_where_it_is_used():
+    # 4 x 4 image, 3 x 3 kernel: a corner is in 1 window, a pixel of the middle in all 4
+    conv, corner, middle = nn.Conv2d(1, 1, 3), torch.zeros(1, 1, 4, 4), torch.zeros(1, 1, 4, 4)
+    corner[..., 0, 0] = middle[..., 1, 1] = 1
+    assert count(conv, corner) == Ops(acs=1, macs=0, dense=36)
+    assert count(conv, middle) == Ops(acs=4, macs=0, dense=36)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"kernel_size": 3},
+        {"kernel_size": 2, "stride": 3},
+        {"kernel_size": 3, "padding": 2, "dilation": 2},
+        {"kernel_size": 3, "padding": "same"},
+        {"kernel_size": 3, "padding": 1, "groups": 2},
+        {"kernel_size": 3, "padding": 1, "padding_mode": "circular"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("kind", [nn.Conv1d, nn.Conv2d, nn.Conv3d])
+def test_a_convolution_is_counted_as_the_dense_matrix_that_it_is(kind, options):
+    torch.manual_seed(0)
+    conv, space = kind(2, 4, bias=False, **options), {nn.Conv1d: (7,), nn.Conv2d: (5, 4), nn.Conv3d: (4, 3, 5)}[kind]
+    conv.weight.data.abs_()
+    conv.weight.data[0] = 0
+    x = (torch.rand(3, 2, *space) < 0.3).float()
+    # the response to each pixel alone is its column of the matrix; the kernel's own positions are where it is not 0
+    columns = torch.eye(2 * x[0, 0].numel()).reshape(-1, 2, *space)
+    fan_out = (conv(columns) != 0).flatten(1).sum(1)
+    if options.get("padding_mode") == "circular" and min(space) < 3:
+        raise AssertionError("a pixel would meet an output twice")
+    expected = int((x.flatten(1) * fan_out).sum())
+    conv.weight.data.fill_(1)
+    dense = 3 * int((conv(columns) != 0).sum())
+    conv.weight.data[0] = 0
+    assert count(conv, x) == Ops(acs=expected, macs=0, dense=dense)
+
+
+def test_a_net_is_counted_layer_by_layer():
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        nn.Conv2d(1, 3, 3),
+        snn.Leaky(0.9, init_hidden=True),
+        nn.AvgPool2d(2),
+        nn.Flatten(),
+        nn.Linear(12, 5),
+        snn.RLeaky(0.9, linear_features=5, init_hidden=True),
+        nn.Linear(5, 2),
+    )
+    xs = 3 * torch.rand(4, 2, 1, 6, 6)
+    counted = synops(net, xs)
+    pooled = snn.unroll(net[:4], xs)
+    spikes = snn.unroll(net[:6], xs)
+    assert list(counted.layers) == ["0", "4", "5.recurrent", "6"]
+    # 16 windows of 9 numbers for 3 channels, 4 steps, 2 samples: none of the numbers is 0
+    assert counted.layers["0"] == Ops(acs=0, macs=16 * 9 * 3 * 8, dense=16 * 9 * 3 * 8)
+    # averages of spikes are no spikes
+    macs = [int((p != 0).sum()) * 5 for p in pooled]
+    graded = [bool(((p != 0) & (p != 1)).any()) for p in pooled]
+    expected = sum(m for m, g in zip(macs, graded, strict=True) if g)
+    assert counted.layers["4"] == Ops(acs=sum(macs) - expected, macs=expected, dense=12 * 5 * 8)
+    assert expected > 0
+    assert counted.layers["5.recurrent"] == Ops(acs=int(spikes[:-1].sum()) * 5, macs=0, dense=5 * 5 * 8)
+    assert counted.layers["6"] == Ops(acs=int(spikes.sum()) * 2, macs=0, dense=5 * 2 * 8)
+    assert counted.uncounted == ()
+    layers = counted.layers.values()
+    assert counted.total == Ops(sum(o.acs for o in layers), sum(o.macs for o in layers), sum(o.dense for o in layers))
+
+
+@pytest.mark.parametrize("factor", [1.0, 0.5])
+def test_graded_spikes_are_numbers(factor):
+    lif = snn.Leaky(0.5, init_hidden=True, graded_spikes_factor=factor)
+    counted = synops(nn.Sequential(lif, nn.Linear(2, 3)), torch.full((1, 1, 2), 1.5))
+    assert counted.layers["1"] == (Ops(6, 0, 6) if factor == 1 else Ops(0, 6, 6))
+
+
+def test_a_net_with_a_time_loop_of_its_own_is_counted_too():
+    class Looping(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc, self.lif = nn.Linear(3, 2), snn.Leaky(0.9)
+
+        def forward(self, xs):
+            mem = None
+            for x in xs:
+                spk, mem = self.lif(self.fc(input=x), mem)
+            return spk
+
+    net, xs = Looping(), (torch.rand(5, 2, 3) < 0.5).float()
+    with SynopsMonitor(net) as monitor:
+        net(xs)
+    assert [ops.acs for ops in monitor["fc"]] == [int(x.sum()) * 2 for x in xs]
+    assert monitor.count.total == Ops(int(xs.sum()) * 2, 0, 5 * 2 * 3 * 2)
+
+
+def test_one_to_one_recurrence_costs_one_operation_a_spike():
+    net = nn.Sequential(snn.RLeaky(0.5, V=0.5, all_to_all=False, init_hidden=True))
+    counted = synops(net, torch.full((2, 1, 3), 1.5))
+    # no spikes come back in the first step, three in the second
+    assert counted.layers["0.recurrent"] == Ops(acs=3, macs=0, dense=6)
+
+
+def test_an_input_may_be_of_any_shape_and_dtype():
+    fc = nn.Linear(3, 2)
+    assert count(fc, torch.ones(3)) == Ops(6, 0, 6)
+    assert count(fc, torch.ones(4, 5, 3)) == Ops(120, 0, 120)
+    assert count(fc, torch.ones(0, 3)) == Ops()
+    assert count(nn.Conv1d(1, 1, 2), torch.ones(1, 3)) == Ops(4, 0, 4)
+    assert count(fc.double(), torch.ones(1, 3).double()) == Ops(6, 0, 6)
+    assert count(fc.bfloat16(), torch.ones(1, 3).bfloat16()) == Ops(6, 0, 6)
+
+
+def test_what_is_not_counted_is_named():
+    net = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), snn.SLSTM(4, 5, init_hidden=True), nn.Flatten())
+    assert synops(net, torch.rand(2, 3, 3)).uncounted == ("1", "2.lstm_cell")
+    assert SynopsMonitor(weight_norm(nn.Linear(3, 2))).count == SynopsCount({"": Ops()}, ())
+
+
+def test_a_net_is_left_as_it_was():
+    net, xs = nn.Sequential(nn.Linear(3, 2), snn.Leaky(0.9, init_hidden=True)), torch.rand(4, 2, 3)
+    expected = snn.unroll(net, xs)
+    synops(net, xs)
+    assert torch.equal(snn.unroll(net, xs), expected)
+    assert not net[0]._forward_pre_hooks
+    assert net[0].weight.grad is None
+
+
+def test_counts_past_what_float32_holds_are_exact():
+    fc = nn.Linear(2**9, 2**10)
+    x = torch.ones(2**6, 2**9)
+    x[0, 0] = 0
+    assert count(fc, x) == Ops(2**25 - 2**10, 0, 2**25)
+
+
+def test_energy_is_that_of_the_table():
+    # 1000 * 0.9 pJ + 100 * 4.6 pJ = 1.36 nJ
+    assert synops_energy(Ops(1000, 100, 10**9), HOROWITZ_45NM) == pytest.approx(1.36e-9)
+    counted = SynopsCount({"a": Ops(1000), "b": Ops(0, 100)}, ())
+    assert synops_energy(counted, HOROWITZ_45NM) == pytest.approx(1.36e-9)
+    assert synops_energy(counted, CostModel("by hand", ac=1, mac=3)) == 1300
+    assert "45 nm" in HOROWITZ_45NM.name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ((3, torch.ones(1, 1, 3)), TypeError, "net is a int"),
+        ((nn.Flatten(), torch.ones(1, 1, 3)), ValueError, "net has no layer of instance .*Linear or .*Conv1d"),
+        ((nn.Linear(3, 2), [1.0]), TypeError, "unroll takes a tensor"),
+        ((nn.Linear(3, 2), torch.ones(0, 1, 3)), ValueError, "T >= 1"),
+        ((nn.Linear(3, 2), torch.full((1, 1, 3), torch.nan)), ValueError, "input of the layer '' holds NaN"),
+    ],
+)
+def test_what_cannot_be_counted_is_refused(arguments, error, message):
+    with pytest.raises(error, match=message):
+        synops(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: synops_energy(3, HOROWITZ_45NM), TypeError, "operations is a int; pass what"),
+        (lambda: synops_energy(Ops(), "45nm"), TypeError, "cost is a str; pass a CostModel"),
+        (lambda: CostModel("x", ac=-1, mac=1), ValueError, "ac is -1"),
+        (lambda: CostModel("x", ac=1, mac=float("nan")), ValueError, "mac is nan"),
+    ],
+)
+def test_what_has_no_energy_is_refused(call, error, message):
+    with pytest.raises(error, match=message):
+        call()

@@ -1,0 +1,11 @@
+"""Learning online: the names of ``snn_functional.online``."""
+
+from typing import TYPE_CHECKING
+
+from snn import _lazy
+
+if TYPE_CHECKING:
+    from snn_functional.online import *  # noqa: F403
+    from snn_functional.online import __all__ as __all__
+
+__getattr__, __dir__ = _lazy.forward(__name__, "snn_functional.online")
