@@ -217,7 +217,7 @@ def test_the_page_shows_every_table_and_why_a_peer_is_missing(found: dict):
     assert "- Norse: uv could not install norse\n" in text
     assert "- Sinabs: no environment for it\n" in text
     assert "`nox -s bench -- tiny`" in text
-    assert "with 1 cores; each library had 1 threads" in text
+    assert "All figures are from one machine: one, 1 cores, of which each library used 1." in text
 
 
 def test_a_ratio_in_a_table_is_that_of_the_times(found: dict):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import pathlib
 import re
+import sys
 
 __all__ = ["Peak"]
 
@@ -11,7 +13,9 @@ _STATUS = pathlib.Path("/proc/self/status")
 
 
 class Peak:
-    """The most memory that the process holds from now on, above what it holds now.
+    """The most memory that the process holds from now on, above what it needs now.
+
+    What was freed before is given back to the system first: used again, it would hide as much of what is taken.
 
     Raises:
         NotImplementedError: Where the system does not tell (it is read from Linux's ``/proc``).
@@ -24,6 +28,7 @@ class Peak:
     """
 
     def __init__(self) -> None:
+        _give_back_what_is_free()
         try:
             pathlib.Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak begins anew
         except OSError as error:
@@ -33,6 +38,12 @@ class Peak:
     def megabytes(self) -> float:
         """The difference so far, in MiB."""
         return (_kilobytes("VmHWM") - self._before) / 1024
+
+
+def _give_back_what_is_free() -> None:
+    library = ctypes.CDLL(None) if sys.platform == "linux" else None
+    if hasattr(library, "malloc_trim"):  # glibc's
+        library.malloc_trim(0)
 
 
 def _kilobytes(field: str) -> int:

@@ -24,8 +24,9 @@ class Progress:
 
     def __init__(self, dataloader: Iterable[Any], shown: bool) -> None:
         self._losses: list[Tensor] = []
-        self._bar: Any = _bar(dataloader) if shown else None
-        self._batches = self._bar if shown else dataloader
+        self._batches, self._bar = dataloader, None
+        if shown:
+            self._batches = self._bar = _bar(dataloader)
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._batches)
