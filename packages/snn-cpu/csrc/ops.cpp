@@ -4,6 +4,9 @@
 #include <torch/csrc/stable/tensor.h>
 #include <torch/headeronly/core/ScalarType.h>
 
+#include <unistd.h>
+
+#include <atomic>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,6 +23,21 @@ using torch::stable::Tensor;
 
 constexpr int64_t kGrain = 16384;  // additions that are worth a thread
 
+int64_t last_level_cache() {
+#ifdef _SC_LEVEL3_CACHE_SIZE
+  if (const int64_t bytes = sysconf(_SC_LEVEL3_CACHE_SIZE); bytes > 0) return bytes;
+#endif
+  return int64_t(32) << 20;
+}
+
+std::atomic<int64_t> cache_size{last_level_cache()};
+
+// Returns what it was.
+int64_t set_cache_size(int64_t bytes) {
+  STD_TORCH_CHECK(bytes >= 0, "snn_cpu: the size of the cache must be a number of bytes >= 0, got ", bytes);
+  return cache_size.exchange(bytes);
+}
+
 template <class T>
 Scan<T> scan_of(const Tensor& x, const Tensors& states, const Tensors& constants, int64_t model, int64_t reset,
                 bool recurrent) {
@@ -32,6 +50,8 @@ Scan<T> scan_of(const Tensor& x, const Tensors& states, const Tensors& constants
   scan.model = static_cast<Model>(model), scan.reset = static_cast<Reset>(reset), scan.recurrent = recurrent;
   scan.states = kStatesOf[model] + recurrent, scan.constants = kConstantsOf[model] + 2 * recurrent;
   scan.x = read<T>(x), scan.x_stride = x.stride(0);
+  // input, spikes and their gradients: what passes through between two uses of one of them
+  scan.streams = 4 * scan.steps * scan.columns * static_cast<int64_t>(sizeof(T)) > cache_size;
   STD_TORCH_CHECK(static_cast<int>(states.size()) == scan.states && static_cast<int>(constants.size()) == scan.constants,
                   "snn_cpu: model ", model, " has ", scan.states, " states and ", scan.constants, " constants");
   for (int k = 0; k < scan.states; ++k) {
@@ -183,6 +203,7 @@ STABLE_TORCH_LIBRARY(snn_cpu, m) {
       "bool trace, bool need_x, int need_constants) -> Tensor[]");
   m.def("sum_to(Tensor columns, int[] sizes, int[] shape) -> Tensor");
   m.def("instruction_set() -> str");
+  m.def("set_cache_size(int bytes) -> int");
 }
 
 STABLE_TORCH_LIBRARY_IMPL(snn_cpu, CPU, m) {
@@ -193,4 +214,5 @@ STABLE_TORCH_LIBRARY_IMPL(snn_cpu, CPU, m) {
 
 STABLE_TORCH_LIBRARY_IMPL(snn_cpu, CompositeExplicitAutograd, m) {
   m.impl("instruction_set", TORCH_BOX(&snn::instruction_set));
+  m.impl("set_cache_size", TORCH_BOX(&snn::set_cache_size));
 }

@@ -33,6 +33,7 @@ struct Scan {
   Model model;
   Reset reset;
   bool recurrent;  // one-to-one
+  bool streams;    // write spikes, or the gradient of x, past the caches
   int states, constants;
   const T* x;
   int64_t x_stride;  // from step to step

@@ -64,7 +64,7 @@ class Schedule:
         return "\n".join([f"{head}: {self.reason}", *note, *rows])
 
 
-def plan(net: nn.Module, xs: Tensor) -> Schedule:
+def plan(net: nn.Module, xs: Tensor, describe: bool = True) -> Schedule:
     """Decide how to run a net over ``xs[T, batch, ...]``.
 
     Layer by layer is chosen where it is provably the same as the loop: every node of the net is a neuron called once,
@@ -73,6 +73,7 @@ def plan(net: nn.Module, xs: Tensor) -> Schedule:
     Args:
         net: The net.
         xs: Its input over time.
+        describe: List the layers and how each will run, which takes longer than to decide.
 
     Returns:
         The schedule, with the node and the reason where the net must run step by step.
@@ -90,7 +91,9 @@ def plan(net: nn.Module, xs: Tensor) -> Schedule:
             raise NotSampleWise(f"the input has no axis but time, shape {tuple(xs.shape)}")
         _no_hooks(net)
         why = "every node acts on each sample alone or is a neuron"
-        return Schedule("layers", why, _layers(net, xs), gains_from_blocks(net))
+        called = _called(net, xs)
+        layers = tuple(Layer(path, type(m).__name__, _how(m, xs)) for path, m in called) if describe else ()
+        return Schedule("layers", why, layers, gains_from_blocks(net))
     except (NotSampleWise, Untraceable) as why:
         return Schedule("steps", str(why))
 
@@ -106,25 +109,22 @@ def gains_from_blocks(net: nn.Module) -> bool:
     return any(isinstance(m, convolutions) for m in modules) and not any(isinstance(m, WholeSequence) for m in modules)
 
 
-def _layers(net: nn.Module, xs: Tensor) -> tuple[Layer, ...]:
+def _called(net: nn.Module, xs: Tensor) -> list[tuple[str, nn.Module]]:
+    """The modules that a net calls, in order, by path, each of which was found to act on samples alone."""
     chain = chain_of(net)
-    return _of_graph(net, xs) if chain is None else _of_chain(chain, xs)
-
-
-def _of_chain(chain: list[tuple[str, nn.Module]], xs: Tensor) -> tuple[Layer, ...]:
-    layers: list[Layer] = []
+    if chain is None:
+        return _called_by_graph(net, xs)
     seen: set[nn.Module] = set()
     value: Any = xs.dim() - 1
     for path, module in chain:
         value = _after_module(path, module, value, seen)
-        layers.append(Layer(path, type(module).__name__, _how(module, xs)))
-    return tuple(layers)
+    return chain
 
 
-def _of_graph(net: nn.Module, xs: Tensor) -> tuple[Layer, ...]:
+def _called_by_graph(net: nn.Module, xs: Tensor) -> list[tuple[str, nn.Module]]:
     graph, modules = trace(net)
     axes: dict[fx.Node, Any] = {}
-    layers: list[Layer] = []
+    called: list[tuple[str, nn.Module]] = []
     seen: set[nn.Module] = set()
     for node in graph.nodes:
         if node.op == "placeholder":
@@ -133,14 +133,14 @@ def _of_graph(net: nn.Module, xs: Tensor) -> tuple[Layer, ...]:
             module, path = modules[str(node.target)], str(node.target).removeprefix("net.")
             alone = len(node.args) == 1 and not node.kwargs and isinstance(node.args[0], fx.Node)
             axes[node] = _after_module(path, module, axes[node.args[0]] if alone else None, seen)
-            layers.append(Layer(path, type(module).__name__, _how(module, xs)))
+            called.append((path, module))
         elif node.op == "get_attr":
             axes[node] = None
         elif node.op in ("call_function", "call_method"):
             axes[node] = axes_after_function(node, axes, net, xs)
         else:
             _check_output(node, axes)
-    return tuple(layers)
+    return called
 
 
 def _after_module(path: str, module: nn.Module, count: Any, seen: set[nn.Module]) -> Any:

@@ -72,7 +72,7 @@ def unroll(
     _check(net, xs, schedule, chunk, truncate)
     if not resume:
         reset(net)
-    how = _schedule(net, xs, schedule)
+    how = _schedule(net, xs, schedule, describe=explain)
     run = _steps if how.kind == "steps" else _blocks if how.blocks else _layers
     if how.kind == "steps" or chunk is not None or resume:
         _check_whole_sequences(net, how, chunk)
@@ -108,10 +108,10 @@ def _check_whole_sequences(net: nn.Module, how: Schedule, chunk: int | None) -> 
             )
 
 
-def _schedule(net: nn.Module, xs: Tensor, schedule: str) -> Schedule:
+def _schedule(net: nn.Module, xs: Tensor, schedule: str, describe: bool) -> Schedule:
     if schedule == "steps":
         return Schedule("steps", "asked for by schedule='steps'")
-    found = plan(net, xs)
+    found = plan(net, xs, describe)
     if schedule == "auto" or found.kind == "layers":
         return found
     if net not in _ASSERTED:

@@ -5,6 +5,7 @@
 
 #include "kernels.h"
 #include "rows.h"
+#include "stream.h"
 
 namespace snn {
 namespace SNN_ARCH {
@@ -108,9 +109,11 @@ void fetch_to_write(T* row, int64_t n) {
 
 template <class T>
 void forward_block(const Scan<T>& scan, const ForwardOutputs<T>& out, const Rows<T>& rows, int64_t begin, int64_t n) {
-  Scratch<T> scratch(kConstants + 1);
+  Scratch<T> scratch(kConstants + 2);
   const ConstantRows<T> constants(scan, scratch.rows(kConstants), begin);
   const Step<T> step{scan, rows, constants, scratch.rows(1), n};
+  T* const fired = scratch.rows(1);
+  const bool streams = scan.streams && streamable(out.spk, scan.columns);
   const T* before[kStates];
   T* after[kStates];
   for (int k = 0; k < scan.states; ++k) before[k] = scan.initial[k] + begin, after[k] = out.state[k] + begin;
@@ -121,9 +124,11 @@ void forward_block(const Scan<T>& scan, const ForwardOutputs<T>& out, const Rows
     }
     if (t + kAhead < scan.steps) {
       fetch(scan.x + (t + kAhead) * scan.x_stride + begin, n);
-      fetch_to_write(out.spk + (t + kAhead) * scan.columns + begin, n);
+      if (!streams) fetch_to_write(out.spk + (t + kAhead) * scan.columns + begin, n);
     }
-    step(scan.x + t * scan.x_stride + begin, before, after, out.spk + t * scan.columns + begin);
+    T* const spk = out.spk + t * scan.columns + begin;
+    step(scan.x + t * scan.x_stride + begin, before, after, streams ? fired : spk);
+    if (streams) stream_row(spk, fired, n);
     for (int k = 0; k < scan.states; ++k) {
       before[k] = after[k];
       if (out.trace) after[k] += scan.columns;
@@ -146,7 +151,8 @@ class BackwardBlock {
         constants_(scan, scratch.rows(kConstants), begin), step_{scan, rows, constants_, scratch.rows(1), n},
         stored_(scratch.rows(kSegment * scan.states)), spk_(scratch.rows(1)), slope_(scratch.rows(1)),
         grad_spk_(scratch.rows(1)), grad_x_(scratch.rows(1)), zero_(scratch.rows(1)),
-        grad_(scratch.rows(kStates)), sums_(scratch.rows(kConstants)) {
+        grad_(scratch.rows(kStates)), sums_(scratch.rows(kConstants)),
+        streams_(scan.streams && out.x && streamable(out.x, scan.columns)) {
     fill(zero_, T(0));
   }
 
@@ -200,12 +206,12 @@ class BackwardBlock {
     if (const int64_t next = t - kAhead; next >= 0) {
       fetch(scan_.x + next * scan_.x_stride + begin_, n_);
       if (in_.grad_spk) fetch(in_.grad_spk + next * in_.grad_spk_stride + begin_, n_);
-      if (out_.x) fetch_to_write(out_.x + next * scan_.columns + begin_, n_);
+      if (out_.x && !streams_) fetch_to_write(out_.x + next * scan_.columns + begin_, n_);
     }
     for (int k = 0; k < scan_.states; ++k) before[k] = state(step, k);
     for (int k = own; k < scan_.states; ++k) after[k - own] = stored_row(step, k);
     const T* x = step_.input(scan_.x + t * scan_.x_stride + begin_, before);
-    T* grad_x = out_.x ? out_.x + t * scan_.columns + begin_ : grad_x_;
+    T* grad_x = out_.x && !streams_ ? out_.x + t * scan_.columns + begin_ : grad_x_;
     BackwardRow<T> row{n_, x, {}, {}, slope_, zero_, {}, grad_x, {}, in_.derivative == kNoGradient};
     for (int k = 0; k < scan_.states; ++k) {
       T* grad = grad_ + k * kBlock;
@@ -219,6 +225,7 @@ class BackwardBlock {
     derivative_row(in_.derivative, in_.params, slope_, n_);
     rows_.backward(row);
     if (own) weight_back(grad_x, before[0]);
+    if (streams_) stream_row(out_.x + t * scan_.columns + begin_, grad_x, n_);
   }
 
   // The gradient of the spikes: as they are sent on, and as they return, times their amplitude, in the next step.
@@ -252,6 +259,7 @@ class BackwardBlock {
   const ConstantRows<T> constants_;
   const Step<T> step_;
   T *stored_, *spk_, *slope_, *grad_spk_, *grad_x_, *zero_, *grad_, *sums_;
+  const bool streams_;
   const T* start_[kStates];
 };
 
@@ -259,6 +267,7 @@ template <class T>
 void forward(const Scan<T>& scan, const ForwardOutputs<T>& out, int64_t begin, int64_t end) {
   const Rows<T> rows = rows_of<T>(scan.model, scan.reset, false);
   for (int64_t c = begin; c < end; c += kBlock) forward_block(scan, out, rows, c, end - c < kBlock ? end - c : kBlock);
+  if (scan.streams) end_of_streams();
 }
 
 template <class T>
@@ -270,6 +279,7 @@ void backward(const Scan<T>& scan, const BackwardInputs<T>& in, const Gradients<
     Scratch<T> scratch(BackwardBlock<T>::scratch_rows(scan));
     BackwardBlock<T>(scan, in, out, rows, scratch, c, end - c < kBlock ? end - c : kBlock).run();
   }
+  if (scan.streams) end_of_streams();
 }
 
 }  // namespace

@@ -115,4 +115,4 @@ class Elementwise:
 def _columns(coefficients: Sequence[Tensor], dtype: torch.dtype, layout: Layout) -> list[Tensor]:
     """Each coefficient as one value without axes, or one for each column."""
     converted = (c.detach().to(dtype) for c in coefficients)
-    return [c.reshape(()) if c.numel() == 1 else layout.step(c) for c in converted]
+    return [c if c.dim() == 0 else c.reshape(()) if c.numel() == 1 else layout.step(c) for c in converted]

@@ -54,12 +54,15 @@ class Model:
     coefficients: Callable[..., tuple[Tensor, ...]]
 
 
+_ONE = torch.ones(())
+
+
 def _decay(value: Tensor) -> Tensor:
     return value.clamp(0, 1)
 
 
 def _leaky(beta: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
-    return _decay(beta), torch.ones((), dtype=beta.dtype), *rest
+    return _decay(beta), _ONE, *rest
 
 
 def _synaptic(alpha: Tensor, beta: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:

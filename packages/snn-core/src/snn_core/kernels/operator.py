@@ -42,12 +42,15 @@ def sequence_call(neuron: Any, xs: Tensor) -> tuple[SequenceCall | None, str]:
     for option in ("inhibition", "state_quant"):
         if getattr(neuron, option):
             return None, f"{option} is not part of the operator"
-    constants = dict(zip(family.constants, neuron.constant_values(family.constants), strict=True))
-    for constant in set(family.constants) - set(family.weights):
-        shape = constants[constant].shape
-        if len(shape) >= xs.dim() or any(n not in (1, m) for n, m in zip(shape[::-1], xs.shape[::-1], strict=False)):
-            return None, f"{constant} of shape {tuple(shape)} makes more of the input {tuple(xs.shape)}"
-    return _call(name, neuron.reset_name, neuron.reset_delay, neuron.spike_grad, xs, tuple(constants.values())), ""
+    values = neuron.constant_values(family.constants)
+    for constant, value in zip(family.constants, values, strict=True):
+        if constant not in family.weights and not _broadcasts(value.shape, xs.shape[1:]):
+            return None, f"{constant} of shape {tuple(value.shape)} makes more of the input {tuple(xs.shape)}"
+    return _call(name, neuron.reset_name, neuron.reset_delay, neuron.spike_grad, xs, values), ""
+
+
+def _broadcasts(shape: torch.Size, to: torch.Size) -> bool:
+    return len(shape) <= len(to) and all(n in (1, m) for n, m in zip(shape[::-1], to[::-1], strict=False))
 
 
 def _has_parts(neuron: Any, family: Family) -> bool:
