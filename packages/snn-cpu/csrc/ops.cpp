@@ -190,6 +190,14 @@ std::string instruction_set() {
   }
 }
 
+bool is_intel() {
+#if defined(__x86_64__)
+  return __builtin_cpu_is("intel");
+#else
+  return false;
+#endif
+}
+
 }  // namespace
 }  // namespace snn
 
@@ -203,6 +211,7 @@ STABLE_TORCH_LIBRARY(snn_cpu, m) {
       "bool trace, bool need_x, int need_constants) -> Tensor[]");
   m.def("sum_to(Tensor columns, int[] sizes, int[] shape) -> Tensor");
   m.def("instruction_set() -> str");
+  m.def("is_intel() -> bool");
   m.def("set_cache_size(int bytes) -> int");
 }
 
@@ -214,5 +223,6 @@ STABLE_TORCH_LIBRARY_IMPL(snn_cpu, CPU, m) {
 
 STABLE_TORCH_LIBRARY_IMPL(snn_cpu, CompositeExplicitAutograd, m) {
   m.impl("instruction_set", TORCH_BOX(&snn::instruction_set));
+  m.impl("is_intel", TORCH_BOX(&snn::is_intel));
   m.impl("set_cache_size", TORCH_BOX(&snn::set_cache_size));
 }

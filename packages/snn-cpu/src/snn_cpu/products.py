@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from snn_cpu.dense import by_onednn, product, product_over_rows
+
 __all__ = ["SpikeAware", "highest_rate"]
 
 _SMALLEST = 2**24  # multiplications: for fewer, looking at the input is some of what there is to gain
@@ -87,9 +89,9 @@ class SpikeAware:
         plain = rows.detach(), weight.detach(), None if bias is None else bias.detach()
         out, bits, how = _sums(*plain)
         if out is None:
-            if rows.shape[0] * weight.shape[0] * x.element_size() < _POOLED:
+            if rows.shape[0] * weight.shape[0] * x.element_size() < _POOLED and not by_onednn(x.dtype):
                 return F.linear(x, weight, bias), how
-            out = _dense(*plain)
+            out = product(*plain)
         if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, weight, bias)):
             out, _ = _Linear.apply(rows, weight, bias, bits, [out])
         return out.unflatten(0, x.shape[:-1]) if x.dim() > 2 else out, how
@@ -97,23 +99,18 @@ class SpikeAware:
 
 def _sums(x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor | None, Tensor | None, str]:
     """The output and the bits of x where sums over set bits are taken, and how or why not."""
-    highest = highest_rate(x.shape[0], weight.shape[0])
+    highest, dense = highest_rate(x.shape[0], weight.shape[0]), "dense product" + " by oneDNN" * by_onednn(x.dtype)
     if highest == 0 or x.stride(1) != 1:
-        return None, None, "dense product, of few rows or columns or in another order in memory"
+        return None, None, f"{dense}, of few rows or columns or in another order in memory"
     bits, ones = torch.ops.snn_cpu.pack_spikes(x, int(highest * x.numel()))
     if ones < 0:
-        return None, None, f"dense product, as its input is not spikes at up to {100 * highest:.0f} %"
+        return None, None, f"{dense}, as its input is not spikes at up to {100 * highest:.0f} %"
     out, finite = torch.ops.snn_cpu.spike_product(
         bits, weight.contiguous(), None if bias is None else bias.contiguous()
     )
     if not finite:
-        return None, None, "dense product, as a weight is not finite"
+        return None, None, f"{dense}, as a weight is not finite"
     return out, bits, f"spikes at {100 * ones / x.numel():.1f} %: sums over set bits"
-
-
-def _dense(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    out = _buffer(x, x.shape[0], weight.shape[0])
-    return torch.mm(x, weight.t(), out=out) if bias is None else torch.addmm(bias, x, weight.t(), out=out)
 
 
 class _Linear(torch.autograd.Function):
@@ -166,7 +163,7 @@ def _by_products(g: Tensor, x: Tensor, weight: Tensor, needs: tuple[bool, ...]) 
 def _gradients(
     g: Tensor, x: Tensor, weight: Tensor, bits: Tensor | None, needs: tuple[bool, ...]
 ) -> tuple[Tensor | None, ...]:
-    of_x = torch.mm(g, weight, out=_buffer(g, *x.shape)) if needs[0] else None
+    of_x = product(g, weight.t()) if needs[0] else None
     if not needs[1]:
         return of_x, None, g.sum(0) if needs[2] else None
     if bits is not None:
@@ -174,7 +171,7 @@ def _gradients(
         if finite:
             return of_x, of_weight, of_bias if needs[2] else None
         x = torch.ops.snn_cpu.unpack_spikes(bits, x.shape[1], g)
-    return of_x, torch.mm(g.t(), x), g.sum(0) if needs[2] else None
+    return of_x, product_over_rows(g, x), g.sum(0) if needs[2] else None
 
 
 class _Unpacked(torch.autograd.Function):
@@ -193,7 +190,3 @@ class _Unpacked(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> tuple[Tensor, None]:
         return grads[0], None
-
-
-def _buffer(like: Tensor, rows: int, columns: int) -> Tensor:
-    return torch.ops.snn_cpu.pooled_empty([rows, columns], like)
