@@ -33,6 +33,12 @@ nox.options.sessions = ["tests"]
 
 UMBRELLA = "snn"
 NATIVE = ("snn-cpu",)  # what has compiled code, and so a native wheel beside the pure one
+# frameworks that read and write NIR, and what is installed in the environment of each; the last pins its nir
+NIR_PEERS = {
+    "norse": ("norse==1.1.0", "nir==1.0.8", "nirtorch==2.6", "numpy"),
+    "spikingjelly": ("spikingjelly==2.0.0", "nir==1.0.8", "nirtorch==2.6", "numpy"),
+    "sinabs": ("sinabs==3.1.3", "nir==1.0.4", "nirtorch==2.0.2", "numpy"),
+}
 NEEDS_NATIVE = ("integration_tests/native", "packages/snn-cpu/tests/native")
 COMPILER = os.environ.get("CXX", "g++")
 CAN_COMPILE = sys.platform == "linux" and shutil.which(COMPILER) is not None
@@ -106,6 +112,14 @@ def pytest(session: nox.Session, *arguments: str, **environment: str) -> None:
         *session.posargs,
         env=common | environment,
     )
+
+
+def environment(session: nox.Session, name: str, *requirements: str) -> pathlib.Path:
+    """Another library in an environment of its own: its interpreter."""
+    place = pathlib.Path(session.create_tmp()) / name
+    session.run("uv", "venv", "-q", "--allow-existing", "--python", f"{session.bin}/python", str(place))
+    session.run("uv", "pip", "install", "-q", "--python", str(place), *requirements, *CONSTRAINTS, *INDEX)
+    return place / "bin" / "python"
 
 
 def build(session: nox.Session, into: pathlib.Path, *options: str) -> None:
@@ -196,9 +210,9 @@ def types(session: nox.Session) -> None:
 
 @nox.session(requires=["wheels"])
 def together(session: nox.Session) -> None:
-    """Every package installed: all their tests and the integration tests, but for what native and parity run."""
+    """Every package installed: all their tests and the integration tests, but for what sessions of their own run."""
     install(session, "snn[all]", *group("test"), native=compiled(session))
-    elsewhere = ("integration_tests/parity", *NEEDS_NATIVE)
+    elsewhere = ("integration_tests/parity", "integration_tests/nir_peers", *NEEDS_NATIVE)
     pytest(session, "packages", "integration_tests", *(f"--ignore={folder}" for folder in elsewhere))
 
 
@@ -261,6 +275,14 @@ def parity(session: nox.Session) -> None:
 
 
 @nox.session(requires=["wheels"])
+def nir_peers(session: nox.Session) -> None:
+    """Graphs that we write and other frameworks read, and the other way round, each in an environment of its own."""
+    install(session, "snn[nir]", *group("test"))
+    pythons = [f"{name}={environment(session, name, *needs)}" for name, needs in NIR_PEERS.items()]
+    pytest(session, "integration_tests/nir_peers", NIR_PEERS=",".join(pythons))
+
+
+@nox.session(requires=["wheels"])
 def coverage(session: nox.Session) -> None:
     """Which lines the packages' own tests reach (not part of a push)."""
     kernels = compiled(session)
@@ -271,7 +293,7 @@ def coverage(session: nox.Session) -> None:
     session.run("coverage", "report")
 
 
-PUSH = ["lint", "wheels", "types", "together", "native", "subsets", "parity"]
+PUSH = ["lint", "wheels", "types", "together", "native", "subsets", "parity", "nir_peers"]
 PUSH += [f"doctests({kernels})" for kernels in EXAMPLES]
 PUSH += [f"alone({name})" for name in PROJECTS] + [f"umbrella({name})" for name in EXTRAS]
 
@@ -284,15 +306,15 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(requires=["wheels"])
 def bench(session: nox.Session) -> None:
-    """Time ours beside other libraries, each in an environment of its own; writes dist/bench.json (not for a push)."""
-    install(session, "snn-cpu", "numpy", native=NATIVE)
+    """Time ours beside other libraries, each in an environment of its own; writes dist/bench.json (not for a push).
+
+    With ``-- --functions`` single functions beside those of snnTorch, into dist/bench-functions.json.
+    """
+    install(session, "snn-cpu", "snn-functional", "snn-spikegen", "snn-data", "numpy", native=NATIVE)
     found = []
     for name, needs in ENVIRONMENTS.items():
-        place = pathlib.Path(session.create_tmp()) / name
-        session.run("uv", "venv", "-q", "--allow-existing", "--python", f"{session.bin}/python", str(place))
         try:
-            session.run("uv", "pip", "install", "-q", "--python", str(place), *needs, *CONSTRAINTS, *INDEX)
-            found += ["--python", f"{name}={place}/bin/python"]
+            found += ["--python", f"{name}={environment(session, name, *needs)}"]
         except CommandFailed:
             found += ["--absent", f"{name}=uv could not install {', '.join(needs)}"]
     session.run("python", "-m", "bench", *found, *session.posargs, env={"PYTHONPATH": str(ROOT / "tools")})

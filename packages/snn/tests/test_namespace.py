@@ -18,7 +18,10 @@ from .fresh import python
 PIECES = {
     "snn.backprop": ("snn_functional", "snn-functional", "functional"),
     "snn.data": ("snn_data", "snn-data", "data"),
+    "snn.export_nir": ("snn_nir", "snn-nir", "nir"),
     "snn.functional": ("snn_functional", "snn-functional", "functional"),
+    "snn.import_nir": ("snn_nir", "snn-nir", "nir"),
+    "snn.nir": ("snn_nir", "snn-nir", "nir"),
     "snn.plot": ("snn_plot", "snn-plot", "plot"),
     "snn.spikegen": ("snn_spikegen", "snn-spikegen", "spikegen"),
     "snn.spikeplot": ("snn_plot", "snn-plot", "plot"),
@@ -78,12 +81,6 @@ def test_a_name_that_a_module_lacks_is_an_attribute_error_of_that_module():
     with pytest.raises(AttributeError, match=r"module 'snn\.surrogate' has no attribute 'cubic'"):
         _ = snn.surrogate.cubic
     assert not hasattr(snn.surrogate, "math")  # what the core's module imports is none of its names
-
-
-@pytest.mark.parametrize("name", ["nir", "export_nir", "import_nir"])
-def test_exchange_with_nir_is_said_to_come_later(name: str):
-    with pytest.raises(ImportError, match=rf"snn\.{name}: this version of snn-nir does not .* NIR yet"):
-        getattr(snn, name)
 
 
 @pytest.mark.parametrize(

@@ -17,15 +17,15 @@ __getattr__, __dir__ = _lazy.forward(
         "utils": "snn_core",
         "backprop": "snn_functional",
         "data": "snn_data",
+        "export_nir": "snn_nir",
         "functional": "snn_functional",
+        "import_nir": "snn_nir",
+        "nir": "snn_nir",
         "plot": "snn_plot",
         "spikegen": "snn_spikegen",
         "spikeplot": "snn_plot",
     },
     absent={
-        "nir": "this version of snn-nir does not read or write NIR yet",
-        "export_nir": "this version of snn-nir does not write NIR yet",
-        "import_nir": "this version of snn-nir does not read NIR yet",
         "spikevision": "data sets are in snn-data: pip install 'snn[data]', then snn.data",
     },
 )

@@ -1,8 +1,11 @@
 from snn import backends as backends
 from snn import backprop as backprop
 from snn import data as data
+from snn import export_nir as export_nir
 from snn import functional as functional
+from snn import import_nir as import_nir
 from snn import kernels as kernels
+from snn import nir as nir
 from snn import plot as plot
 from snn import spikegen as spikegen
 from snn import spikeplot as spikeplot
@@ -58,8 +61,11 @@ __all__ = [
     "bounded",
     "data",
     "decay",
+    "export_nir",
     "functional",
+    "import_nir",
     "kernels",
+    "nir",
     "plot",
     "spikegen",
     "spikeplot",

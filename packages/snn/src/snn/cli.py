@@ -26,22 +26,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Example:
         >>> main([])
-        usage: snn [-h] [--version] {demo,doctor} ...
+        usage: snn [-h] [--version] {demo,doctor,nir} ...
         ...
         0
     """
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    if words[:1] == ["nir"]:
+        return _nir(words[1:])
     parser = _parser()
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(words)
     if options.command is None:
         parser.print_help()
         return 0
-    return {"demo": _demo, "doctor": _doctor}[options.command](options)
+    return {"demo": _demo, "doctor": _doctor, "nir": lambda _: _nir(())}[options.command](options)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="snn", description="Spiking neural networks in PyTorch.")
     parser.add_argument("--version", action="version", version=f"snn {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="{demo,doctor}")
+    commands = parser.add_subparsers(dest="command", metavar="{demo,doctor,nir}")
 
     demo = commands.add_parser("demo", help="train a spiking network on real handwritten digits and write a report")
     demo.add_argument("--seed", type=_whole(0), default=0, help="seed of weights, order and augmentation (default 0)")
@@ -51,6 +54,8 @@ def _parser() -> argparse.ArgumentParser:
 
     doctor = commands.add_parser("doctor", help="say what is installed, whether it fits together and what runs here")
     doctor.add_argument("--json", action="store_true", help="print the diagnosis as JSON")
+
+    commands.add_parser("nir", add_help=False, help="check, show, run, compare and convert NIR files")
     return parser
 
 
@@ -63,6 +68,17 @@ def _whole(least: int) -> Callable[[str], int]:
         return int(text)
 
     return number
+
+
+def _nir(words: Sequence[str]) -> int:
+    """The command of snn-nir, which has its own words and help."""
+    try:
+        from snn_nir.commands import main as run
+    except ModuleNotFoundError as error:
+        missing = str(error.name).partition(".")[0].replace("_", "-")
+        print(f"snn nir: not installed: {missing}; pip install 'snn[nir]'", file=sys.stderr)
+        return 1
+    return run(words)
 
 
 def _doctor(options: argparse.Namespace) -> int:

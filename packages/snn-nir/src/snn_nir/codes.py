@@ -1,0 +1,173 @@
+"""Codes of everything that snn-nir refuses, repairs or warns of."""
+
+from __future__ import annotations
+
+import warnings
+from typing import NamedTuple
+
+__all__ = ["CODES", "Code", "NIRError", "NIRWarning", "announce", "refusal"]
+
+
+class Code(NamedTuple):
+    """What a code means, and what to do about it."""
+
+    meaning: str
+    remedy: str
+
+
+CODES: dict[str, Code] = {
+    # 1xx: the file
+    "NIR101": Code("not a readable HDF5 file", "check the path, or write the file again"),
+    "NIR102": Code("the file holds no NIR graph", "a NIR file has a group 'node' of type NIRGraph"),
+    "NIR103": Code("a link that is not a plain entry of this file", "copy what it points to into the file"),
+    "NIR104": Code("data kept outside the dataset itself", "store it in the file, without external or virtual parts"),
+    "NIR105": Code("larger than the reader allows", "raise the limit in Limits if the file is trusted"),
+    "NIR106": Code("data of a kind that this field cannot hold", "store real numbers for values and text for names"),
+    "NIR107": Code("nested too deeply, or in itself", "flatten the graph"),
+    "NIR108": Code("a field is missing", "write the file with a complete node"),
+    "NIR109": Code("unknown node type", "use one of the NIR primitives"),
+    "NIR110": Code("unknown field", "remove it, or move it into the node's metadata"),
+    "NIR111": Code("damaged data", "write or copy the file again"),
+    "NIR112": Code("compressed by an unsupported filter", "write it uncompressed or with gzip or lzf"),
+    "NIR113": Code("a name that a NIR file cannot hold", "rename it to non-empty text without '/' or a null character"),
+    "NIR114": Code("metadata that a NIR file cannot hold", "keep text, numbers, bools, arrays and dicts of these"),
+    "NIR115": Code("the sidecar does not belong to the graph", "write graph and sidecar again, together"),
+    "NIR116": Code("unknown compatibility target", "use compat=None or compat='nir<=1.0.4'"),
+    "NIR117": Code("cannot be expressed in the older format", "write without compat, or change the node"),
+    # 2xx: structure, shapes and values of a graph
+    "NIR201": Code("an edge names a node that does not exist", "rename it to an existing node"),
+    "NIR202": Code("edges renamed to the only unconnected node", "write the repaired graph to keep it"),
+    "NIR203": Code("the graph has no Input or no Output", "add an Input and an Output node"),
+    "NIR204": Code("shapes disagree", "make the sizes on both ends of the edge equal"),
+    "NIR205": Code("a shape cannot be inferred", "give the Input its shape, or the node its input_shape"),
+    "NIR206": Code("a parameter has the wrong shape", "give every parameter the shape that the node's type asks for"),
+    "NIR207": Code("a value is NaN or infinite", "replace it by a finite number"),
+    "NIR208": Code("a time constant or delay is out of range", "time constants are > 0, delays >= 0"),
+    "NIR209": Code("a node is not connected", "connect it or remove it"),
+    "NIR210": Code("two edges between the same nodes", "each counts: their values are summed"),
+    "NIR211": Code("an added Input or Output", "write the repaired graph to keep it"),
+    "NIR212": Code("a size, stride, dilation or group count is out of range", "use whole numbers in the allowed range"),
+    "NIR213": Code("a single value where one per neuron is expected", "write the repaired graph to keep it"),
+    "NIR214": Code("a shape in the file differs from the inferred one", "write the repaired graph to keep it"),
+    "NIR215": Code("a cycle without any node that keeps a state", "put a neuron or a Delay on the cycle"),
+    "NIR216": Code("a text that Python cannot decode", "store it as UTF-8"),
+    "NIR217": Code("an unknown profile or target", "use one of those listed"),
+    "NIR218": Code("a part that this target does not run as NIR means it", "see the finding, or choose another target"),
+    "NIR219": Code("a nested graph with several inputs or outputs on an edge", "give it one Input and one Output"),
+    # 3xx: import
+    "NIR301": Code("a node that cannot be run", "use one of the NIR primitives"),
+    "NIR303": Code("a node without any input", "connect it, or remove it"),
+    "NIR304": Code("metadata that disagrees with the node", "the node's own fields are used; export the net again"),
+    "NIR305": Code("a reset that is not known", "use 'zero', 'subtract' or 'none'"),
+    # 4xx: export
+    "NIR401": Code("a module that NIR cannot express", "replace it, or pass on_unsupported='drop' to leave it out"),
+    "NIR402": Code("an option that NIR cannot express", "change it, or pass on_unsupported='metadata' or 'drop'"),
+    "NIR403": Code("an operation that NIR cannot express", "write it with layers, or leave it out of the network"),
+    "NIR404": Code("a forward without a fixed graph", "write it for one time step, without branches on values"),
+    "NIR405": Code("a sample that does not fit", "pass one step's input [batch, ...], or a tuple of them"),
+    "NIR406": Code("a value that stays inside its NIR node", "return the spikes, or choose another reset"),
+    "NIR407": Code("left out of the graph", "compare the two with fidelity(net, graph)"),
+    "NIR408": Code("known to the metadata alone", "other readers reset to zero; reset='decomposed' adds nodes for it"),
+    "NIR409": Code("an argument out of range", "pass one of the values listed"),
+    "NIR410": Code("a layer that acts differently while training", "call net.eval() before the export"),
+    "NIR411": Code(
+        "a neuron that one step calls more than once", "use a second neuron, or export the body of the loop"
+    ),
+    # 5xx: time step and units
+    "NIR501": Code("no time step is recorded", "pass dt"),
+    "NIR502": Code("the parameters speak for different time steps", "pass dt"),
+    "NIR503": Code("a time step longer than a time constant", "pass a smaller dt, time_unit, or method='exact'"),
+    "NIR504": Code("forward Euler diverges", "pass a smaller dt, time_unit, or method='exact'"),
+    "NIR505": Code("a delay that is no whole number of steps", "choose a dt that divides it"),
+}
+
+
+class NIRError(ValueError):
+    """A refused file, graph or network.
+
+    Args:
+        code: ``NIRxxx``, a key of :data:`CODES`.
+        text: Where, what was found and what to do.
+
+    Attributes:
+        code: ``NIRxxx``.
+
+    Example:
+        >>> NIRError("NIR208", "node 'lif': tau is -1").code
+        'NIR208'
+    """
+
+    def __init__(self, code: str, text: str):
+        super().__init__(code, text)
+        self.code = code
+
+    def __str__(self) -> str:
+        return f"{self.args[0]}: {self.args[1]}"
+
+
+class NIRWarning(UserWarning):
+    """Something repaired or assumed; ``code`` says what.
+
+    Args:
+        code: ``NIRxxx``, a key of :data:`CODES`.
+        text: Where, what was found and what was done.
+
+    Attributes:
+        code: ``NIRxxx``.
+
+    Example:
+        >>> str(NIRWarning("NIR211", "node 'lif': output added"))
+        "NIR211: node 'lif': output added"
+    """
+
+    def __init__(self, code: str, text: str):
+        super().__init__(code, text)
+        self.code = code
+
+    def __str__(self) -> str:
+        return f"{self.args[0]}: {self.args[1]}"
+
+
+def refusal(code: str, where: str, found: str, remedy: str | None = None) -> NIRError:
+    """The error of a code, to be raised.
+
+    Args:
+        code: ``NIRxxx``, a key of :data:`CODES`.
+        where: The node, the field or the path in the file, as in ``"node 'lif'"``.
+        found: What is there instead of what should be.
+        remedy: What to do; that of the table if None.
+
+    Returns:
+        The error, with place, meaning, value and remedy in its text.
+
+    Example:
+        >>> print(refusal("NIR208", "node 'lif'", "tau is -1.0"))
+        NIR208: node 'lif': a time constant or delay is out of range: tau is -1.0; time constants are > 0, delays >= 0
+    """
+    return NIRError(code, _sentence(code, where, found, remedy))
+
+
+def announce(code: str, where: str, found: str, remedy: str | None = None, *, stacklevel: int = 1) -> None:
+    """Warn with a code.
+
+    Args:
+        code: ``NIRxxx``, a key of :data:`CODES`.
+        where: The node, the field or the path in the file.
+        found: What is there and what was made of it.
+        remedy: What to do; that of the table if None.
+        stacklevel: As in :func:`warnings.warn`, counted from the caller.
+
+    Example:
+        >>> import warnings
+        >>> with warnings.catch_warnings(record=True) as seen:
+        ...     warnings.simplefilter("always")
+        ...     announce("NIR210", "edge 'a' -> 'b'", "2 edges")
+        >>> str(seen[0].message)
+        "NIR210: edge 'a' -> 'b': two edges between the same nodes: 2 edges; each counts: their values are summed"
+    """
+    warnings.warn(NIRWarning(code, _sentence(code, where, found, remedy)), stacklevel=stacklevel + 1)
+
+
+def _sentence(code: str, where: str, found: str, remedy: str | None) -> str:
+    entry = CODES[code]
+    return f"{where}: {entry.meaning}: {found}; {entry.remedy if remedy is None else remedy}"

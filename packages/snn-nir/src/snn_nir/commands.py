@@ -1,0 +1,191 @@
+"""The ``snn nir`` command: look at NIR files, check, run, compare and convert them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import nir
+import numpy as np
+
+from snn_nir.checking import PROFILES, check
+from snn_nir.codes import NIRWarning
+from snn_nir.differences import diff
+from snn_nir.reading import read
+from snn_nir.text import to_mermaid, to_text
+from snn_nir.writing import COMPAT, write
+
+__all__ = ["main"]
+
+
+_Call = Callable[[argparse.Namespace], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the ``snn nir`` command.
+
+    Args:
+        arguments: Words after ``snn nir``; those of this process if None.
+
+    Returns:
+        Exit code: 0 if all is well; 1 if a file is refused, has errors, or differs from the other.
+
+    Raises:
+        SystemExit: If the arguments are wrong (code 2), or after ``--help``.
+
+    Example:
+        >>> main([])
+        usage: snn nir [-h] {check,show,run,diff,convert} ...
+        ...
+        0
+    """
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.command is None:
+        parser.print_help()
+        return 0
+    try:
+        with _warnings_on_stderr():
+            return options.call(options)
+    except (ValueError, OSError) as error:
+        print(f"snn nir {options.command}: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="snn nir", description="Look at NIR files and convert them.")
+    commands = parser.add_subparsers(dest="command", metavar="{check,show,run,diff,convert}")
+
+    def command(name: str, call: _Call, text: str, *files: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(call=call)
+        for file in files:
+            added.add_argument(file, metavar=file.upper())
+        return added
+
+    checked = command("check", _check, "say what is wrong with a file, or would be lost elsewhere", "file")
+    checked.add_argument("--profile", choices=PROFILES, default="nir", help="what to check for (default nir)")
+    checked.add_argument("--json", action="store_true", help="print the findings as JSON")
+
+    shown = command("show", _show, "print the nodes of a file, their shapes and parameters", "file")
+    shown.add_argument("--mermaid", action="store_true", help="print a Mermaid flowchart in place of text")
+
+    ran = command("run", _run, "run a file and count its spikes", "file")
+    ran.add_argument("--input", metavar="ARRAY.npy", help="input [T, batch, ...]; random spikes if left out")
+    ran.add_argument("--steps", type=_whole, default=100, help="steps of random input (default 100)")
+    ran.add_argument("--rate", type=_share, default=0.1, help="spikes a step of random input, 0 to 1 (default 0.1)")
+    ran.add_argument("--seed", type=int, default=0, help="seed of random input (default 0)")
+    ran.add_argument("--dt", type=float, help="time step in seconds; found in the file if left out")
+    ran.add_argument("--method", choices=("euler", "exact"), help="how time constants become decays")
+    ran.add_argument("--output", metavar="ARRAYS.npz", help="write the outputs [T, batch, ...] to this file")
+
+    command("diff", _diff, "say what two files have not in common", "first", "second")
+
+    converted = command("convert", _convert, "read a file, repair it where that is certain, and write it", "file", "to")
+    converted.add_argument("--compat", choices=(COMPAT,), help="write the format of an older nir")
+    converted.add_argument("--sidecar", metavar="FILE.json", help="take metadata from the sidecar of an older file")
+    return parser
+
+
+def _whole(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) < 2**31:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, got {text!r}")
+    return int(text)
+
+
+def _share(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, got {text!r}")
+    return number
+
+
+@contextmanager
+def _warnings_on_stderr() -> Iterator[None]:
+    """What was repaired or assumed, a line each, whatever filters the process has."""
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        try:
+            yield
+        finally:
+            for warning in seen:
+                kind = "warning" if isinstance(warning.message, NIRWarning) else warning.category.__name__
+                print(f"{kind} {warning.message}", file=sys.stderr)
+
+
+def _check(options: argparse.Namespace) -> int:
+    findings = check(read(options.file), options.profile)
+    if options.json:
+        print(json.dumps([finding._asdict() for finding in findings], indent=2))
+    else:
+        print("\n".join(map(str, findings)) or "nothing found")
+    return int(any(finding.severity == "error" for finding in findings))
+
+
+def _show(options: argparse.Namespace) -> int:
+    graph = read(options.file)
+    print(to_mermaid(graph) if options.mermaid else to_text(graph))
+    return 0
+
+
+def _diff(options: argparse.Namespace) -> int:
+    differences = diff(read(options.first), read(options.second))
+    print("\n".join(map(str, differences)) or "the graphs are equal")
+    return int(bool(differences))
+
+
+def _convert(options: argparse.Namespace) -> int:
+    write(read(options.file, sidecar=options.sidecar), options.to, compat=options.compat)
+    print(f"written: {options.to}")
+    return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    import torch
+
+    from snn_nir.importing import from_nir
+
+    graph = read(options.file)
+    net = from_nir(graph, dt=options.dt, method=options.method)
+    inputs = _inputs(options, graph)
+    dtype = next((parameter.dtype for parameter in net.parameters()), torch.float32)
+    signals = {name: torch.from_numpy(array).to(dtype) for name, array in inputs.items()}
+    with torch.no_grad():
+        outputs, _ = net.unroll(signals)
+    named = outputs if isinstance(outputs, dict) else {next(iter(graph.outputs)): outputs}
+    for name, values in named.items():
+        spikes = bool(((values == 0) | (values == 1)).all())
+        summed = f"{int(values.sum())} spikes" if spikes else f"between {values.min():.6g} and {values.max():.6g}"
+        print(f"{name}: {len(values)} steps of shape {list(values.shape[2:])}, {summed}")
+    if options.output is not None:
+        arrays: dict[str, Any] = {name: values.numpy() for name, values in named.items()}
+        np.savez(options.output, **arrays)
+    return 0
+
+
+def _inputs(options: argparse.Namespace, graph: nir.NIRGraph) -> dict[str, np.ndarray]:
+    ports: dict[str, Any] = graph.inputs
+    if options.input is None:
+        rng = np.random.default_rng(options.seed)
+        shapes = {name: (options.steps, 1, *node.input_type["input"]) for name, node in ports.items()}
+        return {name: (rng.random(shape) < options.rate).astype(np.float32) for name, shape in shapes.items()}
+    if len(ports) != 1:
+        raise ValueError(f"{options.input}: one array for the {len(ports)} inputs {', '.join(ports)}")
+    array = np.load(Path(options.input), allow_pickle=False)
+    (name, node), *_ = ports.items()
+    shape = tuple(int(size) for size in node.input_type["input"])
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
+        raise ValueError(f"{options.input}: one array of real numbers belongs there")
+    if array.ndim < 2 or array.shape[2:] != shape or not len(array):
+        wanted = ", ".join(("T", "batch", *map(str, shape)))
+        raise ValueError(f"{options.input}: shape {list(array.shape)} where [{wanted}] belongs, T from 1 on")
+    return {name: array}

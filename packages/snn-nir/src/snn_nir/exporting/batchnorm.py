@@ -1,0 +1,90 @@
+"""Batch normalisation with fixed statistics to NIR: into the layer before, or as a layer of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import nir
+import numpy as np
+
+from snn_nir.codes import refusal
+from snn_nir.exporting.drawing import Drawing, Signal
+
+__all__ = ["draw_batch_norm", "fold_batch_norm"]
+
+
+def fold_batch_norm(layer: Any, name: str, drawing: Drawing, where: str) -> None:
+    r"""Fold it into the weights and bias of the node before.
+
+    .. math:: y = a\,x + b, \qquad a = \gamma/\sqrt{\sigma^2 + \epsilon}, \qquad b = \beta - a\,\mu
+
+    Args:
+        layer: ``nn.BatchNorm1d`` or ``nn.BatchNorm2d``, in evaluation mode.
+        name: An ``Affine``, ``Linear``, ``Conv1d`` or ``Conv2d`` of the graph, whose output goes nowhere else.
+        drawing: The graph.
+        where: The layer, for the error.
+
+    Raises:
+        NIRError: ``NIR410`` if it has no statistics.
+    """
+    factor, shift = _affine(layer, where)
+    node = drawing.nodes[name]
+    bias = getattr(node, "bias", np.zeros(len(factor)))
+    dtype = node.weight.dtype
+    weight = (node.weight * factor.reshape(-1, *[1] * (node.weight.ndim - 1))).astype(dtype)
+    bias = (bias * factor + shift).astype(dtype)
+    if isinstance(node, nir.Linear):
+        node = nir.Affine(weight=weight, bias=bias, metadata=node.metadata)
+    else:
+        node.weight, node.bias = weight, bias
+    drawing.nodes[name] = node
+    drawing.unshare(name)
+
+
+def draw_batch_norm(layer: Any, signal: Signal, where: str) -> Any:
+    """The same as a node: ``Scale``, or with a shift a matrix or a kernel of size 1 with only a diagonal.
+
+    Args:
+        layer: ``nn.BatchNorm1d`` or ``nn.BatchNorm2d``, in evaluation mode.
+        signal: Its input.
+        where: The layer, for the error.
+
+    Returns:
+        The node, without edges.
+
+    Raises:
+        NIRError: ``NIR410`` if it has no statistics.
+
+    Example:
+        >>> import torch
+        >>> norm = torch.nn.BatchNorm1d(2, eps=0.0).eval()
+        >>> draw_batch_norm(norm, Signal(("x",), (2,), torch.float32), "norm").scale
+        array([1., 1.], dtype=float32)
+    """
+    factor, shift = _affine(layer, where)
+    dtype = np.float64 if str(signal.dtype) == "torch.float64" else np.float32
+    axes = len(signal.shape) - 1
+    if not shift.any():
+        scale = factor.reshape(-1, *[1] * axes)
+        return nir.Scale(scale=np.broadcast_to(scale, signal.shape).astype(dtype))
+    weight = np.diag(factor).astype(dtype).reshape(len(factor), len(factor), *[1] * axes)
+    bias = shift.astype(dtype)
+    if axes == 0:
+        return nir.Affine(weight=weight, bias=bias)
+    if axes == 1:
+        return nir.Conv1d(signal.shape[1], weight, stride=1, padding=0, dilation=1, groups=1, bias=bias)
+    return nir.Conv2d(signal.shape[1:], weight, stride=1, padding=0, dilation=1, groups=1, bias=bias)  # pyrefly: ignore
+
+
+def _affine(layer: Any, where: str) -> tuple[np.ndarray, np.ndarray]:
+    if layer.running_mean is None:
+        found = f"{type(layer).__name__}(track_running_stats=False) normalises over the batch"
+        raise refusal("NIR410", repr(where), found, "keep running statistics")
+    mean, variance = (s.detach().cpu().double().numpy() for s in (layer.running_mean, layer.running_var))
+    factor = 1 / np.sqrt(variance + layer.eps)
+    if layer.weight is not None:
+        factor = factor * layer.weight.detach().cpu().double().numpy()
+    shift = -factor * mean
+    if layer.bias is not None:
+        shift = shift + layer.bias.detach().cpu().double().numpy()
+    return factor, shift

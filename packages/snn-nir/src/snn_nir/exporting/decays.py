@@ -1,0 +1,143 @@
+"""From decay per step to NIR's time constants."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import nir
+import numpy as np
+import torch
+from torch import Tensor
+
+from snn_nir.codes import refusal
+from snn_nir.exporting.settings import Settings
+
+__all__ = ["Leak", "broadcast"]
+
+_NEIGHBOURS = 4  # floating-point numbers on each side of a time constant
+
+
+def broadcast(value: Tensor, shape: tuple[int, ...], where: str) -> np.ndarray:
+    """A constant of a neuron, one value for every neuron, as float64.
+
+    Raises:
+        NIRError: ``NIR402`` if it is neither one value nor fits the shape.
+
+    Example:
+        >>> broadcast(torch.tensor(0.5), (2,), "lif")
+        array([0.5, 0.5])
+    """
+    array = value.detach().cpu().double().numpy()
+    while array.ndim > len(shape) and array.shape[0] == 1:
+        array = array[0]
+    try:
+        return np.broadcast_to(array, shape)
+    except ValueError:
+        found = f"a constant of shape {tuple(value.shape)} for neurons of shape {shape}"
+        raise refusal("NIR402", where, found, "give one value, or one per neuron") from None
+
+
+class Leak:
+    r"""An exponential :math:`v' = d\,v + g\,x` as NIR writes it.
+
+    NIR's :math:`\tau \dot v = -v + r\,x` is :math:`v' = d\,v + (1 - d)\,r\,x` in either method, with
+    :math:`d = 1 - \Delta t / \tau` (``"euler"``) or :math:`d = e^{-\Delta t / \tau}` (``"exact"``), so that
+    :math:`r = g / (1 - d)`. Where nothing decays, :math:`\dot v = r\,x` with :math:`r = g / \Delta t`.
+
+    Args:
+        decay: d, one per neuron, float64.
+        settings: Step and method.
+        dtype: Of the fields.
+        where: The neuron, for the error.
+        gain: g, one per neuron.
+
+    Raises:
+        NIRError: ``NIR402`` for a negative decay with ``method="exact"``, which no time constant gives.
+
+    Example:
+        >>> leak = Leak(np.array([0.5]), Settings(dt=1.0), torch.float32, "lif")
+        >>> leak.tau, leak.r
+        (array([2.], dtype=float32), array([2.], dtype=float32))
+    """
+
+    def __init__(
+        self, decay: np.ndarray, settings: Settings, dtype: torch.dtype, where: str, gain: np.ndarray | float = 1.0
+    ) -> None:
+        self._type: Any = np.float64 if dtype == torch.float64 else np.float32
+        self._settings = settings
+        dt = self._type(settings.dt)
+        self._dt_above = dt if float(dt) >= settings.dt else np.nextafter(dt, self._type(np.inf))
+        if settings.method == "exact" and (decay < 0).any():
+            found = f"a decay of {decay.min():.6g} a step, which method='exact' has no time constant for"
+            raise refusal("NIR402", where, found, "pass method='euler'")
+        self.decay = decay
+        self.never = bool((decay == 1).all()) and decay.size > 0
+        self.tau, self.r = self._paired(self._time_constant(), gain * np.ones(decay.shape))
+        self._r_without_leak = self._divided(gain * np.ones(decay.shape), self._type(settings.dt))[0]
+
+    def _time_constant(self) -> np.ndarray:
+        dt, decay = self._settings.dt, self.decay
+        bits = 53 if self._type is np.float64 else 24  # 1 - 2^-bits is the number below 1
+        with np.errstate(divide="ignore"):
+            if self._settings.method == "euler":
+                tau = self.field(dt / (1 - np.where(decay == 1, 0, decay)))
+                tau = np.where(decay >= 0, np.maximum(tau, self._dt_above), tau)  # else 0 may become less than 0
+            else:
+                tau = np.where(decay == 0, dt * 2.0**-10, -dt / np.log(np.where(decay == 1, 0.5, decay)))
+        return self.field(np.where(decay == 1, dt * 2.0**bits, tau))
+
+    def _paired(self, tau: np.ndarray, gain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Neighbours of tau and r with a product (1 - d) r that rounds to the gain itself.
+
+        A spike of 1 then moves the membrane by exactly 1, and not above a threshold of 1.
+        """
+        chosen, (r, done) = tau, self._resistance(gain, tau)
+        longer = shorter = tau
+        for _ in range(_NEIGHBOURS):
+            longer = np.nextafter(longer, self._type(np.inf))
+            shorter = np.maximum(np.nextafter(shorter, self._type(0)), np.minimum(tau, self._dt_above))
+            for beside in (longer, shorter):
+                other, fits = self._resistance(gain, beside)
+                better = fits & ~done
+                chosen, r, done = np.where(better, beside, chosen), np.where(better, other, r), done | better
+        return chosen, r
+
+    def _resistance(self, gain: np.ndarray, tau: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """r, and whether (1 - d) r is the gain, with a division by tau or a product with its reciprocal."""
+        dt = self._type(self._settings.dt)
+        rises = [dt / tau, dt * (1 / tau)]
+        if self._settings.method == "exact":
+            rises = [-np.expm1(-steps) for steps in rises]
+        r, _ = self._divided(gain, rises[0])
+        return r, np.logical_and.reduce([rise * r == self.field(gain) for rise in rises])
+
+    def _divided(self, gain: np.ndarray, rise: Any) -> tuple[np.ndarray, np.ndarray]:
+        """The quotient r, or a neighbour of it, and whether its product with the divisor is the gain again."""
+        wanted = self.field(gain)
+        r = self.field(wanted / rise)
+        for end in (np.inf, -np.inf):
+            beside = np.nextafter(r, self._type(end))
+            r = np.where((rise * r != wanted) & (rise * beside == wanted), beside, r)
+        return r, rise * r == wanted
+
+    def field(self, values: Any) -> np.ndarray:
+        """Values as a field of the neuron."""
+        return np.array(values, dtype=self._type)
+
+    @property
+    def zero(self) -> np.ndarray:
+        """Zeros, for a potential at which a membrane rests, or to which it is reset."""
+        return np.zeros(self.decay.shape, self._type)
+
+    def integrator(self, **extra: Any) -> Any:
+        """The membrane alone: ``LI``, or ``I`` where nothing decays."""
+        if self.never:
+            return nir.I(r=self._r_without_leak, **extra)
+        return nir.LI(tau=self.tau, r=self.r, v_leak=self.zero, **extra)
+
+    def firing(self, threshold: np.ndarray, **extra: Any) -> Any:
+        """Membrane, threshold, and reset to zero: ``LIF``, or ``IF`` where nothing decays."""
+        fields: dict[str, Any] = {"v_threshold": self.field(threshold), "v_reset": self.zero, **extra}
+        if self.never:
+            return nir.IF(r=self._r_without_leak, **fields)
+        return nir.LIF(tau=self.tau, r=self.r, v_leak=self.zero, **fields)

@@ -1,0 +1,167 @@
+"""A NIR graph while it is being drawn: names, edges, sums, shared parameters."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, NamedTuple
+
+import nir
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from snn_nir.codes import refusal
+from snn_nir.exporting.settings import Settings
+from snn_nir.metadata import node_metadata, read_metadata
+
+__all__ = ["Drawing", "Signal", "stored"]
+
+
+class Signal(NamedTuple):
+    """A value of one time step: the sum of what some nodes give.
+
+    Args:
+        sources: Names of the nodes; a name that comes twice counts twice.
+        shape: Without the batch axis.
+        dtype: Of the value in the network.
+    """
+
+    sources: tuple[str, ...]
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+
+
+def stored(value: Tensor, dtype: torch.dtype | None = None) -> np.ndarray:
+    """A tensor as a field of a node: float64 if it, or ``dtype``, is that, else float32.
+
+    Example:
+        >>> stored(torch.ones(2, dtype=torch.bfloat16)).dtype
+        dtype('float32')
+    """
+    wide = (value.dtype if dtype is None else dtype) == torch.float64
+    return value.detach().to("cpu", torch.float64 if wide else torch.float32).numpy().copy()
+
+
+class Drawing:
+    """The nodes and edges so far.
+
+    Args:
+        settings: What the caller chose.
+
+    Attributes:
+        nodes: By name.
+        edges: Pairs of names.
+        notes: What to warn of once the graph is complete: code, place, what.
+
+    Example:
+        >>> drawing = Drawing(Settings())
+        >>> twice = Signal(("x", "x"), (1,), torch.float32)
+        >>> drawing.add("y", nir.Scale(np.ones(1)), twice)
+        'y'
+        >>> drawing.edges
+        [('x', 'x.times2'), ('x.times2', 'y')]
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.nodes: dict[str, Any] = {}
+        self.edges: list[tuple[str, str]] = []
+        self.notes: list[tuple[str, str, str]] = []
+        self._taken: set[str] = set()
+        self._places: dict[tuple[int, str], str] = {}
+
+    def name(self, wanted: str) -> str:
+        """A name that no node has yet, nor would have where dots or blanks are not allowed."""
+        wanted = wanted.replace("/", "_")
+        name, count = wanted, 1
+        while _plain(name) in self._taken:
+            count += 1
+            name = f"{wanted}_{count}"
+        self._taken.add(_plain(name))
+        return name
+
+    def add(self, wanted: str, node: Any, *inputs: Signal) -> str:
+        """Put a node, and its incoming edges.
+
+        Args:
+            wanted: Its name, made unique.
+            node: The NIR node.
+            *inputs: What it takes; several are summed.
+
+        Returns:
+            The name it got.
+        """
+        name = self.name(wanted)
+        self.nodes[name] = node
+        for signal in inputs:
+            self.connect(signal, name)
+        return name
+
+    def connect(self, signal: Signal, name: str) -> None:
+        """Add a signal to the sum that a node takes."""
+        for source, count in Counter(signal.sources).items():
+            if count > 1:  # the same edge twice would count twice, but nir refuses it
+                times = np.full(signal.shape, count, stored(torch.zeros(()), signal.dtype).dtype)
+                source = self.add(f"{source}.times{count}", nir.Scale(times), signal._replace(sources=(source,)))
+            self.edges.append((source, name))
+
+    def share(self, name: str, **parameters: Any) -> None:
+        """Note which fields of a node are parameters that a node before it has in the same field.
+
+        Args:
+            name: The node.
+            **parameters: The tensors by field; what is no parameter is ignored.
+        """
+        shared = {}
+        for field, value in parameters.items():
+            if isinstance(value, nn.Parameter):
+                first = self._places.setdefault((id(value), field), name)
+                if first != name:
+                    shared[field] = first
+        if shared:
+            entries = {**read_metadata(self.nodes[name]), "shared_with": shared}
+            self.nodes[name].metadata = node_metadata(**entries)
+
+    def is_shared(self, name: str) -> bool:
+        """Whether a node has a parameter of a node before it."""
+        return "shared_with" in read_metadata(self.nodes[name])
+
+    def unshare(self, name: str) -> None:
+        """Forget that a node's fields are parameters, because they no longer are."""
+        self._places = {place: first for place, first in self._places.items() if first != name}
+
+    def leave_out(self, code: str, where: str, what: str, remedy: str | None = None) -> str | None:
+        """Refuse what NIR cannot express, or leave it out with a note.
+
+        Args:
+            code: Of the refusal.
+            where: The module.
+            what: What it is, and why NIR cannot express it.
+            remedy: What to do; that of the code if None.
+
+        Returns:
+            What to keep in the metadata, if anything.
+
+        Raises:
+            NIRError: With ``on_unsupported="error"``.
+        """
+        if self.settings.on_unsupported == "error":
+            raise refusal(code, where, what, remedy)
+        self.notes.append(("NIR407", where, what))
+        return what if self.settings.on_unsupported == "metadata" else None
+
+    def prune(self) -> None:
+        """Take out what reaches no Output."""
+        kept = {name for name, node in self.nodes.items() if isinstance(node, nir.Output | nir.Input)}
+        waiting = [name for name in kept if isinstance(self.nodes[name], nir.Output)]
+        while waiting:
+            end = waiting.pop()
+            before = {start for start, to in self.edges if to == end} - kept
+            kept |= before
+            waiting += before
+        self.nodes = {name: node for name, node in self.nodes.items() if name in kept}
+        self.edges = [(start, end) for start, end in self.edges if start in kept and end in kept]
+
+
+def _plain(name: str) -> str:
+    return name.replace(".", "_").replace(" ", "_")

@@ -1,0 +1,155 @@
+"""Functions and tensor methods of a ``forward`` to NIR."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import nir
+import numpy as np
+import torch
+from torch import Tensor, fx
+from torch.nn import functional as F
+
+from snn_nir.codes import refusal
+from snn_nir.exporting.drawing import Drawing, Signal, stored
+from snn_nir.exporting.layers import flattening
+
+__all__ = ["draw_function"]
+
+_SAME = {"contiguous", "detach", "clone", torch.detach, torch.clone}
+_CASTS = {"float", "double", "half", "bfloat16", "to", "type"}
+_DROPOUTS = {F.dropout, F.dropout1d, F.dropout2d, F.dropout3d, F.alpha_dropout}
+
+
+def draw_function(node: fx.Node, arguments: list[Any], value: Any, drawing: Drawing) -> Any:
+    """Draw one call.
+
+    Args:
+        node: The call.
+        arguments: Its positional arguments, with signals for tensors of the graph.
+        value: What it gave for the sample.
+        drawing: The graph.
+
+    Returns:
+        A signal; or the value itself, where no signal goes in.
+
+    Raises:
+        NIRError: ``NIR403`` if NIR cannot express it.
+    """
+    if not any(isinstance(a, Signal) for a in arguments) and not any(isinstance(a, Signal) for a in _items(arguments)):
+        return value
+    if not isinstance(value, Tensor):
+        return value  # a shape, a number of axes, a dtype
+    for targets, draw in _RULES:
+        if node.target in targets:
+            return draw(node, arguments, value, drawing)
+    raise _refused(node, "NIR has no node for it")
+
+
+def _items(arguments: list[Any]) -> list[Any]:
+    return [item for a in arguments if isinstance(a, list | tuple) and not isinstance(a, Signal) for item in a]
+
+
+def _refused(node: fx.Node, why: str, remedy: str | None = None) -> Exception:
+    name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", repr(node.target))
+    return refusal("NIR403", f"{node.name!r}", f"{name}: {why}", remedy)
+
+
+def _same(node: fx.Node, arguments: list[Any], value: Tensor, drawing: Drawing) -> Signal:
+    signal: Signal = arguments[0]
+    if value.dtype != signal.dtype:
+        raise _refused(node, f"it turns {signal.dtype} into {value.dtype}", "use one dtype throughout")
+    return signal
+
+
+def _dropout(node: fx.Node, arguments: list[Any], value: Tensor, drawing: Drawing) -> Signal:
+    training = arguments[2] if len(arguments) > 2 else node.kwargs.get("training", True)
+    if training:
+        raise refusal(
+            "NIR410", repr(node.name), "dropout with training=True", "pass training=self.training, and eval()"
+        )
+    return arguments[0]
+
+
+def _add(node: fx.Node, arguments: list[Any], value: Tensor, drawing: Drawing) -> Signal:
+    first, second = _terms(node, arguments)
+    return first._replace(sources=first.sources + second.sources)
+
+
+def _subtract(node: fx.Node, arguments: list[Any], value: Tensor, drawing: Drawing) -> Signal:
+    first, second = _terms(node, arguments)
+    return first._replace(sources=first.sources + _scaled(node, second, torch.tensor(-1.0), drawing).sources)
+
+
+def _terms(node: fx.Node, arguments: list[Any]) -> tuple[Signal, Signal]:
+    if len(arguments) != 2 or node.kwargs:
+        raise _refused(node, "with alpha or out", "scale the term, then add")
+    first, second = arguments
+    if not (isinstance(first, Signal) and isinstance(second, Signal)):
+        raise _refused(node, "a constant is added", "add it as the bias of a layer")
+    if first.shape != second.shape:
+        raise _refused(node, f"shapes {first.shape} and {second.shape} are broadcast", "make them equal")
+    return first, second
+
+
+def _negate(node: fx.Node, arguments: list[Any], value: Tensor, drawing: Drawing) -> Signal:
+    return _scaled(node, arguments[0], torch.tensor(-1.0), drawing)
+
+
+def _multiply(node: fx.Node, arguments: list[Any], value: Tensor, drawing: Drawing) -> Signal:
+    signals = [a for a in arguments if isinstance(a, Signal)]
+    others = [a for a in arguments if not isinstance(a, Signal)]
+    if len(signals) != 1 or len(others) != 1 or node.kwargs:
+        raise _refused(node, "two values of the network are multiplied")
+    return _scaled(node, signals[0], torch.as_tensor(others[0]), drawing)
+
+
+def _divide(node: fx.Node, arguments: list[Any], value: Tensor, drawing: Drawing) -> Signal:
+    signal, divisor = arguments if len(arguments) == 2 else (None, None)
+    if not isinstance(signal, Signal) or isinstance(divisor, Signal) or node.kwargs:
+        raise _refused(node, "it divides by a value of the network")
+    if not bool((torch.frexp(torch.as_tensor(divisor).double()).mantissa.abs() == 0.5).all()):
+        raise _refused(node, "it divides by what is no power of two", "multiply by the reciprocal, which may round")
+    return _scaled(node, signal, 1 / torch.as_tensor(divisor), drawing)
+
+
+def _scaled(node: fx.Node, signal: Signal, factor: Tensor, drawing: Drawing) -> Signal:
+    array = stored(factor, signal.dtype)
+    while array.ndim > len(signal.shape) and array.shape[0] == 1:
+        array = array[0]
+    if np.broadcast_shapes(array.shape, signal.shape) != signal.shape:
+        raise _refused(node, f"a factor of shape {array.shape} for a value of shape {signal.shape}", "make them equal")
+    scale = nir.Scale(np.broadcast_to(array, signal.shape).copy())
+    return signal._replace(sources=(drawing.add(node.name, scale, signal),))
+
+
+def _flatten(node: fx.Node, arguments: list[Any], value: Tensor, drawing: Drawing) -> Signal:
+    """A reshape that joins neighbouring axes."""
+    signal: Signal = arguments[0]
+    before, after = signal.shape, tuple(value.shape[1:])
+    if tuple(value.shape[:1]) == () or math.prod(before) != math.prod(after):
+        raise _refused(node, "it joins the batch axis with others", "keep axis 0")
+    if after == before:
+        return signal
+    joined = len(before) - len(after)
+    for start in range(len(after)):
+        end = start + joined
+        if joined > 0 and after == (*before[:start], math.prod(before[start : end + 1]), *before[end + 1 :]):
+            flat = flattening(signal, start + 1, end + 1, repr(node.name))
+            return Signal((drawing.add(node.name, flat, signal),), after, signal.dtype)
+    raise _refused(node, f"shape {before} becomes {after}", "NIR only joins neighbouring axes, by Flatten")
+
+
+_RULES: tuple[tuple[set[Any], Callable[..., Signal]], ...] = (
+    (_SAME | _CASTS, _same),
+    (_DROPOUTS, _dropout),
+    ({operator.add, operator.iadd, torch.add, "add"}, _add),
+    ({operator.sub, operator.isub, torch.sub, torch.subtract, "sub"}, _subtract),
+    ({operator.neg, torch.neg, "neg"}, _negate),
+    ({operator.mul, operator.imul, torch.mul, torch.multiply, "mul"}, _multiply),
+    ({operator.truediv, operator.itruediv, torch.div, "div"}, _divide),
+    ({torch.flatten, "flatten", "view", "reshape", torch.reshape, torch.squeeze, "squeeze"}, _flatten),
+)

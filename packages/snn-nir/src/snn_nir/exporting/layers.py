@@ -1,0 +1,188 @@
+"""torch's layers to NIR."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import nir
+import numpy as np
+from torch import nn
+
+from snn_core import GradedSpikes
+from snn_nir.codes import refusal
+from snn_nir.exporting.drawing import Signal, stored
+
+__all__ = ["draw_avg_pool", "draw_conv", "draw_flatten", "draw_graded", "draw_linear", "flattening"]
+
+
+def draw_linear(layer: Any, signal: Signal, where: str) -> Any:
+    """``Linear`` or ``Affine``.
+
+    Args:
+        layer: ``nn.Linear``.
+        signal: Its input.
+        where: The layer, for the error.
+
+    Returns:
+        The node, without edges.
+
+    Raises:
+        NIRError: ``NIR401`` for input of more than one axis.
+
+    Example:
+        >>> import torch
+        >>> type(draw_linear(nn.Linear(3, 2), Signal(("x",), (3,), torch.float32), "fc")).__name__
+        'Affine'
+    """
+    if len(signal.shape) != 1:
+        found = f"Linear over input of shape {signal.shape}: NIR multiplies vectors"
+        raise refusal("NIR401", repr(where), found, "flatten its input, or use a convolution with kernel 1")
+    if layer.bias is None:
+        return nir.Linear(weight=stored(layer.weight))
+    return nir.Affine(weight=stored(layer.weight), bias=stored(layer.bias))
+
+
+def draw_conv(layer: Any, signal: Signal, where: str) -> Any:
+    """``Conv1d`` or ``Conv2d``; a missing bias is one of zeros.
+
+    Args:
+        layer: ``nn.Conv1d`` or ``nn.Conv2d``.
+        signal: Its input.
+        where: The layer, for the error.
+
+    Returns:
+        The node, without edges.
+
+    Raises:
+        NIRError: ``NIR401`` if it pads with anything but zeros.
+
+    Example:
+        >>> import torch
+        >>> conv = draw_conv(nn.Conv1d(1, 2, 3, bias=False), Signal(("x",), (1, 8), torch.float32), "conv")
+        >>> conv.input_shape, conv.bias
+        (8, array([0., 0.], dtype=float32))
+    """
+    if layer.padding_mode != "zeros":
+        raise refusal("NIR401", repr(where), f"padding_mode={layer.padding_mode!r}: NIR pads with zeros")
+    weight = stored(layer.weight)
+    bias = np.zeros(len(weight), weight.dtype) if layer.bias is None else stored(layer.bias)
+    fields = {"weight": weight, "bias": bias, "groups": layer.groups}
+    if isinstance(layer, nn.Conv1d):
+        padding = layer.padding if isinstance(layer.padding, str) else layer.padding[0]
+        sizes = {"stride": layer.stride[0], "padding": padding, "dilation": layer.dilation[0]}
+        return nir.Conv1d(input_shape=signal.shape[1], **sizes, **fields)
+    height, width = signal.shape[1:]
+    sizes = {"stride": layer.stride, "padding": layer.padding, "dilation": layer.dilation}
+    return nir.Conv2d(input_shape=(height, width), **sizes, **fields)
+
+
+def draw_avg_pool(layer: Any, signal: Signal, where: str) -> Any:
+    """``AvgPool2d``, or ``SumPool2d`` where the divisor is 1.
+
+    Args:
+        layer: ``nn.AvgPool2d`` or ``nn.AdaptiveAvgPool2d``.
+        signal: Its input.
+        where: The layer, for the error.
+
+    Returns:
+        The node, without edges.
+
+    Raises:
+        NIRError: ``NIR401`` for what NIR's pooling leaves open or cannot do.
+
+    Example:
+        >>> import torch
+        >>> draw_avg_pool(nn.AvgPool2d(2), Signal(("x",), (1, 4, 4), torch.float32), "pool").kernel_size
+        array([2, 2])
+    """
+    if isinstance(layer, nn.AdaptiveAvgPool2d):
+        return _adaptive(layer, signal, where)
+    kernel = _pair(layer.kernel_size)
+    padding = _pair(layer.padding)
+    problem = ""
+    if layer.ceil_mode:
+        problem = "ceil_mode=True"
+    elif layer.divisor_override not in (None, 1, math.prod(kernel)):
+        problem = f"divisor_override={layer.divisor_override}"
+    elif not layer.count_include_pad and layer.divisor_override is None and any(padding):
+        problem = "count_include_pad=False with padding"
+    if problem:
+        found = f"{problem}: NIR divides by the size of the kernel"
+        raise refusal("NIR401", repr(where), found, "pool without it")
+    kind = nir.SumPool2d if layer.divisor_override == 1 and math.prod(kernel) != 1 else nir.AvgPool2d
+    return kind(kernel_size=np.array(kernel), stride=np.array(_pair(layer.stride)), padding=np.array(padding))
+
+
+def _adaptive(layer: nn.AdaptiveAvgPool2d, signal: Signal, where: str) -> Any:
+    sizes: Any = _pair(layer.output_size)
+    inputs = signal.shape[1:]
+    wanted = [size if out is None else out for out, size in zip(sizes, inputs, strict=True)]
+    if any(size % out for size, out in zip(inputs, wanted, strict=True)):
+        found = f"AdaptiveAvgPool2d from {inputs} to {tuple(wanted)}: its windows differ in size"
+        raise refusal("NIR401", repr(where), found, "choose an output size that divides the input's")
+    kernel = np.array([size // out for size, out in zip(inputs, wanted, strict=True)])
+    return nir.AvgPool2d(kernel_size=kernel, stride=kernel.copy(), padding=np.zeros(2, int))
+
+
+def _pair(value: Any) -> Any:
+    return tuple(value) if isinstance(value, tuple | list) else (value, value)
+
+
+def draw_graded(layer: GradedSpikes, signal: Signal, where: str) -> Any:
+    """``Scale`` by the weight of every neuron.
+
+    Args:
+        layer: The layer.
+        signal: Its input.
+        where: The layer, for the error.
+
+    Returns:
+        The node, without edges.
+
+    Example:
+        >>> import torch
+        >>> draw_graded(GradedSpikes(2, 3.0), Signal(("x",), (2,), torch.float32), "graded").scale
+        array([3., 3.], dtype=float32)
+    """
+    return nir.Scale(scale=np.broadcast_to(stored(layer.weights)[:, 0], signal.shape).copy())
+
+
+def draw_flatten(layer: nn.Flatten, signal: Signal, where: str) -> Any:
+    """``Flatten``, or None where there is nothing to flatten.
+
+    Args:
+        layer: The layer.
+        signal: Its input.
+        where: The layer, for the error.
+
+    Returns:
+        The node, without edges.
+
+    Raises:
+        NIRError: ``NIR401`` if it flattens the batch axis.
+
+    Example:
+        >>> import torch
+        >>> flat = draw_flatten(nn.Flatten(), Signal(("x",), (2, 3), torch.float32), "flat")
+        >>> flat.start_dim, flat.end_dim
+        (0, -1)
+    """
+    axes = len(signal.shape) + 1
+    return flattening(signal, layer.start_dim % axes, layer.end_dim % axes, repr(where))
+
+
+def flattening(signal: Signal, start: int, end: int, where: str) -> Any:
+    """``Flatten`` of some axes, counted with the batch axis; None where it changes nothing.
+
+    Raises:
+        NIRError: ``NIR401`` if the batch axis is among them.
+    """
+    if start < 1:
+        raise refusal("NIR401", where, "it flattens the batch axis", "start at axis 1")
+    if end <= start:
+        return None
+    last = len(signal.shape)
+    return nir.Flatten(
+        input_type={"input": np.array(signal.shape)}, start_dim=start - 1, end_dim=-1 if end == last else end - 1
+    )

@@ -1,0 +1,149 @@
+"""Which module is drawn by what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor, nn
+
+from snn_core import Alpha, GradedSpikes, Lapicque, Leaky, RLeaky, RSynaptic, Synaptic
+from snn_core.temporal import Temporal
+from snn_core.whole_sequence import WholeSequence
+from snn_nir.codes import refusal
+from snn_nir.exporting import layers
+from snn_nir.exporting.alpha import draw_alpha
+from snn_nir.exporting.batchnorm import draw_batch_norm, fold_batch_norm
+from snn_nir.exporting.drawing import Drawing, Signal
+from snn_nir.exporting.leaky import draw_lapicque, draw_leaky
+from snn_nir.exporting.neurons import Neuron, Ports
+from snn_nir.exporting.synaptic import draw_synaptic
+from snn_nir.metadata import node_metadata
+
+__all__ = ["draw_module", "draw_neuron"]
+
+_NEURONS: dict[type, Callable[[Neuron, Signal], Ports]] = {
+    Leaky: draw_leaky,
+    RLeaky: draw_leaky,
+    Synaptic: draw_synaptic,
+    RSynaptic: draw_synaptic,
+    Lapicque: draw_lapicque,
+    Alpha: draw_alpha,
+}
+_LAYERS: dict[type, Callable[..., Any]] = {
+    nn.Linear: layers.draw_linear,
+    nn.Conv1d: layers.draw_conv,
+    nn.Conv2d: layers.draw_conv,
+    nn.AvgPool2d: layers.draw_avg_pool,
+    nn.AdaptiveAvgPool2d: layers.draw_avg_pool,
+    nn.Flatten: layers.draw_flatten,
+    GradedSpikes: layers.draw_graded,
+}
+_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
+_SAME = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
+_SHARED = {nn.Linear: ("weight", "bias"), nn.Conv1d: ("weight", "bias"), nn.Conv2d: ("weight", "bias")}
+_REASONS = {
+    nn.MaxPool1d: "NIR has no maximum",
+    nn.MaxPool2d: "NIR has no maximum",
+    nn.ReLU: "NIR has no function of a value but a threshold",
+}
+
+
+def draw_neuron(
+    module: Any, name: str, signal: Signal, value: Tensor, wanted: frozenset[str], drawing: Drawing
+) -> Ports:
+    """Draw one neuron.
+
+    Args:
+        module: The neuron.
+        name: Its path.
+        signal: Its input.
+        value: Its spikes for the sample.
+        wanted: Outputs that the network uses.
+        drawing: The graph.
+
+    Returns:
+        Its spikes and states.
+
+    Raises:
+        NIRError: ``NIR401`` for a neuron that has no form in NIR, ``NIR402`` for an option.
+    """
+    rule = _NEURONS.get(_kind(module))
+    if rule is None:
+        whole = isinstance(module, WholeSequence)
+        why = "it takes all time steps at once" if whole else "its equation is none of NIR's"
+        raise refusal("NIR401", _where(name, module), why, f"use one of {_names(_NEURONS)}")
+    neuron = Neuron(module, name, drawing, tuple(value.shape[1:]), value.dtype, wanted)
+    return rule(neuron, signal)
+
+
+def draw_module(
+    module: nn.Module,
+    name: str,
+    signal: Signal,
+    value: Any,
+    drawing: Drawing,
+    before: str | None = None,
+) -> Any:
+    """Draw one layer.
+
+    Args:
+        module: The layer.
+        name: Its path.
+        signal: Its input.
+        value: Its output for the sample.
+        drawing: The graph.
+        before: A node whose output this layer alone takes; a batch normalisation goes into it.
+
+    Returns:
+        Its output.
+
+    Raises:
+        NIRError: ``NIR401`` for a layer that has no form in NIR.
+    """
+    kind = _kind(module)
+    if isinstance(module, _SAME):
+        return signal
+    if kind in _NORMS:
+        if before is not None and _is_foldable(before, drawing):
+            fold_batch_norm(module, before, drawing, name)
+            return signal
+        drawn = draw_batch_norm(module, signal, name)
+    elif kind in _LAYERS:
+        drawn = _LAYERS[kind](module, signal, name)
+        if drawn is None:
+            return signal
+    else:
+        return _left_out(module, name, signal, value, drawing)
+    drawn.metadata = node_metadata(**{"class": kind.__name__})
+    placed = drawing.add(name, drawn, signal)
+    drawing.share(placed, **{field: getattr(module, field) for field in _SHARED.get(kind, ())})
+    return Signal((placed,), tuple(value.shape[1:]), value.dtype)
+
+
+def _is_foldable(name: str, drawing: Drawing) -> bool:
+    """Whether a node has weights of its own, and no edge from it yet."""
+    weighted = hasattr(drawing.nodes[name], "weight") and not any(start == name for start, _ in drawing.edges)
+    return weighted and not drawing.is_shared(name)
+
+
+def _left_out(module: nn.Module, name: str, signal: Signal, value: Any, drawing: Drawing) -> Signal:
+    where, kind = _where(name, module), _kind(module)
+    why = _REASONS.get(kind, "it keeps a state that NIR does not know" if isinstance(module, Temporal) else "")
+    what = f"{kind.__name__}: {why}" if why else f"{kind.__name__} is none of {_names(_LAYERS)}"
+    if not isinstance(value, Tensor) or tuple(value.shape[1:]) != signal.shape:
+        raise refusal("NIR401", where, what, "replace it by a layer that NIR has")
+    drawing.leave_out("NIR401", where, what)
+    return signal
+
+
+def _kind(module: nn.Module) -> type:
+    return nn.utils.parametrize.type_before_parametrizations(module)
+
+
+def _where(name: str, module: nn.Module) -> str:
+    return f"{name!r} ({_kind(module).__name__})"
+
+
+def _names(table: dict[type, Any]) -> str:
+    return ", ".join(kind.__name__ for kind in table)

@@ -1,0 +1,52 @@
+"""What the caller of an export chose."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from snn_nir.codes import refusal
+
+__all__ = ["Settings"]
+
+_CHOICES = {
+    "method": ("euler", "exact"),
+    "on_unsupported": ("error", "drop", "metadata"),
+    "reset": ("decomposed", "compact"),
+    "one_to_one": ("scale", "linear"),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to write what NIR can say in more than one way, and what to do about what it cannot say.
+
+    Args:
+        dt: Time step in seconds.
+        method: ``"euler"`` or ``"exact"``: what a time constant means.
+        on_unsupported: ``"error"``, ``"drop"`` or ``"metadata"``.
+        reset: Reset by subtraction as nodes (``"decomposed"``), or in the metadata alone (``"compact"``).
+        one_to_one: Recurrence of each neuron to itself as ``Scale``, or as ``Linear`` of a diagonal matrix.
+
+    Raises:
+        NIRError: ``NIR409`` for anything else.
+
+    Example:
+        >>> Settings(dt=1e-3).method
+        'euler'
+    """
+
+    dt: float = 1e-4
+    method: str = "euler"
+    on_unsupported: str = "error"
+    reset: str = "decomposed"
+    one_to_one: str = "scale"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.dt, int | float) or not (math.isfinite(self.dt) and self.dt > 0):
+            raise refusal("NIR409", "to_nir", f"dt is {self.dt!r}", "pass a step in seconds, greater than 0")
+        for name, choices in _CHOICES.items():
+            value = getattr(self, name)
+            if value not in choices:
+                listed = " or ".join(map(repr, choices))
+                raise refusal("NIR409", "to_nir", f"{name} is {value!r}", f"pass {listed}")

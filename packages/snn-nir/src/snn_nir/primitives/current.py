@@ -1,0 +1,63 @@
+"""The equation of a synaptic current that drives a leaky membrane."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, NamedTuple
+
+from torch import Tensor
+
+from snn_nir.discretisation import rise_of
+from snn_nir.primitives.leak import LeakyMembrane
+
+__all__ = ["SynapticCurrent"]
+
+
+class SynapticCurrent(LeakyMembrane):
+    r"""Equation of a leaky membrane behind a current that decays.
+
+    .. math::
+
+        \tau_{syn} \dot I = -I + w_{in}\,x, \quad \tau_{mem} \dot v = (v_{leak} - v) + R\,I \quad\to\quad
+        I' = (1 - \rho_s)\,I + \rho_s w_{in}\,x, \quad v' = (1 - \rho)\,v + \rho R\,I' + \rho\,v_{leak}
+
+    The membrane reads the new current :math:`I'`. A mix-in: it goes last in the bases.
+
+    Args:
+        tau_syn: Time constant of the current, one per neuron, in the unit of ``dt``.
+        tau_mem: Time constant of the membrane; the parameter ``tau``.
+        r: Resistance R, one per neuron.
+        v_leak: Potential at rest, one per neuron.
+        w_in: Weight of the input, one per neuron.
+        dt: Time step.
+        method: ``"euler"`` or ``"exact"``.
+        **options: Those of :class:`~snn_core.SpikingNeuron`.
+
+    Example:
+        >>> import torch
+        >>> from snn_nir.primitives import CubaLI
+        >>> one = torch.ones(1)
+        >>> neuron = CubaLI(tau_syn=2 * one, tau_mem=4 * one, r=one, v_leak=0 * one, w_in=one, dt=1.0)
+        >>> neuron.step(one[None])[1]
+        State(syn=tensor([[0.5000]], grad_fn=<AddBackward0>), mem=tensor([[0.1250]], grad_fn=<AddBackward0>))
+    """
+
+    class State(NamedTuple):  # pyrefly: ignore[bad-override]  (a state of its own, as every neuron has)
+        """Synaptic current and membrane potential."""
+
+        syn: Tensor
+        mem: Tensor
+
+    described: ClassVar[tuple[str, ...]] = ("tau_syn", "tau", "r", "v_leak", "w_in", "dt", "method")
+
+    tau_syn: Tensor
+    w_in: Tensor
+
+    def __init__(self, *, tau_syn: Tensor, tau_mem: Tensor, w_in: Tensor, **options: Any) -> None:
+        super().__init__(tau=tau_mem, **options)
+        self.constant("tau_syn", tau_syn, learn=True)
+        self.constant("w_in", w_in, learn=True)
+
+    def integrate(self, x: Tensor, state: Any) -> Any:
+        rho = rise_of(self.method)(self.tau_syn, self.dt)
+        syn = (1 - rho) * state.syn + (rho * self.w_in) * x
+        return super().integrate(syn, state._replace(syn=syn))

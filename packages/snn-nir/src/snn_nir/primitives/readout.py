@@ -1,0 +1,41 @@
+"""Neurons that send out their membrane potential in place of spikes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from snn_core import SpikingNeuron
+
+__all__ = ["Readout"]
+
+
+class Readout(SpikingNeuron):
+    """Mix-in for a neuron that never fires: what it sends out is its membrane potential.
+
+    It goes before the equation in the bases.
+
+    Args:
+        **options: Those of :class:`~snn_core.SpikingNeuron` that do not concern spikes.
+
+    Example:
+        >>> import torch
+        >>> from snn_nir.primitives import I
+        >>> I(r=torch.ones(1), dt=0.5).unroll(torch.ones(3, 1, 1))[0].flatten().tolist()
+        [0.5, 1.0, 1.5]
+    """
+
+    resets: ClassVar[bool] = False
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(threshold=math.inf, reset_mechanism="none", **options)
+
+    def advance(self, x: Tensor, state: Any, fired: Tensor | None) -> tuple[Tensor, Any, Tensor | None]:
+        new = self.integrate(x, state)
+        new = type(new)._make(s.to(x.dtype) for s in new)
+        return self.membrane(new), new, None
+
+    def extra_repr(self) -> str:
+        return self._describe(*self.described)

@@ -1,0 +1,85 @@
+"""What goes into a graph and comes out of it: one tensor, or one for each name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, fx
+
+from snn_core.temporal import as_floating
+
+__all__ = ["Signals", "bound", "results", "stacked"]
+
+Signals = Tensor | dict[str, Tensor]
+
+
+def bound(
+    x: Signals, names: tuple[str, ...], shapes: Mapping[str, tuple[int, ...]], *, time: bool
+) -> dict[str, Tensor]:
+    """The inputs of a graph by name, checked.
+
+    Args:
+        x: A tensor, or a dict of them by name.
+        names: Of the Inputs.
+        shapes: Of one sample of each.
+        time: Whether there is a time axis before the batch.
+
+    Returns:
+        A floating-point tensor for each Input.
+
+    Raises:
+        TypeError: If there is not one tensor for each Input.
+        ValueError: If one has another shape, no time step, or another number of them than the others.
+
+    Example:
+        >>> import torch
+        >>> bound(torch.ones(2, 3, dtype=torch.int64), ("input",), {"input": (3,)}, time=False)["input"].dtype
+        torch.float32
+    """
+    given = x if isinstance(x, Mapping) else {names[0]: x}
+    if set(given) != set(names) or (len(names) > 1 and not isinstance(x, Mapping)):
+        got = ", ".join(map(repr, given)) if isinstance(x, Mapping) else f"one {type(x).__name__}"
+        raise TypeError(f"the graph takes a dict with a tensor for each of {', '.join(map(repr, names))}, got {got}")
+    values = {name: _fitting(name, given[name], shapes[name], time) for name in names}
+    if time and len({len(v) for v in values.values()}) > 1:
+        steps = ", ".join(f"{len(v)} of {name!r}" for name, v in values.items())
+        raise ValueError(f"unroll: every Input takes the same number of steps, got {steps}")
+    return values
+
+
+def results(values: Mapping[str, Tensor], names: tuple[str, ...]) -> Signals:
+    """What a graph gives: the value of its one Output, or a dict of all by name.
+
+    Example:
+        >>> results({"a": 1, "b": 2}, ("b",)), results({"a": 1, "b": 2}, ("a", "b"))
+        (2, {'a': 1, 'b': 2})
+    """
+    return values[names[0]] if len(names) == 1 else {name: values[name] for name in names}
+
+
+def stacked(steps: list[Signals]) -> Signals:
+    """What a graph gave in each step, with time on axis 0.
+
+    Example:
+        >>> stacked([{"a": torch.ones(1)}, {"a": torch.zeros(1)}])
+        {'a': tensor([[1.],
+                [0.]])}
+    """
+    if isinstance(steps[0], Tensor):
+        return torch.stack([s for s in steps if isinstance(s, Tensor)])
+    columns = {name: [s[name] for s in steps if isinstance(s, dict)] for name in steps[0]}
+    return {name: torch.stack(column) for name, column in columns.items()}
+
+
+def _fitting(name: str, x: Tensor, shape: tuple[int, ...], time: bool) -> Tensor:
+    if isinstance(x, fx.Proxy):
+        return x
+    x = as_floating(x, f"the input {name!r}")
+    leading = ("T", "batch") if time else ("batch",)
+    if x.dim() != len(leading) + len(shape) or x.shape[len(leading) :] != shape:
+        wanted = ", ".join((*leading, *map(str, shape)))
+        raise ValueError(f"the input {name!r} takes [{wanted}], got shape {tuple(x.shape)}")
+    if time and len(x) == 0:
+        raise ValueError(f"unroll takes T >= 1 steps, got shape {tuple(x.shape)} for the input {name!r}")
+    return x

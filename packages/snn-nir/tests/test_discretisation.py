@@ -1,0 +1,51 @@
+"""Time constants as decays per step."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from snn_nir import decay, rise
+
+
+@pytest.mark.parametrize("tau", [0.7, 2.5e-3, 1.0])
+def test_euler_is_the_first_order_of_exact(tau):
+    dt = tau * 1e-3
+    assert rise(tau, dt) == dt / tau
+    assert rise(tau, dt, "exact") == pytest.approx(1 - math.exp(-dt / tau), rel=1e-12)
+    assert rise(tau, dt) - rise(tau, dt, "exact") == pytest.approx((dt / tau) ** 2 / 2, rel=1e-3)
+
+
+@pytest.mark.parametrize("method", ["euler", "exact"])
+def test_a_tensor_gives_what_its_numbers_give(method):
+    tau = torch.tensor([[0.3, 0.01], [7.0, 1e-3]], dtype=torch.float64)
+    wanted = [[rise(float(t), 1e-4, method) for t in row] for row in tau]
+    torch.testing.assert_close(rise(tau, 1e-4, method), torch.tensor(wanted, dtype=torch.float64), rtol=1e-14, atol=0)
+
+
+@pytest.mark.parametrize("method", ["euler", "exact"])
+def test_decay_and_rise_add_up_to_one(method):
+    tau = torch.tensor([0.3, 0.01], dtype=torch.float64)
+    torch.testing.assert_close(decay(tau, 1e-3, method) + rise(tau, 1e-3, method), torch.ones(2, dtype=torch.float64))
+
+
+def test_exact_steps_compose():
+    assert decay(0.02, 3e-3, "exact") == pytest.approx(decay(0.02, 1e-3, "exact") ** 3, rel=1e-14)
+
+
+def test_a_small_step_keeps_its_digits():
+    tau = torch.tensor([1.0])
+    assert rise(tau, 1e-9, "exact").item() == pytest.approx(1e-9, rel=1e-6)
+
+
+@pytest.mark.parametrize("method", ["euler", "exact"])
+def test_the_gradient_by_the_time_constant_is_right(method):
+    tau = torch.tensor([0.3, 0.01], dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda t: rise(t, 1e-3, method), tau)
+
+
+def test_an_unknown_method_is_refused():
+    with pytest.raises(ValueError, match="method must be one of euler, exact, got 'zoh'"):
+        rise(1.0, 0.1, "zoh")

@@ -1,0 +1,328 @@
+"""An own ``forward``: sums, factors, several inputs and outputs, explicit states, loops over time."""
+
+from __future__ import annotations
+
+import nir
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+import snn_core as snn
+from snn_nir import NIRError
+from snn_nir.exporting import to_nir
+from snn_nir.fidelity import fidelity
+
+from .exportable import closing
+from .reference import simulate
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    torch.manual_seed(7)
+
+
+class Calls(nn.Module):
+    """A network whose forward is a function of its layers and inputs."""
+
+    def __init__(self, forward, **layers):
+        super().__init__()
+        for name, layer in layers.items():
+            setattr(self, name, layer)
+        self._forward = forward
+
+    def forward(self, *xs):
+        return self._forward(self, *xs)
+
+
+def leaky(**options):
+    return snn.Leaky(beta=0.9, init_hidden=True, **options)
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        lambda net, x: net.fc(x) + x,
+        lambda net, x: torch.add(net.fc(x), x),
+        lambda net, x: net.fc(x).add(x) - x,
+        lambda net, x: net.fc(x) + net.fc(x) + net.fc(x),
+        lambda net, x: -(net.fc(x) - net.fc(x + x)),
+        lambda net, x: 3.0 * net.fc(x) * torch.tensor([1.0, -2.0, 0.5]),
+        lambda net, x: net.fc(x).mul(net.fc.bias) / 4,
+        lambda net, x: net.fc(x).contiguous().detach().clone(),
+        lambda net, x: F.dropout(net.fc(x), 0.5, training=net.training).to(x.dtype),
+    ],
+)
+def test_arithmetic_is_edges_and_scales(forward):
+    net = Calls(forward, fc=nn.Linear(3, 3)).double().eval()
+    x = torch.randn(2, 3, dtype=torch.float64)
+    found = simulate(to_nir(net, x), x[None].numpy(), 1e-4)["output"][0]
+    np.testing.assert_allclose(found, net(x).detach().numpy(), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        lambda net, x: torch.flatten(x, 1),
+        lambda net, x: x.flatten(2),
+        lambda net, x: x.view(x.size(0), -1),
+        lambda net, x: x.reshape(x.shape[0], 6, 4),
+        lambda net, x: x.reshape(len(x) if isinstance(x, torch.Tensor) else -1, 24),
+        lambda net, x: x.view(-1, 2, 3, 4),
+    ],
+)
+def test_a_reshape_that_joins_neighbouring_axes_is_flatten(forward):
+    net = Calls(forward)
+    x = torch.randn(5, 2, 3, 4)
+    found = simulate(to_nir(net, x), x[None].numpy(), 1e-4)["output"][0]
+    np.testing.assert_array_equal(found, net(x).numpy())
+
+
+@pytest.mark.parametrize(
+    ("forward", "reason"),
+    [
+        (lambda net, x: x + 1.0, "'add': .*a constant is added; add it as the bias of a layer"),
+        (lambda net, x: x + net.fc.bias, "'add': .*a constant is added"),
+        (lambda net, x: torch.add(x, x, alpha=2), "'add': .*with alpha or out"),
+        (lambda net, x: x + net.fc(x)[:, :1], "'getitem_1': .*NIR has no node for it"),
+        (lambda net, x: x * x, "'mul': .*two values of the network are multiplied"),
+        (lambda net, x: x / 3, "'truediv': .*no power of two; multiply by the reciprocal"),
+        (lambda net, x: 1 / x, "'truediv': .*it divides by a value of the network"),
+        (lambda net, x: F.relu(x), "'relu': .*NIR has no node for it"),
+        (lambda net, x: x.float(), "'float_1': .*it turns torch.float64 into torch.float32"),
+        (lambda net, x: torch.cat([x, x], 1), "'cat': .*NIR has no node for it"),
+        (lambda net, x: x.reshape(-1), "'reshape': .*it joins the batch axis with others; keep axis 0"),
+        (lambda net, x: x.reshape(-1, 3, 1), r"'reshape': .*shape \(3,\) becomes \(3, 1\)"),
+        (lambda net, x: x * torch.ones(2, 3), r"'mul': .*a factor of shape \(2, 3\) for a value of shape \(3,\)"),
+    ],
+)
+def test_what_nir_cannot_compute_is_refused_by_call_and_reason(forward, reason):
+    net = Calls(forward, fc=nn.Linear(3, 3)).double()
+    with pytest.raises(NIRError, match=f"NIR403: {reason}") as raised:
+        to_nir(net, torch.zeros(2, 3, dtype=torch.float64))
+    assert raised.value.code == "NIR403"
+
+
+def test_dropout_that_is_always_on_is_refused():
+    with pytest.raises(NIRError, match=r"NIR410: 'dropout': .*dropout with training=True"):
+        to_nir(Calls(lambda net, x: F.dropout(x, 0.5)), torch.zeros(2, 3))
+
+
+def test_a_residual_network_with_two_inputs_and_two_outputs():
+    def forward(net, x, y):
+        hidden = net.a(net.fc(x)) + y
+        return net.b(hidden), hidden
+
+    net = Calls(forward, fc=nn.Linear(3, 4), a=leaky(), b=leaky(reset_mechanism="zero")).double()
+    xs, ys = torch.rand(40, 2, 3).double() * 3, torch.rand(40, 2, 4).double()
+    graph = to_nir(net, (xs[0], ys[0]))
+    assert [n for n in sorted(graph.nodes) if "put" in n] == ["input_0", "input_1", "output_0", "output_1"]
+    sent = simulate(graph, {"input_0": xs.numpy(), "input_1": ys.numpy()}, 1e-4, late=closing(graph))
+    outs = [net(x, y) for x, y in zip(xs, ys, strict=True)]
+    for place in (0, 1):
+        expected = torch.stack([out[place].detach() for out in outs]).numpy()
+        np.testing.assert_allclose(sent[f"output_{place}"], expected, atol=1e-12)
+    assert fidelity(net, graph, (xs, ys)).identical
+
+
+def test_the_order_of_more_than_ten_outputs_survives_the_alphabet():
+    net = Calls(lambda net, x: tuple(net.scale * k * x for k in range(1, 12)), scale=nn.Parameter(torch.ones(3)))
+    graph = to_nir(net, torch.zeros(1, 3))
+    x = torch.ones(1, 1, 3)
+    sent = simulate(graph, x.numpy(), 1e-4)
+    outputs = sorted(name for name in sent if name.startswith("output"))
+    assert [sent[name].flat[0] for name in outputs] == list(range(1, 12))
+
+
+def test_states_passed_in_and_out_are_those_of_the_nodes():
+    def forward(net, x, mem, syn, mem2):
+        spk, mem = net.a(net.fc(x), mem)
+        spk, syn, mem2 = net.b(spk, syn, mem2)
+        return spk, mem, syn, mem2
+
+    net = Calls(forward, fc=nn.Linear(3, 4), a=snn.Leaky(0.9), b=snn.Synaptic(0.5, 0.9)).double()
+    xs = torch.rand(30, 2, 3).double() * 4
+    states = (torch.zeros(2, 4).double(), None, None)
+    graph = to_nir(net, (xs[0], *states))
+    assert [n for n in sorted(graph.nodes) if "put" in n] == ["input", "output"]
+    found = simulate(graph, xs.numpy(), 1e-4, late=closing(graph))["output"]
+    for t, x in enumerate(xs):
+        spk, *states = net(x, *states)
+        np.testing.assert_array_equal(found[t], spk.detach().numpy())
+
+
+def test_spikes_and_membrane_of_the_last_layer_are_one_output():
+    graph = to_nir(nn.Sequential(nn.Linear(3, 2), leaky(output=True)), torch.zeros(1, 3))
+    assert [n for n in graph.nodes if n.startswith("output")] == ["output"]
+    assert ("1.spk", "output") in graph.edges
+
+
+def test_a_membrane_alone_is_a_leaky_integrator_without_a_threshold():
+    net = Calls(
+        lambda net, x: net.lif(net.fc(x))[1], fc=nn.Linear(3, 2), lif=leaky(output=True, reset_mechanism="none")
+    )
+    graph = to_nir(net, torch.zeros(1, 3))
+    assert {n: type(v).__name__ for n, v in graph.nodes.items()} == {
+        "input": "Input",
+        "fc": "Affine",
+        "lif.mem": "LI",
+        "output": "Output",
+    }
+
+
+def test_a_membrane_that_is_state_and_readout_leaves_the_graph():
+    net = Calls(lambda net, x, mem: net.lif(x, mem)[1], lif=snn.Leaky(0.9, reset_mechanism="none")).double()
+    xs = torch.rand(20, 1, 3).double()
+    graph = to_nir(net, (xs[0], None))
+    expected = snn.Leaky(0.9, reset_mechanism="none").double().unroll(xs, trace=True)[1].mem.numpy()
+    np.testing.assert_allclose(simulate(graph, xs.numpy(), 1e-4)["output"], expected, atol=1e-12)
+
+
+def test_a_current_alone_is_a_node_of_its_own():
+    net = Calls(lambda net, x: net.lif(x)[1], lif=snn.Synaptic(0.5, 0.9, reset_mechanism="none"))
+    graph = to_nir(net.double(), torch.zeros(1, 3).double())
+    xs = torch.rand(20, 1, 3).double()
+    snn_lif = snn.Synaptic(0.5, 0.9, reset_mechanism="none").double()
+    expected = snn_lif.unroll(xs, trace=True)[1].syn.numpy()
+    np.testing.assert_allclose(simulate(graph, xs.numpy(), 1e-4)["output"], expected, atol=1e-12)
+
+
+def test_a_membrane_that_its_node_resets_to_zero_cannot_be_returned():
+    net = Calls(lambda net, x: net.lif(x)[1], lif=snn.Leaky(0.9, reset_mechanism="zero"))
+    with pytest.raises(NIRError, match=r"NIR406: 'lif' \(Leaky\): .*the state 'mem'; return the spikes"):
+        to_nir(net, torch.zeros(1, 3))
+
+
+class Tutorial(nn.Module):
+    """States made in forward, a loop over time, everything stacked: the form of snnTorch's tutorials."""
+
+    def __init__(self, constant_input: bool, num_steps: int = 6):
+        super().__init__()
+        self.constant_input = constant_input
+        self.num_steps = num_steps
+        self.fc1 = nn.Linear(3, 8)
+        self.lif1 = snn.Leaky(beta=0.9)
+        self.fc2 = nn.Linear(8, 2)
+        self.lif2 = snn.Synaptic(alpha=0.7, beta=0.9, reset_mechanism="zero")
+
+    def forward(self, x):
+        mem1 = self.lif1.init_leaky()
+        syn2, mem2 = self.lif2.init_synaptic()
+        spikes, membranes = [], []
+        for step in range(self.num_steps):
+            spk1, mem1 = self.lif1(self.fc1(x if self.constant_input else x[step]), mem1)
+            spk2, syn2, mem2 = self.lif2(self.fc2(spk1), syn2, mem2)
+            spikes.append(spk2)
+            membranes.append(mem2)
+        return torch.stack(spikes), torch.stack(membranes, dim=0)
+
+
+@pytest.mark.parametrize("constant_input", [True, False])
+def test_a_loop_over_time_is_one_step_of_it(constant_input):
+    net = Tutorial(constant_input).double()
+    xs = 3 * torch.rand(6, 2, 3).double()
+    xs = xs[:1].expand(6, -1, -1) if constant_input else xs
+    graph = to_nir(net, xs[0] if constant_input else xs)
+    assert sorted(n for n in graph.nodes if "." not in n) == ["fc1", "fc2", "input", "lif2", "output"]
+    assert graph.nodes["input"].input_type["input"].tolist() == [3]
+    expected = net(xs[0] if constant_input else xs)[0].detach().numpy()
+    assert expected.any()
+    found = simulate(graph, xs.numpy(), 1e-4, late=closing(graph))["output"]
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_a_loop_over_neurons_that_keep_their_state():
+    def forward(net, x):
+        return torch.stack([net.lif(net.fc(x[t])) for t in range(5)])
+
+    net = Calls(forward, fc=nn.Linear(3, 2), lif=leaky()).double()
+    xs = 3 * torch.rand(5, 2, 3).double()
+    graph = to_nir(net, xs)
+    found = simulate(graph, xs.numpy(), 1e-4, late=closing(graph))["output"]
+    np.testing.assert_array_equal(found, net(xs).detach().numpy())
+
+
+@pytest.mark.parametrize(
+    ("forward", "code", "reason"),
+    [
+        (lambda net, x: net.lif(x) + net.lif(x), "NIR411", r"'add': .*values of the steps \[0, 1\] are combined"),
+        (lambda net, x: net.lif(net.lif(x)), "NIR411", "'lif': .*call 2 does not go on from the last one with the"),
+        (lambda net, x: [net.lif(x), net.lif(x)][1], "NIR403", "'lif_1': .*a value of step 1 alone is returned"),
+        (lambda net, x: torch.stack([net.lif(x), net.lif(x)]).sum(0), "NIR403", "all time steps at once are used"),
+        (lambda net, x: torch.stack([net.lif(x), net.lif(x)][::-1]), "NIR403", "not one value of all time steps"),
+        (lambda net, x: torch.stack([net.lif(x), x]), "NIR403", "not one value of all time steps in turn"),
+        (lambda net, x: torch.stack([net.lif(x), net.lif(x)], 1), "NIR411", r"steps \[0, 1\] are combined"),
+    ],
+)
+def test_a_loop_that_is_not_one_step_many_times_is_refused(forward, code, reason):
+    with pytest.raises(NIRError, match=f"{code}: .*{reason}") as raised:
+        to_nir(Calls(forward, lif=leaky()), torch.zeros(2, 3))
+    assert raised.value.code == code
+
+
+def test_a_neuron_whose_state_is_made_of_something_else_is_refused():
+    net = Calls(lambda net, x: net.lif(x, net.fc(x)), fc=nn.Linear(3, 3), lif=snn.Leaky(0.9))
+    with pytest.raises(NIRError, match=r"NIR402: 'lif': .*its state is computed by this step"):
+        to_nir(net, torch.zeros(1, 3))
+    net = Calls(lambda net, x: net.lif(x, torch.ones(1, 3)), lif=snn.Leaky(0.9))
+    with pytest.raises(NIRError, match=r"NIR402: 'lif': .*a state other than rest; start from zeros"):
+        to_nir(net, torch.zeros(1, 3))
+    rest = Calls(lambda net, x: net.lif(x, torch.zeros(1, 3)), lif=snn.Leaky(0.9))
+    assert isinstance(to_nir(rest, torch.zeros(1, 3)).nodes["lif.mem"], nir.LI)
+
+
+def test_a_branch_on_values_is_refused():
+    net = Calls(lambda net, x: net.fc(x) if x.sum() > 0 else x, fc=nn.Linear(3, 3))
+    with pytest.raises(NIRError, match=r"NIR404: Calls: .*write it for one time step, without branches on values"):
+        to_nir(net, torch.zeros(1, 3))
+    kept = []
+    net = Calls(lambda net, x: kept.append(x) or x)
+    with pytest.raises(NIRError, match=r"NIR404: Calls: .*leaves values in a container outside of the call"):
+        to_nir(net, torch.zeros(1, 3))
+
+
+def test_a_value_changed_in_place_under_another_name_is_refused():
+    def forward(net, x):
+        hidden = net.fc(x)
+        before = hidden
+        hidden += x
+        return hidden + before
+
+    with pytest.raises(NIRError, match=r"NIR404: Calls: .*not what its calls compute one by one; do not change values"):
+        to_nir(Calls(forward, fc=nn.Linear(3, 3)), torch.zeros(2, 3))
+
+
+def test_a_sample_that_does_not_fit_is_refused():
+    net = nn.Sequential(nn.Linear(3, 2), leaky())
+    with pytest.raises(NIRError, match=r"NIR405: Sequential: .*a sample of shape \(1, 4\) gives: mat1 and mat2"):
+        to_nir(net, torch.zeros(1, 4))
+    with pytest.raises(NIRError, match=r"NIR405: to_nir: .*shape \(3,\), with no axis but the batch; pass one step's"):
+        to_nir(net, torch.zeros(3))
+    with pytest.raises(TypeError, match=r"to_nir takes a sample .* got list"):
+        to_nir(net, [0.0])
+    with pytest.raises(TypeError, match=r"to_nir takes a net \(nn.Module\), got int"):
+        to_nir(3, torch.zeros(1, 3))
+    with pytest.raises(
+        NIRError, match=r"NIR405: Calls: .*unsupported operand type\(s\) for \+: 'Tensor' and 'NoneType'; p"
+    ):
+        to_nir(Calls(lambda net, x, y: x + y), (torch.zeros(1, 3), None))
+    with pytest.raises(NIRError, match=r"NIR405: to_nir: .*input 1 has shape None and is no state"):
+        to_nir(Calls(lambda net, x, y: (x, y)), (torch.zeros(1, 3), None))
+    with pytest.raises(NIRError, match=r"NIR405: to_nir: .*input_1: no output depends on it"):
+        to_nir(Calls(lambda net, x, y: x), (torch.zeros(1, 3), torch.zeros(1, 3)))
+    with pytest.raises(NIRError, match=r"NIR405: to_nir: .*the network returns no tensor"):
+        to_nir(Calls(lambda net, x: None), torch.zeros(1, 3))
+
+
+def test_what_the_network_keeps_stays_as_it_was():
+    net = nn.Sequential(nn.Linear(3, 2), leaky())
+    net(torch.ones(5, 3))
+    before = net[1].mem.clone()
+    to_nir(net, torch.zeros(1, 3))
+    assert net[1].mem.equal(before)
+
+
+def test_an_empty_batch_has_all_the_shapes():
+    graph = to_nir(nn.Sequential(nn.Linear(3, 2), leaky()), torch.zeros(0, 3))
+    assert graph.nodes["1.mem"].tau.shape == (2,)

@@ -1,0 +1,108 @@
+"""A graph that was imported is exported again: what it became by then, cycles and all."""
+
+from __future__ import annotations
+
+import warnings
+
+import nir
+import numpy as np
+import pytest
+import torch
+
+import snn_core as snn
+from snn_nir import NIRError, from_nir, to_nir
+
+from .graphs import cases, chain, lif
+from .whole_graphs import every_primitive
+
+CASES = cases()
+
+
+def run(net, shape, steps=100):
+    xs = (torch.rand(steps, 3, *shape, generator=torch.Generator().manual_seed(4)) < 0.3).double()
+    with torch.no_grad():
+        return snn.unroll(net, xs)
+
+
+@pytest.mark.parametrize("simplify", [True, False])
+@pytest.mark.parametrize("method", ["euler", "exact"])
+@pytest.mark.parametrize("name", CASES)
+def test_the_graph_again_gives_the_same(name, method, simplify):
+    case = CASES[name]
+    shape = tuple(case.graph.nodes["input"].input_type["input"])
+    net = from_nir(case.graph, dt=case.dt, method=method, simplify=simplify)
+    again = to_nir(net, torch.zeros(1, *shape).double(), dt=case.dt, method=method)
+    back = from_nir(again, simplify=simplify)
+    expected = run(net, shape)
+    assert expected.any()
+    if simplify:
+        assert run(back, shape).equal(expected)
+    else:
+        torch.testing.assert_close(run(back, shape), expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_primitives_come_back_as_they_were(name):
+    graph = CASES[name].graph
+    net = from_nir(graph, dt=CASES[name].dt, simplify=False)
+    again = to_nir(net, torch.zeros(1, *graph.nodes["input"].input_type["input"]), dt=CASES[name].dt)
+    for key, node in graph.nodes.items():
+        if isinstance(node, nir.NIRGraph):
+            continue
+        assert type(again.nodes[key]) is type(node)
+        for field, value in vars(node).items():
+            if isinstance(value, np.ndarray):
+                np.testing.assert_array_equal(getattr(again.nodes[key], field), value, err_msg=f"{key}.{field}")
+
+
+def test_another_step_keeps_the_decays():
+    graph = CASES["recurrent CubaLIF"].graph
+    net = from_nir(graph, dt=1e-4, simplify=False)
+    again = to_nir(net, torch.zeros(1, 3), dt=1e-3)
+    np.testing.assert_allclose(again.nodes["lif"].tau_mem, 10 * graph.nodes["lif"].tau_mem)
+    assert run(from_nir(again, simplify=False), (3,)).equal(run(net, (3,)))
+
+
+def test_another_method_is_refused_where_time_constants_are_kept():
+    net = from_nir(CASES["recurrent CubaLIF"].graph, dt=1e-4, simplify=False)
+    with pytest.raises(NIRError, match=r"NIR402: 'lif' \(CubaLIF\): .*made for method='euler'.*pass method='euler'"):
+        to_nir(net, torch.zeros(1, 3), method="exact")
+
+
+@pytest.mark.parametrize("number", range(len(every_primitive())))
+def test_every_primitive_comes_back(number):
+    graph = every_primitive()[number]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        net = from_nir(graph, dt=1e-4, simplify=False)
+        inputs = [n for n in sorted(graph.nodes) if isinstance(graph.nodes[n], nir.Input)]
+        samples = tuple(torch.zeros(1, *graph.nodes[n].input_type["input"]) for n in inputs)
+        again = to_nir(net, samples, dt=1e-4)
+    flat = {type(n).__name__ for n in graph.nodes.values()} - {"NIRGraph"}
+    assert flat <= {type(n).__name__ for n in again.nodes.values()}
+
+
+def test_an_edge_that_counts_twice_still_does():
+    nodes = {"input": nir.Input(np.array([2])), "a": nir.Scale(np.ones(2)), "lif": lif(2), "output": nir.Output(None)}
+    edges = [("input", "a"), ("a", "lif"), ("lif", "output"), ("a", "lif")]
+    graph = nir.NIRGraph(nodes, edges[:3], type_check=False)
+    graph.edges = edges
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        net = from_nir(graph, dt=1e-4)
+    again = to_nir(net, torch.zeros(1, 2))
+    assert run(from_nir(again), (2,)).equal(run(net, (2,)))
+
+
+def test_a_reset_by_subtraction_at_another_rest_is_kept_in_the_metadata():
+    net = from_nir(chain(lif(3, leak=0.05)), dt=1e-4, reset="subtract")
+    with pytest.warns(UserWarning, match=r"NIR408: 'n0' \(LIF\): .*its reset 'subtract'"):
+        again = to_nir(net, torch.zeros(1, 3))
+    assert run(from_nir(again), (3,)).equal(run(net, (3,)))
+
+
+def test_what_was_learned_since_is_written():
+    net = from_nir(chain(lif(3)), dt=1e-4, simplify=False)
+    with torch.no_grad():
+        net["n0"].threshold.mul_(2)
+    assert to_nir(net, torch.zeros(1, 3)).nodes["n0"].v_threshold.tolist() == [0.2] * 3

@@ -1,0 +1,158 @@
+"""What the metadata of a graph says about its neurons."""
+
+from __future__ import annotations
+
+import contextlib
+
+import nir
+import numpy as np
+import pytest
+import torch
+
+import snn_core as snn
+from snn_nir import NIRError, NIRWarning, from_nir
+
+from .graphs import DT, chain, cuba, full, lif, recurrent, spread
+from .simplified import TAU, THR, R, kinds, li, said, same, spikes
+
+
+def test_recorded_constants_come_back_exactly_and_in_their_shape():
+    record = said(beta=0.9, threshold=THR, learned="beta", reset="zero", reset_delay=True)
+    node = lif(tau=DT / 0.1, r=10.0, thr=THR)
+    for field in ("tau", "r", "v_leak", "v_threshold", "v_reset"):
+        setattr(node, field, getattr(node, field).astype(np.float32))
+    node.metadata = record
+    neuron = from_nir(chain(node, shape=(5,)), dt=DT)["n0"]
+    assert (neuron.beta.shape, neuron.threshold.shape) == ((), ())
+    assert neuron.beta.item() == pytest.approx(0.9, abs=1e-7)
+    assert isinstance(neuron.beta, torch.nn.Parameter)
+    assert not isinstance(neuron.threshold, torch.nn.Parameter)
+    assert neuron.reset_delay
+
+
+def test_an_edited_node_counts_more_than_its_record():
+    node = lif(tau=2 * TAU, r=2 * R, thr=THR)
+    node.metadata = said(beta=0.9, threshold=THR)
+    with pytest.warns(NIRWarning, match=r"NIR304: node 'n0': .*beta was \[0.9\] and is \[0.95 0.95 0.95\]"):
+        net = from_nir(chain(node, shape=(5,)), dt=DT)
+    assert net["n0"].beta.item() == pytest.approx(0.95)
+
+
+@pytest.mark.parametrize("beta", ["fast", np.ones((2, 3)), np.full(4, 0.9)])
+def test_a_record_that_makes_no_sense_is_left_out(beta):
+    node = lif(tau=TAU, r=R, thr=THR)
+    node.metadata = said(beta=beta)
+    with pytest.warns(NIRWarning, match="NIR304"):
+        assert from_nir(chain(node, shape=(5,)), dt=DT)["n0"].beta.item() == 0.9
+
+
+@pytest.mark.parametrize("simplify", [True, False])
+def test_the_recorded_surrogate_comes_back(simplify):
+    node = lif(tau=TAU, r=R, thr=THR)
+    node.metadata = said(spike_grad="fast_sigmoid", spike_grad_params=np.array([7.0]))
+    net = from_nir(chain(node, shape=(5,)), dt=DT, simplify=simplify)
+    assert net["n0"].spike_grad == snn.surrogate.fast_sigmoid(7)
+
+
+@pytest.mark.parametrize("name", ["os.system", "custom_surrogate", "Surrogate", "atanh"])
+def test_a_surrogate_that_is_none_is_left_out(name):
+    node = lif(tau=TAU, r=R, thr=THR)
+    node.metadata = said(spike_grad=name)
+    with pytest.warns(NIRWarning, match="NIR304: node 'n0': .*no surrogate"):
+        assert from_nir(chain(node, shape=(5,)), dt=DT)["n0"].spike_grad == snn.surrogate.atan()
+
+
+@pytest.mark.parametrize("simplify", [True, False])
+@pytest.mark.parametrize("delay", [True, False])
+def test_a_reset_that_only_the_metadata_tells_is_honoured(simplify, delay):
+    node = lif(tau=TAU, r=R, thr=THR)
+    node.metadata = said(reset="subtract", reset_delay=delay)
+    net = from_nir(chain(spread(), node), dt=DT, simplify=simplify)
+    neuron = snn.Leaky(0.9, THR, reset_mechanism="subtract", reset_delay=delay)
+    wanted = neuron.unroll(net["n0"](spikes()))[0]
+    assert torch.equal(snn.unroll(net, spikes()), wanted)
+
+
+@pytest.mark.parametrize("simplify", [True, False])
+def test_the_caller_may_know_the_reset_better(simplify):
+    graph = recurrent(cuba(r=R, w=5.0))
+    zero, subtract = (
+        from_nir(graph, dt=DT, simplify=simplify, reset=r).unroll(spikes())[0] for r in (None, "subtract")
+    )
+    emulated = snn.RSynaptic(0.8, 0.9, linear_features=5, reset_mechanism="subtract", reset_delay=False).double()
+    with torch.no_grad():
+        emulated.recurrent.weight.copy_(torch.tensor(graph.nodes["w_rec"].weight))
+        emulated.recurrent.bias.copy_(torch.tensor(graph.nodes["w_rec"].bias))
+    fc = graph.nodes["fc"]
+    driven = spikes() @ torch.tensor(fc.weight).T + torch.tensor(fc.bias)
+    assert torch.equal(subtract, emulated.unroll(driven)[0])
+    assert not torch.equal(subtract, zero)
+
+
+def test_an_unknown_reset_is_refused():
+    with pytest.raises(NIRError, match="NIR305: node 'n0': a reset that is not known: 'soft'; use 'zero', 'subtract'"):
+        from_nir(chain(lif(3)), dt=DT, reset="soft")
+
+
+def group(**parts):
+    """One neuron as several nodes, all of which say so."""
+    for part, node in parts.items():
+        node.metadata = {"snn_nir": {**node.metadata.get("snn_nir", {}), "group": "cell", "part": part}}
+    return parts
+
+
+def test_a_recorded_current_and_graded_factor_join_their_neuron():
+    mem = li(metadata=said(alpha=0.8, beta=0.9, graded=1.5, threshold=THR))
+    parts = group(syn=li(tau=5e-4, r=5.0), mem=mem, spk=nir.Threshold(full(THR)), graded=nir.Scale(full(1.5)))
+    net = same(chain(spread(), *parts.values()), exact=False)
+    assert kinds(net) == ["Linear", "Synaptic"]
+    assert net["cell"].alpha.item() == 0.8
+    assert net["cell"].graded_spikes_factor.item() == 1.5
+
+
+def test_unrecorded_they_stay_apart():
+    net = same(chain(spread(), li(tau=5e-4, r=5.0), li(), nir.Threshold(full(THR)), nir.Scale(full(1.5))), exact=False)
+    assert kinds(net) == ["Linear", "Leaky", "Leaky", "Scale"]
+
+
+@pytest.mark.parametrize("wanted", [("Lapicque", True), ("Leaky", False)])
+def test_a_recorded_circuit_is_a_lapicque(wanted):
+    kind, agrees = wanted
+    node = lif(tau=TAU, r=2.0, thr=0.2, leak=0)  # gain 0.2
+    circuit = {"R": 2.0, "C": TAU / 2 if agrees else TAU, "time_step": DT}
+    node.metadata = said(**{"class": "Lapicque"}, **circuit)
+    with contextlib.nullcontext() if agrees else pytest.warns(NIRWarning, match="NIR304: node 'n1': .*Lapicque"):
+        net = same(chain(spread(), node), exact=False)
+    assert kinds(net)[-1] == kind
+
+
+@pytest.mark.parametrize("delay", [True, False])
+@pytest.mark.parametrize("edited", [False, True])
+def test_a_recorded_alpha_comes_back_unless_it_was_edited(delay, edited):
+    alpha, beta = 0.9, 0.8
+    tau = np.log(alpha) / (np.log(beta) - np.log(alpha)) + 1
+    record = {
+        "class": "Alpha",
+        "alpha": alpha,
+        "beta": beta,
+        "threshold": THR,
+        "reset": "subtract",
+        "reset_delay": delay,
+    }
+    amount = (1 if delay else alpha) * THR / tau
+    exc = li(tau=DT / (1 - alpha), r=tau / (1 - alpha), metadata=said(**record))
+    parts = group(
+        exc=exc,
+        inh=li(tau=DT / (1 - beta), r=-tau / (1 - beta) * (1.1 if edited else 1)),
+        spk=nir.Threshold(full(THR)),
+        reset=nir.Scale(full(-amount)),
+    )
+    nodes = {"input": nir.Input(np.array([3])), "fc": spread(), **parts, "output": nir.Output(None)}
+    edges = [("input", "fc"), ("fc", "exc"), ("fc", "inh"), ("exc", "spk"), ("inh", "spk")]
+    edges += [("spk", "reset"), ("reset", "exc"), ("spk", "output")]
+    with pytest.warns(NIRWarning, match="NIR304: node 'exc': .*Alpha") if edited else contextlib.nullcontext():
+        net = same(nir.NIRGraph(nodes, edges, type_check=False))
+    assert ("Alpha" in kinds(net)) != edited
+    if not edited:
+        assert kinds(net) == ["Linear", "Alpha"]
+        assert net["cell"].reset_delay == delay

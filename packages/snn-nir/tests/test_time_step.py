@@ -1,0 +1,132 @@
+"""Where the time step of a graph comes from."""
+
+from __future__ import annotations
+
+import warnings
+
+import nir
+import numpy as np
+import pytest
+
+from snn_nir import NIRWarning
+from snn_nir.time_step import evidence, time_step
+
+from .graphs import cuba, full, lif
+
+
+def rockpool(dt, *taus):
+    tau = np.array(taus)
+    r = tau * np.exp(-dt / tau) / dt
+    return nir.CubaLIF(tau_syn=tau / 2, tau_mem=tau, r=r, v_leak=np.zeros(len(tau)), v_threshold=np.ones(len(tau)))
+
+
+def test_what_is_given_counts_before_everything():
+    step = time_step({"a": lif(r=25.0)}, {"dt": 1e-3, "method": "exact"}, dt=2e-4, method="euler")
+    assert (step.dt, step.method, step.source) == (2e-4, "euler", "given")
+
+
+def test_what_is_recorded_counts_before_what_is_inferred():
+    step = time_step({"a": lif(r=25.0)}, {"dt": 1e-3, "method": "exact", "time_unit": "s"})
+    assert (step.dt, step.method, step.source) == (1e-3, "exact", "metadata")
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        {"a": lif(tau=2.5e-3, r=25.0)},
+        {"a": nir.LI(tau=full(2.5e-3), r=full(25.0), v_leak=full(0))},
+        {"a": cuba(r=10.0, w=5.0)},
+        {"a": cuba(nir.CubaLI, w=5.0)},
+        {"a": nir.IF(r=full(1e4), v_threshold=full(1))},
+        {"a": nir.I(r=full(1e4))},
+        {"a": lif(tau=np.array([1e-3, 2e-3, 5e-3]), r=np.array([10.0, 20.0, 50.0]), n=3), "b": lif(), "c": cuba(w=5.0)},
+    ],
+)
+def test_a_resistance_that_undoes_the_step_tells_it(nodes):
+    step = time_step(nodes, {})
+    assert (step.dt, step.source, step.method) == (1e-4, "inferred", "euler")
+    assert step.evidence[0].node == "a"
+
+
+def test_evidence_reads_as_a_sentence():
+    found = evidence({"hidden": cuba(r=10.0, w=5.0)})
+    assert list(map(str, found)) == [
+        "node 'hidden': dt = tau_mem / r = 0.0001",
+        "node 'hidden': dt = tau_syn / w_in = 0.0001",
+    ]
+
+
+@pytest.mark.parametrize("beta", [[0.9], [0.9, 0.55, 0.75]])
+def test_the_exact_convention_is_told_from_euler(beta):
+    beta = np.array(beta)
+    node = lif(n=len(beta), tau=-1e-4 / np.log(beta), r=1 / (1 - beta))
+    step = time_step({"a": node}, {})
+    assert (step.dt, step.method) == (1e-4, "exact")
+    assert time_step({"a": node}, {}, method="euler").method == "euler"
+
+
+@pytest.mark.parametrize("taus", [[2.5e-3], [2.5e-3, 1e-2]])
+def test_the_convention_of_rockpool_is_told_from_euler(taus):
+    step = time_step({"a": rockpool(1e-4, *taus)}, {})
+    assert (step.dt, step.method, step.source) == (1e-4, "euler", "inferred")
+
+
+def test_a_step_that_no_convention_makes_round_is_read_as_euler():
+    assert time_step({"a": lif(tau=1.0, r=7.123456)}, {}).dt == pytest.approx(1 / 7.123456)
+
+
+def test_disagreeing_evidence_is_no_evidence():
+    nodes = {"a": lif(tau=1e-3, r=10.0), "b": lif(tau=1e-3, r=3.0)}
+    with pytest.warns(NIRWarning) as seen:
+        step = time_step(nodes, {})
+    assert [w.message.code for w in seen] == ["NIR502", "NIR501"]
+    assert "dt = tau / r = 0.0001; node 'b': dt = tau / r = 0.000333333" in str(seen[0].message)
+    assert (step.dt, step.source) == (1e-4, "assumed")
+
+
+def test_neurons_of_one_node_that_disagree_are_no_evidence_either():
+    with pytest.warns(NIRWarning) as seen:
+        assert time_step({"a": lif(tau=1e-3, r=np.array([10.0, 3.0]), n=2)}, {}).source == "assumed"
+    assert [w.message.code for w in seen] == ["NIR502", "NIR501"]
+
+
+def test_without_evidence_the_step_is_assumed_aloud():
+    with pytest.warns(NIRWarning, match="NIR501: graph: no time step is recorded: dt = 0.0001 s is assumed; pass dt"):
+        assert time_step({"a": lif()}, {}).dt == 1e-4
+
+
+def test_integrate_and_fire_alone_with_unit_resistance_counts_steps():
+    node = nir.IF(r=full(1.0), v_threshold=full(1.0))
+    with pytest.warns(NIRWarning, match="taken as one unit of input a step: dt = 1; pass dt=1"):
+        assert time_step({"a": node}, {}).dt == 1.0
+    with pytest.warns(NIRWarning, match="dt = 0.0001 s is assumed"):
+        assert time_step({"a": node, "b": lif()}, {}).dt == 1e-4
+
+
+def test_a_graph_without_time_needs_no_step():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert time_step({"a": nir.Scale(full(2.0))}, {}).source == "assumed"
+
+
+def test_units_convert_the_step_to_that_of_the_time_constants():
+    assert time_step({}, {}, dt=1e-3, time_unit="ms").in_units == pytest.approx(1.0)
+    assert time_step({}, {}, dt=1e-3).in_units == 1e-3
+    assert time_step({}, {}, time_unit="step").in_units == 1.0
+    assert time_step({"a": lif(tau=2.5, r=25.0)}, {}, time_unit="ms").dt == 1e-4
+    assert time_step({}, {"time_unit": "ms", "dt": 1e-3}).in_units == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("dt", [0, -1e-4, float("nan"), float("inf")])
+def test_a_step_must_be_positive(dt):
+    with pytest.raises(ValueError, match="dt must be greater than 0, got"):
+        time_step({}, {}, dt=dt)
+
+
+def test_unknown_words_are_refused():
+    with pytest.raises(ValueError, match="time_unit must be one of s, ms, step, got 'us'"):
+        time_step({}, {}, time_unit="us")
+    with pytest.raises(ValueError, match="method must be one of euler, exact, got 'heun'"):
+        time_step({}, {}, method="heun")
+    with pytest.raises(ValueError, match=r"time_unit='step' counts time in steps, so that dt is 1; got dt=0.001"):
+        time_step({}, {}, dt=1e-3, time_unit="step")

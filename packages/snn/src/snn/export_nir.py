@@ -1,0 +1,11 @@
+"""Nets to NIR as snnTorch exports them: the names of ``snn_nir.export_nir``."""
+
+from typing import TYPE_CHECKING
+
+from snn import _lazy
+
+if TYPE_CHECKING:
+    from snn_nir.export_nir import *  # noqa: F403
+    from snn_nir.export_nir import __all__ as __all__
+
+__getattr__, __dir__ = _lazy.forward(__name__, "snn_nir.export_nir")
