@@ -185,7 +185,11 @@ def test_what_the_layers_have_to_do_follows_from_their_shapes(found: dict):
         return {(one["stage"], one["direction"]): (one["moved"], one["operations"]) for one in made}
 
     neurons = 7 * 3 * 5 * 4
-    assert work("neurons") == {("neurons", "forward"): (2 * neurons, 0), ("neurons", "backward"): (3 * neurons, 0)}
+    assert work("neurons") == {
+        ("neurons", "forward"): (2 * neurons, 0),
+        ("neurons", "backward"): (3 * neurons, 0),
+        ("neurons", "inference"): (2 * neurons, 0),
+    }
     # the first product has no gradient of its input
     product = 2 * 7 * 3 * 512 * 512
     assert work("linear")["matrix products", "forward"][1] == product

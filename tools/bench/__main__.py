@@ -1,6 +1,7 @@
 """``python -m bench``: measure, print the tables, write everything as JSON.
 
-Named workloads are measured alone. ``--quick`` measures little, to see that it works.
+Named workloads are measured alone. ``--quick`` measures little, to see that it works. ``--functions`` measures single
+functions beside the peer's in place of nets.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import shlex
 import sys
 
 from bench import machine, tables
+from bench.functions import __main__ as functions
 from bench.measure import Bench, Plan
 from bench.page import page
 from bench.peers.registry import PEERS
@@ -29,6 +31,13 @@ def main(arguments: list[str] | None = None) -> None:
     Args:
         arguments: Of the command line; those of this process when None.
     """
+    by_session, typed = _split(arguments)
+    if "--functions" in typed:
+        if "snntorch" in by_session.absent:
+            raise RuntimeError(f"snnTorch is not there to compare with: {by_session.absent['snntorch']}")
+        pythons = {"snn": sys.executable, "snntorch": by_session.python.get("snntorch", sys.executable)}
+        functions.main([one for one in typed if one != "--functions"], pythons, _command(typed))
+        return
     asked = parsed(arguments)
     names = asked.workloads or (_QUICK if asked.quick else tuple(WORKLOADS))
     is_whole = not (asked.workloads or asked.quick or asked.peers)
@@ -71,14 +80,10 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     Returns:
         The arguments, ``python`` and ``absent`` by environment; ``command``: what was typed.
     """
-    session = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    pair = {"action": "append", "type": _pair, "default": []}
-    session.add_argument("--python", **pair)
-    session.add_argument("--absent", **pair)
-    by_session, by_user = session.parse_known_args(arguments)
-
+    by_session, by_user = _split(arguments)
     parser = argparse.ArgumentParser(prog="nox -s bench --")
     parser.add_argument("workloads", nargs="*", metavar="WORKLOAD", help=f"of {', '.join(WORKLOADS)}; all without")
+    parser.add_argument("--functions", action="store_true", help="measure single functions; --functions --help")
     parser.add_argument("--quick", action="store_true", help="measure little, to see that it works")
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=(), help="run only these beside ours")
     parser.add_argument("--rounds", type=int, help="rounds that count")
@@ -89,9 +94,24 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     unknown = [name for name in asked.workloads if name not in WORKLOADS]
     if unknown:
         parser.error(f"no workload {', '.join(unknown)}: choose from {', '.join(WORKLOADS)}")
-    asked.python, asked.absent = dict(by_session.python) | {"": sys.executable}, dict(by_session.absent)
-    asked.command = shlex.join(["nox", "-s", "bench", *(["--", *by_user] if by_user else [])])
+    asked.python, asked.absent = by_session.python | {"": sys.executable}, by_session.absent
+    asked.command = _command(by_user)
     return asked
+
+
+def _split(arguments: list[str] | None) -> tuple[argparse.Namespace, list[str]]:
+    """What the session adds, by environment, and what was typed."""
+    session = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    pair = {"action": "append", "type": _pair, "default": []}
+    session.add_argument("--python", **pair)
+    session.add_argument("--absent", **pair)
+    by_session, typed = session.parse_known_args(arguments)
+    by_session.python, by_session.absent = dict(by_session.python), dict(by_session.absent)
+    return by_session, typed
+
+
+def _command(typed: list[str]) -> str:
+    return shlex.join(["nox", "-s", "bench", *(["--", *typed] if typed else [])])
 
 
 def _pair(text: str) -> tuple[str, str]:

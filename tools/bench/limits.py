@@ -19,7 +19,7 @@ class Work:
 
     Args:
         stage: Kind of layer, as in ``bench.stages.STAGES``.
-        direction: ``"forward"`` or ``"backward"``.
+        direction: ``"forward"``, ``"backward"``, or ``"inference"`` for forward alone.
         moved: Bytes read and written.
         operations: Multiplications and additions of matrix products.
         held: Bytes that are in flight at a time.

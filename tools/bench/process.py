@@ -24,6 +24,7 @@ class Process:
         python: The interpreter of its environment.
         threads: How many threads it may use.
         patience: Seconds to wait for an answer; the process is ended then.
+        module: What answers there.
 
     Example:
         >>> import sys
@@ -32,12 +33,14 @@ class Process:
         'TypeError'
     """
 
-    def __init__(self, peer: str, python: str, threads: int, patience: float = 300.0) -> None:
+    def __init__(
+        self, peer: str, python: str, threads: int, patience: float = 300.0, module: str = "bench.worker"
+    ) -> None:
         self.peer = peer
         self._patience = patience
         self._said = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
         self._process = subprocess.Popen(
-            [python, "-m", "bench.worker", peer, "--threads", str(threads)],
+            [python, "-m", module, peer, "--threads", str(threads)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._said,
@@ -50,7 +53,7 @@ class Process:
         """Send a request and wait for its answer.
 
         Args:
-            do: What to do, a method of ``bench.worker.Worker``.
+            do: What to do, a method of the module's worker.
             arguments: Its arguments.
 
         Returns:

@@ -74,14 +74,15 @@ def work(trial: TorchTrial) -> list[Work]:
     """What the layers of a net have to do over the whole sequence, at least.
 
     Neurons read their input and write spikes; backward they read gradient and input and write the gradient of the
-    input. Products and convolutions multiply once forward, backward once for the weights and, but for the first layer,
-    once for their input. All in float32.
+    input. Between two uses of one of these four, forward and backward, the other three pass through the cache.
+    Products and convolutions multiply once forward, backward once for the weights and, but for the first layer, once
+    for their input. All in float32.
 
     Args:
         trial: Ours.
 
     Returns:
-        One for each kind of layer and direction.
+        One for each kind of layer and direction; ``"inference"`` is forward without a backward pass to follow.
     """
     found: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
     steps = len(trial.xs)
@@ -89,19 +90,20 @@ def work(trial: TorchTrial) -> list[Work]:
     in_blocks = any(isinstance(layer, nn.Conv2d) for layer in trial.net.modules())
     is_first = not trial.xs.requires_grad
 
-    def add(stage: str, direction: str, elements: int, operations: int = 0) -> None:
+    def add(stage: str, direction: str, elements: int, operations: int = 0, held: int | None = None) -> None:
         one = found[stage, direction]
-        moved = 4 * steps * elements
-        one[0] += moved
+        one[0] += 4 * steps * elements
         one[1] += steps * operations
-        one[2] = 0 if in_blocks else max(one[2], moved)
+        one[2] = 0 if in_blocks else max(one[2], 4 * steps * (elements if held is None else held))
+        if direction == "forward":
+            add(stage, "inference", elements, operations)
 
     def count(layer: nn.Module, given: Any, out: Any) -> None:
         nonlocal is_first
         into, size = given[0].numel(), out.numel()
         if isinstance(layer, SpikingNeuron):
-            add("neurons", "forward", 2 * size)
-            add("neurons", "backward", 3 * size)
+            add("neurons", "forward", 2 * size, held=4 * size)
+            add("neurons", "backward", 3 * size, held=4 * size)
         elif isinstance(layer, nn.MaxPool2d):
             add("pooling", "forward", into + size)
             add("pooling", "backward", into + size)

@@ -12,9 +12,9 @@ from bench.limits import Work, floor_seconds
 from bench.peers.registry import OWN, PEERS, TUNED
 from bench.ratios import quartiles, ratios
 
-__all__ = ["Table", "every"]
+__all__ = ["NOTHING", "Table", "every", "figure", "milliseconds", "spread"]
 
-_NOTHING = "–"
+NOTHING = "–"
 _VARIANTS = tuple(name for name in PEERS if name.split("-")[0] == OWN)
 
 
@@ -97,13 +97,13 @@ def _against(found: dict[str, Any], base: str, do: str) -> Table:
             continue
         own = _totals(answers[base][do])
         cells = [
-            _quartiles(ratios(own, _totals(answers[other][do])), "×") if do in answers.get(other, {}) else _NOTHING
+            spread(ratios(own, _totals(answers[other][do])), "×") if do in answers.get(other, {}) else NOTHING
             for other in others
         ]
         reasons.note(name, answers)
-        ways = ("forward", "backward") if do == "train" else ("forward",)
+        ways = ("forward", "backward") if do == "train" else ("inference",)
         floor = _floor(workload, found["machine"]["limits"], ways)
-        own_times = _quartiles(quartiles([1e3 * one for one in own]))
+        own_times = spread(quartiles([1e3 * one for one in own]))
         rows.append([f"{name}: {workload['title']}", own_times, floor, *cells])
     head = ["", f"{found['peers'][base]['title']}, ms", "floor, ms", *_titles(found, others)]
     return Table(_AGAINST[base, do], head, rows, [*reasons.lines(), *_absent(found)])
@@ -114,8 +114,8 @@ def _apart(found: dict[str, Any]) -> Table:
 
     def cell(answer: dict[str, Any]) -> str:
         if "train" not in answer:
-            return _NOTHING
-        return " + ".join(_milliseconds(statistics.median(answer["train"][way])) for way in ("forward", "backward"))
+            return NOTHING
+        return " + ".join(milliseconds(statistics.median(answer["train"][way])) for way in ("forward", "backward"))
 
     rows = [
         [name, *(cell(workload["peers"].get(peer, {})) for peer in names)]
@@ -129,7 +129,7 @@ def _memory(found: dict[str, Any], do: str) -> Table:
 
     def cell(answer: dict[str, Any]) -> str:
         megabytes = answer.get(f"{do}_memory", {}).get("megabytes")
-        return _NOTHING if megabytes is None else f"{megabytes:.0f}"
+        return NOTHING if megabytes is None else f"{megabytes:.0f}"
 
     rows = [
         [name, *(cell(workload["peers"].get(peer, {})) for peer in names)]
@@ -158,8 +158,8 @@ def _stages(found: dict[str, Any]) -> Table:
                 text
                 for way in ("forward", "backward")
                 for text in (
-                    _milliseconds(seconds[way]),
-                    _milliseconds(floors[stage, way]) if (stage, way) in floors else _NOTHING,
+                    milliseconds(seconds[way]),
+                    milliseconds(floors[stage, way]) if (stage, way) in floors else NOTHING,
                 )
             ]
             rows.append([name, stage, *cells])
@@ -173,10 +173,10 @@ def _scaling(found: dict[str, Any]) -> Table:
     sizes = found["scaling"][0]["sizes"]
 
     def cells(seconds: list[float]) -> list[str]:
-        return [*map(_milliseconds, seconds), *[_NOTHING] * (len(sizes) - len(seconds))]
+        return [*map(milliseconds, seconds), *[NOTHING] * (len(sizes) - len(seconds))]
 
     def fitted(one: dict[str, Any], peer: str) -> str:
-        return f"{one['exponents'][peer]:.2f}" if peer in one["exponents"] else _NOTHING
+        return f"{one['exponents'][peer]:.2f}" if peer in one["exponents"] else NOTHING
 
     rows = [
         [f"{one['axis']} ({one['others']})", found["peers"][peer]["title"], *cells(seconds), fitted(one, peer)]
@@ -193,7 +193,7 @@ def _agreement(found: dict[str, Any]) -> Table:
 
     def cell(answer: dict[str, Any]) -> str:
         if "spikes" not in answer:
-            return _NOTHING
+            return NOTHING
         gradient = answer["gradient"]
         return f"{answer['spikes']:.0e}, {'not compared' if isinstance(gradient, str) else f'{gradient:.0e}'}"
 
@@ -233,7 +233,7 @@ def _machine(found: dict[str, Any]) -> Table:
         ["copy beyond the cache (256 MiB), read and written", f"{limits['copy_256_mib']:.1f} GB/s"],
         ["first touch of fresh memory, written", f"{limits['first_touch']:.1f} GB/s"],
         ["product of float32 matrices (1024 x 1024)", f"{limits['product']:.0f} GFLOP/s"],
-        ["kernels", "; ".join(found["peers"][OWN].get("kernels", [])) or _NOTHING],
+        ["kernels", "; ".join(found["peers"][OWN].get("kernels", [])) or NOTHING],
         ["date", found["date"]],
         ["command", f"`{found['command']}`"],
     ]
@@ -276,19 +276,56 @@ def _totals(times: dict[str, list[float]]) -> list[float]:
 
 def _floor(workload: dict[str, Any], limits: dict[str, float], directions: Sequence[str]) -> str:
     if "work" not in workload["stages"]:
-        return _NOTHING
+        return NOTHING
     works = [Work(**work) for work in workload["stages"]["work"]]
-    return _milliseconds(sum(floor_seconds(work, limits) for work in works if work.direction in directions))
+    return milliseconds(sum(floor_seconds(work, limits) for work in works if work.direction in directions))
 
 
-def _quartiles(three: tuple[float, float, float], unit: str = "") -> str:
-    low, middle, high = map(_figure, three)
+def spread(three: tuple[float, float, float], unit: str = "") -> str:
+    """A median with its quartiles.
+
+    Args:
+        three: Lower quartile, median and upper quartile.
+        unit: Written after the median.
+
+    Returns:
+        The cell.
+
+    Example:
+        >>> spread((1.0, 2.5, 3.0), "×")
+        '2.5× (1–3)'
+    """
+    low, middle, high = map(figure, three)
     return f"{middle}{unit} ({low}–{high})"
 
 
-def _milliseconds(seconds: float) -> str:
-    return _figure(1e3 * seconds)
+def milliseconds(seconds: float) -> str:
+    """A duration in milliseconds.
+
+    Args:
+        seconds: The duration.
+
+    Returns:
+        The cell.
+
+    Example:
+        >>> milliseconds(0.01234)
+        '12.3'
+    """
+    return figure(1e3 * seconds)
 
 
-def _figure(value: float) -> str:
+def figure(value: float) -> str:
+    """A number to three digits.
+
+    Args:
+        value: The number.
+
+    Returns:
+        The cell.
+
+    Example:
+        >>> figure(1234.5)
+        '1234'
+    """
     return f"{value:.3g}" if value < 100 else f"{value:.0f}"

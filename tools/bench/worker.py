@@ -20,6 +20,7 @@ import re
 import statistics
 import sys
 import traceback
+from collections.abc import Callable, Iterable
 from importlib import metadata
 from typing import Any
 
@@ -30,7 +31,7 @@ from bench.data import Arrays, load
 from bench.peers.registry import PEERS
 from bench.workloads import Workload
 
-__all__ = ["Worker", "main"]
+__all__ = ["Worker", "answer", "calls", "main"]
 
 _MOST_CALLS = 10  # of one turn
 
@@ -73,13 +74,12 @@ class Worker:
 
     def train(self, seconds: float) -> dict[str, Any]:
         """One turn of forward and backward: the medians of calls for so many seconds, without the first of several."""
-        calls = _calls(self.trial.train, seconds, sum)
-        forward, backward = zip(*calls, strict=True)
+        forward, backward = zip(*calls(self.trial.train, seconds, sum), strict=True)
         return {"forward": statistics.median(forward), "backward": statistics.median(backward)}
 
     def infer(self, seconds: float) -> dict[str, Any]:
         """One turn of forward without gradients."""
-        return {"forward": statistics.median(_calls(self.trial.infer, seconds, float))}
+        return {"forward": statistics.median(calls(self.trial.infer, seconds, float))}
 
     def memory(self, workload: dict[str, Any], data: str, call: str) -> dict[str, Any]:
         """Peak of one ``"train"`` or ``"infer"`` above what the process held before; asked of a fresh process."""
@@ -134,7 +134,17 @@ def _without_folders(text: str) -> str:
     return re.sub(r"\S*/", "", text)
 
 
-def _calls(call: Any, seconds: float, total: Any) -> list[Any]:
+def calls(call: Any, seconds: float, total: Any) -> list[Any]:
+    """What calls took for so many seconds, without the first of several.
+
+    Args:
+        call: Returns what it took.
+        seconds: For how long to go on, as far as one call is not longer.
+        total: Seconds of what a call returns.
+
+    Returns:
+        One result at least.
+    """
     taken = [call()]
     while len(taken) < _MOST_CALLS and sum(map(total, taken)) < seconds:
         taken.append(call())
@@ -142,28 +152,38 @@ def _calls(call: Any, seconds: float, total: Any) -> list[Any]:
 
 
 def main() -> None:
-    """Answer until the input ends; what the library prints goes to standard error."""
+    """Answer about the peer of the command line."""
+    answer(PEERS, Worker)
+
+
+def answer(peers: Iterable[str], worker_of: Callable[[str, int], Any]) -> None:
+    """Answer until the input ends; what the library prints goes to standard error.
+
+    Args:
+        peers: Names that the command line may say.
+        worker_of: Makes what answers, from the peer's name and the number of threads.
+    """
     parser = argparse.ArgumentParser()
-    parser.add_argument("peer", choices=PEERS)
+    parser.add_argument("peer", choices=peers)
     parser.add_argument("--threads", type=int, default=2)
     asked = parser.parse_args()
     if hasattr(os, "sched_setaffinity"):  # not every library has a setting of its own
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: asked.threads])
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    worker = Worker(asked.peer, asked.threads)
+    worker = worker_of(asked.peer, asked.threads)
     for line in sys.stdin:
         request = json.loads(line)
         try:
-            answer = getattr(worker, request.pop("do"))(**request)
+            found = getattr(worker, request.pop("do"))(**request)
         except Exception as error:  # whatever a library raises is a reason to report
-            answer = {"reason": f"{type(error).__name__}: {error}" if str(error) else type(error).__name__}
+            found = {"reason": f"{type(error).__name__}: {error}" if str(error) else type(error).__name__}
             if isinstance(error, NotImplementedError):
-                answer = {"reason": str(error)}
+                found = {"reason": str(error)}
             else:
                 traceback.print_exc()
         with contextlib.suppress(BrokenPipeError):
-            print(json.dumps(answer), file=answers, flush=True)
+            print(json.dumps(found), file=answers, flush=True)
 
 
 if __name__ == "__main__":

@@ -52,28 +52,5 @@ def test_spikes_that_need_a_gradient_are_welcome():
     assert accuracy_rate(spk, torch.tensor([0, 0])) == 1.0
 
 
-@pytest.mark.parametrize(
-    ("spk", "targets", "kwargs", "message"),
-    [
-        (torch.zeros(3, 2), torch.tensor([0, 1]), {}, r"spk_out has shape \(3, 2\)"),
-        (torch.zeros(3, 0, 2), torch.zeros(0, dtype=torch.int64), {}, "none of them 0"),
-        (torch.zeros(3, 2, 2), torch.tensor([0]), {}, r"targets has shape \(1,\)"),
-        (torch.zeros(3, 2, 2), torch.tensor([0, 2]), {}, "targets holds 2"),
-        (torch.zeros(3, 2, 2), torch.tensor([0, 1]), {"population_code": True}, "num_classes is not given"),
-        (torch.zeros(3, 2, 5), torch.tensor([0, 1]), {"population_code": True, "num_classes": 2}, "5 outputs"),
-    ],
-)
-def test_what_does_not_fit_is_refused(spk, targets, kwargs, message):
-    with pytest.raises(ValueError, match=message):
-        accuracy_rate(spk, targets, **kwargs)
-
-
-def test_what_is_of_the_wrong_kind_is_refused():
-    with pytest.raises(TypeError, match="spk_out is a list"):
-        accuracy_rate([1.0], torch.tensor([0]))
-    with pytest.raises(TypeError, match="labels are integers"):
-        accuracy_rate(torch.ones(3, 1, 2), torch.tensor([0.0]))
-
-
 def test_both_routes_lead_to_one_function():
     assert acc.accuracy_rate is accuracy_rate

@@ -152,36 +152,3 @@ def test_the_class_that_fires_first_is_the_answer():
     spk = train([[[2], [1]], [[0, 1], [0]], [[], [3]], [[], []]], 4, 2)
     # second by time; a tie goes to the first class; one that fires in the last step beats a silent one; no answer
     assert accuracy_temporal(spk, torch.tensor([1, 0, 1, 0]), return_silent=True) == (0.75, 0.25)
-
-
-@pytest.mark.parametrize(
-    ("call", "error", "message"),
-    [
-        (lambda s: mse_temporal_loss(tolerance=-1), ValueError, "tolerance is -1"),
-        (lambda s: mse_temporal_loss(tolerance=float("nan")), ValueError, "tolerance is nan"),
-        (lambda s: mse_temporal_loss(on_target=[0, 1]), ValueError, "multi_spike=True"),
-        (lambda s: mse_temporal_loss(on_target=0, multi_spike=True), ValueError, "on_target is 0"),
-        (lambda s: mse_temporal_loss(on_target=[0], off_target=[1, 2], multi_spike=True), ValueError, "1 spikes and"),
-        (lambda s: mse_temporal_loss(on_target="early"), TypeError, "on_target is 'early'"),
-        (lambda s: mse_temporal_loss(target_is_time=True, weight=[1.0]), ValueError, "weight is given"),
-        (lambda s: mse_temporal_loss(off_target=-9)(s, torch.tensor([0, 1])), ValueError, "a target time is -9"),
-        (lambda s: mse_temporal_loss(target_is_time=True)(s, torch.zeros(3, 3)), ValueError, "targets has shape"),
-        (lambda s: mse_temporal_loss(target_is_time=True)(s, [0, 1]), TypeError, "targets is a list"),
-        (
-            lambda s: mse_temporal_loss(target_is_time=True)(s, torch.tensor([float("nan"), 0])),
-            ValueError,
-            "a target time is nan",
-        ),
-        (
-            lambda s: mse_temporal_loss(target_is_time=True, multi_spike=True)(s, torch.tensor(1.0)),
-            ValueError,
-            "targets has shape",
-        ),
-        (lambda s: ce_temporal_loss("square"), ValueError, "inverse is 'square'"),
-        (lambda s: accuracy_temporal(s, torch.tensor([0, 7])), ValueError, "targets holds 7"),
-        (lambda s: accuracy_temporal(s[0], torch.tensor([0, 1])), ValueError, "spk_out has shape"),
-    ],
-)
-def test_bad_arguments_are_named(call, error, message):
-    with pytest.raises(error, match=message):
-        call(torch.zeros(4, 2, 2))

@@ -182,20 +182,6 @@ def test_it_learns_to_follow_a_pattern_online():
     assert curve[-1] < 0.3 * curve[0]
 
 
-@pytest.mark.parametrize(
-    ("neuron", "message"),
-    [
-        (snn.Leaky(0.9), "Leaky has no dense recurrent connections; .*linear_features, or use RTRLLayer"),
-        (snn.RLeaky(0.9, V=0.5, all_to_all=False), "RLeaky has no dense recurrent connections"),
-        (snn.RLeaky(0.9, conv2d_channels=2, kernel_size=3), "RLeaky has no dense recurrent connections"),
-        (snn.RLeaky(0.9, linear_features=4), r"synapse gives 5 features to a neuron with linear_features=4"),
-    ],
-)
-def test_neurons_that_the_rule_is_not_for_are_refused(neuron, message):
-    with pytest.raises(ValueError, match=message):
-        EPropLayer(nn.Linear(M, N), neuron)
-
-
 def test_random_feedback_replaces_the_weights_on_the_way_back_alone():
     torch.manual_seed(0)
     layer, plain = RandomFeedbackLinear(4, 3).double(), nn.Linear(4, 3).double()

@@ -198,3 +198,12 @@ def test_a_users_own_neuron_learns_too(monkeypatch):
     assert set(found) == {"0.weight", "0.bias", "1.leak"}
     for key, grad in wanted.items():
         torch.testing.assert_close(found[key], grad, rtol=1e-11, atol=1e-11)
+
+
+def test_a_batch_of_another_size_is_refused_until_the_layer_is_reset():
+    layer = RTRLLayer(nn.Linear(3, 4), snn.Leaky(0.9))
+    layer(torch.ones(2, 3))
+    with pytest.raises(ValueError, match=r"keeps a state 'mem' of shape \(2, 4\).*utils\.reset"):
+        layer(torch.ones(5, 3))
+    snn.utils.reset(layer)
+    layer(torch.ones(5, 3))

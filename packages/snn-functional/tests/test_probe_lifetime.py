@@ -82,24 +82,6 @@ def test_without_a_class_layers_of_the_nets_own_class_are_watched():
     assert probe.OutputMonitor(net, (nn.Linear, nn.ReLU)).monitored_layers == ["0", "1.0"]
 
 
-@pytest.mark.parametrize("kind", MONITORS)
-@pytest.mark.parametrize(
-    ("args", "error", "message"),
-    [
-        ((3,), TypeError, "net is a int; pass a torch.nn.Module"),
-        ((make_net(), snn.Leaky(0.9)), TypeError, "pass its class, Leaky"),
-        ((make_net(), "Leaky"), TypeError, "instance is 'Leaky'; pass a class"),
-        ((make_net(), (nn.Linear, None)), TypeError, "instance is None"),
-        ((make_net(), nn.Conv2d), ValueError, r"no layer of instance torch.*Conv2d; it has snn_core\.leaky\.Leaky"),
-        ((make_net(), ()), ValueError, "no layer of instance"),
-        ((make_net(), snn.Leaky, 3), TypeError, r"function_on_\w+ is 3; pass a function"),
-    ],
-)
-def test_what_cannot_be_watched_is_refused(kind, args, error, message):
-    with pytest.raises(error, match=message):
-        MONITORS[kind](*args)
-
-
 def test_attributes_and_records_that_do_not_exist_are_named():
     net, x = make_net(), torch.rand(2, 5)
     with pytest.raises(TypeError, match="attribute_name is 3"):

@@ -77,32 +77,3 @@ def test_what_is_no_number_stays_none_and_is_no_integer():
     assert quantise(torch.tensor([NAN])).isnan().all()
     with pytest.raises(ValueError, match="x holds NaN"):
         quantise.integers(torch.tensor([1.0, NAN]))
-
-
-@pytest.mark.parametrize(
-    ("options", "error", "message"),
-    [
-        ({"num_bits": 1}, ValueError, "num_bits is 1; pass 2 to 32"),
-        ({"num_bits": 33}, ValueError, "num_bits is 33"),
-        ({"num_bits": 8.0}, TypeError, "num_bits is 8.0"),
-        ({"fraction_bits": -1}, ValueError, "fraction_bits is -1; pass 0 to 24"),
-        ({"fraction_bits": 25}, ValueError, "fraction_bits is 25"),
-        ({"rounding": "up"}, ValueError, "rounding is 'up'; pass 'nearest' or 'floor'"),
-    ],
-)
-def test_a_bad_argument_is_named_with_its_value(options, error, message):
-    with pytest.raises(error, match=message):
-        quant.fixed_point(**options)
-
-
-@pytest.mark.parametrize(
-    ("x", "error", "message"),
-    [
-        ([0.5], TypeError, "fixed_point takes a tensor, got list"),
-        (torch.ones(3, dtype=torch.bool), TypeError, "got torch.bool"),
-        (torch.ones(3, dtype=torch.bfloat16), ValueError, "num_bits is 10; torch.bfloat16 holds 9"),
-    ],
-)
-def test_a_bad_input_is_refused(x, error, message):
-    with pytest.raises(error, match=message):
-        quant.fixed_point(10, 2)(x)

@@ -14,6 +14,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 import snn_core as snn
 from snn_functional import quant
 
+from .bad_quantisation import wide_layer
+
 RESETS = ["subtract", "zero", "none"]
 
 
@@ -211,76 +213,6 @@ def test_halves_go_to_the_even_neighbour_of_either_sign():
     assert on_integers(torch.zeros(1, 11).long())[1].tolist() == [[-2, -2, -2, -1, 0, 0, 0, 1, 2, 2, 2]]
 
 
-REFUSALS = {
-    "no net": (lambda: [1], TypeError, "integer takes a net .*got list"),
-    "another layer": (
-        lambda: nn.Sequential(nn.Identity(), nn.ReLU()),
-        TypeError,
-        r"1 \(ReLU\) has no form on integers",
-    ),
-    "another neuron": (lambda: snn.Synaptic(0.5, 0.5, init_hidden=True), TypeError, "Synaptic has no form"),
-    "a subclass": (lambda: type("Mine", (snn.Leaky,), {})(0.5), TypeError, "Mine has no form"),
-    "no grid": (lambda: snn.Leaky(0.5, init_hidden=True), TypeError, "state_quant is False; .*fixed_point"),
-    "levels": (
-        lambda: snn.Leaky(0.5, init_hidden=True, state_quant=quant.state_quant(4)),
-        TypeError,
-        r"Leaky: state_quant is state_quant\(num_bits=4",
-    ),
-    "states passed": (
-        lambda: snn.Leaky(0.5, state_quant=quant.fixed_point()),
-        ValueError,
-        "init_hidden is False; .*init_hidden=True",
-    ),
-    "inhibition": (lambda: leaky(inhibition=True), ValueError, "inhibition is True"),
-    "own spikes": (lambda: leaky(spike_grad=torch.sigmoid), TypeError, "spike_grad is .*sigmoid"),
-    "beta off the grid": (lambda: leaky(1 / 3), ValueError, "Leaky: beta has more than 24 bits behind the point"),
-    "threshold finer than the membrane": (
-        lambda: leaky(threshold=1 + 1 / 32),
-        ValueError,
-        "threshold has 5 bits behind the point, its membrane 4",
-    ),
-    "threshold without end": (lambda: leaky(threshold=float("inf")), ValueError, "threshold is not finite"),
-    "threshold too large": (lambda: leaky(threshold=2.0**40), ValueError, "threshold needs integers of more than 32"),
-    "weight off the grid": (
-        lambda: nn.Sequential(nn.Linear(3, 2)),
-        ValueError,
-        r"0 \(Linear\): (weight has more than 24|computes integers up to)",
-    ),
-    "sums too large": (
-        lambda: nn.Sequential(nn.Sequential(wide_layer(2.0**24))),
-        ValueError,
-        r"0\.0 \(Linear\) computes integers up to 33554432, and torch.float32 is exact up to 16777216; .*net.double",
-    ),
-    "products too large": (
-        # 3 (2^23 + 256) + 2^10 + 2^10: decay, membrane and threshold, input, and threshold, in units of 2^-10
-        lambda: leaky(0.75, quant.fixed_point(24, 8)),
-        ValueError,
-        "Leaky computes integers up to 25168640",
-    ),
-    "padding": (
-        lambda: rounded(nn.Conv2d(1, 1, 3, padding=1, padding_mode="circular")),
-        ValueError,
-        "padding_mode is 'circular'",
-    ),
-    "indices": (lambda: nn.MaxPool2d(2, return_indices=True), ValueError, "return_indices is True"),
-    "a state in the middle": (lambda: nn.Sequential(leaky(output=True), leaky()), ValueError, "last layer; 1 would"),
-    "one neuron twice": (lambda: nn.Sequential(*[leaky()] * 2), ValueError, "0 and 1 are one neuron"),
-}
-
-
-def wide_layer(weight):
-    layer = nn.Linear(2, 1, bias=False)
-    nn.init.constant_(layer.weight, weight)
-    return layer
-
-
-@pytest.mark.parametrize("what", REFUSALS)
-def test_what_integers_cannot_follow_is_refused(what):
-    make, error, message = REFUSALS[what]
-    with pytest.raises(error, match=message):
-        quant.integer(make())
-
-
 def test_a_wider_dtype_takes_what_was_too_large():
     quant.integer(wide_layer(2.0**24).double())
     lif = leaky(0.75, quant.fixed_point(24, 8), output=True).double()
@@ -293,25 +225,3 @@ def test_a_layer_that_comes_twice_counts_twice():
     layer, pool = rounded(nn.Linear(4, 4)), nn.Identity()
     net = nn.Sequential(layer, leaky(threshold=0.25), pool, layer, pool, leaky(threshold=0.25))
     assert assert_same_bits(net, (torch.rand(7, 3, 4) < 0.5).float()).mean() > 0.05
-
-
-def test_the_grid_of_the_input_is_one():
-    with pytest.raises(TypeError, match=r"inputs is 4; pass quant.fixed_point"):
-        quant.integer(leaky(), 4)
-
-
-@pytest.mark.parametrize(
-    ("x", "error", "message"),
-    [
-        ([1], TypeError, "x is a list"),
-        (torch.ones(1, 3), TypeError, "x has dtype torch.float32; pass int32 or int64"),
-        (torch.ones(1, 3, dtype=torch.uint8), TypeError, "torch.uint8"),
-        (torch.full((1, 3), -2), ValueError, "x holds an integer of magnitude 2; this net takes up to 1"),
-        (torch.ones(2, 3, dtype=torch.long), ValueError, r"keeps a membrane of shape \(1, 3\).*utils.reset"),
-    ],
-)
-def test_a_bad_input_is_refused(x, error, message):
-    on_integers = quant.integer(leaky())
-    on_integers(torch.ones(1, 3, dtype=torch.long))
-    with pytest.raises(error, match=message):
-        on_integers(x)

@@ -159,33 +159,3 @@ def test_a_bias_may_have_a_step_for_every_entry():
 def test_its_repr_says_how_it_rounds():
     assert repr(quant.weight_quant(4, channel_axis=0)) == "weight_quant(num_bits=4, channel_axis=0)"
     assert repr(quant.weight_quant(4, fraction_bits=0)) == "weight_quant(num_bits=4, fraction_bits=0)"
-
-
-@pytest.mark.parametrize(
-    ("options", "error", "message"),
-    [
-        ({"num_bits": 1}, ValueError, "num_bits is 1; pass 2 to 16"),
-        ({"num_bits": 17}, ValueError, "num_bits is 17"),
-        ({"num_bits": "8"}, TypeError, "num_bits is '8'; pass an int"),
-        ({"channel_axis": 0.0}, TypeError, "channel_axis is 0.0"),
-        ({"fraction_bits": -1}, ValueError, "fraction_bits is -1; pass 0 to 24"),
-        ({"fraction_bits": 4, "power_of_two": True}, ValueError, "fraction_bits is 4 and sets the step"),
-        ({"fraction_bits": 4, "channel_axis": 0}, ValueError, "leave out channel_axis"),
-    ],
-)
-def test_a_bad_argument_is_named_with_its_value(options, error, message):
-    with pytest.raises(error, match=message):
-        quant.weight_quant(**options)
-
-
-@pytest.mark.parametrize(
-    ("weight", "error", "message"),
-    [
-        (0.5, TypeError, "weight_quant takes a tensor, got float"),
-        (torch.ones(3, dtype=torch.int32), TypeError, "got torch.int32"),
-        (torch.ones(3), ValueError, r"channel_axis is 1; a weight of shape \(3,\) has no such axis"),
-    ],
-)
-def test_a_bad_weight_is_refused(weight, error, message):
-    with pytest.raises(error, match=message):
-        quant.weight_quant(channel_axis=1)(weight)

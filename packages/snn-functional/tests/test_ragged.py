@@ -108,24 +108,3 @@ def test_only_spikes_that_count_are_penalised():
     spk = torch.ones(4, 2, 3)
     assert l1_rate_sparsity(0.5)(spk, lengths=[1, 3]) == 0.5 * (3 + 9)
     assert l1_rate_sparsity(0.5)(spk, mask=torch.eye(4, 2, dtype=torch.bool)) == 0.5 * (3 + 3)
-
-
-@pytest.mark.parametrize(
-    ("which", "error", "message"),
-    [
-        ({"lengths": [1, 2], "mask": torch.ones(4, 2, dtype=torch.bool)}, ValueError, "both given"),
-        ({"lengths": [1]}, ValueError, r"lengths has shape \(1,\)"),
-        ({"lengths": [0, 1]}, ValueError, "lengths holds 0"),
-        ({"lengths": [1, 5]}, ValueError, "lengths holds 5"),
-        ({"lengths": [1.0, 2.0]}, TypeError, "lengths has dtype torch.float32"),
-        ({"lengths": "ab"}, TypeError, "lengths is 'ab'"),
-        ({"mask": torch.ones(4, 2)}, TypeError, "mask is torch.float32"),
-        ({"mask": [[True]]}, TypeError, "mask is list"),
-        ({"mask": torch.ones(2, 4, dtype=torch.bool)}, ValueError, "mask has shape"),
-        ({"mask": torch.tensor([[True, False]] * 4)}, ValueError, "mask leaves sample 1 no step"),
-    ],
-)
-@pytest.mark.parametrize("call", [ce_count_loss(), accuracy_rate, accuracy_temporal, mse_temporal_loss()])
-def test_bad_lengths_and_masks_are_named(call, which, error, message):
-    with pytest.raises(error, match=message):
-        call(torch.zeros(4, 2, CLASSES), torch.tensor([0, 1]), **which)

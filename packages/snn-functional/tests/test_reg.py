@@ -1,7 +1,5 @@
 """Regularisation: value, gradient, dtypes."""
 
-import math
-
 import pytest
 import torch
 
@@ -36,19 +34,6 @@ def test_integer_spikes_count_in_the_default_dtype():
     penalty = l1_rate_sparsity(0.5)(torch.ones(7, dtype=torch.uint8))
     assert penalty.dtype == torch.get_default_dtype()
     assert penalty.item() == 3.5
-
-
-@pytest.mark.parametrize("weight", [math.nan, math.inf])
-def test_the_weight_is_finite(weight):
-    with pytest.raises(ValueError, match=f"Lambda is {weight}"):
-        l1_rate_sparsity(weight)
-
-
-def test_spikes_are_a_real_tensor():
-    with pytest.raises(TypeError, match="spk_out is a list"):
-        l1_rate_sparsity()([1.0])
-    with pytest.raises(TypeError, match="complex64"):
-        l1_rate_sparsity()(torch.zeros(3, dtype=torch.complex64))
 
 
 def test_both_routes_lead_to_one_class():

@@ -79,43 +79,5 @@ def test_many_spikes_are_counted_exactly():
     assert sparsity(spk) == pytest.approx(1 / (2**12 + 1) ** 2)
 
 
-@pytest.mark.parametrize("function", ALL)
-@pytest.mark.parametrize(
-    ("spk", "options", "error", "message"),
-    [
-        ([1.0], {}, TypeError, "spk is a list"),
-        (torch.zeros(3, 2, dtype=torch.complex64), {}, TypeError, "spk has dtype torch.complex64"),
-        (torch.zeros(3), {}, ValueError, r"spk has shape \(3,\); it must be \[num_steps, batch, \.\.\.\]"),
-        (torch.zeros(0, 2, 3), {}, ValueError, "none of them 0"),
-        (torch.full((3, 2), torch.nan), {}, ValueError, "spk holds NaN"),
-        (torch.zeros(3, 2), {"lengths": [1]}, ValueError, r"lengths has shape \(1,\)"),
-        (torch.zeros(3, 2), {"lengths": [1, 4]}, ValueError, "lengths holds 4"),
-        (torch.zeros(3, 2), {"lengths": [1.0, 2.0]}, TypeError, "lengths has dtype"),
-        (torch.zeros(3, 2), {"mask": torch.ones(3, 2)}, TypeError, "mask is torch.float32"),
-        (torch.zeros(3, 2), {"mask": torch.zeros(3, 2).bool()}, ValueError, "mask leaves sample 0 no step"),
-    ],
-)
-def test_what_is_no_recording_is_refused(function, spk, options, error, message):
-    with pytest.raises(error, match=message):
-        function(spk, **options)
-
-
-@pytest.mark.parametrize(
-    ("function", "value", "error", "message"),
-    [
-        (firing_rate, 0, ValueError, "dt is 0"),
-        (firing_rate, float("inf"), ValueError, "dt is inf"),
-        (firing_rate, "1ms", TypeError, "dt is '1ms'"),
-        (dead_neurons, 1.5, ValueError, r"rate is 1\.5; spikes per step lie in \[0, 1\]"),
-        (dead_neurons, None, TypeError, "rate is None"),
-        (saturated_neurons, float("nan"), ValueError, "rate is nan"),
-        (saturated_neurons, True, TypeError, "rate is True"),
-    ],
-)
-def test_what_is_no_rate_or_duration_is_refused(function, value, error, message):
-    with pytest.raises(error, match=message):
-        function(torch.zeros(3, 2), value)
-
-
 def test_both_routes_lead_to_one_function():
     assert all(getattr(statistics, function.__name__) is function for function in ALL)

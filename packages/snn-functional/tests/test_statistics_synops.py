@@ -179,32 +179,3 @@ def test_energy_is_that_of_the_table():
     assert synops_energy(counted, HOROWITZ_45NM) == pytest.approx(1.36e-9)
     assert synops_energy(counted, CostModel("by hand", ac=1, mac=3)) == 1300
     assert "45 nm" in HOROWITZ_45NM.name
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error", "message"),
-    [
-        ((3, torch.ones(1, 1, 3)), TypeError, "net is a int"),
-        ((nn.Flatten(), torch.ones(1, 1, 3)), ValueError, "net has no layer of instance .*Linear or .*Conv1d"),
-        ((nn.Linear(3, 2), [1.0]), TypeError, "unroll takes a tensor"),
-        ((nn.Linear(3, 2), torch.ones(0, 1, 3)), ValueError, "T >= 1"),
-        ((nn.Linear(3, 2), torch.full((1, 1, 3), torch.nan)), ValueError, "input of the layer '' holds NaN"),
-    ],
-)
-def test_what_cannot_be_counted_is_refused(arguments, error, message):
-    with pytest.raises(error, match=message):
-        synops(*arguments)
-
-
-@pytest.mark.parametrize(
-    ("call", "error", "message"),
-    [
-        (lambda: synops_energy(3, HOROWITZ_45NM), TypeError, "operations is a int; pass what"),
-        (lambda: synops_energy(Ops(), "45nm"), TypeError, "cost is a str; pass a CostModel"),
-        (lambda: CostModel("x", ac=-1, mac=1), ValueError, "ac is -1"),
-        (lambda: CostModel("x", ac=1, mac=float("nan")), ValueError, "mac is nan"),
-    ],
-)
-def test_what_has_no_energy_is_refused(call, error, message):
-    with pytest.raises(error, match=message):
-        call()

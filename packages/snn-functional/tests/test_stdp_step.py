@@ -186,6 +186,12 @@ def test_an_empty_batch_changes_nothing():
     assert step_of("mstdp", conv)(conv, *image, None, None, 2, 2)[2].shape == (0, 3, 2, 3, 3)
 
 
+def test_a_trace_of_reward_modulated_rules_may_last_less_than_a_step():
+    # exp(-1 / 0.5) of 1
+    trace = mstdp_linear_single_step(nn.Linear(1, 1), spikes(1, 1) * 0, spikes(1, 1) * 0, 1.0, None, 0.5, 2.0)[0]
+    assert trace.item() == pytest.approx(exp(-2))
+
+
 def test_nan_is_not_hidden():
     fc = nn.Linear(3, 2)
     s_in = torch.tensor([[torch.nan, 1.0, 0.0]])

@@ -109,5 +109,9 @@ ARGUMENTS = {
         (torch.int64, TypeError, "{0} is torch.int64; pass a floating one, as torch.float32, or None"),
         ("half", TypeError, "{0} is 'half'; pass a floating one, as torch.float32, or None"),
     ],
+    "device": [
+        (0.5, TypeError, "{0} is 0.5; pass a torch.device or its name, as 'cpu', or None"),
+        ("nowhere", ValueError, "{0} is 'nowhere'; pass a device of torch, as 'cpu' or 'cuda:0'"),
+    ],
     "generator": [(0, TypeError, "{0} is 0; pass a torch.Generator")],
 }

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
+from torch.nn import Module
 
 from snn_core import kernels
 from snn_core.constant import Constant
@@ -48,13 +49,19 @@ class Stepping(Firing):
         )
         if not hasattr(type(self), "State"):
             raise TypeError(f"{type(self).__name__} must declare its State, a NamedTuple of tensors, to be a neuron")
-        if state_quant and not callable(state_quant):
-            raise TypeError(f"{type(self).__name__}: state_quant must be a function or False, got {state_quant!r}")
         self.inhibition = inhibition
         self.state_quant = state_quant
         self.reset_delay = reset_delay
         self.register_buffer("reset_mechanism_val", torch.tensor(0))
         self.reset_mechanism = reset_mechanism
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "state_quant":
+            if value and not callable(value):
+                raise TypeError(f"{type(self).__name__}: state_quant must be a function or False, got {value!r}")
+            if not isinstance(value, Module):
+                self._modules.pop(name, None)  # in place of a module, torch lets another one stand and nothing else
+        super().__setattr__(name, value)
 
     def integrate(self, x: Tensor, state: Any) -> Any:
         """The neuron's equation: the state after one step of input ``x``, without any reset."""

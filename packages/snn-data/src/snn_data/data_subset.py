@@ -55,7 +55,7 @@ def data_subset(dataset: DatasetT, subset: int, idx: int = 0) -> DatasetT:
     size = samples // subset
     if size == 0:
         raise ValueError(f"data_subset cannot cut {samples} samples into {subset} parts: choose a smaller subset")
-    indices = np.arange(size * idx, size * (idx + 1))
+    indices = range(size * idx, size * (idx + 1))
     # both parts are taken before either is stored, so that a failure leaves the data set whole
     data, targets = take(dataset.data, indices), take(dataset.targets, indices)
     dataset.data, dataset.targets = data, targets

@@ -2,10 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
 from snn_functional._steps import Steps
+
+_COUNTERS = (torch.uint8, torch.int16, torch.int32, torch.int64)  # the shorter, the less memory a recording takes
+
+
+def first_spikes(spikes: Tensor, steps: Steps, count: int = 1) -> Iterator[tuple[Tensor, Tensor]]:
+    """The first spike of every neuron, the second, and so on.
+
+    Args:
+        spikes: Spikes ``[T, B, C]``; what is not 0 is a spike.
+        steps: The steps that count, all others being 0 in ``spikes``.
+        count: For how many spikes of a neuron.
+
+    Yields:
+        The index along T of the spike ``[B, C]``, int64, that of the last step where there is none; and its value
+        ``[B, C]``, then 0.
+    """
+    number = len(spikes)
+    counter = next(dtype for dtype in _COUNTERS if number <= torch.iinfo(dtype).max)
+    countdown = torch.arange(number, 0, -1, dtype=counter, device=spikes.device).reshape(-1, 1, 1)
+    # how many steps are left at each spike: most at the first, none where no spike is
+    left = (spikes.detach() != 0).view(torch.uint8)
+    left = left.mul_(countdown) if counter == torch.uint8 else left * countdown
+    for nth in range(count):
+        most = left.amax(0).long()
+        index = torch.where(most > 0, number - most, steps.last(most))
+        yield index, spikes.gather(0, index.unsqueeze(0)).squeeze(0)
+        if nth < count - 1:
+            left = left.scatter(0, index.unsqueeze(0), 0)
 
 
 def spike_times(spikes: Tensor, steps: Steps, count: int = 1) -> Tensor:
@@ -29,13 +59,8 @@ def spike_times(spikes: Tensor, steps: Steps, count: int = 1) -> Tensor:
 
     Source: Bohte, Kok and La Poutre, Error-backpropagation in temporally encoded networks of spiking neurons (2002).
     """
-    fired = spikes.detach() != 0
-    times = []
-    for nth in range(count):
-        index = fired.to(torch.uint8).argmax(0)  # the first of the largest
-        index = torch.where(fired.any(0), index, steps.last(index))
-        there = spikes.gather(0, index.unsqueeze(0)).squeeze(0)
-        times.append(steps.time(index).to(spikes.dtype) + (there.detach() - there))
-        if nth < count - 1:
-            fired = fired.scatter(0, index.unsqueeze(0), False)
+    times = [
+        steps.time(index).to(spikes.dtype) + (spike.detach() - spike)
+        for index, spike in first_spikes(spikes, steps, count)
+    ]
     return torch.stack(times)

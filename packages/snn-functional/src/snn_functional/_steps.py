@@ -29,7 +29,7 @@ class Steps:
         if lengths is not None and mask is not None:
             raise ValueError("lengths and mask are both given; pass one of them")
         if lengths is not None:
-            mask = _first(recording, _checked_lengths(lengths, recording, name))
+            mask = _first(recording, checked_lengths(lengths, recording, name))
         elif mask is not None:
             mask = _checked_mask(mask, recording, name)
         self._mask: Tensor | None = mask
@@ -73,7 +73,21 @@ def _first(recording: Tensor, lengths: Tensor) -> Tensor:
     return torch.arange(recording.shape[0], device=recording.device).unsqueeze(-1) < lengths
 
 
-def _checked_lengths(lengths: Any, recording: Tensor, name: str) -> Tensor:
+def checked_lengths(lengths: Any, recording: Tensor, name: str) -> Tensor:
+    """A number of steps for each sample of a recording.
+
+    Args:
+        lengths: What the caller passed: integers, as a tensor or a list.
+        recording: The recording ``[T, B, ...]``.
+        name: The recording's name, for messages.
+
+    Returns:
+        The numbers ``[B]``, where the recording is.
+
+    Raises:
+        TypeError: If they are no integers.
+        ValueError: If there is not one for each sample, or one lies outside [1, T].
+    """
     steps, batch = recording.shape[:2]
     try:
         found = torch.as_tensor(lengths, device=recording.device)

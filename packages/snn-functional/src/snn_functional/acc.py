@@ -10,7 +10,7 @@ from torch import Tensor
 
 from snn_functional._population import by_class, check_population
 from snn_functional._recording import check_recording, checked_labels, wide
-from snn_functional._spike_times import spike_times
+from snn_functional._spike_times import first_spikes
 from snn_functional._steps import Steps
 
 __all__ = ["accuracy_rate", "accuracy_temporal"]
@@ -68,7 +68,7 @@ def accuracy_rate(
 
     Raises:
         TypeError: If ``spk_out`` is no real tensor, ``targets`` no integer tensor or ``num_classes`` no int.
-        ValueError: If shapes, labels, lengths or ``num_classes`` do not fit.
+        ValueError: If shapes, labels, lengths or ``num_classes`` do not fit, or ``spk_out`` holds NaN.
 
     Example:
         >>> import torch
@@ -84,7 +84,12 @@ def accuracy_rate(
     spikes = Steps(spk_out, lengths, mask).only(spk_out.detach())
     counts = by_class(wide(spikes), population_code, num_classes).sum(0)
     labels = checked_labels(targets, spk_out, counts.shape[-1])
-    return _share(counts.argmax(-1) == labels, spikes, return_silent)
+    most, answers = counts.max(-1)
+    _check_no_nan(most)
+    silent = most == 0
+    if silent.any():
+        silent &= (spikes == 0).all(2).all(0)  # spikes of both signs may add up to 0
+    return _share(answers == labels, ~silent, return_silent)
 
 
 @overload
@@ -131,7 +136,7 @@ def accuracy_temporal(
 
     Raises:
         TypeError: If ``spk_out`` is no real tensor or ``targets`` no integer tensor.
-        ValueError: If shapes, labels or lengths do not fit.
+        ValueError: If shapes, labels or lengths do not fit, or ``spk_out`` holds NaN.
 
     Example:
         >>> import torch
@@ -145,16 +150,22 @@ def accuracy_temporal(
     check_recording(spk_out)
     labels = checked_labels(targets, spk_out, spk_out.shape[-1])
     steps = Steps(spk_out, lengths, mask)
-    spikes = steps.only(spk_out.detach())
-    times = spike_times(wide(spikes), steps)[0]
+    index, spikes = next(first_spikes(steps.only(spk_out.detach()), steps))
+    _check_no_nan(spikes)
+    fired = spikes != 0
     # an output that is silent comes after one that fires in the last step
-    times = times.masked_fill(~(spikes != 0).any(0), torch.inf)
-    return _share(times.argmin(-1) == labels, spikes, return_silent)
+    times = torch.where(fired, steps.time(index), len(spk_out))
+    return _share(times.argmin(-1) == labels, fired.any(-1), return_silent)
 
 
-def _share(correct: Tensor, spikes: Tensor, return_silent: bool) -> float | tuple[float, float]:
+def _check_no_nan(values: Tensor) -> None:
+    """Refuse NaN in what decides, which every comparison would pass over."""
+    if values.is_floating_point() and values.isnan().any():
+        raise ValueError("spk_out holds NaN, which is neither a spike nor none; look for its source in the net")
+
+
+def _share(correct: Tensor, awake: Tensor, return_silent: bool) -> float | tuple[float, float]:
     """The share of samples that are correct and not silent."""
-    awake = (spikes != 0).any(dim=2).any(dim=0)
     batch = correct.numel()
     accuracy = int((correct & awake).sum()) / batch
     return (accuracy, int((~awake).sum()) / batch) if return_silent else accuracy

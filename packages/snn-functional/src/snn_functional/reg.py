@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isfinite
 
 from torch import Tensor
 
+from snn_functional._numbers import finite
 from snn_functional._recording import wide
 from snn_functional._steps import Steps
 
@@ -25,7 +25,8 @@ class l1_rate_sparsity:  # noqa: N801
         spikes ``[*shape]``, any shape; the loss is a scalar in their floating dtype.
 
     Raises:
-        ValueError: If ``Lambda`` is not finite.
+        TypeError: If ``Lambda`` is no number.
+        ValueError: If it is not finite.
 
     Example:
         >>> import torch
@@ -39,8 +40,7 @@ class l1_rate_sparsity:  # noqa: N801
     __name__ = "l1_rate_sparsity"
 
     def __init__(self, Lambda: float = 1e-5) -> None:
-        if not isfinite(Lambda):
-            raise ValueError(f"Lambda is {Lambda}; the weight of a penalty must be finite")
+        finite("Lambda", Lambda, "the weight of a penalty, a number")
         self.Lambda = Lambda
 
     def __call__(

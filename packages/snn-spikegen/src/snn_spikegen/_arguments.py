@@ -136,6 +136,29 @@ def factor(name: str, value: float | Tensor, shape: tuple[int, ...]) -> Tensor:
     return numbers
 
 
+def place(device: torch.device | str | None) -> torch.device | None:
+    """A device of torch.
+
+    Args:
+        device: What the caller passed; None if something else decides it.
+
+    Returns:
+        ``device``.
+
+    Raises:
+        TypeError: If ``device`` is neither a device, its name nor None.
+        ValueError: If torch knows no device of that name.
+    """
+    if device is None:
+        return None
+    if not isinstance(device, str | torch.device):
+        raise TypeError(f"device is {device!r}; pass a torch.device or its name, as 'cpu', or None")
+    try:
+        return torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(f"device is {device!r}; pass a device of torch, as 'cpu' or 'cuda:0'") from error
+
+
 def source(generator: torch.Generator | None, device: torch.device | None = None) -> torch.Generator | None:
     """A source of randomness that can draw on ``device``.
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
-from snn_spikegen._arguments import first_step, share, source, whole_number
+from snn_spikegen._arguments import first_step, place, share, source, whole_number
 
 PATTERNS = ("regular", "uniform", "poisson")
+_CPU = torch.device("cpu")
 
 
 def target_rate_code(
@@ -42,9 +45,9 @@ def target_rate_code(
 
     Raises:
         TypeError: If a number of steps is no int, ``rate`` no number, ``firing_pattern`` no text, ``generator`` no
-            generator, or ``dtype`` no floating dtype.
+            generator, ``dtype`` no floating dtype, or ``device`` no device.
         ValueError: If ``num_steps`` is below 1, ``first_spike_time`` past the last step, ``rate`` outside [0, 1], or
-            ``firing_pattern`` unknown.
+            ``firing_pattern`` or ``device`` unknown.
 
     Example:
         >>> from snn_spikegen import target_rate_code
@@ -59,16 +62,20 @@ def target_rate_code(
     source(generator)
     if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
         raise TypeError(f"dtype is {dtype!r}; pass a floating one, as torch.float32, or None")
-    draws = torch.device("cpu") if generator is None else generator.device
+    target = place(device)
+    draws = _CPU if generator is None else generator.device
     chance = share("rate", rate)
     if chance == 0:
         times = torch.zeros(0, dtype=torch.int64, device=draws)
     elif pattern == "regular":
         # The floor of a float32 multiple decides on which side of a step a spike falls, on every device alike.
         gap = min(1 / chance, steps)
-        times = torch.arange(first, steps, gap, dtype=torch.float32, device="cpu").long()
-        # The number of multiples is rounded too, and may count one that falls on step T.
-        times = times[:-1] if times[-1] >= steps else times
+        times = torch.arange(first, steps, gap, dtype=torch.float32, device=_CPU).long()
+        # The number of multiples is rounded too, and may count one that falls on step T; to look costs as much as the
+        # rest, so only where it is near.
+        last = first + (math.ceil((steps - first) / gap) - 1) * gap
+        if last > steps * (1 - 2**-20) and times[-1].item() >= steps:
+            times = times[:-1]
     elif pattern == "uniform":
         order = torch.randperm(steps - first, generator=generator, device=draws)
         times = order[: round(chance * (steps - first))].sort().values + first
@@ -76,7 +83,8 @@ def target_rate_code(
         chances = torch.full((steps,), chance, dtype=torch.float32, device=draws)
         chances[:first] = 0
         times = torch.bernoulli(chances, generator=generator).nonzero().squeeze(1)
-    times = times.to(draws if device is None else device)
+    if times.device != (target or draws):
+        times = times.to(target or draws)
     spikes = torch.zeros(steps, dtype=dtype or torch.get_default_dtype(), device=times.device)
     return spikes.index_fill_(0, times, 1), times
 

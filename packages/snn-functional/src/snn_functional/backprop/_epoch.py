@@ -10,8 +10,10 @@ from torch import Tensor, nn
 
 from snn_core import unroll
 from snn_core.utils import detach, reset
+from snn_functional._steps import checked_lengths
 from snn_functional.backprop._objective import Objective
 from snn_functional.backprop._progress import Progress
+from snn_functional.backprop._ragged import Ragged
 from snn_functional.backprop._timing import Timing
 
 
@@ -28,7 +30,7 @@ def epoch(
 
     Args:
         net: The net, called with one step's input.
-        dataloader: Pairs of data and targets.
+        dataloader: Pairs of data and targets, or these and the number of steps of each sample.
         optimizer: What updates the net's parameters.
         objective: The loss.
         timing: Where time is, and after how many steps to update.
@@ -44,18 +46,28 @@ def epoch(
         ValueError: If there is no batch, or one does not fit.
     """
     _check(net, dataloader, optimizer)
+    place = _device(device)
     batches = Progress(dataloader, progress)
-    net.to(device).train()
+    net.to(place).train()
     for batch in batches:
-        data, targets = (part.to(device) for part in _pair(batch))
-        batches.add(_train(net, timing.sequence(data), targets, optimizer, objective, timing))
+        data, targets, lengths = _parts(batch, place)
+        batches.add(_train(net, timing.sequence(data), targets, lengths, optimizer, objective, timing))
     return batches.mean()
 
 
-def _train(net: nn.Module, xs: Tensor, targets: Tensor, optimizer: Any, objective: Objective, timing: Timing) -> Tensor:
-    number = len(xs)
+def _train(
+    net: nn.Module,
+    xs: Tensor,
+    targets: Tensor,
+    lengths: Tensor | None,
+    optimizer: Any,
+    objective: Objective,
+    timing: Timing,
+) -> Tensor:
     if objective.time_var_targets:
-        targets = timing.targets(targets, number)
+        targets = timing.targets(targets, len(xs))
+    ragged = None if lengths is None else Ragged(checked_lengths(lengths, xs, "data"))
+    number = len(xs) if ragged is None else ragged.longest
     stretches = timing.stretches(number)
     # to find out how a net runs over many steps costs as much as one step
     schedule = "steps" if timing.length == 1 and len(stretches) > 1 else "auto"
@@ -64,12 +76,17 @@ def _train(net: nn.Module, xs: Tensor, targets: Tensor, optimizer: Any, objectiv
     for steps in stretches:
         # one that is all of the batch starts from rest anyhow, and may go through layers that cannot be cut
         outputs = unroll(net, xs[steps], resume=len(stretches) > 1, schedule=schedule)
-        loss = objective(outputs, targets[steps] if objective.time_var_targets else targets)
+        wanted = targets[steps] if objective.time_var_targets else targets
+        if ragged is None:
+            loss, share = objective(outputs, wanted), (steps.stop - steps.start) / number
+        else:
+            counts, left, share = ragged.within(steps)
+            loss = objective(outputs, wanted[:, counts] if objective.time_var_targets else wanted[counts], left)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         detach(net)
-        mean = mean + loss.detach() * ((steps.stop - steps.start) / number)
+        mean = mean + loss.detach() * share
     return mean
 
 
@@ -84,10 +101,21 @@ def _check(net: Any, dataloader: Any, optimizer: Any) -> None:
         )
 
 
-def _pair(batch: Any) -> tuple[Tensor, Tensor]:
+def _device(device: Any) -> torch.device:
+    if isinstance(device, bool) or not isinstance(device, str | int | torch.device):
+        raise TypeError(f"device is {device!r}; pass a torch.device or its name, such as 'cpu'")
+    try:
+        return torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(f"device is {device!r}; pass a device of torch, such as 'cpu' or 'cuda:0'") from error
+
+
+def _parts(batch: Any, device: torch.device) -> tuple[Tensor, Tensor, Tensor | None]:
+    wanted = "it must give pairs of tensors, data and targets, or these and the lengths of the samples"
     if not isinstance(batch, tuple | list):
-        raise TypeError(f"dataloader gave a {type(batch).__name__}; it must give pairs of tensors, data and targets")
-    if len(batch) != 2 or not all(isinstance(part, Tensor) for part in batch):
+        raise TypeError(f"dataloader gave a {type(batch).__name__}; {wanted}")
+    if len(batch) not in (2, 3) or not all(isinstance(part, Tensor) for part in batch):
         kinds = ", ".join(type(part).__name__ for part in batch)
-        raise TypeError(f"dataloader gave ({kinds}); it must give pairs of tensors, data and targets")
-    return batch[0], batch[1]
+        raise TypeError(f"dataloader gave ({kinds}); {wanted}")
+    data, targets, *lengths = (part.to(device) for part in batch)
+    return data, targets, lengths[0] if lengths else None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,13 @@ class Objective:
         """Whether each step has targets of its own."""
         return bool(getattr(self.criterion, "time_var_targets", False))
 
-    def __call__(self, outputs: Any, targets: Tensor) -> Tensor:
+    def __call__(self, outputs: Any, targets: Tensor, lengths: Tensor | None = None) -> Tensor:
         """The loss, a scalar.
 
         Args:
             outputs: What a net returned over time: spikes, or a tuple of spikes and states, the membrane last.
-            targets: The targets of these steps.
+            targets: The targets of these steps, of the samples that count.
+            lengths: Number of steps that count of each sample ``[batch]``, 0 for one that does not; None for all.
 
         Returns:
             The loss.
@@ -41,11 +43,10 @@ class Objective:
             TypeError: If a function returns something else than a tensor.
             ValueError: If the net returned no membrane and one is asked for, or a loss is no scalar.
         """
-        loss = _scalar(self.criterion(_recorded(outputs, self.criterion), targets), "criterion")
+        loss = _value(self.criterion, "criterion", lengths, outputs, targets)
         if self.regularization is None:
             return loss
-        penalty = self.regularization(_recorded(outputs, self.regularization))
-        return loss + _scalar(penalty, "regularization")
+        return loss + _value(self.regularization, "regularization", lengths, outputs)
 
 
 def objective(criterion: Any, regularization: Any) -> Objective:
@@ -75,6 +76,26 @@ def _check_function(function: Any, argument: str, example: str) -> None:
         raise TypeError(f"{argument} is {function!r}; pass a function such as functional.{example}")
 
 
+def _value(
+    function: Callable[..., Any], argument: str, lengths: Tensor | None, outputs: Any, *targets: Tensor
+) -> Tensor:
+    recording = _recorded(outputs, function)
+    if lengths is None:
+        return _scalar(function(recording, *targets), argument)
+    if not _takes_lengths(function):
+        raise TypeError(
+            f"{argument} is {_name(function)}, which takes no lengths, and the batches have them; pass one of "
+            "snn_functional, or a function with the argument lengths"
+        )
+    counts = lengths > 0
+    return _scalar(function(recording[:, counts], *targets, lengths=lengths[counts]), argument)
+
+
+def _takes_lengths(function: Any) -> bool:
+    taken = inspect.signature(function.forward if isinstance(function, nn.Module) else function).parameters
+    return "lengths" in taken or any(one.kind is one.VAR_KEYWORD for one in taken.values())
+
+
 def _recorded(outputs: Any, function: Any) -> Tensor:
     parts = outputs if isinstance(outputs, tuple | list) else (outputs,)
     wanted = getattr(function, "recording", "spk_out")
@@ -94,7 +115,7 @@ def _recorded(outputs: Any, function: Any) -> Tensor:
 
 def _scalar(loss: Any, argument: str) -> Tensor:
     if not isinstance(loss, Tensor):
-        raise TypeError(f"{argument} returned a {type(loss).__name__} in place of a tensor")
+        raise TypeError(f"{argument} returned a {type(loss).__name__} in place of a tensor; it must return a scalar")
     if loss.numel() != 1:
         raise ValueError(
             f"{argument} returned a loss of shape {tuple(loss.shape)}; it must be a scalar, as of reduction='mean'"

@@ -38,7 +38,9 @@ def TBPTT(
         net: Called with one step's input ``[batch, ...]``; its neurons have ``init_hidden=True``. It returns spikes,
             or a tuple of spikes and states with the membrane last, as a last neuron with ``output=True`` does. It
             runs by ``unroll``, layer by layer where that is the same.
-        dataloader: Pairs of data and targets.
+        dataloader: Pairs of data and targets; or, for samples that differ in length, triples of padded data, targets
+            and the number of steps of each sample ``[batch]``. What comes after these does not count, and the longest
+            sample ends the batch; ``criterion`` and ``regularization`` are then passed ``lengths``.
         optimizer: Optimiser of the net's parameters.
         criterion: A loss such as ``functional.ce_rate_loss()``, or any function of a recording ``[K, batch, ...]`` and
             the targets that returns a scalar. It gets the spikes, or the membrane where its attribute ``recording``
@@ -53,7 +55,8 @@ def TBPTT(
         progress: Show a bar with the batches done and the loss so far (by tqdm).
 
     Returns:
-        The average loss, a scalar off the graph: mean over the stretches weighted by their steps, and over batches.
+        The average loss, a scalar off the graph: mean over the stretches weighted by their steps (those of all samples
+        together), and over batches.
 
     Raises:
         ImportError: If ``progress`` is asked for and tqdm is not installed.

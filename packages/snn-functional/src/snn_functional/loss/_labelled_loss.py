@@ -155,6 +155,9 @@ def _checked_weight(weight: Tensor | Sequence[float]) -> Tensor:
         raise TypeError(f"weight is {weight!r}; pass a tensor with one number a class") from error
     if weights.is_complex():
         raise TypeError(f"weight has dtype {weights.dtype}; pass real numbers")
-    if weights.dim() != 1 or not ((weights >= 0) & weights.isfinite()).all():
-        raise ValueError(f"weight is {weight!r}; pass one finite number of at least 0 for each class, [num_classes]")
+    if weights.dim() != 1:
+        raise ValueError(f"weight has shape {tuple(weights.shape)}; pass one number for each class, [num_classes]")
+    wrong = ~((weights >= 0) & weights.isfinite())
+    if wrong.any():
+        raise ValueError(f"weight holds {weights[wrong][0].item()}; pass finite numbers of at least 0")
     return weights

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from snn_functional._numbers import share
 from snn_functional._steps import Steps
 from snn_functional.loss._labelled_loss import LabelledLoss, cross_entropy
 
@@ -95,11 +96,8 @@ class mse_count_loss(LabelledLoss):  # noqa: N801
         weight: Tensor | Sequence[float] | None = None,
     ) -> None:
         super().__init__(population_code, num_classes, reduction, weight)
-        for name, share in (("correct_rate", correct_rate), ("incorrect_rate", incorrect_rate)):
-            if not 0 <= share <= 1:
-                raise ValueError(f"{name} is {share}; it is a share of the steps and must lie in [0, 1]")
-        self.correct_rate = correct_rate
-        self.incorrect_rate = incorrect_rate
+        self.correct_rate = share("correct_rate", correct_rate, "it is a share of the steps")
+        self.incorrect_rate = share("incorrect_rate", incorrect_rate, "it is a share of the steps")
 
     def losses(self, outputs: Tensor, targets: Tensor, steps: Steps, group: int) -> Tensor:
         """Squared errors of the counts, divided by the number of steps, ``[B, K]``."""

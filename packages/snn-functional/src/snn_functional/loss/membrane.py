@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
+from snn_functional._numbers import finite
 from snn_functional._steps import Steps
 from snn_functional.loss._labelled_loss import LabelledLoss, cross_entropy
 
@@ -98,8 +100,8 @@ class mse_membrane_loss(LabelledLoss):  # noqa: N801
         if time_var_targets and weight is not None:
             raise ValueError("weight is given with time_var_targets=True; a class weight needs one label a sample")
         self.time_var_targets = time_var_targets
-        self.on_target = on_target
-        self.off_target = off_target
+        self.on_target = finite("on_target", on_target)
+        self.off_target = finite("off_target", off_target)
 
     def checked_targets(self, targets: Tensor, outputs: Tensor) -> Tensor:
         """Labels ``[B]``; with ``time_var_targets`` membranes ``[T, B, K]``."""
@@ -128,7 +130,7 @@ class mse_membrane_loss(LabelledLoss):  # noqa: N801
     def losses(self, outputs: Tensor, targets: Tensor, steps: Steps, group: int) -> Tensor:
         """Mean over time of the squared errors, ``[B, K]``."""
         wanted = targets if self.time_var_targets else self._wanted(targets, outputs[0])
-        return steps.mean((outputs - wanted).square())
+        return steps.mean(F.mse_loss(outputs, wanted.expand_as(outputs), reduction="none"))
 
     def _wanted(self, labels: Tensor, like: Tensor) -> Tensor:
         return torch.full_like(like, self.off_target).scatter(-1, labels.unsqueeze(-1), self.on_target)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from snn_functional._numbers import real
 from snn_functional._spike_times import spike_times
 from snn_functional._steps import Steps
 from snn_functional.loss._labelled_loss import LabelledLoss, cross_entropy
@@ -69,7 +70,7 @@ class mse_temporal_loss(LabelledLoss):  # noqa: N801
         super().__init__(reduction=reduction, weight=weight)
         if target_is_time and weight is not None:
             raise ValueError("weight is given with target_is_time=True; a class weight needs labels as targets")
-        if not tolerance >= 0:
+        if not real("tolerance", tolerance, "a number of steps") >= 0:
             raise ValueError(f"tolerance is {tolerance}; it is a number of steps, at least 0")
         self.target_is_time = target_is_time
         self.tolerance = tolerance

@@ -13,6 +13,7 @@ from torch.utils._pytree import tree_map
 from snn_core import SpikingNeuron
 from snn_core.state import complete, must_fit
 from snn_core.temporal import Temporal, as_floating
+from snn_functional._numbers import share
 from snn_functional.online._independence import check_constants, check_independent
 from snn_functional.online._traces import Learned, advanced, carry
 
@@ -27,21 +28,19 @@ class LocalLayer(Temporal, ABC):
 
     Raises:
         TypeError: If ``synapse`` is no ``nn.Linear`` or ``neuron`` no spiking neuron.
-        ValueError: If ``output_decay`` is no decay, or the rule does not hold for the neurons.
+        ValueError: If ``output_decay`` lies outside [0, 1], or the rule does not hold for the neurons.
     """
 
     def __init__(self, synapse: nn.Linear, neuron: SpikingNeuron, output_decay: float = 0.0) -> None:
         super().__init__()
         owner = type(self).__name__
         if not isinstance(synapse, nn.Linear):
-            raise TypeError(f"{owner}: synapse must be an nn.Linear, got {type(synapse).__name__}")
+            raise TypeError(f"{owner}: synapse is a {type(synapse).__name__}; pass an nn.Linear")
         if not isinstance(neuron, SpikingNeuron):
-            raise TypeError(f"{owner}: neuron must be a spiking neuron such as Leaky, got {type(neuron).__name__}")
-        if not 0 <= output_decay <= 1:
-            raise ValueError(f"{owner}: output_decay is {output_decay!r}; a decay per step lies in [0, 1]")
+            raise TypeError(f"{owner}: neuron is a {type(neuron).__name__}; pass a spiking neuron, such as Leaky")
         self.synapse = synapse
         self.neuron = neuron
-        self.output_decay = output_decay
+        self.output_decay = share(f"{owner}: output_decay", output_decay, "it is a decay per step")
         self.check_connections()
         check_constants(self.constants(), synapse.out_features, owner)
         check_independent(neuron, synapse.weight.detach(), self.through(), owner)

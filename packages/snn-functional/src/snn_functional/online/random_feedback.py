@@ -29,6 +29,10 @@ class RandomFeedbackLinear(nn.Linear):
         input ``[*, in_features]``, output ``[*, out_features]``; the buffer ``feedback`` is
         ``[out_features, in_features]``.
 
+    Raises:
+        TypeError: If a size is no int or ``generator`` no generator.
+        ValueError: If a size is smaller than 1.
+
     Example:
         >>> import torch
         >>> from snn_functional.online import RandomFeedbackLinear
@@ -47,6 +51,10 @@ class RandomFeedbackLinear(nn.Linear):
     def __init__(
         self, in_features: int, out_features: int, bias: bool = True, *, generator: torch.Generator | None = None
     ) -> None:
+        for name, size in (("in_features", in_features), ("out_features", out_features)):
+            _check_size(name, size)
+        if generator is not None and not isinstance(generator, torch.Generator):
+            raise TypeError(f"generator is {generator!r}; pass a torch.Generator, or None for torch's global one")
         super().__init__(in_features, out_features, bias)
         device = None if generator is None else generator.device
         drawn = torch.randn(out_features, in_features, generator=generator, device=device) / math.sqrt(in_features)
@@ -60,9 +68,26 @@ class RandomFeedbackLinear(nn.Linear):
 
         Returns:
             ``[*, out_features]``.
+
+        Raises:
+            TypeError: If ``input`` is no tensor of the dtype of the weights.
+            ValueError: If its last axis is not ``in_features``.
         """
+        if not isinstance(input, Tensor):
+            raise TypeError(f"input is a {type(input).__name__}; pass a torch.Tensor")
+        if not input.dim() or input.shape[-1] != self.in_features:
+            raise ValueError(f"input has shape {tuple(input.shape)}; {self} needs [*, {self.in_features}]")
+        if input.dtype != self.weight.dtype and not torch.is_autocast_enabled(input.device.type):
+            raise TypeError(f"input has dtype {input.dtype}, the weights {self.weight.dtype}; move one to the other")
         # Values of the layer, gradient of x by way of the feedback, gradient of the parameters as ever.
         return F.linear(input.detach(), self.weight, self.bias) + _Back.apply(input, self.feedback)
+
+
+def _check_size(name: str, size: Any) -> None:
+    if not isinstance(size, int) or isinstance(size, bool):
+        raise TypeError(f"{name} is {size!r}; pass an int")
+    if size < 1:
+        raise ValueError(f"{name} is {size}; it must be at least 1")
 
 
 class _Back(torch.autograd.Function):

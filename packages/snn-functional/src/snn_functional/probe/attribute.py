@@ -9,7 +9,6 @@ from torch import nn
 from torch.utils._pytree import tree_leaves
 
 from snn_core import SpikingNeuron
-from snn_functional.probe._hook import Hook, in_backward
 from snn_functional.probe.monitor import BaseMonitor, Layers, as_it_is_now, checked_function
 
 __all__ = ["AttributeMonitor"]
@@ -61,16 +60,12 @@ class AttributeMonitor(BaseMonitor):
         self.attribute_name = attribute_name
         self.function_on_attribute = checked_function("function_on_attribute", function_on_attribute)
         if pre_forward:
-            self.watch(
-                net,
-                instance,
-                lambda name, m: m.register_forward_pre_hook(Hook(self._before, name, m), with_kwargs=True),
-            )
+            self.watch_before(net, instance, self._before)
         else:
-            self.watch(net, instance, lambda name, m: m.register_forward_hook(Hook(self._after, name, m)))
+            self.watch_after(net, instance, self._after)
 
     def _before(self, name: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if in_backward() or not self.sees_a_step():
+        if not self.sees_a_call():
             return
         if self._is_passed_to(module):
             named = {k: v for k, v in kwargs.items() if k != "input_"}
@@ -81,7 +76,7 @@ class AttributeMonitor(BaseMonitor):
         self.record(name, self.function_on_attribute(value))
 
     def _after(self, name: str, module: nn.Module, args: Any, output: Any) -> None:
-        if in_backward() or not self.sees_a_step():
+        if not self.sees_a_call():
             return
         if self._is_passed_to(module):
             # the states are the last things that a neuron returns, in one tuple or not

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from snn_functional.probe._hook import Hook
 from snn_functional.probe.monitor import BaseMonitor, Layers, alone, as_it_is_now, checked_function
 
 __all__ = ["GradInputMonitor", "GradOutputMonitor"]
@@ -93,7 +92,7 @@ class GradOutputMonitor(_GradientMonitor):
     ) -> None:
         super().__init__()
         self._function = checked_function("function_on_grad_output", function_on_grad_output)
-        self.watch(net, instance, lambda name, m: m.register_forward_hook(Hook(self._after, name, m)))
+        self.watch_after(net, instance, self._after)
 
     @property
     def function_on_grad_output(self) -> Callable[[Any], Any]:
@@ -145,11 +144,7 @@ class GradInputMonitor(_GradientMonitor):
     ) -> None:
         super().__init__()
         self._function = checked_function("function_on_grad_input", function_on_grad_input)
-        self.watch(
-            net,
-            instance,
-            lambda name, m: m.register_forward_pre_hook(Hook(self._before, name, m), with_kwargs=True),
-        )
+        self.watch_before(net, instance, self._before)
 
     @property
     def function_on_grad_input(self) -> Callable[[Any], Any]:

@@ -12,6 +12,7 @@ from torch.utils._pytree import tree_map_only
 from torch.utils.hooks import RemovableHandle
 
 from snn_core.temporal import Temporal
+from snn_functional.probe._hook import Hook, in_backward
 
 __all__ = ["BaseMonitor", "as_it_is_now"]
 
@@ -120,6 +121,34 @@ class BaseMonitor:
             if handle is not None:
                 self.hooks.append(handle)
 
+    def watch_before(self, net: nn.Module, instance: Layers, action: Callable[..., Any]) -> None:
+        """Call a method of the monitor before each call of a layer.
+
+        Args:
+            net: The net.
+            instance: Class of the layers, or a tuple of classes; the net's own class when None.
+            action: A bound method ``action(name, layer, args, kwargs)``.
+
+        Raises:
+            TypeError: If ``net`` is no module or ``instance`` no class of modules.
+            ValueError: If the net has no such layer.
+        """
+        self.watch(net, instance, lambda name, m: m.register_forward_pre_hook(Hook(action, name, m), with_kwargs=True))
+
+    def watch_after(self, net: nn.Module, instance: Layers, action: Callable[..., Any]) -> None:
+        """Call a method of the monitor after each call of a layer.
+
+        Args:
+            net: The net.
+            instance: Class of the layers, or a tuple of classes; the net's own class when None.
+            action: A bound method ``action(name, layer, args, output)``.
+
+        Raises:
+            TypeError: If ``net`` is no module or ``instance`` no class of modules.
+            ValueError: If the net has no such layer.
+        """
+        self.watch(net, instance, lambda name, m: m.register_forward_hook(Hook(action, name, m)))
+
     def record(self, name: str, value: Any) -> None:
         """Keep a record of a layer.
 
@@ -129,6 +158,14 @@ class BaseMonitor:
         """
         self.name_records_index[name].append(len(self.records))
         self.records.append(value)
+
+    def sees_a_call(self) -> bool:
+        """Whether a call is one time step to record, and not one that a backward pass repeats.
+
+        Raises:
+            RuntimeError: If the monitor records and time is folded into the batch axis.
+        """
+        return not in_backward() and self.sees_a_step()
 
     def sees_a_step(self) -> bool:
         """Whether the monitor records and a call is one time step.

@@ -7,7 +7,6 @@ from typing import Any
 
 from torch import nn
 
-from snn_functional.probe._hook import Hook, in_backward
 from snn_functional.probe.monitor import BaseMonitor, Layers, alone, as_it_is_now, checked_function
 
 __all__ = ["InputMonitor", "OutputMonitor"]
@@ -43,10 +42,10 @@ class OutputMonitor(BaseMonitor):
     ) -> None:
         super().__init__()
         self.function_on_output = checked_function("function_on_output", function_on_output)
-        self.watch(net, instance, lambda name, m: m.register_forward_hook(Hook(self._after, name, m)))
+        self.watch_after(net, instance, self._after)
 
     def _after(self, name: str, module: nn.Module, args: Any, output: Any) -> None:
-        if not in_backward() and self.sees_a_step():
+        if self.sees_a_call():
             self.record(name, self.function_on_output(alone(output)))
 
 
@@ -80,12 +79,8 @@ class InputMonitor(BaseMonitor):
     ) -> None:
         super().__init__()
         self.function_on_input = checked_function("function_on_input", function_on_input)
-        self.watch(
-            net,
-            instance,
-            lambda name, m: m.register_forward_pre_hook(Hook(self._before, name, m), with_kwargs=True),
-        )
+        self.watch_before(net, instance, self._before)
 
     def _before(self, name: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if not in_backward() and self.sees_a_step():
+        if self.sees_a_call():
             self.record(name, self.function_on_input(alone(args or tuple(kwargs.values()))))

@@ -27,13 +27,14 @@ class _StraightThrough(torch.autograd.Function):
         return grads[0], None
 
 
-def straight_through(x: Tensor, rounded: Callable[[Tensor], Tensor], owner: str) -> Tensor:
+def straight_through(x: Tensor, rounded: Callable[[Tensor], Tensor], owner: str, name: str = "x") -> Tensor:
     """``rounded(x)``, whose gradient is passed to ``x`` as it is.
 
     Args:
         x: Floating-point numbers of any shape.
         rounded: A function to a new tensor of the same shape and dtype.
         owner: Who asks, for the message.
+        name: What it calls the numbers, for the message.
 
     Returns:
         The rounded numbers.
@@ -44,7 +45,9 @@ def straight_through(x: Tensor, rounded: Callable[[Tensor], Tensor], owner: str)
     Source: Bengio et al., Estimating or Propagating Gradients Through Stochastic Neurons (2013).
     """
     if not isinstance(x, Tensor):
-        raise TypeError(f"{owner} takes a tensor, got {type(x).__name__}; wrap it: torch.as_tensor(x)")
+        raise TypeError(f"{name} is a {type(x).__name__}; {owner} rounds tensors: pass torch.as_tensor({name})")
     if not x.is_floating_point():
-        raise TypeError(f"{owner} rounds floating-point numbers, got {x.dtype}; pass x.float()")
+        raise TypeError(
+            f"{name} has dtype {x.dtype}; {owner} rounds floating-point numbers: pass {name}.float(), if it is real"
+        )
     return _StraightThrough.apply(x, rounded)

@@ -110,7 +110,7 @@ def integer(net: nn.Module, inputs: fixed_point | None = None) -> IntegerNet:
     (2018).
     """
     if not isinstance(net, nn.Module):
-        raise TypeError(f"integer takes a net (nn.Module), got {type(net).__name__}")
+        raise TypeError(f"net is a {type(net).__name__}; pass an nn.Module")
     if inputs is not None and not isinstance(inputs, fixed_point):
         raise TypeError(f"inputs is {inputs!r}; pass quant.fixed_point(num_bits, fraction_bits), or None for spikes")
     _check_neurons_are_distinct(net)

@@ -86,7 +86,7 @@ class weight_quant(nn.Module):  # noqa: N801
             TypeError: If ``weight`` is no floating-point tensor.
             ValueError: If it has no axis ``channel_axis``.
         """
-        return straight_through(weight, self._rounded, type(self).__name__)
+        return straight_through(weight, self._rounded, type(self).__name__, "weight")
 
     def right_inverse(self, weight: Tensor) -> Tensor:
         """What to learn so that the weights become those given: the same."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isfinite
-from numbers import Real
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from snn_functional._numbers import finite, share
 from snn_functional._steps import Steps
 
 __all__ = ["dead_neurons", "firing_rate", "saturated_neurons", "sparsity"]
@@ -52,12 +51,10 @@ def firing_rate(
 
     Source: Gerstner et al., Neuronal Dynamics (2014), section 7.2.
     """
-    if not isinstance(dt, Real) or isinstance(dt, bool):
-        raise TypeError(f"dt is {dt!r}; pass the length of a step in seconds, a number")
-    if not (isfinite(dt) and dt > 0):
-        raise ValueError(f"dt is {dt}; the length of a step must be positive and finite")
-    spikes, steps = _counts(spk, lengths, mask)
-    return (spikes.double() / (steps * float(dt))).to(torch.get_default_dtype())
+    duration = finite("dt", dt, "the length of a step in seconds")
+    if duration <= 0:
+        raise ValueError(f"dt is {dt}; the length of a step must be positive")
+    return (_rates(spk, lengths, mask) / duration).to(torch.get_default_dtype())
 
 
 def sparsity(spk: Tensor, *, lengths: Tensor | Sequence[int] | None = None, mask: Tensor | None = None) -> float:
@@ -118,9 +115,8 @@ def dead_neurons(
 
     Source: Rossbroich, Gygax and Zenke, Fluctuation-driven initialization for spiking neural network training (2022).
     """
-    limit = _checked_rate(rate)
-    spikes, steps = _counts(spk, lengths, mask)
-    return spikes.double() / steps <= limit
+    limit = share("rate", rate, "it is a number of spikes per step")
+    return _rates(spk, lengths, mask) <= limit
 
 
 def saturated_neurons(
@@ -153,9 +149,14 @@ def saturated_neurons(
 
     Source: Rossbroich, Gygax and Zenke, Fluctuation-driven initialization for spiking neural network training (2022).
     """
-    limit = _checked_rate(rate)
+    limit = share("rate", rate, "it is a number of spikes per step")
+    return _rates(spk, lengths, mask) >= limit
+
+
+def _rates(spk: Any, lengths: Any, mask: Any) -> Tensor:
+    """Spikes per step of each neuron, float64."""
     spikes, steps = _counts(spk, lengths, mask)
-    return spikes.double() / steps >= limit
+    return spikes.double() / steps
 
 
 def _counts(spk: Any, lengths: Any, mask: Any) -> tuple[Tensor, int]:
@@ -173,11 +174,3 @@ def _counts(spk: Any, lengths: Any, mask: Any) -> tuple[Tensor, int]:
     number = steps.number
     total = number * spk.shape[1] if isinstance(number, int) else int(number.sum())
     return (counted != 0).sum((0, 1)), total
-
-
-def _checked_rate(rate: Any) -> float:
-    if not isinstance(rate, Real) or isinstance(rate, bool):
-        raise TypeError(f"rate is {rate!r}; pass a number of spikes per step")
-    if not 0 <= float(rate) <= 1:
-        raise ValueError(f"rate is {rate}; spikes per step lie in [0, 1]")
-    return float(rate)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from snn_functional._numbers import finite
 from snn_functional.statistics.synops import SynapticOperations, SynopsCount
 
 __all__ = ["HOROWITZ_45NM", "CostModel", "synops_energy"]
@@ -19,7 +20,8 @@ class CostModel:
         mac: Energy of a multiplication with addition, in joules.
 
     Raises:
-        ValueError: If an energy is negative or NaN.
+        TypeError: If ``name`` is no text or an energy no number.
+        ValueError: If an energy is negative, infinite or NaN.
 
     Example:
         >>> CostModel("my chip, 28 nm", ac=0.2e-12, mac=1.1e-12).ac
@@ -31,8 +33,10 @@ class CostModel:
     mac: float
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise TypeError(f"name is {self.name!r}; pass a str that says where the numbers are from")
         for name, cost in (("ac", self.ac), ("mac", self.mac)):
-            if not cost >= 0:
+            if finite(name, cost, "an energy in joules") < 0:
                 raise ValueError(f"{name} is {cost}; an energy in joules is at least 0")
 
 

@@ -13,7 +13,6 @@ from torch.nn.utils.parametrize import ParametrizationList
 from snn_core import SpikingNeuron, unroll
 from snn_core.recurrence import OneToOne
 from snn_functional.probe import BaseMonitor
-from snn_functional.probe._hook import Hook, in_backward
 
 __all__ = ["SynapticOperations", "SynopsCount", "SynopsMonitor", "synops"]
 
@@ -26,11 +25,23 @@ class SynapticOperations:
         acs: Additions, for spikes.
         macs: Multiplications with addition, for any other input.
         dense: Multiplications with addition that the same calls take where no zero is skipped.
+
+    Raises:
+        TypeError: If a number is no int.
+        ValueError: If a number is negative.
     """
 
     acs: int = 0
     macs: int = 0
     dense: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("acs", "macs", "dense"):
+            number = getattr(self, name)
+            if not isinstance(number, int) or isinstance(number, bool):
+                raise TypeError(f"{name} is {number!r}; pass a number of operations, an int")
+            if number < 0:
+                raise ValueError(f"{name} is {number}; a number of operations is at least 0")
 
     def __add__(self, other: SynapticOperations) -> SynapticOperations:
         return SynapticOperations(self.acs + other.acs, self.macs + other.macs, self.dense + other.dense)
@@ -44,10 +55,20 @@ class SynopsCount:
         layers: Operations by layer name, over all steps and samples.
         uncounted: Names of the modules with parameters whose operations are not in it, such as normalisations and LSTM
             cells.
+
+    Raises:
+        TypeError: If ``layers`` does not map names to operations, or ``uncounted`` is no tuple of names.
     """
 
     layers: dict[str, SynapticOperations]
     uncounted: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        named = isinstance(self.layers, dict) and all(isinstance(name, str) for name in self.layers)
+        if not named or not all(isinstance(one, SynapticOperations) for one in self.layers.values()):
+            raise TypeError(f"layers is {self.layers!r}; pass a dict of SynapticOperations by layer name")
+        if not isinstance(self.uncounted, tuple) or not all(isinstance(name, str) for name in self.uncounted):
+            raise TypeError(f"uncounted is {self.uncounted!r}; pass a tuple of names")
 
     @property
     def total(self) -> SynapticOperations:
@@ -90,9 +111,7 @@ class SynopsMonitor(BaseMonitor):
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
-        self.watch(
-            net, _COUNTED, lambda name, m: m.register_forward_pre_hook(Hook(self._before, name, m), with_kwargs=True)
-        )
+        self.watch_before(net, _COUNTED, self._before)
         self._uncounted = tuple(name for name, m in net.named_modules() if _has_parameters_of_another_kind(m))
 
     @property
@@ -102,10 +121,12 @@ class SynopsMonitor(BaseMonitor):
         return SynopsCount(layers, self._uncounted)
 
     def _before(self, name: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if not in_backward() and self.sees_a_step():
+        if self.sees_a_call():
             x = (*args, *kwargs.values())[0].detach()
             if x.isnan().any():
-                raise ValueError(f"the input of the layer {name!r} holds NaN, which is neither a spike nor none")
+                raise ValueError(
+                    f"the input of the layer {name!r} holds NaN, which is neither a spike nor none; look for its source"
+                )
             self.record(name, _operations(module, x))
 
 
@@ -141,6 +162,10 @@ def synops(net: nn.Module, xs: Tensor) -> SynopsCount:
     Source: Yik et al., The neurobench framework for benchmarking neuromorphic computing algorithms and systems
     (2025), synaptic operations.
     """
+    if not isinstance(xs, Tensor):
+        raise TypeError(f"xs is a {type(xs).__name__}; pass a torch.Tensor, as torch.stack of the steps")
+    if not xs.dim() or not len(xs):
+        raise ValueError(f"xs has shape {tuple(xs.shape)}; it must be [num_steps, batch, ...] with a step at least")
     with SynopsMonitor(net) as monitor, torch.no_grad():
         unroll(net, xs)
     return monitor.count

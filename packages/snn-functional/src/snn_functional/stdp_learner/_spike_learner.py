@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from math import isfinite
-from numbers import Real
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -12,7 +10,7 @@ from torch import Tensor, nn
 
 from snn_functional.probe import InputMonitor, OutputMonitor
 from snn_functional.stdp_learner._connection import connection
-from snn_functional.stdp_learner._trace import Factor, paired
+from snn_functional.stdp_learner._trace import Factor, Rule
 
 __all__ = ["SpikeLearner"]
 
@@ -33,8 +31,7 @@ class SpikeLearner(nn.Module):
         ValueError: If a time constant is out of range.
     """
 
-    _decay: Callable[[str, Any], float]  # of the traces, from the name and value of a time constant
-    _each: bool  # whether samples are kept apart
+    _rule: Rule
 
     in_spike_monitor: InputMonitor
     out_spike_monitor: OutputMonitor
@@ -49,7 +46,8 @@ class SpikeLearner(nn.Module):
         for name, f in (("f_pre", f_pre), ("f_post", f_post)):
             if not callable(f):
                 raise TypeError(f"{name} is {f!r}; pass a function of the weights, such as lambda w: 1 - w")
-        type(self)._decay("tau_pre", tau_pre), type(self)._decay("tau_post", tau_post)
+        self._rule.decay("tau_pre", tau_pre)
+        self._rule.decay("tau_post", tau_post)
         self.synapse = synapse
         self._sn = (sn,)  # in a tuple, so that its parameters are not the learner's
         self.tau_pre, self.tau_post = tau_pre, tau_post
@@ -82,12 +80,11 @@ class SpikeLearner(nn.Module):
                 f"the synapse was called {len(ins)} times and the neurons {len(outs)} times since the last step(); "
                 f"{type(self).__name__} needs one call of each in a time step"
             )
-        decays = type(self)._decay("tau_pre", self.tau_pre), type(self)._decay("tau_post", self.tau_post)
         for in_spike, out_spike in zip(ins, outs, strict=True):
-            traces = self.trace_pre, self.trace_post
+            traces, taus = (self.trace_pre, self.trace_post), (self.tau_pre, self.tau_post)
             synapses = connection(self.synapse, "synapse")
-            self.trace_pre, self.trace_post, change = paired(
-                synapses, in_spike, out_spike, *traces, *decays, self.f_pre, self.f_post, each=self._each
+            self.trace_pre, self.trace_post, change = self._rule.step(
+                synapses, in_spike, out_spike, *traces, *taus, self.f_pre, self.f_post
             )
             yield change
 
@@ -123,20 +120,6 @@ class SpikeLearner(nn.Module):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         self._watch()
-
-
-def checked_scale(scale: Any) -> float:
-    """A finite factor of a change.
-
-    Raises:
-        TypeError: If it is no number.
-        ValueError: If it is not finite.
-    """
-    if not isinstance(scale, Real) or isinstance(scale, bool):
-        raise TypeError(f"scale is {scale!r}; pass a number")
-    if not isfinite(scale):
-        raise ValueError(f"scale is {scale}; it must be finite")
-    return float(scale)
 
 
 def _spikes(value: Any) -> Any:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import exp
 from numbers import Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from snn_functional._numbers import real
 from snn_functional.stdp_learner._connection import Connection
 
-__all__ = ["Factor", "Trace", "exponential_decay", "linear_decay", "paired", "unchanged"]
+__all__ = ["PLAIN", "REWARDED", "Factor", "Rule", "Trace", "exponential_decay", "unchanged"]
 
 Trace = float | Tensor | None
 Factor = Callable[[Tensor], Any]
@@ -36,65 +37,73 @@ def unchanged(weight: Tensor) -> Tensor:
 
 def linear_decay(name: str, tau: Any) -> float:
     """What a trace is multiplied by in a step, 1 - 1/tau."""
-    if not _number(name, tau) >= 1:
+    if not real(name, tau, "a number of steps") >= 1:
         raise ValueError(f"{name} is {tau}; it is a number of steps, and 1 - 1/{name} a decay: at least 1")
     return 1 - 1 / tau
 
 
 def exponential_decay(name: str, tau: Any) -> float:
     """What a trace is multiplied by in a step, exp(-1/tau)."""
-    if not _number(name, tau) > 0:
+    if not real(name, tau, "a number of steps") > 0:
         raise ValueError(f"{name} is {tau}; it is a number of steps and must be positive")
     return exp(-1 / tau)
 
 
-def _number(name: str, value: Any) -> float:
-    if not isinstance(value, Real) or isinstance(value, bool):
-        raise TypeError(f"{name} is {value!r}; pass a number of steps")
-    return float(value)
-
-
-def paired(
-    synapses: Connection,
-    in_spike: Tensor,
-    out_spike: Tensor,
-    trace_pre: Trace,
-    trace_post: Trace,
-    decay_pre: float,
-    decay_post: float,
-    f_pre: Factor,
-    f_post: Factor,
-    *,
-    each: bool,
-) -> tuple[Tensor, Tensor, Tensor]:
-    r"""One time step of both traces, and the change of the weights that their pairing with spikes asks for.
-
-    .. math::
-        x[t] = \lambda x[t-1] + s_\text{in}[t], \quad y[t] = \lambda' y[t-1] + s_\text{out}[t], \quad
-        \Delta w = f_\text{post}(w)\, s_\text{out} \otimes x - f_\text{pre}(w)\, y \otimes s_\text{in}
+class Rule(NamedTuple):
+    """What one time step of plasticity does.
 
     Args:
-        synapses: Where spikes meet.
-        in_spike: Input spikes.
-        out_spike: Output spikes.
-        trace_pre: Trace x of the input before the step; None is 0.
-        trace_post: Trace y of the output before the step; None is 0.
-        decay_pre: What x is multiplied by in a step.
-        decay_post: What y is multiplied by in a step.
-        f_pre: Scale of depression, a function of the weights.
-        f_post: Scale of potentiation, a function of the weights.
-        each: Whether to keep the samples apart.
-
-    Returns:
-        Both traces after the step, and the change, of the weights' shape or ``[batch, *weight.shape]``.
+        decay: Gives what a trace is multiplied by in a step, from the name and value of its time constant.
+        each: Whether samples are kept apart.
     """
-    pre = synapses.pre(in_spike)
-    post = synapses.post(out_spike, pre)
-    x = _started("trace_pre", trace_pre, pre) * decay_pre + pre
-    y = _started("trace_post", trace_post, post) * decay_post + post
-    meet = synapses.correlations if each else synapses.correlation
-    up, down = (_scale(name, f, synapses.weight) for name, f in (("f_post", f_post), ("f_pre", f_pre)))
-    return x, y, up * meet(x, post) - down * meet(pre, y)
+
+    decay: Callable[[str, Any], float]
+    each: bool
+
+    def step(
+        self,
+        synapses: Connection,
+        in_spike: Tensor,
+        out_spike: Tensor,
+        trace_pre: Trace,
+        trace_post: Trace,
+        tau_pre: float,
+        tau_post: float,
+        f_pre: Factor,
+        f_post: Factor,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        r"""Both traces after a step, and the change of the weights that their pairing with spikes asks for.
+
+        .. math::
+            x[t] = \lambda x[t-1] + s_\text{in}[t], \quad y[t] = \lambda' y[t-1] + s_\text{out}[t], \quad
+            \Delta w = f_\text{post}(w)\, s_\text{out} \otimes x - f_\text{pre}(w)\, y \otimes s_\text{in}
+
+        Args:
+            synapses: Where spikes meet.
+            in_spike: Input spikes.
+            out_spike: Output spikes.
+            trace_pre: Trace x of the input before the step; None is 0.
+            trace_post: Trace y of the output before the step; None is 0.
+            tau_pre: Time constant of x in steps.
+            tau_post: Time constant of y in steps.
+            f_pre: Scale of depression, a function of the weights.
+            f_post: Scale of potentiation, a function of the weights.
+
+        Returns:
+            Both traces after the step, and the change, of the weights' shape or ``[batch, *weight.shape]``.
+        """
+        decay_pre, decay_post = self.decay("tau_pre", tau_pre), self.decay("tau_post", tau_post)
+        pre = synapses.pre(in_spike)
+        post = synapses.post(out_spike, pre)
+        x = _started("trace_pre", trace_pre, pre) * decay_pre + pre
+        y = _started("trace_post", trace_post, post) * decay_post + post
+        meet = synapses.correlations if self.each else synapses.correlation
+        up, down = (_scale(name, f, synapses.weight) for name, f in (("f_post", f_post), ("f_pre", f_pre)))
+        return x, y, up * meet(x, post) - down * meet(pre, y)
+
+
+PLAIN = Rule(linear_decay, each=False)
+REWARDED = Rule(exponential_decay, each=True)
 
 
 def _started(name: str, trace: Any, like: Tensor) -> Tensor:

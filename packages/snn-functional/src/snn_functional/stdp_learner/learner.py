@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from snn_functional.stdp_learner._spike_learner import SpikeLearner, checked_scale
-from snn_functional.stdp_learner._trace import Factor, linear_decay, unchanged
+from snn_functional._numbers import finite
+from snn_functional.stdp_learner._spike_learner import SpikeLearner
+from snn_functional.stdp_learner._trace import PLAIN, Factor, unchanged
 
 __all__ = ["STDPLearner"]
 
@@ -50,8 +51,7 @@ class STDPLearner(SpikeLearner):
     (2008).
     """
 
-    _decay = staticmethod(linear_decay)
-    _each = False
+    _rule = PLAIN
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class STDPLearner(SpikeLearner):
             RuntimeError: If no time step was recorded.
             ValueError: If the synapse and its neurons were not called equally often, or shapes do not fit.
         """
-        factor = checked_scale(scale)
+        factor = finite("scale", scale)
         self._number_of_steps()
         weight: Any = self.synapse.weight
         return self._hand_over(sum(self._changes(), torch.zeros_like(weight)), on_grad, factor)

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from snn_functional.stdp_learner._spike_learner import SpikeLearner, checked_scale
-from snn_functional.stdp_learner._trace import Factor, exponential_decay, unchanged
+from snn_functional._numbers import finite
+from snn_functional.stdp_learner._spike_learner import SpikeLearner
+from snn_functional.stdp_learner._trace import REWARDED, Factor, exponential_decay, unchanged
 from snn_functional.stdp_learner.trace_step import eligibility_trace
 
 __all__ = ["MSTDPETLearner", "MSTDPLearner"]
@@ -50,8 +51,7 @@ class MSTDPLearner(SpikeLearner):
     Source: Florian, Reinforcement Learning Through Modulation of Spike-Timing-Dependent Synaptic Plasticity (2007).
     """
 
-    _decay = staticmethod(exponential_decay)
-    _each = True
+    _rule = REWARDED
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class MSTDPLearner(SpikeLearner):
             TypeError: If ``reward`` is neither a number nor a real tensor.
             ValueError: If a shape or device does not fit, or the synapse and its neurons were not called equally often.
         """
-        factor = checked_scale(scale)
+        factor = finite("scale", scale)
         weight: Any = self.synapse.weight
         steps, in_spike = self._number_of_steps(), self.in_spike_monitor[""][0]
         if in_spike.dim() != weight.dim():  # of a convolution both have two axes and its space

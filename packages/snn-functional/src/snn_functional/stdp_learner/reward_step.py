@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from snn_functional.stdp_learner._connection import connection
-from snn_functional.stdp_learner._trace import Factor, Trace, exponential_decay, paired, unchanged
+from snn_functional.stdp_learner._trace import REWARDED, Factor, Trace, unchanged
 
 __all__ = ["mstdp_conv1d_single_step", "mstdp_conv2d_single_step", "mstdp_linear_single_step"]
 
@@ -57,9 +57,8 @@ def mstdp_linear_single_step(
 
     Source: Florian, Reinforcement Learning Through Modulation of Spike-Timing-Dependent Synaptic Plasticity (2007).
     """
-    decays = exponential_decay("tau_pre", tau_pre), exponential_decay("tau_post", tau_post)
     synapses = connection(fc, "fc", nn.Linear)
-    return paired(synapses, in_spike, out_spike, trace_pre, trace_post, *decays, f_pre, f_post, each=True)
+    return REWARDED.step(synapses, in_spike, out_spike, trace_pre, trace_post, tau_pre, tau_post, f_pre, f_post)
 
 
 def mstdp_conv1d_single_step(
@@ -102,9 +101,8 @@ def mstdp_conv1d_single_step(
 
     Source: Florian, Reinforcement Learning Through Modulation of Spike-Timing-Dependent Synaptic Plasticity (2007).
     """
-    decays = exponential_decay("tau_pre", tau_pre), exponential_decay("tau_post", tau_post)
     synapses = connection(conv, "conv", nn.Conv1d)
-    return paired(synapses, in_spike, out_spike, trace_pre, trace_post, *decays, f_pre, f_post, each=True)
+    return REWARDED.step(synapses, in_spike, out_spike, trace_pre, trace_post, tau_pre, tau_post, f_pre, f_post)
 
 
 def mstdp_conv2d_single_step(
@@ -147,6 +145,5 @@ def mstdp_conv2d_single_step(
 
     Source: Florian, Reinforcement Learning Through Modulation of Spike-Timing-Dependent Synaptic Plasticity (2007).
     """
-    decays = exponential_decay("tau_pre", tau_pre), exponential_decay("tau_post", tau_post)
     synapses = connection(conv, "conv", nn.Conv2d)
-    return paired(synapses, in_spike, out_spike, trace_pre, trace_post, *decays, f_pre, f_post, each=True)
+    return REWARDED.step(synapses, in_spike, out_spike, trace_pre, trace_post, tau_pre, tau_post, f_pre, f_post)

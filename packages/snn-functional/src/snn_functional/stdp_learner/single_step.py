@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from snn_functional.stdp_learner._connection import connection
-from snn_functional.stdp_learner._trace import Factor, Trace, linear_decay, paired, unchanged
+from snn_functional.stdp_learner._trace import PLAIN, Factor, Trace, unchanged
 
 __all__ = ["stdp_conv1d_single_step", "stdp_conv2d_single_step", "stdp_linear_single_step"]
 
@@ -62,8 +62,7 @@ def stdp_linear_single_step(
     (2008).
     """
     synapses = connection(fc, "fc", nn.Linear)
-    decays = linear_decay("tau_pre", tau_pre), linear_decay("tau_post", tau_post)
-    return paired(synapses, in_spike, out_spike, trace_pre, trace_post, *decays, f_pre, f_post, each=False)
+    return PLAIN.step(synapses, in_spike, out_spike, trace_pre, trace_post, tau_pre, tau_post, f_pre, f_post)
 
 
 def stdp_conv1d_single_step(
@@ -111,8 +110,7 @@ def stdp_conv1d_single_step(
     Source: Kheradpisheh et al., STDP-based spiking deep convolutional neural networks for object recognition (2018).
     """
     synapses = connection(conv, "conv", nn.Conv1d)
-    decays = linear_decay("tau_pre", tau_pre), linear_decay("tau_post", tau_post)
-    return paired(synapses, in_spike, out_spike, trace_pre, trace_post, *decays, f_pre, f_post, each=False)
+    return PLAIN.step(synapses, in_spike, out_spike, trace_pre, trace_post, tau_pre, tau_post, f_pre, f_post)
 
 
 def stdp_conv2d_single_step(
@@ -160,5 +158,4 @@ def stdp_conv2d_single_step(
     Source: Kheradpisheh et al., STDP-based spiking deep convolutional neural networks for object recognition (2018).
     """
     synapses = connection(conv, "conv", nn.Conv2d)
-    decays = linear_decay("tau_pre", tau_pre), linear_decay("tau_post", tau_post)
-    return paired(synapses, in_spike, out_spike, trace_pre, trace_post, *decays, f_pre, f_post, each=False)
+    return PLAIN.step(synapses, in_spike, out_spike, trace_pre, trace_post, tau_pre, tau_post, f_pre, f_post)

@@ -79,7 +79,7 @@ def eligibility_trace(trace: Tensor | None, eligibility: Tensor, tau_trace: floa
 
     Raises:
         TypeError: If an argument is of the wrong kind.
-        ValueError: If the shapes differ or ``tau_trace`` is not positive.
+        ValueError: If the shapes or devices differ, or ``tau_trace`` is not positive.
 
     Example:
         >>> import torch
@@ -99,5 +99,9 @@ def eligibility_trace(trace: Tensor | None, eligibility: Tensor, tau_trace: floa
         raise ValueError(
             f"trace has shape {tuple(trace.shape)}, eligibility {tuple(eligibility.shape)}; start a batch of another "
             "shape with None"
+        )
+    if trace.device != eligibility.device:
+        raise ValueError(
+            f"trace is on {trace.device}, eligibility on {eligibility.device}; move one of them to the other"
         )
     return trace * decay + eligibility / tau_trace

@@ -88,6 +88,7 @@ UNREAD = {
     "latency linear": {"epsilon"},
     "latency_code linear": {"epsilon"},
 }
+# What is read as Python reads a condition.
 FLAGS = {"time_var_input", "clip", "normalize", "linear", "interpolate", "bypass", "padding", "off_spike"}
 
 
@@ -95,7 +96,7 @@ def refusals():
     """Every case with every bad value of every argument that its function reads."""
     for case in CALLS:
         for argument in inspect.signature(function(case)).parameters:
-            if argument in FLAGS | {"device"} | UNREAD.get(case, set()):
+            if argument in FLAGS | UNREAD.get(case, set()):
                 continue
             values = OF_ITS_OWN.get((case, argument)) or ARGUMENTS[argument]
             for number, (value, error, words) in enumerate(values):

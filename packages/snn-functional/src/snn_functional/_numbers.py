@@ -1,0 +1,71 @@
+"""Numbers that a user passes, checked once at the border."""
+
+from __future__ import annotations
+
+from math import isfinite
+from numbers import Real
+from typing import Any
+
+from torch import Tensor
+
+
+def real(name: str, value: Any, wanted: str = "a number") -> float:
+    """A real number.
+
+    Args:
+        name: The argument's name, for the message.
+        value: What the caller passed: a number, or a tensor of one.
+        wanted: What to pass, for the message.
+
+    Returns:
+        The same number.
+
+    Raises:
+        TypeError: If it is no real number.
+    """
+    found = value.item() if isinstance(value, Tensor) and value.numel() == 1 else value
+    if not isinstance(found, Real) or isinstance(found, bool):
+        raise TypeError(f"{name} is {value!r}; pass {wanted}")
+    return float(found)
+
+
+def finite(name: str, value: Any, wanted: str = "a number") -> float:
+    """A finite real number.
+
+    Args:
+        name: The argument's name, for the message.
+        value: What the caller passed: a number, or a tensor of one.
+        wanted: What to pass, for the message.
+
+    Returns:
+        The same number.
+
+    Raises:
+        TypeError: If it is no real number.
+        ValueError: If it is infinite or NaN.
+    """
+    number = real(name, value, wanted)
+    if not isfinite(number):
+        raise ValueError(f"{name} is {number}; it must be finite: pass {wanted}")
+    return number
+
+
+def share(name: str, value: Any, of: str) -> float:
+    """A number from 0 to 1.
+
+    Args:
+        name: The argument's name, for the message.
+        value: What the caller passed: a number, or a tensor of one.
+        of: What it is, for the message.
+
+    Returns:
+        The same number.
+
+    Raises:
+        TypeError: If it is no real number.
+        ValueError: If it lies outside [0, 1].
+    """
+    number = real(name, value)
+    if not 0 <= number <= 1:
+        raise ValueError(f"{name} is {number}; {of} and must lie in [0, 1]")
+    return number

@@ -1,0 +1,31 @@
+"""Batches whose samples end at different steps."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+
+class Ragged:
+    """How long each sample of a batch lasts.
+
+    Args:
+        lengths: Number of steps of each sample ``[batch]``, its first ones, at least 1.
+    """
+
+    def __init__(self, lengths: Tensor) -> None:
+        self._lengths = lengths
+        self.longest = int(lengths.max())
+        self._all = int(lengths.sum())
+
+    def within(self, steps: slice) -> tuple[Tensor, Tensor, float]:
+        """What a stretch of steps holds.
+
+        Args:
+            steps: The stretch, begun before the longest sample ends.
+
+        Returns:
+            Which samples last into it ``[batch]``, bool; how many steps of it each has ``[batch]``; and its share of
+            the steps of all samples.
+        """
+        left = (self._lengths - steps.start).clamp(0, steps.stop - steps.start)
+        return left > 0, left, int(left.sum()) / self._all

@@ -1,0 +1,72 @@
+"""Every argument of every public function and class refuses what it cannot mean: by name, value and remedy."""
+
+import re
+
+import pytest
+
+import snn_functional
+
+from . import bad_online, bad_plasticity, bad_probes, bad_quantisation, bad_recordings, bad_training
+from .refusal import texts
+
+MODULES = (bad_recordings, bad_training, bad_online, bad_quantisation, bad_probes, bad_plasticity)
+CASES = {name: case for module in MODULES for name, case in module.CASES.items()}
+# What is read as Python reads a condition.
+FLAGS = {
+    "population_code",
+    "time_var_targets",
+    "target_is_time",
+    "multi_spike",
+    "return_silent",
+    "time_var",
+    "time_first",
+    "progress",
+    "uniform",
+    "thr_centered",
+    "power_of_two",
+    "bias",
+    "on_grad",
+}
+ROWS = [
+    pytest.param(case, row, id=f"{name}: {row.argument} {number}")
+    for name, case in CASES.items()
+    for number, row in enumerate(case.rows)
+]
+
+
+def public():
+    """Names of all public functions and classes, those of the submodules included."""
+    for module in (snn_functional, *(one for one in vars(snn_functional).values() if hasattr(one, "__all__"))):
+        yield from (name for name in module.__all__ if callable(getattr(module, name)))
+
+
+def test_every_public_function_and_class_is_in_the_table():
+    assert set(CASES) == set(public())
+    assert sum(len(module.CASES) for module in MODULES) == len(CASES)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_argument_has_a_bad_value(name):
+    assert CASES[name].arguments() - {row.argument for row in CASES[name].rows} <= FLAGS
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_call_is_right_without_the_bad_value(name):
+    CASES[name].call(**CASES[name].right())
+
+
+@pytest.mark.parametrize(("case", "row"), ROWS)
+def test_a_bad_value_is_refused_with_name_value_and_remedy(case, row):
+    with pytest.raises(row.error, match=row.message) as refused:
+        case.call(**{**case.right(), row.argument: row.value, **row.others})
+    message = str(refused.value)
+    assert re.search(rf"(?<!\w){re.escape(row.named or row.argument)}(?!\w)", message)
+    said = texts(row.value) if row.named in ("", row.argument) else set()
+    assert not said or "given" in message or any(text in message for text in said)
+    assert "; " in message or ": " in message
+
+
+@pytest.mark.parametrize("name", [name for name in bad_recordings.CASES if name.endswith(("_loss", "_sparsity"))])
+def test_a_loss_of_nan_is_nan(name):
+    case = CASES[name]
+    assert case.call(**{**case.right(), "spk_out": bad_recordings.NAN}).isnan()

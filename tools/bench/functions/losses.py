@@ -1,0 +1,80 @@
+"""Losses, accuracies, penalties and quantised states."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from bench.functions.case import BATCH, CLASSES, STEPS, Call, Case, Draw
+
+__all__ = ["CASES"]
+
+_RECORDING = f"spikes [{STEPS}, {BATCH}, {CLASSES}]"
+_LAST = {"off_target": STEPS - 1}
+
+
+def _loss(name: str, least: float = 1.0, **options: Any) -> Case:
+    def make(library: Any, draw: Draw) -> Call:
+        loss = getattr(library.functional, name)(**options)
+        spk, targets = draw.spikes(STEPS, BATCH, CLASSES).requires_grad_(), draw.labels()
+        return Call(lambda: loss(spk, targets), (spk,))
+
+    return Case(name, "losses", f"{_RECORDING}, labels", make, least)
+
+
+def _membrane_loss(name: str) -> Case:
+    def make(library: Any, draw: Draw) -> Call:
+        loss = getattr(library.functional, name)()
+        mem, targets = draw.uniform(STEPS, BATCH, CLASSES).requires_grad_(), draw.labels()
+        return Call(lambda: loss(mem, targets), (mem,))
+
+    return Case(name, "losses", f"membranes [{STEPS}, {BATCH}, {CLASSES}], labels", make)
+
+
+def _accuracy(name: str) -> Case:
+    def make(library: Any, draw: Draw) -> Call:
+        spk, targets = draw.spikes(STEPS, BATCH, CLASSES), draw.labels()
+        return Call(lambda: getattr(library.functional, name)(spk, targets))
+
+    return Case(name, "accuracy", f"{_RECORDING}, labels", make)
+
+
+def _penalty(library: Any, draw: Draw) -> Call:
+    penalty, spk = library.functional.l1_rate_sparsity(), draw.spikes(STEPS, BATCH, CLASSES).requires_grad_()
+    return Call(lambda: penalty(spk), (spk,))
+
+
+def _quantised(bits: int, *shape: int) -> Callable[[Any, Draw], Call]:
+    def make(library: Any, draw: Draw) -> Call:
+        quantise, mem = library.quant.state_quant(num_bits=bits), draw.uniform(*shape).requires_grad_()
+        return Call(lambda: quantise(mem), (mem,))
+
+    return make
+
+
+CASES = [
+    _loss("ce_rate_loss"),
+    _loss("ce_count_loss"),
+    _loss("mse_count_loss", correct_rate=0.8, incorrect_rate=0.2),
+    _membrane_loss("ce_max_membrane_loss"),
+    _membrane_loss("mse_membrane_loss"),
+    _loss("mse_temporal_loss", 20.0, **_LAST),
+    _loss("ce_temporal_loss", 20.0),
+    _accuracy("accuracy_rate"),
+    _accuracy("accuracy_temporal"),
+    Case("l1_rate_sparsity", "losses", _RECORDING, _penalty),
+    Case(
+        "state_quant",
+        "quantisation",
+        f"a state [{BATCH}, {CLASSES}], 8 bits",
+        _quantised(8, BATCH, CLASSES),
+        differs="one of its levels is 0",
+    ),
+    Case(
+        "state_quant, a sequence",
+        "quantisation",
+        f"states [{STEPS}, {BATCH}, {CLASSES}], 2 bits",
+        _quantised(2, STEPS, BATCH, CLASSES),
+        differs="one of its levels is 0",
+    ),
+]

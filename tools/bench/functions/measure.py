@@ -1,0 +1,118 @@
+"""Runs every function through both libraries, in turns, and keeps what each turn took."""
+
+from __future__ import annotations
+
+import contextlib
+import pathlib
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bench.functions.case import Case
+from bench.functions.cases import CASES
+from bench.functions.library import LIBRARIES
+from bench.process import Process
+
+__all__ = ["Plan", "difference", "measured"]
+
+_WORKER = "bench.functions.worker"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How thoroughly to measure.
+
+    Args:
+        rounds: Rounds that count; one more is run before them and dropped.
+        seconds: Of one library's turn in a round, as far as one call is not longer.
+        memory: Measure peak memory.
+        threads: Of each library.
+    """
+
+    rounds: int
+    seconds: float
+    memory: bool
+    threads: int
+
+
+def measured(
+    names: list[str], pythons: dict[str, str], plan: Plan, say: Callable[[str], object]
+) -> dict[str, dict[str, Any]]:
+    """Time the functions of both libraries, in turns.
+
+    Args:
+        names: Of the cases.
+        pythons: The interpreter of each library's environment.
+        plan: The plan.
+        say: Is told what is being done.
+
+    Returns:
+        ``versions`` by library; ``functions`` by name: ``libraries`` with what each answered, seconds by round, and
+        ``difference``, the largest one of their results.
+
+    Raises:
+        RuntimeError: If a library does not start.
+    """
+
+    def started(library: str) -> Process:
+        return Process(library, pythons[library], plan.threads, module=_WORKER)
+
+    with contextlib.ExitStack() as stack:
+        folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        processes = {library: stack.enter_context(started(library)) for library in LIBRARIES}
+        answers = {library: process.ask("hello") for library, process in processes.items()}
+        for library, answer in answers.items():
+            if "reason" in answer:
+                raise RuntimeError(f"{library} does not start: {answer['reason']}")
+        found = {}
+        for name in names:
+            say(name)
+            found[name] = _timed(CASES[name], processes, plan, folder)
+            if plan.memory:
+                for library, taken in found[name]["libraries"].items():
+                    if "reason" not in taken:
+                        with started(library) as fresh:
+                            taken["memory"] = fresh.ask("memory", case=name)
+        return {"versions": {name: one["versions"] for name, one in answers.items()}, "functions": found}
+
+
+def _timed(case: Case, processes: dict[str, Process], plan: Plan, folder: pathlib.Path) -> dict[str, Any]:
+    taken: dict[str, dict[str, Any]] = {name: one.ask("prepare", case=case.name) for name, one in processes.items()}
+    ready = [name for name, answer in taken.items() if "reason" not in answer]
+    found: dict[str, Any] = {"libraries": taken, "difference": None}
+    if len(ready) == 2 and not case.differs:
+        for name in ready:
+            processes[name].ask("result", folder=str(folder))
+        found["difference"] = difference(*(folder / f"{name}.npz" for name in ready))
+    turns: dict[str, list[dict[str, Any]]] = {name: [] for name in ready}
+    for _ in range(plan.rounds + 1):
+        for name in ready:
+            turns[name].append(processes[name].ask("turn", seconds=plan.seconds))
+    for name, rounds in turns.items():
+        failed = [turn for turn in rounds if "reason" in turn]
+        taken[name] |= failed[0] if failed else {way: [turn[way] for turn in rounds[1:]] for way in rounds[1]}
+    return found
+
+
+def difference(mine: pathlib.Path, theirs: pathlib.Path) -> float:
+    """The largest difference of two results, as a share of the largest number in each of theirs.
+
+    Args:
+        mine: File of the arrays that ours returned.
+        theirs: File of the peer's.
+
+    Returns:
+        The difference; infinite where there are not the same number of arrays, of the same sizes.
+    """
+    with np.load(mine) as left, np.load(theirs) as right:
+        pairs = [(np.ravel(left[key]), np.ravel(right[key])) for key in left.files if key in right.files]
+        if len(left.files) != len(right.files) or any(a.shape != b.shape for a, b in pairs):
+            return float("inf")
+        shares = [
+            np.abs(a.astype(float) - b.astype(float)).max(initial=0) / (np.abs(b.astype(float)).max(initial=0) or 1.0)
+            for a, b in pairs
+        ]
+    return float(max(shares, default=0.0))

@@ -1,0 +1,95 @@
+"""What is run around a net: monitors, and training over an epoch."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from bench.functions.case import BATCH, CLASSES, STEPS, Call, Case, Draw
+
+__all__ = ["CASES"]
+
+_WATCHED = 20  # steps, less than elsewhere, as nets take longer than functions
+_RUN = f"{_WATCHED} steps of {BATCH} samples through a layer {CLASSES} x {CLASSES}"
+
+
+def _layer(draw: Draw) -> Any:
+    layer = nn.Linear(CLASSES, CLASSES)
+    layer.weight.data = (draw.uniform(CLASSES, CLASSES) - 0.5) / 10
+    layer.bias.data.zero_()
+    return layer
+
+
+def _monitored(name: str, *first: Any, function: Callable[[Any], Any] | None = None) -> Callable[[Any, Draw], Call]:
+    """A run with a monitor; without a function the record is what the monitor takes by default."""
+    more = () if function is None else (function,)
+
+    def make(library: Any, draw: Draw) -> Call:
+        net = nn.Sequential(_layer(draw))
+        xs = [draw.spikes(BATCH, CLASSES).requires_grad_("Grad" in name) for _ in range(_WATCHED)]
+        kind = getattr(library.probe, name)
+
+        def run() -> Tensor:
+            monitor = kind(*first, net, nn.Linear, *more)
+            outs = [net(x) for x in xs]
+            if "Grad" in name:
+                torch.stack([out.sum() for out in outs]).sum().backward()
+            monitor.remove_hooks()
+            return monitor.records[-1]
+
+        return Call(run)
+
+    return make
+
+
+def _trained(name: str, peers_name: str, **options: Any) -> Callable[[Any, Draw], Call]:
+    """An epoch of one batch, from the same weights in every call; ``options`` are what the peer's name implies."""
+
+    def make(library: Any, draw: Draw) -> Call:
+        is_ours = hasattr(library.functional, "backprop")
+        train = getattr(library.backprop, name if is_ours else peers_name)
+        given = options if is_ours or name == peers_name else {}
+        net = nn.Sequential(_layer(draw), library.neurons.Leaky(beta=0.9, init_hidden=True, output=True))
+        start = copy.deepcopy(net.state_dict())
+        loader = [(draw.uniform(BATCH, CLASSES), draw.labels())]
+        criterion = library.functional.ce_rate_loss()
+
+        def run() -> Tensor:
+            net.load_state_dict(start)
+            optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+            return train(net, loader, optimizer, criterion, num_steps=STEPS, time_var=False, **given).detach()
+
+        return Call(run)
+
+    return make
+
+
+_MONITORS: dict[str, tuple[Any, ...]] = {
+    "OutputMonitor": (),
+    "InputMonitor": (),
+    "AttributeMonitor": ("bias", False),
+    "GradInputMonitor": (),
+    "GradOutputMonitor": (),
+}
+_COPIES = "a record is a copy, where the peer's changes with a tensor that is overwritten later"
+_EPOCH = f"one batch of {BATCH} samples, {STEPS} steps, {CLASSES} x {CLASSES} weights and neurons"
+CASES = [
+    *[
+        Case(f"{name}, detached", "monitors", _RUN, _monitored(name, *first, function=torch.Tensor.detach))
+        for name, first in _MONITORS.items()
+    ],
+    *[Case(name, "monitors", _RUN, _monitored(name, *first), note=_COPIES) for name, first in _MONITORS.items()],
+    Case("BPTT", "training", _EPOCH, _trained("BPTT", "BPTT")),
+    Case("TBPTT", "training", f"{_EPOCH}, an update every 10", _trained("TBPTT", "TBPTT", K=10)),
+    Case(
+        "TBPTT, K=1",
+        "training",
+        f"{_EPOCH}, an update every step",
+        _trained("TBPTT", "RTRL", K=1),
+        note="the peer's RTRL is this; snn's RTRL carries the exact gradient of the past along, which no peer does",
+    ),
+]

@@ -1,0 +1,95 @@
+"""One library's functions in a process of its own, asked over its standard input.
+
+``python -m bench.functions.worker LIBRARY --threads N``. Requests: ``{"do": "hello"}``, ``{"do": "prepare", "case":
+name}``, ``{"do": "result", "folder": path}``, ``{"do": "turn", "seconds": s}``, ``{"do": "memory", "case": name}``.
+"""
+
+from __future__ import annotations
+
+import gc
+import pathlib
+import statistics
+import time
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_leaves
+
+from bench import memory
+from bench.functions.case import Call, Draw
+from bench.functions.cases import CASES
+from bench.functions.library import DISTRIBUTIONS, LIBRARIES, imported
+from bench.worker import answer, calls
+
+__all__ = ["Worker", "main"]
+
+
+class Worker:
+    """Answers the requests about one library.
+
+    Args:
+        library: Its name.
+        threads: How many threads it may use.
+    """
+
+    call: Call
+
+    def __init__(self, library: str, threads: int) -> None:
+        self.library = library
+        torch.set_num_threads(threads)
+
+    def hello(self) -> dict[str, Any]:
+        """Import the library; its versions."""
+        imported(self.library)
+        return {"versions": {name: metadata.version(name) for name in DISTRIBUTIONS[self.library]}}
+
+    def prepare(self, case: str) -> dict[str, Any]:
+        """Make the arrays and call once."""
+        self.call = CASES[case].make(imported(self.library), Draw())
+        gc.collect()
+        self._once()
+        return {}
+
+    def result(self, folder: str) -> dict[str, Any]:
+        """Call once more; what is returned, and the gradients, go into a folder."""
+        out = self.call.forward()
+        if self.call.leaves:
+            self.call.backward(out)
+        found = [*tree_leaves(out), *(leaf.grad for leaf in self.call.leaves)]
+        arrays: list[Any] = [one.detach().numpy() if isinstance(one, Tensor) else one for one in found]
+        np.savez(pathlib.Path(folder) / f"{self.library}.npz", *arrays)
+        return {}
+
+    def turn(self, seconds: float) -> dict[str, Any]:
+        """Seconds of a call, forward and backward: medians of calls for so many seconds, without the first of them."""
+        forward, backward = zip(*calls(self._once, seconds, sum), strict=True)
+        taken = {"forward": statistics.median(forward)}
+        return taken | ({"backward": statistics.median(backward)} if self.call.leaves else {})
+
+    def memory(self, case: str) -> dict[str, Any]:
+        """Peak of one call above what the process held before, and the size of what it is given; of a fresh process."""
+        self.prepare(case)
+        gc.collect()
+        peak = memory.Peak()
+        self._once()
+        return {"megabytes": peak.megabytes()}
+
+    def _once(self) -> tuple[float, float]:
+        start = time.perf_counter()
+        out = self.call.forward()
+        between = time.perf_counter()
+        if self.call.leaves:
+            self.call.backward(out)
+        return between - start, time.perf_counter() - between
+
+
+def main() -> None:
+    """Answer about the library of the command line."""
+    answer(LIBRARIES, Worker)
+
+
+if __name__ == "__main__":
+    main()
