@@ -38,7 +38,7 @@ def measured() -> dict[str, float]:
     Returns:
         ``copy_8_mib`` and ``copy_256_mib``: GB/s (10^9 bytes, read and written) of a copy that stays in the cache and
         of one that does not; ``first_touch``: GB/s written to memory that is fresh from the system; ``product``:
-        GFLOP/s of a product of float32 matrices.
+        GFLOP/s of a product of float32 matrices, by the fastest library that torch has.
     """
     import torch
 
@@ -53,8 +53,10 @@ def measured() -> dict[str, float]:
 
     def multiplied() -> float:
         a, b = torch.ones(_SIDE, _SIDE), torch.ones(_SIDE, _SIDE)
-        out = torch.empty(_SIDE, _SIDE)
-        return 2 * _SIDE**3 / _fastest(lambda: torch.mm(a, b, out=out)) / 1e9
+        ways: list[Callable[[], object]] = [lambda: torch.mm(a, b)]
+        if torch.backends.mkldnn.is_available():
+            ways.append(lambda: torch.ops.mkldnn._linear_pointwise(a, b, None, "none", [], ""))
+        return 2 * _SIDE**3 / min(map(_fastest, ways)) / 1e9
 
     return {"copy_8_mib": copied(8), "copy_256_mib": copied(256), "first_touch": touched(), "product": multiplied()}
 

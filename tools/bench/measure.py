@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import pathlib
+import random
 import statistics
 import tempfile
 from collections.abc import Callable, Iterable
@@ -185,10 +186,14 @@ class Bench:
             answers[name] |= failed[0] if failed else {do: ways}
 
     def _turns(self, names: list[str], do: str) -> dict[str, list[dict[str, Any]]]:
-        """Rounds in which each takes its turn, but for the first of them."""
+        """Rounds in which each takes its turn, but for the first of them.
+
+        Who comes after whom changes from round to round, as some leave the caches and the processor in a worse state
+        than others.
+        """
         turns: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
-        for _ in range(self._plan.rounds + 1):
-            for name in names:
+        for number in range(self._plan.rounds + 1):
+            for name in random.Random(number).sample(names, len(names)):
                 turns[name].append(self._processes[name].ask(do, seconds=self._plan.seconds))
         return {name: one[1:] for name, one in turns.items()}
 

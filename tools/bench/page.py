@@ -22,8 +22,8 @@ over to another machine, and those roughly.
 How it is measured: each library runs in a process and an environment of its own, from the same inputs and weights, in
 float32 and with the surrogate `atan` where it has it. Before anything is timed, its spikes and the gradient of the
 input (of the first weights, where there are any) are compared with those of a plain PyTorch loop; one that gives other
-numbers is not timed. Then all take turns, {rounds} rounds after one that is dropped. A cell is the median of the
-ratios within a round, quartiles in brackets. One spike in eight to ten can fire in a step.
+numbers is not timed. Then all take turns, {rounds} rounds after one that is dropped, in another order each. A cell is
+the median of the ratios within a round, quartiles in brackets. One spike in eight to ten can fire in a step.
 
 The *floor* is the least time that this machine needs to move what each layer has to read and write once, or for the
 products of its matrices, whichever is longer. Products of spikes may add up rows instead of multiplying, and be faster
