@@ -18,7 +18,10 @@ from snn_core import SpikingNeuron
 __all__ = ["REST", "STAGES", "spent", "work"]
 
 STAGES = {
-    "matrix products": ("aten::mm", "aten::addmm", "mkldnn::_linear", "snn_cpu::spike_", "snn_cpu::pack_", "snn_cpu::unpack_", "_Linear"),
+    "matrix products": (
+        *("aten::mm", "aten::addmm", "mkldnn::_linear", "_Linear"),
+        *("snn_cpu::spike_", "snn_cpu::pack_", "snn_cpu::unpack_"),
+    ),
     "convolutions": ("aten::mkldnn_convolution", "aten::convolution_backward", "aten::thnn_conv2d"),
     "pooling": ("aten::max_pool2d",),
     "neurons": ("snn_cpu::", "snn::", "_Fused", "_Spike"),
