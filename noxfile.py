@@ -42,6 +42,7 @@ NIR_PEERS = {
 NEEDS_NATIVE = ("integration_tests/native", "packages/snn-cpu/tests/native")
 COMPILER = os.environ.get("CXX", "g++")
 CAN_COMPILE = sys.platform == "linux" and shutil.which(COMPILER) is not None
+NEEDS_AEON = "packages/snn-data/tests/test_vowels.py"  # which snn[all] leaves out; alone(snn-data) has every extra
 EXAMPLES = ("fused", "reference")
 EXTRAS = sorted(PROJECTS[UMBRELLA]["optional-dependencies"])
 
@@ -212,7 +213,7 @@ def types(session: nox.Session) -> None:
 def together(session: nox.Session) -> None:
     """Every package installed: all their tests and the integration tests, but for what sessions of their own run."""
     install(session, "snn[all]", *group("test"), native=compiled(session))
-    elsewhere = ("integration_tests/parity", "integration_tests/nir_peers", *NEEDS_NATIVE)
+    elsewhere = ("integration_tests/parity", "integration_tests/nir_peers", NEEDS_AEON, *NEEDS_NATIVE)
     pytest(session, "packages", "integration_tests", *(f"--ignore={folder}" for folder in elsewhere))
 
 
@@ -220,7 +221,9 @@ def together(session: nox.Session) -> None:
 @nox.parametrize("kernels", [nox.param(name, id=name) for name in EXAMPLES])
 def doctests(session: nox.Session, kernels: str) -> None:
     """The example of every docstring gives what it says, with fused kernels and without."""
-    install(session, "snn[all]", *group("test"), native=compiled(session) if kernels == "fused" else ())
+    install(
+        session, "snn[all]", "snn-data[vowels]", *group("test"), native=compiled(session) if kernels == "fused" else ()
+    )
     pytest(session, "--doctest-modules", "tools", "--pyargs", *map(module, PROJECTS))
 
 
@@ -286,7 +289,7 @@ def nir_peers(session: nox.Session) -> None:
 def coverage(session: nox.Session) -> None:
     """Which lines the packages' own tests reach (not part of a push)."""
     kernels = compiled(session)
-    install(session, "snn[all]", *group("coverage"), native=kernels)
+    install(session, "snn[all]", "snn-data[vowels]", *group("coverage"), native=kernels)
     without = () if kernels else (f"--ignore={folder}" for folder in NEEDS_NATIVE)
     arguments = ("-q", "-p", "no:cacheprovider", "packages", *without)
     session.run("coverage", "run", "-m", "pytest", *arguments, *session.posargs)

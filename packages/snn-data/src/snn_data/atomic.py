@@ -1,0 +1,44 @@
+"""Files that are there whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+__all__ = ["atomic_file"]
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for writing that takes its name when it is complete; after an error nothing is left of it.
+
+    Several processes may write the same path at once: the last one to finish stays, and readers see one or the other.
+
+    Args:
+        path: The file; folders above it are made.
+
+    Yields:
+        A binary file.
+
+    Example:
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> with atomic_file(folder / "a" / "b.bin") as file:
+        ...     _ = file.write(b"whole")
+        >>> (folder / "a" / "b.bin").read_bytes()
+        b'whole'
+
+    Source: ``rename`` in POSIX.1-2024, which replaces a file in one step.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w+b") as file:
+            yield file
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,125 @@
+"""Transformed samples kept on disk, under the content of what made them."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from torch.utils.data import Dataset
+
+from snn_data.fingerprint import fingerprint
+from snn_data.folders import data_folder
+from snn_data.sample_file import read_sample, write_sample
+
+__all__ = ["CachedDataset", "cached"]
+
+FORMAT = "1"
+
+
+class CachedDataset(Dataset[Any]):
+    """A data set whose transformed samples are kept on disk; made by `cached`.
+
+    Args:
+        dataset: Data set of ``(data, target)`` pairs.
+        transform: Applied to ``data``; None keeps it.
+        target_transform: Applied to ``target``; None keeps it.
+        folder: Folder of the files.
+        dataset_key: What names the data set's content, or None to take that of each sample.
+
+    Example:
+        >>> CachedDataset([(1, 2)], None, None, Path("cache"), None)
+        CachedDataset(samples=1, folder=cache)
+
+    Source: content-addressed storage, Quinlan and Dorward, Venti (2002).
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        transform: Callable[[Any], Any] | None,
+        target_transform: Callable[[Any], Any] | None,
+        folder: Path,
+        dataset_key: str | None,
+    ) -> None:
+        self.dataset = dataset
+        self.transform = transform
+        self.target_transform = target_transform
+        self.folder = folder
+        self.dataset_key = dataset_key
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"sample {index} of {len(self)}")
+        load = functools.cache(lambda: self.dataset[index])
+        content = (self.dataset_key, index % len(self)) if self.dataset_key is not None else load()
+        # the transforms are read each time: one that was changed in place makes other samples from now on
+        path = self._path(fingerprint((FORMAT, content, self.transform, self.target_transform)))
+        try:
+            return read_sample(path)
+        except FileNotFoundError:
+            pass
+        except ValueError as error:
+            warnings.warn(f"a cached sample is damaged and made anew: {error}", RuntimeWarning, stacklevel=2)
+        data, target = load()
+        data = data if self.transform is None else self.transform(data)
+        target = target if self.target_transform is None else self.target_transform(target)
+        write_sample(path, (data, target))
+        # from the file also the first time, so that the sample is the same every time
+        return read_sample(path)
+
+    def _path(self, key: str) -> Path:
+        return self.folder / key[:2] / f"{key[2:]}.npz"
+
+    def __repr__(self) -> str:
+        return f"CachedDataset(samples={len(self)}, folder={self.folder})"
+
+
+def cached(
+    dataset: Any,
+    transform: Callable[[Any], Any] | None = None,
+    *,
+    target_transform: Callable[[Any], Any] | None = None,
+    folder: str | Path | None = None,
+    dataset_key: str | None = None,
+) -> CachedDataset:
+    """Keep the transformed samples of a data set on disk.
+
+    A file is named by the content of the sample and of the transforms (see `fingerprint`: code, closure, parameters,
+    the functions called), read at every access. A transform that is edited, or changed in place, makes new files and
+    never gives a sample of the old one; changed back, it finds the old files again. Files are written atomically, so
+    any number of workers and programs may share a folder. Reading them runs no code. A hit costs the digest of the
+    sample and the reading of a compressed file, a few milliseconds: it pays for transforms that take longer.
+
+    Args:
+        dataset: Data set of ``(data, target)`` pairs, indexed from 0, with a length.
+        transform: Applied to ``data`` once; give the same result every time, and leave randomness to `augmented`.
+        target_transform: Applied to ``target`` once.
+        folder: Folder of the files; ``samples`` in `data_folder` if None. It may be deleted at any time.
+        dataset_key: A text that names the data set's content, such as the checksum of its archive. With it a sample is
+            known by this text and its index, and one that is kept is not read from the data set again.
+
+    Returns:
+        A data set of the same length.
+
+    Raises:
+        TypeError: At access, if a transform's content cannot be read or a sample cannot be stored.
+
+    Example:
+        >>> import tempfile, torch
+        >>> folder = tempfile.mkdtemp()
+        >>> frames = cached([(torch.arange(3), 7)], lambda x: 2 * x, folder=folder)
+        >>> frames[0]
+        (tensor([0, 2, 4]), 7)
+        >>> cached([(torch.arange(3), 7)], lambda x: 3 * x, folder=folder)[0]
+        (tensor([0, 3, 6]), 7)
+
+    Source: content-addressed storage, Quinlan and Dorward, Venti (2002).
+    """
+    place = data_folder() / "samples" if folder is None else Path(folder).expanduser().absolute()
+    return CachedDataset(dataset, transform, target_transform, place, dataset_key)

@@ -1,0 +1,68 @@
+"""Checksums of files."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+__all__ = ["ChecksumError", "check_file", "parsed_checksum"]
+
+DIGITS = {"sha256": 64, "md5": 32}
+
+
+class ChecksumError(ValueError):
+    """A file is not the one that was asked for.
+
+    Example:
+        >>> issubclass(ChecksumError, ValueError)
+        True
+    """
+
+
+def parsed_checksum(checksum: str) -> tuple[str, str]:
+    """Take a checksum apart.
+
+    Args:
+        checksum: ``"sha256:"`` or ``"md5:"`` and hexadecimal digits.
+
+    Returns:
+        The algorithm and the digits, in lower case.
+
+    Raises:
+        ValueError: If it has another form.
+
+    Example:
+        >>> parsed_checksum("md5:D41D8CD98F00B204E9800998ECF8427E")
+        ('md5', 'd41d8cd98f00b204e9800998ecf8427e')
+
+    Source: SHA-256, FIPS 180-4; MD5, RFC 1321, which older data sets publish and which only guards against accidents.
+    """
+    algorithm, _, digits = checksum.partition(":")
+    digits = digits.lower()
+    if len(digits) != DIGITS.get(algorithm) or not set(digits) <= set("0123456789abcdef"):
+        raise ValueError(f"a checksum is 'sha256:' and 64 hexadecimal digits, or 'md5:' and 32, got {checksum!r}")
+    return algorithm, digits
+
+
+def check_file(path: Path, checksum: str) -> None:
+    """Check that a file has a checksum.
+
+    Args:
+        path: The file.
+        checksum: ``"sha256:"`` or ``"md5:"`` and hexadecimal digits.
+
+    Raises:
+        ChecksumError: If the file has another one.
+        ValueError: If `checksum` has another form.
+
+    Example:
+        >>> import os
+        >>> check_file(Path(os.devnull), "md5:d41d8cd98f00b204e9800998ecf8427e")
+
+    Source: SHA-256, FIPS 180-4; MD5, RFC 1321.
+    """
+    algorithm, wanted = parsed_checksum(checksum)
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
+    if found != wanted:
+        raise ChecksumError(f"{path} has the {algorithm} {found}, expected {wanted}: it is damaged or another file")

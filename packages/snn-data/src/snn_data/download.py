@@ -1,0 +1,148 @@
+"""Files from the web: resumed where they broke off, checked, and in place only when they are right."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import re
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from snn_data.checksum import ChecksumError, check_file, parsed_checksum
+from snn_data.progress import Progress, progress_line
+
+__all__ = ["download"]
+
+CHUNK = 1 << 18
+
+
+def download(
+    url: str,
+    path: str | Path,
+    *,
+    checksum: str | None,
+    progress: bool | Progress = True,
+    max_bytes: int | None = None,
+    timeout: float = 30.0,
+    tries: int = 3,
+) -> Path:
+    """Download a file, unless it is there already.
+
+    Bytes go to ``<path>.part``, which takes its name when the checksum is right. A download that broke off, in this
+    call or an earlier one, goes on where it stopped; without a checksum nothing would notice that the file changed
+    meanwhile, so then it starts again. A finished file with another checksum is thrown away.
+
+    Args:
+        url: Address, ``http`` or ``https``.
+        path: Where the file goes; folders above it are made.
+        checksum: ``"sha256:"`` or ``"md5:"`` and hexadecimal digits; None accepts whatever comes.
+        progress: True for a line on a terminal, or a function of the bytes done and the bytes in all (or None).
+        max_bytes: Most bytes that are accepted.
+        timeout: Seconds without an answer after which a connection counts as broken.
+        tries: Connections that are made while each brings something.
+
+    Returns:
+        `path`.
+
+    Raises:
+        ChecksumError: If the file, downloaded or already there, is another one.
+        OSError: If the server cannot be reached, refuses, or breaks off in every try; what came stays for the next
+            call.
+        ValueError: If `url` or `checksum` has another form, or the file is larger than `max_bytes`.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "empty"
+        >>> path.touch()
+        >>> download("https://example.org/empty", path, checksum="md5:d41d8cd98f00b204e9800998ecf8427e") == path
+        True
+
+    Source: range requests, RFC 9110 section 14.
+    """
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise ValueError(f"download needs an http or https address, got {url!r}")
+    if checksum is not None:
+        parsed_checksum(checksum)
+    target = Path(path).expanduser()
+    if target.exists():
+        if checksum is not None:
+            check_file(target, checksum)
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f"{target.name}.part")
+    if checksum is None:
+        part.unlink(missing_ok=True)
+    if progress is True:
+        progress = progress_line(target.name)
+    for attempt in range(1, tries + 1):
+        try:
+            _fetch(url, part, progress or _silent, max_bytes, timeout)
+            break
+        except urllib.error.HTTPError as error:
+            error.close()
+            raise OSError(f"{url}: the server answers {error.code} {error.reason}") from None
+        except (OSError, http.client.HTTPException) as error:
+            if attempt == tries:
+                raise OSError(
+                    f"{url}: broke off in try {attempt} of {tries} ({error!r}); call again to go on"
+                ) from error
+            if checksum is None:
+                part.unlink(missing_ok=True)
+    if checksum is not None:
+        try:
+            check_file(part, checksum)
+        except ChecksumError as error:
+            part.unlink()
+            raise ChecksumError(f"{url}: {error}") from None
+    os.replace(part, target)
+    return target
+
+
+def _silent(done: int, total: int | None) -> None:
+    pass
+
+
+def _fetch(url: str, part: Path, progress: Progress, max_bytes: int | None, timeout: float) -> None:
+    """Append what is missing of the file; a server that ignores the range sends all of it anew."""
+    there = part.stat().st_size if part.exists() else 0
+    request = urllib.request.Request(url, headers={"User-Agent": "snn-data", "Accept-Encoding": "identity"})
+    if there:
+        request.add_header("Range", f"bytes={there}-")
+    try:
+        response = urllib.request.urlopen(request, timeout=timeout)
+    except urllib.error.HTTPError as error:
+        if error.code != 416 or not there:
+            raise
+        error.close()  # nothing is missing, or the file is another one, which the checksum tells
+        return
+    with response:
+        if response.status != 206:
+            there = 0
+        elif not re.match(rf"bytes {there}-", response.headers.get("Content-Range", "")):
+            raise ValueError(f"{url}: asked for bytes from {there} and got {response.headers.get('Content-Range')!r}")
+        length = response.headers.get("Content-Length")
+        total = there + int(length) if length else None
+        _check_size(url, total or 0, max_bytes)
+        with part.open("ab" if there else "wb") as file:
+            _copy(url, response, file, there, total, progress, max_bytes)
+
+
+def _copy(
+    url: str, response: Any, file: Any, there: int, total: int | None, progress: Progress, max_bytes: int | None
+) -> None:
+    progress(there, total)
+    while chunk := response.read(CHUNK):
+        there += len(chunk)
+        _check_size(url, there, max_bytes)
+        file.write(chunk)
+        progress(there, total)
+    if total is not None and there < total:
+        raise ConnectionError(f"{there} of {total} bytes came")
+
+
+def _check_size(url: str, size: int, max_bytes: int | None) -> None:
+    if max_bytes is not None and size > max_bytes:
+        raise ValueError(f"{url}: {size} bytes or more, and max_bytes={max_bytes}")

@@ -1,0 +1,58 @@
+"""The three parts of an event data set: to train, to choose by, and to report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from torch.utils.data import Subset
+
+from snn_data.cached import CachedDataset, cached
+from snn_data.split import SplitIndices
+
+__all__ = ["EventSplit", "event_split"]
+
+
+class EventSplit(NamedTuple):
+    """Parts of an event data set, no recording in two; each gives ``(sample, class)`` pairs, cached on disk."""
+
+    train: CachedDataset
+    """For the weights."""
+    valid: CachedDataset
+    """For choosing a model, a step or a stopping time."""
+    test: CachedDataset
+    """For the number that is reported, once."""
+
+
+def event_split(
+    train: Any,
+    valid: SplitIndices | Any,
+    test: Any,
+    transform: Callable[[Any], Any],
+    cache_folder: str | Path | None,
+) -> EventSplit:
+    """Put three parts together.
+
+    Args:
+        train: Data set to train on, or of training and validation together.
+        valid: Validation data set, or indices into `train` of the two parts.
+        test: Test data set.
+        transform: Applied to each recording's events.
+        cache_folder: Folder of the cached samples, see `cached`.
+
+    Returns:
+        The three parts.
+
+    Example:
+        >>> import tempfile, torch
+        >>> indices = SplitIndices(torch.tensor([1]), torch.tensor([0]))
+        >>> parts = event_split([(1, 0), (2, 1)], indices, [(3, 0)], abs, tempfile.mkdtemp())
+        >>> parts.train[0], parts.valid[0], parts.test[0]
+        ((2, 1), (1, 0), (3, 0))
+
+    Source: Hastie, Tibshirani and Friedman, The Elements of Statistical Learning (2009), section 7.2.
+    """
+    if isinstance(valid, SplitIndices):
+        train, valid = (Subset(train, indices.tolist()) for indices in valid)
+    return EventSplit(*(cached(part, transform, folder=cache_folder) for part in (train, valid, test)))

@@ -1,0 +1,35 @@
+"""Where downloaded data and cached samples are kept."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+__all__ = ["data_folder"]
+
+
+def data_folder() -> Path:
+    """Folder under which data sets and cached samples are kept: ``snn-data`` in the user's cache folder.
+
+    The environment variable ``SNN_DATA`` names another one. Nothing is created.
+
+    Returns:
+        The folder; it need not exist.
+
+    Example:
+        >>> data_folder().is_absolute()
+        True
+
+    Source: XDG Base Directory Specification 0.8; Apple and Microsoft's guides for their systems.
+    """
+    chosen = os.environ.get("SNN_DATA")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "snn-data"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "snn-data"
+    given = os.environ.get("XDG_CACHE_HOME", "")
+    # the specification: a relative path is to be ignored
+    return (Path(given) if os.path.isabs(given) else Path.home() / ".cache") / "snn-data"

@@ -1,0 +1,66 @@
+"""Split by group, so that no speaker, user or device is in both parts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from snn_data.split import SplitIndices
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from torch import Tensor
+
+__all__ = ["group_split"]
+
+
+def group_split(groups: Tensor | np.ndarray | Sequence[int], share: float, seed: int = 0) -> SplitIndices:
+    r"""Split sample indices so that every group is in one part only.
+
+    Groups are put in random order and go to the test part while each brings its size nearer to ``share * n``; the
+    first always does, and one group at least stays for training.
+
+    Args:
+        groups: Group of each sample (its speaker, say), integers of shape ``[samples]``.
+        share: Share of the samples in the test part, in (0, 1); met as nearly as whole groups allow.
+        seed: Seed of the order; the global random state is neither read nor changed.
+
+    Returns:
+        ``(train, test)``: disjoint, together every index, each ascending.
+
+    Raises:
+        TypeError: If the groups are no integers.
+        ValueError: If they are not one-dimensional or fewer than two, or `share` is outside (0, 1).
+
+    Example:
+        >>> groups = torch.tensor([3, 3, 8, 8, 5, 5])
+        >>> train, test = group_split(groups, share=0.3)
+        >>> len(test), set(groups[train].tolist()) & set(groups[test].tolist())
+        (2, set())
+
+    Source: splits by speaker, Cramer et al., The Heidelberg Spiking Data Sets (2020), section II.
+    """
+    found = torch.as_tensor(groups, device="cpu")
+    if found.ndim != 1:
+        raise ValueError(f"group_split needs groups of shape [samples], got {list(found.shape)}")
+    if found.is_floating_point() or found.is_complex():
+        raise TypeError(f"group_split needs integer groups, got {found.dtype}: number them, 0 for the first")
+    if not 0 < share < 1:
+        raise ValueError(f"group_split needs a share between 0 and 1, both excluded, got {share}")
+    names, sizes = torch.unique(found, sorted=True, return_counts=True)
+    if len(names) < 2:
+        raise ValueError(f"group_split needs two groups or more, got {len(names)}")
+
+    wanted = share * len(found)
+    order = torch.randperm(len(names), generator=torch.Generator().manual_seed(seed)).tolist()
+    chosen, taken = [order[0]], int(sizes[order[0]])
+    for group in order[1:-1]:
+        size = int(sizes[group])
+        if abs(taken + size - wanted) < abs(taken - wanted):
+            chosen.append(group)
+            taken += size
+    in_test = torch.isin(found, names[chosen])
+    return SplitIndices(torch.nonzero(~in_test).squeeze(1), torch.nonzero(in_test).squeeze(1))

@@ -1,0 +1,92 @@
+"""Batches of samples of similar length, so that little of a batch is padding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+from torch.utils.data import Sampler
+
+from snn_data.seeding import mixed_seed
+
+__all__ = ["LengthBatches"]
+
+
+class LengthBatches(Sampler[list[int]]):
+    """Draw batches of samples that are neighbours in length, the batches in random order.
+
+    It is the ``batch_sampler`` of a ``torch.utils.data.DataLoader``. Every sample comes once an epoch. Samples of one
+    length are shuffled before batches are cut, and the order of the batches after it; both follow from ``(seed,
+    epoch)`` alone. The global random state is neither read nor changed.
+
+    Args:
+        lengths: Number of steps of each sample, integers of shape ``[samples]``.
+        batch_size: Samples in a batch; the last batch of the longest samples may hold fewer.
+        seed: Seed of all epochs.
+        shuffle: Whether anything is random; if not, batches come from the shortest to the longest.
+        drop_last: Whether a batch with fewer samples is left out.
+
+    Raises:
+        TypeError: If the lengths are no integers.
+        ValueError: If they are not one-dimensional or negative, or `batch_size` is below 1.
+
+    Example:
+        >>> batches = LengthBatches([9, 2, 8, 2, 1], batch_size=2, shuffle=False)
+        >>> list(batches)
+        [[4, 1], [3, 2], [0]]
+        >>> batches.set_epoch(1)
+        >>> len(batches)
+        3
+
+    Source: bucketing of sequences by length, Khomenko et al., Accelerating Recurrent Neural Network Training using
+        Sequence Bucketing (2017).
+    """
+
+    def __init__(
+        self,
+        lengths: Tensor | Sequence[int],
+        batch_size: int,
+        *,
+        seed: int = 0,
+        shuffle: bool = True,
+        drop_last: bool = False,
+    ) -> None:
+        found = torch.as_tensor(lengths, device="cpu")
+        if found.ndim != 1:
+            raise ValueError(f"LengthBatches needs lengths of shape [samples], got {list(found.shape)}")
+        if found.numel() and (found.is_floating_point() or found.is_complex() or found.dtype == torch.bool):
+            raise TypeError(f"LengthBatches needs integer lengths, got {found.dtype}: convert with .long()")
+        if found.numel() and found.min() < 0:
+            raise ValueError(f"LengthBatches needs lengths of 0 or more, got {found.min().item()}")
+        if batch_size < 1:
+            raise ValueError(f"LengthBatches needs a batch_size of 1 or more, got {batch_size}")
+        self.lengths = found.to(torch.int64)
+        self.batch_size = batch_size
+        self.seed = seed
+        self.shuffle = shuffle
+        self.drop_last = drop_last
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the shuffle of the next iteration.
+
+        Args:
+            epoch: Number of the epoch, 0 or more.
+        """
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        whole, rest = divmod(len(self.lengths), self.batch_size)
+        return whole + (rest > 0 and not self.drop_last)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        order = torch.arange(len(self.lengths))
+        generator = torch.Generator()
+        if self.shuffle:
+            generator.manual_seed(mixed_seed(self.seed, self.epoch))
+            order = torch.randperm(len(order), generator=generator)
+        order = order[torch.argsort(self.lengths[order], stable=True)]
+        batches = order.split(self.batch_size)[: len(self)] if len(order) else ()
+        places = torch.randperm(len(batches), generator=generator) if self.shuffle else torch.arange(len(batches))
+        yield from (batches[place].tolist() for place in places.tolist())

@@ -1,0 +1,41 @@
+"""How far a download is, on one line of a terminal."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+
+__all__ = ["Progress", "progress_line"]
+
+Progress = Callable[[int, int | None], None]
+"""Called with the bytes there so far, and the bytes in all or None where the server does not say."""
+
+
+def progress_line(name: str) -> Progress:
+    """Make a reporter that rewrites a line on the standard error stream, where that is a terminal.
+
+    Args:
+        name: What is downloaded.
+
+    Returns:
+        A function of the bytes done and the bytes in all.
+
+    Example:
+        >>> report = progress_line("train.zip")
+        >>> report(5_000_000, 20_000_000)
+
+    Source: carriage return, ECMA-48.
+    """
+    last = -1.0
+
+    def report(done: int, total: int | None) -> None:
+        nonlocal last
+        complete = done == total
+        if not sys.stderr.isatty() or (not complete and time.monotonic() - last < 0.1):
+            return
+        last = time.monotonic()
+        share = f" {done / total:4.0%} of {total / 1e6:,.1f} MB" if total else f" {done / 1e6:,.1f} MB"
+        print(f"\r{name}:{share}", end="\n" if complete else "", file=sys.stderr, flush=True)
+
+    return report

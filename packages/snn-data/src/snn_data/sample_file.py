@@ -1,0 +1,114 @@
+"""One sample in one file that runs no code when it is read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from snn_data.atomic import atomic_file
+
+__all__ = ["read_sample", "write_sample"]
+
+# NumPy has no such type; the bytes travel as integers of the same width.
+AS_INTEGERS = {torch.bfloat16: torch.int16}
+
+
+def write_sample(path: Path, sample: object) -> None:
+    """Write a sample to an ``.npz`` file, atomically: arrays as they are, and the rest as JSON.
+
+    Args:
+        path: The file.
+        sample: Tensors, arrays (structured ones too), numbers, texts, None, and lists, tuples and dicts of them.
+
+    Raises:
+        TypeError: If something in the sample is of another type.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "sample.npz"
+        >>> write_sample(path, (torch.ones(2, dtype=torch.bool), {"label": 3}))
+        >>> read_sample(path)
+        (tensor([True, True]), {'label': 3})
+
+    Source: the ``.npz`` format, ``numpy.lib.format``.
+    """
+    arrays: list[np.ndarray] = []
+    tree = json.dumps(_encoded(sample, arrays))
+    with atomic_file(path) as file:
+        # named arr_0, arr_1, ... by NumPy
+        np.savez_compressed(file, *arrays, tree=np.array(tree))
+
+
+def read_sample(path: Path) -> Any:
+    """Read what `write_sample` wrote: values, types, shapes and dtypes are those of the sample.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The sample; tensors are on the CPU.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is damaged or was written by something else.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "sample.npz"
+        >>> write_sample(path, [1, None, "text"])
+        >>> read_sample(path)
+        [1, None, 'text']
+
+    Source: the ``.npz`` format, ``numpy.lib.format``.
+    """
+    with path.open("rb") as file:
+        try:
+            with np.load(file, allow_pickle=False) as stored:
+                return _decoded(json.loads(str(stored["tree"])), stored)
+        except Exception as error:  # zipfile, zlib, json and numpy each have their own ways to refuse a damaged file
+            raise ValueError(f"{path} holds no sample that write_sample wrote ({error}): delete it") from error
+
+
+def _encoded(value: Any, arrays: list[np.ndarray]) -> Any:
+    kind = type(value)
+    if value is None or kind in (bool, int, float, str):
+        return value
+    if kind in (list, tuple):
+        return {kind.__name__: [_encoded(item, arrays) for item in value]}
+    if kind is dict:
+        return {"dict": [[_encoded(key, arrays), _encoded(item, arrays)] for key, item in value.items()]}
+    if isinstance(value, Tensor) and value.layout == torch.strided and not value.is_quantized:
+        plain = value.detach().cpu()
+        arrays.append(plain.view(AS_INTEGERS.get(plain.dtype, plain.dtype)).numpy())
+        return {"tensor": [len(arrays) - 1, str(value.dtype).removeprefix("torch.")]}
+    if kind is np.ndarray and not value.dtype.hasobject:
+        arrays.append(value)
+        return {"array": len(arrays) - 1}
+    if isinstance(value, np.generic) and not value.dtype.hasobject:
+        arrays.append(np.asarray(value))
+        return {"scalar": len(arrays) - 1}
+    raise TypeError(
+        f"a sample holds a {kind.__module__}.{kind.__qualname__}, which cannot be cached: let the transform give "
+        "tensors, arrays, numbers, texts, and lists, tuples and dicts of them"
+    )
+
+
+def _decoded(value: Any, stored: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    ((kind, content),) = value.items()
+    if kind == "dict":
+        return {_decoded(key, stored): _decoded(item, stored) for key, item in content}
+    if kind in ("list", "tuple"):
+        items = [_decoded(item, stored) for item in content]
+        return items if kind == "list" else tuple(items)
+    if kind == "tensor":
+        index, dtype = content
+        return torch.from_numpy(stored[f"arr_{index}"]).view(getattr(torch, dtype))
+    array = stored[f"arr_{content}"]
+    return array if kind == "array" else array[()]

@@ -1,0 +1,73 @@
+"""SHD, the Spiking Heidelberg Digits: spoken digits as spikes of a model of the inner ear."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from snn_data.event_split import EventSplit, event_split
+from snn_data.group_split import group_split
+from snn_data.heidelberg import HeidelbergSpikes, cochlea_frames
+from snn_data.tonic_source import fetch, tonic_class
+
+__all__ = ["shd"]
+
+
+def shd(
+    folder: str | Path | None = None,
+    *,
+    dt: float = 0.01,
+    transform: Callable[[Any], Any] | None = None,
+    valid_share: float = 0.2,
+    split_seed: int = 0,
+    cache_folder: str | Path | None = None,
+    download: bool = True,
+) -> EventSplit:
+    """Load SHD, 20 classes of spoken digits, English and German, in 700 channels.
+
+    The test part is the data set's own: two of its speakers are in no other part. The validation part takes all
+    recordings of some of the training speakers, so that it, too, tells how well a net does on voices it has not heard.
+
+    Args:
+        folder: Folder of all data sets; the files go to ``SHD`` in it. That of `data_folder` if None.
+        dt: Width of a frame in seconds; the first begins at 0 s.
+        transform: Applied to the events (fields ``t`` in microseconds, ``x``, ``p``) in place of frames.
+        valid_share: Share of the training recordings in the validation part, as nearly as whole speakers allow.
+        split_seed: Seed of that draw.
+        cache_folder: Folder of the cached samples, see `cached`.
+        download: Whether to download what is missing.
+
+    Returns:
+        ``(train, valid, test)`` of ``(frames, class)`` pairs, the frames counts ``[T, 700]`` with T as long as the
+        recording; batches with `collate`.
+
+    Raises:
+        ImportError: If tonic is not installed.
+        FileNotFoundError: If files are missing and `download` is False.
+        OSError, ValueError: If the download fails or brings something else, see `download` and `extract`.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> from snn_data.writers import write_heidelberg
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> spoken = [{"t": [0.0, 0.125], "x": [7, 699]}] * 4
+        >>> for part in ("train", "test"):
+        ...     path = folder / "SHD" / f"shd_{part}.h5"
+        ...     write_heidelberg(path, spoken, labels=[0, 1, 1, 0], speakers=[2, 2, 6, 6], keys=["zero", "one"])
+        >>> train, valid, test = shd(folder, cache_folder=folder / "cache", download=False)
+        >>> len(train), len(valid), len(test), test[1][0].shape, test[1][1]
+        (2, 2, 4, torch.Size([13, 700]), 1)
+
+    Source: Cramer et al., The Heidelberg Spiking Data Sets for the Systematic Evaluation of Spiking Neural Networks
+        (2020).
+    """
+    source = tonic_class("SHD", "shd")
+    parts = {}
+    for part in ("train", "test"):
+        archive, md5 = getattr(source, f"{part}_zip"), getattr(source, f"{part}_md5")
+        file = archive.removesuffix(".zip")
+        root = fetch(source, source.base_url + archive, archive, md5, file, folder, may_download=download)
+        parts[part] = HeidelbergSpikes(root / source.__name__ / file)
+    valid = group_split(parts["train"].speakers, valid_share, split_seed)
+    return event_split(parts["train"], valid, parts["test"], transform or cochlea_frames(dt), cache_folder)

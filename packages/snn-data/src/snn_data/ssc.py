@@ -1,0 +1,64 @@
+"""SSC, the Spiking Speech Commands: spoken words as spikes of a model of the inner ear."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from snn_data.event_split import EventSplit, event_split
+from snn_data.heidelberg import HeidelbergSpikes, cochlea_frames
+from snn_data.tonic_source import fetch, tonic_class
+
+__all__ = ["ssc"]
+
+
+def ssc(
+    folder: str | Path | None = None,
+    *,
+    dt: float = 0.01,
+    transform: Callable[[Any], Any] | None = None,
+    cache_folder: str | Path | None = None,
+    download: bool = True,
+) -> EventSplit:
+    """Load SSC, 35 classes of spoken words in 700 channels, in the three parts of its authors.
+
+    Args:
+        folder: Folder of all data sets; the files go to ``SSC`` in it. That of `data_folder` if None.
+        dt: Width of a frame in seconds; the first begins at 0 s.
+        transform: Applied to the events (fields ``t`` in microseconds, ``x``, ``p``) in place of frames.
+        cache_folder: Folder of the cached samples, see `cached`.
+        download: Whether to download what is missing; it is large.
+
+    Returns:
+        ``(train, valid, test)`` of ``(frames, class)`` pairs, the frames counts ``[T, 700]`` with T as long as the
+        recording; batches with `collate`.
+
+    Raises:
+        ImportError: If tonic is not installed.
+        FileNotFoundError: If files are missing and `download` is False.
+        OSError, ValueError: If the download fails or brings something else, see `download` and `extract`.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> from snn_data.writers import write_heidelberg
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> for part in ("train", "valid", "test"):
+        ...     path = folder / "SSC" / f"ssc_{part}.h5"
+        ...     write_heidelberg(path, [{"t": [0.125], "x": [7]}], labels=[0], speakers=[1], keys=["yes"])
+        >>> train, valid, test = ssc(folder, cache_folder=folder / "cache", download=False)
+        >>> valid[0][0].shape, valid[0][1]
+        (torch.Size([13, 700]), 0)
+
+    Source: Cramer et al., The Heidelberg Spiking Data Sets for the Systematic Evaluation of Spiking Neural Networks
+        (2020).
+    """
+    source = tonic_class("SSC", "ssc")
+    parts = []
+    for part in ("train", "valid", "test"):
+        archive, md5 = getattr(source, f"{part}_zip"), getattr(source, f"{part}_md5")
+        file = archive.removesuffix(".zip")
+        root = fetch(source, source.base_url + archive, archive, md5, file, folder, may_download=download)
+        parts.append(HeidelbergSpikes(root / source.__name__ / file))
+    train, valid, test = parts
+    return event_split(train, valid, test, transform or cochlea_frames(dt), cache_folder)

@@ -1,0 +1,108 @@
+"""Where tonic says that data sets are, fetched with checks that tonic does not make."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+from snn_data.download import download
+from snn_data.extract import extract
+from snn_data.folders import data_folder
+
+__all__ = ["fetch", "open_with_tonic", "tonic_class"]
+
+
+def tonic_class(name: str, caller: str) -> Any:
+    """Find a data set class of tonic.
+
+    Args:
+        name: Name in ``tonic.datasets``.
+        caller: Public function that needs it, for the message.
+
+    Returns:
+        The class.
+
+    Raises:
+        ImportError: If tonic is not installed.
+
+    Example:
+        >>> tonic_class("NMNIST", "nmnist").sensor_size
+        (34, 34, 2)
+
+    Source: tonic 1.7, ``tonic.datasets``.
+    """
+    try:
+        return getattr(importlib.import_module("tonic.datasets"), name)
+    except ImportError as error:
+        raise ImportError(f"{caller}() takes its data set from tonic: pip install 'snn-data[tonic]'") from error
+
+
+def fetch(
+    source: Any, url: str, filename: str, md5: str, unpacked: str, folder: str | Path | None, *, may_download: bool
+) -> Path:
+    """See that one part of a data set lies unpacked where tonic looks for it.
+
+    Args:
+        source: tonic's class, whose name is that of the folder.
+        url: Address of the archive.
+        filename: Name of the archive.
+        md5: MD5 checksum of the archive, the only one that is published.
+        unpacked: File or folder that the archive brings.
+        folder: Folder of all data sets; that of `data_folder` if None.
+        may_download: Whether to fetch what is missing.
+
+    Returns:
+        The folder of all data sets.
+
+    Raises:
+        FileNotFoundError: If the part is missing and must not be downloaded, or the archive does not bring it.
+
+    Example:
+        >>> fetch(tonic_class("SHD", "shd"), "", "shd.zip", "", "shd.h5", "nowhere", may_download=False)
+        Traceback (most recent call last):
+        FileNotFoundError: nowhere/SHD/shd.h5 is missing: put it there, or call with download=True
+
+    Source: the layout of tonic 1.7.
+    """
+    root = data_folder() if folder is None else Path(folder).expanduser()
+    place = root / source.__name__
+    if not (place / unpacked).exists():
+        if not may_download:
+            raise FileNotFoundError(f"{place / unpacked} is missing: put it there, or call with download=True")
+        extract(download(url, place / filename, checksum=f"md5:{md5}"), place)
+        if not (place / unpacked).exists():
+            raise FileNotFoundError(f"{place / filename} is unpacked and brought no {unpacked}")
+    return root
+
+
+def open_with_tonic(source: Any, root: Path, *, train: bool) -> Any:
+    """Let tonic open what `fetch` has put in place.
+
+    The samples are put in the order of their paths: tonic lists them as the file system does, so that an index would
+    be another recording on another machine.
+
+    Args:
+        source: tonic's class.
+        root: Folder of all data sets.
+        train: Whether to open the training part.
+
+    Returns:
+        tonic's data set.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> len(open_with_tonic(tonic_class("NMNIST", "nmnist"), Path(mkdtemp()), train=True))
+        0
+
+    Source: tonic 1.7, ``tonic.dataset``.
+    """
+    # everything is in place, however few recordings it is, and tonic's own download does not check what it unpacks
+    present = type(source.__name__, (source,), {"download": lambda self: None})
+    dataset = present(save_to=str(root), train=train)
+    dataset.__class__ = source  # importable by its name, so that workers can be spawned
+    order = sorted(range(len(dataset.data)), key=dataset.data.__getitem__)
+    for name in ("data", "targets", "users", "lighting"):
+        if hasattr(dataset, name):
+            setattr(dataset, name, [getattr(dataset, name)[i] for i in order])
+    return dataset

@@ -1,0 +1,112 @@
+"""augmented: an epoch is the same on every run, whatever the number of workers."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from snn_data import augmented
+
+# four workers on fewer cores are slow, and what is tested is that they agree
+pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create")
+
+
+def pairs(samples=12):
+    return [(torch.full((3,), float(i)), i) for i in range(samples)]
+
+
+def jittered(data, generator):
+    return data + torch.rand(data.shape, generator=generator)
+
+
+def jittered_by_all(data):
+    return data + torch.rand(3) + np.random.rand() + random.random()
+
+
+def epoch(dataset, workers, number=0, **options):
+    dataset.set_epoch(number)
+    loader = DataLoader(dataset, batch_size=2, num_workers=workers, **options)
+    return torch.cat([data for data, _ in loader])
+
+
+@pytest.mark.parametrize("workers", [0, 1, 4])
+@pytest.mark.parametrize(("transform", "global_rng"), [(jittered, False), (jittered_by_all, True)])
+def test_an_epoch_is_the_same_with_any_number_of_workers(workers, transform, global_rng):
+    dataset = augmented(pairs(), transform, seed=3, global_rng=global_rng)
+    torch.manual_seed(0)
+    alone = [dataset[i][0] for i in range(12)]
+    torch.manual_seed(workers + 1)
+    assert epoch(dataset, workers).equal(torch.stack(alone))
+
+
+@pytest.mark.parametrize(("transform", "global_rng"), [(jittered, False), (jittered_by_all, True)])
+def test_epochs_samples_and_seeds_differ(transform, global_rng):
+    dataset = augmented([(torch.zeros(3), 0)] * 2, transform, global_rng=global_rng)
+    other = augmented([(torch.zeros(3), 0)] * 2, transform, global_rng=global_rng, seed=1)
+    drawn = [dataset[0][0], dataset[1][0], other[0][0], other[1][0]]
+    dataset.set_epoch(1)
+    drawn += [dataset[0][0], dataset[1][0]]
+    assert len({tuple(data.tolist()) for data in drawn}) == 6
+    dataset.set_epoch(0)
+    assert dataset[0][0].equal(drawn[0])
+    assert dataset[-1][0].equal(drawn[1])
+
+
+def test_the_order_of_the_samples_does_not_matter():
+    dataset = augmented(pairs(), jittered)
+    forward = [dataset[i][0] for i in range(12)]
+    backward = [dataset[i][0] for i in reversed(range(12))]
+    assert torch.stack(forward).equal(torch.stack(backward[::-1]))
+
+
+def test_workers_that_stay_see_the_next_epoch():
+    dataset = augmented(pairs(), jittered)
+    loader = DataLoader(dataset, batch_size=2, num_workers=2, persistent_workers=True)
+    for number in (0, 1, 2, 1):
+        dataset.set_epoch(number)
+        expected = torch.stack([dataset[i][0] for i in range(12)])
+        assert torch.cat([data for data, _ in loader]).equal(expected)
+
+
+def test_workers_that_are_spawned_give_the_same():
+    dataset = augmented(pairs(4), jittered)
+    assert epoch(dataset, 1, 5, multiprocessing_context="spawn").equal(epoch(dataset, 0, 5))
+
+
+def test_the_global_generators_are_put_back_also_after_an_error():
+    def states():
+        return random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
+
+    def broken(data):
+        torch.rand(1), np.random.rand(), random.random()
+        raise ArithmeticError("no")
+
+    before = states()
+    augmented(pairs(), jittered_by_all, global_rng=True)[0]
+    augmented(pairs(), jittered)[0]
+    with pytest.raises(ArithmeticError):
+        augmented(pairs(), broken, global_rng=True)[0]
+    assert states() == before
+
+
+def test_the_draws_are_those_of_a_known_seed():
+    # numpy.random.SeedSequence((7, 2, 3)) is the same in every version of NumPy
+    dataset = augmented([(torch.zeros(2), 0)] * 5, jittered, seed=7)
+    dataset.set_epoch(2)
+    seed = int(np.random.SeedSequence((7, 2, 3)).generate_state(1, np.uint64)[0] >> np.uint64(1))
+    assert dataset[3][0].equal(torch.rand(2, generator=torch.Generator().manual_seed(seed)))
+
+
+def test_the_target_is_left_alone_and_iteration_ends():
+    assert [target for _, target in augmented(pairs(5), jittered)] == [0, 1, 2, 3, 4]
+
+
+def test_numbers_below_zero_are_refused():
+    with pytest.raises(ValueError, match="epoch of 0 or more, got -1"):
+        augmented(pairs(), jittered).set_epoch(-1)
+    with pytest.raises(ValueError, match="must be 0 or more, got -5"):
+        augmented(pairs(), jittered, seed=-5)[0]

@@ -1,0 +1,72 @@
+"""collate: padding is told apart from data."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.utils.data import DataLoader
+
+from snn_data import LabelledSequences, collate
+
+
+@given(lengths=st.lists(st.integers(0, 9), min_size=1, max_size=7))
+def test_each_sample_is_its_column_up_to_its_length_and_zero_behind_it(lengths):
+    samples = [(torch.rand(length, 3, 5) + 1, i) for i, length in enumerate(lengths)]
+    data, targets, found, mask = collate(samples)
+    assert data.shape == (max(lengths), len(lengths), 3, 5)
+    assert found.tolist() == lengths
+    assert targets.tolist() == list(range(len(lengths)))
+    assert mask.sum(0).tolist() == lengths
+    for i, (sequence, _) in enumerate(samples):
+        assert data[: len(sequence), i].equal(sequence)
+        assert not data[len(sequence) :, i].any()
+        assert mask[: len(sequence), i].all()
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.bool, torch.float16, torch.bfloat16, torch.float64, torch.int16])
+def test_the_dtype_is_kept(dtype):
+    batch = collate([(torch.ones(2, 3, dtype=dtype), 0), (torch.ones(1, 3, dtype=dtype), 1)])
+    assert batch.data.dtype == dtype
+    assert batch.data.sum(dtype=torch.float32) == 9
+
+
+@pytest.mark.parametrize(
+    ("targets", "shape", "dtype"),
+    [
+        ([3, 4], (2,), torch.int64),
+        ([0.5, 1.5], (2,), torch.float32),
+        ([torch.zeros(7, 3, dtype=torch.uint8)] * 2, (2, 7, 3), torch.uint8),
+        ([np.float64(0.25)] * 2, (2,), torch.float64),
+        ([[1, 2, 3]] * 2, (2, 3), torch.int64),
+    ],
+)
+def test_targets_of_any_shape_are_stacked(targets, shape, dtype):
+    batch = collate([(np.zeros(4), target) for target in targets])
+    assert batch.targets.shape == shape
+    assert batch.targets.dtype == dtype
+
+
+def test_it_is_the_collate_fn_of_a_loader_with_workers():
+    pairs = LabelledSequences([torch.full((i + 1, 2), float(i)) for i in range(5)], torch.arange(5))
+    batches = list(DataLoader(pairs, batch_size=2, collate_fn=collate, num_workers=1))
+    assert [batch.lengths.tolist() for batch in batches] == [[1, 2], [3, 4], [5]]
+    assert batches[1].targets.tolist() == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("samples", "error", "message"),
+    [
+        ([], ValueError, "at least one sample"),
+        ([(torch.tensor(1.0), 0)], ValueError, "got a scalar as sample 0"),
+        ([(torch.zeros(2, 3), 0), (torch.zeros(2, 4), 0)], ValueError, r"of one shape, got \[3\] and, 1 later, \[4\]"),
+        ([(torch.zeros(2), 0), (torch.zeros(2).half(), 0)], TypeError, "of one dtype, got torch.float32 and"),
+        ([(torch.zeros(2), 0), (torch.zeros(2), [0, 1])], ValueError, "targets of one shape"),
+        ([(torch.zeros(2), 0), (torch.zeros(2), 0.5)], TypeError, "targets of one dtype"),
+    ],
+)
+def test_samples_that_make_no_batch_are_refused(samples, error, message):
+    with pytest.raises(error, match=message):
+        collate(samples)

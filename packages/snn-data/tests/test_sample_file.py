@@ -1,0 +1,99 @@
+"""Samples on disk: read as they were written, and without running anything."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+
+from snn_data.sample_file import read_sample, write_sample
+
+EVENTS = np.array([(1, 2, True), (3, 4, False)], dtype=[("t", "<i8"), ("x", "<i2"), ("p", "?")])
+
+
+def identical(one, other):
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, torch.Tensor):
+        return one.dtype == other.dtype and one.shape == other.shape and torch.equal(one, other)
+    if isinstance(one, (np.ndarray, np.generic)):
+        return one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes()
+    if isinstance(one, (list, tuple)):
+        return len(one) == len(other) and all(map(identical, one, other))
+    if isinstance(one, dict):
+        return identical(list(one.items()), list(other.items()))
+    return one == other
+
+
+@pytest.mark.parametrize(
+    "sample",
+    [
+        (torch.rand(7, 3, 5), 4),
+        (torch.zeros(0, 3), torch.tensor(2)),
+        (torch.rand(3).half(), torch.rand(3).bfloat16(), torch.rand(3).double(), torch.tensor([1 + 2j])),
+        (torch.tensor([True, False]), torch.arange(5, dtype=torch.uint8), torch.tensor(1).bfloat16()),
+        (EVENTS, np.float16(0.5), np.bool_(True), EVENTS[0]),
+        ([1, 2.5, "text", None, True, [], (), {}], {"a": 1, 2: (3,), None: [torch.ones(1)]}),
+        {"list": ["tensor", {"array": 0}]},
+        torch.rand(4, 6).T[::2],
+        np.arange(12).reshape(3, 4)[:, ::-1],
+        float("inf"),
+        -0.0,
+        2**70,
+    ],
+)
+def test_a_sample_comes_back_as_it_was(tmp_path, sample):
+    write_sample(tmp_path / "sample.npz", sample)
+    assert identical(read_sample(tmp_path / "sample.npz"), sample)
+
+
+def test_a_tensor_that_needs_grad_comes_back_without_a_graph(tmp_path):
+    write_sample(tmp_path / "sample.npz", torch.ones(2, requires_grad=True) * 2)
+    assert read_sample(tmp_path / "sample.npz").tolist() == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("sample", "name"),
+    [
+        ({1, 2}, "builtins.set"),
+        (b"bytes", "builtins.bytes"),
+        (object(), "builtins.object"),
+        (np.array([None]), "numpy.ndarray"),
+        (torch.eye(2).to_sparse(), "torch.Tensor"),
+    ],
+)
+def test_what_has_no_place_is_refused_and_leaves_no_file(tmp_path, sample, name):
+    with pytest.raises(TypeError, match=f"a sample holds a {name}, which cannot be cached"):
+        write_sample(tmp_path / "sample.npz", [1, sample])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_would_run_code_is_refused(tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return (print, ("run",))
+
+    with zipfile.ZipFile(tmp_path / "sample.npz", "w") as packed:
+        buffer = io.BytesIO()
+        np.lib.format.write_array_header_1_0(buffer, {"descr": "|O", "fortran_order": False, "shape": ()})
+        packed.writestr("tree.npy", buffer.getvalue() + pickle.dumps(Bomb()))
+    with pytest.raises(ValueError, match="holds no sample that write_sample wrote"):
+        read_sample(tmp_path / "sample.npz")
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
+def test_a_file_cut_short_is_refused(tmp_path, share):
+    path = tmp_path / "sample.npz"
+    write_sample(path, torch.rand(100))
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    with pytest.raises(ValueError, match="delete it"):
+        read_sample(path)
+
+
+def test_a_missing_file_is_missing(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        read_sample(tmp_path / "none.npz")
