@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from matplotlib.animation import FuncAnimation
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from snn_plot.arrays import to_array
+from snn_plot.animation import Animation
+from snn_plot.arrays import require_finite, to_array
 from snn_plot.axes import given_or_current
 
 __all__ = ["animator"]
@@ -22,7 +22,7 @@ def animator(
     num_steps: int | None = None,
     interval: float = 40,
     cmap: str = "plasma",
-) -> FuncAnimation:
+) -> Animation:
     """Animate one sample of image-shaped data over time.
 
     One image is drawn and its pixels are replaced from frame to frame.
@@ -36,11 +36,11 @@ def animator(
         cmap: Matplotlib colour map, scaled to the smallest and largest value of `data`.
 
     Returns:
-        The animation; keep it in a variable, and ``save`` or display it.
+        The animation; keep it in a variable, and ``save`` or display it: see `Animation`.
 
     Raises:
         TypeError: If the data are not real numbers or `ax` is no Axes.
-        ValueError: If the shape is another, `num_steps` exceeds the data, or `ax` is not in `fig`.
+        ValueError: If the shape is another, the data are not finite, `num_steps` exceeds them, or `ax` is not in `fig`.
 
     Example:
         >>> import pathlib, tempfile, torch
@@ -48,7 +48,7 @@ def animator(
         >>> fig = Figure(figsize=(1, 1))
         >>> animation = animator(torch.eye(3).reshape(3, 1, 3), fig, fig.subplots())
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     animation.save(f"{folder}/spikes.gif", writer="pillow")
+        ...     animation.save(f"{folder}/spikes.gif")
         ...     pathlib.Path(f"{folder}/spikes.gif").read_bytes()[:3]
         b'GIF'
 
@@ -57,6 +57,7 @@ def animator(
     frames = to_array(data)
     if frames.ndim != 3 or frames.size == 0:
         raise ValueError(f"animator needs data of shape [time, height, width], got {list(frames.shape)}")
+    require_finite(frames, "data")
     ax = given_or_current(ax, "animator")
     if ax.figure.canvas is not fig.canvas:
         raise ValueError("animator needs ax to be in fig: pass the two that plt.subplots() returns")
@@ -70,4 +71,4 @@ def animator(
         image.set_data(np.asarray(frames[step]))
         return [image]
 
-    return FuncAnimation(fig, show, frames=shown, interval=interval)
+    return Animation(fig, show, shown, interval)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["time_by_neuron", "to_array"]
+__all__ = ["require_finite", "time_by_neuron", "to_array"]
 
 
 def to_array(data: Any, name: str = "data") -> np.ndarray:
@@ -75,11 +75,31 @@ def time_by_neuron(data: Any, *, time_first: bool = True, name: str = "data", fi
         )
     if array.size == 0:
         raise ValueError(f"{name} must have shape {expected} and hold at least one value, got {list(array.shape)}")
-    if finite and array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise ValueError(f"{name} holds {int((~np.isfinite(array)).sum())} values that are NaN or infinite")
+    if finite:
+        require_finite(array, name)
     if array.ndim == 1:
         return array[:, None]
     return array if time_first else array.T
+
+
+def require_finite(array: np.ndarray, name: str) -> None:
+    """Refuse NaN and infinity, which have no place, height or colour.
+
+    Args:
+        array: From `to_array`.
+        name: What the caller calls it, for the message.
+
+    Raises:
+        ValueError: If there are any.
+
+    Example:
+        >>> require_finite(np.array([0.0, 1.0]), "data")
+    """
+    if array.dtype.kind == "f" and not (finite := np.isfinite(array)).all():
+        raise ValueError(
+            f"{name} holds {int((~finite).sum())} values that are NaN or infinite: find the step where they begin, "
+            "or replace them with torch.nan_to_num"
+        )
 
 
 def _from_tensor(data: Tensor, name: str) -> np.ndarray:

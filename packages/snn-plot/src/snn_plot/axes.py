@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -11,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
-__all__ = ["given_or_current", "label_time", "label_value", "names_for", "step_seconds", "whole_ticks"]
+__all__ = ["given_or_current", "label_time", "label_value", "step_seconds", "whole_ticks"]
 
 
 def given_or_current(ax: Any, caller: str) -> Axes:
@@ -117,29 +116,3 @@ def label_value(ax: Axes, text: str) -> None:
     """
     if not ax.get_ylabel():
         ax.set_ylabel(text)
-
-
-def names_for(labels: Sequence[object] | None, count: int, caller: str) -> list[str] | None:
-    """Check that there is one label a neuron or class.
-
-    Args:
-        labels: One label each, or None.
-        count: Number of neurons or classes.
-        caller: Name of the public function, for the message.
-
-    Returns:
-        The labels as text, or None.
-
-    Raises:
-        ValueError: If there are more or fewer labels than `count`.
-
-    Example:
-        >>> names_for(range(3), 3, "raster")
-        ['0', '1', '2']
-    """
-    if labels is None:
-        return None
-    names = [str(label) for label in labels]
-    if len(names) != count:
-        raise ValueError(f"{caller} needs one label for each of {count} rows or columns of data, got {len(names)}")
-    return names

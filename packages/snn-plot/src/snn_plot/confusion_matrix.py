@@ -9,7 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from snn_plot.arrays import to_array
-from snn_plot.axes import given_or_current, label_value, names_for
+from snn_plot.axes import given_or_current, label_value
+from snn_plot.rows import names_for
 
 __all__ = ["confusion_matrix"]
 

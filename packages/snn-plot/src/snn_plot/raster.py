@@ -9,8 +9,9 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 
-from snn_plot.arrays import time_by_neuron, to_array
-from snn_plot.axes import given_or_current, label_time, label_value, names_for, step_seconds, whole_ticks
+from snn_plot.arrays import time_by_neuron
+from snn_plot.axes import given_or_current, label_time, label_value, step_seconds
+from snn_plot.rows import label_rows, names_for, row_order
 
 __all__ = ["raster"]
 
@@ -64,7 +65,7 @@ def raster(
     unit = step_seconds(dt, "raster")
     num_steps, neurons = spk.shape
     names = names_for(labels, neurons, "raster")
-    rows = _row_order(order, neurons)
+    rows = row_order(order, neurons)
     ax = given_or_current(ax, "raster")
 
     steps, heights = np.nonzero(spk[:, rows])
@@ -73,22 +74,8 @@ def raster(
     ax.scatter(steps * unit, heights, **_marks(ax, artist, num_steps, neurons, len(steps)))
     label_time(ax, dt)
     label_value(ax, "Neuron")
-    if names is None:
-        whole_ticks(ax.yaxis)
-        if order is not None and neurons > 1:
-            ax.yaxis.set_major_formatter(lambda y, _: str(rows[round(y)]) if 0 <= round(y) < neurons else "")
-    else:
-        ax.set_yticks(range(neurons), [names[row] for row in rows])
+    label_rows(ax, names, rows)
     return ax
-
-
-def _row_order(order: Any, neurons: int) -> list[int]:
-    if order is None:
-        return list(range(neurons))
-    rows = to_array(order, "order")
-    if rows.dtype.kind not in "iu" or sorted(rows.ravel().tolist()) != list(range(neurons)):
-        raise ValueError(f"order must name each neuron from 0 to {neurons - 1} once, got {order!r}")
-    return rows.ravel().tolist()
 
 
 def _marks(ax: Axes, artist: dict[str, Any], num_steps: int, neurons: int, spikes: int) -> dict[str, Any]:

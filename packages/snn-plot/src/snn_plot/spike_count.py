@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Any, Literal, overload
 
 import numpy as np
-from matplotlib.animation import FuncAnimation
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from snn_plot.animation import Animation
 from snn_plot.arrays import time_by_neuron, to_array
-from snn_plot.axes import given_or_current, label_value, names_for, step_seconds, whole_ticks
+from snn_plot.axes import given_or_current, label_value, step_seconds, whole_ticks
 from snn_plot.palette import BAND, BLUE, VERMILION
+from snn_plot.rows import names_for
 
 __all__ = ["spike_count"]
 
@@ -55,7 +56,7 @@ def spike_count(
     time_first: bool = True,
     dt: float | None = None,
     **artist: Any,
-) -> FuncAnimation: ...
+) -> Animation: ...
 
 
 def spike_count(
@@ -73,7 +74,7 @@ def spike_count(
     time_first: bool = True,
     dt: float | None = None,
     **artist: Any,
-) -> Axes | FuncAnimation:
+) -> Axes | Animation:
     r"""Draw how many spikes each output neuron fired during one sample, or animate the count.
 
     .. math:: n_i[t] = \textstyle\sum_{s < t} [\,S_i[s] \neq 0\,]
@@ -94,7 +95,8 @@ def spike_count(
         **artist: Passed to ``Axes.barh``.
 
     Returns:
-        The axes, or with ``animate=True`` the animation: keep it in a variable, and ``save`` or display it.
+        The axes, or with ``animate=True`` the animation: keep it in a variable, and ``save`` or display it: see
+        `Animation`.
 
     Raises:
         TypeError: If the data are not real numbers or `ax` is no Axes.
@@ -154,7 +156,7 @@ def spike_count(
     return ax
 
 
-def _animation(ax: Axes, bars: Any, counts: np.ndarray, interpolate: int, interval: float) -> FuncAnimation:
+def _animation(ax: Axes, bars: Any, counts: np.ndarray, interpolate: int, interval: float) -> Animation:
     steps = len(counts) - 1
     ax.set_xlim(0, steps)
     now = ax.axvline(0, color=VERMILION, linewidth=2)
@@ -165,4 +167,4 @@ def _animation(ax: Axes, bars: Any, counts: np.ndarray, interpolate: int, interv
         now.set_xdata([frame / interpolate] * 2)
         return [*bars, now]
 
-    return FuncAnimation(ax.figure.canvas.figure, show, frames=steps * interpolate + 1, interval=interval)
+    return Animation(ax.figure.canvas.figure, show, steps * interpolate + 1, interval)

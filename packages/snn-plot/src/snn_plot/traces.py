@@ -11,8 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.gridspec import GridSpec
 
 from snn_plot.arrays import time_by_neuron
-from snn_plot.axes import given_or_current, label_time, label_value, names_for, step_seconds
+from snn_plot.axes import given_or_current, label_time, label_value, step_seconds
 from snn_plot.palette import BLUE, DISTINCT, line_colours
+from snn_plot.rows import names_for
 
 __all__ = ["traces"]
 

@@ -1,0 +1,174 @@
+"""A film of plots, saved without a video encoder."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import math
+import os
+import pathlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.animation import FuncAnimation, writers
+from matplotlib.artist import Artist
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+__all__ = ["Animation"]
+
+# What each suffix is written by, in Pillow's words or in those of matplotlib's registry of writers.
+PILLOW_FORMAT = {".gif": "GIF", ".webp": "WEBP", ".apng": "PNG", ".png": "PNG"}
+VIDEO = (".mp4", ".m4v", ".mov", ".mkv", ".avi", ".webm")
+
+# GIF counts hundredths of a second, the others milliseconds.
+TICK_MS = {"GIF": 10, "WEBP": 1, "PNG": 1}
+
+
+class Animation(FuncAnimation):
+    """Frames of a figure, one after the other: the artists stay, their data change.
+
+    It is matplotlib's animation, so ``plt.show()`` plays it in a window while a variable holds it. Saving draws every
+    frame once and needs no ffmpeg, but for video files. A notebook shows it by itself.
+
+    Args:
+        figure: Figure that is drawn for each frame.
+        show: Brings the artists to a frame, given its index from 0, and returns them.
+        num_frames: Number of frames, 1 or more.
+        interval: Delay between frames in milliseconds, greater than 0.
+
+    Raises:
+        ValueError: If there is no frame or no delay.
+
+    Example:
+        >>> import tempfile
+        >>> figure = Figure(figsize=(1, 1))
+        >>> (line,) = figure.subplots().plot([0, 1], [0, 1])
+        >>> def show(frame):
+        ...     line.set_ydata([0, frame])
+        ...     return [line]
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     Animation(figure, show, num_frames=3).save(f"{folder}/film.webp")
+        ...     pathlib.Path(f"{folder}/film.webp").read_bytes()[8:12]
+        b'WEBP'
+    """
+
+    def __init__(
+        self, figure: Figure, show: Callable[[int], Sequence[Artist]], num_frames: int, interval: float = 40
+    ) -> None:
+        if num_frames < 1:
+            raise ValueError(f"Animation needs num_frames of 1 or more, got {num_frames}")
+        if not (math.isfinite(interval) and interval > 0):
+            raise ValueError(f"Animation needs interval in milliseconds, greater than 0, got {interval}")
+        super().__init__(figure, show, frames=num_frames, interval=interval, cache_frame_data=False)
+        self.figure = figure
+        self.show = show
+        self.num_frames = num_frames
+        self.interval = interval
+
+    def save(
+        self,
+        filename: str | os.PathLike[str],
+        writer: Any = None,
+        fps: float | None = None,
+        dpi: float | None = None,
+        *more: Any,
+        **options: Any,
+    ) -> None:
+        """Write the film to a file, in the format that the suffix names.
+
+        Args:
+            filename: Ends in ``.gif``, ``.webp``, ``.apng`` or ``.png``; ``.html`` for a page that stands alone; or
+                ``.mp4``, ``.m4v``, ``.mov``, ``.mkv``, ``.avi``, ``.webm``, for which ffmpeg must be installed.
+            writer: A writer of matplotlib's, which then does all the work; chosen by the suffix if None.
+            fps: Frames a second, in place of the interval.
+            dpi: Pixels an inch; the figure's own if None.
+            *more: The arguments of matplotlib's ``Animation.save`` that follow, for a video or with `writer`.
+            **options: The same by name.
+
+        Raises:
+            ValueError: If the suffix is another, or `fps` is not greater than 0.
+            RuntimeError: If a video is asked for and there is no ffmpeg.
+            TypeError: If there are more arguments, and no writer that takes them.
+        """
+        suffix = pathlib.PurePath(filename).suffix.lower()
+        if writer is None and suffix in VIDEO:
+            if not writers.is_available("ffmpeg"):
+                raise RuntimeError(
+                    f"a {suffix} file is written by ffmpeg, which is not installed: install it, "
+                    f"or save as .webp, .apng, .gif or .html"
+                )
+            writer = "ffmpeg"
+        if writer is not None:
+            # pyrefly: ignore[bad-argument-type]  (frames a second need not be a whole number)
+            super().save(os.fspath(filename), writer, fps, dpi, *more, **options)
+            return
+        if more or options:
+            given = ", ".join([*map(repr, more), *options])
+            raise TypeError(
+                f"save takes {given} only for a video, or with a writer of matplotlib's: pass writer='pillow'"
+            )
+        if suffix == ".html":
+            title = html.escape(pathlib.PurePath(filename).stem)
+            page = f'<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title}</title>\n'
+            page += f"<body>\n{self._image_element(fps, dpi)}\n</body>\n</html>\n"
+            pathlib.Path(filename).write_text(page, encoding="utf-8")
+        elif suffix in PILLOW_FORMAT:
+            pathlib.Path(filename).write_bytes(self._encode(PILLOW_FORMAT[suffix], fps, dpi))
+        else:
+            known = ", ".join([*PILLOW_FORMAT, ".html", *VIDEO])
+            raise ValueError(f"cannot tell a film's format from {os.fspath(filename)!r}: end it in one of {known}")
+
+    def to_html5_video(self, embed_limit: float | None = None) -> str:
+        """An HTML element that shows the film: a video where ffmpeg is installed, else an animated image.
+
+        Args:
+            embed_limit: Largest size of the video in MB, see matplotlib.
+
+        Returns:
+            A ``<video>`` or an ``<img>`` element.
+        """
+        return super().to_html5_video(embed_limit) if writers.is_available("ffmpeg") else self._repr_html_()
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: an animated image, the same with and without ffmpeg."""
+        return self._image_element()
+
+    def _image_element(self, fps: float | None = None, dpi: float | None = None) -> str:
+        # every browser plays animated PNG, and every Pillow writes it
+        data = base64.b64encode(self._encode("PNG", fps, dpi)).decode("ascii")
+        alt = f"Animation of {self.num_frames} frames"
+        return f'<img alt="{alt}" style="max-width: 100%" src="data:image/png;base64,{data}">'
+
+    def _encode(self, form: str, fps: float | None, dpi: float | None) -> bytes:
+        if fps is not None and not (math.isfinite(fps) and fps > 0):
+            raise ValueError(f"a film needs fps in frames a second, greater than 0, got {fps}")
+        delay = self.interval if fps is None else 1000 / fps
+        tick = TICK_MS[form]
+        # the end of each frame is rounded, not its duration, so that the film's length is right
+        ends = np.round(np.arange(self.num_frames + 1) * delay / tick).astype(int) * tick
+        first, *others = self._drawn(dpi)
+        file = io.BytesIO()
+        durations = np.diff(ends).tolist()
+        options = {"lossless": True, "quality": 0, "method": 0} if form == "WEBP" else {}
+        first.save(file, form, save_all=True, append_images=others, duration=durations, loop=0, **options)
+        return file.getvalue()
+
+    def _drawn(self, dpi: float | None) -> Iterator[Image.Image]:
+        """Every frame as pixels, whatever canvas the figure is on; the figure is left on its canvas at its size."""
+        canvas, own_dpi = self.figure.canvas, self.figure.dpi
+        try:
+            pixels = FigureCanvasAgg(self.figure)
+            self.figure.set_dpi(own_dpi if dpi is None else dpi)
+            for frame in range(self.num_frames):
+                self.show(frame)
+                pixels.draw()
+                image = Image.fromarray(np.asarray(pixels.buffer_rgba()))
+                # a transparent background would let the frames before shine through
+                yield Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+        finally:
+            self.figure.set_canvas(canvas)
+            self.figure.set_dpi(own_dpi)

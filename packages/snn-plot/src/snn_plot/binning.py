@@ -1,0 +1,57 @@
+"""Spikes counted over stretches of time."""
+
+from __future__ import annotations
+
+import numpy as np
+
+__all__ = ["binned_rate", "whole_window"]
+
+
+def binned_rate(spk: np.ndarray, window: int, unit: float) -> tuple[np.ndarray, np.ndarray]:
+    r"""Firing rate of each neuron in stretches of `window` steps; the last one may be shorter.
+
+    .. math:: r_i[k] = \frac{1}{n_k\,\Delta t} \sum_{t \in k} [\,S_i[t] \neq 0\,]
+
+    with :math:`n_k` the number of steps of stretch k, so that a short last one is no quieter than the others.
+
+    Args:
+        spk: Spikes, ``[time, neuron]``; every value other than 0 is one.
+        window: Steps a stretch.
+        unit: Duration of a step: seconds give a rate in Hz, 1 gives spikes per step.
+
+    Returns:
+        Rates ``[stretch, neuron]``, and the ``[stretch + 1]`` borders in time, where step ``t`` is centred on
+        ``t * unit``.
+
+    Example:
+        >>> rates, edges = binned_rate(np.array([[1], [1], [0], [0], [1]]), 2, unit=1.0)
+        >>> rates.ravel().tolist(), edges.tolist()
+        ([1.0, 0.0, 1.0], [-0.5, 1.5, 3.5, 4.5])
+    """
+    starts = np.arange(0, len(spk), window)
+    borders = np.append(starts, len(spk))
+    counts = np.add.reduceat(spk != 0, starts, axis=0, dtype=np.int64)
+    return counts / (np.diff(borders)[:, None] * unit), (borders - 0.5) * unit
+
+
+def whole_window(window: int, num_steps: int, caller: str) -> int:
+    """Check how many steps are counted together.
+
+    Args:
+        window: Steps a stretch.
+        num_steps: Steps of the recording.
+        caller: Name of the public function, for the message.
+
+    Returns:
+        The window.
+
+    Raises:
+        ValueError: If it is no whole number from 1 to `num_steps`.
+
+    Example:
+        >>> whole_window(5, 100, "rate_heatmap")
+        5
+    """
+    if window != int(window) or not 1 <= window <= num_steps:
+        raise ValueError(f"{caller} needs window of 1 to {num_steps} whole steps, the length of data, got {window}")
+    return int(window)

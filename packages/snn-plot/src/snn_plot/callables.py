@@ -1,0 +1,36 @@
+"""One function to draw, or several by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+__all__ = ["named_callables"]
+
+
+def named_callables(given: Any, name: str, takes: str) -> dict[str, Callable[..., Any]]:
+    """Check that every curve has something to call.
+
+    Args:
+        given: A callable, or callables by name.
+        name: What the caller calls it, for the message.
+        takes: What such a callable does, for the message.
+
+    Returns:
+        The callables by name; a single one has the empty name.
+
+    Raises:
+        TypeError: If something is not callable.
+        ValueError: If there is none.
+
+    Example:
+        >>> list(named_callables(abs, "respond", "turns inputs into spikes"))
+        ['']
+    """
+    named = {str(key): value for key, value in given.items()} if isinstance(given, Mapping) else {"": given}
+    if not named:
+        raise ValueError(f"{name} is empty: pass a callable that {takes}, or several by name")
+    for value in named.values():
+        if not callable(value):
+            raise TypeError(f"{name} must be a callable that {takes}, or several by name, got {value!r}")
+    return named

@@ -1,0 +1,30 @@
+"""The scale of an image's colours, at the right of its axes."""
+
+from __future__ import annotations
+
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+
+__all__ = ["colour_bar"]
+
+
+def colour_bar(ax: Axes, image: ScalarMappable, text: str) -> None:
+    """Draw the colour scale of an image on an inset of its axes.
+
+    An inset belongs to `ax`: no other axes of the figure gives up space, and the figure's list of axes stays the same.
+
+    Args:
+        ax: Axes that hold the image.
+        image: What was drawn.
+        text: The quantity, with its unit.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> figure = Figure()
+        >>> ax = figure.subplots()
+        >>> colour_bar(ax, ax.imshow([[0, 1]]), "Weight")
+        >>> figure.axes == [ax], ax.child_axes[0].get_ylabel()
+        (True, 'Weight')
+    """
+    scale = ax.inset_axes((1.02, 0.0, 0.03, 1.0))
+    ax.figure.colorbar(image, cax=scale, label=text)

@@ -1,0 +1,102 @@
+"""How fast a neuron fires for how much input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from torch import Tensor
+
+from snn_plot.arrays import require_finite, to_array
+from snn_plot.axes import given_or_current, label_value, step_seconds
+from snn_plot.callables import named_callables
+from snn_plot.palette import line_colours
+
+__all__ = ["fi_curve"]
+
+
+def fi_curve(
+    respond: Callable[[Tensor], Any] | Mapping[str, Callable[[Tensor], Any]],
+    inputs: Any,
+    *,
+    ax: Axes | None = None,
+    num_steps: int = 1000,
+    dt: float | None = None,
+    **artist: Any,
+) -> Axes:
+    r"""Draw the firing rate of a neuron over its constant input.
+
+    .. math:: f(I) = \frac{1}{T\,\Delta t} \sum_{t=1}^{T} [\,S[t] \neq 0\,] \quad \text{at } I[t] = I
+
+    The neuron starts at rest, and every step counts. The inputs run side by side as a batch.
+
+    Args:
+        respond: Takes inputs ``[time, inputs, 1]`` and returns spikes ``[time, inputs, ...]``, averaged over what is
+            beyond, alone or first of a tuple: the ``unroll`` method of a neuron, or any function around a network. Or
+            several of them by name.
+        inputs: Constant inputs ``[inputs]``, in membrane units per step.
+        ax: Axes to draw on; the current ones if None.
+        num_steps: Steps that each input is held for; the rate is exact to one spike in these.
+        dt: Step in seconds, for rates in Hz; they are in spikes per step if None.
+        **artist: Passed to ``Axes.plot`` for every curve.
+
+    Returns:
+        The axes. A legend names the curves if there are several.
+
+    Raises:
+        TypeError: If `respond` is not callable or returns no tensor, the inputs are no real numbers or `ax` is no Axes.
+        ValueError: If the shape of the inputs or of the spikes, `num_steps` or `dt` is wrong, or a value not finite.
+
+    Example:
+        A neuron without a leak that loses 1 at each spike fires as often as its input adds up to 1.
+
+        >>> from matplotlib.figure import Figure
+        >>> def integrate_and_fire(xs):
+        ...     return xs.cumsum(0).floor().diff(dim=0, prepend=torch.zeros_like(xs[:1])) > 0
+        >>> ax = fi_curve(integrate_and_fire, [0.0, 0.25, 0.5], ax=Figure().subplots(), dt=1e-3)
+        >>> ax.lines[0].get_ydata().tolist(), ax.get_ylabel()
+        ([0.0, 250.0, 500.0], 'Firing rate (Hz)')
+
+    Source: Gerstner et al., Neuronal Dynamics (2014), section 1.3.
+    """
+    responses = named_callables(respond, "respond", "turns inputs [time, inputs, 1] into spikes")
+    currents = to_array(inputs, "inputs")
+    if currents.ndim != 1 or currents.size == 0:
+        raise ValueError(f"inputs must have shape [inputs], one value or more, got {list(currents.shape)}")
+    require_finite(currents, "inputs")
+    if num_steps != int(num_steps) or num_steps < 1:
+        raise ValueError(f"fi_curve needs num_steps of 1 or more whole steps, got {num_steps}")
+    unit = step_seconds(dt, "fi_curve")
+    rates = {name: _rates(one, currents, int(num_steps)) / unit for name, one in responses.items()}
+    ax = given_or_current(ax, "fi_curve")
+
+    for (name, rate), colour in zip(rates.items(), line_colours(len(rates)), strict=True):
+        style: dict[str, Any] = {"linewidth": 1.5} | ({"label": name} if name else {})
+        style |= {} if artist.keys() & {"c", "color"} else {"color": colour}
+        ax.plot(currents, rate, **style | artist)
+    if not ax.get_xlabel():
+        ax.set_xlabel("Input (membrane units per step)")
+    label_value(ax, "Firing rate (spikes per step)" if dt is None else "Firing rate (Hz)")
+    if len(rates) > 1:
+        ax.legend()
+    return ax
+
+
+def _rates(respond: Callable[[Tensor], Any], currents: np.ndarray, num_steps: int) -> np.ndarray:
+    """Spikes per step at each input; a noisy neuron leaves the random generator as it was."""
+    xs = torch.tensor(currents, dtype=torch.get_default_dtype()).reshape(1, -1, 1).repeat(num_steps, 1, 1)
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        answer = respond(xs)
+    spk = answer[0] if isinstance(answer, tuple) and answer else answer
+    if not isinstance(spk, Tensor):
+        raise TypeError(f"respond must return spikes as a tensor, alone or first of a tuple, got {type(spk).__name__}")
+    if spk.ndim < 2 or spk.shape[:2] != xs.shape[:2] or spk.numel() == 0:
+        raise ValueError(
+            f"respond must return spikes [time, inputs, ...] for inputs {list(xs.shape)}, got {list(spk.shape)}"
+        )
+    spikes = to_array(spk, "spikes")
+    require_finite(spikes, "spikes")
+    return (spikes.reshape(*xs.shape[:2], -1) != 0).mean(axis=(0, 2))

@@ -1,0 +1,89 @@
+"""Which neuron is drawn at which row, and what is written beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+
+from snn_plot.arrays import to_array
+from snn_plot.axes import whole_ticks
+
+__all__ = ["label_rows", "names_for", "row_order"]
+
+
+def names_for(labels: Sequence[object] | None, count: int, caller: str) -> list[str] | None:
+    """Check that there is one label a neuron or class.
+
+    Args:
+        labels: One label each, or None.
+        count: Number of neurons or classes.
+        caller: Name of the public function, for the message.
+
+    Returns:
+        The labels as text, or None.
+
+    Raises:
+        ValueError: If there are more or fewer labels than `count`.
+
+    Example:
+        >>> names_for(range(3), 3, "raster")
+        ['0', '1', '2']
+    """
+    if labels is None:
+        return None
+    names = [str(label) for label in labels]
+    if len(names) != count:
+        raise ValueError(
+            f"{caller} needs one label for each of {count} rows or columns of data, got {len(names)} in labels"
+        )
+    return names
+
+
+def row_order(order: Any, neurons: int) -> list[int]:
+    """Check that an order names every neuron once.
+
+    Args:
+        order: Neuron of each row from the bottom, or None for the neurons as they are.
+        neurons: Their number.
+
+    Returns:
+        The neuron of each row.
+
+    Raises:
+        ValueError: If `order` is no permutation of ``0 .. neurons - 1``.
+
+    Example:
+        >>> row_order(None, 2), row_order([1, 0], 2)
+        ([0, 1], [1, 0])
+    """
+    if order is None:
+        return list(range(neurons))
+    rows = to_array(order, "order")
+    if rows.dtype.kind not in "iu" or sorted(rows.ravel().tolist()) != list(range(neurons)):
+        raise ValueError(f"order must name each neuron from 0 to {neurons - 1} once, got {order!r}")
+    return rows.ravel().tolist()
+
+
+def label_rows(ax: Axes, names: list[str] | None, rows: list[int]) -> None:
+    """Write the name of each row's neuron, or its index, along the y axis.
+
+    Args:
+        ax: The axes; row ``i`` is at height ``i``.
+        names: Name of each neuron, or None.
+        rows: Neuron of each row, from `row_order`.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> ax = Figure().subplots()
+        >>> label_rows(ax, ["a", "b"], [1, 0])
+        >>> [tick.get_text() for tick in ax.get_yticklabels()]
+        ['b', 'a']
+    """
+    if names is not None:
+        ax.set_yticks(range(len(rows)), [names[row] for row in rows])
+        return
+    whole_ticks(ax.yaxis)
+    if rows != sorted(rows):
+        ax.yaxis.set_major_formatter(lambda y, _: str(rows[round(y)]) if 0 <= round(y) < len(rows) else "")

@@ -1,0 +1,152 @@
+"""What all plots promise: they draw on what they are given, touch nothing else, and refuse what they cannot draw."""
+
+from __future__ import annotations
+
+import inspect
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+
+import snn_plot
+
+from .pictures import PLOTS
+
+# A membrane that diverged and a loss that did are worth seeing: NaN is a gap in the line.
+GAPS = {"traces", "training_curve"}
+WITHOUT_LABELS = {"animator", "event_frames"}
+
+
+def wrapped(name, values):
+    """Bad values in the place of a plot's data."""
+    return {"loss": values} if name == "training_curve" else values
+
+
+def bad(name):
+    """Bad data for a plot: its kind, the error's type and what the message says."""
+    good = PLOTS[name].data["loss"] if name == "training_curve" else PLOTS[name].data
+    array = torch.as_tensor(good).double().numpy().copy()
+    yield "text", wrapped(name, np.full(array.shape, "a").tolist()), TypeError, "must hold real numbers"
+    yield "complex", wrapped(name, torch.tensor(array).to(torch.complex64)), TypeError, "must hold real numbers"
+    yield "none inside", wrapped(name, [None] * 3), TypeError, "must hold real numbers"
+    yield "empty", wrapped(name, array[:0]), ValueError, "got \\[0|holds no value"
+    if name not in GAPS:
+        for value in (float("nan"), float("inf"), -float("inf")):
+            array.flat[-1] = value
+            yield str(value), wrapped(name, array.copy()), ValueError, "NaN or infinite|whole numbers, 0 or more"
+    if name != "surrogate_curve":  # its membranes have any shape
+        yield "scalar", wrapped(name, 1.0), ValueError, r"got \[\]"
+        yield "too many axes", wrapped(name, np.ones((2, 3, 2, 2, 2))), ValueError, r"got \[2, 3, 2, 2, 2\]"
+
+
+BAD = [(name, *case) for name in PLOTS for case in bad(name)]
+
+
+def test_every_public_function_has_a_call_here():
+    functions = {name for name in snn_plot.__all__ if inspect.isfunction(getattr(snn_plot, name))}
+    assert functions == PLOTS.keys()
+    assert set(snn_plot.__all__) - functions == {"Animation", "Camera", "__version__"}
+
+
+def state_of(axes):
+    return (
+        [type(child).__name__ for child in axes.get_children()],
+        axes.get_position().bounds,
+        axes.get_xlim(),
+        axes.get_ylim(),
+        axes.get_xlabel(),
+        axes.get_ylabel(),
+        axes.get_title(),
+        axes.axison,
+        axes.get_legend(),
+    )
+
+
+@pytest.mark.parametrize("name", PLOTS)
+@pytest.mark.parametrize("place", range(4))
+def test_a_plot_on_one_of_four_axes_leaves_the_others_and_the_settings_alone(name, place):
+    figure, grid = plt.subplots(2, 2)
+    given, *others = np.roll(grid.ravel(), -place)
+    plt.sca(others[0])
+    before, settings = [state_of(axes) for axes in others], dict(matplotlib.rcParams)
+    random = torch.random.get_rng_state()
+
+    drawn = PLOTS[name].draw(PLOTS[name].data, given)
+    figure.canvas.draw()
+    if isinstance(drawn, snn_plot.Animation):
+        drawn.show(2)
+    else:
+        assert drawn is given
+
+    assert len(given.get_children()) > len(others[0].get_children())
+    assert [state_of(axes) for axes in others] == before
+    assert figure.axes == list(grid.ravel())
+    assert plt.gca() is others[0]
+    assert plt.get_fignums() == [figure.number]
+    assert dict(matplotlib.rcParams) == settings
+    assert torch.equal(torch.random.get_rng_state(), random)
+
+
+@pytest.mark.parametrize("name", PLOTS.keys() - {"animator"})
+def test_without_axes_a_plot_draws_on_the_current_ones(name):
+    current = plt.figure().subplots(1, 2)[0]
+    plt.sca(current)
+    drawn = PLOTS[name].draw(PLOTS[name].data, None)
+    current.figure.canvas.draw()
+    assert isinstance(drawn, snn_plot.Animation) or drawn is current
+    assert current.has_data()
+    assert not current.figure.axes[1].has_data()
+
+
+@pytest.mark.parametrize("name", PLOTS.keys() - WITHOUT_LABELS)
+def test_both_axes_are_labelled_unless_the_user_has_labelled_them(name, ax):
+    mine = ax.figure.axes[1]
+    mine.set(xlabel="mine", ylabel="my own")
+    films = [PLOTS[name].draw(PLOTS[name].data, axes) for axes in (ax, mine)]
+    ax.figure.canvas.draw()
+    assert ax.get_xlabel()
+    assert ax.get_ylabel()
+    assert (mine.get_xlabel(), mine.get_ylabel()) == ("mine", "my own")
+    del films
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "error", "message"),
+    [pytest.param(name, *case, id=f"{name}-{kind}") for name, kind, *case in BAD],
+)
+def test_bad_data_are_refused_by_name_and_nothing_is_drawn(name, data, error, message, ax):
+    with pytest.raises(error, match=message) as caught:
+        PLOTS[name].draw(data, ax)
+    assert PLOTS[name].name in str(caught.value)
+    assert not ax.has_data()
+    assert not ax.get_xlabel()
+
+
+@pytest.mark.parametrize("name", PLOTS)
+def test_something_else_than_axes_is_refused(name):
+    function = getattr(snn_plot, name)
+    first = {"surrogate_curve": [torch.sigmoid], "fi_curve": [torch.relu, [1.0]]}.get(name, [PLOTS[name].data])
+    if name == "animator":
+        first.append(plt.figure())
+    with pytest.raises(TypeError, match="draws on matplotlib axes, got ax of type str"):
+        function(*first, ax="left")
+
+
+@pytest.mark.parametrize("name", sorted(PLOTS.keys() - {"confusion_matrix", "training_curve", "fi_curve"}))
+@pytest.mark.parametrize("kind", ["grad", "bfloat16", "float16", "float64", "array", "list"])
+def test_recordings_of_every_kind_are_drawn(name, kind, ax):
+    data = torch.as_tensor(PLOTS[name].data, dtype=torch.float32)
+    given = {
+        "grad": lambda: data.clone().requires_grad_(),
+        "bfloat16": data.bfloat16,
+        "float16": data.half,
+        "float64": data.double,
+        "array": data.numpy,
+        "list": lambda: list(data.clone().requires_grad_()),
+    }[kind]()
+    film = PLOTS[name].draw(given, ax)
+    ax.figure.canvas.draw()
+    assert ax.has_data()
+    del film
