@@ -160,7 +160,7 @@ def run(made: nn.Module, xs: Tensor, forward: Callable[[nn.Module, Tensor], Any]
 def test_spikes_and_states_are_those_of_the_loop_bit_by_bit_and_gradients_to_rounding(
     monkeypatch, make, shape, chunk, budget
 ) -> None:
-    monkeypatch.setattr("snn_core.unrolling._BLOCK_BYTES", budget)
+    monkeypatch.setattr("snn_core.runs._BLOCK_BYTES", budget)
     made, xs = build(make, shape)
     outs, states, grads = run(made, xs, call_loop)
     assert 0.02 < (outs[0] != 0).float().mean() < 0.98

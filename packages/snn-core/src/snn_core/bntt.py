@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from snn_core.ending import Ending
+from snn_core.folding import Folding
 from snn_core.temporal import Temporal
 
 __all__ = ["BatchNormTT1d", "BatchNormTT2d"]
@@ -14,6 +16,8 @@ __all__ = ["BatchNormTT1d", "BatchNormTT2d"]
 
 class _BatchNormTT(Temporal, nn.ModuleList):
     """A list of batch normalisations, one for each time step, without bias."""
+
+    keeps_by_sample: ClassVar[bool] = True
 
     _entry: type[nn.Module]
 
@@ -43,17 +47,30 @@ class _BatchNormTT(Temporal, nn.ModuleList):
         Raises:
             ValueError: If there are more steps than entries.
         """
-        first = self._recall() or 0
-        xs = x.unsqueeze(0) if self._folded is None else self._unfold(x)
-        last = first + xs.shape[0]
-        if last > len(self):
+        folding = Folding(1) if self._folded is None else self._folded
+        ending, kept, out = Ending(folding.order, type(self).__name__), self._recall(), []
+        for samples in folding.each(x):
+            kept = ending.running(kept, len(samples))
+            out.append(self[self._step_of(kept)](samples))
+            kept = (kept[0] + 1,) if isinstance(kept, tuple) else (kept or 0) + 1
+        self._keep(ending.whole(kept))
+        return torch.cat(out)
+
+    def _step_of(self, kept: Any) -> int:
+        """The step that samples are at together, from how many each has had."""
+        had = kept[0].unique().tolist() if isinstance(kept, tuple) else [kept or 0]
+        if len(had) > 1:
             raise ValueError(
-                f"{type(self).__name__} has entries for time_steps={len(self)} steps, got step {last - 1}; make it "
+                f"{type(self).__name__} has one entry a step for all samples, but they have had {had} steps, as some "
+                "ended before others; call snn.utils.reset(net) before a new sequence"
+            )
+        step = had[0] if had else 0
+        if step >= len(self):
+            raise ValueError(
+                f"{type(self).__name__} has entries for time_steps={len(self)} steps, got step {step}; make it "
                 "with more, or call snn.utils.reset(net) before a new sequence"
             )
-        out = torch.stack([self[first + t](step) for t, step in enumerate(xs.unbind(0))])
-        self._keep(last)
-        return out.flatten(0, 1)
+        return step
 
 
 class BatchNormTT1d(_BatchNormTT):
@@ -70,6 +87,8 @@ class BatchNormTT1d(_BatchNormTT):
         eps: Added to the variance.
         momentum: Of the running statistics.
         affine: Whether there is a scale; there is never a bias.
+
+    Where ``unroll`` is given lengths, the statistics of a step are those of the samples that run still.
 
     Shape:
         one step ``[batch, C]`` or ``[batch, C, length]``.

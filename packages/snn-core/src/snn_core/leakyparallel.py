@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from torch.nn import functional as F
 
 from snn_core.constant import Constant
 from snn_core.firing import Firing, SpikeGrad
+from snn_core.folding import Folding
 from snn_core.whole_sequence import WholeSequence
 
 __all__ = ["LeakyParallel"]
@@ -105,19 +107,29 @@ class LeakyParallel(WholeSequence, Firing):
 
     def sequence(self, xs: Tensor) -> Tensor:
         """Spikes ``[T, batch, hidden_size]`` of an input ``[T, batch, input_size]``."""
+        return self.fire(torch.stack(self._membranes(self._drive(xs).unbind(0))))
+
+    def folded_sequence(self, rows: Tensor, folding: Folding) -> Tensor:
+        # full recurrent weights may blow up a sample that would be run on after its end
+        return self.fire(torch.cat(self._membranes(folding.each(self._drive(rows)))))
+
+    def _drive(self, xs: Tensor) -> Tensor:
         if xs.shape[-1] != self.input_size:
             raise ValueError(f"LeakyParallel takes {self.input_size} features, got input {tuple(xs.shape)}")
         weights = dict(self.rnn.named_parameters())
         drive = F.linear(xs, weights["weight_ih_l0"], weights.get("bias_ih_l0"))
-        if "bias_hh_l0" in weights:
-            drive = drive + weights["bias_hh_l0"]
-        recurrent = weights["weight_hh_l0"]
+        return drive + weights["bias_hh_l0"] if "bias_hh_l0" in weights else drive
+
+    def _membranes(self, drive: Sequence[Tensor]) -> list[Tensor]:
+        """Those of every step, for the first samples as many as it is driven in."""
+        recurrent = self.rnn.get_parameter("weight_hh_l0")
         decay = recurrent.diagonal()
-        mem, mems = torch.zeros_like(drive.detach()[0]), []
-        for x in drive.unbind(0):
+        mem, mems = torch.zeros_like(drive[0].detach()), []
+        for x in drive:
+            mem = mem if len(mem) == len(x) else mem[: len(x)]
             mem = torch.relu(x + (F.linear(mem, recurrent) if self.full else decay * mem))
             mems.append(mem)
-        return self.fire(torch.stack(mems))
+        return mems
 
     def extra_repr(self) -> str:
         return self._describe("input_size", "hidden_size", "threshold", "spike_grad")

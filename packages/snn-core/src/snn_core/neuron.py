@@ -10,6 +10,7 @@ from torch import Tensor
 from snn_core.constant import Constant
 from snn_core.firing import SpikeGrad
 from snn_core.gone import GONE, Gone
+from snn_core.rows import sequences
 from snn_core.state import bind, kept_field, must_fit
 from snn_core.stepping import Stepping
 from snn_core.temporal import Temporal, as_floating
@@ -70,6 +71,7 @@ class SpikingNeuron(Stepping, Temporal):
         tensor([0., 1., 0., 1.])
     """
 
+    keeps_by_sample: ClassVar[bool] = True
     described: ClassVar[tuple[str, ...]] = ()  # constants of the neuron that its repr shows
 
     instances = Gone()
@@ -146,19 +148,15 @@ class SpikingNeuron(Stepping, Temporal):
                 "with init_hidden=False to pass states"
             )
         if self._folded is not None:
-            return self._forward_folded(x)
-        spk, state = self.step(x, self._kept_state(x))
+            spk, states, last = sequences(self, x, self._recall(), self._folded)
+            self._keep(last)
+            return self.outputs(spk, states) if self.output else spk
+        kept = self._recall()
+        if kept is not None:
+            must_fit(self, kept, x)
+        spk, state = self.step(x, kept)
         self._keep(state)
         return self.outputs(spk, state) if self.output else spk
-
-    def _forward_folded(self, x: Tensor) -> Any:
-        xs = self._unfold(x)
-        spk, states = self.unroll(xs, self._kept_state(xs.detach()[0]), trace=self.output)
-        if not self.output:
-            self._keep(states)
-            return spk.flatten(0, 1)
-        self._keep(self.State._make(s[-1] for s in states))
-        return self.outputs(spk.flatten(0, 1), self.State._make(s.flatten(0, 1) for s in states))
 
     def bind(self, states: tuple[Any, ...], named: dict[str, Any]) -> Any:
         """A ``State`` from the arguments that follow the input; None for a state not passed."""
@@ -167,12 +165,6 @@ class SpikingNeuron(Stepping, Temporal):
     def outputs(self, spk: Tensor, state: Any) -> Any:
         """What a call returns: the spikes and the states."""
         return (spk, *state)
-
-    def _kept_state(self, x: Tensor) -> Any:
-        kept = self._recall()
-        if kept is not None:
-            must_fit(self, kept, x)
-        return kept
 
     def reset_mem(self) -> Any:
         """Forget the kept state.

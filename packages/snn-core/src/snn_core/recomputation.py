@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_unflatten
 from torch.utils.checkpoint import checkpoint
 
+from snn_core.folding import Folding
 from snn_core.temporal import Temporal
 
 __all__ = ["Recomputation", "own_buffers"]
@@ -24,20 +25,21 @@ class Recomputation:
     one leaves the net's states and buffers as it found them, so that running statistics are updated once.
 
     Args:
-        run: ``run(net, xs)`` gives the output for a stretch.
+        run: ``run(net, xs, folding)`` gives the output for a stretch.
         net: The net.
     """
 
-    def __init__(self, run: Callable[[nn.Module, Tensor], Any], net: nn.Module) -> None:
+    def __init__(self, run: Callable[[nn.Module, Tensor, Folding], Any], net: nn.Module) -> None:
         self._run, self._net = run, net
         self._modules = [m for m in net.modules() if isinstance(m, Temporal)]
         self._copies: dict[tuple[nn.Module, str], _Copy] = {}
 
-    def __call__(self, xs: Tensor) -> Any:
+    def __call__(self, xs: Tensor, folding: Folding) -> Any:
         """The output for the next stretch, of which autograd stores only input, output, and the states at both ends.
 
         Args:
             xs: Input ``[steps, batch, ...]``.
+            folding: Which samples run in each of the steps.
 
         Returns:
             What ``run`` returns.
@@ -48,7 +50,7 @@ class Recomputation:
         Example:
             >>> import torch
             >>> net = nn.Linear(3, 2)
-            >>> Recomputation(lambda net, xs: net(xs), net)(torch.ones(5, 1, 3)).shape
+            >>> Recomputation(lambda net, xs, folding: net(xs), net)(torch.ones(5, 1, 3), Folding(5)).shape
             torch.Size([5, 1, 2])
         """
         modules = self._modules
@@ -68,7 +70,7 @@ class Recomputation:
                 again = True
                 for module, state in zip(modules, tree_unflatten(list(kept), spec), strict=True):
                     module._keep(state)
-                out = self._run(self._net, xs)
+                out = self._run(self._net, xs, folding)
                 return out, [m._kept for m in modules]
 
         out, states = checkpoint(stretch, xs, *kept, use_reentrant=False)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+
+from snn_core.folding import Folding
 
 __all__ = ["Temporal", "as_floating"]
 
@@ -29,9 +31,11 @@ class Temporal(nn.Module):
     broadcast between processes, moves with the module, and never stops a net from being copied or saved.
     """
 
+    keeps_by_sample: ClassVar[bool] = False  # whether axis 0 of all that is kept is the batch, so that a sample may end
+
     _kept: Any = None  # a tuple of tensors, a count of steps, or None before the first step
     _kept_in: int = -1  # the backward pass in which it was computed, -1 outside of any
-    _folded: int | None = None  # time steps folded into the batch axis while a net runs layer by layer
+    _folded: Folding | None = None  # of time steps into the batch axis, while a net runs layer by layer
     _unrolled_as: str | None = None  # path in the net that is being unrolled
 
     def forget(self) -> None:
@@ -70,7 +74,7 @@ class Temporal(nn.Module):
     def _unfold(self, x: Tensor) -> Tensor:
         """``[T * batch, ...]`` as ``[T, batch, ...]``."""
         assert self._folded is not None
-        return x.unflatten(0, (self._folded, x.shape[0] // self._folded))
+        return self._folded.unfold(x)
 
     def _apply(self, fn: Any, recurse: bool = True) -> Any:
         super()._apply(fn, recurse)

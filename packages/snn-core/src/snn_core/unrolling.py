@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-import math
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
+from torch.utils._pytree import tree_flatten, tree_map
 
-from snn_core.channels_last import Convolutions
-from snn_core.joining import joined
+from snn_core.folding import Folding
 from snn_core.kernels import products
-from snn_core.recomputation import Recomputation, own_buffers
+from snn_core.lengths import folding_of
+from snn_core.recomputation import own_buffers
+from snn_core.runs import Run, blocks, chunks, layers, steps, temporal
 from snn_core.schedule import Schedule, gains_from_blocks, plan
 from snn_core.temporal import Temporal
-from snn_core.utils import detach, reset
+from snn_core.utils import reset
 from snn_core.whole_sequence import WholeSequence
 
 __all__ = ["unroll"]
@@ -32,6 +31,7 @@ def unroll(
     schedule: str = "auto",
     chunk: int | None = None,
     truncate: bool = False,
+    lengths: Tensor | Sequence[int] | None = None,
     explain: bool = False,
 ) -> Any:
     """Run a net written for one time step over a sequence.
@@ -49,6 +49,9 @@ def unroll(
         chunk: Run so many steps at a time; the backward pass computes each chunk anew, so that memory grows with the
             chunk and not with T.
         truncate: With ``chunk``, cut the gradient between chunks (truncated backpropagation through time).
+        lengths: Number of steps of each sample ``[batch]``, integers in 0..T, where they differ. After its end a
+            sample's outputs are zero and its state stays as it is; what ``xs`` holds there is never read. Layers
+            see the samples that run still, and no others.
         explain: Return the schedule too.
 
     Returns:
@@ -58,8 +61,11 @@ def unroll(
     Raises:
         ValueError: If there is no time step; if a neuron neither keeps its state nor is passed one; if ``chunk`` is
             not positive, or ``truncate`` is without it; if ``schedule="layers"`` is not the same as the loop; if
-            ``forward`` leaves what it computes in a container outside of the call.
-        TypeError: If ``net`` is no module or ``xs`` no tensor, or the net returns something else than tensors.
+            ``forward`` leaves what it computes in a container outside of the call; if ``lengths`` is not one
+            number in 0..T for each sample, or the net then reduces the batch or keeps something that is not known to be
+            of the samples.
+        TypeError: If ``net`` is no module, ``xs`` no tensor or ``lengths`` no integers, or the net returns something
+            else than tensors.
 
     Example:
         >>> import snn_core as snn
@@ -68,16 +74,30 @@ def unroll(
         >>> spk, how = unroll(net, xs, explain=True)
         >>> spk.shape, how.kind
         (torch.Size([5, 1, 2]), 'layers')
+
+        A batch of two sequences, of five steps and of two:
+
+        >>> spk = unroll(net, torch.rand(5, 2, 3), lengths=[5, 2])
+        >>> spk[2:, 1].any()
+        tensor(False)
     """
     _check(net, xs, schedule, chunk, truncate)
+    folding = Folding(len(xs))
+    if lengths is not None:
+        _check_ends(net)
+        folding = folding_of(lengths, xs)
     if not resume:
         reset(net)
-    how = _schedule(net, xs, schedule, describe=explain)
-    run = _steps if how.kind == "steps" else _blocks if how.blocks else _layers
+    after = len(xs) - folding.steps  # steps in which nothing runs any more
+    xs = xs[:-after] if after else xs
+    how = _schedule(net, xs, folding, schedule, describe=explain)
+    run = steps if how.kind == "steps" else blocks if how.blocks else layers
     if how.kind == "steps" or chunk is not None or resume:
         _check_whole_sequences(net, how, chunk)
     with products.noted() as computed:
-        out = run(net, xs) if chunk is None else _chunks(run, net, xs, chunk, truncate)
+        out = run(net, xs, folding) if chunk is None else chunks(run, net, xs, folding, chunk, truncate)
+    if after:
+        out = tree_map(lambda o: torch.cat([o, o.new_zeros((after, *o.shape[1:]))]), out)
     return (out, how.after(computed)) if explain else out
 
 
@@ -108,14 +128,24 @@ def _check_whole_sequences(net: nn.Module, how: Schedule, chunk: int | None) -> 
             )
 
 
-def _schedule(net: nn.Module, xs: Tensor, schedule: str, describe: bool) -> Schedule:
+def _check_ends(net: nn.Module) -> None:
+    for path, module in net.named_modules():
+        if isinstance(module, Temporal) and not module.keeps_by_sample:
+            raise ValueError(
+                f"unroll: {path!r} ({type(module).__name__}) does not say that it keeps tensors [batch, ...] and "
+                "nothing else, so that some samples may end before others (lengths); run samples of one length "
+                "together, or set keeps_by_sample = True in its class"
+            )
+
+
+def _schedule(net: nn.Module, xs: Tensor, folding: Folding, schedule: str, describe: bool) -> Schedule:
     if schedule == "steps":
         return Schedule("steps", "asked for by schedule='steps'")
     found = plan(net, xs, describe)
     if schedule == "auto" or found.kind == "layers":
         return found
     if net not in _ASSERTED:
-        _compare_with_loop(net, xs[:2], found.reason)
+        _compare_with_loop(net, xs[:2], folding.part(0, min(len(xs), 2)), found.reason)
         _ASSERTED.add(net)
     return Schedule("layers", f"asserted by schedule='layers' ({found.reason})", blocks=gains_from_blocks(net))
 
@@ -123,11 +153,11 @@ def _schedule(net: nn.Module, xs: Tensor, schedule: str, describe: bool) -> Sche
 _ASSERTED: weakref.WeakSet[nn.Module] = weakref.WeakSet()  # nets whose asserted schedule was found equal to the loop
 
 
-def _compare_with_loop(net: nn.Module, xs: Tensor, reason: str) -> None:
+def _compare_with_loop(net: nn.Module, xs: Tensor, folding: Folding, reason: str) -> None:
     refused = f"unroll: schedule='layers' does not hold for this net ({reason})"
-    expected = _tried(_steps, net, xs)
+    expected = _tried(steps, net, xs, folding)
     try:
-        got = _tried(_layers, net, xs)
+        got = _tried(layers, net, xs, folding)
     except (RuntimeError, ValueError, TypeError, IndexError) as error:
         raise ValueError(f"{refused}: {error}") from error
     same = len(expected) == len(got) and all(
@@ -137,94 +167,13 @@ def _compare_with_loop(net: nn.Module, xs: Tensor, reason: str) -> None:
         raise ValueError(f"{refused}: over two steps it gives other outputs than the loop; use schedule='auto'")
 
 
-def _tried(run: Callable[[nn.Module, Tensor], Any], net: nn.Module, xs: Tensor) -> list[Tensor]:
+def _tried(run: Run, net: nn.Module, xs: Tensor, folding: Folding) -> list[Tensor]:
     """The outputs of a run that leaves no trace in the net or in the random generator."""
-    modules = _temporal(net)
+    modules = temporal(net)
     kept = [m._kept for m in modules]
     try:
         with torch.no_grad(), torch.random.fork_rng(devices=[]), own_buffers(net):
-            return tree_flatten(run(net, xs))[0]
+            return tree_flatten(run(net, xs, folding))[0]
     finally:
         for module, state in zip(modules, kept, strict=True):
             module._kept = state
-
-
-def _temporal(net: nn.Module) -> list[Temporal]:
-    return [m for m in net.modules() if isinstance(m, Temporal)]
-
-
-@contextlib.contextmanager
-def _unrolled(net: nn.Module, folded: int | None) -> Iterator[None]:
-    modules = [(path, m) for path, m in net.named_modules() if isinstance(m, Temporal)]
-    try:
-        for path, module in modules:
-            module._unrolled_as, module._folded = path, folded
-        yield
-    finally:
-        for _, module in modules:
-            module._unrolled_as = module._folded = None
-
-
-def _layers(net: nn.Module, xs: Tensor) -> Any:
-    """All steps in one call, time folded into the batch axis."""
-    steps = xs.shape[0]
-    with _unrolled(net, steps), products.substituted(net):
-        out = net(xs.flatten(0, 1))
-    return tree_map(lambda o: _tensor(o).unflatten(0, (steps, o.shape[0] // steps)), out)
-
-
-# of a convolution's input or output; from 32 MB on, glibc asks the system for every tensor's memory anew
-_BLOCK_BYTES = 24 * 2**20
-
-
-def _blocks(net: nn.Module, xs: Tensor) -> Any:
-    """Layer by layer over as many steps at a time as are fast together: a sequence may be cut anywhere."""
-    if torch.compiler.is_compiling() or any(map(products.is_compiled, net.modules())):
-        return _layers(net, xs)
-    convolutions = Convolutions()
-
-    def outs() -> Iterator[Any]:
-        yield block(xs[:1])
-        rest = xs[1:]
-        if len(rest):
-            count = math.ceil(len(rest) * convolutions.largest / _BLOCK_BYTES)
-            yield from map(block, rest.tensor_split(min(max(count, 1), len(rest))))
-
-    def block(part: Tensor) -> Any:
-        with convolutions:
-            return _layers(net, part)
-
-    out = joined(outs(), len(xs))
-    for module in _temporal(net):
-        module.lay_out_kept()
-    return tree_map(Tensor.contiguous, out)
-
-
-def _steps(net: nn.Module, xs: Tensor) -> Any:
-    """The loop that everything else must equal."""
-    with _unrolled(net, None):
-        outs = [tree_flatten(net(x)) for x in xs.unbind(0)]
-    stacked = [torch.stack([_tensor(o) for o in column]) for column in zip(*(flat for flat, _ in outs), strict=True)]
-    return tree_unflatten(stacked, outs[0][1])
-
-
-def _tensor(out: Any) -> Tensor:
-    if not isinstance(out, Tensor):
-        raise TypeError(f"unroll stacks the tensors that a net returns, got a {type(out).__name__} among its outputs")
-    return out
-
-
-def _chunks(run: Callable[[nn.Module, Tensor], Any], net: nn.Module, xs: Tensor, chunk: int, truncate: bool) -> Any:
-    parts = xs.split(chunk)
-
-    def outs() -> Iterator[Any]:
-        if truncate or not torch.is_grad_enabled():
-            for part in parts:
-                yield run(net, part)
-                if truncate:
-                    detach(net)
-        else:
-            yield from map(Recomputation(run, net), parts[:-1])
-            yield run(net, parts[-1])  # what it stores is what the backward pass needs first
-
-    return joined(outs(), len(xs))

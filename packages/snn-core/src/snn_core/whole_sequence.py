@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
+from snn_core.folding import Folding
 from snn_core.temporal import Temporal, as_floating
 
 __all__ = ["WholeSequence"]
@@ -14,6 +15,8 @@ __all__ = ["WholeSequence"]
 
 class WholeSequence(Temporal):
     """A module called with ``[T, batch, features]``, time first, in place of one step after the other."""
+
+    keeps_by_sample: ClassVar[bool] = True
 
     sequence: Callable[..., Any]
     """Outputs ``[T, batch, ...]`` of an input ``[T, batch, features]``; a method of every class."""
@@ -35,8 +38,22 @@ class WholeSequence(Temporal):
         name = type(self).__name__
         xs = as_floating(input_, name)
         if self._folded is not None:
-            out = self.sequence(self._unfold(xs), *args, **kwargs)
-            return tuple(o.flatten(0, 1) for o in out) if isinstance(out, tuple) else out.flatten(0, 1)
+            return self.folded_sequence(xs, self._folded, *args, **kwargs)
         if xs.dim() != 3 or xs.shape[0] == 0:
             raise ValueError(f"{name} takes a whole sequence [T, batch, features], T >= 1, got {tuple(xs.shape)}")
         return self.sequence(xs, *args, **kwargs)
+
+    def folded_sequence(self, rows: Tensor, folding: Folding, *args: Any, **kwargs: Any) -> Any:
+        """The same of rows that are steps and samples in one; a sample runs on with no input after its end.
+
+        Args:
+            rows: The rows ``[rows, features]``.
+            folding: How they are made of steps.
+            *args: What the class takes after its input.
+            **kwargs: The same, by name.
+
+        Returns:
+            What the class says, as rows.
+        """
+        out = self.sequence(folding.unfold(rows), *args, **kwargs)
+        return tuple(map(folding.fold, out)) if isinstance(out, tuple) else folding.fold(out)

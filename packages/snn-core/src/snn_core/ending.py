@@ -1,0 +1,108 @@
+"""States of a batch whose samples end, one after the other, while others run on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+__all__ = ["Ending"]
+
+
+class Ending:
+    """Puts the states of samples aside as they end, and all of them together again.
+
+    Args:
+        order: The samples by falling length, ``[batch]``; None where all run to the end.
+        owner: Whose states they are, for messages.
+
+    Example:
+        >>> ending = Ending(torch.tensor([2, 0, 1]), "Leaky")
+        >>> (mem,) = ending.running((torch.tensor([1.0, 2.0, 3.0]),), 2)
+        >>> mem
+        tensor([3., 1.])
+        >>> ending.whole((10 * mem,))
+        (tensor([10.,  2., 30.]),)
+    """
+
+    def __init__(self, order: Tensor | None, owner: str) -> None:
+        self._order = order
+        self._owner = owner
+        self._running: int | None = None
+        self._ended: list[tuple[Any, int]] = []
+
+    def running(self, kept: Any, count: int) -> Any:
+        """What is kept of the samples that run still, the first ``count`` in the order; the rest is put aside.
+
+        Args:
+            kept: What is kept of those that ran before, of the whole batch as it came in the first call: a tuple of
+                tensors ``[samples, ...]``, a number that holds for all, or None for rest.
+            count: Number of samples.
+
+        Raises:
+            ValueError: If it is of another number of samples.
+        """
+        if self._order is None:
+            return kept
+        if self._running is None:
+            self._running = len(self._order)
+            kept = self._ordered(kept, self._order)
+        if count < self._running:
+            kept, rest = _divided(kept, count, self._running)
+            self._ended.append((rest, self._running - count))
+            self._running = count
+        return kept
+
+    def whole(self, kept: Any) -> Any:
+        """What is kept of the whole batch as it came, ``kept`` being that of the samples that run still."""
+        if self._order is None or self._running is None:
+            return kept
+        parts = [(kept, self._running), *reversed(self._ended)]
+        if len(parts) > 1:
+            kept = _joined(parts)
+        return self._ordered(kept, self._order.argsort())
+
+    def _ordered(self, kept: Any, order: Tensor) -> Any:
+        if not isinstance(kept, tuple):
+            return kept
+        for state in kept:
+            if not _is_rest(state) and len(state) != len(order):
+                raise ValueError(
+                    f"{self._owner} keeps a state of {len(state)} samples from its last call, but this batch has "
+                    f"{len(order)}; call snn.utils.reset(net) before a new batch or sequence"
+                )
+        return _made_like(kept, [s if _is_rest(s) else s.index_select(0, order.to(s.device)) for s in kept])
+
+
+def _divided(kept: Any, count: int, of: int) -> tuple[Any, Any]:
+    if kept is None:
+        return None, None
+    kept = (torch.full((of,), kept),) if isinstance(kept, int) else kept
+    pairs = [(s, s) if _is_rest(s) else s.tensor_split((count,)) for s in kept]
+    return _made_like(kept, [first for first, _ in pairs]), _made_like(kept, [rest for _, rest in pairs])
+
+
+def _joined(parts: list[tuple[Any, int]]) -> Any:
+    """What is kept of all, from what is kept of so many each."""
+    parts = [((torch.full((n,), kept),) if isinstance(kept, int) else kept, n) for kept, n in parts]
+    like = next((kept for kept, _ in parts if kept is not None), None)
+    if like is None:
+        return None
+    columns = [[(None if kept is None else kept[i], n) for kept, n in parts] for i in range(len(like))]
+    return _made_like(like, [_stacked(column) for column in columns])
+
+
+def _stacked(column: list[tuple[Tensor | None, int]]) -> Tensor | None:
+    like = next((s for s, _ in column if not _is_rest(s)), None)
+    if like is None:
+        return column[0][0]
+    return torch.cat([like.new_zeros((n, *like.shape[1:])) if s is None or _is_rest(s) else s for s, n in column])
+
+
+def _made_like(kept: Any, fields: list[Any]) -> Any:
+    return getattr(kept, "_make", tuple)(fields)
+
+
+def _is_rest(state: Tensor | None) -> bool:
+    return state is None or state.shape == (0,)
