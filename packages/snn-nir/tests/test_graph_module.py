@@ -240,3 +240,20 @@ def test_spikes_may_be_integers_or_booleans():
 
 def test_the_repr_says_step_and_ports():
     assert "inputs=input, outputs=output, dt=0.0001 s, method=euler" in repr(from_nir(chain(lif(3, r=25.0))))
+
+
+@pytest.mark.parametrize("simplify", [True, False])
+@pytest.mark.parametrize("neuron", [lif(r=25.0), nir.LI(full(2.5e-3), full(25.0), full(0.0))], ids=["LIF", "LI"])
+def test_a_batch_of_unequal_lengths_is_its_sequences_one_by_one(neuron: nir.NIRNode, simplify: bool):
+    lengths, xs = [60, 7, 0, 33], torch.from_numpy(spikes(batch=4))
+    made = from_nir(recurrent(neuron), dt=DT, simplify=simplify).double()
+    ys = snn.unroll(made, xs, lengths=lengths)
+    last = made.kept_state()
+    for sample, length in enumerate(lengths):
+        assert not ys[length:, sample].any()
+        if length:
+            alone = from_nir(recurrent(neuron), dt=DT, simplify=simplify).double()
+            torch.testing.assert_close(ys[:length, sample], snn.unroll(alone, xs[:length, sample : sample + 1])[:, 0])
+            for name, state in alone.kept_state().nodes.items():
+                for found, wanted in zip(last.nodes[name], state, strict=True):
+                    torch.testing.assert_close(found[sample], wanted[0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from torch import Tensor
 
@@ -31,6 +31,8 @@ class Carried(Temporal):
         >>> carried.read() is None
         True
     """
+
+    keeps_by_sample: ClassVar[bool] = True
 
     def read(self) -> tuple[Tensor, ...] | None:
         """What was written in the last step; None at rest."""
