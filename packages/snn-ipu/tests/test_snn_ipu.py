@@ -1,4 +1,4 @@
-"""What the package promises before it has a target."""
+"""What the package promises as a distribution."""
 
 from __future__ import annotations
 
@@ -17,6 +17,20 @@ def test_the_version_is_that_of_the_installed_distribution():
 
 def test_every_public_name_is_there():
     assert all(hasattr(snn_ipu, name) for name in snn_ipu.__all__)
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error():
+    assert not hasattr(snn_ipu, "simulate")
+    assert set(snn_ipu.__all__) <= set(dir(snn_ipu))
+
+
+def test_the_sources_of_the_operator_are_in_the_package():
+    folder = pathlib.Path(snn_ipu.__file__).parent / "csrc"
+    assert sorted(f.name for f in folder.iterdir()) == [
+        "surrogate_cpu.cpp",
+        "surrogate_math.hpp",
+        "surrogate_spike.cpp",
+    ]
 
 
 def test_importing_it_loads_neither_torch_nor_the_sdk():

@@ -1,10 +1,62 @@
-"""Backend for Graphcore's Intelligence Processing Unit (IPU).
+"""Backend for Graphcore's Intelligence Processing Unit (IPU): lower a net, take the bundle there, bring weights back.
 
-This version registers no target. The package keeps to the syntax of Python 3.8, the one that the IPU's SDK runs on.
+Everything here keeps to the syntax of Python 3.8, the one that the IPU's SDK runs on; ``check``, ``lower``, ``export``
+and the target need snn-core, the rest only torch. Nothing is imported before it is used.
 """
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from ._version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from .arrays import ArrayError
+    from .bundle import BundleError
+    from .checking import check
+    from .exporting import export
+    from .issues import IpuIssue
+    from .lowering import lower
+    from .program import Program, load, weights
+    from .target import Ipu
+    from .unavailable import IpuUnavailable
+
+__all__ = [
+    "check",
+    "lower",
+    "export",
+    "load",
+    "weights",
+    "Program",
+    "Ipu",
+    "IpuIssue",
+    "IpuUnavailable",
+    "ArrayError",
+    "BundleError",
+    "__version__",
+]
+
+_HOMES = {
+    "check": "checking",
+    "lower": "lowering",
+    "export": "exporting",
+    "load": "program",
+    "weights": "program",
+    "Program": "program",
+    "Ipu": "target",
+    "IpuIssue": "issues",
+    "IpuUnavailable": "unavailable",
+    "ArrayError": "arrays",
+    "BundleError": "bundle",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

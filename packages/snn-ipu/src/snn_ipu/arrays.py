@@ -1,0 +1,133 @@
+"""Reading and writing ``.npz`` files by the standard library: no numpy, and no pickle."""
+
+from __future__ import annotations
+
+import ast
+import ctypes
+import math
+import struct
+import zipfile
+from pathlib import Path
+from typing import Mapping
+
+import torch
+from torch import Tensor
+
+__all__ = ["ArrayError", "read", "write"]
+
+_MAGIC = b"\x93NUMPY"
+_CODES = {
+    torch.float16: "<f2",
+    torch.float32: "<f4",
+    torch.float64: "<f8",
+    torch.int32: "<i4",
+    torch.int64: "<i8",
+    torch.uint8: "|u1",
+    torch.bool: "|b1",
+}
+_DTYPES = {code: dtype for dtype, code in _CODES.items()}
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # of every member, so that the same arrays make the same file
+
+
+class ArrayError(ValueError):
+    """A file of arrays is damaged, or holds something else than plain numbers."""
+
+
+def write(path: str | Path, arrays: Mapping[str, Tensor]) -> None:
+    """Write tensors to an ``.npz`` file, which ``numpy.load`` reads too.
+
+    Args:
+        path: The file.
+        arrays: Tensors of any shape by name; float16, float32, float64, int32, int64, uint8 or bool.
+
+    Raises:
+        ArrayError: If a tensor has another dtype.
+
+    Example:
+        >>> import os, tempfile
+        >>> file = os.path.join(tempfile.mkdtemp(), "weights.npz")
+        >>> write(file, {"0.weight": torch.eye(2)})
+        >>> read(file)
+        {'0.weight': tensor([[1., 0.],
+                [0., 1.]])}
+    """
+    for name, array in arrays.items():
+        if array.dtype not in _CODES:
+            raise ArrayError(f"{name!r} has dtype {array.dtype}; a bundle holds {', '.join(map(str, _CODES))}")
+    with zipfile.ZipFile(str(path), "w", zipfile.ZIP_STORED) as file:
+        for name, array in arrays.items():
+            file.writestr(zipfile.ZipInfo(f"{name}.npy", _EPOCH), _header(array) + _bytes(array))
+
+
+def read(path: str | Path) -> dict[str, Tensor]:
+    """Read the tensors of an ``.npz`` file.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Tensors by name.
+
+    Raises:
+        ArrayError: If the file is no such archive, is truncated, or holds objects or another dtype.
+        OSError: If it cannot be opened.
+
+    Example:
+        See :func:`write`.
+    """
+    try:
+        with zipfile.ZipFile(str(path)) as file:
+            return {_name(info.filename): _array(file, info, Path(path).stat().st_size) for info in file.infolist()}
+    except (zipfile.BadZipFile, EOFError, struct.error, NotImplementedError) as error:
+        raise ArrayError(f"{path} is no readable .npz file: {error}") from error
+
+
+def _name(filename: str) -> str:
+    if not filename.endswith(".npy"):
+        raise ArrayError(f"the archive holds {filename!r}; an .npz file holds .npy files only")
+    return filename[: -len(".npy")]
+
+
+def _header(array: Tensor) -> bytes:
+    shape = "".join(f"{size}, " for size in array.shape)
+    text = f"{{'descr': {_CODES[array.dtype]!r}, 'fortran_order': False, 'shape': ({shape}), }}"
+    length = len(_MAGIC) + 4 + len(text) + 1
+    text += " " * (-length % 64) + "\n"
+    return _MAGIC + b"\x01\x00" + struct.pack("<H", len(text)) + text.encode("latin1")
+
+
+def _bytes(array: Tensor) -> bytes:
+    flat = array.detach().cpu().contiguous()
+    return ctypes.string_at(flat.data_ptr(), flat.numel() * flat.element_size()) if flat.numel() else b""
+
+
+def _array(file: zipfile.ZipFile, info: zipfile.ZipInfo, available: int) -> Tensor:
+    if info.compress_type != zipfile.ZIP_STORED or info.file_size > available:
+        raise ArrayError(f"{info.filename!r} is compressed or larger than its file; write it by snn_ipu or numpy.savez")
+    data = file.read(info)
+    if data[:6] != _MAGIC or data[6:7] not in (b"\x01", b"\x02"):
+        raise ArrayError(f"{info.filename!r} is no .npy file")
+    size = 2 if data[6:7] == b"\x01" else 4
+    (length,) = struct.unpack_from("<H" if size == 2 else "<I", data, 8)
+    start = 8 + size + length
+    code, fortran, shape = _described(data[8 + size : start], info.filename)
+    dtype = _DTYPES[code]
+    count = math.prod(shape)
+    if fortran or len(data) - start != count * torch.empty(0, dtype=dtype).element_size():
+        raise ArrayError(f"{info.filename!r} does not hold the {count} numbers in C order that its header says")
+    if count == 0:
+        return torch.empty(shape, dtype=dtype)
+    return torch.frombuffer(bytearray(data[start:]), dtype=dtype).reshape(shape)
+
+
+def _described(header: bytes, filename: str) -> tuple[str, bool, tuple[int, ...]]:
+    try:
+        found = ast.literal_eval(header.decode("latin1").strip())
+        code, fortran, shape = found["descr"], found["fortran_order"], found["shape"]
+    except (ValueError, SyntaxError, KeyError, TypeError, MemoryError, RecursionError) as error:
+        raise ArrayError(f"{filename!r} has no readable header") from error
+    if not isinstance(shape, tuple) or not all(type(size) is int and size >= 0 for size in shape):
+        raise ArrayError(f"{filename!r} has shape {shape!r}; a shape is a tuple of sizes")
+    if not isinstance(code, str) or code not in _DTYPES:
+        raise ArrayError(f"{filename!r} holds {code!r}; a bundle holds numbers ({', '.join(_DTYPES)})")
+    return code, bool(fortran), shape

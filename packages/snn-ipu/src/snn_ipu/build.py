@@ -1,0 +1,88 @@
+"""Compiles the operator ``SurrogateSpike`` for the active Poplar SDK: ``python -m snn_ipu.build``.
+
+Nothing else compiles anything. The library is loaded only by programs that ask for it, after its manifest was compared
+with the SDK then active.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Sequence
+
+from .compiled_op import LIBRARY, MANIFEST, OPS, SOURCES, source_hash
+from .sdk import sdk_version
+from .unavailable import IpuUnavailable
+
+__all__ = ["build", "main"]
+
+_FLAGS = ("-std=c++17", "-O2", "-fPIC", "-shared", "-DONNX_NAMESPACE=onnx")
+_LIBRARIES = ("popart", "poplar", "popops")
+
+
+def build(ops: Path = OPS, compiler: str = "", libraries: Sequence[str] = _LIBRARIES) -> Path:
+    """Compile the operator and write its manifest.
+
+    Args:
+        ops: Folder of the builds; the operator goes to ``poplar-<version>`` in it.
+        compiler: The C++ compiler; that of the variable CXX, or g++, if empty.
+        libraries: What to link.
+
+    Returns:
+        The folder of this build.
+
+    Raises:
+        IpuUnavailable: If there is no SDK or no compiler, or it fails; the message ends with what it said.
+        OSError: If the folder cannot be written.
+
+    Example:
+        >>> build()
+        Traceback (most recent call last):
+        ...
+        snn_ipu.unavailable.IpuUnavailable: PopART is not importable ...
+    """
+    version, package_hash = sdk_version()
+    compiler = compiler or os.environ.get("CXX", "g++")
+    if shutil.which(compiler) is None:
+        raise IpuUnavailable(f"there is no compiler {compiler!r}; install g++, or name one in the variable CXX")
+    folder = ops / f"poplar-{version}"
+    with tempfile.TemporaryDirectory() as temporary:
+        library = Path(temporary) / LIBRARY
+        links = [f"-l{name}" for name in libraries]
+        command = [compiler, *_FLAGS, str(SOURCES / "surrogate_spike.cpp"), "-o", str(library), *links]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if done.returncode:
+            raise IpuUnavailable(f"the operator does not compile ({' '.join(command)}):\n{done.stdout[-2000:]}")
+        manifest = {
+            "poplar": version,
+            "popart_hash": package_hash,
+            "sources": source_hash(),
+            "sha256": hashlib.sha256(library.read_bytes()).hexdigest(),
+        }
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(str(library), str(folder / LIBRARY))
+        (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+    return folder
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Build the operator from the command line; 0 if it was built, 1 with the reason if not."""
+    parser = argparse.ArgumentParser(prog="python -m snn_ipu.build", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--out", type=Path, default=OPS, help="folder of the builds, the package's own if not given")
+    try:
+        print(build(parser.parse_args(arguments).out))
+    except (IpuUnavailable, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

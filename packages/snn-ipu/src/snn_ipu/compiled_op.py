@@ -1,0 +1,121 @@
+"""The compiled operator ``SurrogateSpike``: found, checked against the SDK, and only then loaded."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Callable
+
+from torch import Tensor
+
+from .sdk import sdk_version
+from .unavailable import IpuUnavailable
+
+__all__ = ["LIBRARY", "MANIFEST", "OPS", "SOURCES", "checked", "load_op", "source_hash"]
+
+OPS = Path(__file__).parent / "_ops"
+SOURCES = Path(__file__).parent / "csrc"
+LIBRARY, MANIFEST = "libsnn_ipu_ops.so", "manifest.json"
+_KINDS = ("fast_sigmoid", "atan", "sigmoid", "triangular", "straight_through_estimator")  # in the header's order
+_loaded: dict[str, ctypes.CDLL] = {}
+
+
+def source_hash(folder: Path = SOURCES) -> str:
+    """Hash of the operator's sources, names and contents.
+
+    Args:
+        folder: Where they lie.
+
+    Returns:
+        SHA-256 in hexadecimal.
+
+    Example:
+        >>> len(source_hash())
+        64
+    """
+    digest = hashlib.sha256()
+    for file in sorted(folder.iterdir()):
+        if file.suffix in (".cpp", ".hpp"):
+            digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def checked(version: str, package_hash: str, ops: Path = OPS) -> Path:
+    """The library for an SDK, after its manifest was found to fit; nothing is loaded.
+
+    Args:
+        version: Version of the SDK, such as ``"3.4.0"``.
+        package_hash: Hash of its PopART.
+        ops: Folder of the builds, one ``poplar-<version>`` each.
+
+    Returns:
+        The library's file.
+
+    Raises:
+        IpuUnavailable: If there is no build for this SDK, or it is stale, damaged or of another PopART.
+
+    Example:
+        >>> from pathlib import Path
+        >>> checked("3.4.0", "", Path("nowhere"))
+        Traceback (most recent call last):
+        ...
+        snn_ipu.unavailable.IpuUnavailable: the operator SurrogateSpike is not built for Poplar 3.4.0: run `python -m
+        snn_ipu.build`, or pass ops='primitives'
+    """
+    folder = ops / f"poplar-{version}"
+    remedy = "run `python -m snn_ipu.build`, or pass ops='primitives'"
+    if not (folder / MANIFEST).is_file() or not (folder / LIBRARY).is_file():
+        others = sorted(f.name[len("poplar-") :] for f in ops.glob("poplar-*")) if ops.is_dir() else []
+        built = (
+            f"built for Poplar {', '.join(others)}, this is {version}" if others else f"not built for Poplar {version}"
+        )
+        raise IpuUnavailable(f"the operator SurrogateSpike is {built}: {remedy}")
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        told = {key: manifest[key] for key in ("poplar", "popart_hash", "sources", "sha256")}
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise IpuUnavailable(f"{folder / MANIFEST} is no readable manifest ({error}): {remedy}") from error
+    found = {
+        "poplar": version,
+        "popart_hash": package_hash,
+        "sources": source_hash(),
+        "sha256": hashlib.sha256((folder / LIBRARY).read_bytes()).hexdigest(),
+    }
+    for key, what in (
+        ("poplar", "Poplar"),
+        ("popart_hash", "the PopART of hash"),
+        ("sources", "the sources of hash"),
+        ("sha256", "a library of hash"),
+    ):
+        if told[key] != found[key]:
+            raise IpuUnavailable(f"{folder / LIBRARY} was built for {what} {told[key]}, this is {found[key]}: {remedy}")
+    return folder / LIBRARY
+
+
+def load_op(poptorch: Any, ops: Path = OPS) -> Callable[[Tensor, str, tuple[float, ...]], Tensor]:
+    """The operator as a function ``op(u, name, params)`` of a PopTorch program.
+
+    Args:
+        poptorch: The module.
+        ops: Folder of the builds.
+
+    Returns:
+        The function; ``name`` is a surrogate in closed form.
+
+    Raises:
+        IpuUnavailable: If no build fits the active SDK, or the system cannot load it.
+    """
+    library = str(checked(*sdk_version(), ops))
+    if library not in _loaded:
+        try:
+            _loaded[library] = ctypes.CDLL(library)
+        except OSError as error:
+            raise IpuUnavailable(f"{library} does not load ({error}): run `python -m snn_ipu.build`") from error
+
+    def op(u: Tensor, name: str, params: tuple[float, ...]) -> Tensor:
+        attributes = {"kind": _KINDS.index(name), "slope": float(params[0]) if params else 1.0}
+        return poptorch.custom_op([u], "SurrogateSpike", "snn.ops", 1, example_outputs=[u], attributes=attributes)[0]
+
+    return op

@@ -1,0 +1,113 @@
+"""Recorded nodes made ready for a program: open in the batch size, computed once where possible, without dead ends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .issues import Found, IpuIssue
+
+__all__ = ["merged", "once_and_step", "without_dead"]
+
+
+def merged(first: Any, second: Any, batch: int, path: str = "") -> Any:
+    """One description of two recordings, the second with a batch of one more.
+
+    Args:
+        first: What was recorded with ``batch`` samples.
+        second: The same with ``batch + 1``.
+        batch: Number of samples.
+        path: Path of the module, for messages.
+
+    Returns:
+        The first, with ``{"batch": True}`` in place of every number that followed the batch size.
+
+    Raises:
+        Found: If the two differ in anything else.
+
+    Example:
+        >>> merged(["view", 3, -1], ["view", 4, -1], 3)
+        ['view', {'batch': True}, -1]
+    """
+    path = first.get("path", path) if isinstance(first, dict) else path
+    if isinstance(first, dict) and isinstance(second, dict) and list(first) == list(second):
+        return {key: merged(first[key], second[key], batch, path) for key in first}
+    if isinstance(first, list) and isinstance(second, list) and len(first) == len(second):
+        return [merged(a, b, batch, path) for a, b in zip(first, second)]
+    if type(first) is type(second) and first == second:
+        return first
+    if (type(first), first, second) == (int, batch, batch + 1):
+        return {"batch": True}
+    remedy = "let sizes depend on the batch only as x.shape[0], and decide outside of forward"
+    raise Found(IpuIssue("IPU002", path, "what is computed depends on the batch's size or values", remedy))
+
+
+def once_and_step(node: dict[str, Any]) -> dict[str, Any]:
+    """A neuron's node with what does not change from step to step taken out of its step.
+
+    Args:
+        node: Any node.
+
+    Returns:
+        A neuron's node with ``"once"`` and ``"step"``; another node as it is.
+
+    Example:
+        >>> clamp = {"op": "clamp", "args": [{"v": "w:beta"}, 0, 1], "kwargs": {}, "outs": ["v0"]}
+        >>> decay = {"op": "mul", "args": [{"v": "v0"}, {"v": "s0"}], "kwargs": {}, "outs": ["v1"]}
+        >>> node = {"kind": "neuron", "step": [clamp, decay], "states": ["v1"], "results": ["v1"]}
+        >>> split = once_and_step(node)
+        >>> [op["op"] for op in split["once"]], [op["op"] for op in split["step"]]
+        (['clamp'], ['mul'])
+    """
+    if node["kind"] != "neuron":
+        return node
+    step = _alive(node["step"], {*node["states"], *node["results"]})
+    fixed: set[str] = set()
+    once = []
+    for op in step:
+        if op["op"] not in _RANDOM and all(name in fixed or name.startswith("w:") for name in _used(op)):
+            fixed |= set(op["outs"])
+            once.append(op)
+    return {**node, "once": once, "step": [op for op in step if op not in once]}
+
+
+_RANDOM = ("bernoulli", "dropout", "rand_like", "randn_like")
+
+
+def without_dead(nodes: list[dict[str, Any]], outputs: list[str]) -> list[dict[str, Any]]:
+    """Nodes whose results are used.
+
+    Args:
+        nodes: The nodes in order.
+        outputs: Names of what the program returns.
+
+    Returns:
+        The nodes that it needs, in order.
+
+    Example:
+        >>> double = {"kind": "call", "op": "mul", "args": [{"v": "x"}, 2], "kwargs": {}, "outs": ["v0"]}
+        >>> without_dead([double], ["x"])
+        []
+    """
+    return _alive(nodes, set(outputs))
+
+
+def _alive(ops: list[dict[str, Any]], needed: set[str]) -> list[dict[str, Any]]:
+    alive = []
+    for op in reversed(ops):
+        if needed & set(op["outs"]):
+            needed |= _used(op)
+            alive.append(op)
+    return alive[::-1]
+
+
+def _used(value: Any) -> set[str]:
+    """Names that an operation, a neuron or an argument refers to."""
+    if isinstance(value, list):
+        return {name for part in value for name in _used(part)}
+    if not isinstance(value, dict):
+        return set()
+    if "v" in value:
+        return {value["v"]}
+    if value.get("kind") == "neuron":
+        return {value["input"], *_used([*value["once"], *value["step"]])}
+    return _used([value["args"], list(value["kwargs"].values())]) if "args" in value else _used(list(value.values()))

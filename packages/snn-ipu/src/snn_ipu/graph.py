@@ -1,0 +1,182 @@
+"""A lowered net: a module of plain operations over ``[batch, T, ...]``, the same on the CPU and through PopTorch."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any, Callable, ContextManager, Iterator
+
+import torch
+from torch import Tensor, nn
+
+from .spiking import spike
+from .values import run
+
+__all__ = ["Graph", "output_names", "structured"]
+
+
+class Graph(nn.Module):
+    """A net as a static graph of primitives, every step of time written out.
+
+    Layers see all steps at once, folded into the batch; neurons run step by step.
+
+    Args:
+        description: What a bundle's ``program.json`` holds.
+        weights: The tensors that it names.
+
+    Shape:
+        input ``[batch, T, ...]``, or ``[batch, ...]`` in [0, 1] with rate coding; outputs ``[batch, T, ...]``, in the
+        structure that the net returned.
+
+    Raises:
+        ValueError: From a call, if the input has another T, or other axes, than the program was made for.
+
+    Example:
+        >>> import snn_core as snn
+        >>> from snn_ipu import lower
+        >>> net = nn.Sequential(nn.Linear(3, 2), snn.Leaky(beta=0.9, init_hidden=True))
+        >>> graph = lower(net, torch.rand(5, 4, 3)).graph
+        >>> graph(torch.rand(4, 5, 3)).shape
+        torch.Size([4, 5, 2])
+    """
+
+    def __init__(self, description: dict[str, Any], weights: dict[str, Tensor]) -> None:
+        super().__init__()
+        self.description = description
+        self.net = nn.Module()
+        for name, told in description["weights"].items():
+            self._place(name, weights[name], told["learned"])
+        self.op: Callable[..., Tensor] | None = None
+        self.stage: Callable[[str], ContextManager[Any]] = self.no_stage
+
+    def forward(self, x: Tensor) -> Any:
+        return structured(self.description["output"], self.flat(x))
+
+    def flat(self, x: Tensor) -> list[Tensor]:
+        """The outputs as a list, in the order in which the structure holds them.
+
+        Args:
+            x: Input, as for a call.
+
+        Returns:
+            Tensors ``[batch, T, ...]``.
+        """
+        told, steps = self.description["input"], self.description["input"]["num_steps"]
+        self.must_fit(x)
+        if told["encoding"] == "rate":
+            x = torch.bernoulli(x.unsqueeze(1).expand(-1, steps, *x.shape[1:]))
+        batch = x.shape[0]
+        env: dict[str, Any] = {"training": self.training, "x": x.flatten(0, 1), **self.weights()}
+        for node in self.description["nodes"]:
+            with self.stage(node["path"]):
+                if node["kind"] == "neuron":
+                    self._neuron(node, env, batch, steps)
+                else:
+                    run([node], env, batch * steps, x.dtype)
+        outs = [env[name] for name in output_names(self.description["output"])]
+        return [out.reshape(batch, steps, *out.shape[1:]) for out in outs]
+
+    def must_fit(self, x: Tensor) -> None:
+        """Accept input of the shape that the program was made for.
+
+        Args:
+            x: The input.
+
+        Raises:
+            ValueError: If its axes behind the batch are others; IPU010 if it is T.
+        """
+        told = self.description["input"]
+        wanted = [*([] if told["encoding"] == "rate" else [told["num_steps"]]), *told["shape"]]
+        if list(x.shape[1:]) != wanted:
+            rule = "IPU010: " if x.dim() == len(wanted) + 1 and list(x.shape[2:]) == wanted[1:] else ""
+            raise ValueError(
+                f"{rule}the program was made for input [batch, {', '.join(map(str, wanted))}], got {list(x.shape)}; "
+                "export the net again with an example of this length and shape, batch axis second"
+            )
+
+    def _neuron(self, node: dict[str, Any], env: dict[str, Any], batch: int, steps: int) -> None:
+        xs = env[node["input"]]
+        xs = xs.reshape(batch, steps, *xs.shape[1:])
+
+        def fire(u: Tensor, surrogate: dict[str, Any]) -> Tensor:
+            return spike(u, surrogate, batch, self.op)
+
+        scope = dict(env)
+        run(node["once"], scope, batch, xs.dtype, fire)
+        states = [xs.new_zeros((batch, *node["state_shape"])) for _ in node["states"]]
+        traces: list[list[Tensor]] = [[] for _ in node["results"]]
+        for t in range(steps):
+            now = {**scope, "in": xs[:, t], **{f"s{i}": state for i, state in enumerate(states)}}
+            run(node["step"], now, batch, xs.dtype, fire)
+            states = [now[name] for name in node["states"]]
+            for trace, name in zip(traces, node["results"]):
+                trace.append(now[name])
+        for name, trace in zip(node["outs"], traces):
+            env[name] = torch.stack(trace, 1).flatten(0, 1)
+
+    def _place(self, name: str, value: Tensor, learned: bool) -> None:
+        *path, last = name.split(".")
+        owner: nn.Module = self.net
+        for part in path:
+            if part not in owner._modules:
+                owner.add_module(part, nn.Module())
+            owner = owner._modules[part]  # type: ignore[assignment]
+        if learned:
+            owner.register_parameter(last, nn.Parameter(value.clone()))
+        else:
+            owner.register_buffer(last, value.clone())
+
+    @staticmethod
+    def no_stage(path: str) -> ContextManager[Any]:
+        """Where a node runs when there is one device: wherever the others do."""
+        return contextlib.nullcontext()
+
+    def weights(self) -> dict[str, Tensor]:
+        """The tensors of the net, under the names that its operations know."""
+        return {f"w:{name}": t for name, t in (*self.net.named_parameters(), *self.net.named_buffers())}
+
+
+def output_names(structure: dict[str, Any]) -> list[str]:
+    """Names of the tensors in a structure of outputs, in order.
+
+    Args:
+        structure: ``{"v": name}``, or ``"tuple"``, ``"list"`` or ``"dict"`` of structures.
+
+    Returns:
+        The names.
+
+    Example:
+        >>> output_names({"tuple": [{"v": "spk"}, {"dict": {"membrane": {"v": "mem"}}}]})
+        ['spk', 'mem']
+    """
+    ((kind, content),) = structure.items()
+    if kind == "v":
+        return [content]
+    parts = content.values() if kind == "dict" else content
+    return [name for part in parts for name in output_names(part)]
+
+
+def structured(structure: dict[str, Any], flat: list[Tensor]) -> Any:
+    """Tensors in a structure of outputs.
+
+    Args:
+        structure: As in :func:`output_names`.
+        flat: The tensors, in its order.
+
+    Returns:
+        A tensor, tuple, list or dict.
+
+    Example:
+        >>> structured({"tuple": [{"v": "spk"}, {"v": "mem"}]}, [torch.zeros(1), torch.ones(1)])
+        (tensor([0.]), tensor([1.]))
+    """
+    return _filled(structure, iter(flat))
+
+
+def _filled(structure: dict[str, Any], flat: Iterator[Tensor]) -> Any:
+    ((kind, content),) = structure.items()
+    if kind == "v":
+        return next(flat)
+    if kind == "dict":
+        return {key: _filled(part, flat) for key, part in content.items()}
+    parts = [_filled(part, flat) for part in content]
+    return tuple(parts) if kind == "tuple" else parts

@@ -1,0 +1,44 @@
+"""What stands between a net and an IPU: one rule, one code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from snn_core.backends import Issue
+
+__all__ = ["Found", "IpuIssue"]
+
+
+@dataclass(frozen=True)
+class IpuIssue(Issue):
+    """One thing about a net that an IPU cannot do.
+
+    Args:
+        code: ``"IPU001"`` to ``"IPU010"``.
+        where: Path of the module in the net, ``""`` for the net itself.
+        message: What is wrong.
+        remedy: What to do about it.
+        line: ``"file:number"`` of the line of the user's code, ``""`` where there is none.
+
+    Example:
+        >>> print(IpuIssue("IPU001", "fc", "item() reads a value", "use torch.where", "net.py:7"))
+        IPU001 in 'fc', net.py:7: item() reads a value; use torch.where
+    """
+
+    line: str = ""
+
+    def __str__(self) -> str:
+        place = ", ".join(part for part in (repr(self.where) if self.where else "", self.line) if part)
+        return f"{self.code}{f' in {place}' if place else ''}: {self.message}; {self.remedy}"
+
+
+class Found(Exception):
+    """A net cannot be lowered; ``issue`` says why.
+
+    Args:
+        issue: The reason.
+    """
+
+    def __init__(self, issue: IpuIssue) -> None:
+        super().__init__(str(issue))
+        self.issue = issue

@@ -1,0 +1,105 @@
+"""Losses of a program's outputs ``[batch, T, classes]``, by primitives that a static graph can hold."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Callable
+
+import torch
+from torch import Tensor
+
+__all__ = ["LOSSES", "loss"]
+
+
+def _cross_entropy(scores: Tensor, labels: Tensor) -> Tensor:
+    """Cross entropy over the last axis of ``[batch, ..., classes]``."""
+    chosen = _one_hot(labels, scores)
+    return -(scores.log_softmax(-1) * chosen).sum(-1)
+
+
+def _one_hot(labels: Tensor, scores: Tensor) -> Tensor:
+    """1 at the label along the last axis of ``[batch, ..., classes]``, in the scores' dtype."""
+    classes = torch.arange(scores.shape[-1], dtype=labels.dtype, device=labels.device)
+    labels = labels.reshape(-1, *[1] * (scores.dim() - 1))
+    return (labels == classes).to(scores.dtype)
+
+
+def _ce_rate(out: Tensor, labels: Tensor, options: dict[str, Any]) -> Tensor:
+    return _cross_entropy(out, labels).mean(1)
+
+
+def _ce_count(out: Tensor, labels: Tensor, options: dict[str, Any]) -> Tensor:
+    return _cross_entropy(out.sum(1), labels)
+
+
+def _ce_max_membrane(out: Tensor, labels: Tensor, options: dict[str, Any]) -> Tensor:
+    return _cross_entropy(out.max(1)[0], labels)
+
+
+def _mse_count(out: Tensor, labels: Tensor, options: dict[str, Any]) -> Tensor:
+    steps, group = out.shape[1], options["group"]
+    # floored in float64, as Python multiplies
+    off, on = (float(math.floor(steps * options[rate] * group)) for rate in ("incorrect_rate", "correct_rate"))
+    counts = out.sum(1)
+    return (counts - _wanted(labels, counts, on, off)).square() / steps
+
+
+def _mse_membrane(out: Tensor, labels: Tensor, options: dict[str, Any]) -> Tensor:
+    wanted = _wanted(labels, out[:, 0], options["on_target"], options["off_target"])
+    return (out - wanted.unsqueeze(1)).square().mean(1)
+
+
+def _wanted(labels: Tensor, scores: Tensor, on: float, off: float) -> Tensor:
+    chosen = _one_hot(labels, scores)
+    return chosen * on + (1 - chosen) * off
+
+
+LOSSES: dict[str, tuple[Callable[..., Tensor], dict[str, float]]] = {
+    "ce_rate_loss": (_ce_rate, {}),
+    "ce_count_loss": (_ce_count, {}),
+    "ce_max_membrane_loss": (_ce_max_membrane, {}),
+    "mse_count_loss": (_mse_count, {"correct_rate": 1.0, "incorrect_rate": 0.0}),
+    "mse_membrane_loss": (_mse_membrane, {"on_target": 1.0, "off_target": 0.0}),
+}
+"""The losses by name, each with the options of its own and their defaults."""
+
+
+def loss(outputs: list[Tensor], labels: Tensor, description: dict[str, Any]) -> Tensor:
+    r"""The loss of a batch, with its regularisation.
+
+    .. math:: L = \frac{\sum_b w_{y_b} l_b}{\sum_b w_{y_b}} + \Lambda \sum S
+
+    Args:
+        outputs: Outputs of the program, ``[batch, T, ...]`` each.
+        labels: Labels ``[batch]``, integers.
+        description: What an export wrote: ``name``, ``of`` (the output it looks at), ``reduction`` (``"mean"`` or
+            ``"sum"``), ``weight`` (of each class, or None), ``population`` (number of classes of a population code, or
+            None), ``options`` of the loss, and ``l1_rate`` with the outputs that ``l1_rate_of`` lists.
+
+    Returns:
+        A scalar.
+
+    Example:
+        >>> described = {"name": "ce_count_loss", "of": 0, "reduction": "mean", "weight": None, "population": None,
+        ...              "options": {}, "l1_rate": 0.0, "l1_rate_of": []}
+        >>> loss([torch.zeros(2, 3, 4)], torch.tensor([0, 3]), described)  # ln 4
+        tensor(1.3863)
+
+    Source: Eshraghian et al., Training Spiking Neural Networks Using Lessons From Deep Learning (2023).
+    """
+    out = outputs[description["of"]]
+    group, classes = 1, description["population"]
+    if classes is not None:
+        group = out.shape[-1] // classes
+        out = out.reshape(out.shape[0], out.shape[1], classes, group).sum(-1)
+    losses = LOSSES[description["name"]][0](out, labels, {**description["options"], "group": group})
+    share = torch.ones_like(losses)
+    if description["weight"] is not None:
+        sample = (_one_hot(labels, out[:, 0]) * out.new_tensor(description["weight"])).sum(-1)
+        share = share * (sample if losses.dim() == 1 else sample.unsqueeze(-1))
+        losses = losses * share
+    total = losses.sum()
+    total = total if description["reduction"] == "sum" else total / share.sum()
+    for index in description["l1_rate_of"]:
+        total = total + description["l1_rate"] * outputs[index].sum()
+    return total

@@ -1,0 +1,237 @@
+"""From a net to a program: record one step of it, twice, and keep what both recordings say."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from snn_core import utils
+from snn_core.backends import BackendError
+from snn_core.temporal import Temporal
+
+from ._version import __version__
+from .bundle import FORMAT, VERSION
+from .description import merged, once_and_step, without_dead
+from .graph import output_names
+from .issues import Found, IpuIssue
+from .loss_choice import chosen_loss
+from .operations import DTYPES
+from .program import Program
+from .recording import HAND_KEPT
+from .samplewise import must_act_on_samples
+from .step import Step, record_step
+
+__all__ = ["described_net", "lower"]
+
+_DTYPE_NAMES = {dtype: name for name, dtype in DTYPES.items()}
+
+
+def lower(
+    net: nn.Module, example: Tensor, *, loss: Any = None, l1_rate: float = 0.0, encoding: str | None = None
+) -> Program:
+    """Lower a net to a program of primitives, for as many steps as the example has.
+
+    Args:
+        net: A net of neurons with ``init_hidden=True``, written for one step; it stays as it is.
+        example: Its input, ``[T, batch, ...]``; shapes and dtype count, values do not.
+        loss: ``"ce_rate"``, ``"ce_count"``, ``"ce_max_membrane"``, ``"mse_count"``, ``"mse_membrane"``, or an object of
+            these losses from snn_functional; None for a program that only infers.
+        l1_rate: Weight of the sum of the net's output spikes in the loss.
+        encoding: ``"rate"`` for a program that takes ``[batch, ...]`` in [0, 1] and draws a spike of that probability
+            in every step; None for input over time.
+
+    Returns:
+        The program, which takes ``[batch, T, ...]``.
+
+    Raises:
+        BackendError: If the net cannot be lowered; the message is that of the first issue.
+        TypeError: If ``net`` is no module or ``example`` no tensor.
+        ValueError: If ``loss``, ``l1_rate`` or ``encoding`` is unknown or out of range.
+
+    Example:
+        >>> import snn_core as snn
+        >>> net = nn.Sequential(nn.Linear(3, 2), snn.Leaky(beta=0.9, init_hidden=True))
+        >>> xs = torch.rand(5, 4, 3)
+        >>> lower(net, xs)(xs.transpose(0, 1)).transpose(0, 1).equal(snn.unroll(net, xs))
+        True
+    """
+    try:
+        description, tensors = described_net(net, example)
+    except Found as found:
+        raise BackendError(f"the net cannot be lowered for an IPU: {found.issue}") from found
+    if encoding not in (None, "rate"):
+        raise ValueError(f"encoding is {encoding!r}; choose 'rate' or None")
+    description["input"]["encoding"] = encoding
+    description["loss"] = None if loss is None else chosen_loss(loss, len(output_names(description["output"])), l1_rate)
+    return Program(description, tensors)
+
+
+def described_net(net: nn.Module, example: Tensor) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The description of a net's program, without a loss, and its tensors.
+
+    Args:
+        net: The net.
+        example: Its input, ``[T, batch, ...]``.
+
+    Returns:
+        What :class:`Program` takes.
+
+    Raises:
+        Found: If it cannot be lowered.
+        TypeError: If ``net`` is no module or ``example`` no tensor.
+        ValueError: If the example has no step or no sample.
+
+    Example:
+        >>> import snn_core as snn
+        >>> description, tensors = described_net(snn.Leaky(beta=0.9, init_hidden=True), torch.rand(5, 4, 3))
+        >>> description["nodes"][0]["kind"]
+        'neuron'
+    """
+    if not isinstance(net, nn.Module):
+        raise TypeError(f"a net (nn.Module) can be lowered, got {type(net).__name__}")
+    if not isinstance(example, Tensor):
+        raise TypeError(f"the example is a tensor [T, batch, ...], got {type(example).__name__}")
+    if example.dim() < 2 or 0 in example.shape:
+        raise ValueError(f"the example has shape {tuple(example.shape)}; pass [T, batch, ...] with no size 0")
+    _check_dtype(net, example)
+    first, batch = example.detach()[0], example.shape[1]
+    # another batch size and other values tell what is baked in from what is computed
+    second = torch.cat([first, first[:1]]).flip(0) * 0.75
+    with torch.random.fork_rng(devices=[]):
+        one, other = _recorded(net, first), _recorded(net, second)
+    return _described(net, example, one, other, batch)
+
+
+def _recorded(net: nn.Module, x: Tensor) -> Step:
+    own = copy.deepcopy(net)
+    utils.reset(own)
+    before = _kept(own)
+    step = record_step(own, x)
+    after = _kept(own)
+    for path, name in {**before, **after}:
+        if not _same(before.get((path, name)), after.get((path, name))):
+            raise Found(IpuIssue("IPU005", path, *HAND_KEPT, _forward_line(own, path)))
+    return step
+
+
+def _kept(net: nn.Module) -> dict[tuple[str, str], Any]:
+    """What the modules of a net hold, but for neurons and other layers with a time of their own."""
+    return {
+        (path, name): (value, value._version) if isinstance(value, Tensor) else copy.copy(value)
+        for path, module in net.named_modules()
+        if not isinstance(module, Temporal)
+        for name, value in (*vars(module).items(), *module._buffers.items())
+        if isinstance(value, Tensor) or (isinstance(value, (bool, int, float, str, list)) and not name.startswith("_"))
+    }
+
+
+def _same(before: Any, after: Any) -> bool:
+    if isinstance(before, tuple) and isinstance(after, tuple):
+        return before[0] is after[0] and before[1] == after[1]
+    if isinstance(before, list) and isinstance(after, list):
+        return len(before) == len(after) and all(a is b for a, b in zip(before, after))
+    return type(before) is type(after) and before == after
+
+
+def _forward_line(net: nn.Module, path: str) -> str:
+    try:
+        forward = type(net.get_submodule(path)).forward
+        return f"{Path(inspect.getfile(forward)).name}:{inspect.getsourcelines(forward)[1]}"
+    except (OSError, TypeError):
+        return ""
+
+
+def _check_dtype(net: nn.Module, example: Tensor) -> None:
+    for name, value in (("the input", example), *net.named_parameters(), *net.named_buffers()):
+        if value.dtype not in _DTYPE_NAMES or (value is example and not value.is_floating_point()):
+            raise Found(
+                IpuIssue("IPU009", "", f"{name} is {value.dtype}, which PopTorch does not take", "pass it as float32")
+            )
+
+
+def _described(
+    net: nn.Module, example: Tensor, first: Step, second: Step, batch: int
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    constants = _equal_constants(first.constants, second.constants)
+    nodes = [merged(a, b, batch) for a, b in zip(first.nodes, second.nodes)]
+    if len(first.nodes) != len(second.nodes) or first.output != second.output:
+        raise Found(
+            IpuIssue("IPU001", "", "the net computes something else for another input", "decide outside of forward")
+        )
+    outputs = output_names(first.output)
+    must_act_on_samples(nodes, first.axes, outputs)
+    nodes = without_dead([once_and_step(node) for node in nodes], outputs)
+    tensors, aliases, learned = _weights(net)
+    saved = set(net.state_dict())
+    told = {
+        name: {
+            "shape": list(value.shape),
+            "dtype": _DTYPE_NAMES[value.dtype],
+            "learned": name in learned,
+            "constant": name not in saved,
+        }
+        for name, value in {**tensors, **constants}.items()
+    }
+    description = {
+        "format": FORMAT,
+        "version": VERSION,
+        "written_by": {"snn-ipu": __version__, "torch": str(torch.__version__)},
+        "input": {
+            "num_steps": example.shape[0],
+            "shape": list(example.shape[2:]),
+            "dtype": _DTYPE_NAMES[example.dtype],
+            "encoding": None,
+        },
+        "weights": told,
+        "aliases": aliases,
+        "nodes": nodes,
+        "output": first.output,
+        "loss": None,
+    }
+    return description, {**tensors, **constants}
+
+
+def _weights(net: nn.Module) -> tuple[dict[str, Tensor], dict[str, str], set[str]]:
+    """Parameters and buffers by name, names that share one of them, and the names that are learned."""
+    tensors: dict[str, Tensor] = {}
+    aliases: dict[str, str] = {}
+    owners: dict[int, str] = {}
+    learned = set()
+    for named in (net.named_parameters(remove_duplicate=False), net.named_buffers(remove_duplicate=False)):
+        for name, value in named:
+            if id(value) in owners:
+                aliases[name] = owners[id(value)]
+                continue
+            owners[id(value)] = name
+            tensors[name] = value.detach().clone()
+            if isinstance(value, nn.Parameter) and value.requires_grad:
+                learned.add(name)
+    return tensors, aliases, learned
+
+
+def _equal_constants(first: dict[str, Tensor], second: dict[str, Tensor]) -> dict[str, Tensor]:
+    for name in {**first, **second}:
+        a, b = first.get(name), second.get(name)
+        if a is None or b is None or a.shape != b.shape:
+            raise Found(
+                IpuIssue(
+                    "IPU002", "", "forward makes a tensor for one batch size", "make it like the input: x.new_zeros"
+                )
+            )
+        if a.dtype not in _DTYPE_NAMES:
+            raise Found(IpuIssue("IPU009", "", f"forward makes a tensor of {a.dtype}", "make it float32"))
+        if not torch.equal(a, b):
+            raise Found(
+                IpuIssue(
+                    "IPU004",
+                    "",
+                    "forward computes a tensor in a way that cannot be followed, or draws it anew",
+                    "use torch's own functions on tensors; draw with torch.bernoulli or rand_like of the input",
+                )
+            )
+    return first

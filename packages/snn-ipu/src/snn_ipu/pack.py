@@ -1,0 +1,101 @@
+"""Puts compiled operators into a wheel: ``python -m snn_ipu.pack snn_ipu-*.whl``, where they were built."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import hashlib
+import json
+import sys
+import zipfile
+from pathlib import Path
+from typing import Sequence
+
+from .compiled_op import LIBRARY, MANIFEST, OPS
+from .unavailable import IpuUnavailable
+
+__all__ = ["main", "pack"]
+
+_PLATFORM = "linux_x86_64"
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def pack(wheel: Path, ops: Path = OPS, into: Path | None = None) -> Path:
+    """Copy a pure wheel with the operators of one or more SDKs added.
+
+    Args:
+        wheel: The pure wheel of snn-ipu, ``*-py3-none-any.whl``.
+        ops: Folder with a ``poplar-<version>`` for each SDK.
+        into: Folder of the new wheel; that of the old one if None.
+
+    Returns:
+        The new wheel, ``*-py3-none-linux_x86_64.whl``.
+
+    Raises:
+        IpuUnavailable: If there is no operator to pack, or one is not what its manifest says.
+        ValueError: If ``wheel`` is no pure wheel of snn-ipu.
+        OSError: If a file cannot be read or written.
+
+    Example:
+        >>> pack(Path("snn_ipu-0.5-py3-none-any.whl"), Path("nowhere"))
+        Traceback (most recent call last):
+        ...
+        snn_ipu.unavailable.IpuUnavailable: nowhere holds no poplar-<version>: run `python -m snn_ipu.build` first
+    """
+    added = _operators(ops)
+    if not wheel.name.startswith("snn_ipu-") or not wheel.name.endswith("-py3-none-any.whl"):
+        raise ValueError(f"{wheel} is no pure wheel of snn-ipu; pass snn_ipu-<version>-py3-none-any.whl")
+    with zipfile.ZipFile(str(wheel)) as file:
+        members = {info.filename: file.read(info) for info in file.infolist() if not info.is_dir()}
+    members.update(added)
+    (record,) = (name for name in members if name.endswith(".dist-info/RECORD"))
+    (told,) = (name for name in members if name.endswith(".dist-info/WHEEL"))
+    tags = members[told].decode().replace("Tag: py3-none-any", f"Tag: py3-none-{_PLATFORM}")
+    members[told] = tags.replace("Root-Is-Purelib: true", "Root-Is-Purelib: false").encode()
+    del members[record]
+    lines = [f"{name},sha256={_digest(data)},{len(data)}" for name, data in members.items()]
+    members[record] = ("\n".join([*lines, f"{record},,"]) + "\n").encode()
+    out = (into or wheel.parent) / wheel.name.replace("-any.whl", f"-{_PLATFORM}.whl")
+    with zipfile.ZipFile(str(out), "w", zipfile.ZIP_DEFLATED) as file:
+        for name, data in members.items():
+            info = zipfile.ZipInfo(name, _EPOCH)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            info.external_attr = 0o644 << 16
+            file.writestr(info, data)
+    return out
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Pack from the command line; 0 if a wheel was written, 1 with the reason if not."""
+    parser = argparse.ArgumentParser(prog="python -m snn_ipu.pack", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("wheel", type=Path)
+    parser.add_argument("--ops", type=Path, default=OPS, help="folder of the builds, the package's own if not given")
+    parser.add_argument("--into", type=Path, default=None, help="folder of the new wheel")
+    told = parser.parse_args(arguments)
+    try:
+        print(pack(told.wheel, told.ops, told.into))
+    except (IpuUnavailable, ValueError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _operators(ops: Path) -> dict[str, bytes]:
+    found = {}
+    for folder in sorted(ops.glob("poplar-*")):
+        library, manifest = (folder / LIBRARY).read_bytes(), (folder / MANIFEST).read_bytes()
+        if json.loads(manifest)["sha256"] != hashlib.sha256(library).hexdigest():
+            raise IpuUnavailable(f"{folder / LIBRARY} is not the one of its manifest: run `python -m snn_ipu.build`")
+        for name, data in ((LIBRARY, library), (MANIFEST, manifest)):
+            found[f"snn_ipu/_ops/{folder.name}/{name}"] = data
+    if not found:
+        raise IpuUnavailable(f"{ops} holds no poplar-<version>: run `python -m snn_ipu.build` first")
+    return found
+
+
+def _digest(data: bytes) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,180 @@
+"""A lowered net and what can be done with it: train, infer, save."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Iterator
+
+import torch
+from torch import Tensor, nn
+
+from . import arrays
+from .bundle import read_bundle
+from .graph import Graph
+from .operations import DTYPES
+from .running import Inference, Training, inference, training
+from .settings import Settings
+
+__all__ = ["Program", "load", "weights"]
+
+
+class Program:
+    """A net as a static graph of primitives, made by ``lower`` or ``load``.
+
+    Called, it runs on the CPU with autograd, like any module.
+
+    Args:
+        description: What a bundle's ``program.json`` holds.
+        tensors: The tensors that it names.
+
+    Shape:
+        input ``[batch, T, ...]``, or ``[batch, ...]`` in [0, 1] with rate coding; outputs ``[batch, T, ...]``, in the
+        structure that the net returned.
+
+    Example:
+        >>> import snn_core as snn
+        >>> from snn_ipu import lower
+        >>> net = nn.Sequential(nn.Linear(3, 2), snn.Leaky(beta=0.9, init_hidden=True))
+        >>> program = lower(net, torch.rand(5, 4, 3))
+        >>> program(torch.rand(4, 5, 3)).shape
+        torch.Size([4, 5, 2])
+    """
+
+    def __init__(self, description: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+        self.description = description
+        self.graph = Graph(description, tensors)
+        self._runs: list[Any] = []
+
+    def __call__(self, x: Tensor) -> Any:
+        return self.graph(x)
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """The learned tensors, for an optimizer."""
+        return self.graph.parameters()
+
+    def training(self, optimizer: torch.optim.Optimizer, **settings: Any) -> Training:
+        """A function of ``(x, labels)`` that takes training steps and returns ``(outputs, loss)``.
+
+        Args:
+            optimizer: SGD, Adam, AdamW, RMSprop (torch's or PopTorch's) or LAMB, over :meth:`parameters`.
+            **settings: Those of :class:`~snn_ipu.settings.Settings`.
+
+        Returns:
+            The function. Every call takes ``device_iterations`` steps, each with the mean gradient of
+            ``gradient_accumulation * replication_factor`` parts of the batch, and returns what the last part gave; on
+            an IPU what the last part of every copy gave.
+
+        Raises:
+            IpuUnavailable: If the target, or the compiled operator asked for, is not here.
+            ValueError: If the program has no loss (IPU006), the optimizer is another (IPU007), or a setting is
+                unknown.
+
+        Example:
+            >>> import snn_core as snn
+            >>> from snn_ipu import lower
+            >>> net = nn.Sequential(nn.Linear(3, 2), snn.Leaky(beta=0.9, init_hidden=True))
+            >>> program = lower(net, torch.rand(5, 4, 3), loss="ce_rate")
+            >>> step = program.training(torch.optim.SGD(program.parameters(), 0.1), target="cpu")
+            >>> outputs, loss = step(torch.rand(4, 5, 3), torch.tensor([0, 1, 1, 0]))
+        """
+        found = training(self.graph, optimizer, Settings.of(settings))
+        self._runs.append(found)
+        return found
+
+    def inference(self, **settings: Any) -> Inference:
+        """A function of ``x`` that gives the outputs of the whole batch.
+
+        Args:
+            **settings: Those of :class:`~snn_ipu.settings.Settings`; ``gradient_accumulation`` must be 1.
+
+        Returns:
+            The function.
+
+        Raises:
+            IpuUnavailable: If the target, or the compiled operator asked for, is not here.
+            ValueError: If a setting is unknown.
+
+        Example:
+            >>> import snn_core as snn
+            >>> from snn_ipu import lower
+            >>> program = lower(snn.Leaky(beta=0.9, init_hidden=True), torch.rand(5, 4, 3))
+            >>> program.inference(target="cpu", device_iterations=2)(torch.rand(4, 5, 3)).shape
+            torch.Size([4, 5, 3])
+        """
+        found = inference(self.graph, Settings.of(settings))
+        self._runs.append(found)
+        return found
+
+    def save(self, path: str | Path) -> None:
+        """Write all weights under the names of the original net's ``state_dict``; from the device, if one has them.
+
+        Args:
+            path: An ``.npz`` file, which :func:`weights` reads.
+
+        Raises:
+            OSError: If it cannot be written.
+        """
+        for run in self._runs:
+            run.fetch_weights()
+        arrays.write(path, self.state())
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Every tensor that the description names, in its dtype."""
+        told, held = self.description["weights"], self.graph.weights()
+        return {name: held[f"w:{name}"].detach().to(DTYPES[told[name]["dtype"]]) for name in told}
+
+    def state(self) -> dict[str, Tensor]:
+        """The weights under the names, and in the dtypes, of the original net's ``state_dict``."""
+        told = self.description["weights"]
+        kept = {name: tensor for name, tensor in self.tensors().items() if not told[name]["constant"]}
+        return {**kept, **{alias: kept[name] for alias, name in self.description["aliases"].items()}}
+
+
+def load(path: str | Path) -> Program:
+    """Load a bundle.
+
+    Args:
+        path: The folder that ``export`` wrote.
+
+    Returns:
+        The program.
+
+    Raises:
+        BundleError: If the bundle is incomplete, damaged, of another version, or asks for an unknown operation.
+
+    Example:
+        >>> import tempfile
+        >>> import snn_core as snn
+        >>> from snn_ipu import export
+        >>> folder = tempfile.mkdtemp()
+        >>> export(snn.Leaky(beta=0.9, init_hidden=True), torch.rand(5, 4, 3), folder)
+        >>> load(folder)(torch.ones(1, 5, 3)).shape
+        torch.Size([1, 5, 3])
+    """
+    return Program(*read_bundle(path))
+
+
+def weights(path: str | Path) -> dict[str, Tensor]:
+    """The weights that a program saved, for the original net: ``net.load_state_dict(weights(path))``.
+
+    Args:
+        path: What :meth:`Program.save` wrote.
+
+    Returns:
+        Tensors by the names of the net's ``state_dict``.
+
+    Raises:
+        ArrayError: If the file is damaged.
+        OSError: If it cannot be read.
+
+    Example:
+        >>> import os, tempfile
+        >>> import snn_core as snn
+        >>> from snn_ipu import lower
+        >>> net = snn.Leaky(beta=0.5, learn_beta=True, init_hidden=True)
+        >>> file = os.path.join(tempfile.mkdtemp(), "trained.npz")
+        >>> lower(net, torch.rand(5, 4, 3)).save(file)
+        >>> net.load_state_dict(weights(file))
+        <All keys matched successfully>
+    """
+    return arrays.read(path)

@@ -1,0 +1,261 @@
+"""What a net computes in one step, written down while it runs on an example."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import Any, Callable, Iterator, NoReturn
+
+import torch
+from torch import Tensor
+from torch.autograd.function import BackwardCFunction
+from torch.overrides import TorchFunctionMode
+
+import snn_core
+
+from .issues import Found, IpuIssue
+from .operations import TABLE
+from .values import encoded
+from .vocabulary import CASTS, DYNAMIC, HOST_READS, IN_PLACE, REMEDIES, RENAMED, SAME
+
+__all__ = ["HAND_KEPT", "Recorder"]
+
+HAND_KEPT = (
+    "forward keeps a state by hand from step to step",
+    "write it as a neuron: a subclass of snn_core.SpikingNeuron with that State",
+)
+"""Message and remedy of IPU005."""
+
+_LIBRARIES = tuple(str(Path(file).parent) for file in (torch.__file__, snn_core.__file__ or "", __file__))
+
+
+class _Training:
+    """Stands for whether the program trains when it runs."""
+
+
+class Recorder(TorchFunctionMode):
+    """Writes down every operation on tensors that depend on the input or on weights.
+
+    Args:
+        weights: Names of the weights, by the identity of their tensors.
+        learned: The names among them that an optimizer may change.
+        floating: The floating dtype of the program.
+
+    Example:
+        >>> recorder = Recorder({}, set(), torch.float32)
+        >>> x = recorder.enter(torch.ones(2), "x")
+        >>> with recorder:
+        ...     y = 2 * x
+        >>> recorder.ops
+        [{'kind': 'call', 'path': '', 'op': 'mul', 'args': [{'v': 'x'}, 2], 'kwargs': {}, 'outs': ['v0']}]
+    """
+
+    def __init__(self, weights: dict[int, str], learned: set[str], floating: torch.dtype) -> None:
+        super().__init__()
+        self.floating = floating
+        self.ops: list[dict[str, Any]] = []
+        self.paths: list[str] = [""]
+        self.constants: dict[str, Tensor] = {}
+        self.axes: dict[str, int] = {}
+        self._names = dict(weights)
+        self._live = set(learned)  # names of what no call knows beforehand
+        self._kept: list[Tensor] = []  # a tensor that is gone would leave its identity to another one
+        self._count = 0
+        self._inside = False
+
+    def enter(self, value: Tensor, name: str = "") -> Tensor:
+        """Give a tensor a name, a new one if none is given, and a gradient to follow.
+
+        Args:
+            value: The tensor.
+            name: Its name.
+
+        Returns:
+            The tensor to compute with in its place.
+        """
+        fresh = value.detach()
+        if fresh.is_floating_point():
+            fresh.requires_grad_()
+        self._bind(fresh, name or self._new_name(), live=True)
+        return fresh
+
+    def name_of(self, value: Tensor) -> str:
+        """The name of a tensor; one that no recorded operation gave is a constant.
+
+        Args:
+            value: The tensor.
+
+        Returns:
+            Its name.
+
+        Raises:
+            Found: If an ``autograd.Function`` computed it.
+        """
+        self._not_opaque(value)
+        if id(value) not in self._names:
+            name = f"_constant.{len(self.constants)}"
+            self.constants[name] = value.detach().clone()
+            self._bind(value, f"w:{name}", live=False)
+        self.axes[self._names[id(value)]] = value.dim()
+        return self._names[id(value)]
+
+    def write(self, op: str, args: Any, kwargs: dict[str, Any], out: Any, live: bool = True, **more: Any) -> None:
+        """Append an operation and name what it gave.
+
+        Args:
+            op: Its name.
+            args: Its arguments.
+            kwargs: Its arguments by name.
+            out: What it gave, a tensor or a tuple of them.
+            live: Whether the result may differ from call to call.
+            **more: Further parts of the operation's description.
+
+        Raises:
+            Found: If an argument cannot be written down.
+        """
+        try:
+            args = [self._encoded(a) for a in args]
+            kwargs = {k: self._encoded(v) for k, v in kwargs.items()}
+        except TypeError as error:
+            self.refuse("IPU004", f"{op} is called with what no program holds: {error}", "pass tensors and numbers")
+        outs = []
+        for tensor in (out,) if isinstance(out, Tensor) else out:
+            outs.append(self._new_name())
+            self._bind(tensor, outs[-1], live)
+        node = {} if self._inside else {"kind": "call", "path": self.paths[-1]}
+        self.ops.append({**node, "op": op, "args": args, "kwargs": kwargs, "outs": outs, **more})
+
+    @contextlib.contextmanager
+    def scope(self) -> Iterator[list[dict[str, Any]]]:
+        """Write into a list of its own meanwhile, for the step of a neuron."""
+        outer, self.ops, self._inside = self.ops, [], True
+        try:
+            yield self.ops
+        finally:
+            self.ops, self._inside = outer, False
+
+    def must_be_followed(self, out: Any) -> None:
+        """Accept what a module returns.
+
+        Args:
+            out: Tensors in any structure.
+
+        Raises:
+            Found: If an ``autograd.Function`` computed one of them.
+        """
+        for tensor in _tensors(out):
+            self._not_opaque(tensor)
+
+    def refuse(self, code: str, message: str, remedy: str) -> NoReturn:
+        """Stop the recording at the module and the line that run.
+
+        Args:
+            code: Of the rule.
+            message: What is wrong.
+            remedy: What to do.
+
+        Raises:
+            Found: Always.
+        """
+        raise Found(IpuIssue(code, self.paths[-1], message, remedy, _user_line()))
+
+    def __torch_function__(self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        name = getattr(func, "__name__", "")
+        tensors = list(_tensors((args, kwargs)))
+        live = any(self._names.get(id(t)) in self._live for t in tensors)
+        if live:
+            self._check_host(name, args)
+        out = func(*args, **kwargs)
+        if any(id(t) in self._names for t in tensors) and any(True for _ in _tensors(out)):
+            for tensor in tensors:
+                self._not_opaque(tensor)
+            self._record(RENAMED.get(name, name), args, dict(kwargs), out, live)
+        return out
+
+    def _check_host(self, name: str, args: Any) -> None:
+        if name in HOST_READS:
+            remedy = "select with torch.where, or decide outside of forward"
+            self.refuse("IPU001", f"{name.strip('_')}() reads a value on the host while the net runs", remedy)
+        masked = name == "__getitem__" and any(t.dtype == torch.bool for t in _tensors(args[1:]))
+        if name in DYNAMIC or masked or (name == "where" and len(args) == 1):
+            what = "a boolean index" if masked else name.strip("_")
+            self.refuse(
+                "IPU002", f"{what} gives tensors whose size or number is not fixed", "multiply by a mask instead"
+            )
+
+    def _record(self, name: str, args: Any, kwargs: dict[str, Any], out: Any, live: bool) -> None:
+        if name in SAME or (isinstance(out, Tensor) and args and out is args[0] and not name.endswith("_")):
+            self._bind(out, self.name_of(args[0]), live)
+            return
+        if name in CASTS:
+            name, args, kwargs = "to", (args[0], CASTS[name]), {}
+        elif name == "type_as":
+            name, args = "to", (args[0], args[1].dtype)
+        elif name == "dropout":
+            p = kwargs.get("p", args[1] if len(args) > 1 else 0.5)
+            args, kwargs = args[:1], {"p": p, "training": _Training()}
+        if name == "batch_norm" and kwargs.get("training"):
+            what = "BatchNorm changes its running statistics in every step while training"
+            self.refuse("IPU005", what, "call .eval() on it, or use GroupNorm or LayerNorm")
+        if (
+            kwargs.pop("inplace", False)
+            or kwargs.pop("out", None) is not None
+            or (name.endswith("_") and name not in REMEDIES)
+            or name in IN_PLACE
+        ):
+            if args and self.name_of(args[0]).startswith("w:"):
+                self.refuse("IPU005", *HAND_KEPT)
+            self.refuse("IPU004", f"{name.strip('_')} overwrites its input", "use the form that returns a new tensor")
+        if name not in TABLE:
+            if not live:
+                return  # computed from constants, it is one
+            remedy = REMEDIES.get(name, "write it with other operations")
+            self.refuse("IPU004", f"{name.strip('_')} is not among the operations lowered for PopTorch", remedy)
+        kwargs = {k: v for k, v in kwargs.items() if k != "device"}
+        self.write(name, args, kwargs, out, live)
+        if live and not torch.is_grad_enabled() and isinstance(out, Tensor):
+            self.write("detach", [out], {}, out)  # a program knows no mode
+
+    def _not_opaque(self, value: Tensor) -> None:
+        if isinstance(value.grad_fn, BackwardCFunction):
+            name = value.grad_fn.name().replace("Backward", "")
+            remedy = "use a surrogate of snn_core.surrogate, or plain operations with detach"
+            self.refuse("IPU003", f"{name} is an autograd.Function, whose backward PopTorch ignores", remedy)
+
+    def _encoded(self, value: Any) -> Any:
+        if isinstance(value, _Training):
+            return {"v": "training"}
+        return encoded(value, self.name_of, self.floating)
+
+    def _new_name(self) -> str:
+        self._count += 1
+        return f"v{self._count - 1}"
+
+    def _bind(self, value: Tensor, name: str, live: bool) -> None:
+        self._names[id(value)] = name
+        self.axes[name] = value.dim()
+        self._kept.append(value)
+        if live:
+            self._live.add(name)
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for part in value:
+            yield from _tensors(part)
+    elif isinstance(value, dict):
+        yield from _tensors(list(value.values()))
+
+
+def _user_line() -> str:
+    frame: Any = sys._getframe(1)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if not file.startswith((*_LIBRARIES, "<")):
+            return f"{Path(file).name}:{frame.f_lineno}"
+        frame = frame.f_back
+    return ""

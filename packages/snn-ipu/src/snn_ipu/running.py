@@ -1,0 +1,186 @@
+"""Programs that train and infer: through PopTorch where it is, on the CPU with the same splitting where it is not."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+import torch
+from torch import Tensor, nn
+
+from .graph import Graph, structured
+from .losses import loss
+from .operations import DTYPES
+from .place import Place, placed
+from .settings import Settings
+from .unavailable import IpuUnavailable
+
+__all__ = ["OPTIMIZERS", "Inference", "Training", "inference", "training"]
+
+OPTIMIZERS = ("SGD", "Adam", "AdamW", "RMSprop", "LAMB")
+"""What PopTorch can compile."""
+
+
+class _Run:
+    """What training and inference share: where they run, and what of an input is checked before."""
+
+    def __init__(self, graph: Graph, settings: Settings, place: Place, model: Any) -> None:
+        self.graph = graph
+        self.settings = settings
+        self.model = model
+        self._place = place
+        self._called = False
+
+    def fetch_weights(self) -> None:
+        """Copy the weights from the device to the program, where a device has them."""
+        if self._place.poptorch is not None and self._called:
+            self.model.copyWeightsToHost()
+
+    def _checked(self, x: Tensor) -> Tensor:
+        wanted = DTYPES[self.graph.description["input"]["dtype"]]
+        if x.dtype != wanted:
+            raise ValueError(f"IPU009: the program was made for {wanted} input, got {x.dtype}; pass x.to({wanted})")
+        self.graph.must_fit(x)
+        if x.shape[0] % self.settings.split or not x.shape[0]:
+            raise ValueError(
+                f"IPU008: a batch of {x.shape[0]} is not divisible by device_iterations * gradient_accumulation * "
+                f"replication_factor = {self.settings.split}; pass a multiple of it"
+            )
+        if self.settings.target == "offline":
+            raise IpuUnavailable("target='offline' only compiles: call .model.compileAndExport(file, ...)")
+        self._called = True
+        self.graph.op, self.graph.stage = self._place.op, self._place.stage
+        return x.half() if self.settings.half else x
+
+
+class Training(_Run):
+    """Training steps of a program; made by ``Program.training``."""
+
+    def __init__(self, graph: Graph, settings: Settings, place: Place, model: Any, optimizer: Any) -> None:
+        super().__init__(graph, settings, place, model)
+        self.optimizer = optimizer
+
+    def __call__(self, x: Tensor, labels: Tensor) -> tuple[Any, Tensor]:
+        """Take the training steps of one batch.
+
+        Args:
+            x: Input, ``[batch, T, ...]``.
+            labels: Labels, ``[batch]``, integers.
+
+        Returns:
+            ``(outputs, loss)`` of the batch's last part.
+
+        Raises:
+            ValueError: If the batch is not divisible (IPU008), or dtype (IPU009) or T (IPU010) is another.
+        """
+        x = self._checked(x)
+        if labels.shape != x.shape[:1]:
+            raise ValueError(f"labels has shape {tuple(labels.shape)}; pass one for each of {x.shape[0]} samples")
+        self.graph.train()
+        if self._place.poptorch is not None:
+            return self.model(x, labels)
+        parts = list(zip(x.chunk(self.settings.split), labels.chunk(self.settings.split)))
+        step = self.settings.gradient_accumulation * self.settings.replication_factor
+        flat, value = [], x.new_zeros(())
+        for start in range(0, len(parts), step):
+            self.optimizer.zero_grad()
+            for part in parts[start : start + step]:
+                flat, value = self.model.flat(*part)
+                (value / step).backward()
+            self.optimizer.step()
+        return structured(self.graph.description["output"], [out.detach() for out in flat]), value.detach()
+
+
+class Inference(_Run):
+    """Outputs of a program; made by ``Program.inference``."""
+
+    def __call__(self, x: Tensor) -> Any:
+        """The outputs of a batch.
+
+        Args:
+            x: Input, ``[batch, T, ...]``.
+
+        Returns:
+            Outputs ``[batch, T, ...]``, in the structure that the net returned.
+
+        Raises:
+            ValueError: If the batch is not divisible (IPU008), or dtype (IPU009) or T (IPU010) is another.
+        """
+        x = self._checked(x)
+        self.graph.eval()
+        if self._place.poptorch is not None:
+            return self.model(x)
+        with torch.no_grad():
+            parts = [self.graph.flat(part) for part in x.chunk(self.settings.split)]
+        return structured(self.graph.description["output"], [torch.cat(column) for column in zip(*parts)])
+
+
+class _WithLoss(nn.Module):
+    """A program that returns its loss too, which is how PopTorch finds what to differentiate."""
+
+    def __init__(self, graph: Graph, poptorch: Any) -> None:
+        super().__init__()
+        self.graph = graph
+        self._mark: Callable[..., Tensor] | None = None if poptorch is None else poptorch.identity_loss
+
+    def forward(self, x: Tensor, labels: Tensor) -> tuple[Any, Tensor]:
+        flat, value = self.flat(x, labels)
+        return structured(self.graph.description["output"], flat), value
+
+    def flat(self, x: Tensor, labels: Tensor) -> tuple[list[Tensor], Tensor]:
+        """The outputs as a list, and the loss."""
+        flat = self.graph.flat(x)
+        value = loss(flat, labels, self.graph.description["loss"])
+        return flat, value if self._mark is None else self._mark(value, reduction="none")
+
+
+def training(graph: Graph, optimizer: Any, settings: Settings) -> Training:
+    """What ``Program.training`` returns.
+
+    Args:
+        graph: The program.
+        optimizer: An optimizer of its parameters.
+        settings: How to run it.
+
+    Returns:
+        The function.
+
+    Raises:
+        IpuUnavailable: If the target or the compiled operator is not here.
+        ValueError: If there is no loss (IPU006), or the optimizer is another (IPU007).
+    """
+    if graph.description["loss"] is None:
+        raise ValueError(
+            "IPU006: the program has no loss; export it with one, such as export(net, example, path, loss='ce_rate')"
+        )
+    name = type(optimizer).__name__
+    if name not in OPTIMIZERS:
+        raise ValueError(f"IPU007: PopTorch cannot compile the optimizer {name}; take one of {', '.join(OPTIMIZERS)}")
+    place = placed(graph, settings)
+    model: Any = _WithLoss(graph, place.poptorch)
+    if place.poptorch is not None:
+        place.options.Training.gradientAccumulation(settings.gradient_accumulation)
+        model = place.poptorch.trainingModel(model, options=place.options, optimizer=optimizer)
+    return Training(graph, settings, place, model, optimizer)
+
+
+def inference(graph: Graph, settings: Settings) -> Inference:
+    """What ``Program.inference`` returns.
+
+    Args:
+        graph: The program.
+        settings: How to run it.
+
+    Returns:
+        The function.
+
+    Raises:
+        IpuUnavailable: If the target or the compiled operator is not here.
+        ValueError: If gradients are to be accumulated.
+    """
+    if settings.gradient_accumulation != 1:
+        raise ValueError(f"gradient_accumulation is {settings.gradient_accumulation}; inference has no gradients")
+    place = placed(graph, settings)
+    model: Any = graph
+    if place.poptorch is not None:
+        model = place.poptorch.inferenceModel(graph.eval(), options=place.options)
+    return Inference(graph, settings, place, model)

@@ -1,0 +1,199 @@
+"""Proof that recorded operations act on every sample alone, so that time may be folded into the batch."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from .issues import Found, IpuIssue
+
+__all__ = ["must_act_on_samples"]
+
+
+class _Mixes(Exception):
+    """Why an operation may mix samples."""
+
+
+def must_act_on_samples(nodes: list[dict[str, Any]], axes: dict[str, int], outputs: list[str]) -> None:
+    """Accept nodes that keep axis 0 as the axis of samples.
+
+    Args:
+        nodes: Operations and neurons in order, open in the batch size.
+        axes: Number of axes of every tensor by name.
+        outputs: Names of what the net returns.
+
+    Raises:
+        Found: If an operation may mix samples, or a neuron or the caller gets a tensor without them.
+
+    Example:
+        >>> node = {"kind": "call", "path": "norm", "op": "mean", "args": [{"v": "x"}, 0], "kwargs": {}, "outs": []}
+        >>> must_act_on_samples([node], {"x": 2, "v0": 1}, ["v0"])
+        Traceback (most recent call last):
+        ...
+        snn_ipu.issues.Found: IPU004 in 'norm': mean goes along axis 0, the axis of samples; let it act on each ...
+    """
+    batched = {"x"}
+    for node in nodes:
+        if node["kind"] != "neuron":
+            _check(node, node["path"], axes, batched)
+            continue
+        if node["input"] not in batched:
+            raise Found(IpuIssue("IPU004", node["path"], *_WITHOUT))
+        states = [f"s{i}" for i in range(len(node["states"]))]
+        inner = {**axes, "in": axes[node["input"]], **dict.fromkeys(states, len(node["state_shape"]) + 1)}
+        followed = batched | {"in", *states}
+        for op in node["step"]:
+            _check(op, node["path"], inner, followed)
+        batched.update(node["outs"])
+    if not set(outputs) <= batched:
+        raise Found(IpuIssue("IPU004", "", *_WITHOUT))
+
+
+_WITHOUT = ("a tensor without samples is passed on or returned", "compute it from the input, or read it off the net")
+
+
+def _check(op: dict[str, Any], path: str, axes: dict[str, int], batched: set[str]) -> None:
+    """Add what an operation gives to the tensors that hold samples, if it was given one."""
+    if not any(name in batched for name in _names([op["args"], list(op["kwargs"].values())])):
+        return
+    if op["op"].startswith("new_") and _sizes(op)[:1] != [{"batch": True}]:
+        return
+    try:
+        _RULES.get(op["op"], _elementwise)(op, axes, batched)
+    except _Mixes as why:
+        issue = IpuIssue("IPU004", path, f"{op['op']} {why}", "let it act on each sample alone")
+        raise Found(issue) from why
+    batched.update(op["outs"])
+
+
+def _names(value: Any) -> list[str]:
+    if isinstance(value, list):
+        return [name for part in value for name in _names(part)]
+    return [value["v"]] if isinstance(value, dict) and "v" in value else []
+
+
+def _first(node: dict[str, Any], axes: dict[str, int], batched: set[str]) -> int:
+    """Number of axes of the first argument, which must hold samples."""
+    names = _names(node["args"][:1])
+    if not names or names[0] not in batched:
+        raise _Mixes("is called with samples in another place than the first")
+    return axes[names[0]]
+
+
+def _elementwise(node: dict[str, Any], axes: dict[str, int], batched: set[str]) -> None:
+    names = _names([node["args"], list(node["kwargs"].values())])
+    counts = {axes[name] for name in names if name in batched}
+    if len(counts) != 1:
+        raise _Mixes("combines tensors whose axes of samples are not the same")
+    if any(axes[name] >= max(counts) for name in names if name not in batched and name in axes):
+        raise _Mixes("combines the axis of samples with a tensor that has none")
+
+
+def _along(position: int, default: Any = None, more: int = 0) -> Callable[..., None]:
+    """An operation along an axis, its ``position``-th argument or ``dim``; ``more`` axes are there then."""
+
+    def rule(node: dict[str, Any], axes: dict[str, int], batched: set[str]) -> None:
+        count = _first(node, axes, batched)
+        dim = _argument(node, position, "dim", default)
+        for each in dim if isinstance(dim, list) else [dim]:
+            if isinstance(each, dict):  # max(a, b)
+                return _elementwise(node, axes, batched)
+            if each is None:
+                raise _Mixes("goes over all axes, samples too")
+            if each % (count + more) == 0:
+                raise _Mixes("goes along axis 0, the axis of samples")
+        return None
+
+    return rule
+
+
+def _argument(node: dict[str, Any], position: int, name: str, default: Any) -> Any:
+    return node["args"][position] if len(node["args"]) > position else node["kwargs"].get(name, default)
+
+
+def _joining(more: int) -> Callable[..., None]:
+    def rule(node: dict[str, Any], axes: dict[str, int], batched: set[str]) -> None:
+        parts = _names(node["args"][0])
+        counts = {axes[name] for name in parts}
+        if len(counts) != 1 or not set(parts) <= batched:
+            raise _Mixes("joins tensors that do not all hold samples")
+        if _argument(node, 1, "dim", 0) % (max(counts) + more) == 0:
+            raise _Mixes("goes along axis 0, the axis of samples")
+
+    return rule
+
+
+def _flatten(node: dict[str, Any], axes: dict[str, int], batched: set[str]) -> None:
+    if _argument(node, 1, "start_dim", 0) % _first(node, axes, batched) == 0:
+        raise _Mixes("flattens axis 0, the axis of samples, too")
+
+
+def _transpose(node: dict[str, Any], axes: dict[str, int], batched: set[str]) -> None:
+    count = _first(node, axes, batched)
+    if 0 in (_argument(node, 1, "dim0", 0) % count, _argument(node, 2, "dim1", 0) % count):
+        raise _Mixes("moves axis 0, the axis of samples")
+
+
+def _permute(node: dict[str, Any], axes: dict[str, int], batched: set[str]) -> None:
+    dims = _sizes(node)
+    if dims[0] % _first(node, axes, batched) != 0:
+        raise _Mixes("moves axis 0, the axis of samples")
+
+
+def _reshape(node: dict[str, Any], axes: dict[str, int], batched: set[str]) -> None:
+    _first(node, axes, batched)
+    sizes = _sizes(node)
+    rest_known = all(isinstance(size, int) and size > 0 for size in sizes[1:])
+    if sizes[0] != {"batch": True} and not (sizes[0] == -1 and rest_known):
+        raise _Mixes("gives axis 0, the axis of samples, a size of its own")
+
+
+def _sizes(node: dict[str, Any]) -> list[Any]:
+    """The sizes that follow the first argument, one by one or as a list."""
+    return node["args"][1] if isinstance(node["args"][1], list) else node["args"][1:]
+
+
+def _getitem(node: dict[str, Any], axes: dict[str, int], batched: set[str]) -> None:
+    count = _first(node, axes, batched)
+    index = node["args"][1] if isinstance(node["args"][1], list) else [node["args"][1]]
+    whole = index[0] == {"slice": [None, None, None]} or (index[0] == {"ellipsis": True} and len(index) <= count)
+    if not whole or _names(index):
+        raise _Mixes("picks samples")
+
+
+def _takes(*allowed: int) -> Callable[..., None]:
+    """A layer for input with so many axes, samples included; one that has fewer would have no samples."""
+
+    def rule(node: dict[str, Any], axes: dict[str, int], batched: set[str]) -> None:
+        count = _first(node, axes, batched)
+        if count not in allowed:
+            raise _Mixes(f"gets input with {count} axes, and takes {' or '.join(map(str, allowed))} with samples")
+
+    return rule
+
+
+def _layer_norm(node: dict[str, Any], axes: dict[str, int], batched: set[str]) -> None:
+    if len(_argument(node, 1, "normalized_shape", [])) >= _first(node, axes, batched):
+        raise _Mixes("normalises over the samples")
+
+
+_MANY = tuple(range(2, 9))
+_RULES: dict[str, Callable[..., None]] = {
+    **{name: _along(1) for name in ("amax", "argmax", "cumsum", "max", "mean", "sum")},
+    **{name: _along(1) for name in ("log_softmax", "softmax", "squeeze")},
+    **{name: _along(1, 0) for name in ("unbind", "unflatten")},
+    **{name: _along(2, 0) for name in ("chunk", "split")},
+    "unsqueeze": _along(1, 0, more=1),
+    "cat": _joining(0),
+    "stack": _joining(1),
+    "flatten": _flatten,
+    "transpose": _transpose,
+    "permute": _permute,
+    "reshape": _reshape,
+    "view": _reshape,
+    "getitem": _getitem,
+    **{name: _takes(*_MANY) for name in ("linear", "batch_norm", "group_norm")},
+    **{name: _takes(3) for name in ("avg_pool1d", "conv1d")},
+    **{name: _takes(4) for name in ("adaptive_avg_pool2d", "avg_pool2d", "conv2d", "max_pool2d")},
+    "conv3d": _takes(5),
+    "layer_norm": _layer_norm,
+}

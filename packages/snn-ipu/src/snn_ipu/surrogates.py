@@ -1,0 +1,107 @@
+"""Surrogate gradients as a program describes them: a closed form by name, any other derivative by its operations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from snn_core import surrogate
+from snn_core.surrogate import Surrogate
+
+from .issues import Found, IpuIssue
+from .recording import Recorder
+from .spiking import CLOSED_FORMS
+
+__all__ = ["Recorded", "described"]
+
+_CLOSED = (
+    surrogate.fast_sigmoid,
+    surrogate.atan,
+    surrogate.sigmoid,
+    surrogate.triangular,
+    surrogate.straight_through_estimator,
+)
+
+
+@dataclass(frozen=True)
+class Recorded(Surrogate):
+    """A surrogate that writes itself down when it is called.
+
+    Args:
+        recorder: Where to.
+        description: What :func:`described` gave.
+
+    Example:
+        >>> recorder = Recorder({}, set(), torch.float32)
+        >>> u = recorder.enter(torch.ones(1), "u")
+        >>> _ = Recorded(recorder, {"name": "atan", "params": [2.0]})(u)
+        >>> recorder.ops[0]["surrogate"]
+        {'name': 'atan', 'params': [2.0]}
+    """
+
+    recorder: Recorder
+    description: dict[str, Any]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        with torch._C.DisableTorchFunction():
+            spk = (x.detach() > 0).to(x.dtype).requires_grad_()
+        self.recorder.write("spike", [x], {}, spk, surrogate=self.description)
+        return spk
+
+
+def described(found: Surrogate, floating: torch.dtype) -> dict[str, Any]:
+    """What a program needs to know of a surrogate.
+
+    Args:
+        found: Any surrogate of snn-core, or a subclass of its base.
+        floating: The floating dtype of the program.
+
+    Returns:
+        ``{"name", "params"}`` for a closed form, ``{"name": "injected", "ops", "out"}`` for another derivative,
+        ``{"name": "none"}`` for spikes without gradient.
+
+    Raises:
+        Found: If its gradient is no derivative times the incoming one, or is not made of known operations.
+
+    Example:
+        >>> described(surrogate.fast_sigmoid(slope=10), torch.float32)
+        {'name': 'fast_sigmoid', 'params': [10.0]}
+    """
+    if type(found) is surrogate.no_gradient:
+        return {"name": "none"}
+    if type(found) in _CLOSED:
+        assert type(found).__name__ in CLOSED_FORMS
+        return {"name": type(found).__name__, "params": list(found.params)}
+    u = torch.linspace(-2, 2, 30, dtype=floating).reshape(5, 6)
+    _must_be_a_derivative(found, u)
+    recorder = Recorder({}, set(), floating)
+    u = recorder.enter(u, "u")
+    with recorder, torch.random.fork_rng(devices=[]):
+        out = recorder.name_of(found.backward(u, torch.ones_like(u), (u > 0).to(u.dtype)))
+    if recorder.constants:
+        raise Found(_refused(found, "its derivative uses tensors of its own"))
+    return {"name": "injected", "ops": recorder.ops, "out": out}
+
+
+def _must_be_a_derivative(found: Surrogate, u: Tensor) -> None:
+    """The gradient must be the incoming one times something that depends on u alone, element by element."""
+    spk = (u > 0).to(u.dtype)
+    incoming = torch.linspace(-3, 5, u.numel(), dtype=u.dtype).reshape(u.shape)
+    with torch.no_grad():
+        got, unit = (_backward(found, u, grad, spk) for grad in (incoming, torch.ones_like(u)))
+    if not torch.allclose(got, incoming * unit, rtol=1e-3, atol=1e-6):
+        raise Found(_refused(found, "its gradient is not a derivative times the incoming gradient"))
+
+
+def _backward(found: Surrogate, u: Tensor, grad: Tensor, spk: Tensor) -> Tensor:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return found.backward(u, grad, spk)
+
+
+def _refused(found: Surrogate, why: str) -> IpuIssue:
+    name = type(found).__name__
+    return IpuIssue("IPU003", "", f"the surrogate {name} cannot be lowered: {why}", "use one of snn_core.surrogate")

@@ -1,0 +1,94 @@
+"""The target ``ipu`` of ``snn.backends``."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from torch import Tensor, nn
+
+from snn_core.backends import API, Availability, BackendError, Issue
+
+from .checking import check
+from .lowering import lower
+from .sdk import import_poptorch
+from .settings import Settings
+from .unavailable import IpuUnavailable
+
+__all__ = ["Ipu"]
+
+
+class Ipu:
+    """Runs nets on a Graphcore IPU by PopTorch.
+
+    Example:
+        >>> import torch
+        >>> import snn_core as snn
+        >>> net = nn.Sequential(nn.Linear(3, 2), snn.Leaky(beta=0.9, init_hidden=True))
+        >>> xs = torch.rand(5, 1, 3)
+        >>> run = Ipu().compile(net, xs, target="cpu")
+        >>> run(xs).equal(snn.unroll(net, xs))
+        True
+    """
+
+    api = API
+
+    def availability(self) -> Availability:
+        """Whether PopTorch is active and an IPU attached."""
+        try:
+            poptorch = import_poptorch()
+            if poptorch.ipuHardwareIsAvailable():
+                return Availability(True, "PopTorch with an IPU")
+        except Exception as error:  # whatever a broken SDK raises
+            return Availability(False, str(error) or type(error).__name__)
+        return Availability(False, "PopTorch is active and no IPU attached; target='model' runs the SDK's IPU Model")
+
+    def check(self, net: nn.Module, *example: Any) -> list[Issue]:
+        """What an IPU cannot do of a net; see :func:`snn_ipu.check`.
+
+        Args:
+            net: The net.
+            *example: Its input, ``[T, batch, ...]``.
+
+        Returns:
+            The issues.
+
+        Raises:
+            TypeError: If there is not one example.
+        """
+        return [*check(net, _only(example))]
+
+    def compile(self, net: nn.Module, *example: Any, **options: Any) -> Callable[[Tensor], Any]:
+        """A function of ``xs[T, batch, ...]`` that infers; training is that of a :class:`~snn_ipu.Program`.
+
+        Args:
+            net: The net.
+            *example: Its input, ``[T, batch, ...]``.
+            **options: Those of :class:`~snn_ipu.settings.Settings`; ``target`` is ``"hw"`` unless given.
+
+        Returns:
+            The function; it gives what ``unroll(net, xs)`` gives.
+
+        Raises:
+            BackendError: If the net cannot be lowered, or the target is not here.
+            TypeError: If an option is unknown.
+        """
+        Settings.of(options)
+        try:
+            run = lower(net, _only(example)).inference(**{"target": "hw", **options})
+        except IpuUnavailable as error:
+            raise BackendError(str(error)) from error
+        return lambda xs: _time_first(run(xs.transpose(0, 1).contiguous()))
+
+
+def _only(example: tuple[Any, ...]) -> Any:
+    if len(example) != 1:
+        raise TypeError(f"the target ipu takes one example xs[T, batch, ...], got {len(example)}")
+    return example[0]
+
+
+def _time_first(out: Any) -> Any:
+    if isinstance(out, Tensor):
+        return out.transpose(0, 1).contiguous()
+    if isinstance(out, dict):
+        return {key: _time_first(value) for key, value in out.items()}
+    return type(out)(_time_first(value) for value in out)

@@ -1,0 +1,46 @@
+"""What every test starts from, and which files need pieces that are no dependency of this package."""
+
+from __future__ import annotations
+
+import importlib.machinery
+import importlib.util
+import os
+import shutil
+import sys
+from typing import Iterator
+
+import pytest
+import torch
+from hypothesis import settings
+
+from . import poptorch_double
+
+# the same examples every time, on a machine of any speed
+settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
+settings.load_profile("repeatable")
+
+# collected where the pieces are: the first two wherever all packages are installed, the third where a compiler is
+_NEEDS = {
+    "test_digits.py": importlib.util.find_spec("snn_functional") and importlib.util.find_spec("sklearn"),
+    "test_losses.py": importlib.util.find_spec("snn_functional"),
+    "test_operator.py": shutil.which(os.environ.get("CXX", "g++")),
+}
+collect_ignore = [file for file, found in _NEEDS.items() if not found]
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> Iterator[None]:
+    """Every test starts from the same global seed and leaves the global generator as it found it."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        yield
+
+
+@pytest.fixture
+def poptorch(monkeypatch: pytest.MonkeyPatch):
+    """The double in place of PopTorch, with a device attached."""
+    monkeypatch.setitem(sys.modules, "poptorch", poptorch_double)
+    monkeypatch.setattr(poptorch_double, "__spec__", importlib.machinery.ModuleSpec("poptorch", None))
+    monkeypatch.setattr(poptorch_double, "attached", True)
+    monkeypatch.setattr(poptorch_double, "blocks", [])
+    return poptorch_double

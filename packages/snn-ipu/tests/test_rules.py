@@ -1,0 +1,370 @@
+"""Each rule IPU001 to IPU010: a net that breaks it is found here and fails on the double, one that keeps it passes."""
+
+from __future__ import annotations
+
+import copy
+import pathlib
+
+import pytest
+import torch
+from torch import nn
+
+import snn_core as snn
+import snn_ipu
+from snn_core import surrogate
+
+XS = torch.linspace(-1, 3, 4 * 2 * 5).reshape(4, 2, 5)
+HERE = pathlib.Path(__file__).name
+
+
+class Net(nn.Module):
+    """A neuron, and before it whatever a test puts there."""
+
+    def __init__(self, between=None, **options) -> None:
+        super().__init__()
+        self.fc = nn.Linear(5, 3)
+        self.between = between or nn.Identity()
+        self.lif = snn.Leaky(beta=0.9, init_hidden=True, **options)
+
+    def forward(self, x):
+        return self.lif(self.between(self.fc(x)))
+
+
+class Step(nn.Module):
+    """A layer that is one function."""
+
+    def __init__(self, function) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x):
+        return self.function(x)
+
+
+class Kept(nn.Module):
+    """A trace kept in a buffer by hand: rebound, or written into."""
+
+    def __init__(self, rebind: bool, attribute: bool = False) -> None:
+        super().__init__()
+        self.rebind = rebind
+        if attribute:
+            self.trace = torch.zeros(2, 3)
+        else:
+            self.register_buffer("trace", torch.zeros(2, 3))
+
+    def forward(self, x):
+        new = 0.5 * self.trace + x.detach()
+        if self.rebind:
+            self.trace = new
+        else:
+            self.trace.copy_(new)
+        return x + self.trace
+
+
+class OpaqueStep(torch.autograd.Function):
+    """A surrogate in the usual way."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return (x > 0).to(x.dtype)
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad / (1 + ctx.saved_tensors[0].abs()).square()
+
+
+def opaque(x):
+    return OpaqueStep.apply(x)
+
+
+def plain(x):
+    smooth = x / (1 + x.abs())
+    return (x > 0).to(x.dtype).detach() + (smooth - smooth.detach())
+
+
+def branch(x):
+    return x if x.sum() > 0 else 2 * x
+
+
+def line_of(function) -> str:
+    return f"{HERE}:{function.__code__.co_firstlineno + 1}"
+
+
+def codes(net, **options) -> list[str]:
+    return [issue.code for issue in snn_ipu.check(net, XS, **options)]
+
+
+def run_on_double(poptorch, net):
+    """What the double makes of one step of a net as it is written, not lowered."""
+    return poptorch.inferenceModel(net)(XS[0])
+
+
+class ByHand(nn.Module):
+    """A leaky neuron over all steps, written out; returns its loss, marked or not."""
+
+    def __init__(self, fire, mark=None) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.fc, self.fire, self.mark = nn.Linear(5, 3), fire, mark
+
+    def forward(self, x):
+        mem, total = torch.zeros_like(self.fc(x[:, 0])), 0
+        for t in range(x.shape[1]):
+            mem = 0.9 * mem + self.fc(x[:, t])
+            total = total + self.fire(mem - 1).sum()
+        return x, total if self.mark is None else self.mark(total, reduction="none")
+
+
+def test_001_a_value_read_on_the_host(poptorch):
+    (issue,) = snn_ipu.check(Net(Step(branch)), XS)
+    assert (issue.code, issue.where, issue.line) == ("IPU001", "between", line_of(branch))
+    assert "bool() reads a value on the host" in issue.message
+    with pytest.raises(poptorch.Error, match="_local_scalar_dense"):
+        run_on_double(poptorch, Step(branch))
+    masked = Step(lambda x: torch.where(x > 0, x, 2 * x))
+    assert codes(Net(masked)) == []
+    assert run_on_double(poptorch, masked).equal(masked(XS[0]))
+
+
+@pytest.mark.parametrize(
+    "read", [lambda x: x * x.mean().item(), lambda x: x * float(x.sum()), lambda x: x * len(x.tolist())]
+)
+def test_001_every_way_to_read_one(read):
+    assert codes(Net(Step(read))) == ["IPU001"]
+
+
+def test_002_a_size_that_depends_on_values(poptorch):
+    dynamic = Step(lambda x: x + x[x > 0].sum())
+    (issue,) = snn_ipu.check(Net(dynamic), XS)
+    assert (issue.code, issue.where) == ("IPU002", "between")
+    with pytest.raises(poptorch.Error, match="find a lowering for aten::index"):
+        run_on_double(poptorch, dynamic)
+    fixed = Step(lambda x: x + (x * (x > 0)).sum(1, keepdim=True))
+    assert codes(Net(fixed)) == []
+    assert run_on_double(poptorch, fixed).equal(fixed(XS[0]))
+    assert codes(Net(Step(lambda x: x.view(x.shape[0], -1)))) == []
+
+
+def test_002_a_tensor_made_for_one_batch_size():
+    (issue,) = snn_ipu.check(Net(Step(lambda x: x + torch.zeros(x.shape[0], 3))), XS)
+    assert (issue.code, issue.message) == ("IPU002", "forward makes a tensor for one batch size")
+
+
+@pytest.mark.parametrize("where", ["between", "spike_grad"])
+def test_003_a_backward_that_poptorch_ignores(where, poptorch):
+    net = Net(Step(opaque)) if where == "between" else Net(spike_grad=opaque)
+    (issue,) = snn_ipu.check(net, XS)
+    assert (issue.code, issue.where) == ("IPU003", "between" if where == "between" else "lif")
+    assert "OpaqueStep is an autograd.Function, whose backward PopTorch ignores" in issue.message
+
+    def weight_moves(fire) -> bool:
+        program = ByHand(fire, poptorch.identity_loss)
+        before = program.fc.weight.clone()
+        model = poptorch.trainingModel(program, optimizer=torch.optim.SGD(program.parameters(), 1.0))
+        model(XS.transpose(0, 1))
+        model.copyWeightsToHost()
+        return not before.equal(program.fc.weight)
+
+    assert not weight_moves(opaque)  # compiles, runs, learns nothing
+    assert not weight_moves(surrogate.fast_sigmoid(slope=1))  # nor does a surrogate of the core that is not lowered
+    assert weight_moves(plain)
+    assert codes(Net(spike_grad=plain)) == []
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x, grad, spk: grad.square(),
+        lambda x, grad, spk: grad.cumsum(-1),
+        lambda x, grad, spk: grad * torch.arange(x.numel()).reshape(x.shape),
+    ],
+)
+def test_003_a_custom_gradient_that_is_no_derivative(function):
+    (issue,) = snn_ipu.check(Net(spike_grad=surrogate.custom_surrogate(function)), XS)
+    assert (issue.code, issue.where) == ("IPU003", "lif")
+    assert "custom_surrogate cannot be lowered: its" in issue.message
+
+
+def test_004_an_operation_that_is_not_lowered(poptorch):
+    refused = Step(lambda x: torch.heaviside(x, x.new_zeros(())))
+    (issue,) = snn_ipu.check(Net(refused), XS)
+    assert (issue.code, issue.where, issue.remedy) == ("IPU004", "between", "write (x > 0).to(x.dtype)")
+    assert issue.line.startswith(f"{HERE}:")
+    with pytest.raises(poptorch.Error, match="find a lowering for aten::heaviside"):
+        run_on_double(poptorch, refused)
+    written = Step(lambda x: (x > 0).to(x.dtype))
+    assert codes(Net(written)) == []
+    assert run_on_double(poptorch, written).equal(refused(XS[0]))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [lambda x: torch.lerp(x, 2 * x, 0.5), lambda x: x.add_(1), lambda x: x.T.T, lambda x: torch.neg(x, out=x.detach())],
+)
+def test_004_more_of_them(function):
+    assert codes(Net(Step(function))) == ["IPU004"]
+
+
+@pytest.mark.parametrize(
+    "mixes", [lambda x: x - x.mean(0), lambda x: x.softmax(0), lambda x: torch.cat([x[1:], x[:1]])]
+)
+def test_004_samples_that_are_mixed(mixes):
+    (issue,) = snn_ipu.check(Net(Step(mixes)), XS)
+    assert issue.code == "IPU004"
+    assert "axis of samples" in issue.message or "picks samples" in issue.message
+
+
+@pytest.mark.parametrize("module", [snn.LeakyParallel(3, 3), snn.BatchNormTT1d(3, 4)])
+def test_004_neurons_and_norms_over_time(module):
+    (issue,) = snn_ipu.check(nn.Sequential(nn.Linear(5, 3), module), XS)
+    assert (issue.code, issue.where) == ("IPU004", "1")
+
+
+def test_005_a_state_that_is_rebound(poptorch):
+    for kept in (Kept(rebind=True), Kept(rebind=True, attribute=True), Kept(rebind=False)):
+        (issue,) = snn_ipu.check(Net(kept), XS)
+        assert (issue.code, issue.where) == ("IPU005", "between")
+    with pytest.raises(poptorch.Error, match=r"Buffer .*trace is reassigned"):
+        run_on_double(poptorch, nn.Sequential(nn.Linear(5, 3), Kept(rebind=True)))
+    with torch.no_grad():
+        written = nn.Sequential(nn.Linear(5, 3), Kept(rebind=False))
+        expected = copy.deepcopy(written)(XS[0])
+        assert torch.allclose(run_on_double(poptorch, written), expected)
+    assert codes(Net(snn.Leaky(beta=0.5, init_hidden=True))) == []
+
+
+def test_005_a_number_counted_by_hand():
+    class Counts(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.step = 0
+
+        def forward(self, x):
+            self.step += 1
+            return x * self.step
+
+    assert codes(Net(Counts())) == ["IPU005"]
+
+
+def test_002_a_tensor_made_like_the_input_is_of_any_batch_size():
+    net = Net(Step(lambda x: x + x.new_full((x.shape[0], 3), 0.5) * x.new_ones(3) + x.new_zeros(())))
+    assert codes(net) == []
+    program = snn_ipu.lower(net, XS)
+    assert program(XS.transpose(0, 1).repeat(3, 1, 1)).shape == (6, 4, 3)
+
+
+def test_005_names_the_module_and_the_line_of_its_forward():
+    class Broadcast(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("count", torch.zeros(()))
+
+        def forward(self, x):
+            self.count = self.count + 1
+            return x * self.count
+
+    (issue,) = snn_ipu.check(Net(Broadcast()), XS)
+    assert (issue.code, issue.where) == ("IPU005", "between")
+    assert issue.line == f"{HERE}:{Broadcast.forward.__code__.co_firstlineno}"
+    assert "SpikingNeuron" in issue.remedy
+
+
+def test_005_a_neuron_that_does_not_keep_its_state_and_a_norm_that_keeps_statistics():
+    for net in (nn.Sequential(snn.Leaky(beta=0.9)), Net(nn.BatchNorm1d(3))):
+        assert codes(net) == ["IPU005"]
+    assert codes(Net(nn.BatchNorm1d(3).eval())) == []
+
+
+def test_006_training_without_a_loss(poptorch):
+    (issue,) = snn_ipu.check(Net(), XS, training=True)
+    assert (issue.code, issue.remedy) == ("IPU006", "pass loss='ce_rate', for example")
+    assert codes(Net(), loss=nn.CrossEntropyLoss()) == ["IPU006"]
+    assert codes(Net(), training=True, loss="ce_rate") == codes(Net()) == []
+    for mark in (None, poptorch.identity_loss):
+        program = ByHand(plain, mark)
+        model = poptorch.trainingModel(program, optimizer=torch.optim.SGD(program.parameters(), 0.1))
+        if mark is None:
+            with pytest.raises(poptorch.Error, match="Couldn't find a loss in graph!"):
+                model(XS.transpose(0, 1))
+        else:
+            model(XS.transpose(0, 1))
+    program = snn_ipu.lower(Net(), XS)
+    with pytest.raises(ValueError, match="IPU006: the program has no loss"):
+        program.training(torch.optim.SGD(program.parameters(), 0.1))
+
+
+def test_007_the_optimizer(poptorch):
+    net = Net()
+    assert codes(net, optimizer=torch.optim.Adagrad) == ["IPU007"]
+    assert codes(net, optimizer=torch.optim.NAdam(net.parameters())) == ["IPU007"]
+    with pytest.raises(poptorch.Error, match="Unsupported optimizer"):
+        poptorch.trainingModel(net, optimizer=torch.optim.Adagrad(net.parameters()))
+    program = snn_ipu.lower(net, XS, loss="ce_rate")
+    with pytest.raises(ValueError, match="IPU007: PopTorch cannot compile the optimizer NAdam"):
+        program.training(torch.optim.NAdam(program.parameters()))
+    for optimizer in (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW, torch.optim.RMSprop):
+        assert codes(net, optimizer=optimizer) == []
+        poptorch.trainingModel(net, optimizer=optimizer(net.parameters()))
+        program.training(optimizer(program.parameters()))
+
+
+def test_008_a_batch_that_cannot_be_split(poptorch):
+    assert codes(Net(), split=2) == []
+    (issue,) = snn_ipu.check(Net(), XS, split=4)
+    assert (issue.code, issue.message) == ("IPU008", "a batch of 2 cannot be split into 4 parts")
+    with pytest.raises(poptorch.Error, match="not divisible by 4"):
+        poptorch.inferenceModel(Step(torch.neg), poptorch.Options().deviceIterations(4))(XS[0])
+    for target in ("cpu", "hw"):
+        run = snn_ipu.lower(Net(), XS).inference(target=target, device_iterations=4)
+        with pytest.raises(ValueError, match="IPU008: a batch of 2 is not divisible by device_iterations"):
+            run(XS.transpose(0, 1))
+        assert run(XS.transpose(0, 1).repeat(2, 1, 1)).shape == (4, 4, 3)
+
+
+def test_008_time_first_input_would_be_cut_along_time(poptorch):
+    """Why programs take the batch first: PopTorch cuts axis 0 whatever it means."""
+    seen = []
+    model = poptorch.inferenceModel(Step(lambda x: seen.append(x.shape) or -x), poptorch.Options().deviceIterations(2))
+    model(XS)
+    assert seen == [(2, 2, 5)]  # two of four steps
+
+
+def test_009_a_dtype(poptorch):
+    for dtype in (torch.bfloat16, torch.complex64):
+        assert [i.code for i in snn_ipu.check(nn.Identity(), XS.to(dtype))] == ["IPU009"]
+    (issue,) = snn_ipu.check(Net().double(), XS.double())
+    assert (issue.code, issue.remedy) == ("IPU009", "call .float()")
+    assert codes(Net()) == []
+    with pytest.raises(poptorch.Error, match="bfloat16"):
+        poptorch.inferenceModel(Step(torch.neg))(XS[0].bfloat16())
+    assert poptorch.inferenceModel(Step(torch.neg))(XS[0].double()).dtype == torch.float32  # without a word
+    with pytest.raises(ValueError, match=r"IPU009: the program was made for torch.float32 input, got torch.float64"):
+        snn_ipu.lower(Net(), XS).inference(target="cpu")(XS.double().transpose(0, 1))
+
+
+def test_010_another_number_of_steps(poptorch):
+    assert codes(Net(), num_steps=4) == []
+    (issue,) = snn_ipu.check(Net(), XS, num_steps=5)
+    assert (issue.code, issue.message) == ("IPU010", "the input has 4 steps and the program is compiled for 5")
+    run = snn_ipu.lower(Net(), XS).inference()
+    assert run(XS.transpose(0, 1)).shape == (2, 4, 3)
+    with pytest.raises(ValueError, match="IPU010"):
+        run(XS[:3].transpose(0, 1))
+
+
+def test_an_issue_reads_as_one_line():
+    (issue,) = snn_ipu.check(Net(Step(branch)), XS)
+    assert str(issue) == (
+        f"IPU001 in 'between', {line_of(branch)}: bool() reads a value on the host while the net runs; select with "
+        "torch.where, or decide outside of forward"
+    )
+
+
+def test_a_check_leaves_the_net_and_the_generator_alone():
+    net = Net(nn.Dropout(0.5))
+    state, kept = torch.random.get_rng_state(), copy.deepcopy(net.state_dict())
+    assert codes(net) == []
+    assert torch.random.get_rng_state().equal(state)
+    assert net.lif.mem.shape == (0,)
+    assert all(v.equal(kept[k]) for k, v in net.state_dict().items())

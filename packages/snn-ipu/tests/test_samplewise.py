@@ -1,0 +1,94 @@
+"""Time may be folded into the batch where every operation acts on each sample alone, and nowhere else."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import snn_core as snn
+import snn_ipu
+
+from .test_rules import XS, Net, Step
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: torch.where(x > 0, x, 0.5 * x),
+        lambda x: x.flatten(1).unflatten(1, (1, -1)).squeeze(1),
+        lambda x: x.unsqueeze(1).expand_as(x.unsqueeze(1)).transpose(1, 2).reshape(x.shape[0], -1),
+        lambda x: torch.cat([x[:, 1:], x[..., :1]], dim=-1),
+        lambda x: torch.stack(x.chunk(3, dim=1), dim=1).sum(2),
+        lambda x: (x - x.mean(1, keepdim=True)) / (1e-3 + x.amax(-1, keepdim=True)),
+        lambda x: torch.maximum(x, -x).clamp(max=2).softmax(dim=1),
+        lambda x: x.view(-1, 3).double().to(x.dtype),
+    ],
+)
+def test_functions_that_act_on_each_sample_alone_are_lowered(function):
+    net = Net(Step(function)).double()
+    xs = XS.double()
+    assert [i.code for i in snn_ipu.check(net.float(), XS)] == []
+    program = snn_ipu.lower(net.double(), xs)
+    assert program(xs.transpose(0, 1)).transpose(0, 1).equal(snn.unroll(net, xs, schedule="steps"))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x.view(2, 3) if x.shape[0] == 2 else x,
+        lambda x: x.flatten().unsqueeze(-1),
+        lambda x: x.transpose(0, 1),
+        lambda x: x.permute(1, 0),
+        lambda x: x.sum() + x,
+        lambda x: x + x.cumsum(0),
+        lambda x: x[-1:] + x,
+        lambda x: x + x.flip(0),
+        lambda x: torch.stack([x, x]).sum(0),
+        lambda x: nn.functional.layer_norm(x.unsqueeze(0), x.unsqueeze(0).shape)[0],
+    ],
+)
+def test_functions_that_mix_samples_are_not(function):
+    (issue,) = snn_ipu.check(Net(Step(function)), XS)
+    assert issue.code in ("IPU002", "IPU004")
+    assert issue.where == "between"
+
+
+class MeanField(snn.SpikingNeuron):
+    """A neuron whose samples talk to each other."""
+
+    class State(NamedTuple):
+        mem: Tensor
+
+    def integrate(self, x, state):
+        return self.State(0.9 * state.mem + x - x.mean(0))
+
+
+class Returns(nn.Module):
+    """Gives away a weight."""
+
+    def __init__(self, to_neuron: bool) -> None:
+        super().__init__()
+        self.lif, self.gain, self.to_neuron = (
+            snn.Leaky(beta=0.9, init_hidden=True),
+            nn.Parameter(torch.ones(5)),
+            to_neuron,
+        )
+
+    def forward(self, x):
+        return self.lif(2 * self.gain) + x if self.to_neuron else (self.lif(x), 2 * self.gain)
+
+
+def test_a_neuron_whose_samples_talk_to_each_other_is_not_lowered():
+    (issue,) = snn_ipu.check(nn.Sequential(MeanField(init_hidden=True)), XS)
+    assert (issue.code, issue.where) == ("IPU004", "0")
+    assert "mean goes along axis 0" in issue.message
+
+
+@pytest.mark.parametrize("to_neuron", [True, False])
+def test_a_tensor_without_samples_is_named(to_neuron):
+    (issue,) = snn_ipu.check(Returns(to_neuron), XS)
+    assert (issue.code, issue.where) == ("IPU004", "lif" if to_neuron else "")
+    assert "a tensor without samples" in issue.message
