@@ -96,6 +96,8 @@ def test_every_piece_has_an_extra_of_its_name_and_all_names_every_extra():
     for name in PROJECTS.keys() - {"snn", "snn-core"}:
         (requirement,) = map(Requirement, extras[name.removeprefix("snn-")])
         assert requirement.name == name
-    (whole,) = map(Requirement, extras["all"])
+    whole, *more = map(Requirement, extras["all"])
     assert whole.name == "snn"
     assert whole.extras == extras.keys() - {"all"}
+    for requirement in more:  # extras of the pieces
+        assert requirement.extras <= PROJECTS[requirement.name]["optional-dependencies"].keys()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import random
 
 import numpy as np
@@ -72,8 +74,11 @@ def test_workers_that_stay_see_the_next_epoch():
         assert torch.cat([data for data, _ in loader]).equal(expected)
 
 
-def test_workers_that_are_spawned_give_the_same():
-    dataset = augmented(pairs(4), jittered)
+def test_workers_that_are_spawned_give_the_same(tmp_path, monkeypatch):
+    # they import the transform, and this file is nothing that can be imported
+    (tmp_path / "spawned_transform.py").write_text(f"import torch\n\n\n{inspect.getsource(jittered)}")
+    monkeypatch.syspath_prepend(tmp_path)
+    dataset = augmented(pairs(4), importlib.import_module("spawned_transform").jittered)
     assert epoch(dataset, 1, 5, multiprocessing_context="spawn").equal(epoch(dataset, 0, 5))
 
 

@@ -90,7 +90,7 @@ NETS = [
     cannot(
         nn.Sequential(nn.Linear(3, 2)),
         ValueError,
-        r"0 \(Linear\): (weight has more than 24|computes integers up to).*; ",
+        r"0 \(Linear\): ((weight|bias) has more than 24|computes integers up to).*; ",
         "Linear",
     ),
     cannot(

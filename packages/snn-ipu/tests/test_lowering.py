@@ -37,10 +37,9 @@ def assert_same(net: nn.Module, xs: torch.Tensor, exact: bool = True) -> None:
     sum((b * w.transpose(0, 1)).sum() for b, w in zip(got, weigh)).backward()
     gradients = dict(program.graph.net.named_parameters())
     for name, p in net.named_parameters():
-        if p.grad is None:
-            assert not p.requires_grad or gradients[name].grad is None or not gradients[name].grad.any()
-        else:
-            torch.testing.assert_close(gradients[name].grad, p.grad, rtol=1e-6, atol=1e-9)
+        # where nothing has a gradient, a fused kernel gives zeros and the steps give none
+        wanted, found = (torch.zeros_like(p) if g is None else g for g in (p.grad, gradients[name].grad))
+        torch.testing.assert_close(found, wanted, rtol=1e-6, atol=1e-9)
     torch.testing.assert_close(batch_first.grad.transpose(0, 1), fed.grad, rtol=1e-6, atol=1e-9)
 
 
@@ -68,9 +67,9 @@ def test_each_surrogate_once_with_gradients_that_count(name):
     xs = nets.example()
     spk, _ = snn.unroll(net, xs)
     assert 0.1 < spk.mean() < 0.9
-    assert spk.requires_grad == (name != "none")
+    through = torch.autograd.grad(spk.sum(), net[0].weight)[0].any() if spk.requires_grad else False
+    assert bool(through) == (name != "none")
     assert_same(net, xs, exact=False)
-    assert name == "none" or net[0].weight.grad.any()
 
 
 @pytest.mark.parametrize("name", sorted(nets.NEURONS))
