@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 import snn_core as snn
 from snn_cpu import products
+from snn_cpu.dense import by_onednn
 from snn_cpu.products import SpikeAware, highest_rate
 
 ops = torch.ops.snn_cpu
@@ -418,7 +419,8 @@ def test_unroll_takes_sums_where_a_layer_is_fed_by_spikes_and_says_so() -> None:
     assert first.endswith("%: sums over set bits (snn-cpu)")
     assert "sums over set bits (snn-cpu)" in last
     first, _ = how_of(net(), torch.rand(60, 10, 200))
-    assert first.startswith("all steps at once; dense product, as its input is not spikes at up to ")
+    library = " by oneDNN" if by_onednn(torch.float32) else ""
+    assert first.startswith(f"all steps at once; dense product{library}, as its input is not spikes at up to ")
     assert how_of(net(), xs[:2])[0] == "all steps at once; dense product (snn-cpu: too little work to gain)"
 
 
