@@ -73,20 +73,6 @@ def test_the_doctor_prints_text_that_says_what_is_installed(capsys):
     assert "loopback" in shown
 
 
-def test_nir_has_words_of_its_own(tmp_path):
-    shown = python("from snn.cli import main\nsys.exit(main(['nir', '--help']))")
-    assert shown.returncode == 0
-    assert shown.stdout.startswith("usage: snn nir [-h] {check,show,run,diff,convert}")
-    done = python(f"from snn.cli import main\nsys.exit(main(['nir', 'show', {str(tmp_path / 'none.nir')!r}]))")
-    assert done.returncode == 1
-    assert done.stderr.startswith("snn nir show: [Errno 2] No such file")
-
-
-def test_nir_without_a_word_prints_what_there_is():
-    done = python("from snn.cli import main\nsys.exit(main(['nir']))")
-    assert (done.returncode, done.stdout[:14]) == (0, "usage: snn nir")
-
-
 def test_nir_names_what_is_not_installed():
     done = python("from snn.cli import main\nsys.exit(main(['nir', 'show', 'x.nir']))", hidden=("snn_nir",))
     assert (done.returncode, done.stderr) == (1, "snn nir: not installed: snn-nir; pip install 'snn[nir]'\n")

@@ -7,6 +7,8 @@ import functools
 import torch
 from torch import Tensor
 
+from snn_cpu import library
+
 __all__ = ["by_onednn", "product", "product_over_rows"]
 
 _BLOCK = 2**22  # bytes that oneDNN writes or lays out anew at a time, so that they stay in the cache
@@ -37,7 +39,6 @@ def product(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
         ``[rows, columns]``.
 
     Example:
-        >>> from snn_cpu import library
         >>> loaded, _ = library.load()
         >>> product(torch.ones(2, 3), torch.ones(1, 3)).flatten() if loaded else torch.tensor([3.0, 3.0])
         tensor([3., 3.])
@@ -80,7 +81,8 @@ def _rows_of(columns: int) -> int:
 @functools.cache
 def _is_faster() -> bool:
     return (
-        torch.backends.mkl.is_available()
+        library.load()[0]
+        and torch.backends.mkl.is_available()
         and hasattr(torch.ops.mkldnn, "_linear_pointwise")  # where torch's own compiler takes it from
         and torch.ops.snn_cpu.instruction_set() == "x86-64-v4"
         and not torch.ops.snn_cpu.is_intel()
