@@ -115,14 +115,11 @@ def pytest(session: nox.Session, *arguments: str, **environment: str) -> None:
     )
 
 
-def environment(
-    session: nox.Session, name: str, *requirements: str, python: str = "", constrained: bool = True
-) -> pathlib.Path:
+def environment(session: nox.Session, name: str, *requirements: str) -> pathlib.Path:
     """Other libraries in an environment of their own: its interpreter."""
     place = pathlib.Path(session.create_tmp()) / name
-    constraints = CONSTRAINTS if constrained else []
-    session.run("uv", "venv", "-q", "--allow-existing", "--python", python or f"{session.bin}/python", str(place))
-    session.run("uv", "pip", "install", "-q", "--python", str(place), *requirements, *constraints, *INDEX)
+    session.run("uv", "venv", "-q", "--allow-existing", "--python", f"{session.bin}/python", str(place))
+    session.run("uv", "pip", "install", "-q", "--python", str(place), *requirements, *CONSTRAINTS, *INDEX)
     return place / "bin" / "python"
 
 
@@ -286,14 +283,6 @@ def nir_peers(session: nox.Session) -> None:
     install(session, "snn[nir]", *group("test"))
     pythons = [f"{name}={environment(session, name, *needs)}" for name, needs in NIR_PEERS.items()]
     pytest(session, "integration_tests/nir_peers", NIR_PEERS=",".join(pythons))
-
-
-@nox.session(requires=["wheels"])
-def ipu_host(session: nox.Session) -> None:
-    """The device half of snn-ipu with the Python and torch of an IPU's host, where they are to be had (no push)."""
-    install(session, "snn-ipu", *group("test"))
-    python = environment(session, "host", "torch==2.0.1", "numpy", python="3.8", constrained=False)
-    pytest(session, "packages/snn-ipu/tests/test_device_half.py", SNN_IPU_PYTHON=str(python))
 
 
 @nox.session(requires=["wheels"])
