@@ -74,6 +74,8 @@ def share(name: str, value: float) -> float:
         TypeError: If ``value`` is no real number.
         ValueError: If ``value`` lies outside [0, 1].
     """
+    if type(value) is float and 0 <= value <= 1:  # most often; the questions below take longer than some encoders
+        return value
     number = finite(name, value)
     if not 0 <= number <= 1:
         raise ValueError(f"{name} is {number}; it is a share of the steps and must lie in [0, 1]")

@@ -104,6 +104,7 @@ def known_pattern(firing_pattern: str) -> str:
     """
     if not isinstance(firing_pattern, str):
         raise TypeError(f"firing_pattern is {firing_pattern!r}; pass one of {', '.join(map(repr, PATTERNS))}")
-    if firing_pattern.lower() not in PATTERNS:
+    pattern = firing_pattern.lower()
+    if pattern not in PATTERNS:
         raise ValueError(f"firing_pattern is {firing_pattern!r}; it must be one of {', '.join(map(repr, PATTERNS))}")
-    return firing_pattern.lower()
+    return pattern
