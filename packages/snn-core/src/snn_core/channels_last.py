@@ -1,4 +1,4 @@
-"""Convolutions while a net runs layer by layer: in which layout, and over how much at once."""
+"""Convolutions and what pools them while a net runs layer by layer: in which layout, and over how much at once."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from snn_core.kernels import pooling
 from snn_core.kernels.fused import fits
 
 __all__ = ["Convolutions"]
@@ -18,6 +20,7 @@ _AXES = {
     **dict.fromkeys((torch.conv2d, torch.conv_transpose2d), 4),
     **dict.fromkeys((torch.conv3d, torch.conv_transpose3d), 5),
 }
+_MAX_POOL = (functional.max_pool2d, torch.max_pool2d)
 _FORMATS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 
@@ -26,8 +29,8 @@ class Convolutions(TorchFunctionMode):
 
     In float32 on a CPU it gains: the layouts of oneDNN's convolutions have the channels inside, and torch pools a
     vector of channels at a time in this layout where it compares numbers one by one in the other. What follows a
-    convolution keeps the layout by itself: pooling, normalisation, neurons. Values and shapes are those of the net
-    without; parameters keep their layout.
+    convolution keeps the layout by itself: pooling, normalisation, neurons. The maximum over windows is computed by
+    what is registered for it. Values and shapes are those of the net without; parameters keep their layout.
 
     ``largest`` is the size in bytes of the largest tensor that a convolution read or gave so far.
 
@@ -52,6 +55,8 @@ class Convolutions(TorchFunctionMode):
             out = func(*args, **kwargs)
             self.largest = max(self.largest, args[0].nbytes, out.nbytes)
             return out
+        if func in _MAX_POOL and args:
+            return pooling.max_pool2d(func, *args, **kwargs)
         if func in (Tensor.view, Tensor.view_as) and not args[0].is_contiguous():
             # a forward written for the usual layout may flatten by view, which this layout cannot give without a copy
             shape = (args[1].shape,) if func is Tensor.view_as else kwargs.get("size") or args[1:]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from snn_core import kernels
-from snn_core.kernels import products
+from snn_core.kernels import pooling, products
 from snn_cpu import library
 from snn_cpu.elementwise import Elementwise
+from snn_cpu.max_pool import ChannelsLast
 from snn_cpu.models import MODELS
 from snn_cpu.products import SpikeAware
 from snn_cpu.recurrent import EQUATIONS, Dense
@@ -32,4 +33,5 @@ def register() -> tuple[bool, str]:
         for family in EQUATIONS:
             kernels.register(family, dense)
         products.register(SpikeAware())
+        pooling.register(ChannelsLast())
     return loaded, reason

@@ -41,6 +41,11 @@ for dtype in (torch.float32, torch.float64):
                 given = grads[0], grads[1:], x, states, constants, stored
                 back = ops.scan_backward(*given, *how, surrogate, 1.5, 0.25, True, True, sums)
                 found[f"{dtype} {how} {surrogate}"] = [digest(out), digest(back)]
+    for channels in (1, 7, 45):
+        windows = (3, 2), (2, 1), (1, 1)
+        out, place = ops.max_pool2d((drawn(5, 8, 9, channels) - 0.5).to(dtype), *windows)
+        back = ops.max_pool2d_gradient(drawn(*out.shape).to(dtype), place, 8, 9, *windows)
+        found[f"{dtype} max_pool2d {channels}"] = [digest([out, place]), digest([back])]
 json.dump([ops.instruction_set(), found], sys.stdout)
 """
 

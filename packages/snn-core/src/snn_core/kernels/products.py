@@ -6,12 +6,11 @@ import functools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.overrides import _get_current_function_mode_stack
 
 from snn_core.channels_last import Convolutions
 from snn_core.kernels import fused, registry
@@ -103,6 +102,9 @@ def noted() -> Iterator[Mapping[str, str]]:
         {}
     """
     notes: dict[str, str] = {}
+    if torch.compiler.is_compiling():  # which computes its own products
+        yield notes
+        return
     token = _NOTES.set(notes)
     try:
         yield notes
@@ -183,7 +185,7 @@ def _choose(x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Callable[..
     offered = [product for product in _PRODUCTS if product.device == x.device.type]
     if not offered:
         return _dense, f"none other is installed for {x.device.type}"
-    if not _is_plain(*(t for t in (x, weight, bias) if t is not None)):
+    if not fused.is_plain(*(t for t in (x, weight, bias) if t is not None), besides=Convolutions):
         return _dense, "not one plain call on one device"
     refusals = []
     for product in offered:
@@ -196,15 +198,3 @@ def _choose(x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Callable[..
 
 def _dense(x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, str]:
     return F.linear(x, weight, bias), "dense product"
-
-
-def _is_plain(*given: Any) -> bool:
-    """Whether nothing but autograd follows the call or changes what it means."""
-    return (
-        not torch.compiler.is_compiling()
-        and fused.fits(*given)
-        and all(t.layout == torch.strided and t.device == given[0].device for t in given)
-        and not torch.is_autocast_enabled(given[0].device.type)
-        and not torch._C._len_torch_dispatch_stack()
-        and all(type(mode) is Convolutions for mode in _get_current_function_mode_stack())
-    )

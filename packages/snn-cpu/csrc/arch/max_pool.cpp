@@ -1,0 +1,155 @@
+// The maximum over windows of images whose channels lie side by side: a vector of channels at a time.
+#include "max_pool.h"
+
+#include <string.h>
+
+#include <algorithm>
+#include <type_traits>
+
+namespace snn {
+namespace SNN_ARCH {
+namespace {
+
+// The part of a window that lies in the image.
+struct Part {
+  int64_t top, bottom, left, right;   // in the image
+  int64_t first;                      // the place in the window of its first value
+};
+
+inline Part part_of(const Windows& w, int64_t row, int64_t column) {
+  const int64_t top = row * w.stride[0] - w.padding[0], left = column * w.stride[1] - w.padding[1];
+  Part part{std::max<int64_t>(top, 0), std::min(top + w.kernel[0], w.height), std::max<int64_t>(left, 0),
+            std::min(left + w.kernel[1], w.width), 0};
+  part.first = (part.top - top) * w.kernel[1] + part.left - left;
+  return part;
+}
+
+template <class T>
+using Index = std::conditional_t<sizeof(T) == 8, int64_t, int32_t>;
+
+// N channels side by side, written out as vectors: a compiler does not find them in a loop over channels.
+template <class T, int N>
+struct Channels {
+  typedef T Values __attribute__((vector_size(N * sizeof(T)), aligned(alignof(T)), may_alias));
+  typedef Index<T> Places __attribute__((vector_size(N * sizeof(T))));
+  typedef uint8_t Bytes __attribute__((vector_size(N)));
+};
+template <class T>
+struct Channels<T, 1> {
+  typedef T Values;
+  typedef Index<T> Places;
+  typedef uint8_t Bytes;
+};
+
+// No return value, whose place would depend on the instruction set. A template forgets how its arguments may be aligned:
+// these are variables, never memory of others.
+template <class From, class To>
+inline void convert(const From& from, To& to) {
+  if constexpr (std::is_arithmetic_v<From>) {
+    to = static_cast<To>(from);
+  } else {
+    to = __builtin_convertvector(from, To);
+  }
+}
+
+template <class T, int N>
+inline void largest(const Windows& w, const Part& part, const T* x, T* out, uint8_t* place) {
+  using Values = typename Channels<T, N>::Values;
+  using Places = typename Channels<T, N>::Places;
+  using Bytes = typename Channels<T, N>::Bytes;
+  Values best = *reinterpret_cast<const Values*>(x + (part.top * w.width + part.left) * w.channels);
+  Places at = Places{} + static_cast<Index<T>>(part.first);
+  for (int64_t r = part.top; r < part.bottom; ++r) {
+    const T* from = x + (r * w.width + part.left) * w.channels;
+    Index<T> code = static_cast<Index<T>>(part.first + (r - part.top) * w.kernel[1]);
+    for (int64_t q = part.left; q < part.right; ++q, ++code, from += w.channels) {
+      const Values value = *reinterpret_cast<const Values*>(from);
+      const auto taken = (value > best) | (value != value);
+      best = taken ? value : best;
+      at = taken ? Places{} + code : at;
+    }
+  }
+  *reinterpret_cast<Values*>(out) = best;
+  Bytes bytes;
+  convert(at, bytes);
+  memcpy(place, &bytes, N);
+}
+
+template <class T, int N>
+inline void spread(const Windows& w, const Part& part, const T* grad, const uint8_t* place, T* grad_x) {
+  using Values = typename Channels<T, N>::Values;
+  using Places = typename Channels<T, N>::Places;
+  using Bytes = typename Channels<T, N>::Bytes;
+  const Values g = *reinterpret_cast<const Values*>(grad);
+  Bytes bytes;
+  memcpy(&bytes, place, N);
+  Places at;
+  convert(bytes, at);
+  for (int64_t r = part.top; r < part.bottom; ++r) {
+    T* to = grad_x + (r * w.width + part.left) * w.channels;
+    Index<T> code = static_cast<Index<T>>(part.first + (r - part.top) * w.kernel[1]);
+    for (int64_t q = part.left; q < part.right; ++q, ++code, to += w.channels) {
+      Values& sum = *reinterpret_cast<Values*>(to);
+      sum += at == Places{} + code ? g : Values{};
+    }
+  }
+}
+
+// Calls f with each stretch of channels, as long as a vector where so many are left.
+template <class F>
+inline void over_channels(int64_t channels, const F& f) {
+  int64_t c = 0;
+  for (; c + 16 <= channels; c += 16) f(std::integral_constant<int, 16>(), c);
+  if (c + 8 <= channels) f(std::integral_constant<int, 8>(), c), c += 8;
+  if (c + 4 <= channels) f(std::integral_constant<int, 4>(), c), c += 4;
+  for (; c < channels; ++c) f(std::integral_constant<int, 1>(), c);
+}
+
+template <class T>
+void forward(const Windows& w, const T* x, T* out, uint8_t* place, int64_t begin, int64_t end) {
+  for (int64_t row = begin; row < end; ++row) {
+    const T* image = x + row / w.out_height * w.height * w.width * w.channels;
+    for (int64_t column = 0; column < w.out_width; ++column) {
+      const Part part = part_of(w, row % w.out_height, column);
+      const int64_t at = (row * w.out_width + column) * w.channels;
+      over_channels(w.channels, [&](auto n, int64_t c) {
+        largest<T, decltype(n)::value>(w, part, image + c, out + at + c, place + at + c);
+      });
+    }
+  }
+}
+
+template <class T>
+void backward(const Windows& w, const T* grad, const uint8_t* place, T* grad_x, int64_t begin, int64_t end) {
+  const int64_t size = w.height * w.width * w.channels, out_size = w.out_height * w.out_width * w.channels;
+  for (int64_t i = begin; i < end; ++i) {
+    T* image = grad_x + i * size;
+    memset(image, 0, static_cast<size_t>(size) * sizeof(T));
+    for (int64_t row = 0; row < w.out_height; ++row) {
+      for (int64_t column = 0; column < w.out_width; ++column) {
+        const Part part = part_of(w, row, column);
+        const int64_t at = i * out_size + (row * w.out_width + column) * w.channels;
+        over_channels(w.channels, [&](auto n, int64_t c) {
+          spread<T, decltype(n)::value>(w, part, grad + at + c, place + at + c, image + c);
+        });
+      }
+    }
+  }
+}
+
+}  // namespace
+
+template <>
+const MaxPool<float>& max_pool<float>() {
+  static constexpr MaxPool<float> kernels{&forward<float>, &backward<float>};
+  return kernels;
+}
+
+template <>
+const MaxPool<double>& max_pool<double>() {
+  static constexpr MaxPool<double> kernels{&forward<double>, &backward<double>};
+  return kernels;
+}
+
+}  // namespace SNN_ARCH
+}  // namespace snn

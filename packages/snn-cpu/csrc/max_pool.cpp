@@ -1,0 +1,117 @@
+// The maximum over windows of images: what torch hands over, checked and laid out for the kernels.
+#include "max_pool.h"
+
+#include <torch/csrc/stable/library.h>
+#include <torch/csrc/stable/ops.h>
+
+#include <tuple>
+#include <vector>
+
+#include "instruction_set.h"
+#include "pool.h"
+#include "tensors.h"
+
+#if defined(__x86_64__)
+#define SNN_ARCH v4
+#include "arch/max_pool.h"
+#undef SNN_ARCH
+#define SNN_ARCH v3
+#include "arch/max_pool.h"
+#undef SNN_ARCH
+#endif
+#define SNN_ARCH base
+#include "arch/max_pool.h"
+#undef SNN_ARCH
+
+namespace snn {
+namespace {
+
+using torch::headeronly::ScalarType;
+using torch::stable::parallel_for;
+using torch::stable::Tensor;
+
+constexpr int64_t kGrain = 32768;  // values that are worth a thread
+
+Windows windows_of(int64_t height, int64_t width, int64_t channels, const std::vector<int64_t>& kernel,
+                   const std::vector<int64_t>& stride, const std::vector<int64_t>& padding) {
+  STD_TORCH_CHECK(kernel.size() == 2 && stride.size() == 2 && padding.size() == 2,
+                  "snn_cpu: kernel, stride and padding are two numbers each");
+  Windows w{height, width, channels, 0, 0, {}, {}, {}};
+  const int64_t size[2] = {height, width};
+  int64_t out[2];
+  for (size_t a = 0; a < 2; ++a) {
+    w.kernel[a] = kernel[a], w.stride[a] = stride[a], w.padding[a] = padding[a];
+    // with padding up to half of it, no window lies outside of the image altogether
+    STD_TORCH_CHECK(kernel[a] > 0 && stride[a] > 0 && padding[a] >= 0 && 2 * padding[a] <= kernel[a],
+                    "snn_cpu: kernel and stride must be positive, padding in 0..kernel/2, got ", kernel[a], ", ",
+                    stride[a], " and ", padding[a]);
+    STD_TORCH_CHECK(size[a] > 0 && size[a] + 2 * padding[a] >= kernel[a], "snn_cpu: no window of ", kernel[a],
+                    " fits into an image of ", size[a]);
+    out[a] = (size[a] + 2 * padding[a] - kernel[a]) / stride[a] + 1;
+  }
+  STD_TORCH_CHECK(kernel[0] <= 256 && kernel[1] <= 256 && kernel[0] * kernel[1] <= 256,
+                  "snn_cpu: a window has at most 256 places, got ", kernel[0], " x ", kernel[1]);
+  w.out_height = out[0], w.out_width = out[1];
+  return w;
+}
+
+template <class Body>
+auto by_type(const Tensor& t, const char* name, Body body) {
+  STD_TORCH_CHECK((t.scalar_type() == ScalarType::Float || t.scalar_type() == ScalarType::Double) && t.dim() == 4 &&
+                      t.is_contiguous(),
+                  "snn_cpu: ", name, " must be float32 or float64 and contiguous [images, height, width, channels]");
+  return t.scalar_type() == ScalarType::Double ? body(double()) : body(float());
+}
+
+// The largest value of each window of x[images, height, width, channels], and its place in it.
+std::tuple<Tensor, Tensor> max_pool2d(const Tensor& x, std::vector<int64_t> kernel, std::vector<int64_t> stride,
+                                      std::vector<int64_t> padding) {
+  return by_type(x, "x", [&](auto type) -> std::tuple<Tensor, Tensor> {
+    using T = decltype(type);
+    const Windows w = windows_of(x.size(1), x.size(2), x.size(3), kernel, stride, padding);
+    const std::vector<int64_t> sizes{x.size(0), w.out_height, w.out_width, w.channels};
+    Tensor out = pooled_empty(sizes, x.scalar_type()), place = pooled_empty(sizes, ScalarType::Byte);
+    if (out.numel() == 0) return {out, place};
+    const T* from = read<T>(x);
+    T* to = write<T>(out);
+    uint8_t* at = write<uint8_t>(place);
+    parallel_for(0, x.size(0) * w.out_height, 1 + kGrain / (w.out_width * w.channels),
+                 [&](int64_t begin, int64_t end) { SNN_BEST(max_pool<T>()).forward(w, from, to, at, begin, end); });
+    return {out, place};
+  });
+}
+
+// The gradient of images [height, width], from that of the largest values and their places.
+Tensor max_pool2d_gradient(const Tensor& grad, const Tensor& place, int64_t height, int64_t width,
+                           std::vector<int64_t> kernel, std::vector<int64_t> stride, std::vector<int64_t> padding) {
+  return by_type(grad, "grad", [&](auto type) {
+    using T = decltype(type);
+    const Windows w = windows_of(height, width, grad.size(3), kernel, stride, padding);
+    STD_TORCH_CHECK(grad.size(1) == w.out_height && grad.size(2) == w.out_width, "snn_cpu: grad must have ",
+                    w.out_height, " x ", w.out_width, " windows, has ", grad.size(1), " x ", grad.size(2));
+    check(place, ScalarType::Byte, grad.numel(), "place");
+    Tensor grad_x = pooled_empty({grad.size(0), height, width, w.channels}, grad.scalar_type());
+    if (grad_x.numel() == 0) return grad_x;
+    const T* from = read<T>(grad);
+    const uint8_t* at = read<uint8_t>(place);
+    T* to = write<T>(grad_x);
+    parallel_for(0, grad.size(0), 1 + kGrain / (height * width * w.channels),
+                 [&](int64_t begin, int64_t end) { SNN_BEST(max_pool<T>()).backward(w, from, at, to, begin, end); });
+    return grad_x;
+  });
+}
+
+}  // namespace
+}  // namespace snn
+
+STABLE_TORCH_LIBRARY_FRAGMENT(snn_cpu, m) {
+  m.def("max_pool2d(Tensor x, int[] kernel, int[] stride, int[] padding) -> (Tensor, Tensor)");
+  m.def(
+      "max_pool2d_gradient(Tensor grad, Tensor place, int height, int width, int[] kernel, int[] stride, "
+      "int[] padding) -> Tensor");
+}
+
+STABLE_TORCH_LIBRARY_IMPL(snn_cpu, CPU, m) {
+  m.impl("max_pool2d", TORCH_BOX(&snn::max_pool2d));
+  m.impl("max_pool2d_gradient", TORCH_BOX(&snn::max_pool2d_gradient));
+}

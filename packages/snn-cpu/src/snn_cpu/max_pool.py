@@ -1,0 +1,134 @@
+"""The maximum over windows of images whose channels lie side by side, which keeps a byte for each window."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from snn_core.kernels.fused import is_plain
+from snn_core.kernels.pooling import Windows
+
+__all__ = ["ChannelsLast"]
+
+_SMALLEST = 2**16  # values; for fewer, the way through Python is most of the time
+_PLACES = 256  # that a byte can tell apart
+
+
+class ChannelsLast:
+    """``torch.nn.functional.max_pool2d`` of images in channels-last layout.
+
+    For the backward pass torch keeps the input and a position of eight bytes for each window; this keeps which place of
+    the window was the largest, in one.
+    """
+
+    name = "snn-cpu"
+    device = "cpu"
+
+    def takes(self, x: Tensor, windows: Windows) -> bool:
+        """Whether it takes images ``[images, channels, height, width]``.
+
+        Example:
+            >>> images = torch.zeros(64, 8, 16, 16).contiguous(memory_format=torch.channels_last)
+            >>> windows = Windows((2, 2), (2, 2), (0, 0))
+            >>> ChannelsLast().takes(images, windows), ChannelsLast().takes(images.contiguous(), windows)
+            (True, False)
+        """
+        return (
+            x.dtype in (torch.float32, torch.float64)
+            and x.numel() >= _SMALLEST
+            and x.permute(0, 2, 3, 1).is_contiguous()
+            and windows.kernel[0] * windows.kernel[1] <= _PLACES
+            and all(s + 2 * p >= k for s, k, p in zip(x.shape[2:], windows.kernel, windows.padding, strict=True))
+        )
+
+    def max_pool2d(self, x: Tensor, windows: Windows) -> Tensor:
+        """The largest value of each window, NaN where it holds one.
+
+        Args:
+            x: Images ``[images, channels, height, width]``, in channels-last layout.
+            windows: The windows.
+
+        Returns:
+            ``[images, channels, rows, columns]``, in channels-last layout, under autograd.
+
+        Example:
+            >>> from snn_cpu import library
+            >>> loaded, _ = library.load()
+            >>> images = torch.arange(4.0).view(1, 1, 2, 2)
+            >>> ChannelsLast().max_pool2d(images, Windows((2, 2), (2, 2), (0, 0))).item() if loaded else 3.0
+            3.0
+        """
+        out, place = torch.ops.snn_cpu.max_pool2d(x.detach().permute(0, 2, 3, 1), *windows)
+        out = _channels_first(out)
+        if torch.is_grad_enabled() and x.requires_grad:
+            out, _ = _MaxPool.apply(x, place, windows, [out])
+        return out
+
+
+def _channels_first(images: Tensor) -> Tensor:
+    """``[images, channels, height, width]`` of images with their channels last, in the same memory but no view."""
+    turned = images.permute(0, 3, 1, 2)
+    return images.new_empty(0).set_(images.untyped_storage(), images.storage_offset(), turned.shape, turned.stride())
+
+
+class _MaxPool(torch.autograd.Function):
+    """The gradient of an output that is there already.
+
+    The second output has the shape of the input and no memory: through it, a backward pass that is to be differentiated
+    in its turn stays connected to the input, of which nothing is kept.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, place: Tensor, windows: Windows, out: list[Tensor]) -> tuple[Tensor, Tensor]:
+        token = torch.empty_strided(x.shape, (0, 0, 0, 0), dtype=x.dtype, device=x.device)
+        ctx.save_for_backward(token, place)
+        ctx.set_materialize_grads(False)
+        ctx.windows = windows
+        return out.pop(), token
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> tuple[Tensor | None, None, None, None]:
+        g, g_token = grads
+        token, place = ctx.saved_tensors
+        if g is None:
+            return g_token, None, None, None
+        if torch.is_grad_enabled() or not is_plain(g) or torch._C._functorch.is_legacy_batchedtensor(g):
+            found = _Scattered.apply(g, _positions(place, token.shape[-1], ctx.windows), token)
+        else:
+            images = g.permute(0, 2, 3, 1).contiguous()
+            found = _channels_first(
+                torch.ops.snn_cpu.max_pool2d_gradient(images, place, *token.shape[2:], *ctx.windows)
+            )
+        return found if g_token is None else found + g_token, None, None, None
+
+
+def _positions(place: Tensor, width: int, windows: Windows) -> Tensor:
+    """Where in its image the largest value of each window lies, ``[images, channels, windows]``."""
+    (_, columns), (down, right), (above, left) = windows
+    place = place.permute(0, 3, 1, 2).long()
+    rows = torch.arange(place.shape[2]).unsqueeze(1) * down - above + place // columns
+    return (rows * width + torch.arange(place.shape[3]) * right - left + place % columns).flatten(2)
+
+
+class _Scattered(torch.autograd.Function):
+    """The gradient of the input by torch, which can differentiate and map over it; the input moves none of it."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(g: Tensor, positions: Tensor, token: Tensor) -> Tensor:
+        flat = g.new_zeros((*token.shape[:2], token.shape[2] * token.shape[3]))
+        return flat.scatter_add(2, positions, g.reshape(positions.shape)).reshape(token.shape)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.save_for_backward(inputs[1])
+        ctx.shape = inputs[0].shape
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> tuple[Tensor, None, Tensor]:
+        (positions,) = ctx.saved_tensors
+        of_g = grads[0].reshape(*positions.shape[:2], -1).gather(2, positions).reshape(ctx.shape)
+        return of_g, None, torch.zeros_like(grads[0])
