@@ -56,3 +56,15 @@ def test_a_kept_state_reads_as_mem_and_mem_prev() -> None:
         spk, (mem, before) = neuron(torch.full((1, 1), x))
     assert spk.item() == 1.0
     assert (neuron.mem.item(), neuron.mem_prev.item()) == (mem.item(), before.item()) == (-0.625, 0.75)
+
+
+def test_its_threshold_is_its_own_and_checked_as_every_constant() -> None:
+    given = torch.tensor(0.6)
+    neuron = snn.DeltaLeaky(given, beta=0.5)
+    given.fill_(100.0)
+    assert neuron(torch.ones(1, 1))[0].item() == 1.0
+    assert "delta_threshold" not in neuron.state_dict()
+    with pytest.raises(ValueError, match="DeltaLeaky: delta_threshold must not be NaN"):
+        snn.DeltaLeaky(float("nan"), beta=0.5)
+    with pytest.raises(TypeError, match="DeltaLeaky: delta_threshold must be a number or a tensor"):
+        snn.DeltaLeaky("high", beta=0.5)

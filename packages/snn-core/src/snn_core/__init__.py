@@ -7,6 +7,7 @@ from snn_core.associative import AssociativeLeaky
 from snn_core.bntt import BatchNormTT1d, BatchNormTT2d
 from snn_core.bounds import bounded
 from snn_core.deltaleaky import DeltaLeaky
+from snn_core.files import SavedNet, load, save
 from snn_core.gradedspikes import GradedSpikes
 from snn_core.lapicque import Lapicque
 from snn_core.leaky import Leaky
@@ -20,6 +21,7 @@ from snn_core.rsynaptic import RSynaptic
 from snn_core.sconv2dlstm import SConv2dLSTM
 from snn_core.slstm import SLSTM
 from snn_core.stateleaky import StateLeaky
+from snn_core.streaming import Stream, stream
 from snn_core.synaptic import Synaptic
 from snn_core.time_constant import decay
 from snn_core.unrolling import unroll
@@ -41,14 +43,19 @@ __all__ = [
     "RSynaptic",
     "Recurrent",
     "SConv2dLSTM",
+    "SavedNet",
     "SpikingNeuron",
     "StateLeaky",
+    "Stream",
     "Synaptic",
     "__version__",
     "backends",
     "bounded",
     "decay",
     "kernels",
+    "load",
+    "save",
+    "stream",
     "surrogate",
     "unroll",
     "utils",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, NamedTuple
 
-import torch
 from torch import Tensor
 
 from snn_core.constant import Constant
@@ -35,6 +34,7 @@ class DeltaLeaky(LIF):
         ValueError: If a state does not fit the input.
 
     Example:
+        >>> import torch
         >>> neuron = DeltaLeaky(0.5, beta=1.0)
         >>> spk, state = neuron(torch.tensor([[0.75]]))
         >>> spk, (mem, mem_prev) = neuron(torch.tensor([[0.25]]), state)
@@ -57,9 +57,9 @@ class DeltaLeaky(LIF):
 
     def __init__(self, delta_threshold: Constant = 1.0, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.constant("delta_threshold", delta_threshold)
         # not in the state_dict, where snnTorch does not have it either
-        delta = torch.as_tensor(delta_threshold, dtype=self.threshold.dtype)
-        self.register_buffer("delta_threshold", delta, persistent=False)
+        self.register_buffer("delta_threshold", self.delta_threshold.to(self.threshold.dtype), persistent=False)
 
     def integrate(self, x: Tensor, state: Any) -> Any:
         return self.State(self.membrane_decay * state.mem + x, state.mem)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from snn_core import surrogate
 from snn_core.constant import Constant, HasConstants
@@ -66,6 +66,8 @@ class Firing(HasConstants):
         """Whether g is 1 and no parameter, so that multiplying by it would only cost a pass over memory."""
         g = self.graded_spikes_factor
         if torch.compiler.is_compiling() or g.requires_grad or g.is_meta or g.is_inference():
+            return False
+        if type(g) not in (Tensor, nn.Parameter):  # a fake tensor, or one that lies in several processes
             return False
         seen, version = self._amplitude_seen
         if g is not seen or g._version != version:

@@ -122,11 +122,11 @@ class LeakyParallel(WholeSequence, Firing):
 
     def _membranes(self, drive: Sequence[Tensor]) -> list[Tensor]:
         """Those of every step, for the first samples as many as it is driven in."""
-        recurrent = self.rnn.get_parameter("weight_hh_l0")
+        recurrent = dict(self.rnn.named_parameters())["weight_hh_l0"]  # which functional_call may have exchanged
         decay = recurrent.diagonal()
         mem, mems = torch.zeros_like(drive[0].detach()), []
         for x in drive:
-            mem = mem if len(mem) == len(x) else mem[: len(x)]
+            mem = mem if mem.shape[0] == x.shape[0] else mem[: x.shape[0]]  # len() would be one number to an export
             mem = torch.relu(x + (F.linear(mem, recurrent) if self.full else decay * mem))
             mems.append(mem)
         return mems

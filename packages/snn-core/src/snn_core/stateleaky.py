@@ -100,7 +100,8 @@ class StateLeaky(WholeSequence, LIF):
             raise ValueError(
                 f"{type(self).__name__}: kernel_truncation_steps must be at least 1, got {kernel_truncation_steps}"
             )
-        graded = learn_graded_spikes_factor or bool((self.graded_spikes_factor != 1).any())
+        factor = self.graded_spikes_factor
+        graded = learn_graded_spikes_factor or (not factor.is_meta and bool((factor != 1).any()))
         if not output and (spike_grad is not None or surrogate_disable or learn_threshold or graded):
             warnings.warn(
                 f"{type(self).__name__}: with output=False no spikes are computed, so the settings about spikes have "

@@ -30,4 +30,4 @@ def mixed_seed(*numbers: int) -> int:
     for number in numbers:
         if number < 0:
             raise ValueError(f"seed, epoch and index must be 0 or more, got {number} in {numbers}")
-    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]) >> 1

@@ -19,11 +19,9 @@ def draw_membrane(
 ) -> tuple[Ports, str]:
     r"""Draw :math:`U' = d\,U + g\,x`, its threshold and its reset, behind a synaptic current if it has one.
 
-    | reset | nodes |
-    |---|---|
-    | zero | ``LIF`` or ``CubaLIF`` |
-    | none | ``LI`` or ``CubaLI`` -> ``Threshold`` |
-    | subtract | ``LI`` -> ``Threshold`` -> ``Scale`` -> ``LI``: the edge that closes the cycle takes one step |
+    - zero: ``LIF`` or ``CubaLIF``;
+    - none: ``LI`` or ``CubaLI`` -> ``Threshold``;
+    - subtract: ``LI`` -> ``Threshold`` -> ``Scale`` -> ``LI``; the edge that closes the cycle takes one step.
 
     Reset in the step after a spike, the membrane loses :math:`\vartheta` after it has decayed, so that the scale is
     :math:`-\vartheta/g`; reset at once, it loses it before, :math:`-d\,\vartheta/g`. The current is a node of its own

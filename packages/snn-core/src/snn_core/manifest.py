@@ -1,0 +1,122 @@
+"""What a file of tensors says about itself, and whether that is so."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from importlib import metadata as distributions
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn.utils.parametrize import type_before_parametrizations
+
+from snn_core import tensor_file
+from snn_core._version import __version__
+
+__all__ = ["classes", "opened", "sealed"]
+
+_FORMAT = 1
+_KEY, _SUM = "snn", "snn.sha256"
+
+
+def classes(net: nn.Module) -> dict[str, str]:
+    """The class of every module of a net, by path; a name in a file, which nothing ever imports.
+
+    Example:
+        >>> classes(nn.Sequential(nn.Linear(3, 2)))
+        {'': 'torch.nn.modules.container.Sequential', '0': 'torch.nn.modules.linear.Linear'}
+    """
+    kinds = {path: type_before_parametrizations(m) for path, m in net.named_modules(remove_duplicate=False)}
+    return {path: f"{kind.__module__}.{kind.__qualname__}" for path, kind in kinds.items()}
+
+
+def sealed(path: str | os.PathLike[str], kind: str, tensors: Mapping[str, Tensor], content: Mapping[str, Any]) -> None:
+    """Write tensors with a manifest: the format, versions, shape, dtype and checksum of each, and some content.
+
+    Args:
+        path: The file.
+        kind: What the tensors are.
+        tensors: The tensors by name.
+        content: What else is to be known, as JSON has it.
+
+    Raises:
+        TypeError: If the content is not what JSON has, or a tensor not what a file holds.
+
+    Example:
+        See :func:`opened`.
+    """
+    tensor_file.must_be_known(tensors)
+    described = {name: _described(tensor) for name, tensor in tensors.items()}
+    versions = {"snn-core": __version__, "torch": distributions.version("torch")}
+    whole = {"format": _FORMAT, "kind": kind, "versions": versions, "tensors": described, **content}
+    try:
+        text = json.dumps(whole, allow_nan=False, sort_keys=True)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"a manifest holds what JSON has (texts, numbers, lists, tables with texts as keys): {error}"
+        ) from None
+    tensor_file.write(path, tensors, {_KEY: text, _SUM: hashlib.sha256(text.encode()).hexdigest()})
+
+
+def opened(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read what :func:`sealed` wrote.
+
+    Args:
+        path: The file.
+        kind: What the tensors are to be.
+
+    Returns:
+        The tensors and the manifest.
+
+    Raises:
+        ValueError: If the file is damaged, of another kind, of a later format, or its tensors are not those that its
+            manifest describes; every one is named.
+
+    Example:
+        >>> import pathlib, tempfile, torch
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "a.safetensors"
+        >>> sealed(path, "numbers", {"w": torch.ones(2)}, {"note": "two"})
+        >>> tensors, manifest = opened(path, "numbers")
+        >>> tensors["w"].tolist(), manifest["note"]
+        ([1.0, 1.0], 'two')
+    """
+    tensors, texts = tensor_file.read(path)
+    text = texts.get(_KEY)
+    if text is None:
+        raise ValueError(f"{path} has no manifest: it was not written by snn; snn.load reads what snn.save wrote")
+    if hashlib.sha256(text.encode()).hexdigest() != texts.get(_SUM):
+        raise ValueError(f"{path} is damaged: its manifest has another checksum than {_SUM!r} says")
+    manifest = json.loads(text)
+    if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT:
+        found = manifest.get("format") if isinstance(manifest, dict) else manifest
+        raise ValueError(f"{path} has format {found!r:.100}; this version reads {_FORMAT}: install a newer snn-core")
+    if manifest.get("kind") != kind:
+        raise ValueError(f"{path} holds a {manifest.get('kind')!r:.100}, not a {kind!r}")
+    faults = _faults(manifest.get("tensors"), tensors)
+    if faults:
+        raise ValueError(f"{path} is damaged: {'; '.join(faults)}")
+    return tensors, manifest
+
+
+def _faults(said: Any, tensors: Mapping[str, Tensor]) -> list[str]:
+    if not isinstance(said, dict):
+        return ["its manifest describes no tensors"]
+    faults = [f"{name!r} is in its manifest only" for name in said.keys() - tensors.keys()]
+    faults += [f"{name!r} is not in its manifest" for name in tensors.keys() - said.keys()]
+    for name in tensors.keys() & said.keys():
+        found = _described(tensors[name])
+        if said[name] != found:
+            what = [k for k in found if not isinstance(said[name], dict) or said[name].get(k) != found[k]]
+            faults.append(f"{name!r} has another {', '.join(what) or 'description'} than its manifest says")
+    return sorted(faults)
+
+
+def _described(tensor: Tensor) -> dict[str, Any]:
+    dtype = str(tensor.dtype).removeprefix("torch.")
+    return {
+        "dtype": dtype,
+        "shape": list(tensor.shape),
+        "sha256": hashlib.sha256(tensor_file.as_bytes(tensor)).hexdigest(),
+    }

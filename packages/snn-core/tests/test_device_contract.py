@@ -1,0 +1,132 @@
+"""For every neuron: all is made where the input is, in the dtype that autocast asks for, and may have no values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.func import functional_call, jacrev
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+import snn_core as snn
+
+from .test_whole_sequence_contract import LAYERS, listed
+from .zoo import NEURONS, Case, close
+
+every_neuron = pytest.mark.parametrize("case", NEURONS, ids=str)
+WAYS: dict[str, dict[str, Any]] = {"layers": {}, "steps": {"schedule": "steps"}, "chunks": {"chunk": 2}}
+
+
+class OnlyOn(TorchDispatchMode):
+    """Fails where an operation reads or makes a tensor with axes on another device."""
+
+    def __init__(self, device: str) -> None:
+        super().__init__()
+        self.device = device
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves((args, kwargs, out)):
+            if isinstance(tensor, Tensor):
+                assert tensor.device.type == self.device, f"{func} on {tensor.device}"
+        return out
+
+
+@every_neuron
+@pytest.mark.parametrize("how", WAYS.values(), ids=WAYS)
+def test_a_sequence_and_its_gradient_stay_on_the_device_of_the_input(case: Case, how: dict[str, Any]) -> None:
+    net = nn.Sequential(case.make(init_hidden=True, output=True)).to("meta")
+    xs = case.input().to("meta").requires_grad_()
+    with OnlyOn("meta"):
+        spk, *states = snn.unroll(net, xs, **how)
+        (spk.sum() + sum(s.sum() for s in tree_leaves(states))).backward()
+    assert spk.shape == (len(xs), *(case.spk_shape or case.shape))
+    assert all(getattr(net[0], name).is_meta for name in type(net[0]).State._fields)
+
+
+@every_neuron
+def test_a_neuron_made_on_a_device_has_everything_there(case: Case) -> None:
+    constants = {"beta": torch.linspace(0.3, 0.9, 5)} if "one beta a neuron" in case.name else {}
+    with torch.device("meta"):
+        neuron = case.make(**{key: value.to("meta") for key, value in constants.items()})
+    assert {t.device.type for t in (*neuron.parameters(), *neuron.buffers())} == {"meta"}
+
+
+@every_neuron
+def test_a_net_runs_on_fake_tensors(case: Case) -> None:
+    net, xs = nn.Sequential(case.make(init_hidden=True)), case.input()
+    with FakeTensorMode(allow_non_fake_inputs=True) as mode:
+        fake = {name: mode.from_tensor(t) for name, t in (*net.named_parameters(), *net.named_buffers())}
+        out = functional_call(Over(net), {f"net.{name}": t for name, t in fake.items()}, (mode.from_tensor(xs),))
+    assert out.shape == (len(xs), *(case.spk_shape or case.shape))
+
+
+@pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
+def test_a_layer_over_sequences_stays_on_the_device_of_the_input(make) -> None:
+    with torch.device("meta"):
+        layer = make()
+    xs = torch.zeros(9, 3, 5, device="meta", requires_grad=True)
+    with OnlyOn("meta"):
+        sum(o.sum() for o in listed(layer(xs))).backward()
+    assert {t.device.type for t in (*layer.parameters(), *layer.buffers())} == {"meta"}
+
+
+class Over(nn.Module):
+    """A net over a sequence."""
+
+    def __init__(self, net: nn.Module, **how: Any) -> None:
+        super().__init__()
+        self.net = net
+        self.how = how
+
+    def forward(self, xs: Tensor) -> Any:
+        return snn.unroll(self.net, xs, **self.how)
+
+
+@pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
+def test_a_layer_over_sequences_takes_parameters_from_outside(make) -> None:
+    torch.manual_seed(0)
+    layer = make().double()
+    xs = torch.randn(4, 3, 5, dtype=torch.float64)
+    given = {name: 0.5 * p.detach() for name, p in layer.named_parameters()}
+    ours = functional_call(layer, given, (xs,))
+    with torch.no_grad():
+        for name, parameter in layer.named_parameters():
+            parameter.copy_(given[name])
+    close(listed(ours), listed(layer(xs)))
+
+
+@every_neuron
+def test_the_jacobian_of_parameters_given_from_outside_is_that_of_autograd(case: Case) -> None:
+    over, xs = Over(nn.Sequential(case.make(init_hidden=True, output=True, learn_threshold=True))), case.input(3)
+    given = {name: p.detach() for name, p in over.named_parameters()}
+
+    def last_states(*values: Tensor) -> Tensor:
+        _, *states = functional_call(over, dict(zip(given, values, strict=True)), (xs,))
+        return torch.stack([s[-1].sum() for s in tree_leaves(states)])
+
+    every = tuple(range(len(given)))
+    ours = jacrev(last_states, argnums=every)(*given.values())
+    close(ours, torch.autograd.functional.jacobian(last_states, tuple(given.values())))
+
+
+@every_neuron
+@pytest.mark.parametrize("how", WAYS.values(), ids=WAYS)
+def test_under_autocast_a_neuron_keeps_the_dtype_of_the_layer_before(case: Case, how: dict[str, Any]) -> None:
+    torch.manual_seed(0)
+    size = case.input()[0, 0].numel()
+    layers = nn.Flatten(1), nn.Linear(size, size), nn.Unflatten(1, case.shape[1:])
+    net, xs = nn.Sequential(*layers, case.make(init_hidden=True).float()), case.input(dtype=torch.float32)
+    with torch.autocast("cpu", torch.bfloat16):
+        spk = snn.unroll(net, xs, **how)
+        expected = snn.unroll(net, xs, schedule="steps")
+    assert spk.dtype == torch.bfloat16
+    assert {getattr(net[-1], name).dtype for name in type(net[-1]).State._fields} == {torch.bfloat16}
+    assert (spk != expected).float().mean() < 0.01
+    spk.float().sum().backward()
+    assert net[1].weight.grad.dtype == torch.float32
+    assert net[1].weight.grad.isfinite().all()

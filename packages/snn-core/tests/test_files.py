@@ -1,0 +1,231 @@
+"""A net comes back from its file as it was saved; any other file is refused, with everything that is wrong."""
+
+from __future__ import annotations
+
+import os
+import re
+from importlib.metadata import version
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+import snn_core as snn
+
+from .forging import forged, parts, resealed
+from .zoo import NEURONS, Case, call_loop
+
+
+def net() -> nn.Sequential:
+    return nn.Sequential(nn.Linear(5, 7), snn.Leaky(beta=0.9, init_hidden=True), nn.Linear(7, 3), snn.Leaky(beta=0.8))
+
+
+@pytest.mark.parametrize("case", NEURONS, ids=str)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
+def test_every_neuron_comes_back_with_its_state(case: Case, dtype: torch.dtype, tmp_path) -> None:
+    saved, xs = case.make(init_hidden=True).to(dtype), case.input().to(dtype)
+    for p in saved.parameters():
+        p.data += 0.125
+    call_loop(saved, xs)
+    snn.save(tmp_path / "net", saved, state=True)
+    found = case.make(init_hidden=True).to(dtype)
+    snn.load(tmp_path / "net", found, state=True)
+    assert all(torch.equal(a, b) for a, b in zip(saved.state_dict().values(), found.state_dict().values(), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(saved._kept, found._kept, strict=True))
+    assert type(found._kept) is type(found).State
+    torch.testing.assert_close(found(xs[0]), saved(xs[0]), rtol=0, atol=0)
+
+
+def test_a_file_says_what_it_is_of(tmp_path) -> None:
+    saved = net()
+    snn.save(tmp_path / "net", saved, dt=1e-3, seeds={"data": 7}, extra={"accuracy": [0.5, None]})
+    found = snn.load(tmp_path / "net")
+    assert (found.dt, found.seeds, found.extra, found.states) == (1e-3, {"data": 7}, {"accuracy": [0.5, None]}, {})
+    assert found.classes["1"] == "snn_core.leaky.Leaky"
+    assert found.classes[""] == "torch.nn.modules.container.Sequential"
+    assert found.versions == {"snn-core": snn.__version__, "torch": version("torch")}
+    assert found.options["3"] == {
+        "reset_delay": True,
+        "inhibition": False,
+        "state_quant": False,
+        "spike_grad": repr(saved[3].spike_grad),
+    }
+    torch.testing.assert_close(found.tensors, dict(saved.state_dict()), rtol=0, atol=0)
+
+
+def test_a_shared_parameter_is_stored_once_and_stays_shared(tmp_path) -> None:
+    def tied() -> nn.Sequential:
+        made = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4), snn.Leaky(beta=0.9))
+        made[1].weight = made[0].weight
+        return made
+
+    saved, found = tied(), tied()
+    snn.save(tmp_path / "net", saved)
+    header, numbers = parts(tmp_path / "net")
+    assert "0.weight" in header
+    assert "1.weight" not in header
+    assert len(numbers) == sum(t.nbytes for t in saved.state_dict().values()) - saved[0].weight.nbytes
+    snn.load(tmp_path / "net", found)
+    assert found[0].weight is found[1].weight
+    assert torch.equal(found[1].weight, saved[0].weight)
+    apart = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4), snn.Leaky(beta=0.9))
+    snn.load(tmp_path / "net", apart)
+    assert torch.equal(apart[1].weight, saved[0].weight)
+    assert apart[0].weight is not apart[1].weight
+    apart[1].weight.data += 1
+    snn.save(tmp_path / "apart", apart)
+    with pytest.raises(ValueError, match=r"'1\.weight' and '0\.weight' are one parameter of the net and differ"):
+        snn.load(tmp_path / "apart", found)
+
+
+def test_a_bounded_constant_and_statistics_come_back(tmp_path) -> None:
+    def made(beta: float) -> nn.Sequential:
+        return nn.Sequential(nn.BatchNorm1d(3), snn.bounded(snn.Leaky(beta=beta, learn_beta=True), "beta"))
+
+    saved, found = made(0.3), made(0.9)
+    saved[0](torch.randn(5, 3))
+    snn.save(tmp_path / "net", saved)
+    snn.load(tmp_path / "net", found)
+    assert torch.equal(found[1].beta, saved[1].beta)
+    assert torch.equal(found[0].running_mean, saved[0].running_mean)
+
+
+def test_a_loaded_reset_mechanism_changes_what_the_neuron_does(tmp_path) -> None:
+    found = snn.Leaky(beta=0.9)
+    snn.save(tmp_path / "net", snn.Leaky(beta=0.9, reset_mechanism="zero"))
+    snn.load(tmp_path / "net", found)
+    assert found.reset_mechanism == "zero"
+
+
+def test_a_file_of_another_net_is_refused_by_everything_that_differs_and_changes_nothing(tmp_path) -> None:
+    snn.save(tmp_path / "net", net())
+    other = nn.Sequential(
+        nn.Linear(5, 6),
+        snn.Synaptic(0.9, 0.8, init_hidden=True),
+        nn.Linear(6, 3).double(),
+        snn.Leaky(beta=0.8, inhibition=True, reset_delay=False),
+    )
+    before = {name: t.clone() for name, t in other.state_dict().items()}
+    with pytest.raises(ValueError) as caught:
+        snn.load(tmp_path / "net", other)
+    for fault in (
+        "'1' is a Leaky in the file and Synaptic in the net",
+        "'0.weight' is [7, 5] in the file and [6, 5] in the net",
+        "'2.weight' is torch.float32 in the file and torch.float64 in the net",
+        "'1.alpha' is in the net only",
+        "'3.inhibition' is False in the file and True in the net",
+        "'3.reset_delay' is True in the file and False in the net",
+    ):
+        assert fault in str(caught.value)
+    torch.testing.assert_close(dict(other.state_dict()), before, rtol=0, atol=0)
+
+
+def test_states_are_loaded_where_there_are_some(tmp_path) -> None:
+    snn.save(tmp_path / "net", net())
+    with pytest.raises(ValueError, match=r"it holds no states; save\(\.\.\., state=True\) does"):
+        snn.load(tmp_path / "net", net(), state=True)
+    with pytest.raises(TypeError, match="with state=True, got NoneType"):
+        snn.load(tmp_path / "net", state=True)
+
+
+def test_a_file_is_whole_or_not_there(tmp_path, monkeypatch) -> None:
+    snn.save(tmp_path / "net", net())
+    before = (tmp_path / "net").read_bytes()
+
+    def fails(tensor: Tensor) -> bytes:
+        raise OSError("disk full")
+
+    monkeypatch.setattr("snn_core.tensor_file.os.replace", lambda *_: fails(torch.zeros(1)))
+    with pytest.raises(OSError, match="disk full"):
+        snn.save(tmp_path / "net", net())
+    assert (tmp_path / "net").read_bytes() == before
+    assert os.listdir(tmp_path) == ["net"]
+
+
+def test_a_file_may_be_read_by_whom_any_new_file_may_be_read(tmp_path) -> None:
+    (tmp_path / "plain").write_bytes(b"")
+    snn.save(tmp_path / "net", net())
+    assert (tmp_path / "net").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.3, 0.9, 0.9999])
+def test_a_file_cut_short_anywhere_is_refused(share: float, tmp_path) -> None:
+    snn.save(tmp_path / "net", net())
+    data = (tmp_path / "net").read_bytes()
+    (tmp_path / "net").write_bytes(data[: int(share * len(data))])
+    with pytest.raises(ValueError, match="damaged or no safetensors file"):
+        snn.load(tmp_path / "net")
+
+
+@given(at=st.integers(0, 10**6), bit=st.integers(0, 7))
+def test_a_file_with_any_bit_turned_is_refused_or_the_same(tmp_path_factory, at: int, bit: int) -> None:
+    path = tmp_path_factory.mktemp("files") / "net"
+    torch.manual_seed(0)
+    saved = nn.Sequential(nn.Linear(2, 2), snn.Leaky(beta=0.9))
+    snn.save(path, saved)
+    data = bytearray(path.read_bytes())
+    data[at % len(data)] ^= 1 << bit
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=r"damaged|no manifest|another checksum"):
+        snn.load(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda h: h["0.weight"].update(shape=[7, 6]), "'0.weight' of shape [7, 6] (F32) takes 168 bytes, not 140"),
+        (lambda h: h["0.weight"].update(shape=[2**62, 4]), "takes 73786976294838206464 bytes, not 140"),
+        (lambda h: h["0.weight"].update(shape=[5, 7]), "'0.weight' has another shape than its manifest says"),
+        (lambda h: h["0.weight"].update(shape=[-7, -5]), "'0.weight' is not described by dtype, shape"),
+        (lambda h: h["0.weight"].update(shape=[True, 35]), "'0.weight' is not described by dtype, shape"),
+        (lambda h: h["0.weight"].update(dtype="F4"), "'0.weight' is not described by dtype, shape"),
+        (lambda h: h["0.weight"].update(more=1), "'0.weight' is not described by dtype, shape"),
+        (lambda h: h["0.weight"].update(dtype="I32"), "'0.weight' has another dtype than its manifest says"),
+        (lambda h: h.pop("0.weight"), "belong to no tensor"),
+        (lambda h: h.update(more=h["0.weight"]), "belong to more than one tensor"),
+        (
+            lambda h: h.update(more={"dtype": "U8", "shape": [0], "data_offsets": [0, 0]}),
+            "'more' is not in its manifest",
+        ),
+        (lambda h: h.update(__metadata__=[]), "its metadata are no table of texts"),
+        (lambda h: h.pop("__metadata__"), "has no manifest"),
+        (lambda h: h["__metadata__"].update(snn="{}"), "its manifest has another checksum"),
+        (resealed(lambda m: m.update(format=2)), "has format 2; this version reads 1"),
+        (resealed(lambda m: m.pop("shared")), "its manifest has no 'shared'"),
+        (resealed(lambda m: m.pop("tensors")), "its manifest describes no tensors"),
+        (resealed(lambda m: m["tensors"].pop("0.bias")), "'0.bias' is not in its manifest"),
+        (resealed(lambda m: m["shared"].update(x="y")), "'x' shares 'y', which is not there"),
+    ],
+)
+def test_a_forged_header_is_refused_by_name(change: Any, message: str, tmp_path) -> None:
+    snn.save(tmp_path / "net", net())
+    forged(tmp_path / "net", change)
+    with pytest.raises(ValueError, match=re.escape(message)):
+        snn.load(tmp_path / "net", net())
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda p: snn.save(p, [torch.ones(1)]), "save takes a net (nn.Module), got list"),
+        (lambda p: snn.load(p, [torch.ones(1)]), "load takes a net (nn.Module) or None, got list"),
+        (lambda p: snn.save(p, net(), extra={1j}), "a manifest holds what JSON has"),
+        (lambda p: snn.save(p, net(), dt=float("nan")), "a manifest holds what JSON has"),
+        (lambda p: snn.save(p, nn.Linear(2, 2, dtype=torch.complex64)), "'weight' is torch.complex64"),
+        (lambda p: snn.save(p, nn.Linear(2, 2, device="meta")), "on meta; a file holds dense tensors"),
+    ],
+)
+def test_what_cannot_be_saved_is_refused_and_leaves_no_file(call: Any, message: str, tmp_path) -> None:
+    with pytest.raises((TypeError, ValueError), match=re.escape(message)):
+        call(tmp_path / "net")
+    assert os.listdir(tmp_path) == []
+
+
+def test_not_a_number_comes_back_as_it_was(tmp_path) -> None:
+    saved = nn.Linear(2, 2)
+    saved.weight.data.fill_(float("nan"))
+    snn.save(tmp_path / "net", saved)
+    assert snn.load(tmp_path / "net", nn.Linear(2, 2)).tensors["weight"].isnan().all()

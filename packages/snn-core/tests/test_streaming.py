@@ -1,0 +1,251 @@
+"""A net that is fed one step after the other gives what the loop gives, and keeps to itself."""
+
+from __future__ import annotations
+
+import gc
+import re
+import threading
+
+import pytest
+import torch
+from torch import nn
+from torch.utils._pytree import tree_leaves
+
+import snn_core as snn
+
+from .zoo import NEURONS, VARIANTS, Case, call_loop, stacked
+
+CHAINS = {
+    "linear": (
+        lambda: nn.Sequential(
+            nn.Linear(5, 7),
+            snn.Leaky(beta=0.9, init_hidden=True),
+            nn.Linear(7, 3),
+            snn.RLeaky(beta=0.8, linear_features=3, init_hidden=True, output=True),
+        ),
+        (5,),
+    ),
+    "convolutional": (
+        lambda: nn.Sequential(
+            nn.Conv2d(2, 3, 3),
+            nn.BatchNorm2d(3),
+            snn.Synaptic(alpha=0.7, beta=0.9, init_hidden=True),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            snn.Alpha(alpha=0.9, beta=0.8, init_hidden=True),
+        ).eval(),
+        (2, 7, 7),
+    ),
+    "normalised through time": (
+        lambda: nn.Sequential(nn.Linear(5, 3), snn.BatchNormTT1d(3, 11), snn.Leaky(beta=0.9, init_hidden=True)).eval(),
+        (5,),
+    ),
+}
+
+
+def equal(left: object, right: object) -> None:
+    """Assert equality of every bit."""
+    torch.testing.assert_close(left, right, rtol=0, atol=0, equal_nan=True)
+
+
+def kept(net: nn.Module) -> list[torch.Tensor]:
+    return [t for m in net.modules() for t in tree_leaves(getattr(m, "_kept", None)) if isinstance(t, torch.Tensor)]
+
+
+@pytest.mark.parametrize("case", VARIANTS, ids=str)
+def test_every_neuron_streams_the_loop_bit_for_bit(case: Case) -> None:
+    neuron, xs = case.make(init_hidden=True, output=True), case.input()
+    run = snn.stream(neuron)
+    found = stacked([run(x) for x in xs])
+    equal(found, call_loop(neuron, xs))
+
+
+@pytest.mark.parametrize("case", NEURONS, ids=str)
+def test_every_neuron_goes_on_from_a_file_as_if_it_had_never_stopped(case: Case, tmp_path) -> None:
+    neuron, xs = case.make(init_hidden=True, output=True), case.input(9)
+    first = snn.stream(neuron)
+    before = [first(x) for x in xs[:4]]
+    first.save(tmp_path / "state.safetensors")
+    second = snn.stream(case.make(init_hidden=True, output=True))
+    second.load(tmp_path / "state.safetensors")
+    equal(stacked(before + [second(x) for x in xs[4:]]), call_loop(neuron, xs))
+
+
+@pytest.mark.parametrize("name", CHAINS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_nets_stream_and_resume_bit_for_bit(name: str, dtype: torch.dtype, tmp_path) -> None:
+    make, shape = CHAINS[name]
+    net, xs = make().to(dtype), torch.randn(11, 3, *shape).to(dtype)
+    run = snn.stream(net)
+    outs = [run(x) for x in xs[:1]]
+    for x in xs[1:]:
+        run.save(tmp_path / "state")
+        run = snn.stream(net)
+        run.load(tmp_path / "state")
+        outs.append(run(x))
+    equal(stacked(outs), call_loop(net, xs))
+    equal(stacked(outs), snn.unroll(net, xs, schedule="steps"))
+
+
+def test_a_stream_has_no_graph_and_leaves_the_net_as_it_was() -> None:
+    make, shape = CHAINS["linear"]
+    net = make()
+    net(torch.randn(2, *shape))
+    mem, task = net[1].mem, net[1]._kept_in
+    run = snn.stream(net)
+    spk, state = run(torch.randn(5, *shape))
+    assert spk.grad_fn is None
+    assert state.grad_fn is None
+    assert net[1].mem is mem
+    assert mem.grad_fn is not None
+    assert (net[1]._kept_in, net[1]._unrolled_as, net[1]._folded) == (task, None, None)
+    net(torch.randn(2, *shape))[1].sum().backward()  # and the loop goes on
+
+
+def test_streams_through_one_net_do_not_mix() -> None:
+    make, shape = CHAINS["linear"]
+    net, xs, ys = make(), torch.randn(8, 3, *shape), torch.randn(8, 2, *shape)
+    one, other = snn.stream(net), snn.stream(net)
+    outs = [(one(x), other(y)) for x, y in zip(xs, ys, strict=True)]
+    equal(stacked([a for a, _ in outs]), call_loop(net, xs))
+    equal(stacked([b for _, b in outs]), call_loop(net, ys))
+
+
+def test_streams_of_several_threads_do_not_mix() -> None:
+    make, shape = CHAINS["linear"]
+    net, inputs = make(), torch.randn(4, 30, 3, *shape)
+    found: dict[int, object] = {}
+
+    def work(i: int) -> None:
+        run = snn.stream(net)
+        found[i] = stacked([run(x) for x in inputs[i]])
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for i, xs in enumerate(inputs):
+        equal(found[i], call_loop(net, xs))
+
+
+def test_a_stream_holds_as_much_after_a_thousand_steps_as_after_one() -> None:
+    make, shape = CHAINS["linear"]
+    run = snn.stream(make())
+
+    def held(steps: int) -> int:
+        for _ in range(steps):
+            run(torch.randn(3, *shape))
+        gc.collect()
+        return sum(issubclass(type(o), torch.Tensor) for o in gc.get_objects())
+
+    assert held(1) == held(1000)
+
+
+def test_reset_goes_back_to_rest_and_takes_another_batch() -> None:
+    make, shape = CHAINS["linear"]
+    net, xs = make(), torch.randn(4, 3, *shape)
+    run = snn.stream(net)
+    for x in xs:
+        run(x)
+    run.reset()
+    assert run.state_dict() == {}
+    equal(stacked([run(x) for x in xs[:, :2]]), call_loop(net, xs[:, :2]))
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (torch.zeros(2, 5), "this stream is of steps (3, 5) (torch.float32, cpu), got (2, 5)"),
+        (torch.zeros(3, 5, dtype=torch.float64), "got (3, 5) (torch.float64, cpu); call reset()"),
+    ],
+)
+def test_a_step_of_another_batch_or_dtype_is_refused_and_the_stream_goes_on(other, message: str) -> None:
+    make, shape = CHAINS["linear"]
+    net, xs = make(), torch.randn(4, 3, *shape)
+    run = snn.stream(net)
+    outs = [run(x) for x in xs[:2]]
+    with pytest.raises(ValueError, match=re.escape(message)):
+        run(other)
+    outs += [run(x) for x in xs[2:]]
+    equal(stacked(outs), call_loop(net, xs))
+
+
+def test_after_an_error_inside_the_net_the_stream_is_where_it_was() -> None:
+    class Fails(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.lif, self.fails = snn.Leaky(beta=0.9, init_hidden=True), False
+
+        def forward(self, x):
+            out = self.lif(x)
+            if self.fails:
+                raise RuntimeError("broken")
+            return out
+
+    net = Fails()
+    run = snn.stream(net)
+    run(torch.full((1,), 0.75))
+    before = run.state_dict()
+    net.fails = True
+    with pytest.raises(RuntimeError, match="broken"):
+        run(torch.full((1,), 0.75))
+    equal(run.state_dict(), before)
+    assert net.lif.mem.shape == (0,)
+
+
+def test_a_stream_of_a_batch_that_has_ended_is_of_another_than_a_loaded_one() -> None:
+    make, shape = CHAINS["linear"]
+    net = make()
+    run = snn.stream(net)
+    run(torch.randn(3, *shape))
+    other = snn.stream(net)
+    other.load_state_dict(run.state_dict())
+    with pytest.raises(ValueError, match=r"Leaky keeps a state 'mem' of shape \(3, 7\)"):
+        other(torch.randn(2, *shape))
+
+
+@pytest.mark.parametrize(
+    ("net", "error", "message"),
+    [
+        ("net", TypeError, "stream takes a net (nn.Module), got str"),
+        (nn.Sequential(snn.LeakyParallel(3, 2)), ValueError, "'0' (LeakyParallel) takes the whole sequence at once"),
+        (nn.Sequential(nn.Dropout()), ValueError, "'0' (Dropout) is in training mode"),
+        (nn.Sequential(nn.BatchNorm1d(2)), ValueError, "'0' (BatchNorm1d) is in training mode"),
+    ],
+)
+def test_nets_that_cannot_go_step_by_step_are_refused(net, error: type, message: str) -> None:
+    with pytest.raises(error, match=re.escape(message)):
+        snn.stream(net)
+
+
+def test_a_step_that_is_no_tensor_and_a_neuron_that_keeps_no_state_are_refused() -> None:
+    with pytest.raises(TypeError, match="a stream takes one step's tensor, got list"):
+        snn.stream(snn.Leaky(beta=0.9, init_hidden=True))([1.0])
+    with pytest.raises(ValueError, match="init_hidden=False"):
+        snn.stream(snn.Leaky(beta=0.9))(torch.ones(1, 2))
+
+
+def test_states_of_another_net_are_refused_by_every_name(tmp_path) -> None:
+    make, shape = CHAINS["linear"]
+    run = snn.stream(make())
+    run(torch.randn(3, *shape))
+    states = run.state_dict()
+    assert sorted(states) == ["1.mem", "3.mem", "3.spk"]
+    with pytest.raises(ValueError, match=r"no neuron of Sequential keeps '9\.mem'; '3\.spk' is missing"):
+        run.load_state_dict({"1.mem": states["1.mem"], "3.mem": states["3.mem"], "9.mem": states["1.mem"]})
+    with pytest.raises(TypeError, match=r"states are tensors; '1\.mem' is none"):
+        run.load_state_dict({"1.mem": [1.0]})
+    equal(run.state_dict(), states)
+    run.save(tmp_path / "s")
+    with pytest.raises(ValueError, match=r"is of a stream through a net of \{'1': 'Leaky', '3': 'RLeaky'\}"):
+        snn.stream(nn.Sequential(nn.Identity(), snn.Synaptic(0.9, 0.8, init_hidden=True))).load(tmp_path / "s")
+    with pytest.raises(ValueError, match="holds a 'stream', not a 'net'"):
+        snn.load(tmp_path / "s")
+
+
+def test_what_state_dict_gives_is_the_callers() -> None:
+    run = snn.stream(snn.Leaky(beta=0.5, init_hidden=True))
+    run(torch.tensor([0.75]))
+    run.state_dict()["mem"].zero_()
+    assert run.state_dict()["mem"].item() == 0.75

@@ -1,0 +1,48 @@
+"""Sequences of a hundred thousand steps: what is stored depends on the chunk and not on their length."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import snn_core as snn
+
+STEPS = 100_000
+
+
+def net() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Linear(3, 7),
+        snn.Leaky(beta=0.95, init_hidden=True),
+        nn.Linear(7, 2),
+        snn.Leaky(beta=0.9, init_hidden=True),
+    ).double()
+
+
+def test_a_sequence_of_a_hundred_thousand_steps_is_trained_on_in_chunks_with_the_whole_gradient() -> None:
+    model, xs = net(), torch.rand(STEPS, 1, 3, dtype=torch.float64)
+    parameters = list(model.parameters())
+
+    def gradient(**how: int) -> tuple[Tensor, ...]:
+        return torch.autograd.grad(snn.unroll(model, xs, **how).sum(), parameters)
+
+    for chunked, whole in zip(gradient(chunk=10_000), gradient(), strict=True):
+        torch.testing.assert_close(chunked, whole, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("steps", [1_000, STEPS])
+def test_of_all_chunks_but_one_their_input_and_states_alone_are_stored(steps: int) -> None:
+    model, xs, chunk = net(), torch.rand(steps, 1, 3, dtype=torch.float64), steps // 10
+    most, stored = 0, {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        nonlocal most
+        stored[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        most = sum(stored.values()) - (xs.nbytes if xs.data_ptr() in stored else 0)
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        snn.unroll(model, xs, chunk=chunk)
+    # 7 + 2 neurons with a few numbers a step each
+    assert most < 8 * chunk * (7 + 2) * 12
