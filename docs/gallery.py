@@ -104,6 +104,28 @@ def isi_histogram(spk: Tensor, dt: float) -> Any:
     return fig
 
 
+def rate_histogram(spk: Tensor, dt: float) -> Any:
+    """How a layer's neurons share the work. Here a tenth of them got no input and two got too much of it."""
+    fig, ax = plt.subplots(figsize=(8, 3), layout="constrained")
+    rates = spk.mean(dim=0)
+    rates[:4], rates[-2:] = 0, 1
+    snn.plot.rate_histogram(rates, ax=ax, dt=dt)
+    return fig
+
+
+def rate_maps() -> Any:
+    """Where each channel of a convolution fires: four edge detectors that see a disc."""
+    fig, ax = plt.subplots(figsize=(8, 2.6), layout="constrained")
+    x = torch.arange(32) - 15.5
+    disc = ((x**2 + x[:, None] ** 2).sqrt() / 12).neg().add(1).clamp(0, 0.2) * 5
+    edge = torch.tensor([[-1.0, 0.0, 1.0]]).expand(3, 3)
+    kernels = torch.stack([edge, -edge, edge.T, -edge.T]).unsqueeze(1) / 6
+    seen = torch.nn.functional.conv2d(disc[None, None], kernels)
+    spikes, _ = snn.Leaky(beta=0.9).unroll(seen.expand(50, 1, -1, -1, -1))
+    snn.plot.rate_maps(spikes[:, 0], ax=ax, columns=4)
+    return fig
+
+
 def surrogate_curve(mem: Tensor) -> Any:
     """Surrogate gradients, and the membranes that they meet: those under a flat part of a curve learn nothing."""
     fig, ax = plt.subplots(figsize=(8, 3.4), layout="constrained")
@@ -182,6 +204,8 @@ PICTURES: list[Callable[..., Any]] = [
     rate_heatmap,
     population_activity,
     isi_histogram,
+    rate_histogram,
+    rate_maps,
     surrogate_curve,
     fi_curve,
     weights,

@@ -24,6 +24,8 @@ SPK = (torch.rand(STEPS, NEURONS, generator=GENERATOR) < 0.3).float()
 MEM = torch.randn(STEPS, NEURONS, generator=GENERATOR).cumsum(0) / 4
 WEIGHT = torch.randn(STEPS, 8, generator=GENERATOR)
 EVENTS = torch.randint(0, 3, (3, 2, 5, 7), generator=GENERATOR)
+RATES = torch.tensor([0, 0, 0, 1, 1, 2, 2, 2, 5, 7, 8]) / 8
+MAPS = (torch.rand(9, 5, 3, 4, generator=GENERATOR) < 0.3).float()
 
 
 def logistic(x: torch.Tensor) -> torch.Tensor:
@@ -64,6 +66,8 @@ PLOTS: dict[str, Plot] = {
     "population_activity": Plot(SPK, lambda data, ax: snn_plot.population_activity(data, ax=ax, window=3), "spk"),
     "raster": Plot(SPK, lambda data, ax: snn_plot.raster(data, ax)),
     "rate_heatmap": Plot(SPK, lambda data, ax: snn_plot.rate_heatmap(data, ax=ax, window=5), "spk"),
+    "rate_histogram": Plot(RATES, lambda data, ax: snn_plot.rate_histogram(data, ax=ax, bins=4), "rates"),
+    "rate_maps": Plot(MAPS, lambda data, ax: snn_plot.rate_maps(data, ax=ax), "spk"),
     "spike_count": Plot(SPK, lambda data, ax: snn_plot.spike_count(data, figure_of(ax), ax, range(NEURONS))),
     "surrogate_curve": Plot(MEM, lambda data, ax: snn_plot.surrogate_curve(logistic, ax=ax, mem=data), "mem"),
     "traces": Plot(MEM, lambda data, ax: snn_plot.traces(data, SPK, ax=ax, threshold=1.0)),

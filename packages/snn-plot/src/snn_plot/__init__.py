@@ -13,6 +13,8 @@ from snn_plot.isi_histogram import isi_histogram
 from snn_plot.population_activity import population_activity
 from snn_plot.raster import raster
 from snn_plot.rate_heatmap import rate_heatmap
+from snn_plot.rate_histogram import rate_histogram
+from snn_plot.rate_maps import rate_maps
 from snn_plot.spike_count import spike_count
 from snn_plot.surrogate_curve import surrogate_curve
 from snn_plot.traces import traces
@@ -32,6 +34,8 @@ __all__ = [
     "population_activity",
     "raster",
     "rate_heatmap",
+    "rate_histogram",
+    "rate_maps",
     "spike_count",
     "surrogate_curve",
     "traces",

@@ -78,4 +78,4 @@ def animated_raster(
         now.set_xdata([(done - 0.5) * unit] * 2)
         return [marks, now]
 
-    return Animation(ax.figure.canvas.figure, show, -(-num_steps // steps_per_frame) + 1, interval)
+    return Animation(ax.figure.canvas.figure, show, -(-num_steps // steps_per_frame) + 1, interval, blit=True)

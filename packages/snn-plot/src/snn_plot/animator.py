@@ -71,4 +71,4 @@ def animator(
         image.set_data(np.asarray(frames[step]))
         return [image]
 
-    return Animation(fig, show, shown, interval)
+    return Animation(fig, show, shown, interval, blit=True)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import matplotlib
 import numpy as np
 
-__all__ = ["BLUE", "BAND", "DISTINCT", "VERMILION", "line_colours"]
+__all__ = ["BLUE", "BAND", "DISTINCT", "ORANGE", "VERMILION", "line_colours"]
 
 BLUE = "#0072B2"
 VERMILION = "#D55E00"
+ORANGE = "#E69F00"
 
 # Okabe and Ito's set, darkest first; its yellow is left out because a thin line of it vanishes on white.
-DISTINCT = (BLUE, VERMILION, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F")
+DISTINCT = (BLUE, VERMILION, "#009E73", "#CC79A7", ORANGE, "#56B4E9", "#7F7F7F")
 
 # A neutral half-transparent grey reads on light and on dark backgrounds.
 BAND = (0.5, 0.5, 0.5, 0.12)

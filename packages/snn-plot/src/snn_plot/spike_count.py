@@ -167,4 +167,4 @@ def _animation(ax: Axes, bars: Any, counts: np.ndarray, interpolate: int, interv
         now.set_xdata([frame / interpolate] * 2)
         return [*bars, now]
 
-    return Animation(ax.figure.canvas.figure, show, steps * interpolate + 1, interval)
+    return Animation(ax.figure.canvas.figure, show, steps * interpolate + 1, interval, blit=True)

@@ -1,0 +1,107 @@
+"""How a layer's neurons share the work: the distribution of their firing rates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from snn_plot.arrays import require_finite, to_array
+from snn_plot.axes import given_or_current, label_value, step_seconds, whole_ticks
+from snn_plot.palette import BLUE, ORANGE, VERMILION
+
+__all__ = ["rate_histogram"]
+
+# Bars between the rate 0 and the highest one when the user names no number of bins.
+BARS = 25
+
+
+def rate_histogram(
+    rates: Any,
+    *,
+    ax: Axes | None = None,
+    dt: float | None = None,
+    bins: int | None = None,
+    saturated: float = 1.0,
+    **artist: Any,
+) -> Axes:
+    """Draw how many neurons of a layer fire at which rate, and how many never fire or fire all the time.
+
+    Dead neurons, whose rate is 0, and saturated ones have bars of their own, left and right of all others; the legend
+    says how many they are. Neither can tell one input from another.
+
+    Args:
+        rates: Firing rate of each neuron in spikes per step, in [0, 1]: ``[neuron]`` or, of a convolution,
+            ``[channel, height, width]``; tensor, array or list. Of spikes ``[time, batch, neuron]`` it is
+            ``(spk != 0).float().mean((0, 1))``.
+        ax: Axes to draw on; the current ones if None.
+        dt: Step in seconds, for rates in Hz; rates are in spikes per step if None.
+        bins: Number of bars between 0 and the highest rate; 25 if None.
+        saturated: Rate from which on a neuron counts as saturated, in spikes per step, in (0, 1].
+        **artist: Passed to ``Axes.stairs`` for the neurons that are neither dead nor saturated.
+
+    Returns:
+        The axes.
+
+    Raises:
+        TypeError: If the rates are not real numbers or `ax` is no Axes.
+        ValueError: If the shape is another, a rate is outside [0, 1] or not finite, or `dt`, `bins` or `saturated` is
+            wrong.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> ax = rate_histogram([0.0, 0.0, 0.2, 0.4, 1.0], ax=Figure().subplots(), bins=2)
+        >>> ax.patches[0].get_data().values.tolist()
+        [2, 0]
+        >>> [text.get_text() for text in ax.get_legend().get_texts()]
+        ['2 dead: never fire', '1 saturated: fires all the time']
+
+    Source: Rossbroich, Gygax and Zenke, Fluctuation-driven initialization for spiking neural network training (2022),
+    on silent and saturated layers.
+    """
+    array = to_array(rates, "rates")
+    if array.ndim not in (1, 2, 3) or array.size == 0:
+        raise ValueError(
+            f"rates must have shape [neuron] or [channel, height, width] and hold at least one rate, "
+            f"got {list(array.shape)}: take the mean of the spikes over time and batch"
+        )
+    require_finite(array, "rates")
+    values = array.astype(np.float64).ravel()
+    if values.min() < 0 or values.max() > 1:
+        outside = values[(values < 0) | (values > 1)]
+        raise ValueError(
+            f"rates must be spikes per step in [0, 1], got {outside[0]:g}: divide counts by the number of steps"
+        )
+    unit = step_seconds(dt, "rate_histogram")
+    bars = BARS if bins is None else bins
+    if bars != int(bars) or bars < 1:
+        raise ValueError(f"rate_histogram needs bins of 1 or more, a whole number, got {bins}")
+    if not 0 < saturated <= 1:
+        raise ValueError(f"rate_histogram needs saturated in spikes per step, in (0, 1], got {saturated}")
+    ax = given_or_current(ax, "rate_histogram")
+
+    # a float32 rate of 0.9 is below the Python number 0.9
+    limit = saturated if array.dtype.kind != "f" else array.dtype.type(saturated)
+    dead, full = values == 0, values >= limit
+    edges = np.linspace(0, values.max() or 1.0, int(bars) + 1)
+    counts, _ = np.histogram(values[~dead & ~full], edges)
+    style: dict[str, Any] = {"fill": True}
+    if not artist.keys() & {"color", "fc", "facecolor", "ec", "edgecolor"}:
+        style["color"] = BLUE
+    ax.stairs(counts, edges / unit, **style | artist)
+    width = edges[1] / unit
+    for chosen, left, colour, text in (
+        (dead, -width, VERMILION, ("dead: never fires", "dead: never fire")),
+        (full, edges[-1] / unit, ORANGE, ("saturated: fires all the time", "saturated: fire all the time")),
+    ):
+        if count := int(chosen.sum()):
+            label = f"{count} {text[count > 1]}"
+            ax.bar(left, count, width, align="edge", color=colour, label=label)
+    if dead.any() or full.any():
+        ax.legend()
+    whole_ticks(ax.yaxis)
+    if not ax.get_xlabel():
+        ax.set_xlabel("Firing rate (spikes per step)" if dt is None else "Firing rate (Hz)")
+    label_value(ax, "Number of neurons")
+    return ax
