@@ -6,10 +6,18 @@ import pytest
 
 import snn_functional
 
-from . import bad_online, bad_plasticity, bad_probes, bad_quantisation, bad_recordings, bad_training
+from . import bad_diagnosis, bad_online, bad_plasticity, bad_probes, bad_quantisation, bad_recordings, bad_training
 from .refusal import texts
 
-MODULES = (bad_recordings, bad_training, bad_online, bad_quantisation, bad_probes, bad_plasticity)
+MODULES = (
+    bad_recordings,
+    bad_training,
+    bad_online,
+    bad_quantisation,
+    bad_probes,
+    bad_plasticity,
+    bad_diagnosis,
+)
 CASES = {name: case for module in MODULES for name, case in module.CASES.items()}
 # What is read as Python reads a condition.
 FLAGS = {

@@ -1,8 +1,9 @@
 """Losses, accuracy, training loops, online learning, probes, plasticity, statistics and quantisation, time first."""
 
-from snn_functional import acc, backprop, loss, online, probe, quant, reg, statistics, stdp_learner
+from snn_functional import acc, backprop, diagnosis, loss, online, probe, quant, reg, statistics, stdp_learner
 from snn_functional._version import __version__
 from snn_functional.acc import accuracy_rate, accuracy_temporal
+from snn_functional.diagnosis import diagnose
 from snn_functional.loss import (
     ce_count_loss,
     ce_max_membrane_loss,
@@ -40,6 +41,7 @@ __all__ = [
     "probe",
     "statistics",
     "stdp_learner",
+    "diagnosis",
     "ce_rate_loss",
     "ce_count_loss",
     "ce_max_membrane_loss",
@@ -64,5 +66,6 @@ __all__ = [
     "saturated_neurons",
     "synops",
     "synops_energy",
+    "diagnose",
     "__version__",
 ]

@@ -1,0 +1,8 @@
+"""What is wrong with a net before it is trained, or why it does not learn."""
+
+from snn_functional.diagnosis.examination import diagnose
+from snn_functional.diagnosis.finding import Finding
+from snn_functional.diagnosis.limits import Limits
+from snn_functional.diagnosis.report import Diagnosis
+
+__all__ = ["diagnose", "Diagnosis", "Finding", "Limits"]

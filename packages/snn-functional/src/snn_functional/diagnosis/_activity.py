@@ -1,0 +1,104 @@
+"""Do the neurons fire, and not all the time?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from snn_core import LIF
+from snn_core.whole_sequence import WholeSequence
+from snn_functional.diagnosis._evidence import Evidence, error, info, listed, warning
+from snn_functional.diagnosis._reach import highest
+from snn_functional.diagnosis._record import Trace
+from snn_functional.diagnosis.finding import Finding
+from snn_functional.statistics import dead_neurons, saturated_neurons
+
+_MORE = "Scale the weights before it or its input up, or lower its threshold; a larger decay adds up more of the input."
+_LESS = "Scale the weights before it down, raise its threshold, or add functional.reg.l1_rate_sparsity to the loss."
+
+
+def activity(evidence: Evidence) -> Iterator[Finding]:
+    """Layers that are silent, hardly fire or fire all the time, where the loss hears their spikes.
+
+    Of layers that are silent one after the other the first is reported, which is the cause.
+    """
+    if evidence.found("nonfinite_activity", "zero_input"):
+        return
+    heard = [t for t in evidence.traces() if evidence.heard.get(t.path, True) and t.spikes() is not None]
+    silent = [t.path for t in heard if not bool(t.spikes().any())]  # pyrefly: ignore[missing-attribute]
+    output = None if evidence.record is None else evidence.record.output()
+    for trace in heard:
+        if trace.path in silent:
+            if trace.path == silent[0]:
+                yield _silence(trace, silent[1:], trace is output)
+            continue
+        spikes = trace.spikes()
+        assert spikes is not None
+        yield from _shares(trace, spikes, evidence)
+        if isinstance(trace.neuron, LIF) and not isinstance(trace.neuron, WholeSequence):
+            yield from _reset(trace)
+
+
+def _silence(trace: Trace, others: list[str], is_output: bool) -> Finding:
+    reached = highest(trace)
+    threshold = trace.neuron.threshold.detach()
+    also = f" So are {listed(others)} after it." if others else ""
+    if reached is not None and bool((reached <= threshold).all()):
+        top, least = float(reached.max()), float(threshold.min())
+        return error(
+            "unreachable_threshold",
+            trace.path,
+            top,
+            f"No neuron can fire: with this input a membrane reaches at most {top:.4g}, and the threshold is "
+            f"{least:.4g}.{also}",
+            _MORE,
+        )
+    code, what = ("silent_output", "The output layer") if is_output else ("silent_layer", "The layer")
+    after = "a loss of its spikes is the same for all samples" if is_output else "what comes after it gets none"
+    return error(code, trace.path, 0.0, f"{what} gives no spike for any sample: {after}.{also}", _MORE)
+
+
+def _shares(trace: Trace, spikes: Tensor, evidence: Evidence) -> Iterator[Finding]:
+    dead = dead_neurons(spikes)
+    share = float(dead.double().mean())
+    if share >= evidence.limits.share:
+        reached = highest(trace)
+        never = dead & (reached <= trace.neuron.threshold.detach()) if reached is not None else torch.tensor(False)
+        why = f", {int(never.sum())} of them out of reach of the threshold with this input" if never.any() else ""
+        yield warning(
+            "dead_neurons",
+            trace.path,
+            share,
+            f"{int(dead.sum())} of {dead.numel()} neurons ({100 * share:.0f} %) never fire{why}.",
+            _MORE,
+        )
+    full = saturated_neurons(spikes, evidence.limits.saturated_rate)
+    share = float(full.double().mean())
+    # in a single step every spike is one in every step
+    if (
+        trace.steps > 1
+        and share >= evidence.limits.share
+        and not evidence.found_in(trace.path, "threshold_not_positive")
+    ):
+        yield warning(
+            "saturated_neurons",
+            trace.path,
+            share,
+            f"{int(full.sum())} of {full.numel()} neurons ({100 * share:.0f} %) fire in nearly every step, whatever "
+            "their input.",
+            _LESS,
+        )
+
+
+def _reset(trace: Trace) -> Iterator[Finding]:
+    if trace.neuron.resets and trace.neuron.reset_name == "none":
+        yield info(
+            "no_reset",
+            trace.path,
+            None,
+            "Spikes do not reset the membrane (reset_mechanism='none'): above its threshold the neuron fires in every "
+            "step until it has leaked.",
+            "Pass reset_mechanism='subtract' or 'zero', unless this is a read-out.",
+        )

@@ -1,0 +1,115 @@
+"""Are decays, time constants and thresholds in their range?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from snn_core import Alpha, Lapicque
+from snn_functional.diagnosis._evidence import Evidence, error, info, warning
+from snn_functional.diagnosis._record import Neuron
+from snn_functional.diagnosis.finding import Finding
+
+
+def decays(evidence: Evidence) -> Iterator[Finding]:
+    """Decays outside [0, 1], or so near an end that a time constant was mistaken; thresholds at or below rest."""
+    for path, neuron in evidence.net.named_modules():
+        if isinstance(neuron, Neuron):
+            yield from _range(path, neuron)
+            yield from _pace(path, neuron, evidence)
+            yield from _threshold(path, neuron)
+
+
+def _range(path: str, neuron: Any) -> Iterator[Finding]:
+    for name in ("alpha", "beta"):
+        decay = _of(neuron, name)
+        if decay is not None and bool(((decay < 0) | (decay > 1)).any()):
+            worst = float(decay.flatten()[(decay.flatten() - 0.5).abs().argmax()])
+            like = f"{worst:.4g} looks like a time constant" if worst > 1 else f"{worst:.4g} is below 0"
+            yield error(
+                "decay_out_of_range",
+                path,
+                worst,
+                f"{name} is a decay per step, from 0 to 1, and {like}; it is clamped, and has no gradient there.",
+                f"Pass {name}=snn.decay(tau, dt) for seconds; keep a learned one inside by snn.bounded(neuron, "
+                f"{name!r}).",
+            )
+    alpha, beta = _of(neuron, "alpha"), _of(neuron, "beta")
+    if isinstance(neuron, Alpha) and alpha is not None and beta is not None and bool((alpha <= beta).any()):
+        yield error(
+            "alpha_not_above_beta",
+            path,
+            float((alpha - beta).min()),
+            "alpha is not greater than beta, and the membrane is then not the difference of a slow and a fast current.",
+            "Choose alpha > beta; bound learned ones apart from each other: snn.bounded(neuron, 'alpha', low=...).",
+        )
+    if isinstance(neuron, Lapicque):
+        share = leak_of(neuron)
+        if bool((share > 1).any()):
+            yield error(
+                "unstable_step",
+                path,
+                float(share.max()),
+                f"time_step is {float(share.max()):.4g} times R*C, so that the membrane swings from step to step.",
+                "Take a step that is shorter than R*C, in the same unit; of beta alone that is one above 1/e.",
+            )
+
+
+def _pace(path: str, neuron: Any, evidence: Evidence) -> Iterator[Finding]:
+    steps = evidence.steps(path)
+    for name in ("alpha", "beta"):
+        decay = 1 - leak_of(neuron) if name == "beta" and isinstance(neuron, Lapicque) else _of(neuron, name)
+        if decay is None:
+            continue
+        # 0 and 1 are chosen: a neuron without memory, and one without leak
+        inner = decay[(decay > 0) & (decay < 1)].double()
+        if not len(inner):
+            continue
+        slow, fast = float(inner.max()), float(inner.min())
+        if 1 - slow**steps < evidence.limits.leak:
+            tau = -1 / math.log(slow)
+            yield info(
+                "slow_decay",
+                path,
+                tau,
+                f"{name}={slow:.6g} is a time constant of {tau:.4g} steps, and the sequence has {steps}: hardly "
+                "anything leaks.",
+                f"Compare tau and dt, which are in the same unit: {name}=snn.decay(tau, dt). Pass 1 for no leak.",
+            )
+        if fast < math.exp(-1):
+            tau = -1 / math.log(fast)
+            yield info(
+                "fast_decay",
+                path,
+                tau,
+                f"{name}={fast:.4g} is a time constant of {tau:.3g} steps, less than one: hardly anything is kept.",
+                f"Compare tau and dt, which are in the same unit: {name}=snn.decay(tau, dt). Pass 0 for no memory.",
+            )
+
+
+def _threshold(path: str, neuron: Any) -> Iterator[Finding]:
+    lowest = float(neuron.threshold.detach().min())
+    if lowest <= 0:
+        yield warning(
+            "threshold_not_positive",
+            path,
+            lowest,
+            f"The threshold is {lowest:.4g}, at or below the membrane at rest: the neuron fires without any input.",
+            "Start from a threshold above 0; keep a learned one there by snn.bounded(neuron, 'threshold', high=...).",
+        )
+
+
+def _of(neuron: Any, name: str) -> Tensor | None:
+    value = getattr(neuron, name, None)
+    return value.detach() if isinstance(value, Tensor) else None
+
+
+def leak_of(neuron: Lapicque) -> Tensor:
+    """Share of the membrane that leaks in a step; the decay is what is left."""
+    with torch.no_grad():
+        circuit = neuron.circuit()
+        return circuit["time_step"] / (circuit["R"] * circuit["C"])

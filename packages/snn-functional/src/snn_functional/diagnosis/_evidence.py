@@ -1,0 +1,82 @@
+"""What the checks look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from snn_functional.diagnosis._record import Record, Trace
+from snn_functional.diagnosis.finding import Finding
+from snn_functional.diagnosis.limits import Limits
+
+
+@dataclass
+class Evidence:
+    """A net, what it was given, and what came of it.
+
+    Args:
+        net: The net itself, which is never run.
+        batch: Its input ``[T, batch, ...]``.
+        targets: What ``loss_fn`` compares the outputs with, or None.
+        optimizer: What trains the net, or None.
+        limits: From where on things are reported.
+        own_loop: Whether the net is run by a function of the user.
+    """
+
+    net: nn.Module
+    batch: Tensor
+    targets: Any
+    optimizer: torch.optim.Optimizer | None
+    limits: Limits
+    own_loop: bool
+    findings: list[Finding] = field(default_factory=list)
+    record: Record | None = None
+    loss: Tensor | None = None
+    gradients: dict[str, Tensor | None] = field(default_factory=dict)  # of parameters, by name
+    over_time: dict[str, list[Tensor | None]] = field(default_factory=dict)  # of membranes, call by call
+    heard: dict[str, bool] = field(default_factory=dict)  # whether the loss depends on a layer's spikes
+
+    def found(self, *codes: str) -> bool:
+        """Whether one of these was found already."""
+        return any(one.code in codes for one in self.findings)
+
+    def found_in(self, module: str, code: str) -> bool:
+        """Whether it was found already in this layer."""
+        return any((one.module, one.code) == (module, code) for one in self.findings)
+
+    def traces(self) -> list[Trace]:
+        """The layers of neurons that were called."""
+        return [] if self.record is None else self.record.traces()
+
+    def steps(self, path: str) -> int:
+        """Number of steps that a layer ran, or is going to run."""
+        ran = None if self.record is None else self.record.neurons.get(path)
+        return len(self.batch) if ran is None else ran.steps
+
+
+Check = Callable[[Evidence], Iterator[Finding]]
+
+
+def error(code: str, module: str, value: float | None, message: str, remedy: str) -> Finding:
+    """A finding that keeps a net from learning."""
+    return Finding(code, "error", module, value, message, remedy)
+
+
+def warning(code: str, module: str, value: float | None, message: str, remedy: str) -> Finding:
+    """A finding that probably does."""
+    return Finding(code, "warning", module, value, message, remedy)
+
+
+def info(code: str, module: str, value: float | None, message: str, remedy: str) -> Finding:
+    """A finding that may be meant."""
+    return Finding(code, "info", module, value, message, remedy)
+
+
+def listed(names: list[str], most: int = 4) -> str:
+    """Names in quotes, the first few of them."""
+    shown = ", ".join(repr(name) if name else "the net" for name in names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

@@ -1,0 +1,150 @@
+"""What the layers of a net did in a run: the neurons step by step, and what the others were fed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+from snn_core import AssociativeLeaky, LeakyParallel, SpikingNeuron, StateLeaky
+from snn_core.temporal import Temporal
+from snn_core.whole_sequence import WholeSequence
+from snn_functional.probe._hook import in_backward
+
+Neuron = SpikingNeuron | LeakyParallel
+
+
+@dataclass
+class Trace:
+    """The calls of a layer of neurons.
+
+    ``inputs`` are detached and have steps and samples in one axis, ``[rows, ...]``; ``spks`` and ``mems`` are in the
+    graph, as they were returned and kept. ``mems`` holds None where a call runs several steps and keeps the last alone.
+    """
+
+    path: str
+    neuron: Any
+    inputs: list[Tensor] = field(default_factory=list)
+    spks: list[Tensor | None] = field(default_factory=list)
+    mems: list[Tensor | None] = field(default_factory=list)
+    membranes: list[Tensor] = field(default_factory=list)  # what is compared with the threshold, detached
+    steps: int = 0
+    order: int = 0
+    folded: bool = False  # whether steps were in the batch axis
+    stepwise: bool = True  # whether a call was one step
+
+    def spikes(self) -> Tensor | None:
+        """All spikes as ``[1, rows, ...]``, which statistics take, or None if there are none to be seen."""
+        if not self.spks or any(spk is None or spk.dim() < 2 for spk in self.spks):
+            return None
+        rows = [self.rows(spk.detach()) for spk in self.spks if spk is not None]
+        return torch.cat(rows).unsqueeze(0)
+
+    def rows(self, xs: Tensor) -> Tensor:
+        """A call's tensor with steps and samples in one axis."""
+        return xs.flatten(0, 1) if isinstance(self.neuron, WholeSequence) and not self.folded else xs
+
+    def watched(self) -> list[Tensor]:
+        """In each call what the gradient is asked for: the membrane, else the spikes."""
+        seen = (spk if mem is None or not mem.requires_grad else mem for spk, mem in self._pairs())
+        return [one for one in seen if one is not None and one.requires_grad]
+
+    def _pairs(self) -> Iterator[tuple[Tensor | None, Tensor | None]]:
+        return zip(self.spks, self.mems, strict=True)
+
+
+@dataclass
+class Use:
+    """The calls of a module with parameters of its own: the last one's place in the order, and whether it was fed."""
+
+    order: int = 0
+    fed: bool = False
+
+
+class Record:
+    """Watches every neuron, and every other module with parameters, of a net that is nobody else's.
+
+    Args:
+        net: The net; the ``forward`` of its layers is exchanged.
+    """
+
+    def __init__(self, net: nn.Module) -> None:
+        self.neurons: dict[str, Trace] = {}
+        self.uses: dict[str, Use] = {}
+        self._order = 0
+        inside: set[nn.Module] = set()
+        modules = list(net.named_modules())
+        for path, module in modules:
+            if isinstance(module, Neuron):
+                module.__dict__["forward"] = partial(self._neuron, path, module, module.forward)
+                inside.update(module.modules())
+        for path, module in modules:
+            if module not in inside and any(True for _ in module.parameters(recurse=False)):
+                module.__dict__["forward"] = partial(self._layer, path, module.forward)
+        if not any(isinstance(module, WholeSequence) for _, module in modules):
+            # makes unroll go step by step, so that every step's membrane is seen
+            net.register_forward_hook(lambda *call: None)
+
+    def traces(self) -> list[Trace]:
+        """The layers of neurons that were called, in the order of their first call."""
+        return list(self.neurons.values())
+
+    def output(self) -> Trace | None:
+        """The layer of neurons after which no module with parameters is called."""
+        last = max(self.neurons.values(), key=lambda trace: trace.order, default=None)
+        return None if last is None or any(use.order > last.order for use in self.uses.values()) else last
+
+    def _layer(self, path: str, forward: Any, *args: Any, **kwargs: Any) -> Any:
+        if not in_backward():
+            self._order += 1
+            use = self.uses.setdefault(path, Use())
+            use.order = self._order
+            use.fed |= any(isinstance(x, Tensor) and bool((x != 0).any()) for x in tree_leaves((args, kwargs)))
+        return forward(*args, **kwargs)
+
+    def _neuron(self, path: str, neuron: Any, forward: Any, *args: Any, **kwargs: Any) -> Any:
+        out = forward(*args, **kwargs)
+        x = (*args, *kwargs.values())[0]
+        if in_backward() or not isinstance(x, Tensor):
+            return out
+        trace = self.neurons.setdefault(path, Trace(path, neuron))
+        self._order += 1
+        trace.order = self._order
+        leaves = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
+        trace.folded = neuron._folded is not None
+        trace.stepwise = not trace.folded and not isinstance(neuron, WholeSequence)
+        trace.steps += neuron._folded.steps if trace.folded else 1 if trace.stepwise else len(x)
+        trace.inputs.append(trace.rows(_driving(neuron, x.detach())))
+        trace.spks.append(leaves[0] if _gives_spikes(neuron) else None)
+        trace.mems.append(None)
+        if trace.stepwise:
+            state = neuron._kept if neuron.init_hidden else neuron.State._make(leaves[-len(neuron.State._fields) :])
+            trace.mems[-1] = getattr(state, "mem", None)
+            trace.membranes.append(neuron.membrane(state).detach())
+        return out
+
+
+def _gives_spikes(neuron: Any) -> bool:
+    if isinstance(neuron, AssociativeLeaky):
+        return not neuron.use_q_projection
+    return not isinstance(neuron, StateLeaky) or neuron.output
+
+
+def _driving(neuron: Any, x: Tensor) -> Tensor:
+    """What reaches the membranes of a layer that has input weights of its own; else the input."""
+    if not x.is_floating_point():
+        x = x.to(torch.get_default_dtype())
+    if not isinstance(neuron, StateLeaky):
+        return x
+    with torch.no_grad():
+        return neuron.drive(x)
+
+
+def holds(net: nn.Module) -> Iterator[tuple[str, Temporal]]:
+    """The modules of a net that hold something of earlier calls, by path."""
+    return ((path, m) for path, m in net.named_modules() if isinstance(m, Temporal) and m._kept is not None)

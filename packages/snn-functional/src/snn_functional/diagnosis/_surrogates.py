@@ -1,0 +1,51 @@
+"""Do the surrogate gradients reach the membranes?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from snn_functional.diagnosis._evidence import Evidence, warning
+from snn_functional.diagnosis._record import Trace
+from snn_functional.diagnosis.finding import Finding
+
+
+def surrogates(evidence: Evidence) -> Iterator[Finding]:
+    """Layers of which most membranes are so far from the threshold that the surrogate's derivative underflows."""
+    if evidence.found("nonfinite_activity"):
+        return
+    for trace in evidence.traces():
+        if not trace.membranes or trace.neuron.surrogate_disable or trace.neuron.inhibition:
+            continue
+        if not evidence.heard.get(trace.path, True) or evidence.found_in(trace.path, "unreachable_threshold"):
+            continue
+        lost = _derivative(trace) < evidence.limits.underflow
+        share = float(lost.double().mean())
+        if share >= evidence.limits.share:
+            yield warning(
+                "surrogate_underflow",
+                trace.path,
+                share,
+                f"In {100 * share:.0f} % of the neurons no step has a membrane near enough to the threshold for "
+                f"{trace.neuron.spike_grad!r} to have a gradient.",
+                "Take a surrogate with a smaller slope or a heavier tail, such as surrogate.atan(); or bring the "
+                "membranes nearer to the threshold by scaling the weights.",
+            )
+
+
+def _derivative(trace: Trace) -> Tensor:
+    """The largest surrogate derivative that each neuron has in any step of any sample."""
+    neuron = trace.neuron
+    mem = torch.cat(trace.membranes).requires_grad_()
+    spk = neuron.fire(mem)
+    if not spk.requires_grad:
+        return torch.zeros_like(mem[0])
+    found = torch.autograd.grad(spk.sum(), mem)[0].abs().amax(0)
+    if not neuron.reset_delay and neuron.reset_name != "none":
+        # of a neuron that fired, the membrane after its reset is seen, and it was at the threshold
+        spikes = trace.spikes()
+        if spikes is not None and spikes.shape[2:] == found.shape:
+            found = torch.where((spikes != 0).any(1)[0], 1.0, found)
+    return found

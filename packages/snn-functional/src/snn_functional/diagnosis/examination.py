@@ -1,0 +1,204 @@
+"""A net is run over a batch, unseen, and looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+from snn_core import unroll
+from snn_core.random_states import RandomStates
+from snn_core.utils import reset
+from snn_core.whole_sequence import WholeSequence
+from snn_functional.diagnosis._activity import activity
+from snn_functional.diagnosis._axes import axes, swapped
+from snn_functional.diagnosis._decays import decays
+from snn_functional.diagnosis._evidence import Check, Evidence
+from snn_functional.diagnosis._finite import finite
+from snn_functional.diagnosis._gradient_in_depth import gradient_in_depth
+from snn_functional.diagnosis._gradient_in_time import gradient_in_time
+from snn_functional.diagnosis._gradient_of_parameters import gradient_of_parameters
+from snn_functional.diagnosis._gradients import norms, take
+from snn_functional.diagnosis._inputs import inputs
+from snn_functional.diagnosis._optimiser import optimiser
+from snn_functional.diagnosis._record import Record, Trace
+from snn_functional.diagnosis._replica import replica
+from snn_functional.diagnosis._states import states
+from snn_functional.diagnosis._surrogates import surrogates
+from snn_functional.diagnosis._weights import weights
+from snn_functional.diagnosis.limits import Limits
+from snn_functional.diagnosis.report import Diagnosis, Layer
+from snn_functional.loss import ce_rate_loss
+from snn_functional.statistics import dead_neurons, firing_rate, saturated_neurons
+
+__all__ = ["diagnose"]
+
+# In this order: a cause before what follows from it.
+_BEFORE: tuple[Check, ...] = (inputs, weights, axes, states, optimiser)
+_AFTER: tuple[Check, ...] = (
+    finite,
+    decays,
+    activity,
+    surrogates,
+    gradient_in_time,
+    gradient_in_depth,
+    gradient_of_parameters,
+)
+
+
+def diagnose(
+    net: nn.Module,
+    batch: Tensor,
+    targets: Any = None,
+    *,
+    loss_fn: Callable[[Any, Any], Tensor] | None = None,
+    optimizer: torch.optim.Optimizer | None = None,
+    num_steps: int | None = None,
+    run: Callable[[nn.Module, Tensor], Any] | None = None,
+    limits: Limits | None = None,
+) -> Diagnosis:
+    """Look for what keeps a net from learning: in its numbers, in a batch, and in what the net makes of it.
+
+    A copy of the net is run over the batch, forward and backward, in the mode that the net is in. The net, its states,
+    gradients and hooks, and the random generators of the process are left as they were.
+
+    Args:
+        net: The net.
+        batch: Its input, ``[num_steps, batch, ...]``.
+        targets: What the loss compares the outputs with: labels ``[batch]``, or whatever ``loss_fn`` takes.
+        loss_fn: ``loss_fn(outputs, targets)`` of what ``run`` returns. When None ``ce_rate_loss()`` of the first
+            output with targets; without targets a sum of the outputs with fixed random weights.
+        optimizer: What trains the net, to see whether it has all that is to be learned.
+        num_steps: For a batch ``[batch, ...]`` that is the same in every step: the number of steps.
+        run: ``run(net, batch)`` gives the outputs. ``unroll`` when None; for a net whose ``forward`` has the time loop
+            pass ``lambda net, xs: net(xs)``.
+        limits: From where on things are reported; ``Limits()`` when None.
+
+    Returns:
+        The findings, and what each layer of neurons did.
+
+    Raises:
+        TypeError: If an argument is of the wrong kind, or the net cannot be copied.
+        ValueError: If the batch is empty or has no axis of time and batch, ``num_steps`` is not positive, the targets
+            need a ``loss_fn``, or the loss is not one number.
+
+    Example:
+        >>> import snn_core as snn
+        >>> _ = torch.manual_seed(0)
+        >>> net = nn.Sequential(nn.Linear(3, 5), snn.Leaky(beta=0.9, threshold=50.0, init_hidden=True))
+        >>> found = diagnose(net, torch.ones(20, 4, 3))
+        >>> [(one.code, one.module) for one in found.findings]
+        [('unreachable_threshold', '1')]
+        >>> found.ok
+        False
+    """
+    xs = _checked(net, batch, loss_fn, optimizer, num_steps, run, limits)
+    limits = Limits() if limits is None else limits
+    evidence = Evidence(net, xs, targets, optimizer, limits, own_loop=run is not None)
+    _look(evidence, _BEFORE)
+    if not evidence.found("nonfinite_input", "nonfinite_parameter"):
+        random = RandomStates()
+        try:
+            with torch.inference_mode(False), torch.enable_grad():
+                _run(evidence, loss_fn, run or _steps_or_sequence)
+                _look(evidence, _AFTER)
+        finally:
+            random.restore()
+    else:
+        _look(evidence, (decays,))
+    return Diagnosis(evidence.findings, [_layer(trace, evidence) for trace in evidence.traces()])
+
+
+def _look(evidence: Evidence, checks: tuple[Check, ...]) -> None:
+    for check in checks:
+        evidence.findings.extend(check(evidence))
+
+
+def _run(evidence: Evidence, loss_fn: Any, run: Callable[[nn.Module, Tensor], Any]) -> None:
+    net = replica(evidence.net)
+    reset(net)
+    evidence.record = Record(net)
+    try:
+        outputs = run(net, evidence.batch.clone())
+        evidence.loss = _loss(outputs, evidence, loss_fn)
+    except Exception as error:
+        if evidence.findings:
+            error.add_note("\n".join(["diagnose found before it ran the net:", *map(str, evidence.findings)]))
+        raise
+    take(evidence, net)
+
+
+def _steps_or_sequence(net: nn.Module, xs: Tensor) -> Any:
+    # a module that takes the whole sequence cannot be run step by step
+    whole = any(isinstance(module, WholeSequence) for module in net.modules())
+    return unroll(net, xs, schedule="auto" if whole else "steps")
+
+
+def _loss(outputs: Any, evidence: Evidence, loss_fn: Any) -> Tensor:
+    leaves = [leaf for leaf in tree_leaves(outputs) if isinstance(leaf, Tensor) and leaf.is_floating_point()]
+    targets = evidence.targets
+    if swapped(evidence.batch, targets):
+        targets = loss_fn = None  # they belong to another axis
+    if loss_fn is not None:
+        loss = loss_fn(outputs, targets)
+        if not isinstance(loss, Tensor) or loss.numel() != 1:
+            kind = f"tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
+            raise ValueError(f"loss_fn gave a {kind}; it must give a tensor of one number, such as loss.mean()")
+        return loss.reshape(())
+    if targets is not None:
+        if not leaves or leaves[0].dim() != 3 or not isinstance(targets, Tensor) or targets.is_floating_point():
+            shape = tuple(leaves[0].shape) if leaves else "none"
+            raise ValueError(
+                f"targets are {_short(targets)} and the first output {shape}; pass loss_fn=, unless they are labels "
+                "[batch] and spikes [num_steps, batch, classes]"
+            )
+        return ce_rate_loss()(leaves[0], targets)
+    generator = torch.Generator().manual_seed(0)
+    terms = [(torch.randn(leaf.shape, generator=generator).to(leaf) * leaf).sum() for leaf in leaves]
+    return torch.stack([term.double() for term in terms]).sum() if terms else torch.zeros(())
+
+
+def _layer(trace: Trace, evidence: Evidence) -> Layer:
+    spikes = trace.spikes()
+    kind, gradient = type(trace.neuron).__name__, norms(evidence, trace.path) if trace.stepwise else None
+    if spikes is None or not spikes.numel() or bool(spikes.isnan().any()):
+        return Layer(trace.path, kind, None, None, None, None, gradient)
+    rate, dead = firing_rate(spikes), dead_neurons(spikes)
+    full = saturated_neurons(spikes, evidence.limits.saturated_rate)
+    return Layer(trace.path, kind, rate.numel(), float(rate.mean()), int(dead.sum()), int(full.sum()), gradient)
+
+
+def _checked(net: Any, batch: Any, loss_fn: Any, optimizer: Any, num_steps: Any, run: Any, limits: Any) -> Tensor:
+    """The batch over time."""
+    if not isinstance(net, nn.Module):
+        raise TypeError(f"net is a {type(net).__name__}; pass a torch.nn.Module")
+    if not isinstance(batch, Tensor):
+        raise TypeError(f"batch is a {type(batch).__name__}; pass a torch.Tensor, as torch.stack of the steps")
+    if batch.is_complex():
+        raise TypeError(f"batch has dtype {batch.dtype}; pass real numbers: batch.real or batch.abs()")
+    for name, function in (("loss_fn", loss_fn), ("run", run)):
+        if function is not None and not callable(function):
+            raise TypeError(f"{name} is {function!r}; pass a function of two arguments, or None")
+    if optimizer is not None and not isinstance(optimizer, torch.optim.Optimizer):
+        raise TypeError(f"optimizer is a {type(optimizer).__name__}; pass a torch.optim.Optimizer, or None")
+    if limits is not None and not isinstance(limits, Limits):
+        raise TypeError(f"limits is a {type(limits).__name__}; pass Limits(...), or None")
+    if num_steps is not None:
+        if not isinstance(num_steps, int) or isinstance(num_steps, bool):
+            raise TypeError(f"num_steps is {num_steps!r}; pass an int, the number of steps, or None")
+        if num_steps < 1:
+            raise ValueError(f"num_steps is {num_steps}; pass 1 at least, or None for a batch [num_steps, batch, ...]")
+        batch = batch.expand(num_steps, *batch.shape)
+    if batch.dim() < 2 or not batch.numel():
+        raise ValueError(
+            f"batch has shape {tuple(batch.shape)}; it must be [num_steps, batch, ...], none of them 0, or "
+            "[batch, ...] with num_steps="
+        )
+    return batch.detach()
+
+
+def _short(targets: Any) -> str:
+    return f"{targets.dtype} {tuple(targets.shape)}" if isinstance(targets, Tensor) else f"a {type(targets).__name__}"

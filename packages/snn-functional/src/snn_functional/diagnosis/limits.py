@@ -1,0 +1,59 @@
+"""From where on a diagnosis reports what it measures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import torch
+
+from snn_functional._numbers import finite, share
+
+__all__ = ["Limits"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """From where on a diagnosis reports what it measures.
+
+    Two of them are the rounding of float32, below which a number is lost when it is added to a larger one. The others
+    are judgements: change them where they do not fit your net.
+
+    Args:
+        share: Share of a layer's neurons, in [0, 1], from which on it is reported that they are dead, saturated or out
+            of reach of their surrogate gradient. Half a layer is more than what sparse codes leave idle.
+        saturated_rate: Spikes per step from which on a neuron counts as saturated; one that fires in 19 of 20 steps
+            says hardly more than a bias.
+        vanishing: Gradient of the first time step, relative to that of the largest, below which it vanishes; the same
+            for a layer among all layers. 2**-23: added to the largest, it is rounded away.
+        exploding: Gradient of the largest time step, relative to that of the last with any, above which it explodes.
+        underflow: Surrogate derivative below which a membrane is out of its reach. 2**-23, the rounding of a spike.
+        leak: Share of a membrane, in [0, 1], that leaks over the whole sequence, below which a decay is called slow:
+            the neuron then integrates as if it had none.
+
+    Raises:
+        TypeError: If a limit is no number.
+        ValueError: If a share lies outside [0, 1], or another limit is negative or not finite.
+
+    Example:
+        >>> Limits(share=0.25).share
+        0.25
+
+    Source: Rossbroich, Gygax and Zenke, Fluctuation-driven initialization for spiking neural network training (2022),
+    on dead and saturated neurons; Pascanu, Mikolov and Bengio, On the difficulty of training recurrent neural networks
+    (2013), on vanishing and exploding gradients.
+    """
+
+    share: float = 0.5
+    saturated_rate: float = 0.95
+    vanishing: float = torch.finfo(torch.float32).eps
+    exploding: float = 1e3
+    underflow: float = torch.finfo(torch.float32).eps
+    leak: float = 0.1
+
+    def __post_init__(self) -> None:
+        for name in (field.name for field in fields(self)):
+            value = getattr(self, name)
+            if name in ("share", "saturated_rate", "leak"):
+                share(name, value, "it is a share")
+            elif finite(name, value) < 0:
+                raise ValueError(f"{name} is {value}; a limit is at least 0")

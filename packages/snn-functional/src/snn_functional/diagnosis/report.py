@@ -1,0 +1,111 @@
+"""What a diagnosis says, as a table and as data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from snn_functional.diagnosis.finding import SEVERITIES, Finding
+
+__all__ = ["Diagnosis", "Layer"]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What the neurons of one layer did.
+
+    Args:
+        module: Path of the layer.
+        kind: Its class.
+        neurons: Number of neurons; None where they give no spikes, as for all that follows.
+        rate: Mean firing rate, in spikes per step.
+        dead: Number of neurons that never fired.
+        saturated: Number of neurons that fired in nearly every step.
+        gradient: Norm of the loss's gradient to the membranes in each step, or to the spikes where the membranes are
+            not seen; None where the loss has no gradient or the layer runs all steps at once.
+    """
+
+    module: str
+    kind: str
+    neurons: int | None
+    rate: float | None
+    dead: int | None
+    saturated: int | None
+    gradient: tuple[float, ...] | None
+
+    def cells(self) -> tuple[str, ...]:
+        """The layer as a row of a table."""
+        counts = [_of(count, self.neurons) for count in (self.dead, self.saturated)]
+        rate = "-" if self.rate is None else f"{self.rate:.3g}"
+        ends = "-" if not self.gradient else f"{self.gradient[0]:.1e} .. {self.gradient[-1]:.1e}"
+        neurons = "-" if self.neurons is None else str(self.neurons)
+        return self.module or "the net", self.kind, neurons, rate, *counts, ends
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What :func:`~snn_functional.diagnose` found. Printed, it is a table of the layers and the list of findings.
+
+    Args:
+        findings: Findings, the worst first.
+        layers: The layers of neurons, in the order in which they were called.
+
+    Raises:
+        TypeError: If ``findings`` or ``layers`` are something else.
+
+    Example:
+        >>> found = Diagnosis([Finding("zero_input", "error", "", 0.0, "The batch is zero.", "Look at the data.")])
+        >>> found.ok, found.as_dict()["findings"][0]["code"]
+        (False, 'zero_input')
+    """
+
+    findings: Sequence[Finding]
+    layers: Sequence[Layer] = ()
+
+    def __post_init__(self) -> None:
+        for name, kind in (("findings", Finding), ("layers", Layer)):
+            given = getattr(self, name)
+            if not isinstance(given, list | tuple) or not all(isinstance(one, kind) for one in given):
+                raise TypeError(f"{name} is {given!r}; pass a list of {kind.__name__}")
+        ordered = sorted(self.findings, key=lambda one: SEVERITIES.index(one.severity))
+        object.__setattr__(self, "findings", ordered)
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is no error; there may be warnings."""
+        return all(one.severity != "error" for one in self.findings)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The diagnosis as JSON takes it.
+
+        Returns:
+            ``ok``, and as lists of dictionaries ``findings`` and ``layers``.
+
+        Example:
+            >>> Diagnosis([]).as_dict()
+            {'ok': True, 'findings': [], 'layers': []}
+        """
+        return {
+            "ok": self.ok,
+            "findings": [asdict(one) for one in self.findings],
+            "layers": [asdict(one) for one in self.layers],
+        }
+
+    def __str__(self) -> str:
+        lines = [line for one in self.findings for line in str(one).splitlines()]
+        counts = {kind: sum(one.severity == kind for one in self.findings) for kind in SEVERITIES}
+        named = [f"{n} {kind}{'s' if n > 1 and kind != 'info' else ''}" for kind, n in counts.items() if n]
+        return "\n".join([*self._table(), *lines, ", ".join(named) or "nothing wrong was found"])
+
+    def _table(self) -> list[str]:
+        if not self.layers:
+            return []
+        head = ("layer", "kind", "neurons", "rate", "dead", "saturated", "gradient, first .. last step")
+        rows = [head, *(layer.cells() for layer in self.layers)]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        return ["  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _of(count: int | None, number: int | None) -> str:
+    return "-" if count is None or not number else f"{count} ({100 * count / number:.0f} %)"

@@ -1,0 +1,318 @@
+"""Each thing that can be wrong with a net, alone in a net that is otherwise well: that finding and no other."""
+
+import math
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+import snn_core as snn
+from snn_core import surrogate
+from snn_functional import diagnose, diagnosis
+
+from .diagnosed import LABELS, STEPS, batch, codes, well
+
+CASES = {}
+
+
+def case(code, module, severity, value=None):
+    """A defect: a function that gives the arguments of ``diagnose``, or of which the net is well and they differ."""
+
+    def keep(make):
+        CASES[make.__name__] = (make, code, module, severity, value)
+        return make
+
+    return keep
+
+
+@case("nonfinite_input", "", "error", 2)
+def two_values_that_are_no_numbers():
+    xs = batch()
+    xs[3, 1, 2], xs[4, 0, 0] = math.nan, math.inf
+    return well(), xs, {}
+
+
+@case("zero_input", "", "error", 0)
+def a_batch_of_nothing():
+    return well(), torch.zeros(STEPS, 5, 4), {}
+
+
+@case("byte_input", "", "warning", 255)
+def bytes_that_were_not_divided():
+    net, xs = well(), (255 * batch()).round()
+    xs[0, 0, 0] = 255
+    with torch.no_grad():
+        net[0].weight /= 255
+    return net, xs, {}
+
+
+@case("swapped_axes", "", "warning")
+def as_many_targets_as_steps():
+    return well(), batch().transpose(0, 1).repeat(1, 2, 1), {"targets": LABELS}
+
+
+@case("swapped_axes", "", "warning")
+def samples_that_are_all_the_same_while_the_steps_differ():
+    return well(), batch()[:, :1].expand(-1, 3, -1), {}
+
+
+@case("nonfinite_parameter", "2", "error", 1)
+def a_weight_that_overflowed():
+    net = well()
+    net[2].weight.data[1, 1] = math.inf
+    return net, batch(), {}
+
+
+@case("nonfinite_parameter", "1", "error", 9)
+def thresholds_that_became_nan():
+    net = well(snn.Leaky(0.8, torch.ones(9), init_hidden=True, learn_threshold=True))
+    net[1].threshold.data.fill_(math.nan)
+    return net, batch(), {}
+
+
+@case("zero_weights", "0", "warning", 2 / 9)
+def two_neurons_without_input_weights():
+    net = well()
+    net[0].weight.data[[1, 4]] = 0
+    return net, batch(), {}
+
+
+@case("decay_out_of_range", "1", "error", 20)
+def a_decay_that_is_a_time_constant():
+    return well(snn.Leaky(20.0, threshold=4.0, init_hidden=True)), batch(), {}
+
+
+@case("decay_out_of_range", "1", "error", 1.25)
+def a_learned_decay_that_left_its_range_and_has_no_gradient_there():
+    net = well(snn.Leaky(0.9, threshold=4.0, init_hidden=True, learn_beta=True))
+    net[1].beta.data.fill_(1.25)
+    return net, batch(), {}
+
+
+@case("decay_out_of_range", "1", "error", -0.5)
+def an_alpha_below_zero():
+    return well(snn.Synaptic(-0.5, 0.8, init_hidden=True)), batch(), {}
+
+
+@case("alpha_not_above_beta", "1", "error", pytest.approx(-0.15))
+def currents_that_decay_in_the_wrong_order():
+    net = well(snn.Alpha(0.75, 0.5, threshold=0.25, init_hidden=True))
+    net[1].beta.fill_(0.9)
+    return net, batch(), {}
+
+
+@case("unstable_step", "1", "error", 1.5)
+def a_step_longer_than_the_time_constant():
+    return well(snn.Lapicque(R=1.0, C=2.0, time_step=3.0, init_hidden=True)), batch(), {}
+
+
+@case("slow_decay", "1", "info", pytest.approx(-1 / math.log(torch.tensor(0.9995).item())))
+def a_decay_of_a_step_in_milliseconds_with_a_time_constant_in_seconds():
+    return well(snn.Leaky(0.9995, threshold=4.0, init_hidden=True)), batch(), {}
+
+
+@case("fast_decay", "1", "info", pytest.approx(1 / math.log(10)))
+def a_decay_that_keeps_a_tenth():
+    return well(snn.Leaky(0.1, init_hidden=True)), batch(), {}
+
+
+@case("threshold_not_positive", "1", "warning", -0.25)
+def a_threshold_below_rest():
+    net = well(snn.Leaky(0.8, -0.25, init_hidden=True))
+    net[2].weight.data /= 4
+    return net, batch(), {}
+
+
+@case("unreachable_threshold", "1", "error")
+def a_threshold_far_above_the_membranes():
+    return well(snn.Leaky(0.8, 100.0, init_hidden=True)), batch(), {}
+
+
+@case("unreachable_threshold", "1", "error", 1.0)
+def the_output_of_an_lstm_that_is_never_above_one():
+    return well(snn.SLSTM(9, 9, init_hidden=True)), batch(), {}
+
+
+@case("silent_layer", "1", "error", 0)
+def a_layer_that_is_inhibited_by_its_own_equation():
+    class Off(snn.Leaky):
+        def integrate(self, x, state):
+            return state._replace(mem=0.25 * torch.tanh(x))
+
+    return well(Off(0.8, init_hidden=True)), batch(), {}
+
+
+@case("silent_output", "3", "error", 0)
+def an_output_layer_that_never_fires():
+    class Off(snn.Leaky):
+        def integrate(self, x, state):
+            return state._replace(mem=0.25 * torch.tanh(x))
+
+    return well(output=Off(0.8, init_hidden=True)), batch(), {"targets": LABELS}
+
+
+@case("dead_neurons", "1", "warning", 5 / 9)
+def five_of_nine_neurons_that_never_fire():
+    net = well()
+    with torch.no_grad():
+        net[0].weight.abs_()
+        net[0].weight[:5] *= -1
+    return net, batch(), {}
+
+
+@case("saturated_neurons", "1", "warning", 1)
+def neurons_that_fire_in_every_step():
+    net = well(reset_mechanism="zero")
+    with torch.no_grad():
+        net[0].bias += 2
+        net[2].weight /= 4
+    return net, batch(), {}
+
+
+@case("no_reset", "1", "info")
+def a_neuron_that_is_never_reset():
+    return well(snn.Leaky(0.5, init_hidden=True, reset_mechanism="none")), batch(), {}
+
+
+@case("surrogate_underflow", "1", "warning", 1)
+def a_surrogate_that_is_narrower_than_the_distances():
+    narrow = surrogate.triangular(threshold=1e-7)
+    return well(snn.Leaky(0.8, init_hidden=True, spike_grad=narrow)), batch(), {}
+
+
+@case("vanishing_in_time", "1", "warning", pytest.approx(0.4 ** (3 * STEPS - 1)))
+def the_last_step_alone_and_a_short_memory():
+    # read from the membrane, without reset or spikes: dL/dU[t] = beta ** (T - 1 - t) dL/dU[T - 1]
+    net = nn.Sequential(nn.Linear(4, 3), snn.Leaky(0.4, 1e6, init_hidden=True, output=True))
+    arguments = {"loss_fn": lambda out, _: out[1][-1].sum()}
+    return net.double(), batch().double().repeat(3, 1, 1), arguments
+
+
+@case("exploding_in_time", "1", "warning", pytest.approx(3.0**10))
+def a_membrane_that_grows():
+    class Growing(snn.SpikingNeuron):
+        State = snn.Leaky.State
+
+        def integrate(self, x, state):
+            return self.State(3 * state.mem + x)
+
+    net = nn.Sequential(nn.Linear(4, 3), Growing(1e9, init_hidden=True, output=True))
+    return net.double(), batch().double(), {"loss_fn": lambda out, _: out[1][-1].sum()}
+
+
+@case("vanishing_in_depth", "1", "warning")
+def weights_and_a_threshold_of_another_unit():
+    net = well(output=snn.Leaky(0.8, threshold=1e-9, init_hidden=True))
+    net[2].weight.data *= 1e-9
+    return net, batch(), {}
+
+
+@case("no_gradient", "", "error")
+def a_loss_that_is_cut_off():
+    return well(), batch(), {"loss_fn": lambda out, _: out.detach().sum()}
+
+
+@case("unreached_parameter", "0", "warning", 2)
+def a_layer_before_neurons_without_a_gradient():
+    return well(snn.Leaky(0.8, init_hidden=True, surrogate_disable=True)), batch(), {}
+
+
+@case("zero_gradient", "0", "warning", 2)
+def a_constant_in_place_of_what_came_before():
+    return nn.Sequential(*well()[:1], nn.Threshold(1e3, 0.5), *well()[1:]), batch(), {}
+
+
+@case("nonfinite_loss", "", "error")
+def a_loss_of_a_logarithm_of_zero():
+    return well(), batch(), {"loss_fn": lambda out, _: out.mul(0).sum().log()}
+
+
+@case("nonfinite_gradient", "0", "error", 2)
+def a_surrogate_that_divides_by_zero():
+    def broken(input_, grad_input, spikes):
+        return grad_input / (input_ * 0)
+
+    neuron = snn.Leaky(0.8, init_hidden=True, spike_grad=surrogate.custom_surrogate(broken))
+    return well(neuron), batch(), {}
+
+
+@case("nonfinite_activity", "1", "error")
+def numbers_that_overflow():
+    net = well()
+    with torch.no_grad():
+        net[0].weight.fill_(3e38)
+    return net, batch(), {}
+
+
+@case("not_optimised", "1", "warning", 1)
+def a_learned_decay_that_the_optimiser_does_not_have():
+    net = well(snn.Leaky(0.8, init_hidden=True, learn_beta=True))
+    of_the_weights = [p for name, p in net.named_parameters() if name.endswith(("weight", "bias"))]
+    return net, batch(), {"optimizer": torch.optim.SGD(of_the_weights, 0.1)}
+
+
+@case("not_optimised", "", "warning", 4)
+def the_optimiser_of_another_net():
+    return well(), batch(), {"optimizer": torch.optim.SGD(well().parameters(), 0.1)}
+
+
+@case("stale_state", "1", "info", 2)
+def states_of_a_batch_of_another_size():
+    net = well()
+    with torch.no_grad():
+        snn.unroll(net, batch()[:, :3])
+    return net, batch(), {}
+
+
+@case("state_in_graph", "1", "info", 2)
+def states_with_their_graph():
+    net = well()
+    snn.unroll(net, batch())
+    return net, batch(), {}
+
+
+@case("stale_state", "1", "warning", 2)
+def states_of_another_size_that_a_loop_would_go_on_from():
+    net = well()
+    with torch.no_grad():
+        snn.unroll(net, batch()[:, :3])
+    return net, batch(), {"run": lambda net, xs: torch.stack([net(x) for x in xs])}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_one_thing_is_wrong_and_that_is_what_is_found(name):
+    make, code, module, severity, value = CASES[name]
+    net, xs, arguments = make()
+    found = diagnose(net, xs, **arguments)
+    assert codes(found) == [(code, module)], str(found)
+    (finding,) = found.findings
+    assert (finding.code, finding.module, finding.severity) == (code, module, severity)
+    assert value is None or finding.value == value
+    assert finding.message.endswith(".")
+    assert finding.remedy.endswith(".")
+
+
+@pytest.mark.parametrize("targets", [None, LABELS])
+@pytest.mark.parametrize("kind", ["steps", "own loop", "without learning"])
+def test_of_a_net_that_is_well_nothing_is_found(kind, targets):
+    net, xs = well(), batch()
+    run = (lambda net, xs: torch.stack([net(x) for x in xs])) if kind == "own loop" else None
+    optimizer = torch.optim.Adam(net.parameters())
+    if kind == "without learning":
+        net, optimizer = net.requires_grad_(False), None
+    found = diagnose(net, xs, targets, run=run, optimizer=optimizer)
+    assert codes(found) == []
+    assert found.ok
+    assert str(found).splitlines()[-1] == "nothing wrong was found"
+
+
+def test_every_code_of_a_check_has_a_case():
+    folder = Path(diagnosis.__file__).parent
+    reported = {
+        code
+        for file in folder.glob("_*.py")
+        for code in re.findall(r'(?:error|warning|info|report)\(\n\s+"(\w+)"', file.read_text(encoding="utf-8"))
+    }
+    assert reported | {"silent_layer", "silent_output"} == {code for _, code, *_ in CASES.values()}

@@ -1,0 +1,210 @@
+"""What a diagnosis measures, against closed forms and against the net's own run."""
+
+import json
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+import snn_core as snn
+from snn_core import surrogate
+from snn_functional import dead_neurons, diagnose, firing_rate, saturated_neurons
+from snn_functional.diagnosis import Limits
+from snn_functional.diagnosis._reach import highest
+from snn_functional.diagnosis._record import Trace
+from snn_functional.probe import OutputMonitor
+
+from .diagnosed import LABELS, STEPS, batch, codes, well
+
+FAR = 1e6  # a threshold that nothing reaches
+
+
+def constant(neuron, amount, steps):
+    """A diagnosis of a neuron that is fed the same in every step."""
+    return diagnose(neuron, torch.full((steps, 2, 3), amount, dtype=torch.float64))
+
+
+def reached(neuron, amount, steps):
+    (finding,) = [f for f in constant(neuron.double(), amount, steps).findings if f.code == "unreachable_threshold"]
+    return finding.value
+
+
+@pytest.mark.parametrize("steps", [1, 2, 7, 500])
+def test_a_leaky_membrane_reaches_the_sum_of_a_geometric_series(steps):
+    value = reached(snn.Leaky(0.75, FAR, init_hidden=True), 0.5, steps)
+    assert value == pytest.approx(0.5 * (1 - 0.75**steps) / (1 - 0.75))
+    if steps == 500:
+        assert value == pytest.approx(0.5 / (1 - 0.75))
+
+
+def test_without_leak_it_reaches_the_sum_of_the_input():
+    assert reached(snn.Leaky(1.0, FAR, init_hidden=True), 0.5, 11) == pytest.approx(5.5)
+
+
+def test_a_negative_input_is_highest_in_the_first_step():
+    assert reached(snn.Leaky(0.75, FAR, init_hidden=True), -0.5, 11) == pytest.approx(-0.5)
+
+
+def test_a_circuit_reaches_resistance_times_current():
+    assert reached(snn.Lapicque(R=4.0, C=2.0, threshold=FAR, init_hidden=True), 0.5, 999) == pytest.approx(4.0 * 0.5)
+
+
+def test_a_synaptic_current_is_summed_twice():
+    value = reached(snn.Synaptic(0.5, 0.75, FAR, init_hidden=True), 0.5, 999)
+    assert value == pytest.approx(0.5 / (1 - 0.5) / (1 - 0.75))
+
+
+def test_the_response_of_alpha_is_a_difference_of_two_sums():
+    alpha, beta = 0.75, 0.5
+    tau = math.log(alpha) / (math.log(beta) - math.log(alpha)) + 1
+    value = reached(snn.Alpha(alpha, beta, FAR, init_hidden=True), 0.5, 999)
+    assert value == pytest.approx(0.5 * tau * (1 / (1 - alpha) - 1 / (1 - beta)))
+
+
+def test_what_comes_back_from_other_neurons_counts():
+    # each of the two that fire in the first step adds 0.25 to the third neuron, which has no input of its own
+    neuron = snn.RLeaky(1.0, torch.tensor([0.5, 0.5, 9.0]), linear_features=3, init_hidden=True)
+    with torch.no_grad():
+        neuron.recurrent.weight.fill_(0.25)
+        neuron.recurrent.bias.zero_()
+    trace = Trace("", neuron)
+    x, spk = torch.tensor([[1.0, 1.0, 0.0]]), torch.tensor([[1.0, 1.0, 0.0]])
+    trace.inputs, trace.spks, trace.steps = [x, 0 * x, 0 * x], [spk, 0 * spk, 0 * spk], 3
+    assert highest(trace).tolist() == [3.0, 3.0, 1.5]
+
+
+NEURONS = {
+    "Leaky": lambda a, b: snn.Leaky(b),
+    "Leaky zero": lambda a, b: snn.Leaky(b, reset_mechanism="zero"),
+    "Leaky at once": lambda a, b: snn.Leaky(b, reset_delay=False),
+    "Synaptic": lambda a, b: snn.Synaptic(a, b),
+    "Synaptic zero": lambda a, b: snn.Synaptic(a, b, reset_mechanism="zero"),
+    "Lapicque": lambda a, b: snn.Lapicque(beta=b),
+    "Alpha": lambda a, b: snn.Alpha(max(a, b) + 0.01, b),
+    "Alpha subtract": lambda a, b: snn.Alpha(max(a, b) + 0.01, b, reset_mechanism="subtract"),
+    "StateLeaky": lambda a, b: snn.StateLeaky(b, 3),
+}
+
+
+@pytest.mark.parametrize("kind", NEURONS)
+@settings(max_examples=25, deadline=None)
+@given(a=st.floats(0.3, 0.98), b=st.floats(0.3, 0.98), seed=st.integers(0, 999), steps=st.integers(1, 12))
+def test_no_membrane_is_ever_above_what_it_can_reach(kind, a, b, seed, steps):
+    b = max(b, 0.37) if kind == "Lapicque" else b  # a step longer than R*C weighs every other step negatively
+    neuron = NEURONS[kind](a, b).double()
+    xs = 3 * torch.randn(steps, 4, 3, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    _, states = neuron.unroll(xs, trace=True)
+    trace = Trace("", neuron, [xs.flatten(0, 1)], steps=steps)
+    assert (states.mem.amax((0, 1)) <= highest(trace) + 1e-9).all()
+
+
+@pytest.mark.parametrize(
+    "neuron", [snn.DeltaLeaky(1.0, 0.5), snn.Leaky(0.9, state_quant=lambda s: s + 1), snn.Lapicque(beta=0.3)]
+)
+def test_of_other_equations_nothing_is_known(neuron):
+    assert highest(Trace("", neuron, [torch.ones(3, 2)], steps=3)) is None
+
+
+def test_the_gradient_of_each_step_is_that_of_a_membrane_that_decays():
+    beta, net = 0.8, nn.Sequential(nn.Linear(4, 3), snn.Leaky(0.8, FAR, init_hidden=True, output=True)).double()
+    net[1].beta.fill_(beta)
+    found = diagnose(net, batch().double(), loss_fn=lambda out, _: out[1][-1].sum())
+    # dL/dU[T - 1] is 1 for each of 3 neurons of 5 samples
+    expected = [math.sqrt(15) * beta ** (STEPS - 1 - t) for t in range(STEPS)]
+    assert found.layers[0].gradient == pytest.approx(expected)
+
+
+def test_the_table_has_the_statistics_of_the_nets_own_run():
+    net, xs = well(), batch()
+    with OutputMonitor(net, snn.Leaky) as monitor:
+        snn.unroll(net, xs)
+    snn.utils.reset(net)
+    found = diagnose(net, xs, limits=Limits(saturated_rate=0.5))
+    assert [layer.module for layer in found.layers] == ["1", "3"]
+    for layer in found.layers:
+        spk = torch.stack(monitor[layer.module])
+        assert layer.kind == "Leaky"
+        assert layer.neurons == spk.shape[-1]
+        assert layer.rate == pytest.approx(float(firing_rate(spk).mean()))
+        assert layer.dead == int(dead_neurons(spk).sum())
+        assert layer.saturated == int(saturated_neurons(spk, 0.5).sum()) > 0
+
+
+def test_the_report_is_a_table_and_json():
+    found = diagnose(well(snn.Leaky(0.8, 100.0, init_hidden=True)), batch(), LABELS)
+    lines = str(found).splitlines()
+    assert lines[0].split() == "layer kind neurons rate dead saturated gradient, first .. last step".split()
+    assert lines[1].startswith("1      Leaky  9        0     9 (100 %)  0 (0 %)")
+    assert lines[3] == "error    unreachable_threshold in '1'"
+    assert lines[-1] == "1 error"
+    told = json.loads(json.dumps(found.as_dict()))
+    assert told["ok"] is found.ok is False
+    assert told["findings"][0]["code"] == "unreachable_threshold"
+    assert "So are '3' after it." in told["findings"][0]["message"]
+    assert [layer["dead"] for layer in told["layers"]] == [9, 3]
+
+
+def test_errors_come_first():
+    net = well(snn.Leaky(0.1, 100.0, init_hidden=True))
+    net[2].weight.data[0] = 0
+    assert [one.severity for one in diagnose(net, batch()).findings] == ["error", "warning", "info"]
+
+
+@pytest.mark.parametrize(("xs", "code"), [(127.0, []), (128.0, ["byte_input"]), (255.5, []), (256.0, [])])
+def test_bytes_are_told_from_counts_and_from_numbers(xs, code):
+    neurons = nn.Sequential(snn.Leaky(0.5, threshold=10.0, init_hidden=True, reset_mechanism="zero"))
+    data = torch.zeros(STEPS, 1, 3)
+    data[::4] = xs
+    assert [one.code for one in diagnose(neurons, data).findings] == code
+
+
+@pytest.mark.parametrize("beta", [0.0, 1.0, 0.37])
+def test_a_decay_at_an_end_is_chosen(beta):
+    assert codes(diagnose(snn.Leaky(beta, 0.75, init_hidden=True), batch())) == []
+
+
+@pytest.mark.parametrize(("steps", "found"), [(105, []), (104, ["slow_decay"])])
+def test_a_decay_is_slow_when_less_than_a_tenth_leaks(steps, found):
+    # 0.999 ** 105 = 0.9003, so that 0.1 leaks in between 105 and 106 steps
+    steps += 1
+    neuron = snn.Leaky(0.999, 1.0, init_hidden=True)
+    assert [one.code for one in diagnose(neuron, torch.full((steps, 1, 1), 0.3)).findings] == found
+
+
+def test_what_looks_swapped_and_what_does_not():
+    net, xs = nn.Sequential(nn.Linear(4, 3), snn.Leaky(0.8, init_hidden=True)), batch()
+    static = xs[:1].expand(STEPS, -1, -1)
+    swapped = [("swapped_axes", "")]
+
+    def found(batch, targets=None):
+        return [one for one in codes(diagnose(net, batch, targets)) if one in swapped]
+
+    assert found(static) == []
+    assert found(static.transpose(0, 1)) == swapped
+    assert found(xs.transpose(0, 1)) == []  # random numbers are as good one way as the other
+    assert found(xs.transpose(0, 1), LABELS) == swapped
+    assert found(xs, LABELS) == []
+    assert found(xs[:5], LABELS) == []
+
+
+def test_a_share_is_reported_from_its_limit_on():
+    net = well()
+    with torch.no_grad():
+        net[0].weight.abs_()
+        net[0].weight[:3] *= -1
+    assert codes(diagnose(net, batch(), limits=Limits(share=0.34))) == []
+    assert codes(diagnose(net, batch(), limits=Limits(share=0.33))) == [("dead_neurons", "1")]
+
+
+def test_a_surrogate_reaches_as_far_as_its_derivative_is_above_the_limit():
+    # 25 exp(-25 d) = 2**-23 at d = 0.767
+    def found(distance):
+        neuron = snn.Leaky(0.0, init_hidden=True, reset_mechanism="none", spike_grad=surrogate.sigmoid(25))
+        xs = torch.full((3, 1, 2), 1 + distance, dtype=torch.float64)
+        return ("surrogate_underflow", "") in codes(diagnose(neuron.double(), xs))
+
+    assert not found(0.76)
+    assert found(0.775)

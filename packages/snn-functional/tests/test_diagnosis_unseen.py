@@ -1,0 +1,153 @@
+"""A diagnosis leaves no trace: the net, its states, gradients, hooks and mode, and the random generators."""
+
+import random
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.utils import prune
+
+import snn_core as snn
+from snn_functional import diagnose
+from snn_functional.probe import GradOutputMonitor, OutputMonitor
+
+from .diagnosed import LABELS, batch, codes, well
+
+
+def lively():
+    """A net in training with all that a run could change."""
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        nn.Linear(4, 9),
+        nn.BatchNorm1d(9),
+        nn.Dropout(0.5),
+        snn.Leaky(0.8, init_hidden=True, learn_beta=True),
+        snn.BatchNormTT1d(9, 11),
+        nn.Linear(9, 3),
+        snn.RLeaky(0.8, linear_features=3, init_hidden=True),
+    )
+    net[1].eval()
+    return net
+
+
+def everything(net):
+    """What of a net and its surroundings must not change, by value and by identity."""
+    tensors = {**dict(net.named_parameters()), **dict(net.named_buffers())}
+    kept = {path: m._kept for path, m in net.named_modules() if isinstance(m, snn.SpikingNeuron)}
+    return {
+        "values": {name: tensor.detach().clone() for name, tensor in tensors.items()},
+        "objects": {name: id(tensor) for name, tensor in tensors.items()},
+        "versions": {name: tensor._version for name, tensor in tensors.items()},
+        "grads": {name: p.grad.clone() for name, p in net.named_parameters() if p.grad is not None},
+        "needs": {name: p.requires_grad for name, p in net.named_parameters()},
+        "states": {path: id(state) for path, state in kept.items()},
+        "state values": {path: [t.detach().clone() for t in s or ()] for path, s in kept.items()},
+        "modes": [m.training for m in net.modules()],
+        "forwards": ["forward" in vars(m) for m in net.modules()],
+        "hooks": [(len(m._forward_hooks), len(m._forward_pre_hooks), len(m._backward_hooks)) for m in net.modules()],
+        "torch": torch.get_rng_state(),
+        "python": random.getstate(),
+        "grad mode": torch.is_grad_enabled(),
+    }
+
+
+def same(before, after):
+    """Assert that nothing is another object, or has another value."""
+    assert before.keys() == after.keys()
+    for name, value in before.items():
+        if name in ("values", "torch", "grads", "state values"):
+            torch.testing.assert_close(after[name], value, rtol=0, atol=0)
+        else:
+            assert after[name] == value, name
+
+
+def prepared():
+    net = lively()
+    snn.unroll(net, batch()).sum().backward()
+    return net
+
+
+@pytest.mark.parametrize("grad", [True, False])
+def test_nothing_is_changed(grad):
+    net, xs = prepared(), batch()
+    copy = xs.clone()
+    before = everything(net)
+    with torch.set_grad_enabled(grad):
+        diagnose(net, xs, LABELS, optimizer=torch.optim.SGD(net.parameters(), 0.1))
+    same(before, everything(net))
+    assert torch.equal(xs, copy)
+    assert xs.grad is None
+
+
+@pytest.mark.parametrize("where", ["run", "loss", "forward"])
+def test_nothing_is_changed_by_a_run_that_raises(where):
+    class Broken(nn.Module):
+        def forward(self, x):
+            torch.rand(1)
+            if where == "forward":
+                raise ArithmeticError("no such thing")
+            return x
+
+    def raises(*call):
+        torch.rand(1)
+        raise ArithmeticError("no such thing")
+
+    net = nn.Sequential(*prepared(), Broken())
+    arguments = {"run": raises} if where == "run" else {"loss_fn": raises} if where == "loss" else {}
+    before = everything(net)
+    with pytest.raises(ArithmeticError, match="no such thing") as raised:
+        diagnose(net, 200 * (batch() > 0.5).float(), **arguments)
+    same(before, everything(net))
+    (note,) = raised.value.__notes__
+    assert "diagnose found before it ran the net:" in note
+    assert "byte_input" in note
+
+
+def test_hooks_and_monitors_of_others_see_nothing():
+    net, seen = well(), []
+    handles = [net[1].register_forward_hook(lambda *call: seen.append(call)), net[0].weight.register_hook(seen.append)]
+    net[2].register_forward_pre_hook(lambda *call: seen.append(call))
+    net[3].register_full_backward_hook(lambda *call: seen.append(call))
+    with OutputMonitor(net, snn.Leaky) as outputs, GradOutputMonitor(net, snn.Leaky) as gradients:
+        diagnose(net, batch(), LABELS)
+    assert seen == outputs.records == gradients.records == []
+    assert all(handles)
+    net[1](torch.zeros(1, 9))
+    assert len(seen) == 1
+
+
+def test_the_weights_that_pruning_computes_are_those_of_the_run():
+    net = well()
+    prune.l1_unstructured(net[0], "weight", amount=0.25)
+    expected = snn.unroll(net, batch()).detach()  # leaves a weight in a graph, which torch does not copy
+    snn.utils.reset(net)
+    assert not net[0].weight.is_leaf
+    assert codes(diagnose(net, batch())) == []
+    found = diagnose(net, batch(), loss_fn=lambda out, _: (out - expected).abs().sum().log())
+    assert [one.code for one in found.findings] == ["nonfinite_loss"]  # log(0): the outputs are the same
+
+
+def test_it_works_inside_inference_mode():
+    net = well()
+    with torch.inference_mode():
+        found = diagnose(net, batch(), LABELS)
+    assert codes(found) == []
+    assert found.layers[0].gradient is not None
+
+
+def test_a_net_in_evaluation_is_run_in_evaluation():
+    modes = []
+
+    class Spy(nn.Module):
+        def forward(self, x):
+            modes.append(self.training)
+            return x
+
+    net = nn.Sequential(*well(), Spy())
+    diagnose(net.eval(), batch())
+    assert set(modes) == {False}
+
+
+def test_the_same_net_is_diagnosed_alike_twice():
+    net = lively()
+    assert str(diagnose(net, batch(), LABELS)) == str(diagnose(net, batch(), LABELS))
