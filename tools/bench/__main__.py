@@ -1,7 +1,7 @@
 """``python -m bench``: measure, print the tables, write everything as JSON.
 
 Named workloads are measured alone. ``--quick`` measures little, to see that it works. ``--functions`` measures single
-functions beside the peer's in place of nets.
+functions beside the peer's in place of nets, ``--accuracy`` how well the tasks of ``snn demo`` are learnt.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import pathlib
 import shlex
 import sys
 
-from bench import machine, tables
+from bench import latency, machine, processes, tables
+from bench.accuracy import __main__ as accuracy
 from bench.functions import __main__ as functions
 from bench.measure import Bench, Plan
 from bench.page import page
@@ -32,11 +33,20 @@ def main(arguments: list[str] | None = None) -> None:
         arguments: Of the command line; those of this process when None.
     """
     by_session, typed = _split(arguments)
+    if "--accuracy" in typed:
+        accuracy.main([one for one in typed if one != "--accuracy"], _command(typed))
+        return
     if "--functions" in typed:
         if "snntorch" in by_session.absent:
             raise RuntimeError(f"snnTorch is not there to compare with: {by_session.absent['snntorch']}")
         pythons = {"snn": sys.executable, "snntorch": by_session.python.get("snntorch", sys.executable)}
         functions.main([one for one in typed if one != "--functions"], pythons, _command(typed))
+        return
+    if "--latency" in typed:
+        latency.main([one for one in typed if one != "--latency"])
+        return
+    if "--scaling" in typed:
+        processes.main([one for one in typed if one != "--scaling"])
         return
     asked = parsed(arguments)
     names = asked.workloads or (_QUICK if asked.quick else tuple(WORKLOADS))
@@ -84,6 +94,9 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="nox -s bench --")
     parser.add_argument("workloads", nargs="*", metavar="WORKLOAD", help=f"of {', '.join(WORKLOADS)}; all without")
     parser.add_argument("--functions", action="store_true", help="measure single functions; --functions --help")
+    parser.add_argument("--accuracy", action="store_true", help="train the tasks of the demo; --accuracy --help")
+    parser.add_argument("--latency", action="store_true", help="measure a step of a stream; --latency --help")
+    parser.add_argument("--scaling", action="store_true", help="measure one process and two; --scaling --help")
     parser.add_argument("--quick", action="store_true", help="measure little, to see that it works")
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=(), help="run only these beside ours")
     parser.add_argument("--rounds", type=int, help="rounds that count")

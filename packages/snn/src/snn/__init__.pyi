@@ -27,13 +27,19 @@ from snn_core import LinearLeaky as LinearLeaky
 from snn_core import Recurrent as Recurrent
 from snn_core import RLeaky as RLeaky
 from snn_core import RSynaptic as RSynaptic
+from snn_core import SavedNet as SavedNet
 from snn_core import SConv2dLSTM as SConv2dLSTM
 from snn_core import SpikingNeuron as SpikingNeuron
 from snn_core import StateLeaky as StateLeaky
+from snn_core import Stream as Stream
 from snn_core import Synaptic as Synaptic
 from snn_core import bounded as bounded
 from snn_core import decay as decay
+from snn_core import load as load
+from snn_core import save as save
+from snn_core import stream as stream
 from snn_core import unroll as unroll
+from snn_functional import diagnose as diagnose
 
 __all__ = [
     "Alpha",
@@ -52,8 +58,10 @@ __all__ = [
     "Recurrent",
     "SConv2dLSTM",
     "SLSTM",
+    "SavedNet",
     "SpikingNeuron",
     "StateLeaky",
+    "Stream",
     "Synaptic",
     "__version__",
     "backends",
@@ -61,14 +69,18 @@ __all__ = [
     "bounded",
     "data",
     "decay",
+    "diagnose",
     "export_nir",
     "functional",
     "import_nir",
     "kernels",
+    "load",
     "nir",
     "plot",
+    "save",
     "spikegen",
     "spikeplot",
+    "stream",
     "surrogate",
     "unroll",
     "utils",

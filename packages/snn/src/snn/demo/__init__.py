@@ -1,1 +1,1 @@
-"""``snn demo``: a spiking network that learns to read real handwritten digits, and its report."""
+"""``snn demo``: spiking networks that learn from real data, and what a run leaves: a report and ``run.json``."""

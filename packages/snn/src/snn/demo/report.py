@@ -2,96 +2,24 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
-from string import Template
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from snn.demo import figures
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from snn.demo.network import Recording
+from snn.demo import figures, page
+from snn.demo.recording import Recording
 
 __all__ = ["write_report"]
 
-PAGE = Template("""<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>snn demo: $accuracy</title>
-<style>
-body { font: 16px/1.55 system-ui, sans-serif; color: #1d2733; background: #f5f6f8; margin: 0 }
-main { max-width: 1080px; margin: 0 auto; padding: 32px 24px 64px }
-h1 { font-size: 30px; line-height: 1.25; margin: 0 0 8px }
-h2 { font-size: 20px; margin: 0 0 4px }
-section { background: #fff; border: 1px solid #dfe3e8; border-radius: 8px; padding: 20px 24px; margin: 20px 0 }
-p { margin: 4px 0 12px; max-width: 75ch }
-img { display: block; max-width: 100%; height: auto; margin: 0 auto }
-dl { display: flex; flex-wrap: wrap; gap: 12px; margin: 20px 0 }
-dl div { flex: 1; min-width: 150px; background: #fff; border: 1px solid #dfe3e8; border-radius: 8px;
-  padding: 12px 16px }
-dt { font-size: 13px; color: #5a6675 }
-dd { margin: 0; font-size: 24px; font-weight: 600 }
-table { border-collapse: collapse; font-size: 14px }
-td, th { text-align: left; padding: 4px 24px 4px 0; border-bottom: 1px solid #e8ebef; font-weight: normal }
-td { font-family: ui-monospace, monospace }
-.tables { display: flex; flex-wrap: wrap; align-items: flex-start; gap: 16px 64px }
-code { background: #eef0f3; border-radius: 4px; padding: 1px 5px; font-size: 14px }
-</style>
-<main>
-<h1>A spiking network that reads digits</h1>
-<p>Trained on $train real handwritten digits of 8 by 8 pixels, then tested once on $test others that played no part in
-training or in choosing the settings. <code>$command</code></p>
-<dl>
-<div><dt>test digits read correctly</dt><dd>$accuracy</dd></div>
-<div><dt>training digits read correctly</dt><dd>$train_accuracy</dd></div>
-<div><dt>test digits without an answer</dt><dd>$silent</dd></div>
-<div><dt>training time</dt><dd>$seconds s</dd></div>
-</dl>
-<section><h2>Training</h2>
-<p>Each epoch sees every training digit once, a little turned, scaled, sheared and shifted; loss and accuracy are those
-on the changed digits while the network learns.</p>
-<img alt="Loss and accuracy over the epochs" src="$history"></section>
-<section><h2>Spikes</h2>
-<p>One training digit, a $digit, seen for $num_steps steps. A pixel fires in proportion to its brightness; the digit
-whose output neuron fires most is the answer.</p>
-<img alt="An image and the spikes of input, hidden and output neurons" src="$spikes"></section>
-<section><h2>Membranes</h2>
-<p>The same digit. A membrane integrates its input and leaks; above the threshold (dashed) it fires (triangle), and the
-threshold is subtracted in the next step.</p>
-<img alt="Membrane potentials of hidden and output neurons" src="$membranes"></section>
-<section><h2>Confusion on the test part</h2>
-<p>Number of test digits by true digit and digit read. The shade is the share of the row.</p>
-<img alt="Confusion matrix" width="600" src="$confusion"></section>
-<section><h2>Settings and versions</h2>
-<p>The same seed, settings and versions give the same accuracy on the same kind of processor.</p>
-<div class="tables"><table>$settings</table><table>$versions</table></div></section>
-</main>
-</html>
-""")
 
-
-def write_report(
-    folder: Path,
-    result: Mapping[str, Any],
-    image: Tensor,
-    digit: int,
-    recording: Recording,
-    thresholds: tuple[float, float],
-) -> Path:
+def write_report(folder: Path, result: Mapping[str, Any], recording: Recording) -> Path:
     """Write ``report.html``.
 
     Args:
         folder: Where.
-        result: Numbers of the run, as in ``result.json``.
-        image: The image that the recording is of, ``[1, 8, 8]``.
-        digit: What it shows.
-        recording: What the neurons did.
-        thresholds: Firing threshold of the hidden and of the output neurons.
+        result: Numbers of the run, as in ``run.json``.
+        recording: What the neurons did with one sample.
 
     Returns:
         The file.
@@ -99,47 +27,182 @@ def write_report(
     Raises:
         OSError: If it cannot be written.
     """
-    pictures = {
-        "history": figures.history(result["history"]),
-        "spikes": figures.spikes(image, recording),
-        "membranes": figures.membranes(recording, thresholds, digit),
-        "confusion": figures.confusion(result["confusion"]),
-    }
     target = folder / "report.html"
-    target.write_text(_page(result, digit, pictures), encoding="utf-8")
+    accuracy = _percent(result["test_accuracy"])
+    parts = (
+        _headline(result, accuracy),
+        _training(result),
+        _one_sample(recording),
+        _membranes(recording),
+        _confusion(result),
+        _activity(result["layers"]),
+        _repeat(result),
+    )
+    target.write_text(page.document(f"snn demo, {result['task']}: {accuracy}", *parts), encoding="utf-8")
     return target
 
 
-def _page(result: Mapping[str, Any], digit: int, pictures: Mapping[str, bytes]) -> str:
-    """Compose the page.
+def _headline(result: Mapping[str, Any], accuracy: str) -> str:
+    train, test = result["samples"]["train"], result["samples"]["test"]
+    numbers = {
+        f"of {test:,} test samples answered correctly": accuracy,
+        f"of {train:,} training samples answered correctly": _percent(result["train_accuracy"]),
+        "test samples without an answer": f"{round(result['test_silent'] * test):,}",
+        "synaptic operations a test sample": _short(sum(layer["synops"] for layer in result["layers"])),
+        "seconds of training": f"{result['seconds']['training']:,.1f}",
+    }
+    text = (
+        f"Trained on {train:,} samples, then tested once on {test:,} others that played no part in training or in "
+        "choosing the settings."
+    )
+    title = f"<h1>A spiking network trained on {escape(result['title'])}</h1>"
+    return "\n".join((title, page.paragraph(text), page.number_tiles(numbers)))
 
-    Args:
-        result: Numbers of the run, as in ``result.json``.
-        digit: Digit of the pictures.
-        pictures: The PNGs ``history``, ``spikes``, ``membranes`` and ``confusion``.
 
-    Returns:
-        HTML with the pictures inside.
-    """
-    inside = {name: f"data:image/png;base64,{base64.b64encode(png).decode()}" for name, png in pictures.items()}
-    settings = result["settings"]
-    return PAGE.substitute(
-        inside,
-        command=f"snn demo --seed {settings['seed']} --epochs {settings['epochs']}",
-        accuracy=f"{100 * result['test_accuracy']:.2f} %",
-        train_accuracy=f"{100 * result['train_accuracy']:.2f} %",
-        silent=round(result["test_silent"] * result["samples"]["test"]),
-        seconds=f"{result['seconds']['training']:.1f}",
-        digit=digit,
-        num_steps=settings["num_steps"],
-        settings=_rows(settings),
-        versions=_rows(result["versions"]),
-        **result["samples"],
+def _training(result: Mapping[str, Any]) -> str:
+    text = (
+        "Each epoch sees every training sample once, changed a little at random; loss and accuracy are those on the "
+        "changed samples while the network learns."
+    )
+    loss, accuracy = figures.history(result["history"])
+    pictures = (page.figure(loss, "Loss"), page.figure(accuracy, "Accuracy"))
+    return page.section("Training", page.paragraph(text), page.side_by_side(pictures))
+
+
+def _one_sample(recording: Recording) -> str:
+    kind = "image" if recording.kind == "image" else "sequence"
+    steps, true = len(recording.input), recording.classes[recording.target]
+    if recording.predicted is None:
+        answer = "no output neuron fires, so there is no answer"
+    elif recording.predicted == recording.target:
+        answer = "that is the network's answer"
+    else:
+        answer = f"the network's answer is {recording.classes[recording.predicted]}"
+    text = (
+        f"One training sample, {kind} of class {true}, for {steps} steps: {answer}. The class whose output neuron "
+        "fires most is the answer. A mark is a spike."
+    )
+    return page.section("From a sample to an answer", page.paragraph(text), page.side_by_side(_seen(recording)))
+
+
+def _seen(recording: Recording) -> Iterator[str]:
+    yield page.figure(figures.sample(recording), "The sample.")
+    fed = figures.fed(recording)
+    if fed is not None:
+        yield page.figure(fed, "The input.", "What the first layer is fed, step after step.")
+    *hidden, output = recording.layers
+    for layer in hidden:
+        count = f"{layer.spk[0].numel():,} neurons."
+        yield page.figure(figures.spikes(layer), f"Layer {layer.name}.", count)
+        if layer.spk.dim() > 2:
+            text = "Where its channels fire, over all steps together."
+            yield page.figure(figures.maps(layer), f"Layer {layer.name}.", text)
+    moving, still = figures.votes(recording)
+    text = "Its spikes as they come, and how many each neuron has fired so far."
+    yield page.film(moving, still, f"The answer, layer {output.name}.", text)
+
+
+def _membranes(recording: Recording) -> str:
+    text = (
+        "The same sample. A membrane integrates its input and leaks; where it is above the threshold (dashed) the "
+        "neuron fires (triangle), and its reset follows in the next step."
+    )
+    *hidden, output = recording.layers
+    pictures = [
+        page.figure(figures.membranes(layer, recording), f"Layer {layer.name}.", "The neurons that fire most.")
+        for layer in hidden
+    ]
+    chosen = "The true class, and those driven most beside it."
+    pictures.append(page.figure(figures.membranes(output, recording), f"Layer {output.name}.", chosen))
+    return page.section("Membranes", page.paragraph(text), page.side_by_side(pictures))
+
+
+def _confusion(result: Mapping[str, Any]) -> str:
+    silent = round(result["test_silent"] * result["samples"]["test"])
+    text = "Number of test samples by true class and answer. The shade is the share of the row."
+    if silent:
+        text += f" {silent:,} without an answer are in no cell."
+    picture = figures.confusion(result["confusion"], result["classes"])
+    return page.section("Confusion on the test part", page.paragraph(text), page.figure(picture, "Confusion matrix."))
+
+
+def _activity(layers: Sequence[Mapping[str, Any]]) -> str:
+    busiest = max(layer["rate"] for layer in layers) or 1.0
+    rows = [
+        [
+            escape(layer["name"]),
+            f"{layer['neurons']:,}",
+            f"{layer['rate']:.4f}{page.bar(layer['rate'] / busiest)}",
+            f"{layer['dead']:,}",
+            f"{layer['saturated']:,}",
+            f"{layer['synops']:,.0f}",
+        ]
+        for layer in layers
+    ]
+    neurons, dead, full = (sum(layer[name] for layer in layers) for name in ("neurons", "dead", "saturated"))
+    mean = sum(layer["rate"] * layer["neurons"] for layer in layers) / neurons
+    total = f"{sum(layer['synops'] for layer in layers):,.0f}"
+    rows.append(["all", f"{neurons:,}", f"{mean:.4f}{page.bar(mean / busiest)}", f"{dead:,}", f"{full:,}", total])
+    head = ["Layer", "Neurons", "Spikes per neuron and step", "Dead", "Saturated", "Synaptic operations per sample"]
+    counted = (
+        "A synaptic operation is one weight other than 0 used by one input other than 0, in one step of one sample; "
+        "the connections that lead to a layer are counted with it, its own recurrent ones too. Biases, the neurons' "
+        "own updates and memory accesses are not counted."
+    )
+    histograms = [page.figure(figures.layer_rates(layer), f"Layer {layer['name']}.") for layer in layers]
+    return page.section(
+        "Firing rates and synaptic operations",
+        page.paragraph("Over the whole test part."),
+        page.table(head, rows, "Activity of each layer"),
+        page.paragraph(counted),
+        *(page.paragraph(_in_words(layer), warning=bool(layer["dead"] or layer["saturated"])) for layer in layers),
+        page.side_by_side(histograms),
     )
 
 
-def _rows(values: Mapping[str, Any]) -> str:
-    return "".join(
-        f"<tr><th>{escape(name.replace('_', ' '))}</th><td>{escape(str(value))}</td></tr>\n"
-        for name, value in values.items()
+def _in_words(layer: Mapping[str, Any]) -> str:
+    """What the dead and the saturated neurons of a layer come to."""
+    neurons = layer["neurons"]
+    found = [
+        f"{layer[kind]:,} of {neurons:,} neurons ({_percent(layer[kind] / neurons, 1)}) {what}"
+        for kind, what in (
+            ("dead", "never fired on any test sample, and so tell nothing"),
+            ("saturated", "fired in every step of every test sample, and so tell nothing either"),
+        )
+        if layer[kind]
+    ]
+    return f"Layer {layer['name']}: {'; '.join(found) or 'no neuron is dead, none saturated'}."
+
+
+def _repeat(result: Mapping[str, Any]) -> str:
+    text = "The same settings, versions, threads and kind of processor give the same numbers, bit for bit."
+    again = f"<pre>{escape(result['command'])}</pre>"
+    verify = "To repeat the run that lies beside this page, and to compare every number of it:"
+    tables = [
+        f"<div><h3>{heading}</h3>\n{page.facts(values)}</div>"
+        for heading, values in (
+            ("Manifest", result["manifest"]),
+            ("Settings", result["settings"]),
+            ("Versions", result["versions"]),
+        )
+    ]
+    return page.section(
+        "To repeat this run",
+        page.paragraph(text),
+        again,
+        page.paragraph(verify),
+        "<pre>snn demo --verify run.json</pre>",
+        page.side_by_side(tables, kind="tables"),
     )
+
+
+def _percent(share: float, digits: int = 2) -> str:
+    return f"{100 * share:.{digits}f} %"
+
+
+def _short(number: float) -> str:
+    """A large number in three digits and a word."""
+    for size, word in ((1e9, " billion"), (1e6, " million")):
+        if number >= size:
+            return f"{number / size:.3g}{word}"
+    return f"{number:,.0f}"

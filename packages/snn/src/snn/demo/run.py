@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -12,31 +12,33 @@ from typing import Any
 
 import torch
 
-import snn
-from snn.demo.network import record
-from snn.demo.pieces import require_pieces
+from snn.demo.activity import activity
+from snn.demo.manifest import environment, weights_sha256
+from snn.demo.pieces import REQUIREMENTS, require_pieces
 from snn.demo.progress import Progress
+from snn.demo.recording import Recording, record
 from snn.demo.report import write_report
-from snn.demo.settings import Settings
-from snn.demo.training import evaluate, train
+from snn.demo.tasks.task import Parts, Task
+from snn.demo.training import batches_per_epoch, evaluate, train
 from snn.versions import behind
 
-__all__ = ["run"]
+__all__ = ["computing_on", "run", "trained", "versions_of"]
 
-# The training digit that the report looks at.
+# The training sample that the report looks at.
 SHOWN = 3
 
 
-def run(settings: Settings, folder: str | Path) -> dict[str, Any]:
-    """Train on the training part, measure once on the test part, and write ``report.html`` and ``result.json``.
+def run(task: Task[Any], folder: str | Path, threads: int = 1) -> dict[str, Any]:
+    """Train on the training part, measure once on the test part, and write ``report.html`` and ``run.json``.
 
     Args:
-        settings: The settings.
+        task: The task with its settings.
         folder: Where to write; made if it is not there, files of an earlier run are replaced.
+        threads: Threads that torch computes on.
 
     Returns:
-        What ``result.json`` holds: accuracies and shares in [0, 1], times in seconds, history, confusion matrix,
-        settings and versions.
+        What ``run.json`` holds: accuracies and shares in [0, 1], times in seconds, history, confusion matrix, activity
+        of each layer, settings, versions and manifest.
 
     Raises:
         MissingPieces: If something that it needs is not installed.
@@ -44,56 +46,112 @@ def run(settings: Settings, folder: str | Path) -> dict[str, Any]:
 
     Example:
         >>> import tempfile
+        >>> from snn.demo.tasks import settings_of, task_of
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     result = run(Settings(epochs=1, hidden=20), folder)
+        ...     result = run(task_of("digits", settings_of("digits")(epochs=1, hidden=20)), folder)
         >>> result["samples"]
         {'train': 1438, 'test': 359}
     """
-    require_pieces()
+    require_pieces(task.name)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
-    parts = snn.data.digits(settings.test_share, settings.split_seed)
-    with one_thread():
-        net, history = train(settings, parts.train.data, parts.train.targets, Progress(settings.epochs))
-        trained = time.perf_counter()
-        # the only time that the test part is looked at
-        test = evaluate(net, parts.test.data, parts.test.targets, settings)
-        train_accuracy = evaluate(net, parts.train.data, parts.train.targets, settings).accuracy
-        recording = record(net, parts.train.data[SHOWN], settings.num_steps)
-    result: dict[str, Any] = {
-        "test_accuracy": test.accuracy,
-        "test_silent": test.silent,
-        "train_accuracy": train_accuracy,
-        "samples": {"train": len(parts.train), "test": len(parts.test)},
-        "seconds": {"training": round(trained - started, 2)},
-        "settings": asdict(settings),
-        "history": history,
-        "confusion": test.confusion,
-        "versions": behind("snn[demo]"),
-    }
-    thresholds = (net.hidden.threshold.item(), net.output.threshold.item())
-    image, digit = parts.train.data[SHOWN], int(parts.train.targets[SHOWN])
-    result["report"] = str(write_report(folder, result, image, digit, recording, thresholds))
+    parts = task.load()
+    with computing_on(threads):
+        result, recording = trained(task, parts, Progress(task.settings.epochs, batches_per_epoch(task, parts.train)))
+    result["report"] = str(write_report(folder, result, recording))
     result["seconds"]["all"] = round(time.perf_counter() - started, 2)
-    (folder / "result.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    (folder / "run.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     return result
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch compute on one thread for a while.
+def trained(
+    task: Task[Any], parts: Parts, progress: Callable[[int, float, float], None]
+) -> tuple[dict[str, Any], Recording]:
+    """Train, and measure once on the test part.
 
-    Matrices this small gain nothing from more, and sums come out the same whatever the number of cores.
+    Args:
+        task: The task.
+        parts: Its data.
+        progress: As for :func:`~snn.demo.training.train`.
+
+    Returns:
+        All of ``run.json`` but where the report lies and how long that took, and what the report shows.
 
     Example:
-        >>> with one_thread():
+        >>> from snn.demo.tasks import settings_of, task_of
+        >>> task = task_of("digits", settings_of("digits")(epochs=1, hidden=20))
+        >>> result, recording = trained(task, task.load(), lambda *_: None)
+        >>> recording.target == int(task.load().train.targets[SHOWN])
+        True
+    """
+    started = time.perf_counter()
+    net, history = train(task, parts.train, progress)
+    seconds = time.perf_counter() - started
+    # the only time that the test part is looked at
+    test = evaluate(task, net, parts.test)
+    result: dict[str, Any] = {
+        "task": task.name,
+        "title": task.title,
+        "command": _command(task),
+        "test_accuracy": test.accuracy,
+        "train_accuracy": evaluate(task, net, parts.train).accuracy,
+        "test_silent": test.silent,
+        "samples": {"train": len(parts.train), "test": len(parts.test)},
+        "seconds": {"training": round(seconds, 2)},
+        "settings": asdict(task.settings),
+        "versions": versions_of(task),
+        "manifest": {
+            "seed": task.settings.seed,
+            **environment(task, parts),
+            "weights_sha256": weights_sha256(net),
+        },
+        "history": history,
+        "classes": list(task.classes),
+        "confusion": test.confusion,
+        "layers": activity(task, net, parts.test),
+    }
+    return result, record(task, net, parts.train, SHOWN)
+
+
+def versions_of(task: Task[Any]) -> dict[str, str]:
+    """Exact versions of all that a task needs.
+
+    Args:
+        task: The task.
+
+    Returns:
+        Name and version.
+
+    Example:
+        >>> from snn.demo.tasks import settings_of, task_of
+        >>> "scikit-learn" in versions_of(task_of("digits", settings_of("digits")()))
+        True
+    """
+    return {name: found for one in REQUIREMENTS[task.name] for name, found in behind(one).items()}
+
+
+@contextmanager
+def computing_on(threads: int) -> Iterator[None]:
+    """Let torch compute on so many threads for a while; sums come out the same whatever the number of cores.
+
+    Args:
+        threads: Threads.
+
+    Example:
+        >>> with computing_on(1):
         ...     torch.get_num_threads()
         1
     """
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(threads)
     try:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def _command(task: Task[Any]) -> str:
+    words = f"snn demo --task {task.name} --seed {task.settings.seed} --epochs {task.settings.epochs}"
+    threads = torch.get_num_threads()
+    return words if threads == 1 else f"{words} --threads {threads}"

@@ -1,26 +1,27 @@
-"""Training the network on one part of the digits, and measuring it on another."""
+"""Training a network on one part of the data, and measuring it on another."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 import snn
-from snn.demo.jitter import jitter
-from snn.demo.network import CLASSES, DigitReader, present
-from snn.demo.settings import Settings
+from snn.demo.tasks.task import Batch, Part, Task, present
 
-__all__ = ["Evaluation", "evaluate", "train"]
+__all__ = ["Evaluation", "batches", "batches_per_epoch", "evaluate", "new_network", "train"]
+
+# Samples that are shown at a time outside of training.
+AT_ONCE = 200
 
 
 class Evaluation(NamedTuple):
     """How well a network reads a part of the data.
 
-    ``accuracy`` and ``silent`` are shares of the samples, ``confusion[i][j]`` counts samples of digit ``i`` read as
+    ``accuracy`` and ``silent`` are shares of the samples, ``confusion[i][j]`` counts samples of class ``i`` taken for
     ``j``, samples without any output spike left out.
     """
 
@@ -30,79 +31,138 @@ class Evaluation(NamedTuple):
 
 
 def train(
-    settings: Settings,
-    images: Tensor,
-    targets: Tensor,
-    progress: Callable[[int, float, float], None],
-) -> tuple[DigitReader, dict[str, list[float]]]:
+    task: Task[Any], part: Part, progress: Callable[[int, float, float], None] = lambda *_: None
+) -> tuple[nn.Module, dict[str, list[float]]]:
     """Train a new network; the seed decides everything, and torch's global generator is left as it was.
 
     Args:
-        settings: The settings.
-        images: ``[samples, 1, 8, 8]``.
-        targets: Digits, ``[samples]``.
-        progress: Called after each epoch with the epochs done, the epoch's loss and its accuracy.
+        task: The task.
+        part: What to learn from.
+        progress: Called after each batch with the batches done, and loss and accuracy of the epoch so far.
 
     Returns:
-        The network, and for each epoch the mean loss and the accuracy on its changed images while it learnt.
+        The network, and for each epoch the mean loss and the accuracy on its changed samples while it learnt.
 
     Example:
-        >>> images, targets = torch.rand(20, 1, 8, 8), torch.arange(20) % 10
-        >>> _, history = train(Settings(epochs=2, hidden=20), images, targets, lambda *_: None)
+        >>> from snn.demo.tasks import settings_of, task_of
+        >>> task = task_of("digits", settings_of("digits")(epochs=2, hidden=20))
+        >>> _, history = train(task, task.load().train)
         >>> len(history["loss"]), len(history["accuracy"])
         (2, 2)
     """
-    loss_of = snn.functional.ce_count_loss()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.seed)
-        net = DigitReader(settings)
+    settings, loss_of = task.settings, snn.functional.ce_count_loss()
+    net = new_network(task)
     generator = torch.Generator().manual_seed(settings.seed)
-    optimizer = torch.optim.Adam(net.parameters(), lr=settings.learning_rate)
-    batches = math.ceil(len(images) / settings.batch)
+    optimizer = torch.optim.AdamW(net.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
+    count = batches_per_epoch(task, part)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, settings.learning_rate, total_steps=batches * settings.epochs, pct_start=0.2
+        optimizer, settings.learning_rate, total_steps=count * settings.epochs, pct_start=0.2
     )
     history: dict[str, list[float]] = {"loss": [], "accuracy": []}
-    for epoch in range(1, settings.epochs + 1):
+    for epoch in range(settings.epochs):
         losses = right = 0.0
-        for chosen in torch.randperm(len(images), generator=generator).chunk(batches):
-            spk = present(net, jitter(images[chosen], generator), settings.num_steps)
-            loss = loss_of(spk, targets[chosen])
+        seen = 0
+        for done, chosen in enumerate(torch.randperm(len(part), generator=generator).chunk(count), 1):
+            batch = task.batch(part, chosen.tolist(), generator)
+            spk = present(net, batch)
+            loss = loss_of(spk, batch.targets, lengths=batch.lengths)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             schedule.step()
             losses += loss.item() * len(chosen)
-            right += snn.functional.accuracy_rate(spk, targets[chosen]) * len(chosen)
-        history["loss"].append(losses / len(images))
-        history["accuracy"].append(right / len(images))
-        progress(epoch, history["loss"][-1], history["accuracy"][-1])
+            right += snn.functional.accuracy_rate(spk, batch.targets, lengths=batch.lengths) * len(chosen)
+            seen += len(chosen)
+            progress(epoch * count + done, losses / seen, right / seen)
+        history["loss"].append(losses / seen)
+        history["accuracy"].append(right / seen)
     return net, history
 
 
+def batches_per_epoch(task: Task[Any], part: Part) -> int:
+    """How many training steps one pass over a part takes.
+
+    Args:
+        task: The task.
+        part: What to learn from.
+
+    Returns:
+        Their number.
+
+    Example:
+        >>> from snn.demo.tasks import settings_of, task_of
+        >>> task = task_of("digits", settings_of("digits")(batch=100))
+        >>> batches_per_epoch(task, task.load().train)  # of 1,438 digits
+        15
+    """
+    return math.ceil(len(part) / task.settings.batch)
+
+
+def new_network(task: Task[Any]) -> nn.Module:
+    """The network of a task before any training.
+
+    Args:
+        task: The task.
+
+    Returns:
+        The network, with weights that its seed decides.
+
+    Example:
+        >>> from snn.demo.tasks import settings_of, task_of
+        >>> task = task_of("digits", settings_of("digits")(hidden=20))
+        >>> torch.equal(new_network(task).to_hidden.weight, new_network(task).to_hidden.weight)
+        True
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(task.settings.seed)
+        return task.network()
+
+
 @torch.no_grad()
-def evaluate(net: nn.Module, images: Tensor, targets: Tensor, settings: Settings) -> Evaluation:
+def evaluate(task: Task[Any], net: nn.Module, part: Part) -> Evaluation:
     """Measure a trained network.
 
     Args:
+        task: The task.
         net: The network.
-        images: ``[samples, 1, 8, 8]``.
-        targets: Digits, ``[samples]``.
-        settings: The settings it was trained with.
+        part: What to measure it on.
 
     Returns:
         Accuracy, share of silent samples and confusion matrix; a silent sample counts as wrong.
 
     Example:
-        >>> settings = Settings(hidden=20)
-        >>> images, targets = torch.rand(7, 1, 8, 8), torch.arange(7)
-        >>> 0 <= evaluate(DigitReader(settings), images, targets, settings).accuracy <= 1
+        >>> from snn.demo.tasks import settings_of, task_of
+        >>> task = task_of("digits", settings_of("digits")(hidden=20))
+        >>> 0 <= evaluate(task, task.network(), task.load().test).accuracy <= 1
         True
     """
-    spk = present(net, images, settings.num_steps)
-    accuracy, silent = snn.functional.accuracy_rate(spk, targets, return_silent=True)
-    counts = spk.sum(0)
-    awake = counts.sum(1) > 0
-    cells = targets[awake] * CLASSES + counts[awake].argmax(1)
-    confusion: Any = cells.bincount(minlength=CLASSES * CLASSES).unflatten(0, (CLASSES, CLASSES)).tolist()
-    return Evaluation(accuracy, silent, confusion)
+    number = len(task.classes)
+    confusion = torch.zeros(number, number, dtype=torch.int64)
+    silent = 0
+    for batch in batches(task, part):
+        counts = present(net, batch).sum(0)
+        awake = counts.sum(1) > 0
+        silent += int((~awake).sum())
+        cells = batch.targets[awake] * number + counts[awake].argmax(1)
+        confusion += cells.bincount(minlength=number**2).unflatten(0, (number, number))
+    return Evaluation(int(confusion.trace()) / len(part), silent / len(part), confusion.tolist())
+
+
+def batches(task: Task[Any], part: Part) -> Iterator[Batch]:
+    """All samples of a part in order, unchanged.
+
+    Args:
+        task: The task.
+        part: The samples.
+
+    Yields:
+        Batches of a few hundred of them at most.
+
+    Example:
+        >>> from snn.demo.tasks import settings_of, task_of
+        >>> task = task_of("digits", settings_of("digits")())
+        >>> [len(batch.targets) for batch in batches(task, task.load().test)]
+        [200, 159]
+    """
+    for chosen in torch.arange(len(part)).split(AT_ONCE):
+        yield task.batch(part, chosen.tolist())

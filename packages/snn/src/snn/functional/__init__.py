@@ -12,6 +12,7 @@ __getattr__, __dir__ = _lazy.forward(
     __name__,
     "snn_functional",
     submodules=dict.fromkeys(
-        ("acc", "backprop", "loss", "online", "probe", "quant", "reg", "statistics", "stdp_learner"), "snn_functional"
+        ("acc", "backprop", "diagnosis", "loss", "online", "probe", "quant", "reg", "statistics", "stdp_learner"),
+        "snn_functional",
     ),
 )

@@ -1,0 +1,132 @@
+"""The report of each task and the gallery, opened in a browser as a reader opens them."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Iterator
+
+import pytest
+from markdown_it import MarkdownIt
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from demo_reports import RUNS
+from snn_plot import animated_raster
+from workspace import ROOT
+
+from .chromium import chromium
+
+DESKTOP, PHONE = 1280, 390
+FILM = "film of snn-plot"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        # a container's root may start no sandbox; the pages are our own
+        opened = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def pages(reports, tmp_path_factory) -> dict[str, pathlib.Path]:
+    """The report of each task, the gallery as a page, and a film saved as one."""
+    folder = tmp_path_factory.mktemp("pages")
+    (folder / "gallery").symlink_to(ROOT / "docs" / "gallery")
+    body = MarkdownIt().render((ROOT / "docs" / "gallery.md").read_text(encoding="utf-8"))
+    head = '<!doctype html><html lang="en"><meta charset="utf-8"><title>Gallery</title>'
+    style = "<style>img { max-width: 100% } pre { overflow-x: auto }</style>"
+    viewport = '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    (folder / "gallery.html").write_text(f"{head}{viewport}{style}<main>{body}</main></html>", encoding="utf-8")
+    from matplotlib.figure import Figure
+
+    animated_raster([[0, 1], [1, 0], [0, 1]], Figure().subplots()).save(folder / "film.html")
+    return {**reports, "gallery": folder / "gallery.html", FILM: folder / "film.html"}
+
+
+@pytest.fixture
+def opened(browser: Browser, pages: dict[str, pathlib.Path], request: pytest.FixtureRequest) -> Iterator[tuple]:
+    """A page in a window of some width, all that it complained of, and all that it asked for."""
+    name, width = request.param
+    context = browser.new_context(viewport={"width": width, "height": 844}, reduced_motion="no-preference")
+    page = context.new_page()
+    complaints: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url[:100]}"))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(pages[name].as_uri(), wait_until="load")
+    yield page, complaints, asked
+    context.close()
+
+
+EVERY_PAGE = pytest.mark.parametrize(
+    "opened",
+    [
+        pytest.param((name, width), id=f"{name}-{width}")
+        for name in (*RUNS, "gallery", FILM)
+        for width in (DESKTOP, PHONE)
+    ],
+    indirect=True,
+)
+REPORTS_ON_A_PHONE = pytest.mark.parametrize(
+    "opened", [pytest.param((name, PHONE), id=name) for name in RUNS], indirect=True
+)
+
+
+@EVERY_PAGE
+def test_a_page_is_whole_and_asks_for_nothing_elsewhere(opened):
+    page, complaints, asked = opened
+    # an image that is hidden until the page is printed has pixels too
+    sizes = page.evaluate("Promise.all([...document.images].map(i => i.decode().then(() => i.naturalWidth)))")
+    assert sizes
+    assert all(sizes)
+    assert complaints == []
+    assert {url.partition(":")[0] for url in asked} <= {"file", "data"}
+
+
+@EVERY_PAGE
+def test_a_page_does_not_scroll_sideways(opened):
+    page, _, _ = opened
+    assert overhang(page) == []
+    width = page.viewport_size["width"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@REPORTS_ON_A_PHONE
+def test_a_picture_of_a_report_is_as_wide_as_a_phone_but_for_margins(opened):
+    page, _, _ = opened
+    widths = page.evaluate("[...document.images].filter(i => i.checkVisibility()).map(i => i.clientWidth)")
+    assert min(widths) >= 0.8 * PHONE
+
+
+@REPORTS_ON_A_PHONE
+def test_nothing_moves_for_who_wants_that_nor_on_paper(opened):
+    page, _, _ = opened
+    film, still = page.locator("img.film"), page.locator("img.still")
+    assert (film.is_visible(), still.is_visible()) == (True, False)
+    page.emulate_media(reduced_motion="reduce")
+    assert (film.is_visible(), still.is_visible()) == (False, True)
+    page.emulate_media(reduced_motion="no-preference", media="print")
+    assert (film.is_visible(), still.is_visible()) == (False, True)
+
+
+@pytest.mark.parametrize("opened", [pytest.param((name, DESKTOP), id=name) for name in RUNS], indirect=True)
+def test_a_report_prints_within_its_sheets(opened):
+    page, _, _ = opened
+    # the width of A4 without margins, in CSS pixels
+    page.set_viewport_size({"width": 720, "height": 1000})
+    page.emulate_media(media="print")
+    assert overhang(page) == []
+    assert page.pdf(format="A4").startswith(b"%PDF")
+
+
+def overhang(page: Page) -> list[str]:
+    """Elements that stick out of the page, but for what scrolls by itself."""
+    return page.evaluate(
+        """[...document.querySelectorAll("main *, img")]
+            .filter(e => !e.closest(".wide, pre") && e.checkVisibility())
+            .filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 0.5)
+            .map(e => e.outerHTML.slice(0, 100))"""
+    )

@@ -1,0 +1,16 @@
+"""Reports of the demonstration, one a task, of networks that have learnt nothing: quickly made, with every part."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pathlib.Path]:
+    """The page of each task."""
+    from demo_reports import RUNS, run_of
+    from snn.demo.report import write_report
+
+    return {task: write_report(tmp_path_factory.mktemp(task), *run_of(task)) for task in RUNS}

@@ -1,0 +1,133 @@
+"""The words of ``snn demo``, and what it prints."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+
+from snn.demo.pieces import MissingPieces, require_pieces
+from snn.demo.run_file import InvalidRun, read_run
+from snn.demo.tasks.registry import TASKS, settings_of, task_of
+
+__all__ = ["add_options", "main"]
+
+EPILOG = """\
+tasks:
+  digits   1,797 digits of 8 by 8 pixels, fully connected; needs snn[demo] (the default)
+  mnist    5,000 digits of 28 by 28 pixels, convolutional; needs snn-data[mnist5k] too
+  vowels   640 utterances of unequal length, whose speaker a recurrent network tells; needs snn-data[vowels] too,
+           which holds back the versions of numpy and numba
+
+The same task, seed, epochs, threads, versions and kind of processor give the same numbers, bit for bit; --verify runs
+once more what a run.json describes and compares.
+"""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Teach a parser the words of ``snn demo``.
+
+    Args:
+        parser: The parser.
+
+    Example:
+        >>> parser = argparse.ArgumentParser()
+        >>> add_options(parser)
+        >>> parser.parse_args(["--task", "mnist"]).task
+        'mnist'
+    """
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = EPILOG
+    parser.add_argument("--task", choices=TASKS, help="what the network learns (default digits)")
+    parser.add_argument("--seed", type=_whole(0), help="seed of weights, order and augmentation (default 0)")
+    parser.add_argument("--epochs", type=_whole(1), help="passes over the training part (default: the task's own)")
+    parser.add_argument("--threads", type=_whole(1), help="threads that torch computes on (default 1)")
+    parser.add_argument("--out", metavar="FOLDER", help="where to write (default snn-demo)")
+    parser.add_argument(
+        "--verify", metavar="RUN.JSON", help="repeat that run and compare; takes no other word but --json"
+    )
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def main(options: argparse.Namespace) -> int:
+    """Run ``snn demo``.
+
+    Args:
+        options: The words.
+
+    Returns:
+        Exit code: 0 if all is well, 1 if not, 2 if two words do not go together.
+
+    Example:
+        >>> parser = argparse.ArgumentParser()
+        >>> add_options(parser)
+        >>> main(parser.parse_args(["--verify", "there/is/no/run.json"]))
+        1
+    """
+    also = [name for name in ("task", "seed", "epochs", "threads", "out") if getattr(options, name) is not None]
+    if options.verify and also:
+        print(f"snn demo: --verify takes all from the file; leave out --{', --'.join(also)}", file=sys.stderr)
+        return 2
+    try:
+        return _verify(options) if options.verify else _run(options)
+    except (MissingPieces, InvalidRun, OSError) as error:
+        print(f"snn demo: {error}", file=sys.stderr)
+        return 1
+
+
+def _run(options: argparse.Namespace) -> int:
+    name = options.task or "digits"
+    require_pieces(name)
+    given = {"seed": options.seed, "epochs": options.epochs}
+    settings = settings_of(name)(**{word: value for word, value in given.items() if value is not None})
+    from snn.demo.run import run
+
+    _tune_allocator()
+    result = run(task_of(name, settings), options.out or "snn-demo", options.threads or 1)
+    if options.json:
+        print(json.dumps(result, indent=2))
+        return 0
+    print(f"{100 * result['test_accuracy']:.2f} % of the {result['samples']['test']} test samples read correctly")
+    print(f"report: {result['report']}")
+    return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    recorded = read_run(options.verify)
+    require_pieces(recorded["task"])
+    from snn.demo.verification import verify
+
+    _tune_allocator()
+    found = verify(recorded, (lambda _: None) if options.json else _say_environment)
+    if options.json:
+        print(json.dumps({"equal": not found.numbers, **found._asdict()}, indent=2))
+    elif found.numbers:
+        print("the run does not repeat:", *found.numbers, sep="\n  ")
+    else:
+        print("the run repeats bit for bit: history, accuracies, confusion, activity and weights")
+    return 1 if found.numbers else 0
+
+
+def _say_environment(lines: list[str]) -> None:
+    if lines:
+        print("not here as it was there, so that equal numbers are not promised:", *lines, sep="\n  ", flush=True)
+
+
+def _tune_allocator() -> None:
+    """Keep the memory of freed tensors: this process is the demonstration's alone."""
+    from snn_cpu.allocator import is_tunable, tune_allocator
+
+    if is_tunable():
+        tune_allocator()
+
+
+def _whole(least: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"expected a whole number from {least} on, got {text!r}")
+        if int(text) >= 2**63:  # the seeds that torch takes
+            raise argparse.ArgumentTypeError(f"expected a whole number from {least} on, below 2**63, got {text!r}")
+        return int(text)
+
+    return number

@@ -1,0 +1,81 @@
+"""Sheets that the pictures of the report are drawn on, and what becomes of them."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["SQUARE", "WIDTH", "Picture", "axes", "finished", "sheet"]
+
+DOTS_PER_INCH = 160
+# Inches: text of 10 points is then readable where a picture is as wide as a phone.
+WIDTH, HEIGHT = 4.8, 3.2
+# Height that leaves the axes about as high as wide, in heights.
+SQUARE = 1.4
+
+
+class Picture(NamedTuple):
+    """A picture as PNG, which may be animated; what it shows, for readers who cannot see it; its size in pixels."""
+
+    png: bytes
+    alt: str
+    width: int
+    height: int
+
+
+def sheet(height: float = 1) -> Figure:
+    """An empty figure as wide as all pictures of the report.
+
+    Args:
+        height: In heights of the usual picture.
+
+    Returns:
+        The figure.
+
+    Example:
+        >>> sheet(height=2).get_size_inches().tolist()
+        [4.8, 6.4]
+    """
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(WIDTH, height * HEIGHT), dpi=DOTS_PER_INCH, layout="constrained")
+
+
+def axes(height: float = 1) -> Axes:
+    """Axes that fill a `sheet`.
+
+    Args:
+        height: In heights of the usual picture.
+
+    Returns:
+        The axes.
+
+    Example:
+        >>> axes().has_data()
+        False
+    """
+    return sheet(height).subplots()
+
+
+def finished(ax: Axes, alt: str) -> Picture:
+    """The picture of the sheet that some axes are on.
+
+    Args:
+        ax: The axes.
+        alt: What the picture shows.
+
+    Returns:
+        The picture.
+
+    Example:
+        >>> finished(axes(), "nothing")[2:]
+        (768, 512)
+    """
+    figure = ax.figure.canvas.figure
+    target = io.BytesIO()
+    figure.savefig(target, format="png")
+    return Picture(target.getvalue(), alt, *figure.canvas.get_width_height())

@@ -1,0 +1,131 @@
+"""What the numbers of a run depend on, and what it learnt, so that it can be repeated and compared bit for bit."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+import snn
+from snn.demo.tasks.task import Parts, Task
+from snn.demo.training import new_network
+
+__all__ = ["data_sha256", "environment", "kernels_of", "weights_sha256"]
+
+
+def environment(task: Task[Any], parts: Parts) -> dict[str, Any]:
+    """What the numbers of a run depend on, beside its settings and versions.
+
+    Args:
+        task: The task.
+        parts: Its data.
+
+    Returns:
+        ``data_sha256``, ``threads`` of torch, ``cpu`` with the instructions that torch uses, ``platform``, and
+        ``kernels``, how each layer computes a batch of training.
+
+    Example:
+        >>> from snn.demo.tasks import settings_of, task_of
+        >>> task = task_of("digits", settings_of("digits")())
+        >>> list(environment(task, task.load()))
+        ['data_sha256', 'threads', 'cpu', 'platform', 'kernels']
+    """
+    return {
+        "data_sha256": data_sha256(parts),
+        "threads": torch.get_num_threads(),
+        "cpu": f"{_processor()}, {torch.backends.cpu.get_cpu_capability()}",
+        "platform": platform.platform(),
+        "kernels": kernels_of(task, parts),
+    }
+
+
+def data_sha256(parts: Parts) -> str:
+    """SHA-256 of the samples and targets of both parts, in order.
+
+    Args:
+        parts: The data as the network is fed it, before any augmentation.
+
+    Returns:
+        64 hexadecimal digits.
+
+    Example:
+        >>> from snn.demo.tasks import settings_of, task_of
+        >>> len(data_sha256(task_of("digits", settings_of("digits")()).load()))
+        64
+    """
+    return _sha256(
+        tensor
+        for part in parts
+        for tensor in (*([part.data] if isinstance(part.data, Tensor) else part.data), part.targets)
+    )
+
+
+def weights_sha256(net: nn.Module) -> str:
+    """SHA-256 of all tensors of a network's state dict, sorted by name.
+
+    Args:
+        net: The network.
+
+    Returns:
+        64 hexadecimal digits.
+
+    Example:
+        >>> net = nn.Linear(2, 1)
+        >>> before = weights_sha256(net)
+        >>> _ = net.weight.data[0, 0].add_(1)
+        >>> weights_sha256(net) == before
+        False
+    """
+    return _sha256(tensor for _, tensor in sorted(net.state_dict().items()))
+
+
+@torch.no_grad()
+def kernels_of(task: Task[Any], parts: Parts) -> list[str]:
+    """How each layer of a task's network computes a batch of training.
+
+    Args:
+        task: The task.
+        parts: Its data.
+
+    Returns:
+        A line for each layer.
+
+    Example:
+        >>> from snn.demo.tasks import settings_of, task_of
+        >>> task = task_of("digits", settings_of("digits")(hidden=20))
+        >>> kernels_of(task, task.load())[1]
+        'to_hidden: ...'
+    """
+    batch = task.batch(parts.train, list(range(min(task.settings.batch, len(parts.train)))))
+    net = new_network(task)
+    with snn.functional.probe.InputMonitor(net, snn.SpikingNeuron) as inputs:
+        snn.unroll(net, batch.input[:1])
+    _, how = snn.unroll(net, batch.input, lengths=batch.lengths, explain=True)
+    neurons = {
+        name: snn.kernels.choose(net.get_submodule(name), inputs[name][0].unsqueeze(0))
+        for name in inputs.monitored_layers
+    }
+    ran = {name: f"{choice.name} ({choice.reason})" for name, choice in neurons.items()}
+    return [f"{layer.path}: {ran.get(layer.path, layer.how)}" for layer in how.layers]
+
+
+def _sha256(tensors: Iterable[Tensor]) -> str:
+    """Of dtype, shape and bytes of each tensor in turn."""
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        digest.update(f"{tensor.dtype} {tuple(tensor.shape)} ".encode())
+        digest.update(tensor.detach().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _processor() -> str:
+    known = Path("/proc/cpuinfo")
+    text = known.read_text(encoding="utf-8") if known.exists() else ""
+    model = re.search(r"^model name\s*: (.+)$", text, re.MULTILINE)
+    return model[1] if model else platform.processor() or platform.machine()

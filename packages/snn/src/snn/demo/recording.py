@@ -1,0 +1,104 @@
+"""What every neuron of a network did while it was shown one sample."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+import snn
+
+if TYPE_CHECKING:
+    from snn.demo.tasks.task import Part, Task
+
+__all__ = ["LayerRecording", "Recording", "record"]
+
+
+class LayerRecording(NamedTuple):
+    """What the neurons of one layer did.
+
+    ``spk`` and ``mem`` are ``[num_steps, neurons]`` or, of a convolution, ``[num_steps, channels, height, width]``;
+    ``mem`` is in units of the layer's input, and ``threshold`` can be broadcast to it.
+
+    Example:
+        >>> import torch
+        >>> spk = torch.ones(5, 3)
+        >>> LayerRecording("hidden", spk, mem=2 * spk, threshold=torch.tensor(1.0)).name
+        'hidden'
+    """
+
+    name: str
+    spk: Tensor
+    mem: Tensor
+    threshold: Tensor
+
+
+class Recording(NamedTuple):
+    """One sample, and what each layer made of it.
+
+    ``sample`` is an image ``[1, height, width]`` or a sequence ``[frames, channels]`` as ``kind`` says, ``input``
+    what the network was fed, ``[num_steps, ...]``. ``target`` and ``predicted`` count into ``classes``; ``predicted``
+    is None where no output neuron fired. The last of ``layers`` is the output.
+
+    Example:
+        >>> import torch
+        >>> image, input = torch.zeros(1, 8, 8), torch.zeros(5, 1, 8, 8)
+        >>> Recording(image, 1, None, ("a", "b"), input, "image", layers=()).target
+        1
+    """
+
+    sample: Tensor
+    target: int
+    predicted: int | None
+    classes: tuple[str, ...]
+    input: Tensor
+    kind: Literal["image", "sequence"]
+    layers: tuple[LayerRecording, ...]
+
+
+@torch.no_grad()
+def record(task: Task[Any], net: nn.Module, part: Part, index: int) -> Recording:
+    """Show one sample and keep what every neuron did.
+
+    Args:
+        task: The task.
+        net: Its network.
+        part: Where the sample is.
+        index: Which one.
+
+    Returns:
+        Spikes and membrane potentials of the sample.
+
+    Example:
+        >>> from snn.demo.tasks import settings_of, task_of
+        >>> task = task_of("digits", settings_of("digits")(hidden=20))
+        >>> recording = record(task, task.network(), task.load().train, 3)
+        >>> [(layer.name, tuple(layer.mem.shape)) for layer in recording.layers]
+        [('encoder', (16, 64)), ('hidden', (16, 20)), ('output', (16, 10))]
+    """
+    batch = task.batch(part, [index])
+    neurons = {name: module for name, module in net.named_modules() if isinstance(module, snn.SpikingNeuron)}
+    with (
+        snn.functional.probe.OutputMonitor(net, snn.SpikingNeuron) as spikes,
+        snn.functional.probe.AttributeMonitor("mem", False, net, snn.SpikingNeuron) as membranes,
+    ):
+        counts = snn.unroll(net, batch.input).sum((0, 1))
+    layers = tuple(
+        LayerRecording(
+            name,
+            torch.cat(spikes[name]),
+            torch.cat(membranes[name]),
+            neuron.threshold.detach().clone(),
+        )
+        for name, neuron in neurons.items()
+    )
+    return Recording(
+        sample=part.data[index],
+        target=int(part.targets[index]),
+        predicted=int(counts.argmax()) if counts.any() else None,
+        classes=task.classes,
+        input=batch.input.squeeze(1),
+        kind=task.kind,
+        layers=layers,
+    )

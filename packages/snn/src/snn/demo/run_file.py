@@ -1,0 +1,187 @@
+"""The file ``run.json``, and whether it is one that a run wrote."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from snn.demo.tasks.registry import settings_of
+
+__all__ = ["InvalidRun", "read_run"]
+
+Check = Callable[[str, Any], None]
+
+
+class InvalidRun(ValueError):
+    """A file is no ``run.json`` that a run could have written; the message names the field."""
+
+
+def read_run(path: str | Path) -> dict[str, Any]:
+    """Read a ``run.json``, and check that every field is there, of its kind, and agrees with the others.
+
+    Args:
+        path: The file.
+
+    Returns:
+        What :func:`~snn.demo.run.run` returned.
+
+    Raises:
+        InvalidRun: If a field is missing, unknown, or cannot be what a run wrote.
+        OSError: If the file cannot be read.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        ...     _ = file.write('{"task": "digits"}')
+        ...     file.flush()
+        ...     read_run(file.name)
+        Traceback (most recent call last):
+        snn.demo.run_file.InvalidRun: the run has no field 'title'; ...
+    """
+    try:
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InvalidRun(f"{path} is no JSON text ({error}); pass the run.json that snn demo wrote") from error
+    _RUN("", found)
+    _check_settings(found["task"], found["settings"])
+    _check_agreement(found)
+    return found
+
+
+def _fail(where: str, value: Any, expected: str) -> InvalidRun:
+    return InvalidRun(f"{where or 'the run'} is {value!r:.60}; a run writes {expected}")
+
+
+def _one(kind: type | tuple[type, ...], expected: str, holds: Callable[[Any], bool] = lambda _: True) -> Check:
+    def check(where: str, value: Any) -> None:
+        if not isinstance(value, kind) or isinstance(value, bool) or not holds(value):
+            raise _fail(where, value, expected)
+
+    return check
+
+
+def _each(of: Check) -> Check:
+    def check(where: str, value: Any) -> None:
+        if not isinstance(value, list):
+            raise _fail(where, value, "a list")
+        for i, one in enumerate(value):
+            of(f"{where}[{i}]", one)
+
+    return check
+
+
+def _fields(of: Mapping[str, Check]) -> Check:
+    def check(where: str, value: Any) -> None:
+        if not isinstance(value, dict):
+            raise _fail(where, value, "an object")
+        owner = where or "the run"
+        for name in of:
+            if name not in value:
+                raise InvalidRun(f"{owner} has no field {name!r}; pass the run.json that snn demo wrote, unchanged")
+        for name in value:
+            if name not in of:
+                raise InvalidRun(f"{owner} has a field {name!r} that no run writes; leave it out")
+        for name, one in of.items():
+            one(f"{where}.{name}".removeprefix("."), value[name])
+
+    return check
+
+
+def _named(of: Check) -> Check:
+    def check(where: str, value: Any) -> None:
+        if not isinstance(value, dict):
+            raise _fail(where, value, "an object")
+        for name, one in value.items():
+            of(f"{where}[{name!r}]", one)
+
+    return check
+
+
+_TEXT = _one(str, "a text")
+_COUNT = _one(int, "a whole number from 0 on", lambda n: n >= 0)
+_SHARE = _one((int, float), "a number in [0, 1]", lambda x: 0 <= x <= 1)
+_AMOUNT = _one((int, float), "a finite number from 0 on", lambda x: 0 <= x < math.inf)
+_NUMBER = _one((int, float), "a number")
+_SHA256 = _one(str, "64 hexadecimal digits", lambda text: re.fullmatch("[0-9a-f]{64}", text) is not None)
+_LAYER: dict[str, Check] = {
+    "name": _TEXT,
+    "neurons": _COUNT,
+    "rate": _SHARE,
+    "dead": _COUNT,
+    "saturated": _COUNT,
+    "synops": _AMOUNT,
+    "macs": _AMOUNT,
+    "dense": _AMOUNT,
+    "rates": _each(_SHARE),
+}
+_RUN = _fields(
+    {
+        "task": _TEXT,
+        "title": _TEXT,
+        "command": _TEXT,
+        "test_accuracy": _SHARE,
+        "train_accuracy": _SHARE,
+        "test_silent": _SHARE,
+        "samples": _fields({"train": _COUNT, "test": _COUNT}),
+        "seconds": _fields({"training": _AMOUNT, "all": _AMOUNT}),
+        "settings": _named(_NUMBER),
+        "versions": _named(_TEXT),
+        "manifest": _fields(
+            {
+                "seed": _COUNT,
+                "data_sha256": _SHA256,
+                "threads": _one(int, "a whole number from 1 on", lambda n: n >= 1),
+                "cpu": _TEXT,
+                "platform": _TEXT,
+                "kernels": _each(_TEXT),
+                "weights_sha256": _SHA256,
+            }
+        ),
+        "history": _fields({"loss": _each(_NUMBER), "accuracy": _each(_SHARE)}),
+        "classes": _each(_TEXT),
+        "confusion": _each(_each(_COUNT)),
+        "layers": _each(_fields(_LAYER)),
+        "report": _TEXT,
+    }
+)
+
+
+def _check_settings(task: str, settings: Mapping[str, Any]) -> None:
+    try:
+        expected = settings_of(task)
+    except ValueError as error:
+        raise InvalidRun(f"task: {error}") from error
+    _fields(dict.fromkeys(expected.__dataclass_fields__, _NUMBER))("settings", settings)
+    try:
+        expected(**settings)
+    except (TypeError, ValueError) as error:
+        raise InvalidRun(f"settings: {error}") from error
+
+
+def _check_agreement(run: Mapping[str, Any]) -> None:
+    confusion, test = run["confusion"], run["samples"]["test"]
+    sizes = {len(run["classes"]), len(confusion), *map(len, confusion)}
+    right = sum(row[i] for i, row in enumerate(confusion)) if len(sizes) == 1 else 0
+    answered = sum(map(sum, confusion))
+    pairs = {
+        "the sizes of classes and confusion": (len(sizes), 1),
+        "test_accuracy, by confusion and samples.test": (run["test_accuracy"] * test, right),
+        "test_silent, by confusion and samples.test": (run["test_silent"] * test, test - answered),
+        "the length of history.loss, by settings.epochs": (len(run["history"]["loss"]), run["settings"]["epochs"]),
+        "the length of history.accuracy, by settings.epochs": (
+            len(run["history"]["accuracy"]),
+            run["settings"]["epochs"],
+        ),
+        "manifest.seed, by settings.seed": (run["manifest"]["seed"], run["settings"]["seed"]),
+        **{
+            f"the length of layers[{i}].rates, by its neurons": (len(layer["rates"]), layer["neurons"])
+            for i, layer in enumerate(run["layers"])
+        },
+    }
+    for what, (found, expected) in pairs.items():
+        if not math.isclose(found, expected, abs_tol=1e-6):
+            raise InvalidRun(f"{what}: {found:g} is not {expected:g}; pass the run.json that snn demo wrote, unchanged")

@@ -1,0 +1,60 @@
+"""Which tasks there are; nothing is imported before one is asked for."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from snn.demo.settings import DigitsSettings, MnistSettings, Settings, VowelsSettings
+
+if TYPE_CHECKING:
+    from snn.demo.tasks.task import Task
+
+__all__ = ["TASKS", "settings_of", "task_of"]
+
+TASKS: dict[str, type[Settings]] = {"digits": DigitsSettings, "mnist": MnistSettings, "vowels": VowelsSettings}
+
+
+def settings_of(name: str) -> type[Settings]:
+    """The class of a task's settings.
+
+    Args:
+        name: The task.
+
+    Returns:
+        The class; without arguments it gives the settings of ``snn demo``.
+
+    Raises:
+        ValueError: If there is no such task.
+
+    Example:
+        >>> settings_of("digits")().epochs
+        30
+    """
+    if name not in TASKS:
+        raise ValueError(f"there is no task {name!r}; choose one of {', '.join(TASKS)}")
+    return TASKS[name]
+
+
+def task_of(name: str, settings: Settings) -> Task:
+    """A task with its settings.
+
+    Args:
+        name: The task.
+        settings: What :func:`settings_of` gives, with numbers of your own or not.
+
+    Returns:
+        The task.
+
+    Raises:
+        ValueError: If there is no such task.
+        TypeError: If the settings are those of another one.
+
+    Example:
+        >>> task_of("digits", settings_of("digits")(seed=3)).settings.seed
+        3
+    """
+    expected = settings_of(name)
+    if not isinstance(settings, expected):
+        raise TypeError(f"the task {name!r} takes {expected.__name__}, got {type(settings).__name__}")
+    return importlib.import_module(f"snn.demo.tasks.{name}").TASK(settings)

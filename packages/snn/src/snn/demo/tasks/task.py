@@ -1,0 +1,99 @@
+"""What every task of the demonstration is: data, a network, and how samples become what the network is fed."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar, Generic, Literal, NamedTuple, Protocol, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+import snn
+from snn.demo.settings import Settings
+
+__all__ = ["Batch", "Part", "Parts", "Task", "present"]
+
+S = TypeVar("S", bound=Settings)
+
+
+class Part(Protocol):
+    """Samples and their targets ``[samples]``; ``data`` is a tensor, or a list of sequences of unequal length."""
+
+    @property
+    def data(self) -> Any: ...
+
+    @property
+    def targets(self) -> Tensor: ...
+
+    def __len__(self) -> int: ...
+
+
+class Parts(NamedTuple):
+    """What a network learns from, and what it is tested on."""
+
+    train: Part
+    test: Part
+
+
+class Batch(NamedTuple):
+    """What a network is fed, ``[num_steps, batch, ...]``, and the number of steps of each sample where they differ."""
+
+    input: Tensor
+    targets: Tensor
+    lengths: Tensor | None = None
+
+
+class Task(ABC, Generic[S]):
+    """A task. Its network is written for one step and gives ``[batch, classes]`` output spikes.
+
+    Args:
+        settings: The settings.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    kind: ClassVar[Literal["image", "sequence"]]
+    classes: ClassVar[tuple[str, ...]]
+
+    def __init__(self, settings: S) -> None:
+        self.settings = settings
+
+    @abstractmethod
+    def load(self) -> Parts:
+        """The data."""
+
+    @abstractmethod
+    def network(self) -> nn.Module:
+        """A network with weights from torch's global generator."""
+
+    @abstractmethod
+    def batch(self, part: Part, chosen: Sequence[int], generator: torch.Generator | None = None) -> Batch:
+        """Some samples as the network is fed them.
+
+        Args:
+            part: Where the samples are.
+            chosen: Their indices.
+            generator: Source of the random numbers of the augmentation; nothing is changed where there is none.
+
+        Returns:
+            The batch.
+        """
+
+
+def present(net: nn.Module, batch: Batch) -> Tensor:
+    """Show a batch to a network, from rest.
+
+    Args:
+        net: The network.
+        batch: The batch.
+
+    Returns:
+        Output spikes ``[num_steps, batch, classes]``, none after the end of a sample.
+
+    Example:
+        >>> net = nn.Sequential(nn.Linear(3, 2), snn.Leaky(beta=0.9, init_hidden=True))
+        >>> present(net, Batch(torch.rand(5, 4, 3), torch.zeros(4), lengths=torch.tensor([5, 1, 2, 3]))).shape
+        torch.Size([5, 4, 2])
+    """
+    return snn.unroll(net, batch.input, lengths=batch.lengths)

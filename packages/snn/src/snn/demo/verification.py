@@ -1,0 +1,104 @@
+"""Whether a recorded run gives the same numbers again, bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from snn.demo.manifest import environment
+from snn.demo.pieces import require_pieces
+from snn.demo.progress import Progress
+from snn.demo.run import computing_on, trained, versions_of
+from snn.demo.tasks import settings_of, task_of
+from snn.demo.training import batches_per_epoch
+
+__all__ = ["Verification", "differences", "verify"]
+
+COMPARED = ("history", "test_accuracy", "train_accuracy", "test_silent", "confusion", "layers")
+ENVIRONMENT = ("data_sha256", "cpu", "platform", "kernels")
+
+
+class Verification(NamedTuple):
+    """A line for each thing that is not here as it was there, and for each number that came out differently.
+
+    With the same environment equal numbers are promised; else they may differ.
+    """
+
+    environment: list[str]
+    numbers: list[str]
+
+
+def verify(run: Mapping[str, Any], say: Callable[[list[str]], None] = lambda _: None) -> Verification:
+    """Repeat a run with its settings and as many threads, and compare.
+
+    Args:
+        run: What :func:`~snn.demo.run_file.read_run` gives.
+        say: Called before the training with the lines about the environment.
+
+    Returns:
+        What differs.
+
+    Raises:
+        MissingPieces: If something that it needs is not installed.
+
+    Example:
+        >>> from snn.demo.run import trained
+        >>> task = task_of("digits", settings_of("digits")(epochs=1, hidden=20))
+        >>> with computing_on(1):
+        ...     run, _ = trained(task, task.load(), lambda *_: None)
+        >>> verify(run)
+        Verification(environment=[], numbers=[])
+    """
+    require_pieces(run["task"])
+    task = task_of(run["task"], settings_of(run["task"])(**run["settings"]))
+    parts = task.load()
+    with computing_on(run["manifest"]["threads"]):
+        here = environment(task, parts)
+        there = {name: run["manifest"][name] for name in ENVIRONMENT}
+        changed = list(differences("", there, {name: here[name] for name in ENVIRONMENT}))
+        # the platform is among both
+        recorded, installed = ({**one, "platform": ""} for one in (run["versions"], versions_of(task)))
+        changed += differences("versions", recorded, installed)
+        say(changed)
+        again, _ = trained(task, parts, Progress(task.settings.epochs, batches_per_epoch(task, parts.train)))
+    numbers = [line for name in COMPARED for line in differences(name, run[name], again[name])]
+    weights = (one["manifest"]["weights_sha256"] for one in (run, again))
+    return Verification(changed, numbers + list(differences("weights_sha256", *weights)))
+
+
+def differences(where: str, recorded: Any, found: Any) -> Iterator[str]:
+    """Where two values differ, each made of objects, lists, texts and numbers.
+
+    Args:
+        where: What they are.
+        recorded: One of them.
+        found: The other.
+
+    Yields:
+        A line for each number or text, and one for each list of numbers.
+
+    Example:
+        >>> list(differences("history", {"loss": [0.5, 0.25, 0.1]}, {"loss": [0.5, 0.2, 0.0]}))
+        ['history.loss: 2 of 3 differ, first [1]: recorded 0.25, now 0.2']
+    """
+    if isinstance(recorded, dict) and isinstance(found, dict):
+        for name in recorded | found:
+            yield from differences(f"{where}.{name}".removeprefix("."), recorded.get(name), found.get(name))
+    elif isinstance(recorded, list) and isinstance(found, list) and len(recorded) == len(found):
+        if all(isinstance(one, int | float) for one in recorded):
+            apart = [i for i, pair in enumerate(zip(recorded, found, strict=True)) if not _same(*pair)]
+            if apart:
+                i = apart[0]
+                yield (
+                    f"{where}: {len(apart)} of {len(found)} differ, first [{i}]: recorded {recorded[i]!r}, "
+                    f"now {found[i]!r}"
+                )
+        else:
+            for i, pair in enumerate(zip(recorded, found, strict=True)):
+                yield from differences(f"{where}[{i}]", *pair)
+    elif not _same(recorded, found):
+        yield f"{where}: recorded {recorded!r}, now {found!r}"
+
+
+def _same(recorded: Any, found: Any) -> bool:
+    return recorded == found or (recorded != recorded and found != found)  # NaN is the same as NaN

@@ -1,0 +1,135 @@
+"""``snn doctor``: of the installation, or of a net."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from contextlib import redirect_stdout
+from typing import Any
+
+from snn.factory import CannotMake, made_by, where_it_failed
+
+__all__ = ["add_options", "main"]
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``snn doctor``.
+
+    Args:
+        parser: The parser of its words.
+
+    Example:
+        >>> parser = argparse.ArgumentParser()
+        >>> add_options(parser)
+        >>> parser.parse_args(["net.py:make_net", "--shape", "20,8,784"]).shape
+        (20, 8, 784)
+    """
+    parser.description = (
+        "Say what is installed and whether it fits together. With the name of a function that makes a net: run the "
+        "net over a batch and say what keeps it from learning. The code is 1 if there are errors, 2 if it does not run."
+    )
+    parser.add_argument(
+        "net", nargs="?", metavar="net.py:make_net", help="function that makes a net, without arguments"
+    )
+    batch = parser.add_mutually_exclusive_group()
+    batch.add_argument(
+        "--batch",
+        metavar="net.py:make_batch",
+        help="function that makes a batch [num_steps, batch, ...], or a pair of it and labels [batch]",
+    )
+    batch.add_argument(
+        "--shape", type=_shape, metavar="T,B,...", help="run over random numbers from 0 to 1 of this shape"
+    )
+    parser.add_argument(
+        "--own-loop", action="store_true", help="the net takes the whole batch and loops over its steps"
+    )
+    parser.add_argument("--json", action="store_true", help="print the diagnosis as JSON")
+
+
+def main(options: argparse.Namespace) -> int:
+    """Run ``snn doctor``.
+
+    Args:
+        options: What the parser made of its words.
+
+    Returns:
+        Exit code: 0 if all is well, 1 if something is wrong, 2 if it could not look.
+
+    Example:
+        >>> parser = argparse.ArgumentParser()
+        >>> add_options(parser)
+        >>> main(parser.parse_args(["there/is/no/net.py:make_net", "--shape", "20,8,784"]))
+        2
+    """
+    if options.net is None:
+        if options.batch or options.shape or options.own_loop:
+            return _refused("--batch, --shape and --own-loop are of a net: snn doctor net.py:make_net --shape T,B,...")
+        return _installation(options)
+    if not options.batch and not options.shape:
+        return _refused("a net is run over a batch: add --batch net.py:make_batch, or --shape T,B,...")
+    try:
+        # what the user's code prints is no part of the diagnosis
+        with redirect_stdout(sys.stderr):
+            found = _net(options)
+    except CannotMake as error:
+        return _refused(str(error))
+    print(json.dumps(found.as_dict(), indent=2) if options.json else found)
+    return 0 if found.ok else 1
+
+
+def _installation(options: argparse.Namespace) -> int:
+    from snn.doctor import diagnose
+
+    found = diagnose()
+    print(json.dumps(found.as_dict(), indent=2) if options.json else found)
+    return 1 if found.problems else 0
+
+
+def _net(options: argparse.Namespace) -> Any:
+    try:
+        from snn_functional import diagnose
+    except ModuleNotFoundError as error:
+        missing = str(error.name).partition(".")[0].replace("_", "-")
+        raise CannotMake(f"not installed: {missing}; pip install 'snn[functional]'") from None
+    from torch import Tensor, nn
+
+    net = made_by(options.net)
+    if not isinstance(net, nn.Module):
+        raise CannotMake(f"{options.net} returns a {type(net).__name__}; it must return a torch.nn.Module")
+    made = made_by(options.batch) if options.batch else _random(options.shape)
+    batch, targets = made if isinstance(made, tuple | list) and len(made) == 2 else (made, None)
+    if not isinstance(batch, Tensor):
+        raise CannotMake(
+            f"{options.batch} returns a {type(made).__name__}; it must return a torch.Tensor [num_steps, batch, ...], "
+            "or a pair of it and labels"
+        )
+    try:
+        return diagnose(net, batch, targets, run=_whole if options.own_loop else None)
+    except Exception as error:  # whatever the user's net raises
+        home = options.net.rpartition(":")[0]
+        notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
+        shape = tuple(batch.shape)
+        raise CannotMake(f"the net does not run over {shape}: {where_it_failed(error, home)}{notes}") from error
+
+
+def _whole(net: Any, batch: Any) -> Any:
+    return net(batch)
+
+
+def _random(shape: tuple[int, ...]) -> Any:
+    import torch
+
+    return torch.rand(shape, generator=torch.Generator().manual_seed(0))
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    sizes = text.split(",")
+    if len(sizes) < 2 or not all(size.strip().isdecimal() and int(size) for size in sizes):
+        raise argparse.ArgumentTypeError(f"expected numbers of steps, of samples and of features, got {text!r}")
+    return tuple(int(size) for size in sizes)
+
+
+def _refused(reason: str) -> int:
+    print(f"snn doctor: {reason}", file=sys.stderr)
+    return 2

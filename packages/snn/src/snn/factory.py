@@ -1,0 +1,136 @@
+"""A function that is named on the command line, and what it makes."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+__all__ = ["CannotMake", "made_by", "where_it_failed"]
+
+
+class CannotMake(Exception):
+    """Why a named function makes nothing, told to who named it."""
+
+
+def made_by(name: str) -> Any:
+    """Call a function without arguments.
+
+    Its folder, or the working folder for a module, is where it can import from, as if it were run from there.
+
+    Args:
+        name: ``path/to/file.py:function`` or ``package.module:function``.
+
+    Returns:
+        What it returns.
+
+    Raises:
+        CannotMake: If there is no such file, module or function, it needs arguments, or it raises.
+
+    Example:
+        >>> made_by("fractions:Fraction")
+        Fraction(0, 1)
+    """
+    home, colon, function = name.rpartition(":")
+    if not colon or not home or not function:
+        raise CannotMake(f"{name!r} names no function; expected file.py:function or package.module:function")
+    with _importing_from(Path(home).resolve().parent if _is_file(home) else Path.cwd()):
+        module = _loaded(home)
+        found = getattr(module, function, None)
+        if not callable(found):
+            own = (n for n, value in vars(module).items() if getattr(value, "__module__", None) == module.__name__)
+            there = [n for n in own if callable(getattr(module, n))]
+            has = f"; it has {', '.join(there)}" if there else ""
+            kind = "" if found is None else f", which is a {type(found).__name__}"
+            raise CannotMake(f"{home} has no function {function!r}{kind}{has}")
+        signature = inspect.signature(found)
+        try:
+            signature.bind()
+        except TypeError:
+            given = f"{function}{signature}"
+            raise CannotMake(f"{given} in {home} needs arguments; name a function that needs none") from None
+        try:
+            return found()
+        except Exception as error:  # whatever the user's function raises
+            raise CannotMake(f"{function} in {home} raises {where_it_failed(error, home)}") from error
+
+
+def where_it_failed(error: BaseException, home: str) -> str:
+    """An exception in two lines: what it says, and the last line of a file that led to it.
+
+    Args:
+        error: The exception.
+        home: The file, or name of the module; of no line of it led to the exception, the last one of all is shown.
+
+    Returns:
+        The lines.
+
+    Example:
+        >>> try:
+        ...     1 / 0
+        ... except ZeroDivisionError as error:
+        ...     print(where_it_failed(error, "net.py"))
+        ZeroDivisionError: division by zero
+          ..., line 2, in <module>: ...
+    """
+    said = f"{type(error).__name__}: {error}"
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if _is_file(home) and Path(frame.filename) == Path(home).resolve()]
+    if isinstance(error, SyntaxError):
+        return f"{said}\n  {error.filename}, line {error.lineno}: {(error.text or '').strip()}"
+    if not frames:
+        return said
+    frame = (own or frames)[-1]
+    return f"{said}\n  {frame.filename}, line {frame.lineno}, in {frame.name}: {frame.line}"
+
+
+def _is_file(home: str) -> bool:
+    return home.endswith(".py")
+
+
+def _loaded(home: str) -> ModuleType:
+    try:
+        return _from_file(Path(home).resolve()) if _is_file(home) else importlib.import_module(home)
+    except FileNotFoundError as error:
+        if error.filename == str(Path(home).resolve()):
+            raise CannotMake(f"there is no file {home!r} in {Path.cwd()}") from None
+        raise CannotMake(f"{home} does not import: {where_it_failed(error, home)}") from error
+    except ModuleNotFoundError as error:
+        if home == error.name or home.startswith(f"{error.name}."):
+            raise CannotMake(f"there is no module {error.name!r}; a file is named with its ending: file.py") from None
+        raise CannotMake(f"{home} does not import: {where_it_failed(error, home)}") from error
+    except Exception as error:  # whatever the user's module raises
+        raise CannotMake(f"{home} does not import: {where_it_failed(error, home)}") from error
+
+
+def _from_file(path: Path) -> ModuleType:
+    """The module of a file, under its path as a name, which no other module has."""
+    if str(path) in sys.modules:
+        return sys.modules[str(path)]
+    spec = importlib.util.spec_from_file_location(str(path), path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[str(path)] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[str(path)]
+        raise
+    return module
+
+
+@contextmanager
+def _importing_from(folder: Path) -> Iterator[None]:
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))

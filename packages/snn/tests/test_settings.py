@@ -1,0 +1,49 @@
+"""The settings of the demonstration, and its tasks by name."""
+
+from __future__ import annotations
+
+import pytest
+
+from snn.demo.settings import DigitsSettings, MnistSettings, VowelsSettings
+from snn.demo.tasks.registry import TASKS, settings_of, task_of
+
+
+@pytest.mark.parametrize("kind", [DigitsSettings, MnistSettings, VowelsSettings])
+def test_every_task_starts_from_seed_0(kind):
+    assert kind().seed == 0
+    assert kind(seed=3) == kind(3)
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "complaint"),
+    [
+        ({"epochs": 0}, ValueError, "the setting epochs is 0; pass a finite number from 1 on"),
+        ({"seed": -1}, ValueError, "the setting seed is -1; pass a finite number from 0 on"),
+        ({"learning_rate": float("nan")}, ValueError, "the setting learning_rate is nan"),
+        ({"learning_rate": float("inf")}, ValueError, "the setting learning_rate is inf"),
+        ({"epochs": 3.0}, TypeError, "the setting epochs is 3.0; pass one of type int"),
+        ({"seed": True}, TypeError, "the setting seed is True; pass one of type int"),
+        ({"beta": "0.9"}, TypeError, "the setting beta is '0.9'; pass one of type float"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_named(given, error, complaint):
+    with pytest.raises(error, match=complaint):
+        DigitsSettings(**given)
+
+
+def test_a_task_takes_its_own_settings():
+    with pytest.raises(TypeError, match="the task 'mnist' takes MnistSettings, got DigitsSettings"):
+        task_of("mnist", DigitsSettings())
+
+
+def test_an_unknown_task_is_refused_with_those_that_there_are():
+    with pytest.raises(ValueError, match=r"there is no task 'chess'; choose one of digits, mnist, vowels"):
+        settings_of("chess")
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_task_has_the_name_that_it_is_found_by(name):
+    settings = settings_of(name)()
+    task = task_of(name, settings)
+    assert (task.name, task.settings) == (name, settings)
+    assert len(set(task.classes)) == len(task.classes)

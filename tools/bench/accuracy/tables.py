@@ -1,0 +1,119 @@
+"""The tables of the accuracies, from the runs."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator
+from typing import Any
+
+from bench.tables import Table, figure
+
+__all__ = ["TARGETS", "every"]
+
+# What each task shall reach on average, and in which time.
+TARGETS = {"digits": (0.985, 10), "mnist": (0.97, 300), "vowels": (0.95, 180)}
+
+
+def every(found: dict[str, Any]) -> Iterator[Table]:
+    """All tables, tasks without any run left out.
+
+    Args:
+        found: What ``dist/bench-accuracy.json`` holds.
+
+    Yields:
+        The tables, in the order of the page.
+    """
+    runs = {name: list(of.values()) for name, of in found["runs"].items() if of}
+    yield Table("Accuracy on the test part", *_accuracies(runs))
+    yield Table("Seed by seed", *_seeds(runs))
+    yield Table("Layers", *_layers(runs))
+    yield Table("What ran", ["", ""], _ran(found, runs))
+
+
+def _accuracies(runs: dict[str, list[dict[str, Any]]]) -> tuple[list[str], list[list[str]]]:
+    head = ["task", "network", "samples", "seeds", "mean", "worst", "target", "seconds, median", "target"]
+    rows = []
+    for name, of in runs.items():
+        shares, seconds = [one["test_accuracy"] for one in of], statistics.median(one["seconds"]["all"] for one in of)
+        least, longest = TARGETS[name]
+        mean = statistics.fmean(shares)
+        rows.append(
+            [
+                f"{name}: {of[0]['title']}",
+                " – ".join(str(layer["neurons"]) for layer in of[0]["layers"]),
+                f"{of[0]['samples']['train']} + {of[0]['samples']['test']}",
+                str(len(of)),
+                _percent(mean),
+                _percent(min(shares)),
+                f"{_percent(least)}, {'reached' if mean >= least else 'missed'}",
+                figure(seconds),
+                f"{longest}, {'reached' if seconds <= longest else 'missed'}",
+            ]
+        )
+    return head, rows
+
+
+def _seeds(runs: dict[str, list[dict[str, Any]]]) -> tuple[list[str], list[list[str]]]:
+    head = ["command", "test", "training", "silent", "seconds of training", "seconds in all", "SHA-256 of the weights"]
+    rows = [
+        [
+            f"`{one['command']}`",
+            _percent(one["test_accuracy"]),
+            _percent(one["train_accuracy"]),
+            _percent(one["test_silent"]),
+            figure(one["seconds"]["training"]),
+            figure(one["seconds"]["all"]),
+            one["manifest"]["weights_sha256"][:16],
+        ]
+        for of in runs.values()
+        for one in of
+    ]
+    return head, rows
+
+
+def _layers(runs: dict[str, list[dict[str, Any]]]) -> tuple[list[str], list[list[str]]]:
+    head = [
+        "",
+        "neurons",
+        "spikes per neuron and step",
+        "dead",
+        "saturated",
+        "synaptic operations per sample",
+        "of them",
+    ]
+    rows = []
+    for name, of in runs.items():
+        for layers in zip(*(one["layers"] for one in of), strict=True):
+            mean = {key: statistics.fmean(layer[key] for layer in layers) for key in layers[0] if key != "name"}
+            share = mean["synops"] / mean["dense"] if mean["dense"] else None
+            rows.append(
+                [
+                    f"{name}: {layers[0]['name']}",
+                    f"{mean['neurons']:.0f}",
+                    figure(mean["rate"]),
+                    figure(mean["dead"]),
+                    figure(mean["saturated"]),
+                    f"{mean['synops']:,.0f}",
+                    "" if share is None else f"{_percent(share)} of the dense {mean['dense']:,.0f}",
+                ]
+            )
+    return head, rows
+
+
+def _ran(found: dict[str, Any], runs: dict[str, list[dict[str, Any]]]) -> list[list[str]]:
+    described = found["machine"]
+    first = next(iter(runs.values()))[0]
+    threads = sorted({one["manifest"]["threads"] for of in runs.values() for one in of})
+    versions = ("python", "torch", "snn", "snn-core", "snn-cpu", "snn-functional", "snn-data")
+    return [
+        ["versions", ", ".join(f"{name} {first['versions'][name]}" for name in versions if name in first["versions"])],
+        ["processor", f"{described['processor']} ({described['instructions']})"],
+        ["cores, threads of torch", f"{described['cores']}, {' and '.join(map(str, threads))}"],
+        ["system", described["system"]],
+        ["date", found["date"]],
+        ["command", f"`{found['command']}`"],
+    ]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f} %"

@@ -1,0 +1,137 @@
+"""How long one time step takes in a stream: the percentiles that somebody who waits for it feels.
+
+``python -m bench --latency``. A stream beside the bare loop over the same net, step by step in turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+import snn_core as snn
+
+__all__ = ["NETS", "main", "markdown", "measured", "percentile"]
+
+_SHARES = (0.50, 0.95, 0.99)
+_FIRST = 100  # steps that do not count
+
+
+def _leaky() -> nn.Module:
+    return snn.Leaky(beta=0.9, init_hidden=True)
+
+
+NETS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
+    "Linear(128,128)-LIF": (lambda: nn.Sequential(nn.Linear(128, 128), _leaky()), (128,)),
+    "Linear(700,256)-recurrent LIF-Linear(256,20)-LIF": (
+        lambda: nn.Sequential(
+            nn.Linear(700, 256),
+            snn.RLeaky(beta=0.9, linear_features=256, init_hidden=True),
+            nn.Linear(256, 20),
+            _leaky(),
+        ),
+        (700,),
+    ),
+    "Conv2d(1,8,5)-MaxPool-LIF-Conv2d(8,16,5)-MaxPool-LIF-Linear-LIF": (
+        lambda: nn.Sequential(
+            *(nn.Conv2d(1, 8, 5), nn.MaxPool2d(2), _leaky()),
+            *(nn.Conv2d(8, 16, 5), nn.MaxPool2d(2), _leaky()),
+            *(nn.Flatten(), nn.Linear(256, 10), _leaky()),
+        ),
+        (1, 28, 28),
+    ),
+}
+"""Nets by title, and the shape of one sample of one step."""
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The smallest value that so large a share of the values does not exceed.
+
+    Args:
+        values: One at least.
+        share: In (0, 1].
+
+    Returns:
+        One of the values.
+
+    Example:
+        >>> [percentile(range(1, 101), share) for share in (0.5, 0.95, 1.0)]
+        [50, 95, 100]
+    """
+    return sorted(values)[max(math.ceil(share * len(values)) - 1, 0)]
+
+
+def measured(net: nn.Module, xs: Tensor) -> dict[str, list[float]]:
+    """Seconds of every step but the first ones, of a stream and of the loop, which take turns.
+
+    Args:
+        net: A net.
+        xs: Its input ``[T, batch, ...]``, T > 100.
+
+    Returns:
+        The seconds by ``"stream"`` and ``"loop"``.
+
+    Raises:
+        ValueError: If there are too few steps.
+    """
+    if len(xs) <= _FIRST:
+        raise ValueError(f"latency is measured after {_FIRST} steps, got xs of {len(xs)}; pass more")
+    run = snn.stream(net)
+    snn.utils.reset(net)
+    taken: dict[str, list[float]] = {"stream": [], "loop": []}
+    with torch.inference_mode():
+        for x in xs:
+            for name, step in (("stream", run), ("loop", net)):
+                start = time.perf_counter()
+                step(x)
+                taken[name].append(time.perf_counter() - start)
+    snn.utils.reset(net)
+    return {name: seconds[_FIRST:] for name, seconds in taken.items()}
+
+
+def markdown(found: dict[str, dict[str, list[float]]]) -> str:
+    """A table of microseconds.
+
+    Args:
+        found: What was measured, by title.
+
+    Returns:
+        The table.
+
+    Example:
+        >>> print(markdown({"net": {"stream": [2e-6, 1e-6, 3e-6], "loop": [1e-6]}}))
+        | one step, batch 1, µs | stream p50 | p95 | p99 | loop p50 | p95 | p99 |
+        |---|--:|--:|--:|--:|--:|--:|
+        | net | 2 | 3 | 3 | 1 | 1 | 1 |
+    """
+    lines = [
+        "| one step, batch 1, µs | stream p50 | p95 | p99 | loop p50 | p95 | p99 |",
+        "|---|--:|--:|--:|--:|--:|--:|",
+    ]
+    for title, taken in found.items():
+        numbers = [1e6 * percentile(taken[way], share) for way in ("stream", "loop") for share in _SHARES]
+        lines.append(f"| {title} | {' | '.join(f'{number:.0f}' for number in numbers)} |")
+    return "\n".join(lines)
+
+
+def main(arguments: list[str]) -> None:
+    """Measure every net and print the table.
+
+    Args:
+        arguments: Of the command line, after ``--latency``.
+    """
+    parser = argparse.ArgumentParser(prog="nox -s bench -- --latency")
+    parser.add_argument("--steps", type=int, default=5000, help="steps of each net")
+    parser.add_argument("--threads", type=int, default=1, help="of torch")
+    asked = parser.parse_args(arguments)
+    torch.set_num_threads(asked.threads)
+    torch.manual_seed(0)
+    found = {
+        title: measured(make(), (torch.rand(asked.steps, 1, *shape) < 0.1).float())
+        for title, (make, shape) in NETS.items()
+    }
+    print(f"{asked.steps} steps, {asked.threads} thread(s)\n\n{markdown(found)}")

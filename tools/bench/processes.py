@@ -1,0 +1,132 @@
+"""``python -m bench --scaling``: one process and two that train a net together, and a model of more.
+
+The model: a step takes what it takes without an exchange, and then a ring exchanges the gradients, in which every
+process sends ``2 (n - 1) / n`` times their size at the speed measured between two.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import sys
+from typing import Any
+
+from bench import machine
+from bench.parallel_worker import LAYERS, STEPS, WIDTH
+from bench.tables import NOTHING, Table
+
+__all__ = ["main", "modelled", "tables"]
+
+_BATCH = 64
+_MORE = (4, 8, 16, 64)
+
+
+def modelled(alone: float, exchanged: float, processes: int) -> float:
+    """Seconds of a step of several processes.
+
+    Args:
+        alone: Seconds of a step without an exchange.
+        exchanged: Seconds of an exchange between two processes.
+        processes: How many there are.
+
+    Returns:
+        The seconds; nothing of the exchange is hidden behind the backward pass.
+
+    Example:
+        >>> modelled(alone=1.0, exchanged=0.5, processes=1), modelled(alone=1.0, exchanged=0.5, processes=2)
+        (1.0, 1.5)
+        >>> modelled(alone=1.0, exchanged=0.5, processes=4)
+        1.75
+    """
+    return alone + exchanged * 2 * (processes - 1) / processes
+
+
+def tables(found: dict[str, Any]) -> list[Table]:
+    """What was measured, and the model.
+
+    Args:
+        found: ``one`` and ``two``: what one process and two measured, ``machine``.
+
+    Returns:
+        Two tables.
+    """
+    one, two = found["one"], found["two"]
+    whole, half = str(_BATCH), str(_BATCH // 2)
+    first = one[whole]["together"]
+    rows = [
+        ["1", whole, _ms(first), NOTHING, f"{_BATCH / first:.0f}", "1"],
+        _row(half, two[half], first, _BATCH),
+        _row(whole, two[whole], first, 2 * _BATCH),
+    ]
+    title = f"{LAYERS} x [Linear({WIDTH},{WIDTH})-LIF], T={STEPS}, one thread a process, gloo"
+    head = ["processes", "batch of each", "step, ms", "of it exchange, ms", "samples a second", "speed-up"]
+    size, speed = two["bytes"] / 2**20, two["bytes"] / two["exchange"] / 1e9
+    shared = two[whole]["alone"] / first
+    notes = [
+        f"gradients: {size:.1f} MiB; an exchange by itself: {_ms(two['exchange'])} ms, {speed:.2f} GB/s",
+        f"without the exchange, a step of two, batch {whole} each, takes {shared:.2f} times as long as that of one",
+        f"{found['machine']['processor']}, {found['machine']['cores']} cores",
+    ]
+    measured = Table(title, head, rows, notes)
+    more = [
+        [str(n), _ms(seconds), f"{n * _BATCH / seconds:.0f}", f"{first / seconds:.0%}"]
+        for n in _MORE
+        for seconds in [modelled(first, two["exchange"], n)]
+    ]
+    head = ["processes", "step, ms", "samples a second", "efficiency"]
+    assumed = f"batch {_BATCH} each; a core, memory and a link of that speed for each process; nothing overlaps"
+    return [measured, Table("More processes, by the model, not measured", head, more, [assumed])]
+
+
+def _row(batch: str, found: dict[str, float], first: float, samples: int) -> list[str]:
+    seconds = found["together"]
+    waited = max(seconds - found["alone"], 0.0)
+    return [
+        "2",
+        batch,
+        _ms(seconds),
+        _ms(waited),
+        f"{samples / seconds:.0f}",
+        f"{samples / seconds * first / _BATCH:.2f}",
+    ]
+
+
+def _ms(seconds: float) -> str:
+    return f"{1e3 * seconds:.1f}"
+
+
+def main(arguments: list[str]) -> None:
+    """Measure and print the tables.
+
+    Args:
+        arguments: Of the command line.
+    """
+    parser = argparse.ArgumentParser(prog="nox -s bench -- --scaling")
+    parser.add_argument("--rounds", type=int, default=15, help="steps that count")
+    parser.add_argument(
+        "--out", type=pathlib.Path, default=pathlib.Path("dist/bench-scaling.json"), help="the JSON file"
+    )
+    asked = parser.parse_args(arguments)
+    found = {"machine": machine.described()} | {
+        name: _run(count, asked.rounds) for name, count in (("one", 1), ("two", 2))
+    }
+    print("\n\n".join(f"{table.title}\n\n{table.markdown()}" for table in tables(found)))
+    asked.out.parent.mkdir(parents=True, exist_ok=True)
+    asked.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+def _run(processes: int, rounds: int) -> dict[str, Any]:
+    options = ("--standalone", f"--nproc-per-node={processes}", "-m", "bench.parallel_worker")
+    sizes = (rounds, _BATCH // 2, _BATCH)
+    tools = str(pathlib.Path(__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", *options, *map(str, sizes)],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": tools},
+    )
+    return json.loads(done.stdout.splitlines()[-1])
