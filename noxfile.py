@@ -7,23 +7,39 @@ index: each wheel goes in by a URL constraint, which keeps extras and version ra
 
 from __future__ import annotations
 
-import filecmp
-import json
 import os
 import pathlib
 import shutil
-import subprocess
 import sys
-from collections.abc import Collection
 
 import nox
 from nox.command import CommandFailed
-from nox.project import dependency_groups, load_toml
 from packaging.requirements import Requirement
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "tools"))
-import pip_configuration
+import wheelhouse
 from bench.peers.registry import ENVIRONMENTS
+from closure import closure, short, with_foreign_extras
+from matrix import releases, results
+from matrix.covering import covering
+from sessions import (
+    AEON_EXTRAS,
+    INDEX,
+    NATIVE,
+    NEEDS_NATIVE,
+    beside,
+    build,
+    build_native,
+    compiled,
+    environment,
+    floor,
+    group,
+    install,
+    publishable,
+    pytest,
+    same_files,
+)
+from subsets import closed_subsets
 from workspace import NATIVE_WHEELHOUSE, PROJECTS, ROOT, WHEELHOUSE, built, module
 
 nox.needs_version = ">=2025.11"
@@ -32,153 +48,58 @@ nox.options.error_on_missing_interpreters = True
 nox.options.sessions = ["tests"]
 
 UMBRELLA = "snn"
-NATIVE = ("snn-cpu",)  # what has compiled code, and so a native wheel beside the pure one
 # frameworks that read and write NIR, and what is installed in the environment of each; the last pins its nir
 NIR_PEERS = {
     "norse": ("norse==1.1.0", "nir==1.0.8", "nirtorch==2.6", "numpy"),
     "spikingjelly": ("spikingjelly==2.0.0", "nir==1.0.8", "nirtorch==2.6", "numpy"),
     "sinabs": ("sinabs==3.1.3", "nir==1.0.4", "nirtorch==2.0.2", "numpy"),
 }
-NEEDS_NATIVE = ("integration_tests/native", "packages/snn-cpu/tests/native")
-COMPILER = os.environ.get("CXX", "g++")
-CAN_COMPILE = sys.platform == "linux" and shutil.which(COMPILER) is not None
+NEEDS_NOX = "integration_tests/matrix/sessions"
+ELSEWHERE = (*NEEDS_NATIVE, NEEDS_NOX, *(f"integration_tests/{name}" for name in ("browser", "nir_peers", "parity")))
+DOCUMENTS = "integration_tests/test_documents.py"
+ELSEWHERE += (DOCUMENTS, "integration_tests/onnx", "integration_tests/scale")
 NEEDS_AEON = "packages/snn-data/tests/test_vowels.py"  # which snn[all] leaves out; alone(snn-data) has every extra
 EXAMPLES = ("fused", "reference")
 EXTRAS = sorted(PROJECTS[UMBRELLA]["optional-dependencies"])
-
-SETTINGS = pip_configuration.settings()
-INDEX = pip_configuration.index_arguments(SETTINGS)
-CONSTRAINTS = pip_configuration.constraint_arguments(SETTINGS)
-if "cert" in SETTINGS:
-    os.environ.setdefault("SSL_CERT_FILE", SETTINGS["cert"][0])
-
-
-def closure(*requirements: str) -> set[str]:
-    """Our distributions that the requirements bring, through dependencies and extras."""
-    seen: set[tuple[str, str]] = set()
-    queue = [Requirement(text) for text in requirements]
-    while queue:
-        wanted = queue.pop()
-        if wanted.name not in PROJECTS or (wanted.marker and not wanted.marker.evaluate()):
-            continue
-        project = PROJECTS[wanted.name]
-        for part in {"", *wanted.extras} - {extra for name, extra in seen if name == wanted.name}:
-            seen.add((wanted.name, part))
-            texts = project["optional-dependencies"][part] if part else project["dependencies"]
-            queue += [Requirement(text) for text in texts]
-    return {name for name, _ in seen}
-
-
-def install(session: nox.Session, *requirements: str, native: Collection[str] = ()) -> None:
-    """Install from the wheelhouses, and check that exactly the named distributions of ours and their needs came.
-
-    Those named in ``native`` come as native wheels, all others as pure ones.
-    """
-    own = pathlib.Path(session.create_tmp()) / "own.txt"
-    wheels = {name: built(name, ".whl", NATIVE_WHEELHOUSE if name in native else WHEELHOUSE) for name in PROJECTS}
-    own.write_text("".join(f"{name} @ {wheel.as_uri()}\n" for name, wheel in wheels.items()), encoding="utf-8")
-    # A kept environment may have wheels of the same version and other content.
-    fresh = [argument for name in PROJECTS for argument in ("--reinstall-package", name)]
-    session.log(f"installing {' '.join(requirements)}")
-    session.install(*requirements, "-c", str(own), *CONSTRAINTS, *INDEX, *fresh, log=False)
-    session.run("uv", "pip", "check", silent=True, log=False)
-    listed = session.run("uv", "pip", "list", "--format", "json", silent=True, log=False, stderr=subprocess.DEVNULL)
-    present = {found["name"] for found in json.loads(str(listed))} & set(PROJECTS)
-    expected = closure(*requirements)
-    if present != expected:
-        session.error(f"installed {sorted(present)}, expected {sorted(expected)} for {list(requirements)}")
-
-
-def compiled(session: nox.Session) -> Collection[str]:
-    """What to install as native wheels: all that have one, where they can be compiled."""
-    if CAN_COMPILE:
-        return NATIVE
-    session.log(f"without fused kernels: compiling them needs Linux and a C++ compiler, here is no {COMPILER}")
-    return ()
-
-
-def group(name: str) -> tuple[str, ...]:
-    """Requirements of one dependency group of the workspace."""
-    return dependency_groups(load_toml(ROOT / "pyproject.toml"), name)
-
-
-def pytest(session: nox.Session, *arguments: str, **environment: str) -> None:
-    """Run pytest strictly: a skipped test fails, Hypothesis draws the same examples every time."""
-    # One thread: the tensors of tests are small, and threads that wait for each other on a busy machine are slow.
-    common = {"CI": "true", "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "tools")}
-    session.run(
-        "pytest",
-        *("-q", "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT), "-p", "no:cacheprovider", "-p", "no_skips"),
-        *arguments,
-        *session.posargs,
-        env=common | environment,
-    )
-
-
-def environment(session: nox.Session, name: str, *requirements: str) -> pathlib.Path:
-    """Other libraries in an environment of their own: its interpreter."""
-    place = pathlib.Path(session.create_tmp()) / name
-    session.run("uv", "venv", "-q", "--allow-existing", "--python", f"{session.bin}/python", str(place))
-    session.run("uv", "pip", "install", "-q", "--python", str(place), *requirements, *CONSTRAINTS, *INDEX)
-    return place / "bin" / "python"
-
-
-def build(session: nox.Session, into: pathlib.Path, *options: str) -> None:
-    """Build every distribution, pure, into an emptied folder."""
-    shutil.rmtree(into, ignore_errors=True)
-    for name in PROJECTS:
-        command = ("uv", "build", "-q", *INDEX, *options, "--out-dir", str(into), f"packages/{name}")
-        session.run(*command, env={"SNN_NATIVE": "0"})
-
-
-def build_native(session: nox.Session, into: pathlib.Path, source: pathlib.Path) -> None:
-    """Build the native wheel of snn-cpu, given its folder or sdist, into an emptied folder."""
-    shutil.rmtree(into, ignore_errors=True)
-    constraints = ["--build-constraints" if argument == "-c" else argument for argument in CONSTRAINTS]
-    # not -q, which keeps the compiler's words
-    command = ("uv", "build", "--wheel", *INDEX, *constraints, "--out-dir", str(into), str(source))
-    session.run(*command, env={"SNN_NATIVE": "1"})
-
-
-def publishable(session: nox.Session, wheel: pathlib.Path, into: pathlib.Path) -> None:
-    """Copy a native wheel into an emptied folder, tagged with the oldest C library that it runs with."""
-    shutil.rmtree(into, ignore_errors=True)
-    # torch brings its own libraries; the date keeps the file the same from build to build
-    torch = ("--exclude", "libtorch*", "--exclude", "libc10*")
-    command = ("auditwheel", "repair", *torch, "-w", str(into), str(wheel))
-    session.run(*command, silent=True, env={"SOURCE_DATE_EPOCH": "1580601600"})
-
-
-def same_files(session: nox.Session, direct: pathlib.Path, from_sdists: pathlib.Path) -> None:
-    """Check that wheels built from the tree are those built from the sdists."""
-    for found in sorted(direct.glob("*.whl")):
-        if not filecmp.cmp(found, from_sdists / found.name, shallow=False):
-            session.error(f"{found.name} is another file when built from its sdist: see what the sdist leaves out")
+RELEASED = ROOT / "dist" / "released"
+TAGS = releases.last_tags(ROOT, list(PROJECTS))
+DEPENDENT = [name for name in PROJECTS if closure(name) != {name}]
+# what alone and together do not install anyway
+ONCE = [{*PROJECTS}, *(closure(name) for name in PROJECTS)]
+SUBSETS = [one for one in covering(closed_subsets({name: closure(name) for name in PROJECTS})) if {*one} not in ONCE]
 
 
 @nox.session
 def wheels(session: nox.Session) -> None:
     """Build all sdists, and the wheels from them, into dist/wheels, the native ones into dist/native.
 
-    A wheel built from the tree must be the same file.
+    A wheel built from the tree must be the same file. What has not changed since it was built is not built again.
     """
     folder = pathlib.Path(session.create_tmp())
-    shutil.rmtree(NATIVE_WHEELHOUSE, ignore_errors=True)
-    build(session, WHEELHOUSE)
-    build(session, folder / "direct", "--wheel")
+    now = wheelhouse.sources()
+    stale = wheelhouse.stale(now)
+    session.log(f"building {', '.join(stale) or 'nothing: no source has changed'}")
+    (WHEELHOUSE / wheelhouse.STAMP).unlink(missing_ok=True)
+    shutil.rmtree(folder / "direct", ignore_errors=True)
+    build(session, WHEELHOUSE, names=stale)
+    build(session, folder / "direct", "--wheel", names=stale)
     same_files(session, folder / "direct", WHEELHOUSE)
-    if compiled(session):
+    if "snn-cpu" in stale:
+        shutil.rmtree(NATIVE_WHEELHOUSE, ignore_errors=True)
+    if compiled(session) and not list(NATIVE_WHEELHOUSE.glob("*.whl")):
         build_native(session, folder / "native", built("snn-cpu", ".tar.gz"))
         build_native(session, folder / "native-direct", ROOT / "packages" / "snn-cpu")
         same_files(session, folder / "native-direct", folder / "native")
         session.install(*group("wheels"), *INDEX)
         publishable(session, built("snn-cpu", ".whl", folder / "native"), NATIVE_WHEELHOUSE)
+    wheelhouse.stamp(now)
 
 
 @nox.session
 def quickstart(session: nox.Session) -> None:
     """Set everything up and train a spiking network on real digits: prints the accuracy and where the report lies."""
     session.log("1/3 building the packages")
+    shutil.rmtree(WHEELHOUSE, ignore_errors=True)
     build(session, WHEELHOUSE)
     kernels = compiled(session)
     if kernels:
@@ -213,8 +134,24 @@ def types(session: nox.Session) -> None:
 def together(session: nox.Session) -> None:
     """Every package installed: all their tests and the integration tests, but for what sessions of their own run."""
     install(session, "snn[all]", *group("test"), native=compiled(session))
-    elsewhere = ("integration_tests/parity", "integration_tests/nir_peers", NEEDS_AEON, *NEEDS_NATIVE)
-    pytest(session, "packages", "integration_tests", *(f"--ignore={folder}" for folder in elsewhere))
+    pytest(session, "packages", "integration_tests", *(f"--ignore={folder}" for folder in (NEEDS_AEON, *ELSEWHERE)))
+
+
+@nox.session(requires=["wheels"])
+def docs(session: nox.Session) -> None:
+    """Every program of every page runs, once, and the site with what they print and draw is built into dist/docs."""
+    install(session, "snn[all]", *group("docs"), native=compiled(session))
+    records, site = ROOT / "dist" / "pages", ROOT / "dist" / "docs"
+    for folder in (records, site):
+        shutil.rmtree(folder, ignore_errors=True)
+    pytest(session, DOCUMENTS, SNN_PAGES=str(records))
+    doctrees = pathlib.Path(session.create_tmp()) / "doctrees"
+    shutil.rmtree(doctrees, ignore_errors=True)
+    strictly = ("-q", "--fail-on-warning", "--nitpicky", "-d", str(doctrees))
+    command = ("sphinx-build", *strictly, "-c", "docs", str(ROOT), str(site))
+    session.run(*command, env={"SNN_PAGES": str(records), "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1"})
+    session.run("python", "tools/offline.py", str(site))
+    session.log(f"open {site / 'index.html'}")
 
 
 @nox.session(requires=["wheels"])
@@ -224,7 +161,7 @@ def doctests(session: nox.Session, kernels: str) -> None:
     install(
         session, "snn[all]", "snn-data[vowels]", *group("test"), native=compiled(session) if kernels == "fused" else ()
     )
-    pytest(session, "--doctest-modules", "tools", "--pyargs", *map(module, PROJECTS))
+    pytest(session, "--doctest-modules", "tools", "--ignore=tools/sessions.py", "--pyargs", *map(module, PROJECTS))
 
 
 @nox.session(requires=["wheels"])
@@ -233,23 +170,25 @@ def alone(session: nox.Session, package: str) -> None:
     """One package from its wheel, with what it declares and no more: every module imports, its tests pass."""
     install(session, package)
     session.run("python", "tools/import_all.py", module(package))
-    extras = PROJECTS[package].get("optional-dependencies", {})
-    foreign = sorted(name for name, needs in extras.items() if closure(*needs) <= {package})
-    install(session, f"{package}[{','.join(foreign)}]" if foreign else package, *group("test"))
+    install(session, with_foreign_extras(package), *group("test"))
     # the wheel is the pure one
     pytest(session, f"packages/{package}/tests", *(f"--ignore={folder}" for folder in NEEDS_NATIVE))
 
 
 @nox.session(requires=["wheels"])
 def subsets(session: nox.Session) -> None:
-    """Every set of packages closed under dependencies imports, finds its entry points and names what is missing."""
-    install(session, *PROJECTS)  # for the dependencies of others; ours are then laid out one folder each
+    """Every set of packages closed under dependencies imports, finds its entry points and names what is missing.
+
+    With ``-- NAMES`` sets of these and what they need alone.
+    """
+    names = sorted(closure(*session.posargs)) or [*PROJECTS]
+    install(session, *names)  # for the dependencies of others; ours are then laid out one folder each
     overlay = pathlib.Path(session.create_tmp()) / "overlay"
     shutil.rmtree(overlay, ignore_errors=True)
-    for name in PROJECTS:
+    for name in names:
         into = ("--target", str(overlay / name))
         session.run("uv", "pip", "install", "-q", "--no-deps", *into, str(built(name)), silent=True)
-    session.run("uv", "pip", "uninstall", "-q", *PROJECTS)
+    session.run("uv", "pip", "uninstall", "-q", *names)
     session.run("python", "tools/subsets.py", str(overlay))
 
 
@@ -286,6 +225,151 @@ def nir_peers(session: nox.Session) -> None:
 
 
 @nox.session(requires=["wheels"])
+@nox.parametrize("subset", [nox.param(one, id=short(one)) for one in SUBSETS])
+def pairwise(session: nox.Session, subset: tuple[str, ...]) -> None:
+    """A set of packages: their tests, and the integration tests whose needs are met.
+
+    With ``alone`` and ``together`` the sets hold every two packages together, apart, and each without the other.
+    """
+    wanted = [with_foreign_extras(name, without=AEON_EXTRAS) for name in subset]
+    versions = install(session, *wanted, *group("test"), native={*compiled(session)} & {*subset})
+    results.note(session.name, subset, versions)
+    tests = [f"packages/{name}/tests" for name in subset]
+    without = (f"--ignore={folder}" for folder in (NEEDS_AEON, *ELSEWHERE))
+    pytest(session, "-p", "matrix.needs", *tests, "integration_tests", *without)
+
+
+@nox.session(requires=["wheels"])
+@nox.parametrize("package", [nox.param(name, id=name) for name in PROJECTS])
+def lowest(session: nox.Session, package: str) -> None:
+    """One package with the oldest version of everything that it declares, but for torch (``torch_floor``)."""
+    floor(session, package, f"torch=={install(session, package)['torch']}")
+
+
+@nox.session(requires=["wheels"])
+def torch_floor(session: nox.Session) -> None:
+    """Everything with the oldest torch that the core declares: a large download where it is not on this machine."""
+    (torch,) = (Requirement(text) for text in PROJECTS["snn-core"]["dependencies"])
+    (oldest,) = (clause.version for clause in torch.specifier if clause.operator == ">=")
+    versions = install(session, "snn[all]", f"torch=={oldest}.*", *group("test"), native=compiled(session))
+    results.note(session.name, PROJECTS, versions)
+    pytest(session, "packages", *(f"--ignore={folder}" for folder in (NEEDS_AEON, *ELSEWHERE)))
+
+
+@nox.session(requires=["wheels"], python=["3.12", "3.13"])
+def python(session: nox.Session) -> None:
+    """Everything under another Python: a large download where its torch is not on this machine."""
+    versions = install(session, "snn[all]", *group("test"), native=compiled(session))
+    results.note(session.name, PROJECTS, versions)
+    pytest(session, "packages", "integration_tests", *(f"--ignore={folder}" for folder in (NEEDS_AEON, *ELSEWHERE)))
+
+
+@nox.session
+def release_wheels(session: nox.Session) -> None:
+    """Build the last release of each package from its tag, and lay out the tests of that release, in dist/released."""
+    if not TAGS:
+        session.error("no package has a release: this needs tags such as snn-core-v0.5.0 (to fetch them: git fetch -t)")
+    shutil.rmtree(RELEASED, ignore_errors=True)
+    for package, tag in TAGS.items():
+        releases.export(ROOT, tag, RELEASED / package)
+        folder = RELEASED / package / "packages" / package
+        command = ("uv", "build", "-q", "--wheel", *INDEX, "--out-dir", str(RELEASED), str(folder))
+        session.run(*command, env={"SNN_NATIVE": "0"})
+
+
+@nox.session(requires=["wheels", "release_wheels"])
+@nox.parametrize("package", [nox.param(name, id=name) for name in PROJECTS])
+def against_released(session: nox.Session, package: str) -> None:
+    """This tree's package beside the last release of all others, as far as declared ranges let them meet."""
+    ours = {name: releases.read(built(name)) for name in PROJECTS}
+    theirs = {name: releases.read(built(name, ".whl", RELEASED)) for name in TAGS if name != package}
+    beside(session, package, releases.fitting(package, {**theirs, package: ours[package]}, ours), ROOT)
+
+
+@nox.session(requires=["wheels", "release_wheels"])
+@nox.parametrize("package", [nox.param(name, id=name) for name in DEPENDENT])
+def released(session: nox.Session, package: str) -> None:
+    """The last release of a package beside this tree's others: the tests of that release pass."""
+    if package not in TAGS:
+        session.error(f"{package} has not been released: this needs a tag {package}-v0.5.0 (fetch tags: git fetch -t)")
+    ours = {name: releases.read(built(name)) for name in PROJECTS if name != package}
+    theirs = {name: releases.read(built(name, ".whl", RELEASED)) for name in TAGS}
+    choice = releases.fitting(package, {**ours, package: theirs[package]}, theirs)
+    beside(session, package, choice, RELEASED / package)
+
+
+@nox.session(requires=["wheels"])
+def defects(session: nox.Session) -> None:
+    """The matrix finds what it is there for: defects set into copies of the tree; and the users' recipe works."""
+    install(session, *group("matrix"))
+    pytest(session, NEEDS_NOX)
+
+
+@nox.session(requires=["wheels"])
+def release_dry(session: nox.Session) -> None:
+    """A release of every package, rehearsed in a copy of the tree, as far as its artifacts."""
+    session.install(*group("release"), *INDEX)
+    command = ("python", "-m", "release", "all", "final", "--dry-run", "--untested", *session.posargs)
+    session.run(*command, env={"PYTHONPATH": str(ROOT / "tools")})
+
+
+MATRIX = [f"pairwise({short(one)})" for one in SUBSETS] + [f"lowest({name})" for name in PROJECTS]
+if TAGS:
+    MATRIX += [f"against_released({name})" for name in PROJECTS]
+    MATRIX += [f"released({name})" for name in DEPENDENT if name in TAGS]
+MATRIX += ["defects", "release_dry"]
+
+
+@nox.session(venv_backend="none")
+def matrix(session: nox.Session) -> None:
+    """The version matrix: writes dist/matrix.json and docs/compatibility.md, and fails if any of its sessions does."""
+    if not TAGS:
+        session.log("without the sessions of releases: no package has been released, or no tag was fetched")
+    shutil.rmtree(results.RECORDS, ignore_errors=True)
+    results.RECORDS.mkdir(parents=True)
+    nested = (sys.executable, "-m", "nox", "-f", str(ROOT / "noxfile.py"), "--report", str(results.REPORT))
+    session.run(*nested, "-s", *MATRIX, success_codes=[0, 1])
+    session.run(sys.executable, "-m", "matrix", env={"PYTHONPATH": str(ROOT / "tools")})
+
+
+@nox.session(requires=["wheels"])
+def browser(session: nox.Session) -> None:
+    """The demonstration's reports and the gallery in a headless Chromium, which must be there (not part of a push)."""
+    install(session, "snn[demo]", *group("browser"))
+    pytest(session, "integration_tests/browser")
+
+
+@nox.session(requires=["wheels"])
+def onnx(session: nox.Session) -> None:
+    """Every neuron exported to ONNX, and its file run by ONNX Runtime."""
+    install(session, "snn-core", *group("onnx"))
+    pytest(session, "integration_tests/onnx")
+
+
+@nox.session(requires=["wheels"])
+def scale(session: nox.Session) -> None:
+    """The Lightning program of docs/scale.md, on two processes (not part of a push)."""
+    install(session, "snn[functional]", *group("scale"), native=compiled(session))
+    pytest(session, "-n", "0", "integration_tests/scale")
+
+
+@nox.session(requires=["wheels"])
+def fuzz(session: nox.Session) -> None:
+    """Random lives of random nets against their equations, for an hour or SNN_FUZZ_SECONDS (not part of a push)."""
+    install(session, "snn-cpu", *group("test"), native=compiled(session))
+    seconds = os.environ.get("SNN_FUZZ_SECONDS", "3600")
+    pytest(session, "-n", "0", "packages/snn-core/tests/test_fuzz.py", SNN_FUZZ_SECONDS=seconds)
+
+
+@nox.session(requires=["wheels"])
+def trust(session: nox.Session) -> None:
+    """Measure every neuron anew and write docs/trust.md (not part of a push)."""
+    install(session, "snn-cpu", *group("trust"), native=compiled(session))
+    one_thread = {"PYTHONPATH": str(ROOT / "tools"), "OMP_NUM_THREADS": "1"}
+    session.run("python", "-m", "trust", "docs/trust.md", env=one_thread)
+
+
+@nox.session(requires=["wheels"])
 def coverage(session: nox.Session) -> None:
     """Which lines the packages' own tests reach (not part of a push)."""
     kernels = compiled(session)
@@ -296,7 +380,7 @@ def coverage(session: nox.Session) -> None:
     session.run("coverage", "report")
 
 
-PUSH = ["lint", "wheels", "types", "together", "native", "subsets", "parity", "nir_peers"]
+PUSH = ["lint", "wheels", "types", "together", "native", "subsets", "parity", "nir_peers", "onnx", "docs"]
 PUSH += [f"doctests({kernels})" for kernels in EXAMPLES]
 PUSH += [f"alone({name})" for name in PROJECTS] + [f"umbrella({name})" for name in EXTRAS]
 
@@ -311,8 +395,14 @@ def tests(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Time ours beside other libraries, each in an environment of its own; writes dist/bench.json (not for a push).
 
-    With ``-- --functions`` single functions beside those of snnTorch, into dist/bench-functions.json.
+    With ``-- --functions`` single functions beside those of snnTorch, into dist/bench-functions.json; with
+    ``-- --scaling`` one process and two, into dist/bench-scaling.json; with ``-- --accuracy`` how well the tasks of
+    ``snn demo`` are learnt, into dist/bench-accuracy.json.
     """
+    if "--accuracy" in session.posargs:
+        install(session, "snn[demo]", "snn-data[mnist5k,vowels]", native=NATIVE)
+        session.run("python", "-m", "bench", *session.posargs, env={"PYTHONPATH": str(ROOT / "tools")})
+        return
     install(session, "snn-cpu", "snn-functional", "snn-spikegen", "snn-data", "numpy", native=NATIVE)
     found = []
     for name, needs in ENVIRONMENTS.items():

@@ -1,57 +1,77 @@
 """Every Python block of every Markdown page runs, a page as one program; every link inside the tree leads somewhere.
 
-A block that is meant to be read only is fenced as ``python no-run``.
+A block that is meant to be read only is fenced as ``python no-run``. Where ``SNN_PAGES`` names a folder, what the
+blocks print and draw is kept there, for the site to show.
 """
 
 from __future__ import annotations
 
+import os
+import pathlib
 import re
-import subprocess
-import sys
-import textwrap
 
 import pytest
 
+import pages
 from workspace import ROOT
 
-PAGES = sorted(
-    page.relative_to(ROOT).as_posix()
-    for pattern in ("*.md", "docs/**/*.md", "packages/*/*.md")
-    for page in ROOT.glob(pattern)
-)
+PAGES = pages.pages()
 
 
-def blocks(page: str) -> list[str]:
-    """The Python blocks of a Markdown page, those inside a list item without their indentation."""
-    text = (ROOT / page).read_text(encoding="utf-8")
-    found = re.findall(r"^([ ]*)```python\n(.*?)^\1```$", text, re.MULTILINE | re.DOTALL)
-    return [textwrap.dedent(body) for _, body in found]
+def text_of(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)])
-def test_a_page_runs_as_one_program(page: str, tmp_path):
-    program = tmp_path / "page.py"
-    program.write_text("\n".join(blocks(page)), encoding="utf-8")
-    done = subprocess.run([sys.executable, str(program)], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+@pytest.mark.parametrize("page", [page for page in PAGES if pages.blocks(text_of(page))])
+def test_a_page_runs_as_one_program(page: str, tmp_path: pathlib.Path):
+    pages.run(page, pathlib.Path(os.environ.get("SNN_PAGES", tmp_path)))
+
+
+def test_a_page_that_fails_is_reported_with_its_line(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch):
+    wrong = tmp_path / "wrong.md"
+    wrong.write_text("A page.\n\n```python\nx = 1\n```\n\n```python\n\nassert x == 2\n```\n", encoding="utf-8")
+    with pytest.raises(pages.PageError, match=r'wrong\.md", line 9, in <module>\n(.*\n)*AssertionError'):
+        pages.run("wrong.md", tmp_path / "records", tmp_path)
+
+
+def test_a_record_keeps_what_each_block_prints_and_draws(tmp_path: pathlib.Path):
+    page = tmp_path / "page.md"
+    page.write_text(
+        "```python\nprint(6 * 7)\n```\n\n- in a list:\n\n  ```python\n  import matplotlib.pyplot as plt\n"
+        "  fig, ax = plt.subplots()\n  ```\n\n```python no-run\nraise SystemExit\n```\n",
+        encoding="utf-8",
+    )
+    record = pages.run("page.md", tmp_path / "records", tmp_path)
+    assert [(block.line, block.printed, block.pictures) for block in record.blocks] == [
+        (2, "42\n", []),
+        (8, "", ["1-1.png"]),
+    ]
+    kept = tmp_path / "records" / "page.md" / "1-1.png"
+    assert kept.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_page_that_has_changed_is_run_again(tmp_path: pathlib.Path):
+    page, records = tmp_path / "page.md", tmp_path / "records"
+    page.write_text("```python\nprint(1)\n```\n", encoding="utf-8")
+    assert pages.recorded("page.md", records, tmp_path).blocks[0].printed == "1\n"
+    page.write_text("```python\nprint(2)\n```\n", encoding="utf-8")
+    assert pages.recorded("page.md", records, tmp_path).blocks[0].printed == "2\n"
 
 
 def test_the_first_page_has_programs_and_both_commands():
-    assert len(blocks("README.md")) >= 4
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(pages.blocks(text_of("README.md"))) >= 4
     prepare = 'python3 -m venv .venv && .venv/bin/pip install -q "nox[uv]" && .venv/bin/nox -s '
-    assert prepare + "quickstart\n" in text
-    assert prepare + "tests\n" in text
+    assert prepare + "quickstart\n" in text_of("README.md")
+    assert prepare + "tests\n" in text_of("README.md")
 
 
 def test_continuous_integration_runs_the_command_of_the_first_page():
-    (command,) = (line for line in (ROOT / "README.md").read_text().splitlines() if line.endswith("nox -s tests"))
+    (command,) = (line for line in text_of("README.md").splitlines() if line.endswith("nox -s tests"))
     assert command in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_link_inside_the_tree_leads_somewhere(page: str):
-    text = (ROOT / page).read_text(encoding="utf-8")
-    targets = [target for target in re.findall(r"\]\(([^)#]+)", text) if "://" not in target]
+    targets = [target for target in re.findall(r"\]\(([^)#]+)", text_of(page)) if "://" not in target]
     missing = [target for target in targets if not ((ROOT / page).parent / target).exists()]
     assert not missing

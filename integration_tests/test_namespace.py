@@ -20,6 +20,7 @@ HOMES = {
     "snn.functional": "snn_functional",
     "snn.functional.acc": "snn_functional.acc",
     "snn.functional.backprop": "snn_functional.backprop",
+    "snn.functional.diagnosis": "snn_functional.diagnosis",
     "snn.functional.loss": "snn_functional.loss",
     "snn.functional.online": "snn_functional.online",
     "snn.functional.probe": "snn_functional.probe",

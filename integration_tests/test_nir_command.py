@@ -6,6 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.needs("snn", "snn-core", "snn-cpu", "snn-nir")
+
 
 def snn(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "snn", *words], capture_output=True, text=True, check=False)

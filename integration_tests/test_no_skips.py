@@ -20,18 +20,19 @@ CASES = {
 }
 
 
-def run(folder, program: str) -> subprocess.CompletedProcess[str]:
+def run(folder, program: str, *options: str) -> subprocess.CompletedProcess[str]:
     """Run pytest with the plugin on a file of its own."""
     (folder / "test_case.py").write_text(f"import pytest\n{program}\n", encoding="utf-8")
     (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", "-p", "no_skips", "-p", "no:cacheprovider", "test_case.py"]
+    command = [sys.executable, "-m", "pytest", "-p", "no_skips", "-p", "no:cacheprovider", *options, "test_case.py"]
     path = {**os.environ, "PYTHONPATH": str(ROOT / "tools")}
     return subprocess.run(command, cwd=folder, env=path, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.parametrize("options", [(), ("-n", "2", "--dist", "worksteal")], ids=["one process", "several"])
 @pytest.mark.parametrize("case", CASES)
-def test_a_test_that_does_not_run_fails_and_says_why(case: str, tmp_path):
-    done = run(tmp_path, CASES[case])
+def test_a_test_that_does_not_run_fails_and_says_why(case: str, options: tuple[str, ...], tmp_path):
+    done = run(tmp_path, CASES[case], *options)
     assert done.returncode not in (0, 5)
     assert "not today" in done.stdout
     assert "make it run, or delete it" in done.stdout

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 import snn_core as snn
 from snn_functional import acc, loss
 
+pytestmark = pytest.mark.needs("snn-core", "snn-functional")
+
 NUM_STEPS, FEATURES, CLASSES = 8, 5, 4
 NETS: dict[str, Callable[[], nn.Module]] = {
     "feed-forward": lambda: nn.Sequential(nn.Linear(FEATURES, 7), leaky(), nn.Linear(7, CLASSES), leaky(output=True)),

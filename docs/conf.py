@@ -1,0 +1,53 @@
+"""The site: ``nox -s docs``. The source folder is the tree's root, so that a link that works in the tree works here."""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+
+HERE = pathlib.Path(__file__).parent
+sys.path[:0] = [str(HERE / "extensions"), str(HERE.parent / "tools")]
+
+project = "snn"
+copyright = "the authors of snn"
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+    "mathml",
+    "executed",
+    "reference",
+]
+
+root_doc = "docs/index"
+include_patterns = ["*.md", "docs/**", "packages/*/*.md", "constraints/*.md"]
+exclude_patterns = ["**/.*", ".*", "dist", "packages/*/src", "packages/*/tests", "packages/*/csrc", "docs/assets"]
+source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
+suppress_warnings = ["autosectionlabel.*"]
+
+myst_enable_extensions = ["dollarmath", "fieldlist"]
+myst_heading_anchors = 4
+highlight_language = "python"
+
+nitpicky = True
+# Names of other projects and of Python: their documentation is elsewhere, and the site is built without a network.
+nitpick_ignore_regex = [(r"py:.*", r"(?!snn_).*")]
+autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True
+maximum_signature_line_length = 100
+add_module_names = False
+
+html_theme = "furo"
+html_title = "snn"
+html_static_path = ["assets"]
+html_css_files = ["site.css"]
+html_extra_path = ["assets/index.html"]
+html_show_sphinx = False
+html_show_copyright = False
+html_copy_source = False
+html_show_sourcelink = False

@@ -1,0 +1,67 @@
+"""Defects set into copies of the tree: the session that is meant for each of them finds it, and says what it is."""
+
+from __future__ import annotations
+
+
+def test_alone_finds_an_import_that_is_not_declared(tree):
+    source = tree.root / "packages/snn-plot/src/snn_plot/undeclared.py"
+    source.write_text('"""Needs more than is declared."""\n\nimport h5py as h5py\n', encoding="utf-8")
+    done = tree.session("alone(snn-plot)")
+    assert done.returncode == 1
+    assert "No module named 'h5py'" in done.stdout
+
+
+def test_umbrella_finds_a_range_that_nothing_is_in(tree):
+    tree.edit("packages/snn-functional/pyproject.toml", "snn-core>=0.5", "snn-core>=0.5.9,>=0.5")
+    done = tree.session("umbrella(functional)")
+    assert done.returncode == 1
+    assert "No solution found" in done.stdout
+    assert "snn-core>=0.5.9" in done.stdout
+
+
+def test_umbrella_finds_an_extra_that_the_piece_does_not_have(tree):
+    tree.edit(
+        "packages/snn/pyproject.toml",
+        'functional = ["snn-functional[progress]',
+        'functional = ["snn-functional[progres]',
+    )
+    done = tree.session("umbrella(functional)")
+    assert done.returncode == 1
+    assert "asks snn-functional for ['progres'], extras that it does not have" in done.stdout
+
+
+def test_subsets_finds_an_entry_point_that_leads_nowhere(tree):
+    tree.edit("packages/snn-ipu/pyproject.toml", 'ipu = "snn_ipu.target:Ipu"', 'ipu = "snn_ipu.target:Npu"')
+    done = tree.session("subsets", "snn-ipu")
+    assert done.returncode == 1
+    assert "FAILED snn-core+snn-ipu" in done.stdout
+    assert "has no attribute 'Npu'" in done.stdout
+
+
+def test_lowest_finds_a_floor_that_is_not_what_is_installed_then(tree):
+    tree.edit("packages/snn-plot/pyproject.toml", '"pillow>=10"', '"pillow>=9.9"')
+    done = tree.session("lowest(snn-plot)")
+    assert done.returncode == 1
+    assert "snn-plot declares pillow>=9.9, and the oldest that go together are newer" in done.stdout
+
+
+def test_released_finds_a_break_in_the_core_that_its_range_hides(tree):
+    tree.git("init", "-q")
+    tree.git("add", "-A")
+    tree.git("commit", "-q", "-m", "Release")
+    tree.git("tag", "snn-core-v0.5.0")
+    tree.git("tag", "snn-functional-v0.5.0")
+    unbroken = tree.session("released(snn-functional)", "-k", "test_acc")
+    assert unbroken.returncode == 0, unbroken.stdout
+    (tree.root / "packages/snn-core/src/snn_core/temporal.py").rename(
+        tree.root / "packages/snn-core/src/snn_core/times.py"
+    )
+    broken = tree.session("released(snn-functional)", "-x")
+    assert broken.returncode == 1
+    assert "No module named 'snn_core.temporal'" in broken.stdout
+
+
+def test_without_a_release_the_sessions_of_releases_say_what_they_need(tree):
+    done = tree.session("against_released(snn-core)")
+    assert done.returncode == 1
+    assert "no package has a release: this needs tags such as snn-core-v0.5.0" in done.stdout

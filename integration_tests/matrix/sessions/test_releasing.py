@@ -1,0 +1,111 @@
+"""The release tool from its command, and the bill of materials against its schema."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import subprocess
+import sys
+import zipfile
+
+import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+
+from release import sbom
+from workspace import NATIVE_WHEELHOUSE, ROOT, built
+
+
+def invalid(document: str) -> str:
+    """What the schema of CycloneDX says against a document; empty if nothing."""
+    error = JsonStrictValidator(SchemaVersion.V1_6).validate_str(document)
+    return str(error or "")
+
+
+@pytest.fixture
+def library(tmp_path: pathlib.Path) -> pathlib.Path:
+    """A wheel with a shared library of this Python's, linked with the C library."""
+    (metadata,) = (b"Name: snn-cpu\nVersion: 0.5.0\nLicense-Expression: MIT\nRequires-Dist: torch>=2.10\n\nText",)
+    found = next(pathlib.Path(sys.base_prefix).rglob("lib-dynload/*.so"))
+    file = tmp_path / "snn_cpu-0.5.0-py3-none-linux_x86_64.whl"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("snn_cpu-0.5.0.dist-info/METADATA", metadata)
+        archive.writestr(zipfile.ZipInfo("snn_cpu/libsnn_cpu.so"), found.read_bytes())
+    return file
+
+
+def test_a_bill_of_materials_keeps_to_the_schema_and_names_what_is_linked(library: pathlib.Path):
+    document = sbom.bill(library)
+    assert invalid(document) == ""
+    bill = json.loads(document)
+    assert {"libc.so.6", "torch"} <= {one["name"] for one in bill["components"]}
+    subject = bill["metadata"]["component"]
+    assert (subject["purl"], subject["licenses"][0]["license"]["id"]) == ("pkg:pypi/snn-cpu@0.5.0", "MIT")
+    assert sbom.bill(library) == document
+
+
+def test_the_schema_is_strict():
+    assert "bomFormat" in invalid('{"specVersion": "1.6"}')
+
+
+def test_a_pure_wheel_has_no_bill():
+    with pytest.raises(ValueError, match="holds no shared library: only native wheels have a bill of materials"):
+        sbom.bill(built("snn-cpu"))
+
+
+def test_the_bill_of_the_native_wheel_that_was_built_keeps_to_the_schema():
+    for wheel in NATIVE_WHEELHOUSE.glob("*.whl"):
+        document = sbom.bill(wheel)
+        assert invalid(document) == ""
+        assert "libtorch_cpu.so" in document
+
+
+def release(*words: str, clean) -> subprocess.CompletedProcess[str]:
+    env = clean(CXX="no-compiler", PYTHONPATH=str(ROOT / "tools"))
+    command = [sys.executable, "-m", "release", *words]
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+
+
+def status() -> str:
+    command = ["git", "status", "--porcelain"]
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+
+def test_a_dry_run_builds_tests_and_leaves_nothing(clean):
+    before = status()
+    done = release("snn-spikegen", "final", "--dry-run", clean=clean)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " passed in " in done.stdout
+    assert "SHA256SUMS, snn_spikegen-" in done.stdout
+    assert status() == before
+
+
+def test_what_cannot_be_released_is_said_in_a_line(clean):
+    done = release("snn-spikegen", "0.0.1", "--dry-run", clean=clean)
+    assert done.returncode == 1
+    assert done.stderr.startswith("release: snn-spikegen: 0.0.1 is ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_all_packages_from_versions_to_tags_to_what_comes_next(tree):
+    tree.git("init", "-q")
+    tree.git("add", "-A")
+    tree.git("commit", "-q", "-m", "Begin")
+    path = str(tree.root / "tools")
+    done = tree.run(sys.executable, "-m", "release", "all", "final", "--untested", PYTHONPATH=path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert sorted(file.name for file in (tree.root / "constraints").iterdir())[-1].startswith("snn-")
+    commands = [line.removeprefix("then:").strip() for line in done.stdout.splitlines() if " git " in line]
+    tree.git("add", "-A")
+    tree.git("commit", "-q", "-m", "Release")
+    tags = [command.split()[-1] for command in commands if "git tag" in command]
+    assert len(tags) == 9
+    for tag in tags:
+        tree.git("tag", tag)
+    check = "import tags, workspace; print(tags.wrong_tags(workspace.ROOT, list(workspace.PROJECTS)))"
+    assert tree.run(sys.executable, "-c", check, PYTHONPATH=path).stdout == "{}\n"
+    following = tree.run(sys.executable, "-m", "release", "all", "next", PYTHONPATH=path)
+    assert following.returncode == 0, following.stderr
+    assert following.stdout.count(".dev0") == 8
+    again = tree.run(sys.executable, "-m", "release", "snn-core", "final", "--untested", PYTHONPATH=path)
+    assert "snn-core: nothing is unreleased" in again.stderr

@@ -1,0 +1,212 @@
+"""The release of a package, step by step, on a small workspace."""
+
+from __future__ import annotations
+
+import pathlib
+import subprocess
+
+import pytest
+
+from release import changelog, files, publish, ranges, versions
+from release.tree import Tree
+from workspace import PROJECTS, ROOT
+
+CHANGES = "# Changes of {name}\n\nThe form.\n\n## [Unreleased]\n\n### Added\n\n- What there is.\n"
+PROJECT = '[project]\nname = "{name}"\ndynamic = ["version"]\ndependencies = [{needs}]\n'
+DAY = "2026-01-31"
+
+
+def package(root: pathlib.Path, name: str, version: str, needs: str = "", changes: str = CHANGES) -> None:
+    folder = root / "packages" / name
+    source = folder / "src" / name.replace("-", "_")
+    source.mkdir(parents=True)
+    (source / "_version.py").write_text(f'"""The version."""\n\n__version__ = "{version}"\n', encoding="utf-8")
+    (folder / "pyproject.toml").write_text(PROJECT.format(name=name, needs=needs), encoding="utf-8")
+    (folder / "CHANGELOG.md").write_text(changes.format(name=name), encoding="utf-8")
+
+
+@pytest.fixture
+def root(tmp_path: pathlib.Path) -> pathlib.Path:
+    package(tmp_path, "snn-core", "0.5.0.dev0", '"torch>=2"')
+    package(tmp_path, "snn-plot", "0.5.0.dev0", '"snn-core>=0.5.0.dev0,<0.6"')
+    package(tmp_path, "snn", "0.5.0", '"snn-core>=0.5.0.dev0,<0.6", "snn-plot[more]>=0.5.0.dev0,<0.6"')
+    return tmp_path
+
+
+def everything(root: pathlib.Path) -> dict[str, str]:
+    return {
+        str(file.relative_to(root)): file.read_text(encoding="utf-8") for file in root.rglob("*.*") if file.is_file()
+    }
+
+
+def test_a_release_has_its_version_its_changes_and_tightened_floors(root: pathlib.Path):
+    tree = Tree(root, {})
+    assert tree.release(["snn-core"], "0.5.0", DAY) == {"snn-core": "0.5.0"}
+    assert (tree.version("snn-core"), tree.version("snn-plot")) == ("0.5.0", "0.5.0.dev0")
+    changed = everything(root)
+    assert changed["packages/snn-core/CHANGELOG.md"] == (
+        "# Changes of snn-core\n\nThe form.\n\n## [0.5.0] - 2026-01-31\n\n### Added\n\n- What there is.\n"
+    )
+    assert '"snn-core>=0.5.0,<0.6"' in changed["packages/snn-plot/pyproject.toml"]
+    assert '"snn-core>=0.5.0,<0.6", "snn-plot[more]>=0.5.0.dev0,<0.6"' in changed["packages/snn/pyproject.toml"]
+    assert "Unreleased" in changed["packages/snn-plot/CHANGELOG.md"]
+
+
+def test_all_at_once_are_final_and_then_go_on_but_for_the_umbrella(root: pathlib.Path):
+    tree = Tree(root, {})
+    assert tree.release(tree.names, "final", DAY) == dict.fromkeys(tree.names, "0.5.0")
+    assert not [file for file, text in everything(root).items() if ".dev" in text or "Unreleased" in text]
+    assert tree.reopen(tree.names) == {"snn-core": "0.5.1.dev0", "snn-plot": "0.5.1.dev0"}
+    assert tree.version("snn") == "0.5.0"
+    assert (root / "packages/snn-core/CHANGELOG.md").read_text(encoding="utf-8").count("## [") == 2
+    tree = Tree(root, dict.fromkeys(tree.names, "0.5.0"))
+    with pytest.raises(ValueError, match=r"^snn-core: nothing is unreleased: list what 0\.5\.1 changes under"):
+        tree.release(["snn-core"], "final", DAY)
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted", "says"),
+    [
+        (
+            ["snn-plot"],
+            "0.5.0",
+            r"^snn-plot: it takes snn-core from 0\.5\.0\.dev0 on, which has no release: release snn-co",
+        ),
+        (["snn"], "0.5.0", r"^snn: it takes snn-core from"),
+        (["snn-core"], "0.5", r"^snn-core: '0\.5' is no version of a release: X\.Y\.Z"),
+        (["snn-core"], "0.5.0rc1", r"'0\.5\.0rc1' is no version of a release"),
+        (["snn-core"], "newest", r"'newest' is no version of a release"),
+        (["snn-core"], "0.4.9", r"0\.4\.9 is below 0\.5\.0\.dev0, the version of the tree"),
+        (["snn-core", "snn-plot"], "0.6.0", r"^snn-plot: it takes snn-core<0\.6,>=0\.5\.0, not snn-core 0\.6\.0"),
+    ],
+)
+def test_what_cannot_be_released_is_named_and_nothing_is_written(root: pathlib.Path, names, wanted: str, says: str):
+    before = everything(root)
+    with pytest.raises(ValueError, match=says):
+        Tree(root, {}).release(names, wanted, DAY)
+    assert everything(root) == before
+
+
+def test_a_version_that_is_out_is_not_released_again(root: pathlib.Path):
+    with pytest.raises(ValueError, match=r"^snn-core: 0\.5\.0 is not above 0\.5\.0, the last release"):
+        Tree(root, {"snn-core": "0.5.0"}).release(["snn-core"], "0.5.0", DAY)
+
+
+def test_a_floor_above_every_release_is_an_error(root: pathlib.Path):
+    package(root, "snn-nir", "0.5.0.dev0", '"snn-core>=0.5.3,<0.6"')
+    with pytest.raises(ValueError, match=r"^snn-nir: it takes snn-core from 0\.5\.3 on, which has no release"):
+        Tree(root, {"snn-core": "0.5.2"}).release(["snn-nir"], "0.5.0", DAY)
+
+
+def test_who_is_left_behind_by_a_release_is_said(root: pathlib.Path):
+    tree = Tree(root, {})
+    given = tree.release(["snn-core"], "0.6.0", DAY)
+    assert [line.partition(" takes")[0] for line in tree.left_behind(given)] == ["snn", "snn-plot"]
+    assert tree.left_behind({"snn-core": "0.5.9"}) == []
+
+
+def test_an_unreleased_package_cannot_go_on(root: pathlib.Path):
+    with pytest.raises(ValueError, match=r"^snn-core: 0\.5\.0\.dev0 has not been released"):
+        Tree(root, {}).reopen(["snn-core"])
+
+
+def test_unreleased_changes_join_the_section_of_a_version_without_a_date():
+    text = (
+        "# C\n\n## [Unreleased]\n\n### Added\n\n- New.\n\n### Fixed\n\n- Bug.\n\n"
+        "## [0.5.0]\n\n### Added\n\n- Old.\n\n## [0.4.0] - 2025-01-01\n\n- First.\n"
+    )
+    assert changelog.gather(text, "0.5.0", DAY) == (
+        "# C\n\n## [0.5.0] - 2026-01-31\n\n### Added\n\n- New.\n- Old.\n\n### Fixed\n\n- Bug.\n\n"
+        "## [0.4.0] - 2025-01-01\n\n- First.\n"
+    )
+
+
+def test_a_dated_version_and_an_empty_section_are_errors():
+    with pytest.raises(ValueError, match="it has been released"):
+        changelog.gather("# C\n\n## [0.5.0] - 2026-01-01\n\n- A.\n", "0.5.0", DAY)
+    with pytest.raises(ValueError, match=r"nothing is unreleased"):
+        changelog.gather("# C\n\n## [Unreleased]\n", "0.5.0", DAY)
+    with pytest.raises(ValueError, match=r"nothing is unreleased"):
+        changelog.gather("# C\n", "0.5.0", DAY)
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_a_list_of_changes_of_the_tree_can_be_gathered_and_loses_no_line(name: str):
+    text = (ROOT / "packages" / name / "CHANGELOG.md").read_text(encoding="utf-8")
+    text = changelog.reopen(text).replace("## [Unreleased]\n", "## [Unreleased]\n\n### Added\n\n- A line.\n", 1)
+    gathered = changelog.gather(text, "99.0.0", DAY)
+
+    def lines(of: str) -> list[str]:
+        return sorted(line for line in of.splitlines() if line and not line.startswith("#"))
+
+    assert lines(gathered) == lines(text)
+
+
+def test_reopening_twice_is_reopening_once():
+    text = changelog.reopen("# C\n\n## [0.5.0] - 2026-01-31\n\n- A.\n")
+    assert changelog.reopen(text) == text == "# C\n\n## [Unreleased]\n\n## [0.5.0] - 2026-01-31\n\n- A.\n"
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_the_floors_of_the_tree_are_tightened_by_final_versions(name: str):
+    text = (ROOT / "packages" / name / "pyproject.toml").read_text(encoding="utf-8")
+    final = dict.fromkeys(PROJECTS, "99.0.0")
+    assert ".dev" not in ranges.tightened(text, final)
+    assert ranges.tightened(text, {}) == text
+    assert ranges.floors(ranges.tightened(text, final), PROJECTS).keys() == ranges.floors(text, PROJECTS).keys()
+
+
+def test_a_floor_on_what_comes_after_the_release_stays():
+    text = '"snn-core>=0.6.0.dev0,<0.7"'
+    assert ranges.tightened(text, {"snn-core": "0.5.0"}) == text
+
+
+def test_the_version_after_a_release_is_that_of_the_next_fix():
+    assert versions.after("1.2.9") == "1.2.10.dev0"
+
+
+def test_files_of_a_release_are_those_of_its_name_and_version(tmp_path: pathlib.Path):
+    house = tmp_path / "wheels"
+    house.mkdir()
+    names = ["snn-0.5.0.tar.gz", "snn-0.5.0-py3-none-any.whl", "snn_cpu-0.5.0.tar.gz", "snn_cpu-0.5.0-py3-none-any.whl"]
+    names += ["snn_cpu-0.5.0-py3-none-manylinux_2_34_x86_64.whl", "snn_cpu-0.4.0-py3-none-any.whl", "sources.json"]
+    for name in names:
+        (house / name).write_text(name, encoding="utf-8")
+    found = files.collect("snn-cpu", "0.5.0", [house], tmp_path / "out")
+    assert [file.name for file in found] == sorted(names[2:5])
+    assert [file.name for file in files.collect("snn", "0.5.0", [house], tmp_path / "out")] == sorted(names[:2])
+    with pytest.raises(FileNotFoundError, match=r"no -py3-none-any\.whl of snn 0\.6\.0 was built"):
+        files.collect("snn", "0.6.0", [house], tmp_path / "never")
+    assert not (tmp_path / "never").exists()
+
+
+def test_publishing_what_was_not_built_is_an_error_in_a_line(capsys: pytest.CaptureFixture[str]):
+    assert publish.main(["snn-core", "9.9.9"]) == 1
+    assert capsys.readouterr().err.startswith("release: no -py3-none-any.whl of snn-core 9.9.9 was built")
+
+
+def test_sums_are_those_of_the_program_sha256sum(tmp_path: pathlib.Path):
+    for name in ("b", "a"):
+        (tmp_path / name).write_text(name, encoding="utf-8")
+    (tmp_path / "SHA256SUMS").write_text(files.sums([tmp_path / "b", tmp_path / "a"]), encoding="utf-8")
+    check = ["sha256sum", "--check", "--strict", "SHA256SUMS"]
+    assert subprocess.run(check, cwd=tmp_path, capture_output=True, text=True, check=True).stdout == "a: OK\nb: OK\n"
+    (tmp_path / "a").write_text("c", encoding="utf-8")
+    assert subprocess.run(check, cwd=tmp_path, capture_output=True, check=False).returncode == 1
+
+
+def test_pins_of_two_versions_are_an_error(tmp_path: pathlib.Path):
+    for name in ("snn_cpu-0.5.0.tar.gz", "snn_cpu-0.5.0.dev0-py3-none-any.whl"):
+        (tmp_path / name).touch()
+    with pytest.raises(ValueError, match=r"several versions of \['snn-cpu'\] were built"):
+        files.hashes(tmp_path.iterdir())
+
+
+def test_pins_have_a_hash_for_every_file_of_a_version(tmp_path: pathlib.Path):
+    for name in ("snn_cpu-0.5.0.tar.gz", "snn_cpu-0.5.0-py3-none-any.whl"):
+        (tmp_path / name).touch()
+    of_nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    assert (
+        files.hashes(tmp_path.iterdir())
+        == f"snn-cpu==0.5.0 \\\n{f'    --hash=sha256:{of_nothing}'} \\\n    --hash=sha256:{of_nothing}\n"
+    )

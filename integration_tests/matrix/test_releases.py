@@ -1,0 +1,98 @@
+"""The last releases, and which versions the declared ranges let stand beside each other."""
+
+from __future__ import annotations
+
+import pathlib
+import subprocess
+import zipfile
+
+import pytest
+
+from matrix.releases import Built, UnfitError, export, fitting, last_tags, read
+
+
+def git(folder: pathlib.Path, *arguments: str) -> None:
+    identity = ("-c", "user.name=snn", "-c", "user.email=snn@localhost", "-c", "commit.gpgsign=false")
+    subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True)
+
+
+@pytest.fixture
+def repository(tmp_path: pathlib.Path) -> pathlib.Path:
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    (folder / "a.txt").write_text("old", encoding="utf-8")
+    git(folder, "init", "-q")
+    git(folder, "add", ".")
+    git(folder, "commit", "-q", "-m", "One")
+    for tag in ("snn-core-v0.9.0", "snn-core-v0.10.0", "snn-core-v0.11.0.dev0", "snn-v0.5.0"):
+        git(folder, "tag", tag)
+    (folder / "a.txt").write_text("new", encoding="utf-8")
+    git(folder, "commit", "-q", "-a", "-m", "Two")
+    return folder
+
+
+def wheel(folder: pathlib.Path, name: str, version: str, *requires: str) -> Built:
+    """A wheel that is metadata only."""
+    folder.mkdir(exist_ok=True)
+    file = folder / f"{name.replace('-', '_')}-{version}-py3-none-any.whl"
+    lines = [f"Name: {name}", f"Version: {version}", *(f"Requires-Dist: {text}" for text in requires)]
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(f"{file.stem.rsplit('-', 3)[0]}.dist-info/METADATA", "\n".join(lines) + "\n\nText")
+    return read(file)
+
+
+def test_the_last_release_is_the_highest_final_version(repository: pathlib.Path):
+    found = last_tags(repository, ["snn", "snn-core", "snn-plot"])
+    assert found == {"snn-core": "snn-core-v0.10.0", "snn": "snn-v0.5.0"}
+
+
+def test_without_git_there_is_no_release(tmp_path: pathlib.Path):
+    assert last_tags(tmp_path, ["snn-core"]) == {}
+
+
+def test_the_tree_of_a_tag_is_written_as_it_was(repository: pathlib.Path, tmp_path: pathlib.Path):
+    export(repository, "snn-v0.5.0", tmp_path / "then")
+    assert (tmp_path / "then" / "a.txt").read_text(encoding="utf-8") == "old"
+    with pytest.raises(subprocess.CalledProcessError):
+        export(repository, "snn-v9.9.9", tmp_path / "never")
+
+
+def test_a_wheel_says_version_and_what_it_needs_without_extras(tmp_path: pathlib.Path):
+    found = wheel(tmp_path, "snn-x", "1.2", "snn-core<2", 'tqdm; extra == "more"', 'old; python_version < "3"')
+    assert (str(found.version), [str(one) for one in found.requires]) == ("1.2", ["snn-core<2"])
+
+
+def test_what_the_ranges_let_meet_is_the_preferred(tmp_path: pathlib.Path):
+    tree = {
+        "core": wheel(tmp_path / "t", "core", "0.5.1.dev0"),
+        "leaf": wheel(tmp_path / "t", "leaf", "1", "core>=0.5,<0.6"),
+    }
+    last = {"leaf": wheel(tmp_path / "l", "leaf", "0.9", "core>=0.5,<0.6")}
+    choice = fitting("core", {**last, "core": tree["core"]}, tree)
+    assert choice.wheels == {"core": tree["core"].wheel, "leaf": last["leaf"].wheel}
+    assert choice.apart == {}
+
+
+def test_a_release_that_does_not_take_the_tree_is_exchanged_and_the_range_named(tmp_path: pathlib.Path):
+    tree = {"core": wheel(tmp_path / "t", "core", "0.6.0.dev0"), "leaf": wheel(tmp_path / "t", "leaf", "1", "core<0.7")}
+    last = {"leaf": wheel(tmp_path / "l", "leaf", "0.9", "core>=0.5,<0.6.0.dev0")}
+    choice = fitting("core", {**last, "core": tree["core"]}, tree)
+    assert choice.wheels["leaf"] == tree["leaf"].wheel
+    assert choice.apart == {"leaf": "leaf 0.9 takes core<0.6.0.dev0,>=0.5, not 0.6.0.dev0"}
+
+
+def test_a_tree_that_needs_more_than_the_release_brings_the_trees(tmp_path: pathlib.Path):
+    tree = {
+        "core": wheel(tmp_path / "t", "core", "0.5.1.dev0"),
+        "leaf": wheel(tmp_path / "t", "leaf", "1", "core>=0.5.1.dev0"),
+    }
+    last = {"core": wheel(tmp_path / "l", "core", "0.5.0")}
+    choice = fitting("leaf", {**last, "leaf": tree["leaf"]}, tree)
+    assert choice.wheels["core"] == tree["core"].wheel
+    assert choice.apart == {"core": "leaf 1 takes core>=0.5.1.dev0, not 0.5.0"}
+
+
+def test_a_tree_that_does_not_take_itself_is_an_error(tmp_path: pathlib.Path):
+    tree = {"core": wheel(tmp_path, "core", "0.5.1.dev0"), "leaf": wheel(tmp_path, "leaf", "1", "core>=0.7")}
+    with pytest.raises(UnfitError, match=r"leaf 1 takes core>=0.7, not 0.5.1.dev0"):
+        fitting("leaf", {"leaf": tree["leaf"]}, tree)

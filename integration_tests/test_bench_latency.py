@@ -1,0 +1,38 @@
+"""The latency table: its percentiles, and a small run from end to end."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from bench import __main__ as program
+from bench import latency
+
+
+@pytest.mark.parametrize("share", [0.5, 0.95, 0.99, 1.0])
+@pytest.mark.parametrize("count", [1, 7, 100, 1001])
+def test_percentiles_are_those_of_numpys_inverted_cdf(share: float, count: int) -> None:
+    values = np.random.default_rng(count).random(count)
+    assert latency.percentile(values.tolist(), share) == np.quantile(values, share, method="inverted_cdf")
+
+
+def test_the_table_has_a_row_for_each_net(capsys: pytest.CaptureFixture[str]) -> None:
+    threads = torch.get_num_threads()
+    try:
+        program.main(["--latency", "--steps", "120"])
+    finally:
+        torch.set_num_threads(threads)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "120 steps, 1 thread(s)"
+    assert [line.split(" | ")[0].removeprefix("| ") for line in lines[4:]] == list(latency.NETS)
+    for line in lines[4:]:
+        numbers = [float(cell) for cell in line.strip(" |").split(" | ")[1:]]
+        assert 0 < numbers[0] <= numbers[1] <= numbers[2]
+        assert 0 < numbers[3] <= numbers[4] <= numbers[5]
+
+
+def test_too_few_steps_are_refused() -> None:
+    make, shape = next(iter(latency.NETS.values()))
+    with pytest.raises(ValueError, match="after 100 steps, got xs of 100; pass more"):
+        latency.measured(make(), torch.zeros(100, 1, *shape))

@@ -1,0 +1,70 @@
+"""The page of what is known of every neuron: of all neurons, with nothing that fails, and as a run finds it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from trust import equations, machinery, smooth
+from trust.neurons import EVERY, Neuron, public_neurons
+from trust.page import COLUMNS
+from workspace import ROOT
+
+pytestmark = pytest.mark.needs("snn-core")
+every_neuron = pytest.mark.parametrize("neuron", EVERY, ids=lambda n: n.name)
+
+
+def shown() -> dict[str, dict[str, str]]:
+    """The cells of the page by neuron and title."""
+    found: dict[str, dict[str, str]] = {}
+    text = (ROOT / "docs" / "trust.md").read_text(encoding="utf-8")
+    for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
+        head, _, *rows = ([cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines())
+        for name, *cells in rows:
+            found.setdefault(name, {}).update(zip(head[1:], cells, strict=True))
+    return found
+
+
+def test_every_neuron_of_the_package_is_measured():
+    assert {neuron.name for neuron in EVERY} == public_neurons()
+
+
+def test_the_page_has_every_neuron_and_every_column():
+    assert {name: set(cells) for name, cells in shown().items()} == {name: set(COLUMNS) for name in public_neurons()}
+
+
+def test_nothing_on_the_page_fails_or_is_empty():
+    assert not [cell for cells in shown().values() for cell in cells.values() if not cell or "fails" in cell]
+
+
+@every_neuron
+def test_a_membrane_is_the_solution_on_paper(neuron: Neuron):
+    assert equations.closed_form(neuron) < 1e-13
+
+
+@every_neuron
+def test_a_time_step_converges_at_first_order(neuron: Neuron):
+    order = equations.convergence_order(neuron)
+    assert (order is None) == (shown()[neuron.name]["order in dt"] == "–")
+    assert order is None or order == pytest.approx(1, abs=0.05)
+
+
+@every_neuron
+def test_gradients_are_those_of_what_is_computed(neuron: Neuron):
+    assert smooth.smooth_gradient(neuron) < 1e-6
+
+
+@every_neuron
+def test_what_the_page_says_of_dtypes_and_mapping_is_so(neuron: Neuron):
+    cells = shown()[neuron.name]
+    assert cells["dtypes"] == "all four" == COLUMNS["dtypes"](neuron)
+    for title in ("vmap", "func.grad"):
+        found = machinery.VERDICTS[title](neuron)
+        assert found == "equal" or float(found) < 1e-15
+
+
+def test_a_wrong_gradient_would_be_seen(monkeypatch):
+    right = smooth._smooth
+    monkeypatch.setattr(smooth, "_smooth", lambda x: right(x) + (x - x.detach()))
+    assert smooth.smooth_gradient(EVERY[0]) > 1e-3

@@ -1,0 +1,108 @@
+"""Which of our distributions come with which, by what they declare."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+from workspace import PROJECTS
+
+__all__ = ["closure", "foreign_floors", "short", "with_foreign_extras"]
+
+
+def closure(*requirements: str) -> set[str]:
+    """Our distributions that some requirements bring, through dependencies and extras.
+
+    Args:
+        requirements: Requirements, as in a pyproject.toml; of other distributions too.
+
+    Returns:
+        Names of distributions.
+
+    Raises:
+        ValueError: If an extra is asked for that a distribution does not have.
+
+    Example:
+        >>> sorted(closure("snn-cpu", "numpy>=1"))
+        ['snn-core', 'snn-cpu']
+        >>> closure("snn-core[fast]")
+        Traceback (most recent call last):
+        ValueError: snn-core[fast] asks snn-core for ['fast'], extras that it does not have
+    """
+    seen: set[tuple[str, str]] = set()
+    queue = [Requirement(text) for text in requirements]
+    while queue:
+        wanted = queue.pop()
+        if wanted.name not in PROJECTS or (wanted.marker and not wanted.marker.evaluate()):
+            continue
+        project = PROJECTS[wanted.name]
+        if unknown := wanted.extras - project.get("optional-dependencies", {}).keys():
+            raise ValueError(f"{wanted} asks {wanted.name} for {sorted(unknown)}, extras that it does not have")
+        for part in {"", *wanted.extras} - {extra for name, extra in seen if name == wanted.name}:
+            seen.add((wanted.name, part))
+            texts = project["optional-dependencies"][part] if part else project["dependencies"]
+            queue += [Requirement(text) for text in texts]
+    return {name for name, _ in seen}
+
+
+def with_foreign_extras(package: str, without: Collection[str] = ()) -> str:
+    """One of our distributions with those of its extras that bring nothing else of ours.
+
+    Args:
+        package: Its name.
+        without: Extras to leave out all the same.
+
+    Returns:
+        A requirement.
+
+    Example:
+        >>> with_foreign_extras("snn-functional")
+        'snn-functional[progress]'
+    """
+    extras = PROJECTS[package].get("optional-dependencies", {})
+    foreign = sorted(name for name, needs in extras.items() if closure(*needs) <= {package})
+    chosen = [name for name in foreign if name not in without]
+    return f"{package}[{','.join(chosen)}]" if chosen else package
+
+
+def foreign_floors(package: str, extras: Collection[str] = ()) -> dict[str, Version]:
+    """The oldest versions of others' distributions that one of ours says it works with.
+
+    Args:
+        package: Its name.
+        extras: Extras to count in.
+
+    Returns:
+        For each distribution with a floor, the highest of its floors.
+
+    Example:
+        >>> foreign_floors("snn-spikegen")
+        {'torch': <Version('2.10')>}
+    """
+    project = PROJECTS[package]
+    texts = [*project["dependencies"], *(text for one in extras for text in project["optional-dependencies"][one])]
+    found: dict[str, Version] = {}
+    for requirement in map(Requirement, texts):
+        for clause in requirement.specifier:
+            if requirement.name not in PROJECTS and clause.operator == ">=":
+                version = Version(clause.version)
+                found[requirement.name] = max(version, found.get(requirement.name, version))
+    return found
+
+
+def short(names: Collection[str]) -> str:
+    """A set of distributions in few letters.
+
+    Args:
+        names: Their names.
+
+    Returns:
+        The names, without what they all begin with.
+
+    Example:
+        >>> short(["snn", "snn-core"])
+        'snn+core'
+    """
+    return "+".join(name.removeprefix("snn-") for name in names)

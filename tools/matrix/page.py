@@ -1,0 +1,110 @@
+"""The page that says which versions were tested together, from what the matrix found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+from packaging.requirements import Requirement
+
+from workspace import PROJECTS, ROOT
+
+PAGE = ROOT / "docs" / "compatibility.md"
+Rows = list[list[str]]
+
+__all__ = ["page", "table"]
+
+_HEAD = """# Which versions go together
+
+Each package has its own version and says in its metadata which versions of the others it takes; installers keep to
+that. Below is what was tested, so that it can be believed. `nox -s matrix` wrote this page on {date} with Python
+{python} on {platform}; `dist/matrix.json` then holds every version and every session.
+
+Beside these, a push runs each package alone, all of them together and, for every possible set of them, a test that they
+import, find each other's entry points and name what is missing. Other systems, Pythons and PyTorch versions:
+[what has been run where](what-has-been-run-where.md). Your own combination:
+[test your version matrix](test-your-version-matrix.md).
+"""
+_SUBSETS = """Any two packages occur together, neither of them, and each without the other: in these sets, in each
+package alone, or in all of them. All tests of all members ran, and those integration tests whose needs are met."""
+_LOWEST = """The oldest versions that a package declares of what it needs directly, but for PyTorch, whose floor is a
+large download and has a session of its own, `torch_floor`."""
+_RELEASED = """One package of this tree beside the last release of all others, and the last release of one package
+beside this tree, each as far as the declared ranges let them meet."""
+
+
+def page(found: Mapping[str, Any]) -> str:
+    """The text of the page.
+
+    Args:
+        found: What `matrix.results.collect` returns.
+
+    Returns:
+        Markdown.
+    """
+    parts = [_HEAD.format_map(found)]
+    if subsets := _subsets(found["cells"]):
+        parts += ["## Sets of packages", _SUBSETS, table(["installed", "verdict"], subsets)]
+    if lowest := _lowest(found["cells"]):
+        parts += ["## Oldest dependencies", _LOWEST, table(["package", "with", "verdict"], lowest)]
+    if released := _released(found):
+        head = ["tested", "beside", "kept apart by a range", "verdict"]
+        parts += ["## Beside releases", _RELEASED, table(head, released)]
+    else:
+        parts += ["## Beside releases", "No package had a release when this was written."]
+    return "\n\n".join(part.rstrip() for part in parts) + "\n"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown.
+
+    Args:
+        head: Names of the columns.
+        rows: Cells.
+
+    Returns:
+        The table.
+
+    Example:
+        >>> print(table(["a", "b"], [["1", "2"]]))
+        | a | b |
+        |---|---|
+        | 1 | 2 |
+    """
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("|" + "|".join(line) + "|" if line[0] == "---" else f"| {' | '.join(line)} |" for line in lines)
+
+
+def _of(cells: Iterable[Mapping[str, Any]], session: str) -> list[Mapping[str, Any]]:
+    return [cell for cell in cells if cell["session"].startswith(f"{session}(")]
+
+
+def _subsets(cells: Iterable[Mapping[str, Any]]) -> Rows:
+    found = {}
+    for cell in _of(cells, "pairwise"):
+        members = {cell["package"]: cell["version"], **cell["beside"]}
+        found[cell["session"]] = [", ".join(f"{name} {members[name]}" for name in sorted(members)), cell["verdict"]]
+    return list(found.values())
+
+
+def _lowest(cells: Iterable[Mapping[str, Any]]) -> Rows:
+    rows = []
+    for cell in _of(cells, "lowest"):
+        project = PROJECTS[cell["package"]]
+        extras = project.get("optional-dependencies", {}).values()
+        direct = {Requirement(text).name.lower() for text in chain(project["dependencies"], *extras)}
+        versions = [f"{name} {cell['with'][name]}" for name in sorted(direct) if name in cell["with"]]
+        rows.append([f"{cell['package']} {cell['version']}", ", ".join(versions), cell["verdict"]])
+    return rows
+
+
+def _released(found: Mapping[str, Any]) -> Rows:
+    rows = []
+    for session in ("against_released", "released"):
+        for cell in _of(found["cells"], session):
+            apart = next(one["apart"] for one in found["sessions"] if one["session"] == cell["session"])
+            beside = ", ".join(f"{name} {version}" for name, version in sorted(cell["beside"].items()))
+            reasons = "; ".join(apart.values()) or "none"
+            rows.append([f"{cell['package']} {cell['version']}", beside, reasons, cell["verdict"]])
+    return rows

@@ -1,0 +1,128 @@
+"""The last release of each distribution, built from its tag, and which versions go together by their ranges."""
+
+from __future__ import annotations
+
+import email
+import pathlib
+import subprocess
+import zipfile
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+__all__ = ["Built", "Choice", "UnfitError", "export", "fitting", "last_tags", "read"]
+
+
+class UnfitError(ValueError):
+    """No choice of the given wheels is inside all declared ranges."""
+
+
+class Built(NamedTuple):
+    """A wheel, its version, and what it requires without any extra."""
+
+    wheel: pathlib.Path
+    version: Version
+    requires: tuple[Requirement, ...]
+
+
+class Choice(NamedTuple):
+    """One wheel for each distribution, and why some are not the preferred ones."""
+
+    wheels: dict[str, pathlib.Path]
+    apart: dict[str, str]
+
+
+def last_tags(repository: pathlib.Path, packages: list[str]) -> dict[str, str]:
+    """The tag of the last release of each package.
+
+    Args:
+        repository: Folder of a git repository.
+        packages: Names of distributions.
+
+    Returns:
+        For each package that has one, its tag with the highest final version, such as ``snn-core-v0.5.0``. Empty where
+        there are no tags, or no git.
+    """
+    found = {}
+    for package in packages:
+        if not (repository / ".git").exists():
+            continue
+        command = ["git", "tag", "--list", f"{package}-v*"]
+        listed = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=True).stdout.split()
+        tags = {Version(tag.removeprefix(f"{package}-v")): tag for tag in listed}
+        if finals := [version for version in tags if not version.is_prerelease]:
+            found[package] = tags[max(finals)]
+    return found
+
+
+def export(repository: pathlib.Path, tag: str, into: pathlib.Path) -> None:
+    """Write the tree of a tag to a folder.
+
+    Args:
+        repository: Folder of a git repository.
+        tag: Name of the tag.
+        into: Folder to make.
+
+    Raises:
+        subprocess.CalledProcessError: If there is no such tag.
+    """
+    into.mkdir(parents=True)
+    archive = subprocess.run(["git", "archive", tag], cwd=repository, stdout=subprocess.PIPE, check=True).stdout
+    subprocess.run(["tar", "-x", "-C", str(into)], input=archive, check=True)
+
+
+def read(wheel: pathlib.Path) -> Built:
+    """What a wheel says of itself.
+
+    Args:
+        wheel: The file.
+
+    Returns:
+        Its version and requirements.
+    """
+    with zipfile.ZipFile(wheel) as files:
+        (name,) = (entry for entry in files.namelist() if entry.endswith(".dist-info/METADATA"))
+        metadata = email.message_from_bytes(files.read(name))
+    requires = map(Requirement, metadata.get_all("Requires-Dist", []))
+    plain = tuple(one for one in requires if one.marker is None or one.marker.evaluate({"extra": ""}))
+    return Built(wheel, Version(str(metadata["Version"])), plain)
+
+
+def fitting(pinned: str, preferred: Mapping[str, Built], others: Mapping[str, Built]) -> Choice:
+    """The preferred wheels, as far as the ranges let them stand beside a pinned one; for the rest the others.
+
+    Args:
+        pinned: Distribution whose preferred wheel is taken whatever happens.
+        preferred: A wheel for each distribution that has one of the kind that is preferred, the pinned one among them.
+        others: Wheels to exchange for, or of distributions that have no preferred one.
+
+    Returns:
+        The choice. ``apart`` says for each distribution that was exchanged which range excluded it.
+
+    Raises:
+        UnfitError: If what was exchanged is excluded as well, or there is nothing to exchange for.
+    """
+    chosen = {**others, **preferred}
+    apart: dict[str, str] = {}
+    while conflict := _conflict(chosen):
+        owner, requirement = conflict
+        reason = f"{owner} {chosen[owner].version} takes {requirement}, not {chosen[requirement.name].version}"
+        # what is at fault is not decidable: the requirer is kept where it is the pinned one, else exchanged
+        for name in (owner, requirement.name):
+            if name != pinned and name not in apart and name in preferred and name in others:
+                chosen[name], apart[name] = others[name], reason
+                break
+        else:
+            raise UnfitError(reason)
+    return Choice({name: one.wheel for name, one in chosen.items()}, apart)
+
+
+def _conflict(chosen: Mapping[str, Built]) -> tuple[str, Requirement] | None:
+    for owner, one in chosen.items():
+        for requirement in one.requires:
+            there = chosen.get(requirement.name)
+            if there and not requirement.specifier.contains(there.version, prereleases=True):
+                return owner, requirement
+    return None

@@ -1,0 +1,200 @@
+"""Run the Python blocks of a Markdown page as one program, and keep what every block prints and draws.
+
+``python tools/pages.py PAGE [FOLDER]`` does so once; FOLDER, ``dist/pages`` unless named, gets the record. The tests of
+the pages make the records, and the site shows them beside the blocks. A traceback names the page and its line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+import types
+from dataclasses import asdict, dataclass, field
+
+from workspace import ROOT
+
+# the info string says nothing but the language: ```python no-run is a block that is read only
+FENCE = re.compile(r"^(?P<indent>[ ]*)```python\n(?P<code>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
+DOTS_PER_INCH = 110
+
+
+class PageError(RuntimeError):
+    """A page did not run to its end."""
+
+
+@dataclass
+class Block:
+    """One block of a page: where it starts, its program, and what came of it.
+
+    Attributes:
+        line: Line of the page that its first line of code is on.
+        code: Its program, those inside a list item without their indentation.
+        printed: What it wrote to the standard output.
+        pictures: Files of the figures that it left open, beside the record.
+    """
+
+    line: int
+    code: str
+    printed: str = ""
+    pictures: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Record:
+    """What running a page gave.
+
+    Attributes:
+        text: The page as it was.
+        blocks: Its Python blocks in order.
+        seconds: How long they ran.
+    """
+
+    text: str
+    blocks: list[Block]
+    seconds: float
+
+
+def blocks(text: str) -> list[Block]:
+    r"""The Python blocks of a page.
+
+    Args:
+        text: The page, in Markdown.
+
+    Returns:
+        The blocks in order, nothing run.
+
+    Example:
+        >>> blocks("A sum:\n\n```python\nprint(1 + 1)\n```\n")
+        [Block(line=4, code='print(1 + 1)\n', printed='', pictures=[])]
+    """
+    return [
+        Block(text.count("\n", 0, found.start("code")) + 1, textwrap.dedent(found["code"]))
+        for found in FENCE.finditer(text)
+    ]
+
+
+def pages() -> list[str]:
+    """Every Markdown page of the tree that readers are led to.
+
+    Returns:
+        Paths from the root of the tree.
+
+    Example:
+        >>> "README.md" in pages()
+        True
+    """
+    patterns = ("*.md", "docs/**/*.md", "packages/*/*.md")
+    return sorted(page.relative_to(ROOT).as_posix() for pattern in patterns for page in ROOT.glob(pattern))
+
+
+def run(page: str, folder: pathlib.Path, root: pathlib.Path = ROOT) -> Record:
+    """Run a page in a process and an empty working folder of its own, and keep the record.
+
+    Args:
+        page: Its path from the root of the tree.
+        folder: Where records are kept; this one goes to ``folder / page``.
+        root: The root of the tree.
+
+    Returns:
+        The record, whose pictures lie in ``folder / page``.
+
+    Raises:
+        PageError: If the page does not run to its end; the message is its traceback.
+
+    Example:
+        >>> run("README.md", pathlib.Path("dist/pages")).blocks[0].line  # doctest: +SKIP
+        60
+    """
+    into = (folder / page).resolve()
+    common = {"MPLBACKEND": "agg", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "tools")}
+    with tempfile.TemporaryDirectory() as working:
+        command = [sys.executable, __file__, "--here", str(root / page), str(into)]
+        done = subprocess.run(
+            command, cwd=working, env=os.environ | common, capture_output=True, text=True, check=False
+        )
+    if done.returncode:
+        raise PageError(f"{page}: {done.stderr.strip()}")
+    return _read(into)
+
+
+def recorded(page: str, folder: pathlib.Path, root: pathlib.Path = ROOT) -> Record:
+    """The kept record of a page as it is now; where there is none, run it.
+
+    Args:
+        page: Its path from the root of the tree.
+        folder: Where records are kept.
+        root: The root of the tree.
+
+    Returns:
+        The record.
+
+    Raises:
+        PageError: If it had to be run and did not run to its end.
+
+    Example:
+        >>> recorded("README.md", pathlib.Path("dist/pages")).blocks[0].line  # doctest: +SKIP
+        60
+    """
+    if (folder / page / "record.json").exists():
+        kept = _read(folder / page)
+        if kept.text == (root / page).read_text(encoding="utf-8"):
+            return kept
+    return run(page, folder, root)
+
+
+def _read(folder: pathlib.Path) -> Record:
+    found = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+    return Record(found["text"], [Block(**block) for block in found["blocks"]], found["seconds"])
+
+
+def _run_here(page: pathlib.Path, folder: pathlib.Path) -> None:
+    """Run the blocks in this process as the module ``__main__``."""
+    text = page.read_text(encoding="utf-8")
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.iterdir():
+        old.unlink()
+    program = types.ModuleType("__main__")
+    program.__file__ = str(page)
+    sys.modules["__main__"] = program
+    start, found = time.perf_counter(), blocks(text)
+    for number, block in enumerate(found):
+        # on the lines that the block has in the page, for tracebacks and for whoever looks for a function's source
+        code = compile("\n" * (block.line - 1) + block.code, program.__file__, "exec")
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            exec(code, vars(program))
+        block.printed = printed.getvalue()
+        block.pictures = _pictures(folder, number)
+    record = Record(text, found, round(time.perf_counter() - start, 1))
+    (folder / "record.json").write_text(json.dumps(asdict(record), indent=1), encoding="utf-8")
+
+
+def _pictures(folder: pathlib.Path, block: int) -> list[str]:
+    """Save the figures that are open, and close them."""
+    if "matplotlib.pyplot" not in sys.modules:
+        return []
+    plt = sys.modules["matplotlib.pyplot"]
+    files = []
+    for number in plt.get_fignums():
+        files.append(f"{block}-{number}.png")
+        plt.figure(number).savefig(folder / files[-1], dpi=DOTS_PER_INCH)
+    plt.close("all")
+    return files
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "--here":
+        _run_here(pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3]))
+    else:
+        kept = run(sys.argv[1], pathlib.Path(sys.argv[2] if len(sys.argv) > 2 else ROOT / "dist" / "pages"))
+        for block in kept.blocks:
+            print(block.printed, end="")
+        print(f"{len(kept.blocks)} blocks, {kept.seconds} s")

@@ -1,0 +1,91 @@
+"""Release packages: ``python -m release PACKAGE VERSION [--dry-run]``; CONTRIBUTING.md says in which order.
+
+PACKAGE is the name of a distribution, or ``all``. VERSION is X.Y.Z; ``final`` is the version that the tree is on the
+way to; ``next`` goes on after a release, with the next development version.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import pathlib
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+
+from matrix.releases import last_tags
+from release import artifacts
+from release.copies import copy
+from release.tree import UMBRELLA, Tree
+from workspace import PROJECTS, ROOT
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program.
+
+    Args:
+        arguments: Words after its name; those of this process if None.
+
+    Returns:
+        Exit code: 1 if something does not allow the release.
+    """
+    options = _parser().parse_args(arguments)
+    last = {name: tag.removeprefix(f"{name}-v") for name, tag in last_tags(ROOT, list(PROJECTS)).items()}
+    try:
+        if not options.dry_run:
+            return _run(Tree(ROOT, last), options)
+        with tempfile.TemporaryDirectory() as folder:
+            root = pathlib.Path(folder) / "tree"
+            copy(ROOT, root)
+            return _run(Tree(root, last), options)
+    except (ValueError, FileNotFoundError) as error:
+        print(f"release: {error}", file=sys.stderr)
+    except subprocess.CalledProcessError as error:
+        print(f"release: {' '.join(map(str, error.cmd))} failed with code {error.returncode}", file=sys.stderr)
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="release", description=__doc__)
+    parser.add_argument("package", choices=["all", *PROJECTS])
+    parser.add_argument("version", help="X.Y.Z, final, or next")
+    parser.add_argument("--dry-run", action="store_true", help="do it all in a copy of the tree, and leave nothing")
+    parser.add_argument("--untested", action="store_true", help="build, and do not run the tests of what was built")
+    parser.add_argument("--date", default=datetime.datetime.now(datetime.UTC).date().isoformat(), help="YYYY-MM-DD")
+    return parser
+
+
+def _run(tree: Tree, options: argparse.Namespace) -> int:
+    names = tree.names if options.package == "all" else [options.package]
+    if options.version == "next":
+        given = tree.reopen(names)
+        print(*(f"{name} goes on as {version}" for name, version in given.items()), sep="\n")
+        print('then: git commit -am "Go on after the release"')
+        return 0
+    given = tree.release(names, options.version, options.date)
+    for line in tree.left_behind(given):
+        print(line)
+    sessions = [] if options.untested else [f"alone({name})" for name in given]
+    artifacts.run_sessions(tree.root, ["wheels", *sessions])
+    for folder in artifacts.publishable(tree.root, given):
+        print(f"{folder.relative_to(tree.root)}: {', '.join(sorted(file.name for file in folder.iterdir()))}")
+    if UMBRELLA in given:
+        print(*(file.relative_to(tree.root) for file in artifacts.pin(tree.root, given[UMBRELLA])))
+    if not options.dry_run:
+        _say_what_follows(given)
+    return 0
+
+
+def _say_what_follows(given: dict[str, str]) -> None:
+    released = ", ".join(f"{name} {version}" for name, version in given.items())
+    what = released if len(given) == 1 else f"{len(given)} packages"
+    print(f'then: git add -A && git commit -m "Release {what}"', *([] if what == released else [f'-m "{released}"']))
+    print(*(f"      git tag {name}-v{version}" for name, version in given.items()), sep="\n")
+    print("      python -m release", "all" if len(given) > 1 else next(iter(given)), "next")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

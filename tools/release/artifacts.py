@@ -1,0 +1,99 @@
+"""What a release leaves beside the tree's files: folders to publish, and the pins of the umbrella."""
+
+from __future__ import annotations
+
+import pathlib
+import platform
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+
+import pip_configuration
+from release import files, sbom
+
+__all__ = ["pin", "publishable", "run_sessions"]
+
+
+def run_sessions(root: pathlib.Path, sessions: Sequence[str]) -> None:
+    """Run sessions of a tree's noxfile.
+
+    Args:
+        root: Folder of the tree.
+        sessions: Their names.
+
+    Raises:
+        subprocess.CalledProcessError: If one fails.
+    """
+    command = [sys.executable, "-m", "nox", "-f", str(root / "noxfile.py"), "-s", *sessions]
+    subprocess.run(command, cwd=root, check=True)
+
+
+def publishable(root: pathlib.Path, given: Mapping[str, str]) -> list[pathlib.Path]:
+    """A folder for each release, ``dist/release/NAME-VERSION``: its files, their sums, bills of native wheels.
+
+    Args:
+        root: Folder of the tree.
+        given: Version of each package that is released.
+
+    Returns:
+        The folders.
+    """
+    folders = []
+    for name, version in given.items():
+        into = root / "dist" / "release" / f"{name}-{version}"
+        found = files.collect(name, version, [root / "dist" / "wheels", root / "dist" / "native"], into)
+        for wheel in found:
+            if wheel.suffix == ".whl" and not wheel.name.endswith("-any.whl"):
+                bill = into / f"{wheel.stem}.cdx.json"
+                bill.write_text(sbom.bill(wheel), encoding="utf-8")
+                found = [*found, bill]
+        (into / "SHA256SUMS").write_text(files.sums(found), encoding="utf-8")
+        folders.append(into)
+    return folders
+
+
+def pin(root: pathlib.Path, version: str) -> list[pathlib.Path]:
+    """Write the pins of a release of the umbrella: ``constraints/snn-VERSION.txt`` and ``-hashes.txt``.
+
+    Args:
+        root: Folder of the tree, with everything built.
+        version: Version of the umbrella.
+
+    Returns:
+        The files.
+
+    Raises:
+        subprocess.CalledProcessError: If the versions cannot be resolved.
+    """
+    built = [*root.glob("dist/wheels/*.whl"), *root.glob("dist/wheels/*.tar.gz"), *root.glob("dist/native/*.whl")]
+    pure = {file.name.split("-")[0].replace("_", "-"): file for file in root.glob("dist/wheels/*.whl")}
+    ours = {name: file.name.split("-")[1] for name, file in pure.items()}
+    folder = root / "constraints"
+    folder.mkdir(exist_ok=True)
+    pinned, hashed = folder / f"snn-{version}.txt", folder / f"snn-{version}-hashes.txt"
+    note = f"# snn {version} as it was tested: Python {platform.python_version()}, {platform.system()}\n"
+    pinned.write_text(note + files.constraints({**_others(pure), **ours}), encoding="utf-8")
+    hashed.write_text(f"# snn {version}: our files and no others\n" + files.hashes(built), encoding="utf-8")
+    return [pinned, hashed]
+
+
+def _others(wheels: Mapping[str, pathlib.Path]) -> dict[str, str]:
+    """What else ``snn[all]`` brings on this machine."""
+    made = pip_configuration.settings()
+    arguments = [*pip_configuration.index_arguments(made), *pip_configuration.constraint_arguments(made)]
+    with tempfile.TemporaryDirectory() as name:
+        own, asked = pathlib.Path(name) / "own.txt", pathlib.Path(name) / "asked.in"
+        own.write_text(
+            "".join(f"{one} @ {file.resolve().as_uri()}\n" for one, file in wheels.items()), encoding="utf-8"
+        )
+        asked.write_text("snn[all]\n", encoding="utf-8")
+        command = ["uv", "pip", "compile", "-q", "--no-header", "--no-annotate", "--python", sys.executable]
+        done = subprocess.run(
+            [sys.executable, "-m", *command, "-c", str(own), *arguments, str(asked)],
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+    return dict(re.findall(r"^([\w.-]+)==(\S+)", done.stdout, re.MULTILINE))

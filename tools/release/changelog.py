@@ -1,0 +1,95 @@
+"""A list of changes: what is unreleased becomes the section of a version."""
+
+from __future__ import annotations
+
+import re
+
+UNRELEASED = "Unreleased"
+_HEADING = re.compile(r"^## \[(?P<name>[^\]]+)\](?: - (?P<date>\d{4}-\d{2}-\d{2}))?$", re.MULTILINE)
+
+__all__ = ["gather", "reopen"]
+
+
+def gather(text: str, version: str, date: str) -> str:
+    r"""Turn what is unreleased into the section of a version.
+
+    A section of the version that has no date yet is unreleased too, and is joined with it.
+
+    Args:
+        text: A CHANGELOG.md.
+        version: The version.
+        date: Day of the release, as YYYY-MM-DD.
+
+    Returns:
+        The new text.
+
+    Raises:
+        ValueError: If nothing is unreleased, or the version has a section with a date.
+
+    Example:
+        >>> print(gather("# Changes\n\n## [Unreleased]\n\n### Added\n\n- It.\n", "0.5.0", "2026-01-31"))
+        # Changes
+        <BLANKLINE>
+        ## [0.5.0] - 2026-01-31
+        <BLANKLINE>
+        ### Added
+        <BLANKLINE>
+        - It.
+        <BLANKLINE>
+    """
+    head, sections = _split(text)
+    if any(name == version and dated for name, dated, _ in sections):
+        raise ValueError(f"the list of changes has a section [{version}] with a date: it has been released")
+    kinds: dict[str, list[str]] = {}
+    for name, _, body in sections:
+        if name in (UNRELEASED, version):
+            for kind, entries in _kinds(body):
+                kinds.setdefault(kind, []).append(entries)
+    if not any(kinds.values()):
+        raise ValueError(f"nothing is unreleased: list what {version} changes under [{UNRELEASED}]")
+    body = "\n\n".join(f"### {kind}\n\n" + "\n".join(parts) for kind, parts in kinds.items())
+    kept = [(name, dated, inner) for name, dated, inner in sections if name not in (UNRELEASED, version)]
+    return _join(head, [(version, date, body), *kept])
+
+
+def reopen(text: str) -> str:
+    r"""Put an empty section for what is unreleased on top.
+
+    Args:
+        text: A CHANGELOG.md.
+
+    Returns:
+        The new text; the same if there is such a section.
+
+    Example:
+        >>> reopen("# Changes\n\n## [0.5.0] - 2026-01-31\n\n- It.\n").splitlines()[2]
+        '## [Unreleased]'
+    """
+    head, sections = _split(text)
+    if any(name == UNRELEASED for name, _, _ in sections):
+        return text
+    return _join(head, [(UNRELEASED, "", ""), *sections])
+
+
+def _split(text: str) -> tuple[str, list[tuple[str, str, str]]]:
+    """What stands before the first section, and of each section name, date and body."""
+    found = list(_HEADING.finditer(text))
+    starts = [one.start() for one in found] + [len(text)]
+    return text[: starts[0]].strip(), [
+        (one["name"], one["date"] or "", text[one.end() : end].strip())
+        for one, end in zip(found, starts[1:], strict=True)
+    ]
+
+
+def _join(head: str, sections: list[tuple[str, str, str]]) -> str:
+    parts = [head]
+    for name, date, body in sections:
+        parts += [f"## [{name}]" + (f" - {date}" if date else ""), *([body] if body else [])]
+    return "\n\n".join(parts) + "\n"
+
+
+def _kinds(body: str) -> list[tuple[str, str]]:
+    """Each ``###`` heading and the entries under it; entries under none count as changed."""
+    before, *rest = re.split(r"^### (.+)$", body, flags=re.MULTILINE)
+    found = [("Changed", before), *zip(rest[::2], rest[1::2], strict=True)]
+    return [(kind, entries.strip()) for kind, entries in found if entries.strip()]

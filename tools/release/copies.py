@@ -1,0 +1,30 @@
+"""A copy of the tree, to try something in."""
+
+from __future__ import annotations
+
+import pathlib
+import shutil
+import subprocess
+
+__all__ = ["copy"]
+
+
+def copy(root: pathlib.Path, into: pathlib.Path) -> None:
+    """Copy the files of a checkout that git does not ignore, and what was built of them.
+
+    Args:
+        root: Folder of the checkout.
+        into: Folder to make.
+
+    Raises:
+        subprocess.CalledProcessError: If the folder is no checkout of git's.
+    """
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=root, check=True, stdout=subprocess.PIPE, text=True).stdout
+    for name in filter(None, listed.split("\0")):
+        if (root / name).is_file():
+            (into / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(root / name, into / name)
+    for folder in ("dist/wheels", "dist/native"):
+        if (root / folder).is_dir():
+            shutil.copytree(root / folder, into / folder)

@@ -1,0 +1,98 @@
+"""Which versions of ours a package takes, as its pyproject.toml says: read, checked, tightened."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+__all__ = ["excluded", "floors", "of_ours", "tightened"]
+
+
+def of_ours(project: str, ours: Iterable[str]) -> Iterator[Requirement]:
+    """What a package requires of ours, in its dependencies and its extras.
+
+    Args:
+        project: Text of its pyproject.toml.
+        ours: Names of our distributions.
+
+    Yields:
+        Requirements, but for those of the package's own extras.
+    """
+    table = tomllib.loads(project)["project"]
+    names = {*ours} - {table["name"]}
+    for text in chain(table["dependencies"], *table.get("optional-dependencies", {}).values()):
+        requirement = Requirement(text)
+        if requirement.name in names:
+            yield requirement
+
+
+def floors(project: str, ours: Iterable[str]) -> dict[str, Version]:
+    r"""The oldest version that a package takes of each of ours.
+
+    Args:
+        project: Text of its pyproject.toml.
+        ours: Names of our distributions.
+
+    Returns:
+        For each that it requires the highest of its floors.
+
+    Example:
+        >>> floors('[project]\nname = "b"\ndependencies = ["a>=0.5.0.dev0,<0.6", "torch>=2"]', ["a", "b"])
+        {'a': <Version('0.5.0.dev0')>}
+    """
+    found: dict[str, Version] = {}
+    for requirement in of_ours(project, ours):
+        for clause in requirement.specifier:
+            if clause.operator == ">=":
+                version = Version(clause.version)
+                found[requirement.name] = max(version, found.get(requirement.name, version))
+    return found
+
+
+def tightened(project: str, final: Mapping[str, str]) -> str:
+    """Raise floors on development versions to the final versions that have come of them.
+
+    Args:
+        project: Text of a pyproject.toml.
+        final: Final version of each package that has one, such as ``{"snn-core": "0.5.0"}``. A floor is raised if its
+            development version led to that version or to one before it.
+
+    Returns:
+        The new text.
+
+    Example:
+        >>> tightened('["snn-core>=0.5.0.dev0,<0.6", "snn-plot[x]>=0.7.0.dev0,<0.8"]', {"snn-core": "0.5.0"})
+        '["snn-core>=0.5.0,<0.6", "snn-plot[x]>=0.7.0.dev0,<0.8"]'
+    """
+
+    def raised(found: re.Match[str]) -> str:
+        name, floor = found["name"], Version(found["floor"])
+        done = name in final and Version(floor.base_version) <= Version(final[name])
+        return f"{name}{found['extras']}>={floor.base_version}" if done else found[0]
+
+    pattern = r"(?P<name>\bsnn(?:-\w+)*)(?P<extras>(?:\[[\w,-]*\])?)>=(?P<floor>[\d.]+\.dev\d+)"
+    return re.sub(pattern, raised, project)
+
+
+def excluded(project: str, name: str, version: str) -> list[str]:
+    r"""Ranges of a package that do not take one version of another.
+
+    Args:
+        project: Text of the package's pyproject.toml.
+        name: The other.
+        version: Its version.
+
+    Returns:
+        The requirements that exclude it.
+
+    Example:
+        >>> excluded('[project]\nname = "b"\ndependencies = ["a>=0.5,<0.6"]', "a", "0.6.0")
+        ['a<0.6,>=0.5']
+    """
+    asked = of_ours(project, [name])
+    return [str(one) for one in asked if not one.specifier.contains(version, prereleases=True)]

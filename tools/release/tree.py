@@ -1,0 +1,130 @@
+"""What a release changes in the tree: versions, lists of changes, floors of ranges."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable, Collection, Mapping
+
+from packaging.version import Version
+
+from release import changelog, ranges, versions
+from tags import version_in
+
+UMBRELLA = "snn"
+
+__all__ = ["Tree"]
+
+
+class Tree:
+    """A checkout of the workspace.
+
+    Args:
+        root: Its folder.
+        last: Version of the last release of each package that has one.
+    """
+
+    def __init__(self, root: pathlib.Path, last: Mapping[str, str]) -> None:
+        self.root = root
+        self.last = dict(last)
+        self.names = sorted(file.parent.name for file in root.glob("packages/*/pyproject.toml"))
+
+    def version(self, name: str) -> str:
+        """The version that the tree states of a package."""
+        return version_in(self._version_file(name).read_text(encoding="utf-8"))
+
+    def release(self, names: Collection[str], wanted: str, date: str) -> dict[str, str]:
+        """Give packages their version, section of changes and floors; nothing is written if one cannot be released.
+
+        Args:
+            names: The packages.
+            wanted: A version X.Y.Z, or ``"final"`` for the one that each is on the way to.
+            date: Day of the release, as YYYY-MM-DD.
+
+        Returns:
+            The version of each.
+
+        Raises:
+            ValueError: If a version, a list of changes or a range does not allow the release; it names the package.
+        """
+        given = {
+            name: self._of(name, versions.final, self.version(name), wanted, self.last.get(name)) for name in names
+        }
+        known = {**self.last, **given}
+        written = {}
+        for name in self.names:
+            project = ranges.tightened(self._project(name), known)
+            written[self._project_file(name)] = project
+            if name in given:
+                self._of(name, self._check, project, known)
+        if UMBRELLA in given:
+            self._check_all_final(given)
+        for name, version in given.items():
+            text = self._changes_file(name).read_text(encoding="utf-8")
+            written[self._changes_file(name)] = self._of(name, changelog.gather, text, version, date)
+        for file, text in written.items():
+            file.write_text(text, encoding="utf-8")
+        for name, version in given.items():
+            versions.set_version(self._version_file(name), version)
+        return given
+
+    def left_behind(self, given: Mapping[str, str]) -> list[str]:
+        """Packages that are not released now and whose ranges do not take what is."""
+        return [
+            f"{name} takes {requirement}, not {other} {version}: users of both stay with the last release of {other}"
+            for name in self.names
+            for other, version in given.items()
+            if name not in given
+            for requirement in ranges.excluded(self._project(name), other, version)
+        ]
+
+    def reopen(self, names: Collection[str]) -> dict[str, str]:
+        """Give released packages their next development version and a section for what comes.
+
+        Args:
+            names: The packages; the umbrella among them stays as it is, since it carries final versions only.
+
+        Returns:
+            The version of each.
+
+        Raises:
+            ValueError: If the tree's version of one is no final one.
+        """
+        given = {name: self._of(name, versions.after, self.version(name)) for name in names if name != UMBRELLA}
+        for name, version in given.items():
+            versions.set_version(self._version_file(name), version)
+            file = self._changes_file(name)
+            file.write_text(changelog.reopen(file.read_text(encoding="utf-8")), encoding="utf-8")
+        return given
+
+    def _check(self, project: str, known: Mapping[str, str]) -> None:
+        for other, floor in ranges.floors(project, self.names).items():
+            if other not in known or floor > Version(known[other]):
+                raise ValueError(f"it takes {other} from {floor} on, which has no release: release {other} first")
+            if excluding := ranges.excluded(project, other, known[other]):
+                raise ValueError(
+                    f"it takes {excluding[0]}, not {other} {known[other]}, the last release: widen the range"
+                )
+
+    def _check_all_final(self, given: Mapping[str, str]) -> None:
+        for name in self.names:
+            version = given.get(name, self.version(name))
+            if Version(version).is_prerelease and name not in self.last:
+                raise ValueError(f"{UMBRELLA}: its extras bring {name}, which has no release: release {name} first")
+
+    def _of(self, name: str, call: Callable, *arguments: object):
+        try:
+            return call(*arguments)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from error
+
+    def _project(self, name: str) -> str:
+        return self._project_file(name).read_text(encoding="utf-8")
+
+    def _project_file(self, name: str) -> pathlib.Path:
+        return self.root / "packages" / name / "pyproject.toml"
+
+    def _changes_file(self, name: str) -> pathlib.Path:
+        return self.root / "packages" / name / "CHANGELOG.md"
+
+    def _version_file(self, name: str) -> pathlib.Path:
+        return self.root / "packages" / name / "src" / name.replace("-", "_") / "_version.py"

@@ -1,0 +1,86 @@
+"""The version that a package has next."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+
+from packaging.version import InvalidVersion, Version
+
+from tags import version_in
+
+__all__ = ["after", "final", "set_version"]
+
+
+def final(current: str, wanted: str, last: str | None) -> str:
+    """The version of a release.
+
+    Args:
+        current: Version of the tree, such as 0.5.0.dev0.
+        wanted: The version asked for; ``"final"`` for the one that the tree is on the way to.
+        last: Version of the last release, if there is one.
+
+    Returns:
+        The version.
+
+    Raises:
+        ValueError: If it is no final version X.Y.Z, not above the last release, or below the tree's.
+
+    Example:
+        >>> final("0.5.1.dev0", "final", last="0.5.0")
+        '0.5.1'
+        >>> final("0.5.0", "final", last="0.5.0")
+        '0.5.1'
+    """
+    if wanted == "final":
+        base = Version(current)
+        raised = f"{base.major}.{base.minor}.{base.micro + 1}"
+        return raised if last and Version(last) >= Version(base.base_version) else base.base_version
+    try:
+        version = Version(wanted)
+    except InvalidVersion:
+        version = None
+    if version is None or str(version) != wanted or len(version.release) != 3 or version.is_prerelease or version.post:
+        raise ValueError(f"{wanted!r} is no version of a release: X.Y.Z, such as 0.5.0")
+    if last and version <= Version(last):
+        raise ValueError(f"{wanted} is not above {last}, the last release")
+    if version < Version(Version(current).base_version):
+        raise ValueError(f"{wanted} is below {current}, the version of the tree")
+    return wanted
+
+
+def after(version: str) -> str:
+    """The development version that follows a release.
+
+    Args:
+        version: Version of the release.
+
+    Returns:
+        That of the next fix; whoever breaks something raises it further.
+
+    Raises:
+        ValueError: If the version is no final one.
+
+    Example:
+        >>> after("0.5.0")
+        '0.5.1.dev0'
+    """
+    parsed = Version(version)
+    if parsed.is_prerelease:
+        raise ValueError(f"{version} has not been released: nothing follows it yet")
+    return f"{parsed.major}.{parsed.minor}.{parsed.micro + 1}.dev0"
+
+
+def set_version(file: pathlib.Path, version: str) -> None:
+    """Write a version into a ``_version.py``.
+
+    Args:
+        file: The file.
+        version: The version.
+
+    Raises:
+        ValueError: If the file states none so far.
+    """
+    text = file.read_text(encoding="utf-8")
+    version_in(text)
+    file.write_text(re.sub(r'^__version__ = ".*"$', f'__version__ = "{version}"', text, flags=re.M), encoding="utf-8")

@@ -1,0 +1,171 @@
+"""What the sessions of the noxfile are made of: environments, builds, and pytest."""
+
+from __future__ import annotations
+
+import filecmp
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+from collections.abc import Collection, Mapping
+
+import nox
+from nox.project import dependency_groups, load_toml
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+import pip_configuration
+from closure import closure, foreign_floors, with_foreign_extras
+from matrix import releases, results
+from workspace import NATIVE_WHEELHOUSE, PROJECTS, ROOT, WHEELHOUSE, built, module
+
+NATIVE = ("snn-cpu",)  # what has compiled code, and so a native wheel beside the pure one
+COMPILER = os.environ.get("CXX", "g++")
+CAN_COMPILE = sys.platform == "linux" and shutil.which(COMPILER) is not None
+NEEDS_NATIVE = ("integration_tests/native", "packages/snn-cpu/tests/native")
+AEON_EXTRAS = ("offline", "vowels")  # whose aeon holds back numpy and numba
+
+SETTINGS = pip_configuration.settings()
+INDEX = pip_configuration.index_arguments(SETTINGS)
+CONSTRAINTS = pip_configuration.constraint_arguments(SETTINGS)
+if "cert" in SETTINGS:
+    os.environ.setdefault("SSL_CERT_FILE", SETTINGS["cert"][0])
+
+
+def group(name: str) -> tuple[str, ...]:
+    """Requirements of one dependency group of the workspace."""
+    return dependency_groups(load_toml(ROOT / "pyproject.toml"), name)
+
+
+def install(
+    session: nox.Session,
+    *requirements: str,
+    native: Collection[str] = (),
+    wheels: Mapping[str, pathlib.Path] | None = None,
+    options: Collection[str] = (),
+) -> dict[str, str]:
+    """Install from the wheelhouses, and check that exactly the named distributions of ours and their needs came.
+
+    Those named in ``native`` come as native wheels, all others as pure ones, but for what ``wheels`` names. Returns the
+    version of everything that is installed then.
+    """
+    own = pathlib.Path(session.create_tmp()) / "own.txt"
+    ours = {name: built(name, ".whl", NATIVE_WHEELHOUSE if name in native else WHEELHOUSE) for name in PROJECTS}
+    ours |= wheels or {}
+    own.write_text("".join(f"{name} @ {wheel.as_uri()}\n" for name, wheel in ours.items()), encoding="utf-8")
+    expected = closure(*requirements)
+    # A kept environment may have wheels of the same version and other content.
+    fresh = [argument for name in PROJECTS for argument in ("--reinstall-package", name)]
+    session.log(f"installing {' '.join(requirements)}")
+    session.install(*requirements, *options, "-c", str(own), *CONSTRAINTS, *INDEX, *fresh, log=False)
+    session.run("uv", "pip", "check", silent=True, log=False)
+    versions = installed(session)
+    present = versions.keys() & PROJECTS.keys()
+    if present != expected:
+        session.error(f"installed {sorted(present)}, expected {sorted(expected)} for {list(requirements)}")
+    return versions
+
+
+def installed(session: nox.Session) -> dict[str, str]:
+    """The version of everything in a session's environment."""
+    listed = session.run("uv", "pip", "list", "--format", "json", silent=True, log=False, stderr=subprocess.DEVNULL)
+    return {found["name"]: found["version"] for found in json.loads(str(listed))}
+
+
+def floor(session: nox.Session, package: str, *held: str) -> None:
+    """Install a package with the oldest of its direct dependencies, apart from those held, and run its tests."""
+    folder = pathlib.Path(session.create_tmp())
+    (folder / "held.txt").write_text("\n".join(held), encoding="utf-8")
+    extras = Requirement(with_foreign_extras(package)).extras
+    project = ("-r", f"packages/{package}/pyproject.toml", *(f"--extra={extra}" for extra in sorted(extras)))
+    # a wheel's own dependencies count as indirect, so the project's are read from its file; -U lowers what is there
+    lowering = ("-U", *project, "--no-sources", "--resolution", "lowest-direct", "-c", str(folder / "held.txt"))
+    install(session, package, options=lowering)
+    session.install(*group("test"), *CONSTRAINTS, *INDEX)
+    versions = installed(session)
+    oldest = foreign_floors(package, extras).items()
+    held_names = {Requirement(one).name for one in held}
+    if above := [f"{name}>={old}" for name, old in oldest if name not in held_names and Version(versions[name]) != old]:
+        session.error(f"{package} declares {', '.join(above)}, and the oldest that go together are newer: raise them")
+    results.note(session.name, [package], versions)
+    # old releases of others call what newer releases of others deprecate
+    quiet = ("-W", "ignore::DeprecationWarning")
+    pytest(session, *quiet, f"packages/{package}/tests", *(f"--ignore={folder}" for folder in NEEDS_NATIVE))
+
+
+def beside(session: nox.Session, package: str, choice: releases.Choice, tree: pathlib.Path) -> None:
+    """Install a choice of wheels, and run one package's tests as they are in a tree."""
+    for name, reason in choice.apart.items():
+        session.log(f"another {name}: {reason}")
+    wanted = [with_foreign_extras(name, without=AEON_EXTRAS if name != package else ()) for name in choice.wheels]
+    versions = install(session, *wanted, *group("test"), wheels=choice.wheels)
+    results.note(session.name, [package], versions, choice.apart)
+    without = (f"--ignore={tree / folder}" for folder in NEEDS_NATIVE)
+    pytest(session, str(tree / "packages" / package / "tests"), *without, tree=tree)
+
+
+def compiled(session: nox.Session) -> Collection[str]:
+    """What to install as native wheels: all that have one, where they can be compiled."""
+    if CAN_COMPILE:
+        return NATIVE
+    session.log(f"without fused kernels: compiling them needs Linux and a C++ compiler, here is no {COMPILER}")
+    return ()
+
+
+def pytest(session: nox.Session, *arguments: str, tree: pathlib.Path = ROOT, **environment: str) -> None:
+    """Run pytest strictly, a process for each core: a skip fails, Hypothesis draws the same examples every time."""
+    # One thread: the tensors of tests are small, and threads that wait for each other on a busy machine are slow.
+    common = {"CI": "true", "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(tree / "tools")}
+    common["PYTHONHASHSEED"] = "0"  # all processes have to collect a set of cases in the same order
+    session.run(
+        "pytest",
+        *("-q", "-c", str(tree / "pyproject.toml"), "--rootdir", str(tree), "-p", "no:cacheprovider", "-p", "no_skips"),
+        *("-n", "auto", "--maxprocesses", "8", "--dist", "worksteal"),
+        *arguments,
+        *session.posargs,
+        env=common | environment,
+    )
+
+
+def environment(session: nox.Session, name: str, *requirements: str) -> pathlib.Path:
+    """Other libraries in an environment of their own: its interpreter."""
+    place = pathlib.Path(session.create_tmp()) / name
+    session.run("uv", "venv", "-q", "--allow-existing", "--python", f"{session.bin}/python", str(place))
+    session.run("uv", "pip", "install", "-q", "--python", str(place), *requirements, *CONSTRAINTS, *INDEX)
+    return place / "bin" / "python"
+
+
+def build(session: nox.Session, into: pathlib.Path, *options: str, names: Collection[str] = tuple(PROJECTS)) -> None:
+    """Build distributions, pure, into a folder in which nothing else of them is left."""
+    for name in names:
+        for old in into.glob(f"{module(name)}-[0-9]*"):
+            old.unlink()
+        command = ("uv", "build", "-q", *INDEX, *options, "--out-dir", str(into), f"packages/{name}")
+        session.run(*command, env={"SNN_NATIVE": "0"})
+
+
+def build_native(session: nox.Session, into: pathlib.Path, source: pathlib.Path) -> None:
+    """Build the native wheel of snn-cpu, given its folder or sdist, into an emptied folder."""
+    shutil.rmtree(into, ignore_errors=True)
+    constraints = ["--build-constraints" if argument == "-c" else argument for argument in CONSTRAINTS]
+    # not -q, which keeps the compiler's words
+    command = ("uv", "build", "--wheel", *INDEX, *constraints, "--out-dir", str(into), str(source))
+    session.run(*command, env={"SNN_NATIVE": "1"})
+
+
+def publishable(session: nox.Session, wheel: pathlib.Path, into: pathlib.Path) -> None:
+    """Copy a native wheel into an emptied folder, tagged with the oldest C library that it runs with."""
+    shutil.rmtree(into, ignore_errors=True)
+    # torch brings its own libraries; the date keeps the file the same from build to build
+    torch = ("--exclude", "libtorch*", "--exclude", "libc10*")
+    command = ("auditwheel", "repair", *torch, "-w", str(into), str(wheel))
+    session.run(*command, silent=True, env={"SOURCE_DATE_EPOCH": "1580601600"})
+
+
+def same_files(session: nox.Session, direct: pathlib.Path, from_sdists: pathlib.Path) -> None:
+    """Check that wheels built from the tree are those built from the sdists."""
+    for found in sorted(direct.glob("*.whl")):
+        if not filecmp.cmp(found, from_sdists / found.name, shallow=False):
+            session.error(f"{found.name} is another file when built from its sdist: see what the sdist leaves out")

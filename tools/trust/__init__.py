@@ -1,0 +1,1 @@
+"""What is known of every neuron, measured: ``python -m trust docs/trust.md``."""

@@ -1,0 +1,58 @@
+"""The same weights and input through snnTorch."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_leaves
+
+from trust.neurons import Neuron
+
+__all__ = ["parity"]
+
+
+def parity(neuron: Neuron, num_steps: int = 100) -> tuple[float, float] | str:
+    """How far spikes and membranes are from snnTorch's.
+
+    Args:
+        neuron: The neuron, with the reset that is its default.
+        num_steps: Steps of the input.
+
+    Returns:
+        The share of spikes that differ and the largest difference of a membrane, NaN where snnTorch shows none; or why
+        there is nothing to compare.
+    """
+    import snntorch
+
+    if not hasattr(snntorch, neuron.name):
+        return "not in snnTorch"
+    arguments = dict(neuron.arguments)
+    if neuron.name != "AssociativeLeaky":
+        arguments["threshold"] = neuron.threshold
+    if not neuron.whole:
+        arguments |= {"init_hidden": True, "output": True}
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        torch.manual_seed(0)
+        theirs = getattr(snntorch, neuron.name)(**arguments)
+        ours = neuron.kind(**arguments)
+        ours.load_state_dict(theirs.state_dict(), strict=True)
+        xs = neuron.input(num_steps).float()
+        return _compared(_run(ours, xs, neuron), _run(theirs, xs, neuron))
+
+
+def _run(net: Any, xs: Tensor, neuron: Neuron) -> list[Tensor]:
+    if neuron.whole:
+        return tree_leaves(net(xs))
+    outs = [tree_leaves(net(x)) for x in xs]
+    return [torch.stack([out[0] for out in outs]), torch.stack([out[-1] for out in outs])]
+
+
+def _compared(ours: list[Tensor], theirs: list[Tensor]) -> tuple[float, float]:
+    spikes = float((ours[0] != theirs[0]).double().mean())
+    if len(ours) == 1:
+        return spikes, float("nan")
+    return spikes, float((ours[-1] - theirs[-1]).abs().max())

@@ -1,0 +1,90 @@
+"""Whether the gradients are those of what is computed, once a spike is a smooth function of the membrane."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.utils._pytree import tree_leaves
+
+from trust.neurons import Neuron
+
+__all__ = ["smooth_gradient"]
+
+
+def _smooth(x: Tensor) -> Tensor:
+    return torch.sigmoid(4 * x)
+
+
+class _Sequence(nn.Module):
+    def __init__(self, model: Any, steps: bool) -> None:
+        super().__init__()
+        self.model: Any = model
+        self.steps = steps
+
+    def forward(self, xs: Tensor) -> Tensor:
+        out = self.model.unroll(xs, trace=True) if self.steps else self.model(xs)
+        return torch.cat([t.flatten() for t in tree_leaves(out)])
+
+
+def smooth_gradient(neuron: Neuron, num_steps: int = 5, step: float = 1e-6) -> float:
+    """Largest relative difference between a gradient and central differences, along random directions.
+
+    The steps of spikes are replaced by a smooth function, and resets act at once, as the delayed one is by definition
+    without gradient. Directions are over the input and every parameter.
+
+    Args:
+        neuron: The neuron.
+        num_steps: Steps of the input.
+        step: Of the central differences.
+
+    Returns:
+        The largest over resets and directions.
+
+    Example:
+        >>> from trust.neurons import EVERY
+        >>> smooth_gradient(EVERY[0]) < 1e-6
+        True
+    """
+    if neuron.name == "AssociativeLeaky":
+        return _difference(neuron, {}, num_steps, step)
+    learned: dict[str, Any] = {"learn_threshold": True, "learn_graded_spikes_factor": True, "spike_grad": _smooth}
+    learned |= {f"learn_{name}": True for name in ("alpha", "beta") if name in neuron.arguments}
+    if neuron.whole:
+        return _difference(neuron, learned, num_steps, step)
+    resets: list[dict[str, Any]] = [{"reset_mechanism": "none"}]
+    resets += [{"reset_mechanism": name, "reset_delay": False} for name in ("subtract", "zero")]
+    return max(_difference(neuron, learned | reset, num_steps, step) for reset in resets)
+
+
+def _difference(neuron: Neuron, options: dict[str, Any], num_steps: int, step: float) -> float:
+    model = neuron.make(**options)
+    if not options:
+        model.spike_grad = _smooth
+    sequence, xs = _Sequence(model, not neuron.whole), neuron.input(num_steps)
+    given = [xs, *(p.detach() for p in sequence.parameters())]
+    names = [name for name, _ in sequence.named_parameters()]
+    draw = torch.Generator().manual_seed(2)
+
+    def noise(like: Tensor) -> Tensor:
+        return torch.randn(like.shape, generator=draw, dtype=like.dtype)
+
+    def value(*values: Tensor) -> Tensor:
+        out = functional_call(sequence, dict(zip(names, values[1:], strict=True)), (values[0],))
+        return (out * weights).sum()
+
+    weights = noise(sequence(xs).detach())
+    leaves = [t.clone().requires_grad_() for t in given]
+    grads = torch.autograd.grad(value(*leaves), leaves, allow_unused=True)
+    worst = 0.0
+    for _ in range(5):
+        directions = [noise(t) for t in given]
+        along = sum(float((g * d).sum()) for g, d in zip(grads, directions, strict=True) if g is not None)
+        with torch.no_grad():
+            ahead, behind = (
+                float(value(*(t + sign * step * d for t, d in zip(given, directions, strict=True)))) for sign in (1, -1)
+            )
+        worst = max(worst, abs(along - (ahead - behind) / (2 * step)) / max(abs(along), 1e-3))
+    return worst

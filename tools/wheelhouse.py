@@ -1,0 +1,79 @@
+"""Which built files are those of the sources as they are now: the others are built again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pathlib
+
+from workspace import PROJECTS, ROOT, WHEELHOUSE, built
+
+STAMP = "sources.json"
+
+__all__ = ["digest", "sources", "stale", "stamp"]
+
+
+def digest(folder: pathlib.Path) -> str:
+    """One number for the names and contents of all files that a build may read.
+
+    Args:
+        folder: Folder of a distribution.
+
+    Returns:
+        A SHA-256 in hexadecimal digits.
+
+    Example:
+        >>> digest(ROOT / "packages" / "snn-core") == digest(ROOT / "packages" / "snn-plot")
+        False
+    """
+    total = hashlib.sha256()
+    for file in sorted(folder.rglob("*")):
+        if file.is_file() and "__pycache__" not in file.parts:
+            content = hashlib.sha256(file.read_bytes()).hexdigest()
+            total.update(f"{file.relative_to(folder).as_posix()} {content}\n".encode())
+    return total.hexdigest()
+
+
+def sources() -> dict[str, str]:
+    """The digest of every distribution, as its files are now.
+
+    Returns:
+        For each name its digest.
+
+    Example:
+        >>> sources().keys() == PROJECTS.keys()
+        True
+    """
+    return {name: digest(ROOT / "packages" / name) for name in PROJECTS}
+
+
+def stale(now: dict[str, str], wheelhouse: pathlib.Path = WHEELHOUSE) -> list[str]:
+    """Distributions that have changed since they were built, or were not built.
+
+    Args:
+        now: The digest of each, as from `sources`.
+        wheelhouse: Folder with the built files and their stamp.
+
+    Returns:
+        Their names.
+    """
+    file = wheelhouse / STAMP
+    known = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return [name for name in now if known.get(name) != now[name] or not _there(name, wheelhouse)]
+
+
+def stamp(now: dict[str, str], wheelhouse: pathlib.Path = WHEELHOUSE) -> None:
+    """Note of which sources the built files are.
+
+    Args:
+        now: The digest of each distribution, taken before it was built.
+        wheelhouse: Folder with the built files.
+    """
+    (wheelhouse / STAMP).write_text(json.dumps(now, indent=1) + "\n", encoding="utf-8")
+
+
+def _there(name: str, wheelhouse: pathlib.Path) -> bool:
+    try:
+        return all(built(name, suffix, wheelhouse) for suffix in (".whl", ".tar.gz"))
+    except FileNotFoundError:
+        return False
