@@ -139,7 +139,8 @@ def test_a_stream_holds_as_much_after_a_thousand_steps_as_after_one() -> None:
         gc.collect()
         return sum(issubclass(type(o), torch.Tensor) for o in gc.get_objects())
 
-    assert held(1) == held(1000)
+    first = held(1)
+    assert held(1000) <= first  # fewer where garbage of other tests has gone meanwhile
 
 
 def test_reset_goes_back_to_rest_and_takes_another_batch() -> None:
