@@ -97,7 +97,7 @@ def pages() -> list[str]:
 
 
 def run(page: str, folder: pathlib.Path, root: pathlib.Path = ROOT) -> Record:
-    """Run a page in a process and an empty working folder of its own, and keep the record.
+    r"""Run a page in a process and an empty working folder of its own, and keep the record.
 
     Args:
         page: Its path from the root of the tree.
@@ -111,8 +111,10 @@ def run(page: str, folder: pathlib.Path, root: pathlib.Path = ROOT) -> Record:
         PageError: If the page does not run to its end; the message is its traceback.
 
     Example:
-        >>> run("README.md", pathlib.Path("dist/pages")).blocks[0].line  # doctest: +SKIP
-        60
+        >>> root = pathlib.Path(tempfile.mkdtemp())
+        >>> _ = (root / "sum.md").write_text("```python\nprint(1 + 1)\n```\n")
+        >>> run("sum.md", root / "records", root).blocks
+        [Block(line=2, code='print(1 + 1)\n', printed='2\n', pictures=[])]
     """
     into = (folder / page).resolve()
     common = {"MPLBACKEND": "agg", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "tools")}
@@ -127,7 +129,7 @@ def run(page: str, folder: pathlib.Path, root: pathlib.Path = ROOT) -> Record:
 
 
 def recorded(page: str, folder: pathlib.Path, root: pathlib.Path = ROOT) -> Record:
-    """The kept record of a page as it is now; where there is none, run it.
+    r"""The kept record of a page as it is now; where there is none, run it.
 
     Args:
         page: Its path from the root of the tree.
@@ -141,8 +143,11 @@ def recorded(page: str, folder: pathlib.Path, root: pathlib.Path = ROOT) -> Reco
         PageError: If it had to be run and did not run to its end.
 
     Example:
-        >>> recorded("README.md", pathlib.Path("dist/pages")).blocks[0].line  # doctest: +SKIP
-        60
+        >>> root = pathlib.Path(tempfile.mkdtemp())
+        >>> _ = (root / "sum.md").write_text("```python\nprint(1 + 1)\n```\n")
+        >>> first = recorded("sum.md", root / "records", root)
+        >>> recorded("sum.md", root / "records", root) == first
+        True
     """
     if (folder / page / "record.json").exists():
         kept = _read(folder / page)
