@@ -7,25 +7,15 @@ from collections.abc import Iterator
 
 import pytest
 from markdown_it import MarkdownIt
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser
 
 from demo_reports import RUNS
 from snn_plot import animated_raster
 from workspace import ROOT
 
-from .chromium import chromium
+from .watched import DESKTOP, PHONE, Watched, overhang, watched, whole
 
-DESKTOP, PHONE = 1280, 390
 FILM = "film of snn-plot"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        # a container's root may start no sandbox; the pages are our own
-        opened = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")
@@ -45,20 +35,12 @@ def pages(reports, tmp_path_factory) -> dict[str, pathlib.Path]:
 
 
 @pytest.fixture
-def opened(browser: Browser, pages: dict[str, pathlib.Path], request: pytest.FixtureRequest) -> Iterator[tuple]:
-    """A page in a window of some width, all that it complained of, and all that it asked for."""
+def opened(browser: Browser, pages: dict[str, pathlib.Path], request: pytest.FixtureRequest) -> Iterator[Watched]:
+    """A page in a window of some width."""
     name, width = request.param
-    context = browser.new_context(viewport={"width": width, "height": 844}, reduced_motion="no-preference")
-    page = context.new_page()
-    complaints: list[str] = []
-    asked: list[str] = []
-    page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url[:100]}"))
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(pages[name].as_uri(), wait_until="load")
-    yield page, complaints, asked
-    context.close()
+    with watched(browser, width) as found:
+        found.page.goto(pages[name].as_uri(), wait_until="load")
+        yield found
 
 
 EVERY_PAGE = pytest.mark.parametrize(
@@ -78,10 +60,9 @@ REPORTS_ON_A_PHONE = pytest.mark.parametrize(
 @EVERY_PAGE
 def test_a_page_is_whole_and_asks_for_nothing_elsewhere(opened):
     page, complaints, asked = opened
-    # an image that is hidden until the page is printed has pixels too
-    sizes = page.evaluate("Promise.all([...document.images].map(i => i.decode().then(() => i.naturalWidth)))")
-    assert sizes
-    assert all(sizes)
+    pictures = whole(page)
+    assert pictures
+    assert all(pictures)
     assert complaints == []
     assert {url.partition(":")[0] for url in asked} <= {"file", "data"}
 
@@ -120,13 +101,3 @@ def test_a_report_prints_within_its_sheets(opened):
     page.emulate_media(media="print")
     assert overhang(page) == []
     assert page.pdf(format="A4").startswith(b"%PDF")
-
-
-def overhang(page: Page) -> list[str]:
-    """Elements that stick out of the page, but for what scrolls by itself."""
-    return page.evaluate(
-        """[...document.querySelectorAll("main *, img")]
-            .filter(e => !e.closest(".wide, pre") && e.checkVisibility())
-            .filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 0.5)
-            .map(e => e.outerHTML.slice(0, 100))"""
-    )
