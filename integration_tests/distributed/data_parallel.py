@@ -80,15 +80,21 @@ def joined() -> list[list[Tensor]]:
     return found
 
 
+def of_all(mine: Tensor) -> list[Tensor]:
+    """The tensor of every process, by rank."""
+    found = [torch.empty_like(mine) for _ in range(dist.get_world_size())]
+    dist.all_gather(found, mine)
+    return found
+
+
 def states() -> dict[str, Any]:
     """What each process keeps after three batches, the middle one of other data, with buffers broadcast every time."""
-    net = DistributedDataParallel(OverTime(build()), broadcast_buffers=True)
+    net = DistributedDataParallel(OverTime(build()))
     for seed in (1, 2, 1):
         net(share(sequence(seed=seed)))
-    kept = [net.module.net[i].mem.detach() for i in (1, 3)]
-    gathered: list[Any] = [None] * dist.get_world_size()
-    dist.all_gather_object(gathered, kept)
-    return {"kept": gathered, "buffers": [name for name, _ in net.named_buffers()]}
+    by_neuron = [of_all(net.module.net[i].mem.detach()) for i in (1, 3)]
+    by_process = [list(kept) for kept in zip(*by_neuron, strict=True)]
+    return {"kept": by_process, "buffers": [name for name, _ in net.named_buffers()]}
 
 
 CASES: dict[str, Callable[[], Any]] = {

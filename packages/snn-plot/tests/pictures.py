@@ -25,7 +25,7 @@ MEM = torch.randn(STEPS, NEURONS, generator=GENERATOR).cumsum(0) / 4
 WEIGHT = torch.randn(STEPS, 8, generator=GENERATOR)
 EVENTS = torch.randint(0, 3, (3, 2, 5, 7), generator=GENERATOR)
 RATES = torch.tensor([0, 0, 0, 1, 1, 2, 2, 2, 5, 7, 8]) / 8
-MAPS = (torch.rand(9, 5, 3, 4, generator=GENERATOR) < 0.3).float()
+MAPS = (torch.rand(9, 5, 34, 30, generator=GENERATOR) < 0.3).float()
 
 
 def logistic(x: torch.Tensor) -> torch.Tensor:
