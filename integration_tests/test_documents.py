@@ -27,6 +27,32 @@ def test_a_page_runs_as_one_program(page: str, tmp_path: pathlib.Path):
     pages.run(page, pathlib.Path(os.environ.get("SNN_PAGES", tmp_path)))
 
 
+def words_of(text: str) -> list[str]:
+    """The words of an output, without numbers and columns, which are the machine's."""
+    return re.findall(r"[a-z_]{2,}", text)
+
+
+PRINTED = re.compile(r"^```\n\n```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)  # behind the block that prints it
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if PRINTED.search(text_of(page))])
+def test_what_a_page_shows_as_printed_is_what_its_program_prints(page: str, tmp_path: pathlib.Path):
+    text = text_of(page)
+    blocks = pages.recorded(page, tmp_path).blocks
+    # by the line of the fence that closes the block
+    printed = {block.line + block.code.count("\n"): block.printed for block in blocks}
+    for found in PRINTED.finditer(text):
+        assert words_of(found[1]) == words_of(printed[text.count("\n", 0, found.start()) + 1])
+
+
+def test_no_page_has_pip_take_another_project_by_the_name_of_ours():
+    # on the public index it has versions below ours, which fulfil the bare name
+    commands = [(page, one) for page in PAGES for one in re.findall(r"pip install ([^`\n]*)", text_of(page))]
+    bare = [(page, one) for page, one in commands if re.search(r"(?:^|[ '\"])snn(?:\[[^\]]*\])?(?:$|[ '\"])", one)]
+    assert commands
+    assert not bare
+
+
 def test_a_page_that_fails_is_reported_with_its_line(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch):
     wrong = tmp_path / "wrong.md"
     wrong.write_text("A page.\n\n```python\nx = 1\n```\n\n```python\n\nassert x == 2\n```\n", encoding="utf-8")

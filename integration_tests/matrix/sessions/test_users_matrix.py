@@ -13,15 +13,15 @@ import pytest
 
 import pip_configuration
 from release import artifacts
-from workspace import ROOT, WHEELHOUSE, built
+from workspace import NATIVE_WHEELHOUSE, ROOT, WHEELHOUSE, built
 
 PAGE = (ROOT / "docs" / "test-your-version-matrix.md").read_text(encoding="utf-8")
 
 
 def block(name: str) -> str:
-    """The block that the page puts into a file of this name."""
+    """The first block behind where the page names a file."""
     (found,) = re.findall(
-        rf"`{re.escape(name)}`[^\n]*:\n\n```\w+(?: no-run)?\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL
+        rf"`{re.escape(name)}`[^`]*\n\n```\w+(?: no-run)?\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL
     )
     return found
 
@@ -46,9 +46,18 @@ def project(tmp_path: pathlib.Path, pins: pathlib.Path) -> pathlib.Path:
 @pytest.fixture
 def environment(clean: Callable[..., dict[str, str]]) -> dict[str, str]:
     """Where pip and uv find the wheels, ours and those of this machine."""
+    return clean(**folders(WHEELHOUSE, NATIVE_WHEELHOUSE))
+
+
+def folders(*ours: pathlib.Path) -> dict[str, str]:
+    """What tells pip and uv of folders, beside those that this machine tells them of."""
     made = pip_configuration.settings()
-    folders = [str(WHEELHOUSE), *made.get("find-links", [])]
-    return clean(PIP_FIND_LINKS=" ".join(folders), UV_FIND_LINKS=",".join(folders))
+    found = [*(str(folder) for folder in ours if folder.is_dir()), *made.get("find-links", [])]
+    return {"PIP_FIND_LINKS": " ".join(found), "UV_FIND_LINKS": ",".join(found)}
+
+
+def kernels_were_compiled() -> bool:
+    return any(NATIVE_WHEELHOUSE.glob("snn_cpu-*.whl"))
 
 
 def run(*command: str, **options) -> str:
@@ -58,9 +67,19 @@ def run(*command: str, **options) -> str:
 
 
 def test_every_row_of_the_matrix_is_a_session_that_passes(project: pathlib.Path, environment: dict[str, str]):
-    said = run(sys.executable, "-m", "nox", cwd=project, env=environment)
-    assert len(re.findall(r"\* tests\(.*: success", said)) == 2
-    assert "1 passed" in said
+    rows = ["backend='plain'", "backend='fused'"] if kernels_were_compiled() else ["backend='plain'"]
+    sessions = [f"tests({row}, release='0.5.0')" for row in rows]
+    said = run(sys.executable, "-m", "nox", "-s", *sessions, cwd=project, env=environment)
+    assert said.count("2 passed") == len(rows)
+
+
+def test_a_row_of_kernels_without_its_kernels_fails(project: pathlib.Path, environment: dict[str, str]):
+    words = (sys.executable, "-m", "nox", "-s", "tests(backend='fused', release='0.5.0')")
+    env = environment | folders(WHEELHOUSE)
+    done = subprocess.run(words, cwd=project, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "AssertionError: no fused kernel" in done.stdout
+    assert "1 failed, 1 passed" in done.stdout
 
 
 def test_a_row_that_is_not_what_was_pinned_fails(
@@ -79,8 +98,9 @@ def test_a_row_that_is_not_what_was_pinned_fails(
 def test_the_files_of_a_release_are_checked_and_others_refused(
     project: pathlib.Path, environment: dict[str, str], tmp_path: pathlib.Path
 ):
-    (command,) = re.findall(r"^pip (download .*snn-0\.5\.0-hashes\.txt.*)$", PAGE, re.MULTILINE)
-    words = [sys.executable, "-m", "pip", *command.replace("dist/wheels", str(WHEELHOUSE)).split()]
+    (command,) = re.findall(r"^pip (download (?:.*\\\n)*.*)$", PAGE, re.MULTILINE)
+    command = command.replace("dist/native", str(NATIVE_WHEELHOUSE)).replace("dist/wheels", str(WHEELHOUSE))
+    words = [sys.executable, "-m", "pip", *command.replace("\\\n", "").split()]
     run(*words, cwd=project, env=environment)
     assert (project / "pinned" / built("snn-core").name).is_file()
     shutil.rmtree(project / "pinned")
@@ -97,11 +117,13 @@ def test_the_files_of_a_release_are_checked_and_others_refused(
 
 
 def test_plain_pip_installs_what_was_pinned_and_one_backend(project: pathlib.Path, environment: dict[str, str]):
-    commands = re.findall(r"^(?:python -m venv|\.venv/bin/).*$", block("test.sh"), re.MULTILINE)
-    assert len(commands) >= 4
-    (project / "test.sh").write_text(block("test.sh"), encoding="utf-8")
+    script = block("test.sh")
+    assert len(re.findall(r"^(?:python3 -m venv|\.venv/bin/|KERNEL=).*$", script, re.MULTILINE)) == 5
+    if not kernels_were_compiled():
+        script = script.replace("KERNEL=snn-cpu", "KERNEL=reference")
+    (project / "test.sh").write_text(script, encoding="utf-8")
     bin_of_python = str(pathlib.Path(sys.executable).parent)
     said = run(
         "bash", "-e", "test.sh", cwd=project, env={**environment, "PATH": f"{bin_of_python}:{environment['PATH']}"}
     )
-    assert "1 passed" in said
+    assert "2 passed" in said

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import pytest
 import torch
+from torch import Tensor
 
 import snn_core as snn
 
@@ -144,3 +148,22 @@ def test_a_repr_shows_what_the_neuron_is() -> None:
     text = repr(snn.Leaky(beta=0.5, threshold=2.0, reset_mechanism="zero", init_hidden=True, learn_beta=True))
     for part in ("Leaky(", "beta=0.5", "threshold=2", "'zero'", "atan(alpha=2.0)", "init_hidden"):
         assert part in text
+
+
+@pytest.mark.parametrize("shape", [(5,), (3, 5), (1, 3, 7)])
+def test_a_constant_of_another_shape_than_the_neurons_is_named(shape: tuple[int, ...]) -> None:
+    neuron = snn.Synaptic(alpha=0.5, beta=torch.full(shape, 0.9))
+    message = rf"Synaptic: beta of shape {re.escape(str(shape))} does not fit input of shape \(2, 7\); pass one number"
+    with pytest.raises(ValueError, match=message):
+        neuron(torch.ones(2, 7))
+    with pytest.raises(ValueError, match=message):
+        neuron.unroll(torch.ones(4, 2, 7))
+
+
+def test_another_fault_in_an_equation_stays_what_it_is() -> None:
+    class Faulty(snn.Leaky):
+        def integrate(self, x: Tensor, state: Any) -> Any:
+            raise RuntimeError("a fault of its own")
+
+    with pytest.raises(RuntimeError, match="a fault of its own"):
+        Faulty(beta=torch.full((7,), 0.9))(torch.ones(2, 7))

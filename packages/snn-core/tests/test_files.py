@@ -210,8 +210,8 @@ def test_a_forged_header_is_refused_by_name(change: Any, message: str, tmp_path)
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda p: snn.save(p, [torch.ones(1)]), "save takes a net (nn.Module), got list"),
-        (lambda p: snn.load(p, [torch.ones(1)]), "load takes a net (nn.Module) or None, got list"),
+        (lambda p: snn.save(p, [torch.ones(1)]), "save takes a path and then a net (nn.Module), got list as the net"),
+        (lambda p: snn.load(p, [torch.ones(1)]), "load takes a path and then a net (nn.Module) or None, got list as"),
         (lambda p: snn.save(p, net(), extra={1j}), "a manifest holds what JSON has"),
         (lambda p: snn.save(p, net(), dt=float("nan")), "a manifest holds what JSON has"),
         (lambda p: snn.save(p, nn.Linear(2, 2, dtype=torch.complex64)), "'weight' is torch.complex64"),
@@ -222,6 +222,19 @@ def test_what_cannot_be_saved_is_refused_and_leaves_no_file(call: Any, message: 
     with pytest.raises((TypeError, ValueError), match=re.escape(message)):
         call(tmp_path / "net")
     assert os.listdir(tmp_path) == []
+
+
+def test_a_file_of_torch_is_told_from_a_damaged_one(tmp_path) -> None:
+    torch.save(net().state_dict(), tmp_path / "net.pt")
+    with pytest.raises(ValueError, match=r"net\.pt is a zip file, as torch\.save writes.*load_state_dict\(torch\.load"):
+        snn.load(tmp_path / "net.pt", net())
+
+
+def test_a_folder_that_is_not_there_is_named_and_not_the_file_that_was_to_be(tmp_path) -> None:
+    where = tmp_path / "missing" / "net"
+    message = f"{where}: there is no folder {str(where.parent)!r}; make it first"
+    with pytest.raises(FileNotFoundError, match=re.escape(message)):
+        snn.save(where, net())
 
 
 def test_not_a_number_comes_back_as_it_was(tmp_path) -> None:

@@ -118,3 +118,66 @@ def test_what_is_missing_is_named() -> None:
 
     with pytest.raises(NotImplementedError, match=r"Equationless.*integrate"):
         Equationless().step(torch.ones(1, 1))
+
+    class Classless(snn.SpikingNeuron):
+        class State:
+            mem: Tensor
+
+    with pytest.raises(TypeError, match=r"Classless.*State.*NamedTuple"):
+        Classless()
+
+
+@pytest.mark.parametrize("given", [torch.zeros(2, 3), (torch.zeros(2, 3),)], ids=["a tensor", "a plain tuple"])
+@pytest.mark.parametrize("reset", ["subtract", "zero", "none"])
+@pytest.mark.parametrize("delay", [True, False])
+def test_an_equation_that_returns_no_state_is_named(given: Any, reset: str, delay: bool) -> None:
+    class Loose(snn.SpikingNeuron):
+        class State(NamedTuple):
+            mem: Tensor
+
+        def integrate(self, x: Tensor, state: Any) -> Any:
+            return given
+
+    neuron = Loose(reset_mechanism=reset, reset_delay=delay)
+    said = rf"Loose\.integrate must return self\.State\(mem\), got {type(given).__name__}"
+    with pytest.raises(TypeError, match=said):
+        neuron.step(torch.ones(2, 3))
+    with pytest.raises(TypeError, match=said):
+        neuron.unroll(torch.ones(4, 2, 3))
+
+
+def test_a_state_without_mem_needs_the_methods_that_its_reset_uses() -> None:
+    class Volts(snn.SpikingNeuron):
+        class State(NamedTuple):
+            v: Tensor
+
+        def integrate(self, x: Tensor, state: State) -> State:
+            return state._replace(v=state.v / 2 + x)
+
+    message = r"has no state 'mem' among v; with reset_mechanism='{}' it must define {}"
+    for reset, methods in (("subtract", "membrane and subtract"), ("zero", "membrane and clear"), ("none", "membrane")):
+        with pytest.raises(TypeError, match=message.format(reset, methods)):
+            Volts(reset_mechanism=reset)
+
+    class Read(Volts):
+        def membrane(self, state: Any) -> Tensor:
+            return state.v
+
+    silent = Read(reset_mechanism="none")
+    # v: 0.75; 0.375 + 0.75 = 1.125 fires; 0.5625 + 0.75 = 1.3125 fires
+    assert silent.unroll(torch.full((3, 1, 1), 0.75))[0].flatten().tolist() == [0, 1, 1]
+    with pytest.raises(TypeError, match=message.format("zero", "membrane and clear")):
+        silent.reset_mechanism = "zero"
+    assert silent.reset_mechanism == "none"
+
+    class Whole(Read):
+        def subtract(self, state: Any, amount: Tensor) -> Any:
+            return state._replace(v=state.v - amount)
+
+    # v: 0.75; 1.125 fires; 0.5625 + 0.75 - 1 = 0.3125
+    assert Whole().unroll(torch.full((3, 1, 1), 0.75))[0].flatten().tolist() == [0, 1, 0]
+
+
+def test_the_class_of_a_surrogate_is_no_surrogate() -> None:
+    with pytest.raises(TypeError, match=r"LinearLeak: spike_grad must be a surrogate, not its class; pass atan\(\)"):
+        LinearLeak(0.25, spike_grad=snn.surrogate.atan)

@@ -4,6 +4,7 @@
 #include <torch/csrc/stable/library.h>
 #include <torch/csrc/stable/ops.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <map>
 #include <mutex>
@@ -100,13 +101,37 @@ Pool& pool() {
 using FromBlob = AOTITorchError (*)(void*, int64_t, const int64_t*, const int64_t*, int64_t, int32_t, int32_t, int32_t,
                                     AtenTensorHandle*, int32_t, const uint8_t*, int64_t, void (*)(void*, void*), void*);
 
-FromBlob from_blob() {
+// of libc10, which tells torch's profilers what its own allocator does
+struct Device {
+  int8_t type, index;
+};
+using ReportMemory = void (*)(void*, int64_t, size_t, size_t, Device);
+
+template <typename Function>
+Function of_torch(const char* name) {
 #ifdef __linux__
-  static const auto found = reinterpret_cast<FromBlob>(dlsym(RTLD_DEFAULT, "torch_from_blob"));
-  return found;
+  return reinterpret_cast<Function>(dlsym(RTLD_DEFAULT, name));
 #else
+  (void)name;
   return nullptr;
 #endif
+}
+
+FromBlob from_blob() {
+  static const auto found = of_torch<FromBlob>("torch_from_blob");
+  return found;
+}
+
+ReportMemory report_memory() {
+  static const auto found = of_torch<ReportMemory>("_ZN3c1027reportMemoryUsageToProfilerEPvlmmNS_6DeviceE");
+  return found;
+}
+
+// A pooled tensor begins or ends: memory that whoever profiles counts like that of any other tensor.
+void report(void* data, int64_t bytes) {
+  static std::atomic<int64_t> held{0};
+  const int64_t now = held += bytes;
+  report_memory()(data, bytes, static_cast<size_t>(now), 0, Device{0, -1});
 }
 
 void limit_pool(int64_t bytes) {
@@ -126,17 +151,22 @@ Tensor pooled_empty(const std::vector<int64_t>& sizes, ScalarType dtype) {
     bytes *= static_cast<size_t>(sizes[d]);
   }
   const torch::stable::Device cpu(torch::headeronly::DeviceType::CPU);
-  if (bytes < kSmallest || from_blob() == nullptr) {
+  if (bytes < kSmallest || from_blob() == nullptr || report_memory() == nullptr) {
     return torch::stable::empty(sizes, dtype, std::nullopt, cpu);
   }
   using torch::stable::detail::from;
   using torch::stable::detail::to;
   void* data = pool().take(bytes);
+  report(data, static_cast<int64_t>(bytes));
   AtenTensorHandle handle;
   STABLE_TORCH_ERROR_CODE_CHECK(from_blob()(
       data, static_cast<int64_t>(sizes.size()), sizes.data(), strides.data(), 0, to<int32_t>(from(dtype)),
       to<int32_t>(from(cpu.type())), cpu.index(), &handle, to<int32_t>(from(torch::headeronly::Layout::Strided)),
-      nullptr, 0, [](void* blob, void*) { pool().give_back(blob); }, nullptr));
+      nullptr, 0, [](void* blob, void* bytes) {
+        report(blob, -static_cast<int64_t>(reinterpret_cast<intptr_t>(bytes)));
+        pool().give_back(blob);
+      },
+      reinterpret_cast<void*>(bytes)));
   return Tensor(handle);
 }
 

@@ -73,6 +73,11 @@ def test_a_share_that_leaves_a_part_empty_is_refused(share):
         stratified_split([0, 0, 1, 1], share)
 
 
+def test_a_share_that_is_no_number_is_named():
+    with pytest.raises(TypeError, match="a number as share, got 'data'"):
+        stratified_split([0, 0, 1, 1], "data")
+
+
 def test_a_class_too_small_for_both_parts_is_named():
     with pytest.raises(ValueError, match="class 7 has 1 samples"):
         stratified_split([3] * 10 + [7], 0.2)

@@ -202,6 +202,16 @@ def a_membrane_that_grows():
     return net.double(), batch().double(), {"loss_fn": lambda out, _: out[1][-1].sum()}
 
 
+@case("nested_loop", "1", "warning", 2)
+def one_layer_in_two_places():
+    first, neuron = nn.Linear(4, 3), well()[3]
+    second = nn.Linear(3, 3)
+    with torch.no_grad():
+        first.weight.fill_(0.4)
+        second.weight.fill_(0.4)
+    return nn.Sequential(first, neuron, second, neuron), batch(), {}
+
+
 @case("vanishing_in_depth", "1", "warning")
 def weights_and_a_threshold_of_another_unit():
     net = well(output=snn.Leaky(0.8, threshold=1e-9, init_hidden=True))

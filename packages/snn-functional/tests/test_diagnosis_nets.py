@@ -285,3 +285,22 @@ def test_a_diagnosis_without_a_run_has_no_table():
     found = diagnose(well(), batch() * float("nan"))
     assert found.layers == []
     assert str(found).startswith("error    nonfinite_input in the net")
+
+
+@pytest.mark.parametrize("targets", [None, LABELS])
+def test_a_loop_over_time_inside_of_the_loop_over_time_is_found(targets):
+    # the inner loop takes the samples of a step for steps, and the results have the shape of the right ones
+    class Started(Explicit):
+        def forward(self, xs):
+            mem, spks = self.neuron.init_leaky(), []
+            for x in xs:
+                spk, mem = self.neuron(self.fc(x), mem)
+                spks.append(spk)
+            return torch.stack(spks)
+
+    net = Started(snn.Leaky(0.8))
+    assert snn.unroll(net, batch()).shape == net(batch()).shape
+    finding = next(one for one in diagnose(net, batch(), targets, limits=ANY).findings if one.code == "nested_loop")
+    assert (finding.module, finding.value) == ("neuron", 5)  # as many as there are samples
+    assert finding.message.startswith("'neuron' runs 5 times in each step")
+    assert "nested_loop" not in [one.code for one in diagnose(net, batch(), run=lambda net, xs: net(xs)).findings]

@@ -168,8 +168,13 @@ def test_a_refused_graph_leaves_the_old_file_and_nothing_else(case, tmp_path: Pa
 
 
 def test_a_folder_that_is_not_there_is_an_ordinary_error(tmp_path: Path):
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match=r"graph\.nir: there is no folder '.*nowhere'; make it first"):
         write(scale(), tmp_path / "nowhere" / "graph.nir")
+
+
+def test_a_path_in_place_of_the_graph_is_named():
+    with pytest.raises(TypeError, match=r"a graph \(nir\.NIRGraph\) and then a path, got str as the graph"):
+        write("graph.nir", scale())  # the order of nir.write
 
 
 def test_the_file_has_the_permissions_of_any_new_file(tmp_path: Path):

@@ -66,7 +66,7 @@ def test_the_demo_names_all_that_it_misses_before_it_starts(task: str, data: str
     done = python(program, hidden=OF_THE_DEMO, cwd=tmp_path)
     assert done.returncode == 1
     missing = f"snn-data, snn-functional, snn-plot, matplotlib, {data}"
-    assert done.stderr == f"snn demo: not installed: {missing}; pip install 'snn[demo]'{extra}\n"
+    assert done.stderr == f"snn demo: not installed: {missing}; pip install 'snn[demo]>=0.5'{extra}\n"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -106,4 +106,15 @@ def test_the_doctor_prints_text_that_says_what_is_installed(capsys):
 
 def test_nir_names_what_is_not_installed():
     done = python("from snn.cli import main\nsys.exit(main(['nir', 'show', 'x.nir']))", hidden=("snn_nir",))
-    assert (done.returncode, done.stderr) == (1, "snn nir: not installed: snn-nir; pip install 'snn[nir]'\n")
+    assert (done.returncode, done.stderr) == (1, "snn nir: not installed: snn-nir; pip install 'snn[nir]>=0.5'\n")
+
+
+def test_a_reader_who_has_enough_gets_no_traceback():
+    # torch complains on import where there is no numpy
+    command = [sys.executable, "-W", "ignore:Failed to initialize NumPy:UserWarning", "-m", "snn", "doctor"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        running.stdout.close()
+        said = running.stderr.read()
+    assert (running.returncode, said) == (1, b"")

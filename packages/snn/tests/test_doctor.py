@@ -57,7 +57,7 @@ def test_a_piece_that_is_not_installed_is_no_problem(installed):
     installed["snn-ipu"] = (None, [])
     found = diagnose()
     assert found.problems == []
-    assert "snn-ipu         not installed (pip install 'snn[ipu]')" in str(found)
+    assert "snn-ipu         not installed (pip install 'snn[ipu]>=0.5')" in str(found)
 
 
 def test_a_version_outside_a_range_is_a_problem_that_names_both_and_the_remedy(installed):
@@ -89,6 +89,7 @@ def test_code_of_another_version_than_recorded_is_a_problem(monkeypatch):
     monkeypatch.setattr(snn_core, "__version__", "0.0.1")
     (problem,) = diagnose().problems
     assert f"snn-core is recorded as {metadata.version('snn-core')}, its code says 0.0.1" in problem
+    assert problem.endswith(f"pip install --force-reinstall --no-deps snn-core=={metadata.version('snn-core')}")
 
 
 def test_a_package_that_does_not_import_is_a_problem_and_not_a_crash(monkeypatch):

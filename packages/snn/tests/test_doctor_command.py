@@ -36,10 +36,10 @@ def test_without_snn_functional_it_says_what_to_install():
     program = "from snn.cli import main\nsys.exit(main(['doctor', 'net.py:make', '--shape', '3,2,4']))"
     done = python(program, hidden=("snn_functional",))
     assert done.returncode == 2
-    assert done.stderr == "snn doctor: not installed: snn-functional; pip install 'snn[functional]'\n"
+    assert done.stderr == "snn doctor: not installed: snn-functional; pip install 'snn[functional]>=0.5'\n"
 
 
 def test_the_function_that_looks_is_one_of_snn_functional():
     done = python("import snn\nsnn.diagnose", hidden=("snn_functional",))
-    expected = "ImportError: snn.diagnose is in snn-functional: pip install 'snn[functional]'"
+    expected = "ImportError: snn.diagnose is in snn-functional: pip install 'snn[functional]>=0.5'"
     assert done.stderr.splitlines()[-1] == expected

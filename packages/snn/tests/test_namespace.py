@@ -90,7 +90,7 @@ def test_a_name_that_a_module_lacks_is_an_attribute_error_of_that_module():
 def test_the_peers_data_sets_are_said_to_be_elsewhere(program: str):
     done = python(program)
     assert "ImportError: snn.spikevision" in done.stderr
-    assert "snn-data: pip install 'snn[data]'" in done.stderr
+    assert "snn-data: pip install 'snn[data]>=0.5'" in done.stderr
 
 
 @pytest.mark.parametrize("module", PIECES)
@@ -102,14 +102,16 @@ def test_the_peers_data_sets_are_said_to_be_elsewhere(program: str):
 def test_a_missing_piece_is_named_with_what_installs_it(module: str, touch: str):
     package, distribution, extra = PIECES[module]
     done = python(touch.format(module=module, name=module.removeprefix("snn.")), hidden=(package,))
-    assert done.stderr.splitlines()[-1] == f"ImportError: {module} is in {distribution}: pip install 'snn[{extra}]'"
+    said = f"ImportError: {module} is in {distribution}: pip install 'snn[{extra}]>=0.5'"
+    assert done.stderr.splitlines()[-1] == said
 
 
 def test_a_missing_piece_takes_only_its_own_names_from_utils():
     program = "from snn.utils import reset, detach\nimport snn\nprint(*snn.utils.__all__)\nsnn.utils.valid_split"
     done = python(program, hidden=("snn_data",))
     assert done.stdout.split() == ["detach", "reset"]
-    assert done.stderr.splitlines()[-1] == "ImportError: snn.utils.valid_split is in snn-data: pip install 'snn[data]'"
+    said = "ImportError: snn.utils.valid_split is in snn-data: pip install 'snn[data]>=0.5'"
+    assert done.stderr.splitlines()[-1] == said
 
 
 def test_the_listing_and_the_star_give_what_is_installed():

@@ -75,12 +75,12 @@ class AssociativeLeaky(WholeSequence, SpikingNeuron):
         self.in_dim = in_dim
         self.d_value = d_value
         self.d_key = d_key
-        self.num_spiking_neurons = d_value * d_key
+        self.num_spiking_neurons: int = d_value * d_key
         self.use_q_projection = use_q_projection
-        self.to_v = nn.Linear(in_dim, d_value)
-        self.to_k = nn.Linear(in_dim, d_key)
-        self.to_alpha = nn.Linear(in_dim, d_key)
-        self.to_q = nn.Linear(in_dim, self.num_spiking_neurons) if use_q_projection else None
+        self.to_v: nn.Linear = nn.Linear(in_dim, d_value)
+        self.to_k: nn.Linear = nn.Linear(in_dim, d_key)
+        self.to_alpha: nn.Linear = nn.Linear(in_dim, d_key)
+        self.to_q: nn.Linear | None = nn.Linear(in_dim, self.num_spiking_neurons) if use_q_projection else None
 
     @classmethod
     def from_num_spiking_neurons(

@@ -43,7 +43,7 @@ class Convolutions(TorchFunctionMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self.largest = 0
+        self.largest: int = 0
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None

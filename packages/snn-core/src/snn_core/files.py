@@ -82,7 +82,7 @@ def save(
         ({'accuracy': 0.97}, tensor(0.5000))
     """
     if not isinstance(net, nn.Module):
-        raise TypeError(f"save takes a net (nn.Module), got {type(net).__name__}")
+        raise TypeError(f"save takes a path and then a net (nn.Module), got {type(net).__name__} as the net")
     found = net.state_dict(keep_vars=True)
     wrong = [name for name, value in found.items() if not isinstance(value, Tensor)]
     if wrong:
@@ -136,7 +136,7 @@ def load(path: str | os.PathLike[str], net: nn.Module | None = None, *, state: b
     """
     if not isinstance(net, nn.Module | None) or (state and net is None):
         wanted = "with state=True" if net is None else "or None"
-        raise TypeError(f"load takes a net (nn.Module) {wanted}, got {type(net).__name__}")
+        raise TypeError(f"load takes a path and then a net (nn.Module) {wanted}, got {type(net).__name__} as the net")
     found, manifest = opened(path, "net")
     states = {name.removeprefix(_STATE): found.pop(name) for name in list(found) if name.startswith(_STATE)}
     faults = _missing(manifest, found)

@@ -31,6 +31,9 @@ class Firing(HasConstants):
         learn_graded_spikes_factor: bool,
     ) -> None:
         super().__init__()
+        if isinstance(spike_grad, type):
+            name = spike_grad.__name__
+            raise TypeError(f"{type(self).__name__}: spike_grad must be a surrogate, not its class; pass {name}()")
         if spike_grad is not None and not callable(spike_grad):
             raise TypeError(
                 f"{type(self).__name__}: spike_grad must be a surrogate such as surrogate.atan(), got {spike_grad!r}"

@@ -34,7 +34,7 @@ class GradedSpikes(nn.Module):
         weights = (
             torch.rand(size, 1) + 0.5 if constant_factor is None else torch.full((size, 1), float(constant_factor))
         )
-        self.weights = nn.Parameter(weights)
+        self.weights: nn.Parameter = nn.Parameter(weights)
 
     def forward(self, x: Tensor) -> Tensor:
         """``x`` times the weights along its last axis."""

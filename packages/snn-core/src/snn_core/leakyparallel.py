@@ -85,7 +85,7 @@ class LeakyParallel(WholeSequence, Firing):
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.full = weight_hh_enable
-        self.rnn = nn.RNN(input_size, hidden_size, nonlinearity="relu", bias=bias, device=device, dtype=dtype)
+        self.rnn: nn.RNN = nn.RNN(input_size, hidden_size, nonlinearity="relu", bias=bias, device=device, dtype=dtype)
         self.rnn.get_parameter("weight_hh_l0").requires_grad_(learn_beta)
         if beta is None:
             self.register_buffer("beta", None)

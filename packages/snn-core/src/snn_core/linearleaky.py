@@ -84,7 +84,7 @@ class LinearLeaky(StateLeaky):
         )
         self.in_features = in_features
         self.out_features = out_features
-        self.linear = nn.Linear(in_features, out_features, bias=bias, device=device, dtype=dtype)
+        self.linear: nn.Linear = nn.Linear(in_features, out_features, bias=bias, device=device, dtype=dtype)
 
     def drive(self, xs: Tensor) -> Tensor:
         if xs.shape[-1] != self.in_features:

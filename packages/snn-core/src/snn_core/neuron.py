@@ -74,10 +74,10 @@ class SpikingNeuron(Stepping, Temporal):
     keeps_by_sample: ClassVar[bool] = True
     described: ClassVar[tuple[str, ...]] = ()  # constants of the neuron that its repr shows
 
-    instances = Gone()
-    init = Gone()
-    detach_hidden = Gone()
-    reset_hidden = Gone()
+    instances: ClassVar[Gone] = Gone()
+    init: ClassVar[Gone] = Gone()
+    detach_hidden: ClassVar[Gone] = Gone()
+    reset_hidden: ClassVar[Gone] = Gone()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

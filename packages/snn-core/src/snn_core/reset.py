@@ -17,6 +17,7 @@ class Reset:
     """
 
     acts = True
+    uses: tuple[str, ...] = ()  # the neuron's methods that say what a spike does to its state
 
     def before(self, neuron: Any, state: Any, fired: Tensor) -> Any:
         return state
@@ -31,6 +32,8 @@ class Reset:
 class Subtract(Reset):
     """Lower the membrane by the threshold."""
 
+    uses: tuple[str, ...] = ("subtract",)
+
     def after(self, neuron: Any, state: Any, fired: Tensor) -> Any:
         return neuron.subtract(state, fired * neuron.threshold)
 
@@ -39,6 +42,8 @@ class Subtract(Reset):
 
 class Zero(Reset):
     """Clear the membrane; before the step's input arrives, where the neuron ``clears_first``."""
+
+    uses: tuple[str, ...] = ("clear",)
 
     def before(self, neuron: Any, state: Any, fired: Tensor) -> Any:
         return neuron.clear(state, fired) if neuron.clears_first else state

@@ -107,7 +107,7 @@ class SConv2dLSTM(SpikingNeuron):
         self.max_pool = max_pool
         self.avg_pool = avg_pool
         self.bias = bias
-        self.conv = nn.Conv2d(
+        self.conv: nn.Conv2d = nn.Conv2d(
             in_channels + out_channels,
             4 * out_channels,
             kernel_size,

@@ -93,7 +93,7 @@ class SLSTM(SpikingNeuron):
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.bias = bias
-        self.lstm_cell = nn.LSTMCell(input_size, hidden_size, bias=bias)
+        self.lstm_cell: nn.LSTMCell = nn.LSTMCell(input_size, hidden_size, bias=bias)
 
     def state_shape(self, x: Tensor) -> torch.Size:
         if x.dim() == 0 or x.shape[-1] != self.input_size:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["bind", "complete", "kept_field", "must_fit"]
+__all__ = ["bind", "complete", "integrated", "kept_field", "must_fit"]
 
 
 def bind(neuron: Any, states: tuple[Any, ...], named: dict[str, Any]) -> Any:
@@ -57,6 +57,34 @@ def _completed(neuron: Any, name: str, value: Any, x: Tensor, shape: torch.Size)
             f"{owner}: the state {name!r} is {value.dtype} and the input {x.dtype}; pass {name}.to({x.dtype})"
         )
     return value
+
+
+def integrated(neuron: Any, x: Tensor, state: Any) -> Any:
+    """What the neuron's equation makes of a state, which must be a state again."""
+    try:
+        new = neuron.integrate(x, state)
+    except RuntimeError as error:
+        unfit = [f"{name} of shape {tuple(one.shape)}" for name, one in _constants(neuron) if not _fits(one, x)]
+        if not unfit:
+            raise
+        raise ValueError(
+            f"{type(neuron).__name__}: {', '.join(unfit)} does not fit input of shape {tuple(x.shape)}; pass one "
+            "number for all neurons, one for each, or one for each channel as (C, 1, 1)"
+        ) from error
+    if not isinstance(new, neuron.State):
+        owner, fields = type(neuron).__name__, ", ".join(neuron.State._fields)
+        raise TypeError(f"{owner}.integrate must return self.State({fields}), got {type(new).__name__}")
+    return new
+
+
+def _constants(neuron: Any) -> list[tuple[str, Tensor]]:
+    return [*neuron.named_parameters(recurse=False), *neuron.named_buffers(recurse=False)]
+
+
+def _fits(constant: Tensor, x: Tensor) -> bool:
+    """Whether a constant broadcasts from the right against one step's input and leaves its shape."""
+    sizes = zip(reversed(constant.shape), reversed(x.shape), strict=False)
+    return constant.dim() <= x.dim() and all(size in (1, of_x) for size, of_x in sizes)
 
 
 def must_fit(neuron: Any, kept: Any, x: Tensor) -> None:

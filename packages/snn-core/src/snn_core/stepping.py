@@ -13,7 +13,7 @@ from snn_core import kernels
 from snn_core.constant import Constant
 from snn_core.firing import Firing, SpikeGrad, as_dtype
 from snn_core.reset import RESETS, NoReset, Reset
-from snn_core.state import complete
+from snn_core.state import complete, integrated
 from snn_core.surrogate import Surrogate
 from snn_core.temporal import as_floating
 
@@ -47,7 +47,7 @@ class Stepping(Firing):
         super().__init__(
             threshold, spike_grad, surrogate_disable, learn_threshold, graded_spikes_factor, learn_graded_spikes_factor
         )
-        if not hasattr(type(self), "State"):
+        if not hasattr(getattr(type(self), "State", None), "_fields"):
             raise TypeError(f"{type(self).__name__} must declare its State, a NamedTuple of tensors, to be a neuron")
         self.inhibition = inhibition
         self.state_quant = state_quant
@@ -126,9 +126,9 @@ class Stepping(Firing):
         delayed = self._reset.acts and self.reset_delay
         if delayed:
             fired = self._reset_signal(state) if fired is None else fired
-            state = self._reset.after(self, self.integrate(x, self._reset.before(self, state, fired)), fired)
+            state = self._reset.after(self, integrated(self, x, self._reset.before(self, state, fired)), fired)
         else:
-            state = self.integrate(x, state)
+            state = integrated(self, x, state)
         state = type(state)._make(as_dtype(s, x.dtype) for s in state)
         if self.state_quant:
             state = self._quantised(state)
@@ -202,9 +202,20 @@ class Stepping(Firing):
     def reset_mechanism(self, name: str) -> None:
         if name not in RESETS:
             raise ValueError(f"{type(self).__name__}: reset_mechanism must be one of {', '.join(RESETS)}, got {name!r}")
+        reset: Reset = RESETS[name] if self.resets else NoReset()
+        self._must_read_its_state(name, ("membrane", *reset.uses))
         self._reset_mechanism = name
-        self._reset: Reset = RESETS[name] if self.resets else NoReset()
+        self._reset = reset
         self.reset_mechanism_val.fill_(list(RESETS).index(name))
+
+    def _must_read_its_state(self, reset: str, methods: tuple[str, ...]) -> None:
+        """Raise where a method of the base class would look for a state ``mem`` that there is not."""
+        inherited = [one for one in ("advance", *methods) if getattr(type(self), one) is getattr(Stepping, one)]
+        if "mem" not in self.State._fields and "advance" in inherited and len(inherited) > 1:
+            raise TypeError(
+                f"{type(self).__name__} has no state 'mem' among {', '.join(self.State._fields)}; with "
+                f"reset_mechanism={reset!r} it must define {' and '.join(methods)}"
+            )
 
     @property
     def reset_name(self) -> str:

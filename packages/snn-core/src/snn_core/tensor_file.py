@@ -32,6 +32,7 @@ DTYPES = {
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 _LONGEST_HEADER = 100 * 10**6  # bytes; what safetensors itself allows
 _ALIGNMENT = 8
+_ZIP = b"PK\x03\x04"
 
 
 def write(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
@@ -67,6 +68,8 @@ def write(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], metadata:
     text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
     text += b" " * (-len(text) % _ALIGNMENT)
     path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path}: there is no folder {str(path.parent)!r}; make it first")
     part = path.with_name(f".{uuid.uuid4().hex}.part")
     try:
         with part.open("xb") as file:
@@ -142,7 +145,13 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, str
 
 
 def _header(file: io.BufferedReader, size: int, path: object) -> tuple[dict[str, Any], int]:
-    length = int.from_bytes(file.read(8), "little")
+    first = file.read(8)
+    if first.startswith(_ZIP):
+        raise ValueError(
+            f"{path} is a zip file, as torch.save writes them, and no safetensors file; "
+            "load it by net.load_state_dict(torch.load(path))"
+        )
+    length = int.from_bytes(first, "little")
     if size < 8 or length > min(size - 8, _LONGEST_HEADER):
         raise _damaged(path, f"its header says to have {length} bytes, and the file has {size}")
     try:

@@ -46,7 +46,7 @@ class HeidelbergSpikes(Dataset[tuple[np.ndarray, int]]):
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        self.path: Path = Path(path)
         self._opened: tuple[int, Any] | None = None
         file = self._file()
         self.targets: Tensor = torch.from_numpy(file["labels"][()].astype(np.int64))

@@ -45,7 +45,7 @@ class LabelledSequences(Dataset[tuple["Tensor", "Tensor"]]):
         for i, sequence in enumerate(data):
             if sequence.ndim == 0:
                 raise ValueError(f"LabelledSequences needs sequences [T, ...], got a scalar as sequence {i}")
-        self.data = list(data)
+        self.data: list[torch.Tensor] = list(data)
         self.targets = targets
 
     @property

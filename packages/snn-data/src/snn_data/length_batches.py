@@ -61,12 +61,12 @@ class LengthBatches(Sampler[list[int]]):
             raise ValueError(f"LengthBatches needs lengths of 0 or more, got {found.min().item()}")
         if batch_size < 1:
             raise ValueError(f"LengthBatches needs a batch_size of 1 or more, got {batch_size}")
-        self.lengths = found.to(torch.int64)
+        self.lengths: Tensor = found.to(torch.int64)
         self.batch_size = batch_size
         self.seed = seed
         self.shuffle = shuffle
         self.drop_last = drop_last
-        self.epoch = 0
+        self.epoch: int = 0
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the shuffle of the next iteration.

@@ -40,7 +40,7 @@ def stratified_split(targets: Tensor | np.ndarray | Sequence[int], share: float,
         ``(train, test)``: disjoint, together every index, each ascending.
 
     Raises:
-        TypeError: If the targets are not integers.
+        TypeError: If the targets are not integers, or `share` is no number.
         ValueError: If the targets are not one-dimensional, `share` is outside (0, 1), or a class is so small that
             one part would be left without it.
 
@@ -59,6 +59,8 @@ def stratified_split(targets: Tensor | np.ndarray | Sequence[int], share: float,
         raise ValueError("stratified_split needs at least one sample, got none")
     if classes.is_floating_point() or classes.is_complex():
         raise TypeError(f"stratified_split needs integer classes, got {classes.dtype}: convert with .long()")
+    if not isinstance(share, int | float):
+        raise TypeError(f"stratified_split needs a number as share, got {share!r}")
     if not 0 < share < 1:
         raise ValueError(f"stratified_split needs a share between 0 and 1, both excluded, got {share}")
 

@@ -42,7 +42,7 @@ class Graph(nn.Module):
     def __init__(self, description: dict[str, Any], weights: dict[str, Tensor]) -> None:
         super().__init__()
         self.description = description
-        self.net = nn.Module()
+        self.net: nn.Module = nn.Module()
         for name, told in description["weights"].items():
             self._place(name, weights[name], told["learned"])
         self.op: Callable[..., Tensor] | None = None

@@ -42,7 +42,7 @@ class Program:
 
     def __init__(self, description: dict[str, Any], tensors: dict[str, Tensor]) -> None:
         self.description = description
-        self.graph = Graph(description, tensors)
+        self.graph: Graph = Graph(description, tensors)
         self._runs: list[Any] = []
 
     def __call__(self, x: Tensor) -> Any:

@@ -70,8 +70,8 @@ class GraphModule(nn.Module):
     ) -> None:
         super().__init__()
         self.time_step = time_step
-        self.input_names = tuple(sorted(inputs))
-        self.output_names = tuple(sorted(outputs))
+        self.input_names: tuple[str, ...] = tuple(sorted(inputs))
+        self.output_names: tuple[str, ...] = tuple(sorted(outputs))
         self._shapes = dict(shapes)
         self._attributes: dict[str, str] = {}
         self._taps = dict(taps or {})

@@ -23,7 +23,8 @@ class RawFile:
     """
 
     def __init__(self, stream: BinaryIO, size: int):
-        self.stream, self.size = stream, size
+        self.stream = stream
+        self.size = size
 
     def bytes(self, at: int, size: int, path: str) -> bytes:
         """Some bytes.

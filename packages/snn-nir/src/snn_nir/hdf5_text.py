@@ -32,13 +32,13 @@ class TextHeap:
     def __init__(self, source: RawFile, opened: h5py.File):
         self.source = source
         plist = opened.id.get_create_plist()
-        self.base = plist.get_userblock()
+        self.base: int = plist.get_userblock()
         address, size = (_WORDS[width] for width in plist.get_sizes())
-        self.entry = struct.Struct(f"<I{address}I")
-        self.heap = struct.Struct(f"<4sB3x{size}")
-        self.item = struct.Struct(f"<HH4x{size}")
+        self.entry: struct.Struct = struct.Struct(f"<I{address}I")
+        self.heap: struct.Struct = struct.Struct(f"<4sB3x{size}")
+        self.item: struct.Struct = struct.Struct(f"<HH4x{size}")
         self.items: dict[int, dict[int, tuple[int, int]]] = {}
-        self.walked = 0
+        self.walked: int = 0
 
     def read(self, dataset: h5py.h5d.DatasetID, most: int, path: str) -> list[bytes]:
         """The entries of a dataset, in order.

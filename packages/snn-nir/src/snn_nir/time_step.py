@@ -14,7 +14,7 @@ from snn_nir.discretisation import rise_of
 __all__ = ["DEFAULT_DT", "TIME_UNITS", "Evidence", "TimeStep", "evidence", "time_step"]
 
 DEFAULT_DT = 1e-4  # seconds; of the NIR paper, snnTorch and SpikingJelly
-TIME_UNITS = {"s": 1.0, "ms": 1e-3, "step": None}  # in seconds
+TIME_UNITS: dict[str, float | None] = {"s": 1.0, "ms": 1e-3, "step": None}  # in seconds
 _AGREE = 1e-4  # relative
 _TIMED = (nir.LIF, nir.LI, nir.CubaLIF, nir.CubaLI, nir.IF, nir.I, nir.Delay)
 

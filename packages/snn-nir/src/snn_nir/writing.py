@@ -39,6 +39,7 @@ def write(graph: nir.NIRGraph, file: str | os.PathLike[str] | BinaryIO, *, compa
             which ``read(..., sidecar=...)`` takes.
 
     Raises:
+        TypeError: If ``graph`` is no graph.
         OSError: If the file cannot be written.
         NIRError: ``NIR113`` to ``NIR117`` for what a file cannot hold, ``NIR2xx`` if the graph is not whole.
 
@@ -51,6 +52,8 @@ def write(graph: nir.NIRGraph, file: str | os.PathLike[str] | BinaryIO, *, compa
 
     Source: the format of nir 1.0.8, https://neuroir.org/docs.
     """
+    if not isinstance(graph, nir.NIRGraph):
+        raise TypeError(f"write takes a graph (nir.NIRGraph) and then a path, got {type(graph).__name__} as the graph")
     if compat not in (None, COMPAT):
         raise refusal("NIR116", "compat", repr(compat))
     whole = infer(graph)
@@ -164,6 +167,8 @@ def _put(group: h5py.Group, name: str, value: Any) -> None:
 
 
 def _replace(path: Path, content: bytes) -> None:
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path}: there is no folder {str(path.parent)!r}; make it first")
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as stream:

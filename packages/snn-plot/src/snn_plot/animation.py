@@ -18,7 +18,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from snn_plot.frames import drawn_anew, drawn_in_layers
+from snn_plot.frames import Show, drawn_anew, drawn_in_layers
 
 __all__ = ["Animation"]
 
@@ -78,7 +78,9 @@ class Animation(FuncAnimation):
         self.show = show
         self.num_frames = num_frames
         self.interval = interval
-        self.draw = drawn_in_layers if blit else drawn_anew
+        self.draw: Callable[[FigureCanvasAgg, Show, Sequence[int]], Iterator[np.ndarray]] = (
+            drawn_in_layers if blit else drawn_anew
+        )
 
     def save(
         self,

@@ -5,6 +5,7 @@ installed is then named. The names themselves are listed in ``__init__.pyi``.
 """
 
 from snn import _lazy
+from snn._installing import command as _command
 from snn._version import __version__ as __version__
 
 __getattr__, __dir__ = _lazy.forward(
@@ -27,6 +28,6 @@ __getattr__, __dir__ = _lazy.forward(
     },
     elsewhere={"diagnose": "snn_functional"},
     absent={
-        "spikevision": "data sets are in snn-data: pip install 'snn[data]', then snn.data",
+        "spikevision": f"data sets are in snn-data: {_command('snn[data]')}, then snn.data",
     },
 )

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
+from snn._installing import command, extra
+
 __all__ = ["forward", "piece"]
 
 
@@ -85,9 +87,7 @@ def piece(package: str, wanted: str) -> ModuleType:
         if error.name != top:
             raise
         distribution = top.replace("_", "-")
-        # the core has no extra: it comes with snn itself
-        install = "snn" if top == "snn_core" else f"snn[{distribution.removeprefix('snn-')}]"
-        raise ImportError(f"{wanted} is in {distribution}: pip install '{install}'", name=top) from None
+        raise ImportError(f"{wanted} is in {distribution}: {command(extra(distribution))}", name=top) from None
 
 
 def _public(home: ModuleType) -> set[str]:

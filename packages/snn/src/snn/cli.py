@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
+from snn._installing import command
 from snn._version import __version__
 from snn.demo.command import add_options
 from snn.demo.command import main as run_demo
@@ -34,6 +36,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0
     """
     words = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        code = _run(words)
+        sys.stdout.flush()
+    except BrokenPipeError:  # who read has enough, as ``head`` has after ten lines
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains once more at its end
+        return 1
+    return code
+
+
+def _run(words: Sequence[str]) -> int:
     if words[:1] == ["nir"]:
         return _nir(words[1:])
     parser = _parser()
@@ -65,6 +77,6 @@ def _nir(words: Sequence[str]) -> int:
         from snn_nir.commands import main as run
     except ModuleNotFoundError as error:
         missing = str(error.name).partition(".")[0].replace("_", "-")
-        print(f"snn nir: not installed: {missing}; pip install 'snn[nir]'", file=sys.stderr)
+        print(f"snn nir: not installed: {missing}; {command('snn[nir]')}", file=sys.stderr)
         return 1
     return run(words)

@@ -11,6 +11,7 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
+from snn._installing import command, extra
 from snn.versions import PIECES, version
 
 __all__ = ["Diagnosis", "Piece", "diagnose"]
@@ -58,9 +59,7 @@ class Diagnosis:
         width = max(len(piece.name) for piece in self.pieces)
         lines = ["packages"]
         for piece in self.pieces:
-            # the core has no extra: it comes with snn itself
-            install = "snn" if piece.name in ("snn", "snn-core") else f"snn[{piece.name.removeprefix('snn-')}]"
-            shown = piece.version or f"not installed (pip install '{install}')"
+            shown = piece.version or f"not installed ({command(extra(piece.name))})"
             lines.append(f"  {piece.name:<{width}}  {shown}")
         lines += ["environment"]
         lines += [f"  {name:<{width}}  {value or 'not installed'}" for name, value in self.environment.items()]
@@ -117,7 +116,7 @@ def _problems(piece: Piece) -> list[str]:
     except Exception as error:  # whatever a broken installation raises at import
         return [*found, f"{piece.name} {piece.version} does not import: {type(error).__name__}: {error}"]
     if running != piece.version:
-        again = f"pip install --force-reinstall --no-deps {piece.name}"
+        again = f"pip install --force-reinstall --no-deps {piece.name}=={piece.version}"
         found.append(f"{piece.name} is recorded as {piece.version}, its code says {running}: {again}")
     return found
 

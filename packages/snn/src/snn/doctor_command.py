@@ -8,6 +8,7 @@ import sys
 from contextlib import redirect_stdout
 from typing import Any
 
+from snn._installing import command
 from snn.factory import CannotMake, made_by, where_it_failed
 
 __all__ = ["add_options", "main"]
@@ -91,7 +92,7 @@ def _net(options: argparse.Namespace) -> Any:
         from snn_functional import diagnose
     except ModuleNotFoundError as error:
         missing = str(error.name).partition(".")[0].replace("_", "-")
-        raise CannotMake(f"not installed: {missing}; pip install 'snn[functional]'") from None
+        raise CannotMake(f"not installed: {missing}; {command('snn[functional]')}") from None
     from torch import Tensor, nn
 
     net = made_by(options.net)

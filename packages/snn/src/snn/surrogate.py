@@ -7,5 +7,5 @@ from snn import _lazy
 if TYPE_CHECKING:
     from snn_core.surrogate import *  # noqa: F403
     from snn_core.surrogate import __all__ as __all__
-
-__getattr__, __dir__ = _lazy.forward(__name__, "snn_core.surrogate")
+else:
+    __getattr__, __dir__ = _lazy.forward(__name__, "snn_core.surrogate")

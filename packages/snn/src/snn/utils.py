@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from snn_data import valid_split as valid_split
 
     __all__ = ["data_subset", "detach", "reset", "valid_split"]
-
-__getattr__, __dir__ = _lazy.forward(
-    __name__,
-    "snn_core.utils",
-    elsewhere={"data_subset": "snn_data", "valid_split": "snn_data"},
-)
+else:
+    __getattr__, __dir__ = _lazy.forward(
+        __name__,
+        "snn_core.utils",
+        elsewhere={"data_subset": "snn_data", "valid_split": "snn_data"},
+    )

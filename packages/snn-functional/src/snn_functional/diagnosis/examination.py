@@ -23,6 +23,7 @@ from snn_functional.diagnosis._gradient_in_time import gradient_in_time
 from snn_functional.diagnosis._gradient_of_parameters import gradient_of_parameters
 from snn_functional.diagnosis._gradients import norms, take
 from snn_functional.diagnosis._inputs import inputs
+from snn_functional.diagnosis._loops import loops
 from snn_functional.diagnosis._optimiser import optimiser
 from snn_functional.diagnosis._record import Record, Trace
 from snn_functional.diagnosis._replica import replica
@@ -39,6 +40,7 @@ __all__ = ["diagnose"]
 # In this order: a cause before what follows from it.
 _BEFORE: tuple[Check, ...] = (inputs, weights, axes, states, optimiser)
 _AFTER: tuple[Check, ...] = (
+    loops,
     finite,
     decays,
     activity,

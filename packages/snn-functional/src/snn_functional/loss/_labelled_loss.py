@@ -48,7 +48,7 @@ class LabelledLoss(ABC):
         self.population_code = population_code
         self.num_classes = num_classes
         self.reduction = reduction
-        self.weight = None if weight is None else _checked_weight(weight)
+        self.weight: Tensor | None = None if weight is None else _checked_weight(weight)
 
     def __call__(
         self,

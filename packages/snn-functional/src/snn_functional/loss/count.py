@@ -96,8 +96,8 @@ class mse_count_loss(LabelledLoss):  # noqa: N801
         weight: Tensor | Sequence[float] | None = None,
     ) -> None:
         super().__init__(population_code, num_classes, reduction, weight)
-        self.correct_rate = share("correct_rate", correct_rate, "it is a share of the steps")
-        self.incorrect_rate = share("incorrect_rate", incorrect_rate, "it is a share of the steps")
+        self.correct_rate: float = share("correct_rate", correct_rate, "it is a share of the steps")
+        self.incorrect_rate: float = share("incorrect_rate", incorrect_rate, "it is a share of the steps")
 
     def losses(self, outputs: Tensor, targets: Tensor, steps: Steps, group: int) -> Tensor:
         """Squared errors of the counts, divided by the number of steps, ``[B, K]``."""

@@ -100,8 +100,8 @@ class mse_membrane_loss(LabelledLoss):  # noqa: N801
         if time_var_targets and weight is not None:
             raise ValueError("weight is given with time_var_targets=True; a class weight needs one label a sample")
         self.time_var_targets = time_var_targets
-        self.on_target = finite("on_target", on_target)
-        self.off_target = finite("off_target", off_target)
+        self.on_target: float = finite("on_target", on_target)
+        self.off_target: float = finite("off_target", off_target)
 
     def checked_targets(self, targets: Tensor, outputs: Tensor) -> Tensor:
         """Labels ``[B]``; with ``time_var_targets`` membranes ``[T, B, K]``."""

@@ -76,8 +76,8 @@ class mse_temporal_loss(LabelledLoss):  # noqa: N801
         self.tolerance = tolerance
         self.multi_spike = multi_spike
         if not target_is_time:
-            self.on_target = _times("on_target", on_target, multi_spike)
-            self.off_target = _times("off_target", off_target, multi_spike)
+            self.on_target: Tensor = _times("on_target", on_target, multi_spike)
+            self.off_target: Tensor = _times("off_target", off_target, multi_spike)
             if len(self.on_target) != len(self.off_target):
                 raise ValueError(
                     f"on_target has {len(self.on_target)} spikes and off_target {len(self.off_target)}; give every "

@@ -40,7 +40,7 @@ class LocalLayer(Temporal, ABC):
             raise TypeError(f"{owner}: neuron is a {type(neuron).__name__}; pass a spiking neuron, such as Leaky")
         self.synapse = synapse
         self.neuron = neuron
-        self.output_decay = share(f"{owner}: output_decay", output_decay, "it is a decay per step")
+        self.output_decay: float = share(f"{owner}: output_decay", output_decay, "it is a decay per step")
         self.check_connections()
         check_constants(self.constants(), synapse.out_features, owner)
         check_independent(neuron, synapse.weight.detach(), self.through(), owner)

@@ -58,7 +58,9 @@ class AttributeMonitor(BaseMonitor):
                 f"pre_forward is {pre_forward!r}; pass True to record before a call, False to record after it"
             )
         self.attribute_name = attribute_name
-        self.function_on_attribute = checked_function("function_on_attribute", function_on_attribute)
+        self.function_on_attribute: Callable[[Any], Any] = checked_function(
+            "function_on_attribute", function_on_attribute
+        )
         if pre_forward:
             self.watch_before(net, instance, self._before)
         else:

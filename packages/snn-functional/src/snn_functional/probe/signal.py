@@ -41,7 +41,7 @@ class OutputMonitor(BaseMonitor):
         self, net: nn.Module, instance: Layers = None, function_on_output: Callable[[Any], Any] = as_it_is_now
     ) -> None:
         super().__init__()
-        self.function_on_output = checked_function("function_on_output", function_on_output)
+        self.function_on_output: Callable[[Any], Any] = checked_function("function_on_output", function_on_output)
         self.watch_after(net, instance, self._after)
 
     def _after(self, name: str, module: nn.Module, args: Any, output: Any) -> None:
@@ -78,7 +78,7 @@ class InputMonitor(BaseMonitor):
         self, net: nn.Module, instance: Layers = None, function_on_input: Callable[[Any], Any] = as_it_is_now
     ) -> None:
         super().__init__()
-        self.function_on_input = checked_function("function_on_input", function_on_input)
+        self.function_on_input: Callable[[Any], Any] = checked_function("function_on_input", function_on_input)
         self.watch_before(net, instance, self._before)
 
     def _before(self, name: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

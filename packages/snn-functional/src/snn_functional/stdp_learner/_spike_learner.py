@@ -50,8 +50,10 @@ class SpikeLearner(nn.Module):
         self._rule.decay("tau_post", tau_post)
         self.synapse = synapse
         self._sn = (sn,)  # in a tuple, so that its parameters are not the learner's
-        self.tau_pre, self.tau_post = tau_pre, tau_post
-        self.f_pre, self.f_post = f_pre, f_post
+        self.tau_pre = tau_pre
+        self.tau_post = tau_post
+        self.f_pre = f_pre
+        self.f_post = f_post
         self.trace_pre: Tensor | None = None
         self.trace_post: Tensor | None = None
         self._watch()

@@ -71,7 +71,9 @@ class Leak:
             found = f"a decay of {decay.min():.6g} a step, which method='exact' has no time constant for"
             raise refusal("NIR402", where, found, "pass method='euler'")
         self.decay = decay
-        self.never = bool((decay == 1).all()) and decay.size > 0
+        self.never: bool = bool((decay == 1).all()) and decay.size > 0
+        self.tau: np.ndarray
+        self.r: np.ndarray
         self.tau, self.r = self._paired(self._time_constant(), gain * np.ones(decay.shape))
         self._r_without_leak = self._divided(gain * np.ones(decay.shape), self._type(settings.dt))[0]
 

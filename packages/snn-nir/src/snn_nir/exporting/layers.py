@@ -37,7 +37,8 @@ def draw_linear(layer: Any, signal: Signal, where: str) -> Any:
     """
     if len(signal.shape) != 1:
         found = f"Linear over input of shape {signal.shape}: NIR multiplies vectors"
-        raise refusal("NIR401", repr(where), found, "flatten its input, or use a convolution with kernel 1")
+        remedy = "flatten its input, or use a convolution with kernel 1; the sample is one time step [batch, ...]"
+        raise refusal("NIR401", repr(where), found, remedy)
     if layer.bias is None:
         return nir.Linear(weight=stored(layer.weight))
     return nir.Affine(weight=stored(layer.weight), bias=stored(layer.bias))

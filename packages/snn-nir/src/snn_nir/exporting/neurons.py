@@ -15,6 +15,7 @@ from snn_core.surrogate import Surrogate
 from snn_nir.codes import refusal
 from snn_nir.exporting.decays import Leak, broadcast
 from snn_nir.exporting.drawing import Drawing, Signal
+from snn_nir.exporting.settings import Settings
 from snn_nir.metadata import node_metadata
 
 __all__ = ["Inside", "Neuron", "Ports"]
@@ -59,16 +60,16 @@ class Neuron:
     ) -> None:
         self.module = module
         self.name = name
-        self.where = f"{name!r} ({_kind(module).__name__})"
+        self.where: str = f"{name!r} ({_kind(module).__name__})"
         self.drawing = drawing
-        self.settings = drawing.settings
+        self.settings: Settings = drawing.settings
         self.shape = shape
         self.dtype = dtype
         self.wanted = wanted
-        self.recurrent = hasattr(module, "recurrent")
-        self.lost = [text for text in map(self._left_out, ("inhibition", "state_quant")) if text]
-        self.threshold = broadcast(module.threshold, shape, self.where)
-        self.graded = broadcast(module.graded_spikes_factor, shape, self.where)
+        self.recurrent: bool = hasattr(module, "recurrent")
+        self.lost: list[str] = [text for text in map(self._left_out, ("inhibition", "state_quant")) if text]
+        self.threshold: np.ndarray = broadcast(module.threshold, shape, self.where)
+        self.graded: np.ndarray = broadcast(module.graded_spikes_factor, shape, self.where)
         self.single = True  # whether it is one node, which bears the module's own name
 
     def _left_out(self, option: str) -> str | None:

@@ -26,8 +26,8 @@ class BatchedLinear(nn.Module):
 
     def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
         super().__init__()
-        self.weight = nn.Parameter(weight)
-        self.bias = None if bias is None else nn.Parameter(bias)
+        self.weight: nn.Parameter = nn.Parameter(weight)
+        self.bias: nn.Parameter | None = None if bias is None else nn.Parameter(bias)
 
     def forward(self, x: Tensor) -> Tensor:
         y = torch.matmul(self.weight, x.unsqueeze(-1)).squeeze(-1)

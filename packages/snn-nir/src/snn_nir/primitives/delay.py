@@ -48,7 +48,7 @@ class Delay(Readout):
         if bool((steps < 0).any()) or bool((steps != steps.round()).any()):
             raise ValueError(f"Delay: steps must be whole numbers >= 0, got {steps}")
         self.register_buffer("steps", steps.to(torch.long))
-        self.longest = int(steps.max()) if steps.numel() else 0
+        self.longest: int = int(steps.max()) if steps.numel() else 0
 
     def state_shape(self, x: Tensor) -> torch.Size:
         return torch.Size((x.shape[0], self.longest, *x.shape[1:]))

@@ -26,7 +26,7 @@ class Scale(nn.Module):
 
     def __init__(self, scale: Tensor) -> None:
         super().__init__()
-        self.scale = nn.Parameter(scale)
+        self.scale: nn.Parameter = nn.Parameter(scale)
 
     def forward(self, x: Tensor) -> Tensor:
         return x * self.scale

@@ -29,8 +29,8 @@ class Draft:
     """
 
     def __init__(self, flat: Flat) -> None:
-        self.nodes = dict(flat.nodes)
-        self.edges = list(flat.edges)
+        self.nodes: dict[str, Any] = dict(flat.nodes)
+        self.edges: list[tuple[str, str]] = list(flat.edges)
         self.modules: dict[str, nn.Module] = {}
         self.taps: dict[str, int] = {}
         self.absorbed: dict[str, nn.Module] = {}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 
+from snn._installing import command
+
 __all__ = ["REQUIREMENTS", "MissingPieces", "require_pieces"]
 
 # what pip is asked for
-REQUIREMENTS = {
+REQUIREMENTS: dict[str, tuple[str, ...]] = {
     "digits": ("snn[demo]",),
     "mnist": ("snn[demo]", "snn-data[mnist5k]"),
     "vowels": ("snn[demo]", "snn-data[vowels]"),
@@ -41,5 +43,4 @@ def require_pieces(task: str) -> None:
     needed = _ALWAYS | _DATA[task]
     missing = [name for package, name in needed.items() if importlib.util.find_spec(package) is None]
     if missing:
-        wanted = " ".join(f"'{one}'" for one in REQUIREMENTS[task])
-        raise MissingPieces(f"not installed: {', '.join(missing)}; pip install {wanted}")
+        raise MissingPieces(f"not installed: {', '.join(missing)}; {command(*REQUIREMENTS[task])}")

@@ -31,8 +31,9 @@ class Progress:
     def __init__(self, epochs: int, batches: int, stream: TextIO | None = None) -> None:
         self.epochs = epochs
         self.batches = batches
-        self.stream = sys.stderr if stream is None else stream
-        self.start = self._shown = time.monotonic()
+        self.stream: TextIO = sys.stderr if stream is None else stream
+        self.start: float = time.monotonic()
+        self._shown = self.start
 
     def __call__(self, done: int, loss: float, accuracy: float) -> None:
         """Say that a batch is done.

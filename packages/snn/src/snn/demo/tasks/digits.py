@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -40,11 +40,11 @@ class DigitReader(nn.Module):
     def __init__(self, settings: DigitsSettings) -> None:
         super().__init__()
         learnt: dict[str, Any] = {"init_hidden": True, "learn_beta": True, "learn_threshold": True}
-        self.encoder = snn.Leaky(beta=1.0, init_hidden=True)
-        self.to_hidden = nn.Linear(PIXELS, settings.hidden)
-        self.hidden = snn.Leaky(beta=settings.beta, **learnt)
-        self.to_output = nn.Linear(settings.hidden, CLASSES)
-        self.output = snn.Leaky(beta=settings.beta, **learnt)
+        self.encoder: snn.Leaky = snn.Leaky(beta=1.0, init_hidden=True)
+        self.to_hidden: nn.Linear = nn.Linear(PIXELS, settings.hidden)
+        self.hidden: snn.Leaky = snn.Leaky(beta=settings.beta, **learnt)
+        self.to_output: nn.Linear = nn.Linear(settings.hidden, CLASSES)
+        self.output: snn.Leaky = snn.Leaky(beta=settings.beta, **learnt)
 
     def forward(self, images: Tensor) -> Tensor:
         """One step of all neurons."""
@@ -64,8 +64,8 @@ class Digits(Task[DigitsSettings]):
 
     name = "digits"
     title = "handwritten digits of 8 by 8 pixels"
-    kind = "image"
-    classes = tuple("0123456789")
+    kind: ClassVar[Literal["image", "sequence"]] = "image"
+    classes: ClassVar[tuple[str, ...]] = tuple("0123456789")
 
     def load(self) -> Parts:
         return Parts(*snn.data.digits(self.settings.test_share, self.settings.split_seed))

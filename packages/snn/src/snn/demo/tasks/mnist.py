@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -42,12 +42,14 @@ class ConvolutionalReader(nn.Module):
     def __init__(self, settings: MnistSettings) -> None:
         super().__init__()
         learnt: dict[str, Any] = {"init_hidden": True, "learn_beta": True, "learn_threshold": True}
-        self.to_first = nn.Sequential(nn.Conv2d(1, settings.first, KERNEL), nn.MaxPool2d(2))
-        self.first = snn.Leaky(beta=settings.beta, **learnt)
-        self.to_second = nn.Sequential(nn.Conv2d(settings.first, settings.second, KERNEL), nn.MaxPool2d(2))
-        self.second = snn.Leaky(beta=settings.beta, **learnt)
-        self.to_output = nn.Linear(settings.second * REST**2, CLASSES)
-        self.output = snn.Leaky(beta=settings.beta, **learnt)
+        self.to_first: nn.Sequential = nn.Sequential(nn.Conv2d(1, settings.first, KERNEL), nn.MaxPool2d(2))
+        self.first: snn.Leaky = snn.Leaky(beta=settings.beta, **learnt)
+        self.to_second: nn.Sequential = nn.Sequential(
+            nn.Conv2d(settings.first, settings.second, KERNEL), nn.MaxPool2d(2)
+        )
+        self.second: snn.Leaky = snn.Leaky(beta=settings.beta, **learnt)
+        self.to_output: nn.Linear = nn.Linear(settings.second * REST**2, CLASSES)
+        self.output: snn.Leaky = snn.Leaky(beta=settings.beta, **learnt)
 
     def forward(self, images: Tensor) -> Tensor:
         """One step of all neurons."""
@@ -67,8 +69,8 @@ class Mnist(Task[MnistSettings]):
 
     name = "mnist"
     title = "handwritten digits of 28 by 28 pixels"
-    kind = "image"
-    classes = tuple("0123456789")
+    kind: ClassVar[Literal["image", "sequence"]] = "image"
+    classes: ClassVar[tuple[str, ...]] = tuple("0123456789")
 
     def load(self) -> Parts:
         return Parts(*snn.data.mnist5k(self.settings.test_share, self.settings.split_seed))

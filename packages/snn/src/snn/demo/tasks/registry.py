@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from snn.demo.settings import DigitsSettings, MnistSettings, Settings, VowelsSettings
 
@@ -36,7 +36,7 @@ def settings_of(name: str) -> type[Settings]:
     return TASKS[name]
 
 
-def task_of(name: str, settings: Settings) -> Task:
+def task_of(name: str, settings: Settings) -> Task[Any]:
     """A task with its settings.
 
     Args:

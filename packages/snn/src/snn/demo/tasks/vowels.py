@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -40,16 +40,16 @@ class SpeakerTeller(nn.Module):
         super().__init__()
         spike_grad = snn.surrogate.fast_sigmoid(slope=settings.slope)
         least, most = settings.beta_least, settings.beta_most
-        self.to_hidden = nn.Linear(FEATURES, settings.hidden)
-        self.hidden = snn.RLeaky(
+        self.to_hidden: nn.Linear = nn.Linear(FEATURES, settings.hidden)
+        self.hidden: snn.RLeaky = snn.RLeaky(
             beta=least + (most - least) * torch.rand(settings.hidden),
             linear_features=settings.hidden,
             learn_beta=True,
             init_hidden=True,
             spike_grad=spike_grad,
         )
-        self.to_output = nn.Linear(settings.hidden, CLASSES)
-        self.output = snn.Leaky(
+        self.to_output: nn.Linear = nn.Linear(settings.hidden, CLASSES)
+        self.output: snn.Leaky = snn.Leaky(
             beta=settings.beta_output, learn_beta=True, learn_threshold=True, init_hidden=True, spike_grad=spike_grad
         )
 
@@ -82,8 +82,8 @@ class Vowels(Task[VowelsSettings]):
 
     name = "vowels"
     title = "Japanese vowels, by speaker"
-    kind = "sequence"
-    classes = tuple(f"speaker {number}" for number in range(1, CLASSES + 1))
+    kind: ClassVar[Literal["image", "sequence"]] = "sequence"
+    classes: ClassVar[tuple[str, ...]] = tuple(f"speaker {number}" for number in range(1, CLASSES + 1))
 
     def load(self) -> Parts:
         train, test = snn.data.vowels()
