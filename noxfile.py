@@ -19,7 +19,7 @@ from packaging.requirements import Requirement
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "tools"))
 import wheelhouse
 from bench.peers.registry import ENVIRONMENTS
-from closure import closure, short, with_foreign_extras
+from closure import closure, foreign_floors, short, with_foreign_extras
 from matrix import releases, results
 from matrix.covering import covering
 from sessions import (
@@ -64,6 +64,10 @@ EXTRAS = sorted(PROJECTS[UMBRELLA]["optional-dependencies"])
 RELEASED = ROOT / "dist" / "released"
 TAGS = releases.last_tags(ROOT, list(PROJECTS))
 DEPENDENT = [name for name in PROJECTS if closure(name) != {name}]
+# with a floor besides that of torch, which has a session of its own
+FLOORED = [
+    name for name in PROJECTS if foreign_floors(name, Requirement(with_foreign_extras(name)).extras).keys() - {"torch"}
+]
 # what alone and together do not install anyway
 ONCE = [{*PROJECTS}, *(closure(name) for name in PROJECTS)]
 SUBSETS = [one for one in covering(closed_subsets({name: closure(name) for name in PROJECTS})) if {*one} not in ONCE]
@@ -124,9 +128,10 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(requires=["wheels"])
 def types(session: nox.Session) -> None:
-    """Types of all packages, and the stub of the lazy namespace against what it really gives."""
+    """Types of all packages, whole in public; the stub of the lazy namespace against what it really gives."""
     install(session, "snn[all]", *group("types"), *group("test"))
     session.run("pyrefly", "check", "--python-interpreter-path", f"{session.bin}/python", "--output-format", "min-text")
+    session.run("python", "tools/typed_api.py", *map(module, PROJECTS))
     session.run("python", "-m", "mypy.stubtest", UMBRELLA)
 
 
@@ -240,7 +245,7 @@ def pairwise(session: nox.Session, subset: tuple[str, ...]) -> None:
 
 
 @nox.session(requires=["wheels"])
-@nox.parametrize("package", [nox.param(name, id=name) for name in PROJECTS])
+@nox.parametrize("package", [nox.param(name, id=name) for name in FLOORED])
 def lowest(session: nox.Session, package: str) -> None:
     """One package with the oldest version of everything that it declares, but for torch (``torch_floor``)."""
     floor(session, package, f"torch=={install(session, package)['torch']}")
@@ -278,9 +283,9 @@ def release_wheels(session: nox.Session) -> None:
 
 
 @nox.session(requires=["wheels", "release_wheels"])
-@nox.parametrize("package", [nox.param(name, id=name) for name in PROJECTS])
+@nox.parametrize("package", [nox.param(name, id=name) for name in DEPENDENT])
 def against_released(session: nox.Session, package: str) -> None:
-    """This tree's package beside the last release of all others, as far as declared ranges let them meet."""
+    """This tree's package beside the last release of what it needs, as far as declared ranges let them meet."""
     ours = {name: releases.read(built(name)) for name in PROJECTS}
     theirs = {name: releases.read(built(name, ".whl", RELEASED)) for name in TAGS if name != package}
     beside(session, package, releases.fitting(package, {**theirs, package: ours[package]}, ours), ROOT)
@@ -313,9 +318,9 @@ def release_dry(session: nox.Session) -> None:
     session.run(*command, env={"PYTHONPATH": str(ROOT / "tools")})
 
 
-MATRIX = [f"pairwise({short(one)})" for one in SUBSETS] + [f"lowest({name})" for name in PROJECTS]
+MATRIX = [f"pairwise({short(one)})" for one in SUBSETS] + [f"lowest({name})" for name in FLOORED]
 if TAGS:
-    MATRIX += [f"against_released({name})" for name in PROJECTS]
+    MATRIX += [f"against_released({name})" for name in DEPENDENT]
     MATRIX += [f"released({name})" for name in DEPENDENT if name in TAGS]
 MATRIX += ["defects", "release_dry"]
 
@@ -332,9 +337,9 @@ def matrix(session: nox.Session) -> None:
     session.run(sys.executable, "-m", "matrix", env={"PYTHONPATH": str(ROOT / "tools")})
 
 
-@nox.session(requires=["wheels"])
+@nox.session(requires=["wheels", "docs"])
 def browser(session: nox.Session) -> None:
-    """The demonstration's reports and the gallery in a headless Chromium, which must be there (not part of a push)."""
+    """The demonstration's reports, the gallery and the site in Chromium, which must be there (not part of a push)."""
     install(session, "snn[demo]", *group("browser"))
     pytest(session, "integration_tests/browser")
 
@@ -396,8 +401,8 @@ def bench(session: nox.Session) -> None:
     """Time ours beside other libraries, each in an environment of its own; writes dist/bench.json (not for a push).
 
     With ``-- --functions`` single functions beside those of snnTorch, into dist/bench-functions.json; with
-    ``-- --scaling`` one process and two, into dist/bench-scaling.json; with ``-- --accuracy`` how well the tasks of
-    ``snn demo`` are learnt, into dist/bench-accuracy.json.
+    ``-- --scaling`` one process and two, into dist/bench-scaling.json; with ``-- --latency`` a step of a stream; with
+    ``-- --accuracy`` how well the tasks of ``snn demo`` are learnt, into dist/bench-accuracy.json.
     """
     if "--accuracy" in session.posargs:
         install(session, "snn[demo]", "snn-data[mnist5k,vowels]", native=NATIVE)

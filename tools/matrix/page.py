@@ -30,8 +30,8 @@ _SUBSETS = """Any two packages occur together, neither of them, and each without
 package alone, or in all of them. All tests of all members ran, and those integration tests whose needs are met."""
 _LOWEST = """The oldest versions that a package declares of what it needs directly, but for PyTorch, whose floor is a
 large download and has a session of its own, `torch_floor`."""
-_RELEASED = """One package of this tree beside the last release of all others, and the last release of one package
-beside this tree, each as far as the declared ranges let them meet."""
+_RELEASED = """One package of this tree beside the last release of what it needs, and the last release of one package
+beside this tree, each as far as the declared ranges let them meet. Packages that need none of ours are not here."""
 
 
 def page(found: Mapping[str, Any]) -> str:

@@ -62,6 +62,6 @@ def test_released_finds_a_break_in_the_core_that_its_range_hides(tree):
 
 
 def test_without_a_release_the_sessions_of_releases_say_what_they_need(tree):
-    done = tree.session("against_released(snn-core)")
+    done = tree.session("against_released(snn-nir)")
     assert done.returncode == 1
     assert "no package has a release: this needs tags such as snn-core-v0.5.0" in done.stdout

@@ -1,0 +1,90 @@
+"""Check that the public names of installed packages are fully typed: ``python tools/typed_api.py snn_core snn_plot``.
+
+Pyright's ``--verifytypes`` tells what a type checker knows of a package from its annotations. A type that has to be
+inferred is missing too, for checkers and editors infer differently.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from typing import Any
+
+
+def report(package: str) -> dict[str, Any]:
+    """What pyright says of the types of a package that is installed beside it.
+
+    Args:
+        package: Import name of the package.
+
+    Returns:
+        The report of ``--outputjson``.
+
+    Raises:
+        RuntimeError: If pyright gives none.
+    """
+    command = [sys.executable, "-m", "pyright", "--verifytypes", package, "--ignoreexternal", "--outputjson"]
+    # pyright takes the first python of the path for the one whose packages it looks at, and the folder's before those
+    path = os.pathsep.join([str(pathlib.Path(sys.executable).parent), os.environ.get("PATH", "")])
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, "PATH": path}
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    try:
+        return json.loads(done.stdout)
+    except json.JSONDecodeError:
+        raise RuntimeError(f"pyright gave no report of {package}: {done.stdout}{done.stderr}") from None
+
+
+def untyped(found: Mapping[str, Any]) -> list[str]:
+    """What a report finds missing, in the package's public names and in what these are made of.
+
+    Args:
+        found: The report.
+
+    Returns:
+        A line for each name whose type is unknown or inferred, and for each reason why there is no verdict.
+
+    Example:
+        >>> reason = {"severity": "error", "message": "Return type is missing", "file": "a.py"}
+        >>> symbol = {"name": "a.f", "isTypeKnown": False, "isTypeAmbiguous": False, "diagnostics": [reason]}
+        >>> untyped({"generalDiagnostics": [], "typeCompleteness": {"symbols": [symbol]}})
+        ['a.f: Return type is missing']
+    """
+    symbols = found["typeCompleteness"]["symbols"]
+    lines = [diagnostic["message"] for diagnostic in found["generalDiagnostics"]]
+    if not symbols and not lines:
+        lines.append("no public name")
+    for symbol in symbols:
+        if not symbol["isTypeKnown"] or symbol["isTypeAmbiguous"]:
+            # a missing docstring is a warning
+            messages = [one["message"] for one in symbol["diagnostics"] if one["severity"] == "error"]
+            lines.append(": ".join([symbol["name"], " ".join("; ".join(messages).split())]).removesuffix(": "))
+    return lines
+
+
+def main(packages: list[str]) -> int:
+    """Print what is missing in each package, or how many names it has.
+
+    Args:
+        packages: Their import names.
+
+    Returns:
+        The exit status: 1 if anything is missing.
+    """
+    missing = 0
+    for package in packages:
+        found = report(package)
+        lines = untyped(found)
+        missing += len(lines)
+        names = sum(symbol["isExported"] for symbol in found["typeCompleteness"]["symbols"])
+        print("\n".join(lines) or f"{package}: {names} public names, all fully typed")
+    return 1 if missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
