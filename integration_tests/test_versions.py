@@ -11,6 +11,7 @@ import pytest
 from packaging.version import Version
 
 import tags
+from release import ranges
 from workspace import PROJECTS, ROOT, built, module, source
 
 
@@ -29,6 +30,15 @@ def test_the_list_of_changes_begins_with_this_version(name: str):
     heading = re.search(r"^## \[(.+?)\]", text, re.MULTILINE)
     assert heading is not None
     assert heading[1] in ({"Unreleased"} if version.is_devrelease else {"Unreleased", str(version)})
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_an_installer_takes_the_versions_of_the_tree_together(name: str):
+    for requirement in ranges.of_ours((ROOT / "packages" / name / "pyproject.toml").read_text("utf-8"), PROJECTS):
+        version = Version(tags.version_in((source(requirement.name) / "_version.py").read_text(encoding="utf-8")))
+        assert requirement.specifier.contains(version, prereleases=True)
+        # pip and uv look at development versions only where a range names one
+        assert requirement.specifier.prereleases or not version.is_prerelease, str(requirement)
 
 
 def test_the_umbrella_outranks_the_unrelated_project_of_its_name():

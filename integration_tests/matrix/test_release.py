@@ -58,6 +58,10 @@ def test_all_at_once_are_final_and_then_go_on_but_for_the_umbrella(root: pathlib
     assert not [file for file, text in everything(root).items() if ".dev" in text or "Unreleased" in text]
     assert tree.reopen(tree.names) == {"snn-core": "0.5.1.dev0", "snn-plot": "0.5.1.dev0"}
     assert tree.version("snn") == "0.5.0"
+    assert (
+        '"snn-core>=0.5.0.dev0,<0.6", "snn-plot[more]>=0.5.0.dev0,<0.6"'
+        in everything(root)["packages/snn/pyproject.toml"]
+    )
     assert (root / "packages/snn-core/CHANGELOG.md").read_text(encoding="utf-8").count("## [") == 2
     tree = Tree(root, dict.fromkeys(tree.names, "0.5.0"))
     with pytest.raises(ValueError, match=r"^snn-core: nothing is unreleased: list what 0\.5\.1 changes under"):
@@ -154,6 +158,16 @@ def test_the_floors_of_the_tree_are_tightened_by_final_versions(name: str):
     assert ".dev" not in ranges.tightened(text, final)
     assert ranges.tightened(text, {}) == text
     assert ranges.floors(ranges.tightened(text, final), PROJECTS).keys() == ranges.floors(text, PROJECTS).keys()
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_the_floors_of_the_tree_are_loosened_and_tightened_again(name: str):
+    text = (ROOT / "packages" / name / "pyproject.toml").read_text(encoding="utf-8")
+    tight = ranges.tightened(text, dict.fromkeys(PROJECTS, "99.0.0"))
+    loose = ranges.loosened(tight, PROJECTS)
+    assert ranges.loosened(loose, PROJECTS) == loose
+    assert ranges.tightened(loose, dict.fromkeys(PROJECTS, "99.0.0")) == tight
+    assert all(floor.is_devrelease for floor in ranges.floors(loose, PROJECTS).values())
 
 
 def test_a_floor_on_what_comes_after_the_release_stays():

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import chain
 
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-__all__ = ["excluded", "floors", "of_ours", "tightened"]
+__all__ = ["excluded", "floors", "loosened", "of_ours", "tightened"]
+
+_FLOOR = r"(?P<name>\bsnn(?:-\w+)*)(?P<extras>(?:\[[\w,-]*\])?)>="
 
 
 def of_ours(project: str, ours: Iterable[str]) -> Iterator[Requirement]:
@@ -75,8 +77,30 @@ def tightened(project: str, final: Mapping[str, str]) -> str:
         done = name in final and Version(floor.base_version) <= Version(final[name])
         return f"{name}{found['extras']}>={floor.base_version}" if done else found[0]
 
-    pattern = r"(?P<name>\bsnn(?:-\w+)*)(?P<extras>(?:\[[\w,-]*\])?)>=(?P<floor>[\d.]+\.dev\d+)"
-    return re.sub(pattern, raised, project)
+    return re.sub(_FLOOR + r"(?P<floor>[\d.]+\.dev\d+)", raised, project)
+
+
+def loosened(project: str, names: Collection[str]) -> str:
+    """Lower final floors on some packages to the development versions before them.
+
+    An installer takes a development version where the range names one, and only there.
+
+    Args:
+        project: Text of a pyproject.toml.
+        names: The packages.
+
+    Returns:
+        The new text.
+
+    Example:
+        >>> loosened('["snn-core>=0.5.0,<0.6", "snn-plot[x]>=0.7.0,<0.8"]', ["snn-plot"])
+        '["snn-core>=0.5.0,<0.6", "snn-plot[x]>=0.7.0.dev0,<0.8"]'
+    """
+
+    def lowered(found: re.Match[str]) -> str:
+        return f"{found[0]}.dev0" if found["name"] in names else found[0]
+
+    return re.sub(_FLOOR + r"\d+(?:\.\d+)*(?![\w.])", lowered, project)
 
 
 def excluded(project: str, name: str, version: str) -> list[str]:

@@ -80,6 +80,8 @@ class Tree:
     def reopen(self, names: Collection[str]) -> dict[str, str]:
         """Give released packages their next development version and a section for what comes.
 
+        The ranges of all packages then take these versions.
+
         Args:
             names: The packages; the umbrella among them stays as it is, since it carries final versions only.
 
@@ -94,6 +96,8 @@ class Tree:
             versions.set_version(self._version_file(name), version)
             file = self._changes_file(name)
             file.write_text(changelog.reopen(file.read_text(encoding="utf-8")), encoding="utf-8")
+        for name in self.names:
+            self._project_file(name).write_text(ranges.loosened(self._project(name), given), encoding="utf-8")
         return given
 
     def _check(self, project: str, known: Mapping[str, str]) -> None:
