@@ -25,6 +25,5 @@ def test_the_program_of_the_page_learns_on_two_processes(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "MEMBER: 2/2" in done.stderr + done.stdout
-    losses = [float(loss) for loss in re.findall(r"^loss ([\d.]+)$", done.stdout, re.MULTILINE)]
-    assert len(losses) == 2
-    assert max(losses) < 0.6  # a guess between two classes has log 2 = 0.69
+    (loss,) = re.findall(r"^loss ([\d.]+)$", done.stdout, re.MULTILINE)
+    assert float(loss) < 0.6  # a guess between two classes has log 2 = 0.69

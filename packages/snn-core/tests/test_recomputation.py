@@ -275,6 +275,39 @@ def test_a_parameter_changed_before_the_backward_pass_is_an_error() -> None:
         out.backward()
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("reset_mechanism", "zero"),
+        ("reset_delay", False),
+        ("inhibition", True),
+        ("spike_grad", snn.surrogate.sigmoid()),
+    ],
+)
+def test_an_option_set_before_the_backward_pass_is_one_of_later_steps(name: str, value: Any) -> None:
+    net, xs = stack(), inputs()
+    expected = outcome(net, xs)[3]
+    net.zero_grad()
+    out = snn.unroll(net, xs, chunk=4)
+    setattr(net[1], name, value)
+    weights = torch.linspace(1, 2, STEPS, dtype=xs.dtype).view(-1, 1, 1)
+    sum((weights * tensor).sum() + tensor.square().mean() for tensor in out).backward()
+    same({n: p.grad for n, p in net.named_parameters()}, expected)
+    assert getattr(net[1], name) == value
+
+
+def test_the_backward_pass_is_in_the_mode_of_the_forward_pass() -> None:
+    net, xs = nn.Sequential(nn.Linear(5, 7), nn.BatchNorm1d(7), nn.Dropout(), lif()).double(), inputs()
+    gradients = []
+    for leaves_training in (False, True):
+        torch.manual_seed(0)
+        out = snn.unroll(net.train(), xs, chunk=4)
+        net.train(not leaves_training)
+        gradients.append(torch.autograd.grad(out.sum(), [net[0].weight, net[1].bias]))
+        assert net[1].training == net[2].training == (not leaves_training)
+    same(*gradients)
+
+
 def test_the_net_may_run_again_before_the_backward_pass() -> None:
     net, xs = stack(), inputs()
     expected = torch.autograd.grad(snn.unroll(net, xs)[1].sum(), net[0].weight)

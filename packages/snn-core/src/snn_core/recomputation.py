@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_unflatten
 from torch.utils.checkpoint import checkpoint
@@ -21,8 +22,9 @@ Buffers = dict[tuple[nn.Module, str], Tensor | None]
 class Recomputation:
     """Runs a net over one stretch of a sequence after the other, and each of them again in the backward pass.
 
-    Both passes over a stretch start from the same input, parameters, states, buffers and random numbers. The second
-    one leaves the net's states and buffers as it found them, so that running statistics are updated once.
+    Both passes over a stretch start from the same input, parameters, states, buffers and random numbers, with the same
+    options of neurons and modes of all modules. The second one leaves the net's states, buffers, options and modes as
+    it found them, so that running statistics are updated once.
 
     Args:
         run: ``run(net, xs, folding)`` gives the output for a stretch.
@@ -33,6 +35,7 @@ class Recomputation:
         self._run, self._net = run, net
         self._modules = [m for m in net.modules() if isinstance(m, Temporal)]
         self._copies: dict[tuple[nn.Module, str], _Copy] = {}
+        self._options = [] if torch.compiler.is_compiling() else [(m, _options(m)) for m in net.modules()]
 
     def __call__(self, xs: Tensor, folding: Folding) -> Any:
         """The output for the next stretch, of which autograd stores only input, output, and the states at both ends.
@@ -66,7 +69,7 @@ class Recomputation:
                     "forward pass, from which the backward pass computes a chunk anew; call backward() before "
                     "optimizer.step()"
                 )
-            with _own_states(modules), own_buffers(self._net, began) if again else nullcontext():
+            with _own_states(modules), self._as_it_was(began) if again else nullcontext():
                 again = True
                 for module, state in zip(modules, tree_unflatten(list(kept), spec), strict=True):
                     module._keep(state)
@@ -77,6 +80,11 @@ class Recomputation:
         for module, state in zip(modules, states, strict=True):
             module._keep(state)
         return out
+
+    @contextmanager
+    def _as_it_was(self, began: Buffers) -> Iterator[None]:
+        with _own_options(self._options), own_buffers(self._net, began):
+            yield
 
     def _buffers_now(self) -> Buffers:
         """Copies of the buffers; one that has not changed since the last stretch is not copied again."""
@@ -101,6 +109,29 @@ class _Copy(NamedTuple):
 def _version(tensor: Tensor | None) -> int:
     """How often a tensor was changed in place; an inference tensor does not count it."""
     return -1 if tensor is None or tensor.is_inference() else tensor._version
+
+
+# what is restored otherwise, or says how a net is being run
+_NO_OPTIONS = {"_parameters", "_buffers", "_modules", "_kept", "_kept_in", "_folded", "_unrolled_as"}
+
+
+def _options(module: nn.Module) -> dict[str, Any]:
+    """The mode of a module, and all else that may be set of a neuron."""
+    if not isinstance(module, Temporal):
+        return {"training": module.training}
+    return {name: value for name, value in vars(module).items() if name not in _NO_OPTIONS}
+
+
+@contextmanager
+def _own_options(options: list[tuple[nn.Module, dict[str, Any]]]) -> Iterator[None]:
+    held = [(module, _options(module)) for module, _ in options]
+    try:
+        for module, found in options:
+            vars(module).update(found)
+        yield
+    finally:
+        for module, found in held:
+            vars(module).update(found)
 
 
 @contextmanager
