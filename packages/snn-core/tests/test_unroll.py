@@ -152,6 +152,17 @@ def test_such_nets_run_layer_by_layer_and_say_so(make, shape) -> None:
 
 
 @every_net
+@pytest.mark.parametrize("kind", ["auto", "steps"])
+def test_a_schedule_that_was_returned_is_run_again_without_looking_for_one(make, shape, kind: str, monkeypatch) -> None:
+    net, xs = build(make, shape)
+    expected, schedule = snn.unroll(net, xs, schedule=kind, explain=True)
+    monkeypatch.setattr("snn_core.unrolling.plan", None)
+    outputs, same = snn.unroll(net, xs, schedule=schedule, explain=True)
+    assert same == schedule
+    close(outputs, expected)
+
+
+@every_net
 @pytest.mark.parametrize("schedule", ["auto", "steps"])
 def test_a_net_is_left_in_the_state_of_the_loop(make, shape, schedule: str) -> None:
     (net, xs), (twin, _) = build(make, shape), build(make, shape)

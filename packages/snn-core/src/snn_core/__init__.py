@@ -14,6 +14,7 @@ from snn_core.leaky import Leaky
 from snn_core.leakyparallel import LeakyParallel
 from snn_core.lif import LIF
 from snn_core.linearleaky import LinearLeaky
+from snn_core.memory_plan import MemoryPlan
 from snn_core.neuron import SpikingNeuron
 from snn_core.recurrence import Recurrent
 from snn_core.rleaky import RLeaky
@@ -24,7 +25,7 @@ from snn_core.stateleaky import StateLeaky
 from snn_core.streaming import Stream, stream
 from snn_core.synaptic import Synaptic
 from snn_core.time_constant import decay
-from snn_core.unrolling import unroll
+from snn_core.unrolling import plan_memory, unroll
 
 __all__ = [
     "LIF",
@@ -39,6 +40,7 @@ __all__ = [
     "Leaky",
     "LeakyParallel",
     "LinearLeaky",
+    "MemoryPlan",
     "RLeaky",
     "RSynaptic",
     "Recurrent",
@@ -54,6 +56,7 @@ __all__ = [
     "decay",
     "kernels",
     "load",
+    "plan_memory",
     "save",
     "stream",
     "surrogate",

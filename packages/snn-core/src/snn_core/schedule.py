@@ -12,6 +12,7 @@ from torch import Tensor, fx, nn
 from snn_core import kernels
 from snn_core.bntt import BatchNormTT1d, BatchNormTT2d
 from snn_core.kernels import products
+from snn_core.memory_plan import MemoryPlan
 from snn_core.neuron import SpikingNeuron
 from snn_core.samplewise import NotSampleWise, axes_after
 from snn_core.samplewise_functions import axes_after_function
@@ -36,13 +37,15 @@ class Layer:
 class Schedule:
     """How a net is run over a sequence: ``kind`` is ``"layers"`` or ``"steps"``, ``reason`` says why.
 
-    With ``blocks`` the layers see as many steps at a time as are fast together, in place of all.
+    With ``blocks`` the layers see as many steps at a time as are fast together, in place of all. ``memory`` is how the
+    sequence was cut to fit into a budget, if one was given.
     """
 
     kind: str
     reason: str
     layers: tuple[Layer, ...] = ()
     blocks: bool = False
+    memory: MemoryPlan | None = None
 
     def after(self, how: Mapping[str, str]) -> Schedule:
         """The schedule once it has run, with how its ``Linear`` layers were computed, by path.
@@ -61,6 +64,7 @@ class Schedule:
         width = max((len(layer.path) for layer in self.layers), default=0)
         rows = [f"  {layer.path:<{width}}  {layer.kind}: {layer.how}" for layer in self.layers]
         note = ["  a block of steps at a time, for its convolutions"] if self.blocks else []
+        note += [f"  {self.memory}"] if self.memory else []
         return "\n".join([f"{head}: {self.reason}", *note, *rows])
 
 

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_map
 
+from snn_core.asserted import check_layers
 from snn_core.folding import Folding
 from snn_core.kernels import products
 from snn_core.lengths import folding_of
-from snn_core.recomputation import own_buffers
+from snn_core.memory_plan import MemoryPlan, planned
 from snn_core.runs import Run, blocks, chunks, layers, steps, temporal
 from snn_core.schedule import Schedule, gains_from_blocks, plan
 from snn_core.temporal import Temporal
 from snn_core.utils import reset
 from snn_core.whole_sequence import WholeSequence
 
-__all__ = ["unroll"]
+__all__ = ["plan_memory", "unroll"]
 
 
 def unroll(
@@ -28,10 +29,11 @@ def unroll(
     xs: Tensor,
     *,
     resume: bool = False,
-    schedule: str = "auto",
+    schedule: str | Schedule = "auto",
     chunk: int | None = None,
     truncate: bool = False,
     lengths: Tensor | Sequence[int] | None = None,
+    memory: int | None = None,
     explain: bool = False,
 ) -> Any:
     """Run a net written for one time step over a sequence.
@@ -45,13 +47,16 @@ def unroll(
         xs: Input, ``[T, batch, ...]`` with T >= 1.
         resume: Go on from the state that the net holds, in place of starting from rest.
         schedule: ``"auto"``; ``"steps"`` for the plain loop; ``"layers"`` to assert that a ``forward`` which cannot be
-            traced acts on each sample alone, which the first call checks against two steps of the loop.
+            traced acts on each sample alone, which the first call checks against two steps of the loop; or the
+            :class:`Schedule` of an earlier call for the same net, which spares looking for it again.
         chunk: Run so many steps at a time; the backward pass computes each chunk anew, so that memory grows with the
             chunk and not with T.
         truncate: With ``chunk``, cut the gradient between chunks (truncated backpropagation through time).
         lengths: Number of steps of each sample ``[batch]``, integers in 0..T, where they differ. After its end a
             sample's outputs are zero and its state stays as it is; what ``xs`` holds there is never read. Layers
             see the samples that run still, and no others.
+        memory: In place of ``chunk``, so many bytes into which tensors are to fit in forward and backward pass: all
+            steps at once where they do, else the largest chunk that does. :func:`plan_memory` says what is counted.
         explain: Return the schedule too.
 
     Returns:
@@ -63,7 +68,7 @@ def unroll(
             not positive, or ``truncate`` is without it; if ``schedule="layers"`` is not the same as the loop; if
             ``forward`` leaves what it computes in a container outside of the call; if ``lengths`` is not one
             number in 0..T for each sample, or the net then reduces the batch or keeps something that is not known to be
-            of the samples.
+            of the samples; if ``memory`` is too little, in which case the least is named, or cannot be planned for.
         TypeError: If ``net`` is no module, ``xs`` no tensor or ``lengths`` no integers, or the net returns something
             else than tensors.
 
@@ -81,47 +86,132 @@ def unroll(
         >>> spk[2:, 1].any()
         tensor(False)
     """
+    _check_memory(memory, chunk, truncate, lengths)
     _check(net, xs, schedule, chunk, truncate)
     folding = Folding(len(xs))
     if lengths is not None:
         _check_ends(net)
         folding = folding_of(lengths, xs)
-    if not resume:
-        reset(net)
     after = len(xs) - folding.steps  # steps in which nothing runs any more
     xs = xs[:-after] if after else xs
     how = _schedule(net, xs, folding, schedule, describe=explain)
-    run = steps if how.kind == "steps" else blocks if how.blocks else layers
-    if how.kind == "steps" or chunk is not None or resume:
-        _check_whole_sequences(net, how, chunk)
+    _check_whole_sequences(net, how, {"chunk": chunk is not None, "memory": memory is not None, "resume=True": resume})
+    run, ahead = _run(how), None
+    if memory is not None and _needs_gradient(net, xs, resume):
+        ahead = planned(net, xs, run, memory, resume, how.blocks)
+        chunk = ahead.chunk
+    if not resume:
+        reset(net)
     with products.noted() as computed:
         out = run(net, xs, folding) if chunk is None else chunks(run, net, xs, folding, chunk, truncate)
     if after:
         out = tree_map(lambda o: torch.cat([o, o.new_zeros((after, *o.shape[1:]))]), out)
-    return (out, how.after(computed)) if explain else out
+    return (out, replace(how.after(computed), memory=ahead)) if explain else out
 
 
-def _check(net: Any, xs: Any, schedule: str, chunk: int | None, truncate: bool) -> None:
+def plan_memory(
+    net: nn.Module,
+    xs: Tensor,
+    memory: int | None = None,
+    *,
+    resume: bool = False,
+    schedule: str | Schedule = "auto",
+) -> MemoryPlan:
+    """How ``unroll(net, xs, memory=memory)`` would cut the sequence, and what memory that takes.
+
+    Counted are the tensors that exist at once, from the call of ``unroll`` to the end of the backward pass, in the
+    bytes that torch's allocator hands out for them: what ``torch.profiler`` with ``profile_memory=True`` counts. These
+    are the outputs, what is stored for the backward pass, what is computed on the way, and the gradients of parameters
+    and input, for a loss that is the sum of the outputs. What was there before the call does not count, nor does what
+    a loss of your own takes.
+
+    A copy of the net runs a few of the first steps, forward and backward, at growing lengths, until memory grows in
+    proportion. That takes about as long as the sequence itself, or less for a long one. The net stays as it is, and so
+    do random generators. ``unroll`` makes a plan once for as long as net, options and shapes stay as they are.
+
+    Args:
+        net: The net.
+        xs: Its input, ``[T, batch, ...]``; of its values, the first steps'.
+        memory: The budget in bytes; None to see what all steps at once take.
+        resume: As for ``unroll``.
+        schedule: As for ``unroll``.
+
+    Returns:
+        The plan.
+
+    Raises:
+        ValueError: If not even the best chunk fits, and for what ``unroll`` raises it; if nothing needs a gradient,
+            so that nothing is stored.
+        TypeError: If ``net`` is no module or ``xs`` no tensor.
+        RuntimeError: If a profiler, a compiler or a mode of torch is active.
+
+    Example:
+        >>> import snn_core as snn
+        >>> net = nn.Sequential(nn.Linear(30, 20), snn.Leaky(beta=0.9, init_hidden=True))
+        >>> xs = torch.rand(1000, 8, 30)
+        >>> whole = plan_memory(net, xs)
+        >>> plan = plan_memory(net, xs, memory=whole.predicted_bytes * 3 // 4)
+        >>> plan.chunk < 1000, plan.predicted_bytes <= whole.predicted_bytes * 3 // 4
+        (True, True)
+    """
+    _check(net, xs, schedule, None, False)
+    _check_memory(memory, None, False, None)
+    if not _needs_gradient(net, xs, resume):
+        raise ValueError("plan_memory: nothing needs a gradient, so that unroll stores nothing and runs without a plan")
+    how = _schedule(net, xs, Folding(len(xs)), schedule, describe=False)
+    _check_whole_sequences(net, how, {"memory": True})
+    return planned(net, xs, _run(how), memory, resume, how.blocks)
+
+
+def _run(how: Schedule) -> Run:
+    return steps if how.kind == "steps" else blocks if how.blocks else layers
+
+
+def _needs_gradient(net: nn.Module, xs: Tensor, resume: bool) -> bool:
+    kept = tree_flatten([m._kept for m in temporal(net)])[0] if resume else []
+    return torch.is_grad_enabled() and any(
+        t.requires_grad for t in (xs, *net.parameters(), *kept) if isinstance(t, Tensor)
+    )
+
+
+def _check(net: Any, xs: Any, schedule: Any, chunk: int | None, truncate: bool) -> None:
     if not isinstance(net, nn.Module):
         raise TypeError(f"unroll takes a net (nn.Module), got {type(net).__name__}")
     if not isinstance(xs, Tensor):
         raise TypeError(
-            f"unroll takes a tensor xs[T, batch, ...], got {type(xs).__name__}; torch.stack(list) makes one"
+            f"unroll takes a tensor xs[T, batch, ...], got {type(xs).__name__}; torch.stack(list) or torch.as_tensor(array) "
+            "makes one"
         )
     if xs.dim() == 0 or xs.shape[0] == 0:
         raise ValueError(f"unroll takes xs[T, batch, ...] with T >= 1 steps, got shape {tuple(xs.shape)}")
-    if schedule not in ("auto", "layers", "steps"):
-        raise ValueError(f"unroll: schedule must be 'auto', 'layers' or 'steps', got {schedule!r}")
+    if not isinstance(schedule, Schedule) and schedule not in ("auto", "layers", "steps"):
+        raise ValueError(
+            f"unroll: schedule must be 'auto', 'layers', 'steps' or what explain=True returned, got {schedule!r}"
+        )
     if chunk is not None and (not isinstance(chunk, int) or chunk < 1):
         raise ValueError(f"unroll: chunk must be a positive number of steps or None, got {chunk!r}")
     if truncate and chunk is None:
         raise ValueError("unroll: truncate=True cuts the gradient between chunks, got chunk=None; pass chunk=steps")
 
 
-def _check_whole_sequences(net: nn.Module, how: Schedule, chunk: int | None) -> None:
+def _check_memory(memory: Any, chunk: int | None, truncate: bool, lengths: Any) -> None:
+    if memory is None:
+        return
+    if chunk is not None or truncate:
+        other = f"chunk={chunk!r}" if chunk is not None else "truncate=True"
+        raise ValueError(f"unroll: memory={memory!r} chooses the chunk, got {other} too; pass one of them")
+    if lengths is not None:
+        raise ValueError("unroll: memory= is planned for samples of one length, got lengths; pass chunk=")
+    if isinstance(memory, bool) or not isinstance(memory, int) or memory < 1:
+        raise ValueError(f"unroll: memory must be a number of bytes or None, got {memory!r}; 2 * 2**30 is 2 GiB")
+
+
+def _check_whole_sequences(net: nn.Module, how: Schedule, cuts: dict[str, bool]) -> None:
+    cause = how.reason if how.kind == "steps" else next((name for name, given in cuts.items() if given), None)
+    if cause is None:
+        return
     for path, module in net.named_modules():
         if isinstance(module, WholeSequence):
-            cause = how.reason if how.kind == "steps" else "chunk" if chunk is not None else "resume=True"
             raise ValueError(
                 f"unroll: {path!r} ({type(module).__name__}) takes the whole sequence at once and cannot be cut "
                 f"({cause}); use Leaky(reset_mechanism='none') for a leaky membrane that can"
@@ -138,42 +228,13 @@ def _check_ends(net: nn.Module) -> None:
             )
 
 
-def _schedule(net: nn.Module, xs: Tensor, folding: Folding, schedule: str, describe: bool) -> Schedule:
+def _schedule(net: nn.Module, xs: Tensor, folding: Folding, schedule: str | Schedule, describe: bool) -> Schedule:
+    if isinstance(schedule, Schedule):
+        return schedule
     if schedule == "steps":
         return Schedule("steps", "asked for by schedule='steps'")
     found = plan(net, xs, describe)
     if schedule == "auto" or found.kind == "layers":
         return found
-    if net not in _ASSERTED:
-        _compare_with_loop(net, xs[:2], folding.part(0, min(len(xs), 2)), found.reason)
-        _ASSERTED.add(net)
+    check_layers(net, xs, folding, found.reason)
     return Schedule("layers", f"asserted by schedule='layers' ({found.reason})", blocks=gains_from_blocks(net))
-
-
-_ASSERTED: weakref.WeakSet[nn.Module] = weakref.WeakSet()  # nets whose asserted schedule was found equal to the loop
-
-
-def _compare_with_loop(net: nn.Module, xs: Tensor, folding: Folding, reason: str) -> None:
-    refused = f"unroll: schedule='layers' does not hold for this net ({reason})"
-    expected = _tried(steps, net, xs, folding)
-    try:
-        got = _tried(layers, net, xs, folding)
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
-        raise ValueError(f"{refused}: {error}") from error
-    same = len(expected) == len(got) and all(
-        a.shape == b.shape and torch.allclose(a, b, rtol=1e-4, atol=1e-5) for a, b in zip(expected, got, strict=True)
-    )
-    if not same:
-        raise ValueError(f"{refused}: over two steps it gives other outputs than the loop; use schedule='auto'")
-
-
-def _tried(run: Run, net: nn.Module, xs: Tensor, folding: Folding) -> list[Tensor]:
-    """The outputs of a run that leaves no trace in the net or in the random generator."""
-    modules = temporal(net)
-    kept = [m._kept for m in modules]
-    try:
-        with torch.no_grad(), torch.random.fork_rng(devices=[]), own_buffers(net):
-            return tree_flatten(run(net, xs, folding))[0]
-    finally:
-        for module, state in zip(modules, kept, strict=True):
-            module._kept = state

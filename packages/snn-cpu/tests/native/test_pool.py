@@ -11,6 +11,7 @@ from itertools import pairwise
 import pytest
 import torch
 from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
 
 import snn_core as snn
 
@@ -196,3 +197,15 @@ def test_a_process_that_uses_the_pool_ends_well(program: str, tmp_path) -> None:
     file.write_text(program, encoding="utf-8")
     done = subprocess.run([sys.executable, str(file)], capture_output=True, text=True, timeout=300, check=False)
     assert (done.returncode, done.stdout) == (0, "ok\n"), done.stderr
+
+
+def test_torchs_profiler_counts_pooled_memory_while_tensors_hold_it() -> None:
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True) as recorded:
+        held = buffer(3)
+        del held
+        held = buffer(2.5)  # of the memory that is there already
+        del held
+    assert recorded.profiler is not None
+    events = [e for e in recorded.profiler.kineto_results.events() if e.name() == "[memory]" and e.nbytes()]
+    changes = [e.nbytes() / MEGABYTE for e in sorted(events, key=lambda e: e.start_ns())]
+    assert [change for change in changes if abs(change) >= 1] == [3, -3, 2.5, -2.5]

@@ -24,6 +24,7 @@ from snn_core import Lapicque as Lapicque
 from snn_core import Leaky as Leaky
 from snn_core import LeakyParallel as LeakyParallel
 from snn_core import LinearLeaky as LinearLeaky
+from snn_core import MemoryPlan as MemoryPlan
 from snn_core import Recurrent as Recurrent
 from snn_core import RLeaky as RLeaky
 from snn_core import RSynaptic as RSynaptic
@@ -36,6 +37,7 @@ from snn_core import Synaptic as Synaptic
 from snn_core import bounded as bounded
 from snn_core import decay as decay
 from snn_core import load as load
+from snn_core import plan_memory as plan_memory
 from snn_core import save as save
 from snn_core import stream as stream
 from snn_core import unroll as unroll
@@ -53,6 +55,7 @@ __all__ = [
     "Leaky",
     "LeakyParallel",
     "LinearLeaky",
+    "MemoryPlan",
     "RLeaky",
     "RSynaptic",
     "Recurrent",
@@ -76,6 +79,7 @@ __all__ = [
     "kernels",
     "load",
     "nir",
+    "plan_memory",
     "plot",
     "save",
     "spikegen",

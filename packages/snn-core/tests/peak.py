@@ -1,0 +1,40 @@
+"""The memory of tensors during a run, as ``torch.profiler`` records it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.profiler import ProfilerActivity, profile
+from torch.utils._pytree import tree_flatten
+
+import snn_core as snn
+
+
+def forward_and_backward(net: nn.Module, xs: Tensor, **how: Any) -> None:
+    """A training step, whose loss is the sum of all outputs."""
+    out = snn.unroll(net, xs, **how)
+    torch.stack([o.sum() for o in tree_flatten(out)[0]]).sum().backward()
+
+
+def measured(net: nn.Module, xs: Tensor, **how: Any) -> int:
+    """The most bytes that tensors take in forward and backward pass, above what was there before."""
+    at_rest(net, xs)
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True) as recorded:
+        forward_and_backward(net, xs, **how)
+    at_rest(net, xs)
+    assert recorded.profiler is not None
+    events = [e for e in recorded.profiler.kineto_results.events() if e.name() == "[memory]"]
+    live = peak = 0
+    for event in sorted(events, key=lambda e: e.start_ns()):
+        live += event.nbytes()
+        peak = max(peak, live)
+    return peak
+
+
+def at_rest(net: nn.Module, xs: Tensor) -> None:
+    """Nothing left of a training step: neither states nor gradients."""
+    snn.utils.reset(net)
+    net.zero_grad(set_to_none=True)
+    xs.grad = None

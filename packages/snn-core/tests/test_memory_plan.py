@@ -1,0 +1,194 @@
+"""``unroll(net, xs, memory=...)`` fits into its budget by a chunk that it finds before, unseen."""
+
+from __future__ import annotations
+
+import gc
+import random
+import weakref
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import snn_core as snn
+from snn_core import memory_plan
+
+from .budget_nets import OPTIONS, example, leaky
+from .peak import measured
+
+
+def budgeted(share: float) -> tuple[Any, Tensor, int]:
+    """A net, an input, and a budget between what the best chunk and what all steps at once take."""
+    net, xs = example("Leaky", steps=60, batch=3, width=16)
+    plan = snn.plan_memory(net, xs)
+    assert plan.least_bytes is not None
+    return net, xs, int(plan.least_bytes + share * (plan.whole_bytes - plan.least_bytes))
+
+
+def outcome(net: Any, xs: Tensor, **how: Any) -> list[Tensor]:
+    net.zero_grad()
+    out = snn.unroll(net, xs, **how)
+    out.square().sum().backward()
+    return [out, net[1].mem, *(p.grad.clone() for p in net.parameters())]
+
+
+@pytest.mark.parametrize("share", [0, 0.3, 0.8, 1.1])
+def test_outputs_states_and_gradients_are_those_of_the_chunk_bit_for_bit(share: float) -> None:
+    net, xs, memory = budgeted(share)
+    _, how = snn.unroll(net, xs, memory=memory, explain=True)
+    assert (how.memory.chunk is None) == (share > 1)
+    assert str(how.memory) in str(how)
+    planned, chunked = outcome(net, xs, memory=memory), outcome(net, xs, chunk=how.memory.chunk)
+    assert all(torch.equal(p, c) for p, c in zip(planned, chunked, strict=True))
+
+
+def test_a_larger_chunk_would_not_fit() -> None:
+    net, xs, memory = budgeted(0.4)
+    chunk = snn.plan_memory(net, xs, memory).chunk
+    assert measured(net, xs, chunk=chunk) <= memory
+    larger = next(-(-60 // count) for count in range(59, 0, -1) if -(-60 // count) > chunk)
+    assert measured(net, xs, chunk=larger) > memory
+
+
+def test_the_least_that_an_error_names_is_enough_and_a_byte_less_is_not() -> None:
+    net, xs, _ = budgeted(0)
+    message = r"memory=9 bytes is too little for 60 steps .* fewer samples .* truncate=True"
+    with pytest.raises(ValueError, match=message) as no:
+        snn.unroll(net, xs, memory=9)
+    least = int(str(no.value).partition(" bytes at least")[0].rpartition(" ")[2])
+    plan = snn.plan_memory(net, xs, least)
+    assert plan.predicted_bytes == plan.least_bytes == least
+    assert f"(chunk={plan.chunk})" in str(no.value)
+    with pytest.raises(ValueError, match=f"memory={least} or more"):
+        snn.unroll(net, xs, memory=least - 1)
+
+
+class Counting(nn.Module):
+    """Draws numbers, counts its calls in an attribute and a buffer, keeps a list, and normalises its batch."""
+
+    calls: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear, self.norm, self.lif = nn.Linear(5, 4), nn.BatchNorm1d(4), leaky()
+        self.register_buffer("calls", torch.zeros((), dtype=torch.int64))
+        self.number, self.seen = 0, [0]
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        self.number += 1
+        self.seen.append(self.number)
+        x.data.mul_(0.5 + random.random())
+        return self.lif(self.norm(self.linear(x)) + torch.rand(4))
+
+
+@pytest.mark.parametrize("memory", [9, 2**30])
+def test_planning_leaves_no_trace(memory: int) -> None:
+    net, xs = Counting(), torch.rand(30, 3, 5)
+    fired: list[Tensor] = []
+    net.linear.weight.register_hook(fired.append)
+    snn.unroll(net, xs.clone()).sum().backward()
+    fired.clear()
+
+    def trace() -> list[Any]:
+        parameters = [t.clone() for p in net.parameters() for t in (p, p.grad)]
+        tensors = [xs.clone(), net.lif.mem.clone(), *parameters, *(b.clone() for b in net.buffers())]
+        return [tensors, net.number, list(net.seen), torch.get_rng_state(), random.getstate()]
+
+    before, kept = trace(), net.lif._kept
+    try:
+        snn.plan_memory(net, xs, memory)
+    except ValueError:
+        assert memory == 9
+    after = trace()
+    assert net.lif._kept is kept
+    assert net.lif.mem.requires_grad  # its history is there still
+    assert not fired
+    assert all(torch.equal(a, b) for a, b in zip(before[0], after[0], strict=True))
+    assert before[1:3] == after[1:3]
+    assert torch.equal(before[3], after[3])
+    assert before[4] == after[4]
+    if memory == 9:  # and so does a call that is refused
+        with pytest.raises(ValueError, match="too little"):
+            snn.unroll(net, xs, memory=9)
+        assert net.lif._kept is kept
+
+
+def test_going_on_from_a_state_is_planned_from_that_state() -> None:
+    net, xs, memory = budgeted(0.5)
+    snn.unroll(net, xs)
+    mem = net[1].mem.clone()
+    plan = snn.plan_memory(net, xs, memory, resume=True)
+    assert torch.equal(net[1].mem, mem)
+    first = outcome(net, xs, resume=True, chunk=plan.chunk)
+    snn.unroll(net, xs)
+    assert all(torch.equal(a, b) for a, b in zip(outcome(net, xs, resume=True, memory=memory), first, strict=True))
+
+
+def test_a_plan_is_made_once_until_something_changes_that_it_depends_on(monkeypatch) -> None:
+    net, xs, memory = budgeted(0.5)
+    made = []
+    original = memory_plan._plan
+    monkeypatch.setattr(memory_plan, "_plan", lambda *args: made.append(args) or original(*args))
+
+    def is_new() -> bool:
+        count = len(made)
+        snn.unroll(net, xs, memory=memory)
+        return len(made) > count
+
+    assert [is_new(), is_new()] == [True, False]
+    with torch.no_grad():
+        net[0].weight.mul_(0.5)
+        net[1].beta.fill_(0.5)
+    assert not is_new()
+    for change in (
+        lambda: setattr(net[1], "state_quant", lambda state: state),
+        lambda: setattr(net[1], "reset_mechanism", "zero"),
+        lambda: setattr(net[0], "bias", None),
+        lambda: net[0].weight.requires_grad_(False),
+        net.eval,
+        lambda: net.__setitem__(3, snn.Synaptic(alpha=0.5, **OPTIONS)),
+        net.double,
+    ):
+        change()
+        xs = xs.to(net[0].weight.dtype)
+        memory = 2**40
+        assert is_new(), change
+        assert not is_new()
+
+
+def test_a_plan_does_not_keep_its_net() -> None:
+    net, xs, memory = budgeted(0.5)
+    snn.plan_memory(net, xs, memory)
+    gone = weakref.ref(net)
+    del net
+    gc.collect()
+    assert gone() is None
+
+
+def test_without_a_gradient_nothing_is_planned(monkeypatch) -> None:
+    net, xs, _ = budgeted(0)
+    monkeypatch.setattr("snn_core.unrolling.planned", None)
+    with torch.no_grad():
+        out, how = snn.unroll(net, xs, memory=1, explain=True)
+    assert how.memory is None
+    assert torch.equal(out, snn.unroll(net, xs))
+    net.requires_grad_(False)
+    assert torch.equal(out, snn.unroll(net, xs, memory=1))
+    with pytest.raises(ValueError, match="nothing needs a gradient"):
+        snn.plan_memory(net, xs, 1)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5, 8])
+def test_few_steps_are_planned_too(steps: int) -> None:
+    net, xs = example("Leaky", steps, batch=2, width=3)
+    plan = snn.plan_memory(net, xs)
+    assert (plan.chunk, plan.steps) == (None, steps)
+    assert plan.whole_bytes == measured(net, xs)
+    assert torch.equal(snn.unroll(net, xs, memory=plan.whole_bytes), snn.unroll(net, xs))
+
+
+def test_an_empty_batch_takes_what_the_gradients_take() -> None:
+    net, xs = example("Leaky", steps=20, batch=0, width=5)
+    assert snn.plan_memory(net, xs).whole_bytes == pytest.approx(measured(net, xs), rel=0.15)

@@ -1,0 +1,82 @@
+"""What ``unroll(net, xs, memory=...)`` cannot plan for is refused, with the reason and what to do."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+import snn_core as snn
+
+from .budget_nets import example, leaky
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ({"memory": 0}, "memory must be a number of bytes or None, got 0; 2 \\* 2\\*\\*30 is 2 GiB"),
+        ({"memory": -1}, "got -1"),
+        ({"memory": 1e9}, "got 1000000000.0"),
+        ({"memory": True}, "got True"),
+        ({"memory": "2GiB"}, "got '2GiB'"),
+        ({"memory": 10**9, "chunk": 5}, "memory=1000000000 chooses the chunk, got chunk=5 too"),
+        ({"memory": 10**9, "truncate": True}, "got truncate=True too"),
+        ({"memory": 10**9, "lengths": [3, 4, 5]}, "samples of one length, got lengths; pass chunk="),
+    ],
+)
+def test_what_makes_no_sense_is_refused(how: dict, message: str) -> None:
+    net, xs = example("Leaky", steps=5, batch=3, width=7)
+    with pytest.raises(ValueError, match=message):
+        snn.unroll(net, xs, **how)
+
+
+def test_nets_that_cannot_be_run_ahead_are_refused_with_the_reason() -> None:
+    net, xs = example("Leaky", steps=9, batch=3, width=7)
+    handle = net[0].register_forward_hook(lambda *_: None)
+    with pytest.raises(ValueError, match=r"'0' \(Linear\) has a hook.*pass chunk="):
+        snn.unroll(net, xs, memory=10**9)
+    handle.remove()
+    net.history = (net[0].weight * 2,)  # inside a graph, which cannot be copied
+    with pytest.raises(ValueError, match=r"this Sequential cannot be copied \(RuntimeError.*pass chunk="):
+        snn.unroll(net, xs, memory=10**9)
+    whole = nn.Sequential(nn.Linear(7, 3), snn.StateLeaky(beta=0.9, channels=3))
+    with pytest.raises(ValueError, match=r"'1' \(StateLeaky\) takes the whole sequence at once .*\(memory\)"):
+        snn.unroll(whole, xs, memory=10**9)
+
+
+def test_where_something_follows_what_torch_does_a_plan_is_refused() -> None:
+    net, xs = example("Leaky", steps=9, batch=3, width=7)
+    with pytest.raises(RuntimeError, match=r"not possible while .* plan before by plan_memory and pass chunk="):
+        torch.func.grad(lambda x: snn.unroll(net, x, memory=10**9).sum())(xs)
+    with FlopCounterMode(display=False), pytest.raises(RuntimeError, match="dispatch mode"):
+        snn.unroll(net, xs, memory=10**9)
+    meta = nn.Sequential(nn.Linear(7, 3), leaky()).to("meta")
+    with pytest.raises(ValueError, match="on the CPU, got xs on meta"):
+        snn.unroll(meta, xs.to("meta"), memory=10**9)
+
+
+def test_a_net_that_returns_nothing_to_differentiate_is_refused() -> None:
+    net = nn.Sequential(nn.Linear(7, 3), leaky(), Detached())
+    with pytest.raises(ValueError, match="nothing that the net returns needs a gradient"):
+        snn.unroll(net, torch.rand(9, 3, 7), memory=10**9)
+
+
+class Detached(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.detach()
+
+
+def test_inside_of_compiled_code_a_plan_is_refused() -> None:
+    net, xs = example("Leaky", steps=40, batch=2, width=3)
+    budget = snn.plan_memory(net, xs).whole_bytes
+    whole = torch.compile(lambda x: snn.unroll(net, x, memory=budget), backend="eager", fullgraph=True)
+    with pytest.raises(Exception, match="not possible while something else than autograd follows"):
+        whole(xs)
+
+
+def test_an_error_of_the_net_itself_comes_through() -> None:
+    net, xs = example("Leaky", steps=9, batch=3, width=7)
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        snn.unroll(net, xs[..., :5], memory=10**9)
+    assert not torch.autograd._profiler_enabled()
