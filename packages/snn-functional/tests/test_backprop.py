@@ -75,7 +75,9 @@ CRITERIA = [
 @pytest.mark.parametrize("criterion", CRITERIA, ids=lambda c: c.__name__)
 @pytest.mark.parametrize("K", [1, 3, 7, 20])
 @pytest.mark.parametrize("steps", [1, 7])
-def test_truncated_training_is_the_loop_written_by_hand(criterion, K, steps):
+@pytest.mark.parametrize("few", [0, 2**16])
+def test_truncated_training_is_the_loop_written_by_hand(criterion, K, steps, few, monkeypatch):
+    monkeypatch.setattr("snn_functional.backprop._epoch._FEW", few)  # single steps go two ways
     mine, plain = build(), build()
     loader = batches(steps)
     loss = TBPTT(mine, loader, sgd(mine), criterion, K=K)

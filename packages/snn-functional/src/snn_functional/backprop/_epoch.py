@@ -9,12 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from snn_core import unroll
+from snn_core.schedule import plan
 from snn_core.utils import detach, reset
 from snn_functional._steps import checked_lengths
 from snn_functional.backprop._objective import Objective
 from snn_functional.backprop._progress import Progress
 from snn_functional.backprop._ragged import Ragged
 from snn_functional.backprop._timing import Timing
+
+_FEW = 2**16  # numbers in a step's input; with fewer a loop over single steps is faster
 
 
 def epoch(
@@ -69,8 +72,9 @@ def _train(
     ragged = None if lengths is None else Ragged(checked_lengths(lengths, xs, "data"))
     number = len(xs) if ragged is None else ragged.longest
     stretches = timing.stretches(number)
-    # to find out how a net runs over many steps costs as much as one step
-    schedule = "steps" if timing.length == 1 and len(stretches) > 1 else "auto"
+    single = timing.length == 1 and len(stretches) > 1
+    # once for all stretches: it may take longer than one of them
+    schedule = "steps" if single and xs[0].numel() < _FEW else plan(net, xs, describe=False)
     mean = torch.zeros((), device=xs.device)
     reset(net)
     for steps in stretches:
