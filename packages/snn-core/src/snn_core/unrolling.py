@@ -179,8 +179,8 @@ def _check(net: Any, xs: Any, schedule: Any, chunk: int | None, truncate: bool) 
         raise TypeError(f"unroll takes a net (nn.Module), got {type(net).__name__}")
     if not isinstance(xs, Tensor):
         raise TypeError(
-            f"unroll takes a tensor xs[T, batch, ...], got {type(xs).__name__}; torch.stack(list) or torch.as_tensor(array) "
-            "makes one"
+            f"unroll takes a tensor xs[T, batch, ...], got {type(xs).__name__}; torch.stack(list) or "
+            "torch.as_tensor(array) makes one"
         )
     if xs.dim() == 0 or xs.shape[0] == 0:
         raise ValueError(f"unroll takes xs[T, batch, ...] with T >= 1 steps, got shape {tuple(xs.shape)}")
