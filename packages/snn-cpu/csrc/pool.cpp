@@ -23,6 +23,7 @@ using torch::stable::Tensor;
 
 constexpr size_t kSmallest = size_t(1) << 20;  // below it malloc does not go to the system for every call
 constexpr size_t kPage = size_t(1) << 21;      // a huge page: one fault in place of 512
+constexpr size_t kHeap = size_t(1) << 23;      // malloc is to keep twice as much
 
 // Buffers that no tensor holds, oldest first. The sum of their sizes stays within the limit.
 class Pool {
@@ -134,6 +135,14 @@ void report(void* data, int64_t bytes) {
   report_memory()(data, bytes, static_cast<size_t>(now), 0, Device{0, -1});
 }
 
+// glibc keeps freed memory up to twice the largest block that was freed so far. What a step frees, results and the
+// scratch of matrix products, is often just above that: the system would take it back and clear it anew at every step.
+bool teach_malloc() {
+  void* volatile block = std::malloc(kHeap);  // or the compiler leaves the pair out
+  std::free(block);
+  return true;
+}
+
 void limit_pool(int64_t bytes) {
   STD_TORCH_CHECK(bytes >= 0, "snn_cpu: the pool's limit must be a number of bytes >= 0, got ", bytes);
   pool().set_limit(static_cast<size_t>(bytes));
@@ -142,6 +151,7 @@ void limit_pool(int64_t bytes) {
 }  // namespace
 
 Tensor pooled_empty(const std::vector<int64_t>& sizes, ScalarType dtype) {
+  [[maybe_unused]] static const bool taught = teach_malloc();
   size_t bytes = dtype == ScalarType::Double || dtype == ScalarType::Long ? 8 : dtype == ScalarType::Byte ? 1 : 4;
   std::vector<int64_t> strides(sizes.size());
   int64_t stride = 1;

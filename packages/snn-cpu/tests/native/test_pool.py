@@ -126,6 +126,34 @@ def test_training_takes_no_fresh_memory_once_it_runs() -> None:
     assert all(step() == first for _ in range(3))
 
 
+# an update in which scratch of a matrix product and a gradient, 4 MB each, are free at once
+UPDATING = """
+import resource, torch
+from torch import nn
+import snn_core as snn
+torch.set_num_threads(1)
+net = nn.Sequential(nn.Linear(1000, 1000), snn.Leaky(beta=0.9, init_hidden=True))
+xs = torch.rand(1, 128, 1000)
+def updates(number):
+    for _ in range(number):
+        loss = snn.unroll(net, xs, resume=True).log_softmax(-1).mean()
+        net.zero_grad()
+        loss.backward()
+        snn.utils.detach(net)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+before = updates(20)
+print((updates(50) - before) // 50)
+"""
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_updates_take_no_fresh_pages_once_they_run(tmp_path) -> None:
+    file = tmp_path / "program.py"
+    file.write_text(UPDATING, encoding="utf-8")
+    done = subprocess.run([sys.executable, str(file)], capture_output=True, text=True, timeout=300, check=True)
+    assert int(done.stdout) < 8  # one tensor of 512 KB would be 128
+
+
 # the parent holds buffers and has threads that take and free some while it forks
 FORKING = """
 import os, sys, threading, torch
