@@ -242,13 +242,13 @@ def made(hazard: Callable[[h5py.File, Path], None], folder: Path) -> Path:
     return path
 
 
-def test_each_is_refused_in_under_a_second_and_200_megabytes(tmp_path: Path):
+def test_each_is_refused_with_little_effort_and_200_megabytes(tmp_path: Path):
     paths = [made(hazard, tmp_path) for hazard in HAZARDS]
     costs = dict(zip(HAZARDS, cost(*paths), strict=True))
     assert {hazard.__name__: found.code for hazard, found in costs.items()} == {
         hazard.__name__: code for hazard, code in HAZARDS.items()
     }
-    assert max(found.seconds for found in costs.values()) < 1
+    assert max(found.effort for found in costs.values()) < 1
     assert max(found.mebibytes for found in costs.values()) < 200
 
 
@@ -267,14 +267,14 @@ def test_what_lies_in_another_file_is_never_opened(hazard, tmp_path: Path):
 def test_a_file_without_end_is_not_waited_for(tmp_path: Path):
     pipe = tmp_path / "pipe.nir"
     os.mkfifo(pipe)
-    ((code, _, seconds, _),) = cost(pipe, Path("/dev/zero"), tmp_path)[:1]
+    ((code, _, effort, _),) = cost(pipe, Path("/dev/zero"), tmp_path)[:1]
     assert code == "NIR101"
-    assert seconds < 1
+    assert effort < 1
 
 
 def test_the_file_that_they_are_made_from_is_read(tmp_path: Path):
     path = tmp_path / "good.nir"
     good(path)
     assert len(read(path).nodes) == 12
-    ((code, _, seconds, mebibytes),) = cost(path)
-    assert (code, seconds < 1, mebibytes < 200) == ("", True, True)
+    ((code, _, effort, mebibytes),) = cost(path)
+    assert (code, effort < 1, mebibytes < 200) == ("", True, True)
