@@ -258,3 +258,26 @@ def test_no_time_step_is_an_error() -> None:
 def test_input_that_is_no_tensor_is_a_type_error() -> None:
     with pytest.raises(TypeError, match="tensor"):
         snn.unroll(nn.Sequential(lif()), [torch.zeros(3, 5)])
+
+
+@pytest.mark.parametrize("schedule", ["auto", "steps"])
+@pytest.mark.parametrize(("behind", "kind"), [(nn.Linear(4, 2), "Linear"), (lif(), "Leaky")])
+def test_a_tuple_passed_on_within_a_net_is_pointed_out(schedule: str, behind: nn.Module, kind: str) -> None:
+    inner = nn.Sequential(snn.Leaky(beta=0.9, init_hidden=True, output=True), behind)
+    with pytest.raises(TypeError, match="tuple") as refused:
+        snn.unroll(nn.Sequential(nn.Linear(5, 4), inner), torch.rand(3, 2, 5), schedule=schedule)
+    (note,) = refused.value.__notes__
+    assert note == (
+        f"'1.0' (Leaky) has output=True and returns a tuple to '1.1' ({kind}); output=True is for the last neuron"
+    )
+
+
+def test_other_type_errors_stay_as_they_are() -> None:
+    class Breaks(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            raise TypeError("something else")
+
+    net = nn.Sequential(Breaks(), snn.Leaky(beta=0.9, init_hidden=True, output=True))
+    with pytest.raises(TypeError, match="something else") as refused:
+        snn.unroll(net, torch.rand(3, 2, 5), schedule="steps")
+    assert not hasattr(refused.value, "__notes__")

@@ -16,7 +16,10 @@ __all__ = ["Temporal", "as_floating"]
 def as_floating(x: Tensor, owner: str) -> Tensor:
     """``x`` itself if it is floating, in the default dtype if it holds integers or booleans."""
     if not isinstance(x, Tensor):
-        raise TypeError(f"{owner} takes a tensor, got {type(x).__name__}; wrap it: torch.as_tensor(x)")
+        remedy = "wrap it: torch.as_tensor(x)"
+        if isinstance(x, tuple):
+            remedy = "pass the spikes alone, which a neuron before it returns with output=False"
+        raise TypeError(f"{owner} takes a tensor, got {type(x).__name__}; {remedy}")
     if x.is_floating_point():
         return x
     if x.is_complex():

@@ -18,6 +18,7 @@ from snn_core.memory_plan import MemoryPlan, planned
 from snn_core.runs import Run, blocks, chunks, layers, steps, temporal
 from snn_core.schedule import Schedule, gains_from_blocks, plan
 from snn_core.temporal import Temporal
+from snn_core.tuples import pointed_out
 from snn_core.utils import reset
 from snn_core.whole_sequence import WholeSequence
 
@@ -102,7 +103,7 @@ def unroll(
         chunk = ahead.chunk
     if not resume:
         reset(net)
-    with products.noted() as computed:
+    with products.noted() as computed, pointed_out(net):
         out = run(net, xs, folding) if chunk is None else chunks(run, net, xs, folding, chunk, truncate)
     if after:
         out = tree_map(lambda o: torch.cat([o, o.new_zeros((after, *o.shape[1:]))]), out)
