@@ -68,6 +68,24 @@ def test_all_at_once_are_final_and_then_go_on_but_for_the_umbrella(root: pathlib
         tree.release(["snn-core"], "final", DAY)
 
 
+def test_all_are_those_that_have_changed_since_their_last_release(root: pathlib.Path):
+    tree = Tree(root, {})
+    assert tree.changed() == ["snn", "snn-core", "snn-plot"]
+    with pytest.raises(ValueError, match=r"^no package is at a final version: nothing has been released$"):
+        tree.finished()
+    tree.release(["snn-core"], "final", DAY)
+    tree = Tree(root, {})
+    assert (tree.changed(), tree.finished()) == (["snn", "snn-plot"], ["snn-core"])
+    tree.release(tree.changed(), "final", DAY)
+    with pytest.raises(ValueError, match=r"^nothing is unreleased: no list of changes has anything new$"):
+        tree.changed()
+    tree.reopen(tree.finished())
+    tree = Tree(root, {})  # without tags, the lists of changes say what has been released
+    assert tree.last == dict.fromkeys(tree.names, "0.5.0")
+    tree.pretend_changes()
+    assert tree.release(tree.changed(), "final", DAY) == dict.fromkeys(tree.names, "0.5.1")
+
+
 @pytest.mark.parametrize(
     ("names", "wanted", "says"),
     [

@@ -1,7 +1,7 @@
 """Release packages: ``python -m release PACKAGE VERSION [--dry-run]``; CONTRIBUTING.md says in which order.
 
-PACKAGE is the name of a distribution, or ``all``. VERSION is X.Y.Z; ``final`` is the version that the tree is on the
-way to; ``next`` goes on after a release, with the next development version.
+PACKAGE is the name of a distribution, or ``all`` of which something is unreleased. VERSION is X.Y.Z; ``final`` is the
+version that the tree is on the way to; ``next`` goes on after a release, with the next development version.
 """
 
 from __future__ import annotations
@@ -35,12 +35,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     last = {name: tag.removeprefix(f"{name}-v") for name, tag in last_tags(ROOT, list(PROJECTS)).items()}
     try:
-        if not options.dry_run:
+        if not (options.dry_run or options.rehearsal):
             return _run(Tree(ROOT, last), options)
         with tempfile.TemporaryDirectory() as folder:
             root = pathlib.Path(folder) / "tree"
             copy(ROOT, root)
-            return _run(Tree(root, last), options)
+            tree = Tree(root, last)
+            if options.rehearsal:
+                tree.pretend_changes()
+            return _run(tree, options)
     except (ValueError, FileNotFoundError) as error:
         print(f"release: {error}", file=sys.stderr)
     except subprocess.CalledProcessError as error:
@@ -53,18 +56,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("package", choices=["all", *PROJECTS])
     parser.add_argument("version", help="X.Y.Z, final, or next")
     parser.add_argument("--dry-run", action="store_true", help="do it all in a copy of the tree, and leave nothing")
+    parser.add_argument("--rehearsal", action="store_true", help="a dry run as if something were new in every package")
     parser.add_argument("--untested", action="store_true", help="build, and do not run the tests of what was built")
     parser.add_argument("--date", default=datetime.datetime.now(datetime.UTC).date().isoformat(), help="YYYY-MM-DD")
     return parser
 
 
 def _run(tree: Tree, options: argparse.Namespace) -> int:
-    names = tree.names if options.package == "all" else [options.package]
     if options.version == "next":
-        given = tree.reopen(names)
+        given = tree.reopen(tree.finished() if options.package == "all" else [options.package])
         print(*(f"{name} goes on as {version}" for name, version in given.items()), sep="\n")
         print('then: git commit -am "Go on after the release"')
         return 0
+    names = tree.changed() if options.package == "all" else [options.package]
     given = tree.release(names, options.version, options.date)
     for line in tree.left_behind(given):
         print(line)
@@ -74,7 +78,7 @@ def _run(tree: Tree, options: argparse.Namespace) -> int:
         print(f"{folder.relative_to(tree.root)}: {', '.join(sorted(file.name for file in folder.iterdir()))}")
     if UMBRELLA in given:
         print(*(file.relative_to(tree.root) for file in artifacts.pin(tree.root, given[UMBRELLA])))
-    if not options.dry_run:
+    if not (options.dry_run or options.rehearsal):
         _say_what_follows(given)
     return 0
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 
+from packaging.version import Version
+
 UNRELEASED = "Unreleased"
 _HEADING = re.compile(r"^## \[(?P<name>[^\]]+)\](?: - (?P<date>\d{4}-\d{2}-\d{2}))?$", re.MULTILINE)
 
-__all__ = ["gather", "reopen"]
+__all__ = ["gather", "is_unchanged", "released", "reopen", "with_entry"]
 
 
 def gather(text: str, version: str, date: str) -> str:
@@ -69,6 +71,51 @@ def reopen(text: str) -> str:
     if any(name == UNRELEASED for name, _, _ in sections):
         return text
     return _join(head, [(UNRELEASED, "", ""), *sections])
+
+
+def with_entry(text: str, entry: str) -> str:
+    r"""Add an entry to what is unreleased.
+
+    Args:
+        text: A CHANGELOG.md.
+        entry: What has changed.
+
+    Returns:
+        The new text.
+
+    Example:
+        >>> text = with_entry("# Changes\n\n## [0.5.0] - 2026-01-31\n\n- It.\n", "More.")
+        >>> is_unchanged(text), "- More." in text
+        (False, True)
+    """
+    head, [(name, dated, body), *released] = _split(reopen(text))
+    return _join(head, [(name, dated, f"- {entry}\n\n{body}".strip()), *released])
+
+
+def is_unchanged(text: str) -> bool:
+    r"""Whether nothing is unreleased.
+
+    Args:
+        text: A CHANGELOG.md.
+
+    Example:
+        >>> is_unchanged("# Changes\n\n## [Unreleased]\n\n## [0.5.0] - 2026-01-31\n\n- It.\n")
+        True
+    """
+    return not any(_kinds(body) for _, dated, body in _split(text)[1] if not dated)
+
+
+def released(text: str) -> str | None:
+    r"""The last version that has been released, None if none has.
+
+    Args:
+        text: A CHANGELOG.md.
+
+    Example:
+        >>> released("# Changes\n\n## [Unreleased]\n\n## [0.5.0] - 2026-01-31\n\n- It.\n")
+        '0.5.0'
+    """
+    return max((name for name, dated, _ in _split(text)[1] if dated), key=Version, default=None)
 
 
 def _split(text: str) -> tuple[str, list[tuple[str, str, str]]]:

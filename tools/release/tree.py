@@ -20,13 +20,42 @@ class Tree:
 
     Args:
         root: Its folder.
-        last: Version of the last release of each package that has one.
+        last: Version of the last release of each package that has one, by its tag; of others the list of changes says,
+            as a checkout may be without tags.
     """
 
     def __init__(self, root: pathlib.Path, last: Mapping[str, str]) -> None:
         self.root = root
-        self.last = dict(last)
         self.names = sorted(file.parent.name for file in root.glob("packages/*/pyproject.toml"))
+        dated = {name: changelog.released(self._changes(name)) for name in self.names}
+        self.last = {name: version for name, version in dated.items() if version} | dict(last)
+
+    def changed(self) -> list[str]:
+        """The packages of which something is unreleased.
+
+        Raises:
+            ValueError: If there is none.
+        """
+        if names := self._changed():
+            return names
+        raise ValueError("nothing is unreleased: no list of changes has anything new")
+
+    def pretend_changes(self) -> None:
+        """List a change of every package of which nothing is unreleased, to rehearse a release of them all."""
+        for name in set(self.names) - {*self._changed()}:
+            text = changelog.with_entry(self._changes(name), "A rehearsal.")
+            self._changes_file(name).write_text(text, encoding="utf-8")
+
+    def finished(self) -> list[str]:
+        """The packages at a final version, which go on after a release; not the umbrella, which stays at one.
+
+        Raises:
+            ValueError: If there is none.
+        """
+        names = [n for n in self.names if n != UMBRELLA and not Version(self.version(n)).is_prerelease]
+        if not names:
+            raise ValueError("no package is at a final version: nothing has been released")
+        return names
 
     def version(self, name: str) -> str:
         """The version that the tree states of a package."""
@@ -59,8 +88,7 @@ class Tree:
         if UMBRELLA in given:
             self._check_all_final(given)
         for name, version in given.items():
-            text = self._changes_file(name).read_text(encoding="utf-8")
-            written[self._changes_file(name)] = self._of(name, changelog.gather, text, version, date)
+            written[self._changes_file(name)] = self._of(name, changelog.gather, self._changes(name), version, date)
         for file, text in written.items():
             file.write_text(text, encoding="utf-8")
         for name, version in given.items():
@@ -94,8 +122,7 @@ class Tree:
         given = {name: self._of(name, versions.after, self.version(name)) for name in names if name != UMBRELLA}
         for name, version in given.items():
             versions.set_version(self._version_file(name), version)
-            file = self._changes_file(name)
-            file.write_text(changelog.reopen(file.read_text(encoding="utf-8")), encoding="utf-8")
+            self._changes_file(name).write_text(changelog.reopen(self._changes(name)), encoding="utf-8")
         for name in self.names:
             self._project_file(name).write_text(ranges.loosened(self._project(name), given), encoding="utf-8")
         return given
@@ -120,6 +147,12 @@ class Tree:
             return call(*arguments)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
+
+    def _changed(self) -> list[str]:
+        return [name for name in self.names if not changelog.is_unchanged(self._changes(name))]
+
+    def _changes(self, name: str) -> str:
+        return self._changes_file(name).read_text(encoding="utf-8")
 
     def _project(self, name: str) -> str:
         return self._project_file(name).read_text(encoding="utf-8")

@@ -13,6 +13,7 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 from release import sbom
+from release.tree import Tree
 from workspace import NATIVE_WHEELHOUSE, ROOT, built
 
 
@@ -71,9 +72,9 @@ def status() -> str:
     return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
 
 
-def test_a_dry_run_builds_tests_and_leaves_nothing(clean):
+def test_a_rehearsal_builds_tests_and_leaves_nothing(clean):
     before = status()
-    done = release("snn-spikegen", "final", "--dry-run", clean=clean)
+    done = release("snn-spikegen", "final", "--rehearsal", clean=clean)
     assert done.returncode == 0, done.stdout + done.stderr
     assert " passed in " in done.stdout
     assert "SHA256SUMS, snn_spikegen-" in done.stdout
@@ -88,6 +89,7 @@ def test_what_cannot_be_released_is_said_in_a_line(clean):
 
 
 def test_all_packages_from_versions_to_tags_to_what_comes_next(tree):
+    Tree(tree.root, {}).pretend_changes()
     tree.git("init", "-q")
     tree.git("add", "-A")
     tree.git("commit", "-q", "-m", "Begin")
@@ -109,3 +111,8 @@ def test_all_packages_from_versions_to_tags_to_what_comes_next(tree):
     assert following.stdout.count(".dev0") == 8
     again = tree.run(sys.executable, "-m", "release", "snn-core", "final", "--untested", PYTHONPATH=path)
     assert "snn-core: nothing is unreleased" in again.stderr
+    of_none = tree.run(sys.executable, "-m", "release", "all", "final", "--dry-run", "--untested", PYTHONPATH=path)
+    assert (of_none.returncode, of_none.stderr) == (
+        1,
+        "release: nothing is unreleased: no list of changes has anything new\n",
+    )

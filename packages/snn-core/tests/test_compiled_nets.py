@@ -17,7 +17,7 @@ from .zoo import NEURONS, Case, close, compiles, gradients
 
 every_neuron = pytest.mark.parametrize("case", NEURONS, ids=str)
 every_layer = pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
-pytestmark = [compiles, pytest.mark.usefixtures("fresh_compiler")]
+pytestmark = [compiles, pytest.mark.exhaustive, pytest.mark.usefixtures("fresh_compiler")]
 
 
 @pytest.fixture

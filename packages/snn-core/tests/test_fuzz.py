@@ -34,6 +34,8 @@ from . import shadow
 from .beside_shadow import BesideShadow
 from .zoo import NEURONS, Case, coarse
 
+pytestmark = pytest.mark.exhaustive
+
 SECONDS = float(os.environ.get("SNN_FUZZ_SECONDS", "0"))
 
 seeds = st.integers(0, 2**31 - 1)

@@ -18,6 +18,8 @@ from .test_unroll import NETS, build, lif
 from .unequal import holds, listed, padded, replayed, states
 from .zoo import NEURONS, VARIANTS, close
 
+pytestmark = pytest.mark.exhaustive
+
 LENGTHS = [4, 7, 1]
 WAYS: dict[str, dict[str, Any]] = {
     "layers": {},

@@ -14,6 +14,8 @@ import snn_core as snn
 
 from .zoo import NEURONS, Case, close, compiles, gradients, started
 
+pytestmark = pytest.mark.exhaustive
+
 every_neuron = pytest.mark.parametrize("case", NEURONS, ids=str)
 
 

@@ -18,6 +18,8 @@ from snn_nir.writing import write
 from .measured import cost
 from .whole_graphs import chain, neurons
 
+pytestmark = pytest.mark.exhaustive
+
 SECRET = b"a secret that another file keeps"
 WEIGHT = "node/nodes/linear_0/weight"
 

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import nir
 import numpy as np
+import pytest
 
 from snn_nir.writing import write
 
 from .measured import cost
 from .whole_graphs import every_primitive
+
+pytestmark = pytest.mark.exhaustive
 
 
 def stored(graph: nir.NIRGraph) -> bytes:

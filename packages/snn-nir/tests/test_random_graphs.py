@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import nir
 import numpy as np
+import pytest
 import torch
 from hypothesis import assume, given, reject, settings
 from hypothesis import strategies as st
@@ -14,6 +15,8 @@ from snn_nir.ordering import ordered
 
 from .graphs import DT, cuba, full, lif
 from .reference import simulate
+
+pytestmark = pytest.mark.exhaustive
 
 N = 3
 

@@ -17,6 +17,8 @@ from snn_nir.writing import write
 
 from .exportable import CASES, FEATURES, made
 
+pytestmark = pytest.mark.exhaustive
+
 STEPS = 200
 DTYPES = (torch.float32, torch.float64)
 
