@@ -27,7 +27,8 @@ import, find each other's entry points and name what is missing. Other systems, 
 [test your version matrix](test-your-version-matrix.md).
 """
 _SUBSETS = """Any two packages occur together, neither of them, and each without the other: in these sets, in each
-package alone, or in all of them. All tests of all members ran, and those integration tests whose needs are met."""
+package alone, or in all of them. All members' tests ran, but for long ones
+about their own package, and the integration tests whose needs are met."""
 _LOWEST = """The oldest versions that a package declares of what it needs directly, but for PyTorch, whose floor is a
 large download and has a session of its own, `torch_floor`."""
 _RELEASED = """One package of this tree beside the last release of what it needs, and the last release of one package
