@@ -1,9 +1,15 @@
 """Accuracy: counts, silence, population code."""
 
+import math
+
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from snn_functional import acc, accuracy_rate
+from snn_functional._spike_times import first_spikes
+from snn_functional._steps import Steps
 
 
 def test_the_class_with_most_spikes_is_the_answer():
@@ -54,3 +60,53 @@ def test_spikes_that_need_a_gradient_are_welcome():
 
 def test_both_routes_lead_to_one_function():
     assert acc.accuracy_rate is accuracy_rate
+
+
+@st.composite
+def recordings(draw):
+    """Few values of both signs and few outputs, so that many counts are equal, and many are 0."""
+    steps, batch, outputs = draw(st.integers(1, 4)), draw(st.integers(1, 4)), draw(st.integers(1, 5))
+    number = steps * batch * outputs
+    values = draw(st.lists(st.sampled_from([0, 0, 1, 1, -1, 0.5, -math.inf]), min_size=number, max_size=number))
+    labels = draw(st.lists(st.integers(0, outputs - 1), min_size=batch, max_size=batch))
+    return torch.tensor(values).reshape(steps, batch, outputs), labels
+
+
+@given(recordings())
+def test_ties_signs_and_silence_as_a_loop_decides_them(recording):
+    spk, labels = recording
+    correct = silent = 0
+    for sample, label in zip(spk.unbind(1), labels, strict=True):
+        counts = [sum(column) for column in sample.T.tolist()]
+        says_nothing = all(value == 0 for row in sample.tolist() for value in row)
+        silent += says_nothing
+        correct += not says_nothing and counts.index(max(counts)) == label
+    answer = accuracy_rate(spk, torch.tensor(labels), return_silent=True)
+    assert answer == (correct / len(labels), silent / len(labels))
+
+
+def test_an_infinite_count_is_the_highest():
+    spk = torch.tensor([[[1.0, math.inf, math.inf], [5.0, -math.inf, 2.0]]])
+    assert accuracy_rate(spk, torch.tensor([1, 0])) == 1.0
+    assert accuracy_rate(spk, torch.tensor([2, 2])) == 0.0
+
+
+@pytest.mark.parametrize("accuracy", [accuracy_rate, acc.accuracy_temporal])
+@pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.float32])
+def test_what_is_judged_stays_as_it_is(accuracy, dtype):
+    spk = torch.tensor([[[0, 1, 1]], [[1, 0, 1]]]).to(dtype)
+    before = spk.clone()
+    accuracy(spk, torch.tensor([2]))
+    assert torch.equal(spk, before)
+
+
+@pytest.mark.parametrize("value", [-2.0, 0.25, 1e-45, math.inf, math.nan])
+def test_all_but_zero_is_a_spike_in_time(value):
+    # output 1 fires in step 1, output 0 in step 2; minus zero is none
+    spk = torch.tensor([[-0.0, -0.0, -0.0], [0.0, value, 0.0], [value, value, 0.0]]).unsqueeze(1)
+    assert (_first_step(spk) == torch.tensor([2, 1, 2])).all()
+
+
+def _first_step(spk):
+    index, _ = next(first_spikes(spk, Steps(spk, None, None)))
+    return index

@@ -25,7 +25,7 @@ def _layer(draw: Draw) -> Any:
 
 
 def _monitored(name: str, *first: Any, function: Callable[[Any], Any] | None = None) -> Callable[[Any, Draw], Call]:
-    """A run with a monitor; without a function the record is what the monitor takes by default."""
+    """A run with a monitor; without a function the records are those that each library makes by default."""
     more = () if function is None else (function,)
 
     def make(library: Any, draw: Draw) -> Call:
@@ -35,9 +35,9 @@ def _monitored(name: str, *first: Any, function: Callable[[Any], Any] | None = N
 
         def run() -> Tensor:
             monitor = kind(*first, net, nn.Linear, *more)
-            outs = [net(x) for x in xs]
+            sums = [net(x).sum() for x in xs]
             if "Grad" in name:
-                torch.stack([out.sum() for out in outs]).sum().backward()
+                torch.stack(sums).sum().backward()
             monitor.remove_hooks()
             return monitor.records[-1]
 
@@ -75,14 +75,19 @@ _MONITORS: dict[str, tuple[Any, ...]] = {
     "GradInputMonitor": (),
     "GradOutputMonitor": (),
 }
-_COPIES = "a record is a copy, where the peer's changes with a tensor that is overwritten later"
+_RECORDS = {", detached": torch.Tensor.detach, ", copied": torch.clone}
+_DEFAULT = "by default a record is a copy here, while the peer's changes with a tensor that is overwritten later"
 _EPOCH = f"one batch of {BATCH} samples, {STEPS} steps, {CLASSES} x {CLASSES} weights and neurons"
 CASES = [
     *[
-        Case(f"{name}, detached", "monitors", _RUN, _monitored(name, *first, function=torch.Tensor.detach))
+        Case(f"{name}{kept}", "monitors", _RUN, _monitored(name, *first, function=function))
+        for kept, function in _RECORDS.items()
         for name, first in _MONITORS.items()
     ],
-    *[Case(name, "monitors", _RUN, _monitored(name, *first), note=_COPIES) for name, first in _MONITORS.items()],
+    *[
+        Case(name, "monitors", _RUN, _monitored(name, *first), least=None, note=_DEFAULT)
+        for name, first in _MONITORS.items()
+    ],
     Case("BPTT", "training", _EPOCH, _trained("BPTT", "BPTT")),
     Case("TBPTT", "training", f"{_EPOCH}, an update every 10", _trained("TBPTT", "TBPTT", K=10)),
     Case(

@@ -13,7 +13,7 @@ from bench.tables import NOTHING, Table, figure, milliseconds, spread
 __all__ = ["NOTHING", "every"]
 
 _OURS, _PEER = "snn", "snntorch"
-_AS_FAST = 0.95  # two runs of one function differ by as much
+_AS_FAST = 0.98  # two runs of one function differ by as much
 
 
 def every(found: dict[str, Any]) -> Iterator[Table]:
@@ -102,10 +102,10 @@ def _ratio(ours: dict[str, Any], peers: dict[str, Any]) -> str:
     return NOTHING if found is None else spread(found, "×")
 
 
-def _target(ours: dict[str, Any], peers: dict[str, Any], least: float) -> str:
+def _target(ours: dict[str, Any], peers: dict[str, Any], least: float | None) -> str:
     """Whether the upper quartile of the ratio reaches what is aimed at, as far as a run tells."""
     found = _ratios(ours, peers)
-    if found is None:
+    if found is None or least is None:
         return NOTHING
     return f"{figure(least)}×, {'reached' if found[2] >= _AS_FAST * least else 'missed'}"
 

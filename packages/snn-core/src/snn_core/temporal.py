@@ -12,6 +12,8 @@ from snn_core.folding import Folding
 
 __all__ = ["Temporal", "as_floating"]
 
+_CHANGES_EVERY_STEP = frozenset({"_kept", "_kept_in", "_folded", "_unrolled_as"})
+
 
 def as_floating(x: Tensor, owner: str) -> Tensor:
     """``x`` itself if it is floating, in the default dtype if it holds integers or booleans."""
@@ -40,6 +42,12 @@ class Temporal(nn.Module):
     _kept_in: int = -1  # the backward pass in which it was computed, -1 outside of any
     _folded: Folding | None = None  # of time steps into the batch axis, while a net runs layer by layer
     _unrolled_as: str | None = None  # path in the net that is being unrolled
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _CHANGES_EVERY_STEP:
+            object.__setattr__(self, name, value)  # a tenth of the time of nn.Module's, which looks for parameters
+        else:
+            super().__setattr__(name, value)
 
     def forget(self) -> None:
         """Go back to rest: the next step is the first one."""

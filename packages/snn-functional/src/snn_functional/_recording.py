@@ -60,8 +60,9 @@ def checked_labels(targets: Tensor, recording: Tensor, num_classes: int, name: s
     labels = targets.long()
     # A graph cannot branch on data; compiled code leaves the check to the gather that follows.
     if not torch.compiler.is_compiling():
-        unknown = (labels < 0) | (labels >= num_classes)
-        if unknown.any():
+        lowest, highest = map(int, labels.aminmax())
+        if lowest < 0 or highest >= num_classes:
+            unknown = (labels < 0) | (labels >= num_classes)
             raise ValueError(
                 f"targets holds {labels[unknown][0].item()}; with {num_classes} classes a label lies in "
                 f"[0, {num_classes - 1}]"

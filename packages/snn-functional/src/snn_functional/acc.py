@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal, overload
 
@@ -84,12 +85,11 @@ def accuracy_rate(
     spikes = Steps(spk_out, lengths, mask).only(spk_out.detach())
     counts = by_class(wide(spikes), population_code, num_classes).sum(0)
     labels = checked_labels(targets, spk_out, counts.shape[-1])
-    most, answers = counts.max(-1)
-    _check_no_nan(most)
-    silent = most == 0
-    if silent.any():
-        silent &= (spikes == 0).all(2).all(0)  # spikes of both signs may add up to 0
-    return _share(answers == labels, ~silent, return_silent)
+    most = counts.amax(-1, keepdim=True)
+    least, greatest = _checked_range(most)
+    silent = None if least > 0 else _silent(most.squeeze(-1), spikes)
+    answers = counts.argmax(-1) if math.isinf(greatest) else _first(counts, most)
+    return _share(answers == labels, silent, return_silent)
 
 
 @overload
@@ -151,21 +151,37 @@ def accuracy_temporal(
     labels = checked_labels(targets, spk_out, spk_out.shape[-1])
     steps = Steps(spk_out, lengths, mask)
     index, spikes = next(first_spikes(steps.only(spk_out.detach()), steps))
-    _check_no_nan(spikes)
+    _checked_range(spikes)
     fired = spikes != 0
     # an output that is silent comes after one that fires in the last step
     times = torch.where(fired, steps.time(index), len(spk_out))
-    return _share(times.argmin(-1) == labels, fired.any(-1), return_silent)
+    return _share(times.argmin(-1) == labels, ~fired.any(-1), return_silent)
 
 
-def _check_no_nan(values: Tensor) -> None:
-    """Refuse NaN in what decides, which every comparison would pass over."""
-    if values.is_floating_point() and values.isnan().any():
+def _checked_range(values: Tensor) -> tuple[float, float]:
+    """The smallest and the largest value, without NaN, which every comparison would pass over."""
+    least, greatest = map(float, values.aminmax())
+    if math.isnan(least):
         raise ValueError("spk_out holds NaN, which is neither a spike nor none; look for its source in the net")
+    return least, greatest
 
 
-def _share(correct: Tensor, awake: Tensor, return_silent: bool) -> float | tuple[float, float]:
-    """The share of samples that are correct and not silent."""
+def _first(counts: Tensor, most: Tensor) -> Tensor:
+    """Index of the first of the highest, finite counts ``[B, K]``, in half of argmax's time; overwrites them."""
+    index = torch.arange(counts.shape[-1], dtype=counts.dtype, device=counts.device)
+    return counts.sub_(most).sign_().mul_(-counts.shape[-1]).add_(index).amin(-1)
+
+
+def _silent(most: Tensor, spikes: Tensor) -> Tensor:
+    """Which samples have no spike, among those whose highest count is 0, to which spikes of both signs may add up."""
+    silent = most == 0
+    asked = silent.nonzero().squeeze(-1)
+    silent[asked] = ~spikes[:, asked].bool().any(2).any(0)
+    return silent
+
+
+def _share(correct: Tensor, silent: Tensor | None, return_silent: bool) -> float | tuple[float, float]:
+    """The share of samples that are correct and not silent; None says that no sample is silent."""
     batch = correct.numel()
-    accuracy = int((correct & awake).sum()) / batch
-    return (accuracy, int((~awake).sum()) / batch) if return_silent else accuracy
+    accuracy = int((correct if silent is None else correct & ~silent).sum()) / batch
+    return (accuracy, 0.0 if silent is None else int(silent.sum()) / batch) if return_silent else accuracy

@@ -49,7 +49,7 @@ class BaseMonitor:
         self.records: list[Any] = []
         self.name_records_index: dict[str, list[int]] = {}
         self._enable = True
-        self._temporal: weakref.WeakSet[Temporal] = weakref.WeakSet()
+        self._temporal: list[weakref.ref[Temporal]] = []
         weakref.finalize(self, _remove, self.hooks)
 
     def __getitem__(self, key: int | str) -> Any:
@@ -113,7 +113,7 @@ class BaseMonitor:
             ValueError: If the net has no such layer.
         """
         layers = _layers(net, instance)
-        self._temporal.update(m for m in net.modules() if isinstance(m, Temporal))
+        self._temporal += [weakref.ref(m) for m in net.modules() if isinstance(m, Temporal)]
         for name, layer in layers:
             self.monitored_layers.append(name)
             self.name_records_index[name] = []
@@ -184,7 +184,11 @@ class BaseMonitor:
 
     def is_folded(self) -> bool:
         """Whether the net is being run with time folded into the batch axis."""
-        return any(module._folded is not None for module in self._temporal)
+        for watched in self._temporal:  # no generator, as each record asks
+            module = watched()
+            if module is not None and module._folded is not None:
+                return True
+        return False
 
 
 def as_it_is_now(value: Any) -> Any:
@@ -203,7 +207,7 @@ def as_it_is_now(value: Any) -> Any:
         >>> kept
         tensor([0., 0.])
     """
-    return tree_map_only(Tensor, torch.clone, value)
+    return value.clone() if isinstance(value, Tensor) else tree_map_only(Tensor, torch.clone, value)
 
 
 def checked_function(name: str, function: Any) -> Callable[[Any], Any]:
