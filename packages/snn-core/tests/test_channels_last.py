@@ -29,8 +29,8 @@ def lif(**options: Any) -> snn.Leaky:
 
 def normalised(channels: int, module: Callable[..., Any] = nn.BatchNorm2d) -> nn.Module:
     """In evaluation, with statistics that round nothing."""
-    norm = module(channels, eps=0.0).eval()
-    norm.running_var.fill_(0.25)
+    norm = module(channels, eps=2**-6).eval()
+    norm.running_var.fill_(0.25 - 2**-6)
     norm.running_mean.copy_(torch.arange(channels) / 4)
     return norm
 

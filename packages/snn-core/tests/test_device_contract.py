@@ -22,7 +22,7 @@ WAYS: dict[str, dict[str, Any]] = {"layers": {}, "steps": {"schedule": "steps"},
 
 
 class OnlyOn(TorchDispatchMode):
-    """Fails where an operation reads or makes a tensor with axes on another device."""
+    """Fails where an operation reads or makes numbers on another device."""
 
     def __init__(self, device: str) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class OnlyOn(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
         for tensor in tree_leaves((args, kwargs, out)):
-            if isinstance(tensor, Tensor):
+            if isinstance(tensor, Tensor) and tensor.numel():
                 assert tensor.device.type == self.device, f"{func} on {tensor.device}"
         return out
 

@@ -15,7 +15,7 @@ from snn_core.kernels import operator, registry
 
 from .entry_points import pretend
 from .hand_written import HandWritten, offered
-from .zoo import NEURONS, OPTIONS, Case, close, compiles, gradients, started
+from .zoo import NEURONS, OPTIONS, Case, close, gradients, started
 
 WHOLE_SEQUENCES = [
     Case("stateleaky", partial(snn.StateLeaky, beta=torch.linspace(0.3, 1.0, 5), channels=5), resets=False),
@@ -228,7 +228,7 @@ def test_a_package_of_kernels_that_does_not_load_is_a_reason_and_stops_nothing(m
     assert "surely_no_module" in found["gone"].reason
 
 
-@compiles
+@pytest.mark.compiles
 def test_a_whole_sequence_compiles_into_one_graph_of_any_length() -> None:
     torch.compiler.reset()
     neuron = snn.Leaky(beta=0.8, init_hidden=False).double()

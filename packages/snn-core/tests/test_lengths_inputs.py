@@ -134,6 +134,7 @@ def test_outputs_may_come_in_a_dict() -> None:
         assert (out["mem"][4:, 0] == 0).all()
 
 
+@pytest.mark.compiles
 @torch.no_grad()
 def test_a_compiled_net_gives_the_same() -> None:
     net, xs = build(*NETS["linear"])

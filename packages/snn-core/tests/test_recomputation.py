@@ -320,6 +320,7 @@ def test_the_net_may_run_again_before_the_backward_pass() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")  # of dynamo itself
+@pytest.mark.compiles
 def test_a_compiled_function_around_it_gives_the_same() -> None:
     net, xs = stack(), inputs()
     expected = torch.autograd.grad(snn.unroll(net, xs)[1].sum(), net[0].weight)

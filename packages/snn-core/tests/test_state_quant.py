@@ -47,6 +47,7 @@ def test_what_cannot_be_called_is_refused_and_changes_nothing():
     assert neuron.state_quant is quantiser
 
 
+@pytest.mark.compiles
 def test_a_neuron_without_its_module_compiles():
     neuron = snn.Leaky(beta=0.5, init_hidden=True, output=True, state_quant=Rounded())
     neuron.state_quant = False

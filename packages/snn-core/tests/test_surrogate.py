@@ -15,8 +15,6 @@ from torch.utils.checkpoint import checkpoint
 
 from snn_core import surrogate
 
-from .zoo import compiles
-
 X = [-1e4, -3.0, -1.0, -0.5, -0.04, 0.0, 0.04, 0.5, 1.0, 1.5, 3.0, 1e4]
 
 # name: (surrogate, its derivative as a formula over Python floats)
@@ -148,7 +146,6 @@ def test_a_surrogate_cannot_be_changed_after_it_was_made(spike: surrogate.Surrog
         spike.slope = 3  # type: ignore[attr-defined]
 
 
-@compiles
 @every
 def test_a_surrogate_compiles_into_one_graph(spike: surrogate.Surrogate) -> None:
     torch.compiler.reset()

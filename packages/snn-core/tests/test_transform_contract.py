@@ -12,7 +12,7 @@ import torch
 
 import snn_core as snn
 
-from .zoo import NEURONS, Case, close, compiles, gradients, started
+from .zoo import NEURONS, Case, close, gradients, started
 
 pytestmark = pytest.mark.exhaustive
 
@@ -28,7 +28,7 @@ def fresh_compiler() -> Iterator[None]:
 
 
 @every_neuron
-@compiles
+@pytest.mark.compiles
 @pytest.mark.usefixtures("fresh_compiler")
 def test_a_step_compiles_into_one_graph(case: Case) -> None:
     neuron, xs = case.make(), case.input().requires_grad_()
@@ -46,7 +46,7 @@ def test_a_step_compiles_into_one_graph(case: Case) -> None:
     close(gradients([spk_c, *last_c], inputs), gradients([spk, *last], inputs))
 
 
-@compiles
+@pytest.mark.compiles
 @pytest.mark.filterwarnings("ignore:.*torch.jit.*is deprecated:DeprecationWarning")  # of torch by torch, in inductor
 @pytest.mark.usefixtures("fresh_compiler")
 def test_the_default_compiler_gives_the_numbers_of_eager_execution() -> None:

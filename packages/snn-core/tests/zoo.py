@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple
 
-import pytest
 import torch
 from torch import Tensor
 
@@ -183,10 +182,6 @@ def gradients(outputs: Any, inputs: list[Tensor]) -> list[Tensor]:
         loss = loss + (torch.randn(out.shape, generator=generator, dtype=torch.float64) * out).sum()
     found = torch.autograd.grad(loss, inputs, allow_unused=True)
     return [torch.zeros_like(i) if g is None else g for g, i in zip(found, inputs, strict=True)]
-
-
-# torch's compiler makes an object of every autograd function that it meets, of which torch itself warns
-compiles = pytest.mark.filterwarnings("ignore:.*Function'> should not be instantiated:DeprecationWarning")
 
 
 def close(left: Any, right: Any) -> None:

@@ -64,7 +64,7 @@ def _padded(neuron: Any, x: Tensor, kept: Any, folding: Folding) -> tuple[Tensor
     if not all(bool(s.isfinite().all()) for s in _last_of(states)):
         return None
     before = [None] * len(states) if kept is None else kept
-    last = neuron.State._make(folding.at_end(s, b) for s, b in zip(states, before, strict=True))
+    last = neuron.State._make([folding.at_end(s, b) for s, b in zip(states, before, strict=True)])
     return folding.fold(spk), _each(folding.fold, states) if neuron.output else None, last
 
 

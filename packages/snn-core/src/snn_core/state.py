@@ -21,7 +21,7 @@ def bind(neuron: Any, states: tuple[Any, ...], named: dict[str, Any]) -> Any:
             problem = "twice" if name in bound else "which it does not have"
             raise TypeError(f"{owner} got the state {name!r} {problem}; its states are {', '.join(fields)}")
         bound[name] = value
-    return neuron.State._make(bound.get(name) for name in fields)
+    return neuron.State._make([bound.get(name) for name in fields])
 
 
 def complete(neuron: Any, x: Tensor, state: Any) -> Any:
@@ -32,7 +32,7 @@ def complete(neuron: Any, x: Tensor, state: Any) -> Any:
     if not isinstance(state, tuple) or len(state) != len(fields):
         raise TypeError(f"{type(neuron).__name__} takes a State({', '.join(fields)}) or None, got {state!r:.100}")
     shape = neuron.state_shape(x)
-    return neuron.State._make(_completed(neuron, n, v, x, shape) for n, v in zip(fields, state, strict=True))
+    return neuron.State._make([_completed(neuron, n, v, x, shape) for n, v in zip(fields, state, strict=True)])
 
 
 def _completed(neuron: Any, name: str, value: Any, x: Tensor, shape: torch.Size) -> Tensor:
@@ -106,7 +106,7 @@ def kept_field(index: int, name: str) -> property:
         return neuron.empty_state() if neuron._kept is None else neuron._kept[index]
 
     def write(neuron: Any, value: Tensor) -> None:
-        rest = neuron.State._make(neuron.empty_state() for _ in neuron.State._fields)
+        rest = neuron.State._make([neuron.empty_state() for _ in neuron.State._fields])
         neuron._keep((rest if neuron._kept is None else neuron._kept)._replace(**{name: value}))
 
     return property(read, write, doc=f"The state ``{name}`` kept since the last step; of shape ``(0,)`` at rest.")

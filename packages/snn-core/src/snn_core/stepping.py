@@ -129,14 +129,14 @@ class Stepping(Firing):
             state = self._reset.after(self, integrated(self, x, self._reset.before(self, state, fired)), fired)
         else:
             state = integrated(self, x, state)
-        state = type(state)._make(as_dtype(s, x.dtype) for s in state)
+        state = type(state)._make([as_dtype(s, x.dtype) for s in state])
         if self.state_quant:
             state = self._quantised(state)
         fired = self._crossing(self.membrane(state))
         emitted = self.emit(state, fired)
         if not delayed:
             state = self._reset.at_once(self, state, fired)
-            state = type(state)._make(as_dtype(s, x.dtype) for s in state)
+            state = type(state)._make([as_dtype(s, x.dtype) for s in state])
         state = self.remember(state, self.graded(emitted)) if self.remembers else state
         return emitted, state, fired.detach() if delayed and isinstance(self.spike_grad, Surrogate) else None
 
@@ -158,7 +158,7 @@ class Stepping(Firing):
         return above.to(mem.dtype)
 
     def _quantised(self, state: Any) -> Any:
-        return type(state)._make(self.state_quant(s) for s in state)
+        return type(state)._make([self.state_quant(s) for s in state])
 
     def unroll(self, xs: Tensor, state: Any = None, *, trace: bool = False) -> tuple[Tensor, Any]:
         """All steps of a sequence; equal to calling ``step`` in a loop.

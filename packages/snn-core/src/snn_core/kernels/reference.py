@@ -41,5 +41,5 @@ def loop(advance: Advance, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor,
         if trace:
             states.append(state)
     if trace:
-        state = type(state)._make(torch.stack(field) for field in zip(*states, strict=True))
+        state = type(state)._make([torch.stack(field) for field in zip(*states, strict=True)])
     return torch.stack(spikes), state
