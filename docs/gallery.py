@@ -33,7 +33,10 @@ INTRODUCTION = """\
 
 Every plot of `snn.plot`, with the program that draws it. A plot draws on the matplotlib axes that it is given, labels
 them with units, and returns them; animations are saved as GIF, WebP, animated PNG or HTML without ffmpeg. Colours stay
-apart for readers with colour-vision deficiency. The programs below run one after the other, from this first one:
+apart for readers with colour-vision deficiency.
+
+The programs below run one after the other, from this first one, with `snn[plot,spikegen]` installed. In a notebook they
+show what they draw; in a file, end with `plt.show()`, `fig.savefig("raster.png")` or `film.save("film.gif")`:
 
 """
 
