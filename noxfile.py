@@ -27,6 +27,7 @@ from sessions import (
     INDEX,
     NATIVE,
     NEEDS_NATIVE,
+    SHORT,
     beside,
     build,
     build_native,
@@ -241,7 +242,7 @@ def pairwise(session: nox.Session, subset: tuple[str, ...]) -> None:
     results.note(session.name, subset, versions)
     tests = [f"packages/{name}/tests" for name in subset]
     without = (f"--ignore={folder}" for folder in (NEEDS_AEON, *ELSEWHERE))
-    pytest(session, "-p", "matrix.needs", "-m", "not exhaustive", *tests, "integration_tests", *without)
+    pytest(session, "-p", "matrix.needs", *SHORT, *tests, "integration_tests", *without)
 
 
 @nox.session(requires=["wheels"])

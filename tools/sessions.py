@@ -25,6 +25,7 @@ NATIVE = ("snn-cpu",)  # what has compiled code, and so a native wheel beside th
 COMPILER = os.environ.get("CXX", "g++")
 CAN_COMPILE = sys.platform == "linux" and shutil.which(COMPILER) is not None
 NEEDS_NATIVE = ("integration_tests/native", "packages/snn-cpu/tests/native")
+SHORT = ("-m", "not exhaustive")  # which tests the matrix runs
 AEON_EXTRAS = ("offline", "vowels")  # whose aeon holds back numpy and numba
 
 SETTINGS = pip_configuration.settings()
@@ -92,7 +93,8 @@ def floor(session: nox.Session, package: str, *held: str) -> None:
     results.note(session.name, [package], versions)
     # old releases of others call what newer releases of others deprecate
     quiet = ("-W", "ignore::DeprecationWarning")
-    pytest(session, *quiet, f"packages/{package}/tests", *(f"--ignore={folder}" for folder in NEEDS_NATIVE))
+    without = (f"--ignore={folder}" for folder in NEEDS_NATIVE)
+    pytest(session, *quiet, *SHORT, f"packages/{package}/tests", *without)
 
 
 def beside(session: nox.Session, package: str, choice: releases.Choice, tree: pathlib.Path) -> None:
@@ -103,7 +105,7 @@ def beside(session: nox.Session, package: str, choice: releases.Choice, tree: pa
     versions = install(session, *wanted, *group("test"), wheels=choice.wheels)
     results.note(session.name, [package], versions, choice.apart)
     without = (f"--ignore={tree / folder}" for folder in NEEDS_NATIVE)
-    pytest(session, str(tree / "packages" / package / "tests"), *without, tree=tree)
+    pytest(session, *SHORT, str(tree / "packages" / package / "tests"), *without, tree=tree)
 
 
 def compiled(session: nox.Session) -> Collection[str]:

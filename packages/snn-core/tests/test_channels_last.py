@@ -22,6 +22,8 @@ from snn_core.kernels import products
 
 from .zoo import call_loop
 
+pytestmark = pytest.mark.exhaustive
+
 
 def lif(**options: Any) -> snn.Leaky:
     return snn.Leaky(0.5, threshold=0.375, init_hidden=True, spike_grad=snn.surrogate.fast_sigmoid(slope=5), **options)

@@ -129,6 +129,7 @@ def test_a_kept_state_is_read_by_name_and_forgotten_by_reset(case: Case) -> None
 
 
 @every_neuron
+@pytest.mark.exhaustive
 def test_nothing_of_a_deleted_net_stays_alive(case: Case) -> None:
     class Marker:
         """Stands for a tensor kept for the backward pass: alive as long as the graph is."""

@@ -192,6 +192,7 @@ def test_a_sequence_cut_in_two_is_the_whole_sequence(make, shape, schedule: str)
 
 
 @every_net
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("chunk", [2, 3, 7])
 def test_chunks_change_neither_values_nor_gradients(make, shape, chunk: int) -> None:
     net, xs = build(make, shape)

@@ -24,6 +24,7 @@ def run(net, shape, steps=100):
         return snn.unroll(net, xs)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("simplify", [True, False])
 @pytest.mark.parametrize("method", ["euler", "exact"])
 @pytest.mark.parametrize("name", CASES)

@@ -42,6 +42,7 @@ def test_a_reader_of_plain_nir_gets_every_spike(case, method):
     np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("case", CASES)
 def test_membranes_of_plain_nir_are_those_of_the_neuron_after_the_reset(case):
     neuron = made(case).double()
