@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from snn_functional._population import by_class, check_population
 from snn_functional._recording import check_recording, checked_labels, wide
@@ -144,8 +145,8 @@ def cross_entropy(scores: Tensor, labels: Tensor) -> Tensor:
     Returns:
         Cross entropies ``[..., B]``.
     """
-    chosen = labels.unsqueeze(-1).expand(*scores.shape[:-1], 1)
-    return -scores.log_softmax(-1).gather(-1, chosen).squeeze(-1)
+    wanted = labels.expand(scores.shape[:-1])
+    return F.cross_entropy(scores.flatten(0, -2), wanted.flatten(), reduction="none").reshape(wanted.shape)
 
 
 def _checked_weight(weight: Tensor | Sequence[float]) -> Tensor:
