@@ -103,7 +103,7 @@ def _ratio(ours: dict[str, Any], peers: dict[str, Any]) -> str:
 
 
 def _target(ours: dict[str, Any], peers: dict[str, Any], least: float | None) -> str:
-    """Whether the upper quartile of the ratio reaches what is aimed at, as far as a run tells."""
+    """Whether the upper quartile of the ratio reaches what is aimed at, if anything is, as far as a run tells."""
     found = _ratios(ours, peers)
     if found is None or least is None:
         return NOTHING

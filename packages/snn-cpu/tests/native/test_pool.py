@@ -147,7 +147,7 @@ def test_what_a_step_frees_the_next_one_takes_without_fresh_pages(tmp_path) -> N
     file = tmp_path / "program.py"
     file.write_text(FREEING, encoding="utf-8")
     done = subprocess.run([sys.executable, str(file)], capture_output=True, text=True, timeout=300, check=True)
-    assert int(done.stdout) < 8  # without the lesson there are about 2,000
+    assert int(done.stdout) < 8  # without teach_malloc there are about 2,000
 
 
 # the parent holds buffers and has threads that take and free some while it forks
