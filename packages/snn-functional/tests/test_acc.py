@@ -34,6 +34,16 @@ def test_a_silent_sample_is_wrong_even_if_its_label_is_zero():
     assert all(type(share) is float for share in answer)
 
 
+def test_a_recording_that_is_a_view_is_counted_as_its_copy():
+    spk = (torch.rand(5, 7, 6, generator=torch.Generator().manual_seed(0)) < 0.4).float()  # batch first
+    by_time, targets = spk.transpose(0, 1), torch.arange(5)
+    assert not by_time.is_contiguous()
+    answers = [int(counts.argmax()) for counts in spk.sum(1)]
+    wanted = sum(answer == target for target, answer in enumerate(answers)) / 5
+    assert accuracy_rate(by_time, targets) == accuracy_rate(by_time.contiguous(), targets) == pytest.approx(wanted)
+    assert 0 < wanted < 1
+
+
 def test_a_population_votes_together():
     # Groups of 3 outputs: output 5 fires most (3 times), but group 0 fires 4 times.
     spk = torch.zeros(3, 1, 6)

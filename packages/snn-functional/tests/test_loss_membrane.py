@@ -22,6 +22,17 @@ def test_the_gradient_goes_to_the_step_of_the_maximum_alone():
     assert torch.equal(mem.grad != 0, MEM.max(0).values == MEM)
 
 
+def test_a_wide_ragged_batchs_maximum_is_that_of_each_samples_own_steps():
+    mem = torch.randn(9, 128, 130, generator=torch.Generator().manual_seed(1))
+    lengths = torch.arange(128) % 9 + 1
+    found = ce_max_membrane_loss(reduction="none")(mem, torch.arange(128), lengths=lengths)
+    alone = [
+        ce_max_membrane_loss()(mem[:length, sample : sample + 1], torch.tensor([sample]))
+        for sample, length in enumerate(lengths)
+    ]
+    assert torch.allclose(found, torch.stack(alone), rtol=1e-6)
+
+
 def test_the_membrane_loss_is_the_mean_of_every_steps():
     wanted = torch.full((3, 4), 0.1, dtype=torch.float64).scatter(1, TARGETS.unsqueeze(1), 1.2)
     looped = sum(torch.nn.functional.mse_loss(u, wanted) for u in MEM) / 7

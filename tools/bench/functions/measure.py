@@ -19,6 +19,7 @@ from bench.process import Process
 __all__ = ["Plan", "difference", "measured"]
 
 _WORKER = "bench.functions.worker"
+_PAIRS = 3  # what lies where in a process's memory stays for its life, and may make a function a tenth slower
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class Plan:
     """How thoroughly to measure.
 
     Args:
-        rounds: Rounds that count; one more is run before them and dropped.
+        rounds: Rounds that count, which pairs of processes take in turns; before its first a pair runs one that is
+            dropped.
         seconds: Of one library's turn in a round, as far as one call is not longer.
         memory: Measure peak memory.
         threads: Of each library.
@@ -62,15 +64,17 @@ def measured(
 
     with contextlib.ExitStack() as stack:
         folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        processes = {library: stack.enter_context(started(library)) for library in LIBRARIES}
-        answers = {library: process.ask("hello") for library, process in processes.items()}
-        for library, answer in answers.items():
-            if "reason" in answer:
-                raise RuntimeError(f"{library} does not start: {answer['reason']}")
+        number = min(_PAIRS, plan.rounds)
+        pairs = [{one: stack.enter_context(started(one)) for one in LIBRARIES} for _ in range(number)]
+        for pair in pairs:
+            answers = {library: process.ask("hello") for library, process in pair.items()}
+            for library, answer in answers.items():
+                if "reason" in answer:
+                    raise RuntimeError(f"{library} does not start: {answer['reason']}")
         found = {}
         for name in names:
             say(name)
-            found[name] = _timed(CASES[name], processes, plan, folder)
+            found[name] = _timed(CASES[name], pairs, plan, folder)
             if plan.memory:
                 for library, taken in found[name]["libraries"].items():
                     if "reason" not in taken:
@@ -79,21 +83,25 @@ def measured(
         return {"versions": {name: one["versions"] for name, one in answers.items()}, "functions": found}
 
 
-def _timed(case: Case, processes: dict[str, Process], plan: Plan, folder: pathlib.Path) -> dict[str, Any]:
-    taken: dict[str, dict[str, Any]] = {name: one.ask("prepare", case=case.name) for name, one in processes.items()}
+def _timed(case: Case, pairs: list[dict[str, Process]], plan: Plan, folder: pathlib.Path) -> dict[str, Any]:
+    taken: dict[str, dict[str, Any]] = {name: {} for name in LIBRARIES}
+    for pair in pairs:
+        for name, process in pair.items():
+            taken[name] |= process.ask("prepare", case=case.name)
     ready = [name for name, answer in taken.items() if "reason" not in answer]
     found: dict[str, Any] = {"libraries": taken, "difference": None}
     if len(ready) == 2 and not case.differs:
         for name in ready:
-            processes[name].ask("result", folder=str(folder))
+            pairs[0][name].ask("result", folder=str(folder))
         found["difference"] = difference(*(folder / f"{name}.npz" for name in ready))
     turns: dict[str, list[dict[str, Any]]] = {name: [] for name in ready}
-    for _ in range(plan.rounds + 1):
+    for number in range(len(pairs) + plan.rounds):
         for name in ready:
-            turns[name].append(processes[name].ask("turn", seconds=plan.seconds))
+            turns[name].append(pairs[number % len(pairs)][name].ask("turn", seconds=plan.seconds))
     for name, rounds in turns.items():
         failed = [turn for turn in rounds if "reason" in turn]
-        taken[name] |= failed[0] if failed else {way: [turn[way] for turn in rounds[1:]] for way in rounds[1]}
+        counted = rounds[len(pairs) :]
+        taken[name] |= failed[0] if failed else {way: [turn[way] for turn in counted] for way in counted[0]}
     return found
 
 

@@ -9,7 +9,12 @@ from torch import Tensor
 
 from snn_functional._steps import Steps
 
-_COUNTERS = (torch.uint8, torch.int16, torch.int32, torch.int64)  # the shorter, the less memory a recording takes
+_COUNTERS = (torch.uint8, torch.int16, torch.int32, torch.int64)
+
+
+def counter(number: int) -> torch.dtype:
+    """The shortest dtype that counts up to a number: the shorter, the less memory a recording of counts takes."""
+    return next(dtype for dtype in _COUNTERS if number <= torch.iinfo(dtype).max)
 
 
 def first_spikes(spikes: Tensor, steps: Steps, count: int = 1) -> Iterator[tuple[Tensor, Tensor]]:
@@ -25,11 +30,11 @@ def first_spikes(spikes: Tensor, steps: Steps, count: int = 1) -> Iterator[tuple
         ``[B, C]``, then 0.
     """
     number = len(spikes)
-    counter = next(dtype for dtype in _COUNTERS if number <= torch.iinfo(dtype).max)
-    countdown = torch.arange(number, 0, -1, dtype=counter, device=spikes.device).reshape(-1, 1, 1)
+    dtype = counter(number)
+    countdown = torch.arange(number, 0, -1, dtype=dtype, device=spikes.device).reshape(-1, 1, 1)
     # how many steps are left at each spike: most at the first, none where no spike is
     left = spikes.detach().to(torch.bool, copy=True).view(torch.uint8)  # six times as fast as != 0
-    left = left.mul_(countdown) if counter == torch.uint8 else left * countdown
+    left = left.mul_(countdown) if dtype == torch.uint8 else left * countdown
     for nth in range(count):
         most = left.amax(0).long()
         index = torch.where(most > 0, number - most, steps.last(most))

@@ -107,7 +107,8 @@ def latency_code_log(
         )
     values = values.clamp(min=threshold + epsilon)
     # In place, and with no zero added: fresh memory as long as the data costs more than the logarithm.
-    times = (values / (values - threshold)).log_().mul_(tau)
+    times = values.div_(values - threshold).log_()
+    times = times if tau == 1 else times.mul_(tau)
     times = times.add_(first) if first else times
     if normalize and times.numel():
         since = times - first if first else times

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from snn_functional._highest import highest
 from snn_functional._numbers import finite
 from snn_functional._steps import Steps
 from snn_functional.loss._labelled_loss import LabelledLoss, cross_entropy
@@ -48,7 +49,7 @@ class ce_max_membrane_loss(LabelledLoss):  # noqa: N801
 
     def losses(self, outputs: Tensor, targets: Tensor, steps: Steps, group: int) -> Tensor:
         """Cross entropy of the maxima, ``[B]``."""
-        return cross_entropy(steps.only(outputs, float("-inf")).max(0).values, targets)
+        return cross_entropy(highest(steps.only(outputs, float("-inf"))), targets)
 
 
 class mse_membrane_loss(LabelledLoss):  # noqa: N801

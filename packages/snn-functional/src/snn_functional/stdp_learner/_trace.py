@@ -99,7 +99,7 @@ class Rule(NamedTuple):
         y = _started("trace_post", trace_post, post) * decay_post + post
         meet = synapses.correlations if self.each else synapses.correlation
         up, down = (_scale(name, f, synapses.weight) for name, f in (("f_post", f_post), ("f_pre", f_pre)))
-        return x, y, up * meet(x, post) - down * meet(pre, y)
+        return x, y, meet(x, post).mul_(up).sub_(meet(pre, y).mul_(down))
 
 
 PLAIN = Rule(linear_decay, each=False)
