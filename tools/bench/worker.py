@@ -134,20 +134,23 @@ def _without_folders(text: str) -> str:
     return re.sub(r"\S*/", "", text)
 
 
-def calls(call: Any, seconds: float, total: Any) -> list[Any]:
+def calls(call: Any, seconds: float, total: Any, most: int = _MOST_CALLS) -> list[Any]:
     """What calls took for so many seconds, without the first of several.
 
     Args:
         call: Returns what it took.
         seconds: For how long to go on, as far as one call is not longer.
         total: Seconds of what a call returns.
+        most: How many calls, at most.
 
     Returns:
         One result at least.
     """
     taken = [call()]
-    while len(taken) < _MOST_CALLS and sum(map(total, taken)) < seconds:
+    spent = total(taken[0])
+    while len(taken) < most and spent < seconds:
         taken.append(call())
+        spent += total(taken[-1])
     return taken[1:] or taken
 
 

@@ -66,11 +66,11 @@ def measured(
         folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
         number = min(_PAIRS, plan.rounds)
         pairs = [{one: stack.enter_context(started(one)) for one in LIBRARIES} for _ in range(number)]
-        for pair in pairs:
-            answers = {library: process.ask("hello") for library, process in pair.items()}
-            for library, answer in answers.items():
-                if "reason" in answer:
-                    raise RuntimeError(f"{library} does not start: {answer['reason']}")
+        answers = {}
+        for library, process in (item for pair in pairs for item in pair.items()):
+            answers[library] = process.ask("hello")
+            if "reason" in answers[library]:
+                raise RuntimeError(f"{library} does not start: {answers[library]['reason']}")
         found = {}
         for name in names:
             say(name)

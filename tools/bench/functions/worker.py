@@ -26,6 +26,8 @@ from bench.worker import answer, calls
 
 __all__ = ["Worker", "main"]
 
+_MOST_CALLS = 1000  # of one turn: the first ones of a function of microseconds are slower than the others
+
 
 class Worker:
     """Answers the requests about one library.
@@ -65,7 +67,7 @@ class Worker:
 
     def turn(self, seconds: float) -> dict[str, Any]:
         """Seconds of a call, forward and backward: medians of calls for so many seconds, without the first of them."""
-        forward, backward = zip(*calls(self._once, seconds, sum), strict=True)
+        forward, backward = zip(*calls(self._once, seconds, sum, _MOST_CALLS), strict=True)
         taken = {"forward": statistics.median(forward)}
         return taken | ({"backward": statistics.median(backward)} if self.call.leaves else {})
 

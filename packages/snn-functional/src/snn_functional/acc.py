@@ -13,6 +13,7 @@ from snn_functional._population import by_class, check_population
 from snn_functional._recording import check_recording, checked_labels, wide
 from snn_functional._spike_times import first_spikes
 from snn_functional._steps import Steps
+from snn_functional._total import total
 
 __all__ = ["accuracy_rate", "accuracy_temporal"]
 
@@ -83,7 +84,7 @@ def accuracy_rate(
     check_population(population_code, num_classes)
     check_recording(spk_out)
     spikes = Steps(spk_out, lengths, mask).only(spk_out.detach())
-    counts = _total(by_class(wide(spikes), population_code, num_classes))
+    counts = total(by_class(wide(spikes), population_code, num_classes))
     labels = checked_labels(targets, spk_out, counts.shape[-1])
     most = counts.amax(-1, keepdim=True)
     least, greatest = _checked_range(most)
@@ -164,13 +165,6 @@ def _checked_range(values: Tensor) -> tuple[float, float]:
     if math.isnan(least):
         raise ValueError("spk_out holds NaN, which is neither a spike nor none; look for its source in the net")
     return least, greatest
-
-
-def _total(spikes: Tensor) -> Tensor:
-    """Sum over time, as a product with ones where it can be one, which takes half of the time of ``sum(0)``."""
-    if not spikes.is_contiguous():
-        return spikes.sum(0)
-    return spikes.new_ones(len(spikes)).matmul(spikes.flatten(1)).unflatten(0, spikes.shape[1:])
 
 
 def _first(counts: Tensor, most: Tensor) -> Tensor:

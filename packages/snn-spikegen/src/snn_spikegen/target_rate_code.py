@@ -68,14 +68,7 @@ def target_rate_code(
     if chance == 0:
         times = torch.zeros(0, dtype=torch.int64, device=draws)
     elif pattern == "regular":
-        # The floor of a float32 multiple decides on which side of a step a spike falls, on every device alike.
-        gap = min(1 / chance, steps)
-        times = torch.arange(first, steps, gap, dtype=torch.float32, device=_CPU).long()
-        # The number of multiples is rounded too, and may count one that falls on step T; to look costs as much as the
-        # rest, so only where it is near.
-        last = first + (math.ceil((steps - first) / gap) - 1) * gap
-        if last > steps * (1 - 2**-20) and times[-1].item() >= steps:
-            times = times[:-1]
+        times = _regular(first, steps, min(1 / chance, steps))
     elif pattern == "uniform":
         order = torch.randperm(steps - first, generator=generator, device=draws)
         times = order[: round(chance * (steps - first))].sort().values + first
@@ -83,10 +76,22 @@ def target_rate_code(
         chances = torch.full((steps,), chance, dtype=torch.float32, device=draws)
         chances[:first] = 0
         times = torch.bernoulli(chances, generator=generator).nonzero().squeeze(1)
-    if times.device != (target or draws):
-        times = times.to(target or draws)
-    spikes = torch.zeros(steps, dtype=dtype or torch.get_default_dtype(), device=times.device)
-    return spikes.index_fill_(0, times, 1), times
+    where = target or draws
+    if where is not _CPU:
+        times = times.to(where)
+    return torch.zeros(steps, dtype=dtype, device=where).index_fill_(0, times, 1), times
+
+
+def _regular(first: int, steps: int, gap: float) -> Tensor:
+    """The steps from the first on that lie a gap apart, in [1, steps], each rounded down; on the CPU, int64."""
+    if gap == int(gap):
+        return torch.arange(first, steps, int(gap), device=_CPU)
+    # The floor of a float32 multiple decides on which side of a step a spike falls, on every device alike.
+    times = torch.arange(first, steps, gap, dtype=torch.float32, device=_CPU).long()
+    # The number of multiples is rounded too, and may count one that falls on step T; to look costs as much as the rest,
+    # so only where it is near.
+    last = first + (math.ceil((steps - first) / gap) - 1) * gap
+    return times[:-1] if last > steps * (1 - 2**-20) and times[-1].item() >= steps else times
 
 
 def known_pattern(firing_pattern: str) -> str:

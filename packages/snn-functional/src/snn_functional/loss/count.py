@@ -9,6 +9,7 @@ from torch import Tensor
 
 from snn_functional._numbers import share
 from snn_functional._steps import Steps
+from snn_functional._total import total
 from snn_functional.loss._labelled_loss import LabelledLoss, cross_entropy
 
 
@@ -47,7 +48,7 @@ class ce_count_loss(LabelledLoss):  # noqa: N801
 
     def losses(self, outputs: Tensor, targets: Tensor, steps: Steps, group: int) -> Tensor:
         """Cross entropy of the counts, ``[B]``."""
-        return cross_entropy(outputs.sum(0), targets)
+        return cross_entropy(total(outputs), targets)
 
 
 class mse_count_loss(LabelledLoss):  # noqa: N801
@@ -101,7 +102,7 @@ class mse_count_loss(LabelledLoss):  # noqa: N801
 
     def losses(self, outputs: Tensor, targets: Tensor, steps: Steps, group: int) -> Tensor:
         """Squared errors of the counts, divided by the number of steps, ``[B, K]``."""
-        counts = outputs.sum(0)
+        counts = total(outputs)
         # in float64, as Python multiplies: 100 steps at a rate of 0.29 are 28.999999999999996 there and 29 in float32
         number = torch.as_tensor(steps.number, device=counts.device).double().reshape(-1, 1)
         off, on = ((number * rate * group).floor().to(counts) for rate in (self.incorrect_rate, self.correct_rate))

@@ -1,0 +1,40 @@
+"""The sum over time: that of torch, with all of its derivatives."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from snn_functional._total import total
+
+
+@given(st.integers(1, 300), st.integers(1, 5), st.integers(1, 9), st.sampled_from([torch.float32, torch.float64]))
+def test_spikes_are_counted_exactly(num_steps, batch, outputs, dtype):
+    drawn = torch.rand(num_steps, batch, outputs, generator=torch.Generator().manual_seed(num_steps))
+    spikes = (drawn < 0.5).to(dtype)
+    assert torch.equal(total(spikes), (drawn < 0.5).sum(0).to(dtype))
+    assert torch.equal(total(spikes.transpose(0, 2)), (drawn < 0.5).sum(2).T.to(dtype))
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script`:DeprecationWarning")  # of torch's own forward derivatives
+def test_its_derivatives_are_those_of_finite_differences():
+    values = torch.randn(7, 3, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64).requires_grad_()
+    assert torch.autograd.gradcheck(total, values, check_forward_ad=True, check_batched_grad=True)
+    assert torch.autograd.gradgradcheck(lambda x: total(x) ** 2, values)
+    mapped = torch.func.vmap(total)(values.detach().expand(2, -1, -1, -1))
+    assert torch.equal(mapped, total(values.detach()).expand(2, -1, -1))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_what_is_not_finite_stays_so_and_where_it_is(value):
+    values = torch.ones(5, 3, 4)
+    values[2, 1, 3] = value
+    found, wanted = total(values), values.sum(0)
+    assert torch.equal(found.nan_to_num(nan=-1), wanted.nan_to_num(nan=-1))
+
+
+def test_its_gradient_takes_no_memory_of_its_own():
+    values = torch.ones(50, 3, 4, requires_grad=True)
+    (gradient,) = torch.autograd.grad(total(values).sum(), values)
+    assert torch.equal(gradient, torch.ones(50, 3, 4))
+    assert gradient.stride(0) == 0
