@@ -35,6 +35,7 @@ def test_the_tables_hold_rates_and_speed_ups():
     assert "takes 1.50 times as long" in measured.notes[1]
 
 
+@pytest.mark.exhaustive
 def test_two_processes_measure_a_step_with_and_without_an_exchange(tmp_path):
     found = processes._run(2, rounds=1)
     assert found["processes"] == 2

@@ -12,7 +12,7 @@ import snn_core as snn
 from .launch import torchrun
 from .nets import alone, build, sequence
 
-pytestmark = pytest.mark.needs("snn-core")
+pytestmark = [pytest.mark.needs("snn-core"), pytest.mark.exhaustive]
 
 WHOLE_BATCH = (
     "DDP",

@@ -72,6 +72,7 @@ def test_every_operator_equals_its_loop_in_values_and_all_gradients(case: Case, 
     close(gradients([spk_op, *last_op], inputs), wanted)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("case", FAMILY_CASES, ids=str)
 def test_every_operator_is_well_behaved(case: Case) -> None:
     neuron, xs = case.make(), case.input(3).requires_grad_()

@@ -33,6 +33,7 @@ def outcome(net: Any, xs: Tensor, **how: Any) -> list[Tensor]:
     return [out, net[1].mem, *(p.grad.clone() for p in net.parameters())]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("share", [0, 0.3, 0.8, 1.1])
 def test_outputs_states_and_gradients_are_those_of_the_chunk_bit_for_bit(share: float) -> None:
     net, xs, memory = budgeted(share)

@@ -61,6 +61,7 @@ class Dictionary(nn.Module):
         return {"spk": spk, "fired": (spk > 0).detach().to(x.dtype), "mem": mem}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("chunk", CHUNKS)
 def test_a_dict_of_outputs_one_of_which_has_no_gradient(chunk: int) -> None:
     net, xs = Dictionary().double(), inputs()
@@ -319,6 +320,7 @@ def test_the_net_may_run_again_before_the_backward_pass() -> None:
     assert torch.isfinite(torch.autograd.grad(other.sum(), net[0].weight)[0]).all()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")  # of dynamo itself
 @pytest.mark.compiles
 def test_a_compiled_function_around_it_gives_the_same() -> None:

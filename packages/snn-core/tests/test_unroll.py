@@ -177,6 +177,7 @@ def test_a_net_is_left_in_the_state_of_the_loop(make, shape, schedule: str) -> N
     close([listed(twin(x)) for x in more], [listed(net(x)) for x in more])
 
 
+@pytest.mark.exhaustive
 @every_net
 @pytest.mark.parametrize("schedule", ["auto", "steps"])
 def test_a_sequence_cut_in_two_is_the_whole_sequence(make, shape, schedule: str) -> None:
@@ -205,6 +206,7 @@ def test_chunks_change_neither_values_nor_gradients(make, shape, chunk: int) -> 
         close(gradients(outputs, inputs), wanted)
 
 
+@pytest.mark.exhaustive
 @every_net
 def test_unrolling_twice_starts_twice_from_rest(make, shape) -> None:
     net, xs = build(make, shape)

@@ -161,6 +161,7 @@ def test_what_does_not_learn_has_no_gradient_and_changes_no_other(frozen):
         assert grad is None if name.startswith(frozen) else torch.allclose(grad, whole[name], rtol=1e-11, atol=1e-11)
 
 
+@pytest.mark.exhaustive
 def test_it_learns_to_follow_a_pattern_online():
     torch.manual_seed(0)
     neuron = snn.RLeaky(0.9, linear_features=20, init_hidden=True)

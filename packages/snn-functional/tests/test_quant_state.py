@@ -75,6 +75,7 @@ def test_a_multiplier_of_one_makes_steps_of_one_size():
     torch.testing.assert_close(levels, torch.tensor([0, 2, 3, 4, 5, 6, 7, 8]) / 8)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("options", KINDS, ids=str)
 @pytest.mark.parametrize("num_bits", [1, 2, 4, 7])

@@ -90,6 +90,7 @@ def test_a_dense_layer_learns_by_the_sum_over_its_synapses(rule, batch):
         torch.testing.assert_close(change, expected.sum(0) if rule == "stdp" else expected)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("rule", ["stdp", "mstdp"])
 @pytest.mark.parametrize("options", CONVOLUTIONS, ids=str)
 @pytest.mark.parametrize("kind", [nn.Conv1d, nn.Conv2d])

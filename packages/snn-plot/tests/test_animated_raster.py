@@ -55,6 +55,7 @@ def test_the_axes_hold_the_same_artists_at_the_same_limits_in_every_frame(film, 
         assert (ax.get_xlim(), ax.get_ylim()) == limits
 
 
+@pytest.mark.exhaustive
 @given(
     arrays(bool, array_shapes(min_dims=2, max_dims=2, max_side=7), elements=st.booleans()),
     st.integers(1, 9),

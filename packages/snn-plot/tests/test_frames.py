@@ -120,6 +120,7 @@ def pixels_of(draw, film):
     return [pixels.astype(int) for pixels in draw(FigureCanvasAgg(film.figure), film.show, range(film.num_frames))]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("make", FILMS)
 @pytest.mark.parametrize("layout", [None, "constrained"])
 def test_layers_give_the_same_frames(make, layout):

@@ -41,6 +41,7 @@ def test_a_step_in_seconds_gives_hertz(ax):
     assert ax.child_axes[0].get_ylabel() == "Firing rate (Hz)"
 
 
+@pytest.mark.exhaustive
 @given(
     arrays(bool, array_shapes(min_dims=4, max_dims=4, max_side=5), elements=st.booleans()),
     st.none() | st.integers(1, 9),
