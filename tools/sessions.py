@@ -105,10 +105,13 @@ def beside(session: nox.Session, package: str, choice: releases.Choice, tree: pa
     versions = install(session, *wanted, *group("test"), wheels=choice.wheels)
     results.note(session.name, [package], versions, choice.apart)
     without = (f"--ignore={tree / folder}" for folder in NEEDS_NATIVE)
-    # a release from before there was the mark does not know its name
+    pytest(session, *short_tests(tree), str(tree / "packages" / package / "tests"), *without, tree=tree)
+
+
+def short_tests(tree: pathlib.Path) -> tuple[str, ...]:
+    """``SHORT``, or nothing for the tests of a release from before there was that mark, which pytest would refuse."""
     marks = load_toml(tree / "pyproject.toml")["tool"]["pytest"]["ini_options"]["markers"]
-    short = SHORT if any(mark.startswith("exhaustive:") for mark in marks) else ()
-    pytest(session, *short, str(tree / "packages" / package / "tests"), *without, tree=tree)
+    return SHORT if any(mark.startswith("exhaustive:") for mark in marks) else ()
 
 
 def compiled(session: nox.Session) -> Collection[str]:
