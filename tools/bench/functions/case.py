@@ -50,6 +50,7 @@ class Case:
         least: How many times faster than the peer's it is to be; None where the two do different things.
         differs: Why the two do not give the same numbers; empty where they do.
         note: What a reader needs to know of it.
+        times: How many times as many rounds as usual: more where what is measured is little beside what both do.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Case:
     least: float | None = 1.0
     differs: str = ""
     note: str = ""
+    times: int = 1
 
 
 class Draw:

@@ -95,7 +95,7 @@ def _timed(case: Case, pairs: list[dict[str, Process]], plan: Plan, folder: path
             pairs[0][name].ask("result", folder=str(folder))
         found["difference"] = difference(*(folder / f"{name}.npz" for name in ready))
     turns: dict[str, list[dict[str, Any]]] = {name: [] for name in ready}
-    for number in range(len(pairs) + plan.rounds):
+    for number in range(len(pairs) + plan.rounds * case.times):
         for name in ready:
             turns[name].append(pairs[number % len(pairs)][name].ask("turn", seconds=plan.seconds))
     for name, rounds in turns.items():

@@ -14,6 +14,7 @@ from bench.functions.case import BATCH, CLASSES, STEPS, Call, Case, Draw
 __all__ = ["CASES"]
 
 _WATCHED = 20  # steps, less than elsewhere, as nets take longer than functions
+_TIMES = 3  # a record takes microseconds, the layer milliseconds
 _RUN = f"{_WATCHED} steps of {BATCH} samples through a layer {CLASSES} x {CLASSES}"
 
 
@@ -80,12 +81,12 @@ _DEFAULT = "by default a record is a copy here, while the peer's changes with a 
 _EPOCH = f"one batch of {BATCH} samples, {STEPS} steps, {CLASSES} x {CLASSES} weights and neurons"
 CASES = [
     *[
-        Case(f"{name}{kept}", "monitors", _RUN, _monitored(name, *first, function=function))
+        Case(f"{name}{kept}", "monitors", _RUN, _monitored(name, *first, function=function), times=_TIMES)
         for kept, function in _RECORDS.items()
         for name, first in _MONITORS.items()
     ],
     *[
-        Case(name, "monitors", _RUN, _monitored(name, *first), least=None, note=_DEFAULT)
+        Case(name, "monitors", _RUN, _monitored(name, *first), least=None, note=_DEFAULT, times=_TIMES)
         for name, first in _MONITORS.items()
     ],
     Case("BPTT", "training", _EPOCH, _trained("BPTT", "BPTT")),

@@ -100,11 +100,13 @@ def latency_code_log(
     """
     values = working(data)
     steps, first = _check(values, num_steps, threshold, tau, first_spike_time, normalize)
-    levels = torch.tensor([threshold, threshold + finite("epsilon", epsilon)], dtype=values.dtype, device="cpu")
-    if not levels[1] > levels[0]:
-        raise ValueError(
-            f"epsilon is {epsilon}; added to threshold={threshold} it makes no difference in {values.dtype}: enlarge it"
-        )
+    if finite("epsilon", epsilon) < 2 * threshold * torch.finfo(values.dtype).eps:  # else it is two digits at least
+        levels = torch.tensor([threshold, threshold + epsilon], dtype=values.dtype, device="cpu")
+        if not levels[1] > levels[0]:
+            raise ValueError(
+                f"epsilon is {epsilon}; added to threshold={threshold} it makes no difference in {values.dtype}: "
+                "enlarge it"
+            )
     values = values.clamp(min=threshold + epsilon)
     # In place, and with no zero added: fresh memory as long as the data costs more than the logarithm.
     times = values.div_(values - threshold).log_()
@@ -162,7 +164,8 @@ def latency_code_linear(
     values = working(data)
     steps, first = _check(values, num_steps, threshold, tau, first_spike_time, normalize)
     slope = steps - 1 - first if normalize else tau
-    times = (1 - values).mul_(slope).clamp_(max=slope * (1 - threshold))
+    times = 1 - values
+    times = (times if slope == 1 else times.mul_(slope)).clamp_(max=slope * (1 - threshold))
     times = times.add_(first) if first else times
     if normalize and times.numel():
         earliest = _per_sample(torch.amin, times)
