@@ -71,7 +71,7 @@ def blocks(net: nn.Module, xs: Tensor, folding: Folding) -> Any:
 def steps(net: nn.Module, xs: Tensor, folding: Folding) -> Any:
     """The loop that everything else must equal."""
     ending_of = {m: Ending(folding.order, type(m).__name__) for m in temporal(net)} if folding.order is not None else {}
-    outs = []
+    outs, spec = [], None
     with _unrolled(net, None):
         try:
             for x in folding.steps_of(xs):
@@ -82,6 +82,7 @@ def steps(net: nn.Module, xs: Tensor, folding: Folding) -> Any:
         finally:
             for module, ending in ending_of.items():
                 module._kept = ending.whole(module._kept)
+    assert spec is not None, "a sequence has a step at least"
     return tree_unflatten([folding.stacked(column) for column in zip(*outs, strict=True)], spec)
 
 

@@ -47,7 +47,7 @@ def read_chunks(dataset: h5py.h5d.DatasetID, dtype: np.dtype, source: RawFile, p
     array = np.zeros(dataset.shape, dtype)
     for info in stored:
         offset, mask = info.chunk_offset, info.filter_mask
-        data = source.bytes(info.byte_offset, info.size, path)
+        data = source.read(info.byte_offset, info.size, path)
         for position in reversed(range(len(filters))):
             if not mask >> position & 1:
                 data = _undone(filters[position], data, math.prod(chunk) * dtype.itemsize, dtype.itemsize, path)

@@ -18,7 +18,7 @@ class RawFile:
 
     Example:
         >>> import io
-        >>> RawFile(io.BytesIO(b"0123456789"), 10).bytes(2, 3, "/node")
+        >>> RawFile(io.BytesIO(b"0123456789"), 10).read(2, 3, "/node")
         b'234'
     """
 
@@ -26,7 +26,7 @@ class RawFile:
         self.stream = stream
         self.size = size
 
-    def bytes(self, at: int, size: int, path: str) -> bytes:
+    def read(self, at: int, size: int, path: str) -> bytes:
         """Some bytes.
 
         Args:

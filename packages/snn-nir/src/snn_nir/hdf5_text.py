@@ -64,13 +64,13 @@ class TextHeap:
         layout = dataset.get_create_plist().get_layout()
         if layout == h5py.h5d.CONTIGUOUS:
             at = dataset.get_offset()
-            return bytes(size) if at is None else self.source.bytes(at, size, path)
+            return bytes(size) if at is None else self.source.read(at, size, path)
         if layout == h5py.h5d.CHUNKED and dataset.get_create_plist().get_chunk() == dataset.shape:
             if not dataset.get_num_chunks():
                 return bytes(size)
             info = dataset.get_chunk_info(0)
             if info.size == size:
-                return self.source.bytes(info.byte_offset, size, path)
+                return self.source.read(info.byte_offset, size, path)
         raise refusal("NIR106", path, "text in several chunks or in an object header", "store it contiguously")
 
     def _damaged(self, path: str) -> NIRError:
@@ -84,19 +84,19 @@ class TextHeap:
         at, size = self.items[address].get(number, (0, 0))
         if length > size:
             raise self._damaged(path)
-        return self.source.bytes(at, length, path)
+        return self.source.read(at, length, path)
 
     def _walk(self, address: int, path: str) -> dict[int, tuple[int, int]]:
         """Number -> place and size of each item of a heap."""
         at = self.base + address
-        signature, version, size = self.heap.unpack(self.source.bytes(at, self.heap.size, path))
+        signature, version, size = self.heap.unpack(self.source.read(at, self.heap.size, path))
         self.walked += size
         if signature != b"GCOL" or version != 1 or at + size > self.source.size or self.walked > 2 * self.source.size:
             raise self._damaged(path)
         end, at = at + size, at + self.heap.size
         found = {}
         while at + self.item.size <= end:
-            number, _, size = self.item.unpack(self.source.bytes(at, self.item.size, path))
+            number, _, size = self.item.unpack(self.source.read(at, self.item.size, path))
             if not number:  # the free space at the end
                 break
             at += self.item.size

@@ -128,7 +128,7 @@ class _Walk:
         if at is None:
             check_fill(dataset.get_create_plist(), path)
             return np.zeros(dataset.shape, dtype)
-        content = self.source.bytes(at, math.prod(dataset.shape) * dtype.itemsize, path)
+        content = self.source.read(at, math.prod(dataset.shape) * dtype.itemsize, path)
         return np.frombuffer(bytearray(content), dtype).reshape(dataset.shape)
 
     def _text(self, dataset: h5py.h5d.DatasetID, variable: bool, path: str) -> Any:
