@@ -139,6 +139,26 @@ def test_a_first_spike_time_needs_data_between_zero_and_one():
         latency_code_linear(torch.tensor([-1.0, 2.0]), num_steps=5, first_spike_time=1)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_every_epsilon_is_refused_or_keeps_the_times_finite(dtype):
+    accepted, refused = 0, 0
+    for threshold in (1e-30, 0.01, 0.3, 0.5, 0.7, 1 - 1e-9):
+        for digits in (0.2, 0.5, 1.0, 1.5, 1.99, 2.0, 3.0):
+            epsilon = digits * threshold * torch.finfo(dtype).eps
+            data = torch.tensor([0.0, threshold, 1.0], dtype=dtype)
+            before = data.clone()
+            try:
+                times = latency_code_log(data, threshold=threshold, epsilon=epsilon)
+            except ValueError as error:
+                refused += "makes no difference" in str(error)
+                continue
+            accepted += 1
+            assert times.isfinite().all(), (threshold, epsilon)
+            assert torch.equal(data, before)
+    assert accepted
+    assert refused
+
+
 def test_an_epsilon_that_makes_no_difference_is_refused():
     with pytest.raises(ValueError, match=r"epsilon is 1e-12.*float32"):
         latency_code_log(torch.rand(3), epsilon=1e-12)

@@ -100,7 +100,8 @@ def latency_code_log(
     """
     values = working(data)
     steps, first = _check(values, num_steps, threshold, tau, first_spike_time, normalize)
-    if finite("epsilon", epsilon) < 2 * threshold * torch.finfo(values.dtype).eps:  # else it is two digits at least
+    # A larger one makes a difference, however it rounds.
+    if finite("epsilon", epsilon) < 2 * threshold * torch.finfo(values.dtype).eps:
         levels = torch.tensor([threshold, threshold + epsilon], dtype=values.dtype, device="cpu")
         if not levels[1] > levels[0]:
             raise ValueError(

@@ -99,6 +99,7 @@ class Rule(NamedTuple):
         y = _started("trace_post", trace_post, post) * decay_post + post
         meet = synapses.correlations if self.each else synapses.correlation
         up, down = (_scale(name, f, synapses.weight) for name, f in (("f_post", f_post), ("f_pre", f_pre)))
+        # in place: what meets may be as large as all weights for each sample, and fresh memory costs more than products
         return x, y, meet(x, post).mul_(up).sub_(meet(pre, y).mul_(down))
 
 
