@@ -75,6 +75,18 @@ def test_all_records_are_in_the_peers_order(name):
     torch.testing.assert_close(mine[5], peers[5], rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("name", ["OutputMonitor", "InputMonitor", "AttributeMonitor"])
+def test_gradients_by_the_records_are_the_peers(name):
+    xs, weights, found = 3 * torch.rand(6, 2, 5), torch.rand(6, 2, 3), []
+    for net, probe, kind in pair(init_hidden=True):
+        monitor = make(probe, name, net, kind)
+        loss = (torch.stack([net(x) for x in xs]) * weights).sum()
+        found.append(torch.autograd.grad(loss, monitor.records))
+    assert len(found[0]) == 12
+    assert any(gradient.any() for gradient in found[0])
+    torch.testing.assert_close(*found, rtol=1e-6, atol=1e-6)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_records_of_a_neuron_that_is_passed_its_state_are_the_peers(name):
     xs, found = 3 * torch.rand(6, 2, 5), []

@@ -35,3 +35,45 @@ def test_what_is_taken_is_a_copy_of_its_own(kind):
     if isinstance(taken, torch.Tensor):
         assert taken.is_contiguous()
         assert taken.untyped_storage().nbytes() == taken.numel() * 8
+
+
+DTYPES = [torch.uint8, torch.bool, torch.float32, torch.float64, torch.bfloat16, torch.complex64]
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("samples", [3, 600])  # the larger are 6 MB and more
+@pytest.mark.parametrize("transposed", [False, True])
+def test_many_samples_are_taken_as_few_are(dtype, samples, transposed):
+    generator = torch.Generator().manual_seed(0)
+    numbers = torch.randint(0, 256, (samples, 100, 113), generator=generator)
+    values = numbers.to(dtype).transpose(1, 2) if transposed else numbers.to(dtype)
+    chosen = torch.randperm(samples, generator=generator)[: samples - 1].numpy()
+    taken = take(values, chosen)
+    assert taken.dtype == dtype
+    assert torch.equal(taken, values[torch.from_numpy(chosen)])
+    assert taken.is_contiguous()
+    before = taken.clone()
+    values.zero_()
+    assert torch.equal(taken, before)
+
+
+@pytest.mark.parametrize("samples", [3, 600])
+def test_samples_stay_in_the_autograd_graph(samples):
+    values = torch.ones(samples, 113, 100, requires_grad=True)
+    take(values, np.arange(samples - 1)).sum().backward()
+    assert values.grad.sum().item() == (samples - 1) * 113 * 100
+    assert not values.grad[-1].any()
+
+
+def test_an_index_that_is_not_there_is_refused_in_many_samples_too():
+    for samples in (3, 600):
+        with pytest.raises((IndexError, RuntimeError), match="index out of range"):
+            take(torch.zeros(samples, 113, 100), np.array([*range(samples - 1), samples]))
+
+
+def test_many_samples_can_be_shared_with_processes_and_saved(tmp_path):
+    values = torch.rand(600, 113, 100, generator=torch.Generator().manual_seed(0))
+    taken = take(values, np.arange(599))
+    torch.save(taken, tmp_path / "taken.pt")
+    assert torch.equal(torch.load(tmp_path / "taken.pt"), values[:599])
+    assert torch.equal(taken.share_memory_(), values[:599])

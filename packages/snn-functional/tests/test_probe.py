@@ -42,7 +42,7 @@ def test_membranes_are_those_of_the_sequence():
 
 def test_gradients_are_those_of_autograd():
     net, xs = make_net(), 3 * torch.rand(7, 2, 5)
-    outs, currents = probe.OutputMonitor(net, snn.Leaky, lambda y: y), probe.InputMonitor(net, snn.Leaky, lambda x: x)
+    outs, currents = probe.OutputMonitor(net, snn.Leaky), probe.InputMonitor(net, snn.Leaky)
     at_outs, at_ins = probe.GradOutputMonitor(net, snn.Leaky), probe.GradInputMonitor(net, snn.Leaky)
     loss = (snn.unroll(net, xs) * torch.rand(7, 2, 3)).sum()
     wanted = torch.autograd.grad(loss, [*outs["1"], *currents["1"]], retain_graph=True)
@@ -74,10 +74,10 @@ def test_a_gradient_at_an_input_is_that_of_its_own_layer():
     assert x.grad.item() == 5
 
 
-def test_a_layer_that_overwrites_what_it_is_given_does_not_change_a_record():
+def test_a_layer_that_overwrites_what_it_is_given_does_not_change_a_copied_record():
     net = nn.Sequential(nn.Linear(1, 2, bias=False), nn.ReLU(inplace=True))
     net[0].weight.data = torch.tensor([[1.0], [-1.0]])
-    outs, ins = probe.OutputMonitor(net, nn.Linear), probe.InputMonitor(net, nn.ReLU)
+    outs, ins = probe.OutputMonitor(net, nn.Linear, torch.clone), probe.InputMonitor(net, nn.ReLU, torch.clone)
     grads = probe.GradOutputMonitor(net, nn.Linear)
     net(torch.ones(1, 1)).sum().backward()
     assert outs["0"][0].tolist() == ins["1"][0].tolist() == [[1, -1]]

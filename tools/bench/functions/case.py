@@ -47,7 +47,7 @@ class Case:
         group: What it belongs to.
         given: What it is called with, as a reader sees it.
         make: Makes the call, for a library and a source of arrays.
-        least: How many times faster than the peer's it is to be; None where the two do different things.
+        least: How many times faster than the peer's it is to be.
         differs: Why the two do not give the same numbers; empty where they do.
         note: What a reader needs to know of it.
         times: How many times as many rounds as usual: more where what is measured is little beside what both do.
@@ -57,7 +57,7 @@ class Case:
     group: str
     given: str
     make: Callable[[Any, Draw], Call]
-    least: float | None = 1.0
+    least: float = 1.0
     differs: str = ""
     note: str = ""
     times: int = 1

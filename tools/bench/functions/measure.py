@@ -96,7 +96,7 @@ def _timed(case: Case, pairs: list[dict[str, Process]], plan: Plan, folder: path
         found["difference"] = difference(*(folder / f"{name}.npz" for name in ready))
     turns: dict[str, list[dict[str, Any]]] = {name: [] for name in ready}
     for number in range(len(pairs) + plan.rounds * case.times):
-        for name in ready:
+        for name in ready if number % 2 else reversed(ready):  # the second of two turns is not always the same one's
             turns[name].append(pairs[number % len(pairs)][name].ask("turn", seconds=plan.seconds))
     for name, rounds in turns.items():
         failed = [turn for turn in rounds if "reason" in turn]

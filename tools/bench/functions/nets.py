@@ -77,7 +77,9 @@ _MONITORS: dict[str, tuple[Any, ...]] = {
     "GradOutputMonitor": (),
 }
 _RECORDS = {", detached": torch.Tensor.detach, ", copied": torch.clone}
-_DEFAULT = "by default a record is a copy here, while the peer's changes with a tensor that is overwritten later"
+_COPIES = "by default a record is a copy here, while the peer's changes with a tensor that is overwritten later"
+_REFUSED = "by default a record is the tensor itself; once it is overwritten it is refused here, and wrong in the peer"
+_NOTES = {"OutputMonitor": _REFUSED, "InputMonitor": _REFUSED}
 _EPOCH = f"one batch of {BATCH} samples, {STEPS} steps, {CLASSES} x {CLASSES} weights and neurons"
 CASES = [
     *[
@@ -86,7 +88,7 @@ CASES = [
         for name, first in _MONITORS.items()
     ],
     *[
-        Case(name, "monitors", _RUN, _monitored(name, *first), least=None, note=_DEFAULT, times=_TIMES)
+        Case(name, "monitors", _RUN, _monitored(name, *first), note=_NOTES.get(name, _COPIES), times=_TIMES)
         for name, first in _MONITORS.items()
     ],
     Case("BPTT", "training", _EPOCH, _trained("BPTT", "BPTT")),

@@ -102,10 +102,10 @@ def _ratio(ours: dict[str, Any], peers: dict[str, Any]) -> str:
     return NOTHING if found is None else spread(found, "×")
 
 
-def _target(ours: dict[str, Any], peers: dict[str, Any], least: float | None) -> str:
-    """Whether the upper quartile of the ratio reaches what is aimed at, if anything is, as far as a run tells."""
+def _target(ours: dict[str, Any], peers: dict[str, Any], least: float) -> str:
+    """Whether the upper quartile of the ratio reaches what is aimed at, as far as a run tells."""
     found = _ratios(ours, peers)
-    if found is None or least is None:
+    if found is None:
         return NOTHING
     return f"{figure(least)}×, {'reached' if found[2] >= _AS_FAST * least else 'missed'}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Protocol
 
 import numpy as np
@@ -9,6 +10,10 @@ import torch
 from torch import Tensor
 
 __all__ = ["HasDataAndTargets", "check_fields", "take"]
+
+_LARGE = (
+    4 * 2**20
+)  # bytes, from which on numpy asks for huge pages, which take half of the time to fill; torch does not
 
 
 class HasDataAndTargets(Protocol):
@@ -66,11 +71,21 @@ def take(values: Any, indices: np.ndarray | range) -> Any:
         ['c', 'a']
     """
     if isinstance(values, Tensor):
-        if isinstance(indices, range):
-            return values[indices.start : indices.stop].clone(memory_format=torch.contiguous_format)
-        return values.index_select(0, torch.as_tensor(indices, device=values.device))
+        return _take_from_tensor(values, indices)
     if isinstance(values, list):
         return [values[i] for i in indices]
     if isinstance(values, tuple):
         return tuple(values[i] for i in indices)
     return values[np.asarray(indices, dtype=np.int64)]
+
+
+def _take_from_tensor(values: Tensor, indices: np.ndarray | range) -> Tensor:
+    if isinstance(indices, range):
+        return values[indices.start : indices.stop].clone(memory_format=torch.contiguous_format)
+    rows = torch.as_tensor(indices, device=values.device)
+    shape = (len(rows), *values.shape[1:])
+    size = math.prod(shape) * values.element_size()
+    if size < _LARGE or values.requires_grad or values.device.type != "cpu" or values.layout is not torch.strided:
+        return values.index_select(0, rows)
+    room = torch.from_numpy(np.empty(size, np.uint8)).view(values.dtype).view(shape)
+    return torch.index_select(values, 0, rows, out=room)

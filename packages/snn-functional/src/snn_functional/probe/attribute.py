@@ -5,32 +5,38 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeGuard
 
-from torch import nn
-from torch.utils._pytree import tree_leaves
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 from snn_core import SpikingNeuron
-from snn_functional.probe.monitor import BaseMonitor, Layers, as_it_is_now, checked_function
+from snn_functional.probe.keeping import KeepingMonitor
+from snn_functional.probe.monitor import Layers
 
 __all__ = ["AttributeMonitor"]
 
 
-class AttributeMonitor(BaseMonitor):
+class AttributeMonitor(KeepingMonitor):
     """Records an attribute of layers, before or after each of their calls.
 
     A neuron's states (``mem``, ``syn``, ...) are recorded in either calling convention: those it keeps
     (``init_hidden=True``), and those that are passed and returned. A state at rest is of shape ``(0,)``.
+
+    A record in the autograd graph, as that of a membrane while a net learns, is the attribute itself, and
+    ``torch.autograd.grad`` differentiates by it; where it is overwritten later, an error says so. A record outside the
+    graph, as that of a weight or a statistic that is updated in place, is a copy.
 
     Args:
         attribute_name: The attribute.
         pre_forward: Record it before the layer's call (True) or after it (False).
         net: The net.
         instance: Class of the layers to watch, or a tuple of classes; the net's own class when None.
-        function_on_attribute: Applied to the attribute; its result is the record.
+        function_on_attribute: Applied to the attribute; its result is the record. As said above when None.
 
     Raises:
         TypeError: If an argument is of the wrong kind.
         ValueError: If the net has no such layer.
         AttributeError: When a layer is called that has no such attribute.
+        RuntimeError: When a record was overwritten, at the next call of a layer or where the record is read.
 
     Example:
         >>> import torch
@@ -48,9 +54,9 @@ class AttributeMonitor(BaseMonitor):
         pre_forward: bool,
         net: nn.Module,
         instance: Layers = None,
-        function_on_attribute: Callable[[Any], Any] = as_it_is_now,
+        function_on_attribute: Callable[[Any], Any] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__("function_on_attribute", function_on_attribute)
         if not isinstance(attribute_name, str):
             raise TypeError(f"attribute_name is {attribute_name!r}; pass a str, such as 'mem'")
         if not isinstance(pre_forward, bool):
@@ -58,9 +64,7 @@ class AttributeMonitor(BaseMonitor):
                 f"pre_forward is {pre_forward!r}; pass True to record before a call, False to record after it"
             )
         self.attribute_name = attribute_name
-        self.function_on_attribute: Callable[[Any], Any] = checked_function(
-            "function_on_attribute", function_on_attribute
-        )
+        self.function_on_attribute = function_on_attribute
         if pre_forward:
             self.watch_before(net, instance, self._before)
         else:
@@ -75,7 +79,7 @@ class AttributeMonitor(BaseMonitor):
             value = module.empty_state() if value is None else value
         else:
             value = self._attribute(name, module)
-        self.record(name, self.function_on_attribute(value))
+        self._keep_attribute(name, value)
 
     def _after(self, name: str, module: nn.Module, args: Any, output: Any) -> None:
         if not self.sees_a_call():
@@ -86,7 +90,12 @@ class AttributeMonitor(BaseMonitor):
             value = dict(zip(names, tree_leaves(output)[-len(names) :], strict=True))[self.attribute_name]
         else:
             value = self._attribute(name, module)
-        self.record(name, self.function_on_attribute(value))
+        self._keep_attribute(name, value)
+
+    def _keep_attribute(self, name: str, value: Any) -> None:
+        if self.function_on_attribute is None:
+            value = tree_map_only(Tensor, lambda one: one if one.grad_fn is not None else one.clone(), value)
+        self.keep(name, value, self.function_on_attribute)
 
     def _is_passed_to(self, module: nn.Module) -> TypeGuard[SpikingNeuron]:
         """Whether the attribute is a state of a neuron that does not keep its own."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from snn_functional.probe.monitor import BaseMonitor, Layers, alone, as_it_is_now, checked_function
+from snn_functional.probe.monitor import BaseMonitor, Layers, alone, checked_function, copied
 
 __all__ = ["GradInputMonitor", "GradOutputMonitor"]
 
@@ -88,7 +88,7 @@ class GradOutputMonitor(_GradientMonitor):
     """
 
     def __init__(
-        self, net: nn.Module, instance: Layers = None, function_on_grad_output: Callable[[Any], Any] = as_it_is_now
+        self, net: nn.Module, instance: Layers = None, function_on_grad_output: Callable[[Any], Any] = copied
     ) -> None:
         super().__init__()
         self._function = checked_function("function_on_grad_output", function_on_grad_output)
@@ -140,7 +140,7 @@ class GradInputMonitor(_GradientMonitor):
     """
 
     def __init__(
-        self, net: nn.Module, instance: Layers = None, function_on_grad_input: Callable[[Any], Any] = as_it_is_now
+        self, net: nn.Module, instance: Layers = None, function_on_grad_input: Callable[[Any], Any] = copied
     ) -> None:
         super().__init__()
         self._function = checked_function("function_on_grad_input", function_on_grad_input)

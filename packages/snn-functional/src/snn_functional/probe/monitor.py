@@ -14,7 +14,7 @@ from torch.utils.hooks import RemovableHandle
 from snn_core.temporal import Temporal
 from snn_functional.probe._hook import Hook, in_backward
 
-__all__ = ["BaseMonitor", "as_it_is_now"]
+__all__ = ["BaseMonitor", "copied"]
 
 Layers = type[nn.Module] | tuple[type[nn.Module], ...] | None
 
@@ -22,9 +22,9 @@ Layers = type[nn.Module] | tuple[type[nn.Module], ...] | None
 class BaseMonitor:
     """Records of the layers of a net, in the order in which they were made, and by layer.
 
-    ``records`` is the list of all records, ``monitor[i]`` the i-th of them, ``monitor[name]`` the list of those of one
-    layer, ``monitored_layers`` the layers' names, as in ``net.named_modules()``. The monitor records from when it is
-    made until :meth:`remove_hooks`, the end of its ``with`` block, or its own end, whichever comes first. It watches
+    :attr:`records` is the list of all records, ``monitor[i]`` the i-th of them, ``monitor[name]`` the list of those of
+    one layer, ``monitored_layers`` the layers' names, as in ``net.named_modules()``. The monitor records from when it
+    is made until :meth:`remove_hooks`, the end of its ``with`` block, or its own end, whichever comes first. It watches
     one net: copies of the net, deep or loaded from a file, are not recorded.
 
     A record is one call of a layer. A net with a monitor runs step by step under ``unroll``, so that this is one time
@@ -46,15 +46,20 @@ class BaseMonitor:
     def __init__(self) -> None:
         self.hooks: list[RemovableHandle] = []
         self.monitored_layers: list[str] = []
-        self.records: list[Any] = []
+        self._records: list[Any] = []
         self.name_records_index: dict[str, list[int]] = {}
         self._enable = True
         self._temporal: list[weakref.ref[Temporal]] = []
         weakref.finalize(self, _remove, self.hooks)
 
+    @property
+    def records(self) -> list[Any]:
+        """All records, in the order in which they were made."""
+        return self._records
+
     def __getitem__(self, key: int | str) -> Any:
         if isinstance(key, int):
-            return self.records[key]
+            return self._read(range(len(self._records))[key])
         if not isinstance(key, str):
             raise TypeError(
                 f"{type(self).__name__} takes the number of a record or the name of a layer, got {key!r}; "
@@ -62,11 +67,15 @@ class BaseMonitor:
             )
         if key not in self.name_records_index:
             raise KeyError(f"{key!r} is not monitored; the layers are {', '.join(map(repr, self.monitored_layers))}")
-        return [self.records[index] for index in self.name_records_index[key]]
+        return [self._read(number) for number in self.name_records_index[key]]
+
+    def _read(self, number: int) -> Any:
+        """One record, by its place in ``records``."""
+        return self._records[number]
 
     def clear_recorded_data(self) -> None:
         """Forget all records; the hooks stay."""
-        self.records.clear()
+        self._records.clear()
         for indices in self.name_records_index.values():
             indices.clear()
 
@@ -156,8 +165,8 @@ class BaseMonitor:
             name: The layer's name.
             value: The record.
         """
-        self.name_records_index[name].append(len(self.records))
-        self.records.append(value)
+        self.name_records_index[name].append(len(self._records))
+        self._records.append(value)
 
     def sees_a_call(self) -> bool:
         """Whether a call is one time step to record, and not one that a backward pass repeats.
@@ -191,18 +200,18 @@ class BaseMonitor:
         return False
 
 
-def as_it_is_now(value: Any) -> Any:
+def copied(value: Any) -> Any:
     """A record that no later in-place operation changes: tensors copied, inside tuples, lists and dicts too.
 
     Args:
-        value: What a hook was given.
+        value: What a monitor's function is given.
 
     Returns:
         The same values, in the autograd graph as before.
 
     Example:
         >>> spk = torch.zeros(2)
-        >>> kept = as_it_is_now(spk)
+        >>> kept = copied(spk)
         >>> _ = spk.fill_(1)
         >>> kept
         tensor([0., 0.])

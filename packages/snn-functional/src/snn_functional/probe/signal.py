@@ -7,25 +7,29 @@ from typing import Any
 
 from torch import nn
 
-from snn_functional.probe.monitor import BaseMonitor, Layers, alone, as_it_is_now, checked_function
+from snn_functional.probe.keeping import KeepingMonitor
+from snn_functional.probe.monitor import Layers, alone
 
 __all__ = ["InputMonitor", "OutputMonitor"]
 
 
-class OutputMonitor(BaseMonitor):
+class OutputMonitor(KeepingMonitor):
     """Records the outputs of layers.
 
-    A record is what the layer returned, a tuple where it returned one, inside the autograd graph; pass
-    ``torch.Tensor.detach`` or a statistic as the function to keep less.
+    A record is what the layer returned, a tuple where it returned one, and is not copied: it is part of the autograd
+    graph, so that losses may use it and ``torch.autograd.grad`` differentiates by it. Where the net overwrites it
+    later, an error says so; ``torch.clone`` as the function records copies. Pass ``torch.Tensor.detach`` or a statistic
+    to keep less.
 
     Args:
         net: The net.
         instance: Class of the layers to watch, or a tuple of classes; the net's own class when None.
-        function_on_output: Applied to an output; its result is the record.
+        function_on_output: Applied to an output; its result is the record. The output itself when None.
 
     Raises:
         TypeError: If an argument is of the wrong kind.
         ValueError: If the net has no such layer.
+        RuntimeError: When a record was overwritten, at the next call of a layer or where the record is read.
 
     Example:
         >>> import torch
@@ -38,31 +42,33 @@ class OutputMonitor(BaseMonitor):
     """
 
     def __init__(
-        self, net: nn.Module, instance: Layers = None, function_on_output: Callable[[Any], Any] = as_it_is_now
+        self, net: nn.Module, instance: Layers = None, function_on_output: Callable[[Any], Any] | None = None
     ) -> None:
-        super().__init__()
-        self.function_on_output: Callable[[Any], Any] = checked_function("function_on_output", function_on_output)
+        super().__init__("function_on_output", function_on_output)
+        self.function_on_output = function_on_output
         self.watch_after(net, instance, self._after)
 
     def _after(self, name: str, module: nn.Module, args: Any, output: Any) -> None:
         if self.sees_a_call():
-            self.record(name, self.function_on_output(alone(output)))
+            self.keep(name, alone(output), self.function_on_output)
 
 
-class InputMonitor(BaseMonitor):
+class InputMonitor(KeepingMonitor):
     """Records the inputs of layers, as they are before the layer runs.
 
     A record is the layer's positional argument, a tuple where there are several, or the keyword arguments where there
-    is no positional one; inside the autograd graph.
+    is no positional one; part of the autograd graph, and not copied. Where it is overwritten later, by the layer or as
+    a buffer for the next step, an error says so; ``torch.clone`` as the function records copies.
 
     Args:
         net: The net.
         instance: Class of the layers to watch, or a tuple of classes; the net's own class when None.
-        function_on_input: Applied to an input; its result is the record.
+        function_on_input: Applied to an input; its result is the record. The input itself when None.
 
     Raises:
         TypeError: If an argument is of the wrong kind.
         ValueError: If the net has no such layer.
+        RuntimeError: When a record was overwritten, at the next call of a layer or where the record is read.
 
     Example:
         >>> import torch
@@ -75,12 +81,12 @@ class InputMonitor(BaseMonitor):
     """
 
     def __init__(
-        self, net: nn.Module, instance: Layers = None, function_on_input: Callable[[Any], Any] = as_it_is_now
+        self, net: nn.Module, instance: Layers = None, function_on_input: Callable[[Any], Any] | None = None
     ) -> None:
-        super().__init__()
-        self.function_on_input: Callable[[Any], Any] = checked_function("function_on_input", function_on_input)
+        super().__init__("function_on_input", function_on_input)
+        self.function_on_input = function_on_input
         self.watch_before(net, instance, self._before)
 
     def _before(self, name: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if self.sees_a_call():
-            self.record(name, self.function_on_input(alone(args or tuple(kwargs.values()))))
+            self.keep(name, alone(args or tuple(kwargs.values())), self.function_on_input)

@@ -1,0 +1,99 @@
+"""Monitors whose records are the tensors that they find, without a copy, and are refused once overwritten."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_map_only
+
+from snn_functional.probe.monitor import BaseMonitor, checked_function
+
+__all__ = ["KeepingMonitor"]
+
+
+class KeepingMonitor(BaseMonitor):
+    """Keeps tensors as they are, part of the autograd graph, and torch's count of the times that each was overwritten.
+
+    A record whose tensors have another count by now is refused: autograd notices by the same count that a tensor that
+    it has saved was changed. Neither sees what goes past torch: ``x.data``, and a NumPy array that shares the memory.
+
+    Args:
+        argument: Name of the monitor's argument that takes a function.
+        function: That argument; records are what is found when None.
+
+    Raises:
+        TypeError: If ``function`` cannot be called.
+    """
+
+    def __init__(self, argument: str, function: Callable[[Any], Any] | None) -> None:
+        super().__init__()
+        if function is not None:
+            checked_function(argument, function)
+        self._argument = argument
+        self._counts: dict[int, list[tuple[Tensor, int]]] = {}
+
+    @property
+    def records(self) -> list[Any]:
+        """All records, in the order in which they were made.
+
+        Raises:
+            RuntimeError: If one was overwritten.
+        """
+        for number in self._counts:
+            self._check(number)
+        return self._records
+
+    def clear_recorded_data(self) -> None:
+        """Forget all records; the hooks stay."""
+        super().clear_recorded_data()
+        self._counts.clear()
+
+    def keep(self, name: str, value: Any, function: Callable[[Any], Any] | None) -> None:
+        """Record what was found at a layer.
+
+        Args:
+            name: The layer's name.
+            value: A tensor, or tuples, lists and dicts of tensors.
+            function: Applied to it; its result is the record. The value itself when None.
+
+        Raises:
+            RuntimeError: If the record before was overwritten, so that a run ends whose records are of no use.
+        """
+        number = len(self._records)
+        self._check(number - 1)
+        self.record(name, self._counted(number, value) if function is None else function(value))
+
+    def _counted(self, number: int, value: Any) -> Any:
+        counts: list[tuple[Tensor, int]] = []
+
+        def kept(tensor: Tensor) -> Tensor:
+            # inference tensors have no count, and a view shares that of the memory around it
+            if torch.compiler.is_compiling() or tensor._is_view() or tensor.is_inference():
+                return tensor.clone()
+            counts.append((tensor, tensor._version))
+            return tensor
+
+        self._counts[number] = counts
+        return kept(value) if isinstance(value, Tensor) else tree_map_only(Tensor, kept, value)
+
+    def _read(self, number: int) -> Any:
+        self._check(number)
+        return super()._read(number)
+
+    def _check(self, number: int) -> None:
+        for tensor, count in self._counts.get(number, ()):
+            if tensor._version != count:
+                raise RuntimeError(self._overwritten(number))
+
+    def _overwritten(self, number: int) -> str:
+        layer = next(name for name, numbers in self.name_records_index.items() if number in numbers)
+        is_one = isinstance(self._records[number], Tensor)
+        copying = "torch.clone" if is_one else "lambda several: tuple(one.clone() for one in several)"
+        return (
+            f"record {number} of {type(self).__name__}, of the layer {layer!r}, was overwritten after it was made, as "
+            "x += y, nn.ReLU(inplace=True) and a buffer that is filled anew for each step do; pass "
+            f"{self._argument}={copying} to record copies"
+        )
