@@ -72,6 +72,19 @@ def test_a_sequence_that_is_filled_while_its_steps_run_is_recorded():
     assert torch.equal(torch.stack(monitor.records), xs)
 
 
+def test_gradients_by_a_record_that_is_a_view_are_found():
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(8, 1))
+    flat, ins = probe.OutputMonitor(net, nn.Flatten), probe.InputMonitor(net, nn.Linear)
+    net(torch.rand(3, 1, 4, 4)).sum().backward()
+    loss = (3 * net(torch.rand(3, 1, 4, 4))).sum()
+    found = torch.autograd.grad(loss, [flat[1], ins[1]])
+    assert all(torch.equal(one, 3 * net[2].weight.expand(3, 8)) for one in found)
+    with torch.no_grad():
+        flat[1].zero_()
+    with pytest.raises(RuntimeError, match="record 1 of InputMonitor"):
+        ins[1]
+
+
 def test_without_counts_of_writes_records_are_copies():
     net, x = nn.Linear(2, 1), torch.zeros(1, 2)
     monitor = probe.InputMonitor(net)
@@ -111,6 +124,31 @@ def test_a_membrane_that_learns_is_kept_itself_and_a_weight_is_copied():
     with pytest.raises(RuntimeError, match=r"record 5 of AttributeMonitor.*function_on_attribute=torch\.clone"):
         mems["3"]
     assert len(mems["1"]) == 3
+
+
+def test_records_of_a_parameter_share_a_copy_until_it_changes():
+    fc, x = nn.Linear(3, 2), torch.rand(1, 3)
+    monitor = probe.AttributeMonitor("weight", True, fc)
+    first = fc.weight.detach().clone()
+    for _ in range(3):
+        fc(x)
+    fc.weight.data.mul_(2)  # which torch does not count
+    fc(x)
+    with torch.no_grad():
+        fc(x)
+        fc.weight[0, 0] = torch.nan
+        fc(x)
+        fc(x)
+    fc.double()(x.double())
+    assert len({id(record) for record in monitor.records[:3]}) == 1
+    expected = [first, first, first, 2 * first, 2 * first]
+    assert all(torch.equal(a, b) for a, b in zip(monitor.records, expected, strict=False))
+    assert [record.requires_grad for record in monitor.records] == [True] * 4 + [False] * 3 + [True]
+    assert [bool(record.isnan().any()) for record in monitor.records] == [False] * 5 + [True] * 3
+    assert [record.dtype for record in monitor.records[-2:]] == [torch.float32, torch.float64]
+    monitor.clear_recorded_data()
+    fc(x.double())
+    assert len(monitor.records) == 1
 
 
 def test_the_remedy_for_several_outputs_is_one_for_several():

@@ -19,7 +19,7 @@ from bench.process import Process
 __all__ = ["Plan", "difference", "measured"]
 
 _WORKER = "bench.functions.worker"
-_PAIRS = 3  # what lies where in a process's memory stays for its life, and may make a function a tenth slower
+_PAIRS = 6  # what lies where in a process's memory stays for its life, and may make a function a tenth slower
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,9 @@ def _timed(case: Case, pairs: list[dict[str, Process]], plan: Plan, folder: path
         found["difference"] = difference(*(folder / f"{name}.npz" for name in ready))
     turns: dict[str, list[dict[str, Any]]] = {name: [] for name in ready}
     for number in range(len(pairs) + plan.rounds * case.times):
-        for name in ready if number % 2 else reversed(ready):  # the second of two turns is not always the same one's
-            turns[name].append(pairs[number % len(pairs)][name].ask("turn", seconds=plan.seconds))
+        cycle, pair = divmod(number, len(pairs))
+        for name in ready if (cycle + pair) % 2 else reversed(ready):  # each goes first as often as the other
+            turns[name].append(pairs[pair][name].ask("turn", seconds=plan.seconds))
     for name, rounds in turns.items():
         failed = [turn for turn in rounds if "reason" in turn]
         counted = rounds[len(pairs) :]

@@ -18,7 +18,7 @@ of snn-functional, snn-spikegen and snn-data that snnTorch {peer} has too, on th
 samples, 1000 neurons or classes, float32, and otherwise the defaults, but where the row says more.
 
 How it is measured: each library runs in processes of its own, with as many threads as the last table says. They take
-turns, one first and then the other, {rounds} rounds (monitors: three times as many) in three pairs of processes, each
+turns, one first and then the other, {rounds} rounds (monitors: three times as many) in six pairs of processes, each
 after one that is dropped. *snnTorch takes* is how many times longer: the median of the ratios within a round, forward
 and backward together, quartiles in brackets. The *target* is reached where the upper quartile reaches 98 % of it, as
 two runs of one function may differ by the rest. The milliseconds are those of forward + backward, medians; memory is

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeGuard
 
+import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map_only
 
@@ -13,6 +14,8 @@ from snn_functional.probe.keeping import KeepingMonitor
 from snn_functional.probe.monitor import Layers
 
 __all__ = ["AttributeMonitor"]
+
+_ABSENT = object()
 
 
 class AttributeMonitor(KeepingMonitor):
@@ -23,7 +26,8 @@ class AttributeMonitor(KeepingMonitor):
 
     A record in the autograd graph, as that of a membrane while a net learns, is the attribute itself, and
     ``torch.autograd.grad`` differentiates by it; where it is overwritten later, an error says so. A record outside the
-    graph, as that of a weight or a statistic that is updated in place, is a copy.
+    graph, as that of a weight or a statistic that is updated in place, is a copy; as long as a parameter stays the
+    same, its records share one.
 
     Args:
         attribute_name: The attribute.
@@ -65,6 +69,7 @@ class AttributeMonitor(KeepingMonitor):
             )
         self.attribute_name = attribute_name
         self.function_on_attribute = function_on_attribute
+        self._copies: dict[str, Tensor] = {}
         if pre_forward:
             self.watch_before(net, instance, self._before)
         else:
@@ -92,10 +97,30 @@ class AttributeMonitor(KeepingMonitor):
             value = self._attribute(name, module)
         self._keep_attribute(name, value)
 
+    def clear_recorded_data(self) -> None:
+        """Forget all records; the hooks stay."""
+        super().clear_recorded_data()
+        self._copies.clear()
+
     def _keep_attribute(self, name: str, value: Any) -> None:
         if self.function_on_attribute is None:
-            value = tree_map_only(Tensor, lambda one: one if one.grad_fn is not None else one.clone(), value)
+            if isinstance(value, nn.Parameter):
+                value = self._copy_of_parameter(name, value)
+            else:
+                value = tree_map_only(Tensor, lambda one: one if one.grad_fn is not None else one.clone(), value)
         self.keep(name, value, self.function_on_attribute)
+
+    def _copy_of_parameter(self, name: str, parameter: nn.Parameter) -> Tensor:
+        """The layer's last copy if it still is one, by its values, as torch does not count writes to ``.data``."""
+        last = self._copies.get(name)
+        if (
+            last is None
+            or last.requires_grad != (parameter.requires_grad and torch.is_grad_enabled())
+            or (last.dtype, last.device) != (parameter.dtype, parameter.device)
+            or not torch.equal(last, parameter)
+        ):
+            last = self._copies[name] = parameter.clone()
+        return last
 
     def _is_passed_to(self, module: nn.Module) -> TypeGuard[SpikingNeuron]:
         """Whether the attribute is a state of a neuron that does not keep its own."""
@@ -104,10 +129,11 @@ class AttributeMonitor(KeepingMonitor):
         )
 
     def _attribute(self, name: str, module: nn.Module) -> Any:
-        if not hasattr(module, self.attribute_name):
+        value = getattr(module, self.attribute_name, _ABSENT)
+        if value is _ABSENT:
             states = f"; its states are {', '.join(module.State._fields)}" if isinstance(module, SpikingNeuron) else ""
             raise AttributeError(
                 f"attribute_name is {self.attribute_name!r}, which the layer {name!r} ({type(module).__name__}) does "
                 f"not have{states}"
             )
-        return getattr(module, self.attribute_name)
+        return value

@@ -70,8 +70,10 @@ class KeepingMonitor(BaseMonitor):
         counts: list[tuple[Tensor, int]] = []
 
         def kept(tensor: Tensor) -> Tensor:
-            # inference tensors have no count, and a view shares that of the memory around it
-            if torch.compiler.is_compiling() or tensor._is_view() or tensor.is_inference():
+            # inference tensors have no count, and a view shares that of the memory around it: xs[t] where the user
+            # fills xs step by step; in the graph that is rare, and a copy would have no gradient
+            is_part = tensor._is_view() and tensor.grad_fn is None
+            if is_part or tensor.is_inference() or torch.compiler.is_compiling():
                 return tensor.clone()
             counts.append((tensor, tensor._version))
             return tensor
