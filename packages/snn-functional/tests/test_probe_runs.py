@@ -72,3 +72,22 @@ def test_checkpointing_records_a_call_once():
     monitors += [probe.GradOutputMonitor(net, nn.Linear)]
     checkpoint(net, torch.rand(2, 3, requires_grad=True), use_reentrant=False).sum().backward()
     assert [len(m.records) for m in monitors] == [1] * 5
+
+
+def test_a_compiled_net_is_recorded_as_the_net_is():
+    net, xs = nn.Sequential(nn.Linear(3, 4), nn.ReLU()), torch.rand(4, 2, 3)
+    monitors = [
+        probe.OutputMonitor(net, nn.Linear),
+        probe.InputMonitor(net, nn.ReLU),
+        probe.AttributeMonitor("weight", False, net, nn.Linear),
+    ]
+    found = []
+    for run in (net, torch.compile(net, backend="eager")):
+        with torch.no_grad():
+            for x in xs:
+                run(x)
+        found.append([torch.stack(monitor.records) for monitor in monitors])
+        for monitor in monitors:
+            monitor.clear_recorded_data()
+    assert all(torch.equal(plain, compiled) for plain, compiled in zip(*found, strict=True))
+    assert found[0][0].shape == (4, 2, 4)

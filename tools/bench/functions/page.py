@@ -26,7 +26,7 @@ the peak of one call above what was held before it, result included. *Difference
 two return, gradients included, as a share of the largest number.
 
 All figures are from one machine: {processor}, {cores} cores. Only ratios carry over to another machine, and those
-roughly. A function that was measured anew alone stands in its place in the table.
+roughly.
 """
 
 

@@ -104,7 +104,7 @@ class AttributeMonitor(KeepingMonitor):
 
     def _keep_attribute(self, name: str, value: Any) -> None:
         if self.function_on_attribute is None:
-            if isinstance(value, nn.Parameter):
+            if isinstance(value, nn.Parameter) and not torch.compiler.is_compiling():
                 value = self._copy_of_parameter(name, value)
             else:
                 value = tree_map_only(Tensor, lambda one: one if one.grad_fn is not None else one.clone(), value)

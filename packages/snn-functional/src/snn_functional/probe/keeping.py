@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
-from snn_functional.probe.monitor import BaseMonitor, checked_function
+from snn_functional.probe.monitor import BaseMonitor, checked_function, copied
 
 __all__ = ["KeepingMonitor"]
 
@@ -62,23 +62,26 @@ class KeepingMonitor(BaseMonitor):
         Raises:
             RuntimeError: If the record before was overwritten, so that a run ends whose records are of no use.
         """
+        if function is None:
+            # a compiled program cannot count
+            function = copied if torch.compiler.is_compiling() else self._counted
+        self.record(name, function(value))
+
+    def _counted(self, value: Any) -> Any:
         number = len(self._records)
         self._check(number - 1)
-        self.record(name, self._counted(number, value) if function is None else function(value))
-
-    def _counted(self, number: int, value: Any) -> Any:
         counts: list[tuple[Tensor, int]] = []
+        self._counts[number] = counts
 
         def kept(tensor: Tensor) -> Tensor:
             # inference tensors have no count, and a view shares that of the memory around it: xs[t] where the user
             # fills xs step by step; in the graph that is rare, and a copy would have no gradient
             is_part = tensor._is_view() and tensor.grad_fn is None
-            if is_part or tensor.is_inference() or torch.compiler.is_compiling():
+            if is_part or tensor.is_inference():
                 return tensor.clone()
             counts.append((tensor, tensor._version))
             return tensor
 
-        self._counts[number] = counts
         return kept(value) if isinstance(value, Tensor) else tree_map_only(Tensor, kept, value)
 
     def _read(self, number: int) -> Any:
