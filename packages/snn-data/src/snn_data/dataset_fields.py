@@ -11,9 +11,8 @@ from torch import Tensor
 
 __all__ = ["HasDataAndTargets", "check_fields", "take"]
 
-_LARGE = (
-    4 * 2**20
-)  # bytes, from which on numpy asks for huge pages, which take half of the time to fill; torch does not
+# bytes from which on numpy asks the system for huge pages, which take half of the time to fill; torch never does
+_LARGE = 4 * 2**20
 
 
 class HasDataAndTargets(Protocol):
@@ -85,7 +84,8 @@ def _take_from_tensor(values: Tensor, indices: np.ndarray | range) -> Tensor:
     rows = torch.as_tensor(indices, device=values.device)
     shape = (len(rows), *values.shape[1:])
     size = math.prod(shape) * values.element_size()
-    if size < _LARGE or values.requires_grad or values.device.type != "cpu" or values.layout is not torch.strided:
+    is_plain = type(values) is Tensor and values.device.type == "cpu" and values.layout is torch.strided
+    if size < _LARGE or values.requires_grad or not is_plain:
         return values.index_select(0, rows)
     room = torch.from_numpy(np.empty(size, np.uint8)).view(values.dtype).view(shape)
     return torch.index_select(values, 0, rows, out=room)
