@@ -44,6 +44,7 @@ def test_labels_may_be_any_integers(loss, dtype):
     assert torch.equal(loss()(SPK, TARGETS.to(dtype)), loss()(SPK, TARGETS))
 
 
+@pytest.mark.usefixtures("fresh_compiler")
 @every_loss
 def test_a_loss_compiles_without_a_graph_break(loss):
     compiled = torch.compile(loss(weight=[1.0, 2.0, 3.0, 4.0]), backend="eager", fullgraph=True)

@@ -74,6 +74,7 @@ def test_checkpointing_records_a_call_once():
     assert [len(m.records) for m in monitors] == [1] * 5
 
 
+@pytest.mark.usefixtures("fresh_compiler")
 def test_a_compiled_net_is_recorded_as_the_net_is():
     net, xs = nn.Sequential(nn.Linear(3, 4), nn.ReLU()), torch.rand(4, 2, 3)
     monitors = [

@@ -147,6 +147,7 @@ def test_the_gradient_is_that_of_the_identity(options):
     assert torch.equal(x.grad, weights)
 
 
+@pytest.mark.usefixtures("fresh_compiler")
 def test_transforms_see_the_same_function():
     quantise, x = quant.state_quant(3), torch.linspace(-2, 2, 15).reshape(3, 5)
     assert torch.equal(torch.func.vmap(quantise)(x), quantise(x))
