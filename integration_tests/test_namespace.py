@@ -31,6 +31,7 @@ HOMES = {
     "snn.import_nir": "snn_nir.import_nir",
     "snn.kernels": "snn_core.kernels",
     "snn.nir": "snn_nir",
+    "snn.peer": "snn_core.peer",
     "snn.plot": "snn_plot",
     "snn.spikegen": "snn_spikegen",
     "snn.spikeplot": "snn_plot",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 from zlib import crc32
 
@@ -142,6 +144,17 @@ def clear_margin(case: Case, theirs: nn.Module, start: Draw) -> bool:
     lingers = above and not case.get("reset_delay") and case.get("reset_mechanism") != "none"
     levels = theirs.state_quant.margin if isinstance(theirs.state_quant, Rounding) else float("inf")
     return watched.margin > MARGIN and levels > LEVEL_MARGIN and not lingers
+
+
+def accepted(case: Case, parity: int) -> tuple[Outcome, Outcome]:
+    """The outcome of either package on the first draw whose spikes rounding cannot decide."""
+    for seed in count(parity, 2):
+        assert seed < 20, f"{case}: no draw has a clear margin"
+        start = draw(case, seed)
+        mine, theirs = pair(case, seed)
+        if clear_margin(case, copy.deepcopy(theirs), start):  # a copy: the peer goes on from the state it was left in
+            return outcome(case.kind, mine, start), outcome(case.kind, theirs, start)
+    raise AssertionError
 
 
 def assert_same(mine: Outcome, theirs: Outcome) -> None:

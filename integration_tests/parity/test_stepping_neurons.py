@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-import copy
-from itertools import count
-
 import pytest
 import snntorch as peer
 import torch
 
 from .cases import CASES, KINDS, Case, Kind
-from .comparison import Draw, Outcome, assert_same, clear_margin, draw, outcome, pair
+from .comparison import Draw, accepted, assert_same, clear_margin, draw, outcome, pair
 from .exclusions import EXCLUDED, SHARED, Exclusion, reasons
 
 FROM_REST, FROM_A_STATE = 0, 1
-
-
-def accepted(case: Case, parity: int) -> tuple[Outcome, Outcome]:
-    """The outcome of either package on the first draw whose spikes rounding cannot decide."""
-    for seed in count(parity, 2):
-        assert seed < 20, f"{case}: no draw has a clear margin"
-        start = draw(case, seed)
-        mine, theirs = pair(case, seed)
-        if clear_margin(case, copy.deepcopy(theirs), start):  # a copy: the peer goes on from the state it was left in
-            return outcome(case.kind, mine, start), outcome(case.kind, theirs, start)
-    raise AssertionError
 
 
 @pytest.mark.parametrize("parity", [FROM_REST, FROM_A_STATE], ids=["from rest", "from a state"])

@@ -51,6 +51,7 @@ def test_a_file_says_what_it_is_of(tmp_path) -> None:
         "reset_delay": True,
         "inhibition": False,
         "state_quant": False,
+        "zero_drops_input": False,
         "spike_grad": repr(saved[3].spike_grad),
     }
     torch.testing.assert_close(found.tensors, dict(saved.state_dict()), rtol=0, atol=0)

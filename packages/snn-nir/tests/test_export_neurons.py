@@ -170,6 +170,10 @@ def test_options_that_nir_has_no_word_for_are_refused():
     for option, text in (({"inhibition": True}, "inhibition=True"), ({"state_quant": torch.round}, "state_quant=")):
         with pytest.raises(NIRError, match=rf"NIR402: 'leaky' \(Leaky\): .*{text}"):
             to_nir(snn.Leaky(0.9, **option), torch.zeros(1, 3))
+    with snn.peer.following():
+        drops = snn.Lapicque(0.9, reset_mechanism="zero")
+    with pytest.raises(NIRError, match=r"NIR402: 'lapicque' \(Lapicque\): .*drops_input=True: a reset to zero clears"):
+        to_nir(drops, torch.zeros(1, 3))
     with pytest.raises(NIRError, match=r"NIR402: 'alpha' \(Alpha\): .*reset_mechanism='zero' clears both currents"):
         to_nir(snn.Alpha(0.9, 0.8), torch.zeros(1, 3))
 

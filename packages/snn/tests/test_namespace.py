@@ -26,7 +26,7 @@ PIECES = {
     "snn.spikegen": ("snn_spikegen", "snn-spikegen", "spikegen"),
     "snn.spikeplot": ("snn_plot", "snn-plot", "plot"),
 }
-OF_THE_CORE = ("backends", "kernels", "surrogate", "utils")
+OF_THE_CORE = ("backends", "kernels", "peer", "surrogate", "utils")
 ALL = tuple({package for package, _, _ in PIECES.values()})
 
 

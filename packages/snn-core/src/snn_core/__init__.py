@@ -1,6 +1,6 @@
 """Spiking neurons for PyTorch: layers that keep a state, fire, and learn by surrogate gradients."""
 
-from snn_core import backends, kernels, surrogate, utils
+from snn_core import backends, kernels, peer, surrogate, utils
 from snn_core._version import __version__
 from snn_core.alpha import Alpha
 from snn_core.associative import AssociativeLeaky
@@ -56,6 +56,7 @@ __all__ = [
     "decay",
     "kernels",
     "load",
+    "peer",
     "plan_memory",
     "save",
     "stream",

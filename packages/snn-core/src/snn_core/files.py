@@ -16,7 +16,8 @@ from snn_core.neuron import SpikingNeuron
 
 __all__ = ["SavedNet", "load", "save"]
 
-_OPTIONS = ("reset_delay", "inhibition", "state_quant")  # in no state_dict, and yet other numbers come out
+# in no state_dict, and yet other numbers come out
+_OPTIONS = ("reset_delay", "inhibition", "state_quant", "zero_drops_input")
 _STATE = "state/"  # begins the names of states, beside those of parameters and buffers
 
 
@@ -181,7 +182,7 @@ def _differences(saved: SavedNet, net: nn.Module) -> list[str]:
     faults += _unequal("is", {n: saved.tensors[n].dtype for n in common}, {n: ours[n].dtype for n in common})
     here = _options(net)
     for path in sorted(saved.options.keys() & here.keys()):
-        theirs = {f"{path}.{name}": saved.options[path].get(name) for name in _OPTIONS}
+        theirs = {f"{path}.{name}": saved.options[path].get(name, False) for name in _OPTIONS}
         faults += _unequal("is", theirs, {f"{path}.{name}": here[path][name] for name in _OPTIONS})
     for name, first in _shared(ours).items():
         both = name in saved.tensors and first in saved.tensors

@@ -58,6 +58,7 @@ class Lapicque(LIF):
 
         mem: Tensor
 
+    peer_clears_last: ClassVar[bool] = True
     described: ClassVar[tuple[str, ...]] = ("beta", "R", "C", "time_step")
 
     R: Tensor

@@ -187,7 +187,7 @@ class SpikingNeuron(Stepping, Temporal):
         return torch.empty(0, device=self.threshold.device)
 
     def extra_repr(self) -> str:
-        options = [n for n in ("init_hidden", "output", "inhibition", "state_quant") if getattr(self, n)]
+        options = [n for n in ("init_hidden", "output", "inhibition", "state_quant", "drops_input") if getattr(self, n)]
         if not self.reset_delay:
             options.append("reset_delay")
         return self._describe(*self.described, "threshold", "reset_mechanism", "spike_grad", *options)

@@ -46,13 +46,17 @@ class Zero(Reset):
     uses: tuple[str, ...] = ("clear",)
 
     def before(self, neuron: Any, state: Any, fired: Tensor) -> Any:
-        return neuron.clear(state, fired) if neuron.clears_first else state
+        return neuron.clear(state, fired) if _clears_first(neuron) else state
 
     def after(self, neuron: Any, state: Any, fired: Tensor) -> Any:
-        return state if neuron.clears_first else neuron.clear(state, fired)
+        return state if _clears_first(neuron) else neuron.clear(state, fired)
 
     def at_once(self, neuron: Any, state: Any, fired: Tensor) -> Any:
         return neuron.clear(state, fired)
+
+
+def _clears_first(neuron: Any) -> bool:
+    return neuron.clears_first and not neuron.zero_drops_input
 
 
 class NoReset(Reset):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from torch import Tensor, nn
 
@@ -61,6 +61,8 @@ class RLeaky(Recurrent, Leaky):
 
         spk: Tensor
         mem: Tensor
+
+    peer_clears_last: ClassVar[bool] = True
 
     def __init__(
         self,

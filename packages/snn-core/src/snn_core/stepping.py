@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import Module
 
-from snn_core import kernels
+from snn_core import kernels, peer
 from snn_core.constant import Constant
 from snn_core.firing import Firing, SpikeGrad, as_dtype
 from snn_core.reset import RESETS, NoReset, Reset
@@ -26,10 +26,12 @@ class Stepping(Firing):
     State: ClassVar[Any]
 
     clears_first: ClassVar[bool] = True  # reset "zero": clear the membrane, then integrate the step's input
+    peer_clears_last: ClassVar[bool] = False  # whether snnTorch does so after the input, which is then lost
     resets: ClassVar[bool] = True  # False for neurons whose equation knows no reset
     remembers: ClassVar[bool] = False  # whether the spikes sent out are part of the state
 
     reset_mechanism_val: Tensor
+    zero_drops_input: bool = False  # by snnTorch's rule, if that was followed when the neuron was made
 
     def __init__(
         self,
@@ -52,6 +54,8 @@ class Stepping(Firing):
         self.inhibition = inhibition
         self.state_quant = state_quant
         self.reset_delay = reset_delay
+        if self.peer_clears_last:
+            self.zero_drops_input = peer.rules.zero_reset_drops_input
         self.register_buffer("reset_mechanism_val", torch.tensor(0))
         self.reset_mechanism = reset_mechanism
 
@@ -221,6 +225,11 @@ class Stepping(Firing):
     def reset_name(self) -> str:
         """The reset that acts: ``reset_mechanism``, or ``"none"`` where the equation knows no reset."""
         return self._reset_mechanism if self.resets else "none"
+
+    @property
+    def drops_input(self) -> bool:
+        """Whether a reset to zero clears the input of its step too, as snnTorch's; see :mod:`snn_core.peer`."""
+        return self.zero_drops_input and self.reset_delay and self.reset_name == "zero"
 
     def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any, **kwargs: Any) -> None:
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)

@@ -59,6 +59,7 @@ class Synaptic(LIF):
         syn: Tensor
         mem: Tensor
 
+    peer_clears_last: ClassVar[bool] = True
     described: ClassVar[tuple[str, ...]] = ("alpha", "beta")
 
     alpha: Tensor

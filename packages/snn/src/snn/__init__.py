@@ -14,6 +14,7 @@ __getattr__, __dir__ = _lazy.forward(
     submodules={
         "backends": "snn_core",
         "kernels": "snn_core",
+        "peer": "snn_core",
         "surrogate": "snn_core",
         "utils": "snn_core",
         "backprop": "snn_functional",

@@ -6,6 +6,7 @@ from snn import functional as functional
 from snn import import_nir as import_nir
 from snn import kernels as kernels
 from snn import nir as nir
+from snn import peer as peer
 from snn import plot as plot
 from snn import spikegen as spikegen
 from snn import spikeplot as spikeplot
@@ -79,6 +80,7 @@ __all__ = [
     "kernels",
     "load",
     "nir",
+    "peer",
     "plan_memory",
     "plot",
     "save",

@@ -42,6 +42,8 @@ def sequence_call(neuron: Any, xs: Tensor) -> tuple[SequenceCall | None, str]:
     for option in ("inhibition", "state_quant"):
         if getattr(neuron, option):
             return None, f"{option} is not part of the operator"
+    if neuron.drops_input:
+        return None, "a reset to zero that drops the input, as snnTorch's, is not part of the operator"
     values = neuron.constant_values(family.constants)
     for constant, value in zip(family.constants, values, strict=True):
         if constant not in family.weights and not _broadcasts(value.shape, xs.shape[1:]):

@@ -21,6 +21,11 @@ from snn_nir.metadata import node_metadata
 __all__ = ["Inside", "Neuron", "Ports"]
 
 _CONSTANTS = ("alpha", "threshold", "R", "C", "time_step")
+_LEFT_OUT = {
+    "inhibition": "one neuron's spikes depend on the others'",
+    "state_quant": "states are quantised",
+    "drops_input": "a reset to zero clears the input of its step",
+}
 _LEARNABLE = ("alpha", "beta", "threshold", "graded_spikes_factor", "recurrent.V")
 
 
@@ -67,18 +72,17 @@ class Neuron:
         self.dtype = dtype
         self.wanted = wanted
         self.recurrent: bool = hasattr(module, "recurrent")
-        self.lost: list[str] = [text for text in map(self._left_out, ("inhibition", "state_quant")) if text]
+        self.lost: list[str] = [text for text in map(self._left_out, _LEFT_OUT) if text]
         self.threshold: np.ndarray = broadcast(module.threshold, shape, self.where)
         self.graded: np.ndarray = broadcast(module.graded_spikes_factor, shape, self.where)
         self.single = True  # whether it is one node, which bears the module's own name
 
     def _left_out(self, option: str) -> str | None:
-        value = getattr(self.module, option)
+        value = getattr(self.module, option, False)  # older neurons drop no input
         if not value:
             return None
-        why = {"inhibition": "one neuron's spikes depend on the others'", "state_quant": "states are quantised"}
         text = value if isinstance(value, bool) else f"{value!r:.80}"
-        return self.drawing.leave_out("NIR402", self.where, f"{option}={text}: {why[option]}")
+        return self.drawing.leave_out("NIR402", self.where, f"{option}={text}: {_LEFT_OUT[option]}")
 
     def leak(self, decay: torch.Tensor, gain: np.ndarray | float = 1.0) -> Leak:
         """An exponential of this neuron."""
