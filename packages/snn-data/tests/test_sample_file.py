@@ -51,6 +51,15 @@ def test_a_sample_comes_back_as_it_was(tmp_path, sample):
     assert identical(read_sample(tmp_path / "sample.npz"), sample)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.complex64])
+def test_a_tensor_whose_memory_holds_its_negative_or_conjugate_comes_back_as_what_it_is(tmp_path, dtype):
+    sample = [torch._neg_view(torch.tensor([1, -2], dtype=dtype)), torch.tensor([1 + 2j]).conj()]
+    write_sample(tmp_path / "sample", sample)
+    negative, conjugate = read_sample(tmp_path / "sample")
+    assert negative.tolist() == [-1, 2]
+    assert conjugate.tolist() == [1 - 2j]
+
+
 def test_a_tensor_that_needs_grad_comes_back_without_a_graph(tmp_path):
     write_sample(tmp_path / "sample.npz", torch.ones(2, requires_grad=True) * 2)
     assert read_sample(tmp_path / "sample.npz").tolist() == [2, 2]

@@ -198,6 +198,11 @@ def test_arrays_that_are_not_contiguous_are_written_in_order(tmp_path):
     assert arrays.read(tmp_path / "a.npz")["a"].equal(array)
 
 
+def test_an_array_that_is_the_negative_of_what_its_memory_holds_is_written_as_what_it_is(tmp_path):
+    arrays.write(tmp_path / "a.npz", {"a": torch._neg_view(torch.tensor([1.0, -2.0]))})
+    assert arrays.read(tmp_path / "a.npz")["a"].tolist() == [-1, 2]
+
+
 def test_a_dtype_without_a_code_is_named(tmp_path):
     with pytest.raises(snn_ipu.ArrayError, match=r"'a' has dtype torch.bfloat16"):
         arrays.write(tmp_path / "a.npz", {"a": torch.zeros(1, dtype=torch.bfloat16)})

@@ -83,7 +83,7 @@ def _encoded(value: Any, arrays: list[np.ndarray]) -> Any:
     if kind is dict:
         return {"dict": [[_encoded(key, arrays), _encoded(item, arrays)] for key, item in value.items()]}
     if isinstance(value, Tensor) and value.layout == torch.strided and not value.is_quantized:
-        plain = value.detach().cpu()
+        plain = value.detach().cpu().resolve_conj().resolve_neg()  # the bytes are those of the numbers
         arrays.append(plain.view(AS_INTEGERS.get(plain.dtype, plain.dtype)).numpy())
         return {"tensor": [len(arrays) - 1, str(value.dtype).removeprefix("torch.")]}
     if kind is np.ndarray and not value.dtype.hasobject:

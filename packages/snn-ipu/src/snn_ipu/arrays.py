@@ -97,7 +97,7 @@ def _header(array: Tensor) -> bytes:
 
 
 def _bytes(array: Tensor) -> bytes:
-    flat = array.detach().cpu().contiguous()
+    flat = array.detach().cpu().resolve_neg().contiguous()
     return ctypes.string_at(flat.data_ptr(), flat.numel() * flat.element_size()) if flat.numel() else b""
 
 
