@@ -177,6 +177,14 @@ def test_a_path_in_place_of_the_graph_is_named():
         write("graph.nir", scale())  # the order of nir.write
 
 
+def test_a_symbolic_link_stays_one_and_leads_to_the_file(tmp_path: Path):
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "latest.nir").symlink_to(Path("runs") / "net.nir")
+    write(scale(), tmp_path / "latest.nir")
+    assert (tmp_path / "latest.nir").is_symlink()
+    assert [file.name for file in (tmp_path / "runs").iterdir()] == ["net.nir"]
+
+
 def test_the_file_has_the_permissions_of_any_new_file(tmp_path: Path):
     write(scale(), tmp_path / "graph.nir")
     (tmp_path / "other").write_bytes(b"")

@@ -167,6 +167,7 @@ def _put(group: h5py.Group, name: str, value: Any) -> None:
 
 
 def _replace(path: Path, content: bytes) -> None:
+    path = Path(os.path.realpath(path)) if path.is_symlink() else path
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path}: there is no folder {str(path.parent)!r}; make it first")
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
