@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -214,7 +216,28 @@ def test_a_forged_header_is_refused_by_name(change: Any, message: str, tmp_path)
         (lambda p: snn.save(p, [torch.ones(1)]), "save takes a path and then a net (nn.Module), got list as the net"),
         (lambda p: snn.load(p, [torch.ones(1)]), "load takes a path and then a net (nn.Module) or None, got list as"),
         (lambda p: snn.save(p, net(), extra={1j}), "a manifest holds what JSON has"),
-        (lambda p: snn.save(p, net(), dt=float("nan")), "a manifest holds what JSON has"),
+        (lambda p: snn.save(p, net(), extra=[float("nan")]), "a manifest holds what JSON has"),
+        (lambda p: snn.save(p, net(), extra={1: 2}), "a manifest holds what JSON has"),
+        (
+            lambda p: snn.save(p, net(), extra=[{"a": ({2.5: 1},)}]),
+            "tables with texts as keys): the key 2.5 is no text",
+        ),
+        (lambda p: snn.save(p, net(), extra=itself()), "it is nested deeper than 100 levels"),
+        (lambda p: snn.save(p, net(), dt=float("nan")), "dt must be a positive and finite number of seconds, got nan"),
+        (lambda p: snn.save(p, net(), dt=0), "dt must be a positive and finite number of seconds, got 0"),
+        (lambda p: snn.save(p, net(), dt="abc"), "dt is the seconds of a time step, a number or None, got 'abc'"),
+        (lambda p: snn.save(p, net(), dt=True), "dt is the seconds of a time step, a number or None, got True"),
+        (lambda p: snn.save(p, net(), seeds={"a": 1.5}), "seeds are whole numbers by name, such as {'torch': 0}, got"),
+        (lambda p: snn.save(p, net(), seeds={"a": True}), "seeds are whole numbers by name"),
+        (lambda p: snn.save(p, net(), seeds={1: 2}), "seeds are whole numbers by name"),
+        (lambda p: snn.save(p, net(), seeds=7), "seeds are whole numbers by name"),
+        (
+            lambda p: snn.save(p, nn.ModuleDict({"state/x": nn.Linear(2, 2)})),
+            "'state/x.weight', 'state/x.bias' begins with 'state/'",
+        ),
+        (lambda p: snn.save(p, named("__metadata__")), "a file cannot hold a tensor named '__metadata__'"),
+        (lambda p: snn.save(p, named("\ud800")), "a file cannot hold a tensor named '\\ud800'"),
+        (lambda p: snn.save(p, nn.Sequential(nn.LazyLinear(3))), "'0.weight', '0.bias' has no shape yet"),
         (lambda p: snn.save(p, nn.Linear(2, 2, dtype=torch.complex64)), "'weight' is torch.complex64"),
         (lambda p: snn.save(p, nn.Linear(2, 2, device="meta")), "on meta; a file holds dense tensors"),
     ],
@@ -223,6 +246,44 @@ def test_what_cannot_be_saved_is_refused_and_leaves_no_file(call: Any, message: 
     with pytest.raises((TypeError, ValueError), match=re.escape(message)):
         call(tmp_path / "net")
     assert os.listdir(tmp_path) == []
+
+
+def itself() -> list[Any]:
+    inside: list[Any] = []
+    inside += [inside, inside]
+    return inside
+
+
+def named(name: str) -> nn.Module:
+    module = nn.Module()
+    module.register_parameter(name, nn.Parameter(torch.ones(2)))
+    return module
+
+
+@pytest.mark.parametrize("name", ["a/b", "states", "STATE/x", "é", "", "snn"])
+def test_every_other_name_comes_back(name: str, tmp_path) -> None:
+    saved = nn.ModuleDict({name: nn.Linear(2, 2)}) if name else nn.Linear(2, 2)
+    snn.save(tmp_path / "net", saved)
+    target = copy.deepcopy(saved)
+    for parameter in target.parameters():
+        parameter.data.zero_()
+    snn.load(tmp_path / "net", target)
+    torch.testing.assert_close(dict(target.state_dict()), dict(saved.state_dict()), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_symbolic_link_stays_one_and_leads_to_the_file(there: bool, tmp_path) -> None:
+    (tmp_path / "runs").mkdir()
+    where = tmp_path / "runs" / "net"
+    if there:
+        where.write_bytes(b"before")
+    (tmp_path / "latest").symlink_to(Path("runs") / "net")
+    snn.save(tmp_path / "latest", net())
+    assert (tmp_path / "latest").is_symlink()
+    assert not where.is_symlink()
+    assert os.listdir(tmp_path / "runs") == ["net"]
+    assert sorted(os.listdir(tmp_path)) == ["latest", "runs"]
+    assert snn.load(where).classes == snn.load(tmp_path / "latest").classes
 
 
 def test_a_file_of_torch_is_told_from_a_damaged_one(tmp_path) -> None:

@@ -65,6 +65,22 @@ def test_tensors_of_every_dtype_shape_and_layout_come_back_bit_for_bit(
     assert tensor_file.as_bytes(found) == tensor_file.as_bytes(tensor)
 
 
+@pytest.mark.parametrize("dtype", [d for d in DTYPES if d.is_floating_point or d.is_signed])
+def test_a_tensor_that_is_the_negative_of_what_its_memory_holds_is_written_as_what_it_is(dtype, tmp_path) -> None:
+    tensor = torch._neg_view(torch.tensor([1, -2, 3], dtype=dtype))
+    tensor_file.write(tmp_path / "x", {"x": tensor, "one": torch.tensor([1 + 2j]).conj().imag}, {})
+    tensors, _ = tensor_file.read(tmp_path / "x")
+    assert tensors["x"].tolist() == [-1, 2, -3]
+    assert tensors["one"].tolist() == [-2]
+
+
+def test_more_axes_than_torch_computes_with_are_refused(tmp_path) -> None:
+    tensor_file.write(tmp_path / "x", {"x": torch.ones([1] * 64)}, {})
+    assert tensor_file.read(tmp_path / "x")[0]["x"].dim() == 64
+    with pytest.raises(ValueError, match="'x' has 65 axes; a file holds tensors of up to 64"):
+        tensor_file.write(tmp_path / "x", {"x": torch.ones([1] * 65)}, {})
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [

@@ -9,10 +9,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from snn_core.kept import as_kept, as_tensors, temporal_by_path
 from snn_core.manifest import classes, opened, sealed
 from snn_core.neuron import SpikingNeuron
+from snn_core.saved_content import missing, must_be_seeds, must_be_time
 
 __all__ = ["SavedNet", "load", "save"]
 
@@ -61,7 +63,7 @@ def save(
     dtype and checksum of every tensor. A parameter that several modules share is stored once.
 
     Args:
-        path: The file; one of the same name is replaced.
+        path: The file; one of the same name is replaced, and where it is a symbolic link the file that it leads to.
         net: The net.
         state: Save what its neurons keep too.
         dt: Seconds of a time step, for whoever reads it.
@@ -70,7 +72,9 @@ def save(
 
     Raises:
         TypeError: If ``net`` is no module, its ``state_dict`` holds something else than tensors that the format knows,
-            or ``dt``, ``seeds`` or ``extra`` is not what JSON has.
+            ``dt`` is no number, ``seeds`` are no whole numbers by name, or ``extra`` is not what JSON has.
+        ValueError: If ``dt`` is not positive and finite, a lazy module has no parameters yet, or one bears a name that
+            a file cannot have.
         OSError: If the file cannot be written.
 
     Example:
@@ -84,10 +88,15 @@ def save(
     """
     if not isinstance(net, nn.Module):
         raise TypeError(f"save takes a path and then a net (nn.Module), got {type(net).__name__} as the net")
-    found = net.state_dict(keep_vars=True)
-    wrong = [name for name, value in found.items() if not isinstance(value, Tensor)]
-    if wrong:
-        raise TypeError(f"save: {', '.join(map(repr, wrong))} of the state_dict is no tensor; pass it as extra=")
+    found = _tensors(net, "save")
+    taken = [name for name in found if name.startswith(_STATE)]
+    if taken:
+        raise ValueError(
+            f"save: {', '.join(map(repr, taken))} begins with {_STATE!r}, as the names of kept states in a file do; "
+            "give the module another name"
+        )
+    must_be_time(dt)
+    must_be_seeds(seeds)
     shared = _shared(found)
     tensors = {name: value for name, value in found.items() if name not in shared}
     if state:
@@ -120,7 +129,8 @@ def load(path: str | os.PathLike[str], net: nn.Module | None = None, *, state: b
 
     Raises:
         ValueError: If the file is damaged or of a later format; if it is of another net, where every module, name,
-            shape, dtype and option that differs is named; if ``state`` is asked for and not in the file.
+            shape, dtype and option that differs is named; if a module of the net refuses a number in it; if ``state``
+            is asked for and not in the file.
         TypeError: If ``net`` is no module, or ``state`` is asked for without one.
         OSError: If it cannot be read.
 
@@ -140,7 +150,7 @@ def load(path: str | os.PathLike[str], net: nn.Module | None = None, *, state: b
         raise TypeError(f"load takes a path and then a net (nn.Module) {wanted}, got {type(net).__name__} as the net")
     found, manifest = opened(path, "net")
     states = {name.removeprefix(_STATE): found.pop(name) for name in list(found) if name.startswith(_STATE)}
-    faults = _missing(manifest, found)
+    faults = missing(manifest, found)
     if faults:
         raise ValueError(f"{path} is damaged: {'; '.join(faults)}")
     tensors = found | {name: found[first] for name, first in manifest["shared"].items()}
@@ -154,26 +164,33 @@ def load(path: str | os.PathLike[str], net: nn.Module | None = None, *, state: b
         faults.append("it holds no states; save(..., state=True) does")
     if faults:
         raise ValueError(f"{path} does not fit this {type(net).__name__}: {'; '.join(faults)}")
-    kept = as_kept(net, {name: value.to(_device(net)) for name, value in states.items()}) if state else {}
-    net.load_state_dict(tensors)
+    before = {name: value.detach().clone() for name, value in _tensors(net, "load").items()}
+    try:
+        kept = as_kept(net, {name: value.to(_device(net)) for name, value in states.items()}) if state else {}
+        net.load_state_dict(tensors)
+    except Exception as error:  # whatever a module of the user's raises at numbers that it does not like
+        net.load_state_dict(before)
+        raise ValueError(f"{path} does not fit this {type(net).__name__}: {error}") from error
     for at, value in kept.items():
         temporal_by_path(net)[at]._keep(value)
     return saved
 
 
-def _missing(manifest: Mapping[str, Any], found: Mapping[str, Tensor]) -> list[str]:
-    kinds = {"classes": dict, "options": dict, "shared": dict, "versions": dict, "seeds": dict, "state": bool}
-    faults = [f"its manifest has no {key!r}" for key, kind in kinds.items() if not isinstance(manifest.get(key), kind)]
-    faults += [f"its manifest has no {key!r}" for key in ("dt", "extra") if key not in manifest]
-    shared = {} if faults else manifest["shared"]
-    return faults + [
-        f"{name!r} shares {first!r}, which is not there" for name, first in shared.items() if first not in found
-    ]
+def _tensors(net: nn.Module, asked: str) -> dict[str, Any]:
+    """The ``state_dict`` of a net, which must hold tensors that have a shape."""
+    found = net.state_dict(keep_vars=True)
+    wrong = [name for name, value in found.items() if not isinstance(value, Tensor)]
+    if wrong:
+        raise TypeError(f"{asked}: {', '.join(map(repr, wrong))} of the state_dict is no tensor; pass it as extra=")
+    unmade = [name for name, value in found.items() if is_lazy(value)]
+    if unmade:
+        raise ValueError(f"{asked}: {', '.join(map(repr, unmade))} has no shape yet; call the net once")
+    return found
 
 
 def _differences(saved: SavedNet, net: nn.Module) -> list[str]:
     """Everything in which a file is of another net than this one."""
-    ours = net.state_dict(keep_vars=True)
+    ours = _tensors(net, "load")
     faults = _unequal("is a", _own_names(saved.classes), _own_names(classes(net)))
     faults += _unequal(
         "is", {n: list(t.shape) for n, t in saved.tensors.items()}, {n: list(t.shape) for n, t in ours.items()}

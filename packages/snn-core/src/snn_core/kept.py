@@ -61,20 +61,21 @@ def as_kept(net: nn.Module, named: Mapping[str, Tensor]) -> dict[str, Any]:
         What is kept by path, None for modules at rest.
 
     Raises:
-        ValueError: If there is a name that no module of the net has, or a neuron has some of its states and not all;
-            every one is named.
+        ValueError: If there is a name that no module of the net has, a neuron has some of its states and not all, or a
+            number of steps is none; every one is named.
 
     Example:
         >>> import snn_core as snn
         >>> as_kept(snn.Leaky(beta=0.9), {"mem": torch.ones(1)})
         {'': State(mem=tensor([1.]))}
     """
-    kept, rest, missing = {}, dict(named), []
+    kept, rest, missing, wrong = {}, dict(named), [], []
     for path, module in temporal_by_path(net).items():
-        count = rest.pop(_join(path, _COUNT), None)
+        count = None
         if isinstance(module, SpikingNeuron):
             fields = module.State._fields
         else:
+            count = rest.pop(_join(path, _COUNT), None)
             at = {name for name in rest if name.rpartition(".")[0] == path and name.rpartition(".")[2].isdecimal()}
             fields = tuple(map(str, range(len(at))))
         found = {field: rest.pop(_join(path, field), None) for field in fields}
@@ -83,16 +84,25 @@ def as_kept(net: nn.Module, named: Mapping[str, Tensor]) -> dict[str, Any]:
         ]
         values = tuple(found.values())
         if count is not None:
-            kept[path] = int(count)
+            kept[path] = _number(count)
+            wrong += [_join(path, _COUNT)] if kept[path] is None else []
         elif not values or values[0] is None:
             kept[path] = None
         else:
             kept[path] = module.State._make(values) if isinstance(module, SpikingNeuron) else values
     faults = [f"no neuron of {type(net).__name__} keeps {', '.join(map(repr, rest))}"] if rest else []
     faults += [f"{', '.join(map(repr, missing))} is missing"] if missing else []
+    faults += [f"{', '.join(map(repr, wrong))} is no number of steps"] if wrong else []
     if faults:
         raise ValueError(f"states of another net: {'; '.join(faults)}")
     return kept
+
+
+def _number(count: Tensor) -> int | None:
+    """The number of steps that a tensor holds, None if it holds none."""
+    if count.numel() != 1 or count.is_floating_point() or count.dtype == torch.bool or count.item() < 0:
+        return None
+    return int(count.item())
 
 
 def _join(path: str, name: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Mapping
 from importlib import metadata as distributions
@@ -14,6 +13,7 @@ from torch.nn.utils.parametrize import type_before_parametrizations
 
 from snn_core import tensor_file
 from snn_core._version import __version__
+from snn_core.json_text import parsed, written
 
 __all__ = ["classes", "opened", "sealed"]
 
@@ -43,6 +43,7 @@ def sealed(path: str | os.PathLike[str], kind: str, tensors: Mapping[str, Tensor
 
     Raises:
         TypeError: If the content is not what JSON has, or a tensor not what a file holds.
+        ValueError: If a tensor has a name that a file cannot have.
 
     Example:
         See :func:`opened`.
@@ -52,8 +53,8 @@ def sealed(path: str | os.PathLike[str], kind: str, tensors: Mapping[str, Tensor
     versions = {"snn-core": __version__, "torch": distributions.version("torch")}
     whole = {"format": _FORMAT, "kind": kind, "versions": versions, "tensors": described, **content}
     try:
-        text = json.dumps(whole, allow_nan=False, sort_keys=True)
-    except (TypeError, ValueError) as error:
+        text = written(whole)
+    except TypeError as error:
         raise TypeError(
             f"a manifest holds what JSON has (texts, numbers, lists, tables with texts as keys): {error}"
         ) from None
@@ -86,9 +87,16 @@ def opened(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Tensor], 
     text = texts.get(_KEY)
     if text is None:
         raise ValueError(f"{path} has no manifest: it was not written by snn; snn.load reads what snn.save wrote")
-    if hashlib.sha256(text.encode()).hexdigest() != texts.get(_SUM):
+    try:
+        checksum = hashlib.sha256(text.encode()).hexdigest()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{path} is damaged: its manifest is no text ({error})") from None
+    if checksum != texts.get(_SUM):
         raise ValueError(f"{path} is damaged: its manifest has another checksum than {_SUM!r} says")
-    manifest = json.loads(text)
+    try:
+        manifest = parsed(text)
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: its manifest is no JSON ({error})") from None
     if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT:
         found = manifest.get("format") if isinstance(manifest, dict) else manifest
         raise ValueError(f"{path} has format {found!r:.100}; this version reads {_FORMAT}: install a newer snn-core")

@@ -164,7 +164,10 @@ class Stream:
                 f"{_names(self._net)}"
             )
         device = next((p.device for p in [*self._net.parameters(), *self._net.buffers()]), torch.device("cpu"))
-        self.load_state_dict({name: tensor.to(device) for name, tensor in states.items()})
+        try:
+            self.load_state_dict({name: tensor.to(device) for name, tensor in states.items()})
+        except ValueError as error:
+            raise ValueError(f"{path} holds {error}") from None
 
 
 def _copied(value: Any) -> Any:

@@ -15,6 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from snn_core.json_text import parsed
+
 __all__ = ["as_bytes", "must_be_known", "read", "write"]
 
 DTYPES = {
@@ -32,6 +34,8 @@ DTYPES = {
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 _LONGEST_HEADER = 100 * 10**6  # bytes; what safetensors itself allows
 _ALIGNMENT = 8
+_AXES = 64  # what torch's operations take
+_METADATA = "__metadata__"
 _ZIP = b"PK\x03\x04"
 
 
@@ -39,12 +43,13 @@ def write(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], metadata:
     """Write tensors to a file that is there whole or not at all; one of the same name is replaced.
 
     Args:
-        path: The file.
+        path: The file, or a symbolic link to it, which stays one.
         tensors: Real tensors of any layout and device, by name.
         metadata: Further texts, by name.
 
     Raises:
         TypeError: If a tensor has a dtype or layout that the format does not know.
+        ValueError: If it has a name that a file cannot have, or more than 64 axes.
         OSError: If the file cannot be written.
 
     Example:
@@ -58,7 +63,7 @@ def write(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], metadata:
     file in one step.
     """
     must_be_known(tensors)
-    header: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
+    header: dict[str, Any] = {_METADATA: dict(metadata)} if metadata else {}
     end, stored = 0, []
     # the widest first, so that every tensor starts at a multiple of its item's size
     for name, tensor in sorted(tensors.items(), key=lambda item: (-item[1].element_size(), item[0])):
@@ -67,7 +72,7 @@ def write(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], metadata:
         stored.append(tensor)
     text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
     text += b" " * (-len(text) % _ALIGNMENT)
-    path = Path(path)
+    path = Path(os.path.realpath(path) if os.path.islink(path) else path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path}: there is no folder {str(path.parent)!r}; make it first")
     part = path.with_name(f".{uuid.uuid4().hex}.part")
@@ -85,7 +90,11 @@ def write(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], metadata:
 
 
 def must_be_known(tensors: Mapping[str, Tensor]) -> None:
-    """Raise a TypeError unless the format knows such tensors; the first that it does not is named.
+    """Raise unless a file can hold such tensors under such names; the first that it cannot is named.
+
+    Raises:
+        TypeError: If the format does not know the dtype or the layout.
+        ValueError: If it does not have the name or the number of axes.
 
     Example:
         >>> must_be_known({"z": torch.zeros(1, dtype=torch.complex64)})
@@ -98,6 +107,18 @@ def must_be_known(tensors: Mapping[str, Tensor]) -> None:
             raise TypeError(
                 f"{name!r} is {tensor.dtype}, {tensor.layout} on {tensor.device}; a file holds dense tensors of {known}"
             )
+        if tensor.dim() > _AXES:
+            raise ValueError(f"{name!r} has {tensor.dim()} axes; a file holds tensors of up to {_AXES}")
+        if name == _METADATA or not _is_text(name):
+            raise ValueError(f"a file cannot hold a tensor named {name!r}; give it another name")
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # half of a pair of surrogates
+        return False
+    return True
 
 
 def as_bytes(tensor: Tensor) -> bytes:
@@ -107,7 +128,7 @@ def as_bytes(tensor: Tensor) -> bytes:
         >>> as_bytes(torch.tensor([[1, 2], [3, 4]], dtype=torch.uint8).t())
         b'\x01\x03\x02\x04'
     """
-    plain = tensor.detach().cpu().contiguous()
+    plain = tensor.detach().cpu().resolve_neg().contiguous()
     return ctypes.string_at(plain.data_ptr(), plain.numel() * plain.element_size()) if plain.numel() else b""
 
 
@@ -137,7 +158,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, str
     with Path(path).open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         header, begin = _header(file, size, path)
-        metadata = header.pop("__metadata__", {})
+        metadata = header.pop(_METADATA, {})
         faults = _faults(header, metadata, size - begin)
         if faults:
             raise _damaged(path, "; ".join(faults))
@@ -155,20 +176,12 @@ def _header(file: io.BufferedReader, size: int, path: object) -> tuple[dict[str,
     if size < 8 or length > min(size - 8, _LONGEST_HEADER):
         raise _damaged(path, f"its header says to have {length} bytes, and the file has {size}")
     try:
-        header = json.loads(file.read(length).decode(), object_pairs_hook=_once)
-    except (ValueError, RecursionError) as error:
+        header = parsed(file.read(length).decode())
+    except ValueError as error:
         raise _damaged(path, f"its header is no JSON ({error})") from None
     if not isinstance(header, dict):
         raise _damaged(path, f"its header is a {type(header).__name__} and no table")
     return header, 8 + length
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"{next(n for n in names if names.count(n) > 1)!r} is there twice")
-    return found
 
 
 def _faults(header: dict[str, Any], metadata: Any, size: int) -> list[str]:
@@ -212,13 +225,17 @@ def _is_entry(entry: Any) -> bool:
         )
         and len(entry["data_offsets"]) == 2
         and max(entry["shape"], default=0) < 2**63
+        and len(entry["shape"]) <= _AXES
     )
 
 
 def _tensor(file: io.BufferedReader, begin: int, name: str, entry: dict[str, Any], path: object) -> Tensor:
     dtype, (start, end) = DTYPES[entry["dtype"]], entry["data_offsets"]
     if start == end:
-        return torch.empty(entry["shape"], dtype=dtype)
+        try:
+            return torch.empty(entry["shape"], dtype=dtype)
+        except RuntimeError:  # the steps from one index to the next are more than fit into 64 bits
+            raise _damaged(path, f"{name!r} has a shape that no tensor has: {entry['shape']}") from None
     memory = bytearray(end - start)
     file.seek(begin + start)
     if file.readinto(memory) != len(memory):
