@@ -17,6 +17,7 @@ from nox.command import CommandFailed
 from packaging.requirements import Requirement
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "tools"))
+import recorded
 import wheelhouse
 from bench.peers.registry import ENVIRONMENTS
 from closure import closure, foreign_floors, short, with_foreign_extras
@@ -63,7 +64,7 @@ NEEDS_AEON = "packages/snn-data/tests/test_vowels.py"  # which snn[all] leaves o
 EXAMPLES = ("fused", "reference")
 EXTRAS = sorted(PROJECTS[UMBRELLA]["optional-dependencies"])
 RELEASED = ROOT / "dist" / "released"
-TAGS = releases.last_tags(ROOT, list(PROJECTS))
+LAST = recorded.last(ROOT)
 DEPENDENT = [name for name in PROJECTS if closure(name) != {name}]
 # with a floor besides that of torch, which has a session of its own
 FLOORED = [
@@ -272,12 +273,13 @@ def python(session: nox.Session) -> None:
 
 @nox.session
 def release_wheels(session: nox.Session) -> None:
-    """Build the last release of each package from its tag, and lay out the tests of that release, in dist/released."""
-    if not TAGS:
-        session.error("no package has a release: this needs tags such as snn-core-v0.5.0 (to fetch them: git fetch -t)")
+    """Build the last release of each package from its commit, and lay out its tests as they were, in dist/released."""
     shutil.rmtree(RELEASED, ignore_errors=True)
-    for package, tag in TAGS.items():
-        releases.export(ROOT, tag, RELEASED / package)
+    for package, release in LAST.items():
+        try:
+            releases.export(ROOT, release.commit, RELEASED / package)
+        except ValueError as error:
+            session.error(f"{package} {release.version} cannot be built: {error}")
         folder = RELEASED / package / "packages" / package
         command = ("uv", "build", "-q", "--wheel", *INDEX, "--out-dir", str(RELEASED), str(folder))
         session.run(*command, env={"SNN_NATIVE": "0"})
@@ -288,7 +290,7 @@ def release_wheels(session: nox.Session) -> None:
 def against_released(session: nox.Session, package: str) -> None:
     """This tree's package beside the last release of what it needs, as far as declared ranges let them meet."""
     ours = {name: releases.read(built(name)) for name in PROJECTS}
-    theirs = {name: releases.read(built(name, ".whl", RELEASED)) for name in TAGS if name != package}
+    theirs = {name: releases.read(built(name, ".whl", RELEASED)) for name in LAST if name != package}
     beside(session, package, releases.fitting(package, {**theirs, package: ours[package]}, ours), ROOT)
 
 
@@ -296,10 +298,10 @@ def against_released(session: nox.Session, package: str) -> None:
 @nox.parametrize("package", [nox.param(name, id=name) for name in DEPENDENT])
 def released(session: nox.Session, package: str) -> None:
     """The last release of a package beside this tree's others: the tests of that release pass."""
-    if package not in TAGS:
-        session.error(f"{package} has not been released: this needs a tag {package}-v0.5.0 (fetch tags: git fetch -t)")
+    if package not in LAST:
+        session.error(f"{package} has not been released: {recorded.FILE} has no version of it")
     ours = {name: releases.read(built(name)) for name in PROJECTS if name != package}
-    theirs = {name: releases.read(built(name, ".whl", RELEASED)) for name in TAGS}
+    theirs = {name: releases.read(built(name, ".whl", RELEASED)) for name in LAST}
     choice = releases.fitting(package, {**ours, package: theirs[package]}, theirs)
     beside(session, package, choice, RELEASED / package)
 
@@ -320,17 +322,14 @@ def release_dry(session: nox.Session) -> None:
 
 
 MATRIX = [f"pairwise({short(one)})" for one in SUBSETS] + [f"lowest({name})" for name in FLOORED]
-if TAGS:
-    MATRIX += [f"against_released({name})" for name in DEPENDENT]
-    MATRIX += [f"released({name})" for name in DEPENDENT if name in TAGS]
+MATRIX += [f"against_released({name})" for name in DEPENDENT]
+MATRIX += [f"released({name})" for name in DEPENDENT if name in LAST]
 MATRIX += ["defects", "release_dry"]
 
 
 @nox.session(venv_backend="none")
 def matrix(session: nox.Session) -> None:
     """The version matrix: writes dist/matrix.json and docs/compatibility.md, and fails if any of its sessions does."""
-    if not TAGS:
-        session.log("without the sessions of releases: no package has been released, or no tag was fetched")
     shutil.rmtree(results.RECORDS, ignore_errors=True)
     results.RECORDS.mkdir(parents=True)
     nested = (sys.executable, "-m", "nox", "-f", str(ROOT / "noxfile.py"), "--report", str(results.REPORT))

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+import recorded
 from release import changelog, files, publish, ranges, versions
 from release.tree import Tree
 from workspace import PROJECTS, ROOT
@@ -14,6 +15,7 @@ from workspace import PROJECTS, ROOT
 CHANGES = "# Changes of {name}\n\nThe form.\n\n## [Unreleased]\n\n### Added\n\n- What there is.\n"
 PROJECT = '[project]\nname = "{name}"\ndynamic = ["version"]\ndependencies = [{needs}]\n'
 DAY = "2026-01-31"
+COMMIT = "1" * 40
 
 
 def package(root: pathlib.Path, name: str, version: str, needs: str = "", changes: str = CHANGES) -> None:
@@ -27,6 +29,7 @@ def package(root: pathlib.Path, name: str, version: str, needs: str = "", change
 
 @pytest.fixture
 def root(tmp_path: pathlib.Path) -> pathlib.Path:
+    (tmp_path / recorded.FILE).touch()
     package(tmp_path, "snn-core", "0.5.0.dev0", '"torch>=2"')
     package(tmp_path, "snn-plot", "0.5.0.dev0", '"snn-core>=0.5.0.dev0,<0.6"')
     package(tmp_path, "snn", "0.5.0", '"snn-core>=0.5.0.dev0,<0.6", "snn-plot[more]>=0.5.0.dev0,<0.6"')
@@ -40,7 +43,7 @@ def everything(root: pathlib.Path) -> dict[str, str]:
 
 
 def test_a_release_has_its_version_its_changes_and_tightened_floors(root: pathlib.Path):
-    tree = Tree(root, {})
+    tree = Tree(root)
     assert tree.release(["snn-core"], "0.5.0", DAY) == {"snn-core": "0.5.0"}
     assert (tree.version("snn-core"), tree.version("snn-plot")) == ("0.5.0", "0.5.0.dev0")
     changed = everything(root)
@@ -53,7 +56,7 @@ def test_a_release_has_its_version_its_changes_and_tightened_floors(root: pathli
 
 
 def test_all_at_once_are_final_and_then_go_on_but_for_the_umbrella(root: pathlib.Path):
-    tree = Tree(root, {})
+    tree = Tree(root)
     assert tree.release(tree.names, "final", DAY) == dict.fromkeys(tree.names, "0.5.0")
     assert not [file for file, text in everything(root).items() if ".dev" in text or "Unreleased" in text]
     assert tree.reopen(tree.names) == {"snn-core": "0.5.1.dev0", "snn-plot": "0.5.1.dev0"}
@@ -63,24 +66,25 @@ def test_all_at_once_are_final_and_then_go_on_but_for_the_umbrella(root: pathlib
         in everything(root)["packages/snn/pyproject.toml"]
     )
     assert (root / "packages/snn-core/CHANGELOG.md").read_text(encoding="utf-8").count("## [") == 2
-    tree = Tree(root, dict.fromkeys(tree.names, "0.5.0"))
+    tree = Tree(root)
     with pytest.raises(ValueError, match=r"^snn-core: nothing is unreleased: list what 0\.5\.1 changes under"):
         tree.release(["snn-core"], "final", DAY)
 
 
 def test_all_are_those_that_have_changed_since_their_last_release(root: pathlib.Path):
-    tree = Tree(root, {})
+    tree = Tree(root)
     assert tree.changed() == ["snn", "snn-core", "snn-plot"]
-    with pytest.raises(ValueError, match=r"^no package is at a final version: nothing has been released$"):
+    recorded.add(root, {"snn": "0.5.0"}, COMMIT)
+    with pytest.raises(ValueError, match=r"^no package is at a final version that is new: nothing has been released$"):
         tree.finished()
     tree.release(["snn-core"], "final", DAY)
-    tree = Tree(root, {})
+    tree = Tree(root)
     assert (tree.changed(), tree.finished()) == (["snn", "snn-plot"], ["snn-core"])
     tree.release(tree.changed(), "final", DAY)
     with pytest.raises(ValueError, match=r"^nothing is unreleased: no list of changes has anything new$"):
         tree.changed()
     tree.reopen(tree.finished())
-    tree = Tree(root, {})  # without tags, the lists of changes say what has been released
+    tree = Tree(root)
     assert tree.last == dict.fromkeys(tree.names, "0.5.0")
     tree.pretend_changes()
     assert tree.release(tree.changed(), "final", DAY) == dict.fromkeys(tree.names, "0.5.1")
@@ -105,23 +109,25 @@ def test_all_are_those_that_have_changed_since_their_last_release(root: pathlib.
 def test_what_cannot_be_released_is_named_and_nothing_is_written(root: pathlib.Path, names, wanted: str, says: str):
     before = everything(root)
     with pytest.raises(ValueError, match=says):
-        Tree(root, {}).release(names, wanted, DAY)
+        Tree(root).release(names, wanted, DAY)
     assert everything(root) == before
 
 
 def test_a_version_that_is_out_is_not_released_again(root: pathlib.Path):
+    Tree(root).release(["snn-core"], "0.5.0", DAY)
     with pytest.raises(ValueError, match=r"^snn-core: 0\.5\.0 is not above 0\.5\.0, the last release"):
-        Tree(root, {"snn-core": "0.5.0"}).release(["snn-core"], "0.5.0", DAY)
+        Tree(root).release(["snn-core"], "0.5.0", DAY)
 
 
 def test_a_floor_above_every_release_is_an_error(root: pathlib.Path):
     package(root, "snn-nir", "0.5.0.dev0", '"snn-core>=0.5.3,<0.6"')
+    Tree(root).release(["snn-core"], "0.5.2", DAY)
     with pytest.raises(ValueError, match=r"^snn-nir: it takes snn-core from 0\.5\.3 on, which has no release"):
-        Tree(root, {"snn-core": "0.5.2"}).release(["snn-nir"], "0.5.0", DAY)
+        Tree(root).release(["snn-nir"], "0.5.0", DAY)
 
 
 def test_who_is_left_behind_by_a_release_is_said(root: pathlib.Path):
-    tree = Tree(root, {})
+    tree = Tree(root)
     given = tree.release(["snn-core"], "0.6.0", DAY)
     assert [line.partition(" takes")[0] for line in tree.left_behind(given)] == ["snn", "snn-plot"]
     assert tree.left_behind({"snn-core": "0.5.9"}) == []
@@ -129,7 +135,7 @@ def test_who_is_left_behind_by_a_release_is_said(root: pathlib.Path):
 
 def test_an_unreleased_package_cannot_go_on(root: pathlib.Path):
     with pytest.raises(ValueError, match=r"^snn-core: 0\.5\.0\.dev0 has not been released"):
-        Tree(root, {}).reopen(["snn-core"])
+        Tree(root).reopen(["snn-core"])
 
 
 def test_unreleased_changes_join_the_section_of_a_version_without_a_date():

@@ -8,12 +8,17 @@ import zipfile
 
 import pytest
 
-from matrix.releases import Built, UnfitError, export, fitting, last_tags, read
+from matrix.releases import Built, UnfitError, export, fitting, read
 
 
 def git(folder: pathlib.Path, *arguments: str) -> None:
     identity = ("-c", "user.name=snn", "-c", "user.email=snn@localhost", "-c", "commit.gpgsign=false")
     subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True)
+
+
+def commit(folder: pathlib.Path, name: str) -> str:
+    command = ["git", "rev-parse", name]
+    return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
 
 
 @pytest.fixture
@@ -24,8 +29,6 @@ def repository(tmp_path: pathlib.Path) -> pathlib.Path:
     git(folder, "init", "-q")
     git(folder, "add", ".")
     git(folder, "commit", "-q", "-m", "One")
-    for tag in ("snn-core-v0.9.0", "snn-core-v0.10.0", "snn-core-v0.11.0.dev0", "snn-v0.5.0"):
-        git(folder, "tag", tag)
     (folder / "a.txt").write_text("new", encoding="utf-8")
     git(folder, "commit", "-q", "-a", "-m", "Two")
     return folder
@@ -41,20 +44,22 @@ def wheel(folder: pathlib.Path, name: str, version: str, *requires: str) -> Buil
     return read(file)
 
 
-def test_the_last_release_is_the_highest_final_version(repository: pathlib.Path):
-    found = last_tags(repository, ["snn", "snn-core", "snn-plot"])
-    assert found == {"snn-core": "snn-core-v0.10.0", "snn": "snn-v0.5.0"}
-
-
-def test_without_git_there_is_no_release(tmp_path: pathlib.Path):
-    assert last_tags(tmp_path, ["snn-core"]) == {}
-
-
-def test_the_tree_of_a_tag_is_written_as_it_was(repository: pathlib.Path, tmp_path: pathlib.Path):
-    export(repository, "snn-v0.5.0", tmp_path / "then")
+def test_the_tree_of_a_commit_is_written_as_it_was(repository: pathlib.Path, tmp_path: pathlib.Path):
+    export(repository, commit(repository, "HEAD~"), tmp_path / "then")
     assert (tmp_path / "then" / "a.txt").read_text(encoding="utf-8") == "old"
-    with pytest.raises(subprocess.CalledProcessError):
-        export(repository, "snn-v9.9.9", tmp_path / "never")
+
+
+def test_a_commit_that_a_shallow_clone_does_not_have_is_an_error_with_the_remedy(
+    repository: pathlib.Path, tmp_path: pathlib.Path
+):
+    old, clone = commit(repository, "HEAD~"), tmp_path / "clone"
+    git(tmp_path, "clone", "-q", "--depth=1", repository.as_uri(), str(clone))
+    with pytest.raises(ValueError, match=rf"^commit {old} is not in this clone: git fetch --unshallow fetches"):
+        export(clone, old, tmp_path / "then")
+    assert not (tmp_path / "then").exists()
+    git(clone, "fetch", "-q", "--unshallow")
+    export(clone, old, tmp_path / "then")
+    assert (tmp_path / "then" / "a.txt").read_text(encoding="utf-8") == "old"
 
 
 def test_a_wheel_says_version_and_what_it_needs_without_extras(tmp_path: pathlib.Path):

@@ -65,8 +65,3 @@ def test_the_page_has_a_row_for_every_cell_and_names_what_is_kept_apart(found: d
     assert "| snn-core 0.5.1.dev0 | snn-plot 0.5.0 | snn-nir 0.4 takes snn-core<0.5 | passed |" in text
     assert "on 2026-01-31" in text
     assert "{" not in text
-
-
-def test_the_page_says_when_nothing_was_released(found: dict):
-    alone = {**found, "cells": []}
-    assert "No package had a release" in page.page(alone)

@@ -52,8 +52,6 @@ def page(found: Mapping[str, Any]) -> str:
     if released := _released(found):
         head = ["tested", "beside", "kept apart by a range", "verdict"]
         parts += ["## Beside releases", _RELEASED, table(head, released)]
-    else:
-        parts += ["## Beside releases", "No package had a release when this was written."]
     return "\n\n".join(part.rstrip() for part in parts) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""The last release of each distribution, built from its tag, and which versions go together by their ranges."""
+"""The trees of releases, and which versions go together by their ranges."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import NamedTuple
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-__all__ = ["Built", "Choice", "UnfitError", "export", "fitting", "last_tags", "read"]
+__all__ = ["Built", "Choice", "UnfitError", "export", "fitting", "read"]
 
 
 class UnfitError(ValueError):
@@ -34,42 +34,21 @@ class Choice(NamedTuple):
     apart: dict[str, str]
 
 
-def last_tags(repository: pathlib.Path, packages: list[str]) -> dict[str, str]:
-    """The tag of the last release of each package.
+def export(repository: pathlib.Path, commit: str, into: pathlib.Path) -> None:
+    """Write the tree of a commit to a folder.
 
     Args:
         repository: Folder of a git repository.
-        packages: Names of distributions.
-
-    Returns:
-        For each package that has one, its tag with the highest final version, such as ``snn-core-v0.5.0``. Empty where
-        there are no tags, or no git.
-    """
-    found = {}
-    for package in packages:
-        if not (repository / ".git").exists():
-            continue
-        command = ["git", "tag", "--list", f"{package}-v*"]
-        listed = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=True).stdout.split()
-        tags = {Version(tag.removeprefix(f"{package}-v")): tag for tag in listed}
-        if finals := [version for version in tags if not version.is_prerelease]:
-            found[package] = tags[max(finals)]
-    return found
-
-
-def export(repository: pathlib.Path, tag: str, into: pathlib.Path) -> None:
-    """Write the tree of a tag to a folder.
-
-    Args:
-        repository: Folder of a git repository.
-        tag: Name of the tag.
+        commit: Its hash.
         into: Folder to make.
 
     Raises:
-        subprocess.CalledProcessError: If there is no such tag.
+        ValueError: If the repository does not have that commit.
     """
+    if subprocess.run(["git", "cat-file", "-e", commit], cwd=repository, capture_output=True, check=False).returncode:
+        raise ValueError(f"commit {commit} is not in this clone: git fetch --unshallow fetches what is missing")
     into.mkdir(parents=True)
-    archive = subprocess.run(["git", "archive", tag], cwd=repository, stdout=subprocess.PIPE, check=True).stdout
+    archive = subprocess.run(["git", "archive", commit], cwd=repository, stdout=subprocess.PIPE, check=True).stdout
     subprocess.run(["tar", "-x", "-C", str(into)], input=archive, check=True)
 
 

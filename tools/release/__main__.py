@@ -14,7 +14,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 
-from matrix.releases import last_tags
+import recorded
 from release import artifacts
 from release.copies import copy
 from release.tree import UMBRELLA, Tree
@@ -33,14 +33,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit code: 1 if something does not allow the release.
     """
     options = _parser().parse_args(arguments)
-    last = {name: tag.removeprefix(f"{name}-v") for name, tag in last_tags(ROOT, list(PROJECTS)).items()}
     try:
         if not (options.dry_run or options.rehearsal):
-            return _run(Tree(ROOT, last), options)
+            return _run(Tree(ROOT), options)
         with tempfile.TemporaryDirectory() as folder:
             root = pathlib.Path(folder) / "tree"
             copy(ROOT, root)
-            tree = Tree(root, last)
+            tree = Tree(root)
             if options.rehearsal:
                 tree.pretend_changes()
             return _run(tree, options)
@@ -64,10 +63,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(tree: Tree, options: argparse.Namespace) -> int:
     if options.version == "next":
-        given = tree.reopen(tree.finished() if options.package == "all" else [options.package])
-        print(*(f"{name} goes on as {version}" for name, version in given.items()), sep="\n")
-        print('then: git commit -am "Go on after the release"')
-        return 0
+        return _go_on(tree, options.package)
     names = tree.changed() if options.package == "all" else [options.package]
     given = tree.release(names, options.version, options.date)
     for line in tree.left_behind(given):
@@ -80,6 +76,17 @@ def _run(tree: Tree, options: argparse.Namespace) -> int:
         print(*(file.relative_to(tree.root) for file in artifacts.pin(tree.root, given[UMBRELLA])))
     if not (options.dry_run or options.rehearsal):
         _say_what_follows(given)
+    return 0
+
+
+def _go_on(tree: Tree, package: str) -> int:
+    names = tree.finished() if package == "all" else [package]
+    released = {name: tree.version(name) for name in names}
+    commit = recorded.committed(ROOT, released)
+    given = tree.reopen(names)
+    recorded.add(tree.root, released, commit)
+    print(*(f"{name} goes on as {version}" for name, version in given.items()), sep="\n")
+    print(f'{recorded.FILE} has their commit, {commit}; then: git commit -am "Go on after the release"')
     return 0
 
 

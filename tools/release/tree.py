@@ -7,8 +7,9 @@ from collections.abc import Callable, Collection, Mapping
 
 from packaging.version import Version
 
+import recorded
+from recorded import version_in
 from release import changelog, ranges, versions
-from tags import version_in
 
 UMBRELLA = "snn"
 
@@ -20,15 +21,13 @@ class Tree:
 
     Args:
         root: Its folder.
-        last: Version of the last release of each package that has one, by its tag; of others the list of changes says,
-            as a checkout may be without tags.
     """
 
-    def __init__(self, root: pathlib.Path, last: Mapping[str, str]) -> None:
+    def __init__(self, root: pathlib.Path) -> None:
         self.root = root
         self.names = sorted(file.parent.name for file in root.glob("packages/*/pyproject.toml"))
         dated = {name: changelog.released(self._changes(name)) for name in self.names}
-        self.last = {name: version for name, version in dated.items() if version} | dict(last)
+        self.last = {name: version for name, version in dated.items() if version}
 
     def changed(self) -> list[str]:
         """The packages of which something is unreleased.
@@ -47,14 +46,16 @@ class Tree:
             self._changes_file(name).write_text(text, encoding="utf-8")
 
     def finished(self) -> list[str]:
-        """The packages at a final version, which go on after a release; not the umbrella, which stays at one.
+        """The packages at a final version that is not recorded yet, which go on after their release.
 
         Raises:
             ValueError: If there is none.
         """
-        names = [n for n in self.names if n != UMBRELLA and not Version(self.version(n)).is_prerelease]
+        known = {name: release.version for name, release in recorded.last(self.root).items()}
+        final = [name for name in self.names if not Version(self.version(name)).is_prerelease]
+        names = [name for name in final if self.version(name) != known.get(name)]
         if not names:
-            raise ValueError("no package is at a final version: nothing has been released")
+            raise ValueError("no package is at a final version that is new: nothing has been released")
         return names
 
     def version(self, name: str) -> str:

@@ -7,7 +7,7 @@ import re
 
 from packaging.version import InvalidVersion, Version
 
-from tags import version_in
+from recorded import version_in
 
 __all__ = ["after", "final", "set_version"]
 

@@ -12,6 +12,7 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
+import recorded
 from release import sbom
 from release.tree import Tree
 from workspace import NATIVE_WHEELHOUSE, ROOT, built
@@ -89,7 +90,7 @@ def test_what_cannot_be_released_is_said_in_a_line(clean):
 
 
 def test_all_packages_from_versions_to_tags_to_what_comes_next(tree):
-    Tree(tree.root, {}).pretend_changes()
+    Tree(tree.root).pretend_changes()
     tree.git("init", "-q")
     tree.git("add", "-A")
     tree.git("commit", "-q", "-m", "Begin")
@@ -98,17 +99,26 @@ def test_all_packages_from_versions_to_tags_to_what_comes_next(tree):
     assert done.returncode == 0, done.stdout + done.stderr
     assert sorted(file.name for file in (tree.root / "constraints").iterdir())[-1].startswith("snn-")
     commands = [line.removeprefix("then:").strip() for line in done.stdout.splitlines() if " git " in line]
+    early = tree.run(sys.executable, "-m", "release", "all", "next", PYTHONPATH=path)
+    assert (early.returncode, early.stderr.startswith("release: snn: the last commit holds 0.5.0, not 0.5.1: ")) == (
+        1,
+        True,
+    )
     tree.git("add", "-A")
     tree.git("commit", "-q", "-m", "Release")
     tags = [command.split()[-1] for command in commands if "git tag" in command]
     assert len(tags) == 9
     for tag in tags:
         tree.git("tag", tag)
-    check = "import tags, workspace; print(tags.wrong_tags(workspace.ROOT, list(workspace.PROJECTS)))"
-    assert tree.run(sys.executable, "-c", check, PYTHONPATH=path).stdout == "{}\n"
+    assert recorded.wrong(tree.root) == {}
+    commit = recorded.committed(tree.root, {})
     following = tree.run(sys.executable, "-m", "release", "all", "next", PYTHONPATH=path)
     assert following.returncode == 0, following.stderr
     assert following.stdout.count(".dev0") == 8
+    assert {f"{name}-v{version}": of for name, (version, of) in recorded.last(tree.root).items()} == dict.fromkeys(
+        tags, commit
+    )
+    assert recorded.wrong(tree.root) == {}
     again = tree.run(sys.executable, "-m", "release", "snn-core", "final", "--untested", PYTHONPATH=path)
     assert "snn-core: nothing is unreleased" in again.stderr
     of_none = tree.run(sys.executable, "-m", "release", "all", "final", "--dry-run", "--untested", PYTHONPATH=path)

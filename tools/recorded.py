@@ -1,0 +1,149 @@
+"""The releases that were made: ``releases.toml`` has the commit of each, as not every clone has the tags."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import subprocess
+import tomllib
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from packaging.version import Version
+
+FILE = "releases.toml"
+_HEAD = """# The commit of each release, as the release tool writes it: releases are built from these, as not every
+# clone has the tags.
+"""
+
+__all__ = ["FILE", "Release", "add", "committed", "last", "version_in", "wrong"]
+
+
+class Release(NamedTuple):
+    """A version, and the commit that it is built from."""
+
+    version: str
+    commit: str
+
+
+def last(root: pathlib.Path) -> dict[str, Release]:
+    """Return the last release of each package that has one.
+
+    Args:
+        root: Folder of the tree.
+
+    Returns:
+        For each package its highest version with its commit.
+    """
+    return {
+        package: Release(*max(versions.items(), key=lambda pair: Version(pair[0])))
+        for package, versions in _read(root).items()
+    }
+
+
+def add(root: pathlib.Path, versions: Mapping[str, str], commit: str) -> None:
+    """Write releases into the file.
+
+    Args:
+        root: Folder of the tree.
+        versions: Version of each package that was released.
+        commit: The commit of them all.
+    """
+    known = _read(root)
+    for package, version in versions.items():
+        known.setdefault(package, {})[version] = commit
+    lines = [_HEAD]
+    for package, commits in sorted(known.items()):
+        ordered = sorted(commits, key=Version)
+        lines += [f"[{package}]", *(f'"{version}" = "{commits[version]}"' for version in ordered), ""]
+    (root / FILE).write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
+
+
+def committed(repository: pathlib.Path, versions: Mapping[str, str]) -> str:
+    """Return the last commit, which is to hold what was released.
+
+    Args:
+        repository: Folder of a git repository.
+        versions: Version of each package that was released.
+
+    Returns:
+        Its hash.
+
+    Raises:
+        ValueError: If it holds another version of one.
+    """
+    for package, version in versions.items():
+        if (there := _version_at(repository, "HEAD", package)) != version:
+            raise ValueError(f"{package}: the last commit holds {there}, not {version}: commit the release first")
+    return _git(repository, "rev-parse", "HEAD").stdout.strip()
+
+
+def wrong(repository: pathlib.Path) -> dict[str, str]:
+    """Find recorded releases and tags that do not lead to what they name.
+
+    Args:
+        repository: Folder of a git repository.
+
+    Returns:
+        For each, such as ``snn-core-v0.5.0``, what it leads to instead. What this clone does not have is left out.
+    """
+    found = {}
+    tags = dict(_tags(repository))
+    recorded = {
+        f"{package}-v{version}": commit
+        for package, versions in _read(repository).items()
+        for version, commit in versions.items()
+    }
+    for name, commit in {**tags, **recorded}.items():
+        package, _, version = name.rpartition("-v")
+        if tags.get(name, commit) != commit:
+            found[name] = f"tag at {tags[name]}"
+        elif _git(repository, "cat-file", "-e", f"{commit}^{{commit}}").returncode == 0:
+            there = _version_at(repository, commit, package)
+            if there != version:
+                found[name] = there
+    return found
+
+
+def version_in(source: str) -> str:
+    """The version that a ``_version.py`` states.
+
+    Args:
+        source: Text of the file.
+
+    Returns:
+        The version.
+
+    Raises:
+        ValueError: If it states none.
+
+    Example:
+        >>> version_in('__version__ = "0.5.0"')
+        '0.5.0'
+    """
+    found = re.search(r'^__version__ = "([^"]+)"$', source, re.MULTILINE)
+    if found is None:
+        raise ValueError(f'no line __version__ = "X.Y.Z" in {source!r}')
+    return found[1]
+
+
+def _read(root: pathlib.Path) -> dict[str, dict[str, str]]:
+    """The commit of each version of each package."""
+    return tomllib.loads((root / FILE).read_text(encoding="utf-8"))
+
+
+def _tags(repository: pathlib.Path) -> Iterator[tuple[str, str]]:
+    """Each tag of a release, with its commit; none where there is no git."""
+    listed = _git(repository, "tag", "--list", "snn*-v*", "--format=%(refname:short) %(objectname) %(*objectname)")
+    for line in listed.stdout.splitlines():
+        name, *hashes = line.split()
+        yield name, hashes[-1]  # of an annotated tag the second is that of its commit
+
+
+def _version_at(repository: pathlib.Path, commit: str, package: str) -> str:
+    shown = _git(repository, "show", f"{commit}:packages/{package}/src/{package.replace('-', '_')}/_version.py")
+    return version_in(shown.stdout) if shown.returncode == 0 else "no such package"
+
+
+def _git(repository: pathlib.Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["git", *arguments], cwd=repository, capture_output=True, text=True, check=False)
