@@ -66,6 +66,7 @@ EXTRAS = sorted(PROJECTS[UMBRELLA]["optional-dependencies"])
 RELEASED = ROOT / "dist" / "released"
 LAST = recorded.last(ROOT)
 DEPENDENT = [name for name in PROJECTS if closure(name) != {name}]
+RELATED = sorted({*DEPENDENT}.union(*map(closure, DEPENDENT)))  # what needs one of ours, or is needed by one
 # with a floor besides that of torch, which has a session of its own
 FLOORED = [
     name for name in PROJECTS if foreign_floors(name, Requirement(with_foreign_extras(name)).extras).keys() - {"torch"}
@@ -295,7 +296,7 @@ def against_released(session: nox.Session, package: str) -> None:
 
 
 @nox.session(requires=["wheels", "release_wheels"])
-@nox.parametrize("package", [nox.param(name, id=name) for name in DEPENDENT])
+@nox.parametrize("package", [nox.param(name, id=name) for name in RELATED])
 def released(session: nox.Session, package: str) -> None:
     """The last release of a package beside this tree's others: the tests of that release pass."""
     if package not in LAST:
@@ -323,7 +324,7 @@ def release_dry(session: nox.Session) -> None:
 
 MATRIX = [f"pairwise({short(one)})" for one in SUBSETS] + [f"lowest({name})" for name in FLOORED]
 MATRIX += [f"against_released({name})" for name in DEPENDENT]
-MATRIX += [f"released({name})" for name in DEPENDENT if name in LAST]
+MATRIX += [f"released({name})" for name in RELATED if name in LAST]
 MATRIX += ["defects", "release_dry"]
 
 

@@ -32,7 +32,8 @@ about their own package, and the integration tests whose needs are met."""
 _LOWEST = """The oldest versions that a package declares of what it needs directly, but for PyTorch, whose floor is a
 large download and has a session of its own, `torch_floor`."""
 _RELEASED = """One package of this tree beside the last release of what it needs, and the last release of one package
-beside this tree, each as far as the declared ranges let them meet. Packages that need none of ours are not here."""
+beside this tree, each as far as the declared ranges let them meet. What neither needs one of ours nor is needed by one
+is not here."""
 
 
 def page(found: Mapping[str, Any]) -> str:
