@@ -207,3 +207,36 @@ def test_a_batch_of_another_size_is_refused_until_the_layer_is_reset():
         layer(torch.ones(5, 3))
     snn.utils.reset(layer)
     layer(torch.ones(5, 3))
+
+
+@pytest.mark.parametrize("schedule", ["auto", "steps"])
+@pytest.mark.parametrize("name", NEURONS)
+def test_samples_of_unequal_length_are_as_they_are_alone(name, schedule):
+    lengths, rest = torch.tensor([2, 4, 0, 3]), torch.tensor([0, 3, 2, 1])
+    xs, _ = drawn(7, 4, 3)
+    _, layer = pair(name)
+    samples = torch.arange(4)
+
+    def run(first, then, n, m):
+        """Two stretches of time, and how the outputs of the second depend on the parameters."""
+        snn.unroll(layer, first, lengths=n, schedule=schedule)
+        outputs = flat(snn.unroll(layer, then, lengths=m, schedule=schedule, resume=True))
+        loss = sum(out.square().sum() for out in outputs)
+        return outputs, torch.autograd.grad(loss, list(layer.parameters()), allow_unused=True)
+
+    nan = xs.new_full((), float("nan"))
+    padded = [
+        torch.where((torch.arange(len(part)).unsqueeze(1) < ends).unsqueeze(-1), part, nan)
+        for part, ends in ((xs[:4], lengths), (xs[4:], rest))
+    ]
+    outputs, gradients = run(*padded, lengths, rest)
+    total = [torch.zeros_like(p) for p in layer.parameters()]
+    for b in samples[rest > 0]:
+        n, m = lengths[b : b + 1], rest[b : b + 1]
+        alone, own = run(xs[:4, b : b + 1], xs[4 : 4 + m, b : b + 1], n, m)
+        for out, one in zip(outputs, alone, strict=True):
+            torch.testing.assert_close(out[:m, b : b + 1], one, rtol=1e-11, atol=1e-11)
+            assert not out[m:, b].any()
+        total = [t if g is None else t + g for t, g in zip(total, own, strict=True)]
+    for found, wanted in zip(gradients, total, strict=True):
+        torch.testing.assert_close(torch.zeros_like(wanted) if found is None else found, wanted)

@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 from torch.nn.utils.parametrizations import weight_norm
 
@@ -23,6 +25,19 @@ def test_a_spike_into_a_dense_layer_costs_one_addition_for_each_output():
     x = torch.tensor([[1.0, 0, 0, 1, 0], [0, 0, 0, 1, 0]])
     assert count(nn.Linear(5, 7), x) == Ops(acs=21, macs=0, dense=70)
     assert count(nn.Linear(5, 7, bias=False), -x) == Ops(acs=21, macs=0, dense=70)
+
+
+@settings(max_examples=20, deadline=None)
+@given(lengths=st.lists(st.integers(0, 5), min_size=1, max_size=4), seed=st.integers(0, 2**31))
+def test_padding_costs_nothing_whatever_it_holds(lengths, seed):
+    xs = (torch.rand(5, len(lengths), 3, generator=torch.Generator().manual_seed(seed)) < 0.5).float()
+    torch.manual_seed(1)
+    net = nn.Sequential(nn.Linear(3, 4), snn.RLeaky(0.8, linear_features=4, init_hidden=True), nn.Linear(4, 2))
+    padding = torch.arange(5).unsqueeze(1) >= torch.tensor(lengths)
+    found = synops(net, xs.masked_fill(padding.unsqueeze(-1), float("nan")), lengths=lengths)
+    alone = [synops(net, xs[:n, b : b + 1]) for b, n in enumerate(lengths) if n]
+    for name, counted in found.layers.items():
+        assert counted == sum((each.layers[name] for each in alone), Ops())
 
 
 @pytest.mark.parametrize("value", [0.5, 2.0, -1.5])

@@ -36,6 +36,15 @@ def test_calls_that_do_not_belong_together_are_refused(name):
         step(learner)
 
 
+@pytest.mark.parametrize("name", LEARNERS)
+def test_samples_that_end_one_after_the_other_are_refused(name):
+    net, xs = make_net(), sequence()
+    learner = LEARNERS[name](net[0], net[1])
+    snn.unroll(net, xs, lengths=[1, len(xs)])
+    with pytest.raises(ValueError, match=r"shape \(2, 5\) and in a later step \(1, 5\).*samples of one length"):
+        step(learner)
+
+
 def test_a_reward_needs_a_batch_axis():
     fc, lif = nn.Linear(5, 3), snn.Leaky(0.9, init_hidden=True)
     learner = MSTDPLearner(fc, lif, 2.0, 2.0)

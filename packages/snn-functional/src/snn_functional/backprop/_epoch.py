@@ -78,14 +78,14 @@ def _train(
     mean = torch.zeros((), device=xs.device)
     reset(net)
     for steps in stretches:
-        # one that is all of the batch starts from rest anyhow, and may go through layers that cannot be cut
-        outputs = unroll(net, xs[steps], resume=len(stretches) > 1, schedule=schedule)
         wanted = targets[steps] if objective.time_var_targets else targets
-        if ragged is None:
-            loss, share = objective(outputs, wanted), (steps.stop - steps.start) / number
-        else:
+        left, share = None, (steps.stop - steps.start) / number
+        if ragged is not None:
             counts, left, share = ragged.within(steps)
-            loss = objective(outputs, wanted[:, counts] if objective.time_var_targets else wanted[counts], left)
+            wanted = wanted[:, counts] if objective.time_var_targets else wanted[counts]
+        # one that is all of the batch starts from rest anyhow, and may go through layers that cannot be cut
+        outputs = unroll(net, xs[steps], resume=len(stretches) > 1, schedule=schedule, lengths=left)
+        loss = objective(outputs, wanted, left)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from torch.func import functional_call
 from torch.utils._pytree import tree_map
 
 from snn_core import SpikingNeuron
+from snn_core.ending import Ending
 from snn_core.state import complete, must_fit
 from snn_core.temporal import Temporal, as_floating
 from snn_functional._numbers import share
@@ -30,6 +32,9 @@ class LocalLayer(Temporal, ABC):
         TypeError: If ``synapse`` is no ``nn.Linear`` or ``neuron`` no spiking neuron.
         ValueError: If ``output_decay`` lies outside [0, 1], or the rule does not hold for the neurons.
     """
+
+    keeps_by_sample: ClassVar[bool] = True
+    connection_names: ClassVar[tuple[str, ...]]  # of the layers in connections()
 
     def __init__(self, synapse: nn.Linear, neuron: SpikingNeuron, output_decay: float = 0.0) -> None:
         super().__init__()
@@ -82,7 +87,12 @@ class LocalLayer(Temporal, ABC):
             )
         if self._folded is None:
             return self._one_step(x)
-        return tree_map(lambda *steps: torch.cat(steps), *map(self._one_step, self._unfold(x)))
+        ending, outputs = Ending(self._folded.order, type(self).__name__), []
+        for step in self._folded.each(x):
+            self._kept = ending.running(self._kept, len(step))
+            outputs.append(self._one_step(step))
+        self._kept = ending.whole(self._kept)
+        return tree_map(lambda *steps: torch.cat(steps), *outputs)
 
     def _one_step(self, x: Tensor) -> Any:
         drive = self.synapse(x)
@@ -90,7 +100,7 @@ class LocalLayer(Temporal, ABC):
         learned = self._learned(x, before, drive.shape) if torch.is_grad_enabled() else {}
         if not learned:
             outputs, after = self._advance(drive, before, {})
-            self._keep((*(field.detach() for field in after), ()))
+            self._keep_by_sample(after, {})
             return outputs
         drive = drive if drive.requires_grad else drive.requires_grad_()
         through = [*self.through(), *range(len(self.neuron.State._fields), len(before))]
@@ -106,7 +116,7 @@ class LocalLayer(Temporal, ABC):
         outputs, after = self._advance(drive, before, here)
         entered = {name: (here.get(name, drive), one.inputs) for name, one in learned.items()}
         traces = advanced(traces, carried, [after[i] for i in through], entered)
-        self._keep((*(field.detach() for field in after), tuple(traces), *traces.values()))
+        self._keep_by_sample(after, traces)
         return outputs
 
     def _learned(self, x: Tensor, fields: list[Tensor], shape: torch.Size) -> dict[str, Learned]:
@@ -142,7 +152,17 @@ class LocalLayer(Temporal, ABC):
             return [*complete(self.neuron, still, None), *[torch.zeros_like(still)] * bool(self.output_decay)], {}
         count = len(self.neuron.State._fields) + bool(self.output_decay)
         must_fit(self.neuron, self._state(kept), drive)
-        return list(kept[:count]), dict(zip(kept[count], kept[count + 1 :], strict=True))
+        traces = zip(self._names(), kept[count:], strict=True)
+        return list(kept[:count]), {name: trace.transpose(0, 1) for name, trace in traces if trace is not None}
+
+    def _keep_by_sample(self, fields: list[Tensor], traces: Mapping[str, Tensor]) -> None:
+        """Keep states and traces with the batch on axis 0, None in place of the trace of what is not learned."""
+        by_sample = (traces[name].transpose(0, 1) if name in traces else None for name in self._names())
+        self._keep((*(field.detach() for field in fields), *by_sample))
+
+    def _names(self) -> tuple[str, ...]:
+        """All that may be learned, in the order in which its traces are kept."""
+        return (*self.connection_names, *self.constants())
 
     def extra_repr(self) -> str:
         return f"output_decay={self.output_decay}" if self.output_decay else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -61,6 +61,8 @@ class EPropLayer(LocalLayer):
     Source: Bellec et al., A solution to the learning dilemma for recurrent networks of spiking neurons, Nature
         Communications 11:3625 (2020), Results and Methods on eligibility traces and learning signals.
     """
+
+    connection_names: ClassVar[tuple[str, ...]] = ("synapse", "neuron.recurrent")
 
     def check_connections(self) -> None:
         """Refuse neurons without dense recurrent connections."""

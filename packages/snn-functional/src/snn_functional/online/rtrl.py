@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -57,6 +57,8 @@ class RTRLLayer(LocalLayer):
 
     Source: Williams and Zipser, A Learning Algorithm for Continually Running Fully Recurrent Neural Networks (1989).
     """
+
+    connection_names: ClassVar[tuple[str, ...]] = ("synapse",)
 
     def check_connections(self) -> None:
         """Refuse neurons that receive the spikes of others."""

@@ -29,7 +29,7 @@ class BaseMonitor:
 
     A record is one call of a layer. A net with a monitor runs step by step under ``unroll``, so that this is one time
     step there; a call that activation checkpointing or ``unroll(chunk=...)`` repeats in the backward pass is recorded
-    once.
+    once. Under ``unroll(lengths=...)`` a record holds the samples that run still in that step, the longest first.
 
     Example:
         >>> import snn_core as snn

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -130,8 +131,8 @@ class SynopsMonitor(BaseMonitor):
             self.record(name, _operations(module, x))
 
 
-def synops(net: nn.Module, xs: Tensor) -> SynopsCount:
-    """Synaptic operations of a net over a sequence, by the rules of :class:`SynopsMonitor`.
+def synops(net: nn.Module, xs: Tensor, *, lengths: Tensor | Sequence[int] | None = None) -> SynopsCount:
+    """Return the synaptic operations of a net over a sequence, by the rules of :class:`SynopsMonitor`.
 
     The net is run by ``unroll``, from rest, in the mode it is in, without gradients; for a net with a time loop of its
     own use the monitor.
@@ -139,13 +140,14 @@ def synops(net: nn.Module, xs: Tensor) -> SynopsCount:
     Args:
         net: The net.
         xs: Its input ``[num_steps, batch, ...]``.
+        lengths: Number of steps of each sample ``[batch]``, where they differ; what comes after does not count.
 
     Returns:
         Operations of each layer over all steps and samples; divided by the batch size they are those of an inference.
 
     Raises:
-        TypeError: If ``net`` is no module or ``xs`` no tensor.
-        ValueError: If the net has no layer to count, there is no step, or an input holds NaN.
+        TypeError: If ``net`` is no module, ``xs`` no tensor or ``lengths`` not integer.
+        ValueError: If the net has no layer to count, there is no step, ``lengths`` does not fit, or an input holds NaN.
 
     Example:
         A fully connected layer fed with numbers, and one fed with the spikes of one neuron that fires once:
@@ -167,7 +169,7 @@ def synops(net: nn.Module, xs: Tensor) -> SynopsCount:
     if not xs.dim() or not len(xs):
         raise ValueError(f"xs has shape {tuple(xs.shape)}; it must be [num_steps, batch, ...] with a step at least")
     with SynopsMonitor(net) as monitor, torch.no_grad():
-        unroll(net, xs)
+        unroll(net, xs, lengths=lengths)
     return monitor.count
 
 

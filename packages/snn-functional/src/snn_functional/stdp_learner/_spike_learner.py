@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -82,6 +83,14 @@ class SpikeLearner(nn.Module):
                 f"the synapse was called {len(ins)} times and the neurons {len(outs)} times since the last step(); "
                 f"{type(self).__name__} needs one call of each in a time step"
             )
+        for earlier, later in pairwise(ins):
+            if earlier.shape != later.shape:
+                raise ValueError(
+                    f"the synapse was passed the shape {tuple(earlier.shape)} and in a later step "
+                    f"{tuple(later.shape)}, as where samples end one after the other; {type(self).__name__} pairs the "
+                    "spikes of the same samples: unroll samples of one length together, without lengths, and call "
+                    "reset() between batches"
+                )
         for in_spike, out_spike in zip(ins, outs, strict=True):
             traces, taus = (self.trace_pre, self.trace_post), (self.tau_pre, self.tau_post)
             synapses = connection(self.synapse, "synapse")
