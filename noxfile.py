@@ -264,14 +264,6 @@ def torch_floor(session: nox.Session) -> None:
     pytest(session, "-m", "not compiles", "packages", *(f"--ignore={folder}" for folder in (NEEDS_AEON, *ELSEWHERE)))
 
 
-@nox.session(requires=["wheels"], python=["3.12", "3.13"])
-def python(session: nox.Session) -> None:
-    """Everything under another Python: a large download where its torch is not on this machine."""
-    versions = install(session, "snn[all]", *group("test"), native=compiled(session))
-    results.note(session.name, PROJECTS, versions)
-    pytest(session, "packages", "integration_tests", *(f"--ignore={folder}" for folder in (NEEDS_AEON, *ELSEWHERE)))
-
-
 @nox.session
 def release_wheels(session: nox.Session) -> None:
     """Build the last release of each package from its commit, and lay out its tests as they were, in dist/released."""

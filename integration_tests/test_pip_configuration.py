@@ -10,7 +10,7 @@ import pip_configuration
 @pytest.fixture
 def machine(monkeypatch, tmp_path):
     """A pip that reads one file and one variable, and a uv without settings."""
-    for variable in ("UV_FIND_LINKS", "UV_CONSTRAINT", "UV_DEFAULT_INDEX", "SSL_CERT_FILE"):
+    for variable in ("UV_FIND_LINKS", "UV_CONSTRAINT", "UV_DEFAULT_INDEX", "SSL_CERT_FILE", "SNN_FRESH"):
         monkeypatch.delenv(variable, raising=False)
     file = tmp_path / "pip.conf"
     file.write_text("", encoding="utf-8")
@@ -52,3 +52,11 @@ def test_a_setting_of_uv_replaces_that_of_pip(machine):
     monkeypatch.setenv("UV_FIND_LINKS", "/uv,/more")
     made = pip_configuration.settings()
     assert pip_configuration.index_arguments(made) == ["--find-links", "/uv", "--find-links", "/more"]
+
+
+def test_a_fresh_machine_knows_its_index_and_certificate_and_nothing_else(machine):
+    file, monkeypatch = machine
+    lines = [f"global.{key}='/{key}'" for key in ("find-links", "constraint", "index-url", "cert")]
+    file.write_text("\n".join(lines), encoding="utf-8")
+    monkeypatch.setenv("SNN_FRESH", "1")
+    assert pip_configuration.settings() == {"index-url": ["/index-url"], "cert": ["/cert"]}

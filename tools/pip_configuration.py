@@ -2,6 +2,9 @@
 
 Where pip is not configured there are no arguments, and uv behaves as it always does. A setting that uv has from its own
 environment variable wins, and is passed on too: uv's flags replace those variables instead of adding to them.
+
+With ``SNN_FRESH`` set, folders of wheels and constraints of pip's are left out, so that the newest versions come from
+the index, as on a machine whose pip is told nothing; the index itself and the certificate stay.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ _VARIABLES = {
     "index-url": "UV_DEFAULT_INDEX",
     "cert": "SSL_CERT_FILE",
 }
+_LEFT_OUT_FRESH = ("find-links", "constraint")
 
 
 def settings() -> dict[str, list[str]]:
@@ -30,6 +34,8 @@ def settings() -> dict[str, list[str]]:
     """
     command = [sys.executable, "-m", "pip", "config", "list"]
     listed = parse(subprocess.run(command, capture_output=True, text=True, check=False).stdout)
+    if os.environ.get("SNN_FRESH"):
+        listed = {key: values for key, values in listed.items() if key not in _LEFT_OUT_FRESH}
     for key, variable in _VARIABLES.items():
         if value := os.environ.get(variable):
             listed[key] = value.replace(",", " ").split() if key == "find-links" else value.split()

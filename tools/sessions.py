@@ -66,6 +66,8 @@ def install(
     present = versions.keys() & PROJECTS.keys()
     if present != expected:
         session.error(f"installed {sorted(present)}, expected {sorted(expected)} for {list(requirements)}")
+    python = session.run("python", "-c", "import platform; print(platform.python_version())", silent=True, log=False)
+    session.log(f"with Python {str(python).strip()}, torch {versions.get('torch', 'none')}")
     return versions
 
 
