@@ -59,7 +59,7 @@ NIR_PEERS = {
 NEEDS_NOX = "integration_tests/matrix/sessions"
 ELSEWHERE = (*NEEDS_NATIVE, NEEDS_NOX, *(f"integration_tests/{name}" for name in ("browser", "nir_peers", "parity")))
 DOCUMENTS = "integration_tests/test_documents.py"
-ELSEWHERE += (DOCUMENTS, "integration_tests/onnx", "integration_tests/scale")
+ELSEWHERE += (DOCUMENTS, "integration_tests/neurobench", "integration_tests/onnx", "integration_tests/scale")
 NEEDS_AEON = "packages/snn-data/tests/test_vowels.py"  # which snn[all] leaves out; alone(snn-data) has every extra
 EXAMPLES = ("fused", "reference")
 EXTRAS = sorted(PROJECTS[UMBRELLA]["optional-dependencies"])
@@ -233,6 +233,13 @@ def nir_peers(session: nox.Session) -> None:
 
 
 @nox.session(requires=["wheels"])
+def neurobench(session: nox.Session) -> None:
+    """NeuroBench's harness on our nets, under the peer's name, and on the peer's: the same measures."""
+    install(session, "snn", *group("neurobench"))
+    pytest(session, "-n", "0", "integration_tests/neurobench")
+
+
+@nox.session(requires=["wheels"])
 @nox.parametrize("subset", [nox.param(one, id=short(one)) for one in SUBSETS])
 def pairwise(session: nox.Session, subset: tuple[str, ...]) -> None:
     """A set of packages: their tests, and the integration tests whose needs are met.
@@ -378,7 +385,7 @@ def coverage(session: nox.Session) -> None:
     session.run("coverage", "report")
 
 
-PUSH = ["lint", "wheels", "types", "together", "native", "subsets", "parity", "nir_peers", "onnx", "docs"]
+PUSH = ["lint", "wheels", "types", "together", "native", "subsets", "parity", "nir_peers", "neurobench", "onnx", "docs"]
 PUSH += [f"doctests({kernels})" for kernels in EXAMPLES]
 PUSH += [f"alone({name})" for name in PROJECTS] + [f"umbrella({name})" for name in EXTRAS]
 

@@ -1,0 +1,42 @@
+"""What NeuroBench finds of each net, with the neurons of either library."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+SIDE = pathlib.Path(__file__).with_name("side.py")
+Results = dict[str, dict[str, dict[str, Any]]]
+
+
+@pytest.fixture(scope="session")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Results]:
+    """Measures every net once a library, each library in a process of its own: ``results("snn")["leaky"]``."""
+    folder = tmp_path_factory.mktemp("results")
+
+    def measured(library: str) -> Results:
+        file = folder / f"{library}.json"
+        if not file.exists():
+            command = [sys.executable, "-W", "error", str(SIDE), library, str(file)]
+            done = subprocess.run(command, capture_output=True, text=True, check=False, env=dict(os.environ))
+            assert done.returncode == 0, done.stderr
+        return json.loads(file.read_text(encoding="utf-8"))
+
+    return measured
+
+
+@pytest.fixture
+def mine(results: Callable[[str], Results]) -> Results:
+    return results("snn")
+
+
+@pytest.fixture
+def theirs(results: Callable[[str], Results]) -> Results:
+    return results("snntorch")

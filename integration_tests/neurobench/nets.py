@@ -1,0 +1,119 @@
+"""Nets as NeuroBench's users write them, with neurons of whatever ``snntorch`` is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import snntorch as snn
+import torch
+from snntorch import surrogate
+from torch import Tensor, nn
+
+FEATURES, HIDDEN, CLASSES = 20, 13, 5
+
+
+class Stepped(nn.Sequential):
+    """Layers in a row, one step a call: the spikes and the membrane of the last."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        spk, *_, mem = super().forward(x)
+        return spk, mem
+
+
+class Nested(nn.Module):
+    """Layers in a module of their own, where the peer's reset does not look."""
+
+    def __init__(self, layers: nn.Module) -> None:
+        super().__init__()
+        self.layers = layers
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.layers(x)
+
+
+class Looped(nn.Module):
+    """A net with the loop over time inside, which passes the membranes on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(FEATURES, HIDDEN)
+        self.lif1 = snn.Leaky(beta=0.9)
+        self.fc2 = nn.Linear(HIDDEN, CLASSES)
+        self.lif2 = snn.Synaptic(alpha=0.8, beta=0.9)
+
+    def forward(self, xs: Tensor) -> Tensor:
+        mem1 = self.lif1.init_leaky()
+        syn2, mem2 = self.lif2.init_synaptic()
+        spikes = []
+        for x in xs.transpose(0, 1):
+            spk1, mem1 = self.lif1(self.fc1(x), mem1)
+            spk2, syn2, mem2 = self.lif2(self.fc2(spk1), syn2, mem2)
+            spikes.append(spk2)
+        return torch.stack(spikes)
+
+
+def dense(first: nn.Module, last: nn.Module, *, bias: bool = True) -> nn.Module:
+    return Stepped(nn.Linear(FEATURES, HIDDEN, bias=bias), first, nn.Linear(HIDDEN, CLASSES, bias=bias), last)
+
+
+def leaky() -> nn.Module:
+    grad = surrogate.fast_sigmoid(slope=25)
+    last = snn.Leaky(0.8, init_hidden=True, spike_grad=grad, output=True)
+    return dense(snn.Leaky(0.9, init_hidden=True, spike_grad=grad), last, bias=False)
+
+
+def learned() -> nn.Module:
+    first = snn.Leaky(torch.full((HIDDEN,), 0.8), learn_beta=True, learn_threshold=True, init_hidden=True)
+    return dense(first, snn.Leaky(0.8, reset_mechanism="none", init_hidden=True, output=True))
+
+
+def synaptic(reset: str) -> nn.Module:
+    options = {"init_hidden": True, "reset_mechanism": reset}
+    return dense(snn.Synaptic(0.8, 0.9, **options), snn.Synaptic(0.7, 0.9, **options, output=True))
+
+
+def currents() -> nn.Module:
+    first = snn.Lapicque(beta=0.8, init_hidden=True)
+    return dense(first, snn.Alpha(0.8, 0.7, reset_mechanism="zero", init_hidden=True, output=True))
+
+
+def recurrent() -> nn.Module:
+    options = {"init_hidden": True, "reset_mechanism": "subtract"}
+    first = snn.RLeaky(0.8, linear_features=HIDDEN, **options)
+    return dense(first, snn.RLeaky(0.7, linear_features=CLASSES, **options, output=True))
+
+
+def recurrent_currents() -> nn.Module:
+    options = {"init_hidden": True, "reset_mechanism": "subtract", "output": True}
+    return dense(snn.Leaky(0.9, init_hidden=True), snn.RSynaptic(0.7, 0.8, linear_features=CLASSES, **options))
+
+
+def mixed() -> nn.Module:
+    """A rate-coded layer before the spiking one: what NeuroBench counts as multiplications."""
+    first, last = nn.Linear(FEATURES, 8), nn.Linear(HIDDEN, CLASSES)
+    return Stepped(first, nn.ReLU(), nn.Linear(8, HIDDEN), snn.Leaky(0.9, init_hidden=True), last, decision())
+
+
+def decision() -> nn.Module:
+    return snn.Leaky(0.9, init_hidden=True, output=True)
+
+
+def convolutional() -> nn.Module:
+    first = snn.Leaky(0.7, init_hidden=True, reset_mechanism="zero")
+    image = nn.Unflatten(1, (1, 4, 5))
+    return Stepped(image, nn.Conv2d(1, 3, 3), first, nn.MaxPool2d(2), nn.Flatten(), nn.Linear(3, CLASSES), decision())
+
+
+NETS: dict[str, Callable[[], nn.Module]] = {
+    "leaky": leaky,
+    "learned": learned,
+    "synaptic": lambda: synaptic("subtract"),
+    "synaptic, reset to zero": lambda: synaptic("zero"),
+    "currents": currents,
+    "recurrent": recurrent,
+    "recurrent currents": recurrent_currents,
+    "mixed": mixed,
+    "convolutional": convolutional,
+    "nested": lambda: Nested(leaky()),
+    "states passed on": Looped,
+}

@@ -1,0 +1,78 @@
+"""NeuroBench's harness on every net: ``python side.py (snn | snntorch) FILE``, its results in a file.
+
+With ``snn`` that is what the name ``snntorch`` means, to NeuroBench as to the nets.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import pathlib
+import sys
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+STEPS, SAMPLES = 9, 14
+BATCHES = {"in batches": 5, "at once": SAMPLES}
+
+
+def benchmark(net: nn.Module, batch_size: int) -> Any:
+    """The harness with the metrics that classifiers are reported with."""
+    from nets import CLASSES, FEATURES, Looped
+    from neurobench.benchmarks import Benchmark
+    from neurobench.metrics import static, workload
+    from neurobench.models import SNNTorchModel
+    from neurobench.processors.postprocessors import ChooseMaxCount
+
+    generator = torch.Generator().manual_seed(1)
+    spikes = (torch.rand(SAMPLES, STEPS, FEATURES, generator=generator) < 0.3).float()
+    spikes[:, :, ::3] = 0  # some neurons get nothing in some steps
+    batches = DataLoader(TensorDataset(spikes, torch.arange(SAMPLES) % CLASSES), batch_size=batch_size)
+    metrics = (
+        [static.Footprint, static.ParameterCount, static.ConnectionSparsity],
+        [
+            workload.ActivationSparsity,
+            workload.ActivationSparsityByLayer,
+            workload.SynapticOperations,
+            workload.MembraneUpdates,
+            workload.NeuronOperations,
+            workload.ClassificationAccuracy,
+        ],
+    )
+    model = SNNTorchModel(net, custom_forward=isinstance(net, Looped))
+    return Benchmark(model, batches, [], [ChooseMaxCount()], [*metrics])
+
+
+def sparse(net: nn.Module) -> nn.Module:
+    """The net with weights that let every layer fire, a part of them 0."""
+    with torch.no_grad():
+        for layer in net.modules():
+            if isinstance(layer, nn.Linear | nn.Conv2d):
+                layer.weight.mul_(4)
+                layer.weight[layer.weight.abs() < layer.weight.abs().mean() / 2] = 0
+    return net
+
+
+def measure() -> dict[str, dict[str, Any]]:
+    """What NeuroBench finds of each net: in batches, in a second run of the same, and with all samples at once."""
+    from nets import NETS
+
+    results: dict[str, dict[str, Any]] = {}
+    for name, make in NETS.items():
+        torch.manual_seed(3)
+        net = sparse(make())
+        results[name] = {how: benchmark(net, size).run(quiet=True) for how, size in BATCHES.items()}
+    return results
+
+
+if __name__ == "__main__":
+    library, file = sys.argv[1:]
+    if library == "snn":
+        import snn
+
+        sys.modules["snntorch"] = snn
+    with contextlib.redirect_stdout(sys.stderr):  # NeuroBench prints what it cannot measure
+        pathlib.Path(file).write_text(json.dumps(measure()), encoding="utf-8")

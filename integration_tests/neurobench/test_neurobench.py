@@ -1,0 +1,61 @@
+"""NeuroBench finds of our nets, under the peer's name, what it finds of the peer's; and where not, what differs."""
+
+from __future__ import annotations
+
+import pytest
+
+SAME = ["leaky", "learned", "synaptic", "recurrent", "mixed", "convolutional"]
+
+
+@pytest.mark.parametrize("net", SAME)
+def test_every_metric_is_the_peers(net, mine, theirs):
+    found = theirs[net]["in batches"]
+    assert found["Footprint"] > found["ParameterCount"] > 0 < found["ConnectionSparsity"] < 1
+    assert 0 < found["ActivationSparsity"] < 1
+    assert 0 < found["SynapticOperations"]["Effective_ACs"] < found["SynapticOperations"]["Dense"]
+    assert found["MembraneUpdates"] > 0
+    assert mine[net]["in batches"] == found
+
+
+@pytest.mark.parametrize("net", SAME)
+def test_the_footprint_of_ours_stays_when_the_net_has_run(net, mine, theirs):
+    before, after = (mine[net][how].pop("Footprint") for how in ("in batches", "at once"))
+    assert before == after
+    before, after = (theirs[net][how].pop("Footprint") for how in ("in batches", "at once"))
+    assert before < after  # its states are buffers, and there are some from the first run on
+    assert mine[net]["at once"] == theirs[net]["at once"]
+
+
+def test_the_constants_of_lapicque_take_four_bytes_each(mine, theirs):
+    left, right = (side["currents"]["in batches"] for side in (mine, theirs))
+    assert right.pop("Footprint") - left.pop("Footprint") == 8  # the peer's R and C, not given, are 64-bit integers
+    assert left == right
+
+
+@pytest.mark.parametrize("net", ["nested", "recurrent currents"])
+def test_every_batch_starts_at_rest(net, mine, theirs):
+    """The peer resets no nested neuron, and not the spikes that an ``RSynaptic`` hears: its first batch is the same."""
+    left, right = mine[net], theirs[net]
+    assert left["in batches"]["ActivationSparsity"] == pytest.approx(left["at once"]["ActivationSparsity"], abs=1e-9)
+    assert right["in batches"]["ActivationSparsity"] != pytest.approx(right["at once"]["ActivationSparsity"], abs=1e-3)
+    for side in (left, right):
+        side["at once"].pop("Footprint")
+    assert left["at once"] == right["at once"]
+
+
+def test_nested_layers_measure_as_they_do_in_a_row(mine):
+    assert mine["nested"] == mine["leaky"]
+
+
+def test_a_membrane_that_is_passed_on_is_not_kept_to_be_counted(mine, theirs):
+    left, right = (side["states passed on"]["in batches"] for side in (mine, theirs))
+    assert (left.pop("MembraneUpdates"), right.pop("MembraneUpdates")) == (0, 18 * 9)
+    assert left.pop("NeuronOperations")["Neuron Dense Ops"] == 0 < right.pop("NeuronOperations")["Neuron Dense Ops"]
+    assert left == right
+
+
+def test_a_reset_to_zero_keeps_the_input_of_its_step(mine, theirs):
+    left, right = (side["synaptic, reset to zero"]["in batches"] for side in (mine, theirs))
+    assert left["ActivationSparsity"] < right["ActivationSparsity"]
+    same = ("Footprint", "ParameterCount", "ConnectionSparsity", "MembraneUpdates", "NeuronOperations")
+    assert {name: left[name] for name in same} == {name: right[name] for name in same}
