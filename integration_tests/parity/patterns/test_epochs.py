@@ -49,20 +49,10 @@ def test_an_epoch_over_images_that_stand_still(epoch: str, options: dict[str, An
         batches = DataLoader(TensorDataset(torch.rand(12, 1, 3, 4), torch.arange(12) % CLASSES), batch_size=4)
         optimizer = torch.optim.Adam(net.parameters(), lr=2e-3, betas=(0.9, 0.999))
         train = getattr(snn.backprop, epoch)
-        losses = [
-            train(
-                net,
-                batches,
-                optimizer=optimizer,
-                criterion=getattr(snn.functional, criterion)(),
-                num_steps=STEPS,
-                time_var=False,
-                device="cpu",
-                **options,
-            )
-            for _ in range(2)
-        ]
-        return {"losses": [float(loss) for loss in losses], **dict(weights(net))}
+        still = {"num_steps": STEPS, "time_var": False, "device": "cpu", **options}
+        loss_fn = getattr(snn.functional, criterion)()
+        losses = [train(net, batches, optimizer=optimizer, criterion=loss_fn, **still) for _ in range(2)]
+        return {"losses": [torch.as_tensor(loss).item() for loss in losses], **dict(weights(net))}
 
     same(program)
 
@@ -79,7 +69,7 @@ def test_an_epoch_over_sequences_with_a_penalty_on_spikes() -> None:
             time_var=True,
             regularization=snn.functional.l1_rate_sparsity(1e-3),
         )
-        return {"loss": float(loss), **dict(weights(net))}
+        return {"loss": loss, **dict(weights(net))}
 
     same(program)
 
