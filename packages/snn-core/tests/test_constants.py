@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import re
 from typing import Any
 
@@ -83,6 +85,67 @@ def test_the_gradient_of_a_graded_factor_is_the_spike_count() -> None:
     assert spk.flatten().tolist() == [0, 1, 1, 0]
     spk.sum().backward()
     assert lif.graded_spikes_factor.grad.item() == 2.0
+
+
+def load_another_factor(lif: snn.Leaky, factor: Tensor) -> snn.Leaky:
+    lif.load_state_dict(lif.state_dict() | {"graded_spikes_factor": factor})
+    return lif
+
+
+def into_a_copy(lif: snn.Leaky, factor: Tensor) -> snn.Leaky:
+    # the copy's tensor starts to count its changes anew, and arrives at the number that the original was at
+    for _ in range(2):
+        load_another_factor(lif, torch.ones_like(factor))
+    lif(torch.ones(1, 3))
+    return load_another_factor(copy.deepcopy(lif), factor)
+
+
+def into_a_pickle(lif: snn.Leaky, factor: Tensor) -> snn.Leaky:
+    lif(torch.ones(1, 3))
+    return load_another_factor(pickle.loads(pickle.dumps(lif)), factor)
+
+
+def behind_autograd(lif: snn.Leaky, factor: Tensor) -> snn.Leaky:
+    lif.graded_spikes_factor.data.fill_(factor.item())
+    return lif
+
+
+def by_numpy(lif: snn.Leaky, factor: Tensor) -> snn.Leaky:
+    lif.graded_spikes_factor.detach().numpy()[()] = factor.item()
+    return lif
+
+
+def by_another_tensor(lif: snn.Leaky, factor: Tensor) -> snn.Leaky:
+    lif.graded_spikes_factor.data = factor
+    return lif
+
+
+@pytest.mark.parametrize("learned", [False, True], ids=["buffer", "frozen parameter"])
+@pytest.mark.parametrize(
+    "change", [load_another_factor, into_a_copy, into_a_pickle, behind_autograd, by_numpy, by_another_tensor]
+)
+@pytest.mark.parametrize(("before", "after"), [(1.0, 2.0), (2.0, 1.0)])
+def test_a_graded_factor_counts_however_it_was_changed(change, before: float, after: float, learned: bool) -> None:
+    lif = snn.Leaky(beta=0.5, graded_spikes_factor=before, learn_graded_spikes_factor=learned)
+    lif.graded_spikes_factor.requires_grad_(False)
+    assert lif(torch.full((1, 3), 2.0))[0].tolist() == [[before] * 3]
+    changed = change(lif, torch.tensor(after))
+    assert changed(torch.full((1, 3), 2.0))[0].tolist() == [[after] * 3]
+    assert changed.unroll(torch.full((1, 1, 3), 2.0))[0].tolist() == [[[after] * 3]]
+
+
+@pytest.mark.parametrize("learned", [False, True], ids=["buffer", "parameter"])
+def test_neurons_of_several_graded_factors_run_as_one(learned: bool) -> None:
+    lif = snn.Leaky(beta=0.5, learn_graded_spikes_factor=learned)
+    x, factors = torch.full((1, 3), 2.0), torch.tensor([1.0, 0.25, -2.0])
+    lif(x)  # by itself first, when its factor is 1
+
+    def spikes(factor: Tensor) -> Tensor:
+        return torch.func.functional_call(lif, {"graded_spikes_factor": factor}, (x,))[0]
+
+    assert torch.vmap(spikes)(factors).tolist() == [[[factor] * 3] for factor in factors.tolist()]
+    found = torch.vmap(torch.func.grad(lambda factor: spikes(factor).sum()))(factors)
+    assert found.tolist() == [3.0] * 3
 
 
 def test_states_are_quantised_before_they_are_compared_with_the_threshold() -> None:

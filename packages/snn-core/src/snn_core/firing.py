@@ -66,22 +66,19 @@ class Firing(HasConstants):
         return fired if self._amplitude_is_one() else as_dtype(fired * self.graded_spikes_factor, fired.dtype)
 
     def _amplitude_is_one(self) -> bool:
-        """Whether g is 1 and no parameter, so that multiplying by it would only cost a pass over memory."""
+        """Whether g is 1 and no parameter, so that multiplying by it would only cost a pass over memory.
+
+        The value itself is looked at in every call, as ``g.data`` may change it unseen: a microsecond for one number in
+        the memory of the CPU. Elsewhere it would take the processor waiting for the device, which the product does not.
+        """
         g = self.graded_spikes_factor
-        if torch.compiler.is_compiling() or g.requires_grad or g.is_meta or g.is_inference():
+        if g.requires_grad or not g.is_cpu or torch.compiler.is_compiling() or torch._C._is_tracing():
             return False
         if type(g) not in (Tensor, nn.Parameter):  # a fake tensor, or one that lies in several processes
             return False
-        seen, version = self._amplitude_seen
-        if g is not seen or g._version != version:
-            if torch._C._functorch.is_functorch_wrapped_tensor(g):  # has no value of its own
-                return False
-            self._amplitude_seen = g, g._version
-            self._unit_amplitude = bool((g == 1).all())
-        return self._unit_amplitude
-
-    _amplitude_seen: tuple[Tensor | None, int] = None, -1  # the tensor, and its version, last compared with 1
-    _unit_amplitude = False
+        if g.numel() != 1 or torch._C._functorch.is_functorch_wrapped_tensor(g):  # which has no value of its own
+            return False
+        return g.item() == 1
 
     def _crossing(self, mem: Tensor) -> Tensor:
         """Where the membrane is above the threshold, 1 or 0, with the surrogate gradient."""

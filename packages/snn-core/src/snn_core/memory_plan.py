@@ -184,7 +184,7 @@ def _structure(net: nn.Module) -> list[Hashable]:
 
 
 # what every module has, of which tensors and submodules are looked at by themselves, and what neurons keep
-_NO_OPTIONS = {*vars(nn.Module()), "_kept", "_kept_in", "_folded", "_unrolled_as", "_amplitude_seen", "_unit_amplitude"}
+_NO_OPTIONS = {*vars(nn.Module()), "_kept", "_kept_in", "_folded", "_unrolled_as"}
 _NO_OPTIONS -= {"training"}
 
 
