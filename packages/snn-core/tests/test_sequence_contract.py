@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import snn_core as snn
+from snn_core import kernels
 
 from .zoo import NEURONS, VARIANTS, Case, call_loop, close, gradients, started, step_loop
 
@@ -55,6 +56,53 @@ def test_a_sequence_is_its_steps_in_values_and_gradients(case: Case) -> None:
     close(spk_seq, spk)
     close(tuple(last_seq), tuple(last))
     close(gradients([spk_seq, *last_seq], inputs), gradients([spk, *last], inputs))
+
+
+def expansions(case: Case, neuron: snn.SpikingNeuron, kind: str) -> tuple[list[Any], Any]:
+    """Learned numbers, and a state in which each stands for several neurons of several samples."""
+    whole = [s.detach() for s in started(case, neuron)]
+    if kind == "one element":
+        leaves = [s.flatten()[0].view([1] * s.dim()).clone().requires_grad_() for s in whole]
+        return leaves, neuron.State._make(leaves)
+    if kind == "one number":
+        leaves = [s.flatten()[0].clone().requires_grad_() for s in whole]
+    elif kind == "one sample":
+        leaves = [s[:1].clone().requires_grad_() for s in whole]
+    else:
+        leaves = [s.flatten(1)[:, 0].view(-1, *[1] * (s.dim() - 1)).clone().requires_grad_() for s in whole]
+    return leaves, neuron.State._make([leaf.expand(s.shape) for leaf, s in zip(leaves, whole, strict=True)])
+
+
+@every_neuron
+@pytest.mark.parametrize("kind", ["one element", "one number", "one sample", "one neuron"])
+def test_a_learned_state_may_stand_for_several_neurons(case: Case, kind: str) -> None:
+    neuron, xs = case.make(), case.input().requires_grad_()
+    leaves, state = expansions(case, neuron, kind)
+    inputs = [xs, *leaves, *neuron.parameters()]
+    copies = neuron.State._make(
+        [s.expand(whole.shape).clone() for s, whole in zip(state, started(case, neuron), strict=True)]
+    )
+    for trace in (False, True):
+        spk, last = kernels.loop(neuron.advance, xs, copies, trace)
+        found = neuron.unroll(xs, state, trace=trace)
+        close([found[0], *found[1]], [spk, *last])
+        close(gradients([found[0], *found[1]], inputs), gradients([spk, *last], inputs))
+
+
+@every_neuron
+def test_a_net_goes_on_from_a_state_that_stands_for_several_neurons(case: Case) -> None:
+    net, xs = case.make(init_hidden=True), case.input().requires_grad_()
+    leaves, state = expansions(case, net, "one number")
+    inputs = [xs, *leaves, *net.parameters()]
+    outcomes = []
+    for schedule in ("steps", "layers"):
+        for name, value in zip(net.State._fields, state, strict=True):
+            setattr(net, name, value)
+        spk = snn.unroll(net, xs, resume=True, schedule=schedule)
+        spk = spk[0] if isinstance(spk, tuple) else spk
+        last = tuple(getattr(net, name) for name in net.State._fields)
+        outcomes.append([spk, *last, *gradients([spk, *last], inputs)])
+    close(outcomes[1], outcomes[0])
 
 
 @every_neuron

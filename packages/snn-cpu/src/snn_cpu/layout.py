@@ -54,7 +54,8 @@ class Layout:
     def step(self, state: Tensor) -> Tensor:
         """One step's tensor, broadcast to the step's shape, as ``[columns]``."""
         state = state.expand(self.shape)
-        return (state if self.order is None else state.permute(self.order)).reshape(-1)
+        columns = (state if self.order is None else state.permute(self.order)).reshape(-1)
+        return columns.contiguous()  # one number for all of them is a view still
 
     def sequence_back(self, columns: Tensor) -> Tensor:
         """``[T, columns]`` as ``[T, ...]``."""

@@ -232,6 +232,18 @@ def test_tensors_in_any_layout(family: str) -> None:
     agree(repeated, ones)
 
 
+@pytest.mark.parametrize("axes", [(0,), (1,), (0, 1)], ids=str)
+@pytest.mark.parametrize("family", FAMILIES_OF_DENSE)
+def test_states_constants_and_weights_expanded_along_some_axes(family: str, axes: tuple[int, ...]) -> None:
+    given = on_grid(family, shape=(4, 6), constants=lambda name: (4, 6))
+
+    def expanded(t: Tensor) -> Tensor:
+        few = [slice(0, 1) if axis in axes else slice(None) for axis in range(2)]
+        return t.detach()[(..., *few[2 - min(t.dim(), 2) :])].expand_as(t)
+
+    agree(given.with_tensors([expanded(t) for t in given.tensors]))
+
+
 def _strided(tensor: Tensor) -> Tensor:
     """The same values with the axes stored in reverse, and gaps."""
     if tensor.dim() == 0:

@@ -91,6 +91,26 @@ def test_a_gradient_or_input_expanded_along_some_axes(family: str, axes: tuple[i
         same_bits(f, e)
 
 
+@pytest.mark.parametrize("axes", [(0,), (2,), (0, 1), (0, 1, 2)], ids=str)
+@pytest.mark.parametrize("trace", [False, True])
+@pytest.mark.parametrize(("family", "reset", "delay"), [k for k in KINDS if k[1] != "zero"])
+def test_states_constants_and_gradients_expanded_along_some_axes(
+    family: str, reset: str, delay: bool, trace: bool, axes: tuple[int, ...]
+) -> None:
+    drawn = case(family, reset, delay, shape=(3, 6, 5), steps=34, trace=trace, constants=lambda name: (3, 6, 5))
+
+    def expanded(t: Tensor) -> Tensor:
+        first = t.detach()[(..., *(slice(0, 1) if axis in axes else slice(None) for axis in range(3)))]
+        return first.expand_as(t)
+
+    gradients = [expanded(g) for g in random_gradients(drawn.by_kernel())]
+    few = drawn.with_tensors([expanded(t) for t in drawn.tensors])
+    copied = drawn.with_tensors([t.clone(memory_format=torch.contiguous_format) for t in few.tensors])
+    expected = outcome(copied.fresh(), [g.clone(memory_format=torch.contiguous_format) for g in gradients])
+    for e, f in zip(expected, outcome(few.fresh(), gradients), strict=True):
+        same_bits(f, e)
+
+
 def test_windows_that_overlap_are_read_where_they_lie() -> None:
     drawn = case("synaptic", shape=(7,), steps=34)
     windows = torch.arange(40, dtype=torch.float64).div(40).as_strided((34, 7), (1, 1))
