@@ -282,6 +282,42 @@ def test_a_branch_on_values_is_refused():
         to_nir(net, torch.zeros(1, 3))
 
 
+def feeds_back(net, x):
+    hidden = net.fc(x)
+    return net.lif(hidden + net.back(net.lif.mem) if net.lif.mem.numel() else hidden)
+
+
+def writes(net, x):
+    net.lif.mem = torch.full((2, 3), 0.5)
+    return net.lif(net.fc(x))
+
+
+def forgets_afterwards(net, x):
+    spk = net.lif(net.fc(x))
+    snn.utils.reset(net)
+    return spk
+
+
+@pytest.mark.parametrize(
+    ("forward", "verb"), [(feeds_back, "reads"), (writes, "writes"), (forgets_afterwards, "resets")]
+)
+def test_what_depends_on_or_changes_what_a_neuron_keeps_is_refused(forward, verb):
+    net = Calls(forward, fc=nn.Linear(3, 3), back=nn.Linear(3, 3), lif=leaky())
+    for _ in range(2):  # at rest, and once there is a state
+        with pytest.raises(NIRError, match=rf"NIR404: Calls: .*forward {verb} the state that 'lif' \(Leaky\) keeps"):
+            to_nir(net, torch.zeros(1, 3))
+        net(torch.ones(2, 3))
+
+
+def test_a_forward_may_put_its_neurons_at_rest_before_it_calls_them():
+    def forward(net, x):
+        snn.utils.reset(net)
+        return torch.stack([net.lif(net.fc(x[t])) for t in range(5)])
+
+    graph = to_nir(Calls(forward, fc=nn.Linear(3, 2), lif=leaky()), torch.rand(5, 2, 3))
+    assert ("fc", "lif.mem") in graph.edges
+
+
 def test_a_value_changed_in_place_under_another_name_is_refused():
     def forward(net, x):
         hidden = net.fc(x)

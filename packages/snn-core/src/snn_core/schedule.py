@@ -126,7 +126,7 @@ def _called(net: nn.Module, xs: Tensor) -> list[tuple[str, nn.Module]]:
 
 
 def _called_by_graph(net: nn.Module, xs: Tensor) -> list[tuple[str, nn.Module]]:
-    graph, modules = trace(net)
+    graph, modules = trace(net, resets_first=False)
     axes: dict[fx.Node, Any] = {}
     called: list[tuple[str, nn.Module]] = []
     seen: set[nn.Module] = set()

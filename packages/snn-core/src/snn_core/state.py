@@ -103,9 +103,11 @@ def kept_field(index: int, name: str) -> property:
     """A kept state as an attribute of its neuron."""
 
     def read(neuron: Any) -> Tensor:
+        neuron._touch("reads")
         return neuron.empty_state() if neuron._kept is None else neuron._kept[index]
 
     def write(neuron: Any, value: Tensor) -> None:
+        neuron._touch("writes")
         rest = neuron.State._make([neuron.empty_state() for _ in neuron.State._fields])
         neuron._keep((rest if neuron._kept is None else neuron._kept)._replace(**{name: value}))
 

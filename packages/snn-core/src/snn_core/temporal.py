@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
@@ -42,6 +43,7 @@ class Temporal(nn.Module):
     _kept_in: int = -1  # the backward pass in which it was computed, -1 outside of any
     _folded: Folding | None = None  # of time steps into the batch axis, while a net runs layer by layer
     _unrolled_as: str | None = None  # path in the net that is being unrolled
+    _traced: Callable[[Temporal, str], None] | None = None  # told of whoever touches what is kept, in a traced forward
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _CHANGES_EVERY_STEP:
@@ -51,15 +53,22 @@ class Temporal(nn.Module):
 
     def forget(self) -> None:
         """Go back to rest: the next step is the first one."""
+        self._touch("resets")
         self._kept = None
 
     def detach_kept(self) -> None:
         """Cut what is kept off the autograd graph; its values stay."""
+        self._touch("detaches")
         self._kept = _map(self._kept, Tensor.detach)
 
     def lay_out_kept(self) -> None:
         """Put what is kept into the usual layout, which a convolution before the module may have changed."""
         self._kept = _map(self._kept, Tensor.contiguous)
+
+    def _touch(self, how: str) -> None:
+        """Say that a caller reads, writes, resets or detaches what is kept."""
+        if self._traced is not None:
+            self._traced(self, how)
 
     def _keep(self, kept: Any) -> None:
         self._kept = kept

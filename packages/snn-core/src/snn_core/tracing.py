@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gc
+import threading
 import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from torch import fx, nn
@@ -15,6 +18,12 @@ from snn_core.recomputation import own_buffers
 from snn_core.temporal import Temporal
 
 __all__ = ["Untraceable", "chain_of", "trace"]
+
+
+# Two traces at once would each put back what the other one exchanged. That helps traces against each other alone: as
+# long as one lasts, torch.fx has nn.Module.__call__ exchanged in the whole process, and a module that another thread
+# calls may fail.
+_ALONE = threading.RLock()
 
 
 class Untraceable(Exception):
@@ -33,12 +42,38 @@ class _Root(nn.Module):
 
 
 class _Tracer(fx.Tracer):
-    def __init__(self) -> None:
+    def __init__(self, net: nn.Module, resets_first: bool) -> None:
         super().__init__()
+        self.touched = ""  # why what the neurons keep is not what a trace without them takes it for
+        self._paths = {m: path for path, m in net.named_modules() if isinstance(m, Temporal)}
+        self._resets_first = resets_first
+        self._called: set[nn.Module] = set()
         self._proxies: list[weakref.ref[fx.Proxy]] = []
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return _is_leaf(m)
+
+    def call_module(self, m: nn.Module, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        self._called.add(m)
+        return super().call_module(m, forward, args, kwargs)
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Refuse, as long as it lasts, what depends on the state that neurons keep: they are at no certain step."""
+        try:
+            for module in self._paths:
+                vars(module)["_traced"] = self._touch
+            yield
+        finally:
+            for module in self._paths:
+                vars(module).pop("_traced", None)
+
+    def _touch(self, module: nn.Module, how: str) -> None:
+        if how == "resets" and self._resets_first and module not in self._called:
+            return
+        name = f"{self._paths[module] or 'the net'!r} ({type(module).__name__})"
+        self.touched = self.touched or f"forward {how} the state that {name} keeps"
+        raise Untraceable(self.touched)
 
     def proxy(self, node: fx.Node) -> fx.Proxy:
         made = super().proxy(node)
@@ -74,22 +109,29 @@ def chain_of(net: nn.Module, path: str = "") -> list[tuple[str, nn.Module]] | No
     return chain
 
 
-def trace(net: nn.Module) -> tuple[fx.Graph, dict[str, nn.Module]]:
+def trace(net: nn.Module, *, resets_first: bool = True) -> tuple[fx.Graph, dict[str, nn.Module]]:
     """Record what ``net(x)`` calls.
 
     Args:
         net: A module called with one tensor.
+        resets_first: Whether ``forward`` may put a neuron at rest before it calls it, as one over all steps does.
 
     Returns:
         The graph, and the modules by the names that it uses, ``"net.<path>"``.
 
     Raises:
-        Untraceable: If ``forward`` depends on values, draws random numbers, or changes the net while it runs.
+        Untraceable: If ``forward`` depends on values, draws random numbers, changes the net while it runs, or reads,
+            writes, resets or detaches what a neuron keeps.
         ValueError: If it leaves what it computes somewhere outside of the net.
     """
-    root, tracer, numbers = _Root(net), _Tracer(), RandomStates()
+    with _ALONE:
+        return _trace(net, _Tracer(net, resets_first))
+
+
+def _trace(net: nn.Module, tracer: _Tracer) -> tuple[fx.Graph, dict[str, nn.Module]]:
+    root, numbers = _Root(net), RandomStates()
     graph, why = fx.Graph(), ""
-    with own_buffers(net):
+    with own_buffers(net), tracer.watching():
         before = _attributes(net)
         try:
             graph = tracer.trace(root)
@@ -107,6 +149,7 @@ def trace(net: nn.Module) -> tuple[fx.Graph, dict[str, nn.Module]]:
     if numbers.moved():
         numbers.restore()
         why = "forward draws random numbers"
+    why = tracer.touched or why
     if why:
         raise Untraceable(why)
     return graph, dict(root.named_modules(remove_duplicate=False))

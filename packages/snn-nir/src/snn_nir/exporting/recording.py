@@ -94,7 +94,7 @@ def record(net: nn.Module, samples: tuple[Tensor | None, ...], extra: tuple[Any,
         with _at_rest(net):  # a forward may forget states, which is then no change
             graph, modules = trace(_Packed(net, len(samples), extra))
     except Untraceable as why:
-        raise refusal("NIR404", owner, str(why)) from why
+        raise refusal("NIR404", owner, str(why).replace("'net.", "'")) from why  # a path in the network itself
     except ValueError as why:
         found = "it leaves values in a container outside of the call"
         raise refusal("NIR404", owner, found, "return them") from why
