@@ -101,18 +101,28 @@ def test_a_name_that_another_system_reads_otherwise_is_refused(tmp_path, pack, n
     assert_refused(pack(tmp_path / "set", {name: b"2"}), tmp_path / "out", "means something else on another system")
 
 
-@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE])
-def test_links_and_devices_in_a_tar_archive_are_refused(tmp_path, kind):
+@pytest.mark.parametrize(
+    "kind",
+    [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, b"s", b"Z"],
+    ids=["link", "hard link", "pipe", "device of characters", "device of blocks", "socket", "unknown"],
+)
+def test_links_devices_and_what_is_unknown_in_a_tar_archive_are_refused(tmp_path, kind):
     archive = with_entry(tmp_path / "set.tar", "Train/link", kind, target="Train/1.bin")
-    assert_refused(archive, tmp_path / "out", "is a link or a device")
+    assert_refused(archive, tmp_path / "out", "'Train/link' is a link or a device; only files and folders are unpacked")
 
 
-def test_a_link_in_a_zip_archive_is_refused(tmp_path):
-    entry = zipfile.ZipInfo("link")
-    entry.external_attr = (stat.S_IFLNK | 0o777) << 16
+@pytest.mark.parametrize(
+    "kind",
+    [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFSOCK, stat.S_IFDOOR or 0o150000],
+    ids=["link", "pipe", "device of characters", "device of blocks", "socket", "unknown"],
+)
+@pytest.mark.parametrize("name", ["link", "folder/"])
+def test_links_and_devices_in_a_zip_archive_are_refused(tmp_path, kind, name):
+    entry = zipfile.ZipInfo(name)
+    entry.external_attr = (kind | 0o777) << 16
     with zipfile.ZipFile(tmp_path / "set.zip", "w") as packed:
-        packed.writestr(entry, "/etc/passwd")
-    assert_refused(tmp_path / "set.zip", tmp_path / "out", "is a link or a device")
+        packed.writestr(entry, b"/etc/passwd" if name == "link" else b"")
+    assert_refused(tmp_path / "set.zip", tmp_path / "out", f"'{name}' is a link or a device")
 
 
 @pytest.mark.parametrize("pair", [("a", "a"), ("a", "a/b"), ("a/b", "a"), ("a", "./a")])

@@ -44,3 +44,14 @@ def test_a_distribution_counts_where_its_files_are_and_its_version_is_final(tmp_
     command = [sys.executable, "-c", f"import sys; sys.path[:0] = {[str(code), str(info)]}; {program}"]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     assert run.stdout.split() == [str(installed), "made", version]
+
+
+def test_what_setuptools_leaves_beside_code_installed_for_editing_does_not_count(tmp_path):
+    (tmp_path / "made.egg-info").mkdir()
+    (tmp_path / "made.egg-info" / "PKG-INFO").write_text(METADATA.format(name="made", version="1.2"))
+    (tmp_path / "made.egg-info" / "top_level.txt").write_text("made_for_this\n")
+    (tmp_path / "made.egg-info" / "SOURCES.txt").write_text("made_for_this.py\n")
+    (tmp_path / "made_for_this.py").write_text("")
+    program = "import made_for_this, snn_data.installed as i; print(i.is_installed('made_for_this'))"
+    command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {program}"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.split() == ["False"]

@@ -9,68 +9,89 @@ import importlib.util
 import types
 from collections.abc import Iterator
 
-from snn_data.installed import is_installed
+__all__ = ["named_by", "names_of"]
 
-__all__ = ["named_by"]
+# what Python notes in every module: where it is from, and that says nothing of what it does
+MODULE_NOTES = frozenset(
+    ["__builtins__", "__cached__", "__file__", "__loader__", "__name__", "__package__", "__path__", "__spec__"]
+)
 
 
 def named_by(function: types.FunctionType) -> Iterator[tuple[str, object]]:
-    """Find the globals that a function names, and the attributes that it names of modules that are not installed.
+    """Find the globals that a function names and the modules that it imports when it runs.
 
-    Modules that the function imports when it runs are imported. A name that is an attribute of some object and, by
-    chance, a global too is also found: more than is used, and never less.
+    Those modules are imported. A name that is an attribute of some object and, by chance, a global too is also found:
+    more than is used, and never less.
 
     Args:
         function: The function; functions nested in it are included.
 
     Yields:
-        Pairs of a name and what it stands for; modules themselves included.
+        Pairs of a name and what it stands for; None for a module that there is not.
 
     Example:
         >>> [name for name, _ in named_by(named_by)]
-        ['_imports', '_names', 'is_installed', 'importlib', 'types']
+        ['_imported', '_imports', 'names_of']
 
     Source: the attributes of code objects, Python's ``inspect`` module.
     """
     code, namespace = function.__code__, function.__globals__
-    package = namespace.get("__package__") or ""
-    modules = [importlib.import_module(importlib.util.resolve_name(name, package)) for name in _imports(code)]
-    names = _names(code)
-    for name in names:
-        if isinstance(namespace.get(name), types.ModuleType):
-            modules.append(namespace[name])
-        elif name in namespace:
+    for name, members in _imports(code):
+        yield from _imported(name, members, namespace.get("__package__") or "")
+    for name in names_of(code):
+        if name in namespace:
             yield name, namespace[name]
-    for module in modules:
-        yield module.__name__, module
-        for name in () if is_installed(module.__name__) else names:
-            if isinstance(getattr(module, name, None), types.ModuleType):
-                inner = getattr(module, name)
-                modules += [] if inner in modules else [inner]
-            elif hasattr(module, name):
-                yield f"{module.__name__}.{name}", getattr(module, name)
 
 
 @functools.lru_cache(maxsize=1024)
-def _names(code: types.CodeType) -> tuple[str, ...]:
-    # those with underscores around them are attributes that every module has
-    found = {name for name in code.co_names if not name.startswith("__")}
+def names_of(code: types.CodeType) -> tuple[str, ...]:
+    """Return the globals and attributes that a code names, sorted, but for what Python notes in every module.
+
+    Args:
+        code: The code; code nested in it is included.
+
+    Returns:
+        The names.
+
+    Example:
+        >>> names_of((lambda x: x.clamp(least)).__code__)
+        ('clamp', 'least')
+
+    Source: the attributes of code objects, Python's ``inspect`` module.
+    """
+    names = set(code.co_names) - MODULE_NOTES
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            found.update(_names(constant))
-    return tuple(sorted(found))
+            names.update(names_of(constant))
+    return tuple(sorted(names))
 
 
 @functools.lru_cache(maxsize=1024)
-def _imports(code: types.CodeType) -> tuple[str, ...]:
-    """Modules that the code imports when it runs, relative ones with their dots."""
-    found = set()
+def _imports(code: types.CodeType) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Modules that the code imports when it runs, relative ones with their dots, and what it takes from them."""
+    imports = set()
     instructions = list(dis.get_instructions(code))
-    for level, _, instruction in zip(instructions, instructions[1:], instructions[2:], strict=False):
+    for level, members, instruction in zip(instructions, instructions[1:], instructions[2:], strict=False):
         if instruction.opname == "IMPORT_NAME":
             # the two instructions before it push the level and the names
-            found.add("." * (level.argval or 0) + instruction.argval)
+            imports.add(("." * (level.argval or 0) + instruction.argval, members.argval or ()))
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            found.update(_imports(constant))
-    return tuple(sorted(found))
+            imports.update(_imports(constant))
+    return tuple(sorted(imports))
+
+
+def _imported(name: str, members: tuple[str, ...], package: str) -> Iterator[tuple[str, object]]:
+    """The module, those it lies in, which ``import a.b`` binds too, and its members that are modules themselves."""
+    try:
+        absolute = importlib.util.resolve_name(name, package)
+        parts = absolute.split(".")
+        modules = [importlib.import_module(".".join(parts[: depth + 1])) for depth in range(len(parts))]
+    except ImportError:  # a library that is not here, and that the code may do without
+        yield name, None
+        return
+    for module in modules:
+        yield module.__name__, module
+    for member in members:
+        if isinstance(getattr(modules[-1], member, None), types.ModuleType | None):
+            yield from _imported(f"{absolute}.{member}", (), "")

@@ -136,10 +136,8 @@ class _Limits:
 def _unpack_zip(file: BinaryIO, folder: Path, limits: _Limits) -> None:
     with zipfile.ZipFile(file) as packed:
         for entry in packed.infolist():
-            kind = stat.S_IFMT(entry.external_attr >> 16)
-            limits.enter(
-                entry.orig_filename, plain=kind in (0, stat.S_IFREG, stat.S_IFDIR), folder=entry.is_dir(), size=0
-            )
+            plain = stat.S_IFMT(entry.external_attr >> 16) in (0, stat.S_IFREG, stat.S_IFDIR)
+            limits.enter(entry.orig_filename, plain=plain, folder=plain and entry.is_dir(), size=0)
             place = folder / entry.filename
             if entry.is_dir():
                 place.mkdir(parents=True, exist_ok=True)

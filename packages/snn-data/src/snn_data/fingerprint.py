@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import copyreg
+import dataclasses
+import enum
 import functools
 import hashlib
 import random
+import re
+import sys
 import types
 from collections.abc import Mapping
 from typing import Any
@@ -13,21 +18,35 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from snn_data.code_names import named_by
+from snn_data.code_names import named_by, names_of
 from snn_data.installed import is_installed, version_of
 
 __all__ = ["fingerprint"]
 
-BUILT_IN = (types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType, np.ufunc)
+BUILT_IN = (
+    types.BuiltinFunctionType,
+    types.MethodDescriptorType,
+    types.ClassMethodDescriptorType,
+    types.WrapperDescriptorType,
+    np.ufunc,
+)
+WRAPPERS = (property, staticmethod, classmethod, functools.cached_property)
+HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: a class that was made while Python ran
+# what Python notes in a class of its own accord, some of it as the class is used, and none of it code
+CLASS_NOTES = frozenset(
+    "__module__ __slotnames__ __firstlineno__ __static_attributes__ __annotations_cache__ "
+    "_abc_impl _abc_registry _abc_cache _abc_negative_cache _abc_negative_cache_version".split()
+)
 
 
 def fingerprint(value: object) -> str:
     """Digest the content of a value: two values with equal digests do the same and hold the same.
 
     A function is its compiled code, defaults, closure, and the globals it names, followed through every function, class
-    and module that is not installed; what is installed counts by its version. An instance is its class and its state.
-    Comments, line numbers and file names do not count. What a function reads from files, or reaches by names made
-    while it runs, is not seen.
+    and module that is not installed; what is installed counts by its version. An instance is its class and its state,
+    a class its attributes, bases and metaclass. Annotations count by their text. Comments, line numbers and the names
+    of files and modules do not count. What a function reads from files, or reaches by names made while it runs, is not
+    seen.
 
     Args:
         value: Numbers, texts, containers, arrays, tensors, functions, classes, modules of ``torch.nn``, instances.
@@ -49,6 +68,7 @@ def fingerprint(value: object) -> str:
     """
     walk = _Walk()
     walk.add(value)
+    walk.add_attributes_of_modules()
     return walk.digest.hexdigest()
 
 
@@ -59,6 +79,8 @@ class _Walk:
         self.digest = hashlib.sha256()
         self.seen: dict[int, int] = {}
         self.kept: list[object] = []  # an id is that of one object only while the object lives
+        self.modules: list[types.ModuleType] = []
+        self.names: set[str] = set()
 
     def note(self, *parts: object) -> None:
         for part in parts:
@@ -67,8 +89,10 @@ class _Walk:
 
     def add(self, value: Any) -> None:
         kind = type(value)
-        if value is None or value is Ellipsis or kind in (bool, int, float, complex, str, bytes):
+        if value is None or value is Ellipsis or kind in (bool, float, complex, str, bytes):
             self.note(kind.__name__, value if kind is bytes else repr(value))
+        elif kind is int:  # Python writes no long number with decimal digits
+            self.note("int", hex(value))
         elif kind in (tuple, frozenset, types.CodeType):
             # Python may share equal ones or not, so where else they were met says nothing
             self.add_content(value, kind)
@@ -90,8 +114,8 @@ class _Walk:
             self.add_mapping(kind.__name__, value)
         elif isinstance(value, Tensor):
             self.add_tensor(value)
-        elif isinstance(value, (np.ndarray, np.generic)) and not value.dtype.hasobject:
-            self.note("array", value.dtype.descr, value.shape, np.ascontiguousarray(value).tobytes())
+        elif (kind is np.ndarray or isinstance(value, np.generic)) and value.dtype.kind in "biufcmMSUV":
+            self.add_array(value)
         elif isinstance(value, (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)):
             raise TypeError(
                 f"fingerprint got a {kind.__name__}, and what is random has no content: leave it to augmented(), "
@@ -106,15 +130,17 @@ class _Walk:
             self.add(value.__self__)
             self.add(value.__func__)
         elif isinstance(value, types.ModuleType):
-            self.note("module", value.__name__, version_of(value.__name__))
+            self.add_module(value)
         elif isinstance(value, type):
             self.add_class(value)
         elif isinstance(value, functools.partial):
-            self.note("partial")
-            self.add((value.func, value.args, value.keywords))
-        elif isinstance(value, (property, staticmethod, classmethod, functools.cached_property)):
-            self.note(kind.__name__)
+            self.add((kind, value.func, value.args, value.keywords, vars(value)))
+        elif isinstance(value, WRAPPERS):
+            self.add(kind)
             self.add([getattr(value, name, None) for name in ("__func__", "func", "fget", "fset", "fdel")])
+        elif isinstance(value, dataclasses.Field):
+            self.note("field", _text(value.type))
+            self.add([getattr(value, name) for name in dataclasses.Field.__slots__ if name != "type"])
         elif isinstance(value, (types.GetSetDescriptorType, types.MemberDescriptorType)):
             self.note("slot", value.__name__)
         else:
@@ -127,39 +153,87 @@ class _Walk:
             self.add(item)
 
     def add_tensor(self, value: Tensor) -> None:
-        if value.layout != torch.strided or value.is_quantized:
-            raise TypeError(f"fingerprint reads strided tensors, got one of layout {value.layout}: give it densely")
-        plain = value.detach().cpu().contiguous()
+        if value.layout != torch.strided or value.is_quantized or value.is_nested or value.is_meta:
+            form = "quantized" if value.is_quantized else "nested" if value.is_nested else value.layout
+            form = "without data" if value.is_meta else f"of layout {form}"
+            raise TypeError(f"fingerprint reads strided tensors, got one {form}: give it densely")
+        plain = value.detach().cpu().resolve_conj().resolve_neg().contiguous()
         self.note("tensor", type(value).__name__, plain.dtype, list(plain.shape), value.requires_grad)
         self.note(plain.flatten().view(torch.uint8).numpy().tobytes())
+        if type(value) is not Tensor or vars(value):
+            self.add((type(value), vars(value)))
+
+    def add_array(self, value: np.ndarray | np.generic) -> None:
+        data = np.ascontiguousarray(value)
+        if data.dtype.hasobject:
+            self.add((type(value), repr(data.dtype), value.shape, data.ravel().tolist()))
+            return
+        self.note("array", type(value).__name__, repr(data.dtype), value.shape, data.tobytes())
+
+    def add_module(self, value: types.ModuleType) -> None:
+        name = _as_main(value.__name__)
+        self.note("module", name, version_of(name))
+        if not is_installed(name):
+            self.modules.append(value)
+
+    def add_attributes_of_modules(self) -> None:
+        """Follow what any code that was met names of any module that was met, until there is nothing new."""
+        done: set[tuple[int, str]] = set()
+        while True:
+            pairs = [(place, name) for place in range(len(self.modules)) for name in sorted(self.names)]
+            pairs = [(place, name) for place, name in pairs if (place, name) not in done]
+            if not pairs:
+                return
+            done.update(pairs)
+            for place, name in pairs:
+                module = self.modules[place]
+                if hasattr(module, name):
+                    self.note("attribute", _as_main(module.__name__), name)
+                    self.add(getattr(module, name))
 
     def add_function(self, value: types.FunctionType) -> None:
         self.note("function", value.__qualname__)
-        if is_installed(_home(value)):
-            self.note(_home(value), version_of(_home(value)))
-            self.add([_content(cell) for cell in value.__closure__ or ()])
+        closure = [_content(cell) for cell in value.__closure__ or ()]
+        held = (value.__defaults__, value.__kwdefaults__, closure, value.__dict__)
+        # not __module__, which functools.wraps takes from another function
+        home = _as_main(value.__globals__.get("__name__") or "")
+        if is_installed(home):
+            self.note(home, version_of(home))
+            # what a library made while it ran may hold anything
+            self.add(held if "<locals>" in value.__code__.co_qualname else closure)
             return
         self.add(value.__code__)
-        self.add((value.__defaults__, value.__kwdefaults__, [_content(cell) for cell in value.__closure__ or ()]))
-        self.add(value.__dict__)
+        self.add(held)
+        self.add_annotations(value)
+        self.names.update(names_of(value.__code__))
         for name, item in named_by(value):
             self.note("global", name)
             self.add(item)
 
+    def add_annotations(self, value: types.FunctionType) -> None:
+        evaluation = getattr(value, "__annotate__", None)  # from Python 3.14 on, unless they are texts
+        if evaluation is None:
+            self.note("annotations", *(_text(part) for item in value.__annotations__.items() for part in item))
+        else:
+            self.add(evaluation)
+
     def add_code(self, code: types.CodeType) -> None:
-        self.note("code", code.co_code, code.co_exceptiontable, code.co_flags)
+        self.note("code", code.co_name, code.co_code, code.co_exceptiontable, code.co_flags)
+        self.note(code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount)
         self.add((code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars, code.co_consts))
 
     def add_class(self, value: type) -> None:
         self.note("class", _home(value), value.__qualname__)
         if is_installed(_home(value)):
             self.note(version_of(_home(value)))
-            return
-        self.add(value.__bases__)
+            if _is_findable(value):
+                return
+        self.add((type(value), value.__bases__))
         for name, item in vars(value).items():
-            # Python adds notes of its own under such names as it goes, and none of them is code
-            note = name.startswith("_abc_") or (name.startswith("__") and not hasattr(item, "__get__"))
-            if not note:
+            if name == "__annotations__":  # Python makes an empty one for who asks
+                for key, annotation in item.items():
+                    self.note("annotation", key, _text(annotation))
+            elif name not in CLASS_NOTES:
                 self.note("attribute", name)
                 self.add(item)
 
@@ -172,7 +246,8 @@ class _Walk:
             self.add(None if isinstance(owner, types.ModuleType) else owner)
             return
         try:
-            found = value.__reduce_ex__(4)
+            reduce = copyreg.dispatch_table.get(kind)
+            found: Any = value.__reduce_ex__(4) if reduce is None else reduce(value)
         except Exception as error:
             raise TypeError(
                 f"fingerprint cannot read the content of a {kind.__module__}.{kind.__qualname__} ({error}): "
@@ -182,10 +257,16 @@ class _Walk:
             self.add_by_name(value, found)
             return
         self.add(found[:3])
+        if isinstance(value, enum.Enum):
+            self.add(vars(value))  # of which Python makes the member, and takes no more than its value along
         for items in found[3:5]:
             self.add(None if items is None else list(items))
 
     def add_by_name(self, value: Any, name: str) -> None:
+        if type(value).__module__ == "typing":
+            parts = ("__supertype__", "__bound__", "__constraints__")
+            self.note(type(value).__name__, _text(value), *(_text(getattr(value, part, None)) for part in parts))
+            return
         wrapped, module = getattr(value, "__wrapped__", None), _home(value)
         if wrapped is None and not is_installed(module):
             raise TypeError(f"fingerprint cannot read the content of {module}.{name}, a {type(value).__name__}")
@@ -194,8 +275,26 @@ class _Walk:
 
 
 def _home(value: Any) -> str:
-    """Name of the module of a function or class, the same in the main process and in workers that it spawned."""
-    return (value.__module__ or "").replace("__mp_main__", "__main__")
+    """Name of the module of a function or class."""
+    return _as_main(getattr(value, "__module__", None) or type(value).__module__)
+
+
+def _as_main(name: str) -> str:
+    """A module's name, the same in the main process and in workers that it spawned."""
+    return "__main__" if name == "__mp_main__" else name
+
+
+def _is_findable(value: type) -> bool:
+    """Whether a class is what its module holds under its name, and not made while a program ran."""
+    held: Any = sys.modules.get(value.__module__)
+    for part in value.__qualname__.split("."):
+        held = getattr(held, part, None)
+    return held is value or not value.__flags__ & HEAP_TYPE
+
+
+def _text(annotation: object) -> str:
+    text = annotation if isinstance(annotation, str) else repr(annotation)
+    return re.sub(r" at 0x[0-9a-f]+", "", text.replace("__mp_main__", "__main__"))
 
 
 def _content(cell: types.CellType) -> Any:

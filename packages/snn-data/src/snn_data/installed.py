@@ -14,8 +14,8 @@ __all__ = ["is_installed", "version_of"]
 def is_installed(module: str) -> bool:
     """Tell whether a module is Python's own or from an installed distribution.
 
-    An editable install is not: its files lie elsewhere than what pip knows of them. Neither is a version that ends in
-    ``dev0``, under which the code changes from day to day.
+    An editable install is not: its files lie elsewhere than what pip knows of them, or setuptools has listed their
+    sources beside them. Neither is a version that ends in ``dev0``, under which the code changes from day to day.
 
     Args:
         module: Full name of an imported module.
@@ -37,8 +37,10 @@ def is_installed(module: str) -> bool:
     files = [getattr(sys.modules.get(name), "__file__", None) for name in (module, top)]
     file = next((Path(found).resolve() for found in files if found), None)
     return file is not None and any(
-        Path(str(found.locate_file(""))).resolve() in file.parents and not found.version.endswith(".dev0")
-        for found in _distributions(top)
+        Path(str(distribution.locate_file(""))).resolve() in file.parents
+        and not distribution.version.endswith(".dev0")
+        and distribution.read_text("SOURCES.txt") is None
+        for distribution in _distributions(top)
     )
 
 
@@ -61,7 +63,7 @@ def version_of(module: str) -> str:
     top = module.partition(".")[0]
     if top in sys.stdlib_module_names:
         return sys.version
-    return " ".join(f"{found.name} {found.version}" for found in _distributions(top))
+    return " ".join(f"{distribution.name} {distribution.version}" for distribution in _distributions(top))
 
 
 @functools.cache
