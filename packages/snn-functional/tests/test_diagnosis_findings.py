@@ -202,6 +202,11 @@ def a_membrane_that_grows():
     return net.double(), batch().double(), {"loss_fn": lambda out, _: out[1][-1].sum()}
 
 
+@case("no_loop", "1", "error", 1)
+def a_net_of_one_step_that_is_given_all_of_them():
+    return well(), batch(), {"run": lambda net, xs: net(xs)}
+
+
 @case("nested_loop", "1", "warning", 2)
 def one_layer_in_two_places():
     first, neuron = nn.Linear(4, 3), well()[3]
