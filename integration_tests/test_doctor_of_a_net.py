@@ -50,6 +50,9 @@ def make_pair():
 
 def make_nothing():
     return None
+
+def make_image_net():
+    return nn.Sequential(nn.Conv2d(1, 2, 3), snn.Leaky(0.8, init_hidden=True))
 """
 
 
@@ -79,6 +82,25 @@ def test_a_net_with_an_error_ends_with_code_1_and_json_says_which(net, capsys):
     told = json.loads(capsys.readouterr().out)
     assert told["ok"] is False
     assert [one["code"] for one in told["findings"]] == ["unreachable_threshold"]
+
+
+@pytest.mark.parametrize("made", ["make_net", "make_silent_net"])
+def test_a_net_without_a_loop_of_its_own_is_told_from_one_that_has_it(net, made, capsys):
+    assert main(["doctor", net + made, "--batch", net + "make_pair", "--own-loop"]) == 1
+    first = capsys.readouterr().out.partition("error ")[2]
+    assert first.lstrip().startswith("no_loop in '1'")
+    assert main(["doctor", net + "make_image_net", "--shape", "11,5,1,4,4", "--own-loop"]) == 2
+    assert "if it has no loop over the steps of its own, leave out --own-loop" in capsys.readouterr().err
+
+
+def test_a_batch_that_no_machine_holds_ends_with_code_2(net, capsys):
+    assert main(["doctor", net + "make_net", "--shape", "999999999,999999999,4"]) == 2
+    shown = capsys.readouterr()
+    message = (
+        r"snn doctor: --shape 999999999,999999999,4 takes 14,901,161,\d+\.\d GiB, more than the .* of this machine"
+    )
+    assert re.search(message, shown.err)
+    assert shown.out == ""
 
 
 def test_a_net_with_a_loop_of_its_own(net, capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 
@@ -13,6 +14,7 @@ from snn.cli import main
 
 from .fresh import python
 
+FROM = ", with the --find-links that snn was installed with, if any\n"
 OF_THE_DEMO = ("snn_data", "sklearn", "mlxtend", "aeon", "snn_functional", "snn_plot", "matplotlib")
 
 
@@ -42,6 +44,7 @@ def test_without_a_command_it_prints_what_there_is(capsys):
         (["demo", "--epochs", "many"], "expected a whole number from 1 on, got 'many'"),
         (["demo", "--seed", "-1"], "expected a whole number from 0 on, got '-1'"),
         (["demo", "--threads", "0"], "expected a whole number from 1 on, got '0'"),
+        (["demo", "--threads", "99999"], "expected a whole number from 1 to 1024, got '99999'"),
         (["demo", "--task", "chess"], "invalid choice: 'chess'"),
         (["demo", "--seed", str(2**64)], f"expected a whole number from 0 on, below 2**63, got '{2**64}'"),
     ],
@@ -66,7 +69,7 @@ def test_the_demo_names_all_that_it_misses_before_it_starts(task: str, data: str
     done = python(program, hidden=OF_THE_DEMO, cwd=tmp_path)
     assert done.returncode == 1
     missing = f"snn-data, snn-functional, snn-plot, matplotlib, {data}"
-    assert done.stderr == f"snn demo: not installed: {missing}; pip install 'snn[demo]>=0.5'{extra}\n"
+    assert done.stderr == f"snn demo: not installed: {missing}; pip install 'snn[demo]>=0.5'{extra}{FROM}"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -106,7 +109,38 @@ def test_the_doctor_prints_text_that_says_what_is_installed(capsys):
 
 def test_nir_names_what_is_not_installed():
     done = python("from snn.cli import main\nsys.exit(main(['nir', 'show', 'x.nir']))", hidden=("snn_nir",))
-    assert (done.returncode, done.stderr) == (1, "snn nir: not installed: snn-nir; pip install 'snn[nir]>=0.5'\n")
+    assert (done.returncode, done.stderr) == (1, f"snn nir: not installed: snn-nir; pip install 'snn[nir]>=0.5'{FROM}")
+
+
+@pytest.mark.parametrize("words", [["-h"], ["--help"], ["show", "--help"]])
+def test_the_help_of_nir_needs_nothing_installed(words):
+    done = python(f"from snn.cli import main\nsys.exit(main(['nir', *{words!r}]))", hidden=("snn_nir",))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("usage: snn nir [-h] {check,show,run,diff,convert} ...\n")
+    assert done.stdout.endswith(f"not installed: snn-nir; pip install 'snn[nir]>=0.5'{FROM}")
+
+
+@pytest.mark.parametrize("command", ["demo", "doctor", "nir"])
+def test_a_key_that_interrupts_ends_any_command_with_one_line_and_code_130(command: str, tmp_path):
+    starts = {
+        "demo": ("import snn.cli, snn.demo.command as at\nat.require_pieces = sleep", ["demo"]),
+        "doctor": ("import snn.cli, snn.doctor as at\nat.diagnose = sleep", ["doctor"]),
+        "nir": (
+            "sys.modules['snn_nir.commands'] = sys.modules['snn_nir'] = type('', (), {'main': sleep})",
+            ["nir", "show", "x.nir"],
+        ),
+    }
+    setup, words = starts[command]
+    wait = "import sys, time\ndef sleep(*_):\n    print('ready', flush=True)\n    time.sleep(60)\n"
+    program = f"{wait}{setup}\nfrom snn.cli import main\nsys.exit(main({words!r}))"
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path
+    ) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == b"ready\n"
+        running.send_signal(signal.SIGINT)
+        printed, said = running.communicate(timeout=60)
+    assert (running.returncode, printed, said.decode()) == (130, b"", f"\nsnn {command}: interrupted\n")
 
 
 def test_a_reader_who_has_enough_gets_no_traceback():

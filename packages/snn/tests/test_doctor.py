@@ -60,6 +60,7 @@ def test_a_piece_that_is_not_installed_is_no_problem(installed):
     found = diagnose()
     assert found.problems == []
     assert "snn-ipu         not installed (pip install 'snn[ipu]>=0.5')" in str(found)
+    assert "(with the --find-links that snn was installed with, if any)" in str(found)
 
 
 def test_a_version_outside_a_range_is_a_problem_that_names_both_and_the_remedy(installed):

@@ -8,6 +8,8 @@ from snn.cli import main
 
 from .fresh import python
 
+FUNCTIONAL = "pip install 'snn[functional]>=0.5', with the --find-links that snn was installed with, if any"
+
 
 @pytest.mark.parametrize(
     ("words", "complaint"),
@@ -36,10 +38,10 @@ def test_without_snn_functional_it_says_what_to_install():
     program = "from snn.cli import main\nsys.exit(main(['doctor', 'net.py:make', '--shape', '3,2,4']))"
     done = python(program, hidden=("snn_functional",))
     assert done.returncode == 2
-    assert done.stderr == "snn doctor: not installed: snn-functional; pip install 'snn[functional]>=0.5'\n"
+    assert done.stderr == f"snn doctor: not installed: snn-functional; {FUNCTIONAL}\n"
 
 
 def test_the_function_that_looks_is_one_of_snn_functional():
     done = python("import snn\nsnn.diagnose", hidden=("snn_functional",))
-    expected = "ImportError: snn.diagnose is in snn-functional: pip install 'snn[functional]>=0.5'"
+    expected = f"ImportError: snn.diagnose is in snn-functional: {FUNCTIONAL}"
     assert done.stderr.splitlines()[-1] == expected

@@ -9,7 +9,7 @@ import pytest
 from packaging.requirements import Requirement
 
 import snn
-from snn._installing import command, extra
+from snn._installing import command, extra, hint
 from snn.versions import PIECES
 
 THE_OTHER_PROJECT = "0.4"  # the last version that the public index has of the project that bore the name before
@@ -28,6 +28,11 @@ def test_pip_is_never_asked_for_what_the_project_that_bore_the_name_before_fulfi
 def test_the_extra_is_one_that_the_umbrella_has(piece: str):
     (wanted,) = Requirement(extra(piece)).extras
     assert wanted in metadata.metadata("snn").get_all("Provides-Extra")
+
+
+def test_what_an_index_may_not_have_is_named_with_where_it_is_looked_for():
+    hinted = "pip install 'snn[plot]>=0.5', with the --find-links that snn was installed with, if any"
+    assert hint("snn[plot]") == hinted
 
 
 def test_what_is_asked_for_beside_the_umbrella_stays_as_it_is():

@@ -12,6 +12,7 @@ import pytest
 import snn
 import snn_core
 import snn_core.utils
+from snn._installing import WHEELS
 
 from .fresh import python
 
@@ -102,7 +103,7 @@ def test_the_peers_data_sets_are_said_to_be_elsewhere(program: str):
 def test_a_missing_piece_is_named_with_what_installs_it(module: str, touch: str):
     package, distribution, extra = PIECES[module]
     done = python(touch.format(module=module, name=module.removeprefix("snn.")), hidden=(package,))
-    said = f"ImportError: {module} is in {distribution}: pip install 'snn[{extra}]>=0.5'"
+    said = f"ImportError: {module} is in {distribution}: pip install 'snn[{extra}]>=0.5', {WHEELS}"
     assert done.stderr.splitlines()[-1] == said
 
 
@@ -110,7 +111,7 @@ def test_a_missing_piece_takes_only_its_own_names_from_utils():
     program = "from snn.utils import reset, detach\nimport snn\nprint(*snn.utils.__all__)\nsnn.utils.valid_split"
     done = python(program, hidden=("snn_data",))
     assert done.stdout.split() == ["detach", "reset"]
-    said = "ImportError: snn.utils.valid_split is in snn-data: pip install 'snn[data]>=0.5'"
+    said = f"ImportError: snn.utils.valid_split is in snn-data: pip install 'snn[data]>=0.5', {WHEELS}"
     assert done.stderr.splitlines()[-1] == said
 
 

@@ -116,7 +116,10 @@ def test_a_field_that_no_run_writes_is_named(outer, tmp_path):
         (("settings", "epochs"), 0, "settings: the setting epochs is 0"),
         (("settings", "beta"), 1, "settings: the setting beta is 1; pass one of type float"),
         (("manifest", "seed"), 8, "manifest.seed, by settings.seed: 8 is not 7"),
-        (("manifest", "threads"), 0, "manifest.threads is 0; a run writes a whole number from 1 on"),
+        (("manifest", "threads"), 0, "manifest.threads is 0; a run writes a whole number from 1 to 1024"),
+        (("manifest", "threads"), 99999, "manifest.threads is 99999; a run writes a whole number from 1 to 1024"),
+        (("manifest", "seed"), 10**400, "manifest.seed is 1000.* a run writes a whole number from 0 on, below 2"),
+        (("settings", "epochs"), 10**400, r"settings\['epochs'\] is 1000"),
         (("manifest", "weights_sha256"), "A" * 64, "manifest.weights_sha256 is .* a run writes 64 hexadecimal digits"),
         (("manifest", "data_sha256"), "0" * 63, "manifest.data_sha256 is"),
         (("seconds", "all"), float("inf"), "seconds.all is inf; a run writes a finite number from 0 on"),
@@ -131,7 +134,7 @@ def test_what_no_run_can_have_written_is_named(path, value, complaint, tmp_path)
         read_run(written(changed(path, value), tmp_path))
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1, 2]", "3", "not json"])
+@pytest.mark.parametrize("text", ["", "{", "[1, 2]", "3", "not json", "[" * 10**5])
 def test_a_file_of_another_kind_is_refused(text, tmp_path):
     file = tmp_path / "run.json"
     file.write_text(text, encoding="utf-8")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["command", "extra"]
+__all__ = ["WHEELS", "command", "extra", "hint"]
 
 _FIRST = "0.5"  # below it, what an index has under the name of the umbrella is another project, which pip would take
+WHEELS = "with the --find-links that snn was installed with, if any"  # no index needs to have our wheels
 
 
 def command(*wanted: str) -> str:
@@ -22,6 +23,22 @@ def command(*wanted: str) -> str:
     """
     floored = [f"{one}>={_FIRST}" if one.partition("[")[0] == "snn" else one for one in wanted]
     return f"pip install {' '.join(map(repr, floored))}"
+
+
+def hint(*wanted: str) -> str:
+    """Say what to type to have pieces installed, and what that needs where the wheels are in a folder.
+
+    Args:
+        wanted: What pip is asked for, as :func:`command` takes it.
+
+    Returns:
+        The command and the hint.
+
+    Example:
+        >>> hint("snn[plot]")
+        "pip install 'snn[plot]>=0.5', with the --find-links that snn was installed with, if any"
+    """
+    return f"{command(*wanted)}, {WHEELS}"
 
 
 def extra(distribution: str) -> str:

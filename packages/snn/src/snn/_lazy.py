@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
-from snn._installing import command, extra
+from snn._installing import extra, hint
 
 __all__ = ["forward", "piece"]
 
@@ -87,7 +87,7 @@ def piece(package: str, wanted: str) -> ModuleType:
         if error.name != top:
             raise
         distribution = top.replace("_", "-")
-        raise ImportError(f"{wanted} is in {distribution}: {command(extra(distribution))}", name=top) from None
+        raise ImportError(f"{wanted} is in {distribution}: {hint(extra(distribution))}", name=top) from None
 
 
 def _public(home: ModuleType) -> set[str]:

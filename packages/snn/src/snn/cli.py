@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from snn._installing import command
+from snn._installing import hint
 from snn._version import __version__
 from snn.demo.command import add_options
 from snn.demo.command import main as run_demo
@@ -15,6 +15,9 @@ from snn.doctor_command import add_options as add_doctor_options
 from snn.doctor_command import main as run_doctor
 
 __all__ = ["main"]
+
+_INTERRUPTED = 130  # 128 and the number of the signal, as a shell has it
+_NIR = "check, show, run, compare and convert NIR files"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,7 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Words after ``snn``; those of this process if None.
 
     Returns:
-        Exit code: 0 if all is well, 1 if not, 2 if ``doctor`` could not run what it was to look at.
+        Exit code: 0 if all is well, 1 if not, 2 if ``doctor`` could not run what it was to look at, 130 if the keyboard
+        interrupted it.
 
     Raises:
         SystemExit: If the arguments are wrong (code 2), or after ``--help`` and ``--version``.
@@ -42,6 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # who read has enough, as ``head`` has after ten lines
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains once more at its end
         return 1
+    except KeyboardInterrupt:
+        print(f"\nsnn{f' {words[0]}' if words else ''}: interrupted", file=sys.stderr)
+        return _INTERRUPTED
     return code
 
 
@@ -67,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="say whether what is installed fits together, or what ails a net")
     add_doctor_options(doctor)
 
-    commands.add_parser("nir", add_help=False, help="check, show, run, compare and convert NIR files")
+    commands.add_parser("nir", add_help=False, help=_NIR)
     return parser
 
 
@@ -77,6 +84,10 @@ def _nir(words: Sequence[str]) -> int:
         from snn_nir.commands import main as run
     except ModuleNotFoundError as error:
         missing = str(error.name).partition(".")[0].replace("_", "-")
-        print(f"snn nir: not installed: {missing}; {command('snn[nir]')}", file=sys.stderr)
+        reason = f"not installed: {missing}; {hint('snn[nir]')}"
+        if {"-h", "--help"} & {*words}:
+            print(f"usage: snn nir [-h] {{check,show,run,diff,convert}} ...\n\nTo {_NIR}.\n\n{reason}")
+            return 0
+        print(f"snn nir: {reason}", file=sys.stderr)
         return 1
     return run(words)

@@ -11,7 +11,7 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
-from snn._installing import command, extra
+from snn._installing import WHEELS, command, extra
 from snn.versions import PIECES, version
 
 __all__ = ["Diagnosis", "Piece", "diagnose"]
@@ -61,6 +61,8 @@ class Diagnosis:
         for piece in self.pieces:
             shown = piece.version or f"not installed ({command(extra(piece.name))})"
             lines.append(f"  {piece.name:<{width}}  {shown}")
+        if any(piece.version is None for piece in self.pieces):
+            lines.append(f"  {'':<{width}}  ({WHEELS})")
         lines += ["environment"]
         lines += [f"  {name:<{width}}  {value or 'not installed'}" for name, value in self.environment.items()]
         lines += ["backends and kernels"]

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
+import os
 import sys
 from contextlib import redirect_stdout
 from typing import Any
 
-from snn._installing import command
+from snn._installing import hint
 from snn.factory import CannotMake, made_by, where_it_failed
 
 __all__ = ["add_options", "main"]
+
+_GIB = 2**30
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -92,7 +96,7 @@ def _net(options: argparse.Namespace) -> Any:
         from snn_functional import diagnose
     except ModuleNotFoundError as error:
         missing = str(error.name).partition(".")[0].replace("_", "-")
-        raise CannotMake(f"not installed: {missing}; {command('snn[functional]')}") from None
+        raise CannotMake(f"not installed: {missing}; {hint('snn[functional]')}") from None
     from torch import Tensor, nn
 
     net = made_by(options.net)
@@ -111,7 +115,8 @@ def _net(options: argparse.Namespace) -> Any:
         home = options.net.rpartition(":")[0]
         notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
         shape = tuple(batch.shape)
-        raise CannotMake(f"the net does not run over {shape}: {where_it_failed(error, home)}{notes}") from error
+        loop = "\nif it has no loop over the steps of its own, leave out --own-loop" if options.own_loop else ""
+        raise CannotMake(f"the net does not run over {shape}: {where_it_failed(error, home)}{notes}{loop}") from error
 
 
 def _whole(net: Any, batch: Any) -> Any:
@@ -121,6 +126,13 @@ def _whole(net: Any, batch: Any) -> Any:
 def _random(shape: tuple[int, ...]) -> Any:
     import torch
 
+    size = math.prod(shape) * torch.float32.itemsize
+    there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 2**63
+    if size > there:
+        raise CannotMake(
+            f"--shape {','.join(map(str, shape))} takes {size / _GIB:,.1f} GiB, more than the {there / _GIB:,.1f} GiB "
+            "of this machine; name a smaller batch"
+        )
     return torch.rand(shape, generator=torch.Generator().manual_seed(0))
 
 

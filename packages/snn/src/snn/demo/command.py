@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 
 from snn.demo.pieces import MissingPieces, require_pieces
-from snn.demo.run_file import InvalidRun, read_run
+from snn.demo.run_file import THREADS, InvalidRun, read_run
 from snn.demo.tasks.registry import TASKS, settings_of, task_of
 
 __all__ = ["add_options", "main"]
@@ -42,7 +42,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--task", choices=TASKS, help="what the network learns (default digits)")
     parser.add_argument("--seed", type=_whole(0), help="seed of weights, order and augmentation (default 0)")
     parser.add_argument("--epochs", type=_whole(1), help="passes over the training part (default: the task's own)")
-    parser.add_argument("--threads", type=_whole(1), help="threads that torch computes on (default 1)")
+    parser.add_argument("--threads", type=_whole(1, THREADS), help="threads that torch computes on (default 1)")
     parser.add_argument("--out", metavar="FOLDER", help="where to write (default snn-demo)")
     parser.add_argument(
         "--verify", metavar="RUN.JSON", help="repeat that run and compare; takes no other word but --json"
@@ -122,12 +122,14 @@ def _tune_allocator() -> None:
         tune_allocator()
 
 
-def _whole(least: int) -> Callable[[str], int]:
+def _whole(least: int, most: int | None = None) -> Callable[[str], int]:
     def number(text: str) -> int:
         if not text.isdecimal() or int(text) < least:
             raise argparse.ArgumentTypeError(f"expected a whole number from {least} on, got {text!r}")
         if int(text) >= 2**63:  # the seeds that torch takes
             raise argparse.ArgumentTypeError(f"expected a whole number from {least} on, below 2**63, got {text!r}")
+        if most is not None and int(text) > most:
+            raise argparse.ArgumentTypeError(f"expected a whole number from {least} to {most}, got {text!r}")
         return int(text)
 
     return number

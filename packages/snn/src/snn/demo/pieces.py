@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 
-from snn._installing import command
+from snn._installing import hint
 
 __all__ = ["REQUIREMENTS", "MissingPieces", "require_pieces"]
 
@@ -43,4 +43,4 @@ def require_pieces(task: str) -> None:
     needed = _ALWAYS | _DATA[task]
     missing = [name for package, name in needed.items() if importlib.util.find_spec(package) is None]
     if missing:
-        raise MissingPieces(f"not installed: {', '.join(missing)}; {command(*REQUIREMENTS[task])}")
+        raise MissingPieces(f"not installed: {', '.join(missing)}; {hint(*REQUIREMENTS[task])}")

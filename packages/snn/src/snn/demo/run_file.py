@@ -11,7 +11,9 @@ from typing import Any
 
 from snn.demo.tasks.registry import settings_of
 
-__all__ = ["InvalidRun", "read_run"]
+__all__ = ["THREADS", "InvalidRun", "read_run"]
+
+THREADS = 1024  # more than any machine computes on; far more take all memory for their stacks
 
 Check = Callable[[str, Any], None]
 
@@ -44,7 +46,7 @@ def read_run(path: str | Path) -> dict[str, Any]:
     """
     try:
         found = json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidRun(f"{path} is no JSON text ({error}); pass the run.json that snn demo wrote") from error
     _RUN("", found)
     _check_settings(found["task"], found["settings"])
@@ -102,10 +104,10 @@ def _named(of: Check) -> Check:
 
 
 _TEXT = _one(str, "a text")
-_COUNT = _one(int, "a whole number from 0 on", lambda n: n >= 0)
+_COUNT = _one(int, "a whole number from 0 on, below 2**63", lambda n: 0 <= n < 2**63)
 _SHARE = _one((int, float), "a number in [0, 1]", lambda x: 0 <= x <= 1)
 _AMOUNT = _one((int, float), "a finite number from 0 on", lambda x: 0 <= x < math.inf)
-_NUMBER = _one((int, float), "a number")
+_NUMBER = _one((int, float), "a number", lambda x: isinstance(x, float) or abs(x) < 2**63)
 _SHA256 = _one(str, "64 hexadecimal digits", lambda text: re.fullmatch("[0-9a-f]{64}", text) is not None)
 _LAYER: dict[str, Check] = {
     "name": _TEXT,
@@ -134,7 +136,7 @@ _RUN = _fields(
             {
                 "seed": _COUNT,
                 "data_sha256": _SHA256,
-                "threads": _one(int, "a whole number from 1 on", lambda n: n >= 1),
+                "threads": _one(int, f"a whole number from 1 to {THREADS}", lambda n: 1 <= n <= THREADS),
                 "cpu": _TEXT,
                 "platform": _TEXT,
                 "kernels": _each(_TEXT),
