@@ -29,6 +29,7 @@ class Stepping(Firing):
     peer_clears_last: ClassVar[bool] = False  # whether snnTorch does so after the input, which is then lost
     resets: ClassVar[bool] = True  # False for neurons whose equation knows no reset
     remembers: ClassVar[bool] = False  # whether the spikes sent out are part of the state
+    reset_dict: ClassVar[dict[str, int]] = {name: code for code, name in enumerate(RESETS)}  # of reset_mechanism_val
 
     reset_mechanism_val: Tensor
     zero_drops_input: bool = False  # by snnTorch's rule, if that was followed when the neuron was made
@@ -210,7 +211,7 @@ class Stepping(Firing):
         self._must_read_its_state(name, ("membrane", *reset.uses))
         self._reset_mechanism = name
         self._reset = reset
-        self.reset_mechanism_val.fill_(list(RESETS).index(name))
+        self.reset_mechanism_val.fill_(self.reset_dict[name])
 
     def _must_read_its_state(self, reset: str, methods: tuple[str, ...]) -> None:
         """Raise where a method of the base class would look for a state ``mem`` that there is not."""
