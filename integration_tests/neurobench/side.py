@@ -9,6 +9,8 @@ import contextlib
 import json
 import pathlib
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -56,15 +58,27 @@ def sparse(net: nn.Module) -> nn.Module:
     return net
 
 
+def measured(make: Callable[[], nn.Module]) -> dict[str, Any]:
+    """What NeuroBench finds of a net: in batches, and then once more with all samples at once."""
+    torch.manual_seed(3)
+    net = sparse(make())
+    return {how: benchmark(net, size).run(quiet=True) for how, size in BATCHES.items()}
+
+
+def followed() -> AbstractContextManager[Any]:
+    """The peer's rules, where they are a choice."""
+    import snntorch
+
+    return snntorch.peer.following() if hasattr(snntorch, "peer") else contextlib.nullcontext()
+
+
 def measure() -> dict[str, dict[str, Any]]:
-    """What NeuroBench finds of each net: in batches, in a second run of the same, and with all samples at once."""
+    """What NeuroBench finds of each net, and of one where the peer's rules are followed."""
     from nets import NETS
 
-    results: dict[str, dict[str, Any]] = {}
-    for name, make in NETS.items():
-        torch.manual_seed(3)
-        net = sparse(make())
-        results[name] = {how: benchmark(net, size).run(quiet=True) for how, size in BATCHES.items()}
+    results = {name: measured(make) for name, make in NETS.items()}
+    with followed():
+        results["by its rules"] = measured(NETS["synaptic, reset to zero"])
     return results
 
 

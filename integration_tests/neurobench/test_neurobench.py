@@ -59,3 +59,4 @@ def test_a_reset_to_zero_keeps_the_input_of_its_step(mine, theirs):
     assert left["ActivationSparsity"] < right["ActivationSparsity"]
     same = ("Footprint", "ParameterCount", "ConnectionSparsity", "MembraneUpdates", "NeuronOperations")
     assert {name: left[name] for name in same} == {name: right[name] for name in same}
+    assert mine["by its rules"]["in batches"] == right
