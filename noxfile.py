@@ -19,7 +19,8 @@ from packaging.requirements import Requirement
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "tools"))
 import recorded
 import wheelhouse
-from bench.peers.registry import ENVIRONMENTS
+from bench.peers.registry import ENVIRONMENTS, PEERS
+from bench.peers.registry import LAST as LAST_RELEASE
 from closure import closure, foreign_floors, short, with_foreign_extras
 from matrix import releases, results
 from matrix.covering import covering
@@ -32,6 +33,7 @@ from sessions import (
     beside,
     build,
     build_native,
+    build_release,
     compiled,
     environment,
     floor,
@@ -276,13 +278,7 @@ def release_wheels(session: nox.Session) -> None:
     """Build the last release of each package from its commit, and lay out its tests as they were, in dist/released."""
     shutil.rmtree(RELEASED, ignore_errors=True)
     for package, release in LAST.items():
-        try:
-            releases.export(ROOT, release.commit, RELEASED / package)
-        except ValueError as error:
-            session.error(f"{package} {release.version} cannot be built: {error}")
-        folder = RELEASED / package / "packages" / package
-        command = ("uv", "build", "-q", "--wheel", *INDEX, "--out-dir", str(RELEASED), str(folder))
-        session.run(*command, env={"SNN_NATIVE": "0"})
+        build_release(session, package, release.commit, RELEASED)
 
 
 @nox.session(requires=["wheels", "release_wheels"])
@@ -396,10 +392,21 @@ def tests(session: nox.Session) -> None:
     session.log(f"all {len(PUSH)} sessions passed")
 
 
+def last_release(session: nox.Session) -> pathlib.Path:
+    """An environment with the last release of the core and its kernels, compiled here: its interpreter."""
+    folder = pathlib.Path(session.create_tmp()) / "released"
+    shutil.rmtree(folder, ignore_errors=True)
+    build_release(session, "snn-core", LAST["snn-core"].commit, folder)
+    build_native(session, folder / "native", build_release(session, "snn-cpu", LAST["snn-cpu"].commit, folder))
+    wheels = built("snn-core", ".whl", folder), built("snn-cpu", ".whl", folder / "native")
+    return environment(session, LAST_RELEASE, *map(str, wheels), "numpy")
+
+
 @nox.session(requires=["wheels"])
 def bench(session: nox.Session) -> None:
     """Time ours beside other libraries, each in an environment of its own; writes dist/bench.json (not for a push).
 
+    With ``-- W2 W4 --peers snn-last`` these workloads beside our last release and the plain loop alone;
     With ``-- --functions`` single functions beside those of snnTorch, into dist/bench-functions.json; with
     ``-- --scaling`` one process and two, into dist/bench-scaling.json; with ``-- --latency`` a step of a stream; with
     ``-- --accuracy`` how well the tasks of ``snn demo`` are learnt, into dist/bench-accuracy.json.
@@ -409,8 +416,13 @@ def bench(session: nox.Session) -> None:
         session.run("python", "-m", "bench", *session.posargs, env={"PYTHONPATH": str(ROOT / "tools")})
         return
     install(session, "snn-cpu", "snn-functional", "snn-spikegen", "snn-data", "numpy", native=NATIVE)
+    asked = {PEERS[word].environment for word in session.posargs if word in PEERS} or {LAST_RELEASE, *ENVIRONMENTS}
     found = []
+    if LAST_RELEASE in asked:
+        found += ["--python", f"{LAST_RELEASE}={last_release(session)}"]
     for name, needs in ENVIRONMENTS.items():
+        if name not in asked:
+            continue
         try:
             found += ["--python", f"{name}={environment(session, name, *needs)}"]
         except CommandFailed:

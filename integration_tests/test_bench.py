@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import sys
@@ -10,9 +11,9 @@ import numpy as np
 import pytest
 
 from bench import __main__ as program
-from bench import agreement, data, limits, page, ratios, tables
+from bench import agreement, data, last_release, limits, page, ratios, tables
 from bench.measure import Bench, Plan
-from bench.peers.registry import ENVIRONMENTS, PEERS
+from bench.peers.registry import ENVIRONMENTS, LAST, PEERS
 from bench.process import Process
 from bench.workloads import WORKLOADS, scaled
 from workspace import ROOT
@@ -101,7 +102,7 @@ def test_the_same_seed_draws_the_same_arrays_and_a_file_keeps_them(tmp_path):
 
 def test_every_peer_has_an_environment_and_a_module():
     for peer in PEERS.values():
-        assert peer.environment in {"", *ENVIRONMENTS}
+        assert peer.environment in {"", LAST, *ENVIRONMENTS}
         assert (ROOT / "tools" / "bench" / "peers" / f"{peer.module}.py").exists()
 
 
@@ -142,7 +143,9 @@ def found() -> dict:
         dataclasses.replace(WORKLOADS["W4"], name="recurrent", steps=7, batch=3, memory=False),
     ]
     absent = {"norse": "uv could not install norse"}
-    with Bench({"": sys.executable}, absent, plan, lambda text: None, only=["snn-steps", "norse", "sinabs"]) as bench:
+    pythons = dict.fromkeys(("", LAST), sys.executable)  # this tree stands for its last release too
+    only = [LAST, "snn-steps", "norse", "sinabs"]
+    with Bench(pythons, absent, plan, lambda text: None, only) as bench:
         made = {
             "command": "nox -s bench -- tiny",
             "machine": {"processor": "one", "instructions": "none", "cores": 1, "threads": 1, "memory_gb": 1}
@@ -158,13 +161,22 @@ def found() -> dict:
 
 def test_ours_and_the_plain_loop_agree_and_are_timed_forward_and_backward(found: dict):
     for name, workload in found["workloads"].items():
-        assert workload["peers"].keys() == {"snn", "snn-steps", "torch"}
+        assert workload["peers"].keys() == {"snn", "snn-last", "snn-steps", "torch"}
         for answer in workload["peers"].values():
             assert "reason" not in answer, name
             assert answer["spikes"] == 0.0
             assert answer["gradient"] < 1e-5
             assert answer["train"].keys() == {"forward", "backward"}
             assert all(len(times) == 3 and min(times) > 0 for times in answer["train"].values())
+
+
+def test_every_workload_is_compared_with_the_last_release_round_by_round(found: dict):
+    for name, workload in found["workloads"].items():
+        infer = {"infer"} if name == "neurons" else set()
+        assert workload["beside_last"].keys() == {"forward", "backward", "train"} | infer
+        own, last = (workload["peers"][peer]["train"]["backward"] for peer in ("snn", LAST))
+        rounds = [now / before for now, before in zip(own, last, strict=True)]
+        np.testing.assert_allclose(workload["beside_last"]["backward"], np.quantile(rounds, [0.25, 0.5, 0.75]))
 
 
 def test_inference_is_timed_where_it_is_asked_for(found: dict):
@@ -225,12 +237,30 @@ def test_the_page_shows_every_table_and_why_a_peer_is_missing(found: dict):
 
 
 def test_a_ratio_in_a_table_is_that_of_the_times(found: dict):
+    found = copy.deepcopy(found)
     found["workloads"]["neurons"]["peers"]["snn"]["train"] = {"forward": [0.001] * 3, "backward": [0.003] * 3}
     found["workloads"]["neurons"]["peers"]["torch"]["train"] = {"forward": [0.01] * 3, "backward": [0.04] * 3}
     first = next(tables.every(found))
     row = dict(zip(first.head, first.rows[0], strict=True))
     assert row["snn, ms"] == "4 (4–4)"
     assert row["plain PyTorch loop"] == "12.5× (12.5–12.5)"
+
+
+def test_what_has_become_slower_by_more_than_the_quartiles_is_named(found: dict):
+    found = copy.deepcopy(found)
+    for workload in found["workloads"].values():
+        workload["beside_last"] = {"forward": (0.8, 0.9, 1.0), "train": (0.9, 1.1, 1.2)}
+    found["workloads"]["conv"]["beside_last"]["backward"] = (1.01, 1.25, 1.5)
+    (table,) = (table for table in tables.every(found) if "last release:" in table.title)
+    assert table.notes == ["slower, by more than the quartiles: conv backward"]
+    (row,) = (row for row in table.rows if row[0] == "conv")
+    assert row[1:] == ["0.9× (0.8–1)", "1.25× (1.01–1.5)", "1.1× (0.9–1.2)", "–"]
+
+
+def test_without_a_last_release_nothing_is_compared():
+    times = {"train": {"forward": [1.0], "backward": [1.0]}}
+    assert last_release.beside_last({"snn": times}) == {}
+    assert last_release.beside_last({"snn": times, LAST: {"reason": "not timed"}}) == {}
 
 
 def test_the_page_in_the_tree_names_its_machine_and_its_command():

@@ -156,6 +156,21 @@ def build(session: nox.Session, into: pathlib.Path, *options: str, names: Collec
         session.run(*command, env={"SNN_NATIVE": "0"})
 
 
+def build_release(session: nox.Session, package: str, commit: str, into: pathlib.Path) -> pathlib.Path:
+    """Write the tree of a commit to a folder named by a package, and that package's pure wheel beside it.
+
+    Returns the folder of the package in that tree.
+    """
+    try:
+        releases.export(ROOT, commit, into / package)
+    except ValueError as error:
+        session.error(f"the last release of {package} cannot be built: {error}")
+    folder = into / package / "packages" / package
+    command = ("uv", "build", "-q", "--wheel", *INDEX, "--out-dir", str(into), str(folder))
+    session.run(*command, env={"SNN_NATIVE": "0"})
+    return folder
+
+
 def build_native(session: nox.Session, into: pathlib.Path, source: pathlib.Path) -> None:
     """Build the native wheel of snn-cpu, given its folder or sdist, into an emptied folder."""
     shutil.rmtree(into, ignore_errors=True)

@@ -16,6 +16,7 @@ import numpy as np
 
 from bench import data
 from bench.agreement import Result, compared
+from bench.last_release import beside_last
 from bench.peers.registry import OWN, PEERS, REFERENCE, Peer
 from bench.process import Process
 from bench.ratios import exponent
@@ -122,7 +123,7 @@ class Bench:
 
         Returns:
             ``title``; ``peers``: by name what each answered, times in seconds by round; ``stages``: what the kinds of
-            layers have to do and take.
+            layers have to do and take; ``beside_last``: times beside those of our last release.
         """
         self._say(f"{workload.name}: {workload.title}")
         given = self._prepared(workload)
@@ -137,7 +138,8 @@ class Bench:
                 if "reason" not in answer:
                     answer |= self._weighed(workload, name, given)
         stages = answers[OWN] if "reason" in answers[OWN] else self._processes[OWN].ask("stages")
-        return {"title": workload.title, "peers": answers, "stages": stages}
+        last = beside_last(answers)
+        return {"title": workload.title, "peers": answers, "stages": stages, "beside_last": last}
 
     def _asked(self, workload: Workload) -> list[str]:
         return [

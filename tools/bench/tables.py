@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bench.last_release import slower
 from bench.limits import Work, floor_seconds
-from bench.peers.registry import OWN, PEERS, TUNED
+from bench.peers.registry import LAST, OWN, PEERS, TUNED
 from bench.ratios import quartiles, ratios
 
 __all__ = ["NOTHING", "Table", "every", "figure", "milliseconds", "spread"]
@@ -65,6 +66,7 @@ def every(found: dict[str, Any]) -> Iterator[Table]:
     made = [
         _against(found, OWN, "train"),
         _against(found, TUNED, "train"),
+        _beside_last(found),
         _apart(found),
         _against(found, OWN, "infer"),
         _memory(found, "train"),
@@ -89,7 +91,7 @@ def _against(found: dict[str, Any], base: str, do: str) -> Table:
     """Ratios to one of ours, round by round; with the time of ours and the least that memory and arithmetic allow."""
     if base not in found["peers"]:
         return Table("", [], [])
-    others = [name for name in found["peers"] if name != base and (base == OWN or name not in _VARIANTS)]
+    others = [name for name in found["peers"] if name not in (base, LAST) and (base == OWN or name not in _VARIANTS)]
     rows, reasons = [], _Reasons(found)
     for name, workload in found["workloads"].items():
         answers = workload["peers"]
@@ -107,6 +109,23 @@ def _against(found: dict[str, Any], base: str, do: str) -> Table:
         rows.append([f"{name}: {workload['title']}", own_times, floor, *cells])
     head = ["", f"{found['peers'][base]['title']}, ms", "floor, ms", *_titles(found, others)]
     return Table(_AGAINST[base, do], head, rows, [*reasons.lines(), *_absent(found)])
+
+
+_WAYS = {"forward": "forward", "backward": "backward", "train": "both", "infer": "inference"}
+
+
+def _beside_last(found: dict[str, Any]) -> Table:
+    """Ratios of ours to those of our last release, the other way round than beside others: above 1 we have lost."""
+    compared = {name: workload["beside_last"] for name, workload in found["workloads"].items()}
+    rows = [
+        [name, *(spread(ways[way], "×") if way in ways else NOTHING for way in _WAYS)]
+        for name, ways in compared.items()
+        if ways
+    ]
+    lost = [f"{name} {_WAYS[way]}" for name, ways in compared.items() for way in slower(ways)]
+    notes = [f"slower, by more than the quartiles: {', '.join(lost) or 'nothing'}"]
+    title = "Beside our last release: how many times as long snn takes, less than 1 is faster"
+    return Table(title, ["", *_WAYS.values()], rows, notes)
 
 
 def _apart(found: dict[str, Any]) -> Table:

@@ -84,7 +84,7 @@ def scaled(steps: int, batch: int, out: int) -> Workload:
 
 _CONV = "Conv2d(1,8,5)-MaxPool-LIF-Conv2d(8,16,5)-MaxPool-LIF-Linear-LIF, T=25, B=128, 28x28"
 _RECURRENT = "Linear(700,256), recurrent LIF, Linear(256,20)-LIF, T=250, B=64"
-_DEEP = ("snn", "snn-tuned", "snn-chunked", "torch", "snntorch")
+_DEEP = ("snn", "snn-tuned", "snn-last", "snn-chunked", "torch", "snntorch")
 WORKLOADS = {
     one.name: one
     for one in [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["ENVIRONMENTS", "OWN", "PEERS", "REFERENCE", "TUNED", "Peer"]
+__all__ = ["ENVIRONMENTS", "LAST", "OWN", "PEERS", "REFERENCE", "TUNED", "Peer"]
 
 ENVIRONMENTS = {
     "snntorch": ("snntorch==1.0.0", "torch", "numpy"),
@@ -15,6 +15,8 @@ ENVIRONMENTS = {
     "spyx": ("spyx==1.0.0", "jax==0.10.2", "numpy"),
 }
 """What is installed in the environment of each library; ours and the plain loop run in that of the benchmark."""
+LAST = "snn-last"
+"""Our last release, which is built from its commit; its environment is called so too."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Peer:
         name: As on the command line.
         title: As at the head of the column.
         module: Its module in this folder.
-        environment: One of ``ENVIRONMENTS``; empty for the one that the benchmark itself runs in.
+        environment: One of ``ENVIRONMENTS``, or ``LAST``; empty for the one that the benchmark itself runs in.
         distributions: Whose versions are recorded.
         options: Arguments for the module's ``make``.
         only: Kinds of nets that it is asked for; empty for all.
@@ -63,6 +65,14 @@ PEERS = {
             distributions=_OURS,
             options={"tune": True},
             note="`unroll(net, xs)` after `snn_cpu.tune_allocator()`, which is for the whole process",
+        ),
+        Peer(
+            LAST,
+            "snn, last release",
+            "snn_unroll",
+            LAST,
+            distributions=_OURS,
+            note="`unroll(net, xs)` of our last release, with its kernels",
         ),
         Peer(
             "snn-chunked",

@@ -1,0 +1,64 @@
+"""Ours beside our last release: has anything become slower?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bench.peers.registry import LAST, OWN
+from bench.ratios import ratios
+
+__all__ = ["Quartiles", "beside_last", "slower"]
+
+Quartiles = tuple[float, float, float]
+
+
+def beside_last(answers: Mapping[str, dict[str, Any]]) -> dict[str, Quartiles]:
+    """Return how many times as long as the last release this tree takes, round by round.
+
+    Args:
+        answers: What each peer answered to one workload, times in seconds by round.
+
+    Returns:
+        Quartiles for ``"forward"``, ``"backward"``, ``"train"`` (both together) and, where it was timed, ``"infer"``:
+        below 1 this tree is faster. Empty where one of the two was not timed.
+
+    Example:
+        >>> times = {"train": {"forward": [1.0, 1.0], "backward": [2.0, 3.0]}}
+        >>> last = {"train": {"forward": [2.0, 2.0], "backward": [4.0, 6.0]}}
+        >>> beside_last({"snn": times, "snn-last": last})["train"]
+        (0.5, 0.5, 0.5)
+    """
+    own, last = answers.get(OWN, {}), answers.get(LAST, {})
+    return {
+        way: ratios(before, now)
+        for way, now in _times(own).items()
+        for before in [_times(last).get(way)]
+        if before is not None
+    }
+
+
+def slower(compared: Mapping[str, Sequence[float]]) -> list[str]:
+    """Return where this tree is slower by more than the spread: its lower quartile is above 1.
+
+    Args:
+        compared: As from `beside_last`.
+
+    Returns:
+        The names of what was timed.
+
+    Example:
+        >>> slower({"forward": (0.9, 1.1, 1.2), "backward": (1.01, 1.1, 1.2)})
+        ['backward']
+    """
+    return [way for way, (low, _, _) in compared.items() if low > 1]
+
+
+def _times(answer: Mapping[str, Any]) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = {}
+    if "train" in answer:
+        found |= answer["train"]
+        found["train"] = [sum(turn) for turn in zip(*answer["train"].values(), strict=True)]
+    if "infer" in answer:
+        found["infer"] = answer["infer"]["forward"]
+    return found
