@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 import recorded
-from release import changelog, files, publish, ranges, versions
+from release import artifacts, changelog, files, publish, ranges, versions
 from release.tree import Tree
 from workspace import PROJECTS, ROOT
 
@@ -248,3 +248,23 @@ def test_pins_have_a_hash_for_every_file_of_a_version(tmp_path: pathlib.Path):
         files.hashes(tmp_path.iterdir())
         == f"snn-cpu==0.5.0 \\\n{f'    --hash=sha256:{of_nothing}'} \\\n    --hash=sha256:{of_nothing}\n"
     )
+
+
+def test_what_is_not_released_now_is_pinned_as_it_was(tmp_path: pathlib.Path):
+    (tmp_path / "constraints").mkdir()
+    for name in ("a-0.5.0.tar.gz", "b-0.5.0.tar.gz", "b-0.5.0-py3-none-any.whl"):
+        (tmp_path / name).write_text(name, encoding="utf-8")
+    before = files.hashes(tmp_path.glob("*-0.5.0*"))
+    (tmp_path / "constraints" / "snn-0.5.0-hashes.txt").write_text(f"# ours\n{before}", encoding="utf-8")
+    others = artifacts.kept(tmp_path, {"b": "0.5.0"})
+    assert files.hashes([tmp_path / "a-0.5.0.tar.gz"], others) == before
+    with pytest.raises(ValueError, match=r"^b: no file in constraints has the hashes of 0\.5\.1, its last release"):
+        artifacts.kept(tmp_path, {"b": "0.5.1"})
+
+
+def test_the_pins_in_the_tree_are_read_whole():
+    for file in ROOT.glob("constraints/*-hashes.txt"):
+        text = file.read_text(encoding="utf-8")
+        known = files.known_hashes([text])
+        assert len(known) == text.count("==")
+        assert sum(map(len, known.values())) == text.count("sha256:")

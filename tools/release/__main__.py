@@ -68,12 +68,14 @@ def _run(tree: Tree, options: argparse.Namespace) -> int:
     given = tree.release(names, options.version, options.date)
     for line in tree.left_behind(given):
         print(line)
+    others = {name: tree.last[name] for name in tree.names if name not in given}
+    pinned = artifacts.kept(tree.root, others) if UMBRELLA in given else {}
     sessions = [] if options.untested else [f"alone({name})" for name in given]
     artifacts.run_sessions(tree.root, ["wheels", *sessions])
     for folder in artifacts.publishable(tree.root, given):
         print(f"{folder.relative_to(tree.root)}: {', '.join(sorted(file.name for file in folder.iterdir()))}")
     if UMBRELLA in given:
-        print(*(file.relative_to(tree.root) for file in artifacts.pin(tree.root, given[UMBRELLA])))
+        print(*(file.relative_to(tree.root) for file in artifacts.pin(tree.root, given[UMBRELLA], pinned)))
     if not (options.dry_run or options.rehearsal):
         _say_what_follows(given)
     return 0

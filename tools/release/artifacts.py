@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import pip_configuration
 from release import files, sbom
 
-__all__ = ["pin", "publishable", "run_sessions"]
+__all__ = ["kept", "pin", "publishable", "run_sessions"]
 
 
 def run_sessions(root: pathlib.Path, sessions: Sequence[str]) -> None:
@@ -54,12 +54,35 @@ def publishable(root: pathlib.Path, given: Mapping[str, str]) -> list[pathlib.Pa
     return folders
 
 
-def pin(root: pathlib.Path, version: str) -> list[pathlib.Path]:
+def kept(root: pathlib.Path, versions: Mapping[str, str]) -> files.Hashes:
+    """Return the hashes of releases that a release of the umbrella goes on with, from the pins of the ones before.
+
+    Args:
+        root: Folder of the tree.
+        versions: Version of the last release of each package that is not released now.
+
+    Returns:
+        The hashes of the files of each.
+
+    Raises:
+        ValueError: If no pins name the files of one.
+    """
+    known = files.known_hashes(file.read_text(encoding="utf-8") for file in root.glob("constraints/*-hashes.txt"))
+    for name, version in versions.items():
+        if (name, version) not in known:
+            raise ValueError(
+                f"{name}: no file in constraints has the hashes of {version}, its last release: release it too"
+            )
+    return {one: known[one] for one in versions.items()}
+
+
+def pin(root: pathlib.Path, version: str, others: Mapping[tuple[str, str], list[str]]) -> list[pathlib.Path]:
     """Write the pins of a release of the umbrella: ``constraints/snn-VERSION.txt`` and ``-hashes.txt``.
 
     Args:
         root: Folder of the tree, with everything built.
         version: Version of the umbrella.
+        others: Hashes of what is not released now, as from `kept`; all else is pinned as it was built.
 
     Returns:
         The files.
@@ -67,15 +90,17 @@ def pin(root: pathlib.Path, version: str) -> list[pathlib.Path]:
     Raises:
         subprocess.CalledProcessError: If the versions cannot be resolved.
     """
+    before = {name for name, _ in others}
     built = [*root.glob("dist/wheels/*.whl"), *root.glob("dist/wheels/*.tar.gz"), *root.glob("dist/native/*.whl")]
+    built = [file for file in built if files.distribution(file)[0] not in before]
     pure = {file.name.split("-")[0].replace("_", "-"): file for file in root.glob("dist/wheels/*.whl")}
-    ours = {name: file.name.split("-")[1] for name, file in pure.items()}
+    ours = {name: file.name.split("-")[1] for name, file in pure.items()} | dict(others.keys())
     folder = root / "constraints"
     folder.mkdir(exist_ok=True)
     pinned, hashed = folder / f"snn-{version}.txt", folder / f"snn-{version}-hashes.txt"
     note = f"# snn {version} as it was tested: Python {platform.python_version()}, {platform.system()}\n"
     pinned.write_text(note + files.constraints({**_others(pure), **ours}), encoding="utf-8")
-    hashed.write_text(f"# snn {version}: our files and no others\n" + files.hashes(built), encoding="utf-8")
+    hashed.write_text(f"# snn {version}: our files and no others\n" + files.hashes(built, others), encoding="utf-8")
     return [pinned, hashed]
 
 

@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import pathlib
+import re
 import shutil
 from collections.abc import Iterable, Mapping
 
 from packaging.utils import canonicalize_name, parse_sdist_filename, parse_wheel_filename
 
-__all__ = ["collect", "constraints", "hashes", "sums"]
+__all__ = ["Hashes", "collect", "constraints", "distribution", "hashes", "known_hashes", "sums"]
+
+Hashes = dict[tuple[str, str], list[str]]
+"""The SHA-256 sums of the files of a distribution in one version."""
 
 
-def _of(file: pathlib.Path) -> tuple[str, str]:
-    """Name and version that a file name states."""
+def distribution(file: pathlib.Path) -> tuple[str, str]:
+    """Return the name and version that a file name states.
+
+    Args:
+        file: A wheel or an sdist.
+
+    Returns:
+        Both.
+
+    Example:
+        >>> distribution(pathlib.Path("snn_core-0.5.0.tar.gz"))
+        ('snn-core', '0.5.0')
+    """
     parts = parse_wheel_filename(file.name) if file.suffix == ".whl" else parse_sdist_filename(file.name)
     return canonicalize_name(parts[0]), str(parts[1])
 
@@ -34,7 +49,7 @@ def collect(name: str, version: str, folders: Iterable[pathlib.Path], into: path
         FileNotFoundError: If there is no sdist or no pure wheel of that version.
     """
     found = [file for folder in folders for file in sorted(folder.glob("*")) if file.name.endswith((".whl", ".tar.gz"))]
-    chosen = [file for file in found if _of(file) == (name, version)]
+    chosen = [file for file in found if distribution(file) == (name, version)]
     for ending in ("-py3-none-any.whl", ".tar.gz"):
         if not any(file.name.endswith(ending) for file in chosen):
             raise FileNotFoundError(f"no {ending} of {name} {version} was built: run nox -s wheels")
@@ -56,11 +71,12 @@ def sums(files: Iterable[pathlib.Path]) -> str:
     return "".join(f"{_sha256(file)}  {file.name}\n" for file in named)
 
 
-def hashes(files: Iterable[pathlib.Path]) -> str:
+def hashes(files: Iterable[pathlib.Path], others: Mapping[tuple[str, str], list[str]] | None = None) -> str:
     """Requirements with hashes: exactly these files and no others.
 
     Args:
         files: Wheels and sdists of one version of each distribution.
+        others: The sums of further files, of distributions that have none among these.
 
     Returns:
         A requirements file for ``pip install --no-deps --require-hashes``.
@@ -68,9 +84,9 @@ def hashes(files: Iterable[pathlib.Path]) -> str:
     Raises:
         ValueError: If there are several versions of one.
     """
-    allowed: dict[tuple[str, str], list[str]] = {}
+    allowed: Hashes = {**(others or {})}
     for file in sorted(files, key=lambda file: file.name):
-        allowed.setdefault(_of(file), []).append(_sha256(file))
+        allowed.setdefault(distribution(file), []).append(_sha256(file))
     names = [name for name, _ in allowed]
     if twice := {name for name in names if names.count(name) > 1}:
         raise ValueError(f"several versions of {sorted(twice)} were built: run nox -s wheels")
@@ -79,6 +95,26 @@ def hashes(files: Iterable[pathlib.Path]) -> str:
         for (name, version), known in sorted(allowed.items())
     ]
     return "\n".join(lines) + "\n"
+
+
+def known_hashes(texts: Iterable[str]) -> Hashes:
+    r"""The sums that requirements with hashes name.
+
+    Args:
+        texts: As from `hashes`, after any comments.
+
+    Returns:
+        Those of each distribution and version.
+
+    Example:
+        >>> known_hashes(["# ours\na==1.0 \\\n    --hash=sha256:12 \\\n    --hash=sha256:ab\n"])
+        {('a', '1.0'): ['12', 'ab']}
+    """
+    return {
+        (name, version): re.findall(r"sha256:(\w+)", listed)
+        for text in texts
+        for name, version, listed in re.findall(r"^([\w-]+)==(\S+)((?: \\\n +--hash=sha256:\w+)+)", text, re.MULTILINE)
+    }
 
 
 def constraints(versions: Mapping[str, str]) -> str:

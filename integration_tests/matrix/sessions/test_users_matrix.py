@@ -31,7 +31,7 @@ def pins(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """The pins of a release, as the release tool writes them, of the wheels that were built."""
     root = tmp_path_factory.mktemp("release")
     (root / "dist").symlink_to(ROOT / "dist")
-    artifacts.pin(root, "0.5.0")
+    artifacts.pin(root, "0.5.0", {})
     return root / "constraints"
 
 
