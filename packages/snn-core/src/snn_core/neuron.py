@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, ClassVar
 
 import torch
@@ -16,6 +17,11 @@ from snn_core.stepping import Stepping
 from snn_core.temporal import Temporal, as_floating
 
 __all__ = ["SpikingNeuron"]
+
+_FORGETS = (
+    "has init_hidden=False and is passed no state, so it would start at rest in every step; build it with "
+    "init_hidden=True, or run a lone neuron with neuron.unroll(xs)"
+)
 
 
 class SpikingNeuron(Stepping, Temporal):
@@ -74,6 +80,9 @@ class SpikingNeuron(Stepping, Temporal):
     keeps_by_sample: ClassVar[bool] = True
     described: ClassVar[tuple[str, ...]] = ()  # constants of the neuron that its repr shows
 
+    _goes_on = False  # whether a call without a state takes that of the last call, as asked for by reset_mem()
+    _stateless = 0  # calls without a state since the last one with a state; 2 once the neuron has warned
+
     instances: ClassVar[Gone] = Gone()
     init: ClassVar[Gone] = Gone()
     detach_hidden: ClassVar[Gone] = Gone()
@@ -121,7 +130,7 @@ class SpikingNeuron(Stepping, Temporal):
         Args:
             input_: Input of one step, ``[batch, ...]``.
             *states: With ``init_hidden=False``, the states in the order of ``State``, or by name; one that is not
-                passed starts at rest.
+                passed starts at rest, or once :meth:`reset_mem` was called goes on from the last call's.
             **named: The same, by name.
 
         Returns:
@@ -134,13 +143,14 @@ class SpikingNeuron(Stepping, Temporal):
         x = as_floating(input_, type(self).__name__)
         state = self.bind(states, named)
         if not self.init_hidden:
-            if self._unrolled_as is not None and not states and not named:
-                raise ValueError(
-                    f"unroll: {self._unrolled_as or 'the net'!r} ({type(self).__name__}) has init_hidden=False and is "
-                    "passed no state, so it would start at rest in every step; build it with init_hidden=True, or run "
-                    "a lone neuron with neuron.unroll(xs)"
-                )
-            spk, state = self.step(x, state)
+            if not states and not named:
+                self._must_not_forget()
+            elif self._stateless == 1:
+                self._stateless = 0
+            if not self._goes_on:
+                return self.outputs(*self.step(x, state))
+            spk, state = self.step(x, self._filled(state, x))
+            self._keep(state)
             return self.outputs(spk, state)
         if any(s is not None for s in state):
             raise TypeError(
@@ -158,6 +168,42 @@ class SpikingNeuron(Stepping, Temporal):
         self._keep(state)
         return self.outputs(spk, state) if self.output else spk
 
+    def _must_not_forget(self) -> None:
+        """Refuse under ``unroll`` a call without a state that would start at rest in every step; else warn once."""
+        if self._goes_on and self._folded is None:
+            return
+        if self._unrolled_as is not None:
+            raise ValueError(f"unroll: {self._unrolled_as or 'the net'!r} ({type(self).__name__}) {_FORGETS}")
+        if torch.compiler.is_compiling() or self._stateless > 1:
+            return
+        if self._stateless:
+            warnings.warn(
+                f"{type(self).__name__} {_FORGETS}; call neuron.reset_mem() before a loop that passes no state, as for "
+                "snnTorch, or pass None to start at rest",
+                UserWarning,
+                stacklevel=5,
+            )
+        self._stateless += 1
+
+    def forget(self) -> None:
+        super().forget()
+        if self._stateless == 1:
+            self._stateless = 0
+
+    def _filled(self, state: Any, x: Tensor) -> Any:
+        """A state whose fields that were not passed are those of the last call."""
+        for s in state:
+            if s is None:
+                break
+        else:  # a loop, as any() would take longer than all the rest
+            return state
+        kept = self._recall()
+        if kept is None:
+            return state
+        if all(s is None for s in state):
+            must_fit(self, kept, x)
+        return self.State._make([k if s is None else s for k, s in zip(kept, state, strict=True)])
+
     def bind(self, states: tuple[Any, ...], named: dict[str, Any]) -> Any:
         """A ``State`` from the arguments that follow the input; None for a state not passed."""
         return bind(self, states, named)
@@ -167,7 +213,7 @@ class SpikingNeuron(Stepping, Temporal):
         return (spk, *state)
 
     def reset_mem(self) -> Any:
-        """Forget the kept state.
+        """Go back to rest. From then on the neuron goes on from its last state wherever it is called without one.
 
         Returns:
             For each state an empty tensor of shape ``(0,)``, which every call takes as "at rest"; a tuple of them where
@@ -177,8 +223,15 @@ class SpikingNeuron(Stepping, Temporal):
             >>> import snn_core as snn
             >>> snn.Synaptic(alpha=0.9, beta=0.8).reset_mem()
             (tensor([]), tensor([]))
+            >>> lif = snn.Leaky(beta=1.0, reset_mechanism="none")
+            >>> _ = lif.reset_mem()
+            >>> for x in torch.ones(3, 1):
+            ...     spk, mem = lif(x)
+            >>> mem
+            tensor([3.])
         """
         self.forget()
+        self._goes_on = True
         empty = tuple(self.empty_state() for _ in self.State._fields)
         return empty if len(empty) > 1 else empty[0]
 

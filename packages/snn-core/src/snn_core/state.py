@@ -46,7 +46,7 @@ def _completed(neuron: Any, name: str, value: Any, x: Tensor, shape: torch.Size)
             f"{owner}: the state {name!r} is on {value.device} and the input on {x.device}; move one to the other"
         )
     if value.numel() == 1 and value.shape != shape:
-        return value.to(x.dtype).expand(shape)
+        return value.to(x.dtype).reshape(()).expand(shape)
     if value.shape != shape:
         raise ValueError(
             f"{owner}: the state {name!r} has shape {tuple(value.shape)}, but input of shape {tuple(x.shape)} takes "
@@ -109,6 +109,7 @@ def kept_field(index: int, name: str) -> property:
     def write(neuron: Any, value: Tensor) -> None:
         neuron._touch("writes")
         rest = neuron.State._make([neuron.empty_state() for _ in neuron.State._fields])
+        neuron._goes_on = True
         neuron._keep((rest if neuron._kept is None else neuron._kept)._replace(**{name: value}))
 
     return property(read, write, doc=f"The state ``{name}`` kept since the last step; of shape ``(0,)`` at rest.")

@@ -13,7 +13,7 @@ from snn_core.folding import Folding
 
 __all__ = ["Temporal", "as_floating"]
 
-_CHANGES_EVERY_STEP = frozenset({"_kept", "_kept_in", "_folded", "_unrolled_as"})
+_CHANGES_EVERY_STEP = frozenset({"_kept", "_kept_in", "_folded", "_unrolled_as", "_stateless"})
 
 
 def as_floating(x: Tensor, owner: str) -> Tensor:
@@ -71,9 +71,9 @@ class Temporal(nn.Module):
             self._traced(self, how)
 
     def _keep(self, kept: Any) -> None:
-        self._kept = kept
+        object.__setattr__(self, "_kept", kept)  # without a second call of __setattr__
         if not torch.compiler.is_compiling():
-            self._kept_in = torch._C._current_graph_task_id()
+            object.__setattr__(self, "_kept_in", torch._C._current_graph_task_id())
 
     def _recall(self) -> Any:
         """What is kept, unless a backward pass asks for what was computed outside of it.
