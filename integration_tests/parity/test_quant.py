@@ -73,6 +73,18 @@ def test_values_and_gradients_are_the_peers_away_from_zero_and_from_borders(opti
     torch.testing.assert_close(*outcomes, rtol=1e-6, atol=2e-7 * float(levels.abs().max()))
 
 
+@pytest.mark.parametrize("levels", [[-1.0, 0.25, 2.0], [2.0, -1.0, 0.25], [0.5], [0, 1]], ids=str)
+def test_levels_of_ones_own_are_taken_as_the_peer_takes_them(levels: list[float]) -> None:
+    drawn = torch.randn(5, 3, 7, generator=torch.Generator().manual_seed(0)).transpose(0, 1)
+    outcomes = []
+    for package in (mine, theirs):
+        x = drawn.clone().requires_grad_()
+        out = package.StateQuant.apply(x, torch.tensor(levels).float())
+        (grad,) = torch.autograd.grad((out * drawn.cos()).sum(), x)
+        outcomes.append((out.detach(), grad))
+    torch.testing.assert_close(*outcomes, rtol=0, atol=0)
+
+
 def test_a_leaky_net_with_a_quantised_state_gives_the_peers_spikes() -> None:
     # 4 bits between -2 and 2 - 2/8: both have a level at 0, so that none is moved
     options = {"num_bits": 4, "lower_limit": 1.0, "upper_limit": 0.75}

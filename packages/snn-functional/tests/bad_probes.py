@@ -102,6 +102,7 @@ CASES = {
             Row("pre_forward", "after", TypeError, "pre_forward is 'after'; pass True to record before"),
         ],
     ),
+    "unpack_len1_tuple": Case((), probe.unpack_len1_tuple, lambda: {"x": (3,)}),  # which takes anything
     "BaseMonitor": Case(
         (probe.BaseMonitor, probe.BaseMonitor.__getitem__),
         record_of,

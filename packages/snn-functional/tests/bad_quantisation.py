@@ -120,6 +120,23 @@ def run_on_integers(x):
 
 
 CASES = {
+    "StateQuant": Case(
+        (quant.StateQuant.forward,),
+        lambda input_, levels: quant.StateQuant.apply(input_, levels),
+        lambda: {"input_": torch.rand(3, 2), "levels": torch.tensor([0.0, 0.5, 1.0])},
+        [
+            Row("input_", [0.5], TypeError, "input_ is list; pass a tensor of real numbers"),
+            Row(
+                "input_", torch.ones(3, dtype=torch.long), TypeError, r"input_ has dtype torch\.int64; .*input_\.float"
+            ),
+            Row("input_", torch.ones(3, dtype=torch.complex64), TypeError, r"input_ is torch\.complex64; "),
+            Row("levels", [0.5], TypeError, "levels is list; pass a tensor of real numbers"),
+            Row("levels", torch.ones(3, dtype=torch.complex64), TypeError, r"levels is torch\.complex64; "),
+            Row("levels", torch.ones(3, 1), ValueError, r"levels has shape \(3, 1\); pass one number for each level"),
+            Row("levels", torch.ones(0), ValueError, r"levels has shape \(0,\); "),
+            Row("levels", torch.tensor([0.0, math.nan]), ValueError, "levels holds nan; a level is a finite number"),
+        ],
+    ),
     "state_quant": Case(
         (quant.state_quant, quant.state_quant.__call__),
         made_and(quant.state_quant, "__call__"),

@@ -128,6 +128,15 @@ def _matching(name: str) -> dict[str, object]:
 
 EACH, TIMES = {"time_var_targets": True}, {"target_is_time": True}
 CASES = {
+    "LossFunctions": Case(
+        (SF.LossFunctions,),
+        SF.LossFunctions,
+        lambda: {"reduction": "mean"},
+        [
+            *OPTIONS[:2],
+            Row("weight", [1.0, 2.0], TypeError, r"weight is \[1\.0, 2\.0\]; pass a tensor .*torch\.as_tensor"),
+        ],
+    ),
     "ce_rate_loss": loss(SF.ce_rate_loss, *POPULATION),
     "ce_count_loss": loss(SF.ce_count_loss, *POPULATION),
     "mse_count_loss": loss(SF.mse_count_loss, *POPULATION, *share("correct_rate"), *share("incorrect_rate")),

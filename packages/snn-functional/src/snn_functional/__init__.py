@@ -5,6 +5,7 @@ from snn_functional._version import __version__
 from snn_functional.acc import accuracy_rate, accuracy_temporal
 from snn_functional.diagnosis import diagnose
 from snn_functional.loss import (
+    LossFunctions,
     ce_count_loss,
     ce_max_membrane_loss,
     ce_rate_loss,
@@ -15,10 +16,12 @@ from snn_functional.loss import (
 )
 from snn_functional.probe import (
     AttributeMonitor,
+    BaseMonitor,
     GradInputMonitor,
     GradOutputMonitor,
     InputMonitor,
     OutputMonitor,
+    unpack_len1_tuple,
 )
 from snn_functional.reg import l1_rate_sparsity
 from snn_functional.statistics import (
@@ -42,6 +45,7 @@ __all__ = [
     "statistics",
     "stdp_learner",
     "diagnosis",
+    "LossFunctions",
     "ce_rate_loss",
     "ce_count_loss",
     "ce_max_membrane_loss",
@@ -52,11 +56,13 @@ __all__ = [
     "accuracy_rate",
     "accuracy_temporal",
     "l1_rate_sparsity",
+    "BaseMonitor",
     "OutputMonitor",
     "InputMonitor",
     "AttributeMonitor",
     "GradInputMonitor",
     "GradOutputMonitor",
+    "unpack_len1_tuple",
     "STDPLearner",
     "MSTDPLearner",
     "MSTDPETLearner",

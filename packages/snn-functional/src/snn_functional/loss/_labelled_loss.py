@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -12,16 +13,19 @@ from torch.nn import functional as F
 from snn_functional._population import by_class, check_population
 from snn_functional._recording import check_recording, checked_labels, wide
 from snn_functional._steps import Steps
+from snn_functional.loss.loss_functions import LossFunctions
 
-REDUCTIONS = ("mean", "sum", "none")
 
-
-class LabelledLoss(ABC):
+class LabelledLoss(LossFunctions, ABC):
     r"""A loss of one recording ``[T, B, C]`` and the labels ``[B]``.
 
     With class weights w the sample b counts w[y_b] times:
 
-    .. math:: \text{mean} = \frac{\sum_b w_{y_b} l_b}{\sum_b w_{y_b}}, \qquad \text{sum} = \sum_b w_{y_b} l_b
+    .. math:: \text{mean} = \frac{1}{n} \sum_b w_{y_b} l_b, \qquad \text{sum} = \sum_b w_{y_b} l_b
+
+    n is the sum of the samples' weights, or their number in a loss that says so.
+
+    A subclass with a ``_compute_loss`` of its own is called as one of :class:`LossFunctions` is.
 
     Args:
         population_code: Whether a class is the sum of ``num_outputs / num_classes`` neighbouring outputs.
@@ -35,6 +39,12 @@ class LabelledLoss(ABC):
     """
 
     recording = "spk_out"  # what the loss calls its recording, in messages
+    mean_is_over_samples: ClassVar[bool] = False  # whether n is the number of samples, weighted or not
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "_compute_loss" in vars(cls) and "__call__" not in vars(cls):
+            cls.__call__ = LossFunctions.__call__
 
     def __init__(
         self,
@@ -44,12 +54,9 @@ class LabelledLoss(ABC):
         weight: Tensor | Sequence[float] | None = None,
     ) -> None:
         check_population(population_code, num_classes)
-        if reduction not in REDUCTIONS:
-            raise ValueError(f"reduction is {reduction!r}; choose one of {', '.join(map(repr, REDUCTIONS))}")
+        super().__init__(reduction, None if weight is None else _checked_weight(weight))
         self.population_code = population_code
         self.num_classes = num_classes
-        self.reduction = reduction
-        self.weight: Tensor | None = None if weight is None else _checked_weight(weight)
 
     def __call__(
         self,
@@ -85,7 +92,7 @@ class LabelledLoss(ABC):
         classes = steps.only(by_class(wide(spk_out), self.population_code, self.num_classes))
         checked = self.checked_targets(targets, classes)
         losses = self.losses(classes, checked, steps, group=spk_out.shape[-1] // classes.shape[-1])
-        return self._reduce(losses, checked, classes.shape[-1]).to(spk_out.dtype)
+        return self._reduced(losses, checked, classes.shape[-1]).to(spk_out.dtype)
 
     def checked_targets(self, targets: Tensor, outputs: Tensor) -> Tensor:
         """Targets that fit the outputs; labels ``[B]`` unless a loss takes others, which no class weight goes with.
@@ -117,7 +124,7 @@ class LabelledLoss(ABC):
             Losses ``[B]`` or ``[..., B, K]``.
         """
 
-    def _reduce(self, losses: Tensor, targets: Tensor, num_classes: int) -> Tensor:
+    def _reduced(self, losses: Tensor, targets: Tensor, num_classes: int) -> Tensor:
         share = torch.ones_like(losses)
         if self.weight is not None:
             if self.weight.numel() != num_classes:
@@ -130,7 +137,9 @@ class LabelledLoss(ABC):
         if self.reduction == "none":
             return losses
         total = losses.sum()
-        return total if self.reduction == "sum" else total / share.sum()
+        if self.reduction == "sum":
+            return total
+        return total / (losses.numel() if self.mean_is_over_samples else share.sum())
 
 
 def cross_entropy(scores: Tensor, labels: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from snn_functional.probe.attribute import AttributeMonitor
 from snn_functional.probe.gradient import GradInputMonitor, GradOutputMonitor
-from snn_functional.probe.monitor import BaseMonitor
+from snn_functional.probe.monitor import BaseMonitor, unpack_len1_tuple
 from snn_functional.probe.signal import InputMonitor, OutputMonitor
 
 __all__ = [
@@ -12,4 +12,5 @@ __all__ = [
     "AttributeMonitor",
     "GradInputMonitor",
     "GradOutputMonitor",
+    "unpack_len1_tuple",
 ]

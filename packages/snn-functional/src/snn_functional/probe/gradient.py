@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from snn_functional.probe.monitor import BaseMonitor, Layers, alone, checked_function, copied
+from snn_functional.probe.monitor import BaseMonitor, Layers, checked_function, copied, unpack_len1_tuple
 
 __all__ = ["GradInputMonitor", "GradOutputMonitor"]
 
@@ -58,7 +58,7 @@ class _GradientMonitor(BaseMonitor):
 
     def _arrived(self, name: str, gradients: Any) -> None:
         if self._enable and self.hooks:
-            self.record(name, self._function(alone(gradients)))
+            self.record(name, self._function(unpack_len1_tuple(gradients)))
 
 
 class GradOutputMonitor(_GradientMonitor):

@@ -14,7 +14,7 @@ from torch.utils.hooks import RemovableHandle
 from snn_core.temporal import Temporal
 from snn_functional.probe._hook import Hook, in_backward
 
-__all__ = ["BaseMonitor", "copied"]
+__all__ = ["BaseMonitor", "copied", "unpack_len1_tuple"]
 
 Layers = type[nn.Module] | tuple[type[nn.Module], ...] | None
 
@@ -230,9 +230,20 @@ def checked_function(name: str, function: Any) -> Callable[[Any], Any]:
     return function
 
 
-def alone(values: Any) -> Any:
-    """The one element of a tuple of length 1; anything else as it is."""
-    return values[0] if isinstance(values, tuple) and len(values) == 1 else values
+def unpack_len1_tuple(x: Any) -> Any:
+    """Return the one element of a tuple of length 1, and anything else as it is.
+
+    Args:
+        x: What a layer was passed or returned.
+
+    Returns:
+        Its element, or ``x``.
+
+    Example:
+        >>> unpack_len1_tuple((3,)), unpack_len1_tuple((3, 4)), unpack_len1_tuple([3])
+        (3, (3, 4), [3])
+    """
+    return x[0] if isinstance(x, tuple) and len(x) == 1 else x
 
 
 def _layers(net: Any, instance: Any) -> list[tuple[str, nn.Module]]:

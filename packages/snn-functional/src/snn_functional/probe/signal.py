@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from snn_functional.probe.keeping import KeepingMonitor
-from snn_functional.probe.monitor import Layers, alone
+from snn_functional.probe.monitor import Layers, unpack_len1_tuple
 
 __all__ = ["InputMonitor", "OutputMonitor"]
 
@@ -50,7 +50,7 @@ class OutputMonitor(KeepingMonitor):
 
     def _after(self, name: str, module: nn.Module, args: Any, output: Any) -> None:
         if self.sees_a_call():
-            self.keep(name, alone(output), self.function_on_output)
+            self.keep(name, unpack_len1_tuple(output), self.function_on_output)
 
 
 class InputMonitor(KeepingMonitor):
@@ -89,4 +89,4 @@ class InputMonitor(KeepingMonitor):
 
     def _before(self, name: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if self.sees_a_call():
-            self.keep(name, alone(args or tuple(kwargs.values())), self.function_on_input)
+            self.keep(name, unpack_len1_tuple(args or tuple(kwargs.values())), self.function_on_input)

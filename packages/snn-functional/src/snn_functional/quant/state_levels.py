@@ -1,0 +1,69 @@
+"""States rounded to levels that the caller gives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from snn_functional.quant._levels import borders
+
+__all__ = ["StateQuant"]
+
+
+class StateQuant(torch.autograd.Function):
+    """States rounded to the nearest of some levels, with the gradient of the identity: ``StateQuant.apply(x, levels)``.
+
+    Half way between two levels the lower one is taken. NaN stays NaN. :class:`state_quant` makes the levels itself.
+
+    Example:
+        >>> x = torch.tensor([-3.0, 0.2, 0.3, 9.0], requires_grad=True)
+        >>> spaced = StateQuant.apply(x, torch.tensor([0.0, 0.5, 2.0]))
+        >>> spaced
+        tensor([0.0000, 0.0000, 0.5000, 2.0000], grad_fn=<StateQuantBackward>)
+        >>> spaced.sum().backward()
+        >>> x.grad
+        tensor([1., 1., 1., 1.])
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(input_: Tensor, levels: Tensor) -> Tensor:
+        """Return the nearest levels; call ``apply``, which has a gradient.
+
+        Args:
+            input_: Floating-point states of any shape.
+            levels: Levels ``[number]``, finite, in any order.
+
+        Returns:
+            The rounded states, in shape, dtype and device those of ``input_``.
+
+        Raises:
+            TypeError: If one of them is no real tensor, or ``input_`` is not floating.
+            ValueError: If ``levels`` is no list of finite numbers.
+        """
+        for name, value in (("input_", input_), ("levels", levels)):
+            if not isinstance(value, Tensor) or value.is_complex():
+                kind = value.dtype if isinstance(value, Tensor) else type(value).__name__
+                raise TypeError(f"{name} is {kind}; pass a tensor of real numbers")
+        if not input_.is_floating_point():
+            raise TypeError(f"input_ has dtype {input_.dtype}; StateQuant rounds floats: pass input_.float()")
+        if levels.dim() != 1 or not levels.numel():
+            raise ValueError(f"levels has shape {tuple(levels.shape)}; pass one number for each level, [number]")
+        ascending = levels.to(input_).sort().values
+        if not torch.compiler.is_compiling() and not bool(ascending.isfinite().all()):
+            raise ValueError(f"levels holds {float(ascending[~ascending.isfinite()][0])}; a level is a finite number")
+        index = torch.bucketize(input_.contiguous(), borders(ascending))
+        nearest = ascending.index_select(0, index.flatten()).view(input_.shape)
+        return torch.where(input_.isnan(), input_, nearest)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        """Keep nothing."""
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> tuple[Tensor, None]:
+        """Return the gradient as it is, and none for the levels."""
+        return grads[0], None
