@@ -154,15 +154,49 @@ def test_wanted_counts_are_the_peers(rates, population, num_steps):
     )
 
 
-@pytest.mark.parametrize("name", ["ce_rate_loss", "ce_count_loss"])
-def test_class_weights_of_single_samples_are_the_peers(name):
-    spk, weight = spikes(7, 5, 6), torch.tensor([1.0, 2.0, 0.5, 3.0, 0.25, 1.5])
-    mine = value_and_gradient(getattr(ours, name)(reduction="none", weight=weight), spk, TARGETS)
-    assert_same(mine, value_and_gradient(getattr(peer, name)(reduction="none", weight=weight), spk, TARGETS))
-    # The peer's mean divides by the batch where ours divides by the sum of the weights.
-    share = weight[TARGETS].sum() / len(TARGETS)
-    mine = getattr(ours, name)(weight=weight)(spk, TARGETS)
-    torch.testing.assert_close(mine * share, getattr(peer, name)(weight=weight)(spk, TARGETS).reshape(()))
+WEIGHT = torch.tensor([0.35, 2.0, 0.5, 3.0, 0.0, 1.5])
+WEIGHTED = {
+    "ce_rate_loss": {},
+    "ce_count_loss": {},
+    "ce_count_loss of a population": {"population_code": True, "num_classes": 6},
+    "ce_max_membrane_loss": {},
+    "ce_temporal_loss": {},
+    "ce_temporal_loss, reciprocal": {"inverse": "reciprocal"},
+}
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("batch", [1, 5, 8])
+@pytest.mark.parametrize("name", WEIGHTED)
+def test_class_weights_of_cross_entropies_are_the_peers(name, batch, reduction):
+    generator = torch.Generator().manual_seed(batch)
+    loss, options = name.split(",")[0].split(" ")[0], {**WEIGHTED[name], "reduction": reduction, "weight": WEIGHT}
+    shape, targets = (7, batch, 12 if "population" in name else 6), torch.randint(0, 4, (batch,), generator=generator)
+    spk = torch.randn(shape) if "membrane" in name else spikes(*shape)
+
+    def theirs(spk, targets):
+        # with weights the peer's sum leaves out the sum, but for that of spike times
+        value = getattr(peer, loss)(**options)(spk, targets)
+        return value.sum() if reduction == "sum" else value
+
+    assert_same(
+        value_and_gradient(getattr(ours, loss)(**options), spk, targets), value_and_gradient(theirs, spk, targets)
+    )
+
+
+def test_a_training_with_class_weights_takes_the_peers_steps():
+    spk, weight = spikes(7, 8, 3), torch.tensor([0.35, 0.5, 0.15])
+    targets = torch.tensor([0, 2, 1, 2, 2, 0, 1, 2])
+    outcomes = []
+    for package in (ours, peer):
+        scale = torch.ones(3, requires_grad=True)
+        optimizer = torch.optim.SGD([scale], lr=1.0)
+        for _ in range(20):
+            optimizer.zero_grad()
+            package.ce_rate_loss(weight=weight)(spk * scale, targets).backward()
+            optimizer.step()
+        outcomes.append(scale.detach())
+    torch.testing.assert_close(*outcomes, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("population", [{}, {"population_code": True, "num_classes": 6}])

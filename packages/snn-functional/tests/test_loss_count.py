@@ -24,16 +24,17 @@ def test_silence_costs_the_logarithm_of_the_number_of_classes():
 def test_it_is_the_cross_entropy_of_the_counts(reduction, weighted):
     spk, targets = recording(7, 3, 5), torch.tensor([4, 0, 4])
     weight = torch.tensor([1.0, 2.0, 0.5, 3.0, 0.25], dtype=torch.float64) if weighted else None
-    wanted = cross_entropy(spk.sum(0), targets, weight=weight, reduction=reduction)
+    each = cross_entropy(spk.sum(0), targets, weight=weight, reduction="none")
+    wanted = {"mean": each.mean(), "sum": each.sum(), "none": each}[reduction]
     assert torch.allclose(ce_count_loss(reduction=reduction, weight=weight)(spk, targets), wanted)
 
 
-def test_weights_are_divided_by_their_sum_and_not_by_the_batch():
+def test_weights_are_divided_by_the_batch_and_not_by_their_sum():
     # Counts (1, 0) and labels 0, 1: ln(1 + 1/e) = 0.31326 and ln(1 + e) = 1.31326. Weights 1 and 3:
-    # (0.31326 + 3 x 1.31326) / 4 = 1.06326; divided by the batch of 2 it would be 2.12652.
+    # (0.31326 + 3 x 1.31326) / 2 = 2.12652; divided by the weights' sum of 4 it would be 1.06326.
     spk = torch.tensor([[[1.0, 0.0], [1.0, 0.0]]])
     loss = ce_count_loss(weight=torch.tensor([1.0, 3.0]))(spk, torch.tensor([0, 1]))
-    assert loss.item() == pytest.approx(1.06326, abs=1e-5)
+    assert loss.item() == pytest.approx(2.12652, abs=1e-5)
 
 
 def test_a_population_code_sums_contiguous_groups():

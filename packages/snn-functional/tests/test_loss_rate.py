@@ -31,17 +31,17 @@ def test_a_hand_worked_train():
 def test_it_is_the_mean_over_time_of_the_cross_entropy_of_a_step(reduction, weighted):
     spk, targets = recording(7, 3, 5), torch.tensor([4, 0, 4])
     weight = torch.tensor([1.0, 2.0, 0.5, 3.0, 0.25], dtype=torch.float64) if weighted else None
-    steps = [cross_entropy(step, targets, weight=weight, reduction=reduction) for step in spk]
+    each = torch.stack([cross_entropy(step, targets, weight=weight, reduction="none") for step in spk]).mean(0)
     loss = ce_rate_loss(reduction=reduction, weight=weight)(spk, targets)
-    assert torch.allclose(loss, torch.stack(steps).mean(0))
+    assert torch.allclose(loss, {"mean": each.mean(), "sum": each.sum(), "none": each}[reduction])
 
 
-def test_weights_weigh_samples_and_are_divided_by_their_sum():
+def test_weights_weigh_samples_and_the_mean_is_over_the_batch():
     # One step, 2 silent classes, so ln 2 for sample 0; sample 1 fires wrongly: ln(1 + e) = 1.31326. Weights 3 and 1:
-    # (3 x 0.69315 + 1 x 1.31326) / 4 = 0.84818.
+    # (3 x 0.69315 + 1 x 1.31326) / 2 = 1.69635.
     spk = torch.tensor([[[0.0, 0.0], [1.0, 0.0]]])
     loss = ce_rate_loss(weight=torch.tensor([3.0, 1.0]))(spk, torch.tensor([0, 1]))
-    assert loss.item() == pytest.approx(0.84818, abs=1e-5)
+    assert loss.item() == pytest.approx(1.69635, abs=1e-5)
 
 
 def test_a_population_code_sums_neighbouring_outputs_at_every_step():

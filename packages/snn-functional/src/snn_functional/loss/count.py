@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -18,14 +19,14 @@ class ce_count_loss(LabelledLoss):  # noqa: N801
 
     .. math:: l_b = \mathrm{CE}\big(\textstyle\sum_t S_{tb},\ y_b\big)
 
-    Weights and reduction are those of ``torch.nn.CrossEntropyLoss``; with a population code the counts of a class are
-    summed.
+    With a population code the counts of a class are summed.
 
     Args:
         population_code: Whether a class is the sum of ``num_outputs / num_classes`` neighbouring outputs.
         num_classes: Number of classes; needed with ``population_code=True``, without effect otherwise.
         reduction: ``"mean"`` or ``"sum"`` over the batch, or ``"none"``.
-        weight: Weight of each class ``[num_classes]``; the mean is divided by the weights' sum.
+        weight: Weight of each class ``[num_classes]``, by which the losses of its samples are multiplied; the mean is
+            divided by the number of samples.
 
     Shape:
         outputs ``[num_steps, batch, num_outputs]`` and labels ``[batch]``; the loss is a scalar, ``[batch]`` with
@@ -45,6 +46,7 @@ class ce_count_loss(LabelledLoss):  # noqa: N801
     """
 
     __name__ = "ce_count_loss"
+    mean_is_over_samples: ClassVar[bool] = True
 
     def losses(self, outputs: Tensor, targets: Tensor, steps: Steps, group: int) -> Tensor:
         """Cross entropy of the counts, ``[B]``."""

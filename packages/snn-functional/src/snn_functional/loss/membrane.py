@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -21,7 +22,8 @@ class ce_max_membrane_loss(LabelledLoss):  # noqa: N801
 
     Args:
         reduction: ``"mean"`` or ``"sum"`` over the batch, or ``"none"``.
-        weight: Weight of each class ``[num_classes]``; the mean is divided by the weights' sum.
+        weight: Weight of each class ``[num_classes]``, by which the losses of its samples are multiplied; the mean is
+            divided by the number of samples.
 
     Shape:
         membranes ``[num_steps, batch, num_classes]`` and labels ``[batch]``; the loss is a scalar, ``[batch]`` with
@@ -42,6 +44,7 @@ class ce_max_membrane_loss(LabelledLoss):  # noqa: N801
     """
 
     __name__ = "ce_max_membrane_loss"
+    mean_is_over_samples: ClassVar[bool] = True
     recording = "mem_out"
 
     def __init__(self, reduction: str = "mean", weight: Tensor | Sequence[float] | None = None) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from torch import Tensor
 
 from snn_functional._steps import Steps
@@ -13,14 +15,15 @@ class ce_rate_loss(LabelledLoss):  # noqa: N801
 
     .. math:: l_b = \frac{1}{T} \sum_t \mathrm{CE}(S_{tb}, y_b)
 
-    It asks the correct class to fire at all steps and the others at none. Weights and reduction are those of
-    ``torch.nn.CrossEntropyLoss``; with a population code the spikes of a class are summed at every step.
+    It asks the correct class to fire at all steps and the others at none. With a population code the spikes of a class
+    are summed at every step.
 
     Args:
         population_code: Whether a class is the sum of ``num_outputs / num_classes`` neighbouring outputs.
         num_classes: Number of classes; needed with ``population_code=True``, without effect otherwise.
         reduction: ``"mean"`` or ``"sum"`` over the batch, or ``"none"``.
-        weight: Weight of each class ``[num_classes]``; the mean is divided by the weights' sum.
+        weight: Weight of each class ``[num_classes]``, by which the losses of its samples are multiplied; the mean is
+            divided by the number of samples.
 
     Shape:
         outputs ``[num_steps, batch, num_outputs]`` and labels ``[batch]``; the loss is a scalar, ``[batch]`` with
@@ -40,6 +43,7 @@ class ce_rate_loss(LabelledLoss):  # noqa: N801
     """
 
     __name__ = "ce_rate_loss"
+    mean_is_over_samples: ClassVar[bool] = True
 
     def losses(self, outputs: Tensor, targets: Tensor, steps: Steps, group: int) -> Tensor:
         """Mean over time of the cross entropy of each step, ``[B]``."""
