@@ -13,6 +13,8 @@ from snn.demo.command import add_options
 from snn.demo.command import main as run_demo
 from snn.doctor_command import add_options as add_doctor_options
 from snn.doctor_command import main as run_doctor
+from snn.renaming.command import add_options as add_rename_options
+from snn.renaming.command import main as run_rename
 
 __all__ = ["main"]
 
@@ -35,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Example:
         >>> main([])
-        usage: snn [-h] [--version] {demo,doctor,nir} ...
+        usage: snn [-h] [--version] {demo,doctor,nir,rename} ...
         ...
         0
     """
@@ -60,13 +62,14 @@ def _run(words: Sequence[str]) -> int:
     if options.command is None:
         parser.print_help()
         return 0
-    return {"demo": run_demo, "doctor": run_doctor, "nir": lambda _: _nir(())}[options.command](options)
+    commands = {"demo": run_demo, "doctor": run_doctor, "nir": lambda _: _nir(()), "rename": run_rename}
+    return commands[options.command](options)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="snn", description="Spiking neural networks in PyTorch.")
     parser.add_argument("--version", action="version", version=f"snn {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="{demo,doctor,nir}")
+    commands = parser.add_subparsers(dest="command", metavar="{demo,doctor,nir,rename}")
 
     demo = commands.add_parser("demo", help="train a spiking network on real data and write a report")
     add_options(demo)
@@ -75,6 +78,8 @@ def _parser() -> argparse.ArgumentParser:
     add_doctor_options(doctor)
 
     commands.add_parser("nir", add_help=False, help=_NIR)
+
+    add_rename_options(commands.add_parser("rename", help="have programs that import snnTorch import snn"))
     return parser
 
 

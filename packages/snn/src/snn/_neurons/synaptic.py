@@ -1,5 +1,0 @@
-"""Where snnTorch has it: the name of ``snn_core.synaptic``."""
-
-from snn_core.synaptic import Synaptic
-
-__all__ = ["Synaptic"]

@@ -1,0 +1,1 @@
+"""``snn rename``: programs that import snnTorch import ``snn`` in its place."""

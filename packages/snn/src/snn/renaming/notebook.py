@@ -1,0 +1,169 @@
+"""What a Jupyter notebook that imports snnTorch becomes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from snn.renaming.python_source import OLD, Renamed, lines_of, parsed, renamed
+
+__all__ = ["cells_of", "renamed_cells", "with_cells"]
+
+REMARK = "# in place of snntorch install snn as its docs/install.md says; below 0.5 that name is another project's"
+_MAGIC = re.compile(r"\s*(?:[!%?]|[\w.,\s\[\]]+=\s*[!%]|[\w.]+\?|(?:uv\s+)?(?:pip3?|conda)\s+install\b)")
+_PIP = re.compile(
+    r"(?P<start>\s*[!%]?\s*(?:\S+\s+-m\s+|uv\s+)?(?:pip3?|conda)\s+install\s)(?P<words>[^&;|]*?)(?P<end>\s*)\Z"
+)
+_IT = re.compile(rf"['\"]?(?:{OLD}(?:\[.*\])?(?:[=<>!~].*)?|git\+\S*/{OLD}(?:\.git)?(?:@.*)?)['\"]?\Z", re.IGNORECASE)
+_MENTION = re.compile(rf"^(?!\s*#).*\b{OLD}\b")
+_PYTHON_CELLS = ("time", "timeit", "capture", "prun")
+
+
+def cells_of(notebook: Any) -> list[str]:
+    """The sources of a notebook's cells; of those that hold no code an empty text, so that numbers stay.
+
+    Args:
+        notebook: What the file holds.
+
+    Returns:
+        A text for each cell.
+
+    Raises:
+        ValueError: If it is no notebook of format 4.
+
+    Example:
+        >>> cells_of({"nbformat": 4, "cells": [{"cell_type": "code", "source": ["import ", "snntorch"]}]})
+        ['import snntorch']
+    """
+    cells = notebook.get("cells") if isinstance(notebook, dict) else None
+    if not isinstance(cells, list) or notebook.get("nbformat") != 4:
+        raise ValueError("it is no notebook of format 4; open it in Jupyter and save it")
+    sources = []
+    for cell in cells:
+        source = cell.get("source") if isinstance(cell, dict) and cell.get("cell_type") == "code" else ""
+        text = "".join(source) if isinstance(source, list) and all(isinstance(s, str) for s in source) else source
+        if not isinstance(text, str):
+            raise ValueError(f"cell {len(sources) + 1} has no source; open the notebook in Jupyter and save it")
+        sources.append(text)
+    return sources
+
+
+def renamed_cells(sources: Sequence[str]) -> Renamed:
+    """Rename the cells of a notebook as one program; a line that installs snnTorch becomes a remark.
+
+    Args:
+        sources: The cells.
+
+    Returns:
+        The cells renamed.
+
+    Raises:
+        SyntaxError: If a cell is neither Python nor lines for IPython; its message names the cell.
+
+    Example:
+        >>> renamed_cells(["!pip install snntorch", "import snntorch as snn"]).sources
+        ["# in place of snntorch install snn as its docs/install.md says; ...", 'import snn']
+    """
+    installed = [source if _is_python(source) else _installs(source) for source in sources]
+    hidden = [_as_python(source, cell) for cell, source in enumerate(installed, 1)]
+    found = renamed([python for python, _ in hidden])
+    shown = [_with_lines(text, kept) for text, (_, kept) in zip(found.sources, hidden, strict=True)]
+    lines = ((cell, number + 1, line) for cell, (_, kept) in enumerate(hidden) for number, line in kept.items())
+    notes = [
+        (cell, number, f"the line {line.strip()!r:.60} stays as it is")
+        for cell, number, line in lines
+        if _MENTION.search(line)
+    ]
+    return Renamed(shown, sorted([*found.notes, *notes]))
+
+
+def with_cells(text: str, notebook: Any, sources: Sequence[str]) -> str:
+    """The file of a notebook with other sources, and everything else as it was.
+
+    Args:
+        text: The file.
+        notebook: What it holds; the sources in it are exchanged.
+        sources: The new ones, one for each cell.
+
+    Returns:
+        The file. Where it was not laid out as programs write it, it is afterwards as Jupyter does.
+
+    Example:
+        >>> text = '{"nbformat": 4, "cells": [{"cell_type": "code", "source": "import snntorch"}]}'
+        >>> with_cells(text, json.loads(text), ["import snn"])
+        '{"nbformat": 4, "cells": [{"cell_type": "code", "source": "import snn"}]}'
+    """
+    layouts = [{"indent": indent, "ensure_ascii": ascii_} for indent in (1, 2, 4, None) for ascii_ in (False, True)]
+    body = text.rstrip("\r\n")
+    plain, end = body.replace("\r\n", "\n"), "\r\n" if "\r\n" in text else "\n"
+    layout = next((layout for layout in layouts if json.dumps(notebook, **layout) == plain), layouts[0])
+    for cell, before, after in zip(notebook["cells"], cells_of(notebook), sources, strict=True):
+        if before != after:
+            cell["source"] = after.splitlines(keepends=True) if isinstance(cell["source"], list) else after
+    return json.dumps(notebook, **layout).replace("\n", end) + text[len(body) :]
+
+
+def _as_python(source: str, cell: int) -> tuple[str, dict[int, str]]:
+    """A cell with ``pass`` in place of lines that are for IPython and no Python, and these lines by number."""
+    first = re.match(r"\s*%%(\w+)", source)
+    lines, kept = lines_of(source), {}
+    while True:
+        try:
+            parsed("".join(lines))
+        except SyntaxError as error:
+            at = (error.lineno or 1) - 1
+            if first is not None and first[1] not in _PYTHON_CELLS:
+                at, end = 0, len(lines)
+            elif at not in kept and at < len(lines) and _MAGIC.match(lines[at]):
+                end = next((i for i in range(at, len(lines)) if not lines[i].rstrip().endswith("\\")), at) + 1
+            else:
+                error.msg = f"cell {cell}: {error.msg}"
+                raise
+            for number in range(at, end):
+                line = lines[number]
+                kept[number] = line
+                lines[number] = (_indent(line) + "pass" if number == at else "#") + _end(line)
+            continue
+        return "".join(lines), kept
+
+
+def _indent(line: str) -> str:
+    return line[: len(line) - len(line.lstrip())]
+
+
+def _end(line: str) -> str:
+    return line[len(line.rstrip("\r\n")) :]
+
+
+def _is_python(source: str) -> bool:
+    try:
+        parsed(source)
+    except SyntaxError:
+        return False
+    return True
+
+
+def _with_lines(python: str, kept: dict[int, str]) -> str:
+    lines = lines_of(python)
+    for number, line in kept.items():
+        lines[number] = line
+    return "".join(lines)
+
+
+def _installs(source: str) -> str:
+    return "".join(map(_installs_not, lines_of(source)))
+
+
+def _installs_not(line: str) -> str:
+    """A line that installs snnTorch without it, or a remark."""
+    match = _PIP.match(line)
+    words = match["words"].split() if match else []
+    others = [word for word in words if not _IT.match(word)]
+    if match is None or len(others) == len(words):
+        return line
+    indent = _indent(line)
+    if any(not word.startswith("-") for word in others):
+        return f"{indent}{REMARK}\n{match['start']}{' '.join(others)}{match['end']}"
+    return f"{indent}{'pass  ' if indent else ''}{REMARK}{match['end']}"
