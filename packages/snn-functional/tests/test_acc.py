@@ -21,7 +21,7 @@ def test_the_class_with_most_spikes_is_the_answer():
     spk[1:, 1, 2] = 1
     spk[:, 2, 1] = 1
     accuracy = accuracy_rate(spk, torch.tensor([0, 0, 1]))
-    assert type(accuracy) is float
+    assert isinstance(accuracy, float)
     assert accuracy == pytest.approx(2 / 3)
 
 
@@ -31,7 +31,7 @@ def test_a_silent_sample_is_wrong_even_if_its_label_is_zero():
     # The maximum of no spikes is found at class 0; samples 1 and 2 said nothing. 1 of 3 is right, 2 of 3 are silent.
     answer = accuracy_rate(spk, torch.tensor([0, 0, 0]), return_silent=True)
     assert answer == (pytest.approx(1 / 3), pytest.approx(2 / 3))
-    assert all(type(share) is float for share in answer)
+    assert all(isinstance(share, float) for share in answer)
 
 
 def test_a_recording_that_is_a_view_is_counted_as_its_copy():

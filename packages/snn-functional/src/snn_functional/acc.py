@@ -11,6 +11,7 @@ from torch import Tensor
 
 from snn_functional._population import by_class, check_population
 from snn_functional._recording import check_recording, checked_labels, wide
+from snn_functional._scalar import Scalar
 from snn_functional._spike_times import first_spikes
 from snn_functional._steps import Steps
 from snn_functional._total import total
@@ -28,7 +29,7 @@ def accuracy_rate(
     lengths: Tensor | Sequence[int] | None = None,
     mask: Tensor | None = None,
     return_silent: Literal[False] = False,
-) -> float: ...
+) -> Scalar: ...
 @overload
 def accuracy_rate(
     spk_out: Tensor,
@@ -39,7 +40,7 @@ def accuracy_rate(
     lengths: Tensor | Sequence[int] | None = None,
     mask: Tensor | None = None,
     return_silent: Literal[True],
-) -> tuple[float, float]: ...
+) -> tuple[Scalar, Scalar]: ...
 def accuracy_rate(
     spk_out: Tensor,
     targets: Tensor,
@@ -49,7 +50,7 @@ def accuracy_rate(
     lengths: Tensor | Sequence[int] | None = None,
     mask: Tensor | None = None,
     return_silent: bool = False,
-) -> float | tuple[float, float]:
+) -> Scalar | tuple[Scalar, Scalar]:
     r"""Share of the samples whose class spikes most.
 
     .. math:: \frac{1}{B} \sum_b \big[\arg\max_c \textstyle\sum_t S_{tbc} = y_b\big]
@@ -66,7 +67,8 @@ def accuracy_rate(
         return_silent: Whether to return the share of silent samples too.
 
     Returns:
-        The accuracy, in [0, 1]; with ``return_silent=True`` the accuracy and the share of silent samples.
+        The accuracy, in [0, 1], a float that also has ``item()`` and ``round(decimals)``; with ``return_silent=True``
+        the accuracy and the share of silent samples.
 
     Raises:
         TypeError: If ``spk_out`` is no real tensor, ``targets`` no integer tensor or ``num_classes`` no int.
@@ -101,7 +103,7 @@ def accuracy_temporal(
     lengths: Tensor | Sequence[int] | None = None,
     mask: Tensor | None = None,
     return_silent: Literal[False] = False,
-) -> float: ...
+) -> Scalar: ...
 @overload
 def accuracy_temporal(
     spk_out: Tensor,
@@ -110,7 +112,7 @@ def accuracy_temporal(
     lengths: Tensor | Sequence[int] | None = None,
     mask: Tensor | None = None,
     return_silent: Literal[True],
-) -> tuple[float, float]: ...
+) -> tuple[Scalar, Scalar]: ...
 def accuracy_temporal(
     spk_out: Tensor,
     targets: Tensor,
@@ -118,7 +120,7 @@ def accuracy_temporal(
     lengths: Tensor | Sequence[int] | None = None,
     mask: Tensor | None = None,
     return_silent: bool = False,
-) -> float | tuple[float, float]:
+) -> Scalar | tuple[Scalar, Scalar]:
     r"""Share of the samples whose class spikes first.
 
     .. math:: \frac{1}{B} \sum_b \big[\arg\min_c t_{bc} = y_b\big]
@@ -133,7 +135,8 @@ def accuracy_temporal(
         return_silent: Whether to return the share of silent samples too.
 
     Returns:
-        The accuracy, in [0, 1]; with ``return_silent=True`` the accuracy and the share of silent samples.
+        The accuracy, in [0, 1], a float that also has ``item()`` and ``round(decimals)``; with ``return_silent=True``
+        the accuracy and the share of silent samples.
 
     Raises:
         TypeError: If ``spk_out`` is no real tensor or ``targets`` no integer tensor.
@@ -181,8 +184,8 @@ def _silent(most: Tensor, spikes: Tensor) -> Tensor:
     return silent
 
 
-def _share(correct: Tensor, silent: Tensor | None, return_silent: bool) -> float | tuple[float, float]:
+def _share(correct: Tensor, silent: Tensor | None, return_silent: bool) -> Scalar | tuple[Scalar, Scalar]:
     """The share of samples that are correct and not silent; None says that no sample is silent."""
     batch = correct.numel()
-    accuracy = int((correct if silent is None else correct & ~silent).sum()) / batch
-    return (accuracy, 0.0 if silent is None else int(silent.sum()) / batch) if return_silent else accuracy
+    accuracy = Scalar(int((correct if silent is None else correct & ~silent).sum()) / batch)
+    return (accuracy, Scalar(0 if silent is None else int(silent.sum()) / batch)) if return_silent else accuracy

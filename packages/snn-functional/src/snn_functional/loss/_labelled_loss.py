@@ -44,7 +44,7 @@ class LabelledLoss(LossFunctions, ABC):
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if "_compute_loss" in vars(cls) and "__call__" not in vars(cls):
-            cls.__call__ = LossFunctions.__call__
+            cls.__call__ = LossFunctions.__call__  # pyrefly: ignore[bad-assignment]  (it takes no lengths)
 
     def __init__(
         self,
