@@ -27,8 +27,8 @@ def repaired(graph: nir.NIRGraph, *, stacklevel: int = 1) -> nir.NIRGraph:
     - exactly one name that only edges know and one node that no edge knows: the edges are renamed (``NIR202``);
     - nodes at the start or the end without Input or Output: it is added (``NIR211``);
     - a single number in place of one per neuron: it is repeated (``NIR213``);
-    - a stated shape (of Input, Output, Flatten or a convolution's ``input_shape``) that contradicts those of the
-      parameters: the inferred one is taken (``NIR214``).
+    - a stated shape (of Output, Flatten, a nested Input, or a convolution's ``input_shape``) that contradicts those of
+      the parameters, and axes such as the batch before those of an Input: the inferred shape is taken (``NIR214``).
 
     Args:
         graph: The graph; it stays as it is.
@@ -132,13 +132,22 @@ def _inferred(graph: nir.NIRGraph, notes: list[tuple[str, str, str]]) -> tuple[n
             whole, filled = infer_filled(_without_stated(graph, inputs_too))
         except NIRError:
             continue
-        found = dict(_stated(whole, ""))
-        for path, shape in _stated(graph, ""):
-            now = found.get(path)
-            if shape is not None and now is not None and shape != now:
-                notes.append(("NIR214", f"node {path!r}", f"{list(shape)} is now {list(now)}"))
+        inferred = dict(_stated(whole, ""))
+        changes = [
+            (path, shape, now)
+            for path, shape in _stated(graph, "")
+            if shape is not None and (now := inferred.get(path)) is not None and shape != now
+        ]
+        # what feeds the graph has the size that its Input states, so that of the parameters would be wrong
+        if any(isinstance(graph.nodes.get(path), nir.Input) and not _ends_with(*sizes) for path, *sizes in changes):
+            break
+        notes += [("NIR214", f"node {path!r}", f"{list(shape)} is now {list(now)}") for path, shape, now in changes]
         return whole, filled
     raise first
+
+
+def _ends_with(shape: tuple[int, ...], end: tuple[int, ...]) -> bool:
+    return shape[max(len(shape) - len(end), 0) :] == end
 
 
 def _without_stated(graph: nir.NIRGraph, inputs_too: bool) -> nir.NIRGraph:
