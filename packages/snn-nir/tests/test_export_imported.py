@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 
 import nir
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, reject, settings
+from hypothesis import strategies as st
 
 import snn_core as snn
-from snn_nir import NIRError, from_nir, to_nir
+from snn_nir import NIRError, diff, from_nir, read, to_nir, write
 
-from .graphs import cases, chain, lif
+from .graphs import cases, chain, lif, nested
 from .whole_graphs import every_primitive
 
 CASES = cases()
@@ -107,3 +110,76 @@ def test_what_was_learned_since_is_written():
     with torch.no_grad():
         net["n0"].threshold.mul_(2)
     assert to_nir(net, torch.zeros(1, 3)).nodes["n0"].v_threshold.tolist() == [0.2] * 3
+
+
+MAKERS = [
+    lambda: lif(3),
+    lambda: nir.Affine(np.arange(9.0).reshape(3, 3) / 8, np.ones(3)),
+    lambda: nir.Scale(np.full(3, 0.5)),
+    lambda: nir.Threshold(np.full(3, 0.25)),
+    lambda: nir.LI(tau=np.full(3, 2e-3), r=np.ones(3), v_leak=np.zeros(3)),
+]
+
+
+@st.composite
+def deep_graphs(draw, depth=0):
+    """A graph of size 3 with graphs nested in it, skips, and cycles through neurons."""
+    inner = st.sampled_from(MAKERS).map(lambda make: make())
+    parts = draw(st.lists(inner if depth == 2 else inner | deep_graphs(depth + 1), min_size=1, max_size=3))
+    names = [f"n{i}" for i in range(len(parts))]
+    table = {"in": nir.Input(np.array([3])), **dict(zip(names, parts, strict=True)), "out": nir.Output(np.array([3]))}
+    chained = list(zip(["in", *names], [*names, "out"], strict=True))
+    pairs = st.tuples(st.sampled_from(["in", *names]), st.sampled_from([*names, "out"]))
+    edges = list(dict.fromkeys([*chained, *draw(st.lists(pairs, max_size=3))]))
+    return nir.NIRGraph(table, edges, type_check=False)
+
+
+@settings(max_examples=60, deadline=None)
+@given(graph=deep_graphs())
+def test_nested_graphs_come_back_node_by_node_and_edge_by_edge(graph):
+    try:
+        net = from_nir(graph, dt=1e-4, simplify=False)
+    except NIRError as error:
+        if error.code != "NIR215":
+            raise
+        reject()
+    again = to_nir(net, torch.zeros(1, 3))
+    assert [str(d) for d in diff(graph, again) if d.what != "metadata"] == []
+    file = io.BytesIO()
+    write(again, file)
+    assert diff(again, read(file)) == []
+    assert run(from_nir(read(file), simplify=False), (3,)).equal(run(net, (3,)))
+
+
+def test_a_module_put_into_a_nested_graph_stays_in_it_with_all_its_nodes():
+    net = from_nir(nested(CASES["recurrent LIF"].graph), dt=1e-4, simplify=False)
+    neuron = snn.Leaky(beta=0.5, reset_mechanism="subtract", init_hidden=True).double()
+    net.add_module(net._attributes["rnn.lif"], neuron)
+    again = to_nir(net, torch.zeros(1, 3))
+    assert set(again.nodes) == {"input", "fc", "rnn", "output"}
+    assert set(again.nodes["rnn"].nodes) == {"input", "lif.mem", "lif.spk", "lif.reset", "w_rec", "output"}
+    assert run(from_nir(again), (3,)).equal(run(net, (3,)))
+
+
+@pytest.mark.parametrize("place", ["into the graph", "within it", "out of it"])
+def test_an_edge_that_counts_twice_at_a_nested_graph_still_does(place):
+    inner = chain(nir.Scale(np.ones(3)), lif(3))
+    graph = nir.NIRGraph(
+        {"input": nir.Input(np.array([3])), "inner": inner, "fc": nir.Scale(np.ones(3)), "output": nir.Output(None)},
+        [("input", "inner"), ("inner", "fc"), ("fc", "output")],
+        type_check=False,
+    )
+    doubled = {"into the graph": graph, "within it": inner, "out of it": graph}[place]
+    doubled.edges.append({"into the graph": ("input", "inner"), "within it": ("n0", "n1")}.get(place, ("inner", "fc")))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        net = from_nir(graph, dt=1e-4, simplify=False)
+    again = to_nir(net, torch.zeros(1, 3))
+    assert any(name.endswith(".times2") for name in (again.nodes["inner"] if doubled is inner else again).nodes)
+    assert run(from_nir(again), (3,)).equal(run(net, (3,)))
+
+
+def test_neurons_put_in_place_of_nodes_leave_a_flat_graph():
+    graph = nested(CASES["recurrent LIF"].graph)
+    again = to_nir(from_nir(graph, dt=1e-4), torch.zeros(1, 3))
+    assert not any(isinstance(node, nir.NIRGraph) for node in again.nodes.values())

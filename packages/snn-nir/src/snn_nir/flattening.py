@@ -9,16 +9,35 @@ import nir
 
 from snn_nir.codes import refusal
 
-__all__ = ["Flat", "flattened"]
+__all__ = ["Flat", "Place", "flattened"]
 
 _DEEPEST = 32
 
 
+class Place(NamedTuple):
+    """Where a node is in a graph: the names of the nested graphs around it, its own, and its type."""
+
+    graphs: tuple[str, ...]
+    name: str
+    kind: str
+
+    @property
+    def start(self) -> tuple[tuple[str, ...], str]:
+        """Where an edge from the node starts: the graphs around, and a name in them, that of a graph for its Output."""
+        return (self.graphs[:-1], self.graphs[-1]) if self.graphs and self.kind == "Output" else self[:2]
+
+    @property
+    def end(self) -> tuple[tuple[str, ...], str]:
+        """Where an edge to the node ends: the graphs around, and a name in them, that of a graph for its Input."""
+        return (self.graphs[:-1], self.graphs[-1]) if self.graphs and self.kind == "Input" else self[:2]
+
+
 class Flat(NamedTuple):
-    """Nodes of a graph and of all graphs nested in it, by unique names, and the edges between them."""
+    """Nodes of a graph and of all graphs nested in it, by unique names, the edges between them, and their places."""
 
     nodes: dict[str, nir.NIRNode]
     edges: list[tuple[str, str]]
+    places: dict[str, Place]
 
 
 def flattened(graph: nir.NIRGraph) -> Flat:
@@ -47,24 +66,26 @@ def flattened(graph: nir.NIRGraph) -> Flat:
         >>> sorted(flattened(outer).edges)[:3]
         [('a', 'b.input'), ('b.input', 'b.scale'), ('b.output', 'c')]
     """
-    flat = Flat({}, [])
-    _add(graph, "", flat, 0)
+    flat = Flat({}, [], {})
+    _add(graph, (), flat)
     return flat
 
 
-def _add(graph: nir.NIRGraph, path: str, flat: Flat, depth: int) -> dict[str, tuple[str, str]]:
+def _add(graph: nir.NIRGraph, around: tuple[str, ...], flat: Flat) -> dict[str, tuple[str, str]]:
     """Add a graph's nodes; returns the names at which edges to, and from, each of them end."""
-    if depth > _DEEPEST:
+    path = "".join(f"{name}." for name in around)
+    if len(around) > _DEEPEST:
         raise refusal("NIR107", f"graph {path.rstrip('.')[:60]!r}", f"more than {_DEEPEST} levels")
     ends: dict[str, tuple[str, str]] = {}
     graphs = {name: node for name, node in graph.nodes.items() if isinstance(node, nir.NIRGraph)}
     for name, node in graph.nodes.items():
         if isinstance(node, nir.NIRGraph):
-            inner = _add(node, f"{path}{name}.", flat, depth + 1)
+            inner = _add(node, (*around, name), flat)
             ends[name] = (_port(node, nir.Input, inner), _port(node, nir.Output, inner))
         else:
             unique = _unique(path + name, flat)
             flat.nodes[unique] = node
+            flat.places[unique] = Place(around, name, type(node).__name__)
             ends[name] = unique, unique
     for source, target in graph.edges:
         for name in (source, target):

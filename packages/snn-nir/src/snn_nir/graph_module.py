@@ -11,6 +11,7 @@ from snn_core import SpikingNeuron
 from snn_core.temporal import Temporal
 from snn_nir.calling import Call, sequence_call, step_call
 from snn_nir.carried import Carried, GraphState
+from snn_nir.flattening import Place
 from snn_nir.primitives import Threshold
 from snn_nir.signals import Signals, bound, results, stacked
 from snn_nir.silence import silence, summed
@@ -39,6 +40,7 @@ class GraphModule(nn.Module):
         shapes: Shape of what each node sends out, without batch.
         taps: Names of nodes that pass on one of several tensors that the node before them gives, with its place.
         time_step: The step that the modules were made for, and how it was found.
+        places: Where each node was, in nested graphs; None if nodes were joined.
 
     Shape:
         inputs and outputs ``[batch, ...]``, the rest as the Input and Output nodes say.
@@ -67,6 +69,7 @@ class GraphModule(nn.Module):
         shapes: Mapping[str, tuple[int, ...]],
         time_step: TimeStep,
         taps: Mapping[str, int] | None = None,
+        places: Mapping[str, Place] | None = None,
     ) -> None:
         super().__init__()
         self.time_step = time_step
@@ -75,6 +78,7 @@ class GraphModule(nn.Module):
         self._shapes = dict(shapes)
         self._attributes: dict[str, str] = {}
         self._taps = dict(taps or {})
+        self._places = dict(places or {})
         stateful = {*self._taps, *(name for name, module in modules.items() if _keeps_state(module))}
         self._wiring = wired(modules, edges, self.input_names, stateful)
         for node in self._wiring.nodes:

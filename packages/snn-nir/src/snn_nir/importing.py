@@ -52,7 +52,8 @@ def from_nir(
         reset: What a spike does to the membrane of every spiking neuron, ``"zero"``, ``"subtract"`` or ``"none"``, for
             graphs that were trained with another reset than NIR's and do not say so. When None: as recorded, else to
             ``v_reset``.
-        simplify: Put neurons of snn-core where they are the same.
+        simplify: Put neurons of snn-core where they are the same. When False: one module for each node, which
+            :func:`to_nir` writes as that node again, in the nested graph that it came from.
 
     Returns:
         The module: batch first for one time step, time first under ``unroll``.
@@ -97,7 +98,8 @@ def from_nir(
         shapes |= plan.shapes
         modules |= dict.fromkeys(plan.taps)
     taps = None if plan is None else plan.taps
-    return GraphModule(modules, edges, ports[nir.Input], ports[nir.Output], shapes, step, taps)
+    places = flat.places if plan is None else None
+    return GraphModule(modules, edges, ports[nir.Input], ports[nir.Output], shapes, step, taps, places)
 
 
 def _dtype(nodes: Iterable[Any], said: dict[str, Any]) -> torch.dtype:

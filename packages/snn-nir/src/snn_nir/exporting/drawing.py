@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from snn_nir.codes import refusal
 from snn_nir.exporting.settings import Settings
+from snn_nir.flattening import Place
 from snn_nir.metadata import node_metadata, read_metadata
 
 __all__ = ["Drawing", "Signal", "stored"]
@@ -52,6 +53,7 @@ class Drawing:
         nodes: By name.
         edges: Pairs of names.
         notes: What to warn of once the graph is complete: code, place, what.
+        places: Where nodes belong in nested graphs; none if there are no such graphs.
 
     Example:
         >>> drawing = Drawing(Settings())
@@ -67,6 +69,7 @@ class Drawing:
         self.nodes: dict[str, Any] = {}
         self.edges: list[tuple[str, str]] = []
         self.notes: list[tuple[str, str, str]] = []
+        self.places: dict[str, Place] = {}
         self._taken: set[str] = set()
         self._places: dict[tuple[int, str], str] = {}
 
@@ -152,7 +155,8 @@ class Drawing:
 
     def prune(self) -> None:
         """Take out what reaches no Output."""
-        kept = {name for name, node in self.nodes.items() if isinstance(node, nir.Output | nir.Input)}
+        nested = {name for name, place in self.places.items() if place.graphs}
+        kept = {name for name, node in self.nodes.items() if isinstance(node, nir.Output | nir.Input)} - nested
         waiting = [name for name in kept if isinstance(self.nodes[name], nir.Output)]
         while waiting:
             end = waiting.pop()

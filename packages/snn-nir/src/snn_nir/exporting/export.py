@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from snn_nir.codes import announce, refusal
 from snn_nir.exporting.drawing import Drawing
 from snn_nir.exporting.graph_modules import draw_graph_module
+from snn_nir.exporting.nesting import nest
 from snn_nir.exporting.recording import record
 from snn_nir.exporting.settings import Settings
 from snn_nir.exporting.values import draw_values
@@ -39,7 +40,8 @@ def to_nir(
 
     States that ``forward`` takes and returns are those of the nodes and no inputs or outputs of the graph. A loop over
     time in ``forward`` is one step of it: each neuron is passed the states that it returned in the step before, and the
-    values of all steps are stacked. A module made by :func:`~snn_nir.from_nir` becomes its graph again.
+    values of all steps are stacked. A module made by :func:`~snn_nir.from_nir` becomes its graph again; where that was
+    called with ``simplify=False``, node by node and with its nested graphs.
 
     Args:
         net: A module called with one time step. Its neurons keep their state, or are passed it.
@@ -87,6 +89,8 @@ def draw(net: nn.Module, sample: Any, settings: Settings, extra: tuple[Any, ...]
     metadata = graph_metadata(settings.dt, settings.method, name)
     for name, node in drawing.nodes.items():
         _check_finite(name, node)
+    if drawing.places:
+        nest(drawing)
     graph = infer(nir.NIRGraph(drawing.nodes, drawing.edges, metadata=metadata, type_check=False))
     for code, where, what in drawing.notes:
         announce(code, where, what, stacklevel=3)

@@ -13,6 +13,7 @@ from snn_nir.exporting.drawing import Drawing, Signal
 from snn_nir.exporting.modules import draw_module, draw_neuron
 from snn_nir.exporting.primitives import draw_primitive
 from snn_nir.exporting.returned import outputs_of
+from snn_nir.flattening import Place
 from snn_nir.graph_module import GraphModule
 
 __all__ = ["draw_graph_module"]
@@ -25,7 +26,7 @@ def draw_graph_module(net: GraphModule, drawing: Drawing) -> torch.dtype:
 
     Args:
         net: The module.
-        drawing: The graph, empty.
+        drawing: The graph, empty; ``drawing.places`` tells where nodes of nested graphs were.
 
     Returns:
         The dtype of its parameters.
@@ -45,7 +46,7 @@ def draw_graph_module(net: GraphModule, drawing: Drawing) -> torch.dtype:
     parameters = [p for p in (*net.parameters(), *net.buffers()) if p.is_floating_point()]
     dtype = parameters[0].dtype if parameters else torch.get_default_dtype()
     values: dict[str, Any] = {}
-    closing: list[tuple[str, str]] = []
+    closing: list[tuple[str, str, str]] = []
     for node in net._wiring.nodes:
         shape = net._shapes[node.name]
         if node.name in net.input_names:
@@ -56,10 +57,24 @@ def draw_graph_module(net: GraphModule, drawing: Drawing) -> torch.dtype:
         else:
             total = _total([values[source] for source in node.sources], shape, dtype)
             values[node.name], entries = _drawn_with_entries(net, node.name, total, drawing)
-            closing += [(source, entry) for source in node.delayed for entry in entries]
-    for source, entry in closing:
+            closing += [(source, node.name, entry) for source in node.delayed for entry in entries]
+        _note_places(net, node.name, drawing)
+    for source, name, entry in closing:
         drawing.connect(_total([values[source]], net._shapes[source], dtype), entry)
+        _note_places(net, name, drawing)
     return dtype
+
+
+def _note_places(net: GraphModule, name: str, drawing: Drawing) -> None:
+    """Note where the nodes that were drawn last belong: the node itself, those that it became, those before it."""
+    if not net._places:
+        return
+    place = net._places[name]
+    graphs = place.end[0]
+    prefix = "".join(f"{graph}." for graph in graphs)
+    for new in drawing.nodes.keys() - drawing.places.keys():
+        kind = type(drawing.nodes[new]).__name__
+        drawing.places[new] = place if new == name else Place(graphs, new.removeprefix(prefix), kind)
 
 
 def _total(parts: list[Any], shape: tuple[int, ...], dtype: torch.dtype) -> Signal:
@@ -70,7 +85,7 @@ def _total(parts: list[Any], shape: tuple[int, ...], dtype: torch.dtype) -> Sign
 
 def _drawn_with_entries(net: GraphModule, name: str, total: Signal, drawing: Drawing) -> tuple[Any, list[str]]:
     """A node drawn, and which of the nodes that it became take its input."""
-    if name not in net._attributes and name not in net.output_names:
+    if name not in net._attributes and name not in net.output_names and not net._places:
         return total, []  # an Input or Output of a nested graph
     value = _drawn(net, name, total._replace(sources=(_STAND_IN,)), drawing)
     entries = [end for start, end in drawing.edges if start == _STAND_IN]
@@ -85,6 +100,10 @@ def _drawn(net: GraphModule, name: str, signal: Signal, drawing: Drawing) -> Any
     if name in net.output_names:
         drawing.add(name, nir.Output({"output": np.array(shape, dtype=int)}), signal)
         return signal
+    if name not in net._attributes:
+        kind = net._places[name].kind  # Input or Output of a nested graph
+        port = getattr(nir, kind)({kind.lower(): np.array(shape, dtype=int)})
+        return Signal((drawing.add(name, port, signal),), shape, dtype)
     module: Any = net[name]
     primitive = draw_primitive(module, name, drawing)
     value = torch.empty(1, *shape, dtype=dtype, device="meta")
