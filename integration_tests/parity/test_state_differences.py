@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 import snn_core as ours
 
+from .cases import spread
+
 X = torch.full((3, 5), 0.75)
 
 
@@ -124,7 +126,7 @@ def test_a_net_that_has_run_can_be_copied_and_pickled() -> None:
 def test_there_is_no_list_of_all_neurons() -> None:
     first = peer.Leaky(0.5)
     assert peer.SpikingNeuron.instances == [first]
-    for name in ("instances", "init", "detach_hidden", "reset_hidden"):
+    for name in ("instances", "init", "detach_hidden", "reset_hidden"):  # of the class
         assert hasattr(peer.Leaky, name)
         with pytest.raises(AttributeError, match=r"utils\.(reset|detach)"):
             getattr(ours.Leaky, name)
@@ -157,3 +159,26 @@ def test_a_delta_neuron_starts_at_rest_and_clamps_its_decay() -> None:
     for package, expected in ((ours, 1.75), (peer, 2.75)):
         _, (mem, _) = package.DeltaLeaky(0.5, 2.0)(X, ones)
         assert torch.equal(mem, torch.full((3, 5), expected))
+
+
+def test_a_neurons_own_methods_of_the_hidden_state_reach_that_neuron() -> None:
+    x = X.clone().requires_grad_()
+    for package in (ours, peer):
+        neuron = kept(package)
+        neuron(x)
+        neuron.detach_hidden()
+        assert not neuron.mem.requires_grad
+        neuron(x)
+        assert torch.equal(neuron.mem, 2 * X)
+        neuron.reset_hidden()
+        neuron(x)
+        assert torch.equal(neuron.mem, X)
+
+
+def test_the_reset_and_the_spikes_of_a_membrane_are_the_peers() -> None:
+    mem = torch.linspace(0.5, 1.75, 15).view(3, 5).flip(1).requires_grad_()
+    mine, theirs = (package.Leaky(0.9, spread(0.85, 1.15, 5)) for package in (ours, peer))
+    assert torch.equal(mine.mem_reset(mem), theirs.mem_reset(mem))
+    spikes = [neuron.fire_inhibition(3, mem) for neuron in (mine, theirs)]
+    assert torch.equal(*spikes)
+    torch.testing.assert_close(*(torch.autograd.grad(spk.sum(), mem)[0] for spk in spikes), rtol=1e-6, atol=0)

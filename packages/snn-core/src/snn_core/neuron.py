@@ -9,11 +9,10 @@ import torch
 from torch import Tensor
 
 from snn_core.constant import Constant
+from snn_core.familiar import Familiar, OfInstance
 from snn_core.firing import SpikeGrad
-from snn_core.gone import GONE, Gone
 from snn_core.rows import sequences
 from snn_core.state import bind, kept_field, must_fit
-from snn_core.stepping import Stepping
 from snn_core.temporal import Temporal, as_floating
 
 __all__ = ["SpikingNeuron"]
@@ -24,7 +23,7 @@ _FORGETS = (
 )
 
 
-class SpikingNeuron(Stepping, Temporal):
+class SpikingNeuron(Familiar, Temporal):
     r"""Base class of spiking neurons: write the equation of one step, get everything else.
 
     A subclass declares its ``State``, a named tuple of tensors, and ``integrate``, the equation of one time step
@@ -82,11 +81,6 @@ class SpikingNeuron(Stepping, Temporal):
 
     _goes_on = False  # whether a call without a state takes that of the last call, as asked for by reset_mem()
     _stateless = 0  # calls without a state since the last one with a state; 2 once the neuron has warned
-
-    instances: ClassVar[Gone] = Gone()
-    init: ClassVar[Gone] = Gone()
-    detach_hidden: ClassVar[Gone] = Gone()
-    reset_hidden: ClassVar[Gone] = Gone()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -235,6 +229,16 @@ class SpikingNeuron(Stepping, Temporal):
         empty = tuple(self.empty_state() for _ in self.State._fields)
         return empty if len(empty) > 1 else empty[0]
 
+    @OfInstance
+    def reset_hidden(self) -> None:
+        """Go back to rest, as :meth:`reset_mem`."""
+        self.reset_mem()
+
+    @OfInstance
+    def detach_hidden(self) -> None:
+        """Cut the kept states off the autograd graph, as ``utils.detach``."""
+        self.detach_kept()
+
     def empty_state(self) -> Tensor:
         """A state at rest, whatever the input's shape will be."""
         return torch.empty(0, device=self.threshold.device)
@@ -244,11 +248,6 @@ class SpikingNeuron(Stepping, Temporal):
         if not self.reset_delay:
             options.append("reset_delay")
         return self._describe(*self.described, "threshold", "reset_mechanism", "spike_grad", *options)
-
-    def __getattr__(self, name: str) -> Any:
-        if name in GONE:
-            raise AttributeError(f"{type(self).__name__}.{name} does not exist: {GONE[name]}")
-        return super().__getattr__(name)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)

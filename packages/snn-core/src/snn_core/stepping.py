@@ -17,7 +17,7 @@ from snn_core.state import complete, integrated
 from snn_core.surrogate import Surrogate
 from snn_core.temporal import as_floating
 
-__all__ = ["Stepping"]
+__all__ = ["Stepping", "winner"]
 
 
 class Stepping(Firing):
@@ -51,7 +51,10 @@ class Stepping(Firing):
             threshold, spike_grad, surrogate_disable, learn_threshold, graded_spikes_factor, learn_graded_spikes_factor
         )
         if not hasattr(getattr(type(self), "State", None), "_fields"):
-            raise TypeError(f"{type(self).__name__} must declare its State, a NamedTuple of tensors, to be a neuron")
+            raise TypeError(
+                f"{type(self).__name__} must declare its State, a NamedTuple of tensors, to be a neuron; "
+                "docs/write-your-own-neuron.md shows how"
+            )
         self.inhibition = inhibition
         self.state_quant = state_quant
         self.reset_delay = reset_delay
@@ -150,7 +153,7 @@ class Stepping(Firing):
 
     def _fired_where_positive(self, shifted: Tensor, dtype: torch.dtype) -> Tensor:
         fired = as_dtype(self.spike_grad(shifted), dtype)
-        return fired * _winner(shifted).to(dtype) if self.inhibition else fired
+        return fired * winner(shifted).to(dtype) if self.inhibition else fired
 
     def _reset_signal(self, state: Any) -> Tensor:
         """1 where the membrane of a state is above the threshold, without gradient."""
@@ -159,7 +162,7 @@ class Stepping(Firing):
             return self._crossing(mem).detach()
         above = mem > self.threshold
         if self.inhibition:
-            above = above & _winner(mem - self.threshold)
+            above = above & winner(mem - self.threshold)
         return above.to(mem.dtype)
 
     def _quantised(self, state: Any) -> Any:
@@ -241,7 +244,7 @@ class Stepping(Firing):
             self.reset_mechanism = list(RESETS)[code]
 
 
-def _winner(shifted: Tensor) -> Tensor:
+def winner(shifted: Tensor) -> Tensor:
     """True at the largest entry along axis 1, the neurons' axis."""
     if shifted.dim() < 2:
         raise ValueError(
