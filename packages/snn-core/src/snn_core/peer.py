@@ -18,7 +18,8 @@ class Rules:
         zero_reset_drops_input: The reset ``"zero"`` of Synaptic, RLeaky, RSynaptic and Lapicque, with
             ``reset_delay=True``, clears the membrane after it has taken the input of the step, which is lost. A neuron
             keeps the rule that was set when it was made.
-        silent_is_class_0: The accuracies of ``snn_functional`` count a sample without output spikes as class 0.
+        silent_is_class_0: The accuracies of ``snn_functional`` count a sample without output spikes as class 0, and
+            ``accuracy_temporal`` a silent output as one that fires in the last step.
 
     Raises:
         AttributeError: If a rule is set that there is not.

@@ -9,6 +9,7 @@ from typing import Literal, overload
 import torch
 from torch import Tensor
 
+from snn_core import peer
 from snn_functional._population import by_class, check_population
 from snn_functional._recording import check_recording, checked_labels, wide
 from snn_functional._scalar import Scalar
@@ -55,7 +56,8 @@ def accuracy_rate(
 
     .. math:: \frac{1}{B} \sum_b \big[\arg\max_c \textstyle\sum_t S_{tbc} = y_b\big]
 
-    A sample without any output spike has no answer and counts as wrong; of classes with equal counts the first wins.
+    A sample without any output spike has no answer and counts as wrong, or, with
+    ``snn.peer.rules.silent_is_class_0``, as the first class; of classes with equal counts the first wins.
 
     Args:
         spk_out: Output spikes ``[num_steps, batch, num_outputs]``, any real dtype.
@@ -90,7 +92,7 @@ def accuracy_rate(
     labels = checked_labels(targets, spk_out, counts.shape[-1])
     most = counts.amax(-1, keepdim=True)
     least, greatest = _checked_range(most)
-    silent = None if least > 0 else _silent(most.squeeze(-1), spikes)
+    silent = None if least > 0 else _silent(most.squeeze(-1), spikes)  # the first class has the most of their spikes
     answers = counts.argmax(-1) if math.isinf(greatest) else _first(counts, most)
     return _share(answers == labels, silent, return_silent)
 
@@ -126,6 +128,8 @@ def accuracy_temporal(
     .. math:: \frac{1}{B} \sum_b \big[\arg\min_c t_{bc} = y_b\big]
 
     A sample without any output spike has no answer and counts as wrong; of classes that fire at once the first wins.
+    With ``snn.peer.rules.silent_is_class_0`` a silent output counts as one that fires in the last step, so that a
+    silent sample is of the first class.
 
     Args:
         spk_out: Output spikes ``[num_steps, batch, num_outputs]``, any real dtype.
@@ -156,9 +160,10 @@ def accuracy_temporal(
     steps = Steps(spk_out, lengths, mask)
     index, spikes = next(first_spikes(steps.only(spk_out.detach()), steps))
     _checked_range(spikes)
-    fired = spikes != 0
-    # an output that is silent comes after one that fires in the last step
-    times = torch.where(fired, steps.time(index), len(spk_out))
+    fired, times = spikes != 0, steps.time(index)
+    if not peer.rules.silent_is_class_0:
+        # an output that is silent comes after one that fires in the last step
+        times = torch.where(fired, times, len(spk_out))
     return _share(times.argmin(-1) == labels, ~fired.any(-1), return_silent)
 
 
@@ -187,5 +192,6 @@ def _silent(most: Tensor, spikes: Tensor) -> Tensor:
 def _share(correct: Tensor, silent: Tensor | None, return_silent: bool) -> Scalar | tuple[Scalar, Scalar]:
     """The share of samples that are correct and not silent; None says that no sample is silent."""
     batch = correct.numel()
-    accuracy = Scalar(int((correct if silent is None else correct & ~silent).sum()) / batch)
+    answered = correct if silent is None or peer.rules.silent_is_class_0 else correct & ~silent
+    accuracy = Scalar(int(answered.sum()) / batch)
     return (accuracy, Scalar(0 if silent is None else int(silent.sum()) / batch)) if return_silent else accuracy
