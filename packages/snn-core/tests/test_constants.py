@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import re
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ import snn_core as snn
 from .zoo import coarse
 
 
-@pytest.mark.parametrize("value", [1, 1.0, torch.tensor(1), torch.tensor([1, 1, 1])], ids=str)
+@pytest.mark.parametrize("value", [1, 1.0, Fraction(1), torch.tensor(1), torch.tensor([1, 1, 1])], ids=str)
 def test_constants_may_be_learned_whatever_number_they_are_given_as(value) -> None:
     lif = snn.Leaky(
         beta=value,

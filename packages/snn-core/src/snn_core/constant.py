@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import torch
@@ -21,7 +22,7 @@ class HasConstants(nn.Module):
         Args:
             name: The attribute that will hold it.
             value: A number, or a tensor that broadcasts against the state from the right (one value per neuron, or
-                ``(C, 1, 1)`` per channel). Integers become floating point.
+                ``(C, 1, 1)`` per channel); NumPy's numbers and arrays too. Integers become floating point.
             learn: Whether an optimiser may change it.
 
         Raises:
@@ -36,11 +37,11 @@ class HasConstants(nn.Module):
             Parameter containing:
             tensor(2., requires_grad=True)
         """
-        if not isinstance(value, int | float | Tensor):
+        if not isinstance(value, Real | Tensor) and not hasattr(value, "__array__"):
             raise TypeError(
                 f"{type(self).__name__}: {name} must be a number or a tensor, got {type(value).__name__} {value!r}"
             )
-        tensor = value.detach().clone() if isinstance(value, Tensor) else torch.tensor(value)
+        tensor = value.detach().clone() if isinstance(value, Tensor) else _tensor(value)
         if not tensor.is_floating_point():
             tensor = tensor.to(torch.get_default_dtype())
         if not tensor.is_meta and bool(tensor.isnan().any()):
@@ -53,6 +54,13 @@ class HasConstants(nn.Module):
     def _describe(self, *names: str) -> str:
         """``name=value`` for constants and settings, as ``extra_repr`` prints them."""
         return ", ".join(f"{n}={_short(getattr(self, n))}" for n in names)
+
+
+def _tensor(value: Any) -> Tensor:
+    """A number of any kind, or an array, as a tensor of its own."""
+    if isinstance(value, Real) and not isinstance(value, int | float):
+        value = float(value)
+    return torch.tensor(value)
 
 
 def _short(value: Any) -> str:
