@@ -41,7 +41,7 @@ def sequences(neuron: Any, x: Tensor, kept: Any, folding: Folding) -> tuple[Tens
         return _by_stretches(neuron, x, kept, folding) if done is None else done
     xs = folding.unfold(x)
     spk, states = _run(neuron, xs, kept, trace=neuron.output)
-    last = _last_of(states) if neuron.output else states
+    last = _each(Tensor.clone, _last_of(states)) if neuron.output else states  # a view would hold all steps in memory
     return folding.fold(spk), _each(folding.fold, states) if neuron.output else None, last
 
 

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.dropout import _DropoutNd
-from torch.utils._pytree import tree_map
+from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
 from snn_core.kept import as_kept, as_tensors, temporal_by_path
 from snn_core.manifest import classes, opened, sealed
+from snn_core.separate import separate
 from snn_core.whole_sequence import WholeSequence
 
 __all__ = ["Stream", "stream"]
@@ -103,8 +104,9 @@ class Stream:
             try:
                 for path, module in self._modules.items():
                     module._kept, module._folded, module._unrolled_as = self._kept[path], None, path
-                out = self._net(x)
+                flat, spec = tree_flatten(self._net(x))
                 self._kept = {path: module._kept for path, module in self._modules.items()}
+                out = tree_unflatten(separate(flat, tree_leaves(self._kept)), spec)
             finally:
                 for path, module in self._modules.items():
                     module._kept, module._kept_in, module._folded, module._unrolled_as = before[path]

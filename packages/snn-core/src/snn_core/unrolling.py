@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_flatten, tree_map
+from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
 from snn_core.asserted import check_layers
 from snn_core.folding import Folding
@@ -17,6 +17,7 @@ from snn_core.lengths import folding_of
 from snn_core.memory_plan import MemoryPlan, planned
 from snn_core.runs import Run, blocks, chunks, layers, steps, temporal
 from snn_core.schedule import Schedule, gains_from_blocks, plan
+from snn_core.separate import separate
 from snn_core.temporal import Temporal
 from snn_core.tuples import pointed_out
 from snn_core.utils import reset
@@ -105,6 +106,8 @@ def unroll(
         reset(net)
     with products.noted() as computed, pointed_out(net):
         out = run(net, xs, folding) if chunk is None else chunks(run, net, xs, folding, chunk, truncate)
+    flat, spec = tree_flatten(out)
+    out = tree_unflatten(separate(flat, (xs, *_kept_apart(net, xs))), spec)
     if after:
         out = tree_map(lambda o: torch.cat([o, o.new_zeros((after, *o.shape[1:]))]), out)
     return (out, replace(how.after(computed), memory=ahead)) if explain else out
@@ -162,6 +165,18 @@ def plan_memory(
     how = _schedule(net, xs, Folding(len(xs)), schedule, describe=False)
     _check_whole_sequences(net, how, {"memory": True})
     return planned(net, xs, _run(how), memory, resume, how.blocks)
+
+
+def _kept_apart(net: nn.Module, xs: Tensor) -> list[Any]:
+    """What the net keeps, none of it a part of its input, as a neuron that keeps its input would have it."""
+    kept: list[Any] = []
+    for module in temporal(net):
+        if isinstance(module._kept, tuple):
+            apart = separate(module._kept, (xs,))
+            if any(new is not old for new, old in zip(apart, module._kept, strict=True)):
+                module._kept = getattr(module._kept, "_make", tuple)(apart)
+            kept += apart
+    return kept
 
 
 def _run(how: Schedule) -> Run:
