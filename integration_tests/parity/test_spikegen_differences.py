@@ -126,6 +126,65 @@ def test_doubles_stay_doubles():
     assert peer.latency(data, num_steps=5, normalize=True).dtype == torch.float32
 
 
+@pytest.mark.parametrize("time", [2.0, 1.7, 2.3])
+def test_a_ramp_ends_in_its_spike_however_its_levels_round(time):
+    # In float32 0.6 + 0.1 lies above 0.7, and what lies above on_target is no spike for the peer.
+    levels = {"on_target": 0.7, "off_target": 0.1}
+    mine, theirs = (p.latency_interpolate(torch.tensor([time]), 3, **levels) for p in (ours, peer))
+    torch.testing.assert_close(mine.flatten(), torch.tensor([0.1, 0.4, 0.7]))
+    torch.testing.assert_close(theirs.flatten(), torch.tensor([0.1, 0.4, 0.1]))
+    # Linear, tau 2: 0.15 fires at 1.7, which is step 2.
+    options = {"num_steps": 3, "tau": 2, "linear": True, "interpolate": True, **levels}
+    mine, theirs = (p.latency(torch.tensor([1 - time / 2]).clamp(min=0), **options) for p in (ours, peer))
+    torch.testing.assert_close(mine.flatten(), torch.tensor([0.1, 0.4, 0.7]))
+    torch.testing.assert_close(theirs.flatten(), torch.tensor([0.1, 0.4, 0.1]))
+
+
+def test_a_spike_between_two_steps_has_its_ramp_to_the_nearest():
+    # The peer finds no step that is 4.4, and its two trailing values are all there is.
+    assert ours.rate_interpolate(torch.tensor([4.4]), 7).tolist() == [0, 0.25, 0.5, 0.75, 1, 0, 0]
+    assert peer.rate_interpolate(torch.tensor([4.4]), 7).tolist() == [0, 0]
+    with pytest.raises(ValueError, match=r"spike_time holds 7\.0; with num_steps=7 a spike time lies in \[0, 6\]"):
+        ours.rate_interpolate(torch.tensor([6.6]), 7)
+    # Two ramps of one call, to steps 2 and 4.
+    for package in (ours, peer):
+        ramps = package.latency_interpolate(torch.tensor([1.6, 4.4]), 5)
+        assert ramps.T.tolist() == [[0, 0.5, 1, 0, 0], [0, 0.25, 0.5, 0.75, 1]]
+
+
+def test_values_above_one_are_stretched_into_the_steps_that_are_left():
+    # 1 - 1.25 and 1 - 0 are 1.25 apart and take the steps from 1 to 8.
+    data = torch.tensor([1.25, 0.625, 0.0])
+    for package, expected in ((ours, [1.0, 4.5, 8.0]), (peer, [0.0, 4.0, 8.0])):
+        times = package.latency_code_linear(data, 9, threshold=1e-9, first_spike_time=1, normalize=True)
+        torch.testing.assert_close(times, torch.tensor(expected))
+
+
+def test_spikes_of_integers_are_floats():
+    signal, rows = torch.tensor([0, 3, 3, 1]), torch.tensor([[0, 1]])
+    assert ours.delta(signal, threshold=1, off_spike=True).tolist() == [0, 1, 0, -1]
+    for value in (ours.delta(signal), ours.to_one_hot_inverse(rows), ours.to_one_hot_inverse(rows.bool())):
+        assert value.dtype == torch.float32
+    assert peer.delta(signal).dtype == peer.to_one_hot_inverse(rows).dtype == torch.int64
+    assert peer.to_one_hot_inverse(rows.bool()).dtype == torch.bool
+    assert ours.target_rate_code(5, rate=0)[1].dtype == torch.int64
+    assert peer.target_rate_code(5, rate=0)[1].dtype == torch.float32
+
+
+def test_a_gain_of_values_that_vary_in_time_is_not_passed_over_in_silence():
+    data = torch.ones(3, 2)
+    with pytest.warns(UserWarning, match="gain and offset have no effect with time_var_input=True"):
+        assert ours.rate(data, gain=0.0, time_var_input=True).equal(data)
+    assert peer.rate(data, gain=0.0, time_var_input=True).equal(data)
+
+
+def test_a_change_of_negative_size_is_refused():
+    with pytest.raises(ValueError, match=r"threshold is -0\.1; it is the size of a change and must be at least 0"):
+        ours.delta(torch.tensor([1.0, 1.0]), threshold=-0.1)
+    # All steps, those without a change too.
+    assert peer.delta(torch.tensor([1.0, 1.0]), threshold=-0.1).tolist() == [1, 1]
+
+
 def test_unsigned_integers_are_numbers():
     # From 2 to 1 is a fall of 1, and not the rise of 255 that 8 unsigned bits make of it.
     signal = torch.tensor([2, 1], dtype=torch.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import io
 import json
 import os
@@ -214,6 +215,19 @@ def test_the_older_format_has_neither_v_reset_nor_metadata(tmp_path: Path):
     assert leaves & {"v_reset", "metadata"} == set()
     with h5py.File(path) as opened:
         assert opened["version"][()] == b"1.0.4"
+
+
+def test_a_file_bears_the_version_of_the_format_as_that_of_nir_does(tmp_path: Path):
+    written, by_nir = tmp_path / "ours.nir", tmp_path / "nirs.nir"
+    write(older(), written)
+    nir.write(by_nir, infer(older()))
+    versions = []
+    for path in (written, by_nir):
+        with h5py.File(path) as opened:
+            versions.append((opened["version"][()], opened["version"].shape))
+    assert versions == [(nir.version.encode(), ())] * 2
+    assert nir.version == importlib.metadata.version("nir")
+    assert nir.serialization.read_version(written) == nir.version
 
 
 def test_the_sidecar_gives_back_what_the_older_format_left_out(tmp_path: Path):

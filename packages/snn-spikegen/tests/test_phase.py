@@ -18,6 +18,16 @@ def test_digits_worked_out_by_hand():
     assert spikes.T.tolist() == [[1, 0, 1], [0, 1, 0], [1, 1, 1], [0, 0, 0]]
 
 
+def test_a_period_is_eight_phases_unless_another_is_asked_for():
+    # The weights of Kim et al. (2018), 2 ** -(1 + t mod 8): a step is worth half of the one before, eight times over.
+    data = torch.tensor([181 / 256, 1 / 256, 1.0])  # 181 = 0b10110101
+    spikes = phase(data, num_steps=19)
+    assert spikes[:8, 0].tolist() == [1, 0, 1, 1, 0, 1, 0, 1]
+    assert (worth(8) @ spikes[:8].double()).tolist() == [181 / 256, 1 / 256, 255 / 256]
+    assert spikes[:, 1].nonzero().flatten().tolist() == [7, 15]
+    assert torch.equal(spikes, spikes[:8].repeat(3, 1)[:19])
+
+
 @pytest.mark.parametrize("steps", [1, 3, 8, 9, 20])
 def test_the_digits_come_again_after_a_period_and_may_be_cut_off(steps):
     data = torch.rand(3, 5, generator=torch.Generator().manual_seed(0))

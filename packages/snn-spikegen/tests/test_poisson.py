@@ -47,6 +47,20 @@ def test_a_last_bit_of_rounding_is_no_excess():
     assert torch.equal(poisson(torch.tensor(1 / 3e-3), 5, 3e-3), torch.ones(5))
 
 
+@pytest.mark.parametrize(
+    ("dtype", "above"),
+    [(torch.float16, 1000.5), (torch.bfloat16, 1004.0), (torch.float32, 1000 + 2**-14), (torch.float64, 1000 + 2**-43)],
+)
+def test_the_next_number_above_one_spike_a_step_is_refused(dtype, above):
+    assert torch.equal(poisson(torch.tensor(1000.0, dtype=dtype), 3), torch.ones(3, dtype=dtype))
+    rate = torch.tensor(above, dtype=dtype)
+    assert rate.item() == above
+    with pytest.raises(
+        ValueError, match=rf"rate lies in .*{above}\] Hz; with dt=0\.001 s a rate .* at most 1000\.0 Hz"
+    ):
+        poisson(rate, 3)
+
+
 def test_one_generator_state_gives_one_train_and_leaves_the_global_one_alone():
     before = torch.get_rng_state()
     rates = torch.full((5,), 300.0)
