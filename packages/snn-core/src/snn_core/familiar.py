@@ -85,6 +85,7 @@ class Familiar(Stepping):
             1 or 0, of the same shape and dtype.
 
         Example:
+            >>> import torch
             >>> import snn_core as snn
             >>> snn.Leaky(beta=0.9).mem_reset(torch.tensor([0.5, 1.5]))
             tensor([0., 1.])
@@ -105,6 +106,7 @@ class Familiar(Stepping):
             ValueError: If ``mem`` has another number of samples, or no axis of neurons.
 
         Example:
+            >>> import torch
             >>> import snn_core as snn
             >>> snn.Leaky(beta=0.9).fire_inhibition(1, torch.tensor([[1.5, 2.0]]))
             tensor([[0., 1.]])
