@@ -145,3 +145,29 @@ def test_the_steps_of_a_net_of_two_recurrent_layers_follow_one_another() -> None
     snn.utils.reset(net)
     assert torch.equal(torch.stack([net(x) for x in xs]), expected)
     assert all(a.shape == b.shape for a, b in pairwise(expected))
+
+
+@pytest.mark.parametrize("learn", [False, True])
+@pytest.mark.parametrize("parameter", [False, True])
+def test_the_weights_of_a_one_to_one_connection_can_be_set_and_read(learn: bool, parameter: bool) -> None:
+    rlif = snn.RLeaky(beta=0.5, V=1.0, all_to_all=False, learn_recurrent=learn)
+    weights = torch.tensor([0.5, -0.25])
+    if learn and not parameter:
+        with pytest.raises(TypeError, match="parameter 'V'"):  # torch's own, as for any parameter
+            rlif.V = weights
+        return
+    rlif.V = nn.Parameter(weights) if parameter else weights
+    assert rlif.V is rlif.recurrent.V
+    assert [name for name, _ in rlif.named_parameters()] == (["recurrent.V"] if parameter else [])
+    assert "recurrent.V" in rlif.state_dict()
+    _, mem = rlif(torch.zeros(1, 2), torch.ones(1, 2), torch.zeros(1, 2))
+    assert mem.tolist() == [[0.5, -0.25]]
+    xs = torch.full((5, 1, 2), 0.75)
+    close(rlif.unroll(xs), snn.RLeaky(beta=0.5, V=weights, all_to_all=False).unroll(xs))
+
+
+def test_a_dense_connection_has_no_v_to_set() -> None:
+    rlif = snn.RSynaptic(alpha=0.5, beta=0.5, linear_features=3)
+    for act in (lambda: rlif.V, lambda: setattr(rlif, "V", torch.ones(3))):
+        with pytest.raises(AttributeError, match=r"RSynaptic has V only with all_to_all=False; .*recurrent\.\*"):
+            act()

@@ -106,10 +106,23 @@ class Recurrent(SpikingNeuron):
 
     @property
     def V(self) -> Tensor:
-        """The weights of a one-to-one connection."""
+        """The weights of a one-to-one connection, ``recurrent.V``; a tensor or parameter may be set in their place."""
+        return self._one_to_one().V
+
+    def _one_to_one(self) -> OneToOne:
         if not isinstance(self.recurrent, OneToOne):
             raise AttributeError(f"{type(self).__name__} has V only with all_to_all=False; its weights are recurrent.*")
-        return self.recurrent.V
+        return self.recurrent
+
+    def __getattr__(self, name: str) -> Any:
+        # torch comes here when a property has raised, whose words it would not repeat
+        return self._one_to_one().V if name == "V" else super().__getattr__(name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "V":
+            self._one_to_one().V = value  # not by the property: torch registers a parameter before it comes to that
+        else:
+            super().__setattr__(name, value)
 
     def integrate(self, x: Tensor, state: Any) -> Any:
         return super().integrate(x + self.recurrent(state.spk), state)
