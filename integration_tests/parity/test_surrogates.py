@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -92,3 +93,45 @@ def test_a_disabled_surrogate_lets_no_gradient_through_the_spikes(package: Any) 
     assert not spk.requires_grad
     assert mem.requires_grad
     assert torch.equal(spk, torch.ones(3, 5))
+
+
+FUNCTIONS = [
+    ("StraightThroughEstimator", ()),
+    ("FastSigmoid", (3,)),
+    ("ATan", (0.7,)),
+    ("Heaviside", ()),
+    ("Sigmoid", (2.5,)),
+    ("SpikeRateEscape", (0.5, 2)),
+    ("StochasticSpikeOperator", (0.3, 1.5)),
+    ("SparseFastSigmoid", (4, 0.2)),
+    ("CustomSurrogate", (lambda x, grad, spk: grad * (0.5 + spk) * x.abs(),)),
+]
+OTHERWISE = ("Triangular", "LeakySpikeOperator")  # where the surrogate itself differs
+
+
+def applied(kind: Any, settings: tuple[Any, ...], x: Tensor) -> Tensor:
+    return kind.apply(x, *settings)
+
+
+@pytest.mark.parametrize(("name", "settings"), FUNCTIONS, ids=lambda value: value if isinstance(value, str) else "")
+def test_an_autograd_function_of_the_peers_is_applied_as_there(name: str, settings: tuple[Any, ...]) -> None:
+    x = torch.linspace(-2, 2, 41)
+    kinds = [getattr(package.surrogate, name) for package in (ours, peer)]
+    mine, theirs = (spikes_and_gradient(partial(applied, kind, settings), x) for kind in kinds)
+    assert torch.equal(mine[0], theirs[0])
+    assert_close(mine[1], theirs[1], 1e-6 * float(theirs[1].abs().max()), "gradient")
+
+
+@pytest.mark.parametrize("name", OTHERWISE)
+def test_the_functions_that_differ_are_our_own_surrogates(name: str) -> None:
+    kind = getattr(ours.surrogate, name)
+    surrogate = {"Triangular": ours.surrogate.triangular, "LeakySpikeOperator": ours.surrogate.LSO}[name](2.0)
+    x = torch.linspace(-3, 3, 41)
+    left, right = (spikes_and_gradient(s, x) for s in (partial(applied, kind, (2.0,)), surrogate))
+    assert torch.equal(left[0], right[0])
+    assert torch.equal(left[1], right[1])
+
+
+def test_every_autograd_function_of_the_peers_is_there() -> None:
+    names = {name for name, kind in vars(peer.surrogate).items() if isinstance(kind, type) and hasattr(kind, "apply")}
+    assert names == {name for name, _ in FUNCTIONS} | set(OTHERWISE)

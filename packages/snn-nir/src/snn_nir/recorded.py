@@ -16,7 +16,12 @@ __all__ = ["constant", "firing_options", "learned", "surrogate_of"]
 
 _AGREE = 1e-5
 _OTHERWISE = {"Alpha": ("alpha", "beta"), "Lapicque": ("beta",)}  # which no node of these has as its decay
-_SURROGATES = {n: getattr(surrogate, n) for n in surrogate.__all__ if n not in ("Surrogate", "custom_surrogate")}
+_KINDS = {name: getattr(surrogate, name) for name in surrogate.__all__}
+_SURROGATES = {  # those that a name and numbers make
+    name: kind
+    for name, kind in _KINDS.items()
+    if issubclass(kind, surrogate.Surrogate) and name not in ("Surrogate", "custom_surrogate")
+}
 
 
 def firing_options(name: str, node: Any, reset: str | None) -> dict[str, Any]:

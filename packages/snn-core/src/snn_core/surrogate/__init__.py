@@ -8,6 +8,19 @@ they stand for: ``spike_grad=surrogate.fast_sigmoid(slope=25)``.
 Source: Neftci, Mostafa, Zenke, Surrogate Gradient Learning in Spiking Neural Networks (2019).
 """
 
+from snn_core.surrogate.applied import (
+    ATan,
+    CustomSurrogate,
+    FastSigmoid,
+    Heaviside,
+    LeakySpikeOperator,
+    Sigmoid,
+    SparseFastSigmoid,
+    SpikeRateEscape,
+    StochasticSpikeOperator,
+    StraightThroughEstimator,
+    Triangular,
+)
 from snn_core.surrogate.closed_form import (
     LSO,
     SFS,
@@ -25,6 +38,17 @@ from snn_core.surrogate.step import Surrogate
 from snn_core.surrogate.stochastic import SSO
 
 __all__ = [
+    "ATan",
+    "CustomSurrogate",
+    "FastSigmoid",
+    "Heaviside",
+    "LeakySpikeOperator",
+    "Sigmoid",
+    "SparseFastSigmoid",
+    "SpikeRateEscape",
+    "StochasticSpikeOperator",
+    "StraightThroughEstimator",
+    "Triangular",
     "LSO",
     "SFS",
     "SSO",
