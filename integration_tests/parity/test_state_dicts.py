@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import snntorch as peer
+import snntorch.utils
 import torch
 from torch import Tensor, nn
 
@@ -121,3 +122,12 @@ def test_a_whole_net_of_the_peer_loads_after_it_has_run() -> None:
     for x in xs:
         for left, right in zip(mine(x), theirs(x), strict=True):
             torch.testing.assert_close(left, right, rtol=0, atol=1e-5)
+
+
+def test_the_decay_of_r_and_c_has_the_peers_shape_and_loads_both_ways() -> None:
+    arguments = {"R": 4.0, "C": 1.5, "time_step": 0.5}
+    mine, theirs = (package.Lapicque(**arguments) for package in (ours, peer))
+    assert mine.beta.shape == theirs.beta.shape == (1,)
+    torch.testing.assert_close(mine.beta, theirs.beta)
+    theirs.load_state_dict(mine.state_dict(), strict=True)
+    mine.load_state_dict(theirs.state_dict(), strict=True)

@@ -71,3 +71,21 @@ def test_a_learnable_beta_gets_the_gradient_of_the_charging_curve() -> None:
 def test_too_few_constants_are_an_error_that_says_which(given: dict) -> None:
     with pytest.raises((ValueError, TypeError), match=r"Lapicque.*beta.*R.*C"):
         snn.Lapicque(**given)
+
+
+@pytest.mark.parametrize(("size", "shape"), [((), (1,)), ((1,), (1,)), ((5,), (5,)), ((2, 1, 1), (2, 1, 1))])
+def test_the_decay_of_r_and_c_has_at_least_one_axis(size: tuple[int, ...], shape: tuple[int, ...]) -> None:
+    neuron = snn.Lapicque(R=torch.full(size, 4.0), C=2.0, time_step=0.5)
+    assert neuron.beta.shape == shape
+    assert neuron.beta.flatten()[0].item() == pytest.approx(math.exp(-0.5 / 8))
+
+
+def test_a_decay_saved_as_one_number_loads_into_either_shape() -> None:
+    neuron = snn.Lapicque(R=4.0, C=2.0)
+    saved = neuron.state_dict()
+    for beta in (torch.tensor(0.25), torch.tensor([0.25])):
+        neuron.load_state_dict({**saved, "beta": beta})
+        assert neuron.beta.tolist() == [0.25]
+        of_beta = snn.Lapicque(beta=0.5)
+        of_beta.load_state_dict({**of_beta.state_dict(), "beta": beta})
+        assert of_beta.beta.item() == 0.25

@@ -106,7 +106,8 @@ class Lapicque(LIF):
             given.setdefault("R", time_step / (given["C"] * rate) if "C" in given else 1.0)
             given.setdefault("C", time_step / (given["R"] * rate))
         else:
-            given["beta"] = torch.exp(-_floating(time_step) / (R * C))
+            decay = torch.exp(-_floating(time_step) / (R * C))
+            given["beta"] = decay.reshape(1) if decay.dim() == 0 else decay  # of snnTorch's shape
         super().__init__(
             given["beta"],
             threshold,
@@ -149,6 +150,12 @@ class Lapicque(LIF):
         super()._save_to_state_dict(destination, prefix, keep_vars)
         if self._derived is not None:
             destination[prefix + self._derived] = self.circuit()[self._derived].detach()
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any, **kwargs: Any) -> None:
+        beta = state_dict.get(prefix + "beta")
+        if isinstance(beta, Tensor) and beta.dim() == 0 and self.beta.shape == (1,):
+            state_dict[prefix + "beta"] = beta.reshape(1)  # as it was saved before it had snnTorch's shape
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     def init_lapicque(self) -> Tensor:
         """Forget the kept state; see :meth:`~snn_core.SpikingNeuron.reset_mem`."""
