@@ -178,3 +178,16 @@ def test_associative_leaky_from_its_number_of_neurons_is_the_peers() -> None:
     theirs, mine = (package.AssociativeLeaky.from_num_spiking_neurons(7, 9) for package in (peer, ours))
     load(theirs, mine)
     assert_same(mine, theirs, spread(-2, 2, 5, B, 7))
+
+
+@pytest.mark.parametrize("window", [None, 4])
+def test_one_channel_stands_for_any_number_as_the_peers(window: int | None) -> None:
+    xs = spread(-0.5, 1.5, 9, 2, 1000)
+    mine, theirs = (
+        package.StateLeaky(beta=0.8, channels=1, kernel_truncation_steps=window) for package in (ours, peer)
+    )
+    mine.load_state_dict(theirs.state_dict(), strict=True)
+    (spk, mem), (right_spk, right_mem) = mine(xs), theirs(xs)
+    assert_close(mem, right_mem, 1e-5, "membrane")
+    clear = (right_mem - 1).abs() > MARGIN
+    assert torch.equal(spk[clear], right_spk[clear])

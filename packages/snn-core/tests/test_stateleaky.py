@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import snn_core as snn
 
 from .zoo import close
+
+
+class Writes(TorchDispatchMode):
+    """Counts the numbers that operations write."""
+
+    numbers = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        self.numbers += out.numel() if isinstance(out, torch.Tensor) else 0
+        return out
 
 
 def integrate(xs: torch.Tensor, beta: float | torch.Tensor, window: int | None = None) -> torch.Tensor:
@@ -26,6 +41,74 @@ def test_the_membrane_is_the_input_weighted_by_powers_of_beta(beta: float, windo
     spk, mem = neuron(xs)
     torch.testing.assert_close(mem, integrate(xs, beta, window), rtol=1e-6, atol=1e-6)
     assert torch.equal(spk, (mem > 1).double())
+
+
+@settings(max_examples=40)
+@given(st.integers(1, 23), st.integers(1, 26), st.sampled_from(["one", "each"]), st.integers(0, 9))
+def test_values_and_gradients_of_a_window_are_those_of_the_sum(steps: int, window: int, kind: str, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    xs = torch.randn(steps, 2, 3, dtype=torch.float64, generator=generator).requires_grad_()
+    beta = torch.tensor({"one": 0.9, "each": [0.0, 0.7, 1.0]}[kind], dtype=torch.float64)
+    neuron = snn.StateLeaky(beta, channels=3, learn_beta=True, kernel_truncation_steps=window).double()
+    spk, mem = neuron(xs)
+    expected = integrate(xs, neuron.beta, window)
+    torch.testing.assert_close(mem, expected, rtol=1e-12, atol=1e-12)
+    assert torch.equal(spk, (mem > 1).double())
+    weights = torch.randn(mem.shape, dtype=torch.float64, generator=generator)
+    inputs = [xs, neuron.beta]  # the latter unused by a window of one step
+    found = [torch.autograd.grad((o * weights).sum(), inputs, materialize_grads=True) for o in (mem, expected)]
+    for left, right in zip(*found, strict=True):
+        torch.testing.assert_close(left, right, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("window", [1, 3, 4, 7])
+@pytest.mark.parametrize("value", [1e8, 3e38, math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("beta", [0.0, 0.9, 1.0])
+def test_an_input_leaves_no_trace_once_it_is_older_than_the_window(value: float, window: int, beta: float) -> None:
+    xs = torch.rand(20, 2, 3)
+    odd = xs.clone()
+    odd[5] = value
+    odd.requires_grad_()
+    neuron = snn.StateLeaky(beta=beta, channels=3, kernel_truncation_steps=window)
+    spk, mem = neuron(odd)
+    for out, expected in zip((spk, mem), neuron(xs), strict=True):
+        assert torch.equal(out[:5], expected[:5])
+        assert torch.equal(out[5 + window :], expected[5 + window :])
+    (grad,) = torch.autograd.grad(mem[5 + window :].sum(), odd)
+    assert grad.isfinite().all()
+    assert not grad[:6].any()
+    _, last = neuron.unroll(odd)
+    assert torch.equal(last.mem, mem[-1])
+
+
+def test_a_window_over_ten_times_the_steps_takes_ten_times_the_work() -> None:
+    def numbers(steps: int) -> int:
+        with Writes() as counted:
+            snn.StateLeaky(beta=0.9, channels=3, kernel_truncation_steps=50)(torch.ones(steps, 1, 3))
+        return counted.numbers
+
+    assert numbers(10_000) < 10.5 * numbers(1_000)
+    assert numbers(1_000) < 1_000 * 3 * 60  # and not 50 times three for each window of 50
+
+
+def test_a_window_is_not_said_to_run_on_a_kernel_that_has_none() -> None:
+    net = torch.nn.Sequential(snn.StateLeaky(beta=0.9, channels=3, kernel_truncation_steps=4, output=False))
+    for steps, said in ((9, True), (4, False)):
+        _, how = snn.unroll(net, torch.rand(steps, 2, 3), explain=True)
+        assert ("kernel_truncation_steps is not part" in how.layers[0].how) == said
+
+
+@pytest.mark.parametrize("window", [None, 3])
+def test_one_channel_stands_for_any_number_that_are_alike(window: int | None) -> None:
+    xs = torch.randn(7, 2, 1000, dtype=torch.float64)
+    one, each = (
+        snn.StateLeaky(0.75, channels=n, kernel_truncation_steps=window, threshold=threshold).double()
+        for n, threshold in ((1, torch.linspace(0.5, 1.5, 1000)), (1000, torch.linspace(0.5, 1.5, 1000)))
+    )
+    for left, right in zip(one(xs), each(xs), strict=True):
+        assert torch.equal(left, right)
+    with pytest.raises(ValueError, match=r"StateLeaky takes 3 channels, got input \(2, 1000\)"):
+        snn.StateLeaky(0.75, channels=3, kernel_truncation_steps=window)(xs)
 
 
 def test_each_channel_decays_by_its_own_beta() -> None:

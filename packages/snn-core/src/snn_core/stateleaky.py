@@ -10,8 +10,9 @@ from torch import Tensor
 
 from snn_core import kernels
 from snn_core.constant import Constant
-from snn_core.firing import SpikeGrad
+from snn_core.firing import SpikeGrad, as_dtype
 from snn_core.lif import LIF
+from snn_core.temporal import as_floating
 from snn_core.whole_sequence import WholeSequence
 
 __all__ = ["StateLeaky"]
@@ -24,7 +25,7 @@ class StateLeaky(WholeSequence, LIF):
 
     Args:
         beta: Membrane decay per step, in [0, 1]: a scalar, or one per channel.
-        channels: Number of neurons.
+        channels: Number of neurons; with 1, of any number, which are all alike.
         threshold: Membrane potential above which a neuron fires.
         spike_grad: Surrogate gradient; ``surrogate.atan()`` when None.
         surrogate_disable: Fire without any gradient.
@@ -117,7 +118,7 @@ class StateLeaky(WholeSequence, LIF):
         return xs
 
     def state_shape(self, x: Tensor) -> torch.Size:
-        if x.dim() == 0 or x.shape[-1] != self.channels:
+        if x.dim() == 0 or (x.shape[-1] != self.channels and self.channels != 1):
             raise ValueError(f"{type(self).__name__} takes {self.channels} channels, got input {tuple(x.shape)}")
         return x.shape
 
@@ -138,7 +139,15 @@ class StateLeaky(WholeSequence, LIF):
     def unroll(self, xs: Tensor, state: Any = None, *, trace: bool = False) -> tuple[Tensor, Any]:
         if self.kernel_truncation_steps is not None and state is not None and any(s is not None for s in state):
             raise ValueError(self._no_single_state("leave out the initial membrane"))
-        return super().unroll(self._truncated(self.drive(xs)), state, trace=trace)
+        xs = as_floating(xs, type(self).__name__)
+        steps = self.kernel_truncation_steps
+        if steps is None or xs.dim() == 0 or steps >= xs.shape[0]:
+            return super().unroll(self.drive(xs), state, trace=trace)
+        drive = self.drive(xs)
+        self.state_shape(drive[0])  # raises where the channels are others
+        states = self.State(as_dtype(self._windowed(drive, steps), drive.dtype))
+        spk = self.graded(self._crossing(self.membrane(states)))
+        return spk, states if trace else self.State(states.mem[-1])
 
     def sequence(self, xs: Tensor, mem: Tensor | None = None) -> Any:
         """Spikes and membrane of an input ``[T, batch, features]``, from the membrane ``mem`` or from rest."""
@@ -149,12 +158,21 @@ class StateLeaky(WholeSequence, LIF):
         setting = f"kernel_truncation_steps={self.kernel_truncation_steps}"
         return f"{type(self).__name__}: with {setting} the last inputs, not one membrane, make the state; {remedy}"
 
-    def _truncated(self, xs: Tensor) -> Tensor:
-        """An input that takes every step's contribution out again once it is too old."""
-        steps = self.kernel_truncation_steps
-        if steps is None or steps >= xs.shape[0]:
-            return xs
-        return torch.cat([xs[:steps], xs[steps:] - self.membrane_decay**steps * xs[:-steps]])
+    def _windowed(self, xs: Tensor, steps: int) -> Tensor:
+        r"""Membranes of the last ``steps`` inputs alone, :math:`\sum_{k<K} \beta^k X[t-k]`.
+
+        Windows of n steps make those of 2n, :math:`W_{2n}[t] = W_n[t] + \beta^n\,W_n[t-n]`, and those whose lengths add
+        up to K are put together: about :math:`2\log_2 K` passes over the input, and nothing is ever taken out again.
+        """
+        decay, window, length = self.membrane_decay, xs, 1
+        total, covered = None, 0
+        while True:
+            if steps & length:
+                total = window if total is None else total + decay**covered * _later(window, covered)
+                covered += length
+            if covered == steps:
+                return total
+            window, length = window + decay**length * _later(window, length), 2 * length
 
     @property
     def tau(self) -> Tensor:
@@ -173,6 +191,11 @@ class StateLeaky(WholeSequence, LIF):
         if tau is not None and local_metadata.get("version", 1) < 2:
             state_dict[prefix + "beta"] = torch.exp(-1 / tau)
         super()._load_from_state_dict(state_dict, prefix, local_metadata, *args, **kwargs)
+
+
+def _later(xs: Tensor, steps: int) -> Tensor:
+    """A sequence that starts so many steps later, after zeros, and ends when it ended."""
+    return torch.cat([torch.zeros_like(xs[:steps]), xs[:-steps]])
 
 
 kernels.define("stateleaky", StateLeaky, constants=("beta",))

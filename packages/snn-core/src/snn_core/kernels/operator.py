@@ -44,6 +44,9 @@ def sequence_call(neuron: Any, xs: Tensor) -> tuple[SequenceCall | None, str]:
             return None, f"{option} is not part of the operator"
     if neuron.drops_input:
         return None, "a reset to zero that drops the input, as snnTorch's, is not part of the operator"
+    steps = getattr(neuron, "kernel_truncation_steps", None)
+    if steps is not None and steps < len(xs):
+        return None, "kernel_truncation_steps is not part of the operator"
     values = neuron.constant_values(family.constants)
     for constant, value in zip(family.constants, values, strict=True):
         if constant not in family.weights and not _broadcasts(value.shape, xs.shape[1:]):
