@@ -211,6 +211,23 @@ def test_gradients_are_those_of_finite_differences(options) -> None:
     assert torch.autograd.gradcheck(run, (xs, began, *net.parameters()))
 
 
+@pytest.mark.parametrize("schedule", ["steps", "auto"])
+@pytest.mark.parametrize("field", ["syn", "mem"])
+def test_a_state_that_is_set_stays_with_a_sample_of_no_steps_while_another_is_at_rest(
+    field: str, schedule: str
+) -> None:
+    net = snn.Synaptic(alpha=0.9, beta=0.8, init_hidden=True).double()
+    xs, value = torch.rand(3, 2, 5).double(), torch.rand(2, 5).double()
+    setattr(net, field, value[:1])
+    alone = torch.stack([net(x[:1]) for x in xs])
+    wanted = {name: torch.cat([getattr(net, name), value[1:] * (name == field)]) for name in ("syn", "mem")}
+    snn.utils.reset(net)
+    setattr(net, field, value)
+    spk = snn.unroll(net, xs, lengths=[3, 0], resume=True, schedule=schedule)
+    close(spk, torch.cat([alone, torch.zeros_like(alone)], 1))
+    close({name: getattr(net, name) for name in wanted}, wanted)
+
+
 def test_a_learned_initial_state_gets_the_gradient_of_each_sample() -> None:
     began = torch.randn(3, 4, dtype=torch.float64, requires_grad=True)
     neuron = lif(output=True).double()
