@@ -143,6 +143,57 @@ def test_any_other_function_gives_the_numbers_of_the_loop(between: Callable[[Ten
     close(snn.unroll(net, alone), call_loop(net, alone))
 
 
+class Reshaped(nn.Module):
+    """A net that makes rows of so many numbers, and samples of them again."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.features = features
+        self.conv = nn.Conv1d(1, 2, 2)
+        self.pool = nn.AvgPool1d(2)
+        self.spike = snn.Leaky(beta=0.7, threshold=0.1, init_hidden=True, output=True)
+        self.linear = nn.Linear(features, features)
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = self.spike(self.pool(self.conv(x.view(-1, 1, 5))))
+        return self.linear(hidden[1].reshape(-1, self.features)).reshape(-1, 4)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3, 4])
+@pytest.mark.parametrize("steps", [1, 2, 4])
+@pytest.mark.parametrize("features", [2, 4, 8, 16])
+def test_rows_that_are_counted_by_torch_are_samples_or_the_loop_runs(features: int, steps: int, batch: int) -> None:
+    torch.manual_seed(0)
+    net, xs = Reshaped(features).double(), torch.randn(steps, batch, 5, dtype=torch.float64)
+    # of four numbers a sample
+    how = snn.backends.explain(net, xs)
+    if features == 4:
+        assert how.kind == "layers"
+    else:
+        assert how.reason == f"'reshape' makes rows of {features} numbers of a sample of 4; use x.flatten(1)"
+    assert net.spike.mem.shape == (0,)
+    if batch * 4 % features:
+        with pytest.raises(RuntimeError, match="invalid for input of size"):
+            snn.unroll(net, xs)
+    else:
+        close(snn.unroll(net, xs), call_loop(net, xs))
+
+
+class Broadcasts(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(6, 3)
+        self.spike = snn.Leaky(beta=0.7, threshold=0.1, init_hidden=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.spike(x.reshape(-1, 3) + self.linear(x))
+
+
+def test_one_sample_that_is_added_to_several_rows_runs_as_in_the_loop() -> None:
+    net, xs = Broadcasts(), torch.randn(5, 1, 6)
+    close(snn.unroll(net, xs), call_loop(net, xs))
+
+
 def test_a_net_is_usable_after_a_forward_that_failed() -> None:
     net, xs = net_and_input(functional.relu)
     expected = call_loop(net, xs)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 import snn_core as snn
 
@@ -95,6 +96,37 @@ def hooked() -> nn.Module:
 def shared() -> nn.Module:
     neuron = lif()
     return nn.Sequential(nn.Linear(5, 5), neuron, nn.Linear(5, 5), neuron)
+
+
+GLOBAL_HOOKS: dict[str, Callable[[Callable], RemovableHandle]] = {
+    "forward": torch.nn.modules.module.register_module_forward_hook,
+    "before forward": torch.nn.modules.module.register_module_forward_pre_hook,
+    "backward": torch.nn.modules.module.register_module_full_backward_hook,
+    "before backward": torch.nn.modules.module.register_module_full_backward_pre_hook,
+}
+
+
+@pytest.mark.parametrize("register", GLOBAL_HOOKS.values(), ids=GLOBAL_HOOKS)
+def test_a_hook_on_all_modules_sees_one_step_at_a_time(register) -> None:
+    net, xs = nn.Sequential(nn.Linear(5, 4), lif()).double(), torch.rand(7, 3, 5, dtype=torch.float64)
+    shapes: list[tuple[int, ...]] = []
+
+    def hook(module: nn.Module, *values: object) -> None:
+        if isinstance(module, nn.Linear):
+            tensors = values[-1] if isinstance(values[-1], tuple) else values[-1:]
+            shapes.extend(tuple(t.shape) for t in tensors if isinstance(t, Tensor))
+
+    handle = register(hook)
+    try:
+        out, how = snn.unroll(net, xs.requires_grad_(), explain=True)
+        out.sum().backward()
+        with pytest.raises(ValueError, match=r"a hook on all modules .* remove it or pass chunk="):
+            snn.plan_memory(net, xs)
+    finally:
+        handle.remove()
+    assert (how.kind, how.reason) == ("steps", "a hook on all modules expects one step at a time")
+    assert len(shapes) == 7
+    assert set(shapes) <= {(3, 4), (3, 5)}
 
 
 FLAT = (7, 3, 5)

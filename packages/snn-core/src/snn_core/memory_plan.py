@@ -17,7 +17,7 @@ from snn_core.memory_model import MemoryModel, chunk_sizes
 from snn_core.rehearsal import Rehearsal
 from snn_core.runs import Run, temporal
 
-__all__ = ["MemoryPlan", "planned"]
+__all__ = ["HOOKS", "MemoryPlan", "planned"]
 
 
 @dataclass(frozen=True)
@@ -144,15 +144,20 @@ def _check(net: nn.Module, xs: Tensor) -> None:
         raise ValueError(
             f"unroll: memory= is planned by what torch records of memory on the CPU, got xs on {xs.device}; pass chunk="
         )
+    if any(getattr(nn.modules.module, f"_global{kind}") for kind in HOOKS):
+        raise ValueError(
+            "unroll: a hook on all modules would see the steps that are run ahead to plan for memory=; remove it or "
+            "pass chunk="
+        )
     for path, module in net.named_modules():
-        if any(getattr(module, kind) for kind in _HOOKS):
+        if any(getattr(module, kind) for kind in HOOKS):
             raise ValueError(
                 f"unroll: {path!r} ({type(module).__name__}) has a hook, which would see the steps that are run ahead "
                 "to plan for memory=; remove it or pass chunk="
             )
 
 
-_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
 def _input(xs: Tensor) -> tuple[Hashable, ...]:

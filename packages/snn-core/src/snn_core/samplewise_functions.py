@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from snn_core.samplewise import NotSampleWise
 
-__all__ = ["axes_after_function"]
+__all__ = ["RESHAPES", "axes_after_function"]
 
 _ELEMENTWISE = {
     *(F.relu, F.relu6, F.leaky_relu, F.elu, F.selu, F.celu, F.gelu, F.silu, F.mish, F.softplus, F.softsign),
@@ -34,7 +34,7 @@ _POOLS = {
 }
 _CAT = {torch.cat, torch.concat}
 _FLATTEN = {torch.flatten, "flatten"}
-_RESHAPE = {"view", "reshape", torch.reshape}
+RESHAPES = {"view", "reshape", torch.reshape}
 _BATCH_SIZE = "batch size"
 _SHAPE = "shape"
 
@@ -61,7 +61,7 @@ def axes_after_function(node: fx.Node, axes: dict[fx.Node, Any], net: nn.Module,
         return _cat(node, axes)
     if target in _FLATTEN and _is_tensor(node.args[0], axes):
         return _flatten(node, kinds)
-    if target in _RESHAPE and _is_tensor(node.args[0], axes):
+    if target in RESHAPES and _is_tensor(node.args[0], axes):
         return _reshape(node, kinds)
     return _shape_or_item(node, kinds)
 
@@ -130,7 +130,7 @@ def _reshape(node: fx.Node, kinds: list[Any]) -> int:
     first, rest = sizes[0], sizes[1:]
     if not all(isinstance(s, int) and not isinstance(a, fx.Node) for s, a in zip(rest, node.args[2:], strict=True)):
         raise _unknown(node)
-    if first == _BATCH_SIZE or (first == -1 and math.prod(rest) > 0):
+    if first == _BATCH_SIZE or (first == -1 and math.prod(rest) > 0):  # check_reshapes looks at the latter again
         return len(sizes)
     raise NotSampleWise(f"{node.name!r} reshapes to a fixed batch size ({first}); use flatten(1) or x.shape[0]")
 
@@ -149,7 +149,7 @@ def _shape_or_item(node: fx.Node, kinds: list[Any]) -> Any:
         return kinds[0][1]
     if result is None:
         raise _unknown(node)
-    readers = _RESHAPE if result == _BATCH_SIZE else {operator.getitem}
+    readers = RESHAPES if result == _BATCH_SIZE else {operator.getitem}
     if any(user.target not in readers for user in node.users):
         raise NotSampleWise(f"{node.name!r} computes with the batch size")
     return result

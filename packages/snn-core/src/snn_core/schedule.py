@@ -12,8 +12,9 @@ from torch import Tensor, fx, nn
 from snn_core import kernels
 from snn_core.bntt import BatchNormTT1d, BatchNormTT2d
 from snn_core.kernels import products
-from snn_core.memory_plan import MemoryPlan
+from snn_core.memory_plan import HOOKS, MemoryPlan
 from snn_core.neuron import SpikingNeuron
+from snn_core.reshapes import check_reshapes
 from snn_core.samplewise import NotSampleWise, axes_after
 from snn_core.samplewise_functions import axes_after_function
 from snn_core.stateleaky import StateLeaky
@@ -144,6 +145,7 @@ def _called_by_graph(net: nn.Module, xs: Tensor) -> list[tuple[str, nn.Module]]:
             axes[node] = axes_after_function(node, axes, net, xs)
         else:
             _check_output(node, axes)
+    check_reshapes(graph, modules, xs)
     return called
 
 
@@ -193,10 +195,8 @@ def _check_output(node: fx.Node, axes: dict[fx.Node, Any]) -> None:
 
 def _no_hooks(net: nn.Module) -> None:
     for path, module in net.named_modules():
-        for kind in ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"):
-            if getattr(module, kind):
-                where = repr(path) if path else "the net"
-                raise NotSampleWise(f"{where} ({type(module).__name__}) has a hook, which expects one step at a time")
-    for kind in ("_global_forward_hooks", "_global_forward_pre_hooks", "_global_backward_hooks"):
-        if getattr(torch.nn.modules.module, kind):
-            raise NotSampleWise("a hook on all modules expects one step at a time")
+        if any(getattr(module, kind) for kind in HOOKS):
+            where = repr(path) if path else "the net"
+            raise NotSampleWise(f"{where} ({type(module).__name__}) has a hook, which expects one step at a time")
+    if any(getattr(torch.nn.modules.module, f"_global{kind}") for kind in HOOKS):
+        raise NotSampleWise("a hook on all modules expects one step at a time")
