@@ -69,7 +69,7 @@ def test_nothing_fits_where_more_than_autograd_watches() -> None:
     assert seen == [False] * 4
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::torch.jit.TracerWarning")
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
 def test_nothing_fits_while_torch_traces() -> None:
     seen: list[bool] = []
 

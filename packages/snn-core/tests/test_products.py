@@ -212,7 +212,6 @@ class Own(Tensor):
     """A tensor of a class of its own."""
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit.script`:DeprecationWarning")  # of torch's own forward derivatives
 @pytest.mark.parametrize("case", ["autocast", "dispatch mode", "function mode", "vmap", "grad", "jvp", "subclass"])
 def test_what_is_no_plain_call_goes_to_torch(product: Recorded, case: str) -> None:
     layer, x = nn.Linear(N, 2), torch.rand(4, N)

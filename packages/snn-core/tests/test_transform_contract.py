@@ -47,7 +47,6 @@ def test_a_step_compiles_into_one_graph(case: Case) -> None:
 
 
 @pytest.mark.compiles
-@pytest.mark.filterwarnings("ignore:.*torch.jit.*is deprecated:DeprecationWarning")  # of torch by torch, in inductor
 @pytest.mark.usefixtures("fresh_compiler")
 def test_the_default_compiler_gives_the_numbers_of_eager_execution() -> None:
     # inductor writes C++ on a CPU; a machine that cannot compile it still proves the traced graph

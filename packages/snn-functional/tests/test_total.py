@@ -16,7 +16,6 @@ def test_spikes_are_counted_exactly(num_steps, batch, outputs, dtype):
     assert torch.equal(total(spikes.transpose(0, 2)), (drawn < 0.5).sum(2).T.to(dtype))
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit.script`:DeprecationWarning")  # of torch's own forward derivatives
 def test_its_derivatives_are_those_of_finite_differences():
     values = torch.randn(7, 3, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64).requires_grad_()
     assert torch.autograd.gradcheck(total, values, check_forward_ad=True, check_batched_grad=True)

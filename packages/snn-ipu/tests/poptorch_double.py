@@ -15,6 +15,7 @@ from torch import nn
 from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
+from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
 __version__ = "3.4.0-double"
@@ -62,6 +63,22 @@ _surrogate_spike.register_autograd(
     lambda ctx, grad: (grad / (1 + ctx.slope * ctx.saved_tensors[0].abs()).square(), None),
     setup_context=lambda ctx, inputs, output: (ctx.save_for_backward(inputs[0]), setattr(ctx, "slope", inputs[1])),
 )
+
+
+@torch.library.custom_op("snn_poptorch_double::detach", mutates_args=())
+def _detach(x: torch.Tensor) -> torch.Tensor:
+    return x.clone()
+
+
+_detach.register_fake(torch.empty_like)
+_detach.register_autograd(lambda ctx, grad: None)
+
+
+class _Detaching(TorchFunctionMode):
+    """Keeps ``detach`` in a captured graph, of which PyTorch 2.15 would keep an alias with a gradient."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        return _detach(*args) if func is torch.Tensor.detach else func(*args, **(kwargs or {}))
 
 
 def identity_loss(x, reduction):
@@ -186,7 +203,8 @@ class PoplarExecutor:
         weights = {name: _as_on_device(t.detach().clone()) for name, t in held.items()}
 
         def run(weights, *inputs):
-            flat, self._structure = tree_flatten(torch.func.functional_call(model, weights, inputs))
+            with _Detaching():
+                flat, self._structure = tree_flatten(torch.func.functional_call(model, weights, inputs))
             return flat
 
         try:
