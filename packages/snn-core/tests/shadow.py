@@ -44,13 +44,18 @@ class Equation:
     resets: bool = True
 
 
+def _decay(value: Tensor) -> Tensor:
+    """Within [0, 1], and with a gradient there."""
+    return torch.where((value < 0) | (value > 1), value.detach().clamp(0, 1), value)
+
+
 def _leaky(n: Any, x: Tensor, s: States) -> States:
-    return (n.beta.clamp(0, 1) * s[-1] + x,)
+    return (_decay(n.beta) * s[-1] + x,)
 
 
 def _synaptic(n: Any, x: Tensor, s: States) -> States:
-    syn = n.alpha.clamp(0, 1) * s[-2] + x
-    return syn, n.beta.clamp(0, 1) * s[-1] + syn
+    syn = _decay(n.alpha) * s[-2] + x
+    return syn, _decay(n.beta) * s[-1] + syn
 
 
 def _recurrent(equation: Callable[[Any, Tensor, States], States]) -> Callable[[Any, Tensor, States], States]:
@@ -117,7 +122,7 @@ EQUATIONS = {
     "Alpha": Equation(_alpha, cleared=(0, 1, 2), zero_first=False),
     "SLSTM": Equation(_slstm, zero_first=False),
     "SConv2dLSTM": Equation(_sconv2dlstm, zero_first=False),
-    "DeltaLeaky": Equation(lambda n, x, s: (n.beta.clamp(0, 1) * s[0] + x, s[0]), resets=False),
+    "DeltaLeaky": Equation(lambda n, x, s: (_decay(n.beta) * s[0] + x, s[0]), resets=False),
     "QuadraticIF": Equation(_quadratic),
     "Adaptive": Equation(_adaptive),
 }

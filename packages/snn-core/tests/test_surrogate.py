@@ -105,6 +105,12 @@ def test_the_triangle_has_area_one(threshold: float) -> None:
     assert area.item() == pytest.approx(1.0, rel=1e-9)
 
 
+def test_the_corners_of_the_triangle_have_the_slope_of_outside() -> None:
+    x = torch.tensor([-2.5, -2.0, -1.0, 1.0, 2.0, 2.5], dtype=torch.float64, requires_grad=True)
+    (slope,) = torch.autograd.grad(surrogate.triangular(threshold=2).derivative(x).sum(), x)
+    assert slope.tolist() == [0, 0, 0.25, -0.25, 0, 0]
+
+
 @pytest.mark.parametrize(
     ("spike", "smooth"),
     [

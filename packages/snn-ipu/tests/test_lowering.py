@@ -154,6 +154,14 @@ def test_a_bounded_decay_stays_bounded_and_learns():
     assert_same(net, nets.example(), exact=False)
 
 
+def test_a_decay_at_the_ends_of_its_range_learns_and_one_outside_does_not():
+    decays = torch.tensor([-0.5, 0.0, 0.5, 1.0, 1.5])
+    lif = snn.Synaptic(alpha=decays, beta=decays, learn_alpha=True, learn_beta=True, init_hidden=True).double()
+    assert_same(nn.Sequential(nn.Linear(7, 5), lif).double(), nets.example(), exact=False)
+    for learned in lif.parameters():
+        assert (learned.grad != 0).tolist() == [False, True, True, True, False]
+
+
 def test_a_layer_used_twice_is_one_weight_saved_under_both_names(tmp_path):
     shared = nn.Linear(5, 5)
     net = nn.Sequential(shared, snn.Leaky(beta=0.9, init_hidden=True), shared).double()

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 from torch import Tensor
 
 from snn_core import kernels
-from snn_core.constant import Constant
+from snn_core.constant import Constant, clamped
 from snn_core.firing import SpikeGrad
 from snn_core.lif import LIF
 
@@ -116,11 +116,11 @@ class Alpha(LIF):
     @property
     def tau(self) -> Tensor:
         """The factor that scales the difference of the currents to the membrane."""
-        log_alpha, log_beta = self.alpha.clamp(0, 1).log(), self.membrane_decay.log()
+        log_alpha, log_beta = clamped(self.alpha).log(), self.membrane_decay.log()
         return log_alpha / (log_beta - log_alpha) + 1
 
     def integrate(self, x: Tensor, state: Any) -> Any:
-        syn_exc = self.alpha.clamp(0, 1) * state.syn_exc + x
+        syn_exc = clamped(self.alpha) * state.syn_exc + x
         syn_inh = self.membrane_decay * state.syn_inh - x
         return state._replace(syn_exc=syn_exc, syn_inh=syn_inh, mem=self.tau * (syn_exc + syn_inh))
 

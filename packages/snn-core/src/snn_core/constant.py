@@ -7,10 +7,44 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 
-__all__ = ["Constant", "HasConstants"]
+__all__ = ["Constant", "HasConstants", "clamped"]
 
 Constant = float | Tensor
+
+
+def clamped(decay: Tensor) -> Tensor:
+    r"""Return a decay per step within [0, 1], as every equation reads it.
+
+    Its derivative is 1 on the closed interval and 0 outside: a learned decay of exactly 0 or 1 goes on learning. That
+    of ``torch.clamp`` depends on PyTorch, which had 1 at the ends up to 2.13 and has 0 in 2.15.
+
+    Args:
+        decay: A constant, any shape.
+
+    Returns:
+        The decay, 0 where it was less and 1 where it was more, in the same shape and dtype.
+
+    Example:
+        >>> beta = torch.tensor([-0.5, 0.0, 0.9, 1.0, 1.5], requires_grad=True)
+        >>> clamped(beta).sum().backward()
+        >>> clamped(beta).detach(), beta.grad
+        (tensor([0.0000, 0.0000, 0.9000, 1.0000, 1.0000]), tensor([0., 1., 1., 1., 0.]))
+    """
+    if not _may_be_differentiated(decay):
+        return decay.clamp(0, 1)  # a third of the time
+    within = decay.detach().clamp(0, 1)
+    return torch.where(within == decay, decay, within)
+
+
+def _may_be_differentiated(x: Tensor) -> bool:
+    return (
+        torch.compiler.is_compiling()
+        or (x.requires_grad and torch.is_grad_enabled())
+        or torch._C._functorch.is_functorch_wrapped_tensor(x)  # whose requires_grad is that of one level alone
+        or forward_ad._current_level >= 0
+    )
 
 
 class HasConstants(nn.Module):

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from snn_core.constant import Constant
+from snn_core.constant import Constant, clamped
 from snn_core.firing import SpikeGrad
 from snn_core.neuron import SpikingNeuron
 
@@ -65,4 +65,4 @@ class LIF(SpikingNeuron):
     @property
     def membrane_decay(self) -> Tensor:
         """``beta`` within [0, 1]."""
-        return self.beta.clamp(0, 1)
+        return clamped(self.beta)

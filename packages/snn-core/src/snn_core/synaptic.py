@@ -7,7 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 from torch import Tensor
 
 from snn_core import kernels
-from snn_core.constant import Constant
+from snn_core.constant import Constant, clamped
 from snn_core.firing import SpikeGrad
 from snn_core.lif import LIF
 
@@ -103,7 +103,7 @@ class Synaptic(LIF):
         self.constant("alpha", alpha, learn=learn_alpha)
 
     def integrate(self, x: Tensor, state: Any) -> Any:
-        syn = self.alpha.clamp(0, 1) * state.syn + x
+        syn = clamped(self.alpha) * state.syn + x
         return state._replace(syn=syn, mem=self.membrane_decay * state.mem + syn)
 
     def init_synaptic(self) -> tuple[Tensor, Tensor]:

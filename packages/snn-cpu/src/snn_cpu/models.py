@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from snn_core.constant import clamped
+
 __all__ = ["DERIVATIVES", "MODELS", "RESETS", "Model"]
 
 RESETS = {
@@ -57,16 +59,12 @@ class Model:
 _ONE = torch.ones(())
 
 
-def _decay(value: Tensor) -> Tensor:
-    return value.clamp(0, 1)
-
-
 def _leaky(beta: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
-    return _decay(beta), _ONE, *rest
+    return clamped(beta), _ONE, *rest
 
 
 def _synaptic(alpha: Tensor, beta: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
-    return _decay(alpha), _decay(beta), *rest
+    return clamped(alpha), clamped(beta), *rest
 
 
 def _lapicque(R: Tensor, C: Tensor, time_step: Tensor, threshold: Tensor) -> tuple[Tensor, ...]:
@@ -75,8 +73,8 @@ def _lapicque(R: Tensor, C: Tensor, time_step: Tensor, threshold: Tensor) -> tup
 
 
 def _alpha(alpha: Tensor, beta: Tensor, threshold: Tensor) -> tuple[Tensor, ...]:
-    log_alpha, log_beta = _decay(alpha).log(), _decay(beta).log()
-    return _decay(alpha), _decay(beta), log_alpha / (log_beta - log_alpha) + 1, threshold
+    log_alpha, log_beta = clamped(alpha).log(), clamped(beta).log()
+    return clamped(alpha), clamped(beta), log_alpha / (log_beta - log_alpha) + 1, threshold
 
 
 def _rleaky(beta: Tensor, V: Tensor, amplitude: Tensor, threshold: Tensor) -> tuple[Tensor, ...]:

@@ -149,7 +149,7 @@ class triangular(Surrogate):
         self._require_positive("threshold")
 
     def derivative(self, x: Tensor) -> Tensor:
-        return (1 - x.abs() / self.threshold).clamp_min(0) / self.threshold
+        return torch.relu(1 - x.abs() / self.threshold) / self.threshold
 
 
 @dataclass(frozen=True)
