@@ -12,6 +12,8 @@ __getattr__, __dir__ = _lazy.forward(
     __name__,
     "snn_core",
     submodules={
+        "_layers": "snn_core",
+        "_neurons": "snn_core",
         "backends": "snn_core",
         "kernels": "snn_core",
         "peer": "snn_core",

@@ -27,7 +27,7 @@ def forward(
     Args:
         module: Name of the module that re-exports.
         package: Import name of the package that has its names.
-        submodules: Modules under ``module``, and the package that each one needs.
+        submodules: Modules under ``module``, and the package that each one needs; private ones are listed nowhere.
         elsewhere: Names that another package has, and which.
         absent: Names that users may look for and that no package has, and what to tell them.
 
@@ -38,7 +38,8 @@ def forward(
     inner, others, gone = submodules or {}, elsewhere or {}, absent or {}
 
     def names() -> list[str]:
-        return sorted({*_public(piece(package, module)), *_installed(inner), *_installed(others)})
+        public = {name: home for name, home in inner.items() if not name.startswith("_")}
+        return sorted({*_public(piece(package, module)), *_installed(public), *_installed(others)})
 
     def look_up(name: str) -> Any:
         if name in gone:

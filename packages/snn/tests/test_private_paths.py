@@ -1,0 +1,86 @@
+"""The private paths that programs written for snnTorch import from."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+
+import pytest
+
+import snn
+import snn._layers
+import snn._neurons
+import snn_core
+
+from .fresh import python
+
+PATHS = [
+    name
+    for package in ("snn._neurons", "snn._layers")
+    for name in (
+        package,
+        *(m.name for m in pkgutil.iter_modules(importlib.import_module(package).__path__, f"{package}.")),
+    )
+]
+# the modules of snnTorch 1.0.0 that its __init__ imports
+NEURONS = (
+    "alpha associative deltaleaky lapicque leaky leakyparallel linearleaky neurons rleaky rsynaptic sconv2dlstm slstm"
+)
+LAYERS = "bntt graded_spikes"
+
+
+def test_every_module_of_the_peers_is_there() -> None:
+    expected = {f"snn._neurons.{name}" for name in f"{NEURONS} stateleaky synaptic".split()}
+    expected |= {f"snn._layers.{name}" for name in LAYERS.split()}
+    assert set(PATHS) == expected | {"snn._neurons", "snn._layers"}
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_each_name_of_a_private_path_is_the_public_object(path: str) -> None:
+    module = importlib.import_module(path)
+    assert module.__all__
+    assert [name for name in module.__all__ if getattr(module, name) is not getattr(snn, name)] == []
+
+
+def test_the_package_of_neurons_has_every_neuron_and_that_of_layers_every_layer() -> None:
+    classes = {name for name in snn_core.__all__ if inspect.isclass(getattr(snn_core, name))}
+    neurons = {name for name in classes if issubclass(getattr(snn_core, name), snn.SpikingNeuron)} | {"LeakyParallel"}
+    assert set(snn._neurons.__all__) == neurons - {"Recurrent"}
+    assert set(snn._layers.__all__) == {"BatchNormTT1d", "BatchNormTT2d", "GradedSpikes"} <= classes
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import snn; assert snn._neurons.leaky.Leaky is snn.Leaky; assert snn._layers.bntt",
+        "from snn._neurons.neurons import LIF, SpikingNeuron; import snn; assert LIF is snn.LIF",
+        "import snn._neurons; from snn._neurons import Leaky; import snn; assert Leaky is snn.Leaky",
+    ],
+)
+def test_a_private_path_is_an_attribute_and_can_be_imported(program: str) -> None:
+    done = python(program)
+    assert done.returncode == 0, done.stderr
+
+
+def test_private_paths_are_listed_nowhere() -> None:
+    assert [name for name in snn.__all__ if name.startswith("_") and name != "__version__"] == []
+    done = python("from snn import *; print(*sorted(name for name in dir() if name.startswith('_')))")
+    assert "_neurons" not in done.stdout.split(), done.stderr
+
+
+def test_under_the_peers_name_all_neurons_are_instances_of_its_base_classes() -> None:
+    done = python(
+        "import snn, snn_core, inspect\n"
+        "sys.modules['snntorch'] = snn\n"
+        "import snntorch\n"
+        "from snntorch._neurons.neurons import LIF, SpikingNeuron\n"
+        "from snntorch._neurons.leaky import Leaky\n"
+        "import snntorch.surrogate, snntorch.utils\n"
+        "net = [Leaky(0.9), snn.Synaptic(0.9, 0.8), snntorch.SLSTM(3, 2), snn.StateLeaky(0.9, 2)]\n"
+        "assert all(isinstance(one, SpikingNeuron) and isinstance(one, snntorch.SpikingNeuron) for one in net)\n"
+        "assert [isinstance(one, LIF) for one in net] == [True, True, False, True]\n"
+        "assert SpikingNeuron is snn.SpikingNeuron is snntorch.SpikingNeuron and LIF is snn.LIF\n"
+        "assert snntorch.surrogate.atan is snn_core.surrogate.atan\n"
+    )
+    assert done.returncode == 0, done.stderr
