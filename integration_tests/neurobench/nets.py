@@ -32,18 +32,22 @@ class Nested(nn.Module):
 
 
 class Looped(nn.Module):
-    """A net with the loop over time inside, which passes the membranes on."""
+    """A net with the loop over time inside, which passes the membranes on, from a reset of each neuron or from none."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, reset: bool = True) -> None:
         super().__init__()
+        self.reset_first = reset
         self.fc1 = nn.Linear(FEATURES, HIDDEN)
         self.lif1 = snn.Leaky(beta=0.9)
         self.fc2 = nn.Linear(HIDDEN, CLASSES)
         self.lif2 = snn.Synaptic(alpha=0.8, beta=0.9)
 
     def forward(self, xs: Tensor) -> Tensor:
-        mem1 = self.lif1.init_leaky()
-        syn2, mem2 = self.lif2.init_synaptic()
+        if self.reset_first:
+            mem1, (syn2, mem2) = self.lif1.init_leaky(), self.lif2.init_synaptic()
+        else:
+            mem1, syn2, mem2 = torch.zeros(1, HIDDEN), torch.zeros(1, CLASSES), torch.zeros(1, CLASSES)
+            mem1, syn2, mem2 = (state.expand(len(xs), -1) for state in (mem1, syn2, mem2))
         spikes = []
         for x in xs.transpose(0, 1):
             spk1, mem1 = self.lif1(self.fc1(x), mem1)
@@ -116,4 +120,5 @@ NETS: dict[str, Callable[[], nn.Module]] = {
     "convolutional": convolutional,
     "nested": lambda: Nested(leaky()),
     "states passed on": Looped,
+    "states of their own": lambda: Looped(reset=False),
 }

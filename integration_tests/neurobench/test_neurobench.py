@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-SAME = ["leaky", "learned", "synaptic", "recurrent", "mixed", "convolutional"]
+SAME = ["leaky", "learned", "synaptic", "recurrent", "mixed", "convolutional", "states passed on"]
 
 
 @pytest.mark.parametrize("net", SAME)
@@ -47,8 +47,8 @@ def test_nested_layers_measure_as_they_do_in_a_row(mine):
     assert mine["nested"] == mine["leaky"]
 
 
-def test_a_membrane_that_is_passed_on_is_not_kept_to_be_counted(mine, theirs):
-    left, right = (side["states passed on"]["in batches"] for side in (mine, theirs))
+def test_a_membrane_that_was_never_reset_is_not_kept_to_be_counted(mine, theirs):
+    left, right = (side["states of their own"]["in batches"] for side in (mine, theirs))
     assert (left.pop("MembraneUpdates"), right.pop("MembraneUpdates")) == (0, 18 * 9)
     assert left.pop("NeuronOperations")["Neuron Dense Ops"] == 0 < right.pop("NeuronOperations")["Neuron Dense Ops"]
     assert left == right
