@@ -69,6 +69,68 @@ def test_a_raster_has_the_peers_marks(theirs, data):
     assert left.get_facecolor().tolist() == right.get_facecolor().tolist()
 
 
+def test_a_raster_shows_the_peers_part_of_time_and_the_silent_rest(theirs):
+    quiet = torch.zeros(40, 9)
+    quiet[11:20, 2:7] = SPK
+    mine, peers = plt.figure().subplots(1, 2)
+    theirs.raster(quiet, peers)
+    ours.raster(quiet, mine)
+    steps, rows = mine.collections[0].get_offsets().T
+    margin = mine.margins()[0]
+    assert peers.dataLim.intervalx.tolist() == [steps.min(), steps.max()]
+    assert mine.dataLim.intervalx.tolist() == [-0.5, 39.5]
+    assert mine.dataLim.intervaly.tolist() == [-0.5, 8.5]
+    assert mine.get_xlim() == pytest.approx((-0.5 - 40 * margin, 39.5 + 40 * margin))
+    assert (rows.min(), rows.max()) == (2, 6)
+
+
+@pytest.mark.parametrize("name", ["raster", "spike_count"])
+def test_labels_that_a_program_sets_before_or_after_stay(name):
+    for before in (True, False):
+        figure, ax = plt.subplots()
+        if before:
+            ax.set(xlabel="Time step", ylabel="Neuron Number", title="Input Layer")
+        _ = ours.raster(SPK, ax) if name == "raster" else ours.spike_count(SPK, figure, ax, list("abcde"))
+        if not before:
+            ax.set(xlabel="Time step", ylabel="Neuron Number", title="Input Layer")
+        assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_title()) == ("Time step", "Neuron Number", "Input Layer")
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_limits_that_a_program_sets_for_a_raster_are_the_peers(theirs, before):
+    mine, peers = plt.figure().subplots(1, 2)
+    for ax, module in ((mine, ours), (peers, theirs)):
+        if before:
+            ax.set(xlim=(2, 7), ylim=(1, 3))
+        module.raster(SPK, ax)
+        if not before:
+            ax.set(xlim=(2, 7), ylim=(1, 3))
+    assert (mine.get_xlim(), mine.get_ylim()) == (peers.get_xlim(), peers.get_ylim()) == ((2, 7), (1, 3))
+
+
+def test_counts_are_bars_from_0_where_the_peer_draws_points_from_1():
+    figure, ax = plt.subplots()
+    ours.spike_count(SPK, figure, ax, list("abcde"), time_step=1e-3)
+    bars = ax.containers[0]
+    assert [bar.get_width() for bar in bars] == SPK.sum(0).tolist()
+    assert [bar.get_y() + bar.get_height() / 2 for bar in bars] == pytest.approx(range(5))
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == list("abcde")
+    assert ax.get_xlim() == pytest.approx((0, 1.1 * float(SPK.sum(0).max())))  # the peer's ends with the last step
+    assert ax.get_xlabel() == "Spikes in 0.009 s"
+
+
+def test_few_traces_without_a_grid_are_on_one_axes_where_the_peer_has_no_call(theirs):
+    with pytest.raises(IndexError):
+        theirs.traces(MEM[:, :4])
+    plt.figure()
+    assert len(ours.traces(MEM[:, :4]).lines) == 4
+    plt.figure()
+    theirs.traces(MEM)
+    assert [each.axison for each in plt.gcf().axes] == [False] * 9
+    plt.figure()
+    assert [each.axison for each in ours.traces(MEM).flat] == [True] * 9
+
+
 @pytest.mark.parametrize("spk", [None, (MEM > 1).float()], ids=["membrane", "spikes on top"])
 @pytest.mark.parametrize("dim", [(3, 3), (2, 4)])
 def test_a_grid_of_traces_has_the_peers_lines_and_titles(theirs, spk, dim):

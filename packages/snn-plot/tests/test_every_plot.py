@@ -50,6 +50,38 @@ def test_every_public_function_has_a_call_here():
     assert set(snn_plot.__all__) - functions == {"Animation", "Camera", "__version__"}
 
 
+ODD = [None, "abc", object(), -1, 0, 1.5, float("nan"), [None], {}, [1, 2, 3]]
+# true or false, any text, and what matplotlib names in its own words
+TAKEN = {"time_first", "colorbar", "animate", "gridshader", "xlabel", "ylabel", "cmap"}
+
+
+@pytest.mark.filterwarnings("ignore:Animation was deleted:UserWarning")
+@pytest.mark.parametrize("odd", ODD, ids=lambda odd: type(odd).__name__)
+@pytest.mark.parametrize("name", PLOTS)
+def test_an_argument_that_a_plot_cannot_use_is_named(name, odd, monkeypatch):
+    function = getattr(snn_plot, name)
+    signature = inspect.signature(function)
+    for argument, parameter in signature.parameters.items():
+        if parameter.kind is parameter.VAR_KEYWORD or argument in TAKEN | {PLOTS[name].name}:
+            continue
+
+        def with_it(*args, _argument=argument, **kwargs):
+            bound = signature.bind(*args, **kwargs)
+            bound.arguments[_argument] = odd
+            return function(*bound.args, **bound.kwargs)
+
+        monkeypatch.setattr(snn_plot, name, with_it)
+        figure, ax = plt.subplots()
+        try:
+            PLOTS[name].draw(PLOTS[name].data, ax)
+        except (TypeError, ValueError) as error:
+            told = str(error)
+        else:
+            told = argument
+        plt.close(figure)
+        assert argument in told
+
+
 def state_of(axes):
     return (
         [type(child).__name__ for child in axes.get_children()],

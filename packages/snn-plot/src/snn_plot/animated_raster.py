@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from snn_plot.animation import Animation
 from snn_plot.arrays import time_by_neuron
 from snn_plot.axes import step_seconds
+from snn_plot.numbers import is_whole
 from snn_plot.palette import VERMILION
 from snn_plot.raster import raster
 
@@ -62,7 +63,7 @@ def animated_raster(
     """
     spk = time_by_neuron(data, time_first=time_first)
     num_steps = len(spk)
-    if steps_per_frame != int(steps_per_frame) or steps_per_frame < 1:
+    if not is_whole(steps_per_frame):
         raise ValueError(f"animated_raster needs steps_per_frame of 1 or more whole steps, got {steps_per_frame}")
     unit = step_seconds(dt, "animated_raster")
     ax = raster(spk, ax, dt=dt, labels=labels, order=order, **artist)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import html
 import io
-import math
 import os
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +18,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from snn_plot.frames import Show, drawn_anew, drawn_in_layers
+from snn_plot.numbers import is_number, is_whole
 
 __all__ = ["Animation"]
 
@@ -69,9 +69,9 @@ class Animation(FuncAnimation):
         *,
         blit: bool = False,
     ) -> None:
-        if num_frames < 1:
+        if not is_whole(num_frames):
             raise ValueError(f"Animation needs num_frames of 1 or more, got {num_frames}")
-        if not (math.isfinite(interval) and interval > 0):
+        if not (is_number(interval) and interval > 0):
             raise ValueError(f"Animation needs interval in milliseconds, greater than 0, got {interval}")
         super().__init__(figure, show, frames=num_frames, interval=interval, cache_frame_data=False)
         self.figure = figure
@@ -157,7 +157,7 @@ class Animation(FuncAnimation):
         return f'<img alt="{alt}" style="max-width: 100%" src="data:image/png;base64,{data}">'
 
     def _encode(self, form: str, fps: float | None, dpi: float | None) -> bytes:
-        if fps is not None and not (math.isfinite(fps) and fps > 0):
+        if fps is not None and not (is_number(fps) and fps > 0):
             raise ValueError(f"a film needs fps in frames a second, greater than 0, got {fps}")
         delay = self.interval if fps is None else 1000 / fps
         tick = TICK_MS[form]

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from snn_plot.animation import Animation
 from snn_plot.arrays import require_finite, to_array
 from snn_plot.axes import given_or_current
+from snn_plot.numbers import is_whole
 
 __all__ = ["animator"]
 
@@ -59,11 +60,11 @@ def animator(
         raise ValueError(f"animator needs data of shape [time, height, width], got {list(frames.shape)}")
     require_finite(frames, "data")
     ax = given_or_current(ax, "animator")
-    if ax.figure.canvas is not fig.canvas:
+    if ax.figure.canvas is not getattr(fig, "canvas", None):
         raise ValueError("animator needs ax to be in fig: pass the two that plt.subplots() returns")
     shown = num_steps or len(frames)
-    if not 0 < shown <= len(frames):
-        raise ValueError(f"animator cannot show {shown} steps of data with {len(frames)} steps")
+    if not is_whole(shown) or shown > len(frames):
+        raise ValueError(f"num_steps does not fit: animator cannot show {shown} steps of data with {len(frames)} steps")
     image = ax.imshow(frames[0], cmap=cmap, vmin=frames.min(), vmax=frames.max(), interpolation="nearest")
     ax.set_axis_off()
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import FixedLocator, MaxNLocator
+
+from snn_plot.numbers import is_number
 
 __all__ = ["given_or_current", "label_time", "label_value", "step_seconds", "whole_ticks"]
 
@@ -39,12 +40,13 @@ def given_or_current(ax: Any, caller: str) -> Axes:
     return ax
 
 
-def step_seconds(dt: float | None, caller: str) -> float:
+def step_seconds(dt: float | None, caller: str, name: str = "dt") -> float:
     """Check the duration of a step; without one, time is counted in steps.
 
     Args:
         dt: Step in seconds, greater than 0, or None.
         caller: Name of the public function, for the message.
+        name: That of the argument.
 
     Returns:
         The factor from steps to the unit on the time axis.
@@ -58,8 +60,8 @@ def step_seconds(dt: float | None, caller: str) -> float:
     """
     if dt is None:
         return 1.0
-    if not (math.isfinite(dt) and dt > 0):
-        raise ValueError(f"{caller} needs dt in seconds, greater than 0, got {dt}")
+    if not (is_number(dt) and dt > 0):
+        raise ValueError(f"{caller} needs {name} in seconds, greater than 0, got {dt}")
     return float(dt)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from snn_plot.numbers import is_whole
+
 __all__ = ["binned_rate", "whole_window"]
 
 
@@ -52,6 +54,6 @@ def whole_window(window: int, num_steps: int, caller: str) -> int:
         >>> whole_window(5, 100, "rate_heatmap")
         5
     """
-    if window != int(window) or not 1 <= window <= num_steps:
+    if not is_whole(window) or window > num_steps:
         raise ValueError(f"{caller} needs window of 1 to {num_steps} whole steps, the length of data, got {window}")
     return int(window)

@@ -13,6 +13,7 @@ from matplotlib.patches import Patch
 
 from snn_plot.arrays import require_finite, to_array
 from snn_plot.axes import given_or_current, step_seconds
+from snn_plot.numbers import is_number, is_whole
 from snn_plot.palette import BLUE, VERMILION
 
 __all__ = ["event_frames"]
@@ -84,10 +85,10 @@ def event_frames(
     unit = step_seconds(dt, "event_frames")
     chosen = _chosen(steps, len(counts))
     in_a_row = min(len(chosen), IN_A_ROW) if columns is None else columns
-    if in_a_row != int(in_a_row) or in_a_row < 1:
+    if not is_whole(in_a_row):
         raise ValueError(f"event_frames needs columns of 1 or more, a whole number, got {columns}")
     full = float(counts[chosen].max()) or 1.0 if vmax is None else vmax
-    if not (math.isfinite(full) and full > 0):
+    if not (is_number(full) and full > 0):
         raise ValueError(f"event_frames needs vmax in events a pixel, greater than 0, got {vmax}")
     ax = given_or_current(ax, "event_frames")
 
@@ -118,7 +119,10 @@ def event_frames(
 def _chosen(steps: Sequence[int] | None, num_steps: int) -> list[int]:
     if steps is None:
         return np.linspace(0, num_steps - 1, min(SHOWN, num_steps)).round().astype(int).tolist()
-    wanted = to_array(list(steps), "steps")
+    try:
+        wanted = to_array(list(steps), "steps")
+    except TypeError:
+        raise TypeError(f"steps must be a list of whole numbers, got {steps!r:.60}") from None
     if wanted.dtype.kind not in "iu" or wanted.ndim != 1 or not ((wanted >= 0) & (wanted < num_steps)).all():
         raise ValueError(f"steps must be whole numbers from 0 to {num_steps - 1}, got {list(steps)}")
     return wanted.tolist()

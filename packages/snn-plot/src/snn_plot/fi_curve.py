@@ -13,6 +13,7 @@ from torch import Tensor
 from snn_plot.arrays import require_finite, to_array
 from snn_plot.axes import given_or_current, label_value, step_seconds
 from snn_plot.callables import named_callables
+from snn_plot.numbers import is_whole
 from snn_plot.palette import line_colours
 
 __all__ = ["fi_curve"]
@@ -67,7 +68,7 @@ def fi_curve(
     if currents.ndim != 1 or currents.size == 0:
         raise ValueError(f"inputs must have shape [inputs], one value or more, got {list(currents.shape)}")
     require_finite(currents, "inputs")
-    if num_steps != int(num_steps) or num_steps < 1:
+    if not is_whole(num_steps):
         raise ValueError(f"fi_curve needs num_steps of 1 or more whole steps, got {num_steps}")
     unit = step_seconds(dt, "fi_curve")
     rates = {name: _rates(one, currents, int(num_steps)) / unit for name, one in responses.items()}

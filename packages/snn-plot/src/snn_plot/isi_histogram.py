@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 
 from snn_plot.arrays import time_by_neuron
 from snn_plot.axes import given_or_current, label_value, step_seconds, whole_ticks
+from snn_plot.numbers import is_whole
 from snn_plot.palette import BLUE
 
 __all__ = ["isi_histogram"]
@@ -62,7 +63,7 @@ def isi_histogram(
     spikes = time_by_neuron(spk, time_first=time_first, name="spk")
     unit = step_seconds(dt, "isi_histogram")
     most = MOST_BARS if bins is None else bins
-    if most != int(most) or most < 1:
+    if not is_whole(most):
         raise ValueError(f"isi_histogram needs bins of 1 or more, a whole number, got {bins}")
     ax = given_or_current(ax, "isi_histogram")
 

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 
 from snn_plot.arrays import require_finite, to_array
 from snn_plot.axes import given_or_current, label_value, step_seconds, whole_ticks
+from snn_plot.numbers import is_number, is_whole
 from snn_plot.palette import BLUE, ORANGE, VERMILION
 
 __all__ = ["rate_histogram"]
@@ -75,9 +76,9 @@ def rate_histogram(
         )
     unit = step_seconds(dt, "rate_histogram")
     bars = BARS if bins is None else bins
-    if bars != int(bars) or bars < 1:
+    if not is_whole(bars):
         raise ValueError(f"rate_histogram needs bins of 1 or more, a whole number, got {bins}")
-    if not 0 < saturated <= 1:
+    if not (is_number(saturated) and 0 < saturated <= 1):
         raise ValueError(f"rate_histogram needs saturated in spikes per step, in (0, 1], got {saturated}")
     ax = given_or_current(ax, "rate_histogram")
 

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from snn_plot.arrays import require_finite, to_array
 from snn_plot.axes import given_or_current, label_value, step_seconds
 from snn_plot.colour_bar import colour_bar
+from snn_plot.numbers import is_whole
 
 __all__ = ["rate_maps"]
 
@@ -64,7 +65,7 @@ def rate_maps(
     unit = step_seconds(dt, "rate_maps")
     num_steps, channels, height, width = spikes.shape
     in_a_row = math.ceil(math.sqrt(channels * height / width)) if columns is None else columns
-    if in_a_row != int(in_a_row) or in_a_row < 1:
+    if not is_whole(in_a_row):
         raise ValueError(f"rate_maps needs columns of 1 or more, a whole number, got {columns}")
     in_a_row = min(int(in_a_row), channels)
     ax = given_or_current(ax, "rate_maps")

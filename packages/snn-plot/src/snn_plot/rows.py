@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from snn_plot.arrays import to_array
 from snn_plot.axes import whole_ticks
 
-__all__ = ["label_rows", "names_for", "row_order"]
+__all__ = ["label_rows", "names_for", "row_order", "texts"]
 
 
 def names_for(labels: Sequence[object] | None, count: int, caller: str) -> list[str] | None:
@@ -25,6 +25,7 @@ def names_for(labels: Sequence[object] | None, count: int, caller: str) -> list[
         The labels as text, or None.
 
     Raises:
+        TypeError: If `labels` is no sequence.
         ValueError: If there are more or fewer labels than `count`.
 
     Example:
@@ -33,12 +34,30 @@ def names_for(labels: Sequence[object] | None, count: int, caller: str) -> list[
     """
     if labels is None:
         return None
-    names = [str(label) for label in labels]
+    names = texts(labels, caller, "labels")
     if len(names) != count:
         raise ValueError(
             f"{caller} needs one label for each of {count} rows or columns of data, got {len(names)} in labels"
         )
     return names
+
+
+def texts(several: Any, caller: str, name: str) -> list[str]:
+    """Return each of several things as text, or raise a TypeError where they are none.
+
+    Args:
+        several: A sequence.
+        caller: Name of the public function, for the message.
+        name: That of the argument.
+
+    Example:
+        >>> texts((1, "b"), "traces", "titles")
+        ['1', 'b']
+    """
+    try:
+        return [str(one) for one in several]
+    except TypeError:
+        raise TypeError(f"{caller} needs {name} as a list of texts, got {several!r:.60}") from None
 
 
 def row_order(order: Any, neurons: int) -> list[int]:

@@ -7,11 +7,12 @@ from typing import Any, Literal, overload
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 
 from snn_plot.animation import Animation
 from snn_plot.arrays import time_by_neuron, to_array
 from snn_plot.axes import given_or_current, label_value, step_seconds, whole_ticks
+from snn_plot.numbers import is_whole
 from snn_plot.palette import BAND, BLUE, VERMILION
 from snn_plot.rows import names_for
 
@@ -103,7 +104,7 @@ def spike_count(
         ValueError: If the shape, the number of labels or of steps is wrong, or `ax` is not in `fig`.
 
     Example:
-        >>> from matplotlib.figure import Figure
+        >>> from matplotlib.figure import Figure, FigureBase
         >>> ax = spike_count([[1, 0], [1, 1], [1, 0]], ax=Figure().subplots(), labels=["cat", "dog"])
         >>> ax.containers[0].datavalues.tolist()
         [3, 1]
@@ -120,13 +121,16 @@ def spike_count(
         raise ValueError(f"time_step={time_step} and dt={dt} are the same quantity: pass one")
     dt = time_step or dt
     steps = num_steps or len(spk)
-    if not 0 < steps <= len(spk):
-        raise ValueError(f"spike_count cannot count {steps} steps of data with {len(spk)} steps")
-    if interpolate < 1:
+    if not is_whole(steps) or steps > len(spk):
+        raise ValueError(f"num_steps does not fit: spike_count cannot count {steps} steps of data with {len(spk)}")
+    if not is_whole(interpolate):
         raise ValueError(f"spike_count needs interpolate of 1 frame a step or more, got {interpolate}")
-    duration = f"{steps * step_seconds(dt, 'spike_count'):g} {'steps' if dt is None else 's'}"
+    seconds = step_seconds(dt, "spike_count", "time_step" if time_step else "dt")
+    duration = f"{steps * seconds:g} {'steps' if dt is None else 's'}"
     neurons = spk.shape[1]
     names = names_for(labels, neurons, "spike_count")
+    if not isinstance(fig, FigureBase | None):
+        raise TypeError(f"spike_count takes a matplotlib figure as fig, got {type(fig).__name__}: pass one or None")
     ax = fig.gca() if ax is None and fig is not None else given_or_current(ax, "spike_count")
     if fig is not None and ax.figure.canvas is not fig.canvas:
         raise ValueError("spike_count needs ax to be in fig: pass the two that plt.subplots() returns")

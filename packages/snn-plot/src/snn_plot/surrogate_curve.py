@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,6 +14,7 @@ from torch import Tensor
 from snn_plot.arrays import require_finite, to_array
 from snn_plot.axes import given_or_current, label_value
 from snn_plot.callables import named_callables
+from snn_plot.numbers import is_number, pair
 from snn_plot.palette import line_colours
 
 __all__ = ["surrogate_curve"]
@@ -101,7 +101,7 @@ def _distances(mem: Any, threshold: float) -> np.ndarray:
     if potentials.size == 0:
         raise ValueError("mem holds no value: pass recorded membrane potentials, or None for no histogram")
     require_finite(potentials, "mem")
-    if not math.isfinite(threshold):
+    if not is_number(threshold):
         raise ValueError(f"surrogate_curve needs a finite threshold, got {threshold}")
     return potentials.astype(np.float64).ravel() - threshold
 
@@ -109,8 +109,8 @@ def _distances(mem: Any, threshold: float) -> np.ndarray:
 def _limits(limits: tuple[float, float] | None, distance: np.ndarray | None) -> tuple[float, float]:
     if limits is None:
         return (-1.5, 1.5) if distance is None else (min(-1.5, distance.min()), max(1.5, distance.max()))
-    low, high = limits
-    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+    low, high = pair(limits)
+    if not (is_number(low) and is_number(high) and low < high):
         raise ValueError(f"surrogate_curve needs limits (first, last) in rising order, got {limits}")
     return low, high
 

@@ -12,8 +12,9 @@ from matplotlib.gridspec import GridSpec
 
 from snn_plot.arrays import time_by_neuron
 from snn_plot.axes import given_or_current, label_time, label_value, step_seconds
+from snn_plot.numbers import is_number, is_whole, pair
 from snn_plot.palette import BLUE, DISTINCT, line_colours
-from snn_plot.rows import names_for
+from snn_plot.rows import names_for, texts
 
 __all__ = ["traces"]
 
@@ -117,12 +118,15 @@ def traces(
         raise ValueError(
             "traces draws either on ax or in a grid of new axes: leave out ax, or leave out dim and titles"
         )
+    if threshold is not None and not is_number(threshold):
+        raise ValueError(f"traces needs threshold in the unit of data, a finite number, got {threshold!r}")
     time = np.arange(len(mem)) * unit
 
     if in_grid or (ax is None and mem.shape[1] > len(DISTINCT)):
         if spikes is not None:
             mem = mem + spk_height * spikes
-        axes = _grid(mem.shape[1], GRID if dim is None else dim, names if titles is None else list(titles))
+        titled = names if titles is None else texts(titles, "traces", "titles")
+        axes = _grid(mem.shape[1], GRID if dim is None else dim, titled)
         artist = _line_style(artist, BLUE)
         for each, trace in zip(axes.flat, mem.T, strict=False):
             each.plot(time, trace, **artist)
@@ -150,8 +154,10 @@ def traces(
 
 def _grid(neurons: int, dim: tuple[int, int], titles: list[str] | None) -> np.ndarray:
     """New axes on the current figure, all with the y axis of the first."""
-    rows, columns = dim
-    if rows < 1 or columns < 1 or rows * columns > neurons:
+    rows, columns = pair(dim)
+    if not (is_whole(rows, 0) and is_whole(columns, 0)):
+        raise ValueError(f"traces needs dim=(rows, columns), two whole numbers, got {dim!r}")
+    if 0 in (rows, columns) or rows * columns > neurons:
         raise ValueError(
             f"a grid of {rows} by {columns} needs {rows * columns} traces, data of shape [time, neuron] has {neurons}: "
             "pass dim=(rows, columns) that fits, or ax for one axes"

@@ -48,14 +48,15 @@ def training_curve(
         >>> ax.get_ylabel(), ax.lines[0].get_xdata().tolist()
         ('loss', [1, 2, 3])
     """
-    named = isinstance(history, Mapping)
-    series = {str(name): to_array(values, str(name)) for name, values in (history if named else {"": history}).items()}
+    given = history if isinstance(history, Mapping) else {"": history}
+    called = {str(name): "history" if given is not history else f"history[{name!r}]" for name in given}
+    series = {str(name): to_array(values, called[str(name)]) for name, values in given.items()}
     if not series:
-        raise ValueError("training_curve needs at least one series of values, got an empty history")
+        raise ValueError("training_curve needs at least one series of values in history, got none")
     for name, values in series.items():
         if values.ndim != 1 or values.size == 0:
             raise ValueError(
-                f"training_curve needs series {name!r} of shape [epochs], one value or more, got {list(values.shape)}"
+                f"training_curve needs {called[name]} of shape [epochs], one value or more, got {list(values.shape)}"
             )
     ax = given_or_current(ax, "training_curve")
     for (name, values), colour in zip(series.items(), line_colours(len(series)), strict=True):
