@@ -99,3 +99,28 @@ def test_a_copy_of_a_net_before_it_runs_is_another_net() -> None:
         return {"spk": spk, "mem": mem, "twin": twin(xs[0])[1]}
 
     same(program)
+
+
+def test_one_neuron_forgets_its_state_and_another_lets_it_go() -> None:
+    """Of each kind one, as the peer's methods reach all neurons of a kind."""
+
+    def program(snn: Any) -> dict[str, Any]:
+        first, second = snn.Leaky(0.9, init_hidden=True), snn.Lapicque(beta=0.8, init_hidden=True, output=True)
+        x = torch.rand(2, 3, requires_grad=True)
+        for _ in range(2):
+            second(first(x))
+        first.reset_hidden()
+        second.detach_hidden()
+        _, mem = second(first(x))
+        (grad,) = torch.autograd.grad(mem.sum(), x)
+        return {"kept": first.mem, "mem": mem, "grad": grad}
+
+    same(program)
+
+
+def test_a_neuron_tells_its_constants_in_the_peers_shapes() -> None:
+    def program(snn: Any) -> dict[str, Any]:
+        neuron = snn.Lapicque(R=5.1, C=5e-3, time_step=1e-3)
+        return {"beta": neuron.beta, "R": neuron.R, "C": neuron.C, "time constant": neuron.R * neuron.C}
+
+    same(program)

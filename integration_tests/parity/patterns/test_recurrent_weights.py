@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from .both import same, some_fire
+from .both import run, same, some_fire
 
 
 def membranes(neuron: Any, xs: torch.Tensor) -> dict[str, Any]:
@@ -37,3 +37,25 @@ def test_a_dense_recurrence_gets_other_weights() -> None:
         return membranes(neuron, 0.8 * torch.rand(20, 2, 3))
 
     same(program)
+
+
+def test_one_weight_a_neuron_is_replaced() -> None:
+    def program(snn: Any) -> dict[str, Any]:
+        neuron = snn.RLeaky(beta=0.8, all_to_all=False, V=1.0, learn_recurrent=False, reset_mechanism="subtract")
+        neuron.recurrent.V = torch.tensor([-0.4, 0.1, -0.2])
+        return membranes(neuron, 0.8 * torch.rand(20, 2, 3))
+
+    same(program)
+
+
+def test_a_weight_that_is_set_on_the_neuron_is_the_one_it_uses() -> None:
+    """The peer goes on with the weight in ``recurrent``, which it has twice."""
+
+    def program(snn: Any) -> dict[str, Any]:
+        neuron = snn.RLeaky(beta=0.8, all_to_all=False, V=1.0, reset_mechanism="subtract")
+        neuron.V = nn.Parameter(torch.tensor([-0.4, 0.1, -0.2]))
+        return {"set": neuron.V.tolist(), "used": neuron.recurrent.V.tolist()}
+
+    mine, theirs = run(program)
+    assert mine["set"] == mine["used"] == theirs["set"]
+    assert theirs["used"] == 1

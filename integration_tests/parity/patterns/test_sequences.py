@@ -59,6 +59,16 @@ def test_one_beta_filters_every_channel() -> None:
     same(program)
 
 
+def test_one_channel_stands_for_many_neurons() -> None:
+    def program(snn: Any) -> dict[str, Any]:
+        layer = snn.StateLeaky(beta=torch.tensor(0.5), channels=1, threshold=2.0)
+        layer.load_state_dict({**layer.state_dict(), "tau": torch.tensor(3.0)})
+        spk, mem = layer(torch.rand(STEPS, BATCH, 40))
+        return {"spk": some_fire(spk), "mem": mem}
+
+    same(program)
+
+
 def test_a_filter_over_images_as_columns() -> None:
     """Pixels and batch in one axis, and back."""
 
