@@ -21,17 +21,17 @@ import torch
 from torch import nn
 import snn_core as snn
 
-def make_net(threshold=1.0):
+def make_net(threshold=1.0, surrogate=None):
     print("making a net")
     torch.manual_seed(0)
-    net = nn.Sequential(nn.Linear(4, 9), snn.Leaky(0.8, threshold, init_hidden=True), nn.Linear(9, 3),
+    net = nn.Sequential(nn.Linear(4, 9), snn.Leaky(0.8, threshold, surrogate, init_hidden=True), nn.Linear(9, 3),
                         snn.Leaky(0.8, init_hidden=True))
     for layer in (net[0], net[2]):
         nn.init.uniform_(layer.weight, -0.2, 0.8)
     return net
 
 def make_silent_net():
-    return make_net(threshold=100.0)
+    return make_net(threshold=100.0, surrogate=snn.surrogate.sigmoid())
 
 class Loop(nn.Module):
     def __init__(self):

@@ -126,8 +126,25 @@ def a_threshold_below_rest():
 
 
 @case("unreachable_threshold", "1", "error")
+def a_threshold_far_above_the_membranes_and_out_of_reach_of_the_surrogate():
+    return well(snn.Leaky(0.8, 100.0, spike_grad=surrogate.sigmoid(), init_hidden=True)), batch(), {}
+
+
+@case("unreachable_threshold", "1", "error")
+def a_threshold_far_above_membranes_that_do_not_learn():
+    net = well(snn.Leaky(0.8, 100.0, init_hidden=True))
+    net[0].requires_grad_(False)
+    return net, batch(), {}
+
+
+@case("unreachable_threshold", "1", "warning")
 def a_threshold_far_above_the_membranes():
     return well(snn.Leaky(0.8, 100.0, init_hidden=True)), batch(), {}
+
+
+@case("unreachable_threshold", "1", "warning", 1.0)
+def the_output_of_an_lstm_with_a_threshold_that_learns():
+    return well(snn.SLSTM(9, 9, threshold=1.5, learn_threshold=True, init_hidden=True)), batch(), {}
 
 
 @case("unreachable_threshold", "1", "error", 1.0)
@@ -135,21 +152,36 @@ def the_output_of_an_lstm_that_is_never_above_one():
     return well(snn.SLSTM(9, 9, init_hidden=True)), batch(), {}
 
 
-@case("silent_layer", "1", "error", 0)
-def a_layer_that_is_inhibited_by_its_own_equation():
-    class Off(snn.Leaky):
-        def integrate(self, x, state):
-            return state._replace(mem=0.25 * torch.tanh(x))
+class Off(snn.Leaky):
+    """A neuron whose membrane is below a quarter by its own equation."""
 
+    def integrate(self, x, state):
+        return state._replace(mem=0.25 * torch.tanh(x))
+
+
+def near():
+    """A surrogate without a gradient three quarters below the threshold."""
+    return surrogate.sigmoid(slope=40)
+
+
+@case("silent_layer", "1", "error", 0)
+def a_layer_that_is_inhibited_and_out_of_reach_of_its_surrogate():
+    return well(Off(0.8, spike_grad=near(), init_hidden=True)), batch(), {}
+
+
+@case("silent_layer", "1", "warning", 0)
+def a_layer_that_is_inhibited_by_its_own_equation():
     return well(Off(0.8, init_hidden=True)), batch(), {}
 
 
 @case("silent_output", "3", "error", 0)
-def an_output_layer_that_never_fires():
-    class Off(snn.Leaky):
-        def integrate(self, x, state):
-            return state._replace(mem=0.25 * torch.tanh(x))
+def an_output_layer_that_never_fires_nor_can_learn_to():
+    net = well(output=Off(0.8, spike_grad=near(), init_hidden=True))
+    return net, batch(), {"targets": LABELS}
 
+
+@case("silent_output", "3", "warning", 0)
+def an_output_layer_that_never_fires():
     return well(output=Off(0.8, init_hidden=True)), batch(), {"targets": LABELS}
 
 

@@ -134,7 +134,8 @@ def test_the_table_has_the_statistics_of_the_nets_own_run():
 
 
 def test_the_report_is_a_table_and_json():
-    found = diagnose(well(snn.Leaky(0.8, 100.0, init_hidden=True)), batch(), LABELS)
+    far = snn.Leaky(0.8, 100.0, spike_grad=surrogate.sigmoid(), init_hidden=True)
+    found = diagnose(well(far), batch(), LABELS)
     lines = str(found).splitlines()
     assert lines[0].split() == "layer kind neurons rate dead saturated gradient, first .. last step".split()
     assert lines[1].startswith("1      Leaky  9        0     9 (100 %)  0 (0 %)")
@@ -148,7 +149,7 @@ def test_the_report_is_a_table_and_json():
 
 
 def test_errors_come_first():
-    net = well(snn.Leaky(0.1, 100.0, init_hidden=True))
+    net = well(snn.Leaky(0.1, 100.0, spike_grad=surrogate.sigmoid(), init_hidden=True))
     net[2].weight.data[0] = 0
     assert [one.severity for one in diagnose(net, batch()).findings] == ["error", "warning", "info"]
 

@@ -9,9 +9,10 @@ from torch import Tensor
 
 from snn_core import LIF
 from snn_core.whole_sequence import WholeSequence
-from snn_functional.diagnosis._evidence import Evidence, error, info, listed, warning
+from snn_functional.diagnosis._evidence import Evidence, info, warning
 from snn_functional.diagnosis._reach import highest
 from snn_functional.diagnosis._record import Trace
+from snn_functional.diagnosis._silence import silence
 from snn_functional.diagnosis.finding import Finding
 from snn_functional.statistics import dead_neurons, saturated_neurons
 
@@ -24,7 +25,7 @@ def activity(evidence: Evidence) -> Iterator[Finding]:
 
     Of layers that are silent one after the other the first is reported, which is the cause.
     """
-    if evidence.found("nonfinite_activity", "zero_input"):
+    if evidence.found("nonfinite_activity", "zero_input", "no_loop"):
         return
     heard = [t for t in evidence.traces() if evidence.heard.get(t.path, True) and t.spikes() is not None]
     silent = [t.path for t in heard if not bool(t.spikes().any())]  # pyrefly: ignore[missing-attribute]
@@ -32,32 +33,13 @@ def activity(evidence: Evidence) -> Iterator[Finding]:
     for trace in heard:
         if trace.path in silent:
             if trace.path == silent[0]:
-                yield _silence(trace, silent[1:], trace is output)
+                yield silence(evidence, trace, silent[1:], trace is output)
             continue
         spikes = trace.spikes()
         assert spikes is not None
         yield from _shares(trace, spikes, evidence)
         if isinstance(trace.neuron, LIF) and not isinstance(trace.neuron, WholeSequence):
             yield from _reset(trace)
-
-
-def _silence(trace: Trace, others: list[str], is_output: bool) -> Finding:
-    reached = highest(trace)
-    threshold = trace.neuron.threshold.detach()
-    also = f" So are {listed(others)} after it." if others else ""
-    if reached is not None and bool((reached <= threshold).all()):
-        top, least = float(reached.max()), float(threshold.min())
-        return error(
-            "unreachable_threshold",
-            trace.path,
-            top,
-            f"No neuron can fire: with this input a membrane reaches at most {top:.4g}, and the threshold is "
-            f"{least:.4g}.{also}",
-            _MORE,
-        )
-    code, what = ("silent_output", "The output layer") if is_output else ("silent_layer", "The layer")
-    after = "a loss of its spikes is the same for all samples" if is_output else "what comes after it gets none"
-    return error(code, trace.path, 0.0, f"{what} gives no spike for any sample: {after}.{also}", _MORE)
 
 
 def _shares(trace: Trace, spikes: Tensor, evidence: Evidence) -> Iterator[Finding]:

@@ -13,6 +13,8 @@ from snn_functional.diagnosis._record import Record, Trace
 from snn_functional.diagnosis.finding import Finding
 from snn_functional.diagnosis.limits import Limits
 
+SILENT = ("silent_layer", "silent_output", "unreachable_threshold")
+
 
 @dataclass
 class Evidence:
@@ -47,6 +49,12 @@ class Evidence:
     def found_in(self, module: str, code: str) -> bool:
         """Whether it was found already in this layer."""
         return any((one.module, one.code) == (module, code) for one in self.findings)
+
+    def cannot_fire(self, module: str | None = None) -> bool:
+        """Whether a layer, this one or any, was found silent and unable to learn to fire."""
+        return any(
+            one.code in SILENT and one.severity == "error" and module in (None, one.module) for one in self.findings
+        )
 
     def traces(self) -> list[Trace]:
         """The layers of neurons that were called."""

@@ -16,7 +16,7 @@ def gradient_in_depth(evidence: Evidence) -> Iterator[Finding]:
     sizes = {path: hypot(*steps) for path, steps in found.items() if steps}
     largest = max(sizes.values(), default=0.0)
     for path, size in sizes.items():
-        if 0 < size < evidence.limits.vanishing * largest:
+        if 0 < size < evidence.limits.vanishing * largest and not evidence.cannot_fire(path):
             yield warning(
                 "vanishing_in_depth",
                 path,

@@ -8,10 +8,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from snn_functional.diagnosis._evidence import Evidence, error, listed, warning
+from snn_functional.diagnosis._evidence import SILENT, Evidence, error, listed, warning
 from snn_functional.diagnosis.finding import Finding
-
-_SILENT = ("silent_layer", "silent_output", "unreachable_threshold", "zero_input")
 
 
 def gradient_of_parameters(evidence: Evidence) -> Iterator[Finding]:
@@ -95,7 +93,9 @@ def _explained(evidence: Evidence, path: str) -> bool:
     """Whether a gradient of 0 follows from what was found already."""
     if evidence.found("surrogate_underflow") or evidence.found_in(path, "decay_out_of_range"):
         return True
-    return evidence.found(*_SILENT) and _is_fed_nothing(evidence, path)
+    if evidence.cannot_fire():
+        return True
+    return evidence.found(*SILENT, "zero_input") and _is_fed_nothing(evidence, path)
 
 
 def _is_fed_nothing(evidence: Evidence, path: str) -> bool:

@@ -12,7 +12,9 @@ from snn_functional.diagnosis._decays import leak_of
 from snn_functional.diagnosis._record import Trace
 
 # neurons whose membrane is a sum of past input, none of it weighted negatively: resets and less input only lower it
-_SUMS = (Alpha, Lapicque, Leaky, StateLeaky, Synaptic)
+SUMS = (Alpha, Lapicque, Leaky, StateLeaky, Synaptic)
+# neurons whose output is below 1 whatever their input
+BELOW_ONE = (SLSTM, SConv2dLSTM)
 
 
 def highest(trace: Trace) -> Tensor | None:
@@ -28,12 +30,12 @@ def highest(trace: Trace) -> Tensor | None:
     Source: the geometric series; Gerstner et al., Neuronal Dynamics (2014), section 1.3.
     """
     neuron = trace.neuron
-    equation = next((k for k in type(neuron).__mro__ if "integrate" in vars(k) and k is not Recurrent), None)
+    equation = equation_of(neuron)
     if getattr(neuron, "state_quant", False):
         return None
-    if equation in (SLSTM, SConv2dLSTM):
+    if equation in BELOW_ONE:
         return torch.ones(())
-    if equation not in _SUMS or not trace.inputs:
+    if equation not in SUMS or not trace.inputs:
         return None
     with torch.no_grad():
         if isinstance(neuron, Lapicque) and bool((leak_of(neuron) > 1).any()):
@@ -42,6 +44,11 @@ def highest(trace: Trace) -> Tensor | None:
         if drive is None or drive.dim() < 2:
             return None
         return _constantly(neuron, equation, drive.amax(0, keepdim=True), trace.steps)
+
+
+def equation_of(neuron: Any) -> Any:
+    """The class whose ``integrate`` a neuron runs, or None."""
+    return next((k for k in type(neuron).__mro__ if "integrate" in vars(k) and k is not Recurrent), None)
 
 
 def _constantly(neuron: Any, equation: Any, x: Tensor, steps: int) -> Tensor:

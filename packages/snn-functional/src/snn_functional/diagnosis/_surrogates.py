@@ -21,7 +21,9 @@ def surrogates(evidence: Evidence) -> Iterator[Finding]:
             continue
         if not evidence.heard.get(trace.path, True) or evidence.found_in(trace.path, "unreachable_threshold"):
             continue
-        lost = _derivative(trace) < evidence.limits.underflow
+        if evidence.cannot_fire(trace.path):
+            continue  # which has said so
+        lost = derivative(trace) < evidence.limits.underflow
         share = float(lost.double().mean())
         if share >= evidence.limits.share:
             yield warning(
@@ -35,7 +37,7 @@ def surrogates(evidence: Evidence) -> Iterator[Finding]:
             )
 
 
-def _derivative(trace: Trace) -> Tensor:
+def derivative(trace: Trace) -> Tensor:
     """The largest surrogate derivative that each neuron has in any step of any sample."""
     neuron = trace.neuron
     mem = torch.cat(trace.membranes).requires_grad_()

@@ -1,0 +1,105 @@
+"""A layer that gives no spike: whether it can, whether it may learn to, and by what factor its input is too small."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from snn_core import Recurrent
+from snn_functional.diagnosis._evidence import Evidence, error, listed, warning
+from snn_functional.diagnosis._reach import BELOW_ONE, SUMS, equation_of, highest
+from snn_functional.diagnosis._record import Trace
+from snn_functional.diagnosis._surrogates import derivative
+from snn_functional.diagnosis.finding import Finding
+
+
+def silence(evidence: Evidence, trace: Trace, others: list[str], is_output: bool) -> Finding:
+    """What is to be said of a silent layer: an error where it cannot learn to fire, else a warning.
+
+    Args:
+        evidence: What was seen.
+        trace: The layer.
+        others: Silent layers after it.
+        is_output: Whether nothing with parameters comes after it.
+
+    Returns:
+        The finding.
+    """
+    also = f" So are {listed(others)} after it." if others else ""
+    reached, threshold = highest(trace), trace.neuron.threshold.detach()
+    report, may, remedy = warning, "A gradient reaches it, by which it may learn to.", _remedy(trace)
+    if _is_bounded(trace) and bool((threshold >= 1).all()):
+        report, may = error, "It cannot learn to: its output is below 1, whatever its input."
+        remedy = "Take a threshold below 1."
+    elif not _has_gradient(evidence, trace):
+        report, may = error, "No gradient reaches its membranes, so that it cannot learn to."
+        remedy += " A surrogate with a heavier tail, such as surrogate.atan(), has a gradient farther away."
+    if reached is not None and bool((reached <= threshold).all()):
+        top, least = float(reached.max()), float(threshold.min())
+        return report(
+            "unreachable_threshold",
+            trace.path,
+            top,
+            f"No neuron can fire: with this input a membrane reaches at most {top:.4g}, and the threshold is "
+            f"{least:.4g}. {may}{also}",
+            remedy,
+        )
+    code, what = ("silent_output", "The output layer") if is_output else ("silent_layer", "The layer")
+    after = "a loss of its spikes is the same for all samples" if is_output else "what comes after it gets none"
+    return report(code, trace.path, 0.0, f"{what} gives no spike for any sample: {after}. {may}{also}", remedy)
+
+
+def _is_bounded(trace: Trace) -> bool:
+    return equation_of(trace.neuron) in BELOW_ONE and not trace.neuron.threshold.requires_grad
+
+
+def _has_gradient(evidence: Evidence, trace: Trace) -> bool:
+    """Whether the loss has a gradient to the layer's membranes that is not lost in rounding."""
+    if trace.membranes:
+        if trace.neuron.surrogate_disable or not bool((derivative(trace) >= evidence.limits.underflow).any()):
+            return False
+        gradients = evidence.over_time.get(trace.path, [])
+    else:
+        # membranes within a sequence are not seen, but the parameters that they are made of are
+        assert evidence.record is not None
+        before = [path for path, use in evidence.record.uses.items() if use.order < trace.order]
+        gradients = [
+            gradient
+            for name, gradient in evidence.gradients.items()
+            if name.rpartition(".")[0] in before or name.startswith(f"{trace.path}." if trace.path else "")
+        ]
+    return any(gradient is not None and bool((gradient != 0).any()) for gradient in gradients)
+
+
+def _remedy(trace: Trace) -> str:
+    factor = _factor(trace)
+    if factor is None:
+        return (
+            "Scale the weights before it or its input up, or lower its threshold; a larger decay adds up more of the "
+            "input."
+        )
+    return (
+        f"Scale the weights and biases before it, or its input, by about {factor:g}, or divide its threshold by that: "
+        "the membranes of this batch then reach the threshold in half of its neurons. A larger decay adds up more of "
+        "the input."
+    )
+
+
+def _factor(trace: Trace) -> float | None:
+    """What brings the highest membrane of half of the neurons to the threshold, or None where none is known to do.
+
+    Without spikes there is no reset, and the membrane is proportional to its input.
+    """
+    neuron = trace.neuron
+    if not trace.membranes or isinstance(neuron, Recurrent) or equation_of(neuron) not in SUMS:
+        return None
+    if getattr(neuron, "state_quant", False):
+        return None
+    top = torch.cat(trace.membranes).amax(0)
+    ratios = torch.where(top > 0, neuron.threshold.detach() / top, torch.inf).double().flatten()
+    factor = float(ratios.sort().values[(len(ratios) - 1) // 2])
+    if not math.isfinite(factor) or factor < 1:
+        return None
+    step = 10.0 ** (math.floor(math.log10(factor)) - 1)
+    return float(f"{math.ceil(1.01 * factor / step) * step:.2g}")  # two digits, and a little more rather than less
