@@ -195,7 +195,7 @@ def test_conformance_of_nothing_says_how_to_call_it(capsys: pytest.CaptureFixtur
     assert "'tpu'" in errors
 
 
-def test_explain_says_how_a_net_will_run_and_runs_nothing() -> None:
+def test_explain_says_how_a_net_will_run_and_leaves_it_alone() -> None:
     model, xs = net(), torch.randn(7, 3, 5)
     schedule = backends.explain(model, xs)
     assert schedule.kind == "layers"

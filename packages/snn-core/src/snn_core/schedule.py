@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,11 +14,11 @@ from snn_core.bntt import BatchNormTT1d, BatchNormTT2d
 from snn_core.kernels import products
 from snn_core.memory_plan import HOOKS, MemoryPlan
 from snn_core.neuron import SpikingNeuron
-from snn_core.reshapes import check_reshapes
+from snn_core.one_step import check_reshapes, inputs_of_calls, inputs_of_chain
 from snn_core.samplewise import NotSampleWise, axes_after
 from snn_core.samplewise_functions import axes_after_function
 from snn_core.stateleaky import StateLeaky
-from snn_core.temporal import Temporal
+from snn_core.temporal import Temporal, as_floating
 from snn_core.tracing import Untraceable, chain_of, trace
 from snn_core.whole_sequence import WholeSequence
 
@@ -96,8 +96,11 @@ def plan(net: nn.Module, xs: Tensor, describe: bool = True) -> Schedule:
             raise NotSampleWise(f"the input has no axis but time, shape {tuple(xs.shape)}")
         _no_hooks(net)
         why = "every node acts on each sample alone or is a neuron"
-        called = _called(net, xs)
-        layers = tuple(Layer(path, type(m).__name__, _how(m, xs)) for path, m in called) if describe else ()
+        called, inputs = _called(net, xs)
+        layers = ()
+        if describe:
+            steps = zip(called, inputs(), strict=True)
+            layers = tuple(Layer(path, type(m).__name__, _how(m, x, len(xs))) for (path, m), x in steps)
         return Schedule("layers", why, layers, gains_from_blocks(net))
     except (NotSampleWise, Untraceable) as why:
         return Schedule("steps", str(why))
@@ -114,8 +117,11 @@ def gains_from_blocks(net: nn.Module) -> bool:
     return any(isinstance(m, convolutions) for m in modules) and not any(isinstance(m, WholeSequence) for m in modules)
 
 
-def _called(net: nn.Module, xs: Tensor) -> list[tuple[str, nn.Module]]:
-    """The modules that a net calls, in order, by path, each of which was found to act on samples alone."""
+def _called(net: nn.Module, xs: Tensor) -> tuple[list[tuple[str, nn.Module]], Callable[[], list[Tensor | None]]]:
+    """The modules that a net calls, in order, by path, each of which was found to act on samples alone.
+
+    Also what says of each what it is called with in one step, which takes running one.
+    """
     chain = chain_of(net)
     if chain is None:
         return _called_by_graph(net, xs)
@@ -123,10 +129,12 @@ def _called(net: nn.Module, xs: Tensor) -> list[tuple[str, nn.Module]]:
     value: Any = xs.dim() - 1
     for path, module in chain:
         value = _after_module(path, module, value, seen)
-    return chain
+    return chain, lambda: inputs_of_chain(chain, xs)
 
 
-def _called_by_graph(net: nn.Module, xs: Tensor) -> list[tuple[str, nn.Module]]:
+def _called_by_graph(
+    net: nn.Module, xs: Tensor
+) -> tuple[list[tuple[str, nn.Module]], Callable[[], list[Tensor | None]]]:
     graph, modules = trace(net, resets_first=False)
     axes: dict[fx.Node, Any] = {}
     called: list[tuple[str, nn.Module]] = []
@@ -146,7 +154,7 @@ def _called_by_graph(net: nn.Module, xs: Tensor) -> list[tuple[str, nn.Module]]:
         else:
             _check_output(node, axes)
     check_reshapes(graph, modules, xs)
-    return called
+    return called, lambda: inputs_of_calls(graph, modules, xs)
 
 
 def _after_module(path: str, module: nn.Module, count: Any, seen: set[nn.Module]) -> Any:
@@ -173,14 +181,21 @@ def _after_module(path: str, module: nn.Module, count: Any, seen: set[nn.Module]
         raise NotSampleWise(f"{path!r}: {why}") from None
 
 
-def _how(module: nn.Module, xs: Tensor) -> str:
+def _how(module: nn.Module, x: Tensor | None, steps: int) -> str:
+    """How a module runs so many steps of such an input ``[batch, ...]``."""
+    if x is None:
+        return "not reached by this input"
+    if isinstance(module, StateLeaky) and (module.kernel_truncation_steps or steps) < steps:
+        return f"windows of {module.kernel_truncation_steps} steps, by plain torch operations"
     if isinstance(module, SpikingNeuron):
-        choice = kernels.choose(module, xs)
+        x = as_floating(x, type(module).__name__)
+        driven = module.drive(x) if isinstance(module, StateLeaky) else x
+        choice = kernels.choose(module, driven.expand(steps, *driven.shape))
         return f"{choice.name} ({choice.reason})"
     if isinstance(module, BatchNormTT1d | BatchNormTT2d):
         return "one step after the other, each with its own entry"
     if isinstance(module, nn.Linear):
-        return products.expected(xs.device.type)
+        return products.expected(x.device.type)
     return "all steps at once"
 
 

@@ -45,7 +45,7 @@ class _Tracer(fx.Tracer):
     def __init__(self, net: nn.Module, resets_first: bool) -> None:
         super().__init__()
         self.touched = ""  # why what the neurons keep is not what a trace without them takes it for
-        self._paths = {m: path for path, m in net.named_modules() if isinstance(m, Temporal)}
+        self._paths: dict[nn.Module, str] = {m: path for path, m in net.named_modules() if isinstance(m, Temporal)}
         self._resets_first = resets_first
         self._called: set[nn.Module] = set()
         self._proxies: list[weakref.ref[fx.Proxy]] = []

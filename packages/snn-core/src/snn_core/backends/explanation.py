@@ -10,7 +10,9 @@ __all__ = ["explain"]
 
 
 def explain(net: nn.Module, xs: Tensor) -> Schedule:
-    """Which schedule ``unroll(net, xs)`` takes and which kernel each layer, and why; nothing is run.
+    """Which schedule ``unroll(net, xs)`` takes and which kernel each layer, and why.
+
+    A step of zeros runs through the layers, to see what each neuron will be given; the net stays as it is.
 
     Args:
         net: A net.
