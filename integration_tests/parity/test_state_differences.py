@@ -157,7 +157,7 @@ def test_a_delta_neuron_starts_at_rest_and_clamps_its_decay() -> None:
     ones: tuple[Tensor, Tensor] = (torch.ones(3, 5), torch.zeros(3, 5))
     # beta = 2 counts as 1 in ours: 1 * 1 + 0.75; in the peer's 2 * 1 + 0.75
     for package, expected in ((ours, 1.75), (peer, 2.75)):
-        _, (mem, _) = package.DeltaLeaky(0.5, 2.0)(X, ones)
+        _, (mem, _) = package.DeltaLeaky(0.5, 2.0, learn_beta=True)(X, ones)
         assert torch.equal(mem, torch.full((3, 5), expected))
 
 

@@ -72,7 +72,7 @@ def test_a_bounded_neuron_unrolls_copies_and_loads_as_any_other() -> None:
 
 @pytest.mark.parametrize("beta", [0.0, 1.0, math.inf])
 def test_a_value_on_or_beyond_an_end_is_refused_and_changes_nothing(beta: float) -> None:
-    lif = snn.Leaky(beta=beta)
+    lif = snn.Leaky(beta=beta, learn_beta=True)
     with pytest.raises(ValueError, match=r"between 0.0 and 1.0, both excluded, got"):
         snn.bounded(lif, "threshold" if beta == 1 else "beta")
     assert type(lif) is snn.Leaky

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import re
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -97,12 +98,12 @@ def into_a_copy(lif: snn.Leaky, factor: Tensor) -> snn.Leaky:
     # the copy's tensor starts to count its changes anew, and arrives at the number that the original was at
     for _ in range(2):
         load_another_factor(lif, torch.ones_like(factor))
-    lif(torch.ones(1, 3))
+    lif(torch.ones(1, 3), None)
     return load_another_factor(copy.deepcopy(lif), factor)
 
 
 def into_a_pickle(lif: snn.Leaky, factor: Tensor) -> snn.Leaky:
-    lif(torch.ones(1, 3))
+    lif(torch.ones(1, 3), None)
     return load_another_factor(pickle.loads(pickle.dumps(lif)), factor)
 
 
@@ -129,9 +130,9 @@ def by_another_tensor(lif: snn.Leaky, factor: Tensor) -> snn.Leaky:
 def test_a_graded_factor_counts_however_it_was_changed(change, before: float, after: float, learned: bool) -> None:
     lif = snn.Leaky(beta=0.5, graded_spikes_factor=before, learn_graded_spikes_factor=learned)
     lif.graded_spikes_factor.requires_grad_(False)
-    assert lif(torch.full((1, 3), 2.0))[0].tolist() == [[before] * 3]
+    assert lif(torch.full((1, 3), 2.0), None)[0].tolist() == [[before] * 3]
     changed = change(lif, torch.tensor(after))
-    assert changed(torch.full((1, 3), 2.0))[0].tolist() == [[after] * 3]
+    assert changed(torch.full((1, 3), 2.0), None)[0].tolist() == [[after] * 3]
     assert changed.unroll(torch.full((1, 1, 3), 2.0))[0].tolist() == [[[after] * 3]]
 
 
@@ -231,3 +232,88 @@ def test_another_fault_in_an_equation_stays_what_it_is() -> None:
 
     with pytest.raises(RuntimeError, match="a fault of its own"):
         Faulty(beta=torch.full((7,), 0.9))(torch.ones(2, 7))
+
+
+@pytest.mark.parametrize("value", [0.95, torch.tensor([0.1, 0.5])], ids=str)
+def test_a_learned_constant_with_a_range_stays_inside_and_goes_on_learning(value: float | torch.Tensor) -> None:
+    class Fading(snn.Leaky):
+        def __init__(self) -> None:
+            super().__init__(beta=0.5)
+            self.constant("fade", value, learn=True, low=-1, high=2)
+
+        def integrate(self, x: torch.Tensor, state: Any) -> Any:
+            return state._replace(mem=self.fade * state.mem + x)
+
+    neuron = Fading()
+    torch.testing.assert_close(neuron.fade.detach(), torch.as_tensor(value))
+    xs = torch.rand(6, 3, 2) * 2
+    for _ in range(3):
+        before = neuron.fade.detach()
+        neuron.zero_grad()
+        neuron.unroll(xs)[0].sum().backward()
+        torch.optim.SGD(neuron.parameters(), lr=0.01).step()
+        assert bool(((neuron.fade > -1) & (neuron.fade < 2)).all())
+        assert not torch.equal(neuron.fade.detach(), before)
+    twin = Fading()
+    twin.load_state_dict(neuron.state_dict(), strict=True)
+    assert torch.equal(twin.fade, neuron.fade)
+    assert torch.equal(copy.deepcopy(neuron).fade, neuron.fade)
+
+
+def test_a_fixed_constant_may_lie_at_the_ends_of_its_range_and_is_a_buffer() -> None:
+    lif = snn.Leaky(beta=0.9)
+    lif.constant("gain", torch.tensor([0.0, 2.0]), low=0, high=2)
+    assert "gain" in dict(lif.named_buffers())
+
+
+@pytest.mark.parametrize(
+    ("value", "options", "message"),
+    [
+        (
+            1.0,
+            {"low": 0, "high": 1, "learn": True},
+            r"gain must lie between 0 and 1, both excluded as it is learned, got",
+        ),
+        (torch.tensor([0.5, -0.1]), {"low": 0, "high": 1}, r"gain must lie between 0 and 1, got tensor"),
+        (0.5, {"low": 0}, r"gain takes low and high together, high the greater, got low=0, high=None"),
+        (0.5, {"high": 0}, r"got low=None, high=0"),
+        (0.5, {"low": 1, "high": 1}, r"got low=1, high=1"),
+    ],
+)
+def test_a_value_outside_of_its_range_or_half_a_range_is_refused(
+    value: float | torch.Tensor, options: dict[str, Any], message: str
+) -> None:
+    lif = snn.Leaky(beta=0.9)
+    with pytest.raises(ValueError, match=f"Leaky: .*{message}"):
+        lif.constant("gain", value, **options)
+    assert not hasattr(lif, "gain")
+
+
+FIXED: dict[str, Callable[..., torch.nn.Module]] = {
+    "beta of Leaky": lambda decay: snn.Leaky(beta=decay),
+    "alpha of Synaptic": lambda decay: snn.Synaptic(alpha=decay, beta=0.5),
+    "beta of RLeaky": lambda decay: snn.RLeaky(beta=decay, linear_features=3),
+    "alpha of Alpha": lambda decay: snn.Alpha(alpha=decay, beta=0.5) if decay > 1 else snn.Alpha(alpha=0.5, beta=decay),
+    "beta of DeltaLeaky": lambda decay: snn.DeltaLeaky(1.0, decay),
+    "beta of StateLeaky": lambda decay: snn.StateLeaky(beta=decay, channels=3),
+    "beta of LeakyParallel": lambda decay: snn.LeakyParallel(3, 3, beta=decay),
+}
+
+
+@pytest.mark.parametrize("decay", [20.0, -0.1])
+@pytest.mark.parametrize("kind", FIXED)
+def test_a_fixed_decay_that_is_clamped_says_so_and_names_what_makes_one_of_seconds(kind: str, decay: float) -> None:
+    with pytest.warns(
+        UserWarning, match=rf"{kind.split()[-1]}: \w+ is a decay per step and is clamped.*snn\.decay\(tau, dt\)"
+    ):
+        FIXED[kind](decay)
+
+
+@pytest.mark.parametrize("decay", [0.0, 1.0, 0.5])
+@pytest.mark.parametrize("kind", [kind for kind in FIXED if "Alpha" not in kind])
+def test_a_decay_in_its_range_warns_of_nothing(kind: str, decay: float) -> None:
+    FIXED[kind](decay)
+
+
+def test_a_learned_decay_outside_of_its_range_is_as_it_was() -> None:
+    assert snn.Leaky(beta=1.5, learn_beta=True).beta.item() == 1.5

@@ -72,8 +72,8 @@ def test_a_leaky_neuron_that_resets_to_zero_fires_with_the_period_of_its_closed_
 
 
 def test_beta_is_clamped_to_its_range_in_the_forward_pass() -> None:
-    assert run(snn.Leaky(beta=1.7, threshold=100.0), [1.0, 0.0]) == ([0, 0], [1.0, 1.0])
-    assert run(snn.Leaky(beta=-0.3, threshold=100.0), [1.0, 0.0]) == ([0, 0], [1.0, 0.0])
+    assert run(snn.Leaky(beta=1.7, learn_beta=True, threshold=100.0), [1.0, 0.0]) == ([0, 0], [1.0, 1.0])
+    assert run(snn.Leaky(beta=-0.3, learn_beta=True, threshold=100.0), [1.0, 0.0]) == ([0, 0], [1.0, 0.0])
 
 
 def test_beta_and_threshold_may_differ_from_neuron_to_neuron_and_from_channel_to_channel() -> None:

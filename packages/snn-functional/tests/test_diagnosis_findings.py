@@ -81,7 +81,8 @@ def two_neurons_without_input_weights():
 
 @case("decay_out_of_range", "1", "error", 20)
 def a_decay_that_is_a_time_constant():
-    return well(snn.Leaky(20.0, threshold=4.0, init_hidden=True)), batch(), {}
+    with pytest.warns(UserWarning, match=r"decay\(tau, dt\)"):
+        return well(snn.Leaky(20.0, threshold=4.0, init_hidden=True)), batch(), {}
 
 
 @case("decay_out_of_range", "1", "error", 1.25)

@@ -105,7 +105,7 @@ class Alpha(LIF):
             learn_graded_spikes_factor,
             reset_delay=reset_delay,
         )
-        self.constant("alpha", alpha, learn=learn_alpha)
+        self._decay("alpha", alpha, learn=learn_alpha)
         if self.alpha.is_meta or self.beta.is_meta:
             return  # without values there is nothing to check
         if bool((self.alpha <= self.beta).any()):

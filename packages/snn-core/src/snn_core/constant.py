@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from numbers import Real
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
+
+from snn_core.bounds import bounded
 
 __all__ = ["Constant", "HasConstants", "clamped"]
 
@@ -50,7 +53,15 @@ def _may_be_differentiated(x: Tensor) -> bool:
 class HasConstants(nn.Module):
     """A module with constants that are parameters when learned and buffers when not."""
 
-    def constant(self, name: str, value: Constant, *, learn: bool = False) -> None:
+    def constant(
+        self,
+        name: str,
+        value: Constant,
+        *,
+        learn: bool = False,
+        low: float | None = None,
+        high: float | None = None,
+    ) -> None:
         """Register a constant of the neuron: a parameter when it is learned, else a buffer.
 
         Args:
@@ -58,10 +69,16 @@ class HasConstants(nn.Module):
             value: A number, or a tensor that broadcasts against the state from the right (one value per neuron, or
                 ``(C, 1, 1)`` per channel); NumPy's numbers and arrays too. Integers become floating point.
             learn: Whether an optimiser may change it.
+            low: Lower end of its range, given together with ``high``. A constant that is learned stays in between,
+                whatever the optimiser does, as by :func:`~snn_core.bounded`: the parameter is then
+                ``parametrizations.<name>.original``, and torch saves the neuron by its ``state_dict``, but does not
+                pickle it.
+            high: Upper end of its range.
 
         Raises:
             TypeError: If ``value`` is neither a number nor a tensor.
-            ValueError: If it contains NaN.
+            ValueError: If it contains NaN or is outside of its range, whose ends belong to it unless it is learned; if
+                only one of ``low`` and ``high`` is given, or ``high`` is not greater.
 
         Example:
             >>> import snn_core as snn
@@ -70,6 +87,9 @@ class HasConstants(nn.Module):
             >>> lif.gain
             Parameter containing:
             tensor(2., requires_grad=True)
+            >>> lif.constant("rise", 0.5, learn=True, low=0, high=1)
+            >>> float(lif.rise)
+            0.5
         """
         if not isinstance(value, Real | Tensor) and not hasattr(value, "__array__"):
             raise TypeError(
@@ -80,10 +100,26 @@ class HasConstants(nn.Module):
             tensor = tensor.to(torch.get_default_dtype())
         if not tensor.is_meta and bool(tensor.isnan().any()):
             raise ValueError(f"{type(self).__name__}: {name} must not be NaN, got {value!r}")
+        if low is not None or high is not None:
+            _must_be_inside(f"{type(self).__name__}: {name}", tensor, low, high, learn)
         if learn:
             setattr(self, name, nn.Parameter(tensor))
         else:
             self.register_buffer(name, tensor)
+        if learn and low is not None and high is not None:
+            bounded(self, name, low=low, high=high)
+
+    def _decay(self, name: str, value: Constant, *, learn: bool) -> None:
+        """Register a decay per step, which is clamped to [0, 1] where it is used."""
+        self.constant(name, value, learn=learn)
+        held = getattr(self, name).detach()
+        if not learn and not held.is_meta and bool(((held < 0) | (held > 1)).any()):
+            warnings.warn(
+                f"{type(self).__name__}: {name} is a decay per step and is clamped to [0, 1], got {value}; "
+                "snn.decay(tau, dt) makes one of a time constant in seconds",
+                UserWarning,
+                stacklevel=4,
+            )
 
     def _describe(self, *names: str) -> str:
         """``name=value`` for constants and settings, as ``extra_repr`` prints them."""
@@ -95,6 +131,15 @@ def _tensor(value: Any) -> Tensor:
     if isinstance(value, Real) and not isinstance(value, int | float):
         value = float(value)
     return torch.tensor(value)
+
+
+def _must_be_inside(what: str, value: Tensor, low: float | None, high: float | None, learn: bool) -> None:
+    if low is None or high is None or not high > low:
+        raise ValueError(f"{what} takes low and high together, high the greater, got {low=}, {high=}")
+    inside = (value > low) & (value < high) if learn else (value >= low) & (value <= high)
+    if not value.is_meta and not bool(inside.all()):
+        ends = "both excluded as it is learned, " if learn else ""
+        raise ValueError(f"{what} must lie between {low} and {high}, {ends}got {value}")
 
 
 def _short(value: Any) -> str:

@@ -90,7 +90,8 @@ class LeakyParallel(WholeSequence, Firing):
         if beta is None:
             self.register_buffer("beta", None)
         else:
-            self.constant("beta", torch.as_tensor(beta).clamp(0, 1).reshape(-1))
+            self._decay("beta", torch.as_tensor(beta).reshape(-1), learn=False)
+            self.register_buffer("beta", self.get_buffer("beta").clamp(0, 1))
         with torch.no_grad():
             self._fill_recurrent_weights(self.rnn.get_parameter("weight_hh_l0"))
 

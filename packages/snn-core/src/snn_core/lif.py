@@ -60,7 +60,7 @@ class LIF(SpikingNeuron):
             learn_graded_spikes_factor,
             reset_delay=reset_delay,
         )
-        self.constant("beta", beta, learn=learn_beta)
+        self._decay("beta", beta, learn=learn_beta)
 
     @property
     def membrane_decay(self) -> Tensor:

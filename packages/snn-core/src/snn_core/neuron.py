@@ -168,7 +168,7 @@ class SpikingNeuron(Familiar, Temporal):
             return
         if self._unrolled_as is not None:
             raise ValueError(f"unroll: {self._unrolled_as or 'the net'!r} ({type(self).__name__}) {_FORGETS}")
-        if torch.compiler.is_compiling() or self._stateless > 1:
+        if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active() or self._stateless > 1:
             return
         if self._stateless:
             warnings.warn(

@@ -161,18 +161,17 @@ class StateLeaky(WholeSequence, LIF):
     def _windowed(self, xs: Tensor, steps: int) -> Tensor:
         r"""Membranes of the last ``steps`` inputs alone, :math:`\sum_{k<K} \beta^k X[t-k]`.
 
-        Windows of n steps make those of 2n, :math:`W_{2n}[t] = W_n[t] + \beta^n\,W_n[t-n]`, and those whose lengths add
-        up to K are put together: about :math:`2\log_2 K` passes over the input, and nothing is ever taken out again.
+        Windows of n steps make those of 2n and 2n + 1,
+
+        .. math:: W_{2n}[t] = W_n[t] + \beta^n\,W_n[t-n], \qquad W_{2n+1}[t] = X[t] + \beta\,W_{2n}[t-1],
+
+        so that the passes over the input grow with the logarithm of K, and nothing is ever taken out again.
         """
-        decay, window, length = self.membrane_decay, xs, 1
-        total, covered = None, 0
-        while True:
-            if steps & length:
-                total = window if total is None else total + decay**covered * _later(window, covered)
-                covered += length
-            if covered == steps:
-                return total
-            window, length = window + decay**length * _later(window, length), 2 * length
+        if steps == 1:
+            return xs
+        half, n = self._windowed(xs, steps // 2), steps // 2
+        even = half + self.membrane_decay**n * _later(half, n)
+        return xs + self.membrane_decay * _later(even, 1) if steps % 2 else even
 
     @property
     def tau(self) -> Tensor:

@@ -100,7 +100,7 @@ class Synaptic(LIF):
             learn_graded_spikes_factor,
             reset_delay=reset_delay,
         )
-        self.constant("alpha", alpha, learn=learn_alpha)
+        self._decay("alpha", alpha, learn=learn_alpha)
 
     def integrate(self, x: Tensor, state: Any) -> Any:
         syn = clamped(self.alpha) * state.syn + x
