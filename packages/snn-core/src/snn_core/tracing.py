@@ -68,7 +68,7 @@ class _Tracer(fx.Tracer):
             for module in self._paths:
                 vars(module).pop("_traced", None)
 
-    def _touch(self, module: nn.Module, how: str) -> None:
+    def _touch(self, module: Temporal, how: str) -> None:
         if how == "resets" and self._resets_first and module not in self._called:
             return
         name = f"{self._paths[module] or 'the net'!r} ({type(module).__name__})"
