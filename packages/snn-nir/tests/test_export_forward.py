@@ -309,6 +309,21 @@ def test_what_depends_on_or_changes_what_a_neuron_keeps_is_refused(forward, verb
         net(torch.ones(2, 3))
 
 
+@pytest.mark.parametrize(
+    "forward",
+    [
+        lambda net, x: (net.lif.reset_mem(), net.lif(net.fc(x)))[1],
+        lambda net, x: net.lif(net.fc(x), net.lif.reset_mem()),
+        lambda net, x: (snn.utils.reset(net), net.lif(net.fc(x)))[1],
+    ],
+)
+def test_a_step_that_starts_at_rest_every_time_is_refused(forward):
+    net = Calls(forward, fc=nn.Linear(3, 3), lif=leaky())
+    said = r"NIR404: Calls: .*forward resets the state that 'lif' \(Leaky\) keeps; .* without what neurons keep"
+    with pytest.raises(NIRError, match=said):
+        to_nir(net, torch.zeros(1, 3))
+
+
 def test_a_forward_may_put_its_neurons_at_rest_before_it_calls_them():
     def forward(net, x):
         snn.utils.reset(net)
@@ -316,6 +331,55 @@ def test_a_forward_may_put_its_neurons_at_rest_before_it_calls_them():
 
     graph = to_nir(Calls(forward, fc=nn.Linear(3, 2), lif=leaky()), torch.rand(5, 2, 3))
     assert ("fc", "lif.mem") in graph.edges
+
+
+@pytest.mark.parametrize(
+    ("by_name", "by_position"),
+    [
+        (lambda net, x: net.lif(input_=net.fc(x)), lambda net, x: net.lif(net.fc(x))),
+        (lambda net, x: net.lif(net.fc(input=x)), lambda net, x: net.lif(net.fc(x))),
+        (lambda net, x: net.lif(torch.mul(input=net.fc(x), other=2)), lambda net, x: net.lif(net.fc(x) * 2)),
+        (lambda net, x: net.lif(torch.add(input=net.fc(x), other=x)), lambda net, x: net.lif(net.fc(x) + x)),
+        (lambda net, x: net.lif(torch.sub(x, other=net.fc(x))), lambda net, x: net.lif(x - net.fc(x))),
+        (lambda net, x: net.lif(torch.flatten(input=net.fc(x), start_dim=1)), lambda net, x: net.lif(net.fc(x))),
+    ],
+)
+def test_inputs_given_by_name_are_those_given_by_position(by_name, by_position):
+    fc = nn.Linear(3, 3)
+    graphs = [to_nir(Calls(f, fc=fc, lif=leaky()), torch.zeros(1, 3)) for f in (by_name, by_position)]
+    assert [len(graph.edges) for graph in graphs] == [len(graphs[0].edges)] * 2
+    xs = 3 * torch.rand(6, 2, 3, generator=torch.Generator().manual_seed(0)).numpy()
+    outs = [simulate(graph, xs, 1e-4, late=closing(graph))["output"] for graph in graphs]
+    assert outs[0].any()
+    np.testing.assert_array_equal(*outs)
+
+
+def test_what_has_no_node_is_refused_where_its_input_is_given_by_name_too():
+    net = Calls(lambda net, x: net.lif(torch.cat(tensors=(x, net.fc(x)), dim=1)), fc=nn.Linear(3, 3), lif=leaky())
+    with pytest.raises(NIRError, match=r"NIR403: 'cat': .*cat: NIR has no node for it"):
+        to_nir(net, torch.zeros(1, 3))
+
+
+IMAGE, SIGNAL = (1, 3, 4, 4), (1, 3)
+
+
+@pytest.mark.parametrize(
+    ("call", "shape", "layer"),
+    [
+        (lambda x: F.linear(x, torch.ones(3, 3)), SIGNAL, "nn.Linear"),
+        (lambda x: x @ torch.ones(3, 3), SIGNAL, "nn.Linear"),
+        (lambda x: torch.addmm(torch.zeros(3), x, torch.ones(3, 3)), SIGNAL, "nn.Linear"),
+        (lambda x: F.conv1d(x, torch.ones(2, 3, 1)), (1, 3, 4), "nn.Conv1d"),
+        (lambda x: F.conv2d(x, torch.ones(2, 3, 1, 1)), IMAGE, "nn.Conv2d"),
+        (lambda x: F.avg_pool2d(x, 2), IMAGE, "nn.AvgPool2d"),
+        (lambda x: F.adaptive_avg_pool2d(x, 2), IMAGE, "nn.AdaptiveAvgPool2d"),
+        (lambda x: x.mean((2, 3)), IMAGE, r"nn.AdaptiveAvgPool2d\(1\) for a mean over H and W"),
+        (lambda x: F.batch_norm(x, torch.zeros(3), torch.ones(3)), SIGNAL, "nn.BatchNorm1d or nn.BatchNorm2d"),
+    ],
+)
+def test_the_function_of_a_layer_that_nir_has_is_refused_with_the_layers_name(call, shape, layer):
+    with pytest.raises(NIRError, match=f"NIR403: .*only its layer can be written; use {layer}$"):
+        to_nir(Calls(lambda net, x: net.lif(call(x)), lif=leaky()), torch.zeros(shape))
 
 
 def test_a_value_changed_in_place_under_another_name_is_refused():

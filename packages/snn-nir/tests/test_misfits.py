@@ -95,3 +95,17 @@ def test_a_first_layer_that_does_not_fit_the_input_is_refused_by_name(node: nir.
 def test_images_for_a_layer_of_as_many_numbers_are_refused():
     with pytest.raises(NIRError, match=r"\[1, 4, 4\] where node 'linear_0' takes \[16\]"):
         from_nir(chain(nir.Linear(np.ones((2, 16))), shape=(1, 4, 4)))
+
+
+def flattening(start_dim: int) -> nir.NIRGraph:
+    return chain(nir.Flatten({"input": None}, start_dim, -1), nir.Linear(np.ones((2, 24))), shape=(2, 3, 4))
+
+
+def test_a_flatten_that_counts_the_batch_is_refused_with_the_axis_that_fits():
+    said = r"NIR204: edge 'flatten_0' -> 'linear_1': .*\[2, 12\] where node 'linear_1' takes \[24\]; "
+    remedy = r"NIR counts axes without the batch: of node 'flatten_0' start_dim is 1, and 0 gives \[24\]"
+    with pytest.raises(NIRError, match=said + remedy):
+        from_nir(flattening(1))
+    with pytest.raises(NIRError, match=r"NIR204: node 'flatten_0': .*start_dim 3 .*NIR counts axes without the batch"):
+        from_nir(flattening(3))
+    assert infer(flattening(0)).nodes["output"].output_type["output"].tolist() == [2]

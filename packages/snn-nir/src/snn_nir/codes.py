@@ -63,7 +63,10 @@ CODES: dict[str, Code] = {
     "NIR401": Code("a module that NIR cannot express", "replace it, or pass on_unsupported='drop' to leave it out"),
     "NIR402": Code("an option that NIR cannot express", "change it, or pass on_unsupported='metadata' or 'drop'"),
     "NIR403": Code("an operation that NIR cannot express", "write it with layers, or leave it out of the network"),
-    "NIR404": Code("a forward without a fixed graph", "write it for one time step, without branches on values"),
+    "NIR404": Code(
+        "a forward without a fixed graph",
+        "write it for one time step, without branches on values and without what neurons keep",
+    ),
     "NIR405": Code("a sample that does not fit", "pass one step's input [batch, ...], or a tuple of them"),
     "NIR406": Code("a value that stays inside its NIR node", "return the spikes, or choose another reset"),
     "NIR407": Code("left out of the graph", "compare the two with fidelity(net, graph)"),

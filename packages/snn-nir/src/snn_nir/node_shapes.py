@@ -157,6 +157,7 @@ def _per_axis(value: Any, axes: int) -> Shape:
 def _flattened(shape: Shape, start: int, end: int, where: str) -> Shape:
     rank = max(len(shape), 1)
     if not (-rank <= start < rank and -rank <= end < rank) or start % rank > end % rank:
-        raise refusal("NIR204", f"node {where!r}", f"start_dim {start} and end_dim {end} on shape {list(shape)}")
+        found = f"start_dim {start} and end_dim {end} on shape {list(shape)}"
+        raise refusal("NIR204", f"node {where!r}", found, "NIR counts axes without the batch: all of them are 0 to -1")
     start, end = start % rank, end % rank
     return (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :])

@@ -10,7 +10,7 @@ from typing import Any
 import nir
 import numpy as np
 
-from snn_nir.codes import refusal
+from snn_nir.codes import NIRError, refusal
 from snn_nir.fields import NEURONS, PRIMITIVES, place, type_name
 from snn_nir.node_shapes import Shape, check_parameters, fixed_shapes, output_shape
 from snn_nir.normalising import normalised
@@ -149,7 +149,7 @@ class _Inference:
             start, end = waiting.popleft()
             shown, taken = self.shown[start], self.taken[end]
             if shown is not None and shown != taken:
-                self._settle(end, shown, self._edge(start, end))
+                self._settle(end, shown, self._edge(start, end), self._remedy(start, taken))
                 waiting.extend(self.touching[end])
             elif shown is None and taken is not None and self._is_elementwise(start):
                 self._settle(start, taken, self._edge(start, end))
@@ -159,10 +159,26 @@ class _Inference:
         node = self.nodes[name]
         return not isinstance(node, nir.NIRGraph) and type_name(node, name) in {*NEURONS, "Input", "Output"}
 
-    def _settle(self, name: str, shape: Shape, reason: str) -> None:
+    def _remedy(self, name: str, wanted: Shape | None) -> str | None:
+        """How a Flatten gives the wanted shape, if starting at another axis would do it."""
+        node, shape = self.nodes[name], self.taken[name]
+        for axis in range(len(shape or ()) if isinstance(node, nir.Flatten) and wanted is not None else 0):
+            other = copy.copy(node)
+            other.start_dim = axis
+            try:
+                fits = shape is not None and output_shape(other, shape, name) == wanted
+            except NIRError:
+                fits = False
+            if fits:
+                found = f"start_dim is {node.start_dim}, and {axis} gives {list(wanted or ())}"
+                return f"NIR counts axes without the batch: of node {self._path(name)!r} {found}"
+        return None
+
+    def _settle(self, name: str, shape: Shape, reason: str, remedy: str | None = None) -> None:
         known, node = self.taken[name], self.nodes[name]
         if known is not None and known != shape:
-            raise refusal("NIR204", reason, f"{list(shape)} where node {self._path(name)!r} takes {list(known)}")
+            found = f"{list(shape)} where node {self._path(name)!r} takes {list(known)}"
+            raise refusal("NIR204", reason, found, remedy)
         if isinstance(node, nir.NIRGraph):
             self._nest(name, shape)
             return

@@ -21,15 +21,28 @@ __all__ = ["draw_function"]
 
 _SAME = {"contiguous", "detach", "clone", torch.detach, torch.clone}
 _CASTS = {"float", "double", "half", "bfloat16", "to", "type"}
+_LAYERS = {
+    "linear": "nn.Linear",
+    "matmul": "nn.Linear",
+    "mm": "nn.Linear",
+    "addmm": "nn.Linear",
+    "conv1d": "nn.Conv1d",
+    "conv2d": "nn.Conv2d",
+    "avg_pool2d": "nn.AvgPool2d",
+    "adaptive_avg_pool2d": "nn.AdaptiveAvgPool2d",
+    "mean": "nn.AdaptiveAvgPool2d(1) for a mean over H and W",
+    "batch_norm": "nn.BatchNorm1d or nn.BatchNorm2d",
+}
 _DROPOUTS = {F.dropout, F.dropout1d, F.dropout2d, F.dropout3d, F.alpha_dropout}
 
 
-def draw_function(node: fx.Node, arguments: list[Any], value: Any, drawing: Drawing) -> Any:
+def draw_function(node: fx.Node, arguments: list[Any], named: list[Any], value: Any, drawing: Drawing) -> Any:
     """Draw one call.
 
     Args:
         node: The call.
         arguments: Its positional arguments, with signals for tensors of the graph.
+        named: Those by keyword, likewise.
         value: What it gave for the sample.
         drawing: The graph.
 
@@ -39,13 +52,17 @@ def draw_function(node: fx.Node, arguments: list[Any], value: Any, drawing: Draw
     Raises:
         NIRError: ``NIR403`` if NIR cannot express it.
     """
-    if not any(isinstance(a, Signal) for a in arguments) and not any(isinstance(a, Signal) for a in _items(arguments)):
+    taken = [*arguments, *named]
+    if not any(isinstance(a, Signal) for a in (*taken, *_items(taken))):
         return value
     if not isinstance(value, Tensor):
         return value  # a shape, a number of axes, a dtype
     for targets, draw in _RULES:
         if node.target in targets:
             return draw(node, arguments, value, drawing)
+    layer = _LAYERS.get(_function_name(node))
+    if layer is not None:
+        raise _refused(node, "only its layer can be written", f"use {layer}")
     raise _refused(node, "NIR has no node for it")
 
 
@@ -54,8 +71,11 @@ def _items(arguments: list[Any]) -> list[Any]:
 
 
 def _refused(node: fx.Node, why: str, remedy: str | None = None) -> Exception:
-    name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", repr(node.target))
-    return refusal("NIR403", f"{node.name!r}", f"{name}: {why}", remedy)
+    return refusal("NIR403", f"{node.name!r}", f"{_function_name(node)}: {why}", remedy)
+
+
+def _function_name(node: fx.Node) -> str:
+    return node.target if isinstance(node.target, str) else getattr(node.target, "__name__", repr(node.target))
 
 
 def _same(node: fx.Node, arguments: list[Any], value: Tensor, drawing: Drawing) -> Signal:

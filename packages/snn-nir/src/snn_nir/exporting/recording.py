@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -10,13 +11,18 @@ import torch
 from torch import Tensor, fx, nn
 from torch.utils._pytree import tree_leaves
 
+from snn_core import SpikingNeuron
 from snn_core.temporal import Temporal
 from snn_core.tracing import Untraceable, trace
 from snn_nir.codes import refusal
+from snn_nir.exporting.steps import is_stack
 
 __all__ = ["Recording", "record"]
 
 _PREFIX = "net.net"
+# what a neuron remembers from call to call, and the count of calls without a state from which on it warns no more
+_KEPT = ("_kept", "_goes_on", "_stateless")
+_SILENT = 2
 
 
 class Recording(NamedTuple):
@@ -92,13 +98,17 @@ def record(net: nn.Module, samples: tuple[Tensor | None, ...], extra: tuple[Any,
     owner = type(net).__name__
     try:
         with _at_rest(net):  # a forward may forget states, which is then no change
-            graph, modules = trace(_Packed(net, len(samples), extra))
+            packed = _Packed(net, len(samples), extra)
+            graph, modules = trace(packed)
+            if not (any(is_stack(node) for node in graph.nodes) or _is_passed_states(net)):
+                trace(packed, resets_first=False)  # one step, and no loop, which may start at rest
     except Untraceable as why:
         raise refusal("NIR404", owner, str(why).replace("'net.", "'")) from why  # a path in the network itself
     except ValueError as why:
         found = "it leaves values in a container outside of the call"
         raise refusal("NIR404", owner, found, "return them") from why
     for node in graph.nodes:
+        _put_input_first(node, modules)
         if node.op == "call_module":
             _check_evaluating(modules[str(node.target)], str(node.target).removeprefix(_PREFIX + "."))
     runner = _Interpreter(fx.GraphModule(modules[""], graph))
@@ -111,6 +121,25 @@ def record(net: nn.Module, samples: tuple[Tensor | None, ...], extra: tuple[Any,
             raise refusal("NIR405", owner, f"a sample of shape {shapes} gives: {first_line}") from why
     _check_same(net, runner.module, samples, extra)
     return Recording(graph, modules, runner.values)
+
+
+def _is_passed_states(net: nn.Module) -> bool:
+    return any(isinstance(m, SpikingNeuron) and not m.init_hidden for m in net.modules())
+
+
+def _put_input_first(node: fx.Node, modules: dict[str, nn.Module]) -> None:
+    """Give a call its inputs by position, where they were given by name."""
+    if node.op == "call_module" and not node.args:
+        names = list(inspect.signature(modules[str(node.target)].forward).parameters)[:1]
+    elif node.op in ("call_function", "call_method"):
+        names = ["input", "other"][len(node.args) :]
+    else:
+        return
+    for name in names:
+        if name not in node.kwargs:
+            return
+        node.args = (*node.args, node.kwargs[name])
+        node.kwargs = {key: value for key, value in node.kwargs.items() if key != name}
 
 
 def _check_same(net: nn.Module, traced: Any, samples: tuple[Tensor | None, ...], extra: tuple[Any, ...]) -> None:
@@ -145,11 +174,13 @@ def _check_evaluating(module: nn.Module, path: str) -> None:
 
 @contextmanager
 def _at_rest(net: nn.Module) -> Iterator[None]:
-    kept = [(m, m._kept) for m in net.modules() if isinstance(m, Temporal)]
+    kept = [(m, {n: v for n, v in vars(m).items() if n in _KEPT}) for m in net.modules() if isinstance(m, Temporal)]
     try:
         for module, _ in kept:
-            module._kept = None
+            vars(module).update(_kept=None, _stateless=_SILENT)
         yield
     finally:
-        for module, state in kept:
-            module._kept = state
+        for module, attributes in kept:
+            for name in _KEPT:
+                vars(module).pop(name, None)
+            vars(module).update(attributes)

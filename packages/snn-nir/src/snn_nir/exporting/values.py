@@ -119,7 +119,8 @@ class _Values:
             return draw_module(module, name, signal, value, self._drawing, self._before(node, signal))
         if is_item(node) and type(self._of.get(node.args[0])) is tuple:  # pyrefly: ignore[bad-argument-type]
             return self._of[node.args[0]][node.args[1]]  # pyrefly: ignore[bad-index]
-        return draw_function(node, [self._argument(a) for a in node.args], value, self._drawing)
+        positional, named = ([self._argument(a) for a in given] for given in (node.args, node.kwargs.values()))
+        return draw_function(node, positional, named, value, self._drawing)
 
     def _before(self, node: fx.Node, signal: Signal) -> str | None:
         """The node that gives a layer's input, if nothing else takes its output."""
