@@ -237,7 +237,7 @@ def nir_peers(session: nox.Session) -> None:
 @nox.session(requires=["wheels"])
 def neurobench(session: nox.Session) -> None:
     """NeuroBench's harness on our nets, under the peer's name, and on the peer's: the same measures."""
-    install(session, "snn", *group("neurobench"))
+    install(session, "snn[nir]", *group("neurobench"))
     pytest(session, "-n", "0", "integration_tests/neurobench")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import pathlib
@@ -21,13 +22,15 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Results
     """Measures every net once a library, each library in a process of its own: ``results("snn")["leaky"]``."""
     folder = tmp_path_factory.mktemp("results")
 
+    @functools.cache
+    def complaint(library: str) -> str:
+        command = [sys.executable, "-W", "error", str(SIDE), library, str(folder / library)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=dict(os.environ))
+        return done.stderr if done.returncode else ""
+
     def measured(library: str) -> Results:
-        file = folder / f"{library}.json"
-        if not file.exists():
-            command = [sys.executable, "-W", "error", str(SIDE), library, str(file)]
-            done = subprocess.run(command, capture_output=True, text=True, check=False, env=dict(os.environ))
-            assert done.returncode == 0, done.stderr
-        return json.loads(file.read_text(encoding="utf-8"))
+        assert not complaint(library), complaint(library)
+        return json.loads((folder / library).read_text(encoding="utf-8"))
 
     return measured
 

@@ -60,3 +60,8 @@ def test_a_reset_to_zero_keeps_the_input_of_its_step(mine, theirs):
     same = ("Footprint", "ParameterCount", "ConnectionSparsity", "MembraneUpdates", "NeuronOperations")
     assert {name: left[name] for name in same} == {name: right[name] for name in same}
     assert mine["by its rules"]["in batches"] == right
+
+
+def test_neurobench_reads_a_version_that_is_not_the_peers_and_the_net_is_exported_all_the_same(mine):
+    assert "requires snntorch version >= 0.9.0" in mine["to_nir"]["error"]
+    assert len(mine["to_nir"]["nodes"]) >= 6  # input, two layers with their neurons, output
