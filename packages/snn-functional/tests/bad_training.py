@@ -99,6 +99,8 @@ EPOCH = [
     batch(torch.ones(3), LABELS, message=r"shape \(3,\); it must be \[T, batch"),
     batch(torch.ones(3), LABELS, message=r"shape \(3,\); it must be \[batch, T", time_first=False),
     batch(torch.ones(0, 3), LABELS, message=r"shape \(0, 3\); it must be \[batch, \.\.\.\]", num_steps=3, **STILL),
+    batch(torch.tensor(1.0), LABELS, message=r"shape \(\); it must be \[batch, \.\.\.\]", num_steps=3, **STILL),
+    batch(torch.tensor(1.0), LABELS, message=r"shape \(\); it must be \[T, batch, \.\.\.\], neither 0"),
     batch(DATA, torch.zeros(14, 5).long(), message=r"shape \(14, 5\); .*\[7, batch", criterion=EACH),
     *[
         Row("dataloader", [(DATA, LABELS, torch.tensor(lengths))], error, message, named="lengths")

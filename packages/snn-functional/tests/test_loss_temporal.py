@@ -152,3 +152,24 @@ def test_the_class_that_fires_first_is_the_answer():
     spk = train([[[2], [1]], [[0, 1], [0]], [[], [3]], [[], []]], 4, 2)
     # second by time; a tie goes to the first class; one that fires in the last step beats a silent one; no answer
     assert accuracy_temporal(spk, torch.tensor([1, 0, 1, 0]), return_silent=True) == (0.75, 0.25)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 2**31), count=st.integers(1, 4), batch=st.integers(1, 5), outputs=st.integers(1, 4))
+def test_times_of_several_spikes_broadcast_from_the_axis_of_spikes(seed, count, batch, outputs):
+    generator = torch.Generator().manual_seed(seed)
+    spk = (torch.rand(7, batch, outputs, generator=generator) < 0.4).double()
+    loss_fn = mse_temporal_loss(target_is_time=True, multi_spike=True, reduction="none")
+
+    def value_and_gradient(wanted):
+        leaf = spk.clone().requires_grad_()
+        losses = loss_fn(leaf, wanted)
+        assert losses.shape == (count, batch, outputs)
+        return losses.detach(), torch.autograd.grad(losses.sum(), leaf)[0]
+
+    each = torch.randint(0, 7, (count,), generator=generator)
+    of_outputs = torch.randint(0, 7, (count, outputs), generator=generator)
+    for short, whole in ((each, each.reshape(-1, 1, 1)), (of_outputs, of_outputs.unsqueeze(1))):
+        found = value_and_gradient(short)
+        assert all(map(torch.equal, found, value_and_gradient(whole)))
+        assert all(map(torch.equal, found, value_and_gradient(whole.expand(count, batch, outputs))))

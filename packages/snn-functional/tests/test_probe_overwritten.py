@@ -246,3 +246,51 @@ def test_what_is_read_is_what_was_recorded(shape, writes, dtype):
     else:
         record = monitor[0] if len(expected) > 1 else (monitor[0],)
         torch.testing.assert_close(list(record), expected, rtol=0, atol=0)
+
+
+class Two(nn.Module):
+    """A layer of two inputs and two outputs."""
+
+    def forward(self, x, y):
+        return 2 * x, 3 * y
+
+
+@pytest.mark.parametrize("kind", [probe.GradOutputMonitor, probe.GradInputMonitor])
+def test_a_hook_that_writes_into_a_gradient_does_not_change_its_record(kind):
+    leaf, seen = torch.ones(2, 3, requires_grad=True), []
+    first, second = nn.Linear(3, 3), nn.Linear(3, 2)
+    net = nn.Sequential(first, second)
+    monitor = kind(net, nn.Linear)
+
+    def overwrite(gradient):
+        seen.append(gradient.clone())
+        with torch.no_grad():
+            gradient.zero_()
+
+    hidden = first(leaf)
+    hidden.register_hook(overwrite)  # after the monitor's, of the same tensor
+    leaf.register_hook(overwrite)
+    second(hidden).sum().backward()
+    assert len(seen) == 2
+    wanted = torch.ones(2, 2) @ second.weight.detach()
+    records = {"0": monitor["0"][0], "1": monitor["1"][0]}
+    if kind is probe.GradOutputMonitor:
+        assert torch.equal(records["1"], torch.ones(2, 2))
+        torch.testing.assert_close(records["0"], wanted)
+    else:
+        torch.testing.assert_close(records["1"], wanted)
+        assert torch.equal(records["0"], torch.zeros(2, 3))  # what the hook left of the output's gradient
+
+
+@pytest.mark.parametrize("kind", [probe.GradOutputMonitor, probe.GradInputMonitor])
+def test_a_gradient_that_is_overwritten_after_the_backward_pass_stays_in_its_record(kind):
+    x, y = torch.ones(3, requires_grad=True), torch.ones(3, requires_grad=True)
+    net = Two()
+    monitor = kind(net)
+    outs = net(x, y)
+    weights = [torch.full((3,), 5.0), torch.full((3,), 7.0)]
+    torch.autograd.backward(outs, weights)
+    for gradient in (x.grad, y.grad, *weights):
+        gradient.zero_()
+    wanted = (5.0, 7.0) if kind is probe.GradOutputMonitor else (10.0, 21.0)
+    assert [part.tolist() for part in monitor[0]] == [[number] * 3 for number in wanted]
