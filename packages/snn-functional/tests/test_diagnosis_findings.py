@@ -94,7 +94,8 @@ def a_learned_decay_that_left_its_range_and_has_no_gradient_there():
 
 @case("decay_out_of_range", "1", "error", -0.5)
 def an_alpha_below_zero():
-    return well(snn.Synaptic(-0.5, 0.8, init_hidden=True)), batch(), {}
+    with pytest.warns(UserWarning, match="clamped"):
+        return well(snn.Synaptic(-0.5, 0.8, init_hidden=True)), batch(), {}
 
 
 @case("alpha_not_above_beta", "1", "error", pytest.approx(-0.15))

@@ -7,12 +7,19 @@ from itertools import product
 from typing import Any
 
 import nir
+import pytest
 import torch
 from torch import Tensor
 
 import snn_core as snn
 
 FEATURES = 4
+
+
+def leaky_clamped(**options: Any) -> snn.Leaky:
+    with pytest.warns(UserWarning, match="beta is a decay per step and is clamped"):
+        return snn.Leaky(beta=torch.tensor([1.3, -0.2, 0.9, 0.0]), threshold=0.8, **options)
+
 
 KINDS: dict[str, Callable[..., snn.SpikingNeuron]] = {
     "leaky": lambda **o: snn.Leaky(beta=0.9, **o),
@@ -21,7 +28,7 @@ KINDS: dict[str, Callable[..., snn.SpikingNeuron]] = {
     ),
     "leaky_without_leak": lambda **o: snn.Leaky(beta=1.0, **o),
     "leaky_without_memory": lambda **o: snn.Leaky(beta=0.0, threshold=0.6, **o),
-    "leaky_clamped": lambda **o: snn.Leaky(beta=torch.tensor([1.3, -0.2, 0.9, 0.0]), threshold=0.8, **o),
+    "leaky_clamped": leaky_clamped,
     "leaky_graded": lambda **o: snn.Leaky(beta=0.8, graded_spikes_factor=torch.tensor([0.5, 2.0, 1.0, 0.0]), **o),
     "synaptic": lambda **o: snn.Synaptic(alpha=0.8, beta=0.9, threshold=3.0, **o),
     "synaptic_per_neuron": lambda **o: snn.Synaptic(
