@@ -406,10 +406,10 @@ def last_release(session: nox.Session) -> pathlib.Path:
 def bench(session: nox.Session) -> None:
     """Time ours beside other libraries, each in an environment of its own; writes dist/bench.json (not for a push).
 
-    With ``-- W2 W4 --peers snn-last`` these workloads beside our last release and the plain loop alone;
-    With ``-- --functions`` single functions beside those of snnTorch, into dist/bench-functions.json; with
-    ``-- --scaling`` one process and two, into dist/bench-scaling.json; with ``-- --latency`` a step of a stream; with
-    ``-- --accuracy`` how well the tasks of ``snn demo`` are learnt, into dist/bench-accuracy.json.
+    With ``-- W2 W4 --peers snn-last snn-steps snn-last-steps`` two workloads beside our last release alone. With
+    ``-- --functions`` single functions beside those of snnTorch, into dist/bench-functions.json; with ``-- --scaling``
+    one process and two, into dist/bench-scaling.json; with ``-- --latency`` a step of a stream; with ``-- --accuracy``
+    how well the tasks of ``snn demo`` are learnt, into dist/bench-accuracy.json.
     """
     if "--accuracy" in session.posargs:
         install(session, "snn[demo]", "snn-data[mnist5k,vowels]", native=NATIVE)

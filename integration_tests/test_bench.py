@@ -13,7 +13,7 @@ import pytest
 from bench import __main__ as program
 from bench import agreement, data, last_release, limits, page, ratios, tables
 from bench.measure import Bench, Plan
-from bench.peers.registry import ENVIRONMENTS, LAST, PEERS
+from bench.peers.registry import ENVIRONMENTS, LAST, LAST_STEPS, PEERS
 from bench.process import Process
 from bench.workloads import WORKLOADS, scaled
 from workspace import ROOT
@@ -144,7 +144,7 @@ def found() -> dict:
     ]
     absent = {"norse": "uv could not install norse"}
     pythons = dict.fromkeys(("", LAST), sys.executable)  # this tree stands for its last release too
-    only = [LAST, "snn-steps", "norse", "sinabs"]
+    only = [LAST, "snn-steps", LAST_STEPS, "norse", "sinabs"]
     with Bench(pythons, absent, plan, lambda text: None, only) as bench:
         made = {
             "command": "nox -s bench -- tiny",
@@ -161,7 +161,7 @@ def found() -> dict:
 
 def test_ours_and_the_plain_loop_agree_and_are_timed_forward_and_backward(found: dict):
     for name, workload in found["workloads"].items():
-        assert workload["peers"].keys() == {"snn", "snn-last", "snn-steps", "torch"}
+        assert workload["peers"].keys() == {"snn", "snn-steps", LAST, LAST_STEPS, "torch"}
         for answer in workload["peers"].values():
             assert "reason" not in answer, name
             assert answer["spikes"] == 0.0
@@ -173,7 +173,7 @@ def test_ours_and_the_plain_loop_agree_and_are_timed_forward_and_backward(found:
 def test_every_workload_is_compared_with_the_last_release_round_by_round(found: dict):
     for name, workload in found["workloads"].items():
         infer = {"infer"} if name == "neurons" else set()
-        assert workload["beside_last"].keys() == {"forward", "backward", "train"} | infer
+        assert workload["beside_last"].keys() == {"forward", "backward", "train", "steps"} | infer
         own, last = (workload["peers"][peer]["train"]["backward"] for peer in ("snn", LAST))
         rounds = [now / before for now, before in zip(own, last, strict=True)]
         np.testing.assert_allclose(workload["beside_last"]["backward"], np.quantile(rounds, [0.25, 0.5, 0.75]))
@@ -254,7 +254,7 @@ def test_what_has_become_slower_by_more_than_the_quartiles_is_named(found: dict)
     (table,) = (table for table in tables.every(found) if "last release:" in table.title)
     assert table.notes == ["slower, by more than the quartiles: conv backward"]
     (row,) = (row for row in table.rows if row[0] == "conv")
-    assert row[1:] == ["0.9× (0.8–1)", "1.25× (1.01–1.5)", "1.1× (0.9–1.2)", "–"]
+    assert row[1:] == ["0.9× (0.8–1)", "1.25× (1.01–1.5)", "1.1× (0.9–1.2)", "–", "–"]
 
 
 def test_without_a_last_release_nothing_is_compared():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.peers.registry import LAST, OWN
+from bench.peers.registry import LAST, LAST_STEPS, OWN, STEPS
 from bench.ratios import ratios
 
 __all__ = ["Quartiles", "beside_last", "slower"]
@@ -20,8 +20,8 @@ def beside_last(answers: Mapping[str, dict[str, Any]]) -> dict[str, Quartiles]:
         answers: What each peer answered to one workload, times in seconds by round.
 
     Returns:
-        Quartiles for ``"forward"``, ``"backward"``, ``"train"`` (both together) and, where it was timed, ``"infer"``:
-        below 1 this tree is faster. Empty where one of the two was not timed.
+        Quartiles for ``"forward"``, ``"backward"``, ``"train"`` (both together), and ``"infer"`` and ``"steps"`` (the
+        step loop, both together) where they were timed: below 1 this tree is faster.
 
     Example:
         >>> times = {"train": {"forward": [1.0, 1.0], "backward": [2.0, 3.0]}}
@@ -29,13 +29,8 @@ def beside_last(answers: Mapping[str, dict[str, Any]]) -> dict[str, Quartiles]:
         >>> beside_last({"snn": times, "snn-last": last})["train"]
         (0.5, 0.5, 0.5)
     """
-    own, last = answers.get(OWN, {}), answers.get(LAST, {})
-    return {
-        way: ratios(before, now)
-        for way, now in _times(own).items()
-        for before in [_times(last).get(way)]
-        if before is not None
-    }
+    own, last = (_times(answers, whole, steps) for whole, steps in ((OWN, STEPS), (LAST, LAST_STEPS)))
+    return {way: ratios(last[way], own[way]) for way in own if way in last}
 
 
 def slower(compared: Mapping[str, Sequence[float]]) -> list[str]:
@@ -54,11 +49,18 @@ def slower(compared: Mapping[str, Sequence[float]]) -> list[str]:
     return [way for way, (low, _, _) in compared.items() if low > 1]
 
 
-def _times(answer: Mapping[str, Any]) -> dict[str, list[float]]:
+def _times(answers: Mapping[str, dict[str, Any]], whole: str, steps: str) -> dict[str, list[float]]:
+    """The times of two peers by what was timed: of whole sequences, and of a step loop."""
+    answer, looped = answers.get(whole, {}), answers.get(steps, {})
     found: dict[str, list[float]] = {}
     if "train" in answer:
-        found |= answer["train"]
-        found["train"] = [sum(turn) for turn in zip(*answer["train"].values(), strict=True)]
+        found |= answer["train"] | {"train": _totals(answer)}
     if "infer" in answer:
         found["infer"] = answer["infer"]["forward"]
+    if "train" in looped:
+        found["steps"] = _totals(looped)
     return found
+
+
+def _totals(answer: Mapping[str, Any]) -> list[float]:
+    return [sum(turn) for turn in zip(*answer["train"].values(), strict=True)]

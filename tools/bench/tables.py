@@ -91,7 +91,8 @@ def _against(found: dict[str, Any], base: str, do: str) -> Table:
     """Ratios to one of ours, round by round; with the time of ours and the least that memory and arithmetic allow."""
     if base not in found["peers"]:
         return Table("", [], [])
-    others = [name for name in found["peers"] if name not in (base, LAST) and (base == OWN or name not in _VARIANTS)]
+    current = [name for name in found["peers"] if PEERS[name].environment != LAST]
+    others = [name for name in current if name != base and (base == OWN or name not in _VARIANTS)]
     rows, reasons = [], _Reasons(found)
     for name, workload in found["workloads"].items():
         answers = workload["peers"]
@@ -111,7 +112,13 @@ def _against(found: dict[str, Any], base: str, do: str) -> Table:
     return Table(_AGAINST[base, do], head, rows, [*reasons.lines(), *_absent(found)])
 
 
-_WAYS = {"forward": "forward", "backward": "backward", "train": "both", "infer": "inference"}
+_WAYS = {
+    "forward": "forward",
+    "backward": "backward",
+    "train": "both",
+    "infer": "inference",
+    "steps": "step loop",
+}
 
 
 def _beside_last(found: dict[str, Any]) -> Table:

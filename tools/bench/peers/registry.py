@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["ENVIRONMENTS", "LAST", "OWN", "PEERS", "REFERENCE", "TUNED", "Peer"]
+__all__ = ["ENVIRONMENTS", "LAST", "LAST_STEPS", "OWN", "PEERS", "REFERENCE", "STEPS", "TUNED", "Peer"]
 
 ENVIRONMENTS = {
     "snntorch": ("snntorch==1.0.0", "torch", "numpy"),
@@ -15,7 +15,7 @@ ENVIRONMENTS = {
     "spyx": ("spyx==1.0.0", "jax==0.10.2", "numpy"),
 }
 """What is installed in the environment of each library; ours and the plain loop run in that of the benchmark."""
-LAST = "snn-last"
+LAST, LAST_STEPS = "snn-last", "snn-last-steps"
 """Our last release, which is built from its commit; its environment is called so too."""
 
 
@@ -53,7 +53,7 @@ class Peer:
 
 
 _OURS = ("snn-core", "snn-cpu", "torch")
-OWN, TUNED, REFERENCE = "snn", "snn-tuned", "torch"
+OWN, TUNED, STEPS, REFERENCE = "snn", "snn-tuned", "snn-steps", "torch"
 PEERS = {
     one.name: one
     for one in [
@@ -84,12 +84,21 @@ PEERS = {
             note="`unroll(net, xs, chunk=50)`: full gradients, computed anew 50 steps at a time",
         ),
         Peer(
-            "snn-steps",
+            STEPS,
             "snn, step loop",
             "snn_unroll",
             distributions=_OURS,
             options={"schedule": "steps"},
             note='`unroll(net, xs, schedule="steps")`: what a loop over `net(xs[t])` costs',
+        ),
+        Peer(
+            LAST_STEPS,
+            "snn, last release, step loop",
+            "snn_unroll",
+            LAST,
+            distributions=_OURS,
+            options={"schedule": "steps"},
+            note="the same of our last release",
         ),
         Peer(REFERENCE, "plain PyTorch loop", "torch_loop", note="the equations written out, a step at a time"),
         Peer(
