@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from itertools import product
 
 import pytest
 import torch
@@ -95,9 +96,17 @@ def test_what_is_no_module_is_a_type_error(act) -> None:
         act([lif()])
 
 
-@pytest.mark.parametrize("name", ["instances", "init", "detach_hidden", "reset_hidden"])
+OF_ALL = ["instances", "init"]
+OF_A_CLASS = [*OF_ALL, "detach_hidden", "reset_hidden"]  # a neuron has methods of these names
+
+
 @pytest.mark.parametrize(
-    "owner", [snn.SpikingNeuron, snn.Leaky, snn.LIF, snn.Leaky(beta=0.5), snn.SLSTM(2, 3)], ids=repr
+    ("owner", "name"),
+    [
+        *product([snn.SpikingNeuron, snn.Leaky, snn.LIF], OF_A_CLASS),
+        *product([snn.Leaky(beta=0.5), snn.SLSTM(2, 3)], OF_ALL),
+    ],
+    ids=repr,
 )
 def test_class_wide_lists_of_neurons_do_not_exist_and_say_what_to_use(owner, name: str) -> None:
     remedy = "utils.detach" if name == "detach_hidden" else "utils.reset"
@@ -125,6 +134,8 @@ def test_the_older_names_of_reset_mem_give_one_empty_tensor_a_state(neuron, meth
     empty = empty if isinstance(empty, tuple) else (empty,)
     assert [e.shape for e in empty] == [(0,)] * states
     x = torch.randn(2, 2, 5, 5) if method == "init_sconv2dlstm" else torch.randn(2, 3)
-    from_empty, from_nothing = neuron(x, *empty), neuron(x)
+    from_empty = neuron(x, *empty)
+    getattr(neuron, method)()
+    from_nothing = neuron(x)
     for a, b in zip(from_empty, from_nothing, strict=True):
         assert torch.equal(a, b)
