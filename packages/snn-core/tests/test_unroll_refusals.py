@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -127,6 +129,87 @@ def test_a_hook_on_all_modules_sees_one_step_at_a_time(register) -> None:
     assert (how.kind, how.reason) == ("steps", "a hook on all modules expects one step at a time")
     assert len(shapes) == 7
     assert set(shapes) <= {(3, 4), (3, 5)}
+
+
+def less_the_mean(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The same less its mean over the batch."""
+
+    def replaced(*args: Any) -> Tensor:
+        out = forward(*args)
+        return out - out.mean(0)
+
+    return replaced
+
+
+@pytest.mark.parametrize("path", ["0", "1", "1.0", "1.1", ""])
+def test_a_forward_that_was_replaced_on_one_module_runs_as_in_the_loop(path: str) -> None:
+    net = nn.Sequential(nn.Linear(5, 4), nn.Sequential(nn.ReLU(), lif())).double()
+    module, xs = net.get_submodule(path), 2 * torch.randn(7, 3, 5, dtype=torch.float64)
+    module.forward = less_the_mean(module.forward)
+    outputs, how = snn.unroll(net, xs, explain=True)
+    close(outputs, call_loop(net, xs))
+    assert "has a forward of its own" in how.reason
+
+
+@pytest.mark.parametrize("kind", [nn.Linear, nn.ReLU])
+def test_a_forward_that_was_replaced_on_a_class_of_torch_runs_as_in_the_loop(kind, monkeypatch) -> None:
+    net, xs = nn.Sequential(nn.Linear(5, 4), nn.ReLU(), lif()).double(), 2 * torch.randn(7, 3, 5, dtype=torch.float64)
+    monkeypatch.setattr(kind, "forward", less_the_mean(kind.forward))
+    outputs, how = snn.unroll(net, xs, explain=True)
+    close(outputs, call_loop(net, xs))
+    assert f"the forward of {kind.__name__} was replaced" in how.reason
+
+
+REPLACED: dict[str, Callable[[snn.Leaky], Callable[..., Any]]] = {
+    "integrate": lambda neuron: lambda x, state: state._replace(mem=0.2 * state.mem + x),
+    "membrane": lambda neuron: lambda state: state.mem - 0.5,
+    "subtract": lambda neuron: lambda state, amount: state._replace(mem=state.mem - 2 * amount),
+    "step": lambda neuron: lambda x, state=None, step=neuron.step: step(2 * x, state),
+}
+
+
+@pytest.mark.parametrize("method", REPLACED)
+def test_a_method_that_was_replaced_on_one_neuron_runs_as_in_the_loop(method: str) -> None:
+    neuron, xs = lif(), 2 * torch.randn(7, 3, 5, dtype=torch.float64)
+    neuron.double()
+    before = snn.unroll(neuron, xs)
+    setattr(neuron, method, REPLACED[method](neuron))
+    outputs = snn.unroll(neuron, xs)
+    close(outputs, call_loop(neuron, xs))
+    assert not outputs.equal(before)
+    assert snn.kernels.choose(neuron, xs).reason == f"{method} was replaced on this one neuron"
+
+
+def with_a_hook(net: nn.Module) -> None:
+    net[0].register_forward_hook(lambda module, args, out: out - out.mean(0))
+
+
+@pytest.mark.parametrize("change", [nn.Module.train, lambda net: net[1].train(), with_a_hook])
+def test_a_schedule_is_planned_anew_for_another_mode_or_a_hook(change: Callable[[nn.Module], Any]) -> None:
+    net, xs = nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), lif()).double().eval(), torch.rand(7, 3, 5).double()
+    _, how = snn.unroll(net, xs, explain=True)
+    assert how.kind == "layers"
+    change(net)
+    twin = copy.deepcopy(net)
+    outputs, now = snn.unroll(net, xs, schedule=how, explain=True)
+    assert now.kind == "steps"
+    close(outputs, call_loop(twin, xs))
+    close(dict(net.named_buffers()), dict(twin.named_buffers()))
+
+
+def test_an_assertion_is_held_against_the_loop_again_in_another_mode() -> None:
+    class Normalized(SumsFeatures):
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm = nn.BatchNorm1d(4)
+
+        def between(self, x: Tensor) -> Tensor:
+            return super().between(self.norm(x))
+
+    net, xs = Normalized().double().eval(), torch.randn(7, 3, 5, dtype=torch.float64)
+    close(snn.unroll(net, xs, schedule="layers"), call_loop(net, xs))
+    with pytest.raises(ValueError, match="other outputs than the loop"):
+        snn.unroll(net.train(), xs, schedule="layers")
 
 
 FLAT = (7, 3, 5)

@@ -10,16 +10,19 @@ from torch.utils._pytree import tree_flatten
 
 from snn_core.folding import Folding
 from snn_core.recomputation import own_buffers
-from snn_core.runs import Run, layers, steps, temporal
+from snn_core.runs import Run, layers, modes, steps, temporal
 from snn_core.utils import reset
 
 __all__ = ["check_layers"]
 
-_EQUAL: weakref.WeakSet[nn.Module] = weakref.WeakSet()  # nets of which that was found before
+# in which modes of a net's modules that was found before
+_EQUAL: weakref.WeakKeyDictionary[nn.Module, tuple[bool, ...]] = weakref.WeakKeyDictionary()
 
 
 def check_layers(net: nn.Module, xs: Tensor, folding: Folding, reason: str) -> None:
-    """Compare, once for each net, two steps from rest run layer by layer with the loop; the net stays as it is.
+    """Compare two steps from rest run layer by layer with the loop, once for a net in the modes of its modules.
+
+    The net stays as it is.
 
     Args:
         net: The net.
@@ -35,7 +38,7 @@ def check_layers(net: nn.Module, xs: Tensor, folding: Folding, reason: str) -> N
         >>> net = nn.Sequential(nn.Linear(3, 2), snn.Leaky(beta=0.9, init_hidden=True))
         >>> check_layers(net, torch.rand(5, 1, 3), Folding(5), "made for an example")
     """
-    if net in _EQUAL:
+    if _EQUAL.get(net) == modes(net):
         return
     xs, folding = xs[:2], folding.part(0, min(len(xs), 2))
     refused = f"unroll: schedule='layers' does not hold for this net ({reason})"
@@ -49,7 +52,7 @@ def check_layers(net: nn.Module, xs: Tensor, folding: Folding, reason: str) -> N
     )
     if not same:
         raise ValueError(f"{refused}: over two steps it gives other outputs than the loop; use schedule='auto'")
-    _EQUAL.add(net)
+    _EQUAL[net] = modes(net)
 
 
 def _tried(run: Run, net: nn.Module, xs: Tensor, folding: Folding) -> list[Tensor]:

@@ -20,7 +20,7 @@ from snn_core.recomputation import Recomputation
 from snn_core.temporal import Temporal
 from snn_core.utils import detach
 
-__all__ = ["Run", "blocks", "chunks", "layers", "steps", "temporal"]
+__all__ = ["Run", "blocks", "chunks", "layers", "modes", "steps", "temporal"]
 
 Run = Callable[[nn.Module, Tensor, Folding], Any]
 """``run(net, xs, folding)``: the outputs ``[T, batch, ...]``, zero where a sample does not run."""
@@ -29,6 +29,11 @@ Run = Callable[[nn.Module, Tensor, Folding], Any]
 def temporal(net: nn.Module) -> list[Temporal]:
     """The modules of a net that keep something from one step to the next."""
     return [m for m in net.modules() if isinstance(m, Temporal)]
+
+
+def modes(net: nn.Module) -> tuple[bool, ...]:
+    """Which modules of a net are training, in order."""
+    return tuple(module.training for module in net.modules())
 
 
 def layers(net: nn.Module, xs: Tensor, folding: Folding) -> Any:

@@ -25,6 +25,8 @@ def axes_after(module: nn.Module, axes: int) -> int:
     rule = _RULES.get(type(module))
     if rule is None:
         raise NotSampleWise(f"{type(module).__name__} is not known to act on each sample alone")
+    if type(module).forward is not _FORWARDS[type(module)]:
+        raise NotSampleWise(f"the forward of {type(module).__name__} was replaced by another")
     if getattr(module, "inplace", False):
         raise NotSampleWise(f"{type(module).__name__}(inplace=True) overwrites its input")
     return rule(module, axes)
@@ -165,3 +167,5 @@ _RULES: dict[type[nn.Module], Callable[[Any, int], int]] = {
         _at_least(1),
     ),
 }
+
+_FORWARDS = {kind: kind.forward for kind in _RULES}  # as they are when this is imported, before anybody replaces one

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -15,6 +15,7 @@ from snn_core.kernels import products
 from snn_core.memory_plan import HOOKS, MemoryPlan
 from snn_core.neuron import SpikingNeuron
 from snn_core.one_step import check_reshapes, inputs_of_calls, inputs_of_chain
+from snn_core.runs import modes
 from snn_core.samplewise import NotSampleWise, axes_after
 from snn_core.samplewise_functions import axes_after_function
 from snn_core.stateleaky import StateLeaky
@@ -39,7 +40,8 @@ class Schedule:
     """How a net is run over a sequence: ``kind`` is ``"layers"`` or ``"steps"``, ``reason`` says why.
 
     With ``blocks`` the layers see as many steps at a time as are fast together, in place of all. ``memory`` is how the
-    sequence was cut to fit into a budget, if one was given.
+    sequence was cut to fit into a budget, if one was given. ``modes`` are those of the net's modules for which it was
+    proved; None where it was not.
     """
 
     kind: str
@@ -47,6 +49,25 @@ class Schedule:
     layers: tuple[Layer, ...] = ()
     blocks: bool = False
     memory: MemoryPlan | None = None
+    modes: tuple[bool, ...] | None = field(default=None, repr=False, compare=False)
+
+    def holds_for(self, net: nn.Module) -> bool:
+        """Whether a net may run so still: no mode of a module has changed, and no hook has come, since it was planned.
+
+        Example:
+            >>> import snn_core as snn
+            >>> net = nn.Sequential(nn.Dropout(), snn.Leaky(beta=0.9, init_hidden=True)).eval()
+            >>> how = plan(net, torch.zeros(5, 1, 3))
+            >>> how.holds_for(net), how.holds_for(net.train())
+            (True, False)
+        """
+        if self.kind == "steps" or self.modes is None:
+            return True
+        try:
+            _no_hooks(net)
+        except NotSampleWise:
+            return False
+        return self.modes == modes(net)
 
     def after(self, how: Mapping[str, str]) -> Schedule:
         """The schedule once it has run, with how its ``Linear`` layers were computed, by path.
@@ -101,7 +122,7 @@ def plan(net: nn.Module, xs: Tensor, describe: bool = True) -> Schedule:
         if describe:
             steps = zip(called, inputs(), strict=True)
             layers = tuple(Layer(path, type(m).__name__, _how(m, x, len(xs))) for (path, m), x in steps)
-        return Schedule("layers", why, layers, gains_from_blocks(net))
+        return Schedule("layers", why, layers, gains_from_blocks(net), modes=modes(net))
     except (NotSampleWise, Untraceable) as why:
         return Schedule("steps", str(why))
 
@@ -210,6 +231,9 @@ def _check_output(node: fx.Node, axes: dict[fx.Node, Any]) -> None:
 
 def _no_hooks(net: nn.Module) -> None:
     for path, module in net.named_modules():
+        if "forward" in vars(module):
+            where = repr(path) if path else "the net"
+            raise NotSampleWise(f"{where} ({type(module).__name__}) has a forward of its own, which is not its class's")
         if any(getattr(module, kind) for kind in HOOKS):
             where = repr(path) if path else "the net"
             raise NotSampleWise(f"{where} ({type(module).__name__}) has a hook, which expects one step at a time")

@@ -196,7 +196,7 @@ class Stepping(Firing):
         if xs.dim() == 0 or xs.shape[0] == 0:
             raise ValueError(f"{name}.unroll takes [T, batch, ...] with T >= 1, got shape {tuple(xs.shape)}")
         state = complete(self, xs.detach()[0], state)
-        if _overrides(type(self), "step", than="unroll"):
+        if "step" in vars(self) or _overrides(type(self), "step", than="unroll"):
             return kernels.loop(lambda x, s, _: (*self.step(x, s), None), xs, state, trace)
         emitted, state = kernels.run(self, xs, state, trace)
         return self.graded(emitted), state

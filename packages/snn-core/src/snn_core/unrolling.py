@@ -50,7 +50,8 @@ def unroll(
         resume: Go on from the state that the net holds, in place of starting from rest.
         schedule: ``"auto"``; ``"steps"`` for the plain loop; ``"layers"`` to assert that a ``forward`` which cannot be
             traced acts on each sample alone, which the first call checks against two steps of the loop; or the
-            :class:`Schedule` of an earlier call for the same net, which spares looking for it again.
+            :class:`Schedule` of an earlier call for the same net, which spares looking for it again, unless a module
+            has changed its mode or got a hook since.
         chunk: Run so many steps at a time; the backward pass computes each chunk anew, so that memory grows with the
             chunk and not with T.
         truncate: With ``chunk``, cut the gradient between chunks (truncated backpropagation through time).
@@ -246,7 +247,7 @@ def _check_ends(net: nn.Module) -> None:
 
 def _schedule(net: nn.Module, xs: Tensor, folding: Folding, schedule: str | Schedule, describe: bool) -> Schedule:
     if isinstance(schedule, Schedule):
-        return schedule
+        return schedule if schedule.holds_for(net) else plan(net, xs, describe)
     if schedule == "steps":
         return Schedule("steps", "asked for by schedule='steps'")
     found = plan(net, xs, describe)

@@ -27,6 +27,10 @@ __all__ = ["call", "define", "sequence_call"]
 _SURROGATES = {name: getattr(closed_form, name) for name in closed_form.__all__}
 
 
+# what a step is made of
+_METHODS = ("integrate", "membrane", "subtract", "clear", "emit", "remember", "advance", "step", "fire", "graded")
+
+
 def sequence_call(neuron: Any, xs: Tensor) -> tuple[SequenceCall | None, str]:
     """The operator call for a neuron, or None and what the operator cannot carry."""
     kind = type_before_parametrizations(neuron)
@@ -37,6 +41,9 @@ def sequence_call(neuron: Any, xs: Tensor) -> tuple[SequenceCall | None, str]:
     if name is None or family is None:
         part = next(iter(families[0][1].parts))
         return None, f"{type(neuron).__name__} with the part {part!r} {getattr(neuron, part)} has no sequence operator"
+    replaced = next((method for method in _METHODS if method in vars(neuron)), None)
+    if replaced is not None:
+        return None, f"{replaced} was replaced on this one neuron"
     if type(neuron.spike_grad) not in _SURROGATES.values():
         return None, f"the surrogate {neuron.spike_grad!r} is not one an operator knows"
     for option in ("inhibition", "state_quant"):
