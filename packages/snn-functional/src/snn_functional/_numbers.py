@@ -22,11 +22,17 @@ def real(name: str, value: Any, wanted: str = "a number") -> float:
 
     Raises:
         TypeError: If it is no real number.
+        ValueError: If no float holds it.
     """
     found = value.item() if isinstance(value, Tensor) and value.numel() == 1 else value
     if not isinstance(found, Real) or isinstance(found, bool):
         raise TypeError(f"{name} is {value!r}; pass {wanted}")
-    return float(found)
+    try:
+        return float(found)
+    except OverflowError:
+        raise ValueError(
+            f"{name} is an int of {int(found).bit_length()} bits, which no float holds; pass {wanted}"
+        ) from None
 
 
 def finite(name: str, value: Any, wanted: str = "a number") -> float:

@@ -9,6 +9,7 @@ from math import isfinite
 import torch
 from torch import Tensor
 
+from snn_functional._numbers import real
 from snn_functional.quant._levels import base_of, borders, geometric, nearest_to_zero
 from snn_functional.quant._straight_through import straight_through
 
@@ -71,7 +72,7 @@ class state_quant:  # noqa: N801
             value = getattr(self, name)
             if not isinstance(value, int | float):
                 raise TypeError(f"{name} is a {type(value).__name__}; pass a number, as float({name})")
-            if not isfinite(value):
+            if not isfinite(real(name, +value, "a finite number")):
                 raise ValueError(f"{name} is {value}; pass a finite number")
         if self.threshold <= 0:
             raise ValueError(f"threshold is {self.threshold}; levels need one greater than 0")

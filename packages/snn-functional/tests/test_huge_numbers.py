@@ -1,0 +1,26 @@
+"""Whole numbers that no float holds are refused by name, as infinity is."""
+
+import pytest
+import torch
+
+import snn_functional as SF
+
+HUGE = 10**400
+CALLS = {
+    "Lambda": SF.l1_rate_sparsity,
+    "on_target": SF.mse_membrane_loss,
+    "off_target": SF.mse_membrane_loss,
+    "correct_rate": SF.mse_count_loss,
+    "tolerance": SF.mse_temporal_loss,
+    "threshold": SF.quant.state_quant,
+    "upper_limit": SF.quant.state_quant,
+    "dt": lambda dt: SF.firing_rate(torch.rand(3, 2, 1), dt),
+    "exploding": SF.diagnosis.Limits,
+}
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("name", CALLS)
+def test_a_number_that_no_float_holds_is_refused(name, sign):
+    with pytest.raises(ValueError, match=f"{name} is an int of 1329 bits, which no float holds; pass "):
+        CALLS[name](**{name: sign * HUGE})
