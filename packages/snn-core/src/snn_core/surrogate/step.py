@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 __all__ = ["Surrogate"]
 
@@ -30,6 +31,33 @@ class _Spike(torch.autograd.Function):
     def backward(ctx: Any, *grads: Any) -> tuple[Tensor, None]:
         x, spk = ctx.saved_tensors
         return ctx.surrogate.backward(x, grads[0], spk), None
+
+
+class _ForwardSpike(_Spike):
+    """With a forward derivative too, for which torch's compiler would refuse the function."""
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Surrogate], output: Tensor) -> None:
+        _Spike.setup_context(ctx, inputs, output)
+        ctx.save_for_forward(inputs[0], output)
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Tensor:
+        if _forward_derivatives() > 1:
+            raise NotImplementedError(
+                f"{ctx.surrogate!r}: torch drops the second of two forward derivatives of an autograd.Function; take "
+                "one of the two backward, as torch.func.hessian does: jacfwd(jacrev(f)) in place of jacfwd(jacfwd(f))"
+            )
+        # each spike depends on its own x alone: the Jacobian is diagonal, and its own transpose
+        x, spk = ctx.saved_tensors
+        return ctx.surrogate.backward(x, tangents[0], spk)
+
+
+def _forward_derivatives() -> int:
+    """How many of them stand one in the other."""
+    from torch._functorch import eager_transforms
+
+    return eager_transforms.JVP_NESTING
 
 
 # torch asks in every call, which took half of the call's time
@@ -57,7 +85,7 @@ class Surrogate:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Spikes of ``x``: 1 where ``x > 0``, else 0; same shape, dtype and device."""
-        return _Spike.apply(x, self)
+        return (_Spike if forward_ad._current_level < 0 else _ForwardSpike).apply(x, self)
 
     def derivative(self, x: Tensor) -> Tensor:
         """The surrogate's derivative at ``x``, same shape and dtype."""
