@@ -9,7 +9,7 @@ import threading
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import snn_core as snn
 
@@ -336,3 +336,23 @@ def test_an_attribute_is_left_as_the_loop_leaves_it() -> None:
     spk, how = snn.unroll(net, XS, explain=True)
     assert how.reason == "forward changes the attribute 'last' of Sets while it runs"
     assert net.last.equal(spk[-1])
+
+
+def test_a_net_that_was_made_in_inference_mode_is_traced_like_any_other() -> None:
+    class Own(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.lif = snn.Leaky(beta=0.9, init_hidden=True)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return 2 * self.lif(x)
+
+    xs = 2 * torch.rand(5, 2, 3)
+    wanted = snn.unroll(Own(), xs)
+    with torch.inference_mode():
+        net = Own()
+        found, how = snn.unroll(net, xs, explain=True)
+    assert how.kind == "layers"
+    assert torch.equal(found, wanted)
+    with torch.no_grad():
+        assert torch.equal(snn.unroll(net, xs, schedule="layers"), wanted)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import fx, nn
 
 from snn_core.firing import Firing
@@ -131,14 +132,15 @@ def trace(net: nn.Module, *, resets_first: bool = True) -> tuple[fx.Graph, dict[
 def _trace(net: nn.Module, tracer: _Tracer) -> tuple[fx.Graph, dict[str, nn.Module]]:
     root, numbers = _Root(net), RandomStates()
     graph, why = fx.Graph(), ""
-    with own_buffers(net), tracer.watching():
-        before = _attributes(net)
+    # a tensor made in inference mode counts no changes
+    with torch.inference_mode(False), own_buffers(net), tracer.watching():
+        before, versions = _attributes(net), {n: b._version for n, b in net.named_buffers()}
         try:
             graph = tracer.trace(root)
         except Exception as error:  # a forward may fail on a placeholder in any way; each means "no fixed graph"
             why = f"forward has no fixed graph ({_first_line(error)})"
         changed = _restore(net, before)
-        written = [f"the buffer {n!r}" for n, b in net.named_buffers() if b._version > 0]  # it was a fresh clone
+        written = [f"the buffer {n!r}" for n, b in net.named_buffers() if b._version != versions.get(n, 0)]
     if tracer.leaked():
         raise ValueError(
             f"unroll: the forward of {type(net).__name__} leaves values in a container outside of the call, such as a "
