@@ -16,6 +16,7 @@ from snn_core.random_states import RandomStates
 from snn_core.samplewise import NotSampleWise
 from snn_core.samplewise_functions import RESHAPES
 from snn_core.temporal import Temporal
+from snn_core.tracing import ALONE
 from snn_core.whole_sequence import WholeSequence
 
 __all__ = ["check_reshapes", "inputs_of_calls", "inputs_of_chain"]
@@ -117,13 +118,13 @@ def _leaves_rows_open(node: fx.Node) -> bool:
 
 @contextmanager
 def _unseen() -> Iterator[None]:
-    numbers = RandomStates()
-    try:
-        with torch.no_grad():
+    with ALONE, torch.no_grad():  # while another thread traces, a call of a module may fail
+        numbers = RandomStates()
+        try:
             yield
-    finally:
-        if numbers.moved():
-            numbers.restore()
+        finally:
+            if numbers.moved():
+                numbers.restore()
 
 
 def _after(module: nn.Module, x: Tensor) -> Any:

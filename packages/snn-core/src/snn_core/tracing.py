@@ -18,13 +18,13 @@ from snn_core.random_states import RandomStates
 from snn_core.recomputation import own_buffers
 from snn_core.temporal import Temporal
 
-__all__ = ["Untraceable", "chain_of", "trace"]
+__all__ = ["ALONE", "Untraceable", "chain_of", "trace"]
 
 
 # Two traces at once would each put back what the other one exchanged. That helps traces against each other alone: as
 # long as one lasts, torch.fx has nn.Module.__call__ exchanged in the whole process, and a module that another thread
 # calls may fail.
-_ALONE = threading.RLock()
+ALONE = threading.RLock()
 
 
 class Untraceable(Exception):
@@ -125,7 +125,7 @@ def trace(net: nn.Module, *, resets_first: bool = True) -> tuple[fx.Graph, dict[
             writes, resets or detaches what a neuron keeps.
         ValueError: If it leaves what it computes somewhere outside of the net.
     """
-    with _ALONE:
+    with ALONE:
         return _trace(net, _Tracer(net, resets_first))
 
 
