@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import snn_core as snn
-from snn_nir import NIRError, check, from_nir, infer, read
+from snn_nir import NIRError, check, from_nir, infer, read, write
 from snn_nir.fields import PRIMITIVES
 
 from .graphs import lif
@@ -109,3 +109,21 @@ def test_a_flatten_that_counts_the_batch_is_refused_with_the_axis_that_fits():
     with pytest.raises(NIRError, match=r"NIR204: node 'flatten_0': .*start_dim 3 .*NIR counts axes without the batch"):
         from_nir(flattening(3))
     assert infer(flattening(0)).nodes["output"].output_type["output"].tolist() == [2]
+
+
+@pytest.mark.parametrize("number", range(len(every_primitive())))
+def test_a_field_that_was_taken_out_by_hand_is_named(number: int):
+    graph = every_primitive()[number]
+    for name, node in graph.nodes.items():
+        if isinstance(node, nir.Input | nir.Output | nir.NIRGraph):
+            continue
+        for field, (kind, _) in PRIMITIVES[type(node).__name__].items():
+            if kind == "shape":
+                continue
+            changed = copy.copy(node)
+            delattr(changed, field)
+            broken = with_node(graph, name, changed)
+            for use in (infer, from_nir, lambda g: write(g, io.BytesIO())):
+                with pytest.raises(NIRError, match=f"NIR108: node '{name}': a field is missing: {field}; "):
+                    use(broken)
+            assert "NIR108" in [finding.code for finding in check(broken)]

@@ -90,7 +90,7 @@ def _warning(code: str, where: str, found: str) -> Finding:
 def _values_of(graph: nir.NIRGraph) -> list[Finding]:
     try:
         return [_error(error) for error in bad_values(graph)]
-    except (NIRError, TypeError):  # values that are no numbers, of which the shapes have told already
+    except (NIRError, TypeError, AttributeError):  # no numbers or no field, of which the shapes have told already
         return []
 
 

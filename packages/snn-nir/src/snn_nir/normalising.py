@@ -28,7 +28,8 @@ def normalised(node: nir.NIRNode, where: str) -> nir.NIRNode:
         The copy, which shares its arrays with the node.
 
     Raises:
-        NIRError: ``NIR106`` for values that are no real numbers, ``NIR212`` for sizes out of range.
+        NIRError: ``NIR106`` for values that are no real numbers, ``NIR108`` for a field that is not there, ``NIR212``
+            for sizes out of range.
 
     Example:
         >>> pool = nir.SumPool2d(kernel_size=2, stride=np.array([2, 1]), padding=0)
@@ -39,6 +40,8 @@ def normalised(node: nir.NIRNode, where: str) -> nir.NIRNode:
     new = copy.copy(node)
     new.metadata = dict(getattr(node, "metadata", None) or {})
     for field, (kind, _) in PRIMITIVES[name].items():
+        if kind != "shape" and (not hasattr(node, field) or (kind != "values" and getattr(node, field) is None)):
+            raise refusal("NIR108", f"node {where!r}", field)
         if kind == "values":
             value = getattr(node, field)
             setattr(new, field, _real_array(value, f"node {where!r}, {field}"))
