@@ -118,7 +118,7 @@ def test_a_field_that_was_taken_out_by_hand_is_named(number: int):
         if isinstance(node, nir.Input | nir.Output | nir.NIRGraph):
             continue
         for field, (kind, _) in PRIMITIVES[type(node).__name__].items():
-            if kind == "shape":
+            if kind == "shape" or hasattr(type(node), field):  # what has a default cannot be taken out
                 continue
             changed = copy.copy(node)
             delattr(changed, field)
