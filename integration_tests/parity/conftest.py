@@ -10,8 +10,9 @@ import torch
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let through the one warning that the peer gives whenever it builds an inhibited neuron."""
+    """Let through what the peer says whenever it builds an inhibited neuron, and ours of a decay outside [0, 1]."""
     config.addinivalue_line("filterwarnings", "ignore:Inhibition is an unstable feature:UserWarning")
+    config.addinivalue_line("filterwarnings", r"ignore:\w+. \w+ is a decay per step and is clamped:UserWarning")
 
 
 @pytest.fixture(autouse=True, scope="session")
