@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from itertools import product
 
 import pytest
@@ -139,3 +140,46 @@ def test_the_older_names_of_reset_mem_give_one_empty_tensor_a_state(neuron, meth
     from_nothing = neuron(x)
     for a, b in zip(from_empty, from_nothing, strict=True):
         assert torch.equal(a, b)
+
+
+class Hiding(nn.Module):
+    """A neuron that is registered, and others where PyTorch sees none."""
+
+    def __init__(self, container: object) -> None:
+        super().__init__()
+        self.seen = lif()
+        self.layers = container
+
+
+@pytest.mark.parametrize(
+    ("container", "kind", "remedy"),
+    [
+        ([lif(), lif()], "list", "nn.ModuleList"),
+        ((nn.Sequential(nn.Linear(3, 3), lif()),), "tuple", "nn.ModuleList"),
+        ({"a": [lif()]}, "dict", "nn.ModuleDict"),
+    ],
+)
+def test_neurons_that_a_net_does_not_see_are_warned_of_once(container, kind: str, remedy: str) -> None:
+    net = nn.Sequential(Hiding(container))
+    with pytest.warns(UserWarning, match=rf"'0\.layers' is a {kind} with neurons, .*; make it {remedy}"):
+        snn.utils.reset(net)
+    snn.utils.reset(net)
+
+
+def test_unroll_warns_of_neurons_that_start_from_where_they_were() -> None:
+    class Net(Hiding):
+        def forward(self, x):
+            return self.layers[0](self.seen(x))
+
+    with pytest.warns(UserWarning, match="neither reset"):
+        snn.unroll(Net([lif()]), torch.ones(3, 1, 2))
+
+
+def test_containers_of_registered_neurons_and_of_other_things_are_no_cause_to_warn() -> None:
+    net = Hiding([])
+    net.layers += [net.seen, nn.Linear(3, 3), "text", net.layers]
+    net.order = {"seen": net.seen, 1: None}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        snn.utils.reset(net)
+        snn.utils.detach(net)

@@ -5,12 +5,16 @@ from __future__ import annotations
 from torch import nn
 
 from snn_core.temporal import Temporal
+from snn_core.unregistered import warn_of_unregistered
 
 __all__ = ["detach", "reset"]
 
 
 def reset(net: nn.Module) -> None:
     """Put every neuron of a net at rest, at any depth, the net itself included; no other net is touched.
+
+    Neurons in a plain list of the net, which PyTorch does not see there, are not reset: the first call for a net warns
+    of them.
 
     Args:
         net: Any module.
@@ -56,4 +60,5 @@ def detach(net: nn.Module) -> None:
 def _temporal(net: nn.Module, verb: str) -> list[Temporal]:
     if not isinstance(net, nn.Module):
         raise TypeError(f"utils.{verb} takes a net (nn.Module), got {type(net).__name__}")
+    warn_of_unregistered(net)
     return [m for m in net.modules() if isinstance(m, Temporal)]
