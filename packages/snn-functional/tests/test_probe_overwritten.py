@@ -163,7 +163,7 @@ def test_the_remedy_for_several_outputs_is_one_for_several():
     remedy = eval(str(refused.value).split("function_on_output=")[1].removesuffix(" to record copies"))
     copies = probe.OutputMonitor(lif, function_on_output=remedy)
     with torch.no_grad():
-        spk, mem = lif(torch.ones(2, 3))
+        spk, mem = lif(torch.ones(2, 3), None)
         mem.zero_()
     assert torch.equal(copies[0][0], spk)
     assert copies[0][1].tolist() == [[1, 1, 1]] * 2
