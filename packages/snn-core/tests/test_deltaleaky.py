@@ -36,7 +36,7 @@ def test_a_change_of_exactly_the_threshold_does_not_fire() -> None:
 
 
 def test_beta_is_clamped_as_everywhere() -> None:
-    neuron = snn.DeltaLeaky(10.0, 1.5)
+    neuron = snn.DeltaLeaky(10.0, 1.5, learn_beta=True)
     _, state = neuron(torch.ones(1, 1))
     _, state = neuron(torch.zeros(1, 1), state)
     assert state[0].item() == 1.0

@@ -55,7 +55,7 @@ def test_an_alpha_neuron_answers_an_impulse_with_its_alpha_function() -> None:
 )
 def test_alpha_must_decay_slower_than_beta_and_beta_must_decay(alpha, beta) -> None:
     with pytest.raises(ValueError, match=r"Alpha.*(alpha|beta)"):
-        snn.Alpha(alpha=alpha, beta=beta)
+        snn.Alpha(alpha=alpha, beta=beta, learn_alpha=True)
 
 
 def test_alpha_learns_both_of_its_decays() -> None:
