@@ -304,3 +304,12 @@ def test_not_a_number_comes_back_as_it_was(tmp_path) -> None:
     saved.weight.data.fill_(float("nan"))
     snn.save(tmp_path / "net", saved)
     assert snn.load(tmp_path / "net", nn.Linear(2, 2)).tensors["weight"].isnan().all()
+
+
+def test_a_lapicque_neuron_whose_beta_has_no_axis_loads_into_one_of_this_version(tmp_path) -> None:
+    saved, fresh = (snn.Lapicque(R=R, C=0.5, time_step=0.1) for R in (5.1, 3.0))
+    saved.beta = saved.beta.reshape(())  # as it was in 0.5.0
+    snn.save(tmp_path / "net", saved)
+    snn.load(tmp_path / "net", fresh)
+    assert fresh.beta.shape == (1,)
+    assert fresh.beta.item() == saved.beta.item() != snn.Lapicque(R=3.0, C=0.5, time_step=0.1).beta.item()

@@ -396,3 +396,14 @@ def test_other_type_errors_stay_as_they_are() -> None:
     with pytest.raises(TypeError, match="something else") as refused:
         snn.unroll(net, torch.rand(3, 2, 5), schedule="steps")
     assert not hasattr(refused.value, "__notes__")
+
+
+@pytest.mark.parametrize("schedule", ["auto", "steps"])
+@pytest.mark.parametrize(("layer", "shape"), [(nn.Linear(5, 4), (5,)), (nn.Conv2d(1, 2, 3), (1, 5, 5))], ids=str)
+def test_integers_for_a_layer_that_takes_none_are_pointed_out(schedule: str, layer: nn.Module, shape: tuple) -> None:
+    net, xs = nn.Sequential(layer, lif()), torch.ones(3, 2, *shape, dtype=torch.int64)
+    with pytest.raises(RuntimeError, match="type") as refused:
+        snn.unroll(net, xs, schedule=schedule)
+    (note,) = refused.value.__notes__
+    assert note == "xs holds torch.int64, of which layers such as Linear and Conv2d take none: pass xs.float()"
+    snn.unroll(net, xs.float(), schedule=schedule)

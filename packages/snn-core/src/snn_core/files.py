@@ -188,13 +188,17 @@ def _tensors(net: nn.Module, asked: str) -> dict[str, Any]:
     return found
 
 
+def _with_one_number_alike(shapes: dict[str, list[int]]) -> dict[str, list[int]]:
+    """Shapes in which one number is always ``[]``, as the ``beta`` of a Lapicque neuron of an earlier version."""
+    return {name: [] if shape == [1] else shape for name, shape in shapes.items()}
+
+
 def _differences(saved: SavedNet, net: nn.Module) -> list[str]:
     """Everything in which a file is of another net than this one."""
     ours = _tensors(net, "load")
     faults = _unequal("is a", _own_names(saved.classes), _own_names(classes(net)))
-    faults += _unequal(
-        "is", {n: list(t.shape) for n, t in saved.tensors.items()}, {n: list(t.shape) for n, t in ours.items()}
-    )
+    shapes = ({n: list(t.shape) for n, t in tensors.items()} for tensors in (saved.tensors, ours))
+    faults += _unequal("is", *map(_with_one_number_alike, shapes))
     common = sorted(saved.tensors.keys() & ours.keys())
     faults += _unequal("is", {n: saved.tensors[n].dtype for n in common}, {n: ours[n].dtype for n in common})
     here = _options(net)

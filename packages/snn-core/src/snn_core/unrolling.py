@@ -12,6 +12,7 @@ from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
 from snn_core.asserted import check_layers
 from snn_core.folding import Folding
+from snn_core.hints import pointed_out
 from snn_core.kernels import products
 from snn_core.lengths import folding_of
 from snn_core.memory_plan import MemoryPlan, planned
@@ -19,7 +20,6 @@ from snn_core.runs import Run, blocks, chunks, layers, steps, temporal
 from snn_core.schedule import Schedule, gains_from_blocks, plan
 from snn_core.separate import separate
 from snn_core.temporal import Temporal
-from snn_core.tuples import pointed_out
 from snn_core.utils import reset
 from snn_core.whole_sequence import WholeSequence
 
@@ -105,7 +105,7 @@ def unroll(
         chunk = ahead.chunk
     if not resume:
         reset(net)
-    with products.noted() as computed, pointed_out(net):
+    with products.noted() as computed, pointed_out(net, xs):
         out = run(net, xs, folding) if chunk is None else chunks(run, net, xs, folding, chunk, truncate)
     flat, spec = tree_flatten(out)
     out = tree_unflatten(separate(flat, (xs, *_kept_apart(net, xs))), spec)

@@ -1,4 +1,4 @@
-"""Neurons that return a tuple to a layer which takes none: torch's error says no more than that it got a tuple."""
+"""Hints for errors in which torch says what it got and not where that comes from: tuples of neurons, integers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 
-from torch import nn
+from torch import Tensor, nn
 
 from snn_core.temporal import Temporal
 
@@ -14,19 +14,21 @@ __all__ = ["pointed_out"]
 
 
 @contextmanager
-def pointed_out(net: nn.Module) -> Iterator[None]:
-    """Add to a ``TypeError`` about a tuple, raised inside, which neurons of the net return one, and what to do.
+def pointed_out(net: nn.Module, xs: Tensor) -> Iterator[None]:
+    """Add to torch's error about a tuple or a dtype, raised inside, where it comes from and what to do.
 
     Args:
         net: The net that runs inside.
+        xs: Its input.
 
     Example:
         >>> import torch
         >>> import snn_core as snn
         >>> net = nn.Sequential(snn.Leaky(beta=0.9, init_hidden=True, output=True), nn.Linear(3, 2))
+        >>> x = torch.rand(1, 3)
         >>> try:
-        ...     with pointed_out(net):
-        ...         net(torch.rand(1, 3))
+        ...     with pointed_out(net, x):
+        ...         net(x)
         ... except TypeError as error:
         ...     error.__notes__
         ["'0' (Leaky) has output=True and returns a tuple to '1' (Linear); output=True is for the last neuron"]
@@ -37,6 +39,10 @@ def pointed_out(net: nn.Module) -> Iterator[None]:
         if "tuple" in str(error):
             for note in _notes(net):
                 error.add_note(note)
+        raise
+    except RuntimeError as error:
+        if "type" in str(error) and not xs.is_floating_point() and not xs.is_complex():
+            error.add_note(f"xs holds {xs.dtype}, of which layers such as Linear and Conv2d take none: pass xs.float()")
         raise
 
 
