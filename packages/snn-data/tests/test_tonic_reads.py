@@ -74,6 +74,7 @@ def test_nmnist(tmp_path, serve):
         assert unpacked.read_bytes() == path.read_bytes()
 
 
+@pytest.mark.filterwarnings("ignore:Python 3.14 will, by default, filter extracted tar:DeprecationWarning")  # of tonic
 def test_dvs_gesture(tmp_path, serve):
     written = {
         (user, gesture): events(user * 11 + gesture, (128, 128), 6000) for user in (24, 25) for gesture in (0, 10)

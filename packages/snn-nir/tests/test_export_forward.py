@@ -395,7 +395,7 @@ def test_a_value_changed_in_place_under_another_name_is_refused():
 
 def test_a_sample_that_does_not_fit_is_refused():
     net = nn.Sequential(nn.Linear(3, 2), leaky())
-    with pytest.raises(NIRError, match=r"NIR405: Sequential: .*a sample of shape \(1, 4\) gives: mat1 and mat2"):
+    with pytest.raises(NIRError, match=r"NIR405: Sequential: .*a sample of shape \(1, 4\) gives: .*mat1 and mat2"):
         to_nir(net, torch.zeros(1, 4))
     with pytest.raises(NIRError, match=r"NIR405: to_nir: .*shape \(3,\), with no axis but the batch; pass one step's"):
         to_nir(net, torch.zeros(3))
