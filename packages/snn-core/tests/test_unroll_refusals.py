@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 import snn_core as snn
+from snn_core.watched import Watched
 
 from .test_unroll import lif
 from .zoo import call_loop, close
@@ -149,6 +150,22 @@ def test_a_forward_that_was_replaced_on_one_module_runs_as_in_the_loop(path: str
     outputs, how = snn.unroll(net, xs, explain=True)
     close(outputs, call_loop(net, xs))
     assert "has a forward of its own" in how.reason
+
+
+def test_a_forward_that_is_watched_runs_layer_by_layer_and_is_seen() -> None:
+    net, xs = nn.Sequential(nn.Linear(5, 4), lif()).double(), 2 * torch.randn(7, 3, 5, dtype=torch.float64)
+    expected, seen = snn.unroll(net, xs), []
+
+    def look(forward: Callable[..., Tensor], *args: Any) -> Tensor:
+        seen.append(forward.__self__)
+        return forward(*args)
+
+    for module in net:
+        module.forward = Watched(look, module.forward)
+    outputs, how = snn.unroll(net, xs, explain=True)
+    assert how.kind == "layers"
+    assert seen[-2:] == list(net)
+    close(outputs, expected)
 
 
 @pytest.mark.parametrize("kind", [nn.Linear, nn.ReLU])

@@ -21,6 +21,7 @@ from snn_core.samplewise_functions import axes_after_function
 from snn_core.stateleaky import StateLeaky
 from snn_core.temporal import Temporal, as_floating
 from snn_core.tracing import Untraceable, chain_of, trace
+from snn_core.watched import has_own_forward
 from snn_core.whole_sequence import WholeSequence
 
 __all__ = ["Layer", "Schedule", "gains_from_blocks", "plan"]
@@ -231,7 +232,7 @@ def _check_output(node: fx.Node, axes: dict[fx.Node, Any]) -> None:
 
 def _no_hooks(net: nn.Module) -> None:
     for path, module in net.named_modules():
-        if "forward" in vars(module):
+        if has_own_forward(module):
             where = repr(path) if path else "the net"
             raise NotSampleWise(f"{where} ({type(module).__name__}) has a forward of its own, which is not its class's")
         if any(getattr(module, kind) for kind in HOOKS):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -13,6 +13,7 @@ from torch.utils._pytree import tree_leaves
 
 from snn_core import AssociativeLeaky, LeakyParallel, SpikingNeuron, StateLeaky
 from snn_core.temporal import Temporal
+from snn_core.watched import Watched, has_own_forward
 from snn_core.whole_sequence import WholeSequence
 from snn_functional.probe._hook import in_backward
 
@@ -81,11 +82,11 @@ class Record:
         modules = list(net.named_modules())
         for path, module in modules:
             if isinstance(module, Neuron):
-                module.__dict__["forward"] = partial(self._neuron, path, module, module.forward)
+                _watch(module, self._neuron, path, module)
                 inside.update(module.modules())
         for path, module in modules:
             if module not in inside and any(True for _ in module.parameters(recurse=False)):
-                module.__dict__["forward"] = partial(self._layer, path, module.forward)
+                _watch(module, self._layer, path)
         if not any(isinstance(module, WholeSequence) for _, module in modules):
             # makes unroll go step by step, so that every step's membrane is seen
             net.register_forward_hook(lambda *call: None)
@@ -127,6 +128,12 @@ class Record:
             trace.mems[-1] = getattr(state, "mem", None)
             trace.membranes.append(neuron.membrane(state).detach())
         return out
+
+
+def _watch(module: nn.Module, look: Callable[..., Any], *known: Any) -> None:
+    # a forward that was replaced by another stays one of which unroll knows nothing
+    kind = partial if has_own_forward(module) else Watched
+    module.__dict__["forward"] = kind(look, *known, module.forward)
 
 
 def _gives_spikes(neuron: Any) -> bool:
