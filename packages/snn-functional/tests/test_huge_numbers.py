@@ -1,5 +1,7 @@
 """Whole numbers that no float holds are refused by name, as infinity is."""
 
+from fractions import Fraction
+
 import pytest
 import torch
 
@@ -24,3 +26,8 @@ CALLS = {
 def test_a_number_that_no_float_holds_is_refused(name, sign):
     with pytest.raises(ValueError, match=f"{name} is an int of 1329 bits, which no float holds; pass "):
         CALLS[name](**{name: sign * HUGE})
+
+
+def test_a_fraction_that_no_float_holds_is_refused():
+    with pytest.raises(ValueError, match="Lambda is a Fraction, which no float holds; pass "):
+        SF.l1_rate_sparsity(Fraction(10**400, 3))

@@ -30,9 +30,8 @@ def real(name: str, value: Any, wanted: str = "a number") -> float:
     try:
         return float(found)
     except OverflowError:
-        raise ValueError(
-            f"{name} is an int of {int(found).bit_length()} bits, which no float holds; pass {wanted}"
-        ) from None
+        size = f"an int of {found.bit_length()} bits" if isinstance(found, int) else f"a {type(found).__name__}"
+        raise ValueError(f"{name} is {size}, which no float holds; pass {wanted}") from None
 
 
 def finite(name: str, value: Any, wanted: str = "a number") -> float:

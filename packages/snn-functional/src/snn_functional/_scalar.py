@@ -6,8 +6,6 @@ from typing import Any, SupportsIndex, overload
 
 import torch
 
-__all__ = ["Scalar"]
-
 
 class Scalar(float):
     """A float with ``item()`` and ``round(decimals)``, which stays one in arithmetic, as NumPy's scalars do.
