@@ -34,7 +34,7 @@ _POOLS = {
 }
 _CAT = {torch.cat, torch.concat}
 _FLATTEN = {torch.flatten, "flatten"}
-RESHAPES = {"view", "reshape", torch.reshape}
+RESHAPES: frozenset[Any] = frozenset({"view", "reshape", torch.reshape})
 _BATCH_SIZE = "batch size"
 _SHAPE = "shape"
 
