@@ -64,6 +64,14 @@ def test_the_regulariser_is_that_of_snn_functional():
     torch.testing.assert_close(got, expected, rtol=1e-12, atol=0)
 
 
+def test_a_bundle_of_another_version_keeps_its_mean():
+    scores, labels = torch.rand(3, 5, 4, dtype=torch.float64), torch.tensor([0, 3, 1])
+    described = chosen_loss(functional.ce_count_loss(weight=WEIGHT), outputs=1)
+    assert described["reduction"] == "mean_of_samples"  # which a version without it refuses
+    expected = torch.nn.functional.cross_entropy(scores.sum(1), labels, torch.tensor(WEIGHT, dtype=torch.float64))
+    torch.testing.assert_close(loss([scores], labels, {**described, "reduction": "mean"}), expected)
+
+
 def test_labels_may_be_int32_as_on_the_device():
     spk, labels = torch.rand(3, 5, 4), torch.tensor([0, 3, 1])
     described = chosen_loss("mse_count", outputs=1)

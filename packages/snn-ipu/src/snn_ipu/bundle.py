@@ -12,7 +12,7 @@ from torch import Tensor
 
 from . import arrays
 from .graph import output_names
-from .losses import LOSSES
+from .losses import LOSSES, REDUCTIONS
 from .operations import DTYPES, TABLE
 from .spiking import CLOSED_FORMS
 
@@ -187,7 +187,7 @@ def _surrogate(surrogate: dict[str, Any]) -> None:
 def _loss(loss: dict[str, Any], outputs: int) -> None:
     _require(loss["name"] in LOSSES, f"asks for the loss {loss['name']!r}, which snn-ipu does not know")
     _require(all(_whole(i) and 0 <= i < outputs for i in (loss["of"], *loss["l1_rate_of"])), "weighs no output")
-    _require(loss["reduction"] in ("mean", "sum"), f"reduces its loss by {loss['reduction']!r}")
+    _require(loss["reduction"] in REDUCTIONS, f"reduces its loss by {loss['reduction']!r}")
     _require(loss["population"] is None or loss["population"] >= 1, "has a population code without classes")
     _require(set(loss["options"]) == set(LOSSES[loss["name"]][1]), f"has other options than {loss['name']}")
 

@@ -43,6 +43,8 @@ def chosen_loss(loss: Any, outputs: int, l1_rate: float = 0.0) -> dict[str, Any]
     if reduction not in ("mean", "sum") or told.get("time_var_targets"):
         option = "time_var_targets=True" if told.get("time_var_targets") else f"reduction={reduction!r}"
         raise ValueError(f"{name} with {option} is not lowered; a program has one label a sample and one loss a batch")
+    if reduction == "mean" and weight is not None and getattr(loss, "mean_is_over_samples", False):
+        reduction = "mean_of_samples"
     return {
         "name": name,
         "of": outputs - 1 if "membrane" in name else 0,

@@ -8,7 +8,7 @@ from typing import Any, Callable
 import torch
 from torch import Tensor
 
-__all__ = ["LOSSES", "loss"]
+__all__ = ["LOSSES", "REDUCTIONS", "loss"]
 
 
 def _cross_entropy(scores: Tensor, labels: Tensor) -> Tensor:
@@ -63,18 +63,23 @@ LOSSES: dict[str, tuple[Callable[..., Tensor], dict[str, float]]] = {
 }
 """The losses by name, each with the options of its own and their defaults."""
 
+REDUCTIONS = ("mean", "mean_of_samples", "sum")
+"""``"mean"`` divides by the sum of the samples' weights, ``"mean_of_samples"`` by their number."""
+
 
 def loss(outputs: list[Tensor], labels: Tensor, description: dict[str, Any]) -> Tensor:
     r"""The loss of a batch, with its regularisation.
 
-    .. math:: L = \frac{\sum_b w_{y_b} l_b}{\sum_b w_{y_b}} + \Lambda \sum S
+    .. math:: L = \frac{1}{n} \sum_b w_{y_b} l_b + \Lambda \sum S
+
+    n is the sum of the samples' weights, or as the reduction says their number, or 1.
 
     Args:
         outputs: Outputs of the program, ``[batch, T, ...]`` each.
         labels: Labels ``[batch]``, integers.
-        description: What an export wrote: ``name``, ``of`` (the output it looks at), ``reduction`` (``"mean"`` or
-            ``"sum"``), ``weight`` (of each class, or None), ``population`` (number of classes of a population code, or
-            None), ``options`` of the loss, and ``l1_rate`` with the outputs that ``l1_rate_of`` lists.
+        description: What an export wrote: ``name``, ``of`` (the output it looks at), ``reduction`` (one of
+            ``REDUCTIONS``), ``weight`` (of each class, or None), ``population`` (number of classes of a population
+            code, or None), ``options`` of the loss, and ``l1_rate`` with the outputs that ``l1_rate_of`` lists.
 
     Returns:
         A scalar.
@@ -99,7 +104,8 @@ def loss(outputs: list[Tensor], labels: Tensor, description: dict[str, Any]) -> 
         share = share * (sample if losses.dim() == 1 else sample.unsqueeze(-1))
         losses = losses * share
     total = losses.sum()
-    total = total if description["reduction"] == "sum" else total / share.sum()
+    if description["reduction"] != "sum":
+        total = total / (share.sum() if description["reduction"] == "mean" else losses.numel())
     for index in description["l1_rate_of"]:
         total = total + description["l1_rate"] * outputs[index].sum()
     return total
