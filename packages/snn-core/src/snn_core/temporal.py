@@ -8,12 +8,15 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.torch_version import TorchVersion
 
 from snn_core.folding import Folding
 
 __all__ = ["Temporal", "as_floating"]
 
 _CHANGES_EVERY_STEP = frozenset({"_kept", "_kept_in", "_folded", "_unrolled_as", "_stateless"})
+_EXPORTED = -2  # in place of a backward pass: computed in a program that torch.export traces
+_TELLS_EXPORTING = TorchVersion(torch.__version__) >= "2.13"  # before, all that torch.compile traces counts as exported
 
 
 def as_floating(x: Tensor, owner: str) -> Tensor:
@@ -40,10 +43,15 @@ class Temporal(nn.Module):
     keeps_by_sample: ClassVar[bool] = False  # whether axis 0 of all that is kept is the batch, so that a sample may end
 
     _kept: Any = None  # a tuple of tensors, a count of steps, or None before the first step
-    _kept_in: int = -1  # the backward pass in which it was computed, -1 outside of any
+    _kept_in: int = -1  # the backward pass in which it was computed, -1 outside of any, or _EXPORTED
     _folded: Folding | None = None  # of time steps into the batch axis, while a net runs layer by layer
     _unrolled_as: str | None = None  # path in the net that is being unrolled
     _traced: Callable[[Temporal, str], None] | None = None  # told of whoever touches what is kept, in a traced forward
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # torch.export puts back what an instance has, not what it gains
+        self._kept, self._kept_in = None, -1
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _CHANGES_EVERY_STEP:
@@ -55,6 +63,10 @@ class Temporal(nn.Module):
         """Go back to rest: the next step is the first one."""
         self._touch("resets")
         self._kept = None
+        if not torch.compiler.is_compiling():
+            self._kept_in = -1
+        elif _is_exporting():
+            self._kept_in = _EXPORTED
 
     def detach_kept(self) -> None:
         """Cut what is kept off the autograd graph; its values stay."""
@@ -74,14 +86,25 @@ class Temporal(nn.Module):
         object.__setattr__(self, "_kept", kept)  # without a second call of __setattr__
         if not torch.compiler.is_compiling():
             object.__setattr__(self, "_kept_in", torch._C._current_graph_task_id())
+        elif _is_exporting():
+            object.__setattr__(self, "_kept_in", _EXPORTED)
 
     def _recall(self) -> Any:
-        """What is kept, unless a backward pass asks for what was computed outside of it.
+        """What is kept, unless a backward pass or an exported program asks for what was computed outside of it.
 
         Activation checkpointing runs ``forward`` a second time, inside the backward pass; by then what is kept has
-        moved on, and the second run would silently differ from the first.
+        moved on, and the second run would silently differ from the first. An exported program holds as a constant what
+        was kept before, and every run of it would start from that.
         """
-        if self._kept is not None and not torch.compiler.is_compiling():
+        if torch.compiler.is_compiling():
+            if _is_exporting() and self._kept_in != _EXPORTED:
+                raise RuntimeError(
+                    f"{type(self).__name__} keeps a state from call to call, which an exported program cannot: every "
+                    "run would start from the same state; export a module whose forward returns snn.unroll(net, xs), "
+                    "pass states in and out (init_hidden=False), or call snn.utils.reset(net) first in a forward with "
+                    "a time loop of its own"
+                )
+        elif self._kept is not None:
             task = torch._C._current_graph_task_id()
             if task not in (-1, self._kept_in):
                 raise RuntimeError(
@@ -119,6 +142,11 @@ class Temporal(nn.Module):
             "_folded": None,
             "_unrolled_as": None,
         }
+
+
+def _is_exporting() -> bool:
+    """Whether ``torch.export`` traces."""
+    return torch.compiler.is_exporting() and (_TELLS_EXPORTING or not torch.compiler.is_dynamo_compiling())
 
 
 def _map(kept: Any, fn: Any) -> Any:
