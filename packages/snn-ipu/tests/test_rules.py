@@ -234,6 +234,49 @@ def test_005_a_state_that_is_rebound(poptorch):
     assert codes(Net(snn.Leaky(beta=0.5, init_hidden=True))) == []
 
 
+def _by_data(state):
+    state.data[0] += 1.0
+
+
+def _by_numpy(state):
+    state.numpy()[0] += 1.0
+
+
+def _by_other_data(state):
+    state.data = state + 1.0
+
+
+@pytest.mark.parametrize("inference", [False, True], ids=["plain", "inference"])
+@pytest.mark.parametrize("write", [_by_data, _by_numpy, _by_other_data])
+def test_005_a_state_that_is_written_into_without_a_count(write, inference):
+    class Written(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.state = torch.zeros(3)
+
+        def forward(self, x):
+            write(self.state)
+            return x + self.state
+
+    with torch.inference_mode(inference):
+        (issue,) = snn_ipu.check(Net(Written()), XS)
+    assert (issue.code, issue.where) == ("IPU005", "between")
+
+
+def test_a_net_is_checked_in_inference_mode():
+    class Shifted(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("shift", torch.tensor([0.5, 0.25, 0.125]))
+            self.unused = torch.tensor([1.0, torch.nan])
+
+        def forward(self, x):
+            return x + self.shift
+
+    with torch.inference_mode():
+        assert codes(Net(Shifted())) == []
+
+
 def test_005_a_number_counted_by_hand():
     class Counts(nn.Module):
         def __init__(self) -> None:
