@@ -28,8 +28,8 @@ BELOW_TORCH = {
     "torch._C._current_graph_task_id": "which backward pass runs is nowhere public",
     "torch._C._functorch.is_functorch_wrapped_tensor": "whether a transform has wrapped a tensor is nowhere public",
     "torch._C._functorch.is_legacy_batchedtensor": "as above, for is_grads_batched=True",
-    "torch._C._get_mkldnn_enabled": "torch.backends.mkldnn has a setter, of which reading goes through this",
-    "torch._C._is_tracing": "torch.jit.is_tracing() takes several times as long in each step",
+    "torch._C._get_mkldnn_enabled": "torch.backends.mkldnn.enabled takes ten times as long in each convolution",
+    "torch._C._is_tracing": "torch.jit.is_tracing() takes two to seven times as long in each step",
     "torch._C._len_torch_dispatch_stack": "whether a dispatch mode is active is nowhere public",
     "torch._C._profiler._ExperimentalConfig": "an argument of ProfilerConfig",
     "torch.autograd._disable_profiler_legacy": "torch.profiler rounds events into rows; this gives each allocation",
@@ -42,7 +42,7 @@ BELOW_TORCH = {
     "torch.nn.modules.dropout._DropoutNd": "the class that all dropouts have in common",
     "torch.ops.mkldnn._linear_pointwise": "a product by oneDNN whatever BLAS torch was built with",
     "torch.overrides._get_current_function_mode_stack": "whether a function mode is active is nowhere public",
-    "torch.utils._pytree": "torch.utils.pytree takes classes of its own for leaves, and is not in 2.10",
+    "torch.utils._pytree": "what flattens nested containers is nowhere public: 2.10 to 2.15 have no torch.utils.pytree",
 }
 OF_MODULES = {
     "_apply": "what moves and casts a module, to be extended for what is neither parameter nor buffer",
