@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from snn.renaming.python_source import OLD, Renamed, lines_of, parsed, renamed
@@ -40,7 +41,7 @@ def cells_of(notebook: Any) -> list[str]:
     cells = notebook.get("cells") if isinstance(notebook, dict) else None
     if not isinstance(cells, list) or notebook.get("nbformat") != 4:
         raise ValueError("it is no notebook of format 4; open it in Jupyter and save it")
-    sources = []
+    sources: list[str] = []
     for cell in cells:
         source = cell.get("source") if isinstance(cell, dict) and cell.get("cell_type") == "code" else ""
         text = "".join(source) if isinstance(source, list) and all(isinstance(s, str) for s in source) else source
@@ -95,14 +96,14 @@ def with_cells(text: str, notebook: Any, sources: Sequence[str]) -> str:
         >>> with_cells(text, json.loads(text), ["import snn"])
         '{"nbformat": 4, "cells": [{"cell_type": "code", "source": "import snn"}]}'
     """
-    layouts = [{"indent": indent, "ensure_ascii": ascii_} for indent in (1, 2, 4, None) for ascii_ in (False, True)]
+    layouts = [partial(json.dumps, indent=i, ensure_ascii=ascii_) for i in (1, 2, 4, None) for ascii_ in (False, True)]
     body = text.rstrip("\r\n")
     plain, end = body.replace("\r\n", "\n"), "\r\n" if "\r\n" in text else "\n"
-    layout = next((layout for layout in layouts if json.dumps(notebook, **layout) == plain), layouts[0])
+    written = next((layout for layout in layouts if layout(notebook) == plain), layouts[0])
     for cell, before, after in zip(notebook["cells"], cells_of(notebook), sources, strict=True):
         if before != after:
             cell["source"] = after.splitlines(keepends=True) if isinstance(cell["source"], list) else after
-    return json.dumps(notebook, **layout).replace("\n", end) + text[len(body) :]
+    return written(notebook).replace("\n", end) + text[len(body) :]
 
 
 def _as_python(source: str, cell: int) -> tuple[str, dict[int, str]]:
