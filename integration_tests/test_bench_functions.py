@@ -34,6 +34,9 @@ OWN = {
     *("mstdp_conv1d_single_step", "mstdp_conv2d_single_step", "eligibility_trace", "MSTDPLearner", "MSTDPETLearner"),
 }
 
+# What others are made of and are measured with: losses and monitors.
+PARTS = {"LossFunctions", "unpack_len1_tuple"}
+
 
 def public(package):
     for module in (package, *(one for one in vars(package).values() if inspect.ismodule(one))):
@@ -43,7 +46,7 @@ def public(package):
 
 def test_every_function_that_the_peer_has_too_is_measured():
     measured = {name.split(",")[0] for name in CASES}
-    assert {*public(snn_functional), *public(snn_spikegen)} - OWN <= measured
+    assert {*public(snn_functional), *public(snn_spikegen)} - OWN - PARTS <= measured
     assert {"data_subset", "valid_split"} <= measured
     assert measured <= {*public(snn_functional), *public(snn_spikegen), *snn_data.__all__} - OWN
 

@@ -52,6 +52,11 @@ def _quantised(bits: int, *shape: int) -> Callable[[Any, Draw], Call]:
     return make
 
 
+def _rounded(library: Any, draw: Draw) -> Call:
+    mem, levels = draw.uniform(BATCH, CLASSES).requires_grad_(), draw.uniform(16).sort().values
+    return Call(lambda: library.quant.StateQuant.apply(mem, levels), (mem,))
+
+
 CASES = [
     _loss("ce_rate_loss"),
     _loss("ce_count_loss"),
@@ -77,4 +82,5 @@ CASES = [
         _quantised(2, STEPS, BATCH, CLASSES),
         differs="one of its levels is 0",
     ),
+    Case("StateQuant", "quantisation", f"a state [{BATCH}, {CLASSES}], 16 levels", _rounded),
 ]
