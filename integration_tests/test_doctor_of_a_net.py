@@ -118,14 +118,17 @@ def test_a_net_with_a_loop_of_its_own(net, capsys):
             ["make_net", "--batch", "make_nothin"],
             "has no function 'make_nothin'; it has make_net, make_silent_net, Loop",
         ),
-        (["make_net", "--shape", "11,5,7"], "the net does not run over (11, 5, 7): RuntimeError: mat1 and mat2 shapes"),
+        (
+            ["make_net", "--shape", "11,5,7"],
+            "the net does not run over (11, 5, 7): RuntimeError: ... mat1 and mat2 shapes",
+        ),
     ],
 )
 def test_what_cannot_be_looked_at_ends_with_code_2(net, words, complaint, capsys):
     named = [net + word if word.startswith("make") else word for word in words]
     assert main(["doctor", *named]) == 2
     shown = capsys.readouterr()
-    assert complaint in shown.err
+    assert all(part in shown.err for part in complaint.split("... "))
     assert "snn doctor: " in shown.err
     assert shown.out == ""
 

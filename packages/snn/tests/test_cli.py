@@ -131,7 +131,9 @@ def test_a_key_that_interrupts_ends_any_command_with_one_line_and_code_130(comma
         ),
     }
     setup, words = starts[command]
-    wait = "import sys, time\ndef sleep(*_):\n    print('ready', flush=True)\n    time.sleep(60)\n"
+    # a process that was started in the background of a shell ignores the key, and so do those that it starts
+    heed = "import signal, sys, time\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    wait = f"{heed}def sleep(*_):\n    print('ready', flush=True)\n    time.sleep(60)\n"
     program = f"{wait}{setup}\nfrom snn.cli import main\nsys.exit(main({words!r}))"
     with subprocess.Popen(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path
