@@ -147,7 +147,7 @@ class StateLeaky(WholeSequence, LIF):
         self.state_shape(drive[0])  # raises where the channels are others
         states = self.State(as_dtype(self._windowed(drive, steps), drive.dtype))
         spk = self.graded(self._crossing(self.membrane(states)))
-        return spk, states if trace else self.State(states.mem[-1])
+        return spk, states if trace else self.State(states.mem[-1].clone())  # a view would hold all steps in memory
 
     def sequence(self, xs: Tensor, mem: Tensor | None = None) -> Any:
         """Spikes and membrane of an input ``[T, batch, features]``, from the membrane ``mem`` or from rest."""
