@@ -121,7 +121,7 @@ KINDS = [
     Kind(
         "Leaky, decays outside [0, 1]",
         "Leaky",
-        lambda: {"beta": torch.tensor([-0.3, 0.0, 0.6, 1.0, 1.4]), "threshold": _thresholds(5)},
+        lambda: {"beta": torch.tensor([-0.3, 0.04, 0.6, 0.98, 1.4]), "threshold": _thresholds(5)},
         _SEPARATE,
         _LIF,
         quiet=0.8,
@@ -130,8 +130,8 @@ KINDS = [
         "RSynaptic, decays outside [0, 1]",
         "RSynaptic",
         lambda: {
-            "alpha": torch.tensor([0.4, -0.2, 1.2, 0.0, 0.7]),
-            "beta": torch.tensor([-0.3, 1.0, 0.6, 1.4, 0.0]),
+            "alpha": torch.tensor([0.4, -0.2, 1.2, 0.04, 0.7]),
+            "beta": torch.tensor([-0.3, 0.98, 0.6, 1.4, 0.04]),
             "linear_features": 5,
             "threshold": _thresholds(5),
         },

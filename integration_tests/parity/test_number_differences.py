@@ -138,3 +138,18 @@ def test_a_norm_through_time_is_a_layer_that_counts_its_steps(name: str) -> None
     torch.testing.assert_close(out[1], xs[0] / 2 + 3 * xs[1], rtol=1e-4, atol=1e-4)
     with pytest.raises(ValueError, match="time_steps"):
         ours.unroll(nn.Sequential(norm, ours.Leaky(0.5, init_hidden=True)), torch.cat([xs, xs]))
+
+
+def test_a_decay_at_the_ends_of_its_range_learns_with_every_pytorch() -> None:
+    # U = beta m + x, so that its derivative is m; the peer's is m times that of torch.clamp at its bounds
+    ends, m = torch.tensor([0.0, 1.0]), torch.tensor([[0.3, -0.7]])
+    bounds = ends.clone().requires_grad_()
+    (of_clamp,) = torch.autograd.grad(bounds.clamp(0, 1).sum(), bounds)  # 1 up to 2.13, 0 in 2.15
+    found = {}
+    for package in (ours, peer):
+        neuron = package.Leaky(beta=ends, learn_beta=True, reset_mechanism="none")
+        _, mem = neuron(torch.tensor([[0.1, 0.2]]), m)
+        torch.testing.assert_close(mem.detach(), torch.tensor([[0.1, -0.5]]))
+        (found[package],) = torch.autograd.grad(mem.sum(), neuron.beta)
+    torch.testing.assert_close(found[ours], m[0])
+    torch.testing.assert_close(found[peer], m[0] * of_clamp)
