@@ -9,12 +9,12 @@ import nir
 
 from snn_nir.codes import refusal
 
-__all__ = ["Flat", "Place", "flattened"]
+__all__ = ["Flat", "GraphPlace", "flattened"]
 
 _DEEPEST = 32
 
 
-class Place(NamedTuple):
+class GraphPlace(NamedTuple):
     """Where a node is in a graph: the names of the nested graphs around it, its own, and its type."""
 
     graphs: tuple[str, ...]
@@ -37,7 +37,7 @@ class Flat(NamedTuple):
 
     nodes: dict[str, nir.NIRNode]
     edges: list[tuple[str, str]]
-    places: dict[str, Place]
+    places: dict[str, GraphPlace]
 
 
 def flattened(graph: nir.NIRGraph) -> Flat:
@@ -85,7 +85,7 @@ def _add(graph: nir.NIRGraph, around: tuple[str, ...], flat: Flat) -> dict[str, 
         else:
             unique = _unique(path + name, flat)
             flat.nodes[unique] = node
-            flat.places[unique] = Place(around, name, type(node).__name__)
+            flat.places[unique] = GraphPlace(around, name, type(node).__name__)
             ends[name] = unique, unique
     for source, target in graph.edges:
         for name in (source, target):

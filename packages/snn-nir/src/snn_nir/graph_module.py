@@ -11,7 +11,7 @@ from snn_core import SpikingNeuron
 from snn_core.temporal import Temporal
 from snn_nir.calling import Call, sequence_call, step_call
 from snn_nir.carried import Carried, GraphState
-from snn_nir.flattening import Place
+from snn_nir.flattening import GraphPlace
 from snn_nir.primitives import Threshold
 from snn_nir.signals import Signals, bound, results, stacked
 from snn_nir.silence import silence, summed
@@ -69,7 +69,7 @@ class GraphModule(nn.Module):
         shapes: Mapping[str, tuple[int, ...]],
         time_step: TimeStep,
         taps: Mapping[str, int] | None = None,
-        places: Mapping[str, Place] | None = None,
+        places: Mapping[str, GraphPlace] | None = None,
     ) -> None:
         super().__init__()
         self.time_step = time_step

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from snn_nir.codes import refusal
 from snn_nir.exporting.settings import Settings
-from snn_nir.flattening import Place
+from snn_nir.flattening import GraphPlace
 from snn_nir.metadata import node_metadata, read_metadata
 
 __all__ = ["Drawing", "Signal", "stored"]
@@ -69,7 +69,7 @@ class Drawing:
         self.nodes: dict[str, Any] = {}
         self.edges: list[tuple[str, str]] = []
         self.notes: list[tuple[str, str, str]] = []
-        self.places: dict[str, Place] = {}
+        self.places: dict[str, GraphPlace] = {}
         self._taken: set[str] = set()
         self._places: dict[tuple[int, str], str] = {}
 

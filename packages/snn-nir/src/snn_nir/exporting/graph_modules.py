@@ -13,7 +13,7 @@ from snn_nir.exporting.drawing import Drawing, Signal
 from snn_nir.exporting.modules import draw_module, draw_neuron
 from snn_nir.exporting.primitives import draw_primitive
 from snn_nir.exporting.returned import outputs_of
-from snn_nir.flattening import Place
+from snn_nir.flattening import GraphPlace
 from snn_nir.graph_module import GraphModule
 
 __all__ = ["draw_graph_module"]
@@ -74,7 +74,7 @@ def _note_places(net: GraphModule, name: str, drawing: Drawing) -> None:
     prefix = "".join(f"{graph}." for graph in graphs)
     for new in drawing.nodes.keys() - drawing.places.keys():
         kind = type(drawing.nodes[new]).__name__
-        drawing.places[new] = place if new == name else Place(graphs, new.removeprefix(prefix), kind)
+        drawing.places[new] = place if new == name else GraphPlace(graphs, new.removeprefix(prefix), kind)
 
 
 def _total(parts: list[Any], shape: tuple[int, ...], dtype: torch.dtype) -> Signal:

@@ -20,13 +20,13 @@ def nest(drawing: Drawing) -> None:
     Example:
         >>> import numpy as np
         >>> from snn_nir.exporting.settings import Settings
-        >>> from snn_nir.flattening import Place
+        >>> from snn_nir.flattening import GraphPlace
         >>> drawing = Drawing(Settings())
         >>> shape = np.array([2])
         >>> drawing.nodes = {"a": nir.Input(shape), "b.in": nir.Input(shape), "b.out": nir.Output(shape)}
         >>> drawing.edges = [("a", "b.in"), ("b.in", "b.out")]
-        >>> drawing.places = {"a": Place((), "a", "Input"), "b.in": Place(("b",), "in", "Input")}
-        >>> drawing.places["b.out"] = Place(("b",), "out", "Output")
+        >>> drawing.places = {"a": GraphPlace((), "a", "Input"), "b.in": GraphPlace(("b",), "in", "Input")}
+        >>> drawing.places["b.out"] = GraphPlace(("b",), "out", "Output")
         >>> nest(drawing)
         >>> drawing.edges, drawing.nodes["b"].edges
         ([('a', 'b')], [('in', 'out')])
