@@ -88,7 +88,7 @@ class HasConstants(nn.Module):
             Parameter containing:
             tensor(2., requires_grad=True)
             >>> lif.constant("rise", 0.5, learn=True, low=0, high=1)
-            >>> float(lif.rise)
+            >>> lif.rise.item()
             0.5
         """
         if not isinstance(value, Real | Tensor) and not hasattr(value, "__array__"):

@@ -92,10 +92,10 @@ def diagnose(
         >>> _ = torch.manual_seed(0)
         >>> net = nn.Sequential(nn.Linear(3, 5), snn.Leaky(beta=0.9, threshold=50.0, init_hidden=True))
         >>> found = diagnose(net, torch.ones(20, 4, 3))
-        >>> [(one.code, one.module) for one in found.findings]
-        [('unreachable_threshold', '1')]
+        >>> [(one.code, one.module, one.severity) for one in found.findings]
+        [('unreachable_threshold', '1', 'warning')]
         >>> found.ok
-        False
+        True
     """
     xs = _checked(net, batch, loss_fn, optimizer, num_steps, run, limits)
     limits = Limits() if limits is None else limits
