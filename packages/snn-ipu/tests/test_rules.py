@@ -238,8 +238,8 @@ def _by_data(state):
     state.data[0] += 1.0
 
 
-def _by_numpy(state):
-    state.numpy()[0] += 1.0
+def _by_another_library(state):
+    torch.from_dlpack(state)[0] += 1.0
 
 
 def _by_other_data(state):
@@ -247,7 +247,7 @@ def _by_other_data(state):
 
 
 @pytest.mark.parametrize("inference", [False, True], ids=["plain", "inference"])
-@pytest.mark.parametrize("write", [_by_data, _by_numpy, _by_other_data])
+@pytest.mark.parametrize("write", [_by_data, _by_another_library, _by_other_data])
 def test_005_a_state_that_is_written_into_without_a_count(write, inference):
     class Written(nn.Module):
         def __init__(self) -> None:
