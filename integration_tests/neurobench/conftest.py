@@ -1,4 +1,4 @@
-"""What NeuroBench finds of each net, with the neurons of either library."""
+"""Measure each net with NeuroBench, with the neurons of either library."""
 
 from __future__ import annotations
 

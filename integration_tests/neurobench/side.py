@@ -60,7 +60,7 @@ def sparse(net: nn.Module) -> nn.Module:
 
 
 def measured(make: Callable[[], nn.Module]) -> dict[str, Any]:
-    """What NeuroBench finds of a net: in batches, and then once more with all samples at once."""
+    """Return NeuroBench's metrics of a net: in batches, and once more with all samples at once."""
     torch.manual_seed(3)
     net = sparse(make())
     return {how: benchmark(net, size).run(quiet=True) for how, size in BATCHES.items()}
@@ -74,7 +74,7 @@ def followed() -> AbstractContextManager[Any]:
 
 
 def exported(make: Callable[[], nn.Module]) -> dict[str, Any]:
-    """What NeuroBench says when it is to write a net as NIR, and the nodes of what ``export_to_nir`` gives."""
+    """Return NeuroBench's message when asked to write a net as NIR, and the nodes that ``export_to_nir`` gives."""
     from nets import FEATURES
     from snntorch.export_nir import export_to_nir
 
@@ -89,7 +89,7 @@ def exported(make: Callable[[], nn.Module]) -> dict[str, Any]:
 
 
 def measure() -> dict[str, dict[str, Any]]:
-    """What NeuroBench finds of each net, and of one where the peer's rules are followed."""
+    """Return NeuroBench's metrics of each net, and of one that follows the peer's rules."""
     from nets import NETS
 
     results = {name: measured(make) for name, make in NETS.items()}

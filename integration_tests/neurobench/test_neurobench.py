@@ -9,12 +9,12 @@ SAME = ["leaky", "learned", "synaptic", "recurrent", "mixed", "convolutional", "
 
 @pytest.mark.parametrize("net", SAME)
 def test_every_metric_is_the_peers(net, mine, theirs):
-    found = theirs[net]["in batches"]
-    assert found["Footprint"] > found["ParameterCount"] > 0 < found["ConnectionSparsity"] < 1
-    assert 0 < found["ActivationSparsity"] < 1
-    assert 0 < found["SynapticOperations"]["Effective_ACs"] < found["SynapticOperations"]["Dense"]
-    assert found["MembraneUpdates"] > 0
-    assert mine[net]["in batches"] == found
+    metrics = theirs[net]["in batches"]
+    assert metrics["Footprint"] > metrics["ParameterCount"] > 0 < metrics["ConnectionSparsity"] < 1
+    assert 0 < metrics["ActivationSparsity"] < 1
+    assert 0 < metrics["SynapticOperations"]["Effective_ACs"] < metrics["SynapticOperations"]["Dense"]
+    assert metrics["MembraneUpdates"] > 0
+    assert mine[net]["in batches"] == metrics
 
 
 @pytest.mark.parametrize("net", SAME)

@@ -29,7 +29,7 @@ Program = Callable[[Any], Numbers]
 
 
 def run(program: Program) -> tuple[Numbers, Numbers]:
-    """What a program returns with our names, and with the peer's, from the same seeds."""
+    """Return what a program gives with our names and with the peer's, from the same seeds."""
     numbers = []
     for package in (snn, peer):
         peer.SpikingNeuron.instances.clear()

@@ -1,4 +1,4 @@
-"""Nets of other shapes: residual, with attention, over time by convolution, normalised step by step."""
+"""Nets of other shapes: residual, with attention, over time by convolution, normalized step by step."""
 
 from __future__ import annotations
 

@@ -84,11 +84,11 @@ def test_a_sequence_is_read_and_another_written() -> None:
     def program(snn: Any) -> dict[str, Any]:
         net = louder(Translator(snn))
         xs, words = torch.rand(STEPS, BATCH, 4), torch.randint(3, (STEPS + 1, BATCH))
-        given = nn.functional.one_hot(words, 3).float()
-        spk, outputs = net(xs, given[:-1])
+        one_hot = nn.functional.one_hot(words, 3).float()
+        spk, outputs = net(xs, one_hot[:-1])
 
         def loss() -> Tensor:
-            return nn.functional.cross_entropy(net(xs, given[:-1])[1].flatten(0, 1), words[1:].flatten())
+            return nn.functional.cross_entropy(net(xs, one_hot[:-1])[1].flatten(0, 1), words[1:].flatten())
 
         return {"spk": some_fire(spk), "outputs": outputs, **learn(net, loss)}
 

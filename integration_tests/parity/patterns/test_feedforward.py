@@ -1,4 +1,4 @@
-"""Dense nets with the loop over time in their forward, learnt by the cross entropy of every step's membrane."""
+"""Dense nets with the loop over time in their forward, trained by the cross entropy of every step's membrane."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What programs ask of neurons: what they are, which options they have, and that they forget or let go of a state."""
+"""Programs ask neurons for their class and options, and have them forget or detach their states."""
 
 from __future__ import annotations
 

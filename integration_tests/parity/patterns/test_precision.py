@@ -28,8 +28,8 @@ def test_a_net_learns_under_autocast() -> None:
             return tuple(torch.stack(column) for column in zip(*steps, strict=True))
 
         first, spk, mem = outputs()
-        learnt = learn(net, lambda: nn.functional.cross_entropy(outputs()[0].float().mean(0), labels))
-        return {"dtypes": [str(value.dtype) for value in (first, spk, mem)], "mem": mem, **learnt}
+        learned = learn(net, lambda: nn.functional.cross_entropy(outputs()[0].float().mean(0), labels))
+        return {"dtypes": [str(value.dtype) for value in (first, spk, mem)], "mem": mem, **learned}
 
     mine, theirs = run(program)
     assert mine["dtypes"] == ["torch.bfloat16"] * 3
