@@ -11,6 +11,7 @@ from torch import Tensor
 from snn_core.constant import Constant
 from snn_core.familiar import Familiar, OfInstance
 from snn_core.firing import SpikeGrad
+from snn_core.hints import OUTPUT, must_not_pass_on
 from snn_core.rows import sequences
 from snn_core.state import bind, kept_field, must_fit
 from snn_core.temporal import Temporal, as_floating
@@ -131,7 +132,8 @@ class SpikingNeuron(Familiar, Temporal):
             ``(spikes, *states)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
 
         Raises:
-            TypeError: If a state is passed although the neuron keeps its own, or a name is unknown.
+            TypeError: If a state is passed although the neuron keeps its own, or a name is unknown; if an
+                ``nn.Sequential`` would pass the tuple that is returned to a layer that takes none.
             ValueError: If a state does not fit the input.
         """
         x = as_floating(input_, type(self).__name__)
@@ -158,17 +160,22 @@ class SpikingNeuron(Familiar, Temporal):
         kept = self._recall()
         if kept is not None:
             must_fit(self, kept, x)
+        elif self.output:
+            must_not_pass_on(self, *OUTPUT)
         spk, state = self.step(x, kept)
         self._keep(state)
         return self.outputs(spk, state) if self.output else spk
 
     def _must_not_forget(self) -> None:
         """Refuse under ``unroll`` a call without a state that would start at rest in every step; else warn once."""
-        if self._goes_on and self._folded is None:
-            return
-        if self._unrolled_as is not None:
+        goes_on = self._goes_on and self._folded is None
+        if self._unrolled_as is not None and not goes_on:
             raise ValueError(f"unroll: {self._unrolled_as or 'the net'!r} ({type(self).__name__}) {_FORGETS}")
-        if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active() or self._stateless > 1:
+        if torch.compiler.is_compiling():
+            return
+        if self._kept is None and not self._stateless:  # once, as it takes microseconds
+            must_not_pass_on(self, "init_hidden=False", "build it with init_hidden=True", depth=3)
+        if goes_on or torch._C._are_functorch_transforms_active() or self._stateless > 1:
             return
         if self._stateless:
             warnings.warn(

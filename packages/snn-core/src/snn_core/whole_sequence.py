@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from snn_core.folding import Folding
+from snn_core.hints import OUTPUT, must_not_pass_on
 from snn_core.temporal import Temporal, as_floating
 
 __all__ = ["WholeSequence"]
@@ -34,7 +35,11 @@ class WholeSequence(Temporal):
 
         Raises:
             ValueError: If the input has not three axes, or no time step.
+            TypeError: If an ``nn.Sequential`` would pass the tuple that ``output=True`` returns to a layer that takes
+                none.
         """
+        if getattr(self, "output", False):
+            must_not_pass_on(self, *OUTPUT)
         name = type(self).__name__
         xs = as_floating(input_, name)
         if self._folded is not None:
