@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
+import snn_core as snn
 from trust.neurons import EVERY, Neuron
 
 pytestmark = [
@@ -71,3 +72,42 @@ def test_a_file_gives_the_numbers_of_the_neuron(neuron: Neuron, tmp_path):
             torch.testing.assert_close((spk, ours), (expected, list(last)), rtol=1e-5, atol=1e-6)
             states, fired = tuple(last), fired + float(spk.sum())
         assert fired > 0
+
+
+@pytest.mark.parametrize("start", ["new", "run before", "reset"])
+def test_a_net_that_keeps_its_state_is_refused_and_keeps_it(start: str, tmp_path: pathlib.Path):
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(5, 4), snn.Leaky(beta=0.9, init_hidden=True)).eval()
+    xs = torch.rand(4, 3, 5)
+    with torch.no_grad():
+        expected = [net(x) for x in xs]
+        snn.utils.reset(net)
+        first = [net(x) for x in xs[:2]] if start == "run before" else []
+        if start == "new":
+            net[1] = snn.Leaky(beta=0.9, init_hidden=True)
+        with pytest.raises(
+            torch.onnx.OnnxExporterError, match=r"Leaky keeps a state.*snn\.unroll.*init_hidden=False"
+        ) as refused:
+            torch.onnx.export(net, (xs[0],), tmp_path / "net.onnx", dynamo=True, verbose=False)
+        assert isinstance(refused.value.__cause__, RuntimeError)
+        assert not list(tmp_path.iterdir())
+        assert torch.equal(torch.stack(first + [net(x) for x in xs[len(first) :]]), torch.stack(expected))
+
+
+def test_a_net_unrolled_in_a_forward_gives_the_numbers_of_pytorch(tmp_path: pathlib.Path):
+    class Unrolled(nn.Module):
+        def __init__(self, net: nn.Module) -> None:
+            super().__init__()
+            self.net = net
+
+        def forward(self, xs: Tensor) -> Tensor:
+            return snn.unroll(self.net, xs)
+
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(5, 4), snn.Leaky(beta=0.9, init_hidden=True))
+    xs = 4 * torch.rand(7, 6, 5)
+    run = started(tmp_path / "net.onnx", Unrolled(net), (xs[:, :3],), axis=1)
+    with torch.no_grad():
+        expected = torch.stack([net(x) for x in xs])
+    assert 0 < expected.mean() < 1
+    torch.testing.assert_close(run(xs), [expected])
