@@ -145,3 +145,14 @@ def test_a_layer_behind_one_that_fails_is_not_reached() -> None:
     net = nn.Sequential(nn.Linear(5, 4), snn.Leaky(beta=0.9, init_hidden=True))
     layers = snn.backends.explain(net, torch.rand(5, 2, 6)).layers
     assert layers[1].how == "not reached by this input"
+
+
+def test_inside_of_compiled_code_the_question_is_refused() -> None:
+    torch._dynamo.reset()
+    net, xs = nn.Sequential(nn.Linear(6, 4), snn.Leaky(beta=0.9, init_hidden=True)), torch.rand(7, 3, 6)
+    asked = torch.compile(lambda x: snn.unroll(net, x, explain=True), backend="eager", fullgraph=True)
+    with pytest.raises(Exception, match=r"explain=True.*cannot be compiled; ask once outside"):
+        asked(xs)
+    expected, how = snn.unroll(net, xs, explain=True)
+    assert how.kind == "layers"
+    assert torch.equal(torch.compile(lambda x: snn.unroll(net, x), backend="eager", fullgraph=True)(xs), expected)

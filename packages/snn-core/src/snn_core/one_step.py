@@ -64,10 +64,18 @@ def inputs_of_chain(chain: Sequence[tuple[str, nn.Module]], xs: Tensor) -> list[
     Returns:
         One step's input ``[batch, ...]`` of each; None behind a module that fails.
 
+    Raises:
+        RuntimeError: Inside of what ``torch.compile`` compiles.
+
     Example:
         >>> [x.shape for x in inputs_of_chain([("0", nn.Linear(3, 2)), ("1", nn.ReLU())], torch.zeros(5, 4, 3))]
         [torch.Size([4, 3]), torch.Size([4, 2])]
     """
+    if torch.compiler.is_compiling():
+        raise RuntimeError(
+            "how a net will run (explain=True) is found by running a step of it, which cannot be compiled; ask once "
+            "outside of what torch.compile compiles"
+        )
     inputs: list[Tensor | None] = []
     try:
         with _unseen():
