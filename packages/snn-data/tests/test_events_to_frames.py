@@ -192,3 +192,13 @@ def test_missing_fields_and_sizes_are_named():
         events_to_frames(GOOD, (5, 3), dt=1)
     with pytest.raises(ValueError, match="without y are of a sensor of height 1"):
         events_to_frames({"t": GOOD["t"], "x": GOOD["x"]}, SIZE, dt=1)
+
+
+def test_times_whose_memory_holds_their_negatives_count_as_what_they_are():
+    events = recording(0, 20)
+    fields = {name: torch.from_numpy(events[name].copy()) for name in "xyp"}
+    times = torch.from_numpy(events["t"].astype(np.float32))
+    stored = torch.complex(torch.zeros_like(times), -times).conj().imag
+    assert stored.is_neg()
+    expected = events_to_frames({**fields, "t": times}, SIZE, dt=100)
+    assert events_to_frames({**fields, "t": stored}, SIZE, dt=100).equal(expected)

@@ -113,7 +113,7 @@ def _fields(events: Any) -> dict[str, np.ndarray]:
     fields = {}
     for name in set(names) & {"t", "x", "y", "p"}:
         values = events[name]
-        values = values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
+        values = values.detach().cpu().resolve_neg().numpy() if isinstance(values, Tensor) else np.asarray(values)
         if values.ndim != 1 or len(values) != len(events["t"]):
             raise ValueError(f"events_to_frames needs fields of one shape [events], got {name} of {values.shape}")
         fields[name] = values

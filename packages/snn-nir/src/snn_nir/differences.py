@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import nir
 import numpy as np
 
+from snn_nir.arrays import array_of
 from snn_nir.fields import node_fields, place, type_name
 
 __all__ = ["Difference", "diff"]
@@ -122,4 +123,4 @@ def _unequal(first: Any, second: Any) -> str | None:
 
 
 def _array(value: Any) -> np.ndarray:
-    return np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+    return array_of(value) if hasattr(value, "detach") else np.asarray(value)

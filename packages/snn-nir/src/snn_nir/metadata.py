@@ -31,9 +31,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from snn_nir._version import __version__
+from snn_nir.arrays import array_of
 
 __all__ = ["KEY", "PARTS", "graph_metadata", "node_metadata", "read_metadata"]
 
@@ -111,7 +113,7 @@ def read_metadata(node: Any) -> dict[str, Any]:
 
 def _storable(value: Any) -> Any:
     if isinstance(value, Tensor):
-        value = value.detach().cpu().double().numpy()
+        value = array_of(value, torch.float64)
     if isinstance(value, np.ndarray | np.generic) and value.ndim == 0:
         return value.item()  # a file compresses arrays, which it cannot do to one without axes
     return value

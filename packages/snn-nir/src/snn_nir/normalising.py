@@ -8,6 +8,7 @@ from typing import Any
 import nir
 import numpy as np
 
+from snn_nir.arrays import array_of
 from snn_nir.codes import refusal
 from snn_nir.fields import PRIMITIVES, type_name
 
@@ -77,7 +78,7 @@ def _normalise_sizes(new: Any, name: str, axes: int, where: str) -> None:
 
 def _real_array(value: Any, where: str) -> np.ndarray:
     if hasattr(value, "detach"):
-        value = value.detach().cpu().numpy()
+        value = array_of(value)
     if not isinstance(value, (np.ndarray, np.generic, int, float, list, tuple)):
         raise refusal("NIR106", where, f"{type(value).__name__} where real numbers belong")
     try:

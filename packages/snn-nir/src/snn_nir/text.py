@@ -8,6 +8,7 @@ from typing import Any
 import nir
 import numpy as np
 
+from snn_nir.arrays import array_of
 from snn_nir.fields import node_fields, type_name
 
 __all__ = ["to_mermaid", "to_text"]
@@ -66,7 +67,7 @@ def _parameters(node: nir.NIRNode, name: str) -> str:
 def _brief(value: Any) -> str:
     if isinstance(value, str):
         return value
-    array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+    array = array_of(value) if hasattr(value, "detach") else np.asarray(value)
     if array.size and array.dtype.kind in "biuf" and (array == array.flat[0]).all():
         return f"{array.flat[0]:g}" if array.ndim < 2 else f"{list(array.shape)} of {array.flat[0]:g}"
     if array.ndim <= 1 and array.size <= 3:

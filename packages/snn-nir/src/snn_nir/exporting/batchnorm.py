@@ -6,7 +6,9 @@ from typing import Any
 
 import nir
 import numpy as np
+import torch
 
+from snn_nir.arrays import array_of
 from snn_nir.codes import refusal
 from snn_nir.exporting.drawing import Drawing, Signal
 
@@ -80,11 +82,11 @@ def _affine(layer: Any, where: str) -> tuple[np.ndarray, np.ndarray]:
     if layer.running_mean is None:
         found = f"{type(layer).__name__}(track_running_stats=False) normalises over the batch"
         raise refusal("NIR410", repr(where), found, "keep running statistics")
-    mean, variance = (s.detach().cpu().double().numpy() for s in (layer.running_mean, layer.running_var))
+    mean, variance = (array_of(s, torch.float64) for s in (layer.running_mean, layer.running_var))
     factor = 1 / np.sqrt(variance + layer.eps)
     if layer.weight is not None:
-        factor = factor * layer.weight.detach().cpu().double().numpy()
+        factor = factor * array_of(layer.weight, torch.float64)
     shift = -factor * mean
     if layer.bias is not None:
-        shift = shift + layer.bias.detach().cpu().double().numpy()
+        shift = shift + array_of(layer.bias, torch.float64)
     return factor, shift

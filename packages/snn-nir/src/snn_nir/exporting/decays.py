@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from snn_nir.arrays import array_of
 from snn_nir.codes import refusal
 from snn_nir.exporting.settings import Settings
 
@@ -27,7 +28,7 @@ def broadcast(value: Tensor, shape: tuple[int, ...], where: str) -> np.ndarray:
         >>> broadcast(torch.tensor(0.5), (2,), "lif")
         array([0.5, 0.5])
     """
-    array = value.detach().cpu().double().numpy()
+    array = array_of(value, torch.float64)
     while array.ndim > len(shape) and array.shape[0] == 1:
         array = array[0]
     try:

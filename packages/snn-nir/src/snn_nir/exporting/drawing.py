@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from snn_nir.arrays import array_of
 from snn_nir.codes import refusal
 from snn_nir.exporting.settings import Settings
 from snn_nir.flattening import GraphPlace
@@ -40,7 +41,7 @@ def stored(value: Tensor, dtype: torch.dtype | None = None) -> np.ndarray:
         dtype('float32')
     """
     wide = (value.dtype if dtype is None else dtype) == torch.float64
-    return value.detach().to("cpu", torch.float64 if wide else torch.float32).numpy().copy()
+    return array_of(value, torch.float64 if wide else torch.float32).copy()
 
 
 class Drawing:
