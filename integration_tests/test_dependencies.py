@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 import importlib.metadata
 import pathlib
+import re
 import sys
 from collections.abc import Iterator
 
 import pytest
 from packaging.requirements import Requirement
 
-from workspace import PROJECTS, module, source
+from workspace import PROJECTS, ROOT, module, source
 
 OURS = {module(name): name for name in PROJECTS}
 
@@ -101,3 +102,26 @@ def test_every_piece_has_an_extra_of_its_name_and_all_names_every_extra():
     assert whole.extras == extras.keys() - {"all"}
     for requirement in more:  # extras of the pieces
         assert requirement.extras <= PROJECTS[requirement.name]["optional-dependencies"].keys()
+
+
+def brought_by(names: set[str]) -> set[str]:
+    """What installing some distributions brings along, extras aside, themselves with it."""
+    brought: set[str] = set()
+    pending = {*names}
+    while pending:
+        name = pending.pop()
+        brought.add(name)
+        needs = map(Requirement, importlib.metadata.requires(name) or [])
+        pending |= {n.name.lower() for n in needs if n.marker is None or n.marker.evaluate({"extra": ""})} - brought
+    return brought
+
+
+def test_the_readme_names_what_each_package_needs():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| \[`([\w-]+)`\]\(.*\| `(\w+)` \|.*\| ([^|]+) \|$", text, re.MULTILINE)
+    assert {name for name, _, _ in rows} == PROJECTS.keys()
+    for name, import_name, needs in rows:
+        named, needed = {*needs.split(", ")}, declared(PROJECTS[name], extras=False)
+        assert import_name == module(name)
+        assert named <= needed, f"{name} does not need {named - needed}"
+        assert needed <= brought_by(named), f"{name} needs {needed - brought_by(named)} too"
