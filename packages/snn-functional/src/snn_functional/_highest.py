@@ -30,8 +30,7 @@ def highest(values: Tensor) -> Tensor:
     dtype = counter(len(values))
     best, step = first, torch.zeros_like(first, dtype=dtype)
     for number, value in enumerate(later, 1):
-        higher = (value > best).view(torch.uint8)
-        step = torch.maximum(step, higher.to(dtype) * number)
+        step = torch.maximum(step, (value > best).to(dtype) * number)
         best = torch.maximum(best, value)
     found = values.gather(0, step.long().unsqueeze(0)).squeeze(0)
     return torch.where(best.isnan(), best, found)  # which no comparison finds
