@@ -35,6 +35,13 @@ def must_not_pass_on(neuron: Temporal, why: str, remedy: str, depth: int = 2) ->
 
     Raises:
         TypeError: If so, naming the neuron and the layer by their paths in the outermost sequence.
+
+    Example:
+        >>> import snn_core as snn
+        >>> net = nn.Sequential(snn.Leaky(beta=0.9), nn.Linear(3, 2))
+        >>> net(torch.rand(1, 3))
+        Traceback (most recent call last):
+        TypeError: '0' (Leaky) has init_hidden=False and returns a tuple to '1' (Linear); build it with init_hidden=True
     """
     if torch.compiler.is_compiling():
         return
@@ -89,15 +96,13 @@ def pointed_out(net: nn.Module, xs: Tensor) -> Iterator[None]:
 
     Example:
         >>> import torch
-        >>> import snn_core as snn
-        >>> net = nn.Sequential(snn.Leaky(beta=0.9, init_hidden=True, output=True), nn.Linear(3, 2))
-        >>> x = torch.rand(1, 3)
+        >>> net, xs = nn.Linear(3, 2), torch.ones(5, 1, 3, dtype=torch.int64)
         >>> try:
-        ...     with pointed_out(net, x):
-        ...         net(x)
-        ... except TypeError as error:
+        ...     with pointed_out(net, xs):
+        ...         net(xs[0])
+        ... except RuntimeError as error:
         ...     error.__notes__
-        ["'0' (Leaky) has output=True and returns a tuple to '1' (Linear); output=True is for the last neuron"]
+        ['xs holds torch.int64, of which layers such as Linear and Conv2d take none: pass xs.float()']
     """
     try:
         yield
