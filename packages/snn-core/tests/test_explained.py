@@ -147,6 +147,7 @@ def test_a_layer_behind_one_that_fails_is_not_reached() -> None:
     assert layers[1].how == "not reached by this input"
 
 
+@pytest.mark.compiles
 def test_inside_of_compiled_code_the_question_is_refused() -> None:
     torch._dynamo.reset()
     net, xs = nn.Sequential(nn.Linear(6, 4), snn.Leaky(beta=0.9, init_hidden=True)), torch.rand(7, 3, 6)
