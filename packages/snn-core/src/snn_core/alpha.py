@@ -6,9 +6,9 @@ from typing import Any, ClassVar, NamedTuple
 
 from torch import Tensor
 
-from snn_core import kernels
+from snn_core import _signatures, kernels
+from snn_core._arguments import takes
 from snn_core.constant import Constant, clamped
-from snn_core.firing import SpikeGrad
 from snn_core.lif import LIF
 
 __all__ = ["Alpha"]
@@ -69,42 +69,17 @@ class Alpha(LIF):
 
     alpha: Tensor
 
+    @takes(_signatures.Alpha)
     def __init__(
         self,
         alpha: Constant,
         beta: Constant,
-        threshold: Constant = 1.0,
-        spike_grad: SpikeGrad | None = None,
-        surrogate_disable: bool = False,
-        init_hidden: bool = False,
-        inhibition: bool = False,
-        learn_alpha: bool = False,
-        learn_beta: bool = False,
-        learn_threshold: bool = False,
-        reset_mechanism: str = "zero",
-        state_quant: Any = False,
-        output: bool = False,
         *,
-        graded_spikes_factor: Constant = 1.0,
-        learn_graded_spikes_factor: bool = False,
-        reset_delay: bool = True,
+        learn_alpha: bool = False,
+        reset_mechanism: str = "zero",
+        **options: Any,
     ) -> None:
-        super().__init__(
-            beta,
-            threshold,
-            spike_grad,
-            surrogate_disable,
-            init_hidden,
-            inhibition,
-            learn_beta,
-            learn_threshold,
-            reset_mechanism,
-            state_quant,
-            output,
-            graded_spikes_factor,
-            learn_graded_spikes_factor,
-            reset_delay=reset_delay,
-        )
+        super().__init__(beta=beta, reset_mechanism=reset_mechanism, **options)
         self._decay("alpha", alpha, learn=learn_alpha)
         if self.alpha.is_meta or self.beta.is_meta:
             return  # without values there is nothing to check

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from numbers import Real
 from typing import Any
@@ -12,7 +13,7 @@ from torch.autograd import forward_ad
 
 from snn_core.bounds import bounded
 
-__all__ = ["Constant", "HasConstants", "clamped"]
+__all__ = ["Constant", "HasConstants", "caller", "clamped"]
 
 Constant = float | Tensor
 
@@ -118,12 +119,20 @@ class HasConstants(nn.Module):
                 f"{type(self).__name__}: {name} is a decay per step and is clamped to [0, 1], got {value}; "
                 "snn.decay(tau, dt) makes one of a time constant in seconds",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=caller(),
             )
 
     def _describe(self, *names: str) -> str:
         """``name=value`` for constants and settings, as ``extra_repr`` prints them."""
         return ", ".join(f"{n}={_short(getattr(self, n))}" for n in names)
+
+
+def caller() -> int:
+    """Return the ``stacklevel`` at which a warning shows the line outside of this package that led to it."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("snn_core."):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def _tensor(value: Any) -> Tensor:

@@ -23,12 +23,13 @@ class Firing(HasConstants):
 
     def __init__(
         self,
-        threshold: Constant,
-        spike_grad: SpikeGrad | None,
-        surrogate_disable: bool,
-        learn_threshold: bool,
-        graded_spikes_factor: Constant,
-        learn_graded_spikes_factor: bool,
+        *,
+        threshold: Constant = 1.0,
+        spike_grad: SpikeGrad | None = None,
+        surrogate_disable: bool = False,
+        learn_threshold: bool = False,
+        graded_spikes_factor: Constant = 1.0,
+        learn_graded_spikes_factor: bool = False,
     ) -> None:
         super().__init__()
         if isinstance(spike_grad, type):

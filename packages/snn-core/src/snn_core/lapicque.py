@@ -7,9 +7,9 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from snn_core import kernels
+from snn_core import _signatures, kernels
+from snn_core._arguments import takes
 from snn_core.constant import Constant
-from snn_core.firing import SpikeGrad
 from snn_core.lif import LIF
 
 __all__ = ["Lapicque"]
@@ -66,26 +66,16 @@ class Lapicque(LIF):
     time_step: Tensor
     _derived: str | None = None  # which of R and C follows from a learned beta
 
+    @takes(_signatures.Lapicque)
     def __init__(
         self,
         beta: Any = False,
         R: Any = False,
         C: Any = False,
         time_step: Constant = 1,
-        threshold: Constant = 1.0,
-        spike_grad: SpikeGrad | None = None,
-        surrogate_disable: bool = False,
-        init_hidden: bool = False,
-        inhibition: bool = False,
-        learn_beta: bool = False,
-        learn_threshold: bool = False,
-        reset_mechanism: str = "subtract",
-        state_quant: Any = False,
-        output: bool = False,
         *,
-        graded_spikes_factor: Constant = 1.0,
-        learn_graded_spikes_factor: bool = False,
-        reset_delay: bool = True,
+        learn_beta: bool = False,
+        **options: Any,
     ) -> None:
         given = {n: v for n, v in (("beta", beta), ("R", R), ("C", C)) if v is not False and v is not None}
         if set(given) not in ({"beta"}, {"beta", "R"}, {"beta", "C"}, {"R", "C"}):
@@ -108,22 +98,7 @@ class Lapicque(LIF):
         else:
             decay = torch.exp(-_floating(time_step) / (R * C))
             given["beta"] = decay.reshape(1) if decay.dim() == 0 else decay  # of snnTorch's shape
-        super().__init__(
-            given["beta"],
-            threshold,
-            spike_grad,
-            surrogate_disable,
-            init_hidden,
-            inhibition,
-            learn_beta,
-            learn_threshold,
-            reset_mechanism,
-            state_quant,
-            output,
-            graded_spikes_factor,
-            learn_graded_spikes_factor,
-            reset_delay=reset_delay,
-        )
+        super().__init__(beta=given["beta"], learn_beta=learn_beta, **options)
         for name, value in (("R", given["R"]), ("C", given["C"]), ("time_step", time_step)):
             self.constant(name, value)
         if learn_beta:

@@ -6,9 +6,8 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from snn_core import kernels
-from snn_core.constant import Constant
-from snn_core.firing import SpikeGrad
+from snn_core import _signatures, kernels
+from snn_core._arguments import takes
 from snn_core.lif import LIF
 
 __all__ = ["Leaky"]
@@ -52,39 +51,9 @@ class Leaky(LIF):
 
         mem: Tensor
 
-    def __init__(
-        self,
-        beta: Constant,
-        threshold: Constant = 1.0,
-        spike_grad: SpikeGrad | None = None,
-        surrogate_disable: bool = False,
-        init_hidden: bool = False,
-        inhibition: bool = False,
-        learn_beta: bool = False,
-        learn_threshold: bool = False,
-        reset_mechanism: str = "subtract",
-        state_quant: Any = False,
-        output: bool = False,
-        graded_spikes_factor: Constant = 1.0,
-        learn_graded_spikes_factor: bool = False,
-        reset_delay: bool = True,
-    ) -> None:
-        super().__init__(
-            beta,
-            threshold,
-            spike_grad,
-            surrogate_disable,
-            init_hidden,
-            inhibition,
-            learn_beta,
-            learn_threshold,
-            reset_mechanism,
-            state_quant,
-            output,
-            graded_spikes_factor,
-            learn_graded_spikes_factor,
-            reset_delay=reset_delay,
-        )
+    @takes(_signatures.Leaky)
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
 
     def integrate(self, x: Tensor, state: Any) -> Any:
         return state._replace(mem=self.membrane_decay * state.mem + x)

@@ -9,8 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from snn_core import _signatures
+from snn_core._arguments import takes
 from snn_core.constant import Constant
-from snn_core.firing import Firing, SpikeGrad
+from snn_core.firing import Firing
 from snn_core.folding import Folding
 from snn_core.whole_sequence import WholeSequence
 
@@ -56,27 +58,22 @@ class LeakyParallel(WholeSequence, Firing):
 
     beta: Tensor | None
 
+    @takes(_signatures.LeakyParallel)
     def __init__(
         self,
         input_size: int,
         hidden_size: int,
         beta: Constant | None = None,
         bias: bool = True,
-        threshold: Constant = 1.0,
+        *,
         dropout: float = 0.0,
-        spike_grad: SpikeGrad | None = None,
-        surrogate_disable: bool = False,
         learn_beta: bool = False,
-        learn_threshold: bool = False,
-        graded_spikes_factor: Constant = 1.0,
-        learn_graded_spikes_factor: bool = False,
         weight_hh_enable: bool = False,
         device: Any = None,
         dtype: torch.dtype | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__(
-            threshold, spike_grad, surrogate_disable, learn_threshold, graded_spikes_factor, learn_graded_spikes_factor
-        )
+        super().__init__(**options)
         if dropout:
             raise ValueError(
                 f"LeakyParallel has one layer and drops nothing between layers, got {dropout=}; put an "

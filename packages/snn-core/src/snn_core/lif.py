@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
+from snn_core import _signatures
+from snn_core._arguments import takes
 from snn_core.constant import Constant, clamped
-from snn_core.firing import SpikeGrad
 from snn_core.neuron import SpikingNeuron
 
 __all__ = ["LIF"]
@@ -28,38 +29,9 @@ class LIF(SpikingNeuron):
 
     beta: Tensor
 
-    def __init__(
-        self,
-        beta: Constant,
-        threshold: Constant = 1.0,
-        spike_grad: SpikeGrad | None = None,
-        surrogate_disable: bool = False,
-        init_hidden: bool = False,
-        inhibition: bool = False,
-        learn_beta: bool = False,
-        learn_threshold: bool = False,
-        reset_mechanism: str = "subtract",
-        state_quant: Any = False,
-        output: bool = False,
-        graded_spikes_factor: Constant = 1.0,
-        learn_graded_spikes_factor: bool = False,
-        *,
-        reset_delay: bool = True,
-    ) -> None:
-        super().__init__(
-            threshold,
-            spike_grad,
-            surrogate_disable,
-            init_hidden,
-            inhibition,
-            learn_threshold,
-            reset_mechanism,
-            state_quant,
-            output,
-            graded_spikes_factor,
-            learn_graded_spikes_factor,
-            reset_delay=reset_delay,
-        )
+    @takes(_signatures.LIF)
+    def __init__(self, beta: Constant, *, learn_beta: bool = False, **options: Any) -> None:
+        super().__init__(**options)
         self._decay("beta", beta, learn=learn_beta)
 
     @property

@@ -7,9 +7,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from snn_core import kernels
-from snn_core.constant import Constant
-from snn_core.firing import SpikeGrad
+from snn_core import _signatures, kernels
+from snn_core._arguments import takes
 from snn_core.stateleaky import StateLeaky
 
 __all__ = ["LinearLeaky"]
@@ -49,39 +48,17 @@ class LinearLeaky(StateLeaky):
 
     described: ClassVar[tuple[str, ...]] = ("beta", "in_features", "out_features")
 
+    @takes(_signatures.LinearLeaky, without="channels")
     def __init__(
         self,
-        beta: Constant,
         in_features: int,
         out_features: int,
         bias: bool = True,
         device: Any = None,
         dtype: torch.dtype | None = None,
-        threshold: Constant = 1.0,
-        spike_grad: SpikeGrad | None = None,
-        surrogate_disable: bool = False,
-        learn_beta: bool = False,
-        learn_threshold: bool = False,
-        state_quant: Any = False,
-        output: bool = True,
-        graded_spikes_factor: Constant = 1.0,
-        learn_graded_spikes_factor: bool = False,
-        kernel_truncation_steps: int | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__(
-            beta,
-            out_features,
-            threshold,
-            spike_grad,
-            surrogate_disable,
-            learn_beta,
-            learn_threshold,
-            state_quant,
-            output,
-            graded_spikes_factor,
-            learn_graded_spikes_factor,
-            kernel_truncation_steps,
-        )
+        super().__init__(channels=out_features, **options)
         self.in_features = in_features
         self.out_features = out_features
         self.linear: nn.Linear = nn.Linear(in_features, out_features, bias=bias, device=device, dtype=dtype)

@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from snn_core.constant import Constant
+from snn_core import _signatures
+from snn_core._arguments import takes
 from snn_core.familiar import Familiar, OfInstance
-from snn_core.firing import SpikeGrad
 from snn_core.hints import OUTPUT, must_not_pass_on
 from snn_core.rows import sequences
 from snn_core.state import bind, kept_field, must_fit
@@ -98,34 +98,9 @@ class SpikingNeuron(Familiar, Temporal):
         for index, name in enumerate(getattr(vars(cls).get("State"), "_fields", ())):
             setattr(cls, name, kept_field(index, name))
 
-    def __init__(
-        self,
-        threshold: Constant = 1.0,
-        spike_grad: SpikeGrad | None = None,
-        surrogate_disable: bool = False,
-        init_hidden: bool = False,
-        inhibition: bool = False,
-        learn_threshold: bool = False,
-        reset_mechanism: str = "subtract",
-        state_quant: Any = False,
-        output: bool = False,
-        graded_spikes_factor: Constant = 1.0,
-        learn_graded_spikes_factor: bool = False,
-        *,
-        reset_delay: bool = True,
-    ) -> None:
-        super().__init__(
-            threshold,
-            spike_grad,
-            surrogate_disable,
-            inhibition,
-            learn_threshold,
-            reset_mechanism,
-            state_quant,
-            graded_spikes_factor,
-            learn_graded_spikes_factor,
-            reset_delay,
-        )
+    @takes(_signatures.SpikingNeuron)
+    def __init__(self, *, init_hidden: bool = False, output: bool = False, **options: Any) -> None:
+        super().__init__(**options)
         self.init_hidden = init_hidden
         self.output = output
 

@@ -10,7 +10,7 @@ from snn_core.constant import Constant, HasConstants
 from snn_core.neuron import SpikingNeuron
 from snn_core.same_size import same_size_padding
 
-__all__ = ["OneToOne", "Recurrent"]
+__all__ = ["Connected", "OneToOne", "Recurrent"]
 
 
 class OneToOne(HasConstants):
@@ -143,3 +143,21 @@ class Recurrent(SpikingNeuron):
                     f"{prefix}V and {prefix}recurrent.V are the same weight, but differ in this state_dict; remove one"
                 )
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+
+class Connected(Recurrent):
+    """A recurrent neuron whose constructor takes what ``connect`` takes."""
+
+    def __init__(
+        self,
+        *,
+        V: Constant = 1.0,
+        all_to_all: bool = True,
+        linear_features: int | None = None,
+        conv2d_channels: int | None = None,
+        kernel_size: int | tuple[int, int] | None = None,
+        learn_recurrent: bool = True,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self.connect(V, all_to_all, linear_features, conv2d_channels, kernel_size, learn_recurrent)

@@ -6,16 +6,15 @@ from typing import Any, ClassVar, NamedTuple
 
 from torch import Tensor, nn
 
-from snn_core import kernels
-from snn_core.constant import Constant
-from snn_core.firing import SpikeGrad
+from snn_core import _signatures, kernels
+from snn_core._arguments import takes
 from snn_core.leaky import Leaky
-from snn_core.recurrence import OneToOne, Recurrent
+from snn_core.recurrence import Connected, OneToOne
 
 __all__ = ["RLeaky"]
 
 
-class RLeaky(Recurrent, Leaky):
+class RLeaky(Connected, Leaky):
     r"""Leaky neuron whose spikes return to its input.
 
     .. math:: U[t] = \beta\,U[t-1] + X[t] + V(S[t-1]) - R[t]\,\vartheta
@@ -64,47 +63,9 @@ class RLeaky(Recurrent, Leaky):
 
     peer_clears_last: ClassVar[bool] = True
 
-    def __init__(
-        self,
-        beta: Constant,
-        V: Constant = 1.0,
-        all_to_all: bool = True,
-        linear_features: int | None = None,
-        conv2d_channels: int | None = None,
-        kernel_size: int | tuple[int, int] | None = None,
-        threshold: Constant = 1.0,
-        spike_grad: SpikeGrad | None = None,
-        surrogate_disable: bool = False,
-        init_hidden: bool = False,
-        inhibition: bool = False,
-        learn_beta: bool = False,
-        learn_threshold: bool = False,
-        learn_recurrent: bool = True,
-        reset_mechanism: str = "subtract",
-        state_quant: Any = False,
-        output: bool = False,
-        reset_delay: bool = True,
-        *,
-        graded_spikes_factor: Constant = 1.0,
-        learn_graded_spikes_factor: bool = False,
-    ) -> None:
-        super().__init__(
-            beta,
-            threshold,
-            spike_grad,
-            surrogate_disable,
-            init_hidden,
-            inhibition,
-            learn_beta,
-            learn_threshold,
-            reset_mechanism,
-            state_quant,
-            output,
-            graded_spikes_factor,
-            learn_graded_spikes_factor,
-            reset_delay=reset_delay,
-        )
-        self.connect(V, all_to_all, linear_features, conv2d_channels, kernel_size, learn_recurrent)
+    @takes(_signatures.RLeaky)
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
 
     def init_rleaky(self) -> tuple[Tensor, Tensor]:
         """Forget the kept states; see :meth:`~snn_core.SpikingNeuron.reset_mem`."""
@@ -112,15 +73,12 @@ class RLeaky(Recurrent, Leaky):
 
 
 kernels.define(
-    "rleaky_one_to_one",
-    RLeaky,
-    constants=("beta", "recurrent.V", "graded_spikes_factor"),
-    parts={"recurrent": OneToOne},
+    "rleaky_one_to_one", RLeaky, ("beta", "recurrent.V", "graded_spikes_factor"), parts={"recurrent": OneToOne}
 )
 kernels.define(
     "rleaky_dense",
     RLeaky,
-    constants=("beta", "graded_spikes_factor"),
+    ("beta", "graded_spikes_factor"),
     parts={"recurrent": nn.Linear},
     weights=("recurrent.weight", "recurrent.bias"),
 )

@@ -6,16 +6,15 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
-from snn_core import kernels
-from snn_core.constant import Constant
-from snn_core.firing import SpikeGrad
-from snn_core.recurrence import OneToOne, Recurrent
+from snn_core import _signatures, kernels
+from snn_core._arguments import takes
+from snn_core.recurrence import Connected, OneToOne
 from snn_core.synaptic import Synaptic
 
 __all__ = ["RSynaptic"]
 
 
-class RSynaptic(Recurrent, Synaptic):
+class RSynaptic(Connected, Synaptic):
     r"""Second-order neuron whose spikes return to its input.
 
     .. math::
@@ -68,51 +67,9 @@ class RSynaptic(Recurrent, Synaptic):
         syn: Tensor
         mem: Tensor
 
-    def __init__(
-        self,
-        alpha: Constant,
-        beta: Constant,
-        V: Constant = 1.0,
-        all_to_all: bool = True,
-        linear_features: int | None = None,
-        conv2d_channels: int | None = None,
-        kernel_size: int | tuple[int, int] | None = None,
-        threshold: Constant = 1.0,
-        spike_grad: SpikeGrad | None = None,
-        surrogate_disable: bool = False,
-        init_hidden: bool = False,
-        inhibition: bool = False,
-        learn_alpha: bool = False,
-        learn_beta: bool = False,
-        learn_threshold: bool = False,
-        learn_recurrent: bool = True,
-        reset_mechanism: str = "subtract",
-        state_quant: Any = False,
-        output: bool = False,
-        reset_delay: bool = True,
-        *,
-        graded_spikes_factor: Constant = 1.0,
-        learn_graded_spikes_factor: bool = False,
-    ) -> None:
-        super().__init__(
-            alpha,
-            beta,
-            threshold,
-            spike_grad,
-            surrogate_disable,
-            init_hidden,
-            inhibition,
-            learn_alpha,
-            learn_beta,
-            learn_threshold,
-            reset_mechanism,
-            state_quant,
-            output,
-            reset_delay,
-            graded_spikes_factor=graded_spikes_factor,
-            learn_graded_spikes_factor=learn_graded_spikes_factor,
-        )
-        self.connect(V, all_to_all, linear_features, conv2d_channels, kernel_size, learn_recurrent)
+    @takes(_signatures.RSynaptic)
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
 
     def init_rsynaptic(self) -> tuple[Tensor, Tensor, Tensor]:
         """Forget the kept states; see :meth:`~snn_core.SpikingNeuron.reset_mem`."""
@@ -122,13 +79,13 @@ class RSynaptic(Recurrent, Synaptic):
 kernels.define(
     "rsynaptic_one_to_one",
     RSynaptic,
-    constants=("alpha", "beta", "recurrent.V", "graded_spikes_factor"),
+    ("alpha", "beta", "recurrent.V", "graded_spikes_factor"),
     parts={"recurrent": OneToOne},
 )
 kernels.define(
     "rsynaptic_dense",
     RSynaptic,
-    constants=("alpha", "beta", "graded_spikes_factor"),
+    ("alpha", "beta", "graded_spikes_factor"),
     parts={"recurrent": nn.Linear},
     weights=("recurrent.weight", "recurrent.bias"),
 )

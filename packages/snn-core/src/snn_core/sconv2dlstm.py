@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from snn_core.constant import Constant
-from snn_core.firing import SpikeGrad
+from snn_core import _signatures
+from snn_core._arguments import takes
 from snn_core.lstm import memory_and_output
 from snn_core.neuron import SpikingNeuron
 from snn_core.same_size import same_size_padding
@@ -63,6 +63,7 @@ class SConv2dLSTM(SpikingNeuron):
     clears_first: ClassVar[bool] = False
     described: ClassVar[tuple[str, ...]] = ("in_channels", "out_channels", "kernel_size", "max_pool", "avg_pool")
 
+    @takes(_signatures.SConv2dLSTM)
     def __init__(
         self,
         in_channels: int,
@@ -71,34 +72,11 @@ class SConv2dLSTM(SpikingNeuron):
         bias: bool = True,
         max_pool: int | tuple[int, int] = 0,
         avg_pool: int | tuple[int, int] = 0,
-        threshold: Constant = 1.0,
-        spike_grad: SpikeGrad | None = None,
-        surrogate_disable: bool = False,
-        init_hidden: bool = False,
-        inhibition: bool = False,
-        learn_threshold: bool = False,
-        reset_mechanism: str = "none",
-        state_quant: Any = False,
-        output: bool = False,
         *,
-        graded_spikes_factor: Constant = 1.0,
-        learn_graded_spikes_factor: bool = False,
-        reset_delay: bool = True,
+        reset_mechanism: str = "none",
+        **options: Any,
     ) -> None:
-        super().__init__(
-            threshold,
-            spike_grad,
-            surrogate_disable,
-            init_hidden,
-            inhibition,
-            learn_threshold,
-            reset_mechanism,
-            state_quant,
-            output,
-            graded_spikes_factor,
-            learn_graded_spikes_factor,
-            reset_delay=reset_delay,
-        )
+        super().__init__(reset_mechanism=reset_mechanism, **options)
         if max_pool and avg_pool:
             raise ValueError(f"SConv2dLSTM pools by max_pool or by avg_pool, not both, got {max_pool=}, {avg_pool=}")
         self.in_channels = in_channels

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from snn_core.constant import Constant
-from snn_core.firing import SpikeGrad
+from snn_core import _signatures
+from snn_core._arguments import takes
 from snn_core.lstm import memory_and_output
 from snn_core.neuron import SpikingNeuron
 
@@ -57,39 +57,11 @@ class SLSTM(SpikingNeuron):
     clears_first: ClassVar[bool] = False
     described: ClassVar[tuple[str, ...]] = ("input_size", "hidden_size", "bias")
 
+    @takes(_signatures.SLSTM)
     def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        bias: bool = True,
-        threshold: Constant = 1.0,
-        spike_grad: SpikeGrad | None = None,
-        surrogate_disable: bool = False,
-        init_hidden: bool = False,
-        inhibition: bool = False,
-        learn_threshold: bool = False,
-        reset_mechanism: str = "none",
-        state_quant: Any = False,
-        output: bool = False,
-        *,
-        graded_spikes_factor: Constant = 1.0,
-        learn_graded_spikes_factor: bool = False,
-        reset_delay: bool = True,
+        self, input_size: int, hidden_size: int, bias: bool = True, *, reset_mechanism: str = "none", **options: Any
     ) -> None:
-        super().__init__(
-            threshold,
-            spike_grad,
-            surrogate_disable,
-            init_hidden,
-            inhibition,
-            learn_threshold,
-            reset_mechanism,
-            state_quant,
-            output,
-            graded_spikes_factor,
-            learn_graded_spikes_factor,
-            reset_delay=reset_delay,
-        )
+        super().__init__(reset_mechanism=reset_mechanism, **options)
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.bias = bias

@@ -8,9 +8,10 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from snn_core import kernels
-from snn_core.constant import Constant
-from snn_core.firing import SpikeGrad, as_dtype
+from snn_core import _signatures, kernels
+from snn_core._arguments import takes
+from snn_core.constant import caller
+from snn_core.firing import as_dtype
 from snn_core.lif import LIF
 from snn_core.temporal import as_floating
 from snn_core.whole_sequence import WholeSequence
@@ -65,33 +66,11 @@ class StateLeaky(WholeSequence, LIF):
 
     _version = 2  # of the state_dict: from 2 on, beta is what it says and tau follows from it
 
+    @takes(_signatures.StateLeaky, without="init_hidden inhibition reset_mechanism reset_delay")
     def __init__(
-        self,
-        beta: Constant,
-        channels: int,
-        threshold: Constant = 1.0,
-        spike_grad: SpikeGrad | None = None,
-        surrogate_disable: bool = False,
-        learn_beta: bool = False,
-        learn_threshold: bool = False,
-        state_quant: Any = False,
-        output: bool = True,
-        graded_spikes_factor: Constant = 1.0,
-        learn_graded_spikes_factor: bool = False,
-        kernel_truncation_steps: int | None = None,
+        self, channels: int, *, output: bool = True, kernel_truncation_steps: int | None = None, **options: Any
     ) -> None:
-        super().__init__(
-            beta,
-            threshold,
-            spike_grad,
-            surrogate_disable,
-            learn_beta=learn_beta,
-            learn_threshold=learn_threshold,
-            state_quant=state_quant,
-            output=output,
-            graded_spikes_factor=graded_spikes_factor,
-            learn_graded_spikes_factor=learn_graded_spikes_factor,
-        )
+        super().__init__(output=output, **options)
         if self.beta.shape not in ((), (1,), (channels,)):
             raise ValueError(
                 f"{type(self).__name__}: beta must have one value, or one for each of {channels} channels, got shape "
@@ -102,13 +81,14 @@ class StateLeaky(WholeSequence, LIF):
                 f"{type(self).__name__}: kernel_truncation_steps must be at least 1, got {kernel_truncation_steps}"
             )
         factor = self.graded_spikes_factor
-        graded = learn_graded_spikes_factor or (not factor.is_meta and bool((factor != 1).any()))
-        if not output and (spike_grad is not None or surrogate_disable or learn_threshold or graded):
+        graded = factor.requires_grad or (not factor.is_meta and bool((factor != 1).any()))
+        gradient = options.get("spike_grad") is not None or self.surrogate_disable or self.threshold.requires_grad
+        if not output and (gradient or graded):
             warnings.warn(
                 f"{type(self).__name__}: with output=False no spikes are computed, so the settings about spikes have "
                 "no effect",
                 UserWarning,
-                stacklevel=2,
+                stacklevel=caller(),
             )
         self.channels = channels
         self.kernel_truncation_steps = kernel_truncation_steps

@@ -10,8 +10,7 @@ from torch import Tensor
 from torch.nn import Module
 
 from snn_core import kernels, peer
-from snn_core.constant import Constant
-from snn_core.firing import Firing, SpikeGrad, as_dtype
+from snn_core.firing import Firing, as_dtype
 from snn_core.reset import RESETS, NoReset, Reset
 from snn_core.state import complete, integrated
 from snn_core.surrogate import Surrogate
@@ -36,20 +35,14 @@ class Stepping(Firing):
 
     def __init__(
         self,
-        threshold: Constant,
-        spike_grad: SpikeGrad | None,
-        surrogate_disable: bool,
-        inhibition: bool,
-        learn_threshold: bool,
-        reset_mechanism: str,
-        state_quant: Any,
-        graded_spikes_factor: Constant,
-        learn_graded_spikes_factor: bool,
-        reset_delay: bool,
+        *,
+        inhibition: bool = False,
+        reset_mechanism: str = "subtract",
+        state_quant: Any = False,
+        reset_delay: bool = True,
+        **options: Any,
     ) -> None:
-        super().__init__(
-            threshold, spike_grad, surrogate_disable, learn_threshold, graded_spikes_factor, learn_graded_spikes_factor
-        )
+        super().__init__(**options)
         if not hasattr(getattr(type(self), "State", None), "_fields"):
             raise TypeError(
                 f"{type(self).__name__} must declare its State, a NamedTuple of tensors, to be a neuron; "

@@ -1,0 +1,284 @@
+"""How neurons are called: every option is declared once, and every constructor says all that it takes."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import pathlib
+import pydoc
+import typing
+from inspect import Parameter
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import snn_core as snn
+from snn_core import _signatures
+
+from .signatures_of_0_5 import RECORD
+
+ORDERS = {name: order.split() for name, order in vars(_signatures).items() if not name.startswith("_")}
+STUB = ast.parse(pathlib.Path(_signatures.__file__).with_suffix(".pyi").read_text(encoding="utf-8"))
+STUBBED = {node.name: node for node in STUB.body if isinstance(node, ast.FunctionDef)}
+# what must be given, and a value of every other argument that is not its default
+REQUIRED: dict[str, dict[str, Any]] = {
+    "SpikingNeuron": {},
+    "LIF": {"beta": 0.75},
+    "Leaky": {"beta": 0.75},
+    "RLeaky": {"beta": 0.75},
+    "Lapicque": {},
+    "Alpha": {"alpha": 0.75, "beta": 0.5},
+    "Synaptic": {"alpha": 0.75, "beta": 0.5},
+    "RSynaptic": {"alpha": 0.75, "beta": 0.5},
+    "SLSTM": {"input_size": 3, "hidden_size": 5},
+    "SConv2dLSTM": {"in_channels": 2, "out_channels": 3, "kernel_size": 5},
+    "StateLeaky": {"beta": 0.75, "channels": 3},
+    "LinearLeaky": {"beta": 0.75, "in_features": 3, "out_features": 5},
+    "LeakyParallel": {"input_size": 3, "hidden_size": 5},
+}
+OTHERS: dict[str, Any] = {
+    "threshold": 1.25,
+    "spike_grad": snn.surrogate.fast_sigmoid(slope=7),
+    "surrogate_disable": True,
+    "init_hidden": True,
+    "inhibition": True,
+    "learn_alpha": True,
+    "learn_beta": True,
+    "learn_threshold": True,
+    "learn_recurrent": False,
+    "reset_mechanism": "subtract",
+    "state_quant": torch.round,
+    "output": True,
+    "graded_spikes_factor": 0.25,
+    "learn_graded_spikes_factor": True,
+    "reset_delay": False,
+    "V": 0.5,
+    "all_to_all": False,
+    "linear_features": None,
+    "conv2d_channels": None,
+    "kernel_size": None,
+    "beta": 0.625,
+    "R": 2.0,
+    "C": False,
+    "time_step": 0.5,
+    "bias": False,
+    "max_pool": 2,
+    "avg_pool": 0,
+    "device": "cpu",
+    "dtype": torch.float64,
+    "kernel_truncation_steps": 3,
+    "dropout": 0.0,
+    "weight_hh_enable": True,
+}
+
+
+class Membrane(NamedTuple):
+    """The state of a user's neuron."""
+
+    mem: Tensor
+
+
+def built(name: str) -> type:
+    """The class, or where that is only the root of others a neuron of it."""
+    kind = getattr(snn, name)
+    return type(name, (kind,), {"State": Membrane}) if name in ("SpikingNeuron", "LIF") else kind
+
+
+def settings(neuron: nn.Module) -> dict[str, Any]:
+    """All that a neuron was made with: constants, weights, learned or not, and plain attributes."""
+    tensors = {**dict(neuron.named_parameters()), **dict(neuron.named_buffers())}
+    plain = {n: v for n, v in vars(neuron).items() if isinstance(v, bool | int | float | str | tuple)}
+    functions = {n: repr(getattr(neuron, n, None)) for n in ("spike_grad", "state_quant")}
+    return {n: (t.tolist(), t.requires_grad, t.dtype) for n, t in tensors.items()} | plain | functions
+
+
+def parameters(kind: Any) -> dict[str, Parameter]:
+    return dict(inspect.signature(kind).parameters)
+
+
+@pytest.mark.parametrize("name", RECORD)
+def test_a_neuron_is_called_as_in_version_0_5(name: str) -> None:
+    signature = inspect.signature(getattr(snn, name))
+    later = [p for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY and f"{p.name}: " not in RECORD[name]]
+    assert all(p.default is not p.empty for p in later)
+    assert (
+        str(signature.replace(parameters=[p for p in signature.parameters.values() if p not in later])) == RECORD[name]
+    )
+
+
+@pytest.mark.parametrize("name", ORDERS)
+def test_help_shows_every_argument(name: str) -> None:
+    heading = pydoc.plain(pydoc.render_doc(getattr(snn, name)))
+    assert [argument for argument in parameters(getattr(snn, name)) if f"{argument}: " not in heading] == []
+
+
+@pytest.mark.parametrize("name", ORDERS)
+def test_the_types_of_all_arguments_can_be_looked_up(name: str) -> None:
+    kind = getattr(snn, name)
+    hints = typing.get_type_hints(kind.__init__)
+    assert hints.keys() == parameters(kind).keys() | {"return"}
+    assert hints["threshold"] == float | Tensor
+    assert hints["surrogate_disable"] is bool
+
+
+def test_the_stub_has_every_constructor() -> None:
+    assert list(STUBBED) == list(ORDERS)
+
+
+@pytest.mark.parametrize("name", ORDERS)
+def test_type_checkers_read_what_the_constructor_takes(name: str) -> None:
+    stubbed = STUBBED[name].args
+    assert stubbed.vararg is stubbed.kwarg is None
+    positional = [*stubbed.posonlyargs, *stubbed.args][1:]
+    defaults: list[Any] = [None] * (len(positional) - len(stubbed.defaults)) + list(stubbed.defaults)
+    written = [
+        (a.arg, kind, ast.unparse(a.annotation), Parameter.empty if d is None else ast.literal_eval(d))
+        for kind, arguments, values in (
+            (Parameter.POSITIONAL_OR_KEYWORD, positional, defaults),
+            (Parameter.KEYWORD_ONLY, stubbed.kwonlyargs, stubbed.kw_defaults),
+        )
+        for a, d in zip(arguments, values, strict=True)
+    ]
+    taken = parameters(getattr(snn, name)).values()
+    expected = [(p.name, p.kind, p.annotation, p.default) for p in taken]
+    assert written == expected, "write the stub anew: python tools/signatures.py"
+
+
+@pytest.mark.parametrize("disabled", [True, False])
+@pytest.mark.parametrize("name", ORDERS)
+def test_arguments_by_position_are_those_by_name(name: str, disabled: bool) -> None:
+    values = OTHERS | REQUIRED[name] | {"surrogate_disable": disabled}
+    named = {argument: values[argument] for argument in ORDERS[name]}
+    twins = []
+    for args, options in ((named.values(), {}), ((), named)):
+        torch.manual_seed(1)
+        twins.append(built(name)(*args, **options))
+    assert settings(twins[0]) == settings(twins[1])
+
+
+@pytest.mark.parametrize("name", ORDERS)
+def test_every_option_reaches_the_neuron(name: str) -> None:
+    kind, values = built(name), OTHERS | REQUIRED[name]
+    plain = {"surrogate_disable": False, "beta": 0.75, "V": 0.5, "all_to_all": False}
+    plain = {n: v for n, v in plain.items() if n in parameters(kind)} | REQUIRED[name]
+    unread = {"device", "linear_features", "conv2d_channels", "C", "avg_pool", "dropout"}  # as above, or nowhere kept
+    unread |= {"R", "time_step"} if name == "Lapicque" else {"V", "all_to_all"}
+    for option in parameters(kind).keys() - plain.keys() - unread:
+        torch.manual_seed(1)
+        without = kind(**plain)
+        torch.manual_seed(1)
+        neuron = kind(**plain, **{option: values[option]})
+        if values[option] != parameters(kind)[option].default:
+            assert settings(neuron) != settings(without), option
+
+
+@pytest.mark.parametrize("name", ORDERS)
+def test_an_unknown_argument_is_named_with_the_class(name: str) -> None:
+    words = rf"{name}\.__init__\(\) got an unexpected keyword argument 'treshold'"
+    with pytest.raises(TypeError, match=words):
+        getattr(snn, name)(**REQUIRED[name], treshold=1.0)
+
+
+@pytest.mark.parametrize("name", ORDERS)
+def test_an_argument_that_is_given_twice_is_named_with_the_class(name: str) -> None:
+    first = ORDERS[name][0]
+    with pytest.raises(TypeError, match=rf"{name}\.__init__\(\) got multiple values for argument '{first}'"):
+        getattr(snn, name)(0.5, **{**REQUIRED[name], first: 0.5})
+
+
+@pytest.mark.parametrize("name", [name for name in ORDERS if REQUIRED[name]])
+def test_arguments_that_are_missing_are_named_with_the_class(name: str) -> None:
+    several = "s" if len(REQUIRED[name]) > 1 else ""
+    names = " and ".join(repr(argument) for argument in REQUIRED[name])
+    words = rf"{name}\.__init__\(\) missing {len(REQUIRED[name])} required argument{several}: {names}"
+    with pytest.raises(TypeError, match=words):
+        getattr(snn, name)(threshold=1.0)
+
+
+@pytest.mark.parametrize("name", ORDERS)
+def test_too_many_arguments_by_position_are_counted(name: str) -> None:
+    most = len(ORDERS[name])
+    words = rf"{name}\.__init__\(\) takes at most {most} arguments by position but {most + 1} were given"
+    with pytest.raises(TypeError, match=words):
+        getattr(snn, name)(*range(most + 1))
+
+
+@pytest.mark.parametrize("option", ["init_hidden", "inhibition", "reset_mechanism", "reset_delay", "channels"])
+def test_what_a_neuron_over_whole_sequences_has_no_use_for_it_does_not_take(option: str) -> None:
+    words = rf"LinearLeaky\.__init__\(\) got an unexpected keyword argument '{option}'"
+    with pytest.raises(TypeError, match=words):
+        snn.LinearLeaky(0.5, 3, 5, **{option: True})
+
+
+def test_subclasses_pass_arguments_on_by_position_by_name_or_to_a_base_class_by_name() -> None:
+    gradient = snn.surrogate.atan()
+
+    class Positional(snn.Leaky):
+        def __init__(self, beta: float) -> None:
+            super().__init__(beta, 2.0, gradient, False, True)
+
+    class Named(snn.Leaky):
+        def __init__(self, size: int, **options: Any) -> None:
+            super().__init__(threshold=torch.full((size,), 2.0), **options)
+
+    class OfTheRoot(snn.LIF):
+        State = Membrane
+
+        def __init__(self, beta: float, threshold: float, *args: Any, **options: Any) -> None:
+            snn.LIF.__init__(self, beta, threshold, *args, reset_delay=False, **options)
+
+    class OfTheBase(snn.SpikingNeuron):
+        State = Membrane
+
+        def __init__(self) -> None:
+            snn.SpikingNeuron.__init__(self, 2.0, gradient, False, True)
+
+    neurons = [
+        Positional(0.5),
+        Named(3, beta=0.5, spike_grad=gradient, init_hidden=True),
+        OfTheRoot(0.5, 2.0, gradient, False, True),
+        OfTheBase(),
+    ]
+    for neuron in neurons:
+        assert (neuron.threshold == 2).all()
+        assert neuron.spike_grad is gradient
+        assert neuron.init_hidden
+        assert not neuron.output
+    assert [neuron.reset_delay for neuron in neurons] == [True, True, False, True]
+    assert [neuron.beta.item() for neuron in neurons[:3]] == [0.5] * 3
+
+
+def test_a_mixin_between_two_neurons_sees_the_options_that_were_given() -> None:
+    seen: dict[str, Any] = {}
+
+    class Watching(snn.SpikingNeuron):
+        def __init__(self, **options: Any) -> None:
+            seen.update(options)
+            super().__init__(**options)
+
+    class Neuron(snn.Leaky, Watching):
+        pass
+
+    neuron = Neuron(0.5, 2.0, init_hidden=True)
+    assert seen == {"threshold": 2.0, "init_hidden": True}
+    assert neuron.init_hidden
+
+
+def test_a_warning_about_a_decay_shows_the_line_of_the_program() -> None:
+    class Neuron(snn.RSynaptic):
+        pass
+
+    made = [
+        lambda: snn.Leaky(1.5),
+        lambda: snn.Alpha(1.5, 0.5),
+        lambda: snn.LinearLeaky(1.5, 2, 3),
+        lambda: Neuron(0.5, 1.5, linear_features=3),
+        lambda: snn.StateLeaky(0.5, 1, 2.0, output=False, surrogate_disable=True),
+        lambda: snn.LinearLeaky(0.5, 2, 3, output=False, learn_threshold=True),
+    ]
+    for make in made:
+        with pytest.warns(UserWarning, match="is a decay per step|have no effect") as caught:
+            make()
+        assert [warning.filename for warning in caught] == [__file__]

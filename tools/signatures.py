@@ -1,0 +1,73 @@
+"""Write the constructors of all neurons as type checkers and editors read them: ``python tools/signatures.py``.
+
+The orders in ``snn_core/_signatures.py`` and the constructors themselves say what each neuron takes; the stub beside
+the orders repeats it in full.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from typing import Any
+
+import snn_core
+from snn_core import _signatures
+from workspace import ROOT
+
+STUB = ROOT / "packages" / "snn-core" / "src" / "snn_core" / "_signatures.pyi"
+_HEAD = '''\
+"""Every neuron's constructor, written by ``python tools/signatures.py``."""
+
+from typing import Any
+
+import torch
+
+from snn_core.constant import Constant
+from snn_core.firing import SpikeGrad
+'''
+
+
+def stub() -> str:
+    """Return the text of the stub.
+
+    Returns:
+        A function for each neuron that ``_signatures`` has an order of, called as its constructor is.
+
+    Example:
+        >>> print(stub().partition("def Leaky(")[2].partition("spike_grad")[0])
+        <BLANKLINE>
+            self: Any,
+            beta: Constant,
+            threshold: Constant = 1.0,
+    """
+    neurons = {name: _neuron(name) for name in vars(_signatures) if not name.startswith("_")}
+    return "\n".join([_HEAD, *(_function(name, neuron) for name, neuron in neurons.items())])
+
+
+def _neuron(name: str) -> Any:
+    return getattr(snn_core, name)
+
+
+def _function(name: str, neuron: type) -> str:
+    lines, by_name = ["self: Any"], False
+    for parameter in inspect.signature(neuron).parameters.values():
+        if parameter.kind is parameter.KEYWORD_ONLY and not by_name:
+            lines.append("*")
+            by_name = True
+        value = "" if parameter.default is parameter.empty else f" = {_literal(parameter.default)}"
+        lines.append(f"{parameter.name}: {parameter.annotation}{value}")
+    body = "".join(f"    {line},\n" for line in lines)
+    return f"def {name}(\n{body}) -> None: ..."
+
+
+def _literal(value: Any) -> str:
+    return json.dumps(value) if isinstance(value, str) else repr(value)
+
+
+def main() -> None:
+    """Write the stub into the tree."""
+    STUB.write_text(stub() + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
