@@ -6,7 +6,7 @@ from snn_nir.carried import GraphState
 from snn_nir.checking import Finding, check
 from snn_nir.codes import NIRError, NIRWarning
 from snn_nir.differences import Difference, diff
-from snn_nir.discretisation import decay, rise
+from snn_nir.discretisation import decay, discretized_decay, rise
 from snn_nir.export_nir import export_to_nir
 from snn_nir.exporting import to_nir
 from snn_nir.fidelity import Fidelity, fidelity
@@ -38,6 +38,7 @@ __all__ = [
     "codes",
     "decay",
     "diff",
+    "discretized_decay",
     "export_nir",
     "export_to_nir",
     "fidelity",

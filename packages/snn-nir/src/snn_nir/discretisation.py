@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-__all__ = ["METHODS", "decay", "rise", "rise_of"]
+__all__ = ["METHODS", "decay", "discretized_decay", "rise", "rise_of"]
 
 
 def rise(tau: float | Tensor, dt: float, method: str = "euler") -> float | Tensor:
@@ -43,8 +44,10 @@ def rise(tau: float | Tensor, dt: float, method: str = "euler") -> float | Tenso
     return rise_of(method)(tau, dt)
 
 
-def decay(tau: float | Tensor, dt: float, method: str = "euler") -> float | Tensor:
+def discretized_decay(tau: float | Tensor, dt: float, method: str = "euler") -> float | Tensor:
     r"""Share that a leaky variable keeps in one step, :math:`1 - \rho` of :func:`rise`.
+
+    With ``method="exact"`` it is what :func:`snn_core.decay` gives.
 
     Args:
         tau: Time constant, greater than 0, in the unit of ``dt``; a number or a tensor of any shape.
@@ -58,10 +61,37 @@ def decay(tau: float | Tensor, dt: float, method: str = "euler") -> float | Tens
         ValueError: If the method is unknown.
 
     Example:
-        >>> decay(tau=4.0, dt=1.0)
+        >>> discretized_decay(tau=4.0, dt=1.0)
         0.75
     """
     return 1 - rise(tau, dt, method)
+
+
+def decay(tau: float | Tensor, dt: float, method: str = "euler") -> float | Tensor:
+    """Return :func:`discretized_decay`, with a warning, under the name that it had up to 0.5.
+
+    Args:
+        tau: Time constant, greater than 0, in the unit of ``dt``; a number or a tensor of any shape.
+        dt: Time step, greater than 0.
+        method: ``"euler"`` or ``"exact"``.
+
+    Returns:
+        The decay per step, of the shape of ``tau``.
+
+    Raises:
+        ValueError: If the method is unknown.
+
+    Example:
+        >>> with warnings.catch_warnings(action="ignore"):
+        ...     decay(tau=4.0, dt=1.0)
+        0.75
+    """
+    warnings.warn(
+        "snn.nir.decay is now called snn.nir.discretized_decay, as snn.decay is another function",
+        DeprecationWarning,
+        stacklevel=2,
+    )
+    return discretized_decay(tau, dt, method)
 
 
 def rise_of(method: str) -> Callable[[float | Tensor, float], float | Tensor]:
