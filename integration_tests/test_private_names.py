@@ -31,6 +31,7 @@ BELOW_TORCH = {
     "torch._C._get_mkldnn_enabled": "torch.backends.mkldnn.enabled takes ten times as long in each convolution",
     "torch._C._is_tracing": "torch.jit.is_tracing() takes two to seven times as long in each step",
     "torch._C._len_torch_dispatch_stack": "whether a dispatch mode is active is nowhere public",
+    "torch._C._len_torch_function_stack": "whether a function mode is active, in a step, where a list takes too long",
     "torch._C._profiler._ExperimentalConfig": "an argument of ProfilerConfig",
     "torch.autograd._disable_profiler_legacy": "torch.profiler rounds events into rows; this gives each allocation",
     "torch.autograd._enable_profiler_legacy": "as above",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.fx.experimental.proxy_tensor import get_proxy_mode
 
 from snn_core import surrogate
 from snn_core.constant import Constant, HasConstants
@@ -75,6 +76,8 @@ class Firing(HasConstants):
         g = self.graded_spikes_factor
         if g.requires_grad or not g.is_cpu or torch.compiler.is_compiling() or torch._C._is_tracing():
             return False
+        if torch._C._len_torch_function_stack() and get_proxy_mode() is not None:
+            return False  # a program that is being traced holds for every value
         if type(g) not in (Tensor, nn.Parameter):  # a fake tensor, or one that lies in several processes
             return False
         if g.numel() != 1 or torch._C._functorch.is_functorch_wrapped_tensor(g):  # which has no value of its own
