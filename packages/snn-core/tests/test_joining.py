@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from snn_core.joining import joined
+from snn_core.sequence.joining import joined
 
 COUNTS = (3, 1, 2)
 

@@ -170,7 +170,7 @@ def test_a_plan_does_not_keep_its_net() -> None:
 
 def test_without_a_gradient_nothing_is_planned(monkeypatch) -> None:
     net, xs, _ = budgeted(0)
-    monkeypatch.setattr("snn_core.unrolling.planned", None)
+    monkeypatch.setattr("snn_core.sequence.unrolling.planned", None)
     with torch.no_grad():
         out, how = snn.unroll(net, xs, memory=1, explain=True)
     assert how.memory is None

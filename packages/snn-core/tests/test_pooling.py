@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +12,6 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 import snn_core as snn
-from snn_core.channels_last import Convolutions
 from snn_core.kernels import pooling
 from snn_core.kernels.pooling import Windows
 
@@ -40,6 +40,14 @@ class Another(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
+class Routed(TorchFunctionMode):
+    """Sends what is called to what is registered, as a plan does."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        call = func if func not in (F.max_pool2d, torch.max_pool2d) else functools.partial(pooling.max_pool2d, func)
+        return call(*args, **(kwargs or {}))
+
+
 @pytest.fixture
 def recorded() -> Iterator[Recorded]:
     made = Recorded()
@@ -61,7 +69,7 @@ def recorded() -> Iterator[Recorded]:
 )
 def test_however_it_is_written_the_windows_are_those_meant(recorded: Recorded, call, windows: Windows) -> None:
     x = torch.rand(2, 3, 8, 9)
-    with Convolutions():
+    with Routed():
         found = call(x)
     assert recorded.asked == [windows]
     assert torch.equal(found, call(x) + 1)
@@ -82,7 +90,7 @@ def test_however_it_is_written_the_windows_are_those_meant(recorded: Recorded, c
 )
 def test_what_is_of_another_kind_is_left_to_torch(recorded: Recorded, call) -> None:
     x = torch.rand(2, 3, 8, 9)
-    with Convolutions():
+    with Routed():
         found = call(x)
     assert recorded.asked == []
     assert torch.equal(found, call(x))
@@ -102,7 +110,7 @@ def test_what_torch_refuses_is_refused_by_torch(refused, message: str) -> None:
     none = Recorded(takes=False)
     pooling.register(none)
     try:
-        with Convolutions(), pytest.raises(RuntimeError, match=message):
+        with Routed(), pytest.raises(RuntimeError, match=message):
             refused(torch.rand(2, 3, 8, 8))
     finally:
         pooling.unregister(none)
@@ -112,7 +120,7 @@ def test_the_last_that_takes_it_is_taken(recorded: Recorded) -> None:
     last = Recorded(takes=False)
     pooling.register(last)
     try:
-        with Convolutions():
+        with Routed():
             F.max_pool2d(torch.rand(2, 3, 8, 8), 2)
     finally:
         pooling.unregister(last)
@@ -123,9 +131,9 @@ def test_the_last_that_takes_it_is_taken(recorded: Recorded) -> None:
 
 def test_autocast_and_other_function_modes_are_left_alone(recorded: Recorded) -> None:
     x = torch.rand(2, 3, 8, 8)
-    with torch.autocast("cpu"), Convolutions():
+    with torch.autocast("cpu"), Routed():
         F.max_pool2d(x, 2)
-    with Another(), Convolutions():
+    with Another(), Routed():
         F.max_pool2d(x, 2)
     assert recorded.asked == []
 

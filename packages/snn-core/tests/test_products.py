@@ -18,6 +18,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import snn_core as snn
 from snn_core.kernels import products
+from snn_core.sequence.folding import Folding
+from snn_core.sequence.steps import Layer, Pass
 
 T, B, N = 6, 3, 5
 
@@ -138,20 +140,28 @@ def test_values_and_gradients_are_those_of_the_loop(product: Recorded) -> None:
     assert {rows for rows, _ in product.calls} == {6 * B, 4 * B, 2 * B}
 
 
+class Named(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc, self.lif = nn.Linear(N, 2), lif()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.lif(self.fc(input=x))
+
+
 def test_an_own_forward_may_name_the_argument(product: Recorded) -> None:
-    class Named(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.fc, self.lif = nn.Linear(N, 2), lif()
-
-        def forward(self, x: Tensor) -> Tensor:
-            return self.lif(self.fc(input=x))
-
     module = Named()
-    with products.substituted(module):
-        assert module.fc(input=torch.ones(4, N)).shape == (4, 2)
-    assert product.calls == [(4, N)]
+    snn.unroll(module, xs())  # which compares two steps first
+    product.calls.clear()
+    assert how_of(module) == {"fc": "all steps at once; computed by torch (recorded)"}
+    assert product.calls == [(T * B, N)]
     assert untouched(module)
+
+
+def computed(layer: nn.Module, x: Tensor) -> Tensor:
+    """What a plan calls for a layer."""
+    run = Pass({"": layer}, Folding(len(x)), None, {})
+    return Layer()(run, "", x)
 
 
 def test_layers_that_a_neuron_holds_are_its_own(product: Recorded) -> None:
@@ -170,8 +180,7 @@ def test_a_forward_of_its_own_is_kept(product: Recorded) -> None:
         if type(layer) is nn.Linear:
             layer.forward = lambda x: x[:, :2]
         before = layer(torch.ones(4, N))
-        with products.substituted(layer):
-            assert torch.equal(layer(torch.ones(4, N)), before)
+        assert torch.equal(computed(layer, torch.ones(4, N)), before)
     assert product.calls == []
     assert "forward" in layer.__dict__
 
@@ -181,8 +190,7 @@ def test_a_subclass_that_computes_the_same_is_taken(product: Recorded) -> None:
         pass
 
     layer = Plain(N, 2)
-    with products.substituted(layer):
-        layer(torch.ones(4, N))
+    computed(layer, torch.ones(4, N))
     assert product.calls == [(4, N)]
 
 
@@ -195,8 +203,7 @@ def test_a_parametrised_weight_is_computed_once_and_learns(product: Recorded) ->
     parametrize.register_parametrization(layer, "weight", Negative())
     x = torch.rand(4, N)
     wanted = layer(x)
-    with products.substituted(layer):
-        out = layer(x)
+    out = computed(layer, x)
     assert torch.equal(out, wanted)
     original = layer.parametrizations.weight.original
     torch.testing.assert_close(*(torch.autograd.grad(o.sum(), original)[0] for o in (out, wanted)))
@@ -218,8 +225,7 @@ def test_what_is_no_plain_call_goes_to_torch(product: Recorded, case: str) -> No
     wanted = layer(x)
 
     def run(given: Tensor) -> Tensor:
-        with products.substituted(layer):
-            return layer(given)
+        return computed(layer, given)
 
     if case == "autocast":
         with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -249,15 +255,13 @@ def test_what_is_no_plain_call_goes_to_torch(product: Recorded, case: str) -> No
 def test_a_compiled_layer_or_net_is_left_to_the_compiler(product: Recorded) -> None:
     layer, compiled = nn.Linear(N, 2), nn.Linear(N, 2)
     compiled.compile(backend="eager")
-    module = nn.Sequential(torch.compile(layer, backend="eager"), nn.ReLU(), nn.Sequential(nn.Identity(), compiled))
-    with products.substituted(module):
-        assert untouched(layer)
-        assert untouched(compiled)
+    module = nn.Sequential(nn.Sequential(nn.Identity(), compiled), nn.ReLU())
+    data = torch.rand(T, B, N)
+    torch.testing.assert_close(snn.unroll(module, data), torch.stack([module(x) for x in data]))
 
     @torch.compile(backend="eager")
     def run(x: Tensor) -> Tensor:
-        with products.substituted(layer):
-            return layer(x)
+        return computed(layer, x)
 
     x = torch.rand(4, N)
     torch.testing.assert_close(run(x), layer(x))
@@ -271,8 +275,8 @@ def test_two_threads_may_run_the_same_net(product: Recorded) -> None:
 
     def run() -> None:
         for _ in range(200):
-            with torch.no_grad(), products.substituted(layer):
-                if not torch.equal(layer(x), wanted):
+            with torch.no_grad():
+                if not torch.equal(computed(layer, x), wanted):
                     wrong.append(1)
 
     threads = [threading.Thread(target=run) for _ in range(4)]
@@ -282,14 +286,6 @@ def test_two_threads_may_run_the_same_net(product: Recorded) -> None:
         thread.join()
     assert wrong == []
     assert untouched(layer)
-
-
-def test_notes_are_of_the_run_inside_alone(product: Recorded) -> None:
-    layer = nn.Sequential(nn.Linear(N, 2))
-    with products.noted() as outer, products.noted() as inner, products.substituted(layer):
-        layer(torch.ones(4, N))
-    assert dict(inner) == {"0": "computed by torch (recorded)"}
-    assert dict(outer) == {}
 
 
 def test_taking_back_what_was_not_offered_is_an_error() -> None:

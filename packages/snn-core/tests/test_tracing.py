@@ -294,12 +294,11 @@ def test_a_forward_that_draws_numbers_runs_as_the_loop_and_from_the_same_draws(k
     assert spk.equal(looped(net))
 
 
-def test_a_tensor_made_anew_in_every_step_is_named() -> None:
+def test_a_tensor_made_anew_and_alike_in_every_step_is_made_once() -> None:
     net = MakesATensor()
-    how = snn.backends.explain(net, XS)
-    assert how.kind == "steps"
-    assert "makes anew in every step" in how.reason
-    assert not [name for name in vars(net) if name.startswith("_tensor_constant")]
+    spk, how = snn.unroll(net, XS, explain=True)
+    assert how.kind == "layers"
+    assert spk.equal(looped(net))
 
 
 def test_a_buffer_counts_as_many_steps_as_the_loop() -> None:
@@ -310,15 +309,14 @@ def test_a_buffer_counts_as_many_steps_as_the_loop() -> None:
 
 
 @pytest.mark.parametrize("kind", [AppendsInside, AppendsOutside, AppendsThenBranches, AppendsAndSets])
-def test_values_left_outside_of_the_call_are_an_error_with_two_ways_out(kind: type[Net]) -> None:
-    KEPT.clear()
+def test_values_left_outside_of_the_call_are_those_of_every_step(kind: type[Net]) -> None:
     net = kind()
-    with pytest.raises(ValueError, match=rf"{kind.__name__} leaves values .* return them .* schedule='steps'"):
-        snn.unroll(net, XS)
-    KEPT.clear()
-    net.records["spk"].clear()
-    spk = snn.unroll(net, XS, schedule="steps")
-    assert torch.stack(KEPT or net.records["spk"]).equal(spk)
+    for schedule in ("auto", "steps"):
+        KEPT.clear()
+        net.records["spk"].clear()
+        spk, how = snn.unroll(net, XS, schedule=schedule, explain=True)
+        assert how.kind == "steps"
+        assert torch.stack(KEPT or net.records["spk"]).equal(spk)
 
 
 def test_tracing_leaves_nothing_behind() -> None:

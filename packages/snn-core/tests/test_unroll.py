@@ -156,7 +156,8 @@ def test_such_nets_run_layer_by_layer_and_say_so(make, shape) -> None:
 def test_a_schedule_that_was_returned_is_run_again_without_looking_for_one(make, shape, kind: str, monkeypatch) -> None:
     net, xs = build(make, shape)
     expected, schedule = snn.unroll(net, xs, schedule=kind, explain=True)
-    monkeypatch.setattr("snn_core.unrolling.plan", None)
+    for look in ("known_ahead", "recorded"):
+        monkeypatch.setattr(f"snn_core.sequence.unrolling.{look}", None)
     outputs, same = snn.unroll(net, xs, schedule=schedule, explain=True)
     assert same == schedule
     close(outputs, expected)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 import snn_core as snn
-from snn_core.watched import Watched
+from snn_core.sequence.observed import Watched
 
 from .test_unroll import lif
 from .zoo import call_loop, close
@@ -149,7 +149,7 @@ def test_a_forward_that_was_replaced_on_one_module_runs_as_in_the_loop(path: str
     module.forward = less_the_mean(module.forward)
     outputs, how = snn.unroll(net, xs, explain=True)
     close(outputs, call_loop(net, xs))
-    assert "has a forward of its own" in how.reason
+    assert "'mean'" in how.reason
 
 
 def test_a_forward_that_is_watched_runs_layer_by_layer_and_is_seen() -> None:

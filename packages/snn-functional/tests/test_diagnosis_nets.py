@@ -1,6 +1,8 @@
 """Every neuron in every calling convention, convolutions, recurrence, ragged batches, and nets with their own loop."""
 
+import copy
 from functools import partial
+from types import MethodType
 
 import pytest
 import torch
@@ -109,9 +111,14 @@ def test_a_module_of_whole_sequences_is_run_whole(name, run):
 
 def test_a_forward_that_was_replaced_is_run_as_unroll_runs_it():
     net = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), snn.LinearLeaky(0.8, 6, 6))
-    net[0].forward = lambda x: x @ net[0].weight.mT
+    twin = copy.deepcopy(net)
+    net[0].forward = MethodType(lambda layer, x: x @ layer.weight.mT + layer.bias, net[0])
+    assert codes(diagnose(net, batch(), LABELS)) == codes(diagnose(twin, batch(), LABELS))
+    net[0].forward = MethodType(lambda layer, x: (x - x.mean(0)) @ layer.weight.mT, net[0])
     for run in (snn.unroll, diagnose):
-        with pytest.raises(ValueError, match=r"'0' \(Linear\) has a forward of its own"):
+        with pytest.raises(
+            ValueError, match=r"takes the whole sequence at once and cannot be cut \(.*'mean' is not told"
+        ):
             run(net, batch())
 
 

@@ -20,12 +20,12 @@ from snn_core.recurrence import Recurrent
 from snn_core.rleaky import RLeaky
 from snn_core.rsynaptic import RSynaptic
 from snn_core.sconv2dlstm import SConv2dLSTM
+from snn_core.sequence.unrolling import plan_memory, unroll
 from snn_core.slstm import SLSTM
 from snn_core.stateleaky import StateLeaky
 from snn_core.streaming import Stream, stream
 from snn_core.synaptic import Synaptic
 from snn_core.time_constant import decay
-from snn_core.unrolling import plan_memory, unroll
 
 __all__ = [
     "LIF",

@@ -1,3 +1,3 @@
 """The version of this distribution, read by the build and by the package."""
 
-__version__ = "0.5.2.dev0"
+__version__ = "0.6.0.dev0"

@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from snn_core.ending import Ending
-from snn_core.folding import Folding
+from snn_core.sequence.ending import Ending
+from snn_core.sequence.folding import Folding
+from snn_core.sequence.watching import watched
 from snn_core.temporal import Temporal
 
 __all__ = ["BatchNormTT1d", "BatchNormTT2d"]
@@ -35,6 +36,7 @@ class _BatchNormTT(Temporal, nn.ModuleList):
     def __getitem__(self, index: Any) -> Any:  # pyrefly: ignore[bad-override]  (narrower overloads, same behaviour)
         return nn.ModuleList(list(self)[index]) if isinstance(index, slice) else super().__getitem__(index)
 
+    @watched
     def forward(self, x: Tensor) -> Tensor:
         """Normalise one time step by its own entry; the first call after ``utils.reset`` is step 0.
 
@@ -47,9 +49,11 @@ class _BatchNormTT(Temporal, nn.ModuleList):
         Raises:
             ValueError: If there are more steps than entries.
         """
-        folding = Folding(1) if self._folded is None else self._folded
+        return self.run_rows(x, Folding(1))
+
+    def run_rows(self, rows: Tensor, folding: Folding) -> Tensor:
         ending, kept, out = Ending(folding.order, type(self).__name__), self._recall(), []
-        for samples in folding.each(x):
+        for samples in folding.each(rows):
             kept = ending.running(kept, len(samples))
             out.append(self[self._step_of(kept)](samples))
             kept = (kept[0] + 1,) if isinstance(kept, tuple) else (kept or 0) + 1

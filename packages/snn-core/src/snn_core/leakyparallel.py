@@ -13,7 +13,8 @@ from snn_core import _signatures
 from snn_core._arguments import takes
 from snn_core.constant import Constant
 from snn_core.firing import Firing
-from snn_core.folding import Folding
+from snn_core.sequence.folding import Folding
+from snn_core.temporal import as_floating
 from snn_core.whole_sequence import WholeSequence
 
 __all__ = ["LeakyParallel"]
@@ -107,9 +108,9 @@ class LeakyParallel(WholeSequence, Firing):
         """Spikes ``[T, batch, hidden_size]`` of an input ``[T, batch, input_size]``."""
         return self.fire(torch.stack(self._membranes(self._drive(xs).unbind(0))))
 
-    def folded_sequence(self, rows: Tensor, folding: Folding) -> Tensor:
+    def run_rows(self, rows: Tensor, folding: Folding) -> Tensor:
         # full recurrent weights may blow up a sample that would be run on after its end
-        return self.fire(torch.cat(self._membranes(folding.each(self._drive(rows)))))
+        return self.fire(torch.cat(self._membranes(folding.each(self._drive(as_floating(rows, type(self).__name__))))))
 
     def _drive(self, xs: Tensor) -> Tensor:
         if xs.shape[-1] != self.input_size:

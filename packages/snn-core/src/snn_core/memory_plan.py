@@ -15,7 +15,7 @@ from snn_core.kernels import pooling, products, registry
 from snn_core.kernels.fused import fits
 from snn_core.memory_model import MemoryModel, chunk_sizes
 from snn_core.rehearsal import Rehearsal
-from snn_core.runs import Run, temporal
+from snn_core.sequence.loop import Run, temporal
 
 __all__ = ["HOOKS", "MemoryPlan", "planned"]
 
@@ -77,9 +77,9 @@ def planned(net: nn.Module, xs: Tensor, run: Run, memory: int | None, resume: bo
 
     Example:
         >>> import snn_core as snn
-        >>> from snn_core.runs import layers
+        >>> from snn_core.sequence.loop import steps
         >>> net = nn.Sequential(nn.Linear(3, 2), snn.Leaky(beta=0.9, init_hidden=True))
-        >>> planned(net, torch.rand(60, 1, 3), layers, 2**20, resume=False, blocks=False).chunk is None
+        >>> planned(net, torch.rand(60, 1, 3), steps, 2**20, resume=False, blocks=False).chunk is None
         True
     """
     _check(net, xs)
@@ -189,7 +189,7 @@ def _structure(net: nn.Module) -> list[Hashable]:
 
 
 # what every module has, of which tensors and submodules are looked at by themselves, and what neurons keep
-_NO_OPTIONS = {*vars(nn.Module()), "_kept", "_kept_in", "_folded", "_unrolled_as"}
+_NO_OPTIONS = {*vars(nn.Module()), "_kept", "_kept_in"}
 _NO_OPTIONS -= {"training"}
 
 

@@ -14,7 +14,9 @@ from snn_core import _signatures
 from snn_core._arguments import takes
 from snn_core.familiar import Familiar, OfInstance
 from snn_core.hints import OUTPUT, must_not_pass_on
-from snn_core.rows import sequences
+from snn_core.sequence.folding import Folding
+from snn_core.sequence.rows import sequences
+from snn_core.sequence.watching import current, watched
 from snn_core.state import bind, kept_field, must_fit
 from snn_core.temporal import Temporal, as_floating
 
@@ -104,6 +106,7 @@ class SpikingNeuron(Familiar, Temporal):
         self.init_hidden = init_hidden
         self.output = output
 
+    @watched
     def forward(self, input_: Tensor, *states: Any, **named: Any) -> Any:
         """One time step, in the calling convention that ``init_hidden`` and ``output`` choose.
 
@@ -138,10 +141,6 @@ class SpikingNeuron(Familiar, Temporal):
                 f"{type(self).__name__} keeps its own state (init_hidden=True) and takes none as an argument; build it "
                 "with init_hidden=False to pass states"
             )
-        if self._folded is not None:
-            spk, states, last = sequences(self, x, self._recall(), self._folded)
-            self._keep(last)
-            return self.outputs(spk, states) if self.output else spk
         kept = self._recall()
         if kept is not None:
             must_fit(self, kept, x)
@@ -151,16 +150,21 @@ class SpikingNeuron(Familiar, Temporal):
         self._keep(state)
         return self.outputs(spk, state) if self.output else spk
 
+    def run_rows(self, rows: Tensor, folding: Folding) -> Any:
+        spk, states, last = sequences(self, as_floating(rows, type(self).__name__), self._recall(), folding)
+        self._keep(last)
+        return self.outputs(spk, states) if self.output else spk
+
     def _must_not_forget(self) -> None:
         """Refuse under ``unroll`` a call without a state that would start at rest in every step; else warn once."""
-        goes_on = self._goes_on and self._folded is None
-        if self._unrolled_as is not None and not goes_on:
-            raise ValueError(f"unroll: {self._unrolled_as or 'the net'!r} ({type(self).__name__}) {_FORGETS}")
+        watch = current()
+        if watch is not None and not self._goes_on:
+            raise ValueError(f"unroll: {watch.name(self)} {_FORGETS}")
         if torch.compiler.is_compiling():
             return
         if self._kept is None and not self._stateless:  # once, as it takes microseconds
             must_not_pass_on(self, "init_hidden=False", "build it with init_hidden=True", depth=3)
-        if goes_on or torch._C._are_functorch_transforms_active() or self._stateless > 1:
+        if self._goes_on or torch._C._are_functorch_transforms_active() or self._stateless > 1:
             return
         if self._stateless and _is_compared():
             return
@@ -169,7 +173,7 @@ class SpikingNeuron(Familiar, Temporal):
                 f"{type(self).__name__} {_FORGETS}; call neuron.reset_mem() before a loop that passes no state, as for "
                 "snnTorch, or pass None to start at rest",
                 UserWarning,
-                stacklevel=5,
+                stacklevel=6,
             )
         self._stateless += 1
 

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten
 
 from snn_core.allocations import Section, mark, sections
-from snn_core.folding import Folding
 from snn_core.random_states import RandomStates
-from snn_core.runs import Run, chunks, temporal
+from snn_core.sequence.folding import Folding
+from snn_core.sequence.loop import Run, chunks, temporal
 from snn_core.utils import reset
 
 __all__ = ["Rehearsal"]
@@ -52,9 +52,9 @@ class Rehearsal:
 
         Example:
             >>> import snn_core as snn
-            >>> from snn_core.runs import layers
+            >>> from snn_core.sequence.loop import steps
             >>> net = nn.Sequential(nn.Linear(3, 2), snn.Leaky(beta=0.9, init_hidden=True))
-            >>> found, _ = Rehearsal(net, torch.rand(6, 1, 3), layers, resume=False)(6, chunk=3)
+            >>> found, _ = Rehearsal(net, torch.rand(6, 1, 3), steps, resume=False)(6, chunk=3)
             >>> [section.name for section in found]
             ['start', 'run', 'ran', 'run', 'ran', 'backward', 'run', 'ran']
         """

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
-import weakref
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +15,8 @@ from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflat
 from snn_core.kept import as_kept, as_tensors, temporal_by_path
 from snn_core.manifest import classes, opened, sealed
 from snn_core.separate import separate
+from snn_core.sequence.turns import in_turn
+from snn_core.sequence.watching import Watch
 from snn_core.whole_sequence import WholeSequence
 
 __all__ = ["Stream", "stream"]
@@ -51,9 +51,6 @@ def stream(net: nn.Module) -> Stream:
     return Stream(net)
 
 
-_LOCKS: weakref.WeakKeyDictionary[nn.Module, threading.Lock] = weakref.WeakKeyDictionary()
-
-
 class Stream:
     """A net on its way through a sequence; :func:`stream` says what it does.
 
@@ -73,7 +70,7 @@ class Stream:
         self._modules = temporal_by_path(net)
         self._kept: dict[str, Any] = dict.fromkeys(self._modules)
         self._takes: tuple[torch.Size, torch.dtype, torch.device] | None = None
-        self._lock = _LOCKS.setdefault(net, threading.Lock())
+        self._watch = Watch(net)
 
     def __call__(self, x: Tensor) -> Any:
         """One time step.
@@ -99,17 +96,17 @@ class Stream:
                 f"this stream is of steps {tuple(shape)} ({dtype}, {device}), got {tuple(x.shape)} ({x.dtype}, "
                 f"{x.device}); call reset() to begin a new one, or make a stream for each batch"
             )
-        with self._lock, torch.inference_mode():
-            before = {path: (m._kept, m._kept_in, m._folded, m._unrolled_as) for path, m in self._modules.items()}
+        with in_turn(self._modules.values()), torch.inference_mode(), self._watch.watching():
+            before = {path: (m._kept, m._kept_in) for path, m in self._modules.items()}
             try:
                 for path, module in self._modules.items():
-                    module._kept, module._folded, module._unrolled_as = self._kept[path], None, path
+                    module._kept = self._kept[path]
                 flat, spec = tree_flatten(self._net(x))
                 self._kept = {path: module._kept for path, module in self._modules.items()}
                 out = tree_unflatten(separate(flat, tree_leaves(self._kept)), spec)
             finally:
                 for path, module in self._modules.items():
-                    module._kept, module._kept_in, module._folded, module._unrolled_as = before[path]
+                    module._kept, module._kept_in = before[path]
         self._takes = takes
         return out
 

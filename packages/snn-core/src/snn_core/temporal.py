@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.torch_version import TorchVersion
 
-from snn_core.folding import Folding
+from snn_core.sequence.folding import Folding
+from snn_core.sequence.watching import current
 
 __all__ = ["Temporal", "as_floating"]
 
-_CHANGES_EVERY_STEP = frozenset({"_kept", "_kept_in", "_folded", "_unrolled_as", "_stateless"})
+_CHANGES_EVERY_STEP = frozenset({"_kept", "_kept_in", "_stateless"})
 _EXPORTED = -2  # in place of a backward pass: computed in a program that torch.export traces
 _TELLS_EXPORTING = TorchVersion(torch.__version__) >= "2.13"  # before, all that torch.compile traces counts as exported
 
@@ -44,9 +44,6 @@ class Temporal(nn.Module):
 
     _kept: Any = None  # a tuple of tensors, a count of steps, or None before the first step
     _kept_in: int = -1  # the backward pass in which it was computed, -1 outside of any, or _EXPORTED
-    _folded: Folding | None = None  # of time steps into the batch axis, while a net runs layer by layer
-    _unrolled_as: str | None = None  # path in the net that is being unrolled
-    _traced: Callable[[Temporal, str], None] | None = None  # told of whoever touches what is kept, in a traced forward
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -79,8 +76,9 @@ class Temporal(nn.Module):
 
     def _touch(self, how: str) -> None:
         """Say that a caller reads, writes, resets or detaches what is kept."""
-        if self._traced is not None:
-            self._traced(self, how)
+        watch = current()
+        if watch is not None:
+            watch.touched(self, how)
 
     def _keep(self, kept: Any) -> None:
         object.__setattr__(self, "_kept", kept)  # without a second call of __setattr__
@@ -114,10 +112,17 @@ class Temporal(nn.Module):
                 )
         return self._kept
 
-    def _unfold(self, x: Tensor) -> Tensor:
-        """``[T * batch, ...]`` as ``[T, batch, ...]``."""
-        assert self._folded is not None
-        return self._folded.unfold(x)
+    def run_rows(self, rows: Tensor, folding: Folding) -> Any:
+        """Run some steps, from what is kept, and keep what is left after them.
+
+        Args:
+            rows: The input, ``[rows, ...]``, of steps and samples in one.
+            folding: How the rows are made of steps.
+
+        Returns:
+            What a call returns, as rows.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define run_rows(self, rows, folding)")
 
     def _apply(self, fn: Any, recurse: bool = True) -> Any:
         super()._apply(fn, recurse)
@@ -139,8 +144,6 @@ class Temporal(nn.Module):
             **self.__dict__,
             "_kept": tuple(kept) if isinstance(kept, tuple) else kept,
             "_kept_in": -1,
-            "_folded": None,
-            "_unrolled_as": None,
         }
 
 

@@ -15,16 +15,17 @@ from torch import fx, nn
 from snn_core.firing import Firing
 from snn_core.gradedspikes import GradedSpikes
 from snn_core.random_states import RandomStates
-from snn_core.recomputation import own_buffers
+from snn_core.sequence.recomputation import own_buffers
+from snn_core.sequence.watching import Watch
 from snn_core.temporal import Temporal
 
-__all__ = ["ALONE", "Untraceable", "chain_of", "trace"]
+__all__ = ["Untraceable", "trace"]
 
 
 # Two traces at once would each put back what the other one exchanged. That helps traces against each other alone: as
 # long as one lasts, torch.fx has nn.Module.__call__ exchanged in the whole process, and a module that another thread
 # calls may fail.
-ALONE = threading.RLock()
+_ALONE = threading.RLock()
 
 
 class Untraceable(Exception):
@@ -45,6 +46,7 @@ class _Root(nn.Module):
 class _Tracer(fx.Tracer):
     def __init__(self, net: nn.Module, resets_first: bool) -> None:
         super().__init__()
+        self._net = net
         self.touched = ""  # why what the neurons keep is not what a trace without them takes it for
         self._paths: dict[nn.Module, str] = {m: path for path, m in net.named_modules() if isinstance(m, Temporal)}
         self._resets_first = resets_first
@@ -61,13 +63,9 @@ class _Tracer(fx.Tracer):
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Refuse, as long as it lasts, what depends on the state that neurons keep: they are at no certain step."""
-        try:
-            for module in self._paths:
-                vars(module)["_traced"] = self._touch
+        watch = _Touches(self._net, self._touch)
+        with watch.watching():
             yield
-        finally:
-            for module in self._paths:
-                vars(module).pop("_traced", None)
 
     def _touch(self, module: Temporal, how: str) -> None:
         if how == "resets" and self._resets_first and module not in self._called:
@@ -89,25 +87,19 @@ class _Tracer(fx.Tracer):
         return any(proxy() is not None for proxy in self._proxies)
 
 
+class _Touches(Watch):
+    def __init__(self, net: nn.Module, tell: Callable[[Any, str], None]) -> None:
+        super().__init__(net)
+        self._tell = tell
+
+    def touched(self, module: Any, how: str) -> None:
+        self._tell(module, how)
+
+
 def _is_leaf(module: nn.Module) -> bool:
     if isinstance(module, Temporal | Firing | GradedSpikes):
         return True
     return type(module).__module__.startswith("torch.nn") and not isinstance(module, nn.Sequential)
-
-
-def chain_of(net: nn.Module, path: str = "") -> list[tuple[str, nn.Module]] | None:
-    """The leaves of a (nested) ``nn.Sequential``, in order, by path; None for a net that must be traced."""
-    if _is_leaf(net):
-        return [(path or "the net", net)]
-    if type(net) is not nn.Sequential:
-        return None
-    chain: list[tuple[str, nn.Module]] = []
-    for name, child in net._modules.items():  # named_children() would skip a module used again
-        part = None if child is None else chain_of(child, f"{path}.{name}" if path else name)
-        if part is None:
-            return None
-        chain += part
-    return chain
 
 
 def trace(net: nn.Module, *, resets_first: bool = True) -> tuple[fx.Graph, dict[str, nn.Module]]:
@@ -125,7 +117,7 @@ def trace(net: nn.Module, *, resets_first: bool = True) -> tuple[fx.Graph, dict[
             writes, resets or detaches what a neuron keeps.
         ValueError: If it leaves what it computes somewhere outside of the net.
     """
-    with ALONE:
+    with _ALONE:
         return _trace(net, _Tracer(net, resets_first))
 
 

@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from snn_core.folding import Folding
 from snn_core.hints import OUTPUT, must_not_pass_on
+from snn_core.sequence.folding import Folding
+from snn_core.sequence.watching import watched
 from snn_core.temporal import Temporal, as_floating
 
 __all__ = ["WholeSequence"]
@@ -22,6 +23,7 @@ class WholeSequence(Temporal):
     sequence: Callable[..., Any]
     """Outputs ``[T, batch, ...]`` of an input ``[T, batch, features]``; a method of every class."""
 
+    @watched
     def forward(self, input_: Tensor, *args: Any, **kwargs: Any) -> Any:
         """Run a whole sequence from rest.
 
@@ -42,23 +44,10 @@ class WholeSequence(Temporal):
             must_not_pass_on(self, *OUTPUT)
         name = type(self).__name__
         xs = as_floating(input_, name)
-        if self._folded is not None:
-            return self.folded_sequence(xs, self._folded, *args, **kwargs)
         if xs.dim() != 3 or xs.shape[0] == 0:
             raise ValueError(f"{name} takes a whole sequence [T, batch, features], T >= 1, got {tuple(xs.shape)}")
         return self.sequence(xs, *args, **kwargs)
 
-    def folded_sequence(self, rows: Tensor, folding: Folding, *args: Any, **kwargs: Any) -> Any:
-        """The same of rows that are steps and samples in one; a sample runs on with no input after its end.
-
-        Args:
-            rows: The rows ``[rows, features]``.
-            folding: How they are made of steps.
-            *args: What the class takes after its input.
-            **kwargs: The same, by name.
-
-        Returns:
-            What the class says, as rows.
-        """
-        out = self.sequence(folding.unfold(rows), *args, **kwargs)
+    def run_rows(self, rows: Tensor, folding: Folding) -> Any:
+        out = self.sequence(folding.unfold(as_floating(rows, type(self).__name__)))
         return tuple(map(folding.fold, out)) if isinstance(out, tuple) else folding.fold(out)

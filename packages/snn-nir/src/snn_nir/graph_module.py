@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor, fx, nn
 
 from snn_core import SpikingNeuron
+from snn_core.sequence.watching import current
 from snn_core.temporal import Temporal
 from snn_nir.calling import Call, sequence_call, step_call
 from snn_nir.carried import Carried, GraphState
@@ -116,8 +117,12 @@ class GraphModule(nn.Module):
         values = bound(x, self.input_names, self._shapes, time=False)
         carried: dict[str, Tensor] = {}
         if self._wiring.carriers:
+            why = f"the graph has a cycle, closed by {self._wiring.closing}"
             if any(isinstance(v, fx.Proxy) for v in values.values()):
-                raise TypeError(f"the graph has a cycle, closed by {self._wiring.closing}")
+                raise TypeError(why)
+            watch = current()
+            if watch is not None:
+                watch.refused(why)
             carried = self._carried_into(values, self._carried.read())
         self._walk(values, carried, lambda name, value: self[name](value))
         if self._wiring.carriers:

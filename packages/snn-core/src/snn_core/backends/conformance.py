@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from snn_core.backends.registry import get, names
 from snn_core.backends.target import Availability, BackendError, Issue, Target
 from snn_core.leaky import Leaky
+from snn_core.sequence.unrolling import unroll
 from snn_core.synaptic import Synaptic
-from snn_core.unrolling import unroll
 
 __all__ = ["failures", "main"]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from snn_core.schedule import Schedule, plan
+from snn_core.sequence.recorded import recorded_ahead
+from snn_core.sequence.schedule import Schedule, known_ahead
 
 __all__ = ["explain"]
 
@@ -12,7 +13,8 @@ __all__ = ["explain"]
 def explain(net: nn.Module, xs: Tensor) -> Schedule:
     """Which schedule ``unroll(net, xs)`` takes and which kernel each layer, and why.
 
-    A step of zeros runs through the layers, to see what each neuron will be given; the net stays as it is.
+    The net stays as it is: a step of zeros runs through its layers, to see what each neuron will be given; of a net
+    with code of its own a copy runs the first steps.
 
     Args:
         net: A net.
@@ -35,4 +37,4 @@ def explain(net: nn.Module, xs: Tensor) -> Schedule:
         raise TypeError(f"explain takes a net (nn.Module), got {type(net).__name__}")
     if not isinstance(xs, Tensor):
         raise TypeError(f"explain takes a tensor xs[T, batch, ...], got {type(xs).__name__}")
-    return plan(net, xs)
+    return known_ahead(net, xs) or recorded_ahead(net, xs)

@@ -10,7 +10,7 @@ from torch import nn
 
 from snn_core.backends.target import API, Availability, BackendError, Issue
 from snn_core.neuron import SpikingNeuron
-from snn_core.unrolling import unroll
+from snn_core.sequence.unrolling import unroll
 from snn_core.whole_sequence import WholeSequence
 
 __all__ = ["Loopback"]

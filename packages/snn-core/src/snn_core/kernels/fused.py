@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
-from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack
+from torch.overrides import _get_current_function_mode_stack
 
 from snn_core.kernels.registry import FAMILIES, Kernel, SequenceCall
 
@@ -32,14 +32,13 @@ def fits(*tensors: Tensor) -> bool:
     )
 
 
-def is_plain(*tensors: Tensor, besides: type[TorchFunctionMode] | tuple[()] = ()) -> bool:
+def is_plain(*tensors: Tensor) -> bool:
     """Whether an operation on these tensors may be exchanged for another with the same gradients.
 
     They must fit, be dense and on one device, and nothing may be set to change what torch's operations do.
 
     Args:
         tensors: One or more.
-        besides: A function mode that changes nothing that matters.
 
     Example:
         >>> is_plain(torch.zeros(2), torch.zeros(3))
@@ -54,7 +53,7 @@ def is_plain(*tensors: Tensor, besides: type[TorchFunctionMode] | tuple[()] = ()
         and all(t.layout == torch.strided and t.device == tensors[0].device for t in tensors)
         and not torch.is_autocast_enabled(tensors[0].device.type)
         and not torch._C._len_torch_dispatch_stack()
-        and all(isinstance(mode, besides) for mode in _get_current_function_mode_stack())
+        and not _get_current_function_mode_stack()
     )
 
 

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from snn_core.channels_last import Convolutions
 from snn_core.kernels import fused, registry
-from snn_core.temporal import Temporal
 
-__all__ = ["Product", "expected", "is_compiled", "noted", "register", "substituted", "unregister"]
+__all__ = ["Product", "expected", "is_compiled", "linear", "register", "takes", "unregister"]
 
 
 class Product(Protocol):
@@ -91,73 +86,46 @@ def expected(device: str) -> str:
     return "all steps at once" if first is None else f"all steps at once; {first.gains} ({first.name})"
 
 
-@contextmanager
-def noted() -> Iterator[Mapping[str, str]]:
-    """How the ``Linear`` layers that run inside were computed, by path in their net.
-
-    Example:
-        >>> with noted() as how:
-        ...     pass
-        >>> how
-        {}
-    """
-    notes: dict[str, str] = {}
-    if torch.compiler.is_compiling():  # which computes its own products
-        yield notes
-        return
-    token = _NOTES.set(notes)
-    try:
-        yield notes
-    finally:
-        _NOTES.reset(token)
-
-
-_NOTES: ContextVar[dict[str, str] | None] = ContextVar("notes", default=None)
-
-
-@contextmanager
-def substituted(net: nn.Module) -> Iterator[None]:
-    """Has the ``Linear`` layers of a net computed by what is registered, as long as it lasts.
-
-    Their ``forward`` is exchanged, and nothing else in the process: intercepting ``linear`` by torch's function modes
-    would cost a microsecond for every operation of every neuron. Layers inside a neuron keep theirs, as do those with a
-    ``forward`` of their own and those that a compiler looks at.
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> tuple[Tensor, str]:
+    """``torch.nn.functional.linear`` by what is registered and takes the call, and how it was computed.
 
     Args:
-        net: A net whose layers see many steps at a time.
+        x: Input ``[rows, ...]`` of many steps.
+        weight: The weights.
+        bias: The bias.
+
+    Returns:
+        The product, and a few words that say how it came about and by whom.
 
     Example:
-        >>> net = nn.Sequential(nn.Linear(3, 2))
-        >>> with substituted(net):
-        ...     net(torch.ones(4, 3)).shape
-        torch.Size([4, 2])
+        >>> out, how = linear(torch.ones(4, 3, device="meta"), torch.ones(2, 3, device="meta"))
+        >>> out.shape, how
+        (torch.Size([4, 2]), 'dense product (none other is installed for meta)')
     """
     if torch.compiler.is_compiling():
-        yield
-        return
-    registry.status()  # finds what is installed
-    layers = list(dict(_linears(net, "")).items()) if _PRODUCTS else []
-    try:
-        for layer, path in layers:
-            layer.__dict__["forward"] = functools.partial(_linear, layer, path)
-        yield
-    finally:
-        for layer, _ in layers:
-            layer.__dict__.pop("forward", None)
+        return F.linear(x, weight, bias), "dense product (by the compiler)"
+    compute, name = _choose(x, weight, bias)
+    out, how = compute(x, weight, bias)
+    return out, f"{how} ({name})"
+
+
+def takes(module: nn.Module) -> bool:
+    """Return True for a ``Linear`` layer that may be computed otherwise than by its ``forward``.
+
+    Example:
+        >>> layer = nn.Linear(3, 2)
+        >>> takes(layer), takes(torch.compile(layer, backend="eager")), takes(nn.ReLU())
+        (True, False, False)
+    """
+    return (
+        isinstance(module, nn.Linear)
+        and type(module).forward is _LINEAR
+        and "forward" not in vars(module)
+        and not is_compiled(module)
+    )
 
 
 _LINEAR = nn.Linear.forward  # as it is when this is imported, before anybody replaces it
-
-
-def _linears(module: nn.Module, path: str) -> Iterator[tuple[nn.Linear, str]]:
-    if isinstance(module, Temporal) or is_compiled(module):
-        return
-    if isinstance(module, nn.Linear):
-        if type(module).forward is _LINEAR and "forward" not in module.__dict__:
-            yield module, path
-        return
-    for name, child in module.named_children():
-        yield from _linears(child, f"{path}.{name}" if path else name)
 
 
 def is_compiled(module: nn.Module) -> bool:
@@ -173,22 +141,12 @@ def is_compiled(module: nn.Module) -> bool:
     return module._compiled_call_impl is not None or type(module).__module__.startswith("torch._dynamo")
 
 
-def _linear(layer: nn.Linear, path: str, input: Tensor) -> Tensor:
-    # the name of the argument is that of torch, which a call may use
-    x, weight, bias = input, layer.weight, layer.bias
-    compute, name = _choose(x, weight, bias)
-    out, how = compute(x, weight, bias)
-    notes = _NOTES.get()
-    if notes is not None:
-        notes[path] = f"{how} ({name})"
-    return out
-
-
 def _choose(x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Callable[..., tuple[Tensor, str]], str]:
+    registry.status()  # finds what is installed
     offered = [product for product in _PRODUCTS if product.device == x.device.type]
     if not offered:
         return _dense, f"none other is installed for {x.device.type}"
-    if not fused.is_plain(*(t for t in (x, weight, bias) if t is not None), besides=Convolutions):
+    if not fused.is_plain(*(t for t in (x, weight, bias) if t is not None)):
         return _dense, "not one plain call on one device"
     refusals = []
     for product in offered:

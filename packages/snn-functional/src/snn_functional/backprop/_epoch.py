@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from snn_core import unroll
-from snn_core.schedule import plan
+from snn_core.sequence.schedule import known_ahead
 from snn_core.utils import detach, reset
 from snn_functional._steps import checked_lengths
 from snn_functional.backprop._objective import Objective
@@ -74,7 +74,7 @@ def _train(
     stretches = timing.stretches(number)
     single = timing.length == 1 and len(stretches) > 1
     # once for all stretches: it may take longer than one of them
-    schedule = "steps" if single and xs[0].numel() < _FEW else plan(net, xs, describe=False)
+    schedule = "steps" if single and xs[0].numel() < _FEW else known_ahead(net, xs, describe=False) or "auto"
     mean = torch.zeros((), device=xs.device)
     reset(net)
     for steps in stretches:

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from snn_core import AssociativeLeaky, LeakyParallel, SpikingNeuron, StateLeaky
+from snn_core.sequence.observed import Over, Watched, has_own_forward
+from snn_core.sequence.watching import current
 from snn_core.temporal import Temporal
-from snn_core.watched import Watched, has_own_forward
 from snn_core.whole_sequence import WholeSequence
 from snn_functional.probe._hook import in_backward
 
@@ -101,7 +102,7 @@ class Record:
         return None if last is None or any(use.order > last.order for use in self.uses.values()) else last
 
     def _layer(self, path: str, forward: Any, *args: Any, **kwargs: Any) -> Any:
-        if not in_backward():
+        if not _is_left_out():
             self._order += 1
             use = self.uses.setdefault(path, Use())
             use.order = self._order
@@ -111,15 +112,16 @@ class Record:
     def _neuron(self, path: str, neuron: Any, forward: Any, *args: Any, **kwargs: Any) -> Any:
         out = forward(*args, **kwargs)
         x = (*args, *kwargs.values())[0]
-        if in_backward() or not isinstance(x, Tensor):
+        if _is_left_out() or not isinstance(x, Tensor):
             return out
         trace = self.neurons.setdefault(path, Trace(path, neuron))
         self._order += 1
         trace.order = self._order
         leaves = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
-        trace.folded = neuron._folded is not None
+        folding = forward.folding if isinstance(forward, Over) else None
+        trace.folded = folding is not None
         trace.stepwise = not trace.folded and not isinstance(neuron, WholeSequence)
-        trace.steps += neuron._folded.steps if trace.folded else 1 if trace.stepwise else len(x)
+        trace.steps += 1 if trace.stepwise else len(x) if folding is None else folding.steps
         trace.inputs.append(trace.rows(_driving(neuron, x.detach())))
         trace.spks.append(leaves[0] if _gives_spikes(neuron) else None)
         trace.mems.append(None)
@@ -128,6 +130,12 @@ class Record:
             trace.mems[-1] = getattr(state, "mem", None)
             trace.membranes.append(neuron.membrane(state).detach())
         return out
+
+
+def _is_left_out() -> bool:
+    """Return True for a call that repeats or prepares others: in a backward pass, or in a step that is recorded."""
+    watch = current()
+    return in_backward() or (watch is not None and watch.records)
 
 
 def _watch(module: nn.Module, look: Callable[..., Any], *known: Any) -> None:

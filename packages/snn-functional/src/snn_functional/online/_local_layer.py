@@ -12,7 +12,9 @@ from torch.func import functional_call
 from torch.utils._pytree import tree_map
 
 from snn_core import SpikingNeuron
-from snn_core.ending import Ending
+from snn_core.sequence.ending import Ending
+from snn_core.sequence.folding import Folding
+from snn_core.sequence.watching import watched
 from snn_core.state import complete, must_fit
 from snn_core.temporal import Temporal, as_floating
 from snn_functional._numbers import share
@@ -66,6 +68,7 @@ class LocalLayer(Temporal, ABC):
         """What the neurons learn, one value each or one for all."""
         return dict(self.neuron.named_parameters(prefix="neuron"))
 
+    @watched
     def forward(self, input_: Tensor) -> Any:
         """One time step; what it returns can be differentiated as if the graph reached back to the first one.
 
@@ -79,20 +82,24 @@ class LocalLayer(Temporal, ABC):
             TypeError: If the input is no real tensor.
             ValueError: If it has other than two axes, or does not fit the state that the layer keeps.
         """
+        return self._one_step(self._checked(input_))
+
+    def run_rows(self, rows: Tensor, folding: Folding) -> Any:
+        ending, outputs = Ending(folding.order, type(self).__name__), []
+        for step in folding.each(self._checked(rows)):
+            self._kept = ending.running(self._kept, len(step))
+            outputs.append(self._one_step(step))
+        self._kept = ending.whole(self._kept)
+        return tree_map(lambda *steps: torch.cat(steps), *outputs)
+
+    def _checked(self, input_: Tensor) -> Tensor:
         x = as_floating(input_, type(self).__name__)
         if x.dim() != 2 or x.shape[1] != self.synapse.in_features:
             raise ValueError(
                 f"{type(self).__name__} takes one step [batch, {self.synapse.in_features}], got {tuple(x.shape)}; call "
                 "it step by step, with nn.Flatten() before it where there are more axes"
             )
-        if self._folded is None:
-            return self._one_step(x)
-        ending, outputs = Ending(self._folded.order, type(self).__name__), []
-        for step in self._folded.each(x):
-            self._kept = ending.running(self._kept, len(step))
-            outputs.append(self._one_step(step))
-        self._kept = ending.whole(self._kept)
-        return tree_map(lambda *steps: torch.cat(steps), *outputs)
+        return x
 
     def _one_step(self, x: Tensor) -> Any:
         drive = self.synapse(x)

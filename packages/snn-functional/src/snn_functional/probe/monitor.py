@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 from torch.utils.hooks import RemovableHandle
 
-from snn_core.temporal import Temporal
+from snn_core.sequence.watching import current
 from snn_functional.probe._hook import Hook, in_backward
 
 __all__ = ["BaseMonitor", "copied", "unpack_len1_tuple"]
@@ -49,7 +49,6 @@ class BaseMonitor:
         self._records: list[Any] = []
         self.name_records_index: dict[str, list[int]] = {}
         self._enable = True
-        self._temporal: list[weakref.ref[Temporal]] = []
         weakref.finalize(self, _remove, self.hooks)
 
     @property
@@ -122,7 +121,6 @@ class BaseMonitor:
             ValueError: If the net has no such layer.
         """
         layers = _layers(net, instance)
-        self._temporal += [weakref.ref(m) for m in net.modules() if isinstance(m, Temporal)]
         for name, layer in layers:
             self.monitored_layers.append(name)
             self.name_records_index[name] = []
@@ -192,12 +190,9 @@ class BaseMonitor:
         return True
 
     def is_folded(self) -> bool:
-        """Whether the net is being run with time folded into the batch axis."""
-        for watched in self._temporal:  # no generator, as each record asks
-            module = watched()
-            if module is not None and module._folded is not None:
-                return True
-        return False
+        """Return True where a step is run in place of all, as ``unroll(schedule="layers")`` does."""
+        watch = current()
+        return watch is not None and watch.asserted
 
 
 def copied(value: Any) -> Any:

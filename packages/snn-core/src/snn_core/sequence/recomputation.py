@@ -11,7 +11,9 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_unflatten
 from torch.utils.checkpoint import checkpoint
 
-from snn_core.folding import Folding
+from snn_core.sequence.folding import Folding
+from snn_core.sequence.own_things import OwnThings
+from snn_core.sequence.turns import in_turn
 from snn_core.temporal import Temporal
 
 __all__ = ["Recomputation", "own_buffers"]
@@ -29,10 +31,13 @@ class Recomputation:
     Args:
         run: ``run(net, xs, folding)`` gives the output for a stretch.
         net: The net.
+        own_code: Whether that calls the code of the net, which may change more than what neurons keep.
     """
 
-    def __init__(self, run: Callable[[nn.Module, Tensor, Folding], Any], net: nn.Module) -> None:
-        self._run, self._net = run, net
+    def __init__(
+        self, run: Callable[[nn.Module, Tensor, Folding], Any], net: nn.Module, own_code: bool = False
+    ) -> None:
+        self._run, self._net, self._own_code = run, net, own_code and not torch.compiler.is_compiling()
         self._modules = [m for m in net.modules() if isinstance(m, Temporal)]
         self._copies: dict[tuple[nn.Module, str], _Copy] = {}
         self._options = [] if torch.compiler.is_compiling() else [(m, _options(m)) for m in net.modules()]
@@ -49,6 +54,7 @@ class Recomputation:
 
         Raises:
             RuntimeError: In the backward pass, if the input or a parameter has been changed in place since.
+            ValueError: If the net changes something that cannot be put back.
 
         Example:
             >>> import torch
@@ -59,17 +65,18 @@ class Recomputation:
         modules = self._modules
         kept, spec = tree_flatten([m._kept for m in modules])
         began, versions = self._buffers_now(), self._versions(xs)
-        again = False
+        own = OwnThings(self._net) if self._own_code else None
+        again, given = False, xs  # which hooks on saved tensors may exchange for a copy
 
         def stretch(xs: Tensor, *kept: Any) -> tuple[Any, Any]:
             nonlocal again
-            if again and self._versions(xs) != versions:
+            if again and self._versions(given) != versions:
                 raise RuntimeError(
                     "unroll(chunk=...): the input or a parameter of the net has been changed in place since the "
                     "forward pass, from which the backward pass computes a chunk anew; call backward() before "
                     "optimizer.step()"
                 )
-            with _own_states(modules), self._as_it_was(began) if again else nullcontext():
+            with in_turn(modules), _own_states(modules), self._as_it_was(began, own) if again else nullcontext():
                 again = True
                 for module, state in zip(modules, tree_unflatten(list(kept), spec), strict=True):
                     module._keep(state)
@@ -77,13 +84,16 @@ class Recomputation:
                 return out, [m._kept for m in modules]
 
         out, states = checkpoint(stretch, xs, *kept, use_reentrant=False)
+        if own is not None:
+            own.must_be_all()
         for module, state in zip(modules, states, strict=True):
             module._keep(state)
         return out
 
     @contextmanager
-    def _as_it_was(self, began: Buffers) -> Iterator[None]:
-        with _own_options(self._options), own_buffers(self._net, began):
+    def _as_it_was(self, began: Buffers, own: OwnThings | None) -> Iterator[None]:
+        as_they_were = nullcontext() if own is None else own.as_they_were()
+        with as_they_were, _own_options(self._options), own_buffers(self._net, began):
             yield
 
     def _buffers_now(self) -> Buffers:
@@ -91,7 +101,8 @@ class Recomputation:
         for module in self._net.modules():
             for name, buffer in module._buffers.items():
                 last = self._copies.get((module, name))
-                if last is None or last.of is not buffer or last.version != _version(buffer):
+                # one that is changed as its data counts no change
+                if last is None or last.of is not buffer or last.version != _version(buffer) or self._own_code:
                     copy = None if buffer is None else buffer.clone()
                     self._copies[module, name] = _Copy(buffer, _version(buffer), copy)
         return {where: c.copy for where, c in self._copies.items()}
@@ -112,7 +123,7 @@ def _version(tensor: Tensor | None) -> int:
 
 
 # what is restored otherwise, or says how a net is being run
-_NO_OPTIONS = {"_parameters", "_buffers", "_modules", "_kept", "_kept_in", "_folded", "_unrolled_as"}
+_NO_OPTIONS = {"_parameters", "_buffers", "_modules", "_kept", "_kept_in"}
 
 
 def _options(module: nn.Module) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -10,17 +11,19 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
-from snn_core.asserted import check_layers
-from snn_core.folding import Folding
 from snn_core.hints import pointed_out
 from snn_core.kernels import products
-from snn_core.lengths import folding_of
 from snn_core.memory_plan import MemoryPlan, planned
-from snn_core.runs import Run, blocks, chunks, layers, steps, temporal
-from snn_core.schedule import Schedule, gains_from_blocks, plan
 from snn_core.separate import separate
+from snn_core.sequence.folding import Folding
+from snn_core.sequence.joining import joined
+from snn_core.sequence.lengths import folding_of
+from snn_core.sequence.loop import Loop, Run, chunks, later_steps, steps, temporal
+from snn_core.sequence.recorded import FEW, recorded, recorded_ahead, schedule_of
+from snn_core.sequence.schedule import Schedule, known_ahead
+from snn_core.sequence.turns import alone
 from snn_core.temporal import Temporal
-from snn_core.utils import reset
+from snn_core.utils import detach, reset
 from snn_core.whole_sequence import WholeSequence
 
 __all__ = ["plan_memory", "unroll"]
@@ -41,17 +44,19 @@ def unroll(
     """Run a net written for one time step over a sequence.
 
     Gives what ``utils.reset(net)`` and a loop over ``net(xs[t])`` give, every output stacked on axis 0, and leaves the
-    net in the state that the loop would have left. Where that is provably the same, the net runs layer by layer: every
-    layer sees all steps at once, and every neuron runs its whole sequence.
+    net in the state that the loop would have left. Where that is the same, the net runs layer by layer: every layer
+    sees all steps at once, and every neuron runs its whole sequence. A (nested) ``nn.Sequential`` of known layers tells
+    by itself. Of any other net the first step, run as it is written, is recorded: what the record calls is compared
+    with what it gave in two steps, and then runs them all. A record that tells too little leaves the rest to the loop.
 
     Args:
         net: A module called with one step's input; its neurons keep their state (``init_hidden=True``).
         xs: Input, ``[T, batch, ...]`` with T >= 1.
         resume: Go on from the state that the net holds, in place of starting from rest.
-        schedule: ``"auto"``; ``"steps"`` for the plain loop; ``"layers"`` to assert that a ``forward`` which cannot be
-            traced acts on each sample alone, which the first call checks against two steps of the loop; or the
-            :class:`Schedule` of an earlier call for the same net, which spares looking for it again, unless a module
-            has changed its mode or got a hook since.
+        schedule: ``"auto"``; ``"steps"`` for the plain loop; ``"layers"`` to assert that the functions which a
+            ``forward`` calls act on each sample alone also where that is not known, which two steps of the loop check;
+            or the :class:`Schedule` of an earlier call for the same net, which spares recording a step, unless a
+            module has changed its mode or got a hook since.
         chunk: Run so many steps at a time; the backward pass computes each chunk anew, so that memory grows with the
             chunk and not with T.
         truncate: With ``chunk``, cut the gradient between chunks (truncated backpropagation through time).
@@ -68,12 +73,13 @@ def unroll(
 
     Raises:
         ValueError: If there is no time step; if a neuron neither keeps its state nor is passed one; if ``chunk`` is
-            not positive, or ``truncate`` is without it; if ``schedule="layers"`` is not the same as the loop; if
-            ``forward`` leaves what it computes in a container outside of the call; if ``lengths`` is not one
-            number in 0..T for each sample, or the net then reduces the batch or keeps something that is not known to be
-            of the samples; if ``memory`` is too little, in which case the least is named, or cannot be planned for.
+            not positive, or ``truncate`` is without it; if ``schedule="layers"`` is not the same as the loop; if a
+            chunk would have to run again what changes something outside of the net; if ``lengths`` is not one number
+            in 0..T for each sample, or the net then reduces the batch or keeps something that is not known to be of the
+            samples; if ``memory`` is too little, in which case the least is named, or cannot be planned for.
         TypeError: If ``net`` is no module, ``xs`` no tensor or ``lengths`` no integers, or the net returns something
             else than tensors.
+        RuntimeError: If another thread is running a sequence through one of the net's neurons.
 
     Example:
         >>> import snn_core as snn
@@ -97,21 +103,89 @@ def unroll(
         folding = folding_of(lengths, xs)
     after = len(xs) - folding.steps  # steps in which nothing runs any more
     xs = xs[:-after] if after else xs
-    how = _schedule(net, xs, folding, schedule, describe=explain)
-    _check_whole_sequences(net, how, {"chunk": chunk is not None, "memory": memory is not None, "resume=True": resume})
-    run, ahead = _run(how), None
-    if memory is not None and _needs_gradient(net, xs, resume):
-        ahead = planned(net, xs, run, memory, resume, how.blocks)
-        chunk = ahead.chunk
-    if not resume:
-        reset(net)
-    with products.noted() as computed, pointed_out(net, xs):
-        out = run(net, xs, folding) if chunk is None else chunks(run, net, xs, folding, chunk, truncate)
-    flat, spec = tree_flatten(out)
-    out = tree_unflatten(separate(flat, (xs, *_kept_apart(net, xs))), spec)
-    if after:
-        out = tree_map(lambda o: torch.cat([o, o.new_zeros((after, *o.shape[1:]))]), out)
-    return (out, replace(how.after(computed), memory=ahead)) if explain else out
+    with alone(temporal(net), net):
+        how = _ahead(net, xs, schedule, chunk, describe=explain)
+        cuts = {"chunk": chunk is not None, "memory": memory is not None, "resume=True": resume}
+        if memory is not None and _needs_gradient(net, xs, resume):
+            how = recorded_ahead(net, xs) if how is None else how
+            _check_whole_sequences(net, how, cuts)
+            how = replace(how, memory=planned(net, xs, _run(how), memory, resume, how.blocks))
+            chunk = how.memory.chunk if how.memory else None
+        if how is not None:
+            _check_whole_sequences(net, how, cuts)
+        if not resume:
+            reset(net)
+        with pointed_out(net, xs):
+            if how is None:
+                out, how = _recorded(net, xs, folding, schedule == "layers", chunk, truncate, cuts, explain)
+            else:
+                out = _all_steps(_run(how), net, xs, folding, chunk, truncate)
+        flat, spec = tree_flatten(out)
+        out = tree_unflatten(separate(flat, (xs, *_kept_apart(net, xs))), spec)
+        if after:
+            out = tree_map(lambda o: torch.cat([o, o.new_zeros((after, *o.shape[1:]))]), out)
+    if not explain:
+        return out
+    return out, how if how.plan is None else how.after(how.plan.products)
+
+
+def _ahead(net: nn.Module, xs: Tensor, schedule: str | Schedule, chunk: int | None, describe: bool) -> Schedule | None:
+    """How a net runs, where that is known before it does."""
+    if isinstance(schedule, Schedule) and schedule.holds_for(net):
+        return schedule
+    if schedule == "steps":
+        return Schedule("steps", "asked for by schedule='steps'")
+    how = known_ahead(net, xs, describe)
+    if schedule == "layers":
+        return None if how is None or how.kind == "steps" else how
+    few = min(len(xs), len(xs) if chunk is None else chunk)
+    if how is None and few <= FEW:
+        return Schedule("steps", f"{few} steps are as fast one by one")
+    return how
+
+
+def _recorded(
+    net: nn.Module,
+    xs: Tensor,
+    folding: Folding,
+    asserted: bool,
+    chunk: int | None,
+    truncate: bool,
+    cuts: dict[str, bool],
+    explain: bool,
+) -> tuple[Any, Schedule]:
+    """Run a net by a record of its first step; or where that cannot be, by the loop, of which that was the first."""
+    loop = Loop(net, xs, folding)
+    compiled = any(map(products.is_compiled, net.modules()))
+    try:
+        with torch.compiler.set_stance("force_eager") if compiled else nullcontext():
+            plan, reason, record = recorded(net, loop, folding, trusts=asserted, describes=explain)
+    except BaseException:
+        loop.leave()
+        raise
+    if plan is not None:
+        how = schedule_of(plan, net, record, len(xs), explain)
+        _check_whole_sequences(net, how, cuts)
+        return _all_steps(plan.run, net, xs, folding, chunk, truncate), how
+    how = Schedule("steps", reason)
+    if asserted:
+        loop.leave()
+        raise ValueError(
+            "unroll: schedule='layers' does not hold for this net, which gives other outputs than the loop "
+            f"({reason}); use schedule='auto'"
+        )
+    _check_whole_sequences(net, how, cuts)
+    if chunk is None or chunk >= len(xs):
+        return loop.finish(), how
+    first = loop.finish(chunk)
+    if truncate:
+        detach(net)
+    rest = chunks(later_steps, net, xs[chunk:], folding.part(chunk, len(xs) - chunk), chunk, truncate)
+    return joined([first, rest], len(xs)), how
+
+
+def _all_steps(run: Run, net: nn.Module, xs: Tensor, folding: Folding, chunk: int | None, truncate: bool) -> Any:
+    return run(net, xs, folding) if chunk is None else chunks(run, net, xs, folding, chunk, truncate)
 
 
 def plan_memory(
@@ -163,7 +237,7 @@ def plan_memory(
     _check_memory(memory, None, False, None)
     if not _needs_gradient(net, xs, resume):
         raise ValueError("plan_memory: nothing needs a gradient, so that unroll stores nothing and runs without a plan")
-    how = _schedule(net, xs, Folding(len(xs)), schedule, describe=False)
+    how = _ahead(net, xs, schedule, None, describe=False) or recorded_ahead(net, xs)
     _check_whole_sequences(net, how, {"memory": True})
     return planned(net, xs, _run(how), memory, resume, how.blocks)
 
@@ -181,7 +255,7 @@ def _kept_apart(net: nn.Module, xs: Tensor) -> list[Any]:
 
 
 def _run(how: Schedule) -> Run:
-    return steps if how.kind == "steps" else blocks if how.blocks else layers
+    return steps if how.plan is None else how.plan.run
 
 
 def _needs_gradient(net: nn.Module, xs: Tensor, resume: bool) -> bool:
@@ -243,15 +317,3 @@ def _check_ends(net: nn.Module) -> None:
                 "nothing else, so that some samples may end before others (lengths); run samples of one length "
                 "together, or set keeps_by_sample = True in its class"
             )
-
-
-def _schedule(net: nn.Module, xs: Tensor, folding: Folding, schedule: str | Schedule, describe: bool) -> Schedule:
-    if isinstance(schedule, Schedule):
-        return schedule if schedule.holds_for(net) else plan(net, xs, describe)
-    if schedule == "steps":
-        return Schedule("steps", "asked for by schedule='steps'")
-    found = plan(net, xs, describe)
-    if schedule == "auto" or found.kind == "layers":
-        return found
-    check_layers(net, xs, folding, found.reason)
-    return Schedule("layers", f"asserted by schedule='layers' ({found.reason})", blocks=gains_from_blocks(net))

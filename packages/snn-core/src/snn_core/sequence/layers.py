@@ -9,11 +9,16 @@ from torch import nn
 
 from snn_core.gradedspikes import GradedSpikes
 
-__all__ = ["NotSampleWise", "axes_after"]
+__all__ = ["NotSampleWise", "axes_after", "is_known"]
 
 
 class NotSampleWise(Exception):
     """Why a module or function may mix samples or time steps."""
+
+
+def is_known(module: nn.Module) -> bool:
+    """Return True for a layer of torch of which it is known what it does with samples."""
+    return type(module) in _RULES
 
 
 def axes_after(module: nn.Module, axes: int) -> int:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import groupby
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -43,6 +44,31 @@ class Folding:
         """That of so many steps from ``start`` on."""
         running = None if self.running is None else self.running[start : start + steps]
         return Folding(steps, running, self.order)
+
+    def parts(self, segments: Iterable[Tensor]) -> Iterator[tuple[Tensor, Folding]]:
+        """Segments ``[some steps, batch, ...]`` that follow each other, each with its own folding."""
+        start = 0
+        for segment in segments:
+            yield segment, self.part(start, len(segment))
+            start += len(segment)
+
+    def checked(self, out: Any, rows: int) -> Tensor:
+        """Return an output of a net for so many rows.
+
+        Raises:
+            TypeError: If it is not a tensor.
+            ValueError: If it has not a row of each sample, where samples are of unequal length.
+        """
+        if not isinstance(out, Tensor):
+            raise TypeError(
+                f"unroll stacks the tensors that a net returns, got a {type(out).__name__} among its outputs"
+            )
+        if self.order is not None and out.shape[:1] != (rows,):
+            raise ValueError(
+                f"unroll: lengths takes a net that returns a row for each sample, but this one makes an output of "
+                f"shape {tuple(out.shape)} of {rows} rows; reduce the batch after unroll"
+            )
+        return out
 
     def fold(self, xs: Tensor) -> Tensor:
         """The rows of ``[T, batch, ...]``."""

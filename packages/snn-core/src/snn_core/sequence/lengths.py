@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from snn_core.folding import Folding
+from snn_core.sequence.folding import Folding
 
 __all__ = ["folding_of"]
 

@@ -1,0 +1,1 @@
+"""A net written for one time step, run over a whole sequence."""

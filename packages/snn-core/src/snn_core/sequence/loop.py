@@ -1,0 +1,140 @@
+"""The loop that everything else must equal, and sequences cut into chunks."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_flatten, tree_unflatten
+
+from snn_core.sequence.ending import Ending
+from snn_core.sequence.folding import Folding
+from snn_core.sequence.joining import joined
+from snn_core.sequence.recomputation import Recomputation
+from snn_core.sequence.watching import Watch
+from snn_core.temporal import Temporal
+from snn_core.utils import detach
+
+__all__ = ["Loop", "Run", "chunks", "later_steps", "modes", "steps", "temporal"]
+
+Run = Callable[[nn.Module, Tensor, Folding], Any]
+"""``run(net, xs, folding)``: the outputs ``[T, batch, ...]``, zero where a sample does not run."""
+
+
+def temporal(net: nn.Module) -> list[Temporal]:
+    """The modules of a net that keep something from one step to the next."""
+    return [m for m in net.modules() if isinstance(m, Temporal)]
+
+
+def modes(net: nn.Module) -> tuple[bool, ...]:
+    """Which modules of a net are training, in order."""
+    return tuple(module.training for module in net.modules())
+
+
+class Loop:
+    """A net on its way through the steps of a sequence, as it is written.
+
+    Args:
+        net: The net.
+        xs: Input ``[T, batch, ...]``.
+        folding: Which samples run in each step.
+    """
+
+    def __init__(self, net: nn.Module, xs: Tensor, folding: Folding) -> None:
+        self._net = net
+        self._folding = folding
+        self._inputs = folding.steps_of(xs)
+        self._outputs: list[list[Tensor]] = []
+        self._spec: Any = None
+        ragged = temporal(net) if folding.order is not None else []
+        self._endings = {module: Ending(folding.order, type(module).__name__) for module in ragged}
+
+    def next_input(self) -> Tensor:
+        """Return the input of the next step, of the samples that still run."""
+        return self._inputs[len(self._outputs)]
+
+    def step(self, watching: contextlib.AbstractContextManager[None] | None = None) -> tuple[list[Any], Any]:
+        """Run the next step.
+
+        Args:
+            watching: What the net is called in.
+
+        Returns:
+            The leaves of what the net returned, in a list that alone holds them, and how they are put together.
+        """
+        x = self.next_input()
+        for module, ending in self._endings.items():
+            module._kept = ending.running(module._kept, len(x))
+        with watching or contextlib.nullcontext():
+            out = self._net(x)
+        flat, self._spec = tree_flatten(out)
+        del out
+        for leaf in flat:
+            self._folding.checked(leaf, len(x))
+        self._outputs.append(flat)
+        return flat, self._spec
+
+    def first_steps(self, count: int) -> None:
+        """Run so many steps, of which the first is watched for what cannot be run at all."""
+        if not self._outputs and count:
+            self.step(None if torch.compiler.is_compiling() else Watch(self._net).watching())
+        while len(self._outputs) < count:
+            self.step()
+
+    def finish(self, count: int | None = None) -> Any:
+        """Run the steps that are left, or so many in all.
+
+        Args:
+            count: Number of steps from the first on; None for all.
+
+        Returns:
+            The outputs ``[count, batch, ...]``, zero where a sample does not run.
+        """
+        count = len(self._inputs) if count is None else count
+        try:
+            self.first_steps(count)
+        finally:
+            self.leave()
+        folding = self._folding.part(0, count)
+        columns = zip(*self._outputs, strict=True)
+        return tree_unflatten([folding.stacked(column) for column in columns], self._spec)
+
+    def leave(self) -> None:
+        """Put the states of all samples together again, once no step is to follow."""
+        for module, ending in self._endings.items():
+            module._kept = ending.whole(module._kept)
+        self._endings = {}
+
+
+def steps(net: nn.Module, xs: Tensor, folding: Folding) -> Any:
+    """The loop over all steps."""
+    return Loop(net, xs, folding).finish()
+
+
+def later_steps(net: nn.Module, xs: Tensor, folding: Folding) -> Any:
+    """The loop over all steps of a segment behind others, with nothing watched."""
+    loop = Loop(net, xs, folding)
+    loop.step()
+    return loop.finish()
+
+
+def chunks(run: Run, net: nn.Module, xs: Tensor, folding: Folding, chunk: int, truncate: bool) -> Any:
+    """So many steps at a time, each time but the last computed anew in the backward pass, or cut off the graph."""
+
+    def outs() -> Iterator[Any]:
+        parts = list(folding.parts(xs.split(chunk)))
+        if truncate or not torch.is_grad_enabled():
+            for part, here in parts:
+                yield run(net, part, here)
+                if truncate:
+                    detach(net)
+        else:
+            again = Recomputation(run, net, own_code=run in (steps, later_steps))
+            for part, here in parts[:-1]:
+                yield again(part, here)
+            yield run(net, *parts[-1])  # what it stores is what the backward pass needs first
+
+    return joined(outs(), len(xs))

@@ -1,0 +1,186 @@
+"""A net with code of its own: its first steps are recorded, and the rest is run by the record once that is believed."""
+
+from __future__ import annotations
+
+import copy
+import weakref
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+from snn_core.kernels.fused import fits
+from snn_core.neuron import SpikingNeuron
+from snn_core.random_states import RandomStates
+from snn_core.sequence.folding import Folding
+from snn_core.sequence.loop import Loop, modes, temporal
+from snn_core.sequence.plan import Held, Named, Place, Plan, Step
+from snn_core.sequence.recorder import Record
+from snn_core.sequence.schedule import LAYERS, Schedule, described
+from snn_core.sequence.steps import Pass, Sequence
+from snn_core.sequence.surroundings import Surroundings
+from snn_core.utils import reset
+from snn_core.whole_sequence import WholeSequence
+
+__all__ = ["FEW", "recorded", "recorded_ahead", "schedule_of"]
+
+FEW = 3  # steps, which are as fast one by one
+_CHECKED = 2  # steps that are recorded and compared before a plan is believed
+_MOST = 16  # plans that are believed of a net, so that one that changes at every call shall not fill memory
+
+_BELIEVED: weakref.WeakKeyDictionary[nn.Module, dict[Any, Plan]] = weakref.WeakKeyDictionary()
+
+
+def recorded(
+    net: nn.Module, loop: Loop, folding: Folding, trusts: bool = False, describes: bool = False
+) -> tuple[Plan | None, str, Record]:
+    """Run the first steps of a loop, and find out whether all of them can be run by what they call.
+
+    The first step is recorded. Where a net has been run by the same record before, in the same modes, that is all;
+    where it has not, the second step must call the same, and the calls over both steps at once must give what they
+    gave one by one.
+
+    Args:
+        net: The net, at the state that the sequence begins with.
+        loop: Its loop, at the beginning. Where there is a plan, what it has run is not needed.
+        folding: Which samples run in each step.
+        trusts: Take functions that are not known for such that act on each sample alone.
+        describes: Find out which module calls each function.
+
+    Returns:
+        The plan and the first step's record. Without a plan the reason why not, and the loop is to go on.
+    """
+    start = {module: module._kept for module in temporal(net)}
+    records: list[Record] = []
+    while True:
+        record = Record(net, loop.next_input(), trusts, describes)
+        outputs, spec = loop.step(record.recording())
+        record.finish(outputs, spec)
+        records.append(record)
+        if record.reason:
+            return None, record.reason, record
+        key = record.key(), modes(net), torch.is_grad_enabled()
+        believed = _BELIEVED.setdefault(net, {})
+        plan = believed.get(key)
+        if plan is None and record.leaks(outputs):
+            return None, "forward leaves values in a container outside of the call", record
+        if plan is None and len(records) < min(_CHECKED, folding.steps):
+            continue
+        if plan is None:
+            if records[0].key() != record.key():
+                return None, "forward does something else in the second step than in the first", record
+            plan = record.plan()
+            wrong = _difference(plan, net, records, start, folding)
+            if wrong:
+                return None, wrong, record
+            if len(believed) == _MOST:
+                del believed[next(iter(believed))]
+            believed[key] = plan
+        loop.leave()
+        for module, kept in start.items():
+            module._kept = kept
+        return plan, "", record
+
+
+def schedule_of(plan: Plan, net: nn.Module, record: Record, steps: int, describe: bool = True) -> Schedule:
+    """Return the schedule of a net that was recorded.
+
+    Args:
+        plan: Its plan.
+        net: The net.
+        record: The record of its first step.
+        steps: Number of time steps.
+        describe: List the calls and how each will run.
+    """
+    layers = described(record.steps, net, record.inputs(), steps) if describe else ()
+    reason = f"asserted by schedule='layers' ({record.trusted})" if record.trusted else LAYERS
+    return Schedule("layers", reason, layers, plan.gains_from_blocks, modes=modes(net), plan=plan)
+
+
+def recorded_ahead(net: nn.Module, xs: Tensor) -> Schedule:
+    """Find out how a net with code of its own will run, on a copy of it.
+
+    Args:
+        net: The net, which stays as it is, as do random generators.
+        xs: Its input ``[T, batch, ...]``, of which the first steps are run.
+
+    Returns:
+        The schedule.
+    """
+    numbers = RandomStates()
+    try:
+        # tensors inside an autograd graph cannot be copied
+        twin = copy.deepcopy(net, {i: t.detach().clone() for i, t in Surroundings(net).tensors() if not t.is_leaf})
+        folding = Folding(min(len(xs), _CHECKED))
+        reset(twin)
+        first = xs[:_CHECKED].detach().clone().requires_grad_(xs.requires_grad)
+        plan, reason, record = recorded(twin, Loop(twin, first, folding), folding, describes=True)
+        return Schedule("steps", reason) if plan is None else schedule_of(plan, net, record, len(xs))
+    finally:
+        if numbers.moved():
+            numbers.restore()
+
+
+def _difference(plan: Plan, net: nn.Module, records: list[Record], start: dict[Any, Any], folding: Folding) -> str:
+    """Compare each call over several steps at once with what it gave in each, from what it was given there."""
+    first = records[0].values[0]
+    if not fits(first) or first.is_meta:
+        return ""  # there are no values to compare
+    run = Pass(dict(net.named_modules(remove_duplicate=False)), folding.part(0, len(records)), None, {})
+    numbers = RandomStates()
+    try:
+        with torch.no_grad():
+            for step in plan.steps:
+                if step.of_step and not _same(step, run, net, records, start):
+                    return f"'{step.kind}' gives something else for several steps at once than for one after the other"
+    finally:
+        if numbers.moved():
+            numbers.restore()
+    return ""
+
+
+def _same(step: Step, run: Pass, net: nn.Module, records: list[Record], start: dict[Any, Any]) -> bool:
+    def found(value: Any) -> Any:
+        if isinstance(value, Place):
+            values = [record.values[value.number].detach() for record in records]
+            return torch.cat(values) if records[0].is_of_step(value.number) else values[0]
+        if isinstance(value, Named):
+            owner, _, name = value.path.rpartition(".")
+            return getattr(net.get_submodule(owner), name)
+        if isinstance(value, Held):
+            return value.tensor
+        return type(value)(map(found, value)) if isinstance(value, list | tuple) else value
+
+    args, kwargs = list(map(found, step.args)), {name: found(value) for name, value in step.kwargs.items()}
+    if not isinstance(step.compute, Sequence):
+        out = step.compute(run, step.path, *args, **kwargs)
+        return _agree(step, out, records)
+    module: Any = run.modules[step.path]
+    if not isinstance(module, SpikingNeuron) or isinstance(module, WholeSequence) or run.folding.order is not None:
+        return True
+    last = module._kept
+    try:
+        module._kept = start[module]
+        out = step.compute(run, step.path, *args, **kwargs)
+        return _agree(step, out, records) and all(map(_close, module._kept, last))
+    finally:
+        module._kept = last
+
+
+def _agree(step: Step, out: Any, records: list[Record]) -> bool:
+    outs = tree_leaves(out) if step.several else (out,)
+    if getattr(step.compute, "func", None) is Tensor.new_empty:
+        return True  # of any values
+    wanted = (torch.cat([record.values[number].detach() for record in records]) for number in step.places)
+    return all(map(_close, outs, wanted))
+
+
+def _close(a: Tensor, b: Tensor) -> bool:
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return False
+    if not a.is_floating_point():
+        return torch.equal(a, b)
+    finite = b.detach()[b.isfinite()]
+    scale = finite.abs().max().item() if finite.numel() else 1.0
+    return torch.allclose(a.detach(), b.detach(), rtol=1e-3, atol=1e-4 * scale, equal_nan=True)

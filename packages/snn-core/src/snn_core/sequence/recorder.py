@@ -1,0 +1,398 @@
+"""A step of a net as it runs, on real tensors: what it calls, and whether all steps can be run by that."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import types
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack
+from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
+
+from snn_core.neuron import SpikingNeuron
+from snn_core.sequence.functions import Call, Rows, computed_by, flat, in_place_of, is_random, name_of, tensors_in
+from snn_core.sequence.layers import NotSampleWise
+from snn_core.sequence.plan import Held, Named, Place, Plan, Step
+from snn_core.sequence.schedule import gains_from_blocks
+from snn_core.sequence.steps import Function, Sequence, Whole
+from snn_core.sequence.surroundings import Surroundings
+from snn_core.sequence.watching import Watch
+from snn_core.whole_sequence import WholeSequence
+
+__all__ = ["Record"]
+
+
+def _getters(*names: str) -> list[Any]:
+    """What a function mode is told for attributes of tensors."""
+    return [getattr(Tensor, name).__get__ for name in names]
+
+
+_SIZES = {Tensor.size, Tensor.__len__, Tensor.numel, Tensor.nelement, *_getters("shape")}
+# what is told of a tensor and does not depend on its values
+_TOLD = {
+    *(Tensor.dim, Tensor.ndimension, Tensor.is_floating_point, Tensor.is_complex, Tensor.element_size),
+    *(Tensor.is_contiguous, Tensor.get_device, torch.is_floating_point, torch.is_complex),
+    *_getters("ndim", "dtype", "device", "is_cuda", "is_meta", "layout", "itemsize"),
+}
+_READS = {"item", "tolist", "__bool__", "__float__", "__int__", "__index__", "numpy", "__array__", "equal", "allclose"}
+
+
+class _Mode(TorchFunctionMode):
+    def __init__(self, record: Record) -> None:
+        super().__init__()
+        self._record = record
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        return self._record.function(func, args, kwargs or {})
+
+
+class Record(Watch):
+    """Records what a net calls in one step.
+
+    It is of this thread alone, and changes nothing: the step runs as it is written. ``reason`` says why not all steps
+    can be run by the record; it is empty where they can.
+
+    Args:
+        net: The net.
+        x: The input of the step, ``[batch, ...]``.
+        trusts: Take a function that is not known for one that acts on each sample alone.
+        describes: Find out which module calls each function, which takes longer.
+    """
+
+    records = True
+
+    def __init__(self, net: nn.Module, x: Tensor, trusts: bool = False, describes: bool = False) -> None:
+        super().__init__(net)
+        self.reason: str = ""
+        self.trusted: str = ""  # the first function that was taken for one that acts on each sample alone
+        self.steps: list[Step] = []
+        self.values: list[Any] = []  # by number; held, so that no other tensor is taken for one of them
+        self.outputs: Any = None
+        self.rows: int = len(x)
+        self._net = net
+        self._function_mode = _Mode(self)
+        self.asserted = self._trusts = trusts
+        self._describes = describes
+        self._grad = torch.is_grad_enabled()
+        self._inside = 0  # calls of neurons, whose own functions are not recorded
+        self._places: dict[int, int] = {}  # of tensors, by their identity
+        self._of_step: list[bool] = []
+        self._grad_fns: list[Any] = []
+        self._own: list[bool] = []  # whether nobody but this step has a tensor, so that it may be overwritten
+        self._unknown: dict[int, Tensor] = {}  # values that make no row of each sample
+        self._called: set[Any] = set()
+        self._random = ""
+        self._surroundings = Surroundings(net)
+        buffers = list(net.named_buffers(remove_duplicate=False))
+        named = [*net.named_parameters(remove_duplicate=False), *buffers]
+        self._named = {id(tensor): path for path, tensor in reversed(named)}
+        self._buffers = {path for path, _ in buffers}
+        self._held = [tensor for _, tensor in named]
+        self._add(x, of_step=True, own=False)
+
+    @contextmanager
+    def recording(self) -> Iterator[None]:
+        """Record what is called, as long as it lasts."""
+        with self.watching(), self._function_mode:
+            yield
+
+    def finish(self, outputs: list[Any], spec: Any) -> None:
+        """Take what the net returned, once the step is over.
+
+        Args:
+            outputs: Its leaves, in a list that alone holds them.
+            spec: How they are put together.
+        """
+        changed = self._surroundings.change()
+        if changed.startswith("draws"):
+            changed += f" ({self._random})" if self._random else ""
+            self.reason = "" if self.reason.startswith("forward reads a value") else self.reason
+        if changed and not self.reason.startswith("forward"):
+            self.reason = f"forward {changed}"
+        if not self.reason:
+            try:
+                self.outputs = tree_unflatten([self._output(leaf) for leaf in outputs], spec)
+            except NotSampleWise as why:
+                self.reason = str(why)
+
+    def plan(self) -> Plan:
+        """Return the plan that runs all steps as this one was."""
+        return Plan(self.steps, self.outputs, gains_from_blocks(self._net))
+
+    def is_of_step(self, number: int) -> bool:
+        """Return True for a value that is computed anew in every step."""
+        return self._of_step[number]
+
+    def inputs(self) -> list[Tensor | None]:
+        """Return what each call was given."""
+        firsts = (next((v for v in s.args if isinstance(v, Place)), None) for s in self.steps)
+        return [None if place is None else self.values[place.number] for place in firsts]
+
+    def key(self) -> Any:
+        """What was recorded, to be compared with another record."""
+        steps = [
+            (s.compute, isinstance(s.compute, Whole) and s.path, frozen(s.args), frozen(s.kwargs), s.places, s.grad)
+            for s in self.steps
+        ]
+        flat, spec = tree_flatten(self.outputs, is_leaf=lambda leaf: isinstance(leaf, Place))
+        return tuple(steps), tuple(flat), str(spec)
+
+    def function(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call a function, and record it."""
+        if self.reason or self._inside or func in _TOLD:
+            return func(*args, **kwargs)
+        if func in _SIZES:
+            return self._size(func, args, kwargs)
+        try:
+            overwriting = in_place_of(func, kwargs)
+            if overwriting is not None:
+                self._must_be_own(name_of(func), args[0])
+        except NotSampleWise as why:
+            self._refuse(str(why))
+            return func(*args, **kwargs)
+        out = func(*args, **kwargs)
+        try:
+            self._record(func, args, kwargs, out, overwriting)
+        except NotSampleWise as why:
+            self._refuse(str(why))
+        return out
+
+    def called(self, module: Any, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if self._inside or (self.reason and not isinstance(module, WholeSequence)):
+            return forward(module, *args, **kwargs)
+        self._inside += 1
+        top = _get_current_function_mode_stack()[-1] is self._function_mode
+        if top:
+            self._function_mode.__exit__(None, None, None)  # which every function of the neuron would pass
+        try:
+            return self._called_once(module, forward, args, kwargs)
+        finally:
+            if top:
+                self._function_mode.__enter__()
+            self._inside -= 1
+
+    def _called_once(
+        self, module: Any, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        x = args[0] if args else next(iter(kwargs.values()), None)
+        inputs: list[Place] = []
+        if not self.reason:
+            try:
+                self._must_be_a_layer(module, x, args, kwargs)
+                inputs.append(self._place(x))
+            except NotSampleWise as why:
+                self.reason = str(why)
+        self._called.add(module)
+        if isinstance(module, WholeSequence) and isinstance(x, Tensor):
+            out = tree_map(lambda tensor: tensor[0], forward(module, x.unsqueeze(0)))  # a sequence of one step
+        else:
+            out = forward(module, *args, **kwargs)
+        if not self.reason:
+            places = tuple(self._add(tensor, of_step=True, own=False) for tensor in tree_leaves(out))
+            path, kind, several = self.paths[module], type(module).__name__, isinstance(out, tuple)
+            self.steps.append(Step(Sequence(), path, kind, tuple(inputs), {}, places, several, grad=self._mode()))
+        return out
+
+    def touched(self, module: Any, how: str) -> None:
+        if not self._inside:
+            self.reason = self.reason or f"forward {how} the state that {self.name(module)} keeps"
+
+    def refused(self, why: str) -> None:
+        self.reason = self.reason or why
+
+    def _refuse(self, why: str) -> None:
+        path, kind = self._caller()
+        self.reason = f"{path!r}: {kind} ({why})" if path and kind else why
+
+    def _caller(self) -> tuple[str, str]:
+        """The module that calls a function: its path, and its class if it is one of torch's."""
+        frame: Any = sys._getframe(1)
+        while frame is not None:
+            owner = frame.f_locals.get("self")
+            if isinstance(owner, nn.Module) and owner in self.paths:
+                torchs = type(owner).__module__.startswith("torch.nn") and not isinstance(owner, nn.Sequential)
+                return self.paths[owner], type(owner).__name__ if torchs else ""
+            frame = frame.f_back
+        return "", ""
+
+    def _size(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        out = func(*args, **kwargs)
+        tensor = args[0]
+        number = self._places.get(id(tensor))
+        if number is None or not self._of_step[number]:
+            return out
+        if isinstance(out, torch.Size):
+            return torch.Size((self._rows(out[0]), *out[1:])) if out else out
+        dim = args[1] if len(args) > 1 else kwargs.get("dim", 0)
+        return self._rows(out) if func not in (Tensor.size,) or dim % tensor.dim() == 0 else out
+
+    def _rows(self, count: int) -> Rows:
+        def told() -> None:
+            if not self._trusts:
+                self.reason = self.reason or "forward computes with the batch size"
+
+        return Rows(count, told)
+
+    def _record(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any, overwriting: Any) -> None:
+        name = name_of(func)
+        if name == "_set_grad_enabled":
+            return  # which each step says for itself
+        if overwriting is not None:
+            self._grad_fns[self._places[id(args[0])]] = args[0].grad_fn
+            if kwargs.get("inplace"):
+                kwargs = {**kwargs, "inplace": False}
+            func = overwriting
+        if name in _READS:
+            if not self._trusts:
+                raise NotSampleWise(f"forward reads a value into Python ({name})")
+            self.trusted = self.trusted or name
+            return
+        if any(id(tensor) in self._unknown for tensor in tensors_in((args, kwargs))):
+            self._unknown.update((id(tensor), tensor) for tensor in flat(out) if isinstance(tensor, Tensor))
+            return
+        is_of_step = any(map(self._is_of_step, tensors_in((args, kwargs))))
+        if is_of_step:
+            if is_random(func):
+                self._random = self._random or name
+            call = Call(func, args, kwargs, out, self.rows, self._is_of_step)
+            compute = self._computed_by(call)
+        elif any(isinstance(value, Rows) for value in flat((args, kwargs))):
+            raise NotSampleWise(f"'{name}' computes with the batch size")
+        else:
+            compute = Function(func)
+        if overwriting is None and isinstance(out, Tensor) and id(out) in self._places:
+            return  # the very tensor that it was given
+        several = not isinstance(out, Tensor)
+        outs = tuple(out) if isinstance(out, tuple | list) else (out,)
+        if not all(isinstance(tensor, Tensor) for tensor in outs):
+            raise NotSampleWise(f"'{name}' is not known to act on each sample alone")
+        if is_of_step and not all(tensor.dim() and len(tensor) == self.rows for tensor in outs):
+            if self._trusts:  # it may be there to be read
+                self._unknown.update((id(tensor), tensor) for tensor in outs)
+                return
+            raise NotSampleWise(f"'{name}' makes no row of each sample")
+        encoded, named = self._encoded(args), {key: self._encoded(value) for key, value in kwargs.items()}
+        places = tuple(self._add(tensor, of_step=is_of_step, own=True) for tensor in outs)
+        owners = (v.path.rpartition(".")[0] for v in (*encoded, *named.values()) if isinstance(v, Named))
+        path, kind = self._caller() if self._describes else (next(owners, ""), "")
+        step = Step(compute, path, kind or name, encoded, named, places, several, is_of_step, self._mode())
+        self.steps.append(step)
+
+    def _computed_by(self, call: Call) -> Function:
+        try:
+            return computed_by(call)
+        except NotSampleWise:
+            if not self._trusts:
+                raise
+            self.trusted = self.trusted or call.name
+            return Function(call.func)
+
+    def _mode(self) -> bool | None:
+        grad = torch.is_grad_enabled()
+        return None if grad == self._grad else grad
+
+    def _must_be_own(self, name: str, tensor: Any) -> None:
+        """Refuse to overwrite what is older than the step, or known by another name."""
+        if isinstance(tensor, Tensor) and id(tensor) in self._named:
+            path = self._named[id(tensor)]
+            kind = "buffer" if path in self._buffers else "parameter"
+            raise NotSampleWise(f"forward changes the {kind} {path!r} while it runs")
+        number = self._places.get(id(tensor))
+        memory = None if number is None else _memory(tensor)
+        others = sum(_memory(value) == memory for value in self.values)
+        if number is None or not self._own[number] or not memory or others > 1 or self._mode() is not None:
+            raise NotSampleWise(f"'{name}' overwrites a tensor")
+        self.values[number] = tensor.detach().clone()  # as it was; the tensor goes on under another number
+
+    def _must_be_a_layer(self, module: Any, x: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if module not in self.paths:
+            raise NotSampleWise(f"forward calls a {type(module).__name__} that is not registered in the net")
+        name = self.name(module)
+        if module in self._called:
+            raise NotSampleWise(f"{name} is called twice in one step")
+        if isinstance(module, SpikingNeuron) and not (module.init_hidden or isinstance(module, WholeSequence)):
+            raise NotSampleWise(f"{name} has init_hidden=False")
+        if len(args) + len(kwargs) != 1 or not self._is_of_step(x):
+            raise NotSampleWise(f"{name} is called with something else than the one output of a layer")
+
+    def _is_of_step(self, value: Any) -> bool:
+        number = self._places.get(id(value))
+        return number is not None and self._of_step[number]
+
+    def _place(self, tensor: Any) -> Place:
+        number = self._places[id(tensor)]
+        if tensor.grad_fn is not self._grad_fns[number]:
+            raise NotSampleWise("forward calls a function with a gradient of its own")
+        return Place(number)
+
+    def _add(self, tensor: Any, of_step: bool, own: bool) -> int:
+        number = len(self.values)
+        self.values.append(tensor)
+        self._places[id(tensor)] = number
+        self._of_step.append(of_step)
+        self._grad_fns.append(tensor.grad_fn)
+        self._own.append(own)
+        return number
+
+    def _encoded(self, value: Any) -> Any:
+        if isinstance(value, Tensor):
+            if id(value) in self._places:
+                return self._place(value)
+            if id(value) in self._named:
+                return Named(self._named[id(value)])
+            if self._surroundings.holds(value):
+                return Held(value)
+            raise NotSampleWise("forward takes a tensor that is neither the net's nor computed by torch's functions")
+        if isinstance(value, Rows):
+            return "rows"  # of which what computes the call makes nothing
+        if isinstance(value, torch.Size):
+            return tuple(map(self._encoded, value))
+        if isinstance(value, list | tuple):
+            return type(value)(map(self._encoded, value))
+        return value
+
+    def _output(self, leaf: Any) -> Place:
+        if not isinstance(leaf, Tensor):
+            raise NotSampleWise(f"the net returns a {type(leaf).__name__}")
+        if not self._is_of_step(leaf):
+            raise NotSampleWise("the net returns a tensor that has no batch axis")
+        return self._place(leaf)
+
+    def leaks(self, outputs: list[Any]) -> bool:
+        """Return True if somebody keeps a tensor of the step, who would miss those of the others.
+
+        Args:
+            outputs: The leaves of what the net returned, in a list that alone holds them.
+        """
+        kept = [module._kept for module in self._called]
+        ours = {id(holder) for holder in (self.values, outputs, *kept)}
+        for value in islice(self.values, 1, None):
+            holders = gc.get_referrers(value)
+            if any(id(holder) not in ours and not isinstance(holder, types.FrameType) for holder in holders):
+                return True
+        return False
+
+
+def frozen(value: Any) -> Any:
+    """A value of arguments as one that can be compared and hashed, telling 1 from 1.0 and True."""
+    if isinstance(value, dict):
+        return tuple((key, frozen(item)) for key, item in sorted(value.items()))
+    if isinstance(value, Place | Named | Held):
+        return value
+    if isinstance(value, list | tuple):
+        return type(value).__name__, *map(frozen, value)
+    if isinstance(value, slice):
+        return "slice", value.start, value.stop, value.step
+    return type(value).__name__, value if isinstance(value, Hashable) else id(value)
+
+
+def _memory(tensor: Any) -> int:
+    return tensor.untyped_storage().data_ptr() if type(tensor) in (Tensor, nn.Parameter) else 0
