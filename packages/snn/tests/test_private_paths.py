@@ -45,7 +45,8 @@ def test_each_name_of_a_private_path_is_the_public_object(path: str) -> None:
 
 def test_the_package_of_neurons_has_every_neuron_and_that_of_layers_every_layer() -> None:
     classes = {name for name in snn_core.__all__ if inspect.isclass(getattr(snn_core, name))}
-    neurons = {name for name in classes if issubclass(getattr(snn_core, name), snn.SpikingNeuron)} | {"LeakyParallel"}
+    neurons = {name for name in classes if issubclass(getattr(snn_core, name), snn.SpikingNeuron)}
+    neurons |= {"LIF", "LeakyParallel"}
     assert set(snn._neurons.__all__) == neurons - {"Recurrent"}
     assert set(snn._layers.__all__) == {"BatchNormTT1d", "BatchNormTT2d", "GradedSpikes"} <= classes
 
@@ -67,6 +68,17 @@ def test_private_paths_are_listed_nowhere() -> None:
     assert [name for name in snn.__all__ if name.startswith("_") and name != "__version__"] == []
     done = python("from snn import *; print(*sorted(name for name in dir() if name.startswith('_')))")
     assert "_neurons" not in done.stdout.split(), done.stderr
+
+
+def test_the_root_of_leaky_neurons_is_reached_as_in_snntorch_and_listed_nowhere() -> None:
+    assert snn.LIF is snn_core.LIF is snn._neurons.LIF
+    assert isinstance(snn.Leaky(0.9), snn.LIF)
+    assert "LIF" not in {*snn.__all__, *dir(snn), *snn_core.__all__}
+    done = python(
+        "from snn import LIF, Leaky; assert issubclass(Leaky, LIF)\ndel LIF\nfrom snn import *\nprint(*dir())"
+    )
+    assert "Leaky" in done.stdout.split(), done.stderr
+    assert "LIF" not in done.stdout.split()
 
 
 def test_under_the_peers_name_all_neurons_are_instances_of_its_base_classes() -> None:

@@ -12,7 +12,7 @@ from snn_core.gradedspikes import GradedSpikes
 from snn_core.lapicque import Lapicque
 from snn_core.leaky import Leaky
 from snn_core.leakyparallel import LeakyParallel
-from snn_core.lif import LIF
+from snn_core.lif import LIF as LIF  # not listed: the root of neurons, for isinstance, as snnTorch has it
 from snn_core.linearleaky import LinearLeaky
 from snn_core.memory_plan import MemoryPlan
 from snn_core.neuron import SpikingNeuron
@@ -28,7 +28,6 @@ from snn_core.synaptic import Synaptic
 from snn_core.time_constant import decay
 
 __all__ = [
-    "LIF",
     "SLSTM",
     "Alpha",
     "AssociativeLeaky",

@@ -19,7 +19,7 @@ class DeltaLeaky(LIF):
 
     Args:
         delta_threshold: :math:`\delta`, the change above which the neuron fires. A scalar, or one per neuron.
-        *args: ``beta`` and the options of :class:`~snn_core.LIF`, in its order.
+        *args: ``beta`` and the options of :class:`~snn_core.Leaky`, in its order, but for ``reset_delay``.
         **kwargs: The same, by name. Those about threshold and reset have no effect.
 
     Shape:

@@ -30,6 +30,7 @@ __getattr__, __dir__ = _lazy.forward(
         "spikeplot": "snn_plot",
     },
     elsewhere={"diagnose": "snn_functional"},
+    unlisted={"LIF"},
     absent={
         "spikevision": f"data sets are in snn-data: {_command('snn[data]')}, then snn.data",
     },

@@ -13,7 +13,6 @@ from snn import spikeplot as spikeplot
 from snn import surrogate as surrogate
 from snn import utils as utils
 from snn._version import __version__ as __version__
-from snn_core import LIF as LIF
 from snn_core import SLSTM as SLSTM
 from snn_core import Alpha as Alpha
 from snn_core import AssociativeLeaky as AssociativeLeaky
@@ -51,7 +50,6 @@ __all__ = [
     "BatchNormTT2d",
     "DeltaLeaky",
     "GradedSpikes",
-    "LIF",
     "Lapicque",
     "Leaky",
     "LeakyParallel",

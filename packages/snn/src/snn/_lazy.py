@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -20,6 +20,7 @@ def forward(
     *,
     submodules: Mapping[str, str] | None = None,
     elsewhere: Mapping[str, str] | None = None,
+    unlisted: Collection[str] = (),
     absent: Mapping[str, str] | None = None,
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Make the ``__getattr__`` and ``__dir__`` of a module whose names are those of another package.
@@ -29,6 +30,7 @@ def forward(
         package: Import name of the package that has its names.
         submodules: Modules under ``module``, and the package that each one needs; private ones are listed nowhere.
         elsewhere: Names that another package has, and which.
+        unlisted: Names that the package has and lists nowhere, for programs that were written for snnTorch.
         absent: Names that users may look for and that no package has, and what to tell them.
 
     Returns:
@@ -54,7 +56,7 @@ def forward(
         if name.startswith("_") and name != "__version__":
             raise unknown
         home = piece(others[name], f"{module}.{name}") if name in others else piece(package, module)
-        if name not in _public(home):
+        if name not in {*_public(home), *unlisted}:
             raise unknown
         return getattr(home, name)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from snn_core import LIF
+from snn_core.lif import LIF
 from snn_core.whole_sequence import WholeSequence
 from snn_functional.diagnosis._evidence import Evidence, info, warning
 from snn_functional.diagnosis._reach import highest
