@@ -1,4 +1,4 @@
-"""Do the neurons fire, and not all the time?"""
+"""Do the neurons stay finite, and fire, and not all the time?"""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from snn_core.lif import LIF
 from snn_core.whole_sequence import WholeSequence
-from snn_functional.diagnosis._evidence import Evidence, info, warning
+from snn_functional.diagnosis._evidence import Evidence, error, info, warning
 from snn_functional.diagnosis._reach import highest
 from snn_functional.diagnosis._record import Trace
 from snn_functional.diagnosis._silence import silence
@@ -18,6 +18,22 @@ from snn_functional.statistics import dead_neurons, saturated_neurons
 
 _MORE = "Scale the weights before it or its input up, or lower its threshold; a larger decay adds up more of the input."
 _LESS = "Scale the weights before it down, raise its threshold, or add functional.reg.l1_rate_sparsity to the loss."
+
+
+def finite(evidence: Evidence) -> Iterator[Finding]:
+    """The first layer in which a number overflows, although batch and parameters are finite."""
+    for trace in evidence.traces():
+        seen = [*trace.inputs, *trace.membranes, *(spk for spk in trace.spks if spk is not None)]
+        if not all(bool(torch.isfinite(one).all()) for one in seen):
+            yield error(
+                "nonfinite_activity",
+                trace.path,
+                None,
+                "Its input or its membrane becomes NaN or infinite, although batch and parameters are finite.",
+                "Look for a division or an exponential before it, weights or a decay that make the membrane grow from "
+                "step to step, and numbers that float16 does not hold.",
+            )
+            return
 
 
 def activity(evidence: Evidence) -> Iterator[Finding]:

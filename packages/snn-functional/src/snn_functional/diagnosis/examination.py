@@ -13,23 +13,16 @@ from snn_core import unroll
 from snn_core.random_states import RandomStates
 from snn_core.utils import reset
 from snn_core.whole_sequence import WholeSequence
-from snn_functional.diagnosis._activity import activity
-from snn_functional.diagnosis._axes import axes, swapped
+from snn_functional.diagnosis._activity import activity, finite
+from snn_functional.diagnosis._batch import axes, inputs, swapped
 from snn_functional.diagnosis._decays import decays
 from snn_functional.diagnosis._evidence import Check, Evidence
-from snn_functional.diagnosis._finite import finite
-from snn_functional.diagnosis._gradient_in_depth import gradient_in_depth
-from snn_functional.diagnosis._gradient_in_time import gradient_in_time
 from snn_functional.diagnosis._gradient_of_parameters import gradient_of_parameters
-from snn_functional.diagnosis._gradients import norms, take
-from snn_functional.diagnosis._inputs import inputs
-from snn_functional.diagnosis._loops import loops
-from snn_functional.diagnosis._optimiser import optimiser
-from snn_functional.diagnosis._record import Record, Trace
-from snn_functional.diagnosis._replica import replica
-from snn_functional.diagnosis._states import states
+from snn_functional.diagnosis._gradients import gradient_in_depth, gradient_in_time, norms, take
+from snn_functional.diagnosis._loop import loops, states
+from snn_functional.diagnosis._parameters import untrained, weights
+from snn_functional.diagnosis._record import Record, Trace, replica
 from snn_functional.diagnosis._surrogates import surrogates
-from snn_functional.diagnosis._weights import weights
 from snn_functional.diagnosis.limits import Limits
 from snn_functional.diagnosis.report import Diagnosis, Layer
 from snn_functional.loss import ce_rate_loss
@@ -38,7 +31,7 @@ from snn_functional.statistics import dead_neurons, firing_rate, saturated_neuro
 __all__ = ["diagnose"]
 
 # In this order: a cause before what follows from it.
-_BEFORE: tuple[Check, ...] = (inputs, weights, axes, states, optimiser)
+_BEFORE: tuple[Check, ...] = (inputs, weights, axes, states, untrained)
 _AFTER: tuple[Check, ...] = (
     loops,
     finite,
