@@ -10,6 +10,7 @@ from torch import nn
 
 import snn_core as snn
 from snn_core import surrogate
+from snn_core.backends import Issue
 from snn_functional import diagnose, diagnosis
 
 from .diagnosed import LABELS, STEPS, batch, codes, well
@@ -338,6 +339,8 @@ def test_one_thing_is_wrong_and_that_is_what_is_found(name):
     assert codes(found) == [(code, module)], str(found)
     (finding,) = found.findings
     assert (finding.code, finding.module, finding.severity) == (code, module, severity)
+    assert isinstance(finding, Issue)
+    assert finding.where == module
     assert value is None or finding.value == value
     assert finding.message.endswith(".")
     assert finding.remedy.endswith(".")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pickle
+
 import nir
 import numpy as np
 import pytest
 
+from snn_core.backends import Issue
 from snn_nir.checking import PROFILES, check
-from snn_nir.codes import CODES, NIRError
+from snn_nir.codes import CODES, NIRError, refusal
 
 from .whole_graphs import chain, every_primitive, neurons, recurrent
 
@@ -48,6 +51,23 @@ def test_every_finding_reads_as_severity_code_place_and_remedy():
     assert str(finding) == (
         "warning NIR209: node 'alone': a node is not connected: no edge names it; connect it or remove it"
     )
+
+
+def test_a_finding_is_an_issue_that_unpacks_into_code_severity_and_text():
+    (finding,) = check(graph_with(alone=nir.Threshold(np.ones(2))))
+    assert isinstance(finding, Issue)
+    assert finding.where == "node 'alone'"
+    assert finding.message == "a node is not connected: no edge names it"
+    assert finding.remedy == CODES["NIR209"].remedy
+    code, severity, text = finding
+    assert (code, severity, text) == (finding[0], finding[1], finding[2]) == ("NIR209", "warning", finding.text)
+
+
+def test_an_error_has_its_finding_also_where_it_was_sent():
+    error = refusal("NIR208", "node 'lif'", "tau is -1.0")
+    (finding,) = {error.finding, pickle.loads(pickle.dumps(error)).finding}
+    assert finding is not None
+    assert str(error) == f"NIR208: {finding.text}"
 
 
 def test_a_cycle_needs_a_node_that_keeps_a_state():

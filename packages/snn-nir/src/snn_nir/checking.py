@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import nir
 
-from snn_nir.codes import CODES, NIRError, refusal
+from snn_nir.codes import CODES, Finding, NIRError, finding, refusal
 from snn_nir.fields import place
 from snn_nir.ordering import ordered
 from snn_nir.predicting import TARGETS, predict
@@ -23,24 +23,6 @@ __all__ = ["PROFILES", "Finding", "check"]
 PROFILES = ("nir", COMPAT, *TARGETS)
 
 _STATEFUL = (nir.I, nir.IF, nir.LI, nir.LIF, nir.CubaLI, nir.CubaLIF, nir.Delay, nir.NIRGraph)
-
-
-class Finding(NamedTuple):
-    """One thing that was found.
-
-    Attributes:
-        code: ``NIRxxx``, a key of :data:`snn_nir.codes.CODES`.
-        severity: ``"error"`` if the graph cannot be run or written, ``"warning"`` if something would be other than
-            meant.
-        text: Where, what and what to do.
-    """
-
-    code: str
-    severity: str
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.severity} {self.code}: {self.text}"
 
 
 def check(graph: nir.NIRGraph, profile: str = "nir") -> list[Finding]:
@@ -80,11 +62,12 @@ def check(graph: nir.NIRGraph, profile: str = "nir") -> list[Finding]:
 
 
 def _error(error: NIRError) -> Finding:
-    return Finding(error.code, "error", error.args[1])
+    assert error.finding is not None
+    return error.finding
 
 
 def _warning(code: str, where: str, found: str) -> Finding:
-    return Finding(code, "warning", refusal(code, where, found).args[1])
+    return finding(code, where, found, severity="warning")
 
 
 def _values_of(graph: nir.NIRGraph) -> list[Finding]:
@@ -98,7 +81,7 @@ def _structure(graph: nir.NIRGraph, where: str) -> Iterator[Finding]:
     here = f"graph {where!r}" if where else "graph"
     for kind in (nir.Input, nir.Output):
         if not any(isinstance(node, kind) for node in graph.nodes.values()):
-            yield _error(refusal("NIR203", here, f"{len(graph.nodes)} nodes, no {kind.__name__}"))
+            yield finding("NIR203", here, f"{len(graph.nodes)} nodes, no {kind.__name__}")
     ends = {name for edge in graph.edges for name in edge}
     for name in sorted(graph.nodes.keys() - ends):
         yield _warning("NIR209", f"node {place(where, name)!r}", "no edge names it")
@@ -108,7 +91,7 @@ def _structure(graph: nir.NIRGraph, where: str) -> Iterator[Finding]:
     stateless = {name for name, node in graph.nodes.items() if not isinstance(node, _STATEFUL)}
     between = [(start, end) for start, end in graph.edges if start in stateless and end in stateless]
     for start, end in sorted(ordered(stateless, between, ()).closing):
-        yield _error(refusal("NIR215", f"{here}, edge {start!r} -> {end!r}", "it closes such a cycle"))
+        yield finding("NIR215", f"{here}, edge {start!r} -> {end!r}", "it closes such a cycle")
     for name, node in graph.nodes.items():
         if isinstance(node, nir.NIRGraph):
             yield from _structure(node, place(where, name))
@@ -142,5 +125,6 @@ def _elsewhere(whole: nir.NIRGraph, profile: str) -> Iterator[Finding]:
         prediction = predict(whole, profile)
         for effect in prediction.effects:
             severity = "error" if effect.verdict == "refuses" else "warning"
-            text = f"{profile} {prediction.release}, {effect}: {CODES['NIR218'].remedy}"
-            yield Finding("NIR218", severity, text)
+            where = f"{profile} {prediction.release}, {effect.node or 'graph'}"
+            message = f"{effect.verdict}: {effect.text}"
+            yield Finding("NIR218", where, message, CODES["NIR218"].remedy, severity=severity)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
-__all__ = ["CODES", "Code", "NIRError", "NIRWarning", "announce", "refusal"]
+from snn_core.backends import Issue
+
+__all__ = ["CODES", "Code", "Finding", "NIRError", "NIRWarning", "announce", "finding", "refusal"]
 
 
 class Code(NamedTuple):
@@ -85,6 +89,38 @@ CODES: dict[str, Code] = {
 }
 
 
+@dataclass(frozen=True)
+class Finding(Issue):
+    """One thing that is wrong with a graph, or that would be other than meant.
+
+    Args:
+        code: ``NIRxxx``, a key of :data:`CODES`.
+        where: The node, the field or the path in the file, as in ``"node 'lif', tau"``.
+        message: What is wrong, and what is there.
+        remedy: What to do.
+        severity: ``"error"`` if the graph cannot be run or written, ``"warning"`` if something would be other than
+            meant.
+
+    Example:
+        >>> print(finding("NIR210", "edge 'a' -> 'b'", "2 edges", severity="warning"))
+        warning NIR210: edge 'a' -> 'b': two edges between the same nodes: 2 edges; each counts: their values are summed
+    """
+
+    @property
+    def text(self) -> str:
+        """Where, what and what to do."""
+        return f"{self.where}: {self.message}; {self.remedy}"
+
+    def __iter__(self) -> Iterator[str]:
+        return iter((self.code, self.severity, self.text))
+
+    def __getitem__(self, index: int) -> str:
+        return (self.code, self.severity, self.text)[index]
+
+    def __str__(self) -> str:
+        return f"{self.severity} {self.code}: {self.text}"
+
+
 class NIRError(ValueError):
     """A refused file, graph or network.
 
@@ -94,11 +130,14 @@ class NIRError(ValueError):
 
     Attributes:
         code: ``NIRxxx``.
+        finding: The same in its parts; None unless snn_nir raised it.
 
     Example:
         >>> NIRError("NIR208", "node 'lif': tau is -1").code
         'NIR208'
     """
+
+    finding: Finding | None = None
 
     def __init__(self, code: str, text: str):
         super().__init__(code, text)
@@ -131,6 +170,28 @@ class NIRWarning(UserWarning):
         return f"{self.args[0]}: {self.args[1]}"
 
 
+def finding(code: str, where: str, found: str, remedy: str | None = None, *, severity: str = "error") -> Finding:
+    """The finding of a code.
+
+    Args:
+        code: ``NIRxxx``, a key of :data:`CODES`.
+        where: The node, the field or the path in the file, as in ``"node 'lif'"``.
+        found: What is there instead of what should be.
+        remedy: What to do; that of the table if None.
+        severity: ``"error"`` or ``"warning"``.
+
+    Returns:
+        The finding, with the meaning of the code in its message.
+
+    Example:
+        >>> finding("NIR208", "node 'lif'", "tau is -1.0").message
+        'a time constant or delay is out of range: tau is -1.0'
+    """
+    entry = CODES[code]
+    remedy = entry.remedy if remedy is None else remedy
+    return Finding(code, where, f"{entry.meaning}: {found}", remedy, severity=severity)
+
+
 def refusal(code: str, where: str, found: str, remedy: str | None = None) -> NIRError:
     """The error of a code, to be raised.
 
@@ -147,7 +208,10 @@ def refusal(code: str, where: str, found: str, remedy: str | None = None) -> NIR
         >>> print(refusal("NIR208", "node 'lif'", "tau is -1.0"))
         NIR208: node 'lif': a time constant or delay is out of range: tau is -1.0; time constants are > 0, delays >= 0
     """
-    return NIRError(code, _sentence(code, where, found, remedy))
+    what = finding(code, where, found, remedy)
+    error = NIRError(code, what.text)
+    error.finding = what
+    return error
 
 
 def announce(code: str, where: str, found: str, remedy: str | None = None, *, stacklevel: int = 1) -> None:
@@ -168,9 +232,4 @@ def announce(code: str, where: str, found: str, remedy: str | None = None, *, st
         >>> str(seen[0].message)
         "NIR210: edge 'a' -> 'b': two edges between the same nodes: 2 edges; each counts: their values are summed"
     """
-    warnings.warn(NIRWarning(code, _sentence(code, where, found, remedy)), stacklevel=stacklevel + 1)
-
-
-def _sentence(code: str, where: str, found: str, remedy: str | None) -> str:
-    entry = CODES[code]
-    return f"{where}: {entry.meaning}: {found}; {entry.remedy if remedy is None else remedy}"
+    warnings.warn(NIRWarning(code, finding(code, where, found, remedy).text), stacklevel=stacklevel + 1)

@@ -125,7 +125,7 @@ def _warnings_on_stderr() -> Iterator[None]:
 def _check(options: argparse.Namespace) -> int:
     findings = check(read(options.file), options.profile)
     if options.json:
-        print(json.dumps([finding._asdict() for finding in findings], indent=2))
+        print(json.dumps([{"code": f.code, "severity": f.severity, "text": f.text} for f in findings], indent=2))
     else:
         print("\n".join(map(str, findings)) or "nothing found")
     return int(any(finding.severity == "error" for finding in findings))

@@ -2,7 +2,8 @@
 
 from snn_core.backends.explanation import explain
 from snn_core.backends.registry import Status, get, names, status
-from snn_core.backends.target import API, Availability, BackendError, Issue, Target
+from snn_core.backends.target import API, Availability, BackendError, Target
+from snn_core.issue import Issue
 
 __all__ = [
     "API",

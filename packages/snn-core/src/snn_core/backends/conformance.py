@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from snn_core.backends.registry import get, names
-from snn_core.backends.target import Availability, BackendError, Issue, Target
+from snn_core.backends.target import Availability, BackendError, Target
+from snn_core.issue import Issue
 from snn_core.leaky import Leaky
 from snn_core.sequence.unrolling import unroll
 from snn_core.synaptic import Synaptic

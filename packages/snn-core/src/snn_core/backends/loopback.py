@@ -8,7 +8,8 @@ from typing import Any
 
 from torch import nn
 
-from snn_core.backends.target import API, Availability, BackendError, Issue
+from snn_core.backends.target import API, Availability, BackendError
+from snn_core.issue import Issue
 from snn_core.neuron import SpikingNeuron
 from snn_core.sequence.unrolling import unroll
 from snn_core.whole_sequence import WholeSequence

@@ -8,7 +8,9 @@ from typing import Any, Protocol, runtime_checkable
 
 from torch import nn
 
-__all__ = ["API", "Availability", "BackendError", "Issue", "Target"]
+from snn_core.issue import Issue
+
+__all__ = ["API", "Availability", "BackendError", "Target"]
 
 API = 1  # version of the interface below; a target of another version is refused
 
@@ -28,23 +30,6 @@ class Availability:
 
     ok: bool
     reason: str
-
-
-@dataclass(frozen=True)
-class Issue:
-    """One thing about a net that a target cannot do.
-
-    Args:
-        code: Stable identifier, such as ``"IPU001"``.
-        where: Path of the module in the net, ``""`` for the net itself.
-        message: What is wrong.
-        remedy: What to do about it.
-    """
-
-    code: str
-    where: str
-    message: str
-    remedy: str
 
 
 @runtime_checkable

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from numbers import Real
 
+from snn_core.issue import SEVERITIES, Issue
+
 __all__ = ["SEVERITIES", "Finding"]
 
-SEVERITIES = ("error", "warning", "info")
 
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that is wrong with a net, or may be.
+@dataclass(frozen=True, init=False)
+class Finding(Issue):
+    """One thing that is wrong with a net, or may be: an issue with the number that was found.
 
     Args:
         code: What it is, in one word that never changes: ``"silent_layer"``.
@@ -34,22 +34,25 @@ class Finding:
                  -> Look at the data.
     """
 
-    code: str
-    severity: str
-    module: str
-    value: float | None
-    message: str
-    remedy: str
+    value: float | None = None
 
-    def __post_init__(self) -> None:
-        for name in ("code", "severity", "module", "message", "remedy"):
-            if not isinstance(getattr(self, name), str):
-                raise TypeError(f"{name} is {getattr(self, name)!r}; pass a str")
-        if self.severity not in SEVERITIES:
-            raise ValueError(f"severity is {self.severity!r}; pass one of {', '.join(SEVERITIES)}")
-        if self.value is not None and (not isinstance(self.value, Real) or isinstance(self.value, bool)):
-            raise TypeError(f"value is {self.value!r}; pass a number, or None")
+    def __init__(self, code: str, severity: str, module: str, value: float | None, message: str, remedy: str) -> None:
+        if not isinstance(module, str):
+            raise TypeError(f"module is {module!r}; pass a str")
+        if value is not None and (not isinstance(value, Real) or isinstance(value, bool)):
+            raise TypeError(f"value is {value!r}; pass a number, or None")
+        super().__init__(code, module, message, remedy, severity=severity)
+        object.__setattr__(self, "value", value)
+
+    @property
+    def module(self) -> str:
+        """``where`` it is."""
+        return self.where
+
+    def as_dict(self) -> dict[str, str | float | None]:
+        """The finding as JSON takes it."""
+        return {name: getattr(self, name) for name in ("code", "severity", "module", "value", "message", "remedy")}
 
     def __str__(self) -> str:
-        head = f"{self.severity:<8} {self.code} in {repr(self.module) if self.module else 'the net'}"
+        head = f"{self.severity:<8} {self.code} in {repr(self.where) if self.where else 'the net'}"
         return "\n".join([head, *(f"{'':9}{text}" for text in (self.message, f"-> {self.remedy}"))])

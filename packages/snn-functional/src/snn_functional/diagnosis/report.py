@@ -88,7 +88,7 @@ class Diagnosis:
         """
         return {
             "ok": self.ok,
-            "findings": [asdict(one) for one in self.findings],
+            "findings": [one.as_dict() for one in self.findings],
             "layers": [asdict(one) for one in self.layers],
         }
 
