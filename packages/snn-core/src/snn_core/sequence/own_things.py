@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import torch
 from torch import nn
 
 from snn_core.random_states import RandomStates
@@ -78,9 +77,7 @@ class OwnThings:
             numbers.restore()
 
     def _copies(self, things: dict[str, Any]) -> dict[str, Any]:
-        memo: dict[int, Any] = {id(value): value for value in self._shared}
-        for identity, generator in self._surroundings.generators():
-            memo[identity] = _twin(generator)
+        memo: dict[int, Any] = {id(value): value for value in self._shared} | self._surroundings.twins()
         copies: dict[str, Any] = {}
         for name, value in things.items():
             try:
@@ -101,7 +98,3 @@ def _put(module: nn.Module, things: dict[str, Any]) -> None:
     for name in _own(module):
         del vars(module)[name]
     vars(module).update(things)
-
-
-def _twin(generator: torch.Generator) -> torch.Generator:
-    return torch.Generator(generator.device).set_state(generator.get_state())

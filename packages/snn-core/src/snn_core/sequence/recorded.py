@@ -110,8 +110,12 @@ def recorded_ahead(net: nn.Module, xs: Tensor) -> Schedule:
     """
     numbers = RandomStates()
     try:
+        reached = Surroundings(net)
+        if reached.iterator():
+            return Schedule("steps", f"the net holds a {reached.iterator()}, of which a look would take something")
         # tensors inside an autograd graph cannot be copied
-        twin = copy.deepcopy(net, {i: t.detach().clone() for i, t in Surroundings(net).tensors() if not t.is_leaf})
+        detached = {i: t.detach().clone() for i, t in reached.tensors() if not t.is_leaf}
+        twin = copy.deepcopy(net, detached | reached.twins())
         folding = Folding(min(len(xs), _CHECKED))
         reset(twin)
         first = xs[:_CHECKED].detach().clone().requires_grad_(xs.requires_grad)

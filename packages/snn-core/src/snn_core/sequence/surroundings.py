@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache, partial
+from itertools import count
 from typing import Any, NamedTuple
 
 import torch
@@ -53,7 +54,7 @@ class Surroundings:
         self._has_own_code = any(not _is_known(type(m)) or "forward" in vars(m) for _, m in self._modules)
         self._numbers = RandomStates() if self._has_own_code else None
         self._tensors: dict[int, Tensor] = {}
-        self._generators: dict[int, torch.Generator] = {}
+        self._uncopied: dict[int, Any] = {}
         self._seen = self._look()
 
     def change(self) -> str:
@@ -83,9 +84,13 @@ class Surroundings:
         """Return the tensors that the code of the net can reach, with the identity of each."""
         return list(self._tensors.items())
 
-    def generators(self) -> list[tuple[int, torch.Generator]]:
-        """Return the generators of torch that the code of the net can reach, with the identity of each."""
-        return list(self._generators.items())
+    def twins(self) -> dict[int, Any]:
+        """Return twins of what ``copy.deepcopy`` does not copy, by identity, as it takes them."""
+        return {identity: _twin(value) for identity, value in self._uncopied.items() if _has_twin(value)}
+
+    def iterator(self) -> str:
+        """Return the name of the kind of an iterator that cannot be copied and that the code can reach, or nothing."""
+        return next((type(v).__name__ for v in self._uncopied.values() if not _has_twin(v)), "")
 
     def _look(self) -> _Seen:
         seen = _Seen([], [], [], {}, {})
@@ -112,7 +117,7 @@ class Surroundings:
         others = (item for item in look.tensors.items() if item[0] not in seen.versions)
         seen.elsewhere.update((f"a tensor ({identity})", _version(tensor)) for identity, tensor in others)
         self._tensors.update(look.tensors)
-        self._generators.update(look.generators)
+        self._uncopied.update(look.uncopied)
         return seen
 
     def _changes(self, now: _Seen) -> Iterator[str]:
@@ -170,7 +175,7 @@ def _version(tensor: Tensor) -> int:
 class _Look:
     def __init__(self) -> None:
         self.tensors: dict[int, Tensor] = {}
-        self.generators: dict[int, torch.Generator] = {}
+        self.uncopied: dict[int, Any] = {}  # what copy.deepcopy does not copy
         self._seen: dict[int, Any] = {}  # what was looked at already; held, so that no other object takes its place
         self._code: set[Any] = set()
 
@@ -195,7 +200,7 @@ class _Look:
         if isinstance(value, list | tuple | set | frozenset) or type(value).__name__ == "deque":
             return [self.digest(item) for item in value]
         if isinstance(value, torch.Generator):
-            self.generators[id(value)] = value
+            self.uncopied[id(value)] = value
             return _Same(value.get_state())
         if isinstance(value, random.Random):
             return value.getstate()
@@ -212,9 +217,11 @@ class _Look:
         if isinstance(value, partial):
             return [self.digest(item) for item in (value.func, *value.args, *value.keywords.values())]
         if isinstance(value, types.GeneratorType):
+            self.uncopied[id(value)] = value
             frame = value.gi_frame
             return None if frame is None else (frame.f_lasti, [self.digest(v) for v in frame.f_locals.values()])
         if type(value).__module__ == "itertools":
+            self.uncopied[id(value)] = value
             return repr(value)
         if isinstance(value, weakref.ref):
             return id(value)
@@ -257,6 +264,17 @@ class _Look:
                     found[f"the module {name}"] = [self.digest(v) for v in own if not callable(v)]
             else:
                 found[f"the global {name!r}"] = self.digest(value)
+
+
+def _has_twin(value: Any) -> bool:
+    return isinstance(value, torch.Generator | count)
+
+
+def _twin(value: torch.Generator | count[Any]) -> Any:
+    if isinstance(value, torch.Generator):
+        return torch.Generator(value.device).set_state(value.get_state())
+    numbers = repr(value)[len("count(") : -1].split(", ")  # which alone tells where it is without moving it
+    return count(*(int(n) if n.lstrip("-").isdigit() else float(n) for n in numbers))
 
 
 class _Same:
