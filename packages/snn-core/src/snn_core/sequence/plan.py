@@ -97,7 +97,7 @@ class Plan:
     def __init__(self, steps: Sequence[Step], outputs: Any, gains_from_blocks: bool) -> None:
         flat, self._spec = tree_flatten(outputs, is_leaf=lambda leaf: isinstance(leaf, Place))
         self._outputs = [place.number for place in flat]
-        self.steps = _with_drops(steps, self._outputs)
+        self.steps: tuple[Step, ...] = _with_drops(steps, self._outputs)
         self.products: dict[str, str] = {}
         self.holds_tensors: bool = any(isinstance(v, Held) for s in self.steps for v in _leaves((s.args, s.kwargs)))
         self.gains_from_blocks: bool = gains_from_blocks
