@@ -263,13 +263,13 @@ def described(calls: Iterable[Step], net: nn.Module, inputs: list[Tensor | None]
         steps: Number of time steps.
 
     Returns:
-        A row for each call; one for all calls of functions by one of torch's layers.
+        A row for each call of a layer or neuron.
     """
     modules: dict[str, Any] = dict(net.named_modules(remove_duplicate=False))
     rows: list[Layer] = []
     for step, x in zip(calls, inputs, strict=True):
-        if not step.of_step:
-            continue
+        if type(modules.get(step.path)).__name__ != step.kind:
+            continue  # a function that the net's own code calls
         if isinstance(step.compute, Sequence | LayerCall):
             how = _how(modules[step.path], x, steps)
         elif isinstance(step.compute, Product) and x is not None:
