@@ -81,7 +81,7 @@ class Record(Watch):
         self._function_mode = _Mode(self)
         self.asserted = self._trusts = trusts
         self._describes = describes
-        self._grad = torch.is_grad_enabled()
+        self._with_grad = torch.is_grad_enabled()
         self._inside = 0  # calls of neurons, whose own functions are not recorded
         self._places: dict[int, int] = {}  # of tensors, by their identity
         self._of_step: list[bool] = []
@@ -297,7 +297,7 @@ class Record(Watch):
 
     def _mode(self) -> bool | None:
         grad = torch.is_grad_enabled()
-        return None if grad == self._grad else grad
+        return None if grad == self._with_grad else grad
 
     def _must_be_own(self, name: str, tensor: Any) -> None:
         """Refuse to overwrite what is older than the step, or known by another name."""
