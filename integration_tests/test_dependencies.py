@@ -105,7 +105,7 @@ def test_every_piece_has_an_extra_of_its_name_and_all_names_every_extra():
 
 
 def brought_by(names: set[str]) -> set[str]:
-    """What installing some distributions brings along, extras aside, themselves with it."""
+    """Return what is installed with some distributions, these included and their extras left out."""
     brought: set[str] = set()
     pending = {*names}
     while pending:

@@ -60,7 +60,7 @@ class _Constructor:
 
 
 def _parameters(owner: type, init: Callable[..., None]) -> tuple[dict[str, Parameter], dict[str, Any]]:
-    """What a class's constructor takes, and the types: what the base classes take first, its own in their place."""
+    """Return the parameters of a class's constructor and their types, those of the base classes first."""
     parameters: dict[str, Parameter] = {}
     hints: dict[str, Any] = {}
     for constructor in (init, *(vars(c)["__init__"] for c in owner.__mro__[1:] if "__init__" in vars(c))):

@@ -1,4 +1,4 @@
-"""What the code of a net has in its modules and changes as it runs, put back while a part of it runs again."""
+"""Attributes and random generators of a net, restored while a part of the sequence is run again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What runs a net over a whole sequence: calls in order, each over all steps at once."""
+"""Plans: the calls that run a net over a whole sequence, in order, each over all steps at once."""
 
 from __future__ import annotations
 

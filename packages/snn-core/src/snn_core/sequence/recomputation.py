@@ -66,11 +66,11 @@ class Recomputation:
         kept, spec = tree_flatten([m._kept for m in modules])
         began, versions = self._buffers_now(), self._versions(xs)
         own = OwnThings(self._net) if self._own_code else None
-        again, given = False, xs  # which hooks on saved tensors may exchange for a copy
+        again, original = False, xs  # hooks on saved tensors may pass a copy to the second run
 
         def stretch(xs: Tensor, *kept: Any) -> tuple[Any, Any]:
             nonlocal again
-            if again and self._versions(given) != versions:
+            if again and self._versions(original) != versions:
                 raise RuntimeError(
                     "unroll(chunk=...): the input or a parameter of the net has been changed in place since the "
                     "forward pass, from which the backward pass computes a chunk anew; call backward() before "

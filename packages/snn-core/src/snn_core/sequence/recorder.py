@@ -16,7 +16,8 @@ from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
 from snn_core.neuron import SpikingNeuron
-from snn_core.sequence.functions import Call, Rows, computed_by, flat, in_place_of, is_random, name_of, tensors_in
+from snn_core.sequence.calls import Call, Rows, flat, in_place_of, is_random, name_of, tensors_in
+from snn_core.sequence.functions import computed_by
 from snn_core.sequence.layers import NotSampleWise
 from snn_core.sequence.plan import Held, Named, Place, Plan, Step
 from snn_core.sequence.schedule import gains_from_blocks
@@ -29,7 +30,7 @@ __all__ = ["Record"]
 
 
 def _getters(*names: str) -> list[Any]:
-    """What a function mode is told for attributes of tensors."""
+    """Return what a function mode sees when attributes of tensors are read."""
     return [getattr(Tensor, name).__get__ for name in names]
 
 
@@ -235,11 +236,11 @@ class Record(Watch):
         return self._rows(out) if func not in (Tensor.size,) or dim % tensor.dim() == 0 else out
 
     def _rows(self, count: int) -> Rows:
-        def told() -> None:
+        def report() -> None:
             if not self._trusts:
                 self.reason = self.reason or "forward computes with the batch size"
 
-        return Rows(count, told)
+        return Rows(count, report)
 
     def _record(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any, overwriting: Any) -> None:
         name = name_of(func)
