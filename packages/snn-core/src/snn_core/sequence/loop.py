@@ -67,13 +67,13 @@ class Loop:
         """
         x = self.next_input()
         for module, ending in self._endings.items():
-            module._kept = ending.running(module._kept, len(x))
+            module._kept = ending.running(module._kept, x.shape[0])
         with watching or contextlib.nullcontext():
             out = self._net(x)
         flat, self._spec = tree_flatten(out)
         del out
         for leaf in flat:
-            self._folding.checked(leaf, len(x))
+            self._folding.checked(leaf, x.shape[0])
         self._outputs.append(flat)
         return flat, self._spec
 

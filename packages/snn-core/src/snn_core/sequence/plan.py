@@ -153,7 +153,7 @@ class Plan:
 
     def _run(self, net: nn.Module, xs: Tensor, folding: Folding, layout: Layout | None) -> Any:
         rows = folding.fold(xs)
-        count = len(rows)
+        count = rows.shape[0]  # as len() would be a constant where a program with a free batch is exported
         run = Pass(dict(net.named_modules(remove_duplicate=False)), folding, layout, self.products)
         values: dict[int, Any] = {0: rows}
         del rows

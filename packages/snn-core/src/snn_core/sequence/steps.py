@@ -81,7 +81,7 @@ class Reshape(Function):
     sizes: tuple[int, ...]
 
     def __call__(self, run: Pass, path: str, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        return x.reshape(len(x), *self.sizes)
+        return x.reshape(x.shape[0], *self.sizes)
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class New(Function):
     sizes: tuple[int, ...]
 
     def __call__(self, run: Pass, path: str, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        return self.func(x, (len(x), *self.sizes), **kwargs)
+        return self.func(x, (x.shape[0], *self.sizes), **kwargs)
 
 
 @dataclass(frozen=True)
