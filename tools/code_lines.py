@@ -13,7 +13,7 @@ import tokenize
 
 from workspace import ROOT
 
-NEURONS = ROOT / "packages" / "snn-core" / "src" / "snn_core"
+NEURONS = ROOT / "packages" / "snn-core" / "src" / "snn_core" / "neurons"
 MOST = {"leaky": 25, "synaptic": 30, "rleaky": 30}
 _SILENT = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
 

@@ -1,7 +1,7 @@
 """Write the constructors of all neurons as type checkers and editors read them: ``python tools/signatures.py``.
 
-The orders in ``snn_core/_signatures.py`` and the constructors themselves say what each neuron takes; the stub beside
-the orders repeats it in full.
+The orders in ``snn_core/neuron/signatures.py`` and the constructors themselves say what each neuron takes; the stub
+beside the orders repeats it in full.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import json
 from typing import Any
 
 import snn_core
-from snn_core import _signatures
+from snn_core.neuron import signatures
 from workspace import ROOT
 
-STUB = ROOT / "packages" / "snn-core" / "src" / "snn_core" / "_signatures.pyi"
+STUB = ROOT / "packages" / "snn-core" / "src" / "snn_core" / "neuron" / "signatures.pyi"
 _HEAD = '''\
 """Every neuron's constructor, written by ``python tools/signatures.py``."""
 
@@ -22,8 +22,8 @@ from typing import Any
 
 import torch
 
-from snn_core.constant import Constant
-from snn_core.firing import SpikeGrad
+from snn_core.neuron.constant import Constant
+from snn_core.neuron.firing import SpikeGrad
 '''
 
 
@@ -31,7 +31,7 @@ def stub() -> str:
     """Return the text of the stub.
 
     Returns:
-        A function for each neuron that ``_signatures`` has an order of, called as its constructor is.
+        A function for each neuron that ``signatures`` has an order of, called as its constructor is.
 
     Example:
         >>> print(stub().partition("def Leaky(")[2].partition("spike_grad")[0])
@@ -40,7 +40,7 @@ def stub() -> str:
             beta: Constant,
             threshold: Constant = 1.0,
     """
-    neurons = {name: _neuron(name) for name in vars(_signatures) if not name.startswith("_")}
+    neurons = {name: _neuron(name) for name in vars(signatures) if not name.startswith("_")}
     return "\n".join([_HEAD, *(_function(name, neuron) for name, neuron in neurons.items())])
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import snn_core as snn
-from snn_core.allocations import sections
+from snn_core.sequence.allocations import sections
 
 __all__ = ["table"]
 

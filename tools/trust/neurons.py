@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 import snn_core as snn
-from snn_core.temporal import Temporal
+from snn_core.neuron.temporal import Temporal
 
 __all__ = ["EVERY", "Neuron", "public_neurons"]
 

@@ -62,7 +62,7 @@ def test_released_finds_a_break_in_the_core_that_its_range_hides(tree):
     )
     broken = tree.session("released(snn-functional)", "-x")
     assert broken.returncode == 1
-    assert "No module named 'snn_core.temporal'" in broken.stdout
+    assert "No module named 'snn_core.neuron.temporal'" in broken.stdout
 
 
 def test_the_tests_of_a_release_that_knows_no_marks_run_whole(tmp_path):

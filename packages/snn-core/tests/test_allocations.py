@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
 import snn_core as snn
-from snn_core.allocations import Section, mark, sections
+from snn_core.sequence.allocations import Section, mark, sections
 
 from .peak import forward_and_backward, measured
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import snn_core as snn
-from snn_core.bounds import Bounded
+from snn_core.neuron.bounds import Bounded
 
 from .hand_written import HandWritten, offered
 

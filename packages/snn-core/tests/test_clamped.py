@@ -11,8 +11,8 @@ from torch import Tensor
 
 import snn_core as snn
 from snn_core import kernels
-from snn_core.constant import clamped
 from snn_core.kernels import operator
+from snn_core.neuron.constant import clamped
 
 from .zoo import close, step_loop
 

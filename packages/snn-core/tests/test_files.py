@@ -46,7 +46,7 @@ def test_a_file_says_what_it_is_of(tmp_path) -> None:
     snn.save(tmp_path / "net", saved, dt=1e-3, seeds={"data": 7}, extra={"accuracy": [0.5, None]})
     found = snn.load(tmp_path / "net")
     assert (found.dt, found.seeds, found.extra, found.states) == (1e-3, {"data": 7}, {"accuracy": [0.5, None]}, {})
-    assert found.classes["1"] == "snn_core.leaky.Leaky"
+    assert found.classes["1"] == "snn_core.neurons.leaky.Leaky"
     assert found.classes[""] == "torch.nn.modules.container.Sequential"
     assert found.versions == {"snn-core": snn.__version__, "torch": version("torch")}
     assert found.options["3"] == {
@@ -141,7 +141,7 @@ def test_a_file_is_whole_or_not_there(tmp_path, monkeypatch) -> None:
     def fails(tensor: Tensor) -> bytes:
         raise OSError("disk full")
 
-    monkeypatch.setattr("snn_core.tensor_file.os.replace", lambda *_: fails(torch.zeros(1)))
+    monkeypatch.setattr("snn_core.files.tensor_file.os.replace", lambda *_: fails(torch.zeros(1)))
     with pytest.raises(OSError, match="disk full"):
         snn.save(tmp_path / "net", net())
     assert (tmp_path / "net").read_bytes() == before

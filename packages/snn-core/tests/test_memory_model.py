@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snn_core.allocations import Section
-from snn_core.memory_model import Measure, MemoryModel, chunk_sizes
+from snn_core.sequence.allocations import Section
+from snn_core.sequence.memory_model import Measure, MemoryModel, chunk_sizes
 
 FEW = st.integers(0, 50)
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 import snn_core as snn
-from snn_core import memory_plan
+from snn_core.sequence import memory_plan
 
 from .budget_nets import OPTIONS, example, leaky
 from .peak import measured

@@ -15,12 +15,12 @@ import torch
 from torch import Tensor, nn
 
 import snn_core as snn
-from snn_core import _signatures
+from snn_core.neuron import signatures
 
 from .signatures_of_0_5 import RECORD
 
-ORDERS = {name: order.split() for name, order in vars(_signatures).items() if not name.startswith("_")}
-STUB = ast.parse(pathlib.Path(_signatures.__file__).with_suffix(".pyi").read_text(encoding="utf-8"))
+ORDERS = {name: order.split() for name, order in vars(signatures).items() if not name.startswith("_")}
+STUB = ast.parse(pathlib.Path(signatures.__file__).with_suffix(".pyi").read_text(encoding="utf-8"))
 STUBBED = {node.name: node for node in STUB.body if isinstance(node, ast.FunctionDef)}
 # what must be given, and a value of every other argument that is not its default
 REQUIRED: dict[str, dict[str, Any]] = {

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snn_core import tensor_file
+from snn_core.files import tensor_file
 
 from .forging import forged, parts
 

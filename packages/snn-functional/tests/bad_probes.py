@@ -18,7 +18,7 @@ WATCHED = [
     Row("instance", snn.Leaky(0.9), TypeError, "instance is Leaky.*; pass its class, Leaky"),
     Row("instance", "Leaky", TypeError, "instance is 'Leaky'; pass a class"),
     Row("instance", (nn.Linear, None), TypeError, "instance is None; pass a class"),
-    Row("instance", nn.Conv2d, ValueError, r"no layer of instance torch.*Conv2d; it has .*snn_core\.leaky\.Leaky"),
+    Row("instance", nn.Conv2d, ValueError, r"no layer of instance torch.*Conv2d; .*snn_core\.neurons\.leaky\.Leaky"),
     Row("instance", (), ValueError, r"no layer of instance \(\); it has"),
 ]
 

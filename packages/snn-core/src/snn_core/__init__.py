@@ -2,30 +2,31 @@
 
 from snn_core import backends, kernels, peer, surrogate, utils
 from snn_core._version import __version__
-from snn_core.alpha import Alpha
-from snn_core.associative import AssociativeLeaky
-from snn_core.bntt import BatchNormTT1d, BatchNormTT2d
-from snn_core.bounds import bounded
-from snn_core.deltaleaky import DeltaLeaky
-from snn_core.files import SavedNet, load, save
-from snn_core.gradedspikes import GradedSpikes
-from snn_core.lapicque import Lapicque
-from snn_core.leaky import Leaky
-from snn_core.leakyparallel import LeakyParallel
-from snn_core.lif import LIF as LIF  # not listed: the root of neurons, for isinstance, as snnTorch has it
-from snn_core.linearleaky import LinearLeaky
-from snn_core.memory_plan import MemoryPlan
-from snn_core.neuron import SpikingNeuron
-from snn_core.recurrence import Recurrent
-from snn_core.rleaky import RLeaky
-from snn_core.rsynaptic import RSynaptic
-from snn_core.sconv2dlstm import SConv2dLSTM
+from snn_core.files.former import keep_former_paths
+from snn_core.files.saving import SavedNet, load, save
+from snn_core.neuron.bounds import bounded
+from snn_core.neuron.constant import decay
+from snn_core.neuron.lif import LIF as LIF  # not listed: the root of neurons, for isinstance, as snnTorch has it
+from snn_core.neuron.recurrence import Recurrent
+from snn_core.neuron.spiking import SpikingNeuron
+from snn_core.neurons.alpha import Alpha
+from snn_core.neurons.associative import AssociativeLeaky
+from snn_core.neurons.bntt import BatchNormTT1d, BatchNormTT2d
+from snn_core.neurons.deltaleaky import DeltaLeaky
+from snn_core.neurons.gradedspikes import GradedSpikes
+from snn_core.neurons.lapicque import Lapicque
+from snn_core.neurons.leaky import Leaky
+from snn_core.neurons.leakyparallel import LeakyParallel
+from snn_core.neurons.linearleaky import LinearLeaky
+from snn_core.neurons.rleaky import RLeaky
+from snn_core.neurons.rsynaptic import RSynaptic
+from snn_core.neurons.sconv2dlstm import SConv2dLSTM
+from snn_core.neurons.slstm import SLSTM
+from snn_core.neurons.stateleaky import StateLeaky
+from snn_core.neurons.synaptic import Synaptic
+from snn_core.sequence.memory_plan import MemoryPlan
+from snn_core.sequence.streaming import Stream, stream
 from snn_core.sequence.unrolling import plan_memory, unroll
-from snn_core.slstm import SLSTM
-from snn_core.stateleaky import StateLeaky
-from snn_core.streaming import Stream, stream
-from snn_core.synaptic import Synaptic
-from snn_core.time_constant import decay
 
 __all__ = [
     "SLSTM",
@@ -63,3 +64,5 @@ __all__ = [
     "unroll",
     "utils",
 ]
+
+keep_former_paths()

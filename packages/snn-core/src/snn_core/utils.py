@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import nn
 
-from snn_core.temporal import Temporal
-from snn_core.unregistered import warn_of_unregistered
+from snn_core.neuron.temporal import Temporal
+from snn_core.neuron.unregistered import warn_of_unregistered
 
 __all__ = ["detach", "reset"]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from snn_core.constant import clamped
+from snn_core.neuron.constant import clamped
 
 __all__ = ["DERIVATIVES", "MODELS", "RESETS", "Model"]
 

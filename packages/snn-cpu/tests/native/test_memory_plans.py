@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten
 
 import snn_core as snn
-from snn_core.allocations import sections
+from snn_core.sequence.allocations import sections
 
 OPTIONS = {"beta": 0.9, "init_hidden": True}
 

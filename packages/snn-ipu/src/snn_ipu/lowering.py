@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from snn_core import utils
 from snn_core.backends import BackendError
-from snn_core.temporal import Temporal
+from snn_core.neuron.temporal import Temporal
 
 from ._version import __version__
 from .bundle import FORMAT, VERSION

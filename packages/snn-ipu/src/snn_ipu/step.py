@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from snn_core import SpikingNeuron
-from snn_core.state import complete
+from snn_core.neuron.state import complete
+from snn_core.neuron.temporal import Temporal, as_floating
 from snn_core.surrogate import Surrogate
-from snn_core.temporal import Temporal, as_floating
 
 from .issues import Found, IpuIssue
 from .recording import Recorder

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from torch import Tensor
 
-from snn_core.temporal import Temporal
+from snn_core.neuron.temporal import Temporal
 
 __all__ = ["Carried", "GraphState"]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from snn_core.recurrence import OneToOne
+from snn_core.neuron.recurrence import OneToOne
 from snn_nir.caller import warn_caller
 from snn_nir.metadata import read_metadata
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, fx
 
-from snn_core.temporal import as_floating
+from snn_core.neuron.temporal import as_floating
 
 __all__ = ["Signals", "bound", "results", "stacked"]
 

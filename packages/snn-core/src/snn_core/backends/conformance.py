@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
+from snn_core.backends.issue import Issue
 from snn_core.backends.registry import get, names
 from snn_core.backends.target import Availability, BackendError, Target
-from snn_core.issue import Issue
-from snn_core.leaky import Leaky
+from snn_core.neurons.leaky import Leaky
+from snn_core.neurons.synaptic import Synaptic
 from snn_core.sequence.unrolling import unroll
-from snn_core.synaptic import Synaptic
 
 __all__ = ["failures", "main"]
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from torch import nn
 
-from snn_core.issue import Issue
+from snn_core.backends.issue import Issue
 
 __all__ = ["API", "Availability", "BackendError", "Target"]
 

@@ -18,7 +18,7 @@ from torch.nn.utils.parametrize import type_before_parametrizations
 
 from snn_core.kernels import reference
 from snn_core.kernels.registry import FAMILIES, Family, SequenceCall, implementation
-from snn_core.reset import RESETS
+from snn_core.neuron.reset import RESETS
 from snn_core.surrogate import closed_form
 
 __all__ = ["call", "define", "sequence_call"]

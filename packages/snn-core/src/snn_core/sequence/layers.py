@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from snn_core.gradedspikes import GradedSpikes
+from snn_core.neurons.gradedspikes import GradedSpikes
 
 __all__ = ["NotSampleWise", "axes_after", "is_known"]
 

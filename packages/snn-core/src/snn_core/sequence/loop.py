@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
+from snn_core.neuron.temporal import Temporal
 from snn_core.sequence.ending import Ending
 from snn_core.sequence.folding import Folding
 from snn_core.sequence.joining import joined
 from snn_core.sequence.recomputation import Recomputation
 from snn_core.sequence.watching import Watch
-from snn_core.temporal import Temporal
 from snn_core.utils import detach
 
 __all__ = ["Loop", "Run", "chunks", "later_steps", "modes", "steps", "temporal"]

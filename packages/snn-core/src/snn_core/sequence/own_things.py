@@ -9,9 +9,9 @@ from typing import Any
 
 from torch import nn
 
-from snn_core.random_states import RandomStates
+from snn_core.neuron.temporal import Temporal
+from snn_core.sequence.random_states import RandomStates
 from snn_core.sequence.surroundings import Surroundings
-from snn_core.temporal import Temporal
 
 __all__ = ["OwnThings"]
 

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
 from snn_core.kernels import products
+from snn_core.neuron.temporal import Temporal
 from snn_core.sequence.folding import Folding
 from snn_core.sequence.joining import joined
 from snn_core.sequence.layout import Layout
 from snn_core.sequence.steps import Pass, Whole
-from snn_core.temporal import Temporal
 
 __all__ = ["Held", "Named", "Place", "Plan", "Step", "Value"]
 

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_unflatten
 from torch.utils.checkpoint import checkpoint
 
+from snn_core.neuron.temporal import Temporal
 from snn_core.sequence.folding import Folding
 from snn_core.sequence.own_things import OwnThings
 from snn_core.sequence.turns import in_turn
-from snn_core.temporal import Temporal
 
 __all__ = ["Recomputation", "own_buffers"]
 

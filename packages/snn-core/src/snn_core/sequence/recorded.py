@@ -11,17 +11,17 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from snn_core.kernels.fused import fits
-from snn_core.neuron import SpikingNeuron
-from snn_core.random_states import RandomStates
+from snn_core.neuron.spiking import SpikingNeuron
+from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.folding import Folding
 from snn_core.sequence.loop import Loop, modes, temporal
 from snn_core.sequence.plan import Held, Named, Place, Plan, Step
+from snn_core.sequence.random_states import RandomStates
 from snn_core.sequence.recorder import Record
 from snn_core.sequence.schedule import LAYERS, Schedule, described
 from snn_core.sequence.steps import Pass, Sequence
 from snn_core.sequence.surroundings import Surroundings
 from snn_core.utils import reset
-from snn_core.whole_sequence import WholeSequence
 
 __all__ = ["FEW", "recorded", "recorded_ahead", "schedule_of"]
 

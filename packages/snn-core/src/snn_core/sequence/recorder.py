@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
-from snn_core.neuron import SpikingNeuron
+from snn_core.neuron.spiking import SpikingNeuron
+from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.calls import Call, Rows, flat, in_place_of, is_random, name_of, tensors_in
 from snn_core.sequence.functions import computed_by
 from snn_core.sequence.layers import NotSampleWise
@@ -24,7 +25,6 @@ from snn_core.sequence.schedule import gains_from_blocks
 from snn_core.sequence.steps import Function, Sequence, Whole
 from snn_core.sequence.surroundings import Surroundings
 from snn_core.sequence.watching import Watch
-from snn_core.whole_sequence import WholeSequence
 
 __all__ = ["Record"]
 

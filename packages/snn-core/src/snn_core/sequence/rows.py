@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from snn_core import kernels
+from snn_core.neuron.state import must_fit
 from snn_core.sequence.ending import Ending
 from snn_core.sequence.folding import Folding
-from snn_core.state import must_fit
 
 __all__ = ["sequences"]
 

@@ -11,22 +11,22 @@ import torch
 from torch import Tensor, nn
 
 from snn_core import kernels
-from snn_core.bntt import BatchNormTT1d, BatchNormTT2d
-from snn_core.firing import Firing
-from snn_core.gradedspikes import GradedSpikes
 from snn_core.kernels import products
-from snn_core.memory_plan import HOOKS, MemoryPlan
-from snn_core.neuron import SpikingNeuron
-from snn_core.random_states import RandomStates
+from snn_core.neuron.firing import Firing
+from snn_core.neuron.spiking import SpikingNeuron
+from snn_core.neuron.temporal import Temporal, as_floating
+from snn_core.neuron.whole_sequence import WholeSequence
+from snn_core.neurons.bntt import BatchNormTT1d, BatchNormTT2d
+from snn_core.neurons.gradedspikes import GradedSpikes
+from snn_core.neurons.stateleaky import StateLeaky
 from snn_core.sequence.layers import NotSampleWise, axes_after, is_known
 from snn_core.sequence.loop import modes
+from snn_core.sequence.memory_plan import HOOKS, MemoryPlan
 from snn_core.sequence.observed import has_own_forward
 from snn_core.sequence.plan import Place, Plan, Step
+from snn_core.sequence.random_states import RandomStates
 from snn_core.sequence.steps import Layer as LayerCall
 from snn_core.sequence.steps import Product, Sequence
-from snn_core.stateleaky import StateLeaky
-from snn_core.temporal import Temporal, as_floating
-from snn_core.whole_sequence import WholeSequence
 
 __all__ = ["Layer", "Schedule", "chain_of", "described", "gains_from_blocks", "known_ahead", "must_have_no_hooks"]
 

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from snn_core.random_states import RandomStates
-from snn_core.temporal import Temporal
+from snn_core.neuron.temporal import Temporal
+from snn_core.sequence.random_states import RandomStates
 
 __all__ = ["Surroundings"]
 

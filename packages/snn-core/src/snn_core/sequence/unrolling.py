@@ -11,20 +11,20 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
-from snn_core.hints import pointed_out
 from snn_core.kernels import products
-from snn_core.memory_plan import MemoryPlan, planned
-from snn_core.separate import separate
+from snn_core.neuron.hints import pointed_out
+from snn_core.neuron.separate import separate
+from snn_core.neuron.temporal import Temporal
+from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.folding import Folding
 from snn_core.sequence.joining import joined
 from snn_core.sequence.lengths import folding_of
 from snn_core.sequence.loop import Loop, Run, chunks, later_steps, steps, temporal
+from snn_core.sequence.memory_plan import MemoryPlan, planned
 from snn_core.sequence.recorded import FEW, recorded, recorded_ahead, schedule_of
 from snn_core.sequence.schedule import Schedule, known_ahead
 from snn_core.sequence.turns import alone
-from snn_core.temporal import Temporal
 from snn_core.utils import detach, reset
-from snn_core.whole_sequence import WholeSequence
 
 __all__ = ["plan_memory", "unroll"]
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from snn_core import SpikingNeuron
-from snn_core.temporal import Temporal
+from snn_core.neuron.temporal import Temporal
 from snn_core.utils import reset
 from snn_functional.backprop._epoch import epoch
 from snn_functional.backprop._objective import objective

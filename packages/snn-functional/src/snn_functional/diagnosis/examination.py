@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from snn_core import unroll
-from snn_core.random_states import RandomStates
+from snn_core.neuron.whole_sequence import WholeSequence
+from snn_core.sequence.random_states import RandomStates
 from snn_core.utils import reset
-from snn_core.whole_sequence import WholeSequence
 from snn_functional.diagnosis._activity import activity, finite
 from snn_functional.diagnosis._batch import axes, inputs, swapped
 from snn_functional.diagnosis._decays import decays

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from numbers import Real
 
-from snn_core.issue import SEVERITIES, Issue
+from snn_core.backends.issue import SEVERITIES, Issue
 
 __all__ = ["SEVERITIES", "Finding"]
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from snn_core import Recurrent, SpikingNeuron
-from snn_core.recurrence import OneToOne
+from snn_core.neuron.recurrence import OneToOne
 
 
 def check_constants(constants: Mapping[str, Tensor], features: int, owner: str) -> None:

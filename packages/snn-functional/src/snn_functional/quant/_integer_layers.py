@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from snn_core import Leaky
+from snn_core.neuron.temporal import Temporal
 from snn_core.surrogate import Surrogate
-from snn_core.temporal import Temporal
 from snn_functional.quant._integers import Signal, as_integers, check_exact, largest_of
 from snn_functional.quant.grid import fixed_point
 

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrize import ParametrizationList
 
 from snn_core import SpikingNeuron, unroll
-from snn_core.recurrence import OneToOne
+from snn_core.neuron.recurrence import OneToOne
 from snn_functional.probe import BaseMonitor
 
 __all__ = ["SynapticOperations", "SynopsCount", "SynopsMonitor", "synops"]

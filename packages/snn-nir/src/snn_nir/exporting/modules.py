@@ -8,8 +8,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from snn_core import Alpha, GradedSpikes, Lapicque, Leaky, RLeaky, RSynaptic, Synaptic
-from snn_core.temporal import Temporal
-from snn_core.whole_sequence import WholeSequence
+from snn_core.neuron.temporal import Temporal
+from snn_core.neuron.whole_sequence import WholeSequence
 from snn_nir.codes import refusal
 from snn_nir.exporting import layers
 from snn_nir.exporting.alpha import draw_alpha

@@ -12,8 +12,8 @@ from torch import Tensor, fx, nn
 from torch.utils._pytree import tree_leaves
 
 from snn_core import SpikingNeuron
-from snn_core.temporal import Temporal
-from snn_core.tracing import Untraceable, trace
+from snn_core.neuron.temporal import Temporal
+from snn_core.sequence.tracing import Untraceable, trace
 from snn_nir.codes import refusal
 from snn_nir.exporting.steps import is_stack
 

@@ -8,7 +8,7 @@ import nir
 import numpy as np
 from torch import nn
 
-from snn_core.recurrence import OneToOne
+from snn_core.neuron.recurrence import OneToOne
 from snn_nir.codes import refusal
 from snn_nir.exporting.drawing import Signal, stored
 from snn_nir.exporting.layers import draw_conv, draw_linear

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from snn_core.recurrence import OneToOne
+from snn_core.neuron.recurrence import OneToOne
 from snn_nir.building import Scheme, build
 from snn_nir.metadata import read_metadata
 from snn_nir.recorded import constant, learned

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from snn_core import Alpha, Lapicque, Leaky, RLeaky, RSynaptic, SpikingNeuron, Synaptic
-from snn_core.recurrence import OneToOne
+from snn_core.neuron.recurrence import OneToOne
 
 __all__ = ["Unit"]
 

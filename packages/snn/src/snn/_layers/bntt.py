@@ -1,5 +1,5 @@
-"""Where snnTorch has them: the names of ``snn_core.bntt``."""
+"""Where snnTorch has them: the names of ``snn_core.neurons.bntt``."""
 
-from snn_core.bntt import BatchNormTT1d, BatchNormTT2d
+from snn_core.neurons.bntt import BatchNormTT1d, BatchNormTT2d
 
 __all__ = ["BatchNormTT1d", "BatchNormTT2d"]

@@ -1,5 +1,5 @@
-"""Where snnTorch has it: the name of ``snn_core.gradedspikes``."""
+"""Where snnTorch has it: the name of ``snn_core.neurons.gradedspikes``."""
 
-from snn_core.gradedspikes import GradedSpikes
+from snn_core.neurons.gradedspikes import GradedSpikes
 
 __all__ = ["GradedSpikes"]

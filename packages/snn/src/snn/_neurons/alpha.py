@@ -1,5 +1,5 @@
-"""Where snnTorch has it: the name of ``snn_core.alpha``."""
+"""Where snnTorch has it: the name of ``snn_core.neurons.alpha``."""
 
-from snn_core.alpha import Alpha
+from snn_core.neurons.alpha import Alpha
 
 __all__ = ["Alpha"]

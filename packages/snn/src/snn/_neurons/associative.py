@@ -1,5 +1,5 @@
-"""Where snnTorch has it: the name of ``snn_core.associative``."""
+"""Where snnTorch has it: the name of ``snn_core.neurons.associative``."""
 
-from snn_core.associative import AssociativeLeaky
+from snn_core.neurons.associative import AssociativeLeaky
 
 __all__ = ["AssociativeLeaky"]

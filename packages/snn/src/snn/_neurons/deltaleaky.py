@@ -1,5 +1,5 @@
-"""Where snnTorch has it: the name of ``snn_core.deltaleaky``."""
+"""Where snnTorch has it: the name of ``snn_core.neurons.deltaleaky``."""
 
-from snn_core.deltaleaky import DeltaLeaky
+from snn_core.neurons.deltaleaky import DeltaLeaky
 
 __all__ = ["DeltaLeaky"]

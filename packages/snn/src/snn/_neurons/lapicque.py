@@ -1,5 +1,5 @@
-"""Where snnTorch has it: the name of ``snn_core.lapicque``."""
+"""Where snnTorch has it: the name of ``snn_core.neurons.lapicque``."""
 
-from snn_core.lapicque import Lapicque
+from snn_core.neurons.lapicque import Lapicque
 
 __all__ = ["Lapicque"]

@@ -1,5 +1,5 @@
-"""Where snnTorch has it: the name of ``snn_core.leaky``."""
+"""Where snnTorch has it: the name of ``snn_core.neurons.leaky``."""
 
-from snn_core.leaky import Leaky
+from snn_core.neurons.leaky import Leaky
 
 __all__ = ["Leaky"]

@@ -1,5 +1,5 @@
-"""Where snnTorch has it: the name of ``snn_core.leakyparallel``."""
+"""Where snnTorch has it: the name of ``snn_core.neurons.leakyparallel``."""
 
-from snn_core.leakyparallel import LeakyParallel
+from snn_core.neurons.leakyparallel import LeakyParallel
 
 __all__ = ["LeakyParallel"]

@@ -1,5 +1,5 @@
-"""Where snnTorch has it: the name of ``snn_core.linearleaky``."""
+"""Where snnTorch has it: the name of ``snn_core.neurons.linearleaky``."""
 
-from snn_core.linearleaky import LinearLeaky
+from snn_core.neurons.linearleaky import LinearLeaky
 
 __all__ = ["LinearLeaky"]

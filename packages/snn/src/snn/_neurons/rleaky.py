@@ -1,5 +1,5 @@
-"""Where snnTorch has it: the name of ``snn_core.rleaky``."""
+"""Where snnTorch has it: the name of ``snn_core.neurons.rleaky``."""
 
-from snn_core.rleaky import RLeaky
+from snn_core.neurons.rleaky import RLeaky
 
 __all__ = ["RLeaky"]

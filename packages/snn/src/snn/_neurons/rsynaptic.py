@@ -1,5 +1,5 @@
-"""Where snnTorch has it: the name of ``snn_core.rsynaptic``."""
+"""Where snnTorch has it: the name of ``snn_core.neurons.rsynaptic``."""
 
-from snn_core.rsynaptic import RSynaptic
+from snn_core.neurons.rsynaptic import RSynaptic
 
 __all__ = ["RSynaptic"]

@@ -1,5 +1,5 @@
-"""Where snnTorch has it: the name of ``snn_core.sconv2dlstm``."""
+"""Where snnTorch has it: the name of ``snn_core.neurons.sconv2dlstm``."""
 
-from snn_core.sconv2dlstm import SConv2dLSTM
+from snn_core.neurons.sconv2dlstm import SConv2dLSTM
 
 __all__ = ["SConv2dLSTM"]

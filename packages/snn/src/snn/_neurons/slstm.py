@@ -1,5 +1,5 @@
-"""Where snnTorch has it: the name of ``snn_core.slstm``."""
+"""Where snnTorch has it: the name of ``snn_core.neurons.slstm``."""
 
-from snn_core.slstm import SLSTM
+from snn_core.neurons.slstm import SLSTM
 
 __all__ = ["SLSTM"]

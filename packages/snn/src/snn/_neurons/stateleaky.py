@@ -1,5 +1,5 @@
-"""Where snnTorch has it: the name of ``snn_core.stateleaky``."""
+"""Where snnTorch has it: the name of ``snn_core.neurons.stateleaky``."""
 
-from snn_core.stateleaky import StateLeaky
+from snn_core.neurons.stateleaky import StateLeaky
 
 __all__ = ["StateLeaky"]

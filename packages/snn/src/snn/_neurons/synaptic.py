@@ -1,5 +1,5 @@
-"""Where snnTorch has it: the name of ``snn_core.synaptic``."""
+"""Where snnTorch has it: the name of ``snn_core.neurons.synaptic``."""
 
-from snn_core.synaptic import Synaptic
+from snn_core.neurons.synaptic import Synaptic
 
 __all__ = ["Synaptic"]

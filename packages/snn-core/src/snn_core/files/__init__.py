@@ -1,0 +1,1 @@
+"""Trained nets in files, and what a file says of itself."""

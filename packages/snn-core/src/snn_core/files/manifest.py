@@ -1,0 +1,213 @@
+"""What a file of tensors says about itself, and whether that is so."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+from collections.abc import Callable, Mapping
+from importlib import metadata as distributions
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn.utils.parametrize import type_before_parametrizations
+
+from snn_core._version import __version__
+from snn_core.files import tensor_file
+from snn_core.files.json_text import parsed, written
+
+__all__ = ["classes", "missing", "must_be_seeds", "must_be_time", "opened", "sealed"]
+
+
+_FORMAT = 1
+_KEY, _SUM = "snn", "snn.sha256"
+
+
+def classes(net: nn.Module) -> dict[str, str]:
+    """The class of every module of a net, by path; a name in a file, which nothing ever imports.
+
+    Example:
+        >>> classes(nn.Sequential(nn.Linear(3, 2)))
+        {'': 'torch.nn.modules.container.Sequential', '0': 'torch.nn.modules.linear.Linear'}
+    """
+    kinds = {path: type_before_parametrizations(m) for path, m in net.named_modules(remove_duplicate=False)}
+    return {path: f"{kind.__module__}.{kind.__qualname__}" for path, kind in kinds.items()}
+
+
+def sealed(path: str | os.PathLike[str], kind: str, tensors: Mapping[str, Tensor], content: Mapping[str, Any]) -> None:
+    """Write tensors with a manifest: the format, versions, shape, dtype and checksum of each, and some content.
+
+    Args:
+        path: The file.
+        kind: What the tensors are.
+        tensors: The tensors by name.
+        content: What else is to be known, as JSON has it.
+
+    Raises:
+        TypeError: If the content is not what JSON has, or a tensor not what a file holds.
+        ValueError: If a tensor has a name that a file cannot have.
+
+    Example:
+        See :func:`opened`.
+    """
+    tensor_file.must_be_known(tensors)
+    described = {name: _described(tensor) for name, tensor in tensors.items()}
+    versions = {"snn-core": __version__, "torch": distributions.version("torch")}
+    whole = {"format": _FORMAT, "kind": kind, "versions": versions, "tensors": described, **content}
+    try:
+        text = written(whole)
+    except TypeError as error:
+        raise TypeError(
+            f"a manifest holds what JSON has (texts, numbers, lists, tables with texts as keys): {error}"
+        ) from None
+    tensor_file.write(path, tensors, {_KEY: text, _SUM: hashlib.sha256(text.encode()).hexdigest()})
+
+
+def opened(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read what :func:`sealed` wrote.
+
+    Args:
+        path: The file.
+        kind: What the tensors are to be.
+
+    Returns:
+        The tensors and the manifest.
+
+    Raises:
+        ValueError: If the file is damaged, of another kind, of a later format, or its tensors are not those that its
+            manifest describes; every one is named.
+
+    Example:
+        >>> import pathlib, tempfile, torch
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "a.safetensors"
+        >>> sealed(path, "numbers", {"w": torch.ones(2)}, {"note": "two"})
+        >>> tensors, manifest = opened(path, "numbers")
+        >>> tensors["w"].tolist(), manifest["note"]
+        ([1.0, 1.0], 'two')
+    """
+    tensors, texts = tensor_file.read(path)
+    text = texts.get(_KEY)
+    if text is None:
+        raise ValueError(f"{path} has no manifest: it was not written by snn; snn.load reads what snn.save wrote")
+    try:
+        checksum = hashlib.sha256(text.encode()).hexdigest()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{path} is damaged: its manifest is no text ({error})") from None
+    if checksum != texts.get(_SUM):
+        raise ValueError(f"{path} is damaged: its manifest has another checksum than {_SUM!r} says")
+    try:
+        manifest = parsed(text)
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: its manifest is no JSON ({error})") from None
+    if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT:
+        found = manifest.get("format") if isinstance(manifest, dict) else manifest
+        raise ValueError(f"{path} has format {found!r:.100}; this version reads {_FORMAT}: install a newer snn-core")
+    if manifest.get("kind") != kind:
+        raise ValueError(f"{path} holds a {manifest.get('kind')!r:.100}, not a {kind!r}")
+    faults = _faults(manifest.get("tensors"), tensors)
+    if faults:
+        raise ValueError(f"{path} is damaged: {'; '.join(faults)}")
+    return tensors, manifest
+
+
+def _faults(said: Any, tensors: Mapping[str, Tensor]) -> list[str]:
+    if not isinstance(said, dict):
+        return ["its manifest describes no tensors"]
+    faults = [f"{name!r} is in its manifest only" for name in said.keys() - tensors.keys()]
+    faults += [f"{name!r} is not in its manifest" for name in tensors.keys() - said.keys()]
+    for name in tensors.keys() & said.keys():
+        found = _described(tensors[name])
+        if said[name] != found:
+            what = [k for k in found if not isinstance(said[name], dict) or said[name].get(k) != found[k]]
+            faults.append(f"{name!r} has another {', '.join(what) or 'description'} than its manifest says")
+    return sorted(faults)
+
+
+def _described(tensor: Tensor) -> dict[str, Any]:
+    dtype = str(tensor.dtype).removeprefix("torch.")
+    return {
+        "dtype": dtype,
+        "shape": list(tensor.shape),
+        "sha256": hashlib.sha256(tensor_file.as_bytes(tensor)).hexdigest(),
+    }
+
+
+def must_be_time(dt: Any) -> None:
+    """Raise unless ``dt`` is None or a length of time in seconds.
+
+    Raises:
+        TypeError: If it is no number.
+        ValueError: If it is not positive and finite.
+
+    Example:
+        >>> must_be_time(1e-3)
+    """
+    if dt is None:
+        return
+    if not _is_number(dt):
+        raise TypeError(f"save: dt is the seconds of a time step, a number or None, got {dt!r:.100}")
+    if not 0 < dt < math.inf:
+        raise ValueError(f"save: dt must be a positive and finite number of seconds, got {dt!r:.100}")
+
+
+def must_be_seeds(seeds: Any) -> None:
+    """Raise a TypeError unless ``seeds`` are whole numbers by name, or None.
+
+    Example:
+        >>> must_be_seeds({"torch": 0})
+    """
+    whole = isinstance(seeds, Mapping) and all(
+        isinstance(name, str) and isinstance(seed, int) and not isinstance(seed, bool) for name, seed in seeds.items()
+    )
+    if seeds is not None and not whole:
+        raise TypeError(f"save: seeds are whole numbers by name, such as {{'torch': 0}}, got {seeds!r:.100}")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _table_of(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, dict) and all(map(fits, value.values()))
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+_CONTENT: dict[str, Callable[[Any], bool]] = {
+    "classes": _table_of(_is_text),
+    "options": _table_of(lambda value: isinstance(value, dict)),
+    "shared": _table_of(_is_text),
+    "state": lambda value: isinstance(value, bool),
+    "versions": _table_of(_is_text),
+    "dt": lambda value: value is None or _is_number(value),
+    "seeds": _table_of(_is_number),  # a whole number or not: an earlier version wrote both
+    "extra": lambda value: True,
+}
+
+
+def missing(manifest: Mapping[str, Any], found: Mapping[str, Tensor]) -> list[str]:
+    """Return what a manifest does not say, or not in the way in which ``save`` says it.
+
+    Args:
+        manifest: The manifest.
+        found: The tensors of the file.
+
+    Returns:
+        The faults, in words.
+
+    Example:
+        >>> missing({}, {})[:2]
+        ["its manifest has no 'classes'", "its manifest has no 'options'"]
+    """
+    faults = [f"its manifest has no {key!r}" for key in _CONTENT if key not in manifest]
+    faults += [
+        f"its manifest has no {key!r} of the kind that save writes, but {manifest[key]!r:.100}"
+        for key, fits in _CONTENT.items()
+        if key in manifest and not fits(manifest[key])
+    ]
+    shared = {} if faults else manifest["shared"]
+    return faults + [
+        f"{name!r} shares {first!r}, which is not there" for name, first in shared.items() if first not in found
+    ]

@@ -1,0 +1,251 @@
+"""A trained net as one file: its numbers, what they are of, and nothing that could run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+
+from snn_core.files.manifest import classes, missing, must_be_seeds, must_be_time, opened, sealed
+from snn_core.neuron.kept import as_kept, as_tensors, temporal_by_path
+from snn_core.neuron.spiking import SpikingNeuron
+
+__all__ = ["SavedNet", "load", "save"]
+
+# in no state_dict, and yet other numbers come out
+_OPTIONS = ("reset_delay", "inhibition", "state_quant", "zero_drops_input")
+_STATE = "state/"  # begins the names of states, beside those of parameters and buffers
+
+
+@dataclass(frozen=True)
+class SavedNet:
+    """What a file written by :func:`save` holds.
+
+    Args:
+        tensors: Parameters and buffers, by the names of the ``state_dict``.
+        states: Kept states by name, such as ``"1.mem"``; empty if none were saved.
+        classes: The class of every module, by path.
+        options: The options of every neuron that are in no ``state_dict``, and its surrogate.
+        versions: Of the packages that wrote it.
+        dt: Seconds of a time step, None if not given.
+        seeds: The seeds that were given, by name.
+        extra: What else was given.
+    """
+
+    tensors: dict[str, Tensor]
+    states: dict[str, Tensor]
+    classes: dict[str, str]
+    options: dict[str, dict[str, Any]]
+    versions: dict[str, str]
+    dt: float | None
+    seeds: dict[str, int]
+    extra: Any
+
+
+def save(
+    path: str | os.PathLike[str],
+    net: nn.Module,
+    *,
+    state: bool = False,
+    dt: float | None = None,
+    seeds: Mapping[str, int] | None = None,
+    extra: Any = None,
+) -> None:
+    """Write a net's parameters and buffers to one file in the format of safetensors, whole or not at all.
+
+    The header holds a manifest in JSON: versions, the class of every module, the options of every neuron, and shape,
+    dtype and checksum of every tensor. A parameter that several modules share is stored once.
+
+    Args:
+        path: The file; one of the same name is replaced, and where it is a symbolic link the file that it leads to.
+        net: The net.
+        state: Save what its neurons keep too.
+        dt: Seconds of a time step, for whoever reads it.
+        seeds: Seeds that it was trained with, by name.
+        extra: Anything else that JSON has: texts, numbers, lists, tables with texts as keys.
+
+    Raises:
+        TypeError: If ``net`` is no module, its ``state_dict`` holds something else than tensors that the format knows,
+            ``dt`` is no number, ``seeds`` are no whole numbers by name, or ``extra`` is not what JSON has.
+        ValueError: If ``dt`` is not positive and finite, a lazy module has no parameters yet, or one bears a name that
+            a file cannot have.
+        OSError: If the file cannot be written.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> import snn_core as snn
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "net.safetensors"
+        >>> save(path, snn.Leaky(beta=0.5), dt=1e-3, extra={"accuracy": 0.97})
+        >>> other = snn.Leaky(beta=0.9)
+        >>> load(path, other).extra, other.beta
+        ({'accuracy': 0.97}, tensor(0.5000))
+    """
+    if not isinstance(net, nn.Module):
+        raise TypeError(f"save takes a path and then a net (nn.Module), got {type(net).__name__} as the net")
+    found = _tensors(net, "save")
+    taken = [name for name in found if name.startswith(_STATE)]
+    if taken:
+        raise ValueError(
+            f"save: {', '.join(map(repr, taken))} begins with {_STATE!r}, as the names of kept states in a file do; "
+            "give the module another name"
+        )
+    must_be_time(dt)
+    must_be_seeds(seeds)
+    shared = _shared(found)
+    tensors = {name: value for name, value in found.items() if name not in shared}
+    if state:
+        kept = {at: module._kept for at, module in temporal_by_path(net).items()}
+        tensors |= {_STATE + name: value for name, value in as_tensors(kept).items()}
+    content = {
+        "classes": classes(net),
+        "options": _options(net),
+        "shared": shared,
+        "state": state,
+        "dt": dt,
+        "seeds": dict(seeds or {}),
+        "extra": extra,
+    }
+    sealed(path, "net", tensors, content)
+
+
+def load(path: str | os.PathLike[str], net: nn.Module | None = None, *, state: bool = False) -> SavedNet:
+    """Read a file that :func:`save` wrote, into a net if one is given. Nothing in it is ever run or imported.
+
+    Everything is checked before anything of the net is changed. Checksums tell damage, not who wrote the file.
+
+    Args:
+        path: The file.
+        net: A net of the same modules and shapes, on any device; what it keeps stays as it is unless ``state``.
+        state: Have its neurons go on from the states in the file.
+
+    Returns:
+        What the file holds.
+
+    Raises:
+        ValueError: If the file is damaged or of a later format; if it is of another net, where every module, name,
+            shape, dtype and option that differs is named; if a module of the net refuses a number in it; if ``state``
+            is asked for and not in the file.
+        TypeError: If ``net`` is no module, or ``state`` is asked for without one.
+        OSError: If it cannot be read.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> import snn_core as snn
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "net.safetensors"
+        >>> save(path, nn.Sequential(nn.Linear(3, 2), snn.Leaky(beta=0.9)))
+        >>> load(path).tensors["0.weight"].shape
+        torch.Size([2, 3])
+        >>> load(path, nn.Sequential(nn.Linear(3, 5), snn.Leaky(beta=0.9)))
+        Traceback (most recent call last):
+        ValueError: ...'0.bias' is [2] in the file and [5] in the net; '0.weight' is [2, 3] in the file and [5, 3] in...
+    """
+    if not isinstance(net, nn.Module | None) or (state and net is None):
+        wanted = "with state=True" if net is None else "or None"
+        raise TypeError(f"load takes a path and then a net (nn.Module) {wanted}, got {type(net).__name__} as the net")
+    found, manifest = opened(path, "net")
+    states = {name.removeprefix(_STATE): found.pop(name) for name in list(found) if name.startswith(_STATE)}
+    faults = missing(manifest, found)
+    if faults:
+        raise ValueError(f"{path} is damaged: {'; '.join(faults)}")
+    tensors = found | {name: found[first] for name, first in manifest["shared"].items()}
+    saved = SavedNet(
+        tensors, states, *(manifest[key] for key in ("classes", "options", "versions", "dt", "seeds", "extra"))
+    )
+    if net is None:
+        return saved
+    faults = _differences(saved, net)
+    if state and not manifest["state"]:
+        faults.append("it holds no states; save(..., state=True) does")
+    if faults:
+        raise ValueError(f"{path} does not fit this {type(net).__name__}: {'; '.join(faults)}")
+    before = {name: value.detach().clone() for name, value in _tensors(net, "load").items()}
+    try:
+        kept = as_kept(net, {name: value.to(_device(net)) for name, value in states.items()}) if state else {}
+        net.load_state_dict(tensors)
+    except Exception as error:  # whatever a module of the user's raises at numbers that it does not like
+        net.load_state_dict(before)
+        raise ValueError(f"{path} does not fit this {type(net).__name__}: {error}") from error
+    for at, value in kept.items():
+        temporal_by_path(net)[at]._keep(value)
+    return saved
+
+
+def _tensors(net: nn.Module, asked: str) -> dict[str, Any]:
+    """The ``state_dict`` of a net, which must hold tensors that have a shape."""
+    found = net.state_dict(keep_vars=True)
+    wrong = [name for name, value in found.items() if not isinstance(value, Tensor)]
+    if wrong:
+        raise TypeError(f"{asked}: {', '.join(map(repr, wrong))} of the state_dict is no tensor; pass it as extra=")
+    unmade = [name for name, value in found.items() if is_lazy(value)]
+    if unmade:
+        raise ValueError(f"{asked}: {', '.join(map(repr, unmade))} has no shape yet; call the net once")
+    return found
+
+
+def _with_one_number_alike(shapes: dict[str, list[int]]) -> dict[str, list[int]]:
+    """Shapes in which one number is always ``[]``, as the ``beta`` of a Lapicque neuron of an earlier version."""
+    return {name: [] if shape == [1] else shape for name, shape in shapes.items()}
+
+
+def _differences(saved: SavedNet, net: nn.Module) -> list[str]:
+    """Everything in which a file is of another net than this one."""
+    ours = _tensors(net, "load")
+    faults = _unequal("is a", _own_names(saved.classes), _own_names(classes(net)))
+    shapes = ({n: list(t.shape) for n, t in tensors.items()} for tensors in (saved.tensors, ours))
+    faults += _unequal("is", *map(_with_one_number_alike, shapes))
+    common = sorted(saved.tensors.keys() & ours.keys())
+    faults += _unequal("is", {n: saved.tensors[n].dtype for n in common}, {n: ours[n].dtype for n in common})
+    here = _options(net)
+    for path in sorted(saved.options.keys() & here.keys()):
+        theirs = {f"{path}.{name}": saved.options[path].get(name, False) for name in _OPTIONS}
+        faults += _unequal("is", theirs, {f"{path}.{name}": here[path][name] for name in _OPTIONS})
+    for name, first in _shared(ours).items():
+        both = name in saved.tensors and first in saved.tensors
+        if both and not _same(saved.tensors[name], saved.tensors[first]):
+            faults.append(f"{name!r} and {first!r} are one parameter of the net and differ in the file")
+    return faults
+
+
+def _unequal(verb: str, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:
+    faults = []
+    for name in sorted(theirs.keys() | ours.keys()):
+        if name not in ours:
+            faults.append(f"{name!r} is in the file only")
+        elif name not in theirs:
+            faults.append(f"{name!r} is in the net only")
+        elif theirs[name] != ours[name]:
+            faults.append(f"{name!r} {verb} {theirs[name]} in the file and {ours[name]} in the net")
+    return faults
+
+
+def _same(a: Tensor, b: Tensor) -> bool:
+    return a.dtype == b.dtype and a.shape == b.shape and bool(torch.equal(a.nan_to_num(), b.nan_to_num()))
+
+
+def _own_names(kinds: Mapping[str, str]) -> dict[str, str]:
+    """Without the modules that define the classes, which are called otherwise in the program that is started."""
+    return {path or "the net": kind.rpartition(".")[2] for path, kind in kinds.items()}
+
+
+def _shared(found: Mapping[str, Tensor]) -> dict[str, str]:
+    """Names of a tensor that has a name already, and that one."""
+    first: dict[int, str] = {}
+    names = {name: first.setdefault(id(value), name) for name, value in found.items()}
+    return {name: owner for name, owner in names.items() if name != owner}
+
+
+def _options(net: nn.Module) -> dict[str, dict[str, Any]]:
+    neurons = {path: m for path, m in net.named_modules() if isinstance(m, SpikingNeuron)}
+    return {
+        path: {name: bool(getattr(m, name)) for name in _OPTIONS} | {"spike_grad": repr(m.spike_grad)}
+        for path, m in neurons.items()
+    }
+
+
+def _device(net: nn.Module) -> torch.device:
+    return next((t.device for t in [*net.parameters(), *net.buffers()]), torch.device("cpu"))

@@ -1,0 +1,249 @@
+"""Tensors in one file, in the format of safetensors: a length, a header in JSON, and the numbers."""
+
+from __future__ import annotations
+
+import ctypes
+import io
+import json
+import math
+import os
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from snn_core.files.json_text import parsed
+
+__all__ = ["as_bytes", "must_be_known", "read", "write"]
+
+DTYPES = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "I16": torch.int16,
+    "I8": torch.int8,
+    "U8": torch.uint8,
+    "BOOL": torch.bool,
+}
+_NAMES = {dtype: name for name, dtype in DTYPES.items()}
+_LONGEST_HEADER = 100 * 10**6  # bytes; what safetensors itself allows
+_ALIGNMENT = 8
+_AXES = 64  # what torch's operations take
+_METADATA = "__metadata__"
+_ZIP = b"PK\x03\x04"
+
+
+def write(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Write tensors to a file that is there whole or not at all; one of the same name is replaced.
+
+    Args:
+        path: The file, or a symbolic link to it, which stays one.
+        tensors: Real tensors of any layout and device, by name.
+        metadata: Further texts, by name.
+
+    Raises:
+        TypeError: If a tensor has a dtype or layout that the format does not know.
+        ValueError: If it has a name that a file cannot have, or more than 64 axes.
+        OSError: If the file cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "a.safetensors"
+        >>> write(path, {"w": torch.tensor([1.0, 2.0])}, {"by": "hand"})
+        >>> read(path)
+        ({'w': tensor([1., 2.])}, {'by': 'hand'})
+
+    Source: the format's description in the documentation of safetensors; ``rename`` of POSIX.1-2024, which replaces a
+    file in one step.
+    """
+    must_be_known(tensors)
+    header: dict[str, Any] = {_METADATA: dict(metadata)} if metadata else {}
+    end, stored = 0, []
+    # the widest first, so that every tensor starts at a multiple of its item's size
+    for name, tensor in sorted(tensors.items(), key=lambda item: (-item[1].element_size(), item[0])):
+        start, end = end, end + tensor.numel() * tensor.element_size()
+        header[name] = {"dtype": _NAMES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [start, end]}
+        stored.append(tensor)
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % _ALIGNMENT)
+    path = Path(os.path.realpath(path) if os.path.islink(path) else path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path}: there is no folder {str(path.parent)!r}; make it first")
+    part = path.with_name(f".{uuid.uuid4().hex}.part")
+    try:
+        with part.open("xb") as file:
+            file.write(len(text).to_bytes(8, "little") + text)
+            for tensor in stored:
+                file.write(as_bytes(tensor))
+            file.flush()
+            os.fsync(file.fileno())  # before it takes its name, which a crash could else leave on an empty file
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def must_be_known(tensors: Mapping[str, Tensor]) -> None:
+    """Raise unless a file can hold such tensors under such names; the first that it cannot is named.
+
+    Raises:
+        TypeError: If the format does not know the dtype or the layout.
+        ValueError: If it does not have the name or the number of axes.
+
+    Example:
+        >>> must_be_known({"z": torch.zeros(1, dtype=torch.complex64)})
+        Traceback (most recent call last):
+        TypeError: 'z' is torch.complex64, torch.strided on cpu; a file holds dense tensors of float64, float32, ...
+    """
+    for name, tensor in tensors.items():
+        if tensor.dtype not in _NAMES or tensor.layout != torch.strided or tensor.is_meta:
+            known = ", ".join(str(dtype).removeprefix("torch.") for dtype in _NAMES)
+            raise TypeError(
+                f"{name!r} is {tensor.dtype}, {tensor.layout} on {tensor.device}; a file holds dense tensors of {known}"
+            )
+        if tensor.dim() > _AXES:
+            raise ValueError(f"{name!r} has {tensor.dim()} axes; a file holds tensors of up to {_AXES}")
+        if name == _METADATA or not _is_text(name):
+            raise ValueError(f"a file cannot hold a tensor named {name!r}; give it another name")
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # half of a pair of surrogates
+        return False
+    return True
+
+
+def as_bytes(tensor: Tensor) -> bytes:
+    r"""The numbers of a tensor, in order.
+
+    Example:
+        >>> as_bytes(torch.tensor([[1, 2], [3, 4]], dtype=torch.uint8).t())
+        b'\x01\x03\x02\x04'
+    """
+    plain = tensor.detach().cpu().resolve_neg().contiguous()
+    return ctypes.string_at(plain.data_ptr(), plain.numel() * plain.element_size()) if plain.numel() else b""
+
+
+def read(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Read a file, having checked that its header describes exactly what follows it.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The tensors, each with memory of its own, and the further texts.
+
+    Raises:
+        ValueError: If the file is no such file, is cut short, or its header is not true; every fault is named.
+        OSError: If it cannot be read.
+
+    Example:
+        See :func:`write`.
+
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "b.safetensors"
+        >>> _ = path.write_bytes(b"too short")
+        >>> read(path)
+        Traceback (most recent call last):
+        ValueError: ...b.safetensors is damaged or no safetensors file: its header says to have ... bytes, ...
+    """
+    with Path(path).open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        header, begin = _header(file, size, path)
+        metadata = header.pop(_METADATA, {})
+        faults = _faults(header, metadata, size - begin)
+        if faults:
+            raise _damaged(path, "; ".join(faults))
+        return {name: _tensor(file, begin, name, entry, path) for name, entry in header.items()}, metadata
+
+
+def _header(file: io.BufferedReader, size: int, path: object) -> tuple[dict[str, Any], int]:
+    first = file.read(8)
+    if first.startswith(_ZIP):
+        raise ValueError(
+            f"{path} is a zip file, as torch.save writes them, and no safetensors file; "
+            "load it by net.load_state_dict(torch.load(path))"
+        )
+    length = int.from_bytes(first, "little")
+    if size < 8 or length > min(size - 8, _LONGEST_HEADER):
+        raise _damaged(path, f"its header says to have {length} bytes, and the file has {size}")
+    try:
+        header = parsed(file.read(length).decode())
+    except ValueError as error:
+        raise _damaged(path, f"its header is no JSON ({error})") from None
+    if not isinstance(header, dict):
+        raise _damaged(path, f"its header is a {type(header).__name__} and no table")
+    return header, 8 + length
+
+
+def _faults(header: dict[str, Any], metadata: Any, size: int) -> list[str]:
+    """What is not true in a header, given the number of bytes that follow it."""
+    faults = []
+    if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
+        faults.append("its metadata are no table of texts")
+    spans = []
+    for name, entry in header.items():
+        if not _is_entry(entry):
+            faults.append(f"{name!r} is not described by dtype, shape and data_offsets, but as {entry!r:.100}")
+            continue
+        start, end = entry["data_offsets"]
+        spans.append((start, end))
+        needs = math.prod(entry["shape"]) * DTYPES[entry["dtype"]].itemsize
+        if needs != end - start:
+            faults.append(
+                f"{name!r} of shape {entry['shape']} ({entry['dtype']}) takes {needs} bytes, not {end - start}"
+            )
+    at = 0
+    for start, end in sorted(spans):
+        if start != at:
+            faults.append(
+                f"bytes {min(at, start)} to {max(at, start)} belong to {'no' if start > at else 'more than one'} tensor"
+            )
+        at = max(at, end)
+    if at != size and not (faults and not spans):
+        faults.append(f"its tensors take {at} bytes, and it has {size}")
+    return faults
+
+
+def _is_entry(entry: Any) -> bool:
+    return (
+        isinstance(entry, dict)
+        and entry.keys() == {"dtype", "shape", "data_offsets"}
+        and isinstance(entry["dtype"], str)
+        and entry["dtype"] in DTYPES
+        and all(
+            isinstance(entry[k], list) and all(type(n) is int and n >= 0 for n in entry[k])
+            for k in ("shape", "data_offsets")
+        )
+        and len(entry["data_offsets"]) == 2
+        and max(entry["shape"], default=0) < 2**63
+        and len(entry["shape"]) <= _AXES
+    )
+
+
+def _tensor(file: io.BufferedReader, begin: int, name: str, entry: dict[str, Any], path: object) -> Tensor:
+    dtype, (start, end) = DTYPES[entry["dtype"]], entry["data_offsets"]
+    if start == end:
+        try:
+            return torch.empty(entry["shape"], dtype=dtype)
+        except RuntimeError:  # the steps from one index to the next are more than fit into 64 bits
+            raise _damaged(path, f"{name!r} has a shape that no tensor has: {entry['shape']}") from None
+    memory = bytearray(end - start)
+    file.seek(begin + start)
+    if file.readinto(memory) != len(memory):
+        raise _damaged(path, f"it ends inside of {name!r}")
+    if dtype == torch.bool and max(memory) > 1:
+        raise _damaged(path, f"{name!r} is of truth values and holds {max(memory)}")
+    return torch.frombuffer(memory, dtype=dtype).reshape(entry["shape"])
+
+
+def _damaged(path: object, why: str) -> ValueError:
+    return ValueError(f"{path} is damaged or no safetensors file: {why}")

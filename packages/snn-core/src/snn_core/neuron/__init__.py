@@ -1,0 +1,1 @@
+"""What every neuron inherits: steps and states, firing and reset, constants, recurrence."""

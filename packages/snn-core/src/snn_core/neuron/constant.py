@@ -1,0 +1,192 @@
+"""The constants of a neuron: fixed or learned, one for all or one per neuron."""
+
+from __future__ import annotations
+
+import math
+import sys
+import warnings
+from numbers import Real
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd import forward_ad
+
+from snn_core.neuron.bounds import bounded
+
+__all__ = ["Constant", "HasConstants", "caller", "clamped", "decay"]
+
+
+Constant = float | Tensor
+
+
+def clamped(decay: Tensor) -> Tensor:
+    r"""Return a decay per step within [0, 1], as every equation reads it.
+
+    Its derivative is 1 on the closed interval and 0 outside: a learned decay of exactly 0 or 1 goes on learning. That
+    of ``torch.clamp`` depends on PyTorch, which had 1 at the ends up to 2.13 and has 0 in 2.15.
+
+    Args:
+        decay: A constant, any shape.
+
+    Returns:
+        The decay, 0 where it was less and 1 where it was more, in the same shape and dtype.
+
+    Example:
+        >>> beta = torch.tensor([-0.5, 0.0, 0.9, 1.0, 1.5], requires_grad=True)
+        >>> clamped(beta).sum().backward()
+        >>> clamped(beta).detach(), beta.grad
+        (tensor([0.0000, 0.0000, 0.9000, 1.0000, 1.0000]), tensor([0., 1., 1., 1., 0.]))
+    """
+    if not _may_be_differentiated(decay):
+        return decay.clamp(0, 1)  # a third of the time
+    within = decay.detach().clamp(0, 1)
+    return torch.where(within == decay, decay, within)
+
+
+def _may_be_differentiated(x: Tensor) -> bool:
+    return (
+        torch.compiler.is_compiling()
+        or (x.requires_grad and torch.is_grad_enabled())
+        or torch._C._functorch.is_functorch_wrapped_tensor(x)  # whose requires_grad is that of one level alone
+        or forward_ad._current_level >= 0
+    )
+
+
+class HasConstants(nn.Module):
+    """A module with constants that are parameters when learned and buffers when not."""
+
+    def constant(
+        self,
+        name: str,
+        value: Constant,
+        *,
+        learn: bool = False,
+        low: float | None = None,
+        high: float | None = None,
+    ) -> None:
+        """Register a constant of the neuron: a parameter when it is learned, else a buffer.
+
+        Args:
+            name: The attribute that will hold it.
+            value: A number, or a tensor that broadcasts against the state from the right (one value per neuron, or
+                ``(C, 1, 1)`` per channel); NumPy's numbers and arrays too. Integers become floating point.
+            learn: Whether an optimiser may change it.
+            low: Lower end of its range, given together with ``high``. A constant that is learned stays in between,
+                whatever the optimiser does, as by :func:`~snn_core.bounded`: the parameter is then
+                ``parametrizations.<name>.original``, and torch saves the neuron by its ``state_dict``, but does not
+                pickle it.
+            high: Upper end of its range.
+
+        Raises:
+            TypeError: If ``value`` is neither a number nor a tensor.
+            ValueError: If it contains NaN or is outside of its range, whose ends belong to it unless it is learned; if
+                only one of ``low`` and ``high`` is given, or ``high`` is not greater.
+
+        Example:
+            >>> import snn_core as snn
+            >>> lif = snn.Leaky(beta=0.9)
+            >>> lif.constant("gain", 2, learn=True)
+            >>> lif.gain
+            Parameter containing:
+            tensor(2., requires_grad=True)
+            >>> lif.constant("rise", 0.5, learn=True, low=0, high=1)
+            >>> lif.rise.item()
+            0.5
+        """
+        if not isinstance(value, Real | Tensor) and not hasattr(value, "__array__"):
+            raise TypeError(
+                f"{type(self).__name__}: {name} must be a number or a tensor, got {type(value).__name__} {value!r}"
+            )
+        tensor = value.detach().clone() if isinstance(value, Tensor) else _tensor(value)
+        if not tensor.is_floating_point():
+            tensor = tensor.to(torch.get_default_dtype())
+        if not tensor.is_meta and bool(tensor.isnan().any()):
+            raise ValueError(f"{type(self).__name__}: {name} must not be NaN, got {value!r}")
+        if low is not None or high is not None:
+            _must_be_inside(f"{type(self).__name__}: {name}", tensor, low, high, learn)
+        if learn:
+            setattr(self, name, nn.Parameter(tensor))
+        else:
+            self.register_buffer(name, tensor)
+        if learn and low is not None and high is not None:
+            bounded(self, name, low=low, high=high)
+
+    def _decay(self, name: str, value: Constant, *, learn: bool) -> None:
+        """Register a decay per step, which is clamped to [0, 1] where it is used."""
+        self.constant(name, value, learn=learn)
+        held = getattr(self, name).detach()
+        if not learn and not held.is_meta and bool(((held < 0) | (held > 1)).any()):
+            warnings.warn(
+                f"{type(self).__name__}: {name} is a decay per step and is clamped to [0, 1], got {value}; "
+                "snn.decay(tau, dt) makes one of a time constant in seconds",
+                UserWarning,
+                stacklevel=caller(),
+            )
+
+    def _describe(self, *names: str) -> str:
+        """``name=value`` for constants and settings, as ``extra_repr`` prints them."""
+        return ", ".join(f"{n}={_short(getattr(self, n))}" for n in names)
+
+
+def caller() -> int:
+    """Return the ``stacklevel`` at which a warning shows the line outside of this package that led to it."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("snn_core."):
+        level, frame = level + 1, frame.f_back
+    return level
+
+
+def _tensor(value: Any) -> Tensor:
+    """A number of any kind, or an array, as a tensor of its own."""
+    if isinstance(value, Real) and not isinstance(value, int | float):
+        value = float(value)
+    return torch.tensor(value)
+
+
+def _must_be_inside(what: str, value: Tensor, low: float | None, high: float | None, learn: bool) -> None:
+    if low is None or high is None or not high > low:
+        raise ValueError(f"{what} takes low and high together, high the greater, got {low=}, {high=}")
+    inside = (value > low) & (value < high) if learn else (value >= low) & (value <= high)
+    if not value.is_meta and not bool(inside.all()):
+        ends = "both excluded as it is learned, " if learn else ""
+        raise ValueError(f"{what} must lie between {low} and {high}, {ends}got {value}")
+
+
+def _short(value: Any) -> str:
+    if not isinstance(value, Tensor):
+        return repr(value)
+    text = f"{value.item():.6g}" if value.numel() == 1 and not value.is_meta else f"tensor{tuple(value.shape)}"
+    return f"{text} (learned)" if isinstance(value, nn.Parameter) else text
+
+
+def decay(tau: float | Tensor, dt: float) -> float | Tensor:
+    r"""Decay per step of an exponential with time constant ``tau``.
+
+    .. math:: \beta = e^{-\Delta t / \tau}
+
+    Args:
+        tau: Time constant in seconds, greater than 0; a number or a tensor of any shape.
+        dt: Step in seconds, greater than 0.
+
+    Returns:
+        The decay, in (0, 1): a float, or a tensor of the shape of ``tau``.
+
+    Raises:
+        ValueError: If ``tau`` or ``dt`` is not greater than 0.
+
+    Example:
+        >>> round(decay(tau=20e-3, dt=1e-3), 4)
+        0.9512
+
+    Source: Gerstner et al., Neuronal Dynamics (2014), section 1.3.
+    """
+    if not dt > 0:
+        raise ValueError(f"decay: dt must be greater than 0 seconds, got {dt!r}")
+    if isinstance(tau, Tensor):
+        if not bool((tau > 0).all()):
+            raise ValueError(f"decay: every tau must be greater than 0 seconds, got a smallest value of {tau.min()}")
+        return torch.exp(-dt / tau)
+    if not tau > 0:
+        raise ValueError(f"decay: tau must be greater than 0 seconds, got {tau!r}")
+    return math.exp(-dt / tau)

@@ -1,0 +1,136 @@
+"""The names that users of snnTorch know on a neuron: what they do here, or what to use in their place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar, NoReturn
+
+from torch import Tensor
+
+from snn_core.neuron.firing import as_dtype
+from snn_core.neuron.stepping import Stepping, winner
+
+__all__ = ["Familiar", "OfInstance"]
+
+_PAGE = "docs/write-your-own-neuron.md"
+_GONE = {
+    "instances": "there is no list of all neurons; snn.utils.reset(net) resets the neurons of one net",
+    "init": "there is no list of all neurons to empty; snn.utils.reset(net) resets the neurons of one net",
+    "detach_hidden": "states belong to a net: snn.utils.detach(net)",
+    "reset_hidden": "states belong to a net: snn.utils.reset(net)",
+}
+_RESET = "what a spike does to its neuron is subtract(self, state, amount) and clear(self, state, fired)"
+_FIRE = "when it fires is membrane(self, state) against the threshold, and its gradient spike_grad"
+# what subclasses of snnTorch's neurons override, and what takes its place
+_HOOKS = {
+    r"_base_(state_function|state_reset_\w+|sub|zero|int)(_hidden)?|(_build_)?state_function(_hidden)?": (
+        "the equation of one step, without any reset, is integrate(self, x, state)"
+    ),
+    r"mem_reset": _RESET,
+    r"fire|fire_inhibition": _FIRE,
+    r"_init_recurrent_\w+": "any module that is set as neuron.recurrent connects it",
+}
+
+
+class Gone:
+    """A class attribute that does not exist, whose AttributeError names the remedy."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: object, owner: type) -> NoReturn:
+        raise AttributeError(f"{owner.__name__}.{self.name} does not exist: {_GONE[self.name]}")
+
+
+class OfInstance(Gone):
+    """A method of one neuron; of a class, where it would act on all neurons of the process, it does not exist."""
+
+    def __init__(self, method: Callable[[Any], None]) -> None:
+        self.method = method
+        self.__doc__ = method.__doc__
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        return super().__get__(instance, owner) if instance is None else self.method.__get__(instance, owner)
+
+
+class Familiar(Stepping):
+    """A neuron with the methods that programs for snnTorch call, and without those that they override in vain."""
+
+    instances: ClassVar[Gone] = Gone()
+    init: ClassVar[Gone] = Gone()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        users = [base for base in cls.__mro__ if not _is_of_the_core(base)]
+        _must_not_override(cls, {name for base in users for name, value in vars(base).items() if callable(value)})
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "state_function":
+            _must_not_override(type(self), {name})
+        super().__setattr__(name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _GONE:
+            raise AttributeError(f"{type(self).__name__}.{name} does not exist: {_GONE[name]}")
+        return super().__getattr__(name)
+
+    def mem_reset(self, mem: Tensor) -> Tensor:
+        """Where a membrane potential is above the threshold, so that a reset follows, without gradient.
+
+        Args:
+            mem: Membrane potential, any shape that the threshold broadcasts against.
+
+        Returns:
+            1 or 0, of the same shape and dtype.
+
+        Example:
+            >>> import torch
+            >>> import snn_core as snn
+            >>> snn.Leaky(beta=0.9).mem_reset(torch.tensor([0.5, 1.5]))
+            tensor([0., 1.])
+        """
+        return as_dtype(self.spike_grad(mem - self.threshold), mem.dtype).detach()
+
+    def fire_inhibition(self, batch_size: int, mem: Tensor) -> Tensor:
+        """Spikes of a membrane potential, of which only the largest along axis 1 may fire.
+
+        Args:
+            batch_size: Number of samples, ``len(mem)``.
+            mem: Membrane potential, ``[batch, neurons, ...]``.
+
+        Returns:
+            Spikes of the same shape and dtype.
+
+        Raises:
+            ValueError: If ``mem`` has another number of samples, or no axis of neurons.
+
+        Example:
+            >>> import torch
+            >>> import snn_core as snn
+            >>> snn.Leaky(beta=0.9).fire_inhibition(1, torch.tensor([[1.5, 2.0]]))
+            tensor([[0., 1.]])
+        """
+        if mem.shape[:1] != (batch_size,):
+            raise ValueError(f"{type(self).__name__}: {batch_size=} is not that of mem, of shape {tuple(mem.shape)}")
+        shifted = mem - self.threshold
+        return self.graded(as_dtype(self.spike_grad(shifted), mem.dtype) * winner(shifted).to(mem.dtype))
+
+
+def _is_of_the_core(owner: Any) -> bool:
+    return owner.__module__.partition(".")[0] in ("snn_core", "torch", "builtins")
+
+
+def _must_not_override(neuron: Any, names: Iterable[str]) -> None:
+    """Raise where a class overrides what nothing would ever call."""
+    if not all(_is_of_the_core(getattr(neuron, method)) for method in ("forward", "step", "advance")):
+        return  # which may call whatever it has
+    equation, *others = _HOOKS
+    patterns = others if not _is_of_the_core(neuron.integrate) else [equation, *others]
+    for pattern in patterns:
+        found = sorted(name for name in names if re.fullmatch(pattern, name))
+        if found:
+            raise TypeError(
+                f"{neuron.__name__} overrides {', '.join(found)}, which nothing calls: {_HOOKS[pattern]}; {_PAGE} "
+                "shows how, beginning with integrate"
+            )

@@ -1,0 +1,94 @@
+"""From membrane potential to spikes: threshold, surrogate gradient, graded amplitude."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.fx.experimental.proxy_tensor import get_proxy_mode
+
+from snn_core import surrogate
+from snn_core.neuron.constant import Constant, HasConstants
+
+__all__ = ["Firing", "SpikeGrad", "as_dtype"]
+
+SpikeGrad = Callable[[Tensor], Tensor]
+
+
+class Firing(HasConstants):
+    """A module that fires where its membrane potential exceeds its threshold."""
+
+    threshold: Tensor
+    graded_spikes_factor: Tensor
+
+    def __init__(
+        self,
+        *,
+        threshold: Constant = 1.0,
+        spike_grad: SpikeGrad | None = None,
+        surrogate_disable: bool = False,
+        learn_threshold: bool = False,
+        graded_spikes_factor: Constant = 1.0,
+        learn_graded_spikes_factor: bool = False,
+    ) -> None:
+        super().__init__()
+        if isinstance(spike_grad, type):
+            name = spike_grad.__name__
+            raise TypeError(f"{type(self).__name__}: spike_grad must be a surrogate, not its class; pass {name}()")
+        if spike_grad is not None and not callable(spike_grad):
+            raise TypeError(
+                f"{type(self).__name__}: spike_grad must be a surrogate such as surrogate.atan(), got {spike_grad!r}"
+            )
+        self.surrogate_disable = surrogate_disable
+        self.spike_grad: SpikeGrad = (
+            surrogate.no_gradient() if surrogate_disable else surrogate.atan() if spike_grad is None else spike_grad
+        )
+        self.constant("threshold", threshold, learn=learn_threshold)
+        self.constant("graded_spikes_factor", graded_spikes_factor, learn=learn_graded_spikes_factor)
+
+    def fire(self, mem: Tensor) -> Tensor:
+        r"""Spikes of a membrane potential, :math:`g\,\Theta(U - \vartheta)`, with the surrogate gradient.
+
+        Args:
+            mem: Membrane potential, any shape that the threshold broadcasts against.
+
+        Returns:
+            Spikes of the same shape and dtype: the graded factor where the neuron fired, else 0.
+
+        Example:
+            >>> import snn_core as snn
+            >>> snn.Leaky(beta=0.9).fire(torch.tensor([0.5, 1.0, 1.5]))
+            tensor([0., 0., 1.])
+        """
+        return self.graded(self._crossing(mem))
+
+    def graded(self, fired: Tensor) -> Tensor:
+        """Spikes of amplitude g where ``fired`` is 1."""
+        return fired if self._amplitude_is_one() else as_dtype(fired * self.graded_spikes_factor, fired.dtype)
+
+    def _amplitude_is_one(self) -> bool:
+        """Whether g is 1 and no parameter, so that multiplying by it would only cost a pass over memory.
+
+        The value itself is looked at in every call, as ``g.data`` may change it unseen: a microsecond for one number in
+        the memory of the CPU. Elsewhere it would take the processor waiting for the device, which the product does not.
+        """
+        g = self.graded_spikes_factor
+        if g.requires_grad or not g.is_cpu or torch.compiler.is_compiling() or torch._C._is_tracing():
+            return False
+        if torch._C._len_torch_function_stack() and get_proxy_mode() is not None:
+            return False  # a program that is being traced holds for every value
+        if type(g) not in (Tensor, nn.Parameter):  # a fake tensor, or one that lies in several processes
+            return False
+        if g.numel() != 1 or torch._C._functorch.is_functorch_wrapped_tensor(g):  # which has no value of its own
+            return False
+        return g.item() == 1
+
+    def _crossing(self, mem: Tensor) -> Tensor:
+        """Where the membrane is above the threshold, 1 or 0, with the surrogate gradient."""
+        return as_dtype(self.spike_grad(mem - self.threshold), mem.dtype)
+
+
+def as_dtype(x: Tensor, dtype: torch.dtype) -> Tensor:
+    """``x`` in ``dtype``; a per-neuron constant of a wider dtype must not widen spikes and states."""
+    return x if x.dtype == dtype else x.to(dtype)

@@ -1,0 +1,130 @@
+"""Hints for errors in which torch says what it got and not where that comes from: tuples of neurons, integers."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from types import FrameType, MethodType
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules import module as calling
+
+from snn_core.neuron.temporal import Temporal
+
+__all__ = ["must_not_pass_on", "pointed_out"]
+
+_SEQUENTIAL = nn.Sequential.forward.__code__
+_CALLING = vars(calling)  # the globals of nn.Module.__call__, whose frames lie between two forwards
+OUTPUT = "output=True", "output=True is for the last neuron"  # why a neuron returns a tuple, and what to do
+
+
+def must_not_pass_on(neuron: Temporal, why: str, remedy: str, depth: int = 2) -> None:
+    """Raise if a neuron whose ``forward`` calls this returns its tuple to a layer that takes none.
+
+    Only an ``nn.Sequential`` passes a tuple on unseen, and only of torch's own layers and neurons is it known that they
+    take none. Hooks may unpack it.
+
+    Args:
+        neuron: The neuron, which is about to return a tuple.
+        why: The setting that makes it return one.
+        remedy: What to do.
+        depth: How many calls the caller of ``forward`` is away.
+
+    Raises:
+        TypeError: If so, naming the neuron and the layer by their paths in the outermost sequence.
+
+    Example:
+        >>> import snn_core as snn
+        >>> net = nn.Sequential(snn.Leaky(beta=0.9), nn.Linear(3, 2))
+        >>> net(torch.rand(1, 3))
+        Traceback (most recent call last):
+        TypeError: '0' (Leaky) has init_hidden=False and returns a tuple to '1' (Linear); build it with init_hidden=True
+    """
+    if torch.compiler.is_compiling():
+        return
+    frame = _caller(sys._getframe(depth))
+    if frame is None or frame.f_code is not _SEQUENTIAL or neuron._forward_hooks:
+        return
+    path, behind, layer = "", "", None
+    module: nn.Module = neuron
+    while frame is not None and frame.f_code is _SEQUENTIAL:
+        sequence: nn.Module = frame.f_locals["self"]
+        children = list(sequence._modules.items())
+        name = next((name for name, child in children if child is module), "?")
+        path = f"{name}.{path}" if path else name
+        if layer is not None:
+            behind = f"{name}.{behind}"
+        else:
+            following = (after for (_, child), after in pairwise(children) if child is module)
+            behind, layer = next(following, ("", None))
+        module, frame = sequence, _caller(frame.f_back)
+    if layer is not None and _takes_no_tuple(layer):
+        raise TypeError(_passed_on(path, neuron, why, behind, layer, remedy))
+
+
+def _caller(frame: FrameType | None) -> FrameType | None:
+    """The first frame, from this one outwards, that is not part of the call of a module, nor of who watches it."""
+    while frame is not None and (
+        frame.f_globals is _CALLING or frame.f_globals.get("__name__", "").startswith("snn_core.sequence.")
+    ):
+        frame = frame.f_back
+    return frame
+
+
+def _takes_no_tuple(layer: nn.Module) -> bool:
+    if isinstance(layer, nn.Identity) or layer._forward_pre_hooks:
+        return False
+    if isinstance(layer, nn.Sequential):
+        return any(_takes_no_tuple(first) for first in list(layer)[:1])
+    forward = layer.forward  # a method, unless it was exchanged
+    return isinstance(forward, MethodType) and forward.__module__.startswith(("torch.nn.modules.", "snn_core."))
+
+
+def _passed_on(path: str, neuron: nn.Module, why: str, behind: str, layer: nn.Module, remedy: str) -> str:
+    passed = f"{path!r} ({type(neuron).__name__}) has {why} and returns a tuple to {behind!r} ({type(layer).__name__})"
+    return f"{passed}; {remedy}"
+
+
+@contextmanager
+def pointed_out(net: nn.Module, xs: Tensor) -> Iterator[None]:
+    """Add to torch's error about a tuple or a dtype, raised inside, where it comes from and what to do.
+
+    Args:
+        net: The net that runs inside.
+        xs: Its input.
+
+    Example:
+        >>> import torch
+        >>> net, xs = nn.Linear(3, 2), torch.ones(5, 1, 3, dtype=torch.int64)
+        >>> try:
+        ...     with pointed_out(net, xs):
+        ...         net(xs[0])
+        ... except RuntimeError as error:
+        ...     error.__notes__
+        ['xs holds torch.int64, of which layers such as Linear and Conv2d take none: pass xs.float()']
+    """
+    try:
+        yield
+    except TypeError as error:
+        if "tuple" in str(error):
+            for note in _notes(net):
+                if note != str(error):
+                    error.add_note(note)
+        raise
+    except RuntimeError as error:
+        if "type" in str(error) and not xs.is_floating_point() and not xs.is_complex():
+            error.add_note(f"xs holds {xs.dtype}, of which layers such as Linear and Conv2d take none: pass xs.float()")
+        raise
+
+
+def _notes(net: nn.Module) -> Iterator[str]:
+    for path, sequence in net.named_modules():
+        if not isinstance(sequence, nn.Sequential):
+            continue
+        prefix = f"{path}." if path else ""
+        for (name, neuron), (behind, layer) in pairwise(sequence.named_children()):
+            if isinstance(neuron, Temporal) and getattr(neuron, "output", False):
+                yield _passed_on(prefix + name, neuron, OUTPUT[0], prefix + behind, layer, OUTPUT[1])

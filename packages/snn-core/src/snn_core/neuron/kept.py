@@ -1,0 +1,109 @@
+"""What the neurons of a net keep from one step to the next, as tensors by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from snn_core.neuron.spiking import SpikingNeuron
+from snn_core.neuron.temporal import Temporal
+
+__all__ = ["as_kept", "as_tensors", "temporal_by_path"]
+
+_COUNT = "step"  # of a module that keeps a number of steps
+
+
+def temporal_by_path(net: nn.Module) -> dict[str, Temporal]:
+    """The modules of a net that keep something, by their path.
+
+    Example:
+        >>> import snn_core as snn
+        >>> list(temporal_by_path(nn.Sequential(nn.Linear(3, 2), snn.Leaky(beta=0.9))))
+        ['1']
+    """
+    return {path: m for path, m in net.named_modules() if isinstance(m, Temporal)}
+
+
+def as_tensors(kept: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Name what is kept: the path of the module, and the name of the state or its number.
+
+    Args:
+        kept: What each module keeps, by path: a tuple of tensors, a number of steps, or None at rest.
+
+    Returns:
+        The tensors, themselves; nothing for a module at rest.
+
+    Example:
+        >>> as_tensors({"norm": 3, "lif": (torch.ones(1),), "idle": None})
+        {'norm.step': tensor(3), 'lif.0': tensor([1.])}
+    """
+    named: dict[str, Tensor] = {}
+    for path, value in kept.items():
+        if isinstance(value, tuple):
+            fields = getattr(value, "_fields", map(str, range(len(value))))
+            named |= {_join(path, field): tensor for field, tensor in zip(fields, value, strict=True)}
+        elif value is not None:
+            named[_join(path, _COUNT)] = torch.tensor(value)
+    return named
+
+
+def as_kept(net: nn.Module, named: Mapping[str, Tensor]) -> dict[str, Any]:
+    """What each module keeps, of the tensors that :func:`as_tensors` named.
+
+    Args:
+        net: The net whose modules keep it.
+        named: The tensors.
+
+    Returns:
+        What is kept by path, None for modules at rest.
+
+    Raises:
+        ValueError: If there is a name that no module of the net has, a neuron has some of its states and not all, or a
+            number of steps is none; every one is named.
+
+    Example:
+        >>> import snn_core as snn
+        >>> as_kept(snn.Leaky(beta=0.9), {"mem": torch.ones(1)})
+        {'': State(mem=tensor([1.]))}
+    """
+    kept, rest, missing, wrong = {}, dict(named), [], []
+    for path, module in temporal_by_path(net).items():
+        count = None
+        if isinstance(module, SpikingNeuron):
+            fields = module.State._fields
+        else:
+            count = rest.pop(_join(path, _COUNT), None)
+            at = {name for name in rest if name.rpartition(".")[0] == path and name.rpartition(".")[2].isdecimal()}
+            fields = tuple(map(str, range(len(at))))
+        found = {field: rest.pop(_join(path, field), None) for field in fields}
+        missing += [
+            _join(path, f) for f, v in found.items() if v is None and any(o is not None for o in found.values())
+        ]
+        values = tuple(found.values())
+        if count is not None:
+            kept[path] = _number(count)
+            wrong += [_join(path, _COUNT)] if kept[path] is None else []
+        elif not values or values[0] is None:
+            kept[path] = None
+        else:
+            kept[path] = module.State._make(values) if isinstance(module, SpikingNeuron) else values
+    faults = [f"no neuron of {type(net).__name__} keeps {', '.join(map(repr, rest))}"] if rest else []
+    faults += [f"{', '.join(map(repr, missing))} is missing"] if missing else []
+    faults += [f"{', '.join(map(repr, wrong))} is no number of steps"] if wrong else []
+    if faults:
+        raise ValueError(f"states of another net: {'; '.join(faults)}")
+    return kept
+
+
+def _number(count: Tensor) -> int | None:
+    """The number of steps that a tensor holds, None if it holds none."""
+    if count.numel() != 1 or count.is_floating_point() or count.dtype == torch.bool or count.item() < 0:
+        return None
+    return int(count.item())
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name

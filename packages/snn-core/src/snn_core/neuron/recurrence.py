@@ -1,0 +1,185 @@
+"""Recurrence around any neuron: the spikes of the last step, weighted, join its input."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from snn_core.neuron.constant import Constant, HasConstants
+from snn_core.neuron.spiking import SpikingNeuron
+
+__all__ = ["Connected", "OneToOne", "Recurrent", "same_size_padding"]
+
+
+class OneToOne(HasConstants):
+    """A weight from every neuron to itself: ``x * V``."""
+
+    V: Tensor
+
+    def __init__(self, V: Constant, learn: bool) -> None:
+        super().__init__()
+        self.constant("V", V, learn=learn)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.V
+
+
+class Recurrent(SpikingNeuron):
+    r"""Mix-in that feeds a neuron's spikes back to it, :math:`X'[t] = X[t] + V(S[t-1])`.
+
+    It goes before the neuron in the bases, whose ``State`` gets a first field ``spk``; the constructor calls
+    :meth:`connect`.
+
+    Example:
+        >>> from typing import NamedTuple
+        >>> import torch
+        >>> import snn_core as snn
+        >>> class RAlpha(Recurrent, snn.Alpha):
+        ...     class State(NamedTuple):
+        ...         spk: Tensor
+        ...         syn_exc: Tensor
+        ...         syn_inh: Tensor
+        ...         mem: Tensor
+        ...     def __init__(self, alpha, beta, features, **options):
+        ...         super().__init__(alpha, beta, **options)
+        ...         self.connect(linear_features=features)
+        >>> spk, last = RAlpha(0.9, 0.8, features=3).unroll(torch.rand(5, 2, 3))
+        >>> spk.shape
+        torch.Size([5, 2, 3])
+    """
+
+    remembers: ClassVar[bool] = True
+
+    recurrent: nn.Module
+
+    def connect(
+        self,
+        V: Constant = 1.0,
+        all_to_all: bool = True,
+        linear_features: int | None = None,
+        conv2d_channels: int | None = None,
+        kernel_size: int | tuple[int, int] | None = None,
+        learn_recurrent: bool = True,
+    ) -> None:
+        """Make the recurrent connection.
+
+        Args:
+            V: Weight of each neuron to itself, with ``all_to_all=False``. A scalar, or one per neuron.
+            all_to_all: Connect by a linear or convolutional layer; else one to one.
+            linear_features: Number of neurons of a dense connection.
+            conv2d_channels: Channels of a convolutional connection.
+            kernel_size: Its kernel, odd.
+            learn_recurrent: Make its weights learnable.
+
+        Raises:
+            TypeError: If the arguments do not name exactly one kind of connection.
+            ValueError: If the kernel is even.
+        """
+        owner = type(self).__name__
+        conv = bool(conv2d_channels), bool(kernel_size)
+        if not all_to_all:
+            if linear_features or any(conv):
+                raise TypeError(
+                    f"{owner}: all_to_all=False connects one to one by V; linear_features, conv2d_channels and "
+                    "kernel_size belong to all_to_all=True"
+                )
+            self.recurrent = OneToOne(V, learn_recurrent)
+        elif linear_features and not any(conv):
+            self.recurrent = nn.Linear(linear_features, linear_features)
+        elif conv2d_channels and kernel_size and not linear_features:
+            padding = same_size_padding(owner, kernel_size)
+            self.recurrent = nn.Conv2d(conv2d_channels, conv2d_channels, kernel_size, padding=padding)
+        else:
+            raise TypeError(
+                f"{owner}: all_to_all=True takes either linear_features or both conv2d_channels and kernel_size, got "
+                f"{linear_features=}, {conv2d_channels=}, {kernel_size=}"
+            )
+        self.all_to_all = all_to_all
+        self.linear_features = linear_features
+        self.conv2d_channels = conv2d_channels
+        self.kernel_size = kernel_size
+        self.learn_recurrent = learn_recurrent
+        if not learn_recurrent:
+            self.recurrent.requires_grad_(False)
+
+    @property
+    def V(self) -> Tensor:
+        """The weights of a one-to-one connection, ``recurrent.V``; a tensor or parameter may be set in their place."""
+        return self._one_to_one().V
+
+    def _one_to_one(self) -> OneToOne:
+        if not isinstance(self.recurrent, OneToOne):
+            raise AttributeError(f"{type(self).__name__} has V only with all_to_all=False; its weights are recurrent.*")
+        return self.recurrent
+
+    def __getattr__(self, name: str) -> Any:
+        # torch comes here when a property has raised, whose words it would not repeat
+        return self._one_to_one().V if name == "V" else super().__getattr__(name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "V":
+            self._one_to_one().V = value  # not by the property: torch registers a parameter before it comes to that
+        else:
+            super().__setattr__(name, value)
+
+    def integrate(self, x: Tensor, state: Any) -> Any:
+        return super().integrate(x + self.recurrent(state.spk), state)
+
+    def remember(self, state: Any, spk: Tensor) -> Any:
+        return state._replace(spk=spk)
+
+    def outputs(self, spk: Tensor, state: Any) -> Any:
+        return tuple(state)  # the spikes are its first field
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any, **kwargs: Any) -> None:
+        # snnTorch saves the one weight under two names
+        twin = state_dict.pop(prefix + "V", None)
+        if twin is not None:
+            weight = state_dict.setdefault(prefix + "recurrent.V", twin)
+            if not twin.equal(weight):
+                raise ValueError(
+                    f"{prefix}V and {prefix}recurrent.V are the same weight, but differ in this state_dict; remove one"
+                )
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+
+class Connected(Recurrent):
+    """A recurrent neuron whose constructor takes what ``connect`` takes."""
+
+    def __init__(
+        self,
+        *,
+        V: Constant = 1.0,
+        all_to_all: bool = True,
+        linear_features: int | None = None,
+        conv2d_channels: int | None = None,
+        kernel_size: int | tuple[int, int] | None = None,
+        learn_recurrent: bool = True,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self.connect(V, all_to_all, linear_features, conv2d_channels, kernel_size, learn_recurrent)
+
+
+def same_size_padding(owner: str, kernel_size: int | tuple[int, int]) -> tuple[int, int]:
+    """Half the kernel on each side.
+
+    Args:
+        owner: Who asks, for the error.
+        kernel_size: Kernel, an int or a pair, odd.
+
+    Returns:
+        Padding of height and width.
+
+    Raises:
+        ValueError: If the kernel is even: no symmetric padding keeps the size.
+
+    Example:
+        >>> same_size_padding("Conv", (3, 5))
+        (1, 2)
+    """
+    height, width = (kernel_size, kernel_size) if isinstance(kernel_size, int) else kernel_size
+    if height % 2 == 0 or width % 2 == 0:
+        raise ValueError(f"{owner}: kernel_size must be odd, to give states the size of the input, got {kernel_size}")
+    return height // 2, width // 2

@@ -1,0 +1,253 @@
+"""The base class of every stepping neuron: how it is called, and the state it keeps."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from types import FrameType
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from snn_core.neuron import signatures
+from snn_core.neuron.arguments import takes
+from snn_core.neuron.familiar import Familiar, OfInstance
+from snn_core.neuron.hints import OUTPUT, must_not_pass_on
+from snn_core.neuron.state import bind, kept_field, must_fit
+from snn_core.neuron.temporal import Temporal, as_floating
+from snn_core.sequence.folding import Folding
+from snn_core.sequence.rows import sequences
+from snn_core.sequence.watching import current, watched
+
+__all__ = ["SpikingNeuron"]
+
+_FORGETS = (
+    "has init_hidden=False and is passed no state, so it would start at rest in every step; build it with "
+    "init_hidden=True, or run a lone neuron with neuron.unroll(xs)"
+)
+
+
+def _is_compared() -> bool:
+    """Return True in a call by snn-nir, whose version 0.5.0 compares a net with its graph by calls without states."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and not frame.f_globals.get("__name__", "").startswith("snn_nir."):
+        frame = frame.f_back
+    return frame is not None
+
+
+class SpikingNeuron(Familiar, Temporal):
+    r"""Base class of spiking neurons: write the equation of one step, get everything else.
+
+    A subclass declares its ``State``, a named tuple of tensors, and ``integrate``, the equation of one time step
+    without any reset. In every step the base class then does, in this order,
+
+    1. :math:`R = \Theta(U - \vartheta)` of the incoming membrane, detached from the graph,
+    2. integrate, with the reset by R,
+    3. quantise the states, if asked to,
+    4. fire, :math:`S = g\,\Theta(U' - \vartheta)`, with the surrogate's gradient,
+    5. with ``reset_delay=False``, reset by the spikes of this step in place of those of the step before.
+
+    A membrane potential equal to the threshold does not fire.
+
+    Args:
+        threshold: Membrane potential above which the neuron fires. A scalar, or one value per neuron.
+        spike_grad: Surrogate gradient; ``surrogate.atan()`` when None.
+        surrogate_disable: Fire without any gradient.
+        init_hidden: Keep the state between calls, so that the neuron is called with its input alone.
+        inhibition: Only the neuron with the largest membrane along axis 1 may fire, and only it is reset.
+        learn_threshold: Make the threshold a parameter.
+        reset_mechanism: ``"subtract"`` the threshold, ``"zero"`` the membrane, or ``"none"``.
+        state_quant: A function applied to every state in every step, such as ``functional.quant.state_quant()``, or
+            False.
+        output: With ``init_hidden``, return ``(spikes, *states)`` in place of the spikes.
+        graded_spikes_factor: Amplitude g of a spike.
+        learn_graded_spikes_factor: Make g a parameter.
+        reset_delay: Reset in the step after a spike (True) or in the same step (False).
+
+    Shape:
+        input ``[batch, ...]``, spikes and states the same unless the neuron says otherwise.
+
+    Raises:
+        ValueError: If ``reset_mechanism`` is unknown, or a constant is NaN.
+        TypeError: If ``spike_grad`` or ``state_quant`` cannot be called.
+
+    Example:
+        A neuron whose membrane leaks towards 0 by a fixed amount a step:
+
+        >>> from typing import NamedTuple
+        >>> class Linear(SpikingNeuron):
+        ...     class State(NamedTuple):
+        ...         mem: Tensor
+        ...     def __init__(self, leak, **options):
+        ...         super().__init__(**options)
+        ...         self.constant("leak", leak)
+        ...     def integrate(self, x, state):
+        ...         return self.State((state.mem - self.leak).clamp_min(0) + x)
+        >>> spk, last = Linear(leak=0.25).unroll(torch.full((4, 1), 0.75))
+        >>> spk.squeeze(1)
+        tensor([0., 1., 0., 1.])
+    """
+
+    keeps_by_sample: ClassVar[bool] = True
+    described: ClassVar[tuple[str, ...]] = ()  # constants of the neuron that its repr shows
+
+    _goes_on = False  # whether a call without a state takes that of the last call, as asked for by reset_mem()
+    _stateless = 0  # calls without a state since the last one with a state; 2 once the neuron has warned
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for index, name in enumerate(getattr(vars(cls).get("State"), "_fields", ())):
+            setattr(cls, name, kept_field(index, name))
+
+    @takes(signatures.SpikingNeuron)
+    def __init__(self, *, init_hidden: bool = False, output: bool = False, **options: Any) -> None:
+        super().__init__(**options)
+        self.init_hidden = init_hidden
+        self.output = output
+
+    @watched
+    def forward(self, input_: Tensor, *states: Any, **named: Any) -> Any:
+        """One time step, in the calling convention that ``init_hidden`` and ``output`` choose.
+
+        Args:
+            input_: Input of one step, ``[batch, ...]``.
+            *states: With ``init_hidden=False``, the states in the order of ``State``, or by name; one that is not
+                passed starts at rest, or once :meth:`reset_mem` was called goes on from the last call's.
+            **named: The same, by name.
+
+        Returns:
+            ``(spikes, *states)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
+
+        Raises:
+            TypeError: If a state is passed although the neuron keeps its own, or a name is unknown; if an
+                ``nn.Sequential`` would pass the tuple that is returned to a layer that takes none.
+            ValueError: If a state does not fit the input.
+        """
+        x = as_floating(input_, type(self).__name__)
+        state = self.bind(states, named)
+        if not self.init_hidden:
+            if not states and not named:
+                self._must_not_forget()
+            elif self._stateless == 1:
+                self._stateless = 0
+            if not self._goes_on:
+                return self.outputs(*self.step(x, state))
+            spk, state = self.step(x, self._filled(state, x))
+            self._keep(state)
+            return self.outputs(spk, state)
+        if any(s is not None for s in state):
+            raise TypeError(
+                f"{type(self).__name__} keeps its own state (init_hidden=True) and takes none as an argument; build it "
+                "with init_hidden=False to pass states"
+            )
+        kept = self._recall()
+        if kept is not None:
+            must_fit(self, kept, x)
+        elif self.output:
+            must_not_pass_on(self, *OUTPUT)
+        spk, state = self.step(x, kept)
+        self._keep(state)
+        return self.outputs(spk, state) if self.output else spk
+
+    def run_rows(self, rows: Tensor, folding: Folding) -> Any:
+        spk, states, last = sequences(self, as_floating(rows, type(self).__name__), self._recall(), folding)
+        self._keep(last)
+        return self.outputs(spk, states) if self.output else spk
+
+    def _must_not_forget(self) -> None:
+        """Refuse under ``unroll`` a call without a state that would start at rest in every step; else warn once."""
+        watch = current()
+        if watch is not None and not self._goes_on:
+            raise ValueError(f"unroll: {watch.name(self)} {_FORGETS}")
+        if torch.compiler.is_compiling():
+            return
+        if self._kept is None and not self._stateless:  # once, as it takes microseconds
+            must_not_pass_on(self, "init_hidden=False", "build it with init_hidden=True", depth=3)
+        if self._goes_on or torch._C._are_functorch_transforms_active() or self._stateless > 1:
+            return
+        if self._stateless and _is_compared():
+            return
+        if self._stateless:
+            warnings.warn(
+                f"{type(self).__name__} {_FORGETS}; call neuron.reset_mem() before a loop that passes no state, as for "
+                "snnTorch, or pass None to start at rest",
+                UserWarning,
+                stacklevel=6,
+            )
+        self._stateless += 1
+
+    def forget(self) -> None:
+        super().forget()
+        if self._stateless == 1:
+            self._stateless = 0
+
+    def _filled(self, state: Any, x: Tensor) -> Any:
+        """A state whose fields that were not passed are those of the last call."""
+        for s in state:
+            if s is None:
+                break
+        else:  # a loop, as any() would take longer than all the rest
+            return state
+        kept = self._recall()
+        if kept is None:
+            return state
+        if all(s is None for s in state):
+            must_fit(self, kept, x)
+        return self.State._make([k if s is None else s for k, s in zip(kept, state, strict=True)])
+
+    def bind(self, states: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        """A ``State`` from the arguments that follow the input; None for a state not passed."""
+        return bind(self, states, named)
+
+    def outputs(self, spk: Tensor, state: Any) -> Any:
+        """What a call returns: the spikes and the states."""
+        return (spk, *state)
+
+    def reset_mem(self) -> Any:
+        """Go back to rest. From then on the neuron goes on from its last state wherever it is called without one.
+
+        Returns:
+            For each state an empty tensor of shape ``(0,)``, which every call takes as "at rest"; a tuple of them where
+            the neuron has more than one.
+
+        Example:
+            >>> import snn_core as snn
+            >>> snn.Synaptic(alpha=0.9, beta=0.8).reset_mem()
+            (tensor([]), tensor([]))
+            >>> lif = snn.Leaky(beta=1.0, reset_mechanism="none")
+            >>> _ = lif.reset_mem()
+            >>> for x in torch.ones(3, 1):
+            ...     spk, mem = lif(x)
+            >>> mem
+            tensor([3.])
+        """
+        self.forget()
+        self._goes_on = True
+        empty = tuple(self.empty_state() for _ in self.State._fields)
+        return empty if len(empty) > 1 else empty[0]
+
+    @OfInstance
+    def reset_hidden(self) -> None:
+        """Go back to rest, as :meth:`reset_mem`."""
+        self.reset_mem()
+
+    @OfInstance
+    def detach_hidden(self) -> None:
+        """Cut the kept states off the autograd graph, as ``utils.detach``."""
+        self.detach_kept()
+
+    def empty_state(self) -> Tensor:
+        """A state at rest, whatever the input's shape will be."""
+        return torch.empty(0, device=self.threshold.device)
+
+    def extra_repr(self) -> str:
+        options = [n for n in ("init_hidden", "output", "inhibition", "state_quant", "drops_input") if getattr(self, n)]
+        if not self.reset_delay:
+            options.append("reset_delay")
+        return self._describe(*self.described, "threshold", "reset_mechanism", "spike_grad", *options)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if self._kept is not None:
+            self._kept = self.State._make(self._kept)

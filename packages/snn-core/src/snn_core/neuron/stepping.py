@@ -1,0 +1,253 @@
+"""One time step of a neuron, and a sequence of them: where reset, quantisation and firing stand around the equation."""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import Module
+
+from snn_core import kernels, peer
+from snn_core.neuron.firing import Firing, as_dtype
+from snn_core.neuron.reset import RESETS, NoReset, Reset
+from snn_core.neuron.state import complete, integrated
+from snn_core.neuron.temporal import as_floating
+from snn_core.surrogate import Surrogate
+
+__all__ = ["Stepping", "winner"]
+
+
+class Stepping(Firing):
+    """A neuron as a pure function of input and state; :class:`~snn_core.SpikingNeuron` says what it does."""
+
+    State: ClassVar[Any]
+
+    clears_first: ClassVar[bool] = True  # reset "zero": clear the membrane, then integrate the step's input
+    peer_clears_last: ClassVar[bool] = False  # whether snnTorch does so after the input, which is then lost
+    resets: ClassVar[bool] = True  # False for neurons whose equation knows no reset
+    remembers: ClassVar[bool] = False  # whether the spikes sent out are part of the state
+    reset_dict: ClassVar[dict[str, int]] = {name: code for code, name in enumerate(RESETS)}  # of reset_mechanism_val
+
+    reset_mechanism_val: Tensor
+    zero_drops_input: bool = False  # by snnTorch's rule, if that was followed when the neuron was made
+
+    def __init__(
+        self,
+        *,
+        inhibition: bool = False,
+        reset_mechanism: str = "subtract",
+        state_quant: Any = False,
+        reset_delay: bool = True,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        if not hasattr(getattr(type(self), "State", None), "_fields"):
+            raise TypeError(
+                f"{type(self).__name__} must declare its State, a NamedTuple of tensors, to be a neuron; "
+                "docs/write-your-own-neuron.md shows how"
+            )
+        self.inhibition = inhibition
+        self.state_quant = state_quant
+        self.reset_delay = reset_delay
+        if self.peer_clears_last:
+            self.zero_drops_input = peer.rules.zero_reset_drops_input
+        self.register_buffer("reset_mechanism_val", torch.tensor(0))
+        self.reset_mechanism = reset_mechanism
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "state_quant":
+            if value and not callable(value):
+                raise TypeError(f"{type(self).__name__}: state_quant must be a function or False, got {value!r}")
+            if not isinstance(value, Module):
+                self._modules.pop(name, None)  # in place of a module, torch lets another one stand and nothing else
+        super().__setattr__(name, value)
+
+    def integrate(self, x: Tensor, state: Any) -> Any:
+        """The neuron's equation: the state after one step of input ``x``, without any reset."""
+        raise NotImplementedError(f"{type(self).__name__} must define integrate(self, x, state)")
+
+    def membrane(self, state: Any) -> Tensor:
+        """The part of a state that is compared with the threshold."""
+        return state.mem
+
+    def subtract(self, state: Any, amount: Tensor) -> Any:
+        """``state`` with its membrane lowered by ``amount``."""
+        return state._replace(mem=state.mem - amount)
+
+    def clear(self, state: Any, fired: Tensor) -> Any:
+        """``state`` with its membrane at 0 wherever ``fired`` is 1."""
+        return state._replace(mem=state.mem * (1 - fired))
+
+    def emit(self, state: Any, fired: Tensor) -> Tensor:
+        """The spikes sent on, before their graded factor; ``fired`` unless the neuron pools."""
+        return fired
+
+    def remember(self, state: Any, spk: Tensor) -> Any:
+        """``state`` with whatever of the spikes sent out the next step needs."""
+        return state
+
+    def state_shape(self, x: Tensor) -> torch.Size:
+        """Shape of every state for one step's input ``x``."""
+        return x.shape
+
+    def constant_values(self, names: tuple[str, ...]) -> list[Tensor]:
+        """The constants that a sequence operator is given, by name."""
+        return [attrgetter(name)(self) for name in names]
+
+    def step(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        """One time step as a pure function.
+
+        Args:
+            x: Input of one step, ``[batch, ...]``.
+            state: The neuron's ``State``. None, or a field that is None or of shape ``(0,)``, is at rest (zero).
+
+        Returns:
+            ``(spikes, state)``.
+
+        Raises:
+            ValueError: If a state has another shape, or device, than the input asks for.
+            TypeError: If a state has another dtype than the input.
+
+        Example:
+            >>> import snn_core as snn
+            >>> snn.Leaky(beta=0.5).step(torch.tensor([[1.5]]), None)
+            (tensor([[1.]]), State(mem=tensor([[1.5000]])))
+        """
+        x = as_floating(x, type(self).__name__)
+        emitted, state, _ = self.advance(x, complete(self, x, state), None)
+        return self.graded(emitted), state
+
+    def advance(self, x: Tensor, state: Any, fired: Tensor | None) -> tuple[Tensor, Any, Tensor | None]:
+        """One step from a complete state; returns the ungraded spikes, the state and its delayed reset signal.
+
+        ``fired`` is that signal for the incoming state where the caller has it from the step before.
+        """
+        delayed = self._reset.acts and self.reset_delay
+        if delayed:
+            fired = self._reset_signal(state) if fired is None else fired
+            state = self._reset.after(self, integrated(self, x, self._reset.before(self, state, fired)), fired)
+        else:
+            state = integrated(self, x, state)
+        state = type(state)._make([as_dtype(s, x.dtype) for s in state])
+        if self.state_quant:
+            state = self._quantised(state)
+        fired = self._crossing(self.membrane(state))
+        emitted = self.emit(state, fired)
+        if not delayed:
+            state = self._reset.at_once(self, state, fired)
+            state = type(state)._make([as_dtype(s, x.dtype) for s in state])
+        state = self.remember(state, self.graded(emitted)) if self.remembers else state
+        return emitted, state, fired.detach() if delayed and isinstance(self.spike_grad, Surrogate) else None
+
+    def _crossing(self, mem: Tensor) -> Tensor:
+        return self._fired_where_positive(mem - self.threshold, mem.dtype)
+
+    def _fired_where_positive(self, shifted: Tensor, dtype: torch.dtype) -> Tensor:
+        fired = as_dtype(self.spike_grad(shifted), dtype)
+        return fired * winner(shifted).to(dtype) if self.inhibition else fired
+
+    def _reset_signal(self, state: Any) -> Tensor:
+        """1 where the membrane of a state is above the threshold, without gradient."""
+        mem = self.membrane(state).detach()
+        if not isinstance(self.spike_grad, Surrogate):
+            return self._crossing(mem).detach()
+        above = mem > self.threshold
+        if self.inhibition:
+            above = above & winner(mem - self.threshold)
+        return above.to(mem.dtype)
+
+    def _quantised(self, state: Any) -> Any:
+        return type(state)._make([self.state_quant(s) for s in state])
+
+    def unroll(self, xs: Tensor, state: Any = None, *, trace: bool = False) -> tuple[Tensor, Any]:
+        """All steps of a sequence; equal to calling ``step`` in a loop.
+
+        The state is passed in and out; what ``init_hidden`` keeps is neither read nor changed.
+
+        Args:
+            xs: Input, ``[T, batch, ...]`` with T >= 1.
+            state: State before the first step, at rest when None.
+            trace: Return every step's states in place of the last one.
+
+        Returns:
+            ``(spikes, state)``: spikes ``[T, batch, ...]``; the last ``State``, or with ``trace=True`` a ``State`` of
+            tensors ``[T, batch, ...]``.
+
+        Raises:
+            ValueError: If there is no time step, or a state does not fit.
+
+        Example:
+            >>> import snn_core as snn
+            >>> spk, last = snn.Leaky(beta=1.0).unroll(torch.full((3, 1, 1), 0.6))
+            >>> spk.flatten(), last.mem
+            (tensor([0., 1., 0.]), tensor([[0.8000]]))
+        """
+        name = type(self).__name__
+        xs = as_floating(xs, name)
+        if xs.dim() == 0 or xs.shape[0] == 0:
+            raise ValueError(f"{name}.unroll takes [T, batch, ...] with T >= 1, got shape {tuple(xs.shape)}")
+        state = complete(self, xs.detach()[0], state)
+        if "step" in vars(self) or _overrides(type(self), "step", than="unroll"):
+            return kernels.loop(lambda x, s, _: (*self.step(x, s), None), xs, state, trace)
+        emitted, state = kernels.run(self, xs, state, trace)
+        return self.graded(emitted), state
+
+    @property
+    def reset_mechanism(self) -> str:
+        """``"subtract"``, ``"zero"`` or ``"none"``; setting it changes what the next step does."""
+        return self._reset_mechanism
+
+    @reset_mechanism.setter
+    def reset_mechanism(self, name: str) -> None:
+        if name not in RESETS:
+            raise ValueError(f"{type(self).__name__}: reset_mechanism must be one of {', '.join(RESETS)}, got {name!r}")
+        reset: Reset = RESETS[name] if self.resets else NoReset()
+        self._must_read_its_state(name, ("membrane", *reset.uses))
+        self._reset_mechanism = name
+        self._reset = reset
+        self.reset_mechanism_val.fill_(self.reset_dict[name])
+
+    def _must_read_its_state(self, reset: str, methods: tuple[str, ...]) -> None:
+        """Raise where a method of the base class would look for a state ``mem`` that there is not."""
+        inherited = [one for one in ("advance", *methods) if getattr(type(self), one) is getattr(Stepping, one)]
+        if "mem" not in self.State._fields and "advance" in inherited and len(inherited) > 1:
+            raise TypeError(
+                f"{type(self).__name__} has no state 'mem' among {', '.join(self.State._fields)}; with "
+                f"reset_mechanism={reset!r} it must define {' and '.join(methods)}"
+            )
+
+    @property
+    def reset_name(self) -> str:
+        """The reset that acts: ``reset_mechanism``, or ``"none"`` where the equation knows no reset."""
+        return self._reset_mechanism if self.resets else "none"
+
+    @property
+    def drops_input(self) -> bool:
+        """Whether a reset to zero clears the input of its step too, as snnTorch's; see :mod:`snn_core.peer`."""
+        return self.zero_drops_input and self.reset_delay and self.reset_name == "zero"
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any, **kwargs: Any) -> None:
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+        if prefix + "reset_mechanism_val" in state_dict:
+            code = int(state_dict[prefix + "reset_mechanism_val"])
+            if not 0 <= code < len(RESETS):
+                raise ValueError(f"{prefix}reset_mechanism_val must be 0, 1 or 2, got {code} in this state_dict")
+            self.reset_mechanism = list(RESETS)[code]
+
+
+def winner(shifted: Tensor) -> Tensor:
+    """True at the largest entry along axis 1, the neurons' axis."""
+    if shifted.dim() < 2:
+        raise ValueError(
+            f"inhibition needs input [batch, neurons, ...], got a state {tuple(shifted.shape)}; add a batch axis"
+        )
+    index = shifted.detach().argmax(dim=1, keepdim=True)
+    return torch.zeros_like(shifted, dtype=torch.bool).scatter(1, index, True)
+
+
+def _overrides(neuron: type, method: str, *, than: str) -> bool:
+    """Whether a class defines a method anew further down than another one, which then knows nothing of it."""
+    definers = [next(i for i, c in enumerate(neuron.__mro__) if name in vars(c)) for name in (method, than)]
+    return definers[0] < definers[1]

@@ -1,0 +1,53 @@
+"""Modules that take a whole sequence at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from snn_core.neuron.hints import OUTPUT, must_not_pass_on
+from snn_core.neuron.temporal import Temporal, as_floating
+from snn_core.sequence.folding import Folding
+from snn_core.sequence.watching import watched
+
+__all__ = ["WholeSequence"]
+
+
+class WholeSequence(Temporal):
+    """A module called with ``[T, batch, features]``, time first, in place of one step after the other."""
+
+    keeps_by_sample: ClassVar[bool] = True
+
+    sequence: Callable[..., Any]
+    """Outputs ``[T, batch, ...]`` of an input ``[T, batch, features]``; a method of every class."""
+
+    @watched
+    def forward(self, input_: Tensor, *args: Any, **kwargs: Any) -> Any:
+        """Run a whole sequence from rest.
+
+        Args:
+            input_: ``[T, batch, features]``.
+            *args: What the class takes after it.
+            **kwargs: The same, by name.
+
+        Returns:
+            What the class says, time first.
+
+        Raises:
+            ValueError: If the input has not three axes, or no time step.
+            TypeError: If an ``nn.Sequential`` would pass the tuple that ``output=True`` returns to a layer that takes
+                none.
+        """
+        if getattr(self, "output", False):
+            must_not_pass_on(self, *OUTPUT)
+        name = type(self).__name__
+        xs = as_floating(input_, name)
+        if xs.dim() != 3 or xs.shape[0] == 0:
+            raise ValueError(f"{name} takes a whole sequence [T, batch, features], T >= 1, got {tuple(xs.shape)}")
+        return self.sequence(xs, *args, **kwargs)
+
+    def run_rows(self, rows: Tensor, folding: Folding) -> Any:
+        out = self.sequence(folding.unfold(as_floating(rows, type(self).__name__)))
+        return tuple(map(folding.fold, out)) if isinstance(out, tuple) else folding.fold(out)

@@ -1,0 +1,1 @@
+"""The neurons: a file for each, of its equation."""

@@ -1,0 +1,115 @@
+"""Leaky integrate-and-fire whose response to a spike is an alpha function."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, NamedTuple
+
+from torch import Tensor
+
+from snn_core import kernels
+from snn_core.neuron import signatures
+from snn_core.neuron.arguments import takes
+from snn_core.neuron.constant import Constant, clamped
+from snn_core.neuron.lif import LIF
+
+__all__ = ["Alpha"]
+
+
+class Alpha(LIF):
+    r"""Spike response neuron: the membrane follows the difference of two exponentials.
+
+    .. math::
+
+        E[t] = \alpha\,E[t-1] + X[t], \qquad
+        I[t] = \beta\,I[t-1] - X[t], \qquad
+        U[t] = \tau\,(E[t] + I[t]), \qquad
+        \tau = \frac{\ln\alpha}{\ln\beta - \ln\alpha} + 1
+
+    ``reset_mechanism="zero"`` clears the excitatory and inhibitory current and the membrane after they have taken the
+    step's input; ``"subtract"`` lowers the excitatory current by :math:`\vartheta / \tau` and so the membrane by
+    :math:`\vartheta`.
+
+    Args:
+        alpha: Decay of the excitatory current per step; greater than ``beta``. A scalar, or one per neuron.
+        beta: Decay of the inhibitory current per step; less than ``alpha``, so below 1. A scalar, or one per neuron.
+        learn_alpha: Make ``alpha`` a parameter.
+        learn_beta: Make ``beta`` a parameter.
+
+    The other options are those of :class:`~snn_core.SpikingNeuron`.
+
+    Shape:
+        input ``[batch, ...]``; spikes, both currents and membrane the same.
+
+    Returns:
+        ``(spk, syn_exc, syn_inh, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
+
+    Raises:
+        ValueError: If any ``alpha`` is not greater than its ``beta``, if a ``beta`` is 1, or a state does not fit.
+        TypeError: If a state is passed with ``init_hidden=True``.
+
+    Example:
+        >>> import torch
+        >>> neuron = Alpha(alpha=0.9, beta=0.8)
+        >>> _, exc, inh, mem = neuron(torch.ones(1, 1))
+        >>> _, exc, inh, mem = neuron(torch.zeros(1, 1), exc, inh, mem)
+        >>> exc, inh, mem
+        (tensor([[0.9000]]), tensor([[-0.8000]]), tensor([[0.1895]]))
+
+    Source: Gerstner et al., Neuronal Dynamics (2014), section 6.4.
+    """
+
+    class State(NamedTuple):
+        """Excitatory current, inhibitory current and membrane potential."""
+
+        syn_exc: Tensor
+        syn_inh: Tensor
+        mem: Tensor
+
+    clears_first: ClassVar[bool] = False
+    described: ClassVar[tuple[str, ...]] = ("alpha", "beta")
+
+    alpha: Tensor
+
+    @takes(signatures.Alpha)
+    def __init__(
+        self,
+        alpha: Constant,
+        beta: Constant,
+        *,
+        learn_alpha: bool = False,
+        reset_mechanism: str = "zero",
+        **options: Any,
+    ) -> None:
+        super().__init__(beta=beta, reset_mechanism=reset_mechanism, **options)
+        self._decay("alpha", alpha, learn=learn_alpha)
+        if self.alpha.is_meta or self.beta.is_meta:
+            return  # without values there is nothing to check
+        if bool((self.alpha <= self.beta).any()):
+            raise ValueError(f"Alpha: alpha must be greater than beta everywhere, got alpha={alpha!r}, beta={beta!r}")
+        if bool((self.beta == 1).any()):
+            raise ValueError(f"Alpha: beta must not be 1, where the time constant diverges, got beta={beta!r}")
+
+    @property
+    def tau(self) -> Tensor:
+        """The factor that scales the difference of the currents to the membrane."""
+        log_alpha, log_beta = clamped(self.alpha).log(), self.membrane_decay.log()
+        return log_alpha / (log_beta - log_alpha) + 1
+
+    def integrate(self, x: Tensor, state: Any) -> Any:
+        syn_exc = clamped(self.alpha) * state.syn_exc + x
+        syn_inh = self.membrane_decay * state.syn_inh - x
+        return state._replace(syn_exc=syn_exc, syn_inh=syn_inh, mem=self.tau * (syn_exc + syn_inh))
+
+    def subtract(self, state: Any, amount: Tensor) -> Any:
+        return state._replace(syn_exc=state.syn_exc - amount / self.tau, mem=state.mem - amount)
+
+    def clear(self, state: Any, fired: Tensor) -> Any:
+        kept = 1 - fired
+        return state._replace(syn_exc=state.syn_exc * kept, syn_inh=state.syn_inh * kept, mem=state.mem * kept)
+
+    def init_alpha(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Forget the kept states; see :meth:`~snn_core.SpikingNeuron.reset_mem`."""
+        return self.reset_mem()
+
+
+kernels.define("alpha", Alpha, constants=("alpha", "beta"))

@@ -1,0 +1,137 @@
+"""Batch normalisation through time: statistics and scale of every time step's own."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from snn_core.neuron.temporal import Temporal
+from snn_core.sequence.ending import Ending
+from snn_core.sequence.folding import Folding
+from snn_core.sequence.watching import watched
+
+__all__ = ["BatchNormTT1d", "BatchNormTT2d"]
+
+
+class _BatchNormTT(Temporal, nn.ModuleList):
+    """A list of batch normalisations, one for each time step, without bias."""
+
+    keeps_by_sample: ClassVar[bool] = True
+
+    _entry: type[nn.Module]
+
+    def __init__(
+        self, input_features: int, time_steps: int, eps: float = 1e-5, momentum: float = 0.1, affine: bool = True
+    ) -> None:
+        if time_steps < 1:
+            raise ValueError(f"{type(self).__name__}: time_steps must be at least 1, got {time_steps}")
+        super().__init__(
+            self._entry(input_features, eps=eps, momentum=momentum, affine=affine) for _ in range(time_steps)
+        )
+        for norm in self:
+            norm.register_parameter("bias", None)
+
+    def __getitem__(self, index: Any) -> Any:  # pyrefly: ignore[bad-override]  (narrower overloads, same behaviour)
+        return nn.ModuleList(list(self)[index]) if isinstance(index, slice) else super().__getitem__(index)
+
+    @watched
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise one time step by its own entry; the first call after ``utils.reset`` is step 0.
+
+        Args:
+            x: Input of one step, ``[batch, features, ...]``.
+
+        Returns:
+            The normalised step, of the same shape.
+
+        Raises:
+            ValueError: If there are more steps than entries.
+        """
+        return self.run_rows(x, Folding(1))
+
+    def run_rows(self, rows: Tensor, folding: Folding) -> Tensor:
+        ending, kept, out = Ending(folding.order, type(self).__name__), self._recall(), []
+        for samples in folding.each(rows):
+            kept = ending.running(kept, len(samples))
+            out.append(self[self._step_of(kept)](samples))
+            kept = (kept[0] + 1,) if isinstance(kept, tuple) else (kept or 0) + 1
+        self._keep(ending.whole(kept))
+        return torch.cat(out)
+
+    def _step_of(self, kept: Any) -> int:
+        """The step that samples are at together, from how many each has had."""
+        had = kept[0].unique().tolist() if isinstance(kept, tuple) else [kept or 0]
+        if len(had) > 1:
+            raise ValueError(
+                f"{type(self).__name__} has one entry a step for all samples, but they have had {had} steps, as some "
+                "ended before others; call snn.utils.reset(net) before a new sequence"
+            )
+        step = had[0] if had else 0
+        if step >= len(self):
+            raise ValueError(
+                f"{type(self).__name__} has entries for time_steps={len(self)} steps, got step {step}; make it "
+                "with more, or call snn.utils.reset(net) before a new sequence"
+            )
+        return step
+
+
+class BatchNormTT1d(_BatchNormTT):
+    r"""Batch normalisation through time of feature vectors.
+
+    .. math:: y[t] = \gamma[t]\,\frac{x[t] - \mu[t]}{\sqrt{\sigma^2[t] + \epsilon}}
+
+    A list indexed by time step, ``bn[t](x)``; called as a layer, ``bn(x)`` counts the steps itself, from 0 after
+    ``utils.reset(net)``.
+
+    Args:
+        input_features: Features C of the input.
+        time_steps: Number of steps, each with its own statistics and scale.
+        eps: Added to the variance.
+        momentum: Of the running statistics.
+        affine: Whether there is a scale; there is never a bias.
+
+    Where ``unroll`` is given lengths, the statistics of a step are those of the samples that run still.
+
+    Shape:
+        one step ``[batch, C]`` or ``[batch, C, length]``.
+
+    Raises:
+        ValueError: If called for more steps than there are.
+
+    Example:
+        >>> bn = BatchNormTT1d(3, time_steps=2)
+        >>> len(bn), bn[0].bias, bn(torch.rand(4, 3)).shape
+        (2, None, torch.Size([4, 3]))
+
+    Source: Kim and Panda, Revisiting Batch Normalization for Training Low-Latency Deep Spiking Neural Networks (2021).
+    """
+
+    _entry = nn.BatchNorm1d
+
+
+class BatchNormTT2d(_BatchNormTT):
+    r"""Batch normalisation through time of images; as :class:`~snn_core.BatchNormTT1d`.
+
+    Args:
+        input_features: Channels C of the input.
+        time_steps: Number of steps, each with its own statistics and scale.
+        eps: Added to the variance.
+        momentum: Of the running statistics.
+        affine: Whether there is a scale; there is never a bias.
+
+    Shape:
+        one step ``[batch, C, H, W]``.
+
+    Raises:
+        ValueError: If called for more steps than there are.
+
+    Example:
+        >>> BatchNormTT2d(3, time_steps=2)(torch.rand(4, 3, 5, 5)).shape
+        torch.Size([4, 3, 5, 5])
+
+    Source: Kim and Panda, Revisiting Batch Normalization for Training Low-Latency Deep Spiking Neural Networks (2021).
+    """
+
+    _entry = nn.BatchNorm2d

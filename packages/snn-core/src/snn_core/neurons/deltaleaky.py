@@ -1,0 +1,82 @@
+"""A leaky membrane that fires on change."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, NamedTuple
+
+from torch import Tensor
+
+from snn_core.neuron.constant import Constant
+from snn_core.neuron.lif import LIF
+
+__all__ = ["DeltaLeaky"]
+
+
+class DeltaLeaky(LIF):
+    r"""Leaky membrane that fires when it changes by more than a threshold in one step; it has no reset.
+
+    .. math:: U[t] = \beta\,U[t-1] + X[t], \qquad S[t] = g\,\Theta(|U[t] - U[t-1]| - \delta)
+
+    Args:
+        delta_threshold: :math:`\delta`, the change above which the neuron fires. A scalar, or one per neuron.
+        *args: ``beta`` and the options of :class:`~snn_core.Leaky`, in its order, but for ``reset_delay``.
+        **kwargs: The same, by name. Those about threshold and reset have no effect.
+
+    Shape:
+        input ``[batch, ...]``; spikes and membranes the same.
+
+    Returns:
+        ``(spk, (mem, mem_prev))``: the state goes in and out as one tuple. With ``init_hidden=True`` the spikes alone,
+        unless ``output=True``.
+
+    Raises:
+        TypeError: If a state is passed with ``init_hidden=True``, or is no pair.
+        ValueError: If a state does not fit the input.
+
+    Example:
+        >>> import torch
+        >>> neuron = DeltaLeaky(0.5, beta=1.0)
+        >>> spk, state = neuron(torch.tensor([[0.75]]))
+        >>> spk, (mem, mem_prev) = neuron(torch.tensor([[0.25]]), state)
+        >>> spk, mem, mem_prev
+        (tensor([[0.]]), tensor([[1.]]), tensor([[0.7500]]))
+
+    Source: Yousefzadeh and Sifalakis, Delta Activation Layer (2022).
+    """
+
+    class State(NamedTuple):
+        """Membrane potential, and that of the step before."""
+
+        mem: Tensor
+        mem_prev: Tensor
+
+    resets: ClassVar[bool] = False
+    described: ClassVar[tuple[str, ...]] = ("delta_threshold", "beta")
+
+    delta_threshold: Tensor
+
+    def __init__(self, delta_threshold: Constant = 1.0, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.constant("delta_threshold", delta_threshold)
+        # not in the state_dict, where snnTorch does not have it either
+        self.register_buffer("delta_threshold", self.delta_threshold.to(self.threshold.dtype), persistent=False)
+
+    def integrate(self, x: Tensor, state: Any) -> Any:
+        return self.State(self.membrane_decay * state.mem + x, state.mem)
+
+    def membrane(self, state: Any) -> Tensor:
+        return (state.mem - state.mem_prev).abs()
+
+    def _crossing(self, mem: Tensor) -> Tensor:
+        return self._fired_where_positive(mem - self.delta_threshold, mem.dtype)
+
+    def bind(self, states: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        if len(states) + len(named) > 1 or any(name != "mem" for name in named):
+            raise TypeError("DeltaLeaky takes its state as one tuple: neuron(x, (mem, mem_prev))")
+        pair = next(iter((*states, *named.values())), None)
+        if pair is not None and not (isinstance(pair, tuple) and len(pair) == 2):
+            raise TypeError(f"DeltaLeaky takes its state as a tuple (mem, mem_prev), got {type(pair).__name__}")
+        return self.State._make(pair or (None, None))
+
+    def outputs(self, spk: Tensor, state: Any) -> Any:
+        return spk, tuple(state)

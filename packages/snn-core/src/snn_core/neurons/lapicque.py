@@ -1,0 +1,145 @@
+"""Integrate-and-fire as a resistor and a capacitor."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from torch import Tensor
+
+from snn_core import kernels
+from snn_core.neuron import signatures
+from snn_core.neuron.arguments import takes
+from snn_core.neuron.constant import Constant
+from snn_core.neuron.lif import LIF
+
+__all__ = ["Lapicque"]
+
+
+class Lapicque(LIF):
+    r"""Leaky integrate-and-fire neuron given by its resistance and capacitance.
+
+    .. math::
+
+        U[t] = \frac{\Delta}{C}\,X[t] + \Big(1 - \frac{\Delta}{RC}\Big)\,U[t-1] - R[t]\,\vartheta
+
+    ``beta`` stands for the two: alone it means R = 1 and :math:`C = \Delta / (R \ln(1/\beta))`, with ``R`` the same C,
+    with ``C`` it gives R. From ``R`` and ``C`` follows :math:`\beta = e^{-\Delta/(RC)}`, for information.
+
+    Args:
+        beta: Membrane decay per step, in (0, 1]. A scalar, or one per neuron.
+        R: Resistance of the membrane in ohm, greater than 0.
+        C: Capacitance of the membrane in farad, greater than 0.
+        time_step: :math:`\Delta`, the step in seconds.
+        learn_beta: Make ``beta`` a parameter, from which R or C is derived anew in every step.
+
+    The other options are those of :class:`~snn_core.SpikingNeuron`.
+
+    Shape:
+        input ``[batch, ...]``, a current in ampere; spikes and membrane the same.
+
+    Returns:
+        ``(spk, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
+
+    Raises:
+        ValueError: If it is not given ``beta``, or ``R`` and ``C``, or ``beta`` and one of them; if a value is out of
+            its range; if ``beta`` is to be learned where ``R`` and ``C`` fix it; if a state does not fit.
+        TypeError: If a state is passed with ``init_hidden=True``.
+
+    Example:
+        >>> spk, mem = Lapicque(R=5.0, C=2.0, time_step=1.0)(torch.ones(1, 1), torch.ones(1, 1))
+        >>> mem
+        tensor([[1.4000]])
+
+    Source: Lapicque (1907); Gerstner et al., Neuronal Dynamics (2014), section 1.3.
+    """
+
+    class State(NamedTuple):
+        """Membrane potential."""
+
+        mem: Tensor
+
+    peer_clears_last: ClassVar[bool] = True
+    described: ClassVar[tuple[str, ...]] = ("beta", "R", "C", "time_step")
+
+    R: Tensor
+    C: Tensor
+    time_step: Tensor
+    _derived: str | None = None  # which of R and C follows from a learned beta
+
+    @takes(signatures.Lapicque)
+    def __init__(
+        self,
+        beta: Any = False,
+        R: Any = False,
+        C: Any = False,
+        time_step: Constant = 1,
+        *,
+        learn_beta: bool = False,
+        **options: Any,
+    ) -> None:
+        given = {n: v for n, v in (("beta", beta), ("R", R), ("C", C)) if v is not False and v is not None}
+        if set(given) not in ({"beta"}, {"beta", "R"}, {"beta", "C"}, {"R", "C"}):
+            raise ValueError(
+                f"Lapicque takes beta, or two of beta, R and C, got {', '.join(given) or 'none'}; leave the rest out"
+            )
+        if learn_beta and "beta" not in given:
+            raise ValueError("Lapicque cannot learn 'beta', which R and C fix; pass beta in place of R or C")
+        for name, value in (*given.items(), ("time_step", time_step)):
+            tensor = torch.as_tensor(value)
+            if tensor.is_meta:
+                continue  # without values there is nothing to check
+            if not bool((tensor > 0).all()) or (name == "beta" and bool((tensor > 1).any())):
+                span = "in (0, 1]" if name == "beta" else "greater than 0"
+                raise ValueError(f"Lapicque: {name} must be {span}, got {value!r}")
+        if "beta" in given:
+            rate = torch.log(1 / _floating(beta))
+            given.setdefault("R", time_step / (given["C"] * rate) if "C" in given else 1.0)
+            given.setdefault("C", time_step / (given["R"] * rate))
+        else:
+            decay = torch.exp(-_floating(time_step) / (R * C))
+            given["beta"] = decay.reshape(1) if decay.dim() == 0 else decay  # of snnTorch's shape
+        super().__init__(beta=given["beta"], learn_beta=learn_beta, **options)
+        for name, value in (("R", given["R"]), ("C", given["C"]), ("time_step", time_step)):
+            self.constant(name, value)
+        if learn_beta:
+            self._derived = "R" if C is not False and C is not None else "C"
+
+    def circuit(self) -> dict[str, Tensor]:
+        """Resistance, capacitance and step, with what a learned ``beta`` makes of them."""
+        values = {"R": self.R, "C": self.C, "time_step": self.time_step}
+        if self._derived is not None:
+            fixed = values["C" if self._derived == "R" else "R"]
+            values[self._derived] = self.time_step / (fixed * torch.log(1 / self.membrane_decay))
+        return values
+
+    def integrate(self, x: Tensor, state: Any) -> Any:
+        circuit = self.circuit()
+        gain = circuit["time_step"] / circuit["C"]
+        return state._replace(mem=x * gain + (1 - gain / circuit["R"]) * state.mem)
+
+    def constant_values(self, names: tuple[str, ...]) -> list[Tensor]:
+        circuit = self.circuit()
+        return [circuit[n] if n in circuit else getattr(self, n) for n in names]
+
+    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        if self._derived is not None:
+            destination[prefix + self._derived] = self.circuit()[self._derived].detach()
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any, **kwargs: Any) -> None:
+        beta = state_dict.get(prefix + "beta")
+        if isinstance(beta, Tensor) and beta.dim() == 0 and self.beta.shape == (1,):
+            state_dict[prefix + "beta"] = beta.reshape(1)  # as it was saved before it had snnTorch's shape
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+    def init_lapicque(self) -> Tensor:
+        """Forget the kept state; see :meth:`~snn_core.SpikingNeuron.reset_mem`."""
+        return self.reset_mem()
+
+
+def _floating(value: Constant) -> Tensor:
+    return value.detach() if isinstance(value, Tensor) else torch.tensor(float(value))
+
+
+kernels.define("lapicque", Lapicque, constants=("R", "C", "time_step"))

@@ -1,0 +1,67 @@
+"""Leaky integrate-and-fire."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from snn_core import kernels
+from snn_core.neuron import signatures
+from snn_core.neuron.arguments import takes
+from snn_core.neuron.lif import LIF
+
+__all__ = ["Leaky"]
+
+
+class Leaky(LIF):
+    r"""Leaky integrate-and-fire neuron.
+
+    .. math:: U[t] = \beta\,U[t-1] + X[t] - R[t]\,\vartheta, \qquad S[t] = g\,\Theta(U[t] - \vartheta)
+
+    With ``reset_mechanism="zero"`` the membrane is cleared before the input arrives,
+    :math:`U[t] = \beta\,(1 - R[t])\,U[t-1] + X[t]`; with ``"none"`` it is left alone.
+
+    Args:
+        beta: Membrane decay per step, in [0, 1]; ``decay(tau, dt)`` converts seconds. A scalar, or one per neuron.
+        learn_beta: Make ``beta`` a parameter.
+
+    The other options are those of :class:`~snn_core.SpikingNeuron`.
+
+    Shape:
+        input ``[batch, ...]``; spikes and membrane the same.
+
+    Returns:
+        ``(spk, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
+
+    Raises:
+        TypeError: If a state is passed with ``init_hidden=True``.
+        ValueError: If a state does not fit the input.
+
+    Example:
+        >>> import torch
+        >>> spk, mem = Leaky(beta=0.9)(torch.full((1, 2), 1.5))
+        >>> spk
+        tensor([[1., 1.]])
+
+    Source: Gerstner et al., Neuronal Dynamics (2014), section 1.3.
+    """
+
+    class State(NamedTuple):
+        """Membrane potential."""
+
+        mem: Tensor
+
+    @takes(signatures.Leaky)
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+
+    def integrate(self, x: Tensor, state: Any) -> Any:
+        return state._replace(mem=self.membrane_decay * state.mem + x)
+
+    def init_leaky(self) -> Tensor:
+        """Forget the kept state; see :meth:`~snn_core.SpikingNeuron.reset_mem`."""
+        return self.reset_mem()
+
+
+kernels.define("leaky", Leaky, constants=("beta",))

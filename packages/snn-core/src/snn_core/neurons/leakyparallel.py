@@ -1,0 +1,134 @@
+"""A rectified leaky membrane over a whole sequence, as a recurrent layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from snn_core.neuron import signatures
+from snn_core.neuron.arguments import takes
+from snn_core.neuron.constant import Constant
+from snn_core.neuron.firing import Firing
+from snn_core.neuron.temporal import as_floating
+from snn_core.neuron.whole_sequence import WholeSequence
+from snn_core.sequence.folding import Folding
+
+__all__ = ["LeakyParallel"]
+
+
+class LeakyParallel(WholeSequence, Firing):
+    r"""Linear layer and rectified leaky membrane without reset, over a whole sequence.
+
+    .. math:: U[t] = \mathrm{relu}(W X[t] + b + \beta\,U[t-1]), \qquad S[t] = g\,\Theta(U[t] - \vartheta)
+
+    Args:
+        input_size: Features of the input.
+        hidden_size: Number of neurons.
+        beta: Membrane decay per step, clamped to [0, 1]: a scalar, or one per neuron. None leaves the recurrent weights
+            as initialised, on the diagonal.
+        bias: Whether the layer has biases.
+        threshold: Membrane potential above which a neuron fires.
+        dropout: Must be 0; put an ``nn.Dropout`` after the layer.
+        spike_grad: Surrogate gradient; ``surrogate.atan()`` when None.
+        surrogate_disable: Fire without any gradient.
+        learn_beta: Make the recurrent weights learnable; without ``weight_hh_enable`` only their diagonal learns.
+        learn_threshold: Make the threshold a parameter.
+        graded_spikes_factor: Amplitude g of a spike.
+        learn_graded_spikes_factor: Make g a parameter.
+        weight_hh_enable: Connect every neuron to every other, by a full matrix of recurrent weights.
+        device: Of the layer's weights.
+        dtype: Of the layer's weights.
+
+    Shape:
+        input ``[T, batch, input_size]``; spikes ``[T, batch, hidden_size]``.
+
+    Raises:
+        ValueError: If ``dropout`` is not 0, ``beta`` has neither one value nor one per neuron, or the input has other
+            features.
+
+    Example:
+        >>> LeakyParallel(input_size=3, hidden_size=2, beta=0.9)(torch.rand(5, 1, 3)).shape
+        torch.Size([5, 1, 2])
+
+    Source: Le et al., A Simple Way to Initialize Recurrent Networks of Rectified Linear Units (2015).
+    """
+
+    beta: Tensor | None
+
+    @takes(signatures.LeakyParallel)
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        beta: Constant | None = None,
+        bias: bool = True,
+        *,
+        dropout: float = 0.0,
+        learn_beta: bool = False,
+        weight_hh_enable: bool = False,
+        device: Any = None,
+        dtype: torch.dtype | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        if dropout:
+            raise ValueError(
+                f"LeakyParallel has one layer and drops nothing between layers, got {dropout=}; put an "
+                "nn.Dropout after it"
+            )
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        self.full = weight_hh_enable
+        self.rnn: nn.RNN = nn.RNN(input_size, hidden_size, nonlinearity="relu", bias=bias, device=device, dtype=dtype)
+        self.rnn.get_parameter("weight_hh_l0").requires_grad_(learn_beta)
+        if beta is None:
+            self.register_buffer("beta", None)
+        else:
+            self._decay("beta", torch.as_tensor(beta).reshape(-1), learn=False)
+            self.register_buffer("beta", self.get_buffer("beta").clamp(0, 1))
+        with torch.no_grad():
+            self._fill_recurrent_weights(self.rnn.get_parameter("weight_hh_l0"))
+
+    def _fill_recurrent_weights(self, weight: Tensor) -> None:
+        if self.beta is not None:
+            if self.beta.numel() not in (1, self.hidden_size):
+                raise ValueError(
+                    f"LeakyParallel: beta must have one value, or one for each of {self.hidden_size} neurons, got "
+                    f"{self.beta.numel()}"
+                )
+            weight.copy_(self.beta.to(weight).unsqueeze(1).expand_as(weight))
+        if not self.full:
+            weight.mul_(torch.eye(self.hidden_size).to(weight))
+
+    def sequence(self, xs: Tensor) -> Tensor:
+        """Spikes ``[T, batch, hidden_size]`` of an input ``[T, batch, input_size]``."""
+        return self.fire(torch.stack(self._membranes(self._drive(xs).unbind(0))))
+
+    def run_rows(self, rows: Tensor, folding: Folding) -> Tensor:
+        # full recurrent weights may blow up a sample that would be run on after its end
+        return self.fire(torch.cat(self._membranes(folding.each(self._drive(as_floating(rows, type(self).__name__))))))
+
+    def _drive(self, xs: Tensor) -> Tensor:
+        if xs.shape[-1] != self.input_size:
+            raise ValueError(f"LeakyParallel takes {self.input_size} features, got input {tuple(xs.shape)}")
+        weights = dict(self.rnn.named_parameters())
+        drive = F.linear(xs, weights["weight_ih_l0"], weights.get("bias_ih_l0"))
+        return drive + weights["bias_hh_l0"] if "bias_hh_l0" in weights else drive
+
+    def _membranes(self, drive: Sequence[Tensor]) -> list[Tensor]:
+        """Those of every step, for the first samples as many as it is driven in."""
+        recurrent = dict(self.rnn.named_parameters())["weight_hh_l0"]  # which functional_call may have exchanged
+        decay = recurrent.diagonal()
+        mem, mems = torch.zeros_like(drive[0].detach()), []
+        for x in drive:
+            mem = mem if mem.shape[0] == x.shape[0] else mem[: x.shape[0]]  # len() would be one number to an export
+            mem = torch.relu(x + (F.linear(mem, recurrent) if self.full else decay * mem))
+            mems.append(mem)
+        return mems
+
+    def extra_repr(self) -> str:
+        return self._describe("input_size", "hidden_size", "threshold", "spike_grad")

@@ -1,0 +1,85 @@
+"""Leaky integrate-and-fire with recurrent connections."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, NamedTuple
+
+from torch import Tensor, nn
+
+from snn_core import kernels
+from snn_core.neuron import signatures
+from snn_core.neuron.arguments import takes
+from snn_core.neuron.recurrence import Connected, OneToOne
+from snn_core.neurons.leaky import Leaky
+
+__all__ = ["RLeaky"]
+
+
+class RLeaky(Connected, Leaky):
+    r"""Leaky neuron whose spikes return to its input.
+
+    .. math:: U[t] = \beta\,U[t-1] + X[t] + V(S[t-1]) - R[t]\,\vartheta
+
+    Args:
+        beta: Membrane decay per step, in [0, 1]. A scalar, or one per neuron.
+        V: Weight of each neuron to itself, with ``all_to_all=False``. A scalar, or one per neuron.
+        all_to_all: V(.) is a linear layer (``linear_features``) or a convolution (``conv2d_channels``,
+            ``kernel_size``); else the element-wise product with ``V``.
+        linear_features: Number of neurons of a dense connection.
+        conv2d_channels: Channels of a convolutional connection.
+        kernel_size: Its kernel, odd, an int or a pair.
+        learn_beta: Make ``beta`` a parameter.
+        learn_recurrent: Make the recurrent weights learnable.
+
+    The other options are those of :class:`~snn_core.SpikingNeuron`.
+
+    Shape:
+        input ``[batch, ...]``; spikes and membrane the same.
+
+    Returns:
+        ``(spk, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``. The spikes are a state: they
+        are passed first, ``rlif(x, spk, mem)``.
+
+    Raises:
+        TypeError: If the arguments do not name exactly one kind of connection, or a state is passed with
+            ``init_hidden=True``.
+        ValueError: If the kernel is even, or a state does not fit the input.
+
+    Example:
+        >>> import torch
+        >>> rlif = RLeaky(beta=0.5, V=-0.5, all_to_all=False)
+        >>> spk, mem = rlif(torch.full((1, 1), 2.0))
+        >>> spk, mem = rlif(torch.full((1, 1), 1.0), spk, mem)
+        >>> spk.detach(), mem.detach()
+        (tensor([[0.]]), tensor([[0.5000]]))
+
+    Source: Gerstner et al., Neuronal Dynamics (2014), chapter 12.
+    """
+
+    class State(NamedTuple):  # pyrefly: ignore[bad-override]  (a state of its own, as every neuron has)
+        """Spikes of the last step and membrane potential."""
+
+        spk: Tensor
+        mem: Tensor
+
+    peer_clears_last: ClassVar[bool] = True
+
+    @takes(signatures.RLeaky)
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+
+    def init_rleaky(self) -> tuple[Tensor, Tensor]:
+        """Forget the kept states; see :meth:`~snn_core.SpikingNeuron.reset_mem`."""
+        return self.reset_mem()
+
+
+kernels.define(
+    "rleaky_one_to_one", RLeaky, ("beta", "recurrent.V", "graded_spikes_factor"), parts={"recurrent": OneToOne}
+)
+kernels.define(
+    "rleaky_dense",
+    RLeaky,
+    ("beta", "graded_spikes_factor"),
+    parts={"recurrent": nn.Linear},
+    weights=("recurrent.weight", "recurrent.bias"),
+)

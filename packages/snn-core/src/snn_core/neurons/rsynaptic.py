@@ -1,0 +1,92 @@
+"""Leaky integrate-and-fire with a synaptic current and recurrent connections."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+
+from snn_core import kernels
+from snn_core.neuron import signatures
+from snn_core.neuron.arguments import takes
+from snn_core.neuron.recurrence import Connected, OneToOne
+from snn_core.neurons.synaptic import Synaptic
+
+__all__ = ["RSynaptic"]
+
+
+class RSynaptic(Connected, Synaptic):
+    r"""Second-order neuron whose spikes return to its input.
+
+    .. math::
+
+        I[t] = \alpha\,I[t-1] + X[t] + V(S[t-1]), \qquad
+        U[t] = \beta\,U[t-1] + I[t] - R[t]\,\vartheta
+
+    Args:
+        alpha: Decay of the synaptic current per step, in [0, 1]. A scalar, or one per neuron.
+        beta: Membrane decay per step, in [0, 1]. A scalar, or one per neuron.
+        V: Weight of each neuron to itself, with ``all_to_all=False``. A scalar, or one per neuron.
+        all_to_all: V(.) is a linear layer (``linear_features``) or a convolution (``conv2d_channels``,
+            ``kernel_size``); else the element-wise product with ``V``.
+        linear_features: Number of neurons of a dense connection.
+        conv2d_channels: Channels of a convolutional connection.
+        kernel_size: Its kernel, odd, an int or a pair.
+        learn_alpha: Make ``alpha`` a parameter.
+        learn_beta: Make ``beta`` a parameter.
+        learn_recurrent: Make the recurrent weights learnable.
+
+    The other options are those of :class:`~snn_core.SpikingNeuron`.
+
+    Shape:
+        input ``[batch, ...]``; spikes, current and membrane the same.
+
+    Returns:
+        ``(spk, syn, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``. The spikes are a state:
+        they are passed first, ``rsyn(x, spk, syn, mem)``.
+
+    Raises:
+        TypeError: If the arguments do not name exactly one kind of connection, or a state is passed with
+            ``init_hidden=True``.
+        ValueError: If the kernel is even, or a state does not fit the input.
+
+    Example:
+        >>> import torch
+        >>> rsyn = RSynaptic(alpha=0.5, beta=0.5, linear_features=3)
+        >>> spk, syn, mem = rsyn(torch.rand(2, 3))
+        >>> spk, syn, mem = rsyn(torch.rand(2, 3), spk, syn, mem)
+        >>> mem.shape
+        torch.Size([2, 3])
+
+    Source: Gerstner et al., Neuronal Dynamics (2014), section 3.1 and chapter 12.
+    """
+
+    class State(NamedTuple):  # pyrefly: ignore[bad-override]  (a state of its own, as every neuron has)
+        """Spikes of the last step, synaptic current and membrane potential."""
+
+        spk: Tensor
+        syn: Tensor
+        mem: Tensor
+
+    @takes(signatures.RSynaptic)
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+
+    def init_rsynaptic(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Forget the kept states; see :meth:`~snn_core.SpikingNeuron.reset_mem`."""
+        return self.reset_mem()
+
+
+kernels.define(
+    "rsynaptic_one_to_one",
+    RSynaptic,
+    ("alpha", "beta", "recurrent.V", "graded_spikes_factor"),
+    parts={"recurrent": OneToOne},
+)
+kernels.define(
+    "rsynaptic_dense",
+    RSynaptic,
+    ("alpha", "beta", "graded_spikes_factor"),
+    parts={"recurrent": nn.Linear},
+    weights=("recurrent.weight", "recurrent.bias"),
+)

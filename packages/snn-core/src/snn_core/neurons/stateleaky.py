@@ -1,0 +1,181 @@
+"""A leaky membrane without reset, over a whole sequence."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from torch import Tensor
+
+from snn_core import kernels
+from snn_core.neuron import signatures
+from snn_core.neuron.arguments import takes
+from snn_core.neuron.constant import caller
+from snn_core.neuron.firing import as_dtype
+from snn_core.neuron.lif import LIF
+from snn_core.neuron.temporal import as_floating
+from snn_core.neuron.whole_sequence import WholeSequence
+
+__all__ = ["StateLeaky"]
+
+
+class StateLeaky(WholeSequence, LIF):
+    r"""Leaky membrane that fires without being reset, over a whole sequence.
+
+    .. math:: U[t] = \beta\,U[t-1] + X[t], \qquad S[t] = g\,\Theta(U[t] - \vartheta)
+
+    Args:
+        beta: Membrane decay per step, in [0, 1]: a scalar, or one per channel.
+        channels: Number of neurons; with 1, of any number, which are all alike.
+        threshold: Membrane potential above which a neuron fires.
+        spike_grad: Surrogate gradient; ``surrogate.atan()`` when None.
+        surrogate_disable: Fire without any gradient.
+        learn_beta: Make ``beta`` a parameter.
+        learn_threshold: Make the threshold a parameter.
+        state_quant: A function applied to the membrane potentials that are returned and compared with the threshold.
+        output: Return spikes and membrane, or the membrane alone.
+        graded_spikes_factor: Amplitude g of a spike.
+        learn_graded_spikes_factor: Make g a parameter.
+        kernel_truncation_steps: Forget input after so many steps; None for never.
+
+    Shape:
+        input ``[T, batch, channels]``; spikes and membrane the same; initial membrane ``[batch, channels]``.
+
+    Returns:
+        ``(spk, mem)``, or ``mem`` with ``output=False``; ``mem[-1]`` is the last state. ``step`` and ``unroll`` work
+        as for every neuron.
+
+    Raises:
+        ValueError: If ``beta`` has neither one value nor one per channel, the input other channels, or an initial
+            state is passed with ``kernel_truncation_steps``, which leaves no single state to go on from.
+
+    Example:
+        >>> spk, mem = StateLeaky(beta=0.5, channels=1)(torch.ones(3, 1, 1))
+        >>> mem.flatten()
+        tensor([1.0000, 1.5000, 1.7500])
+
+    Source: Gerstner et al., Neuronal Dynamics (2014), section 1.3.
+    """
+
+    class State(NamedTuple):
+        """Membrane potential."""
+
+        mem: Tensor
+
+    resets: ClassVar[bool] = False
+
+    _version = 2  # of the state_dict: from 2 on, beta is what it says and tau follows from it
+
+    @takes(signatures.StateLeaky, without="init_hidden inhibition reset_mechanism reset_delay")
+    def __init__(
+        self, channels: int, *, output: bool = True, kernel_truncation_steps: int | None = None, **options: Any
+    ) -> None:
+        super().__init__(output=output, **options)
+        if self.beta.shape not in ((), (1,), (channels,)):
+            raise ValueError(
+                f"{type(self).__name__}: beta must have one value, or one for each of {channels} channels, got shape "
+                f"{tuple(self.beta.shape)}"
+            )
+        if kernel_truncation_steps is not None and kernel_truncation_steps < 1:
+            raise ValueError(
+                f"{type(self).__name__}: kernel_truncation_steps must be at least 1, got {kernel_truncation_steps}"
+            )
+        factor = self.graded_spikes_factor
+        graded = factor.requires_grad or (not factor.is_meta and bool((factor != 1).any()))
+        gradient = options.get("spike_grad") is not None or self.surrogate_disable or self.threshold.requires_grad
+        if not output and (gradient or graded):
+            warnings.warn(
+                f"{type(self).__name__}: with output=False no spikes are computed, so the settings about spikes have "
+                "no effect",
+                UserWarning,
+                stacklevel=caller(),
+            )
+        self.channels = channels
+        self.kernel_truncation_steps = kernel_truncation_steps
+
+    def drive(self, xs: Tensor) -> Tensor:
+        """What reaches the membrane of an input of any number of leading axes."""
+        return xs
+
+    def state_shape(self, x: Tensor) -> torch.Size:
+        if x.dim() == 0 or (x.shape[-1] != self.channels and self.channels != 1):
+            raise ValueError(f"{type(self).__name__} takes {self.channels} channels, got input {tuple(x.shape)}")
+        return x.shape
+
+    def integrate(self, x: Tensor, state: Any) -> Any:
+        return state._replace(mem=self.membrane_decay * state.mem + x)
+
+    def membrane(self, state: Any) -> Tensor:
+        return self.state_quant(state.mem) if self.state_quant else state.mem
+
+    def _quantised(self, state: Any) -> Any:
+        return state  # what is seen of the membrane is quantised, not what it integrates
+
+    def step(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        if self.kernel_truncation_steps is not None:
+            raise ValueError(self._no_single_state("call it with the whole sequence"))
+        return super().step(self.drive(x), state)
+
+    def unroll(self, xs: Tensor, state: Any = None, *, trace: bool = False) -> tuple[Tensor, Any]:
+        if self.kernel_truncation_steps is not None and state is not None and any(s is not None for s in state):
+            raise ValueError(self._no_single_state("leave out the initial membrane"))
+        xs = as_floating(xs, type(self).__name__)
+        steps = self.kernel_truncation_steps
+        if steps is None or xs.dim() == 0 or steps >= xs.shape[0]:
+            return super().unroll(self.drive(xs), state, trace=trace)
+        drive = self.drive(xs)
+        self.state_shape(drive[0])  # raises where the channels are others
+        states = self.State(as_dtype(self._windowed(drive, steps), drive.dtype))
+        spk = self.graded(self._crossing(self.membrane(states)))
+        return spk, states if trace else self.State(states.mem[-1].clone())  # a view would hold all steps in memory
+
+    def sequence(self, xs: Tensor, mem: Tensor | None = None) -> Any:
+        """Spikes and membrane of an input ``[T, batch, features]``, from the membrane ``mem`` or from rest."""
+        spk, states = self.unroll(xs, (mem,), trace=True)
+        return (spk, self.membrane(states)) if self.output else self.membrane(states)
+
+    def _no_single_state(self, remedy: str) -> str:
+        setting = f"kernel_truncation_steps={self.kernel_truncation_steps}"
+        return f"{type(self).__name__}: with {setting} the last inputs, not one membrane, make the state; {remedy}"
+
+    def _windowed(self, xs: Tensor, steps: int) -> Tensor:
+        r"""Membranes of the last ``steps`` inputs alone, :math:`\sum_{k<K} \beta^k X[t-k]`.
+
+        Windows of n steps make those of 2n and 2n + 1,
+
+        .. math:: W_{2n}[t] = W_n[t] + \beta^n\,W_n[t-n], \qquad W_{2n+1}[t] = X[t] + \beta\,W_{2n}[t-1],
+
+        so that the passes over the input grow with the logarithm of K, and nothing is ever taken out again.
+        """
+        if steps == 1:
+            return xs
+        half, n = self._windowed(xs, steps // 2), steps // 2
+        even = half + self.membrane_decay**n * _later(half, n)
+        return xs + self.membrane_decay * _later(even, 1) if steps % 2 else even
+
+    @property
+    def tau(self) -> Tensor:
+        """Time constant in steps, -1 / ln(beta)."""
+        return -1 / self.membrane_decay.log()
+
+    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        destination[prefix + "tau"] = self.tau.detach()
+
+    def _load_from_state_dict(
+        self, state_dict: Any, prefix: str, local_metadata: Any, *args: Any, **kwargs: Any
+    ) -> None:
+        # snnTorch decays by exp(-1 / tau) whatever its beta says
+        tau = state_dict.pop(prefix + "tau", None)
+        if tau is not None and local_metadata.get("version", 1) < 2:
+            state_dict[prefix + "beta"] = torch.exp(-1 / tau)
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *args, **kwargs)
+
+
+def _later(xs: Tensor, steps: int) -> Tensor:
+    """A sequence that starts so many steps later, after zeros, and ends when it ended."""
+    return torch.cat([torch.zeros_like(xs[:steps]), xs[:-steps]])
+
+
+kernels.define("stateleaky", StateLeaky, constants=("beta",))

@@ -1,0 +1,82 @@
+"""Leaky integrate-and-fire with a synaptic current: a second-order neuron."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, NamedTuple
+
+from torch import Tensor
+
+from snn_core import kernels
+from snn_core.neuron import signatures
+from snn_core.neuron.arguments import takes
+from snn_core.neuron.constant import Constant, clamped
+from snn_core.neuron.lif import LIF
+
+__all__ = ["Synaptic"]
+
+
+class Synaptic(LIF):
+    r"""Second-order leaky integrate-and-fire neuron: the input drives a current, the current the membrane.
+
+    .. math::
+
+        I[t] = \alpha\,I[t-1] + X[t], \qquad
+        U[t] = \beta\,U[t-1] + I[t] - R[t]\,\vartheta, \qquad
+        S[t] = g\,\Theta(U[t] - \vartheta)
+
+    The current is never reset.
+
+    Args:
+        alpha: Decay of the synaptic current per step, in [0, 1]. A scalar, or one per neuron.
+        beta: Membrane decay per step, in [0, 1]. A scalar, or one per neuron.
+        learn_alpha: Make ``alpha`` a parameter.
+        learn_beta: Make ``beta`` a parameter.
+
+    The other options are those of :class:`~snn_core.SpikingNeuron`.
+
+    Shape:
+        input ``[batch, ...]``; spikes, current and membrane the same.
+
+    Returns:
+        ``(spk, syn, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
+
+    Raises:
+        TypeError: If a state is passed with ``init_hidden=True``.
+        ValueError: If a state does not fit the input.
+
+    Example:
+        >>> import torch
+        >>> spk, syn, mem = Synaptic(alpha=0.5, beta=0.9)(torch.full((1, 1), 0.75))
+        >>> spk, syn, mem = Synaptic(alpha=0.5, beta=0.9)(torch.zeros(1, 1), syn, mem)
+        >>> syn, mem
+        (tensor([[0.3750]]), tensor([[1.0500]]))
+
+    Source: Gerstner et al., Neuronal Dynamics (2014), section 3.1.
+    """
+
+    class State(NamedTuple):
+        """Synaptic current and membrane potential."""
+
+        syn: Tensor
+        mem: Tensor
+
+    peer_clears_last: ClassVar[bool] = True
+    described: ClassVar[tuple[str, ...]] = ("alpha", "beta")
+
+    alpha: Tensor
+
+    @takes(signatures.Synaptic)
+    def __init__(self, alpha: Constant, *, learn_alpha: bool = False, **options: Any) -> None:
+        super().__init__(**options)
+        self._decay("alpha", alpha, learn=learn_alpha)
+
+    def integrate(self, x: Tensor, state: Any) -> Any:
+        syn = clamped(self.alpha) * state.syn + x
+        return state._replace(syn=syn, mem=self.membrane_decay * state.mem + syn)
+
+    def init_synaptic(self) -> tuple[Tensor, Tensor]:
+        """Forget the kept states; see :meth:`~snn_core.SpikingNeuron.reset_mem`."""
+        return self.reset_mem()
+
+
+kernels.define("synaptic", Synaptic, constants=("alpha", "beta"))

@@ -1,0 +1,195 @@
+"""A net that is fed one time step after the other as they come, in constant memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.modules.dropout import _DropoutNd
+from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
+
+from snn_core.files.manifest import classes, opened, sealed
+from snn_core.neuron.kept import as_kept, as_tensors, temporal_by_path
+from snn_core.neuron.separate import separate
+from snn_core.neuron.whole_sequence import WholeSequence
+from snn_core.sequence.turns import in_turn
+from snn_core.sequence.watching import Watch
+
+__all__ = ["Stream", "stream"]
+
+
+def stream(net: nn.Module) -> Stream:
+    """Run a net one time step at a time, as the input comes.
+
+    Gives what a loop over ``net(xs[t])`` from rest gives, without a graph and in memory that does not grow. The state
+    is the stream's: several streams may run through one net at once, and what the net itself keeps stays as it is.
+
+    Args:
+        net: A net called with one step's input; its neurons keep their state (``init_hidden=True``).
+
+    Returns:
+        The stream, at rest.
+
+    Raises:
+        TypeError: If ``net`` is no module.
+        ValueError: If a module of it takes whole sequences, or is in training mode and would draw random numbers or
+            change its statistics.
+
+    Example:
+        >>> import snn_core as snn
+        >>> net = nn.Sequential(nn.Linear(3, 2), snn.Leaky(beta=0.9, init_hidden=True))
+        >>> one, other = stream(net), stream(net)
+        >>> for x in torch.rand(100, 1, 3):
+        ...     spk = one(x)
+        >>> spk.shape, one.state_dict()["1.mem"].shape, other.state_dict()
+        (torch.Size([1, 2]), torch.Size([1, 2]), {})
+    """
+    return Stream(net)
+
+
+class Stream:
+    """A net on its way through a sequence; :func:`stream` says what it does.
+
+    Args:
+        net: The net.
+
+    Example:
+        >>> import snn_core as snn
+        >>> run = Stream(snn.Leaky(beta=0.5, init_hidden=True))
+        >>> [run(torch.tensor([0.75])).item() for _ in range(3)]
+        [0.0, 1.0, 0.0]
+    """
+
+    def __init__(self, net: nn.Module) -> None:
+        _check(net)
+        self._net = net
+        self._modules = temporal_by_path(net)
+        self._kept: dict[str, Any] = dict.fromkeys(self._modules)
+        self._takes: tuple[torch.Size, torch.dtype, torch.device] | None = None
+        self._watch = Watch(net)
+
+    def __call__(self, x: Tensor) -> Any:
+        """One time step.
+
+        Args:
+            x: Input of the step, ``[batch, ...]``.
+
+        Returns:
+            What ``net(x)`` returns, made in inference mode: ``.clone()`` what autograd is to know.
+
+        Raises:
+            TypeError: If ``x`` is no tensor.
+            ValueError: If it has another shape, dtype or device than the step before. The stream is then where it was,
+                as after any error.
+        """
+        if not isinstance(x, Tensor):
+            raise TypeError(f"a stream takes one step's tensor, got {type(x).__name__}; wrap it: torch.as_tensor(x)")
+        takes = x.shape, x.dtype, x.device
+        if self._takes not in (None, takes):
+            assert self._takes is not None
+            (shape, dtype, device) = self._takes
+            raise ValueError(
+                f"this stream is of steps {tuple(shape)} ({dtype}, {device}), got {tuple(x.shape)} ({x.dtype}, "
+                f"{x.device}); call reset() to begin a new one, or make a stream for each batch"
+            )
+        with in_turn(self._modules.values()), torch.inference_mode(), self._watch.watching():
+            before = {path: (m._kept, m._kept_in) for path, m in self._modules.items()}
+            try:
+                for path, module in self._modules.items():
+                    module._kept = self._kept[path]
+                flat, spec = tree_flatten(self._net(x))
+                self._kept = {path: module._kept for path, module in self._modules.items()}
+                out = tree_unflatten(separate(flat, tree_leaves(self._kept)), spec)
+            finally:
+                for path, module in self._modules.items():
+                    module._kept, module._kept_in = before[path]
+        self._takes = takes
+        return out
+
+    def reset(self) -> None:
+        """Go back to rest; the next step may have another batch."""
+        self._kept, self._takes = dict.fromkeys(self._modules), None
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Copies of the states by name, such as ``"1.mem"``; of neurons that have seen a step only."""
+        return {name: tensor.clone() for name, tensor in as_tensors(self._kept).items()}
+
+    def load_state_dict(self, states: Mapping[str, Tensor]) -> None:
+        """Go on from states that :meth:`state_dict` gave, of a stream through the same net or one like it.
+
+        Args:
+            states: The states by name.
+
+        Raises:
+            ValueError: If a name is unknown or missing; every one is named.
+            TypeError: If one is no tensor.
+        """
+        wrong = [name for name, value in states.items() if not isinstance(value, Tensor)]
+        if wrong:
+            raise TypeError(f"states are tensors; {', '.join(map(repr, wrong))} is none")
+        kept = as_kept(self._net, states)
+        self._kept = {path: tree_map(_copied, value) for path, value in kept.items()}
+        self._takes = None
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the states to a file in the format of safetensors, whole or not at all.
+
+        Args:
+            path: The file; one of the same name is replaced.
+
+        Raises:
+            OSError: If it cannot be written.
+        """
+        sealed(path, "stream", self.state_dict(), {"classes": _names(self._net)})
+
+    def load(self, path: str | os.PathLike[str]) -> None:
+        """Go on from where :meth:`save` was called, bit for bit, given a net of the same weights.
+
+        Args:
+            path: The file.
+
+        Raises:
+            ValueError: If the file is damaged, or of a stream through another net.
+            OSError: If it cannot be read.
+        """
+        states, manifest = opened(path, "stream")
+        if manifest.get("classes") != _names(self._net):
+            raise ValueError(
+                f"{path} is of a stream through a net of {manifest.get('classes')!r:.200}, this net is of "
+                f"{_names(self._net)}"
+            )
+        device = next((p.device for p in [*self._net.parameters(), *self._net.buffers()]), torch.device("cpu"))
+        try:
+            self.load_state_dict({name: tensor.to(device) for name, tensor in states.items()})
+        except ValueError as error:
+            raise ValueError(f"{path} holds {error}") from None
+
+
+def _copied(value: Any) -> Any:
+    return value.detach().clone() if isinstance(value, Tensor) else value
+
+
+def _names(net: nn.Module) -> dict[str, str]:
+    """The classes of what keeps something; their modules may be called otherwise where a program is started."""
+    found = classes(net)
+    return {path: found[path].rpartition(".")[2] for path in temporal_by_path(net)}
+
+
+def _check(net: Any) -> None:
+    if not isinstance(net, nn.Module):
+        raise TypeError(f"stream takes a net (nn.Module), got {type(net).__name__}")
+    for path, module in net.named_modules():
+        if isinstance(module, WholeSequence):
+            raise ValueError(
+                f"stream: {path!r} ({type(module).__name__}) takes the whole sequence at once and cannot go step by "
+                "step; use Leaky(reset_mechanism='none') for a leaky membrane that can"
+            )
+        if module.training and isinstance(module, _NormBase | _DropoutNd):
+            raise ValueError(
+                f"stream: {path!r} ({type(module).__name__}) is in training mode, where it changes the net or draws "
+                "random numbers; call net.eval()"
+            )
