@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 import snn_ipu
-from snn_ipu import arrays, build, pack, report
+from snn_ipu import build, pack, report
+from snn_ipu.program import arrays
 
 
 def close(found: Tensor, expected: Tensor, what: str) -> None:

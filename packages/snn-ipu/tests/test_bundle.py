@@ -17,7 +17,7 @@ from torch import nn
 
 import snn_core as snn
 import snn_ipu
-from snn_ipu import arrays, bundle
+from snn_ipu.program import arrays, bundle
 
 from . import nets
 
@@ -73,7 +73,7 @@ class Refuse:
             raise ModuleNotFoundError(name, name=name)
 sys.meta_path.insert(0, Refuse())
 import torch, snn_ipu
-from snn_ipu import compiled_op, place, running, sdk
+from snn_ipu.device import compiled_op, place, running, sdk
 program = snn_ipu.load({str(folder)!r})
 step = program.training(torch.optim.SGD(program.parameters(), 0.1))
 outputs, loss = step(torch.ones(3, 6, 2, 5), torch.tensor([0, 1, 2]))

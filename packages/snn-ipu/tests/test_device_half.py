@@ -16,7 +16,7 @@ from torch.utils._pytree import tree_flatten
 
 import snn_core as snn
 import snn_ipu
-from snn_ipu import arrays
+from snn_ipu.program import arrays
 
 from . import nets
 

@@ -12,7 +12,8 @@ import zipfile
 
 import pytest
 
-from snn_ipu import IpuUnavailable, build, compiled_op, pack
+from snn_ipu import IpuUnavailable, build, pack
+from snn_ipu.device import compiled_op
 
 REMEDY = r"run `python -m snn_ipu.build`, or pass ops='primitives'"
 

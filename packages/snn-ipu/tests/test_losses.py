@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import snn_functional as functional
-from snn_ipu.loss_choice import chosen_loss
-from snn_ipu.losses import LOSSES, loss
+from snn_ipu.program.losses import LOSSES, chosen_loss, loss
 
 WEIGHT = [0.5, 2.0, 0.0, 1.0]
 CASES = {

@@ -13,8 +13,9 @@ import pytest
 import torch
 
 from snn_core import surrogate
-from snn_ipu import build, compiled_op
-from snn_ipu.spiking import CLOSED_FORMS
+from snn_ipu import build
+from snn_ipu.device import compiled_op
+from snn_ipu.program.spiking import CLOSED_FORMS
 
 DOUBLE = pathlib.Path(__file__).parent / "popart_double"
 KINDS = {

@@ -14,8 +14,8 @@ from torch import nn
 
 import snn_core as snn
 import snn_ipu
-from snn_ipu import place, sdk
-from snn_ipu.losses import LOSSES
+from snn_ipu.device import place, sdk
+from snn_ipu.program.losses import LOSSES
 
 from . import nets, poptorch_double
 

@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from .arrays import ArrayError
-    from .bundle import BundleError
-    from .checking import check
-    from .exporting import export
+    from .device.sdk import IpuUnavailable
     from .issues import IpuIssue
-    from .lowering import lower
-    from .program import Program, load, weights
+    from .lowering.checking import check
+    from .lowering.lowering import export, lower
+    from .program.arrays import ArrayError
+    from .program.bundle import BundleError
+    from .program.program import Program, load, weights
     from .target import Ipu
-    from .unavailable import IpuUnavailable
 
 __all__ = [
     "check",
@@ -38,17 +37,17 @@ __all__ = [
 ]
 
 _HOMES = {
-    "check": "checking",
-    "lower": "lowering",
-    "export": "exporting",
-    "load": "program",
-    "weights": "program",
-    "Program": "program",
+    "check": "lowering.checking",
+    "lower": "lowering.lowering",
+    "export": "lowering.lowering",
+    "load": "program.program",
+    "weights": "program.program",
+    "Program": "program.program",
     "Ipu": "target",
     "IpuIssue": "issues",
-    "IpuUnavailable": "unavailable",
-    "ArrayError": "arrays",
-    "BundleError": "bundle",
+    "IpuUnavailable": "device.sdk",
+    "ArrayError": "program.arrays",
+    "BundleError": "program.bundle",
 }
 
 

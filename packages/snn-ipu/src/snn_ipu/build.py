@@ -17,9 +17,8 @@ import tempfile
 from pathlib import Path
 from typing import Sequence
 
-from .compiled_op import LIBRARY, MANIFEST, OPS, SOURCES, source_hash
-from .sdk import sdk_version
-from .unavailable import IpuUnavailable
+from snn_ipu.device.compiled_op import LIBRARY, MANIFEST, OPS, SOURCES, source_hash
+from snn_ipu.device.sdk import IpuUnavailable, sdk_version
 
 __all__ = ["build", "main"]
 
@@ -46,7 +45,7 @@ def build(ops: Path = OPS, compiler: str = "", libraries: Sequence[str] = _LIBRA
         >>> build()
         Traceback (most recent call last):
         ...
-        snn_ipu.unavailable.IpuUnavailable: PopART is not importable ...
+        snn_ipu.device.sdk.IpuUnavailable: PopART is not importable ...
     """
     version, package_hash = sdk_version()
     compiler = compiler or os.environ.get("CXX", "g++")

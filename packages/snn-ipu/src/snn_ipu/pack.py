@@ -11,8 +11,8 @@ import zipfile
 from pathlib import Path
 from typing import Sequence
 
-from .compiled_op import LIBRARY, MANIFEST, OPS
-from .unavailable import IpuUnavailable
+from snn_ipu.device.compiled_op import LIBRARY, MANIFEST, OPS
+from snn_ipu.device.sdk import IpuUnavailable
 
 __all__ = ["main", "pack"]
 
@@ -40,7 +40,7 @@ def pack(wheel: Path, ops: Path = OPS, into: Path | None = None) -> Path:
         >>> pack(Path("snn_ipu-0.5-py3-none-any.whl"), Path("nowhere"))
         Traceback (most recent call last):
         ...
-        snn_ipu.unavailable.IpuUnavailable: nowhere holds no poplar-<version>: run `python -m snn_ipu.build` first
+        snn_ipu.device.sdk.IpuUnavailable: nowhere holds no poplar-<version>: run `python -m snn_ipu.build` first
     """
     added = _operators(ops)
     if not wheel.name.startswith("snn_ipu-") or not wheel.name.endswith("-py3-none-any.whl"):

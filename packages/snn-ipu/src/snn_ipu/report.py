@@ -15,12 +15,11 @@ from typing import Any, Sequence
 import torch
 from torch import Tensor
 
-from ._version import __version__
-from .bundle import BundleError
-from .operations import DTYPES
-from .program import load
-from .sdk import import_poptorch
-from .unavailable import IpuUnavailable
+from snn_ipu._version import __version__
+from snn_ipu.device.sdk import IpuUnavailable, import_poptorch
+from snn_ipu.program.bundle import BundleError
+from snn_ipu.program.operations import DTYPES
+from snn_ipu.program.program import load
 
 __all__ = ["compare", "main"]
 
@@ -33,7 +32,7 @@ def compare(bundle: str | Path, target: str = "hw", ops: str = "auto") -> dict[s
     Args:
         bundle: The bundle's folder.
         target: ``"hw"`` or ``"model"``, or ``"cpu"`` to try the comparison itself.
-        ops: As in :class:`~snn_ipu.settings.Settings`.
+        ops: As in :class:`~snn_ipu.device.place.Settings`.
 
     Returns:
         Versions, the largest difference of every output, and the losses of a few training steps on both where the

@@ -7,12 +7,10 @@ from typing import Any, Callable
 from torch import Tensor, nn
 
 from snn_core.backends import API, Availability, BackendError, Issue
-
-from .checking import check
-from .lowering import lower
-from .sdk import import_poptorch
-from .settings import Settings
-from .unavailable import IpuUnavailable
+from snn_ipu.device.place import Settings
+from snn_ipu.device.sdk import IpuUnavailable, import_poptorch
+from snn_ipu.lowering.checking import check
+from snn_ipu.lowering.lowering import lower
 
 __all__ = ["Ipu"]
 
@@ -63,7 +61,7 @@ class Ipu:
         Args:
             net: The net.
             *example: Its input, ``[T, batch, ...]``.
-            **options: Those of :class:`~snn_ipu.settings.Settings`; ``target`` is ``"hw"`` unless given.
+            **options: Those of :class:`~snn_ipu.device.place.Settings`; ``target`` is ``"hw"`` unless given.
 
         Returns:
             The function; it gives what ``unroll(net, xs)`` gives.

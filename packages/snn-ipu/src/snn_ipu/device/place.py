@@ -1,17 +1,15 @@
-"""Where a program runs: on this CPU, or through PopTorch with its options, operator and pipeline stages."""
+"""Where a program runs and in how many parts: on this CPU, or through PopTorch with its options and stages."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Callable
 
-from .compiled_op import load_op
-from .graph import Graph
-from .sdk import import_poptorch
-from .settings import Settings
-from .unavailable import IpuUnavailable
+from snn_ipu.device.compiled_op import load_op
+from snn_ipu.device.sdk import IpuUnavailable, import_poptorch
+from snn_ipu.program.graph import Graph
 
-__all__ = ["Place", "placed"]
+__all__ = ["Place", "Settings", "placed"]
 
 
 @dataclass(frozen=True)
@@ -108,3 +106,79 @@ def _stages(poptorch: Any, graph: Graph, pipeline: dict[str, int]) -> Callable[[
         ipu = pipeline.get(node["path"], ipu)
         where[node["path"]] = ipu
     return lambda path: poptorch.Block(f"ipu{where[path]}", ipu_id=where[path])
+
+
+_TARGETS = ("auto", "cpu", "hw", "model", "offline")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a program runs.
+
+    Args:
+        target: ``"hw"`` an IPU, ``"model"`` the SDK's IPU Model, ``"offline"`` compiles without a device, ``"cpu"``
+            this machine without any SDK; ``"auto"`` an IPU where PopTorch and a device are here, else the CPU.
+        device_iterations: Training steps, or batches to infer, of one call.
+        gradient_accumulation: Parts of a batch whose gradients make one training step.
+        replication_factor: Copies of the program, each with its part of the batch.
+        pipeline: IPU of each layer, by the path of its module; layers not named follow the one before. None for one
+            IPU.
+        half: Weights and input in float16, on an IPU only.
+        cache_dir: Folder where PopTorch keeps executables, or None.
+        ops: ``"primitives"``, ``"custom"`` for the compiled operator, ``"auto"`` for it where a build fits the SDK.
+
+    Raises:
+        ValueError: If a value is out of range.
+
+    Example:
+        >>> Settings(device_iterations=4, gradient_accumulation=2).split
+        8
+    """
+
+    target: str = "auto"
+    device_iterations: int = 1
+    gradient_accumulation: int = 1
+    replication_factor: int = 1
+    pipeline: dict[str, int] | None = None
+    half: bool = False
+    cache_dir: str | None = None
+    ops: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.target not in _TARGETS:
+            raise ValueError(f"target is {self.target!r}; choose one of {', '.join(_TARGETS)}")
+        if self.ops not in ("auto", "custom", "primitives"):
+            raise ValueError(f"ops is {self.ops!r}; choose 'auto', 'custom' or 'primitives'")
+        for name in ("device_iterations", "gradient_accumulation", "replication_factor"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f"{name} is {value!r}; it is a number of parts of the batch, at least 1")
+
+    @classmethod
+    def of(cls, settings: dict[str, Any]) -> Settings:
+        """Settings by name.
+
+        Args:
+            settings: What a caller passed.
+
+        Returns:
+            The settings.
+
+        Raises:
+            TypeError: If one is unknown.
+            ValueError: If a value is out of range.
+
+        Example:
+            >>> Settings.of({"half": True}).half
+            True
+        """
+        known = [f.name for f in fields(cls)]
+        unknown = [name for name in settings if name not in known]
+        if unknown:
+            raise TypeError(f"there is no setting {unknown[0]!r}; there are {', '.join(known)}")
+        return cls(**settings)
+
+    @property
+    def split(self) -> int:
+        """Number of parts that one call's batch is cut into."""
+        return self.device_iterations * self.gradient_accumulation * self.replication_factor

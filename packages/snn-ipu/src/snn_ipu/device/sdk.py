@@ -10,9 +10,8 @@ from typing import Any
 
 import torch
 
-from .unavailable import IpuUnavailable
+__all__ = ["IpuUnavailable", "import_poptorch", "sdk_version"]
 
-__all__ = ["import_poptorch", "sdk_version"]
 
 _PINNED = {"3.3": "2.0.1", "3.4": "2.0.1"}  # the torch that a PopTorch asserts when it is imported
 
@@ -30,7 +29,7 @@ def import_poptorch() -> Any:
         >>> import_poptorch()
         Traceback (most recent call last):
         ...
-        snn_ipu.unavailable.IpuUnavailable: PopTorch is not importable in this Python ...
+        snn_ipu.device.sdk.IpuUnavailable: PopTorch is not importable in this Python ...
     """
     if importlib.util.find_spec("poptorch") is None:
         raise IpuUnavailable(
@@ -82,3 +81,16 @@ def _installed_version() -> str | None:
         return importlib.metadata.version("poptorch")
     except importlib.metadata.PackageNotFoundError:
         return None
+
+
+class IpuUnavailable(RuntimeError):
+    """Something of the IPU is missing here; the message says what, and how to get it.
+
+    Calls raise it, importing never does.
+
+    Example:
+        >>> raise IpuUnavailable("no IPU attached; target='model' runs the SDK's IPU Model")
+        Traceback (most recent call last):
+        ...
+        snn_ipu.device.sdk.IpuUnavailable: no IPU attached; target='model' runs the SDK's IPU Model
+    """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from .issues import Found, IpuIssue
+from snn_ipu.issues import Found, IpuIssue
 
 __all__ = ["must_act_on_samples"]
 

@@ -10,11 +10,11 @@ from typing import Any
 
 from torch import Tensor
 
-from . import arrays
-from .graph import output_names
-from .losses import LOSSES, REDUCTIONS
-from .operations import DTYPES, TABLE
-from .spiking import CLOSED_FORMS
+from snn_ipu.program import arrays
+from snn_ipu.program.graph import output_names
+from snn_ipu.program.losses import LOSSES, REDUCTIONS
+from snn_ipu.program.operations import DTYPES, TABLE
+from snn_ipu.program.spiking import CLOSED_FORMS
 
 __all__ = ["FORMAT", "VERSION", "BundleError", "read_bundle", "validate", "write_bundle"]
 

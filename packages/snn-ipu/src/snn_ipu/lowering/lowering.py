@@ -1,4 +1,4 @@
-"""From a net to a program: record one step of it, twice, and keep what both recordings say."""
+"""From a net to a program, and to a bundle: record one step of it, twice, and keep what both recordings say."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from torch import Tensor, nn
 from snn_core import utils
 from snn_core.backends import BackendError
 from snn_core.neuron.temporal import Temporal
+from snn_ipu._version import __version__
+from snn_ipu.issues import Found, IpuIssue
+from snn_ipu.lowering.description import merged, once_and_step, without_dead
+from snn_ipu.lowering.recording import HAND_KEPT
+from snn_ipu.lowering.samplewise import must_act_on_samples
+from snn_ipu.lowering.step import Step, record_step
+from snn_ipu.program.bundle import FORMAT, VERSION, write_bundle
+from snn_ipu.program.graph import output_names
+from snn_ipu.program.losses import chosen_loss
+from snn_ipu.program.operations import DTYPES
+from snn_ipu.program.program import Program
 
-from ._version import __version__
-from .bundle import FORMAT, VERSION
-from .description import merged, once_and_step, without_dead
-from .graph import output_names
-from .issues import Found, IpuIssue
-from .loss_choice import chosen_loss
-from .operations import DTYPES
-from .program import Program
-from .recording import HAND_KEPT
-from .samplewise import must_act_on_samples
-from .step import Step, record_step
+__all__ = ["described_net", "export", "lower"]
 
-__all__ = ["described_net", "lower"]
 
 _DTYPE_NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
@@ -248,3 +248,32 @@ def _equal_constants(first: dict[str, Tensor], second: dict[str, Tensor]) -> dic
                 )
             )
     return first
+
+
+def export(net: nn.Module, example: Tensor, path: str | Path, **options: Any) -> None:
+    """Lower a net and write it to a bundle: a folder with ``program.json`` and ``weights.npz``.
+
+    Args:
+        net: A net of neurons with ``init_hidden=True``; it stays as it is.
+        example: Its input, ``[T, batch, ...]``; shapes and dtype count, values do not.
+        path: The folder, made where it is missing.
+        **options: ``loss``, ``l1_rate`` and ``encoding`` of :func:`lower`.
+
+    Raises:
+        BackendError: If the net cannot be lowered.
+        BundleError: If what it gives is no valid program.
+        ValueError: If an option is unknown or out of range.
+        OSError: If the folder cannot be written.
+
+    Example:
+        >>> import os, tempfile
+        >>> import torch
+        >>> import snn_core as snn
+        >>> net = nn.Sequential(nn.Linear(3, 2), snn.Leaky(beta=0.9, init_hidden=True))
+        >>> folder = tempfile.mkdtemp()
+        >>> export(net, torch.rand(5, 4, 3), folder, loss="ce_rate")
+        >>> sorted(os.listdir(folder))
+        ['program.json', 'weights.npz']
+    """
+    program = lower(net, example, **options)
+    write_bundle(path, program.description, program.tensors())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .issues import Found, IpuIssue
+from snn_ipu.issues import Found, IpuIssue
 
 __all__ = ["merged", "once_and_step", "without_dead"]
 

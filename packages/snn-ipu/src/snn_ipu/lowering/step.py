@@ -11,13 +11,12 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from snn_core import SpikingNeuron
-from snn_core.neuron.state import complete
+from snn_core.neuron.stepping import complete
 from snn_core.neuron.temporal import Temporal, as_floating
 from snn_core.surrogate import Surrogate
-
-from .issues import Found, IpuIssue
-from .recording import Recorder
-from .surrogates import Recorded, described
+from snn_ipu.issues import Found, IpuIssue
+from snn_ipu.lowering.recording import Recorder
+from snn_ipu.lowering.surrogates import Recorded, described
 
 __all__ = ["Step", "record_step"]
 

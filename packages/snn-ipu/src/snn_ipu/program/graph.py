@@ -8,8 +8,8 @@ from typing import Any, Callable, ContextManager, Iterator
 import torch
 from torch import Tensor, nn
 
-from .spiking import spike
-from .values import run
+from snn_ipu.program.operations import run
+from snn_ipu.program.spiking import spike
 
 __all__ = ["Graph", "output_names", "structured"]
 

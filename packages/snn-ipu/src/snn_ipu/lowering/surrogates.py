@@ -10,10 +10,9 @@ from torch import Tensor
 
 from snn_core import surrogate
 from snn_core.surrogate import Surrogate
-
-from .issues import Found, IpuIssue
-from .recording import Recorder
-from .spiking import CLOSED_FORMS
+from snn_ipu.issues import Found, IpuIssue
+from snn_ipu.lowering.recording import Recorder
+from snn_ipu.program.spiking import CLOSED_FORMS
 
 __all__ = ["Recorded", "described"]
 

@@ -7,12 +7,11 @@ from typing import Any, Callable
 import torch
 from torch import Tensor, nn
 
-from .graph import Graph, structured
-from .losses import loss
-from .operations import DTYPES
-from .place import Place, placed
-from .settings import Settings
-from .unavailable import IpuUnavailable
+from snn_ipu.device.place import Place, Settings, placed
+from snn_ipu.device.sdk import IpuUnavailable
+from snn_ipu.program.graph import Graph, structured
+from snn_ipu.program.losses import loss
+from snn_ipu.program.operations import DTYPES
 
 __all__ = ["OPTIMIZERS", "Inference", "Training", "inference", "training"]
 

@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .issues import Found, IpuIssue
-from .loss_choice import chosen_loss
-from .lowering import described_net
-from .running import OPTIMIZERS
+from snn_ipu.device.running import OPTIMIZERS
+from snn_ipu.issues import Found, IpuIssue
+from snn_ipu.lowering.lowering import described_net
+from snn_ipu.program.losses import chosen_loss
 
 __all__ = ["check"]
 

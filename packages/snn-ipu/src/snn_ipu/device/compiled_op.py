@@ -10,13 +10,12 @@ from typing import Any, Callable
 
 from torch import Tensor
 
-from .sdk import sdk_version
-from .unavailable import IpuUnavailable
+from snn_ipu.device.sdk import IpuUnavailable, sdk_version
 
 __all__ = ["LIBRARY", "MANIFEST", "OPS", "SOURCES", "checked", "load_op", "source_hash"]
 
-OPS = Path(__file__).parent / "_ops"
-SOURCES = Path(__file__).parent / "csrc"
+OPS = Path(__file__).parent.parent / "_ops"
+SOURCES = Path(__file__).parent.parent / "csrc"
 LIBRARY, MANIFEST = "libsnn_ipu_ops.so", "manifest.json"
 _KINDS = ("fast_sigmoid", "atan", "sigmoid", "triangular", "straight_through_estimator")  # in the header's order
 _loaded: dict[str, ctypes.CDLL] = {}
@@ -61,7 +60,7 @@ def checked(version: str, package_hash: str, ops: Path = OPS) -> Path:
         >>> checked("3.4.0", "", Path("nowhere"))
         Traceback (most recent call last):
         ...
-        snn_ipu.unavailable.IpuUnavailable: the operator SurrogateSpike is not built for Poplar 3.4.0: run `python -m
+        snn_ipu.device.sdk.IpuUnavailable: the operator SurrogateSpike is not built for Poplar 3.4.0: run `python -m
         snn_ipu.build`, or pass ops='primitives'
     """
     folder = ops / f"poplar-{version}"

@@ -8,7 +8,7 @@ from typing import Any, Callable
 import torch
 from torch import Tensor
 
-from .values import run
+from snn_ipu.program.operations import run
 
 __all__ = ["CLOSED_FORMS", "closed_form", "injected", "spike"]
 

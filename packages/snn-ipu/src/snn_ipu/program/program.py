@@ -8,12 +8,12 @@ from typing import Any, Iterator
 import torch
 from torch import Tensor, nn
 
-from . import arrays
-from .bundle import read_bundle
-from .graph import Graph
-from .operations import DTYPES
-from .running import Inference, Training, inference, training
-from .settings import Settings
+from snn_ipu.device.place import Settings
+from snn_ipu.device.running import Inference, Training, inference, training
+from snn_ipu.program import arrays
+from snn_ipu.program.bundle import read_bundle
+from snn_ipu.program.graph import Graph
+from snn_ipu.program.operations import DTYPES
 
 __all__ = ["Program", "load", "weights"]
 
@@ -57,7 +57,7 @@ class Program:
 
         Args:
             optimizer: SGD, Adam, AdamW, RMSprop (torch's or PopTorch's) or LAMB, over :meth:`parameters`.
-            **settings: Those of :class:`~snn_ipu.settings.Settings`.
+            **settings: Those of :class:`~snn_ipu.device.place.Settings`.
 
         Returns:
             The function. Every call takes ``device_iterations`` steps, each with the mean gradient of
@@ -85,7 +85,7 @@ class Program:
         """A function of ``x`` that gives the outputs of the whole batch.
 
         Args:
-            **settings: Those of :class:`~snn_ipu.settings.Settings`; ``gradient_accumulation`` must be 1.
+            **settings: Those of :class:`~snn_ipu.device.place.Settings`; ``gradient_accumulation`` must be 1.
 
         Returns:
             The function.

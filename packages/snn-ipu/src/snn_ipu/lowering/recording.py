@@ -13,13 +13,11 @@ from torch.autograd.function import BackwardCFunction
 from torch.overrides import TorchFunctionMode
 
 import snn_core
+from snn_ipu.issues import Found, IpuIssue
+from snn_ipu.program.operations import TABLE, encoded
 
-from .issues import Found, IpuIssue
-from .operations import TABLE
-from .values import encoded
-from .vocabulary import CASTS, DYNAMIC, HOST_READS, IN_PLACE, REMEDIES, RENAMED, SAME
+__all__ = ["CASTS", "DYNAMIC", "HAND_KEPT", "HOST_READS", "IN_PLACE", "REMEDIES", "RENAMED", "Recorder", "SAME"]
 
-__all__ = ["HAND_KEPT", "Recorder"]
 
 HAND_KEPT = (
     "forward keeps a state by hand from step to step",
@@ -27,7 +25,7 @@ HAND_KEPT = (
 )
 """Message and remedy of IPU005."""
 
-_LIBRARIES = tuple(str(Path(file).parent) for file in (torch.__file__, snn_core.__file__ or "", __file__))
+_LIBRARIES = tuple(str(Path(file).parent) for file in (torch.__file__, snn_core.__file__ or "", Path(__file__).parent))
 
 
 class _Training:
@@ -259,3 +257,50 @@ def _user_line() -> str:
             return f"{Path(file).name}:{frame.f_lineno}"
         frame = frame.f_back
     return ""
+
+
+HOST_READS = {"__bool__", "__float__", "__int__", "__index__", "__array__", "__contains__", "item", "tolist", "numpy"}
+DYNAMIC = {"nonzero", "argwhere", "masked_select", "unique", "unique_consecutive", "repeat_interleave", "__iter__"}
+SAME = {"clone", "contiguous", "requires_grad_"}
+RENAMED = {
+    "__and__": "logical_and",
+    "__getitem__": "getitem",
+    "__invert__": "logical_not",
+    "__or__": "logical_or",
+    "__radd__": "add",
+    "__rdiv__": "rdiv",
+    "__rmul__": "mul",
+    "__rpow__": "rpow",
+    "__rsub__": "rsub",
+    "__rtruediv__": "rdiv",
+    "__truediv__": "div",
+    "absolute": "abs",
+    "bitwise_and": "logical_and",
+    "clip": "clamp",
+    "concat": "cat",
+    "greater": "gt",
+    "greater_equal": "ge",
+    "less": "lt",
+    "less_equal": "le",
+    "multiply": "mul",
+    "subtract": "sub",
+    "swapaxes": "transpose",
+    "true_divide": "div",
+    **{f"__{name}__": name for name in ("eq", "ne", "gt", "ge", "lt", "le")},
+}
+CASTS = {
+    "bool": torch.bool,
+    "double": torch.float64,
+    "float": torch.float32,
+    "half": torch.float16,
+    "int": torch.int32,
+    "long": torch.int64,
+}
+REMEDIES = {
+    "heaviside": "write (x > 0).to(x.dtype)",
+    "lerp": "write a + w * (b - a)",
+    "poisson": "use torch.bernoulli",
+    "lstm_cell": "use Leaky, Synaptic or Alpha in place of an LSTM neuron",
+    "__get__": "call a method, such as transpose or detach, in place of an attribute",
+}
+IN_PLACE = {f"__i{name}__" for name in ("add", "sub", "mul", "truediv", "pow", "and", "or")} | {"__setitem__"}

@@ -1,0 +1,1 @@
+"""Where programs run: on this CPU, or on an IPU through PopTorch."""

@@ -1,0 +1,1 @@
+"""A net as a program: its step recorded twice, checked, and described."""

@@ -1,0 +1,1 @@
+"""A program of plain operations: what it is made of, its losses, its weights and its files."""
