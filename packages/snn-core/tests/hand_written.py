@@ -107,7 +107,7 @@ class HandWritten:
 def offered(*by_hand: HandWritten) -> Iterator[None]:
     """These kernels registered, in this order, and no other one, such as an installed package's."""
     kernels.status()  # whatever is installed registers now or never
-    with mock.patch.object(registry, "_KERNELS", {}):
+    with mock.patch.object(registry, "_OFFERED", {}):
         for kernel in by_hand:
             kernels.register(kernel.family, kernel)
         yield

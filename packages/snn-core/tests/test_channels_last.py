@@ -17,7 +17,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 import snn_core as snn
-from snn_core.kernels import products
+from snn_core.kernels import register, unregister
 from snn_core.sequence.layout import Layout
 
 from .zoo import call_loop
@@ -329,13 +329,13 @@ def test_products_that_know_spikes_still_stand_in_for_linear_layers() -> None:
             return functional.linear(x, weight, bias), "counted"
 
     product = Counted()
-    products.register(product)
+    register("linear", product)
     try:
         made, xs = build(*NETS["view"])
         snn.unroll(made, xs)  # which compares two steps first
         product.calls = 0
         _, how = snn.unroll(made, xs, explain=True)
     finally:
-        products.unregister(product)
+        unregister("linear", product)
     assert product.calls == 2
     assert "counted" in str(how)

@@ -108,7 +108,7 @@ def implementation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
     """The kernels that are installed, and then none."""
     kernels.status()
     if request.param == "reference":
-        monkeypatch.setattr("snn_core.kernels.registry._KERNELS", {})
+        monkeypatch.setattr("snn_core.kernels.registry._OFFERED", {})
 
 
 @pytest.mark.usefixtures("implementation")

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import snn_core as snn
-from snn_core.sequence.observed import Watched
+from snn_core.sequence.folding import Watched
 
 X = torch.full((3, 5), 1.5)
 FORGOTTEN = "init_hidden=False", "build it with init_hidden=True"

@@ -118,7 +118,7 @@ def test_a_ragged_sequence_may_be_cut_anywhere(data) -> None:
 @pytest.mark.parametrize("case", NEURONS, ids=str)
 def test_the_law_holds_with_fused_kernels(case, worth: int, output: bool) -> None:
     net = case.make(init_hidden=True, output=output)
-    with replayed(list(registry.FAMILIES)) as kernel, mock.patch("snn_core.sequence.rows._WORTH_A_CALL", worth):
+    with replayed(list(registry.FAMILIES)) as kernel, mock.patch("snn_core.sequence.folding._WORTH_A_CALL", worth):
         holds(_Flat(net) if case.state_in_one and output else net, case.input(), LENGTHS)
         holds(_Flat(net) if case.state_in_one and output else net, case.input(), [0, 5, 7], chunk=4)
     taken = snn.kernels.choose(net, case.input()).reason
@@ -127,7 +127,7 @@ def test_the_law_holds_with_fused_kernels(case, worth: int, output: bool) -> Non
 
 def _calls(worth: int) -> int:
     net = nn.Sequential(nn.Linear(5, 4), lif())
-    with replayed(["leaky"]) as kernel, mock.patch("snn_core.sequence.rows._WORTH_A_CALL", worth):
+    with replayed(["leaky"]) as kernel, mock.patch("snn_core.sequence.folding._WORTH_A_CALL", worth):
         snn.unroll(net, torch.randn(7, 3, 5), lengths=LENGTHS)
     return kernel.calls
 

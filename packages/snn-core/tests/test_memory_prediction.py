@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import snn_core as snn
-from snn_core.kernels import pooling, products, registry
+from snn_core.kernels import registry
 
 from .budget_nets import NETS, example
 from .peak import measured
@@ -21,9 +21,7 @@ pytestmark = pytest.mark.exhaustive
 @contextmanager
 def without_kernels() -> Iterator[None]:
     with (
-        mock.patch.object(registry, "_KERNELS", {}),
-        mock.patch.object(products, "_PRODUCTS", []),
-        mock.patch.object(pooling, "_POOLINGS", []),
+        mock.patch.object(registry, "_OFFERED", {}),
     ):
         yield
 

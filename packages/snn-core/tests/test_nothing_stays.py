@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.overrides import _get_current_function_mode_stack
 
 import snn_core as snn
-from snn_core.sequence.watching import current
+from snn_core.neuron.temporal import current
 
 from .zoo import call_loop, close
 

@@ -12,8 +12,8 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 import snn_core as snn
-from snn_core.kernels import pooling
-from snn_core.kernels.pooling import Windows
+from snn_core.kernels import layers, register, unregister
+from snn_core.kernels.layers import Windows
 
 
 class Recorded:
@@ -44,16 +44,16 @@ class Routed(TorchFunctionMode):
     """Sends what is called to what is registered, as a plan does."""
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
-        call = func if func not in (F.max_pool2d, torch.max_pool2d) else functools.partial(pooling.max_pool2d, func)
+        call = func if func not in (F.max_pool2d, torch.max_pool2d) else functools.partial(layers.max_pool2d, func)
         return call(*args, **(kwargs or {}))
 
 
 @pytest.fixture
 def recorded() -> Iterator[Recorded]:
     made = Recorded()
-    pooling.register(made)
+    register("max_pool2d", made)
     yield made
-    pooling.unregister(made)
+    unregister("max_pool2d", made)
 
 
 @pytest.mark.parametrize(
@@ -108,25 +108,25 @@ def test_what_is_of_another_kind_is_left_to_torch(recorded: Recorded, call) -> N
 )
 def test_what_torch_refuses_is_refused_by_torch(refused, message: str) -> None:
     none = Recorded(takes=False)
-    pooling.register(none)
+    register("max_pool2d", none)
     try:
         with Routed(), pytest.raises(RuntimeError, match=message):
             refused(torch.rand(2, 3, 8, 8))
     finally:
-        pooling.unregister(none)
+        unregister("max_pool2d", none)
 
 
 def test_the_last_that_takes_it_is_taken(recorded: Recorded) -> None:
     last = Recorded(takes=False)
-    pooling.register(last)
+    register("max_pool2d", last)
     try:
         with Routed():
             F.max_pool2d(torch.rand(2, 3, 8, 8), 2)
     finally:
-        pooling.unregister(last)
+        unregister("max_pool2d", last)
     assert len(last.asked) == len(recorded.asked) == 1
-    with pytest.raises(ValueError, match="pooling 'recorded' is not registered"):
-        pooling.unregister(last)
+    with pytest.raises(ValueError, match="kernel 'recorded' is not registered"):
+        unregister("max_pool2d", last)
 
 
 def test_autocast_and_other_function_modes_are_left_alone(recorded: Recorded) -> None:

@@ -17,9 +17,9 @@ from torch.nn.utils import parametrize
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import snn_core as snn
-from snn_core.kernels import products
+from snn_core.kernels import layers, register, unregister
 from snn_core.sequence.folding import Folding
-from snn_core.sequence.steps import Layer, Pass
+from snn_core.sequence.plan import Layer, Pass
 
 T, B, N = 6, 3, 5
 
@@ -44,9 +44,9 @@ class Recorded:
 @pytest.fixture
 def product() -> Iterator[Recorded]:
     made = Recorded()
-    products.register(made)
+    register("linear", made)
     yield made
-    products.unregister(made)
+    unregister("linear", made)
 
 
 def lif(**options: Any) -> snn.Leaky:
@@ -76,7 +76,7 @@ def test_every_linear_layer_sees_all_steps_at_once(product: Recorded) -> None:
 
 
 def test_the_schedule_says_what_will_and_what_did_compute(product: Recorded) -> None:
-    assert products.expected("cpu") == "all steps at once; remembers where called (recorded)"
+    assert layers.expected("cpu") == "all steps at once; remembers where called (recorded)"
     assert how_of(net()) == dict.fromkeys(["0", "2.0"], "all steps at once; computed by torch (recorded)")
     product.refusal = "made to refuse"
     assert how_of(net())["0"].startswith("all steps at once; ")
@@ -85,13 +85,13 @@ def test_the_schedule_says_what_will_and_what_did_compute(product: Recorded) -> 
 
 def test_a_refusal_is_told_and_asks_the_one_registered_before(product: Recorded) -> None:
     last = Recorded("made to refuse")
-    products.register(last)
+    register("linear", last)
     try:
         assert how_of(net())["0"] == "all steps at once; computed by torch (recorded)"
         product.refusal = "refuses too"
         told = how_of(net())["0"]
     finally:
-        products.unregister(last)
+        unregister("linear", last)
     assert told.startswith("all steps at once; dense product (recorded: made to refuse; recorded: refuses too")
     assert last.calls == []
 
@@ -100,7 +100,7 @@ def test_one_for_another_device_is_not_asked(product: Recorded) -> None:
     product.device = "meta"
     snn.unroll(net(), xs())
     assert product.calls == []
-    assert products.expected("meta") == "all steps at once; remembers where called (recorded)"
+    assert layers.expected("meta") == "all steps at once; remembers where called (recorded)"
 
 
 def test_a_net_on_the_meta_device_runs(product: Recorded) -> None:
@@ -289,5 +289,5 @@ def test_two_threads_may_run_the_same_net(product: Recorded) -> None:
 
 
 def test_taking_back_what_was_not_offered_is_an_error() -> None:
-    with pytest.raises(ValueError, match="product 'recorded' is not registered"):
-        products.unregister(Recorded())
+    with pytest.raises(ValueError, match="kernel 'recorded' is not registered"):
+        unregister("linear", Recorded())

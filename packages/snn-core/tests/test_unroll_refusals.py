@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 import snn_core as snn
-from snn_core.sequence.observed import Watched
+from snn_core.sequence.folding import Watched
 
 from .test_unroll import lif
 from .zoo import call_loop, close

@@ -129,7 +129,7 @@ def replayed(families: Sequence[str]) -> Iterator[Replayed]:
     """Such a kernel for these families, and no other one."""
     kernel = Replayed()
     kernels.status()  # whatever is installed registers now or never
-    with mock.patch.object(registry, "_KERNELS", {}):
+    with mock.patch.object(registry, "_OFFERED", {}):
         for family in families:
             kernels.register(family, kernel)
         yield kernel

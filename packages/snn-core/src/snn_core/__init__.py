@@ -6,8 +6,8 @@ from snn_core.files.former import keep_former_paths
 from snn_core.files.saving import SavedNet, load, save
 from snn_core.neuron.bounds import bounded
 from snn_core.neuron.constant import decay
-from snn_core.neuron.lif import LIF as LIF  # not listed: the root of neurons, for isinstance, as snnTorch has it
 from snn_core.neuron.recurrence import Recurrent
+from snn_core.neuron.spiking import LIF as LIF  # not listed: the root of neurons, for isinstance, as snnTorch has it
 from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neurons.alpha import Alpha
 from snn_core.neurons.associative import AssociativeLeaky

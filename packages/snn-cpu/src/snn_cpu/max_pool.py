@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from snn_core.kernels.fused import is_plain
-from snn_core.kernels.pooling import Windows
+from snn_core.kernels.layers import Windows
 
 __all__ = ["ChannelsLast"]
 

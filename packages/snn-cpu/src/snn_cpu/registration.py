@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from snn_core import kernels
-from snn_core.kernels import pooling, products
 from snn_cpu import library
 from snn_cpu.elementwise import Elementwise
 from snn_cpu.max_pool import ChannelsLast
@@ -32,6 +31,6 @@ def register() -> tuple[bool, str]:
             kernels.register(family, elementwise)
         for family in EQUATIONS:
             kernels.register(family, dense)
-        products.register(SpikeAware())
-        pooling.register(ChannelsLast())
+        kernels.register("linear", SpikeAware())
+        kernels.register("max_pool2d", ChannelsLast())
     return loaded, reason

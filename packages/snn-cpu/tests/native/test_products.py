@@ -440,8 +440,8 @@ def test_functional_calls_and_transforms_of_a_net_with_the_library() -> None:
     twice = {name: 2 * p for name, p in linear.named_parameters()}
 
     def product(x):
-        return snn.kernels.products.linear(x, linear.weight, linear.bias)[0]
+        return snn.kernels.layers.linear(x, linear.weight, linear.bias)[0]
 
-    out = snn.kernels.products.linear(xs.flatten(0, 1), *twice.values())[0]
+    out = snn.kernels.layers.linear(xs.flatten(0, 1), *twice.values())[0]
     near([out], [2 * linear(xs.flatten(0, 1))])
     near([torch.vmap(product)(xs)], [linear(xs)])

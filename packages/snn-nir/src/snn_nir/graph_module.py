@@ -8,8 +8,7 @@ from typing import Any
 from torch import Tensor, fx, nn
 
 from snn_core import SpikingNeuron
-from snn_core.neuron.temporal import Temporal
-from snn_core.sequence.watching import current
+from snn_core.neuron.temporal import Temporal, current
 from snn_nir.calling import Call, sequence_call, step_call
 from snn_nir.carried import Carried, GraphState
 from snn_nir.flattening import GraphPlace

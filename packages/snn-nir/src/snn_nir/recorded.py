@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from snn_core import surrogate
-from snn_core.neuron.reset import RESETS
+from snn_core.neuron.firing import RESETS
 from snn_nir.caller import warn_caller
 from snn_nir.codes import refusal
 from snn_nir.metadata import read_metadata

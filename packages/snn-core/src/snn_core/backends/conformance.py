@@ -16,8 +16,6 @@ from snn_core.neurons.leaky import Leaky
 from snn_core.neurons.synaptic import Synaptic
 from snn_core.sequence.unrolling import unroll
 
-__all__ = ["failures", "main"]
-
 
 def failures(target: Target) -> list[str]:
     """What a target does otherwise than promised; empty for one that conforms.

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from snn_core.sequence.layers import known_ahead
 from snn_core.sequence.recorded import recorded_ahead
-from snn_core.sequence.schedule import Schedule, known_ahead
-
-__all__ = ["explain"]
+from snn_core.sequence.schedule import Schedule
 
 
 def explain(net: nn.Module, xs: Tensor) -> Schedule:

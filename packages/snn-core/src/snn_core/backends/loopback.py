@@ -14,8 +14,6 @@ from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.unrolling import unroll
 
-__all__ = ["Loopback"]
-
 
 class Loopback:
     """Runs a copy of the net in this process.

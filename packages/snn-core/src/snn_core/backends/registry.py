@@ -9,8 +9,6 @@ from typing import Any
 from snn_core import kernels
 from snn_core.backends.target import API, BackendError, Target
 
-__all__ = ["Status", "get", "names", "status"]
-
 _GROUP = "snn.backends"
 _KNOWN = {"ipu": "snn-ipu"}  # targets of this project by the distribution that brings them
 

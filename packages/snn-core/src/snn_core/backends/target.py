@@ -10,8 +10,6 @@ from torch import nn
 
 from snn_core.backends.issue import Issue
 
-__all__ = ["API", "Availability", "BackendError", "Target"]
-
 API = 1  # version of the interface below; a target of another version is refused
 
 

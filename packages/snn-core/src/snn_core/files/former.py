@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import sys
 
-_FOLDERS = {
-    "neurons": (
-        "alpha associative bntt deltaleaky gradedspikes lapicque leaky leakyparallel linearleaky rleaky rsynaptic "
-        "sconv2dlstm slstm stateleaky synaptic"
-    ),
-    "neuron": "recurrence reset",
-}
+_NEURONS = (
+    "alpha associative bntt deltaleaky gradedspikes lapicque leaky leakyparallel linearleaky rleaky rsynaptic "
+    "sconv2dlstm slstm stateleaky synaptic"
+)
+_PATHS = {name: f"neurons.{name}" for name in _NEURONS.split()}
+_PATHS |= {"recurrence": "neuron.recurrence", "reset": "neuron.firing"}
 
 
 def keep_former_paths() -> None:
     """Let ``snn_core.leaky`` and the like, where classes stood up to 0.5, name the modules that hold them now."""
-    for folder, names in _FOLDERS.items():
-        for name in names.split():
-            sys.modules[f"snn_core.{name}"] = sys.modules[f"snn_core.{folder}.{name}"]
+    for former, path in _PATHS.items():
+        sys.modules[f"snn_core.{former}"] = sys.modules[f"snn_core.{path}"]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-__all__ = ["parsed", "written"]
-
 _DEEPEST = 100  # levels of lists and tables, far below the depth at which Python gives up
 
 

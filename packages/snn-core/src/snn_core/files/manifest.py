@@ -16,9 +16,6 @@ from snn_core._version import __version__
 from snn_core.files import tensor_file
 from snn_core.files.json_text import parsed, written
 
-__all__ = ["classes", "missing", "must_be_seeds", "must_be_time", "opened", "sealed"]
-
-
 _FORMAT = 1
 _KEY, _SUM = "snn", "snn.sha256"
 

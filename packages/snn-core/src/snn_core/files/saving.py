@@ -15,8 +15,6 @@ from snn_core.files.manifest import classes, missing, must_be_seeds, must_be_tim
 from snn_core.neuron.kept import as_kept, as_tensors, temporal_by_path
 from snn_core.neuron.spiking import SpikingNeuron
 
-__all__ = ["SavedNet", "load", "save"]
-
 # in no state_dict, and yet other numbers come out
 _OPTIONS = ("reset_delay", "inhibition", "state_quant", "zero_drops_input")
 _STATE = "state/"  # begins the names of states, beside those of parameters and buffers

@@ -17,8 +17,6 @@ from torch import Tensor
 
 from snn_core.files.json_text import parsed
 
-__all__ = ["as_bytes", "must_be_known", "read", "write"]
-
 DTYPES = {
     "F64": torch.float64,
     "F32": torch.float32,

@@ -2,7 +2,6 @@
 
 from snn_core.kernels.dispatch import Choice, choose, run
 from snn_core.kernels.operator import define
-from snn_core.kernels.reference import loop
-from snn_core.kernels.registry import Kernel, SequenceCall, register, status, unregister
+from snn_core.kernels.registry import Kernel, SequenceCall, loop, register, status, unregister
 
 __all__ = ["Choice", "Kernel", "SequenceCall", "choose", "define", "loop", "register", "run", "status", "unregister"]

@@ -8,10 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from snn_core.kernels import fused, operator, reference
-from snn_core.kernels.registry import FAMILIES, implementation
-
-__all__ = ["Choice", "choose", "run"]
+from snn_core.kernels import fused, operator
+from snn_core.kernels.registry import FAMILIES, implementation, loop, serves_sequences
 
 
 @dataclass(frozen=True)
@@ -65,10 +63,12 @@ def run(neuron: Any, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
         >>> spk.flatten(), last.mem
         (tensor([0., 1., 0.]), tensor([0.7500]))
     """
+    compiling = torch.compiler.is_compiling()
+    # a file of ONNX is to run where none of our operators is known
+    if torch.onnx.is_in_onnx_export() or not (compiling or serves_sequences(xs.device.type)):
+        return loop(neuron.advance, xs, state, trace)
     call, _ = operator.sequence_call(neuron, xs)
-    if torch.onnx.is_in_onnx_export():
-        call = None  # a file is to run where none of our operators is known
-    if call is not None and torch.compiler.is_compiling():
+    if call is not None and compiling:
         # a compiler would unroll the loop T times; the operator is one node to it
         return operator.call(call, neuron, xs, state, trace)
     kernel = implementation(call)[0] if call is not None else None
@@ -77,4 +77,4 @@ def run(neuron: Any, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
         if fused.fits(xs, *state, *constants):
             spikes, *states = fused.call(kernel, call, xs, tuple(state), constants, trace)
             return spikes, type(state)._make(states)
-    return reference.loop(neuron.advance, xs, state, trace)
+    return loop(neuron.advance, xs, state, trace)

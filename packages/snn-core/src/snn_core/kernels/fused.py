@@ -11,8 +11,6 @@ from torch.overrides import _get_current_function_mode_stack
 
 from snn_core.kernels.registry import FAMILIES, Kernel, SequenceCall
 
-__all__ = ["call", "fits", "is_plain"]
-
 
 def fits(*tensors: Tensor) -> bool:
     """Whether a kernel may be called on these tensors: plain ones all, and nothing follows what is done but autograd.

@@ -16,12 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import type_before_parametrizations
 
-from snn_core.kernels import reference
-from snn_core.kernels.registry import FAMILIES, Family, SequenceCall, implementation
-from snn_core.neuron.reset import RESETS
+from snn_core.kernels.registry import FAMILIES, Family, SequenceCall, implementation, loop
+from snn_core.neuron.firing import RESETS
 from snn_core.surrogate import closed_form
-
-__all__ = ["call", "define", "sequence_call"]
 
 # drawn at random (SSO) or written by the user (custom_surrogate) cannot be carried as a name and numbers
 _SURROGATES = {name: getattr(closed_form, name) for name in closed_form.__all__}
@@ -132,7 +129,7 @@ def define(
 
     def steps(call_: SequenceCall, x: Tensor, states: Any, values: Any, trace: bool) -> tuple[Tensor, ...]:
         bare = _bare(neuron, call_, parts, dict(zip(names, values, strict=True)))
-        spikes, last = reference.loop(bare.advance, x, neuron.State._make(states), trace)
+        spikes, last = loop(bare.advance, x, neuron.State._make(states), trace)
         return spikes, *last
 
     def forward(*args: Any) -> tuple[Tensor, ...]:

@@ -1,16 +1,14 @@
-"""Which sequence operators there are, and which fused kernels offer to run them."""
+"""What can run an operation: the reference loop any sequence of a neuron, and what is registered for it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
-
-__all__ = ["FAMILIES", "Family", "Kernel", "SequenceCall", "implementation", "register", "status", "unregister"]
 
 
 @dataclass(frozen=True)
@@ -98,18 +96,19 @@ class Kernel(Protocol):
         ...
 
 
-_KERNELS: dict[str, list[Kernel]] = {}
+_OFFERED: dict[str, list[Any]] = {}  # what is registered for each operation, the last one first
+_FUNCTIONS = ("linear", "max_pool2d")  # of torch.nn.functional, which layers.py runs by what is registered
 
 
-def register(family: str, kernel: Kernel) -> None:
-    """Offer a fused kernel for a family of neurons; the one registered last is asked first.
+def register(operation: str, kernel: Any) -> None:
+    """Offer an implementation of an operation; the one registered last is asked first.
 
     Args:
-        family: Name of a sequence operator, such as ``"leaky"``.
-        kernel: The implementation.
+        operation: Name of a sequence operator, such as ``"leaky"``; or ``"linear"`` or ``"max_pool2d"`` of torch.
+        kernel: The implementation: a :class:`Kernel`, or a ``Product`` or ``Pooling`` of ``snn_core.kernels.layers``.
 
     Raises:
-        ValueError: If there is no such family.
+        ValueError: If there is no such operation.
 
     Example:
         >>> import snn_core as snn
@@ -123,16 +122,17 @@ def register(family: str, kernel: Kernel) -> None:
         'never: made to refuse'
         >>> unregister("leaky", kernel)
     """
-    if family not in FAMILIES:
-        raise ValueError(f"no sequence operator {family!r} to give a kernel to; there are {', '.join(FAMILIES)}")
-    _KERNELS.setdefault(family, []).insert(0, kernel)
+    if operation not in FAMILIES and operation not in _FUNCTIONS:
+        known = ", ".join([*FAMILIES, *_FUNCTIONS])
+        raise ValueError(f"no sequence operator {operation!r} to give a kernel to; there are {known}")
+    _OFFERED.setdefault(operation, []).insert(0, kernel)
 
 
-def unregister(family: str, kernel: Kernel) -> None:
-    """Take a kernel back.
+def unregister(operation: str, kernel: Any) -> None:
+    """Take an implementation back.
 
     Raises:
-        ValueError: If it is not registered for the family.
+        ValueError: If it is not registered for the operation.
 
     Example:
         See :func:`register`.
@@ -141,18 +141,27 @@ def unregister(family: str, kernel: Kernel) -> None:
         Traceback (most recent call last):
         ValueError: kernel None is not registered for 'leaky'
     """
-    if kernel not in _KERNELS.get(family, []):
-        raise ValueError(f"kernel {getattr(kernel, 'name', None)!r} is not registered for {family!r}")
-    _KERNELS[family].remove(kernel)
+    if kernel not in _OFFERED.get(operation, []):
+        raise ValueError(f"kernel {getattr(kernel, 'name', None)!r} is not registered for {operation!r}")
+    _OFFERED[operation].remove(kernel)
+
+
+def offered(operation: str, device: str) -> list[Any]:
+    """Return what is registered for an operation on a type of device, in the order in which it is asked."""
+    _discover()
+    return [kernel for kernel in _OFFERED.get(operation, ()) if kernel.device == device]
+
+
+def serves_sequences(device: str) -> bool:
+    """Return True if any kernel for sequences of neurons is registered for a type of device."""
+    _discover()
+    return any(kernel.device == device for operation in FAMILIES for kernel in _OFFERED.get(operation, ()))
 
 
 def implementation(call: SequenceCall) -> tuple[Kernel | None, str]:
-    """The first kernel that takes the call, or None with the reasons of all."""
-    _discover()
+    """Return the first kernel that takes the call, or None with the reasons of all."""
     refusals = []
-    for kernel in _KERNELS.get(call.family, []):
-        if kernel.device != call.device:
-            continue
+    for kernel in offered(call.family, call.device):
         why = kernel.refuses(call)
         if why is None:
             return kernel, ""
@@ -189,3 +198,38 @@ def _discover() -> None:
         except Exception as error:  # whatever a third party's package raises must not stop the reference from running
             ok, reason = False, f"{type(error).__name__}: {error}"
         _LOADED.append((entry.name, ok, reason))
+
+
+Advance = Callable[[Tensor, Any, Any], tuple[Tensor, Any, Any]]
+
+
+def loop(advance: Advance, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
+    """Every step of a sequence, one after the other.
+
+    Args:
+        advance: One step, ``(x, state, carried) -> (spikes, state, carried)``, such as a neuron's ``advance``; what is
+            carried is None in the first step.
+        xs: Input ``[T, batch, ...]``, T >= 1.
+        state: A complete state of the neuron.
+        trace: Return every step's states, stacked on axis 0, in place of the last one.
+
+    Returns:
+        ``(spikes, state)``, the spikes ``[T, batch, ...]``.
+
+    Example:
+        >>> import snn_core as snn
+        >>> lif = snn.Leaky(beta=0.5, reset_mechanism="none")
+        >>> xs = torch.ones(3, 1)
+        >>> loop(lif.advance, xs, lif.State(torch.zeros(1)), trace=True)[1].mem.flatten()
+        tensor([1.0000, 1.5000, 1.7500])
+    """
+    spikes, states, carried = [], [], None
+    # unbind, not xs[t]: the backward of an index writes a gradient of the size of xs, which makes T of them quadratic
+    for x in xs.unbind(0):
+        spk, state, carried = advance(x, state, carried)
+        spikes.append(spk)
+        if trace:
+            states.append(state)
+    if trace:
+        state = type(state)._make([torch.stack(field) for field in zip(*states, strict=True)])
+    return torch.stack(spikes), state

@@ -9,8 +9,6 @@ from collections.abc import Callable
 from inspect import Parameter
 from typing import Any, Concatenate, ParamSpec, cast
 
-__all__ = ["takes"]
-
 P = ParamSpec("P")
 _MORE = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
 

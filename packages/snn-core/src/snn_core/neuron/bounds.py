@@ -8,8 +8,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-__all__ = ["Bounded", "bounded"]
-
 Module = TypeVar("Module", bound=nn.Module)
 
 

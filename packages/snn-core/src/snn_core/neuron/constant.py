@@ -14,9 +14,6 @@ from torch.autograd import forward_ad
 
 from snn_core.neuron.bounds import bounded
 
-__all__ = ["Constant", "HasConstants", "caller", "clamped", "decay"]
-
-
 Constant = float | Tensor
 
 

@@ -11,10 +11,8 @@ from torch import Tensor
 from snn_core.neuron.firing import as_dtype
 from snn_core.neuron.stepping import Stepping, winner
 
-__all__ = ["Familiar", "OfInstance"]
-
 _PAGE = "docs/write-your-own-neuron.md"
-_GONE = {
+GONE = {
     "instances": "there is no list of all neurons; snn.utils.reset(net) resets the neurons of one net",
     "init": "there is no list of all neurons to empty; snn.utils.reset(net) resets the neurons of one net",
     "detach_hidden": "states belong to a net: snn.utils.detach(net)",
@@ -40,7 +38,7 @@ class Gone:
         self.name = name
 
     def __get__(self, instance: object, owner: type) -> NoReturn:
-        raise AttributeError(f"{owner.__name__}.{self.name} does not exist: {_GONE[self.name]}")
+        raise AttributeError(f"{owner.__name__}.{self.name} does not exist: {GONE[self.name]}")
 
 
 class OfInstance(Gone):
@@ -63,17 +61,7 @@ class Familiar(Stepping):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         users = [base for base in cls.__mro__ if not _is_of_the_core(base)]
-        _must_not_override(cls, {name for base in users for name, value in vars(base).items() if callable(value)})
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name == "state_function":
-            _must_not_override(type(self), {name})
-        super().__setattr__(name, value)
-
-    def __getattr__(self, name: str) -> Any:
-        if name in _GONE:
-            raise AttributeError(f"{type(self).__name__}.{name} does not exist: {_GONE[name]}")
-        return super().__getattr__(name)
+        must_not_override(cls, {name for base in users for name, value in vars(base).items() if callable(value)})
 
     def mem_reset(self, mem: Tensor) -> Tensor:
         """Where a membrane potential is above the threshold, so that a reset follows, without gradient.
@@ -121,7 +109,7 @@ def _is_of_the_core(owner: Any) -> bool:
     return owner.__module__.partition(".")[0] in ("snn_core", "torch", "builtins")
 
 
-def _must_not_override(neuron: Any, names: Iterable[str]) -> None:
+def must_not_override(neuron: Any, names: Iterable[str]) -> None:
     """Raise where a class overrides what nothing would ever call."""
     if not all(_is_of_the_core(getattr(neuron, method)) for method in ("forward", "step", "advance")):
         return  # which may call whatever it has

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,8 +11,6 @@ from torch.fx.experimental.proxy_tensor import get_proxy_mode
 
 from snn_core import surrogate
 from snn_core.neuron.constant import Constant, HasConstants
-
-__all__ = ["Firing", "SpikeGrad", "as_dtype"]
 
 SpikeGrad = Callable[[Tensor], Tensor]
 
@@ -92,3 +91,62 @@ class Firing(HasConstants):
 def as_dtype(x: Tensor, dtype: torch.dtype) -> Tensor:
     """``x`` in ``dtype``; a per-neuron constant of a wider dtype must not widen spikes and states."""
     return x if x.dtype == dtype else x.to(dtype)
+
+
+class Reset:
+    """A reset, placed by the neuron's step around its equation.
+
+    Delayed (the default) ``before`` acts on the incoming state and ``after`` on the integrated one, both with the
+    spikes of the step before. Immediate, ``at_once`` acts on the integrated state with the spikes of this very step.
+    """
+
+    acts = True
+    uses: tuple[str, ...] = ()  # the neuron's methods that say what a spike does to its state
+
+    def before(self, neuron: Any, state: Any, fired: Tensor) -> Any:
+        return state
+
+    def after(self, neuron: Any, state: Any, fired: Tensor) -> Any:
+        return state
+
+    def at_once(self, neuron: Any, state: Any, fired: Tensor) -> Any:
+        return state
+
+
+class Subtract(Reset):
+    """Lower the membrane by the threshold."""
+
+    uses: tuple[str, ...] = ("subtract",)
+
+    def after(self, neuron: Any, state: Any, fired: Tensor) -> Any:
+        return neuron.subtract(state, fired * neuron.threshold)
+
+    at_once = after
+
+
+class Zero(Reset):
+    """Clear the membrane; before the step's input arrives, where the neuron ``clears_first``."""
+
+    uses: tuple[str, ...] = ("clear",)
+
+    def before(self, neuron: Any, state: Any, fired: Tensor) -> Any:
+        return neuron.clear(state, fired) if _clears_first(neuron) else state
+
+    def after(self, neuron: Any, state: Any, fired: Tensor) -> Any:
+        return state if _clears_first(neuron) else neuron.clear(state, fired)
+
+    def at_once(self, neuron: Any, state: Any, fired: Tensor) -> Any:
+        return neuron.clear(state, fired)
+
+
+def _clears_first(neuron: Any) -> bool:
+    return neuron.clears_first and not neuron.zero_drops_input
+
+
+class NoReset(Reset):
+    """Leave the membrane alone."""
+
+    acts = False
+
+
+RESETS: dict[str, Reset] = {"subtract": Subtract(), "zero": Zero(), "none": NoReset()}  # in the order of their codes

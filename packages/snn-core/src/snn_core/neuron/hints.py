@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import pairwise
 from types import FrameType, MethodType
 
@@ -14,9 +13,8 @@ from torch.nn.modules import module as calling
 
 from snn_core.neuron.temporal import Temporal
 
-__all__ = ["must_not_pass_on", "pointed_out"]
-
 _SEQUENTIAL = nn.Sequential.forward.__code__
+_WATCHES = ("snn_core.neuron.temporal", "snn_core.sequence.")
 _CALLING = vars(calling)  # the globals of nn.Module.__call__, whose frames lie between two forwards
 OUTPUT = "output=True", "output=True is for the last neuron"  # why a neuron returns a tuple, and what to do
 
@@ -68,7 +66,7 @@ def must_not_pass_on(neuron: Temporal, why: str, remedy: str, depth: int = 2) ->
 def _caller(frame: FrameType | None) -> FrameType | None:
     """The first frame, from this one outwards, that is not part of the call of a module, nor of who watches it."""
     while frame is not None and (
-        frame.f_globals is _CALLING or frame.f_globals.get("__name__", "").startswith("snn_core.sequence.")
+        frame.f_globals is _CALLING or frame.f_globals.get("__name__", "").startswith(_WATCHES)
     ):
         frame = frame.f_back
     return frame
@@ -88,36 +86,16 @@ def _passed_on(path: str, neuron: nn.Module, why: str, behind: str, layer: nn.Mo
     return f"{passed}; {remedy}"
 
 
-@contextmanager
-def pointed_out(net: nn.Module, xs: Tensor) -> Iterator[None]:
-    """Add to torch's error about a tuple or a dtype, raised inside, where it comes from and what to do.
-
-    Args:
-        net: The net that runs inside.
-        xs: Its input.
-
-    Example:
-        >>> import torch
-        >>> net, xs = nn.Linear(3, 2), torch.ones(5, 1, 3, dtype=torch.int64)
-        >>> try:
-        ...     with pointed_out(net, xs):
-        ...         net(xs[0])
-        ... except RuntimeError as error:
-        ...     error.__notes__
-        ['xs holds torch.int64, of which layers such as Linear and Conv2d take none: pass xs.float()']
-    """
-    try:
-        yield
-    except TypeError as error:
-        if "tuple" in str(error):
-            for note in _notes(net):
-                if note != str(error):
-                    error.add_note(note)
-        raise
-    except RuntimeError as error:
-        if "type" in str(error) and not xs.is_floating_point() and not xs.is_complex():
-            error.add_note(f"xs holds {xs.dtype}, of which layers such as Linear and Conv2d take none: pass xs.float()")
-        raise
+def point_out(error: Exception, net: nn.Module, xs: Tensor) -> None:
+    """Add to torch's error about a tuple or a dtype, raised by a net, where it comes from and what to do."""
+    if isinstance(error, TypeError) and "tuple" in str(error):
+        for note in _notes(net):
+            if note != str(error):
+                error.add_note(note)
+    elif (
+        isinstance(error, RuntimeError) and "type" in str(error) and not xs.is_floating_point() and not xs.is_complex()
+    ):
+        error.add_note(f"xs holds {xs.dtype}, of which layers such as Linear and Conv2d take none: pass xs.float()")
 
 
 def _notes(net: nn.Module) -> Iterator[str]:

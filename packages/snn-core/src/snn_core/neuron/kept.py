@@ -11,8 +11,6 @@ from torch import Tensor, nn
 from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neuron.temporal import Temporal
 
-__all__ = ["as_kept", "as_tensors", "temporal_by_path"]
-
 _COUNT = "step"  # of a module that keeps a number of steps
 
 

@@ -9,8 +9,6 @@ from torch import Tensor, nn
 from snn_core.neuron.constant import Constant, HasConstants
 from snn_core.neuron.spiking import SpikingNeuron
 
-__all__ = ["Connected", "OneToOne", "Recurrent", "same_size_padding"]
-
 
 class OneToOne(HasConstants):
     """A weight from every neuron to itself: ``x * V``."""

@@ -12,15 +12,12 @@ from torch import Tensor
 
 from snn_core.neuron import signatures
 from snn_core.neuron.arguments import takes
-from snn_core.neuron.familiar import Familiar, OfInstance
+from snn_core.neuron.constant import Constant, clamped
+from snn_core.neuron.familiar import GONE, Familiar, OfInstance, must_not_override
 from snn_core.neuron.hints import OUTPUT, must_not_pass_on
-from snn_core.neuron.state import bind, kept_field, must_fit
-from snn_core.neuron.temporal import Temporal, as_floating
-from snn_core.sequence.folding import Folding
-from snn_core.sequence.rows import sequences
-from snn_core.sequence.watching import current, watched
-
-__all__ = ["SpikingNeuron"]
+from snn_core.neuron.stepping import bind, kept_field, must_fit
+from snn_core.neuron.temporal import Temporal, as_floating, current, watched
+from snn_core.sequence.folding import Folding, sequences
 
 _FORGETS = (
     "has init_hidden=False and is passed no state, so it would start at rest in every step; build it with "
@@ -99,6 +96,18 @@ class SpikingNeuron(Familiar, Temporal):
         super().__init_subclass__(**kwargs)
         for index, name in enumerate(getattr(vars(cls).get("State"), "_fields", ())):
             setattr(cls, name, kept_field(index, name))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "state_quant":
+            self._must_quantize(value)
+        elif name == "state_function":
+            must_not_override(type(self), {name})
+        super().__setattr__(name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in GONE:
+            raise AttributeError(f"{type(self).__name__}.{name} does not exist: {GONE[name]}")
+        return super().__getattr__(name)
 
     @takes(signatures.SpikingNeuron)
     def __init__(self, *, init_hidden: bool = False, output: bool = False, **options: Any) -> None:
@@ -251,3 +260,29 @@ class SpikingNeuron(Familiar, Temporal):
         super().__setstate__(state)
         if self._kept is not None:
             self._kept = self.State._make(self._kept)
+
+
+class LIF(SpikingNeuron):
+    """Base class of neurons with a membrane decay ``beta``.
+
+    Args:
+        beta: Membrane decay per step, clamped to [0, 1] where it is used; ``decay(tau, dt)`` converts seconds. A
+            scalar, or one value per neuron.
+        learn_beta: Make ``beta`` a parameter.
+
+    The other options are those of :class:`~snn_core.SpikingNeuron`.
+    """
+
+    described: ClassVar[tuple[str, ...]] = ("beta",)
+
+    beta: Tensor
+
+    @takes(signatures.LIF)
+    def __init__(self, beta: Constant, *, learn_beta: bool = False, **options: Any) -> None:
+        super().__init__(**options)
+        self._decay("beta", beta, learn=learn_beta)
+
+    @property
+    def membrane_decay(self) -> Tensor:
+        """``beta`` within [0, 1]."""
+        return clamped(self.beta)

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, ClassVar
+import threading
+import warnings
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.torch_version import TorchVersion
 
-from snn_core.sequence.folding import Folding
-from snn_core.sequence.watching import current
+if TYPE_CHECKING:
+    from snn_core.sequence.folding import Folding
 
-__all__ = ["Temporal", "as_floating"]
 
 _CHANGES_EVERY_STEP = frozenset({"_kept", "_kept_in", "_stateless"})
 _EXPORTED = -2  # in place of a backward pass: computed in a program that torch.export traces
@@ -31,6 +37,49 @@ def as_floating(x: Tensor, owner: str) -> Tensor:
     if x.is_complex():
         raise TypeError(f"{owner} takes real input, got {x.dtype}; pass x.real, x.imag or x.abs()")
     return x.to(torch.get_default_dtype())
+
+
+WATCH: ContextVar[Any] = ContextVar("watch", default=None)  # who watches the step of a net in this thread
+
+
+def current() -> Any:
+    """Return who watches this thread; None under a compiler, which runs nothing step by step."""
+    return None if torch.compiler.is_compiling() else WATCH.get()
+
+
+def watched(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """Tell who watches of each call of a ``forward``.
+
+    Args:
+        forward: The ``forward`` of a module that keeps something.
+
+    Returns:
+        The same, told of.
+
+    Example:
+        >>> import snn_core as snn
+        >>> from snn_core.sequence.watching import Watch
+        >>> class Counts(Watch):
+        ...     calls = 0
+        ...     def called(self, module, forward, args, kwargs):
+        ...         self.calls += 1
+        ...         return super().called(module, forward, args, kwargs)
+        >>> net = nn.Sequential(snn.Leaky(beta=0.9, init_hidden=True))
+        >>> watch = Counts(net)
+        >>> with watch.watching():
+        ...     _ = net(torch.ones(1, 2))
+        >>> watch.calls
+        1
+    """
+
+    @wraps(forward)
+    def told(module: Any, *args: Any, **kwargs: Any) -> Any:
+        watch = current()
+        if watch is None:
+            return forward(module, *args, **kwargs)
+        return watch.called(module, forward, args, kwargs)
+
+    return told
 
 
 class Temporal(nn.Module):
@@ -158,3 +207,166 @@ def _map(kept: Any, fn: Any) -> Any:
     mapped = (fn(v) if isinstance(v, Tensor) else v for v in kept)
     make = getattr(kept, "_make", tuple)  # a named tuple stays one
     return make(mapped)
+
+
+_LOOKED_AT: weakref.WeakSet[nn.Module] = weakref.WeakSet()
+_OF_EVERY_MODULE = frozenset(vars(nn.Module()))
+
+
+def _warn_of_unregistered(net: nn.Module) -> None:
+    """Warn, the first time that a net is looked at, of neurons that it holds without having registered them.
+
+    They are neither reset nor moved, saved or learned with the net.
+
+    Args:
+        net: Any module.
+
+    Example:
+        >>> import snn_core as snn
+        >>> warn_of_unregistered(nn.Sequential(snn.Leaky(beta=0.9)))
+    """
+    if torch.compiler.is_compiling() or net in _LOOKED_AT:
+        return
+    _LOOKED_AT.add(net)
+    modules = dict(net.named_modules())
+    registered = {*modules.values()}
+    for path, module in modules.items():
+        for name, value in vars(module).items():
+            if name in _OF_EVERY_MODULE or not isinstance(value, list | tuple | dict):
+                continue
+            if any(m not in registered for m in _temporal_in(value)):
+                where = ".".join(filter(None, (path, name)))
+                container = "nn.ModuleDict" if isinstance(value, dict) else "nn.ModuleList"
+                warnings.warn(
+                    f"{type(net).__name__}: {where!r} is a {type(value).__name__} with neurons, which are neither "
+                    f"reset nor moved, saved or learned with the net; make it {container}",
+                    UserWarning,
+                    stacklevel=4,
+                )
+
+
+def _temporal_in(container: Any) -> Iterator[Temporal]:
+    waiting, seen = [container], set()
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, nn.Module):
+            yield from (m for m in value.modules() if isinstance(m, Temporal))
+        elif isinstance(value, list | tuple | dict) and id(value) not in seen:
+            seen.add(id(value))
+            waiting += value.values() if isinstance(value, dict) else value
+
+
+def temporal(net: nn.Module) -> list[Temporal]:
+    """Return the modules of a net that keep something from one step to the next."""
+    return [m for m in net.modules() if isinstance(m, Temporal)]
+
+
+def reset(net: nn.Module) -> None:
+    """Put every neuron of a net at rest, at any depth, the net itself included; no other net is touched.
+
+    Neurons in a plain list of the net, which PyTorch does not see there, are not reset: the first call for a net warns
+    of them.
+
+    Args:
+        net: Any module.
+
+    Raises:
+        TypeError: If it is no module.
+
+    Example:
+        >>> import torch
+        >>> import snn_core as snn
+        >>> lif = snn.Leaky(beta=0.9, init_hidden=True)
+        >>> _ = lif(torch.ones(1, 2))
+        >>> reset(lif)
+        >>> lif.mem
+        tensor([])
+    """
+    for module in _looked_at(net, "reset"):
+        module.forget()
+
+
+def detach(net: nn.Module) -> None:
+    """Cut the kept states of a net off the autograd graph; their values stay. For truncated backpropagation.
+
+    Args:
+        net: Any module.
+
+    Raises:
+        TypeError: If it is no module.
+
+    Example:
+        >>> import torch
+        >>> import snn_core as snn
+        >>> lif = snn.Leaky(beta=0.9, init_hidden=True)
+        >>> _ = lif(torch.ones(1, 2, requires_grad=True))
+        >>> detach(lif)
+        >>> lif.mem
+        tensor([[1., 1.]])
+    """
+    for module in _looked_at(net, "detach"):
+        module.detach_kept()
+
+
+def _looked_at(net: nn.Module, verb: str) -> list[Temporal]:
+    if not isinstance(net, nn.Module):
+        raise TypeError(f"utils.{verb} takes a net (nn.Module), got {type(net).__name__}")
+    _warn_of_unregistered(net)
+    return temporal(net)
+
+
+_LOCKS: weakref.WeakKeyDictionary[Any, threading.RLock] = weakref.WeakKeyDictionary()
+_UNROLLED_BY: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+
+
+@contextmanager
+def in_turn(modules: Iterable[Any]) -> Iterator[None]:
+    """Wait until no other thread runs one of these modules, and let none run one meanwhile.
+
+    Args:
+        modules: Modules that keep something.
+
+    Example:
+        >>> import snn_core as snn
+        >>> with in_turn([snn.Leaky(beta=0.9)]):
+        ...     pass
+    """
+    if torch.compiler.is_compiling():
+        yield
+        return
+    locks = [_LOCKS.setdefault(module, threading.RLock()) for module in sorted(modules, key=id)]  # always in one order
+    with ExitStack() as stack:
+        for lock in locks:
+            stack.enter_context(lock)
+        yield
+
+
+@contextmanager
+def alone(modules: Iterable[Any], net: Any) -> Iterator[None]:
+    """The same for a whole sequence, of which no two threads may run one through the same modules.
+
+    Args:
+        modules: Modules that keep something.
+        net: The net that they are of.
+
+    Raises:
+        RuntimeError: If another thread is running a sequence through one of them.
+    """
+    if torch.compiler.is_compiling():
+        yield
+        return
+    modules, me = list(modules), threading.get_ident()
+    if any(_UNROLLED_BY.get(module, me) != me for module in modules):
+        raise RuntimeError(
+            f"unroll: another thread is unrolling this {type(net).__name__}, or one that shares a neuron with it, and "
+            "a neuron keeps one state; give each thread a copy of its own (copy.deepcopy), or use snn.stream"
+        )
+    entered = [module for module in modules if module not in _UNROLLED_BY]
+    with in_turn(modules):
+        for module in entered:
+            _UNROLLED_BY[module] = me
+        try:
+            yield
+        finally:
+            for module in entered:
+                _UNROLLED_BY.pop(module, None)

@@ -8,11 +8,8 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from snn_core.neuron.hints import OUTPUT, must_not_pass_on
-from snn_core.neuron.temporal import Temporal, as_floating
+from snn_core.neuron.temporal import Temporal, as_floating, watched
 from snn_core.sequence.folding import Folding
-from snn_core.sequence.watching import watched
-
-__all__ = ["WholeSequence"]
 
 
 class WholeSequence(Temporal):

@@ -11,8 +11,6 @@ from torch import Tensor, nn
 from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neuron.whole_sequence import WholeSequence
 
-__all__ = ["AssociativeLeaky"]
-
 
 class AssociativeLeaky(WholeSequence, SpikingNeuron):
     r"""A matrix membrane that stores values under keys, leaks per key, and fires, over a whole sequence.

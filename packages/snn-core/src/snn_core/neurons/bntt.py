@@ -7,12 +7,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from snn_core.neuron.temporal import Temporal
+from snn_core.neuron.temporal import Temporal, watched
 from snn_core.sequence.ending import Ending
 from snn_core.sequence.folding import Folding
-from snn_core.sequence.watching import watched
-
-__all__ = ["BatchNormTT1d", "BatchNormTT2d"]
 
 
 class _BatchNormTT(Temporal, nn.ModuleList):

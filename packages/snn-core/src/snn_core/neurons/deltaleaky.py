@@ -7,9 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 from torch import Tensor
 
 from snn_core.neuron.constant import Constant
-from snn_core.neuron.lif import LIF
-
-__all__ = ["DeltaLeaky"]
+from snn_core.neuron.spiking import LIF
 
 
 class DeltaLeaky(LIF):

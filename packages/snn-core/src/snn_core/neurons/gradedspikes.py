@@ -5,8 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-__all__ = ["GradedSpikes"]
-
 
 class GradedSpikes(nn.Module):
     r"""Multiplies the spikes of every neuron by a learned weight, :math:`y_i = w_i\,x_i`.

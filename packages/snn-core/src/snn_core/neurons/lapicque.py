@@ -11,9 +11,7 @@ from snn_core import kernels
 from snn_core.neuron import signatures
 from snn_core.neuron.arguments import takes
 from snn_core.neuron.constant import Constant
-from snn_core.neuron.lif import LIF
-
-__all__ = ["Lapicque"]
+from snn_core.neuron.spiking import LIF
 
 
 class Lapicque(LIF):

@@ -9,9 +9,7 @@ from torch import Tensor
 from snn_core import kernels
 from snn_core.neuron import signatures
 from snn_core.neuron.arguments import takes
-from snn_core.neuron.lif import LIF
-
-__all__ = ["Leaky"]
+from snn_core.neuron.spiking import LIF
 
 
 class Leaky(LIF):

@@ -17,8 +17,6 @@ from snn_core.neuron.temporal import as_floating
 from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.folding import Folding
 
-__all__ = ["LeakyParallel"]
-
 
 class LeakyParallel(WholeSequence, Firing):
     r"""Linear layer and rectified leaky membrane without reset, over a whole sequence.

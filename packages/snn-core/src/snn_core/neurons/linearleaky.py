@@ -12,8 +12,6 @@ from snn_core.neuron import signatures
 from snn_core.neuron.arguments import takes
 from snn_core.neurons.stateleaky import StateLeaky
 
-__all__ = ["LinearLeaky"]
-
 
 class LinearLeaky(StateLeaky):
     r"""Linear layer followed by :class:`~snn_core.StateLeaky`, over a whole sequence.

@@ -12,8 +12,6 @@ from snn_core.neuron.arguments import takes
 from snn_core.neuron.recurrence import Connected, OneToOne
 from snn_core.neurons.leaky import Leaky
 
-__all__ = ["RLeaky"]
-
 
 class RLeaky(Connected, Leaky):
     r"""Leaky neuron whose spikes return to its input.

@@ -12,8 +12,6 @@ from snn_core.neuron.arguments import takes
 from snn_core.neuron.recurrence import Connected, OneToOne
 from snn_core.neurons.synaptic import Synaptic
 
-__all__ = ["RSynaptic"]
-
 
 class RSynaptic(Connected, Synaptic):
     r"""Second-order neuron whose spikes return to its input.

@@ -14,8 +14,6 @@ from snn_core.neuron.recurrence import same_size_padding
 from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neurons.slstm import memory_and_output
 
-__all__ = ["SConv2dLSTM"]
-
 
 class SConv2dLSTM(SpikingNeuron):
     r"""Convolutional LSTM cell that fires where its, perhaps pooled, output exceeds the threshold.

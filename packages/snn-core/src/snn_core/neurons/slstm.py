@@ -12,8 +12,6 @@ from snn_core.neuron import signatures
 from snn_core.neuron.arguments import takes
 from snn_core.neuron.spiking import SpikingNeuron
 
-__all__ = ["SLSTM", "memory_and_output"]
-
 
 class SLSTM(SpikingNeuron):
     r"""LSTM cell that fires where its output exceeds the threshold.

@@ -13,11 +13,9 @@ from snn_core.neuron import signatures
 from snn_core.neuron.arguments import takes
 from snn_core.neuron.constant import caller
 from snn_core.neuron.firing import as_dtype
-from snn_core.neuron.lif import LIF
+from snn_core.neuron.spiking import LIF
 from snn_core.neuron.temporal import as_floating
 from snn_core.neuron.whole_sequence import WholeSequence
-
-__all__ = ["StateLeaky"]
 
 
 class StateLeaky(WholeSequence, LIF):

@@ -10,9 +10,7 @@ from snn_core import kernels
 from snn_core.neuron import signatures
 from snn_core.neuron.arguments import takes
 from snn_core.neuron.constant import Constant, clamped
-from snn_core.neuron.lif import LIF
-
-__all__ = ["Synaptic"]
+from snn_core.neuron.spiking import LIF
 
 
 class Synaptic(LIF):

@@ -9,8 +9,6 @@ import torch
 from torch.autograd import ProfilerConfig, ProfilerState, _disable_profiler_legacy, _enable_profiler_legacy
 from torch.autograd.profiler import record_function
 
-__all__ = ["Section", "mark", "sections"]
-
 _PREFIX = "snn_core.sequence.allocations: "
 
 

@@ -12,8 +12,6 @@ from torch.overrides import resolve_name
 
 from snn_core.sequence.layers import NotSampleWise
 
-__all__ = ["Call", "Rows", "flat", "in_place_of", "is_random", "name_of", "tensors_in"]
-
 
 class Rows(int):
     """A number of samples, which reports when somebody computes with it."""

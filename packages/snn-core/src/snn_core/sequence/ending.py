@@ -7,8 +7,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["Ending"]
-
 
 class Ending:
     """Puts the states of samples aside as they end, and all of them together again.

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property, partial
 from itertools import groupby
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-__all__ = ["Folding"]
+from snn_core import kernels
+from snn_core.neuron.stepping import must_fit
+from snn_core.sequence.ending import Ending
 
 
 class Folding:
@@ -129,3 +131,151 @@ class Folding:
         assert self.order is not None
         starts = torch.arange(self.steps).unsqueeze(1) * len(self.order)
         return (starts.to(self.order.device) + self.order)[self._runs.to(self.order.device)]
+
+
+def sequences(neuron: Any, x: Tensor, kept: Any, folding: Folding) -> tuple[Tensor, Any, Any]:
+    """Run a neuron over rows that are steps and samples in one.
+
+    Args:
+        neuron: A :class:`~snn_core.SpikingNeuron`.
+        x: Its input, ``[rows, ...]``.
+        kept: The state ``[batch, ...]`` before the first step; None at rest.
+        folding: How the rows are made of steps.
+
+    Returns:
+        Spikes ``[rows, ...]``; with ``neuron.output`` every step's states as rows, else None; the state of each sample
+        after its last step.
+
+    Example:
+        >>> import snn_core as snn
+        >>> lif, folding = snn.Leaky(beta=0.5, reset_mechanism="none"), Folding(3, (2, 1, 1), torch.tensor([1, 0]))
+        >>> spk, _, last = sequences(lif, torch.ones(4), None, folding)
+        >>> spk, last.mem
+        (tensor([0., 0., 1., 1.]), tensor([1.0000, 1.7500]))
+    """
+    if folding.order is not None:
+        done = _padded(neuron, x, kept, folding) if _gains_from_padding(neuron, x, folding) else None
+        return _by_stretches(neuron, x, kept, folding) if done is None else done
+    xs = folding.unfold(x)
+    spk, states = _run(neuron, xs, kept, trace=neuron.output)
+    last = _each(Tensor.clone, _last_of(states)) if neuron.output else states  # a view would hold all steps in memory
+    return folding.fold(spk), _each(folding.fold, states) if neuron.output else None, last
+
+
+# numbers in a stretch; with fewer, calling a fused kernel for each costs more than to run on samples that have ended
+_WORTH_A_CALL = 2**15
+
+
+def _gains_from_padding(neuron: Any, x: Tensor, folding: Folding) -> bool:
+    if torch.compiler.is_compiling() or x.numel() >= _WORTH_A_CALL * len(set(folding.running or ())):
+        return False
+    return kernels.choose(neuron, x.unsqueeze(0)).name != "reference"
+
+
+def _padded(neuron: Any, x: Tensor, kept: Any, folding: Folding) -> tuple[Tensor, Any, Any] | None:
+    """All samples to the end of the longest, without input after their own, so that a fused kernel is called once.
+
+    None if a state has blown up by then, since the gradient of what nobody sees would be NaN in place of zero.
+    """
+    spk, states = _run(neuron, folding.unfold(x), kept, trace=True)
+    if not all(bool(s.isfinite().all()) for s in _last_of(states)):
+        return None
+    before = [None] * len(states) if kept is None else kept
+    last = neuron.State._make([folding.at_end(s, b) for s, b in zip(states, before, strict=True)])
+    return folding.fold(spk), _each(folding.fold, states) if neuron.output else None, last
+
+
+def _by_stretches(neuron: Any, x: Tensor, kept: Any, folding: Folding) -> tuple[Tensor, Any, Any]:
+    """Those samples alone that run still, from one end of a sample to the next."""
+    ending = Ending(folding.order, type(neuron).__name__)
+    spikes, traces = [], []
+    for xs in folding.stretches(x):
+        kept = ending.running(kept, xs.shape[1])
+        spk, states = _run(neuron, xs, kept, trace=neuron.output)
+        spikes.append(spk)
+        traces.append(states)
+        kept = _last_of(states) if neuron.output else states
+    rows = [folding.joined(column) for column in zip(*traces, strict=True)] if neuron.output else None
+    return folding.joined(spikes), rows and neuron.State._make(rows), ending.whole(kept)
+
+
+def _run(neuron: Any, xs: Tensor, kept: Any, trace: bool) -> tuple[Tensor, Any]:
+    if kept is not None:
+        must_fit(neuron, kept, xs.detach()[0])
+    return neuron.unroll(xs, kept, trace=trace)
+
+
+def _last_of(states: Any) -> Any:
+    return _each(lambda s: s[-1], states)
+
+
+def _each(fn: Callable[[Tensor], Tensor], states: Any) -> Any:
+    return states._make(map(fn, states))
+
+
+class Watched(partial[Any]):
+    """A call of a module's ``forward`` by somebody who looks at it and passes on what it takes and gives.
+
+    Set on a module whose ``forward`` is its class's, it leaves everything true that is known of the class. Over a whole
+    sequence what it passes on to is an :class:`Over`.
+
+    Example:
+        >>> import torch
+        >>> layer, calls = nn.Linear(3, 2), []
+        >>> def look(forward, x):
+        ...     calls.append(x)
+        ...     return forward(x)
+        >>> layer.forward = Watched(look, layer.forward)
+        >>> layer(torch.zeros(1, 3)).shape, len(calls), has_own_forward(layer)
+        (torch.Size([1, 2]), 1, False)
+    """
+
+
+class Over:
+    """A module that keeps something, called with the rows of a whole sequence.
+
+    Args:
+        module: The module.
+        folding: How the rows are made of steps.
+    """
+
+    def __init__(self, module: Any, folding: Folding) -> None:
+        self.__self__ = module
+        self.folding = folding
+
+    def __call__(self, rows: Any) -> Any:
+        return self.__self__.run_rows(rows, self.folding)
+
+
+def has_own_forward(module: nn.Module) -> bool:
+    """Return True if a ``forward`` was set on this one module, which may do anything, unlike that of its class.
+
+    Example:
+        >>> layer = nn.ReLU()
+        >>> layer.forward = lambda x: x - x.mean(0)
+        >>> has_own_forward(layer), has_own_forward(nn.ReLU())
+        (True, False)
+    """
+    forward = vars(module).get("forward")
+    return forward is not None and not isinstance(forward, Watched)
+
+
+def observed(module: Any, folding: Folding) -> Callable[[Any], Any]:
+    """Return a module's call over a whole sequence, seen by whoever watches its ``forward``.
+
+    Args:
+        module: A module that keeps something.
+        folding: How its rows are made of steps.
+
+    Returns:
+        The call.
+
+    Example:
+        >>> import torch
+        >>> import snn_core as snn
+        >>> observed(snn.Leaky(beta=0.5, init_hidden=True), Folding(3))(torch.ones(3))
+        tensor([0., 1., 0.])
+    """
+    over = Over(module, folding)
+    watch = vars(module).get("forward")
+    return partial(watch.func, *watch.args[:-1], over) if isinstance(watch, Watched) else over

@@ -12,9 +12,7 @@ from torch.nn import functional as F
 
 from snn_core.sequence.calls import Call, Rows, flat, tensors_in
 from snn_core.sequence.layers import NotSampleWise
-from snn_core.sequence.steps import Convolution, Function, New, Pooling, Product, Reshape
-
-__all__ = ["computed_by"]
+from snn_core.sequence.plan import Convolution, Function, New, Pooling, Product, Reshape
 
 
 def computed_by(call: Call) -> Function:
@@ -222,24 +220,10 @@ _ACTIVATIONS += ("sigmoid", "tanh", "threshold", "prelu")
 _UNARY = ("relu", "sigmoid", "tanh", "abs", "neg", "exp", "square", "sqrt", "clamp", "clamp_min", "clamp_max", "sign")
 _UNARY += ("log", "log1p", "expm1", "sin", "cos", "reciprocal", "rsqrt", "floor", "ceil", "round", "logical_not")
 _UNARY += ("zeros_like", "ones_like", "detach", "contiguous", "clone", "__abs__", "__neg__", "nan_to_num")
-_BINARY = ("add", "sub", "mul", "div", "true_divide", "pow", "maximum", "minimum", "where", "lerp", "addcmul")
-_BINARY += (
-    "gt",
-    "ge",
-    "lt",
-    "le",
-    "eq",
-    "ne",
-    "logical_and",
-    "logical_or",
-    "masked_fill",
-    "rsub",
-    "subtract",
-    "multiply",
-)
-_BINARY += tuple(
-    f"__{r}{name}__" for name in ("add", "sub", "mul", "div", "truediv", "pow", "and", "or") for r in ("", "r")
-)
+_BINARY = ("add", "sub", "mul", "div", "true_divide", "pow", "maximum", "minimum", "where", "lerp", "addcmul", "rsub")
+_BINARY += ("gt", "ge", "lt", "le", "eq", "ne", "logical_and", "logical_or", "masked_fill", "subtract", "multiply")
+_OPERATORS = ("add", "sub", "mul", "div", "truediv", "pow", "and", "or")
+_BINARY += tuple(f"__{r}{name}__" for name in _OPERATORS for r in ("", "r"))
 
 _RULES: dict[Any, Callable[[Call], Function]] = {
     **dict.fromkeys(_named(F, *_ACTIVATIONS), _plain),

@@ -11,8 +11,6 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from snn_core.kernels.fused import fits
 
-__all__ = ["joined"]
-
 
 def joined(parts: Iterable[Any], steps: int) -> Any:
     """``torch.cat`` of what a net returns for one stretch after the other, without holding them all.

@@ -9,8 +9,6 @@ from torch import Tensor
 
 from snn_core.kernels.fused import fits
 
-__all__ = ["Layout"]
-
 _FORMATS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 

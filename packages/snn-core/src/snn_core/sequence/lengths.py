@@ -9,8 +9,6 @@ from torch import Tensor
 
 from snn_core.sequence.folding import Folding
 
-__all__ = ["folding_of"]
-
 
 def folding_of(lengths: Any, xs: Tensor) -> Folding:
     """Which samples of a padded batch run in each step, up to the end of the longest.

@@ -10,28 +10,15 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from snn_core.neuron.temporal import Temporal
+from snn_core.neuron.temporal import detach, temporal
 from snn_core.sequence.ending import Ending
 from snn_core.sequence.folding import Folding
 from snn_core.sequence.joining import joined
 from snn_core.sequence.recomputation import Recomputation
 from snn_core.sequence.watching import Watch
-from snn_core.utils import detach
-
-__all__ = ["Loop", "Run", "chunks", "later_steps", "modes", "steps", "temporal"]
 
 Run = Callable[[nn.Module, Tensor, Folding], Any]
 """``run(net, xs, folding)``: the outputs ``[T, batch, ...]``, zero where a sample does not run."""
-
-
-def temporal(net: nn.Module) -> list[Temporal]:
-    """The modules of a net that keep something from one step to the next."""
-    return [m for m in net.modules() if isinstance(m, Temporal)]
-
-
-def modes(net: nn.Module) -> tuple[bool, ...]:
-    """Which modules of a net are training, in order."""
-    return tuple(module.training for module in net.modules())
 
 
 class Loop:

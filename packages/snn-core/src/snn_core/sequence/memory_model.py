@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 from snn_core.sequence.allocations import Section
 
-__all__ = ["MemoryModel", "chunk_sizes"]
-
 Measure = Callable[[int, int | None], tuple[list[Section], int]]
 """``measure(steps, chunk)``: the sections of a run of so many steps, and how many events torch recorded."""
 

@@ -10,14 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from snn_core.kernels import pooling, products, registry
+from snn_core.kernels import registry
 from snn_core.kernels.fused import fits
 from snn_core.neuron.firing import Firing
-from snn_core.sequence.loop import Run, temporal
+from snn_core.neuron.temporal import temporal
+from snn_core.sequence.loop import Run
 from snn_core.sequence.memory_model import MemoryModel, chunk_sizes
+from snn_core.sequence.plan import HOOKS
 from snn_core.sequence.rehearsal import Rehearsal
-
-__all__ = ["HOOKS", "MemoryPlan", "planned"]
 
 
 @dataclass(frozen=True)
@@ -157,9 +157,6 @@ def _check(net: nn.Module, xs: Tensor) -> None:
             )
 
 
-HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-
-
 def _input(xs: Tensor) -> tuple[Hashable, ...]:
     return xs.shape, xs.stride(), xs.dtype, xs.device, xs.requires_grad
 
@@ -167,9 +164,8 @@ def _input(xs: Tensor) -> tuple[Hashable, ...]:
 def _settings() -> Hashable:
     """What decides, outside of the net, how it is computed."""
     registry.status()  # finds what is installed
-    kernels = [kernel for offered in registry._KERNELS.values() for kernel in offered]
     return (
-        tuple(id(offered) for offered in (*kernels, *products._PRODUCTS, *pooling._POOLINGS)),
+        tuple(id(kernel) for offered in registry._OFFERED.values() for kernel in offered),
         torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu"),
         torch.get_default_dtype(),
         torch.backends.mkldnn.enabled,

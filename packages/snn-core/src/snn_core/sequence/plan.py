@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
-from snn_core.kernels import products
+from snn_core.kernels.layers import is_compiled, linear, max_pool2d, takes
 from snn_core.neuron.temporal import Temporal
-from snn_core.sequence.folding import Folding
+from snn_core.sequence.folding import Folding, observed
 from snn_core.sequence.joining import joined
 from snn_core.sequence.layout import Layout
-from snn_core.sequence.steps import Pass, Whole
-
-__all__ = ["Held", "Named", "Place", "Plan", "Step", "Value"]
 
 
 class Place(NamedTuple):
@@ -126,7 +124,7 @@ class Plan:
 
     def blocks(self, net: nn.Module, xs: Tensor, folding: Folding) -> Any:
         """Run as many steps at a time as are fast together: a sequence may be cut anywhere."""
-        if torch.compiler.is_compiling() or any(map(products.is_compiled, net.modules())):
+        if torch.compiler.is_compiling() or any(map(is_compiled, net.modules())):
             return self.layers(net, xs, folding)
         layout = Layout()
 
@@ -220,3 +218,131 @@ def _replaced(step: Step, drops: tuple[int, ...]) -> Step:
         step.compute, step.path, step.kind, step.args, step.kwargs, step.places, step.several, step.of_step, step.grad,
         drops,
     )  # fmt: skip
+
+
+@dataclass
+class Pass:
+    """A run of a plan over some steps.
+
+    Args:
+        modules: The modules of the net, by path.
+        folding: How the rows that a layer sees are made of these steps.
+        layout: What convolutions are given, where that is to be chosen.
+        products: How linear layers were computed, by path; filled as they are.
+    """
+
+    modules: dict[str, nn.Module]
+    folding: Folding
+    layout: Layout | None
+    products: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function called as in one step."""
+
+    func: Callable[..., Any]
+
+    def __call__(self, run: Pass, path: str, *args: Any, **kwargs: Any) -> Any:
+        return self.func(*args, **kwargs)
+
+
+class Convolution(Function):
+    """A convolution, in the layout that gains."""
+
+    def __call__(self, run: Pass, path: str, *args: Any, **kwargs: Any) -> Any:
+        if run.layout is None or not args:
+            return self.func(*args, **kwargs)
+        return run.layout.convolved(lambda x: self.func(x, *args[1:], **kwargs), args[0])
+
+
+class Pooling(Function):
+    """The maximum over windows, by what is registered for it."""
+
+    def __call__(self, run: Pass, path: str, *args: Any, **kwargs: Any) -> Any:
+        if run.layout is None:
+            return self.func(*args, **kwargs)
+        return max_pool2d(self.func, *args, **kwargs)
+
+
+class Product(Function):
+    """``linear``, by what is registered for it."""
+
+    def __call__(self, run: Pass, path: str, *args: Any, **kwargs: Any) -> Any:
+        return _product(run, path, *args, **kwargs)
+
+
+def _product(run: Pass, path: str, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    out, run.products[path] = linear(input, weight, bias)
+    return out
+
+
+@dataclass(frozen=True)
+class Reshape(Function):
+    """A new shape for each sample."""
+
+    sizes: tuple[int, ...]
+
+    def __call__(self, run: Pass, path: str, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        return x.reshape(x.shape[0], *self.sizes)
+
+
+@dataclass(frozen=True)
+class New(Function):
+    """A tensor of so many numbers for each sample."""
+
+    sizes: tuple[int, ...]
+
+    def __call__(self, run: Pass, path: str, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        return self.func(x, (x.shape[0], *self.sizes), **kwargs)
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A module that is called as a whole."""
+
+
+class Layer(Whole):
+    """A layer of torch."""
+
+    def __call__(self, run: Pass, path: str, x: Tensor) -> Any:
+        module: Any = run.modules[path]
+        if takes(module):
+            return _product(run, path, x, module.weight, module.bias)
+        if run.layout is None:
+            return module(x)
+        if isinstance(module, _CONVOLUTIONS):
+            return run.layout.convolved(module, x)
+        if type(module) is nn.MaxPool2d:
+            windows = module.kernel_size, module.stride, module.padding, module.dilation, module.ceil_mode
+            return max_pool2d(F.max_pool2d, x, *windows)
+        return module(x)
+
+
+_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+
+
+class Neuron(Whole):
+    """A neuron, or another module that keeps something, over its whole sequence."""
+
+    def __call__(self, run: Pass, path: str, x: Tensor) -> Any:
+        return observed(run.modules[path], run.folding)(x)
+
+
+HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+
+def hooked(net: nn.Module) -> str | None:
+    """Return which module of a net has a hook, which would see all steps at once; None if there is none."""
+    for path, module in net.named_modules():
+        if any(getattr(module, kind) for kind in HOOKS):
+            where = repr(path) if path else "the net"
+            return f"{where} ({type(module).__name__}) has a hook, which expects one step at a time"
+    if any(getattr(nn.modules.module, f"_global{kind}") for kind in HOOKS):
+        return "a hook on all modules expects one step at a time"
+    return None
+
+
+def modes(net: nn.Module) -> tuple[bool, ...]:
+    """Return which modules of a net are training, in order."""
+    return tuple(module.training for module in net.modules())

@@ -8,8 +8,6 @@ from typing import Any
 
 import torch
 
-__all__ = ["RandomStates"]
-
 
 class RandomStates:
     """The states of torch's, Python's and, where they are in use, CUDA's and NumPy's global generators.

@@ -12,18 +12,16 @@ from torch.utils._pytree import tree_leaves
 
 from snn_core.kernels.fused import fits
 from snn_core.neuron.spiking import SpikingNeuron
+from snn_core.neuron.temporal import reset, temporal
 from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.folding import Folding
-from snn_core.sequence.loop import Loop, modes, temporal
-from snn_core.sequence.plan import Held, Named, Place, Plan, Step
+from snn_core.sequence.layers import LAYERS
+from snn_core.sequence.loop import Loop
+from snn_core.sequence.plan import Held, Named, Neuron, Pass, Place, Plan, Step, modes
 from snn_core.sequence.random_states import RandomStates
 from snn_core.sequence.recorder import Record
-from snn_core.sequence.schedule import LAYERS, Schedule, described
-from snn_core.sequence.steps import Pass, Sequence
+from snn_core.sequence.schedule import Schedule, described
 from snn_core.sequence.surroundings import Surroundings
-from snn_core.utils import reset
-
-__all__ = ["FEW", "recorded", "recorded_ahead", "schedule_of"]
 
 FEW = 3  # steps, which are as fast one by one
 _CHECKED = 2  # steps that are recorded and compared before a plan is believed
@@ -157,7 +155,7 @@ def _same(step: Step, run: Pass, net: nn.Module, records: list[Record], start: d
         return type(value)(map(found, value)) if isinstance(value, list | tuple) else value
 
     args, kwargs = list(map(found, step.args)), {name: found(value) for name, value in step.kwargs.items()}
-    if not isinstance(step.compute, Sequence):
+    if not isinstance(step.compute, Neuron):
         out = step.compute(run, step.path, *args, **kwargs)
         return _agree(step, out, records)
     module: Any = run.modules[step.path]

@@ -19,14 +19,10 @@ from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.calls import Call, Rows, flat, in_place_of, is_random, name_of, tensors_in
 from snn_core.sequence.functions import computed_by
-from snn_core.sequence.layers import NotSampleWise
-from snn_core.sequence.plan import Held, Named, Place, Plan, Step
-from snn_core.sequence.schedule import gains_from_blocks
-from snn_core.sequence.steps import Function, Sequence, Whole
+from snn_core.sequence.layers import NotSampleWise, gains_from_blocks
+from snn_core.sequence.plan import Function, Held, Named, Neuron, Place, Plan, Step, Whole
 from snn_core.sequence.surroundings import Surroundings
 from snn_core.sequence.watching import Watch
-
-__all__ = ["Record"]
 
 
 def _getters(*names: str) -> list[Any]:
@@ -199,7 +195,7 @@ class Record(Watch):
         if not self.reason:
             places = tuple(self._add(tensor, of_step=True, own=False) for tensor in tree_leaves(out))
             path, kind, several = self.paths[module], type(module).__name__, isinstance(out, tuple)
-            self.steps.append(Step(Sequence(), path, kind, tuple(inputs), {}, places, several, grad=self._mode()))
+            self.steps.append(Step(Neuron(), path, kind, tuple(inputs), {}, places, several, grad=self._mode()))
         return out
 
     def touched(self, module: Any, how: str) -> None:

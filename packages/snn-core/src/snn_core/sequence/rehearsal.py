@@ -10,13 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten
 
+from snn_core.neuron.temporal import reset, temporal
 from snn_core.sequence.allocations import Section, mark, sections
 from snn_core.sequence.folding import Folding
-from snn_core.sequence.loop import Run, chunks, temporal
+from snn_core.sequence.loop import Run, chunks
 from snn_core.sequence.random_states import RandomStates
-from snn_core.utils import reset
-
-__all__ = ["Rehearsal"]
 
 
 class Rehearsal:

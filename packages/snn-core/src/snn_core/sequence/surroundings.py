@@ -18,8 +18,6 @@ from torch import Tensor, nn
 from snn_core.neuron.temporal import Temporal
 from snn_core.sequence.random_states import RandomStates
 
-__all__ = ["Surroundings"]
-
 _VALUES = frozenset({type(None), bool, int, float, complex, str, bytes, torch.dtype, torch.device, torch.Size, range})
 _PLAIN = _VALUES | {type, types.BuiltinFunctionType}
 _OF_EVERY_MODULE = frozenset(vars(nn.Module()))

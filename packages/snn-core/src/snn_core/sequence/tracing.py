@@ -19,9 +19,6 @@ from snn_core.sequence.random_states import RandomStates
 from snn_core.sequence.recomputation import own_buffers
 from snn_core.sequence.watching import Watch
 
-__all__ = ["Untraceable", "trace"]
-
-
 # Two traces at once would each put back what the other one exchanged. That helps traces against each other alone: as
 # long as one lasts, torch.fx has nn.Module.__call__ exchanged in the whole process, and a module that another thread
 # calls may fail.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
@@ -11,22 +11,18 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
-from snn_core.kernels import products
-from snn_core.neuron.hints import pointed_out
-from snn_core.neuron.separate import separate
-from snn_core.neuron.temporal import Temporal
+from snn_core.kernels.layers import is_compiled
+from snn_core.neuron.hints import point_out
+from snn_core.neuron.temporal import Temporal, alone, detach, reset, temporal
 from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.folding import Folding
 from snn_core.sequence.joining import joined
+from snn_core.sequence.layers import known_ahead
 from snn_core.sequence.lengths import folding_of
-from snn_core.sequence.loop import Loop, Run, chunks, later_steps, steps, temporal
+from snn_core.sequence.loop import Loop, Run, chunks, later_steps, steps
 from snn_core.sequence.memory_plan import MemoryPlan, planned
 from snn_core.sequence.recorded import FEW, recorded, recorded_ahead, schedule_of
-from snn_core.sequence.schedule import Schedule, known_ahead
-from snn_core.sequence.turns import alone
-from snn_core.utils import detach, reset
-
-__all__ = ["plan_memory", "unroll"]
+from snn_core.sequence.schedule import Schedule
 
 
 def unroll(
@@ -115,11 +111,14 @@ def unroll(
             _check_whole_sequences(net, how, cuts)
         if not resume:
             reset(net)
-        with pointed_out(net, xs):
+        try:
             if how is None:
                 out, how = _recorded(net, xs, folding, schedule == "layers", chunk, truncate, cuts, explain)
             else:
                 out = _all_steps(_run(how), net, xs, folding, chunk, truncate)
+        except (TypeError, RuntimeError) as error:
+            point_out(error, net, xs)
+            raise
         flat, spec = tree_flatten(out)
         out = tree_unflatten(separate(flat, (xs, *_kept_apart(net, xs))), spec)
         if after:
@@ -156,7 +155,7 @@ def _recorded(
 ) -> tuple[Any, Schedule]:
     """Run a net by a record of its first step; or where that cannot be, by the loop, of which that was the first."""
     loop = Loop(net, xs, folding)
-    compiled = any(map(products.is_compiled, net.modules()))
+    compiled = any(map(is_compiled, net.modules()))
     try:
         with torch.compiler.set_stance("force_eager") if compiled else nullcontext():
             plan, reason, record = recorded(net, loop, folding, trusts=asserted, describes=explain)
@@ -317,3 +316,41 @@ def _check_ends(net: nn.Module) -> None:
                 "nothing else, so that some samples may end before others (lengths); run samples of one length "
                 "together, or set keeps_by_sample = True in its class"
             )
+
+
+def separate(tensors: Sequence[Any], others: Iterable[Any]) -> list[Any]:
+    """The same tensors, but copies of those that share memory with others or with one before them.
+
+    Args:
+        tensors: The tensors; whatever is none stays.
+        others: What they must not share memory with.
+
+    Returns:
+        The same, with as few copies as there can be. What a compiler looks at or has no memory of its own stays.
+
+    Example:
+        >>> x = torch.zeros(2)
+        >>> first, second = separate((x, x.view(1, 2)), [])
+        >>> second += 1
+        >>> first, second
+        (tensor([0., 0.]), tensor([[1., 1.]]))
+    """
+    if torch.compiler.is_compiling():
+        return list(tensors)
+    taken = {_memory(other) for other in others} - {0}
+    apart = []
+    for tensor in tensors:
+        memory = _memory(tensor)
+        apart.append(tensor.clone() if memory in taken else tensor)
+        if memory:
+            taken.add(memory)
+    return apart
+
+
+def _memory(tensor: Any) -> int:
+    """Where the memory begins that a tensor is a part of; 0 where it has none that could be compared."""
+    if type(tensor) not in (Tensor, nn.Parameter, nn.Buffer) or tensor.layout != torch.strided:
+        return 0
+    if torch._C._functorch.is_functorch_wrapped_tensor(tensor):
+        return 0
+    return tensor.untyped_storage().data_ptr()

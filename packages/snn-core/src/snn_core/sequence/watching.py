@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
-from functools import wraps
 from typing import Any
 
-import torch
 from torch import nn
 
-__all__ = ["Watch", "current", "watched"]
-
-_CURRENT: ContextVar[Watch | None] = ContextVar("watch", default=None)
+from snn_core.neuron.temporal import WATCH
 
 
 class Watch:
@@ -46,47 +41,8 @@ class Watch:
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Be told, as long as it lasts, of what happens in this thread."""
-        token = _CURRENT.set(self)
+        token = WATCH.set(self)
         try:
             yield
         finally:
-            _CURRENT.reset(token)
-
-
-def current() -> Watch | None:
-    """Return who watches this thread; None under a compiler, which runs nothing step by step."""
-    return None if torch.compiler.is_compiling() else _CURRENT.get()
-
-
-def watched(forward: Callable[..., Any]) -> Callable[..., Any]:
-    """Tell who watches of each call of a ``forward``.
-
-    Args:
-        forward: The ``forward`` of a module that keeps something.
-
-    Returns:
-        The same, told of.
-
-    Example:
-        >>> import snn_core as snn
-        >>> class Counts(Watch):
-        ...     calls = 0
-        ...     def called(self, module, forward, args, kwargs):
-        ...         self.calls += 1
-        ...         return super().called(module, forward, args, kwargs)
-        >>> net = nn.Sequential(snn.Leaky(beta=0.9, init_hidden=True))
-        >>> watch = Counts(net)
-        >>> with watch.watching():
-        ...     _ = net(torch.ones(1, 2))
-        >>> watch.calls
-        1
-    """
-
-    @wraps(forward)
-    def told(module: Any, *args: Any, **kwargs: Any) -> Any:
-        watch = current()
-        if watch is None:
-            return forward(module, *args, **kwargs)
-        return watch.called(module, forward, args, kwargs)
-
-    return told
+            WATCH.reset(token)

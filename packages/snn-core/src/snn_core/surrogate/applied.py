@@ -21,20 +21,6 @@ from snn_core.surrogate.custom import custom_surrogate
 from snn_core.surrogate.step import Surrogate
 from snn_core.surrogate.stochastic import SSO
 
-__all__ = [
-    "ATan",
-    "CustomSurrogate",
-    "FastSigmoid",
-    "Heaviside",
-    "LeakySpikeOperator",
-    "Sigmoid",
-    "SparseFastSigmoid",
-    "SpikeRateEscape",
-    "StochasticSpikeOperator",
-    "StraightThroughEstimator",
-    "Triangular",
-]
-
 
 class Applied:
     """A kind of surrogate whose settings are passed in each call."""

@@ -10,8 +10,6 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-__all__ = ["Surrogate"]
-
 
 class _Spike(torch.autograd.Function):
     """The step function, with its backward pass left to a surrogate."""

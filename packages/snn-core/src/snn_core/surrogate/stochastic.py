@@ -9,8 +9,6 @@ from torch import Tensor
 
 from snn_core.surrogate.step import Surrogate
 
-__all__ = ["SSO"]
-
 
 @dataclass(frozen=True)
 class SSO(Surrogate):

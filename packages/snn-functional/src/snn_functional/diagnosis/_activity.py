@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from snn_core.neuron.lif import LIF
+from snn_core.neuron.spiking import LIF
 from snn_core.neuron.whole_sequence import WholeSequence
 from snn_functional.diagnosis._evidence import Evidence, error, info, warning
 from snn_functional.diagnosis._reach import highest

@@ -13,10 +13,9 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from snn_core import AssociativeLeaky, LeakyParallel, SpikingNeuron, StateLeaky
-from snn_core.neuron.temporal import Temporal
+from snn_core.neuron.temporal import Temporal, current
 from snn_core.neuron.whole_sequence import WholeSequence
-from snn_core.sequence.observed import Over, Watched, has_own_forward
-from snn_core.sequence.watching import current
+from snn_core.sequence.folding import Over, Watched, has_own_forward
 from snn_functional.probe._hook import in_backward
 
 Neuron = SpikingNeuron | LeakyParallel

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 from torch.utils.hooks import RemovableHandle
 
-from snn_core.sequence.watching import current
+from snn_core.neuron.temporal import current
 from snn_functional.probe._hook import Hook, in_backward
 
 __all__ = ["BaseMonitor", "copied", "unpack_len1_tuple"]

@@ -1,6 +1,5 @@
 """Where snnTorch has them: the two base classes of neurons."""
 
-from snn_core.neuron.lif import LIF
-from snn_core.neuron.spiking import SpikingNeuron
+from snn_core.neuron.spiking import LIF, SpikingNeuron
 
 __all__ = ["LIF", "SpikingNeuron"]

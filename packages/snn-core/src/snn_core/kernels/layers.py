@@ -1,17 +1,16 @@
-"""Linear layers of a net that runs layer by layer: products that know what spikes are."""
+"""Functions of torch in a net that runs layer by layer, by what is registered for them: linear layers and pooling."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from snn_core.kernels import fused, registry
-
-__all__ = ["Product", "expected", "is_compiled", "linear", "register", "takes", "unregister"]
+from snn_core.kernels.fused import is_plain
+from snn_core.kernels.registry import offered
 
 
 class Product(Protocol):
@@ -33,47 +32,6 @@ class Product(Protocol):
         ...
 
 
-_PRODUCTS: list[Product] = []
-
-
-def register(product: Product) -> None:
-    """Offer an implementation; the one registered last is asked first.
-
-    Args:
-        product: The implementation.
-
-    Example:
-        >>> class Never:
-        ...     name, device, gains = "never", "cpu", "never gains"
-        ...     def refuses(self, x, weight, bias):
-        ...         return "made to refuse"
-        >>> product = Never()
-        >>> register(product)
-        >>> expected("cpu")
-        'all steps at once; never gains (never)'
-        >>> unregister(product)
-    """
-    _PRODUCTS.insert(0, product)
-
-
-def unregister(product: Product) -> None:
-    """Take an implementation back.
-
-    Raises:
-        ValueError: If it is not registered.
-
-    Example:
-        See :func:`register`.
-
-        >>> unregister(None)
-        Traceback (most recent call last):
-        ValueError: product None is not registered
-    """
-    if product not in _PRODUCTS:
-        raise ValueError(f"product {getattr(product, 'name', None)!r} is not registered")
-    _PRODUCTS.remove(product)
-
-
 def expected(device: str) -> str:
     """How a ``Linear`` layer will run on a type of device; what it is fed with decides when it runs.
 
@@ -81,8 +39,7 @@ def expected(device: str) -> str:
         >>> expected("meta")
         'all steps at once'
     """
-    registry.status()  # finds what is installed
-    first = next((p for p in _PRODUCTS if p.device == device), None)
+    first = next(iter(offered("linear", device)), None)
     return "all steps at once" if first is None else f"all steps at once; {first.gains} ({first.name})"
 
 
@@ -142,14 +99,13 @@ def is_compiled(module: nn.Module) -> bool:
 
 
 def _choose(x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Callable[..., tuple[Tensor, str]], str]:
-    registry.status()  # finds what is installed
-    offered = [product for product in _PRODUCTS if product.device == x.device.type]
-    if not offered:
+    products = offered("linear", x.device.type)
+    if not products:
         return _dense, f"none other is installed for {x.device.type}"
-    if not fused.is_plain(*(t for t in (x, weight, bias) if t is not None)):
+    if not is_plain(*(t for t in (x, weight, bias) if t is not None)):
         return _dense, "not one plain call on one device"
     refusals = []
-    for product in offered:
+    for product in products:
         why = product.refuses(x, weight, bias)
         if why is None:
             return product.linear, product.name
@@ -159,3 +115,76 @@ def _choose(x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Callable[..
 
 def _dense(x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, str]:
     return F.linear(x, weight, bias), "dense product"
+
+
+class Windows(NamedTuple):
+    """Windows that move over images: rows and columns of each, of the steps between them, and of the margin before."""
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+
+
+class Pooling(Protocol):
+    """An implementation of ``torch.nn.functional.max_pool2d``, on one type of device."""
+
+    name: str
+    device: str
+
+    def takes(self, x: Tensor, windows: Windows) -> bool:
+        """Whether it takes the call; the tensor is a plain one ``[images, channels, height, width]``, on the device."""
+        ...
+
+    def max_pool2d(self, x: Tensor, windows: Windows) -> Tensor:
+        """What ``max_pool2d`` gives, under autograd as there."""
+        ...
+
+
+def max_pool2d(torch_s: Callable[..., Tensor], x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    """``torch.nn.functional.max_pool2d``, by what is registered and takes the call.
+
+    Args:
+        torch_s: The function of torch that was called.
+        x: Its input.
+        *args: Its other arguments.
+        **kwargs: The same, by name.
+
+    Returns:
+        What it gives.
+
+    Example:
+        >>> import torch
+        >>> max_pool2d(torch.max_pool2d, torch.arange(4.0).view(1, 1, 2, 2), 2)
+        tensor([[[[3.]]]])
+    """
+    poolings = offered("max_pool2d", x.device.type)
+    windows = _windows(*args, **kwargs) if poolings and x.dim() == 4 and is_plain(x) else None
+    if windows is not None:
+        for pooling in poolings:
+            if pooling.takes(x, windows):
+                return pooling.max_pool2d(x, windows)
+    return torch_s(x, *args, **kwargs)
+
+
+def _windows(
+    kernel_size: Any = None,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Windows | None:
+    """The windows that are meant; None if they are of another kind, or none that torch would take."""
+    kernel, steps = _pair(kernel_size), _pair(stride) if stride not in (None, (), []) else _pair(kernel_size)
+    margin = _pair(padding)
+    if kernel is None or steps is None or margin is None or _pair(dilation) != (1, 1) or ceil_mode or return_indices:
+        return None
+    fits = all(k > 0 and s > 0 and 0 <= 2 * p <= k for k, s, p in zip(kernel, steps, margin, strict=True))
+    return Windows(kernel, steps, margin) if fits else None
+
+
+def _pair(value: Any) -> tuple[int, int] | None:
+    numbers = list(value) if isinstance(value, Sequence) else [value]
+    if not numbers or len(numbers) > 2 or not all(type(n) is int for n in numbers):
+        return None
+    return numbers[0], numbers[-1]
