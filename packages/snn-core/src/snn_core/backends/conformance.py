@@ -18,7 +18,7 @@ from snn_core.sequence.unrolling import unroll
 
 
 def failures(target: Target) -> list[str]:
-    """What a target does otherwise than promised; empty for one that conforms.
+    """List what a target does otherwise than promised; nothing for one that conforms.
 
     Args:
         target: The target. If it is not available here, only what needs no device is tested.
@@ -78,14 +78,14 @@ def _available(target: Target) -> bool:
 
 
 def _states_availability(target: Target) -> Iterator[str]:
-    """availability() must return an Availability with a reason."""
+    """Check that availability() returns an Availability with a reason."""
     state = target.availability()
     if not isinstance(state, Availability) or not state.reason:
         yield f"availability() must return an Availability with a reason, got {state!r}"
 
 
 def _checks_without_touching(target: Target) -> Iterator[str]:
-    """check() must return a list of issues and leave the net alone."""
+    """Check that check() returns a list of issues and leaves the net alone."""
     net, xs = _net()
     before = copy.deepcopy(net.state_dict())
     issues = target.check(net, xs)
@@ -96,7 +96,7 @@ def _checks_without_touching(target: Target) -> Iterator[str]:
 
 
 def _equals_unroll(target: Target) -> Iterator[str]:
-    """compile() must give what unroll gives."""
+    """Check that compile() gives what unroll gives."""
     net, xs = _net()
     if not _available(target) or target.check(net, xs):
         return
@@ -109,7 +109,7 @@ def _equals_unroll(target: Target) -> Iterator[str]:
 
 
 def _starts_from_rest(target: Target) -> Iterator[str]:
-    """A compiled net must start every call from rest."""
+    """Check that a compiled net starts every call from rest."""
     net, xs = _net()
     if not _available(target) or target.check(net, xs):
         return
@@ -121,7 +121,7 @@ def _starts_from_rest(target: Target) -> Iterator[str]:
 
 
 def _refuses_unknown_options(target: Target) -> Iterator[str]:
-    """compile() must refuse an option that it does not know with a TypeError."""
+    """Check that compile() refuses an option that it does not know with a TypeError."""
     net, xs = _net()
     if not _available(target):
         return

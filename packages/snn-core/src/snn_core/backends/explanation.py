@@ -10,7 +10,7 @@ from snn_core.sequence.schedule import Schedule
 
 
 def explain(net: nn.Module, xs: Tensor) -> Schedule:
-    """Which schedule ``unroll(net, xs)`` takes and which kernel each layer, and why.
+    """Say which schedule ``unroll(net, xs)`` takes and which kernel each layer, and why.
 
     The net stays as it is: a step of zeros runs through its layers, to see what each neuron will be given; of a net
     with code of its own a copy runs the first steps.

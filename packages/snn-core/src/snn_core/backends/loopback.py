@@ -31,11 +31,11 @@ class Loopback:
     api = API
 
     def availability(self) -> Availability:
-        """Always available."""
+        """Say that it always runs."""
         return Availability(True, "runs in this process")
 
     def check(self, net: nn.Module, *example: Any) -> list[Issue]:
-        """What :func:`~snn_core.unroll` would refuse: neurons that do not keep their state."""
+        """List what :func:`~snn_core.unroll` would refuse: neurons that do not keep their state."""
         return [
             Issue("LOOP001", path, f"{type(m).__name__} has init_hidden=False", "build it with init_hidden=True")
             for path, m in net.named_modules()
@@ -43,7 +43,7 @@ class Loopback:
         ]
 
     def compile(self, net: nn.Module, *example: Any, **options: Any) -> Callable[..., Any]:
-        """A function of ``xs[T, batch, ...]``.
+        """Return a function of ``xs[T, batch, ...]``.
 
         Raises:
             BackendError: If :meth:`check` finds an issue.

@@ -27,7 +27,7 @@ _REFERENCE = Status("reference", "kernel", True, "runs every neuron on every dev
 
 
 def names() -> list[str]:
-    """Names of the installed targets, sorted; nothing is imported.
+    """List the names of the installed targets, sorted; nothing is imported.
 
     Example:
         >>> "loopback" in names()
@@ -37,7 +37,7 @@ def names() -> list[str]:
 
 
 def get(name: str) -> Target:
-    """A target by name.
+    """Return a target by its name.
 
     Args:
         name: One of :func:`names`.
@@ -74,7 +74,7 @@ def get(name: str) -> Target:
 
 
 def status() -> list[Status]:
-    """Every installed target and package of kernels, with the reason why it runs here or does not; never raises.
+    """List every installed target and package of kernels, with why it runs here or does not; never raise.
 
     Example:
         >>> [s.ok for s in status() if s.name == "loopback"]

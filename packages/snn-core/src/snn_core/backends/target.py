@@ -40,13 +40,13 @@ class Target(Protocol):
     api: int
 
     def availability(self) -> Availability:
-        """Whether the target can run here; never raises."""
+        """Say whether the target can run here; never raise."""
         ...
 
     def check(self, net: nn.Module, *example: Any) -> list[Issue]:
-        """What stands in the way of compiling a net for an example ``xs[T, batch, ...]``; the net stays as it is."""
+        """List what stands in the way of compiling a net for an example ``xs[T, batch, ...]``; leave it as it is."""
         ...
 
     def compile(self, net: nn.Module, *example: Any, **options: Any) -> Callable[..., Any]:
-        """A function of ``xs[T, batch, ...]`` that gives what ``unroll(net, xs)`` gives."""
+        """Return a function of ``xs[T, batch, ...]`` that gives what ``unroll(net, xs)`` gives."""
         ...

@@ -21,7 +21,7 @@ _KEY, _SUM = "snn", "snn.sha256"
 
 
 def classes(net: nn.Module) -> dict[str, str]:
-    """The class of every module of a net, by path; a name in a file, which nothing ever imports.
+    """Return the class of every module of a net, by path: a name in a file, which nothing ever imports.
 
     Example:
         >>> classes(nn.Sequential(nn.Linear(3, 2)))

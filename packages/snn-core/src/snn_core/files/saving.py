@@ -174,7 +174,7 @@ def load(path: str | os.PathLike[str], net: nn.Module | None = None, *, state: b
 
 
 def _tensors(net: nn.Module, asked: str) -> dict[str, Any]:
-    """The ``state_dict`` of a net, which must hold tensors that have a shape."""
+    """Return the ``state_dict`` of a net, which must hold tensors that have a shape."""
     found = net.state_dict(keep_vars=True)
     wrong = [name for name, value in found.items() if not isinstance(value, Tensor)]
     if wrong:
@@ -186,12 +186,12 @@ def _tensors(net: nn.Module, asked: str) -> dict[str, Any]:
 
 
 def _with_one_number_alike(shapes: dict[str, list[int]]) -> dict[str, list[int]]:
-    """Shapes in which one number is always ``[]``, as the ``beta`` of a Lapicque neuron of an earlier version."""
+    """Return shapes in which one number is always ``[]``, as Lapicque's ``beta`` of an earlier version is not."""
     return {name: [] if shape == [1] else shape for name, shape in shapes.items()}
 
 
 def _differences(saved: SavedNet, net: nn.Module) -> list[str]:
-    """Everything in which a file is of another net than this one."""
+    """List everything in which a file is of another net than this one."""
     ours = _tensors(net, "load")
     faults = _unequal("is a", _own_names(saved.classes), _own_names(classes(net)))
     shapes = ({n: list(t.shape) for n, t in tensors.items()} for tensors in (saved.tensors, ours))
@@ -226,12 +226,12 @@ def _same(a: Tensor, b: Tensor) -> bool:
 
 
 def _own_names(kinds: Mapping[str, str]) -> dict[str, str]:
-    """Without the modules that define the classes, which are called otherwise in the program that is started."""
+    """Drop the modules that define the classes, which are called otherwise in the program that is started."""
     return {path or "the net": kind.rpartition(".")[2] for path, kind in kinds.items()}
 
 
 def _shared(found: Mapping[str, Tensor]) -> dict[str, str]:
-    """Names of a tensor that has a name already, and that one."""
+    """Return the names of tensors that have a name already, each with that one."""
     first: dict[int, str] = {}
     names = {name: first.setdefault(id(value), name) for name, value in found.items()}
     return {name: owner for name, owner in names.items() if name != owner}

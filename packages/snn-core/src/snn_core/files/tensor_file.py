@@ -120,7 +120,7 @@ def _is_text(name: str) -> bool:
 
 
 def as_bytes(tensor: Tensor) -> bytes:
-    r"""The numbers of a tensor, in order.
+    r"""Return the numbers of a tensor, in order.
 
     Example:
         >>> as_bytes(torch.tensor([[1, 2], [3, 4]], dtype=torch.uint8).t())
@@ -183,7 +183,7 @@ def _header(file: io.BufferedReader, size: int, path: object) -> tuple[dict[str,
 
 
 def _faults(header: dict[str, Any], metadata: Any, size: int) -> list[str]:
-    """What is not true in a header, given the number of bytes that follow it."""
+    """List what is not true in a header, given the number of bytes that follow it."""
     faults = []
     if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
         faults.append("its metadata are no table of texts")

@@ -21,7 +21,7 @@ class Choice:
 
 
 def choose(neuron: Any, xs: Tensor) -> Choice:
-    """What :func:`run` will use for a neuron and an input, and why.
+    """Say what :func:`run` will use for a neuron and an input, and why.
 
     Args:
         neuron: A :class:`~snn_core.SpikingNeuron`.
@@ -45,7 +45,7 @@ def choose(neuron: Any, xs: Tensor) -> Choice:
 
 
 def run(neuron: Any, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
-    """A neuron's whole sequence by the best implementation there is.
+    """Run a neuron's whole sequence by the best implementation there is.
 
     Args:
         neuron: A :class:`~snn_core.SpikingNeuron`.

@@ -13,7 +13,7 @@ from snn_core.kernels.registry import FAMILIES, Kernel, SequenceCall
 
 
 def fits(*tensors: Tensor) -> bool:
-    """Whether a kernel may be called on these tensors: plain ones all, and nothing follows what is done but autograd.
+    """Return True if a kernel may be called on these tensors: all are plain, and only autograd follows what is done.
 
     Example:
         >>> fits(torch.zeros(2), nn.Parameter(torch.zeros(2)))
@@ -31,7 +31,7 @@ def fits(*tensors: Tensor) -> bool:
 
 
 def is_plain(*tensors: Tensor) -> bool:
-    """Whether an operation on these tensors may be exchanged for another with the same gradients.
+    """Return True if an operation on these tensors may be exchanged for another with the same gradients.
 
     They must fit, be dense and on one device, and nothing may be set to change what torch's operations do.
 
@@ -63,7 +63,7 @@ def call(
     constants: tuple[Tensor, ...],
     trace: bool,
 ) -> tuple[Tensor, ...]:
-    """Outputs of a kernel, which saves something for a backward pass only where there can be one.
+    """Call a kernel, which saves something for a backward pass only where there can be one.
 
     Args:
         kernel: A kernel that takes the call.
@@ -98,7 +98,7 @@ def _forward(kernel: Kernel, *args: Any, save: bool) -> tuple[tuple[Tensor, ...]
 
 
 def _owned(tensor: Tensor) -> Tensor:
-    """The same tensor, but no view of another, which autograd would not let users change in place."""
+    """Return the same tensor, but not a view of another, which autograd would not let users change in place."""
     if not tensor._is_view():
         return tensor
     place = tensor.untyped_storage(), tensor.storage_offset(), tensor.size(), tensor.stride()

@@ -24,16 +24,16 @@ class Product(Protocol):
     gains: str
 
     def refuses(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> str | None:
-        """None to take the call, else the reason why not; the tensors are plain ones, on the device."""
+        """Return None to take the call, else the reason why not; the tensors are plain and on the device."""
         ...
 
     def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, str]:
-        """What ``linear`` gives, under autograd as there, and how it was computed."""
+        """Return what ``linear`` gives, under autograd as there, and how it was computed."""
         ...
 
 
 def expected(device: str) -> str:
-    """How a ``Linear`` layer will run on a type of device; what it is fed with decides when it runs.
+    """Say how a ``Linear`` layer will run on a type of device; what it is fed with decides when it runs.
 
     Example:
         >>> expected("meta")
@@ -44,7 +44,7 @@ def expected(device: str) -> str:
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> tuple[Tensor, str]:
-    """``torch.nn.functional.linear`` by what is registered and takes the call, and how it was computed.
+    """Compute ``torch.nn.functional.linear`` by what is registered and takes the call, and say how.
 
     Args:
         x: Input ``[rows, ...]`` of many steps.
@@ -86,7 +86,7 @@ _LINEAR = nn.Linear.forward  # as it is when this is imported, before anybody re
 
 
 def is_compiled(module: nn.Module) -> bool:
-    """Whether a compiler looks at a module by itself, as after ``torch.compile(module)`` or ``module.compile()``.
+    """Return True if a module is compiled by itself, as after ``torch.compile(module)`` or ``module.compile()``.
 
     Whatever is exchanged around it while a net runs would have it compiled anew.
 
@@ -132,16 +132,16 @@ class Pooling(Protocol):
     device: str
 
     def takes(self, x: Tensor, windows: Windows) -> bool:
-        """Whether it takes the call; the tensor is a plain one ``[images, channels, height, width]``, on the device."""
+        """Return True to take the call; the tensor is plain, ``[images, channels, height, width]``, on the device."""
         ...
 
     def max_pool2d(self, x: Tensor, windows: Windows) -> Tensor:
-        """What ``max_pool2d`` gives, under autograd as there."""
+        """Return what ``max_pool2d`` gives, under autograd as there."""
         ...
 
 
 def max_pool2d(torch_s: Callable[..., Tensor], x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-    """``torch.nn.functional.max_pool2d``, by what is registered and takes the call.
+    """Compute ``torch.nn.functional.max_pool2d`` by what is registered and takes the call.
 
     Args:
         torch_s: The function of torch that was called.
@@ -174,7 +174,7 @@ def _windows(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Windows | None:
-    """The windows that are meant; None if they are of another kind, or none that torch would take."""
+    """Return the windows that are meant; None for those of another kind, or that torch would not take."""
     kernel, steps = _pair(kernel_size), _pair(stride) if stride not in (None, (), []) else _pair(kernel_size)
     margin = _pair(padding)
     if kernel is None or steps is None or margin is None or _pair(dilation) != (1, 1) or ceil_mode or return_indices:

@@ -29,7 +29,7 @@ _METHODS = ("integrate", "membrane", "subtract", "clear", "emit", "remember", "a
 
 
 def sequence_call(neuron: Any, xs: Tensor) -> tuple[SequenceCall | None, str]:
-    """The operator call for a neuron, or None and what the operator cannot carry."""
+    """Return the operator call for a neuron, or None and what the operator cannot carry."""
     kind = type_before_parametrizations(neuron)
     families = [(n, f) for n, f in FAMILIES.items() if f.neuron is kind]
     if not families:
@@ -195,7 +195,7 @@ def define(
 
 @contextmanager
 def _autograd() -> Iterator[None]:
-    """Autograd inside an operator's implementation, which torch runs with autograd switched off."""
+    """Switch autograd on inside an operator's implementation, which torch runs without."""
     key = torch._C.DispatchKey.AutogradFunctionality
     exclude = torch._C._dispatch_tls_local_exclude_set().remove(key)
     with torch._C._ForceDispatchKeyGuard(torch._C._dispatch_tls_local_include_set(), exclude), torch.enable_grad():
@@ -203,7 +203,7 @@ def _autograd() -> Iterator[None]:
 
 
 def _bare(neuron: Any, call_: SequenceCall, parts: Mapping[str, type], constants: dict[str, Tensor]) -> Any:
-    """A neuron of the class around given tensors, for its step alone."""
+    """Return a neuron of the class around given tensors, for its step alone."""
     bare = _empty(neuron)
     for name, part in parts.items():
         bare.add_module(name, _empty(part))
@@ -218,14 +218,14 @@ def _bare(neuron: Any, call_: SequenceCall, parts: Mapping[str, type], constants
 
 
 def _empty(module: Any) -> Any:
-    """A module of a class without anything in it."""
+    """Return a module of a class without anything in it."""
     made = module.__new__(module)
     nn.Module.__init__(made)
     return made
 
 
 def _one_by_one(op: Callable[..., tuple[Tensor, ...]]) -> Callable[..., Any]:
-    """A batching rule that is right for any mixture of batched arguments: one call an element, stacked."""
+    """Return a batching rule that is right for any mixture of batched arguments: one call an element, stacked."""
 
     def rule(info: Any, in_dims: Sequence[Any], *args: Any) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
         calls = [

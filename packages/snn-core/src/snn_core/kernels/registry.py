@@ -60,7 +60,7 @@ class Kernel(Protocol):
     device: str
 
     def refuses(self, call: SequenceCall) -> str | None:
-        """None to take the call, else the reason why not."""
+        """Return None to take the call, else the reason why not."""
         ...
 
     def forward(
@@ -72,7 +72,7 @@ class Kernel(Protocol):
         trace: bool,
         save: bool,
     ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-        """The outputs, and with ``save`` what ``backward`` will want of them.
+        """Return the outputs, and with ``save`` what ``backward`` will want of them.
 
         The outputs are the spikes ``[T, ...]`` before their graded factor, then each state, last or traced.
         """
@@ -89,7 +89,7 @@ class Kernel(Protocol):
         trace: bool,
         needs: Sequence[bool],
     ) -> tuple[Tensor | None, ...]:
-        """Gradients of x, of each state and of each constant, given those of the outputs (None for zero).
+        """Return the gradients of x, of each state and of each constant, given those of the outputs (None for zero).
 
         ``needs`` says of which; the others may be None.
         """
@@ -170,7 +170,7 @@ def implementation(call: SequenceCall) -> tuple[Kernel | None, str]:
 
 
 def status() -> list[tuple[str, bool, str]]:
-    """Every installed package of kernels: its name, whether it loaded, and the reason or the families it serves.
+    """List every installed package of kernels: its name, whether it loaded, and the reason or what it serves.
 
     Example:
         >>> all(reason for _, _, reason in status())
@@ -204,7 +204,7 @@ Advance = Callable[[Tensor, Any, Any], tuple[Tensor, Any, Any]]
 
 
 def loop(advance: Advance, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
-    """Every step of a sequence, one after the other.
+    """Run every step of a sequence, one after the other.
 
     Args:
         advance: One step, ``(x, state, carried) -> (spikes, state, carried)``, such as a neuron's ``advance``; what is

@@ -36,11 +36,11 @@ class Bounded(nn.Module):
         self.high = high
 
     def forward(self, raw: Tensor) -> Tensor:
-        """The constant of a raw value, of the same shape."""
+        """Return the constant of a raw value, of the same shape."""
         return self.low + (self.high - self.low) * torch.sigmoid(raw)
 
     def right_inverse(self, value: Tensor) -> Tensor:
-        """The raw value of a constant, of the same shape.
+        """Return the raw value of a constant, of the same shape.
 
         Raises:
             ValueError: If the constant is not inside the range, its ends excluded.

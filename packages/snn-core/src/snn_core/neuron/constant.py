@@ -122,7 +122,7 @@ class HasConstants(nn.Module):
             )
 
     def _describe(self, *names: str) -> str:
-        """``name=value`` for constants and settings, as ``extra_repr`` prints them."""
+        """Write ``name=value`` for constants and settings, as ``extra_repr`` prints them."""
         return ", ".join(f"{n}={_short(getattr(self, n))}" for n in names)
 
 
@@ -135,7 +135,7 @@ def caller() -> int:
 
 
 def _tensor(value: Any) -> Tensor:
-    """A number of any kind, or an array, as a tensor of its own."""
+    """Return a number of any kind, or an array, as a tensor of its own."""
     if isinstance(value, Real) and not isinstance(value, int | float):
         value = float(value)
     return torch.tensor(value)
@@ -158,7 +158,7 @@ def _short(value: Any) -> str:
 
 
 def decay(tau: float | Tensor, dt: float) -> float | Tensor:
-    r"""Decay per step of an exponential with time constant ``tau``.
+    r"""Return the decay per step of an exponential with time constant ``tau``.
 
     .. math:: \beta = e^{-\Delta t / \tau}
 

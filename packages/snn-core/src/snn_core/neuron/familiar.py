@@ -64,7 +64,7 @@ class Familiar(Stepping):
         must_not_override(cls, {name for base in users for name, value in vars(base).items() if callable(value)})
 
     def mem_reset(self, mem: Tensor) -> Tensor:
-        """Where a membrane potential is above the threshold, so that a reset follows, without gradient.
+        """Return where a membrane potential is above the threshold, so that a reset follows, without gradient.
 
         Args:
             mem: Membrane potential, any shape that the threshold broadcasts against.
@@ -81,7 +81,7 @@ class Familiar(Stepping):
         return as_dtype(self.spike_grad(mem - self.threshold), mem.dtype).detach()
 
     def fire_inhibition(self, batch_size: int, mem: Tensor) -> Tensor:
-        """Spikes of a membrane potential, of which only the largest along axis 1 may fire.
+        """Return the spikes of a membrane potential, of which only the largest along axis 1 may fire.
 
         Args:
             batch_size: Number of samples, ``len(mem)``.

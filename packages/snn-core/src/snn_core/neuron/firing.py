@@ -47,7 +47,7 @@ class Firing(HasConstants):
         self.constant("graded_spikes_factor", graded_spikes_factor, learn=learn_graded_spikes_factor)
 
     def fire(self, mem: Tensor) -> Tensor:
-        r"""Spikes of a membrane potential, :math:`g\,\Theta(U - \vartheta)`, with the surrogate gradient.
+        r"""Return the spikes of a membrane potential, :math:`g\,\Theta(U - \vartheta)`, with the surrogate gradient.
 
         Args:
             mem: Membrane potential, any shape that the threshold broadcasts against.
@@ -63,11 +63,11 @@ class Firing(HasConstants):
         return self.graded(self._crossing(mem))
 
     def graded(self, fired: Tensor) -> Tensor:
-        """Spikes of amplitude g where ``fired`` is 1."""
+        """Return spikes of amplitude g where ``fired`` is 1."""
         return fired if self._amplitude_is_one() else as_dtype(fired * self.graded_spikes_factor, fired.dtype)
 
     def _amplitude_is_one(self) -> bool:
-        """Whether g is 1 and no parameter, so that multiplying by it would only cost a pass over memory.
+        """Return True if g is 1 and not a parameter, so that multiplying by it would only cost a pass over memory.
 
         The value itself is looked at in every call, as ``g.data`` may change it unseen: a microsecond for one number in
         the memory of the CPU. Elsewhere it would take the processor waiting for the device, which the product does not.
@@ -84,12 +84,12 @@ class Firing(HasConstants):
         return g.item() == 1
 
     def _crossing(self, mem: Tensor) -> Tensor:
-        """Where the membrane is above the threshold, 1 or 0, with the surrogate gradient."""
+        """Return where the membrane is above the threshold, 1 or 0, with the surrogate gradient."""
         return as_dtype(self.spike_grad(mem - self.threshold), mem.dtype)
 
 
 def as_dtype(x: Tensor, dtype: torch.dtype) -> Tensor:
-    """``x`` in ``dtype``; a per-neuron constant of a wider dtype must not widen spikes and states."""
+    """Return ``x`` in ``dtype``; a per-neuron constant of a wider dtype must not widen spikes and states."""
     return x if x.dtype == dtype else x.to(dtype)
 
 

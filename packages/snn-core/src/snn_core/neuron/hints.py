@@ -64,7 +64,7 @@ def must_not_pass_on(neuron: Temporal, why: str, remedy: str, depth: int = 2) ->
 
 
 def _caller(frame: FrameType | None) -> FrameType | None:
-    """The first frame, from this one outwards, that is not part of the call of a module, nor of who watches it."""
+    """Return the first frame, from this one outwards, that is not part of a module's call, nor of who watches it."""
     while frame is not None and (
         frame.f_globals is _CALLING or frame.f_globals.get("__name__", "").startswith(_WATCHES)
     ):

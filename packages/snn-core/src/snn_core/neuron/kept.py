@@ -15,7 +15,7 @@ _COUNT = "step"  # of a module that keeps a number of steps
 
 
 def temporal_by_path(net: nn.Module) -> dict[str, Temporal]:
-    """The modules of a net that keep something, by their path.
+    """Return the modules of a net that keep something, by their path.
 
     Example:
         >>> import snn_core as snn
@@ -49,7 +49,7 @@ def as_tensors(kept: Mapping[str, Any]) -> dict[str, Tensor]:
 
 
 def as_kept(net: nn.Module, named: Mapping[str, Tensor]) -> dict[str, Any]:
-    """What each module keeps, of the tensors that :func:`as_tensors` named.
+    """Return what each module keeps, of the tensors that :func:`as_tensors` named.
 
     Args:
         net: The net whose modules keep it.
@@ -97,7 +97,7 @@ def as_kept(net: nn.Module, named: Mapping[str, Tensor]) -> dict[str, Any]:
 
 
 def _number(count: Tensor) -> int | None:
-    """The number of steps that a tensor holds, None if it holds none."""
+    """Return the number of steps that a tensor holds, None if it holds none."""
     if count.numel() != 1 or count.is_floating_point() or count.dtype == torch.bool or count.item() < 0:
         return None
     return int(count.item())

@@ -161,7 +161,7 @@ class Connected(Recurrent):
 
 
 def same_size_padding(owner: str, kernel_size: int | tuple[int, int]) -> tuple[int, int]:
-    """Half the kernel on each side.
+    """Return the padding that keeps the size: half the kernel on each side.
 
     Args:
         owner: Who asks, for the error.

@@ -117,7 +117,7 @@ class SpikingNeuron(Familiar, Temporal):
 
     @watched
     def forward(self, input_: Tensor, *states: Any, **named: Any) -> Any:
-        """One time step, in the calling convention that ``init_hidden`` and ``output`` choose.
+        """Run one time step, in the calling convention that ``init_hidden`` and ``output`` choose.
 
         Args:
             input_: Input of one step, ``[batch, ...]``.
@@ -192,7 +192,7 @@ class SpikingNeuron(Familiar, Temporal):
             self._stateless = 0
 
     def _filled(self, state: Any, x: Tensor) -> Any:
-        """A state whose fields that were not passed are those of the last call."""
+        """Return a state whose fields that were not passed are those of the last call."""
         for s in state:
             if s is None:
                 break
@@ -206,11 +206,11 @@ class SpikingNeuron(Familiar, Temporal):
         return self.State._make([k if s is None else s for k, s in zip(kept, state, strict=True)])
 
     def bind(self, states: tuple[Any, ...], named: dict[str, Any]) -> Any:
-        """A ``State`` from the arguments that follow the input; None for a state not passed."""
+        """Return a ``State`` from the arguments that follow the input; None for a state that was not passed."""
         return bind(self, states, named)
 
     def outputs(self, spk: Tensor, state: Any) -> Any:
-        """What a call returns: the spikes and the states."""
+        """Return what a call returns: the spikes and the states."""
         return (spk, *state)
 
     def reset_mem(self) -> Any:
@@ -247,7 +247,7 @@ class SpikingNeuron(Familiar, Temporal):
         self.detach_kept()
 
     def empty_state(self) -> Tensor:
-        """A state at rest, whatever the input's shape will be."""
+        """Return a state at rest, whatever the input's shape will be."""
         return torch.empty(0, device=self.threshold.device)
 
     def extra_repr(self) -> str:

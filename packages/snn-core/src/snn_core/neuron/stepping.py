@@ -62,39 +62,39 @@ class Stepping(Firing):
             )  # in place of a module, torch lets another one stand and nothing else
 
     def integrate(self, x: Tensor, state: Any) -> Any:
-        """The neuron's equation: the state after one step of input ``x``, without any reset."""
+        """Return the state after one step of input ``x``, without any reset: the neuron's equation."""
         raise NotImplementedError(f"{type(self).__name__} must define integrate(self, x, state)")
 
     def membrane(self, state: Any) -> Tensor:
-        """The part of a state that is compared with the threshold."""
+        """Return the part of a state that is compared with the threshold."""
         return state.mem
 
     def subtract(self, state: Any, amount: Tensor) -> Any:
-        """``state`` with its membrane lowered by ``amount``."""
+        """Return ``state`` with its membrane lowered by ``amount``."""
         return state._replace(mem=state.mem - amount)
 
     def clear(self, state: Any, fired: Tensor) -> Any:
-        """``state`` with its membrane at 0 wherever ``fired`` is 1."""
+        """Return ``state`` with its membrane at 0 wherever ``fired`` is 1."""
         return state._replace(mem=state.mem * (1 - fired))
 
     def emit(self, state: Any, fired: Tensor) -> Tensor:
-        """The spikes sent on, before their graded factor; ``fired`` unless the neuron pools."""
+        """Return the spikes sent on, before their graded factor; ``fired`` unless the neuron pools."""
         return fired
 
     def remember(self, state: Any, spk: Tensor) -> Any:
-        """``state`` with whatever of the spikes sent out the next step needs."""
+        """Return ``state`` with whatever of the spikes sent out the next step needs."""
         return state
 
     def state_shape(self, x: Tensor) -> torch.Size:
-        """Shape of every state for one step's input ``x``."""
+        """Return the shape of every state for one step's input ``x``."""
         return x.shape
 
     def constant_values(self, names: tuple[str, ...]) -> list[Tensor]:
-        """The constants that a sequence operator is given, by name."""
+        """Return the constants that a sequence operator is given, by name."""
         return [attrgetter(name)(self) for name in names]
 
     def step(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        """One time step as a pure function.
+        """Run one time step, as a pure function.
 
         Args:
             x: Input of one step, ``[batch, ...]``.
@@ -117,7 +117,7 @@ class Stepping(Firing):
         return self.graded(emitted), state
 
     def advance(self, x: Tensor, state: Any, fired: Tensor | None) -> tuple[Tensor, Any, Tensor | None]:
-        """One step from a complete state; returns the ungraded spikes, the state and its delayed reset signal.
+        """Run one step from a complete state; return the ungraded spikes, the state and its delayed reset signal.
 
         ``fired`` is that signal for the incoming state where the caller has it from the step before.
         """
@@ -146,7 +146,7 @@ class Stepping(Firing):
         return fired * winner(shifted).to(dtype) if self.inhibition else fired
 
     def _reset_signal(self, state: Any) -> Tensor:
-        """1 where the membrane of a state is above the threshold, without gradient."""
+        """Return 1 where the membrane of a state is above the threshold, without gradient."""
         mem = self.membrane(state).detach()
         if not isinstance(self.spike_grad, Surrogate):
             return self._crossing(mem).detach()
@@ -159,7 +159,7 @@ class Stepping(Firing):
         return type(state)._make([self.state_quant(s) for s in state])
 
     def unroll(self, xs: Tensor, state: Any = None, *, trace: bool = False) -> tuple[Tensor, Any]:
-        """All steps of a sequence; equal to calling ``step`` in a loop.
+        """Run all steps of a sequence; equal to calling ``step`` in a loop.
 
         The state is passed in and out; what ``init_hidden`` keeps is neither read nor changed.
 
@@ -235,7 +235,7 @@ class Stepping(Firing):
 
 
 def winner(shifted: Tensor) -> Tensor:
-    """True at the largest entry along axis 1, the neurons' axis."""
+    """Return True at the largest entry along axis 1, the neurons' axis."""
     if shifted.dim() < 2:
         raise ValueError(
             f"inhibition needs input [batch, neurons, ...], got a state {tuple(shifted.shape)}; add a batch axis"
@@ -245,13 +245,13 @@ def winner(shifted: Tensor) -> Tensor:
 
 
 def _overrides(neuron: type, method: str, *, than: str) -> bool:
-    """Whether a class defines a method anew further down than another one, which then knows nothing of it."""
+    """Return True if a subclass overrides ``method`` below ``than``, which then knows nothing of it."""
     definers = [next(i for i, c in enumerate(neuron.__mro__) if name in vars(c)) for name in (method, than)]
     return definers[0] < definers[1]
 
 
 def bind(neuron: Any, states: tuple[Any, ...], named: dict[str, Any]) -> Any:
-    """The neuron's ``State`` from positional and named arguments; None for what was not passed."""
+    """Return the neuron's ``State`` from positional and named arguments; None for what was not passed."""
     fields, owner = neuron.State._fields, type(neuron).__name__
     if len(states) > len(fields):
         raise TypeError(f"{owner} takes the states {', '.join(fields)}, got {len(states)} of them")
@@ -265,7 +265,7 @@ def bind(neuron: Any, states: tuple[Any, ...], named: dict[str, Any]) -> Any:
 
 
 def complete(neuron: Any, x: Tensor, state: Any) -> Any:
-    """A state with every field a tensor that fits one step's input ``x``; zeros for what is at rest."""
+    """Return a state with every field a tensor that fits one step's input ``x``; zeros for what is at rest."""
     fields = neuron.State._fields
     if state is None:
         state = (None,) * len(fields)
@@ -300,7 +300,7 @@ def _completed(neuron: Any, name: str, value: Any, x: Tensor, shape: torch.Size)
 
 
 def integrated(neuron: Any, x: Tensor, state: Any) -> Any:
-    """What the neuron's equation makes of a state, which must be a state again."""
+    """Return what the neuron's equation makes of a state, which must be a state again."""
     try:
         new = neuron.integrate(x, state)
     except RuntimeError as error:
@@ -322,7 +322,7 @@ def _constants(neuron: Any) -> list[tuple[str, Tensor]]:
 
 
 def _fits(constant: Tensor, x: Tensor) -> bool:
-    """Whether a constant broadcasts from the right against one step's input and leaves its shape."""
+    """Return True if a constant broadcasts from the right against one step's input and leaves its shape."""
     sizes = zip(reversed(constant.shape), reversed(x.shape), strict=False)
     return constant.dim() <= x.dim() and all(size in (1, of_x) for size, of_x in sizes)
 
@@ -340,7 +340,7 @@ def must_fit(neuron: Any, kept: Any, x: Tensor) -> None:
 
 
 def kept_field(index: int, name: str) -> property:
-    """A kept state as an attribute of its neuron."""
+    """Return a property for a kept state as an attribute of its neuron."""
 
     def read(neuron: Any) -> Tensor:
         neuron._touch("reads")

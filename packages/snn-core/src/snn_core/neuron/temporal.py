@@ -26,7 +26,7 @@ _TELLS_EXPORTING = TorchVersion(torch.__version__) >= "2.13"  # before, all that
 
 
 def as_floating(x: Tensor, owner: str) -> Tensor:
-    """``x`` itself if it is floating, in the default dtype if it holds integers or booleans."""
+    """Return ``x`` itself if it is floating, in the default dtype if it holds integers or booleans."""
     if not isinstance(x, Tensor):
         remedy = "wrap it: torch.as_tensor(x)"
         if isinstance(x, tuple):
@@ -137,7 +137,7 @@ class Temporal(nn.Module):
             object.__setattr__(self, "_kept_in", _EXPORTED)
 
     def _recall(self) -> Any:
-        """What is kept, unless a backward pass or an exported program asks for what was computed outside of it.
+        """Return what is kept, unless a backward pass or an exported program asks for what was computed outside of it.
 
         Activation checkpointing runs ``forward`` a second time, inside the backward pass; by then what is kept has
         moved on, and the second run would silently differ from the first. An exported program holds as a constant what
@@ -197,7 +197,7 @@ class Temporal(nn.Module):
 
 
 def _is_exporting() -> bool:
-    """Whether ``torch.export`` traces."""
+    """Return True while ``torch.export`` traces."""
     return torch.compiler.is_exporting() and (_TELLS_EXPORTING or not torch.compiler.is_dynamo_compiling())
 
 
@@ -343,7 +343,7 @@ def in_turn(modules: Iterable[Any]) -> Iterator[None]:
 
 @contextmanager
 def alone(modules: Iterable[Any], net: Any) -> Iterator[None]:
-    """The same for a whole sequence, of which no two threads may run one through the same modules.
+    """Take a turn for a whole sequence, of which no two threads may run one through the same modules.
 
     Args:
         modules: Modules that keep something.

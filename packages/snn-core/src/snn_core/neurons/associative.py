@@ -84,7 +84,7 @@ class AssociativeLeaky(WholeSequence, SpikingNeuron):
     def from_num_spiking_neurons(
         cls, in_dim: int, num_spiking_neurons: int, use_q_projection: bool = True
     ) -> AssociativeLeaky:
-        """With a square memory of so many neurons.
+        """Make one with a square memory of so many neurons.
 
         Args:
             in_dim: Features of the input.
@@ -104,7 +104,7 @@ class AssociativeLeaky(WholeSequence, SpikingNeuron):
         return cls(in_dim, side, side, num_spiking_neurons, use_q_projection)
 
     def write(self, xs: Tensor) -> Tensor:
-        """Value, key and decay of every step, side by side: what one step of the memory takes."""
+        """Return value, key and decay of every step, side by side: what one step of the memory takes."""
         if xs.shape[-1] != self.in_dim:
             raise ValueError(f"AssociativeLeaky takes {self.in_dim} features, got input {tuple(xs.shape)}")
         return torch.cat([self.to_v(xs), self.to_k(xs), torch.sigmoid(self.to_alpha(xs))], dim=-1)
@@ -125,7 +125,7 @@ class AssociativeLeaky(WholeSequence, SpikingNeuron):
         return super().unroll(self.write(xs), state, trace=trace)
 
     def sequence(self, xs: Tensor) -> Tensor:
-        """What is read out, or the spikes, of an input ``[T, batch, in_dim]``."""
+        """Return what is read out, or the spikes, of an input ``[T, batch, in_dim]``."""
         spk, _ = self.unroll(xs)
         if self.to_q is None:
             return spk

@@ -35,7 +35,7 @@ class _BatchNormTT(Temporal, nn.ModuleList):
 
     @watched
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise one time step by its own entry; the first call after ``utils.reset`` is step 0.
+        """Normalize one time step by its own entry; the first call after ``utils.reset`` is step 0.
 
         Args:
             x: Input of one step, ``[batch, features, ...]``.
@@ -58,7 +58,7 @@ class _BatchNormTT(Temporal, nn.ModuleList):
         return torch.cat(out)
 
     def _step_of(self, kept: Any) -> int:
-        """The step that samples are at together, from how many each has had."""
+        """Return the step that samples are at together, from how many each has had."""
         had = kept[0].unique().tolist() if isinstance(kept, tuple) else [kept or 0]
         if len(had) > 1:
             raise ValueError(

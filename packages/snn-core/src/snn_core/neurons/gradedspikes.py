@@ -35,7 +35,7 @@ class GradedSpikes(nn.Module):
         self.weights: nn.Parameter = nn.Parameter(weights)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``x`` times the weights along its last axis."""
+        """Return ``x`` times the weights along its last axis."""
         if x.dim() == 0 or x.shape[-1] != self.size:
             raise ValueError(f"GradedSpikes has {self.size} weights for the last axis, got input {tuple(x.shape)}")
         return x * self.weights.squeeze(-1)

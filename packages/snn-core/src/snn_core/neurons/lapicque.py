@@ -104,7 +104,7 @@ class Lapicque(LIF):
             self._derived = "R" if C is not False and C is not None else "C"
 
     def circuit(self) -> dict[str, Tensor]:
-        """Resistance, capacitance and step, with what a learned ``beta`` makes of them."""
+        """Return resistance, capacitance and step, with what a learned ``beta`` makes of them."""
         values = {"R": self.R, "C": self.C, "time_step": self.time_step}
         if self._derived is not None:
             fixed = values["C" if self._derived == "R" else "R"]

@@ -103,7 +103,7 @@ class LeakyParallel(WholeSequence, Firing):
             weight.mul_(torch.eye(self.hidden_size).to(weight))
 
     def sequence(self, xs: Tensor) -> Tensor:
-        """Spikes ``[T, batch, hidden_size]`` of an input ``[T, batch, input_size]``."""
+        """Return the spikes ``[T, batch, hidden_size]`` of an input ``[T, batch, input_size]``."""
         return self.fire(torch.stack(self._membranes(self._drive(xs).unbind(0))))
 
     def run_rows(self, rows: Tensor, folding: Folding) -> Tensor:
@@ -118,7 +118,7 @@ class LeakyParallel(WholeSequence, Firing):
         return drive + weights["bias_hh_l0"] if "bias_hh_l0" in weights else drive
 
     def _membranes(self, drive: Sequence[Tensor]) -> list[Tensor]:
-        """Those of every step, for the first samples as many as it is driven in."""
+        """Return the membranes of every step, for the first samples, as many as are driven in it."""
         recurrent = dict(self.rnn.named_parameters())["weight_hh_l0"]  # which functional_call may have exchanged
         decay = recurrent.diagonal()
         mem, mems = torch.zeros_like(drive[0].detach()), []

@@ -82,7 +82,7 @@ class SLSTM(SpikingNeuron):
 
 
 def memory_and_output(i: Tensor, f: Tensor, g: Tensor, o: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-    r"""Next memory and output of an LSTM cell, from its pre-activations and its memory.
+    r"""Return the next memory and output of an LSTM cell, from its pre-activations and its memory.
 
     .. math:: c' = \sigma(f)\,c + \sigma(i)\tanh(g), \qquad h' = \sigma(o)\tanh(c')
 

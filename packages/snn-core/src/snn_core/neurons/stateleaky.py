@@ -93,7 +93,7 @@ class StateLeaky(WholeSequence, LIF):
         self.kernel_truncation_steps = kernel_truncation_steps
 
     def drive(self, xs: Tensor) -> Tensor:
-        """What reaches the membrane of an input of any number of leading axes."""
+        """Return what reaches the membrane of an input of any number of leading axes."""
         return xs
 
     def state_shape(self, x: Tensor) -> torch.Size:
@@ -129,7 +129,7 @@ class StateLeaky(WholeSequence, LIF):
         return spk, states if trace else self.State(states.mem[-1].clone())  # a view would hold all steps in memory
 
     def sequence(self, xs: Tensor, mem: Tensor | None = None) -> Any:
-        """Spikes and membrane of an input ``[T, batch, features]``, from the membrane ``mem`` or from rest."""
+        """Return spikes and membrane of an input ``[T, batch, features]``, from the membrane ``mem`` or from rest."""
         spk, states = self.unroll(xs, (mem,), trace=True)
         return (spk, self.membrane(states)) if self.output else self.membrane(states)
 
@@ -138,7 +138,7 @@ class StateLeaky(WholeSequence, LIF):
         return f"{type(self).__name__}: with {setting} the last inputs, not one membrane, make the state; {remedy}"
 
     def _windowed(self, xs: Tensor, steps: int) -> Tensor:
-        r"""Membranes of the last ``steps`` inputs alone, :math:`\sum_{k<K} \beta^k X[t-k]`.
+        r"""Return membranes of the last ``steps`` inputs alone, :math:`\sum_{k<K} \beta^k X[t-k]`.
 
         Windows of n steps make those of 2n and 2n + 1,
 
@@ -172,7 +172,7 @@ class StateLeaky(WholeSequence, LIF):
 
 
 def _later(xs: Tensor, steps: int) -> Tensor:
-    """A sequence that starts so many steps later, after zeros, and ends when it ended."""
+    """Return a sequence that starts so many steps later, after zeros, and ends when it ended."""
     return torch.cat([torch.zeros_like(xs[:steps]), xs[:-steps]])
 
 

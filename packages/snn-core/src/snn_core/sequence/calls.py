@@ -120,7 +120,7 @@ def in_place_of(func: Any, kwargs: Mapping[str, Any]) -> Any:
 
 
 def flat(values: Any) -> Iterator[Any]:
-    """The values in tuples, lists and dicts, at any depth."""
+    """Return the values in tuples, lists and dicts, at any depth."""
     if isinstance(values, Mapping):
         values = tuple(values.values())
     if isinstance(values, tuple | list):
@@ -131,5 +131,5 @@ def flat(values: Any) -> Iterator[Any]:
 
 
 def tensors_in(values: Any) -> Iterator[Tensor]:
-    """The tensors among them."""
+    """Return the tensors among the values in tuples, lists and dicts."""
     return (value for value in flat(values) if isinstance(value, Tensor))

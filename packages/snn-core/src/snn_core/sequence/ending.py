@@ -31,7 +31,7 @@ class Ending:
         self._ended: list[tuple[Any, int]] = []
 
     def running(self, kept: Any, count: int) -> Any:
-        """What is kept of the samples that run still, the first ``count`` in the order; the rest is put aside.
+        """Return what is kept of the samples that run still, the first ``count`` in the order; put the rest aside.
 
         Args:
             kept: What is kept of those that ran before, of the whole batch as it came in the first call: a tuple of
@@ -53,7 +53,7 @@ class Ending:
         return kept
 
     def whole(self, kept: Any) -> Any:
-        """What is kept of the whole batch as it came, ``kept`` being that of the samples that run still."""
+        """Return what is kept of the whole batch as it came, ``kept`` being that of the samples that run still."""
         if self._order is None or self._running is None:
             return kept
         parts = [(kept, self._running), *reversed(self._ended)]
@@ -82,7 +82,7 @@ def _divided(kept: Any, count: int, of: int) -> tuple[Any, Any]:
 
 
 def _joined(parts: list[tuple[Any, int]]) -> Any:
-    """What is kept of all, from what is kept of so many each."""
+    """Return what is kept of all, from what is kept of so many each."""
     parts = [((torch.full((n,), kept),) if isinstance(kept, int) else kept, n) for kept, n in parts]
     like = next((kept for kept, _ in parts if kept is not None), None)
     if like is None:

@@ -43,12 +43,12 @@ class Folding:
         self.order = order
 
     def part(self, start: int, steps: int) -> Folding:
-        """That of so many steps from ``start`` on."""
+        """Return the folding of so many steps from ``start`` on."""
         running = None if self.running is None else self.running[start : start + steps]
         return Folding(steps, running, self.order)
 
     def parts(self, segments: Iterable[Tensor]) -> Iterator[tuple[Tensor, Folding]]:
-        """Segments ``[some steps, batch, ...]`` that follow each other, each with its own folding."""
+        """Return segments ``[some steps, batch, ...]`` that follow each other, each with its own folding."""
         start = 0
         for segment in segments:
             yield segment, self.part(start, len(segment))
@@ -73,31 +73,31 @@ class Folding:
         return out
 
     def fold(self, xs: Tensor) -> Tensor:
-        """The rows of ``[T, batch, ...]``."""
+        """Return the rows of ``[T, batch, ...]``."""
         rows = xs.flatten(0, 1)
         return rows if self.running is None else rows.index_select(0, self._index)
 
     def unfold(self, rows: Tensor) -> Tensor:
-        """All steps ``[T, batch, ...]``, zero where a sample does not run."""
+        """Return all steps ``[T, batch, ...]``, zero where a sample does not run."""
         if self.order is None:
             return rows.unflatten(0, (self.steps, rows.shape[0] // self.steps))
         whole = rows.new_zeros((self.steps * len(self.order), *rows.shape[1:]))
         return whole.index_copy_(0, self._index, rows).unflatten(0, (self.steps, len(self.order)))
 
     def each(self, rows: Tensor) -> tuple[Tensor, ...]:
-        """The steps ``[samples, ...]`` of the rows, one by one."""
+        """Return the steps ``[samples, ...]`` of the rows, one by one."""
         return self.unfold(rows).unbind(0) if self.running is None else rows.split(self.running)
 
     def steps_of(self, xs: Tensor) -> tuple[Tensor, ...]:
-        """The steps ``[samples, ...]`` of ``[T, batch, ...]``, one by one."""
+        """Return the steps ``[samples, ...]`` of ``[T, batch, ...]``, one by one."""
         return xs.unbind(0) if self.running is None else self.each(self.fold(xs))
 
     def stacked(self, steps: Sequence[Tensor]) -> Tensor:
-        """All steps ``[T, batch, ...]``, of such ones."""
+        """Return all steps ``[T, batch, ...]``, from the steps one by one."""
         return torch.stack(list(steps)) if self.running is None else self.unfold(torch.cat(list(steps)))
 
     def stretches(self, rows: Tensor) -> list[Tensor]:
-        """The stretches of steps in which the same samples run, ``[steps, samples, ...]`` each."""
+        """Return the segments of steps in which the same samples run, ``[steps, samples, ...]`` each."""
         if self.running is None:
             return [self.unfold(rows)]
         shapes = [(len(list(steps)), samples) for samples, steps in groupby(self.running)]
@@ -105,12 +105,12 @@ class Folding:
         return [part.unflatten(0, shape) for part, shape in zip(parts, shapes, strict=True)]
 
     def joined(self, stretches: Sequence[Tensor]) -> Tensor:
-        """The rows of such stretches."""
+        """Return the rows of such segments."""
         parts = [part.flatten(0, 1) for part in stretches]
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def at_end(self, states: Tensor, before: Tensor | None) -> Tensor:
-        """Of states ``[T, batch, ...]`` those of each sample's last step; where it has none, those before, or zero."""
+        """Return each sample's state after its last step, of ``[T, batch, ...]``; that before, or zero, if it has none."""
         assert self.order is not None
         lengths = self._runs.sum(0).to(self.order.device)[self.order.argsort()]
         last = (lengths - 1).clamp_min(0) * len(lengths) + torch.arange(len(lengths), device=lengths.device)
@@ -173,7 +173,7 @@ def _gains_from_padding(neuron: Any, x: Tensor, folding: Folding) -> bool:
 
 
 def _padded(neuron: Any, x: Tensor, kept: Any, folding: Folding) -> tuple[Tensor, Any, Any] | None:
-    """All samples to the end of the longest, without input after their own, so that a fused kernel is called once.
+    """Run all samples to the end of the longest, without input after their own, so that a kernel is called once.
 
     None if a state has blown up by then, since the gradient of what nobody sees would be NaN in place of zero.
     """
@@ -186,7 +186,7 @@ def _padded(neuron: Any, x: Tensor, kept: Any, folding: Folding) -> tuple[Tensor
 
 
 def _by_stretches(neuron: Any, x: Tensor, kept: Any, folding: Folding) -> tuple[Tensor, Any, Any]:
-    """Those samples alone that run still, from one end of a sample to the next."""
+    """Run the samples that run still and no others, from one end of a sample to the next."""
     ending = Ending(folding.order, type(neuron).__name__)
     spikes, traces = [], []
     for xs in folding.stretches(x):

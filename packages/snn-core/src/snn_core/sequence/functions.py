@@ -114,7 +114,7 @@ def _within_a_sample(dim: Any, axes: int) -> bool:
 
 
 def _along(index: int, name: str = "dim", new_axes: int = 0) -> Callable[[Call], Function]:
-    """Functions along an axis, which must not be the batch."""
+    """Return the rule for functions along an axis, which must not be the batch."""
 
     def rule(call: Call) -> Function:
         x, dim = call.first(), call.argument(index, name)

@@ -13,7 +13,7 @@ from snn_core.kernels.fused import fits
 
 
 def joined(parts: Iterable[Any], steps: int) -> Any:
-    """``torch.cat`` of what a net returns for one stretch after the other, without holding them all.
+    """Concatenate what a net returns for one segment after the other, without holding them all.
 
     Args:
         parts: Tensors, or tuples, lists or dicts of them, ``[some steps, ...]``.

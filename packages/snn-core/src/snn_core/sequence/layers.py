@@ -31,7 +31,7 @@ def is_known(module: nn.Module) -> bool:
 
 
 def axes_after(module: nn.Module, axes: int) -> int:
-    """Number of axes of a module's output for one step's input with ``axes`` axes, the batch included.
+    """Return the number of axes of a module's output for one step's input with ``axes`` axes, the batch included.
 
     Raises:
         NotSampleWise: If the module may mix samples, draws random numbers, or keeps statistics.
@@ -47,7 +47,7 @@ def axes_after(module: nn.Module, axes: int) -> int:
 
 
 def _needs(*allowed: int) -> Callable[[Any, int], int]:
-    """The same number of axes out, for a module that reads input of these as one with a batch."""
+    """Return the rule of a module that takes so many axes, the batch included, and returns as many."""
 
     def rule(module: Any, axes: int) -> int:
         if axes not in allowed:
@@ -286,7 +286,7 @@ def gains_from_blocks(net: nn.Module) -> bool:
 
 
 def _after(path: str, module: nn.Module, count: Any, seen: set[nn.Module]) -> Any:
-    """The number of axes that a module gives for one tensor with ``count`` axes a step, or that they are several."""
+    """Return how many axes a module's output has for a tensor with ``count`` axes a step, or that there are several."""
     name = f"{path!r} ({type(module).__name__})"
     if not isinstance(count, int):
         raise NotSampleWise(f"{name} is called with something else than the one output of a layer")

@@ -11,7 +11,7 @@ from snn_core.sequence.folding import Folding
 
 
 def folding_of(lengths: Any, xs: Tensor) -> Folding:
-    """Which samples of a padded batch run in each step, up to the end of the longest.
+    """Find out which samples of a padded batch run in each step, up to the end of the longest.
 
     There is one step at least, in which nothing may run.
 

@@ -97,19 +97,19 @@ class Loop:
 
 
 def steps(net: nn.Module, xs: Tensor, folding: Folding) -> Any:
-    """The loop over all steps."""
+    """Run the loop over all steps."""
     return Loop(net, xs, folding).finish()
 
 
 def later_steps(net: nn.Module, xs: Tensor, folding: Folding) -> Any:
-    """The loop over all steps of a segment behind others, with nothing watched."""
+    """Run the loop over all steps of a segment behind others, with nothing watched."""
     loop = Loop(net, xs, folding)
     loop.step()
     return loop.finish()
 
 
 def chunks(run: Run, net: nn.Module, xs: Tensor, folding: Folding, chunk: int, truncate: bool) -> Any:
-    """So many steps at a time, each time but the last computed anew in the backward pass, or cut off the graph."""
+    """Run so many steps at a time; all but the last are computed anew in the backward pass, or cut off the graph."""
 
     def outs() -> Iterator[Any]:
         parts = list(folding.parts(xs.split(chunk)))

@@ -202,7 +202,7 @@ def _leaves(value: Any) -> Iterator[Any]:
 
 
 def _with_drops(steps: Sequence[Step], outputs: Sequence[int]) -> tuple[Step, ...]:
-    """The same steps, each saying which values nothing after it needs."""
+    """Return the same steps, each saying which values nothing after it needs."""
     needed = {*outputs}
     found: list[Step] = []
     for step in reversed(steps):

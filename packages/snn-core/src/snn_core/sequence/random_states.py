@@ -29,7 +29,7 @@ class RandomStates:
         self._numpy = _numpy_state()
 
     def moved(self) -> bool:
-        """Whether a number was drawn since."""
+        """Return True if a number was drawn since."""
         now = RandomStates()
         tensors = zip([self._torch, *self._cuda], [now._torch, *now._cuda], strict=False)
         alike = all(a.equal(b) for a, b in tensors) and self._python == now._python

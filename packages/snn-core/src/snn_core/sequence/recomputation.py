@@ -42,7 +42,7 @@ class Recomputation:
         self._options = [] if torch.compiler.is_compiling() else [(m, _options(m)) for m in net.modules()]
 
     def __call__(self, xs: Tensor, folding: Folding) -> Any:
-        """The output for the next stretch, of which autograd stores only input, output, and the states at both ends.
+        """Return the output for the next segment, of which autograd stores only input, output, and the states at both ends.
 
         Args:
             xs: Input ``[steps, batch, ...]``.
@@ -96,7 +96,7 @@ class Recomputation:
             yield
 
     def _buffers_now(self) -> Buffers:
-        """Copies of the buffers; one that has not changed since the last stretch is not copied again."""
+        """Return copies of the buffers; one that has not changed since the last segment is not copied again."""
         for module in self._net.modules():
             for name, buffer in module._buffers.items():
                 last = self._copies.get((module, name))
@@ -117,7 +117,7 @@ class _Copy(NamedTuple):
 
 
 def _version(tensor: Tensor | None) -> int:
-    """How often a tensor was changed in place; an inference tensor does not count it."""
+    """Return how often a tensor was changed in place, which an inference tensor does not count."""
     return -1 if tensor is None or tensor.is_inference() else tensor._version
 
 
@@ -126,7 +126,7 @@ _NO_OPTIONS = {"_parameters", "_buffers", "_modules", "_kept", "_kept_in"}
 
 
 def _options(module: nn.Module) -> dict[str, Any]:
-    """The mode of a module, and all else that may be set of a neuron."""
+    """Return the mode of a module, and all else that may be set of a neuron."""
     if not isinstance(module, Temporal):
         return {"training": module.training}
     return {name: value for name, value in vars(module).items() if name not in _NO_OPTIONS}
@@ -156,7 +156,7 @@ def _own_states(modules: list[Temporal]) -> Iterator[None]:
 
 @contextmanager
 def own_buffers(net: nn.Module, began: Buffers | None = None) -> Iterator[None]:
-    """Buffers that a forward pass may change and nobody sees: those that the net holds, or held when it began."""
+    """Give a net buffers that a forward pass may change unseen: copies of those it holds, or held when it began."""
     began = {} if began is None else began
     held = [(m, dict(m._buffers)) for m in net.modules() if m._buffers]
     try:

@@ -134,7 +134,7 @@ class Record(Watch):
         return [None if place is None else self.values[place.number] for place in firsts]
 
     def key(self) -> Any:
-        """What was recorded, to be compared with another record."""
+        """Return what was recorded, to be compared with another record."""
         steps = [
             (s.compute, isinstance(s.compute, Whole) and s.path, frozen(s.args), frozen(s.kwargs), s.places, s.grad)
             for s in self.steps
@@ -210,7 +210,7 @@ class Record(Watch):
         self.reason = f"{path!r}: {kind} ({why})" if path and kind else why
 
     def _caller(self) -> tuple[str, str]:
-        """The module that calls a function: its path, and its class if it is one of torch's."""
+        """Return the path of the module that calls a function, and its class if it is one of torch's."""
         frame: Any = sys._getframe(1)
         while frame is not None:
             owner = frame.f_locals.get("self")
@@ -379,7 +379,7 @@ class Record(Watch):
 
 
 def frozen(value: Any) -> Any:
-    """A value of arguments as one that can be compared and hashed, telling 1 from 1.0 and True."""
+    """Return a value that can be compared and hashed, and tells 1 from 1.0 and True, of a value of arguments."""
     if isinstance(value, dict):
         return tuple((key, frozen(item)) for key, item in sorted(value.items()))
     if isinstance(value, Place | Named | Held):

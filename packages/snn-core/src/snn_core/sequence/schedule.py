@@ -115,7 +115,7 @@ def described(calls: Iterable[Step], net: nn.Module, inputs: list[Tensor | None]
 
 
 def _how(module: nn.Module, x: Tensor | None, steps: int) -> str:
-    """How a module runs so many steps of such an input ``[batch, ...]``."""
+    """Say how a module runs so many steps of such an input ``[batch, ...]``."""
     if x is None:
         return "not reached by this input"
     if isinstance(module, StateLeaky) and (module.kernel_truncation_steps or steps) < steps:

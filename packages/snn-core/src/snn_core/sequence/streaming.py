@@ -71,7 +71,7 @@ class Stream:
         self._watch = Watch(net)
 
     def __call__(self, x: Tensor) -> Any:
-        """One time step.
+        """Run one time step.
 
         Args:
             x: Input of the step, ``[batch, ...]``.
@@ -113,7 +113,7 @@ class Stream:
         self._kept, self._takes = dict.fromkeys(self._modules), None
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Copies of the states by name, such as ``"1.mem"``; of neurons that have seen a step only."""
+        """Return copies of the states by name, such as ``"1.mem"``, of neurons that have seen a step."""
         return {name: tensor.clone() for name, tensor in as_tensors(self._kept).items()}
 
     def load_state_dict(self, states: Mapping[str, Tensor]) -> None:
@@ -172,7 +172,7 @@ def _copied(value: Any) -> Any:
 
 
 def _names(net: nn.Module) -> dict[str, str]:
-    """The classes of what keeps something; their modules may be called otherwise where a program is started."""
+    """Return the classes of what keeps something, without their modules, which differ in a program that is started."""
     found = classes(net)
     return {path: found[path].rpartition(".")[2] for path in temporal_by_path(net)}
 

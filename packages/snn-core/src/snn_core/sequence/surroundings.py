@@ -75,7 +75,7 @@ class Surroundings:
         return f"changes {changed} while it runs" if changed else ""
 
     def holds(self, tensor: Tensor) -> bool:
-        """Whether a tensor was there before, where the code of the net can reach it."""
+        """Return True if a tensor was there before, where the code of the net can reach it."""
         return self._tensors.get(id(tensor)) is tensor
 
     def tensors(self) -> list[tuple[int, Tensor]]:
@@ -119,7 +119,7 @@ class Surroundings:
         return seen
 
     def _changes(self, now: _Seen) -> Iterator[str]:
-        """What is not as it was, by a name for it."""
+        """Name what is not as it was."""
         for (_, module), (names, values), (names_now, values_now) in zip(
             self._modules, self._seen.attributes, now.attributes, strict=True
         ):
@@ -178,7 +178,7 @@ class _Look:
         self._code: set[Any] = set()
 
     def digest(self, value: Any) -> Any:
-        """What tells a value from another one, and from itself once it was changed."""
+        """Return what tells a value from another one, and from itself once it was changed."""
         if type(value) in _PLAIN:
             return value
         if isinstance(value, Tensor):
@@ -295,7 +295,7 @@ def _of_numpy(value: Any) -> Any:
 
 
 def _cells(function: Any) -> list[Any]:
-    """The values of the closure of a function, but for those that are not there yet."""
+    """Return the values of the closure of a function, but for those that are not there yet."""
     contents: list[Any] = []
     for cell in getattr(getattr(function, "__func__", function), "__closure__", None) or ():
         with suppress(ValueError):
@@ -320,5 +320,5 @@ def _is_ours(kind: type) -> bool:
 
 @cache
 def _is_known(kind: type) -> bool:
-    """Whether a class is torch's or ours, whose code changes nothing but what is looked at elsewhere."""
+    """Return True for a class of torch or of ours, whose code changes nothing but what is looked at elsewhere."""
     return _is_library(kind.__module__)

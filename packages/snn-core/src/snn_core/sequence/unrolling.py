@@ -129,7 +129,7 @@ def unroll(
 
 
 def _ahead(net: nn.Module, xs: Tensor, schedule: str | Schedule, chunk: int | None, describe: bool) -> Schedule | None:
-    """How a net runs, where that is known before it does."""
+    """Say how a net runs, where that is known before it does."""
     if isinstance(schedule, Schedule) and schedule.holds_for(net):
         return schedule
     if schedule == "steps":
@@ -195,7 +195,7 @@ def plan_memory(
     resume: bool = False,
     schedule: str | Schedule = "auto",
 ) -> MemoryPlan:
-    """How ``unroll(net, xs, memory=memory)`` would cut the sequence, and what memory that takes.
+    """Plan how ``unroll(net, xs, memory=memory)`` cuts the sequence, and what memory that takes.
 
     Counted are the tensors that exist at once, from the call of ``unroll`` to the end of the backward pass, in the
     bytes that torch's allocator hands out for them: what ``torch.profiler`` with ``profile_memory=True`` counts. These
@@ -242,7 +242,7 @@ def plan_memory(
 
 
 def _kept_apart(net: nn.Module, xs: Tensor) -> list[Any]:
-    """What the net keeps, none of it a part of its input, as a neuron that keeps its input would have it."""
+    """Return what the net keeps, none of it a part of its input, as a neuron that keeps its input would have it."""
     kept: list[Any] = []
     for module in temporal(net):
         if isinstance(module._kept, tuple):
@@ -319,7 +319,7 @@ def _check_ends(net: nn.Module) -> None:
 
 
 def separate(tensors: Sequence[Any], others: Iterable[Any]) -> list[Any]:
-    """The same tensors, but copies of those that share memory with others or with one before them.
+    """Return the same tensors, but copies of those that share memory with others or with one before them.
 
     Args:
         tensors: The tensors; whatever is none stays.
@@ -348,7 +348,7 @@ def separate(tensors: Sequence[Any], others: Iterable[Any]) -> list[Any]:
 
 
 def _memory(tensor: Any) -> int:
-    """Where the memory begins that a tensor is a part of; 0 where it has none that could be compared."""
+    """Return where the memory begins that a tensor is a part of; 0 where it has none that could be compared."""
     if type(tensor) not in (Tensor, nn.Parameter, nn.Buffer) or tensor.layout != torch.strided:
         return 0
     if torch._C._functorch.is_functorch_wrapped_tensor(tensor):

@@ -29,7 +29,7 @@ class Applied:
 
     @classmethod
     def apply(cls, input_: Tensor, *settings: Any) -> Tensor:
-        """Spikes of a tensor, 1 where it is greater than 0, with the gradient of a surrogate.
+        """Return the spikes of a tensor, 1 where it is greater than 0, with the gradient of a surrogate.
 
         Args:
             input_: Membrane potential minus threshold, any shape.

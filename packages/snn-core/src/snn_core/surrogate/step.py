@@ -52,7 +52,7 @@ class _ForwardSpike(_Spike):
 
 
 def _forward_derivatives() -> int:
-    """How many of them stand one in the other."""
+    """Return how many forward derivatives stand one in the other."""
     from torch._functorch import eager_transforms
 
     return eager_transforms.JVP_NESTING
@@ -82,15 +82,15 @@ class Surrogate:
     """
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Spikes of ``x``: 1 where ``x > 0``, else 0; same shape, dtype and device."""
+        """Return the spikes of ``x``: 1 where ``x > 0``, else 0; same shape, dtype and device."""
         return (_Spike if forward_ad._current_level < 0 else _ForwardSpike).apply(x, self)
 
     def derivative(self, x: Tensor) -> Tensor:
-        """The surrogate's derivative at ``x``, same shape and dtype."""
+        """Return the surrogate's derivative at ``x``, same shape and dtype."""
         raise NotImplementedError(f"{type(self).__name__} must define derivative(self, x)")
 
     def backward(self, x: Tensor, grad: Tensor, spk: Tensor) -> Tensor:
-        """Gradient with respect to ``x``, given the gradient ``grad`` with respect to the spikes ``spk``."""
+        """Return the gradient with respect to ``x``, given the gradient ``grad`` with respect to the spikes ``spk``."""
         return grad * self.derivative(x)
 
     def _require_positive(self, *names: str) -> None:
