@@ -214,17 +214,7 @@ _OF_EVERY_MODULE = frozenset(vars(nn.Module()))
 
 
 def _warn_of_unregistered(net: nn.Module) -> None:
-    """Warn, the first time that a net is looked at, of neurons that it holds without having registered them.
-
-    They are neither reset nor moved, saved or learned with the net.
-
-    Args:
-        net: Any module.
-
-    Example:
-        >>> import snn_core as snn
-        >>> warn_of_unregistered(nn.Sequential(snn.Leaky(beta=0.9)))
-    """
+    """Warn, the first time that a net is looked at, of neurons that it holds without having registered them."""
     if torch.compiler.is_compiling() or net in _LOOKED_AT:
         return
     _LOOKED_AT.add(net)

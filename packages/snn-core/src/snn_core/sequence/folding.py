@@ -110,7 +110,7 @@ class Folding:
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def at_end(self, states: Tensor, before: Tensor | None) -> Tensor:
-        """Return each sample's state after its last step, of ``[T, batch, ...]``; that before, or zero, if it has none."""
+        """Return each sample's state after its last step, of ``[T, batch, ...]``; without one, that before, or zero."""
         assert self.order is not None
         lengths = self._runs.sum(0).to(self.order.device)[self.order.argsort()]
         last = (lengths - 1).clamp_min(0) * len(lengths) + torch.arange(len(lengths), device=lengths.device)

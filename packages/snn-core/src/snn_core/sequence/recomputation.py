@@ -42,7 +42,7 @@ class Recomputation:
         self._options = [] if torch.compiler.is_compiling() else [(m, _options(m)) for m in net.modules()]
 
     def __call__(self, xs: Tensor, folding: Folding) -> Any:
-        """Return the output for the next segment, of which autograd stores only input, output, and the states at both ends.
+        """Return the output of the next segment; autograd stores only input, output and the states at both ends.
 
         Args:
             xs: Input ``[steps, batch, ...]``.
