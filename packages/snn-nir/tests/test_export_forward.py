@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import nir
 import numpy as np
 import pytest
@@ -232,9 +234,12 @@ def test_a_loop_over_time_is_one_step_of_it(constant_input):
     np.testing.assert_array_equal(found, expected)
 
 
-def test_a_loop_over_neurons_that_keep_their_state():
+@pytest.mark.parametrize(
+    "steps", [lambda x: [x[t] for t in range(5)], lambda x: [x[t] for t in range(x.shape[0])], list, torch.unbind]
+)
+def test_a_loop_over_neurons_that_keep_their_state(steps):
     def forward(net, x):
-        return torch.stack([net.lif(net.fc(x[t])) for t in range(5)])
+        return torch.stack([net.lif(net.fc(step)) for step in steps(x)])
 
     net = Calls(forward, fc=nn.Linear(3, 2), lif=leaky()).double()
     xs = 3 * torch.rand(5, 2, 3).double()
@@ -382,15 +387,156 @@ def test_the_function_of_a_layer_that_nir_has_is_refused_with_the_layers_name(ca
         to_nir(Calls(lambda net, x: net.lif(call(x)), lif=leaky()), torch.zeros(shape))
 
 
-def test_a_value_changed_in_place_under_another_name_is_refused():
-    def forward(net, x):
-        hidden = net.fc(x)
-        before = hidden
-        hidden += x
-        return hidden + before
+def adds_in_place(net, x):
+    hidden = net.fc(x)
+    before = hidden
+    hidden += x
+    return hidden + before
 
+
+def scales_in_place(net, x):
+    hidden = net.fc(x)
+    hidden *= 3
+    return hidden.sub_(x)
+
+
+@pytest.mark.parametrize("forward", [adds_in_place, scales_in_place])
+def test_a_value_changed_in_place_is_what_it_was_changed_into(forward):
+    net = Calls(forward, fc=nn.Linear(3, 3)).double()
+    x = torch.randn(2, 3, dtype=torch.float64)
+    found = simulate(to_nir(net, x), x[None].numpy(), 1e-4)["output"][0]
+    np.testing.assert_allclose(found, net(x).detach().numpy(), atol=1e-12)
+
+
+def changes_a_view(net, x):
+    hidden = net.fc(x)
+    part = hidden[:, :2]
+    part += 1
+    return hidden
+
+
+def is_seen_in_a_view(net, x):
+    hidden = net.fc(x)
+    before = hidden.view(2, 3)
+    hidden += x
+    return before
+
+
+def sets_items(net, x):
+    hidden = net.fc(x)
+    hidden[:, 0] = 0
+    return net.lif(hidden)
+
+
+@pytest.mark.parametrize("forward", [changes_a_view, is_seen_in_a_view, sets_items])
+def test_a_value_changed_in_place_under_another_name_is_refused(forward):
     with pytest.raises(NIRError, match=r"NIR404: Calls: .*not what its calls compute one by one; do not change values"):
-        to_nir(Calls(forward, fc=nn.Linear(3, 3)), torch.zeros(2, 3))
+        to_nir(Calls(forward, fc=nn.Linear(3, 3), lif=leaky()), torch.zeros(2, 3))
+
+
+def test_a_state_changed_in_place_is_refused():
+    def forward(net, x):
+        spk, mem = net.lif(x)
+        mem *= 0.5
+        return spk
+
+    with pytest.raises(NIRError, match=r"NIR404: Calls: .*forward writes the state that 'lif' \(Leaky\) keeps"):
+        to_nir(Calls(forward, lif=leaky(output=True)), torch.zeros(2, 3))
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda: torch.tensor([1.0, -2.0, 0.5]),
+        lambda: torch.Tensor([1.0, -2.0, 0.5]),
+        lambda: torch.from_numpy(np.array([1.0, -2.0, 0.5], dtype=np.float32)),
+    ],
+)
+def test_a_tensor_made_alike_in_every_step_is_a_constant(made):
+    graph = to_nir(Calls(lambda net, x: x * made()), torch.zeros(2, 3))
+    np.testing.assert_array_equal(graph.nodes["mul"].scale, [1.0, -2.0, 0.5])
+
+
+def test_what_is_computed_where_torch_does_not_say_so_is_refused():
+    def forward(net, x):
+        with torch._C.DisableTorchFunction():
+            factor = 2 * x
+        return x * factor
+
+    with pytest.raises(NIRError, match=r"NIR404: Calls: .*what its calls compute one by one; do not compute outside"):
+        to_nir(Calls(forward), torch.zeros(1, 3))
+
+
+def test_a_neuron_that_the_input_does_not_reach_is_refused():
+    net = Calls(lambda net, x: net.lif(net.current) + x, lif=leaky())
+    net.current = nn.Parameter(torch.ones(1, 3))
+    with pytest.raises(
+        NIRError, match=r"NIR403: 'lif': .*its input does not depend on the network's; make it the bias"
+    ):
+        to_nir(net, torch.zeros(1, 3))
+
+
+def test_layers_that_the_network_does_not_register_are_refused():
+    hidden = [nn.Linear(3, 3), leaky()]
+    with pytest.raises(NIRError, match=r"NIR404: Calls: .*takes a parameter that is not registered in the net"):
+        to_nir(Calls(lambda net, x: hidden[0](x)), torch.zeros(1, 3))
+    with pytest.raises(NIRError, match=r"NIR404: Calls: .*calls a Leaky that is not registered in the net"):
+        to_nir(Calls(lambda net, x: hidden[1](x)), torch.zeros(1, 3))
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda x: torch.rand_like(x),
+        lambda x: F.dropout(x, 0.5),
+        lambda x: torch.rand(3),
+        lambda x: F.rrelu(x, 0.1, 0.3, True),
+    ],
+)
+def test_random_generators_stay_where_they_were(draw):
+    torch.manual_seed(3)
+    with pytest.raises(NIRError, match=r"NIR403|NIR410|NIR404: Calls: .*forward draws random numbers"):
+        to_nir(Calls(lambda net, x: x + draw(x)), torch.zeros(1, 3))
+    number = torch.rand(())
+    torch.manual_seed(3)
+    assert torch.rand(()) == number
+
+
+def test_hooks_of_the_network_are_calls_like_others():
+    net = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2)).double()
+    net[0].register_forward_hook(lambda layer, args, out: 3 * out)
+    net[1].register_forward_pre_hook(lambda layer, args: (args[0] - 2 * args[0],))
+    x = torch.randn(2, 3, dtype=torch.float64)
+    found = simulate(to_nir(net, x), x[None].numpy(), 1e-4)["output"][0]
+    np.testing.assert_allclose(found, net(x).detach().numpy(), atol=1e-12)
+
+
+def test_nothing_of_the_process_or_the_network_is_exchanged_for_the_export():
+    called = nn.Module.__call__
+
+    def forward(net, x):
+        assert nn.Module.__call__ is called
+        return net.lif(net.fc(x))
+
+    net = Calls(forward, fc=nn.Linear(3, 3), lif=leaky())
+    before = [(dict(vars(m)), len(m._forward_hooks) + len(m._forward_pre_hooks)) for m in net.modules()]
+    assert set(to_nir(net, torch.zeros(1, 3)).nodes) == {"input", "fc", "lif.mem", "lif.spk", "lif.reset", "output"}
+    with pytest.raises(NIRError, match="NIR405"):
+        to_nir(net, torch.zeros(1, 4))
+    assert before == [(dict(vars(m)), len(m._forward_hooks) + len(m._forward_pre_hooks)) for m in net.modules()]
+
+
+def test_other_threads_may_run_the_network_meanwhile():
+    net = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)).double()
+    graphs, x = [], torch.rand(5, 3).double()
+    expected = net(x)
+    thread = threading.Thread(
+        target=lambda: graphs.extend(to_nir(net[:1], torch.zeros(1, 3).double()) for _ in range(20))
+    )
+    thread.start()
+    while thread.is_alive():
+        assert net(x).equal(expected)
+    assert {len(graph.nodes) for graph in graphs} == {3}
 
 
 def test_a_sample_that_does_not_fit_is_refused():

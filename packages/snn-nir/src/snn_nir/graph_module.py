@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 
 from snn_core import SpikingNeuron
 from snn_core.neuron.temporal import Temporal, current
@@ -117,8 +117,6 @@ class GraphModule(nn.Module):
         carried: dict[str, Tensor] = {}
         if self._wiring.carriers:
             why = f"the graph has a cycle, closed by {self._wiring.closing}"
-            if any(isinstance(v, fx.Proxy) for v in values.values()):
-                raise TypeError(why)
             watch = current()
             if watch is not None:
                 watch.refused(why)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor, fx
+from torch import Tensor
 
 from snn_core.neuron.temporal import as_floating
 
@@ -73,8 +73,6 @@ def stacked(steps: list[Signals]) -> Signals:
 
 
 def _fitting(name: str, x: Tensor, shape: tuple[int, ...], time: bool) -> Tensor:
-    if isinstance(x, fx.Proxy):
-        return x
     x = as_floating(x, f"the input {name!r}")
     leading = ("T", "batch") if time else ("batch",)
     if x.dim() != len(leading) + len(shape) or x.shape[len(leading) :] != shape:

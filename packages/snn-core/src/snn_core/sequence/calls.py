@@ -12,6 +12,11 @@ from torch.overrides import resolve_name
 
 from snn_core.sequence.layers import NotSampleWise
 
+READS = frozenset(
+    {"item", "tolist", "__bool__", "__float__", "__int__", "__index__", "numpy", "__array__", "equal", "allclose"}
+)
+"""Names of what reads the values of a tensor into Python."""
+
 
 class Rows(int):
     """A number of samples, which reports when somebody computes with it."""

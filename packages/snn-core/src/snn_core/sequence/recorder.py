@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflat
 
 from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neuron.whole_sequence import WholeSequence
-from snn_core.sequence.calls import Call, Rows, flat, in_place_of, is_random, name_of, tensors_in
+from snn_core.sequence.calls import READS, Call, Rows, flat, in_place_of, is_random, name_of, tensors_in
 from snn_core.sequence.functions import computed_by
 from snn_core.sequence.layers import NotSampleWise, gains_from_blocks
 from snn_core.sequence.plan import Function, Held, Named, Neuron, Place, Plan, Step, Whole
@@ -37,7 +37,6 @@ _TOLD = {
     *(Tensor.is_contiguous, Tensor.get_device, torch.is_floating_point, torch.is_complex),
     *_getters("ndim", "dtype", "device", "is_cuda", "is_meta", "layout", "itemsize"),
 }
-_READS = {"item", "tolist", "__bool__", "__float__", "__int__", "__index__", "numpy", "__array__", "equal", "allclose"}
 
 
 class _Mode(TorchFunctionMode):
@@ -247,7 +246,7 @@ class Record(Watch):
             if kwargs.get("inplace"):
                 kwargs = {**kwargs, "inplace": False}
             func = overwriting
-        if name in _READS:
+        if name in READS:
             if not self._trusts:
                 raise NotSampleWise(f"forward reads a value into Python ({name})")
             self.trusted = self.trusted or name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from torch import nn
@@ -38,11 +38,19 @@ class Watch:
         """Return a module's path and class, as messages name them."""
         return f"{self.paths.get(module) or 'the net'!r} ({type(module).__name__})"
 
-    @contextmanager
-    def watching(self) -> Iterator[None]:
+    def watching(self) -> AbstractContextManager[None]:
         """Be told, as long as it lasts, of what happens in this thread."""
-        token = WATCH.set(self)
-        try:
-            yield
-        finally:
-            WATCH.reset(token)
+        return _watching(self)
+
+    def pausing(self) -> AbstractContextManager[None]:
+        """Be told of nothing, as long as it lasts."""
+        return _watching(None)
+
+
+@contextmanager
+def _watching(watch: Watch | None) -> Iterator[None]:
+    token = WATCH.set(watch)
+    try:
+        yield
+    finally:
+        WATCH.reset(token)

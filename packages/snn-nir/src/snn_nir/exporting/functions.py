@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable
 from typing import Any
 
 import nir
 import numpy as np
 import torch
-from torch import Tensor, fx
-from torch.nn import functional as F
+from torch import Tensor
 
 from snn_nir.codes import refusal
+from snn_nir.exporting.calls import Call
 from snn_nir.exporting.drawing import Drawing, Signal, stored
 from snn_nir.exporting.layers import flattening
 
 __all__ = ["draw_function"]
 
-_SAME = {"contiguous", "detach", "clone", torch.detach, torch.clone}
-_CASTS = {"float", "double", "half", "bfloat16", "to", "type"}
+_SAME = {"contiguous", "detach", "clone", "float", "double", "half", "bfloat16", "to", "type"}
 _LAYERS = {
     "linear": "nn.Linear",
     "matmul": "nn.Linear",
@@ -33,17 +31,16 @@ _LAYERS = {
     "mean": "nn.AdaptiveAvgPool2d(1) for a mean over H and W",
     "batch_norm": "nn.BatchNorm1d or nn.BatchNorm2d",
 }
-_DROPOUTS = {F.dropout, F.dropout1d, F.dropout2d, F.dropout3d, F.alpha_dropout}
+_DROPOUTS = {"dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout"}
 
 
-def draw_function(node: fx.Node, arguments: list[Any], named: list[Any], value: Any, drawing: Drawing) -> Any:
+def draw_function(node: Call, arguments: list[Any], named: list[Any], drawing: Drawing) -> Any:
     """Draw one call.
 
     Args:
         node: The call.
         arguments: Its positional arguments, with signals for tensors of the graph.
         named: Those by keyword, likewise.
-        value: What it gave for the sample.
         drawing: The graph.
 
     Returns:
@@ -54,13 +51,11 @@ def draw_function(node: fx.Node, arguments: list[Any], named: list[Any], value: 
     """
     taken = [*arguments, *named]
     if not any(isinstance(a, Signal) for a in (*taken, *_items(taken))):
-        return value
-    if not isinstance(value, Tensor):
-        return value  # a shape, a number of axes, a dtype
-    for targets, draw in _RULES:
-        if node.target in targets:
-            return draw(node, arguments, value, drawing)
-    layer = _LAYERS.get(_function_name(node))
+        return node.value
+    for names, draw in _RULES:
+        if node.kind in names:
+            return draw(node, arguments, node.value, drawing)
+    layer = _LAYERS.get(node.kind)
     if layer is not None:
         raise _refused(node, "only its layer can be written", f"use {layer}")
     raise _refused(node, "NIR has no node for it")
@@ -70,22 +65,18 @@ def _items(arguments: list[Any]) -> list[Any]:
     return [item for a in arguments if isinstance(a, list | tuple) and not isinstance(a, Signal) for item in a]
 
 
-def _refused(node: fx.Node, why: str, remedy: str | None = None) -> Exception:
-    return refusal("NIR403", f"{node.name!r}", f"{_function_name(node)}: {why}", remedy)
+def _refused(node: Call, why: str, remedy: str | None = None) -> Exception:
+    return refusal("NIR403", f"{node.name!r}", f"{node.kind}: {why}", remedy)
 
 
-def _function_name(node: fx.Node) -> str:
-    return node.target if isinstance(node.target, str) else getattr(node.target, "__name__", repr(node.target))
-
-
-def _same(node: fx.Node, arguments: list[Any], value: Tensor, drawing: Drawing) -> Signal:
+def _same(node: Call, arguments: list[Any], value: Tensor, drawing: Drawing) -> Signal:
     signal: Signal = arguments[0]
     if value.dtype != signal.dtype:
         raise _refused(node, f"it turns {signal.dtype} into {value.dtype}", "use one dtype throughout")
     return signal
 
 
-def _dropout(node: fx.Node, arguments: list[Any], value: Tensor, drawing: Drawing) -> Signal:
+def _dropout(node: Call, arguments: list[Any], value: Tensor, drawing: Drawing) -> Signal:
     training = arguments[2] if len(arguments) > 2 else node.kwargs.get("training", True)
     if training:
         raise refusal(
@@ -94,17 +85,17 @@ def _dropout(node: fx.Node, arguments: list[Any], value: Tensor, drawing: Drawin
     return arguments[0]
 
 
-def _add(node: fx.Node, arguments: list[Any], value: Tensor, drawing: Drawing) -> Signal:
+def _add(node: Call, arguments: list[Any], value: Tensor, drawing: Drawing) -> Signal:
     first, second = _terms(node, arguments)
     return first._replace(sources=first.sources + second.sources)
 
 
-def _subtract(node: fx.Node, arguments: list[Any], value: Tensor, drawing: Drawing) -> Signal:
+def _subtract(node: Call, arguments: list[Any], value: Tensor, drawing: Drawing) -> Signal:
     first, second = _terms(node, arguments)
     return first._replace(sources=first.sources + _scaled(node, second, torch.tensor(-1.0), drawing).sources)
 
 
-def _terms(node: fx.Node, arguments: list[Any]) -> tuple[Signal, Signal]:
+def _terms(node: Call, arguments: list[Any]) -> tuple[Signal, Signal]:
     if len(arguments) != 2 or node.kwargs:
         raise _refused(node, "with alpha or out", "scale the term, then add")
     first, second = arguments
@@ -115,11 +106,11 @@ def _terms(node: fx.Node, arguments: list[Any]) -> tuple[Signal, Signal]:
     return first, second
 
 
-def _negate(node: fx.Node, arguments: list[Any], value: Tensor, drawing: Drawing) -> Signal:
+def _negate(node: Call, arguments: list[Any], value: Tensor, drawing: Drawing) -> Signal:
     return _scaled(node, arguments[0], torch.tensor(-1.0), drawing)
 
 
-def _multiply(node: fx.Node, arguments: list[Any], value: Tensor, drawing: Drawing) -> Signal:
+def _multiply(node: Call, arguments: list[Any], value: Tensor, drawing: Drawing) -> Signal:
     signals = [a for a in arguments if isinstance(a, Signal)]
     others = [a for a in arguments if not isinstance(a, Signal)]
     if len(signals) != 1 or len(others) != 1 or node.kwargs:
@@ -127,7 +118,7 @@ def _multiply(node: fx.Node, arguments: list[Any], value: Tensor, drawing: Drawi
     return _scaled(node, signals[0], torch.as_tensor(others[0]), drawing)
 
 
-def _divide(node: fx.Node, arguments: list[Any], value: Tensor, drawing: Drawing) -> Signal:
+def _divide(node: Call, arguments: list[Any], value: Tensor, drawing: Drawing) -> Signal:
     signal, divisor = arguments if len(arguments) == 2 else (None, None)
     if not isinstance(signal, Signal) or isinstance(divisor, Signal) or node.kwargs:
         raise _refused(node, "it divides by a value of the network")
@@ -136,7 +127,7 @@ def _divide(node: fx.Node, arguments: list[Any], value: Tensor, drawing: Drawing
     return _scaled(node, signal, 1 / torch.as_tensor(divisor), drawing)
 
 
-def _scaled(node: fx.Node, signal: Signal, factor: Tensor, drawing: Drawing) -> Signal:
+def _scaled(node: Call, signal: Signal, factor: Tensor, drawing: Drawing) -> Signal:
     array = stored(factor, signal.dtype)
     while array.ndim > len(signal.shape) and array.shape[0] == 1:
         array = array[0]
@@ -146,7 +137,7 @@ def _scaled(node: fx.Node, signal: Signal, factor: Tensor, drawing: Drawing) -> 
     return signal._replace(sources=(drawing.add(node.name, scale, signal),))
 
 
-def _flatten(node: fx.Node, arguments: list[Any], value: Tensor, drawing: Drawing) -> Signal:
+def _flatten(node: Call, arguments: list[Any], value: Tensor, drawing: Drawing) -> Signal:
     """A reshape that joins neighbouring axes."""
     signal: Signal = arguments[0]
     before, after = signal.shape, tuple(value.shape[1:])
@@ -164,12 +155,12 @@ def _flatten(node: fx.Node, arguments: list[Any], value: Tensor, drawing: Drawin
 
 
 _RULES: tuple[tuple[set[Any], Callable[..., Signal]], ...] = (
-    (_SAME | _CASTS, _same),
+    (_SAME, _same),
     (_DROPOUTS, _dropout),
-    ({operator.add, operator.iadd, torch.add, "add"}, _add),
-    ({operator.sub, operator.isub, torch.sub, torch.subtract, "sub"}, _subtract),
-    ({operator.neg, torch.neg, "neg"}, _negate),
-    ({operator.mul, operator.imul, torch.mul, torch.multiply, "mul"}, _multiply),
-    ({operator.truediv, operator.itruediv, torch.div, "div"}, _divide),
-    ({torch.flatten, "flatten", "view", "reshape", torch.reshape, torch.squeeze, "squeeze"}, _flatten),
+    ({"add"}, _add),
+    ({"sub", "subtract"}, _subtract),
+    ({"neg"}, _negate),
+    ({"mul", "multiply"}, _multiply),
+    ({"truediv", "div"}, _divide),
+    ({"flatten", "view", "reshape", "squeeze"}, _flatten),
 )

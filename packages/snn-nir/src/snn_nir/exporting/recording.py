@@ -1,84 +1,35 @@
-"""What a network calls in one time step, and the value of every call for a sample."""
+"""What a net calls in one time step, or why that is no graph."""
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from snn_core import SpikingNeuron
 from snn_core.neuron.temporal import Temporal
-from snn_core.sequence.tracing import Untraceable, trace
+from snn_core.sequence.recomputation import OwnThings, own_buffers
+from snn_core.sequence.surroundings import Surroundings
 from snn_nir.codes import refusal
-from snn_nir.exporting.steps import is_stack
+from snn_nir.exporting.calls import Recording
+from snn_nir.exporting.recorder import CHANGED, Recorder
 
-__all__ = ["Recording", "record"]
+__all__ = ["record"]
 
-_PREFIX = "net.net"
 # what a neuron remembers from call to call, and the count of calls without a state from which on it warns no more
 _KEPT = ("_kept", "_goes_on", "_stateless")
 _SILENT = 2
 
 
-class Recording(NamedTuple):
-    """The calls of a step in order, the modules they name, and what each call gave.
-
-    Args:
-        graph: The calls.
-        modules: By the names that the calls use.
-        values: By call.
-    """
-
-    graph: fx.Graph
-    modules: dict[str, nn.Module]
-    values: dict[fx.Node, Any]
-
-    def module(self, node: fx.Node) -> nn.Module:
-        """The module that a node calls."""
-        return self.modules[str(node.target)]
-
-    def calls(self) -> list[fx.Node]:
-        """Everything but the end, which returns."""
-        return list(self.graph.nodes)[:-1]
-
-    def path(self, node: fx.Node) -> str:
-        """Where in the network that module is, as in its ``state_dict``; empty for the network itself."""
-        return str(node.target).removeprefix(_PREFIX).removeprefix(".")
-
-
-class _Packed(nn.Module):
-    """A network of several inputs, called with one tuple of them."""
-
-    def __init__(self, net: nn.Module, count: int, extra: tuple[Any, ...]) -> None:
-        super().__init__()
-        self.net = net
-        self._count = count
-        self._extra = extra
-
-    def forward(self, xs: Any) -> Any:
-        return self.net(*(xs[i] for i in range(self._count)), *self._extra)
-
-
-class _Interpreter(fx.Interpreter):
-    def __init__(self, module: fx.GraphModule) -> None:
-        super().__init__(module, garbage_collect_values=False)
-        self.values: dict[fx.Node, Any] = {}
-
-    def run_node(self, n: fx.Node) -> Any:
-        self.values[n] = super().run_node(n)
-        return self.values[n]
-
-
 def record(net: nn.Module, samples: tuple[Tensor | None, ...], extra: tuple[Any, ...] = ()) -> Recording:
-    """Trace a network, and run it from rest on a sample; its state stays as it was.
+    """Run a net from rest on a sample, and record what it calls; its state stays as it was.
 
     Args:
-        net: The network.
+        net: The net.
         samples: One step's inputs, ``[batch, ...]``; None for a state that is at rest.
         extra: Arguments after them, which are no tensors.
 
@@ -91,71 +42,82 @@ def record(net: nn.Module, samples: tuple[Tensor | None, ...], extra: tuple[Any,
 
     Example:
         >>> recording = record(nn.Sequential(nn.Linear(3, 2)), (torch.zeros(1, 3),))
-        >>> call = recording.calls()[-1]
-        >>> recording.path(call), recording.values[call].shape
+        >>> call = recording.calls[-1]
+        >>> call.kind, call.value.shape
         ('0', torch.Size([1, 2]))
     """
-    owner = type(net).__name__
-    try:
-        with _at_rest(net):  # a forward may forget states, which is then no change
-            packed = _Packed(net, len(samples), extra)
-            graph, modules = trace(packed)
-            if not (any(is_stack(node) for node in graph.nodes) or _is_passed_states(net)):
-                trace(packed, resets_first=False)  # one step, and no loop, which may start at rest
-    except Untraceable as why:
-        raise refusal("NIR404", owner, str(why).replace("'net.", "'")) from why  # a path in the network itself
-    except ValueError as why:
-        found = "it leaves values in a container outside of the call"
-        raise refusal("NIR404", owner, found, "return them") from why
-    for node in graph.nodes:
-        _put_input_first(node, modules)
-        if node.op == "call_module":
-            _check_evaluating(modules[str(node.target)], str(node.target).removeprefix(_PREFIX + "."))
-    runner = _Interpreter(fx.GraphModule(modules[""], graph))
-    with _at_rest(net), torch.no_grad():
-        try:
-            runner.run(samples)
-        except (RuntimeError, ValueError, TypeError, IndexError) as why:
-            shapes = ", ".join(str(tuple(x.shape)) for x in samples if x is not None)
-            first_line = str(why).strip().split("\n")[0]
-            raise refusal("NIR405", owner, f"a sample of shape {shapes} gives: {first_line}") from why
-    _check_same(net, runner.module, samples, extra)
-    return Recording(graph, modules, runner.values)
-
-
-def _is_passed_states(net: nn.Module) -> bool:
-    return any(isinstance(m, SpikingNeuron) and not m.init_hidden for m in net.modules())
-
-
-def _put_input_first(node: fx.Node, modules: dict[str, nn.Module]) -> None:
-    """Give a call its inputs by position, where they were given by name."""
-    if node.op == "call_module" and not node.args:
-        names = list(inspect.signature(modules[str(node.target)].forward).parameters)[:1]
-    elif node.op in ("call_function", "call_method"):
-        names = ["input", "other"][len(node.args) :]
-    else:
-        return
-    for name in names:
-        if name not in node.kwargs:
-            return
-        node.args = (*node.args, node.kwargs[name])
-        node.kwargs = {key: value for key, value in node.kwargs.items() if key != name}
-
-
-def _check_same(net: nn.Module, traced: Any, samples: tuple[Tensor | None, ...], extra: tuple[Any, ...]) -> None:
-    """Refuse a network whose trace computes something else, as one does that changes values in place."""
+    recording = _recorded(net, samples, extra)
     generator = torch.Generator().manual_seed(0)
-    drawn = [_like(x, generator) for x in samples]
-    runs = [lambda: net(*(None if x is None else x.clone() for x in drawn), *extra), lambda: traced(tuple(drawn))]
-    outs = []
-    for run in runs:
-        with torch.no_grad(), torch.random.fork_rng(devices=[]), _at_rest(net):
-            torch.manual_seed(0)
-            outs.append(tree_leaves(run()))
-    for a, b in zip(*outs, strict=True):
-        if isinstance(a, Tensor) and not torch.allclose(a, b, equal_nan=True):
-            what = "what it computes is not what its calls compute one by one"
-            raise refusal("NIR404", type(net).__name__, what, "do not change values in place")
+    other = _recorded(net, tuple(_like(x, generator) for x in samples), extra)
+    if not _is_alike(recording, other):
+        raise refusal("NIR404", type(net).__name__, CHANGED, "do not compute outside of torch's functions")
+    return recording
+
+
+def _recorded(net: nn.Module, samples: tuple[Tensor | None, ...], extra: tuple[Any, ...]) -> Recording:
+    step, error, owner = Recorder(net), None, type(net).__name__
+    # a tensor made in inference mode counts no changes
+    with torch.inference_mode(False), torch.no_grad(), own_buffers(net), OwnThings(net).as_they_were(), _at_rest(net):
+        before = Surroundings(net)
+        inputs = [None if x is None else step.add("getitem", x.clone()) for x in samples]
+        try:
+            with step.recording():
+                out = net(*(x if x is None else x.value for x in inputs), *extra)
+                step.add("output", None, step.encoded((tree_leaves(out),)))
+                del out
+        except Exception as raised:  # whatever the code of a user's raises on the sample
+            error = raised
+        step.check_states()
+        change = before.change()
+        del before
+    reason = step.reason or ("" if _may_reset(net, step, error is not None) else step.resets)
+    if reason:
+        raise refusal("NIR404", owner, reason, "do not change values in place" if reason == CHANGED else None)
+    for module in step.modules:
+        _check_evaluating(module, step)
+    if error is not None:
+        first_line = str(error).strip().split("\n")[0]
+        if not isinstance(error, RuntimeError | ValueError | TypeError | IndexError):
+            raise refusal("NIR404", owner, f"forward raises {type(error).__name__}: {first_line}") from error
+        shapes = ", ".join(str(tuple(x.shape)) for x in samples if x is not None)
+        raise refusal("NIR405", owner, f"a sample of shape {shapes} gives: {first_line}") from error
+    if step.leaks():
+        raise refusal("NIR404", owner, "it leaves values in a container outside of the call", "return them")
+    if change:
+        raise refusal("NIR404", owner, f"forward {change}")
+    *calls, output = (call for call in step.calls if call not in inputs)
+    return Recording(inputs, calls, output)
+
+
+def _check_evaluating(module: nn.Module, step: Recorder) -> None:
+    draws = isinstance(module, nn.modules.dropout._DropoutNd) and module.p > 0
+    normalizes = isinstance(module, nn.modules.batchnorm._BatchNorm)
+    if module.training and (draws or normalizes):
+        raise refusal("NIR410", step.name(module), "it is in training mode")
+
+
+def _may_reset(net: nn.Module, step: Recorder, failed: bool) -> bool:
+    """Whether a forward may put neurons at rest before it calls them, as a loop over time does."""
+    if failed:
+        return not step.resets_late
+    loops = any(call.is_stack for call in step.calls)
+    return loops or any(isinstance(m, SpikingNeuron) and not m.init_hidden for m in net.modules())
+
+
+def _is_alike(a: Recording, b: Recording) -> bool:
+    """Whether two recordings are of the same calls with the same constants."""
+    constants = [
+        [leaf for call in (*r.calls, r.output) for leaf in call.leaves() if isinstance(leaf, Tensor | int | float)]
+        for r in (a, b)
+    ]
+    names = [[call.name for call in r.calls] for r in (a, b)]
+    return names[0] == names[1] and all(map(_same, *constants))
+
+
+def _same(a: Any, b: Any) -> bool:
+    if isinstance(a, Tensor) and isinstance(b, Tensor):
+        return a is b or (a.shape == b.shape and torch.allclose(a, b.to(a), rtol=0, atol=0, equal_nan=True))
+    return a == b
 
 
 def _like(x: Tensor | None, generator: torch.Generator) -> Tensor | None:
@@ -163,13 +125,6 @@ def _like(x: Tensor | None, generator: torch.Generator) -> Tensor | None:
     if x is None or x.dim() < 2 or not x.is_floating_point():
         return x
     return (2 * torch.rand(x.shape, generator=generator)).to(x)
-
-
-def _check_evaluating(module: nn.Module, path: str) -> None:
-    draws = isinstance(module, nn.modules.dropout._DropoutNd) and module.p > 0
-    normalises = isinstance(module, nn.modules.batchnorm._BatchNorm)
-    if module.training and (draws or normalises):
-        raise refusal("NIR410", f"{path!r} ({type(module).__name__})", "it is in training mode")
 
 
 @contextmanager

@@ -7,19 +7,19 @@ from typing import Any
 import nir
 import numpy as np
 import torch
-from torch import Tensor, fx
+from torch import Tensor
 from torch.nn.utils import parametrize
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 from snn_core import SpikingNeuron
 from snn_nir.codes import refusal
+from snn_nir.exporting.calls import Call, Recording
 from snn_nir.exporting.drawing import Drawing, Signal
 from snn_nir.exporting.functions import draw_function
 from snn_nir.exporting.modules import draw_module, draw_neuron
 from snn_nir.exporting.neurons import Inside
-from snn_nir.exporting.recording import Recording
 from snn_nir.exporting.returned import outputs_of, ports_wanted, returned
-from snn_nir.exporting.steps import Stacked, Steps, is_item, is_stack, reads_steps
+from snn_nir.exporting.steps import Stacked, Steps, reads_steps
 
 __all__ = ["draw_values"]
 
@@ -40,7 +40,7 @@ def draw_values(recording: Recording, drawing: Drawing, samples: tuple[Tensor | 
     """
     values = _Values(recording, drawing)
     values.place_inputs(samples)
-    for node in recording.calls():
+    for node in recording.calls:
         values.draw(node)
     return values.draw_outputs()
 
@@ -51,49 +51,44 @@ class _Values:
     def __init__(self, recording: Recording, drawing: Drawing) -> None:
         self._recording = recording
         self._drawing = drawing
-        self._of: dict[fx.Node, Any] = {}
+        self._of: dict[Call, Any] = {}
         self._drawn: dict[str, Any] = {}
         self._steps = Steps()
         self._inputs: list[str] = []
 
     def place_inputs(self, samples: tuple[Tensor | None, ...]) -> None:
         """Input nodes for what the network takes, but for states."""
-        (packed,) = (n for n in self._recording.graph.nodes if n.op == "placeholder")
-        self._of = dict.fromkeys((packed, *packed.users))
-        entering = [n for n in packed.users if not self._is_state(n)]
+        inputs = self._recording.inputs
+        returned = self._recording.output.args[0]
+        entering = [
+            (i, node) for i, node in enumerate(inputs) if (node in returned if node is None else not _is_state(node))
+        ]
+        self._of = dict.fromkeys(node for node in inputs if node is not None)
         wide = len(str(len(entering) - 1))
-        for count, node in enumerate(entering):
-            value = samples[node.args[1]]
+        for count, (place, node) in enumerate(entering):
+            value = samples[place]
             name = "input" if len(entering) == 1 else f"input_{count:0{wide}}"
-            leading = 2 if reads_steps(node) else 1
-            if value is None or value.dim() < leading:
+            leading = 2 if node is not None and reads_steps(node) else 1
+            if node is None or value is None or value.dim() < leading:
                 found = None if value is None else tuple(value.shape)
-                raise refusal("NIR405", "to_nir", f"input {node.args[1]} has shape {found} and is no state")
+                raise refusal("NIR405", "to_nir", f"input {place} has shape {found} and is no state")
             shape = tuple(value.shape[leading:])
             self._drawing.add(name, nir.Input({"input": np.array(shape, dtype=int)}))
             self._inputs.append(name)
             signal = Signal((name,), shape, value.dtype)
             self._of[node] = signal if leading == 1 else Stacked(signal)
 
-    def _is_state(self, node: fx.Node) -> bool:
-        def takes(user: fx.Node) -> bool:
-            is_neuron = user.op == "call_module" and isinstance(self._recording.module(user), SpikingNeuron)
-            return is_neuron and node is not user.args[0]
-
-        return bool(node.users) and all(map(takes, node.users))
-
-    def draw(self, node: fx.Node) -> None:
+    def draw(self, node: Call) -> None:
         """Draw a call; one that was drawn before for the same values is not drawn again."""
-        if node in self._of:
-            return
-        if node.op == "call_module" and isinstance(self._recording.module(node), SpikingNeuron):
+        if not node.of_step:
+            self._of[node] = node.value
+        elif isinstance(node.module, SpikingNeuron):
             self._of[node] = self._draw_neuron(node)
-        elif is_stack(node):
-            parts: Any = node.args[0]
-            self._of[node] = self._steps.stacked(node, [self._of[part] for part in parts])
-        elif is_item(node) and isinstance(self._of.get(node.args[0]), Stacked):  # pyrefly: ignore[bad-argument-type]
-            self._of[node] = self._of[node.args[0]].each  # pyrefly: ignore[bad-index]
-            self._steps.put(node, node.args[1])  # pyrefly: ignore[bad-argument-type]
+        elif node.is_stack:
+            self._of[node] = self._steps.stacked(node, [self._value(part) for part in node.args[0]])
+        elif node.is_item and isinstance(self._of.get(node.args[0]), Stacked):
+            self._of[node] = self._of[node.args[0]].each
+            self._steps.put(node, node.args[1])
         else:
             self._steps.infer(node)
             key = self._key(node)
@@ -101,43 +96,42 @@ class _Values:
                 self._drawn[key] = self._draw_other(node)
             self._of[node] = self._drawn[key]
 
-    def _key(self, node: fx.Node) -> str:
-        def text(n: fx.Node) -> Any:
-            value = self._of[n]
-            return n.target if n.op == "get_attr" else n.name if value is None else value
+    def _value(self, call: Any) -> Any:
+        if not isinstance(call, Call):
+            return call
+        value = self._of.get(call, call.value)  # of a parameter
+        return call.name if value is None else value
 
-        target = node.target if isinstance(node.target, str) else id(node.target)
-        return f"{node.op} {target} {fx.node.map_arg((node.args, node.kwargs), text)!r}"
+    def _key(self, node: Call) -> str:
+        values = tree_map_only(Call, self._value, (node.args, node.kwargs))
+        return f"{id(node.module)} {node.kind} {tree_map_only(Tensor, id, values)!r}"
 
-    def _draw_other(self, node: fx.Node) -> Any:
-        value = self._recording.values[node]
-        if node.op == "get_attr":
-            return value
-        if node.op == "call_module":
-            module, name = self._recording.module(node), self._name(node)
+    def _draw_other(self, node: Call) -> Any:
+        if node.module is not None:
             signal = self._argument(node.args[0])
-            return draw_module(module, name, signal, value, self._drawing, self._before(node, signal))
-        if is_item(node) and type(self._of.get(node.args[0])) is tuple:  # pyrefly: ignore[bad-argument-type]
-            return self._of[node.args[0]][node.args[1]]  # pyrefly: ignore[bad-index]
+            before = self._before(node, signal)
+            return draw_module(node.module, _name(node), signal, node.value, self._drawing, before)
+        if node.is_item and type(self._of.get(node.args[0])) is tuple:
+            return self._of[node.args[0]][node.args[1]]
         positional, named = ([self._argument(a) for a in given] for given in (node.args, node.kwargs.values()))
-        return draw_function(node, positional, named, value, self._drawing)
+        return draw_function(node, positional, named, self._drawing)
 
-    def _before(self, node: fx.Node, signal: Signal) -> str | None:
+    def _before(self, node: Call, signal: Signal) -> str | None:
         """The node that gives a layer's input, if nothing else takes its output."""
-        given: Any = node.args[0]
-        alone = given.op == "call_module" and len(given.users) == 1 and len(signal.sources) == 1
+        given = node.args[0]
+        alone = given.module is not None and len(given.users) == 1 and len(signal.sources) == 1
         return signal.sources[0] if alone else None
 
-    def _name(self, node: fx.Node) -> str:
-        kind = parametrize.type_before_parametrizations(self._recording.module(node))
-        return self._recording.path(node) or kind.__name__.lower()
-
     def _argument(self, argument: Any) -> Any:
-        return _outside(fx.node.map_arg(argument, lambda n: _outside(self._of[n])))
+        return tree_map_only(Call, lambda call: _outside(self._of.get(call, call.value)), argument)
 
-    def _draw_neuron(self, node: fx.Node) -> Any:
-        module, name, value = self._recording.module(node), self._name(node), self._recording.values[node]
+    def _draw_neuron(self, node: Call) -> Any:
+        module: Any = node.module
+        name, value = _name(node), node.value
         signal = self._argument(node.args[0])
+        if not isinstance(signal, Signal):
+            found = "its input does not depend on the network's"
+            raise refusal("NIR403", repr(name), found, "make it the bias of a layer")
         before = self._steps.call(module, node, signal, repr(name))
         if before is not None:
             return before
@@ -150,12 +144,11 @@ class _Values:
         self._steps.keep(module, signal, drawn)
         return drawn
 
-    def _check_at_rest(self, node: fx.Node, name: str) -> None:
-        for given in tree_leaves([node.args[1:], node.kwargs]):
-            if isinstance(given, fx.Node) and isinstance(self._of[given], Signal | Inside):
+    def _check_at_rest(self, node: Call, name: str) -> None:
+        for state in map(self._value, tree_leaves([node.args[1:], node.kwargs])):
+            if isinstance(state, Signal | Inside):
                 found = "its state is computed by this step"
                 raise refusal("NIR402", repr(name), found, "pass the state that it returned in the step before")
-            state = self._of[given] if isinstance(given, fx.Node) else given
             if isinstance(state, Tensor) and bool((state != 0).any()):
                 raise refusal("NIR402", repr(name), "it starts from a state other than rest", "start from zeros")
 
@@ -163,11 +156,10 @@ class _Values:
         """Output nodes for what the network returns; gives the dtype of the first."""
         ends = []
         for node in returned(self._recording):
-            value = self._of[node]
-            if isinstance(value, Signal | Inside | Stacked | tuple):
+            value = self._of.get(node)
+            if isinstance(value, Signal | Inside | Stacked):
                 self._steps.check_returned(node)
-                value = value.each if isinstance(value, Stacked) else value
-                ends.append(_outside(value[0] if type(value) is tuple else value))
+                ends.append(_outside(value.each if isinstance(value, Stacked) else value))
         if not ends:
             raise refusal("NIR405", "to_nir", "the network returns no tensor", "return spikes")
         wide = len(str(len(ends) - 1))
@@ -178,6 +170,16 @@ class _Values:
         if unused:
             raise refusal("NIR405", "to_nir", f"{', '.join(unused)}: no output depends on it", "leave it out")
         return ends[0].dtype
+
+
+def _is_state(node: Call) -> bool:
+    takers = [isinstance(user.module, SpikingNeuron) and node is not user.args[0] for user in node.users]
+    return bool(takers) and all(takers)
+
+
+def _name(node: Call) -> str:
+    module: Any = node.module
+    return node.kind or parametrize.type_before_parametrizations(module).__name__.lower()
 
 
 def _outside(value: Any) -> Any:

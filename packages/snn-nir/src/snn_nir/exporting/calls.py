@@ -1,0 +1,74 @@
+"""Calls of a time step, as they were recorded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from torch import nn
+from torch.utils._pytree import tree_leaves
+
+__all__ = ["Call", "Recording"]
+
+
+@dataclass(eq=False)
+class Call:
+    """A call of a module or function; also an input of the net, one of several values, and the end, which returns.
+
+    Args:
+        kind: The path of the module in the net, empty for the net itself; or the name of the function.
+        name: The same, made unique.
+        args: What it was given, with calls in place of what these gave.
+        kwargs: The same, by name.
+        value: What it gave; of what depends on the input of the step, shapes and dtypes alone.
+        version: How often that had been changed by then.
+        module: The module; None for a function.
+        of_step: Whether it depends on the input of the step, or on a state.
+        users: The calls that were given its value.
+    """
+
+    kind: str
+    name: str
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    value: Any
+    version: int
+    module: nn.Module | None = None
+    of_step: bool = True
+    users: list[Call] = field(default_factory=list)
+
+    def leaves(self) -> list[Any]:
+        """Everything that it was given, of tuples and the like what they hold."""
+        return tree_leaves((self.args, self.kwargs))
+
+    def inputs(self) -> list[Call]:
+        """The calls whose values it was given."""
+        return list(dict.fromkeys(leaf for leaf in self.leaves() if isinstance(leaf, Call)))
+
+    def calls(self, function: str) -> bool:
+        """Return True if it is a call of that function."""
+        return self.module is None and self.kind == function
+
+    @property
+    def is_item(self) -> bool:
+        """Whether it takes one of several values."""
+        return self.calls("getitem")
+
+    @property
+    def is_stack(self) -> bool:
+        """Whether it puts the values of all steps on a new first axis."""
+        return self.calls("stack") and not (self.args[1:] or self.kwargs.get("dim"))
+
+
+class Recording(NamedTuple):
+    """The calls of a step.
+
+    Args:
+        inputs: Those that stand for the inputs; None for a state that is at rest.
+        calls: The others, in order, but for the last.
+        output: The last, which returns.
+    """
+
+    inputs: list[Call | None]
+    calls: list[Call]
+    output: Call

@@ -1,0 +1,209 @@
+"""A net's step as it runs, on real tensors, and every call in it."""
+
+from __future__ import annotations
+
+import builtins
+import gc
+import inspect
+import weakref
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves, tree_map_only
+
+from snn_core import GradedSpikes
+from snn_core.neuron.firing import Firing
+from snn_core.neuron.temporal import Temporal, current
+from snn_core.sequence.calls import READS, is_random, name_of, tensors_in
+from snn_core.sequence.random_states import RandomStates
+from snn_core.sequence.watching import Watch
+from snn_nir.exporting.calls import Call
+
+__all__ = ["CHANGED", "Recorder"]
+
+CHANGED = "what it computes is not what its calls compute one by one"
+_REFLECTED = {"rsub": "sub", "rdiv": "truediv", "rpow": "pow"}
+
+
+class Recorder(Watch, TorchFunctionMode):
+    """Records what a net calls in one step, in this thread.
+
+    Functions are seen by a mode of torch, layers and neurons by hooks; what these call is not looked at.
+
+    Args:
+        net: The net.
+    """
+
+    def __init__(self, net: nn.Module) -> None:
+        Watch.__init__(self, net)
+        TorchFunctionMode.__init__(self)
+        self.reason = ""  # why the record is not what the net computes
+        self.resets = ""  # what a loop over time alone may do
+        self.resets_late = False
+        self.calls: list[Call] = []
+        self.modules: dict[nn.Module, None] = {}  # those that were called, in order
+        self._of = {id(p): Call("parameter", "", (), {}, p, _version(p), None, False) for p in net.parameters()}
+        self._count: Counter[tuple[str, bool]] = Counter()
+        self._inside = 0  # calls of modules that are recorded as a whole
+        self._given: Any = None
+        self._numbers: RandomStates | None = None
+        self._states: list[tuple[nn.Module, Tensor, int]] = []
+
+    @contextmanager
+    def recording(self) -> Iterator[None]:
+        """Record what is called, as long as it lasts."""
+        with ExitStack() as stack:
+            for module in self.paths:
+                if _is_whole(module):
+                    stack.enter_context(module.register_forward_pre_hook(self._enter, with_kwargs=True))
+                    hook = module.register_forward_hook(self._leave, with_kwargs=True, always_call=True, prepend=True)
+                    stack.enter_context(hook)
+            stack.enter_context(self.watching())
+            stack.enter_context(self)
+            yield
+
+    def add(
+        self, kind: str, value: Any, args: tuple[Any, ...] = (), kwargs: Any = None, module: nn.Module | None = None
+    ) -> Call:
+        """Put a call, and the values that it gave if there are several; the arguments hold calls in place of theirs."""
+        kwargs = dict(kwargs or {})
+        names = ["input", "other"] if module is None else list(inspect.signature(module.forward).parameters)[:1]
+        for key in names[len(args) :]:
+            if key in kwargs:  # an input that was given by name
+                args = (*args, kwargs.pop(key))
+        number = self._count[kind, module is None] + hasattr(builtins, kind)
+        self._count[kind, module is None] += 1
+        name = kind.replace(".", "_") + (f"_{number}" if number else "")
+        call = Call(kind, name, args, kwargs, value, _version(value), module)
+        same = self._of.get(id(value))
+        if same is not None and same.version == call.version:
+            return same  # the very tensor that it was given
+        inputs = call.inputs()
+        call.of_step = not inputs or isinstance(module, Temporal) or any(given.of_step for given in inputs)
+        for given in inputs:
+            given.users.append(call)
+        self.calls.append(call)
+        if isinstance(value, Tensor):
+            self._of[id(value)] = call
+        elif isinstance(value, tuple | list):
+            self._add_items(call, value)
+        return call
+
+    def _add_items(self, call: Call, values: Any) -> None:
+        for index, value in enumerate(values):
+            if any(True for _ in tensors_in((value,))):
+                self.add("getitem", value, (call, index))
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if self._inside:
+            return func(*args, **kwargs)
+        encoded, named = self.encoded((args, kwargs))
+        inputs = [leaf for leaf in tree_leaves((encoded, named)) if isinstance(leaf, Call)]
+        of_step = any(call.of_step for call in inputs)
+        numbers = RandomStates() if of_step and is_random(func) else None
+        out = func(*args, **kwargs)
+        if not inputs:
+            return out
+        if numbers is not None:
+            numbers.restore()  # as what draws is refused by its name
+        if of_step and name_of(func) in READS:
+            self.refused(f"forward reads a value into Python ({name_of(func)})")
+        kind = name_of(func).strip("_")
+        if kind in _REFLECTED:
+            kind, encoded = _REFLECTED[kind], encoded[::-1]
+        elif func in (Tensor.div, Tensor.div_):
+            kind = "truediv"  # of which torch says no more
+        if kind == "unbind" and encoded[1:] in ((), (0,)) and not named:
+            self._add_items(encoded[0], out)
+        elif any(True for _ in tensors_in((out,))):
+            self.add(kind, out, encoded, named)
+        return out
+
+    def _enter(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if current() is not self:
+            return  # another thread, or within a neuron
+        self._inside += 1
+        if self._inside > 1:
+            return
+        self._given, self.modules[module] = self.encoded((args, kwargs)), None
+        self._numbers = RandomStates() if module.training and not isinstance(module, Temporal) else None
+
+    def _leave(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
+        if current() is not self:
+            return
+        self._inside -= 1
+        if not self._inside and out is not None:  # None of a call that failed
+            if self._numbers is not None:
+                self._numbers.restore()
+            args, kwargs = self._given
+            self.add(self.paths[module], out, args, kwargs, module)
+            if isinstance(module, Temporal):
+                self._states += [(module, state, _version(state)) for state in tensors_in(module._kept)]
+
+    def check_states(self) -> None:
+        """Refuse what writes in place into what a neuron keeps."""
+        for module, state, version in self._states:
+            if version != _version(state):
+                self.refused(f"forward writes the state that {self.name(module)} keeps")
+
+    def leaks(self) -> bool:
+        """Let go of all values of the step, and return True if somebody keeps one."""
+        values = [call.value for call in self.calls if call.of_step]
+        kept = [weakref.ref(value) for value in values if isinstance(value, Tensor)]
+        for call in self.calls:
+            if call.of_step:
+                call.value = tree_map_only(Tensor, lambda value: value.to("meta"), call.value)
+        self._of.clear()
+        self._states.clear()
+        self._given = None
+        del values
+        if any(ref() is not None for ref in kept):
+            gc.collect()  # some may only hang together in a circle
+        return any(ref() is not None for ref in kept)
+
+    def called(self, module: Any, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if not self._inside:
+            self.refused(f"forward calls a {type(module).__name__} that is not registered in the net")
+        with self.pausing():
+            return forward(module, *args, **kwargs)
+
+    def touched(self, module: Any, how: str) -> None:
+        touch = f"forward {how} the state that {self.name(module)} keeps"
+        if how == "resets" and module not in self.modules:
+            self.resets, self.resets_late = touch, any(call.args for call in self.calls)
+        else:
+            self.refused(touch)
+
+    def refused(self, why: str) -> None:
+        self.reason = self.reason or why
+
+    def encoded(self, values: Any) -> Any:
+        """Return values with calls in place of what these gave."""
+        return tree_map_only(Tensor, self._call_of, values)
+
+    def _call_of(self, tensor: Tensor) -> Call | Tensor:
+        call = self._of.get(id(tensor))
+        if call is None:
+            if isinstance(tensor, nn.Parameter):
+                self.refused("forward takes a parameter that is not registered in the net")
+            return tensor
+        if call.version != _version(tensor):
+            self.refused(CHANGED)
+        return call
+
+
+def _is_whole(module: nn.Module) -> bool:
+    if isinstance(module, Temporal | Firing | GradedSpikes):
+        return True
+    return type(module).__module__.startswith("torch.nn") and not isinstance(module, nn.Sequential)
+
+
+def _version(value: Any) -> int:
+    return value._version if isinstance(value, Tensor) and not value.is_inference() else -1
