@@ -1,4 +1,4 @@
-"""What a module keeps from one time step to the next, and how time can be folded into its batch axis."""
+"""What a module keeps from one time step to the next, who is told of its steps, and whose turn it is."""
 
 from __future__ import annotations
 
