@@ -22,6 +22,7 @@ def SpikingNeuron(
     learn_graded_spikes_factor: bool = False,
     *,
     reset_delay: bool = True,
+    membrane_floor: float | None = None,
 ) -> None: ...
 def LIF(
     self: Any,
@@ -40,6 +41,7 @@ def LIF(
     learn_graded_spikes_factor: bool = False,
     *,
     reset_delay: bool = True,
+    membrane_floor: float | None = None,
 ) -> None: ...
 def Leaky(
     self: Any,
@@ -57,6 +59,8 @@ def Leaky(
     graded_spikes_factor: Constant = 1.0,
     learn_graded_spikes_factor: bool = False,
     reset_delay: bool = True,
+    *,
+    membrane_floor: float | None = None,
 ) -> None: ...
 def RLeaky(
     self: Any,
@@ -81,6 +85,7 @@ def RLeaky(
     *,
     graded_spikes_factor: Constant = 1.0,
     learn_graded_spikes_factor: bool = False,
+    membrane_floor: float | None = None,
 ) -> None: ...
 def Lapicque(
     self: Any,
@@ -102,6 +107,7 @@ def Lapicque(
     graded_spikes_factor: Constant = 1.0,
     learn_graded_spikes_factor: bool = False,
     reset_delay: bool = True,
+    membrane_floor: float | None = None,
 ) -> None: ...
 def Alpha(
     self: Any,
@@ -122,6 +128,7 @@ def Alpha(
     graded_spikes_factor: Constant = 1.0,
     learn_graded_spikes_factor: bool = False,
     reset_delay: bool = True,
+    membrane_floor: float | None = None,
 ) -> None: ...
 def Synaptic(
     self: Any,
@@ -142,6 +149,7 @@ def Synaptic(
     *,
     graded_spikes_factor: Constant = 1.0,
     learn_graded_spikes_factor: bool = False,
+    membrane_floor: float | None = None,
 ) -> None: ...
 def RSynaptic(
     self: Any,
@@ -168,6 +176,7 @@ def RSynaptic(
     *,
     graded_spikes_factor: Constant = 1.0,
     learn_graded_spikes_factor: bool = False,
+    membrane_floor: float | None = None,
 ) -> None: ...
 def SLSTM(
     self: Any,
@@ -187,6 +196,7 @@ def SLSTM(
     graded_spikes_factor: Constant = 1.0,
     learn_graded_spikes_factor: bool = False,
     reset_delay: bool = True,
+    membrane_floor: float | None = None,
 ) -> None: ...
 def SConv2dLSTM(
     self: Any,
@@ -209,6 +219,7 @@ def SConv2dLSTM(
     graded_spikes_factor: Constant = 1.0,
     learn_graded_spikes_factor: bool = False,
     reset_delay: bool = True,
+    membrane_floor: float | None = None,
 ) -> None: ...
 def StateLeaky(
     self: Any,
@@ -224,6 +235,8 @@ def StateLeaky(
     graded_spikes_factor: Constant = 1.0,
     learn_graded_spikes_factor: bool = False,
     kernel_truncation_steps: int | None = None,
+    *,
+    membrane_floor: float | None = None,
 ) -> None: ...
 def LinearLeaky(
     self: Any,
@@ -243,6 +256,8 @@ def LinearLeaky(
     graded_spikes_factor: Constant = 1.0,
     learn_graded_spikes_factor: bool = False,
     kernel_truncation_steps: int | None = None,
+    *,
+    membrane_floor: float | None = None,
 ) -> None: ...
 def LeakyParallel(
     self: Any,
