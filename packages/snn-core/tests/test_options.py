@@ -54,7 +54,6 @@ OTHERS: dict[str, Any] = {
     "graded_spikes_factor": 0.25,
     "learn_graded_spikes_factor": True,
     "reset_delay": False,
-    "membrane_floor": -1.0,
     "V": 0.5,
     "all_to_all": False,
     "linear_features": None,

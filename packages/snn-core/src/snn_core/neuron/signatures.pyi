@@ -22,7 +22,6 @@ def SpikingNeuron(
     learn_graded_spikes_factor: bool = False,
     *,
     reset_delay: bool = True,
-    membrane_floor: float | None = None,
 ) -> None: ...
 def LIF(
     self: Any,
@@ -41,7 +40,6 @@ def LIF(
     learn_graded_spikes_factor: bool = False,
     *,
     reset_delay: bool = True,
-    membrane_floor: float | None = None,
 ) -> None: ...
 def Leaky(
     self: Any,
@@ -59,8 +57,6 @@ def Leaky(
     graded_spikes_factor: Constant = 1.0,
     learn_graded_spikes_factor: bool = False,
     reset_delay: bool = True,
-    *,
-    membrane_floor: float | None = None,
 ) -> None: ...
 def RLeaky(
     self: Any,
@@ -85,7 +81,6 @@ def RLeaky(
     *,
     graded_spikes_factor: Constant = 1.0,
     learn_graded_spikes_factor: bool = False,
-    membrane_floor: float | None = None,
 ) -> None: ...
 def Lapicque(
     self: Any,
@@ -107,7 +102,6 @@ def Lapicque(
     graded_spikes_factor: Constant = 1.0,
     learn_graded_spikes_factor: bool = False,
     reset_delay: bool = True,
-    membrane_floor: float | None = None,
 ) -> None: ...
 def Alpha(
     self: Any,
@@ -128,7 +122,6 @@ def Alpha(
     graded_spikes_factor: Constant = 1.0,
     learn_graded_spikes_factor: bool = False,
     reset_delay: bool = True,
-    membrane_floor: float | None = None,
 ) -> None: ...
 def Synaptic(
     self: Any,
@@ -149,7 +142,6 @@ def Synaptic(
     *,
     graded_spikes_factor: Constant = 1.0,
     learn_graded_spikes_factor: bool = False,
-    membrane_floor: float | None = None,
 ) -> None: ...
 def RSynaptic(
     self: Any,
@@ -176,7 +168,6 @@ def RSynaptic(
     *,
     graded_spikes_factor: Constant = 1.0,
     learn_graded_spikes_factor: bool = False,
-    membrane_floor: float | None = None,
 ) -> None: ...
 def SLSTM(
     self: Any,
@@ -196,7 +187,6 @@ def SLSTM(
     graded_spikes_factor: Constant = 1.0,
     learn_graded_spikes_factor: bool = False,
     reset_delay: bool = True,
-    membrane_floor: float | None = None,
 ) -> None: ...
 def SConv2dLSTM(
     self: Any,
@@ -219,7 +209,6 @@ def SConv2dLSTM(
     graded_spikes_factor: Constant = 1.0,
     learn_graded_spikes_factor: bool = False,
     reset_delay: bool = True,
-    membrane_floor: float | None = None,
 ) -> None: ...
 def StateLeaky(
     self: Any,
@@ -235,8 +224,6 @@ def StateLeaky(
     graded_spikes_factor: Constant = 1.0,
     learn_graded_spikes_factor: bool = False,
     kernel_truncation_steps: int | None = None,
-    *,
-    membrane_floor: float | None = None,
 ) -> None: ...
 def LinearLeaky(
     self: Any,
@@ -256,8 +243,6 @@ def LinearLeaky(
     graded_spikes_factor: Constant = 1.0,
     learn_graded_spikes_factor: bool = False,
     kernel_truncation_steps: int | None = None,
-    *,
-    membrane_floor: float | None = None,
 ) -> None: ...
 def LeakyParallel(
     self: Any,

@@ -36,7 +36,6 @@ class Stepping(Firing):
         reset_mechanism: str = "subtract",
         state_quant: Any = False,
         reset_delay: bool = True,
-        membrane_floor: float | None = None,
         **options: Any,
     ) -> None:
         super().__init__(**options)
@@ -48,7 +47,6 @@ class Stepping(Firing):
         self.inhibition = inhibition
         self.state_quant = state_quant
         self.reset_delay = reset_delay
-        self.membrane_floor = membrane_floor
         if self.peer_clears_last:
             self.zero_drops_input = peer.rules.zero_reset_drops_input
         self.register_buffer("reset_mechanism_val", torch.tensor(0))
