@@ -33,7 +33,7 @@ highlight_language = "python"
 nitpicky = True
 # Names of other projects and of Python: their documentation is elsewhere, and the site is built without a network.
 nitpick_ignore_regex = [(r"py:.*", r"(?!snn_).*")]
-autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_default_options = {"show-inheritance": True}
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"

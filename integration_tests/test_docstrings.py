@@ -1,33 +1,56 @@
-"""What a user reaches from a package is documented; every function of it shows an example that runs as a doctest."""
+"""What a user reaches from a package is documented: public names, and no helpers behind them.
+
+Public is what a package's ``__init__`` lists in ``__all__`` and, where that lists a module, what that module lists in
+its own. A public function says what it takes, returns and raises, and shows an example, which runs as a doctest.
+"""
 
 from __future__ import annotations
 
-import importlib
+import ast
 import inspect
-from collections.abc import Iterator
-from types import ModuleType
+import textwrap
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
-from workspace import PROJECTS, module
+import public_names
 
-LEAVES = sorted(PROJECTS.keys() - {"snn"})
-
-
-def public(owner: ModuleType, path: str) -> Iterator[tuple[str, object]]:
-    """Functions and classes under their public names, from ``__all__`` of a package down through modules it lists."""
-    for name in owner.__all__:
-        thing = getattr(owner, name)
-        if inspect.ismodule(thing):
-            yield from public(thing, f"{path}.{name}")
-        elif (inspect.isclass(thing) or inspect.isroutine(thing)) and thing.__module__.startswith("snn"):
-            yield f"{path}.{name}", thing
+LEAVES = [name for name in public_names.PACKAGES if name != "snn"]
 
 
-def names_of(distribution: str) -> dict[str, object]:
-    """Everything public of a distribution, by its full name."""
-    package = module(distribution)
-    return dict(public(importlib.import_module(package), package))
+def names_of(package: str) -> dict[str, Any]:
+    """Every public function and class of a package, by its full name."""
+    return {
+        path: thing
+        for path, thing in public_names.once([package])[package].items()
+        if (inspect.isclass(thing) or inspect.isroutine(thing)) and thing.__module__.startswith("snn")
+    }
+
+
+def functions_of(package: str) -> dict[str, Callable[..., Any]]:
+    return {path: thing for path, thing in names_of(package).items() if inspect.isfunction(thing)}
+
+
+def without(section: str, functions: dict[str, Callable[..., Any]]) -> list[str]:
+    return [path for path, function in functions.items() if section not in (inspect.getdoc(function) or "")]
+
+
+def returns(function: Callable[..., Any]) -> bool:
+    return inspect.signature(function).return_annotation not in (None, "None", inspect.Signature.empty)
+
+
+def raises(function: Callable[..., Any]) -> bool:
+    """Return True if an error is raised by the function itself and not by what it calls or makes."""
+
+    def statements(node: ast.AST) -> Iterator[ast.AST]:
+        for inner in ast.iter_child_nodes(node):
+            if not isinstance(inner, ast.FunctionDef | ast.ClassDef | ast.Lambda):
+                yield inner
+                yield from statements(inner)
+
+    source = textwrap.dedent(inspect.getsource(inspect.unwrap(function)))
+    return any(isinstance(node, ast.Raise) for node in statements(ast.parse(source).body[0]))
 
 
 @pytest.mark.parametrize("name", LEAVES)
@@ -49,6 +72,23 @@ def test_every_public_method_is_documented_where_it_is_declared(name: str):
 
 
 @pytest.mark.parametrize("name", LEAVES)
+def test_every_public_function_says_what_it_takes(name: str):
+    takers = {path: f for path, f in functions_of(name).items() if inspect.signature(f).parameters}
+    assert without("\nArgs:\n", takers) == []
+
+
+@pytest.mark.parametrize("name", LEAVES)
+def test_every_public_function_with_arguments_says_what_it_returns(name: str):
+    # without any, it is what the first line says
+    givers = {p: f for p, f in functions_of(name).items() if inspect.signature(f).parameters and returns(f)}
+    assert [path for path in without("\nReturns:\n", givers) if path in without("\nYields:\n", givers)] == []
+
+
+@pytest.mark.parametrize("name", LEAVES)
+def test_every_public_function_says_which_errors_it_raises(name: str):
+    assert without("\nRaises:\n", {path: f for path, f in functions_of(name).items() if raises(f)}) == []
+
+
+@pytest.mark.parametrize("name", LEAVES)
 def test_every_public_function_shows_an_example(name: str):
-    functions = {path: thing for path, thing in names_of(name).items() if inspect.isfunction(thing)}
-    assert [path for path, thing in functions.items() if ">>>" not in (inspect.getdoc(thing) or "")] == []
+    assert without(">>>", functions_of(name)) == []

@@ -1,28 +1,26 @@
 """The reference, from the packages as they are installed: a page for each package, and one for each public name.
 
-Public is what ``__all__`` of a module lists whose name has no leading underscore. The pages are written before Sphinx
-looks for pages, into ``docs/reference``, and docstrings fill them.
+Public is what a package's ``__init__`` lists in ``__all__`` and, where that lists a module, what that module lists in
+its own. The pages are written before Sphinx looks for pages, into ``docs/reference``, and docstrings fill them.
 """
 
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import inspect
-import pkgutil
 import sys
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any
 
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
 
-from workspace import PROJECTS, ROOT, module
+import public_names
+from workspace import ROOT
 
 PLACE = "docs/reference"
 FOLDER = ROOT / PLACE
-LEAVES = sorted(PROJECTS.keys() - {"snn"})
 # where `import snn` has the names of each package
 NAMESPACE = {
     "snn_core": "snn",
@@ -38,88 +36,95 @@ class Reference:
     """The pages: every public object has one, under the first name that a reader meets it by."""
 
     def __init__(self) -> None:
-        self.pages: dict[int, str] = {}
+        packages = {package: things for package, things in public_names.once().items() if package != "snn"}
+        self.packages = list(packages)
+        self.public = {path: thing for things in packages.values() for path, thing in things.items()}
+        self.pages = {id(thing): path for path, thing in self.public.items()}
 
     def write(self, app: Sphinx) -> None:
         """Write all pages."""
         FOLDER.mkdir(exist_ok=True)
         for old in FOLDER.glob("*.rst"):
             old.unlink()
-        for distribution in LEAVES:
-            package = importlib.import_module(module(distribution))
-            _save(package.__name__, [*self._section(package, package.__name__, "="), *self._more(package)])
+        for package in self.packages:
+            _save(package, self._section(sys.modules[package], package, "="))
+        for path, thing in self.public.items():
+            _save(path, self._page(path, thing))
 
     def resolve(self, app: Sphinx, env: Any, node: addnodes.pending_xref, inner: nodes.Element) -> nodes.Element | None:
         """Lead from where an object is defined to its page; what is not public stays text."""
-        home, _, name = node["reftarget"].rpartition(".")
-        if not home.startswith("snn_"):
+        if not node["reftarget"].startswith("snn_"):
             return None
         try:
-            thing = _find(node["reftarget"])
+            page = self.pages.get(id(_find(node["reftarget"])))
         except (ImportError, AttributeError):
             return None
-        page = self.pages.get(id(thing))
-        if page:
-            address = app.builder.get_relative_uri(node["refdoc"], f"{PLACE}/{page}")
-            return nodes.reference("", "", inner, refuri=address)
-        public = getattr(sys.modules.get(home), "__all__", [])
-        return inner if isinstance(thing, TypeVar) or "._" in node["reftarget"] or name not in public else None
+        if page is None:
+            return inner
+        address = app.builder.get_relative_uri(node["refdoc"], f"{PLACE}/{page}")
+        return nodes.reference("", "", inner, refuri=address)
+
+    def show_bases(self, app: Sphinx, name: str, thing: object, options: Any, bases: list[Any]) -> None:
+        """Name the bases of a class that have a page or come from elsewhere."""
+        known = dict.fromkeys(base for direct in bases for base in self._known(direct))
+        classes = [base for base in known if inspect.isclass(base)]
+        covered = {c for base in classes for c in base.__mro__[1:]}
+        bases[:] = [base for base in known if base not in covered] or [object]
 
     def _section(self, owner: ModuleType, path: str, underline: str) -> list[str]:
         """A module: its docstring, a table of its names, and a section for each module among them."""
-        lines = [path, underline * len(path), "", f".. automodule:: {path}", "   :no-members:", ""]
+        lines = [path, underline * len(path), "", f".. automodule:: {path}", ""]
         if path in NAMESPACE:
             lines += [f"After ``import snn`` these are names of ``{NAMESPACE[path]}``.", ""]
-        inner = [name for name in owner.__all__ if inspect.ismodule(getattr(owner, name))]
-        lines += self._table(owner, path, [name for name in owner.__all__ if name not in inner])
-        sections = [self._section(getattr(owner, name), f"{path}.{name}", "-") for name in inner]
-        return [*lines, *(line for section in sections for line in section)]
-
-    def _more(self, package: ModuleType) -> list[str]:
-        """What its other public modules list."""
-        lines: list[str] = []
-        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            spec = importlib.util.find_spec(found.name)
-            is_python = spec is not None and str(spec.origin).endswith(".py")  # a library of kernels is none
-            if "._" in found.name or found.name.endswith("__main__") or not is_python:
-                continue
-            owner = importlib.import_module(found.name)
-            new = [name for name in getattr(owner, "__all__", []) if id(getattr(owner, name)) not in self.pages]
-            names = [name for name in new if not inspect.ismodule(getattr(owner, name))]
-            lines += self._table(owner, found.name, names)
-        title = "What these take, return and are built of"
-        return [title, "-" * len(title), "", *lines] if lines else []
-
-    def _table(self, owner: ModuleType, path: str, names: list[str]) -> list[str]:
-        rows = []
-        for name in names:
+        rows, sections = [], []
+        for name in owner.__all__:
             thing = getattr(owner, name)
-            if name.startswith("__"):
-                continue
-            if id(thing) not in self.pages:
-                self.pages[id(thing)] = f"{path}.{name}"
-                _save(f"{path}.{name}", _name(path, name, thing))
-            rows += [f"   * - :doc:`{name} <{self.pages[id(thing)]}>`", f"     - {_first_line(thing)}"]
-        return [".. list-table::", "   :widths: 30 70", "", *rows, ""] if rows else []
+            if inspect.ismodule(thing):
+                sections += self._section(thing, f"{path}.{name}", "-")
+            elif not name.startswith("_"):
+                rows += [f"   * - :doc:`{name} <{self.pages[id(thing)]}>`", f"     - {_first_line(thing)}"]
+        table = [".. list-table::", "   :widths: 30 70", "", *rows, ""] if rows else []
+        return [*lines, *table, *sections]
 
+    def _page(self, path: str, thing: object) -> list[str]:
+        """The page of one name: in the tables, and in no menu, which every page would have to repeat."""
+        home, _, name = path.rpartition(".")
+        lines = [":orphan:", "", name, "=" * len(name), "", f"In ``{home}``", ""]
+        top, _, rest = home.partition(".")
+        if top in NAMESPACE:
+            lines[-2] += f"; after ``import snn``, ``{'.'.join(filter(None, (NAMESPACE[top], rest, name)))}``"
+        if inspect.isclass(thing):
+            members = ", ".join(self._members(thing))
+            return [*lines, f".. autoclass:: {path}", *([f"   :members: {members}"] if members else [])]
+        if inspect.isroutine(thing):
+            return [*lines, f".. autofunction:: {path}"]
+        lines += [f".. py:data:: {path}", ""]
+        if isinstance(thing, dict):
+            lines += [".. list-table::", ""]
+            for key, value in thing.items():
+                texts = value if isinstance(value, tuple) else (value,)
+                lines += [f"   * - ``{key}``", *(f"     - {text}" for text in texts)]
+        return lines
 
-def _name(home: str, name: str, thing: object) -> list[str]:
-    """The page of one name: in the tables, and in no menu, which every page would have to repeat."""
-    lines = [":orphan:", "", name, "=" * len(name), "", f"In ``{home}``", ""]
-    top, _, rest = home.partition(".")
-    if top in NAMESPACE and name in vars(sys.modules[home]):
-        lines[-2] += f"; after ``import snn``, ``{'.'.join(filter(None, (NAMESPACE[top], rest, name)))}``"
-    if inspect.isclass(thing):
-        return [*lines, f".. autoclass:: {home}.{name}"]
-    if inspect.isroutine(thing):
-        return [*lines, f".. autofunction:: {home}.{name}"]
-    lines += [f".. py:data:: {home}.{name}", ""]
-    if isinstance(thing, dict):
-        lines += [".. list-table::", ""]
-        for key, value in thing.items():
-            texts = value if isinstance(value, tuple) else (value,)
-            lines += [f"   * - ``{key}``", *(f"     - {text}" for text in texts)]
-    return lines
+    def _members(self, thing: type) -> list[str]:
+        """Return the members of a class that no other page has: its own, and those of bases that are not public."""
+        elsewhere = {c for base in thing.__mro__[1:] if not self._is_hidden(base) for c in base.__mro__}
+        inherited = [
+            name
+            for base in thing.__mro__[1:]
+            if base not in elsewhere
+            for name, value in vars(base).items()
+            if not inspect.isclass(value)
+        ]
+        return [name for name in dict.fromkeys([*vars(thing), *inherited]) if not name.startswith("_")]
+
+    def _is_hidden(self, base: Any) -> bool:
+        """Return True for a class of ours that is not public: what it brings stands on the pages of its subclasses."""
+        return inspect.isclass(base) and base.__module__.startswith("snn_") and id(base) not in self.pages
+
+    def _known(self, base: Any) -> list[Any]:
+        """Return a class that a reader can look up, or those that it is made of."""
+        return [known for b in base.__bases__ for known in self._known(b)] if self._is_hidden(base) else [base]
 
 
 def _find(path: str) -> object:
@@ -151,5 +156,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     reference = Reference()
     app.connect("builder-inited", reference.write)
     app.connect("missing-reference", reference.resolve)
+    app.connect("autodoc-process-bases", reference.show_bases)
     app.connect("autodoc-skip-member", leave_out)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

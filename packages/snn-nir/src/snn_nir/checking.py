@@ -31,7 +31,7 @@ def check(graph: nir.NIRGraph, profile: str = "nir") -> list[Finding]:
     Args:
         graph: The graph.
         profile: ``"nir"`` for what every graph must fulfil; ``"nir<=1.0.4"`` for the older format too; the name of a
-            framework, one of :data:`snn_nir.predicting.TARGETS`, for what its importer does to the graph too.
+            framework that :func:`~snn_nir.predict` knows, for what its importer does to the graph too.
 
     Returns:
         What was found, errors first; nothing if all is well.

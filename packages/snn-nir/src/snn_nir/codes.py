@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from snn_core.backends import Issue
 
-__all__ = ["CODES", "Code", "Finding", "NIRError", "NIRWarning", "announce", "finding", "refusal"]
+__all__ = ["CODES", "Code", "Finding", "NIRError", "NIRWarning"]
 
 
 class Code(NamedTuple):

@@ -64,12 +64,12 @@ class Prediction(NamedTuple):
 def predict(graph: nir.NIRGraph, target: str, *, dt: float = 1e-4) -> Prediction:
     """Predict what the importer of another framework makes of a graph.
 
-    Same means: the spikes of forward Euler with the reset that the graph states. The table behind it,
-    :data:`snn_nir.importers.IMPORTERS`, was made by running the named releases.
+    Same means: the spikes of forward Euler with the reset that the graph states. The table behind it was made by
+    running the named releases.
 
     Args:
         graph: The graph.
-        target: One of :data:`TARGETS`.
+        target: ``"snntorch"``, ``"norse"``, ``"spikingjelly"``, ``"sinabs"`` or ``"rockpool"``.
         dt: Time step in seconds that the target is told, where it can be told one.
 
     Returns:

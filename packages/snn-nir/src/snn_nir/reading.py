@@ -35,7 +35,7 @@ def read(
 
     The file is not trusted: links and data that lead out of it, values that would take more memory than the file can
     account for, damaged data, NaN and time constants that are not positive are refused. What can be repaired in one
-    way only is repaired, with an :class:`~snn_nir.codes.NIRWarning` (see :func:`snn_nir.repairs.repaired`).
+    way only is repaired, with an :class:`~snn_nir.codes.NIRWarning`.
 
     Args:
         file: Path of the file, or a seekable binary file.

@@ -131,6 +131,10 @@ def register(operation: str, kernel: Any) -> None:
 def unregister(operation: str, kernel: Any) -> None:
     """Take an implementation back.
 
+    Args:
+        operation: Name of the operation that it is registered for.
+        kernel: The implementation.
+
     Raises:
         ValueError: If it is not registered for the operation.
 

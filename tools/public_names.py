@@ -1,0 +1,88 @@
+"""Count the public names of the installed packages: ``python tools/public_names.py``.
+
+Public is what a package's ``__init__`` lists in ``__all__`` and, where that lists a module, what that module lists in
+its own. Nothing else is public, whatever module it lies in. ``__version__``, which every package has, is not counted.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+from collections.abc import Iterable, Iterator
+from types import ModuleType
+
+from workspace import PROJECTS, module
+
+MOST = 270
+# the umbrella last: its names are those of the others
+PACKAGES = [*(module(name) for name in PROJECTS if name != "snn"), "snn"]
+
+
+def public(owner: ModuleType, path: str) -> Iterator[tuple[str, object]]:
+    """Yield what a module lists: names of its own first, then those of the modules that it lists.
+
+    Args:
+        owner: The module.
+        path: Its name, as a user writes it.
+
+    Yields:
+        Each full name and its object, which may come under several names.
+
+    Example:
+        >>> import snn_core
+        >>> dict(public(snn_core, "snn_core"))["snn_core.utils.reset"] is snn_core.utils.reset
+        True
+    """
+    things = {name: getattr(owner, name) for name in owner.__all__ if not name.startswith("_")}
+    yield from ((f"{path}.{name}", thing) for name, thing in things.items() if not inspect.ismodule(thing))
+    for name, thing in things.items():
+        if inspect.ismodule(thing):
+            yield from public(thing, f"{path}.{name}")
+
+
+def once(packages: Iterable[str] = PACKAGES) -> dict[str, dict[str, object]]:
+    """Return the public objects of packages, each once, under the first name that it comes by.
+
+    Args:
+        packages: Import names.
+
+    Returns:
+        For each package its objects by their full names.
+
+    Example:
+        >>> names = once(["snn_core", "snn"])
+        >>> "snn_core.Leaky" in names["snn_core"], "snn.Leaky" in names["snn"]
+        (True, False)
+    """
+    seen: set[object] = set()
+    names: dict[str, dict[str, object]] = {}
+    for package in packages:
+        names[package] = {}
+        for path, thing in public(importlib.import_module(package), package):
+            # equal numbers may be one object
+            key = (path.rpartition(".")[2], thing) if isinstance(thing, int | float | str) else id(thing)
+            if key not in seen:
+                seen.add(key)
+                names[package][path] = thing
+    return names
+
+
+def main(most: int = MOST) -> int:
+    """Print how many public names each package has.
+
+    Args:
+        most: How many all of them may have together.
+
+    Returns:
+        The exit status: 1 if there are more.
+    """
+    counts = {package: len(things) for package, things in once().items()}
+    total = sum(counts.values())
+    for name, count in [*counts.items(), (f"all, at most {most}", total)]:
+        print(f"{name:<18}{count:>5}")
+    return int(total > most)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
