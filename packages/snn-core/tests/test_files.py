@@ -141,7 +141,7 @@ def test_a_file_is_whole_or_not_there(tmp_path, monkeypatch) -> None:
     def fails(tensor: Tensor) -> bytes:
         raise OSError("disk full")
 
-    monkeypatch.setattr("snn_core.files.tensor_file.os.replace", lambda *_: fails(torch.zeros(1)))
+    monkeypatch.setattr("snn_core.files.whole_file.os.replace", lambda *_: fails(torch.zeros(1)))
     with pytest.raises(OSError, match="disk full"):
         snn.save(tmp_path / "net", net())
     assert (tmp_path / "net").read_bytes() == before

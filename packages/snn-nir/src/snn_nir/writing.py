@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,6 +12,7 @@ import h5py
 import nir
 import numpy as np
 
+from snn_core.files.whole_file import whole_file
 from snn_nir.codes import announce, refusal
 from snn_nir.fields import node_fields, place, type_name
 from snn_nir.shapes import infer
@@ -70,9 +70,11 @@ def write(graph: nir.NIRGraph, file: str | os.PathLike[str] | BinaryIO, *, compa
         file.write(content)
         return
     path = Path(file)
-    _replace(path, content)
+    with whole_file(path) as stream:
+        stream.write(content)
     if held is not whole and gathered(whole):
-        _replace(path.with_name(f"{path.name}.json"), sidecar_text(whole, content).encode())
+        with whole_file(path.with_name(f"{path.name}.json")) as stream:
+            stream.write(sidecar_text(whole, content).encode())
 
 
 def check_storable(graph: nir.NIRGraph, where: str = "") -> None:
@@ -164,20 +166,3 @@ def _put(group: h5py.Group, name: str, value: Any) -> None:
     else:
         array = np.asarray(value)
         group.create_dataset(name, data=array, compression="gzip" if array.ndim and array.size else None)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    path = Path(os.path.realpath(path)) if path.is_symlink() else path
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"{path}: there is no folder {str(path.parent)!r}; make it first")
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(temporary).chmod(0o666 & ~mask)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -7,7 +7,6 @@ import io
 import json
 import math
 import os
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import torch
 from torch import Tensor
 
 from snn_core.files.json_text import parsed
+from snn_core.files.whole_file import whole_file
 
 DTYPES = {
     "F64": torch.float64,
@@ -57,8 +57,7 @@ def write(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], metadata:
         >>> read(path)
         ({'w': tensor([1., 2.])}, {'by': 'hand'})
 
-    Source: the format's description in the documentation of safetensors; ``rename`` of POSIX.1-2024, which replaces a
-    file in one step.
+    Source: the format's description in the documentation of safetensors.
     """
     must_be_known(tensors)
     header: dict[str, Any] = {_METADATA: dict(metadata)} if metadata else {}
@@ -70,21 +69,10 @@ def write(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], metadata:
         stored.append(tensor)
     text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
     text += b" " * (-len(text) % _ALIGNMENT)
-    path = Path(os.path.realpath(path) if os.path.islink(path) else path)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"{path}: there is no folder {str(path.parent)!r}; make it first")
-    part = path.with_name(f".{uuid.uuid4().hex}.part")
-    try:
-        with part.open("xb") as file:
-            file.write(len(text).to_bytes(8, "little") + text)
-            for tensor in stored:
-                file.write(as_bytes(tensor))
-            file.flush()
-            os.fsync(file.fileno())  # before it takes its name, which a crash could else leave on an empty file
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    with whole_file(path) as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for tensor in stored:
+            file.write(as_bytes(tensor))
 
 
 def must_be_known(tensors: Mapping[str, Tensor]) -> None:
