@@ -9,6 +9,35 @@ from typing import Any
 from torch import Tensor
 
 
+def whole(name: str, value: Any, wanted: str = "an int", *, least: int | None = None, remedy: str = "") -> int:
+    """Return an int as it is.
+
+    Args:
+        name: The argument's name, for the message.
+        value: What the caller passed.
+        wanted: What to pass, for the message.
+        least: The smallest that makes sense.
+        remedy: What to say of a smaller one, in place of naming the least.
+
+    Returns:
+        The same number.
+
+    Raises:
+        TypeError: If it is no int, or a bool.
+        ValueError: If it is smaller than ``least``.
+    """
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name} is {value!r}; pass {wanted}")
+    if least is not None and value < least:
+        raise ValueError(f"{name} is {value}; {remedy or f'it must be at least {least}'}")
+    return value
+
+
+def is_real(value: Any) -> bool:
+    """Return True for a real number that is no bool."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
 def real(name: str, value: Any, wanted: str = "a number") -> float:
     """A real number.
 
@@ -25,7 +54,7 @@ def real(name: str, value: Any, wanted: str = "a number") -> float:
         ValueError: If no float holds it.
     """
     found = value.item() if isinstance(value, Tensor) and value.numel() == 1 else value
-    if not isinstance(found, Real) or isinstance(found, bool):
+    if not is_real(found):
         raise TypeError(f"{name} is {value!r}; pass {wanted}")
     try:
         return float(found)

@@ -6,6 +6,11 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from snn_functional._numbers import whole
+
+_POSITIVE = "a number of time steps, a positive int"
+_TOO_FEW = "it must be at least 1 time step"
+
 
 class Timing(NamedTuple):
     """Where time is in a batch, and after how many steps the net is updated.
@@ -77,9 +82,9 @@ def timing(num_steps: Any, time_var: bool, time_first: bool, K: Any) -> Timing:
     """
     given = num_steps is not False and num_steps is not None
     if given:
-        _check_positive(num_steps, "num_steps")
+        whole("num_steps", num_steps, _POSITIVE, least=1, remedy=_TOO_FEW)
     if K is not None:
-        _check_positive(K, "K")
+        whole("K", K, _POSITIVE, least=1, remedy=_TOO_FEW)
     if given and time_var:
         raise ValueError(
             f"num_steps is {num_steps} with time_var=True, where the data has its own number of steps; leave it out, "
@@ -92,10 +97,3 @@ def timing(num_steps: Any, time_var: bool, time_first: bool, K: Any) -> Timing:
     if given and K is not None and num_steps < K:
         raise ValueError(f"K is {K} with num_steps={num_steps}; a stretch between updates is at most all steps")
     return Timing(num_steps if given else None, bool(time_first), K)
-
-
-def _check_positive(value: Any, name: str) -> None:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name} is {value!r}; pass a number of time steps, a positive int")
-    if value < 1:
-        raise ValueError(f"{name} is {value}; it must be at least 1 time step")

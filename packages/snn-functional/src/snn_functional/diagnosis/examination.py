@@ -13,6 +13,7 @@ from snn_core import unroll
 from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.random_states import RandomStates
 from snn_core.utils import reset
+from snn_functional._numbers import whole
 from snn_functional.diagnosis._activity import activity, finite
 from snn_functional.diagnosis._batch import axes, inputs, swapped
 from snn_functional.diagnosis._decays import decays
@@ -182,10 +183,8 @@ def _checked(net: Any, batch: Any, loss_fn: Any, optimizer: Any, num_steps: Any,
     if limits is not None and not isinstance(limits, Limits):
         raise TypeError(f"limits is a {type(limits).__name__}; pass Limits(...), or None")
     if num_steps is not None:
-        if not isinstance(num_steps, int) or isinstance(num_steps, bool):
-            raise TypeError(f"num_steps is {num_steps!r}; pass an int, the number of steps, or None")
-        if num_steps < 1:
-            raise ValueError(f"num_steps is {num_steps}; pass 1 at least, or None for a batch [num_steps, batch, ...]")
+        remedy = "pass 1 at least, or None for a batch [num_steps, batch, ...]"
+        whole("num_steps", num_steps, "an int, the number of steps, or None", least=1, remedy=remedy)
         batch = batch.expand(num_steps, *batch.shape)
     if batch.dim() < 2 or not batch.numel():
         raise ValueError(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Real
 
 from snn_core.backends.issue import SEVERITIES, Issue
+from snn_functional._numbers import is_real
 
 __all__ = ["SEVERITIES", "Finding"]
 
@@ -39,7 +39,7 @@ class Finding(Issue):
     def __init__(self, code: str, severity: str, module: str, value: float | None, message: str, remedy: str) -> None:
         if not isinstance(module, str):
             raise TypeError(f"module is {module!r}; pass a str")
-        if value is not None and (not isinstance(value, Real) or isinstance(value, bool)):
+        if value is not None and not is_real(value):
             raise TypeError(f"value is {value!r}; pass a number, or None")
         super().__init__(code, module, message, remedy, severity=severity)
         object.__setattr__(self, "value", value)

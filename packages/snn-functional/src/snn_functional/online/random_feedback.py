@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from snn_functional._numbers import whole
+
 __all__ = ["RandomFeedbackLinear"]
 
 
@@ -52,7 +54,7 @@ class RandomFeedbackLinear(nn.Linear):
         self, in_features: int, out_features: int, bias: bool = True, *, generator: torch.Generator | None = None
     ) -> None:
         for name, size in (("in_features", in_features), ("out_features", out_features)):
-            _check_size(name, size)
+            whole(name, size, least=1)
         if generator is not None and not isinstance(generator, torch.Generator):
             raise TypeError(f"generator is {generator!r}; pass a torch.Generator, or None for torch's global one")
         super().__init__(in_features, out_features, bias)
@@ -81,13 +83,6 @@ class RandomFeedbackLinear(nn.Linear):
             raise TypeError(f"input has dtype {input.dtype}, the weights {self.weight.dtype}; move one to the other")
         # Values of the layer, gradient of x by way of the feedback, gradient of the parameters as ever.
         return F.linear(input.detach(), self.weight, self.bias) + _Back.apply(input, self.feedback)
-
-
-def _check_size(name: str, size: Any) -> None:
-    if not isinstance(size, int) or isinstance(size, bool):
-        raise TypeError(f"{name} is {size!r}; pass an int")
-    if size < 1:
-        raise ValueError(f"{name} is {size}; it must be at least 1")
 
 
 class _Back(torch.autograd.Function):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from snn_functional._numbers import whole
 from snn_functional.quant._straight_through import straight_through
 
 MOST_FRACTION_BITS = 24
@@ -25,9 +26,7 @@ def check_bits(num_bits: int, least: int, most: int, name: str = "num_bits") -> 
         TypeError: If it is no int.
         ValueError: If it is out of range.
     """
-    if not isinstance(num_bits, int) or isinstance(num_bits, bool):
-        raise TypeError(f"{name} is {num_bits!r}; pass an int from {least} to {most}")
-    if not least <= num_bits <= most:
+    if not least <= whole(name, num_bits, f"an int from {least} to {most}") <= most:
         raise ValueError(f"{name} is {num_bits}; pass {least} to {most}")
 
 

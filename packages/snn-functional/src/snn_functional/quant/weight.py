@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from snn_functional._numbers import whole
 from snn_functional.quant._straight_through import straight_through
 from snn_functional.quant.grid import MOST_FRACTION_BITS, check_bits
 
@@ -59,8 +60,8 @@ class weight_quant(nn.Module):  # noqa: N801
     ) -> None:
         super().__init__()
         check_bits(num_bits, 2, 16)
-        if channel_axis is not None and (not isinstance(channel_axis, int) or isinstance(channel_axis, bool)):
-            raise TypeError(f"channel_axis is {channel_axis!r}; pass the number of an axis or None")
+        if channel_axis is not None:
+            whole("channel_axis", channel_axis, "the number of an axis or None")
         if fraction_bits is not None:
             check_bits(fraction_bits, 0, MOST_FRACTION_BITS, "fraction_bits")
             if channel_axis is not None or power_of_two:

@@ -13,6 +13,7 @@ from torch.nn.utils.parametrize import ParametrizationList
 
 from snn_core import SpikingNeuron, unroll
 from snn_core.neuron.recurrence import OneToOne
+from snn_functional._numbers import whole
 from snn_functional.probe import BaseMonitor
 
 __all__ = ["SynapticOperations", "SynopsCount", "SynopsMonitor", "synops"]
@@ -38,11 +39,8 @@ class SynapticOperations:
 
     def __post_init__(self) -> None:
         for name in ("acs", "macs", "dense"):
-            number = getattr(self, name)
-            if not isinstance(number, int) or isinstance(number, bool):
-                raise TypeError(f"{name} is {number!r}; pass a number of operations, an int")
-            if number < 0:
-                raise ValueError(f"{name} is {number}; a number of operations is at least 0")
+            remedy = "a number of operations is at least 0"
+            whole(name, getattr(self, name), "a number of operations, an int", least=0, remedy=remedy)
 
     def __add__(self, other: SynapticOperations) -> SynapticOperations:
         return SynapticOperations(self.acs + other.acs, self.macs + other.macs, self.dense + other.dense)
