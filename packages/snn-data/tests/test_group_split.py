@@ -51,6 +51,7 @@ def test_the_global_random_state_is_neither_read_nor_changed():
         ([], 0.5, (ValueError, TypeError), "group_split needs"),
         ([[1, 2]], 0.5, ValueError, r"shape \[samples\], got \[1, 2\]"),
         ([1.5, 2.5], 0.5, TypeError, "integer groups, got torch.float32"),
+        ([1, 2], "data", TypeError, "group_split needs a number as share, got 'data'"),
         ([1, 2], 1.0, ValueError, "between 0 and 1, both excluded, got 1.0"),
     ],
 )

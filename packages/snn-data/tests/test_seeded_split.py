@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from fractions import Fraction
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -38,6 +40,16 @@ def test_the_global_random_state_is_neither_read_nor_changed():
 def test_a_share_outside_zero_to_one_is_refused(share):
     with pytest.raises(ValueError, match="share between 0 and 1, both excluded"):
         seeded_split(10, share)
+
+
+def test_a_share_that_is_no_number_is_named():
+    with pytest.raises(TypeError, match="seeded_split needs a number as share, got 'data'"):
+        seeded_split(10, "data")
+
+
+def test_a_share_is_a_number_of_any_kind():
+    for share in (np.float32(0.25), Fraction(1, 4)):
+        assert seeded_split(12, share).test.equal(seeded_split(12, 0.25).test)
 
 
 @pytest.mark.parametrize("samples", [0, 1, 2])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from snn_data.split import SplitIndices
+from snn_data.split import SplitIndices, must_be_share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +32,7 @@ def group_split(groups: Tensor | np.ndarray | Sequence[int], share: float, seed:
         ``(train, test)``: disjoint, together every index, each ascending.
 
     Raises:
-        TypeError: If the groups are no integers.
+        TypeError: If the groups are no integers, or `share` is no number.
         ValueError: If they are not one-dimensional or fewer than two, or `share` is outside (0, 1).
 
     Example:
@@ -48,8 +48,7 @@ def group_split(groups: Tensor | np.ndarray | Sequence[int], share: float, seed:
         raise ValueError(f"group_split needs groups of shape [samples], got {list(found.shape)}")
     if found.is_floating_point() or found.is_complex():
         raise TypeError(f"group_split needs integer groups, got {found.dtype}: number them, 0 for the first")
-    if not 0 < share < 1:
-        raise ValueError(f"group_split needs a share between 0 and 1, both excluded, got {share}")
+    must_be_share("group_split", share)
     names, sizes = torch.unique(found, sorted=True, return_counts=True)
     if len(names) < 2:
         raise ValueError(f"group_split needs two groups or more, got {len(names)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from snn_data.split import SplitIndices
+from snn_data.split import SplitIndices, must_be_share
 
 __all__ = ["seeded_split"]
 
@@ -23,6 +23,7 @@ def seeded_split(samples: int, share: float, seed: int = 0) -> SplitIndices:
         ``(train, test)``: disjoint, together every index, each ascending.
 
     Raises:
+        TypeError: If `share` is no number.
         ValueError: If `share` is outside (0, 1), or a part would be empty.
 
     Example:
@@ -32,8 +33,7 @@ def seeded_split(samples: int, share: float, seed: int = 0) -> SplitIndices:
 
     Source: simple random sampling, Cochran, Sampling Techniques (1977), chapter 2.
     """
-    if not 0 < share < 1:
-        raise ValueError(f"seeded_split needs a share between 0 and 1, both excluded, got {share}")
+    must_be_share("seeded_split", share)
     in_test = round(share * samples)
     if not 0 < in_test < samples:
         raise ValueError(f"seeded_split: a share of {share} of {samples} samples leaves a part empty; choose another")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
-__all__ = ["SplitIndices", "stratified_split"]
+__all__ = ["SplitIndices", "must_be_share", "stratified_split"]
 
 
 class SplitIndices(NamedTuple):
@@ -59,10 +59,7 @@ def stratified_split(targets: Tensor | np.ndarray | Sequence[int], share: float,
         raise ValueError("stratified_split needs at least one sample, got none")
     if classes.is_floating_point() or classes.is_complex():
         raise TypeError(f"stratified_split needs integer classes, got {classes.dtype}: convert with .long()")
-    if not isinstance(share, int | float):
-        raise TypeError(f"stratified_split needs a number as share, got {share!r}")
-    if not 0 < share < 1:
-        raise ValueError(f"stratified_split needs a share between 0 and 1, both excluded, got {share}")
+    must_be_share("stratified_split", share)
 
     names, sizes = torch.unique(classes, sorted=True, return_counts=True)
     takes = _largest_remainder(sizes.tolist(), share)
@@ -80,6 +77,20 @@ def stratified_split(targets: Tensor | np.ndarray | Sequence[int], share: float,
         chosen = torch.randperm(len(members), generator=generator)[:take]
         in_test[members[chosen]] = True
     return SplitIndices(torch.nonzero(~in_test).squeeze(1), torch.nonzero(in_test).squeeze(1))
+
+
+def must_be_share(caller: str, share: Any) -> None:
+    """Raise unless ``share`` is a number between 0 and 1, both excluded.
+
+    Example:
+        >>> must_be_share("split", 0.5)
+    """
+    try:
+        inside = 0 < share < 1
+    except TypeError:
+        raise TypeError(f"{caller} needs a number as share, got {share!r}") from None
+    if not inside:
+        raise ValueError(f"{caller} needs a share between 0 and 1, both excluded, got {share}")
 
 
 def _largest_remainder(sizes: list[int], share: float) -> list[int]:
