@@ -11,9 +11,9 @@ from torch import nn
 
 import snn_core as snn
 from snn_nir import from_nir, read
+from snn_nir.checking.predicting import predict
 from snn_nir.exporting import to_nir
-from snn_nir.predicting import predict
-from snn_nir.writing import write
+from snn_nir.files.writing import write
 
 ZERO: dict[str, Any] = {"reset_mechanism": "zero", "init_hidden": True}
 AT_ONCE: dict[str, Any] = {"reset_delay": False, "init_hidden": True}

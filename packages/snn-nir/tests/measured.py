@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 _PROGRAM = """
 import json, resource, sys, time, warnings
-from snn_nir.reading import read
+from snn_nir.files.reading import read
 from snn_nir.codes import NIRError
 warnings.simplefilter("ignore")
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -11,12 +11,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from snn_nir.arrays import array_of
-from snn_nir.differences import diff
 from snn_nir.exporting import to_nir
-from snn_nir.reading import read
-from snn_nir.text import to_text
-from snn_nir.writing import write
+from snn_nir.files.reading import read
+from snn_nir.files.writing import write
+from snn_nir.graphs.differences import diff
+from snn_nir.graphs.text import to_text
+from snn_nir.graphs.values import array_of
 
 from .exportable import CASES, FEATURES, made
 from .whole_graphs import chain

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from snn_core.backends import Issue
-from snn_nir.checking import PROFILES, check
+from snn_nir.checking.check import PROFILES, check
 from snn_nir.codes import CODES, NIRError, refusal
 
 from .whole_graphs import chain, every_primitive, neurons, recurrent

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from snn_nir.commands import main
-from snn_nir.differences import diff
-from snn_nir.reading import read
-from snn_nir.shapes import infer
-from snn_nir.writing import write
+from snn_nir.files.reading import read
+from snn_nir.files.writing import write
+from snn_nir.graphs.differences import diff
+from snn_nir.graphs.shapes import infer
 
 from .whole_graphs import chain, neurons, recurrent
 

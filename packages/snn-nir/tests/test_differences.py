@@ -8,7 +8,7 @@ import nir
 import numpy as np
 import pytest
 
-from snn_nir.differences import diff
+from snn_nir.graphs.differences import diff
 
 from .whole_graphs import chain, every_primitive, recurrent
 

@@ -13,8 +13,8 @@ from torch.nn import functional as F
 
 import snn_core as snn
 from snn_nir import NIRError
+from snn_nir.checking.fidelity import fidelity
 from snn_nir.exporting import to_nir
-from snn_nir.fidelity import fidelity
 
 from .exportable import closing
 from .reference import simulate

@@ -14,8 +14,8 @@ from torch import nn
 
 import snn_core as snn
 from snn_nir import NIRError
+from snn_nir.checking.fidelity import fidelity
 from snn_nir.exporting import to_nir
-from snn_nir.fidelity import fidelity
 
 from .exportable import CASES, FEATURES, closing, looped, made
 from .reference import simulate

@@ -10,9 +10,9 @@ from torch import nn
 
 import snn_core as snn
 from snn_nir import NIRError, NIRWarning
+from snn_nir.checking.fidelity import fidelity
 from snn_nir.export_nir import export_to_nir
-from snn_nir.fidelity import fidelity
-from snn_nir.importing import from_nir
+from snn_nir.importing.conversion import from_nir
 
 
 def test_a_scalar_beta_is_repeated_for_the_layer():

@@ -11,7 +11,7 @@ from torch import nn
 import snn_core as snn
 from snn_nir import NIRError, NIRWarning
 from snn_nir.exporting import to_nir
-from snn_nir.metadata import node_metadata, read_metadata
+from snn_nir.graphs.metadata import node_metadata, read_metadata
 
 X = torch.zeros(1, 3)
 

@@ -7,10 +7,9 @@ import torch
 from torch import nn
 
 import snn_core as snn
+from snn_nir.checking.fidelity import fidelity, losses
 from snn_nir.exporting import to_nir
-from snn_nir.fidelity import fidelity
-from snn_nir.int8 import to_int8
-from snn_nir.losses import losses
+from snn_nir.graphs.int8 import to_int8
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from snn_nir import NIRError
-from snn_nir.flattening import flattened
+from snn_nir.graphs.flattening import flattened
 
 SHAPE = np.array([2])
 

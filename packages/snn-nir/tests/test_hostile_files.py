@@ -12,8 +12,8 @@ import nir
 import numpy as np
 import pytest
 
-from snn_nir.reading import read
-from snn_nir.writing import write
+from snn_nir.files.reading import read
+from snn_nir.files.writing import write
 
 from .measured import cost
 from .whole_graphs import chain, neurons

@@ -238,8 +238,8 @@ def test_what_the_graph_records_decides_on_step_and_method():
 
 
 def test_a_node_that_nothing_runs_is_refused():
-    from snn_nir.building import Scheme, build
-    from snn_nir.time_step import TimeStep
+    from snn_nir.importing.building import Scheme, build
+    from snn_nir.importing.time_step import TimeStep
 
     class Unknown(nir.ir.node.NIRNode):
         def __init__(self):

@@ -10,11 +10,11 @@ from torch import nn
 
 import snn_core as snn
 from snn_nir import NIRError, from_nir
+from snn_nir.checking.fidelity import fidelity
 from snn_nir.exporting import to_nir
-from snn_nir.fidelity import fidelity
-from snn_nir.int8 import to_int8
-from snn_nir.metadata import read_metadata
-from snn_nir.writing import write
+from snn_nir.files.writing import write
+from snn_nir.graphs.int8 import to_int8
+from snn_nir.graphs.metadata import read_metadata
 
 from .reference import simulate
 

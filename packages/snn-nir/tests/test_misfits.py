@@ -14,7 +14,7 @@ import torch
 
 import snn_core as snn
 from snn_nir import NIRError, check, from_nir, infer, read, write
-from snn_nir.fields import PRIMITIVES
+from snn_nir.graphs.fields import PRIMITIVES
 
 from .graphs import lif
 from .whole_graphs import chain, every_primitive

@@ -9,7 +9,7 @@ import nir
 import numpy as np
 import pytest
 
-from snn_nir.writing import write
+from snn_nir.files.writing import write
 
 from .measured import cost
 from .whole_graphs import every_primitive

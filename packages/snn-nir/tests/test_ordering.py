@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snn_nir import NIRError
-from snn_nir.ordering import ordered
-from snn_nir.wiring import Wired, wired
+from snn_nir.graphs.ordering import ordered
+from snn_nir.running.wiring import Wired, wired
 
 NAMES = [f"n{i}" for i in range(8)]
 EDGES = st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES)), max_size=24)

@@ -6,10 +6,10 @@ import nir
 import numpy as np
 import pytest
 
+from snn_nir.checking.predicting import TARGETS, VERDICTS, predict
 from snn_nir.codes import NIRError
-from snn_nir.import_conditions import CONDITIONS
-from snn_nir.importers import IMPORTERS
-from snn_nir.predicting import TARGETS, VERDICTS, predict
+from snn_nir.importing.conditions import CONDITIONS
+from snn_nir.importing.importers import IMPORTERS
 
 from .whole_graphs import chain, every_primitive
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import snn_core as snn
 from snn_nir import NIRError, from_nir
-from snn_nir.ordering import ordered
+from snn_nir.graphs.ordering import ordered
 
 from .graphs import DT, cuba, full, lif
 from .reference import simulate

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from snn_nir.codes import NIRError
-from snn_nir.differences import diff
-from snn_nir.reading import Limits, read
-from snn_nir.shapes import infer
+from snn_nir.files.reading import Limits, read
+from snn_nir.graphs.differences import diff
+from snn_nir.graphs.shapes import infer
 
 from .whole_graphs import chain, neurons, recurrent
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from snn_nir.codes import NIRError, NIRWarning
-from snn_nir.differences import diff
-from snn_nir.reading import read
-from snn_nir.repairs import repaired
-from snn_nir.shapes import infer
+from snn_nir.files.reading import read
+from snn_nir.graphs.differences import diff
+from snn_nir.graphs.repairs import repaired
+from snn_nir.graphs.shapes import infer
 
 from .whole_graphs import chain, convolutional, every_primitive, neurons, recurrent
 

@@ -13,7 +13,7 @@ from torch import nn
 import snn_core as snn
 from snn_nir import NIRError, from_nir
 from snn_nir.exporting import to_nir
-from snn_nir.writing import write
+from snn_nir.files.writing import write
 
 from .exportable import CASES, FEATURES, made
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from snn_nir.codes import NIRError
-from snn_nir.shapes import infer
+from snn_nir.graphs.shapes import infer
 
 from .whole_graphs import chain, convolutional, neurons, recurrent
 

@@ -6,7 +6,7 @@ import nir
 import numpy as np
 import pytest
 
-from snn_nir.text import to_mermaid, to_text
+from snn_nir.graphs.text import to_mermaid, to_text
 
 from .whole_graphs import chain, convolutional, every_primitive, recurrent
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from snn_nir import NIRWarning
-from snn_nir.time_step import evidence, time_step
+from snn_nir.importing.time_step import evidence, time_step
 
 from .graphs import cuba, full, lif
 

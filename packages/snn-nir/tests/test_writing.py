@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from snn_nir.codes import NIRError
-from snn_nir.differences import diff
-from snn_nir.reading import read
-from snn_nir.shapes import infer
-from snn_nir.writing import COMPAT, write
+from snn_nir.files.reading import read
+from snn_nir.files.writing import COMPAT, write
+from snn_nir.graphs.differences import diff
+from snn_nir.graphs.shapes import infer
 
 from .whole_graphs import chain, convolutional, every_primitive, neurons, recurrent
 

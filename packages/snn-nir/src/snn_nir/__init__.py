@@ -2,25 +2,26 @@
 
 from snn_nir import codes, export_nir, import_nir, primitives
 from snn_nir._version import __version__
-from snn_nir.carried import GraphState
-from snn_nir.checking import Finding, check
+from snn_nir.checking.check import Finding, check
+from snn_nir.checking.fidelity import Fidelity, fidelity
+from snn_nir.checking.predicting import Prediction, predict
 from snn_nir.codes import NIRError, NIRWarning
-from snn_nir.differences import Difference, diff
-from snn_nir.discretisation import decay, discretized_decay, rise
 from snn_nir.export_nir import export_to_nir
 from snn_nir.exporting import to_nir
-from snn_nir.fidelity import Fidelity, fidelity
-from snn_nir.graph_module import GraphModule
-from snn_nir.hdf5_tree import Limits
+from snn_nir.files.former import keep_former_paths
+from snn_nir.files.hdf5_tree import Limits
+from snn_nir.files.reading import read
+from snn_nir.files.writing import write
+from snn_nir.graphs.differences import Difference, diff
+from snn_nir.graphs.int8 import to_int8
+from snn_nir.graphs.shapes import infer
+from snn_nir.graphs.text import to_mermaid, to_text
 from snn_nir.import_nir import import_from_nir
-from snn_nir.importing import from_nir
-from snn_nir.int8 import to_int8
-from snn_nir.predicting import Prediction, predict
-from snn_nir.reading import read
-from snn_nir.shapes import infer
-from snn_nir.text import to_mermaid, to_text
-from snn_nir.time_step import TimeStep
-from snn_nir.writing import write
+from snn_nir.importing.conversion import from_nir
+from snn_nir.importing.discretization import decay, discretized_decay, rise
+from snn_nir.importing.time_step import TimeStep
+from snn_nir.running.graph_module import GraphModule
+from snn_nir.running.signals import GraphState
 
 __all__ = [
     "Difference",
@@ -56,3 +57,5 @@ __all__ = [
     "to_text",
     "write",
 ]
+
+keep_former_paths()

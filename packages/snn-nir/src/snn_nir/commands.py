@@ -14,15 +14,12 @@ from typing import Any
 import nir
 import numpy as np
 
-from snn_nir.checking import PROFILES, check
+from snn_nir.checking.check import PROFILES, check
 from snn_nir.codes import NIRWarning
-from snn_nir.differences import diff
-from snn_nir.reading import read
-from snn_nir.text import to_mermaid, to_text
-from snn_nir.writing import COMPAT, write
-
-__all__ = ["main"]
-
+from snn_nir.files.reading import read
+from snn_nir.files.writing import COMPAT, write
+from snn_nir.graphs.differences import diff
+from snn_nir.graphs.text import to_mermaid, to_text
 
 _Call = Callable[[argparse.Namespace], int]
 
@@ -152,7 +149,7 @@ def _convert(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> int:
     import torch
 
-    from snn_nir.importing import from_nir
+    from snn_nir.importing.conversion import from_nir
 
     graph = read(options.file)
     net = from_nir(graph, dt=options.dt, method=options.method)

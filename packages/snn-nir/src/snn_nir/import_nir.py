@@ -8,10 +8,9 @@ from typing import Any
 import nir
 from torch import nn
 
-from snn_nir.carried import GraphState
-from snn_nir.graph_module import GraphModule
-from snn_nir.importing import from_nir
-from snn_nir.signals import Signals
+from snn_nir.importing.conversion import from_nir
+from snn_nir.running.graph_module import GraphModule
+from snn_nir.running.signals import GraphState, Signals
 
 __all__ = ["StateReturning", "import_from_nir"]
 

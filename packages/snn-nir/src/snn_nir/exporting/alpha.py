@@ -5,8 +5,6 @@ from __future__ import annotations
 from snn_nir.exporting.drawing import Signal
 from snn_nir.exporting.neurons import Neuron, Ports
 
-__all__ = ["draw_alpha"]
-
 
 def draw_alpha(neuron: Neuron, signal: Signal) -> Ports:
     r"""Draw two currents as ``LI`` nodes whose sum is the membrane: :math:`U = \tau E + \tau I`.

@@ -8,11 +8,9 @@ import nir
 import numpy as np
 import torch
 
-from snn_nir.arrays import array_of
 from snn_nir.codes import refusal
 from snn_nir.exporting.drawing import Drawing, Signal
-
-__all__ = ["draw_batch_norm", "fold_batch_norm"]
+from snn_nir.graphs.values import array_of
 
 
 def fold_batch_norm(layer: Any, name: str, drawing: Drawing, where: str) -> None:

@@ -8,8 +8,6 @@ from typing import Any, NamedTuple
 from torch import nn
 from torch.utils._pytree import tree_leaves
 
-__all__ = ["Call", "Recording"]
-
 
 @dataclass(eq=False)
 class Call:

@@ -9,11 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from snn_nir.arrays import array_of
 from snn_nir.codes import refusal
 from snn_nir.exporting.settings import Settings
-
-__all__ = ["Leak", "broadcast"]
+from snn_nir.graphs.values import array_of
 
 _NEIGHBOURS = 4  # floating-point numbers on each side of a time constant
 

@@ -10,13 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from snn_nir.arrays import array_of
 from snn_nir.codes import refusal
 from snn_nir.exporting.settings import Settings
-from snn_nir.flattening import GraphPlace
-from snn_nir.metadata import node_metadata, read_metadata
-
-__all__ = ["Drawing", "Signal", "stored"]
+from snn_nir.graphs.flattening import GraphPlace
+from snn_nir.graphs.metadata import node_metadata, read_metadata
+from snn_nir.graphs.values import array_of
 
 
 class Signal(NamedTuple):

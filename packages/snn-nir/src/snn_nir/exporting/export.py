@@ -10,16 +10,13 @@ from torch import Tensor, nn
 
 from snn_nir.codes import announce, refusal
 from snn_nir.exporting.drawing import Drawing
-from snn_nir.exporting.graph_modules import draw_graph_module
-from snn_nir.exporting.nesting import nest
+from snn_nir.exporting.graph_modules import draw_graph_module, nest
 from snn_nir.exporting.recording import record
 from snn_nir.exporting.settings import Settings
 from snn_nir.exporting.values import draw_values
-from snn_nir.graph_module import GraphModule
-from snn_nir.metadata import graph_metadata
-from snn_nir.shapes import infer
-
-__all__ = ["draw", "to_nir"]
+from snn_nir.graphs.metadata import graph_metadata
+from snn_nir.graphs.shapes import infer
+from snn_nir.running.graph_module import GraphModule
 
 
 def to_nir(

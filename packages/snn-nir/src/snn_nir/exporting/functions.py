@@ -16,8 +16,6 @@ from snn_nir.exporting.calls import Call
 from snn_nir.exporting.drawing import Drawing, Signal, stored
 from snn_nir.exporting.layers import flattening
 
-__all__ = ["draw_function"]
-
 _SAME = {"contiguous", "detach", "clone", "float", "double", "half", "bfloat16", "to", "type"}
 _LAYERS = {
     "linear": "nn.Linear",

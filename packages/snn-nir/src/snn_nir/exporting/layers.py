@@ -13,8 +13,6 @@ from snn_core import GradedSpikes
 from snn_nir.codes import refusal
 from snn_nir.exporting.drawing import Signal, stored
 
-__all__ = ["draw_avg_pool", "draw_conv", "draw_flatten", "draw_graded", "draw_linear", "flattening"]
-
 
 def draw_linear(layer: Any, signal: Signal, where: str) -> Any:
     """``Linear`` or ``Affine``.

@@ -1,4 +1,4 @@
-"""``Leaky``, ``RLeaky`` and ``Lapicque`` to NIR."""
+"""``Leaky``, ``Lapicque``, ``Synaptic`` and the recurrent ones to NIR."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from snn_nir.exporting.drawing import Signal
 from snn_nir.exporting.membrane import draw_membrane
 from snn_nir.exporting.neurons import Neuron, Ports
 from snn_nir.exporting.recurrent import draw_recurrence
-
-__all__ = ["draw_lapicque", "draw_leaky"]
 
 
 def draw_leaky(neuron: Neuron, signal: Signal) -> Ports:
@@ -54,3 +52,20 @@ def draw_lapicque(neuron: Neuron, signal: Signal) -> Ports:
     decay: np.ndarray = 1 - gain / circuit["R"]
     leak = Leak(decay, neuron.settings, neuron.dtype, neuron.where, gain)
     return draw_membrane(neuron, signal, leak, gain=gain)[0]
+
+
+def draw_synaptic(neuron: Neuron, signal: Signal) -> Ports:
+    r"""Draw :math:`I' = \alpha I + x`, :math:`U' = \beta U + I'`, with recurrence if it has one.
+
+    Args:
+        neuron: The neuron.
+        signal: Its input.
+
+    Returns:
+        Spikes, current and membrane.
+    """
+    module = neuron.module
+    syn = neuron.leak(module.alpha.clamp(0, 1))
+    ports, entry = draw_membrane(neuron, signal, neuron.leak(module.membrane_decay), syn=syn)
+    draw_recurrence(neuron, ports["spk"], entry)
+    return ports

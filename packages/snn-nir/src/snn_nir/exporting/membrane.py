@@ -11,8 +11,6 @@ from snn_nir.exporting.decays import Leak
 from snn_nir.exporting.drawing import Signal
 from snn_nir.exporting.neurons import Neuron, Ports
 
-__all__ = ["draw_membrane"]
-
 
 def draw_membrane(
     neuron: Neuron, signal: Signal, leak: Leak, *, gain: np.ndarray | float = 1.0, syn: Leak | None = None

@@ -15,12 +15,9 @@ from snn_nir.exporting import layers
 from snn_nir.exporting.alpha import draw_alpha
 from snn_nir.exporting.batchnorm import draw_batch_norm, fold_batch_norm
 from snn_nir.exporting.drawing import Drawing, Signal
-from snn_nir.exporting.leaky import draw_lapicque, draw_leaky
+from snn_nir.exporting.leaky import draw_lapicque, draw_leaky, draw_synaptic
 from snn_nir.exporting.neurons import Neuron, Ports
-from snn_nir.exporting.synaptic import draw_synaptic
-from snn_nir.metadata import node_metadata
-
-__all__ = ["draw_module", "draw_neuron"]
+from snn_nir.graphs.metadata import node_metadata
 
 _NEURONS: dict[type, Callable[[Neuron, Signal], Ports]] = {
     Leaky: draw_leaky,

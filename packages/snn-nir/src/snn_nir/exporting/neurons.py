@@ -16,9 +16,7 @@ from snn_nir.codes import refusal
 from snn_nir.exporting.decays import Leak, broadcast
 from snn_nir.exporting.drawing import Drawing, Signal
 from snn_nir.exporting.settings import Settings
-from snn_nir.metadata import node_metadata
-
-__all__ = ["Inside", "Neuron", "Ports"]
+from snn_nir.graphs.metadata import node_metadata
 
 _CONSTANTS = ("alpha", "threshold", "R", "C", "time_step")
 _LEFT_OUT = {

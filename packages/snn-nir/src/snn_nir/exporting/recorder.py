@@ -23,8 +23,6 @@ from snn_core.sequence.random_states import RandomStates
 from snn_core.sequence.watching import Watch
 from snn_nir.exporting.calls import Call
 
-__all__ = ["CHANGED", "Recorder"]
-
 CHANGED = "what it computes is not what its calls compute one by one"
 _REFLECTED = {"rsub": "sub", "rdiv": "truediv", "rpow": "pow"}
 
@@ -155,15 +153,13 @@ class Recorder(Watch, TorchFunctionMode):
 
     def leaks(self) -> bool:
         """Let go of all values of the step, and return True if somebody keeps one."""
-        values = [call.value for call in self.calls if call.of_step]
-        kept = [weakref.ref(value) for value in values if isinstance(value, Tensor)]
+        kept = [weakref.ref(call.value) for call in self.calls if call.of_step and isinstance(call.value, Tensor)]
         for call in self.calls:
             if call.of_step:
                 call.value = tree_map_only(Tensor, lambda value: value.to("meta"), call.value)
         self._of.clear()
         self._states.clear()
         self._given = None
-        del values
         if any(ref() is not None for ref in kept):
             gc.collect()  # some may only hang together in a circle
         return any(ref() is not None for ref in kept)

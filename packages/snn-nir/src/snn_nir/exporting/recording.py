@@ -18,11 +18,7 @@ from snn_nir.codes import refusal
 from snn_nir.exporting.calls import Recording
 from snn_nir.exporting.recorder import CHANGED, Recorder
 
-__all__ = ["record"]
-
-# what a neuron remembers from call to call, and the count of calls without a state from which on it warns no more
-_KEPT = ("_kept", "_goes_on", "_stateless")
-_SILENT = 2
+_SILENT = 2  # calls without a state from which on a neuron warns no more
 
 
 def record(net: nn.Module, samples: tuple[Tensor | None, ...], extra: tuple[Any, ...] = ()) -> Recording:
@@ -49,7 +45,8 @@ def record(net: nn.Module, samples: tuple[Tensor | None, ...], extra: tuple[Any,
     recording = _recorded(net, samples, extra)
     generator = torch.Generator().manual_seed(0)
     other = _recorded(net, tuple(_like(x, generator) for x in samples), extra)
-    if not _is_alike(recording, other):
+    fixed = _fixed(recording), _fixed(other)
+    if len(fixed[0]) != len(fixed[1]) or not all(map(_same, *fixed)):
         raise refusal("NIR404", type(net).__name__, CHANGED, "do not compute outside of torch's functions")
     return recording
 
@@ -104,20 +101,15 @@ def _may_reset(net: nn.Module, step: Recorder, failed: bool) -> bool:
     return loops or any(isinstance(m, SpikingNeuron) and not m.init_hidden for m in net.modules())
 
 
-def _is_alike(a: Recording, b: Recording) -> bool:
-    """Whether two recordings are of the same calls with the same constants."""
-    constants = [
-        [leaf for call in (*r.calls, r.output) for leaf in call.leaves() if isinstance(leaf, Tensor | int | float)]
-        for r in (a, b)
-    ]
-    names = [[call.name for call in r.calls] for r in (a, b)]
-    return names[0] == names[1] and all(map(_same, *constants))
+def _fixed(recording: Recording) -> list[Any]:
+    """What is the same whatever the sample holds: the names of all calls, and the constants that they are given."""
+    leaves = (leaf for call in (*recording.calls, recording.output) for leaf in (call.name, *call.leaves()))
+    return [leaf for leaf in leaves if isinstance(leaf, str | Tensor | int | float)]
 
 
 def _same(a: Any, b: Any) -> bool:
-    if isinstance(a, Tensor) and isinstance(b, Tensor):
-        return a is b or (a.shape == b.shape and torch.allclose(a, b.to(a), rtol=0, atol=0, equal_nan=True))
-    return a == b
+    tensors = isinstance(a, Tensor) and isinstance(b, Tensor)
+    return a is b or (torch.equal(a.nan_to_num(), b.nan_to_num()) if tensors else a == b)
 
 
 def _like(x: Tensor | None, generator: torch.Generator) -> Tensor | None:
@@ -129,13 +121,12 @@ def _like(x: Tensor | None, generator: torch.Generator) -> Tensor | None:
 
 @contextmanager
 def _at_rest(net: nn.Module) -> Iterator[None]:
-    kept = [(m, {n: v for n, v in vars(m).items() if n in _KEPT}) for m in net.modules() if isinstance(m, Temporal)]
+    before = [(vars(module), dict(vars(module))) for module in net.modules() if isinstance(module, Temporal)]
     try:
-        for module, _ in kept:
-            vars(module).update(_kept=None, _stateless=_SILENT)
+        for attributes, _ in before:
+            attributes.update(_kept=None, _stateless=_SILENT)
         yield
     finally:
-        for module, attributes in kept:
-            for name in _KEPT:
-                vars(module).pop(name, None)
-            vars(module).update(attributes)
+        for attributes, values in before:
+            attributes.clear()
+            attributes.update(values)

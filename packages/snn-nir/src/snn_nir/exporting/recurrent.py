@@ -14,8 +14,6 @@ from snn_nir.exporting.drawing import Signal, stored
 from snn_nir.exporting.layers import draw_conv, draw_linear
 from snn_nir.exporting.neurons import Neuron
 
-__all__ = ["draw_recurrence"]
-
 
 def draw_recurrence(neuron: Neuron, spk: Signal, entry: str) -> None:
     """Draw ``w_rec`` from the spikes back to what drives the neuron; the edge that closes the cycle takes one step.

@@ -9,8 +9,6 @@ from torch import Tensor
 from snn_core import SpikingNeuron
 from snn_nir.exporting.calls import Call, Recording
 
-__all__ = ["outputs_of", "ports_wanted", "returned"]
-
 
 def outputs_of(neuron: Any) -> tuple[str, ...]:
     """Names of what a call of a neuron returns, in order.

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from snn_nir.codes import refusal
 
-__all__ = ["Settings"]
-
 _CHOICES = {
     "method": ("euler", "exact"),
     "on_unsupported": ("error", "drop", "metadata"),

@@ -10,8 +10,6 @@ from snn_nir.codes import refusal
 from snn_nir.exporting.calls import Call
 from snn_nir.exporting.drawing import Signal
 
-__all__ = ["Stacked", "Steps", "reads_steps"]
-
 
 class Stacked(NamedTuple):
     """A value of every step, one behind the other."""

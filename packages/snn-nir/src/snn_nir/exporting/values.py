@@ -21,8 +21,6 @@ from snn_nir.exporting.neurons import Inside
 from snn_nir.exporting.returned import outputs_of, ports_wanted, returned
 from snn_nir.exporting.steps import Stacked, Steps, reads_steps
 
-__all__ = ["draw_values"]
-
 
 def draw_values(recording: Recording, drawing: Drawing, samples: tuple[Tensor | None, ...]) -> torch.dtype:
     """Draw a recording, from its inputs to its outputs.

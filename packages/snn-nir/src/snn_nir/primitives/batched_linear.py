@@ -5,8 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-__all__ = ["BatchedLinear"]
-
 
 class BatchedLinear(nn.Module):
     """Linear layer with a matrix of its own for every position of the leading axes.

@@ -5,8 +5,6 @@ from __future__ import annotations
 from snn_nir.primitives.current import SynapticCurrent
 from snn_nir.primitives.readout import Readout
 
-__all__ = ["CubaLI"]
-
 
 class CubaLI(Readout, SynapticCurrent):
     r"""Current-based leaky integrator; it sends out v.

@@ -5,8 +5,6 @@ from __future__ import annotations
 from snn_nir.primitives.current import SynapticCurrent
 from snn_nir.primitives.firing import ResetToValue
 
-__all__ = ["CubaLIF"]
-
 
 class CubaLIF(ResetToValue, SynapticCurrent):
     r"""Current-based leaky integrate-and-fire neuron, reset to :math:`v_{reset}`; its current is never reset.

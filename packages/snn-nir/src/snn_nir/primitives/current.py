@@ -6,10 +6,8 @@ from typing import Any, ClassVar, NamedTuple
 
 from torch import Tensor
 
-from snn_nir.discretisation import rise_of
+from snn_nir.importing.discretization import rise_of
 from snn_nir.primitives.leak import LeakyMembrane
-
-__all__ = ["SynapticCurrent"]
 
 
 class SynapticCurrent(LeakyMembrane):

@@ -9,8 +9,6 @@ from torch import Tensor
 
 from snn_nir.primitives.readout import Readout
 
-__all__ = ["Delay"]
-
 
 class Delay(Readout):
     r"""Delay, :math:`y(t) = x(t - \tau)`; the input before the first step was 0.

@@ -9,8 +9,6 @@ from torch import Tensor
 
 from snn_core import SpikingNeuron
 
-__all__ = ["ResetToValue"]
-
 
 class ResetToValue(SpikingNeuron):
     r"""Mix-in that fires where the membrane exceeds its threshold and then sets it to :math:`v_{reset}`.

@@ -5,8 +5,6 @@ from __future__ import annotations
 from snn_nir.primitives.firing import ResetToValue
 from snn_nir.primitives.integrator import Integrating
 
-__all__ = ["IF"]
-
 
 class IF(ResetToValue, Integrating):
     r"""Integrate-and-fire neuron: :math:`\dot v = R\,x`, spikes above the threshold, reset to :math:`v_{reset}`.

@@ -9,8 +9,6 @@ from torch import Tensor
 from snn_core import SpikingNeuron
 from snn_nir.primitives.readout import Readout
 
-__all__ = ["I", "Integrating"]
-
 
 class Integrating(SpikingNeuron):
     r"""Equation of a membrane without leak.

@@ -7,9 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 from torch import Tensor
 
 from snn_core import SpikingNeuron
-from snn_nir.discretisation import rise_of
-
-__all__ = ["LeakyMembrane"]
+from snn_nir.importing.discretization import rise_of
 
 
 class LeakyMembrane(SpikingNeuron):
@@ -20,7 +18,7 @@ class LeakyMembrane(SpikingNeuron):
         \tau \dot v = (v_{leak} - v) + R\,x \quad\to\quad
         v' = (1 - \rho)\,v + \rho R\,x + \rho\,v_{leak}
 
-    with :math:`\rho` of :func:`~snn_nir.discretisation.rise`. A mix-in: it goes last in the bases.
+    with :math:`\rho` of :func:`~snn_nir.importing.discretization.rise`. A mix-in: it goes last in the bases.
 
     Args:
         tau: Time constant, one per neuron, in the unit of ``dt``.

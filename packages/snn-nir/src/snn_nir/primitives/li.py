@@ -5,8 +5,6 @@ from __future__ import annotations
 from snn_nir.primitives.leak import LeakyMembrane
 from snn_nir.primitives.readout import Readout
 
-__all__ = ["LI"]
-
 
 class LI(Readout, LeakyMembrane):
     r"""Leaky integrator, :math:`\tau \dot v = (v_{leak} - v) + R\,x`; it sends out v.

@@ -5,8 +5,6 @@ from __future__ import annotations
 from snn_nir.primitives.firing import ResetToValue
 from snn_nir.primitives.leak import LeakyMembrane
 
-__all__ = ["LIF"]
-
 
 class LIF(ResetToValue, LeakyMembrane):
     r"""Leaky integrate-and-fire neuron: :math:`\tau \dot v = (v_{leak} - v) + R\,x`, reset to :math:`v_{reset}`.

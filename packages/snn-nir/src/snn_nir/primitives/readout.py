@@ -9,8 +9,6 @@ from torch import Tensor
 
 from snn_core import SpikingNeuron
 
-__all__ = ["Readout"]
-
 
 class Readout(SpikingNeuron):
     """Mix-in for a neuron that never fires: what it sends out is its membrane potential.

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-__all__ = ["Scale"]
-
 
 class Scale(nn.Module):
     """Element-wise product with a constant, ``x * scale``.

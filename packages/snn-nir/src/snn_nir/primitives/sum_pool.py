@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from torch import nn
 
-__all__ = ["sum_pool"]
-
 
 def sum_pool(kernel_size: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int]) -> nn.AvgPool2d:
     """Layer that sums over windows, padded by zeros.

@@ -8,8 +8,6 @@ from torch import Tensor
 
 from snn_core import SpikingNeuron
 
-__all__ = ["Threshold"]
-
 
 class Threshold(SpikingNeuron):
     r"""Spikes where the input of this very step is above a threshold, :math:`z = \Theta(x - v_{threshold})`.

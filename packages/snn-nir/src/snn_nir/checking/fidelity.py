@@ -1,0 +1,210 @@
+"""How closely a graph does what a network does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import nir
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+from snn_core import SpikingNeuron
+from snn_core.surrogate import Surrogate
+from snn_nir.checking.probing import fire_places, membrane_of, observed, plain, probe, probed
+from snn_nir.graphs.metadata import read_metadata
+from snn_nir.importing.conversion import from_nir
+
+
+@dataclass(frozen=True)
+class Fidelity:
+    """What :func:`fidelity` found; printed, a short report.
+
+    Args:
+        num_steps: Steps that were run.
+        first_difference: First step in which an output, or the spikes of a neuron, differ; None if none does.
+        spikes: For each neuron, by its path in the network: spikes of the network, spikes of the graph, and places
+            where they differ.
+        largest_difference: Largest distance of two outputs or membrane potentials, max abs(dv).
+        losses: What the graph does not say, or says to those alone who read its metadata.
+
+    Example:
+        >>> print(Fidelity(num_steps=9, first_difference=4, spikes={"lif": (7, 6, 1)}, largest_difference=1.0))
+        first difference in step 4 of 9
+          lif: 7 spikes, 6 in the graph, 1 differ
+          max |dv| = 1
+    """
+
+    num_steps: int
+    first_difference: int | None
+    spikes: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
+    largest_difference: float = 0.0
+    losses: tuple[str, ...] = ()
+
+    @property
+    def identical(self) -> bool:
+        """Whether every output and every spike is the same."""
+        return self.first_difference is None
+
+    def __str__(self) -> str:
+        same = f"identical over {self.num_steps} steps"
+        head = same if self.identical else f"first difference in step {self.first_difference} of {self.num_steps}"
+        rows = [f"  {n or 'the net'}: {a} spikes, {b} in the graph, {d} differ" for n, (a, b, d) in self.spikes.items()]
+        lost = [f"  lost: {text}" for text in self.losses]
+        return "\n".join([head, *rows, f"  max |dv| = {self.largest_difference:.3g}", *lost])
+
+
+def fidelity(
+    net: nn.Module,
+    graph: nir.NIRGraph,
+    xs: Tensor | tuple[Tensor, ...] | None = None,
+    *,
+    num_steps: int = 100,
+    metadata: bool = True,
+) -> Fidelity:
+    """Run a network and its graph from rest on the same input, and compare every output, spike and membrane.
+
+    Where ``forward`` passes a neuron its state, it goes on from the one it had after the step before, as in the graph.
+    States that ``forward`` returns besides are compared as membranes. What the network keeps stays as it was.
+
+    Args:
+        net: The network.
+        graph: Its graph, as :func:`~snn_nir.to_nir` makes it; nodes are found by the paths of the modules.
+        xs: Input ``[T, batch, ...]``, a tuple of them for several inputs; None draws it uniformly from [0, 2), with a
+            batch of 3.
+        num_steps: Steps to draw.
+        metadata: Read the graph's metadata; without it, run as any other reader of NIR would, at the recorded step.
+
+    Returns:
+        The comparison.
+
+    Raises:
+        NIRError: If the graph cannot be run.
+        ValueError: If the graph has more outputs than the network.
+
+    Example:
+        >>> import snn_core as snn, snn_nir
+        >>> net = nn.Sequential(nn.Linear(3, 2, bias=False), snn.Leaky(beta=0.9, init_hidden=True))
+        >>> _ = nn.init.constant_(net[0].weight, 0.5)
+        >>> print(fidelity(net, snn_nir.to_nir(net, torch.zeros(1, 3)), torch.full((4, 1, 3), 0.5)))
+        identical over 4 steps
+          1: 4 spikes, 4 in the graph, 0 differ
+          max |dv| = 0
+    """
+    inputs = sorted(name for name, node in graph.nodes.items() if isinstance(node, nir.Input))
+    given = _drawn(net, graph, inputs, num_steps) if xs is None else xs if isinstance(xs, tuple) else (xs,)
+    neurons = {path: module for path, module in net.named_modules() if isinstance(module, SpikingNeuron)}
+    places = fire_places(graph, neurons)
+    imported = _imported(probed(graph, places), metadata)
+    outputs = [name for name in imported.output_names if name not in {probe(path) for path in places}]
+    found = _Comparison(places)
+    with torch.no_grad(), observed(neurons) as seen:
+        for step in zip(*(x.unbind(0) for x in given), strict=True):
+            outs = [leaf for leaf in tree_leaves(net(*step)) if isinstance(leaf, Tensor)]
+            theirs: Any = imported(dict(zip(inputs, step, strict=True)) if len(inputs) > 1 else step[0])
+            theirs = theirs if isinstance(theirs, Mapping) else {outputs[0]: theirs}
+            if len(outs) < len(outputs):
+                raise ValueError(f"fidelity: the graph has {len(outputs)} outputs, the network returns {len(outs)}")
+            pairs = zip(outs, (theirs[name] for name in outputs), strict=False) if len(outs) == len(outputs) else ()
+            mems = (membrane_of(path, neurons[path], seen[path][1], imported) for path in places)
+            found.add(list(pairs), {p: (seen[p][0], theirs[probe(p)]) for p in places}, [m for m in mems if m])
+    return found.result(losses(net, graph))
+
+
+class _Comparison:
+    """Steps compared so far."""
+
+    def __init__(self, places: Mapping[str, str]) -> None:
+        self._counts = dict.fromkeys(places, (0, 0, 0))
+        self._steps = 0
+        self._first: int | None = None
+        self._largest = 0.0
+
+    def add(
+        self,
+        outputs: list[tuple[Tensor, Tensor]],
+        spikes: Mapping[str, tuple[Tensor, Tensor]],
+        membranes: list[tuple[Tensor, Tensor]],
+    ) -> None:
+        distances = [_distance(pair) for pair in outputs]
+        for path, (ours, theirs) in spikes.items():
+            more = (int((ours != 0).sum()), int((theirs != 0).sum()), int((ours != theirs).sum()))
+            self._counts[path] = tuple(a + b for a, b in zip(self._counts[path], more, strict=True))  # pyrefly: ignore
+            distances.append(float(more[2]))
+        if self._first is None and any(distances):
+            self._first = self._steps
+        self._steps += 1
+        self._largest = max([self._largest, *map(_distance, outputs), *map(_distance, membranes)])
+
+    def result(self, lost: tuple[str, ...]) -> Fidelity:
+        return Fidelity(self._steps, self._first, self._counts, self._largest, lost)
+
+
+def _distance(pair: tuple[Tensor, Tensor]) -> float:
+    return float((pair[0] - pair[1]).abs().max()) if pair[0].numel() else 0.0
+
+
+def _imported(graph: nir.NIRGraph, metadata: bool) -> Any:
+    if metadata:
+        return from_nir(graph)
+    said = read_metadata(graph)
+    return from_nir(plain(graph), dt=said.get("dt"), method=said.get("method"), simplify=False)
+
+
+def _drawn(net: nn.Module, graph: nir.NIRGraph, inputs: list[str], num_steps: int) -> tuple[Tensor, ...]:
+    """Random input, the same in every call."""
+    generator = torch.Generator().manual_seed(0)
+    like = next((p for p in net.parameters() if p.is_floating_point()), None)
+    like = next((b for b in net.buffers() if b.is_floating_point()), torch.empty(0)) if like is None else like
+    shapes = [tuple(int(n) for n in graph.nodes[name].output_type["output"]) for name in inputs]
+    return tuple(2 * torch.rand(num_steps, 3, *shape, generator=generator, dtype=like.dtype) for shape in shapes)
+
+
+def losses(net: nn.Module, graph: nir.NIRGraph) -> tuple[str, ...]:
+    """What is lost to a reader of the graph, found without running it.
+
+    Args:
+        net: The network.
+        graph: Its graph.
+
+    Returns:
+        A line for each loss.
+
+    Example:
+        >>> import torch, warnings
+        >>> import snn_core as snn, snn_nir
+        >>> with warnings.catch_warnings():
+        ...     warnings.simplefilter("ignore")
+        ...     graph = snn_nir.to_nir(snn.Leaky(beta=0.9), torch.zeros(1, 2), reset="compact")
+        >>> losses(snn.Leaky(beta=0.9), graph)
+        ("'leaky' resets by subtraction in its metadata alone; other readers reset it to zero",)
+    """
+    return tuple(line for name, node in _nodes(graph, "") for line in _of_node(name, node)) + tuple(
+        f"{path!r}: its surrogate gradient is a function that no file can hold"
+        for path, module in net.named_modules()
+        if isinstance(module, SpikingNeuron) and not isinstance(module.spike_grad, Surrogate)
+    )
+
+
+def _nodes(graph: nir.NIRGraph, path: str) -> Iterator[tuple[str, Any]]:
+    for name, node in sorted(graph.nodes.items()):
+        if isinstance(node, nir.NIRGraph):
+            yield from _nodes(node, f"{path}{name}.")
+        else:
+            yield path + name, node
+
+
+def _of_node(name: str, node: Any) -> Iterator[str]:
+    said = read_metadata(node)
+    for text in filter(None, str(said.get("lost", "")).split("\n")):
+        yield f"{name!r}: {text}"
+    if said.get("reset") == "subtract" and isinstance(node, nir.LIF | nir.IF | nir.CubaLIF):
+        yield f"{name!r} resets by subtraction in its metadata alone; other readers reset it to zero"
+    for tau, constant in (("tau", "beta"), ("tau_mem", "beta"), ("tau_syn", "alpha")):
+        if hasattr(node, tau) and constant in said and bool(np.any(np.asarray(said[constant]) == 1)):
+            yield f"{name!r} does not decay where {constant} is 1; in {tau} it does, a little"
+    if said.get("rounding"):
+        yield f"{name!r}: weights are rounded by up to {said['rounding']:.3g}"

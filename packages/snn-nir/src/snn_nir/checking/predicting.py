@@ -1,0 +1,112 @@
+"""What other frameworks make of a graph, without running them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import nir
+
+from snn_nir.codes import refusal
+from snn_nir.graphs.fields import place, type_name
+from snn_nir.graphs.ordering import ordered
+from snn_nir.graphs.shapes import infer
+from snn_nir.importing.conditions import CONDITIONS, Context
+from snn_nir.importing.importers import IMPORTERS, Rule
+
+TARGETS = tuple(IMPORTERS)
+VERDICTS = ("same", "ties", "differs", "refuses")
+
+
+class Effect(NamedTuple):
+    """What a target does to one node.
+
+    Attributes:
+        node: Path of the node; ``""`` for the graph.
+        verdict: ``"ties"`` where spikes differ only if a membrane equals its threshold exactly, ``"differs"`` or
+            ``"refuses"``.
+        text: What it does.
+    """
+
+    node: str
+    verdict: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.node or 'graph'}: {self.verdict}: {self.text}"
+
+
+class Prediction(NamedTuple):
+    """What a target makes of a graph.
+
+    Attributes:
+        target: Its name.
+        release: The release that the table was made with.
+        effects: What it does to each node, where that is not what NIR means.
+    """
+
+    target: str
+    release: str
+    effects: tuple[Effect, ...]
+
+    @property
+    def verdict(self) -> str:
+        """The worst of the effects, one of :data:`VERDICTS`; ``"same"`` if there is none."""
+        return max((effect.verdict for effect in self.effects), key=VERDICTS.index, default="same")
+
+    def __str__(self) -> str:
+        lines = [f"{self.target} {self.release}: {self.verdict}", *(f"  {effect}" for effect in self.effects)]
+        return "\n".join(lines)
+
+
+def predict(graph: nir.NIRGraph, target: str, *, dt: float = 1e-4) -> Prediction:
+    """Predict what the importer of another framework makes of a graph.
+
+    Same means: the spikes of forward Euler with the reset that the graph states. The table behind it was made by
+    running the named releases.
+
+    Args:
+        graph: The graph.
+        target: ``"snntorch"``, ``"norse"``, ``"spikingjelly"``, ``"sinabs"`` or ``"rockpool"``.
+        dt: Time step in seconds that the target is told, where it can be told one.
+
+    Returns:
+        The effects on each node.
+
+    Raises:
+        NIRError: ``NIR217`` for an unknown target, ``NIR2xx`` if the graph is not whole.
+
+    Example:
+        >>> import numpy as np
+        >>> one = np.ones(2)
+        >>> lif = nir.LIF(tau=0.01 * one, r=one, v_leak=0 * one, v_threshold=one, v_reset=-one)
+        >>> print(predict(nir.NIRGraph.from_list(lif), "norse"))
+        norse 1.1.0: differs
+          lif: differs: v_reset is ignored: reset to 0
+    """
+    if target not in IMPORTERS:
+        raise refusal("NIR217", "target", repr(target), f"use one of {', '.join(TARGETS)}")
+    importer = IMPORTERS[target]
+    effects = tuple(_effects(infer(graph), "", importer.rules, importer.dt or dt, nested=False))
+    return Prediction(target, importer.release, effects)
+
+
+def _effects(graph: nir.NIRGraph, where: str, rules: tuple[Rule, ...], dt: float, *, nested: bool) -> Iterator[Effect]:
+    inputs = [name for name, node in graph.nodes.items() if isinstance(node, nir.Input)]
+    closing = ordered(graph.nodes, graph.edges, inputs).closing
+    context = Context(graph, dt, frozenset(closing), nested)
+    yield from _matching(rules, "NIRGraph", graph, "", where, context)
+    for name, node in graph.nodes.items():
+        path = place(where, name)
+        if isinstance(node, nir.NIRGraph):
+            yield from _effects(node, path, rules, dt, nested=True)
+        else:
+            yield from _matching(rules, type_name(node, path), node, name, path, context)
+
+
+def _matching(
+    rules: tuple[Rule, ...], kind: str, node: Any, name: str, path: str, context: Context
+) -> Iterator[Effect]:
+    for rule in rules:
+        if kind in rule.nodes and CONDITIONS[rule.condition](node, name, context):
+            yield Effect(path, rule.verdict, rule.text)

@@ -1,0 +1,135 @@
+"""Spikes and membranes of every neuron of a network, and of the graph that was made from it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import nir
+from torch import Tensor, nn
+
+from snn_core import SpikingNeuron
+from snn_core.utils import reset
+from snn_nir.graphs.metadata import KEY
+from snn_nir.primitives.firing import ResetToValue
+from snn_nir.running.graph_module import GraphModule
+
+_SUFFIXES = (".graded", ".spk", ".lif", "")
+
+
+def fire_places(graph: nir.NIRGraph, paths: Mapping[str, SpikingNeuron]) -> dict[str, str]:
+    """The node that gives the spikes of each neuron, for the neurons that the graph has.
+
+    Args:
+        graph: The graph.
+        paths: The neurons by their paths in the network.
+
+    Returns:
+        Names of nodes by path.
+    """
+    found = {}
+    for path, neuron in paths.items():
+        name = path or type(neuron).__name__.lower()
+        place = next((name + s for s in _SUFFIXES if name + s in graph.nodes), None)
+        if place is not None and not isinstance(graph.nodes[place], nir.NIRGraph):
+            found[path] = place
+    return found
+
+
+def probe(path: str) -> str:
+    """Name of the Output that shows the spikes of a neuron."""
+    return f"zzz probe {path}"
+
+
+def probed(graph: nir.NIRGraph, places: Mapping[str, str]) -> nir.NIRGraph:
+    """A graph with an Output more for the spikes of every neuron."""
+    nodes, edges = dict(graph.nodes), list(graph.edges)
+    for path, place in places.items():
+        nodes[probe(path)] = nir.Output(dict(graph.nodes[place].output_type))
+        edges.append((place, probe(path)))
+    return nir.NIRGraph(nodes, edges, metadata=graph.metadata, type_check=False)
+
+
+def plain(graph: nir.NIRGraph) -> nir.NIRGraph:
+    """A graph without our metadata."""
+    nodes = {}
+    for name, node in graph.nodes.items():
+        nodes[name] = plain(node) if isinstance(node, nir.NIRGraph) else copy.copy(node)
+        nodes[name].metadata = {k: v for k, v in node.metadata.items() if k != KEY}
+    rest = {k: v for k, v in graph.metadata.items() if k != KEY}
+    return nir.NIRGraph(nodes, list(graph.edges), metadata=rest, type_check=False)
+
+
+@contextmanager
+def observed(neurons: Mapping[str, SpikingNeuron]) -> Iterator[dict[str, tuple[Tensor, Tensor]]]:
+    """Neurons that start from rest and go on from their own last state, whatever state they are passed.
+
+    Args:
+        neurons: By path. What they keep is put back afterwards.
+
+    Yields:
+        Spikes and membrane of the last step, by path.
+    """
+    seen: dict[str, tuple[Tensor, Tensor]] = {}
+    states: dict[str, Any] = {}
+    kept = {path: neuron._kept for path, neuron in neurons.items()}
+
+    def passing(path: str) -> Any:
+        return lambda _, args, kwargs: ((args[0], *states.get(path, ())), {})
+
+    def noting(path: str, neuron: SpikingNeuron) -> Any:
+        def note(_: nn.Module, args: Any, out: Any) -> None:
+            if neuron.init_hidden:
+                seen[path] = (out[0] if isinstance(out, tuple) else out), neuron._kept.mem  # pyrefly: ignore
+            else:
+                states[path] = out if "spk" in neuron.State._fields else out[1:]
+                seen[path] = out[0], neuron.State._make(states[path]).mem  # pyrefly: ignore[missing-attribute]
+
+        return note
+
+    hooks = [n.register_forward_pre_hook(passing(p), with_kwargs=True) for p, n in neurons.items() if not n.init_hidden]
+    hooks += [n.register_forward_hook(noting(p, n)) for p, n in neurons.items()]
+    try:
+        for neuron in neurons.values():
+            reset(neuron)
+        yield seen
+    finally:
+        for hook in hooks:
+            hook.remove()
+        for path, neuron in neurons.items():
+            neuron._kept = kept[path]
+
+
+def membrane_of(path: str, neuron: Any, mem: Tensor, imported: GraphModule) -> tuple[Tensor, Tensor] | None:
+    r"""A membrane of the network as the graph should have it, and as it has it.
+
+    NIR's node that resets has done so by the end of the step; a neuron that resets in the step after a spike has not.
+    So the node has :math:`v = U\,(1 - \Theta(U - \vartheta))`. Any other node has the neuron's own membrane.
+
+    Args:
+        path: Where the neuron is in the network.
+        neuron: The neuron.
+        mem: Its membrane.
+        imported: The module of the graph.
+
+    Returns:
+        Both, or None where the graph's nodes have no such membrane.
+    """
+    name = path or type(neuron).__name__.lower()
+    twin: Any = next((imported[n] for n in (name, f"{name}.lif", f"{name}.mem") if _has(imported, n)), None)
+    if twin is None or twin._kept is None or not hasattr(twin._kept, "mem"):
+        return None
+    if isinstance(twin, ResetToValue) and twin.reset_name == neuron.reset_name == "zero":
+        mem = mem * (mem <= neuron.threshold)
+    elif not isinstance(twin, type(neuron)) and neuron.reset_name == "subtract" and not neuron.reset_delay:
+        return None  # the nodes lower the membrane on its way out
+    return mem, twin._kept.mem
+
+
+def _has(imported: GraphModule, name: str) -> bool:
+    try:
+        return isinstance(imported[name], SpikingNeuron)
+    except KeyError:
+        return False

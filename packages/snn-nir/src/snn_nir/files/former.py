@@ -1,0 +1,19 @@
+"""Former paths of classes, by which a module that was pickled whole names them."""
+
+from __future__ import annotations
+
+import sys
+
+_PATHS = {
+    "carried": "running.signals",
+    "flattening": "graphs.flattening",
+    "graph_module": "running.graph_module",
+    "time_step": "importing.time_step",
+    "wiring": "running.wiring",
+}
+
+
+def keep_former_paths() -> None:
+    """Let ``snn_nir.graph_module`` and the like, where classes stood up to 0.5, name the modules that hold them now."""
+    for former, path in _PATHS.items():
+        sys.modules[f"snn_nir.{former}"] = sys.modules[f"snn_nir.{path}"]

@@ -1,0 +1,1 @@
+"""Graphs as data: fields, shapes, metadata, and what is done with them."""

@@ -1,0 +1,124 @@
+"""What two graphs have not in common."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import nir
+import numpy as np
+
+from snn_nir.graphs.fields import node_fields, place, type_name
+from snn_nir.graphs.values import array_of
+
+
+class Difference(NamedTuple):
+    """One difference.
+
+    Attributes:
+        where: Path of the node, the edge or the graph (``""``).
+        what: Field, or ``"node"``, ``"edges"``, ``"type"``, ``"metadata"``.
+        text: What the first graph has and what the second.
+    """
+
+    where: str
+    what: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.where or 'graph'}: {self.what}: {self.text}"
+
+
+def diff(first: nir.NIRGraph, second: nir.NIRGraph) -> list[Difference]:
+    """Compare two graphs, to the last bit.
+
+    The order of nodes and edges does not count, that of axes does; nor do shapes that
+    follow from the other fields, or are not known.
+
+    Args:
+        first: A graph.
+        second: Another.
+
+    Returns:
+        The differences by node, in the order of the first graph; nothing if the graphs are equal.
+
+    Example:
+        >>> graphs = [nir.NIRGraph.from_list(nir.Scale(np.array([1.0, gain]))) for gain in (2.0, 2.5)]
+        >>> for difference in diff(*graphs):
+        ...     print(difference)
+        scale: scale: 1 of 2 values differ, by up to 0.5
+    """
+    return list(_graphs(first, second, ""))
+
+
+def _graphs(first: nir.NIRGraph, second: nir.NIRGraph, where: str) -> Iterator[Difference]:
+    for name in [*first.nodes, *(name for name in second.nodes if name not in first.nodes)]:
+        path = place(where, name)
+        if name not in second.nodes or name not in first.nodes:
+            yield Difference(path, "node", f"only in the {'second' if name in second.nodes else 'first'}")
+        else:
+            yield from _nodes(first.nodes[name], second.nodes[name], path)
+    edges = [Counter((start, end) for start, end in graph.edges) for graph in (first, second)]
+    for side, more in (("first", edges[0] - edges[1]), ("second", edges[1] - edges[0])):
+        for (start, end), count in sorted(more.items()):
+            times = "" if count == 1 else f", {count} times"
+            yield Difference(where, "edges", f"{start!r} -> {end!r} only in the {side}{times}")
+    yield from _metadata(first, second, where)
+
+
+def _nodes(first: nir.NIRNode, second: nir.NIRNode, path: str) -> Iterator[Difference]:
+    if isinstance(first, nir.NIRGraph) and isinstance(second, nir.NIRGraph):
+        yield from _graphs(first, second, path)
+        return
+    kinds = ["NIRGraph" if isinstance(node, nir.NIRGraph) else type_name(node, path) for node in (first, second)]
+    if kinds[0] != kinds[1]:
+        yield Difference(path, "type", f"{kinds[0]} and {kinds[1]}")
+        return
+    other = node_fields(second, path)
+    for field, value in node_fields(first, path).items():
+        if field in ("input_shape", "input_type") or (field == "shape" and (value is None or other[field] is None)):
+            continue
+        text = _unequal(value, other[field])
+        if text is not None:
+            yield Difference(path, field, text)
+    yield from _metadata(first, second, path)
+
+
+def _metadata(first: Any, second: Any, path: str) -> Iterator[Difference]:
+    entries = [_flat(node.metadata if isinstance(node.metadata, dict) else {}, ()) for node in (first, second)]
+    for key in [*entries[0], *(key for key in entries[1] if key not in entries[0])]:
+        if key not in entries[0] or key not in entries[1]:
+            text = f"only in the {'second' if key in entries[1] else 'first'}"
+        else:
+            text = _unequal(entries[0][key], entries[1][key])
+        if text is not None:
+            yield Difference(path, "metadata", f"{'/'.join(key)}: {text}")
+
+
+def _flat(entries: dict[str, Any], above: tuple[str, ...]) -> dict[tuple[str, ...], Any]:
+    flat: dict[tuple[str, ...], Any] = {}
+    for key, value in entries.items():
+        flat |= _flat(value, (*above, key)) if isinstance(value, dict) else {(*above, key): value}
+    return flat
+
+
+def _unequal(first: Any, second: Any) -> str | None:
+    a, b = _array(first), _array(second)
+    if a.shape != b.shape:
+        return f"shapes {list(a.shape)} and {list(b.shape)}"
+    if a.dtype.kind not in "biuf" or b.dtype.kind not in "biuf":
+        return None if np.array_equal(a, b) else f"{first!r} and {second!r}"[:200]
+    if a.dtype != b.dtype and a.ndim:
+        return f"types {a.dtype} and {b.dtype}"
+    unequal = (a != b) & ~((a != a) & (b != b))
+    if not unequal.any():
+        return None
+    if not a.ndim:
+        return f"{a} and {b}"
+    gap = np.abs(a[unequal].astype(float) - b[unequal].astype(float)).max()
+    return f"{int(unequal.sum())} of {a.size} values differ, by up to {gap:g}"
+
+
+def _array(value: Any) -> np.ndarray:
+    return array_of(value) if hasattr(value, "detach") else np.asarray(value)

@@ -1,0 +1,164 @@
+"""The fields of every NIR primitive, once, for reading, checking, writing and comparing."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import nir
+
+from snn_nir.codes import refusal
+
+
+class Field(NamedTuple):
+    """One field of a primitive.
+
+    Attributes:
+        kind: ``values`` real numbers, one per neuron or weight; ``whole`` whole numbers, one or one per axis;
+            ``padding`` whole numbers or ``'same'``/``'valid'``; ``shape`` the sizes of a signal.
+        optional: Whether a file may leave it out.
+    """
+
+    kind: str
+    optional: bool = False
+
+
+_VALUES, _WHOLE, _PADDING = Field("values"), Field("whole"), Field("padding")
+_LATER = Field("values", optional=True)  # a field that came into the format after its node
+_SHAPE, _HINT = Field("shape"), Field("shape", optional=True)
+_CONVOLUTION = {
+    "input_shape": _HINT,
+    "weight": _VALUES,
+    "stride": _WHOLE,
+    "padding": _PADDING,
+    "dilation": _WHOLE,
+    "groups": _WHOLE,
+    "bias": _VALUES,
+}
+_POOL = {"kernel_size": _WHOLE, "stride": _WHOLE, "padding": _WHOLE}
+
+PRIMITIVES: dict[str, dict[str, Field]] = {
+    "Input": {"shape": _HINT},
+    "Output": {"shape": _HINT},
+    "Affine": {"weight": _VALUES, "bias": _VALUES},
+    "Linear": {"weight": _VALUES},
+    "Scale": {"scale": _VALUES},
+    "Conv1d": _CONVOLUTION,
+    "Conv2d": _CONVOLUTION,
+    "SumPool2d": _POOL,
+    "AvgPool2d": _POOL,
+    "Flatten": {"input_type": _HINT, "start_dim": _WHOLE, "end_dim": _WHOLE},
+    "Threshold": {"threshold": _VALUES},
+    "Delay": {"delay": _VALUES},
+    "I": {"r": _VALUES},
+    "IF": {"r": _VALUES, "v_threshold": _VALUES, "v_reset": _LATER},
+    "LI": {"tau": _VALUES, "r": _VALUES, "v_leak": _VALUES},
+    "LIF": {"tau": _VALUES, "r": _VALUES, "v_leak": _VALUES, "v_threshold": _VALUES, "v_reset": _LATER},
+    "CubaLI": {"tau_syn": _VALUES, "tau_mem": _VALUES, "r": _VALUES, "v_leak": _VALUES, "w_in": _LATER},
+    "CubaLIF": {
+        "tau_syn": _VALUES,
+        "tau_mem": _VALUES,
+        "r": _VALUES,
+        "v_leak": _VALUES,
+        "v_threshold": _VALUES,
+        "v_reset": _LATER,
+        "w_in": _LATER,
+    },
+}
+
+# every field is one number per neuron, and the shape of the fields is that of the layer
+NEURONS = frozenset({"Scale", "Threshold", "Delay", "I", "IF", "LI", "LIF", "CubaLI", "CubaLIF"})
+
+
+def place(where: str, name: str) -> str:
+    """The path of a node inside a graph, as in ``outer/lif``.
+
+    Example:
+        >>> place("", "outer"), place("outer", "lif")
+        ('outer', 'outer/lif')
+    """
+    return f"{where}/{name}" if where else name
+
+
+def type_name(node: nir.NIRNode, where: str) -> str:
+    """The name of a node's primitive.
+
+    Args:
+        node: The node, no graph.
+        where: Its path, for the error.
+
+    Raises:
+        NIRError: ``NIR109`` if it is none of the primitives.
+
+    Example:
+        >>> import numpy as np
+        >>> type_name(nir.Scale(scale=np.ones(3)), "scale")
+        'Scale'
+    """
+    for name in PRIMITIVES:
+        if isinstance(node, getattr(nir, name)):
+            return name
+    raise refusal("NIR109", f"node {where!r}", type(node).__name__)
+
+
+def node_fields(node: nir.NIRNode, where: str) -> dict[str, Any]:
+    """The fields of a node as the file names them.
+
+    Args:
+        node: The node, no graph.
+        where: Its path, for the error.
+
+    Returns:
+        Name -> value, in the table's order; None for an unknown shape.
+
+    Raises:
+        NIRError: ``NIR109`` if it is none of the primitives.
+
+    Example:
+        >>> import numpy as np
+        >>> node_fields(nir.Input(np.array([2, 3])), "input")
+        {'shape': array([2, 3])}
+    """
+    name = type_name(node, where)
+    if name == "Input":
+        return {"shape": _port(node.input_type, "input")}
+    if name == "Output":
+        return {"shape": _port(node.output_type, "output")}
+    if name == "Flatten":
+        return {"input_type": _port(node.input_type, "input")} | {
+            field: getattr(node, field) for field in ("start_dim", "end_dim")
+        }
+    return {field: getattr(node, field) for field in PRIMITIVES[name]}
+
+
+def assembled(name: str, fields: dict[str, Any], metadata: dict[str, Any]) -> nir.NIRNode:
+    """A node of these fields, as they are.
+
+    The constructors of nir assert, broadcast and compute shapes (wrong ones for grouped convolutions); what comes from
+    a file is looked at first and gets its shapes from :func:`snn_nir.graphs.shapes.infer`.
+
+    Args:
+        name: A key of :data:`PRIMITIVES`.
+        fields: What :func:`node_fields` gives.
+        metadata: The node's metadata.
+
+    Returns:
+        The node, without shapes.
+
+    Example:
+        >>> import numpy as np
+        >>> assembled("Scale", {"scale": np.ones(2)}, {}).scale
+        array([1., 1.])
+    """
+    node: Any = object.__new__(getattr(nir, name))
+    node.input_type, node.output_type, node.metadata = {"input": None}, {"output": None}, metadata
+    for field, value in fields.items():
+        if field in ("shape", "input_type"):
+            node.input_type = {"input": value}
+            node.output_type = {"output": value if field == "shape" else None}
+        else:
+            setattr(node, field, value)
+    return node
+
+
+def _port(types: Any, key: str) -> Any:
+    return types.get(key) if isinstance(types, dict) else types

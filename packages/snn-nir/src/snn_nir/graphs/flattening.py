@@ -1,0 +1,116 @@
+"""A graph without nested graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import nir
+
+from snn_nir.codes import refusal
+
+_DEEPEST = 32
+
+
+class GraphPlace(NamedTuple):
+    """Where a node is in a graph: the names of the nested graphs around it, its own, and its type."""
+
+    graphs: tuple[str, ...]
+    name: str
+    kind: str
+
+    @property
+    def start(self) -> tuple[tuple[str, ...], str]:
+        """Where an edge from the node starts: the graphs around, and a name in them, that of a graph for its Output."""
+        return (self.graphs[:-1], self.graphs[-1]) if self.graphs and self.kind == "Output" else self[:2]
+
+    @property
+    def end(self) -> tuple[tuple[str, ...], str]:
+        """Where an edge to the node ends: the graphs around, and a name in them, that of a graph for its Input."""
+        return (self.graphs[:-1], self.graphs[-1]) if self.graphs and self.kind == "Input" else self[:2]
+
+
+class Flat(NamedTuple):
+    """Nodes of a graph and of all graphs nested in it, by unique names, the edges between them, and their places."""
+
+    nodes: dict[str, nir.NIRNode]
+    edges: list[tuple[str, str]]
+    places: dict[str, GraphPlace]
+
+
+def flattened(graph: nir.NIRGraph) -> Flat:
+    """Put the nodes of nested graphs next to those of the graph itself.
+
+    A node ``lif`` of a nested graph ``rnn`` becomes ``rnn.lif``. The nested Input and Output stay, as nodes that pass
+    on what they get.
+
+    Args:
+        graph: A graph; it is not changed, and its nodes are not copied.
+
+    Returns:
+        Its nodes and edges.
+
+    Raises:
+        NIRError: NIR201 if an edge names a node that does not exist, NIR219 if a nested graph that an edge leads to or
+            from has not exactly one Input or Output, NIR107 if graphs are nested too deeply.
+
+    Example:
+        >>> import numpy as np
+        >>> shape = np.array([2])
+        >>> inner = nir.NIRGraph.from_list(nir.Input(shape), nir.Scale(np.ones(2)), nir.Output(shape))
+        >>> outer = nir.NIRGraph(
+        ...     {"a": nir.Input(shape), "b": inner, "c": nir.Output(shape)}, [("a", "b"), ("b", "c")], type_check=False
+        ... )
+        >>> sorted(flattened(outer).edges)[:3]
+        [('a', 'b.input'), ('b.input', 'b.scale'), ('b.output', 'c')]
+    """
+    flat = Flat({}, [], {})
+    _add(graph, (), flat)
+    return flat
+
+
+def _add(graph: nir.NIRGraph, around: tuple[str, ...], flat: Flat) -> dict[str, tuple[str, str]]:
+    """Add a graph's nodes; returns the names at which edges to, and from, each of them end."""
+    path = "".join(f"{name}." for name in around)
+    if len(around) > _DEEPEST:
+        raise refusal("NIR107", f"graph {path.rstrip('.')[:60]!r}", f"more than {_DEEPEST} levels")
+    ends: dict[str, tuple[str, str]] = {}
+    graphs = {name: node for name, node in graph.nodes.items() if isinstance(node, nir.NIRGraph)}
+    for name, node in graph.nodes.items():
+        if isinstance(node, nir.NIRGraph):
+            inner = _add(node, (*around, name), flat)
+            ends[name] = (_port(node, nir.Input, inner), _port(node, nir.Output, inner))
+        else:
+            unique = _unique(path + name, flat)
+            flat.nodes[unique] = node
+            flat.places[unique] = GraphPlace(around, name, type(node).__name__)
+            ends[name] = unique, unique
+    for source, target in graph.edges:
+        for name in (source, target):
+            if name not in ends:
+                where = f"edge {path + source!r} -> {path + target!r}"
+                raise refusal("NIR201", where, f"no node {name!r} among {', '.join(sorted(graph.nodes))[:200]}")
+        ends_at = ends[source][1], ends[target][0]
+        for name, end, kind in zip((source, target), ends_at, ("Output", "Input"), strict=True):
+            if not end:
+                ports = sum(type(n).__name__ == kind for n in graphs[name].nodes.values())
+                raise refusal("NIR219", f"graph {path + name!r}", f"{ports} nodes of type {kind}")
+        flat.edges.append(ends_at)
+    return ends
+
+
+def _port(graph: nir.NIRGraph, kind: type, ends: dict[str, tuple[str, str]]) -> str:
+    ports = [ends[n][0] for n, node in graph.nodes.items() if isinstance(node, kind)]
+    return ports[0] if len(ports) == 1 else ""
+
+
+def _unique(name: str, flat: Flat) -> str:
+    return next(n for n in _candidates(name) if n not in flat.nodes)
+
+
+def _candidates(name: str) -> Iterator[str]:
+    yield name
+    count = 2
+    while True:
+        yield f"{name}_{count}"
+        count += 1

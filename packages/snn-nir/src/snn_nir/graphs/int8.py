@@ -1,0 +1,98 @@
+"""Weights of a graph as 8-bit integers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import nir
+import numpy as np
+
+from snn_nir.codes import refusal
+from snn_nir.graphs.metadata import KEY, read_metadata
+from snn_nir.graphs.shapes import infer
+
+_LARGEST = 127
+
+
+def to_int8(graph: nir.NIRGraph) -> nir.NIRGraph:
+    r"""A graph whose weights are int8, each row with a scale behind it: :math:`W x + b = s\,(Q x + b / s)`.
+
+    Every ``Linear``, ``Affine``, ``Conv1d`` and ``Conv2d`` becomes one with integers Q from -127 to 127, followed by a
+    ``Scale`` by s, one value per row or output channel, named ``<name>.scale``. Where the weights of a row are integers
+    of that range times a power of two, s is that power and nothing is lost; otherwise s is the largest weight over 127
+    and each weight is rounded. The largest error of a weight is in the metadata, ``rounding``.
+
+    Args:
+        graph: The graph; it stays as it is.
+
+    Returns:
+        The graph with int8 weights; nested graphs too.
+
+    Raises:
+        NIRError: ``NIR207`` if a weight is NaN or infinite, and what :func:`~snn_nir.infer` raises.
+
+    Example:
+        >>> graph = nir.NIRGraph.from_list(nir.Linear(np.array([[0.5, -0.25], [0.1, 1.27]], dtype=np.float32)))
+        >>> small = to_int8(graph)
+        >>> small.nodes["linear"].weight
+        array([[ 64, -32],
+               [ 10, 127]], dtype=int8)
+        >>> small.nodes["linear.scale"].scale
+        array([0.0078125, 0.01     ], dtype=float32)
+
+    Source: Jacob et al., Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference
+    (2018), section 2.
+    """
+    return _converted(infer(graph))
+
+
+def _converted(graph: nir.NIRGraph) -> nir.NIRGraph:
+    nodes: dict[str, Any] = {}
+    moved: dict[str, str] = {}
+    for name, node in graph.nodes.items():
+        if isinstance(node, nir.NIRGraph):
+            nodes[name] = _converted(node)
+        elif hasattr(node, "weight") and node.weight.dtype.kind == "f":
+            moved[name] = _unused(f"{name}.scale", graph, nodes)
+            nodes[name], nodes[moved[name]] = _split(name, node)
+        else:
+            nodes[name] = node
+    edges = [(moved.get(start, start), end) for start, end in graph.edges] + list(moved.items())
+    return infer(nir.NIRGraph(nodes, edges, metadata=graph.metadata, type_check=False))
+
+
+def _split(name: str, node: Any) -> tuple[Any, nir.Scale]:
+    """A node with weights as one with integers, and the scale behind it."""
+    weight = node.weight.astype(np.float64)
+    if not np.isfinite(weight).all():
+        raise refusal("NIR207", f"node {name!r}", "weight")
+    matrices = weight if isinstance(node, nir.Linear | nir.Affine) else weight.reshape(len(weight), -1)
+    steps = np.apply_along_axis(_step, -1, matrices)
+    rows = (
+        steps[..., None] if isinstance(node, nir.Linear | nir.Affine) else steps.reshape(-1, *[1] * (weight.ndim - 1))
+    )
+    integers = np.rint(weight / rows)
+    kept = {**read_metadata(node), "rounding": float(np.abs(integers * rows - weight).max(initial=0.0))}
+    fields = {n: v for n, v in vars(node).items() if n not in ("input_type", "output_type", "metadata", "weight")}
+    if "bias" in fields:
+        fields["bias"] = (fields["bias"] / steps).astype(node.bias.dtype)
+    small = type(node)(weight=integers.astype(np.int8), **fields, metadata={**node.metadata, KEY: kept})
+    shape = tuple(int(n) for n in node.output_type["output"])
+    scale = steps if isinstance(node, nir.Linear | nir.Affine) else steps.reshape(-1, *[1] * (len(shape) - 1))
+    return small, nir.Scale(np.broadcast_to(scale, shape).astype(node.weight.dtype))
+
+
+def _step(row: np.ndarray) -> float:
+    """The value of one unit of a row's integers."""
+    largest = np.abs(row).max(initial=0.0)
+    if largest == 0:
+        return 1.0
+    power = 2.0 ** np.ceil(np.log2(largest / _LARGEST))
+    on_grid = (row / power == np.rint(row / power)).all()
+    return power if on_grid else largest / _LARGEST
+
+
+def _unused(name: str, graph: nir.NIRGraph, nodes: dict[str, Any]) -> str:
+    while name in graph.nodes or name in nodes:
+        name += "_"
+    return name

@@ -1,0 +1,127 @@
+"""What a graph's metadata says beyond NIR: which neuron a node was, and the numbers that its fields round.
+
+A graph runs without any of it. It makes an import exact (decays are stored as they were, not as time constants), brings
+back what NIR has no word for (surrogate gradients, what is learned, which weights are one), and joins the nodes that
+were one module. It is kept under the one key ``snn_nir`` of ``node.metadata`` and ``graph.metadata``:
+
+| of a graph | |
+|---|---|
+| ``version``, ``framework`` | of the writer |
+| ``dt``, ``time_unit``, ``method`` | step, ``"s"``, ``"euler"`` or ``"exact"``: how decays became time constants |
+| ``dtype`` | ``"float32"``: of the network's parameters |
+
+| of a node | |
+|---|---|
+| ``class`` | name of the module: ``"Leaky"``, ``"Linear"`` |
+| ``group``, ``part`` | nodes of one neuron that became several: its name, and which part this is, one of PARTS |
+| ``reset``, ``reset_delay`` | ``"subtract"``, ``"zero"``, ``"none"``; bool |
+| ``alpha``, ``beta``, ``threshold``, ``R``, ``C``, ``time_step``, ``graded``, ``V`` | constants as float64, in the |
+| | shape that the module has: a float is a constant common to all neurons |
+| ``learned`` | names of constants that are parameters, separated by blanks |
+| ``spike_grad``, ``spike_grad_params`` | name of the surrogate in ``snn_core.surrogate``, and its numbers |
+| ``shared_with`` | ``{field: node}``: the field is the same parameter as that field of the other node |
+| ``lost`` | options that NIR cannot express and the export was told to leave out, one a line |
+
+A neuron's constants are on the node that holds its membrane; its other nodes have ``class``, ``group`` and ``part``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from snn_nir._version import __version__
+from snn_nir.graphs.values import array_of
+
+KEY = "snn_nir"
+
+PARTS = {
+    "neuron": "current, membrane, threshold and reset in one node: LIF, CubaLIF, IF",
+    "syn": "synaptic current: LI",
+    "mem": "membrane without reset: LI, CubaLI or I; its output is the membrane before the reset of the step",
+    "exc": "excitatory current of Alpha: LI",
+    "inh": "inhibitory current of Alpha: LI",
+    "spk": "Threshold of the membrane",
+    "reset": "Scale from the spikes back to the membrane: reset by subtraction, one step later",
+    "lowered": "Scale of the spikes, added to the membrane where the network returns it after a reset at once",
+    "graded": "Scale of the spikes, by the graded factor",
+    "w_rec": "recurrent weights: Linear, Affine, Conv2d, or Scale for one to one",
+}
+
+
+def node_metadata(**entries: Any) -> dict[str, Any]:
+    """Metadata of a node, as a NIR file can hold it.
+
+    Args:
+        **entries: The keys above. Tensors become float64 arrays, those of one value without axes floats; an entry that
+            is None is left out.
+
+    Returns:
+        ``{"snn_nir": {...}}``.
+
+    Example:
+        >>> import torch
+        >>> node_metadata(group="lif", beta=torch.tensor(0.5), reset=None)
+        {'snn_nir': {'group': 'lif', 'beta': 0.5}}
+    """
+    return {KEY: {name: _storable(value) for name, value in entries.items() if value is not None}}
+
+
+def graph_metadata(dt: float, method: str, dtype: str) -> dict[str, Any]:
+    """Metadata of a graph.
+
+    Args:
+        dt: Time step in seconds.
+        method: ``"euler"`` or ``"exact"``.
+        dtype: ``"float32"``, ``"float64"``.
+
+    Returns:
+        ``{"snn_nir": {...}}``.
+
+    Example:
+        >>> graph_metadata(1e-4, "euler", "float32")["snn_nir"]["time_unit"]
+        's'
+    """
+    return node_metadata(version=__version__, framework="snn", dt=dt, time_unit="s", method=method, dtype=dtype)
+
+
+def read_metadata(node: Any) -> dict[str, Any]:
+    """What was stored, whatever a file made of it.
+
+    Args:
+        node: A NIR node or graph.
+
+    Returns:
+        The entries: text as str, truth values as bool, numbers as int or float, arrays as they are; empty if the node
+        has none of ours.
+
+    Example:
+        >>> import nir
+        >>> import numpy as np
+        >>> read_metadata(nir.Scale(np.ones(2), metadata={"snn_nir": {"part": b"reset", "beta": np.float64(0.5)}}))
+        {'part': 'reset', 'beta': 0.5}
+    """
+    entries = (getattr(node, "metadata", None) or {}).get(KEY)
+    return _plain(entries) if isinstance(entries, Mapping) else {}
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        value = array_of(value, torch.float64)
+    if isinstance(value, np.ndarray | np.generic) and value.ndim == 0:
+        return value.item()  # a file compresses arrays, which it cannot do to one without axes
+    return value
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {_plain(name): _plain(entry) for name, entry in value.items()}
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, np.ndarray | np.generic) and value.ndim == 0:
+        return _plain(value.item())
+    return value

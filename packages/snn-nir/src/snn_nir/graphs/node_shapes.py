@@ -1,0 +1,161 @@
+"""The shape that each primitive takes and gives, batch dimension left out."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import nir
+import numpy as np
+
+from snn_nir.codes import NIRError, refusal
+from snn_nir.graphs.fields import NEURONS, PRIMITIVES, type_name
+from snn_nir.graphs.normalizing import shape_of
+
+Shape = tuple[int, ...]
+
+
+def check_parameters(node: nir.NIRNode, where: str) -> None:
+    """Refuse a node whose parameters do not fit each other.
+
+    Args:
+        node: The node, as :func:`snn_nir.graphs.normalizing.normalised` gives it.
+        where: Its path, for the error.
+
+    Raises:
+        NIRError: ``NIR206`` for a wrong shape, ``NIR212`` for group counts and paddings that cannot be.
+
+    Example:
+        >>> check_parameters(nir.Affine(weight=np.ones((2, 3)), bias=np.ones(2)), "fc")
+    """
+    name = type_name(node, where)
+    shapes = {field: getattr(node, field).shape for field, (kind, _) in PRIMITIVES[name].items() if kind == "values"}
+    if name in NEURONS:
+        if len(set(shapes.values())) > 1:
+            raise _misshapen(where, "one shape for all parameters", shapes)
+    elif name in ("Affine", "Linear"):
+        weight = shapes["weight"]
+        if len(weight) < 2 or shapes.get("bias", weight[:-1]) != weight[:-1]:
+            raise _misshapen(where, "weight [..., out, in] and bias [..., out]", shapes)
+    elif name in ("Conv1d", "Conv2d"):
+        _check_convolution(node, name, shapes, where)
+
+
+def _check_convolution(node: Any, name: str, shapes: dict[str, Shape], where: str) -> None:
+    axes = int(name[4])
+    weight = shapes["weight"]
+    if len(weight) != 2 + axes or 0 in weight or shapes["bias"] != weight[:1]:
+        raise _misshapen(where, f"weight [out, in / groups, {'k' if axes == 1 else 'kh, kw'}] and bias [out]", shapes)
+    if weight[0] % node.groups:
+        raise refusal("NIR212", f"node {where!r}", f"{weight[0]} output channels in {node.groups} groups")
+    if node.padding == "same" and any(step != 1 for step in _per_axis(node.stride, axes)):
+        raise refusal("NIR212", f"node {where!r}", f"padding 'same' with stride {node.stride}")
+
+
+def _misshapen(where: str, rule: str, shapes: dict[str, Shape]) -> NIRError:
+    found = ", ".join(f"{field} {list(shape)}" for field, shape in shapes.items())
+    return refusal("NIR206", f"node {where!r}", found, f"it takes {rule}")
+
+
+def fixed_shapes(node: nir.NIRNode, where: str) -> tuple[Shape | None, Shape | None]:
+    """The shapes that a node's own fields settle.
+
+    Args:
+        node: The node, normalised and checked.
+        where: Its path, for the error.
+
+    Returns:
+        Input and output shape; None where the fields leave it open.
+
+    Raises:
+        NIRError: ``NIR204`` or ``NIR212`` if the sizes that the node states cannot be.
+
+    Example:
+        >>> fixed_shapes(nir.Linear(weight=np.ones((2, 3))), "fc")
+        ((3,), (2,))
+    """
+    name = type_name(node, where)
+    fields: Any = node
+    if name in ("Input", "Output"):
+        types, key = (fields.input_type, "input") if name == "Input" else (fields.output_type, "output")
+        shape = shape_of(types.get(key) if isinstance(types, dict) else types, f"node {where!r}, shape")
+        return shape, shape
+    if name in NEURONS:
+        shape = getattr(node, next(iter(PRIMITIVES[name]))).shape
+        return (shape, shape) if shape else (None, None)  # a single value fits a layer of any shape
+    if name in ("Affine", "Linear"):
+        weight = fields.weight.shape
+        return (*weight[:-2], weight[-1]), weight[:-1]
+    if name == "Flatten":
+        shape = shape_of(fields.input_type.get("input"), f"node {where!r}, input_type")
+    elif name in ("Conv1d", "Conv2d") and fields.input_shape is not None:
+        sizes = (fields.input_shape,) if name == "Conv1d" else tuple(fields.input_shape)
+        shape = (fields.weight.shape[1] * fields.groups, *sizes)
+    else:
+        shape = None
+    return shape, None if shape is None else output_shape(node, shape, where)
+
+
+def output_shape(node: nir.NIRNode, shape: Shape, where: str) -> Shape:
+    """The shape that a node gives for the shape that it takes.
+
+    Args:
+        node: The node, normalised and checked, no graph.
+        shape: Shape of one sample at its input.
+        where: Its path, for the error.
+
+    Returns:
+        Shape of one sample at its output.
+
+    Raises:
+        NIRError: ``NIR204`` if the node cannot take that shape.
+
+    Example:
+        >>> pool = nir.AvgPool2d(kernel_size=np.array([2, 3]), stride=np.array([2, 3]), padding=np.array([0, 0]))
+        >>> output_shape(pool, (4, 8, 9), "pool")
+        (4, 4, 3)
+    """
+    name = type_name(node, where)
+    fields: Any = node
+    if name in ("Conv1d", "Conv2d"):
+        weight = fields.weight.shape
+        if len(shape) != len(weight) - 1 or shape[0] != weight[1] * fields.groups:
+            taken = f"[{weight[1] * fields.groups}, {'N' if name == 'Conv1d' else 'H, W'}]"
+            raise refusal("NIR204", f"node {where!r}", f"it takes {taken} and gets {list(shape)}")
+        return (weight[0], *_windows(shape[1:], weight[2:], fields.stride, fields.padding, fields.dilation, where))
+    if name in ("SumPool2d", "AvgPool2d"):
+        if len(shape) != 3:
+            raise refusal("NIR204", f"node {where!r}", f"it takes [C, H, W] and gets {list(shape)}")
+        return (shape[0], *_windows(shape[1:], fields.kernel_size, fields.stride, fields.padding, 1, where))
+    if name == "Flatten":
+        return _flattened(shape, fields.start_dim, fields.end_dim, where)
+    if name in ("Affine", "Linear"):
+        return fields.weight.shape[:-1]
+    return shape
+
+
+def _windows(sizes: Shape, kernel: Any, stride: Any, padding: Any, dilation: Any, where: str) -> Shape:
+    """Number of places of a sliding window along each axis (Dumoulin and Visin, arXiv:1603.07285, relationship 15)."""
+    axes = len(sizes)
+    if isinstance(padding, str) and padding == "same":
+        return sizes
+    pads = (0,) * axes if isinstance(padding, str) else _per_axis(padding, axes)
+    extents = [d * (k - 1) + 1 for k, d in zip(_per_axis(kernel, axes), _per_axis(dilation, axes), strict=True)]
+    rooms = [size + 2 * pad - extent for size, pad, extent in zip(sizes, pads, extents, strict=True)]
+    if any(room < 0 for room in rooms):
+        raise refusal("NIR204", f"node {where!r}", f"a window of {extents} on a padded signal of {list(sizes)}")
+    return tuple(room // step + 1 for room, step in zip(rooms, _per_axis(stride, axes), strict=True))
+
+
+def _per_axis(value: Any, axes: int) -> Shape:
+    flat = np.asarray(value).reshape(-1).tolist()
+    return tuple(flat) if len(flat) == axes else tuple(flat * axes)
+
+
+def _flattened(shape: Shape, start: int, end: int, where: str) -> Shape:
+    rank = max(len(shape), 1)
+    if not (-rank <= start < rank and -rank <= end < rank) or start % rank > end % rank:
+        found = f"start_dim {start} and end_dim {end} on shape {list(shape)}"
+        raise refusal("NIR204", f"node {where!r}", found, "NIR counts axes without the batch: all of them are 0 to -1")
+    start, end = start % rank, end % rank
+    return (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :])

@@ -1,0 +1,142 @@
+"""Nodes whose values are arrays and whose sizes are plain numbers, whoever made them."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import nir
+import numpy as np
+
+from snn_nir.codes import refusal
+from snn_nir.graphs.fields import PRIMITIVES, type_name
+from snn_nir.graphs.values import array_of
+
+
+def normalised(node: nir.NIRNode, where: str) -> nir.NIRNode:
+    """A copy of a node whose values are NumPy arrays and whose sizes are plain numbers of one form.
+
+    Tensors become arrays; ``stride=2`` of a two-dimensional node becomes ``(2, 2)``. Nothing is allocated for values
+    that are arrays already.
+
+    Args:
+        node: The node, no graph.
+        where: Its path, for the error.
+
+    Returns:
+        The copy, which shares its arrays with the node.
+
+    Raises:
+        NIRError: ``NIR106`` for values that are no real numbers, ``NIR108`` for a field that is not there, ``NIR212``
+            for sizes out of range.
+
+    Example:
+        >>> pool = nir.SumPool2d(kernel_size=2, stride=np.array([2, 1]), padding=0)
+        >>> normalised(pool, "pool").kernel_size
+        array([2, 2])
+    """
+    name = type_name(node, where)
+    new = copy.copy(node)
+    new.metadata = dict(getattr(node, "metadata", None) or {})
+    for field, (kind, _) in PRIMITIVES[name].items():
+        if kind != "shape" and (not hasattr(node, field) or (kind != "values" and getattr(node, field) is None)):
+            raise refusal("NIR108", f"node {where!r}", field)
+        if kind == "values":
+            value = getattr(node, field)
+            setattr(new, field, _real_array(value, f"node {where!r}, {field}"))
+    axes = {"Conv1d": 1, "Conv2d": 2, "SumPool2d": 2, "AvgPool2d": 2}.get(name)
+    if axes is not None:
+        _normalise_sizes(new, name, axes, where)
+    elif name == "Flatten":
+        for field in ("start_dim", "end_dim"):
+            setattr(new, field, ints(getattr(node, field), f"node {where!r}, {field}", axes=1)[0])
+    return new
+
+
+def _normalise_sizes(new: Any, name: str, axes: int, where: str) -> None:
+    least = {"stride": 1, "dilation": 1, "kernel_size": 1, "padding": 0, "input_shape": 1}
+    for field, lowest in least.items():
+        value = getattr(new, field, None)
+        if value is None:
+            continue
+        if isinstance(value, (str, bytes)):
+            value = value.decode("utf8", "replace") if isinstance(value, bytes) else value
+            if field != "padding" or name not in ("Conv1d", "Conv2d") or value not in ("same", "valid"):
+                raise refusal("NIR212", f"node {where!r}", f"{field} is {value!r}")
+            new.padding = value
+            continue
+        sizes = ints(value, f"node {where!r}, {field}", axes=axes, lowest=lowest)
+        if name in ("SumPool2d", "AvgPool2d"):
+            setattr(new, field, np.array(sizes))
+        else:
+            setattr(new, field, sizes[0] if axes == 1 else sizes)
+    if hasattr(new, "groups"):
+        (new.groups,) = ints(new.groups, f"node {where!r}, groups", axes=1, lowest=1)
+
+
+def _real_array(value: Any, where: str) -> np.ndarray:
+    if hasattr(value, "detach"):
+        value = array_of(value)
+    if not isinstance(value, (np.ndarray, np.generic, int, float, list, tuple)):
+        raise refusal("NIR106", where, f"{type(value).__name__} where real numbers belong")
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise refusal("NIR106", where, "a ragged list where an array belongs") from None
+    if array.dtype.kind not in "biuf":
+        raise refusal("NIR106", where, f"dtype {array.dtype} where real numbers belong")
+    return array
+
+
+def ints(value: Any, where: str, *, axes: int | None = None, lowest: int | None = None) -> tuple[int, ...]:
+    """Whole numbers, as a tuple.
+
+    Args:
+        value: A number, or a vector of them.
+        where: Node and field, for the error.
+        axes: How many there must be; a single one is repeated. Any number if None.
+        lowest: The least that each may be.
+
+    Returns:
+        The numbers.
+
+    Raises:
+        NIRError: ``NIR212`` for anything else.
+
+    Example:
+        >>> ints(3, "stride", axes=2, lowest=1)
+        (3, 3)
+    """
+    array = _real_array(value, where)
+    if array.ndim > 1 or array.size > 64:
+        raise refusal("NIR212", where, f"shape {array.shape} where a vector of whole numbers belongs")
+    flat = array.reshape(-1)
+    if not (
+        np.isfinite(flat).all() and (flat == np.floor(flat)).all() and (flat < 2**31).all() and (flat > -(2**31)).all()
+    ):
+        raise refusal("NIR212", where, f"{flat.tolist()} where whole numbers below 2**31 belong")
+    numbers = tuple(int(number) for number in flat)
+    if lowest is not None and any(number < lowest for number in numbers):
+        raise refusal("NIR212", where, f"{list(numbers)} where at least {lowest} belongs")
+    if axes is not None and len(numbers) == 1:
+        numbers = numbers * axes
+    if axes is not None and len(numbers) != axes:
+        raise refusal("NIR212", where, f"{len(numbers)} numbers where {axes} belong")
+    return numbers
+
+
+def shape_of(value: Any, where: str) -> tuple[int, ...] | None:
+    """A signal's shape as a tuple; None stays None.
+
+    Args:
+        value: Sizes as a vector, or None.
+        where: Node and field, for the error.
+
+    Raises:
+        NIRError: ``NIR212`` for sizes that are no whole numbers from 0 on.
+
+    Example:
+        >>> shape_of(np.array([2, 34, 34]), "input")
+        (2, 34, 34)
+    """
+    return None if value is None else ints(value, where, lowest=0)

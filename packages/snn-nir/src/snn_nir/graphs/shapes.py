@@ -1,0 +1,247 @@
+"""The shapes of a whole graph."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections import deque
+from typing import Any
+
+import nir
+import numpy as np
+
+from snn_nir.codes import NIRError, refusal
+from snn_nir.graphs.fields import NEURONS, PRIMITIVES, place, type_name
+from snn_nir.graphs.node_shapes import Shape, check_parameters, fixed_shapes, output_shape
+from snn_nir.graphs.normalizing import normalised
+
+MAX_DEPTH = 32
+_MAX_FILLED = 2**22  # neurons that a single number may stand for
+
+
+def infer(graph: nir.NIRGraph) -> nir.NIRGraph:
+    """A copy of a graph with the shape of every signal filled in.
+
+    Shapes come from the parameters of neurons and weights, from the Input, and from the nodes before; grouped and
+    non-square convolutions, ``padding='same'`` and nested graphs included. Convolutions get their ``input_shape``.
+
+    Args:
+        graph: The graph; it stays as it is.
+
+    Returns:
+        The copy, which shares its arrays with the graph. Every node has ``input_type`` and ``output_type``, whole
+        numbers are plain ints (of two-dimensional nodes: pairs), and values are NumPy arrays.
+
+    Raises:
+        NIRError: ``NIR106``, ``NIR107``, ``NIR109``, ``NIR201``, ``NIR204`` to ``NIR206``, ``NIR212`` or ``NIR219``;
+            the text names the node or the edge.
+
+    Example:
+        >>> weight = np.ones((4, 1, 5, 3))
+        >>> conv = nir.Conv2d(None, weight, stride=1, padding=0, dilation=1, groups=2, bias=np.zeros(4))
+        >>> nodes = {"in": nir.Input(np.array([2, 8, 8])), "conv": conv, "out": nir.Output(None)}
+        >>> graph = nir.NIRGraph(nodes, [("in", "conv"), ("conv", "out")], type_check=False)
+        >>> infer(graph).nodes["out"].output_type["output"]
+        array([4, 4, 6])
+
+    Source: the formulas of torch.nn.Conv2d and torch.nn.AvgPool2d, which NIR's nodes follow.
+    """
+    return _Inference(graph, "", None, 0, None).typed()
+
+
+def infer_filled(graph: nir.NIRGraph) -> tuple[nir.NIRGraph, list[tuple[str, str]]]:
+    """:func:`infer` of a graph in which a single number may stand for one per neuron.
+
+    Args:
+        graph: The graph; it stays as it is.
+
+    Returns:
+        The copy with such numbers repeated, and for each the path of its node and what was repeated.
+
+    Raises:
+        NIRError: As :func:`infer`, and ``NIR105`` for more than 2**22 neurons.
+
+    Example:
+        >>> nodes = {"in": nir.Input(np.array([3])), "gain": nir.Scale(np.array(2.0)), "out": nir.Output(None)}
+        >>> graph = nir.NIRGraph(nodes, [("in", "gain"), ("gain", "out")], type_check=False)
+        >>> filled, repeated = infer_filled(graph)
+        >>> filled.nodes["gain"].scale, repeated
+        (array([2., 2., 2.]), [('gain', 'scale for shape [3]')])
+    """
+    filled: list[tuple[str, str]] = []
+    return _Inference(graph, "", None, 0, filled).typed(), filled
+
+
+class _Inference:
+    """Shapes spread along the edges until nothing changes."""
+
+    def __init__(
+        self, graph: nir.NIRGraph, where: str, given: Shape | None, depth: int, filled: list[tuple[str, str]] | None
+    ):
+        if depth > MAX_DEPTH:
+            raise refusal("NIR107", f"graph {where!r}", f"more than {MAX_DEPTH} levels")
+        self.graph, self.where, self.depth, self.filled = graph, where, depth, filled
+        self.edges = _checked_edges(graph, where)
+        self.nodes: dict[str, Any] = {}
+        self.taken: dict[str, Shape | None] = {}
+        self.shown: dict[str, Shape | None] = {}
+        self.open: dict[str, nir.NIRGraph] = {}  # nested graphs to come: each is gone through once
+        for name, node in graph.nodes.items():
+            self._enter(name, node)
+        self.touching: dict[str, list[tuple[str, str]]] = {name: [] for name in self.nodes}
+        for edge in self.edges:
+            for name in set(edge):
+                self.touching[name].append(edge)
+        if given is not None:
+            (port,) = (name for name, node in self.nodes.items() if isinstance(node, nir.Input))
+            self._settle(port, given, f"the edge into graph {where!r}")
+        self._spread(self.edges)
+        while self.open:
+            name = self._first_open()
+            self._nest(name, None)
+            self._spread(self.touching[name])
+
+    def _first_open(self) -> str:
+        """A nested graph that none of the others feeds, if there is one."""
+        fed = {end for start, end in self.edges if start in self.open}
+        return next((name for name in self.open if name not in fed), next(iter(self.open)))
+
+    def _path(self, name: str) -> str:
+        return place(self.where, name)
+
+    def _edge(self, start: str, end: str) -> str:
+        return f"edge {self._path(start)!r} -> {self._path(end)!r}"
+
+    def _enter(self, name: str, node: nir.NIRNode) -> None:
+        path = self._path(name)
+        if isinstance(node, nir.NIRGraph):
+            self._check_ports(name, node)
+            self.nodes[name], self.taken[name], self.shown[name] = node, None, None
+            self.open[name] = node
+            ports = [inner for inner in node.nodes.values() if isinstance(inner, nir.Input)]
+            if len(ports) == 1 and fixed_shapes(ports[0], path)[0] is not None:
+                self._nest(name, None)
+            return
+        new = normalised(node, path)
+        if self.filled is not None:
+            self._fill(new, path, None)
+        check_parameters(new, path)
+        self.nodes[name] = new
+        self.taken[name], self.shown[name] = fixed_shapes(new, path)
+
+    def _check_ports(self, name: str, node: nir.NIRGraph) -> None:
+        for kind, side in ((nir.Input, 1), (nir.Output, 0)):
+            ports = sum(isinstance(inner, kind) for inner in node.nodes.values())
+            if ports != 1 and any(edge[side] == name for edge in self.edges):
+                raise refusal("NIR219", f"graph {self._path(name)!r}", f"{ports} {kind.__name__} nodes")
+
+    def _nest(self, name: str, given: Shape | None) -> None:
+        new = _Inference(self.open.pop(name), self._path(name), given, self.depth + 1, self.filled).typed()
+        self.nodes[name] = new
+        self.taken[name] = _only(list((new.input_type or {}).values()))
+        self.shown[name] = _only(list(new.output_type.values()))
+
+    def _spread(self, edges: list[tuple[str, str]]) -> None:
+        waiting = deque(edges)
+        while waiting:
+            start, end = waiting.popleft()
+            shown, taken = self.shown[start], self.taken[end]
+            if shown is not None and shown != taken:
+                self._settle(end, shown, self._edge(start, end), self._remedy(start, taken))
+                waiting.extend(self.touching[end])
+            elif shown is None and taken is not None and self._is_elementwise(start):
+                self._settle(start, taken, self._edge(start, end))
+                waiting.extend(self.touching[start])
+
+    def _is_elementwise(self, name: str) -> bool:
+        node = self.nodes[name]
+        return not isinstance(node, nir.NIRGraph) and type_name(node, name) in {*NEURONS, "Input", "Output"}
+
+    def _remedy(self, name: str, wanted: Shape | None) -> str | None:
+        """How a Flatten gives the wanted shape, if starting at another axis would do it."""
+        node, shape = self.nodes[name], self.taken[name]
+        for axis in range(len(shape or ()) if isinstance(node, nir.Flatten) and wanted is not None else 0):
+            other = copy.copy(node)
+            other.start_dim = axis
+            try:
+                fits = shape is not None and output_shape(other, shape, name) == wanted
+            except NIRError:
+                fits = False
+            if fits:
+                found = f"start_dim is {node.start_dim}, and {axis} gives {list(wanted or ())}"
+                return f"NIR counts axes without the batch: of node {self._path(name)!r} {found}"
+        return None
+
+    def _settle(self, name: str, shape: Shape, reason: str, remedy: str | None = None) -> None:
+        known, node = self.taken[name], self.nodes[name]
+        if known is not None and known != shape:
+            found = f"{list(shape)} where node {self._path(name)!r} takes {list(known)}"
+            raise refusal("NIR204", reason, found, remedy)
+        if isinstance(node, nir.NIRGraph):
+            self._nest(name, shape)
+            return
+        if type_name(node, name) in NEURONS and shape:
+            if self.filled is None:
+                found = f"a single value where the layer has shape {list(shape)}"
+                raise refusal("NIR206", f"node {self._path(name)!r}", found)
+            self._fill(node, self._path(name), shape)
+        self.taken[name] = shape
+        self.shown[name] = output_shape(node, shape, self._path(name))
+
+    def _fill(self, node: nir.NIRNode, path: str, shape: Shape | None) -> None:
+        """Repeat the single numbers among a neuron's parameters; over the shape of the others if None."""
+        name = type_name(node, path)
+        if name not in NEURONS or self.filled is None:
+            return
+        shapes = {field: getattr(node, field).shape for field in PRIMITIVES[name]}
+        single = [field for field, own in shapes.items() if own == ()]
+        others = {own for own in shapes.values() if own != ()}
+        target = _only(list(others)) if shape is None else shape
+        if not single or target is None:
+            return
+        if math.prod(target) > _MAX_FILLED:
+            raise refusal("NIR105", f"node {path!r}", f"single values for {math.prod(target)} neurons", "give one each")
+        for field in single:
+            setattr(node, field, np.full(target, getattr(node, field)))
+        self.filled.append((path, f"{', '.join(single)} for shape {list(target)}"))
+
+    def typed(self) -> nir.NIRGraph:
+        """The copy, with the types that were found."""
+        joined = {name for edge in self.edges for name in edge}
+        for name, node in self.nodes.items():
+            if not isinstance(node, nir.NIRGraph):
+                if name in joined and (self.taken[name] is None or self.shown[name] is None):
+                    raise refusal("NIR205", f"node {self._path(name)!r}", "neither it nor the nodes around it say")
+                _set_types(node, self.taken[name], self.shown[name])
+        new = copy.copy(self.graph)
+        new.nodes, new.edges = self.nodes, self.edges
+        new.metadata = dict(self.graph.metadata) if isinstance(self.graph.metadata, dict) else {}
+        ports = {name: node.input_type["input"] for name, node in self.nodes.items() if isinstance(node, nir.Input)}
+        new.input_type = ports
+        exits = {name: node.output_type["output"] for name, node in self.nodes.items() if isinstance(node, nir.Output)}
+        new.output_type = exits
+        return new
+
+
+def _only(shapes: list[Any]) -> Shape | None:
+    return None if len(shapes) != 1 or shapes[0] is None else tuple(int(size) for size in shapes[0])
+
+
+def _checked_edges(graph: nir.NIRGraph, where: str) -> list[tuple[str, str]]:
+    edges = [(start, end) for start, end in graph.edges]
+    for start, end in edges:
+        for name in (start, end):
+            if name not in graph.nodes:
+                known = ", ".join(repr(known) for known in sorted(graph.nodes)[:20])
+                missing = f"{name!r}, named by the edge {start!r} -> {end!r}"
+                raise refusal("NIR201", f"graph {where!r}" if where else "graph", missing, f"name one of {known}")
+    return edges
+
+
+def _set_types(node: Any, taken: Shape | None, shown: Shape | None) -> None:
+    node.input_type = {"input": None if taken is None else np.array(taken, dtype=int)}
+    node.output_type = {"output": None if shown is None else np.array(shown, dtype=int)}
+    if taken is not None and isinstance(node, nir.Conv1d):
+        node.input_shape = taken[1]
+    elif taken is not None and isinstance(node, nir.Conv2d):
+        node.input_shape = taken[1:]

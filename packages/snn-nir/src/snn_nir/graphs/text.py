@@ -1,0 +1,119 @@
+"""Graphs to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import nir
+import numpy as np
+
+from snn_nir.graphs.fields import node_fields, type_name
+from snn_nir.graphs.values import array_of
+
+
+def to_text(graph: nir.NIRGraph) -> str:
+    """A graph as text: one line a node, with its shapes, its parameters and where its output goes.
+
+    Args:
+        graph: The graph; shapes appear where they are known.
+
+    Returns:
+        The lines. A parameter with one value throughout appears as that value, another as its shape and range.
+
+    Example:
+        >>> print(to_text(nir.NIRGraph.from_list(nir.Linear(np.eye(2)), nir.Threshold(np.ones(2)))))
+        input      Input      [2] -> [2]                           -> linear
+        linear     Linear     [2] -> [2]  weight=[2, 2] in [0, 1]  -> threshold
+        threshold  Threshold  [2] -> [2]  threshold=1              -> output
+        output     Output     [2] -> [2]
+    """
+    rows = list(_rows(graph, ""))
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(4)]
+    lines = []
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True) if width or cell]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def _rows(graph: nir.NIRGraph, indent: str) -> Iterator[tuple[str, str, str, str, str]]:
+    for name, node in graph.nodes.items():
+        targets = ", ".join(end for start, end in graph.edges if start == name)
+        onward = f"-> {targets}" if targets else ""
+        if isinstance(node, nir.NIRGraph):
+            yield indent + name, "NIRGraph", f"{len(node.nodes)} nodes", "", onward
+            yield from _rows(node, indent + "  ")
+        else:
+            yield indent + name, type_name(node, name), _shapes(node), _parameters(node, name), onward
+
+
+def _shapes(node: Any) -> str:
+    ports = (node.input_type or {}).get("input"), (node.output_type or {}).get("output")
+    return " -> ".join("?" if port is None else str([int(size) for size in port]) for port in ports)
+
+
+def _parameters(node: nir.NIRNode, name: str) -> str:
+    fields = node_fields(node, name)
+    return " ".join(
+        f"{field}={_brief(value)}"
+        for field, value in fields.items()
+        if value is not None and field not in ("shape", "input_type", "input_shape")
+    )
+
+
+def _brief(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    array = array_of(value) if hasattr(value, "detach") else np.asarray(value)
+    if array.size and array.dtype.kind in "biuf" and (array == array.flat[0]).all():
+        return f"{array.flat[0]:g}" if array.ndim < 2 else f"{list(array.shape)} of {array.flat[0]:g}"
+    if array.ndim <= 1 and array.size <= 3:
+        return "[" + ", ".join(f"{number:g}" for number in array.reshape(-1)) + "]"
+    return f"{list(array.shape)} in [{array.min():g}, {array.max():g}]" if array.size else str(list(array.shape))
+
+
+def to_mermaid(graph: nir.NIRGraph) -> str:
+    """A graph as a Mermaid flowchart, which GitHub and many editors draw.
+
+    Args:
+        graph: The graph; nested graphs become boxes.
+
+    Returns:
+        The text of the chart.
+
+    Example:
+        >>> print(to_mermaid(nir.NIRGraph.from_list(nir.Threshold(np.ones(2)))))
+        flowchart LR
+          n0(["input<br/>Input [2]"])
+          n1["threshold<br/>Threshold [2]"]
+          n2(["output<br/>Output [2]"])
+          n0 --> n1
+          n1 --> n2
+
+    Source: https://mermaid.js.org/syntax/flowchart.html.
+    """
+    lines = ["flowchart LR"]
+    _draw(graph, "n", "  ", lines)
+    return "\n".join(lines)
+
+
+def _draw(graph: nir.NIRGraph, prefix: str, indent: str, lines: list[str]) -> None:
+    names = {name: f"{prefix}{number}" for number, name in enumerate(graph.nodes)}
+    for name, node in graph.nodes.items():
+        if isinstance(node, nir.NIRGraph):
+            lines.append(f'{indent}subgraph {names[name]} ["{_escaped(name)}"]')
+            _draw(node, f"{names[name]}_", f"{indent}  ", lines)
+            lines.append(f"{indent}end")
+            continue
+        kind = type_name(node, name)
+        shape = _shapes(node).split(" -> ")[-1]
+        opening, closing = ("([", "])") if kind in ("Input", "Output") else ("[", "]")
+        label = f"{_escaped(name)}<br/>{kind}{'' if shape == '?' else ' ' + shape}"
+        lines.append(f'{indent}{names[name]}{opening}"{label}"{closing}')
+    lines += [f"{indent}{names[start]} --> {names[end]}" for start, end in graph.edges]
+
+
+def _escaped(name: str) -> str:
+    """Mermaid's own entity codes for what would end or change a label."""
+    return "".join(sign if sign.isalnum() or sign in " _-." else f"#{ord(sign)};" for sign in name)

@@ -1,0 +1,94 @@
+"""Arrays of tensors, and values that a node's equation can be computed with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import nir
+import numpy as np
+import torch
+from torch import Tensor
+
+from snn_nir.codes import NIRError, refusal
+from snn_nir.graphs.fields import PRIMITIVES, place, type_name
+
+
+def array_of(value: Tensor, dtype: torch.dtype | None = None) -> np.ndarray:
+    """Return a tensor's numbers, also of one whose memory holds their negatives or conjugates, which NumPy cannot say.
+
+    Args:
+        value: The tensor, on any device, with a gradient or without.
+        dtype: What to convert it to; None to leave it as it is.
+
+    Returns:
+        The array, which may share the tensor's memory.
+
+    Example:
+        >>> array_of(torch.tensor([1 - 2j]).conj().imag)
+        array([2.], dtype=float32)
+    """
+    return value.detach().to("cpu", dtype).resolve_conj().resolve_neg().numpy()
+
+
+_POSITIVE = frozenset({"tau", "tau_mem", "tau_syn"})
+
+
+def check_values(graph: nir.NIRGraph) -> None:
+    """Refuse values that are not finite, time constants that are not positive and negative delays.
+
+    Args:
+        graph: The graph, with arrays in its nodes.
+
+    Raises:
+        NIRError: ``NIR207`` or ``NIR208``, for the first such value.
+
+    Example:
+        >>> check_values(nir.NIRGraph({"gain": nir.Scale(np.array([np.nan]))}, [], type_check=False))
+        Traceback (most recent call last):
+            ...
+        snn_nir.codes.NIRError: NIR207: node 'gain', scale: a value is NaN or infinite: nan at [0]; ...
+    """
+    for error in bad_values(graph):
+        raise error
+
+
+def bad_values(graph: nir.NIRGraph, where: str = "") -> Iterator[NIRError]:
+    """The refusals of :func:`check_values`, one a field.
+
+    Args:
+        graph: The graph, with arrays in its nodes.
+        where: Its own path, if it is nested.
+
+    Yields:
+        An error for each field with a bad value.
+
+    Example:
+        >>> graph = nir.NIRGraph({"gain": nir.Scale(np.array([np.nan]))}, [], type_check=False)
+        >>> [error.code for error in bad_values(graph)]
+        ['NIR207']
+    """
+    for name, node in graph.nodes.items():
+        path = place(where, name)
+        if isinstance(node, nir.NIRGraph):
+            yield from bad_values(node, path)
+            continue
+        for field, (kind, _) in PRIMITIVES[type_name(node, path)].items():
+            if kind == "values":
+                error = _first_bad(np.asarray(getattr(node, field)), field, f"node {path!r}, {field}")
+                if error is not None:
+                    yield error
+
+
+def _first_bad(array: np.ndarray, field: str, where: str) -> NIRError | None:
+    if not np.isfinite(array).all():
+        return refusal("NIR207", where, _at(array, ~np.isfinite(array)))
+    if field in _POSITIVE and not (array > 0).all():
+        return refusal("NIR208", where, _at(array, array <= 0))
+    if field == "delay" and not (array >= 0).all():
+        return refusal("NIR208", where, _at(array, array < 0))
+    return None
+
+
+def _at(array: np.ndarray, bad: np.ndarray) -> str:
+    place = tuple(int(index) for index in np.argwhere(bad)[0])
+    return f"{array[place]} at {list(place)}"

@@ -1,0 +1,154 @@
+"""From a NIR graph or file to a module."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any, BinaryIO
+
+import nir
+import numpy as np
+import torch
+from torch import nn
+
+from snn_core.neuron.recurrence import OneToOne
+from snn_nir.codes import warn_caller
+from snn_nir.files.reading import read
+from snn_nir.graphs.flattening import flattened
+from snn_nir.graphs.metadata import read_metadata
+from snn_nir.graphs.repairs import repaired
+from snn_nir.importing.building import Scheme, build
+from snn_nir.importing.simplification.simplifying import simplified
+from snn_nir.importing.time_step import time_step as find_time_step
+from snn_nir.running.graph_module import GraphModule
+
+
+def from_nir(
+    graph_or_path: nir.NIRGraph | str | os.PathLike[str] | BinaryIO,
+    *,
+    dt: float | None = None,
+    method: str | None = None,
+    time_unit: str = "s",
+    reset: str | None = None,
+    simplify: bool = True,
+) -> GraphModule:
+    """Make a module of a NIR graph.
+
+    Every primitive runs as it is, with its parameters per neuron. The step is: integrate, fire where v > v_threshold,
+    reset in the same step; states start at 0. Where a node, or a few of them, are provably a neuron of snn-core, that
+    neuron stands in their place, and runs through its fused kernels: ``Leaky``, ``Synaptic``, ``RLeaky``,
+    ``RSynaptic``; ``Lapicque`` and ``Alpha`` where the metadata says so.
+
+    The network is float64 if all its weights are, else float32; a network without weights takes both.
+
+    Args:
+        graph_or_path: The graph, which is not changed, or a file or its path.
+        dt: Time step in seconds. When None: as recorded by us, else as the parameters say, else assumed with a warning.
+        method: ``"euler"`` or ``"exact"``, how time constants become decays per step. When None: as recorded, else
+            ``"euler"``.
+        time_unit: Unit of the graph's time constants, which NIR leaves open: ``"s"``, ``"ms"``, or ``"step"`` (of
+            ``dt=1``).
+        reset: What a spike does to the membrane of every spiking neuron, ``"zero"``, ``"subtract"`` or ``"none"``, for
+            graphs that were trained with another reset than NIR's and do not say so. When None: as recorded, else to
+            ``v_reset``.
+        simplify: Put neurons of snn-core where they are the same. When False: one module for each node, which
+            :func:`to_nir` writes as that node again, in the nested graph that it came from.
+
+    Returns:
+        The module: batch first for one time step, time first under ``unroll``.
+
+    Raises:
+        NIRError: If the graph is refused; ``.code`` says why.
+        ValueError: If ``dt``, ``method`` or ``time_unit`` is out of range.
+        TypeError: If it is neither a graph nor a path.
+
+    Example:
+        >>> one = np.ones(1, dtype=np.float32)
+        >>> lif = nir.LIF(tau=1e-3 * one, r=10 * one, v_leak=0 * one, v_threshold=one)
+        >>> net = from_nir(nir.NIRGraph.from_list(nir.Linear(np.full((1, 2), 0.5, np.float32)), lif))
+        >>> net["lif"]
+        Leaky(beta=0.9, threshold=1, reset_mechanism='zero', ...)
+        >>> import snn_core as snn
+        >>> snn.unroll(net, torch.ones(3, 1, 2)).flatten().tolist()
+        [0.0, 1.0, 0.0]
+
+    Source: Pedersen et al., Neuromorphic intermediate representation: a unified instruction set for interoperable
+    brain-inspired computing, Nature Communications 15 (2024).
+    """
+    if isinstance(graph_or_path, nir.NIRGraph):
+        graph = repaired(graph_or_path, stacklevel=2)
+    elif isinstance(graph_or_path, str | os.PathLike) or hasattr(graph_or_path, "read"):
+        graph = read(graph_or_path)
+    else:
+        raise TypeError(f"from_nir takes a nir.NIRGraph or a path, got {type(graph_or_path).__name__}")
+    flat = flattened(graph)
+    said = read_metadata(graph)
+    step = find_time_step(flat.nodes, said, dt=dt, method=method, time_unit=time_unit)
+    scheme = Scheme(step, _dtype(flat.nodes.values(), said), reset)
+    plan = simplified(flat, scheme) if simplify else None
+    nodes, edges = (flat.nodes, flat.edges) if plan is None else (plan.nodes, plan.edges)
+    modules: dict[str, nn.Module | None] = {} if plan is None else dict(plan.modules)
+    for name, node in nodes.items():
+        modules[name] = build(name, node, scheme)
+    share(flat.nodes, modules if plan is None else {**modules, **plan.absorbed})
+    ports = {kind: [n for n, node in graph.nodes.items() if isinstance(node, kind)] for kind in (nir.Input, nir.Output)}
+    shapes = {name: tuple(int(n) for n in node.output_type["output"]) for name, node in flat.nodes.items()}
+    if plan is not None:
+        shapes |= plan.shapes
+        modules |= dict.fromkeys(plan.taps)
+    taps = None if plan is None else plan.taps
+    places = flat.places if plan is None else None
+    return GraphModule(modules, edges, ports[nir.Input], ports[nir.Output], shapes, step, taps, places)
+
+
+def _dtype(nodes: Iterable[Any], said: dict[str, Any]) -> torch.dtype:
+    """float64 where all weights are; of a network without weights, where all that neurons hold is."""
+    for recorded in (torch.float32, torch.float64):
+        if f"torch.{said.get('dtype')}" == str(recorded):
+            return recorded
+    weights: list[np.dtype] = []
+    others: list[np.dtype] = []
+    for node in nodes:
+        for field, value in vars(node).items():
+            if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+                (weights if field in ("weight", "scale") else others).append(value.dtype)
+    decisive = weights or others
+    return torch.float64 if decisive and all(d == np.float64 for d in decisive) else torch.float32
+
+
+def share(nodes: Mapping[str, Any], modules: Mapping[str, nn.Module | None]) -> None:
+    """Make one parameter again of those that were one when the graph was exported.
+
+    Args:
+        nodes: The nodes, whose metadata says ``shared_with``: a node for each field.
+        modules: Their modules, by the same names; changed in place. Values that differ by now stay apart, with a
+            warning.
+
+    Example:
+        >>> import nir, torch
+        >>> import numpy as np
+        >>> tied = nir.Linear(np.ones((2, 2)), metadata={"snn_nir": {"shared_with": {"weight": "a"}}})
+        >>> modules = {"a": nn.Linear(2, 2), "b": nn.Linear(2, 2)}
+        >>> _ = modules["b"].load_state_dict(modules["a"].state_dict())
+        >>> share({"a": nir.Linear(np.ones((2, 2))), "b": tied}, modules)
+        >>> modules["a"].weight is modules["b"].weight
+        True
+    """
+    for name, node in nodes.items():
+        tied = read_metadata(node).get("shared_with")
+        if not isinstance(tied, Mapping):
+            continue
+        for field, other in tied.items():
+            own, twin = modules.get(name), modules.get(str(other))
+            mine, theirs = _parameter(own, str(field)), _parameter(twin, str(field))
+            if mine is None or theirs is None:
+                continue
+            if own is not None and mine.shape == theirs.shape and bool((mine == theirs).all()):
+                setattr(own, "V" if isinstance(own, OneToOne) else str(field), theirs)
+            else:
+                warn_caller("NIR304", f"node {name!r}", f"{field} was that of node {other!r} and is another")
+
+
+def _parameter(module: nn.Module | None, field: str) -> nn.Parameter | None:
+    value = getattr(module, "V" if isinstance(module, OneToOne) else field, None)
+    return value if isinstance(value, nn.Parameter) else None

@@ -1,0 +1,133 @@
+"""What the metadata of a node says about the neuron that it was, where it can be trusted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from snn_core import surrogate
+from snn_core.neuron.firing import RESETS
+from snn_nir.codes import refusal, warn_caller
+from snn_nir.graphs.metadata import read_metadata
+
+_AGREE = 1e-5
+_OTHERWISE = {"Alpha": ("alpha", "beta"), "Lapicque": ("beta",)}  # which no node of these has as its decay
+_KINDS = {name: getattr(surrogate, name) for name in surrogate.__all__}
+_SURROGATES = {  # those that a name and numbers make
+    name: kind
+    for name, kind in _KINDS.items()
+    if issubclass(kind, surrogate.Surrogate) and name not in ("Surrogate", "custom_surrogate")
+}
+
+
+def firing_options(name: str, node: Any, reset: str | None) -> dict[str, Any]:
+    """Reset and surrogate of a spiking node, as keyword arguments of a neuron.
+
+    Args:
+        name: The node's name, for errors.
+        node: The node.
+        reset: The reset that the caller wants, or None.
+
+    Returns:
+        ``reset_mechanism``, ``reset_delay``, ``spike_grad``: what is wanted, then what is recorded, then what NIR
+        means, which is a reset to a value in the same step.
+
+    Raises:
+        NIRError: NIR305 if a reset is unknown.
+
+    Example:
+        >>> import nir
+        >>> neuron = nir.IF(np.ones(1), np.ones(1), metadata={"snn_nir": {"reset": "subtract"}})
+        >>> firing_options("if", neuron, None)["reset_mechanism"]
+        'subtract'
+    """
+    said = read_metadata(node)
+    mechanism = reset or said.get("reset", "zero")
+    if mechanism not in RESETS:
+        raise refusal("NIR305", f"node {name!r}", repr(mechanism))
+    delay = bool(said.get("reset_delay", False)) if mechanism == said.get("reset") else False
+    return {"reset_mechanism": mechanism, "reset_delay": delay, "spike_grad": surrogate_of(name, node)}
+
+
+def surrogate_of(name: str, node: Any) -> Any:
+    """The recorded surrogate gradient, or None; with a warning if there is none of that name.
+
+    Args:
+        name: The node's name, for the warning.
+        node: The node.
+
+    Returns:
+        A surrogate of snn-core, or None.
+
+    Example:
+        >>> import nir
+        >>> said = {"spike_grad": "fast_sigmoid", "spike_grad_params": np.array([10.0])}
+        >>> surrogate_of("thr", nir.Threshold(np.ones(1), metadata={"snn_nir": said}))
+        fast_sigmoid(slope=10.0)
+    """
+    said = read_metadata(node)
+    if "spike_grad" not in said:
+        return None
+    kind, params = str(said["spike_grad"]), np.atleast_1d(said.get("spike_grad_params", [])).tolist()
+    try:
+        return _SURROGATES[kind](*params)
+    except (KeyError, TypeError, ValueError):
+        warn_caller("NIR304", f"node {name!r}", f"no surrogate {kind}{tuple(params)}, atan() is used")
+        return None
+
+
+def constant(name: str, node: Any, field: str, value: np.ndarray) -> np.ndarray:
+    """A constant of a neuron as recorded, if the node's own fields agree with it; else as they say.
+
+    Args:
+        name: The node's name, for the warning.
+        node: The node.
+        field: Name of the constant in the metadata, such as ``"beta"``.
+        value: The same from the node's fields, one per neuron.
+
+    Returns:
+        The recorded constant, exact and in the shape it had. Without one, and with a warning if they disagree,
+        ``value``; a single number where all neurons have the same.
+
+    Example:
+        >>> import nir
+        >>> node = nir.Scale(np.ones(2), metadata={"snn_nir": {"beta": 0.9}})
+        >>> constant("lif", node, "beta", np.array([0.9000001, 0.9]))
+        array(0.9)
+        >>> constant("lif", node, "alpha", np.array([0.5, 0.5])), constant("lif", node, "alpha", np.array([0.5, 0.6]))
+        (array(0.5), array([0.5, 0.6]))
+    """
+    record = read_metadata(node)
+    said = record.get(field)
+    if said is None or field in _OTHERWISE.get(str(record.get("class")), ()):
+        return _common(value)
+    try:
+        exact = np.asarray(said, dtype=np.float64)
+        if np.allclose(np.broadcast_to(exact, np.shape(value)), value, rtol=_AGREE, atol=_AGREE):
+            return exact
+    except (TypeError, ValueError):
+        pass  # no number, or of another shape
+    warn_caller("NIR304", f"node {name!r}", f"{field} was {np.ravel(said)[:3]} and is {np.ravel(value)[:3]}")
+    return _common(value)
+
+
+def _common(value: np.ndarray) -> np.ndarray:
+    return np.array(value.flat[0]) if value.size and (value == value.flat[0]).all() else value
+
+
+def learned(node: Any) -> set[str]:
+    """Names of the constants that were parameters.
+
+    Args:
+        node: The node.
+
+    Returns:
+        The names.
+
+    Example:
+        >>> import nir
+        >>> sorted(learned(nir.Scale(np.ones(1), metadata={"snn_nir": {"learned": "beta threshold"}})))
+        ['beta', 'threshold']
+    """
+    return set(str(read_metadata(node).get("learned", "")).split())

@@ -1,0 +1,110 @@
+"""Two leaky integrators and a Threshold as the neuron Alpha."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from snn_nir.codes import warn_caller
+from snn_nir.graphs.metadata import read_metadata
+from snn_nir.importing.building import Scheme
+from snn_nir.importing.recorded import learned, surrogate_of
+from snn_nir.importing.simplification.draft import Draft
+from snn_nir.importing.simplification.leak import leak_of
+from snn_nir.importing.simplification.unit import Unit
+
+_AGREE = 1e-5
+
+
+def alpha_unit(draft: Draft, name: str, scheme: Scheme) -> Unit | None:
+    """The neuron ``Alpha`` of which a node is recorded to be the excitatory current.
+
+    Args:
+        draft: The graph.
+        name: The node.
+        scheme: Time step and dtype.
+
+    Returns:
+        The neuron; None where nothing is recorded, or the nodes and their fields are not those of the record.
+    """
+    node: Any = draft.nodes[name]
+    said = read_metadata(node)
+    if said.get("class") != "Alpha" or said.get("part") != "exc" or not {"alpha", "beta", "threshold"} <= said.keys():
+        return None
+    parts = _parts(draft, str(said.get("group")))
+    if parts.get("exc") != name or not {"inh", "spk"} <= parts.keys():
+        return None
+    alpha, beta, threshold = (np.asarray(said[key], dtype=np.float64) for key in ("alpha", "beta", "threshold"))
+    tau = np.log(alpha) / (np.log(beta) - np.log(alpha)) + 1
+    exc, inh = (leak_of(draft.nodes[parts[part]], scheme.step) for part in ("exc", "inh"))
+    pairs = [(alpha, exc.decay), (tau, exc.gain), (beta, inh.decay), (-tau, inh.gain)]
+    pairs.append((threshold, draft.values(parts["spk"], "threshold")))
+    delay, reset = bool(said.get("reset_delay", True)), str(said.get("reset", "none"))
+    if reset == "subtract":
+        amount = (1.0 if delay else alpha) * threshold / tau
+        pairs.append((-amount, draft.values(parts["reset"], "scale") if "reset" in parts else np.zeros(0)))
+    if not all(_agree(recorded, own) for recorded, own in pairs):
+        warn_caller("NIR304", f"node {name!r}", "the constants of an Alpha")
+        return None
+    if reset == "zero":
+        return None  # no node does it
+    outlets = _outlets(draft, parts, reset == "subtract" and not delay)
+    if outlets is None:
+        return None
+    return Unit(
+        name=str(said["group"]),
+        entry=name,
+        mem=name,
+        spk=parts["spk"],
+        members=set(parts.values()),
+        feeds={parts["reset"]} if "reset" in parts else set(),
+        constants={"alpha": alpha, "beta": beta, "threshold": threshold},
+        reset=reset,
+        reset_delay=delay,
+        spike_grad=surrogate_of(name, node),
+        learned=learned(node),
+        outlets=outlets,
+        kind="Alpha",
+    )
+
+
+def _parts(draft: Draft, group: str) -> dict[str, str]:
+    """The nodes of a group by their part, without the Scale of graded spikes."""
+    found = {}
+    for name, node in draft.nodes.items():
+        said = read_metadata(node)
+        if said.get("group") == group and said.get("part") in ("exc", "inh", "spk", "reset", "lowered"):
+            found[str(said["part"])] = name
+    return found
+
+
+def _outlets(draft: Draft, parts: dict[str, str], at_once: bool) -> dict[str, int] | None:
+    """What others read of the neuron; None if the nodes are not connected as a neuron."""
+    exc, inh, spk = parts["exc"], parts["inh"], parts["spk"]
+    own = set(parts.values())
+
+    def outside(names: list[str]) -> list[str]:
+        return sorted(n for n in names if n not in own)
+
+    back = [parts["reset"]] if "reset" in parts else []
+    connected = (
+        outside(draft.sources(exc)) == sorted(draft.sources(inh))
+        and [s for s in draft.sources(exc) if s in own] == back
+        and sorted(draft.sources(spk)) == sorted([exc, inh])
+        and all(draft.sources(parts[p]) == [spk] for p in ("reset", "lowered") if p in parts)
+        and all(draft.readers(name) == [exc] for name in back)
+    )
+    others = outside(draft.readers(exc))
+    membranes = [inh, *([parts["lowered"]] if "lowered" in parts else [])]
+    if not connected or any(outside(draft.readers(name)) != others for name in membranes):
+        return None
+    if at_once and others and "lowered" not in parts:
+        return None
+    return {**({spk: 0} if outside(draft.readers(spk)) else {}), **({exc: -1} if others else {})}
+
+
+def _agree(recorded: np.ndarray, own: np.ndarray) -> bool:
+    if recorded.ndim > own.ndim:
+        return False
+    return bool(np.allclose(np.broadcast_to(recorded, own.shape), own, rtol=_AGREE, atol=_AGREE))

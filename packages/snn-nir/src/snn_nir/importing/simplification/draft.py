@@ -1,0 +1,97 @@
+"""A flat graph while neurons replace its nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from snn_nir.graphs.flattening import Flat
+
+
+class Draft:
+    """Nodes still to be built, modules that are, and the edges between both.
+
+    Args:
+        flat: The graph; it is not changed.
+
+    Attributes:
+        nodes: NIR nodes by name.
+        edges: Pairs of names.
+        modules: Neurons in place of nodes, by name.
+        taps: Names of what a neuron gives more than one of, with its place.
+        absorbed: Parts of these neurons that hold a former node's parameters, by its name.
+        shapes: Of what neurons and taps send out, by name.
+    """
+
+    def __init__(self, flat: Flat) -> None:
+        self.nodes: dict[str, Any] = dict(flat.nodes)
+        self.edges: list[tuple[str, str]] = list(flat.edges)
+        self.modules: dict[str, nn.Module] = {}
+        self.taps: dict[str, int] = {}
+        self.absorbed: dict[str, nn.Module] = {}
+        self.shapes: dict[str, tuple[int, ...]] = {}
+
+    def readers(self, name: str) -> list[str]:
+        """Where the edges from a node lead."""
+        return [target for source, target in self.edges if source == name]
+
+    def sources(self, name: str) -> list[str]:
+        """Where the edges to a node come from."""
+        return [source for source, target in self.edges if target == name]
+
+    def of_type(self, names: Iterable[str], *kinds: type) -> list[str]:
+        """Those of some names that are nodes of these types, sorted."""
+        return sorted(n for n in set(names) if isinstance(self.nodes.get(n), kinds))
+
+    def values(self, name: str, field: str) -> np.ndarray:
+        """A field of a node, as float64."""
+        return np.asarray(getattr(self.nodes[name], field), dtype=np.float64)
+
+    def replace(
+        self, members: set[str], entry: str, outlets: dict[str, int], module: Any, name: str, before: nn.Module | None
+    ) -> None:
+        """Put a neuron in the place of nodes.
+
+        Args:
+            members: The nodes.
+            entry: The one of them that takes the neuron's input.
+            outlets: Those of them that others read, with the place among what the neuron returns.
+            module: The neuron; it returns its states too if ``outlets`` asks for more than the spikes.
+            name: Its name.
+            before: A module that its input goes through, or None.
+        """
+        shape = tuple(int(n) for n in self.nodes[entry].output_type["output"])
+        for member in members:
+            del self.nodes[member]
+        name = self._free(name)
+        named = {outlet: self._free(outlet) if outlet != name else self._free(f"{name}.out") for outlet in outlets}
+        if not module.output:
+            named = dict.fromkeys(outlets, name)
+        into = name
+        if before is not None:
+            into = self._free(f"{name}.gain")
+            self.modules[into], self.shapes[into] = before, shape
+        edges = []
+        for source, target in self.edges:
+            inside = source in members and target in members
+            # one of several edges that the neuron has as one
+            doubled = (target in members and target != entry) or (source in members and source not in named)
+            if inside or doubled:
+                continue
+            edges.append((named.get(source, source), into if target in members else target))
+        if before is not None:
+            edges.append((into, name))
+        self.modules[name], self.shapes[name] = module, shape
+        for outlet, tap in named.items():
+            if tap != name:
+                edges.append((name, tap))
+                self.taps[tap], self.shapes[tap] = outlets[outlet], shape
+        self.edges = edges
+
+    def _free(self, name: str) -> str:
+        while name in self.nodes or name in self.modules or name in self.taps:
+            name += "_"
+        return name

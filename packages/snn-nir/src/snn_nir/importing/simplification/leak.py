@@ -1,0 +1,100 @@
+"""What a membrane or a current of a NIR node keeps and takes in per step, in float64."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import nir
+import numpy as np
+import torch
+
+from snn_nir.importing.time_step import TimeStep
+
+
+class Leak(NamedTuple):
+    """``v' = decay * v + gain * x``, one value per neuron."""
+
+    decay: np.ndarray
+    gain: np.ndarray
+
+
+def leak_of(node: Any, step: TimeStep, tau: str = "tau", r: str = "r") -> Leak:
+    """The recursion of a node.
+
+    Args:
+        node: A NIR node with a resistance.
+        step: Time step and method.
+        tau: Field of the time constant.
+        r: Field of the resistance, or of what else scales the input.
+
+    Returns:
+        Decay and gain; without a time constant the decay is 1.
+
+    Example:
+        >>> node = nir.LI(tau=np.array([1e-3]), r=np.array([10.0]), v_leak=np.zeros(1))
+        >>> leak_of(node, TimeStep(1e-4, "s", "euler", "given"))
+        Leak(decay=array([0.9]), gain=array([1.]))
+    """
+    resistance = np.asarray(getattr(node, r), dtype=np.float64)
+    if isinstance(node, nir.I | nir.IF):
+        return Leak(np.ones_like(resistance), step.in_units * resistance)
+    ratio = step.in_units / np.asarray(getattr(node, tau), dtype=np.float64)
+    rise = ratio if step.method == "euler" else -np.expm1(-ratio)
+    return Leak(1 - rise, rise * resistance)
+
+
+def near(a: np.ndarray, b: np.ndarray, dtype: torch.dtype, scale: np.ndarray | None = None) -> bool:
+    """Whether two arrays are equal up to the rounding of a few operations in a dtype.
+
+    Args:
+        a: One array.
+        b: The other.
+        dtype: What the values were rounded to.
+        scale: Size of the values that were rounded on the way, that of ``b`` if None.
+
+    Returns:
+        Whether shapes and values agree.
+
+    Example:
+        >>> near(np.array([1.0]), np.array([1 + 1e-7]), torch.float32)
+        True
+        >>> near(np.array([1.0]), np.array([1 + 1e-7]), torch.float64)
+        False
+    """
+    if np.shape(a) != np.shape(b):
+        return False
+    return bool((np.abs(a - b) <= 8 * torch.finfo(dtype).eps * np.abs(b if scale is None else scale)).all())
+
+
+def is_one(values: np.ndarray, dtype: torch.dtype) -> bool:
+    """Whether values are 1 up to the rounding of a few operations in a dtype.
+
+    Args:
+        values: The values.
+        dtype: What they were rounded to.
+
+    Returns:
+        Whether all are.
+
+    Example:
+        >>> is_one(np.array([0.1 * 10]), torch.float64)
+        True
+    """
+    return near(values, np.ones_like(values), dtype)
+
+
+def within_unit(decay: np.ndarray, dtype: torch.dtype) -> bool:
+    """Whether decays lie in [0, 1], up to rounding, so that a neuron of snn-core, which clamps them, keeps as much.
+
+    Args:
+        decay: The decays.
+        dtype: What their time constants were rounded to.
+
+    Returns:
+        Whether all do.
+
+    Example:
+        >>> within_unit(np.array([-1e-9, 0.5]), torch.float32), within_unit(np.array([-0.1]), torch.float32)
+        (True, False)
+    """
+    return near(decay, np.clip(decay, 0, 1), dtype, scale=np.ones_like(decay))

@@ -1,0 +1,83 @@
+"""Which nodes of a graph are neurons of snn-core."""
+
+from __future__ import annotations
+
+import nir
+
+from snn_nir.graphs.flattening import Flat
+from snn_nir.importing.building import Scheme
+from snn_nir.importing.simplification.alpha import alpha_unit
+from snn_nir.importing.simplification.around import with_current, with_graded, with_recurrence
+from snn_nir.importing.simplification.draft import Draft
+from snn_nir.importing.simplification.firing import firing_unit
+from snn_nir.importing.simplification.membrane import membrane_unit
+from snn_nir.importing.simplification.unit import Unit
+from snn_nir.primitives import Scale
+
+
+def simplified(flat: Flat, scheme: Scheme) -> Draft:
+    """Put neurons of snn-core in the place of the nodes that are one.
+
+    ==============================================  =====================================================
+    nodes                                           neuron
+    ==============================================  =====================================================
+    LIF, IF; CubaLIF                                ``Leaky``; ``Synaptic``, reset to zero
+    LI, I; CubaLI                                   the same without reset, read by its membrane
+    LI -> Threshold                                 ``Leaky`` without reset
+    LI -> Threshold -> Scale(-threshold) -> LI      ``Leaky``, reset by subtraction; with decay * threshold
+                                                    in the place of the threshold, at once
+    any of them <-> Linear, Affine, Conv2d, Scale   ``RLeaky``, ``RSynaptic``
+    ==============================================  =====================================================
+
+    It is done where rest and reset potential are 0 and decays lie in [0, 1], so that the neuron does the same
+    operations. An input that the node multiplies goes through a ``Scale`` first. Constants recorded in the metadata are
+    taken where the node's fields agree with them to 1e-5; LI -> LI is one ``Synaptic`` and a graded spike part of its
+    neuron only where the metadata says so.
+
+    Args:
+        flat: The graph.
+        scheme: Time step, dtype and reset.
+
+    Returns:
+        The graph with neurons.
+
+    Raises:
+        NIRError: NIR305 if a recorded reset is unknown.
+
+    Example:
+        >>> import numpy as np
+        >>> import torch
+        >>> from snn_nir.graphs.flattening import flattened
+        >>> from snn_nir.importing.time_step import TimeStep
+        >>> one = np.ones(2)
+        >>> graph = nir.NIRGraph.from_list(nir.IF(r=one, v_threshold=one))
+        >>> simplified(flattened(graph), Scheme(TimeStep(1.0, "s", "euler", "given"), torch.float32)).modules["if"].beta
+        tensor(1.)
+    """
+    draft = Draft(flat)
+    for name in draft.of_type(draft.nodes, nir.LI):
+        unit = alpha_unit(draft, name, scheme) if name in draft.nodes else None
+        if unit is not None:
+            _put(draft, unit, scheme)
+    for name in draft.of_type(draft.nodes, nir.LIF, nir.IF, nir.CubaLIF):
+        unit = firing_unit(draft, name, scheme)
+        if unit is not None:
+            _put(draft, unit, scheme)
+    for fires in (True, False):  # a current that belongs to a neuron behind it must not become one of its own
+        for name in draft.of_type(draft.nodes, nir.LI, nir.I, nir.CubaLI):
+            unit = membrane_unit(draft, name, scheme, fires) if name in draft.nodes else None
+            if unit is not None:
+                _put(draft, unit, scheme)
+    return draft
+
+
+def _put(draft: Draft, unit: Unit, scheme: Scheme) -> None:
+    unit, w_rec = with_recurrence(draft, with_graded(draft, with_current(draft, unit, scheme)), scheme)
+    for target in {unit.entry, unit.mem}:
+        if any(s in unit.members and s not in unit.feeds for s in draft.sources(target)):
+            return  # it feeds itself without a weight, which no neuron of snn-core does
+    neuron = unit.neuron(scheme.dtype)
+    before = None if unit.gain is None else Scale(scheme.tensor(unit.gain))
+    draft.replace(unit.members, unit.entry, unit.outlets, neuron, unit.name, before)
+    if w_rec:
+        draft.absorbed[w_rec] = neuron.get_submodule("recurrent")

@@ -1,0 +1,97 @@
+"""Nodes that are one neuron of snn-core, and that neuron."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from snn_core import Alpha, Lapicque, Leaky, RLeaky, RSynaptic, SpikingNeuron, Synaptic
+from snn_core.neuron.recurrence import OneToOne
+
+
+@dataclass
+class Unit:
+    """Some nodes of a graph that together are one neuron.
+
+    Args:
+        name: Of the neuron.
+        entry: The node that takes its input.
+        mem: The node that is its membrane.
+        spk: The node that sends its spikes; empty if nothing fires.
+        members: All its nodes.
+        constants: Its constants, float64, by the names of snn-core: ``beta``, ``threshold``; ``alpha``, ``R``, ...
+        feeds: Those of its nodes that its input or its membrane reads.
+        gain: What its input is multiplied by; None for 1.
+        reset: ``"zero"``, ``"subtract"`` or ``"none"``.
+        reset_delay: Whether the reset comes a step after the spike.
+        spike_grad: Surrogate gradient, or None.
+        learned: Names of the constants that are parameters.
+        outlets: Nodes that others read, with the place among what the neuron returns.
+        recurrent: The layer from its spikes to its input, or None.
+        kind: ``"Alpha"`` or ``"Lapicque"``, or empty for the leaky family.
+    """
+
+    name: str
+    entry: str
+    mem: str
+    spk: str
+    members: set[str]
+    constants: dict[str, np.ndarray]
+    feeds: set[str] = field(default_factory=set)
+    gain: np.ndarray | None = None
+    reset: str = "none"
+    reset_delay: bool = True
+    spike_grad: Any = None
+    learned: set[str] = field(default_factory=set)
+    outlets: dict[str, int] = field(default_factory=dict)
+    recurrent: nn.Module | None = None
+    kind: str = ""
+
+    def neuron(self, dtype: torch.dtype) -> SpikingNeuron:
+        """The neuron of snn-core.
+
+        Args:
+            dtype: Of its constants.
+
+        Returns:
+            A neuron that keeps its state; it returns its states as well where they are read.
+        """
+        values: dict[str, Any] = {name: torch.tensor(v, dtype=dtype) for name, v in self.constants.items()}
+        learnable = [n for n in ("alpha", "beta", "threshold", "graded_spikes_factor") if n in values]
+        options: dict[str, Any] = {
+            **{f"learn_{name}": name in self.learned for name in learnable},
+            "spike_grad": self.spike_grad,
+            "reset_mechanism": self.reset,
+            "reset_delay": self.reset_delay,
+            "init_hidden": True,
+            "output": any(place != 0 for place in self.outlets.values()),
+        }
+        if self.kind:
+            return {"Alpha": Alpha, "Lapicque": Lapicque}[self.kind](**values, **options)
+        if self.recurrent is None:
+            return (Synaptic if "alpha" in values else Leaky)(**values, **options)
+        return _recurrent(self.recurrent, RSynaptic if "alpha" in values else RLeaky, {**values, **options})
+
+
+def _recurrent(layer: Any, kind: Any, options: dict[str, Any]) -> SpikingNeuron:
+    if isinstance(layer, OneToOne):
+        learn = isinstance(layer.V, nn.Parameter)
+        return kind(V=layer.V.detach(), all_to_all=False, learn_recurrent=learn, **options)
+    with torch.random.fork_rng(devices=[]):  # weights are drawn, and replaced
+        if isinstance(layer, nn.Linear):
+            neuron = kind(linear_features=layer.in_features, **options)
+        else:
+            neuron = kind(conv2d_channels=layer.in_channels, kernel_size=layer.kernel_size, **options)
+    bias = layer.bias
+    neuron.recurrent.weight = layer.weight
+    # the kernels want a bias, which adds nothing and learns nothing where the graph has none
+    neuron.recurrent.bias = nn.Parameter(_zeros(layer), requires_grad=False) if bias is None else bias
+    return neuron
+
+
+def _zeros(layer: Any) -> Tensor:
+    return layer.weight.new_zeros(len(layer.weight))

@@ -1,0 +1,203 @@
+"""The time step of a graph: given, recorded, read off its parameters, or assumed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import nir
+import numpy as np
+
+from snn_nir.codes import warn_caller
+from snn_nir.importing.discretization import rise_of
+
+DEFAULT_DT = 1e-4  # seconds; of the NIR paper, snnTorch and SpikingJelly
+TIME_UNITS: dict[str, float | None] = {"s": 1.0, "ms": 1e-3, "step": None}  # in seconds
+_AGREE = 1e-4  # relative
+_TIMED = (nir.LIF, nir.LI, nir.CubaLIF, nir.CubaLI, nir.IF, nir.I, nir.Delay)
+
+
+class Evidence(NamedTuple):
+    """A time step that a parameter of a node speaks for, read in one way: ``"dt = tau / r"``."""
+
+    node: str
+    reading: str
+    dt: float
+
+    def __str__(self) -> str:
+        return f"node {self.node!r}: {self.reading} = {self.dt:.6g}"
+
+
+class TimeStep(NamedTuple):
+    """The step that a graph runs with.
+
+    ``dt`` is in seconds, or 1 where times count steps; ``unit`` is the unit of the graph's time constants,
+    ``"s"``, ``"ms"`` or ``"step"``; ``source`` is ``"given"``, ``"metadata"``, ``"inferred"`` or ``"assumed"``, and
+    ``evidence`` what it was inferred from.
+    """
+
+    dt: float
+    time_unit: str
+    method: str
+    source: str
+    evidence: tuple[Evidence, ...] = ()
+
+    @property
+    def in_units(self) -> float:
+        """The step in the unit of the graph's time constants."""
+        seconds = TIME_UNITS[self.time_unit]
+        return self.dt if seconds is None else self.dt / seconds
+
+
+def time_step(
+    nodes: Mapping[str, nir.NIRNode],
+    recorded: Mapping[str, Any],
+    *,
+    dt: float | None = None,
+    method: str | None = None,
+    time_unit: str = "s",
+) -> TimeStep:
+    """The time step to run a graph with.
+
+    NIR records none. What is given counts first, then our own metadata, then what the parameters say: many exporters
+    choose ``r`` (and ``w_in``) so that a spike is not scaled, which ties it to the step. Else it is assumed, with a
+    warning: 1 where all neurons are IF with r = 1, which means one unit of input a step; 1e-4 s otherwise.
+
+    Args:
+        nodes: Nodes by name, without nested graphs.
+        recorded: What the metadata of the graph says: ``dt``, ``method``, ``time_unit``.
+        dt: Time step in seconds.
+        method: ``"euler"`` or ``"exact"``; recorded, then ``"euler"``, when None.
+        time_unit: Unit of the time constants: ``"s"``, ``"ms"``, or ``"step"``.
+
+    Returns:
+        The step, with how it was found.
+
+    Raises:
+        ValueError: If ``dt`` is not positive or given along with steps, or ``method`` or ``time_unit`` is unknown.
+
+    Example:
+        >>> lif = nir.LIF(tau=np.array([1e-3]), r=np.array([10.0]), v_leak=np.zeros(1), v_threshold=np.ones(1))
+        >>> step = time_step({"lif": lif}, {})
+        >>> step.dt, step.source, str(step.evidence[0])
+        (0.0001, 'inferred', "node 'lif': dt = tau / r = 0.0001")
+    """
+    if time_unit not in TIME_UNITS:
+        raise ValueError(f"time_unit must be one of {', '.join(TIME_UNITS)}, got {time_unit!r}")
+    if dt is not None and not (np.isfinite(dt) and dt > 0):
+        raise ValueError(f"dt must be greater than 0, got {dt!r}")
+    unit = str(recorded.get("time_unit", "s")) if time_unit == "s" else time_unit
+    unit = unit if unit in TIME_UNITS else "s"
+    if unit == "step" and dt not in (None, 1):
+        raise ValueError(f"time_unit='step' counts time in steps, so that dt is 1; got dt={dt!r}, drop one of the two")
+    how = str(method or recorded.get("method", "euler"))
+    rise_of(how)
+    if dt is not None or unit == "step":
+        return TimeStep(1.0 if dt is None else float(dt), unit, how, "given")
+    if isinstance(recorded.get("dt"), int | float) and recorded["dt"] > 0:
+        return TimeStep(float(recorded["dt"]), unit, how, "metadata")
+    found = evidence(nodes)
+    if found:
+        seconds = TIME_UNITS[unit] or 1.0
+        if method is None and "log" in found[0].reading:
+            how = "exact"
+        return TimeStep(_tidy(found[0].dt * seconds), unit, how, "inferred", found)
+    return TimeStep(_assumed(nodes.values()), unit, how, "assumed")
+
+
+def evidence(nodes: Mapping[str, nir.NIRNode]) -> tuple[Evidence, ...]:
+    """What the parameters of a graph say about its time step.
+
+    A neuron whose ``r`` is 1 says nothing. Any other is read as its exporter may have meant it, ``r = tau / dt``,
+    ``r = 1 / (1 - exp(-dt / tau))``, or ``r = tau exp(-dt / tau) / dt`` as rockpool writes it. A reading counts if all
+    neurons then speak for the same step; of several, the first that gives a round number.
+
+    Args:
+        nodes: Nodes by name, without nested graphs.
+
+    Returns:
+        The evidence, all in one reading and for one step, in the unit of the time constants; empty if there is none,
+        or, with a warning, if it disagrees.
+
+    Example:
+        >>> one = np.ones(1)
+        >>> [str(e) for e in evidence({"a": nir.IF(r=10 * one, v_threshold=one)})]
+        ["node 'a': dt = 1 / r = 0.1"]
+
+    Source: the exporters of snnTorch, SpikingJelly and rockpool.
+    """
+    agreeing: list[tuple[Evidence, ...]] = []
+    first: tuple[Evidence, ...] = ()
+    for reading in _READINGS:
+        found = tuple(e for name, node in sorted(nodes.items()) for e in _of_node(name, node, reading))
+        first = first or found
+        steps = [e.dt for e in found]
+        if steps and all(np.isfinite(steps)) and max(steps) <= min(steps) * (1 + _AGREE):
+            agreeing.append(found)
+    if first and not agreeing:
+        warn_caller("NIR502", "graph", "; ".join(map(str, first[:4])))
+    return next((found for found in agreeing if _is_round(found[0].dt)), agreeing[0] if agreeing else ())
+
+
+def _of_node(name: str, node: nir.NIRNode, reading: str) -> Iterable[Evidence]:
+    if isinstance(node, nir.LIF | nir.LI):
+        pairs = [("tau", "r")]
+    elif isinstance(node, nir.CubaLIF | nir.CubaLI):
+        pairs = [("tau_mem", "r"), ("tau_syn", "w_in")]
+    elif isinstance(node, nir.IF | nir.I):
+        pairs = [("", "r")]
+    else:
+        return
+    for tau_name, gain_name in pairs:
+        gain = np.asarray(getattr(node, gain_name), dtype=np.float64)
+        tau = np.asarray(getattr(node, tau_name), dtype=np.float64) if tau_name else np.ones_like(gain)
+        tau, gain = np.broadcast_arrays(tau, gain)
+        says = gain != 1
+        if says.any():
+            own = reading if tau_name and not (gain_name == "w_in" and reading == _ROCKPOOL) else _NORMALISED
+            with np.errstate(all="ignore"):
+                steps = _READINGS[own](tau[says], gain[says])
+            text = own.replace("tau", tau_name or "1").replace("r", gain_name) if own != _ROCKPOOL else own
+            yield Evidence(name, text, float(np.min(steps)))
+            if np.max(steps) != np.min(steps):
+                yield Evidence(name, text, float(np.max(steps)))
+
+
+def _product_logarithm(x: np.ndarray) -> np.ndarray:
+    """The w >= 0 with w exp(w) = x, for x >= 0, by Newton's method."""
+    w = np.log1p(x)
+    for _ in range(32):
+        w = w - (w * np.exp(w) - x) / (np.exp(w) * (1 + w))
+    return w
+
+
+_NORMALISED = "dt = tau / r"
+_EXACT = "dt = -tau log(1 - 1 / r)"
+_ROCKPOOL = "r = tau exp(-dt / tau) / dt, dt"
+_READINGS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    _NORMALISED: lambda tau, r: tau / r,
+    _EXACT: lambda tau, r: -tau * np.log1p(-1 / r),
+    _ROCKPOOL: lambda tau, r: tau * _product_logarithm(1 / r),
+}
+
+
+def _tidy(dt: float) -> float:
+    """The round number that a step is meant to be, where it is one but for rounding."""
+    near = float(f"{dt:.1e}")
+    return near if abs(dt / near - 1) < 1e-6 else dt
+
+
+def _is_round(dt: float) -> bool:
+    return dt > 0 and abs(dt / float(f"{dt:.1e}") - 1) < _AGREE
+
+
+def _assumed(nodes: Iterable[nir.NIRNode]) -> float:
+    timed = [n for n in nodes if isinstance(n, _TIMED)]
+    if not timed:
+        return DEFAULT_DT
+    if all(isinstance(n, nir.IF) for n in timed):
+        found = "all neurons are IF with r = 1, taken as one unit of input a step: dt = 1"
+        warn_caller("NIR501", "graph", found, "pass dt=1 to say so, or the dt that is meant")
+        return 1.0
+    warn_caller("NIR501", "graph", f"dt = {DEFAULT_DT:g} s is assumed")
+    return DEFAULT_DT

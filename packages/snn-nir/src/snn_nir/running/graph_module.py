@@ -1,0 +1,260 @@
+"""A NIR graph as a module: one time step a call, and whole sequences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from snn_core import SpikingNeuron
+from snn_core.neuron.temporal import Temporal, current
+from snn_nir.graphs.flattening import GraphPlace
+from snn_nir.importing.time_step import TimeStep
+from snn_nir.primitives import Threshold
+from snn_nir.running.signals import (
+    Call,
+    Carried,
+    GraphState,
+    Signals,
+    bound,
+    results,
+    sequence_call,
+    stacked,
+    step_call,
+)
+from snn_nir.running.wiring import silence, summed, wired
+
+
+class GraphModule(nn.Module):
+    """The module of a NIR graph, as :func:`~snn_nir.from_nir` makes it.
+
+    Called with one time step it keeps its state, as neurons with ``init_hidden=True`` do, so that ``utils.reset``,
+    ``utils.detach`` and ``unroll`` work on it; :meth:`step` and :meth:`unroll` take and return the state. A graph with
+    one Input takes a tensor, one with several a dict by their names; so do outputs.
+
+    Edges that lead to one node are summed; an edge that is there twice counts twice. An edge that closes a cycle
+    carries what its source sent out in the step before; in the first step, what the source gives while every node with
+    a state sends 0, biases included.
+
+    Args:
+        modules: The module of each node by the node's name; None for one that passes on what it gets.
+        edges: Pairs of names.
+        inputs: Names of the Input nodes.
+        outputs: Names of the Output nodes.
+        shapes: Shape of what each node sends out, without batch.
+        taps: Names of nodes that pass on one of several tensors that the node before them gives, with its place.
+        time_step: The step that the modules were made for, and how it was found.
+        places: Where each node was, in nested graphs; None if nodes were joined.
+
+    Shape:
+        inputs and outputs ``[batch, ...]``, the rest as the Input and Output nodes say.
+
+    Raises:
+        NIRError: NIR303 if a node reads nothing, NIR215 if no node of a cycle keeps a state.
+
+    Example:
+        >>> import nir, snn_nir, torch
+        >>> import numpy as np
+        >>> one = np.ones(1, dtype=np.float32)
+        >>> graph = nir.NIRGraph.from_list(nir.IF(r=one, v_threshold=one), nir.Scale(2 * one))
+        >>> net = snn_nir.from_nir(graph, dt=1.0)
+        >>> [net(torch.full((1, 1), 0.75)).item() for _ in range(4)]
+        [0.0, 2.0, 0.0, 2.0]
+        >>> net["scale"].scale.tolist()
+        [2.0]
+    """
+
+    def __init__(
+        self,
+        modules: Mapping[str, nn.Module | None],
+        edges: Sequence[tuple[str, str]],
+        inputs: Iterable[str],
+        outputs: Iterable[str],
+        shapes: Mapping[str, tuple[int, ...]],
+        time_step: TimeStep,
+        taps: Mapping[str, int] | None = None,
+        places: Mapping[str, GraphPlace] | None = None,
+    ) -> None:
+        super().__init__()
+        self.time_step = time_step
+        self.input_names: tuple[str, ...] = tuple(sorted(inputs))
+        self.output_names: tuple[str, ...] = tuple(sorted(outputs))
+        self._shapes = dict(shapes)
+        self._attributes: dict[str, str] = {}
+        self._taps = dict(taps or {})
+        self._places = dict(places or {})
+        stateful = {*self._taps, *(name for name, module in modules.items() if _keeps_state(module))}
+        self._wiring = wired(modules, edges, self.input_names, stateful)
+        for node in self._wiring.nodes:
+            module = modules[node.name]
+            if module is not None:
+                self._attributes[node.name] = self._free_attribute(node.name)
+                self.add_module(self._attributes[node.name], module)
+        if self._wiring.carriers:
+            self._carried = Carried()
+
+    def __getitem__(self, name: str) -> nn.Module:
+        """The module of a node, by its name in the graph."""
+        if name not in self._attributes:
+            raise KeyError(f"no module of a node {name!r}; there are {', '.join(self._attributes)}")
+        return getattr(self, self._attributes[name])
+
+    @property
+    def neurons(self) -> dict[str, SpikingNeuron]:
+        """The modules with a state, by the names of their nodes."""
+        return {name: m for name in self._attributes if isinstance(m := self[name], SpikingNeuron)}
+
+    def forward(self, x: Signals) -> Signals:
+        """One time step, from the kept state.
+
+        Args:
+            x: ``[batch, ...]``, or a dict of them by the names of the Inputs.
+
+        Returns:
+            ``[batch, ...]``, or a dict of them by the names of the Outputs.
+
+        Raises:
+            ValueError: If an input does not fit the graph, or a kept state not the input.
+            TypeError: If there is not one tensor for each Input.
+        """
+        values = bound(x, self.input_names, self._shapes, time=False)
+        carried: dict[str, Tensor] = {}
+        if self._wiring.carriers:
+            why = f"the graph has a cycle, closed by {self._wiring.closing}"
+            watch = current()
+            if watch is not None:
+                watch.refused(why)
+            carried = self._carried_into(values, self._carried.read())
+        self._walk(values, carried, lambda name, value: self[name](value))
+        if self._wiring.carriers:
+            self._carried.write(tuple(values[s] for s in self._wiring.carriers))
+        return results(values, self.output_names)
+
+    def step(self, x: Signals, state: GraphState | None = None) -> tuple[Signals, GraphState]:
+        """One time step as a pure function.
+
+        Args:
+            x: ``[batch, ...]``, or a dict of them by the names of the Inputs.
+            state: State before the step; None is at rest.
+
+        Returns:
+            ``(y, state)``: what a call gives, and the state after it.
+
+        Raises:
+            ValueError: If an input does not fit the graph, or a state not the input.
+            TypeError: If there is not one tensor for each Input.
+
+        Example:
+            >>> import nir, snn_nir, torch
+            >>> import numpy as np
+            >>> net = snn_nir.from_nir(nir.NIRGraph.from_list(nir.I(np.ones(1))), dt=1.0)
+            >>> y, state = net.step(torch.ones(1, 1))
+            >>> net.step(torch.ones(1, 1), state)[0].item()
+            2.0
+        """
+        values = bound(x, self.input_names, self._shapes, time=False)
+        kept = tuple(state.carried[s] for s in self._wiring.carriers) if state is not None and state.carried else None
+        carried = self._carried_into(values, kept) if self._wiring.carriers else {}
+        after: dict[str, Any] = {}
+        self._walk(values, carried, step_call(self.__getitem__, {} if state is None else state.nodes, after))
+        return results(values, self.output_names), GraphState(after, {s: values[s] for s in self._wiring.carriers})
+
+    def unroll(self, xs: Signals, state: GraphState | None = None) -> tuple[Signals, GraphState]:
+        """All steps of a sequence; equal to calling :meth:`step` in a loop.
+
+        A graph without cycles runs layer by layer: every node sees the whole sequence.
+
+        Args:
+            xs: ``[T, batch, ...]`` with T >= 1, or a dict of them by the names of the Inputs.
+            state: State before the first step; None is at rest.
+
+        Returns:
+            ``(ys, state)``: outputs with time on axis 0, and the last state.
+
+        Raises:
+            ValueError: If there is no time step, an input does not fit the graph, or a state not the input.
+            TypeError: If there is not one tensor for each Input.
+
+        Example:
+            >>> import nir, snn_nir, torch
+            >>> import numpy as np
+            >>> net = snn_nir.from_nir(nir.NIRGraph.from_list(nir.I(np.ones(1))), dt=1.0)
+            >>> net.unroll(torch.ones(3, 1, 1))[0].flatten().tolist()
+            [1.0, 2.0, 3.0]
+        """
+        values = bound(xs, self.input_names, self._shapes, time=True)
+        if self._wiring.carriers:
+            return self._loop(values, state)
+        after: dict[str, Any] = {}
+        self._walk(values, {}, sequence_call(self.__getitem__, {} if state is None else state.nodes, after))
+        return results(values, self.output_names), GraphState(after, {})
+
+    def kept_state(self) -> GraphState:
+        """The state that the next call goes on from.
+
+        Returns:
+            The state, in which a node at rest has tensors of shape ``(0,)``.
+        """
+        nodes = {n: m.State._make(getattr(m, f) for f in m.State._fields) for n, m in self.neurons.items()}
+        carried = self._carried.read() if self._wiring.carriers else None
+        return GraphState(nodes, dict(zip(self._wiring.carriers, carried or (), strict=carried is not None)))
+
+    def keep_state(self, state: GraphState) -> None:
+        """Make a state the one that the next call goes on from.
+
+        Args:
+            state: A state of this graph.
+        """
+        for name, neuron in self.neurons.items():
+            for field, value in zip(neuron.State._fields, state.nodes[name], strict=True):
+                setattr(neuron, field, value)
+        if state.carried:
+            self._carried.write(tuple(state.carried[s] for s in self._wiring.carriers))
+
+    def _loop(self, values: dict[str, Tensor], state: GraphState | None) -> tuple[Signals, GraphState]:
+        ys: list[Signals] = []
+        for xs in zip(*values.values(), strict=True):
+            y, state = self.step(dict(zip(values, xs, strict=True)), state)
+            ys.append(y)
+        assert state is not None
+        return stacked(ys), state
+
+    def _walk(self, values: dict[str, Any], carried: Mapping[str, Tensor], call: Call) -> None:
+        """Add what every node sends out to ``values``, which holds the inputs."""
+        for node in self._wiring.nodes:
+            if node.name in self._taps:
+                values[node.name] = values[node.sources[0]][self._taps[node.name]]
+            elif node.name not in values:
+                total = summed([*(values[s] for s in node.sources), *(carried[s] for s in node.delayed)])
+                values[node.name] = call(node.name, total) if node.name in self._attributes else total
+
+    def _carried_into(self, values: dict[str, Tensor], kept: tuple[Tensor, ...] | None) -> dict[str, Tensor]:
+        """What the closing edges bring into a step."""
+        example = values[self.input_names[0]]
+        if kept is None:
+            modules = {name: self[name] for name in self._attributes}
+            silent = silence(self._wiring, modules, self._shapes, example)
+            return {name: v.expand(len(example), *v.shape[1:]) for name, v in silent.items()}
+        for value in kept:
+            if len(value) != len(example):
+                raise ValueError(
+                    f"GraphModule: the state is that of a batch of {len(value)}, but this input has {len(example)}; "
+                    "call snn.utils.reset(net) before a new batch or sequence"
+                )
+        return dict(zip(self._wiring.carriers, kept, strict=True))
+
+    def _free_attribute(self, name: str) -> str:
+        """An attribute for a node: its name as an identifier, longer until it is free."""
+        attribute = name.replace(".", "_") or "_"
+        while hasattr(self, attribute):
+            attribute += "_"
+        return attribute
+
+    def extra_repr(self) -> str:
+        names = f"inputs={', '.join(self.input_names)}, outputs={', '.join(self.output_names)}"
+        return f"{names}, dt={self.time_step.dt:g} {self.time_step.time_unit}, method={self.time_step.method}"
+
+
+def _keeps_state(module: nn.Module | None) -> bool:
+    return isinstance(module, Temporal) and not isinstance(module, Threshold)

@@ -1,0 +1,173 @@
+"""What goes into a graph, comes out of it, and goes on to the next step; how modules of nodes are called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from snn_core import SpikingNeuron
+from snn_core.neuron.temporal import Temporal, as_floating
+
+
+class GraphState(NamedTuple):
+    """State of a graph: the ``State`` of each node that has one, and what the nodes at closing edges sent out last."""
+
+    nodes: dict[str, Any]
+    carried: dict[str, Tensor]
+
+
+class Carried(Temporal):
+    """Outputs of some nodes in the last time step, kept as neurons keep their states.
+
+    Example:
+        >>> import torch
+        >>> carried = Carried()
+        >>> carried.write((torch.ones(2),))
+        >>> carried.read()
+        (tensor([1., 1.]),)
+        >>> carried.forget()
+        >>> carried.read() is None
+        True
+    """
+
+    keeps_by_sample: ClassVar[bool] = True
+
+    def read(self) -> tuple[Tensor, ...] | None:
+        """What was written in the last step; None at rest."""
+        return self._recall()
+
+    def write(self, values: tuple[Tensor, ...]) -> None:
+        """Keep values for the next step."""
+        self._keep(values)
+
+
+Signals = Tensor | dict[str, Tensor]
+
+
+def bound(
+    x: Signals, names: tuple[str, ...], shapes: Mapping[str, tuple[int, ...]], *, time: bool
+) -> dict[str, Tensor]:
+    """The inputs of a graph by name, checked.
+
+    Args:
+        x: A tensor, or a dict of them by name.
+        names: Of the Inputs.
+        shapes: Of one sample of each.
+        time: Whether there is a time axis before the batch.
+
+    Returns:
+        A floating-point tensor for each Input.
+
+    Raises:
+        TypeError: If there is not one tensor for each Input.
+        ValueError: If one has another shape, no time step, or another number of them than the others.
+
+    Example:
+        >>> import torch
+        >>> bound(torch.ones(2, 3, dtype=torch.int64), ("input",), {"input": (3,)}, time=False)["input"].dtype
+        torch.float32
+    """
+    given = x if isinstance(x, Mapping) else {names[0]: x}
+    if set(given) != set(names) or (len(names) > 1 and not isinstance(x, Mapping)):
+        got = ", ".join(map(repr, given)) if isinstance(x, Mapping) else f"one {type(x).__name__}"
+        raise TypeError(f"the graph takes a dict with a tensor for each of {', '.join(map(repr, names))}, got {got}")
+    values = {name: _fitting(name, given[name], shapes[name], time) for name in names}
+    if time and len({len(v) for v in values.values()}) > 1:
+        steps = ", ".join(f"{len(v)} of {name!r}" for name, v in values.items())
+        raise ValueError(f"unroll: every Input takes the same number of steps, got {steps}")
+    return values
+
+
+def results(values: Mapping[str, Tensor], names: tuple[str, ...]) -> Signals:
+    """What a graph gives: the value of its one Output, or a dict of all by name.
+
+    Example:
+        >>> results({"a": 1, "b": 2}, ("b",)), results({"a": 1, "b": 2}, ("a", "b"))
+        (2, {'a': 1, 'b': 2})
+    """
+    return values[names[0]] if len(names) == 1 else {name: values[name] for name in names}
+
+
+def stacked(steps: list[Signals]) -> Signals:
+    """What a graph gave in each step, with time on axis 0.
+
+    Example:
+        >>> stacked([{"a": torch.ones(1)}, {"a": torch.zeros(1)}])
+        {'a': tensor([[1.],
+                [0.]])}
+    """
+    if isinstance(steps[0], Tensor):
+        return torch.stack([s for s in steps if isinstance(s, Tensor)])
+    columns = {name: [s[name] for s in steps if isinstance(s, dict)] for name in steps[0]}
+    return {name: torch.stack(column) for name, column in columns.items()}
+
+
+def _fitting(name: str, x: Tensor, shape: tuple[int, ...], time: bool) -> Tensor:
+    x = as_floating(x, f"the input {name!r}")
+    leading = ("T", "batch") if time else ("batch",)
+    if x.dim() != len(leading) + len(shape) or x.shape[len(leading) :] != shape:
+        wanted = ", ".join((*leading, *map(str, shape)))
+        raise ValueError(f"the input {name!r} takes [{wanted}], got shape {tuple(x.shape)}")
+    if time and len(x) == 0:
+        raise ValueError(f"unroll takes T >= 1 steps, got shape {tuple(x.shape)} for the input {name!r}")
+    return x
+
+
+Call = Callable[[str, Tensor], Any]
+
+
+def step_call(module: Callable[[str], nn.Module], before: Mapping[str, Any], after: dict[str, Any]) -> Call:
+    """A function that runs one step of a node.
+
+    Args:
+        module: Gives the module of a node by the node's name.
+        before: States before the step, by name; one that is not there is at rest.
+        after: Where the states after it go.
+
+    Returns:
+        ``(name, input) -> output``; a tuple where the neuron returns its states.
+
+    Example:
+        >>> import torch
+        >>> import snn_core as snn
+        >>> after = {}
+        >>> step_call({"lif": snn.Leaky(beta=0.5, init_hidden=True)}.get, {}, after)("lif", torch.ones(1, 1))
+        tensor([[0.]])
+        >>> after
+        {'lif': State(mem=tensor([[1.]]))}
+    """
+
+    def call(name: str, x: Tensor) -> Any:
+        neuron = module(name)
+        if not isinstance(neuron, SpikingNeuron):
+            return neuron(x)
+        spk, after[name] = neuron.step(x, before.get(name))
+        return neuron.outputs(spk, after[name]) if neuron.output else spk
+
+    return call
+
+
+def sequence_call(module: Callable[[str], nn.Module], before: Mapping[str, Any], after: dict[str, Any]) -> Call:
+    """A function that runs all steps of a node, ``[T, batch, ...]``; arguments and result as :func:`step_call`.
+
+    Example:
+        >>> import torch
+        >>> sequence_call({"flatten": nn.Flatten()}.get, {}, {})("flatten", torch.ones(5, 2, 3, 4)).shape
+        torch.Size([5, 2, 12])
+    """
+
+    def call(name: str, xs: Tensor) -> Any:
+        neuron = module(name)
+        if not isinstance(neuron, SpikingNeuron):
+            return neuron(xs.flatten(0, 1)).unflatten(0, xs.shape[:2])
+        if not neuron.output:
+            spk, after[name] = neuron.unroll(xs, before.get(name))
+            return spk
+        spk, states = neuron.unroll(xs, before.get(name), trace=True)
+        after[name] = type(states)._make(s[-1] for s in states)
+        return neuron.outputs(spk, states)
+
+    return call

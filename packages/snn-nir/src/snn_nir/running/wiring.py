@@ -1,0 +1,147 @@
+"""From nodes and edges to what is computed in a time step, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from snn_nir.codes import refusal
+from snn_nir.graphs.ordering import ordered
+from snn_nir.primitives import Threshold
+
+
+class Wired(NamedTuple):
+    """A node, the nodes that it reads, and those whose output of the step before it reads."""
+
+    name: str
+    sources: tuple[str, ...]
+    delayed: tuple[str, ...] = ()
+
+
+class Wiring(NamedTuple):
+    """The nodes of a graph in the order in which they run.
+
+    ``carriers`` are the nodes at the beginning of closing edges. ``silent`` is what must be computed to know what they
+    send in silence, while everything with a state sends 0: the nodes that send 0 come without sources.
+    """
+
+    nodes: tuple[Wired, ...]
+    carriers: tuple[str, ...]
+    silent: tuple[Wired, ...]
+
+    @property
+    def closing(self) -> str:
+        """The closing edges, as text."""
+        return ", ".join(f"{source} -> {node.name}" for node in self.nodes for source in node.delayed)
+
+
+def wired(
+    names: Iterable[str], edges: Sequence[tuple[str, str]], inputs: Collection[str], stateful: Collection[str]
+) -> Wiring:
+    """Wire the nodes of a graph.
+
+    Args:
+        names: All nodes.
+        edges: Pairs of names; one that is there twice is read twice.
+        inputs: The Input nodes.
+        stateful: The nodes that send 0 at rest, whatever they read.
+
+    Returns:
+        The wiring.
+
+    Raises:
+        NIRError: NIR303 if a node reads nothing, NIR215 if no node of a cycle keeps a state.
+
+    Example:
+        >>> edges = [("in", "lif"), ("lif", "w_rec"), ("w_rec", "lif"), ("lif", "out")]
+        >>> wiring = wired(["in", "lif", "w_rec", "out"], edges, ["in"], ["lif"])
+        >>> wiring.nodes[1]
+        Wired(name='lif', sources=('in',), delayed=('w_rec',))
+        >>> [node.name for node in wiring.silent]
+        ['lif', 'w_rec']
+    """
+    order = ordered(names, edges, inputs)
+    into: dict[str, list[str]] = {name: [] for name in order.nodes}
+    for source, target in sorted(edges):
+        into[target].append(source)
+    nodes = []
+    for name in order.nodes:
+        if not into[name] and name not in inputs:
+            raise refusal("NIR303", f"node {name!r}", "no edge leads to it")
+        delayed = tuple(s for s in into[name] if (s, name) in order.closing)
+        nodes.append(Wired(name, tuple(s for s in into[name] if (s, name) not in order.closing), delayed))
+    carriers = tuple(sorted({s for node in nodes for s in node.delayed}))
+    return Wiring(tuple(nodes), carriers, _silent({n.name: n for n in nodes}, carriers, {*inputs, *stateful}))
+
+
+def _silent(nodes: dict[str, Wired], wanted: Iterable[str], zero: set[str]) -> tuple[Wired, ...]:
+    done: dict[str, Wired] = {}
+    open_: set[str] = set()
+    pending = [(name, False) for name in wanted]
+    while pending:
+        name, left = pending.pop()
+        sources = (*nodes[name].sources, *nodes[name].delayed)
+        if left:
+            open_.discard(name)
+            done[name] = Wired(name, sources)
+        elif name in zero:
+            done.setdefault(name, Wired(name, ()))
+        elif name in open_:
+            raise refusal("NIR215", f"node {name!r}", "what it sends depends on itself within one step")
+        elif name not in done:
+            open_.add(name)
+            pending.append((name, True))
+            pending += [(source, False) for source in sources]
+    return tuple(done.values())
+
+
+def silence(
+    wiring: Wiring, modules: Mapping[str, nn.Module], shapes: Mapping[str, tuple[int, ...]], example: Tensor
+) -> dict[str, Tensor]:
+    """What the nodes at closing edges send while everything with a state sends 0, for a batch of one.
+
+    Args:
+        wiring: The graph's.
+        modules: By node; a node without one passes on what it reads.
+        shapes: Of what the nodes send.
+        example: A tensor of the dtype and on the device of the result.
+
+    Returns:
+        ``[1, ...]`` for each of ``wiring.carriers``.
+
+    Example:
+        >>> import torch
+        >>> from snn_nir.running.wiring import wired
+        >>> edges = [("in", "lif"), ("lif", "w_rec"), ("w_rec", "lif")]
+        >>> w_rec = nn.Linear(2, 2).requires_grad_(False)
+        >>> _ = w_rec.bias.copy_(torch.tensor([1.0, 2.0]))
+        >>> silence(wired(["in", "lif", "w_rec"], edges, ["in"], ["lif"]), {"w_rec": w_rec}, {"lif": (2,)}, w_rec.bias)
+        {'w_rec': tensor([[1., 2.]])}
+    """
+    values: dict[str, Tensor] = {}
+    for node in wiring.silent:
+        if not node.sources:
+            values[node.name] = example.new_zeros(1, *shapes[node.name])
+            continue
+        total, module = summed([values[source] for source in node.sources]), modules.get(node.name)
+        if isinstance(module, Threshold):
+            values[node.name] = module.step(total)[0]
+        else:
+            values[node.name] = total if module is None else module(total)
+    return {name: values[name] for name in wiring.carriers}
+
+
+def summed(terms: list[Tensor]) -> Tensor:
+    """The sum of one tensor or several, from first to last.
+
+    Example:
+        >>> import torch
+        >>> summed([torch.ones(2), torch.ones(2)])
+        tensor([2., 2.])
+    """
+    total = terms[0]
+    for term in terms[1:]:
+        total = total + term
+    return total
