@@ -1,4 +1,7 @@
-"""Numbers that a user passes, checked once at the border."""
+"""Numbers that a user passes, checked once at the border.
+
+Each check is told the argument's name and what to pass instead, for the message of the TypeError or ValueError.
+"""
 
 from __future__ import annotations
 
@@ -10,22 +13,7 @@ from torch import Tensor
 
 
 def whole(name: str, value: Any, wanted: str = "an int", *, least: int | None = None, remedy: str = "") -> int:
-    """Return an int as it is.
-
-    Args:
-        name: The argument's name, for the message.
-        value: What the caller passed.
-        wanted: What to pass, for the message.
-        least: The smallest that makes sense.
-        remedy: What to say of a smaller one, in place of naming the least.
-
-    Returns:
-        The same number.
-
-    Raises:
-        TypeError: If it is no int, or a bool.
-        ValueError: If it is smaller than ``least``.
-    """
+    """Return an int that is no bool and not smaller than ``least``, of which ``remedy`` says more than its number."""
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"{name} is {value!r}; pass {wanted}")
     if least is not None and value < least:
@@ -39,45 +27,19 @@ def is_real(value: Any) -> bool:
 
 
 def real(name: str, value: Any, wanted: str = "a number") -> float:
-    """A real number.
-
-    Args:
-        name: The argument's name, for the message.
-        value: What the caller passed: a number, or a tensor of one.
-        wanted: What to pass, for the message.
-
-    Returns:
-        The same number.
-
-    Raises:
-        TypeError: If it is no real number.
-        ValueError: If no float holds it.
-    """
-    found = value.item() if isinstance(value, Tensor) and value.numel() == 1 else value
-    if not is_real(found):
+    """Return a real number, or the one in a tensor, as a float; an int that is too large for one is a ValueError."""
+    number = value.item() if isinstance(value, Tensor) and value.numel() == 1 else value
+    if not is_real(number):
         raise TypeError(f"{name} is {value!r}; pass {wanted}")
     try:
-        return float(found)
+        return float(number)
     except OverflowError:
-        size = f"an int of {found.bit_length()} bits" if isinstance(found, int) else f"a {type(found).__name__}"
+        size = f"an int of {number.bit_length()} bits" if isinstance(number, int) else f"a {type(number).__name__}"
         raise ValueError(f"{name} is {size}, which no float holds; pass {wanted}") from None
 
 
 def finite(name: str, value: Any, wanted: str = "a number") -> float:
-    """A finite real number.
-
-    Args:
-        name: The argument's name, for the message.
-        value: What the caller passed: a number, or a tensor of one.
-        wanted: What to pass, for the message.
-
-    Returns:
-        The same number.
-
-    Raises:
-        TypeError: If it is no real number.
-        ValueError: If it is infinite or NaN.
-    """
+    """Return a finite real number, as :func:`real` takes it."""
     number = real(name, value, wanted)
     if not isfinite(number):
         raise ValueError(f"{name} is {number}; it must be finite: pass {wanted}")
@@ -85,20 +47,7 @@ def finite(name: str, value: Any, wanted: str = "a number") -> float:
 
 
 def share(name: str, value: Any, of: str) -> float:
-    """A number from 0 to 1.
-
-    Args:
-        name: The argument's name, for the message.
-        value: What the caller passed: a number, or a tensor of one.
-        of: What it is, for the message.
-
-    Returns:
-        The same number.
-
-    Raises:
-        TypeError: If it is no real number.
-        ValueError: If it lies outside [0, 1].
-    """
+    """Return a number from 0 to 1, as :func:`real` takes it; ``of`` says what it is."""
     number = real(name, value)
     if not 0 <= number <= 1:
         raise ValueError(f"{name} is {number}; {of} and must lie in [0, 1]")
