@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import torch
@@ -156,8 +156,8 @@ class Plan:
         values: dict[int, Any] = {0: rows}
         del rows
         for step in self.steps:
-            args = [_found(values, net, a) for a in step.args]
-            kwargs = {name: _found(values, net, a) for name, a in step.kwargs.items()}
+            args = [value_of(values, net, a) for a in step.args]
+            kwargs = {name: value_of(values, net, a) for name, a in step.kwargs.items()}
             out = _called(step, run, args, kwargs)
             del args, kwargs
             values.update(zip(step.places, tree_leaves(out) if step.several else (out,), strict=True))
@@ -178,7 +178,8 @@ def _called(step: Step, run: Pass, args: list[Any], kwargs: dict[str, Any]) -> A
         return step.compute(run, step.path, *args, **kwargs)
 
 
-def _found(values: dict[int, Any], net: nn.Module, value: Value) -> Any:
+def value_of(values: dict[int, Any], net: nn.Module, value: Value) -> Any:
+    """Return what an argument of a step stands for, given the values so far by number."""
     if isinstance(value, Place):
         return values[value.number]
     if isinstance(value, Named):
@@ -187,7 +188,7 @@ def _found(values: dict[int, Any], net: nn.Module, value: Value) -> Any:
     if isinstance(value, Held):
         return value.tensor
     if isinstance(value, list | tuple) and not isinstance(value, torch.Size):
-        return type(value)(_found(values, net, v) for v in value)
+        return type(value)(value_of(values, net, v) for v in value)
     return value
 
 
@@ -204,20 +205,13 @@ def _leaves(value: Any) -> Iterator[Any]:
 def _with_drops(steps: Sequence[Step], outputs: Sequence[int]) -> tuple[Step, ...]:
     """Return the same steps, each saying which values nothing after it needs."""
     needed = {*outputs}
-    found: list[Step] = []
+    last_first: list[Step] = []
     for step in reversed(steps):
         used = {v.number for v in _leaves((step.args, step.kwargs)) if isinstance(v, Place)}
         drops = tuple(sorted((used | {*step.places}) - needed))
         needed |= used
-        found.append(_replaced(step, drops))
-    return tuple(reversed(found))
-
-
-def _replaced(step: Step, drops: tuple[int, ...]) -> Step:
-    return Step(
-        step.compute, step.path, step.kind, step.args, step.kwargs, step.places, step.several, step.of_step, step.grad,
-        drops,
-    )  # fmt: skip
+        last_first.append(replace(step, drops=drops))
+    return tuple(reversed(last_first))
 
 
 @dataclass

@@ -17,7 +17,7 @@ from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.folding import Folding
 from snn_core.sequence.layers import LAYERS
 from snn_core.sequence.loop import Loop
-from snn_core.sequence.plan import Held, Named, Neuron, Pass, Place, Plan, Step, modes
+from snn_core.sequence.plan import Neuron, Pass, Plan, Step, modes, value_of
 from snn_core.sequence.random_states import RandomStates
 from snn_core.sequence.recorder import Record
 from snn_core.sequence.schedule import Schedule, described
@@ -142,19 +142,22 @@ def _difference(plan: Plan, net: nn.Module, records: list[Record], start: dict[A
     return ""
 
 
-def _same(step: Step, run: Pass, net: nn.Module, records: list[Record], start: dict[Any, Any]) -> bool:
-    def found(value: Any) -> Any:
-        if isinstance(value, Place):
-            values = [record.values[value.number].detach() for record in records]
-            return torch.cat(values) if records[0].is_of_step(value.number) else values[0]
-        if isinstance(value, Named):
-            owner, _, name = value.path.rpartition(".")
-            return getattr(net.get_submodule(owner), name)
-        if isinstance(value, Held):
-            return value.tensor
-        return type(value)(map(found, value)) if isinstance(value, list | tuple) else value
+class _Together(dict[int, Any]):
+    """The values of several records by number, each step's behind the other's."""
 
-    args, kwargs = list(map(found, step.args)), {name: found(value) for name, value in step.kwargs.items()}
+    def __init__(self, records: list[Record]) -> None:
+        super().__init__()
+        self._records = records
+
+    def __missing__(self, number: int) -> Tensor:
+        values = [record.values[number].detach() for record in self._records]
+        return torch.cat(values) if self._records[0].is_of_step(number) else values[0]
+
+
+def _same(step: Step, run: Pass, net: nn.Module, records: list[Record], start: dict[Any, Any]) -> bool:
+    values = _Together(records)
+    args = [value_of(values, net, value) for value in step.args]
+    kwargs = {name: value_of(values, net, value) for name, value in step.kwargs.items()}
     if not isinstance(step.compute, Neuron):
         out = step.compute(run, step.path, *args, **kwargs)
         return _agree(step, out, records)
@@ -174,7 +177,7 @@ def _agree(step: Step, out: Any, records: list[Record]) -> bool:
     outs = tree_leaves(out) if step.several else (out,)
     if getattr(step.compute, "func", None) is Tensor.new_empty:
         return True  # of any values
-    wanted = (torch.cat([record.values[number].detach() for record in records]) for number in step.places)
+    wanted = map(_Together(records).__missing__, step.places)
     return all(map(_close, outs, wanted))
 
 
