@@ -106,6 +106,19 @@ def test_what_nir_cannot_compute_is_refused_by_call_and_reason(forward, reason):
     assert raised.value.code == "NIR403"
 
 
+def test_what_autocast_computes_in_half_precision_is_written_in_single_precision():
+    def forward(net, x):
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            hidden = net.fc(x)
+        return net.lif(hidden.float())
+
+    net = Calls(forward, fc=nn.Linear(3, 3), lif=leaky())
+    plain = to_nir(nn.Sequential(net.fc, net.lif), torch.zeros(2, 3))
+    graph = to_nir(net, torch.zeros(2, 3))
+    np.testing.assert_array_equal(graph.nodes["fc"].weight, plain.nodes["0"].weight)
+    assert graph.nodes["lif.mem"].tau.dtype == np.float32
+
+
 def test_dropout_that_is_always_on_is_refused():
     with pytest.raises(NIRError, match=r"NIR410: 'dropout': .*dropout with training=True"):
         to_nir(Calls(lambda net, x: F.dropout(x, 0.5)), torch.zeros(2, 3))
@@ -482,6 +495,8 @@ def test_layers_that_the_network_does_not_register_are_refused():
         to_nir(Calls(lambda net, x: hidden[0](x)), torch.zeros(1, 3))
     with pytest.raises(NIRError, match=r"NIR404: Calls: .*calls a Leaky that is not registered in the net"):
         to_nir(Calls(lambda net, x: hidden[1](x)), torch.zeros(1, 3))
+    with pytest.raises(NIRError, match=r"NIR404: Calls: .*calls a Leaky by its method forward"):
+        to_nir(Calls(lambda net, x: net.lif.forward(x), lif=leaky()), torch.zeros(1, 3))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""From a network to a graph: the modules of a traced network, each as the NIR nodes that compute the same."""
+"""From a network to a graph: the modules of a network, each as the NIR nodes that compute the same."""
 
 from snn_nir.exporting.export import to_nir
 

@@ -69,9 +69,10 @@ def _refused(node: Call, why: str, remedy: str | None = None) -> Exception:
 
 def _same(node: Call, arguments: list[Any], value: Tensor, drawing: Drawing) -> Signal:
     signal: Signal = arguments[0]
-    if value.dtype != signal.dtype:
+    widened = value.dtype == torch.float32 and signal.dtype in (torch.float16, torch.bfloat16)  # as all is written
+    if value.dtype != signal.dtype and not widened:
         raise _refused(node, f"it turns {signal.dtype} into {value.dtype}", "use one dtype throughout")
-    return signal
+    return signal._replace(dtype=value.dtype)
 
 
 def _dropout(node: Call, arguments: list[Any], value: Tensor, drawing: Drawing) -> Signal:

@@ -166,7 +166,8 @@ class Recorder(Watch, TorchFunctionMode):
 
     def called(self, module: Any, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if not self._inside:
-            self.refused(f"forward calls a {type(module).__name__} that is not registered in the net")
+            how = "by its method forward" if module in self.paths else "that is not registered in the net"
+            self.refused(f"forward calls a {type(module).__name__} {how}")
         with self.pausing():
             return forward(module, *args, **kwargs)
 
