@@ -374,6 +374,7 @@ def test_a_neuron_with_explicit_states_cannot_be_unrolled_inside_a_net() -> None
         ({"chunk": -3}, ValueError, r"chunk.*-3"),
         ({"truncate": True}, ValueError, r"truncate.*chunk"),
         ({"chunk": 2.5}, (TypeError, ValueError), r"chunk.*2\.5"),
+        ({"chunk": True}, ValueError, r"chunk.*True"),
     ],
     ids=str,
 )

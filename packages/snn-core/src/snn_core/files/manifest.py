@@ -15,6 +15,7 @@ from torch.nn.utils.parametrize import type_before_parametrizations
 from snn_core._version import __version__
 from snn_core.files import tensor_file
 from snn_core.files.json_text import parsed, written
+from snn_core.neuron.constant import is_whole
 
 _FORMAT = 1
 _KEY, _SUM = "snn", "snn.sha256"
@@ -153,15 +154,13 @@ def must_be_seeds(seeds: Any) -> None:
     Example:
         >>> must_be_seeds({"torch": 0})
     """
-    whole = isinstance(seeds, Mapping) and all(
-        isinstance(name, str) and isinstance(seed, int) and not isinstance(seed, bool) for name, seed in seeds.items()
-    )
+    whole = isinstance(seeds, Mapping) and all(isinstance(name, str) and is_whole(seed) for name, seed in seeds.items())
     if seeds is not None and not whole:
         raise TypeError(f"save: seeds are whole numbers by name, such as {{'torch': 0}}, got {seeds!r:.100}")
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, float) or is_whole(value)
 
 
 def _table_of(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:

@@ -17,6 +17,11 @@ from snn_core.neuron.bounds import bounded
 Constant = float | Tensor
 
 
+def is_whole(value: object) -> bool:
+    """Return True for a whole number, which True and False are not."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def clamped(decay: Tensor) -> Tensor:
     r"""Return a decay per step within [0, 1], as every equation reads it.
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from snn_core.neuron.constant import is_whole
 from snn_core.sequence.calls import Call, Rows, flat, tensors_in
 from snn_core.sequence.layers import NotSampleWise
 from snn_core.sequence.plan import Convolution, Function, New, Pooling, Product, Reshape
@@ -110,7 +111,7 @@ def _layer_norm(call: Call) -> Function:
 
 def _within_a_sample(dim: Any, axes: int) -> bool:
     dims = dim if isinstance(dim, tuple | list) else (dim,)
-    return bool(dims) and all(isinstance(d, int) and not isinstance(d, bool) and d % axes >= 1 for d in dims)
+    return bool(dims) and all(is_whole(d) and d % axes >= 1 for d in dims)
 
 
 def _along(index: int, name: str = "dim", new_axes: int = 0) -> Callable[[Call], Function]:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
 from snn_core.kernels.layers import is_compiled
+from snn_core.neuron.constant import is_whole
 from snn_core.neuron.hints import point_out
 from snn_core.neuron.temporal import Temporal, alone, detach, reset, temporal
 from snn_core.neuron.whole_sequence import WholeSequence
@@ -278,7 +279,7 @@ def _check(net: Any, xs: Any, schedule: Any, chunk: int | None, truncate: bool) 
         raise ValueError(
             f"unroll: schedule must be 'auto', 'layers', 'steps' or what explain=True returned, got {schedule!r}"
         )
-    if chunk is not None and (not isinstance(chunk, int) or chunk < 1):
+    if chunk is not None and not (is_whole(chunk) and chunk >= 1):
         raise ValueError(f"unroll: chunk must be a positive number of steps or None, got {chunk!r}")
     if truncate and chunk is None:
         raise ValueError("unroll: truncate=True cuts the gradient between chunks, got chunk=None; pass chunk=steps")
@@ -292,7 +293,7 @@ def _check_memory(memory: Any, chunk: int | None, truncate: bool, lengths: Any) 
         raise ValueError(f"unroll: memory={memory!r} chooses the chunk, got {other} too; pass one of them")
     if lengths is not None:
         raise ValueError("unroll: memory= is planned for samples of one length, got lengths; pass chunk=")
-    if isinstance(memory, bool) or not isinstance(memory, int) or memory < 1:
+    if not (is_whole(memory) and memory >= 1):
         raise ValueError(f"unroll: memory must be a number of bytes or None, got {memory!r}; 2 * 2**30 is 2 GiB")
 
 
