@@ -32,9 +32,8 @@ BELOW_TORCH = {
     "torch._C._is_tracing": "torch.jit.is_tracing() takes two to seven times as long in each step",
     "torch._C._len_torch_dispatch_stack": "whether a dispatch mode is active is nowhere public",
     "torch._C._len_torch_function_stack": "whether a function mode is active, in a step, where a list takes too long",
-    "torch._C._profiler._ExperimentalConfig": "an argument of ProfilerConfig",
-    "torch.autograd._disable_profiler_legacy": "torch.profiler rounds events into rows; this gives each allocation",
-    "torch.autograd._enable_profiler_legacy": "as above",
+    "torch.autograd._disable_profiler_legacy": "torch.profiler sums allocations up by operation, writes to stderr from "
+    "2.13 on, and asks for GPUs; this gives each allocation and does neither",
     "torch.autograd._profiler_enabled": "whether a profiler records is nowhere public",
     "torch.autograd.forward_ad._current_level": "whether a forward derivative is being taken is nowhere public",
     "torch._functorch.eager_transforms": "how many forward derivatives are nested (JVP_NESTING) is nowhere public",

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import snn_core as snn
-from snn_core.sequence.allocations import sections
+from snn_core.sequence.dry_run import usage
 
 __all__ = ["table"]
 
@@ -76,12 +76,7 @@ def table() -> str:
 def _peak(net: nn.Module, xs: Tensor, chunk: int | None = None) -> int:
     snn.utils.reset(net)
     net.zero_grad(set_to_none=True)
-
-    def work() -> None:
-        out = snn.unroll(net, xs, chunk=chunk)
-        out.sum().backward()
-
-    return max(section.peak for section in sections(work)[0])
+    return usage(lambda: snn.unroll(net, xs, chunk=chunk), lambda out: out.sum().backward()).peak
 
 
 def _beside(predicted: int, measured: int) -> str:

@@ -13,10 +13,9 @@ from torch.utils._pytree import tree_flatten
 import snn_core as snn
 
 
-def forward_and_backward(net: nn.Module, xs: Tensor, **how: Any) -> None:
-    """A training step, whose loss is the sum of all outputs."""
-    out = snn.unroll(net, xs, **how)
-    torch.stack([o.sum() for o in tree_flatten(out)[0]]).sum().backward()
+def loss_of(out: Any) -> Tensor:
+    """The sum of all outputs."""
+    return torch.stack([o.sum() for o in tree_flatten(out)[0]]).sum()
 
 
 def measured(net: nn.Module, xs: Tensor, **how: Any) -> int:
@@ -27,7 +26,8 @@ def measured(net: nn.Module, xs: Tensor, **how: Any) -> int:
         mock.patch.object(torch.autograd.profiler.profile, "_parse_kineto_results", return_value=[]),
         profile(activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True) as recorded,
     ):
-        forward_and_backward(net, xs, **how)
+        out = snn.unroll(net, xs, **how)
+        loss_of(out).backward()
     at_rest(net, xs)
     assert recorded.profiler is not None
     events = [e for e in recorded.profiler.kineto_results.events() if e.name() == "[memory]"]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten
 
 import snn_core as snn
-from snn_core.sequence.allocations import sections
+from snn_core.sequence.dry_run import usage
 
 OPTIONS = {"beta": 0.9, "init_hidden": True}
 
@@ -55,11 +55,10 @@ def measured(net: nn.Module, xs: Tensor, **how: Any) -> int:
     snn.utils.reset(net)
     net.zero_grad(set_to_none=True)
 
-    def work() -> None:
-        out = snn.unroll(net, xs, **how)
+    def backward(out: Any) -> None:
         torch.stack([o.sum() for o in tree_flatten(out)[0]]).sum().backward()
 
-    return max(section.peak for section in sections(work)[0])
+    return usage(lambda: snn.unroll(net, xs, **how), backward).peak
 
 
 def check(net: nn.Module, xs: Tensor) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import math
 import weakref
-from collections.abc import Hashable, Mapping
+from bisect import bisect
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +17,9 @@ from snn_core.kernels import registry
 from snn_core.kernels.fused import fits
 from snn_core.neuron.firing import Firing
 from snn_core.neuron.temporal import temporal
+from snn_core.sequence.dry_run import Usage, dry_run
 from snn_core.sequence.loop import Run
-from snn_core.sequence.memory_model import MemoryModel, chunk_sizes
 from snn_core.sequence.plan import HOOKS
-from snn_core.sequence.rehearsal import Rehearsal
 
 
 @dataclass(frozen=True)
@@ -58,29 +60,13 @@ class MemoryPlan:
 
 
 def planned(net: nn.Module, xs: Tensor, run: Run, memory: int | None, resume: bool, blocks: bool) -> MemoryPlan:
-    """The plan for a net, an input and a budget; the one made before where nothing has changed that it depends on.
+    """Return the plan for a net, an input and a budget; the one made before where nothing it depends on has changed.
 
-    Args:
-        net: The net.
-        xs: Its input ``[T, batch, ...]``.
-        run: How it runs a stretch.
-        memory: The budget in bytes; None for all steps at once.
-        resume: Go on from the state that the net holds.
-        blocks: Whether ``run`` takes a block of steps at a time.
-
-    Returns:
-        The plan: all steps at once where they fit, else the largest chunk that fits.
+    ``blocks`` says whether ``run`` takes a block of steps at a time. ``memory`` of None asks for all steps at once.
 
     Raises:
         ValueError: If the net cannot be planned for, or not even the best chunk fits.
         RuntimeError: If something follows what torch does, so that a few steps cannot be run ahead.
-
-    Example:
-        >>> import snn_core as snn
-        >>> from snn_core.sequence.loop import steps
-        >>> net = nn.Sequential(nn.Linear(3, 2), snn.Leaky(beta=0.9, init_hidden=True))
-        >>> planned(net, torch.rand(60, 1, 3), steps, 2**20, resume=False, blocks=False).chunk is None
-        True
     """
     _check(net, xs)
     key = (memory, run, resume, _input(xs), _settings(), *_structure(net), *(_kept(net) if resume else ()))
@@ -95,42 +81,140 @@ def planned(net: nn.Module, xs: Tensor, run: Run, memory: int | None, resume: bo
 _PLANS: weakref.WeakKeyDictionary[nn.Module, dict[Hashable, MemoryPlan]] = weakref.WeakKeyDictionary()
 _MOST = 16  # plans of a net: its batches have a few shapes, and a net that changes at every call shall not fill memory
 
-# long enough that what depends on a tensor's size, such as how a product is computed, is as for longer ones
-_LONG, _LONG_IN_BLOCKS = 64 * 2**20, 256 * 2**20
-
 
 def _plan(net: nn.Module, xs: Tensor, run: Run, memory: int | None, resume: bool, blocks: bool) -> MemoryPlan:
-    rehearsal, steps = Rehearsal(net, xs, run, resume), len(xs)
-    rehearsal(1)  # what is made once a process, such as a library's workspace, is there from now on
-    long = _LONG_IN_BLOCKS if blocks else _LONG
+    measure, steps = functools.partial(dry_run, net, xs, run, resume), len(xs)
+    measure(1)  # what is made once a process, such as a library's workspace, is there from now on
     gradients = sum(p.nbytes for p in net.parameters() if p.requires_grad)
-    model = MemoryModel(rehearsal, steps, long, gradients, blocks, memory)
-    whole = model.predict(None)
-    if memory is not None and whole <= memory:
-        return MemoryPlan(None, whole, whole, None, steps)
-    chunk, bytes_of = _search(model, steps, 0 if memory is None else memory)
-    least = min([whole, *bytes_of.values()])
-    if memory is None:
-        return MemoryPlan(None, whole, whole, least, steps)
-    if chunk is None or bytes_of[chunk] > memory:
-        best = None if least == whole else chunk
-        raise ValueError(
-            f"unroll: memory={memory} bytes is too little for {steps} steps of xs of shape {tuple(xs.shape)}: tensors "
-            f"take {least} bytes at least (chunk={best}); pass memory={least} or more, fewer samples or steps, or "
-            "chunk= with truncate=True and a backward() a call, which cuts the gradient"
-        )
-    return MemoryPlan(chunk, bytes_of[chunk], whole, least, steps)
+    best, least = None, 0
+    for budget in (math.inf,) if memory is None else (memory, math.inf):  # where it is too little, see what is not
+        growth = Growth(measure, steps, xs[:1].nbytes if xs.requires_grad else 0, gradients, blocks, budget)
+        whole = growth.peak(None)
+        if memory is not None and whole <= memory:
+            return MemoryPlan(None, whole, whole, None, steps)
+        best, least = _search(growth, steps, 0)
+        if whole <= least:
+            best, least = None, whole
+        if memory is None:
+            return MemoryPlan(None, whole, whole, least, steps)
+        chunk, peak = _search(growth, steps, memory)
+        if peak <= memory:
+            return MemoryPlan(chunk, peak, whole, min(least, peak), steps)
+    raise ValueError(
+        f"unroll: memory={memory} bytes is too little for {steps} steps of xs of shape {tuple(xs.shape)}: tensors "
+        f"take {least} bytes at least (chunk={best}); pass memory={least} or more, fewer samples or steps, or "
+        "chunk= with truncate=True and a backward() a call, which cuts the gradient"
+    )
 
 
-def _search(model: MemoryModel, steps: int, memory: int) -> tuple[int | None, dict[int, int]]:
-    """The largest chunk that fits, or the one that takes the least if none does; and the bytes of each."""
-    sizes = chunk_sizes(steps)
+def _search(growth: Growth, steps: int, memory: int) -> tuple[int | None, int]:
+    """Return the largest chunk that fits, or the one that takes the least if none does, and its peak."""
+    # the sizes that cut the steps into two, three, ... parts as even as can be
+    sizes = sorted({math.ceil(steps / count) for count in range(2, steps + 1)}, reverse=True)
     while True:
-        bytes_of = {chunk: model.predict(chunk) for chunk in sizes}
-        fitting = (chunk for chunk in sizes if bytes_of[chunk] <= memory)
-        chunk = next(fitting, min(sizes, key=bytes_of.__getitem__, default=None))
-        if chunk is None or not model.refine(chunk):
-            return chunk, bytes_of
+        peaks = {chunk: growth.peak(chunk) for chunk in sizes or [None]}
+        chunk = next((chunk for chunk in peaks if peaks[chunk] <= memory), min(peaks, key=peaks.__getitem__))
+        if chunk is None or not growth.refine(chunk):
+            return chunk, peaks[chunk]
+
+
+# long enough that what depends on a tensor's size, such as how a product is computed, is as for longer ones
+_LONG, _LONG_IN_BLOCKS = 64 * 2**20, 256 * 2**20
+_TIMES = 16  # as much as the gradients of the parameters, before which the peak may be where these are
+_EVENTS, _MOST_EVENTS = 50_000, 300_000  # of one dry run: what Python does step after step grows as at few steps
+
+
+class Growth:
+    r"""Predicts the peak of memory of a sequence from dry runs of a few of its steps.
+
+    ``P(c)``, the peak of ``c`` steps at once, is measured at doubling lengths until they are long, and lies on lines
+    between and beyond. In chunks of ``c`` steps the peak is where a chunk has run again and is differentiated: above
+    its own ``P(c)`` there are then the outputs, ``o`` a step, and either what is stored where the other chunks begin,
+    ``b`` each, as that is the first to run again, or the gradient of all other steps' input, ``i`` a step, as it is
+    the last; if not where the gradients of all chunks' input are put together:
+
+    .. math:: T o + \max\{(\lceil T/c \rceil - 1) b + P(c),\; b + (T - c) i + P(c),\; 2 T i\} + d(c)
+
+    A few runs in chunks give ``b``, and ``d``, which is all else: parameters' gradients, and what differs in chunks.
+
+    Args:
+        measure: Runs so many steps, so many at a time.
+        steps: Number of steps of the sequence.
+        input_gradient: Bytes of the gradient of one step's input.
+        gradients: Bytes of the gradients of the net's parameters.
+        blocks: Whether the net sees a block of steps at a time, above which nothing but what is stored grows.
+        budget: Bytes from which on it is enough to know that there are more.
+    """
+
+    def __init__(
+        self,
+        measure: Callable[..., Usage],
+        steps: int,
+        input_gradient: int,
+        gradients: int,
+        blocks: bool,
+        budget: float = math.inf,
+    ) -> None:
+        self._measure, self._steps, self._input = measure, steps, input_gradient
+        self._stored: dict[int, float] = {}  # by steps at once
+        self._above: dict[int, float] = {}
+        self._output = self._border = 0.0
+        self._others: dict[int, float] = {}  # by chunk
+        ample = _TIMES * gradients
+        long = max(_LONG_IN_BLOCKS if blocks else _LONG, ample)
+        self._longest, is_long = 0, False
+        while self._longest < steps and not (self._longest > 2 and is_long):
+            self._longest = min(max(2 * self._longest, 1), steps)
+            used = measure(self._longest)
+            self._stored[self._longest], self._above[self._longest] = used.stored, used.peak - used.stored
+            self._levels = blocks and used.peak >= long
+            self._is_beyond = used.peak > budget  # so that three chunks take about as much as the budget
+            is_long = used.peak >= long or self._is_beyond
+            is_long |= used.events >= (_EVENTS if used.peak >= ample else _MOST_EVENTS)
+
+    def peak(self, chunk: int | None) -> int:
+        """Return the most bytes that tensors take with so many steps at a time, or all."""
+        if chunk is None or chunk >= self._steps:
+            return round(self._at_once(self._steps))
+        if not self._others:
+            self._measure_chunks()
+        return round(self._in_chunks(self._steps, chunk) + _on_lines(self._others, chunk))
+
+    def refine(self, chunk: int) -> bool:
+        """Measure a chunk, unless it is long or was measured; return True if there was anything to do."""
+        steps = min(3 * chunk, self._steps)
+        if chunk in self._others or (chunk if self._is_beyond else steps) > self._longest:
+            return False
+        self._others[chunk] = self._measure(steps, chunk).peak - self._in_chunks(steps, chunk)
+        return True
+
+    def _measure_chunks(self) -> None:
+        small = min(2, self._steps // 4)
+        if small:
+            three, four = self._measure(3 * small, small), self._measure(4 * small, small)
+            self._output = four.outputs / (4 * small)
+            self._border = four.stored - three.stored - small * self._output
+            self._others[small] = four.peak - self._in_chunks(4 * small, small)
+        self.refine(max(self._longest // 4, 1))
+
+    def _at_once(self, steps: int) -> float:
+        levels = self._levels and steps > self._longest
+        return _on_lines(self._stored, steps) + (max(self._above.values()) if levels else _on_lines(self._above, steps))
+
+    def _in_chunks(self, steps: int, chunk: int) -> float:
+        own, others = self._at_once(chunk), math.ceil(steps / chunk) - 1
+        first, last = others * self._border + own, self._border + (steps - chunk) * self._input + own
+        return steps * self._output + max(first, last, 2 * steps * self._input)
+
+
+def _on_lines(points: Mapping[int, float], at: int) -> float:
+    """Return the value on the lines through points, the last of which starts at half its end or before and goes on."""
+    sizes = sorted(points)
+    if at in points or len(sizes) == 1:
+        return points.get(at, points[sizes[0]])
+    high = sizes[min(max(bisect(sizes, at), 1), len(sizes) - 1)]
+    low = max((size for size in sizes if size < at and (at < high or 2 * size <= high)), default=sizes[0])
+    return points[low] + (points[high] - points[low]) * (at - low) / (high - low)
 
 
 def _check(net: nn.Module, xs: Tensor) -> None:
@@ -162,7 +246,7 @@ def _input(xs: Tensor) -> tuple[Hashable, ...]:
 
 
 def _settings() -> Hashable:
-    """What decides, outside of the net, how it is computed."""
+    """Return what decides, outside of the net, how it is computed."""
     registry.status()  # finds what is installed
     return (
         tuple(id(kernel) for offered in registry._OFFERED.values() for kernel in offered),
@@ -174,23 +258,20 @@ def _settings() -> Hashable:
 
 
 def _structure(net: nn.Module) -> list[Hashable]:
-    """What a net is made of: its modules, their tensors, and all of their options."""
-    found: list[Hashable] = []
+    """Return what a net is made of: its modules, their tensors, and all of their options."""
+    parts: list[Hashable] = []
     for path, module in net.named_modules(remove_duplicate=False):
-        found.append((path, id(module), type(module)))
-        found += [(name, *_input(t)) for kind in (module._parameters, module._buffers) for name, t in _tensors(kind)]
-        found += [(name, _option(value)) for name, value in vars(module).items() if name not in _NO_OPTIONS]
-        found += [module._amplitude_is_one()] if isinstance(module, Firing) else []
-    return found
+        parts.append((path, id(module), type(module)))
+        tensors = [*module._parameters.items(), *module._buffers.items()]
+        parts += [(name, *_input(tensor)) for name, tensor in tensors if tensor is not None]
+        parts += [(name, _option(value)) for name, value in vars(module).items() if name not in _NO_OPTIONS]
+        parts += [module._amplitude_is_one()] if isinstance(module, Firing) else []
+    return parts
 
 
 # what every module has, of which tensors and submodules are looked at by themselves, and what neurons keep
 _NO_OPTIONS = {*vars(nn.Module()), "_kept", "_kept_in"}
 _NO_OPTIONS -= {"training"}
-
-
-def _tensors(named: Mapping[str, Tensor | None]) -> list[tuple[str, Tensor]]:
-    return [(name, tensor) for name, tensor in named.items() if tensor is not None]
 
 
 def _option(value: Any) -> Hashable:

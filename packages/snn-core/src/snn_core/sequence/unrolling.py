@@ -205,8 +205,9 @@ def plan_memory(
     a loss of your own takes.
 
     A copy of the net runs a few of the first steps, forward and backward, at growing lengths, until memory grows in
-    proportion. That takes about as long as the sequence itself, or less for a long one. The net stays as it is, and so
-    do random generators. ``unroll`` makes a plan once for as long as net, options and shapes stay as they are.
+    proportion, and a few times in chunks. That takes a few times as long as the sequence itself, or less for a long
+    one. The net stays as it is, and so do random generators. ``unroll`` makes a plan once for as long as net, options
+    and shapes stay as they are.
 
     Args:
         net: The net.
