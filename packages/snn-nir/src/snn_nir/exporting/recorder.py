@@ -39,9 +39,9 @@ class Recorder(Watch, TorchFunctionMode):
     def __init__(self, net: nn.Module) -> None:
         Watch.__init__(self, net)
         TorchFunctionMode.__init__(self)
-        self.reason = ""  # why the record is not what the net computes
-        self.resets = ""  # what a loop over time alone may do
-        self.resets_late = False
+        self.reason: str = ""  # why the record is not what the net computes
+        self.resets: str = ""  # what a loop over time alone may do
+        self.resets_late: bool = False
         self.calls: list[Call] = []
         self.modules: dict[nn.Module, None] = {}  # those that were called, in order
         self._of = {id(p): Call("parameter", "", (), {}, p, _version(p), None, False) for p in net.parameters()}
