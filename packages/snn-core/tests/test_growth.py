@@ -119,3 +119,20 @@ def test_every_chunk_of_a_short_sequence_is_predicted_as_it_is_measured(steps: i
         growth.peak(chunk)
         growth.refine(chunk)
         assert growth.peak(chunk) == pytest.approx(measure(steps, chunk).peak, rel=0.1)
+
+
+def test_near_a_budget_a_chunk_is_measured_unless_steps_are_many_for_python() -> None:
+    def chunks_run(events: int) -> list[int | None]:
+        sizes: list[int | None] = []
+
+        def measure(steps: int, chunk: int | None = None) -> Usage:
+            sizes.append(chunk)
+            return Usage(0, 100 * (chunk or steps), 100 * (chunk or steps), events * steps)
+
+        growth = Growth(measure, 10**6, input_gradient=0, gradients=0, blocks=False, budget=3000)
+        growth.peak(30)
+        growth.refine(30)
+        return sizes
+
+    assert 30 in chunks_run(events=1)
+    assert 30 not in chunks_run(events=2000)

@@ -168,9 +168,9 @@ class Growth:
             used = measure(self._longest)
             self._stored[self._longest], self._above[self._longest] = used.stored, used.peak - used.stored
             self._levels = blocks and used.peak >= long
-            self._is_beyond = used.peak > budget  # so that three chunks take about as much as the budget
-            is_long = used.peak >= long or self._is_beyond
-            is_long |= used.events >= (_EVENTS if used.peak >= ample else _MOST_EVENTS)
+            is_steady = used.events >= (_EVENTS if used.peak >= ample else _MOST_EVENTS)
+            self._is_beyond = used.peak > budget and not is_steady  # three chunks take about as much as the budget
+            is_long = used.peak >= long or used.peak > budget or is_steady
 
     def peak(self, chunk: int | None) -> int:
         """Return the most bytes that tensors take with so many steps at a time, or all."""
