@@ -517,6 +517,17 @@ def test_random_generators_stay_where_they_were(draw):
     assert torch.rand(()) == number
 
 
+def test_a_hook_may_measure_a_state_and_not_compute_with_it():
+    net, x, membranes = nn.Sequential(nn.Linear(3, 4), leaky()), torch.randn(2, 3), []
+    bare = list(to_nir(net, x).nodes)
+    net[1].register_forward_hook(lambda layer, args, out: membranes.append(layer.mem.mean()))
+    assert list(to_nir(net, x).nodes) == bare
+    assert membranes
+    net[1].register_forward_hook(lambda layer, args, out: out * layer.mem)
+    with pytest.raises(NIRError, match="NIR40"):
+        to_nir(net, x)
+
+
 def test_hooks_of_the_network_are_calls_like_others():
     net = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2)).double()
     net[0].register_forward_hook(lambda layer, args, out: 3 * out)

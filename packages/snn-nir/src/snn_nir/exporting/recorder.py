@@ -47,6 +47,7 @@ class Recorder(Watch, TorchFunctionMode):
         self._of = {id(p): Call("parameter", "", (), {}, p, _version(p), None, False) for p in net.parameters()}
         self._count: Counter[tuple[str, bool]] = Counter()
         self._inside = 0  # calls of modules that are recorded as a whole
+        self._in_hooks = False  # whether others' hooks on one of them run
         self._given: Any = None
         self._numbers: RandomStates | None = None
         self._states: list[tuple[nn.Module, Tensor, int]] = []
@@ -60,6 +61,7 @@ class Recorder(Watch, TorchFunctionMode):
                     stack.enter_context(module.register_forward_pre_hook(self._enter, with_kwargs=True))
                     hook = module.register_forward_hook(self._leave, with_kwargs=True, always_call=True, prepend=True)
                     stack.enter_context(hook)
+                    stack.enter_context(module.register_forward_hook(self._end_hooks, always_call=True))
             stack.enter_context(self.watching())
             stack.enter_context(self)
             yield
@@ -137,6 +139,7 @@ class Recorder(Watch, TorchFunctionMode):
         if current() is not self:
             return
         self._inside -= 1
+        self._in_hooks = not self._inside
         if not self._inside and out is not None:  # None of a call that failed
             if self._numbers is not None:
                 self._numbers.restore()
@@ -144,6 +147,10 @@ class Recorder(Watch, TorchFunctionMode):
             self.add(self.paths[module], out, args, kwargs, module)
             if isinstance(module, Temporal):
                 self._states += [(module, state, _version(state)) for state in tensors_in(module._kept)]
+
+    def _end_hooks(self, module: Any, args: tuple[Any, ...], out: Any) -> None:
+        if current() is self:
+            self._in_hooks = False
 
     def check_states(self) -> None:
         """Refuse what writes in place into what a neuron keeps."""
@@ -173,6 +180,8 @@ class Recorder(Watch, TorchFunctionMode):
 
     def touched(self, module: Any, how: str) -> None:
         touch = f"forward {how} the state that {self.name(module)} keeps"
+        if how == "reads" and self._in_hooks:
+            return  # which measures it; what it computes with is recorded
         if how == "resets" and module not in self.modules:
             self.resets, self.resets_late = touch, any(call.args for call in self.calls)
         else:
