@@ -520,6 +520,7 @@ def test_random_generators_stay_where_they_were(draw):
 def test_a_hook_may_measure_a_state_and_not_compute_with_it():
     net, x, membranes = nn.Sequential(nn.Linear(3, 4), leaky()), torch.randn(2, 3), []
     bare = list(to_nir(net, x).nodes)
+    net[1].register_forward_pre_hook(lambda layer, args: membranes.append(layer.mem.mean()))
     net[1].register_forward_hook(lambda layer, args, out: membranes.append(layer.mem.mean()))
     assert list(to_nir(net, x).nodes) == bare
     assert membranes

@@ -58,6 +58,7 @@ class Recorder(Watch, TorchFunctionMode):
         with ExitStack() as stack:
             for module in self.paths:
                 if _is_whole(module):
+                    stack.enter_context(module.register_forward_pre_hook(self._begin_hooks, prepend=True))
                     stack.enter_context(module.register_forward_pre_hook(self._enter, with_kwargs=True))
                     hook = module.register_forward_hook(self._leave, with_kwargs=True, always_call=True, prepend=True)
                     stack.enter_context(hook)
@@ -126,10 +127,15 @@ class Recorder(Watch, TorchFunctionMode):
             self.add(kind, out, encoded, named)
         return out
 
+    def _begin_hooks(self, module: Any, args: tuple[Any, ...]) -> None:
+        if current() is self:
+            self._in_hooks = not self._inside
+
     def _enter(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if current() is not self:
             return  # another thread, or within a neuron
         self._inside += 1
+        self._in_hooks = False
         if self._inside > 1:
             return
         self._given, self.modules[module] = self.encoded((args, kwargs)), None
