@@ -517,6 +517,15 @@ def test_random_generators_stay_where_they_were(draw):
     assert torch.rand(()) == number
 
 
+def test_a_hook_may_keep_what_it_sees():
+    net, x, seen = nn.Sequential(nn.Linear(3, 4), leaky()), torch.randn(2, 3), []
+    bare = list(to_nir(net, x).nodes)
+    net[1].register_forward_pre_hook(lambda layer, args: seen.append(args))
+    net[1].register_forward_hook(lambda layer, args, out: seen.append(out))
+    assert list(to_nir(net, x).nodes) == bare
+    assert seen
+
+
 def test_a_hook_may_measure_a_state_and_not_compute_with_it():
     net, x, membranes = nn.Sequential(nn.Linear(3, 4), leaky()), torch.randn(2, 3), []
     bare = list(to_nir(net, x).nodes)
