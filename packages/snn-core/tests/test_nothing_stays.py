@@ -140,6 +140,26 @@ def test_modules_of_other_threads_never_notice(quick_switches) -> None:
     assert in_threads(*map(unrolls, nets, expected), torch.no_grad()(calls)) == []
 
 
+@pytest.mark.parametrize("count", [2_000, pytest.param(100_000, marks=pytest.mark.exhaustive)])
+def test_a_layer_in_another_thread_works_during_any_number_of_calls(count: int, quick_switches) -> None:
+    nets = [nn.Sequential(nn.Linear(5, 4), snn.Leaky(0.8, init_hidden=True)).double(), Own().double()]
+    layer, xs, done = nn.Linear(5, 3).double(), XS[:4, :1], threading.Event()
+    wanted, expected = layer(XS[0]).detach(), [snn.unroll(net, xs).detach() for net in nets]
+
+    def unrolls() -> None:
+        try:
+            for i in range(count):
+                assert torch.equal(snn.unroll(nets[i % 2], xs), expected[i % 2])
+        finally:
+            done.set()
+
+    def calls() -> None:
+        while not done.is_set():
+            assert torch.equal(layer(XS[0]), wanted)
+
+    assert in_threads(torch.no_grad()(unrolls), torch.no_grad()(calls)) == []
+
+
 def test_two_threads_cannot_unroll_one_net(monkeypatch) -> None:
     net, inside, go_on = Looks().double(), threading.Event(), threading.Event()
 

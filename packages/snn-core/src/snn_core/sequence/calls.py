@@ -22,6 +22,9 @@ class Rows(int):
     """A number of samples, which reports when somebody computes with it."""
 
     report: Callable[[], None]
+    used: bool = (
+        False  # for the shape of a tensor that has a row of each sample, and so known to be used for nothing else
+    )
 
     def __new__(cls, value: int, report: Callable[[], None]) -> Rows:
         rows = super().__new__(cls, value)
@@ -102,7 +105,8 @@ def name_of(func: Any) -> str:
 def is_random(func: Any) -> bool:
     """Return True if the name of a function says that it draws random numbers."""
     name = name_of(func)
-    return any(part in name for part in ("rand", "normal", "bernoulli", "multinomial", "poisson", "dropout", "uniform"))
+    drawn = ("rand", "normal", "bernoulli", "multinomial", "poisson", "dropout", "uniform", "exponential", "geometric")
+    return name != "normalize" and any(part in name for part in (*drawn, "cauchy"))
 
 
 def in_place_of(func: Any, kwargs: Mapping[str, Any]) -> Any:

@@ -159,6 +159,7 @@ def _reshape(call: Call) -> Function:
     if isinstance(first, Rows):
         if int.__int__(first) != call.rows:
             raise NotSampleWise(f"'{call.name}' computes with the batch size")
+        first.used = True
     elif first != -1:
         raise NotSampleWise(f"'{call.name}' reshapes to a fixed batch size ({first}); use flatten(1) or x.shape[0]")
     elif math.prod(rest) != numbers:
@@ -184,6 +185,7 @@ def _new(call: Call) -> Function:
         raise call.unknown()
     if len(call.out) != call.rows:
         raise NotSampleWise(f"'{call.name}' computes with the batch size")
+    sizes[0].used = True
     return New(call.func, tuple(call.out.shape[1:]))
 
 

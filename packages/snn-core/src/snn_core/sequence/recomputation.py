@@ -18,6 +18,7 @@ from snn_core.sequence.random_states import RandomStates
 from snn_core.sequence.surroundings import Surroundings
 
 Buffers = dict[tuple[nn.Module, str], Tensor | None]
+Options = list[tuple[nn.Module, dict[str, Any]]]
 
 
 class Recomputation:
@@ -65,6 +66,8 @@ class Recomputation:
         kept, spec = tree_flatten([m._kept for m in modules])
         began, versions = self._buffers_now(), self._versions(xs)
         own = OwnThings(self._net) if self._own_code else None
+        # code of the net's own may have set some since the last stretch
+        options = [(m, _options(m)) for m in self._net.modules()] if self._own_code else self._options
         again, original = False, xs  # hooks on saved tensors may pass a copy to the second run
 
         def stretch(xs: Tensor, *kept: Any) -> tuple[Any, Any]:
@@ -75,7 +78,11 @@ class Recomputation:
                     "forward pass, from which the backward pass computes a chunk anew; call backward() before "
                     "optimizer.step()"
                 )
-            with in_turn(modules), _own_states(modules), self._as_it_was(began, own) if again else nullcontext():
+            with (
+                in_turn(modules),
+                _own_states(modules),
+                self._as_it_was(began, own, options) if again else nullcontext(),
+            ):
                 again = True
                 for module, state in zip(modules, tree_unflatten(list(kept), spec), strict=True):
                     module._keep(state)
@@ -90,9 +97,9 @@ class Recomputation:
         return out
 
     @contextmanager
-    def _as_it_was(self, began: Buffers, own: OwnThings | None) -> Iterator[None]:
+    def _as_it_was(self, began: Buffers, own: OwnThings | None, options: Options) -> Iterator[None]:
         as_they_were = nullcontext() if own is None else own.as_they_were()
-        with as_they_were, _own_options(self._options), own_buffers(self._net, began):
+        with as_they_were, _own_options(options), own_buffers(self._net, began):
             yield
 
     def _buffers_now(self) -> Buffers:
@@ -133,15 +140,21 @@ def _options(module: nn.Module) -> dict[str, Any]:
 
 
 @contextmanager
-def _own_options(options: list[tuple[nn.Module, dict[str, Any]]]) -> Iterator[None]:
+def _own_options(options: Options) -> Iterator[None]:
     held = [(module, _options(module)) for module, _ in options]
     try:
         for module, found in options:
-            vars(module).update(found)
+            _set(module, found)
         yield
     finally:
         for module, found in held:
-            vars(module).update(found)
+            _set(module, found)
+
+
+def _set(module: nn.Module, options: dict[str, Any]) -> None:
+    for name in _options(module).keys() - options.keys():
+        del vars(module)[name]
+    vars(module).update(options)
 
 
 @contextmanager

@@ -58,6 +58,8 @@ def recorded(
         records.append(record)
         if record.reason:
             return None, record.reason, record
+        if folding.order is not None and record.may_count():
+            return None, "forward may compute with the batch size, which is not the same in all steps", record
         key = record.key(), modes(net), torch.is_grad_enabled()
         believed = _BELIEVED.setdefault(net, {})
         plan = believed.get(key)
@@ -93,7 +95,8 @@ def schedule_of(plan: Plan, net: nn.Module, record: Record, steps: int, describe
     """
     layers = described(record.steps, net, record.inputs(), steps) if describe else ()
     reason = f"asserted by schedule='layers' ({record.trusted})" if record.trusted else LAYERS
-    return Schedule("layers", reason, layers, plan.gains_from_blocks, modes=modes(net), plan=plan)
+    known = None if record.may_count() else modes(net)
+    return Schedule("layers", reason, layers, plan.gains_from_blocks, modes=known, plan=plan)
 
 
 def recorded_ahead(net: nn.Module, xs: Tensor) -> Schedule:

@@ -86,6 +86,7 @@ class Record(Watch):
         self._unknown: dict[int, Tensor] = {}  # values that make no row of each sample
         self._called: set[Any] = set()
         self._random = ""
+        self._sizes: list[Rows] = []  # which the code was told
         self._surroundings = Surroundings(net)
         buffers = list(net.named_buffers(remove_duplicate=False))
         named = [*net.named_parameters(remove_duplicate=False), *buffers]
@@ -122,6 +123,13 @@ class Record(Watch):
     def plan(self) -> Plan:
         """Return the plan that runs all steps as this one was."""
         return Plan(self.steps, self.outputs, gains_from_blocks(self._net))
+
+    def may_count(self) -> bool:
+        """Return True if what was recorded may hold for this number of samples alone, of which the code was told.
+
+        What is not written in Python reads a number without a trace, such as ``str``, ``range`` or ``len``.
+        """
+        return not self._trusts and not all(size.used for size in self._sizes)
 
     def is_of_step(self, number: int) -> bool:
         """Return True for a value that is computed anew in every step."""
@@ -235,7 +243,8 @@ class Record(Watch):
             if not self._trusts:
                 self.reason = self.reason or "forward computes with the batch size"
 
-        return Rows(count, report)
+        self._sizes.append(Rows(count, report))
+        return self._sizes[-1]
 
     def _record(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any, overwriting: Any) -> None:
         name = name_of(func)
@@ -262,6 +271,8 @@ class Record(Watch):
             compute = self._computed_by(call)
         elif any(isinstance(value, Rows) for value in flat((args, kwargs))):
             raise NotSampleWise(f"'{name}' computes with the batch size")
+        elif is_random(func):
+            raise NotSampleWise(f"'{name}' draws random numbers")
         else:
             compute = Function(func)
         if overwriting is None and isinstance(out, Tensor) and id(out) in self._places:

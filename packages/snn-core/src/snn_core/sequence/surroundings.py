@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import operator
 import random
 import types
 import weakref
 from collections.abc import Iterator
 from contextlib import suppress
+from contextvars import ContextVar
 from functools import cache, partial
 from itertools import count
 from typing import Any, NamedTuple
@@ -94,7 +96,7 @@ class Surroundings:
         seen = _Seen([], [], [], {}, {})
         if not self._has_own_code:
             return seen
-        look = _Look()
+        look = _Look(seen.elsewhere)
         kinds: dict[type, None] = {}
         for _, module in self._modules:
             kind, values = type(module), vars(module)
@@ -111,9 +113,9 @@ class Surroundings:
         seen.versions.update((identity, _version(tensor)) for identity, tensor in look.tensors.items())
         for kind in kinds:
             if not _is_known(kind):
-                look.code(kind, seen.elsewhere)
+                look.code(kind)
         others = (item for item in look.tensors.items() if item[0] not in seen.versions)
-        seen.elsewhere.update((f"a tensor ({identity})", _version(tensor)) for identity, tensor in others)
+        seen.elsewhere.update((("a tensor", identity), _version(tensor)) for identity, tensor in others)
         self._tensors.update(look.tensors)
         self._uncopied.update(look.uncopied)
         return seen
@@ -146,7 +148,7 @@ class Surroundings:
                 yield self._name(identity)
         for where, content in now.elsewhere.items():
             if self._seen.elsewhere.get(where, content) != content:
-                yield where
+                yield where[0]
 
     def _name(self, identity: int) -> str:
         names = {id(p): f"the parameter {path!r}" for path, p in self._net.named_parameters()}
@@ -159,7 +161,7 @@ class _Seen(NamedTuple):
     parts: list[dict[str, Any]]  # the parameters, buffers and modules of each
     contents: list[tuple[str, type, Any]]  # of the attributes that can be changed without another taking their place
     versions: dict[int, int]  # how often the tensors in modules were changed
-    elsewhere: dict[str, Any]  # what code can reach by name
+    elsewhere: dict[tuple[Any, ...], Any]  # what code can reach by name, and by which code
 
 
 def _same(a: Any, b: Any) -> bool:
@@ -171,7 +173,8 @@ def _version(tensor: Tensor) -> int:
 
 
 class _Look:
-    def __init__(self) -> None:
+    def __init__(self, elsewhere: dict[tuple[Any, ...], Any]) -> None:
+        self._elsewhere = elsewhere  # what code can reach by name
         self.tensors: dict[int, Tensor] = {}
         self.uncopied: dict[int, Any] = {}  # what copy.deepcopy does not copy
         self._seen: dict[int, Any] = {}  # what was looked at already; held, so that no other object takes its place
@@ -205,34 +208,43 @@ class _Look:
         if type(value).__module__.startswith("numpy"):
             return _of_numpy(value)
         if isinstance(value, types.FunctionType | types.MethodType):
-            found: dict[Any, Any] = {}
-            self.code(getattr(value, "__func__", value), found)
-            return (
-                self.digest(getattr(value, "__self__", None)),
-                [self.digest(c) for c in _cells(value)],
-                [*found.items()],
-            )
+            self.code(getattr(value, "__func__", value))
+            return self.digest(getattr(value, "__self__", None))
         if isinstance(value, partial):
             return [self.digest(item) for item in (value.func, *value.args, *value.keywords.values())]
         if isinstance(value, types.GeneratorType):
             self.uncopied[id(value)] = value
             frame = value.gi_frame
             return None if frame is None else (frame.f_lasti, [self.digest(v) for v in frame.f_locals.values()])
-        if type(value).__module__ == "itertools":
+        if isinstance(value, count):
             self.uncopied[id(value)] = value
             return repr(value)
         if isinstance(value, weakref.ref):
             return id(value)
-        own = [getattr(value, name, None) for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ())]
-        if hasattr(value, "__length_hint__"):
-            own.append(value.__length_hint__())
-        own += [vars(value)] if hasattr(value, "__dict__") and isinstance(vars(value), dict) else []
-        return [self.digest(item) for item in own]
+        names = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ())]
+        own = [_attribute(value, name) for name in (*names, "__dict__")]
+        own = [item for item in own if item is not None and not isinstance(item, types.MappingProxyType)]
+        return [self.digest(item) for item in own] if own not in ([], [{}]) else self._sealed(value)
 
-    def code(self, owner: Any, found: dict[Any, Any]) -> None:
+    def _sealed(self, value: Any) -> Any:
+        """What an object without attributes holds; what equals nothing if it may hold something and does not tell."""
+        if isinstance(value, ContextVar):
+            return self.digest(value.get(None))
+        with suppress(TypeError, ValueError):
+            return memoryview(value).tobytes()
+        if isinstance(value, io.StringIO | io.BytesIO):
+            return value.getvalue(), value.tell()
+        if hasattr(type(value), "__length_hint__"):
+            return value.__length_hint__()
+        if hasattr(type(value), "__next__") or hasattr(type(value), "qsize"):
+            self.uncopied[id(value)] = value
+            return object()
+        return None
+
+    def code(self, owner: Any) -> None:
         """Look at what the methods of a class, or a function, can reach by name."""
         if isinstance(owner, types.FunctionType):
-            self._function(owner, found)
+            self._function(owner)
         elif isinstance(owner, type) and owner not in self._code:
             self._code.add(owner)
             for kind in owner.__mro__:
@@ -240,28 +252,35 @@ class _Look:
                     continue
                 for name, value in vars(kind).items():
                     if isinstance(value, types.FunctionType):
-                        self._function(value, found)
+                        self._function(value)
                     elif not name.startswith("__") and not isinstance(value, property | classmethod | staticmethod):
-                        found[f"the attribute {name!r} of the class {kind.__name__}"] = self.digest(value)
+                        self._elsewhere[f"a value of the class {kind.__name__}, {name!r},", kind] = self.digest(value)
 
-    def _function(self, function: types.FunctionType, found: dict[Any, Any]) -> None:
+    def _function(self, function: types.FunctionType) -> None:
         if function in self._code or _is_library(function.__module__ or ""):
             return
         self._code.add(function)
-        for value in (*_cells(function), function.__defaults__, function.__kwdefaults__):
-            found[f"what {function.__qualname__} holds ({len(found)})"] = self.digest(value)
+        for i, value in enumerate((*_cells(function), function.__defaults__, function.__kwdefaults__)):
+            self._elsewhere[f"what {function.__qualname__} holds", function, i] = self.digest(value)
         for name in _names(function.__code__):
             value = function.__globals__.get(name)
             if value is None or isinstance(value, type | types.BuiltinFunctionType):
                 continue
             if isinstance(value, types.FunctionType):
-                self._function(value, found)
+                self._function(value)
             elif isinstance(value, types.ModuleType):
                 if not _is_library(value.__name__) and not name.startswith("@"):  # those of pytest begin so
                     own = [vars(value).get(n) for n in _names(function.__code__)]
-                    found[f"the module {name}"] = [self.digest(v) for v in own if not callable(v)]
+                    self._elsewhere[f"the module {name}", function] = [self.digest(v) for v in own if not callable(v)]
             else:
-                found[f"the global {name!r}"] = self.digest(value)
+                self._elsewhere[f"the global {name!r}", function] = self.digest(value)
+
+
+def _attribute(value: Any, name: str) -> Any:
+    """An attribute that is there, without a call of the object's own ``__getattr__``."""
+    with suppress(AttributeError):
+        return object.__getattribute__(value, name)
+    return None
 
 
 def _has_twin(value: Any) -> bool:
