@@ -22,9 +22,7 @@ class Rows(int):
     """A number of samples, which reports when somebody computes with it."""
 
     report: Callable[[], None]
-    used: bool = (
-        False  # for the shape of a tensor that has a row of each sample, and so known to be used for nothing else
-    )
+    used: bool = False  # for the shape of a tensor with a row of each sample, and so known to be for nothing else
 
     def __new__(cls, value: int, report: Callable[[], None]) -> Rows:
         rows = super().__new__(cls, value)
