@@ -7,7 +7,7 @@ import threading
 import warnings
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -305,29 +305,44 @@ def _looked_at(net: nn.Module, verb: str) -> list[Temporal]:
     return temporal(net)
 
 
-_LOCKS: weakref.WeakKeyDictionary[Any, threading.RLock] = weakref.WeakKeyDictionary()
-_UNROLLED_BY: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+class _Turn:
+    """Whose turn it is at a module."""
+
+    __slots__ = ("lock", "thread")
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.thread: int | None = None  # which runs a whole sequence
+
+
+_TURNS: weakref.WeakKeyDictionary[Any, _Turn] = weakref.WeakKeyDictionary()
+
+
+def _turns(modules: Iterable[Any]) -> list[_Turn]:
+    """Return the turns of modules, always in one order."""
+    return [_TURNS.get(m) or _TURNS.setdefault(m, _Turn()) for m in sorted(modules, key=id)]
+
+
+@contextmanager
+def _taken(turns: list[_Turn]) -> Iterator[None]:
+    taken: list[_Turn] = []
+    try:
+        for turn in turns:
+            turn.lock.acquire()
+            taken.append(turn)
+        yield
+    finally:
+        for turn in taken:
+            turn.lock.release()
 
 
 @contextmanager
 def in_turn(modules: Iterable[Any]) -> Iterator[None]:
-    """Wait until no other thread runs one of these modules, and let none run one meanwhile.
-
-    Args:
-        modules: Modules that keep something.
-
-    Example:
-        >>> import snn_core as snn
-        >>> with in_turn([snn.Leaky(beta=0.9)]):
-        ...     pass
-    """
+    """Wait until no other thread runs one of these modules, and let none run one meanwhile."""
     if torch.compiler.is_compiling():
         yield
         return
-    locks = [_LOCKS.setdefault(module, threading.RLock()) for module in sorted(modules, key=id)]  # always in one order
-    with ExitStack() as stack:
-        for lock in locks:
-            stack.enter_context(lock)
+    with _taken(_turns(modules)):
         yield
 
 
@@ -335,28 +350,24 @@ def in_turn(modules: Iterable[Any]) -> Iterator[None]:
 def alone(modules: Iterable[Any], net: Any) -> Iterator[None]:
     """Take a turn for a whole sequence, of which no two threads may run one through the same modules.
 
-    Args:
-        modules: Modules that keep something.
-        net: The net that they are of.
-
     Raises:
         RuntimeError: If another thread is running a sequence through one of them.
     """
     if torch.compiler.is_compiling():
         yield
         return
-    modules, me = list(modules), threading.get_ident()
-    if any(_UNROLLED_BY.get(module, me) != me for module in modules):
+    turns, me = _turns(modules), threading.get_ident()
+    if any(turn.thread not in (None, me) for turn in turns):
         raise RuntimeError(
             f"unroll: another thread is unrolling this {type(net).__name__}, or one that shares a neuron with it, and "
             "a neuron keeps one state; give each thread a copy of its own (copy.deepcopy), or use snn.stream"
         )
-    entered = [module for module in modules if module not in _UNROLLED_BY]
-    with in_turn(modules):
-        for module in entered:
-            _UNROLLED_BY[module] = me
+    entered = [turn for turn in turns if turn.thread is None]
+    with _taken(turns):
+        for turn in entered:
+            turn.thread = me
         try:
             yield
         finally:
-            for module in entered:
-                _UNROLLED_BY.pop(module, None)
+            for turn in entered:
+                turn.thread = None

@@ -100,7 +100,8 @@ def unroll(
         folding = folding_of(lengths, xs)
     after = len(xs) - folding.steps  # steps in which nothing runs any more
     xs = xs[:-after] if after else xs
-    with alone(temporal(net), net):
+    keeping = temporal(net)
+    with alone(keeping, net):
         how = _ahead(net, xs, schedule, chunk, describe=explain)
         cuts = {"chunk": chunk is not None, "memory": memory is not None, "resume=True": resume}
         if memory is not None and _needs_gradient(net, xs, resume):
@@ -121,7 +122,7 @@ def unroll(
             point_out(error, net, xs)
             raise
         flat, spec = tree_flatten(out)
-        out = tree_unflatten(separate(flat, (xs, *_kept_apart(net, xs))), spec)
+        out = tree_unflatten(separate(flat, (xs, *_kept_apart(keeping, xs))), spec)
         if after:
             out = tree_map(lambda o: torch.cat([o, o.new_zeros((after, *o.shape[1:]))]), out)
     if not explain:
@@ -243,10 +244,10 @@ def plan_memory(
     return planned(net, xs, _run(how), memory, resume, how.blocks)
 
 
-def _kept_apart(net: nn.Module, xs: Tensor) -> list[Any]:
-    """Return what the net keeps, none of it a part of its input, as a neuron that keeps its input would have it."""
+def _kept_apart(modules: Iterable[Temporal], xs: Tensor) -> list[Any]:
+    """Return what modules keep, none of it a part of its input, as a neuron that keeps its input would have it."""
     kept: list[Any] = []
-    for module in temporal(net):
+    for module in modules:
         if isinstance(module._kept, tuple):
             apart = separate(module._kept, (xs,))
             if any(new is not old for new, old in zip(apart, module._kept, strict=True)):
