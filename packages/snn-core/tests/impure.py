@@ -9,6 +9,7 @@ import io
 import itertools
 import queue
 import random
+import threading
 import types
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -29,6 +30,15 @@ class Holder:
 
     def __init__(self) -> None:
         self.calls = 0
+
+
+class Total:
+    """A class whose attribute counts."""
+
+    calls = 0
+
+
+LOCAL = threading.local()
 
 
 class Net(nn.Module):
@@ -197,6 +207,27 @@ def _sets_a_variable(net: Net, h: Tensor) -> Tensor:
     return _later(h, VARIABLE.get())
 
 
+def _counts_on_itself(net: Net, h: Tensor) -> Tensor:
+    _counts_on_itself.calls = getattr(_counts_on_itself, "calls", 0) + 1
+    return _later(h, _counts_on_itself.calls)
+
+
+def _counts_on_a_parameter(net: Net, h: Tensor) -> Tensor:
+    weight: Any = net.second.weight
+    weight.calls = getattr(weight, "calls", 0) + 1
+    return _later(h, weight.calls)
+
+
+def _counts_in_a_class(net: Net, h: Tensor) -> Tensor:
+    Total.calls += 1
+    return _later(h, Total.calls)
+
+
+def _counts_in_this_thread(net: Net, h: Tensor) -> Tensor:
+    LOCAL.calls = getattr(LOCAL, "calls", 0) + 1
+    return _later(h, LOCAL.calls)
+
+
 # what is done in forward
 IMPURITIES: dict[str, Callable[[Net, Tensor], Tensor]] = {
     "none": lambda net, h: h,
@@ -216,6 +247,10 @@ IMPURITIES: dict[str, Callable[[Net, Tensor], Tensor]] = {
     "an iterator": _takes_the_next,
     "a cycle": _takes_the_next,
     "a generator function": _takes_the_next,
+    "an attribute of a function": _counts_on_itself,
+    "an attribute of a class": _counts_in_a_class,
+    "a value of the thread": _counts_in_this_thread,
+    "an attribute of a parameter": _counts_on_a_parameter,
     "a count": lambda net, h: _later(h, next(net.numbers)),
     "a global": _count(lambda net: WORLD, "calls"),
     "a global count": lambda net, h: _later(h, next(COUNTS)),
@@ -230,7 +265,7 @@ IMPURITIES: dict[str, Callable[[Net, Tensor], Tensor]] = {
     "a state that is read": _feeds_back,
     "a state that is written": _clamps,
     "states detached": _detaches,
-    "a value read": lambda net, h: h if h.sum() > 0 else -h,
+    "a value read": lambda net, h: h if h[0, 0] > 0 else -h,  # not a sum, which may be 0 but for rounding
     "a number read": lambda net, h: h / (1 + abs(h.mean().item())),
     "a test of the type": lambda net, h: h - h.mean(0) if isinstance(h, Tensor) else h,
     "samples mixed": lambda net, h: h - h.mean(0),
@@ -305,6 +340,8 @@ def world_at_start() -> None:
     WORLD.update(calls=0, seen=[])
     COUNTS = itertools.count()
     VARIABLE.set(0)
+    Total.calls = LOCAL.calls = 0
+    _counts_on_itself.calls = 0
     _default.__defaults__[0][0] = 0  # type: ignore[index]
     random.seed(5)
     torch.manual_seed(5)
@@ -321,7 +358,8 @@ def left(net: Net) -> dict[str, Any]:
         "calls": [getattr(module, "calls", 0) for module in net.modules()],
         "modes": [module.training for module in net.modules()],
         "more": [repr(net.numbers), WORLD["calls"], repr(COUNTS), _default.__defaults__[0][0]],  # type: ignore[index]
-        "own": [_content(getattr(net, "own", None)), VARIABLE.get()],
+        "own": [_content(getattr(net, "own", None)), VARIABLE.get(), Total.calls, LOCAL.calls],
+        "held": [_counts_on_itself.calls, getattr(net.second.weight, "calls", 0)],
         "seen": [*net.nested["seen"], *WORLD["seen"]],
         "draws": [random.random(), torch.rand(()).item(), net.rng.random()],
         "drawn": [torch.rand((), generator=net.generator).item()],

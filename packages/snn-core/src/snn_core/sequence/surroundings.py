@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import operator
 import random
+import threading
 import types
 import weakref
 from collections.abc import Iterator
@@ -109,7 +110,7 @@ class Surroundings:
         for parts in seen.parts:
             for part in parts.values():
                 if isinstance(part, Tensor):
-                    look.tensors[id(part)] = part
+                    seen.elsewhere["an attribute of a parameter or buffer", id(part)] = look.digest(part)
         seen.versions.update((identity, _version(tensor)) for identity, tensor in look.tensors.items())
         for kind in kinds:
             if not _is_known(kind):
@@ -186,7 +187,7 @@ class _Look:
             return value
         if isinstance(value, Tensor):
             self.tensors[id(value)] = value
-            return id(value)
+            return (id(value), self.digest(vars(value))) if vars(value) else id(value)
         if isinstance(value, nn.Module):
             self.tensors.update((id(t), t) for t in (*value.parameters(), *value.buffers()))
             return id(value)
@@ -206,7 +207,10 @@ class _Look:
         if isinstance(value, random.Random):
             return value.getstate()
         if type(value).__module__.startswith("numpy"):
-            return _of_numpy(value)
+            objects = str(getattr(value, "dtype", "")) == "object"
+            return [self.digest(item) for item in value.flat] if objects else _of_numpy(value)
+        if isinstance(value, threading.local):
+            return self._content(vars(value))
         if isinstance(value, types.FunctionType | types.MethodType):
             self.code(getattr(value, "__func__", value))
             return self.digest(getattr(value, "__self__", None))
@@ -260,14 +264,15 @@ class _Look:
         if function in self._code or _is_library(function.__module__ or ""):
             return
         self._code.add(function)
-        for i, value in enumerate((*_cells(function), function.__defaults__, function.__kwdefaults__)):
+        own = (vars(function), function.__defaults__, function.__kwdefaults__)
+        for i, value in enumerate((*own, *_cells(function))):
             self._elsewhere[f"what {function.__qualname__} holds", function, i] = self.digest(value)
         for name in _names(function.__code__):
             value = function.__globals__.get(name)
-            if value is None or isinstance(value, type | types.BuiltinFunctionType):
+            if value is None or isinstance(value, types.BuiltinFunctionType):
                 continue
-            if isinstance(value, types.FunctionType):
-                self._function(value)
+            if isinstance(value, types.FunctionType | type):
+                self.code(value)
             elif isinstance(value, types.ModuleType):
                 if not _is_library(value.__name__) and not name.startswith("@"):  # those of pytest begin so
                     own = [vars(value).get(n) for n in _names(function.__code__)]
