@@ -149,7 +149,8 @@ def test_a_layer_in_another_thread_works_during_any_number_of_calls(count: int, 
     def unrolls() -> None:
         try:
             for i in range(count):
-                assert torch.equal(snn.unroll(nets[i % 2], xs), expected[i % 2])
+                at = i % 20 == 0  # the second is recorded, which takes some times as long
+                assert torch.equal(snn.unroll(nets[at], xs), expected[at])
         finally:
             done.set()
 
