@@ -1,4 +1,4 @@
-"""What a user reaches from a package is documented: public names, and no helpers behind them.
+"""Public names are documented: all that a user reaches from a package, but not the helpers behind it.
 
 Public is what a package's ``__init__`` lists in ``__all__`` and, where that lists a module, what that module lists in
 its own. A public function says what it takes, returns and raises, and shows an example, which runs as a doctest.

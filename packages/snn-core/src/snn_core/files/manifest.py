@@ -134,7 +134,7 @@ def must_be_time(dt: Any) -> None:
     """Raise unless ``dt`` is None or a length of time in seconds.
 
     Raises:
-        TypeError: If it is no number.
+        TypeError: If it is not a number.
         ValueError: If it is not positive and finite.
 
     Example:

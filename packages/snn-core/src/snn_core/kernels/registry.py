@@ -1,4 +1,4 @@
-"""What can run an operation: the reference loop any sequence of a neuron, and what is registered for it."""
+"""Registered kernels, and the reference loop, which runs any sequence of a neuron without one."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def register(operation: str, kernel: Any) -> None:
         kernel: The implementation: a :class:`Kernel`, or a ``Product`` or ``Pooling`` of ``snn_core.kernels.layers``.
 
     Raises:
-        ValueError: If there is no such operation.
+        ValueError: If the operation is unknown.
 
     Example:
         >>> import snn_core as snn

@@ -1,1 +1,1 @@
-"""What every neuron inherits: steps and states, firing and reset, constants, recurrence."""
+"""The base classes of neurons: steps and states, firing and reset, constants, recurrence."""

@@ -1,4 +1,4 @@
-"""What a module keeps from one time step to the next, who is told of its steps, and whose turn it is."""
+"""Modules that keep a state from one time step to the next, the watch over their steps, and turns of threads."""
 
 from __future__ import annotations
 
@@ -261,7 +261,7 @@ def reset(net: nn.Module) -> None:
         net: Any module.
 
     Raises:
-        TypeError: If it is no module.
+        TypeError: If ``net`` is not a module.
 
     Example:
         >>> import torch
@@ -283,7 +283,7 @@ def detach(net: nn.Module) -> None:
         net: Any module.
 
     Raises:
-        TypeError: If it is no module.
+        TypeError: If ``net`` is not a module.
 
     Example:
         >>> import torch

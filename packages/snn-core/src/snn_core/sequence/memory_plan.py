@@ -1,4 +1,4 @@
-"""How many steps of a sequence run at a time, so that training fits into a given memory."""
+"""Plans that cut a sequence into chunks, so that training fits into a given memory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from snn_core.sequence.plan import HOOKS
 
 @dataclass(frozen=True)
 class MemoryPlan:
-    """How a sequence is cut so that forward and backward pass fit into a budget.
+    """A plan of how to cut a sequence so that its forward and backward passes fit into a budget.
 
     All bytes are of tensors, above what is there before the call; :func:`~snn_core.plan_memory` says what is counted.
 

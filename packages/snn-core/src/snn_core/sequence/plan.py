@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -190,6 +190,19 @@ def value_of(values: dict[int, Any], net: nn.Module, value: Value) -> Any:
     if isinstance(value, list | tuple) and not isinstance(value, torch.Size):
         return type(value)(value_of(values, net, v) for v in value)
     return value
+
+
+def frozen(value: Any) -> Any:
+    """Return a form of an argument that can be compared and hashed, in which 1, 1.0 and True differ."""
+    if isinstance(value, dict):
+        return tuple((key, frozen(item)) for key, item in sorted(value.items()))
+    if isinstance(value, Place | Named | Held):
+        return value
+    if isinstance(value, list | tuple):
+        return type(value).__name__, *map(frozen, value)
+    if isinstance(value, slice):
+        return "slice", value.start, value.stop, value.step
+    return type(value).__name__, value if isinstance(value, Hashable) else id(value)
 
 
 def _leaves(value: Any) -> Iterator[Any]:

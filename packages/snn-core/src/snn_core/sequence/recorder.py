@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 import types
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any
@@ -20,7 +20,7 @@ from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.calls import READS, Call, Rows, flat, in_place_of, is_random, name_of, tensors_in
 from snn_core.sequence.functions import computed_by
 from snn_core.sequence.layers import NotSampleWise, gains_from_blocks
-from snn_core.sequence.plan import Function, Held, Named, Neuron, Place, Plan, Step, Whole
+from snn_core.sequence.plan import Function, Held, Named, Neuron, Place, Plan, Step, Whole, frozen
 from snn_core.sequence.surroundings import Surroundings
 from snn_core.sequence.watching import Watch
 
@@ -386,19 +386,6 @@ class Record(Watch):
             if any(id(holder) not in ours and not isinstance(holder, types.FrameType) for holder in holders):
                 return True
         return False
-
-
-def frozen(value: Any) -> Any:
-    """Return a value that can be compared and hashed, and tells 1 from 1.0 and True, of a value of arguments."""
-    if isinstance(value, dict):
-        return tuple((key, frozen(item)) for key, item in sorted(value.items()))
-    if isinstance(value, Place | Named | Held):
-        return value
-    if isinstance(value, list | tuple):
-        return type(value).__name__, *map(frozen, value)
-    if isinstance(value, slice):
-        return "slice", value.start, value.stop, value.step
-    return type(value).__name__, value if isinstance(value, Hashable) else id(value)
 
 
 def _memory(tensor: Any) -> int:
