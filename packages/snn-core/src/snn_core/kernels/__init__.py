@@ -1,8 +1,7 @@
 """How a whole sequence of a neuron is computed: the reference loop, operators over it, and fused kernels."""
 
-from snn_core.kernels.dispatch import Choice, choose
-from snn_core.kernels.dispatch import run as run
-from snn_core.kernels.operator import define
+from snn_core.kernels.operator import Choice, choose, define
+from snn_core.kernels.operator import run as run
 from snn_core.kernels.registry import Kernel, SequenceCall, register, status, unregister
 from snn_core.kernels.registry import loop as loop
 

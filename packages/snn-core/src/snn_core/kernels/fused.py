@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -125,22 +126,21 @@ class _Fused(torch.autograd.Function):
         x, states, constants = tensors[0], tensors[1 : 1 + count], tensors[1 + count :]
         needs = ctx.needs_input_grad[-given:]
         if torch.is_grad_enabled():  # the gradient will be differentiated in its turn, which only the steps can be
-            found = _through_steps(call_, grads, x, states, constants, trace, needs)
+            out = FAMILIES[call_.family].steps(call_, x, states, constants, trace)
+            wanted = [t for t, needed in zip(tensors, needs, strict=True) if needed]
+            of_wanted = iter(gradients(out, grads, wanted, create_graph=True))
+            found = [next(of_wanted) if needed else None for needed in needs]
         else:
             found = kernel.backward(call_, grads, x, states, constants, saved, trace, needs)
         return (None, None, None, None, *(g if n else None for g, n in zip(found, needs, strict=True)))
 
 
-def _through_steps(
-    call_: SequenceCall, grads: Any, x: Tensor, states: Any, constants: Any, trace: bool, needs: Any
-) -> tuple[Tensor | None, ...]:
-    out = FAMILIES[call_.family].steps(call_, x, states, constants, trace)
-    ends = [(o, g) for o, g in zip(out, grads, strict=True) if g is not None and o.requires_grad]
-    tensors = (x, *states, *constants)
-    wanted = [t for t, needed in zip(tensors, needs, strict=True) if needed]
-    found = iter(
-        torch.autograd.grad([o for o, _ in ends], wanted, [g for _, g in ends], create_graph=True, allow_unused=True)
-        if ends
-        else [None] * len(wanted)
-    )
-    return tuple(next(found) if needed else None for needed in needs)
+def gradients(
+    outs: Sequence[Tensor], grads: Sequence[Tensor | None], tensors: Sequence[Tensor], create_graph: bool = False
+) -> Sequence[Tensor | None]:
+    """Return the gradients of tensors, given those of what was computed from them (None for zero)."""
+    ends = [(o, g) for o, g in zip(outs, grads, strict=True) if g is not None and o.requires_grad]
+    if not ends or not tensors:
+        return [None] * len(tensors)
+    outs, seeds = zip(*ends, strict=True)
+    return torch.autograd.grad(outs, tensors, seeds, create_graph=create_graph, allow_unused=True)

@@ -1,4 +1,4 @@
-"""Functions of torch in a net that runs layer by layer, by what is registered for them: linear layers and pooling."""
+"""Layers of torch in a net that runs layer by layer: how products, pooling and convolutions are computed faster."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from snn_core.kernels.fused import is_plain
-from snn_core.kernels.registry import offered
+from snn_core.kernels.fused import fits, is_plain
+from snn_core.kernels.registry import first_of, offered
 
 
 class Product(Protocol):
@@ -25,11 +25,9 @@ class Product(Protocol):
 
     def refuses(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> str | None:
         """Return None to take the call, else the reason why not; the tensors are plain and on the device."""
-        ...
 
     def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, str]:
         """Return what ``linear`` gives, under autograd as there, and how it was computed."""
-        ...
 
 
 def expected(device: str) -> str:
@@ -61,9 +59,20 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> tuple[Tenso
     """
     if torch.compiler.is_compiling():
         return F.linear(x, weight, bias), "dense product (by the compiler)"
-    compute, name = _choose(x, weight, bias)
-    out, how = compute(x, weight, bias)
-    return out, f"{how} ({name})"
+    product, why = _product(x, weight, bias)
+    if product is None:
+        return F.linear(x, weight, bias), f"dense product ({why})"
+    out, how = product.linear(x, weight, bias)
+    return out, f"{how} ({product.name})"
+
+
+def _product(x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Product | None, str]:
+    products = offered("linear", x.device.type)
+    if not products:
+        return None, f"none other is installed for {x.device.type}"
+    if not is_plain(*(t for t in (x, weight, bias) if t is not None)):
+        return None, "not one plain call on one device"
+    return first_of(products, x, weight, bias)
 
 
 def takes(module: nn.Module) -> bool:
@@ -98,25 +107,6 @@ def is_compiled(module: nn.Module) -> bool:
     return module._compiled_call_impl is not None or type(module).__module__.startswith("torch._dynamo")
 
 
-def _choose(x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Callable[..., tuple[Tensor, str]], str]:
-    products = offered("linear", x.device.type)
-    if not products:
-        return _dense, f"none other is installed for {x.device.type}"
-    if not is_plain(*(t for t in (x, weight, bias) if t is not None)):
-        return _dense, "not one plain call on one device"
-    refusals = []
-    for product in products:
-        why = product.refuses(x, weight, bias)
-        if why is None:
-            return product.linear, product.name
-        refusals.append(f"{product.name}: {why}")
-    return _dense, "; ".join(refusals)
-
-
-def _dense(x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, str]:
-    return F.linear(x, weight, bias), "dense product"
-
-
 class Windows(NamedTuple):
     """Windows that move over images: rows and columns of each, of the steps between them, and of the margin before."""
 
@@ -133,11 +123,9 @@ class Pooling(Protocol):
 
     def takes(self, x: Tensor, windows: Windows) -> bool:
         """Return True to take the call; the tensor is plain, ``[images, channels, height, width]``, on the device."""
-        ...
 
     def max_pool2d(self, x: Tensor, windows: Windows) -> Tensor:
         """Return what ``max_pool2d`` gives, under autograd as there."""
-        ...
 
 
 def max_pool2d(torch_s: Callable[..., Tensor], x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
@@ -179,8 +167,8 @@ def _windows(
     margin = _pair(padding)
     if kernel is None or steps is None or margin is None or _pair(dilation) != (1, 1) or ceil_mode or return_indices:
         return None
-    fits = all(k > 0 and s > 0 and 0 <= 2 * p <= k for k, s, p in zip(kernel, steps, margin, strict=True))
-    return Windows(kernel, steps, margin) if fits else None
+    valid = all(k > 0 and s > 0 and 0 <= 2 * p <= k for k, s, p in zip(kernel, steps, margin, strict=True))
+    return Windows(kernel, steps, margin) if valid else None
 
 
 def _pair(value: Any) -> tuple[int, int] | None:
@@ -188,3 +176,60 @@ def _pair(value: Any) -> tuple[int, int] | None:
     if not numbers or len(numbers) > 2 or not all(type(n) is int for n in numbers):
         return None
     return numbers[0], numbers[-1]
+
+
+class Layout:
+    """Gives convolutions their input in channels-last layout, where it gains, and sees its size.
+
+    In float32 on a CPU it gains: the layouts of oneDNN's convolutions have the channels inside, and torch pools a
+    vector of channels at a time in this layout where it compares numbers one by one in the other. What follows a
+    convolution keeps the layout by itself: pooling, normalization, neurons. Values and shapes are those of the net
+    without; parameters keep their layout.
+
+    ``largest`` is the size in bytes of the largest tensor that a convolution read or gave so far.
+
+    Example:
+        >>> conv, x = torch.nn.Conv2d(2, 3, 5), torch.zeros(7, 2, 8, 8)
+        >>> layout = Layout()
+        >>> layout.convolved(conv, x).stride(), layout.largest
+        ((48, 1, 12, 3), 3584)
+    """
+
+    def __init__(self) -> None:
+        self.largest: int = 0
+
+    def convolved(self, convolve: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+        """Convolve a tensor.
+
+        Args:
+            convolve: The convolution.
+            x: Its input ``[rows, channels, ...]``.
+
+        Returns:
+            Its output.
+        """
+        x = _channels_last(x) if _gains(x) else x
+        out = convolve(x)
+        self.largest = max(self.largest, x.nbytes, out.nbytes)
+        return out
+
+
+_FORMATS = {4: torch.channels_last, 5: torch.channels_last_3d}
+
+
+def _gains(x: Tensor) -> bool:
+    return (
+        x.device.type == "cpu"
+        and x.dtype == torch.float32
+        and x.dim() in _FORMATS
+        and torch.backends.mkldnn.is_available()
+        and torch._C._get_mkldnn_enabled()
+        and fits(x)
+    )
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    if x.shape[1] == 1:
+        # a single channel is in both layouts at once, and torch tells them apart by the stride of an axis of length 1
+        return x.contiguous().squeeze(1).unsqueeze(-1).movedim(-1, 1)
+    return x.contiguous(memory_format=_FORMATS[x.dim()])

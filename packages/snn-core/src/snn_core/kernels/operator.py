@@ -1,4 +1,4 @@
-"""A sequence of a neuron as one torch operator, with its reference implementation and gradient.
+"""A sequence of a neuron: which implementation runs it, and the torch operator that it is to a compiler.
 
 An operator carries tensors and plain settings only: input, states, constants, the reset, and the surrogate as a name
 and numbers. Its Python implementation runs the neuron's own step; its backward runs the steps again under autograd.
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
@@ -16,14 +17,90 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import type_before_parametrizations
 
-from snn_core.kernels.registry import FAMILIES, Family, SequenceCall, implementation, loop
+from snn_core.kernels import fused
+from snn_core.kernels.registry import FAMILIES, Family, Kernel, SequenceCall, implementation, loop, serves_sequences
 from snn_core.neuron.firing import RESETS
 from snn_core.surrogate import closed_form
 
+
+@dataclass(frozen=True)
+class Choice:
+    """The implementation chosen for a neuron's sequence: ``name`` of the kernel or ``"reference"``, and why."""
+
+    name: str
+    reason: str
+
+
+def choose(neuron: Any, xs: Tensor) -> Choice:
+    """Say what :func:`run` will use for a neuron and an input, and why.
+
+    Args:
+        neuron: A :class:`~snn_core.SpikingNeuron`.
+        xs: Input ``[T, batch, ...]``, of which dtype and device count.
+
+    Returns:
+        The choice.
+
+    Example:
+        >>> import snn_core as snn
+        >>> choose(snn.Leaky(beta=0.9, inhibition=True), torch.zeros(2, 1, 3))
+        Choice(name='reference', reason='inhibition is not part of the operator')
+    """
+    fused_call, why = _fused_call(neuron, xs)
+    return Choice("reference", why) if fused_call is None else Choice(fused_call[0].name, "takes the call")
+
+
+def run(neuron: Any, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
+    """Run a neuron's whole sequence by the best implementation there is.
+
+    Args:
+        neuron: A :class:`~snn_core.SpikingNeuron`.
+        xs: Input ``[T, batch, ...]``, T >= 1.
+        state: A complete state of the neuron.
+        trace: Return every step's states, stacked on axis 0, in place of the last one.
+
+    Returns:
+        ``(spikes, state)``, the spikes ``[T, batch, ...]`` before their graded factor.
+
+    Example:
+        >>> import snn_core as snn
+        >>> lif = snn.Leaky(beta=0.5)
+        >>> spk, last = run(lif, torch.ones(3, 1), lif.State(torch.zeros(1)), trace=False)
+        >>> spk.flatten(), last.mem
+        (tensor([0., 1., 0.]), tensor([0.7500]))
+    """
+    compiling = torch.compiler.is_compiling()
+    # a file of ONNX is to run where none of our operators is known
+    if torch.onnx.is_in_onnx_export() or not (compiling or serves_sequences(xs.device.type)):
+        return loop(neuron.advance, xs, state, trace)
+    if compiling:
+        # a compiler would unroll the loop T times; the operator is one node to it
+        call_, _ = sequence_call(neuron, xs)
+        return loop(neuron.advance, xs, state, trace) if call_ is None else call(call_, neuron, xs, state, trace)
+    fused_call, _ = _fused_call(neuron, xs, *state)
+    if fused_call is None:
+        return loop(neuron.advance, xs, state, trace)
+    kernel, call_, constants = fused_call
+    spikes, *states = fused.call(kernel, call_, xs, tuple(state), constants, trace)
+    return spikes, type(state)._make(states)
+
+
+def _fused_call(
+    neuron: Any, xs: Tensor, *state: Tensor
+) -> tuple[tuple[Kernel, SequenceCall, tuple[Tensor, ...]] | None, str]:
+    """Return the kernel that takes a neuron's sequence, the call and its constants; or None and why none does."""
+    call_, why = sequence_call(neuron, xs)
+    kernel, why = (None, why) if call_ is None else implementation(call_)
+    if call_ is None or kernel is None:
+        return None, why
+    constants = tuple(neuron.constant_values(FAMILIES[call_.family].constants))
+    if not fused.fits(xs, *state, *constants):
+        return None, "something else than autograd follows what is computed"
+    return (kernel, call_, constants), ""
+
+
 # drawn at random (SSO) or written by the user (custom_surrogate) cannot be carried as a name and numbers
 _SURROGATES = {name: getattr(closed_form, name) for name in closed_form.__all__}
-
-
 # what a step is made of
 _METHODS = ("integrate", "membrane", "subtract", "clear", "emit", "remember", "advance", "step", "fire", "graded")
 
@@ -136,25 +213,15 @@ def define(
         call_, x, states, values, trace = split(args)
         kernel, _ = implementation(call_)
         if kernel is not None:
-            return kernel.forward(call_, x, states, values, trace, save=False)[0]
+            return fused.call(kernel, call_, x, tuple(states), tuple(values), trace)
         return tuple(t.clone() for t in steps(call_, x, states, values, trace))
 
     def backward(*args: Any) -> tuple[Tensor, ...]:
-        given, args = args[:outputs], args[outputs:]
-        call_, x, states, values, trace = split(args)
-        kernel, _ = implementation(call_)
-        if kernel is not None:
-            # the operator's outputs have no room for what the kernel would save
-            _, saved = kernel.forward(call_, x, states, values, trace, save=True)
-            with _autograd(), torch.no_grad():  # as torch calls a backward pass: grad may be enabled in it
-                found = kernel.backward(call_, given, x, states, values, saved, trace, needs=(True,) * count)
-            return tuple(torch.zeros_like(t) if g is None else g for t, g in zip(args, found, strict=False))
+        grads, tensors, settings = args[:outputs], args[outputs : outputs + count], args[outputs + count :]
         with _autograd():
-            leaves = [t.detach().requires_grad_() for t in (x, *states, *values)]
-            out = steps(call_, leaves[0], leaves[1:outputs], leaves[outputs:], trace)
-            used = [(o, g) for o, g in zip(out, given, strict=True) if o.requires_grad]
-            ends, seeds = [o for o, _ in used], [g for _, g in used]
-            found = torch.autograd.grad(ends, leaves, seeds, allow_unused=True) if used else [None] * count
+            leaves = [t.detach().requires_grad_() for t in tensors]
+            # the operator's outputs have no room for what the backward pass needs
+            found = fused.gradients(forward(*leaves, *settings), grads, leaves)
         return tuple(torch.zeros_like(t) if g is None else g.clone() for t, g in zip(leaves, found, strict=True))
 
     operator = torch.library.custom_op(

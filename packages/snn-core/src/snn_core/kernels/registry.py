@@ -61,7 +61,6 @@ class Kernel(Protocol):
 
     def refuses(self, call: SequenceCall) -> str | None:
         """Return None to take the call, else the reason why not."""
-        ...
 
     def forward(
         self,
@@ -76,7 +75,6 @@ class Kernel(Protocol):
 
         The outputs are the spikes ``[T, ...]`` before their graded factor, then each state, last or traced.
         """
-        ...
 
     def backward(
         self,
@@ -93,7 +91,6 @@ class Kernel(Protocol):
 
         ``needs`` says of which; the others may be None.
         """
-        ...
 
 
 _OFFERED: dict[str, list[Any]] = {}  # what is registered for each operation, the last one first
@@ -162,15 +159,21 @@ def serves_sequences(device: str) -> bool:
     return any(kernel.device == device for operation in FAMILIES for kernel in _OFFERED.get(operation, ()))
 
 
-def implementation(call: SequenceCall) -> tuple[Kernel | None, str]:
-    """Return the first kernel that takes the call, or None with the reasons of all."""
+def first_of(kernels: Sequence[Any], *call: Any) -> tuple[Any, str]:
+    """Return the first of some implementations that does not refuse a call, or None with the reasons of all."""
     refusals = []
-    for kernel in offered(call.family, call.device):
-        why = kernel.refuses(call)
+    for kernel in kernels:
+        why = kernel.refuses(*call)
         if why is None:
             return kernel, ""
         refusals.append(f"{kernel.name}: {why}")
-    return None, "; ".join(refusals) or f"no fused kernel for {call.family} on {call.device} is installed"
+    return None, "; ".join(refusals)
+
+
+def implementation(call: SequenceCall) -> tuple[Kernel | None, str]:
+    """Return the first kernel that takes the call, or None with the reasons of all."""
+    kernel, why = first_of(offered(call.family, call.device), call)
+    return kernel, why or f"no fused kernel for {call.family} on {call.device} is installed"
 
 
 def status() -> list[tuple[str, bool, str]]:

@@ -12,11 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
-from snn_core.kernels.layers import is_compiled, linear, max_pool2d, takes
+from snn_core.kernels.layers import Layout, is_compiled, linear, max_pool2d, takes
 from snn_core.neuron.temporal import Temporal
 from snn_core.sequence.folding import Folding, observed
 from snn_core.sequence.joining import joined
-from snn_core.sequence.layout import Layout
 
 
 class Place(NamedTuple):
