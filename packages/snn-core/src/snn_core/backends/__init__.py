@@ -1,9 +1,7 @@
 """What a net can run on: targets that take a whole net, and kernels that speed one up."""
 
-from snn_core.backends.explanation import explain
-from snn_core.backends.issue import Issue
-from snn_core.backends.registry import Status, get, names, status
-from snn_core.backends.target import API, Availability, BackendError, Target
+from snn_core.backends.registry import Status, explain, get, names, status
+from snn_core.backends.target import API, Availability, BackendError, Issue, Target
 
 __all__ = [
     "API",
