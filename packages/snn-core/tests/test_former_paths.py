@@ -20,6 +20,15 @@ def test_a_net_pickled_whole_by_0_5_1_computes_what_it_did() -> None:
     torch.testing.assert_close(snn.unroll(pickled["net"], pickled["xs"]), pickled["out"], rtol=0, atol=0)
 
 
+def test_a_surrogate_is_imported_from_its_former_module_too() -> None:
+    from snn_core.surrogate.applied import ATan, CustomSurrogate
+    from snn_core.surrogate.stochastic import SSO
+
+    assert ATan is snn.surrogate.atan
+    assert CustomSurrogate is snn.surrogate.custom_surrogate
+    assert SSO is snn.surrogate.SSO
+
+
 def test_a_neuron_is_imported_from_its_former_module_too() -> None:
     from snn_core.leaky import Leaky
     from snn_core.reset import Zero

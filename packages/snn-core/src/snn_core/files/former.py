@@ -10,6 +10,7 @@ _NEURONS = (
 )
 _PATHS = {name: f"neurons.{name}" for name in _NEURONS.split()}
 _PATHS |= {"recurrence": "neuron.recurrence", "reset": "neuron.firing"}
+_PATHS |= {"surrogate.stochastic": "surrogate.custom", "surrogate.applied": "surrogate"}
 
 
 def keep_former_paths() -> None:

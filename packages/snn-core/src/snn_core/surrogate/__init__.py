@@ -8,22 +8,18 @@ they stand for: ``spike_grad=surrogate.fast_sigmoid(slope=25)``.
 Source: Neftci, Mostafa, Zenke, Surrogate Gradient Learning in Spiking Neural Networks (2019).
 """
 
-from snn_core.surrogate.applied import (
+from snn_core.surrogate.closed_form import (
+    LSO,
+    SFS,
     ATan,
-    CustomSurrogate,
     FastSigmoid,
     Heaviside,
     LeakySpikeOperator,
     Sigmoid,
     SparseFastSigmoid,
     SpikeRateEscape,
-    StochasticSpikeOperator,
     StraightThroughEstimator,
     Triangular,
-)
-from snn_core.surrogate.closed_form import (
-    LSO,
-    SFS,
     atan,
     fast_sigmoid,
     heaviside,
@@ -33,22 +29,10 @@ from snn_core.surrogate.closed_form import (
     straight_through_estimator,
     triangular,
 )
-from snn_core.surrogate.custom import custom_surrogate
+from snn_core.surrogate.custom import SSO, CustomSurrogate, StochasticSpikeOperator, custom_surrogate
 from snn_core.surrogate.step import Surrogate
-from snn_core.surrogate.stochastic import SSO
 
 __all__ = [
-    "ATan",
-    "CustomSurrogate",
-    "FastSigmoid",
-    "Heaviside",
-    "LeakySpikeOperator",
-    "Sigmoid",
-    "SparseFastSigmoid",
-    "SpikeRateEscape",
-    "StochasticSpikeOperator",
-    "StraightThroughEstimator",
-    "Triangular",
     "LSO",
     "SFS",
     "SSO",
@@ -62,4 +46,16 @@ __all__ = [
     "spike_rate_escape",
     "straight_through_estimator",
     "triangular",
+    # the names of snnTorch's autograd functions, behind those that they are other names of
+    "ATan",
+    "CustomSurrogate",
+    "FastSigmoid",
+    "Heaviside",
+    "LeakySpikeOperator",
+    "Sigmoid",
+    "SparseFastSigmoid",
+    "SpikeRateEscape",
+    "StochasticSpikeOperator",
+    "StraightThroughEstimator",
+    "Triangular",
 ]

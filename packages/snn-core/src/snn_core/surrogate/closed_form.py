@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -44,9 +45,7 @@ class atan(Surrogate):
     """
 
     alpha: float = 2.0
-
-    def __post_init__(self) -> None:
-        self._require_positive("alpha")
+    _positive: ClassVar[tuple[str, ...]] = ("alpha",)
 
     def derivative(self, x: Tensor) -> Tensor:
         return self.alpha / 2 / (1 + (math.pi / 2 * self.alpha * x).square())
@@ -72,9 +71,7 @@ class fast_sigmoid(Surrogate):
     """
 
     slope: float = 25
-
-    def __post_init__(self) -> None:
-        self._require_positive("slope")
+    _positive: ClassVar[tuple[str, ...]] = ("slope",)
 
     def derivative(self, x: Tensor) -> Tensor:
         return 1 / (1 + self.slope * x.abs()).square()
@@ -100,9 +97,7 @@ class sigmoid(Surrogate):
     """
 
     slope: float = 25
-
-    def __post_init__(self) -> None:
-        self._require_positive("slope")
+    _positive: ClassVar[tuple[str, ...]] = ("slope",)
 
     def derivative(self, x: Tensor) -> Tensor:
         s = torch.sigmoid(self.slope * x)
@@ -144,9 +139,7 @@ class triangular(Surrogate):
     """
 
     threshold: float = 1
-
-    def __post_init__(self) -> None:
-        self._require_positive("threshold")
+    _positive: ClassVar[tuple[str, ...]] = ("threshold",)
 
     def derivative(self, x: Tensor) -> Tensor:
         return torch.relu(1 - x.abs() / self.threshold) / self.threshold
@@ -189,9 +182,7 @@ class spike_rate_escape(Surrogate):
 
     beta: float = 1
     slope: float = 25
-
-    def __post_init__(self) -> None:
-        self._require_positive("beta", "slope")
+    _positive: ClassVar[tuple[str, ...]] = ("beta", "slope")
 
     def derivative(self, x: Tensor) -> Tensor:
         return self.slope * torch.exp(-self.beta * (x - 1).abs())
@@ -237,9 +228,7 @@ class SFS(Surrogate):
 
     slope: float = 25
     B: float = 1
-
-    def __post_init__(self) -> None:
-        self._require_positive("slope")
+    _positive: ClassVar[tuple[str, ...]] = ("slope",)
 
     def derivative(self, x: Tensor) -> Tensor:
         return (x > self.B).to(x.dtype) / (1 + self.slope * x.abs()).square()
@@ -259,3 +248,15 @@ class no_gradient(Surrogate):
 
     def derivative(self, x: Tensor) -> Tensor:
         return torch.zeros_like(x)
+
+
+# the names of snnTorch's autograd functions: ATan.apply(x, alpha)
+ATan = atan
+FastSigmoid = fast_sigmoid
+Heaviside = heaviside
+LeakySpikeOperator = LSO
+Sigmoid = sigmoid
+SparseFastSigmoid = SFS
+SpikeRateEscape = spike_rate_escape
+StraightThroughEstimator = straight_through_estimator
+Triangular = triangular

@@ -1,10 +1,11 @@
-"""A surrogate from a function of the user."""
+"""Surrogates that no formula gives: one from a function of the user, and one drawn at random."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from snn_core.surrogate.step import Surrogate
@@ -22,7 +23,6 @@ class custom_surrogate(Surrogate):
         TypeError: If it is not callable.
 
     Example:
-        >>> import torch
         >>> halve = custom_surrogate(lambda x, grad, spk: grad * 0.5)
         >>> x = torch.tensor([1.0], requires_grad=True)
         >>> halve(x).backward()
@@ -41,3 +41,32 @@ class custom_surrogate(Surrogate):
 
     def backward(self, x: Tensor, grad: Tensor, spk: Tensor) -> Tensor:
         return self.custom_surrogate_function(x, grad, spk)
+
+
+@dataclass(frozen=True)
+class SSO(Surrogate):
+    """Stochastic spike operator: 1 where the neuron fired, else ``(u + mean) * variance``, u uniform in [-0.5, 0.5).
+
+    Draws from torch's global generator in the backward pass.
+
+    Args:
+        mean: Shift of the uniform noise.
+        variance: Its scale.
+
+    Example:
+        >>> SSO(mean=1.0, variance=0.0).derivative(torch.tensor([-1.0, 1.0]))
+        tensor([0., 1.])
+
+    Source: Eshraghian et al., Training Spiking Neural Networks Using Lessons From Deep Learning (2023).
+    """
+
+    mean: float = 0
+    variance: float = 0.2
+
+    def derivative(self, x: Tensor) -> Tensor:
+        return torch.where(x > 0, 1.0, (torch.rand_like(x) - 0.5 + self.mean) * self.variance)
+
+
+# the names of snnTorch's autograd functions, as those of the closed forms
+CustomSurrogate = custom_surrogate
+StochasticSpikeOperator = SSO

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -41,7 +41,9 @@ class _ForwardSpike(_Spike):
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Tensor:
-        if _forward_derivatives() > 1:
+        from torch._functorch import eager_transforms
+
+        if eager_transforms.JVP_NESTING > 1:  # forward derivatives that stand one in the other
             raise NotImplementedError(
                 f"{ctx.surrogate!r}: torch drops the second of two forward derivatives of an autograd.Function; take "
                 "one of the two backward, as torch.func.hessian does: jacfwd(jacrev(f)) in place of jacfwd(jacfwd(f))"
@@ -49,13 +51,6 @@ class _ForwardSpike(_Spike):
         # each spike depends on its own x alone: the Jacobian is diagonal, and its own transpose
         x, spk = ctx.saved_tensors
         return ctx.surrogate.backward(x, tangents[0], spk)
-
-
-def _forward_derivatives() -> int:
-    """Return how many forward derivatives stand one in the other."""
-    from torch._functorch import eager_transforms
-
-    return eager_transforms.JVP_NESTING
 
 
 # torch asks in every call, which took half of the call's time
@@ -67,6 +62,9 @@ class Surrogate:
     r"""What every surrogate is: :math:`\Theta(x)` forward, ``derivative(x)`` times the gradient backward.
 
     A new surrogate is a frozen dataclass with a ``derivative``.
+
+    Raises:
+        ValueError: If a setting is not greater than 0 that is named in ``_positive``.
 
     Example:
         >>> from dataclasses import dataclass
@@ -81,6 +79,14 @@ class Surrogate:
         tensor([0., 1.])
     """
 
+    _positive: ClassVar[tuple[str, ...]] = ()  # the settings that must be greater than 0
+
+    def __post_init__(self) -> None:
+        for name in self._positive:
+            value = getattr(self, name)
+            if not value > 0:
+                raise ValueError(f"surrogate.{type(self).__name__}: {name} must be greater than 0, got {value!r}")
+
     def __call__(self, x: Tensor) -> Tensor:
         """Return the spikes of ``x``: 1 where ``x > 0``, else 0; same shape, dtype and device."""
         return (_Spike if forward_ad._current_level < 0 else _ForwardSpike).apply(x, self)
@@ -93,11 +99,23 @@ class Surrogate:
         """Return the gradient with respect to ``x``, given the gradient ``grad`` with respect to the spikes ``spk``."""
         return grad * self.derivative(x)
 
-    def _require_positive(self, *names: str) -> None:
-        for name in names:
-            value = getattr(self, name)
-            if not value > 0:
-                raise ValueError(f"surrogate.{type(self).__name__}: {name} must be greater than 0, got {value!r}")
+    @classmethod
+    def apply(cls, input_: Tensor, *settings: Any) -> Tensor:
+        """Return the spikes of a tensor, as snnTorch's autograd functions do, with all settings in each call.
+
+        Args:
+            input_: Membrane potential minus threshold, any shape.
+            *settings: Those of the surrogate, in its order.
+
+        Returns:
+            Spikes of the same shape and dtype.
+
+        Example:
+            >>> import snn_core as snn
+            >>> snn.surrogate.ATan.apply(torch.tensor([-0.5, 0.5]), 2.0)
+            tensor([0., 1.])
+        """
+        return cls(*settings)(input_)
 
     @property
     def params(self) -> tuple[float, ...]:
