@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import os
 from collections.abc import Callable, Mapping
 from importlib import metadata as distributions
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import type_before_parametrizations
 
 from snn_core._version import __version__
 from snn_core.files import tensor_file
-from snn_core.files.json_text import parsed, written
 from snn_core.neuron.constant import is_whole
 
 _FORMAT = 1
@@ -30,6 +31,11 @@ def classes(net: nn.Module) -> dict[str, str]:
     """
     kinds = {path: type_before_parametrizations(m) for path, m in net.named_modules(remove_duplicate=False)}
     return {path: f"{kind.__module__}.{kind.__qualname__}" for path, kind in kinds.items()}
+
+
+def device_of(net: nn.Module) -> torch.device:
+    """Return the device of a net's first parameter or buffer, where what a file holds for it belongs."""
+    return next((t.device for t in [*net.parameters(), *net.buffers()]), torch.device("cpu"))
 
 
 def sealed(path: str | os.PathLike[str], kind: str, tensors: Mapping[str, Tensor], content: Mapping[str, Any]) -> None:
@@ -52,13 +58,20 @@ def sealed(path: str | os.PathLike[str], kind: str, tensors: Mapping[str, Tensor
     described = {name: _described(tensor) for name, tensor in tensors.items()}
     versions = {"snn-core": __version__, "torch": distributions.version("torch")}
     whole = {"format": _FORMAT, "kind": kind, "versions": versions, "tensors": described, **content}
+    text = _written(whole)
+    tensor_file.write(path, tensors, {_KEY: text, _SUM: hashlib.sha256(text.encode()).hexdigest()})
+
+
+def _written(content: Mapping[str, Any]) -> str:
     try:
-        text = written(whole)
-    except TypeError as error:
+        fault = tensor_file.json_fault(content)
+        if fault:
+            raise TypeError(fault)
+        return json.dumps(content, allow_nan=False, sort_keys=True)
+    except (TypeError, ValueError) as error:  # the second of NaN and infinity
         raise TypeError(
             f"a manifest holds what JSON has (texts, numbers, lists, tables with texts as keys): {error}"
         ) from None
-    tensor_file.write(path, tensors, {_KEY: text, _SUM: hashlib.sha256(text.encode()).hexdigest()})
 
 
 def opened(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -94,7 +107,7 @@ def opened(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Tensor], 
     if checksum != texts.get(_SUM):
         raise ValueError(f"{path} is damaged: its manifest has another checksum than {_SUM!r} says")
     try:
-        manifest = parsed(text)
+        manifest = tensor_file.parsed(text)
     except ValueError as error:
         raise ValueError(f"{path} is damaged: its manifest is no JSON ({error})") from None
     if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT:
@@ -197,12 +210,12 @@ def missing(manifest: Mapping[str, Any], found: Mapping[str, Tensor]) -> list[st
         >>> missing({}, {})[:2]
         ["its manifest has no 'classes'", "its manifest has no 'options'"]
     """
-    faults = [f"its manifest has no {key!r}" for key in _CONTENT if key not in manifest]
-    faults += [
-        f"its manifest has no {key!r} of the kind that save writes, but {manifest[key]!r:.100}"
-        for key, fits in _CONTENT.items()
-        if key in manifest and not fits(manifest[key])
-    ]
+    faults = []
+    for key, fits in _CONTENT.items():
+        if key not in manifest:
+            faults.append(f"its manifest has no {key!r}")
+        elif not fits(manifest[key]):
+            faults.append(f"its manifest has no {key!r} of the kind that save writes, but {manifest[key]!r:.100}")
     shared = {} if faults else manifest["shared"]
     return faults + [
         f"{name!r} shares {first!r}, which is not there" for name, first in shared.items() if first not in found

@@ -14,7 +14,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from snn_core.files.json_text import parsed
 from snn_core.files.whole_file import whole_file
 
 DTYPES = {
@@ -35,6 +34,7 @@ _ALIGNMENT = 8
 _AXES = 64  # what torch's operations take
 _METADATA = "__metadata__"
 _ZIP = b"PK\x03\x04"
+_DEEPEST = 100  # levels of lists and tables in JSON, far below the depth at which Python gives up
 
 
 def write(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
@@ -61,17 +61,17 @@ def write(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], metadata:
     """
     must_be_known(tensors)
     header: dict[str, Any] = {_METADATA: dict(metadata)} if metadata else {}
-    end, stored = 0, []
     # the widest first, so that every tensor starts at a multiple of its item's size
-    for name, tensor in sorted(tensors.items(), key=lambda item: (-item[1].element_size(), item[0])):
-        start, end = end, end + tensor.numel() * tensor.element_size()
+    ordered = sorted(tensors.items(), key=lambda item: (-item[1].element_size(), item[0]))
+    end = 0
+    for name, tensor in ordered:
+        start, end = end, end + tensor.nbytes
         header[name] = {"dtype": _NAMES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [start, end]}
-        stored.append(tensor)
     text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
     text += b" " * (-len(text) % _ALIGNMENT)
     with whole_file(path) as file:
         file.write(len(text).to_bytes(8, "little") + text)
-        for tensor in stored:
+        for _, tensor in ordered:
             file.write(as_bytes(tensor))
 
 
@@ -95,16 +95,9 @@ def must_be_known(tensors: Mapping[str, Tensor]) -> None:
             )
         if tensor.dim() > _AXES:
             raise ValueError(f"{name!r} has {tensor.dim()} axes; a file holds tensors of up to {_AXES}")
-        if name == _METADATA or not _is_text(name):
+        is_text = name == name.encode(errors="replace").decode()  # and without half of a pair of surrogates
+        if name == _METADATA or not is_text:
             raise ValueError(f"a file cannot hold a tensor named {name!r}; give it another name")
-
-
-def _is_text(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:  # half of a pair of surrogates
-        return False
-    return True
 
 
 def as_bytes(tensor: Tensor) -> bytes:
@@ -115,7 +108,7 @@ def as_bytes(tensor: Tensor) -> bytes:
         b'\x01\x03\x02\x04'
     """
     plain = tensor.detach().cpu().resolve_neg().contiguous()
-    return ctypes.string_at(plain.data_ptr(), plain.numel() * plain.element_size()) if plain.numel() else b""
+    return ctypes.string_at(plain.data_ptr(), plain.nbytes) if plain.numel() else b""
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -200,19 +193,11 @@ def _faults(header: dict[str, Any], metadata: Any, size: int) -> list[str]:
 
 
 def _is_entry(entry: Any) -> bool:
-    return (
-        isinstance(entry, dict)
-        and entry.keys() == {"dtype", "shape", "data_offsets"}
-        and isinstance(entry["dtype"], str)
-        and entry["dtype"] in DTYPES
-        and all(
-            isinstance(entry[k], list) and all(type(n) is int and n >= 0 for n in entry[k])
-            for k in ("shape", "data_offsets")
-        )
-        and len(entry["data_offsets"]) == 2
-        and max(entry["shape"], default=0) < 2**63
-        and len(entry["shape"]) <= _AXES
-    )
+    match entry:
+        case {"dtype": str(dtype), "shape": [*shape], "data_offsets": [start, end]} if len(entry) == 3:
+            whole = all(type(n) is int and n >= 0 for n in (*shape, start, end))
+            return whole and dtype in DTYPES and len(shape) <= _AXES and max(shape, default=0) < 2**63
+    return False
 
 
 def _tensor(file: io.BufferedReader, begin: int, name: str, entry: dict[str, Any], path: object) -> Tensor:
@@ -233,3 +218,58 @@ def _tensor(file: io.BufferedReader, begin: int, name: str, entry: dict[str, Any
 
 def _damaged(path: object, why: str) -> ValueError:
     return ValueError(f"{path} is damaged or no safetensors file: {why}")
+
+
+def parsed(text: str) -> Any:
+    """Read JSON.
+
+    Args:
+        text: The text.
+
+    Returns:
+        What it says.
+
+    Raises:
+        ValueError: If it is no JSON, has a key twice, or is nested deeper than 100 levels.
+
+    Example:
+        >>> parsed('{"a": [1, null]}')
+        {'a': [1, None]}
+    """
+    try:
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refused)
+    except RecursionError:
+        raise ValueError(f"it is nested deeper than {_DEEPEST} levels") from None
+    fault = json_fault(value)
+    if fault:
+        raise ValueError(fault)
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in table:
+            raise ValueError(f"{name!r} is there twice")
+        table[name] = value
+    return table
+
+
+def _refused(constant: str) -> Any:
+    raise ValueError(f"{constant} is no number of JSON")
+
+
+def json_fault(value: Any) -> str | None:
+    """Return what JSON would not say as it is: a key that is no text, or what is nested deeper than 100 levels."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        tables = [one for one in level if isinstance(one, dict)]
+        wrong = [key for table in tables for key in table if not isinstance(key, str)]
+        if wrong:
+            return f"the key {wrong[0]!r:.100} is no text"
+        inner = [one for table in tables for one in table.values()]
+        inner += [one for several in level if isinstance(several, list | tuple) for one in several]
+        level = list({id(one): one for one in inner}.values())  # what is there twice, as in itself, is looked at once
+        if not level:
+            return None
+    return f"it is nested deeper than {_DEEPEST} levels"

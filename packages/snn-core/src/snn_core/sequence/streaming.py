@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.dropout import _DropoutNd
-from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
+from torch.nn.utils.parametrize import type_before_parametrizations
+from torch.utils._pytree import tree_flatten, tree_leaves, tree_map_only, tree_unflatten
 
-from snn_core.files.manifest import classes, opened, sealed
+from snn_core.files.manifest import device_of, opened, sealed
 from snn_core.neuron.kept import as_kept, as_tensors, temporal_by_path
 from snn_core.neuron.temporal import in_turn
 from snn_core.neuron.whole_sequence import WholeSequence
@@ -129,8 +130,7 @@ class Stream:
         wrong = [name for name, value in states.items() if not isinstance(value, Tensor)]
         if wrong:
             raise TypeError(f"states are tensors; {', '.join(map(repr, wrong))} is none")
-        kept = as_kept(self._net, states)
-        self._kept = {path: tree_map(_copied, value) for path, value in kept.items()}
+        self._kept = tree_map_only(Tensor, lambda tensor: tensor.detach().clone(), as_kept(self._net, states))
         self._takes = None
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -160,21 +160,15 @@ class Stream:
                 f"{path} is of a stream through a net of {manifest.get('classes')!r:.200}, this net is of "
                 f"{_names(self._net)}"
             )
-        device = next((p.device for p in [*self._net.parameters(), *self._net.buffers()]), torch.device("cpu"))
         try:
-            self.load_state_dict({name: tensor.to(device) for name, tensor in states.items()})
+            self.load_state_dict({name: tensor.to(device_of(self._net)) for name, tensor in states.items()})
         except ValueError as error:
             raise ValueError(f"{path} holds {error}") from None
 
 
-def _copied(value: Any) -> Any:
-    return value.detach().clone() if isinstance(value, Tensor) else value
-
-
 def _names(net: nn.Module) -> dict[str, str]:
     """Return the classes of what keeps something, without their modules, which differ in a program that is started."""
-    found = classes(net)
-    return {path: found[path].rpartition(".")[2] for path in temporal_by_path(net)}
+    return {path: type_before_parametrizations(m).__name__ for path, m in temporal_by_path(net).items()}
 
 
 def _check(net: Any) -> None:
