@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from snn_core.neuron.temporal import Temporal, watched
-from snn_core.sequence.ending import Ending
-from snn_core.sequence.folding import Folding
+from snn_core.sequence.folding import Ending, Folding
 
 
 class _BatchNormTT(Temporal, nn.ModuleList):

@@ -1,4 +1,4 @@
-"""Time steps folded into the batch axis, and which samples of the batch still run in each of them."""
+"""Time steps folded into the batch axis, and batches whose samples end while others run on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from snn_core import kernels
 from snn_core.neuron.stepping import must_fit
-from snn_core.sequence.ending import Ending
 
 
 class Folding:
@@ -113,12 +112,11 @@ class Folding:
         """Return each sample's state after its last step, of ``[T, batch, ...]``; without one, that before, or zero."""
         assert self.order is not None
         lengths = self._runs.sum(0).to(self.order.device)[self.order.argsort()]
-        last = (lengths - 1).clamp_min(0) * len(lengths) + torch.arange(len(lengths), device=lengths.device)
-        ends = states.flatten(0, 1).index_select(0, last)
+        ends = states[(lengths - 1).clamp_min(0), torch.arange(len(lengths), device=lengths.device)]
         if bool(lengths.all()):
             return ends
-        ran = lengths.bool().reshape(-1, *[1] * (ends.dim() - 1))
-        return torch.where(ran, ends, torch.zeros_like(ends) if before is None or before.shape == (0,) else before)
+        rest = torch.zeros_like(ends) if before is None or before.shape == (0,) else before
+        return torch.where(lengths.bool().reshape(-1, *[1] * (ends.dim() - 1)), ends, rest)
 
     @cached_property
     def _runs(self) -> Tensor:
@@ -131,6 +129,159 @@ class Folding:
         assert self.order is not None
         starts = torch.arange(self.steps).unsqueeze(1) * len(self.order)
         return (starts.to(self.order.device) + self.order)[self._runs.to(self.order.device)]
+
+
+def folding_of(lengths: Any, xs: Tensor) -> Folding:
+    """Find out which samples of a padded batch run in each step, up to the end of the longest.
+
+    There is one step at least, in which nothing may run.
+
+    Args:
+        lengths: Number of steps of each sample ``[batch]``, integers in 0..T.
+        xs: The batch ``[T, batch, ...]``.
+
+    Returns:
+        Its folding; the plain one where every sample has all steps.
+
+    Raises:
+        ValueError: If there is no batch axis, or not one length in 0..T for each sample.
+        TypeError: If the lengths are no integers.
+
+    Example:
+        >>> folding_of([1, 3, 0], torch.zeros(4, 3, 2)).running
+        (2, 1, 1)
+    """
+    if xs.dim() < 2:
+        raise ValueError(f"unroll: lengths are of samples, but xs of shape {tuple(xs.shape)} has no batch axis 1")
+    steps, batch = xs.shape[:2]
+    found = _integers(lengths, xs.device)
+    if found.shape != (batch,):
+        raise ValueError(
+            f"unroll: lengths has shape {tuple(found.shape)}; xs of shape {tuple(xs.shape)} takes one a sample, "
+            f"[{batch}]"
+        )
+    outside = (found < 0) | (found > steps)
+    if outside.any():
+        raise ValueError(
+            f"unroll: lengths holds {found[outside][0].item()}; with {steps} steps it lies in [0, {steps}]"
+        )
+    if batch and (found == steps).all():
+        return Folding(steps)
+    longest = max(found.tolist(), default=0) or 1
+    running = (found > torch.arange(longest, device=xs.device).unsqueeze(1)).sum(1)
+    return Folding(longest, tuple(running.tolist()), found.argsort(descending=True, stable=True))
+
+
+def _integers(lengths: Any, device: torch.device) -> Tensor:
+    try:
+        found = torch.as_tensor(lengths, device=device)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(
+            f"unroll: lengths is {lengths!r:.100}; pass one integer a sample, as a tensor or list"
+        ) from error
+    if isinstance(lengths, list | tuple) and not lengths:
+        return found.long()  # an empty list has no type of its own
+    if found.is_floating_point() or found.is_complex() or found.dtype == torch.bool:
+        raise TypeError(f"unroll: lengths is {found.dtype}; numbers of steps are integers: pass lengths.long()")
+    return found
+
+
+class Ending:
+    """Puts the states of samples aside as they end, and all of them together again.
+
+    Args:
+        order: The samples by falling length, ``[batch]``; None where all run to the end.
+        owner: Whose states they are, for messages.
+
+    Example:
+        >>> ending = Ending(torch.tensor([2, 0, 1]), "Leaky")
+        >>> (mem,) = ending.running((torch.tensor([1.0, 2.0, 3.0]),), 2)
+        >>> mem
+        tensor([3., 1.])
+        >>> ending.whole((10 * mem,))
+        (tensor([10.,  2., 30.]),)
+    """
+
+    def __init__(self, order: Tensor | None, owner: str) -> None:
+        self._order = order
+        self._owner = owner
+        self._running: int | None = None
+        self._ended: list[tuple[Any, int]] = []
+
+    def running(self, kept: Any, count: int) -> Any:
+        """Return what is kept of the samples that run still, the first ``count`` in the order; put the rest aside.
+
+        Args:
+            kept: What is kept of those that ran before, of the whole batch as it came in the first call: a tuple of
+                tensors ``[samples, ...]``, a number that holds for all, or None for rest.
+            count: Number of samples.
+
+        Raises:
+            ValueError: If it is of another number of samples.
+        """
+        if self._order is None:
+            return kept
+        if self._running is None:
+            self._running = len(self._order)
+            kept = self._ordered(kept, self._order)
+        if count < self._running:
+            kept, rest = _divided(kept, count, self._running)
+            self._ended.append((rest, self._running - count))
+            self._running = count
+        return kept
+
+    def whole(self, kept: Any) -> Any:
+        """Return what is kept of the whole batch as it came, ``kept`` being that of the samples that run still."""
+        if self._order is None or self._running is None:
+            return kept
+        parts = [(kept, self._running), *reversed(self._ended)]
+        if len(parts) > 1:
+            kept = _concatenated(parts)
+        return self._ordered(kept, self._order.argsort())
+
+    def _ordered(self, kept: Any, order: Tensor) -> Any:
+        if not isinstance(kept, tuple):
+            return kept
+        for state in kept:
+            if not _is_rest(state) and len(state) != len(order):
+                raise ValueError(
+                    f"{self._owner} keeps a state of {len(state)} samples from its last call, but this batch has "
+                    f"{len(order)}; call snn.utils.reset(net) before a new batch or sequence"
+                )
+        return _made_like(kept, [s if _is_rest(s) else s.index_select(0, order.to(s.device)) for s in kept])
+
+
+def _divided(kept: Any, count: int, of: int) -> tuple[Any, Any]:
+    if kept is None:
+        return None, None
+    kept = (torch.full((of,), kept),) if isinstance(kept, int) else kept
+    pairs = [(s, s) if _is_rest(s) else s.tensor_split((count,)) for s in kept]
+    return _made_like(kept, [first for first, _ in pairs]), _made_like(kept, [rest for _, rest in pairs])
+
+
+def _concatenated(parts: list[tuple[Any, int]]) -> Any:
+    """Return what is kept of all, from what is kept of so many each."""
+    parts = [((torch.full((n,), kept),) if isinstance(kept, int) else kept, n) for kept, n in parts]
+    like = next((kept for kept, _ in parts if kept is not None), None)
+    if like is None:
+        return None
+    columns = [[(None if kept is None else kept[i], n) for kept, n in parts] for i in range(len(like))]
+    return _made_like(like, [_stacked(column) for column in columns])
+
+
+def _stacked(column: list[tuple[Tensor | None, int]]) -> Tensor | None:
+    like = next((s for s, _ in column if not _is_rest(s)), None)
+    if like is None:
+        return column[0][0]
+    return torch.cat([like.new_zeros((n, *like.shape[1:])) if s is None or _is_rest(s) else s for s, n in column])
+
+
+def _made_like(kept: Any, fields: list[Any]) -> Any:
+    return getattr(kept, "_make", tuple)(fields)
+
+
+def _is_rest(state: Tensor | None) -> bool:
+    return state is None or state.shape == (0,)
 
 
 def sequences(neuron: Any, x: Tensor, kept: Any, folding: Folding) -> tuple[Tensor, Any, Any]:

@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from snn_core.neuron.temporal import detach, temporal
-from snn_core.sequence.ending import Ending
-from snn_core.sequence.folding import Folding
+from snn_core.sequence.folding import Ending, Folding
 from snn_core.sequence.joining import joined
 from snn_core.sequence.recomputation import Recomputation
 from snn_core.sequence.watching import Watch

@@ -16,10 +16,9 @@ from snn_core.neuron.constant import is_whole
 from snn_core.neuron.hints import point_out
 from snn_core.neuron.temporal import Temporal, alone, detach, reset, temporal
 from snn_core.neuron.whole_sequence import WholeSequence
-from snn_core.sequence.folding import Folding
+from snn_core.sequence.folding import Folding, folding_of
 from snn_core.sequence.joining import joined
 from snn_core.sequence.layers import known_ahead
-from snn_core.sequence.lengths import folding_of
 from snn_core.sequence.loop import Loop, Run, chunks, later_steps, steps
 from snn_core.sequence.memory_plan import MemoryPlan, planned
 from snn_core.sequence.recorded import FEW, recorded, recorded_ahead, schedule_of
