@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import snn_core as snn
-from snn_core.sequence.dry_run import usage
+from snn_core.sequence.memory_plan import usage
 
 __all__ = ["table"]
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
 import snn_core as snn
-from snn_core.sequence.dry_run import usage
+from snn_core.sequence.memory_plan import usage
 
 from .peak import loss_of, measured
 

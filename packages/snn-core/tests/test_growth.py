@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snn_core.sequence.dry_run import Usage
-from snn_core.sequence.memory_plan import Growth
+from snn_core.sequence.memory_plan import Growth, Usage
 
 FEW = st.integers(0, 50)
 Measure = Callable[..., Usage]

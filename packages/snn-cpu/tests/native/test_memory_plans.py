@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten
 
 import snn_core as snn
-from snn_core.sequence.dry_run import usage
+from snn_core.sequence.memory_plan import usage
 
 OPTIONS = {"beta": 0.9, "init_hidden": True}
 

@@ -1,25 +1,32 @@
-"""Plans that cut a sequence into chunks, so that training fits into a given memory."""
+"""Plans that cut a sequence into chunks, so that training fits into a given memory, from dry runs of a few steps."""
 
 from __future__ import annotations
 
+import copy
 import functools
 import math
 import weakref
 from bisect import bisect
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.profiler import record_function
+from torch.autograd.profiler_legacy import profile
+from torch.utils._pytree import tree_leaves
 
 from snn_core.kernels import registry
 from snn_core.kernels.fused import fits
 from snn_core.neuron.firing import Firing
-from snn_core.neuron.temporal import temporal
-from snn_core.sequence.dry_run import Usage, dry_run
-from snn_core.sequence.loop import Run
-from snn_core.sequence.plan import HOOKS
+from snn_core.neuron.temporal import reset, temporal
+from snn_core.sequence.folding import Folding
+from snn_core.sequence.loop import Run, chunks
+from snn_core.sequence.plan import hooked
+from snn_core.sequence.random_states import RandomStates
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -69,7 +76,7 @@ def planned(net: nn.Module, xs: Tensor, run: Run, memory: int | None, resume: bo
         RuntimeError: If something follows what torch does, so that a few steps cannot be run ahead.
     """
     _check(net, xs)
-    key = (memory, run, resume, _input(xs), _settings(), *_structure(net), *(_kept(net) if resume else ()))
+    key = (memory, run, _key(net, xs, resume))
     plans = _PLANS.setdefault(net, {})
     if key not in plans:
         if len(plans) == _MOST:
@@ -124,6 +131,7 @@ _TIMES = 16  # as much as the gradients of the parameters, before which the peak
 _EVENTS, _MOST_EVENTS = 50_000, 300_000  # of one dry run: what Python does step after step grows as at few steps
 
 
+@dataclass
 class Growth:
     r"""Predicts the peak of memory of a sequence from dry runs of a few of its steps.
 
@@ -146,52 +154,50 @@ class Growth:
         budget: Bytes from which on it is enough to know that there are more.
     """
 
-    def __init__(
-        self,
-        measure: Callable[..., Usage],
-        steps: int,
-        input_gradient: int,
-        gradients: int,
-        blocks: bool,
-        budget: float = math.inf,
-    ) -> None:
-        self._measure, self._steps, self._input = measure, steps, input_gradient
+    measure: Callable[..., Usage]
+    steps: int
+    input_gradient: int
+    gradients: int
+    blocks: bool
+    budget: float = math.inf
+
+    def __post_init__(self) -> None:
         self._stored: dict[int, float] = {}  # by steps at once
         self._above: dict[int, float] = {}
         self._output = self._border = 0.0
         self._others: dict[int, float] = {}  # by chunk
-        ample = _TIMES * gradients
-        long = max(_LONG_IN_BLOCKS if blocks else _LONG, ample)
+        ample = _TIMES * self.gradients
+        long = max(_LONG_IN_BLOCKS if self.blocks else _LONG, ample)
         self._longest, is_long = 0, False
-        while self._longest < steps and not (self._longest > 2 and is_long):
-            self._longest = min(max(2 * self._longest, 1), steps)
-            used = measure(self._longest)
+        while self._longest < self.steps and not (self._longest > 2 and is_long):
+            self._longest = min(max(2 * self._longest, 1), self.steps)
+            used = self.measure(self._longest)
             self._stored[self._longest], self._above[self._longest] = used.stored, used.peak - used.stored
-            self._levels = blocks and used.peak >= long
+            self._levels = self.blocks and used.peak >= long
             is_steady = used.events >= (_EVENTS if used.peak >= ample else _MOST_EVENTS)
-            self._is_beyond = used.peak > budget and not is_steady  # three chunks take about as much as the budget
-            is_long = used.peak >= long or used.peak > budget or is_steady
+            self._is_beyond = used.peak > self.budget and not is_steady  # three chunks take about as much as the budget
+            is_long = used.peak >= min(long, self.budget) or is_steady
 
     def peak(self, chunk: int | None) -> int:
         """Return the most bytes that tensors take with so many steps at a time, or all."""
-        if chunk is None or chunk >= self._steps:
-            return round(self._at_once(self._steps))
+        if chunk is None or chunk >= self.steps:
+            return round(self._at_once(self.steps))
         if not self._others:
             self._measure_chunks()
-        return round(self._in_chunks(self._steps, chunk) + _on_lines(self._others, chunk))
+        return round(self._in_chunks(self.steps, chunk) + _on_lines(self._others, chunk))
 
     def refine(self, chunk: int) -> bool:
         """Measure a chunk, unless it is long or was measured; return True if there was anything to do."""
-        steps = min(3 * chunk, self._steps)
+        steps = min(3 * chunk, self.steps)
         if chunk in self._others or (chunk if self._is_beyond else steps) > self._longest:
             return False
-        self._others[chunk] = self._measure(steps, chunk).peak - self._in_chunks(steps, chunk)
+        self._others[chunk] = self.measure(steps, chunk).peak - self._in_chunks(steps, chunk)
         return True
 
     def _measure_chunks(self) -> None:
-        small = min(2, self._steps // 4)
+        small = min(2, self.steps // 4)
         if small:
-            three, four = self._measure(3 * small, small), self._measure(4 * small, small)
+            three, four = self.measure(3 * small, small), self.measure(4 * small, small)
             self._output = four.outputs / (4 * small)
             self._border = four.stored - three.stored - small * self._output
             self._others[small] = four.peak - self._in_chunks(4 * small, small)
@@ -203,8 +209,8 @@ class Growth:
 
     def _in_chunks(self, steps: int, chunk: int) -> float:
         own, others = self._at_once(chunk), math.ceil(steps / chunk) - 1
-        first, last = others * self._border + own, self._border + (steps - chunk) * self._input + own
-        return steps * self._output + max(first, last, 2 * steps * self._input)
+        first, last = others * self._border + own, self._border + (steps - chunk) * self.input_gradient + own
+        return steps * self._output + max(first, last, 2 * steps * self.input_gradient)
 
 
 def _on_lines(points: Mapping[int, float], at: int) -> float:
@@ -228,69 +234,155 @@ def _check(net: nn.Module, xs: Tensor) -> None:
         raise ValueError(
             f"unroll: memory= is planned by what torch records of memory on the CPU, got xs on {xs.device}; pass chunk="
         )
-    if any(getattr(nn.modules.module, f"_global{kind}") for kind in HOOKS):
+    hook = hooked(net)
+    if hook is not None:
         raise ValueError(
-            "unroll: a hook on all modules would see the steps that are run ahead to plan for memory=; remove it or "
-            "pass chunk="
+            f"unroll: {hook} and would see the steps that are run ahead to plan for memory=; remove it or pass chunk="
         )
-    for path, module in net.named_modules():
-        if any(getattr(module, kind) for kind in HOOKS):
-            raise ValueError(
-                f"unroll: {path!r} ({type(module).__name__}) has a hook, which would see the steps that are run ahead "
-                "to plan for memory=; remove it or pass chunk="
-            )
 
 
-def _input(xs: Tensor) -> tuple[Hashable, ...]:
-    return xs.shape, xs.stride(), xs.dtype, xs.device, xs.requires_grad
-
-
-def _settings() -> Hashable:
-    """Return what decides, outside of the net, how it is computed."""
+def _key(net: nn.Module, xs: Tensor, resume: bool) -> Hashable:
+    """Return all that decides how a net computes how much."""
     registry.status()  # finds what is installed
-    return (
-        tuple(id(kernel) for offered in registry._OFFERED.values() for kernel in offered),
-        torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu"),
-        torch.get_default_dtype(),
-        torch.backends.mkldnn.enabled,
-        torch.get_num_threads(),
+    return _form(
+        [
+            [id(kernel) for offered in registry._OFFERED.values() for kernel in offered],
+            torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu"),
+            torch.get_default_dtype(),
+            torch.backends.mkldnn.enabled,
+            torch.get_num_threads(),
+            xs,
+            *([item for item in vars(m).items() if item[0] not in _NO_OPTIONS] for m in net.modules()),
+            [m._amplitude_is_one() for m in net.modules() if isinstance(m, Firing)],
+            [m._kept if resume and isinstance(m._kept, tuple) else None for m in temporal(net)],
+        ]
     )
 
 
-def _structure(net: nn.Module) -> list[Hashable]:
-    """Return what a net is made of: its modules, their tensors, and all of their options."""
-    parts: list[Hashable] = []
-    for path, module in net.named_modules(remove_duplicate=False):
-        parts.append((path, id(module), type(module)))
-        tensors = [*module._parameters.items(), *module._buffers.items()]
-        parts += [(name, *_input(tensor)) for name, tensor in tensors if tensor is not None]
-        parts += [(name, _option(value)) for name, value in vars(module).items() if name not in _NO_OPTIONS]
-        parts += [module._amplitude_is_one()] if isinstance(module, Firing) else []
-    return parts
+# what neurons keep, and what every module has but its parts and its mode
+_NO_OPTIONS = {*vars(nn.Module()), "_kept", "_kept_in"} - {"_parameters", "_buffers", "_modules", "training"}
 
 
-# what every module has, of which tensors and submodules are looked at by themselves, and what neurons keep
-_NO_OPTIONS = {*vars(nn.Module()), "_kept", "_kept_in"}
-_NO_OPTIONS -= {"training"}
-
-
-def _option(value: Any) -> Hashable:
+def _form(value: Any) -> Hashable:
+    """Return what memory depends on of a value: the form of a tensor, and which one an object is."""
+    if isinstance(value, Tensor):
+        return value.shape, value.stride(), value.dtype, value.device, value.requires_grad
     if isinstance(value, bool | int | str | torch.dtype | torch.device | None):
         return value
     if isinstance(value, float):
         return value == 0  # other values compute the same in as much memory
-    if isinstance(value, Tensor):
-        return _input(value)
+    if isinstance(value, dict):
+        return tuple((name, _form(item)) for name, item in value.items())
     if isinstance(value, tuple | list):
-        return type(value), tuple(map(_option, value))
+        return type(value), tuple(map(_form, value))
     return type(value), id(value)
-
-
-def _kept(net: nn.Module) -> list[Hashable]:
-    kept = [m._kept for m in temporal(net)]
-    return [tuple(map(_option, value)) if isinstance(value, tuple) else None for value in kept]
 
 
 def _readable(count: int) -> str:
     unit, size = next((u, s) for u, s in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10), ("bytes", 1)) if count >= s)
     return f"{count / size:.1f} {unit}" if size > 1 else f"{count} {unit}"
+
+
+class Usage(NamedTuple):
+    """Bytes of tensors in a forward and a backward pass, above what was there before; and the events of torch."""
+
+    outputs: int  # of what the forward pass returned
+    stored: int  # of all that there was between the two passes
+    peak: int  # of all that there was at once, at most
+    events: int  # by which the work of Python grows
+
+
+def dry_run(net: nn.Module, xs: Tensor, run: Run, resume: bool, steps: int, chunk: int | None = None) -> Usage:
+    """Run the first steps of a sequence, at once or in chunks, and leave net, input and random generators as they are.
+
+    Raises:
+        ValueError: If the net cannot be copied, or returns nothing that needs a gradient.
+        RuntimeError: If a profiler is recording already, or torch does not record all that is run.
+    """
+    net, xs, whole = _copied(net), _first(xs, steps), Folding(steps)
+    if not resume:
+        reset(net)
+    held = [m._kept for m in temporal(net)], list(net.buffers())
+    before = RandomStates()
+
+    def forward() -> Any:
+        return run(net, xs, whole) if chunk is None else chunks(run, net, xs, whole, chunk, truncate=False)
+
+    try:
+        return usage(forward, _backward)
+    finally:
+        before.restore()
+        del held  # until here, so that nothing goes that was there before
+        if torch.is_autocast_enabled(xs.device.type):
+            torch.clear_autocast_cache()  # of the copy's parameters
+
+
+def _copied(net: nn.Module) -> nn.Module:
+    try:
+        twin = copy.deepcopy(net)
+    except Exception as error:
+        raise ValueError(
+            f"unroll: memory= is planned on a copy of the net, and this {type(net).__name__} cannot be copied "
+            f"({type(error).__name__}: {error}); pass chunk= in its place"
+        ) from error
+    twin.zero_grad(set_to_none=True)
+    return twin
+
+
+def _first(xs: Tensor, steps: int) -> Tensor:
+    """Return the first steps in memory of their own, where they lie as those of the input do."""
+    part = xs.detach()[:steps]
+    if 0 in part.stride():
+        return part.clone().requires_grad_(xs.requires_grad)
+    own = torch.empty_strided(part.shape, part.stride(), dtype=part.dtype, device=part.device)
+    return own.copy_(part).requires_grad_(xs.requires_grad)
+
+
+def _backward(out: Any) -> None:
+    ends = [tensor for tensor in tree_leaves(out) if tensor.requires_grad]
+    if not ends:
+        raise ValueError(
+            "unroll: memory= is planned for a backward pass, but nothing that the net returns needs a gradient; "
+            "call it under torch.no_grad(), or pass chunk="
+        )
+    torch.stack([end.sum() for end in ends]).sum().backward()
+
+
+_BETWEEN = "snn_core.memory_plan: backward"
+
+
+def usage(forward: Callable[[], T], backward: Callable[[T], object]) -> Usage:
+    """Count the memory of the tensors that a forward pass makes, and the backward pass of what it returns.
+
+    Counted is what torch's allocator for the CPU hands out to this thread, also inside an operation. Tensors that are
+    there before count nothing; they are to stay, as torch cannot tell how much goes with them.
+
+    Raises:
+        RuntimeError: If a profiler is recording already, or torch does not record all that is run.
+    """
+    if torch.autograd._profiler_enabled():
+        raise RuntimeError(
+            "memory is counted by torch's profiler, and one is recording already; plan outside of it, by a call of "
+            "plan_memory or unroll with the same arguments before the profiler starts"
+        )
+    profile(profile_memory=True).__enter__()  # its __exit__ would sum up the events by operation
+    try:
+        out = forward()
+        with record_function(_BETWEEN):
+            pass
+        backward(out)
+    finally:
+        events = [event for thread in torch.autograd._disable_profiler_legacy() for event in thread]
+    live, peak, stored = 0, 0, None
+    for event in events:
+        if event.kind() == "memory_alloc":
+            live += event.cpu_memory_usage()
+            peak = max(peak, live)
+        elif event.kind() == "push" and event.name() == _BETWEEN:
+            stored = live
+    if stored is None:
+        raise RuntimeError(
+            "unroll: memory= is planned by running a few steps ahead, of which torch has not recorded all; plan "
+            "outside of compiled code, by plan_memory, and pass chunk="
+        )
+    return Usage(sum(tensor.nbytes for tensor in tree_leaves(out)), stored, peak, len(events))
