@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 import snn_core as snn
-from snn_core.sequence.folding import Watched
+from snn_core.sequence.watching import Watch
 
 from .test_unroll import lif
 from .zoo import call_loop, close
@@ -152,20 +152,65 @@ def test_a_forward_that_was_replaced_on_one_module_runs_as_in_the_loop(path: str
     assert "'mean'" in how.reason
 
 
-def test_a_forward_that_is_watched_runs_layer_by_layer_and_is_seen() -> None:
-    net, xs = nn.Sequential(nn.Linear(5, 4), lif()).double(), 2 * torch.randn(7, 3, 5, dtype=torch.float64)
-    expected, seen = snn.unroll(net, xs), []
+class Told(Watch):
+    """Keeps what a run tells of."""
 
-    def look(forward: Callable[..., Tensor], *args: Any) -> Tensor:
-        seen.append(forward.__self__)
-        return forward(*args)
+    of_run = True
 
-    for module in net:
-        module.forward = Watched(look, module.forward)
-    outputs, how = snn.unroll(net, xs, explain=True)
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__(net)
+        self.calls: list[tuple[str, int]] = []
+        self.hooks = (self.before,)
+
+    def before(self, module: nn.Module, args: tuple[Tensor, ...]) -> None:
+        self.calls.append((f"before {self.paths[module]}", len(args[0])))
+
+    def called(self, module: Any, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        self.calls.append((self.paths[module], len(args[0])))
+        return super().called(module, forward, args, kwargs)
+
+    def ran(self, module: nn.Module, step: Any, args: list[Any], out: Any, folding: Any) -> None:
+        assert len(args[0]) == len(out) == 3 * folding.steps
+        self.calls.append((self.paths[module], len(out)))
+
+
+class Coded(nn.Sequential):
+    """The same layers, called by code of its own."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x)
+
+
+@pytest.mark.parametrize("make", [nn.Sequential, Coded])
+def test_who_watches_a_run_is_told_of_each_call_of_its_plan(make: type[nn.Sequential]) -> None:
+    net, xs = make(nn.Linear(5, 4), nn.Linear(4, 4), lif()).double(), torch.randn(7, 3, 5, dtype=torch.float64)
+    expected, told = snn.unroll(net, xs), Told(net)
+    with told.watching():
+        outputs, how = snn.unroll(net, xs, explain=True)
     assert how.kind == "layers"
-    assert seen[-2:] == list(net)
-    close(outputs, expected)
+    assert told.calls == [(path, 21) for path in ("0", "1", "2")]
+    assert outputs.equal(expected)
+
+
+def test_hooks_of_who_watches_a_run_take_all_steps_at_once() -> None:
+    net, xs = nn.Sequential(nn.Linear(5, 4), nn.ReLU(), lif()).double(), 2 * torch.randn(7, 3, 5, dtype=torch.float64)
+    told = Told(net)
+    net[1].register_forward_pre_hook(told.before)
+    assert snn.unroll(net, xs, explain=True)[1].reason.startswith("'1' (ReLU) has a hook")
+    with told.watching():
+        told.calls.clear()
+        snn.unroll(net, xs)
+        assert told.calls == [("0", 21), ("before 1", 21), ("1", 21), ("2", 21)]
+        net[1].register_forward_hook(lambda *call: None)
+        assert snn.unroll(net, xs, explain=True)[1].kind == "steps"
+
+
+def test_who_watches_a_run_is_told_of_each_step_of_a_loop() -> None:
+    net, xs = nn.Sequential(nn.Linear(5, 4), lif()).double(), 2 * torch.randn(7, 3, 5, dtype=torch.float64)
+    told = Told(net)
+    with told.watching():
+        snn.unroll(net, xs, schedule="steps")
+    assert told.calls == [("1", 3)] * 7
 
 
 @pytest.mark.parametrize("kind", [nn.Linear, nn.ReLU])

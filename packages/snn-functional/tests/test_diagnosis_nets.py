@@ -138,6 +138,50 @@ def test_whole_sequences_and_steps_in_one_net():
     assert codes(diagnose(net, batch(), LABELS)) == [("unreachable_threshold", "3")]
 
 
+class Written(nn.Module):
+    """A net with code of its own around a layer that takes whole sequences."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.fc, self.neuron = nn.Linear(4, 6), snn.LeakyParallel(6, 6, beta=0.8)
+        self.out, self.lif = nn.Linear(6, 3), snn.Leaky(0.8, init_hidden=True)
+        nn.init.uniform_(self.fc.weight, 0, 1)
+        nn.init.uniform_(self.out.weight, 0, 0.3)
+
+    def forward(self, x):
+        return self.lif(self.out(self.neuron(self.fc(x))))
+
+
+class Wrapped(nn.Module):
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, x):
+        return self.net(x)
+
+
+@pytest.mark.parametrize("run", [None, snn.unroll, lambda net, xs: snn.unroll(Wrapped(net), xs)])
+def test_layers_that_a_plan_calls_as_functions_are_seen_in_their_order(run):
+    net = Written()
+    spk = snn.unroll(net, batch()).detach()
+    snn.utils.reset(net)
+    found = diagnose(net, batch(), run=run, limits=ANY)
+    assert [layer.module for layer in found.layers] == ["neuron", "lif"]
+    assert found.layers[1].rate == pytest.approx(float(spk.double().mean()))  # no step counts twice
+    net.neuron.threshold.fill_(1e3)
+    assert codes(diagnose(net, batch(), run=run, limits=ANY)) == [("silent_layer", "neuron")]  # and no output layer
+
+
+def test_a_neuron_that_is_called_by_its_forward_is_seen():
+    class Direct(nn.Sequential):
+        def forward(self, x):
+            return self[3].forward(self[2](self[1].forward(self[0](x))))
+
+    assert str(diagnose(Direct(*well()), batch(), LABELS)) == str(diagnose(well(), batch(), LABELS))
+
+
 def convolutional():
     torch.manual_seed(0)
     net = nn.Sequential(

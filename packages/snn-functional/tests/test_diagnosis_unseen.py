@@ -1,6 +1,7 @@
 """A diagnosis leaves no trace: the net, its states, gradients, hooks and mode, and the random generators."""
 
 import random
+from typing import ClassVar
 
 import pytest
 import torch
@@ -125,6 +126,31 @@ def test_the_weights_that_pruning_computes_are_those_of_the_run():
     assert codes(diagnose(net, batch())) == []
     found = diagnose(net, batch(), loss_fn=lambda out, _: (out - expected).abs().sum().log())
     assert [one.code for one in found.findings] == ["nonfinite_loss"]  # log(0): the outputs are the same
+
+
+class Looks:
+    """A surrogate that looks at the net around it, or at its copy."""
+
+    seen: ClassVar[list[str]] = []
+
+    def __init__(self):
+        self.around = []
+
+    def __call__(self, x):
+        self.seen.extend(name for net in self.around for module in net.modules() for name in vars(module))
+        return snn.surrogate.atan()(x)
+
+
+@pytest.mark.parametrize("run", [None, snn.unroll, lambda net, xs: net(xs)])
+@pytest.mark.parametrize("neuron", [snn.LeakyParallel(6, 6), snn.Leaky(0.8, init_hidden=True)])
+def test_no_forward_is_exchanged_while_the_copy_runs(neuron, run):
+    neuron.spike_grad = Looks()
+    net = nn.Sequential(nn.Linear(4, 6), neuron)
+    neuron.spike_grad.around.append(net)
+    Looks.seen.clear()
+    diagnose(net, batch(), run=run)
+    assert "spike_grad" in Looks.seen
+    assert "forward" not in Looks.seen
 
 
 def test_it_works_inside_inference_mode():

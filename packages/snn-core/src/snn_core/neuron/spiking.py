@@ -167,7 +167,7 @@ class SpikingNeuron(Familiar, Temporal):
     def _must_not_forget(self) -> None:
         """Refuse under ``unroll`` a call without a state that would start at rest in every step; else warn once."""
         watch = current()
-        if watch is not None and not self._goes_on:
+        if watch is not None and not watch.of_run and not self._goes_on:
             raise ValueError(f"unroll: {watch.name(self)} {_FORGETS}")
         if torch.compiler.is_compiling():
             return

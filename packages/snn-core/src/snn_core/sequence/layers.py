@@ -16,7 +16,6 @@ from snn_core.neuron.temporal import Temporal
 from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.neurons.gradedspikes import GradedSpikes
 from snn_core.neurons.stateleaky import StateLeaky
-from snn_core.sequence.folding import has_own_forward
 from snn_core.sequence.plan import Layer, Neuron, Place, Plan, Step, hooked, modes
 from snn_core.sequence.schedule import Schedule, described, inputs_of_chain
 
@@ -172,7 +171,7 @@ def chain_of(net: nn.Module, path: str = "") -> list[tuple[str, nn.Module]] | No
     """Return the layers of a (nested) ``nn.Sequential``, in order, by path; None for a net with code of its own."""
     if _is_leaf(net):
         return [(path, net)]
-    if type(net) is not nn.Sequential or has_own_forward(net):
+    if type(net) is not nn.Sequential or "forward" in vars(net):
         return None
     chain: list[tuple[str, nn.Module]] = []
     for name, child in net._modules.items():  # named_children() would skip a module used again
@@ -184,7 +183,7 @@ def chain_of(net: nn.Module, path: str = "") -> list[tuple[str, nn.Module]] | No
 
 
 def _is_leaf(module: nn.Module) -> bool:
-    if has_own_forward(module):
+    if "forward" in vars(module):  # of this one alone, which may do anything
         return False
     if isinstance(module, SpikingNeuron):
         return _reads_as_written(module)

@@ -13,8 +13,8 @@ from torch.nn import functional as F
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
 from snn_core.kernels.layers import Layout, is_compiled, linear, max_pool2d, takes
-from snn_core.neuron.temporal import Temporal
-from snn_core.sequence.folding import Folding, observed
+from snn_core.neuron.temporal import Temporal, current
+from snn_core.sequence.folding import Folding
 from snn_core.sequence.joining import joined
 
 
@@ -152,12 +152,15 @@ class Plan:
         rows = folding.fold(xs)
         count = rows.shape[0]  # as len() would be a constant where a program with a free batch is exported
         run = Pass(dict(net.named_modules(remove_duplicate=False)), folding, layout, self.products)
+        watch = current()
         values: dict[int, Any] = {0: rows}
         del rows
         for step in self.steps:
             args = [value_of(values, net, a) for a in step.args]
             kwargs = {name: value_of(values, net, a) for name, a in step.kwargs.items()}
             out = _called(step, run, args, kwargs)
+            if watch is not None:
+                watch.ran(run.modules[step.path], step, args, out, folding)
             del args, kwargs
             values.update(zip(step.places, tree_leaves(out) if step.several else (out,), strict=True))
             del out
@@ -332,7 +335,8 @@ class Neuron(Whole):
     """A neuron, or another module that keeps something, over its whole sequence."""
 
     def __call__(self, run: Pass, path: str, x: Tensor) -> Any:
-        return observed(run.modules[path], run.folding)(x)
+        module: Any = run.modules[path]
+        return module.run_rows(x, run.folding)
 
 
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
@@ -340,8 +344,10 @@ HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_p
 
 def hooked(net: nn.Module) -> str | None:
     """Return which module of a net has a hook, which would see all steps at once; None if there is none."""
+    watch = current()
+    told = () if watch is None else watch.hooks
     for path, module in net.named_modules():
-        if any(getattr(module, kind) for kind in HOOKS):
+        if any(hook not in told for kind in HOOKS if getattr(module, kind) for hook in getattr(module, kind).values()):
             where = repr(path) if path else "the net"
             return f"{where} ({type(module).__name__}) has a hook, which expects one step at a time"
     if any(getattr(nn.modules.module, f"_global{kind}") for kind in HOOKS):

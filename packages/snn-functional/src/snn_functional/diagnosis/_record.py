@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import torch
@@ -15,7 +14,9 @@ from torch.utils._pytree import tree_leaves
 from snn_core import AssociativeLeaky, LeakyParallel, SpikingNeuron, StateLeaky
 from snn_core.neuron.temporal import Temporal, current
 from snn_core.neuron.whole_sequence import WholeSequence
-from snn_core.sequence.folding import Over, Watched, has_own_forward
+from snn_core.sequence.folding import Folding
+from snn_core.sequence.plan import Place, Step, Whole
+from snn_core.sequence.watching import Watch
 from snn_functional.probe._hook import in_backward
 
 Neuron = SpikingNeuron | LeakyParallel
@@ -68,27 +69,27 @@ class Use:
     fed: bool = False
 
 
-class Record:
+class Record(Watch):
     """Watches every neuron, and every other module with parameters, of a net that is nobody else's.
 
     Args:
-        net: The net; the ``forward`` of its layers is exchanged.
+        net: The net; it gets hooks.
     """
 
+    of_run = True
+
     def __init__(self, net: nn.Module) -> None:
+        super().__init__(net)
         self.neurons: dict[str, Trace] = {}
         self.uses: dict[str, Use] = {}
         self._order = 0
-        inside: set[nn.Module] = set()
-        modules = list(net.named_modules())
-        for path, module in modules:
-            if isinstance(module, Neuron):
-                _watch(module, self._neuron, path, module)
-                inside.update(module.modules())
-        for path, module in modules:
-            if module not in inside and any(True for _ in module.parameters(recurse=False)):
-                _watch(module, self._layer, path)
-        if not any(isinstance(module, WholeSequence) for _, module in modules):
+        inside = {part for module in self.paths if isinstance(module, Neuron) for part in module.modules()}
+        self._layers = [m for m in self.paths if m not in inside and any(True for _ in m.parameters(recurse=False))]
+        for layer in self._layers:
+            layer.register_forward_pre_hook(self._before, with_kwargs=True)
+        if any(isinstance(module, WholeSequence) for module in self.paths):
+            self.hooks = (self._before,)
+        else:
             # makes unroll go step by step, so that every step's membrane is seen
             net.register_forward_hook(lambda *call: None)
 
@@ -101,24 +102,40 @@ class Record:
         last = max(self.neurons.values(), key=lambda trace: trace.order, default=None)
         return None if last is None or any(use.order > last.order for use in self.uses.values()) else last
 
-    def _layer(self, path: str, forward: Any, *args: Any, **kwargs: Any) -> Any:
-        if not _is_left_out():
-            self._order += 1
-            use = self.uses.setdefault(path, Use())
-            use.order = self._order
-            use.fed |= any(isinstance(x, Tensor) and bool((x != 0).any()) for x in tree_leaves((args, kwargs)))
-        return forward(*args, **kwargs)
+    def called(self, module: Any, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        out = forward(module, *args, **kwargs)
+        self._neuron(module, (*args, *kwargs.values())[0], out)
+        return out
 
-    def _neuron(self, path: str, neuron: Any, forward: Any, *args: Any, **kwargs: Any) -> Any:
-        out = forward(*args, **kwargs)
-        x = (*args, *kwargs.values())[0]
-        if _is_left_out() or not isinstance(x, Tensor):
-            return out
+    def ran(self, module: nn.Module, step: Step, args: list[Any], out: Any, folding: Folding) -> None:
+        given = [arg for arg, value in zip(args, step.args, strict=True) if isinstance(value, Place)]
+        if module in self._layers:
+            self._layer(module, given)
+        elif isinstance(step.compute, Whole):
+            self._neuron(module, given[0], out, folding)
+
+    def _before(self, layer: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        watch = current()
+        if watch is None or not watch.records:  # a step that is recorded comes again
+            self._layer(layer, (args, kwargs))
+
+    def _layer(self, layer: nn.Module, given: Any) -> None:
+        if in_backward():
+            return
+        self._order += 1
+        use = self.uses.setdefault(self.paths[layer], Use())
+        use.order = self._order
+        use.fed |= any(isinstance(x, Tensor) and bool((x != 0).any()) for x in tree_leaves(given))
+
+    def _neuron(self, neuron: Any, x: Any, out: Any, folding: Folding | None = None) -> None:
+        is_one = isinstance(neuron, Neuron) and neuron in self.paths
+        if in_backward() or not is_one or not isinstance(x, Tensor):
+            return
+        path = self.paths[neuron]
         trace = self.neurons.setdefault(path, Trace(path, neuron))
         self._order += 1
         trace.order = self._order
         leaves = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
-        folding = forward.folding if isinstance(forward, Over) else None
         trace.folded = folding is not None
         trace.stepwise = not trace.folded and not isinstance(neuron, WholeSequence)
         trace.steps += 1 if trace.stepwise else len(x) if folding is None else folding.steps
@@ -129,19 +146,6 @@ class Record:
             state = neuron._kept if neuron.init_hidden else neuron.State._make(leaves[-len(neuron.State._fields) :])
             trace.mems[-1] = getattr(state, "mem", None)
             trace.membranes.append(neuron.membrane(state).detach())
-        return out
-
-
-def _is_left_out() -> bool:
-    """Return True for a call that repeats or prepares others: in a backward pass, or in a step that is recorded."""
-    watch = current()
-    return in_backward() or (watch is not None and watch.records)
-
-
-def _watch(module: nn.Module, look: Callable[..., Any], *known: Any) -> None:
-    # a forward that was replaced by another stays one of which unroll knows nothing
-    kind = partial if has_own_forward(module) else Watched
-    module.__dict__["forward"] = kind(look, *known, module.forward)
 
 
 def _gives_spikes(neuron: Any) -> bool:

@@ -118,8 +118,8 @@ def _run(evidence: Evidence, loss_fn: Any, run: Callable[[nn.Module, Tensor], An
     reset(net)
     evidence.record = Record(net)
     try:
-        outputs = run(net, evidence.batch.clone())
-        evidence.loss = _loss(outputs, evidence, loss_fn)
+        with evidence.record.watching():
+            evidence.loss = _loss(run(net, evidence.batch.clone()), evidence, loss_fn)
     except Exception as error:
         if evidence.findings:
             error.add_note("\n".join(["diagnose found before it ran the net:", *map(str, evidence.findings)]))
