@@ -165,29 +165,26 @@ def _header(file: io.BufferedReader, size: int, path: object) -> tuple[dict[str,
 
 def _faults(header: dict[str, Any], metadata: Any, size: int) -> list[str]:
     """List what is not true in a header, given the number of bytes that follow it."""
-    faults = []
+    faults: list[str] = []
     if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
         faults.append("its metadata are no table of texts")
-    spans = []
-    for name, entry in header.items():
-        if not _is_entry(entry):
-            faults.append(f"{name!r} is not described by dtype, shape and data_offsets, but as {entry!r:.100}")
-            continue
-        start, end = entry["data_offsets"]
-        spans.append((start, end))
-        needs = math.prod(entry["shape"]) * DTYPES[entry["dtype"]].itemsize
-        if needs != end - start:
-            faults.append(
-                f"{name!r} of shape {entry['shape']} ({entry['dtype']}) takes {needs} bytes, not {end - start}"
-            )
+    entries = {name: entry for name, entry in header.items() if _is_entry(entry)}
+    faults += [
+        f"{name!r} is not described by dtype, shape and data_offsets, but as {entry!r:.100}"
+        for name, entry in header.items()
+        if name not in entries
+    ]
     at = 0
-    for start, end in sorted(spans):
+    for name, entry in sorted(entries.items(), key=lambda item: item[1]["data_offsets"]):
+        (start, end), shape, dtype = entry["data_offsets"], entry["shape"], entry["dtype"]
+        needs = math.prod(shape) * DTYPES[dtype].itemsize
+        if needs != end - start:
+            faults.append(f"{name!r} of shape {shape} ({dtype}) takes {needs} bytes, not {end - start}")
         if start != at:
-            faults.append(
-                f"bytes {min(at, start)} to {max(at, start)} belong to {'no' if start > at else 'more than one'} tensor"
-            )
+            owner = "no" if start > at else "more than one"
+            faults.append(f"bytes {min(at, start)} to {max(at, start)} belong to {owner} tensor")
         at = max(at, end)
-    if at != size and not (faults and not spans):
+    if at != size and (entries or not faults):
         faults.append(f"its tensors take {at} bytes, and it has {size}")
     return faults
 

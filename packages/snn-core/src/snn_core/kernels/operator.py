@@ -7,8 +7,7 @@ Compilers see one opaque node in place of T steps, and fused kernels stand in fo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
@@ -198,27 +197,26 @@ def define(
     grads = ", ".join(f"Tensor grad_{o}" for o in ("emitted", *fields))
     count, outputs = len(inputs), 1 + len(fields)
 
-    def split(args: Sequence[Any]) -> tuple[SequenceCall, Tensor, Sequence[Tensor], Sequence[Tensor], bool]:
-        x, states, values = args[0], args[1:outputs], args[outputs:count]
-        reset, delay, spike_grad, params, trace = args[count:]
-        call_ = _call(name, reset, delay, _SURROGATES[spike_grad](*params), x, values)
-        return call_, x, states, values, trace
-
     def steps(call_: SequenceCall, x: Tensor, states: Any, values: Any, trace: bool) -> tuple[Tensor, ...]:
         bare = _bare(neuron, call_, parts, dict(zip(names, values, strict=True)))
         spikes, last = loop(bare.advance, x, neuron.State._make(states), trace)
         return spikes, *last
 
     def forward(*args: Any) -> tuple[Tensor, ...]:
-        call_, x, states, values, trace = split(args)
+        x, states, values = args[0], args[1:outputs], args[outputs:count]
+        reset, delay, spike_grad, params, trace = args[count:]
+        call_ = _call(name, reset, delay, _SURROGATES[spike_grad](*params), x, values)
         kernel, _ = implementation(call_)
         if kernel is not None:
-            return fused.call(kernel, call_, x, tuple(states), tuple(values), trace)
+            return fused.call(kernel, call_, x, states, values, trace)
         return tuple(t.clone() for t in steps(call_, x, states, values, trace))
 
     def backward(*args: Any) -> tuple[Tensor, ...]:
         grads, tensors, settings = args[:outputs], args[outputs : outputs + count], args[outputs + count :]
-        with _autograd():
+        # torch runs an operator's implementation without autograd
+        key, included = torch._C.DispatchKey.AutogradFunctionality, torch._C._dispatch_tls_local_include_set()
+        excluded = torch._C._dispatch_tls_local_exclude_set().remove(key)
+        with torch._C._ForceDispatchKeyGuard(included, excluded), torch.enable_grad():
             leaves = [t.detach().requires_grad_() for t in tensors]
             # the operator's outputs have no room for what the backward pass needs
             found = fused.gradients(forward(*leaves, *settings), grads, leaves)
@@ -258,15 +256,6 @@ def define(
     for op in (operator, gradient):
         op.register_vmap(_one_by_one(op))
     FAMILIES[name] = Family(neuron, parts, names, tuple(weights), operator, steps)
-
-
-@contextmanager
-def _autograd() -> Iterator[None]:
-    """Switch autograd on inside an operator's implementation, which torch runs without."""
-    key = torch._C.DispatchKey.AutogradFunctionality
-    exclude = torch._C._dispatch_tls_local_exclude_set().remove(key)
-    with torch._C._ForceDispatchKeyGuard(torch._C._dispatch_tls_local_include_set(), exclude), torch.enable_grad():
-        yield
 
 
 def _bare(neuron: Any, call_: SequenceCall, parts: Mapping[str, type], constants: dict[str, Tensor]) -> Any:

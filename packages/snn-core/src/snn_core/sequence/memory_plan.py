@@ -9,7 +9,7 @@ import weakref
 from bisect import bisect
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -25,8 +25,6 @@ from snn_core.sequence.folding import Folding
 from snn_core.sequence.loop import Run, chunks
 from snn_core.sequence.plan import hooked
 from snn_core.sequence.random_states import RandomStates
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -93,15 +91,14 @@ def _plan(net: nn.Module, xs: Tensor, run: Run, memory: int | None, resume: bool
     measure, steps = functools.partial(dry_run, net, xs, run, resume), len(xs)
     measure(1)  # what is made once a process, such as a library's workspace, is there from now on
     gradients = sum(p.nbytes for p in net.parameters() if p.requires_grad)
-    best, least = None, 0
+    best: int | None = None
+    least = 0
     for budget in (math.inf,) if memory is None else (memory, math.inf):  # where it is too little, see what is not
         growth = Growth(measure, steps, xs[:1].nbytes if xs.requires_grad else 0, gradients, blocks, budget)
         whole = growth.peak(None)
         if memory is not None and whole <= memory:
             return MemoryPlan(None, whole, whole, None, steps)
-        best, least = _search(growth, steps, 0)
-        if whole <= least:
-            best, least = None, whole
+        best, least = min((None, whole), _search(growth, steps, 0), key=lambda found: found[1])
         if memory is None:
             return MemoryPlan(None, whole, whole, least, steps)
         chunk, peak = _search(growth, steps, memory)
@@ -304,12 +301,9 @@ def dry_run(net: nn.Module, xs: Tensor, run: Run, resume: bool, steps: int, chun
         reset(net)
     held = [m._kept for m in temporal(net)], list(net.buffers())
     before = RandomStates()
-
-    def forward() -> Any:
-        return run(net, xs, whole) if chunk is None else chunks(run, net, xs, whole, chunk, truncate=False)
-
     try:
-        return usage(forward, _backward)
+        # a chunk of all steps is run as they are without chunks
+        return usage(lambda: chunks(run, net, xs, whole, chunk or steps, truncate=False), _backward)
     finally:
         before.restore()
         del held  # until here, so that nothing goes that was there before
@@ -334,8 +328,7 @@ def _first(xs: Tensor, steps: int) -> Tensor:
     part = xs.detach()[:steps]
     if 0 in part.stride():
         return part.clone().requires_grad_(xs.requires_grad)
-    own = torch.empty_strided(part.shape, part.stride(), dtype=part.dtype, device=part.device)
-    return own.copy_(part).requires_grad_(xs.requires_grad)
+    return torch.empty_strided(part.shape, part.stride(), dtype=part.dtype).copy_(part).requires_grad_(xs.requires_grad)
 
 
 def _backward(out: Any) -> None:
@@ -351,7 +344,7 @@ def _backward(out: Any) -> None:
 _BETWEEN = "snn_core.memory_plan: backward"
 
 
-def usage(forward: Callable[[], T], backward: Callable[[T], object]) -> Usage:
+def usage(forward: Callable[[], Any], backward: Callable[[Any], object]) -> Usage:
     """Count the memory of the tensors that a forward pass makes, and the backward pass of what it returns.
 
     Counted is what torch's allocator for the CPU hands out to this thread, also inside an operation. Tensors that are
