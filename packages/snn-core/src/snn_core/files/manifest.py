@@ -58,20 +58,14 @@ def sealed(path: str | os.PathLike[str], kind: str, tensors: Mapping[str, Tensor
     described = {name: _described(tensor) for name, tensor in tensors.items()}
     versions = {"snn-core": __version__, "torch": distributions.version("torch")}
     whole = {"format": _FORMAT, "kind": kind, "versions": versions, "tensors": described, **content}
-    text = _written(whole)
-    tensor_file.write(path, tensors, {_KEY: text, _SUM: hashlib.sha256(text.encode()).hexdigest()})
-
-
-def _written(content: Mapping[str, Any]) -> str:
     try:
-        fault = tensor_file.json_fault(content)
-        if fault:
-            raise TypeError(fault)
-        return json.dumps(content, allow_nan=False, sort_keys=True)
-    except (TypeError, ValueError) as error:  # the second of NaN and infinity
+        tensor_file.must_be_json(whole)
+        text = json.dumps(whole, allow_nan=False, sort_keys=True)
+    except (TypeError, ValueError) as error:
         raise TypeError(
             f"a manifest holds what JSON has (texts, numbers, lists, tables with texts as keys): {error}"
         ) from None
+    tensor_file.write(path, tensors, {_KEY: text, _SUM: hashlib.sha256(text.encode()).hexdigest()})
 
 
 def opened(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:

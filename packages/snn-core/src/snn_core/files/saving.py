@@ -185,17 +185,11 @@ def _tensors(net: nn.Module, asked: str) -> dict[str, Any]:
     return found
 
 
-def _with_one_number_alike(shapes: dict[str, list[int]]) -> dict[str, list[int]]:
-    """Return shapes in which one number is always ``[]``, as Lapicque's ``beta`` of an earlier version is not."""
-    return {name: [] if shape == [1] else shape for name, shape in shapes.items()}
-
-
 def _differences(saved: SavedNet, net: nn.Module) -> list[str]:
     """List everything in which a file is of another net than this one."""
     ours = _tensors(net, "load")
     faults = _unequal("is a", _own_names(saved.classes), _own_names(classes(net)))
-    shapes = ({n: list(t.shape) for n, t in tensors.items()} for tensors in (saved.tensors, ours))
-    faults += _unequal("is", *map(_with_one_number_alike, shapes))
+    faults += _unequal("is", _shapes(saved.tensors), _shapes(ours))
     common = sorted(saved.tensors.keys() & ours.keys())
     faults += _unequal("is", {n: saved.tensors[n].dtype for n in common}, {n: ours[n].dtype for n in common})
     here = _options(net)
@@ -219,6 +213,11 @@ def _unequal(verb: str, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> l
         elif theirs[name] != ours[name]:
             faults.append(f"{name!r} {verb} {theirs[name]} in the file and {ours[name]} in the net")
     return faults
+
+
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, list[int]]:
+    """Return shapes in which one number is always ``[]``, as Lapicque's ``beta`` of an earlier version is not."""
+    return {name: [] if tensor.shape == (1,) else list(tensor.shape) for name, tensor in tensors.items()}
 
 
 def _own_names(kinds: Mapping[str, str]) -> dict[str, str]:

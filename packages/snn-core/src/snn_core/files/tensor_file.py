@@ -237,9 +237,7 @@ def parsed(text: str) -> Any:
         value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refused)
     except RecursionError:
         raise ValueError(f"it is nested deeper than {_DEEPEST} levels") from None
-    fault = json_fault(value)
-    if fault:
-        raise ValueError(fault)
+    must_be_json(value)
     return value
 
 
@@ -256,17 +254,13 @@ def _refused(constant: str) -> Any:
     raise ValueError(f"{constant} is no number of JSON")
 
 
-def json_fault(value: Any) -> str | None:
-    """Return what JSON would not say as it is: a key that is no text, or what is nested deeper than 100 levels."""
-    level = [value]
-    for _ in range(_DEEPEST):
-        tables = [one for one in level if isinstance(one, dict)]
-        wrong = [key for table in tables for key in table if not isinstance(key, str)]
-        if wrong:
-            return f"the key {wrong[0]!r:.100} is no text"
-        inner = [one for table in tables for one in table.values()]
-        inner += [one for several in level if isinstance(several, list | tuple) for one in several]
-        level = list({id(one): one for one in inner}.values())  # what is there twice, as in itself, is looked at once
-        if not level:
-            return None
-    return f"it is nested deeper than {_DEEPEST} levels"
+def must_be_json(value: Any, levels: int = _DEEPEST) -> None:
+    """Raise a ValueError if a key is no text, which JSON would make one, or if there are more levels than so many."""
+    if not levels:
+        raise ValueError(f"it is nested deeper than {_DEEPEST} levels")
+    for key in value if isinstance(value, dict) else ():
+        if not isinstance(key, str):
+            raise ValueError(f"the key {key!r:.100} is no text")
+        must_be_json(value[key], levels - 1)
+    for item in value if isinstance(value, list | tuple) else ():
+        must_be_json(item, levels - 1)

@@ -88,9 +88,8 @@ class Stream:
         if not isinstance(x, Tensor):
             raise TypeError(f"a stream takes one step's tensor, got {type(x).__name__}; wrap it: torch.as_tensor(x)")
         takes = x.shape, x.dtype, x.device
-        if self._takes not in (None, takes):
-            assert self._takes is not None
-            (shape, dtype, device) = self._takes
+        if self._takes is not None and self._takes != takes:
+            shape, dtype, device = self._takes
             raise ValueError(
                 f"this stream is of steps {tuple(shape)} ({dtype}, {device}), got {tuple(x.shape)} ({x.dtype}, "
                 f"{x.device}); call reset() to begin a new one, or make a stream for each batch"
