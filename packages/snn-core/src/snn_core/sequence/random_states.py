@@ -42,7 +42,9 @@ class RandomStates:
             torch.cuda.set_rng_state_all(self._cuda)
         random.setstate(self._python)
         if self._numpy is not None:
-            sys.modules["numpy"].random.set_state(self._numpy)
+            numpy, state = sys.modules["numpy"], self._numpy["state"]
+            key = numpy.frombuffer(state["key"], numpy.uint32)
+            numpy.random.set_state({**self._numpy, "state": {**state, "key": key}})
 
 
 def _numpy_state() -> Any:
@@ -50,6 +52,6 @@ def _numpy_state() -> Any:
     if numpy is None:
         return None
     state = numpy.random.get_state(legacy=False)
-    # lists compare as a whole, arrays do not
-    state["state"]["key"] = state["state"]["key"].tolist()
+    # bytes compare as a whole, arrays do not
+    state["state"]["key"] = state["state"]["key"].tobytes()
     return state

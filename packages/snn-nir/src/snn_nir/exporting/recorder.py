@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
+from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from snn_core import GradedSpikes
@@ -48,6 +48,7 @@ class Recorder(Watch, TorchFunctionMode):
         self._count: Counter[tuple[str, bool]] = Counter()
         self._inside = 0  # calls of modules that are recorded as a whole
         self._in_hooks = False  # whether others' hooks on one of them run
+        self._paused = False  # whether functions are not seen until the module returns
         self._given: Any = None
         self._numbers: RandomStates | None = None
         self._states: list[tuple[nn.Module, Tensor, int]] = []
@@ -72,10 +73,9 @@ class Recorder(Watch, TorchFunctionMode):
     ) -> Call:
         """Put a call, and the values that it gave if there are several; the arguments hold calls in place of theirs."""
         kwargs = dict(kwargs or {})
-        names = ["input", "other"] if module is None else list(inspect.signature(module.forward).parameters)[:1]
-        for key in names[len(args) :]:
-            if key in kwargs:  # an input that was given by name
-                args = (*args, kwargs.pop(key))
+        if kwargs:  # an input may be given by name
+            names = ["input", "other"] if module is None else list(inspect.signature(module.forward).parameters)[:1]
+            args = (*args, *(kwargs.pop(key) for key in names[len(args) :] if key in kwargs))
         number = self._count[kind, module is None] + hasattr(builtins, kind)
         self._count[kind, module is None] += 1
         name = kind.replace(".", "_") + (f"_{number}" if number else "")
@@ -138,8 +138,11 @@ class Recorder(Watch, TorchFunctionMode):
         self._in_hooks = False
         if self._inside > 1:
             return
+        self._paused = _get_current_function_mode_stack()[-1] is self
+        if self._paused:
+            self.__exit__(None, None, None)  # which every function of the module would pass
         self._given, self.modules[module] = self.encoded((args, kwargs)), None
-        self._numbers = RandomStates() if module.training and not isinstance(module, Temporal) else None
+        self._numbers = RandomStates() if module.training and _may_draw(module) else None
 
     def _leave(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
         if current() is not self:
@@ -153,6 +156,8 @@ class Recorder(Watch, TorchFunctionMode):
             self.add(self.paths[module], out, args, kwargs, module)
             if isinstance(module, Temporal):
                 self._states += [(module, state, _version(state)) for state in tensors_in(module._kept)]
+        if not self._inside and self._paused:
+            self.__enter__()
 
     def _end_hooks(self, module: Any, args: tuple[Any, ...], out: Any) -> None:
         if current() is self:
@@ -198,7 +203,11 @@ class Recorder(Watch, TorchFunctionMode):
 
     def encoded(self, values: Any) -> Any:
         """Return values with calls in place of what these gave."""
-        return tree_map_only(Tensor, self._call_of, values)
+        if isinstance(values, Tensor):
+            return self._call_of(values)
+        if type(values) in (tuple, list):  # without torch's way through all kinds of trees, which takes longer
+            return type(values)(map(self.encoded, values))
+        return tree_map_only(Tensor, self._call_of, values) if values else values
 
     def _call_of(self, tensor: Tensor) -> Call | Tensor:
         call = self._of.get(id(tensor))
@@ -215,6 +224,11 @@ def _is_whole(module: nn.Module) -> bool:
     if isinstance(module, Temporal | Firing | GradedSpikes):
         return True
     return type(module).__module__.startswith("torch.nn") and not isinstance(module, nn.Sequential)
+
+
+def _may_draw(module: nn.Module) -> bool:
+    """Return True if a layer may draw random numbers while training: it says of how many, or between what."""
+    return any(hasattr(module, name) for name in ("p", "dropout", "lower", "_random_samples"))
 
 
 def _version(value: Any) -> int:
