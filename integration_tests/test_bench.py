@@ -6,12 +6,13 @@ import copy
 import dataclasses
 import json
 import sys
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
 from bench import __main__ as program
-from bench import agreement, data, last_release, limits, page, ratios, tables
+from bench import agreement, data, last_release, limits, measure, page, ratios, tables
 from bench.measure import Bench, Plan
 from bench.peers.registry import ENVIRONMENTS, LAST, LAST_STEPS, PEERS
 from bench.process import Process
@@ -135,7 +136,7 @@ def test_the_command_is_what_was_typed_without_what_the_session_adds(typed: list
 @pytest.fixture(scope="module")
 def found() -> dict:
     """A run of a few layers too small to time, with a peer that is not there."""
-    plan = Plan(rounds=3, seconds=0.0, memory=True, sizes=(2, 5), threads=1)
+    plan = Plan(rounds=3, anew=0, seconds=0.0, memory=True, sizes=(2, 5), threads=1)
     small = [
         dataclasses.replace(scaled(7, 3, 5), name="neurons", infer=True, memory=False),
         dataclasses.replace(WORKLOADS["W2"], name="linear", steps=7, batch=3, memory=True),
@@ -177,6 +178,43 @@ def test_every_workload_is_compared_with_the_last_release_round_by_round(found: 
         own, last = (workload["peers"][peer]["train"]["backward"] for peer in ("snn", LAST))
         rounds = [now / before for now, before in zip(own, last, strict=True)]
         np.testing.assert_allclose(workload["beside_last"]["backward"], np.quantile(rounds, [0.25, 0.5, 0.75]))
+
+
+class Slower:
+    """A process that takes longer than the one before it, the last release three times as long, and twice at first."""
+
+    started: ClassVar[list[str]] = []
+
+    def __init__(self, peer: str, python: str, threads: int) -> None:
+        self.started.append(peer)
+        self.seconds = len(self.started) * (3 if peer == LAST else 1)
+        self.cold = 2
+
+    def __enter__(self) -> Slower:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def ask(self, do: str, **_: Any) -> dict[str, Any]:
+        if do == "train":
+            taken, self.cold = self.cold * self.seconds, 1
+            return {"forward": taken, "backward": 2 * taken}
+        return {}
+
+
+def test_the_last_release_is_compared_in_new_processes(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(measure, "Process", Slower)
+    plan = Plan(rounds=1, anew=3, seconds=0.0, memory=False, sizes=(), threads=1)
+    answers = {name: {"train": {"forward": [1.0], "backward": [1.0]}} for name in ("snn", LAST)}
+    bench = Bench({"": "python", LAST: "python"}, {}, plan, print, [LAST])
+    bench._time_anew(WORKLOADS["W2"], {}, answers)
+    assert Slower.started == [LAST, "snn", "snn", LAST, LAST, "snn"]
+    assert answers["snn"]["anew"]["train"] == {"forward": [2, 3, 6], "backward": [4, 6, 12]}
+    assert answers[LAST]["anew"]["train"] == {"forward": [3, 12, 15], "backward": [6, 24, 30]}
+    np.testing.assert_allclose(
+        last_release.beside_last(answers)["train"], np.quantile([2 / 3, 3 / 12, 6 / 15], [0.25, 0.5, 0.75])
+    )
 
 
 def test_inference_is_timed_where_it_is_asked_for(found: dict):

@@ -55,6 +55,7 @@ def main(arguments: list[str] | None = None) -> None:
     threads = asked.threads or int(described["cores"])
     plan = Plan(
         rounds=asked.rounds or (2 if asked.quick else 6),
+        anew=0 if asked.quick else asked.rounds or 6,
         seconds=0.05 if asked.quick else 0.3,
         memory=not asked.quick,
         sizes=(10, 100, 1000, 10000) if is_whole else (),

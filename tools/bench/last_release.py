@@ -17,7 +17,7 @@ def beside_last(answers: Mapping[str, dict[str, Any]]) -> dict[str, Quartiles]:
     """Return how many times as long as the last release this tree takes, round by round.
 
     Args:
-        answers: What each peer answered to one workload, times in seconds by round.
+        answers: What each peer answered to one workload, times in seconds by round; ``"anew"`` in new processes.
 
     Returns:
         Quartiles for ``"forward"``, ``"backward"``, ``"train"`` (both together), and ``"infer"`` and ``"steps"`` (the
@@ -52,6 +52,7 @@ def slower(compared: Mapping[str, Sequence[float]]) -> list[str]:
 def _times(answers: Mapping[str, dict[str, Any]], whole: str, steps: str) -> dict[str, list[float]]:
     """The times of two peers by what was timed: of whole sequences, and of a step loop."""
     answer, looped = answers.get(whole, {}), answers.get(steps, {})
+    answer = answer.get("anew", answer)
     found: dict[str, list[float]] = {}
     if "train" in answer:
         found |= answer["train"] | {"train": _totals(answer)}

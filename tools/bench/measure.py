@@ -17,7 +17,7 @@ import numpy as np
 from bench import data
 from bench.agreement import Result, compared
 from bench.last_release import beside_last
-from bench.peers.registry import OWN, PEERS, REFERENCE, Peer
+from bench.peers.registry import LAST, OWN, PEERS, REFERENCE, Peer
 from bench.process import Process
 from bench.ratios import exponent
 from bench.workloads import Workload, scaled
@@ -39,6 +39,7 @@ class Plan:
 
     Args:
         rounds: Rounds that count; one more is run before them and dropped.
+        anew: Rounds beside the last release in new processes; 0 takes the rounds of all.
         seconds: Of one peer's turn in a round, as far as one call is not longer.
         memory: Measure peak memory.
         sizes: Of each axis of the scaling table; empty for none.
@@ -46,6 +47,7 @@ class Plan:
     """
 
     rounds: int
+    anew: int
     seconds: float
     memory: bool
     sizes: tuple[int, ...]
@@ -138,6 +140,7 @@ class Bench:
                 if "reason" not in answer:
                     answer |= self._weighed(workload, name, given)
         stages = answers[OWN] if "reason" in answers[OWN] else self._processes[OWN].ask("stages")
+        self._time_anew(workload, given, answers)
         last = beside_last(answers)
         return {"title": workload.title, "peers": answers, "stages": stages, "beside_last": last}
 
@@ -184,8 +187,7 @@ class Bench:
         ready = [name for name, answer in answers.items() if "reason" not in answer]
         for name, turns in self._turns(ready, do).items():
             failed = [turn for turn in turns if "reason" in turn]
-            ways = {way: [turn[way] for turn in turns] for way in turns[0]} if not failed else {}
-            answers[name] |= failed[0] if failed else {do: ways}
+            answers[name] |= failed[0] if failed else {do: _by_way(turns)}
 
     def _turns(self, names: list[str], do: str) -> dict[str, list[dict[str, Any]]]:
         """Rounds in which each takes its turn, but for the first of them.
@@ -198,6 +200,27 @@ class Bench:
             for name in random.Random(number).sample(names, len(names)):
                 turns[name].append(self._processes[name].ask(do, seconds=self._plan.seconds))
         return {name: one[1:] for name, one in turns.items()}
+
+    def _time_anew(self, workload: Workload, given: dict[str, Any], answers: dict[str, Any]) -> None:
+        """Time ours and the last release's sequences once more, every round in two processes of its own.
+
+        Where a process's memory lies decides for its whole life how fast it reads it: two processes of one program
+        differ by 15 %, which rounds within them do not show.
+        """
+        names = [name for name in (OWN, LAST) if "train" in answers.get(name, {})]
+        if LAST not in names or not self._plan.anew:
+            return
+        ways = ("train", "infer") if workload.infer else ("train",)
+        turns: dict[tuple[str, str], list[dict[str, Any]]] = {(name, do): [] for name in names for do in ways}
+        for number in range(self._plan.anew):
+            for name in names if number % 2 else names[::-1]:
+                with self._process(name) as fresh:
+                    fresh.ask("prepare", **given)
+                    for do in ways:
+                        fresh.ask(do, seconds=self._plan.seconds)  # which warms it up
+                        turns[name, do].append(fresh.ask(do, seconds=self._plan.seconds))
+        for name in names:
+            answers[name]["anew"] = {do: _by_way(turns[name, do]) for do in ways}
 
     def _weighed(self, workload: Workload, name: str, given: dict[str, Any]) -> dict[str, Any]:
         weights = {}
@@ -232,3 +255,7 @@ class Bench:
                     seconds[name].append(statistics.median(turn["forward"] + turn["backward"] for turn in turns))
         fitted = {name: exponent(self._plan.sizes[: len(one)], one) for name, one in seconds.items() if len(one) > 1}
         return {"axis": axis, "others": others, "sizes": self._plan.sizes, "seconds": seconds, "exponents": fitted}
+
+
+def _by_way(turns: list[dict[str, Any]]) -> dict[str, list[float]]:
+    return {way: [turn[way] for turn in turns] for way in turns[0]}

@@ -29,7 +29,8 @@ The *floor* is the least time that this machine needs to move what each layer ha
 products of its matrices, whichever is longer. Products of spikes may add up rows instead of multiplying, and be faster
 than that.
 
-*Last release* is `snn` built from the commit of its last release, with its own kernels.
+*Last release* is `snn` built from the commit of its last release, with its own kernels. Whole sequences are timed
+beside it in two new processes a round, since where a process's memory lies decides how fast it reads it.
 
 *Tuned* is the same program after `snn_cpu.tune_allocator()`: freed memory is used again instead of being fetched from
 the system anew, in the whole process.
