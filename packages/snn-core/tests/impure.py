@@ -38,6 +38,12 @@ class Total:
     calls = 0
 
 
+class Counting(nn.Module):
+    """A module that counts."""
+
+    calls = 0
+
+
 LOCAL = threading.local()
 
 
@@ -62,6 +68,11 @@ class Net(nn.Module):
         self.parts, self.impurity = [PARTS[part] for part in parts], IMPURITIES.get(impurity, _pure)
         self.to(dtype)
         SET_UP.get(impurity, lambda net: None)(self)
+
+    @staticmethod
+    def called() -> int:
+        WORLD["calls"] += 1
+        return WORLD["calls"]
 
     def between(self, h: Tensor) -> Tensor:
         for part in self.parts:
@@ -251,6 +262,9 @@ IMPURITIES: dict[str, Callable[[Net, Tensor], Tensor]] = {
     "an attribute of a class": _counts_in_a_class,
     "a value of the thread": _counts_in_this_thread,
     "an attribute of a parameter": _counts_on_a_parameter,
+    "an iterator without an end": _takes_the_next,
+    "a module in a list": _count(lambda net: net.nested["modules"][0], "calls"),
+    "a static method": lambda net, h: _later(h, net.called()),
     "a count": lambda net, h: _later(h, next(net.numbers)),
     "a global": _count(lambda net: WORLD, "calls"),
     "a global count": lambda net, h: _later(h, next(COUNTS)),
@@ -322,6 +336,8 @@ SET_UP: dict[str, Callable[[Net], Any]] = {
     "a queue": _has(queue.SimpleQueue),
     "an iterator": _has(lambda: iter(range(99))),
     "a cycle": _has(lambda: itertools.cycle(range(7))),
+    "an iterator without an end": _has(lambda: itertools.repeat(1)),
+    "a module in a list": lambda net: net.nested.update(modules=[Counting()]),
     "a generator function": _has(lambda: (i for i in range(99))),
     "a hook before a layer": lambda net: net.second.register_forward_pre_hook(_counts_before),
     "a hook after a neuron": lambda net: net.a.register_forward_hook(_counts_after),
@@ -355,6 +371,7 @@ def left(net: Net) -> dict[str, Any]:
         "parameters": [p.detach().clone() for p in net.parameters()],
         "gradients": [torch.zeros_like(p) if p.grad is None else p.grad for p in net.parameters()],
         "counters": [net.nested["counts"], net.space.calls, net.space.inner.calls, list(net.queue)],
+        "unregistered": [module.calls for module in net.nested.get("modules", ())],
         "calls": [getattr(module, "calls", 0) for module in net.modules()],
         "modes": [module.training for module in net.modules()],
         "more": [repr(net.numbers), WORLD["calls"], repr(COUNTS), _default.__defaults__[0][0]],  # type: ignore[index]

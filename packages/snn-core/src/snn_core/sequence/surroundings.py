@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+import gc
 import io
-import operator
 import random
 import threading
 import types
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from contextvars import ContextVar
-from functools import cache, partial
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,10 +21,8 @@ from torch import Tensor, nn
 from snn_core.neuron.temporal import Temporal
 from snn_core.sequence.random_states import RandomStates
 
-_VALUES = frozenset({type(None), bool, int, float, complex, str, bytes, torch.dtype, torch.device, torch.Size, range})
-_PLAIN = _VALUES | {type, types.BuiltinFunctionType}
-_OF_EVERY_MODULE = frozenset(vars(nn.Module()))
-_OF_EVERY_NEURON = frozenset({"_kept", "_kept_in", "_stateless", "_goes_on"})
+_OF_EVERY_MODULE = frozenset(vars(nn.Module())) - {"training"}
+_OF_EVERY_NEURON = _OF_EVERY_MODULE | {"_kept", "_kept_in", "_stateless", "_goes_on"}
 _LIBRARIES = ("torch", "numpy", "snn_core", "snn_functional", "snn_cpu", "snn", "builtins", "math", "random", "typing")
 
 
@@ -51,280 +49,196 @@ class Surroundings:
 
     def __init__(self, net: nn.Module) -> None:
         self._net = net
-        self._modules = list(net.named_modules())
-        self._has_own_code = any(not _is_known(type(m)) or "forward" in vars(m) for _, m in self._modules)
-        self._numbers = RandomStates() if self._has_own_code else None
-        self._tensors: dict[int, Tensor] = {}
-        self._uncopied: dict[int, Any] = {}
-        self._seen = self._look()
+        modules = list(net.modules())
+        has_own_code = any(not _is_known(type(m)) or "forward" in vars(m) for m in modules)
+        self._modules = modules if has_own_code else []
+        self._numbers = RandomStates() if has_own_code else None
+        self._look = _Look(self._modules)
 
     def change(self) -> str:
         """Say what has changed since: a phrase such as "draws random numbers", or nothing."""
-        if not self._has_own_code:
-            return ""
-        now = self._look()
-        changed = next(self._changes(now), "")
-        if changed:
-            return f"changes {changed} while it runs"
-        assert self._numbers is not None
-        return "draws random numbers" if self._numbers.moved() else ""
+        changed = next(self._changes(), None)
+        if changed is not None:
+            return f"changes {self._name(*changed)} while it runs"
+        return "draws random numbers" if self._numbers is not None and self._numbers.moved() else ""
 
     def change_elsewhere(self) -> str:
-        """Say what has changed since that lies outside of the modules and of random generators, or nothing."""
-        if not self._has_own_code:
-            return ""
-        changes = self._changes(self._look())
-        changed = next((where for where in changes if not where.startswith(("the attribute", "the buffer"))), "")
+        """Say what has changed since that is no attribute or buffer of a module, nor a random generator; or nothing."""
+        names = (self._name(*where) for where in self._changes())
+        changed = next((name for name in names if not name.startswith(("the attribute", "the buffer"))), "")
         return f"changes {changed} while it runs" if changed else ""
 
     def holds(self, tensor: Tensor) -> bool:
         """Return True if a tensor was there before, where the code of the net can reach it."""
-        return self._tensors.get(id(tensor)) is tensor
+        return self._look.held.get(id(tensor)) is tensor
 
     def tensors(self) -> list[tuple[int, Tensor]]:
         """Return the tensors that the code of the net can reach, with the identity of each."""
-        return list(self._tensors.items())
+        return [(identity, value) for identity, value in self._look.held.items() if isinstance(value, Tensor)]
 
     def twins(self) -> dict[int, Any]:
         """Return twins of what ``copy.deepcopy`` does not copy, by identity, as it takes them."""
-        return {identity: _twin(value) for identity, value in self._uncopied.items() if _has_twin(value)}
+        return {identity: _twin(value) for identity, value in self._look.held.items() if isinstance(value, count)}
 
     def iterator(self) -> str:
         """Return the name of the kind of an iterator that cannot be copied and that the code can reach, or nothing."""
-        return next((type(v).__name__ for v in self._uncopied.values() if not _has_twin(v)), "")
+        return next((type(value).__name__ for value in self._look.held.values() if _is_source(value)), "")
 
-    def _look(self) -> _Seen:
-        seen = _Seen([], [], [], {}, {})
-        if not self._has_own_code:
-            return seen
-        look = _Look(seen.elsewhere)
-        kinds: dict[type, None] = {}
-        for _, module in self._modules:
-            kind, values = type(module), vars(module)
-            kinds[kind] = None
-            seen.attributes.append((tuple(values), tuple(values.values())))
-            seen.parts.append({**module._parameters, **module._buffers, **module._modules})
-            for name, value in values.items():
-                if type(value) not in _PLAIN and name not in _OF_EVERY_MODULE and name not in _OF_EVERY_NEURON:
-                    seen.contents.append((name, kind, look.digest(value)))
-        for parts in seen.parts:
-            for part in parts.values():
-                if isinstance(part, Tensor):
-                    seen.elsewhere["an attribute of a parameter or buffer", id(part)] = look.digest(part)
-        seen.versions.update((identity, _version(tensor)) for identity, tensor in look.tensors.items())
-        for kind in kinds:
-            if not _is_known(kind):
-                look.code(kind)
-        others = (item for item in look.tensors.items() if item[0] not in seen.versions)
-        seen.elsewhere.update((("a tensor", identity), _version(tensor)) for identity, tensor in others)
-        self._tensors.update(look.tensors)
-        self._uncopied.update(look.uncopied)
-        return seen
+    def _changes(self) -> Iterator[tuple[Any, Any]]:
+        """Return the places at which something else is than was."""
+        before, now = self._look.places, _Look(self._modules).places
+        if before != now:
+            nothing = object()
+            yield from (place for place in {**before, **now} if before.get(place, nothing) != now.get(place, nothing))
 
-    def _changes(self, now: _Seen) -> Iterator[str]:
-        """Name what is not as it was."""
-        for (_, module), (names, values), (names_now, values_now) in zip(
-            self._modules, self._seen.attributes, now.attributes, strict=True
-        ):
-            if names == names_now and all(map(operator.is_, values, values_now)):
-                continue
-            before, after = dict(zip(names, values, strict=True)), dict(zip(names_now, values_now, strict=True))
-            skipped = _OF_EVERY_NEURON if isinstance(module, Temporal) else ()
-            for name in {**before, **after}:
-                same = name in before and name in after and _same(before[name], after[name])
-                if not same and name not in skipped:
-                    yield f"the attribute {name!r} of {type(module).__name__}"
-        for (path, module), parts, parts_now in zip(self._modules, self._seen.parts, now.parts, strict=True):
-            for name in {**parts, **parts_now}:
-                if name not in parts or name not in parts_now or parts[name] is not parts_now[name]:
-                    if name in module._buffers:
-                        yield f"the buffer {f'{path}.{name}' if path else name!r}"
-                    else:
-                        yield f"{name!r} of {type(module).__name__}, a parameter or module,"
-        for name, kind, content in self._seen.contents:
-            if (name, kind, content) not in now.contents:
-                yield f"the attribute {name!r} of {kind.__name__}"
-        for identity, version in now.versions.items():
-            if self._seen.versions.get(identity, version) != version:
-                yield self._name(identity)
-        for where, content in now.elsewhere.items():
-            if self._seen.elsewhere.get(where, content) != content:
-                yield where[0]
-
-    def _name(self, identity: int) -> str:
-        names = {id(p): f"the parameter {path!r}" for path, p in self._net.named_parameters()}
-        names |= {id(b): f"the buffer {path!r}" for path, b in self._net.named_buffers()}
-        return names.get(identity, "the attribute that is a tensor")
-
-
-class _Seen(NamedTuple):
-    attributes: list[tuple[tuple[str, ...], tuple[Any, ...]]]  # of each module
-    parts: list[dict[str, Any]]  # the parameters, buffers and modules of each
-    contents: list[tuple[str, type, Any]]  # of the attributes that can be changed without another taking their place
-    versions: dict[int, int]  # how often the tensors in modules were changed
-    elsewhere: dict[tuple[Any, ...], Any]  # what code can reach by name, and by which code
-
-
-def _same(a: Any, b: Any) -> bool:
-    return a is b or (type(a) in _VALUES and type(a) is type(b) and a == b)
-
-
-def _version(tensor: Tensor) -> int:
-    return -1 if tensor.is_inference() else tensor._version
+    def _name(self, owner: Any, name: Any) -> str:
+        if not isinstance(owner, nn.Module):
+            return str(name)
+        paths = {module: path for path, module in self._net.named_modules()}
+        path = ".".join(filter(None, (paths.get(owner), name)))
+        parts = {"parameter": owner._parameters, "buffer": owner._buffers, "module": owner._modules}
+        kind = next((kind for kind, of_kind in parts.items() if name in of_kind), "")
+        return f"the {kind} {path!r}" if kind else f"the attribute {name!r} of {type(owner).__name__}"
 
 
 class _Look:
-    def __init__(self, elsewhere: dict[tuple[Any, ...], Any]) -> None:
-        self._elsewhere = elsewhere  # what code can reach by name
-        self.tensors: dict[int, Tensor] = {}
-        self.uncopied: dict[int, Any] = {}  # what copy.deepcopy does not copy
-        self._seen: dict[int, Any] = {}  # what was looked at already; held, so that no other object takes its place
-        self._code: set[Any] = set()
+    """What there is at every place that code can reach: a name in a module, or a phrase and what it is of.
+
+    Args:
+        modules: The modules of a net.
+    """
+
+    def __init__(self, modules: list[nn.Module]) -> None:
+        self.places: dict[tuple[Any, str], Any] = {}
+        # what was looked at already; held, so that no other object takes its place
+        self.held: dict[int, Any] = {id(module): module for module in modules}
+        self._classes: set[type] = set()
+        for module in modules:
+            for name, part in (*module._parameters.items(), *module._buffers.items(), *module._modules.items()):
+                if isinstance(part, Tensor) and vars(part):
+                    self.places[id(part), "an attribute of a parameter or buffer"] = self.digest(vars(part))
+                self.places[module, name] = self.digest(part)
+        for module in modules:
+            others = _OF_EVERY_NEURON if isinstance(module, Temporal) else _OF_EVERY_MODULE
+            for name, value in vars(module).items():
+                if name not in others:
+                    self.places[module, name] = self.digest(value)
+        for kind in dict.fromkeys(map(type, modules)):
+            self._class(kind)
 
     def digest(self, value: Any) -> Any:
         """Return what tells a value from another one, and from itself once it was changed."""
-        if type(value) in _PLAIN:
-            return value
-        if isinstance(value, Tensor):
-            self.tensors[id(value)] = value
-            return (id(value), self.digest(vars(value))) if vars(value) else id(value)
-        if isinstance(value, nn.Module):
-            self.tensors.update((id(t), t) for t in (*value.parameters(), *value.buffers()))
-            return id(value)
-        if isinstance(value, types.ModuleType) or id(value) in self._seen or _is_ours(type(value)):
-            return id(value)
-        self._seen[id(value)] = value
-        return id(value), self._content(value)
+        kind = type(value)
+        if kind in _PLAIN:
+            return kind, value  # as 1, 1.0 and True are equal
+        identity = id(value)
+        if identity in self.held or isinstance(value, _CLOSED) or kind.__module__.startswith("snn_"):
+            self.held[identity] = value
+            return identity
+        self.held[identity] = value
+        if kind is types.FunctionType:
+            self._function(value)
+            return identity
+        return identity, _told(value), list(map(self.digest, _parts(value)))
 
-    def _content(self, value: Any) -> Any:
-        if isinstance(value, dict):
-            return [(self.digest(key), self.digest(item)) for key, item in value.items()]
-        if isinstance(value, list | tuple | set | frozenset) or type(value).__name__ == "deque":
-            return [self.digest(item) for item in value]
-        if isinstance(value, torch.Generator):
-            self.uncopied[id(value)] = value
-            return _Same(value.get_state())
-        if isinstance(value, random.Random):
-            return value.getstate()
-        if type(value).__module__.startswith("numpy"):
-            objects = str(getattr(value, "dtype", "")) == "object"
-            return [self.digest(item) for item in value.flat] if objects else _of_numpy(value)
-        if isinstance(value, threading.local):
-            return self._content(vars(value))
-        if isinstance(value, types.FunctionType | types.MethodType):
-            self.code(getattr(value, "__func__", value))
-            return self.digest(getattr(value, "__self__", None))
-        if isinstance(value, partial):
-            return [self.digest(item) for item in (value.func, *value.args, *value.keywords.values())]
-        if isinstance(value, types.GeneratorType):
-            self.uncopied[id(value)] = value
-            frame = value.gi_frame
-            return None if frame is None else (frame.f_lasti, [self.digest(v) for v in frame.f_locals.values()])
-        if isinstance(value, count):
-            self.uncopied[id(value)] = value
-            return repr(value)
-        if isinstance(value, weakref.ref):
-            return id(value)
-        names = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ())]
-        own = [_attribute(value, name) for name in (*names, "__dict__")]
-        own = [item for item in own if item is not None and not isinstance(item, types.MappingProxyType)]
-        return [self.digest(item) for item in own] if own not in ([], [{}]) else self._sealed(value)
-
-    def _sealed(self, value: Any) -> Any:
-        """What an object without attributes holds; what equals nothing if it may hold something and does not tell."""
-        if isinstance(value, ContextVar):
-            return self.digest(value.get(None))
-        with suppress(TypeError, ValueError):
-            return memoryview(value).tobytes()
-        if isinstance(value, io.StringIO | io.BytesIO):
-            return value.getvalue(), value.tell()
-        if hasattr(type(value), "__length_hint__"):
-            return value.__length_hint__()
-        if hasattr(type(value), "__next__") or hasattr(type(value), "qsize"):
-            self.uncopied[id(value)] = value
-            return object()
-        return None
-
-    def code(self, owner: Any) -> None:
-        """Look at what the methods of a class, or a function, can reach by name."""
-        if isinstance(owner, types.FunctionType):
-            self._function(owner)
-        elif isinstance(owner, type) and owner not in self._code:
-            self._code.add(owner)
-            for kind in owner.__mro__:
-                if _is_known(kind):
-                    continue
-                for name, value in vars(kind).items():
-                    if isinstance(value, types.FunctionType):
-                        self._function(value)
-                    elif not name.startswith("__") and not isinstance(value, property | classmethod | staticmethod):
-                        self._elsewhere[f"a value of the class {kind.__name__}, {name!r},", kind] = self.digest(value)
+    def _class(self, kind: type) -> None:
+        for owner in kind.__mro__:
+            if owner in self._classes or _is_known(owner):
+                continue
+            self._classes.add(owner)
+            for name, value in vars(owner).items():
+                if isinstance(value, types.FunctionType) or not name.startswith(("__", "_abc_")):
+                    phrase = f"a value of the class {owner.__name__}, {name!r},"
+                    self.places[owner, phrase] = self.digest(value)
 
     def _function(self, function: types.FunctionType) -> None:
-        if function in self._code or _is_library(function.__module__ or ""):
+        if _is_library(function.__module__ or ""):
             return
-        self._code.add(function)
-        own = (vars(function), function.__defaults__, function.__kwdefaults__)
-        for i, value in enumerate((*own, *_cells(function))):
-            self._elsewhere[f"what {function.__qualname__} holds", function, i] = self.digest(value)
-        for name in _names(function.__code__):
-            value = function.__globals__.get(name)
-            if value is None or isinstance(value, types.BuiltinFunctionType):
-                continue
-            if isinstance(value, types.FunctionType | type):
-                self.code(value)
-            elif isinstance(value, types.ModuleType):
-                if not _is_library(value.__name__) and not name.startswith("@"):  # those of pytest begin so
-                    own = [vars(value).get(n) for n in _names(function.__code__)]
-                    self._elsewhere[f"the module {name}", function] = [self.digest(v) for v in own if not callable(v)]
-            else:
-                self._elsewhere[f"the global {name!r}", function] = self.digest(value)
+        own = vars(function), function.__defaults__, function.__kwdefaults__, function.__closure__
+        self.places[function, f"what {function.__qualname__} holds"] = list(map(self.digest, own))
+        names = dict.fromkeys(_names(function.__code__))
+        for name, value in ((n, function.__globals__[n]) for n in names if n in function.__globals__):
+            if not isinstance(value, types.ModuleType):
+                self.places[function, f"the global {name!r}"] = self.digest(value)
+            elif not _is_library(value.__name__) and not name.startswith("@"):  # those of pytest begin so
+                told = [item for key, item in vars(value).items() if key in names and not callable(item)]
+                self.places[function, f"the module {name}"] = list(map(self.digest, told))
+            if isinstance(value, type):
+                self._class(value)
 
 
-def _attribute(value: Any, name: str) -> Any:
-    """An attribute that is there, without a call of the object's own ``__getattr__``."""
-    with suppress(AttributeError):
-        return object.__getattribute__(value, name)
+_PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes, range, type})
+_PLAIN |= {torch.dtype, torch.device, torch.Size, types.BuiltinFunctionType}
+_CACHE = type(functools.cache(len))
+# what is another one where something else is meant, or known by its name
+_CLOSED = (type, types.ModuleType, types.CodeType, types.FrameType, types.MappingProxyType, weakref.ref)
+
+_TELLS: dict[type, Callable[[Any], Any]] = {
+    Tensor: lambda tensor: -1 if tensor.is_inference() else tensor._version,
+    torch.Generator: lambda generator: bytes(generator.get_state().tolist()),
+    random.Random: lambda generator: generator.getstate(),
+    io.StringIO: lambda text: (text.getvalue(), text.tell()),
+    io.BytesIO: lambda text: (text.getvalue(), text.tell()),
+    types.GeneratorType: lambda generator: generator.gi_frame and generator.gi_frame.f_lasti,
+    count: repr,
+}
+
+
+def _told(value: Any) -> Any:
+    """Return what a value says of itself, besides what it refers to; what equals nothing if it may hold more."""
+    if type(value) in (dict, list, tuple):
+        return None
+    with suppress(TypeError, ValueError, NotImplementedError):
+        for kind, tell in _TELLS.items():
+            if isinstance(value, kind):
+                return tell(value)
+        if _is_of_numpy(value):
+            return hash(value.tobytes()) if hasattr(value, "tobytes") else repr(getattr(value, "state", None))
+        if isinstance(getattr(type(value), "__length_hint__", None), types.MethodDescriptorType):
+            return value.__length_hint__()
+        if _is_source(value):
+            return object()
+        return hash(memoryview(value).tobytes())
     return None
 
 
-def _has_twin(value: Any) -> bool:
-    return isinstance(value, torch.Generator | count)
+def _parts(value: Any) -> list[Any]:
+    """Return what a value refers to, whatever kind of object it is."""
+    if isinstance(value, threading.local | Tensor):
+        return [vars(value)] if vars(value) else []
+    if isinstance(value, ContextVar):
+        return [value.get(None)]
+    if isinstance(value, _CACHE):
+        return [value.__wrapped__]
+    if _is_of_numpy(value) and str(getattr(value, "dtype", "")) == "object":
+        return list(value.flat)
+    keys = value if isinstance(value, dict) else ()
+    return [*gc.get_referents(value), *keys, _attributes(value)]
 
 
-def _twin(value: torch.Generator | count[Any]) -> Any:
-    if isinstance(value, torch.Generator):
-        return torch.Generator(value.device).set_state(value.get_state())
+def _attributes(value: Any) -> Any:
+    """Return the attributes of an object, if it has any, without a call of its own ``__getattr__``."""
+    with suppress(AttributeError):
+        return object.__getattribute__(value, "__dict__")
+    return None
+
+
+def _is_of_numpy(value: Any) -> bool:
+    return type(value).__module__.startswith("numpy")
+
+
+def _is_source(value: Any) -> bool:
+    """Return True for what gives one value after the other, and neither is copied nor tells where it is."""
+    kind = type(value)
+    if kind is count or hasattr(kind, "__length_hint__") or _attributes(value) is not None:
+        return False
+    gives = getattr(kind, "__next__", None), getattr(kind, "qsize", None)
+    return any(isinstance(method, types.WrapperDescriptorType | types.MethodDescriptorType) for method in gives)
+
+
+def _twin(value: count[Any]) -> Any:
     numbers = repr(value)[len("count(") : -1].split(", ")  # which alone tells where it is without moving it
     return count(*(int(n) if n.lstrip("-").isdigit() else float(n) for n in numbers))
-
-
-class _Same:
-    """A tensor that equals another one of the same values."""
-
-    def __init__(self, tensor: Tensor) -> None:
-        self.tensor = tensor
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and torch.equal(self.tensor, other.tensor)
-
-    __hash__ = None  # type: ignore[assignment]
-
-
-def _of_numpy(value: Any) -> Any:
-    generator = getattr(value, "bit_generator", getattr(value, "_bit_generator", None))
-    if generator is not None:
-        return repr(generator.state)
-    return hash(value.tobytes()) if hasattr(value, "tobytes") else id(value)
-
-
-def _cells(function: Any) -> list[Any]:
-    """Return the values of the closure of a function, but for those that are not there yet."""
-    contents: list[Any] = []
-    for cell in getattr(getattr(function, "__func__", function), "__closure__", None) or ():
-        with suppress(ValueError):
-            contents.append(cell.cell_contents)
-    return contents
 
 
 def _names(code: types.CodeType) -> Iterator[str]:
@@ -338,11 +252,7 @@ def _is_library(module: str) -> bool:
     return module.partition(".")[0] in _LIBRARIES
 
 
-def _is_ours(kind: type) -> bool:
-    return kind.__module__.startswith("snn_")
-
-
-@cache
+@functools.cache
 def _is_known(kind: type) -> bool:
     """Return True for a class of torch or of ours, whose code changes nothing but what is looked at elsewhere."""
     return _is_library(kind.__module__)
