@@ -12,7 +12,7 @@ from torch.utils._pytree import tree_leaves
 
 from snn_core import SpikingNeuron
 from snn_core.neuron.temporal import Temporal
-from snn_core.sequence.recomputation import OwnThings, own_buffers
+from snn_core.sequence.recomputation import Snapshot
 from snn_core.sequence.surroundings import Surroundings
 from snn_nir.codes import refusal
 from snn_nir.exporting.calls import Recording
@@ -54,7 +54,7 @@ def record(net: nn.Module, samples: tuple[Tensor | None, ...], extra: tuple[Any,
 def _recorded(net: nn.Module, samples: tuple[Tensor | None, ...], extra: tuple[Any, ...]) -> Recording:
     step, error, owner = Recorder(net), None, type(net).__name__
     # a tensor made in inference mode counts no changes
-    with torch.inference_mode(False), torch.no_grad(), own_buffers(net), OwnThings(net).as_they_were(), _at_rest(net):
+    with torch.inference_mode(False), torch.no_grad(), Snapshot(net).as_it_was(), _at_rest(net):
         before = Surroundings(net)
         inputs = [None if x is None else step.add("getitem", x.clone()) for x in samples]
         try:
