@@ -18,13 +18,19 @@ STUB = ROOT / "packages" / "snn-core" / "src" / "snn_core" / "neuron" / "signatu
 _HEAD = '''\
 """Every neuron's constructor, written by ``python tools/signatures.py``."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec
 
 import torch
 
 from snn_core.neuron.constant import Constant
 from snn_core.neuron.firing import SpikeGrad
-'''
+
+P = ParamSpec("P")
+
+def takes(
+    order: Callable[Concatenate[Any, P], None], *, without: str = ""
+) -> Callable[[Callable[..., None]], Callable[Concatenate[Any, P], None]]: ...'''
 
 
 def stub() -> str:
@@ -40,12 +46,8 @@ def stub() -> str:
             beta: Constant,
             threshold: Constant = 1.0,
     """
-    neurons = {name: _neuron(name) for name in vars(signatures) if not name.startswith("_")}
-    return "\n".join([_HEAD, *(_function(name, neuron) for name, neuron in neurons.items())])
-
-
-def _neuron(name: str) -> Any:
-    return getattr(snn_core, name)
+    orders = [name for name, order in vars(signatures).items() if isinstance(order, str) and not name.startswith("_")]
+    return "\n".join([_HEAD, *(_function(name, getattr(snn_core, name)) for name in orders)])
 
 
 def _function(name: str, neuron: type) -> str:

@@ -19,7 +19,8 @@ from snn_core.neuron import signatures
 
 from .signatures_of_0_5 import RECORD
 
-ORDERS = {name: order.split() for name, order in vars(signatures).items() if not name.startswith("_")}
+_NAMES = {name: value for name, value in vars(signatures).items() if not name.startswith("_")}
+ORDERS = {name: order.split() for name, order in _NAMES.items() if isinstance(order, str)}
 STUB = ast.parse(pathlib.Path(signatures.__file__).with_suffix(".pyi").read_text(encoding="utf-8"))
 STUBBED = {node.name: node for node in STUB.body if isinstance(node, ast.FunctionDef)}
 # what must be given, and a value of every other argument that is not its default
@@ -124,7 +125,7 @@ def test_the_types_of_all_arguments_can_be_looked_up(name: str) -> None:
 
 
 def test_the_stub_has_every_constructor() -> None:
-    assert list(STUBBED) == list(ORDERS)
+    assert list(STUBBED) == ["takes", *ORDERS]
 
 
 @pytest.mark.parametrize("name", ORDERS)

@@ -1,12 +1,18 @@
 """Every neuron's constructor, written by ``python tools/signatures.py``."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec
 
 import torch
 
 from snn_core.neuron.constant import Constant
 from snn_core.neuron.firing import SpikeGrad
 
+P = ParamSpec("P")
+
+def takes(
+    order: Callable[Concatenate[Any, P], None], *, without: str = ""
+) -> Callable[[Callable[..., None]], Callable[Concatenate[Any, P], None]]: ...
 def SpikingNeuron(
     self: Any,
     threshold: Constant = 1.0,

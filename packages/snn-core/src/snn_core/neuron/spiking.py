@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from snn_core.neuron import signatures
-from snn_core.neuron.arguments import takes
 from snn_core.neuron.constant import Constant, clamped
 from snn_core.neuron.familiar import GONE, Familiar, OfInstance, must_not_override
 from snn_core.neuron.hints import OUTPUT, must_not_pass_on
@@ -109,7 +108,7 @@ class SpikingNeuron(Familiar, Temporal):
             raise AttributeError(f"{type(self).__name__}.{name} does not exist: {GONE[name]}")
         return super().__getattr__(name)
 
-    @takes(signatures.SpikingNeuron)
+    @signatures.takes(signatures.SpikingNeuron)
     def __init__(self, *, init_hidden: bool = False, output: bool = False, **options: Any) -> None:
         super().__init__(**options)
         self.init_hidden = init_hidden
@@ -277,7 +276,7 @@ class LIF(SpikingNeuron):
 
     beta: Tensor
 
-    @takes(signatures.LIF)
+    @signatures.takes(signatures.LIF)
     def __init__(self, beta: Constant, *, learn_beta: bool = False, **options: Any) -> None:
         super().__init__(**options)
         self._decay("beta", beta, learn=learn_beta)

@@ -8,7 +8,6 @@ from torch import Tensor
 
 from snn_core import kernels
 from snn_core.neuron import signatures
-from snn_core.neuron.arguments import takes
 from snn_core.neuron.constant import Constant, clamped
 from snn_core.neuron.spiking import LIF
 
@@ -68,7 +67,7 @@ class Alpha(LIF):
 
     alpha: Tensor
 
-    @takes(signatures.Alpha)
+    @signatures.takes(signatures.Alpha)
     def __init__(
         self,
         alpha: Constant,

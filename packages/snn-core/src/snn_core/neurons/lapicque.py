@@ -9,7 +9,6 @@ from torch import Tensor
 
 from snn_core import kernels
 from snn_core.neuron import signatures
-from snn_core.neuron.arguments import takes
 from snn_core.neuron.constant import Constant
 from snn_core.neuron.spiking import LIF
 
@@ -65,7 +64,7 @@ class Lapicque(LIF):
     time_step: Tensor
     _derived: str | None = None  # which of R and C follows from a learned beta
 
-    @takes(signatures.Lapicque)
+    @signatures.takes(signatures.Lapicque)
     def __init__(
         self,
         beta: Any = False,

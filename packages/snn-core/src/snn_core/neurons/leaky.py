@@ -8,7 +8,6 @@ from torch import Tensor
 
 from snn_core import kernels
 from snn_core.neuron import signatures
-from snn_core.neuron.arguments import takes
 from snn_core.neuron.spiking import LIF
 
 
@@ -50,7 +49,7 @@ class Leaky(LIF):
 
         mem: Tensor
 
-    @takes(signatures.Leaky)
+    @signatures.takes(signatures.Leaky)
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
 

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from snn_core.neuron import signatures
-from snn_core.neuron.arguments import takes
 from snn_core.neuron.constant import Constant
 from snn_core.neuron.firing import Firing
 from snn_core.neuron.temporal import as_floating
@@ -57,7 +56,7 @@ class LeakyParallel(WholeSequence, Firing):
 
     beta: Tensor | None
 
-    @takes(signatures.LeakyParallel)
+    @signatures.takes(signatures.LeakyParallel)
     def __init__(
         self,
         input_size: int,

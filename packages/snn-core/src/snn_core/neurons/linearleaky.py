@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from snn_core import kernels
 from snn_core.neuron import signatures
-from snn_core.neuron.arguments import takes
 from snn_core.neurons.stateleaky import StateLeaky
 
 
@@ -47,7 +46,7 @@ class LinearLeaky(StateLeaky):
 
     described: ClassVar[tuple[str, ...]] = ("beta", "in_features", "out_features")
 
-    @takes(signatures.LinearLeaky, without="channels")
+    @signatures.takes(signatures.LinearLeaky, without="channels")
     def __init__(
         self,
         in_features: int,

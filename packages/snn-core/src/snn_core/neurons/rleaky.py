@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from snn_core import kernels
 from snn_core.neuron import signatures
-from snn_core.neuron.arguments import takes
 from snn_core.neuron.recurrence import Connected, OneToOne
 from snn_core.neurons.leaky import Leaky
 
@@ -62,7 +61,7 @@ class RLeaky(Connected, Leaky):
 
     peer_clears_last: ClassVar[bool] = True
 
-    @takes(signatures.RLeaky)
+    @signatures.takes(signatures.RLeaky)
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
 

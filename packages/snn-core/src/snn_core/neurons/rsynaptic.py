@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from snn_core import kernels
 from snn_core.neuron import signatures
-from snn_core.neuron.arguments import takes
 from snn_core.neuron.recurrence import Connected, OneToOne
 from snn_core.neurons.synaptic import Synaptic
 
@@ -66,7 +65,7 @@ class RSynaptic(Connected, Synaptic):
         syn: Tensor
         mem: Tensor
 
-    @takes(signatures.RSynaptic)
+    @signatures.takes(signatures.RSynaptic)
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
 

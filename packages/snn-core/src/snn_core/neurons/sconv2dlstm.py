@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from snn_core.neuron import signatures
-from snn_core.neuron.arguments import takes
 from snn_core.neuron.recurrence import same_size_padding
 from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neurons.slstm import memory_and_output
@@ -61,7 +60,7 @@ class SConv2dLSTM(SpikingNeuron):
     clears_first: ClassVar[bool] = False
     described: ClassVar[tuple[str, ...]] = ("in_channels", "out_channels", "kernel_size", "max_pool", "avg_pool")
 
-    @takes(signatures.SConv2dLSTM)
+    @signatures.takes(signatures.SConv2dLSTM)
     def __init__(
         self,
         in_channels: int,

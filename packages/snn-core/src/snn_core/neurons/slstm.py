@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from snn_core.neuron import signatures
-from snn_core.neuron.arguments import takes
 from snn_core.neuron.spiking import SpikingNeuron
 
 
@@ -54,7 +53,7 @@ class SLSTM(SpikingNeuron):
     clears_first: ClassVar[bool] = False
     described: ClassVar[tuple[str, ...]] = ("input_size", "hidden_size", "bias")
 
-    @takes(signatures.SLSTM)
+    @signatures.takes(signatures.SLSTM)
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, *, reset_mechanism: str = "none", **options: Any
     ) -> None:

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from snn_core import kernels
 from snn_core.neuron import signatures
-from snn_core.neuron.arguments import takes
 from snn_core.neuron.constant import caller
 from snn_core.neuron.firing import as_dtype
 from snn_core.neuron.spiking import LIF
@@ -65,7 +64,7 @@ class StateLeaky(WholeSequence, LIF):
 
     _version = 2  # of the state_dict: from 2 on, beta is what it says and tau follows from it
 
-    @takes(signatures.StateLeaky, without="init_hidden inhibition reset_mechanism reset_delay")
+    @signatures.takes(signatures.StateLeaky, without="init_hidden inhibition reset_mechanism reset_delay")
     def __init__(
         self, channels: int, *, output: bool = True, kernel_truncation_steps: int | None = None, **options: Any
     ) -> None:

@@ -8,7 +8,6 @@ from torch import Tensor
 
 from snn_core import kernels
 from snn_core.neuron import signatures
-from snn_core.neuron.arguments import takes
 from snn_core.neuron.constant import Constant, clamped
 from snn_core.neuron.spiking import LIF
 
@@ -63,7 +62,7 @@ class Synaptic(LIF):
 
     alpha: Tensor
 
-    @takes(signatures.Synaptic)
+    @signatures.takes(signatures.Synaptic)
     def __init__(self, alpha: Constant, *, learn_alpha: bool = False, **options: Any) -> None:
         super().__init__(**options)
         self._decay("alpha", alpha, learn=learn_alpha)
