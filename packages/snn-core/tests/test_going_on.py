@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import pickle
 import warnings
-from typing import Any
 
 import pytest
 import torch
@@ -153,17 +152,6 @@ def test_without_a_reset_it_starts_at_rest_and_the_second_call_in_a_row_warns_on
         close(case.unpack(neuron(xs[0])), first)
     assert caught[0].filename == __file__
     close(case.unpack(neuron(xs[0])), first)
-
-
-def test_a_comparison_by_snn_nir_warns_of_nothing() -> None:
-    lif, x = snn.Leaky(beta=0.9), torch.ones(2, 3)
-    compare: dict[str, Any] = {"__name__": "snn_nir.exporting.recording"}
-    exec("def compare(lif, x):\n    return [lif(x) for _ in range(3)]", compare)
-    compare["compare"](lif, x)
-    snn.utils.reset(lif)
-    lif(x)
-    with pytest.warns(UserWarning, match=FORGETS):
-        lif(x)
 
 
 def test_where_states_are_passed_nothing_warns() -> None:

@@ -22,6 +22,11 @@ def is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def anywhere(condition: Tensor) -> bool:
+    """Return True where a condition on constants holds for any of them; of those without values none is checked."""
+    return not condition.is_meta and bool(condition.any())
+
+
 def clamped(decay: Tensor) -> Tensor:
     r"""Return a decay per step within [0, 1], as every equation reads it.
 
@@ -103,7 +108,7 @@ class HasConstants(nn.Module):
         tensor = value.detach().clone() if isinstance(value, Tensor) else _tensor(value)
         if not tensor.is_floating_point():
             tensor = tensor.to(torch.get_default_dtype())
-        if not tensor.is_meta and bool(tensor.isnan().any()):
+        if anywhere(tensor.isnan()):
             raise ValueError(f"{type(self).__name__}: {name} must not be NaN, got {value!r}")
         if low is not None or high is not None:
             _must_be_inside(f"{type(self).__name__}: {name}", tensor, low, high, learn)
@@ -118,7 +123,7 @@ class HasConstants(nn.Module):
         """Register a decay per step, which is clamped to [0, 1] where it is used."""
         self.constant(name, value, learn=learn)
         held = getattr(self, name).detach()
-        if not learn and not held.is_meta and bool(((held < 0) | (held > 1)).any()):
+        if not learn and anywhere((held < 0) | (held > 1)):
             warnings.warn(
                 f"{type(self).__name__}: {name} is a decay per step and is clamped to [0, 1], got {value}; "
                 "snn.decay(tau, dt) makes one of a time constant in seconds",
@@ -150,7 +155,7 @@ def _must_be_inside(what: str, value: Tensor, low: float | None, high: float | N
     if low is None or high is None or not high > low:
         raise ValueError(f"{what} takes low and high together, high the greater, got {low=}, {high=}")
     inside = (value > low) & (value < high) if learn else (value >= low) & (value <= high)
-    if not value.is_meta and not bool(inside.all()):
+    if anywhere(~inside):
         ends = "both excluded as it is learned, " if learn else ""
         raise ValueError(f"{what} must lie between {low} and {high}, {ends}got {value}")
 

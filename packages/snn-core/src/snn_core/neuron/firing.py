@@ -94,22 +94,20 @@ def as_dtype(x: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 class Reset:
-    """A reset, placed by the neuron's step around its equation.
+    """What a spike does to the state of its neuron.
 
-    Delayed (the default) ``before`` acts on the incoming state and ``after`` on the integrated one, both with the
-    spikes of the step before. Immediate, ``at_once`` acts on the integrated state with the spikes of this very step.
+    Delayed (the default) it acts with the spikes of the step before, ahead of the equation or behind it. Immediate, it
+    acts behind the equation with the spikes of this very step.
     """
 
-    acts = True
-    uses: tuple[str, ...] = ()  # the neuron's methods that say what a spike does to its state
+    uses: tuple[str, ...] = ()  # the neuron's methods that say what a spike does; without any it does nothing
 
-    def before(self, neuron: Any, state: Any, fired: Tensor) -> Any:
-        return state
+    def comes_first(self, neuron: Any) -> bool:
+        """Return True if the delayed reset acts ahead of the equation."""
+        return False
 
-    def after(self, neuron: Any, state: Any, fired: Tensor) -> Any:
-        return state
-
-    def at_once(self, neuron: Any, state: Any, fired: Tensor) -> Any:
+    def act(self, neuron: Any, state: Any, fired: Tensor) -> Any:
+        """Return a state in which those that ``fired`` are reset."""
         return state
 
 
@@ -118,10 +116,8 @@ class Subtract(Reset):
 
     uses: tuple[str, ...] = ("subtract",)
 
-    def after(self, neuron: Any, state: Any, fired: Tensor) -> Any:
+    def act(self, neuron: Any, state: Any, fired: Tensor) -> Any:
         return neuron.subtract(state, fired * neuron.threshold)
-
-    at_once = after
 
 
 class Zero(Reset):
@@ -129,24 +125,15 @@ class Zero(Reset):
 
     uses: tuple[str, ...] = ("clear",)
 
-    def before(self, neuron: Any, state: Any, fired: Tensor) -> Any:
-        return neuron.clear(state, fired) if _clears_first(neuron) else state
+    def comes_first(self, neuron: Any) -> bool:
+        return neuron.clears_first and not neuron.zero_drops_input
 
-    def after(self, neuron: Any, state: Any, fired: Tensor) -> Any:
-        return state if _clears_first(neuron) else neuron.clear(state, fired)
-
-    def at_once(self, neuron: Any, state: Any, fired: Tensor) -> Any:
+    def act(self, neuron: Any, state: Any, fired: Tensor) -> Any:
         return neuron.clear(state, fired)
-
-
-def _clears_first(neuron: Any) -> bool:
-    return neuron.clears_first and not neuron.zero_drops_input
 
 
 class NoReset(Reset):
     """Leave the membrane alone."""
-
-    acts = False
 
 
 RESETS: dict[str, Reset] = {"subtract": Subtract(), "zero": Zero(), "none": NoReset()}  # in the order of their codes

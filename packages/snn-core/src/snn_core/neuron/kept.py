@@ -69,25 +69,19 @@ def as_kept(net: nn.Module, named: Mapping[str, Tensor]) -> dict[str, Any]:
     """
     kept, rest, missing, wrong = {}, dict(named), [], []
     for path, module in temporal_by_path(net).items():
-        count = None
         if isinstance(module, SpikingNeuron):
-            fields = module.State._fields
+            count, fields, make = None, module.State._fields, module.State._make
         else:
-            count = rest.pop(_join(path, _COUNT), None)
-            at = {name for name in rest if name.rpartition(".")[0] == path and name.rpartition(".")[2].isdecimal()}
-            fields = tuple(map(str, range(len(at))))
-        found = {field: rest.pop(_join(path, field), None) for field in fields}
-        missing += [
-            _join(path, f) for f, v in found.items() if v is None and any(o is not None for o in found.values())
-        ]
-        values = tuple(found.values())
+            count, make = rest.pop(_join(path, _COUNT), None), tuple
+            owners = [name.rpartition(".")[0] for name in rest if name.rpartition(".")[2].isdecimal()]
+            fields = map(str, range(owners.count(path)))
+        names = [_join(path, field) for field in fields]
+        values = [rest.pop(name) for name in names if name in rest]
+        missing += [name for name in names if name not in named] if values else []
+        kept[path] = make(values) if values and len(values) == len(names) else None
         if count is not None:
             kept[path] = _number(count)
             wrong += [_join(path, _COUNT)] if kept[path] is None else []
-        elif not values or values[0] is None:
-            kept[path] = None
-        else:
-            kept[path] = module.State._make(values) if isinstance(module, SpikingNeuron) else values
     faults = [f"no neuron of {type(net).__name__} keeps {', '.join(map(repr, rest))}"] if rest else []
     faults += [f"{', '.join(map(repr, missing))} is missing"] if missing else []
     faults += [f"{', '.join(map(repr, wrong))} is no number of steps"] if wrong else []

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
+from snn_core import kernels
 from snn_core.neuron.constant import Constant, HasConstants
 from snn_core.neuron.spiking import SpikingNeuron
 
@@ -50,6 +52,8 @@ class Recurrent(SpikingNeuron):
     remembers: ClassVar[bool] = True
 
     recurrent: nn.Module
+    V: Tensor
+    """The weights of a one-to-one connection, ``recurrent.V``; a tensor or parameter may be set in their place."""
 
     def connect(
         self,
@@ -101,23 +105,17 @@ class Recurrent(SpikingNeuron):
         if not learn_recurrent:
             self.recurrent.requires_grad_(False)
 
-    @property
-    def V(self) -> Tensor:
-        """The weights of a one-to-one connection, ``recurrent.V``; a tensor or parameter may be set in their place."""
-        return self._one_to_one().V
-
     def _one_to_one(self) -> OneToOne:
         if not isinstance(self.recurrent, OneToOne):
             raise AttributeError(f"{type(self).__name__} has V only with all_to_all=False; its weights are recurrent.*")
         return self.recurrent
 
     def __getattr__(self, name: str) -> Any:
-        # torch comes here when a property has raised, whose words it would not repeat
         return self._one_to_one().V if name == "V" else super().__getattr__(name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "V":
-            self._one_to_one().V = value  # not by the property: torch registers a parameter before it comes to that
+            self._one_to_one().V = value
         else:
             super().__setattr__(name, value)
 
@@ -158,6 +156,14 @@ class Connected(Recurrent):
     ) -> None:
         super().__init__(**options)
         self.connect(V, all_to_all, linear_features, conv2d_channels, kernel_size, learn_recurrent)
+
+
+def define(name: str, neuron: type[Connected], constants: Sequence[str]) -> None:
+    """Define the sequence operators of a recurrent neuron, for connections one to one and dense ones."""
+    names = (*constants, "recurrent.V", "graded_spikes_factor")
+    kernels.define(f"{name}_one_to_one", neuron, names, parts={"recurrent": OneToOne})
+    names, weights = (*constants, "graded_spikes_factor"), ("recurrent.weight", "recurrent.bias")
+    kernels.define(f"{name}_dense", neuron, names, parts={"recurrent": nn.Linear}, weights=weights)
 
 
 def same_size_padding(owner: str, kernel_size: int | tuple[int, int]) -> tuple[int, int]:

@@ -103,21 +103,18 @@ def _parameters(owner: type, init: Callable[..., None]) -> tuple[dict[str, Param
 
 
 def _constructor(init: Callable[..., None], order: list[str], parameters: dict[str, Parameter]) -> Callable[..., None]:
-    accepted = frozenset(parameters)
-    required = frozenset(n for n, p in parameters.items() if p.default is Parameter.empty)
-
     @functools.wraps(init)
     def constructor(self: Any, /, *args: Any, **options: Any) -> None:
-        named = dict(zip(order, args, strict=False), **options) if args else options
-        if len(named) < len(args) + len(options) or not required <= named.keys() <= accepted:
-            raise TypeError(f"{init.__qualname__}() {_misuse(order, parameters, args, options)}")
-        init(self, **named)
+        problem = _misuse(order, parameters, args, options)
+        if problem:
+            raise TypeError(f"{init.__qualname__}() {problem}")
+        init(self, **dict(zip(order, args, strict=False)), **options)
 
     return constructor
 
 
 def _misuse(order: list[str], parameters: dict[str, Parameter], args: tuple[Any, ...], options: dict[str, Any]) -> str:
-    """Say in Python's words why arguments do not fit."""
+    """Say in Python's words why arguments do not fit; nothing if they do."""
     if len(args) > len(order):
         return f"takes at most {len(order)} arguments by position but {len(args)} were given"
     for name in options:
@@ -127,4 +124,4 @@ def _misuse(order: list[str], parameters: dict[str, Parameter], args: tuple[Any,
             return f"got an unexpected keyword argument {name!r}"
     missing = [n for n in order[len(args) :] if parameters[n].default is Parameter.empty and n not in options]
     plural = "" if len(missing) == 1 else "s"
-    return f"missing {len(missing)} required argument{plural}: {' and '.join(map(repr, missing))}"
+    return f"missing {len(missing)} required argument{plural}: {' and '.join(map(repr, missing))}" if missing else ""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
-from types import FrameType
 from typing import Any, ClassVar
 
 import torch
@@ -14,7 +12,7 @@ from snn_core.neuron import signatures
 from snn_core.neuron.constant import Constant, clamped
 from snn_core.neuron.familiar import GONE, Familiar, OfInstance, must_not_override
 from snn_core.neuron.hints import OUTPUT, must_not_pass_on
-from snn_core.neuron.stepping import bind, kept_field, must_fit
+from snn_core.neuron.stepping import kept_field, must_fit
 from snn_core.neuron.temporal import Temporal, as_floating, current, watched
 from snn_core.sequence.folding import Folding, sequences
 
@@ -22,14 +20,6 @@ _FORGETS = (
     "has init_hidden=False and is passed no state, so it would start at rest in every step; build it with "
     "init_hidden=True, or run a lone neuron with neuron.unroll(xs)"
 )
-
-
-def _is_compared() -> bool:
-    """Return True in a call by snn-nir, whose version 0.5.0 compares a net with its graph by calls without states."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and not frame.f_globals.get("__name__", "").startswith("snn_nir."):
-        frame = frame.f_back
-    return frame is not None
 
 
 class SpikingNeuron(Familiar, Temporal):
@@ -174,8 +164,6 @@ class SpikingNeuron(Familiar, Temporal):
             must_not_pass_on(self, "init_hidden=False", "build it with init_hidden=True", depth=3)
         if self._goes_on or torch._C._are_functorch_transforms_active() or self._stateless > 1:
             return
-        if self._stateless and _is_compared():
-            return
         if self._stateless:
             warnings.warn(
                 f"{type(self).__name__} {_FORGETS}; call neuron.reset_mem() before a loop that passes no state, as for "
@@ -206,7 +194,16 @@ class SpikingNeuron(Familiar, Temporal):
 
     def bind(self, states: tuple[Any, ...], named: dict[str, Any]) -> Any:
         """Return a ``State`` from the arguments that follow the input; None for a state that was not passed."""
-        return bind(self, states, named)
+        fields, owner = self.State._fields, type(self).__name__
+        if len(states) > len(fields):
+            raise TypeError(f"{owner} takes the states {', '.join(fields)}, got {len(states)} of them")
+        bound = dict(zip(fields, states, strict=False))
+        for name, value in named.items():
+            if name not in fields or name in bound:
+                problem = "twice" if name in bound else "which it does not have"
+                raise TypeError(f"{owner} got the state {name!r} {problem}; its states are {', '.join(fields)}")
+            bound[name] = value
+        return self.State._make([bound.get(name) for name in fields])
 
     def outputs(self, spk: Tensor, state: Any) -> Any:
         """Return what a call returns: the spikes and the states."""
@@ -232,7 +229,7 @@ class SpikingNeuron(Familiar, Temporal):
         """
         self.forget()
         self._goes_on = True
-        empty = tuple(self.empty_state() for _ in self.State._fields)
+        empty = tuple(self._at_rest())
         return empty if len(empty) > 1 else empty[0]
 
     @OfInstance
@@ -248,6 +245,10 @@ class SpikingNeuron(Familiar, Temporal):
     def empty_state(self) -> Tensor:
         """Return a state at rest, whatever the input's shape will be."""
         return torch.empty(0, device=self.threshold.device)
+
+    def _at_rest(self) -> Any:
+        """Return the ``State`` of a neuron at rest."""
+        return self.State._make([self.empty_state() for _ in self.State._fields])
 
     def extra_repr(self) -> str:
         options = [n for n in ("init_hidden", "output", "inhibition", "state_quant", "drops_input") if getattr(self, n)]

@@ -56,10 +56,8 @@ class Stepping(Firing):
         """Raise unless ``value`` may be the neuron's ``state_quant``."""
         if value and not callable(value):
             raise TypeError(f"{type(self).__name__}: state_quant must be a function or False, got {value!r}")
-        if not isinstance(value, Module):
-            self._modules.pop(
-                "state_quant", None
-            )  # in place of a module, torch lets another one stand and nothing else
+        if not isinstance(value, Module):  # which torch would let stand in place of a module
+            self._modules.pop("state_quant", None)
 
     def integrate(self, x: Tensor, state: Any) -> Any:
         """Return the state after one step of input ``x``, without any reset: the neuron's equation."""
@@ -121,10 +119,12 @@ class Stepping(Firing):
 
         ``fired`` is that signal for the incoming state where the caller has it from the step before.
         """
-        delayed = self._reset.acts and self.reset_delay
+        delayed = self._reset.uses and self.reset_delay
         if delayed:
             fired = self._reset_signal(state) if fired is None else fired
-            state = self._reset.after(self, integrated(self, x, self._reset.before(self, state, fired)), fired)
+            first = self._reset.comes_first(self)
+            state = integrated(self, x, self._reset.act(self, state, fired) if first else state)
+            state = state if first else self._reset.act(self, state, fired)
         else:
             state = integrated(self, x, state)
         state = type(state)._make([as_dtype(s, x.dtype) for s in state])
@@ -133,7 +133,7 @@ class Stepping(Firing):
         fired = self._crossing(self.membrane(state))
         emitted = self.emit(state, fired)
         if not delayed:
-            state = self._reset.at_once(self, state, fired)
+            state = self._reset.act(self, state, fired)
             state = type(state)._make([as_dtype(s, x.dtype) for s in state])
         state = self.remember(state, self.graded(emitted)) if self.remembers else state
         return emitted, state, fired.detach() if delayed and isinstance(self.spike_grad, Surrogate) else None
@@ -250,20 +250,6 @@ def _overrides(neuron: type, method: str, *, than: str) -> bool:
     return definers[0] < definers[1]
 
 
-def bind(neuron: Any, states: tuple[Any, ...], named: dict[str, Any]) -> Any:
-    """Return the neuron's ``State`` from positional and named arguments; None for what was not passed."""
-    fields, owner = neuron.State._fields, type(neuron).__name__
-    if len(states) > len(fields):
-        raise TypeError(f"{owner} takes the states {', '.join(fields)}, got {len(states)} of them")
-    bound = dict(zip(fields, states, strict=False))
-    for name, value in named.items():
-        if name not in fields or name in bound:
-            problem = "twice" if name in bound else "which it does not have"
-            raise TypeError(f"{owner} got the state {name!r} {problem}; its states are {', '.join(fields)}")
-        bound[name] = value
-    return neuron.State._make([bound.get(name) for name in fields])
-
-
 def complete(neuron: Any, x: Tensor, state: Any) -> Any:
     """Return a state with every field a tensor that fits one step's input ``x``; zeros for what is at rest."""
     fields = neuron.State._fields
@@ -344,12 +330,11 @@ def kept_field(index: int, name: str) -> property:
 
     def read(neuron: Any) -> Tensor:
         neuron._touch("reads")
-        return neuron.empty_state() if neuron._kept is None else neuron._kept[index]
+        return (neuron._kept or neuron._at_rest())[index]
 
     def write(neuron: Any, value: Tensor) -> None:
         neuron._touch("writes")
-        rest = neuron.State._make([neuron.empty_state() for _ in neuron.State._fields])
         neuron._goes_on = True
-        neuron._keep((rest if neuron._kept is None else neuron._kept)._replace(**{name: value}))
+        neuron._keep((neuron._kept or neuron._at_rest())._replace(**{name: value}))
 
     return property(read, write, doc=f"The state ``{name}`` kept since the last step; of shape ``(0,)`` at rest.")

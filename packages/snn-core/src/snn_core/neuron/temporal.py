@@ -7,7 +7,7 @@ import threading
 import warnings
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from snn_core.sequence.folding import Folding
 
 
-_CHANGES_EVERY_STEP = frozenset({"_kept", "_kept_in", "_stateless"})
 _EXPORTED = -2  # in place of a backward pass: computed in a program that torch.export traces
 _TELLS_EXPORTING = TorchVersion(torch.__version__) >= "2.13"  # before, all that torch.compile traces counts as exported
 
@@ -99,20 +98,10 @@ class Temporal(nn.Module):
         # torch.export puts back what an instance has, not what it gains
         self._kept, self._kept_in = None, -1
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name in _CHANGES_EVERY_STEP:
-            object.__setattr__(self, name, value)  # a tenth of the time of nn.Module's, which looks for parameters
-        else:
-            super().__setattr__(name, value)
-
     def forget(self) -> None:
         """Go back to rest: the next step is the first one."""
         self._touch("resets")
-        self._kept = None
-        if not torch.compiler.is_compiling():
-            self._kept_in = -1
-        elif _is_exporting():
-            self._kept_in = _EXPORTED
+        self._keep(None)
 
     def detach_kept(self) -> None:
         """Cut what is kept off the autograd graph; its values stay."""
@@ -130,7 +119,7 @@ class Temporal(nn.Module):
             watch.touched(self, how)
 
     def _keep(self, kept: Any) -> None:
-        object.__setattr__(self, "_kept", kept)  # without a second call of __setattr__
+        object.__setattr__(self, "_kept", kept)  # a tenth of the time of nn.Module's, which looks for parameters
         if not torch.compiler.is_compiling():
             object.__setattr__(self, "_kept_in", torch._C._current_graph_task_id())
         elif _is_exporting():
@@ -189,11 +178,7 @@ class Temporal(nn.Module):
         # tensors inside an autograd graph can be neither copied nor pickled; a named tuple of a local class cannot be
         # pickled either
         kept = _map(self._kept, Tensor.detach)
-        return {
-            **self.__dict__,
-            "_kept": tuple(kept) if isinstance(kept, tuple) else kept,
-            "_kept_in": -1,
-        }
+        return self.__dict__ | {"_kept": tuple(kept) if isinstance(kept, tuple) else kept, "_kept_in": -1}
 
 
 def _is_exporting() -> bool:
@@ -336,14 +321,9 @@ def _taken(turns: list[_Turn]) -> Iterator[None]:
             turn.lock.release()
 
 
-@contextmanager
-def in_turn(modules: Iterable[Any]) -> Iterator[None]:
+def in_turn(modules: Iterable[Any]) -> AbstractContextManager[None]:
     """Wait until no other thread runs one of these modules, and let none run one meanwhile."""
-    if torch.compiler.is_compiling():
-        yield
-        return
-    with _taken(_turns(modules)):
-        yield
+    return nullcontext() if torch.compiler.is_compiling() else _taken(_turns(modules))
 
 
 @contextmanager

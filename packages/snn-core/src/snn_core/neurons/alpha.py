@@ -8,7 +8,7 @@ from torch import Tensor
 
 from snn_core import kernels
 from snn_core.neuron import signatures
-from snn_core.neuron.constant import Constant, clamped
+from snn_core.neuron.constant import Constant, anywhere, clamped
 from snn_core.neuron.spiking import LIF
 
 
@@ -79,11 +79,9 @@ class Alpha(LIF):
     ) -> None:
         super().__init__(beta=beta, reset_mechanism=reset_mechanism, **options)
         self._decay("alpha", alpha, learn=learn_alpha)
-        if self.alpha.is_meta or self.beta.is_meta:
-            return  # without values there is nothing to check
-        if bool((self.alpha <= self.beta).any()):
+        if anywhere(self.alpha <= self.beta):
             raise ValueError(f"Alpha: alpha must be greater than beta everywhere, got alpha={alpha!r}, beta={beta!r}")
-        if bool((self.beta == 1).any()):
+        if anywhere(self.beta == 1):
             raise ValueError(f"Alpha: beta must not be 1, where the time constant diverges, got beta={beta!r}")
 
     @property

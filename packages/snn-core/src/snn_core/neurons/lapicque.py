@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from snn_core import kernels
 from snn_core.neuron import signatures
-from snn_core.neuron.constant import Constant
+from snn_core.neuron.constant import Constant, anywhere
 from snn_core.neuron.spiking import LIF
 
 
@@ -83,24 +84,21 @@ class Lapicque(LIF):
         if learn_beta and "beta" not in given:
             raise ValueError("Lapicque cannot learn 'beta', which R and C fix; pass beta in place of R or C")
         for name, value in (*given.items(), ("time_step", time_step)):
+            most, span = (1, "in (0, 1]") if name == "beta" else (math.inf, "greater than 0")
             tensor = torch.as_tensor(value)
-            if tensor.is_meta:
-                continue  # without values there is nothing to check
-            if not bool((tensor > 0).all()) or (name == "beta" and bool((tensor > 1).any())):
-                span = "in (0, 1]" if name == "beta" else "greater than 0"
+            if anywhere(~((tensor > 0) & (tensor <= most))):
                 raise ValueError(f"Lapicque: {name} must be {span}, got {value!r}")
+        derived = "R" if "C" in given else "C"
         if "beta" in given:
             rate = torch.log(1 / _floating(beta))
             given.setdefault("R", time_step / (given["C"] * rate) if "C" in given else 1.0)
             given.setdefault("C", time_step / (given["R"] * rate))
         else:
-            decay = torch.exp(-_floating(time_step) / (R * C))
-            given["beta"] = decay.reshape(1) if decay.dim() == 0 else decay  # of snnTorch's shape
+            given["beta"] = torch.atleast_1d(torch.exp(-_floating(time_step) / (R * C)))  # of snnTorch's shape
         super().__init__(beta=given["beta"], learn_beta=learn_beta, **options)
         for name, value in (("R", given["R"]), ("C", given["C"]), ("time_step", time_step)):
             self.constant(name, value)
-        if learn_beta:
-            self._derived = "R" if C is not False and C is not None else "C"
+        self._derived = derived if learn_beta else None
 
     def circuit(self) -> dict[str, Tensor]:
         """Return resistance, capacitance and step, with what a learned ``beta`` makes of them."""

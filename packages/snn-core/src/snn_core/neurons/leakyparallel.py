@@ -81,25 +81,21 @@ class LeakyParallel(WholeSequence, Firing):
         self.hidden_size = hidden_size
         self.full = weight_hh_enable
         self.rnn: nn.RNN = nn.RNN(input_size, hidden_size, nonlinearity="relu", bias=bias, device=device, dtype=dtype)
-        self.rnn.get_parameter("weight_hh_l0").requires_grad_(learn_beta)
+        weight = self.rnn.get_parameter("weight_hh_l0").requires_grad_(learn_beta)
         if beta is None:
             self.register_buffer("beta", None)
         else:
             self._decay("beta", torch.as_tensor(beta).reshape(-1), learn=False)
-            self.register_buffer("beta", self.get_buffer("beta").clamp(0, 1))
-        with torch.no_grad():
-            self._fill_recurrent_weights(self.rnn.get_parameter("weight_hh_l0"))
-
-    def _fill_recurrent_weights(self, weight: Tensor) -> None:
-        if self.beta is not None:
-            if self.beta.numel() not in (1, self.hidden_size):
+            decay = self.get_buffer("beta").clamp(0, 1)
+            if decay.numel() not in (1, hidden_size):
                 raise ValueError(
-                    f"LeakyParallel: beta must have one value, or one for each of {self.hidden_size} neurons, got "
-                    f"{self.beta.numel()}"
+                    f"LeakyParallel: beta must have one value, or one for each of {hidden_size} neurons, got "
+                    f"{decay.numel()}"
                 )
-            weight.copy_(self.beta.to(weight).unsqueeze(1).expand_as(weight))
-        if not self.full:
-            weight.mul_(torch.eye(self.hidden_size).to(weight))
+            self.register_buffer("beta", decay)
+            weight.data.copy_(decay.to(weight).unsqueeze(1).expand_as(weight))
+        if not weight_hh_enable:
+            weight.data.mul_(torch.eye(hidden_size).to(weight))
 
     def sequence(self, xs: Tensor) -> Tensor:
         """Return the spikes ``[T, batch, hidden_size]`` of an input ``[T, batch, input_size]``."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, NamedTuple
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from snn_core import kernels
 from snn_core.neuron import signatures
-from snn_core.neuron.recurrence import Connected, OneToOne
+from snn_core.neuron.recurrence import Connected, define
 from snn_core.neurons.leaky import Leaky
 
 
@@ -70,13 +69,4 @@ class RLeaky(Connected, Leaky):
         return self.reset_mem()
 
 
-kernels.define(
-    "rleaky_one_to_one", RLeaky, ("beta", "recurrent.V", "graded_spikes_factor"), parts={"recurrent": OneToOne}
-)
-kernels.define(
-    "rleaky_dense",
-    RLeaky,
-    ("beta", "graded_spikes_factor"),
-    parts={"recurrent": nn.Linear},
-    weights=("recurrent.weight", "recurrent.bias"),
-)
+define("rleaky", RLeaky, ("beta",))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from snn_core import kernels
 from snn_core.neuron import signatures
-from snn_core.neuron.recurrence import Connected, OneToOne
+from snn_core.neuron.recurrence import Connected, define
 from snn_core.neurons.synaptic import Synaptic
 
 
@@ -74,16 +73,4 @@ class RSynaptic(Connected, Synaptic):
         return self.reset_mem()
 
 
-kernels.define(
-    "rsynaptic_one_to_one",
-    RSynaptic,
-    ("alpha", "beta", "recurrent.V", "graded_spikes_factor"),
-    parts={"recurrent": OneToOne},
-)
-kernels.define(
-    "rsynaptic_dense",
-    RSynaptic,
-    ("alpha", "beta", "graded_spikes_factor"),
-    parts={"recurrent": nn.Linear},
-    weights=("recurrent.weight", "recurrent.bias"),
-)
+define("rsynaptic", RSynaptic, ("alpha", "beta"))

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from snn_core import kernels
 from snn_core.neuron import signatures
-from snn_core.neuron.constant import caller
+from snn_core.neuron.constant import anywhere, caller
 from snn_core.neuron.firing import as_dtype
 from snn_core.neuron.spiking import LIF
 from snn_core.neuron.temporal import as_floating
@@ -78,8 +78,7 @@ class StateLeaky(WholeSequence, LIF):
             raise ValueError(
                 f"{type(self).__name__}: kernel_truncation_steps must be at least 1, got {kernel_truncation_steps}"
             )
-        factor = self.graded_spikes_factor
-        graded = factor.requires_grad or (not factor.is_meta and bool((factor != 1).any()))
+        graded = self.graded_spikes_factor.requires_grad or anywhere(self.graded_spikes_factor != 1)
         gradient = options.get("spike_grad") is not None or self.surrogate_disable or self.threshold.requires_grad
         if not output and (gradient or graded):
             warnings.warn(
