@@ -99,7 +99,7 @@ def _fused_call(
 
 
 # drawn at random (SSO) or written by the user (custom_surrogate) cannot be carried as a name and numbers
-_SURROGATES = {name: getattr(closed_form, name) for name in closed_form.__all__}
+_SURROGATES = closed_form.KINDS
 # what a step is made of
 _METHODS = ("integrate", "membrane", "subtract", "clear", "emit", "remember", "advance", "step", "fire", "graded")
 

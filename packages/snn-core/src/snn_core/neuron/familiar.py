@@ -53,13 +53,18 @@ class OfInstance(Gone):
 
 
 class Familiar(Stepping):
-    """A neuron with the methods that programs for snnTorch call, and without those that they override in vain."""
+    """A neuron with the methods that programs for snnTorch call, and without those that they override in vain.
+
+    Each neuron of the package has ``init_leaky()`` and the like, by its own name.
+    """
 
     instances: ClassVar[Gone] = Gone()
     init: ClassVar[Gone] = Gone()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if _is_of_the_core(cls):
+            setattr(cls, f"init_{cls.__name__.lower()}", _init)
         users = [base for base in cls.__mro__ if not _is_of_the_core(base)]
         must_not_override(cls, {name for base in users for name, value in vars(base).items() if callable(value)})
 
@@ -103,6 +108,11 @@ class Familiar(Stepping):
             raise ValueError(f"{type(self).__name__}: {batch_size=} is not that of mem, of shape {tuple(mem.shape)}")
         shifted = mem - self.threshold
         return self.graded(as_dtype(self.spike_grad(shifted), mem.dtype) * winner(shifted).to(mem.dtype))
+
+
+def _init(neuron: Any) -> Any:
+    """Forget the kept states; see :meth:`~snn_core.SpikingNeuron.reset_mem`."""
+    return neuron.reset_mem()
 
 
 def _is_of_the_core(owner: Any) -> bool:

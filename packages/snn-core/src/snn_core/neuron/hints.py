@@ -46,21 +46,12 @@ def must_not_pass_on(neuron: Temporal, why: str, remedy: str, depth: int = 2) ->
     frame = _caller(sys._getframe(depth))
     if frame is None or frame.f_code is not _SEQUENTIAL or neuron._forward_hooks:
         return
-    path, behind, layer = "", "", None
-    module: nn.Module = neuron
+    outermost: nn.Module = neuron
     while frame is not None and frame.f_code is _SEQUENTIAL:
-        sequence: nn.Module = frame.f_locals["self"]
-        children = list(sequence._modules.items())
-        name = next((name for name, child in children if child is module), "?")
-        path = f"{name}.{path}" if path else name
-        if layer is not None:
-            behind = f"{name}.{behind}"
-        else:
-            following = (after for (_, child), after in pairwise(children) if child is module)
-            behind, layer = next(following, ("", None))
-        module, frame = sequence, _caller(frame.f_back)
-    if layer is not None and _takes_no_tuple(layer):
-        raise TypeError(_passed_on(path, neuron, why, behind, layer, remedy))
+        outermost, frame = frame.f_locals["self"], _caller(frame.f_back)
+    for path, module, behind, layer in _neighbors(outermost):
+        if module is neuron and _takes_no_tuple(layer):
+            raise TypeError(_passed_on(path, neuron, why, behind, layer, remedy))
 
 
 def _caller(frame: FrameType | None) -> FrameType | None:
@@ -70,6 +61,18 @@ def _caller(frame: FrameType | None) -> FrameType | None:
     ):
         frame = frame.f_back
     return frame
+
+
+def _neighbors(net: nn.Module) -> Iterator[tuple[str, nn.Module, str, nn.Module]]:
+    """Yield each layer that passes its output on within an ``nn.Sequential``, and the one that gets it, with paths."""
+    for path, sequence in net.named_modules():
+        if isinstance(sequence, nn.Sequential):
+            prefix = f"{path}." if path else ""
+            for (name, layer), (behind, following) in pairwise(sequence._modules.items()):
+                while isinstance(layer, nn.Sequential) and layer._modules:  # whose output is that of its last
+                    last, layer = list(layer._modules.items())[-1]
+                    name = f"{name}.{last}"
+                yield prefix + name, layer, prefix + behind, following
 
 
 def _takes_no_tuple(layer: nn.Module) -> bool:
@@ -89,20 +92,12 @@ def _passed_on(path: str, neuron: nn.Module, why: str, behind: str, layer: nn.Mo
 def point_out(error: Exception, net: nn.Module, xs: Tensor) -> None:
     """Add to torch's error about a tuple or a dtype, raised by a net, where it comes from and what to do."""
     if isinstance(error, TypeError) and "tuple" in str(error):
-        for note in _notes(net):
-            if note != str(error):
-                error.add_note(note)
+        for path, neuron, behind, layer in _neighbors(net):
+            if isinstance(neuron, Temporal) and getattr(neuron, "output", False):
+                note = _passed_on(path, neuron, OUTPUT[0], behind, layer, OUTPUT[1])
+                if note != str(error):
+                    error.add_note(note)
     elif (
         isinstance(error, RuntimeError) and "type" in str(error) and not xs.is_floating_point() and not xs.is_complex()
     ):
         error.add_note(f"xs holds {xs.dtype}, of which layers such as Linear and Conv2d take none: pass xs.float()")
-
-
-def _notes(net: nn.Module) -> Iterator[str]:
-    for path, sequence in net.named_modules():
-        if not isinstance(sequence, nn.Sequential):
-            continue
-        prefix = f"{path}." if path else ""
-        for (name, neuron), (behind, layer) in pairwise(sequence.named_children()):
-            if isinstance(neuron, Temporal) and getattr(neuron, "output", False):
-                yield _passed_on(prefix + name, neuron, OUTPUT[0], prefix + behind, layer, OUTPUT[1])

@@ -69,20 +69,14 @@ class Alpha(LIF):
 
     @signatures.takes(signatures.Alpha)
     def __init__(
-        self,
-        alpha: Constant,
-        beta: Constant,
-        *,
-        learn_alpha: bool = False,
-        reset_mechanism: str = "zero",
-        **options: Any,
+        self, alpha: Constant, *, learn_alpha: bool = False, reset_mechanism: str = "zero", **options: Any
     ) -> None:
-        super().__init__(beta=beta, reset_mechanism=reset_mechanism, **options)
+        super().__init__(reset_mechanism=reset_mechanism, **options)
         self._decay("alpha", alpha, learn=learn_alpha)
         if anywhere(self.alpha <= self.beta):
-            raise ValueError(f"Alpha: alpha must be greater than beta everywhere, got alpha={alpha!r}, beta={beta!r}")
+            raise ValueError(f"Alpha: alpha must be greater than beta everywhere, got {alpha=}, beta={options['beta']}")
         if anywhere(self.beta == 1):
-            raise ValueError(f"Alpha: beta must not be 1, where the time constant diverges, got beta={beta!r}")
+            raise ValueError(f"Alpha: beta must not be 1, where the time constant diverges, got beta={options['beta']}")
 
     @property
     def tau(self) -> Tensor:
@@ -101,10 +95,6 @@ class Alpha(LIF):
     def clear(self, state: Any, fired: Tensor) -> Any:
         kept = 1 - fired
         return state._replace(syn_exc=state.syn_exc * kept, syn_inh=state.syn_inh * kept, mem=state.mem * kept)
-
-    def init_alpha(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Forget the kept states; see :meth:`~snn_core.SpikingNeuron.reset_mem`."""
-        return self.reset_mem()
 
 
 kernels.define("alpha", Alpha, constants=("alpha", "beta"))

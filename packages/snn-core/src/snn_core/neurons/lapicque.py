@@ -128,10 +128,6 @@ class Lapicque(LIF):
             state_dict[prefix + "beta"] = beta.reshape(1)  # as it was saved before it had snnTorch's shape
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
-    def init_lapicque(self) -> Tensor:
-        """Forget the kept state; see :meth:`~snn_core.SpikingNeuron.reset_mem`."""
-        return self.reset_mem()
-
 
 def _floating(value: Constant) -> Tensor:
     return value.detach() if isinstance(value, Tensor) else torch.tensor(float(value))

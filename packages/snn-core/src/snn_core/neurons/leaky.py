@@ -56,9 +56,5 @@ class Leaky(LIF):
     def integrate(self, x: Tensor, state: Any) -> Any:
         return state._replace(mem=self.membrane_decay * state.mem + x)
 
-    def init_leaky(self) -> Tensor:
-        """Forget the kept state; see :meth:`~snn_core.SpikingNeuron.reset_mem`."""
-        return self.reset_mem()
-
 
 kernels.define("leaky", Leaky, constants=("beta",))

@@ -64,9 +64,5 @@ class RLeaky(Connected, Leaky):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
 
-    def init_rleaky(self) -> tuple[Tensor, Tensor]:
-        """Forget the kept states; see :meth:`~snn_core.SpikingNeuron.reset_mem`."""
-        return self.reset_mem()
-
 
 define("rleaky", RLeaky, ("beta",))

@@ -68,9 +68,5 @@ class RSynaptic(Connected, Synaptic):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
 
-    def init_rsynaptic(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Forget the kept states; see :meth:`~snn_core.SpikingNeuron.reset_mem`."""
-        return self.reset_mem()
-
 
 define("rsynaptic", RSynaptic, ("alpha", "beta"))

@@ -82,12 +82,9 @@ class SConv2dLSTM(SpikingNeuron):
         self.max_pool = max_pool
         self.avg_pool = avg_pool
         self.bias = bias
+        padding = same_size_padding("SConv2dLSTM", kernel_size)
         self.conv: nn.Conv2d = nn.Conv2d(
-            in_channels + out_channels,
-            4 * out_channels,
-            kernel_size,
-            padding=same_size_padding("SConv2dLSTM", kernel_size),
-            bias=bias,
+            in_channels + out_channels, 4 * out_channels, kernel_size, padding=padding, bias=bias
         )
 
     def state_shape(self, x: Tensor) -> torch.Size:
@@ -106,7 +103,3 @@ class SConv2dLSTM(SpikingNeuron):
         if self.avg_pool:
             return self._crossing(F.avg_pool2d(state.mem, self.avg_pool))
         return fired
-
-    def init_sconv2dlstm(self) -> tuple[Tensor, Tensor]:
-        """Forget the kept states; see :meth:`~snn_core.SpikingNeuron.reset_mem`."""
-        return self.reset_mem()

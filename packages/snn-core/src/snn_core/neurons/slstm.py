@@ -75,10 +75,6 @@ class SLSTM(SpikingNeuron):
         syn, mem = memory_and_output(i, f, g, o, state.syn)
         return state._replace(syn=syn, mem=mem)
 
-    def init_slstm(self) -> tuple[Tensor, Tensor]:
-        """Forget the kept states; see :meth:`~snn_core.SpikingNeuron.reset_mem`."""
-        return self.reset_mem()
-
 
 def memory_and_output(i: Tensor, f: Tensor, g: Tensor, o: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
     r"""Return the next memory and output of an LSTM cell, from its pre-activations and its memory.

@@ -114,13 +114,12 @@ class StateLeaky(WholeSequence, LIF):
         return super().step(self.drive(x), state)
 
     def unroll(self, xs: Tensor, state: Any = None, *, trace: bool = False) -> tuple[Tensor, Any]:
-        if self.kernel_truncation_steps is not None and state is not None and any(s is not None for s in state):
-            raise ValueError(self._no_single_state("leave out the initial membrane"))
-        xs = as_floating(xs, type(self).__name__)
         steps = self.kernel_truncation_steps
-        if steps is None or xs.dim() == 0 or steps >= xs.shape[0]:
-            return super().unroll(self.drive(xs), state, trace=trace)
-        drive = self.drive(xs)
+        if steps is not None and state is not None and any(s is not None for s in state):
+            raise ValueError(self._no_single_state("leave out the initial membrane"))
+        drive = self.drive(as_floating(xs, type(self).__name__))
+        if steps is None or drive.dim() == 0 or steps >= drive.shape[0]:
+            return super().unroll(drive, state, trace=trace)
         self.state_shape(drive[0])  # raises where the channels are others
         states = self.State(as_dtype(self._windowed(drive, steps), drive.dtype))
         spk = self.graded(self._crossing(self.membrane(states)))

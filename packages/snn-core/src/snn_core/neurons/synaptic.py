@@ -71,9 +71,5 @@ class Synaptic(LIF):
         syn = clamped(self.alpha) * state.syn + x
         return state._replace(syn=syn, mem=self.membrane_decay * state.mem + syn)
 
-    def init_synaptic(self) -> tuple[Tensor, Tensor]:
-        """Forget the kept states; see :meth:`~snn_core.SpikingNeuron.reset_mem`."""
-        return self.reset_mem()
-
 
 kernels.define("synaptic", Synaptic, constants=("alpha", "beta"))

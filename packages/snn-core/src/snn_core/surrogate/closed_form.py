@@ -11,19 +11,6 @@ from torch import Tensor
 
 from snn_core.surrogate.step import Surrogate
 
-__all__ = [
-    "LSO",
-    "SFS",
-    "atan",
-    "fast_sigmoid",
-    "heaviside",
-    "no_gradient",
-    "sigmoid",
-    "spike_rate_escape",
-    "straight_through_estimator",
-    "triangular",
-]
-
 
 @dataclass(frozen=True)
 class atan(Surrogate):
@@ -260,3 +247,6 @@ SparseFastSigmoid = SFS
 SpikeRateEscape = spike_rate_escape
 StraightThroughEstimator = straight_through_estimator
 Triangular = triangular
+
+KINDS: dict[str, type[Surrogate]] = {k.__name__: k for k in Surrogate.__subclasses__() if k.__module__ == __name__}
+"""The surrogates of this file by their names."""
