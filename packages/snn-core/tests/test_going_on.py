@@ -154,6 +154,14 @@ def test_without_a_reset_it_starts_at_rest_and_the_second_call_in_a_row_warns_on
     close(case.unpack(neuron(xs[0])), first)
 
 
+def test_the_warning_shows_the_line_of_the_program_that_calls_the_net() -> None:
+    net = nn.Sequential(nn.Linear(3, 3), nn.Sequential(snn.Leaky(beta=0.9)))
+    net(torch.ones(2, 3))
+    with pytest.warns(UserWarning, match=FORGETS) as caught:
+        net(torch.ones(2, 3))
+    assert caught[0].filename == __file__
+
+
 def test_where_states_are_passed_nothing_warns() -> None:
     lif = adder()
     for start in (lambda: lif(X), lambda: lif(X, None), lambda: lif(X, mem=None)):

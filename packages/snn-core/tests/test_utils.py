@@ -171,8 +171,9 @@ def test_unroll_warns_of_neurons_that_start_from_where_they_were() -> None:
         def forward(self, x):
             return self.layers[0](self.seen(x))
 
-    with pytest.warns(UserWarning, match="neither reset"):
+    with pytest.warns(UserWarning, match="neither reset") as caught:
         snn.unroll(Net([lif()]), torch.ones(3, 1, 2))
+    assert caught[0].filename == __file__
 
 
 def test_containers_of_registered_neurons_and_of_other_things_are_no_cause_to_warn() -> None:

@@ -124,11 +124,9 @@ class HasConstants(nn.Module):
         self.constant(name, value, learn=learn)
         held = getattr(self, name).detach()
         if not learn and anywhere((held < 0) | (held > 1)):
-            warnings.warn(
+            warn(
                 f"{type(self).__name__}: {name} is a decay per step and is clamped to [0, 1], got {value}; "
-                "snn.decay(tau, dt) makes one of a time constant in seconds",
-                UserWarning,
-                stacklevel=caller(),
+                "snn.decay(tau, dt) makes one of a time constant in seconds"
             )
 
     def _describe(self, *names: str) -> str:
@@ -136,12 +134,20 @@ class HasConstants(nn.Module):
         return ", ".join(f"{n}={_short(getattr(self, n))}" for n in names)
 
 
-def caller() -> int:
-    """Return the ``stacklevel`` at which a warning shows the line outside of this package that led to it."""
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("snn_core."):
+def warn(message: str) -> None:
+    """Warn, and show the line of the program, outside of this package and torch, that led to it."""
+    level, frame = 1, sys._getframe(0)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(("snn_core.", "torch.")):
         level, frame = level + 1, frame.f_back
-    return level
+    warnings.warn(message, UserWarning, stacklevel=level)
+
+
+def must_be_one_or_each(what: str, value: Tensor, count: int, each: str) -> None:
+    """Raise unless a constant has one value, or one for each of so many."""
+    if value.shape not in ((), (1,), (count,)):
+        raise ValueError(
+            f"{what} must have one value, or one for each of {count} {each}, got shape {tuple(value.shape)}"
+        )
 
 
 def _tensor(value: Any) -> Tensor:

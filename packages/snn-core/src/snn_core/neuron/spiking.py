@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from snn_core.neuron import signatures
-from snn_core.neuron.constant import Constant, clamped
+from snn_core.neuron.constant import Constant, clamped, warn
 from snn_core.neuron.familiar import GONE, Familiar, OfInstance, must_not_override
 from snn_core.neuron.hints import OUTPUT, must_not_pass_on
 from snn_core.neuron.stepping import kept_field, must_fit
@@ -165,11 +164,9 @@ class SpikingNeuron(Familiar, Temporal):
         if self._goes_on or torch._C._are_functorch_transforms_active() or self._stateless > 1:
             return
         if self._stateless:
-            warnings.warn(
+            warn(
                 f"{type(self).__name__} {_FORGETS}; call neuron.reset_mem() before a loop that passes no state, as for "
-                "snnTorch, or pass None to start at rest",
-                UserWarning,
-                stacklevel=6,
+                "snnTorch, or pass None to start at rest"
             )
         self._stateless += 1
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import threading
-import warnings
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -15,6 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from torch import Tensor, nn
 from torch.torch_version import TorchVersion
+
+from snn_core.neuron.constant import warn
 
 if TYPE_CHECKING:
     from snn_core.sequence.folding import Folding
@@ -212,11 +213,9 @@ def _warn_of_unregistered(net: nn.Module) -> None:
             if any(m not in registered for m in _temporal_in(value)):
                 where = ".".join(filter(None, (path, name)))
                 container = "nn.ModuleDict" if isinstance(value, dict) else "nn.ModuleList"
-                warnings.warn(
+                warn(
                     f"{type(net).__name__}: {where!r} is a {type(value).__name__} with neurons, which are neither "
-                    f"reset nor moved, saved or learned with the net; make it {container}",
-                    UserWarning,
-                    stacklevel=4,
+                    f"reset nor moved, saved or learned with the net; make it {container}"
                 )
 
 

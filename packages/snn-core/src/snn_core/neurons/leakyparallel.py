@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from snn_core.neuron import signatures
-from snn_core.neuron.constant import Constant
+from snn_core.neuron.constant import Constant, must_be_one_or_each
 from snn_core.neuron.firing import Firing
 from snn_core.neuron.temporal import as_floating
 from snn_core.neuron.whole_sequence import WholeSequence
@@ -87,11 +87,7 @@ class LeakyParallel(WholeSequence, Firing):
         else:
             self._decay("beta", torch.as_tensor(beta).reshape(-1), learn=False)
             decay = self.get_buffer("beta").clamp(0, 1)
-            if decay.numel() not in (1, hidden_size):
-                raise ValueError(
-                    f"LeakyParallel: beta must have one value, or one for each of {hidden_size} neurons, got "
-                    f"{decay.numel()}"
-                )
+            must_be_one_or_each("LeakyParallel: beta", decay, hidden_size, "neurons")
             self.register_buffer("beta", decay)
             weight.data.copy_(decay.to(weight).unsqueeze(1).expand_as(weight))
         if not weight_hh_enable:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -10,7 +9,7 @@ from torch import Tensor
 
 from snn_core import kernels
 from snn_core.neuron import signatures
-from snn_core.neuron.constant import anywhere, caller
+from snn_core.neuron.constant import anywhere, must_be_one_or_each, warn
 from snn_core.neuron.firing import as_dtype
 from snn_core.neuron.spiking import LIF
 from snn_core.neuron.temporal import as_floating
@@ -69,11 +68,7 @@ class StateLeaky(WholeSequence, LIF):
         self, channels: int, *, output: bool = True, kernel_truncation_steps: int | None = None, **options: Any
     ) -> None:
         super().__init__(output=output, **options)
-        if self.beta.shape not in ((), (1,), (channels,)):
-            raise ValueError(
-                f"{type(self).__name__}: beta must have one value, or one for each of {channels} channels, got shape "
-                f"{tuple(self.beta.shape)}"
-            )
+        must_be_one_or_each(f"{type(self).__name__}: beta", self.beta, channels, "channels")
         if kernel_truncation_steps is not None and kernel_truncation_steps < 1:
             raise ValueError(
                 f"{type(self).__name__}: kernel_truncation_steps must be at least 1, got {kernel_truncation_steps}"
@@ -81,11 +76,9 @@ class StateLeaky(WholeSequence, LIF):
         graded = self.graded_spikes_factor.requires_grad or anywhere(self.graded_spikes_factor != 1)
         gradient = options.get("spike_grad") is not None or self.surrogate_disable or self.threshold.requires_grad
         if not output and (gradient or graded):
-            warnings.warn(
+            warn(
                 f"{type(self).__name__}: with output=False no spikes are computed, so the settings about spikes have "
-                "no effect",
-                UserWarning,
-                stacklevel=caller(),
+                "no effect"
             )
         self.channels = channels
         self.kernel_truncation_steps = kernel_truncation_steps
