@@ -149,3 +149,18 @@ def test_a_truncated_memory_never_gives_untruncated_numbers_without_a_word() -> 
         layer.step(xs[0])
     with pytest.raises(ValueError, match="kernel_truncation_steps"):
         layer(xs, mem[-1])
+
+
+@pytest.mark.parametrize("name", ["StateLeaky", "LinearLeaky", "AssociativeLeaky"])
+def test_a_step_of_a_subclass_is_given_the_input_itself(name: str) -> None:
+    inherited = getattr(snn, name)
+
+    class Scaled(inherited):
+        def step(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+            assert x.shape == (3, 5)
+            return super().step(2 * x, state)
+
+    layer, scaled, xs = build(LAYERS[name]), build(LAYERS[name]), sequence()
+    scaled.__class__ = Scaled
+    for out, expected in zip(scaled.unroll(xs), layer.unroll(2 * xs), strict=True):
+        close(listed(out), listed(expected))

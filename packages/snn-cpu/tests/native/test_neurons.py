@@ -77,7 +77,7 @@ def test_a_whole_sequence_neuron_is_its_step_too(name: str) -> None:
     neuron = WHOLE[name]()
     xs = drive(40, 3, 5)
     assert kernels.choose(neuron, xs).name == "snn-cpu"
-    spk, mem = by_loop(neuron, neuron.drive(xs), trace=True)
+    spk, mem = by_loop(neuron, neuron.driven(xs), trace=True)
     found = neuron(xs)
     same_bits(found[0], spk)
     same_bits(found[1], mem)

@@ -83,8 +83,12 @@ class Stepping(Firing):
         """Return ``state`` with whatever of the spikes sent out the next step needs."""
         return state
 
+    def driven(self, xs: Tensor) -> Tensor:
+        """Return what reaches the membranes of an input, with any number of axes before the features."""
+        return xs
+
     def state_shape(self, x: Tensor) -> torch.Size:
-        """Return the shape of every state for one step's input ``x``."""
+        """Return the shape of every state for what reaches the membranes in one step."""
         return x.shape
 
     def constant_values(self, names: tuple[str, ...]) -> list[Tensor]:
@@ -110,7 +114,7 @@ class Stepping(Firing):
             >>> snn.Leaky(beta=0.5).step(torch.tensor([[1.5]]), None)
             (tensor([[1.]]), State(mem=tensor([[1.5000]])))
         """
-        x = as_floating(x, type(self).__name__)
+        x = self.driven(as_floating(x, type(self).__name__))
         emitted, state, _ = self.advance(x, complete(self, x, state), None)
         return self.graded(emitted), state
 
@@ -185,10 +189,11 @@ class Stepping(Firing):
         xs = as_floating(xs, name)
         if xs.dim() == 0 or xs.shape[0] == 0:
             raise ValueError(f"{name}.unroll takes [T, batch, ...] with T >= 1, got shape {tuple(xs.shape)}")
-        state = complete(self, xs.detach()[0], state)
+        driven = self.driven(xs)
+        state = complete(self, driven.detach()[0], state)
         if "step" in vars(self) or _overrides(type(self), "step", than="unroll"):
             return kernels.loop(lambda x, s, _: (*self.step(x, s), None), xs, state, trace)
-        emitted, state = kernels.run(self, xs, state, trace)
+        emitted, state = kernels.run(self, driven, state, trace)
         return self.graded(emitted), state
 
     @property

@@ -103,7 +103,7 @@ class AssociativeLeaky(WholeSequence, SpikingNeuron):
             raise ValueError(f"AssociativeLeaky: num_spiking_neurons must be a square, got {num_spiking_neurons}")
         return cls(in_dim, side, side, num_spiking_neurons, use_q_projection)
 
-    def write(self, xs: Tensor) -> Tensor:
+    def driven(self, xs: Tensor) -> Tensor:
         """Return value, key and decay of every step, side by side: what one step of the memory takes."""
         if xs.shape[-1] != self.in_dim:
             raise ValueError(f"AssociativeLeaky takes {self.in_dim} features, got input {tuple(xs.shape)}")
@@ -117,12 +117,6 @@ class AssociativeLeaky(WholeSequence, SpikingNeuron):
         memory = state.mem.unflatten(-1, (self.d_value, self.d_key))
         memory = memory * a.unsqueeze(-2) + v.unsqueeze(-1) * k.unsqueeze(-2)
         return state._replace(mem=memory.flatten(-2))
-
-    def step(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        return super().step(self.write(x), state)
-
-    def unroll(self, xs: Tensor, state: Any = None, *, trace: bool = False) -> tuple[Tensor, Any]:
-        return super().unroll(self.write(xs), state, trace=trace)
 
     def sequence(self, xs: Tensor) -> Tensor:
         """Return what is read out, or the spikes, of an input ``[T, batch, in_dim]``."""

@@ -61,7 +61,7 @@ class LinearLeaky(StateLeaky):
         self.out_features = out_features
         self.linear: nn.Linear = nn.Linear(in_features, out_features, bias=bias, device=device, dtype=dtype)
 
-    def drive(self, xs: Tensor) -> Tensor:
+    def driven(self, xs: Tensor) -> Tensor:
         if xs.shape[-1] != self.in_features:
             raise ValueError(f"LinearLeaky takes {self.in_features} features, got input {tuple(xs.shape)}")
         return self.linear(xs)

@@ -83,10 +83,6 @@ class StateLeaky(WholeSequence, LIF):
         self.channels = channels
         self.kernel_truncation_steps = kernel_truncation_steps
 
-    def drive(self, xs: Tensor) -> Tensor:
-        """Return what reaches the membrane of an input of any number of leading axes."""
-        return xs
-
     def state_shape(self, x: Tensor) -> torch.Size:
         if x.dim() == 0 or (x.shape[-1] != self.channels and self.channels != 1):
             raise ValueError(f"{type(self).__name__} takes {self.channels} channels, got input {tuple(x.shape)}")
@@ -104,17 +100,18 @@ class StateLeaky(WholeSequence, LIF):
     def step(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         if self.kernel_truncation_steps is not None:
             raise ValueError(self._no_single_state("call it with the whole sequence"))
-        return super().step(self.drive(x), state)
+        return super().step(x, state)
 
     def unroll(self, xs: Tensor, state: Any = None, *, trace: bool = False) -> tuple[Tensor, Any]:
         steps = self.kernel_truncation_steps
         if steps is not None and state is not None and any(s is not None for s in state):
             raise ValueError(self._no_single_state("leave out the initial membrane"))
-        drive = self.drive(as_floating(xs, type(self).__name__))
-        if steps is None or drive.dim() == 0 or steps >= drive.shape[0]:
-            return super().unroll(drive, state, trace=trace)
-        self.state_shape(drive[0])  # raises where the channels are others
-        states = self.State(as_dtype(self._windowed(drive, steps), drive.dtype))
+        xs = as_floating(xs, type(self).__name__)
+        if steps is None or xs.dim() == 0 or steps >= xs.shape[0]:
+            return super().unroll(xs, state, trace=trace)
+        driven = self.driven(xs)
+        self.state_shape(driven[0])  # raises where the channels are others
+        states = self.State(as_dtype(self._windowed(driven, steps), driven.dtype))
         spk = self.graded(self._crossing(self.membrane(states)))
         return spk, states if trace else self.State(states.mem[-1].clone())  # a view would hold all steps in memory
 

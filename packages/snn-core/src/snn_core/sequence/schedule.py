@@ -122,7 +122,7 @@ def _how(module: nn.Module, x: Tensor | None, steps: int) -> str:
         return f"windows of {module.kernel_truncation_steps} steps, by plain torch operations"
     if isinstance(module, SpikingNeuron):
         x = as_floating(x, type(module).__name__)
-        driven = module.drive(x) if isinstance(module, StateLeaky) else x
+        driven = module.driven(x) if isinstance(module, StateLeaky) else x
         choice = kernels.choose(module, driven.expand(steps, *driven.shape))
         return f"{choice.name} ({choice.reason})"
     if isinstance(module, BatchNormTT1d | BatchNormTT2d):

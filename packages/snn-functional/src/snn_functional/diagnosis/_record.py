@@ -161,7 +161,7 @@ def _driving(neuron: Any, x: Tensor) -> Tensor:
     if not isinstance(neuron, StateLeaky):
         return x
     with torch.no_grad():
-        return neuron.drive(x)
+        return neuron.driven(x)
 
 
 def holds(net: nn.Module) -> Iterator[tuple[str, Temporal]]:
