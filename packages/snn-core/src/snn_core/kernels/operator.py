@@ -129,12 +129,13 @@ def sequence_call(neuron: Any, xs: Tensor) -> tuple[SequenceCall | None, str]:
         return None, "kernel_truncation_steps is not part of the operator"
     values = neuron.constant_values(family.constants)
     for constant, value in zip(family.constants, values, strict=True):
-        if constant not in family.weights and not _broadcasts(value.shape, xs.shape[1:]):
+        if constant not in family.weights and not broadcasts(value.shape, xs.shape[1:]):
             return None, f"{constant} of shape {tuple(value.shape)} makes more of the input {tuple(xs.shape)}"
     return _call(name, neuron.reset_name, neuron.reset_delay, neuron.spike_grad, xs, values), ""
 
 
-def _broadcasts(shape: torch.Size, to: torch.Size) -> bool:
+def broadcasts(shape: torch.Size, to: torch.Size) -> bool:
+    """Return True if a constant broadcasts from the right against one step's input and leaves its shape."""
     return len(shape) <= len(to) and all(n in (1, m) for n, m in zip(shape[::-1], to[::-1], strict=False))
 
 

@@ -9,17 +9,14 @@ from types import FrameType, MethodType
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules import module as calling
 
 from snn_core.neuron.temporal import Temporal
 
 _SEQUENTIAL = nn.Sequential.forward.__code__
-_WATCHES = ("snn_core.neuron.temporal", "snn_core.sequence.")
-_CALLING = vars(calling)  # the globals of nn.Module.__call__, whose frames lie between two forwards
 OUTPUT = "output=True", "output=True is for the last neuron"  # why a neuron returns a tuple, and what to do
 
 
-def must_not_pass_on(neuron: Temporal, why: str, remedy: str, depth: int = 2) -> None:
+def must_not_pass_on(neuron: Temporal, why: str, remedy: str) -> None:
     """Raise if a neuron whose ``forward`` calls this returns its tuple to a layer that takes none.
 
     Only an ``nn.Sequential`` passes a tuple on unseen, and only of torch's own layers and neurons is it known that they
@@ -29,7 +26,6 @@ def must_not_pass_on(neuron: Temporal, why: str, remedy: str, depth: int = 2) ->
         neuron: The neuron, which is about to return a tuple.
         why: The setting that makes it return one.
         remedy: What to do.
-        depth: How many calls the caller of ``forward`` is away.
 
     Raises:
         TypeError: If so, naming the neuron and the layer by their paths in the outermost sequence.
@@ -43,7 +39,7 @@ def must_not_pass_on(neuron: Temporal, why: str, remedy: str, depth: int = 2) ->
     """
     if torch.compiler.is_compiling():
         return
-    frame = _caller(sys._getframe(depth))
+    frame = _caller(sys._getframe())
     if frame is None or frame.f_code is not _SEQUENTIAL or neuron._forward_hooks:
         return
     outermost: nn.Module = neuron
@@ -55,10 +51,9 @@ def must_not_pass_on(neuron: Temporal, why: str, remedy: str, depth: int = 2) ->
 
 
 def _caller(frame: FrameType | None) -> FrameType | None:
-    """Return the first frame, from this one outwards, that is not part of a module's call, nor of who watches it."""
-    while frame is not None and (
-        frame.f_globals is _CALLING or frame.f_globals.get("__name__", "").startswith(_WATCHES)
-    ):
+    """Return the first frame, from this one outwards, that is neither of this package nor a part of a module's call."""
+    between = "snn_core.", "torch.nn.modules.module"
+    while frame is not None and frame.f_globals.get("__name__", "").startswith(between):
         frame = frame.f_back
     return frame
 

@@ -160,7 +160,7 @@ class SpikingNeuron(Familiar, Temporal):
         if torch.compiler.is_compiling():
             return
         if self._kept is None and not self._stateless:  # once, as it takes microseconds
-            must_not_pass_on(self, "init_hidden=False", "build it with init_hidden=True", depth=3)
+            must_not_pass_on(self, "init_hidden=False", "build it with init_hidden=True")
         if self._goes_on or torch._C._are_functorch_transforms_active() or self._stateless > 1:
             return
         if self._stateless:

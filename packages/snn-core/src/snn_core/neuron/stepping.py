@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import Module
 
 from snn_core import kernels, peer
+from snn_core.kernels.operator import broadcasts
 from snn_core.neuron.firing import RESETS, Firing, NoReset, Reset, as_dtype
 from snn_core.neuron.temporal import as_floating
 from snn_core.surrogate import Surrogate
@@ -295,7 +296,11 @@ def integrated(neuron: Any, x: Tensor, state: Any) -> Any:
     try:
         new = neuron.integrate(x, state)
     except RuntimeError as error:
-        unfit = [f"{name} of shape {tuple(one.shape)}" for name, one in _constants(neuron) if not _fits(one, x)]
+        unfit = [
+            f"{name} of shape {tuple(one.shape)}"
+            for name, one in _constants(neuron)
+            if not broadcasts(one.shape, x.shape)
+        ]
         if not unfit:
             raise
         raise ValueError(
@@ -310,12 +315,6 @@ def integrated(neuron: Any, x: Tensor, state: Any) -> Any:
 
 def _constants(neuron: Any) -> list[tuple[str, Tensor]]:
     return [*neuron.named_parameters(recurse=False), *neuron.named_buffers(recurse=False)]
-
-
-def _fits(constant: Tensor, x: Tensor) -> bool:
-    """Return True if a constant broadcasts from the right against one step's input and leaves its shape."""
-    sizes = zip(reversed(constant.shape), reversed(x.shape), strict=False)
-    return constant.dim() <= x.dim() and all(size in (1, of_x) for size, of_x in sizes)
 
 
 def must_fit(neuron: Any, kept: Any, x: Tensor) -> None:
