@@ -158,8 +158,6 @@ def test_a_net_is_copied_and_explained_without_a_trace() -> None:
     for impurity in KINDS:
         if "global" in impurity or "context" in impurity or impurity == "a default":
             continue  # of which there is one for all copies
-        if "replaced" in impurity:
-            continue  # by a function that holds a module of the net, and not of its copy
         net = made(("relu",), impurity, training=True)
         twin = made(("relu",), impurity, training=True)
         xs = torch.rand(6, 3, 5, dtype=torch.float64)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import sys
+from types import MethodType
+
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 import snn_core as snn
+from snn_core.backends.loopback import Loopback
 
 from .budget_nets import example, leaky
 
@@ -43,6 +48,71 @@ def test_nets_that_cannot_be_run_ahead_are_refused_with_the_reason() -> None:
     whole = nn.Sequential(nn.Linear(7, 3), snn.StateLeaky(beta=0.9, channels=3))
     with pytest.raises(ValueError, match=r"'1' \(StateLeaky\) takes the whole sequence at once .*\(memory\)"):
         snn.unroll(whole, xs, memory=10**9)
+
+
+class Written(nn.Sequential):
+    """A net with code of its own."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x)
+
+
+def by_a_closure(module: nn.Module) -> None:
+    forward = module.forward
+    module.forward = lambda x: forward(x)
+
+
+def by_its_tensors(module: nn.Module) -> None:
+    parts = [*module.parameters(), *module.buffers()]
+    module.forward = MethodType(lambda self, *args, parts=parts: type(self).forward(self, *args), module)
+
+
+def by_a_default(module: nn.Module) -> None:
+    module.forward = lambda x, forward=module.forward: forward(x)
+
+
+def by_a_method(module: nn.Module) -> None:
+    forward = module.forward
+    module.forward = MethodType(lambda _, x: forward(x), module)
+
+
+@pytest.mark.parametrize("path", ["0", "1", ""])
+@pytest.mark.parametrize("replace", [by_a_closure, by_its_tensors, by_a_default, by_a_method])
+@pytest.mark.parametrize("written", [True, False])
+def test_a_look_at_a_net_whose_forward_holds_the_net_itself_leaves_it_alone(written, replace, path) -> None:
+    net, xs = nn.Sequential(nn.Linear(7, 3), leaky()), torch.rand(9, 3, 7)
+    net = Written(*net) if written else net
+    replace(net.get_submodule(path))
+    net(xs[0])
+    kept, (mem,) = net[1]._kept, net[1]._kept
+    before = mem.detach().clone()
+    named = rf"the forward that {path or 'the net'!r} \(.*\) was given holds the net itself.*"
+    with pytest.raises(ValueError, match=named + "pass chunk="):
+        snn.plan_memory(net, xs, resume=True)
+    with pytest.raises(ValueError, match=named + "pass chunk="):
+        snn.unroll(net, xs, memory=10**9, resume=True)
+    with pytest.raises(ValueError, match=named):
+        Loopback().compile(net)
+    assert re.search(named, snn.backends.explain(net, xs).reason)
+    assert net[1]._kept is kept
+    assert mem.equal(before)
+    assert all(p.grad is None for p in net.parameters())
+    assert snn.unroll(net, xs, explain=True)[1].kind == "layers"
+
+
+def test_names_that_are_also_global_are_no_reason() -> None:
+    class Wrapped(nn.Module):
+        def __init__(self, net: nn.Module) -> None:
+            super().__init__()
+            self.NET = net
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.NET(x)
+
+    net = Wrapped(nn.Sequential(nn.Linear(7, 3), leaky()))
+    vars(sys.modules[__name__])["NET"] = net
+    assert snn.plan_memory(net, torch.rand(9, 3, 7)).chunk is None
+    del vars(sys.modules[__name__])["NET"]
 
 
 def test_where_something_follows_what_torch_does_a_plan_is_refused() -> None:

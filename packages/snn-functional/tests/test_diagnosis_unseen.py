@@ -128,6 +128,16 @@ def test_the_weights_that_pruning_computes_are_those_of_the_run():
     assert [one.code for one in found.findings] == ["nonfinite_loss"]  # log(0): the outputs are the same
 
 
+def test_a_net_whose_forward_holds_the_net_itself_is_refused_and_left_alone():
+    net = prepared()
+    before, forward = everything(net), net[5].forward
+    net[5].forward = lambda x: forward(x)
+    with pytest.raises(TypeError, match=r"the forward that '5' \(Linear\) was given holds the net itself"):
+        diagnose(net, batch(), LABELS)
+    del net[5].forward
+    same(before, everything(net))
+
+
 class Looks:
     """A surrogate that looks at the net around it, or at its copy."""
 

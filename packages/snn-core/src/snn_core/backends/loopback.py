@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +10,7 @@ from torch import nn
 from snn_core.backends.target import API, Availability, BackendError, Issue
 from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neuron.whole_sequence import WholeSequence
+from snn_core.sequence.surroundings import copied
 from snn_core.sequence.unrolling import unroll
 
 
@@ -47,11 +47,12 @@ class Loopback:
         Raises:
             BackendError: If :meth:`check` finds an issue.
             TypeError: If an option is passed; there is none.
+            ValueError: If the net cannot be copied.
         """
         if options:
             raise TypeError(f"loopback takes no options, got {', '.join(options)}")
         if issues := self.check(net, *example):
             first = issues[0]
             raise BackendError(f"loopback cannot compile the net: {first.where!r}: {first.message}; {first.remedy}")
-        own = copy.deepcopy(net)
+        own = copied(net)
         return lambda xs: unroll(own, xs)

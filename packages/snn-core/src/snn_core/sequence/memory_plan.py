@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 import math
 import weakref
@@ -25,6 +24,7 @@ from snn_core.sequence.folding import Folding
 from snn_core.sequence.loop import Run, chunks
 from snn_core.sequence.plan import hooked
 from snn_core.sequence.random_states import RandomStates
+from snn_core.sequence.surroundings import copied
 
 
 @dataclass(frozen=True)
@@ -313,12 +313,11 @@ def dry_run(net: nn.Module, xs: Tensor, run: Run, resume: bool, steps: int, chun
 
 def _copied(net: nn.Module) -> nn.Module:
     try:
-        twin = copy.deepcopy(net)
-    except Exception as error:
+        twin = copied(net)
+    except ValueError as why:
         raise ValueError(
-            f"unroll: memory= is planned on a copy of the net, and this {type(net).__name__} cannot be copied "
-            f"({type(error).__name__}: {error}); pass chunk= in its place"
-        ) from error
+            f"unroll: memory= is planned on a copy of the net, but {why}; pass chunk= in its place"
+        ) from why
     twin.zero_grad(set_to_none=True)
     return twin
 

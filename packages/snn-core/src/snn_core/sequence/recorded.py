@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import weakref
 from typing import Any
 
@@ -21,7 +20,7 @@ from snn_core.sequence.plan import Neuron, Pass, Plan, Step, modes, value_of
 from snn_core.sequence.random_states import RandomStates
 from snn_core.sequence.recorder import Record
 from snn_core.sequence.schedule import Schedule, described
-from snn_core.sequence.surroundings import Surroundings
+from snn_core.sequence.surroundings import copied
 
 FEW = 3  # steps, which are as fast one by one
 _CHECKED = 2  # steps that are recorded and compared before a plan is believed
@@ -109,14 +108,12 @@ def recorded_ahead(net: nn.Module, xs: Tensor) -> Schedule:
     Returns:
         The schedule.
     """
+    try:
+        twin = copied(net)
+    except ValueError as why:
+        return Schedule("steps", f"no copy of it can be run ahead: {why}")
     numbers = RandomStates()
     try:
-        reached = Surroundings(net)
-        if reached.iterator():
-            return Schedule("steps", f"the net holds a {reached.iterator()}, of which a look would take something")
-        # tensors inside an autograd graph cannot be copied
-        detached = {i: t.detach().clone() for i, t in reached.tensors() if not t.is_leaf}
-        twin = copy.deepcopy(net, detached | reached.twins())
         folding = Folding(min(len(xs), _CHECKED))
         reset(twin)
         first = xs[:_CHECKED].detach().clone().requires_grad_(xs.requires_grad)

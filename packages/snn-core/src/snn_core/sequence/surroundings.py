@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import gc
 import io
@@ -99,6 +100,52 @@ class Surroundings:
         parts = {"parameter": owner._parameters, "buffer": owner._buffers, "module": owner._modules}
         kind = next((kind for kind, of_kind in parts.items() if name in of_kind), "")
         return f"the {kind} {path!r}" if kind else f"the attribute {name!r} of {type(owner).__name__}"
+
+
+def copied(net: nn.Module) -> nn.Module:
+    """Return a copy of a net that can be run in its place, and leaves the net and what it holds as they are.
+
+    Raises:
+        ValueError: If there is none, with the reason.
+    """
+    reached = Surroundings(net)
+    if reached.iterator():
+        raise ValueError(f"the net holds a {reached.iterator()}, of which a look would take something")
+    # tensors inside an autograd graph cannot be copied
+    detached = {i: t.detach().clone() for i, t in reached.tensors() if not t.is_leaf}
+    try:
+        twin = copy.deepcopy(net, detached | reached.twins())
+    except Exception as error:
+        raise ValueError(f"this {type(net).__name__} cannot be copied ({type(error).__name__}: {error})") from error
+    must_be_apart(twin, net)
+    return twin
+
+
+def must_be_apart(twin: nn.Module, net: nn.Module) -> None:
+    """Refuse a copy of a net with a replaced ``forward`` that is a function made with the net itself, which stays that.
+
+    Raises:
+        ValueError: If it has one, with the name of the module.
+    """
+    others, own = ({id(part) for part in (*n.modules(), *n.parameters(), *n.buffers())} for n in (net, twin))
+    for path, module in twin.named_modules():
+        if "forward" in vars(module) and not _held_by(module.forward, {}).keys().isdisjoint(others - own):
+            raise ValueError(
+                f"the forward that {path or 'the net'!r} ({type(module).__name__}) was given holds the net itself, and "
+                "would run that in place of the copy"
+            )
+
+
+def _held_by(value: Any, held: dict[int, Any]) -> dict[int, Any]:
+    """Return what a function, method or container holds, by identity."""
+    if id(value) not in held:
+        held[id(value)] = value
+        if isinstance(value, types.FunctionType):
+            value = value.__closure__, value.__defaults__, value.__kwdefaults__
+        if isinstance(value, types.MethodType | types.CellType | functools.partial | tuple | list | dict):
+            for part in gc.get_referents(value):
+                _held_by(part, held)
+    return held
 
 
 class _Look:

@@ -16,6 +16,7 @@ from snn_core.neuron.temporal import Temporal, current
 from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.folding import Folding
 from snn_core.sequence.plan import Place, Step, Whole
+from snn_core.sequence.surroundings import must_be_apart
 from snn_core.sequence.watching import Watch
 from snn_functional.probe._hook import in_backward
 
@@ -185,7 +186,8 @@ def replica(net: nn.Module) -> nn.Module:
     memo: dict[int, Any] = {id(tensor): tensor.detach().clone() for tensor in graph}
     try:
         twin = copy.deepcopy(net, memo)
-    except (TypeError, RuntimeError, NotImplementedError) as error:
+        must_be_apart(twin, net)
+    except (TypeError, RuntimeError, NotImplementedError, ValueError) as error:
         raise TypeError(
             f"net is a {type(net).__name__} that copy.deepcopy cannot copy: {error}; diagnose runs a copy of it"
         ) from error

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from snn_core import utils
 from snn_core.backends import BackendError
 from snn_core.neuron.temporal import Temporal
+from snn_core.sequence.surroundings import copied
 from snn_ipu._version import __version__
 from snn_ipu.issues import Found, IpuIssue
 from snn_ipu.lowering.description import merged, once_and_step, without_dead
@@ -108,7 +109,11 @@ def described_net(net: nn.Module, example: Tensor) -> tuple[dict[str, Any], dict
 
 
 def _recorded(net: nn.Module, x: Tensor) -> Step:
-    own = copy.deepcopy(net)
+    try:
+        own = copied(net)
+    except ValueError as why:
+        remedy = "pass a net that copy.deepcopy copies with all that its forward calls"
+        raise Found(IpuIssue("IPU004", "", f"the net is recorded on a copy, but {why}", remedy)) from why
     utils.reset(own)
     before = _kept(own)
     step = record_step(own, x)
