@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pathlib
+import types
 
 import pytest
 import torch
@@ -232,6 +233,54 @@ def test_005_a_state_that_is_rebound(poptorch):
         expected = copy.deepcopy(written)(XS[0])
         assert torch.allclose(run_on_double(poptorch, written), expected)
     assert codes(Net(snn.Leaky(beta=0.5, init_hidden=True))) == []
+
+
+@pytest.mark.parametrize(
+    ("touch", "how"),
+    [
+        (lambda net: net.lif.mem, "reads"),
+        (snn.utils.reset, "resets"),
+        (snn.utils.detach, "detaches"),
+        (lambda net: setattr(net.lif, "mem", torch.zeros(2, 3)), "writes"),
+    ],
+)
+def test_005_a_forward_that_touches_the_state_of_a_neuron(touch, how):
+    class Touches(Net):
+        def forward(self, x):
+            touch(self)
+            return super().forward(x)
+
+    (issue,) = snn_ipu.check(Touches(), XS)
+    assert (issue.code, issue.message) == ("IPU005", f"forward {how} the state that 'lif' (Leaky) keeps")
+
+
+@pytest.mark.parametrize("path", ["fc", "lif", ""])
+def test_a_forward_that_was_replaced_on_one_module_is_lowered_as_it_runs(path):
+    net, xs = Net(), XS.clone()
+    module = net.get_submodule(path)
+    module.forward = types.MethodType(lambda self, x: type(self).forward(self, 2 * x), module)
+    expected = snn.unroll(net, xs)
+    assert torch.allclose(snn_ipu.lower(net, xs)(xs.transpose(0, 1)).transpose(0, 1), expected)
+    forward = module.forward
+    module.forward = lambda x: forward(x)  # which a copy of the net would hold too
+    (issue,) = snn_ipu.check(net, xs)
+    assert issue.code == "IPU004"
+    assert "was given holds the net itself" in issue.message
+
+
+def test_no_forward_is_exchanged_while_a_step_is_recorded():
+    seen = []
+
+    class Looks(nn.Module):
+        def forward(self, x):
+            seen.extend(name for module in self.around[0].modules() for name in vars(module))
+            return x
+
+    net = Net(Looks())
+    net.between.around = [net]
+    assert codes(net) == []
+    assert "spike_grad" in seen
+    assert "forward" not in seen
 
 
 def _by_data(state):

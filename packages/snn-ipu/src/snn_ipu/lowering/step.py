@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 from typing import Any, Callable
 
@@ -13,6 +12,7 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 from snn_core import SpikingNeuron
 from snn_core.neuron.stepping import complete
 from snn_core.neuron.temporal import Temporal, as_floating
+from snn_core.sequence.watching import Watch
 from snn_core.surrogate import Surrogate
 from snn_ipu.issues import Found, IpuIssue
 from snn_ipu.lowering.recording import Recorder
@@ -60,12 +60,11 @@ def record_step(net: nn.Module, x: Tensor) -> Step:
     weights = {id(t): f"w:{name}" for name, t in reversed([*net.named_parameters(), *net.named_buffers()])}
     learned = {f"w:{name}" for name, p in net.named_parameters() if p.requires_grad}
     recorder = Recorder(weights, learned, x.dtype)
-    with contextlib.ExitStack() as hooks:
-        for path, module in net.named_modules():
-            _follow(module, path, recorder, hooks)
-        fed = recorder.enter(x, "x")
-        with recorder, torch.enable_grad():
-            out = _called(net, fed, recorder)
+    for path, module in net.named_modules():
+        _follow(module, path, recorder)
+    fed = recorder.enter(x, "x")
+    with _Neurons(net, recorder).watching(), recorder, torch.enable_grad():
+        out = _called(net, fed, recorder)
     return Step(recorder.ops, _structure(out, recorder), recorder.constants, recorder.axes)
 
 
@@ -81,62 +80,66 @@ def _called(net: nn.Module, x: Tensor, recorder: Recorder) -> Any:
         ) from error
 
 
-def _follow(module: nn.Module, path: str, recorder: Recorder, hooks: contextlib.ExitStack) -> None:
-    """Tell the recorder which module runs, and have a neuron write down its step."""
+def _follow(module: nn.Module, path: str, recorder: Recorder) -> None:
+    """Tell the recorder which module runs, and refuse one that keeps something and is no plain neuron."""
 
     def enter(*_: Any) -> None:
         recorder.paths.append(path)
+        if isinstance(module, SpikingNeuron) and type(module).forward is not SpikingNeuron.forward:
+            message = f"{type(module).__name__} has a forward of its own"
+            recorder.refuse("IPU004", message, "override integrate in place of forward")
+        if isinstance(module, Temporal) and not isinstance(module, SpikingNeuron):
+            remedy = "use Leaky, Synaptic, Alpha or Lapicque, and GroupNorm or LayerNorm to normalise"
+            recorder.refuse("IPU004", f"{type(module).__name__} is not lowered", remedy)
 
     def leave(_: nn.Module, __: Any, out: Any) -> None:
         recorder.must_be_followed(out)
         recorder.paths.pop()
 
-    hooks.callback(module.register_forward_pre_hook(enter).remove)
-    hooks.callback(module.register_forward_hook(leave).remove)
-    if isinstance(module, SpikingNeuron):
-        if isinstance(module.spike_grad, Surrogate):
-            try:
-                told = described(module.spike_grad, recorder.floating)
-            except Found as found:
-                issue = found.issue
-                raise Found(IpuIssue(issue.code, path, issue.message, issue.remedy, issue.line)) from found
-            module.spike_grad = Recorded(recorder, told)
-        vars(module)["forward"] = _neuron(module, recorder)
-    elif isinstance(module, Temporal):
-        vars(module)["forward"] = _refusal(module, recorder)
+    module.register_forward_pre_hook(enter)
+    module.register_forward_hook(leave)
+    if isinstance(module, SpikingNeuron) and isinstance(module.spike_grad, Surrogate):
+        try:
+            told = described(module.spike_grad, recorder.floating)
+        except Found as found:
+            issue = found.issue
+            raise Found(IpuIssue(issue.code, path, issue.message, issue.remedy, issue.line)) from found
+        module.spike_grad = Recorded(recorder, told)
 
 
-def _refusal(module: Temporal, recorder: Recorder) -> Callable[..., Any]:
-    def forward(*args: Any, **kwargs: Any) -> Any:
-        remedy = "use Leaky, Synaptic, Alpha or Lapicque, and GroupNorm or LayerNorm to normalise"
-        recorder.refuse("IPU004", f"{type(module).__name__} is not lowered", remedy)
+class _Neurons(Watch):
+    """Has each neuron write down its step in place of its call."""
 
-    return forward
+    def __init__(self, net: nn.Module, recorder: Recorder) -> None:
+        super().__init__(net)
+        self._recorder = recorder
+
+    def called(self, module: Any, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        return _step_of(module, self._recorder, *args, **kwargs)
+
+    def touched(self, module: Any, how: str) -> None:
+        what = f"forward {how} the state that {self.name(module)} keeps"
+        self._recorder.refuse("IPU005", what, "let the neuron return it: output=True")
 
 
-def _neuron(neuron: SpikingNeuron, recorder: Recorder) -> Callable[..., Any]:
-    def forward(x: Tensor, *states: Any, **named: Any) -> Any:
-        kind = type(neuron).__name__
-        if not neuron.init_hidden:
-            recorder.refuse("IPU005", f"{kind} has init_hidden=False", "build it with init_hidden=True")
-        if type(neuron).forward is not SpikingNeuron.forward:
-            recorder.refuse("IPU004", f"{kind} has a forward of its own", "override integrate in place of forward")
-        x = as_floating(x, kind)
-        fed = recorder.name_of(x)
-        with recorder.scope() as ops:
-            inner, rest = _at_rest(neuron, x, recorder)
-            spk, state = neuron.step(inner, rest)
-            results, spec = tree_flatten(neuron.outputs(spk, state) if neuron.output else spk)
-            names = [recorder.name_of(t) for t in results]
-            states_after = [recorder.name_of(t) for t in state]
-        with torch._C.DisableTorchFunction():
-            fresh = [recorder.enter(t.detach()) for t in results]
-        node = {"kind": "neuron", "path": recorder.paths[-1], "input": fed, "states": states_after, "results": names}
-        node["state_shape"] = list(rest[0].shape[1:])
-        recorder.ops.append({**node, "step": ops, "outs": [recorder.name_of(t) for t in fresh]})
-        return tree_unflatten(fresh, spec)
-
-    return forward
+def _step_of(neuron: SpikingNeuron, recorder: Recorder, input_: Tensor, *states: Any, **named: Any) -> Any:
+    kind = type(neuron).__name__
+    if not neuron.init_hidden:
+        recorder.refuse("IPU005", f"{kind} has init_hidden=False", "build it with init_hidden=True")
+    x = as_floating(input_, kind)
+    fed = recorder.name_of(x)
+    with recorder.scope() as ops:
+        inner, rest = _at_rest(neuron, x, recorder)
+        spk, state = neuron.step(inner, rest)
+        results, spec = tree_flatten(neuron.outputs(spk, state) if neuron.output else spk)
+        names = [recorder.name_of(t) for t in results]
+        states_after = [recorder.name_of(t) for t in state]
+    with torch._C.DisableTorchFunction():
+        fresh = [recorder.enter(t.detach()) for t in results]
+    node = {"kind": "neuron", "path": recorder.paths[-1], "input": fed, "states": states_after, "results": names}
+    node["state_shape"] = list(rest[0].shape[1:])
+    recorder.ops.append({**node, "step": ops, "outs": [recorder.name_of(t) for t in fresh]})
+    return tree_unflatten(fresh, spec)
 
 
 def _at_rest(neuron: SpikingNeuron, x: Tensor, recorder: Recorder) -> tuple[Tensor, Any]:
