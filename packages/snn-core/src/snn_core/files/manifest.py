@@ -129,9 +129,8 @@ def _faults(said: Any, tensors: Mapping[str, Tensor]) -> list[str]:
 
 
 def _described(tensor: Tensor) -> dict[str, Any]:
-    dtype = str(tensor.dtype).removeprefix("torch.")
     return {
-        "dtype": dtype,
+        "dtype": str(tensor.dtype).removeprefix("torch."),
         "shape": list(tensor.shape),
         "sha256": hashlib.sha256(tensor_file.as_bytes(tensor)).hexdigest(),
     }

@@ -213,28 +213,22 @@ def define(
         return tuple(t.clone() for t in steps(call_, x, states, values, trace))
 
     def backward(*args: Any) -> tuple[Tensor, ...]:
-        grads, tensors, settings = args[:outputs], args[outputs : outputs + count], args[outputs + count :]
+        grad_outputs, values, options = args[:outputs], args[outputs : outputs + count], args[outputs + count :]
         # torch runs an operator's implementation without autograd
         key, included = torch._C.DispatchKey.AutogradFunctionality, torch._C._dispatch_tls_local_include_set()
         excluded = torch._C._dispatch_tls_local_exclude_set().remove(key)
         with torch._C._ForceDispatchKeyGuard(included, excluded), torch.enable_grad():
-            leaves = [t.detach().requires_grad_() for t in tensors]
+            leaves = [t.detach().requires_grad_() for t in values]
             # the operator's outputs have no room for what the backward pass needs
-            found = fused.gradients(forward(*leaves, *settings), grads, leaves)
+            found = fused.gradients(forward(*leaves, *options), grad_outputs, leaves)
         return tuple(torch.zeros_like(t) if g is None else g.clone() for t, g in zip(leaves, found, strict=True))
 
-    operator = torch.library.custom_op(
-        f"snn_core::{name}",
-        forward,
-        mutates_args=(),
-        schema=f"({tensors}, {settings}) -> ({', '.join(['Tensor'] * outputs)})",
-    )
-    gradient = torch.library.custom_op(
-        f"snn_core::{name}_backward",
-        backward,
-        mutates_args=(),
-        schema=f"({grads}, {tensors}, {settings}) -> ({', '.join(['Tensor'] * count)})",
-    )
+    def defined(suffix: str, function: Any, takes: str, gives: int) -> Any:
+        schema = f"({takes}, {settings}) -> ({', '.join(['Tensor'] * gives)})"
+        return torch.library.custom_op(f"snn_core::{name}{suffix}", function, mutates_args=(), schema=schema)
+
+    operator = defined("", forward, tensors, outputs)
+    gradient = defined("_backward", backward, f"{grads}, {tensors}", count)
 
     @operator.register_fake
     def _(*args: Any) -> tuple[Tensor, ...]:
