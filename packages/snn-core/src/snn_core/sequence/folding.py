@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import torch
@@ -225,9 +226,10 @@ class Ending:
             self._running = len(self._order)
             kept = self._ordered(kept, self._order)
         if count < self._running:
-            kept, rest = _divided(kept, count, self._running)
-            self._ended.append((rest, self._running - count))
-            self._running = count
+            kept = (torch.full((self._running,), kept),) if isinstance(kept, int) else kept
+            halves = _each(lambda state: state.tensor_split((count,)), kept)
+            self._ended.append((_each(itemgetter(1), halves), self._running - count))
+            kept, self._running = _each(itemgetter(0), halves), count
         return kept
 
     def whole(self, kept: Any) -> Any:
@@ -240,23 +242,13 @@ class Ending:
         return self._ordered(kept, self._order.argsort())
 
     def _ordered(self, kept: Any, order: Tensor) -> Any:
-        if not isinstance(kept, tuple):
-            return kept
-        for state in kept:
+        for state in kept if isinstance(kept, tuple) else ():
             if not _is_rest(state) and len(state) != len(order):
                 raise ValueError(
                     f"{self._owner} keeps a state of {len(state)} samples from its last call, but this batch has "
                     f"{len(order)}; call snn.utils.reset(net) before a new batch or sequence"
                 )
-        return _made_like(kept, [s if _is_rest(s) else s.index_select(0, order.to(s.device)) for s in kept])
-
-
-def _divided(kept: Any, count: int, of: int) -> tuple[Any, Any]:
-    if kept is None:
-        return None, None
-    kept = (torch.full((of,), kept),) if isinstance(kept, int) else kept
-    pairs = [(s, s) if _is_rest(s) else s.tensor_split((count,)) for s in kept]
-    return _made_like(kept, [first for first, _ in pairs]), _made_like(kept, [rest for _, rest in pairs])
+        return _each(lambda state: state if _is_rest(state) else state.index_select(0, order.to(state.device)), kept)
 
 
 def _concatenated(parts: list[tuple[Any, int]]) -> Any:
@@ -265,8 +257,8 @@ def _concatenated(parts: list[tuple[Any, int]]) -> Any:
     like = next((kept for kept, _ in parts if kept is not None), None)
     if like is None:
         return None
-    columns = [[(None if kept is None else kept[i], n) for kept, n in parts] for i in range(len(like))]
-    return _made_like(like, [_stacked(column) for column in columns])
+    columns = ([(None if kept is None else kept[i], n) for kept, n in parts] for i in range(len(like)))
+    return getattr(like, "_make", tuple)(map(_stacked, columns))
 
 
 def _stacked(column: list[tuple[Tensor | None, int]]) -> Tensor | None:
@@ -274,10 +266,6 @@ def _stacked(column: list[tuple[Tensor | None, int]]) -> Tensor | None:
     if like is None:
         return column[0][0]
     return torch.cat([like.new_zeros((n, *like.shape[1:])) if s is None or _is_rest(s) else s for s, n in column])
-
-
-def _made_like(kept: Any, fields: list[Any]) -> Any:
-    return getattr(kept, "_make", tuple)(fields)
 
 
 def _is_rest(state: Tensor | None) -> bool:
@@ -360,5 +348,6 @@ def _last_of(states: Any) -> Any:
     return _each(lambda s: s[-1], states)
 
 
-def _each(fn: Callable[[Tensor], Tensor], states: Any) -> Any:
-    return states._make(map(fn, states))
+def _each(fn: Callable[[Any], Any], kept: Any) -> Any:
+    """Return what is kept with each state exchanged; None and a number as they are."""
+    return getattr(kept, "_make", tuple)(map(fn, kept)) if isinstance(kept, tuple) else kept
