@@ -209,6 +209,31 @@ def _counts_itself(net: Net, h: Tensor) -> Tensor:
     return h * (1 + 0.1 * net.calls)
 
 
+def _changes_the_kind(net: Net, h: Tensor) -> Tensor:
+    value = net.nested["numbers"][0]
+    net.nested["numbers"][0] = 1.0 if type(value) is int else True  # all of which are equal
+    return -h if value is True else h
+
+
+def _counts_for_two(net: Net, h: Tensor) -> Tensor:
+    net.first.tally[0] += 1
+    return h * (1 + 0.1 * net.second.tally[0])
+
+
+def _counts_on_a_neuron(net: Net, h: Tensor) -> Tensor:
+    net.b.tally[0] += 1
+    return h * (1 + 0.1 * net.b.tally[0])
+
+
+def _shares(owners: Callable[[Net], list[Any]]) -> Callable[[Net], None]:
+    def set_up(net: Net) -> None:
+        tally = [0]
+        for owner in owners(net):
+            owner.tally = tally
+
+    return set_up
+
+
 def _takes_the_next(net: Net, h: Tensor) -> Tensor:
     return _later(h, next(net.own))
 
@@ -264,6 +289,9 @@ IMPURITIES: dict[str, Callable[[Net, Tensor], Tensor]] = {
     "an attribute of a parameter": _counts_on_a_parameter,
     "an iterator without an end": _takes_the_next,
     "a module in a list": _count(lambda net: net.nested["modules"][0], "calls"),
+    "a number of another kind": _changes_the_kind,
+    "a list of two modules": _counts_for_two,
+    "a list of a neuron": _counts_on_a_neuron,
     "a static method": lambda net, h: _later(h, net.called()),
     "a count": lambda net, h: _later(h, next(net.numbers)),
     "a global": _count(lambda net: WORLD, "calls"),
@@ -338,6 +366,9 @@ SET_UP: dict[str, Callable[[Net], Any]] = {
     "a cycle": _has(lambda: itertools.cycle(range(7))),
     "an iterator without an end": _has(lambda: itertools.repeat(1)),
     "a module in a list": lambda net: net.nested.update(modules=[Counting()]),
+    "a number of another kind": lambda net: net.nested.update(numbers=[1]),
+    "a list of two modules": _shares(lambda net: [net.first, net.second]),
+    "a list of a neuron": _shares(lambda net: [net.b]),
     "a generator function": _has(lambda: (i for i in range(99))),
     "a hook before a layer": lambda net: net.second.register_forward_pre_hook(_counts_before),
     "a hook after a neuron": lambda net: net.a.register_forward_hook(_counts_after),
@@ -371,6 +402,7 @@ def left(net: Net) -> dict[str, Any]:
         "parameters": [p.detach().clone() for p in net.parameters()],
         "gradients": [torch.zeros_like(p) if p.grad is None else p.grad for p in net.parameters()],
         "counters": [net.nested["counts"], net.space.calls, net.space.inner.calls, list(net.queue)],
+        "tallies": [getattr(module, "tally", None) for module in net.modules()],
         "unregistered": [module.calls for module in net.nested.get("modules", ())],
         "calls": [getattr(module, "calls", 0) for module in net.modules()],
         "modes": [module.training for module in net.modules()],

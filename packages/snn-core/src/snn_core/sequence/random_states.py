@@ -20,6 +20,13 @@ class RandomStates:
         >>> before.restore()
         >>> before.moved(), random.random() == number
         (False, True)
+
+        Or for as long as a block lasts:
+
+        >>> with RandomStates():
+        ...     number = random.random()
+        >>> random.random() == number
+        True
     """
 
     def __init__(self) -> None:
@@ -45,6 +52,13 @@ class RandomStates:
             numpy, state = sys.modules["numpy"], self._numpy["state"]
             key = numpy.frombuffer(state["key"], numpy.uint32)
             numpy.random.set_state({**self._numpy, "state": {**state, "key": key}})
+
+    def __enter__(self) -> RandomStates:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        if self.moved():
+            self.restore()
 
 
 def _numpy_state() -> Any:

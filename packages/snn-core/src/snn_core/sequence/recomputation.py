@@ -15,7 +15,7 @@ from torch.utils.checkpoint import checkpoint
 from snn_core.neuron.temporal import Temporal, in_turn, temporal
 from snn_core.sequence.folding import Folding
 from snn_core.sequence.random_states import RandomStates
-from snn_core.sequence.surroundings import Surroundings
+from snn_core.sequence.surroundings import Surroundings, version_of
 
 
 class Recomputation:
@@ -85,12 +85,7 @@ class Recomputation:
         return out
 
     def _versions(self, xs: Tensor) -> list[int]:
-        return [_version(xs), *map(_version, self._net.parameters())]
-
-
-def _version(tensor: Tensor) -> int:
-    """Return how often a tensor was changed in place, which an inference tensor does not count."""
-    return -1 if tensor.is_inference() else tensor._version
+        return [version_of(xs), *map(version_of, self._net.parameters())]
 
 
 _OF_EVERY_MODULE = frozenset(vars(nn.Module()))
@@ -131,8 +126,8 @@ class Snapshot:
         self._copied: dict[int, tuple[Tensor, int, Tensor]] = {}  # buffers, their versions and copies
         for buffer in net.buffers():
             copied = None if last is None or own_code else last._copied.get(id(buffer))
-            if copied is None or copied[1] != _version(buffer):  # one that is changed as its data counts no change
-                copied = buffer, _version(buffer), buffer.clone()
+            if copied is None or copied[1] != version_of(buffer):  # one that is changed as its data counts no change
+                copied = buffer, version_of(buffer), buffer.clone()
             self._copied[id(buffer)] = copied
 
     def must_be_all(self) -> None:
@@ -143,7 +138,7 @@ class Snapshot:
         """
         if self._surroundings is None:
             return
-        changed = self._surroundings.change_elsewhere() or (self._surroundings.change() and self._lost)
+        changed = self._surroundings.change(elsewhere=True) or (self._surroundings.change() and self._lost)
         if changed:
             raise ValueError(
                 f"unroll: chunk= runs a part of the sequence again in the backward pass, but the forward of "
@@ -154,7 +149,7 @@ class Snapshot:
     def as_it_was(self) -> Iterator[None]:
         """Put everything back, as long as it lasts; what changes meanwhile changes for that long."""
         now = [(module, dict(vars(module)), dict(module._buffers)) for module in self._modules]
-        numbers = None if self._numbers is None else RandomStates()
+        numbers = RandomStates()
         try:
             if self._numbers is not None:
                 self._numbers.restore()
@@ -170,7 +165,7 @@ class Snapshot:
             for module, attributes, buffers in now:
                 _put(module, attributes)
                 module._buffers.update(buffers)
-            if numbers is not None:
+            if self._numbers is not None:
                 numbers.restore()
 
     def _copies(self, attributes: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -112,16 +112,12 @@ def recorded_ahead(net: nn.Module, xs: Tensor) -> Schedule:
         twin = copied(net)
     except ValueError as why:
         return Schedule("steps", f"no copy of it can be run ahead: {why}")
-    numbers = RandomStates()
-    try:
+    with RandomStates():
         folding = Folding(min(len(xs), _CHECKED))
         reset(twin)
         first = xs[:_CHECKED].detach().clone().requires_grad_(xs.requires_grad)
         plan, reason, record = recorded(twin, Loop(twin, first, folding), folding, describes=True)
         return Schedule("steps", reason) if plan is None else schedule_of(plan, net, record, len(xs))
-    finally:
-        if numbers.moved():
-            numbers.restore()
 
 
 def _difference(plan: Plan, net: nn.Module, records: list[Record], start: dict[Any, Any], folding: Folding) -> str:
@@ -130,15 +126,10 @@ def _difference(plan: Plan, net: nn.Module, records: list[Record], start: dict[A
     if not fits(first) or first.is_meta:
         return ""  # there are no values to compare
     run = Pass(dict(net.named_modules(remove_duplicate=False)), folding.part(0, len(records)), None, {})
-    numbers = RandomStates()
-    try:
-        with torch.no_grad():
-            for step in plan.steps:
-                if step.of_step and not _same(step, run, net, records, start):
-                    return f"'{step.kind}' gives something else for several steps at once than for one after the other"
-    finally:
-        if numbers.moved():
-            numbers.restore()
+    with RandomStates(), torch.no_grad():
+        for step in plan.steps:
+            if step.of_step and not _same(step, run, net, records, start):
+                return f"'{step.kind}' gives something else for several steps at once than for one after the other"
     return ""
 
 

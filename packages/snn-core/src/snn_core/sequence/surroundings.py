@@ -51,23 +51,22 @@ class Surroundings:
     def __init__(self, net: nn.Module) -> None:
         self._net = net
         modules = list(net.modules())
-        has_own_code = any(not _is_known(type(m)) or "forward" in vars(m) for m in modules)
+        has_own_code = any(not _is_library(type(m).__module__) or "forward" in vars(m) for m in modules)
         self._modules = modules if has_own_code else []
         self._numbers = RandomStates() if has_own_code else None
         self._look = _Look(self._modules)
 
-    def change(self) -> str:
-        """Say what has changed since: a phrase such as "draws random numbers", or nothing."""
-        changed = next(self._changes(), None)
-        if changed is not None:
-            return f"changes {self._name(*changed)} while it runs"
-        return "draws random numbers" if self._numbers is not None and self._numbers.moved() else ""
+    def change(self, elsewhere: bool = False) -> str:
+        """Say what has changed since: a phrase such as "draws random numbers", or nothing.
 
-    def change_elsewhere(self) -> str:
-        """Say what has changed since that is no attribute or buffer of a module, nor a random generator; or nothing."""
-        names = (self._name(*where) for where in self._changes())
-        changed = next((name for name in names if not name.startswith(("the attribute", "the buffer"))), "")
-        return f"changes {changed} while it runs" if changed else ""
+        Args:
+            elsewhere: Look only at what is no attribute or buffer of a module, nor a random generator.
+        """
+        names = (self._name(*place) for place in self._changes())
+        changed = next((n for n in names if not (elsewhere and n.startswith(("the attribute", "the buffer")))), "")
+        if changed:
+            return f"changes {changed} while it runs"
+        return "draws random numbers" if not elsewhere and self._numbers and self._numbers.moved() else ""
 
     def holds(self, tensor: Tensor) -> bool:
         """Return True if a tensor was there before, where the code of the net can reach it."""
@@ -88,9 +87,10 @@ class Surroundings:
     def _changes(self) -> Iterator[tuple[Any, Any]]:
         """Return the places at which something else is than was."""
         before, now = self._look.places, _Look(self._modules).places
-        if before != now:
-            nothing = object()
-            yield from (place for place in {**before, **now} if before.get(place, nothing) != now.get(place, nothing))
+        nothing = object()
+        for owner in {**before, **now} if before != now else ():
+            was, there = before.get(owner, {}), now.get(owner, {})
+            yield from ((owner, n) for n in {**was, **there} if was.get(n, nothing) != there.get(n, nothing))
 
     def _name(self, owner: Any, name: Any) -> str:
         if not isinstance(owner, nn.Module):
@@ -148,28 +148,32 @@ def _held_by(value: Any, held: dict[int, Any]) -> dict[int, Any]:
     return held
 
 
+def version_of(tensor: Tensor) -> int:
+    """Return how often a tensor was changed in place, which an inference tensor does not count."""
+    return -1 if tensor.is_inference() else tensor._version
+
+
 class _Look:
-    """What there is at every place that code can reach: a name in a module, or a phrase and what it is of.
+    """What there is at every place that code can reach, by its owner: by name in a module, else by a phrase.
 
     Args:
         modules: The modules of a net.
     """
 
     def __init__(self, modules: list[nn.Module]) -> None:
-        self.places: dict[tuple[Any, str], Any] = {}
         # what was looked at already; held, so that no other object takes its place
         self.held: dict[int, Any] = {id(module): module for module in modules}
-        self._classes: set[type] = set()
+        self.places: dict[Any, dict[str, Any]] = {}
         for module in modules:
-            for name, part in (*module._parameters.items(), *module._buffers.items(), *module._modules.items()):
+            parts = {**module._parameters, **module._buffers, **module._modules}
+            for part in parts.values():
                 if isinstance(part, Tensor) and vars(part):
-                    self.places[id(part), "an attribute of a parameter or buffer"] = self.digest(vars(part))
-                self.places[module, name] = self.digest(part)
+                    self.places[id(part)] = {"an attribute of a parameter or buffer": self.digest(vars(part))}
+            self.places[module] = {name: self.digest(part) for name, part in parts.items()}
         for module in modules:
             others = _OF_EVERY_NEURON if isinstance(module, Temporal) else _OF_EVERY_MODULE
-            for name, value in vars(module).items():
-                if name not in others:
-                    self.places[module, name] = self.digest(value)
+            attributes = {name: self.digest(value) for name, value in vars(module).items() if name not in others}
+            self.places[module].update(attributes)
         for kind in dict.fromkeys(map(type, modules)):
             self._class(kind)
 
@@ -177,12 +181,16 @@ class _Look:
         """Return what tells a value from another one, and from itself once it was changed."""
         kind = type(value)
         if kind in _PLAIN:
+            return value
+        if kind in _NUMBERS:
             return kind, value  # as 1, 1.0 and True are equal
         identity = id(value)
         if identity in self.held or isinstance(value, _CLOSED) or kind.__module__.startswith("snn_"):
             self.held[identity] = value
             return identity
         self.held[identity] = value
+        if isinstance(value, Tensor):
+            return identity, version_of(value), vars(value) and self.digest(vars(value))
         if kind is types.FunctionType:
             self._function(value)
             return identity
@@ -190,38 +198,37 @@ class _Look:
 
     def _class(self, kind: type) -> None:
         for owner in kind.__mro__:
-            if owner in self._classes or _is_known(owner):
+            if owner in self.places or _is_library(owner.__module__):
                 continue
-            self._classes.add(owner)
+            places = self.places[owner] = {}
             for name, value in vars(owner).items():
                 if isinstance(value, types.FunctionType) or not name.startswith(("__", "_abc_")):
-                    phrase = f"a value of the class {owner.__name__}, {name!r},"
-                    self.places[owner, phrase] = self.digest(value)
+                    places[f"a value of the class {owner.__name__}, {name!r},"] = self.digest(value)
 
     def _function(self, function: types.FunctionType) -> None:
         if _is_library(function.__module__ or ""):
             return
         own = vars(function), function.__defaults__, function.__kwdefaults__, function.__closure__
-        self.places[function, f"what {function.__qualname__} holds"] = list(map(self.digest, own))
+        places = self.places[function] = {f"what {function.__qualname__} holds": list(map(self.digest, own))}
         names = dict.fromkeys(_names(function.__code__))
         for name, value in ((n, function.__globals__[n]) for n in names if n in function.__globals__):
             if not isinstance(value, types.ModuleType):
-                self.places[function, f"the global {name!r}"] = self.digest(value)
+                places[f"the global {name!r}"] = self.digest(value)
             elif not _is_library(value.__name__) and not name.startswith("@"):  # those of pytest begin so
                 told = [item for key, item in vars(value).items() if key in names and not callable(item)]
-                self.places[function, f"the module {name}"] = list(map(self.digest, told))
+                places[f"the module {name}"] = list(map(self.digest, told))
             if isinstance(value, type):
                 self._class(value)
 
 
-_PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes, range, type})
-_PLAIN |= {torch.dtype, torch.device, torch.Size, types.BuiltinFunctionType}
+_NUMBERS = frozenset({int, float, complex})
+_PLAIN = frozenset({type(None), bool, str, bytes, range, type, types.BuiltinFunctionType})
+_PLAIN |= {torch.dtype, torch.device, torch.Size}
 _CACHE = type(functools.cache(len))
 # what is another one where something else is meant, or known by its name
 _CLOSED = (type, types.ModuleType, types.CodeType, types.FrameType, types.MappingProxyType, weakref.ref)
 
 _TELLS: dict[type, Callable[[Any], Any]] = {
-    Tensor: lambda tensor: -1 if tensor.is_inference() else tensor._version,
     torch.Generator: lambda generator: bytes(generator.get_state().tolist()),
     random.Random: lambda generator: generator.getstate(),
     io.StringIO: lambda text: (text.getvalue(), text.tell()),
@@ -251,8 +258,8 @@ def _told(value: Any) -> Any:
 
 def _parts(value: Any) -> list[Any]:
     """Return what a value refers to, whatever kind of object it is."""
-    if isinstance(value, threading.local | Tensor):
-        return [vars(value)] if vars(value) else []
+    if isinstance(value, threading.local):
+        return [vars(value)]
     if isinstance(value, ContextVar):
         return [value.get(None)]
     if isinstance(value, _CACHE):
@@ -295,11 +302,7 @@ def _names(code: types.CodeType) -> Iterator[str]:
             yield from _names(constant)
 
 
-def _is_library(module: str) -> bool:
-    return module.partition(".")[0] in _LIBRARIES
-
-
 @functools.cache
-def _is_known(kind: type) -> bool:
-    """Return True for a class of torch or of ours, whose code changes nothing but what is looked at elsewhere."""
-    return _is_library(kind.__module__)
+def _is_library(module: str) -> bool:
+    """Return True for torch and the like, whose code changes nothing but what is looked at elsewhere."""
+    return module.partition(".")[0] in _LIBRARIES
