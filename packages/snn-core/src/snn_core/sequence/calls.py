@@ -128,7 +128,7 @@ def in_place_of(func: Any, kwargs: Mapping[str, Any]) -> Any:
 
 def flat(values: Any) -> Iterator[Any]:
     """Return the values in tuples, lists and dicts, at any depth."""
-    if isinstance(values, Mapping):
+    if isinstance(values, dict):
         values = tuple(values.values())
     if isinstance(values, tuple | list):
         for value in values:

@@ -39,18 +39,7 @@ _TOLD = {
 }
 
 
-class _Mode(TorchFunctionMode):
-    def __init__(self, record: Record) -> None:
-        super().__init__()
-        self._record = record
-
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        return self._record.function(func, args, kwargs or {})
-
-
-class Record(Watch):
+class Record(Watch, TorchFunctionMode):
     """Records what a net calls in one step.
 
     It is of this thread alone, and changes nothing: the step runs as it is written. ``reason`` says why not all steps
@@ -66,7 +55,8 @@ class Record(Watch):
     records = True
 
     def __init__(self, net: nn.Module, x: Tensor, trusts: bool = False, describes: bool = False) -> None:
-        super().__init__(net)
+        Watch.__init__(self, net)
+        TorchFunctionMode.__init__(self)
         self.reason: str = ""
         self.trusted: str = ""  # the first function that was taken for one that acts on each sample alone
         self.steps: list[Step] = []
@@ -74,8 +64,7 @@ class Record(Watch):
         self.outputs: Any = None
         self.rows: int = len(x)
         self._net = net
-        self._function_mode = _Mode(self)
-        self.asserted = self._trusts = trusts
+        self.asserted = trusts
         self._describes = describes
         self._with_grad = torch.is_grad_enabled()
         self._inside = 0  # calls of neurons, whose own functions are not recorded
@@ -88,17 +77,14 @@ class Record(Watch):
         self._random = ""
         self._sizes: list[Rows] = []  # which the code was told
         self._surroundings = Surroundings(net)
-        buffers = list(net.named_buffers(remove_duplicate=False))
-        named = [*net.named_parameters(remove_duplicate=False), *buffers]
-        self._named = {id(tensor): path for path, tensor in reversed(named)}
-        self._buffers = {path for path, _ in buffers}
-        self._held = [tensor for _, tensor in named]
+        named = [*net.named_parameters(remove_duplicate=False), *net.named_buffers(remove_duplicate=False)]
+        self._named = {id(tensor): (path, tensor) for path, tensor in reversed(named)}
         self._add(x, of_step=True, own=False)
 
     @contextmanager
     def recording(self) -> Iterator[None]:
         """Record what is called, as long as it lasts."""
-        with self.watching(), self._function_mode:
+        with self.watching(), self:
             yield
 
     def finish(self, outputs: list[Any], spec: Any) -> None:
@@ -115,10 +101,7 @@ class Record(Watch):
         if changed and not self.reason.startswith("forward"):
             self.reason = f"forward {changed}"
         if not self.reason:
-            try:
-                self.outputs = tree_unflatten([self._output(leaf) for leaf in outputs], spec)
-            except NotSampleWise as why:
-                self.reason = str(why)
+            self.outputs = self._tried(tree_unflatten, map(self._output, outputs), spec)
 
     def plan(self) -> Plan:
         """Return the plan that runs all steps as this one was."""
@@ -129,7 +112,7 @@ class Record(Watch):
 
         What is not written in Python reads a number without a trace, such as ``str``, ``range`` or ``len``.
         """
-        return not self._trusts and not all(size.used for size in self._sizes)
+        return not self.asserted and not all(size.used for size in self._sizes)
 
     def is_of_step(self, number: int) -> bool:
         """Return True for a value that is computed anew in every step."""
@@ -149,51 +132,46 @@ class Record(Watch):
         flat, spec = tree_flatten(self.outputs, is_leaf=lambda leaf: isinstance(leaf, Place))
         return tuple(steps), tuple(flat), str(spec)
 
-    def function(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Call a function, and record it."""
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
         if self.reason or self._inside or func in _TOLD:
             return func(*args, **kwargs)
         if func in _SIZES:
             return self._size(func, args, kwargs)
-        try:
-            overwriting = in_place_of(func, kwargs)
-            if overwriting is not None:
-                self._must_be_own(name_of(func), args[0])
-        except NotSampleWise as why:
-            self._refuse(str(why))
-            return func(*args, **kwargs)
+        overwriting = self._tried(self._overwriting, func, args, kwargs)
         out = func(*args, **kwargs)
-        try:
-            self._record(func, args, kwargs, out, overwriting)
-        except NotSampleWise as why:
-            self._refuse(str(why))
+        if not self.reason:
+            self._tried(self._record, func, args, kwargs, out, overwriting)
         return out
+
+    def _tried(self, work: Callable[..., Any], func: Any, *others: Any) -> Any:
+        try:
+            return work(func, *others)
+        except NotSampleWise as why:
+            path, kind = self._caller()
+            self.reason = f"{path!r}: {kind} ({why})" if path and kind else str(why)
 
     def called(self, module: Any, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if self._inside or (self.reason and not isinstance(module, WholeSequence)):
             return forward(module, *args, **kwargs)
         self._inside += 1
-        top = _get_current_function_mode_stack()[-1] is self._function_mode
+        top = _get_current_function_mode_stack()[-1] is self
         if top:
-            self._function_mode.__exit__(None, None, None)  # which every function of the neuron would pass
+            self.__exit__(None, None, None)  # which every function of the neuron would pass
         try:
             return self._called_once(module, forward, args, kwargs)
         finally:
             if top:
-                self._function_mode.__enter__()
+                self.__enter__()
             self._inside -= 1
 
     def _called_once(
         self, module: Any, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         x = args[0] if args else next(iter(kwargs.values()), None)
-        inputs: list[Place] = []
-        if not self.reason:
-            try:
-                self._must_be_a_layer(module, x, args, kwargs)
-                inputs.append(self._place(x))
-            except NotSampleWise as why:
-                self.reason = str(why)
+        place = None if self.reason else self._tried(self._input, module, x, args, kwargs)
         self._called.add(module)
         if isinstance(module, WholeSequence) and isinstance(x, Tensor):
             out = tree_map(lambda tensor: tensor[0], forward(module, x.unsqueeze(0)))  # a sequence of one step
@@ -202,19 +180,15 @@ class Record(Watch):
         if not self.reason:
             places = tuple(self._add(tensor, of_step=True, own=False) for tensor in tree_leaves(out))
             path, kind, several = self.paths[module], type(module).__name__, isinstance(out, tuple)
-            self.steps.append(Step(Neuron(), path, kind, tuple(inputs), {}, places, several, grad=self._mode()))
+            self.steps.append(Step(Neuron(), path, kind, (place,), {}, places, several, grad=self._mode()))
         return out
 
     def touched(self, module: Any, how: str) -> None:
         if not self._inside:
-            self.reason = self.reason or f"forward {how} the state that {self.name(module)} keeps"
+            self.refused(f"forward {how} the state that {self.name(module)} keeps")
 
     def refused(self, why: str) -> None:
         self.reason = self.reason or why
-
-    def _refuse(self, why: str) -> None:
-        path, kind = self._caller()
-        self.reason = f"{path!r}: {kind} ({why})" if path and kind else why
 
     def _caller(self) -> tuple[str, str]:
         """Return the path of the module that calls a function, and its class if it is one of torch's."""
@@ -240,8 +214,8 @@ class Record(Watch):
 
     def _rows(self, count: int) -> Rows:
         def report() -> None:
-            if not self._trusts:
-                self.reason = self.reason or "forward computes with the batch size"
+            if not self.asserted:
+                self.refused("forward computes with the batch size")
 
         self._sizes.append(Rows(count, report))
         return self._sizes[-1]
@@ -256,14 +230,15 @@ class Record(Watch):
                 kwargs = {**kwargs, "inplace": False}
             func = overwriting
         if name in READS:
-            if not self._trusts:
+            if not self.asserted:
                 raise NotSampleWise(f"forward reads a value into Python ({name})")
             self.trusted = self.trusted or name
             return
-        if any(id(tensor) in self._unknown for tensor in tensors_in((args, kwargs))):
-            self._unknown.update((id(tensor), tensor) for tensor in flat(out) if isinstance(tensor, Tensor))
+        tensors = list(tensors_in((args, kwargs)))
+        if any(id(tensor) in self._unknown for tensor in tensors):
+            self._unknown.update((id(tensor), tensor) for tensor in tensors_in(out))
             return
-        is_of_step = any(map(self._is_of_step, tensors_in((args, kwargs))))
+        is_of_step = any(map(self._is_of_step, tensors))
         if is_of_step:
             if is_random(func):
                 self._random = self._random or name
@@ -282,7 +257,7 @@ class Record(Watch):
         if not all(isinstance(tensor, Tensor) for tensor in outs):
             raise NotSampleWise(f"'{name}' is not known to act on each sample alone")
         if is_of_step and not all(tensor.dim() and len(tensor) == self.rows for tensor in outs):
-            if self._trusts:  # it may be there to be read
+            if self.asserted:  # it may be there to be read
                 self._unknown.update((id(tensor), tensor) for tensor in outs)
                 return
             raise NotSampleWise(f"'{name}' makes no row of each sample")
@@ -297,7 +272,7 @@ class Record(Watch):
         try:
             return computed_by(call)
         except NotSampleWise:
-            if not self._trusts:
+            if not self.asserted:
                 raise
             self.trusted = self.trusted or call.name
             return Function(call.func)
@@ -306,20 +281,26 @@ class Record(Watch):
         grad = torch.is_grad_enabled()
         return None if grad == self._with_grad else grad
 
-    def _must_be_own(self, name: str, tensor: Any) -> None:
-        """Refuse to overwrite what is older than the step, or known by another name."""
+    def _overwriting(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Return what computes the same as a function that overwrites a tensor, which must be of this step alone."""
+        function = in_place_of(func, kwargs)
+        if function is None:
+            return None
+        tensor = args[0]
         if isinstance(tensor, Tensor) and id(tensor) in self._named:
-            path = self._named[id(tensor)]
-            kind = "buffer" if path in self._buffers else "parameter"
+            path = self._named[id(tensor)][0]
+            kind = "parameter" if path in dict(self._net.named_parameters(remove_duplicate=False)) else "buffer"
             raise NotSampleWise(f"forward changes the {kind} {path!r} while it runs")
         number = self._places.get(id(tensor))
-        memory = None if number is None else _memory(tensor)
-        others = sum(_memory(value) == memory for value in self.values)
+        memory = None if number is None else memory_of(tensor)
+        others = sum(memory_of(value) == memory for value in self.values)
         if number is None or not self._own[number] or not memory or others > 1 or self._mode() is not None:
-            raise NotSampleWise(f"'{name}' overwrites a tensor")
+            raise NotSampleWise(f"'{name_of(func)}' overwrites a tensor")
         self.values[number] = tensor.detach().clone()  # as it was; the tensor goes on under another number
+        return function
 
-    def _must_be_a_layer(self, module: Any, x: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def _input(self, module: Any, x: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Place:
+        """Return what a neuron is called with, which must be the output of a layer."""
         if module not in self.paths:
             raise NotSampleWise(f"forward calls a {type(module).__name__} that is not registered in the net")
         name = self.name(module)
@@ -329,6 +310,7 @@ class Record(Watch):
             raise NotSampleWise(f"{name} has init_hidden=False")
         if len(args) + len(kwargs) != 1 or not self._is_of_step(x):
             raise NotSampleWise(f"{name} is called with something else than the one output of a layer")
+        return self._place(x)
 
     def _is_of_step(self, value: Any) -> bool:
         number = self._places.get(id(value))
@@ -354,7 +336,7 @@ class Record(Watch):
             if id(value) in self._places:
                 return self._place(value)
             if id(value) in self._named:
-                return Named(self._named[id(value)])
+                return Named(self._named[id(value)][0])
             if self._surroundings.holds(value):
                 return Held(value)
             raise NotSampleWise("forward takes a tensor that is neither the net's nor computed by torch's functions")
@@ -388,5 +370,10 @@ class Record(Watch):
         return False
 
 
-def _memory(tensor: Any) -> int:
-    return tensor.untyped_storage().data_ptr() if type(tensor) in (Tensor, nn.Parameter) else 0
+def memory_of(tensor: Any) -> int:
+    """Return where the memory begins that a tensor is a part of; 0 where it has none that could be compared."""
+    if type(tensor) not in (Tensor, nn.Parameter, nn.Buffer) or tensor.layout != torch.strided:
+        return 0
+    if torch._C._functorch.is_functorch_wrapped_tensor(tensor):
+        return 0
+    return tensor.untyped_storage().data_ptr()

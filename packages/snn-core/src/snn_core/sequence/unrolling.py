@@ -22,6 +22,7 @@ from snn_core.sequence.layers import known_ahead
 from snn_core.sequence.loop import Loop, Run, chunks, later_steps, steps
 from snn_core.sequence.memory_plan import MemoryPlan, planned
 from snn_core.sequence.recorded import FEW, recorded, recorded_ahead, schedule_of
+from snn_core.sequence.recorder import memory_of
 from snn_core.sequence.schedule import Schedule
 
 
@@ -339,20 +340,11 @@ def separate(tensors: Sequence[Any], others: Iterable[Any]) -> list[Any]:
     """
     if torch.compiler.is_compiling():
         return list(tensors)
-    taken = {_memory(other) for other in others} - {0}
+    taken = {memory_of(other) for other in others} - {0}
     apart = []
     for tensor in tensors:
-        memory = _memory(tensor)
+        memory = memory_of(tensor)
         apart.append(tensor.clone() if memory in taken else tensor)
         if memory:
             taken.add(memory)
     return apart
-
-
-def _memory(tensor: Any) -> int:
-    """Return where the memory begins that a tensor is a part of; 0 where it has none that could be compared."""
-    if type(tensor) not in (Tensor, nn.Parameter, nn.Buffer) or tensor.layout != torch.strided:
-        return 0
-    if torch._C._functorch.is_functorch_wrapped_tensor(tensor):
-        return 0
-    return tensor.untyped_storage().data_ptr()
