@@ -15,7 +15,7 @@ from snn_core import AssociativeLeaky, LeakyParallel, SpikingNeuron, StateLeaky
 from snn_core.neuron.temporal import Temporal, current
 from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.folding import Folding
-from snn_core.sequence.plan import Place, Step, Whole
+from snn_core.sequence.plan import HOOKS, Place, Step, Whole
 from snn_core.sequence.surroundings import must_be_apart
 from snn_core.sequence.watching import Watch
 from snn_functional.probe._hook import in_backward
@@ -170,9 +170,6 @@ def holds(net: nn.Module) -> Iterator[tuple[str, Temporal]]:
     return ((path, m) for path, m in net.named_modules() if isinstance(m, Temporal) and m._kept is not None)
 
 
-_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-
-
 def replica(net: nn.Module) -> nn.Module:
     """A deep copy of a net, cut off its graph, without the hooks that others put on it.
 
@@ -192,7 +189,7 @@ def replica(net: nn.Module) -> nn.Module:
             f"net is a {type(net).__name__} that copy.deepcopy cannot copy: {error}; diagnose runs a copy of it"
         ) from error
     for module in twin.modules():
-        for kind in _HOOKS:
+        for kind in HOOKS:
             hooks = getattr(module, kind)
             for key in [key for key, hook in hooks.items() if not _of_torch(hook)]:
                 del hooks[key]
