@@ -17,8 +17,7 @@ from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.neurons.bntt import BatchNormTT1d, BatchNormTT2d
 from snn_core.neurons.stateleaky import StateLeaky
 from snn_core.sequence.memory_plan import MemoryPlan
-from snn_core.sequence.plan import Layer as LayerCall
-from snn_core.sequence.plan import Neuron, Plan, Product, Step, hooked, modes
+from snn_core.sequence.plan import Plan, Step, Whole, hooked, modes
 from snn_core.sequence.random_states import RandomStates
 
 
@@ -100,15 +99,11 @@ def described(calls: Iterable[Step], net: nn.Module, inputs: list[Tensor | None]
     modules: dict[str, Any] = dict(net.named_modules(remove_duplicate=False))
     rows: list[Layer] = []
     for step, x in zip(calls, inputs, strict=True):
-        if type(modules.get(step.path)).__name__ != step.kind:
+        module = modules[step.path]
+        if type(module).__name__ != step.kind:
             continue  # a function that the net's own code calls
-        if isinstance(step.compute, Neuron | LayerCall):
-            how = _how(modules[step.path], x, steps)
-        elif isinstance(step.compute, Product) and x is not None:
-            how = expected(x.device.type)
-        else:
-            how = "all steps at once"
-        row = Layer(step.path, step.kind, how)
+        whole = isinstance(step.compute, Whole)
+        row = Layer(step.path, step.kind, _how(module, x, steps) if whole or x is not None else "all steps at once")
         if not rows or (rows[-1].path, rows[-1].kind) != (row.path, row.kind):
             rows.append(row)
     return tuple(rows)
@@ -163,20 +158,15 @@ def inputs_of_chain(chain: list[tuple[str, nn.Module]], xs: Tensor) -> list[Tens
             x = xs.new_zeros(xs.shape[1:])
             for _, module in chain:
                 inputs.append(x)
-                x = _one_step(module, x)
+                if isinstance(module, WholeSequence):
+                    x = module(x.unsqueeze(0))[0]
+                elif isinstance(module, SpikingNeuron):
+                    x = module.step(x)[0]
+                elif not isinstance(module, Temporal):
+                    x = module(x)
     except (RuntimeError, ValueError, TypeError, IndexError):
         inputs += [None] * (len(chain) - len(inputs))
     finally:
         if numbers.moved():
             numbers.restore()
     return inputs
-
-
-def _one_step(module: nn.Module, x: Tensor) -> Any:
-    if isinstance(module, WholeSequence):
-        out = module(x.unsqueeze(0))
-        return tuple(o[0] for o in out) if isinstance(out, tuple) else out[0]
-    if isinstance(module, SpikingNeuron):
-        spk, state = module.step(x)
-        return module.outputs(spk, state) if module.output else spk
-    return x if isinstance(module, Temporal) else module(x)
