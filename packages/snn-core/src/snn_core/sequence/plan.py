@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -108,8 +109,8 @@ class Plan:
         tensors = {path for path, _ in net.named_parameters(remove_duplicate=False)}
         return names <= tensors | {path for path, _ in net.named_buffers(remove_duplicate=False)}
 
-    def layers(self, net: nn.Module, xs: Tensor, folding: Folding) -> Any:
-        """Run all steps in one call of each layer.
+    def run(self, net: nn.Module, xs: Tensor, folding: Folding) -> Any:
+        """Run all steps in one call of each layer, or as many at a time as are fast together, where that gains.
 
         Args:
             net: The net.
@@ -119,12 +120,8 @@ class Plan:
         Returns:
             The outputs ``[T, batch, ...]``, zero where a sample does not run.
         """
-        return self._run(net, xs, folding, None)
-
-    def blocks(self, net: nn.Module, xs: Tensor, folding: Folding) -> Any:
-        """Run as many steps at a time as are fast together: a sequence may be cut anywhere."""
-        if torch.compiler.is_compiling() or any(map(is_compiled, net.modules())):
-            return self.layers(net, xs, folding)
+        if not self.gains_from_blocks or torch.compiler.is_compiling() or any(map(is_compiled, net.modules())):
+            return self._run(net, xs, folding, None)
         layout = Layout()
 
         def parts() -> Iterator[Tensor]:
@@ -144,10 +141,6 @@ class Plan:
                 module.lay_out_kept()
         return tree_map(Tensor.contiguous, out)
 
-    def run(self, net: nn.Module, xs: Tensor, folding: Folding) -> Any:
-        """Run by :meth:`blocks` where that gains, else by :meth:`layers`."""
-        return (self.blocks if self.gains_from_blocks else self.layers)(net, xs, folding)
-
     def _run(self, net: nn.Module, xs: Tensor, folding: Folding, layout: Layout | None) -> Any:
         rows = folding.fold(xs)
         count = rows.shape[0]  # as len() would be a constant where a program with a free batch is exported
@@ -158,7 +151,9 @@ class Plan:
         for step in self.steps:
             args = [value_of(values, net, a) for a in step.args]
             kwargs = {name: value_of(values, net, a) for name, a in step.kwargs.items()}
-            out = _called(step, run, args, kwargs)
+            mode = nullcontext() if step.grad is None else torch.set_grad_enabled(step.grad and torch.is_grad_enabled())
+            with mode:
+                out = step.compute(run, step.path, *args, **kwargs)
             if watch is not None:
                 watch.ran(run.modules[step.path], step, args, out, folding)
             del args, kwargs
@@ -171,13 +166,6 @@ class Plan:
             return folding.unfold(folding.checked(rows, count))
 
         return tree_unflatten([tree_map(unfolded, values[number]) for number in self._outputs], self._spec)
-
-
-def _called(step: Step, run: Pass, args: list[Any], kwargs: dict[str, Any]) -> Any:
-    if step.grad is None:
-        return step.compute(run, step.path, *args, **kwargs)
-    with torch.set_grad_enabled(step.grad and torch.is_grad_enabled()):
-        return step.compute(run, step.path, *args, **kwargs)
 
 
 def value_of(values: dict[int, Any], net: nn.Module, value: Value) -> Any:
@@ -278,12 +266,8 @@ class Product(Function):
     """``linear``, by what is registered for it."""
 
     def __call__(self, run: Pass, path: str, *args: Any, **kwargs: Any) -> Any:
-        return _product(run, path, *args, **kwargs)
-
-
-def _product(run: Pass, path: str, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    out, run.products[path] = linear(input, weight, bias)
-    return out
+        out, run.products[path] = linear(*args, **kwargs)
+        return out
 
 
 @dataclass(frozen=True)
@@ -317,12 +301,10 @@ class Layer(Whole):
     def __call__(self, run: Pass, path: str, x: Tensor) -> Any:
         module: Any = run.modules[path]
         if takes(module):
-            return _product(run, path, x, module.weight, module.bias)
-        if run.layout is None:
-            return module(x)
-        if isinstance(module, _CONVOLUTIONS):
+            return Product(F.linear)(run, path, x, module.weight, module.bias)
+        if run.layout is not None and isinstance(module, _CONVOLUTIONS):
             return run.layout.convolved(module, x)
-        if type(module) is nn.MaxPool2d:
+        if run.layout is not None and type(module) is nn.MaxPool2d:
             windows = module.kernel_size, module.stride, module.padding, module.dilation, module.ceil_mode
             return max_pool2d(F.max_pool2d, x, *windows)
         return module(x)
