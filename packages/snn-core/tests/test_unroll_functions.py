@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 
 import pytest
@@ -202,3 +203,84 @@ def test_a_net_is_usable_after_a_forward_that_failed() -> None:
         snn.unroll(net, xs[..., :4])
     close(snn.unroll(net, xs), expected)
     close(call_loop(net, xs), expected)
+
+
+class Called(nn.Module):
+    """A net of one layer, which a ``forward`` of its own calls."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x)
+
+
+FLAT, LINES, IMAGES, VOLUMES = (3, 4), (3, 4, 6), (3, 4, 6, 6), (3, 4, 6, 6, 6)
+# a layer, and one step's input
+LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
+    "Linear": (lambda: nn.Linear(4, 5), FLAT),
+    "PReLU": (lambda: nn.PReLU(4), LINES),
+    "Threshold": (lambda: nn.Threshold(0.1, -1.0), FLAT),
+    "Identity": (nn.Identity, FLAT),
+    "Softplus": (nn.Softplus, (3,)),
+    "Softmax": (lambda: nn.Softmax(dim=-1), LINES),
+    "Softmax of the batch": (lambda: nn.Softmax(dim=-2), FLAT),
+    "LogSoftmax": (lambda: nn.LogSoftmax(dim=1), LINES),
+    "Flatten": (nn.Flatten, IMAGES),
+    "Flatten in the middle": (lambda: nn.Flatten(-3, 2), IMAGES),
+    "Flatten of the batch": (lambda: nn.Flatten(-2, -1), FLAT),
+    "Unflatten": (lambda: nn.Unflatten(-1, (2, 1, 3)), LINES),
+    "Unflatten of the batch": (lambda: nn.Unflatten(-2, (1, 3)), FLAT),
+    "LayerNorm": (lambda: nn.LayerNorm((4, 6)), LINES),
+    "LayerNorm of the batch": (lambda: nn.LayerNorm((3, 4)), FLAT),
+    "RMSNorm": (lambda: nn.RMSNorm(6), LINES),
+    "GroupNorm": (lambda: nn.GroupNorm(2, 4), FLAT),
+    "LocalResponseNorm": (lambda: nn.LocalResponseNorm(3), LINES),
+    "BatchNorm1d": (lambda: nn.BatchNorm1d(4), FLAT),
+    "BatchNorm1d of lines": (lambda: nn.BatchNorm1d(4), LINES),
+    "BatchNorm2d": (lambda: nn.BatchNorm2d(4), IMAGES),
+    "BatchNorm3d without statistics": (lambda: nn.BatchNorm3d(4, track_running_stats=False), VOLUMES),
+    "InstanceNorm2d": (lambda: nn.InstanceNorm2d(4, affine=True), IMAGES),
+    "InstanceNorm1d with statistics": (lambda: nn.InstanceNorm1d(4, track_running_stats=True), LINES),
+    "Dropout": (nn.Dropout, FLAT),
+    "Dropout of nothing": (lambda: nn.Dropout(0.0), FLAT),
+    "Dropout2d": (nn.Dropout2d, IMAGES),
+    "AlphaDropout": (nn.AlphaDropout, FLAT),
+    "FeatureAlphaDropout": (nn.FeatureAlphaDropout, IMAGES),
+    "Conv1d": (lambda: nn.Conv1d(4, 5, 3), LINES),
+    "Conv1d of one sample": (lambda: nn.Conv1d(3, 5, 3), FLAT),
+    "ConvTranspose2d": (lambda: nn.ConvTranspose2d(4, 3, 3), IMAGES),
+    "Conv3d": (lambda: nn.Conv3d(4, 5, 3), VOLUMES),
+    "MaxPool1d": (lambda: nn.MaxPool1d(2), LINES),
+    "MaxPool2d": (lambda: nn.MaxPool2d(3, 2), IMAGES),
+    "MaxPool2d of one sample": (lambda: nn.MaxPool2d(3, 2), LINES),
+    "MaxPool3d": (lambda: nn.MaxPool3d(2), VOLUMES),
+    "AvgPool2d": (lambda: nn.AvgPool2d(2), IMAGES),
+    "AdaptiveAvgPool3d": (lambda: nn.AdaptiveAvgPool3d(2), VOLUMES),
+    "AdaptiveMaxPool1d": (lambda: nn.AdaptiveMaxPool1d(5), LINES),
+    "ConstantPad1d": (lambda: nn.ConstantPad1d(2, 1.0), FLAT),
+    "ReflectionPad2d": (lambda: nn.ReflectionPad2d(1), IMAGES),
+    "ReplicationPad3d": (lambda: nn.ReplicationPad3d(1), VOLUMES),
+    "CircularPad1d": (lambda: nn.CircularPad1d(1), LINES),
+    "ZeroPad2d of the batch": (lambda: nn.ZeroPad2d(1), FLAT),
+    "PixelShuffle": (lambda: nn.PixelShuffle(2), IMAGES),
+    "Upsample": (lambda: nn.Upsample(scale_factor=2), LINES),
+}
+
+
+@pytest.mark.parametrize("training", [False, True], ids=["evaluated", "trained"])
+@pytest.mark.parametrize(("make", "shape"), LAYERS.values(), ids=LAYERS)
+def test_a_layer_is_judged_by_the_function_that_it_calls(make, shape: tuple[int, ...], training: bool) -> None:
+    torch.manual_seed(0)
+    layer, xs = make().double().train(training), torch.randn(5, *shape, dtype=torch.float64)
+    chain, called = nn.Sequential(layer), Called(layer).train(training)
+    kinds = [snn.backends.explain(net, xs).kind for net in (chain, called)]
+    assert kinds[0] == kinds[1]
+    outputs, expected = [], []
+    for net in (chain, called):
+        torch.manual_seed(1)
+        outputs.append(snn.unroll(copy.deepcopy(net), xs))
+        torch.manual_seed(1)
+        expected.append(call_loop(copy.deepcopy(net), xs))
+    close(outputs, expected)

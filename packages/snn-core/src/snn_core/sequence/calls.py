@@ -1,20 +1,21 @@
-"""Calls of functions in one step: what they are named, what they are given, and what they overwrite."""
+"""Calls of functions in one step: what they are given, what they overwrite, and which mix samples."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 from torch.overrides import resolve_name
 
-from snn_core.sequence.layers import NotSampleWise
+from snn_core.neuron.constant import is_whole
+from snn_core.sequence.plan import NotSampleWise, flat
 
-READS = frozenset(
-    {"item", "tolist", "__bool__", "__float__", "__int__", "__index__", "numpy", "__array__", "equal", "allclose"}
-)
+READS = frozenset("item tolist __bool__ __float__ __int__ __index__ numpy __array__ equal allclose".split())
 """Names of what reads the values of a tensor into Python."""
 
 
@@ -38,12 +39,10 @@ def _reporting(name: str) -> Callable[..., Any]:
     return method
 
 
-for _name in (
-    *("add", "radd", "sub", "rsub", "mul", "rmul", "truediv", "rtruediv", "floordiv", "rfloordiv", "mod", "rmod"),
-    *("divmod", "rdivmod", "pow", "rpow", "lshift", "rshift", "and", "or", "xor", "neg", "pos", "abs", "invert"),
-    *("eq", "ne", "lt", "le", "gt", "ge", "bool", "int", "float", "hash", "round"),
-):
-    setattr(Rows, f"__{_name}__", _reporting(f"__{_name}__"))
+# what is written in C reads a number without them
+_UNSEEN = "__new__ __repr__ __getattribute__ __getnewargs__ __format__ __sizeof__ __index__ __doc__".split()
+for _name in {name for name in vars(int) if name.startswith("__")}.difference(_UNSEEN):
+    setattr(Rows, _name, _reporting(_name))
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,12 @@ class Call:
 
     @property
     def name(self) -> str:
-        return name_of(self.func)
+        return repr(name_of(self.func))
+
+    @property
+    def axes(self) -> int:
+        """The number of axes of the first argument, which alone is computed anew in every step."""
+        return self.first().dim()
 
     def argument(self, index: int, name: str, default: Any = None) -> Any:
         """Return an argument that may be given by position or by name."""
@@ -86,7 +90,7 @@ class Call:
         return values[0]
 
     def unknown(self) -> NotSampleWise:
-        return NotSampleWise(f"'{self.name}' is not known to act on each sample alone")
+        return NotSampleWise(f"{self.name} is not known to act on each sample alone")
 
 
 def name_of(func: Any) -> str:
@@ -126,17 +130,108 @@ def in_place_of(func: Any, kwargs: Mapping[str, Any]) -> Any:
     return function
 
 
-def flat(values: Any) -> Iterator[Any]:
-    """Return the values in tuples, lists and dicts, at any depth."""
-    if isinstance(values, dict):
-        values = tuple(values.values())
-    if isinstance(values, tuple | list):
-        for value in values:
-            yield from flat(value)
-    else:
-        yield values
+def tells_rows(values: Any) -> bool:
+    """Return True if the number of samples is among the values."""
+    return any(isinstance(value, Rows) for value in flat(values))
 
 
 def tensors_in(values: Any) -> Iterator[Tensor]:
     """Return the tensors among the values in tuples, lists and dicts."""
     return (value for value in flat(values) if isinstance(value, Tensor))
+
+
+def must_be_within(call: Any, name: str, value: Any, dims: Any, axes: int) -> None:
+    """Raise NotSampleWise unless an argument names axes of a sample.
+
+    Args:
+        call: The call.
+        name: The name of the argument.
+        value: The argument.
+        dims: The axes that it means.
+        axes: The number of axes, the batch included.
+    """
+    dims = dims if isinstance(dims, tuple | list | range) else (dims,)
+    if not dims or not all(is_whole(d) and d % axes >= 1 for d in dims):
+        raise NotSampleWise(f"{call.name} is not told to leave the batch axis alone ({name}={value})")
+
+
+def elementwise(call: Call) -> None:
+    """Check a call that combines tensors number by number."""
+    tensors = list(tensors_in((call.args, call.kwargs)))
+    axes = {tensor.dim() for tensor in tensors if call.is_of_step(tensor)}
+    if len(axes) != 1:
+        raise NotSampleWise(f"{call.name} combines tensors that do not share the batch axis")
+    (most,) = axes
+    for tensor in tensors:
+        if not call.is_of_step(tensor) and tensor.dim() >= most and (tensor.dim() > most or len(tensor) != 1):
+            raise NotSampleWise(f"{call.name} combines a tensor of the net with the batch axis")
+
+
+def cat(call: Call) -> None:
+    """Check a call that concatenates tensors."""
+    parts, dim = call.argument(0, "tensors"), call.argument(1, "dim", 0)
+    if not isinstance(parts, tuple | list) or not all(map(call.is_of_step, parts)):
+        raise call.unknown()
+    if len({part.dim() for part in parts}) != 1:
+        raise call.unknown()
+    must_be_within(call, "dim", dim, dim, parts[0].dim())
+
+
+def reshape(call: Call) -> None:
+    """Check a call that gives each sample another shape."""
+    first, *rest = _sizes(call, *call.args[1:], *call.kwargs.values())
+    numbers = math.prod(call.first().shape[1:])
+    if isinstance(first, Rows):
+        return
+    if first != -1:
+        raise NotSampleWise(f"{call.name} reshapes to a fixed batch size ({first}); use flatten(1) or x.shape[0]")
+    if math.prod(rest) != numbers:
+        rows = f"rows of {math.prod(rest)} numbers of a sample of {numbers}"
+        raise NotSampleWise(f"{call.name} makes {rows}; use x.flatten(1)")
+
+
+def new(call: Call) -> None:
+    """Check a call that makes a tensor with a row of each sample."""
+    if not call.axes or not isinstance(_sizes(call, *call.args[1:])[0], Rows):
+        raise call.unknown()
+
+
+def _sizes(call: Call, *sizes: Any) -> tuple[int, ...]:
+    """Return the sizes that a call is given, of which the first may be the number of samples."""
+    sizes = tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], tuple | list) else sizes
+    if not sizes or not all(isinstance(size, int) for size in sizes):
+        raise call.unknown()
+    told = isinstance(sizes[0], Rows)
+    if any(isinstance(size, Rows) for size in sizes[1:]) or (told and len(call.out) != call.rows):
+        raise NotSampleWise(f"{call.name} computes with the batch size")
+    if told:
+        sizes[0].used = True
+    return sizes
+
+
+def view_as(call: Call) -> None:
+    """Check a call that gives one tensor the shape of another."""
+    if not all(map(call.is_of_step, call.args[:2])):
+        raise call.unknown()
+
+
+def index(call: Call) -> None:
+    """Check a call that takes a part of a tensor."""
+    items = call.args[1] if isinstance(call.args[1], tuple) else (call.args[1],)
+    taken = sum(i is not None and i is not Ellipsis for i in items)
+    whole = items[0] == slice(None) if isinstance(items[0], slice) else items[0] is Ellipsis and taken < call.axes
+    if not call.axes or not whole or not all(isinstance(i, int | slice) or i is None or i is Ellipsis for i in items):
+        raise NotSampleWise(f"{call.name} takes some samples out of the batch")
+
+
+def product(call: Call) -> None:
+    """Check a product with a matrix."""
+    if call.axes < 2 or call.args[1].dim() > 2:
+        raise call.unknown()
+
+
+def cast(call: Call) -> None:
+    """Check a call that changes dtype or device."""
+    plain = torch.dtype | torch.device | bool | str
+    if not call.axes or not all(isinstance(v, plain) for v in (*call.args[1:], *call.kwargs.values())):
+        raise call.unknown()

@@ -1,201 +1,48 @@
-"""Nets that are chains of layers: which layers act on each sample alone, so that all steps may run at once."""
+"""What acts on each sample alone, so that all steps may run at once: functions, layers, and chains of layers."""
 
 from __future__ import annotations
 
+import math
+import re
 import weakref
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from snn_core.kernels.layers import is_compiled
-from snn_core.neuron.firing import Firing
 from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neuron.temporal import Temporal
 from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.neurons.gradedspikes import GradedSpikes
 from snn_core.neurons.stateleaky import StateLeaky
-from snn_core.sequence.plan import Layer, Neuron, Place, Plan, Step, hooked, modes
+from snn_core.sequence import calls
+from snn_core.sequence import plan as plans
+from snn_core.sequence.calls import Call, must_be_within, name_of
+from snn_core.sequence.plan import NotSampleWise, Plan
 from snn_core.sequence.schedule import Schedule, described, inputs_of_chain
-
-
-class NotSampleWise(Exception):
-    """Why a module or function may mix samples or time steps."""
-
-
-def is_known(module: nn.Module) -> bool:
-    """Return True for a layer of torch of which it is known what it does with samples."""
-    return type(module) in _RULES
-
-
-def axes_after(module: nn.Module, axes: int) -> int:
-    """Return the number of axes of a module's output for one step's input with ``axes`` axes, the batch included.
-
-    Raises:
-        NotSampleWise: If the module may mix samples, draws random numbers, or keeps statistics.
-    """
-    rule = _RULES.get(type(module))
-    if rule is None:
-        raise NotSampleWise(f"{type(module).__name__} is not known to act on each sample alone")
-    if type(module).forward is not _FORWARDS[type(module)]:
-        raise NotSampleWise(f"the forward of {type(module).__name__} was replaced by another")
-    if getattr(module, "inplace", False):
-        raise NotSampleWise(f"{type(module).__name__}(inplace=True) overwrites its input")
-    return rule(module, axes)
-
-
-def _needs(*allowed: int) -> Callable[[Any, int], int]:
-    """Return the rule of a module that takes so many axes, the batch included, and returns as many."""
-
-    def rule(module: Any, axes: int) -> int:
-        if axes not in allowed:
-            wanted = " or ".join(map(str, allowed))
-            raise NotSampleWise(f"{type(module).__name__} takes {wanted} axes with a batch, and gets {axes} a step")
-        return axes
-
-    return rule
-
-
-def _at_least(least: int) -> Callable[[Any, int], int]:
-    def rule(module: Any, axes: int) -> int:
-        if axes < least:
-            raise NotSampleWise(f"{type(module).__name__} gets one step without a batch axis ({axes} axes)")
-        return axes
-
-    return rule
-
-
-def _not_training(then: Callable[[Any, int], int]) -> Callable[[Any, int], int]:
-    def rule(module: Any, axes: int) -> int:
-        tracks = getattr(module, "running_mean", True) is not None
-        if module.training or not tracks:
-            what = "draws anew" if hasattr(module, "p") else "normalises over the batch"
-            raise NotSampleWise(f"{type(module).__name__} {what} in every step while training")
-        return then(module, axes)
-
-    return rule
-
-
-def _softmax(module: Any, axes: int) -> int:
-    if module.dim is None or not module.dim % axes >= 1:
-        raise NotSampleWise(f"{type(module).__name__}(dim={module.dim}) is not told to leave the batch axis alone")
-    return axes
-
-
-def _flatten(module: Any, axes: int) -> int:
-    start, end = module.start_dim % axes, module.end_dim % axes
-    if start < 1:
-        raise NotSampleWise(f"Flatten(start_dim={module.start_dim}) flattens the batch axis too")
-    return axes - max(end - start, 0)
-
-
-def _unflatten(module: Any, axes: int) -> int:
-    if not isinstance(module.dim, int) or not module.dim % axes >= 1:
-        raise NotSampleWise(f"Unflatten(dim={module.dim}) splits the batch axis")
-    return axes + len(module.unflattened_size) - 1
-
-
-def _layer_norm(module: Any, axes: int) -> int:
-    if len(module.normalized_shape) >= axes:
-        raise NotSampleWise(f"{type(module).__name__} normalises over the batch axis")
-    return axes
-
-
-def _instance_norm(wanted: int) -> Callable[[Any, int], int]:
-    def rule(module: Any, axes: int) -> int:
-        if module.track_running_stats:
-            raise NotSampleWise(f"{type(module).__name__} keeps running statistics")
-        return _needs(wanted)(module, axes)
-
-    return rule
-
-
-def _max_pool(wanted: int) -> Callable[[Any, int], int]:
-    def rule(module: Any, axes: int) -> int:
-        if module.return_indices:
-            raise NotSampleWise(f"{type(module).__name__}(return_indices=True) returns more than one tensor")
-        return _needs(wanted)(module, axes)
-
-    return rule
-
-
-_ACTIVATIONS = (
-    nn.Identity, nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish,
-    nn.Sigmoid, nn.Tanh, nn.Softplus, nn.Softsign, nn.LogSigmoid, nn.Hardtanh, nn.Hardsigmoid,
-    nn.Hardswish, nn.Hardshrink, nn.Softshrink, nn.Tanhshrink,
-)  # fmt: skip
-_RULES: dict[type[nn.Module], Callable[[Any, int], int]] = {
-    nn.Linear: _at_least(2),
-    GradedSpikes: _at_least(2),
-    nn.Flatten: _flatten,
-    nn.Unflatten: _unflatten,
-    nn.LayerNorm: _layer_norm,
-    nn.RMSNorm: _layer_norm,
-    nn.GroupNorm: _at_least(2),
-    nn.LocalResponseNorm: _at_least(3),
-    nn.PReLU: _at_least(2),
-    nn.PixelShuffle: _at_least(4),
-    nn.PixelUnshuffle: _at_least(4),
-    nn.Upsample: _at_least(3),
-    nn.BatchNorm1d: _not_training(_needs(2, 3)),
-    nn.BatchNorm2d: _not_training(_needs(4)),
-    nn.BatchNorm3d: _not_training(_needs(5)),
-    nn.InstanceNorm1d: _instance_norm(3),
-    nn.InstanceNorm2d: _instance_norm(4),
-    nn.InstanceNorm3d: _instance_norm(5),
-    nn.Dropout: _not_training(_at_least(1)),
-    nn.Dropout1d: _not_training(_at_least(3)),
-    nn.Dropout2d: _not_training(_at_least(4)),
-    nn.Dropout3d: _not_training(_at_least(5)),
-    nn.AlphaDropout: _not_training(_at_least(1)),
-    **dict.fromkeys((nn.Softmax, nn.LogSoftmax, nn.Softmin), _softmax),
-    **dict.fromkeys((nn.Conv1d, nn.ConvTranspose1d, nn.AvgPool1d, nn.AdaptiveAvgPool1d), _needs(3)),
-    **dict.fromkeys((nn.Conv2d, nn.ConvTranspose2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d), _needs(4)),
-    **dict.fromkeys((nn.Conv3d, nn.ConvTranspose3d, nn.AvgPool3d, nn.AdaptiveAvgPool3d), _needs(5)),
-    **dict.fromkeys((nn.MaxPool1d, nn.AdaptiveMaxPool1d), _max_pool(3)),
-    **dict.fromkeys((nn.MaxPool2d, nn.AdaptiveMaxPool2d), _max_pool(4)),
-    **dict.fromkeys((nn.MaxPool3d, nn.AdaptiveMaxPool3d), _max_pool(5)),
-    **dict.fromkeys((nn.ConstantPad1d, nn.ZeroPad1d, nn.ReflectionPad1d, nn.ReplicationPad1d), _needs(3)),
-    **dict.fromkeys((nn.ConstantPad2d, nn.ZeroPad2d, nn.ReflectionPad2d, nn.ReplicationPad2d), _needs(4)),
-    **dict.fromkeys(_ACTIVATIONS, _at_least(1)),
-}
-
-_FORWARDS = {kind: kind.forward for kind in _RULES}  # as they are when this is imported, before anybody replaces one
-
 
 LAYERS = "every node acts on each sample alone or is a neuron"
 
 
-def chain_of(net: nn.Module, path: str = "") -> list[tuple[str, nn.Module]] | None:
-    """Return the layers of a (nested) ``nn.Sequential``, in order, by path; None for a net with code of its own."""
-    if _is_leaf(net):
-        return [(path, net)]
+def chain_of(net: nn.Module | None, path: str = "") -> list[tuple[str, Any]]:
+    """Return the layers of a (nested) ``nn.Sequential``, in order, by path; None for one with code of its own."""
     if type(net) is not nn.Sequential or "forward" in vars(net):
-        return None
-    chain: list[tuple[str, nn.Module]] = []
-    for name, child in net._modules.items():  # named_children() would skip a module used again
-        part = None if child is None else chain_of(child, f"{path}.{name}" if path else name)
-        if part is None:
-            return None
-        chain += part
-    return chain
+        return [(path, net if _is_leaf(net) else None)]
+    # named_children() would skip a module used again
+    children = ((f"{path}.{name}" if path else name, child) for name, child in net._modules.items())
+    return [layer for path, child in children for layer in chain_of(child, path)]
 
 
-def _is_leaf(module: nn.Module) -> bool:
-    if "forward" in vars(module):  # of this one alone, which may do anything
+def _is_leaf(module: Any) -> bool:
+    if module is None or "forward" in vars(module):  # of this one alone, which may do anything
         return False
-    if isinstance(module, SpikingNeuron):
-        return _reads_as_written(module)
-    if isinstance(module, Temporal | Firing | GradedSpikes):
-        return True
-    return is_known(module)
-
-
-def _reads_as_written(neuron: SpikingNeuron) -> bool:
-    """Return True if calling a neuron does what its class says, and nothing else."""
-    kind: Any = type(neuron)
-    return kind.__call__ is nn.Module.__call__ and kind.forward in (SpikingNeuron.forward, WholeSequence.forward)
+    if isinstance(module, SpikingNeuron):  # of which a call does what the class says, and nothing else
+        kind = type(module)
+        return kind.__call__ is nn.Module.__call__ and kind.forward in (SpikingNeuron.forward, WholeSequence.forward)
+    return isinstance(module, Temporal) or type(module) in _LAYERS
 
 
 def known_ahead(net: nn.Module, xs: Tensor, describe: bool = True) -> Schedule | None:
@@ -220,94 +67,225 @@ def known_ahead(net: nn.Module, xs: Tensor, describe: bool = True) -> Schedule |
     """
     chain = chain_of(net)
     try:
-        if xs.dim() < 2:
-            raise NotSampleWise(f"the input has no axis but time, shape {tuple(xs.shape)}")
-        must_have_no_hooks(net)
-        if chain is None:
-            compiled = next((path for path, m in net.named_modules() if is_compiled(m)), None)
-            if compiled is not None:
-                raise NotSampleWise(f"{compiled or 'the net'!r} is compiled, and runs as it was")
-            return None
-        plan = plan_of_chain(net, chain, xs.dim() - 1)
-    except NotSampleWise as why:
-        return Schedule("steps", str(why))
+        why = plans.hooked(net) if xs.dim() > 1 else f"the input has no axis but time, shape {tuple(xs.shape)}"
+        if why is None and any(layer is None for _, layer in chain):
+            compiled = next((path or "the net" for path, m in net.named_modules() if is_compiled(m)), None)
+            if compiled is None:
+                return None
+            why = f"{compiled!r} is compiled, and runs as it was"
+        if why is not None:
+            raise NotSampleWise(why)
+        plan = _plan_of(net, chain, xs.dim() - 1)
+    except NotSampleWise as error:
+        return Schedule("steps", str(error))
     layers = described(plan.steps, net, inputs_of_chain(chain, xs), len(xs)) if describe else ()
-    return Schedule("layers", LAYERS, layers, plan.gains_from_blocks, modes=modes(net), plan=plan)
+    return Schedule("layers", LAYERS, layers, plan.gains_from_blocks, modes=plans.modes(net), plan=plan)
 
 
-def plan_of_chain(net: nn.Module, chain: list[tuple[str, nn.Module]], axes: int) -> Plan:
-    """Return the plan of a net that is a chain of layers.
+_PLANS: weakref.WeakKeyDictionary[nn.Module, tuple[tuple[int, ...], Plan]] = weakref.WeakKeyDictionary()
 
-    Args:
-        net: The net.
-        chain: Its layers by path, in order.
-        axes: The number of axes of one step's input.
 
-    Returns:
-        The plan; the same one as long as the layers are.
+def _plan_of(net: nn.Module, chain: list[tuple[str, Any]], axes: int) -> Plan:
+    """Return the plan of a chain of layers, given the axes of one step's input; the same one for the same layers.
 
     Raises:
         NotSampleWise: If a layer is not a neuron called once, nor acts on each sample alone.
     """
-    seen: set[nn.Module] = set()
-    value: Any = axes
+    called: set[nn.Module] = set()
     for path, module in chain:
-        value = _after(path or "the net", module, value, seen)
-    modules = tuple(map(id, [module for _, module in chain]))
-    if torch.compiler.is_compiling():
-        return _planned(net, chain)
-    known = _CHAINS.get(net)
-    if known is None or known[0] != modules:
-        known = _CHAINS[net] = modules, _planned(net, chain)
-    return known[1]
+        axes = _after(path or "the net", module, axes, called)
+    compiling = torch.compiler.is_compiling()
+    modules = tuple(id(module) for _, module in chain)
+    before, plan = (None, None) if compiling else _PLANS.get(net, (None, None))
+    if plan is None or before != modules:
+        plan = plans.in_order(net, chain)
+        if not compiling:
+            _PLANS[net] = modules, plan
+    return plan
 
 
-_CHAINS: weakref.WeakKeyDictionary[nn.Module, tuple[tuple[int, ...], Plan]] = weakref.WeakKeyDictionary()
-
-
-def _planned(net: nn.Module, chain: list[tuple[str, nn.Module]]) -> Plan:
-    steps = []
-    for index, (path, module) in enumerate(chain):
-        compute = Neuron() if isinstance(module, Temporal) else Layer()
-        steps.append(Step(compute, path, type(module).__name__, (Place(index),), {}, (index + 1,)))
-    return Plan(steps, Place(len(chain)), gains_from_blocks(net))
-
-
-def gains_from_blocks(net: nn.Module) -> bool:
-    """Return True if a net is faster over some steps at a time than over all.
-
-    A large matrix product gains from all steps at once. A convolution does not, and would write all its output to
-    memory before the next layer reads it back. A net that takes whole sequences cannot be cut.
-    """
-    convolutions = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
-    modules = list(net.modules())
-    return any(isinstance(m, convolutions) for m in modules) and not any(isinstance(m, WholeSequence) for m in modules)
-
-
-def _after(path: str, module: nn.Module, count: Any, seen: set[nn.Module]) -> Any:
-    """Return how many axes a module's output has for a tensor with ``count`` axes a step, or that there are several."""
+def _after(path: str, module: Any, axes: int, called: set[nn.Module]) -> int:
+    """Return the number of axes of what a layer gives for so many of one step's input; 0 where it gives a tuple."""
+    if axes and not isinstance(module, Temporal):
+        return _axes_after(path, module, axes)
     name = f"{path!r} ({type(module).__name__})"
-    if not isinstance(count, int):
+    if not axes:
         raise NotSampleWise(f"{name} is called with something else than the one output of a layer")
-    if not isinstance(module, Temporal):
-        try:
-            return axes_after(module, count)
-        except NotSampleWise as why:
-            raise NotSampleWise(f"{path!r}: {why}") from None
-    if module in seen:
+    if module in called:
         raise NotSampleWise(f"{name} is called twice in one step")
-    seen.add(module)
-    if isinstance(module, WholeSequence):
-        return ("outputs", count) if isinstance(module, StateLeaky) and module.output else count
-    if isinstance(module, SpikingNeuron):
-        if not module.init_hidden:
-            raise NotSampleWise(f"{name} has init_hidden=False")
-        return ("outputs", count) if module.output else count
-    return count
+    called.add(module)
+    whole = isinstance(module, WholeSequence)
+    if isinstance(module, SpikingNeuron) and not (whole or module.init_hidden):
+        raise NotSampleWise(f"{name} has init_hidden=False")
+    tells_states = isinstance(module, StateLeaky) or (isinstance(module, SpikingNeuron) and not whole)
+    return 0 if tells_states and module.output else axes
 
 
-def must_have_no_hooks(net: nn.Module) -> None:
-    """Raise NotSampleWise if a net has a hook, or all modules have."""
-    why = hooked(net)
-    if why is not None:
-        raise NotSampleWise(why)
+def computed_by(call: Call) -> plans.Function:
+    """Return what computes a call over the samples of many steps.
+
+    Args:
+        call: The call, of which an argument at least is computed anew in every step.
+
+    Returns:
+        The function, or what stands in for it.
+
+    Raises:
+        NotSampleWise: If the function is not known to act on each sample alone.
+    """
+    if call.func not in _RULES:
+        raise call.unknown()
+    check, compute = _RULES[call.func]
+    told_rows = issubclass(compute, plans.Reshape | plans.New)
+    if not told_rows and calls.tells_rows((call.args, call.kwargs)):
+        raise NotSampleWise(f"{call.name} computes with the batch size")
+    check(call)
+    return compute(call.func, tuple(call.out.shape[1:])) if told_rows else compute(call.func)
+
+
+class LayerCall:
+    """A call of a layer of torch in one step, with what the function that it calls is given.
+
+    Args:
+        path: The layer's path in the net.
+        module: The layer, of which arguments are attributes.
+        axes: The number of axes of its input, the batch included.
+    """
+
+    def __init__(self, path: str, module: Any, axes: int) -> None:
+        self.path, self.module, self.axes = path, module, axes
+
+    @property
+    def name(self) -> str:
+        return f"{self.path!r}: {type(self.module).__name__}"
+
+    def argument(self, index: int, name: str, default: Any = None) -> Any:
+        """Return an argument of the function by name."""
+        return getattr(self.module, "padding" if name == "pad" else name, default)
+
+
+def _axes_after(path: str, module: Any, axes: int) -> int:
+    """Return the number of axes of a layer's output for one step's input with ``axes`` axes, the batch included.
+
+    Raises:
+        NotSampleWise: If the layer may mix samples, draws random numbers, or keeps statistics.
+    """
+    call = LayerCall(path, module, axes)
+    if type(module).forward is not _FORWARDS[type(module)]:
+        raise NotSampleWise(f"{path!r}: the forward of {type(module).__name__} was replaced by another")
+    for option, what in (("inplace", "overwrites its input"), ("return_indices", "returns more than one tensor")):
+        if vars(module).get(option):
+            raise NotSampleWise(f"{call.name}({option}=True) {what}")
+    _LAYERS[type(module)](call)
+    if isinstance(module, nn.Flatten):
+        return axes - max(module.end_dim % axes - module.start_dim % axes, 0)
+    return axes + len(module.unflattened_size) - 1 if isinstance(module, nn.Unflatten) else axes
+
+
+_Check = Callable[[Any], None]  # which raises NotSampleWise for a call that may mix samples
+
+
+def _axes(least: int, most: float = math.inf) -> _Check:
+    """Return the rule of what takes so many axes, the batch included."""
+
+    def check(call: Call | LayerCall) -> None:
+        if not least <= call.axes <= most:
+            wanted = f"{least} or more" if most > least else str(least)
+            raise NotSampleWise(f"{call.name} takes {wanted} axes with a batch, and gets {call.axes} a step")
+
+    return check
+
+
+def _batch_norm(call: Call | LayerCall) -> None:
+    if call.argument(5, "training", False) or call.argument(1, "running_mean") is None:
+        raise NotSampleWise(f"{call.name} normalizes over the batch in every step while training")
+    _axes(2)(call)
+
+
+def _instance_norm(call: Call | LayerCall) -> None:
+    if call.argument(1, "running_mean") is not None:
+        raise NotSampleWise(f"{call.name} keeps running statistics")
+    # the layers also take one sample without a batch
+    exactly = int(call.name[-2]) + 2 if isinstance(call, LayerCall) else 0
+    _axes(exactly or 3, exactly or math.inf)(call)
+
+
+def _dropout(call: Call | LayerCall) -> None:
+    if call.argument(2, "training", True) and call.argument(1, "p", 0.5):
+        raise NotSampleWise(f"{call.name} draws anew in every step while training")
+    _axes(1)(call)
+
+
+def _along(index: int, name: str = "dim", new_axes: int = 0, last: int = 0) -> _Check:
+    """Return the rule of what works along axes, or with ``last`` along as many last ones as numbers go by so many."""
+
+    def check(call: Call | LayerCall) -> None:
+        value = call.argument(index, name)
+        dims = range(-(len(value) // last), 0) if last else value
+        must_be_within(call, name, value, dims, call.axes + new_axes)
+
+    return check
+
+
+_ACTIVATIONS = "relu relu6 leaky_relu elu selu celu gelu silu mish softplus softsign logsigmoid hardtanh hardsigmoid"
+_ACTIVATIONS += " hardswish hardshrink softshrink tanhshrink sigmoid tanh threshold"
+_ELEMENTWISE = "relu sigmoid tanh abs neg exp square sqrt clamp clamp_min clamp_max sign log log1p expm1 sin cos"
+_ELEMENTWISE += " reciprocal rsqrt floor ceil round logical_not zeros_like ones_like detach contiguous clone nan_to_num"
+_ELEMENTWISE += " add sub mul div true_divide pow maximum minimum where lerp addcmul rsub subtract multiply masked_fill"
+_ELEMENTWISE += " gt ge lt le eq ne logical_and logical_or __abs__ __neg__"
+_OPERATORS = " ".join(f"__{r}{name}__" for name in "add sub mul div truediv pow and or".split() for r in ("", "r"))
+
+_POOLS = "max_pool{n}d avg_pool{n}d adaptive_avg_pool{n}d adaptive_max_pool{n}d"
+_TABLE: tuple[tuple[tuple[Any, ...], str, Any, type[plans.Function]], ...] = (
+    ((F,), _ACTIVATIONS, _axes(1), plans.Function),
+    ((F,), "prelu group_norm", _axes(2), plans.Function),
+    ((F,), "local_response_norm interpolate upsample", _axes(3), plans.Function),
+    ((F,), "pixel_shuffle pixel_unshuffle", _axes(4), plans.Function),
+    ((F,), "linear", _axes(2), plans.Product),
+    *(((torch,), f"conv{n}d conv_transpose{n}d", _axes(n + 2, n + 2), plans.Convolution) for n in (1, 2, 3)),
+    *(((F,), _POOLS.format(n=n), _axes(n + 2, n + 2), plans.Function) for n in (1, 2, 3)),
+    ((torch,), "max_pool1d", _axes(3, 3), plans.Function),
+    ((F, torch), "max_pool2d", _axes(4, 4), plans.Pooling),
+    ((F,), "batch_norm", _batch_norm, plans.Function),
+    ((F,), "instance_norm", _instance_norm, plans.Function),
+    ((F,), "dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout", _dropout, plans.Function),
+    ((F,), "layer_norm rms_norm", _along(1, "normalized_shape", last=1), plans.Function),
+    ((F,), "pad", _along(1, "pad", last=2), plans.Function),
+    ((F,), "softmax log_softmax softmin", _along(1), plans.Function),
+    ((torch, Tensor), "softmax mean sum amax amin squeeze unflatten", _along(1), plans.Function),
+    ((torch, Tensor), "unsqueeze", _along(1, new_axes=1), plans.Function),
+    ((torch, Tensor), "chunk split", _along(2), plans.Function),
+    ((torch, Tensor), "flatten", _along(1, "start_dim"), plans.Function),
+    ((torch, Tensor), _ELEMENTWISE + " " + _OPERATORS, calls.elementwise, plans.Function),
+    ((torch, Tensor), "matmul mm __matmul__", calls.product, plans.Function),
+    ((torch,), "cat concat", calls.cat, plans.Function),
+    ((Tensor,), "float double half bfloat16 to type", calls.cast, plans.Function),
+    ((Tensor,), "__getitem__", calls.index, plans.Function),
+    ((torch, Tensor), "view reshape", calls.reshape, plans.Reshape),
+    ((Tensor,), "view_as reshape_as", calls.view_as, plans.Reshape),
+    ((Tensor,), "new_zeros new_ones new_empty", calls.new, plans.New),
+)
+_RULES: dict[Any, tuple[Any, type[plans.Function]]] = {
+    getattr(owner, name): (check, compute)
+    for owners, names, check, compute in _TABLE
+    for owner in owners
+    for name in names.split()
+    if hasattr(owner, name)
+}
+
+
+def _function(layer: str) -> str:
+    """Return the name of the function that a layer of torch calls, by its own name, both without underscores."""
+    name = re.sub(r"(?<=norm)\dd$", "", layer.lower())  # there is one for images of every kind
+    return re.sub(r".*pad\dd$", "pad", name)
+
+
+_BY_NAME = {name_of(func).replace("_", ""): check for func, (check, _) in reversed(_RULES.items())}
+_LAYERS: dict[type[nn.Module], Any] = {
+    kind: _BY_NAME[_function(name)]
+    for name, kind in vars(nn).items()
+    if isinstance(kind, type) and _function(name) in _BY_NAME
+}
+_LAYERS[nn.Identity] = _axes(1)
+_LAYERS[GradedSpikes] = _RULES[F.linear][0]
+_FORWARDS = {kind: kind.forward for kind in _LAYERS}  # as they are when this is imported, before anybody replaces one

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,17 +15,24 @@ from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflat
 
 from snn_core.kernels.layers import Layout, is_compiled, linear, max_pool2d, takes
 from snn_core.neuron.temporal import Temporal, current
+from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.folding import Folding
 from snn_core.sequence.joining import joined
 
 
-class Place(NamedTuple):
+class NotSampleWise(Exception):
+    """Why a layer or function may mix samples or time steps."""
+
+
+@dataclass(frozen=True)
+class Place:
     """A value that a step of the plan computes, by its number; 0 is the input."""
 
     number: int
 
 
-class Named(NamedTuple):
+@dataclass(frozen=True)
+class Named:
     """A parameter or buffer of the net, by its path."""
 
     path: str
@@ -87,25 +94,28 @@ class Plan:
     Args:
         steps: The calls, in order.
         outputs: What the net returns, as a tree of :class:`Place`.
-        gains_from_blocks: Whether it is faster over some steps at a time than over all.
+        net: The net.
 
     ``products`` says how linear layers were computed in the last run, by path.
     """
 
-    def __init__(self, steps: Sequence[Step], outputs: Any, gains_from_blocks: bool) -> None:
-        flat, self._spec = tree_flatten(outputs, is_leaf=lambda leaf: isinstance(leaf, Place))
-        self._outputs = [place.number for place in flat]
+    def __init__(self, steps: Sequence[Step], outputs: Any, net: nn.Module) -> None:
+        places, self._spec = tree_flatten(outputs)
+        self._outputs = [place.number for place in places]
         self.steps: tuple[Step, ...] = _with_drops(steps, self._outputs)
         self.products: dict[str, str] = {}
-        self.holds_tensors: bool = any(isinstance(v, Held) for s in self.steps for v in _leaves((s.args, s.kwargs)))
-        self.gains_from_blocks: bool = gains_from_blocks
+        self.holds_tensors: bool = any(isinstance(v, Held) for s in self.steps for v in flat((s.args, s.kwargs)))
+        # A large matrix product gains from all steps at once. A convolution does not, and would write all its output to
+        # memory before the next layer reads it back. A net that takes whole sequences cannot be cut.
+        whole = any(isinstance(module, WholeSequence) for module in net.modules())
+        self.gains_from_blocks: bool = not whole and any(isinstance(m, _CONVOLUTIONS) for m in net.modules())
 
     def fits(self, net: nn.Module) -> bool:
         """Return True if a net has all modules and tensors that the plan calls by name."""
         modules = dict(net.named_modules(remove_duplicate=False))
         if any(type(modules.get(s.path)).__name__ != s.kind for s in self.steps if isinstance(s.compute, Whole)):
             return False
-        names = {v.path for s in self.steps for v in _leaves((s.args, s.kwargs)) if isinstance(v, Named)}
+        names = {v.path for s in self.steps for v in flat((s.args, s.kwargs)) if isinstance(v, Named)}
         tensors = {path for path, _ in net.named_parameters(remove_duplicate=False)}
         return names <= tensors | {path for path, _ in net.named_buffers(remove_duplicate=False)}
 
@@ -186,8 +196,6 @@ def frozen(value: Any) -> Any:
     """Return a form of an argument that can be compared and hashed, in which 1, 1.0 and True differ."""
     if isinstance(value, dict):
         return tuple((key, frozen(item)) for key, item in sorted(value.items()))
-    if isinstance(value, Place | Named | Held):
-        return value
     if isinstance(value, list | tuple):
         return type(value).__name__, *map(frozen, value)
     if isinstance(value, slice):
@@ -195,14 +203,15 @@ def frozen(value: Any) -> Any:
     return type(value).__name__, value if isinstance(value, Hashable) else id(value)
 
 
-def _leaves(value: Any) -> Iterator[Any]:
-    if isinstance(value, Mapping):
-        value = tuple(value.values())
-    if isinstance(value, list | tuple) and not isinstance(value, Place | Named):
-        for item in value:
-            yield from _leaves(item)
+def flat(values: Any) -> Iterator[Any]:
+    """Return the values in tuples, lists and dicts, at any depth."""
+    if isinstance(values, dict):
+        values = tuple(values.values())
+    if isinstance(values, tuple | list):
+        for value in values:
+            yield from flat(value)
     else:
-        yield value
+        yield values
 
 
 def _with_drops(steps: Sequence[Step], outputs: Sequence[int]) -> tuple[Step, ...]:
@@ -210,7 +219,7 @@ def _with_drops(steps: Sequence[Step], outputs: Sequence[int]) -> tuple[Step, ..
     needed = {*outputs}
     last_first: list[Step] = []
     for step in reversed(steps):
-        used = {v.number for v in _leaves((step.args, step.kwargs)) if isinstance(v, Place)}
+        used = {v.number for v in flat((step.args, step.kwargs)) if isinstance(v, Place)}
         drops = tuple(sorted((used | {*step.places}) - needed))
         needed |= used
         last_first.append(replace(step, drops=drops))
@@ -319,6 +328,15 @@ class Neuron(Whole):
     def __call__(self, run: Pass, path: str, x: Tensor) -> Any:
         module: Any = run.modules[path]
         return module.run_rows(x, run.folding)
+
+
+def in_order(net: nn.Module, modules: Sequence[tuple[str, nn.Module]]) -> Plan:
+    """Return the plan of a net that calls modules, given by path, one after the other, each with what the last gave."""
+    steps = []
+    for number, (path, module) in enumerate(modules):
+        compute = Neuron() if isinstance(module, Temporal) else Layer()
+        steps.append(Step(compute, path, type(module).__name__, (Place(number),), {}, (number + 1,)))
+    return Plan(steps, Place(len(steps)), net)
 
 
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")

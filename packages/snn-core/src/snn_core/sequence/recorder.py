@@ -17,10 +17,9 @@ from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflat
 
 from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neuron.whole_sequence import WholeSequence
-from snn_core.sequence.calls import READS, Call, Rows, flat, in_place_of, is_random, name_of, tensors_in
-from snn_core.sequence.functions import computed_by
-from snn_core.sequence.layers import NotSampleWise, gains_from_blocks
-from snn_core.sequence.plan import Function, Held, Named, Neuron, Place, Plan, Step, Whole, frozen
+from snn_core.sequence.calls import READS, Call, Rows, in_place_of, is_random, name_of, tells_rows, tensors_in
+from snn_core.sequence.layers import computed_by
+from snn_core.sequence.plan import Function, Held, Named, Neuron, NotSampleWise, Place, Plan, Step, Whole, frozen
 from snn_core.sequence.surroundings import Surroundings
 from snn_core.sequence.watching import Watch
 
@@ -105,7 +104,7 @@ class Record(Watch, TorchFunctionMode):
 
     def plan(self) -> Plan:
         """Return the plan that runs all steps as this one was."""
-        return Plan(self.steps, self.outputs, gains_from_blocks(self._net))
+        return Plan(self.steps, self.outputs, self._net)
 
     def may_count(self) -> bool:
         """Return True if what was recorded may hold for this number of samples alone, of which the code was told.
@@ -129,8 +128,8 @@ class Record(Watch, TorchFunctionMode):
             (s.compute, isinstance(s.compute, Whole) and s.path, frozen(s.args), frozen(s.kwargs), s.places, s.grad)
             for s in self.steps
         ]
-        flat, spec = tree_flatten(self.outputs, is_leaf=lambda leaf: isinstance(leaf, Place))
-        return tuple(steps), tuple(flat), str(spec)
+        places, spec = tree_flatten(self.outputs)
+        return tuple(steps), tuple(places), str(spec)
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -244,7 +243,7 @@ class Record(Watch, TorchFunctionMode):
                 self._random = self._random or name
             call = Call(func, args, kwargs, out, self.rows, self._is_of_step)
             compute = self._computed_by(call)
-        elif any(isinstance(value, Rows) for value in flat((args, kwargs))):
+        elif tells_rows((args, kwargs)):
             raise NotSampleWise(f"'{name}' computes with the batch size")
         elif is_random(func):
             raise NotSampleWise(f"'{name}' draws random numbers")
@@ -274,7 +273,7 @@ class Record(Watch, TorchFunctionMode):
         except NotSampleWise:
             if not self.asserted:
                 raise
-            self.trusted = self.trusted or call.name
+            self.trusted = self.trusted or name_of(call.func)
             return Function(call.func)
 
     def _mode(self) -> bool | None:
