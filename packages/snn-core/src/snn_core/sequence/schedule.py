@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -152,21 +153,14 @@ def inputs_of_chain(chain: list[tuple[str, nn.Module]], xs: Tensor) -> list[Tens
             "outside of what torch.compile compiles"
         )
     inputs: list[Tensor | None] = []
-    numbers = RandomStates()
-    try:
-        with torch.no_grad():
-            x = xs.new_zeros(xs.shape[1:])
-            for _, module in chain:
-                inputs.append(x)
-                if isinstance(module, WholeSequence):
-                    x = module(x.unsqueeze(0))[0]
-                elif isinstance(module, SpikingNeuron):
-                    x = module.step(x)[0]
-                elif not isinstance(module, Temporal):
-                    x = module(x)
-    except (RuntimeError, ValueError, TypeError, IndexError):
-        inputs += [None] * (len(chain) - len(inputs))
-    finally:
-        if numbers.moved():
-            numbers.restore()
-    return inputs
+    with RandomStates(), torch.no_grad(), suppress(RuntimeError, ValueError, TypeError, IndexError):
+        x = xs.new_zeros(xs.shape[1:])
+        for _, module in chain:
+            inputs.append(x)
+            if isinstance(module, WholeSequence):
+                x = module(x.unsqueeze(0))[0]
+            elif isinstance(module, SpikingNeuron):
+                x = module.step(x)[0]
+            elif not isinstance(module, Temporal):
+                x = module(x)
+    return inputs + [None] * (len(chain) - len(inputs))
