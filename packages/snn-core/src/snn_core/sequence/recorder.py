@@ -19,7 +19,19 @@ from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.calls import READS, Call, Rows, in_place_of, is_random, name_of, tells_rows, tensors_in
 from snn_core.sequence.layers import computed_by
-from snn_core.sequence.plan import Function, Held, Named, Neuron, NotSampleWise, Place, Plan, Step, Whole, frozen
+from snn_core.sequence.plan import (
+    Function,
+    Held,
+    Named,
+    Neuron,
+    NotSampleWise,
+    Place,
+    Plan,
+    Step,
+    Whole,
+    frozen,
+    memory_of,
+)
 from snn_core.sequence.surroundings import Surroundings
 from snn_core.sequence.watching import Watch
 
@@ -367,12 +379,3 @@ class Record(Watch, TorchFunctionMode):
             if any(id(holder) not in ours and not isinstance(holder, types.FrameType) for holder in holders):
                 return True
         return False
-
-
-def memory_of(tensor: Any) -> int:
-    """Return where the memory begins that a tensor is a part of; 0 where it has none that could be compared."""
-    if type(tensor) not in (Tensor, nn.Parameter, nn.Buffer) or tensor.layout != torch.strided:
-        return 0
-    if torch._C._functorch.is_functorch_wrapped_tensor(tensor):
-        return 0
-    return tensor.untyped_storage().data_ptr()

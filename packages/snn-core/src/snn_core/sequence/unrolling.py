@@ -21,8 +21,8 @@ from snn_core.sequence.joining import joined
 from snn_core.sequence.layers import known_ahead
 from snn_core.sequence.loop import Loop, Run, chunks, later_steps, steps
 from snn_core.sequence.memory_plan import MemoryPlan, planned
+from snn_core.sequence.plan import memory_of
 from snn_core.sequence.recorded import FEW, recorded, recorded_ahead, schedule_of
-from snn_core.sequence.recorder import memory_of
 from snn_core.sequence.schedule import Schedule
 
 
