@@ -31,7 +31,7 @@ class BesideShadow:
         return self.net[0]
 
     def begin(self, states: shadow.States | None) -> None:
-        """A new stretch of time, over which gradients are compared."""
+        """A new segment of time, over which gradients are compared."""
         self.states = states if states is None else tuple(s.detach() for s in states)
         self.inputs: list[Tensor] = []
         self.outputs: list[tuple[Tensor, Tensor]] = []  # ours and the shadow's

@@ -90,7 +90,7 @@ def test_a_sequence_cut_in_two_leaves_what_the_loop_leaves(case: Any, cut: int) 
     def run(net: nn.Module, xs: Tensor) -> Any:
         if cut >= len(xs):
             return snn.unroll(net, xs)
-        return joined(snn.unroll(net, xs[:cut]), snn.unroll(net, xs[cut:], resume=True))
+        return concatenated(snn.unroll(net, xs[:cut]), snn.unroll(net, xs[cut:], resume=True))
 
     check(*case, run)
 
@@ -114,17 +114,17 @@ def test_a_sequence_of_unequal_samples_cut_in_two_leaves_what_the_loop_leaves(ca
         if cut >= len(xs):
             return snn.unroll(net, xs, lengths=lengths)
         first = snn.unroll(net, xs[:cut], lengths=begun)
-        return joined(first, snn.unroll(net, xs[cut:], lengths=left, resume=True))
+        return concatenated(first, snn.unroll(net, xs[cut:], lengths=left, resume=True))
 
     def by_hand(net: Any, xs: Tensor) -> Any:
         if cut >= len(xs):
             return ragged_loop(net, xs, lengths)
-        return joined(ragged_loop(net, xs[:cut], begun), ragged_loop(net, xs[cut:], left, resume=True))
+        return concatenated(ragged_loop(net, xs[:cut], begun), ragged_loop(net, xs[cut:], left, resume=True))
 
     check(*net, run, by_hand)
 
 
-def joined(*parts: Any) -> Any:
+def concatenated(*parts: Any) -> Any:
     return tuple(map(torch.cat, zip(*parts, strict=True)))
 
 

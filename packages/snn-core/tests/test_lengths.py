@@ -113,7 +113,7 @@ def test_a_ragged_sequence_may_be_cut_anywhere(data) -> None:
     close([f for f in found if f is not None], [w for w in wanted if w is not None])
 
 
-@pytest.mark.parametrize("worth", [1, 2**15], ids=["kernel by stretches", "kernel at once"])
+@pytest.mark.parametrize("worth", [1, 2**15], ids=["kernel by segments", "kernel at once"])
 @pytest.mark.parametrize("output", [True, False])
 @pytest.mark.parametrize("case", NEURONS, ids=str)
 def test_the_law_holds_with_fused_kernels(case, worth: int, output: bool) -> None:

@@ -31,7 +31,7 @@ class Folding:
         >>> rows = folding.fold(torch.tensor([[1, 10], [2, 20], [3, 30]]))
         >>> rows
         tensor([10,  1, 20,  2, 30])
-        >>> [x.tolist() for x in folding.stretches(rows)]
+        >>> [x.tolist() for x in folding.segments(rows)]
         [[[10, 1], [20, 2]], [[30]]]
         >>> folding.unfold(rows).tolist()
         [[1, 10], [2, 20], [0, 30]]
@@ -96,7 +96,7 @@ class Folding:
         """Return all steps ``[T, batch, ...]``, from the steps one by one."""
         return torch.stack(list(steps)) if self.running is None else self.unfold(torch.cat(list(steps)))
 
-    def stretches(self, rows: Tensor) -> list[Tensor]:
+    def segments(self, rows: Tensor) -> list[Tensor]:
         """Return the segments of steps in which the same samples run, ``[steps, samples, ...]`` each."""
         if self.running is None:
             return [self.unfold(rows)]
@@ -104,9 +104,9 @@ class Folding:
         parts = rows.split([steps * samples for steps, samples in shapes])
         return [part.unflatten(0, shape) for part, shape in zip(parts, shapes, strict=True)]
 
-    def joined(self, stretches: Sequence[Tensor]) -> Tensor:
+    def concatenated(self, segments: Sequence[Tensor]) -> Tensor:
         """Return the rows of such segments."""
-        parts = [part.flatten(0, 1) for part in stretches]
+        parts = [part.flatten(0, 1) for part in segments]
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def at_end(self, states: Tensor, before: Tensor | None) -> Tensor:
@@ -294,14 +294,14 @@ def sequences(neuron: Any, x: Tensor, kept: Any, folding: Folding) -> tuple[Tens
     """
     if folding.order is not None:
         done = _padded(neuron, x, kept, folding) if _gains_from_padding(neuron, x, folding) else None
-        return _by_stretches(neuron, x, kept, folding) if done is None else done
+        return _by_segments(neuron, x, kept, folding) if done is None else done
     xs = folding.unfold(x)
     spk, states = _run(neuron, xs, kept, trace=neuron.output)
     last = _each(Tensor.clone, _last_of(states)) if neuron.output else states  # a view would hold all steps in memory
     return folding.fold(spk), _each(folding.fold, states) if neuron.output else None, last
 
 
-# numbers in a stretch; with fewer, calling a fused kernel for each costs more than to run on samples that have ended
+# numbers in a segment; with fewer, calling a fused kernel for each costs more than to run on samples that have ended
 _WORTH_A_CALL = 2**15
 
 
@@ -324,18 +324,18 @@ def _padded(neuron: Any, x: Tensor, kept: Any, folding: Folding) -> tuple[Tensor
     return folding.fold(spk), _each(folding.fold, states) if neuron.output else None, last
 
 
-def _by_stretches(neuron: Any, x: Tensor, kept: Any, folding: Folding) -> tuple[Tensor, Any, Any]:
+def _by_segments(neuron: Any, x: Tensor, kept: Any, folding: Folding) -> tuple[Tensor, Any, Any]:
     """Run the samples that run still and no others, from one end of a sample to the next."""
     ending = Ending(folding.order, type(neuron).__name__)
     spikes, traces = [], []
-    for xs in folding.stretches(x):
+    for xs in folding.segments(x):
         kept = ending.running(kept, xs.shape[1])
         spk, states = _run(neuron, xs, kept, trace=neuron.output)
         spikes.append(spk)
         traces.append(states)
         kept = _last_of(states) if neuron.output else states
-    rows = [folding.joined(column) for column in zip(*traces, strict=True)] if neuron.output else None
-    return folding.joined(spikes), rows and neuron.State._make(rows), ending.whole(kept)
+    rows = [folding.concatenated(column) for column in zip(*traces, strict=True)] if neuron.output else None
+    return folding.concatenated(spikes), rows and neuron.State._make(rows), ending.whole(kept)
 
 
 def _run(neuron: Any, xs: Tensor, kept: Any, trace: bool) -> tuple[Tensor, Any]:

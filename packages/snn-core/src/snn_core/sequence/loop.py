@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from snn_core.neuron.temporal import detach, temporal
+from snn_core.sequence.concatenation import concatenated
 from snn_core.sequence.folding import Ending, Folding
-from snn_core.sequence.joining import joined
 from snn_core.sequence.recomputation import Recomputation
 from snn_core.sequence.watching import Watch
 
@@ -123,4 +123,4 @@ def chunks(run: Run, net: nn.Module, xs: Tensor, folding: Folding, chunk: int, t
                 yield again(part, here)
             yield run(net, *parts[-1])  # what it stores is what the backward pass needs first
 
-    return joined(outs(), len(xs))
+    return concatenated(outs(), len(xs))

@@ -16,8 +16,8 @@ from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflat
 from snn_core.kernels.layers import Layout, is_compiled, linear, max_pool2d, takes
 from snn_core.neuron.temporal import Temporal, current
 from snn_core.neuron.whole_sequence import WholeSequence
+from snn_core.sequence.concatenation import concatenated
 from snn_core.sequence.folding import Folding
-from snn_core.sequence.joining import joined
 
 
 class NotSampleWise(Exception):
@@ -145,7 +145,7 @@ class Plan:
             for part, here in folding.parts(parts()):
                 yield self._run(net, part, here, layout)
 
-        out = joined(outs(), len(xs))
+        out = concatenated(outs(), len(xs))
         for module in net.modules():
             if isinstance(module, Temporal):
                 module.lay_out_kept()

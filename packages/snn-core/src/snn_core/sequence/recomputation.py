@@ -1,4 +1,4 @@
-"""Stretches of a sequence that are run again: from what they began with, leaving no trace in the net."""
+"""Segments of a sequence that are run again: from what they began with, leaving no trace in the net."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from snn_core.sequence.surroundings import Surroundings, version_of
 
 
 class Recomputation:
-    """Runs a net over one stretch of a sequence after the other, and each of them again in the backward pass.
+    """Runs a net over one segment of a sequence after the other, and each of them again in the backward pass.
 
-    Both passes over a stretch start from the same input, parameters, states, buffers and random numbers, with the same
+    Both passes over a segment start from the same input, parameters, states, buffers and random numbers, with the same
     attributes of all modules, such as options of neurons and modes. The second one leaves all that as it found it, so
     that running statistics are updated once.
 
     Args:
-        run: ``run(net, xs, folding)`` gives the output for a stretch.
+        run: ``run(net, xs, folding)`` gives the output for a segment.
         net: The net.
         own_code: Whether that calls the code of the net, which may change more than what neurons keep.
     """
@@ -63,7 +63,7 @@ class Recomputation:
         versions = self._versions(xs)
         again, original = False, xs  # hooks on saved tensors may pass a copy to the second run
 
-        def stretch(xs: Tensor, *kept: Any) -> tuple[Any, Any]:
+        def segment(xs: Tensor, *kept: Any) -> tuple[Any, Any]:
             nonlocal again
             if again and self._versions(original) != versions:
                 raise RuntimeError(
@@ -78,7 +78,7 @@ class Recomputation:
                 out = self._run(self._net, xs, folding)
                 return out, [m._kept for m in modules]
 
-        out, states = checkpoint(stretch, xs, *kept, use_reentrant=False)
+        out, states = checkpoint(segment, xs, *kept, use_reentrant=False)
         before.must_be_all()
         for module, state in zip(modules, states, strict=True):
             module._keep(state)

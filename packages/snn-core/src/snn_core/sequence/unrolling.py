@@ -16,8 +16,8 @@ from snn_core.neuron.constant import is_whole
 from snn_core.neuron.hints import point_out
 from snn_core.neuron.temporal import Temporal, alone, detach, reset, temporal
 from snn_core.neuron.whole_sequence import WholeSequence
+from snn_core.sequence.concatenation import concatenated
 from snn_core.sequence.folding import Folding, folding_of
-from snn_core.sequence.joining import joined
 from snn_core.sequence.layers import known_ahead
 from snn_core.sequence.loop import Loop, Run, chunks, later_steps, steps
 from snn_core.sequence.memory_plan import MemoryPlan, planned
@@ -182,7 +182,7 @@ def _recorded(
     if truncate:
         detach(net)
     rest = chunks(later_steps, net, xs[chunk:], folding.part(chunk, len(xs) - chunk), chunk, truncate)
-    return joined([first, rest], len(xs)), how
+    return concatenated([first, rest], len(xs)), how
 
 
 def _all_steps(run: Run, net: nn.Module, xs: Tensor, folding: Folding, chunk: int | None, truncate: bool) -> Any:

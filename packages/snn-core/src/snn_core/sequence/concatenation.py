@@ -1,4 +1,4 @@
-"""Stretches of a sequence put together in memory that is there before they come."""
+"""Segments of a sequence put together in memory that is there before they come."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 from snn_core.kernels.fused import fits
 
 
-def joined(parts: Iterable[Any], steps: int) -> Any:
+def concatenated(parts: Iterable[Any], steps: int) -> Any:
     """Concatenate what a net returns for one segment after the other, without holding them all.
 
     Args:
@@ -23,7 +23,7 @@ def joined(parts: Iterable[Any], steps: int) -> Any:
         The same with all steps, ``[T, ...]``.
 
     Example:
-        >>> a, b = joined(((torch.full((n, 2), n), torch.ones(n)) for n in (1, 2)), steps=3)
+        >>> a, b = concatenated(((torch.full((n, 2), n), torch.ones(n)) for n in (1, 2)), steps=3)
         >>> a.tolist(), b.tolist()
         ([[1, 1], [2, 2], [2, 2]], [1.0, 1.0, 1.0])
     """
@@ -38,7 +38,7 @@ def joined(parts: Iterable[Any], steps: int) -> Any:
 
 
 class _Column:
-    """One output of all stretches."""
+    """One output of all segments."""
 
     def __init__(self, first: Tensor, steps: int) -> None:
         alone = len(first) == steps
@@ -58,7 +58,7 @@ class _Column:
 
     def whole(self) -> Tensor:
         if self._memory is not None:
-            return _Joined.apply([self._memory], *self._parts)
+            return _Concatenated.apply([self._memory], *self._parts)
         return self._parts[0] if len(self._parts) == 1 else torch.cat(self._parts)
 
 
@@ -67,7 +67,7 @@ def _is_plain(tensor: Tensor) -> bool:
 
 
 class _Placed(torch.autograd.Function):
-    """A stretch once it is where it belongs. To autograd that is a tensor of its own and no view of the memory."""
+    """A segment once it is where it belongs. To autograd that is a tensor of its own and no view of the memory."""
 
     @staticmethod
     def forward(ctx: Any, part: Tensor, place: Tensor) -> Tensor:
@@ -80,8 +80,8 @@ class _Placed(torch.autograd.Function):
         return grads[0], None
 
 
-class _Joined(torch.autograd.Function):
-    """The memory with all stretches. It comes in a list, as autograd would take what is returned for an input."""
+class _Concatenated(torch.autograd.Function):
+    """The memory with all segments. It comes in a list, as autograd would take what is returned for an input."""
 
     @staticmethod
     def forward(ctx: Any, memory: list[Tensor], *parts: Tensor) -> Tensor:
