@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +53,7 @@ class Call:
         func: The function, as torch's function modes name it.
         args: Its arguments.
         kwargs: The same, by name.
+        tensors: Those among them.
         out: What it returned.
         rows: Number of samples.
         is_of_step: Whether a value is computed anew in every step; other tensors are the same in all of them.
@@ -61,6 +62,7 @@ class Call:
     func: Any
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
+    tensors: list[Tensor]
     out: Any
     rows: int
     is_of_step: Callable[[Any], bool]
@@ -84,10 +86,9 @@ class Call:
         Raises:
             NotSampleWise: If it is otherwise.
         """
-        values = list(tensors_in((self.args, self.kwargs)))
-        if not values or not self.is_of_step(values[0]) or any(map(self.is_of_step, values[1:])):
+        if not self.tensors or not self.is_of_step(self.tensors[0]) or any(map(self.is_of_step, self.tensors[1:])):
             raise self.unknown()
-        return values[0]
+        return self.tensors[0]
 
     def unknown(self) -> NotSampleWise:
         return NotSampleWise(f"{self.name} is not known to act on each sample alone")
@@ -135,9 +136,9 @@ def tells_rows(values: Any) -> bool:
     return any(isinstance(value, Rows) for value in flat(values))
 
 
-def tensors_in(values: Any) -> Iterator[Tensor]:
+def tensors_in(values: Any) -> list[Tensor]:
     """Return the tensors among the values in tuples, lists and dicts."""
-    return (value for value in flat(values) if isinstance(value, Tensor))
+    return [value for value in flat(values) if isinstance(value, Tensor)]
 
 
 def must_be_within(call: Any, name: str, value: Any, dims: Any, axes: int) -> None:
@@ -157,12 +158,11 @@ def must_be_within(call: Any, name: str, value: Any, dims: Any, axes: int) -> No
 
 def elementwise(call: Call) -> None:
     """Check a call that combines tensors number by number."""
-    tensors = list(tensors_in((call.args, call.kwargs)))
-    axes = {tensor.dim() for tensor in tensors if call.is_of_step(tensor)}
+    axes = {tensor.dim() for tensor in call.tensors if call.is_of_step(tensor)}
     if len(axes) != 1:
         raise NotSampleWise(f"{call.name} combines tensors that do not share the batch axis")
     (most,) = axes
-    for tensor in tensors:
+    for tensor in call.tensors:
         if not call.is_of_step(tensor) and tensor.dim() >= most and (tensor.dim() > most or len(tensor) != 1):
             raise NotSampleWise(f"{call.name} combines a tensor of the net with the batch axis")
 

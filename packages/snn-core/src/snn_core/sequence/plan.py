@@ -203,15 +203,11 @@ def frozen(value: Any) -> Any:
     return type(value).__name__, value if isinstance(value, Hashable) else id(value)
 
 
-def flat(values: Any) -> Iterator[Any]:
+def flat(values: Any) -> list[Any]:
     """Return the values in tuples, lists and dicts, at any depth."""
     if isinstance(values, dict):
         values = tuple(values.values())
-    if isinstance(values, tuple | list):
-        for value in values:
-            yield from flat(value)
-    else:
-        yield values
+    return [leaf for value in values for leaf in flat(value)] if isinstance(values, tuple | list) else [values]
 
 
 def _with_drops(steps: Sequence[Step], outputs: Sequence[int]) -> tuple[Step, ...]:

@@ -245,7 +245,7 @@ class Record(Watch, TorchFunctionMode):
                 raise NotSampleWise(f"forward reads a value into Python ({name})")
             self.trusted = self.trusted or name
             return
-        tensors = list(tensors_in((args, kwargs)))
+        tensors = tensors_in((args, kwargs))
         if any(id(tensor) in self._unknown for tensor in tensors):
             self._unknown.update((id(tensor), tensor) for tensor in tensors_in(out))
             return
@@ -253,7 +253,7 @@ class Record(Watch, TorchFunctionMode):
         if is_of_step:
             if is_random(func):
                 self._random = self._random or name
-            call = Call(func, args, kwargs, out, self.rows, self._is_of_step)
+            call = Call(func, args, kwargs, tensors, out, self.rows, self._is_of_step)
             compute = self._computed_by(call)
         elif tells_rows((args, kwargs)):
             raise NotSampleWise(f"'{name}' computes with the batch size")

@@ -96,7 +96,7 @@ class Recorder(Watch, TorchFunctionMode):
 
     def _add_items(self, call: Call, values: Any) -> None:
         for index, value in enumerate(values):
-            if any(True for _ in tensors_in((value,))):
+            if tensors_in(value):
                 self.add("getitem", value, (call, index))
 
     def __torch_function__(
@@ -123,7 +123,7 @@ class Recorder(Watch, TorchFunctionMode):
             kind = "truediv"  # of which torch says no more
         if kind == "unbind" and encoded[1:] in ((), (0,)) and not named:
             self._add_items(encoded[0], out)
-        elif any(True for _ in tensors_in((out,))):
+        elif tensors_in(out):
             self.add(kind, out, encoded, named)
         return out
 
