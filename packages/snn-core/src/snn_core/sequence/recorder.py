@@ -374,8 +374,5 @@ class Record(Watch, TorchFunctionMode):
         """
         kept = [module._kept for module in self._called]
         ours = {id(holder) for holder in (self.values, outputs, *kept)}
-        for value in islice(self.values, 1, None):
-            holders = gc.get_referrers(value)
-            if any(id(holder) not in ours and not isinstance(holder, types.FrameType) for holder in holders):
-                return True
-        return False
+        holders = gc.get_referrers(*islice(self.values, 1, None))  # at once, as each call looks at all that there is
+        return any(id(holder) not in ours and not isinstance(holder, types.FrameType) for holder in holders)
