@@ -177,12 +177,15 @@ def doctests(session: nox.Session, kernels: str) -> None:
 @nox.session(requires=["wheels"])
 @nox.parametrize("package", [nox.param(name, id=name) for name in PROJECTS])
 def alone(session: nox.Session, package: str) -> None:
-    """One package from its wheel, with what it declares and no more: every module imports, its tests pass."""
+    """One package from its wheel, with what it declares and no more: every module imports, its tests pass.
+
+    But for those marked exhaustive, which `together` runs.
+    """
     install(session, package)
     session.run("python", "tools/import_all.py", module(package))
     install(session, with_foreign_extras(package), *group("test"))
     # the wheel is the pure one
-    pytest(session, f"packages/{package}/tests", *(f"--ignore={folder}" for folder in NEEDS_NATIVE))
+    pytest(session, *SHORT, f"packages/{package}/tests", *(f"--ignore={folder}" for folder in NEEDS_NATIVE))
 
 
 @nox.session(requires=["wheels"])

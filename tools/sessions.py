@@ -25,7 +25,7 @@ NATIVE = ("snn-cpu",)  # what has compiled code, and so a native wheel beside th
 COMPILER = os.environ.get("CXX", "g++")
 CAN_COMPILE = sys.platform == "linux" and shutil.which(COMPILER) is not None
 NEEDS_NATIVE = ("integration_tests/native", "packages/snn-cpu/tests/native")
-SHORT = ("-m", "not exhaustive")  # which tests the matrix runs
+SHORT = ("-m", "not exhaustive")  # all but what runs once a push, with all packages installed
 AEON_EXTRAS = ("offline", "vowels")  # whose aeon holds back numpy and numba
 
 SETTINGS = pip_configuration.settings()
