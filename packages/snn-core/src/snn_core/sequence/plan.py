@@ -275,6 +275,9 @@ class Product(Function):
         return out
 
 
+_LINEAR = Product(F.linear)  # made once, as the compiler of torch 2.10 cannot make one
+
+
 @dataclass(frozen=True)
 class Reshape(Function):
     """A new shape for each sample."""
@@ -306,7 +309,7 @@ class Layer(Whole):
     def __call__(self, run: Pass, path: str, x: Tensor) -> Any:
         module: Any = run.modules[path]
         if takes(module):
-            return Product(F.linear)(run, path, x, module.weight, module.bias)
+            return _LINEAR(run, path, x, module.weight, module.bias)
         if run.layout is not None and isinstance(module, _CONVOLUTIONS):
             return run.layout.convolved(module, x)
         if run.layout is not None and type(module) is nn.MaxPool2d:
