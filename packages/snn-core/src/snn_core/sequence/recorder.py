@@ -372,7 +372,8 @@ class Record(Watch, TorchFunctionMode):
         Args:
             outputs: The leaves of what the net returned, in a list that alone holds them.
         """
+        values = tuple(islice(self.values, 1, None))
         kept = [module._kept for module in self._called]
-        ours = {id(holder) for holder in (self.values, outputs, *kept)}
-        holders = gc.get_referrers(*islice(self.values, 1, None))  # at once, as each call looks at all that there is
+        ours = {id(holder) for holder in (self.values, values, outputs, *kept)}
+        holders = gc.get_referrers(*values)  # at once, as each call looks at all that there is
         return any(id(holder) not in ours and not isinstance(holder, types.FrameType) for holder in holders)
