@@ -153,7 +153,9 @@ class LayerCall:
     """
 
     def __init__(self, path: str, module: Any, axes: int) -> None:
-        self.path, self.module, self.axes = path, module, axes
+        self.path: str = path
+        self.module: Any = module
+        self.axes: int = axes
 
     @property
     def name(self) -> str:
