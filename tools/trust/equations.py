@@ -74,7 +74,7 @@ def closed_form(neuron: Neuron, num_steps: int = 50) -> float:
             return _parallel(neuron, xs.abs())
         model = neuron.make(**_SILENT)
         drive = xs + model.recurrent.bias if hasattr(model, "recurrent") else xs
-        drive = model.driven(drive) if hasattr(model, "driven") else drive
+        drive = model.driven(drive)
         mem = model.unroll(xs, trace=True)[1].mem
         return float((mem - _summed(neuron.name, model, drive)).abs().max())
 

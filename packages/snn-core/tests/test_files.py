@@ -220,7 +220,7 @@ def test_a_forged_header_is_refused_by_name(change: Any, message: str, tmp_path)
         (lambda p: snn.save(p, net(), extra={1: 2}), "a manifest holds what JSON has"),
         (
             lambda p: snn.save(p, net(), extra=[{"a": ({2.5: 1},)}]),
-            "tables with texts as keys): the key 2.5 is no text",
+            "tables with texts as keys): the key 2.5 is not text",
         ),
         (lambda p: snn.save(p, net(), extra=itself()), "it is nested deeper than 100 levels"),
         (lambda p: snn.save(p, net(), dt=float("nan")), "dt must be a positive and finite number of seconds, got nan"),

@@ -163,7 +163,7 @@ def _entry(shape: list[int]) -> dict[str, Any]:
         (sealed_text("["), "its manifest is no JSON"),
         (sealed_text("[" * 200_000), "its manifest is no JSON"),
         (sealed_text('{"a": 1, "a": 2}'), "its manifest is no JSON ('a' is there twice"),
-        (lambda h: h["__metadata__"].update(snn="\ud800"), "its manifest is no text"),
+        (lambda h: h["__metadata__"].update(snn="\ud800"), "its manifest is not text"),
         (resealed(lambda m: m.update(extra=float("nan"))), "its manifest is no JSON (NaN"),
         (resealed(lambda m: m.update(shared=["1.weight"])), "its manifest has no 'shared' of the kind"),
         (resealed(lambda m: m["shared"].update(x=["y"])), "its manifest has no 'shared' of the kind"),

@@ -1,4 +1,4 @@
-"""What a net can run on here: the targets and kernels that are installed, and which of them ``unroll`` takes."""
+"""Targets and kernels that are installed, and which of them ``unroll`` takes for a net."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def explain(net: nn.Module, xs: Tensor) -> Schedule:
         The schedule; printed, it reads as a table.
 
     Raises:
-        TypeError: If ``net`` is no module or ``xs`` no tensor.
+        TypeError: If ``net`` is not a module or ``xs`` is not a tensor.
 
     Example:
         >>> import torch

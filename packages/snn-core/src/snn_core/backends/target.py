@@ -1,4 +1,4 @@
-"""What a target is, which takes a whole net and runs it elsewhere, and what it finds wrong with one."""
+"""Targets, which take a whole net and run it elsewhere, and the issues that they find in it."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ def opened(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Tensor], 
     try:
         checksum = hashlib.sha256(text.encode()).hexdigest()
     except UnicodeEncodeError as error:
-        raise ValueError(f"{path} is damaged: its manifest is no text ({error})") from None
+        raise ValueError(f"{path} is damaged: its manifest is not text ({error})") from None
     if checksum != texts.get(_SUM):
         raise ValueError(f"{path} is damaged: its manifest has another checksum than {_SUM!r} says")
     try:

@@ -68,7 +68,7 @@ def save(
         extra: Anything else that JSON has: texts, numbers, lists, tables with texts as keys.
 
     Raises:
-        TypeError: If ``net`` is no module, its ``state_dict`` holds something else than tensors that the format knows,
+        TypeError: If ``net`` is not a module, its ``state_dict`` holds anything but tensors that the format knows,
             ``dt`` is no number, ``seeds`` are no whole numbers by name, or ``extra`` is not what JSON has.
         ValueError: If ``dt`` is not positive and finite, a lazy module has no parameters yet, or one bears a name that
             a file cannot have.
@@ -128,7 +128,7 @@ def load(path: str | os.PathLike[str], net: nn.Module | None = None, *, state: b
         ValueError: If the file is damaged or of a later format; if it is of another net, where every module, name,
             shape, dtype and option that differs is named; if a module of the net refuses a number in it; if ``state``
             is asked for and not in the file.
-        TypeError: If ``net`` is no module, or ``state`` is asked for without one.
+        TypeError: If ``net`` is not a module, or ``state`` is asked for without one.
         OSError: If it cannot be read.
 
     Example:

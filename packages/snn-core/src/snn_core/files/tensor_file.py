@@ -251,16 +251,16 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _refused(constant: str) -> Any:
-    raise ValueError(f"{constant} is no number of JSON")
+    raise ValueError(f"{constant} is not a JSON number")
 
 
 def must_be_json(value: Any, levels: int = _DEEPEST) -> None:
-    """Raise a ValueError if a key is no text, which JSON would make one, or if there are more levels than so many."""
+    """Raise ValueError if a key is not text, which JSON would turn into text, or if the levels are too many."""
     if not levels:
         raise ValueError(f"it is nested deeper than {_DEEPEST} levels")
     for key in value if isinstance(value, dict) else ():
         if not isinstance(key, str):
-            raise ValueError(f"the key {key!r:.100} is no text")
+            raise ValueError(f"the key {key!r:.100} is not text")
         must_be_json(value[key], levels - 1)
     for item in value if isinstance(value, list | tuple) else ():
         must_be_json(item, levels - 1)

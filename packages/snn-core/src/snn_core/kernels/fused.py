@@ -128,11 +128,11 @@ class _Fused(torch.autograd.Function):
         if torch.is_grad_enabled():  # the gradient will be differentiated in its turn, which only the steps can be
             out = FAMILIES[call_.family].steps(call_, x, states, constants, trace)
             wanted = [t for t, needed in zip(tensors, needs, strict=True) if needed]
-            of_wanted = iter(gradients(out, grads, wanted, create_graph=True))
-            found = [next(of_wanted) if needed else None for needed in needs]
+            computed = iter(gradients(out, grads, wanted, create_graph=True))
+            all_gradients = [next(computed) if needed else None for needed in needs]
         else:
-            found = kernel.backward(call_, grads, x, states, constants, saved, trace, needs)
-        return (None, None, None, None, *(g if n else None for g, n in zip(found, needs, strict=True)))
+            all_gradients = kernel.backward(call_, grads, x, states, constants, saved, trace, needs)
+        return (None, None, None, None, *(g if n else None for g, n in zip(all_gradients, needs, strict=True)))
 
 
 def gradients(

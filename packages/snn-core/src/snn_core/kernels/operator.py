@@ -220,8 +220,8 @@ def define(
         with torch._C._ForceDispatchKeyGuard(included, excluded), torch.enable_grad():
             leaves = [t.detach().requires_grad_() for t in values]
             # the operator's outputs have no room for what the backward pass needs
-            found = fused.gradients(forward(*leaves, *options), grad_outputs, leaves)
-        return tuple(torch.zeros_like(t) if g is None else g.clone() for t, g in zip(leaves, found, strict=True))
+            gradients = fused.gradients(forward(*leaves, *options), grad_outputs, leaves)
+        return tuple(torch.zeros_like(t) if g is None else g.clone() for t, g in zip(leaves, gradients, strict=True))
 
     def defined(suffix: str, function: Any, takes: str, gives: int) -> Any:
         schema = f"({takes}, {settings}) -> ({', '.join(['Tensor'] * gives)})"

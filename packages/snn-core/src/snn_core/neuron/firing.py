@@ -94,7 +94,7 @@ def as_dtype(x: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 class Reset:
-    """What a spike does to the state of its neuron.
+    """The effect of a spike on the state of its neuron.
 
     Delayed (the default) it acts with the spikes of the step before, ahead of the equation or behind it. Immediate, it
     acts behind the equation with the spikes of this very step.

@@ -1,4 +1,4 @@
-"""What the constructors of neurons take: all that their base classes take too, and explicitly.
+"""Explicit signatures of neurons' constructors, with the options of all their base classes.
 
 An option is declared once, by the class that uses it. The orders are those in which arguments may be given by position,
 which are snnTorch's; all others go by name alone.

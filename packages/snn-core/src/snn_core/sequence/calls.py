@@ -201,10 +201,10 @@ def _sizes(call: Call, *sizes: Any) -> tuple[int, ...]:
     sizes = tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], tuple | list) else sizes
     if not sizes or not all(isinstance(size, int) for size in sizes):
         raise call.unknown()
-    told = isinstance(sizes[0], Rows)
-    if any(isinstance(size, Rows) for size in sizes[1:]) or (told and len(call.out) != call.rows):
+    takes_rows = isinstance(sizes[0], Rows)
+    if any(isinstance(size, Rows) for size in sizes[1:]) or (takes_rows and len(call.out) != call.rows):
         raise NotSampleWise(f"{call.name} computes with the batch size")
-    if told:
+    if takes_rows:
         sizes[0].used = True
     return sizes
 

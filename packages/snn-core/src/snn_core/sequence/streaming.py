@@ -34,7 +34,7 @@ def stream(net: nn.Module) -> Stream:
         The stream, at rest.
 
     Raises:
-        TypeError: If ``net`` is no module.
+        TypeError: If ``net`` is not a module.
         ValueError: If a module of it takes whole sequences, or is in training mode and would draw random numbers or
             change its statistics.
 

@@ -74,8 +74,8 @@ def unroll(
             chunk would have to run again what changes something outside of the net; if ``lengths`` is not one number
             in 0..T for each sample, or the net then reduces the batch or keeps something that is not known to be of the
             samples; if ``memory`` is too little, in which case the least is named, or cannot be planned for.
-        TypeError: If ``net`` is no module, ``xs`` no tensor or ``lengths`` no integers, or the net returns something
-            else than tensors.
+        TypeError: If ``net`` is not a module, ``xs`` not a tensor, ``lengths`` not integers, or the net returns
+            anything but tensors.
         RuntimeError: If another thread is running a sequence through one of the net's neurons.
 
     Example:
@@ -223,7 +223,7 @@ def plan_memory(
     Raises:
         ValueError: If not even the best chunk fits, and for what ``unroll`` raises it; if nothing needs a gradient,
             so that nothing is stored.
-        TypeError: If ``net`` is no module or ``xs`` no tensor.
+        TypeError: If ``net`` is not a module or ``xs`` is not a tensor.
         RuntimeError: If a profiler, a compiler or a mode of torch is active.
 
     Example:
