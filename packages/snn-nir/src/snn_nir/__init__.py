@@ -7,7 +7,7 @@ from snn_nir.checking.fidelity import Fidelity, fidelity
 from snn_nir.checking.predicting import Prediction, predict
 from snn_nir.codes import NIRError, NIRWarning
 from snn_nir.export_nir import export_to_nir
-from snn_nir.exporting import to_nir
+from snn_nir.exporting import NeuronDrawing, register, to_nir
 from snn_nir.files.former import keep_former_paths
 from snn_nir.files.hdf5_tree import Limits
 from snn_nir.files.reading import read
@@ -32,6 +32,7 @@ __all__ = [
     "Limits",
     "NIRError",
     "NIRWarning",
+    "NeuronDrawing",
     "Prediction",
     "TimeStep",
     "__version__",
@@ -50,6 +51,7 @@ __all__ = [
     "predict",
     "primitives",
     "read",
+    "register",
     "rise",
     "to_int8",
     "to_mermaid",

@@ -1,5 +1,8 @@
 """From a network to a graph: the modules of a network, each as the NIR nodes that compute the same."""
 
+from snn_nir.exporting import neurons as neurons  # registers the drawings of snn-core's neurons
 from snn_nir.exporting.export import to_nir
+from snn_nir.exporting.neuron_drawing import NeuronDrawing
+from snn_nir.exporting.registering import register
 
-__all__ = ["to_nir"]
+__all__ = ["NeuronDrawing", "register", "to_nir"]

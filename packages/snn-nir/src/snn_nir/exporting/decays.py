@@ -13,10 +13,12 @@ from snn_nir.codes import refusal
 from snn_nir.exporting.settings import Settings
 from snn_nir.graphs.values import array_of
 
+Constant = float | Tensor | np.ndarray
+
 _NEIGHBOURS = 4  # floating-point numbers on each side of a time constant
 
 
-def broadcast(value: Tensor, shape: tuple[int, ...], where: str) -> np.ndarray:
+def broadcast(value: Constant, shape: tuple[int, ...], where: str) -> np.ndarray:
     """A constant of a neuron, one value for every neuron, as float64.
 
     Raises:
@@ -26,13 +28,13 @@ def broadcast(value: Tensor, shape: tuple[int, ...], where: str) -> np.ndarray:
         >>> broadcast(torch.tensor(0.5), (2,), "lif")
         array([0.5, 0.5])
     """
-    array = array_of(value, torch.float64)
+    array = array_of(value, torch.float64) if isinstance(value, Tensor) else np.asarray(value, dtype=np.float64)
     while array.ndim > len(shape) and array.shape[0] == 1:
         array = array[0]
     try:
         return np.broadcast_to(array, shape)
     except ValueError:
-        found = f"a constant of shape {tuple(value.shape)} for neurons of shape {shape}"
+        found = f"a constant of shape {tuple(np.shape(value))} for neurons of shape {shape}"
         raise refusal("NIR402", where, found, "give one value, or one per neuron") from None
 
 

@@ -30,6 +30,10 @@ class Signal(NamedTuple):
     shape: tuple[int, ...]
     dtype: torch.dtype
 
+    def plus(self, other: Signal) -> Signal:
+        """Return the sum of two signals, of the shape and dtype of this one."""
+        return self._replace(sources=self.sources + other.sources)
+
 
 def stored(value: Tensor, dtype: torch.dtype | None = None) -> np.ndarray:
     """A tensor as a field of a node: float64 if it, or ``dtype``, is that, else float32.

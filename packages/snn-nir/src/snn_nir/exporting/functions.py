@@ -86,12 +86,12 @@ def _dropout(node: Call, arguments: list[Any], value: Tensor, drawing: Drawing) 
 
 def _add(node: Call, arguments: list[Any], value: Tensor, drawing: Drawing) -> Signal:
     first, second = _terms(node, arguments)
-    return first._replace(sources=first.sources + second.sources)
+    return first.plus(second)
 
 
 def _subtract(node: Call, arguments: list[Any], value: Tensor, drawing: Drawing) -> Signal:
     first, second = _terms(node, arguments)
-    return first._replace(sources=first.sources + _scaled(node, second, torch.tensor(-1.0), drawing).sources)
+    return first.plus(_scaled(node, second, torch.tensor(-1.0), drawing))
 
 
 def _terms(node: Call, arguments: list[Any]) -> tuple[Signal, Signal]:

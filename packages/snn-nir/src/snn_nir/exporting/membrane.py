@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import nir
-import numpy as np
 
-from snn_nir.exporting.decays import Leak
+from snn_nir.exporting.decays import Constant, Leak
 from snn_nir.exporting.drawing import Signal
-from snn_nir.exporting.neurons import Neuron, Ports
+
+if TYPE_CHECKING:
+    from snn_nir.exporting.neuron_drawing import NeuronDrawing
 
 
 def draw_membrane(
-    neuron: Neuron, signal: Signal, leak: Leak, *, gain: np.ndarray | float = 1.0, syn: Leak | None = None
-) -> tuple[Ports, str]:
+    neuron: NeuronDrawing, decay: Constant, gain: Constant, current: Constant | None, constants: Mapping[str, Any]
+) -> dict[str, Any]:
     r"""Draw :math:`U' = d\,U + g\,x`, its threshold and its reset, behind a synaptic current if it has one.
 
     - zero: ``LIF`` or ``CubaLIF``;
@@ -27,63 +29,58 @@ def draw_membrane(
 
     Args:
         neuron: The neuron.
-        signal: What drives it.
-        leak: d, with the gain g.
+        decay: d.
         gain: g.
-        syn: The decay of its current.
+        current: The decay of its current.
+        constants: What the metadata keeps in place of the decays.
 
     Returns:
-        Spikes and states, and the name of the node that takes what drives the neuron.
+        Spikes and states.
     """
-    reset = neuron.module.reset_name
+    leak, syn = neuron.leak_of(decay, gain), None if current is None else neuron.leak_of(current)
+    constants = constants or {"beta": decay, **({} if current is None else {"alpha": current})}
+    reset = neuron.neuron.reset_name
     compact = reset == "subtract" and neuron.settings.reset == "compact" and "mem" not in neuron.wanted
     apart = syn is not None and (
         (reset == "subtract" and not compact) or syn.never or leak.never or "syn" in neuron.wanted
     )
-    neuron.single = (reset == "zero" or compact) and not neuron.recurrent and not apart
-    ports: Ports = {} if syn is None else {"syn": neuron.inside("syn")}
-    entry = ""
+    ports: dict[str, Any] = {}
+    signal = neuron.input
     if syn is not None and apart:
-        signal = ports["syn"] = neuron.add("syn", syn.integrator, signal)
-        (entry,) = signal.sources
+        signal = ports["syn"] = neuron.add("syn", syn.integrator(), signal)
         syn = None
     if compact:
-        neuron.drawing.notes.append(("NIR408", neuron.where, "its reset by subtraction"))
+        neuron.note("NIR408", "its reset by subtraction")
     if reset == "zero" or compact:
-        fired = neuron.add("neuron", lambda **m: _firing(neuron, leak, syn, **m), signal, main=True)
-        ports["mem"] = neuron.inside("mem")
-        (membrane,) = fired.sources
-    else:
-        neuron.check_rests_silent()
-        mem = neuron.add("mem", lambda **m: _integrating(leak, syn, **m), signal, main=True)
-        fired = neuron.fire(mem)
-        (membrane,) = mem.sources
-        ports["mem"] = _subtracted(neuron, mem, fired, leak, gain) if reset == "subtract" else mem
-    ports["spk"] = neuron.graded_spikes(fired)
-    return ports, entry or membrane
+        alone = not neuron.is_recurrent and not apart
+        fired = neuron.add("" if alone else "neuron", _firing(neuron, leak, syn), signal, **constants)
+        return {**ports, "spk": fired}
+    mem = neuron.add("mem", _integrating(leak, syn), signal, **constants)
+    fired = neuron.fire(mem)
+    ports["mem"] = _subtracted(neuron, mem, fired, leak, neuron.constant(gain)) if reset == "subtract" else mem
+    return {**ports, "spk": fired}
 
 
-def _firing(neuron: Neuron, leak: Leak, syn: Leak | None, **extra: Any) -> Any:
+def _firing(neuron: NeuronDrawing, leak: Leak, syn: Leak | None) -> Any:
     if syn is None:
-        return leak.firing(neuron.threshold, **extra)
+        return leak.firing(neuron.threshold)
     threshold = leak.field(neuron.threshold)
-    return nir.CubaLIF(**_currents(leak, syn), v_threshold=threshold, v_reset=leak.zero, **extra)
+    return nir.CubaLIF(**_currents(leak, syn), v_threshold=threshold, v_reset=leak.zero)
 
 
-def _integrating(leak: Leak, syn: Leak | None, **extra: Any) -> Any:
-    return leak.integrator(**extra) if syn is None else nir.CubaLI(**_currents(leak, syn), **extra)
+def _integrating(leak: Leak, syn: Leak | None) -> Any:
+    return leak.integrator() if syn is None else nir.CubaLI(**_currents(leak, syn))
 
 
 def _currents(leak: Leak, syn: Leak) -> dict[str, Any]:
     return {"tau_syn": syn.tau, "tau_mem": leak.tau, "r": leak.r, "v_leak": leak.zero, "w_in": syn.r}
 
 
-def _subtracted(neuron: Neuron, mem: Signal, fired: Signal, leak: Leak, gain: np.ndarray | float) -> Signal:
+def _subtracted(neuron: NeuronDrawing, mem: Signal, fired: Signal, leak: Leak, gain: Any) -> Signal:
     """Draw the reset; gives the membrane as the network's step leaves it."""
-    delayed = neuron.module.reset_delay
+    delayed = neuron.neuron.reset_delay
     amount = neuron.threshold if delayed else leak.decay * neuron.threshold
-    neuron.drawing.connect(neuron.scale("reset", -amount / gain, fired), mem.sources[0])
+    neuron.connect(neuron.scale("reset", -amount / gain, fired), mem)
     if delayed or "mem" not in neuron.wanted:
         return mem
-    lowered = neuron.scale("lowered", -neuron.threshold, fired)
-    return mem._replace(sources=mem.sources + lowered.sources)
+    return mem.plus(neuron.scale("lowered", -neuron.threshold, fired))

@@ -7,26 +7,16 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from snn_core import Alpha, GradedSpikes, Lapicque, Leaky, RLeaky, RSynaptic, Synaptic
+from snn_core import GradedSpikes
 from snn_core.neuron.temporal import Temporal
-from snn_core.neuron.whole_sequence import WholeSequence
 from snn_nir.codes import refusal
 from snn_nir.exporting import layers
-from snn_nir.exporting.alpha import draw_alpha
 from snn_nir.exporting.batchnorm import draw_batch_norm, fold_batch_norm
 from snn_nir.exporting.drawing import Drawing, Signal
-from snn_nir.exporting.leaky import draw_lapicque, draw_leaky, draw_synaptic
-from snn_nir.exporting.neurons import Neuron, Ports
+from snn_nir.exporting.neuron_drawing import NeuronDrawing, where
+from snn_nir.exporting.registering import drawing_of
 from snn_nir.graphs.metadata import node_metadata
 
-_NEURONS: dict[type, Callable[[Neuron, Signal], Ports]] = {
-    Leaky: draw_leaky,
-    RLeaky: draw_leaky,
-    Synaptic: draw_synaptic,
-    RSynaptic: draw_synaptic,
-    Lapicque: draw_lapicque,
-    Alpha: draw_alpha,
-}
 _LAYERS: dict[type, Callable[..., Any]] = {
     nn.Linear: layers.draw_linear,
     nn.Conv1d: layers.draw_conv,
@@ -48,7 +38,7 @@ _REASONS = {
 
 def draw_neuron(
     module: Any, name: str, signal: Signal, value: Tensor, wanted: frozenset[str], drawing: Drawing
-) -> Ports:
+) -> dict[str, Any]:
     """Draw one neuron.
 
     Args:
@@ -65,13 +55,9 @@ def draw_neuron(
     Raises:
         NIRError: ``NIR401`` for a neuron that has no form in NIR, ``NIR402`` for an option.
     """
-    rule = _NEURONS.get(_kind(module))
-    if rule is None:
-        whole = isinstance(module, WholeSequence)
-        why = "it takes all time steps at once" if whole else "its equation is none of NIR's"
-        raise refusal("NIR401", _where(name, module), why, f"use one of {_names(_NEURONS)}")
-    neuron = Neuron(module, name, drawing, tuple(value.shape[1:]), value.dtype, wanted)
-    return rule(neuron, signal)
+    equation, draw = drawing_of(module, name)
+    neuron = NeuronDrawing(module, equation, name, drawing, signal, value, wanted)
+    return neuron.finished(draw(module, neuron))
 
 
 def draw_module(
@@ -125,21 +111,17 @@ def _is_foldable(name: str, drawing: Drawing) -> bool:
 
 
 def _left_out(module: nn.Module, name: str, signal: Signal, value: Any, drawing: Drawing) -> Signal:
-    where, kind = _where(name, module), _kind(module)
+    place, kind = where(module, name), _kind(module)
     why = _REASONS.get(kind, "it keeps a state that NIR does not know" if isinstance(module, Temporal) else "")
     what = f"{kind.__name__}: {why}" if why else f"{kind.__name__} is none of {_names(_LAYERS)}"
     if not isinstance(value, Tensor) or tuple(value.shape[1:]) != signal.shape:
-        raise refusal("NIR401", where, what, "replace it by a layer that NIR has")
-    drawing.leave_out("NIR401", where, what)
+        raise refusal("NIR401", place, what, "replace it by a layer that NIR has")
+    drawing.leave_out("NIR401", place, what)
     return signal
 
 
 def _kind(module: nn.Module) -> type:
     return nn.utils.parametrize.type_before_parametrizations(module)
-
-
-def _where(name: str, module: nn.Module) -> str:
-    return f"{name!r} ({_kind(module).__name__})"
 
 
 def _names(table: dict[type, Any]) -> str:

@@ -17,7 +17,7 @@ from snn_nir.exporting.calls import Call, Recording
 from snn_nir.exporting.drawing import Drawing, Signal
 from snn_nir.exporting.functions import draw_function
 from snn_nir.exporting.modules import draw_module, draw_neuron
-from snn_nir.exporting.neurons import Inside
+from snn_nir.exporting.neuron_drawing import Inside
 from snn_nir.exporting.returned import outputs_of, ports_wanted, returned
 from snn_nir.exporting.steps import Stacked, Steps, reads_steps
 

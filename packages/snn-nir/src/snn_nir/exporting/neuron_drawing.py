@@ -1,0 +1,325 @@
+"""A neuron while it is drawn: nodes that bear its name, and what all neurons share on their way to NIR."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
+
+import nir
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from snn_core import SpikingNeuron
+from snn_core.surrogate import Surrogate
+from snn_nir.codes import refusal
+from snn_nir.exporting.decays import Constant, Leak, broadcast
+from snn_nir.exporting.drawing import Drawing, Signal
+from snn_nir.exporting.membrane import draw_membrane
+from snn_nir.exporting.recurrent import draw_recurrence
+from snn_nir.exporting.settings import Settings
+from snn_nir.graphs.metadata import node_metadata
+
+_LEFT_OUT = {
+    "inhibition": "one neuron's spikes depend on the others'",
+    "state_quant": "states are quantised",
+    "drops_input": "a reset to zero clears the input of its step",
+}
+_LEARNABLE = ("alpha", "beta", "threshold", "graded_spikes_factor", "recurrent.V")
+
+
+class Inside(NamedTuple):
+    """A state that leaves no NIR node, and why."""
+
+    where: str
+    why: str
+
+
+class NeuronDrawing:
+    """A neuron while ``to_nir`` draws it; what the function of :func:`register` puts its nodes with.
+
+    A method that puts a node returns the signal that the node sends. A node takes the sum of the signals that it is
+    given, and ``a.plus(b)`` is the sum of two. An edge that closes a cycle takes one time step. Node names are the path
+    of the neuron and the name of the part, ``fc1.lif.mem``.
+
+    Attributes:
+        input: What drives the neuron.
+        shape: Of its states, without the batch axis.
+        dtype: Of its states.
+        threshold: Its threshold, one value per neuron, as all constants in float64.
+        dt: The time step of the graph in seconds.
+        wanted: What the network uses: ``"spk"`` and names of states.
+
+    Example:
+        A threshold that rises with every spike, as a second membrane which the spikes lower:
+
+        >>> import snn_core as snn
+        >>> import snn_nir
+        >>> def draw(neuron, drawing):
+        ...     mem = drawing.leak("mem", neuron.beta, drawing.input)
+        ...     fall = drawing.leak("fall", 0.95)
+        ...     spk = drawing.fire(mem, fall)
+        ...     drawing.connect(drawing.scale("reset", -neuron.threshold, spk), mem)
+        ...     drawing.connect(drawing.scale("adapt", -0.5, spk), fall)
+        ...     return {"spk": spk, "mem": mem}
+        >>> class Adaptive(snn.Leaky):
+        ...     pass
+        >>> snn_nir.register(Adaptive, draw)
+        >>> sorted(snn_nir.to_nir(Adaptive(0.9), torch.zeros(1, 3)).nodes)[:3]
+        ['adaptive.adapt', 'adaptive.fall', 'adaptive.mem']
+    """
+
+    def __init__(
+        self,
+        neuron: Any,
+        equation: type[SpikingNeuron],
+        name: str,
+        drawing: Drawing,
+        signal: Signal,
+        spk: Tensor,
+        wanted: Collection[str],
+    ) -> None:
+        self.input = signal
+        self.shape: tuple[int, ...] = tuple(spk.shape[1:])
+        self.dtype: torch.dtype = spk.dtype
+        self.dt: float = drawing.settings.dt
+        self.wanted = wanted
+        self.where: str = where(neuron, name)
+        self.settings: Settings = drawing.settings
+        self.neuron = neuron
+        self.name = name
+        self.entries: list[str] = []  # nodes that take the input
+        self._equation = equation
+        self._drawing = drawing
+        self._lost: list[str] = []
+        for option, why in _LEFT_OUT.items():
+            value = getattr(neuron, option, False)  # older neurons drop no input
+            if value:
+                self.leave_out(f"{option}={value if isinstance(value, bool) else f'{value!r:.80}'}: {why}")
+        self.threshold: np.ndarray = self.constant(neuron.threshold)
+
+    def constant(self, value: Constant) -> np.ndarray:
+        """Return a constant of the neuron, one value per neuron, in float64.
+
+        Args:
+            value: A number, or what broadcasts against the state.
+
+        Raises:
+            NIRError: ``NIR402`` if it does not fit.
+        """
+        return broadcast(value, self.shape, self.where)
+
+    def membrane(
+        self, decay: Constant, gain: Constant = 1.0, *, current: Constant | None = None, **constants: Tensor
+    ) -> dict[str, Any]:
+        r"""Draw a leaky membrane with its threshold and the neuron's reset: all that many neurons need.
+
+        .. math:: I' = \alpha\,I + X, \qquad U' = d\,U + g\,(X \text{ or } I')
+
+        The resets are those that a neuron has unless it defines ``subtract`` or ``clear``: one node ``LIF`` or
+        ``CubaLIF`` with the reset to zero, several with the others.
+
+        Args:
+            decay: d, within [0, 1].
+            gain: g; 1 where there is a current.
+            current: :math:`\alpha` of the synaptic current before the membrane; None for none.
+            **constants: What the metadata keeps in place of the two decays.
+
+        Returns:
+            The signals of the spikes, and of the states ``mem`` and ``syn``.
+
+        Raises:
+            NIRError: ``NIR402`` for a decay below 0 with ``method="exact"``.
+        """
+        return draw_membrane(self, decay, gain, current, constants)
+
+    def leak(self, part: str, decay: Constant, *inputs: Signal, gain: Constant = 1.0, **constants: Tensor) -> Signal:
+        r"""Put a membrane without threshold and reset, :math:`U' = d\,U + g\,X`: ``LI``, or ``I`` where d is 1.
+
+        Args:
+            part: Name of the part.
+            decay: d.
+            *inputs: X.
+            gain: g.
+            **constants: Constants of the neuron that the metadata keeps with this node.
+
+        Returns:
+            U.
+
+        Raises:
+            NIRError: ``NIR402`` for a decay below 0 with ``method="exact"``.
+        """
+        return self.add(part, self.leak_of(decay, gain).integrator(), *inputs, **constants)
+
+    def leak_of(self, decay: Constant, gain: Constant = 1.0) -> Leak:
+        """Return an exponential as NIR writes it."""
+        return Leak(self.constant(decay), self.settings, self.dtype, self.where, self.constant(gain))
+
+    def fire(self, *membranes: Signal) -> Signal:
+        """Put the threshold of a membrane that no node resets.
+
+        Args:
+            *membranes: The membrane.
+
+        Returns:
+            Its spikes, 1 or 0.
+
+        Raises:
+            NIRError: ``NIR402`` for a recurrent neuron that fires at rest: its graph would feed that spike back in the
+                first step.
+        """
+        if self.is_recurrent and (self.threshold < 0).any():
+            found = f"a threshold of {self.threshold.min():.6g} with recurrence and this reset: it fires at rest"
+            raise refusal("NIR402", self.where, found, "use a threshold of at least 0, or reset_mechanism='zero'")
+        return self.add("spk", nir.Threshold(threshold=self._field(self.threshold)), *membranes)
+
+    def scale(self, part: str, factor: Constant, *signals: Signal) -> Signal:
+        """Put a factor of every neuron.
+
+        Args:
+            part: Name of the part.
+            factor: The factor.
+            *signals: What it multiplies.
+
+        Returns:
+            The product.
+        """
+        return self.add(part, nir.Scale(scale=self._field(self.constant(factor))), *signals)
+
+    def add(self, part: str, node: Any, *inputs: Signal, **constants: Any) -> Signal:
+        """Put any node of NIR.
+
+        Args:
+            part: Name of the part; empty for a neuron that is this one node and has the name of its module.
+            node: The node, with fields of one value per neuron; it gets metadata.
+            *inputs: What it takes.
+            **constants: Constants of the neuron that the metadata keeps with this node.
+
+        Returns:
+            What it sends.
+
+        Raises:
+            TypeError: If the node or an input is none.
+        """
+        if not isinstance(node, nir.ir.NIRNode):
+            raise TypeError(f"{self.where}: a node is {node!r}; pass a node such as nir.LI(...)")
+        entries: dict[str, Any] = {"class": self._equation.__name__}
+        if part:
+            entries |= {"group": self.name, "part": part}
+        if constants:
+            entries |= self._record(constants)
+        if constants or part in ("", "spk"):
+            entries |= self._surrogate()
+        node.metadata = {**(node.metadata or {}), **node_metadata(**entries)}
+        name = self._drawing.add(f"{self.name}.{'lif' if part == 'neuron' else part}".rstrip("."), node)
+        sent = Signal((name,), self.shape, self.dtype)
+        for signal in inputs:
+            self.connect(signal, sent)
+        return sent
+
+    def connect(self, signal: Signal, to: Signal) -> None:
+        """Add a signal to what a node takes; where that closes a cycle, it comes one step later.
+
+        Args:
+            signal: The signal.
+            to: What the node sends.
+
+        Raises:
+            TypeError: If either is no signal.
+        """
+        for one in (signal, to):
+            if not isinstance(one, Signal):
+                raise TypeError(f"{self.where}: {one!r} is no signal; pass what a method of the drawing returned")
+        self._drawing.connect(signal, to.sources[0])
+        if signal is self.input:
+            self.entries.append(to.sources[0])
+
+    def leave_out(self, what: str, remedy: str | None = None) -> None:
+        """Refuse what NIR cannot express, or leave it out with a warning if the caller of ``to_nir`` says so.
+
+        Args:
+            what: What it is, and why NIR cannot express it.
+            remedy: What to do.
+
+        Raises:
+            NIRError: ``NIR402``, with ``on_unsupported="error"``.
+        """
+        lost = self._drawing.leave_out("NIR402", self.where, what, remedy)
+        self._lost += [lost] if lost else []
+
+    @property
+    def is_recurrent(self) -> bool:
+        """Whether its spikes come back to it."""
+        return hasattr(self.neuron, "recurrent")
+
+    def note(self, code: str, what: str) -> None:
+        """Warn of something once the graph is complete."""
+        self._drawing.notes.append((code, self.where, what))
+
+    def share(self, signal: Signal, **parameters: Any) -> None:
+        """Note which fields of a node are parameters."""
+        self._drawing.share(signal.sources[0], **parameters)
+
+    def inside(self, state: str) -> Inside:
+        """Why a state cannot be had."""
+        return Inside(self.where, f"the state {state!r}")
+
+    def finished(self, ports: Any) -> dict[str, Any]:
+        """What a drawing returned, with graded spikes and recurrence drawn behind it, and with every state.
+
+        Raises:
+            TypeError: If that is not what a drawing returns.
+            NIRError: ``NIR401`` or ``NIR402`` for a recurrent connection that NIR does not have.
+        """
+        if not isinstance(ports, Mapping) or not isinstance(ports.get("spk"), Signal):
+            raise TypeError(f"{self.where}: its drawing returns {ports!r}; return a dict of signals with 'spk'")
+        states = [name for name in self.neuron.State._fields if name != "spk"]
+        unknown = [name for name in ports if name not in ("spk", *states)]
+        if unknown:
+            raise TypeError(
+                f"{self.where}: its drawing returns {unknown[0]!r}, no state; its states are {', '.join(states)}"
+            )
+        spk = self._graded(ports["spk"])
+        draw_recurrence(self, spk)
+        return {**{name: self.inside(name) for name in states}, **ports, "spk": spk}
+
+    def _graded(self, fired: Signal) -> Signal:
+        factor = self.neuron.graded_spikes_factor
+        amplitudes = self.constant(factor)
+        changes = isinstance(factor, nn.Parameter) or (amplitudes != 1).any()
+        return self.scale("graded", amplitudes, fired) if changes else fired
+
+    def _field(self, values: np.ndarray) -> np.ndarray:
+        return values.astype(np.float64 if self.dtype == torch.float64 else np.float32)
+
+    def _record(self, constants: Mapping[str, Any]) -> dict[str, Any]:
+        neuron = self.neuron
+        learned = [n for n in _LEARNABLE if isinstance(_attribute(neuron, n), nn.Parameter)]
+        return {
+            "reset": neuron.reset_name,
+            "reset_delay": bool(neuron.reset_delay),
+            "threshold": neuron.threshold,
+            **constants,
+            "graded": neuron.graded_spikes_factor,
+            "V": _attribute(neuron, "recurrent.V"),
+            "learned": " ".join(n.removeprefix("recurrent.") for n in learned) or None,
+            "lost": "\n".join(self._lost) or None,
+        }
+
+    def _surrogate(self) -> dict[str, Any]:
+        grad = self.neuron.spike_grad
+        if not (isinstance(grad, Surrogate) and type(grad).__module__.startswith("snn_core.surrogate")):
+            return {}  # a function of the user's own, which a file cannot hold
+        params = np.array(grad.params) if grad.params else None
+        return {"spike_grad": type(grad).__name__, "spike_grad_params": params}
+
+
+def where(neuron: Any, name: str) -> str:
+    """A neuron for an error: its path and class."""
+    return f"{name!r} ({nn.utils.parametrize.type_before_parametrizations(neuron).__name__})"
+
+
+def _attribute(module: Any, path: str) -> Any:
+    for name in path.split("."):
+        module = getattr(module, name, None)
+    return module
