@@ -89,3 +89,9 @@ def test_a_decay_saved_as_one_number_loads_into_either_shape() -> None:
         of_beta = snn.Lapicque(beta=0.5)
         of_beta.load_state_dict({**of_beta.state_dict(), "beta": beta})
         assert of_beta.beta.item() == 0.25
+
+
+def test_what_a_step_leaves_of_the_membrane_is_that_of_the_equation():
+    neuron = snn.Lapicque(R=4.0, C=2.0, time_step=3.0, threshold=9.0)
+    _, state = neuron.step(torch.zeros(1, 1), neuron.State(torch.ones(1, 1)))
+    assert neuron.membrane_decay == 1 - 3 / 8 == state.mem

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 import snn_core as snn
 
-from .zoo import call_loop, close
+from .zoo import NEURONS, call_loop, close
 
 
 class LinearLeak(snn.SpikingNeuron):
@@ -181,3 +182,12 @@ def test_a_state_without_mem_needs_the_methods_that_its_reset_uses() -> None:
 def test_the_class_of_a_surrogate_is_no_surrogate() -> None:
     with pytest.raises(TypeError, match=r"LinearLeak: spike_grad must be a surrogate, not its class; pass atan\(\)"):
         LinearLeak(0.25, spike_grad=snn.surrogate.atan)
+
+
+@pytest.mark.parametrize("case", NEURONS, ids=str)
+@pytest.mark.parametrize("options", [{}, {"init_hidden": True}, {"init_hidden": True, "output": True}], ids=str)
+def test_a_call_returns_as_many_tensors_as_the_neuron_names(case, options):
+    neuron = case.make(**options)
+    out = tree_leaves(neuron(case.input(1)[0]))
+    assert len(out) == len(neuron.output_names)
+    assert neuron.output_names[0] == "spk"

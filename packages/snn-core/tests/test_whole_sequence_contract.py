@@ -59,6 +59,17 @@ def test_samples_do_not_see_each_other_and_the_batch_may_be_empty(make) -> None:
 
 
 @every_layer
+@pytest.mark.parametrize("output", [True, False])
+def test_a_call_returns_what_the_layer_names_and_spikes_first(make, output: bool) -> None:
+    layer: Any = build(make)
+    if isinstance(layer, snn.StateLeaky):
+        layer.output = output
+    first, *_ = outputs = listed(layer(sequence()))
+    assert len(outputs) == len(layer.output_names)
+    assert ("spk" in layer.output_names) == bool(((first == 0) | (first == 1)).all())
+
+
+@every_layer
 def test_every_call_starts_from_rest(make) -> None:
     layer, xs = build(make), sequence()
     first = listed(layer(xs))

@@ -2,12 +2,13 @@
 
 import json
 import math
+from typing import NamedTuple
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import nn
+from torch import Tensor, nn
 
 import snn_core as snn
 from snn_core import surrogate
@@ -209,3 +210,88 @@ def test_a_surrogate_reaches_as_far_as_its_derivative_is_above_the_limit():
 
     assert not found(0.76)
     assert found(0.775)
+
+
+class Two(snn.SpikingNeuron):
+    """A user's own neuron: a membrane behind two currents, compared with a threshold that its spikes raise."""
+
+    class State(NamedTuple):
+        slow: Tensor
+        fast: Tensor
+        u: Tensor
+        rise: Tensor
+
+    def integrate(self, x, state):
+        slow, fast = 0.75 * state.slow + x, 0.5 * state.fast + x
+        return self.State(slow, fast, 0.5 * state.u + 2 * slow + fast, 0.875 * state.rise)
+
+    def membrane(self, state):
+        return state.u - state.rise
+
+    def subtract(self, state, amount):
+        return state._replace(u=state.u - amount, rise=state.rise + amount)
+
+
+def test_a_users_neuron_reaches_the_sum_of_its_own_equation():
+    # of a constant input in equilibrium: currents 4 x and 2 x, membrane 2 (2 * 4 x + 2 x)
+    assert reached(Two(threshold=FAR, init_hidden=True), 0.5, 200) == pytest.approx(10.0)
+
+
+class Own(snn.SpikingNeuron):
+    """Its equation is passed as a function."""
+
+    class State(NamedTuple):
+        mem: Tensor
+
+    def __init__(self, equation, **options):
+        super().__init__(**options)
+        self.equation = equation
+
+    def integrate(self, x, state):
+        return self.State(self.equation(x, state.mem))
+
+
+@pytest.mark.parametrize(
+    "equation",
+    [
+        lambda x, mem: 0.5 * mem + x.abs(),
+        lambda x, mem: (0.5 * mem + x).clamp_min(0),
+        lambda x, mem: 0.5 * mem + x + 0.1,
+        lambda x, mem: 0.5 * mem - x,
+        lambda x, mem: -0.5 * mem + x,
+        lambda x, mem: 0.5 * mem + x - x.roll(1, -1),
+        lambda x, mem: 0.5 * mem + 0.1 * mem * (mem - 1) + x,
+        lambda x, mem: 0.5 * mem + x + torch.rand_like(x),
+        lambda x, mem: (0.5 * mem + x) * torch.inf,
+    ],
+    ids=["rectified", "cut off", "with an offset", "negative", "swinging", "mixed", "quadratic", "random", "infinite"],
+)
+def test_of_a_users_equation_that_is_no_positive_sum_nothing_is_said(equation):
+    assert highest(Trace("", Own(equation), [torch.ones(3, 2)], steps=3)) is None
+
+
+def test_a_membrane_that_its_class_says_is_bounded_cannot_learn_to_reach_a_threshold_above():
+    class Squashed(Own):
+        ceiling = 2.0
+
+        def integrate(self, x, state):
+            return self.State(2 * torch.tanh(state.mem + x))
+
+    net = nn.Sequential(nn.Linear(3, 3), Squashed(None, threshold=2.5, init_hidden=True))
+    (finding,) = [f for f in diagnose(net, torch.rand(5, 2, 3)).findings if f.code == "unreachable_threshold"]
+    assert (finding.severity, finding.value) == ("error", 2.0)
+    assert "its output is below 2, whatever its input" in finding.message
+
+    class Otherwise(Squashed):  # another equation, of which its class says nothing
+        def integrate(self, x, state):
+            return self.State(3 * torch.tanh(state.mem + x))
+
+    assert highest(Trace("", Otherwise(None), [torch.ones(3, 2)], steps=3)) is None
+
+
+def test_a_users_membrane_that_leaks_more_than_there_is_swings():
+    class Circuit(Own):
+        membrane_decay = torch.tensor(-0.25)
+
+    found = diagnose(Circuit(lambda x, mem: x - 0.25 * mem, init_hidden=True), torch.rand(5, 2, 3)).findings
+    assert [f.value for f in found if f.code == "unstable_step"] == [1.25]

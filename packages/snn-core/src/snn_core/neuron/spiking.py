@@ -202,6 +202,12 @@ class SpikingNeuron(Familiar, Temporal):
             bound[name] = value
         return self.State._make([bound.get(name) for name in fields])
 
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Names of what a call returns, in order: ``"spk"`` and states."""
+        alone = self.init_hidden and not self.output
+        return ("spk", *(() if alone else (name for name in self.State._fields if name != "spk")))
+
     def outputs(self, spk: Tensor, state: Any) -> Any:
         """Return what a call returns: the spikes and the states."""
         return (spk, *state)

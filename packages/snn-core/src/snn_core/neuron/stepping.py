@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from operator import attrgetter
 from typing import Any, ClassVar
 
@@ -23,6 +24,7 @@ class Stepping(Firing):
 
     clears_first: ClassVar[bool] = True  # reset "zero": clear the membrane, then integrate the step's input
     peer_clears_last: ClassVar[bool] = False  # whether snnTorch does so after the input, which is then lost
+    ceiling: ClassVar[float] = math.inf  # which no membrane reaches, whatever the input; declared beside integrate
     resets: ClassVar[bool] = True  # False for neurons whose equation knows no reset
     remembers: ClassVar[bool] = False  # whether the spikes sent out are part of the state
     reset_dict: ClassVar[dict[str, int]] = {name: code for code, name in enumerate(RESETS)}  # of reset_mechanism_val

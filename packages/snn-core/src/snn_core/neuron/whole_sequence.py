@@ -20,6 +20,11 @@ class WholeSequence(Temporal):
     sequence: Callable[..., Any]
     """Outputs ``[T, batch, ...]`` of an input ``[T, batch, features]``; a method of every class."""
 
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Names of what a call returns, in order; ``"spk"`` for spikes."""
+        return ("spk",)
+
     @watched
     def forward(self, input_: Tensor, *args: Any, **kwargs: Any) -> Any:
         """Run a whole sequence from rest.

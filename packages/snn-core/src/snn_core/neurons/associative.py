@@ -118,6 +118,10 @@ class AssociativeLeaky(WholeSequence, SpikingNeuron):
         memory = memory * a.unsqueeze(-2) + v.unsqueeze(-1) * k.unsqueeze(-2)
         return state._replace(mem=memory.flatten(-2))
 
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        return ("spk",) if self.to_q is None else ("read_out",)
+
     def sequence(self, xs: Tensor) -> Tensor:
         """Return what is read out, or the spikes, of an input ``[T, batch, in_dim]``."""
         spk, _ = self.unroll(xs)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from snn_core import kernels
 from snn_core.neuron import signatures
-from snn_core.neuron.constant import Constant, anywhere
+from snn_core.neuron.constant import Constant, anywhere, clamped
 from snn_core.neuron.spiking import LIF
 
 
@@ -105,8 +105,14 @@ class Lapicque(LIF):
         values = {"R": self.R, "C": self.C, "time_step": self.time_step}
         if self._derived is not None:
             fixed = values["C" if self._derived == "R" else "R"]
-            values[self._derived] = self.time_step / (fixed * torch.log(1 / self.membrane_decay))
+            values[self._derived] = self.time_step / (fixed * torch.log(1 / clamped(self.beta)))
         return values
+
+    @property
+    def membrane_decay(self) -> Tensor:
+        r""":math:`1 - \Delta/RC`, what a step of the equation leaves of the membrane."""
+        circuit = self.circuit()
+        return 1 - circuit["time_step"] / (circuit["R"] * circuit["C"])
 
     def integrate(self, x: Tensor, state: Any) -> Any:
         circuit = self.circuit()

@@ -58,6 +58,7 @@ class SConv2dLSTM(SpikingNeuron):
         mem: Tensor
 
     clears_first: ClassVar[bool] = False
+    ceiling: ClassVar[float] = 1.0
     described: ClassVar[tuple[str, ...]] = ("in_channels", "out_channels", "kernel_size", "max_pool", "avg_pool")
 
     @signatures.takes(signatures.SConv2dLSTM)

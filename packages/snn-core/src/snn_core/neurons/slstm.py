@@ -51,6 +51,7 @@ class SLSTM(SpikingNeuron):
         mem: Tensor
 
     clears_first: ClassVar[bool] = False
+    ceiling: ClassVar[float] = 1.0
     described: ClassVar[tuple[str, ...]] = ("input_size", "hidden_size", "bias")
 
     @signatures.takes(signatures.SLSTM)

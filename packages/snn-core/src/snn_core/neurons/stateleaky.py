@@ -120,6 +120,10 @@ class StateLeaky(WholeSequence, LIF):
         spk, states = self.unroll(xs, (mem,), trace=True)
         return (spk, self.membrane(states)) if self.output else self.membrane(states)
 
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        return ("spk", "mem") if self.output else ("mem",)
+
     def _no_single_state(self, remedy: str) -> str:
         setting = f"kernel_truncation_steps={self.kernel_truncation_steps}"
         return f"{type(self).__name__}: with {setting} the last inputs, not one membrane, make the state; {remedy}"

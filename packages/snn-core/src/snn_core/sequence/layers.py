@@ -17,7 +17,6 @@ from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neuron.temporal import Temporal
 from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.neurons.gradedspikes import GradedSpikes
-from snn_core.neurons.stateleaky import StateLeaky
 from snn_core.sequence import calls
 from snn_core.sequence import plan as plans
 from snn_core.sequence.calls import Call, must_be_within, name_of
@@ -117,8 +116,7 @@ def _after(path: str, module: Any, axes: int, called: set[nn.Module]) -> int:
     whole = isinstance(module, WholeSequence)
     if isinstance(module, SpikingNeuron) and not (whole or module.init_hidden):
         raise NotSampleWise(f"{name} has init_hidden=False")
-    tells_states = isinstance(module, StateLeaky) or (isinstance(module, SpikingNeuron) and not whole)
-    return 0 if tells_states and module.output else axes
+    return 0 if len(getattr(module, "output_names", ())) > 1 else axes
 
 
 def computed_by(call: Call) -> plans.Function:

@@ -16,7 +16,6 @@ from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neuron.temporal import Temporal, as_floating
 from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.neurons.bntt import BatchNormTT1d, BatchNormTT2d
-from snn_core.neurons.stateleaky import StateLeaky
 from snn_core.sequence.memory_plan import MemoryPlan
 from snn_core.sequence.plan import Plan, Step, Whole, hooked, modes
 from snn_core.sequence.random_states import RandomStates
@@ -114,11 +113,12 @@ def _how(module: nn.Module, x: Tensor | None, steps: int) -> str:
     """Say how a module runs so many steps of such an input ``[batch, ...]``."""
     if x is None:
         return "not reached by this input"
-    if isinstance(module, StateLeaky) and (module.kernel_truncation_steps or steps) < steps:
-        return f"windows of {module.kernel_truncation_steps} steps, by plain torch operations"
+    window: Any = getattr(module, "kernel_truncation_steps", None) or steps
+    if window < steps:
+        return f"windows of {window} steps, by plain torch operations"
     if isinstance(module, SpikingNeuron):
         x = as_floating(x, type(module).__name__)
-        driven = module.driven(x) if isinstance(module, StateLeaky) else x
+        driven = module.driven(x)
         choice = kernels.choose(module, driven.expand(steps, *driven.shape))
         return f"{choice.name} ({choice.reason})"
     if isinstance(module, BatchNormTT1d | BatchNormTT2d):

@@ -6,19 +6,18 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from snn_core import Alpha, Lapicque
+from snn_core import Alpha
+from snn_core.neuron.firing import Firing
 from snn_functional.diagnosis._evidence import Evidence, error, info, warning
-from snn_functional.diagnosis._record import Neuron
 from snn_functional.diagnosis.finding import Finding
 
 
 def decays(evidence: Evidence) -> Iterator[Finding]:
     """Decays outside [0, 1], or so near an end that a time constant was mistaken; thresholds at or below rest."""
     for path, neuron in evidence.net.named_modules():
-        if isinstance(neuron, Neuron):
+        if isinstance(neuron, Firing):
             yield from _range(path, neuron)
             yield from _pace(path, neuron, evidence)
             yield from _threshold(path, neuron)
@@ -47,22 +46,25 @@ def _range(path: str, neuron: Any) -> Iterator[Finding]:
             "alpha is not greater than beta, and the membrane is then not the difference of a slow and a fast current.",
             "Choose alpha > beta; bound learned ones apart from each other: snn.bounded(neuron, 'alpha', low=...).",
         )
-    if isinstance(neuron, Lapicque):
-        share = leak_of(neuron)
-        if bool((share > 1).any()):
-            yield error(
-                "unstable_step",
-                path,
-                float(share.max()),
-                f"time_step is {float(share.max()):.4g} times R*C, so that the membrane swings from step to step.",
-                "Take a step that is shorter than R*C, in the same unit; of beta alone that is one above 1/e.",
-            )
+    kept = _of(neuron, "membrane_decay")
+    if kept is not None and bool((kept < 0).any()):
+        steps = float(1 - kept.min())
+        yield error(
+            "unstable_step",
+            path,
+            steps,
+            f"A step is {steps:.4g} times the time constant of the membrane, which so swings from step to step.",
+            "Take a step that is shorter than the time constant, which is R*C of Lapicque, in the same unit; of beta "
+            "alone that is one above 1/e.",
+        )
 
 
 def _pace(path: str, neuron: Any, evidence: Evidence) -> Iterator[Finding]:
     steps = evidence.steps(path)
     for name in ("alpha", "beta"):
-        decay = 1 - leak_of(neuron) if name == "beta" and isinstance(neuron, Lapicque) else _of(neuron, name)
+        decay = _of(neuron, name)
+        if name == "beta":  # which is not in every equation what a step leaves of the membrane
+            decay = _of(neuron, "membrane_decay", decay)
         if decay is None:
             continue
         # 0 and 1 are chosen: a neuron without memory, and one without leak
@@ -103,13 +105,6 @@ def _threshold(path: str, neuron: Any) -> Iterator[Finding]:
         )
 
 
-def _of(neuron: Any, name: str) -> Tensor | None:
+def _of(neuron: Any, name: str, otherwise: Tensor | None = None) -> Tensor | None:
     value = getattr(neuron, name, None)
-    return value.detach() if isinstance(value, Tensor) else None
-
-
-def leak_of(neuron: Lapicque) -> Tensor:
-    """Share of the membrane that leaks in a step; the decay is what is left."""
-    with torch.no_grad():
-        circuit = neuron.circuit()
-        return circuit["time_step"] / (circuit["R"] * circuit["C"])
+    return value.detach() if isinstance(value, Tensor) else otherwise

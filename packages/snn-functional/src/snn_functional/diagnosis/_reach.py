@@ -2,63 +2,94 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from snn_core import SLSTM, Alpha, Lapicque, Leaky, Recurrent, SConv2dLSTM, StateLeaky, Synaptic
-from snn_functional.diagnosis._decays import leak_of
+from snn_core import Recurrent, SpikingNeuron
 from snn_functional.diagnosis._record import Trace
 
-# neurons whose membrane is a sum of past input, none of it weighted negatively: resets and less input only lower it
-SUMS = (Alpha, Lapicque, Leaky, StateLeaky, Synaptic)
-# neurons whose output is below 1 whatever their input
-BELOW_ONE = (SLSTM, SConv2dLSTM)
+_AGREE = 1e-4  # of the largest membrane: rounding in single precision stays below, another equation does not
 
 
 def highest(trace: Trace) -> Tensor | None:
     r"""The highest membrane that each neuron of a layer can reach, whatever the order of its input.
 
-    It is the membrane after the largest input of all steps and samples in every step, without a reset: of ``Leaky``
-    :math:`I\,(1-\beta^T)/(1-\beta)`, after long :math:`I/(1-\beta)`. The output of an LSTM is below 1, whatever its
-    input.
+    Where the membrane is a sum of past input, none of it weighted negatively, it is the membrane after the largest
+    input of all steps and samples in every step, without a reset: of ``Leaky`` :math:`I\,(1-\beta^T)/(1-\beta)`, after
+    long :math:`I/(1-\beta)`. Else it is the neuron's ``ceiling``: the output of an LSTM is below 1.
 
     Returns:
         The membrane of each neuron, or one for all, or None where nothing is known about the equation.
 
     Source: the geometric series; Gerstner et al., Neuronal Dynamics (2014), section 1.3.
     """
+    if math.isfinite(ceiling(trace)):
+        return torch.tensor(ceiling(trace))
+    response = measured(trace)
+    return response.reached if response is not None and response.is_positive else None
+
+
+def ceiling(trace: Trace) -> float:
+    """What the equation says that no membrane reaches; infinity where it says nothing."""
+    if getattr(trace.neuron, "state_quant", False):
+        return math.inf
+    return vars(equation_of(trace.neuron)).get("ceiling", math.inf)
+
+
+def equation_of(neuron: Any) -> type:
+    """The class whose ``integrate`` a neuron runs."""
+    kinds = (k for k in type(neuron).__mro__ if "integrate" in vars(k) and k is not Recurrent)
+    return next(kinds, type(neuron))
+
+
+class Response(NamedTuple):
+    """Of a neuron whose membrane is a sum of its input: that after the largest input, and if no weight is negative."""
+
+    reached: Tensor
+    is_positive: bool
+
+
+@torch.no_grad()
+def measured(trace: Trace) -> Response | None:
+    """Run the equation of a layer, without a reset, on its largest input and beside it on probes.
+
+    Returns:
+        What it does; None if the membrane is no sum of its own neuron's input: it is not twice as large for input that
+        is twice as large, or not a sum for a sum.
+    """
     neuron = trace.neuron
-    equation = equation_of(neuron)
-    if getattr(neuron, "state_quant", False):
+    equation: Any = equation_of(neuron)
+    if not isinstance(neuron, SpikingNeuron) or neuron.state_quant or not trace.inputs:
         return None
-    if equation in BELOW_ONE:
-        return torch.ones(())
-    if equation not in SUMS or not trace.inputs:
+    drive = _drive(trace)
+    if drive is None or drive.dim() < 2:
         return None
-    with torch.no_grad():
-        if isinstance(neuron, Lapicque) and bool((leak_of(neuron) > 1).any()):
-            return None  # it weighs every other step negatively
-        drive = _drive(trace)
-        if drive is None or drive.dim() < 2:
-            return None
-        return _constantly(neuron, equation, drive.amax(0, keepdim=True), trace.steps)
-
-
-def equation_of(neuron: Any) -> Any:
-    """The class whose ``integrate`` a neuron runs, or None."""
-    return next((k for k in type(neuron).__mro__ if "integrate" in vars(k) and k is not Recurrent), None)
-
-
-def _constantly(neuron: Any, equation: Any, x: Tensor, steps: int) -> Tensor:
-    """The largest membrane in so many steps of the same input."""
-    state = neuron.State._make(torch.zeros_like(x) for _ in neuron.State._fields)
-    reached = torch.full_like(x, -torch.inf)
-    for _ in range(steps):
+    most = drive.amax(0)
+    most = most.float() if most.element_size() < 4 else most
+    size, generator = max(float(most.abs().max()), 1e-6), torch.Generator().manual_seed(0)
+    one = torch.full_like(most, size)
+    factors = (torch.rand(most.shape, generator=generator) * 2 - 1).to(most)  # of both signs, others in each neuron
+    shape = neuron.state_shape(one.expand(6, *one.shape))
+    state = neuron.State._make(one.new_zeros(shape) for _ in neuron.State._fields)
+    reached, lowest, largest = torch.full_like(most, -torch.inf), one.new_zeros(()), one.new_zeros(())
+    for step in range(trace.steps):
+        up, down = torch.rand(2, generator=generator).tolist()
+        impulse = one if step == 0 else torch.zeros_like(one)
+        x = torch.stack([most, impulse, up * one, -down * one, (up - down) * one, up * factors * one])
         state = equation.integrate(neuron, x, state)
-        reached = torch.maximum(reached, state.mem)
-    return reached[0]
+        mem = neuron.membrane(state)
+        if mem.shape != x.shape:
+            return None
+        top, answer, first, second, total, scaled = mem
+        reached = torch.maximum(reached, top)
+        lowest, largest = torch.minimum(lowest, answer.min()), torch.maximum(largest, mem.abs().max())
+        wrong = torch.maximum((first + second - total).abs(), (first * factors - scaled).abs()).max()
+        if not wrong <= _AGREE * largest:
+            return None
+    return Response(reached, bool(lowest >= -_AGREE * largest))
 
 
 def _drive(trace: Trace) -> Tensor | None:

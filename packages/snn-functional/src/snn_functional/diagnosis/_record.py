@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from snn_core import AssociativeLeaky, LeakyParallel, SpikingNeuron, StateLeaky
+from snn_core import SpikingNeuron
+from snn_core.neuron.firing import Firing
 from snn_core.neuron.temporal import Temporal, current
 from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.folding import Folding
@@ -19,8 +20,6 @@ from snn_core.sequence.plan import HOOKS, Place, Step, Whole
 from snn_core.sequence.surroundings import must_be_apart
 from snn_core.sequence.watching import Watch
 from snn_functional.probe._hook import in_backward
-
-Neuron = SpikingNeuron | LeakyParallel
 
 
 @dataclass
@@ -84,7 +83,7 @@ class Record(Watch):
         self.neurons: dict[str, Trace] = {}
         self.uses: dict[str, Use] = {}
         self._order = 0
-        inside = {part for module in self.paths if isinstance(module, Neuron) for part in module.modules()}
+        inside = {part for module in self.paths if isinstance(module, Firing) for part in module.modules()}
         self._layers = [m for m in self.paths if m not in inside and any(True for _ in m.parameters(recurse=False))]
         for layer in self._layers:
             layer.register_forward_pre_hook(self._before, with_kwargs=True)
@@ -129,7 +128,7 @@ class Record(Watch):
         use.fed |= any(isinstance(x, Tensor) and bool((x != 0).any()) for x in tree_leaves(given))
 
     def _neuron(self, neuron: Any, x: Any, out: Any, folding: Folding | None = None) -> None:
-        is_one = isinstance(neuron, Neuron) and neuron in self.paths
+        is_one = isinstance(neuron, Firing) and neuron in self.paths
         if in_backward() or not is_one or not isinstance(x, Tensor):
             return
         path = self.paths[neuron]
@@ -141,7 +140,7 @@ class Record(Watch):
         trace.stepwise = not trace.folded and not isinstance(neuron, WholeSequence)
         trace.steps += 1 if trace.stepwise else len(x) if folding is None else folding.steps
         trace.inputs.append(trace.rows(_driving(neuron, x.detach())))
-        trace.spks.append(leaves[0] if _gives_spikes(neuron) else None)
+        trace.spks.append(leaves[0] if "spk" in neuron.output_names else None)
         trace.mems.append(None)
         if trace.stepwise:
             state = neuron._kept if neuron.init_hidden else neuron.State._make(leaves[-len(neuron.State._fields) :])
@@ -149,17 +148,11 @@ class Record(Watch):
             trace.membranes.append(neuron.membrane(state).detach())
 
 
-def _gives_spikes(neuron: Any) -> bool:
-    if isinstance(neuron, AssociativeLeaky):
-        return not neuron.use_q_projection
-    return not isinstance(neuron, StateLeaky) or neuron.output
-
-
 def _driving(neuron: Any, x: Tensor) -> Tensor:
     """What reaches the membranes of a layer that has input weights of its own; else the input."""
     if not x.is_floating_point():
         x = x.to(torch.get_default_dtype())
-    if not isinstance(neuron, StateLeaky):
+    if not isinstance(neuron, SpikingNeuron):
         return x
     with torch.no_grad():
         return neuron.driven(x)

@@ -8,7 +8,7 @@ import torch
 
 from snn_core import Recurrent
 from snn_functional.diagnosis._evidence import Evidence, error, listed, warning
-from snn_functional.diagnosis._reach import BELOW_ONE, SUMS, equation_of, highest
+from snn_functional.diagnosis._reach import ceiling, highest, measured
 from snn_functional.diagnosis._record import Trace
 from snn_functional.diagnosis._surrogates import derivative
 from snn_functional.diagnosis.finding import Finding
@@ -29,9 +29,10 @@ def silence(evidence: Evidence, trace: Trace, others: list[str], is_output: bool
     also = f" So are {listed(others)} after it." if others else ""
     reached, threshold = highest(trace), trace.neuron.threshold.detach()
     report, may, remedy = warning, "A gradient reaches it, by which it may learn to.", _remedy(trace)
-    if _is_bounded(trace) and bool((threshold >= 1).all()):
-        report, may = error, "It cannot learn to: its output is below 1, whatever its input."
-        remedy = "Take a threshold below 1."
+    most = ceiling(trace)
+    if not trace.neuron.threshold.requires_grad and bool((threshold >= most).all()):
+        report, may = error, f"It cannot learn to: its output is below {most:g}, whatever its input."
+        remedy = f"Take a threshold below {most:g}."
     elif not _has_gradient(evidence, trace):
         report, may = error, "No gradient reaches its membranes, so that it cannot learn to."
         remedy += " A surrogate with a heavier tail, such as surrogate.atan(), has a gradient farther away."
@@ -48,10 +49,6 @@ def silence(evidence: Evidence, trace: Trace, others: list[str], is_output: bool
     code, what = ("silent_output", "The output layer") if is_output else ("silent_layer", "The layer")
     after = "a loss of its spikes is the same for all samples" if is_output else "what comes after it gets none"
     return report(code, trace.path, 0.0, f"{what} gives no spike for any sample: {after}. {may}{also}", remedy)
-
-
-def _is_bounded(trace: Trace) -> bool:
-    return equation_of(trace.neuron) in BELOW_ONE and not trace.neuron.threshold.requires_grad
 
 
 def _has_gradient(evidence: Evidence, trace: Trace) -> bool:
@@ -92,9 +89,7 @@ def _factor(trace: Trace) -> float | None:
     Without spikes there is no reset, and the membrane is proportional to its input.
     """
     neuron = trace.neuron
-    if not trace.membranes or isinstance(neuron, Recurrent) or equation_of(neuron) not in SUMS:
-        return None
-    if getattr(neuron, "state_quant", False):
+    if not trace.membranes or isinstance(neuron, Recurrent) or measured(trace) is None:
         return None
     top = torch.cat(trace.membranes).amax(0)
     ratios = torch.where(top > 0, neuron.threshold.detach() / top, torch.inf).double().flatten()

@@ -15,7 +15,6 @@ from snn_nir import primitives
 from snn_nir.codes import refusal
 from snn_nir.exporting.drawing import Drawing, Signal, stored
 from snn_nir.exporting.modules import draw_module, draw_neuron
-from snn_nir.exporting.returned import outputs_of
 from snn_nir.graphs.flattening import GraphPlace
 from snn_nir.graphs.metadata import node_metadata
 from snn_nir.running.graph_module import GraphModule
@@ -113,7 +112,7 @@ def _drawn(net: GraphModule, name: str, signal: Signal, drawing: Drawing) -> Any
         return Signal((drawing.add(name, primitive, signal),), shape, dtype)
     if not isinstance(module, SpikingNeuron):
         return draw_module(module, name, signal, value, drawing)
-    names = outputs_of(module)
+    names = module.output_names
     wanted = frozenset(names[place] for tap, place in net._taps.items() if _source(net, tap) == name) | {"spk"}
     ports = draw_neuron(module, name, signal, value, wanted, drawing)
     return tuple(ports[n] for n in names) if module.output else ports["spk"]

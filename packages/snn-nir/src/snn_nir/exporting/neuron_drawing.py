@@ -36,7 +36,7 @@ class Inside(NamedTuple):
 
 
 class NeuronDrawing:
-    """A neuron while ``to_nir`` draws it; what the function of :func:`register` puts its nodes with.
+    """A neuron while ``to_nir`` draws it; what the function of :func:`~snn_nir.register` puts its nodes with.
 
     A method that puts a node returns the signal that the node sends. A node takes the sum of the signals that it is
     given, and ``a.plus(b)`` is the sum of two. An edge that closes a cycle takes one time step. Node names are the path

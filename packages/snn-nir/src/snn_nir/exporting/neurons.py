@@ -35,7 +35,7 @@ def draw_lapicque(neuron: Any, drawing: NeuronDrawing) -> dict[str, Signal]:
         why = "beta=1: an infinite capacitance, which no input charges"
         raise refusal("NIR402", drawing.where, why, "pass beta < 1")
     decay: np.ndarray = 1 - gain / drawing.constant(circuit["R"])
-    return drawing.membrane(decay, gain, beta=neuron.membrane_decay, **circuit)
+    return drawing.membrane(decay, gain, beta=neuron.beta.clamp(0, 1), **circuit)
 
 
 def draw_alpha(neuron: Any, drawing: NeuronDrawing) -> dict[str, Signal]:

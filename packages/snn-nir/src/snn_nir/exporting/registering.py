@@ -34,9 +34,9 @@ def register(neuron: type[SpikingNeuron], draw: Draw) -> None:
 
     Args:
         neuron: The class.
-        draw: ``draw(neuron, drawing)`` puts nodes through its :class:`NeuronDrawing` that compute what a step of the
-            neuron does. It returns a dict of the signals that they send: ``"spk"``, the spikes, and those states that
-            the graph has. Graded spikes and recurrence are drawn behind it.
+        draw: ``draw(neuron, drawing)`` puts nodes that compute what a step of the neuron does, through its
+            :class:`~snn_nir.NeuronDrawing`. It returns a dict of the signals that they send: ``"spk"``, the spikes, and
+            those states that the graph has. Graded spikes and recurrence are drawn behind it.
 
     Raises:
         TypeError: If ``neuron`` is no class of neurons with an equation of one step, or ``draw`` cannot be called.

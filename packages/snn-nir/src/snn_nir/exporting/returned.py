@@ -10,19 +10,6 @@ from snn_core import SpikingNeuron
 from snn_nir.exporting.calls import Call, Recording
 
 
-def outputs_of(neuron: Any) -> tuple[str, ...]:
-    """Names of what a call of a neuron returns, in order.
-
-    Example:
-        >>> import snn_core as snn
-        >>> outputs_of(snn.Synaptic(alpha=0.9, beta=0.8))
-        ('spk', 'syn', 'mem')
-    """
-    if neuron.init_hidden and not neuron.output:
-        return ("spk",)
-    return ("spk", *(name for name in neuron.State._fields if name != "spk"))
-
-
 def ports_wanted(node: Call, names: tuple[str, ...], recording: Recording) -> frozenset[str]:
     """Which of a neuron's values the network uses, other than to hand its state to the next step.
 

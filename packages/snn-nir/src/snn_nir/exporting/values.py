@@ -18,7 +18,7 @@ from snn_nir.exporting.drawing import Drawing, Signal
 from snn_nir.exporting.functions import draw_function
 from snn_nir.exporting.modules import draw_module, draw_neuron
 from snn_nir.exporting.neuron_drawing import Inside
-from snn_nir.exporting.returned import outputs_of, ports_wanted, returned
+from snn_nir.exporting.returned import ports_wanted, returned
 from snn_nir.exporting.steps import Stacked, Steps, reads_steps
 
 
@@ -134,7 +134,7 @@ class _Values:
         if before is not None:
             return before
         self._check_at_rest(node, name)
-        names = outputs_of(module)
+        names = module.output_names
         wanted = ports_wanted(node, names, self._recording)
         spk = value if isinstance(value, Tensor) else value[0]
         ports = draw_neuron(module, name, signal, spk, wanted, self._drawing)
