@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -15,13 +15,31 @@ from trust.neurons import Neuron
 __all__ = ["closed_form", "convergence_order"]
 
 _SILENT: dict[str, Any] = {"threshold": 1e9}
-
-Response = Callable[[Any, Tensor], Tensor]
-"""The membrane so many steps after an input of 1."""
+_TAU, _TAU_SYN, _END = 0.02, 0.008, 0.05  # seconds
 
 
-def _leaky(model: Any, n: Tensor) -> Tensor:
-    return model.beta**n
+class Paper(NamedTuple):
+    """What is known of a linear membrane from elsewhere.
+
+    Args:
+        response: Of a neuron, the membrane so many steps after an input of 1.
+        constants: Of a time step in seconds, the constants by which the neuron has time constants TAU and TAU_SYN.
+        kernel: The same response of the differential equation, so many seconds after an impulse.
+        scale: Of a time step, what an impulse is multiplied by as the neuron's input.
+    """
+
+    response: Callable[[Any, Tensor], Tensor]
+    constants: Callable[[float], dict[str, float]]
+    kernel: Callable[[Tensor], Tensor]
+    scale: Callable[[float], float] = lambda dt: 1.0
+
+
+def _kept(dt: float, tau: float = _TAU) -> float:
+    return math.exp(-dt / tau)
+
+
+def _decay(t: Tensor, tau: float = _TAU) -> Tensor:
+    return torch.exp(-t / tau)
 
 
 def _synaptic(model: Any, n: Tensor) -> Tensor:
@@ -38,15 +56,33 @@ def _alpha(model: Any, n: Tensor) -> Tensor:
     return factor * (model.alpha**n - model.beta**n)
 
 
-_RESPONSES: dict[str, Response] = {
-    **dict.fromkeys(("Leaky", "RLeaky", "DeltaLeaky", "StateLeaky", "LinearLeaky", "LeakyParallel"), _leaky),
-    **dict.fromkeys(("Synaptic", "RSynaptic"), _synaptic),
-    "Lapicque": _lapicque,
-    "Alpha": _alpha,
+_RISE = 1 / (1 / _TAU_SYN - 1 / _TAU)
+_LEAKY = Paper(lambda model, n: model.beta**n, lambda dt: {"beta": _kept(dt)}, _decay)
+_PAPERS: dict[type, Paper] = {  # by the class that writes the equation
+    snn.Leaky: _LEAKY,
+    snn.DeltaLeaky: _LEAKY,
+    snn.StateLeaky: _LEAKY,
+    snn.Synaptic: Paper(
+        _synaptic,
+        lambda dt: {"alpha": _kept(dt, _TAU_SYN), "beta": _kept(dt)},
+        lambda t: _RISE * (_decay(t) - _decay(t, _TAU_SYN)),
+        lambda dt: dt,
+    ),
+    snn.Lapicque: Paper(_lapicque, lambda dt: {"R": _TAU, "C": 1.0, "time_step": dt}, _decay, lambda dt: 1 / dt),
+    snn.Alpha: Paper(
+        _alpha,
+        lambda dt: {"alpha": _kept(dt), "beta": _kept(dt, _TAU_SYN)},
+        lambda t: (_RISE / _TAU + 1) * (_decay(t) - _decay(t, _TAU_SYN)),
+    ),
 }
 
 
-def closed_form(neuron: Neuron, num_steps: int = 50) -> float:
+def _of_equation(table: dict[type, Any], kind: Any) -> Any:
+    """What a table has for the class, or for one that it is derived from; None if for none."""
+    return next((table[k] for k in kind.__mro__ if k in table), None)
+
+
+def closed_form(neuron: Neuron, num_steps: int = 50) -> float | None:
     """Largest difference of the membrane from a solution on paper, over random input, in float64.
 
     A linear membrane is compared with the sum over all input so far, weighted by the impulse response; LSTMs with
@@ -57,7 +93,8 @@ def closed_form(neuron: Neuron, num_steps: int = 50) -> float:
         num_steps: Steps of the input.
 
     Returns:
-        The difference; for LeakyParallel, which shows its spikes alone, the share of spikes that differ.
+        The difference; for LeakyParallel, which shows its spikes alone, the share of spikes that differ. None for an
+        equation of which no solution is written down here.
 
     Example:
         >>> from trust.neurons import EVERY
@@ -66,42 +103,44 @@ def closed_form(neuron: Neuron, num_steps: int = 50) -> float:
     """
     with torch.no_grad():
         xs = neuron.input(num_steps)
-        if neuron.name in ("SLSTM", "SConv2dLSTM"):
-            return _lstm(neuron, xs)
-        if neuron.name == "AssociativeLeaky":
-            return _associative(neuron, xs)
-        if neuron.name == "LeakyParallel":
-            return _parallel(neuron, xs.abs())
+        solution = _of_equation(_SOLUTIONS, neuron.kind)
+        if solution is not None:
+            return solution(neuron, xs)
+        paper = _of_equation(_PAPERS, neuron.kind)
+        if paper is None:
+            return None
         model = neuron.make(**_SILENT)
         drive = xs + model.recurrent.bias if hasattr(model, "recurrent") else xs
-        drive = model.driven(drive)
         mem = model.unroll(xs, trace=True)[1].mem
-        return float((mem - _summed(neuron.name, model, drive)).abs().max())
+        return float((mem - _summed(paper, model, model.driven(drive))).abs().max())
 
 
-def _summed(name: str, model: Any, drive: Tensor) -> Tensor:
+def _summed(paper: Paper, model: Any, drive: Tensor) -> Tensor:
     t = torch.arange(len(drive), dtype=drive.dtype)
-    weights = _RESPONSES[name](model, (t.unsqueeze(1) - t).clamp_min(0)).tril()
+    weights = paper.response(model, (t.unsqueeze(1) - t).clamp_min(0)).tril()
     return torch.einsum("ts,s...->t...", weights, drive)
 
 
 def _parallel(neuron: Neuron, xs: Tensor) -> float:
-    model = neuron.make()
+    model, xs = neuron.make(), xs.abs()
     for weight in (model.rnn.weight_ih_l0, model.rnn.bias_ih_l0, model.rnn.bias_hh_l0):
         weight.abs_()  # so that its membrane never meets the zero below which it is cut off
     drive = xs @ model.rnn.weight_ih_l0.T + model.rnn.bias_ih_l0 + model.rnn.bias_hh_l0
-    expected = (_summed(neuron.name, model, drive) > neuron.threshold).double()
+    expected = (_summed(_LEAKY, model, drive) > model.threshold).double()
     return float((model(xs) != expected).double().mean())
 
 
 def _lstm(neuron: Neuron, xs: Tensor) -> float:
+    model = neuron.make(**_SILENT)
+    lstm: Any = nn.LSTM(model.input_size, model.hidden_size).double()
+    for name, weight in model.lstm_cell.named_parameters():
+        getattr(lstm, f"{name}_l0").copy_(weight)
+    return float((model.unroll(xs, trace=True)[1].mem - lstm(xs)[0]).abs().max())
+
+
+def _lstm_in_every_pixel(neuron: Neuron, xs: Tensor) -> float:
     lstm: Any = nn.LSTM(5, 5).double()
-    if neuron.name == "SLSTM":
-        model = neuron.make(**_SILENT)
-        for name, weight in model.lstm_cell.named_parameters():
-            getattr(lstm, f"{name}_l0").copy_(weight)
-        return float((model.unroll(xs, trace=True)[1].mem - lstm(xs)[0]).abs().max())
-    cell = snn.SConv2dLSTM(5, 5, 1, threshold=1e9).double()  # a kernel of one pixel: an LSTM in every pixel
+    cell: Any = neuron.kind(5, 5, 1, **_SILENT).double()  # a kernel of one pixel
     i, f, o, g = cell.conv.weight.flatten(1).chunk(4)
     gates = torch.cat([i, f, g, o])
     lstm.weight_ih_l0.copy_(gates[:, :5])
@@ -124,7 +163,12 @@ def _associative(neuron: Neuron, xs: Tensor) -> float:
     return float((model.unroll(xs)[1].mem - expected.flatten(-2)).abs().max())
 
 
-_TAU, _TAU_SYN, _END = 0.02, 0.008, 0.05  # seconds
+_SOLUTIONS: dict[type, Callable[[Neuron, Tensor], float]] = {
+    snn.SLSTM: _lstm,
+    snn.SConv2dLSTM: _lstm_in_every_pixel,
+    snn.AssociativeLeaky: _associative,
+    snn.LeakyParallel: _parallel,
+}
 
 
 def convergence_order(neuron: Neuron) -> float | None:
@@ -143,10 +187,11 @@ def convergence_order(neuron: Neuron) -> float | None:
         >>> round(convergence_order(EVERY[0]), 1)
         1.0
     """
-    if neuron.name not in _RESPONSES or neuron.name == "LeakyParallel":
+    paper = _of_equation(_PAPERS, neuron.kind)
+    if paper is None:
         return None
     counts = [100 * 2**i for i in range(6)]
-    errors = [abs(_simulated(neuron.name, count) - _exact(neuron.name)) for count in counts]
+    errors = [abs(_simulated(neuron, paper, count) - _exact(paper)) for count in counts]
     x = torch.tensor([math.log(_END / count) for count in counts], dtype=torch.float64)
     y = torch.tensor(errors, dtype=torch.float64).log()
     return float(((x - x.mean()) * (y - y.mean())).sum() / (x - x.mean()).square().sum())
@@ -156,49 +201,26 @@ def _current(t: Tensor) -> Tensor:
     return 1 + torch.sin(2 * math.pi * 37 * t)
 
 
-def _simulated(name: str, count: int) -> float:
+def _simulated(neuron: Neuron, paper: Paper, count: int) -> float:
     dt = _END / count
-    alpha, beta = math.exp(-dt / _TAU_SYN), math.exp(-dt / _TAU)
-    xs = dt * _current(dt * torch.arange(1, count + 1, dtype=torch.float64)).reshape(-1, 1, 1)
-    made: Any = {
-        "Leaky": lambda: snn.Leaky(beta, **_SILENT),
-        "RLeaky": lambda: snn.RLeaky(beta, 0.0, all_to_all=False, **_SILENT),
-        "DeltaLeaky": lambda: snn.DeltaLeaky(1e9, beta),
-        "StateLeaky": lambda: snn.StateLeaky(beta, 1, **_SILENT),
-        "LinearLeaky": lambda: snn.LinearLeaky(beta, 1, 1, bias=False, **_SILENT),
-        "Synaptic": lambda: snn.Synaptic(alpha, beta, **_SILENT),
-        "RSynaptic": lambda: snn.RSynaptic(alpha, beta, 0.0, all_to_all=False, **_SILENT),
-        "Lapicque": lambda: snn.Lapicque(R=_TAU, C=1.0, time_step=dt, **_SILENT),
-        "Alpha": lambda: snn.Alpha(beta, alpha, **_SILENT),
-    }[name]()
-    model = made.double()
+    current = dt * _current(dt * torch.arange(1, count + 1, dtype=torch.float64))
+    model = neuron.make(**_SILENT)
     with torch.no_grad():
-        # constants in their full precision, not in the single precision of a new module
-        for constant, value in (("alpha", alpha), ("beta", beta), ("R", _TAU), ("time_step", dt)):
-            if hasattr(model, constant):
-                getattr(model, constant).fill_(value)
-        if name == "Alpha":
-            model.alpha.fill_(beta)
-            model.beta.fill_(alpha)
-        if name == "LinearLeaky":
-            next(p for n, p in model.named_parameters() if n.endswith("weight")).fill_(1.0)
-        scale = {"Synaptic": dt, "RSynaptic": dt, "Lapicque": 1 / dt}.get(name, 1.0)
-        return float(model.unroll(xs * scale)[1].mem)
+        for constant, value in paper.constants(dt).items():
+            getattr(model, constant).fill_(value)  # in its full precision, not in the single one of a new module
+        for name, parameter in model.named_parameters():
+            if "." in name:  # of a layer: what comes back is nothing, what goes in the first feature of the input
+                parameter.zero_()
+                if parameter.dim() == 2 and not name.startswith("recurrent."):
+                    parameter[:, 0] = 1
+        xs = (paper.scale(dt) * current).reshape(-1, *(1 for _ in neuron.shape)).expand(count, *neuron.shape)
+        return float(model.unroll(xs)[1].mem.flatten()[0])
 
 
-def _exact(name: str) -> float:
+def _exact(paper: Paper) -> float:
     """The response at the end, by quadrature of the impulse response times the current."""
-    if name in ("Synaptic", "RSynaptic"):
-        gain = 1 / (1 / _TAU_SYN - 1 / _TAU)
-    elif name == "Alpha":
-        gain = (1 / _TAU) / (1 / _TAU_SYN - 1 / _TAU) + 1
-    else:
-        gain = None
     points = torch.linspace(0, _END, 20001, dtype=torch.float64)  # Simpson's rule, of an error of 1e-15
-    ago = _END - points
-    kernel = torch.exp(-ago / _TAU)
-    kernel = kernel if gain is None else gain * (kernel - torch.exp(-ago / _TAU_SYN))
     weights = torch.full_like(points, 2.0)
     weights[1::2] = 4.0
     weights[0] = weights[-1] = 1.0
-    return float((weights * kernel * _current(points)).sum() * (_END / 20000) / 3)
+    return float((weights * paper.kernel(_END - points) * _current(points)).sum() * (_END / 20000) / 3)

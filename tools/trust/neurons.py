@@ -1,18 +1,23 @@
-"""The neurons that are measured, each with a shape of input and constants that keep it alive."""
+"""The neurons that are measured: every public one, as its first line in the zoo of snn-core's tests makes it."""
 
 from __future__ import annotations
 
+import importlib.util
+import inspect
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 import snn_core as snn
-from snn_core.neuron.temporal import Temporal
+from snn_core.neuron.firing import Firing
+from workspace import ROOT
 
-__all__ = ["EVERY", "Neuron", "public_neurons"]
+__all__ = ["EVERY", "Neuron", "every", "public_neurons", "zoo"]
 
 
 @dataclass(frozen=True)
@@ -21,15 +26,17 @@ class Neuron:
 
     Args:
         kind: The class.
-        arguments: Of its constructor, the same in snnTorch.
+        arguments: Of its constructor by position, the same in snnTorch.
+        named: The same by name.
         shape: Of one step's input, batch first.
-        threshold: Low enough that it fires.
+        peer: Arguments by name with which snnTorch computes the same.
     """
 
     kind: Callable[..., Any]
-    arguments: dict[str, Any]
-    shape: tuple[int, ...] = (3, 5)
-    threshold: float = 1.0
+    arguments: tuple[Any, ...]
+    named: dict[str, Any]
+    shape: tuple[int, ...]
+    peer: dict[str, Any]
 
     @property
     def name(self) -> str:
@@ -41,12 +48,16 @@ class Neuron:
         """Whether it takes a whole sequence in place of one step."""
         return hasattr(self.kind, "sequence")
 
+    def taken(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Those of some options that the constructor takes."""
+        parameters = inspect.signature(self.kind).parameters
+        takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+        return {name: value for name, value in options.items() if takes_any or name in parameters}
+
     def make(self, **options: Any) -> Any:
         """One in float64 with the same random weights every time."""
         torch.manual_seed(0)
-        takes_threshold = self.name != "AssociativeLeaky"
-        given = {"threshold": self.threshold, **options} if takes_threshold else options
-        return self.kind(**self.arguments, **given).double()
+        return self.kind(*self.arguments, **{**self.named, **options}).double()
 
     def input(self, num_steps: int, seed: int = 1) -> Tensor:
         """``[num_steps, batch, ...]``."""
@@ -54,36 +65,45 @@ class Neuron:
         return 1.2 * torch.randn(num_steps, *self.shape, generator=draw, dtype=torch.float64) + 0.4
 
 
-EVERY = (
-    Neuron(snn.Leaky, {"beta": 0.8}),
-    Neuron(snn.RLeaky, {"beta": 0.8, "linear_features": 5}),
-    Neuron(snn.Synaptic, {"alpha": 0.6, "beta": 0.8}),
-    Neuron(snn.RSynaptic, {"alpha": 0.6, "beta": 0.8, "linear_features": 5}),
-    Neuron(snn.Lapicque, {"R": 2.0, "C": 1.5}),
-    Neuron(snn.Alpha, {"alpha": 0.9, "beta": 0.6}, threshold=0.5),
-    Neuron(snn.SLSTM, {"input_size": 5, "hidden_size": 5}, threshold=0.1),
-    Neuron(snn.SConv2dLSTM, {"in_channels": 2, "out_channels": 3, "kernel_size": 3}, shape=(3, 2, 5, 5), threshold=0.1),
-    Neuron(snn.DeltaLeaky, {"delta_threshold": 1.0, "beta": 0.8}),
-    Neuron(snn.LeakyParallel, {"input_size": 5, "hidden_size": 7, "beta": 0.8}, threshold=0.25),
-    Neuron(snn.StateLeaky, {"beta": 0.8, "channels": 5}),
-    Neuron(snn.LinearLeaky, {"beta": 0.8, "in_features": 5, "out_features": 7}, threshold=0.25),
-    Neuron(
-        snn.AssociativeLeaky,
-        {"in_dim": 5, "d_value": 3, "d_key": 2, "num_spiking_neurons": 6, "use_q_projection": False},
-    ),
-)
+def _zoo() -> Any:
+    spec = importlib.util.spec_from_file_location("zoo", ROOT / "packages" / "snn-core" / "tests" / "zoo.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules["zoo"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
-_NO_NEURONS = {"LIF", "Recurrent", "SpikingNeuron"}  # bases
-_NO_NEURONS |= {"BatchNormTT1d", "BatchNormTT2d", "GradedSpikes"}  # layers between neurons
+
+zoo: Any = _zoo()
+"""The module that has a line for every neuron."""
+
+
+def every() -> list[Neuron]:
+    """The public neurons that the zoo has.
+
+    Example:
+        >>> [neuron.name for neuron in every()][:3]
+        ['Leaky', 'RLeaky', 'Synaptic']
+    """
+    lines: list[Any] = [*zoo.NEURONS, *(zoo.Case(name, constructor) for name, constructor in zoo.WHOLE.items())]
+    first: dict[Any, Neuron] = {}
+    for case in lines:
+        made = partial(case.constructor)  # which has the parts of another one, or of a class
+        if made.func.__name__ in public_neurons():
+            first.setdefault(made.func, Neuron(made.func, made.args, made.keywords, case.shape, case.peer))
+    return list(first.values())
 
 
 def public_neurons() -> set[str]:
-    """The names of all neurons that the package lists.
+    """The names of all neurons that the package lists: what fires, and is no base of others.
 
     Example:
-        >>> "Leaky" in public_neurons()
-        True
+        >>> "Leaky" in public_neurons(), "SpikingNeuron" in public_neurons()
+        (True, False)
     """
     kinds = {name: getattr(snn, name) for name in snn.__all__}
-    found = {name for name, kind in kinds.items() if isinstance(kind, type) and issubclass(kind, Temporal)}
-    return found - _NO_NEURONS
+    firing = {name: kind for name, kind in kinds.items() if isinstance(kind, type) and issubclass(kind, Firing)}
+    return {name for name, kind in firing.items() if hasattr(kind, "State") or hasattr(kind, "sequence")}
+
+
+EVERY = every()

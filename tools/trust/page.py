@@ -22,7 +22,7 @@ must not get worse is tested besides: the tests hold every neuron to all of this
 
 - *Closed form*: largest difference of the membrane, over random input in float64, from a solution on paper: the sum
   over all input so far, weighted by the impulse response; for LSTMs from `torch.nn.LSTM`; for LeakyParallel the share
-  of spikes that differ.
+  of spikes that differ; – where none is written down.
 - *Order in dt*: the power of the time step with which the silent membrane comes to that of its differential equation,
   measured over steps from 0.5 ms to a thirty-second of it; – where there is no such equation.
 - *Gradient*: largest relative difference from central differences over input and all parameters, with a smooth function
@@ -37,7 +37,7 @@ must not get worse is tested besides: the tests hold every neuron to all of this
 """
 
 COLUMNS: dict[str, Callable[[Neuron], str]] = {
-    "closed form": lambda neuron: _small(equations.closed_form(neuron)),
+    "closed form": lambda neuron: _known(equations.closed_form(neuron)),
     "order in dt": lambda neuron: _order(equations.convergence_order(neuron)),
     "gradient": lambda neuron: _small(smooth.smooth_gradient(neuron)),
     "snnTorch": lambda neuron: _pair(parity.parity(neuron)),
@@ -87,6 +87,10 @@ def page(neurons: Iterable[Neuron] = EVERY) -> str:
 
 def _small(value: float) -> str:
     return "0" if value == 0 else f"{value:.0e}"
+
+
+def _known(value: float | None) -> str:
+    return NOTHING if value is None else _small(value)
 
 
 def _order(value: float | None) -> str:

@@ -29,16 +29,14 @@ def parity(neuron: Neuron, num_steps: int = 100) -> tuple[float, float] | str:
 
     if not hasattr(snntorch, neuron.name):
         return "not in snnTorch"
-    arguments = dict(neuron.arguments)
-    if neuron.name != "AssociativeLeaky":
-        arguments["threshold"] = neuron.threshold
-    if not neuron.whole:
-        arguments |= {"init_hidden": True, "output": True}
+    # what is learned makes no number, and snnTorch's Alpha cannot run with it
+    named = {name: value for name, value in neuron.named.items() if not name.startswith("learn_")} | neuron.peer
+    named |= {} if neuron.whole else {"init_hidden": True, "output": True}
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         torch.manual_seed(0)
-        theirs = getattr(snntorch, neuron.name)(**arguments)
-        ours = neuron.kind(**arguments)
+        theirs = getattr(snntorch, neuron.name)(*neuron.arguments, **named)
+        ours = neuron.kind(*neuron.arguments, **named)
         ours.load_state_dict(theirs.state_dict(), strict=True)
         xs = neuron.input(num_steps).float()
         return _compared(_run(ours, xs, neuron), _run(theirs, xs, neuron))

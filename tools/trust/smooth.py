@@ -48,10 +48,8 @@ def smooth_gradient(neuron: Neuron, num_steps: int = 5, step: float = 1e-6) -> f
         >>> smooth_gradient(EVERY[0]) < 1e-6
         True
     """
-    if neuron.name == "AssociativeLeaky":
-        return _difference(neuron, {}, num_steps, step)
-    learned: dict[str, Any] = {"learn_threshold": True, "learn_graded_spikes_factor": True, "spike_grad": _smooth}
-    learned |= {f"learn_{name}": True for name in ("alpha", "beta") if name in neuron.arguments}
+    names = ["threshold", "graded_spikes_factor", *(name for name in ("alpha", "beta") if name in neuron.named)]
+    learned: dict[str, Any] = neuron.taken(dict.fromkeys((f"learn_{name}" for name in names), True))
     if neuron.whole:
         return _difference(neuron, learned, num_steps, step)
     resets: list[dict[str, Any]] = [{"reset_mechanism": "none"}]
@@ -61,8 +59,7 @@ def smooth_gradient(neuron: Neuron, num_steps: int = 5, step: float = 1e-6) -> f
 
 def _difference(neuron: Neuron, options: dict[str, Any], num_steps: int, step: float) -> float:
     model = neuron.make(**options)
-    if not options:
-        model.spike_grad = _smooth
+    model.spike_grad = _smooth
     sequence, xs = _Sequence(model, not neuron.whole), neuron.input(num_steps)
     given = [xs, *(p.detach() for p in sequence.parameters())]
     names = [name for name, _ in sequence.named_parameters()]

@@ -12,11 +12,11 @@ from torch.utils._pytree import tree_leaves
 
 import snn_core as snn
 
-from .test_whole_sequence_contract import LAYERS, build, listed, sequence
-from .zoo import NEURONS, Case, close, gradients
+from .test_whole_sequence_contract import build, listed, sequence
+from .zoo import NEURONS, WHOLE, Case, close, gradients
 
 every_neuron = pytest.mark.parametrize("case", NEURONS, ids=str)
-every_layer = pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
+every_layer = pytest.mark.parametrize("make", WHOLE.values(), ids=WHOLE)
 pytestmark = [pytest.mark.compiles, pytest.mark.exhaustive, pytest.mark.usefixtures("fresh_compiler")]
 
 

@@ -14,8 +14,8 @@ from torch.utils._pytree import tree_leaves
 
 import snn_core as snn
 
-from .test_whole_sequence_contract import LAYERS, listed
-from .zoo import NEURONS, Case, close
+from .test_whole_sequence_contract import listed
+from .zoo import NEURONS, WHOLE, Case, close
 
 every_neuron = pytest.mark.parametrize("case", NEURONS, ids=str)
 WAYS: dict[str, dict[str, Any]] = {"layers": {}, "steps": {"schedule": "steps"}, "chunks": {"chunk": 2}}
@@ -65,7 +65,7 @@ def test_a_net_runs_on_fake_tensors(case: Case) -> None:
     assert out.shape == (len(xs), *(case.spk_shape or case.shape))
 
 
-@pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
+@pytest.mark.parametrize("make", WHOLE.values(), ids=WHOLE)
 def test_a_layer_over_sequences_stays_on_the_device_of_the_input(make) -> None:
     with torch.device("meta"):
         layer = make()
@@ -87,7 +87,7 @@ class Over(nn.Module):
         return snn.unroll(self.net, xs, **self.how)
 
 
-@pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
+@pytest.mark.parametrize("make", WHOLE.values(), ids=WHOLE)
 def test_a_layer_over_sequences_takes_parameters_from_outside(make) -> None:
     torch.manual_seed(0)
     layer = make().double()

@@ -15,17 +15,9 @@ from torch import Tensor, nn
 
 import snn_core as snn
 
-from .zoo import close, gradients
+from .zoo import WHOLE, close, gradients
 
-LAYERS: dict[str, Callable[[], nn.Module]] = {
-    "LeakyParallel": lambda: snn.LeakyParallel(5, 7, beta=0.8, threshold=0.25, learn_beta=True),
-    "StateLeaky": lambda: snn.StateLeaky(beta=0.8, channels=5, learn_beta=True, learn_threshold=True),
-    "StateLeaky truncated": lambda: snn.StateLeaky(beta=0.8, channels=5, kernel_truncation_steps=3),
-    "LinearLeaky": lambda: snn.LinearLeaky(beta=0.8, in_features=5, out_features=7, learn_beta=True, threshold=0.25),
-    "AssociativeLeaky": lambda: snn.AssociativeLeaky(5, 3, 2, 6),
-    "AssociativeLeaky without read-out": lambda: snn.AssociativeLeaky(5, 3, 2, 6, use_q_projection=False),
-}
-every_layer = pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
+every_layer = pytest.mark.parametrize("make", WHOLE.values(), ids=WHOLE)
 
 
 def build(make: Callable[[], nn.Module], dtype: torch.dtype = torch.float64) -> nn.Module:
@@ -138,7 +130,7 @@ def test_input_of_another_shape_is_an_error_that_names_the_layer(make, shape: tu
 
 @pytest.mark.parametrize("name", ["StateLeaky", "LinearLeaky"])
 def test_a_sequence_may_be_cut_by_passing_the_last_membrane_on(name: str) -> None:
-    layer, xs = build(LAYERS[name]), sequence()
+    layer, xs = build(WHOLE[name]), sequence()
     spk, mem = layer(xs)
     first_spk, first_mem = layer(xs[:4])
     second_spk, second_mem = layer(xs[4:], first_mem[-1])
@@ -149,7 +141,7 @@ def test_a_sequence_may_be_cut_by_passing_the_last_membrane_on(name: str) -> Non
 
 
 def test_a_truncated_memory_never_gives_untruncated_numbers_without_a_word() -> None:
-    layer, xs = build(LAYERS["StateLeaky truncated"]), sequence()
+    layer, xs = build(WHOLE["StateLeaky truncated"]), sequence()
     spk, mem = layer(xs)
     # one membrane cannot say which of its input is too old, so a step or a state can only be refused
     with contextlib.suppress(ValueError):
@@ -171,7 +163,7 @@ def test_a_step_of_a_subclass_is_given_the_input_itself(name: str) -> None:
             assert x.shape == (3, 5)
             return super().step(2 * x, state)
 
-    layer, scaled, xs = build(LAYERS[name]), build(LAYERS[name]), sequence()
+    layer, scaled, xs = build(WHOLE[name]), build(WHOLE[name]), sequence()
     scaled.__class__ = Scaled
     for out, expected in zip(scaled.unroll(xs), layer.unroll(2 * xs), strict=True):
         close(listed(out), listed(expected))

@@ -1,4 +1,7 @@
-"""Every neuron that steps through time, as data: a new neuron is one line in ``NEURONS`` and inherits the contract."""
+"""Every neuron as data: a new one is one line in ``NEURONS``, or ``WHOLE``, and inherits the contract.
+
+The first line about a neuron is also the one that docs/trust.md measures.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 import snn_core as snn
 from snn_core import surrogate
@@ -51,6 +54,7 @@ class Case:
     """One neuron with its options, and the input of one step.
 
     ``make(**more)`` builds it, ``shape`` is one step's input with the batch first, ``spk_shape`` what it gives.
+    With the options ``peer`` snnTorch computes the same, where it does not with all.
     """
 
     name: str
@@ -60,6 +64,7 @@ class Case:
     recurrent: bool = False
     state_in_one: bool = False
     resets: bool = True
+    peer: dict[str, Any] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
 
     def make(self, **more: Any) -> snn.SpikingNeuron:
@@ -103,7 +108,12 @@ NEURONS = [
     Case("lapicque", partial(snn.Lapicque, R=2.0, C=1.5)),
     Case("lapicque of beta", partial(snn.Lapicque, beta=0.7, learn_beta=True)),
     Case("alpha", partial(snn.Alpha, alpha=0.9, beta=0.6, learn_alpha=True, learn_beta=True)),
-    Case("slstm", partial(snn.SLSTM, input_size=5, hidden_size=7, threshold=0.125), spk_shape=(3, 7)),
+    Case(
+        "slstm",
+        partial(snn.SLSTM, input_size=5, hidden_size=7, threshold=0.125),
+        spk_shape=(3, 7),
+        peer={"hidden_size": 5},  # it forgets states of another size than the input's
+    ),
     Case("sconv2dlstm", partial(snn.SConv2dLSTM, 2, 3, 3, threshold=0.125), shape=(3, 2, 5, 5), spk_shape=(3, 3, 5, 5)),
     Case(
         "sconv2dlstm pooled",
@@ -111,10 +121,19 @@ NEURONS = [
         shape=(3, 2, 6, 6),
         spk_shape=(3, 3, 3, 3),
     ),
-    Case("deltaleaky", partial(snn.DeltaLeaky, 1.0, 0.8), state_in_one=True, resets=False),
+    Case("deltaleaky", partial(snn.DeltaLeaky, delta_threshold=1.0, beta=0.8), state_in_one=True, resets=False),
     Case("a user's quadratic neuron", QuadraticIF),
     Case("a user's adaptive neuron", Adaptive),
 ]
+
+WHOLE: dict[str, Callable[..., nn.Module]] = {  # those that take a whole sequence [T, batch, 5]
+    "LeakyParallel": partial(snn.LeakyParallel, 5, 7, beta=0.8, threshold=0.25, learn_beta=True),
+    "StateLeaky": partial(snn.StateLeaky, beta=0.8, channels=5, learn_beta=True, learn_threshold=True),
+    "StateLeaky truncated": partial(snn.StateLeaky, beta=0.8, channels=5, kernel_truncation_steps=3),
+    "LinearLeaky": partial(snn.LinearLeaky, beta=0.8, in_features=5, out_features=7, learn_beta=True, threshold=0.25),
+    "AssociativeLeaky": partial(snn.AssociativeLeaky, 5, 3, 2, 6, use_q_projection=False),
+    "AssociativeLeaky with read-out": partial(snn.AssociativeLeaky, 5, 3, 2, 6),
+}
 
 
 def coarse(state: Tensor) -> Tensor:
