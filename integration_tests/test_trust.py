@@ -16,7 +16,6 @@ from trust.page import COLUMNS
 from workspace import ROOT
 
 pytestmark = pytest.mark.needs("snn-core")
-every_neuron = pytest.mark.parametrize("neuron", EVERY, ids=lambda n: n.name)
 
 
 def shown() -> dict[str, dict[str, str]]:
@@ -28,6 +27,10 @@ def shown() -> dict[str, dict[str, str]]:
         for name, *cells in rows:
             found.setdefault(name, {}).update(zip(head[1:], cells, strict=True))
     return found
+
+
+every_neuron = pytest.mark.parametrize("neuron", EVERY, ids=lambda n: n.name)
+on_the_page = pytest.mark.parametrize("neuron", [n for n in EVERY if n.name in shown()], ids=lambda n: n.name)
 
 
 def test_every_neuron_of_the_package_is_measured():
@@ -45,14 +48,12 @@ def test_nothing_on_the_page_fails_or_is_empty():
 @every_neuron
 def test_a_membrane_is_the_solution_on_paper(neuron: Neuron):
     difference = equations.closed_form(neuron)
-    assert (difference is None) == (shown()[neuron.name]["closed form"] == "–")
     assert difference is None or difference < 1e-13
 
 
 @every_neuron
 def test_a_time_step_converges_at_first_order(neuron: Neuron):
     order = equations.convergence_order(neuron)
-    assert (order is None) == (shown()[neuron.name]["order in dt"] == "–")
     assert order is None or order == pytest.approx(1, abs=0.05)
 
 
@@ -61,10 +62,22 @@ def test_gradients_are_those_of_what_is_computed(neuron: Neuron):
     assert smooth.smooth_gradient(neuron) < 1e-6
 
 
+@on_the_page
+def test_the_page_leaves_open_what_nobody_has_written_down(neuron: Neuron):
+    measured = {"closed form": equations.closed_form(neuron), "order in dt": equations.convergence_order(neuron)}
+    assert {title: shown()[neuron.name][title] == "–" for title in measured} == {
+        title: value is None for title, value in measured.items()
+    }
+
+
+@on_the_page
+def test_what_the_page_says_of_dtypes_is_so(neuron: Neuron):
+    assert shown()[neuron.name]["dtypes"] == COLUMNS["dtypes"](neuron)
+
+
 @every_neuron
-def test_what_the_page_says_of_dtypes_and_mapping_is_so(neuron: Neuron):
-    cells = shown()[neuron.name]
-    assert cells["dtypes"] == "all four" == COLUMNS["dtypes"](neuron)
+def test_every_dtype_and_mapping_work(neuron: Neuron):
+    assert COLUMNS["dtypes"](neuron) == "all four"
     for title in ("vmap", "func.grad"):
         found = machinery.VERDICTS[title](neuron)
         assert found == "equal" or float(found) < 1e-15

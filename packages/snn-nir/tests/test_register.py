@@ -169,7 +169,9 @@ def test_a_subclass_with_the_same_equation_is_drawn_and_read_as_its_parent():
     assert type(twin["0"]) is snn.Lapicque
 
 
-@pytest.mark.parametrize("name", ["integrate", "membrane", "subtract", "clear", "forward", "clears_first", "_crossing"])
+@pytest.mark.parametrize(
+    "name", ["integrate", "membrane", "subtract", "clear", "forward", "outputs", "clears_first", "_crossing"]
+)
 def test_a_subclass_with_another_step_is_refused_by_name_until_it_is_registered(name):
     changed = type("Changed", (snn.Leaky,), {name: getattr(snn.Leaky, name)})
     with pytest.raises(NIRError, match=rf"NIR401: '0' \(Changed\).*it overrides {name} of Leaky, .*register\(Changed"):

@@ -17,9 +17,10 @@ from snn_nir.exporting.neuron_drawing import NeuronDrawing, where
 Draw = Callable[[Any, NeuronDrawing], Mapping[str, Signal]]
 
 _DRAWINGS: dict[type[SpikingNeuron], Draw] = {}
-_STEP = (  # what a step is made of
+_STEP = (  # what a step is made of, from its arguments to what it returns
     *("integrate", "membrane", "subtract", "clear", "emit", "remember", "driven", "fire", "graded", "advance", "step"),
-    *("clears_first", "resets", "forward", "_crossing", "_fired_where_positive", "_reset_signal", "_quantised"),
+    *("clears_first", "resets", "forward", "bind", "outputs", "output_names", "state_shape"),
+    *("_crossing", "_fired_where_positive", "_reset_signal", "_quantised"),
 )
 
 
@@ -57,9 +58,9 @@ def register(neuron: type[SpikingNeuron], draw: Draw) -> None:
         >>> def draw(neuron, drawing):
         ...     return drawing.membrane(1 - 1 / neuron.tau, gain=1 / neuron.tau)
         >>> snn_nir.register(Circuit, draw)
-        >>> graph = snn_nir.to_nir(Circuit(20.0, reset_mechanism="zero"), torch.zeros(1, 2), dt=1e-3)
+        >>> graph = snn_nir.to_nir(Circuit(16.0, reset_mechanism="zero"), torch.zeros(1, 2), dt=1e-3)
         >>> graph.nodes["circuit"].tau, graph.nodes["circuit"].r
-        (array([0.02, 0.02], dtype=float32), array([1., 1.], dtype=float32))
+        (array([0.016, 0.016], dtype=float32), array([1., 1.], dtype=float32))
     """
     if not (isinstance(neuron, type) and issubclass(neuron, SpikingNeuron)):
         instead = ": type(neuron)" if isinstance(neuron, SpikingNeuron) else ", such as snn.Leaky"
