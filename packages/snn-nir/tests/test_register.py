@@ -140,6 +140,27 @@ def test_recurrence_is_drawn_around_any_neuron(options):
     assert ("back.w_rec", "back.mem") in graph.edges
 
 
+def test_recurrence_comes_as_often_as_the_input():
+    kind = circuit()
+
+    def draw(neuron, drawing):
+        both = drawing.input.plus(drawing.input).plus(drawing.scale("half", 0.5, drawing.input))
+        return {"spk": drawing.fire(drawing.leak("mem", 1 - 1 / neuron.tau, both, gain=0.8 / neuron.tau))}
+
+    register(kind, draw)
+
+    class Back(snn.Recurrent, kind):
+        class State(NamedTuple):
+            spk: Tensor
+            mem: Tensor
+
+        def __init__(self, tau, **given):
+            super().__init__(tau, **given)
+            self.connect(linear_features=FEATURES)
+
+    fires_alike(Back(4.0, threshold=0.3, reset_mechanism="none", init_hidden=True))
+
+
 def test_recurrence_reaches_every_node_that_the_input_does():
     class RAlpha(snn.Recurrent, snn.Alpha):
         class State(NamedTuple):
@@ -224,6 +245,7 @@ def test_what_cannot_be_registered_is_refused(neuron, draw, text):
             lambda neuron, drawing: {"spk": drawing.input, "rise": drawing.input},
             "its drawing returns 'rise', no state",
         ),
+        (lambda neuron, drawing: {"spk": drawing.input, "mem": 1}, "its drawing returns .*; return a dict of signals"),
         (lambda neuron, drawing: {"spk": drawing.add("a", 3)}, "a node is 3; pass a node such as nir.LI"),
         (lambda neuron, drawing: {"spk": drawing.scale("a", 2.0, "mem")}, "'mem' is no signal"),
     ],

@@ -10,13 +10,12 @@ import torch
 from torch import Tensor
 
 from snn_core import SpikingNeuron
-from snn_core.surrogate import Surrogate
 from snn_nir import primitives
 from snn_nir.codes import refusal
 from snn_nir.exporting.drawing import Drawing, Signal, stored
 from snn_nir.exporting.modules import draw_module, draw_neuron
 from snn_nir.graphs.flattening import GraphPlace
-from snn_nir.graphs.metadata import node_metadata
+from snn_nir.graphs.metadata import node_metadata, surrogate_entries
 from snn_nir.running.graph_module import GraphModule
 
 _STAND_IN = "\0"  # for what a node takes, while it is drawn
@@ -223,13 +222,7 @@ def draw_primitive(module: Any, name: str, drawing: Drawing) -> Any:
 
 
 def _firing_metadata(module: Any, name: str, drawing: Drawing) -> dict[str, Any]:
-    grad = getattr(module, "spike_grad", None)
-    entries: dict[str, Any] = {"class": type(module).__name__}
-    if isinstance(grad, Surrogate) and type(grad).__module__.startswith("snn_core.surrogate"):
-        entries |= {
-            "spike_grad": type(grad).__name__,
-            "spike_grad_params": np.array(grad.params) if grad.params else None,
-        }
+    entries = {"class": type(module).__name__, **surrogate_entries(getattr(module, "spike_grad", None))}
     if hasattr(module, "v_reset") and module.reset_name != "zero":
         entries |= {"reset": module.reset_name, "reset_delay": module.reset_delay}
         drawing.notes.append(("NIR408", f"{name!r} ({type(module).__name__})", f"its reset {module.reset_name!r}"))

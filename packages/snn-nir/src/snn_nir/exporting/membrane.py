@@ -50,7 +50,7 @@ def draw_membrane(
         signal = ports["syn"] = neuron.add("syn", syn.integrator(), signal)
         syn = None
     if compact:
-        neuron.note("NIR408", "its reset by subtraction")
+        neuron.graph.notes.append(("NIR408", neuron.where, "its reset by subtraction"))
     if reset == "zero" or compact:
         alone = not neuron.is_recurrent and not apart
         fired = neuron.add("" if alone else "neuron", _firing(neuron, leak, syn), signal, **constants)

@@ -13,6 +13,7 @@ from snn_nir.codes import refusal
 from snn_nir.exporting import layers
 from snn_nir.exporting.batchnorm import draw_batch_norm, fold_batch_norm
 from snn_nir.exporting.drawing import Drawing, Signal
+from snn_nir.exporting.finishing import finished
 from snn_nir.exporting.neuron_drawing import NeuronDrawing, where
 from snn_nir.exporting.registering import drawing_of
 from snn_nir.graphs.metadata import node_metadata
@@ -57,7 +58,7 @@ def draw_neuron(
     """
     equation, draw = drawing_of(module, name)
     neuron = NeuronDrawing(module, equation, name, drawing, signal, value, wanted)
-    return neuron.finished(draw(module, neuron))
+    return finished(neuron, draw(module, neuron))
 
 
 def draw_module(

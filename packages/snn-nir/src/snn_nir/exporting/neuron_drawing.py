@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import nir
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from snn_core import SpikingNeuron
-from snn_core.surrogate import Surrogate
+from snn_core import Recurrent, SpikingNeuron
 from snn_nir.codes import refusal
 from snn_nir.exporting.decays import Constant, Leak, broadcast
 from snn_nir.exporting.drawing import Drawing, Signal
 from snn_nir.exporting.membrane import draw_membrane
-from snn_nir.exporting.recurrent import draw_recurrence
 from snn_nir.exporting.settings import Settings
-from snn_nir.graphs.metadata import node_metadata
+from snn_nir.graphs.metadata import node_metadata, surrogate_entries
 
 _LEFT_OUT = {
     "inhibition": "one neuron's spikes depend on the others'",
@@ -26,13 +25,6 @@ _LEFT_OUT = {
     "drops_input": "a reset to zero clears the input of its step",
 }
 _LEARNABLE = ("alpha", "beta", "threshold", "graded_spikes_factor", "recurrent.V")
-
-
-class Inside(NamedTuple):
-    """A state that leaves no NIR node, and why."""
-
-    where: str
-    why: str
 
 
 class NeuronDrawing:
@@ -85,12 +77,13 @@ class NeuronDrawing:
         self.dt: float = drawing.settings.dt
         self.wanted = wanted
         self.where: str = where(neuron, name)
+        self.graph = drawing
         self.settings: Settings = drawing.settings
+        self.is_recurrent: bool = isinstance(neuron, Recurrent)
         self.neuron = neuron
         self.name = name
-        self.entries: list[str] = []  # nodes that take the input
+        self.entries: Counter[str] = Counter()  # how often nodes take the input
         self._equation = equation
-        self._drawing = drawing
         self._lost: list[str] = []
         for option, why in _LEFT_OUT.items():
             value = getattr(neuron, option, False)  # older neurons drop no input
@@ -209,9 +202,9 @@ class NeuronDrawing:
         if constants:
             entries |= self._record(constants)
         if constants or part in ("", "spk"):
-            entries |= self._surrogate()
+            entries |= surrogate_entries(self.neuron.spike_grad)
         node.metadata = {**(node.metadata or {}), **node_metadata(**entries)}
-        name = self._drawing.add(f"{self.name}.{'lif' if part == 'neuron' else part}".rstrip("."), node)
+        name = self.graph.add(f"{self.name}.{'lif' if part == 'neuron' else part}".rstrip("."), node)
         sent = Signal((name,), self.shape, self.dtype)
         for signal in inputs:
             self.connect(signal, sent)
@@ -227,12 +220,11 @@ class NeuronDrawing:
         Raises:
             TypeError: If either is no signal.
         """
-        for one in (signal, to):
-            if not isinstance(one, Signal):
-                raise TypeError(f"{self.where}: {one!r} is no signal; pass what a method of the drawing returned")
-        self._drawing.connect(signal, to.sources[0])
-        if signal is self.input:
-            self.entries.append(to.sources[0])
+        for value in (signal, to):
+            if not isinstance(value, Signal):
+                raise TypeError(f"{self.where}: {value!r} is no signal; pass what a method of the drawing returned")
+        self.graph.connect(signal, to.sources[0])
+        self.entries[to.sources[0]] += min(map(signal.sources.count, self.input.sources))
 
     def leave_out(self, what: str, remedy: str | None = None) -> None:
         """Refuse what NIR cannot express, or leave it out with a warning if the caller of ``to_nir`` says so.
@@ -244,50 +236,8 @@ class NeuronDrawing:
         Raises:
             NIRError: ``NIR402``, with ``on_unsupported="error"``.
         """
-        lost = self._drawing.leave_out("NIR402", self.where, what, remedy)
+        lost = self.graph.leave_out("NIR402", self.where, what, remedy)
         self._lost += [lost] if lost else []
-
-    @property
-    def is_recurrent(self) -> bool:
-        """Whether its spikes come back to it."""
-        return hasattr(self.neuron, "recurrent")
-
-    def note(self, code: str, what: str) -> None:
-        """Warn of something once the graph is complete."""
-        self._drawing.notes.append((code, self.where, what))
-
-    def share(self, signal: Signal, **parameters: Any) -> None:
-        """Note which fields of a node are parameters."""
-        self._drawing.share(signal.sources[0], **parameters)
-
-    def inside(self, state: str) -> Inside:
-        """Why a state cannot be had."""
-        return Inside(self.where, f"the state {state!r}")
-
-    def finished(self, ports: Any) -> dict[str, Any]:
-        """What a drawing returned, with graded spikes and recurrence drawn behind it, and with every state.
-
-        Raises:
-            TypeError: If that is not what a drawing returns.
-            NIRError: ``NIR401`` or ``NIR402`` for a recurrent connection that NIR does not have.
-        """
-        if not isinstance(ports, Mapping) or not isinstance(ports.get("spk"), Signal):
-            raise TypeError(f"{self.where}: its drawing returns {ports!r}; return a dict of signals with 'spk'")
-        states = [name for name in self.neuron.State._fields if name != "spk"]
-        unknown = [name for name in ports if name not in ("spk", *states)]
-        if unknown:
-            raise TypeError(
-                f"{self.where}: its drawing returns {unknown[0]!r}, no state; its states are {', '.join(states)}"
-            )
-        spk = self._graded(ports["spk"])
-        draw_recurrence(self, spk)
-        return {**{name: self.inside(name) for name in states}, **ports, "spk": spk}
-
-    def _graded(self, fired: Signal) -> Signal:
-        factor = self.neuron.graded_spikes_factor
-        amplitudes = self.constant(factor)
-        changes = isinstance(factor, nn.Parameter) or (amplitudes != 1).any()
-        return self.scale("graded", amplitudes, fired) if changes else fired
 
     def _field(self, values: np.ndarray) -> np.ndarray:
         return values.astype(np.float64 if self.dtype == torch.float64 else np.float32)
@@ -305,13 +255,6 @@ class NeuronDrawing:
             "learned": " ".join(n.removeprefix("recurrent.") for n in learned) or None,
             "lost": "\n".join(self._lost) or None,
         }
-
-    def _surrogate(self) -> dict[str, Any]:
-        grad = self.neuron.spike_grad
-        if not (isinstance(grad, Surrogate) and type(grad).__module__.startswith("snn_core.surrogate")):
-            return {}  # a function of the user's own, which a file cannot hold
-        params = np.array(grad.params) if grad.params else None
-        return {"spike_grad": type(grad).__name__, "spike_grad_params": params}
 
 
 def where(neuron: Any, name: str) -> str:

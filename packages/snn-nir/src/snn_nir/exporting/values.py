@@ -15,9 +15,9 @@ from snn_core import SpikingNeuron
 from snn_nir.codes import refusal
 from snn_nir.exporting.calls import Call, Recording
 from snn_nir.exporting.drawing import Drawing, Signal
+from snn_nir.exporting.finishing import Inside
 from snn_nir.exporting.functions import draw_function
 from snn_nir.exporting.modules import draw_module, draw_neuron
-from snn_nir.exporting.neuron_drawing import Inside
 from snn_nir.exporting.returned import ports_wanted, returned
 from snn_nir.exporting.steps import Stacked, Steps, reads_steps
 

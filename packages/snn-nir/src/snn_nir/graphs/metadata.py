@@ -34,6 +34,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from snn_core.surrogate import Surrogate
 from snn_nir._version import __version__
 from snn_nir.graphs.values import array_of
 
@@ -69,6 +70,19 @@ def node_metadata(**entries: Any) -> dict[str, Any]:
         {'snn_nir': {'group': 'lif', 'beta': 0.5}}
     """
     return {KEY: {name: _storable(value) for name, value in entries.items() if value is not None}}
+
+
+def surrogate_entries(grad: Any) -> dict[str, Any]:
+    """The entries about a surrogate gradient; none about a function of the user's own, which a file cannot hold.
+
+    Example:
+        >>> from snn_core import surrogate
+        >>> surrogate_entries(surrogate.atan())
+        {'spike_grad': 'atan', 'spike_grad_params': array([2.])}
+    """
+    if not (isinstance(grad, Surrogate) and type(grad).__module__.startswith("snn_core.surrogate")):
+        return {}
+    return {"spike_grad": type(grad).__name__, "spike_grad_params": np.array(grad.params) if grad.params else None}
 
 
 def graph_metadata(dt: float, method: str, dtype: str) -> dict[str, Any]:

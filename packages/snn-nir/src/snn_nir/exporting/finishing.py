@@ -1,0 +1,80 @@
+"""What is drawn behind every neuron: graded spikes, the recurrent connection, states that leave no node."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import nir
+import numpy as np
+from torch import nn
+
+from snn_core.neuron.recurrence import OneToOne
+from snn_nir.codes import refusal
+from snn_nir.exporting.drawing import Signal, stored
+from snn_nir.exporting.layers import draw_conv, draw_linear
+
+if TYPE_CHECKING:
+    from snn_nir.exporting.neuron_drawing import NeuronDrawing
+
+
+class Inside(NamedTuple):
+    """A state that leaves no NIR node, and why."""
+
+    where: str
+    why: str
+
+
+def finished(drawing: NeuronDrawing, ports: Any) -> dict[str, Any]:
+    """What a drawing returned, with graded spikes and recurrence drawn behind it, and with every state.
+
+    Args:
+        drawing: The neuron.
+        ports: Its signals, by ``"spk"`` and the names of states.
+
+    Returns:
+        The same; ``Inside`` for a state that has no signal.
+
+    Raises:
+        TypeError: If that is not what a drawing returns.
+        NIRError: ``NIR401`` for a recurrent connection of another kind, ``NIR402`` for a shape that it cannot connect.
+    """
+    signals = isinstance(ports, Mapping) and all(isinstance(signal, Signal) for signal in ports.values())
+    if not signals or "spk" not in ports:
+        raise TypeError(f"{drawing.where}: its drawing returns {ports!r}; return a dict of signals with 'spk'")
+    states = [name for name in drawing.neuron.State._fields if name != "spk"]
+    unknown = [name for name in ports if name not in ("spk", *states)]
+    if unknown:
+        known = ", ".join(states)
+        raise TypeError(f"{drawing.where}: its drawing returns {unknown[0]!r}, no state; its states are {known}")
+    spk, factor = ports["spk"], drawing.neuron.graded_spikes_factor
+    if isinstance(factor, nn.Parameter) or (drawing.constant(factor) != 1).any():
+        spk = drawing.scale("graded", factor, spk)
+    if drawing.is_recurrent:
+        _feed_back(drawing, spk)
+    return {**{name: Inside(drawing.where, f"the state {name!r}") for name in states}, **ports, "spk": spk}
+
+
+def _feed_back(neuron: NeuronDrawing, spk: Signal) -> None:
+    """Draw ``w_rec`` from the spikes back to what drives the neuron; the edge that closes the cycle takes one step."""
+    layer: Any = neuron.neuron.recurrent
+    if type(layer) is OneToOne:
+        fed_back = _one_to_one(neuron, layer, spk)
+        parameters = {"scale": layer.V}
+    elif type(layer) in (nn.Linear, nn.Conv2d):
+        draw = draw_linear if type(layer) is nn.Linear else draw_conv
+        fed_back = neuron.add("w_rec", draw(layer, spk, f"{neuron.name}.recurrent"), spk)
+        parameters = {"weight": layer.weight, "bias": layer.bias}
+    else:
+        raise refusal("NIR401", neuron.where, f"recurrent is a {type(layer).__name__}", "connect it by connect(...)")
+    for entry, count in neuron.entries.items():
+        neuron.graph.connect(fed_back._replace(sources=fed_back.sources * count), entry)
+    neuron.graph.share(fed_back.sources[0], **parameters)
+
+
+def _one_to_one(neuron: NeuronDrawing, layer: OneToOne, spk: Signal) -> Signal:
+    weights = neuron.constant(layer.V)
+    if neuron.settings.one_to_one == "scale" or len(neuron.shape) != 1:
+        return neuron.scale("w_rec", weights, spk)
+    diagonal = np.diag(weights).astype(stored(layer.V, neuron.dtype).dtype)
+    return neuron.add("w_rec", nir.Linear(weight=diagonal), spk)
