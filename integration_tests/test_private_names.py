@@ -25,6 +25,7 @@ BELOW_TORCH = {
     "torch._C._dispatch_tls_local_include_set": "as DispatchKey",
     "torch._C.DisableTorchFunction": "torch.overrides offers no way to leave a function mode for a few calls",
     "torch._C._are_functorch_transforms_active": "whether any transform of torch.func is active is nowhere public",
+    "torch._C._autograd._top_saved_tensors_default_hooks": "whether hooks on saved tensors are set is nowhere public",
     "torch._C._current_graph_task_id": "which backward pass runs is nowhere public",
     "torch._C._functorch.is_functorch_wrapped_tensor": "whether a transform has wrapped a tensor is nowhere public",
     "torch._C._functorch.is_legacy_batchedtensor": "as above, for is_grads_batched=True",
@@ -42,6 +43,7 @@ BELOW_TORCH = {
     "torch.nn.modules.dropout._DropoutNd": "the class that all dropouts have in common",
     "torch.ops.mkldnn._linear_pointwise": "a product by oneDNN whatever BLAS torch was built with",
     "torch.overrides._get_current_function_mode_stack": "whether a function mode is active is nowhere public",
+    "torch.utils._python_dispatch": "what sees every operation, those of a backward pass too, is nowhere public",
     "torch.utils._pytree": "what flattens nested containers is nowhere public: 2.10 to 2.15 have no torch.utils.pytree",
 }
 OF_MODULES = {

@@ -4,6 +4,7 @@ from snn_core import backends, kernels, peer, surrogate, utils
 from snn_core._version import __version__
 from snn_core.files.former import keep_former_paths
 from snn_core.files.saving import SavedNet, load, save
+from snn_core.kernels.programs import program
 from snn_core.neuron.bounds import bounded
 from snn_core.neuron.constant import decay
 from snn_core.neuron.recurrence import Recurrent
@@ -58,6 +59,7 @@ __all__ = [
     "load",
     "peer",
     "plan_memory",
+    "program",
     "save",
     "stream",
     "surrogate",

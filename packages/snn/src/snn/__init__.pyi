@@ -38,6 +38,7 @@ from snn_core import bounded as bounded
 from snn_core import decay as decay
 from snn_core import load as load
 from snn_core import plan_memory as plan_memory
+from snn_core import program as program
 from snn_core import save as save
 from snn_core import stream as stream
 from snn_core import unroll as unroll
@@ -80,6 +81,7 @@ __all__ = [
     "nir",
     "peer",
     "plan_memory",
+    "program",
     "plot",
     "save",
     "spikegen",

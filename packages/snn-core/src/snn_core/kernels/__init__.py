@@ -2,7 +2,21 @@
 
 from snn_core.kernels.operator import Choice, choose, define
 from snn_core.kernels.operator import run as run
-from snn_core.kernels.registry import Kernel, SequenceCall, register, status, unregister
+from snn_core.kernels.program import Program, StepProgram
+from snn_core.kernels.programs import program as program
+from snn_core.kernels.registry import Interpreter, Kernel, SequenceCall, register, status, unregister
 from snn_core.kernels.registry import loop as loop
 
-__all__ = ["Choice", "Kernel", "SequenceCall", "choose", "define", "register", "status", "unregister"]
+__all__ = [
+    "Choice",
+    "Interpreter",
+    "Kernel",
+    "Program",
+    "SequenceCall",
+    "StepProgram",
+    "choose",
+    "define",
+    "register",
+    "status",
+    "unregister",
+]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.overrides import _get_current_function_mode_stack
 
-from snn_core.kernels.registry import FAMILIES, Kernel, SequenceCall
+from snn_core.kernels.registry import Kernel
 
 
 def fits(*tensors: Tensor) -> bool:
@@ -56,9 +56,14 @@ def is_plain(*tensors: Tensor) -> bool:
     )
 
 
+def broadcasts(shape: torch.Size, to: torch.Size) -> bool:
+    """Return True if a constant broadcasts from the right against one step's input and leaves its shape."""
+    return len(shape) <= len(to) and all(n in (1, m) for n, m in zip(shape[::-1], to[::-1], strict=False))
+
+
 def call(
     kernel: Kernel,
-    call_: SequenceCall,
+    call_: Any,
     x: Tensor,
     states: tuple[Tensor, ...],
     constants: tuple[Tensor, ...],
@@ -68,7 +73,7 @@ def call(
 
     Args:
         kernel: A kernel that takes the call.
-        call_: The call.
+        call_: The call: a ``SequenceCall``, or another that has ``steps`` as it has.
         x: Input ``[T, ...]``.
         states: The states before the first step.
         constants: The constants of the family.
@@ -108,9 +113,7 @@ def _owned(tensor: Tensor) -> Tensor:
 
 class _Fused(torch.autograd.Function):
     @staticmethod
-    def forward(
-        ctx: Any, kernel: Kernel, call_: SequenceCall, trace: bool, count: int, *tensors: Tensor
-    ) -> tuple[Tensor, ...]:
+    def forward(ctx: Any, kernel: Kernel, call_: Any, trace: bool, count: int, *tensors: Tensor) -> tuple[Tensor, ...]:
         x, states, constants = tensors[0], tensors[1 : 1 + count], tensors[1 + count :]
         out, saved = _forward(kernel, call_, x, states, constants, trace, save=True)
         ctx.save_for_backward(*tensors, *saved)
@@ -126,7 +129,7 @@ class _Fused(torch.autograd.Function):
         x, states, constants = tensors[0], tensors[1 : 1 + count], tensors[1 + count :]
         needs = ctx.needs_input_grad[-given:]
         if torch.is_grad_enabled():  # the gradient will be differentiated in its turn, which only the steps can be
-            out = FAMILIES[call_.family].steps(call_, x, states, constants, trace)
+            out = call_.steps(x, states, constants, trace)
             wanted = [t for t, needed in zip(tensors, needs, strict=True) if needed]
             computed = iter(gradients(out, grads, wanted, create_graph=True))
             all_gradients = [next(computed) if needed else None for needed in needs]

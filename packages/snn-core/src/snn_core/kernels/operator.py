@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import type_before_parametrizations
 
-from snn_core.kernels import fused
+from snn_core.kernels import fused, programs
 from snn_core.kernels.registry import FAMILIES, Family, Kernel, SequenceCall, implementation, loop, serves_sequences
 from snn_core.neuron.firing import RESETS
 from snn_core.surrogate import closed_form
@@ -45,8 +45,18 @@ def choose(neuron: Any, xs: Tensor) -> Choice:
         >>> choose(snn.Leaky(beta=0.9, inhibition=True), torch.zeros(2, 1, 3))
         Choice(name='reference', reason='inhibition is not part of the operator')
     """
+    steps = neuron.own_step()
+    if steps:
+        return Choice("reference", steps)
     fused_call, why = _fused_call(neuron, xs)
-    return Choice("reference", why) if fused_call is None else Choice(fused_call[0].name, "takes the call")
+    if fused_call is not None:
+        return Choice(fused_call[0].name, "takes the call")
+    engine, reason = programs.choice(neuron, xs)
+    if engine is not None:
+        return Choice(engine.name, "runs its step program")
+    if reason and why == _without_operator(neuron):
+        why = ""  # for compilers alone
+    return Choice("reference", "; ".join(filter(None, (why, reason))))
 
 
 def run(neuron: Any, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
@@ -78,7 +88,7 @@ def run(neuron: Any, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
         return loop(neuron.advance, xs, state, trace) if call_ is None else call(call_, neuron, xs, state, trace)
     fused_call, _ = _fused_call(neuron, xs, *state)
     if fused_call is None:
-        return loop(neuron.advance, xs, state, trace)
+        return programs.run(neuron, xs, state, trace)
     kernel, call_, constants = fused_call
     spikes, *states = fused.call(kernel, call_, xs, tuple(state), constants, trace)
     return spikes, type(state)._make(states)
@@ -89,13 +99,22 @@ def _fused_call(
 ) -> tuple[tuple[Kernel, SequenceCall, tuple[Tensor, ...]] | None, str]:
     """Return the kernel that takes a neuron's sequence, the call and its constants; or None and why none does."""
     call_, why = sequence_call(neuron, xs)
-    kernel, why = (None, why) if call_ is None else implementation(call_)
-    if call_ is None or kernel is None:
+    if call_ is None:
         return None, why
     constants = tuple(neuron.constant_values(FAMILIES[call_.family].constants))
     if not fused.fits(xs, *state, *constants):
         return None, "something else than autograd follows what is computed"
-    return (kernel, call_, constants), ""
+    kernel, why = kernel_for(call_, xs, constants)
+    return None if kernel is None else (kernel, call_, constants), why
+
+
+def kernel_for(call_: SequenceCall, x: Tensor, constants: Sequence[Tensor]) -> tuple[Kernel | None, str]:
+    """Return a kernel of the family's own, or one made of its program, or None with the reasons of all."""
+    kernel, why = implementation(call_)
+    if kernel is not None:
+        return kernel, ""
+    programmed, reason = programs.kernel_of_family(call_, x, constants)
+    return programmed, "; ".join(filter(None, (why, reason)))
 
 
 # drawn at random (SSO) or written by the user (custom_surrogate) cannot be carried as a name and numbers
@@ -104,12 +123,16 @@ _SURROGATES = closed_form.KINDS
 _METHODS = ("integrate", "membrane", "subtract", "clear", "emit", "remember", "advance", "step", "fire", "graded")
 
 
+def _without_operator(neuron: Any) -> str:
+    return f"{type(neuron).__name__} has no sequence operator"
+
+
 def sequence_call(neuron: Any, xs: Tensor) -> tuple[SequenceCall | None, str]:
     """Return the operator call for a neuron, or None and what the operator cannot carry."""
     kind = type_before_parametrizations(neuron)
     families = [(n, f) for n, f in FAMILIES.items() if f.neuron is kind]
     if not families:
-        return None, f"{type(neuron).__name__} has no sequence operator"
+        return None, _without_operator(neuron)
     name, family = next(((n, f) for n, f in families if _has_parts(neuron, f)), (None, None))
     if name is None or family is None:
         part = next(iter(families[0][1].parts))
@@ -129,14 +152,9 @@ def sequence_call(neuron: Any, xs: Tensor) -> tuple[SequenceCall | None, str]:
         return None, "kernel_truncation_steps is not part of the operator"
     values = neuron.constant_values(family.constants)
     for constant, value in zip(family.constants, values, strict=True):
-        if constant not in family.weights and not broadcasts(value.shape, xs.shape[1:]):
+        if constant not in family.weights and not fused.broadcasts(value.shape, xs.shape[1:]):
             return None, f"{constant} of shape {tuple(value.shape)} makes more of the input {tuple(xs.shape)}"
     return _call(name, neuron.reset_name, neuron.reset_delay, neuron.spike_grad, xs, values), ""
-
-
-def broadcasts(shape: torch.Size, to: torch.Size) -> bool:
-    """Return True if a constant broadcasts from the right against one step's input and leaves its shape."""
-    return len(shape) <= len(to) and all(n in (1, m) for n, m in zip(shape[::-1], to[::-1], strict=False))
 
 
 def _has_parts(neuron: Any, family: Family) -> bool:
@@ -198,16 +216,18 @@ def define(
     grads = ", ".join(f"Tensor grad_{o}" for o in ("emitted", *fields))
     count, outputs = len(inputs), 1 + len(fields)
 
+    def bare(call_: SequenceCall, values: Any) -> Any:
+        return _bare(neuron, call_, parts, dict(zip(names, values, strict=True)))
+
     def steps(call_: SequenceCall, x: Tensor, states: Any, values: Any, trace: bool) -> tuple[Tensor, ...]:
-        bare = _bare(neuron, call_, parts, dict(zip(names, values, strict=True)))
-        spikes, last = loop(bare.advance, x, neuron.State._make(states), trace)
+        spikes, last = loop(bare(call_, values).advance, x, neuron.State._make(states), trace)
         return spikes, *last
 
     def forward(*args: Any) -> tuple[Tensor, ...]:
         x, states, values = args[0], args[1:outputs], args[outputs:count]
         reset, delay, spike_grad, params, trace = args[count:]
         call_ = _call(name, reset, delay, _SURROGATES[spike_grad](*params), x, values)
-        kernel, _ = implementation(call_)
+        kernel, _ = kernel_for(call_, x, values)
         if kernel is not None:
             return fused.call(kernel, call_, x, states, values, trace)
         return tuple(t.clone() for t in steps(call_, x, states, values, trace))
@@ -250,7 +270,7 @@ def define(
     operator.register_autograd(differentiate, setup_context=setup_context)
     for op in (operator, gradient):
         op.register_vmap(_one_by_one(op))
-    FAMILIES[name] = Family(neuron, parts, names, tuple(weights), operator, steps)
+    FAMILIES[name] = Family(neuron, parts, names, tuple(weights), operator, bare, steps)
 
 
 def _bare(neuron: Any, call_: SequenceCall, parts: Mapping[str, type], constants: dict[str, Tensor]) -> Any:

@@ -10,6 +10,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from snn_core.kernels.program import StepProgram
+
 
 @dataclass(frozen=True)
 class SequenceCall:
@@ -27,6 +29,17 @@ class SequenceCall:
     surrogate: str
     params: tuple[float, ...]
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the constants, in order."""
+        return FAMILIES[self.family].constants
+
+    def steps(
+        self, x: Tensor, states: Sequence[Tensor], constants: Sequence[Tensor], trace: bool
+    ) -> tuple[Tensor, ...]:
+        """Return what the neuron's own steps give, under autograd: spikes, and states."""
+        return FAMILIES[self.family].steps(self, x, states, constants, trace)
+
 
 @dataclass(frozen=True)
 class Family:
@@ -38,6 +51,7 @@ class Family:
         constants: Names of the operator's tensors after the states, in order; ``part.name`` for a submodule's.
         weights: Those of them that are no constant of a single neuron.
         operator: The operator.
+        bare: Makes the neuron of a call, around given constants: ``(call, constants)``.
         steps: Its implementation by the neuron's own step: ``(call, x, states, constants, trace)`` to spikes and
             states, under autograd.
     """
@@ -47,6 +61,7 @@ class Family:
     constants: tuple[str, ...]
     weights: tuple[str, ...]
     operator: Callable[..., tuple[Tensor, ...]]
+    bare: Callable[..., Any]
     steps: Callable[..., tuple[Tensor, ...]]
 
 
@@ -93,16 +108,57 @@ class Kernel(Protocol):
         """
 
 
+class Interpreter(Protocol):
+    """An engine that runs the step program of any neuron over whole sequences, on one type of device."""
+
+    name: str
+    device: str
+
+    def refuses(self, program: StepProgram, dtype: torch.dtype) -> str | None:
+        """Return None to take a program, else the reason why not."""
+
+    def forward(
+        self,
+        program: StepProgram,
+        x: Tensor,
+        states: Sequence[Tensor],
+        coefficients: Sequence[Tensor],
+        trace: bool,
+        save: bool,
+    ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        """Return the outputs of all steps, as a :class:`Kernel` does; the coefficients are those of the program."""
+
+    def backward(
+        self,
+        program: StepProgram,
+        grads: Sequence[Tensor | None],
+        x: Tensor,
+        states: Sequence[Tensor],
+        coefficients: Sequence[Tensor],
+        saved: Sequence[Tensor],
+        trace: bool,
+        need_x: bool,
+        shapes: Sequence[torch.Size],
+    ) -> tuple[Tensor | None, ...]:
+        """Return the gradients of x, if it is needed, and of each state, and each of the program's sums.
+
+        A sum is over steps and over what ``shapes`` has for it in place of one step's shape, in float64.
+        """
+
+
 _OFFERED: dict[str, list[Any]] = {}  # what is registered for each operation, the last one first
-_FUNCTIONS = ("linear", "max_pool2d")  # of torch.nn.functional, which layers.py runs by what is registered
+# functions of torch.nn.functional, which layers.py runs by what is registered, and any neuron's step program
+_OTHERS = ("linear", "max_pool2d", "program")
 
 
 def register(operation: str, kernel: Any) -> None:
     """Offer an implementation of an operation; the one registered last is asked first.
 
     Args:
-        operation: Name of a sequence operator, such as ``"leaky"``; or ``"linear"`` or ``"max_pool2d"`` of torch.
-        kernel: The implementation: a :class:`Kernel`, or a ``Product`` or ``Pooling`` of ``snn_core.kernels.layers``.
+        operation: Name of a sequence operator, such as ``"leaky"``; ``"program"`` for the step program of any neuron;
+            or ``"linear"`` or ``"max_pool2d"`` of torch.
+        kernel: The implementation: a :class:`Kernel`, an :class:`Interpreter`, or a ``Product`` or ``Pooling`` of
+            ``snn_core.kernels.layers``.
 
     Raises:
         ValueError: If the operation is unknown.
@@ -119,8 +175,8 @@ def register(operation: str, kernel: Any) -> None:
         'never: made to refuse'
         >>> unregister("leaky", kernel)
     """
-    if operation not in FAMILIES and operation not in _FUNCTIONS:
-        known = ", ".join([*FAMILIES, *_FUNCTIONS])
+    if operation not in FAMILIES and operation not in _OTHERS:
+        known = ", ".join([*FAMILIES, *_OTHERS])
         raise ValueError(f"no sequence operator {operation!r} to give a kernel to; there are {known}")
     _OFFERED.setdefault(operation, []).insert(0, kernel)
 
@@ -156,7 +212,8 @@ def offered(operation: str, device: str) -> list[Any]:
 def serves_sequences(device: str) -> bool:
     """Return True if any kernel for sequences of neurons is registered for a type of device."""
     _discover()
-    return any(kernel.device == device for operation in FAMILIES for kernel in _OFFERED.get(operation, ()))
+    operations = (*FAMILIES, "program")
+    return any(kernel.device == device for operation in operations for kernel in _OFFERED.get(operation, ()))
 
 
 def first_of(kernels: Sequence[Any], *call: Any) -> tuple[Any, str]:
@@ -210,7 +267,7 @@ def _discover() -> None:
 Advance = Callable[[Tensor, Any, Any], tuple[Tensor, Any, Any]]
 
 
-def loop(advance: Advance, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
+def loop(advance: Advance, xs: Tensor, state: Any, trace: bool, first: Any = None) -> tuple[Tensor, Any]:
     """Run every step of a sequence, one after the other.
 
     Args:
@@ -219,6 +276,7 @@ def loop(advance: Advance, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor,
         xs: Input ``[T, batch, ...]``, T >= 1.
         state: A complete state of the neuron.
         trace: Return every step's states, stacked on axis 0, in place of the last one.
+        first: What the first step gave, if it has run already.
 
     Returns:
         ``(spikes, state)``, the spikes ``[T, batch, ...]``.
@@ -233,7 +291,8 @@ def loop(advance: Advance, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor,
     spikes, states, carried = [], [], None
     # unbind, not xs[t]: the backward of an index writes a gradient of the size of xs, which makes T of them quadratic
     for x in xs.unbind(0):
-        spk, state, carried = advance(x, state, carried)
+        spk, state, carried = advance(x, state, carried) if first is None else first
+        first = None
         spikes.append(spk)
         if trace:
             states.append(state)

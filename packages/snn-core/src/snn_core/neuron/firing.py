@@ -75,7 +75,9 @@ class Firing(HasConstants):
         g = self.graded_spikes_factor
         if g.requires_grad or not g.is_cpu or torch.compiler.is_compiling() or torch._C._is_tracing():
             return False
-        if torch._C._len_torch_function_stack() and get_proxy_mode() is not None:
+        if torch._C._len_torch_dispatch_stack() or (
+            torch._C._len_torch_function_stack() and get_proxy_mode() is not None
+        ):
             return False  # a program that is being traced holds for every value
         if type(g) not in (Tensor, nn.Parameter):  # a fake tensor, or one that lies in several processes
             return False

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import Module
 
 from snn_core import kernels, peer
-from snn_core.kernels.operator import broadcasts
+from snn_core.kernels.fused import broadcasts
 from snn_core.neuron.firing import RESETS, Firing, NoReset, Reset, as_dtype
 from snn_core.neuron.temporal import as_floating
 from snn_core.surrogate import Surrogate
@@ -194,10 +194,16 @@ class Stepping(Firing):
             raise ValueError(f"{name}.unroll takes [T, batch, ...] with T >= 1, got shape {tuple(xs.shape)}")
         driven = self.driven(xs)
         state = complete(self, driven.detach()[0], state)
-        if "step" in vars(self) or _overrides(type(self), "step", than="unroll"):
+        if self.own_step():
             return kernels.loop(lambda x, s, _: (*self.step(x, s), None), xs, state, trace)
         emitted, state = kernels.run(self, driven, state, trace)
         return self.graded(emitted), state
+
+    def own_step(self) -> str:
+        """Return why a sequence is calls of ``step``, which is not that of the base class, or nothing."""
+        if "step" in vars(self):
+            return "step was replaced on this one neuron"
+        return f"{type(self).__name__} has a step of its own" if _overrides(type(self), "step", than="unroll") else ""
 
     @property
     def reset_mechanism(self) -> str:

@@ -92,12 +92,13 @@ class Temporal(nn.Module):
     keeps_by_sample: ClassVar[bool] = False  # whether axis 0 of all that is kept is the batch, so that a sample may end
 
     _kept: Any = None  # a tuple of tensors, a count of steps, or None before the first step
+    _programs: Any = None  # what kernels know of its step, which is made anew where it is copied or loaded
     _kept_in: int = -1  # the backward pass in which it was computed, -1 outside of any, or _EXPORTED
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # torch.export puts back what an instance has, not what it gains
-        self._kept, self._kept_in = None, -1
+        self._kept, self._kept_in, self._programs = None, -1, None
 
     def forget(self) -> None:
         """Go back to rest: the next step is the first one."""
@@ -179,7 +180,11 @@ class Temporal(nn.Module):
         # tensors inside an autograd graph can be neither copied nor pickled; a named tuple of a local class cannot be
         # pickled either
         kept = _map(self._kept, Tensor.detach)
-        return self.__dict__ | {"_kept": tuple(kept) if isinstance(kept, tuple) else kept, "_kept_in": -1}
+        return self.__dict__ | {
+            "_kept": tuple(kept) if isinstance(kept, tuple) else kept,
+            "_kept_in": -1,
+            "_programs": None,
+        }
 
 
 def _is_exporting() -> bool:

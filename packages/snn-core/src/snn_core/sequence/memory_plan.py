@@ -257,7 +257,12 @@ def _key(net: nn.Module, xs: Tensor, resume: bool) -> Hashable:
 
 
 # what neurons keep, and what every module has but its parts and its mode
-_NO_OPTIONS = {*vars(nn.Module()), "_kept", "_kept_in"} - {"_parameters", "_buffers", "_modules", "training"}
+_NO_OPTIONS = {*vars(nn.Module()), "_kept", "_kept_in", "_programs"} - {
+    "_parameters",
+    "_buffers",
+    "_modules",
+    "training",
+}
 
 
 def _form(value: Any) -> Hashable:

@@ -173,7 +173,8 @@ class Snapshot:
         if self._surroundings is None:
             return attributes
         tensors = [tensor for _, tensor in self._surroundings.tensors() if tensor.requires_grad]
-        shared = [*self._modules, *self._net.parameters(), *self._net.buffers(), *tensors]
+        programs = [vars(module).get("_programs") for module in self._modules]
+        shared = [*self._modules, *self._net.parameters(), *self._net.buffers(), *tensors, *programs]
         memo: dict[int, Any] = {id(value): value for value in shared} | self._surroundings.twins()
         copies = [dict(values) for values in attributes]
         for values in copies:

@@ -23,7 +23,7 @@ from snn_core.neuron.temporal import Temporal
 from snn_core.sequence.random_states import RandomStates
 
 _OF_EVERY_MODULE = frozenset(vars(nn.Module())) - {"training"}
-_OF_EVERY_NEURON = _OF_EVERY_MODULE | {"_kept", "_kept_in", "_stateless", "_goes_on"}
+_OF_EVERY_NEURON = _OF_EVERY_MODULE | {"_kept", "_kept_in", "_stateless", "_goes_on", "_programs"}
 _LIBRARIES = ("torch", "numpy", "snn_core", "snn_functional", "snn_cpu", "snn", "builtins", "math", "random", "typing")
 
 
@@ -35,6 +35,7 @@ class Surroundings:
 
     Args:
         net: The net.
+        whole: Look at a net too that is made of modules of libraries alone, which change nothing by themselves.
 
     Example:
         >>> net = nn.Identity()
@@ -48,13 +49,13 @@ class Surroundings:
         "changes the attribute 'calls' of Identity while it runs"
     """
 
-    def __init__(self, net: nn.Module) -> None:
+    def __init__(self, net: nn.Module, whole: bool = False) -> None:
         self._net = net
         modules = list(net.modules())
-        has_own_code = any(not _is_library(type(m).__module__) or "forward" in vars(m) for m in modules)
+        has_own_code = whole or any(not _is_library(type(m).__module__) or "forward" in vars(m) for m in modules)
         self._modules = modules if has_own_code else []
         self._numbers = RandomStates() if has_own_code else None
-        self._look = _Look(self._modules)
+        self._look = Look(self._modules)
 
     def change(self, elsewhere: bool = False) -> str:
         """Say what has changed since: a phrase such as "draws random numbers", or nothing.
@@ -86,7 +87,7 @@ class Surroundings:
 
     def _changes(self) -> Iterator[tuple[Any, Any]]:
         """Return the places at which something else is than was."""
-        before, now = self._look.places, _Look(self._modules).places
+        before, now = self._look.places, Look(self._modules).places
         nothing = object()
         for owner in {**before, **now} if before != now else ():
             was, there = before.get(owner, {}), now.get(owner, {})
@@ -153,14 +154,22 @@ def version_of(tensor: Tensor) -> int:
     return -1 if tensor.is_inference() else tensor._version
 
 
-class _Look:
+class Look:
     """What there is at every place that code can reach, by its owner: by name in a module, else by a phrase.
 
     Args:
         modules: The modules of a net.
+        kinds: Of parameters and buffers, look at no more than shape, dtype, device and whether they learn.
+
+    Example:
+        >>> layer = nn.Linear(2, 3)
+        >>> before = Look([layer], kinds=True)
+        >>> _ = nn.init.zeros_(layer.weight)
+        >>> before.places == Look([layer], kinds=True).places
+        True
     """
 
-    def __init__(self, modules: list[nn.Module]) -> None:
+    def __init__(self, modules: list[nn.Module], kinds: bool = False) -> None:
         # what was looked at already; held, so that no other object takes its place
         self.held: dict[int, Any] = {id(module): module for module in modules}
         self.places: dict[Any, dict[str, Any]] = {}
@@ -169,7 +178,8 @@ class _Look:
             for part in parts.values():
                 if isinstance(part, Tensor) and vars(part):
                     self.places[id(part)] = {"an attribute of a parameter or buffer": self.digest(vars(part))}
-            self.places[module] = {name: self.digest(part) for name, part in parts.items()}
+            tell = _kind_of if kinds else self.digest
+            self.places[module] = {name: tell(part) for name, part in parts.items()}
         for module in modules:
             others = _OF_EVERY_NEURON if isinstance(module, Temporal) else _OF_EVERY_MODULE
             attributes = {name: self.digest(value) for name, value in vars(module).items() if name not in others}
@@ -219,6 +229,11 @@ class _Look:
                 places[f"the module {name}"] = list(map(self.digest, told))
             if isinstance(value, type):
                 self._class(value)
+
+
+def _kind_of(part: Any) -> Any:
+    """Return what a parameter, buffer or submodule is, whatever its values are."""
+    return (part.shape, part.dtype, part.device, part.requires_grad) if isinstance(part, Tensor) else id(part)
 
 
 _NUMBERS = frozenset({int, float, complex})

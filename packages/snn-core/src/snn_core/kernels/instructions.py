@@ -1,0 +1,142 @@
+"""The instructions of step programs: which element-wise operations there are, and which of PyTorch's become them."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+Operand = Any
+"""What an instruction takes: a ``Register`` of its program, or a number."""
+
+Emit = Callable[..., Operand]
+"""``emit(name, *operands)`` adds an instruction and returns its register."""
+
+
+def _clamp(x: Tensor, low: float, high: float) -> Tensor:
+    return x.clamp(low, high)
+
+
+OPERATIONS: dict[str, Callable[..., Tensor]] = {
+    **{name: getattr(operator, name) for name in ("add", "sub", "mul", "neg", "abs", "pow")},
+    "div": torch.div,
+    **{
+        name: getattr(torch, name) for name in ("reciprocal", "square", "sqrt", "rsqrt", "exp", "expm1", "log", "log1p")
+    },
+    **{name: getattr(torch, name) for name in ("tanh", "sigmoid", "sin", "cos", "sign", "floor", "round")},
+    **{name: getattr(torch, name) for name in ("minimum", "maximum", "where")},
+    **{name: getattr(operator, name) for name in ("gt", "ge", "lt", "le", "eq", "ne")},
+    **{name: getattr(torch, f"logical_{name}") for name in ("and", "or", "not", "xor")},
+    "clamp": _clamp,
+    "number": Tensor.to,
+}
+"""What each instruction computes, as PyTorch does; ``number`` makes 1 and 0 of a condition."""
+
+_OF_TENSORS = ("div", "minimum", "maximum", "where")
+
+CONDITIONS = frozenset({"gt", "ge", "lt", "le", "eq", "ne", "and", "or", "not", "xor"})
+"""The instructions that give a condition."""
+
+_INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/", "gt": ">", "ge": ">=", "lt": "<", "le": "<=", "eq": "=="}
+_INFIX |= {"ne": "!=", "and": "&", "or": "|", "xor": "^"}
+
+
+def computed(name: str, operands: list[Any], dtype: torch.dtype) -> Tensor:
+    """Compute an instruction by PyTorch.
+
+    Args:
+        name: Its operation.
+        operands: Its operands, tensors and numbers.
+        dtype: In which it computes where they are numbers alone, and what ``number`` gives.
+
+    Returns:
+        The result.
+
+    Example:
+        >>> computed("where", [torch.tensor([True, False]), 2.0, 3.0], torch.float32)
+        tensor([2., 3.])
+    """
+    if name == "number":
+        operands.append(dtype)
+    elif name in _OF_TENSORS:
+        operands = [o if isinstance(o, Tensor) else torch.tensor(o, dtype=dtype) for o in operands]
+    return OPERATIONS[name](*operands)
+
+
+def written(name: str, operands: list[str]) -> str:
+    """Write an instruction as a reader of equations would.
+
+    Args:
+        name: Its operation.
+        operands: Its operands, as they are written.
+
+    Returns:
+        The text.
+
+    Example:
+        >>> written("mul", ["beta", "mem"]), written("exp", ["v0"])
+        ('beta * mem', 'exp(v0)')
+    """
+    if name in _INFIX:
+        return f" {_INFIX[name]} ".join(operands)
+    return f"{name}({', '.join(operands)})"
+
+
+_SAME_NAME = {*OPERATIONS} - {"and", "or", "not", "xor", "number", "pow", "clamp"}
+_RENAMED = {"sgn": "sign", "__and__": "and", "__or__": "or", "__xor__": "xor"}
+_RENAMED |= {f"{kind}_{name}": name for kind in ("bitwise", "logical") for name in ("and", "or", "not", "xor")}
+
+
+def lowered(name: str, args: tuple[Any, ...], kwargs: dict[str, Any], emit: Emit) -> Operand | None:
+    """Return what an operation of PyTorch computes, by instructions.
+
+    Args:
+        name: Its name, such as ``"add"`` for ``aten.add.Tensor``.
+        args: Its arguments: operands in place of tensors.
+        kwargs: The same, by name.
+        emit: Adds an instruction.
+
+    Returns:
+        The register of the result, or a number; None where it is not element-wise, or computes in an order of its own.
+    """
+    if kwargs.get("alpha", 1) != 1 or kwargs.get("rounding_mode"):
+        return None  # PyTorch rounds a + alpha * b once on some processors and twice on others
+    if name in _SAME_NAME:
+        return emit(name, *args)
+    if name in _RENAMED:
+        return emit(_RENAMED[name], *args)
+    rule = _RULES.get(name)
+    return None if rule is None else rule(emit, *args)
+
+
+def _power(emit: Emit, x: Operand, exponent: Operand) -> Operand:
+    return emit("square", x) if exponent == 2 else emit("pow", x, exponent)
+
+
+def _between(emit: Emit, x: Operand, low: Operand = None, high: Operand = None) -> Operand:
+    return emit("clamp", x, -math.inf if low is None else low, math.inf if high is None else high)
+
+
+_RULES: dict[str, Callable[..., Operand]] = {
+    "rsub": lambda emit, x, other, alpha=1: emit("sub", other, x) if alpha == 1 else None,
+    "pow": _power,
+    "clamp": _between,
+    "clamp_min": _between,
+    "clamp_max": lambda emit, x, high: _between(emit, x, None, high),
+    "relu": lambda emit, x: _between(emit, x, 0.0),
+    "hardtanh": lambda emit, x, low=-1.0, high=1.0: _between(emit, x, low, high),
+    "masked_fill": lambda emit, x, mask, value: emit("where", mask, value, x),
+    "zeros_like": lambda emit, x: 0.0,
+    "ones_like": lambda emit, x: 1.0,
+    "full_like": lambda emit, x, value: float(value),
+    "new_zeros": lambda emit, x, size: 0.0,
+    "new_ones": lambda emit, x, size: 1.0,
+    "scalar_tensor": lambda emit, value: float(value),
+    "sigmoid_backward": lambda emit, g, y: emit("mul", emit("mul", g, emit("sub", 1.0, y)), y),
+    "tanh_backward": lambda emit, g, y: emit("mul", g, emit("sub", 1.0, emit("square", y))),
+    "threshold_backward": lambda emit, g, x, least: emit("where", emit("le", x, least), 0.0, g),
+}

@@ -1,0 +1,180 @@
+"""Step programs: what a neuron computes in one step, as element-wise instructions over columns.
+
+A column is one neuron of one sample: no instruction sees two of them at once, so that an engine may run any number of
+columns through all steps of a sequence before it looks at the next ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from snn_core.kernels.instructions import Operand, computed, written
+
+
+def broadcast_shape(shapes: Iterable[tuple[int, ...]]) -> torch.Size:
+    """Return the shape that several broadcast to, as ``torch.broadcast_shapes``, which imports SymPy when it is called.
+
+    Raises:
+        RuntimeError: If there is none.
+
+    Example:
+        >>> broadcast_shape([(3, 1), (4,), ()])
+        torch.Size([3, 4])
+    """
+    return torch.broadcast_tensors(torch.empty(()), *(torch.empty(shape, device="meta") for shape in shapes))[0].shape
+
+
+class Register(NamedTuple):
+    """A value of a program, by its number: first the inputs, then what each instruction computes."""
+
+    number: int
+
+
+class Instruction(NamedTuple):
+    """One element-wise operation on registers and numbers."""
+
+    name: str
+    operands: tuple[Operand, ...]
+
+
+@dataclass(frozen=True)
+class Program:
+    """Instructions in single-assignment form.
+
+    Args:
+        inputs: The names of the first registers.
+        instructions: What computes each register behind them.
+        outputs: By name, the register that holds it, or a number where it is the same everywhere.
+
+    Example:
+        >>> halved = Program(("x", "beta"), (Instruction("mul", (Register(0), Register(1))),), {"mem": Register(2)})
+        >>> print(halved)
+          v0 = x * beta
+          mem = v0
+        >>> halved.run({"x": torch.ones(2), "beta": torch.tensor(0.5)})
+        {'mem': tensor([0.5000, 0.5000])}
+    """
+
+    inputs: tuple[str, ...]
+    instructions: tuple[Instruction, ...]
+    outputs: Mapping[str, Operand]
+
+    def run(self, values: Mapping[str, Tensor]) -> dict[str, Any]:
+        """Compute the outputs by PyTorch, one instruction after the other.
+
+        Args:
+            values: The inputs by name, of shapes that broadcast.
+
+        Returns:
+            The outputs by name; a number where an output is one.
+        """
+        registers: list[Any] = [values[name] for name in self.inputs]
+
+        def value(operand: Operand) -> Any:
+            return registers[operand.number] if isinstance(operand, Register) else operand
+
+        for name, operands in self.instructions:
+            registers.append(computed(name, [*map(value, operands)], registers[0].dtype))
+        return {name: value(operand) for name, operand in self.outputs.items()}
+
+    def __str__(self) -> str:
+        names = [*self.inputs, *(f"v{i}" for i in range(len(self.instructions)))]
+
+        def text(operand: Operand) -> str:
+            return names[operand.number] if isinstance(operand, Register) else f"{operand:g}"
+
+        lines = [
+            f"  {name} = {written(instruction.name, [*map(text, instruction.operands)])}"
+            for name, instruction in zip(names[len(self.inputs) :], self.instructions, strict=True)
+        ]
+        results = {name: text(operand) for name, operand in self.outputs.items()}
+        return "\n".join([*lines, *(f"  {name} = {value}" for name, value in results.items() if value != name)])
+
+
+@dataclass(frozen=True)
+class StepProgram:
+    """What a neuron computes in one step, forward and backward.
+
+    Args:
+        once: From the neuron's constants to what a step reads of them, its coefficients, the same in every step.
+        forward: From ``x``, the state and the coefficients to the spikes ``emitted``, before their graded factor, and
+            the next state.
+        backward: From the same and the gradients of the outputs, such as ``d emitted``, to those of ``x`` and of the
+            state; and for each coefficient that leads to a learned constant, to a column's share of its gradient,
+            a name of its own, to be summed over columns and steps.
+        last: From the constants and those sums to the gradients of the constants that learn.
+
+    Example:
+        >>> import snn_core as snn
+        >>> program = snn.program(snn.Leaky(beta=0.9, reset_mechanism="none"))
+        >>> program.states, program.coefficients, program.sums
+        (('mem',), ('threshold', 'k1'), ())
+        >>> print(program.forward)
+          v0 = k1 * mem
+          v1 = v0 + x
+          v2 = v1 - threshold
+          v3 = v2 > 0
+          v4 = number(v3)
+          emitted = v4
+          mem = v1
+    """
+
+    once: Program
+    forward: Program
+    backward: Program
+    last: Program
+
+    def __str__(self) -> str:
+        parts = {"once": self.once, "step": self.forward, "step backward": self.backward, "at the end": self.last}
+        return "\n".join(f"{title}:\n{part}" for title, part in parts.items() if part.outputs)
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """The names of the state's fields."""
+        return tuple(name for name in self.forward.outputs if name != "emitted")
+
+    @property
+    def coefficients(self) -> tuple[str, ...]:
+        """The names of what is the same in every step."""
+        return tuple(self.once.outputs)
+
+    def shape_of_sums(self, constants: Mapping[str, Tensor]) -> torch.Size:
+        """Return to what shape the sums may be summed: that of all constants which ``last`` reads, together.
+
+        Args:
+            constants: The constants, by name.
+        """
+        named = (name.removeprefix("d ") for name in (*self.last.inputs, *self.last.outputs))
+        return broadcast_shape(constants[name].shape for name in named if name in constants)
+
+    def gradients(self, constants: Mapping[str, Tensor], sums: Mapping[str, Tensor]) -> list[Tensor | None]:
+        """Return the gradient of each constant, None for one that does not learn.
+
+        Args:
+            constants: The constants, by name.
+            sums: The sums over columns and steps, by name.
+        """
+        if not self.last.outputs:
+            return [None] * len(constants)
+        with torch.no_grad():
+            dtype = next(iter(constants.values())).dtype
+            out = self.last.run({**constants, **{name: total.to(dtype) for name, total in sums.items()}})
+        gradients = {name: out.get(f"d {name}") for name in constants}
+        return [
+            None
+            if g is None
+            else torch.as_tensor(g, dtype=constants[name].dtype)
+            .expand(broadcast_shape([getattr(g, "shape", ()), constants[name].shape]))
+            .sum_to_size(constants[name].shape)
+            for name, g in gradients.items()
+        ]
+
+    @property
+    def sums(self) -> tuple[str, ...]:
+        """The names of the outputs of ``backward`` that are summed over columns and steps."""
+        return tuple(self.backward.outputs)[1 + len(self.states) :]

@@ -1,0 +1,346 @@
+"""Whole sequences of any neuron by its step program, as long as that is what the neuron computes."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from snn_core.kernels import fused
+from snn_core.kernels.program import StepProgram
+from snn_core.kernels.registry import FAMILIES, Interpreter, SequenceCall, first_of, loop, offered
+from snn_core.kernels.tracing import NoProgram, constants_of, traced, with_constants
+
+Known = StepProgram | str  # a program, or why there is none
+
+
+def program(neuron: Any, axes: int = 2, dtype: torch.dtype = torch.float32) -> StepProgram:
+    """Return the equation of a neuron, with the options that it has, as the program that every engine runs.
+
+    Args:
+        neuron: A neuron.
+        axes: Number of axes of one step's input, the batch among them.
+        dtype: Of its input.
+
+    Returns:
+        The program of one step, forward and backward; ``print`` shows it.
+
+    Raises:
+        TypeError: If it is not a neuron.
+        ValueError: If its step is not made of the element-wise operations that programs have, with the reason.
+
+    Example:
+        >>> import snn_core as snn
+        >>> print(program(snn.Leaky(beta=0.9, reset_mechanism="none")).once)
+          v0 = clamp(beta, 0, 1)
+          k1 = v0
+    """
+    if not hasattr(neuron, "advance"):
+        raise TypeError(f"program takes a neuron (SpikingNeuron), got {type(neuron).__name__}")
+    try:
+        return _traced(lambda: neuron, axes, dtype)
+    except NoProgram as reason:
+        raise ValueError(f"{type(neuron).__name__} has no step program: {reason}") from None
+
+
+def choice(neuron: Any, xs: Tensor) -> tuple[Interpreter | None, str]:
+    """Return the engine that takes the program of a neuron's sequence, or None and why not, if there is any engine.
+
+    Args:
+        neuron: A :class:`~snn_core.SpikingNeuron`; only a copy of it runs.
+        xs: Input ``[T, batch, ...]``.
+    """
+    engines = offered("program", xs.device.type)
+    if not engines:
+        return None, ""
+    why = _unfit(neuron, xs, constants_of(neuron))
+    if why:
+        return None, why
+    kept = _kept(neuron)
+    known = kept.known(neuron, xs) or kept.by_a_copy(neuron, xs)
+    return (None, known) if isinstance(known, str) else first_of(engines, known, xs.dtype)
+
+
+def run(neuron: Any, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
+    """Run a neuron's whole sequence by its step program, or by the reference loop where that cannot be.
+
+    The first sequence of its kind begins with a step by the neuron's own code, which must change nothing but the state,
+    and must be what the program computes.
+
+    Args:
+        neuron: A :class:`~snn_core.SpikingNeuron`.
+        xs: Input ``[T, batch, ...]``, T >= 1.
+        state: A complete state of the neuron.
+        trace: Return every step's states, stacked on axis 0, in place of the last one.
+
+    Returns:
+        ``(spikes, state)``, the spikes ``[T, batch, ...]`` before their graded factor.
+    """
+    engines, constants = offered("program", xs.device.type), constants_of(neuron)
+    if not engines or not fused.is_plain(xs, *state, *constants.values()) or _unfit(neuron, xs, constants):
+        return loop(neuron.advance, xs, state, trace)
+    kept, first = _kept(neuron), None
+    known = kept.known(neuron, xs)
+    if known is None and torch._C._autograd._top_saved_tensors_default_hooks(True) is not None:
+        # those of a checkpoint count what a step saves, which has to be the same when all is run again
+        known = kept.by_a_copy(neuron, xs)
+    if known is None:
+        known, first = kept.by_first_step(neuron, xs, state)
+    engine = None if isinstance(known, str) else first_of(engines, known, xs.dtype)[0]
+    if engine is None or isinstance(known, str):
+        return loop(neuron.advance, xs, state, trace, first)
+    call = _Call(known, neuron, tuple(constants))
+    spikes, *states = fused.call(Programmed(engine, known), call, xs, tuple(state), tuple(constants.values()), trace)
+    return spikes, type(state)._make(states)
+
+
+def kernel_of_family(call: SequenceCall, x: Tensor, constants: Sequence[Tensor]) -> tuple[Programmed | None, str]:
+    """Return a kernel for a call of a sequence operator, made of an engine and the family's program.
+
+    Args:
+        call: The call.
+        x: Input ``[T, ...]``.
+        constants: The constants of the family.
+
+    Returns:
+        The kernel; or None, and why not if there is any engine.
+    """
+    engines = offered("program", call.device)
+    if not engines:
+        return None, ""
+    if call.mixed:
+        return None, f"a constant per neuron is not {str(call.dtype).removeprefix('torch.')} as the input is"
+    known = program_of_family(call, x.dim() - 1, constants, [False] * len(constants))
+    if isinstance(known, str):
+        return None, known
+    engine, why = first_of(engines, known, call.dtype)
+    return None if engine is None else Programmed(engine, known), why
+
+
+def program_of_family(call: SequenceCall, axes: int, constants: Sequence[Tensor], learn: Sequence[bool]) -> Known:
+    """Return the program of a family's neurons, or why there is none.
+
+    Args:
+        call: The call of the family's operator.
+        axes: Number of axes of one step's input, the batch among them.
+        constants: The constants of the family, of which shape and dtype count.
+        learn: Which of them learn.
+
+    Example:
+        >>> call = SequenceCall("leaky", "cpu", torch.float32, False, "none", True, "atan", (2.0,))
+        >>> program_of_family(call, 2, [torch.tensor(0.9), torch.tensor(1.0)], [False, False]).states
+        ('mem',)
+    """
+    return _of_family(call, axes, tuple((c.shape, c.dtype, needed) for c, needed in zip(constants, learn, strict=True)))
+
+
+@functools.cache
+def _of_family(call: SequenceCall, axes: int, kinds: tuple[tuple[torch.Size, torch.dtype, bool], ...]) -> Known:
+    def neuron() -> Any:
+        values = [torch.ones(shape, dtype=dtype).requires_grad_(learn) for shape, dtype, learn in kinds]
+        return FAMILIES[call.family].bare(call, values)
+
+    try:
+        return _traced(neuron, axes, call.dtype)
+    except NoProgram as reason:
+        return str(reason)
+
+
+def _unfit(neuron: Any, xs: Tensor, constants: Mapping[str, Tensor]) -> str:
+    """Return why no engine runs programs on such an input, or nothing."""
+    if not xs.is_floating_point():
+        return "its input is not floating"
+    if neuron.state_shape(xs.detach()[0]) != xs.shape[1:]:
+        return "its state is of another shape than its input"
+    for name, value in constants.items():
+        if not fused.broadcasts(value.shape, xs.shape[1:]):
+            return f"{name} of shape {tuple(value.shape)} is not one value a neuron"
+        if value.dim() and value.dtype != xs.dtype:
+            return f"{name} is {value.dtype} for each neuron, and the input {xs.dtype}"
+    return ""
+
+
+def _traced(neuron: Callable[[], Any], axes: int, dtype: torch.dtype) -> StepProgram:
+    """Trace in a thread of its own, where no mode is on, no hook is set, and gradients are enabled."""
+    from snn_core.sequence.random_states import RandomStates
+
+    with RandomStates(), ThreadPoolExecutor(1) as thread:
+        try:
+            return thread.submit(lambda: traced(neuron(), axes, dtype)).result()
+        except NoProgram:
+            raise
+        except Exception as error:  # whatever the neuron's own code raises of numbers that it does not expect
+            raise NoProgram(f"a step of random numbers raises {type(error).__name__}: {error}") from error
+
+
+def _after_first_step(neuron: Any, xs: Tensor, state: Any) -> tuple[Known, Any, bool]:
+    """Run the first step of a neuron by its own code, and find the program that does the same, or why there is none.
+
+    Returns:
+        The program or the reason, what the step gave, and whether the step has changed nothing else.
+    """
+    from snn_core.sequence.surroundings import Surroundings
+
+    x = xs.unbind(0)[0]
+    before = Surroundings(neuron, whole=True)
+    outputs = neuron.advance(x, state, None)
+    change = before.change()
+    if change:
+        return f"a step {change}", outputs, False
+    try:
+        traced_step = _traced(lambda: neuron, x.dim(), x.dtype)
+    except NoProgram as reason:
+        return str(reason), outputs, True
+    same = _gives(traced_step, neuron, x, state, outputs)
+    return traced_step if same else "a step gives other numbers in other surroundings", outputs, True
+
+
+def _gives(known: StepProgram, neuron: Any, x: Tensor, state: Any, outputs: Any) -> bool:
+    emitted, after, _ = outputs
+    with torch.no_grad():
+        values = {"x": x, **state._asdict(), **known.once.run(constants_of(neuron))}
+        computed = known.forward.run(values)
+    pairs = [
+        (torch.as_tensor(computed[n], dtype=t.dtype), t) for n, t in {"emitted": emitted, **after._asdict()}.items()
+    ]
+    return all(torch.allclose(c.expand_as(t), t, 0, 0, equal_nan=True) for c, t in pairs)
+
+
+@dataclass
+class _Kept:
+    """What is known of a neuron as it was looked at: for each kind of input, its program or why there is none.
+
+    A neuron whose steps change things has none however often they have changed, in training mode or out of it.
+    """
+
+    places: Any
+    held: Any  # so that no other object has the identity of one that was seen
+    programs: dict[Any, Known] = field(default_factory=dict)
+    impure: dict[bool, str] = field(default_factory=dict)
+
+    def known(self, neuron: Any, xs: Tensor) -> Known | None:
+        return self.impure.get(neuron.training) or self.programs.get(_kind(xs))
+
+    def by_first_step(self, neuron: Any, xs: Tensor, state: Any) -> tuple[Known, Any]:
+        """Get to know the neuron by its first step, and return what that gave too."""
+        known, outputs, pure = _after_first_step(neuron, xs, state)
+        if pure:
+            self.programs[_kind(xs)] = next((k for k in self.programs.values() if k == known), known)
+        else:
+            self.impure[neuron.training] = str(known)
+        return self.known(neuron, xs) or known, outputs
+
+    def by_a_copy(self, neuron: Any, xs: Tensor) -> Known:
+        """Get to know the neuron by the first step of a copy."""
+        from snn_core.sequence.surroundings import copied
+
+        try:
+            twin = copied(neuron)
+        except ValueError as error:
+            return str(error)
+        x = xs.detach()[:1]
+        state = neuron.State._make([torch.zeros_like(x[0]) for _ in neuron.State._fields])
+        return self.by_first_step(twin, x.requires_grad_(xs.requires_grad), state)[0]
+
+
+def _kind(xs: Tensor) -> tuple[Any, ...]:
+    """Return what the code of a step might ask of its input besides values and size."""
+    return xs.dim(), xs.dtype, xs.requires_grad, torch.is_grad_enabled(), torch.is_inference_mode_enabled()
+
+
+def _kept(neuron: Any) -> _Kept:
+    from snn_core.sequence.surroundings import Look
+
+    kept = neuron._programs
+    if kept is not None and neuron.training in kept.impure:
+        return kept
+    look = Look(list(neuron.modules()), kinds=True)
+    if kept is None or kept.places != look.places:
+        kept = _Kept(look.places, look.held, impure={} if kept is None else kept.impure)
+        object.__setattr__(neuron, "_programs", kept)
+    return kept
+
+
+@dataclass(frozen=True)
+class _Call:
+    """A sequence of a neuron by its program.
+
+    Args:
+        program: The program.
+        neuron: The neuron.
+        names: Those of its constants, in the order in which their tensors are passed on.
+    """
+
+    program: StepProgram
+    neuron: Any
+    names: tuple[str, ...]
+
+    def steps(self, x: Tensor, states: Sequence[Tensor], values: Sequence[Tensor], trace: bool) -> tuple[Tensor, ...]:
+        neuron = with_constants(self.neuron, dict(zip(self.names, values, strict=True)))
+        spikes, last = loop(neuron.advance, x, neuron.State._make(states), trace)
+        return spikes, *last
+
+
+class Programmed:
+    """A kernel that is made of an engine and a program.
+
+    Args:
+        engine: The engine.
+        program: The program, in which constants of a family need not learn.
+    """
+
+    def __init__(self, engine: Interpreter, program: StepProgram) -> None:
+        self._engine = engine
+        self._program = program
+        self.name: str = engine.name
+        self.device: str = engine.device
+
+    def refuses(self, call: _Call | SequenceCall) -> str | None:
+        """Return None, as the engine was asked before."""
+        return None
+
+    def forward(
+        self,
+        call: _Call | SequenceCall,
+        x: Tensor,
+        states: Sequence[Tensor],
+        constants: Sequence[Tensor],
+        trace: bool,
+        save: bool,
+    ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        coefficients = _coefficients(self._program, dict(zip(call.names, constants, strict=True)))
+        return self._engine.forward(self._program, x, states, coefficients, trace, save)
+
+    def backward(
+        self,
+        call: _Call | SequenceCall,
+        grads: Sequence[Tensor | None],
+        x: Tensor,
+        states: Sequence[Tensor],
+        constants: Sequence[Tensor],
+        saved: Sequence[Tensor],
+        trace: bool,
+        needs: Sequence[bool],
+    ) -> tuple[Tensor | None, ...]:
+        program, values = self._program, dict(zip(call.names, constants, strict=True))
+        if isinstance(call, SequenceCall) and any(needs[1 + len(states) :]):
+            known = program_of_family(call, x.dim() - 1, constants, needs[1 + len(states) :])
+            assert isinstance(known, StepProgram), known
+            program = known
+        coefficients = _coefficients(program, values)
+        shapes = [program.shape_of_sums(values)] * len(program.sums)
+        out = self._engine.backward(program, grads, x, states, coefficients, saved, trace, needs[0], shapes)
+        sums = {
+            name: total for name, total in zip(program.sums, out[1 + len(states) :], strict=True) if total is not None
+        }
+        return *out[: 1 + len(states)], *program.gradients(values, sums)
+
+
+def _coefficients(program: StepProgram, constants: Mapping[str, Tensor]) -> list[Tensor]:
+    with torch.no_grad():
+        return list(program.once.run(constants).values())

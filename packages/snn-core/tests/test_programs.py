@@ -1,0 +1,298 @@
+"""Step programs: what a neuron's own code computes, forward and backward, and nothing else under its name."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import subprocess
+import sys
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from torch import Tensor
+
+import snn_core as snn
+from snn_core import kernels, surrogate
+from snn_core.kernels.tracing import constants_of
+
+from .stepped_programs import stepped
+from .zoo import NEURONS, Case
+
+ELEMENTWISE = [
+    case for case in NEURONS if case.name not in ("rleaky", "rleaky conv", "rsynaptic") and "lstm" not in case.name
+]
+SURROGATES = [
+    surrogate.atan(),
+    surrogate.fast_sigmoid(),
+    surrogate.sigmoid(),
+    surrogate.triangular(),
+    surrogate.straight_through_estimator(),
+    surrogate.LSO(),
+    surrogate.spike_rate_escape(),
+    surrogate.SFS(),
+    surrogate.custom_surrogate(lambda x, grad, spk: grad * (1 - x.abs()).clamp_min(0)),
+]
+RESETS = [("subtract", True), ("subtract", False), ("zero", True), ("zero", False), ("none", True)]
+
+
+def computed(neuron: Any, x: Tensor, state: Any, upstream: dict[str, Tensor]) -> dict[str, Tensor]:
+    """One step by its program: outputs, and gradients of the input, the state and the constants that learn."""
+    program = snn.program(neuron, axes=x.dim(), dtype=x.dtype)
+    constants = {name: value.detach() for name, value in constants_of(neuron).items()}
+    values = {"x": x, **state._asdict(), **program.once.run(constants), **upstream}
+    sums = program.backward.run(values)
+    whole = {name: torch.as_tensor(out, dtype=x.dtype).expand(x.shape) for name, out in sums.items()}
+    last = program.last.run({**constants, **whole})
+    shapes = {f"d {name}": value.shape for name, value in constants.items()}
+    learned = {n: torch.as_tensor(g).expand(x.shape).sum_to_size(shapes[n]) for n, g in last.items()}
+    return {**program.forward.run(values), **{n: whole[n] for n in whole if n.startswith("d ")}, **learned}
+
+
+def by_autograd(neuron: Any, x: Tensor, state: Any, upstream: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The same by the neuron's own step."""
+    leaves = {"x": x.clone().requires_grad_(), **{n: s.clone().requires_grad_() for n, s in state._asdict().items()}}
+    emitted, after, _ = neuron.advance(leaves["x"], neuron.State._make(list(leaves.values())[1:]), None)
+    outputs = {"emitted": emitted, **after._asdict()}
+    leaves |= {name: value for name, value in constants_of(neuron).items() if value.requires_grad}
+    ends = [(out, upstream[f"d {name}"]) for name, out in outputs.items() if out.requires_grad]
+    grads = torch.autograd.grad([e for e, _ in ends], [*leaves.values()], [g for _, g in ends], allow_unused=True)
+    gradients = {
+        f"d {n}": torch.zeros_like(t) if g is None else g for (n, t), g in zip(leaves.items(), grads, strict=True)
+    }
+    return {**{name: out.detach() for name, out in outputs.items()}, **gradients}
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
+@pytest.mark.parametrize(("reset", "delay"), RESETS)
+@pytest.mark.parametrize("case", ELEMENTWISE, ids=str)
+def test_a_program_is_what_the_step_computes(case: Case, reset: str, delay: bool, dtype: torch.dtype) -> None:
+    options = {"reset_mechanism": reset, "reset_delay": delay} if case.resets else {}
+    for index, spike_grad in enumerate(SURROGATES):
+        more = {"learn_threshold": index % 2 == 0, "graded_spikes_factor": (1.0, 2.5)[index % 2], **options}
+        more = more if case.resets else {}
+        neuron = case.make(spike_grad=spike_grad, **more).to(dtype)
+        generator = torch.Generator().manual_seed(1)
+        x, *rest = (torch.randn(case.shape, generator=generator, dtype=torch.float64).to(dtype) for _ in range(9))
+        state = neuron.State._make(rest[: len(neuron.State._fields)])
+        upstream = dict(zip((f"d {n}" for n in ("emitted", *neuron.State._fields)), rest[4:], strict=False))
+        expected, found = by_autograd(neuron, x, state, upstream), computed(neuron, x, state, upstream)
+        assert found.keys() == expected.keys()
+        for name, value in expected.items():
+            exact = not name.startswith("d ")
+            bound = 0 if exact else 1e-12 if dtype == torch.float64 else 2e-5
+            torch.testing.assert_close(
+                torch.as_tensor(found[name], dtype=dtype).expand_as(value), value, rtol=bound, atol=bound, msg=name
+            )
+
+
+PRINTED = """
+once:
+  v0 = clamp(beta, 0, 1)
+  v1 = v0 == beta
+  v2 = where(v1, beta, v0)
+  k1 = v2
+step:
+  v0 = k1 * mem
+  v1 = v0 + x
+  v2 = v1 - threshold
+  v3 = v2 > 0
+  v4 = number(v3)
+  emitted = v4
+  mem = v1
+step backward:
+  v0 = k1 * mem
+  v1 = v0 + x
+  v2 = v1 - threshold
+  v3 = v2 * 3.14159
+  v4 = square(v3)
+  v5 = v4 + 1
+  v6 = reciprocal(v5)
+  v7 = d emitted * v6
+  v8 = d mem + v7
+  v9 = v8 * k1
+  v10 = v8 * mem
+  d x = v8
+  d mem = v9
+  sum 0 = v10
+at the end:
+  v0 = clamp(beta, 0, 1)
+  v1 = v0 == beta
+  v2 = where(v1, sum 0, 0)
+  d beta = v2
+"""
+
+
+def test_a_program_prints_as_the_equation() -> None:
+    assert str(snn.program(snn.Leaky(beta=0.9, learn_beta=True, reset_mechanism="none"))) == PRINTED.strip()
+
+
+class Faulty(snn.SpikingNeuron):
+    """A neuron whose equation is given as a function of itself, its input and its membrane."""
+
+    class State(NamedTuple):
+        mem: Tensor
+
+    def __init__(self, equation: Any, **options: Any) -> None:
+        super().__init__(**options)
+        self.equation = equation
+        self.count = 0
+        self.counts = [0]
+
+    def integrate(self, x: Tensor, state: State) -> State:
+        return self.State(self.equation(self, x, state.mem))
+
+
+TABLE = torch.linspace(0, 1, 5)
+CALLS = [0]
+
+
+def counts(neuron: Any, x: Tensor, mem: Tensor) -> Tensor:
+    neuron.count += 1
+    return mem + x / neuron.count
+
+
+def counts_in_a_list(neuron: Any, x: Tensor, mem: Tensor) -> Tensor:
+    neuron.counts[0] += 1
+    return mem + x / neuron.counts[0]
+
+
+def counts_in_a_global(neuron: Any, x: Tensor, mem: Tensor) -> Tensor:
+    CALLS[0] += 1
+    return mem + x / CALLS[0]
+
+
+def branches(neuron: Any, x: Tensor, mem: Tensor) -> Tensor:
+    return mem + x if x.sum() > 0 else mem - x
+
+
+def branches_unseen(neuron: Any, x: Tensor, mem: Tensor) -> Tensor:
+    return mem + x if x.detach().numpy().ravel()[0] > 0 else mem - x
+
+
+def changes_its_input(neuron: Any, x: Tensor, mem: Tensor) -> Tensor:
+    return mem + x.detach().mul_(0.5)
+
+
+REFUSED = {
+    "counts": (counts, "changes the attribute 'count' of Faulty while it runs"),
+    "counts in a list": (counts_in_a_list, "changes the attribute 'counts' of Faulty while it runs"),
+    "counts in a global": (counts_in_a_global, "changes the global 'CALLS' while it runs"),
+    "draws": (lambda neuron, x, mem: mem + torch.rand_like(x) * x, "draws random numbers"),
+    "branches on a value": (branches, "'_local_scalar_dense' reads a value"),
+    "branches on a value that torch does not see": (branches_unseen, "depends on the values or the size"),
+    "reads the size": (lambda neuron, x, mem: mem + x / x.shape[0], "depends on the values or the size"),
+    "means": (lambda neuron, x, mem: mem + x - x.mean(), "'mean' is not an operation that programs have"),
+    "sums over the batch": (lambda neuron, x, mem: mem + x - x.sum(), "a sum over the batch"),
+    "sorts": (lambda neuron, x, mem: mem + x.sort().values, "'sort' reads a value or gives several tensors"),
+    "shifts": (lambda neuron, x, mem: mem + x.roll(1, -1), "'roll' is not an operation that programs have"),
+    "reads a table": (lambda neuron, x, mem: mem + x * TABLE[0], "no constant of the neuron"),
+    "widens": (lambda neuron, x, mem: (mem.double() + x).float(), "a step computes in float32 as well"),
+    "changes its input": (changes_its_input, "changes in place what is read elsewhere too"),
+    "rounds once": (lambda neuron, x, mem: torch.add(x, mem, alpha=0.5), "'add' is not an operation"),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_is_not_a_program_runs_step_by_step(kind: str) -> None:
+    equation, reason = REFUSED[kind]
+    CALLS[0] = 0
+    neuron, twin = Faulty(equation), Faulty(equation)
+    xs = torch.randn(6, 3, 5, generator=torch.Generator().manual_seed(0))
+    torch.manual_seed(7)
+    state, expected = None, []
+    for x in xs.clone():
+        spk, state = twin.step(x, state)
+        expected.append(spk)
+    CALLS[0] = 0
+    torch.manual_seed(7)
+    with stepped() as engine:
+        spk, last = neuron.unroll(xs.clone())
+        assert kernels.choose(neuron, xs).name == "reference"
+        assert reason in kernels.choose(neuron, xs).reason
+    assert not engine.calls
+    assert spk.equal(torch.stack(expected))
+    assert last.mem.equal(state.mem)
+    assert (neuron.count, neuron.counts) == (twin.count, twin.counts)
+    assert CALLS[0] == (6 if kind == "counts in a global" else 0)
+
+
+def both(neuron: Any, xs: Tensor, trace: bool) -> list[tuple[Tensor, ...]]:
+    """Outputs and gradients by an engine of programs, and by the loop."""
+    results = []
+    for whole in (True, False):
+        leaf = xs.clone().requires_grad_()
+        with stepped() as engine:
+            state = neuron.State._make([torch.zeros_like(xs[0]) for _ in neuron.State._fields])
+            run = neuron.unroll if whole else lambda x, s, trace: kernels.loop(neuron.advance, x, s, trace)
+            spk, states = run(leaf, state, trace=trace)
+        assert bool(engine.calls) == whole
+        weights = torch.linspace(-1, 1, spk.numel(), dtype=xs.dtype).view_as(spk)
+        total = (spk * weights).sum() + sum((s**2).sum() for s in states)
+        learned = [p for p in neuron.parameters() if p.requires_grad]
+        grads = torch.autograd.grad(total, [leaf, *learned], allow_unused=True)
+        results.append((spk, *states, *(g for g in grads if g is not None)))
+    return results
+
+
+@pytest.mark.parametrize("trace", [False, True])
+@pytest.mark.parametrize("case", ELEMENTWISE, ids=str)
+def test_sequences_by_programs_are_those_of_the_loop(case: Case, trace: bool) -> None:
+    neuron = case.make()
+    for found, expected in zip(*both(neuron, case.input(), trace), strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_a_changed_option_is_another_program() -> None:
+    neuron = Faulty(lambda self, x, mem: self.gain * mem + x)
+    neuron.gain = 0.5
+    xs = torch.full((3, 1, 1), 0.25)
+    with stepped() as engine:
+        assert neuron.unroll(xs)[1].mem.item() == 0.4375
+        neuron.gain = 1.0
+        assert neuron.unroll(xs)[1].mem.item() == 0.75
+        neuron.threshold.fill_(0.5)
+        assert neuron.unroll(xs)[0].sum() == 1
+        neuron.equation = lambda self, x, mem: x
+        assert neuron.unroll(xs)[1].mem.item() == 0.25
+    assert engine.calls == ["forward"] * 4
+
+
+def test_a_neuron_with_a_program_is_copied_and_pickled_without_it() -> None:
+    neuron = snn.DeltaLeaky(0.5, beta=0.9)
+    with stepped():
+        neuron.unroll(torch.ones(2, 1, 1))
+    for twin in (copy.deepcopy(neuron), pickle.loads(pickle.dumps(neuron))):
+        assert twin._programs is None
+        assert neuron._programs is not None
+
+
+def test_the_gradient_of_a_gradient_is_that_of_the_steps() -> None:
+    neuron = next(case for case in ELEMENTWISE if case.name == "a user's quadratic neuron").make()
+    xs = torch.randn(4, 2, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(2)).requires_grad_()
+    seconds = []
+    for whole in (True, False):
+        with stepped():
+            state = neuron.State(torch.zeros(2, 3, dtype=torch.float64))
+            spk, last = neuron.unroll(xs, state) if whole else kernels.loop(neuron.advance, xs, state, False)
+            (grad,) = torch.autograd.grad(spk.sum() + (last.mem**2).sum(), xs, create_graph=True)
+            seconds.append(torch.autograd.grad((grad**2).sum(), [xs, neuron.rest]))
+    for found, expected in zip(*seconds, strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_program_refuses_what_is_not_a_neuron() -> None:
+    with pytest.raises(TypeError, match=r"program takes a neuron \(SpikingNeuron\), got Linear"):
+        snn.program(torch.nn.Linear(2, 2))
+    with pytest.raises(ValueError, match="RLeaky has no step program"):
+        snn.program(snn.RLeaky(beta=0.9, linear_features=3))
+
+
+def test_a_first_program_imports_no_compiler() -> None:
+    code = (
+        "import sys, torch, snn_core as snn\n"
+        "snn.program(snn.Alpha(alpha=0.9, beta=0.8, learn_beta=True))\n"
+        "print([name for name in ('sympy', 'torch._dynamo', 'torch._inductor') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
