@@ -70,7 +70,7 @@ def compile_library(out: Path) -> None:
         raise RuntimeError(f"{sources} holds no source to compile: build from the sdist or from a whole checkout")
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as threads:
-        # arch- keeps the objects of csrc/leaky.cpp and csrc/arch/leaky.cpp apart
+        # arch- keeps the objects of csrc/recurrent.cpp and csrc/arch/recurrent.cpp apart
         objects = [f"{folder}/{'arch-' if extra else ''}{stem}.o" for _, stem, extra in units]
         commands = [
             [*common, *extra, "-c", str(file), "-o", into]

@@ -4,18 +4,6 @@
 #include <cstdlib>
 #include <cstring>
 
-#if defined(__x86_64__)
-#define SNN_ARCH v4
-#include "arch/kernels.h"
-#undef SNN_ARCH
-#define SNN_ARCH v3
-#include "arch/kernels.h"
-#undef SNN_ARCH
-#endif
-#define SNN_ARCH base
-#include "arch/kernels.h"
-#undef SNN_ARCH
-
 namespace snn {
 
 // 4 and 3 are the levels x86-64-v4 (AVX-512) and x86-64-v3 (AVX2), 0 the processor's baseline. The variable with which
@@ -35,7 +23,7 @@ inline int level() {
 #endif
 }
 
-// A name of the chosen set: SNN_BEST(kernels<float>()).
+// A name of the chosen set: SNN_BEST(program_kernels<float>()).
 #if defined(__x86_64__)
 #define SNN_BEST(what) \
   (::snn::level() == 4 ? ::snn::v4::what : ::snn::level() == 3 ? ::snn::v3::what : ::snn::base::what)

@@ -2,19 +2,13 @@
 #include "recurrent.h"
 
 #include <torch/csrc/stable/library.h>
-#include <torch/csrc/stable/ops.h>
-#include <torch/csrc/stable/tensor.h>
-#include <torch/headeronly/core/ScalarType.h>
 
 #include <algorithm>
 #include <cstring>
-#include <optional>
 #include <tuple>
-#include <vector>
 
 #include "instruction_set.h"
-#include "pool.h"
-#include "tensors.h"
+#include "sequence.h"
 
 #if defined(__x86_64__)
 #define SNN_ARCH v4
@@ -67,13 +61,6 @@ void transpose(const T* from, int64_t n, T* to, int64_t stride) {
   });
 }
 
-// The weight of a layer as the tables of a product with its input, and the neurons' constants.
-template <class T>
-struct Prepared {
-  Recurrence<T> net{};
-  Tensors owned;
-};
-
 template <class T>
 bool all_finite(const T* values, int64_t count) {
   int found = 0;
@@ -81,68 +68,55 @@ bool all_finite(const T* values, int64_t count) {
   return found == 0;
 }
 
+// The weight of a layer as the tables of a product with its input, and the amplitude of spikes.
 template <class T>
-Prepared<T> prepared(const Tensor& x, const Tensors& states, const Tensor& weight, const Tensor& bias,
-                     const Tensors& constants, int64_t model, int64_t reset) {
-  STD_TORCH_CHECK((model == kLeaky || model == kSynaptic) && reset >= kNone && reset <= kZeroAtOnce,
-                  "snn_cpu: no recurrent model ", model, " with reset ", reset);
-  STD_TORCH_CHECK(x.dim() == 2, "snn_cpu: x must be [steps, columns], has ", x.dim(), " axes");
-  STD_TORCH_CHECK(bias.dim() == 1 && bias.size(0) > 0 && x.size(1) % bias.size(0) == 0, "snn_cpu: columns of x must be rows of ",
-                  bias.numel(), " neurons, there are ", x.size(1));
-  const auto dtype = dtype_of<T>;
-  Prepared<T> made;
-  Recurrence<T>& net = made.net;
-  const int64_t n = bias.size(0), columns = x.size(1);
-  net.steps = x.size(0), net.neurons = n, net.rows = columns / n;
-  check_sequence(x, dtype, net.steps, columns, "x");
-  check(weight, dtype, n * n, "weight");
-  check(bias, dtype, n, "bias");
-  net.model = static_cast<Model>(model), net.reset = static_cast<Reset>(reset);
-  net.states = kStatesOf[model] + 1, net.constants = kConstantsOf[model] + 1;
-  net.x = read<T>(x), net.x_stride = x.stride(0);
-  STD_TORCH_CHECK(static_cast<int>(states.size()) == net.states && static_cast<int>(constants.size()) == net.constants,
-                  "snn_cpu: model ", model, " has ", net.states, " states and ", net.constants, " constants");
-  for (int k = 0; k < net.states; ++k) {
-    check(states[k], dtype, columns, "a state");
-    net.initial[k] = read<T>(states[k]);
-  }
-  for (int c = 0; c < net.constants; ++c) {
-    const bool alike = constants[c].numel() == n;  // in all rows of the batch
-    check(constants[c], dtype, alike ? n : columns, "a constant");
-    net.constant[c] = {read<T>(constants[c]), alike ? 0 : n};
-  }
-  const RowConstant<T> amplitude = net.constant[net.constants - 1];
-  net.words = (n + 63) / 64, net.stride = padded<T>(n);
-  made.owned = {table_of<T>(1, net.stride), table_of<T>(n, net.stride)};
-  T *start = write<T>(made.owned[0]), *table = write<T>(made.owned[1]);
-  std::memcpy(start, read<T>(bias), n * sizeof(T));
-  transpose(read<T>(weight), n, table, net.stride);
-  net.bias = start, net.table = net.graded_table = table;
-  net.returned = amplitude.row_stride == 0 && all_finite(table, n * net.stride) ? kBits : kValues;
-  bool ones = net.returned == kBits;
-  for (int64_t j = 0; j < n && ones; ++j) ones = amplitude.values[j] == T(1);
-  if (net.returned == kBits && !ones) {
-    made.owned.push_back(table_of<T>(n, net.stride));
-    T* graded = write<T>(made.owned[2]);
+struct Network {
+  Recurrence<T> net{};
+  Tensors owned;
+
+  Network(const Sequence<T>& sequence, const Tensor& spk, const Tensor& weight, const Tensor& bias,
+          const Tensor& amplitude) {
+    const auto dtype = dtype_of<T>;
+    const int64_t columns = sequence.columns;
+    STD_TORCH_CHECK(bias.dim() == 1 && bias.size(0) > 0 && columns % bias.size(0) == 0,
+                    "snn_cpu: columns of x must be rows of ", bias.numel(), " neurons, there are ", columns);
+    const int64_t n = bias.size(0);
+    net.sequence = sequence, net.neurons = n, net.rows = columns / n;
+    check(weight, dtype, n * n, "weight");
+    check(bias, dtype, n, "bias");
+    check(spk, dtype, columns, "the state of spikes");
+    const bool alike = amplitude.numel() == n;  // in all rows of the batch
+    check(amplitude, dtype, alike ? n : columns, "amplitude");
+    net.initial = read<T>(spk), net.amplitude = read<T>(amplitude), net.amplitude_stride = alike ? 0 : n;
+    net.words = (n + 63) / 64, net.stride = padded<T>(n);
+    owned = {table_of<T>(1, net.stride), table_of<T>(n, net.stride)};
+    T *start = write<T>(owned[0]), *table = write<T>(owned[1]);
+    std::memcpy(start, read<T>(bias), n * sizeof(T));
+    transpose(read<T>(weight), n, table, net.stride);
+    net.bias = start, net.table = net.graded_table = table;
+    net.returned = alike && all_finite(table, n * net.stride) ? kBits : kValues;
+    bool ones = net.returned == kBits;
+    for (int64_t j = 0; j < n && ones; ++j) ones = net.amplitude[j] == T(1);
+    if (net.returned == kValues || ones) return;
+    owned.push_back(table_of<T>(n, net.stride));
+    T* graded = write<T>(owned[2]);
     for (int64_t j = 0; j < n; ++j) {
-      for (int64_t i = 0; i < n; ++i) graded[j * net.stride + i] = amplitude.values[j] * table[j * net.stride + i];
+      for (int64_t i = 0; i < n; ++i) graded[j * net.stride + i] = net.amplitude[j] * table[j * net.stride + i];
     }
     net.graded_table = graded;
     if (!all_finite(graded, n * net.stride)) net.returned = kValues;
   }
-  return made;
-}
+};
 
 // The bits of an initial state that is spikes, into `bits` if there are any; false and unknown bits for any other.
 template <class T>
 bool initial_bits(const Recurrence<T>& net, uint64_t* bits) {
-  const T* amplitude = net.constant[net.constants - 1].values;
   for (int64_t r = 0; r < net.rows; ++r) {
-    const T* spk = net.initial[0] + r * net.neurons;
+    const T* spk = net.initial + r * net.neurons;
     for (int64_t w = 0; w < net.words; ++w) {
       uint64_t word = 0;
       for (int64_t i = 64 * w; i < std::min(64 * w + 64, net.neurons); ++i) {
-        if (spk[i] != T(0) && spk[i] != amplitude[i]) return false;
+        if (spk[i] != T(0) && spk[i] != net.amplitude[i]) return false;
         word |= static_cast<uint64_t>(spk[i] != T(0)) << (i % 64);
       }
       if (bits) bits[r * net.words + w] = word;
@@ -153,103 +127,84 @@ bool initial_bits(const Recurrence<T>& net, uint64_t* bits) {
 
 template <class T, class F>
 void over_rows(const Recurrence<T>& net, const F& f) {
-  parallel_for(0, net.rows, 1 + kGrain / (net.steps * net.neurons * net.neurons), f);
+  parallel_for(0, net.rows, 1 + kGrain / (net.sequence.steps * net.neurons * net.neurons), f);
 }
 
+// The states are the spikes, then those of the program.
 template <class T>
-std::tuple<Tensors, int64_t> forward(const Tensor& x, const Tensors& states, const Tensor& weight, const Tensor& bias,
-                                     const Tensors& constants, int64_t model, int64_t reset, bool trace, bool save) {
-  Prepared<T> made = prepared<T>(x, states, weight, bias, constants, model, reset);
-  Recurrence<T>& net = made.net;
-  const auto dtype = dtype_of<T>;
-  const int64_t columns = net.rows * net.neurons, segments = save ? (net.steps - 1) / kSegment : 0;
-  Tensors out{pooled_empty({net.steps, columns}, dtype)};
-  RecurrentOutputs<T> to{write<T>(out[0]), {}, trace, nullptr};
-  for (int k = 0; k < net.states; ++k) {
-    out.push_back(pooled_empty({trace ? net.steps : 1, columns}, dtype));
-    to.state[k] = write<T>(out.back());
-  }
-  out.push_back(pooled_empty({save ? net.steps : 1, net.rows, net.words}, ScalarType::Long));
-  net.bits = reinterpret_cast<uint64_t*>(write<int64_t>(out.back()));
+std::tuple<Tensors, int64_t> forward(const Tensor& code, int64_t temporaries, const Tensor& numbers, const Tensor& x,
+                                     const Tensor& spk, const Tensors& states, const Tensor& weight, const Tensor& bias,
+                                     const Tensor& amplitude, const Tensors& coefficients, bool trace, bool save) {
+  Prepared<T> made(numbers, x, states, coefficients);
+  Outputs<T> out(made, code, temporaries, trace, save);
+  Network<T> network(made.sequence, spk, weight, bias, amplitude);
+  Recurrence<T>& net = network.net;
+  const int64_t steps = net.sequence.steps;
+  Tensor returned = pooled_empty({trace ? steps : 1, net.sequence.columns}, dtype_of<T>);
+  Tensor bits = pooled_empty({save ? steps + 1 : 1, net.rows, net.words}, ScalarType::Long);
+  net.bits = reinterpret_cast<uint64_t*>(write<int64_t>(bits));
   net.bits_stride = save ? net.rows * net.words : 0;
-  out.push_back(pooled_empty({segments, net.states - 1, columns}, dtype));
-  if (segments) to.checkpoints = write<T>(out.back());
   if (net.returned == kBits && !initial_bits(net, net.bits)) net.returned = kBitsAfterFirst;
   if (net.returned != kBits) std::memset(net.bits, 0, net.rows * net.words * sizeof(uint64_t));
+  const RecurrentOutputs<T> to{out.to, write<T>(returned)};
   const auto& best = SNN_BEST(recurrent_kernels<T>());
   over_rows(net, [&](int64_t begin, int64_t end) { best.forward(net, to, begin, end); });
-  return {out, net.returned};
+  Tensors all{out.spikes, returned};
+  all.insert(all.end(), out.states.begin(), out.states.end());
+  all.insert(all.end(), {bits, out.checkpoints});
+  return {all, net.returned};
 }
 
-std::tuple<Tensors, int64_t> recurrent_forward(const Tensor& x, Tensors states, const Tensor& weight, const Tensor& bias,
-                                               Tensors constants, int64_t model, int64_t reset, bool trace, bool save) {
+std::tuple<Tensors, int64_t> recurrent_forward(const Tensor& code, int64_t temporaries, const Tensor& numbers,
+                                               const Tensor& x, const Tensor& spk, Tensors states, const Tensor& weight,
+                                               const Tensor& bias, const Tensor& amplitude, Tensors coefficients,
+                                               bool trace, bool save) {
   const auto f = x.scalar_type() == ScalarType::Double ? &forward<double> : &forward<float>;
-  return f(x, states, weight, bias, constants, model, reset, trace, save);
+  return f(code, temporaries, numbers, x, spk, states, weight, bias, amplitude, coefficients, trace, save);
 }
 
-// Nothing is an empty tensor: gradients that are zero, and in the answer those that nobody asked for.
+// Nothing is an empty tensor: gradients that are zero, and in the answer those that nobody asked for. `grad_returned` is
+// that of the state of spikes.
 template <class T>
-std::tuple<Tensors, int64_t> backward(const Tensor& grad_spk, const Tensors& grad_states, const Tensor& x,
-                                      const Tensors& states, const Tensor& weight, const Tensor& bias,
-                                      const Tensors& constants, const Tensor& bits, const Tensor& checkpoints,
-                                      int64_t model, int64_t reset, int64_t derivative, double first, double second,
-                                      bool trace, bool need_drive, int64_t need_constants) {
-  Prepared<T> made = prepared<T>(x, states, weight, bias, constants, model, reset);
-  Recurrence<T>& net = made.net;
-  const auto dtype = dtype_of<T>;
-  const int64_t columns = net.rows * net.neurons, n = net.neurons;
-  STD_TORCH_CHECK(derivative >= kAtan && derivative <= kNoGradient, "snn_cpu: no surrogate ", derivative);
-  check(bits, ScalarType::Long, net.steps * net.rows * net.words, "bits");
-  check(checkpoints, dtype, (net.steps - 1) / kSegment * (net.states - 1) * columns, "checkpoints");
-  net.bits = reinterpret_cast<uint64_t*>(const_cast<int64_t*>(read<int64_t>(bits)));
+std::tuple<Tensors, int64_t> backward(const Codes& codes, const Tensor& numbers, const Tensor& grad_spk,
+                                      const Tensor& grad_returned, const Tensors& grad_states, const Tensor& x,
+                                      const Tensor& spk, const Tensors& states, const Tensor& weight,
+                                      const Tensor& bias, const Tensor& amplitude, const Tensors& coefficients,
+                                      const Tensor& bits, const Tensor& checkpoints, int64_t sums, bool trace,
+                                      bool need_drive, bool need_amplitude) {
+  Prepared<T> made(numbers, x, states, coefficients);
+  Gradients<T> out(made, codes, grad_spk, grad_states, checkpoints, sums, trace, need_drive, true);
+  Network<T> network(made.sequence, spk, weight, bias, amplitude);
+  Recurrence<T>& net = network.net;
+  const int64_t steps = net.sequence.steps, columns = net.sequence.columns, n = net.neurons;
   net.bits_stride = net.rows * net.words;
+  check(bits, ScalarType::Long, (steps + 1) * net.bits_stride, "bits");
+  net.bits = const_cast<uint64_t*>(reinterpret_cast<const uint64_t*>(read<int64_t>(bits)));
   if (net.returned == kBits && !initial_bits(net, static_cast<uint64_t*>(nullptr))) net.returned = kBitsAfterFirst;
-  RecurrentGradients<T> to{};
-  to.derivative = static_cast<Derivative>(derivative);
-  to.params[0] = static_cast<T>(first), to.params[1] = static_cast<T>(second);
-  to.checkpoints = read<T>(checkpoints);
-  to.trace = trace;
-  if (grad_spk.numel()) {
-    check_sequence(grad_spk, dtype, net.steps, columns, "the gradient of the spikes");
-    to.grad_spk = read<T>(grad_spk), to.grad_spk_stride = grad_spk.stride(0);
-  }
-  for (int k = 0; k < net.states; ++k) {
-    if (!grad_states[k].numel()) continue;
-    check_sequence(grad_states[k], dtype, trace ? net.steps : 1, columns, "the gradient of a state");
-    to.grad_state[k] = read<T>(grad_states[k]), to.grad_state_stride[k] = grad_states[k].stride(0);
-  }
-  made.owned.push_back(table_of<T>(n, net.stride));
-  T* back = write<T>(made.owned.back());
+  network.owned.push_back(table_of<T>(n, net.stride));
+  T* back = write<T>(network.owned.back());
   for (int64_t i = 0; i < n; ++i) std::memcpy(back + i * net.stride, read<T>(weight) + i * n, n * sizeof(T));
-  to.weight = back;
-  Tensors out{pooled_empty({need_drive ? net.steps : 0, columns}, dtype)};
-  to.drive = need_drive ? write<T>(out[0]) : nullptr;
-  for (int k = 0; k < net.states; ++k) {
-    out.push_back(pooled_empty({columns}, dtype));
-    to.initial[k] = write<T>(out.back());
-  }
-  for (int c = 0; c < net.constants; ++c) {
-    const bool needed = need_constants >> c & 1;
-    Tensor sums = torch::stable::empty({needed ? columns : 0}, ScalarType::Double, std::nullopt, x.device());
-    if (needed) {
-      torch::stable::zero_(sums);
-      to.constant[c] = write<double>(sums);
-    }
-    out.push_back(sums);
-  }
+  Tensor initial = pooled_empty({columns}, dtype_of<T>);
+  Tensor of_amplitude = Gradients<T>::zeros(need_amplitude ? columns : 0);
+  const auto returned = upstream_of<T>(grad_returned, trace ? steps : 1, columns, "the gradient of the state of spikes");
+  const RecurrentGradients<T> to{out.to, back, returned, write<T>(initial),
+                                 need_amplitude ? write<double>(of_amplitude) : nullptr};
   const auto& best = SNN_BEST(recurrent_kernels<T>());
   over_rows(net, [&](int64_t begin, int64_t end) { best.backward(net, to, begin, end); });
-  return {out, net.returned};
+  Tensors all{out.x, of_amplitude, initial};
+  all.insert(all.end(), out.initial.begin(), out.initial.end());
+  all.insert(all.end(), out.sums.begin(), out.sums.end());
+  return {all, net.returned};
 }
 
-std::tuple<Tensors, int64_t> recurrent_backward(const Tensor& grad_spk, Tensors grad_states, const Tensor& x,
-                                                Tensors states, const Tensor& weight, const Tensor& bias,
-                                                Tensors constants, const Tensor& bits, const Tensor& checkpoints,
-                                                int64_t model, int64_t reset, int64_t derivative, double first,
-                                                double second, bool trace, bool need_drive, int64_t need_constants) {
+std::tuple<Tensors, int64_t> recurrent_backward(
+    const Tensor& again, int64_t again_temporaries, const Tensor& last, int64_t last_temporaries, const Tensor& back, int64_t back_temporaries, const Tensor& numbers,
+    const Tensor& grad_spk, const Tensor& grad_returned, Tensors grad_states, const Tensor& x, const Tensor& spk,
+    Tensors states, const Tensor& weight, const Tensor& bias, const Tensor& amplitude, Tensors coefficients,
+    const Tensor& bits, const Tensor& checkpoints, int64_t sums, bool trace, bool need_drive, bool need_amplitude) {
   const auto f = x.scalar_type() == ScalarType::Double ? &backward<double> : &backward<float>;
-  return f(grad_spk, grad_states, x, states, weight, bias, constants, bits, checkpoints, model, reset, derivative, first,
-           second, trace, need_drive, need_constants);
+  return f({again, again_temporaries, last, last_temporaries, back, back_temporaries}, numbers, grad_spk, grad_returned, grad_states, x, spk,
+           states, weight, bias, amplitude, coefficients, bits, checkpoints, sums, trace, need_drive, need_amplitude);
 }
 
 }  // namespace
@@ -257,12 +212,13 @@ std::tuple<Tensors, int64_t> recurrent_backward(const Tensor& grad_spk, Tensors 
 
 STABLE_TORCH_LIBRARY_FRAGMENT(snn_cpu, m) {
   m.def(
-      "recurrent_forward(Tensor x, Tensor[] states, Tensor weight, Tensor bias, Tensor[] constants, int model, "
-      "int reset, bool trace, bool save) -> (Tensor[], int)");
+      "recurrent_forward(Tensor code, int temporaries, Tensor numbers, Tensor x, Tensor spk, Tensor[] states, "
+      "Tensor weight, Tensor bias, Tensor amplitude, Tensor[] coefficients, bool trace, bool save) -> (Tensor[], int)");
   m.def(
-      "recurrent_backward(Tensor grad_spk, Tensor[] grad_states, Tensor x, Tensor[] states, Tensor weight, "
-      "Tensor bias, Tensor[] constants, Tensor bits, Tensor checkpoints, int model, int reset, int derivative, "
-      "float first, float second, bool trace, bool need_drive, int need_constants) -> (Tensor[], int)");
+      "recurrent_backward(Tensor again, int again_temporaries, Tensor last, int last_temporaries, Tensor back, int back_temporaries, Tensor numbers, "
+      "Tensor grad_spk, Tensor grad_returned, Tensor[] grad_states, Tensor x, Tensor spk, Tensor[] states, "
+      "Tensor weight, Tensor bias, Tensor amplitude, Tensor[] coefficients, Tensor bits, Tensor checkpoints, int sums, "
+      "bool trace, bool need_drive, bool need_amplitude) -> (Tensor[], int)");
 }
 
 STABLE_TORCH_LIBRARY_IMPL(snn_cpu, CPU, m) {

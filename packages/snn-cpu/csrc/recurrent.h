@@ -2,7 +2,7 @@
 // for each instruction set alone.
 #pragma once
 
-#include "scan.h"
+#include "program.h"
 
 namespace snn {
 
@@ -13,27 +13,16 @@ enum Returned {
   kValues,          // as values: a weight or an amplitude is not finite, or the amplitude differs in the batch
 };
 
-// A constant of every neuron [neurons], or of every neuron of every row of the batch [rows, neurons].
-template <class T>
-struct RowConstant {
-  const T* values;
-  int64_t row_stride;
-};
-
-// The constants are those of the model, then the amplitude of a spike; the states are the spikes, then the model's.
 template <class T>
 struct Recurrence {
-  int64_t steps, rows, neurons;
-  Model model;
-  Reset reset;
-  int states, constants;
-  const T* x;
-  int64_t x_stride;  // from step to step
-  const T* initial[kStates];
-  RowConstant<T> constant[kConstants];
+  Sequence<T> sequence;  // of the neurons without their connections
+  int64_t rows, neurons;
+  const T* initial;           // [rows, neurons]: the spikes that return in the first step
+  const T* amplitude;         // of a spike: of every neuron [neurons], or of every row's [rows, neurons]
+  int64_t amplitude_stride;
 
   Returned returned;
-  uint64_t* bits;  // [steps, rows, words]: the spikes before each step, or those before the next one alone
+  uint64_t* bits;  // [steps + 1, rows, words]: the spikes before each step and after all, or those of the next one alone
   int64_t words, bits_stride;  // from step to step
   int64_t stride;              // of a row of the tables, whose columns are padded
   const T* bias;               // [stride]
@@ -43,28 +32,17 @@ struct Recurrence {
 
 template <class T>
 struct RecurrentOutputs {
-  T* spk;             // [steps, rows, neurons]
-  T* state[kStates];  // [rows, neurons], or [steps, rows, neurons] if traced
-  bool trace;
-  // [segments - 1, states - 1, rows, neurons] or null: the model's states before each segment but the first
-  T* checkpoints;
+  StepOutputs<T> steps;
+  T* returned;  // [rows, neurons], or [steps, rows, neurons] if traced: the spikes times their amplitude
 };
 
 template <class T>
 struct RecurrentGradients {
-  Derivative derivative;
-  T params[2];
-  const T* checkpoints;
-  const T* weight;    // [neurons, stride], to the neuron of the row: the weight of the layer
-  const T* grad_spk;  // null for zero
-  int64_t grad_spk_stride;
-  const T* grad_state[kStates];  // null for zero; of the last states, or of every step's if traced
-  int64_t grad_state_stride[kStates];
-  bool trace;
-
-  T* drive;                      // [steps, rows, neurons] or null: of what reaches the equation, the input's too
-  T* initial[kStates];           // [rows, neurons]
-  double* constant[kConstants];  // [rows, neurons], or null where nobody asks
+  StepGradients<T> steps;
+  const T* weight;         // [neurons, stride], to the neuron of the row: the weight of the layer
+  Upstream<T> returned;
+  T* initial;         // [rows, neurons]
+  double* amplitude;  // [rows, neurons], or null where nobody asks
 };
 
 // One instruction set's kernels, for the rows from `first` to `last` - 1 of the batch.

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from snn_core.kernels import SequenceCall
-from snn_cpu.elementwise import refused
+from snn_core.kernels.program import StepProgram
+from snn_core.kernels.programs import program_of_family
+from snn_cpu.interpreter import Interpreter, columns_of
 from snn_cpu.layout import Layout
-from snn_cpu.models import DERIVATIVES, MODELS, RESETS
 
-__all__ = ["EQUATIONS", "Dense"]
+__all__ = ["ALONE", "Dense"]
 
-EQUATIONS = {"rleaky_dense": MODELS["leaky"], "rsynaptic_dense": MODELS["synaptic"]}
+ALONE = {"rleaky_dense": "leaky", "rsynaptic_dense": "synaptic"}
+"""The families of the neurons without their connections, by those with them."""
 
 _NONE = torch.empty(0)
 
@@ -22,16 +26,31 @@ _NONE = torch.empty(0)
 class Dense:
     """The kernel of recurrent neurons with a linear layer from their spikes to their input.
 
-    The layer's products are sums of the weights of those neurons that fired, whose spikes are kept as bits.
+    The layer's products are sums of the weights of those neurons that fired, whose spikes are kept as bits. What joins
+    the input so is the input of the step program of neurons without connections.
     """
 
     name = "snn-cpu"
     device = "cpu"
 
+    def __init__(self, interpreter: Interpreter) -> None:
+        self._interpreter = interpreter
+        self._reasons: dict[SequenceCall, str | None] = {}
+
     def refuses(self, call: SequenceCall) -> str | None:
         if torch.is_autocast_enabled("cpu"):
             return "autocast computes the recurrent connection in another dtype"
-        return refused(call)
+        if call not in self._reasons:
+            self._reasons[call] = self._reason(call)
+        return self._reasons[call]
+
+    def _reason(self, call: SequenceCall) -> str | None:
+        if call.mixed:
+            return f"a constant per neuron is not {str(call.dtype).removeprefix('torch.')} as the input is"
+        alone = _alone(call)
+        constants = [torch.ones((), dtype=call.dtype)] * len(alone.names)
+        known = program_of_family(alone, 2, constants, [False] * len(constants))
+        return known if isinstance(known, str) else self._interpreter.refuses(known, call.dtype)
 
     def forward(
         self,
@@ -42,16 +61,20 @@ class Dense:
         trace: bool,
         save: bool,
     ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-        weight, bias, *own = constants
+        weight, bias, *decays, amplitude, threshold = constants
         layout = _rows(call, x, weight)
+        own = [*decays, threshold]
+        program = _program(call, x, own, [False] * len(own))
+        spk, *others = map(layout.step, states)
         (spikes, *last, bits, checkpoints), _ = torch.ops.snn_cpu.recurrent_forward(
+            *self._interpreter.forward_code(program),
             layout.sequence(x),
-            [layout.step(s) for s in states],
+            spk,
+            others,
             weight.contiguous(),
             bias.contiguous(),
-            [_by_neuron(c, x.dtype, layout) for c in _coefficients(call, own)],
-            EQUATIONS[call.family].code,
-            RESETS[call.reset, call.reset_delay],
+            _by_neuron(amplitude, x.dtype, layout),
+            _coefficients(call, program, own, x.dtype, layout),
             trace,
             save,
         )
@@ -69,45 +92,50 @@ class Dense:
         trace: bool,
         needs: Sequence[bool],
     ) -> tuple[Tensor | None, ...]:
-        weight, bias, *own = constants
+        weight, bias, *decays, amplitude, threshold = constants
         layout = _rows(call, x, weight)
-        need_weight, need_bias, *need_own = needs[1 + len(states) :]
-        with torch.enable_grad():
-            leaves = [c.detach().requires_grad_(n) for c, n in zip(own, need_own, strict=True)]
-            coefficients = _coefficients(call, leaves)
-        needed = [c.requires_grad for c in coefficients]
-        by_neuron = [_by_neuron(c, x.dtype, layout) for c in coefficients]
-        initial = [layout.step(s) for s in states]
-        first, second = (*call.params, 0.0, 0.0)[:2]
-        grad_spk, *grad_states = grads
-        (drive, *found), returned = torch.ops.snn_cpu.recurrent_backward(
+        need_weight, need_bias, *need_decays, need_amplitude, need_threshold = needs[1 + len(states) :]
+        own = [*decays, threshold]
+        program = _program(call, x, own, [*need_decays, need_threshold])
+        spk, *others = map(layout.step, states)
+        graded = _by_neuron(amplitude, x.dtype, layout)
+        grad_spk, *grad_states = grads if x.numel() else [None] * len(grads)
+        given = [_NONE if g is None else layout.sequence(g if trace else g.unsqueeze(0)) for g in grad_states]
+        need_drive = needs[0] or need_weight or need_bias
+        (drive, of_amplitude, *computed), returned = torch.ops.snn_cpu.recurrent_backward(
+            *self._interpreter.backward_code(program, True, tuple(g is not None for g in grad_states[1:]), trace, True),
             _NONE if grad_spk is None else layout.sequence(grad_spk),
-            [_NONE if g is None else layout.sequence(g if trace else g.unsqueeze(0)) for g in grad_states],
+            given[0],
+            given[1:],
             layout.sequence(x),
-            initial,
+            spk,
+            others,
             weight.contiguous(),
             bias.contiguous(),
-            by_neuron,
+            graded,
+            _coefficients(call, program, own, x.dtype, layout),
             *saved,
-            EQUATIONS[call.family].code,
-            RESETS[call.reset, call.reset_delay],
-            DERIVATIVES[call.surrogate],
-            first,
-            second,
+            len(program.sums),
             trace,
-            needs[0] or need_weight or need_bias,
-            sum(1 << i for i, n in enumerate(needed) if n),
+            need_drive,
+            need_amplitude,
         )
-        grad_initial, sums = found[: len(states)], found[len(states) :]
+        initial, sums = computed[: len(states)], computed[len(states) :]
         grad_weight = grad_bias = None
         if need_weight or need_bias:
-            grad_weight, grad_bias = _connection(drive, initial[0], saved[0], by_neuron[-1], returned)
+            grad_weight, grad_bias = _connection(drive, spk, saved[0][:-1], graded, returned)
+        values = dict(zip(_alone(call).names, own, strict=True))
+        shape = program.shape_of_sums(values)
+        summed = {name: layout.sum_to(s, shape) for name, s in zip(program.sums, sums, strict=True)}
+        *grad_decays, grad_threshold = program.gradients(values, summed)
         return (
             layout.sequence_back(drive) if needs[0] else None,
-            *map(layout.step_back, grad_initial),
+            *map(layout.step_back, initial),
             grad_weight,
             grad_bias,
-            *_constants(leaves, coefficients, sums, layout),
+            *grad_decays,
+            layout.sum_to(of_amplitude, amplitude.shape).to(amplitude.dtype) if need_amplitude else None,
+            grad_threshold,
         )
 
 
@@ -145,10 +173,25 @@ def _rows(call: SequenceCall, x: Tensor, weight: Tensor) -> Layout:
     return Layout(tuple(x.shape[1:]))
 
 
-def _coefficients(call: SequenceCall, constants: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    """Those of the equation and the amplitude, from decays, amplitude and threshold."""
-    *decays, amplitude, threshold = constants
-    return *EQUATIONS[call.family].coefficients(*decays, threshold), amplitude
+@functools.cache
+def _alone(call: SequenceCall) -> SequenceCall:
+    """Return the call of the same neurons without connections."""
+    return replace(call, family=ALONE[call.family])
+
+
+def _program(call: SequenceCall, x: Tensor, constants: Sequence[Tensor], learn: Sequence[bool]) -> StepProgram:
+    """Return the program of the neurons without connections, which is there as it was when the call was not refused."""
+    known = program_of_family(_alone(call), x.dim() - 1, constants, learn)
+    assert isinstance(known, StepProgram), known
+    return known
+
+
+def _coefficients(
+    call: SequenceCall, program: StepProgram, constants: Sequence[Tensor], dtype: torch.dtype, layout: Layout
+) -> list[Tensor]:
+    values = dict(zip(_alone(call).names, constants, strict=True))
+    with torch.no_grad():
+        return columns_of([*program.once.run(values).values()], dtype, layout)
 
 
 def _by_neuron(coefficient: Tensor, dtype: torch.dtype, layout: Layout) -> Tensor:
@@ -156,16 +199,3 @@ def _by_neuron(coefficient: Tensor, dtype: torch.dtype, layout: Layout) -> Tenso
     c, neurons = coefficient.detach().to(dtype), layout.shape[-1]
     alike = all(n == 1 for n in c.shape[:-1])
     return c.reshape(-1).expand(1, neurons).contiguous() if alike else layout.step(c).view(-1, neurons)
-
-
-def _constants(
-    leaves: Sequence[Tensor], coefficients: Sequence[Tensor], sums: Sequence[Tensor], layout: Layout
-) -> list[Tensor | None]:
-    """The gradients of the constants from those of the coefficients, which are given by column."""
-    needed = [(c, s) for c, s in zip(coefficients, sums, strict=True) if c.requires_grad]
-    if not needed:
-        return [None] * len(leaves)
-    outer = [layout.sum_to(s, c.shape).to(c.dtype) for c, s in needed]
-    wanted = [leaf for leaf in leaves if leaf.requires_grad]
-    given = iter(torch.autograd.grad([c for c, _ in needed], wanted, outer))
-    return [next(given) if leaf.requires_grad else None for leaf in leaves]

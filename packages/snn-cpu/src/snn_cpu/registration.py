@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from snn_core import kernels
 from snn_cpu import library
-from snn_cpu.elementwise import Elementwise
+from snn_cpu.interpreter import Interpreter
 from snn_cpu.max_pool import ChannelsLast
-from snn_cpu.models import MODELS
 from snn_cpu.products import SpikeAware
-from snn_cpu.recurrent import EQUATIONS, Dense
+from snn_cpu.recurrent import ALONE, Dense
 
 __all__ = ["register"]
 
@@ -26,11 +25,11 @@ def register() -> tuple[bool, str]:
     """
     loaded, reason = library.load()
     if loaded:
-        elementwise, dense = Elementwise(), Dense()
-        for family in MODELS:
-            kernels.register(family, elementwise)
-        for family in EQUATIONS:
+        interpreter = Interpreter()
+        dense = Dense(interpreter)
+        for family in ALONE:
             kernels.register(family, dense)
+        kernels.register("program", interpreter)
         kernels.register("linear", SpikeAware())
         kernels.register("max_pool2d", ChannelsLast())
     return loaded, reason

@@ -11,13 +11,14 @@ from torch import Tensor
 
 from snn_core import surrogate
 from snn_core.kernels import SequenceCall, fused
-from snn_core.kernels.registry import FAMILIES, Kernel, implementation
+from snn_core.kernels.operator import kernel_for
+from snn_core.kernels.registry import FAMILIES, Kernel
 from snn_core.surrogate import Surrogate
-from snn_cpu.models import MODELS
 
 RESETS = [("none", True), ("subtract", True), ("zero", True), ("subtract", False), ("zero", False)]
-RESETTING = [name for name in MODELS if name not in ("stateleaky", "linearleaky")]
-KINDS = [(name, *reset) for name in MODELS for reset in (RESETS if name in RESETTING else RESETS[:1])]
+RESETTING = ["leaky", "lapicque", "synaptic", "alpha", "rleaky_one_to_one", "rsynaptic_one_to_one"]
+ELEMENTWISE = [*RESETTING, "stateleaky", "linearleaky"]
+KINDS = [(name, *reset) for name in ELEMENTWISE for reset in (RESETS if name in RESETTING else RESETS[:1])]
 
 SURROGATES: list[Surrogate] = [
     surrogate.atan(3.0),
@@ -76,16 +77,15 @@ class Case:
     def by_steps(self) -> tuple[Tensor, ...]:
         return FAMILIES[self.call.family].steps(self.call, self.x, self.states, self.constants, self.trace)
 
+    def kernel(self) -> Kernel:
+        """The kernel that takes the call, which is this package's."""
+        kernel, reason = kernel_for(self.call, self.x, self.constants)
+        assert kernel is not None, reason
+        assert kernel.name == "snn-cpu"
+        return kernel
+
     def by_kernel(self) -> tuple[Tensor, ...]:
-        return fused.call(kernel(self.call), self.call, self.x, self.states, self.constants, self.trace)
-
-
-def kernel(call: SequenceCall) -> Kernel:
-    """The kernel that takes a call, which is this package's."""
-    found, reason = implementation(call)
-    assert found is not None, reason
-    assert found.name == "snn-cpu"
-    return found
+        return fused.call(self.kernel(), self.call, self.x, self.states, self.constants, self.trace)
 
 
 def case(

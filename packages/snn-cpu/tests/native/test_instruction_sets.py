@@ -10,11 +10,15 @@ import sys
 import torch
 
 PROGRAM = """
-import ctypes, hashlib, json, sys, torch
+import ctypes, hashlib, itertools, json, sys, torch
+from snn_core.kernels import SequenceCall
+from snn_core.kernels.programs import program_of_family
+from snn_core.kernels.registry import FAMILIES
+from snn_core.surrogate import closed_form
 from snn_cpu import library
-from snn_cpu.models import DERIVATIVES, MODELS, RESETS
+from snn_cpu.interpreter import Interpreter
 assert library.load()[0]
-ops, found, number = torch.ops.snn_cpu, {}, 0
+ops, found, number, machine = torch.ops.snn_cpu, {}, 0, Interpreter()
 
 def drawn(*shape):  # by integers, which every instruction set computes alike
     global number
@@ -26,21 +30,29 @@ def digest(tensors):
     assert all(t.isfinite().all() for t in tensors)
     return hashlib.sha256(b"".join(ctypes.string_at(t.data_ptr(), t.nbytes) for t in tensors)).hexdigest()
 
-own_states, own_constants = (1, 2, 3), (3, 3, 4)
+resets = [*itertools.product(("none", "subtract", "zero"), (True, False), ["fast_sigmoid"])]
+kinds = [*resets, *(("subtract", True, name) for name in closed_form.KINDS)]
+for family, (reset, delay, surrogate) in itertools.product(FAMILIES, kinds):
+    params = closed_form.KINDS[surrogate]().params
+    call = SequenceCall(family, "cpu", torch.float64, False, reset, delay, surrogate, params)
+    constants = [torch.ones(()).double() for _ in FAMILIES[family].constants]
+    if FAMILIES[family].weights:
+        continue
+    program = program_of_family(call, 1, constants, [True] * len(constants))
+    for dtype in (torch.float32, torch.float64):
+        x, states = (drawn(45, 79) - 0.4).to(dtype), [(drawn(79) - 0.3).to(dtype) for _ in program.states]
+        given = x, states, [(drawn(79) * 0.4 + 0.3).to(dtype) for _ in program.coefficients]
+        out, saved = machine.forward(program, *given, True, True)
+        grads = [(drawn(*o.shape) - 0.5).to(dtype) for o in out]
+        back = machine.backward(program, grads, *given, saved, True, True, [(79,)] * len(program.sums))
+        found[f"{call} {dtype}"] = [digest(out), digest(back)]
 for dtype in (torch.float32, torch.float64):
-    for code, recurrent in sorted({(m.code, m.recurrent) for m in MODELS.values()}):
-        for reset in sorted(set(RESETS.values())):
-            for surrogate in DERIVATIVES.values():
-                x = (drawn(45, 79) - 0.4).to(dtype)
-                states = [(drawn(79) - 0.3).to(dtype) for _ in range(own_states[code] + recurrent)]
-                constants = [(drawn(79) * 0.4 + 0.3).to(dtype) for _ in range(own_constants[code] + 2 * recurrent)]
-                how = code, reset, recurrent
-                *out, stored = ops.scan_forward(x, states, constants, *how, True, True)
-                grads = [(drawn(*o.shape) - 0.5).to(dtype) for o in out]
-                sums = (1 << len(constants)) - 1
-                given = grads[0], grads[1:], x, states, constants, stored
-                back = ops.scan_backward(*given, *how, surrogate, 1.5, 0.25, True, True, sums)
-                found[f"{dtype} {how} {surrogate}"] = [digest(out), digest(back)]
+    for operation in range(2, 50):  # of step programs, on a row, a row and a number
+        x, row = ((drawn(3, 79) - 0.5) * 8).to(dtype), (drawn(79) * 2 + 0.1).to(dtype)
+        code = torch.tensor([[0, 0, 0], [33, 0, 0], [operation, 1, 2], [1, 3, 0]])  # of the size of x
+        numbers = torch.tensor([0.7], dtype=torch.float64)
+        out = ops.program_forward(code, 0, numbers, x, [], [row], False, False)
+        found[f"{dtype} operation {operation}"] = [digest(out)]
     for channels in (1, 7, 45):
         windows = (3, 2), (2, 1), (1, 1)
         out, place = ops.max_pool2d((drawn(5, 8, 9, channels) - 0.5).to(dtype), *windows)

@@ -124,9 +124,7 @@ def test_a_sequence_may_be_cut_anywhere() -> None:
         (lambda: snn.Leaky(beta=BETAS.double()), torch.float32, "a constant per neuron is not float32 as the input is"),
         (lambda: snn.Leaky(beta=0.9, spike_grad=surrogate.SSO()), torch.float32, "SSO"),
         (lambda: snn.Leaky(beta=0.9, inhibition=True), torch.float32, "inhibition is not part of the operator"),
-        (lambda: snn.Leaky(beta=0.9, state_quant=torch.round), torch.float32, "state_quant is not part"),
         (lambda: snn.RLeaky(beta=0.9, conv2d_channels=3, kernel_size=1), torch.float32, "recurrent"),
-        (lambda: type("Mine", (snn.Leaky,), {})(beta=0.9), torch.float32, "Mine has no sequence operator"),
         (lambda: snn.Leaky(beta=torch.full((2, 1, 1), 0.5)), torch.float32, "makes more of the input (4, 3, 5)"),
     ],
 )
@@ -136,6 +134,26 @@ def test_what_the_kernels_do_not_take_runs_in_the_loop_and_says_why(
     choice = kernels.choose(make(), torch.zeros(4, 3, 5, dtype=dtype))
     assert choice.name == "reference"
     assert reason in choice.reason
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: snn.Leaky(beta=0.9, state_quant=lambda state: (4 * state).round() / 4),
+        lambda: snn.Leaky(beta=0.9, spike_grad=surrogate.custom_surrogate(lambda x, grad, spk: grad * spk)),
+        lambda: type("Mine", (snn.Leaky,), {})(beta=0.9, learn_threshold=True),
+        lambda: snn.DeltaLeaky(0.25, beta=0.9, learn_beta=True),
+    ],
+    ids=["state_quant", "custom surrogate", "subclass", "DeltaLeaky"],
+)
+def test_what_has_no_operator_runs_by_its_step_program(make: Callable[[], snn.SpikingNeuron]) -> None:
+    neuron, xs = make(), drive(40, 3, 5)
+    assert kernels.choose(neuron, xs) == kernels.Choice("snn-cpu", "runs its step program")
+    expected, (spk, last) = by_loop(neuron, xs), neuron.unroll(xs)
+    for f, e in zip((spk, *last), expected, strict=True):
+        same_bits(f, e)
+    inputs = [xs, *neuron.parameters()]
+    close(gradients((spk, *last), inputs), gradients(expected, inputs))
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])

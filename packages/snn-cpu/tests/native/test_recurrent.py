@@ -14,7 +14,9 @@ from snn_core import kernels, surrogate
 from snn_core.kernels import SequenceCall
 from snn_core.kernels.registry import FAMILIES
 from snn_core.surrogate import Surrogate
+from snn_cpu.lowering import forward_code
 
+from .programs import of_neuron
 from .specification import RESETS, SURROGATES, Case, backward, random_gradients, same_bits
 
 FAMILIES_OF_DENSE = ["rleaky_dense", "rsynaptic_dense"]
@@ -411,3 +413,26 @@ def test_an_input_of_another_width(shape: tuple[int, ...]) -> None:
     neuron = snn.RLeaky(beta=0.9, linear_features=130)
     with pytest.raises(ValueError, match=r"130 neurons, so the input must be \[T, ..., 130\], got \(4,"):
         neuron.unroll(torch.zeros(shape))
+
+
+SHAPES_THAT_FIT = {"x": (3, 14), "spk": (14,), "mem": (14,), "weight": (7, 7), "bias": (7,), "amplitude": (1, 7)}
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "message"),
+    [
+        ("x", (3, 13), "columns of x must be rows of 7 neurons, there are 13"),
+        ("spk", (7,), "the state of spikes must be .* 14 elements, has 7"),
+        ("mem", (7,), "a state must be .* 14 elements, has 7"),
+        ("weight", (7, 6), "weight must be .* 49 elements, has 42"),
+        ("bias", (1, 7), "columns of x must be rows of 7 neurons"),
+        ("amplitude", (3, 7), "amplitude must be .* 14 elements, has 21"),
+    ],
+)
+def test_tensors_that_do_not_fit(name: str, shape: tuple[int, ...], message: str) -> None:
+    sizes = SHAPES_THAT_FIT | {name: shape} | ({"mem": (13,), "spk": (13,)} if name == "x" else {})
+    x, spk, mem, weight, bias, amplitude = map(torch.ones, sizes.values())
+    program, coefficients = of_neuron(snn.Leaky(0.5), torch.float32)
+    given = *forward_code(program), x, spk, [mem], weight, bias, amplitude, coefficients
+    with pytest.raises(RuntimeError, match=message):
+        torch.ops.snn_cpu.recurrent_forward(*given, False, False)

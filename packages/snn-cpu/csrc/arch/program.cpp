@@ -1,0 +1,82 @@
+// Whole sequences of step programs whose columns do not see each other.
+#include "program.h"
+
+#include "passes.h"
+
+namespace snn {
+namespace SNN_ARCH {
+namespace {
+
+constexpr int64_t kBlock = 512;  // columns: the rows that a step touches fit into the first-level cache
+
+// Steps that read and write the memory of the sequence itself.
+template <class T>
+struct Straight {
+  static constexpr bool kReadsInput = true;
+  const Sequence<T>& sequence;
+  const StepGradients<T>* gradients;
+  const int64_t begin;
+
+  void input(Machine<T>& machine, int64_t t, int64_t = 0) const {
+    machine.reads(0, sequence.x + t * sequence.x_stride + begin);
+  }
+  void fired(int64_t, const T*) const {}
+  void again(Machine<T>& machine, int64_t t, int64_t) const { input(machine, t); }
+  void upstream(Machine<T>& machine, int64_t slot, int64_t t) const {
+    const Upstream<T>& spk = gradients->spk;
+    if (spk.values) machine.reads(slot, spk.values + t * spk.stride + begin);
+  }
+  void output(Machine<T>& machine, int64_t slot, int64_t t) const {
+    if (gradients->x) machine.writes(slot, gradients->x + t * sequence.columns + begin);
+  }
+  void done(int64_t) const {}
+};
+
+// Calls f with the first column and the number of columns of each block; the last one takes what would be less than a
+// tile along.
+template <class T, class F>
+void over_blocks(int64_t begin, int64_t end, const F& f) {
+  while (begin < end) {
+    const int64_t n = end - begin < kBlock + kTile<T> ? end - begin : kBlock;
+    f(begin, n);
+    begin += n;
+  }
+}
+
+template <class T>
+void forward(const Sequence<T>& sequence, const StepOutputs<T>& out, int64_t begin, int64_t end) {
+  over_blocks<T>(begin, end, [&](int64_t first, int64_t n) {
+    Scratch scratch(forward_bytes(sequence, n));
+    Straight<T> link{sequence, nullptr, first};
+    forward_block(sequence, out, first, n, scratch, link);
+  });
+  if (sequence.streams) end_of_streams();
+}
+
+template <class T>
+void backward(const Sequence<T>& sequence, const StepGradients<T>& gradients, int64_t begin, int64_t end) {
+  using Block = BackwardBlock<T, Straight<T>>;
+  over_blocks<T>(begin, end, [&](int64_t first, int64_t n) {
+    Scratch scratch(Block::bytes(sequence, gradients, n));
+    Straight<T> link{sequence, &gradients, first};
+    Block(sequence, gradients, first, n, scratch, link).run();
+  });
+  if (sequence.streams) end_of_streams();
+}
+
+}  // namespace
+
+template <>
+const ProgramKernels<float>& program_kernels<float>() {
+  static const ProgramKernels<float> found{&forward<float>, &backward<float>};
+  return found;
+}
+
+template <>
+const ProgramKernels<double>& program_kernels<double>() {
+  static const ProgramKernels<double> found{&forward<double>, &backward<double>};
+  return found;
+}
+
+}  // namespace SNN_ARCH
+}  // namespace snn

@@ -1,0 +1,169 @@
+"""Whole sequences of any neuron that is a step program."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from snn_core.kernels.program import StepProgram
+from snn_cpu.layout import Layout
+from snn_cpu.lowering import BackwardCode, ForwardCode, Unknown, backward_code, forward_code
+
+__all__ = ["Interpreter", "columns_of"]
+
+_NONE = torch.empty(0)
+
+
+class Interpreter:
+    """The machine that runs step programs."""
+
+    name = "snn-cpu"
+    device = "cpu"
+
+    def __init__(self) -> None:
+        self._codes: dict[int, tuple[Any, dict[Any, Any]]] = {}
+
+    def refuses(self, program: StepProgram, dtype: torch.dtype) -> str | None:
+        """Return why a program cannot run here, or None.
+
+        Args:
+            program: A step program.
+            dtype: Of its input.
+
+        Returns:
+            A reason, such as "float16 input; the kernels take float32 and float64".
+        """
+        if dtype not in (torch.float32, torch.float64):
+            return f"{str(dtype).removeprefix('torch.')} input; the kernels take float32 and float64"
+        try:
+            self.forward_code(program)
+            self.backward_code(program, True, (False,) * len(program.states), False, True)
+        except Unknown as reason:
+            return str(reason)
+        return None
+
+    def forward(
+        self,
+        program: StepProgram,
+        x: Tensor,
+        states: Sequence[Tensor],
+        coefficients: Sequence[Tensor],
+        trace: bool,
+        save: bool,
+    ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        """Run a sequence.
+
+        Args:
+            program: A step program.
+            x: Input ``[T, ...]``.
+            states: The states before the first step, each of one step's shape.
+            coefficients: What a step reads besides, in the order of ``program.coefficients``.
+            trace: Return every step's states in place of the last ones.
+            save: Keep what the backward pass needs.
+
+        Returns:
+            Spikes ``[T, ...]`` and states, and what was kept.
+        """
+        layout = Layout.of(x)
+        spikes, *last, checkpoints = torch.ops.snn_cpu.program_forward(
+            *self.forward_code(program),
+            layout.sequence(x),
+            [layout.step(s) for s in states],
+            columns_of(coefficients, x.dtype, layout),
+            trace,
+            save,
+        )
+        back = layout.sequence_back if trace else lambda s: layout.step_back(s[0])
+        return (layout.sequence_back(spikes), *map(back, last)), (checkpoints,) if save else ()
+
+    def backward(
+        self,
+        program: StepProgram,
+        grads: Sequence[Tensor | None],
+        x: Tensor,
+        states: Sequence[Tensor],
+        coefficients: Sequence[Tensor],
+        saved: Sequence[Tensor],
+        trace: bool,
+        need_x: bool,
+        shapes: Sequence[Sequence[int]],
+    ) -> tuple[Tensor | None, ...]:
+        """Run a sequence backward.
+
+        Args:
+            program: A step program.
+            grads: The gradients of what ``forward`` returned, None for zero.
+            x: The same as there.
+            states: The same.
+            coefficients: The same.
+            saved: What was kept.
+            trace: Whether every step's states were returned.
+            need_x: Whether the gradient of the input is asked for.
+            shapes: To which the sums are added up, in the order of ``program.sums``.
+
+        Returns:
+            The gradients of input, or None, and of the states before the first step; then the sums, in float64.
+        """
+        layout = Layout.of(x)
+        grad_spk, *grad_states = grads if x.numel() else [None] * len(grads)
+        code = self.backward_code(
+            program, grad_spk is not None, tuple(g is not None for g in grad_states), trace, need_x
+        )
+        grad_x, *computed = torch.ops.snn_cpu.program_backward(
+            *code,
+            _NONE if grad_spk is None else layout.sequence(grad_spk),
+            [_NONE if g is None else layout.sequence(g if trace else g.unsqueeze(0)) for g in grad_states],
+            layout.sequence(x),
+            [layout.step(s) for s in states],
+            columns_of(coefficients, x.dtype, layout),
+            saved[0],
+            len(shapes),
+            trace,
+            need_x,
+        )
+        initial, sums = computed[: len(states)], computed[len(states) :]
+        return (
+            layout.sequence_back(grad_x) if need_x else None,
+            *map(layout.step_back, initial),
+            *(layout.sum_to(s, shape) for s, shape in zip(sums, shapes, strict=True)),
+        )
+
+    def forward_code(self, program: StepProgram) -> ForwardCode:
+        """Return the code of a program's step, made once."""
+        return self._code(program, (), lambda: forward_code(program))
+
+    def backward_code(
+        self, program: StepProgram, spk: bool, states: tuple[bool, ...], trace: bool, need_x: bool
+    ) -> BackwardCode:
+        """Return the code of a program's backward pass, made once for what it is asked for.
+
+        Args:
+            program: A step program.
+            spk: Whether the spikes have a gradient.
+            states: Whether each state has one.
+            trace: Whether those are of every step's states.
+            need_x: Whether the gradient of the input is asked for.
+        """
+        key = spk, states, trace, need_x
+        return self._code(program, key, lambda: backward_code(program, *key))
+
+    def _code(self, program: StepProgram, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+        """Return what was made for a program before: programs hold dictionaries, and so have no hash."""
+        number = id(program)
+        entry = self._codes.get(number)
+        if entry is None or entry[0]() is not program:
+            entry = self._codes[number] = weakref.ref(program, lambda _: self._codes.pop(number, None)), {}
+        codes = entry[1]
+        if key not in codes:
+            codes[key] = make()
+        return codes[key]
+
+
+def columns_of(coefficients: Sequence[Tensor], dtype: torch.dtype, layout: Layout) -> list[Tensor]:
+    """Return each coefficient as one value without axes, or one for each column."""
+    converted = (c.detach().to(dtype) for c in coefficients)
+    return [c if c.dim() == 0 else c.reshape(()) if c.numel() == 1 else layout.step(c) for c in converted]

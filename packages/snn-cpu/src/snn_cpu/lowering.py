@@ -1,0 +1,285 @@
+"""Step programs as values that depend on each other, made for what a call asks for, and their code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from snn_core.kernels.instructions import CONDITIONS
+from snn_core.kernels.program import Program, Register, StepProgram
+from snn_cpu.code import BINARY, UNARY, Node, Row, assembled
+
+__all__ = ["BackwardCode", "ForwardCode", "Unknown", "backward_code", "forward_code"]
+
+_MOST = 400  # instructions of a step; none that anybody wrote comes near
+
+
+class Unknown(Exception):
+    """Why a program has no code."""
+
+
+class ForwardCode(NamedTuple):
+    """The code of a step, ``int64[instructions, 3]``, its number of temporary rows, and ``float64`` numbers."""
+
+    step: Tensor
+    temporaries: int
+    numbers: Tensor
+
+
+class BackwardCode(NamedTuple):
+    """The codes of a step whose states alone count, of the last step backward and those before it, and the numbers."""
+
+    again: Tensor
+    again_temporaries: int
+    last: Tensor
+    last_temporaries: int
+    back: Tensor
+    back_temporaries: int
+    numbers: Tensor
+
+
+def forward_code(program: StepProgram) -> ForwardCode:
+    """Return the code of a step.
+
+    Args:
+        program: The step program.
+
+    Raises:
+        Unknown: If an instruction is none of the machine's.
+    """
+    values = _Values()
+    outputs = _forward(values, program)
+    ends = [(Row("spk"), outputs["emitted"])]
+    ends += [(Row("after", k), outputs[name]) for k, name in enumerate(program.states)]
+    slots = _slots(values, program, [Row("spk")])
+    code, temporaries = assembled(values.nodes, ends, frozenset({"after"}), slots)
+    return ForwardCode(_tensor(code), temporaries, values.numbers())
+
+
+def backward_code(program: StepProgram, spk: bool, states: Sequence[bool], trace: bool, need_x: bool) -> BackwardCode:
+    """Return the codes of a backward pass.
+
+    Args:
+        program: The step program.
+        spk: Whether the spikes have a gradient.
+        states: Whether each state has one.
+        trace: Whether those are of every step's states, in place of the last ones.
+        need_x: Whether the gradient of the input is asked for.
+
+    Raises:
+        Unknown: If an instruction is none of the machine's.
+    """
+    values = _Values()
+    outputs = _forward(values, program)
+    names = program.states
+    for k, name in enumerate(names):  # those need not be computed again
+        values.rename(outputs[name], Row("after", k))
+    known = _inputs(values, program)
+    known["d emitted"] = values.row(Row("upstream spk")) if spk else None
+
+    def computed(follows: Sequence[bool]) -> dict[str, Any]:
+        """Return the gradients in a step, given which of the states have one from the step that follows."""
+        for k, name in enumerate(names):
+            parts: list[int | None] = [values.row(Row("next", k))] if follows[k] else []
+            parts += [values.row(Row("upstream", k))] if trace and states[k] else []
+            known[f"d {name}"] = values.instruction("add", parts) if len(parts) == 2 else next(iter(parts), None)
+        found = _computed(values, program.backward, known)
+        return {name: None if values.is_zero(node) else node for name, node in found.items()}
+
+    last = computed([given and not trace for given in states])
+    follows = [last[f"d {name}"] is not None for name in names]
+    while True:
+        before = computed(follows)
+        more = [f or before[f"d {name}"] is not None for f, name in zip(follows, names, strict=True)]
+        if more == follows:
+            break
+        follows = more
+    count, sums = range(len(names)), range(len(program.sums))
+    inputs = [Row("upstream spk"), *(Row("upstream", k) for k in count), *(Row("next", k) for k in count)]
+    inputs += [Row("sum before", j) for j in sums]
+    written = [Row("grad x"), *(Row("grad", k) for k in count), *(Row("sum", j) for j in sums)]
+    ends = []
+    for found in (last, before):
+        ends.append([(Row("grad x"), values.some(found["d x"]))] if need_x else [])
+        ends[-1] += [
+            (Row("grad", k), values.some(found[f"d {n}"])) for k, n in enumerate(names) if states[k] or follows[k]
+        ]
+        for j, name in enumerate(program.sums):
+            total = values.instruction("add", [found[name], values.row(Row("sum before", j))])
+            ends[-1].append((Row("sum", j), values.some(total)))
+    slots = _slots(values, program, [*inputs, *written])
+    codes = [assembled(values.nodes, each, frozenset({"grad", "sum"}), slots) for each in ends]
+    again, again_temporaries = assembled(
+        values.original,
+        [(Row("after", k), outputs[name]) for k, name in enumerate(names)],
+        frozenset({"after"}),
+        _slots(values, program, [Row("spk")]),
+    )
+    (of_last, last_temporaries), (back, back_temporaries) = codes
+    return BackwardCode(
+        _tensor(again),
+        again_temporaries,
+        _tensor(of_last),
+        last_temporaries,
+        _tensor(back),
+        back_temporaries,
+        values.numbers(),
+    )
+
+
+def _tensor(code: list[tuple[int, int, int]]) -> Tensor:
+    return torch.tensor(code, dtype=torch.int64).view(-1, 3)
+
+
+def _slots(values: _Values, program: StepProgram, more: Sequence[Row]) -> dict[Row, int]:
+    """Number the slots, as csrc/program.h orders them."""
+    states = range(len(program.states))
+    rows = [Row("x"), *(Row("before", k) for k in states)]
+    rows += [Row("coefficient", j, True) for j in range(len(program.coefficients))]
+    rows += [Row("number", i, True, number) for i, number in enumerate(values.number.values())]
+    rows += [*(Row("after", k) for k in states), *more]
+    return {row: slot for slot, row in enumerate(rows)}
+
+
+def _inputs(values: _Values, program: StepProgram) -> dict[str, Any]:
+    known = {"x": values.row(Row("x"))}
+    known |= {name: values.row(Row("before", k)) for k, name in enumerate(program.states)}
+    return known | {n: values.row(Row("coefficient", j, True)) for j, n in enumerate(program.coefficients)}
+
+
+def _forward(values: _Values, program: StepProgram) -> dict[str, int]:
+    known = _inputs(values, program)
+    return {name: values.some(node) for name, node in _computed(values, program.forward, known).items()}
+
+
+def _computed(values: _Values, program: Program, known: dict[str, Any]) -> dict[str, Any]:
+    """Return a program's outputs as nodes, None for gradients that are zero as nothing leads to them."""
+    if len(program.instructions) > _MOST:
+        raise Unknown(f"a step of {len(program.instructions)} instructions; its kernel takes up to {_MOST}")
+    registers = [known[name] for name in program.inputs]
+
+    def node(operand: Any) -> Any:
+        return registers[operand.number] if isinstance(operand, Register) else values.constant(operand)
+
+    for name, operands in program.instructions:
+        registers.append(values.instruction(name, [node(o) for o in operands]))
+    return {name: node(operand) for name, operand in program.outputs.items()}
+
+
+class _Values:
+    """The values of a step; equal ones are one node."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self.number: dict[str, float] = {}
+        self._known: dict[Node, int] = {}
+        self._renamed: dict[int, Node] = {}
+
+    @property
+    def original(self) -> list[Node]:
+        """The nodes as they were before any had another name."""
+        return [self._renamed.get(i, node) for i, node in enumerate(self.nodes)]
+
+    def numbers(self) -> Tensor:
+        """Return the numbers that instructions take."""
+        return torch.tensor([*self.number.values()], dtype=torch.float64)
+
+    def row(self, row: Row) -> int:
+        return self._node(Node("row", (row,)))
+
+    def rename(self, node: int, row: Row) -> None:
+        """Let the value of an operation be read where it lies."""
+        if self.nodes[node].operation != "row":
+            self._renamed[node], self.nodes[node] = self.nodes[node], Node("row", (row,))
+
+    def constant(self, number: float) -> int:
+        number = self.number.setdefault(number.hex(), number)  # NaN too, and zero by its sign
+        place = [*self.number].index(number.hex())
+        return self.row(Row("number", place, True, number))
+
+    def some(self, node: int | None) -> int:
+        return self.constant(0.0) if node is None else node
+
+    def instruction(self, name: str, operands: list[int | None]) -> int | None:
+        """Return the node of an instruction, as operations of the machine.
+
+        None is the gradient of what nothing depends on: zero, whatever it is multiplied by.
+        """
+        if None in operands:
+            if name in ("mul", "neg", "number", "div") or all(o is None for o in operands):
+                return None
+            if name == "add":
+                return next(o for o in operands if o is not None)
+            if name == "sub":
+                return self.operation("neg", self.some(operands[1])) if operands[0] is None else operands[0]
+            if name == "where" and operands[1:] == [None, None]:
+                return None
+        nodes = [self.some(o) for o in operands]
+        if name == "number":
+            return nodes[0]
+        if name in ("gt", "lt") and self._value(nodes[1]) == 0.0 and self.nodes[nodes[0]].operation == "sub":
+            return self.operation(name, *self.nodes[nodes[0]].operands)  # of numbers, a - b > 0 only where a > b
+        if name == "pow":
+            return self._power(*nodes)
+        if name == "clamp":
+            return self._clamped(*nodes)
+        if name in BINARY | UNARY | {"where"}:
+            return self.operation(name, *nodes)
+        raise Unknown(f"a step computes '{name}', which its kernel does not")
+
+    def operation(self, name: str, *operands: int) -> int:
+        """Return the node of an operation of the machine."""
+        if name == "add" and all(self._is_condition(o) for o in operands):
+            name = "or"  # as PyTorch adds conditions
+        if name == "add":  # a + -b and a - b are the same, the sign of zero included
+            for b, a in (operands, operands[::-1]):
+                if self.nodes[b].operation == "neg":
+                    return self.operation("sub", a, *self.nodes[b].operands)
+        return self._node(Node(name, operands))
+
+    def _power(self, x: int, exponent: int) -> int:
+        """Return a power, of some exponents by what PyTorch computes in its place."""
+        value = self._value(exponent)
+        if value == 0.0:
+            return self.constant(1.0)
+        if value == 1.0:
+            return x
+        if value == 2.0:
+            return self.operation("square", x)
+        if value == 3.0:
+            return self.operation("mul", self.operation("square", x), x)
+        if value == -2.0:
+            return self.operation("reciprocal", self.operation("square", x))
+        simple = {0.5: "sqrt", -0.5: "rsqrt", -1.0: "reciprocal"}
+        return self.operation(simple[value], x) if value in simple else self.operation("pow", x, exponent)
+
+    def _clamped(self, x: int, low: int, high: int) -> int:
+        bounds = self._value(low), self._value(high)
+        if None not in bounds:
+            if any(b != b for b in bounds):
+                raise Unknown("a step clamps to NaN, which its kernel does not")
+            return self.operation("clamp", x, low, high)
+        if bounds[0] != float("-inf"):
+            x = self.operation("maximum", x, low)
+        return x if bounds[1] == float("inf") else self.operation("minimum", x, high)
+
+    def is_zero(self, node: int | None) -> bool:
+        """Whether a node is nothing, or the number zero."""
+        return node is None or self._value(node) == 0.0
+
+    def _value(self, node: int) -> float | None:
+        """Return the number that a node is."""
+        operation, operands = self.nodes[node]
+        return operands[0].number if operation == "row" else None
+
+    def _is_condition(self, node: int) -> bool:
+        return self._renamed.get(node, self.nodes[node]).operation in CONDITIONS
+
+    def _node(self, node: Node) -> int:
+        if node not in self._known:
+            self._known[node] = len(self.nodes)
+            self.nodes.append(node)
+        return self._known[node]
