@@ -24,7 +24,7 @@ class Workload:
         density: Share of ones in a binary input; 0 for dense uniform input in [0, 1).
         beta: Membrane decay per step.
         neuron: ``"leaky"``, ``"learnable"`` (one decay and threshold per neuron, both learned), ``"synaptic"``,
-            ``"alpha"``.
+            ``"alpha"``, ``"delta"``; ``"own"`` and ``"exponential"``, as a user writes them.
         infer: Measure the forward pass without gradients too.
         memory: Measure peak memory.
         peers: Who is asked to run it; empty for all.
@@ -56,10 +56,19 @@ class Workload:
         return {"neuron": 1, "linear": 1, "stack": 4, "conv": 3, "recurrent": 2}[self.kind]
 
 
+_LABELS = {
+    "leaky": "LIF",
+    "learnable": "LIF, learned per neuron",
+    "delta": "DeltaLeaky",
+    "own": "A user's neuron of two states",
+    "exponential": "A user's neuron with an exponential",
+}
+
+
 def _neuron(name: str, steps: int, batch: int, out: int, neuron: str = "leaky", **more: Any) -> Workload:
     # One neuron in eight or so fires in a step.
-    drive = {"leaky": 0.4, "learnable": 0.4, "synaptic": 0.08, "alpha": 1.4}[neuron]
-    label = "LIF" if neuron == "leaky" else "LIF, learned per neuron" if neuron == "learnable" else neuron.capitalize()
+    drive = {"synaptic": 0.08, "alpha": 1.4, "own": 0.6, "delta": 0.8}.get(neuron, 0.4)
+    label = _LABELS.get(neuron, neuron.capitalize())
     title = f"{label} alone, T,B,N = {steps},{batch},{out}"
     return Workload(name, title, "neuron", steps, batch, (out,), out, drive, neuron=neuron, **more)
 
@@ -84,6 +93,7 @@ def scaled(steps: int, batch: int, out: int) -> Workload:
 
 _CONV = "Conv2d(1,8,5)-MaxPool-LIF-Conv2d(8,16,5)-MaxPool-LIF-Linear-LIF, T=25, B=128, 28x28"
 _RECURRENT = "Linear(700,256), recurrent LIF, Linear(256,20)-LIF, T=250, B=64"
+_OURS = ("snn", "snn-last", "snn-steps", "torch")
 _DEEP = ("snn", "snn-tuned", "snn-last", "snn-chunked", "torch", "snntorch")
 WORKLOADS = {
     one.name: one
@@ -95,6 +105,9 @@ WORKLOADS = {
         _neuron("W1a-learned", 100, 64, 512, "learnable", memory=False),
         _neuron("W1a-synaptic", 100, 64, 512, "synaptic", memory=False),
         _neuron("W1a-alpha", 100, 64, 512, "alpha", memory=False),
+        _neuron("W1a-delta", 100, 64, 512, "delta", memory=False, peers=_OURS),
+        _neuron("W1a-own", 100, 64, 512, "own", peers=_OURS),
+        _neuron("W1a-exponential", 100, 64, 512, "exponential", memory=False, peers=_OURS),
         Workload("W2", "Linear(512,512)-LIF, T=500, B=16", "linear", 500, 16, (512,), 512, memory=False),
         Workload("W3", _CONV, "conv", 25, 128, (1, 28, 28), 10, beta=0.5),
         Workload("W4", _RECURRENT, "recurrent", 250, 64, (700,), 20, density=0.05),

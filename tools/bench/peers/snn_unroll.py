@@ -10,6 +10,7 @@ from torch import nn
 
 import snn_core as snn
 from bench.data import Arrays
+from bench.peers.own_neurons import Adaptive, Exponential
 from bench.peers.sequential import sequential
 from bench.peers.trial import TorchTrial
 from bench.workloads import Workload
@@ -42,6 +43,11 @@ def make(workload: Workload, made: Arrays, tune: bool = False, **options: Any) -
         if workload.neuron == "learnable":
             beta, threshold = torch.from_numpy(made["beta"]), torch.from_numpy(made["threshold"])
             return snn.Leaky(beta, threshold, init_hidden=True, learn_beta=True, learn_threshold=True)
+        if workload.neuron == "delta":
+            return snn.DeltaLeaky(0.3, beta=workload.beta, init_hidden=True)
+        if workload.neuron in ("own", "exponential"):
+            kind = Adaptive if workload.neuron == "own" else Exponential
+            return kind(workload.beta, init_hidden=True)
         return snn.Leaky(beta=workload.beta, init_hidden=True)
 
     def recurrent(feedback: nn.Linear) -> nn.Module:

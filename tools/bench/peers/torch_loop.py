@@ -100,7 +100,46 @@ class _Alpha(_Neuron):
         return self.spk
 
 
-_NEURONS = {"leaky": _Neuron, "learnable": _Neuron, "synaptic": _Synaptic, "alpha": _Alpha}
+class _Adaptive(_Neuron):
+    """A second state follows the membrane and lowers it; with ``exponential`` a sharp rise near the threshold."""
+
+    exponential = False
+
+    def rest(self) -> None:
+        super().rest()
+        self.low: Any = 0.0
+
+    def integrate(self, x: Tensor) -> Tensor:
+        before = self.mem
+        mem = super().integrate(x) - 0.2 * self.low
+        if self.exponential:
+            mem = mem + 0.02 * torch.exp(torch.as_tensor(2.0 * (before - 1.0)))
+        self.low = 0.9 * self.low + 0.1 * before
+        return mem
+
+
+class _Exponential(_Adaptive):
+    exponential = True
+
+
+class _Delta(_Neuron):
+    """Fires where the membrane has changed by more than 0.3; there is no reset."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        before, self.mem = self.mem, self.beta * self.mem + x
+        self.spk = _Spike.apply((self.mem - before).abs() - 0.3)
+        return self.spk
+
+
+_NEURONS = {
+    "leaky": _Neuron,
+    "learnable": _Neuron,
+    "synaptic": _Synaptic,
+    "alpha": _Alpha,
+    "own": _Adaptive,
+    "exponential": _Exponential,
+    "delta": _Delta,
+}
 
 
 def make(workload: Workload, made: Arrays, immediate: bool = False, attached: bool = False) -> TorchTrial:
