@@ -40,7 +40,7 @@ def register(neuron: type[SpikingNeuron], draw: Draw) -> None:
             those states that the graph has. Graded spikes and recurrence are drawn behind it.
 
     Raises:
-        TypeError: If ``neuron`` is no class of neurons with an equation of one step, or ``draw`` cannot be called.
+        TypeError: If ``neuron`` is not a class of neurons with an equation of one step, or ``draw`` cannot be called.
 
     Example:
         >>> from typing import NamedTuple
@@ -75,7 +75,7 @@ def register(neuron: type[SpikingNeuron], draw: Draw) -> None:
 
 
 def drawing_of(module: Any, name: str) -> tuple[type[SpikingNeuron], Draw]:
-    """The registered class whose step a neuron has, and its drawing.
+    """Return the registered class whose step a neuron has, and its drawing.
 
     Args:
         module: The neuron.
