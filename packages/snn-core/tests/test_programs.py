@@ -167,7 +167,7 @@ def branches(neuron: Any, x: Tensor, mem: Tensor) -> Tensor:
 
 
 def branches_unseen(neuron: Any, x: Tensor, mem: Tensor) -> Tensor:
-    return mem + x if x.detach().numpy().ravel()[0] > 0 else mem - x
+    return mem + x if x.detach().tolist()[0][0] > 0 else mem - x
 
 
 def changes_its_input(neuron: Any, x: Tensor, mem: Tensor) -> Tensor:

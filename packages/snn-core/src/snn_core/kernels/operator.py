@@ -42,8 +42,9 @@ def choose(neuron: Any, xs: Tensor) -> Choice:
 
     Example:
         >>> import snn_core as snn
-        >>> choose(snn.Leaky(beta=0.9, inhibition=True), torch.zeros(2, 1, 3))
-        Choice(name='reference', reason='inhibition is not part of the operator')
+        >>> choice = choose(snn.Leaky(beta=0.9, inhibition=True), torch.zeros(2, 1, 3))
+        >>> choice.name, choice.reason.partition(";")[0]
+        ('reference', 'inhibition is not part of the operator')
     """
     steps = neuron.own_step()
     if steps:

@@ -58,7 +58,10 @@ def choice(neuron: Any, xs: Tensor) -> tuple[Interpreter | None, str]:
     engines = offered("program", xs.device.type)
     if not engines:
         return None, ""
-    why = _unfit(neuron, xs, constants_of(neuron))
+    constants = constants_of(neuron)
+    if not fused.is_plain(xs, *constants.values()):
+        return None, "something else than autograd follows what is computed"
+    why = _unfit(neuron, xs, constants)
     if why:
         return None, why
     kept = _kept(neuron)
@@ -70,7 +73,7 @@ def run(neuron: Any, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
     """Run a neuron's whole sequence by its step program, or by the reference loop where that cannot be.
 
     The first sequence of its kind begins with a step by the neuron's own code, which must change nothing but the state,
-    and must be what the program computes.
+    and must be what the program computes. Under hooks on saved tensors, as a checkpoint sets them, the loop runs.
 
     Args:
         neuron: A :class:`~snn_core.SpikingNeuron`.
@@ -84,11 +87,11 @@ def run(neuron: Any, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
     engines, constants = offered("program", xs.device.type), constants_of(neuron)
     if not engines or not fused.is_plain(xs, *state, *constants.values()) or _unfit(neuron, xs, constants):
         return loop(neuron.advance, xs, state, trace)
+    if torch._C._autograd._top_saved_tensors_default_hooks(True) is not None:
+        # those of a checkpoint count what is saved, which must not depend on what has become known when it runs again
+        return loop(neuron.advance, xs, state, trace)
     kept, first = _kept(neuron), None
     known = kept.known(neuron, xs)
-    if known is None and torch._C._autograd._top_saved_tensors_default_hooks(True) is not None:
-        # those of a checkpoint count what a step saves, which has to be the same when all is run again
-        known = kept.by_a_copy(neuron, xs)
     if known is None:
         known, first = kept.by_first_step(neuron, xs, state)
     engine = None if isinstance(known, str) else first_of(engines, known, xs.dtype)[0]
