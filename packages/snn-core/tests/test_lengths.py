@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 import snn_core as snn
-from snn_core.kernels import registry
+from snn_core.kernels import operator, registry
 
 from .test_unroll import NETS, build, lif
 from .unequal import holds, listed, padded, replayed, states
@@ -121,8 +121,8 @@ def test_the_law_holds_with_fused_kernels(case, worth: int, output: bool) -> Non
     with replayed(list(registry.FAMILIES)) as kernel, mock.patch("snn_core.sequence.folding._WORTH_A_CALL", worth):
         holds(_Flat(net) if case.state_in_one and output else net, case.input(), LENGTHS)
         holds(_Flat(net) if case.state_in_one and output else net, case.input(), [0, 5, 7], chunk=4)
-    taken = snn.kernels.choose(net, case.input()).reason
-    assert (kernel.calls > 0) == ("no sequence operator" not in taken)
+    call, _ = operator.sequence_call(net, case.input())
+    assert (kernel.calls > 0) == (call is not None)
 
 
 def _calls(worth: int) -> int:

@@ -76,13 +76,13 @@ def test_a_program_is_what_the_step_computes(case: Case, reset: str, delay: bool
         x, *rest = (torch.randn(case.shape, generator=generator, dtype=torch.float64).to(dtype) for _ in range(9))
         state = neuron.State._make(rest[: len(neuron.State._fields)])
         upstream = dict(zip((f"d {n}" for n in ("emitted", *neuron.State._fields)), rest[4:], strict=False))
-        expected, found = by_autograd(neuron, x, state, upstream), computed(neuron, x, state, upstream)
-        assert found.keys() == expected.keys()
+        expected, result = by_autograd(neuron, x, state, upstream), computed(neuron, x, state, upstream)
+        assert result.keys() == expected.keys()
         for name, value in expected.items():
             exact = not name.startswith("d ")
             bound = 0 if exact else 1e-12 if dtype == torch.float64 else 2e-5
             torch.testing.assert_close(
-                torch.as_tensor(found[name], dtype=dtype).expand_as(value), value, rtol=bound, atol=bound, msg=name
+                torch.as_tensor(result[name], dtype=dtype).expand_as(value), value, rtol=bound, atol=bound, msg=name
             )
 
 
@@ -186,7 +186,7 @@ REFUSED = {
     "sums over the batch": (lambda neuron, x, mem: mem + x - x.sum(), "a sum over the batch"),
     "sorts": (lambda neuron, x, mem: mem + x.sort().values, "'sort' reads a value or gives several tensors"),
     "shifts": (lambda neuron, x, mem: mem + x.roll(1, -1), "'roll' is not an operation that programs have"),
-    "reads a table": (lambda neuron, x, mem: mem + x * TABLE[0], "no constant of the neuron"),
+    "reads a table": (lambda neuron, x, mem: mem + x * TABLE[0], "not a constant of the neuron"),
     "widens": (lambda neuron, x, mem: (mem.double() + x).float(), "a step computes in float32 as well"),
     "changes its input": (changes_its_input, "changes in place what is read elsewhere too"),
     "rounds once": (lambda neuron, x, mem: torch.add(x, mem, alpha=0.5), "'add' is not an operation"),

@@ -33,7 +33,7 @@ UNARY = frozenset(_OPERATIONS[32:])
 
 
 class Row(NamedTuple):
-    """Where a value lies that no instruction computes: which of a kind of slots."""
+    """The place of a value that no instruction computes: one of a kind of slots."""
 
     kind: str
     index: int = 0
@@ -49,7 +49,7 @@ class Node(NamedTuple):
 
 
 class _Way(NamedTuple):
-    """How an instruction computes a node: from the accumulator, which holds ``source``, and operands in memory."""
+    """The instruction that computes a node: from the accumulator, which holds ``source``, and operands in memory."""
 
     name: str
     source: int
@@ -232,8 +232,10 @@ def _numbered(
             places[operands[0]] = place
             numbered.append((_NUMBERS["store"], place, 0))
         else:
-            found = [slots[nodes[o].operands[0]] if nodes[o].operation == "row" else places[o] for o in operands]
-            first, second = (*found, 0, 0)[:2]
+            operand_slots = [
+                slots[nodes[o].operands[0]] if nodes[o].operation == "row" else places[o] for o in operands
+            ]
+            first, second = (*operand_slots, 0, 0)[:2]
             numbered.append((_NUMBERS[name], first, second))
         ended = (node for node in dict.fromkeys(operands) if last[node] == i)
         free += [places[node] for node in ended if places.get(node, -1) >= len(slots)]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 Operand = Any
-"""What an instruction takes: a ``Register`` of its program, or a number."""
+"""An operand of an instruction: a ``Register`` of its program, or a number."""
 
 Emit = Callable[..., Operand]
 """``emit(name, *operands)`` adds an instruction and returns its register."""
@@ -34,7 +34,7 @@ OPERATIONS: dict[str, Callable[..., Tensor]] = {
     "clamp": _clamp,
     "number": Tensor.to,
 }
-"""What each instruction computes, as PyTorch does; ``number`` makes 1 and 0 of a condition."""
+"""Each instruction as PyTorch computes it; ``number`` makes 1 and 0 of a condition."""
 
 _OF_TENSORS = ("div", "minimum", "maximum", "where")
 

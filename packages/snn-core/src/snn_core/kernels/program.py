@@ -98,7 +98,7 @@ class Program:
 
 @dataclass(frozen=True)
 class StepProgram:
-    """What a neuron computes in one step, forward and backward.
+    """One step of a neuron, forward and backward.
 
     Args:
         once: From the neuron's constants to what a step reads of them, its coefficients, the same in every step.

@@ -216,7 +216,7 @@ def _gives(known: StepProgram, neuron: Any, x: Tensor, state: Any, outputs: Any)
 
 @dataclass
 class _Kept:
-    """What is known of a neuron as it was looked at: for each kind of input, its program or why there is none.
+    """The programs of a neuron as it was looked at, by the kind of input; or the reason where there is none.
 
     A neuron whose steps change things has none however often they have changed, in training mode or out of it.
     """

@@ -136,7 +136,7 @@ def _shape(lengths: tuple[int, ...], axes: int, shapes: Iterable[tuple[int, ...]
 
 
 class Kind(IntEnum):
-    """How often a register is computed; what is computed from several is of the largest kind."""
+    """The number of times that a register is computed; one computed from several is of the largest kind."""
 
     CONSTANT = 0  # once, before the first step
     STEP = 1  # in every step
@@ -277,7 +277,7 @@ class _Recording(TorchDispatchMode):
         if not isinstance(value, Tensor):
             return value
         if id(value) not in self._operands:
-            raise NoProgram("a step reads a tensor that is no constant of the neuron; register it as a buffer")
+            raise NoProgram("a step reads a tensor that is not a constant of the neuron; register it as a buffer")
         return self._operands[id(value)]
 
     def split(
