@@ -37,6 +37,9 @@ class Interpreter:
         Returns:
             A reason, such as "float16 input; the kernels take float32 and float64".
         """
+        return self._code(program, dtype, lambda: self._reason(program, dtype))
+
+    def _reason(self, program: StepProgram, dtype: torch.dtype) -> str | None:
         if dtype not in (torch.float32, torch.float64):
             return f"{str(dtype).removeprefix('torch.')} input; the kernels take float32 and float64"
         try:
@@ -151,7 +154,7 @@ class Interpreter:
         key = spk, states, trace, need_x
         return self._code(program, key, lambda: backward_code(program, *key))
 
-    def _code(self, program: StepProgram, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+    def _code(self, program: StepProgram, key: Any, make: Callable[[], Any]) -> Any:
         """Return what was made for a program before: programs hold dictionaries, and so have no hash."""
         number = id(program)
         entry = self._codes.get(number)
