@@ -86,8 +86,8 @@ def backward_code(program: StepProgram, spk: bool, states: Sequence[bool], trace
             parts: list[int | None] = [values.row(Row("next", k))] if follows[k] else []
             parts += [values.row(Row("upstream", k))] if trace and states[k] else []
             known[f"d {name}"] = values.instruction("add", parts) if len(parts) == 2 else next(iter(parts), None)
-        found = _computed(values, program.backward, known)
-        return {name: None if values.is_zero(node) else node for name, node in found.items()}
+        gradients = _computed(values, program.backward, known)
+        return {name: None if values.is_zero(node) else node for name, node in gradients.items()}
 
     last = computed([given and not trace for given in states])
     follows = [last[f"d {name}"] is not None for name in names]
@@ -102,13 +102,13 @@ def backward_code(program: StepProgram, spk: bool, states: Sequence[bool], trace
     inputs += [Row("sum before", j) for j in sums]
     written = [Row("grad x"), *(Row("grad", k) for k in count), *(Row("sum", j) for j in sums)]
     ends = []
-    for found in (last, before):
-        ends.append([(Row("grad x"), values.some(found["d x"]))] if need_x else [])
+    for gradients in (last, before):
+        ends.append([(Row("grad x"), values.some(gradients["d x"]))] if need_x else [])
         ends[-1] += [
-            (Row("grad", k), values.some(found[f"d {n}"])) for k, n in enumerate(names) if states[k] or follows[k]
+            (Row("grad", k), values.some(gradients[f"d {n}"])) for k, n in enumerate(names) if states[k] or follows[k]
         ]
         for j, name in enumerate(program.sums):
-            total = values.instruction("add", [found[name], values.row(Row("sum before", j))])
+            total = values.instruction("add", [gradients[name], values.row(Row("sum before", j))])
             ends[-1].append((Row("sum", j), values.some(total)))
     slots = _slots(values, program, [*inputs, *written])
     codes = [assembled(values.nodes, each, frozenset({"grad", "sum"}), slots) for each in ends]
@@ -267,7 +267,7 @@ class _Values:
         return x if bounds[1] == float("inf") else self.operation("minimum", x, high)
 
     def is_zero(self, node: int | None) -> bool:
-        """Whether a node is nothing, or the number zero."""
+        """Return True for nothing, and for the number zero."""
         return node is None or self._value(node) == 0.0
 
     def _value(self, node: int) -> float | None:

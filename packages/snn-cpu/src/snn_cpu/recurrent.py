@@ -100,13 +100,13 @@ class Dense:
         spk, *others = map(layout.step, states)
         graded = _by_neuron(amplitude, x.dtype, layout)
         grad_spk, *grad_states = grads if x.numel() else [None] * len(grads)
-        given = [_NONE if g is None else layout.sequence(g if trace else g.unsqueeze(0)) for g in grad_states]
+        upstream = [_NONE if g is None else layout.sequence(g if trace else g.unsqueeze(0)) for g in grad_states]
         need_drive = needs[0] or need_weight or need_bias
         (drive, of_amplitude, *computed), returned = torch.ops.snn_cpu.recurrent_backward(
             *self._interpreter.backward_code(program, True, tuple(g is not None for g in grad_states[1:]), trace, True),
             _NONE if grad_spk is None else layout.sequence(grad_spk),
-            given[0],
-            given[1:],
+            upstream[0],
+            upstream[1:],
             layout.sequence(x),
             spk,
             others,

@@ -36,7 +36,7 @@ def of_neuron(neuron: Any, dtype: torch.dtype) -> tuple[StepProgram, list[Tensor
 def by_steps(
     program: StepProgram, x: Tensor, states: Sequence[Tensor], coefficients: Sequence[Tensor], trace: bool
 ) -> list[Tensor]:
-    """What ``Interpreter.forward`` returns."""
+    """Return the same as ``Interpreter.forward``."""
     spikes, traces = [], _steps(program, x, states, coefficients)
     for values, after in traces:
         spikes.append(after["emitted"])
@@ -55,7 +55,7 @@ def back_by_steps(
     coefficients: Sequence[Tensor],
     trace: bool,
 ) -> list[Tensor]:
-    """What ``Interpreter.backward`` returns, each sum by column and zero for None."""
+    """Return the same as ``Interpreter.backward``, each sum by column and zero for None."""
     names = program.states
     spk, *upstream = grads
     carried = [torch.zeros_like(x[0]) if g is None or trace else g for g in upstream]
@@ -64,9 +64,9 @@ def back_by_steps(
     for t, (values, _) in reversed([*enumerate(_steps(program, x, states, coefficients))]):
         if trace:
             carried = [c if g is None else c + g[t] for c, g in zip(carried, upstream, strict=True)]
-        given = {f"d {name}": c for name, c in zip(names, carried, strict=True)}
-        given["d emitted"] = torch.zeros_like(x[0]) if spk is None else spk[t]
-        after = _run(program.backward, values | given, x[0])
+        gradients = {f"d {name}": c for name, c in zip(names, carried, strict=True)}
+        gradients["d emitted"] = torch.zeros_like(x[0]) if spk is None else spk[t]
+        after = _run(program.backward, values | gradients, x[0])
         grad_x.append(after["d x"])
         carried = [after[f"d {name}"] for name in names]
         sums = [s + after[name] for s, name in zip(sums, program.sums, strict=True)]
@@ -76,7 +76,7 @@ def back_by_steps(
 def _steps(
     program: StepProgram, x: Tensor, states: Sequence[Tensor], coefficients: Sequence[Tensor]
 ) -> list[tuple[dict[str, Tensor], dict[str, Tensor]]]:
-    """What goes into each step, and what comes out of it."""
+    """Return the inputs of each step, and its outputs."""
     steps = []
     for now in x:
         values = {"x": now, **dict(zip(program.states, states, strict=True))}

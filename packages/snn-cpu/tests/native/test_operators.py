@@ -50,8 +50,8 @@ def test_the_librarys_own_operators_change_and_return_no_argument() -> None:
     calls["recurrent_forward"] = *forward_code(program), x, torch.rand(7), states, *net, False, True
     (*_, bits, checkpoints), _ = torch.ops.snn_cpu.recurrent_forward(*calls["recurrent_forward"])
     grads = torch.rand(40, 7), torch.rand(1, 7), [torch.rand(1, 7)]
-    given = *grads, x, torch.rand(7), states, *net, bits, checkpoints
-    calls["recurrent_backward"] = *code, *given, 2, False, True, True
+    tensors = *grads, x, torch.rand(7), states, *net, bits, checkpoints
+    calls["recurrent_backward"] = *code, *tensors, 2, False, True, True
     for operator, arguments in calls.items():
         checked = getattr(torch.ops.snn_cpu, operator).default
         results = torch.library.opcheck(checked, arguments, test_utils="test_schema")

@@ -21,10 +21,10 @@ X, BEFORE, COEFFICIENT, NUMBER, AFTER, SPIKES, TEMPORARY = range(7)  # the slots
 
 
 def forward(code: list[list[int]], temporaries: int = 1, **more: Any) -> list[Tensor]:
-    given = {"x": torch.ones(3, 7), "states": [torch.ones(7)], "coefficients": [torch.tensor(2.0)]} | more
+    tensors = {"x": torch.ones(3, 7), "states": [torch.ones(7)], "coefficients": [torch.tensor(2.0)]} | more
     numbers = torch.tensor([3.0], dtype=torch.float64)
     laid = torch.tensor(code, dtype=torch.int64).view(-1, 3)
-    return torch.ops.snn_cpu.program_forward(laid, temporaries, numbers, *given.values(), False, False)
+    return torch.ops.snn_cpu.program_forward(laid, temporaries, numbers, *tensors.values(), False, False)
 
 
 def test_code_runs_as_it_is_written() -> None:
@@ -123,7 +123,7 @@ def test_what_is_refused_and_why() -> None:
 
 
 def test_a_step_backward_reads_states_that_are_known_and_computes_what_it_must() -> None:
-    """That of the default neuron takes as many instructions as if written by hand."""
+    """The step of the default neuron takes as many instructions as if written by hand."""
     program, _ = of_neuron(snn.Leaky(0.9), torch.float32)
     assert len(forward_code(program).step) == 6
     code = backward_code(program, True, (False,), False, True)

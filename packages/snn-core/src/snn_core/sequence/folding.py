@@ -145,7 +145,7 @@ def folding_of(lengths: Any, xs: Tensor) -> Folding:
         Its folding; the plain one where every sample has all steps.
 
     Raises:
-        ValueError: If there is no batch axis, or a sample does not have exactly one length in 0..T.
+        ValueError: If the batch axis is missing, or a sample does not have exactly one length in 0..T.
         TypeError: If the lengths are no integers.
 
     Example:
