@@ -57,7 +57,7 @@ class Stepped:
         saved: Sequence[Tensor],
         trace: bool,
         need_x: bool,
-        shapes: Sequence[torch.Size],
+        shape: torch.Size,
     ) -> tuple[Tensor | None, ...]:
         self.calls.append("backward")
         same = dict(zip(program.coefficients, coefficients, strict=True))
@@ -76,7 +76,7 @@ class Stepped:
             carried = {name: out[name] for name in carried}
             for name in sums:
                 sums[name] += out[name]
-        totals = [sums[name].sum_to_size(shape) for name, shape in zip(program.sums, shapes, strict=True)]
+        totals = [sums[name].sum_to_size(shape) for name in program.sums]
         return grad_x if need_x else None, *carried.values(), *totals
 
 

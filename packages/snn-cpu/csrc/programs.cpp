@@ -68,13 +68,13 @@ Tensors backward(const Codes& codes, const Tensor& numbers, const Tensor& grad_s
   return all;
 }
 
-Tensors program_backward(const Tensor& again, int64_t again_temporaries, const Tensor& last, int64_t last_temporaries, const Tensor& back, int64_t back_temporaries,
-                         const Tensor& numbers, const Tensor& grad_spk, Tensors grad_states, const Tensor& x,
-                         Tensors states, Tensors coefficients, const Tensor& checkpoints, int64_t sums, bool trace,
-                         bool need_x) {
+Tensors program_backward(const Tensor& again, int64_t again_temporaries, const Tensor& last, int64_t last_temporaries,
+                         const Tensor& back, int64_t back_temporaries, const Tensor& numbers, const Tensor& grad_spk,
+                         Tensors grad_states, const Tensor& x, Tensors states, Tensors coefficients,
+                         const Tensor& checkpoints, int64_t sums, bool trace, bool need_x) {
   const auto f = x.scalar_type() == ScalarType::Double ? &backward<double> : &backward<float>;
-  return f({again, again_temporaries, last, last_temporaries, back, back_temporaries}, numbers, grad_spk, grad_states, x, states, coefficients,
-           checkpoints, sums, trace, need_x);
+  return f({again, again_temporaries, last, last_temporaries, back, back_temporaries}, numbers, grad_spk, grad_states,
+           x, states, coefficients, checkpoints, sums, trace, need_x);
 }
 
 }  // namespace
@@ -85,9 +85,9 @@ STABLE_TORCH_LIBRARY_FRAGMENT(snn_cpu, m) {
       "program_forward(Tensor code, int temporaries, Tensor numbers, Tensor x, Tensor[] states, "
       "Tensor[] coefficients, bool trace, bool save) -> Tensor[]");
   m.def(
-      "program_backward(Tensor again, int again_temporaries, Tensor last, int last_temporaries, Tensor back, int back_temporaries, Tensor numbers, "
-      "Tensor grad_spk, Tensor[] grad_states, Tensor x, Tensor[] states, Tensor[] coefficients, Tensor checkpoints, "
-      "int sums, bool trace, bool need_x) -> Tensor[]");
+      "program_backward(Tensor again, int again_temporaries, Tensor last, int last_temporaries, Tensor back, "
+      "int back_temporaries, Tensor numbers, Tensor grad_spk, Tensor[] grad_states, Tensor x, Tensor[] states, "
+      "Tensor[] coefficients, Tensor checkpoints, int sums, bool trace, bool need_x) -> Tensor[]");
 }
 
 STABLE_TORCH_LIBRARY_IMPL(snn_cpu, CPU, m) {

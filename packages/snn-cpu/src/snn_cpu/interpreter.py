@@ -80,7 +80,7 @@ class Interpreter:
             trace,
             save,
         )
-        back = layout.sequence_back if trace else lambda s: layout.step_back(s[0])
+        back = layout.sequence_back if trace else layout.step_back
         return (layout.sequence_back(spikes), *map(back, last)), (checkpoints,) if save else ()
 
     def backward(
@@ -93,7 +93,7 @@ class Interpreter:
         saved: Sequence[Tensor],
         trace: bool,
         need_x: bool,
-        shapes: Sequence[Sequence[int]],
+        shape: Sequence[int],
     ) -> tuple[Tensor | None, ...]:
         """Run a sequence backward.
 
@@ -106,7 +106,7 @@ class Interpreter:
             saved: What was kept.
             trace: Whether every step's states were returned.
             need_x: Whether the gradient of the input is asked for.
-            shapes: To which the sums are added up, in the order of ``program.sums``.
+            shape: To which each of ``program.sums`` is added up.
 
         Returns:
             The gradients of input, or None, and of the states before the first step; then the sums, in float64.
@@ -124,7 +124,7 @@ class Interpreter:
             [layout.step(s) for s in states],
             columns_of(coefficients, x.dtype, layout),
             saved[0],
-            len(shapes),
+            len(program.sums),
             trace,
             need_x,
         )
@@ -132,7 +132,7 @@ class Interpreter:
         return (
             layout.sequence_back(grad_x) if need_x else None,
             *map(layout.step_back, initial),
-            *(layout.sum_to(s, shape) for s, shape in zip(sums, shapes, strict=True)),
+            *(layout.sum_to(s, shape) for s in sums),
         )
 
     def forward_code(self, program: StepProgram) -> ForwardCode:
@@ -168,5 +168,5 @@ class Interpreter:
 
 def columns_of(coefficients: Sequence[Tensor], dtype: torch.dtype, layout: Layout) -> list[Tensor]:
     """Return each coefficient as one value without axes, or one for each column."""
-    converted = (c.detach().to(dtype) for c in coefficients)
+    converted = (c if c.dtype == dtype else c.to(dtype) for c in coefficients)
     return [c if c.dim() == 0 else c.reshape(()) if c.numel() == 1 else layout.step(c) for c in converted]

@@ -36,7 +36,7 @@ class Layout:
             (None, (1, 0))
         """
         shape, strides = tuple(x.shape[1:]), x.stride()[1:]
-        if x[0].is_contiguous():
+        if x.is_contiguous() or x[0].is_contiguous():
             return cls(shape)
         order = tuple(sorted(range(len(shape)), key=lambda axis: -strides[axis]))
         dense = x[0].permute(order).is_contiguous()
@@ -46,27 +46,30 @@ class Layout:
         """``x[T, ...]`` as ``[T, columns]``, dense in each step; a view where that is possible."""
         if self.order is not None:
             x = x.permute(0, *(1 + axis for axis in self.order))
-        if x.shape[0] and not x[0].is_contiguous():
+        if not x.is_contiguous() and x.shape[0] and not x[0].is_contiguous():
             # one step for all, as the gradient of a sum over time is
             x = x[:1].contiguous().expand_as(x) if x.stride(0) == 0 else x.contiguous()
         return x.flatten(1) if x.dim() > 1 else x.unsqueeze(1)
 
     def step(self, state: Tensor) -> Tensor:
         """One step's tensor, broadcast to the step's shape, as ``[columns]``."""
-        state = state.expand(self.shape)
+        if state.shape != self.shape:
+            state = state.expand(self.shape)
         columns = (state if self.order is None else state.permute(self.order)).reshape(-1)
         return columns.contiguous()  # one number for all of them is a view still
 
     def sequence_back(self, columns: Tensor) -> Tensor:
-        """``[T, columns]`` as ``[T, ...]``."""
+        """``[T, columns]``, which nothing else holds, as ``[T, ...]``."""
         steps = columns.shape[0]
         if self.order is None:
-            return columns.view(steps, *self.shape)
+            return columns.resize_(steps, *self.shape)  # not a view, which autograd would treat as one
         stored = columns.view(steps, *(self.shape[axis] for axis in self.order))
         return stored.permute(0, *(1 + axis for axis in _inverse(self.order)))
 
     def step_back(self, columns: Tensor) -> Tensor:
-        """``[columns]`` as one step's tensor."""
+        """``[columns]``, or one row of them, which nothing else holds, as one step's tensor."""
+        if self.order is None:
+            return columns.resize_(self.shape)
         return self.sequence_back(columns.view(1, -1))[0]
 
     def sum_to(self, columns: Tensor, shape: Sequence[int]) -> Tensor:

@@ -78,7 +78,7 @@ class Dense:
             trace,
             save,
         )
-        back = layout.sequence_back if trace else lambda s: layout.step_back(s[0])
+        back = layout.sequence_back if trace else layout.step_back
         return (layout.sequence_back(spikes), *map(back, last)), (bits, checkpoints) if save else ()
 
     def backward(

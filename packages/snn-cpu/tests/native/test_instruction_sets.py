@@ -44,7 +44,7 @@ for family, (reset, delay, surrogate) in itertools.product(FAMILIES, kinds):
         tensors = x, states, [(drawn(79) * 0.4 + 0.3).to(dtype) for _ in program.coefficients]
         out, saved = machine.forward(program, *tensors, True, True)
         grads = [(drawn(*o.shape) - 0.5).to(dtype) for o in out]
-        back = machine.backward(program, grads, *tensors, saved, True, True, [(79,)] * len(program.sums))
+        back = machine.backward(program, grads, *tensors, saved, True, True, (79,))
         found[f"{call} {dtype}"] = [digest(out), digest(back)]
 for dtype in (torch.float32, torch.float64):
     for operation in range(2, 50):  # of step programs, on a row, a row and a number

@@ -136,7 +136,7 @@ def test_code_is_made_once_for_each_kind_of_call_and_forgotten_with_its_program(
     for _ in range(3):
         _, saved = machine.forward(program, x, state, coefficients, False, True)
         for need_x in (True, False):
-            machine.backward(program, [x, None], x, state, coefficients, saved, False, need_x, [])
+            machine.backward(program, [x, None], x, state, coefficients, saved, False, need_x, ())
     assert [len(codes) for _, codes in machine._codes.values()] == [3]
     del program
     assert machine._codes == {}

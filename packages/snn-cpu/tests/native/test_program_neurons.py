@@ -74,7 +74,7 @@ def test_a_neuron_and_its_program(
     for f, e in zip(found, expected, strict=True):
         same_bits(f, e.detach())
     upstream = [torch.randn_like(e) for e in expected]
-    grad_x, *rest = machine.backward(program, upstream, *plain[1:], saved, trace, True, [shape] * len(program.sums))
+    grad_x, *rest = machine.backward(program, upstream, *plain[1:], saved, trace, True, shape)
     constants = {n: c.detach() for n, c in constants_of(neuron).items()}
     sums = {n: s.to(dtype) for n, s in zip(program.sums, rest[len(states) :], strict=True)}
     last = program.last.run(constants | sums) if program.last.inputs else dict(program.last.outputs)

@@ -63,9 +63,8 @@ class Run:
     def outcome(self, need_x: bool = True) -> list[Tensor]:
         """What comes out, forward and backward, each sum by column."""
         out, saved = self.forward()
-        shapes = [self.x.shape[1:]] * len(self.program.sums)
         given = self.program, self.grads, self.x, self.states, self.coefficients, saved
-        back = MACHINE.backward(*given, self.trace, need_x, shapes)
+        back = MACHINE.backward(*given, self.trace, need_x, self.x.shape[1:])
         return [*out, *[b for b in back if b is not None]]
 
     def expected(self) -> list[Tensor]:

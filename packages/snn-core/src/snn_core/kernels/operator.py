@@ -99,10 +99,10 @@ def _fused_call(
     neuron: Any, xs: Tensor, *state: Tensor
 ) -> tuple[tuple[Kernel, SequenceCall, tuple[Tensor, ...]] | None, str]:
     """Return the kernel that takes a neuron's sequence, the call and its constants; or None and why none does."""
-    call_, why = sequence_call(neuron, xs)
-    if call_ is None:
-        return None, why
-    constants = tuple(neuron.constant_values(FAMILIES[call_.family].constants))
+    known = _call_with_constants(neuron, xs)
+    if isinstance(known, str):
+        return None, known
+    call_, constants = known
     if not fused.fits(xs, *state, *constants):
         return None, "something else than autograd follows what is computed"
     kernel, why = kernel_for(call_, xs, constants)
@@ -121,7 +121,7 @@ def kernel_for(call_: SequenceCall, x: Tensor, constants: Sequence[Tensor]) -> t
 # drawn at random (SSO) or written by the user (custom_surrogate) cannot be carried as a name and numbers
 _SURROGATES = closed_form.KINDS
 # what a step is made of
-_METHODS = ("integrate", "membrane", "subtract", "clear", "emit", "remember", "advance", "step", "fire", "graded")
+_METHODS = {"integrate", "membrane", "subtract", "clear", "emit", "remember", "advance", "step", "fire", "graded"}
 
 
 def _without_operator(neuron: Any) -> str:
@@ -130,32 +130,38 @@ def _without_operator(neuron: Any) -> str:
 
 def sequence_call(neuron: Any, xs: Tensor) -> tuple[SequenceCall | None, str]:
     """Return the operator call for a neuron, or None and what the operator cannot carry."""
+    known = _call_with_constants(neuron, xs)
+    return (None, known) if isinstance(known, str) else (known[0], "")
+
+
+def _call_with_constants(neuron: Any, xs: Tensor) -> tuple[SequenceCall, tuple[Tensor, ...]] | str:
     kind = type_before_parametrizations(neuron)
     families = [(n, f) for n, f in FAMILIES.items() if f.neuron is kind]
     if not families:
-        return None, _without_operator(neuron)
+        return _without_operator(neuron)
     name, family = next(((n, f) for n, f in families if _has_parts(neuron, f)), (None, None))
     if name is None or family is None:
         part = next(iter(families[0][1].parts))
-        return None, f"{type(neuron).__name__} with the part {part!r} {getattr(neuron, part)} has no sequence operator"
-    replaced = next((method for method in _METHODS if method in vars(neuron)), None)
-    if replaced is not None:
-        return None, f"{replaced} was replaced on this one neuron"
-    if type(neuron.spike_grad) not in _SURROGATES.values():
-        return None, f"the surrogate {neuron.spike_grad!r} is not one an operator knows"
+        return f"{type(neuron).__name__} with the part {part!r} {getattr(neuron, part)} has no sequence operator"
+    replaced = _METHODS & vars(neuron).keys()
+    if replaced:
+        return f"{min(replaced)} was replaced on this one neuron"
+    spike_grad = neuron.spike_grad
+    if type(spike_grad) not in _SURROGATES.values():
+        return f"the surrogate {spike_grad!r} is not one an operator knows"
     for option in ("inhibition", "state_quant"):
         if getattr(neuron, option):
-            return None, f"{option} is not part of the operator"
+            return f"{option} is not part of the operator"
     if neuron.drops_input:
-        return None, "a reset to zero that drops the input, as snnTorch's, is not part of the operator"
-    steps = getattr(neuron, "kernel_truncation_steps", None)
+        return "a reset to zero that drops the input, as snnTorch's, is not part of the operator"
+    steps = vars(neuron).get("kernel_truncation_steps")
     if steps is not None and steps < len(xs):
-        return None, "kernel_truncation_steps is not part of the operator"
-    values = neuron.constant_values(family.constants)
+        return "kernel_truncation_steps is not part of the operator"
+    values = tuple(neuron.constant_values(family.constants))
     for constant, value in zip(family.constants, values, strict=True):
         if constant not in family.weights and not fused.broadcasts(value.shape, xs.shape[1:]):
-            return None, f"{constant} of shape {tuple(value.shape)} makes more of the input {tuple(xs.shape)}"
-    return _call(name, neuron.reset_name, neuron.reset_delay, neuron.spike_grad, xs, values), ""
+            return f"{constant} of shape {tuple(value.shape)} makes more of the input {tuple(xs.shape)}"
+    return _call(name, neuron.reset_name, neuron.reset_delay, spike_grad, xs, values), values
 
 
 def _has_parts(neuron: Any, family: Family) -> bool:

@@ -6,6 +6,7 @@ columns through all steps of a sequence before it looks at the next ones.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -133,12 +134,12 @@ class StepProgram:
         parts = {"once": self.once, "step": self.forward, "step backward": self.backward, "at the end": self.last}
         return "\n".join(f"{title}:\n{part}" for title, part in parts.items() if part.outputs)
 
-    @property
+    @functools.cached_property
     def states(self) -> tuple[str, ...]:
         """The names of the state's fields."""
         return tuple(name for name in self.forward.outputs if name != "emitted")
 
-    @property
+    @functools.cached_property
     def coefficients(self) -> tuple[str, ...]:
         """The names of what is the same in every step."""
         return tuple(self.once.outputs)
@@ -149,6 +150,8 @@ class StepProgram:
         Args:
             constants: The constants, by name.
         """
+        if not self.sums:
+            return torch.Size()
         named = (name.removeprefix("d ") for name in (*self.last.inputs, *self.last.outputs))
         return broadcast_shape(constants[name].shape for name in named if name in constants)
 
@@ -174,7 +177,7 @@ class StepProgram:
             for name, g in gradients.items()
         ]
 
-    @property
+    @functools.cached_property
     def sums(self) -> tuple[str, ...]:
         """The names of the outputs of ``backward`` that are summed over columns and steps."""
         return tuple(self.backward.outputs)[1 + len(self.states) :]

@@ -118,7 +118,7 @@ def kernel_of_family(call: SequenceCall, x: Tensor, constants: Sequence[Tensor])
         return None, ""
     if call.mixed:
         return None, f"a constant per neuron is not {str(call.dtype).removeprefix('torch.')} as the input is"
-    known = program_of_family(call, x.dim() - 1, constants, [False] * len(constants))
+    known = program_of_family(call, x.dim() - 1, constants, [c.requires_grad for c in constants])
     if isinstance(known, str):
         return None, known
     engine, why = first_of(engines, known, call.dtype)
@@ -294,7 +294,7 @@ class Programmed:
 
     Args:
         engine: The engine.
-        program: The program, in which constants of a family need not learn.
+        program: The program, in which those constants learn that may.
     """
 
     def __init__(self, engine: Interpreter, program: StepProgram) -> None:
@@ -331,16 +331,9 @@ class Programmed:
         needs: Sequence[bool],
     ) -> tuple[Tensor | None, ...]:
         program, values = self._program, dict(zip(call.names, constants, strict=True))
-        if isinstance(call, SequenceCall) and any(needs[1 + len(states) :]):
-            known = program_of_family(call, x.dim() - 1, constants, needs[1 + len(states) :])
-            assert isinstance(known, StepProgram), known
-            program = known
-        coefficients = _coefficients(program, values)
-        shapes = [program.shape_of_sums(values)] * len(program.sums)
-        out = self._engine.backward(program, grads, x, states, coefficients, saved, trace, needs[0], shapes)
-        sums = {
-            name: total for name, total in zip(program.sums, out[1 + len(states) :], strict=True) if total is not None
-        }
+        coefficients, shape = _coefficients(program, values), program.shape_of_sums(values)
+        out = self._engine.backward(program, grads, x, states, coefficients, saved, trace, needs[0], shape)
+        sums = dict(zip(program.sums, out[1 + len(states) :], strict=True))
         return *out[: 1 + len(states)], *program.gradients(values, sums)
 
 

@@ -138,11 +138,11 @@ class Interpreter(Protocol):
         saved: Sequence[Tensor],
         trace: bool,
         need_x: bool,
-        shapes: Sequence[torch.Size],
+        shape: torch.Size,
     ) -> tuple[Tensor | None, ...]:
         """Return the gradients of x, if it is needed, and of each state, and each of the program's sums.
 
-        A sum is over steps and over what ``shapes`` has for it in place of one step's shape, in float64.
+        A sum is over all steps and down to ``shape``, which broadcasts to that of one step; it is float64.
         """
 
 

@@ -201,9 +201,11 @@ class Stepping(Firing):
 
     def own_step(self) -> str:
         """Return why a sequence is calls of ``step``, which is not that of the base class, or nothing."""
+        kind = type(self)
         if "step" in vars(self):
             return "step was replaced on this one neuron"
-        return f"{type(self).__name__} has a step of its own" if _overrides(type(self), "step", than="unroll") else ""
+        own = kind.step is not Stepping.step and _overrides(kind, "step", than="unroll")
+        return f"{kind.__name__} has a step of its own" if own else ""
 
     @property
     def reset_mechanism(self) -> str:
