@@ -200,7 +200,8 @@ std::tuple<Tensors, int64_t> backward(const Codes& codes, const Tensor& numbers,
 std::tuple<Tensors, int64_t> recurrent_backward(
     const Tensor& again, int64_t again_temporaries, const Tensor& last, int64_t last_temporaries, const Tensor& back,
     int64_t back_temporaries, const Tensor& numbers, const Tensor& grad_spk, const Tensor& grad_returned,
-    Tensors grad_states, const Tensor& x, const Tensor& spk, Tensors states, const Tensor& weight, const Tensor& bias, const Tensor& amplitude, Tensors coefficients,
+    Tensors grad_states, const Tensor& x, const Tensor& spk, Tensors states, const Tensor& weight, const Tensor& bias,
+    const Tensor& amplitude, Tensors coefficients,
     const Tensor& bits, const Tensor& checkpoints, int64_t sums, bool trace, bool need_drive, bool need_amplitude) {
   const auto f = x.scalar_type() == ScalarType::Double ? &backward<double> : &backward<float>;
   return f({again, again_temporaries, last, last_temporaries, back, back_temporaries}, numbers, grad_spk, grad_returned,
@@ -217,7 +218,8 @@ STABLE_TORCH_LIBRARY_FRAGMENT(snn_cpu, m) {
       "Tensor weight, Tensor bias, Tensor amplitude, Tensor[] coefficients, bool trace, bool save) -> (Tensor[], int)");
   m.def(
       "recurrent_backward(Tensor again, int again_temporaries, Tensor last, int last_temporaries, Tensor back, "
-      "int back_temporaries, Tensor numbers, Tensor grad_spk, Tensor grad_returned, Tensor[] grad_states, Tensor x, Tensor spk, Tensor[] states, "
+      "int back_temporaries, Tensor numbers, Tensor grad_spk, Tensor grad_returned, Tensor[] grad_states, Tensor x, "
+      "Tensor spk, Tensor[] states, "
       "Tensor weight, Tensor bias, Tensor amplitude, Tensor[] coefficients, Tensor bits, Tensor checkpoints, int sums, "
       "bool trace, bool need_drive, bool need_amplitude) -> (Tensor[], int)");
 }

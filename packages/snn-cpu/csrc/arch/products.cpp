@@ -19,6 +19,7 @@ namespace snn {
 namespace SNN_ARCH {
 namespace {
 
+constexpr int64_t kAhead = 2;  // rows that are fetched before they are computed
 constexpr int64_t kWords = 4;  // of bits at a time: a panel of that part of the table stays in the second-level cache
 #if defined(__AVX512F__) || defined(__aarch64__)
 constexpr int kRegisters = 16;  // of sums, of the 32 there are
@@ -110,6 +111,11 @@ void sum_columns(const RowSums<T>& given, int64_t first, int64_t last, int64_t c
     for (int64_t row = first; row < last; ++row) {
       const int n = list(given.bits + row * given.words + word, words, found);
       T* out = given.sums + row * columns + c;
+      // rows of sums are too short and too far apart for the processor to see which comes next
+      if (row + kAhead < last) {
+        for (int i = 0; i < N; ++i) __builtin_prefetch(out + kAhead * columns + offset<lanes, N>(i, count), 1);
+        __builtin_prefetch(given.bits + (row + kAhead) * given.words + word);
+      }
       for (int i = 0; i < N; ++i) sum[i] = V{};
       for (int k = 0; k < n; ++k) {
         for (int i = 0; i < N; ++i) sum[i] += panel[found[k] * N + i];
