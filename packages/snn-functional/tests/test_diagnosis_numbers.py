@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 import snn_core as snn
-from snn_core import surrogate
+from snn_core import kernels, surrogate
 from snn_functional import dead_neurons, diagnose, firing_rate, saturated_neurons
 from snn_functional.diagnosis import Limits
 from snn_functional.diagnosis._reach import highest
@@ -138,15 +138,40 @@ def test_the_report_is_a_table_and_json():
     far = snn.Leaky(0.8, 100.0, spike_grad=surrogate.sigmoid(), init_hidden=True)
     found = diagnose(well(far), batch(), LABELS)
     lines = str(found).splitlines()
-    assert lines[0].split() == "layer kind neurons rate dead saturated gradient, first .. last step".split()
+    assert lines[0].split() == "layer kind neurons rate dead saturated gradient, first .. last step kernel".split()
     assert lines[1].startswith("1      Leaky  9        0     9 (100 %)  0 (0 %)")
-    assert lines[3] == "error    unreachable_threshold in '1'"
+    assert "error    unreachable_threshold in '1'" in lines
     assert lines[-1] == "1 error"
     told = json.loads(json.dumps(found.as_dict()))
     assert told["ok"] is found.ok is False
     assert told["findings"][0]["code"] == "unreachable_threshold"
     assert "So are '3' after it." in told["findings"][0]["message"]
     assert [layer["dead"] for layer in told["layers"]] == [9, 3]
+
+
+class Loud:
+    """An engine for any step program, of which only the name counts."""
+
+    name, device = "loud", "cpu"
+
+    def refuses(self, program, dtype):
+        return None
+
+
+def test_layers_say_what_runs_them_and_why_nothing_does():
+    mute, loud = snn.Leaky(0.8, inhibition=True, init_hidden=True), snn.Leaky(0.8, init_hidden=True)
+    net = nn.Sequential(nn.Linear(5, 4), mute, nn.Linear(4, 3), loud)
+    kernels.register("program", engine := Loud())
+    try:
+        found = diagnose(net, torch.rand(6, 2, 5))
+    finally:
+        kernels.unregister("program", engine)
+    first, last = found.as_dict()["layers"]
+    assert first["kernel"] == "reference"
+    assert "inhibition is not part of the operator" in first["why"]
+    assert last["kernel"] in ("loud", "snn-cpu")
+    text = str(found)
+    assert "1 of 2 layers of neurons run fused in unroll\n  1 does not: inhibition is not part" in text
 
 
 def test_errors_come_first():

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from snn_core import unroll
+from snn_core import SpikingNeuron, kernels, unroll
 from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.random_states import RandomStates
 from snn_core.utils import reset
@@ -158,13 +158,24 @@ def _loss(outputs: Any, evidence: Evidence, loss_fn: Any) -> Tensor:
 
 
 def _layer(trace: Trace, evidence: Evidence) -> Layer:
-    spikes = trace.spikes()
+    spikes, ran = trace.spikes(), _kernel(trace)
     kind, gradient = type(trace.neuron).__name__, norms(evidence, trace.path) if trace.stepwise else None
     if spikes is None or not spikes.numel() or bool(spikes.isnan().any()):
-        return Layer(trace.path, kind, None, None, None, None, gradient)
+        return Layer(trace.path, kind, None, None, None, None, gradient, *ran)
     rate, dead = firing_rate(spikes), dead_neurons(spikes)
     full = saturated_neurons(spikes, evidence.limits.saturated_rate)
-    return Layer(trace.path, kind, rate.numel(), float(rate.mean()), int(dead.sum()), int(full.sum()), gradient)
+    return Layer(trace.path, kind, rate.numel(), float(rate.mean()), int(dead.sum()), int(full.sum()), gradient, *ran)
+
+
+def _kernel(trace: Trace) -> tuple[str | None, str]:
+    """The kernel that runs a layer over as many steps as there were, and why."""
+    if not isinstance(trace.neuron, SpikingNeuron) or not trace.inputs:
+        return None, ""
+    rows = torch.cat(trace.inputs)
+    if not rows.numel() or len(rows) % trace.steps:
+        return None, ""
+    choice = kernels.choose(trace.neuron, rows.unflatten(0, (trace.steps, -1)))
+    return choice.name, choice.reason
 
 
 def _checked(net: Any, batch: Any, loss_fn: Any, optimizer: Any, num_steps: Any, run: Any, limits: Any) -> Tensor:

@@ -24,6 +24,9 @@ class Layer:
         saturated: Number of neurons that fired in nearly every step.
         gradient: Norm of the loss's gradient to the membranes in each step, or to the spikes where the membranes are
             not seen; None where the loss has no gradient or the layer runs all steps at once.
+        kernel: Name of the package whose kernel runs the layer in ``unroll``, ``"reference"`` where none does; None
+            where it is no layer of ``SpikingNeuron``.
+        why: Reason for the kernel, or for none.
     """
 
     module: str
@@ -33,6 +36,8 @@ class Layer:
     dead: int | None
     saturated: int | None
     gradient: tuple[float, ...] | None
+    kernel: str | None = None
+    why: str = ""
 
     def cells(self) -> tuple[str, ...]:
         """The layer as a row of a table."""
@@ -40,7 +45,7 @@ class Layer:
         rate = "-" if self.rate is None else f"{self.rate:.3g}"
         ends = "-" if not self.gradient else f"{self.gradient[0]:.1e} .. {self.gradient[-1]:.1e}"
         neurons = "-" if self.neurons is None else str(self.neurons)
-        return self.module or "the net", self.kind, neurons, rate, *counts, ends
+        return self.module or "the net", self.kind, neurons, rate, *counts, ends, self.kernel or "-"
 
 
 @dataclass(frozen=True)
@@ -96,15 +101,24 @@ class Diagnosis:
         lines = [line for one in self.findings for line in str(one).splitlines()]
         counts = {kind: sum(one.severity == kind for one in self.findings) for kind in SEVERITIES}
         named = [f"{n} {kind}{'s' if n > 1 and kind != 'info' else ''}" for kind, n in counts.items() if n]
-        return "\n".join([*self._table(), *lines, ", ".join(named) or "nothing wrong was found"])
+        return "\n".join([*self._table(), *self._fused(), *lines, ", ".join(named) or "nothing wrong was found"])
 
     def _table(self) -> list[str]:
         if not self.layers:
             return []
-        head = ("layer", "kind", "neurons", "rate", "dead", "saturated", "gradient, first .. last step")
+        head = ("layer", "kind", "neurons", "rate", "dead", "saturated", "gradient, first .. last step", "kernel")
         rows = [head, *(layer.cells() for layer in self.layers)]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         return ["  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+    def _fused(self) -> list[str]:
+        """Say how many layers run fused, and why the others do not."""
+        layers = [layer for layer in self.layers if layer.kernel is not None]
+        others = [layer for layer in layers if layer.kernel == "reference"]
+        if not layers:
+            return []
+        count = f"{len(layers) - len(others)} of {len(layers)} layers of neurons run fused in unroll"
+        return [count, *(f"  {layer.module or 'the net'} does not: {layer.why}" for layer in others)]
 
 
 def _of(count: int | None, number: int | None) -> str:
