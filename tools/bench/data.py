@@ -57,6 +57,10 @@ def arrays(workload: Workload, seed: int = 0) -> Arrays:
         shape = [sizes[n] if isinstance(n, str) else n for n in wanted]
         gain = _GAINS[workload.kind][index] / np.sqrt(np.prod(shape[1:]))
         found[f"w{index}"] = (gain * weights.standard_normal(shape)).astype(np.float32)
+    if workload.neuron == "slstm":  # the gates of input and of output, with biases that are zero
+        for index, name in enumerate(("in", "out")):
+            drawn = weights.standard_normal((4 * workload.out, sizes[name])) / np.sqrt(sizes[name])
+            found[f"w{index}"] = drawn.astype(np.float32)
     if workload.neuron == "learnable":
         found["beta"] = weights.uniform(0.85, 0.95, workload.out).astype(np.float32)
         found["threshold"] = weights.uniform(0.9, 1.1, workload.out).astype(np.float32)

@@ -24,7 +24,7 @@ class Workload:
         density: Share of ones in a binary input; 0 for dense uniform input in [0, 1).
         beta: Membrane decay per step.
         neuron: ``"leaky"``, ``"learnable"`` (one decay and threshold per neuron, both learned), ``"synaptic"``,
-            ``"alpha"``, ``"delta"``; ``"own"`` and ``"exponential"``, as a user writes them.
+            ``"alpha"``, ``"delta"``, ``"slstm"``; ``"own"`` and ``"exponential"``, as a user writes them.
         infer: Measure the forward pass without gradients too.
         memory: Measure peak memory.
         peers: Who is asked to run it; empty for all.
@@ -60,6 +60,7 @@ _LABELS = {
     "leaky": "LIF",
     "learnable": "LIF, learned per neuron",
     "delta": "DeltaLeaky",
+    "slstm": "SLSTM",
     "own": "A user's neuron of two states",
     "exponential": "A user's neuron with an exponential",
 }
@@ -67,7 +68,7 @@ _LABELS = {
 
 def _neuron(name: str, steps: int, batch: int, out: int, neuron: str = "leaky", **more: Any) -> Workload:
     # One neuron in eight or so fires in a step.
-    drive = {"synaptic": 0.08, "alpha": 1.4, "own": 0.6, "delta": 0.8}.get(neuron, 0.4)
+    drive = {"synaptic": 0.08, "alpha": 1.4, "own": 0.6, "delta": 0.8, "slstm": 2.0}.get(neuron, 0.4)
     label = _LABELS.get(neuron, neuron.capitalize())
     title = f"{label} alone, T,B,N = {steps},{batch},{out}"
     return Workload(name, title, "neuron", steps, batch, (out,), out, drive, neuron=neuron, **more)
@@ -108,6 +109,7 @@ WORKLOADS = {
         _neuron("W1a-delta", 100, 64, 512, "delta", memory=False, peers=_OURS),
         _neuron("W1a-own", 100, 64, 512, "own", peers=_OURS),
         _neuron("W1a-exponential", 100, 64, 512, "exponential", memory=False, peers=_OURS),
+        _neuron("W1a-slstm", 100, 64, 512, "slstm", memory=False, peers=_OURS),
         Workload("W2", "Linear(512,512)-LIF, T=500, B=16", "linear", 500, 16, (512,), 512, memory=False),
         Workload("W3", _CONV, "conv", 25, 128, (1, 28, 28), 10, beta=0.5),
         Workload("W4", _RECURRENT, "recurrent", 250, 64, (700,), 20, density=0.05),

@@ -25,6 +25,9 @@ class Stepped:
     def refuses(self, program: StepProgram, dtype: torch.dtype) -> str | None:
         return None
 
+    def empty(self, sizes: Sequence[int], like: Tensor) -> Tensor:
+        return like.new_full([*sizes], torch.nan)
+
     def forward(
         self,
         program: StepProgram,

@@ -284,14 +284,15 @@ def test_the_gradient_of_a_gradient_is_that_of_the_steps() -> None:
 def test_program_refuses_what_is_not_a_neuron() -> None:
     with pytest.raises(TypeError, match=r"program takes a neuron \(SpikingNeuron\), got Linear"):
         snn.program(torch.nn.Linear(2, 2))
-    with pytest.raises(ValueError, match="RLeaky has no step program"):
-        snn.program(snn.RLeaky(beta=0.9, linear_features=3))
+    with pytest.raises(ValueError, match=r"SLSTM has no step program: .* needs the shape of a sample"):
+        snn.program(snn.SLSTM(3, 2))
 
 
 def test_a_first_program_imports_no_compiler() -> None:
     code = (
         "import sys, torch, snn_core as snn\n"
         "snn.program(snn.Alpha(alpha=0.9, beta=0.8, learn_beta=True))\n"
+        "snn.program(snn.SLSTM(3, 2), sample=(3,))\n"
         "print([name for name in ('sympy', 'torch._dynamo', 'torch._inductor') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

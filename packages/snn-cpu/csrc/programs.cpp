@@ -22,6 +22,9 @@ namespace {
 using torch::headeronly::ScalarType;
 using torch::stable::Tensor;
 
+// What a step of so many instructions costs, as times what one of a few does, such as a leaky neuron's.
+int64_t cost(const Code& code) { return 1 + code.count / 8; }
+
 // Input, spikes and their gradients pass through between two uses of one of them.
 template <class T>
 bool streams(const Sequence<T>& sequence) {
@@ -36,7 +39,7 @@ Tensors forward(const Tensor& code, int64_t temporaries, const Tensor& numbers, 
   Sequence<T>& sequence = made.sequence;
   sequence.streams = streams(sequence);
   const auto& best = SNN_BEST(program_kernels<T>());
-  over_columns(sequence.columns, sequence.steps,
+  over_columns(sequence.columns, sequence.steps * cost(sequence.step),
                [&](int64_t begin, int64_t end) { best.forward(sequence, out.to, begin, end); });
   Tensors all{out.spikes};
   all.insert(all.end(), out.states.begin(), out.states.end());
@@ -60,7 +63,7 @@ Tensors backward(const Codes& codes, const Tensor& numbers, const Tensor& grad_s
   Sequence<T>& sequence = made.sequence;
   sequence.streams = streams(sequence);
   const auto& best = SNN_BEST(program_kernels<T>());
-  over_columns(sequence.columns, sequence.steps,
+  over_columns(sequence.columns, sequence.steps * cost(out.to.step),
                [&](int64_t begin, int64_t end) { best.backward(sequence, out.to, begin, end); });
   Tensors all{out.x};
   all.insert(all.end(), out.initial.begin(), out.initial.end());

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from bench.data import Arrays
 from bench.workloads import Workload
 
-__all__ = ["sequential"]
+__all__ = ["cell", "sequential"]
 
 
 def sequential(
@@ -50,6 +50,22 @@ def sequential(
         first, feedback, last = weights
         return [lift(_linear(first)), recurrent(_linear(feedback)), lift(_linear(last)), neuron()]
     return [layer for weight in weights for layer in (lift(_linear(weight)), neuron())]
+
+
+def cell(made: Arrays) -> nn.LSTMCell:
+    """The long short-term memory cell of a workload.
+
+    Args:
+        made: Its arrays.
+    """
+    to_gates, back = (torch.from_numpy(made[name]) for name in ("w0", "w1"))
+    layer = nn.LSTMCell(to_gates.shape[1], back.shape[1])
+    with torch.no_grad():
+        for parameter, value in zip((layer.weight_ih, layer.weight_hh), (to_gates, back), strict=True):
+            parameter.copy_(value)
+        for bias in (layer.bias_ih, layer.bias_hh):
+            bias.zero_()
+    return layer
 
 
 def _linear(weight: Tensor) -> nn.Linear:

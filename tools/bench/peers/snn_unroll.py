@@ -11,7 +11,7 @@ from torch import nn
 import snn_core as snn
 from bench.data import Arrays
 from bench.peers.own_neurons import Adaptive, Exponential
-from bench.peers.sequential import sequential
+from bench.peers.sequential import cell, sequential
 from bench.peers.trial import TorchTrial
 from bench.workloads import Workload
 
@@ -45,6 +45,10 @@ def make(workload: Workload, made: Arrays, tune: bool = False, **options: Any) -
             return snn.Leaky(beta, threshold, init_hidden=True, learn_beta=True, learn_threshold=True)
         if workload.neuron == "delta":
             return snn.DeltaLeaky(0.3, beta=workload.beta, init_hidden=True)
+        if workload.neuron == "slstm":
+            layer = snn.SLSTM(workload.shape[0], workload.out, threshold=0.1, init_hidden=True)
+            layer.lstm_cell = cell(made)
+            return layer
         if workload.neuron in ("own", "exponential"):
             kind = Adaptive if workload.neuron == "own" else Exponential
             return kind(workload.beta, init_hidden=True)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.data import Arrays
-from bench.peers.sequential import sequential
+from bench.peers.sequential import cell, sequential
 from bench.peers.trial import TorchTrial
 from bench.workloads import Workload
 
@@ -131,6 +131,23 @@ class _Delta(_Neuron):
         return self.spk
 
 
+class _LSTM(_Neuron):
+    """A cell that fires where its output is above 0.1; there is no reset."""
+
+    def __init__(self, workload: Workload, made: Arrays, reset: Reset, feedback: nn.Linear | None = None) -> None:
+        super().__init__(workload, made, reset, feedback)
+        self.cell = cell(made)
+
+    def rest(self) -> None:
+        super().rest()
+        self.state: Any = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.state = self.cell(x, self.state)
+        self.spk = _Spike.apply(self.state[0] - 0.1)
+        return self.spk
+
+
 _NEURONS = {
     "leaky": _Neuron,
     "learnable": _Neuron,
@@ -139,6 +156,7 @@ _NEURONS = {
     "own": _Adaptive,
     "exponential": _Exponential,
     "delta": _Delta,
+    "slstm": _LSTM,
 }
 
 

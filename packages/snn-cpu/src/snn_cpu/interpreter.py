@@ -49,6 +49,15 @@ class Interpreter:
             return str(reason)
         return None
 
+    def empty(self, sizes: Sequence[int], like: Tensor) -> Tensor:
+        """Return an uninitialized tensor in memory that is used again.
+
+        Args:
+            sizes: Its sizes.
+            like: A tensor of its dtype.
+        """
+        return torch.ops.snn_cpu.pooled_empty([*sizes], like)
+
     def forward(
         self,
         program: StepProgram,

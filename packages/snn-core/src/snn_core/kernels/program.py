@@ -9,12 +9,15 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from snn_core.kernels.instructions import Operand, computed, written
+
+if TYPE_CHECKING:  # which is made of layers, which registered kernels compute
+    from snn_core.kernels.connections import Connection
 
 
 def broadcast_shape(shapes: Iterable[tuple[int, ...]]) -> torch.Size:
@@ -109,6 +112,9 @@ class StepProgram:
             state; and for each coefficient that leads to a learned constant, to a column's share of its gradient,
             a name of its own, to be summed over columns and steps.
         last: From the constants and those sums to the gradients of the constants that learn.
+        connections: Linear maps of the neuron's input, or of the state, to inputs of the step, which stand behind its
+            states; those to the same inputs are added up. Where the step does not read the neuron's input itself, one
+            of these is ``x``, and that ``input``.
 
     Example:
         >>> import snn_core as snn
@@ -129,10 +135,12 @@ class StepProgram:
     forward: Program
     backward: Program
     last: Program
+    connections: tuple[Connection, ...] = ()
 
     def __str__(self) -> str:
         parts = {"once": self.once, "step": self.forward, "step backward": self.backward, "at the end": self.last}
-        return "\n".join(f"{title}:\n{part}" for title, part in parts.items() if part.outputs)
+        text = [f"{title}:\n{part}" for title, part in parts.items() if part.outputs]
+        return "\n".join(["connections:", *map(str, self.connections), *text] if self.connections else text)
 
     @functools.cached_property
     def states(self) -> tuple[str, ...]:
@@ -143,6 +151,33 @@ class StepProgram:
     def coefficients(self) -> tuple[str, ...]:
         """The names of what is the same in every step."""
         return tuple(self.once.outputs)
+
+    @functools.cached_property
+    def arriving(self) -> dict[tuple[str, ...], list[Connection]]:
+        """The connections, by the inputs of the step that their sum is."""
+        return {
+            inputs: [c for c in self.connections if c.inputs == inputs]
+            for inputs in dict.fromkeys(c.inputs for c in self.connections)
+        }
+
+    @functools.cached_property
+    def renames_input(self) -> bool:
+        """True if ``x`` is what a connection gives, and the neuron's input is read by connections alone."""
+        return any("x" in connection.inputs for connection in self.connections)
+
+    def given(self, x: Tensor, state: Mapping[str, Tensor], constants: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return what the instructions of a step are given besides coefficients.
+
+        Args:
+            x: The neuron's input in one step.
+            state: Its state, by field.
+            constants: Its constants and weights, by path.
+        """
+        values, computed = {"x": x, "input": x, **state}, {}
+        for inputs, connections in self.arriving.items():
+            total = functools.reduce(torch.add, (c(values, constants) for c in connections))
+            computed |= dict(zip(inputs, connections[0].parts(total), strict=True))
+        return values | computed
 
     def shape_of_sums(self, constants: Mapping[str, Tensor]) -> torch.Size:
         """Return to what shape the sums may be summed: that of all constants which ``last`` reads, together.

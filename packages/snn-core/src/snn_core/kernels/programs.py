@@ -13,19 +13,27 @@ from torch import Tensor
 
 from snn_core.kernels import fused
 from snn_core.kernels.program import StepProgram
+from snn_core.kernels.programmed import Connected, Programmed
 from snn_core.kernels.registry import FAMILIES, Interpreter, SequenceCall, first_of, loop, offered
 from snn_core.kernels.tracing import NoProgram, constants_of, traced, with_constants
 
 Known = StepProgram | str  # a program, or why there is none
+LEAST_STEPS = 8
+"""Steps from which on a sequence of a neuron with connections takes less time by its program."""
+LEAST_NEURONS = 2048
+"""The same of neurons, in all samples."""
 
 
-def program(neuron: Any, axes: int = 2, dtype: torch.dtype = torch.float32) -> StepProgram:
+def program(
+    neuron: Any, axes: int = 2, dtype: torch.dtype = torch.float32, sample: Sequence[int] | None = None
+) -> StepProgram:
     """Return the equation of a neuron, with the options that it has, as the program that every engine runs.
 
     Args:
         neuron: A neuron.
         axes: Number of axes of one step's input, the batch among them.
         dtype: Of its input.
+        sample: Shape of one sample of one step's input, which a neuron with weights asks for; in place of ``axes``.
 
     Returns:
         The program of one step, forward and backward; ``print`` shows it.
@@ -43,7 +51,7 @@ def program(neuron: Any, axes: int = 2, dtype: torch.dtype = torch.float32) -> S
     if not hasattr(neuron, "advance"):
         raise TypeError(f"program takes a neuron (SpikingNeuron), got {type(neuron).__name__}")
     try:
-        return _traced(lambda: neuron, axes, dtype)
+        return _traced(lambda: neuron, axes, dtype, None if sample is None else tuple(sample))
     except NoProgram as reason:
         raise ValueError(f"{type(neuron).__name__} has no step program: {reason}") from None
 
@@ -97,8 +105,8 @@ def run(neuron: Any, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
     engine = None if isinstance(known, str) else first_of(engines, known, xs.dtype)[0]
     if engine is None or isinstance(known, str):
         return loop(neuron.advance, xs, state, trace, first)
-    call = _Call(known, neuron, tuple(constants))
-    spikes, *states = fused.call(Programmed(engine, known), call, xs, tuple(state), tuple(constants.values()), trace)
+    kind, call = Connected if known.connections else Programmed, _Call(known, neuron, tuple(constants))
+    spikes, *states = fused.call(kind(engine, known), call, xs, tuple(state), tuple(constants.values()), trace)
     return spikes, type(state)._make(states)
 
 
@@ -144,6 +152,9 @@ def program_of_family(call: SequenceCall, axes: int, constants: Sequence[Tensor]
 
 @functools.cache
 def _of_family(call: SequenceCall, axes: int, kinds: tuple[tuple[torch.Size, torch.dtype, bool], ...]) -> Known:
+    if FAMILIES[call.family].weights:
+        return f"{call.family} has weights"
+
     def neuron() -> Any:
         values = [torch.ones(shape, dtype=dtype).requires_grad_(learn) for shape, dtype, learn in kinds]
         return FAMILIES[call.family].bare(call, values)
@@ -158,23 +169,39 @@ def _unfit(neuron: Any, xs: Tensor, constants: Mapping[str, Tensor]) -> str:
     """Return why no engine runs programs on such an input, or nothing."""
     if not xs.is_floating_point():
         return "its input is not floating"
-    if neuron.state_shape(xs.detach()[0]) != xs.shape[1:]:
-        return "its state is of another shape than its input"
+    if _sample(neuron, xs) is not None:
+        shape = neuron.state_shape(xs.detach()[0])
+        weights = [c for c in constants.values() if not fused.broadcasts(c.shape, shape)]
+        if not weights:
+            return "its state is of another shape than its input"
+        if any(weight.dim() > 2 for weight in weights):
+            return "it has weights that are not those of a linear layer"
+        if xs.dim() == 2:
+            return "it has weights, and its input no batch axis"
+        if len(xs) < LEAST_STEPS or shape.numel() < LEAST_NEURONS:
+            return f"it has weights, and gains from {LEAST_STEPS} steps of {LEAST_NEURONS} neurons in all samples on"
     for name, value in constants.items():
-        if not fused.broadcasts(value.shape, xs.shape[1:]):
-            return f"{name} of shape {tuple(value.shape)} is not one value a neuron"
         if value.dim() and value.dtype != xs.dtype:
             return f"{name} is {value.dtype} for each neuron, and the input {xs.dtype}"
     return ""
 
 
-def _traced(neuron: Callable[[], Any], axes: int, dtype: torch.dtype) -> StepProgram:
+def _sample(neuron: Any, xs: Tensor) -> tuple[int, ...] | None:
+    """Return the shape of one sample of a step's input if the program may hold for that alone, else None."""
+    shape = neuron.state_shape(xs.detach()[0])
+    weights = shape != xs.shape[1:] or not all(fused.broadcasts(c.shape, shape) for c in constants_of(neuron).values())
+    return tuple(xs.shape[2:]) if weights else None
+
+
+def _traced(
+    neuron: Callable[[], Any], axes: int, dtype: torch.dtype, sample: tuple[int, ...] | None = None
+) -> StepProgram:
     """Trace in a thread of its own, where no mode is on, no hook is set, and gradients are enabled."""
     from snn_core.sequence.random_states import RandomStates
 
     with RandomStates(), ThreadPoolExecutor(1) as thread:
         try:
-            return thread.submit(lambda: traced(neuron(), axes, dtype)).result()
+            return thread.submit(lambda: traced(neuron(), axes, dtype, sample)).result()
         except NoProgram:
             raise
         except Exception as error:  # whatever the neuron's own code raises of numbers that it does not expect
@@ -196,7 +223,7 @@ def _after_first_step(neuron: Any, xs: Tensor, state: Any) -> tuple[Known, Any, 
     if change:
         return f"a step {change}", outputs, False
     try:
-        traced_step = _traced(lambda: neuron, x.dim(), x.dtype)
+        traced_step = _traced(lambda: neuron, x.dim(), x.dtype, _sample(neuron, xs))
     except NoProgram as reason:
         return str(reason), outputs, True
     same = _gives(traced_step, neuron, x, state, outputs)
@@ -206,12 +233,14 @@ def _after_first_step(neuron: Any, xs: Tensor, state: Any) -> tuple[Known, Any, 
 def _gives(known: StepProgram, neuron: Any, x: Tensor, state: Any, outputs: Any) -> bool:
     emitted, after, _ = outputs
     with torch.no_grad():
-        values = {"x": x, **state._asdict(), **known.once.run(constants_of(neuron))}
-        computed = known.forward.run(values)
+        constants = constants_of(neuron)
+        computed = known.forward.run(known.given(x, state._asdict(), constants) | known.once.run(constants))
     pairs = [
         (torch.as_tensor(computed[n], dtype=t.dtype), t) for n, t in {"emitted": emitted, **after._asdict()}.items()
     ]
-    return all(torch.allclose(c.expand_as(t), t, 0, 0, equal_nan=True) for c, t in pairs)
+    # products are rounded by where their tensors lie
+    off = 1000 * torch.finfo(x.dtype).eps if known.connections else 0.0
+    return all(torch.allclose(c.expand_as(t), t, off, off, equal_nan=True) for c, t in pairs)
 
 
 @dataclass
@@ -227,13 +256,13 @@ class _Kept:
     impure: dict[bool, str] = field(default_factory=dict)
 
     def known(self, neuron: Any, xs: Tensor) -> Known | None:
-        return self.impure.get(neuron.training) or self.programs.get(_kind(xs))
+        return self.impure.get(neuron.training) or self.programs.get(_kind(neuron, xs))
 
     def by_first_step(self, neuron: Any, xs: Tensor, state: Any) -> tuple[Known, Any]:
         """Get to know the neuron by its first step, and return what that gave too."""
         known, outputs, pure = _after_first_step(neuron, xs, state)
         if pure:
-            self.programs[_kind(xs)] = next((k for k in self.programs.values() if k == known), known)
+            self.programs[_kind(neuron, xs)] = next((k for k in self.programs.values() if k == known), known)
         else:
             self.impure[neuron.training] = str(known)
         return self.known(neuron, xs) or known, outputs
@@ -247,13 +276,14 @@ class _Kept:
         except ValueError as error:
             return str(error)
         x = xs.detach()[:1]
-        state = neuron.State._make([torch.zeros_like(x[0]) for _ in neuron.State._fields])
+        state = neuron.State._make([x.new_zeros(neuron.state_shape(x[0])) for _ in neuron.State._fields])
         return self.by_first_step(twin, x.requires_grad_(xs.requires_grad), state)[0]
 
 
-def _kind(xs: Tensor) -> tuple[Any, ...]:
+def _kind(neuron: Any, xs: Tensor) -> tuple[Any, ...]:
     """Return what the code of a step might ask of its input besides values and size."""
-    return xs.dim(), xs.dtype, xs.requires_grad, torch.is_grad_enabled(), torch.is_inference_mode_enabled()
+    modes = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
+    return _sample(neuron, xs) or xs.dim(), xs.dtype, xs.requires_grad, *modes
 
 
 def _kept(neuron: Any) -> _Kept:
@@ -287,56 +317,3 @@ class _Call:
         neuron = with_constants(self.neuron, dict(zip(self.names, values, strict=True)))
         spikes, last = loop(neuron.advance, x, neuron.State._make(states), trace)
         return spikes, *last
-
-
-class Programmed:
-    """A kernel that is made of an engine and a program.
-
-    Args:
-        engine: The engine.
-        program: The program, in which those constants learn that may.
-    """
-
-    def __init__(self, engine: Interpreter, program: StepProgram) -> None:
-        self._engine = engine
-        self._program = program
-        self.name: str = engine.name
-        self.device: str = engine.device
-
-    def refuses(self, call: _Call | SequenceCall) -> str | None:
-        """Return None, as the engine was asked before."""
-        return None
-
-    def forward(
-        self,
-        call: _Call | SequenceCall,
-        x: Tensor,
-        states: Sequence[Tensor],
-        constants: Sequence[Tensor],
-        trace: bool,
-        save: bool,
-    ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-        coefficients = _coefficients(self._program, dict(zip(call.names, constants, strict=True)))
-        return self._engine.forward(self._program, x, states, coefficients, trace, save)
-
-    def backward(
-        self,
-        call: _Call | SequenceCall,
-        grads: Sequence[Tensor | None],
-        x: Tensor,
-        states: Sequence[Tensor],
-        constants: Sequence[Tensor],
-        saved: Sequence[Tensor],
-        trace: bool,
-        needs: Sequence[bool],
-    ) -> tuple[Tensor | None, ...]:
-        program, values = self._program, dict(zip(call.names, constants, strict=True))
-        coefficients, shape = _coefficients(program, values), program.shape_of_sums(values)
-        out = self._engine.backward(program, grads, x, states, coefficients, saved, trace, needs[0], shape)
-        sums = dict(zip(program.sums, out[1 + len(states) :], strict=True))
-        return *out[: 1 + len(states)], *program.gradients(values, sums)
-
-
-def _coefficients(program: StepProgram, constants: Mapping[str, Tensor]) -> list[Tensor]:
-    with torch.no_grad():
-        return list(program.once.run(constants).values())

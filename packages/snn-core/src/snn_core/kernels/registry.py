@@ -117,6 +117,9 @@ class Interpreter(Protocol):
     def refuses(self, program: StepProgram, dtype: torch.dtype) -> str | None:
         """Return None to take a program, else the reason why not."""
 
+    def empty(self, sizes: Sequence[int], like: Tensor) -> Tensor:
+        """Return an uninitialized tensor of some sizes, of the dtype and on the device of another."""
+
     def forward(
         self,
         program: StepProgram,

@@ -1,0 +1,122 @@
+"""Connections inside a step: linear layers of its input, or of the state before it, that its instructions are given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from snn_core.kernels.layers import linear
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A linear layer of what one step is given.
+
+    Args:
+        sources: Names of what goes in, the input or fields of the state; several are concatenated along the last axis.
+        inputs: Names of what comes out: one input of the step, or several that are equal parts of the last axis.
+        weight: Path of the weight in the neuron.
+        bias: Path of the bias, if there is one.
+
+    Example:
+        >>> gates = Connection(("mem",), ("c0.0", "c0.1"), "weight")
+        >>> print(gates)
+          c0.0, c0.1 = linear(mem, weight)
+        >>> out = gates({"mem": torch.ones(1, 2)}, {"weight": torch.tensor([[1.0, 1.0], [2.0, 2.0]])})
+        >>> gates.parts(out)
+        [tensor([[2.]]), tensor([[4.]])]
+    """
+
+    sources: tuple[str, ...]
+    inputs: tuple[str, ...]
+    weight: str
+    bias: str | None = None
+
+    def __str__(self) -> str:
+        read = ", ".join((*self.sources, self.weight, *filter(None, (self.bias,))))
+        return f"  {', '.join(self.inputs)} = linear({read})"
+
+    def renamed(self, names: Mapping[str, str]) -> Connection:
+        """Return the same connection with other names of what goes in and comes out.
+
+        Args:
+            names: Those that change.
+        """
+        sources, inputs = (tuple(names.get(name, name) for name in each) for each in (self.sources, self.inputs))
+        return replace(self, sources=sources, inputs=inputs)
+
+    @property
+    def of_input(self) -> bool:
+        """True if only the neuron's input goes in, so that it can go through for all steps at once."""
+        return self.sources in (("x",), ("input",))
+
+    def __call__(self, values: Mapping[str, Tensor], constants: Mapping[str, Tensor]) -> Tensor:
+        """Return what comes out.
+
+        Args:
+            values: The input and the states, by name, with any number of axes before the last one.
+            constants: The neuron's, by path.
+        """
+        bias = None if self.bias is None else constants[self.bias]
+        return linear(self.source(values), constants[self.weight], bias)[0]
+
+    def source(self, values: Mapping[str, Tensor]) -> Tensor:
+        """Return what goes in.
+
+        Args:
+            values: The input and the states, by name.
+        """
+        first, *more = (values[name] for name in self.sources)
+        return torch.cat([first, *more], -1) if more else first
+
+    def parts(self, out: Tensor) -> list[Tensor]:
+        """Return the parts of what comes out, each dense.
+
+        Args:
+            out: What comes out.
+        """
+        if len(self.inputs) == 1:
+            return [out]
+        return [*out.unflatten(-1, (len(self.inputs), -1)).movedim(-2, 0).contiguous()]
+
+    def to_sources(self, grad: Tensor, values: Mapping[str, Tensor], constants: Mapping[str, Tensor]) -> list[Tensor]:
+        """Return the gradient of each source.
+
+        Args:
+            grad: That of what came out.
+            values: The input and the states, by name, of which shapes count.
+            constants: The neuron's, by path.
+        """
+        back, _ = linear(grad, constants[self.weight].t())
+        return [*back.split([values[name].shape[-1] for name in self.sources], -1)]
+
+    def to_constants(self, grad: Tensor, source: Tensor) -> dict[str, Tensor]:
+        """Return the gradients of weight and bias, by path, summed over all axes but the last one.
+
+        Args:
+            grad: That of what came out.
+            source: What went in.
+        """
+        rows, features = grad.flatten(0, -2), source.flatten(0, -2)
+        if rows.shape[1] > features.shape[1]:  # what comes first is laid out anew: the smaller one
+            gradients = {self.weight: linear(features.t(), rows.t())[0].t().contiguous()}
+        else:
+            gradients = {self.weight: linear(rows.t(), features.t())[0]}
+        return gradients if self.bias is None else {**gradients, self.bias: rows.sum(0)}
+
+
+def joined(parts: Sequence[Tensor], out: Tensor) -> Tensor:
+    """Write parts side by side along the last axis.
+
+    Args:
+        parts: The parts.
+        out: To where, which is returned.
+
+    Example:
+        >>> joined([torch.ones(2), torch.zeros(1)], torch.empty(3))
+        tensor([1., 1., 0.])
+    """
+    return torch.cat([*parts], -1, out=out) if len(parts) > 1 else out.copy_(parts[0])

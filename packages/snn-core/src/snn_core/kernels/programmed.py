@@ -1,0 +1,194 @@
+"""Kernels that are made of an engine and a step program."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from snn_core.kernels.connections import Connection, joined
+from snn_core.kernels.program import StepProgram
+from snn_core.kernels.registry import Interpreter
+
+
+class Programmed:
+    """A kernel that runs whole sequences of a program.
+
+    Args:
+        engine: The engine.
+        program: The program, in which those constants learn that may.
+    """
+
+    def __init__(self, engine: Interpreter, program: StepProgram) -> None:
+        self._engine = engine
+        self._program = program
+        self.name: str = engine.name
+        self.device: str = engine.device
+
+    def refuses(self, call: Any) -> str | None:
+        """Return None, as the engine was asked before."""
+        return None
+
+    def forward(
+        self,
+        call: Any,
+        x: Tensor,
+        states: Sequence[Tensor],
+        constants: Sequence[Tensor],
+        trace: bool,
+        save: bool,
+    ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        coefficients = _coefficients(self._program, dict(zip(call.names, constants, strict=True)))
+        return self._engine.forward(self._program, x, states, coefficients, trace, save)
+
+    def backward(
+        self,
+        call: Any,
+        grads: Sequence[Tensor | None],
+        x: Tensor,
+        states: Sequence[Tensor],
+        constants: Sequence[Tensor],
+        saved: Sequence[Tensor],
+        trace: bool,
+        needs: Sequence[bool],
+    ) -> tuple[Tensor | None, ...]:
+        program, values = self._program, dict(zip(call.names, constants, strict=True))
+        coefficients, shape = _coefficients(program, values), program.shape_of_sums(values)
+        out = self._engine.backward(program, grads, x, states, coefficients, saved, trace, needs[0], shape)
+        sums = {n: s for n, s in zip(program.sums, out[1 + len(states) :], strict=True) if s is not None}
+        return *out[: 1 + len(states)], *program.gradients(values, sums)
+
+
+class Connected(Programmed):
+    """A kernel that runs a program step by step, with what its connections compute in between.
+
+    What goes through connections from the input alone is computed for all steps at once, and so are the gradients of
+    all weights.
+    """
+
+    def forward(
+        self,
+        call: Any,
+        x: Tensor,
+        states: Sequence[Tensor],
+        constants: Sequence[Tensor],
+        trace: bool,
+        save: bool,
+    ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        program, values = self._program, dict(zip(call.names, constants, strict=True))
+        coefficients, fields = _coefficients(program, values), program.states[: len(states)]
+        arriving = {
+            inputs: self._ahead(connections, x, states, values) for inputs, connections in program.arriving.items()
+        }
+        state, spikes, traced, saved = tuple(states), [], [], [*arriving.values()]
+        for one, *arrived in zip(x.unbind(), *(whole.unbind() for whole in arriving.values()), strict=True):
+            given = {"x": one, "input": one, **dict(zip(fields, state, strict=True))}
+            for connections, whole in zip(program.arriving.values(), arrived, strict=True):
+                for c in connections:
+                    if not c.of_input:
+                        whole.add_(c(given, values))
+            drive, others = self._inputs(one, arrived)
+            (spk, *after), kept = self._engine.forward(program, drive, [*state, *others], coefficients, False, save)
+            saved += [*state, *kept]
+            state = tuple(after[: len(states)])
+            spikes.append(spk)
+            traced.append(state)
+        last = [torch.stack(each) for each in zip(*traced, strict=True)] if trace else state
+        return (torch.cat(spikes), *last), tuple(saved) if save else ()
+
+    def backward(
+        self,
+        call: Any,
+        grads: Sequence[Tensor | None],
+        x: Tensor,
+        states: Sequence[Tensor],
+        constants: Sequence[Tensor],
+        saved: Sequence[Tensor],
+        trace: bool,
+        needs: Sequence[bool],
+    ) -> tuple[Tensor | None, ...]:
+        program, values, count = self._program, dict(zip(call.names, constants, strict=True)), len(states)
+        coefficients, shape = _coefficients(program, values), program.shape_of_sums(values)
+        fields, totals = program.states[:count], dict[str, Tensor]()
+        arrived, steps = saved[: len(program.arriving)], saved[len(program.arriving) :]
+        each = len(steps) // len(x)
+        returned = [self._engine.empty(whole.shape, whole) for whole in arrived]
+        by_step = [zip(*(whole.unbind() for whole in each_whole), strict=True) for each_whole in (arrived, returned)]
+        by_step = [*zip(x.unbind(), *by_step, strict=True)]
+        to_input: list[Tensor] = []
+        upstream = grads[0]
+        carried: dict[str, Tensor | None] = dict(zip(fields, grads[1:], strict=True))
+        if trace:
+            carried = dict.fromkeys(fields)
+        for t in reversed(range(len(x))):
+            if trace:
+                for field, grad in zip(fields, grads[1:], strict=True):
+                    carried[field] = _sum(carried[field], None if grad is None else grad[t])
+            one, arrived_now, returned_now = by_step[t]
+            state, kept = steps[t * each : t * each + count], steps[t * each + count : (t + 1) * each]
+            drive, others = self._inputs(one, arrived_now)
+            ends = [None if upstream is None else upstream[t : t + 1], *map(carried.get, program.states)]
+            all_gradients = self._engine.backward(
+                program, ends, drive, [*state, *others], coefficients, kept, trace=False, need_x=True, shape=shape
+            )
+            out = [gradient for gradient in all_gradients if gradient is not None]  # which all are
+            back = {"x": out[0][0], **dict(zip(program.states, out[1:], strict=False))}
+            for name, total in zip(program.sums, out[1 + len(program.states) :], strict=True):
+                totals[name] = totals[name] + total if name in totals else total
+            carried = {field: back[field] for field in fields}
+            given = {"x": one, "input": one, **dict(zip(fields, state, strict=True))}
+            before = None if program.renames_input else back["x"]
+            for (inputs, connections), out_ in zip(program.arriving.items(), returned_now, strict=True):
+                grad = joined([back[name] for name in inputs], out_)
+                for c in connections:
+                    if not c.of_input:
+                        for name, gradient in zip(c.sources, c.to_sources(grad, given, values), strict=True):
+                            if name in fields:
+                                carried[name] = _sum(carried[name], gradient)
+                            else:
+                                before = _sum(before, gradient)
+            if before is not None:
+                to_input.append(before)
+        of_x = torch.stack(to_input[::-1]) if to_input else None
+        of_constants = dict(zip(call.names, program.gradients(values, totals), strict=True))
+        learn = dict(zip(call.names, needs[1 + count :], strict=True))
+        given = {"x": x, "input": x}
+        for c, grad in ((c, grad) for cs, grad in zip(program.arriving.values(), returned, strict=True) for c in cs):
+            if c.of_input and needs[0]:
+                of_x = _sum(of_x, *c.to_sources(grad, given, values))
+            if learn[c.weight] or (c.bias is not None and learn[c.bias]):
+                read = [(k, field) for k, field in enumerate(fields) if field in c.sources]
+                source = c.source(given | {field: torch.stack([*steps[k::each]]) for k, field in read})
+                for path, gradient in c.to_constants(grad, source).items():
+                    of_constants[path] = _sum(of_constants[path], gradient)
+        return of_x, *map(carried.get, fields), *of_constants.values()
+
+    def _ahead(
+        self, connections: Sequence[Connection], x: Tensor, states: Sequence[Tensor], values: Mapping[str, Tensor]
+    ) -> Tensor:
+        """Return for all steps what arrives from the input alone."""
+        given = {"x": x, "input": x}
+        out = [c(given, values) for c in connections if c.of_input]
+        if out:
+            return functools.reduce(Tensor.add_, out)
+        *sizes, features = states[0].shape
+        return self._engine.empty([len(x), *sizes, features * len(connections[0].inputs)], x).zero_()
+
+    def _inputs(self, x: Tensor, arrived: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """Return the input of one step, with an axis of steps, and its further inputs."""
+        given = {"x": x}
+        for (inputs, connections), whole in zip(self._program.arriving.items(), arrived, strict=True):
+            given |= dict(zip(inputs, connections[0].parts(whole), strict=True))
+        return given.pop("x")[None], [*given.values()]
+
+
+def _sum(a: Tensor | None, b: Tensor | None) -> Tensor | None:
+    return b if a is None else a if b is None else a + b
+
+
+def _coefficients(program: StepProgram, constants: Mapping[str, Tensor]) -> list[Tensor]:
+    with torch.no_grad():
+        return list(program.once.run(constants).values())

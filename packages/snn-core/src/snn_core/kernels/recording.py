@@ -1,0 +1,372 @@
+"""The operations of one step of a neuron, and of its backward step, as they are recorded, and cut into programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from snn_core.kernels.connections import Connection
+from snn_core.kernels.instructions import Operand, lowered
+from snn_core.kernels.program import Instruction, Program, Register, StepProgram
+
+_VIEWS = {"detach", "alias", "view", "_unsafe_view", "expand", "clone", "squeeze", "unsqueeze", "lift_fresh"}
+
+
+class NoProgram(Exception):
+    """Why a neuron has no step program."""
+
+
+class Joined(NamedTuple):
+    """A tensor of several registers, one after the other along the last axis."""
+
+    operands: tuple[Operand, ...]
+    sizes: tuple[int, ...]
+
+    def piece(self, begin: int, size: int) -> Operand:
+        """Return the register of a part."""
+        starts = [sum(self.sizes[:k]) for k in range(len(self.sizes))]
+        if (begin, size) not in zip(starts, self.sizes, strict=True):
+            raise NoProgram("a step cuts what a connection gives into parts that are not those of its states")
+        return self.operands[starts.index(begin)]
+
+
+class Kind(IntEnum):
+    """The number of times that a register is computed; one computed from several is of the largest kind."""
+
+    CONSTANT = 0  # once, before the first step
+    STEP = 1  # in every step
+    LAST = 2  # once, after the last step, from sums over columns
+
+
+class Sum(Register):
+    """A register of which the sum over columns is meant: the gradient of a constant, on its way to it."""
+
+
+class Recording(TorchDispatchMode):
+    """Records element-wise operations on tensors of known registers.
+
+    Args:
+        shape: That of one step's input.
+        shapes: Those of constants.
+    """
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # as the first use would import the compiler, which takes a second
+
+    def __init__(self, shape: tuple[int, ...], shapes: Iterable[tuple[int, ...]]) -> None:
+        super().__init__()
+        self._entries: list[str | Instruction] = []  # the name of an input, or what computes a register
+        self._kinds: list[Kind] = []
+        self.shape = shape
+        self._shapes = {(), *map(_without_leading_ones, shapes)}
+        self._operands: dict[int, Operand] = {}  # of tensors, by identity
+        self._held: list[Tensor] = []  # so that no other tensor has the identity of one that is known
+        self._known: dict[Instruction, Register] = {}
+        self._inputs: set[int] = set()  # by identity, as no input may be changed in place
+        self._shared: set[int] = set()  # where tensors lie that are seen by several names
+        self._renamed: dict[str, str] = {}  # inputs, where what a connection gives is the step's input
+        self._detached: set[int] = set()  # by identity
+        self.off = False  # while something is computed that is no part of a step
+
+    def input(self, name: str, tensor: Tensor, kind: Kind) -> None:
+        """Name a tensor that a program is given."""
+        self._inputs.add(id(tensor))
+        self._hold(tensor, self._add(name, kind))
+
+    def sources(self, tensor: Tensor) -> tuple[str, ...]:
+        """Return the names of the inputs that a tensor is, or that are joined in it."""
+        operand = self._operands.get(id(tensor))
+        joined = operand.operands if isinstance(operand, Joined) else (operand,)
+        names = [self._entries[o.number] for o in joined if isinstance(o, Register) and self._kind(o) is Kind.STEP]
+        if len(names) < len(joined) or not all(isinstance(n, str) for n in names) or id(tensor) in self._detached:
+            raise NoProgram("a linear layer is of something else than the input and the state before it")
+        return tuple(map(str, names))
+
+    def operand(self, tensor: Tensor) -> Operand:
+        """Return the register or number of a tensor that was named or computed."""
+        if id(tensor) not in self._operands:
+            raise NoProgram("a step returns a tensor that it does not compute")
+        return self._operands[id(tensor)]
+
+    def emit(self, name: str, *operands: Operand) -> Operand:
+        """Add an instruction, unless its result is known already."""
+        if not all(isinstance(operand, Register | float) for operand in operands):
+            raise NoProgram(f"'{name}' is called with {operands}, which programs do not know")
+        if name == "mul" and 1.0 in operands:
+            return operands[operands[0] == 1.0]
+        if any(isinstance(operand, Sum) for operand in operands):
+            if name in ("add", "sub", "neg") and all(isinstance(operand, Sum) for operand in operands):
+                return Sum(*self.emit(name, *(Register(*operand) for operand in operands)))
+            operands = tuple(self._summed(o) if isinstance(o, Sum) else o for o in operands)
+        kind = max(map(self._kind, operands), default=Kind.CONSTANT)
+        if kind is Kind.LAST and any(self._kind(operand) is Kind.STEP for operand in operands):
+            raise NoProgram("a sum over the batch or over neurons takes part in a step")
+        return self._instruction(Instruction(name, operands), kind)
+
+    def _summed(self, columns: Operand) -> Register:
+        return self._instruction(Instruction("sum", (Register(*columns),)), Kind.LAST)
+
+    def _instruction(self, instruction: Instruction, kind: Kind) -> Register:
+        if instruction not in self._known:
+            self._known[instruction] = self._add(instruction, kind)
+        return self._known[instruction]
+
+    def _add(self, entry: str | Instruction, kind: Kind) -> Register:
+        self._entries.append(entry)
+        self._kinds.append(kind)
+        return Register(len(self._entries) - 1)
+
+    def _kind(self, operand: Operand) -> Kind:
+        return self._kinds[operand.number] if isinstance(operand, Register) else Kind.CONSTANT
+
+    def _hold(self, tensor: Tensor, operand: Operand) -> None:
+        self._operands[id(tensor)] = operand
+        self._held.append(tensor)
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
+        name = func.overloadpacket.__name__
+        out = func(*args, **(kwargs or {}))
+        if self.off:
+            return out
+        if name in ("split", "split_with_sizes") and id(args[0]) in self._operands:
+            return self._cut(args[0], out, *args[2:])
+        if not isinstance(out, Tensor):
+            raise NoProgram(f"'{name}' reads a value or gives several tensors")
+        if any(out is arg for arg in args):
+            if id(out) in self._inputs or out.untyped_storage().data_ptr() in self._shared:
+                raise NoProgram(f"'{name}' changes in place what is read elsewhere too")
+            name = name.removesuffix("_")
+        elif name in _VIEWS:
+            self._shared.add(out.untyped_storage().data_ptr())
+        if name == "detach":
+            self._detached.add(id(out))
+        self._hold(out, self._recorded(name, args, kwargs or {}, out))
+        return out
+
+    def _recorded(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], out: Tensor) -> Operand:
+        if name == "lift_fresh" and id(args[0]) not in self._operands:
+            return self._number(args[0])
+        if name == "cat":
+            if any(id(arg) in self._detached for arg in args[0]) or not _is_last(out, *args[1:]):
+                raise NoProgram("a step joins what is detached, or along another axis than the last")
+            return Joined(tuple(map(self._encoded, args[0])), tuple(arg.shape[-1] for arg in args[0]))
+        operands = [self._encoded(arg) for arg in args]
+        if any(isinstance(operand, Joined) for operand in operands):
+            return self._of_joined(name, args, operands, kwargs, out)
+        summed = any(isinstance(operand, Sum) for operand in operands)
+        if out.shape != self.shape and _without_leading_ones(out.shape) not in self._shapes and not summed:
+            raise NoProgram(f"'{name}' gives a tensor of another shape than the input's")
+        if name in _VIEWS:
+            moved = _without_leading_ones(out.shape) != _without_leading_ones(args[0].shape)
+            if moved and not summed and out.shape != self.shape:
+                raise NoProgram(f"'{name}' moves a constant to another axis")
+            return operands[0]
+        if name == "sum":
+            return Sum(*operands[0]) if self._kind(operands[0]) is Kind.STEP else operands[0]
+        if name == "_to_copy":
+            return self._cast(operands[0], args[0].dtype, out.dtype)
+        operand = lowered(name, tuple(operands), kwargs, self.emit)
+        if operand is None:
+            raise NoProgram(f"'{name}' is not an operation that programs have")
+        if isinstance(operand, Register) and self._is_of_numbers(operand):
+            return self._number(out)
+        return operand
+
+    def _cut(self, whole: Tensor, parts: Any, *axis: int) -> Any:
+        begin, joined = 0, self.operand(whole)
+        if not isinstance(joined, Joined) or not _is_last(whole, *axis):
+            raise NoProgram("a step takes a part of a tensor")
+        for part in parts:
+            self._hold(part, joined.piece(begin, part.shape[-1]))
+            begin += part.shape[-1]
+        return parts
+
+    def _of_joined(self, name: str, args: tuple[Any, ...], operands: list[Any], kwargs: Any, out: Tensor) -> Operand:
+        first, *more = (operand for operand in operands if isinstance(operand, Joined))
+        if name == "slice" and _is_last(*args[:2]):
+            return first.piece(args[2], out.shape[-1])
+        if name in _VIEWS and out.shape == args[0].shape:
+            return first
+        others = (arg for arg, operand in zip(args, operands, strict=True) if not isinstance(operand, Joined))
+        unlike = any(other.sizes != first.sizes for other in more) or any(
+            isinstance(o, Tensor) and o.dim() for o in others
+        )
+        if unlike or name in (*_VIEWS, "sum", "_to_copy"):
+            raise NoProgram(f"'{name}' of what a connection gives as several parts")
+        each = []
+        for k in range(len(first.operands)):
+            kth = tuple(operand.operands[k] if isinstance(operand, Joined) else operand for operand in operands)
+            each.append(lowered(name, kth, kwargs, self.emit))
+        if None in each:
+            raise NoProgram(f"'{name}' is not an operation that programs have")
+        return first._replace(operands=tuple(each))
+
+    def _is_of_numbers(self, register: Register) -> bool:
+        entry = self._entries[register.number]
+        return isinstance(entry, Instruction) and not any(isinstance(o, Register) for o in entry.operands)
+
+    def _number(self, tensor: Tensor) -> float:
+        values = tensor.detach().unique()
+        if values.numel() != 1:
+            raise NoProgram("a step makes a tensor of several numbers; register it as a buffer of the neuron")
+        return float(values)
+
+    def _cast(self, operand: Operand, before: torch.dtype, after: torch.dtype) -> Operand:
+        if before == after or isinstance(operand, Sum) or self._kind(operand) is Kind.LAST:
+            return operand  # the gradient of a constant is given the dtype of the constant at the end
+        if before == torch.bool and after.is_floating_point:
+            return self.emit("number", operand)
+        raise NoProgram(f"a step computes in {str(before).removeprefix('torch.')} as well")
+
+    def _encoded(self, value: Any) -> Any:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return float(value)
+        if not isinstance(value, Tensor):
+            return value
+        if id(value) not in self._operands:
+            raise NoProgram("a step reads a tensor that is not a constant of the neuron; register it as a buffer")
+        return self._operands[id(value)]
+
+    def split(
+        self,
+        forward: Mapping[str, Operand],
+        backward: Mapping[str, Operand],
+        last: Mapping[str, Operand],
+        connections: Sequence[Connection],
+    ) -> StepProgram:
+        """Return what was recorded, by how often it is computed.
+
+        Args:
+            forward: The outputs of a step, by name.
+            backward: The gradients of what goes into it.
+            last: Those of constants.
+            connections: What a step's input and states go through before.
+        """
+        if any(isinstance(o, Joined) for o in (*forward.values(), *backward.values(), *last.values())):
+            raise NoProgram("a step returns what a connection gives as several parts")
+        if any(self._kind(o) is Kind.LAST or isinstance(o, Sum) for o in (*forward.values(), *backward.values())):
+            raise NoProgram("a sum over the batch or over neurons takes part in a step")
+        ends = {n: self._summed(o) if self._kind(o) is Kind.STEP else o for n, o in last.items()}
+        needed = self._needed(ends.values())
+        summed = [
+            entry.operands[0]
+            for index, entry in enumerate(self._entries)
+            if Register(index) in needed and isinstance(entry, Instruction) and entry.name == "sum"
+        ]
+        sums = {columns: f"sum {index}" for index, columns in enumerate(summed)}
+        backward = {**backward, **{name: columns for columns, name in sums.items()}}
+        in_steps = self._needed((*forward.values(), *backward.values()))
+        forward, backward = {**forward}, {**backward}
+        connections = self._summed_up(connections, in_steps, forward, backward)
+        if connections and Register(0) not in in_steps:  # the input itself
+            first = connections[0].inputs[0]
+            self._renamed = {"x": "input", first: "x"}
+            connections = [c.renamed(self._renamed) for c in connections]
+            del forward[first]
+            backward["d x"] = backward.pop(f"d {first}")
+        coefficients: dict[Operand, str] = {}
+        for operand in sorted(self._read(in_steps, (*forward.values(), *backward.values()))):
+            entry = self._entries[operand.number]
+            coefficients[operand] = entry if isinstance(entry, str) else f"k{len(coefficients)}"
+        once = self._program({name: operand for operand, name in coefficients.items()}, {})
+        step = self._program(forward, coefficients)
+        back = self._program(backward, coefficients)
+        totals = {self._known[Instruction("sum", (columns,))]: name for columns, name in sums.items()}
+        return StepProgram(once, step, back, self._program(ends, totals), tuple(connections))
+
+    def _summed_up(
+        self,
+        connections: Sequence[Connection],
+        in_steps: set[Register],
+        forward: dict[str, Operand],
+        backward: dict[str, Operand],
+    ) -> list[Connection]:
+        """Let connections give the same inputs, their sum, where a step only adds what they give.
+
+        Args:
+            connections: The connections.
+            in_steps: The registers of a step and its backward step.
+            forward: The outputs of a step; those of inputs that are no more go.
+            backward: The same of the backward step.
+        """
+        numbers = {entry: Register(k) for k, entry in enumerate(self._entries) if isinstance(entry, str)}
+        readers: dict[Operand, set[Register]] = {}
+        for register in in_steps:
+            entry = self._entries[register.number]
+            for operand in entry.operands if isinstance(entry, Instruction) else ():
+                readers.setdefault(operand, set()).add(register)
+        made: list[Connection] = []
+        for connection in connections:
+            mine = [numbers[name] for name in connection.inputs]
+            for other in made:
+                theirs = [numbers[name] for name in other.inputs]
+                pairs = [*zip(theirs, mine, strict=False)]
+                sums = [s for pair in pairs if (s := self._known.get(Instruction("add", pair))) is not None]
+                if len(sums) == len(mine) == len(theirs) and all(
+                    readers.get(o) == readers.get(m) == {s} for (o, m), s in zip(pairs, sums, strict=True)
+                ):
+                    for name, s in zip(other.inputs, sums, strict=True):
+                        self._entries[s.number] = name
+                    for name in connection.inputs:
+                        del forward[name], backward[f"d {name}"]
+                    connection = replace(connection, inputs=other.inputs)
+                    break
+            made.append(connection)
+        return made
+
+    def _needed(self, ends: Iterable[Operand], given: Iterable[Operand] = ()) -> set[Register]:
+        """Return the registers that some outputs need, down to what is given."""
+        needed: set[Register] = set()
+        waiting = [operand for operand in ends if isinstance(operand, Register)]
+        while waiting:
+            register = waiting.pop()
+            if register in needed:
+                continue
+            needed.add(register)
+            entry = self._entries[register.number]
+            if isinstance(entry, Instruction) and register not in given:
+                waiting += [operand for operand in entry.operands if isinstance(operand, Register)]
+        return needed
+
+    def _read(self, in_steps: set[Register], ends: Iterable[Operand]) -> set[Operand]:
+        """Return the constant registers that an instruction of a step reads, or that an output is."""
+        read = {operand for operand in ends if isinstance(operand, Register)}
+        for register in in_steps:
+            entry = self._entries[register.number]
+            if isinstance(entry, Instruction) and self._kind(register) is Kind.STEP:
+                read.update(operand for operand in entry.operands if isinstance(operand, Register))
+        return {register for register in read if self._kind(register) is Kind.CONSTANT}
+
+    def _program(self, outputs: Mapping[str, Operand], given: Mapping[Operand, str]) -> Program:
+        """Return the program of some outputs, from inputs and from registers that are given by name."""
+        order = sorted(self._needed(outputs.values(), given), key=lambda r: (not self._is_input(r, given), r.number))
+        new = {register: Register(index) for index, register in enumerate(order)}
+        inputs, instructions = [], []
+        for register in order:
+            entry = self._entries[register.number]
+            if register in given:
+                inputs.append(given[register])
+            elif isinstance(entry, str):
+                inputs.append(self._renamed.get(entry, entry))
+            else:
+                instructions.append(Instruction(entry.name, tuple(new.get(o, o) for o in entry.operands)))
+        return Program(tuple(inputs), tuple(instructions), {name: new.get(o, o) for name, o in outputs.items()})
+
+    def _is_input(self, register: Register, given: Mapping[Operand, str]) -> bool:
+        return register in given or isinstance(self._entries[register.number], str)
+
+
+def _is_last(tensor: Tensor, axis: int = 0) -> bool:
+    return axis % tensor.dim() == tensor.dim() - 1
+
+
+def _without_leading_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+    first = next((axis for axis, length in enumerate(shape) if length != 1), len(shape))
+    return tuple(shape[first:])
