@@ -84,12 +84,37 @@ def assembled(
     Returns:
         Instructions as (operation, first operand, second operand), and the number of temporary rows.
     """
+    nodes = _with_resets_apart(nodes, outputs)
     order = _ordered(nodes, outputs, readable)
     code = []
     while order:
         order, instruction = order
         code.append(instruction)
     return _numbered(code[::-1], nodes, readable, slots)
+
+
+def _with_resets_apart(nodes: Sequence[Node], outputs: Sequence[tuple[Row, int]]) -> list[Node]:
+    """Return the nodes with ``1 - (b > c)`` of rows anew for each product with it, which then is one instruction."""
+    ends = [node for _, node in outputs]
+    users, made = _users(nodes, [*ends]), [*nodes]
+    for kept, node in enumerate(nodes):
+        if (
+            node.operation != "sub"
+            or not _is_one(nodes[node.operands[0]])
+            or kept in ends
+            or len(users.get(kept, ())) < 2
+        ):
+            continue
+        fired = nodes[node.operands[1]]
+        if fired.operation != "gt" or any(nodes[operand].operation != "row" for operand in fired.operands):
+            continue
+        products = all(nodes[user].operation == "mul" and nodes[user].operands.count(kept) == 1 for user in users[kept])
+        if products and users[node.operands[1]] == [kept]:
+            for user in users[kept]:
+                made += [fired, Node("sub", (node.operands[0], len(made)))]
+                other = next(operand for operand in nodes[user].operands if operand != kept)
+                made[user] = Node("mul", (other, len(made) - 1))
+    return made
 
 
 def _ordered(nodes: Sequence[Node], outputs: Sequence[tuple[Row, int]], readable: frozenset[str]) -> Any:

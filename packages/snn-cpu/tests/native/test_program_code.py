@@ -130,6 +130,27 @@ def test_a_step_backward_reads_states_that_are_known_and_computes_what_it_must()
     assert (len(code.again), len(code.back)) == (4, 11)
 
 
+def test_a_reset_to_zero_takes_one_instruction_for_each_state() -> None:
+    """It compares anew for each product with what is left, in place of keeping that in a row."""
+    program, _ = of_neuron(snn.Alpha(alpha=0.9, beta=0.8), torch.float32)
+    code = forward_code(program)
+    assert (len(code.step), code.temporaries) == (17, 2)
+
+
+def test_what_a_reset_leaves_times_itself() -> None:
+    left = (
+        Instruction("gt", (Register(1), Register(2))),
+        Instruction("number", (Register(3),)),
+        Instruction("sub", (1.0, Register(4))),
+        Instruction("mul", (Register(5), Register(5))),
+    )
+    step = Program(("x", "s0", "a"), left, {"emitted": Register(6), "s0": Register(0)})
+    program = StepProgram(Program(("a",), (), {"a": Register(0)}), step, NOTHING, NOTHING)
+    x = torch.tensor([[0.2, 0.9, 0.5]])
+    out, _ = Interpreter().forward(program, torch.cat([x, x]), [x[0].flip(0)], [torch.tensor(0.5)], False, False)
+    assert out[0].tolist() == [[1.0, 0.0, 1.0], [1.0, 0.0, 1.0]]
+
+
 def test_code_is_made_once_for_each_kind_of_call_and_forgotten_with_its_program() -> None:
     machine, (program, coefficients) = Interpreter(), of_neuron(snn.Leaky(0.9), torch.float32)
     x, state = torch.ones(3, 7), [torch.ones(7)]
