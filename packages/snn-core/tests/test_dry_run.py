@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -51,6 +53,29 @@ def test_what_is_left_counts_until_it_goes() -> None:
         held.append(torch.ones(192))
 
     assert usage(forward, backward)[:3] == (0, 1024, 1024)
+
+
+class Garbage:
+    """A tensor that only the collector of garbage frees."""
+
+    def __init__(self) -> None:
+        self.itself, self.tensor = self, torch.ones(1000)
+
+
+@pytest.mark.parametrize("collects", [True, False])
+def test_garbage_from_before_counts_nothing(collects: bool) -> None:
+    before = gc.isenabled(), gc.get_threshold()
+    try:
+        gc.set_threshold(2000)
+        (gc.enable if collects else gc.disable)()
+        gc.collect()
+        usage(lambda: Garbage() and (), nothing)  # while it is counted, or torch would not know how much goes with it
+        used = usage(lambda: [torch.ones(500) for _ in [[] for _ in range(5000)][:9]], nothing)
+        assert used.peak == 9 * 4 * 500
+        assert gc.isenabled() == collects
+    finally:
+        gc.set_threshold(*before[1])
+        (gc.enable if before[0] else gc.disable)()
 
 
 def test_an_error_comes_through_and_ends_the_recording() -> None:

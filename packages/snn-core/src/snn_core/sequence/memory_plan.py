@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import math
 import weakref
 from bisect import bisect
@@ -363,6 +364,8 @@ def usage(forward: Callable[[], Any], backward: Callable[[Any], object]) -> Usag
             "plan_memory or unroll with the same arguments before the profiler starts"
         )
     profile(profile_memory=True).__enter__()  # its __exit__ would sum up the events by operation
+    collects = gc.isenabled()
+    gc.disable()  # or garbage of what was counted before might go in between, and count
     try:
         out = forward()
         with record_function(_BETWEEN):
@@ -370,6 +373,8 @@ def usage(forward: Callable[[], Any], backward: Callable[[Any], object]) -> Usag
         backward(out)
     finally:
         events = [event for thread in torch.autograd._disable_profiler_legacy() for event in thread]
+        if collects:
+            gc.enable()
     live, peak, stored = 0, 0, None
     for event in events:
         if event.kind() == "memory_alloc":
