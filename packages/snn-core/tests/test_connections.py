@@ -126,8 +126,8 @@ def test_values_and_all_gradients_are_those_of_the_loop(name: str, reset: str, d
         first = outcome(lambda: neuron.unroll(xs, trace=trace), neuron, xs, weights)
         again = outcome(lambda: neuron.unroll(xs, trace=trace), neuron, xs, weights)
     assert {*engine.calls} == (set() if (name, reset, delay) in BEHIND_A_RESET else {"forward", "backward"})
-    for found in (first, again):
-        for f, e in zip(found, expected, strict=True):
+    for outputs in (first, again):
+        for f, e in zip(outputs, expected, strict=True):
             assert (f is None) == (e is None)
             if f is not None and e is not None:
                 torch.testing.assert_close(f, e, rtol=1e-10, atol=1e-10)
@@ -166,10 +166,10 @@ def test_frozen_weights_have_no_gradient_and_the_others_theirs(frozen: str) -> N
     weights: list[Tensor] = []
     expected = outcome(lambda: by_loop(neuron, xs, False), neuron, xs, weights)
     with gaining() as engine:
-        found = outcome(lambda: neuron.unroll(xs), neuron, xs, weights)
+        outputs = outcome(lambda: neuron.unroll(xs), neuron, xs, weights)
     assert "backward" in engine.calls
-    assert [f is None for f in found] == [e is None for e in expected]
-    torch.testing.assert_close([f for f in found if f is not None], [e for e in expected if e is not None])
+    assert [f is None for f in outputs] == [e is None for e in expected]
+    torch.testing.assert_close([f for f in outputs if f is not None], [e for e in expected if e is not None])
 
 
 def test_a_batch_of_nothing_and_a_pass_without_gradients() -> None:
@@ -238,9 +238,9 @@ def test_what_is_no_connection_says_why_and_gives_the_same(name: str) -> None:
         choice = kernels.choose(neuron, xs)
         assert choice.name == "reference"
         assert reason in choice.reason
-        found = outcome(lambda: neuron.unroll(xs), neuron, xs, weights)
+        outputs = outcome(lambda: neuron.unroll(xs), neuron, xs, weights)
     assert engine.calls == []
-    for f, e in zip(found, expected, strict=True):
+    for f, e in zip(outputs, expected, strict=True):
         torch.testing.assert_close(f, e, rtol=0, atol=0)
 
 

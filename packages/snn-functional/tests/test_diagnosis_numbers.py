@@ -163,14 +163,14 @@ def test_layers_say_what_runs_them_and_why_nothing_does():
     net = nn.Sequential(nn.Linear(5, 4), mute, nn.Linear(4, 3), loud)
     kernels.register("program", engine := Loud())
     try:
-        found = diagnose(net, torch.rand(6, 2, 5))
+        diagnosis = diagnose(net, torch.rand(6, 2, 5))
     finally:
         kernels.unregister("program", engine)
-    first, last = found.as_dict()["layers"]
+    first, last = diagnosis.as_dict()["layers"]
     assert first["kernel"] == "reference"
     assert "inhibition is not part of the operator" in first["why"]
     assert last["kernel"] in ("loud", "snn-cpu")
-    text = str(found)
+    text = str(diagnosis)
     assert "1 of 2 layers of neurons run fused in unroll\n  1 does not: inhibition is not part" in text
 
 

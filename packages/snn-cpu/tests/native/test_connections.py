@@ -44,11 +44,11 @@ def test_values_and_all_gradients_are_those_of_the_loop(name: str, steps: int, d
     xs = torch.randn(steps, 33, neuron.input_size, dtype=dtype, requires_grad=True)
     assert kernels.choose(neuron, xs).name == "snn-cpu"
     rest = neuron.State._make([xs.new_zeros(33, 67) for _ in neuron.State._fields])
-    found = outcome(lambda: neuron.unroll(xs, trace=trace), neuron, xs, trace)
+    outputs = outcome(lambda: neuron.unroll(xs, trace=trace), neuron, xs, trace)
     expected = outcome(lambda: loop(neuron.advance, xs, rest, trace), neuron, xs, trace)
     assert 0.05 < float(expected[0].mean()) < 0.95
     off = 1e-10 if dtype == torch.float64 else 1e-4
-    for f, e in zip(found, expected, strict=True):
+    for f, e in zip(outputs, expected, strict=True):
         torch.testing.assert_close(f, e, rtol=off, atol=off * float(e.abs().max()))
 
 
@@ -70,13 +70,13 @@ def test_it_stores_the_states_and_what_arrives_and_nothing_without_gradients() -
 def test_the_number_of_threads_changes_nothing_but_the_rounding_of_products() -> None:
     torch.manual_seed(1)
     neuron, xs = snn.SLSTM(21, 67, threshold=0.05).double(), torch.randn(9, 33, 21, dtype=torch.float64)
-    before, found = torch.get_num_threads(), []
+    before, outputs = torch.get_num_threads(), []
     try:
         for threads in (1, 2, 3):
             torch.set_num_threads(threads)
-            found.append(outcome(lambda: neuron.unroll(xs.requires_grad_()), neuron, xs, False))
+            outputs.append(outcome(lambda: neuron.unroll(xs.requires_grad_()), neuron, xs, False))
     finally:
         torch.set_num_threads(before)
-    for other in found[1:]:
-        for a, b in zip(found[0], other, strict=True):
+    for other in outputs[1:]:
+        for a, b in zip(outputs[0], other, strict=True):
             torch.testing.assert_close(a, b, rtol=1e-11, atol=1e-11)

@@ -165,7 +165,7 @@ class StepProgram:
         """True if ``x`` is what a connection gives, and the neuron's input is read by connections alone."""
         return any("x" in connection.inputs for connection in self.connections)
 
-    def given(self, x: Tensor, state: Mapping[str, Tensor], constants: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def step_inputs(self, x: Tensor, state: Mapping[str, Tensor], constants: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return what the instructions of a step are given besides coefficients.
 
         Args:

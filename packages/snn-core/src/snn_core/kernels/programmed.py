@@ -85,11 +85,11 @@ class Connected(Programmed):
         }
         state, spikes, traced, saved = tuple(states), [], [], [*arriving.values()]
         for one, *arrived in zip(x.unbind(), *(whole.unbind() for whole in arriving.values()), strict=True):
-            given = {"x": one, "input": one, **dict(zip(fields, state, strict=True))}
+            sources = {"x": one, "input": one, **dict(zip(fields, state, strict=True))}
             for connections, whole in zip(program.arriving.values(), arrived, strict=True):
                 for c in connections:
                     if not c.of_input:
-                        whole.add_(c(given, values))
+                        whole.add_(c(sources, values))
             drive, others = self._inputs(one, arrived)
             (spk, *after), kept = self._engine.forward(program, drive, [*state, *others], coefficients, False, save)
             saved += [*state, *kept]
@@ -139,13 +139,13 @@ class Connected(Programmed):
             for name, total in zip(program.sums, out[1 + len(program.states) :], strict=True):
                 totals[name] = totals[name] + total if name in totals else total
             carried = {field: back[field] for field in fields}
-            given = {"x": one, "input": one, **dict(zip(fields, state, strict=True))}
+            sources = {"x": one, "input": one, **dict(zip(fields, state, strict=True))}
             before = None if program.renames_input else back["x"]
             for (inputs, connections), out_ in zip(program.arriving.items(), returned_now, strict=True):
                 grad = joined([back[name] for name in inputs], out_)
                 for c in connections:
                     if not c.of_input:
-                        for name, gradient in zip(c.sources, c.to_sources(grad, given, values), strict=True):
+                        for name, gradient in zip(c.sources, c.to_sources(grad, sources, values), strict=True):
                             if name in fields:
                                 carried[name] = _sum(carried[name], gradient)
                             else:
@@ -155,13 +155,13 @@ class Connected(Programmed):
         of_x = torch.stack(to_input[::-1]) if to_input else None
         of_constants = dict(zip(call.names, program.gradients(values, totals), strict=True))
         learn = dict(zip(call.names, needs[1 + count :], strict=True))
-        given = {"x": x, "input": x}
+        sources = {"x": x, "input": x}
         for c, grad in ((c, grad) for cs, grad in zip(program.arriving.values(), returned, strict=True) for c in cs):
             if c.of_input and needs[0]:
-                of_x = _sum(of_x, *c.to_sources(grad, given, values))
+                of_x = _sum(of_x, *c.to_sources(grad, sources, values))
             if learn[c.weight] or (c.bias is not None and learn[c.bias]):
                 read = [(k, field) for k, field in enumerate(fields) if field in c.sources]
-                source = c.source(given | {field: torch.stack([*steps[k::each]]) for k, field in read})
+                source = c.source(sources | {field: torch.stack([*steps[k::each]]) for k, field in read})
                 for path, gradient in c.to_constants(grad, source).items():
                     of_constants[path] = _sum(of_constants[path], gradient)
         return of_x, *map(carried.get, fields), *of_constants.values()
@@ -170,8 +170,8 @@ class Connected(Programmed):
         self, connections: Sequence[Connection], x: Tensor, states: Sequence[Tensor], values: Mapping[str, Tensor]
     ) -> Tensor:
         """Return for all steps what arrives from the input alone."""
-        given = {"x": x, "input": x}
-        out = [c(given, values) for c in connections if c.of_input]
+        sources = {"x": x, "input": x}
+        out = [c(sources, values) for c in connections if c.of_input]
         if out:
             return functools.reduce(Tensor.add_, out)
         *sizes, features = states[0].shape
@@ -179,10 +179,10 @@ class Connected(Programmed):
 
     def _inputs(self, x: Tensor, arrived: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """Return the input of one step, with an axis of steps, and its further inputs."""
-        given = {"x": x}
+        sources = {"x": x}
         for (inputs, connections), whole in zip(self._program.arriving.items(), arrived, strict=True):
-            given |= dict(zip(inputs, connections[0].parts(whole), strict=True))
-        return given.pop("x")[None], [*given.values()]
+            sources |= dict(zip(inputs, connections[0].parts(whole), strict=True))
+        return sources.pop("x")[None], [*sources.values()]
 
 
 def _sum(a: Tensor | None, b: Tensor | None) -> Tensor | None:

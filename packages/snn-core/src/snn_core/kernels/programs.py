@@ -234,7 +234,7 @@ def _gives(known: StepProgram, neuron: Any, x: Tensor, state: Any, outputs: Any)
     emitted, after, _ = outputs
     with torch.no_grad():
         constants = constants_of(neuron)
-        computed = known.forward.run(known.given(x, state._asdict(), constants) | known.once.run(constants))
+        computed = known.forward.run(known.step_inputs(x, state._asdict(), constants) | known.once.run(constants))
     pairs = [
         (torch.as_tensor(computed[n], dtype=t.dtype), t) for n, t in {"emitted": emitted, **after._asdict()}.items()
     ]

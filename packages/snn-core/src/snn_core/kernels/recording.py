@@ -73,7 +73,7 @@ class Recording(TorchDispatchMode):
         self._shared: set[int] = set()  # where tensors lie that are seen by several names
         self._renamed: dict[str, str] = {}  # inputs, where what a connection gives is the step's input
         self._detached: set[int] = set()  # by identity
-        self.off = False  # while something is computed that is no part of a step
+        self.off = False  # while something else than a step is computed
 
     def input(self, name: str, tensor: Tensor, kind: Kind) -> None:
         """Name a tensor that a program is given."""

@@ -25,7 +25,7 @@ class Layer:
         gradient: Norm of the loss's gradient to the membranes in each step, or to the spikes where the membranes are
             not seen; None where the loss has no gradient or the layer runs all steps at once.
         kernel: Name of the package whose kernel runs the layer in ``unroll``, ``"reference"`` where none does; None
-            where it is no layer of ``SpikingNeuron``.
+            where it is not a ``SpikingNeuron``.
         why: Reason for the kernel, or for none.
     """
 
