@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from snn_core.kernels.layers import linear
-
 
 @dataclass(frozen=True)
 class Connection:
@@ -61,7 +59,7 @@ class Connection:
             constants: The neuron's, by path.
         """
         bias = None if self.bias is None else constants[self.bias]
-        return linear(self.source(values), constants[self.weight], bias)[0]
+        return _linear(self.source(values), constants[self.weight], bias)
 
     def source(self, values: Mapping[str, Tensor]) -> Tensor:
         """Return what goes in.
@@ -90,7 +88,7 @@ class Connection:
             values: The input and the states, by name, of which shapes count.
             constants: The neuron's, by path.
         """
-        back, _ = linear(grad, constants[self.weight].t())
+        back = _linear(grad, constants[self.weight].t())
         return [*back.split([values[name].shape[-1] for name in self.sources], -1)]
 
     def to_constants(self, grad: Tensor, source: Tensor) -> dict[str, Tensor]:
@@ -102,9 +100,9 @@ class Connection:
         """
         rows, features = grad.flatten(0, -2), source.flatten(0, -2)
         if rows.shape[1] > features.shape[1]:  # what comes first is laid out anew: the smaller one
-            gradients = {self.weight: linear(features.t(), rows.t())[0].t().contiguous()}
+            gradients = {self.weight: _linear(features.t(), rows.t()).t().contiguous()}
         else:
-            gradients = {self.weight: linear(rows.t(), features.t())[0]}
+            gradients = {self.weight: _linear(rows.t(), features.t())}
         return gradients if self.bias is None else {**gradients, self.bias: rows.sum(0)}
 
 
@@ -120,3 +118,9 @@ def joined(parts: Sequence[Tensor], out: Tensor) -> Tensor:
         tensor([1., 1., 0.])
     """
     return torch.cat([*parts], -1, out=out) if len(parts) > 1 else out.copy_(parts[0])
+
+
+def _linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    from snn_core.kernels.layers import linear  # by kernels that are registered, as programs' engines are
+
+    return linear(x, weight, bias)[0]

@@ -9,15 +9,13 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from snn_core.kernels.connections import Connection
 from snn_core.kernels.instructions import Operand, computed, written
-
-if TYPE_CHECKING:  # which is made of layers, which registered kernels compute
-    from snn_core.kernels.connections import Connection
 
 
 def broadcast_shape(shapes: Iterable[tuple[int, ...]]) -> torch.Size:
