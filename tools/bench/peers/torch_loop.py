@@ -132,7 +132,7 @@ class _Delta(_Neuron):
 
 
 class _LSTM(_Neuron):
-    """A cell that fires where its output is above 0.1; there is no reset."""
+    """A cell that fires where its output is above 0.1, without a reset."""
 
     def __init__(self, workload: Workload, made: Arrays, reset: Reset, feedback: nn.Linear | None = None) -> None:
         super().__init__(workload, made, reset, feedback)
