@@ -142,7 +142,7 @@ class StepProgram:
 
     @functools.cached_property
     def states(self) -> tuple[str, ...]:
-        """The names of the state's fields."""
+        """The names of the state's fields, and behind them of the inputs that connections give."""
         return tuple(name for name in self.forward.outputs if name != "emitted")
 
     @functools.cached_property

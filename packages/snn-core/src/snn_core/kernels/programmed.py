@@ -116,8 +116,8 @@ class Connected(Programmed):
         arrived, steps = saved[: len(program.arriving)], saved[len(program.arriving) :]
         each = len(steps) // len(x)
         returned = [self._engine.empty(whole.shape, whole) for whole in arrived]
-        by_step = [zip(*(whole.unbind() for whole in each_whole), strict=True) for each_whole in (arrived, returned)]
-        by_step = [*zip(x.unbind(), *by_step, strict=True)]
+        there, back_again = (zip(*map(Tensor.unbind, wholes), strict=True) for wholes in (arrived, returned))
+        by_step = [*zip(x.unbind(), there, back_again, strict=True)]
         to_input: list[Tensor] = []
         upstream = grads[0]
         carried: dict[str, Tensor | None] = dict(zip(fields, grads[1:], strict=True))
