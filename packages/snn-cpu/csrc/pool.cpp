@@ -1,5 +1,7 @@
 #include "pool.h"
 
+#include "scratch.h"
+
 #include <torch/csrc/stable/device.h>
 #include <torch/csrc/stable/library.h>
 #include <torch/csrc/stable/ops.h>
@@ -25,6 +27,17 @@ constexpr size_t kSmallest = size_t(1) << 20;  // below it malloc does not go to
 constexpr size_t kPage = size_t(1) << 21;      // a huge page: one fault in place of 512
 constexpr size_t kHeap = size_t(1) << 23;      // malloc is to keep twice as much
 
+size_t whole_pages(size_t bytes) { return (bytes + kPage - 1) / kPage * kPage; }
+
+void* in_huge_pages(size_t size) {
+  void* data = std::aligned_alloc(kPage, size);
+  STD_TORCH_CHECK(data != nullptr, "snn_cpu: no memory for a buffer of ", size, " bytes");
+#ifdef MADV_HUGEPAGE
+  madvise(data, size, MADV_HUGEPAGE);
+#endif
+  return data;
+}
+
 // Buffers that no tensor holds, oldest first. The sum of their sizes stays within the limit.
 class Pool {
  public:
@@ -40,12 +53,8 @@ class Pool {
         return data;
       }
     }
-    const size_t size = (bytes + kPage - 1) / kPage * kPage;
-    void* data = std::aligned_alloc(kPage, size);
-    STD_TORCH_CHECK(data != nullptr, "snn_cpu: no memory for a buffer of ", size, " bytes");
-#ifdef MADV_HUGEPAGE
-    madvise(data, size, MADV_HUGEPAGE);
-#endif
+    const size_t size = whole_pages(bytes);
+    void* data = in_huge_pages(size);
     sizes_[data] = size;
     return data;
   }
@@ -178,6 +187,22 @@ Tensor pooled_empty(const std::vector<int64_t>& sizes, ScalarType dtype) {
       },
       reinterpret_cast<void*>(bytes)));
   return Tensor(handle);
+}
+
+char* scratch_memory(int64_t bytes) {
+  struct Memory {
+    size_t size = 0;
+    char* data = nullptr;
+    ~Memory() { std::free(data); }
+  };
+  static thread_local Memory kept;
+  if (static_cast<size_t>(bytes) > kept.size) {
+    const size_t size = whole_pages(static_cast<size_t>(bytes));
+    std::free(kept.data);
+    kept = Memory{};
+    kept.data = static_cast<char*>(in_huge_pages(size)), kept.size = size;
+  }
+  return kept.data;
 }
 
 }  // namespace snn

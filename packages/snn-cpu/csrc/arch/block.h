@@ -3,19 +3,16 @@
 
 #include <string.h>
 
-#include <new>
-
+#include "../scratch.h"
 #include "machine.h"
 
 namespace snn {
 namespace SNN_ARCH {
 
-// Memory of a block, for rows and for what runs on them.
+// Memory of a block, for rows and for what runs on them; a thread has one at a time.
 class Scratch {
  public:
-  explicit Scratch(int64_t bytes)
-      : data_(static_cast<char*>(::operator new(bytes, std::align_val_t(64)))), next_(data_) {}
-  ~Scratch() { ::operator delete(data_, std::align_val_t(64)); }
+  explicit Scratch(int64_t bytes) : next_(scratch_memory(bytes)) {}
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
   template <class T>
@@ -30,7 +27,7 @@ class Scratch {
   }
 
  private:
-  char *data_, *next_;
+  char* next_;
 };
 
 // Code with the rows that it works on.
@@ -70,22 +67,29 @@ class Machine {
   void streams(int64_t slot) { kind_[slot] = copies_ ? kMoving : kStreamed; }
 
   void link() {
-    for (int64_t i = 0; i < code_.count; ++i) {
+    int64_t count = 0;
+    const auto operand = [&](int64_t o, int64_t slot) {
+      T** const at = &steps_[count].operand[o];
+      if (kind_[slot] == kScalar || kind_[slot] == kStill) *at = slot_[slot];
+      else patches_[count_++] = {at, &slot_[slot]};
+    };
+    for (int64_t i = 0; i < code_.count; ++i, ++count) {
       const Instruction& from = code_.instructions[i];
       bool scalar[2] = {false, false};
       for (int o = 0; o < operands_of(from.operation); ++o) {
-        const int64_t slot = from.operands[o];
-        scalar[o] = kind_[slot] == kScalar;
-        if (kind_[slot] == kScalar || kind_[slot] == kStill) {
-          steps_[i].operand[o] = slot_[slot];
-        } else {
-          patches_[count_++] = {&steps_[i].operand[o], &slot_[slot]};
-        }
+        scalar[o] = kind_[from.operands[o]] == kScalar;
+        operand(o, from.operands[o]);
       }
-      const bool streams = operands_of(from.operation) == 1 && kind_[from.operands[0]] == kStreamed;
-      steps_[i].run = run_of<T>(from.operation, scalar, streams);
+      if (from.operation == kOpStore) {
+        steps_[count].run = run_of<T>(kOpStore, scalar, kind_[from.operands[0]] != kStreamed);
+        continue;
+      }
+      const Instruction* next = i + 1 < code_.count ? &code_.instructions[i + 1] : nullptr;
+      const bool stores = next && next->operation == kOpStore && kind_[next->operands[0]] != kStreamed;
+      if (stores) operand(2, next->operands[0]), ++i;
+      steps_[count].run = run_of<T>(from.operation, scalar, stores);
     }
-    steps_[code_.count].run = &end_run<T>;
+    steps_[count].run = &end_run<T>;
   }
 
   // Before each run: rows of others, to read and to write, and rows of a block's own, which are wide enough for tiles.

@@ -28,7 +28,7 @@ using Run = void (*)(const Step<T>* step, int64_t at, SNN_ACCUMULATOR(T));
 template <class T>
 struct Step {
   Run<T> run;
-  T* operand[2];
+  T* operand[3];  // the third is where the result goes, if it is stored at once: a jump less
 };
 
 // An operand of a tile: a row, or one number for all columns.
@@ -39,6 +39,15 @@ struct Operand {
   Operand(const T* from, int64_t at)
       : row(scalar ? from : from + at), value(scalar ? everywhere(*from) : Vector<T>{}) {}
   Vector<T> operator()(int64_t i) const { return scalar ? value : load(row + i * kLanes<T>); }
+};
+
+template <class T, bool stores>
+struct Result {
+  T* const row;
+  Result(const Step<T>* step, int64_t at) : row(stores ? step->operand[2] + at : nullptr) {}
+  void operator()(Vector<T> a, int64_t i) const {
+    if (stores) store(row + i * kLanes<T>, a);
+  }
 };
 
 template <class T>
@@ -63,26 +72,29 @@ void stream_run(const Step<T>* step, int64_t at, SNN_ACCUMULATOR(T)) {
   SNN_JUMP;
 }
 
-template <class T, class F>
+template <class T, class F, bool stores>
 void unary_run(const Step<T>* step, int64_t at, SNN_ACCUMULATOR(T)) {
-  const auto each = [](Vector<T>& a, int64_t) { a = F::template of<T>(a); };
+  const Result<T, stores> result(step, at);
+  const auto each = [&](Vector<T>& a, int64_t i) { result(a = F::template of<T>(a), i); };
   SNN_EACH(each);
   SNN_JUMP;
 }
 
-template <class T, class F, bool scalar>
+template <class T, class F, bool scalar, bool stores>
 void binary_run(const Step<T>* step, int64_t at, SNN_ACCUMULATOR(T)) {
   const Operand<T, scalar> b(step->operand[0], at);
-  const auto each = [&](Vector<T>& a, int64_t i) { a = F::template of<T>(a, b(i)); };
+  const Result<T, stores> result(step, at);
+  const auto each = [&](Vector<T>& a, int64_t i) { result(a = F::template of<T>(a, b(i)), i); };
   SNN_EACH(each);
   SNN_JUMP;
 }
 
-template <class T, class F, bool scalar_b, bool scalar_c>
+template <class T, class F, bool scalar_b, bool scalar_c, bool stores>
 void ternary_run(const Step<T>* step, int64_t at, SNN_ACCUMULATOR(T)) {
   const Operand<T, scalar_b> b(step->operand[0], at);
   const Operand<T, scalar_c> c(step->operand[1], at);
-  const auto each = [&](Vector<T>& a, int64_t i) { a = F::template of<T>(a, b(i), c(i)); };
+  const Result<T, stores> result(step, at);
+  const auto each = [&](Vector<T>& a, int64_t i) { result(a = F::template of<T>(a, b(i), c(i)), i); };
   SNN_EACH(each);
   SNN_JUMP;
 }
@@ -90,9 +102,10 @@ void ternary_run(const Step<T>* step, int64_t at, SNN_ACCUMULATOR(T)) {
 #undef SNN_EACH
 #undef SNN_JUMP
 
-// The function of an operation whose operands are rows or scalars, and whose result is streamed or not.
+// The function of an operation whose operands are rows or scalars. Any stores its result, too, if it is asked to; the one
+// that does nothing else streams it otherwise.
 template <class T>
-Run<T> run_of(int64_t operation, const bool scalar[2], bool streams);
+Run<T> run_of(int64_t operation, const bool scalar[2], bool stores);
 
 }  // namespace SNN_ARCH
 }  // namespace snn

@@ -81,8 +81,8 @@ SNN_TERNARY(Clamp, (a < b ? b : a) > c ? c : (a < b ? b : a))
 SNN_TERNARY(AddMul, a + b * c)
 SNN_TERNARY(SubMul, a - b * c)
 SNN_TERNARY(RsubMul, b * c - a)
-SNN_TERNARY(SubFired, a - truth<T>(b > c) * c)
-SNN_TERNARY(MulKept, a * (T(1) - truth<T>(b > c)))
+SNN_TERNARY(SubFired, a - (b > c ? c : c * T(0)))
+SNN_TERNARY(MulKept, b > c ? a * T(0) : a)
 SNN_UNARY(Neg, -a)
 SNN_UNARY(Abs, magnitude<T>(a))
 SNN_UNARY(Reciprocal, T(1) / a)
@@ -102,25 +102,27 @@ SNN_UNARY(Floor, floor_of<T>(a))
 SNN_UNARY(Round, nearest<T>(a))
 SNN_UNARY(Not, truth<T>(a == T(0)))
 
-template <class T, class F>
+template <class T, class F, bool stores>
 Run<T> binary(const bool scalar[2]) {
-  return scalar[0] ? &binary_run<T, F, true> : &binary_run<T, F, false>;
+  return scalar[0] ? &binary_run<T, F, true, stores> : &binary_run<T, F, false, stores>;
 }
 
-template <class T, class F>
+template <class T, class F, bool stores>
 Run<T> ternary(const bool scalar[2]) {
-  if (scalar[0]) return scalar[1] ? &ternary_run<T, F, true, true> : &ternary_run<T, F, true, false>;
-  return scalar[1] ? &ternary_run<T, F, false, true> : &ternary_run<T, F, false, false>;
+  if (scalar[0]) {
+    return scalar[1] ? &ternary_run<T, F, true, true, stores> : &ternary_run<T, F, true, false, stores>;
+  }
+  return scalar[1] ? &ternary_run<T, F, false, true, stores> : &ternary_run<T, F, false, false, stores>;
 }
 
 }  // namespace
 
 template <class T>
-Run<T> run_of(int64_t operation, const bool scalar[2], bool streams) {
+Run<T> run_of(int64_t operation, const bool scalar[2], bool stores) {
   switch (operation) {
-    case kOpStore: return streams ? &stream_run<T> : &store_run<T>;
-#define SNN_CASE(kind, name) case kOp##name: return kind<T, name>(scalar);
-#define SNN_UNARY_CASE(name) case kOp##name: return &unary_run<T, name>;
+    case kOpStore: return stores ? &store_run<T> : &stream_run<T>;
+#define SNN_CASE(kind, name) case kOp##name: return stores ? kind<T, name, true>(scalar) : kind<T, name, false>(scalar);
+#define SNN_UNARY_CASE(name) case kOp##name: return stores ? &unary_run<T, name, true> : &unary_run<T, name, false>;
     SNN_CASE(binary, Load) SNN_CASE(binary, Add) SNN_CASE(binary, Sub) SNN_CASE(binary, Rsub) SNN_CASE(binary, Mul)
     SNN_CASE(binary, Div) SNN_CASE(binary, Rdiv) SNN_CASE(binary, Minimum) SNN_CASE(binary, Rminimum)
     SNN_CASE(binary, Maximum) SNN_CASE(binary, Rmaximum) SNN_CASE(binary, Pow) SNN_CASE(binary, Rpow)

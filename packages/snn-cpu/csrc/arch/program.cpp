@@ -7,7 +7,8 @@ namespace snn {
 namespace SNN_ARCH {
 namespace {
 
-constexpr int64_t kBlock = 512;  // columns: the rows that a step touches fit into the first-level cache
+template <class T>
+constexpr int64_t kBlock = 4096 / sizeof(T);  // columns: a page of memory of each row, whose states stay in cache
 
 // Steps that read and write the memory of the sequence itself.
 template <class T>
@@ -37,7 +38,7 @@ struct Straight {
 template <class T, class F>
 void over_blocks(int64_t begin, int64_t end, const F& f) {
   while (begin < end) {
-    const int64_t n = end - begin < kBlock + kTile<T> ? end - begin : kBlock;
+    const int64_t n = end - begin < kBlock<T> + kTile<T> ? end - begin : kBlock<T>;
     f(begin, n);
     begin += n;
   }

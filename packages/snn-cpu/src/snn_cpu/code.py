@@ -26,6 +26,7 @@ _FORMS = {"where": ("where", "where_true", "where_false"), "clamp": ("clamp",)}
 _WITH_PRODUCT = {"add": ("add_mul", "add_mul"), "sub": ("sub_mul", "rsub_mul")}
 
 _BEAM = 6  # orders of instructions that are followed up at once
+_PROGRESS = 4  # how much an order's progress counts against its cost among them
 _STORE = 2.0  # how much longer it takes than another instruction
 
 BINARY = frozenset({"add", "sub", "mul", "div", "minimum", "maximum", "pow", *_OPERATIONS[14:23]})
@@ -64,6 +65,7 @@ class _Order(NamedTuple):
     """Some of the instructions in an order, and what then lies where."""
 
     cost: float
+    worth: float  # what the nodes that are done cost at least, however they are computed
     code: Any  # a linked list: what came before, and an instruction as (operation, *operands)
     accumulator: int | None
     kept: frozenset[int]  # computed nodes that lie in a row
@@ -127,6 +129,10 @@ def _ordered(nodes: Sequence[Node], outputs: Sequence[tuple[Row, int]], readable
     leaves = frozenset(users).difference(work)
     inner = {node for node in work if len(users[node]) == 1 and node not in ends}
     ways = {node: _ways(nodes, node, inner) for node in work}
+    least: dict[int, float] = {}
+    for way in (way for each in ways.values() for way in each):
+        share = way.cost / len(way.covered)
+        least |= {node: min(share, least.get(node, share)) for node in way.covered}
 
     def kept(order: _Order, covered: frozenset[int]) -> _Order:
         """Keep the accumulator in memory, if somebody needs it yet but nodes that are computed next from it."""
@@ -147,7 +153,8 @@ def _ordered(nodes: Sequence[Node], outputs: Sequence[tuple[Row, int]], readable
         for row in ends.get(node, ()):
             code, cost = (code, ("output", node, row)), cost + _STORE
             memory = memory | {node} if row.kind in readable else memory
-        return _Order(cost, code, node, memory, order.done | way.covered)
+        worth = order.worth + sum(least[n] for n in way.covered)
+        return _Order(cost, worth, code, node, memory, order.done | way.covered)
 
     def choices(order: _Order, there: frozenset[int | None], node: int) -> list[_Way]:
         ready = [w for w in ways[node] if there.issuperset((w.source, *w.rest)) and order.done.isdisjoint(w.covered)]
@@ -155,7 +162,7 @@ def _ordered(nodes: Sequence[Node], outputs: Sequence[tuple[Row, int]], readable
         # where something is loaded anyway, one way of each length is enough
         return held or [*{len(w.covered): w for w in reversed(ready)}.values()]
 
-    orders, finished = [_Order(0.0, None, None, frozenset(), frozenset())], []
+    orders, finished = [_Order(0.0, 0.0, None, None, frozenset(), frozenset())], []
     while orders:
         following: dict[Any, _Order] = {}
         for order in orders:
@@ -167,7 +174,7 @@ def _ordered(nodes: Sequence[Node], outputs: Sequence[tuple[Row, int]], readable
                     if key not in following or after.cost < following[key].cost:
                         following[key] = after
         finished += [order for order in orders if len(order.done) == len(work)]
-        best = sorted(following.values(), key=lambda order: order.cost - 3 * len(order.done))
+        best = sorted(following.values(), key=lambda order: order.cost - _PROGRESS * order.worth)
         orders = best[:_BEAM]
     code = min(finished, key=lambda order: order.cost).code
     for node in ends:
