@@ -8,7 +8,7 @@ namespace SNN_ARCH {
 namespace {
 
 template <class T>
-constexpr int64_t kBlock = 4096 / sizeof(T);  // columns: a page of memory of each row, whose states stay in cache
+constexpr int64_t kBlock = 3072 / sizeof(T);  // columns: the rows of a step stay in cache, and are no page apart
 
 // Steps that read and write the memory of the sequence itself.
 template <class T>

@@ -238,6 +238,10 @@ class _Values:
             for b, a in (operands, operands[::-1]):
                 if self.nodes[b].operation == "neg":
                     return self.operation("sub", a, *self.nodes[b].operands)
+        if name == "mul":  # a negation ahead of a product is as well behind it
+            for b, a in (operands, operands[::-1]):
+                if self.nodes[b].operation == "neg":
+                    return self.operation("neg", self.operation("mul", a, *self.nodes[b].operands))
         return self._node(Node(name, operands))
 
     def _power(self, x: int, exponent: int) -> int:
