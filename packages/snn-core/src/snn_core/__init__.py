@@ -10,18 +10,24 @@ from snn_core.neuron.constant import decay
 from snn_core.neuron.recurrence import Recurrent
 from snn_core.neuron.spiking import LIF as LIF  # not listed: the root of neurons, for isinstance, as snnTorch has it
 from snn_core.neuron.spiking import SpikingNeuron
+from snn_core.neurons.adex import AdEx
+from snn_core.neurons.adlif import AdLIF
+from snn_core.neurons.alif import ALIF
 from snn_core.neurons.alpha import Alpha
 from snn_core.neurons.associative import AssociativeLeaky
 from snn_core.neurons.bntt import BatchNormTT1d, BatchNormTT2d
 from snn_core.neurons.deltaleaky import DeltaLeaky
 from snn_core.neurons.gradedspikes import GradedSpikes
+from snn_core.neurons.izhikevich import Izhikevich
 from snn_core.neurons.lapicque import Lapicque
 from snn_core.neurons.leaky import Leaky
 from snn_core.neurons.leakyparallel import LeakyParallel
 from snn_core.neurons.linearleaky import LinearLeaky
+from snn_core.neurons.resonate import BRF, RF
 from snn_core.neurons.rleaky import RLeaky
 from snn_core.neurons.rsynaptic import RSynaptic
 from snn_core.neurons.sconv2dlstm import SConv2dLSTM
+from snn_core.neurons.seadlif import SEAdLIF
 from snn_core.neurons.slstm import SLSTM
 from snn_core.neurons.stateleaky import StateLeaky
 from snn_core.neurons.synaptic import Synaptic
@@ -30,6 +36,13 @@ from snn_core.sequence.streaming import Stream, stream
 from snn_core.sequence.unrolling import plan_memory, unroll
 
 __all__ = [
+    "ALIF",
+    "AdLIF",
+    "SEAdLIF",
+    "RF",
+    "BRF",
+    "Izhikevich",
+    "AdEx",
     "SLSTM",
     "Alpha",
     "AssociativeLeaky",

@@ -13,13 +13,19 @@ from snn import spikeplot as spikeplot
 from snn import surrogate as surrogate
 from snn import utils as utils
 from snn._version import __version__ as __version__
+from snn_core import ALIF as ALIF
+from snn_core import BRF as BRF
+from snn_core import RF as RF
 from snn_core import SLSTM as SLSTM
+from snn_core import AdEx as AdEx
+from snn_core import AdLIF as AdLIF
 from snn_core import Alpha as Alpha
 from snn_core import AssociativeLeaky as AssociativeLeaky
 from snn_core import BatchNormTT1d as BatchNormTT1d
 from snn_core import BatchNormTT2d as BatchNormTT2d
 from snn_core import DeltaLeaky as DeltaLeaky
 from snn_core import GradedSpikes as GradedSpikes
+from snn_core import Izhikevich as Izhikevich
 from snn_core import Lapicque as Lapicque
 from snn_core import Leaky as Leaky
 from snn_core import LeakyParallel as LeakyParallel
@@ -30,6 +36,7 @@ from snn_core import RLeaky as RLeaky
 from snn_core import RSynaptic as RSynaptic
 from snn_core import SavedNet as SavedNet
 from snn_core import SConv2dLSTM as SConv2dLSTM
+from snn_core import SEAdLIF as SEAdLIF
 from snn_core import SpikingNeuron as SpikingNeuron
 from snn_core import StateLeaky as StateLeaky
 from snn_core import Stream as Stream
@@ -45,6 +52,13 @@ from snn_core import unroll as unroll
 from snn_functional import diagnose as diagnose
 
 __all__ = [
+    "ALIF",
+    "AdLIF",
+    "SEAdLIF",
+    "RF",
+    "BRF",
+    "Izhikevich",
+    "AdEx",
     "Alpha",
     "AssociativeLeaky",
     "BatchNormTT1d",

@@ -97,3 +97,17 @@ def bounded(neuron: Module, *names: str, low: float = 0.0, high: float = 1.0) ->
         neuron.register_parameter(name, nn.Parameter(value))
         parametrize.register_parametrization(neuron, name, Bounded(low, high))
     return neuron
+
+
+def uniform(count: int, low: float, high: float) -> Tensor:
+    """Draw constants from inside a range, as what :func:`bounded` takes, by torch's random generator.
+
+    Args:
+        count: How many.
+        low: Lower end of the range.
+        high: Upper end.
+
+    Returns:
+        ``[count]``, between the ends and a thousandth of the range away from either.
+    """
+    return low + (high - low) * (0.001 + 0.998 * torch.rand(count))

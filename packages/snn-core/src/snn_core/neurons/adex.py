@@ -1,0 +1,121 @@
+"""Exponential integrate-and-fire with adaptation."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from torch import Tensor
+
+from snn_core.neuron.constant import Constant, anywhere
+from snn_core.neuron.spiking import SpikingNeuron
+
+
+class AdEx(SpikingNeuron):
+    r"""Adaptive exponential integrate-and-fire neuron in millivolts, milliseconds and picoamperes, by Euler's method.
+
+    .. math::
+
+        \tau\,V' &= -(V - V_0) + \Delta\,e^{(V - V_T) / \Delta} + R\,(X - W), \qquad
+        \tau_w\,W' = a\,(V - V_0) - W \\
+        V &\leftarrow V_r, \quad W \leftarrow W + b \qquad \text{where } V > \vartheta
+
+    A spike acts at the beginning of the next step, with its surrogate gradient on W and without one on V. The membrane
+    is kept as its difference to rest, :math:`V - V_0`. The reset is part of the equation, so that ``reset_mechanism``
+    and ``reset_delay`` have no effect. With ``a=0, b=0`` it is the exponential integrate-and-fire neuron. The
+    exponential is cut off where the membrane is above ``threshold``, which it passes within a step.
+
+    Args:
+        tau: Time constant of the membrane, in milliseconds. A scalar, or one per neuron.
+        R: Resistance, in gigaohms: millivolts per picoampere. A scalar, or one per neuron.
+        tau_w: Time constant of the adaptation W, in milliseconds. A scalar, or one per neuron.
+        a: Coupling of W to the membrane, in nanosiemens: picoamperes per millivolt. A scalar, or one per neuron.
+        b: What a spike adds to W, in picoamperes. A scalar, or one per neuron.
+        rest: :math:`V_0`, in millivolts.
+        rheobase: :math:`V_T`, where the exponential takes over, in millivolts.
+        reset: :math:`V_r`, the membrane potential after a spike, in millivolts.
+        sharpness: :math:`\Delta`, in millivolts.
+        dt: Time of a step, in milliseconds.
+        threshold: Membrane potential above which the neuron fires, in millivolts.
+        learn_a: Make ``a`` a parameter.
+        learn_b: Make ``b`` a parameter.
+        **options: The other options of :class:`~snn_core.SpikingNeuron`, by name.
+
+    Shape:
+        input ``[batch, ...]`` in picoamperes; spikes, adaptation and membrane the same.
+
+    Returns:
+        ``(spk, adaptation, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
+
+    Raises:
+        TypeError: If a state is passed with ``init_hidden=True``.
+        ValueError: If a time constant, ``sharpness`` or ``dt`` is not greater than 0, or a state does not fit.
+
+    Example:
+        >>> import torch
+        >>> spk, last = AdEx(a=0.0, b=60.0, tau_w=30.0).unroll(torch.full((4000, 1, 1), 65.0))  # 400 milliseconds
+        >>> int(spk.sum())
+        7
+
+    Source: Gerstner et al., Neuronal Dynamics (2014), section 6.1; Brette and Gerstner (2005).
+    """
+
+    class State(NamedTuple):
+        """Adaptation, and membrane potential above rest."""
+
+        adaptation: Tensor
+        mem: Tensor
+
+    resets: ClassVar[bool] = False
+    described: ClassVar[tuple[str, ...]] = ("tau", "R", "tau_w", "a", "b", "dt")
+
+    tau: Tensor
+    R: Tensor
+    tau_w: Tensor
+    a: Tensor
+    b: Tensor
+    rest: Tensor
+    rheobase: Tensor
+    reset: Tensor
+    sharpness: Tensor
+    dt: Tensor
+
+    def __init__(
+        self,
+        tau: Constant = 20.0,
+        R: Constant = 0.5,
+        tau_w: Constant = 100.0,
+        a: Constant = 0.0,
+        b: Constant = 7.0,
+        rest: Constant = -70.0,
+        rheobase: Constant = -50.0,
+        reset: Constant = -55.0,
+        sharpness: Constant = 2.0,
+        dt: Constant = 0.1,
+        threshold: Constant = -30.0,
+        *,
+        learn_a: bool = False,
+        learn_b: bool = False,
+        **options: Any,
+    ) -> None:
+        super().__init__(threshold=threshold, **options)
+        positive = {"tau": tau, "tau_w": tau_w, "sharpness": sharpness, "dt": dt}
+        for name, value in {**positive, "R": R, "rest": rest, "rheobase": rheobase, "reset": reset}.items():
+            self.constant(name, value)
+            if name in positive and anywhere(getattr(self, name) <= 0):
+                raise ValueError(f"AdEx: {name} must be greater than 0, got {value}")
+        self.constant("a", a, learn=learn_a)
+        self.constant("b", b, learn=learn_b)
+
+    def integrate(self, x: Tensor, state: Any) -> Any:
+        spk = self._crossing(self.membrane(state))
+        fired, adaptation = spk.detach(), state.adaptation + self.b * spk
+        mem = state.mem * (1 - fired) + (self.reset - self.rest) * fired
+        above = (mem + (self.rest - self.rheobase)) / self.sharpness
+        most = (self.threshold - self.rheobase) / self.sharpness
+        rise = self.sharpness * torch.minimum(above, most).exp()
+        change = (rise - mem + self.R * (x - adaptation)) * (self.dt / self.tau)
+        return self.State(adaptation + (self.a * mem - adaptation) * (self.dt / self.tau_w), mem + change)
+
+    def membrane(self, state: Any) -> Tensor:
+        return state.mem + self.rest

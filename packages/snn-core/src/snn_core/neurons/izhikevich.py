@@ -1,0 +1,103 @@
+"""Izhikevich's neuron: two equations that fire like many kinds of neurons of the cortex."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, NamedTuple
+
+from torch import Tensor
+
+from snn_core.neuron.constant import Constant, anywhere
+from snn_core.neuron.spiking import SpikingNeuron
+
+
+class Izhikevich(SpikingNeuron):
+    r"""Izhikevich's neuron in millivolts and milliseconds, by Euler's method.
+
+    .. math::
+
+        V' &= 0.04\,V^2 + 5\,V + 140 - W + X, \qquad W' = a\,(b\,V - W) \\
+        V &\leftarrow c, \quad W \leftarrow W + d \qquad \text{where } V > \vartheta
+
+    A spike acts at the beginning of the next step, with its surrogate gradient on W and without one on V. The states
+    are kept as differences, :math:`V - c` and :math:`W - b\,c`, so that a neuron at rest has states of 0. The reset is
+    part of the equation, so that ``reset_mechanism`` and ``reset_delay`` have no effect. The constants are those of a
+    regularly spiking neuron; ``a=0.1`` fires fast, ``c=-50, d=2`` chatters.
+
+    Args:
+        a: Rate of the recovery W, per millisecond. A scalar, or one per neuron.
+        b: Sensitivity of W to the membrane. A scalar, or one per neuron.
+        c: Membrane potential after a spike, in millivolts. A scalar, or one per neuron.
+        d: What a spike adds to W. A scalar, or one per neuron.
+        dt: Time of a step, in milliseconds.
+        threshold: Membrane potential above which the neuron fires, in millivolts.
+        learn_a: Make ``a`` a parameter.
+        learn_b: Make ``b`` a parameter.
+        learn_d: Make ``d`` a parameter.
+        **options: The other options of :class:`~snn_core.SpikingNeuron`, by name.
+
+    Shape:
+        input ``[batch, ...]``; spikes, recovery and membrane the same.
+
+    Returns:
+        ``(spk, recovery, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
+
+    Raises:
+        TypeError: If a state is passed with ``init_hidden=True``.
+        ValueError: If ``dt`` is not greater than 0, or a state does not fit the input.
+
+    Example:
+        >>> import torch
+        >>> spk, last = Izhikevich(dt=0.5).unroll(torch.full((2000, 1, 1), 10.0))  # a second
+        >>> int(spk.sum())
+        23
+
+    Source: Izhikevich, Simple model of spiking neurons (2003).
+    """
+
+    class State(NamedTuple):
+        """Recovery and membrane potential, above those of a neuron that has just fired."""
+
+        recovery: Tensor
+        mem: Tensor
+
+    resets: ClassVar[bool] = False
+    described: ClassVar[tuple[str, ...]] = ("a", "b", "c", "d", "dt")
+
+    a: Tensor
+    b: Tensor
+    c: Tensor
+    d: Tensor
+    dt: Tensor
+
+    def __init__(
+        self,
+        a: Constant = 0.02,
+        b: Constant = 0.2,
+        c: Constant = -65.0,
+        d: Constant = 8.0,
+        dt: Constant = 1.0,
+        threshold: Constant = 30.0,
+        *,
+        learn_a: bool = False,
+        learn_b: bool = False,
+        learn_d: bool = False,
+        **options: Any,
+    ) -> None:
+        super().__init__(threshold=threshold, **options)
+        self.constant("a", a, learn=learn_a)
+        self.constant("b", b, learn=learn_b)
+        self.constant("c", c)
+        self.constant("d", d, learn=learn_d)
+        self.constant("dt", dt)
+        if anywhere(self.dt <= 0):
+            raise ValueError(f"Izhikevich: dt must be greater than 0 milliseconds, got {dt}")
+
+    def integrate(self, x: Tensor, state: Any) -> Any:
+        spk = self._crossing(self.membrane(state))
+        mem, recovery = state.mem * (1 - spk.detach()), state.recovery + self.d * spk
+        v, w = mem + self.c, recovery + self.b * self.c
+        change = self.dt * (0.04 * v.square() + 5 * v + 140 - w + x)
+        return self.State(recovery + self.dt * self.a * (self.b * v - w), mem + change)
+
+    def membrane(self, state: Any) -> Tensor:
+        return state.mem + self.c

@@ -1,0 +1,191 @@
+"""Resonate-and-fire: membranes that swing, and fire at their peaks."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, NamedTuple
+
+from torch import Tensor
+
+from snn_core.neuron.bounds import uniform
+from snn_core.neuron.constant import Constant, anywhere
+from snn_core.neuron.spiking import SpikingNeuron
+
+
+class RF(SpikingNeuron):
+    r"""Resonate-and-fire neuron: a damped oscillator that fires where its membrane exceeds the threshold.
+
+    .. math::
+
+        U[t] &= U[t-1] + \delta\,(-|b|\,U[t-1] - |\omega|\,V[t-1] + X[t]) \\
+        V[t] &= V[t-1] + \delta\,(|\omega|\,U[t-1] - |b|\,V[t-1]), \qquad S[t] = \Theta(U[t] - \vartheta)
+
+    It has no reset: ``reset_mechanism`` and ``reset_delay`` have no effect. Where :math:`|b|` is less than
+    :math:`\delta\,\omega^2 / 2`, about, its steps grow without end; :class:`~snn_core.BRF` keeps them from it.
+
+    Args:
+        omega: Angular frequency, in radians per unit of time. A scalar, or one per neuron.
+        b: Damping, per unit of time. A scalar, or one per neuron.
+        dt: Time of a step, :math:`\delta`.
+        learn_omega: Make ``omega`` a parameter.
+        learn_b: Make ``b`` a parameter.
+        **options: The other options of :class:`~snn_core.SpikingNeuron`, by name.
+
+    Shape:
+        input ``[batch, ...]``; spikes and both parts of the membrane the same.
+
+    Returns:
+        ``(spk, velocity, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
+
+    Raises:
+        TypeError: If a state is passed with ``init_hidden=True``.
+        ValueError: If ``dt`` is not greater than 0, or a state does not fit the input.
+
+    Example:
+        >>> import torch
+        >>> neuron = RF(omega=0.5, b=0.25, dt=1.0)
+        >>> spk, velocity, mem = neuron(torch.full((1, 1), 2.0))
+        >>> spk, velocity, mem = neuron(torch.zeros(1, 1), velocity, mem)
+        >>> spk, velocity, mem
+        (tensor([[1.]]), tensor([[1.]]), tensor([[1.5000]]))
+
+    Source: Izhikevich, Resonate-and-fire neurons (2001); Higuchi et al., Balanced resonate-and-fire neurons (2024).
+    """
+
+    class State(NamedTuple):
+        """The part of the membrane a quarter of a swing behind, and the membrane potential."""
+
+        velocity: Tensor
+        mem: Tensor
+
+    resets: ClassVar[bool] = False
+    described: ClassVar[tuple[str, ...]] = ("omega", "b", "dt")
+
+    omega: Tensor
+    b: Tensor
+    dt: Tensor
+
+    def __init__(
+        self,
+        omega: Constant,
+        b: Constant,
+        dt: Constant = 0.01,
+        *,
+        learn_omega: bool = False,
+        learn_b: bool = False,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self.constant("omega", omega, learn=learn_omega)
+        self.constant("b", b, learn=learn_b)
+        self.constant("dt", dt)
+        if anywhere(self.dt <= 0):
+            raise ValueError(f"{type(self).__name__}: dt must be greater than 0, got {dt}")
+
+    @classmethod
+    def init(cls, neurons: int, **options: Any) -> Any:
+        """Return a layer of neurons with frequencies and damping of their own, which learn.
+
+        Args:
+            neurons: Number of neurons.
+            **options: Further arguments of the constructor.
+
+        Returns:
+            The neurons: ``omega`` in (5, 10) and ``b`` in (2, 3), uniform, as the paper has them for spoken digits.
+
+        Example:
+            >>> RF.init(3).omega.shape
+            torch.Size([3])
+        """
+        omega, b = uniform(neurons, 5, 10), uniform(neurons, 2, 3)
+        return cls(omega, b, learn_omega=True, learn_b=True, **options)
+
+    def integrate(self, x: Tensor, state: Any) -> Any:
+        return self._swung(x, state, -self.b.abs())
+
+    def _swung(self, x: Tensor, state: Any, growth: Tensor) -> Any:
+        omega = self.omega.abs()
+        mem = state.mem + self.dt * (growth * state.mem - omega * state.velocity + x)
+        velocity = state.velocity + self.dt * (omega * state.mem + growth * state.velocity)
+        return state._replace(velocity=velocity, mem=mem)
+
+
+class BRF(RF):
+    r"""Balanced resonate-and-fire neuron: it keeps to the damping below which no oscillation grows, and tires.
+
+    .. math::
+
+        Q[t] &= \gamma\,Q[t-1] + S[t-1], \qquad
+        B[t] = \frac{-1 + \sqrt{1 - (\delta\,\omega)^2}}{\delta} - |b| - Q[t] \\
+        U[t] &= U[t-1] + \delta\,(B[t]\,U[t-1] - |\omega|\,V[t-1] + X[t]) \\
+        V[t] &= V[t-1] + \delta\,(|\omega|\,U[t-1] + B[t]\,V[t-1]), \qquad S[t] = \Theta(U[t] - \vartheta - Q[t])
+
+    Each spike raises the threshold and the damping by 1, which then decays. The spikes of the step before act with
+    their surrogate gradient. It has no reset: ``reset_mechanism`` and ``reset_delay`` have no effect.
+
+    Args:
+        omega: Angular frequency, in radians per unit of time; its size times ``dt`` at most 1. A scalar, or one per
+            neuron.
+        b: Damping beyond what keeps the oscillation from growing. A scalar, or one per neuron.
+        dt: Time of a step, :math:`\delta`.
+        gamma: Decay per step of what spikes leave. A scalar, or one per neuron.
+        learn_omega: Make ``omega`` a parameter.
+        learn_b: Make ``b`` a parameter.
+        **options: The other options of :class:`~snn_core.SpikingNeuron`, by name.
+
+    Shape:
+        input ``[batch, ...]``; spikes and states the same.
+
+    Returns:
+        ``(spk, refractory, velocity, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
+
+    Raises:
+        TypeError: If a state is passed with ``init_hidden=True``.
+        ValueError: If ``dt`` is not greater than 0, ``omega`` times ``dt`` is greater than 1, or a state does not fit.
+
+    Example:
+        >>> import torch
+        >>> neuron = BRF(omega=0.6, b=0.2, dt=1.0)
+        >>> spk, refractory, velocity, mem = neuron(torch.full((1, 1), 2.0))
+        >>> spk, refractory, velocity, mem = neuron(torch.zeros(1, 1), refractory, velocity, mem)
+        >>> refractory, velocity, mem
+        (tensor([[1.]]), tensor([[1.2000]]), tensor([[-0.8000]]))
+
+    Source: Higuchi et al., Balanced resonate-and-fire neurons (2024).
+    """
+
+    class State(NamedTuple):  # pyrefly: ignore[bad-override]  (a state of its own, as every neuron has)
+        """What spikes leave, the part of the membrane a quarter of a swing behind, and the membrane potential."""
+
+        refractory: Tensor
+        velocity: Tensor
+        mem: Tensor
+
+    described: ClassVar[tuple[str, ...]] = ("omega", "b", "dt", "gamma")
+
+    gamma: Tensor
+
+    def __init__(
+        self,
+        omega: Constant,
+        b: Constant,
+        dt: Constant = 0.01,
+        gamma: Constant = 0.9,
+        *,
+        learn_omega: bool = False,
+        learn_b: bool = False,
+        **options: Any,
+    ) -> None:
+        super().__init__(omega, b, dt, learn_omega=learn_omega, learn_b=learn_b, **options)
+        self._decay("gamma", gamma, learn=False)
+        if anywhere(self.omega.abs() * self.dt > 1):
+            raise ValueError(
+                f"BRF: omega times dt must be at most 1, or no damping keeps it from growing, got {omega=}, {dt=}"
+            )
+
+    def integrate(self, x: Tensor, state: Any) -> Any:
+        refractory = self.gamma * state.refractory + self._crossing(self.membrane(state))
+        bound = ((1 - (self.dt * self.omega).square()).sqrt() - 1) / self.dt
+        return self._swung(x, state, bound - self.b.abs() - refractory)._replace(refractory=refractory)
+
+    def membrane(self, state: Any) -> Tensor:
+        return state.mem - state.refractory

@@ -1,0 +1,123 @@
+"""Adaptive leaky integrate-and-fire, discretized so that it stays stable."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, NamedTuple
+
+from torch import Tensor
+
+from snn_core.neuron.bounds import bounded, uniform
+from snn_core.neuron.constant import Constant, clamped, decay
+from snn_core.neuron.spiking import LIF
+
+
+class SEAdLIF(LIF):
+    r"""Adaptive leaky integrate-and-fire neuron in steps of the symplectic Euler method.
+
+    .. math::
+
+        U'[t] &= \beta\,U[t-1] + (1 - \beta)\,(X[t] - W[t-1]), \qquad S[t] = \Theta(U'[t] - \vartheta) \\
+        U[t] &= U'[t]\,(1 - S[t]), \qquad W[t] = \rho\,W[t-1] + (1 - \rho)\,q\,(a\,U[t] + b\,S[t])
+
+    The adaptation current follows the new membrane and the new spike, where Euler's method takes the old ones: so it
+    oscillates without growing. A spike clears the membrane without a gradient, and drives the current with the
+    surrogate's. The states are :math:`U'[t]` and :math:`W[t-1]`, as each step begins with what the spikes of the last
+    one do. The reset is part of the equation, so that ``reset_mechanism`` and ``reset_delay`` have no effect.
+
+    Args:
+        beta: Membrane decay per step, in [0, 1]; ``decay(tau, dt)`` converts seconds. A scalar, or one per neuron.
+        rho: Decay of the adaptation current per step, in [0, 1]. A scalar, or one per neuron.
+        a: How much the membrane drives the adaptation current, at least 0. A scalar, or one per neuron.
+        b: How much a spike drives it. A scalar, or one per neuron.
+        q: Factor of both, at least 0.
+        learn_beta: Make ``beta`` a parameter.
+        learn_rho: Make ``rho`` a parameter.
+        learn_a: Make ``a`` a parameter.
+        learn_b: Make ``b`` a parameter.
+        **options: The other options of :class:`~snn_core.SpikingNeuron`, by name.
+
+    Shape:
+        input ``[batch, ...]``; spikes, adaptation current and membrane the same.
+
+    Returns:
+        ``(spk, adaptation, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
+
+    Raises:
+        TypeError: If a state is passed with ``init_hidden=True``.
+        ValueError: If a state does not fit the input.
+
+    Example:
+        >>> import torch
+        >>> neuron = SEAdLIF(beta=0.5, rho=0.75, a=0.5, b=1.0, q=2.0)
+        >>> spk, adaptation, mem = neuron(torch.full((1, 1), 4.0))
+        >>> spk, adaptation, mem = neuron(torch.full((1, 1), 4.0), adaptation, mem)
+        >>> spk, adaptation, mem
+        (tensor([[1.]]), tensor([[0.5000]]), tensor([[1.7500]]))
+
+    Source: Baronig et al., Advancing spatio-temporal processing in spiking neural networks through adaptation (2024).
+    """
+
+    class State(NamedTuple):
+        """Adaptation current of the step before, and membrane potential."""
+
+        adaptation: Tensor
+        mem: Tensor
+
+    resets: ClassVar[bool] = False
+    described: ClassVar[tuple[str, ...]] = ("beta", "rho", "a", "b", "q")
+
+    rho: Tensor
+    a: Tensor
+    b: Tensor
+    q: Tensor
+
+    def __init__(
+        self,
+        beta: Constant,
+        rho: Constant,
+        a: Constant = 0.5,
+        b: Constant = 1.0,
+        q: Constant = 120.0,
+        *,
+        learn_beta: bool = False,
+        learn_rho: bool = False,
+        learn_a: bool = False,
+        learn_b: bool = False,
+        **options: Any,
+    ) -> None:
+        super().__init__(beta, learn_beta=learn_beta, **options)
+        self._decay("rho", rho, learn=learn_rho)
+        self.constant("a", a, learn=learn_a)
+        self.constant("b", b, learn=learn_b)
+        self.constant("q", q)
+
+    @classmethod
+    def init(cls, neurons: int, **options: Any) -> SEAdLIF:
+        """Return a layer of neurons with constants of their own, which learn within the ranges of the paper.
+
+        Args:
+            neurons: Number of neurons.
+            **options: Further arguments of the constructor.
+
+        Returns:
+            The neurons: time constants of the membrane 5 to 25 steps, of the adaptation 60 to 300, ``a`` in (0, 1) and
+            ``b`` in (0, 2), all uniform.
+
+        Example:
+            >>> neurons = SEAdLIF.init(100)
+            >>> bool((neurons.a > 0).all() and (neurons.a < 1).all())
+            True
+        """
+        beta, rho = decay(uniform(neurons, 5, 25), 1), decay(uniform(neurons, 60, 300), 1)
+        a, b = uniform(neurons, 0, 1), uniform(neurons, 0, 2)
+        made = cls(beta, rho, a, b, learn_beta=True, learn_rho=True, learn_a=True, learn_b=True, **options)
+        bounded(made, "beta", low=decay(5, 1), high=decay(25, 1))
+        bounded(made, "rho", low=decay(60, 1), high=decay(300, 1))
+        bounded(made, "a", low=0, high=1)
+        return bounded(made, "b", low=0, high=2)
+
+    def integrate(self, x: Tensor, state: Any) -> Any:
+        spk, rho, beta = self._crossing(state.mem), clamped(self.rho), self.membrane_decay
+        mem = state.mem * (1 - spk.detach())
+        adaptation = rho * state.adaptation + (1 - rho) * self.q * (self.a * mem + self.b * spk)
+        return self.State(adaptation, beta * mem + (1 - beta) * (x - adaptation))

@@ -1,0 +1,274 @@
+"""Neurons of published networks beside loops written anew from their papers, values and gradients, in float64."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from torch import Tensor
+
+import snn_core as snn
+from snn_core import surrogate
+
+
+class _Spike(torch.autograd.Function):
+    """The step function, with the derivative of the fast sigmoid of slope 5."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return (x > 0).to(x.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return grad / (1 + 5 * x.abs()) ** 2
+
+
+def heaviside(x: Tensor) -> Tensor:
+    return _Spike.apply(x)  # pyrefly: ignore[bad-return]
+
+
+def alif(xs: Tensor, beta: Tensor, rho: Tensor, kappa: Tensor) -> Tensor:
+    u = a = s = torch.zeros_like(xs[0])
+    out = []
+    for x in xs:
+        a = rho * a + (1 - rho) * s
+        level = 0.125 + kappa * a
+        u = beta * u + (1 - beta) * x - level * s
+        s = heaviside(u - level)
+        out.append(s)
+    return torch.stack(out)
+
+
+def adlif(xs: Tensor, beta: Tensor, rho: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    u = w = s = torch.zeros_like(xs[0])
+    out = []
+    for x in xs:
+        w = rho * w + a * u + b * s
+        u = beta * (u - 0.25 * s) + (1 - beta) * (x - w)
+        s = heaviside(u - 0.25)
+        out.append(s)
+    return torch.stack(out)
+
+
+def seadlif(xs: Tensor, beta: Tensor, rho: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    u = w = torch.zeros_like(xs[0])
+    out = []
+    for x in xs:
+        u = beta * u + (1 - beta) * (x - w)
+        s = heaviside(u - 0.25)
+        u = torch.where(s.detach() == 1, 0.0, u)
+        w = rho * w + (1 - rho) * 2 * (a * u + b * s)
+        out.append(s)
+    return torch.stack(out)
+
+
+def rf(xs: Tensor, omega: Tensor, b: Tensor) -> Tensor:
+    z = torch.complex(torch.zeros_like(xs[0]), torch.zeros_like(xs[0]))
+    out = []
+    for x in xs:
+        z = z + 0.5 * (torch.complex(-b.abs(), omega.abs()) * z + x)
+        out.append(heaviside(z.real - 0.25))
+    return torch.stack(out)
+
+
+def brf(xs: Tensor, omega: Tensor, b: Tensor) -> Tensor:
+    z = torch.complex(torch.zeros_like(xs[0]), torch.zeros_like(xs[0]))
+    q = torch.zeros_like(xs[0])
+    out = []
+    for x in xs:
+        p = (-1 + torch.sqrt(1 - (0.5 * omega) ** 2)) / 0.5
+        z = z + 0.5 * (torch.complex(p - b.abs() - q, omega.abs().expand_as(q)) * z + x)
+        s = heaviside(z.real - 0.25 - q)
+        q = 0.875 * q + s
+        out.append(s)
+    return torch.stack(out)
+
+
+def izhikevich(xs: Tensor, a: Tensor, b: Tensor, d: Tensor) -> Tensor:
+    v = torch.full_like(xs[0], -65.0)
+    u = b * v
+    out = []
+    for x in xs:
+        v, u = v + 0.5 * (0.04 * v**2 + 5 * v + 140 - u + x), u + 0.5 * a * (b * v - u)
+        s = heaviside(v - -63.0)
+        v, u = torch.where(s.detach() == 1, -65.0, v), u + d * s
+        out.append(s)
+    return torch.stack(out)
+
+
+def adex(xs: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    v, w = torch.full_like(xs[0], -70.0), torch.zeros_like(xs[0])
+    out = []
+    for x in xs:
+        slope = -(v + 70) + torch.exp((v + 69) / 1.0) + 2.0 * (x - w)
+        v, w = v + 0.5 * slope, w + 0.125 * (a * (v + 70) - w)
+        s = heaviside(v + 68.5)
+        v, w = torch.where(s.detach() == 1, -70.5, v), w + b * s
+        out.append(s)
+    return torch.stack(out)
+
+
+class Published(NamedTuple):
+    """A neuron, the loop of its paper, and the constants that learn, each for every one of 5 neurons."""
+
+    make: Callable[..., snn.SpikingNeuron]
+    loop: Callable[..., Tensor]
+    constants: dict[str, tuple[float, float]]
+
+
+PUBLISHED = {
+    "ALIF": Published(
+        partial(snn.ALIF, threshold=0.125), alif, {"beta": (0.5, 0.9), "rho": (0.6, 0.9), "kappa": (0.2, 1)}
+    ),
+    "AdLIF": Published(
+        partial(snn.AdLIF, threshold=0.25),
+        adlif,
+        {"beta": (0.5, 0.9), "rho": (0.6, 0.9), "a": (-0.4, 0.4), "b": (0, 0.5)},
+    ),
+    "SEAdLIF": Published(
+        partial(snn.SEAdLIF, q=2.0, threshold=0.25),
+        seadlif,
+        {"beta": (0.5, 0.9), "rho": (0.6, 0.9), "a": (0, 1), "b": (0, 2)},
+    ),
+    "RF": Published(partial(snn.RF, dt=0.5, threshold=0.25), rf, {"omega": (0.5, 1), "b": (-0.6, -0.4)}),
+    "BRF": Published(partial(snn.BRF, dt=0.5, gamma=0.875, threshold=0.25), brf, {"omega": (0.5, 1), "b": (0.1, 0.4)}),
+    "Izhikevich": Published(
+        partial(snn.Izhikevich, dt=0.5, threshold=-63.0),
+        izhikevich,
+        {"a": (0.02, 0.1), "b": (0.28, 0.32), "d": (1, 3)},
+    ),
+    "AdEx": Published(
+        partial(snn.AdEx, 1.0, 2.0, 4.0, rheobase=-69.0, reset=-70.5, sharpness=1.0, dt=0.5, threshold=-68.5),
+        adex,
+        {"a": (0, 1), "b": (0.5, 2)},
+    ),
+}
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_spikes_and_gradients_are_those_of_the_paper(name: str, seed: int) -> None:
+    make, loop, ranges = PUBLISHED[name]
+    generator = torch.Generator().manual_seed(seed)
+
+    def random(*shape: int) -> Tensor:
+        return torch.rand(*shape, generator=generator, dtype=torch.float64)
+
+    constants = {n: (low + (high - low) * random(5)).requires_grad_() for n, (low, high) in ranges.items()}
+    xs = (3 * random(40, 3, 5) - 1).requires_grad_()
+    expected = loop(xs, *constants.values())
+    weights = random(*expected.shape)
+    wanted = torch.autograd.grad((weights * expected).sum(), [xs, *constants.values()])
+
+    learned = {f"learn_{n}": True for n in constants}
+    neuron = make(**{n: c.detach() for n, c in constants.items()}, **learned, spike_grad=surrogate.fast_sigmoid(5))
+    assert neuron.threshold.dtype == torch.float32
+    neuron.double()
+    spk, _ = neuron.unroll(xs)
+    assert torch.equal(spk, expected)
+    assert 0.05 < float(spk.detach().mean()) < 0.8
+    got = torch.autograd.grad((weights * spk).sum(), [xs, *(getattr(neuron, n) for n in constants)])
+    torch.testing.assert_close(got, wanted, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("omega", [0.3, 1.0, 1.9])
+def test_a_balanced_resonator_does_not_grow_where_a_plain_one_does(omega: float) -> None:
+    impulse = torch.zeros(400, 1, 1, dtype=torch.float64)
+    impulse[0] = 1
+    silent: dict[str, Any] = {"dt": 0.5, "threshold": 1e9}
+    _, plain = snn.RF(omega, b=0.0, **silent).double().unroll(impulse, trace=True)
+    _, balanced = snn.BRF(omega, b=0.0, **silent).double().unroll(impulse, trace=True)
+    size = (balanced.mem.square() + balanced.velocity.square()).sqrt().flatten()
+    assert float(plain.mem.abs().max()) > 2 * float(plain.mem[0])
+    torch.testing.assert_close(size, torch.full_like(size, 0.5), rtol=1e-4, atol=0)  # by a constant in float32
+
+
+def test_a_resonator_answers_most_to_its_own_frequency() -> None:
+    t = torch.arange(4000) * 0.01
+    frequencies = torch.arange(2.0, 16.0)
+    drive = torch.cos(t[:, None] * frequencies).unsqueeze(1)
+    _, trace = snn.RF(omega=8.0, b=0.7, threshold=1e9).unroll(drive, trace=True)
+    response = trace.mem[-1000:].abs().amax(0).squeeze(0)
+    assert float(frequencies[response.argmax()]) == 8.0
+
+
+def test_adaptation_makes_spikes_rarer() -> None:
+    for neuron in (snn.ALIF(0.9, 0.99), snn.AdLIF(0.9, 0.98), snn.SEAdLIF(0.9, 0.99, a=0.0), snn.AdEx(b=20.0)):
+        strong = torch.full((2000, 1, 1), 200.0 if isinstance(neuron, snn.AdEx) else 3.0)
+        times = neuron.unroll(strong)[0].flatten().nonzero().flatten()
+        gaps = times.diff()
+        assert len(gaps) > 3, neuron
+        assert int(gaps[-1]) > int(gaps[0]), neuron
+
+
+def test_an_adlif_neuron_at_rest_follows_its_closed_form() -> None:
+    # without spikes it is linear, [W, U] -> M [W, U] + input, so that an impulse is answered by powers of M
+    beta, rho, a = 0.8, 0.9, 0.3
+    matrix = torch.tensor([[rho, a], [-(1 - beta) * rho, beta - (1 - beta) * a]], dtype=torch.float64)
+    xs = torch.zeros(50, 1, 1, dtype=torch.float64)
+    xs[0] = 1
+    _, trace = snn.AdLIF(beta, rho, a, threshold=1e9).double().unroll(xs, trace=True)
+    state = torch.tensor([0.0, 1 - beta], dtype=torch.float64)
+    for n in range(50):
+        states = torch.stack([trace.adaptation[n], trace.mem[n]]).flatten()
+        torch.testing.assert_close(states, state, rtol=1e-6, atol=1e-7)  # by constants in float32
+        state = matrix @ state
+
+
+def test_a_regularly_spiking_neuron_of_the_cortex_slows_down() -> None:
+    spk, _ = snn.Izhikevich(dt=0.5).unroll(torch.full((1000, 1, 1), 10.0))
+    gaps = spk.flatten().nonzero().flatten().diff()
+    assert int(gaps[-1]) > int(gaps[0])
+    fast, _ = snn.Izhikevich(a=0.1, d=2.0, dt=0.5).unroll(torch.full((1000, 1, 1), 10.0))
+    assert fast.sum() > 3 * spk.sum()
+
+
+@pytest.mark.parametrize("kind", [snn.ALIF, snn.AdLIF, snn.SEAdLIF, snn.RF, snn.BRF])
+def test_constants_of_the_papers_are_drawn_and_learn(kind: Any) -> None:
+    torch.manual_seed(0)
+    layer = kind.init(200, init_hidden=True)
+    learned = dict(layer.named_parameters())
+    assert len(learned) >= 2
+    out = snn.unroll(layer, 3 * torch.rand(20, 4, 200))
+    out.sum().backward()
+    for name, parameter in learned.items():
+        assert parameter.grad is not None, name
+        assert bool(parameter.grad.isfinite().all()), name
+        assert parameter.std() > 0, name
+
+
+def test_constants_drawn_for_seadlif_lie_where_the_paper_has_them() -> None:
+    torch.manual_seed(0)
+    layer = snn.SEAdLIF.init(1000)
+    for name, low, high in (
+        ("beta", math.exp(-1 / 5), math.exp(-1 / 25)),
+        ("rho", math.exp(-1 / 60), math.exp(-1 / 300)),
+        ("a", 0, 1),
+        ("b", 0, 2),
+    ):
+        drawn = getattr(layer, name).detach()
+        assert low < float(drawn.min())
+        assert float(drawn.max()) < high
+        assert float(drawn.max() - drawn.min()) > 0.9 * (high - low)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: snn.RF(1.0, 0.1, dt=0.0), "RF: dt must be greater than 0"),
+        (lambda: snn.BRF(200.0, 0.1), "BRF: omega times dt must be at most 1"),
+        (lambda: snn.Izhikevich(dt=-1.0), "Izhikevich: dt must be greater than 0 milliseconds"),
+        (lambda: snn.AdEx(tau_w=0.0), "AdEx: tau_w must be greater than 0"),
+        (lambda: snn.AdEx(sharpness=-2.0), "AdEx: sharpness must be greater than 0"),
+        (lambda: snn.ALIF(0.9, float("nan")), "ALIF: rho must not be NaN"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(make: Callable[[], object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()
