@@ -135,6 +135,7 @@ NEURONS = [
     Case("seadlif", partial(snn.SEAdLIF, 0.6, 0.9, 0.5, 1.0, 2.0, threshold=0.25, learn_b=True), resets=False),
     Case("rf", partial(snn.RF, 0.9, 0.3, 0.5, threshold=0.25, learn_omega=True, learn_b=True), resets=False),
     Case("brf", partial(snn.BRF, 1.0, 0.2, 0.5, threshold=0.25, learn_omega=True, learn_b=True), resets=False),
+    Case("tclif", partial(snn.TCLIF, 0.3, -0.2, threshold=0.75, learn_c1=True, learn_c2=True), resets=False),
     Case("izhikevich", partial(snn.Izhikevich, 0.1, 0.3, d=2.0, dt=0.5, threshold=-63.0, learn_a=True), resets=False),
     Case(
         "adex",

@@ -31,6 +31,7 @@ from snn_core.neurons.seadlif import SEAdLIF
 from snn_core.neurons.slstm import SLSTM
 from snn_core.neurons.stateleaky import StateLeaky
 from snn_core.neurons.synaptic import Synaptic
+from snn_core.neurons.tclif import TCLIF
 from snn_core.sequence.memory_plan import MemoryPlan
 from snn_core.sequence.streaming import Stream, stream
 from snn_core.sequence.unrolling import plan_memory, unroll
@@ -41,6 +42,7 @@ __all__ = [
     "SEAdLIF",
     "RF",
     "BRF",
+    "TCLIF",
     "Izhikevich",
     "AdEx",
     "SLSTM",

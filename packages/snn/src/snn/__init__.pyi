@@ -17,6 +17,7 @@ from snn_core import ALIF as ALIF
 from snn_core import BRF as BRF
 from snn_core import RF as RF
 from snn_core import SLSTM as SLSTM
+from snn_core import TCLIF as TCLIF
 from snn_core import AdEx as AdEx
 from snn_core import AdLIF as AdLIF
 from snn_core import Alpha as Alpha
@@ -57,6 +58,7 @@ __all__ = [
     "SEAdLIF",
     "RF",
     "BRF",
+    "TCLIF",
     "Izhikevich",
     "AdEx",
     "Alpha",
