@@ -90,6 +90,18 @@ def brf(xs: Tensor, omega: Tensor, b: Tensor) -> Tensor:
     return torch.stack(out)
 
 
+def tclif(xs: Tensor, c1: Tensor, c2: Tensor) -> Tensor:
+    dendrite = soma = torch.zeros_like(xs[0])
+    out = []
+    for x in xs:
+        dendrite = dendrite - soma / (1 + torch.exp(-c1)) + x
+        soma = soma + dendrite / (1 + torch.exp(-c2))
+        s = heaviside(soma - 0.75)
+        dendrite, soma = dendrite - 0.5 * s, soma - 0.75 * s
+        out.append(s)
+    return torch.stack(out)
+
+
 def izhikevich(xs: Tensor, a: Tensor, b: Tensor, d: Tensor) -> Tensor:
     v = torch.full_like(xs[0], -65.0)
     u = b * v
@@ -138,6 +150,7 @@ PUBLISHED = {
     ),
     "RF": Published(partial(snn.RF, dt=0.5, threshold=0.25), rf, {"omega": (0.5, 1), "b": (-0.6, -0.4)}),
     "BRF": Published(partial(snn.BRF, dt=0.5, gamma=0.875, threshold=0.25), brf, {"omega": (0.5, 1), "b": (0.1, 0.4)}),
+    "TCLIF": Published(partial(snn.TCLIF, threshold=0.75), tclif, {"c1": (-1, 1), "c2": (-1, 1)}),
     "Izhikevich": Published(
         partial(snn.Izhikevich, dt=0.5, threshold=-63.0),
         izhikevich,
