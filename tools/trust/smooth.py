@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import torch
@@ -32,8 +33,8 @@ class _Sequence(nn.Module):
 def smooth_gradient(neuron: Neuron, num_steps: int = 5, step: float = 1e-6) -> float:
     """Largest relative difference between a gradient and central differences, along random directions.
 
-    The steps of spikes are replaced by a smooth function, and resets act at once, as the delayed one is by definition
-    without gradient. Directions are over the input and every parameter.
+    The steps of spikes are replaced by a smooth function, and resets act at once and with their gradient, which the
+    delayed one has not by definition. Directions are over the input and every parameter.
 
     Args:
         neuron: The neuron.
@@ -50,6 +51,8 @@ def smooth_gradient(neuron: Neuron, num_steps: int = 5, step: float = 1e-6) -> f
     """
     names = ["threshold", "graded_spikes_factor", *(name for name in ("alpha", "beta") if name in neuron.named)]
     learned: dict[str, Any] = neuron.taken(dict.fromkeys((f"learn_{name}" for name in names), True))
+    if "detach_reset" in inspect.signature(neuron.kind).parameters:
+        learned["detach_reset"] = False
     if neuron.whole:
         return _difference(neuron, learned, num_steps, step)
     resets: list[dict[str, Any]] = [{"reset_mechanism": "none"}]

@@ -20,10 +20,10 @@ class AdEx(SpikingNeuron):
         \tau_w\,W' = a\,(V - V_0) - W \\
         V &\leftarrow V_r, \quad W \leftarrow W + b \qquad \text{where } V > \vartheta
 
-    A spike acts at the beginning of the next step, with its surrogate gradient on W and without one on V. The membrane
-    is kept as its difference to rest, :math:`V - V_0`. The reset is part of the equation, so that ``reset_mechanism``
-    and ``reset_delay`` have no effect. With ``a=0, b=0`` it is the exponential integrate-and-fire neuron. The
-    exponential is cut off where the membrane is above ``threshold``, which it passes within a step.
+    A spike acts at the beginning of the next step, on W with its surrogate gradient. The membrane is kept as its
+    difference to rest, :math:`V - V_0`. The reset is part of the equation, so that ``reset_mechanism`` and
+    ``reset_delay`` have no effect. With ``a=0, b=0`` it is the exponential integrate-and-fire neuron. The exponential
+    is cut off where the membrane is above ``threshold``, which it passes within a step.
 
     Args:
         tau: Time constant of the membrane, in milliseconds. A scalar, or one per neuron.
@@ -39,6 +39,7 @@ class AdEx(SpikingNeuron):
         threshold: Membrane potential above which the neuron fires, in millivolts.
         learn_a: Make ``a`` a parameter.
         learn_b: Make ``b`` a parameter.
+        detach_reset: Clear the membrane without a gradient; else with the surrogate's.
         **options: The other options of :class:`~snn_core.SpikingNeuron`, by name.
 
     Shape:
@@ -96,6 +97,7 @@ class AdEx(SpikingNeuron):
         *,
         learn_a: bool = False,
         learn_b: bool = False,
+        detach_reset: bool = True,
         **options: Any,
     ) -> None:
         super().__init__(threshold=threshold, **options)
@@ -106,10 +108,12 @@ class AdEx(SpikingNeuron):
                 raise ValueError(f"AdEx: {name} must be greater than 0, got {value}")
         self.constant("a", a, learn=learn_a)
         self.constant("b", b, learn=learn_b)
+        self.detach_reset = detach_reset
 
     def integrate(self, x: Tensor, state: Any) -> Any:
         spk = self._crossing(self.membrane(state))
-        fired, adaptation = spk.detach(), state.adaptation + self.b * spk
+        fired = spk.detach() if self.detach_reset else spk
+        adaptation = state.adaptation + self.b * spk
         mem = state.mem * (1 - fired) + (self.reset - self.rest) * fired
         above = (mem + (self.rest - self.rheobase)) / self.sharpness
         most = (self.threshold - self.rheobase) / self.sharpness

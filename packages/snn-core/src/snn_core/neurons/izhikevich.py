@@ -18,10 +18,10 @@ class Izhikevich(SpikingNeuron):
         V' &= 0.04\,V^2 + 5\,V + 140 - W + X, \qquad W' = a\,(b\,V - W) \\
         V &\leftarrow c, \quad W \leftarrow W + d \qquad \text{where } V > \vartheta
 
-    A spike acts at the beginning of the next step, with its surrogate gradient on W and without one on V. The states
-    are kept as differences, :math:`V - c` and :math:`W - b\,c`, so that a neuron at rest has states of 0. The reset is
-    part of the equation, so that ``reset_mechanism`` and ``reset_delay`` have no effect. The constants are those of a
-    regularly spiking neuron; ``a=0.1`` fires fast, ``c=-50, d=2`` chatters.
+    A spike acts at the beginning of the next step, on W with its surrogate gradient. The states are kept as
+    differences, :math:`V - c` and :math:`W - b\,c`, so that a neuron at rest has states of 0. The reset is part of the
+    equation, so that ``reset_mechanism`` and ``reset_delay`` have no effect. The constants are those of a regularly
+    spiking neuron; ``a=0.1`` fires fast, ``c=-50, d=2`` chatters.
 
     Args:
         a: Rate of the recovery W, per millisecond. A scalar, or one per neuron.
@@ -33,6 +33,7 @@ class Izhikevich(SpikingNeuron):
         learn_a: Make ``a`` a parameter.
         learn_b: Make ``b`` a parameter.
         learn_d: Make ``d`` a parameter.
+        detach_reset: Clear the membrane without a gradient; else with the surrogate's.
         **options: The other options of :class:`~snn_core.SpikingNeuron`, by name.
 
     Shape:
@@ -81,6 +82,7 @@ class Izhikevich(SpikingNeuron):
         learn_a: bool = False,
         learn_b: bool = False,
         learn_d: bool = False,
+        detach_reset: bool = True,
         **options: Any,
     ) -> None:
         super().__init__(threshold=threshold, **options)
@@ -89,12 +91,14 @@ class Izhikevich(SpikingNeuron):
         self.constant("c", c)
         self.constant("d", d, learn=learn_d)
         self.constant("dt", dt)
+        self.detach_reset = detach_reset
         if anywhere(self.dt <= 0):
             raise ValueError(f"Izhikevich: dt must be greater than 0 milliseconds, got {dt}")
 
     def integrate(self, x: Tensor, state: Any) -> Any:
         spk = self._crossing(self.membrane(state))
-        mem, recovery = state.mem * (1 - spk.detach()), state.recovery + self.d * spk
+        mem = state.mem * (1 - (spk.detach() if self.detach_reset else spk))
+        recovery = state.recovery + self.d * spk
         v, w = mem + self.c, recovery + self.b * self.c
         change = self.dt * (0.04 * v.square() + 5 * v + 140 - w + x)
         return self.State(recovery + self.dt * self.a * (self.b * v - w), mem + change)

@@ -20,9 +20,9 @@ class SEAdLIF(LIF):
         U[t] &= U'[t]\,(1 - S[t]), \qquad W[t] = \rho\,W[t-1] + (1 - \rho)\,q\,(a\,U[t] + b\,S[t])
 
     The adaptation current follows the new membrane and the new spike, where Euler's method takes the old ones: so it
-    oscillates without growing. A spike clears the membrane without a gradient, and drives the current with the
-    surrogate's. The states are :math:`U'[t]` and :math:`W[t-1]`, as each step begins with what the spikes of the last
-    one do. The reset is part of the equation, so that ``reset_mechanism`` and ``reset_delay`` have no effect.
+    oscillates without growing. A spike drives the current with the surrogate's gradient. The states are :math:`U'[t]`
+    and :math:`W[t-1]`, as each step begins with what the spikes of the last one do. The reset is part of the equation,
+    so that ``reset_mechanism`` and ``reset_delay`` have no effect.
 
     Args:
         beta: Membrane decay per step, in [0, 1]; ``decay(tau, dt)`` converts seconds. A scalar, or one per neuron.
@@ -34,6 +34,7 @@ class SEAdLIF(LIF):
         learn_rho: Make ``rho`` a parameter.
         learn_a: Make ``a`` a parameter.
         learn_b: Make ``b`` a parameter.
+        detach_reset: Clear the membrane without a gradient; else with the surrogate's.
         **options: The other options of :class:`~snn_core.SpikingNeuron`, by name.
 
     Shape:
@@ -83,6 +84,7 @@ class SEAdLIF(LIF):
         learn_rho: bool = False,
         learn_a: bool = False,
         learn_b: bool = False,
+        detach_reset: bool = True,
         **options: Any,
     ) -> None:
         super().__init__(beta, learn_beta=learn_beta, **options)
@@ -90,6 +92,7 @@ class SEAdLIF(LIF):
         self.constant("a", a, learn=learn_a)
         self.constant("b", b, learn=learn_b)
         self.constant("q", q)
+        self.detach_reset = detach_reset
 
     @classmethod
     def init(cls, neurons: int, **options: Any) -> SEAdLIF:
@@ -118,6 +121,6 @@ class SEAdLIF(LIF):
 
     def integrate(self, x: Tensor, state: Any) -> Any:
         spk, rho, beta = self._crossing(state.mem), clamped(self.rho), self.membrane_decay
-        mem = state.mem * (1 - spk.detach())
+        mem = state.mem * (1 - (spk.detach() if self.detach_reset else spk))
         adaptation = rho * state.adaptation + (1 - rho) * self.q * (self.a * mem + self.b * spk)
         return self.State(adaptation, beta * mem + (1 - beta) * (x - adaptation))
