@@ -30,6 +30,8 @@ SURROGATES = [
     surrogate.straight_through_estimator(),
     surrogate.LSO(),
     surrogate.spike_rate_escape(),
+    surrogate.multi_gaussian(),
+    surrogate.slayer(),
     surrogate.SFS(),
     surrogate.custom_surrogate(lambda x, grad, spk: grad * (1 - x.abs()).clamp_min(0)),
 ]

@@ -17,6 +17,12 @@ from snn_core import surrogate
 
 X = [-1e4, -3.0, -1.0, -0.5, -0.04, 0.0, 0.04, 0.5, 1.0, 1.5, 3.0, 1e4]
 
+
+def normal(x: float, sigma: float) -> float:
+    """The density of a normal distribution of mean 0."""
+    return math.exp(-(x**2) / (2 * sigma**2)) / (sigma * math.sqrt(2 * math.pi))
+
+
 # name: (surrogate, its derivative as a formula over Python floats)
 FORMULAS: dict[str, tuple[surrogate.Surrogate, Callable[[float], float]]] = {
     "atan": (surrogate.atan(), lambda x: 1.0 / (1 + (math.pi * x) ** 2)),
@@ -38,6 +44,13 @@ FORMULAS: dict[str, tuple[surrogate.Surrogate, Callable[[float], float]]] = {
         surrogate.spike_rate_escape(beta=2, slope=3),
         lambda x: 3 * math.exp(-2 * abs(x - 1)),
     ),
+    "multi_gaussian": (
+        surrogate.multi_gaussian(),
+        lambda x: 1.15 * normal(x, 0.5) - 0.15 * (normal(x - 0.5, 3) + normal(x + 0.5, 3)),
+    ),
+    "multi_gaussian of one": (surrogate.multi_gaussian(0.3, 0), lambda x: normal(x, 0.3)),
+    "slayer": (surrogate.slayer(), lambda x: math.exp(-5 * abs(x))),
+    "slayer of 2, 3": (surrogate.slayer(2, 3), lambda x: 3 * math.exp(-2 * abs(x))),
     "LSO": (surrogate.LSO(), lambda x: 1.0 if x > 0 else 0.1),
     "SFS": (surrogate.SFS(), lambda x: 1 / (1 + 25 * abs(x)) ** 2 if x > 1 else 0.0),
     "SFS of 2, 0": (surrogate.SFS(slope=2, B=0), lambda x: 1 / (1 + 2 * abs(x)) ** 2 if x > 0 else 0.0),
@@ -231,6 +244,10 @@ def test_no_gradient_means_no_gradient() -> None:
         (lambda: surrogate.triangular(threshold=0), "threshold"),
         (lambda: surrogate.spike_rate_escape(beta=-2), "beta"),
         (lambda: surrogate.SFS(slope=0), "slope"),
+        (lambda: surrogate.multi_gaussian(sigma=0), "sigma"),
+        (lambda: surrogate.multi_gaussian(scale=-6), "scale"),
+        (lambda: surrogate.slayer(slope=0), "slope"),
+        (lambda: surrogate.slayer(amplitude=float("nan")), "amplitude"),
     ],
 )
 def test_a_slope_that_is_not_positive_is_an_error_naming_it(make, argument: str) -> None:

@@ -28,6 +28,8 @@ SURROGATES: list[Surrogate] = [
     surrogate.triangular(0.2),
     surrogate.heaviside(),
     surrogate.spike_rate_escape(1.5, 0.8),
+    surrogate.multi_gaussian(),
+    surrogate.slayer(2, 0.8),
     surrogate.LSO(0.3),
     surrogate.SFS(3, 0.05),
     surrogate.no_gradient(),

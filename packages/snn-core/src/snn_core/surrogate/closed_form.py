@@ -222,6 +222,74 @@ class SFS(Surrogate):
 
 
 @dataclass(frozen=True)
+class multi_gaussian(Surrogate):
+    r"""A Gaussian around the threshold, with shallow negative ones on both sides.
+
+    .. math::
+
+        \frac{\partial S}{\partial x} = (1 + h)\,\mathcal N(x;\, 0, \sigma^2)
+            - h\,\mathcal N(x;\, \sigma, (s\sigma)^2) - h\,\mathcal N(x;\, -\sigma, (s\sigma)^2)
+
+    Args:
+        sigma: Width of the Gaussian in the middle, greater than 0.
+        height: h, how much of the others goes off it.
+        scale: s, how many times as wide they are, greater than 0.
+
+    Raises:
+        ValueError: If ``sigma`` or ``scale`` is not positive.
+
+    Example:
+        >>> multi_gaussian().derivative(torch.tensor([0.0, 3.0]))
+        tensor([ 0.8782, -0.0242])
+
+    Source: Yin et al., Accurate and efficient time-domain classification with adaptive spiking recurrent neural
+    networks (2021), where its multiple by 0.5 is taken.
+    """
+
+    sigma: float = 0.5
+    height: float = 0.15
+    scale: float = 6
+    _positive: ClassVar[tuple[str, ...]] = ("sigma", "scale")
+
+    def derivative(self, x: Tensor) -> Tensor:
+        wide = self.scale * self.sigma
+        sides = _gaussian(x - self.sigma, wide) + _gaussian(x + self.sigma, wide)
+        return (1 + self.height) * _gaussian(x, self.sigma) - self.height * sides
+
+
+def _gaussian(x: Tensor, sigma: float) -> Tensor:
+    return torch.exp((x / sigma).square() * -0.5) * (1 / (sigma * math.sqrt(2 * math.pi)))
+
+
+@dataclass(frozen=True)
+class slayer(Surrogate):
+    r"""An exponential that falls off on both sides of the threshold.
+
+    .. math:: \frac{\partial S}{\partial x} = \frac{c\,k}{2}\,\exp(-k\,|x|)
+
+    Args:
+        slope: k, greater than 0.
+        amplitude: c, the area, greater than 0.
+
+    Raises:
+        ValueError: If ``slope`` or ``amplitude`` is not positive.
+
+    Example:
+        >>> slayer(slope=5, amplitude=0.4).derivative(torch.tensor([0.0]))
+        tensor([1.])
+
+    Source: Shrestha and Orchard, SLAYER: spike layer error reassignment in time (2018).
+    """
+
+    slope: float = 5
+    amplitude: float = 0.4
+    _positive: ClassVar[tuple[str, ...]] = ("slope", "amplitude")
+
+    def derivative(self, x: Tensor) -> Tensor:
+        return torch.exp(-self.slope * x.abs()) * (self.amplitude * self.slope / 2)
+
+
+@dataclass(frozen=True)
 class no_gradient(Surrogate):
     """The step function alone; spikes carry no gradient. It is what ``surrogate_disable=True`` installs.
 
