@@ -256,7 +256,7 @@ def test_a_regularly_spiking_neuron_of_the_cortex_slows_down() -> None:
 @pytest.mark.parametrize("kind", [snn.ALIF, snn.AdLIF, snn.SEAdLIF, snn.RF, snn.BRF])
 def test_constants_of_the_papers_are_drawn_and_learn(kind: Any) -> None:
     torch.manual_seed(0)
-    layer = kind.init(200, init_hidden=True)
+    layer = kind.random(200, init_hidden=True)
     learned = dict(layer.named_parameters())
     assert len(learned) >= 2
     out = snn.unroll(layer, 3 * torch.rand(20, 4, 200))
@@ -269,7 +269,7 @@ def test_constants_of_the_papers_are_drawn_and_learn(kind: Any) -> None:
 
 def test_constants_drawn_for_seadlif_lie_where_the_paper_has_them() -> None:
     torch.manual_seed(0)
-    layer = snn.SEAdLIF.init(1000)
+    layer = snn.SEAdLIF.random(1000)
     for name, low, high in (
         ("beta", math.exp(-1 / 5), math.exp(-1 / 25)),
         ("rho", math.exp(-1 / 60), math.exp(-1 / 300)),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar, NamedTuple
 
+import torch
 from torch import Tensor
 
 from snn_core.neuron.bounds import bounded, uniform
-from snn_core.neuron.constant import Constant, clamped, decay
+from snn_core.neuron.constant import Constant, clamped
 from snn_core.neuron.spiking import LIF
 
 
@@ -63,6 +65,9 @@ class AdLIF(LIF):
     resets: ClassVar[bool] = False
     described: ClassVar[tuple[str, ...]] = ("beta", "rho", "a", "b")
 
+    _steps: ClassVar[Any] = ((5, 25), (30, 120))  # time constants in which random() draws, and couplings
+    _couplings: ClassVar[Any] = ((-1, 1), (0, 2))
+
     rho: Tensor
     a: Tensor
     b: Tensor
@@ -86,7 +91,7 @@ class AdLIF(LIF):
         self.constant("b", b, learn=learn_b)
 
     @classmethod
-    def init(cls, neurons: int, **options: Any) -> AdLIF:
+    def random(cls, neurons: int, **options: Any) -> Any:
         """Return a layer of neurons with constants of their own, which learn within the ranges of the paper.
 
         Args:
@@ -94,21 +99,24 @@ class AdLIF(LIF):
             **options: Further arguments of the constructor.
 
         Returns:
-            The neurons: time constants of the membrane 5 to 25 steps, of the adaptation 30 to 120, ``a`` in (-1, 1)
-            and ``b`` in (0, 2), all uniform.
+            The neurons, all constants uniform: of :class:`~snn_core.AdLIF` time constants of the membrane of 5 to 25
+            steps, of the adaptation 30 to 120, ``a`` in (-1, 1) and ``b`` in (0, 2); of :class:`~snn_core.SEAdLIF` 5 to
+            25, 60 to 300, (0, 1) and (0, 2).
 
         Example:
-            >>> neurons = AdLIF.init(100)
+            >>> neurons = AdLIF.random(100)
             >>> bool((neurons.b > 0).all() and (neurons.b < 2).all())
             True
         """
-        beta, rho = decay(uniform(neurons, 5, 25), 1), decay(uniform(neurons, 30, 120), 1)
-        a, b = uniform(neurons, -1, 1), uniform(neurons, 0, 2)
-        made = cls(beta, rho, a, b, learn_beta=True, learn_rho=True, learn_a=True, learn_b=True, **options)
-        bounded(made, "beta", low=decay(5, 1), high=decay(25, 1))
-        bounded(made, "rho", low=decay(30, 1), high=decay(120, 1))
-        bounded(made, "a", low=-1, high=1)
-        return bounded(made, "b", low=0, high=2)
+        (tau, tau_w), (a, b) = cls._steps, cls._couplings
+        beta, rho = (torch.exp(-1 / uniform(neurons, *steps)) for steps in (tau, tau_w))
+        learned = dict.fromkeys(("learn_beta", "learn_rho", "learn_a", "learn_b"), True)
+        made = cls(beta, rho, uniform(neurons, *a), uniform(neurons, *b), **learned, **options)
+        for name, (shortest, longest) in {"beta": tau, "rho": tau_w}.items():
+            bounded(made, name, low=math.exp(-1 / shortest), high=math.exp(-1 / longest))
+        for name, (low, high) in {"a": a, "b": b}.items():
+            bounded(made, name, low=low, high=high)
+        return made
 
     def integrate(self, x: Tensor, state: Any) -> Any:
         spk, beta = self._crossing(state.mem), self.membrane_decay

@@ -84,7 +84,7 @@ class ALIF(LIF):
         self.constant("kappa", kappa, learn=learn_kappa)
 
     @classmethod
-    def init(cls, neurons: int, **options: Any) -> ALIF:
+    def random(cls, neurons: int, **options: Any) -> ALIF:
         """Return a layer of neurons with decays of their own, which learn within (0, 1).
 
         Args:
@@ -96,7 +96,7 @@ class ALIF(LIF):
             of 150 with one of 10, as the second paper has them for spoken digits.
 
         Example:
-            >>> ALIF.init(3).beta.shape
+            >>> ALIF.random(3).beta.shape
             torch.Size([3])
         """
         beta, rho = (decay((m + s * torch.randn(neurons)).clamp_min(1), 1) for m, s in ((20, 5), (150, 10)))

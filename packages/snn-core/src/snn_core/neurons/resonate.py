@@ -82,7 +82,7 @@ class RF(SpikingNeuron):
             raise ValueError(f"{type(self).__name__}: dt must be greater than 0, got {dt}")
 
     @classmethod
-    def init(cls, neurons: int, **options: Any) -> Any:
+    def random(cls, neurons: int, **options: Any) -> Any:
         """Return a layer of neurons with frequencies and damping of their own, which learn.
 
         Args:
@@ -93,7 +93,7 @@ class RF(SpikingNeuron):
             The neurons: ``omega`` in (5, 10) and ``b`` in (2, 3), uniform, as the paper has them for spoken digits.
 
         Example:
-            >>> RF.init(3).omega.shape
+            >>> RF.random(3).omega.shape
             torch.Size([3])
         """
         omega, b = uniform(neurons, 5, 10), uniform(neurons, 2, 3)

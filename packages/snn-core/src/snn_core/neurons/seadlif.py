@@ -6,12 +6,11 @@ from typing import Any, ClassVar, NamedTuple
 
 from torch import Tensor
 
-from snn_core.neuron.bounds import bounded, uniform
-from snn_core.neuron.constant import Constant, clamped, decay
-from snn_core.neuron.spiking import LIF
+from snn_core.neuron.constant import Constant, clamped
+from snn_core.neurons.adlif import AdLIF
 
 
-class SEAdLIF(LIF):
+class SEAdLIF(AdLIF):
     r"""Adaptive leaky integrate-and-fire neuron in steps of the symplectic Euler method.
 
     .. math::
@@ -30,12 +29,9 @@ class SEAdLIF(LIF):
         a: How much the membrane drives the adaptation current, at least 0. A scalar, or one per neuron.
         b: How much a spike drives it. A scalar, or one per neuron.
         q: Factor of both, at least 0.
-        learn_beta: Make ``beta`` a parameter.
-        learn_rho: Make ``rho`` a parameter.
-        learn_a: Make ``a`` a parameter.
-        learn_b: Make ``b`` a parameter.
         detach_reset: Clear the membrane without a gradient; else with the surrogate's.
-        **options: The other options of :class:`~snn_core.SpikingNeuron`, by name.
+        **options: The other options of :class:`~snn_core.AdLIF`, by name: ``learn_beta`` to ``learn_b``, and those of
+            :class:`~snn_core.SpikingNeuron`.
 
     Shape:
         input ``[batch, ...]``; spikes, adaptation current and membrane the same.
@@ -58,18 +54,17 @@ class SEAdLIF(LIF):
     Source: Baronig et al., Advancing spatio-temporal processing in spiking neural networks through adaptation (2024).
     """
 
-    class State(NamedTuple):
+    class State(NamedTuple):  # pyrefly: ignore[bad-override]  (a state of its own, as every neuron has)
         """Adaptation current of the step before, and membrane potential."""
 
         adaptation: Tensor
         mem: Tensor
 
-    resets: ClassVar[bool] = False
     described: ClassVar[tuple[str, ...]] = ("beta", "rho", "a", "b", "q")
 
-    rho: Tensor
-    a: Tensor
-    b: Tensor
+    _steps: ClassVar[Any] = ((5, 25), (60, 300))
+    _couplings: ClassVar[Any] = ((0, 1), (0, 2))
+
     q: Tensor
 
     def __init__(
@@ -80,44 +75,12 @@ class SEAdLIF(LIF):
         b: Constant = 1.0,
         q: Constant = 120.0,
         *,
-        learn_beta: bool = False,
-        learn_rho: bool = False,
-        learn_a: bool = False,
-        learn_b: bool = False,
         detach_reset: bool = True,
         **options: Any,
     ) -> None:
-        super().__init__(beta, learn_beta=learn_beta, **options)
-        self._decay("rho", rho, learn=learn_rho)
-        self.constant("a", a, learn=learn_a)
-        self.constant("b", b, learn=learn_b)
+        super().__init__(beta, rho, a, b, **options)
         self.constant("q", q)
         self.detach_reset = detach_reset
-
-    @classmethod
-    def init(cls, neurons: int, **options: Any) -> SEAdLIF:
-        """Return a layer of neurons with constants of their own, which learn within the ranges of the paper.
-
-        Args:
-            neurons: Number of neurons.
-            **options: Further arguments of the constructor.
-
-        Returns:
-            The neurons: time constants of the membrane 5 to 25 steps, of the adaptation 60 to 300, ``a`` in (0, 1) and
-            ``b`` in (0, 2), all uniform.
-
-        Example:
-            >>> neurons = SEAdLIF.init(100)
-            >>> bool((neurons.a > 0).all() and (neurons.a < 1).all())
-            True
-        """
-        beta, rho = decay(uniform(neurons, 5, 25), 1), decay(uniform(neurons, 60, 300), 1)
-        a, b = uniform(neurons, 0, 1), uniform(neurons, 0, 2)
-        made = cls(beta, rho, a, b, learn_beta=True, learn_rho=True, learn_a=True, learn_b=True, **options)
-        bounded(made, "beta", low=decay(5, 1), high=decay(25, 1))
-        bounded(made, "rho", low=decay(60, 1), high=decay(300, 1))
-        bounded(made, "a", low=0, high=1)
-        return bounded(made, "b", low=0, high=2)
 
     def integrate(self, x: Tensor, state: Any) -> Any:
         spk, rho, beta = self._crossing(state.mem), clamped(self.rho), self.membrane_decay
