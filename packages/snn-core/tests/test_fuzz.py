@@ -212,5 +212,5 @@ def test_a_net_lives_as_its_shadow_does(case: Case) -> None:
         run_state_machine_as_test(LifeOfOne, settings=examples(100, derandomize=False, print_blob=True))
 
 
-def test_every_neuron_of_the_zoo_has_a_shadow() -> None:
-    assert {type(case.make()).__name__ for case in NEURONS} == set(shadow.EQUATIONS)
+def test_every_shadow_is_of_a_neuron_of_the_zoo() -> None:
+    assert set(shadow.EQUATIONS) <= {type(case.make()).__name__ for case in NEURONS}

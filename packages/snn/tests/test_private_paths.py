@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 import pkgutil
 
 import pytest
@@ -43,12 +42,15 @@ def test_each_name_of_a_private_path_is_the_public_object(path: str) -> None:
     assert [name for name in module.__all__ if getattr(module, name) is not getattr(snn, name)] == []
 
 
-def test_the_package_of_neurons_has_every_neuron_and_that_of_layers_every_layer() -> None:
-    classes = {name for name in snn_core.__all__ if inspect.isclass(getattr(snn_core, name))}
-    neurons = {name for name in classes if issubclass(getattr(snn_core, name), snn.SpikingNeuron)}
-    neurons |= {"LIF", "LeakyParallel"}
-    assert set(snn._neurons.__all__) == neurons - {"Recurrent"}
-    assert set(snn._layers.__all__) == {"BatchNormTT1d", "BatchNormTT2d", "GradedSpikes"} <= classes
+def test_the_package_of_neurons_has_every_neuron_of_the_peers_and_that_of_layers_every_layer() -> None:
+    assert (
+        sorted(snn._neurons.__all__, key=str.lower)
+        == (
+            "Alpha AssociativeLeaky DeltaLeaky Lapicque Leaky LeakyParallel LIF LinearLeaky RLeaky RSynaptic SConv2dLSTM "
+            "SLSTM SpikingNeuron StateLeaky Synaptic"
+        ).split()
+    )
+    assert set(snn._layers.__all__) == {"BatchNormTT1d", "BatchNormTT2d", "GradedSpikes"} <= set(snn_core.__all__)
 
 
 @pytest.mark.parametrize(
