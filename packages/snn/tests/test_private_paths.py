@@ -46,8 +46,8 @@ def test_the_package_of_neurons_has_every_neuron_of_the_peers_and_that_of_layers
     assert (
         sorted(snn._neurons.__all__, key=str.lower)
         == (
-            "Alpha AssociativeLeaky DeltaLeaky Lapicque Leaky LeakyParallel LIF LinearLeaky RLeaky RSynaptic SConv2dLSTM "
-            "SLSTM SpikingNeuron StateLeaky Synaptic"
+            "Alpha AssociativeLeaky DeltaLeaky Lapicque Leaky LeakyParallel LIF LinearLeaky RLeaky RSynaptic "
+            "SConv2dLSTM SLSTM SpikingNeuron StateLeaky Synaptic"
         ).split()
     )
     assert set(snn._layers.__all__) == {"BatchNormTT1d", "BatchNormTT2d", "GradedSpikes"} <= set(snn_core.__all__)
