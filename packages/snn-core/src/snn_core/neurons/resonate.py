@@ -52,7 +52,7 @@ class RF(SpikingNeuron):
     """
 
     class State(NamedTuple):
-        """The part of the membrane a quarter of a swing behind, and the membrane potential."""
+        """Second component of the oscillation, and membrane potential."""
 
         velocity: Tensor
         mem: Tensor
@@ -154,7 +154,7 @@ class BRF(RF):
     """
 
     class State(NamedTuple):  # pyrefly: ignore[bad-override]  (a state of its own, as every neuron has)
-        """What spikes leave, the part of the membrane a quarter of a swing behind, and the membrane potential."""
+        """Refractory variable, second component of the oscillation, and membrane potential."""
 
         refractory: Tensor
         velocity: Tensor
