@@ -31,10 +31,10 @@ class RF(SpikingNeuron):
         **options: The other options of :class:`~snn_core.SpikingNeuron`, by name.
 
     Shape:
-        input ``[batch, ...]``; spikes and both parts of the membrane the same.
+        input ``[batch, ...]``; spikes and both parts of the oscillation the same.
 
     Returns:
-        ``(spk, velocity, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
+        ``(spk, imag, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
 
     Raises:
         TypeError: If a state is passed with ``init_hidden=True``.
@@ -43,18 +43,18 @@ class RF(SpikingNeuron):
     Example:
         >>> import torch
         >>> neuron = RF(omega=0.5, b=0.25, dt=1.0)
-        >>> spk, velocity, mem = neuron(torch.full((1, 1), 2.0))
-        >>> spk, velocity, mem = neuron(torch.zeros(1, 1), velocity, mem)
-        >>> spk, velocity, mem
+        >>> spk, imag, mem = neuron(torch.full((1, 1), 2.0))
+        >>> spk, imag, mem = neuron(torch.zeros(1, 1), imag, mem)
+        >>> spk, imag, mem
         (tensor([[1.]]), tensor([[1.]]), tensor([[1.5000]]))
 
     Source: Izhikevich, Resonate-and-fire neurons (2001); Higuchi et al., Balanced resonate-and-fire neurons (2024).
     """
 
     class State(NamedTuple):
-        """Second component of the oscillation, and membrane potential."""
+        """Imaginary part of the oscillation, and its real part, the membrane potential."""
 
-        velocity: Tensor
+        imag: Tensor
         mem: Tensor
 
     resets: ClassVar[bool] = False
@@ -104,9 +104,9 @@ class RF(SpikingNeuron):
 
     def _swung(self, x: Tensor, state: Any, growth: Tensor) -> Any:
         omega = self.omega.abs()
-        mem = state.mem + self.dt * (growth * state.mem - omega * state.velocity + x)
-        velocity = state.velocity + self.dt * (omega * state.mem + growth * state.velocity)
-        return state._replace(velocity=velocity, mem=mem)
+        mem = state.mem + self.dt * (growth * state.mem - omega * state.imag + x)
+        imag = state.imag + self.dt * (omega * state.mem + growth * state.imag)
+        return state._replace(imag=imag, mem=mem)
 
 
 class BRF(RF):
@@ -136,7 +136,7 @@ class BRF(RF):
         input ``[batch, ...]``; spikes and states the same.
 
     Returns:
-        ``(spk, refractory, velocity, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
+        ``(spk, refractory, imag, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
 
     Raises:
         TypeError: If a state is passed with ``init_hidden=True``.
@@ -145,19 +145,19 @@ class BRF(RF):
     Example:
         >>> import torch
         >>> neuron = BRF(omega=0.6, b=0.2, dt=1.0)
-        >>> spk, refractory, velocity, mem = neuron(torch.full((1, 1), 2.0))
-        >>> spk, refractory, velocity, mem = neuron(torch.zeros(1, 1), refractory, velocity, mem)
-        >>> refractory, velocity, mem
+        >>> spk, refractory, imag, mem = neuron(torch.full((1, 1), 2.0))
+        >>> spk, refractory, imag, mem = neuron(torch.zeros(1, 1), refractory, imag, mem)
+        >>> refractory, imag, mem
         (tensor([[1.]]), tensor([[1.2000]]), tensor([[-0.8000]]))
 
     Source: Higuchi et al., Balanced resonate-and-fire neurons (2024).
     """
 
     class State(NamedTuple):  # pyrefly: ignore[bad-override]  (a state of its own, as every neuron has)
-        """Refractory variable, second component of the oscillation, and membrane potential."""
+        """Refractory variable, imaginary part of the oscillation, and its real part, the membrane potential."""
 
         refractory: Tensor
-        velocity: Tensor
+        imag: Tensor
         mem: Tensor
 
     described: ClassVar[tuple[str, ...]] = ("omega", "b", "dt", "gamma")
