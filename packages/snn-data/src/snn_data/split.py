@@ -1,9 +1,9 @@
-"""Seeded, stratified split of a labelled data set into two parts."""
+"""The two parts of a data set, and the seeded, stratified split of a labelled one."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import torch
 
@@ -13,7 +13,23 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
-__all__ = ["SplitIndices", "must_be_share", "stratified_split"]
+__all__ = ["Split", "SplitIndices", "must_be_share", "stratified_split"]
+
+PartT = TypeVar("PartT")
+
+
+class Split(NamedTuple, Generic[PartT]):
+    """The training and the test part of a data set, no sample in both.
+
+    Example:
+        >>> parts = Split(train=[1, 2, 3], test=[4])
+        >>> train, test = parts
+        >>> test is parts.test
+        True
+    """
+
+    train: PartT
+    test: PartT
 
 
 class SplitIndices(NamedTuple):

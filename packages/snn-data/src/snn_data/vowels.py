@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.resources
-from typing import NamedTuple
-
-import numpy as np
-import torch
-from torch import Tensor
-
+from snn_data.installed_file import installed_file
 from snn_data.labelled_sequences import LabelledSequences
+from snn_data.split import Split
+from snn_data.ts_file import read_ts
 
-__all__ = ["VowelsSplit", "vowels"]
+__all__ = ["vowels"]
+
+SHA256 = {
+    "TRAIN": "68a430eabd919cc77f40b1f5f3bc0dcafacc1486bca9260785aeb7d262cc78cd",
+    "TEST": "b3d41d6a0ca3bcad3afb9ca7d4365382aa51341e2e58bae2a574babdda5b9462",
+}
 
 
-class VowelsSplit(NamedTuple):
-    """The training and the test utterances, as the authors of the data divided them."""
-
-    train: LabelledSequences
-    test: LabelledSequences
-
-
-def vowels() -> VowelsSplit:
+def vowels() -> Split[LabelledSequences]:
     """Load 640 utterances of the Japanese vowels /ae/ by nine speakers; the task is to tell who speaks.
 
     An utterance is a sequence of 7 to 29 analysis frames of 12 linear-prediction cepstrum coefficients each. The test
@@ -34,6 +28,7 @@ def vowels() -> VowelsSplit:
 
     Raises:
         ImportError: If aeon is not installed.
+        ChecksumError: If one of its two files is another than that of releases 1.3 to 1.6.
 
     Example:
         >>> train, test = vowels()
@@ -47,23 +42,9 @@ def vowels() -> VowelsSplit:
     Source: Kudo, Toyama and Shimbo, Multidimensional Curve Classification Using Passing-Through Regions (1999), UCI;
         the copy in aeon.
     """
-    try:
-        folder = importlib.resources.files("aeon").joinpath("datasets", "data", "JapaneseVowels")
-    except ImportError as error:
-        raise ImportError("vowels() reads aeon's copy of the data: pip install 'snn-data[vowels]'") from error
-    parts = [folder.joinpath(f"JapaneseVowels_{part}.ts").read_text(encoding="utf-8") for part in ("TRAIN", "TEST")]
-    return VowelsSplit(*(_sequences(text) for text in parts))
-
-
-def _sequences(text: str) -> LabelledSequences:
-    """Samples of a ``.ts`` file: a line each after ``@data``, channels and at last the class set apart by colons."""
-    header, _, body = text.partition("@data\n")
-    names = next(line.split()[2:] for line in header.splitlines() if line.startswith("@classLabel"))
-    data: list[Tensor] = []
-    targets: list[int] = []
-    for line in body.splitlines():
-        *channels, name = line.split(":")
-        values = np.array([channel.split(",") for channel in channels], dtype=np.float32)
-        data.append(torch.from_numpy(np.ascontiguousarray(values.T)))
-        targets.append(names.index(name))
-    return LabelledSequences(data, torch.tensor(targets))
+    folder = "datasets/data/JapaneseVowels/JapaneseVowels_"
+    files = (
+        installed_file("aeon", f"{folder}{part}.ts", checksum, caller="vowels", extra="vowels")
+        for part, checksum in SHA256.items()
+    )
+    return Split(*map(read_ts, files))

@@ -1,0 +1,72 @@
+"""NumPy files of Python objects that hold arrays, read without running anything that they name."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+__all__ = ["read_array_pickle"]
+
+
+def read_array_pickle(path: Path) -> Any:
+    """Read the one object of a ``.npy`` file: arrays, numbers, strings, and lists and dicts of them.
+
+    Such a file is a pickle, which may name any function of any module and have it called. Here it may name what
+    arrays are stored with, under NumPy's module names of before and since 2.0, and nothing else.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The object.
+
+    Raises:
+        pickle.UnpicklingError: If the file names anything else; nothing of it has been called.
+        ValueError: If it is no ``.npy`` file of one object.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp(), "one.npy")
+        >>> np.save(path, {"x": np.arange(3)})
+        >>> read_array_pickle(path)
+        {'x': array([0, 1, 2])}
+
+    Source: Python's documentation of pickle, "Restricting Globals"; NumPy's of ``numpy.lib.format``.
+    """
+    with path.open("rb") as file:
+        np.lib.format.read_magic(file)
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        if dtype != np.dtype(object) or shape != ():
+            raise ValueError(f"{path} holds {dtype} of shape {list(shape)}, not one object: read it by numpy.load")
+        return _ArrayUnpickler(file, path).load().item()
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    """A reader to which all names but those of `GLOBALS` are unknown."""
+
+    def __init__(self, file: Any, path: Path) -> None:
+        super().__init__(file)
+        self.path = path
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in GLOBALS:
+            raise pickle.UnpicklingError(
+                f"{self.path} asks for {module}.{name}, which no array needs: do not open it, and get the file anew"
+            )
+        return GLOBALS[module, name]
+
+
+# NumPy's private function, found by what a public object says of how it is pickled
+RECONSTRUCT: Any = np.empty(0).__reduce__()[0]
+GLOBALS: dict[tuple[str, str], Any] = {
+    ("numpy", "ndarray"): np.ndarray,
+    ("numpy", "dtype"): np.dtype,
+    ("numpy.core.multiarray", "_reconstruct"): RECONSTRUCT,
+    ("numpy._core.multiarray", "_reconstruct"): RECONSTRUCT,
+    # bytes of protocol 2: text, which str.encode takes to text encodings alone, or none
+    ("_codecs", "encode"): str.encode,
+    ("__builtin__", "bytes"): bytes,
+}

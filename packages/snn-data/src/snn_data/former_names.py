@@ -1,0 +1,37 @@
+"""Names that the package had up to 0.5."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from snn_data.split import Split
+
+__all__ = ["former_name"]
+
+FORMER = {"DigitsSplit": Split, "VowelsSplit": Split}
+
+
+def former_name(name: str) -> Any:
+    """Look up a name that the package had, with a warning.
+
+    Args:
+        name: The name.
+
+    Returns:
+        What has taken its place.
+
+    Raises:
+        AttributeError: If the package never had it.
+
+    Example:
+        >>> with warnings.catch_warnings(action="ignore"):
+        ...     former_name("DigitsSplit").__name__
+        'Split'
+    """
+    if name not in FORMER:
+        raise AttributeError(f"module 'snn_data' has no attribute {name!r}")
+    warnings.warn(
+        f"snn_data.{name} is now snn_data.{FORMER[name].__name__}, one class for all", DeprecationWarning, stacklevel=2
+    )
+    return FORMER[name]

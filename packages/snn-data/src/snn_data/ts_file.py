@@ -1,0 +1,55 @@
+"""Time series in the ``.ts`` format of the UEA and UCR archives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from snn_data.labelled_sequences import LabelledSequences
+
+__all__ = ["read_ts"]
+
+
+def read_ts(path: Path) -> LabelledSequences:
+    r"""Read a ``.ts`` file of classes without time stamps and missing values.
+
+    A sample is a line after ``@data``: its channels and at last its class, set apart by colons, the values of a channel
+    by commas. All channels of a sample are of one length; samples may differ.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Float32 sequences ``[T_i, channels]`` and int64 classes, numbered from 0 as ``@classLabel`` lists them.
+
+    Raises:
+        ValueError: If the file has no ``@data`` or no ``@classLabel``, or a sample is not of this form.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp(), "two.ts")
+        >>> _ = path.write_text("@classLabel true b a\n@data\n1,2,3:4,5,6:a\n7:8:b\n")
+        >>> pairs = read_ts(path)
+        >>> pairs.data[0].tolist(), pairs.targets
+        ([[1.0, 4.0], [2.0, 5.0], [3.0, 6.0]], tensor([1, 0]))
+
+    Source: Bagnall et al., The UEA Multivariate Time Series Classification Archive (2018), section 2.
+    """
+    header, _, body = path.read_text(encoding="utf-8").partition("@data\n")
+    names = next((line.split()[2:] for line in header.splitlines() if line.startswith("@classLabel")), None)
+    if names is None or not body:
+        raise ValueError(f"{path} has no @classLabel or no @data: it is no .ts file of classes")
+    data: list[Tensor] = []
+    targets: list[int] = []
+    for i, line in enumerate(body.splitlines()):
+        *channels, name = line.split(":")
+        try:
+            values = np.array([channel.split(",") for channel in channels], dtype=np.float32)
+            targets.append(names.index(name))
+        except ValueError as error:
+            raise ValueError(f"{path}, sample {i} is no channels of one length and a class of {names}") from error
+        data.append(torch.from_numpy(np.ascontiguousarray(values.T)))
+    return LabelledSequences(data, torch.tensor(targets))

@@ -1,0 +1,21 @@
+"""Names of 0.5 go on for a while."""
+
+from __future__ import annotations
+
+import pytest
+
+import snn_data
+
+
+@pytest.mark.parametrize("name", ["DigitsSplit", "VowelsSplit"])
+def test_a_former_name_is_the_new_class_with_a_warning(name):
+    with pytest.warns(DeprecationWarning, match=f"snn_data.{name} is now snn_data.Split") as caught:
+        former = getattr(snn_data, name)
+    assert former is snn_data.Split
+    assert caught[0].filename == __file__
+    assert name not in snn_data.__all__
+
+
+def test_a_name_that_never_was_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="module 'snn_data' has no attribute 'digitz'"):
+        _ = snn_data.digitz
