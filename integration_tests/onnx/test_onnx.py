@@ -68,7 +68,7 @@ def test_a_file_gives_the_numbers_of_the_neuron(neuron: Neuron, tmp_path):
         fired = 0.0
         for x in larger[1:]:
             spk, *ours = run(x, *states)
-            expected, last = model.step(x, type(model).State._make(states))
+            expected, last = model.step(x, model.State._make(states))
             torch.testing.assert_close((spk, ours), (expected, list(last)), rtol=1e-5, atol=1e-6)
             states, fired = tuple(last), fired + float(spk.sum())
         assert fired > 0

@@ -37,7 +37,7 @@ class BesideShadow:
         self.outputs: list[tuple[Tensor, Tensor]] = []  # ours and the shadow's
 
     def kept(self, neuron: Any) -> shadow.States:
-        return tuple(getattr(neuron, name) for name in type(neuron).State._fields)
+        return tuple(getattr(neuron, name) for name in neuron.State._fields)
 
     def drawn(self, seed: int, num_steps: int, batch: int | None = None) -> Tensor:
         """Input ``[num_steps, batch, ...]``."""

@@ -37,7 +37,7 @@ def test_every_neuron_comes_back_with_its_state(case: Case, dtype: torch.dtype, 
     snn.load(tmp_path / "net", found, state=True)
     assert all(torch.equal(a, b) for a, b in zip(saved.state_dict().values(), found.state_dict().values(), strict=True))
     assert all(torch.equal(a, b) for a, b in zip(saved._kept, found._kept, strict=True))
-    assert type(found._kept) is type(found).State
+    assert type(found._kept) is found.State
     torch.testing.assert_close(found(xs[0]), saved(xs[0]), rtol=0, atol=0)
 
 

@@ -61,7 +61,7 @@ def test_a_state_dict_round_trip_is_exact_and_holds_no_state(case: Case) -> None
     before = set(net.state_dict())
     expected = call_loop(net, xs)
     assert set(net.state_dict()) == before
-    assert not {name for name, _ in net.named_buffers()} & set(type(net).State._fields)
+    assert not {name for name, _ in net.named_buffers()} & set(net.State._fields)
     other = case.make(init_hidden=True)
     with torch.no_grad():
         for parameter in other.parameters():
@@ -95,7 +95,7 @@ def test_a_kept_state_moves_with_its_module(case: Case) -> None:
     net = case.make(init_hidden=True).float()
     xs = case.input()
     net(xs[0].float())
-    kept = {name: getattr(net, name).clone() for name in type(net).State._fields}
+    kept = {name: getattr(net, name).clone() for name in net.State._fields}
     net.double()
     for name, state in kept.items():
         assert torch.equal(getattr(net, name), state.double())
@@ -116,7 +116,7 @@ def test_a_step_knows_its_shapes_without_data(case: Case) -> None:
 @every_neuron
 def test_a_kept_state_is_read_by_name_and_forgotten_by_reset(case: Case) -> None:
     net, xs = case.make(init_hidden=True), case.input()
-    fields = type(net).State._fields
+    fields = net.State._fields
     assert all(getattr(net, name).shape == (0,) for name in fields)
     first = net(xs[0])
     assert all(getattr(net, name).shape[0] == xs.shape[1] for name in fields)

@@ -6,6 +6,7 @@ import ast
 import inspect
 import pathlib
 import pydoc
+import re
 import typing
 from inspect import Parameter
 from typing import Any, NamedTuple
@@ -56,6 +57,9 @@ OTHERS: dict[str, Any] = {
     "learn_graded_spikes_factor": True,
     "reset_delay": False,
     "V": 0.5,
+    "delay": 1.5,
+    "learn_delay": False,
+    "delay_sigma": 0.5,
     "all_to_all": False,
     "linear_features": None,
     "conv2d_channels": None,
@@ -102,7 +106,8 @@ def parameters(kind: Any) -> dict[str, Parameter]:
 @pytest.mark.parametrize("name", RECORD)
 def test_a_neuron_is_called_as_in_version_0_5(name: str) -> None:
     signature = inspect.signature(getattr(snn, name))
-    later = [p for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY and f"{p.name}: " not in RECORD[name]]
+    former = {*re.findall(r"\b(\w+): ", RECORD[name])}
+    later = [p for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY and p.name not in former]
     assert all(p.default is not p.empty for p in later)
     assert (
         str(signature.replace(parameters=[p for p in signature.parameters.values() if p not in later])) == RECORD[name]
@@ -162,7 +167,7 @@ def test_arguments_by_position_are_those_by_name(name: str, disabled: bool) -> N
 @pytest.mark.parametrize("name", ORDERS)
 def test_every_option_reaches_the_neuron(name: str) -> None:
     kind, values = built(name), OTHERS | REQUIRED[name]
-    plain = {"surrogate_disable": False, "beta": 0.75, "V": 0.5, "all_to_all": False}
+    plain = {"surrogate_disable": False, "beta": 0.75, "V": 0.5, "all_to_all": False, "max_delay": 2}
     plain = {n: v for n, v in plain.items() if n in parameters(kind)} | REQUIRED[name]
     unread = {"device", "linear_features", "conv2d_channels", "C", "avg_pool", "dropout"}  # as above, or nowhere kept
     unread |= {"R", "time_step"} if name == "Lapicque" else {"V", "all_to_all"}

@@ -21,7 +21,7 @@ def test_the_zoo_drives_its_neurons_to_fire_and_to_rest(case: Case) -> None:
     spk, state = step_loop(case.make(), case.input())
     assert 0 < (spk != 0).double().mean() < 1
     assert spk.shape == (7, *(case.spk_shape or case.shape))
-    assert isinstance(state, type(case.make()).State)
+    assert isinstance(state, case.make().State)
 
 
 @every_variant

@@ -40,6 +40,16 @@ CHAINS = {
         lambda: nn.Sequential(nn.Linear(5, 3), snn.BatchNormTT1d(3, 11), snn.Leaky(beta=0.9, init_hidden=True)).eval(),
         (5,),
     ),
+    "delayed": (
+        lambda: nn.Sequential(
+            snn.DelayedLinear(5, 7, max_delay=3),
+            snn.Leaky(beta=0.9, init_hidden=True),
+            snn.AxonalDelay(4, 4 * torch.rand(7), channels=7),
+            nn.Linear(7, 3),
+            snn.RLeaky(beta=0.8, linear_features=3, max_delay=2, init_hidden=True, output=True),
+        ),
+        (5,),
+    ),
 }
 
 

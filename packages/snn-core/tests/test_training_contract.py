@@ -35,7 +35,7 @@ def test_detach_keeps_the_numbers_and_cuts_the_history(case: Case) -> None:
     for t in range(3):
         net(xs[t])
     snn.utils.detach(net)
-    assert not any(getattr(net, name).requires_grad for name in type(net).State._fields)
+    assert not any(getattr(net, name).requires_grad for name in net.State._fields)
     spks = [net(xs[3]), net(xs[4])]
     close(spks, [expected[3], expected[4]])
     (grad,) = torch.autograd.grad(spks[0].sum() + spks[1].sum(), xs)

@@ -171,9 +171,7 @@ def test_a_net_is_left_in_the_state_of_the_loop(make, shape, schedule: str) -> N
     close(snn.unroll(twin, xs, schedule=schedule), call_loop(build(make, shape)[0], xs))
     for a, b in zip(net.modules(), twin.modules(), strict=True):
         if isinstance(a, snn.SpikingNeuron):
-            close(
-                tuple(getattr(b, n) for n in type(b).State._fields), tuple(getattr(a, n) for n in type(a).State._fields)
-            )
+            close(tuple(getattr(b, n) for n in b.State._fields), tuple(getattr(a, n) for n in a.State._fields))
     more = xs.detach()[:2].flip(0)
     close([listed(twin(x)) for x in more], [listed(net(x)) for x in more])
 

@@ -155,6 +155,17 @@ NEURONS = [
         ),
         resets=False,
     ),
+    Case("sliding psn", partial(snn.SlidingPSN, order=4), resets=False),
+    Case(
+        "rleaky with delays",
+        partial(snn.RLeaky, beta=0.8, linear_features=5, max_delay=3, delay_sigma=0.5),
+        recurrent=True,
+    ),
+    Case(
+        "rsynaptic one to one with delays",
+        partial(snn.RSynaptic, alpha=0.6, beta=0.8, V=0.5, all_to_all=False, max_delay=2, delay=1.25),
+        recurrent=True,
+    ),
     Case("a user's quadratic neuron", QuadraticIF),
     Case("a user's adaptive neuron", Adaptive),
 ]

@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 import snn_core as snn
-from snn_nir import NIRError
+from snn_nir import NIRError, from_nir
 from snn_nir.exporting import to_nir
 
 from .reference import simulate
@@ -181,6 +181,7 @@ def test_batch_norm_leaves_a_shared_layer_alone():
         (nn.Linear(3, 2), (5, 3), r"Linear over input of shape \(5, 3\): NIR multiplies vectors"),
         (nn.Flatten(0), (2, 3), "it flattens the batch axis"),
         (snn.BatchNormTT1d(3, 4), (3,), "BatchNormTT1d: it keeps a state that NIR does not know"),
+        (snn.DelayedLinear(3, 3, 4), (3,), "DelayedLinear: it keeps a state that NIR does not know"),
         (snn.SLSTM(3, 3), (3,), "its equation is none of NIR's; use one of Leaky, RLeaky"),
         (snn.DeltaLeaky(beta=0.9), (3,), "its equation is none of NIR's"),
         (snn.StateLeaky(0.9, channels=3), (2, 3), "it takes all time steps at once; use one of Leaky"),
@@ -201,3 +202,57 @@ def test_a_layer_left_in_training_mode_is_refused(layer):
 def test_batch_norm_without_statistics_is_refused():
     with pytest.raises(NIRError, match=r"NIR410: 'batchnorm1d': .*normalises over the batch; keep running statistics"):
         to_nir(nn.BatchNorm1d(3, track_running_stats=False).eval(), torch.zeros(2, 3))
+
+
+def stepped(net: nn.Module, xs: torch.Tensor) -> np.ndarray:
+    snn.utils.reset(net)
+    with torch.no_grad():
+        return torch.stack([net(x) for x in xs]).numpy()
+
+
+@pytest.mark.parametrize(
+    ("delay", "shape"),
+    [
+        (snn.AxonalDelay(4, torch.tensor([0.0, 3.0, 4.0]), 3), (3,)),
+        (snn.AxonalDelay(4, torch.tensor([0.0, 3.0, 1.0]), 3), (3, 2, 5)),
+        (snn.AxonalDelay(4, 2.75).round_(), (3,)),
+    ],
+)
+def test_delays_of_channels(delay, shape):
+    net, xs = delay.double(), torch.randn(9, 2, *shape, dtype=torch.float64)
+    graph = to_nir(net, xs[0], dt=1e-3)
+    found = simulate(graph, xs.numpy(), 1e-3)["output"]
+    np.testing.assert_allclose(found, stepped(net, xs), atol=1e-12)
+    np.testing.assert_allclose(stepped(from_nir(graph, dt=1e-3), xs), stepped(net, xs), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"linear_features": 3, "delay": torch.tensor([0.0, 2.0, 3.0])},
+        {"all_to_all": False, "V": 0.75, "delay": 1.0},
+        {"conv2d_channels": 3, "kernel_size": 3, "delay": torch.tensor([0.0, 2.0, 1.0]).reshape(3, 1, 1)},
+    ],
+)
+def test_delays_of_recurrence(options):
+    torch.manual_seed(0)
+    shape = (3, 4, 5) if "kernel_size" in options else (3,)
+    neuron = snn.RLeaky(0.9, max_delay=3, reset_mechanism="zero", init_hidden=True, **options)
+    net, xs = nn.Sequential(neuron).double(), 2 * torch.randn(12, 2, *shape, dtype=torch.float64)
+    graph = to_nir(net, xs[0], dt=1e-3)
+    late = [edge for edge in graph.edges if edge[0].endswith("w_rec")]
+    np.testing.assert_array_equal(simulate(graph, xs.numpy(), 1e-3, late=late)["output"], stepped(net, xs))
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        snn.AxonalDelay(4, 1.5),
+        snn.AxonalDelay(4, 1.0, kernel="gaussian"),
+        snn.RLeaky(0.9, linear_features=3, max_delay=2, delay=0.5, reset_mechanism="zero", init_hidden=True),
+        snn.RLeaky(0.9, linear_features=3, max_delay=2, delay=1.0, delay_sigma=1.0, reset_mechanism="zero"),
+    ],
+)
+def test_delays_between_steps_are_refused(layer):
+    with pytest.raises(NIRError, match=r"NIR402: .*NIR delays by whole steps.*round_"):
+        to_nir(layer, torch.zeros(2, 3))

@@ -15,7 +15,9 @@ from snn_core.neurons.adlif import AdLIF
 from snn_core.neurons.alif import ALIF
 from snn_core.neurons.alpha import Alpha
 from snn_core.neurons.associative import AssociativeLeaky
+from snn_core.neurons.axonaldelay import AxonalDelay, SynapticDelay
 from snn_core.neurons.bntt import BatchNormTT1d, BatchNormTT2d
+from snn_core.neurons.delayed import DelayedConv2d, DelayedLinear
 from snn_core.neurons.deltaleaky import DeltaLeaky
 from snn_core.neurons.gradedspikes import GradedSpikes
 from snn_core.neurons.izhikevich import Izhikevich
@@ -23,6 +25,7 @@ from snn_core.neurons.lapicque import Lapicque
 from snn_core.neurons.leaky import Leaky
 from snn_core.neurons.leakyparallel import LeakyParallel
 from snn_core.neurons.linearleaky import LinearLeaky
+from snn_core.neurons.psn import PSN, SlidingPSN
 from snn_core.neurons.resonate import BRF, RF
 from snn_core.neurons.rleaky import RLeaky
 from snn_core.neurons.rsynaptic import RSynaptic
@@ -48,8 +51,11 @@ __all__ = [
     "SLSTM",
     "Alpha",
     "AssociativeLeaky",
+    "AxonalDelay",
     "BatchNormTT1d",
     "BatchNormTT2d",
+    "DelayedConv2d",
+    "DelayedLinear",
     "DeltaLeaky",
     "GradedSpikes",
     "Lapicque",
@@ -57,15 +63,18 @@ __all__ = [
     "LeakyParallel",
     "LinearLeaky",
     "MemoryPlan",
+    "PSN",
     "RLeaky",
     "RSynaptic",
     "Recurrent",
     "SConv2dLSTM",
     "SavedNet",
+    "SlidingPSN",
     "SpikingNeuron",
     "StateLeaky",
     "Stream",
     "Synaptic",
+    "SynapticDelay",
     "__version__",
     "backends",
     "bounded",

@@ -15,6 +15,7 @@ from snn import utils as utils
 from snn._version import __version__ as __version__
 from snn_core import ALIF as ALIF
 from snn_core import BRF as BRF
+from snn_core import PSN as PSN
 from snn_core import RF as RF
 from snn_core import SLSTM as SLSTM
 from snn_core import TCLIF as TCLIF
@@ -22,8 +23,11 @@ from snn_core import AdEx as AdEx
 from snn_core import AdLIF as AdLIF
 from snn_core import Alpha as Alpha
 from snn_core import AssociativeLeaky as AssociativeLeaky
+from snn_core import AxonalDelay as AxonalDelay
 from snn_core import BatchNormTT1d as BatchNormTT1d
 from snn_core import BatchNormTT2d as BatchNormTT2d
+from snn_core import DelayedConv2d as DelayedConv2d
+from snn_core import DelayedLinear as DelayedLinear
 from snn_core import DeltaLeaky as DeltaLeaky
 from snn_core import GradedSpikes as GradedSpikes
 from snn_core import Izhikevich as Izhikevich
@@ -38,10 +42,12 @@ from snn_core import RSynaptic as RSynaptic
 from snn_core import SavedNet as SavedNet
 from snn_core import SConv2dLSTM as SConv2dLSTM
 from snn_core import SEAdLIF as SEAdLIF
+from snn_core import SlidingPSN as SlidingPSN
 from snn_core import SpikingNeuron as SpikingNeuron
 from snn_core import StateLeaky as StateLeaky
 from snn_core import Stream as Stream
 from snn_core import Synaptic as Synaptic
+from snn_core import SynapticDelay as SynapticDelay
 from snn_core import bounded as bounded
 from snn_core import decay as decay
 from snn_core import load as load
@@ -63,8 +69,11 @@ __all__ = [
     "AdEx",
     "Alpha",
     "AssociativeLeaky",
+    "AxonalDelay",
     "BatchNormTT1d",
     "BatchNormTT2d",
+    "DelayedConv2d",
+    "DelayedLinear",
     "DeltaLeaky",
     "GradedSpikes",
     "Lapicque",
@@ -72,16 +81,19 @@ __all__ = [
     "LeakyParallel",
     "LinearLeaky",
     "MemoryPlan",
+    "PSN",
     "RLeaky",
     "RSynaptic",
     "Recurrent",
     "SConv2dLSTM",
     "SLSTM",
     "SavedNet",
+    "SlidingPSN",
     "SpikingNeuron",
     "StateLeaky",
     "Stream",
     "Synaptic",
+    "SynapticDelay",
     "__version__",
     "backends",
     "backprop",

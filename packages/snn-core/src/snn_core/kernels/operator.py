@@ -143,6 +143,8 @@ def _call_with_constants(neuron: Any, xs: Tensor) -> tuple[SequenceCall, tuple[T
     if name is None or family is None:
         part = next(iter(families[0][1].parts))
         return f"{type(neuron).__name__} with the part {part!r} {getattr(neuron, part)} has no sequence operator"
+    if "State" in vars(neuron):
+        return "states that an option adds are not part of the operator"
     replaced = _METHODS & vars(neuron).keys()
     if replaced:
         return f"{min(replaced)} was replaced on this one neuron"

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from snn_core.kernels.program import StepProgram
+from snn_core.neuron.separate import separate
 
 
 @dataclass(frozen=True)
@@ -291,7 +292,7 @@ def loop(advance: Advance, xs: Tensor, state: Any, trace: bool, first: Any = Non
         >>> loop(lif.advance, xs, lif.State(torch.zeros(1)), trace=True)[1].mem.flatten()
         tensor([1.0000, 1.5000, 1.7500])
     """
-    spikes, states, carried = [], [], None
+    spikes, states, carried, start = [], [], None, state
     # unbind, not xs[t]: the backward of an index writes a gradient of the size of xs, which makes T of them quadratic
     for x in xs.unbind(0):
         spk, state, carried = advance(x, state, carried) if first is None else first
@@ -301,4 +302,6 @@ def loop(advance: Advance, xs: Tensor, state: Any, trace: bool, first: Any = Non
             states.append(state)
     if trace:
         state = type(state)._make([torch.stack(field) for field in zip(*states, strict=True)])
+    else:
+        state = type(state)._make(separate(state, (xs, *start)))
     return torch.stack(spikes), state

@@ -27,17 +27,18 @@ def anywhere(condition: Tensor) -> bool:
     return not condition.is_meta and bool(condition.any())
 
 
-def clamped(decay: Tensor) -> Tensor:
-    r"""Return a decay per step within [0, 1], as every equation reads it.
+def clamped(decay: Tensor, high: float = 1) -> Tensor:
+    r"""Return a decay per step within [0, 1], as every equation reads it; with ``high`` another constant from 0 on.
 
     Its derivative is 1 on the closed interval and 0 outside: a learned decay of exactly 0 or 1 goes on learning. That
     of ``torch.clamp`` depends on PyTorch, which had 1 at the ends up to 2.13 and has 0 in 2.15.
 
     Args:
         decay: A constant, any shape.
+        high: Upper end of the range.
 
     Returns:
-        The decay, 0 where it was less and 1 where it was more, in the same shape and dtype.
+        The constant, 0 where it was less and ``high`` where it was more, in the same shape and dtype.
 
     Example:
         >>> beta = torch.tensor([-0.5, 0.0, 0.9, 1.0, 1.5], requires_grad=True)
@@ -46,8 +47,8 @@ def clamped(decay: Tensor) -> Tensor:
         (tensor([0.0000, 0.0000, 0.9000, 1.0000, 1.0000]), tensor([0., 1., 1., 1., 0.]))
     """
     if not _may_be_differentiated(decay):
-        return decay.clamp(0, 1)  # a third of the time
-    within = decay.detach().clamp(0, 1)
+        return decay.clamp(0, high)  # a third of the time
+    within = decay.detach().clamp(0, high)
     return torch.where(within == decay, decay, within)
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from snn_core import kernels
-from snn_core.neuron.constant import Constant, HasConstants
-from snn_core.neuron.spiking import SpikingNeuron
+from snn_core.neuron.constant import Constant, HasConstants, clamped
+from snn_core.neuron.delays import must_be_a_delay, must_be_delays
+from snn_core.neuron.firing import as_dtype
+from snn_core.neuron.queue import Queued
 
 
 class OneToOne(HasConstants):
@@ -25,11 +29,18 @@ class OneToOne(HasConstants):
         return x * self.V
 
 
-class Recurrent(SpikingNeuron):
+class Recurrent(Queued):
     r"""Mix-in that feeds a neuron's spikes back to it, :math:`X'[t] = X[t] + V(S[t-1])`.
 
     It goes before the neuron in the bases, whose ``State`` gets a first field ``spk``; the constructor calls
-    :meth:`connect`.
+    :meth:`connect`. With ``max_delay`` each neuron's spikes go back after a delay d of its own, in addition to the one
+    step,
+
+    .. math:: X'[t] = X[t] + V\Big(\sum_{k=0}^{D} m_k\,S[t-1-k]\Big), \qquad
+        m_k = \frac{\max(0,\ s - |k - d|)}{s^2}, \quad s = 1 + \sigma
+
+    and the state has, behind its own fields, what goes back and the spikes of the D steps before, ``fed`` and ``spk_1``
+    to ``spk_<D>``.
 
     Example:
         >>> from typing import NamedTuple
@@ -52,6 +63,9 @@ class Recurrent(SpikingNeuron):
     remembers: ClassVar[bool] = True
 
     recurrent: nn.Module
+    delay: Tensor
+    delay_sigma: Tensor
+    max_delay: int | None = None
     V: Tensor
     """The weights of a one-to-one connection, ``recurrent.V``; a tensor or parameter may be set in their place."""
 
@@ -63,6 +77,10 @@ class Recurrent(SpikingNeuron):
         conv2d_channels: int | None = None,
         kernel_size: int | tuple[int, int] | None = None,
         learn_recurrent: bool = True,
+        max_delay: int | None = None,
+        delay: Constant | None = None,
+        learn_delay: bool = True,
+        delay_sigma: float = 0.0,
     ) -> None:
         """Make the recurrent connection.
 
@@ -73,10 +91,20 @@ class Recurrent(SpikingNeuron):
             conv2d_channels: Channels of a convolutional connection.
             kernel_size: Its kernel, odd.
             learn_recurrent: Make its weights learnable.
+            max_delay: Largest delay D of spikes that go back, in steps beyond the one that every recurrence takes; None
+                for no delays.
+            delay: The delays, clamped to [0, D] where they are used. A scalar, or one per neuron; None draws one for
+                each neuron, or each channel, evenly from [0, D].
+            learn_delay: Make the delays a parameter.
+            delay_sigma: How many steps wider than one the triangle around a delay is, a buffer that may fall to 0
+                during training.
 
         Raises:
-            TypeError: If the arguments do not name exactly one kind of connection.
-            ValueError: If the kernel is even.
+            TypeError: If the arguments do not name exactly one kind of connection, or there is a delay and no
+                ``max_delay``.
+            ValueError: If the kernel is even, or a delay is outside of [0, D].
+
+        Source of the delays: Queant et al., DelRec: Learning Delays in Recurrent Spiking Neural Networks (2025).
         """
         owner = type(self).__name__
         conv = bool(conv2d_channels), bool(kernel_size)
@@ -104,6 +132,24 @@ class Recurrent(SpikingNeuron):
         self.learn_recurrent = learn_recurrent
         if not learn_recurrent:
             self.recurrent.requires_grad_(False)
+        self.max_delay = max_delay
+        if max_delay is not None:
+            self._delay(max_delay, delay, learn_delay, delay_sigma)
+        elif delay is not None:
+            raise TypeError(f"{owner}: delay={delay!r} asks for max_delay, the largest that a delay may become")
+
+    def _delay(self, most: int, delay: Constant | None, learn: bool, sigma: float) -> None:
+        owner = type(self).__name__
+        must_be_a_delay(owner, most)
+        if delay is None:
+            shape: Any = (self.linear_features,) if self.linear_features else (self.conv2d_channels, 1, 1)
+            delay = most * torch.rand(shape if self.all_to_all else self.V.shape)
+        self.constant("delay", delay, learn=learn)
+        must_be_delays(owner, self.delay, most)
+        if not sigma >= 0:
+            raise ValueError(f"{owner}: delay_sigma must be 0 steps or more, got {sigma!r}")
+        self.constant("delay_sigma", float(sigma))
+        self.hold("fed", *(f"spk_{k}" for k in range(1, most + 1)))
 
     def _one_to_one(self) -> OneToOne:
         if not isinstance(self.recurrent, OneToOne):
@@ -120,10 +166,20 @@ class Recurrent(SpikingNeuron):
             super().__setattr__(name, value)
 
     def integrate(self, x: Tensor, state: Any) -> Any:
-        return super().integrate(x + self.recurrent(state.spk), state)
+        fed = state.spk if self.max_delay is None else state.fed
+        return super().integrate(x + self.recurrent(fed), state)
 
     def remember(self, state: Any, spk: Tensor) -> Any:
-        return state._replace(spk=spk)
+        state = state._replace(spk=spk)
+        if self.max_delay is None:
+            return state
+        own = len(type(self).State._fields)
+        spikes = spk, *state[own + 1 :]
+        width = 1 + self.delay_sigma
+        distances = (abs(k - clamped(self.delay, self.max_delay)) for k in range(len(spikes)))
+        heights = (torch.where(d <= width, width - d, 0.0) / width**2 for d in distances)
+        fed = functools.reduce(torch.add, (h * s for h, s in zip(heights, spikes, strict=True)))
+        return type(state)(*state[:own], as_dtype(fed, spk.dtype), *spikes[:-1])
 
     def outputs(self, spk: Tensor, state: Any) -> Any:
         return tuple(state)  # the spikes are its first field
@@ -152,10 +208,15 @@ class Connected(Recurrent):
         conv2d_channels: int | None = None,
         kernel_size: int | tuple[int, int] | None = None,
         learn_recurrent: bool = True,
+        max_delay: int | None = None,
+        delay: Constant | None = None,
+        learn_delay: bool = True,
+        delay_sigma: float = 0.0,
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        self.connect(V, all_to_all, linear_features, conv2d_channels, kernel_size, learn_recurrent)
+        delays = max_delay, delay, learn_delay, delay_sigma
+        self.connect(V, all_to_all, linear_features, conv2d_channels, kernel_size, learn_recurrent, *delays)
 
 
 def define(name: str, neuron: type[Connected], constants: Sequence[str]) -> None:

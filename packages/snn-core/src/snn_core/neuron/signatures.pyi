@@ -87,6 +87,10 @@ def RLeaky(
     *,
     graded_spikes_factor: Constant = 1.0,
     learn_graded_spikes_factor: bool = False,
+    max_delay: int | None = None,
+    delay: Constant | None = None,
+    learn_delay: bool = True,
+    delay_sigma: float = 0.0,
 ) -> None: ...
 def Lapicque(
     self: Any,
@@ -174,6 +178,10 @@ def RSynaptic(
     *,
     graded_spikes_factor: Constant = 1.0,
     learn_graded_spikes_factor: bool = False,
+    max_delay: int | None = None,
+    delay: Constant | None = None,
+    learn_delay: bool = True,
+    delay_sigma: float = 0.0,
 ) -> None: ...
 def SLSTM(
     self: Any,

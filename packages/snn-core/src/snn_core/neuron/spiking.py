@@ -82,8 +82,8 @@ class SpikingNeuron(Familiar, Temporal):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        for index, name in enumerate(getattr(vars(cls).get("State"), "_fields", ())):
-            setattr(cls, name, kept_field(index, name))
+        for name in getattr(vars(cls).get("State"), "_fields", ()):
+            setattr(cls, name, kept_field(name))
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "state_quant":

@@ -42,7 +42,7 @@ class Stepping(Firing):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        if not hasattr(getattr(type(self), "State", None), "_fields"):
+        if not hasattr(getattr(self, "State", None), "_fields"):
             raise TypeError(
                 f"{type(self).__name__} must declare its State, a NamedTuple of tensors, to be a neuron; "
                 "docs/write-your-own-neuron.md shows how"
@@ -339,12 +339,12 @@ def must_fit(neuron: Any, kept: Any, x: Tensor) -> None:
             )
 
 
-def kept_field(index: int, name: str) -> property:
+def kept_field(name: str) -> property:
     """Return a property for a kept state as an attribute of its neuron."""
 
     def read(neuron: Any) -> Tensor:
         neuron._touch("reads")
-        return (neuron._kept or neuron._at_rest())[index]
+        return getattr(neuron._kept or neuron._at_rest(), name)
 
     def write(neuron: Any, value: Tensor) -> None:
         neuron._touch("writes")

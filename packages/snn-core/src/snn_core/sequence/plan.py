@@ -357,12 +357,3 @@ def hooked(net: nn.Module) -> str | None:
 def modes(net: nn.Module) -> tuple[bool, ...]:
     """Return which modules of a net are training, in order."""
     return tuple(module.training for module in net.modules())
-
-
-def memory_of(tensor: Any) -> int:
-    """Return where the memory begins that a tensor is a part of; 0 where it has none that could be compared."""
-    if type(tensor) not in (Tensor, nn.Parameter, nn.Buffer) or tensor.layout != torch.strided:
-        return 0
-    if torch._C._functorch.is_functorch_wrapped_tensor(tensor):
-        return 0
-    return tensor.untyped_storage().data_ptr()

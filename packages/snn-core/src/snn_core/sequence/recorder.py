@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
+from snn_core.neuron.separate import memory_of
 from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.calls import READS, Call, Rows, in_place_of, is_random, name_of, tells_rows, tensors_in
@@ -30,7 +31,6 @@ from snn_core.sequence.plan import (
     Step,
     Whole,
     frozen,
-    memory_of,
 )
 from snn_core.sequence.surroundings import Surroundings
 from snn_core.sequence.watching import Watch

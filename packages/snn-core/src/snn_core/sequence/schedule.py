@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from snn_core import kernels
 from snn_core.kernels.layers import expected
+from snn_core.neuron.history import History
 from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neuron.temporal import Temporal, as_floating
 from snn_core.neuron.whole_sequence import WholeSequence
@@ -157,8 +158,8 @@ def inputs_of_chain(chain: list[tuple[str, nn.Module]], xs: Tensor) -> list[Tens
         x = xs.new_zeros(xs.shape[1:])
         for _, module in chain:
             inputs.append(x)
-            if isinstance(module, WholeSequence):
-                x = module(x.unsqueeze(0))[0]
+            if isinstance(module, WholeSequence | History):
+                x = module.sequence(x.unsqueeze(0))[0]
             elif isinstance(module, SpikingNeuron):
                 x = module.step(x)[0]
             elif not isinstance(module, Temporal):

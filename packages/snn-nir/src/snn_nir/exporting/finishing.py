@@ -12,7 +12,7 @@ from torch import nn
 from snn_core.neuron.recurrence import OneToOne
 from snn_nir.codes import refusal
 from snn_nir.exporting.drawing import Signal, stored
-from snn_nir.exporting.layers import draw_conv, draw_linear
+from snn_nir.exporting.layers import draw_conv, draw_delay, draw_linear
 
 if TYPE_CHECKING:
     from snn_nir.exporting.neuron_drawing import NeuronDrawing
@@ -58,6 +58,9 @@ def finished(drawing: NeuronDrawing, ports: Any) -> dict[str, Any]:
 def _feed_back(neuron: NeuronDrawing, spk: Signal) -> None:
     """Draw ``w_rec`` from the spikes back to what drives the neuron; the edge that closes the cycle takes one step."""
     layer: Any = neuron.neuron.recurrent
+    if neuron.neuron.max_delay is not None:
+        late = draw_delay(neuron.neuron, spk, neuron.name, neuron.settings.dt)
+        spk = neuron.add("delay", late, spk)
     if type(layer) is OneToOne:
         fed_back = _one_to_one(neuron, layer, spk)
         parameters = {"scale": layer.V}

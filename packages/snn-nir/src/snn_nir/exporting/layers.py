@@ -9,7 +9,7 @@ import nir
 import numpy as np
 from torch import nn
 
-from snn_core import GradedSpikes
+from snn_core import AxonalDelay, GradedSpikes
 from snn_nir.codes import refusal
 from snn_nir.exporting.drawing import Signal, stored
 
@@ -145,6 +145,38 @@ def draw_graded(layer: GradedSpikes, signal: Signal, where: str) -> Any:
         array([3., 3.], dtype=float32)
     """
     return nir.Scale(scale=np.broadcast_to(stored(layer.weights)[:, 0], signal.shape).copy())
+
+
+def draw_delay(layer: Any, signal: Signal, where: str, dt: float) -> Any:
+    """``Delay`` of every neuron.
+
+    Args:
+        layer: ``AxonalDelay``, or a neuron whose recurrence is delayed, with whole numbers of steps.
+        signal: Its input.
+        where: The layer, for the error.
+        dt: Time step in seconds.
+
+    Returns:
+        The node, without edges.
+
+    Raises:
+        NIRError: ``NIR402`` if a delay is no whole number of steps, or is spread over several.
+
+    Example:
+        >>> import torch
+        >>> draw_delay(AxonalDelay(3, 2.0), Signal(("x",), (2,), torch.float32), "delay", 0.5).delay
+        array([1., 1.])
+    """
+    steps = layer.delay.detach().clamp(0, layer.max_delay)
+    spread = layer.kernel == "gaussian" if isinstance(layer, AxonalDelay) else bool(layer.delay_sigma)
+    if spread or bool((steps != steps.round()).any()):
+        found = "it is spread over several steps" if spread else f"a delay of {float(steps.max()):g} steps"
+        remedy = "round its delays, delay.round_(), and use the linear kernel or delay_sigma=0"
+        raise refusal("NIR402", repr(where), f"{found}: NIR delays by whole steps", remedy)
+    times = steps.double().numpy() * dt
+    if isinstance(layer, AxonalDelay) and times.ndim:
+        times = times.reshape(-1, *[1] * (len(signal.shape) - 1))
+    return nir.Delay(np.broadcast_to(times, signal.shape).copy())
 
 
 def draw_flatten(layer: nn.Flatten, signal: Signal, where: str) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from snn_core import GradedSpikes
+from snn_core import AxonalDelay, GradedSpikes
 from snn_core.neuron.temporal import Temporal
 from snn_nir.codes import refusal
 from snn_nir.exporting import layers
@@ -93,6 +93,8 @@ def draw_module(
             fold_batch_norm(module, before, drawing, name)
             return signal
         drawn = draw_batch_norm(module, signal, name)
+    elif kind is AxonalDelay:
+        drawn = layers.draw_delay(module, signal, name, drawing.settings.dt)
     elif kind in _LAYERS:
         drawn = _LAYERS[kind](module, signal, name)
         if drawn is None:

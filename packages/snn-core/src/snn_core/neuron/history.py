@@ -1,0 +1,93 @@
+"""Modules whose output depends on the last steps of their input."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from snn_core.neuron.delays import must_be_a_delay
+from snn_core.neuron.temporal import Temporal, as_floating, watched
+from snn_core.sequence.folding import Folding
+
+
+class History(Temporal):
+    """A module that keeps the inputs of its last ``max_delay`` steps, zero before the first one.
+
+    A subclass defines :meth:`over`, which computes any number of steps from their inputs and those before them.
+
+    Args:
+        max_delay: How many steps an input is kept, at least 1.
+
+    Raises:
+        ValueError: If ``max_delay`` is not a whole number of at least 1.
+    """
+
+    keeps_by_sample: ClassVar[bool] = True
+
+    def __init__(self, max_delay: int) -> None:
+        super().__init__()
+        must_be_a_delay(type(self).__name__, max_delay)
+        self.max_delay: int = max_delay
+
+    def over(self, window: Tensor) -> Tensor:
+        """Compute some steps.
+
+        Args:
+            window: The inputs ``[max_delay + steps, batch, ...]``, those before the first of the steps included.
+
+        Returns:
+            The outputs ``[steps, batch, ...]``.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define over(self, window)")
+
+    @watched
+    def forward(self, input_: Tensor) -> Tensor:
+        """Compute one step from its input and those of the steps before, as they were kept.
+
+        Args:
+            input_: Input of one step, ``[batch, ...]``.
+
+        Returns:
+            What the class says of that step.
+
+        Raises:
+            ValueError: If the input does not fit, or is of another batch than the inputs that are kept.
+        """
+        return self.run_rows(input_, Folding(1))
+
+    def sequence(self, xs: Tensor) -> Tensor:
+        """Compute a whole sequence ``[T, batch, ...]`` from rest; what is kept is neither read nor changed."""
+        xs = as_floating(xs, type(self).__name__)
+        return self.over(torch.cat((self._before(None, xs), xs)))
+
+    def run_rows(self, rows: Tensor, folding: Folding) -> Tensor:
+        xs = folding.unfold(as_floating(rows, type(self).__name__))
+        before = self._before(self._recall(), xs)
+        window = torch.cat((before, xs))
+        out = self.over(window)
+        self._keep((self._left(window, folding),))
+        return folding.fold(out)
+
+    def _before(self, kept: Any, xs: Tensor) -> Tensor:
+        """Return the inputs of the steps before, ``[max_delay, batch, ...]``."""
+        if kept is None:
+            return xs.new_zeros((self.max_delay, *xs.shape[1:]))
+        before = kept[0].transpose(0, 1)
+        if (before.shape[1:], before.dtype, before.device) != (xs.shape[1:], xs.dtype, xs.device):
+            raise ValueError(
+                f"{type(self).__name__} keeps inputs of shape {tuple(before.shape[1:])} ({before.dtype}, "
+                f"{before.device}) from its last calls, but this one is {tuple(xs.shape[1:])} ({xs.dtype}, "
+                f"{xs.device}); call snn.utils.reset(net) before a new batch or sequence"
+            )
+        return before
+
+    def _left(self, window: Tensor, folding: Folding) -> Tensor:
+        """Return the last inputs of each sample, ``[batch, max_delay, ...]``."""
+        if folding.order is None:
+            last = window[-self.max_delay :]
+            # of one step a view, as a loop would copy all of them twice; of more, what holds no longer sequence
+            return (last if folding.steps == 1 else last.clone()).transpose(0, 1)
+        windows = window.unfold(0, self.max_delay, 1).movedim(-1, 2)  # [1 + steps, batch, max_delay, ...]
+        return folding.at_end(windows[1:], windows[0])

@@ -1,0 +1,40 @@
+"""States that hold what a neuron had in its last steps, as many as an option says."""
+
+from __future__ import annotations
+
+import functools
+from collections import namedtuple
+from typing import Any
+
+from snn_core.neuron.spiking import SpikingNeuron
+from snn_core.neuron.stepping import kept_field
+
+
+class Queued(SpikingNeuron):
+    """A neuron that may have more states than its class, by an option: its constructor calls :meth:`hold`."""
+
+    def hold(self, *fields: str) -> None:
+        """Give this neuron further states, behind those of its class.
+
+        Args:
+            fields: Their names.
+        """
+        vars(self).update(State=_state(type(self).State, fields), _more_fields=fields)
+        for name in fields:
+            if not hasattr(type(self), name):
+                setattr(type(self), name, kept_field(name))
+
+    def __getstate__(self) -> dict[str, Any]:
+        # a class that is made here cannot be pickled by its name
+        return {name: value for name, value in super().__getstate__().items() if name != "State"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if "_more_fields" in state:
+            self.hold(*state["_more_fields"])
+        super().__setstate__(state)
+
+
+@functools.cache
+def _state(base: Any, fields: tuple[str, ...]) -> Any:
+    """Return a class of states with further fields behind those of another, the same one for the same names."""
+    return namedtuple(base.__name__, [*base._fields, *fields])

@@ -1,0 +1,153 @@
+"""Parallel spiking neurons: weighted sums of the input over time, without reset, that fire."""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from snn_core.neuron.constant import is_whole
+from snn_core.neuron.firing import Firing, SpikeGrad
+from snn_core.neuron.queue import Queued
+from snn_core.neuron.whole_sequence import WholeSequence
+
+
+class SlidingPSN(Queued):
+    r"""Sliding parallel spiking neuron: weighs its last inputs by weights that all steps share.
+
+    .. math:: H[t] = \sum_{i=0}^{k-1} w_i\,X[t - i], \qquad S[t] = \Theta(H[t] - \vartheta)
+
+    It has no reset, so that ``reset_mechanism`` and ``reset_delay`` have no effect. The weights begin with
+    :math:`w_i = 2^{-i}`, the threshold with 1, and both are learned.
+
+    Args:
+        order: Number k of weights, 2 or more.
+        learn_weight: Make the weights parameters, ``weight_0`` to ``weight_<k-1>``.
+        learn_threshold: Make the threshold a parameter, the negative of the source's bias.
+        **options: The other options of :class:`~snn_core.SpikingNeuron`, by name.
+
+    Shape:
+        input ``[batch, ...]``; spikes and states the same.
+
+    Returns:
+        ``(spk, mem, past_1, ..., past_<k-1>)``, the weighted sum and the inputs of the last steps; with
+        ``init_hidden=True`` the spikes alone, unless ``output=True``.
+
+    Raises:
+        ValueError: If ``order`` is not a whole number of at least 2.
+
+    Example:
+        >>> neuron = SlidingPSN(order=2, init_hidden=True)
+        >>> [neuron(torch.tensor([[x]])).item() for x in (0.8, 0.8, 0.4, 0.0)]
+        [0.0, 1.0, 0.0, 0.0]
+
+    Source: Fang et al., Parallel Spiking Neurons with High Efficiency and Ability to Learn Long-term Dependencies
+        (2023).
+    """
+
+    class State(NamedTuple):  # pyrefly: ignore[bad-override]  (a state of its own, as every neuron has)
+        """Weighted sum of the last inputs; the instance's has these inputs too."""
+
+        mem: Tensor
+
+    resets: ClassVar[bool] = False
+    described: ClassVar[tuple[str, ...]] = ("order",)
+
+    def __init__(
+        self, order: int = 4, *, learn_weight: bool = True, learn_threshold: bool = True, **options: Any
+    ) -> None:
+        if not is_whole(order) or order < 2:
+            raise ValueError(f"SlidingPSN: order must be a whole number of at least 2, got {order!r}")
+        super().__init__(learn_threshold=learn_threshold, **options)
+        self.hold(*(f"past_{i}" for i in range(1, order)))
+        self.order = order
+        for i in range(order):
+            self.constant(f"weight_{i}", 0.5**i, learn=learn_weight)
+
+    def integrate(self, x: Tensor, state: Any) -> Any:
+        inputs = (x, *state[1:])
+        mem = functools.reduce(torch.add, (getattr(self, f"weight_{i}") * past for i, past in enumerate(inputs)))
+        return self.State(mem, *inputs[:-1])
+
+
+class PSN(WholeSequence, Firing):
+    r"""Parallel spiking neuron: weighs the inputs of all steps of a sequence by weights that all neurons share.
+
+    .. math:: H = W X + b, \qquad S[t] = \Theta(H[t])
+
+    with W ``[T, T]`` and b ``[T]`` for sequences of T steps. It has no reset. A spike may depend on *later* input,
+    unless ``order`` makes it the masked neuron, whose step t weighs the steps t - k + 1 to t alone,
+
+    .. math:: W' = W \odot (\lambda M_k + (1 - \lambda))
+
+    Args:
+        num_steps: Number T of steps.
+        order: Number k of steps that the masked neuron weighs; None for all.
+        masking: How far the other weights are taken away, :math:`\lambda` in [0, 1]; it may rise from 0 to 1 during
+            training, ``neuron.masking.fill_(0.5)``.
+        spike_grad: Surrogate gradient; ``surrogate.atan()`` when None.
+        surrogate_disable: Fire without any gradient.
+
+    The weights begin evenly distributed within :math:`\pm 1/\sqrt{T}`, the bias with -1; both are learned.
+
+    Shape:
+        input ``[T, batch, features]``, spikes the same.
+
+    Raises:
+        ValueError: If ``num_steps`` or ``order`` is not a whole number of at least 1, ``masking`` is outside of
+            [0, 1], or the input has another number of steps.
+
+    Example:
+        >>> neuron = PSN(num_steps=3, order=1)
+        >>> _ = nn.init.constant_(neuron.weight, 2.0)
+        >>> neuron(torch.tensor([[[1.0]], [[0.4]], [[0.6]]])).flatten()
+        tensor([1., 0., 1.], grad_fn=<ViewBackward0>)
+
+    Source: Fang et al., Parallel Spiking Neurons with High Efficiency and Ability to Learn Long-term Dependencies
+        (2023).
+    """
+
+    masking: Tensor
+
+    def __init__(
+        self,
+        num_steps: int,
+        order: int | None = None,
+        *,
+        masking: float = 1.0,
+        spike_grad: SpikeGrad | None = None,
+        surrogate_disable: bool = False,
+    ) -> None:
+        for name, value in (("num_steps", num_steps), ("order", 1 if order is None else order)):
+            if not is_whole(value) or value < 1:
+                raise ValueError(f"PSN: {name} must be a whole number of at least 1, got {value!r}")
+        if not 0 <= masking <= 1:
+            raise ValueError(f"PSN: masking must lie between 0 and 1, got {masking!r}")
+        super().__init__(threshold=0.0, spike_grad=spike_grad, surrogate_disable=surrogate_disable)
+        self.num_steps = num_steps
+        self.order = order
+        self.weight: nn.Parameter = nn.Parameter(torch.empty(num_steps, num_steps))
+        self.bias: nn.Parameter = nn.Parameter(torch.full((num_steps,), -1.0))
+        self.constant("masking", float(masking))
+        nn.init.uniform_(self.weight, -1 / math.sqrt(num_steps), 1 / math.sqrt(num_steps))
+
+    def sequence(self, xs: Tensor) -> Tensor:
+        """Return the spikes ``[T, batch, features]`` of an input of the same shape."""
+        if xs.shape[0] != self.num_steps:
+            raise ValueError(f"PSN has weights for num_steps={self.num_steps} steps, got {xs.shape[0]}")
+        mem = torch.addmm(self.bias.unsqueeze(1), self._weights(), xs.flatten(1))
+        return self.fire(mem.unflatten(1, xs.shape[1:]))
+
+    def _weights(self) -> Tensor:
+        if self.order is None:
+            return self.weight
+        ones = torch.ones_like(self.weight)
+        band = ones.tril() - ones.tril(-self.order)
+        return self.weight * (self.masking * band + (1 - self.masking))
+
+    def extra_repr(self) -> str:
+        masked = [] if self.order is None else ["order", "masking"]
+        return self._describe("num_steps", *masked, "spike_grad")
