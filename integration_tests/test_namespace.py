@@ -29,6 +29,7 @@ HOMES = {
     "snn.functional.statistics": "snn_functional.statistics",
     "snn.functional.stdp_learner": "snn_functional.stdp_learner",
     "snn.import_nir": "snn_nir.import_nir",
+    "snn.init": "snn_core.init",
     "snn.kernels": "snn_core.kernels",
     "snn.nir": "snn_nir",
     "snn.peer": "snn_core.peer",

@@ -27,7 +27,7 @@ PIECES = {
     "snn.spikegen": ("snn_spikegen", "snn-spikegen", "spikegen"),
     "snn.spikeplot": ("snn_plot", "snn-plot", "plot"),
 }
-OF_THE_CORE = ("backends", "kernels", "peer", "surrogate", "utils")
+OF_THE_CORE = ("backends", "init", "kernels", "peer", "surrogate", "utils")
 ALL = tuple({package for package, _, _ in PIECES.values()})
 
 

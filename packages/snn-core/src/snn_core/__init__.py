@@ -1,6 +1,6 @@
 """Spiking neurons for PyTorch: layers that keep a state, fire, and learn by surrogate gradients."""
 
-from snn_core import backends, kernels, peer, surrogate, utils
+from snn_core import backends, init, kernels, peer, surrogate, utils
 from snn_core._version import __version__
 from snn_core.files.former import keep_former_paths
 from snn_core.files.saving import SavedNet, load, save
@@ -79,6 +79,7 @@ __all__ = [
     "backends",
     "bounded",
     "decay",
+    "init",
     "kernels",
     "load",
     "peer",

@@ -15,6 +15,7 @@ __getattr__, __dir__ = _lazy.forward(
         "_layers": "snn_core",
         "_neurons": "snn_core",
         "backends": "snn_core",
+        "init": "snn_core",
         "kernels": "snn_core",
         "peer": "snn_core",
         "surrogate": "snn_core",

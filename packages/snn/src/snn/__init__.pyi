@@ -4,6 +4,7 @@ from snn import data as data
 from snn import export_nir as export_nir
 from snn import functional as functional
 from snn import import_nir as import_nir
+from snn import init as init
 from snn import kernels as kernels
 from snn import nir as nir
 from snn import peer as peer
@@ -104,6 +105,7 @@ __all__ = [
     "export_nir",
     "functional",
     "import_nir",
+    "init",
     "kernels",
     "load",
     "nir",

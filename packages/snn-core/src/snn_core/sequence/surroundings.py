@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from snn_core.neuron.temporal import Temporal
+from snn_core.sequence.plan import HOOKS
 from snn_core.sequence.random_states import RandomStates
 
 _OF_EVERY_MODULE = frozenset(vars(nn.Module())) - {"training"}
@@ -120,6 +121,33 @@ def copied(net: nn.Module) -> nn.Module:
         raise ValueError(f"this {type(net).__name__} cannot be copied ({type(error).__name__}: {error})") from error
     must_be_apart(twin, net)
     return twin
+
+
+def unhook(twin: nn.Module) -> nn.Module:
+    """Take the hooks that others put on it off a copy of a net; those of torch that compute weights, as pruning, stay.
+
+    Args:
+        twin: The copy, changed in place.
+
+    Returns:
+        The copy.
+
+    Example:
+        >>> layer = nn.Linear(3, 2)
+        >>> _ = layer.register_forward_hook(print)
+        >>> len(unhook(copied(layer))._forward_hooks), len(layer._forward_hooks)
+        (0, 1)
+    """
+    for module in twin.modules():
+        for kind in HOOKS:
+            hooks = getattr(module, kind)
+            for key in [key for key, hook in hooks.items() if not _is_of_torch(hook)]:
+                del hooks[key]
+    return twin
+
+
+def _is_of_torch(hook: Any) -> bool:
+    return any(kind.__module__.startswith("torch.nn.utils") for kind in type(hook).__mro__)
 
 
 def must_be_apart(twin: nn.Module, net: nn.Module) -> None:

@@ -16,8 +16,8 @@ from snn_core.neuron.firing import Firing
 from snn_core.neuron.temporal import Temporal, current
 from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.folding import Folding
-from snn_core.sequence.plan import HOOKS, Place, Step, Whole
-from snn_core.sequence.surroundings import must_be_apart
+from snn_core.sequence.plan import Place, Step, Whole
+from snn_core.sequence.surroundings import must_be_apart, unhook
 from snn_core.sequence.watching import Watch
 from snn_functional.probe._hook import in_backward
 
@@ -181,13 +181,4 @@ def replica(net: nn.Module) -> nn.Module:
         raise TypeError(
             f"net is a {type(net).__name__} that copy.deepcopy cannot copy: {error}; diagnose runs a copy of it"
         ) from error
-    for module in twin.modules():
-        for kind in HOOKS:
-            hooks = getattr(module, kind)
-            for key in [key for key, hook in hooks.items() if not _of_torch(hook)]:
-                del hooks[key]
-    return twin
-
-
-def _of_torch(hook: Any) -> bool:
-    return any(kind.__module__.startswith("torch.nn.utils") for kind in type(hook).__mro__)
+    return unhook(twin)

@@ -1,0 +1,1 @@
+"""How the weights before spiking neurons are scaled."""

@@ -1,0 +1,145 @@
+"""What the neurons of a net do in a run, and which layers with weights feed them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+from snn_core.kernels.layers import is_compiled
+from snn_core.neuron.firing import Firing
+from snn_core.neuron.spiking import SpikingNeuron
+from snn_core.sequence.random_states import RandomStates
+from snn_core.sequence.unrolling import unroll
+from snn_core.sequence.watching import Watch
+
+
+class Activity(Watch):
+    """Counts the spikes of every neuron of a net, step by step.
+
+    Args:
+        net: The net.
+        driven: The neuron whose input is kept, or None.
+    """
+
+    of_run = True
+
+    def __init__(self, net: nn.Module, driven: nn.Module | None = None) -> None:
+        super().__init__(net)
+        self._driven = driven
+        self._fired: dict[nn.Module, tuple[int, int]] = {}
+        self.inputs: list[Tensor] = []
+
+    def called(self, module: Any, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        out = forward(module, *args, **kwargs)
+        if isinstance(module, SpikingNeuron) and module in self.paths:
+            x = (*args, *kwargs.values())[0]
+            spk = next(leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)).detach()
+            fired, count = self._fired.get(module, (0, 0))
+            self._fired[module] = fired + int(spk.count_nonzero()), count + spk.numel()
+            if module is self._driven:
+                self.inputs.append(x.detach())
+            self.saw(module, x, out)
+        return out
+
+    def saw(self, neuron: nn.Module, x: Tensor, out: Any) -> None:
+        """Take what a call of a neuron was given and gave."""
+
+    def neurons(self) -> list[nn.Module]:
+        """Return the neurons in the order of their first call."""
+        return list(self._fired)
+
+    def rate(self, neuron: nn.Module) -> float:
+        """Return the mean rate of a neuron, in spikes per step."""
+        fired, count = self._fired[neuron]
+        return fired / max(count, 1)
+
+    def run(self, xs: Tensor) -> Activity:
+        """Run the net over ``xs`` ``[T, batch, ...]`` from rest, each time with the same random numbers."""
+        net = next(iter(self.paths))
+        compiled = any(map(is_compiled, self.paths))
+        eager = torch.compiler.set_stance("force_eager") if compiled else nullcontext()
+        with RandomStates(), self.watching(), eager:
+            unroll(net, xs, schedule="steps")
+        return self
+
+
+class Call(NamedTuple):
+    """A call of a layer or neuron, and the neurons that its output comes from: itself, or those before the layer."""
+
+    module: nn.Module
+    neurons: frozenset[nn.Module]
+
+
+class Feeding(Activity):
+    """Finds in the graph of a run which layers with a weight are the last before each neuron.
+
+    Args:
+        net: The net, which is nobody else's: its layers get hooks and its parameters need gradients.
+    """
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__(net)
+        self._givers: dict[Any, Call] = {}  # which call of a layer or neuron computed a node of the graph
+        self._before: dict[nn.Module, dict[Call, None]] = {}  # the nearest calls before those of each neuron
+        inside = {part for module in self.paths if isinstance(module, Firing) for part in module.modules()}
+        self._hooks = [m.register_forward_hook(self._after) for m in self.paths if m not in inside and has_weight(m)]
+        for parameter in net.parameters():
+            parameter.requires_grad_(parameter.is_floating_point() or parameter.is_complex())
+
+    def run(self, xs: Tensor) -> Feeding:
+        # the graph is walked, never run backward, and stores nothing
+        nothing = torch.empty(0)
+        with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(lambda _: nothing, lambda kept: kept):
+            super().run(xs)
+        for hook in self._hooks:
+            hook.remove()
+        self._givers.clear()
+        return self
+
+    def saw(self, neuron: nn.Module, x: Tensor, out: Any) -> None:
+        self._before.setdefault(neuron, {}).update(self._nearest(x))
+        self._gave(Call(neuron, frozenset([neuron])), (out, neuron._kept))  # a forward may read a kept state
+
+    def _after(self, layer: nn.Module, args: tuple[Any, ...], out: Any) -> None:
+        neurons = frozenset(neuron for call in self._nearest(args) for neuron in call.neurons)
+        self._gave(Call(layer, neurons), out)
+
+    def _gave(self, call: Call, out: Any) -> None:
+        nodes = (leaf.grad_fn for leaf in tree_leaves(out) if isinstance(leaf, Tensor))
+        self._givers.update((node, call) for node in nodes if node is not None)
+
+    def _nearest(self, given: Any) -> dict[Call, None]:
+        """Return the calls that values were computed from with none in between."""
+        waiting = [leaf.grad_fn for leaf in tree_leaves(given) if isinstance(leaf, Tensor)]
+        seen: set[Any] = {None}
+        found: dict[Call, None] = {}
+        while waiting:
+            node = waiting.pop()
+            if node in seen:
+                continue
+            seen.add(node)
+            if node in self._givers:
+                found[self._givers[node]] = None
+            else:
+                waiting += [before for before, _ in node.next_functions]  # pyrefly: ignore[missing-attribute]
+        return found
+
+    def layers(self, neuron: nn.Module) -> list[nn.Module]:
+        """Return the layers that feed a neuron, without those that lead back to it, or from a neuron after it."""
+        order = self.neurons()
+        later = order[order.index(neuron) :]
+        calls = [call for call in self._before[neuron] if call.module not in order]
+        back = {call.module for call in calls if not call.neurons.isdisjoint(later)}
+        return [module for module in dict.fromkeys(call.module for call in calls) if module not in back]
+
+
+def has_weight(module: nn.Module) -> bool:
+    """Return True for a layer of which a ``weight``, a parameter or computed from parameters, scales the output."""
+    if isinstance(module, Firing | nn.PReLU):
+        return False
+    return isinstance(getattr(module, "weight", None), Tensor) and any(True for _ in module.parameters(recurse=True))

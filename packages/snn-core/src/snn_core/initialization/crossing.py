@@ -1,0 +1,173 @@
+"""By what factor the input of a layer of neurons is too small, or too large, for it to fire at some rate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from statistics import NormalDist
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from snn_core.neuron.recurrence import Recurrent
+from snn_core.neuron.temporal import as_floating
+
+_QUIET = 1e-3  # of the threshold: far below it nothing fires, and nothing but the equation acts on a membrane
+_NARROW = 1e-6  # of a factor: where a rate jumps within less, no factor gives what lies between
+
+
+class NotReached(Exception):
+    """That no factor gives the rate, and why."""
+
+
+def gaussian_factor(mean: float, std: float, threshold: float, rate: float) -> float | None:
+    r"""Return the factor of its input with which a Gaussian membrane is above the threshold at a rate.
+
+    .. math:: \Phi\!\left(\frac{f \mu_U - \vartheta}{f \sigma_U}\right) = \nu \quad\Rightarrow\quad
+        f = \frac{\vartheta}{\mu_U + \xi\,\sigma_U}, \qquad \xi = \Phi^{-1}(1 - \nu)
+
+    Args:
+        mean: Mean of the membrane, without spikes.
+        std: Its standard deviation.
+        threshold: Threshold, greater than 0.
+        rate: Probability in each step, in (0, 1).
+
+    Returns:
+        The factor; None if no positive one does.
+
+    Example:
+        >>> round(gaussian_factor(mean=0.0, std=0.5, threshold=1.0, rate=1 - 0.9772), 2)
+        1.0
+        >>> gaussian_factor(mean=-1.0, std=0.1, threshold=1.0, rate=0.1) is None
+        True
+
+    Source: Rossbroich, Gygax and Zenke, Fluctuation-driven initialization for spiking neural network training (2022).
+    """
+    height = mean + NormalDist().inv_cdf(1 - rate) * std
+    return threshold / height if math.isfinite(height) and height > 0 else None
+
+
+def equation_of(neuron: Any) -> type:
+    """Return the class whose ``integrate`` a neuron runs, recurrence left aside."""
+    kinds = (k for k in type(neuron).__mro__ if "integrate" in vars(k) and k is not Recurrent)
+    return next(kinds, type(neuron))
+
+
+@torch.no_grad()
+def subthreshold(neuron: Any, xs: Tensor) -> Tensor | None:
+    """Return the membrane of all steps if the neuron never fired, in units of its threshold.
+
+    It is measured on input that is scaled down, with which it does not fire, and scaled up again: exact where the
+    equation is linear below the threshold.
+
+    Args:
+        neuron: The neuron.
+        xs: Its input, ``[T, batch, ...]``.
+
+    Returns:
+        ``[T, batch, ...]``; None where no threshold is above 0 and finite, or the membrane is not finite.
+    """
+    drive, threshold = neuron.driven(as_floating(xs, type(neuron).__name__)), neuron.threshold.detach()
+    largest = float(drive.abs().amax())
+    if not (bool((threshold > 0).all()) and bool(threshold.isfinite().any()) and 0 < largest < math.inf):
+        return None
+    scale = _QUIET * float(threshold.min()) / (largest * len(xs))
+    equation: Any = equation_of(neuron)
+    state = neuron.State._make(drive.new_zeros(neuron.state_shape(drive[0])) for _ in neuron.State._fields)
+    membranes = []
+    for x in drive * scale:
+        state = equation.integrate(neuron, x, state)
+        membranes.append(neuron.membrane(state) / threshold)
+    stacked = torch.stack(membranes).double() / scale
+    return stacked if bool(stacked.isfinite().all()) else None
+
+
+@torch.no_grad()
+def firing_factor(neuron: Any, xs: Tensor, rate: float, tolerance: float = 0.1, most: float = 1e6) -> float:
+    """Return the factor of its input with which a layer of neurons fires at a rate.
+
+    The closed form of a Gaussian membrane is where the search starts: spikes reset a membrane, adapt it and feed back.
+
+    Args:
+        neuron: The neuron.
+        xs: Its input, ``[T, batch, ...]``.
+        rate: Spikes per step, the mean of the layer, in (0, 1).
+        tolerance: Largest deviation from the rate, as a share of it.
+        most: The largest factor, and one over the smallest.
+
+    Returns:
+        The factor.
+
+    Raises:
+        NotReached: If there is none.
+
+    Example:
+        >>> import snn_core as snn
+        >>> xs = 0.01 * torch.randn(100, 20, 5, generator=torch.Generator().manual_seed(0))
+        >>> 50 < firing_factor(snn.Leaky(beta=0.0), xs, rate=0.05) < 70  # 1 is 1.64 standard deviations
+        True
+    """
+    membrane = subthreshold(neuron, xs)
+    start = None
+    if membrane is not None:
+        start = gaussian_factor(float(membrane.mean()), float(membrane.std(correction=0)), 1.0, rate)
+
+    def measured(factor: float) -> float:
+        return float((neuron.unroll(xs * factor)[0] != 0).double().mean())
+
+    return solved(measured, start or 1.0, rate, tolerance, most)
+
+
+def solved(measured: Callable[[float], float], start: float, rate: float, tolerance: float, most: float) -> float:
+    """Return a factor with which a rate that grows with it is what is asked for.
+
+    Args:
+        measured: The rate of a factor.
+        start: The factor to start from.
+        rate: The rate that is asked for.
+        tolerance: Largest deviation, as a share of it.
+        most: The largest factor, and one over the smallest.
+
+    Returns:
+        The factor, found by growing steps and then by bisection of its logarithm.
+
+    Raises:
+        NotReached: If there is none.
+
+    Example:
+        >>> round(solved(lambda factor: factor**2, 1.0, 0.25, 0.01, 1e6), 2)
+        0.5
+    """
+    factor, step = min(max(start, 1 / most), most), 2.0
+    below: tuple[float, float] | None = None  # a factor with a rate that is too low, and the rate
+    above: tuple[float, float] | None = None
+    while True:
+        now = measured(factor)
+        if abs(now - rate) <= tolerance * rate:
+            return factor
+        if now < rate:
+            below = factor, now
+        else:
+            above = factor, now
+        if below is not None and above is not None:
+            if abs(math.log(above[0] / below[0])) < _NARROW:
+                raise NotReached(
+                    f"its rate jumps from {below[1]:.3g} to {above[1]:.3g} at a factor of {factor:.4g}; pass a larger "
+                    "batch, whose samples differ, or a larger tolerance="
+                )
+            factor = math.sqrt(below[0] * above[0])
+        elif below is not None:
+            if factor >= most:
+                raise NotReached(
+                    f"it fires at {now:.3g} even with its input times {factor:.3g}: most of it holds the membrane "
+                    "down; draw weights of a larger mean, add a bias or lower the threshold"
+                )
+            factor, step = min(factor * step, most), step * step
+        else:
+            if factor <= 1 / most:
+                raise NotReached(
+                    f"it fires at {now:.3g} even with its input times {factor:.3g}; take a threshold above 0, or "
+                    "smaller recurrent weights"
+                )
+            factor, step = max(factor / step, 1 / most), step * step

@@ -1,0 +1,45 @@
+"""What was done to the weights before each neuron, as rows and as a table."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Scaled(NamedTuple):
+    """What the weights before a neuron were scaled by.
+
+    Args:
+        path: Path of the neuron in the net.
+        layers: Paths of the layers that feed it.
+        factor: What their weights and biases were multiplied by.
+        before: Mean rate before, in spikes per step.
+        after: Mean rate after.
+    """
+
+    path: str
+    layers: tuple[str, ...]
+    factor: float
+    before: float
+    after: float
+
+
+class Scaling(tuple[Scaled, ...]):
+    """What was done before each neuron, in their order; printed, a table.
+
+    Example:
+        >>> print(Scaling([Scaled("1", ("0",), 12.3456, 0.0, 0.1012)]))
+        neuron  layers  factor  rate before  rate after
+        1       0       12.35   0            0.101
+    """
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        head = ("neuron", "layers", "factor", "rate before", "rate after")
+        cells = [
+            (row.path or "the net", ", ".join(row.layers), f"{row.factor:.4g}", f"{row.before:.3g}", f"{row.after:.3g}")
+            for row in self
+        ]
+        widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
+        rows = (zip(row, widths, strict=True) for row in (head, *cells))
+        return "\n".join("  ".join(f"{cell:<{width}}" for cell, width in row).rstrip() for row in rows)
