@@ -20,7 +20,7 @@ FINDING = {
     "message": "It is 0.",
     "remedy": "Look at it.",
 }
-SHARES = ("share", "saturated_rate", "leak")
+SHARES = ("share", "saturated_rate", "leak", "bound")
 AMOUNTS = ("vanishing", "exploding", "underflow")
 
 

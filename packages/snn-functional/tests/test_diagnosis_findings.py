@@ -128,6 +128,14 @@ def a_threshold_below_rest():
     return net, batch(), {}
 
 
+@case("constant_at_bound", "1", "warning", 2)
+def thresholds_that_learned_up_to_their_bounds():
+    net = well(snn.bounded(snn.Leaky(0.8, torch.ones(9), init_hidden=True), "threshold", low=0.5, high=1.5))
+    with torch.no_grad():
+        net[1].parametrizations.threshold.original[[2, 7]] = torch.tensor([-8.0, 9.0])
+    return net, batch(), {}
+
+
 @case("unreachable_threshold", "1", "error")
 def a_threshold_far_above_the_membranes_and_out_of_reach_of_the_surrogate():
     return well(snn.Leaky(0.8, 100.0, spike_grad=surrogate.sigmoid(), init_hidden=True)), batch(), {}

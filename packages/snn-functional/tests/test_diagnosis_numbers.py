@@ -160,10 +160,10 @@ class Loud:
 
 def test_layers_say_what_runs_them_and_why_nothing_does():
     mute, loud = snn.Leaky(0.8, inhibition=True, init_hidden=True), snn.Leaky(0.8, init_hidden=True)
-    net = nn.Sequential(nn.Linear(5, 4), mute, nn.Linear(4, 3), loud)
+    net = well(mute, loud)
     kernels.register("program", engine := Loud())
     try:
-        diagnosis = diagnose(net, torch.rand(6, 2, 5))
+        diagnosis = diagnose(net, batch())
     finally:
         kernels.unregister("program", engine)
     first, last = diagnosis.as_dict()["layers"]

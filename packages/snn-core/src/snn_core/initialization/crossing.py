@@ -168,6 +168,6 @@ def solved(measured: Callable[[float], float], start: float, rate: float, tolera
             if factor <= 1 / most:
                 raise NotReached(
                     f"it fires at {now:.3g} even with its input times {factor:.3g}; take a threshold above 0, or "
-                    "smaller recurrent weights"
+                    "smaller recurrent weights and biases"
                 )
             factor, step = max(factor / step, 1 / most), step * step

@@ -12,6 +12,7 @@ from snn_core.neuron.whole_sequence import WholeSequence
 from snn_functional.diagnosis._evidence import Evidence, error, info, warning
 from snn_functional.diagnosis._reach import highest
 from snn_functional.diagnosis._record import Trace
+from snn_functional.diagnosis._scaling import scaling
 from snn_functional.diagnosis._silence import silence
 from snn_functional.diagnosis.finding import Finding
 from snn_functional.statistics import dead_neurons, saturated_neurons
@@ -70,7 +71,7 @@ def _shares(trace: Trace, spikes: Tensor, evidence: Evidence) -> Iterator[Findin
             trace.path,
             share,
             f"{int(dead.sum())} of {dead.numel()} neurons ({100 * share:.0f} %) never fire{why}.",
-            _MORE,
+            _MORE + scaling(trace, up=True),
         )
     full = saturated_neurons(spikes, evidence.limits.saturated_rate)
     share = float(full.double().mean())
@@ -86,7 +87,7 @@ def _shares(trace: Trace, spikes: Tensor, evidence: Evidence) -> Iterator[Findin
             share,
             f"{int(full.sum())} of {full.numel()} neurons ({100 * share:.0f} %) fire in nearly every step, whatever "
             "their input.",
-            _LESS,
+            _LESS + scaling(trace, up=False),
         )
 
 

@@ -10,6 +10,7 @@ from snn_core import Recurrent
 from snn_functional.diagnosis._evidence import Evidence, error, listed, warning
 from snn_functional.diagnosis._reach import ceiling, highest, measured
 from snn_functional.diagnosis._record import Trace
+from snn_functional.diagnosis._scaling import scaling
 from snn_functional.diagnosis._surrogates import derivative
 from snn_functional.diagnosis.finding import Finding
 
@@ -74,12 +75,12 @@ def _remedy(trace: Trace) -> str:
     if factor is None:
         return (
             "Scale the weights before it or its input up, or lower its threshold; a larger decay adds up more of the "
-            "input."
+            "input." + scaling(trace, up=True)
         )
     return (
         f"Scale the weights and biases before it, or its input, by about {factor:g}, or divide its threshold by that: "
         "the membranes of this batch then reach the threshold in half of its neurons. A larger decay adds up more of "
-        "the input."
+        "the input." + scaling(trace, up=True)
     )
 
 

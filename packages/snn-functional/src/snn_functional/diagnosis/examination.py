@@ -16,6 +16,7 @@ from snn_core.utils import reset
 from snn_functional._numbers import whole
 from snn_functional.diagnosis._activity import activity, finite
 from snn_functional.diagnosis._batch import axes, inputs, swapped
+from snn_functional.diagnosis._bounds import bounds
 from snn_functional.diagnosis._decays import decays
 from snn_functional.diagnosis._evidence import Check, Evidence
 from snn_functional.diagnosis._gradient_of_parameters import gradient_of_parameters
@@ -37,6 +38,7 @@ _AFTER: tuple[Check, ...] = (
     loops,
     finite,
     decays,
+    bounds,
     activity,
     surrogates,
     gradient_in_time,
@@ -104,7 +106,7 @@ def diagnose(
         finally:
             random.restore()
     else:
-        _look(evidence, (decays,))
+        _look(evidence, (decays, bounds))
     return Diagnosis(evidence.findings, [_layer(trace, evidence) for trace in evidence.traces()])
 
 

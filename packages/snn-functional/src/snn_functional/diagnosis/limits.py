@@ -29,6 +29,8 @@ class Limits:
         underflow: Surrogate derivative below which a membrane is out of its reach. 2**-23, the rounding of a spike.
         leak: Share of a membrane, in [0, 1], that leaks over the whole sequence, below which a decay is called slow:
             the neuron then integrates as if it had none.
+        bound: Share of the range of a learned constant, in [0, 1], within which from an end it is at that end: there
+            the derivative of the logistic function is below a two-hundredth of its largest.
 
     Raises:
         TypeError: If a limit is no number.
@@ -49,11 +51,12 @@ class Limits:
     exploding: float = 1e3
     underflow: float = torch.finfo(torch.float32).eps
     leak: float = 0.1
+    bound: float = 1e-3
 
     def __post_init__(self) -> None:
         for name in (field.name for field in fields(self)):
             value = getattr(self, name)
-            if name in ("share", "saturated_rate", "leak"):
+            if name in ("share", "saturated_rate", "leak", "bound"):
                 share(name, value, "it is a share")
             elif finite(name, value) < 0:
                 raise ValueError(f"{name} is {value}; a limit is at least 0")

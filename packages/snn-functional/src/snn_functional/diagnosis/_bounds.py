@@ -1,0 +1,63 @@
+"""Have learned constants come to an end of their range?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from snn_core.neuron.bounds import Bounded
+from snn_functional.diagnosis._evidence import Evidence, warning
+from snn_functional.diagnosis.finding import Finding
+
+
+def bounds(evidence: Evidence) -> Iterator[Finding]:
+    """Constants kept in a range by ``snn.bounded``, and delays, that are at an end of it."""
+    for path, module in evidence.net.named_modules():
+        for name, value, low, high in _ranges(module):
+            share = (value - low) / (high - low)
+            below, above = int((share < evidence.limits.bound).sum()), int((share > 1 - evidence.limits.bound).sum())
+            if below or above:
+                yield _finding(path, name, value, (low, below), (high, above), 100 * evidence.limits.bound)
+
+
+def _ranges(module: nn.Module) -> Iterator[tuple[str, Tensor, float, float]]:
+    """Yield the learned constants of a module that have a range, with its ends."""
+    if parametrize.is_parametrized(module):
+        for name, steps in module.parametrizations.items():  # pyrefly: ignore[not-callable, missing-attribute]
+            value = getattr(steps, "original", None)
+            if not isinstance(value, Tensor) or not value.requires_grad:
+                continue
+            value = value.detach()
+            for step in steps:
+                value = step(value)
+                if isinstance(step, Bounded):
+                    yield name, value.detach(), step.low, step.high
+    delay, longest = module._parameters.get("delay"), getattr(module, "max_delay", None)
+    if delay is not None and delay.requires_grad and isinstance(longest, int | float) and longest > 0:
+        yield "delay", delay.detach(), 0.0, float(longest)
+
+
+def _finding(
+    path: str, name: str, value: Tensor, lower: tuple[float, int], upper: tuple[float, int], percent: float
+) -> Finding:
+    count = lower[1] + upper[1]
+    ends = " and ".join(f"{number} at {end:g}" for end, number in (lower, upper) if number)
+    remedy = (
+        f"Make the range wider, if what is best may lie outside: snn.bounded(neuron, {name!r}, low=..., high=...) of a "
+        "new neuron; start farther inside, or give them a smaller learning rate."
+    )
+    if name == "delay":
+        remedy = (
+            "Pass a larger max_delay, if what is best may be longer; start between the ends, or give the delays a "
+            "smaller learning rate."
+        )
+    return warning(
+        "constant_at_bound",
+        path,
+        count,
+        f"{count} of {value.numel()} values of {name!r} lie within {percent:g} % of an end of their range, {ends}: "
+        "they go no farther, and have hardly any gradient back.",
+        remedy,
+    )

@@ -1,0 +1,43 @@
+"""By what factor the input of a layer is too small or too large for it to fire now and then."""
+
+from __future__ import annotations
+
+import torch
+
+from snn_core import SpikingNeuron
+from snn_core.initialization.crossing import NotReached, firing_factor
+from snn_functional.diagnosis._record import Trace
+
+_RATE = 0.1  # spikes per step, from which gradients and sparseness both have something
+_ACCURACY = 0.05  # of the rate
+
+
+def scaling(trace: Trace, *, up: bool) -> str:
+    """Say in a sentence which factor makes a layer fire at 10 %, and what scales a whole net so.
+
+    Args:
+        trace: The layer.
+        up: Whether a factor above 1 is a remedy, or one below.
+
+    Returns:
+        The sentence with a space before it; nothing where no such factor is known.
+    """
+    factor = _factor(trace)
+    if factor is None or (factor > 1) != up:
+        return ""
+    return (
+        f" With its input times {factor:.3g} the layer fires in {100 * _RATE:g} % of the steps; "
+        "snn.init.fluctuation_(net, xs) scales the weights before every layer so."
+    )
+
+
+def _factor(trace: Trace) -> float | None:
+    neuron, inputs = trace.neuron, trace.inputs
+    if not isinstance(neuron, SpikingNeuron) or not trace.stepwise or len({x.shape for x in inputs}) != 1:
+        return None
+    if type(neuron).driven is not SpikingNeuron.driven:
+        return None  # its own weights, of which some are biases, come after what could be scaled
+    try:
+        return firing_factor(neuron, torch.stack(inputs), _RATE, tolerance=_ACCURACY)
+    except NotReached:
+        return None
