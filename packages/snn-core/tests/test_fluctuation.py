@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 import snn_core as snn
 from snn_core.init import fluctuation_
-from snn_core.initialization.crossing import firing_factor, gaussian_factor, subthreshold
+from snn_core.init.crossing import firing_factor, gaussian_factor, subthreshold
 
 OPTIONS = {"init_hidden": True}
 

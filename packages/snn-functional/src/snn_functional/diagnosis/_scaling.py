@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from snn_core import SpikingNeuron
-from snn_core.initialization.crossing import NotReached, firing_factor
+from snn_core.init.crossing import NotReached, firing_factor
 from snn_functional.diagnosis._record import Trace
 
 _RATE = 0.1  # spikes per step, from which gradients and sparseness both have something

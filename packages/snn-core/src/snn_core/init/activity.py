@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from typing import Any, NamedTuple
 
@@ -13,13 +13,16 @@ from torch.utils._pytree import tree_leaves
 from snn_core.kernels.layers import is_compiled
 from snn_core.neuron.firing import Firing
 from snn_core.neuron.spiking import SpikingNeuron
+from snn_core.sequence.folding import Folding
+from snn_core.sequence.layers import known_ahead
+from snn_core.sequence.plan import Step
 from snn_core.sequence.random_states import RandomStates
 from snn_core.sequence.unrolling import unroll
 from snn_core.sequence.watching import Watch
 
 
 class Activity(Watch):
-    """Counts the spikes of every neuron of a net, step by step.
+    """Counts the spikes of every neuron of a net.
 
     Args:
         net: The net.
@@ -38,16 +41,23 @@ class Activity(Watch):
         out = forward(module, *args, **kwargs)
         if isinstance(module, SpikingNeuron) and module in self.paths:
             x = (*args, *kwargs.values())[0]
-            spk = next(leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)).detach()
-            fired, count = self._fired.get(module, (0, 0))
-            self._fired[module] = fired + int(spk.count_nonzero()), count + spk.numel()
-            if module is self._driven:
-                self.inputs.append(x.detach())
+            self._count(module, [x.detach()], out)
             self.saw(module, x, out)
         return out
 
+    def ran(self, module: nn.Module, step: Step, args: list[Any], out: Any, folding: Folding) -> None:
+        if isinstance(module, SpikingNeuron):
+            self._count(module, folding.each(args[0].detach()), out)
+
+    def _count(self, neuron: nn.Module, inputs: Iterable[Tensor], out: Any) -> None:
+        spk = next(leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)).detach()
+        fired, count = self._fired.get(neuron, (0, 0))
+        self._fired[neuron] = fired + int(spk.count_nonzero()), count + spk.numel()
+        if neuron is self._driven:
+            self.inputs += inputs
+
     def saw(self, neuron: nn.Module, x: Tensor, out: Any) -> None:
-        """Take what a call of a neuron was given and gave."""
+        """Take what a call of a neuron in one step was given and gave."""
 
     def neurons(self) -> list[nn.Module]:
         """Return the neurons in the order of their first call."""
@@ -64,8 +74,13 @@ class Activity(Watch):
         compiled = any(map(is_compiled, self.paths))
         eager = torch.compiler.set_stance("force_eager") if compiled else nullcontext()
         with RandomStates(), self.watching(), eager:
-            unroll(net, xs, schedule="steps")
+            unroll(net, xs, schedule=self._schedule(net, xs))
         return self
+
+    def _schedule(self, net: nn.Module, xs: Tensor) -> str:
+        """Return how the net runs: all steps at once only where that is known without a step."""
+        how = known_ahead(net, xs, describe=False)
+        return "steps" if how is None else how.kind
 
 
 class Call(NamedTuple):
@@ -100,6 +115,9 @@ class Feeding(Activity):
             hook.remove()
         self._givers.clear()
         return self
+
+    def _schedule(self, net: nn.Module, xs: Tensor) -> str:
+        return "steps"  # as a layer's output then has a graph of its own in each
 
     def saw(self, neuron: nn.Module, x: Tensor, out: Any) -> None:
         self._before.setdefault(neuron, {}).update(self._nearest(x))

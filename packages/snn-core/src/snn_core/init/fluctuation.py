@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
-from snn_core.initialization.activity import Activity, Feeding
-from snn_core.initialization.crossing import NotReached, firing_factor, solved
-from snn_core.initialization.report import Scaled, Scaling
+from snn_core.init.activity import Activity, Feeding
+from snn_core.init.crossing import NotReached, firing_factor, solved
+from snn_core.init.report import Scaled, Scaling
 from snn_core.neuron.firing import Firing
 from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neuron.whole_sequence import WholeSequence

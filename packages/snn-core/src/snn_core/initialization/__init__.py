@@ -1,1 +1,0 @@
-"""How the weights before spiking neurons are scaled."""
