@@ -66,6 +66,8 @@ NEURONS = {
     "lapicque": partial(snn.Lapicque, beta=0.7, learn_beta=True),
     "rleaky": partial(snn.RLeaky, beta=0.8, linear_features=5),
     "rleaky, one to one": partial(snn.RLeaky, beta=0.8, V=0.5, all_to_all=False),
+    "rleaky, delayed": partial(snn.RLeaky, beta=0.8, linear_features=5, max_delay=2),
+    "sliding psn": partial(snn.SlidingPSN, order=3),
     "rsynaptic": partial(snn.RSynaptic, alpha=0.6, beta=0.8, linear_features=5),
     "slstm": partial(snn.SLSTM, input_size=5, hidden_size=4, threshold=0.1),
     "quadratic": QuadraticIF,
