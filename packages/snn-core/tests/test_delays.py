@@ -24,6 +24,7 @@ LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "axonal gaussian": (lambda: snn.AxonalDelay(4, COLUMNS, 7, True, "gaussian", sigma=0.75), (7,)),
     "linear": (lambda: snn.DelayedLinear(3, 4, max_delay=3, delay=ROWS), (3,)),
     "linear, evaluated": (lambda: snn.DelayedLinear(3, 4, max_delay=3, delay=ROWS, bias=False).eval(), (3,)),
+    "convolution of the same size": (lambda: snn.DelayedConv2d(2, 3, (4, 3), 2, padding="same", dilation=2), (2, 5, 7)),
     "convolution": (lambda: snn.DelayedConv2d(2, 4, 3, max_delay=2, stride=2, padding=1, groups=2), (2, 5, 7)),
 }
 each = pytest.mark.parametrize("name", LAYERS)
@@ -61,7 +62,9 @@ def by_definition(layer: nn.Module, xs: Tensor) -> Tensor:
             elif isinstance(layer, snn.DelayedLinear):
                 total = total + x @ (layer.weight * weight).T
             else:
-                total = total + F.conv2d(x, layer.weight * weight, None, layer.stride, layer.padding, 1, layer.groups)
+                total = total + F.conv2d(
+                    x, layer.weight * weight, None, layer.stride, layer.padding, layer.dilation, layer.groups
+                )
         bias = getattr(layer, "bias", None)
         outs.append(total if bias is None else total + bias.reshape(-1, *[1] * (total.dim() - 2)))
     return torch.stack(outs)
@@ -86,7 +89,7 @@ def test_all_steps_at_once_give_what_steps_give(name: str, way: dict) -> None:
     upstream = torch.randn_like(stepped(net, xs))
     found, expected = (run.requires_grad_() for run in (xs.clone(), xs.clone()))
     outs = snn.unroll(net, found, **way), stepped(net, expected)
-    assert torch.equal(*outs)
+    close(*outs)
     wanted = [p for p in net.parameters() if p.requires_grad]
     gradients = [
         torch.autograd.grad(out, [x, *wanted], upstream, allow_unused=True)
@@ -262,6 +265,25 @@ def test_input_that_does_not_fit_is_an_error_and_what_is_kept_stays() -> None:
     with pytest.raises(ValueError, match=r"AxonalDelay keeps inputs of shape \(4, 2\).*reset"):
         layer(torch.ones(5, 2))
     assert layer(torch.zeros(4, 2)).equal(torch.ones(4, 2))
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "wanted"),
+    [
+        (snn.DelayedLinear(3, 2, 2), (4, 5), r"DelayedLinear takes \[batch, 3\], got input of shape \(4, 5\)"),
+        (snn.DelayedLinear(3, 2, 2), (4, 5, 3), r"DelayedLinear takes \[batch, 3\]"),
+        (snn.DelayedConv2d(4, 2, 3, 2, groups=2), (4, 2, 5, 5), r"DelayedConv2d takes \[batch, 4, H, W\]"),
+    ],
+)
+def test_input_of_another_shape_is_an_error_that_says_which(layer: nn.Module, shape: tuple, wanted: str) -> None:
+    with pytest.raises(ValueError, match=wanted):
+        layer(torch.zeros(shape))
+
+
+@each
+def test_a_batch_may_be_empty(name: str) -> None:
+    net, xs = made(name)
+    assert snn.unroll(net, xs[:, :0]).shape == (9, 0, *snn.unroll(net, xs).shape[2:])
 
 
 def test_it_takes_what_its_counterpart_takes() -> None:

@@ -27,6 +27,7 @@ class _Delayed(History, HasConstants):
         sigma: Width of the Gaussians in steps; D / 2 when None.
     """
 
+    groups: int = 1
     weight: nn.Parameter
     bias: nn.Parameter | None
     delay: Tensor
@@ -53,11 +54,23 @@ class _Delayed(History, HasConstants):
         self.learn_delay = learn_delay
 
     def over(self, window: Tensor) -> Tensor:
-        out = summed(window, self.taps(), self._weighted)
+        inputs = self.weight.shape[1] * self.groups
+        if window.dim() != self.weight.dim() + 1 or window.shape[2] != inputs:
+            shape = ", ".join(("batch", str(inputs), *("H", "W")[: self.weight.dim() - 2]))
+            raise ValueError(f"{type(self).__name__} takes [{shape}], got input of shape {tuple(window.shape[1:])}")
+        taps = self.taps()
+        if window.shape[0] == len(taps):
+            out = summed(window, taps, self._weighted)  # of one step, a third of the time
+        else:
+            out = self._convolved(window.movedim(0, 2), taps.flip(0).movedim(0, 2)).movedim(2, 0).contiguous()
         return out if self.bias is None else out + self.bias.reshape(-1, *[1] * (out.dim() - 3))
 
     def _weighted(self, x: Tensor, weight: Tensor) -> Tensor:
-        """Return the outputs ``[T, batch, ...]`` of inputs for weights without delays."""
+        """Return the outputs ``[1, batch, ...]`` of the input of one step for weights without delays."""
+        raise NotImplementedError
+
+    def _convolved(self, x: Tensor, weight: Tensor) -> Tensor:
+        """Return outputs ``[batch, features, T, ...]`` of ``[batch, features, D + T, ...]``; late taps come first."""
         raise NotImplementedError
 
     def taps(self) -> Tensor:
@@ -136,7 +149,7 @@ class DelayedLinear(_Delayed):
 
     Raises:
         ValueError: If ``max_delay`` is not a whole number of at least 1, a delay is outside of [0, ``max_delay``] or
-            their shape is another, or ``sigma`` is not positive.
+            their shape is another, ``sigma`` is not positive, or the input is of another shape.
 
     Example:
         >>> layer = DelayedLinear(2, 1, max_delay=3, delay=torch.tensor([[0.0, 2.0]]), bias=False).eval()
@@ -171,6 +184,9 @@ class DelayedLinear(_Delayed):
     def _weighted(self, x: Tensor, weight: Tensor) -> Tensor:
         return F.linear(x, weight)
 
+    def _convolved(self, x: Tensor, weight: Tensor) -> Tensor:
+        return F.conv1d(x, weight)
+
     def _sizes(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}"
 
@@ -201,7 +217,7 @@ class DelayedConv2d(_Delayed):
 
     Raises:
         ValueError: If ``max_delay`` is not a whole number of at least 1, a delay is outside of [0, ``max_delay``] or
-            their shape is another, or ``sigma`` is not positive.
+            their shape is another, ``sigma`` is not positive, or the input is of another shape.
 
     Example:
         >>> DelayedConv2d(1, 4, kernel_size=3, max_delay=5, padding=1)(torch.rand(2, 1, 8, 8)).shape
@@ -237,8 +253,17 @@ class DelayedConv2d(_Delayed):
         self.groups = groups
 
     def _weighted(self, x: Tensor, weight: Tensor) -> Tensor:
-        rows = F.conv2d(x.flatten(0, 1), weight, None, self.stride, self.padding, self.dilation, self.groups)
-        return rows.unflatten(0, x.shape[:2])
+        return F.conv2d(x[0], weight, None, self.stride, self.padding, self.dilation, self.groups).unsqueeze(0)
+
+    def _convolved(self, x: Tensor, weight: Tensor) -> Tensor:
+        if isinstance(self.padding, str):
+            reach = [
+                d * (k - 1) if self.padding == "same" else 0
+                for d, k in zip(self.dilation, weight.shape[3:], strict=True)
+            ]
+            x = F.pad(x, [side for r in reversed(reach) for side in (r // 2, r - r // 2)])
+        padding = 0 if isinstance(self.padding, str) else (0, *self.padding)
+        return F.conv3d(x, weight, None, (1, *self.stride), padding, (1, *self.dilation), self.groups)
 
     def _sizes(self) -> str:
         outputs, inputs, *kernel = self.weight.shape

@@ -31,6 +31,11 @@ class RSynaptic(Connected, Synaptic):
         learn_alpha: Make ``alpha`` a parameter.
         learn_beta: Make ``beta`` a parameter.
         learn_recurrent: Make the recurrent weights learnable.
+        max_delay: Largest delay of spikes on their way back, in steps beyond the one that recurrence takes; None for no
+            delays. With it the state has further fields, see :class:`~snn_core.Recurrent`.
+        delay: Delay of each neuron, in [0, ``max_delay``], or one for all; None draws them evenly.
+        learn_delay: Make the delays a parameter.
+        delay_sigma: How many steps wider than one the triangle around a delay is, to begin with.
 
     The other options are those of :class:`~snn_core.SpikingNeuron`.
 
