@@ -33,6 +33,7 @@ SURROGATES = [
     surrogate.LSO(),
     surrogate.spike_rate_escape(),
     surrogate.multi_gaussian(),
+    surrogate.double_gaussian(),
     surrogate.slayer(),
     surrogate.SFS(),
     surrogate.custom_surrogate(lambda x, grad, spk: grad * (1 - x.abs()).clamp_min(0)),

@@ -49,6 +49,11 @@ FORMULAS: dict[str, tuple[surrogate.Surrogate, Callable[[float], float]]] = {
         lambda x: 1.15 * normal(x, 0.5) - 0.15 * (normal(x - 0.5, 3) + normal(x + 0.5, 3)),
     ),
     "multi_gaussian of one": (surrogate.multi_gaussian(0.3, 0), lambda x: normal(x, 0.3)),
+    "double_gaussian": (surrogate.double_gaussian(), lambda x: 1.15 * normal(x, 0.5) - 0.3 * normal(x, 3)),
+    "double_gaussian of 0.3, 0.5, 2": (
+        surrogate.double_gaussian(0.3, 0.5, 2),
+        lambda x: 1.5 * normal(x, 0.3) - normal(x, 0.6),
+    ),
     "slayer": (surrogate.slayer(), lambda x: math.exp(-5 * abs(x))),
     "slayer of 2, 3": (surrogate.slayer(2, 3), lambda x: 3 * math.exp(-2 * abs(x))),
     "LSO": (surrogate.LSO(), lambda x: 1.0 if x > 0 else 0.1),
@@ -116,6 +121,13 @@ def test_the_triangle_has_area_one(threshold: float) -> None:
     x = torch.linspace(-4, 4, 8001, dtype=torch.float64)
     area = torch.trapezoid(surrogate.triangular(threshold=threshold).derivative(x), x)
     assert area.item() == pytest.approx(1.0, rel=1e-9)
+
+
+@pytest.mark.parametrize("spike", [surrogate.multi_gaussian(), surrogate.double_gaussian()], ids=repr)
+def test_what_goes_off_the_gaussian_is_its_height(spike: surrogate.Surrogate) -> None:
+    # 1 + h less h twice
+    x = torch.linspace(-40, 40, 8001, dtype=torch.float64)
+    assert torch.trapezoid(spike.derivative(x), x).item() == pytest.approx(0.85, rel=1e-9)
 
 
 def test_the_corners_of_the_triangle_have_the_slope_of_outside() -> None:
@@ -246,6 +258,8 @@ def test_no_gradient_means_no_gradient() -> None:
         (lambda: surrogate.SFS(slope=0), "slope"),
         (lambda: surrogate.multi_gaussian(sigma=0), "sigma"),
         (lambda: surrogate.multi_gaussian(scale=-6), "scale"),
+        (lambda: surrogate.double_gaussian(sigma=-0.5), "sigma"),
+        (lambda: surrogate.double_gaussian(scale=float("nan")), "scale"),
         (lambda: surrogate.slayer(slope=0), "slope"),
         (lambda: surrogate.slayer(amplitude=float("nan")), "amplitude"),
     ],

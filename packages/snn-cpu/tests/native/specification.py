@@ -29,6 +29,7 @@ SURROGATES: list[Surrogate] = [
     surrogate.heaviside(),
     surrogate.spike_rate_escape(1.5, 0.8),
     surrogate.multi_gaussian(),
+    surrogate.double_gaussian(0.4),
     surrogate.slayer(2, 0.8),
     surrogate.LSO(0.3),
     surrogate.SFS(3, 0.05),

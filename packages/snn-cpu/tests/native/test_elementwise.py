@@ -70,6 +70,7 @@ surrogates = st.one_of(
     st.just(surrogate.heaviside()),
     st.builds(surrogate.spike_rate_escape, positive, st.floats(0.1, 1)),
     st.builds(surrogate.multi_gaussian, positive, st.floats(0, 0.5), st.floats(2, 8)),
+    st.builds(surrogate.double_gaussian, positive, st.floats(0, 0.5), st.floats(2, 8)),
     st.builds(surrogate.slayer, positive, positive),
     st.builds(surrogate.LSO, st.floats(-1, 1)),
     st.builds(surrogate.SFS, positive, st.floats(-0.2, 0.2)),

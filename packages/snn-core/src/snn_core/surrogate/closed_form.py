@@ -257,6 +257,41 @@ class multi_gaussian(Surrogate):
         return (1 + self.height) * _gaussian(x, self.sigma) - self.height * sides
 
 
+@dataclass(frozen=True)
+class double_gaussian(Surrogate):
+    r"""A Gaussian around the threshold, less a wide and shallow one.
+
+    .. math::
+
+        \frac{\partial S}{\partial x} = (1 + h)\,\mathcal N(x;\, 0, \sigma^2) - 2h\,\mathcal N(x;\, 0, (s\sigma)^2)
+
+    It is :class:`multi_gaussian` with the wide ones in the middle.
+
+    Args:
+        sigma: Width of the narrow Gaussian, greater than 0.
+        height: h, half of how much of the other goes off it.
+        scale: s, how many times as wide that is, greater than 0.
+
+    Raises:
+        ValueError: If ``sigma`` or ``scale`` is not positive.
+
+    Example:
+        >>> double_gaussian().derivative(torch.tensor([0.0, 3.0]))
+        tensor([ 0.8777, -0.0242])
+
+    Source: Higuchi et al., Balanced resonate-and-fire neurons (2024), where its multiple by 0.5 is taken.
+    """
+
+    sigma: float = 0.5
+    height: float = 0.15
+    scale: float = 6
+    _positive: ClassVar[tuple[str, ...]] = ("sigma", "scale")
+
+    def derivative(self, x: Tensor) -> Tensor:
+        wide = _gaussian(x, self.scale * self.sigma)
+        return (1 + self.height) * _gaussian(x, self.sigma) - 2 * self.height * wide
+
+
 def _gaussian(x: Tensor, sigma: float) -> Tensor:
     return torch.exp((x / sigma).square() * -0.5) * (1 / (sigma * math.sqrt(2 * math.pi)))
 
