@@ -31,6 +31,7 @@ from snn_core.neurons.rleaky import RLeaky
 from snn_core.neurons.rsynaptic import RSynaptic
 from snn_core.neurons.sconv2dlstm import SConv2dLSTM
 from snn_core.neurons.seadlif import SEAdLIF
+from snn_core.neurons.silif import CSiLIF, SiLIF
 from snn_core.neurons.slstm import SLSTM
 from snn_core.neurons.stateleaky import StateLeaky
 from snn_core.neurons.synaptic import Synaptic
@@ -43,6 +44,8 @@ __all__ = [
     "ALIF",
     "AdLIF",
     "SEAdLIF",
+    "SiLIF",
+    "CSiLIF",
     "RF",
     "BRF",
     "TCLIF",

@@ -27,6 +27,7 @@ from snn_core import AssociativeLeaky as AssociativeLeaky
 from snn_core import AxonalDelay as AxonalDelay
 from snn_core import BatchNormTT1d as BatchNormTT1d
 from snn_core import BatchNormTT2d as BatchNormTT2d
+from snn_core import CSiLIF as CSiLIF
 from snn_core import DelayedConv2d as DelayedConv2d
 from snn_core import DelayedLinear as DelayedLinear
 from snn_core import DeltaLeaky as DeltaLeaky
@@ -43,6 +44,7 @@ from snn_core import RSynaptic as RSynaptic
 from snn_core import SavedNet as SavedNet
 from snn_core import SConv2dLSTM as SConv2dLSTM
 from snn_core import SEAdLIF as SEAdLIF
+from snn_core import SiLIF as SiLIF
 from snn_core import SlidingPSN as SlidingPSN
 from snn_core import SpikingNeuron as SpikingNeuron
 from snn_core import StateLeaky as StateLeaky
@@ -63,6 +65,8 @@ __all__ = [
     "ALIF",
     "AdLIF",
     "SEAdLIF",
+    "SiLIF",
+    "CSiLIF",
     "RF",
     "BRF",
     "TCLIF",

@@ -11,9 +11,10 @@ from torch import Tensor
 from snn_core.neuron.bounds import bounded, uniform
 from snn_core.neuron.constant import Constant, clamped
 from snn_core.neuron.spiking import LIF
+from snn_core.neurons.adapting import Adapting
 
 
-class AdLIF(LIF):
+class AdLIF(Adapting, LIF):
     r"""Adaptive leaky integrate-and-fire neuron: a current that follows membrane and spikes works against the input.
 
     .. math::
@@ -62,15 +63,12 @@ class AdLIF(LIF):
         adaptation: Tensor
         mem: Tensor
 
-    resets: ClassVar[bool] = False
     described: ClassVar[tuple[str, ...]] = ("beta", "rho", "a", "b")
 
     _steps: ClassVar[Any] = ((5, 25), (30, 120))  # time constants in which random() draws, and couplings
     _couplings: ClassVar[Any] = ((-1, 1), (0, 2))
 
     rho: Tensor
-    a: Tensor
-    b: Tensor
 
     def __init__(
         self,
@@ -81,14 +79,10 @@ class AdLIF(LIF):
         *,
         learn_beta: bool = False,
         learn_rho: bool = False,
-        learn_a: bool = False,
-        learn_b: bool = False,
         **options: Any,
     ) -> None:
-        super().__init__(beta, learn_beta=learn_beta, **options)
+        super().__init__(beta=beta, a=a, b=b, learn_beta=learn_beta, **options)
         self._decay("rho", rho, learn=learn_rho)
-        self.constant("a", a, learn=learn_a)
-        self.constant("b", b, learn=learn_b)
 
     @classmethod
     def random(cls, neurons: int, **options: Any) -> Any:
@@ -118,7 +112,5 @@ class AdLIF(LIF):
             bounded(made, name, low=low, high=high)
         return made
 
-    def integrate(self, x: Tensor, state: Any) -> Any:
-        spk, beta = self._crossing(state.mem), self.membrane_decay
-        adaptation = clamped(self.rho) * state.adaptation + self.a * state.mem + self.b * spk
-        return self.State(adaptation, beta * (state.mem - self.threshold * spk) + (1 - beta) * (x - adaptation))
+    def decays(self) -> tuple[Tensor, Tensor]:
+        return self.membrane_decay, clamped(self.rho)

@@ -1,0 +1,51 @@
+"""A membrane beside an adaptation current: the equation that neurons of different decays share."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from snn_core.neuron.constant import Constant
+from snn_core.neuron.spiking import SpikingNeuron
+
+
+class Adapting(SpikingNeuron):
+    r"""Base class of neurons with a current that follows membrane and spikes and works against the input.
+
+    .. math::
+
+        W[t] &= \rho\,W[t-1] + a\,U[t-1] + b\,S[t-1] \\
+        U[t] &= \beta\,(U[t-1] - \vartheta\,S[t-1]) + (1 - \beta)\,(X[t] - W[t]), \qquad S[t] = \Theta(U[t] - \vartheta)
+
+    A subclass has the states ``adaptation`` and ``mem``, and says by its :meth:`decays` what both decays are.
+
+    Args:
+        a: How much the membrane drives the adaptation current. A scalar, or one per neuron.
+        b: How much a spike drives it. A scalar, or one per neuron.
+        learn_a: Make ``a`` a parameter.
+        learn_b: Make ``b`` a parameter.
+        **options: Those of the next class.
+    """
+
+    resets: ClassVar[bool] = False
+
+    a: Tensor
+    b: Tensor
+
+    def __init__(
+        self, *, a: Constant, b: Constant, learn_a: bool = False, learn_b: bool = False, **options: Any
+    ) -> None:
+        super().__init__(**options)
+        self.constant("a", a, learn=learn_a)
+        self.constant("b", b, learn=learn_b)
+
+    def decays(self) -> tuple[Tensor, Tensor]:
+        """Return the decays per step of the membrane and of the adaptation current."""
+        raise NotImplementedError(f"{type(self).__name__} must define decays(self)")
+
+    def integrate(self, x: Tensor, state: Any) -> Any:
+        spk, (beta, rho) = self._crossing(self.membrane(state)), self.decays()
+        adaptation = rho * state.adaptation + self.a * state.mem + self.b * spk
+        mem = beta * (state.mem - self.threshold * spk) + (1 - beta) * (x - adaptation)
+        return state._replace(adaptation=adaptation, mem=mem)

@@ -1,0 +1,232 @@
+"""Neurons with decays as state-space models have them: by a rate and the time of a step, each as its logarithm."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from torch import Tensor
+
+from snn_core.neuron.bounds import bounded, uniform
+from snn_core.neuron.constant import Constant
+from snn_core.neuron.spiking import SpikingNeuron
+from snn_core.neurons.adapting import Adapting
+
+
+class SiLIF(Adapting):
+    r"""Adaptive leaky integrate-and-fire neuron whose decays are those of a state-space model.
+
+    .. math::
+
+        \beta &= e^{-e^{A + D}}, \qquad \rho = e^{-e^{A_W + D}} \\
+        W[t] &= \rho\,W[t-1] + a\,U[t-1] + b\,S[t-1] \\
+        U[t] &= \beta\,(U[t-1] - \vartheta\,S[t-1]) + (1 - \beta)\,(X[t] - W[t]), \qquad S[t] = \Theta(U[t] - \vartheta)
+
+    It is :class:`~snn_core.AdLIF` with the logarithms of the rates and of the time of a step in place of the decays,
+    which so stay between 0 and 1 whatever is learned. The spikes of the step before act with their surrogate gradient.
+    The reset is part of the equation, so that ``reset_mechanism`` and ``reset_delay`` have no effect.
+
+    Args:
+        log_rate: A, the logarithm of the rate at which the membrane decays, in 1 / s. A scalar, or one per neuron.
+        log_rate_w: :math:`A_W`, that of the adaptation current. A scalar, or one per neuron.
+        a: How much the membrane drives the adaptation current. A scalar, or one per neuron.
+        b: How much a spike drives it. A scalar, or one per neuron.
+        log_dt: D, the logarithm of the time of a step, in seconds. A scalar, or one per neuron.
+        learn_log_rate: Make ``log_rate`` a parameter.
+        learn_log_rate_w: Make ``log_rate_w`` a parameter.
+        learn_a: Make ``a`` a parameter.
+        learn_b: Make ``b`` a parameter.
+        learn_log_dt: Make ``log_dt`` a parameter.
+        **options: The other options of :class:`~snn_core.SpikingNeuron`, by name.
+
+    Shape:
+        input ``[batch, ...]``; spikes, adaptation current and membrane the same.
+
+    Returns:
+        ``(spk, adaptation, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
+
+    Raises:
+        TypeError: If a state is passed with ``init_hidden=True``.
+        ValueError: If a state does not fit the input.
+
+    Example:
+        >>> neuron = SiLIF(math.log(50), math.log(5), log_dt=math.log(0.004))
+        >>> neuron.decays()
+        (tensor(0.8187), tensor(0.9802))
+        >>> spk, adaptation, mem = neuron(torch.full((1, 1), 8.0))
+        >>> spk, adaptation, mem = neuron(torch.full((1, 1), 8.0), adaptation, mem)
+        >>> spk, adaptation, mem
+        (tensor([[1.]]), tensor([[1.7251]]), tensor([[1.5057]]))
+
+    Source: Fabre et al., Structured state space model dynamics and parametrization for spiking neural networks (2025).
+    """
+
+    class State(NamedTuple):
+        """Adaptation current and membrane potential."""
+
+        adaptation: Tensor
+        mem: Tensor
+
+    described: ClassVar[tuple[str, ...]] = ("log_rate", "log_rate_w", "a", "b", "log_dt")
+
+    log_rate: Tensor
+    log_rate_w: Tensor
+    log_dt: Tensor
+
+    def __init__(
+        self,
+        log_rate: Constant = 3.9,
+        log_rate_w: Constant = 1.6,
+        a: Constant = 0.5,
+        b: Constant = 1.0,
+        log_dt: Constant = -5.5,
+        *,
+        learn_log_rate: bool = False,
+        learn_log_rate_w: bool = False,
+        learn_log_dt: bool = False,
+        **options: Any,
+    ) -> None:
+        super().__init__(a=a, b=b, **options)
+        self.constant("log_rate", log_rate, learn=learn_log_rate)
+        self.constant("log_rate_w", log_rate_w, learn=learn_log_rate_w)
+        self.constant("log_dt", log_dt, learn=learn_log_dt)
+
+    @classmethod
+    def random(cls, neurons: int, **options: Any) -> SiLIF:
+        """Return a layer of neurons with constants of their own, which learn.
+
+        Args:
+            neurons: Number of neurons.
+            **options: Further arguments of the constructor.
+
+        Returns:
+            The neurons, as the paper has them: the logarithms of the rates uniform, those of 10 to 250 in a second for
+            the membrane and of 2.5 to 10 for the adaptation current, with steps of 4 milliseconds; ``a`` and ``b``
+            uniform in (0, 1) and (0, 2), which they do not leave.
+
+        Example:
+            >>> neurons = SiLIF.random(100)
+            >>> beta, rho = neurons.decays()
+            >>> bool((beta > 0.36).all() and (beta < rho).all() and (rho < 1).all())
+            True
+        """
+        log_rate, log_rate_w = (uniform(neurons, math.log(low), math.log(high)) for low, high in ((10, 250), (2.5, 10)))
+        learned = dict.fromkeys(("learn_log_rate", "learn_log_rate_w", "learn_a", "learn_b", "learn_log_dt"), True)
+        a, b, log_dt = uniform(neurons, 0, 1), uniform(neurons, 0, 2), torch.full((neurons,), math.log(0.004))
+        made = cls(log_rate, log_rate_w, a, b, log_dt, **learned, **options)
+        return bounded(bounded(made, "a"), "b", high=2)
+
+    def decays(self) -> tuple[Tensor, Tensor]:
+        return _decay(self.log_rate, self.log_dt), _decay(self.log_rate_w, self.log_dt)
+
+
+class CSiLIF(SpikingNeuron):
+    r"""Leaky integrate-and-fire neuron of a complex membrane, which decays and turns as that of a state-space model.
+
+    .. math::
+
+        \alpha &= e^{(-e^{A} + i\,\omega)\,e^{D}} \\
+        U[t] &= \alpha\,\Big(U[t-1] - \frac{\vartheta}{2}\,S[t-1]\Big) + b\,X[t], \qquad
+        S[t] = \Theta(2\,\mathrm{Re}\,U[t] - \vartheta)
+
+    The spikes of the step before act with their surrogate gradient. The reset is part of the equation, so that
+    ``reset_mechanism`` and ``reset_delay`` have no effect.
+
+    Args:
+        log_rate: A, the logarithm of the rate at which the membrane decays, in 1 / s. A scalar, or one per neuron.
+        omega: Angular frequency, in radians per second. A scalar, or one per neuron.
+        b: Weight of the input. A scalar, or one per neuron.
+        log_dt: D, the logarithm of the time of a step, in seconds. A scalar, or one per neuron.
+        learn_log_rate: Make ``log_rate`` a parameter.
+        learn_omega: Make ``omega`` a parameter.
+        learn_b: Make ``b`` a parameter.
+        learn_log_dt: Make ``log_dt`` a parameter.
+        **options: The other options of :class:`~snn_core.SpikingNeuron`, by name.
+
+    Shape:
+        input ``[batch, ...]``; spikes and both parts of the membrane the same.
+
+    Returns:
+        ``(spk, imag, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
+
+    Raises:
+        TypeError: If a state is passed with ``init_hidden=True``.
+        ValueError: If a state does not fit the input.
+
+    Example:
+        >>> neuron = CSiLIF(log_rate=0.0, omega=math.pi / 4, b=1.0, log_dt=0.0)
+        >>> spk, imag, mem = neuron(torch.full((1, 1), 2.0))
+        >>> spk, imag, mem = neuron(torch.zeros(1, 1), imag, mem)
+        >>> spk, imag, mem
+        (tensor([[0.]]), tensor([[0.3902]]), tensor([[0.3902]]))
+
+    Source: Fabre et al., Structured state space model dynamics and parametrization for spiking neural networks (2025).
+    """
+
+    class State(NamedTuple):
+        """Imaginary part of the membrane and its real part, half of what is compared with the threshold."""
+
+        imag: Tensor
+        mem: Tensor
+
+    resets: ClassVar[bool] = False
+    described: ClassVar[tuple[str, ...]] = ("log_rate", "omega", "b", "log_dt")
+
+    log_rate: Tensor
+    omega: Tensor
+    b: Tensor
+    log_dt: Tensor
+
+    def __init__(
+        self,
+        log_rate: Constant = -0.7,
+        omega: Constant = 3.0,
+        b: Constant = 0.5,
+        log_dt: Constant = -2.7,
+        *,
+        learn_log_rate: bool = False,
+        learn_omega: bool = False,
+        learn_b: bool = False,
+        learn_log_dt: bool = False,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self.constant("log_rate", log_rate, learn=learn_log_rate)
+        self.constant("omega", omega, learn=learn_omega)
+        self.constant("b", b, learn=learn_b)
+        self.constant("log_dt", log_dt, learn=learn_log_dt)
+
+    @classmethod
+    def random(cls, neurons: int, **options: Any) -> CSiLIF:
+        """Return a layer of neurons with constants of their own, which learn.
+
+        Args:
+            neurons: Number of neurons.
+            **options: Further arguments of the constructor.
+
+        Returns:
+            The neurons, as the paper has them for spoken digits: the logarithm of the time of a step uniform, from that
+            of 0.01 to that of 0.5, a rate of 0.5 and a frequency of pi for all, and ``b`` uniform in (0, 1).
+
+        Example:
+            >>> CSiLIF.random(3).log_dt.shape
+            torch.Size([3])
+        """
+        log_dt = uniform(neurons, math.log(0.01), math.log(0.5))
+        learned = dict.fromkeys(("learn_log_rate", "learn_omega", "learn_b", "learn_log_dt"), True)
+        log_rate, omega = torch.full((neurons,), math.log(0.5)), torch.full((neurons,), math.pi)
+        return cls(log_rate, omega, uniform(neurons, 0, 1), log_dt, **learned, **options)
+
+    def integrate(self, x: Tensor, state: Any) -> Any:
+        mem = state.mem - self.threshold / 2 * self._crossing(self.membrane(state))
+        size, angle = _decay(self.log_rate, self.log_dt), self.omega * self.log_dt.exp()
+        real, imag = size * angle.cos(), size * angle.sin()
+        return state._replace(imag=imag * mem + real * state.imag, mem=real * mem - imag * state.imag + self.b * x)
+
+    def membrane(self, state: Any) -> Tensor:
+        return 2 * state.mem
+
+
+def _decay(log_rate: Tensor, log_dt: Tensor) -> Tensor:
+    return torch.exp(-torch.exp(log_rate + log_dt))
