@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import namedtuple
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -230,6 +231,31 @@ def test_spikes_and_gradients_are_those_of_the_paper(published: Published, seed:
     assert 0.05 < float(spk.detach().mean()) < 0.8
     got = torch.autograd.grad((weights * spk).sum(), [xs, *(getattr(neuron, n) for n in constants)])
     torch.testing.assert_close(got, wanted, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("published", PUBLISHED.values(), ids=PUBLISHED)
+def test_spikes_may_be_fed_back_to_each(published: Published) -> None:
+    kind: Any = published.make.func
+    constants: dict[str, Any] = {name: (low + high) / 2 for name, (low, high) in published.constants.items()}
+
+    class Fed(snn.Recurrent, kind):
+        State = namedtuple("State", ("spk", *kind.State._fields))
+
+    torch.manual_seed(0)
+    plain = published.make(**constants).double()
+    fed = Fed(*published.make.args, **published.make.keywords, **constants)
+    fed.connect(linear_features=5)
+    fed.double()
+    xs = 3 * torch.rand(30, 3, 5, dtype=torch.float64) - 1
+    spk, state = torch.zeros_like(xs[0]), (None,) * len(kind.State._fields)
+    expected = []
+    for x in xs:
+        spk, state = plain.step(x + fed.recurrent(spk), state)
+        expected.append(spk)
+    got, last = fed.unroll(xs)
+    assert torch.equal(got, torch.stack(expected))
+    assert 0.02 < float(got.detach().mean()) < 0.9
+    torch.testing.assert_close(tuple(last), (spk, *state))
 
 
 @pytest.mark.parametrize("omega", [0.3, 1.0, 1.9])

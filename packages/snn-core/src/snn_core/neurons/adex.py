@@ -119,7 +119,8 @@ class AdEx(SpikingNeuron):
         most = (self.threshold - self.rheobase) / self.sharpness
         rise = self.sharpness * torch.minimum(above, most).exp()
         change = (rise - mem + self.R * (x - adaptation)) * (self.dt / self.tau)
-        return self.State(adaptation + (self.a * mem - adaptation) * (self.dt / self.tau_w), mem + change)
+        adaptation = adaptation + (self.a * mem - adaptation) * (self.dt / self.tau_w)
+        return state._replace(adaptation=adaptation, mem=mem + change)
 
     def membrane(self, state: Any) -> Tensor:
         return state.mem + self.rest

@@ -107,7 +107,8 @@ class ALIF(LIF):
         rho, beta = clamped(self.rho), self.membrane_decay
         adaptation = rho * state.adaptation + (1 - rho) * spk
         threshold = self.threshold + self.kappa * adaptation
-        return self.State(adaptation, beta * state.mem + (1 - beta) * x - threshold * spk)
+        mem = beta * state.mem + (1 - beta) * x - threshold * spk
+        return state._replace(adaptation=adaptation, mem=mem)
 
     def membrane(self, state: Any) -> Tensor:
         return state.mem - self.kappa * state.adaptation

@@ -101,7 +101,7 @@ class Izhikevich(SpikingNeuron):
         recovery = state.recovery + self.d * spk
         v, w = mem + self.c, recovery + self.b * self.c
         change = self.dt * (0.04 * v.square() + 5 * v + 140 - w + x)
-        return self.State(recovery + self.dt * self.a * (self.b * v - w), mem + change)
+        return state._replace(recovery=recovery + self.dt * self.a * (self.b * v - w), mem=mem + change)
 
     def membrane(self, state: Any) -> Tensor:
         return state.mem + self.c

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from torch import Tensor
 
-from snn_core.neuron.constant import Constant, clamped
+from snn_core.neuron.constant import Constant
 from snn_core.neurons.adlif import AdLIF
 
 
@@ -83,7 +83,7 @@ class SEAdLIF(AdLIF):
         self.detach_reset = detach_reset
 
     def integrate(self, x: Tensor, state: Any) -> Any:
-        spk, rho, beta = self._crossing(state.mem), clamped(self.rho), self.membrane_decay
+        spk, (beta, rho) = self._crossing(self.membrane(state)), self.decays()
         mem = state.mem * (1 - (spk.detach() if self.detach_reset else spk))
         adaptation = rho * state.adaptation + (1 - rho) * self.q * (self.a * mem + self.b * spk)
-        return self.State(adaptation, beta * mem + (1 - beta) * (x - adaptation))
+        return state._replace(adaptation=adaptation, mem=beta * mem + (1 - beta) * (x - adaptation))

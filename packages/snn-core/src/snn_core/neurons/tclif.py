@@ -81,7 +81,7 @@ class TCLIF(SpikingNeuron):
         self.constant("gamma", gamma)
 
     def integrate(self, x: Tensor, state: Any) -> Any:
-        spk = self._crossing(state.mem)
+        spk = self._crossing(self.membrane(state))
         mem = state.mem - self.threshold * spk
         dendrite = state.dendrite - self.gamma * spk - torch.sigmoid(self.c1) * mem + x
-        return self.State(dendrite, mem + torch.sigmoid(self.c2) * dendrite)
+        return state._replace(dendrite=dendrite, mem=mem + torch.sigmoid(self.c2) * dendrite)
