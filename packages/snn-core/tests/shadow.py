@@ -74,6 +74,16 @@ def _recurrent(equation: Callable[[Any, Tensor, States], States]) -> Callable[[A
     return integrate
 
 
+def _resting(n: Any, x: Tensor, s: States) -> States:
+    wait = torch.relu(s[0] - 1)
+    return (wait, *_synaptic(n, x * (wait == 0), s[1:]))
+
+
+def _unless_silent(n: Any, s: States) -> Tensor:
+    waits = torch.logical_and(s[0] > 0, s[0] < n.refractory_period + 1)
+    return (s[-1] - n.threshold).masked_fill(waits, -1)
+
+
 def _lapicque(n: Any, x: Tensor, s: States) -> States:
     step, R = n.time_step, n.R
     C = step / (R * torch.log(1 / n.beta)) if n.beta.requires_grad else n.C
@@ -120,6 +130,7 @@ EQUATIONS = {
     "RLeaky": Equation(_recurrent(_leaky)),
     "Synaptic": Equation(_synaptic),
     "RSynaptic": Equation(_recurrent(_synaptic)),
+    "Resting": Equation(_resting, above=_unless_silent),
     "Lapicque": Equation(_lapicque),
     "Alpha": Equation(_alpha, cleared=(0, 1, 2), zero_first=False),
     "SLSTM": Equation(_slstm, zero_first=False),
@@ -193,6 +204,8 @@ def _sent(n: Any, s: States, fired: Tensor) -> tuple[Tensor, States]:
     if getattr(n, "max_pool", 0):
         fired = _crossing(n, F.max_pool2d(s[-1], n.max_pool) - n.threshold)
     spk = fired * n.graded_spikes_factor
+    if type(n).__name__ == "Resting":
+        return spk, (s[0] + (n.refractory_period + 1 - s[0]) * (spk != 0), *s[1:])
     return spk, (spk, *s[1:]) if type(n).__name__ in ("RLeaky", "RSynaptic") else s
 
 

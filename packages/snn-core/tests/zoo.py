@@ -49,6 +49,15 @@ class Adaptive(snn.SpikingNeuron):
         return self.State(state.trace, (1 - fired) * state.mem)
 
 
+class Resting(snn.Refractory, snn.Synaptic):
+    """A neuron with a synapse that is silent after each spike."""
+
+    class State(NamedTuple):
+        wait: Tensor
+        syn: Tensor
+        mem: Tensor
+
+
 @dataclass(frozen=True)
 class Case:
     """One neuron with its options, and the input of one step.
@@ -200,6 +209,7 @@ NEURONS = [
     ),
     Case("a user's quadratic neuron", QuadraticIF),
     Case("a user's adaptive neuron", Adaptive),
+    Case("a refractory neuron", partial(Resting, alpha=0.6, beta=0.8, refractory_period=2, learn_alpha=True)),
 ]
 
 WHOLE: dict[str, Callable[..., nn.Module]] = {  # those that take a whole sequence [T, batch, 5]

@@ -8,6 +8,7 @@ from snn_core.kernels.programs import program
 from snn_core.neuron.bounds import bounded
 from snn_core.neuron.constant import decay
 from snn_core.neuron.recurrence import Recurrent
+from snn_core.neuron.refractory import Refractory
 from snn_core.neuron.spiking import LIF as LIF  # not listed: the root of neurons, for isinstance, as snnTorch has it
 from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neurons.adex import AdEx
@@ -70,6 +71,7 @@ __all__ = [
     "RLeaky",
     "RSynaptic",
     "Recurrent",
+    "Refractory",
     "SConv2dLSTM",
     "SavedNet",
     "SlidingPSN",

@@ -39,6 +39,7 @@ from snn_core import LeakyParallel as LeakyParallel
 from snn_core import LinearLeaky as LinearLeaky
 from snn_core import MemoryPlan as MemoryPlan
 from snn_core import Recurrent as Recurrent
+from snn_core import Refractory as Refractory
 from snn_core import RLeaky as RLeaky
 from snn_core import RSynaptic as RSynaptic
 from snn_core import SavedNet as SavedNet
@@ -90,6 +91,7 @@ __all__ = [
     "RLeaky",
     "RSynaptic",
     "Recurrent",
+    "Refractory",
     "SConv2dLSTM",
     "SLSTM",
     "SavedNet",

@@ -170,7 +170,7 @@ class Recurrent(Queued):
         return super().integrate(x + self.recurrent(fed), state)
 
     def remember(self, state: Any, spk: Tensor) -> Any:
-        state = state._replace(spk=spk)
+        state = super().remember(state, spk)._replace(spk=spk)
         if self.max_delay is None:
             return state
         own = len(type(self).State._fields)

@@ -1,0 +1,76 @@
+"""An absolute refractory period around any neuron: for some steps after a spike it hears and says nothing."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from snn_core.neuron.constant import Constant, anywhere
+from snn_core.neuron.firing import as_dtype
+from snn_core.neuron.spiking import SpikingNeuron
+
+
+class Refractory(SpikingNeuron):
+    r"""Mix-in that keeps a neuron silent for n steps after each spike, in which no input reaches it either.
+
+    .. math::
+
+        K'[t] = \max(0, K[t-1] - 1), \qquad
+        X'[t] = \begin{cases} X[t] & K'[t] = 0 \\ 0 & \text{else} \end{cases}, \qquad
+        K[t] = \begin{cases} n + 1 & S[t] \ne 0 \\ K'[t] & \text{else} \end{cases}
+
+    Its states go on without input, and the membrane of a silent neuron counts as 1 below the threshold. The mix-in goes
+    before the neuron in the bases, whose ``State`` gets a first field ``wait``, the steps until the neuron may fire
+    again; the constructor then takes all arguments by name.
+
+    Args:
+        refractory_period: n, a whole number. A scalar, or one per neuron.
+        **options: The arguments of the neuron.
+
+    Raises:
+        ValueError: If ``refractory_period`` is negative or not whole.
+
+    Example:
+        >>> from typing import NamedTuple
+        >>> import snn_core as snn
+        >>> class Resting(Refractory, snn.Leaky):
+        ...     class State(NamedTuple):
+        ...         wait: Tensor
+        ...         mem: Tensor
+        >>> spk, last = Resting(beta=1.0, refractory_period=2).unroll(torch.full((9, 1), 1.5))
+        >>> spk.squeeze(1)
+        tensor([1., 0., 0., 1., 0., 0., 1., 0., 0.])
+
+    Source: Gerstner et al., Neuronal Dynamics (2014), section 1.3.
+    """
+
+    remembers: ClassVar[bool] = True
+
+    refractory_period: Tensor
+
+    def __init__(self, *, refractory_period: Constant, **options: Any) -> None:
+        super().__init__(**options)
+        self.constant("refractory_period", refractory_period)
+        steps = self.refractory_period
+        if anywhere((steps < 0) | (steps != steps.round())):
+            raise ValueError(
+                f"{type(self).__name__}: refractory_period must be a whole number of steps, at least 0, got {steps}"
+            )
+
+    def integrate(self, x: Tensor, state: Any) -> Any:
+        wait = (state.wait - 1).clamp_min(0)
+        return super().integrate(torch.where(wait > 0, 0.0, x), state)._replace(wait=wait)
+
+    def membrane(self, state: Any) -> Tensor:
+        # one that has just fired waits for a step more, so that its membrane is seen where it fired
+        mem, silent = super().membrane(state), (state.wait > 0) & (state.wait <= self.refractory_period)
+        return torch.where(silent, as_dtype(self.threshold - 1, mem.dtype), mem)
+
+    def remember(self, state: Any, spk: Tensor) -> Any:
+        wait = as_dtype(torch.where(spk != 0, self.refractory_period + 1, state.wait), state.wait.dtype)
+        return super().remember(state, spk)._replace(wait=wait)
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}, {self._describe('refractory_period')}"
