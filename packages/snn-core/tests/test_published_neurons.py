@@ -356,6 +356,52 @@ def test_a_regularly_spiking_neuron_of_the_cortex_slows_down() -> None:
 ALIKE = {"log_dt of SiLIF", "log_rate of CSiLIF", "omega of CSiLIF"}  # with which all neurons of a layer begin
 
 
+def interval(neuron: snn.SpikingNeuron, current: float, num_steps: int) -> float:
+    """Between the last two spikes, in steps."""
+    spk, _ = neuron.double().unroll(torch.full((num_steps, 1, 1), current, dtype=torch.float64))
+    return float(spk.flatten().nonzero().flatten().diff()[-1])
+
+
+@pytest.mark.parametrize("current", [45.0, 65.0, 200.0])
+@pytest.mark.parametrize("dt", [0.1, 0.01])
+def test_without_adaptation_adex_fires_at_the_pace_of_its_integral(dt: float, current: float) -> None:
+    # the time from the reset to the peak is the integral of 1 / V'
+    v = torch.linspace(-55, -30, 100001, dtype=torch.float64)
+    expected = float(torch.trapezoid(20 / (-(v + 70) + 2 * torch.exp((v + 50) / 2) + 0.5 * current), v))
+    neuron = snn.AdEx(a=0.0, b=0.0, dt=dt)
+    assert interval(neuron, current, int(300 / dt)) * dt == pytest.approx(expected, abs=6 * dt)
+
+
+@pytest.mark.parametrize("current", [17.0, 20.0, 60.0])
+@pytest.mark.parametrize("dt", [0.1, 0.01])
+def test_without_recovery_izhikevich_fires_at_the_pace_of_a_quadratic_neuron(dt: float, current: float) -> None:
+    # V' = 0.04 (V + 62.5)^2 + J goes from -65 to 30 along an arc tangent
+    strength = math.sqrt(0.04 * (current - 16.25))
+    expected = (math.atan(0.04 * 92.5 / strength) + math.atan(0.04 * 2.5 / strength)) / strength
+    neuron = snn.Izhikevich(b=0.0, d=0.0, dt=dt)
+    assert interval(neuron, current, int(100 / dt)) * dt == pytest.approx(expected, abs=6 * dt)
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_the_adaptation_of_alif_stays_a_share_whatever_is_learned(sign: int) -> None:
+    # it is a mean of spikes, each 0 or 1, as long as its decay lies in [0, 1]
+    xs = 3 * torch.rand(40, 3, 5, generator=torch.Generator().manual_seed(0))
+    torch.manual_seed(0)
+    clamps = snn.ALIF(0.9, torch.full((5,), 0.8), kappa=0.5, learn_beta=True, learn_rho=True, learn_kappa=True)
+    for neuron, within in ((clamps, False), (snn.ALIF.random(5), True)):
+        with torch.no_grad():
+            for parameter in neuron.parameters():
+                parameter += sign * (5 if within else 50)
+        assert bool(((neuron.rho > 0) & (neuron.rho < 1)).all()) == within
+        spk, trace = neuron.unroll(xs, trace=True)
+        assert bool(((trace.adaptation >= 0) & (trace.adaptation <= 1)).all())
+        assert bool(trace.mem.isfinite().all())
+        spk.sum().backward()
+        for parameter in neuron.parameters():
+            assert parameter.grad is not None
+            assert bool(parameter.grad.isfinite().all())
+
+
 @pytest.mark.parametrize("kind", [snn.ALIF, snn.AdLIF, snn.SEAdLIF, snn.SiLIF, snn.CSiLIF, snn.RF, snn.BRF])
 def test_constants_of_the_papers_are_drawn_and_learn(kind: Any) -> None:
     torch.manual_seed(0)

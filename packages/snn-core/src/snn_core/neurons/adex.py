@@ -22,8 +22,9 @@ class AdEx(SpikingNeuron):
 
     A spike acts at the beginning of the next step, on W with its surrogate gradient. The membrane is kept as its
     difference to rest, :math:`V - V_0`. The reset is part of the equation, so that ``reset_mechanism`` and
-    ``reset_delay`` have no effect. With ``a=0, b=0`` it is the exponential integrate-and-fire neuron. The exponential
-    is cut off where the membrane is above ``threshold``, which it passes within a step.
+    ``reset_delay`` have no effect. With ``a=0, b=0`` it is the exponential integrate-and-fire neuron, EIF; the
+    quadratic one is a case of :class:`~snn_core.Izhikevich`. The exponential is cut off where the membrane is above
+    ``threshold``, which it passes within a step.
 
     Args:
         tau: Time constant of the membrane, in milliseconds. A scalar, or one per neuron.
@@ -58,7 +59,13 @@ class AdEx(SpikingNeuron):
         >>> int(spk.sum())
         7
 
-    Source: Gerstner et al., Neuronal Dynamics (2014), section 6.1; Brette and Gerstner (2005).
+        Without adaptation, EIF, it keeps its pace of 13.7 milliseconds:
+
+        >>> spk, last = AdEx(a=0.0, b=0.0).unroll(torch.full((4000, 1, 1), 65.0))
+        >>> spk.flatten().nonzero().flatten().diff().unique()
+        tensor([137])
+
+    Source: Gerstner et al., Neuronal Dynamics (2014), sections 5.2 and 6.1; Brette and Gerstner (2005).
     """
 
     class State(NamedTuple):

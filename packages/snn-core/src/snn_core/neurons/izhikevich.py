@@ -21,7 +21,8 @@ class Izhikevich(SpikingNeuron):
     A spike acts at the beginning of the next step, on W with its surrogate gradient. The states are kept as
     differences, :math:`V - c` and :math:`W - b\,c`, so that a neuron at rest has states of 0. The reset is part of the
     equation, so that ``reset_mechanism`` and ``reset_delay`` have no effect. The constants are those of a regularly
-    spiking neuron; ``a=0.1`` fires fast, ``c=-50, d=2`` chatters.
+    spiking neuron; ``a=0.1`` fires fast, ``c=-50, d=2`` chatters. With ``b=0, d=0`` it has no recovery, and is the
+    quadratic integrate-and-fire neuron, QIF, :math:`V' = 0.04\,(V + 62.5)^2 - 16.25 + X`.
 
     Args:
         a: Rate of the recovery W, per millisecond. A scalar, or one per neuron.
@@ -52,7 +53,13 @@ class Izhikevich(SpikingNeuron):
         >>> int(spk.sum())
         23
 
-    Source: Izhikevich, Simple model of spiking neurons (2003).
+        Without recovery, QIF, any input above 16.25 makes it fire for ever:
+
+        >>> spk, last = Izhikevich(b=0.0, d=0.0, dt=0.5).unroll(torch.tensor([16.0, 17.0]).expand(2000, 1, 2))
+        >>> spk.sum(0).tolist()
+        [[0.0, 87.0]]
+
+    Source: Izhikevich, Simple model of spiking neurons (2003); Gerstner et al., Neuronal Dynamics (2014), section 5.3.
     """
 
     class State(NamedTuple):
