@@ -132,6 +132,18 @@ class Folding:
         return (starts.to(self.order.device) + self.order)[self._runs.to(self.order.device)]
 
 
+class Repeated(Folding):
+    """The folding of steps that are all alike, of which the rows are those of one.
+
+    Example:
+        >>> Repeated(3).unfold(torch.tensor([1, 10])).tolist()
+        [[1, 10], [1, 10], [1, 10]]
+    """
+
+    def unfold(self, rows: Tensor) -> Tensor:
+        return rows.unsqueeze(0).expand(self.steps, *rows.shape)
+
+
 def folding_of(lengths: Any, xs: Tensor) -> Folding:
     """Find out which samples of a padded batch run in each step, up to the end of the longest.
 

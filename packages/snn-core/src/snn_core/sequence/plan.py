@@ -17,7 +17,7 @@ from snn_core.kernels.layers import Layout, is_compiled, linear, max_pool2d, tak
 from snn_core.neuron.temporal import Temporal, current
 from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.concatenation import concatenated
-from snn_core.sequence.folding import Folding
+from snn_core.sequence.folding import Folding, Repeated
 
 
 class NotSampleWise(Exception):
@@ -96,7 +96,8 @@ class Plan:
         outputs: What the net returns, as a tree of :class:`Place`.
         net: The net.
 
-    ``products`` says how linear layers were computed in the last run, by path.
+    ``products`` says how linear layers were computed in the last run, and ``once`` what was computed in one step alone,
+    both by path.
     """
 
     def __init__(self, steps: Sequence[Step], outputs: Any, net: nn.Module) -> None:
@@ -104,6 +105,8 @@ class Plan:
         self._outputs = [place.number for place in places]
         self.steps: tuple[Step, ...] = _with_drops(steps, self._outputs)
         self.products: dict[str, str] = {}
+        self.once: set[str] = set()
+        self._fixed: frozenset[int] = frozenset(n for step in steps if not step.of_step for n in step.places)
         self.holds_tensors: bool = any(isinstance(v, Held) for s in self.steps for v in flat((s.args, s.kwargs)))
         # A large matrix product gains from all steps at once. A convolution does not, and would write all its output to
         # memory before the next layer reads it back. A net that takes whole sequences cannot be cut.
@@ -130,8 +133,9 @@ class Plan:
         Returns:
             The outputs ``[T, batch, ...]``, zero where a sample does not run.
         """
+        unchanging = self._unchanging(net, xs, folding)
         if not self.gains_from_blocks or torch.compiler.is_compiling() or any(map(is_compiled, net.modules())):
-            return self._run(net, xs, folding, None)
+            return self._run(net, xs, folding, None, unchanging)
         layout = Layout()
 
         def parts() -> Iterator[Tensor]:
@@ -143,7 +147,7 @@ class Plan:
 
         def outs() -> Iterator[Any]:
             for part, here in folding.parts(parts()):
-                yield self._run(net, part, here, layout)
+                yield self._run(net, part, here, layout, unchanging)
 
         out = concatenated(outs(), len(xs))
         for module in net.modules():
@@ -151,34 +155,108 @@ class Plan:
                 module.lay_out_kept()
         return tree_map(Tensor.contiguous, out)
 
-    def _run(self, net: nn.Module, xs: Tensor, folding: Folding, layout: Layout | None) -> Any:
-        rows = folding.fold(xs)
-        count = rows.shape[0]  # as len() would be a constant where a program with a free batch is exported
-        run = Pass(dict(net.named_modules(remove_duplicate=False)), folding, layout, self.products)
-        watch = current()
-        values: dict[int, Any] = {0: rows}
-        del rows
+    def _unchanging(self, net: nn.Module, xs: Tensor, folding: Folding) -> dict[int, Any]:
+        """Compute what is the same in every step, once, where the input is one step expanded over time.
+
+        Args:
+            net: The net.
+            xs: Its input.
+            folding: Which samples run.
+
+        Returns:
+            The values of one step by number; none where the input may differ from step to step, or something watches
+            what each layer gives or asks for the gradients of each step's input.
+        """
+        self.once = set()
+        if torch.compiler.is_compiling() or current() is not None or folding.order is not None:
+            return {}
+        if xs.dim() < 2 or len(xs) < 2 or xs.stride(0) != 0 or (xs.requires_grad and torch.is_grad_enabled()):
+            return {}
+        run = Pass(dict(net.named_modules(remove_duplicate=False)), folding.part(0, 1), None, self.products)
+        values: dict[int, Any] = {0: xs[0]}
+        needed = {*self._outputs}
         for step in self.steps:
-            args = [value_of(values, net, a) for a in step.args]
-            kwargs = {name: value_of(values, net, a) for name, a in step.kwargs.items()}
-            mode = nullcontext() if step.grad is None else torch.set_grad_enabled(step.grad and torch.is_grad_enabled())
-            with mode:
-                out = step.compute(run, step.path, *args, **kwargs)
-            if watch is not None:
-                watch.ran(run.modules[step.path], step, args, out, folding)
-            del args, kwargs
-            values.update(zip(step.places, tree_leaves(out) if step.several else (out,), strict=True))
-            del out
+            if not isinstance(step.compute, Neuron) and _within(step, values):
+                self._call(step, run, net, values)
+                if type(run.modules[step.path]).__name__ == step.kind:
+                    self.once.add(step.path)
+            else:
+                needed |= {v.number for v in flat((step.args, step.kwargs)) if isinstance(v, Place)}
+        return {number: value if number in needed else None for number, value in values.items()}
+
+    def _run(
+        self, net: nn.Module, xs: Tensor, folding: Folding, layout: Layout | None, unchanging: Mapping[int, Any]
+    ) -> Any:
+        run = Pass(dict(net.named_modules(remove_duplicate=False)), folding, layout, self.products)
+        repeated = replace(run, folding=Repeated(folding.steps))
+        values = _Rows(unchanging, self._fixed, folding.steps)
+        if unchanging:
+            count = xs.shape[0] * xs.shape[1]
+        else:
+            values[0] = folding.fold(xs)
+            count = values[0].shape[0]  # as len() would be a constant where a program with a free batch is exported
+        watch = current()
+        for step in self.steps:
+            if step.places[0] in unchanging:
+                continue
+            if _within(step, unchanging):  # a neuron, whose input is one step's
+                self._call(step, repeated, net, values, unchanging)
+            else:
+                args, out = self._call(step, run, net, values)
+                if watch is not None:
+                    watch.ran(run.modules[step.path], step, args, out, folding)
+                del args, out
             for number in step.drops:
-                del values[number]
+                values.pop(number, None)
 
         def unfolded(rows: Any) -> Tensor:
             return folding.unfold(folding.checked(rows, count))
 
         return tree_unflatten([tree_map(unfolded, values[number]) for number in self._outputs], self._spec)
 
+    def _call(
+        self, step: Step, run: Pass, net: nn.Module, values: dict[int, Any], inputs: Mapping[int, Any] | None = None
+    ) -> tuple[list[Any], Any]:
+        """Compute a step, put what it gives to the values, and return what it was given and gave."""
+        inputs = values if inputs is None else inputs
+        args = [value_of(inputs, net, a) for a in step.args]
+        kwargs = {name: value_of(inputs, net, a) for name, a in step.kwargs.items()}
+        mode = nullcontext() if step.grad is None else torch.set_grad_enabled(step.grad and torch.is_grad_enabled())
+        with mode:
+            out = step.compute(run, step.path, *args, **kwargs)
+        values.update(zip(step.places, tree_leaves(out) if step.several else (out,), strict=True))
+        return args, out
 
-def value_of(values: dict[int, Any], net: nn.Module, value: Value) -> Any:
+
+class _Rows(dict[int, Any]):
+    """The values of all steps by number, as rows; those that are the same in every step are expanded when asked for.
+
+    Args:
+        unchanging: The values of one step by number, where they are the same in every step.
+        fixed: The numbers of values that are no rows.
+        steps: Number of steps.
+    """
+
+    def __init__(self, unchanging: Mapping[int, Any], fixed: frozenset[int], steps: int) -> None:
+        super().__init__()
+        self._unchanging = unchanging
+        self._fixed = fixed
+        self._steps = steps
+
+    def __missing__(self, number: int) -> Any:
+        value = self._unchanging[number]
+        if isinstance(value, Tensor) and number not in self._fixed:
+            value = Repeated(self._steps).unfold(value).flatten(0, 1)
+        self[number] = value
+        return value
+
+
+def _within(step: Step, values: Mapping[int, Any]) -> bool:
+    """Return True if a step computes with these values and no others."""
+    return all(v.number in values for v in flat((step.args, step.kwargs)) if isinstance(v, Place))
+
+
+def value_of(values: Mapping[int, Any], net: nn.Module, value: Value) -> Any:
     """Return what an argument of a step stands for, given the values so far by number."""
     if isinstance(value, Place):
         return values[value.number]

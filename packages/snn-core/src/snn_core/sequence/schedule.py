@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -64,17 +64,29 @@ class Schedule:
             return False
         return hooked(net) is None
 
-    def after(self, how: Mapping[str, str]) -> Schedule:
-        """Return the schedule once it has run, with how its linear layers were computed, by path.
+    def after(self, how: Mapping[str, str], once: Collection[str] = ()) -> Schedule:
+        """Return the schedule once it has run.
+
+        Args:
+            how: How its linear layers were computed, by path.
+            once: The paths of what was computed in one step, as its input was the same in all.
 
         Example:
             >>> planned = Schedule("layers", "asserted", (Layer("fc", "Linear", "all steps at once"),))
             >>> print(planned.after({"fc": "dense product"}))
             layer by layer: asserted
               fc  Linear: all steps at once; dense product
+            >>> print(planned.after({"fc": "dense product"}, {"fc"}))
+            layer by layer: asserted
+              fc  Linear: one step, as its input is the same in all; dense product
         """
-        ran = (replace(r, how=f"all steps at once; {how[r.path]}") if r.path in how else r for r in self.layers)
-        return replace(self, layers=tuple(ran))
+
+        def ran(layer: Layer) -> Layer:
+            steps = "one step, as its input is the same in all" if layer.path in once else "all steps at once"
+            product = [how[layer.path]] if layer.path in how else []
+            return replace(layer, how="; ".join([steps, *product])) if product or layer.path in once else layer
+
+        return replace(self, layers=tuple(map(ran, self.layers)))
 
     def __str__(self) -> str:
         head = {"layers": "layer by layer", "steps": "step by step"}[self.kind]

@@ -45,6 +45,8 @@ def unroll(
     sees all steps at once, and every neuron runs its whole sequence. A (nested) ``nn.Sequential`` of known layers tells
     by itself. Of any other net the first step, run as it is written, is recorded: what the record calls is compared
     with what it gave in two steps, and then runs them all. A record that tells too little leaves the rest to the loop.
+    What does not depend on time is computed once: where ``xs`` is one step's input that is expanded, as
+    ``x.expand(T, *x.shape)``, the layers before the first neuron run on one step.
 
     Args:
         net: A module called with one step's input; its neurons keep their state (``init_hidden=True``).
@@ -127,7 +129,7 @@ def unroll(
             out = tree_map(lambda o: torch.cat([o, o.new_zeros((after, *o.shape[1:]))]), out)
     if not explain:
         return out
-    return out, how if how.plan is None else how.after(how.plan.products)
+    return out, how if how.plan is None else how.after(how.plan.products, how.plan.once)
 
 
 def _ahead(net: nn.Module, xs: Tensor, schedule: str | Schedule, chunk: int | None, describe: bool) -> Schedule | None:
