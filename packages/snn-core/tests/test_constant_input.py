@@ -13,6 +13,7 @@ from torch.utils._pytree import tree_leaves
 import snn_core as snn
 from snn_core.neuron.temporal import temporal
 
+from .peak import measured
 from .zoo import close
 
 ONCE = "one step, as its input is the same in all"
@@ -183,3 +184,11 @@ def test_layers_are_shared_without_a_gradient_too() -> None:
     net, twin, x = pair("images")
     with torch.no_grad():
         close(leaves(snn.unroll(net, x.expand(6, *x.shape))), looped(twin, x.expand(6, *x.shape)))
+
+
+def test_the_memory_that_is_predicted_is_that_of_one_step_before_the_first_neuron() -> None:
+    net = nn.Sequential(nn.Linear(60, 50), lif(), nn.Linear(50, 10), lif())
+    xs = torch.rand(8, 60).expand(40, 8, 60)
+    plans = [snn.plan_memory(net, xs), snn.plan_memory(net, xs.contiguous())]
+    assert plans[0].predicted_bytes < plans[1].predicted_bytes
+    assert plans[0].predicted_bytes == pytest.approx(measured(net, xs), rel=0.15)

@@ -331,6 +331,8 @@ def _copied(net: nn.Module) -> nn.Module:
 def _first(xs: Tensor, steps: int) -> Tensor:
     """Return the first steps in memory of their own, where they lie as those of the input do."""
     part = xs.detach()[:steps]
+    if xs.stride(0) == 0 and not xs.requires_grad:
+        return part[:1].clone().expand(part.shape)  # one step in memory, which runs in another way
     if 0 in part.stride():
         return part.clone().requires_grad_(xs.requires_grad)
     return torch.empty_strided(part.shape, part.stride(), dtype=part.dtype).copy_(part).requires_grad_(xs.requires_grad)
