@@ -125,6 +125,17 @@ def test_delays_that_lie_between_or_are_not_learned_are_not_named():
     assert at_bounds(net) == []
 
 
+def test_delays_of_0_are_no_weights_of_0():
+    net = well()
+    net[0] = snn.DelayedLinear(4, 9, max_delay=3, delay=0.0)
+    found = diagnose(net, batch()).findings
+    assert ("constant_at_bound", "0", 36) in [(f.code, f.module, f.value) for f in found]
+    assert "zero_weights" not in [f.code for f in found]
+    with torch.no_grad():
+        net[0].weight[[1, 4]] = 0
+    assert [(f.module, f.value) for f in diagnose(net, batch()).findings if f.code == "zero_weights"] == [("0", 2 / 9)]
+
+
 def test_a_batch_that_cannot_be_run_does_not_hide_them():
     xs = batch()
     xs[0, 0, 0] = math.nan

@@ -28,13 +28,15 @@ def weights(evidence: Evidence) -> Iterator[Finding]:
                 f"{bad} of {value.numel()} values of {name!r} are NaN or infinite.",
                 "Start again from a checkpoint before that step, with a smaller learning rate or clipped gradients.",
             )
-        elif value.dim() >= 2 and isinstance(tensor, nn.Parameter) and not _pads(net.get_submodule(path)):
+        elif value.dim() >= 2 and isinstance(tensor, nn.Parameter) and not _may_be_zero(net, name):
             yield from _zeros(name, path, value)
 
 
-def _pads(module: nn.Module) -> bool:
-    """Whether a row of its weight is 0 on purpose."""
-    return isinstance(module, nn.Embedding) and module.padding_idx is not None
+def _may_be_zero(net: nn.Module, name: str) -> bool:
+    """Return True for the padding of an embedding and for delays, of which 0 feeds what they lead to at once."""
+    path, _, own = name.rpartition(".")
+    module = net.get_submodule(path)
+    return own == "delay" or (isinstance(module, nn.Embedding) and module.padding_idx is not None)
 
 
 def _zeros(name: str, path: str, value: torch.Tensor) -> Iterator[Finding]:
