@@ -247,9 +247,9 @@ class DelayedConv2d(_Delayed):
         sizes = in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias
         layer = nn.Conv2d(*sizes, device=device, dtype=dtype)
         super().__init__(layer, max_delay, delay, learn_delay, sigma)
-        self.stride = layer.stride
-        self.padding = layer.padding
-        self.dilation = layer.dilation
+        self.stride: tuple[int, ...] = layer.stride
+        self.padding: tuple[int, ...] | str = layer.padding
+        self.dilation: tuple[int, ...] = layer.dilation
         self.groups = groups
 
     def _weighted(self, x: Tensor, weight: Tensor) -> Tensor:
