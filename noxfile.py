@@ -62,6 +62,8 @@ NEEDS_NOX = "integration_tests/matrix/sessions"
 ELSEWHERE = (*NEEDS_NATIVE, NEEDS_NOX, *(f"integration_tests/{name}" for name in ("browser", "nir_peers", "parity")))
 DOCUMENTS = "integration_tests/test_documents.py"
 ELSEWHERE += (DOCUMENTS, "integration_tests/neurobench", "integration_tests/onnx", "integration_tests/scale")
+RECIPES = "integration_tests/recipes"
+ELSEWHERE += (RECIPES,)
 # what snn[all] leaves out; alone(snn-data) has every extra
 APART = tuple(f"packages/snn-data/tests/test_{name}.py" for name in ("plaid", "vowels", "watch_exercises"))
 EXAMPLES = ("fused", "reference")
@@ -359,6 +361,23 @@ def scale(session: nox.Session) -> None:
 
 
 @nox.session(requires=["wheels"])
+def small_recipes(session: nox.Session) -> None:
+    """Every recipe of docs/recipes on a few samples, with the data sets that snn[all] leaves out."""
+    install(session, "snn[all]", "snn-data[offline]", *group("test"), native=compiled(session))
+    pytest(session, RECIPES)
+
+
+@nox.session(requires=["wheels"])
+def recipes(session: nox.Session) -> None:
+    """Train the recipes with every seed and write the tables of docs/recipes.md anew (not part of a push).
+
+    With ``-- --tasks vowels plaid`` some of them, with ``-- --tables`` none.
+    """
+    install(session, "snn[all]", "snn-data[offline]", native=compiled(session))
+    session.run("python", "tools/recipes.py", *session.posargs, env={"OMP_NUM_THREADS": "1"})
+
+
+@nox.session(requires=["wheels"])
 def fuzz(session: nox.Session) -> None:
     """Random lives of random nets against their equations, for an hour or SNN_FUZZ_SECONDS (not part of a push)."""
     install(session, "snn-cpu", *group("test"), native=compiled(session))
@@ -386,6 +405,7 @@ def coverage(session: nox.Session) -> None:
 
 
 PUSH = ["lint", "wheels", "types", "together", "native", "subsets", "parity", "nir_peers", "neurobench", "onnx", "docs"]
+PUSH += ["small_recipes"]
 PUSH += [f"doctests({kernels})" for kernels in EXAMPLES]
 PUSH += [f"alone({name})" for name in PROJECTS] + [f"umbrella({name})" for name in EXTRAS]
 

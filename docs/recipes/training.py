@@ -1,0 +1,186 @@
+"""What the recipes share: training over seeds, the epoch chosen on a validation part, and what is counted."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset, Subset
+
+import snn
+
+Sequences = snn.data.LabelledSequences
+
+
+class Parts(NamedTuple):
+    """The parts of a data set, pairs of a sequence ``[T_i, features]`` and a class, no sample in two of them."""
+
+    train: Dataset[Any]
+    valid: Dataset[Any]
+    test: Dataset[Any]
+
+
+class Network(NamedTuple):
+    """A net to compare: a function that builds it, and the learning rate that did best on the validation part."""
+
+    build: Callable[[], nn.Module]
+    learning_rate: float
+
+
+class Recipe(NamedTuple):
+    """A task: its name, a function that loads the parts, the nets by name, passes over the data and samples a step."""
+
+    task: str
+    load: Callable[[argparse.Namespace], Parts]
+    networks: Mapping[str, Network]
+    epochs: int
+    batch: int = 32
+
+
+class Trained(NamedTuple):
+    """Result of a training run: the epoch that was chosen, its accuracies, spikes and parameters."""
+
+    seed: int
+    epoch: int
+    valid: float
+    test: float | None
+    spikes: float
+    seconds: float
+    parameters: int
+
+
+def read_out(beta: float = 0.9) -> snn.Leaky:
+    """Return leaky neurons that never fire; the mean of their membranes over time is the net's answer."""
+    return snn.Leaky(beta=beta, threshold=float("inf"), reset_mechanism="none", init_hidden=True, output=True)
+
+
+def standardized(train: Sequences, *others: Sequences) -> list[Sequences]:
+    """Return parts whose features have mean 0 and standard deviation 1 in the training part."""
+    std, mean = torch.std_mean(torch.cat(train.data), dim=0)
+    return [snn.data.LabelledSequences([(xs - mean) / std for xs in p.data], p.targets) for p in (train, *others)]
+
+
+def main(recipe: Recipe, arguments: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    """Train the nets of a recipe with several seeds; print progress, and a line of JSON for each net."""
+    parser = argparse.ArgumentParser(prog=f"{recipe.task}.py", allow_abbrev=False)
+    parser.add_argument("--neuron", choices=[*recipe.networks], help="one of the nets; all without")
+    parser.add_argument("--seeds", type=int, default=5, help="number of seeds, from 0 on; 5 without")
+    parser.add_argument("--epochs", type=int, default=recipe.epochs, help=f"{recipe.epochs} without")
+    parser.add_argument("--learning-rate", type=float, help="the recipe's own without")
+    parser.add_argument("--samples", type=int, help="take so many samples of each part, to try the program")
+    parser.add_argument("--validate", action="store_true", help="do not look at the test part, to choose settings")
+    parser.add_argument("--folder", help="folder of the data sets that are read from files")
+    asked = parser.parse_args(arguments)
+    parts = recipe.load(asked)
+    if asked.samples:
+        parts = Parts(*(Subset(part, range(min(asked.samples, len(part)))) for part in parts))
+    results = []
+    for name in [asked.neuron] if asked.neuron else recipe.networks:
+        network = recipe.networks[name]
+        if asked.learning_rate:
+            network = network._replace(learning_rate=asked.learning_rate)
+        runs = [trained(recipe, name, network, parts, seed, asked) for seed in range(asked.seeds)]
+        results.append(
+            {
+                "task": recipe.task,
+                "neuron": name,
+                "epochs": asked.epochs,
+                "learning_rate": network.learning_rate,
+                "samples": [len(part) for part in parts],
+                "runs": [run._asdict() for run in runs],
+            }
+        )
+        print(json.dumps(results[-1]), flush=True)
+    return results
+
+
+def trained(recipe: Recipe, name: str, network: Network, parts: Parts, seed: int, asked: argparse.Namespace) -> Trained:
+    """Train a net from one seed, take it as it was after its best epoch on the validation part, and test it once."""
+    torch.manual_seed(seed)
+    net = network.build()
+    order = snn.data.LengthBatches(_lengths(parts.train), recipe.batch, seed=seed)
+    loader = DataLoader(parts.train, batch_sampler=order, collate_fn=snn.data.collate)
+    xs, *_ = next(iter(loader))
+    snn.init.fluctuation_(net, xs[:100])
+    delays = [p for key, p in net.named_parameters() if key.endswith("delay")]
+    others = [p for key, p in net.named_parameters() if not key.endswith("delay")]
+    rates = [network.learning_rate, 100 * network.learning_rate][: 2 if delays else 1]  # delays are in steps
+    optimizer = torch.optim.Adam([{"params": params} for params in (others, delays) if params])
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, total_steps=asked.epochs * len(order))
+    best: tuple[float, float] = (-1.0, 0.0)
+    chosen, state = 0, net.state_dict()
+    began = time.perf_counter()
+    for epoch in range(asked.epochs):
+        order.set_epoch(epoch)
+        for layer in net.modules():
+            if isinstance(layer, snn.DelayedLinear):
+                layer.narrow_(epoch / asked.epochs)
+        _set_mode(net, training=True)
+        for xs, targets, lengths, _ in loader:
+            optimizer.zero_grad()
+            F.cross_entropy(answer(net, xs, lengths), targets).backward()
+            nn.utils.clip_grad_norm_(net.parameters(), 1.0, error_if_nonfinite=True)
+            optimizer.step()
+            schedule.step()
+        accuracy, loss, _ = measured(net, parts.valid)
+        if (accuracy, -loss) >= best:
+            best, chosen = (accuracy, -loss), epoch
+            state = {key: value.clone() for key, value in net.state_dict().items()}
+        where = f"{recipe.task}, {name}, seed {seed}, epoch {epoch + 1}"
+        print(f"{where}: {accuracy:.2%} of the validation part", flush=True)
+    seconds = time.perf_counter() - began
+    net.load_state_dict(state)
+    test, _, spikes = measured(net, parts.valid if asked.validate else parts.test, count=True)
+    parameters = sum(p.numel() for p in net.parameters() if p.requires_grad)
+    return Trained(seed, chosen + 1, best[0], None if asked.validate else test, spikes, seconds, parameters)
+
+
+def answer(net: nn.Module, xs: Tensor, lengths: Tensor) -> Tensor:
+    """Return the mean membrane of the read-out over the steps of each sample, ``[batch, classes]``."""
+    _, mem = snn.unroll(net, xs, lengths=lengths)
+    return mem.sum(0) / lengths.unsqueeze(1)
+
+
+@torch.no_grad()
+def measured(net: nn.Module, part: Dataset[Any], count: bool = False) -> tuple[float, float, float]:
+    """Return the accuracy on a part, the loss, and, if counted, the spikes of a hidden neuron during a sample."""
+    _set_mode(net, training=False)
+    order = snn.data.LengthBatches(_lengths(part), 128, shuffle=False)
+    right = loss = spikes = 0.0
+    for xs, targets, lengths, _ in DataLoader(part, batch_sampler=order, collate_fn=snn.data.collate):
+        if count:
+            spikes += _spikes(net, xs, lengths) * len(targets)
+        answers = answer(net, xs, lengths)
+        right += float((answers.argmax(1) == targets).sum())
+        loss += float(F.cross_entropy(answers, targets, reduction="sum"))
+    return right / len(part), loss / len(part), spikes / len(part)
+
+
+def _spikes(net: nn.Module, xs: Tensor, lengths: Tensor) -> float:
+    """Return the spikes that a hidden neuron fires during a sample, the mean over neurons and samples."""
+    monitor = snn.functional.OutputMonitor(net, snn.SpikingNeuron)
+    snn.unroll(net, xs, lengths=lengths)
+    monitor.remove_hooks()
+    layers = [monitor[name] for name in monitor.monitored_layers]
+    hidden = [steps for steps in layers if isinstance(steps[0], Tensor)]  # the read-out gives a pair
+    spikes = sum(float(step.sum()) for steps in hidden for step in steps)
+    return spikes / len(lengths) / sum(steps[0].shape[-1] for steps in hidden)
+
+
+def _set_mode(net: nn.Module, training: bool) -> None:
+    """Switch all layers but the neurons, which do the same in both modes and would be looked at anew."""
+    for layer in net.children():
+        if not isinstance(layer, snn.SpikingNeuron):
+            layer.train(training)
+
+
+@functools.cache
+def _lengths(part: Dataset[Any]) -> list[int]:
+    return [len(xs) for xs, _ in part]

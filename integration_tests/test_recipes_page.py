@@ -1,0 +1,67 @@
+"""The page of the recipes: its tables are what the results give, and say where a neuron is not better."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+import recipes
+
+pytestmark = pytest.mark.needs()
+
+
+def made_up(task, neuron, tests):
+    seeds = [
+        {"seed": i, "epoch": 3, "valid": 0.5, "test": test, "spikes": 2.5, "seconds": 4.0, "parameters": 1234}
+        for i, test in enumerate(tests)
+    ]
+    words = {"command": f"python docs/recipes/{task}.py --neuron {neuron}", "task": task, "neuron": neuron}
+    return {**words, "epochs": 9, "learning_rate": 0.01, "samples": [8, 2, 4], "runs": seeds}
+
+
+def compared(one, two):
+    pair = made_up("plaid", "lif", one), made_up("plaid", "seadlif", two)
+    return recipes._compared(*pair)[3:]
+
+
+def test_the_tables_of_the_page_are_those_of_the_results():
+    text = recipes.PAGE.read_text(encoding="utf-8")
+    assert recipes.page(text, json.loads(recipes.RESULTS.read_text(encoding="utf-8"))) == text
+
+
+def test_the_results_have_five_seeds_of_every_net():
+    found = json.loads(recipes.RESULTS.read_text(encoding="utf-8"))
+    shown = [(run["task"], run["neuron"]) for run in found["runs"]]
+    assert shown == [(task, neuron) for task, neurons in recipes.NETWORKS.items() for neuron in neurons]
+    assert all([seed["seed"] for seed in run["runs"]] == [0, 1, 2, 3, 4] for run in found["runs"])
+
+
+def test_every_row_has_a_command_whose_program_is_there():
+    commands = re.findall(r"`(python docs/recipes/[^`]*--neuron \w+)`", recipes.PAGE.read_text(encoding="utf-8"))
+    assert len(commands) >= sum(map(len, recipes.NETWORKS.values()))
+    assert all((recipes.ROOT / command.split()[1]).exists() for command in commands)
+
+
+def test_better_is_what_is_better_by_more_than_both_standard_deviations():
+    # standard deviations of 1 and 2 points
+    assert compared([0.79, 0.80, 0.81], [0.82, 0.84, 0.86]) == ["+4.00", "3.00", "yes"]
+    assert compared([0.79, 0.80, 0.81], [0.80, 0.82, 0.84]) == ["+2.00", "3.00", "**no**"]
+    assert compared([0.79, 0.80, 0.81], [0.74, 0.76, 0.78]) == ["-4.00", "3.00", "**no**, it is worse by more"]
+
+
+def test_a_row_has_mean_and_standard_deviation():
+    row = recipes._row(made_up("plaid", "lif", [0.79, 0.80, 0.81]))
+    command = "`python docs/recipes/plaid.py --neuron lif`"
+    assert row == ["plaid", "lif", "1,234", "80.00 ± 1.00 %", "2.5", "4", command]
+
+
+def test_a_page_without_marks_is_refused():
+    with pytest.raises(ValueError, match="needs the lines"):
+        recipes.page("# Recipes", {})
+
+
+def test_a_run_that_fails_says_what_it_said():
+    with pytest.raises(RuntimeError, match=r"(?s)--neuron cable ended with code [12]: .*\S"):
+        recipes.trained("vowels", "cable")

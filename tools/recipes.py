@@ -1,0 +1,184 @@
+"""Train the recipes of ``docs/recipes`` with every seed, keep what they print, and write the page's tables from it.
+
+``python tools/recipes.py`` trains all, ``--tasks vowels plaid`` some, and keeps the others' results; with ``--tables``
+it trains nothing. The results are in ``docs/recipes/results.json``, the page is ``docs/recipes.md``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import importlib.metadata
+import json
+import platform
+import shlex
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from bench import machine
+from bench.tables import Table, figure
+from workspace import ROOT
+
+__all__ = ["NETWORKS", "PAGE", "RESULTS", "main", "page", "tables", "trained"]
+
+NETWORKS = {
+    "vowels": ("lif", "delays"),
+    "plaid": ("lif", "seadlif"),
+    "watch_exercises": ("lif", "delays"),
+    "mnist_rows": ("lif", "tclif"),
+}
+"""The tasks whose data comes with packages, and the nets of each, the one to compare with first."""
+PAGE = ROOT / "docs" / "recipes.md"
+RESULTS = ROOT / "docs" / "recipes" / "results.json"
+BEGIN, END = "<!-- tables: written by tools/recipes.py -->", "<!-- end of the tables -->"
+PACKAGES = ("torch", "snn", "snn-core", "snn-cpu", "snn-data", "snn-functional")
+SOURCES = ("aeon", "mlxtend", "seglearn", "sktime")
+
+
+def main(arguments: list[str]) -> None:
+    """Run it.
+
+    Args:
+        arguments: Of the command line.
+    """
+    parser = argparse.ArgumentParser(prog="nox -s recipes --", allow_abbrev=False)
+    parser.add_argument("--tasks", nargs="+", choices=[*NETWORKS], default=[*NETWORKS], help="all without")
+    parser.add_argument("--tables", action="store_true", help="write the page's tables from the results that are there")
+    asked = parser.parse_args(arguments)
+    if not asked.tables:
+        runs = [trained(task, neuron) for task in asked.tasks for neuron in NETWORKS[task]]
+        kept = json.loads(RESULTS.read_text(encoding="utf-8"))["runs"] if RESULTS.exists() else []
+        runs += [run for run in kept if run["task"] not in asked.tasks]
+        found = {
+            "runs": sorted(runs, key=lambda run: [*NETWORKS].index(run["task"])),
+            "machine": machine.described(),
+            "versions": {"python": platform.python_version(), **_versions()},
+            "date": f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}",
+        }
+        RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    text = page(PAGE.read_text(encoding="utf-8"), json.loads(RESULTS.read_text(encoding="utf-8")))
+    PAGE.write_text(text, encoding="utf-8")
+
+
+def trained(task: str, neuron: str, *options: str) -> dict[str, Any]:
+    """Train one net of a recipe with every seed, in a process of its own, as a reader does.
+
+    Args:
+        task: The task.
+        neuron: The net.
+        options: Further arguments of the recipe.
+
+    Returns:
+        What it prints at its end, and the command.
+
+    Raises:
+        RuntimeError: If it fails, with what it said.
+    """
+    command = ["python", f"docs/recipes/{task}.py", "--neuron", neuron, *options]
+    print(f"{datetime.datetime.now():%H:%M:%S} {shlex.join(command)}", file=sys.stderr, flush=True)
+    done = subprocess.run([sys.executable, *command[1:]], cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{shlex.join(command)} ended with code {done.returncode}: {done.stderr}")
+    return {"command": shlex.join(command), **json.loads(done.stdout.splitlines()[-1])}
+
+
+def page(text: str, found: dict[str, Any]) -> str:
+    r"""Return the page with the tables of other results.
+
+    Args:
+        text: The page as it is.
+        found: What ``docs/recipes/results.json`` holds.
+
+    Raises:
+        ValueError: If the page has not both marks of the tables.
+
+    Example:
+        >>> found = {"runs": [], "machine": {"processor": "a", "instructions": "b", "cores": 1, "system": "c"}}
+        >>> page(f"Before\n{BEGIN}\n{END}\nafter", found | {"versions": {}, "date": "today"}).splitlines()[-1]
+        'after'
+    """
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{PAGE.name} needs the lines {BEGIN!r} and {END!r}, between which the tables go")
+    made = "\n\n".join(f"## {one.title}\n\n{one.markdown()}" for one in tables(found))
+    return f"{before}{begin}\n\n{made}\n\n{end}{after}"
+
+
+def tables(found: dict[str, Any]) -> Iterator[Table]:
+    """Yield the tables of the page.
+
+    Args:
+        found: What ``docs/recipes/results.json`` holds.
+    """
+    runs = found["runs"]
+    head = ["task", "neuron", "parameters", "test accuracy", "spikes per neuron and sample", "seconds", "command"]
+    yield Table("Accuracy on the test part", head, [_row(run) for run in runs])
+    pairs = [[run for run in runs if run["task"] == task] for task in NETWORKS]
+    head = ["task", "samples", "instead of lif", "points more", "standard deviations", "more than the spread"]
+    yield Table("Is it better?", head, [_compared(*pair) for pair in pairs if len(pair) == 2])
+    head = ["task", "neuron", "learning rate", "epochs", "chosen epochs", "validation accuracy", "test accuracy"]
+    yield Table("Seed by seed", head, [_seeds(run) for run in runs])
+    described = found["machine"]
+    yield Table(
+        "What ran",
+        ["", ""],
+        [
+            ["versions", ", ".join(f"{name} {version}" for name, version in found["versions"].items())],
+            ["processor", f"{described['processor']} ({described['instructions']})"],
+            ["cores, threads of torch", f"{described['cores']}, 1"],
+            ["system", described["system"]],
+            ["date", found["date"]],
+            ["command", "`nox -s recipes`"],
+        ],
+    )
+
+
+def _row(run: dict[str, Any]) -> list[str]:
+    seeds = run["runs"]
+    return [
+        run["task"],
+        run["neuron"],
+        f"{seeds[0]['parameters']:,}",
+        _spread([seed["test"] for seed in seeds]),
+        figure(statistics.fmean(seed["spikes"] for seed in seeds)),
+        figure(statistics.fmean(seed["seconds"] for seed in seeds)),
+        f"`{run['command']}`",
+    ]
+
+
+def _compared(first: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    """Compare the means of two nets with the sum of their standard deviations over seeds."""
+    one, two = ([100 * seed["test"] for seed in run["runs"]] for run in (first, other))
+    gain, spread = statistics.fmean(two) - statistics.fmean(one), statistics.stdev(one) + statistics.stdev(two)
+    verdict = "yes" if gain > spread else "**no**, it is worse by more" if -gain > spread else "**no**"
+    samples = " + ".join(map(str, first["samples"]))
+    return [first["task"], samples, other["neuron"], f"{gain:+.2f}", f"{spread:.2f}", verdict]
+
+
+def _seeds(run: dict[str, Any]) -> list[str]:
+    seeds = run["runs"]
+    return [
+        run["task"],
+        run["neuron"],
+        f"{run['learning_rate']}",
+        f"{run['epochs']}",
+        ", ".join(str(seed["epoch"]) for seed in seeds),
+        ", ".join(f"{100 * seed['valid']:.1f}" for seed in seeds),
+        ", ".join(f"{100 * seed['test']:.1f}" for seed in seeds),
+    ]
+
+
+def _spread(shares: list[float]) -> str:
+    return f"{100 * statistics.fmean(shares):.2f} ± {100 * statistics.stdev(shares):.2f} %"
+
+
+def _versions() -> dict[str, str]:
+    return {name: importlib.metadata.version(name) for name in (*PACKAGES, *SOURCES)}
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
