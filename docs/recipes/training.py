@@ -122,7 +122,7 @@ def trained(recipe: Recipe, name: str, network: Network, parts: Parts, seed: int
         for layer in net.modules():
             if isinstance(layer, snn.DelayedLinear):
                 layer.narrow_(epoch / asked.epochs)
-        _set_mode(net, training=True)
+        net.train()
         for xs, targets, lengths, _ in loader:
             optimizer.zero_grad()
             F.cross_entropy(answer(net, xs, lengths), targets).backward()
@@ -151,7 +151,7 @@ def answer(net: nn.Module, xs: Tensor, lengths: Tensor) -> Tensor:
 @torch.no_grad()
 def measured(net: nn.Module, part: Dataset[Any], count: bool = False) -> tuple[float, float, float]:
     """Return the accuracy on a part, the loss, and, if counted, the spikes of a hidden neuron during a sample."""
-    _set_mode(net, training=False)
+    net.eval()
     order = snn.data.LengthBatches(_lengths(part), 128, shuffle=False)
     right = loss = spikes = 0.0
     for xs, targets, lengths, _ in DataLoader(part, batch_sampler=order, collate_fn=snn.data.collate):
@@ -172,13 +172,6 @@ def _spikes(net: nn.Module, xs: Tensor, lengths: Tensor) -> float:
     hidden = [steps for steps in layers if isinstance(steps[0], Tensor)]  # the read-out gives a pair
     spikes = sum(float(step.sum()) for steps in hidden for step in steps)
     return spikes / len(lengths) / sum(steps[0].shape[-1] for steps in hidden)
-
-
-def _set_mode(net: nn.Module, training: bool) -> None:
-    """Switch all layers but the neurons, which do the same in both modes and would be looked at anew."""
-    for layer in net.children():
-        if not isinstance(layer, snn.SpikingNeuron):
-            layer.train(training)
 
 
 @functools.cache

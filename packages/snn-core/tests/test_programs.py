@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 from typing import Any, NamedTuple
+from unittest import mock
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor
 
 import snn_core as snn
 from snn_core import kernels, surrogate
+from snn_core.kernels import programs
 from snn_core.kernels.tracing import constants_of
 
 from .stepped_programs import stepped
@@ -261,6 +263,15 @@ def test_a_changed_option_is_another_program() -> None:
         neuron.equation = lambda self, x, mem: x
         assert neuron.unroll(xs)[1].mem.item() == 0.25
     assert engine.calls == ["forward"] * 4
+
+
+def test_a_change_of_mode_and_back_traces_nothing_anew() -> None:
+    neuron, xs = snn.DeltaLeaky(0.5, beta=0.9), torch.rand(4, 2, 3)
+    with stepped(), mock.patch.object(programs, "traced", wraps=programs.traced) as traced:
+        for _ in range(5):
+            for training in (True, False):
+                neuron.train(training).unroll(xs)
+    assert traced.call_count == 2
 
 
 def test_a_neuron_with_a_program_is_copied_and_pickled_without_it() -> None:

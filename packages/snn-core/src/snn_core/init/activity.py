@@ -102,7 +102,8 @@ class Feeding(Activity):
         self._givers: dict[Any, Call] = {}  # which call of a layer or neuron computed a node of the graph
         self._before: dict[nn.Module, dict[Call, None]] = {}  # the nearest calls before those of each neuron
         inside = {part for module in self.paths if isinstance(module, Firing) for part in module.modules()}
-        self._hooks = [m.register_forward_hook(self._after) for m in self.paths if m not in inside and has_weight(m)]
+        self.uncalled: set[nn.Module] = {m for m in self.paths if m not in inside and has_weight(m)}
+        self._hooks = [layer.register_forward_hook(self._after) for layer in self.uncalled]
         for parameter in net.parameters():
             parameter.requires_grad_(parameter.is_floating_point() or parameter.is_complex())
 
@@ -124,6 +125,7 @@ class Feeding(Activity):
         self._gave(Call(neuron, frozenset([neuron])), (out, neuron._kept))  # a forward may read a kept state
 
     def _after(self, layer: nn.Module, args: tuple[Any, ...], out: Any) -> None:
+        self.uncalled.discard(layer)
         neurons = frozenset(neuron for call in self._nearest(args) for neuron in call.neurons)
         self._gave(Call(layer, neurons), out)
 

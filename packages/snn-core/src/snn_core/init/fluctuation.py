@@ -19,6 +19,7 @@ from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.random_states import RandomStates
 from snn_core.sequence.surroundings import copied, unhook
 
+_SHOWN = 3  # steps, which show what feeds a neuron, from the step before too
 _SWEEPS = 4  # through all layers; the first does it, unless neurons feed back to layers before them
 
 
@@ -110,8 +111,11 @@ class _Search:
         self.net, self.xs = net, xs
         self.rate, self.tolerance, self.most = rate, tolerance, most
         self.parameters = dict(net.named_parameters())
-        self.first = Feeding(net).run(xs)
-        self.layers = list(self._fed(self.first))
+        self.first = Activity(net).run(xs)
+        feeding = Feeding(net).run(xs[:_SHOWN])
+        if feeding.uncalled or {*self.first.neurons()} - {*feeding.neurons()}:
+            feeding = Feeding(net).run(xs)  # a later step may call what the first ones do not
+        self.layers = list(self._fed(feeding))
         if not self.layers:
             raise ValueError(
                 f"fluctuation_: no neuron of this {type(net).__name__} that has a finite threshold was called by "
@@ -120,7 +124,7 @@ class _Search:
 
     def run(self) -> Scaling:
         """Scale every layer, again where a neuron feeds back to one before it, and say what was done."""
-        activity: Activity = self.first
+        activity = self.first
         before = [activity.rate(fed.neuron) for fed in self.layers]
         for _ in range(_SWEEPS):
             for fed in self.layers:

@@ -245,18 +245,18 @@ def _gives(known: StepProgram, neuron: Any, x: Tensor, state: Any, outputs: Any)
 
 @dataclass
 class _Kept:
-    """The programs of a neuron as it was looked at, by the kind of input; or the reason where there is none.
+    """The programs of a neuron in a mode, as it was looked at, by the kind of input; or the reason where there is none.
 
-    A neuron whose steps change things has none however often they have changed, in training mode or out of it.
+    A neuron whose steps change things has none however often they have changed.
     """
 
     places: Any
     held: Any  # so that no other object has the identity of one that was seen
     programs: dict[Any, Known] = field(default_factory=dict)
-    impure: dict[bool, str] = field(default_factory=dict)
+    impure: str = ""
 
     def known(self, neuron: Any, xs: Tensor) -> Known | None:
-        return self.impure.get(neuron.training) or self.programs.get(_kind(neuron, xs))
+        return self.impure or self.programs.get(_kind(neuron, xs))
 
     def by_first_step(self, neuron: Any, xs: Tensor, state: Any) -> tuple[Known, Any]:
         """Get to know the neuron by its first step, and return what that gave too."""
@@ -264,7 +264,7 @@ class _Kept:
         if pure:
             self.programs[_kind(neuron, xs)] = next((k for k in self.programs.values() if k == known), known)
         else:
-            self.impure[neuron.training] = str(known)
+            self.impure = str(known)
         return self.known(neuron, xs) or known, outputs
 
     def by_a_copy(self, neuron: Any, xs: Tensor) -> Known:
@@ -289,13 +289,16 @@ def _kind(neuron: Any, xs: Tensor) -> tuple[Any, ...]:
 def _kept(neuron: Any) -> _Kept:
     from snn_core.sequence.surroundings import Look
 
-    kept = neuron._programs
-    if kept is not None and neuron.training in kept.impure:
+    by_mode: dict[bool, _Kept] | None = neuron._programs  # so that a change of mode and back costs nothing
+    if by_mode is None:
+        by_mode = {}
+        object.__setattr__(neuron, "_programs", by_mode)
+    kept = by_mode.get(neuron.training)
+    if kept is not None and kept.impure:
         return kept
     look = Look(list(neuron.modules()), kinds=True)
     if kept is None or kept.places != look.places:
-        kept = _Kept(look.places, look.held, impure={} if kept is None else kept.impure)
-        object.__setattr__(neuron, "_programs", kept)
+        kept = by_mode[neuron.training] = _Kept(look.places, look.held)
     return kept
 
 
