@@ -188,19 +188,18 @@ class Plan:
         self, net: nn.Module, xs: Tensor, folding: Folding, layout: Layout | None, unchanging: Mapping[int, Any]
     ) -> Any:
         run = Pass(dict(net.named_modules(remove_duplicate=False)), folding, layout, self.products)
-        repeated = replace(run, folding=Repeated(folding.steps))
-        values = _Rows(unchanging, self._fixed, folding.steps)
+        values: dict[int, Any]
         if unchanging:
-            count = xs.shape[0] * xs.shape[1]
+            values, count = _Rows(unchanging, self._fixed, folding.steps), xs.shape[0] * xs.shape[1]
         else:
-            values[0] = folding.fold(xs)
+            values = {0: folding.fold(xs)}
             count = values[0].shape[0]  # as len() would be a constant where a program with a free batch is exported
         watch = current()
         for step in self.steps:
-            if step.places[0] in unchanging:
+            if unchanging and step.places[0] in unchanging:
                 continue
-            if _within(step, unchanging):  # a neuron, whose input is one step's
-                self._call(step, repeated, net, values, unchanging)
+            if unchanging and _within(step, unchanging):  # a neuron, whose input is one step's
+                self._call(step, replace(run, folding=Repeated(folding.steps)), net, values, unchanging)
             else:
                 args, out = self._call(step, run, net, values)
                 if watch is not None:
