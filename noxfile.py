@@ -61,9 +61,8 @@ NIR_PEERS = {
 NEEDS_NOX = "integration_tests/matrix/sessions"
 ELSEWHERE = (*NEEDS_NATIVE, NEEDS_NOX, *(f"integration_tests/{name}" for name in ("browser", "nir_peers", "parity")))
 DOCUMENTS = "integration_tests/test_documents.py"
-ELSEWHERE += (DOCUMENTS, "integration_tests/neurobench", "integration_tests/onnx", "integration_tests/scale")
 RECIPES = "integration_tests/recipes"
-ELSEWHERE += (RECIPES,)
+ELSEWHERE += (DOCUMENTS, RECIPES, "integration_tests/neurobench", "integration_tests/onnx", "integration_tests/scale")
 # what snn[all] leaves out; alone(snn-data) has every extra
 APART = tuple(f"packages/snn-data/tests/test_{name}.py" for name in ("plaid", "vowels", "watch_exercises"))
 EXAMPLES = ("fused", "reference")

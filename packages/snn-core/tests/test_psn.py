@@ -74,6 +74,20 @@ def test_the_masked_neuron_sees_no_later_input() -> None:
     assert neuron(xs)[:5].equal(neuron(changed)[:5])
 
 
+@pytest.mark.parametrize("order", [None, 3])
+def test_a_shorter_sequence_is_as_if_no_input_followed(order: int | None) -> None:
+    torch.manual_seed(0)
+    neuron, xs = snn.PSN(8, order, spike_grad=smooth), torch.randn(8, 4, 5)
+    xs[5:] = 0
+    torch.testing.assert_close(neuron(xs[:5]), neuron(xs)[:5])
+    lengths = torch.tensor([8, 3, 5, 0])
+    padded = torch.randn(8, 4, 5)
+    found = snn.unroll(neuron, padded, lengths=lengths)
+    for sample, length in enumerate(lengths.tolist()):
+        if length:
+            torch.testing.assert_close(found[:length, sample], neuron(padded[:length, sample : sample + 1])[:, 0])
+
+
 def test_under_unroll_it_gives_what_a_call_gives() -> None:
     torch.manual_seed(0)
     net, xs = nn.Sequential(nn.Linear(3, 4), snn.PSN(8), nn.Linear(4, 2)), 3 * torch.randn(8, 4, 3)

@@ -123,9 +123,12 @@ def test_in_a_net_that_must_run_step_by_step_it_is_an_error_and_not_another_numb
 @every_layer
 @pytest.mark.parametrize("shape", [(3, 5), (0, 3, 5), (9, 3, 4), (9, 3, 5, 1)], ids=str)
 def test_input_of_another_shape_is_an_error_that_names_the_layer(make, shape: tuple[int, ...]) -> None:
-    layer = build(make)
+    layer, xs = build(make), torch.zeros(shape, dtype=torch.float64)
+    if isinstance(layer, snn.PSN) and shape == (9, 3, 4):
+        assert layer(xs).shape == shape  # its weights are of steps, for any number of features
+        return
     with pytest.raises(ValueError, match=type(layer).__name__):
-        layer(torch.zeros(shape, dtype=torch.float64))
+        layer(xs)
 
 
 @pytest.mark.parametrize("name", ["StateLeaky", "LinearLeaky"])

@@ -217,6 +217,7 @@ WHOLE: dict[str, Callable[..., nn.Module]] = {  # those that take a whole sequen
     "StateLeaky": partial(snn.StateLeaky, beta=0.8, channels=5, learn_beta=True, learn_threshold=True),
     "StateLeaky truncated": partial(snn.StateLeaky, beta=0.8, channels=5, kernel_truncation_steps=3),
     "LinearLeaky": partial(snn.LinearLeaky, beta=0.8, in_features=5, out_features=7, learn_beta=True, threshold=0.25),
+    "PSN masked": partial(snn.PSN, 9, order=3),
     "AssociativeLeaky": partial(snn.AssociativeLeaky, 5, 3, 2, 6, use_q_projection=False),
     "AssociativeLeaky with read-out": partial(snn.AssociativeLeaky, 5, 3, 2, 6),
 }

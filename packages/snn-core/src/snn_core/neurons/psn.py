@@ -78,13 +78,14 @@ class PSN(WholeSequence, Firing):
 
     .. math:: H = W X + b, \qquad S[t] = \Theta(H[t])
 
-    with W ``[T, T]`` and b ``[T]`` for sequences of T steps. It has no reset. A spike may depend on *later* input,
-    unless ``order`` makes it the masked neuron, whose step t weighs the steps t - k + 1 to t alone,
+    with W ``[T, T]`` and b ``[T]`` for sequences of T steps; a shorter one is as if no input followed. It has no reset.
+    A spike may depend on *later* input, unless ``order`` makes it the masked neuron, whose step t weighs the steps
+    t - k + 1 to t alone,
 
     .. math:: W' = W \odot (\lambda M_k + (1 - \lambda))
 
     Args:
-        num_steps: Number T of steps.
+        num_steps: Largest number T of steps.
         order: Number k of steps that the masked neuron weighs; None for all.
         masking: How far the other weights are taken away, :math:`\lambda` in [0, 1]; it may rise from 0 to 1 during
             training, ``neuron.masking.fill_(0.5)``.
@@ -98,7 +99,7 @@ class PSN(WholeSequence, Firing):
 
     Raises:
         ValueError: If ``num_steps`` or ``order`` is not a whole number of at least 1, ``masking`` is outside of
-            [0, 1], or the input has another number of steps.
+            [0, 1], or the input has more steps.
 
     Example:
         >>> neuron = PSN(num_steps=3, order=1)
@@ -136,9 +137,10 @@ class PSN(WholeSequence, Firing):
 
     def sequence(self, xs: Tensor) -> Tensor:
         """Return the spikes ``[T, batch, features]`` of an input of the same shape."""
-        if xs.shape[0] != self.num_steps:
-            raise ValueError(f"PSN has weights for num_steps={self.num_steps} steps, got {xs.shape[0]}")
-        mem = torch.addmm(self.bias.unsqueeze(1), self._weights(), xs.flatten(1))
+        steps = xs.shape[0]
+        if steps > self.num_steps:
+            raise ValueError(f"PSN has weights for num_steps={self.num_steps} steps, got {steps}")
+        mem = torch.addmm(self.bias[:steps].unsqueeze(1), self._weights()[:steps, :steps], xs.flatten(1))
         return self.fire(mem.unflatten(1, xs.shape[1:]))
 
     def _weights(self) -> Tensor:
