@@ -64,7 +64,7 @@ def fluctuation_(
 
     Example:
         >>> import snn_core as snn
-        >>> net = nn.Sequential(nn.Linear(20, 50), snn.Leaky(beta=0.9, init_hidden=True))
+        >>> net = nn.Sequential(nn.Linear(20, 50, bias=False), snn.Leaky(beta=0.9, init_hidden=True))
         >>> _ = nn.init.normal_(net[0].weight, std=0.01)
         >>> (row,) = snn.init.fluctuation_(net, (torch.rand(30, 16, 20) < 0.2).float(), rate=0.1)
         >>> row.before, abs(row.after - 0.1) <= 0.01, row.factor > 10

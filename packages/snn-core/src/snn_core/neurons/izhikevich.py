@@ -57,7 +57,7 @@ class Izhikevich(SpikingNeuron):
 
         >>> spk, last = Izhikevich(b=0.0, d=0.0, dt=0.5).unroll(torch.tensor([16.0, 17.0]).expand(2000, 1, 2))
         >>> spk.sum(0).tolist()
-        [[0.0, 87.0]]
+        [[0.0, 74.0]]
 
     Source: Izhikevich, Simple model of spiking neurons (2003); Gerstner et al., Neuronal Dynamics (2014), section 5.3.
     """

@@ -57,7 +57,7 @@ class SiLIF(Adapting):
         >>> spk, adaptation, mem = neuron(torch.full((1, 1), 8.0))
         >>> spk, adaptation, mem = neuron(torch.full((1, 1), 8.0), adaptation, mem)
         >>> spk, adaptation, mem
-        (tensor([[1.]]), tensor([[1.7251]]), tensor([[1.5057]]))
+        (tensor([[1.]]), tensor([[1.7251]]), tensor([[1.5060]]))
 
     Source: Fabre et al., Structured state space model dynamics and parametrization for spiking neural networks (2025).
     """
