@@ -46,9 +46,13 @@ class Equation:
     above: Callable[[Any, States], Tensor] = lambda n, s: s[-1] - n.threshold  # what fires where it is above 0
 
 
+def _within(value: Tensor, most: float) -> Tensor:
+    """Within [0, most], and with a gradient there."""
+    return torch.where((value < 0) | (value > most), value.detach().clamp(0, most), value)
+
+
 def _decay(value: Tensor) -> Tensor:
-    """Within [0, 1], and with a gradient there."""
-    return torch.where((value < 0) | (value > 1), value.detach().clamp(0, 1), value)
+    return _within(value, 1)
 
 
 def _leaky(n: Any, x: Tensor, s: States) -> States:
@@ -168,6 +172,8 @@ def step(n: Any, x: Tensor, s: States | None) -> tuple[Tensor, States]:
     """Spikes and states after one step of input ``x``."""
     equation = equation_of(n)
     s = rest(n, x) if s is None else s
+    if getattr(n, "max_delay", None):
+        return _delayed(n, x, s)
     reset = n.reset_mechanism if equation.resets else "none"
     if n.reset_delay and reset != "none":
         R = _fired(n, s).detach()
@@ -185,6 +191,22 @@ def step(n: Any, x: Tensor, s: States | None) -> tuple[Tensor, States]:
     if reset != "none":
         after = _subtracted(n, after, fired) if reset == "subtract" else _cleared(equation, after, fired)
     return spk, after
+
+
+def _delayed(n: Any, x: Tensor, s: States) -> tuple[Tensor, States]:
+    """A recurrent neuron that is fed what has been on its way back for as long as each delay says."""
+    first = len(s) - n.max_delay
+    own, fed, before = s[:first], s[first], s[first + 1 :]
+    most, n.max_delay = n.max_delay, None
+    try:
+        spk, after = step(n, x, (fed, *own[1:]))
+    finally:
+        n.max_delay = most
+    before = _quantised(n, (own[0], *before))
+    sigma, delay = n.delay_sigma, _within(n.delay, most)
+    sent = enumerate((spk, *before))
+    fed = sum(torch.where((k - delay).abs() <= 1 + sigma, 1 + sigma - (k - delay).abs(), 0) * past for k, past in sent)
+    return spk, (*after, fed / (1 + sigma) ** 2, *before[:-1])
 
 
 def _fired(n: Any, s: States) -> Tensor:

@@ -39,8 +39,8 @@ class Recurrent(Queued):
     .. math:: X'[t] = X[t] + V\Big(\sum_{k=0}^{D} m_k\,S[t-1-k]\Big), \qquad
         m_k = \frac{\max(0,\ s - |k - d|)}{s^2}, \quad s = 1 + \sigma
 
-    and the state has, behind its own fields, what goes back and the spikes of the D steps before, ``fed`` and ``spk_1``
-    to ``spk_<D>``.
+    and the state has, behind its own fields, what goes back next, ``fed``, and the spikes of the steps before the last
+    one, ``spk_1`` to ``spk_<D-1>``.
 
     Example:
         >>> from typing import NamedTuple
@@ -149,7 +149,7 @@ class Recurrent(Queued):
         if not sigma >= 0:
             raise ValueError(f"{owner}: delay_sigma must be 0 steps or more, got {sigma!r}")
         self.constant("delay_sigma", float(sigma))
-        self.hold("fed", *(f"spk_{k}" for k in range(1, most + 1)))
+        self.hold("fed", *(f"spk_{k}" for k in range(1, most)))
 
     def _one_to_one(self) -> OneToOne:
         if not isinstance(self.recurrent, OneToOne):
@@ -170,16 +170,16 @@ class Recurrent(Queued):
         return super().integrate(x + self.recurrent(fed), state)
 
     def remember(self, state: Any, spk: Tensor) -> Any:
-        state = super().remember(state, spk)._replace(spk=spk)
+        before, state = state.spk, super().remember(state, spk)._replace(spk=spk)
         if self.max_delay is None:
             return state
         own = len(type(self).State._fields)
-        spikes = spk, *state[own + 1 :]
+        spikes = spk, before, *state[own + 1 :]
         width = 1 + self.delay_sigma
         distances = (abs(k - clamped(self.delay, self.max_delay)) for k in range(len(spikes)))
         heights = (torch.where(d <= width, width - d, 0.0) / width**2 for d in distances)
         fed = functools.reduce(torch.add, (h * s for h, s in zip(heights, spikes, strict=True)))
-        return type(state)(*state[:own], as_dtype(fed, spk.dtype), *spikes[:-1])
+        return type(state)(*state[:own], as_dtype(fed, spk.dtype), *spikes[1:-1])
 
     def outputs(self, spk: Tensor, state: Any) -> Any:
         return tuple(state)  # the spikes are its first field
