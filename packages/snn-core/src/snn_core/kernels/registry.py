@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from snn_core.kernels.program import StepProgram
-from snn_core.neuron.separate import separate
 
 
 @dataclass(frozen=True)
@@ -292,6 +291,8 @@ def loop(advance: Advance, xs: Tensor, state: Any, trace: bool, first: Any = Non
         >>> loop(lif.advance, xs, lif.State(torch.zeros(1)), trace=True)[1].mem.flatten()
         tensor([1.0000, 1.5000, 1.7500])
     """
+    from snn_core.sequence.unrolling import separate
+
     spikes, states, carried, start = [], [], None, state
     # unbind, not xs[t]: the backward of an index writes a gradient of the size of xs, which makes T of them quadratic
     for x in xs.unbind(0):

@@ -6,13 +6,14 @@ import math
 import re
 import weakref
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from snn_core.kernels.layers import is_compiled
+from snn_core.kernels.layers import is_compiled, max_pool2d
 from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neuron.temporal import Temporal
 from snn_core.neuron.whole_sequence import WholeSequence
@@ -134,7 +135,7 @@ def computed_by(call: Call) -> plans.Function:
     if call.func not in _RULES:
         raise call.unknown()
     check, compute = _RULES[call.func]
-    told_rows = issubclass(compute, plans.Reshape | plans.New)
+    told_rows = issubclass(compute, Reshape | New)
     if not told_rows and calls.tells_rows((call.args, call.kwargs)):
         raise NotSampleWise(f"{call.name} computes with the batch size")
     check(call)
@@ -227,6 +228,44 @@ def _along(index: int, name: str = "dim", new_axes: int = 0, last: int = 0) -> _
     return check
 
 
+class Convolution(plans.Function):
+    """A convolution, in the layout that gains."""
+
+    def __call__(self, run: plans.Pass, path: str, *args: Any, **kwargs: Any) -> Any:
+        if run.layout is None or not args:
+            return self.func(*args, **kwargs)
+        return run.layout.convolved(lambda x: self.func(x, *args[1:], **kwargs), args[0])
+
+
+class Pooling(plans.Function):
+    """The maximum over windows, by what is registered for it."""
+
+    def __call__(self, run: plans.Pass, path: str, *args: Any, **kwargs: Any) -> Any:
+        if run.layout is None:
+            return self.func(*args, **kwargs)
+        return max_pool2d(self.func, *args, **kwargs)
+
+
+@dataclass(frozen=True)
+class Reshape(plans.Function):
+    """A new shape for each sample."""
+
+    sizes: tuple[int, ...]
+
+    def __call__(self, run: plans.Pass, path: str, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        return x.reshape(x.shape[0], *self.sizes)
+
+
+@dataclass(frozen=True)
+class New(plans.Function):
+    """A tensor of so many numbers for each sample."""
+
+    sizes: tuple[int, ...]
+
+    def __call__(self, run: plans.Pass, path: str, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        return self.func(x, (x.shape[0], *self.sizes), **kwargs)
+
+
 _ACTIVATIONS = "relu relu6 leaky_relu elu selu celu gelu silu mish softplus softsign logsigmoid hardtanh hardsigmoid"
 _ACTIVATIONS += " hardswish hardshrink softshrink tanhshrink sigmoid tanh threshold"
 _ELEMENTWISE = "relu sigmoid tanh abs neg exp square sqrt clamp clamp_min clamp_max sign log log1p expm1 sin cos"
@@ -242,10 +281,10 @@ _TABLE: tuple[tuple[tuple[Any, ...], str, Any, type[plans.Function]], ...] = (
     ((F,), "local_response_norm interpolate upsample", _axes(3), plans.Function),
     ((F,), "pixel_shuffle pixel_unshuffle", _axes(4), plans.Function),
     ((F,), "linear", _axes(2), plans.Product),
-    *(((torch,), f"conv{n}d conv_transpose{n}d", _axes(n + 2, n + 2), plans.Convolution) for n in (1, 2, 3)),
+    *(((torch,), f"conv{n}d conv_transpose{n}d", _axes(n + 2, n + 2), Convolution) for n in (1, 2, 3)),
     *(((F,), _POOLS.format(n=n), _axes(n + 2, n + 2), plans.Function) for n in (1, 2, 3)),
     ((torch,), "max_pool1d", _axes(3, 3), plans.Function),
-    ((F, torch), "max_pool2d", _axes(4, 4), plans.Pooling),
+    ((F, torch), "max_pool2d", _axes(4, 4), Pooling),
     ((F,), "batch_norm", _batch_norm, plans.Function),
     ((F,), "instance_norm", _instance_norm, plans.Function),
     ((F,), "dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout", _dropout, plans.Function),
@@ -261,9 +300,9 @@ _TABLE: tuple[tuple[tuple[Any, ...], str, Any, type[plans.Function]], ...] = (
     ((torch,), "cat concat", calls.cat, plans.Function),
     ((Tensor,), "float double half bfloat16 to type", calls.cast, plans.Function),
     ((Tensor,), "__getitem__", calls.index, plans.Function),
-    ((torch, Tensor), "view reshape", calls.reshape, plans.Reshape),
-    ((Tensor,), "view_as reshape_as", calls.view_as, plans.Reshape),
-    ((Tensor,), "new_zeros new_ones new_empty", calls.new, plans.New),
+    ((torch, Tensor), "view reshape", calls.reshape, Reshape),
+    ((Tensor,), "view_as reshape_as", calls.view_as, Reshape),
+    ((Tensor,), "new_zeros new_ones new_empty", calls.new, New),
 )
 _RULES: dict[Any, tuple[Any, type[plans.Function]]] = {
     getattr(owner, name): (check, compute)

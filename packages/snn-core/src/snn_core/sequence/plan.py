@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
@@ -269,17 +269,6 @@ def value_of(values: Mapping[int, Any], net: nn.Module, value: Value) -> Any:
     return value
 
 
-def frozen(value: Any) -> Any:
-    """Return a form of an argument that can be compared and hashed, in which 1, 1.0 and True differ."""
-    if isinstance(value, dict):
-        return tuple((key, frozen(item)) for key, item in sorted(value.items()))
-    if isinstance(value, list | tuple):
-        return type(value).__name__, *map(frozen, value)
-    if isinstance(value, slice):
-        return "slice", value.start, value.stop, value.step
-    return type(value).__name__, value if isinstance(value, Hashable) else id(value)
-
-
 def flat(values: Any) -> list[Any]:
     """Return the values in tuples, lists and dicts, at any depth."""
     if isinstance(values, dict):
@@ -326,24 +315,6 @@ class Function:
         return self.func(*args, **kwargs)
 
 
-class Convolution(Function):
-    """A convolution, in the layout that gains."""
-
-    def __call__(self, run: Pass, path: str, *args: Any, **kwargs: Any) -> Any:
-        if run.layout is None or not args:
-            return self.func(*args, **kwargs)
-        return run.layout.convolved(lambda x: self.func(x, *args[1:], **kwargs), args[0])
-
-
-class Pooling(Function):
-    """The maximum over windows, by what is registered for it."""
-
-    def __call__(self, run: Pass, path: str, *args: Any, **kwargs: Any) -> Any:
-        if run.layout is None:
-            return self.func(*args, **kwargs)
-        return max_pool2d(self.func, *args, **kwargs)
-
-
 class Product(Function):
     """``linear``, by what is registered for it."""
 
@@ -353,26 +324,6 @@ class Product(Function):
 
 
 _LINEAR = Product(F.linear)  # made once, as the compiler of torch 2.10 cannot make one
-
-
-@dataclass(frozen=True)
-class Reshape(Function):
-    """A new shape for each sample."""
-
-    sizes: tuple[int, ...]
-
-    def __call__(self, run: Pass, path: str, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        return x.reshape(x.shape[0], *self.sizes)
-
-
-@dataclass(frozen=True)
-class New(Function):
-    """A tensor of so many numbers for each sample."""
-
-    sizes: tuple[int, ...]
-
-    def __call__(self, run: Pass, path: str, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        return self.func(x, (x.shape[0], *self.sizes), **kwargs)
 
 
 @dataclass(frozen=True)
@@ -434,3 +385,12 @@ def hooked(net: nn.Module) -> str | None:
 def modes(net: nn.Module) -> tuple[bool, ...]:
     """Return which modules of a net are training, in order."""
     return tuple(module.training for module in net.modules())
+
+
+def memory_of(tensor: Any) -> int:
+    """Return where the memory begins that a tensor is a part of; 0 where it has none that could be compared."""
+    if type(tensor) not in (Tensor, nn.Parameter, nn.Buffer) or tensor.layout != torch.strided:
+        return 0
+    if torch._C._functorch.is_functorch_wrapped_tensor(tensor):
+        return 0
+    return tensor.untyped_storage().data_ptr()

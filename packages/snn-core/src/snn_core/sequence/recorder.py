@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any
@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
-from snn_core.neuron.separate import memory_of
 from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.calls import READS, Call, Rows, in_place_of, is_random, name_of, tells_rows, tensors_in
@@ -30,7 +29,7 @@ from snn_core.sequence.plan import (
     Plan,
     Step,
     Whole,
-    frozen,
+    memory_of,
 )
 from snn_core.sequence.surroundings import Surroundings
 from snn_core.sequence.watching import Watch
@@ -377,3 +376,14 @@ class Record(Watch, TorchFunctionMode):
         ours = {id(holder) for holder in (self.values, values, outputs, *kept)}
         holders = gc.get_referrers(*values)  # at once, as each call looks at all that there is
         return any(id(holder) not in ours and not isinstance(holder, types.FrameType) for holder in holders)
+
+
+def frozen(value: Any) -> Any:
+    """Return a form of an argument that can be compared and hashed, in which 1, 1.0 and True differ."""
+    if isinstance(value, dict):
+        return tuple((key, frozen(item)) for key, item in sorted(value.items()))
+    if isinstance(value, list | tuple):
+        return type(value).__name__, *map(frozen, value)
+    if isinstance(value, slice):
+        return "slice", value.start, value.stop, value.step
+    return type(value).__name__, value if isinstance(value, Hashable) else id(value)

@@ -15,9 +15,9 @@ from torch.utils._pytree import tree_flatten, tree_leaves, tree_map_only, tree_u
 
 from snn_core.files.manifest import device_of, opened, sealed
 from snn_core.neuron.kept import as_kept, as_tensors, temporal_by_path
-from snn_core.neuron.separate import separate
 from snn_core.neuron.temporal import in_turn
 from snn_core.neuron.whole_sequence import WholeSequence
+from snn_core.sequence.unrolling import separate
 from snn_core.sequence.watching import Watch
 
 

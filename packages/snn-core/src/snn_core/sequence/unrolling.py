@@ -14,7 +14,6 @@ from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 from snn_core.kernels.layers import is_compiled
 from snn_core.neuron.constant import is_whole
 from snn_core.neuron.hints import point_out
-from snn_core.neuron.separate import separate
 from snn_core.neuron.temporal import Temporal, alone, detach, reset, temporal
 from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.concatenation import concatenated
@@ -22,6 +21,7 @@ from snn_core.sequence.folding import Folding, folding_of
 from snn_core.sequence.layers import known_ahead
 from snn_core.sequence.loop import Loop, Run, chunks, later_steps, steps
 from snn_core.sequence.memory_plan import MemoryPlan, planned
+from snn_core.sequence.plan import memory_of
 from snn_core.sequence.recorded import FEW, recorded, recorded_ahead, schedule_of
 from snn_core.sequence.schedule import Schedule
 
@@ -321,3 +321,32 @@ def _check_ends(net: nn.Module) -> None:
                 "nothing else, so that some samples may end before others (lengths); run samples of one length "
                 "together, or set keeps_by_sample = True in its class"
             )
+
+
+def separate(tensors: Sequence[Any], others: Iterable[Any]) -> list[Any]:
+    """Return the same tensors, but copies of those that share memory with others or with one before them.
+
+    Args:
+        tensors: The tensors; whatever is none stays.
+        others: What they must not share memory with.
+
+    Returns:
+        The same, with as few copies as there can be. What a compiler looks at or has no memory of its own stays.
+
+    Example:
+        >>> x = torch.zeros(2)
+        >>> first, second = separate((x, x.view(1, 2)), [])
+        >>> second += 1
+        >>> first, second
+        (tensor([0., 0.]), tensor([[1., 1.]]))
+    """
+    if torch.compiler.is_compiling():
+        return list(tensors)
+    taken = {memory_of(other) for other in others} - {0}
+    apart = []
+    for tensor in tensors:
+        memory = memory_of(tensor)
+        apart.append(tensor.clone() if memory in taken else tensor)
+        if memory:
+            taken.add(memory)
+    return apart
