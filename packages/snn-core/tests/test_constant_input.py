@@ -190,5 +190,6 @@ def test_the_memory_that_is_predicted_is_that_of_one_step_before_the_first_neuro
     net = nn.Sequential(nn.Linear(60, 50), lif(), nn.Linear(50, 10), lif())
     xs = torch.rand(8, 60).expand(40, 8, 60)
     plans = [snn.plan_memory(net, xs), snn.plan_memory(net, xs.contiguous())]
-    assert plans[0].predicted_bytes < plans[1].predicted_bytes
+    assert plans[0].predicted_bytes <= plans[1].predicted_bytes  # less, where neurons do not store more than layers
+    assert plans[0].least_bytes < plans[1].least_bytes
     assert plans[0].predicted_bytes == pytest.approx(measured(net, xs), rel=0.15)
