@@ -87,7 +87,7 @@ class History(Temporal):
         """Return the last inputs of each sample, ``[batch, max_delay, ...]``."""
         if folding.order is None:
             last = window[-self.max_delay :]
-            # of one step a view, as a loop would copy all of them twice; of more, what holds no longer sequence
+            # a view after one step, as a loop would else copy everything twice; a view of many would keep all of them
             return (last if folding.steps == 1 else last.clone()).transpose(0, 1)
         windows = window.unfold(0, self.max_delay, 1).movedim(-1, 2)  # [1 + steps, batch, max_delay, ...]
         return folding.at_end(windows[1:], windows[0])
