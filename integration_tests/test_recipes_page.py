@@ -32,10 +32,10 @@ def test_the_tables_of_the_page_are_those_of_the_results():
 
 
 def test_the_results_have_five_seeds_of_every_net():
-    found = json.loads(recipes.RESULTS.read_text(encoding="utf-8"))
-    shown = [(run["task"], run["neuron"]) for run in found["runs"]]
+    results = json.loads(recipes.RESULTS.read_text(encoding="utf-8"))
+    shown = [(run["task"], run["neuron"]) for run in results["runs"]]
     assert shown == [(task, neuron) for task, neurons in recipes.NETWORKS.items() for neuron in neurons]
-    assert all([seed["seed"] for seed in run["runs"]] == [0, 1, 2, 3, 4] for run in found["runs"])
+    assert all([seed["seed"] for seed in run["runs"]] == [0, 1, 2, 3, 4] for run in results["runs"])
 
 
 def test_every_row_has_a_command_whose_program_is_there():

@@ -1,4 +1,4 @@
-"""What the recipes share: training over seeds, the epoch chosen on a validation part, and what is counted."""
+"""Train nets over several seeds, choose the epoch on a validation part, and count spikes and parameters."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def stepped(net: nn.Module, xs: Tensor) -> Tensor:
 
 
 def by_definition(layer: nn.Module, xs: Tensor) -> Tensor:
-    """What a layer gives, as a sum over all earlier steps."""
+    """Compute the output of a layer as a sum over all earlier steps."""
     most = layer.max_delay
     delays = layer.delay.clamp(0, most)
     outs = []
@@ -73,11 +73,11 @@ def by_definition(layer: nn.Module, xs: Tensor) -> Tensor:
 @each
 def test_a_layer_is_the_sum_over_earlier_steps_that_it_is_defined_by(name: str) -> None:
     layer, xs = made(name)
-    found, expected = stepped(layer, xs), by_definition(layer, xs)
-    close(found, expected)
-    upstream = torch.randn_like(found)
+    outputs, expected = stepped(layer, xs), by_definition(layer, xs)
+    close(outputs, expected)
+    upstream = torch.randn_like(outputs)
     learned = [p for n, p in layer.named_parameters() if n != "delay" or name != "linear, evaluated"]
-    for mine, theirs in zip(*(torch.autograd.grad(out, learned, upstream) for out in (found, expected)), strict=True):
+    for mine, theirs in zip(*(torch.autograd.grad(out, learned, upstream) for out in (outputs, expected)), strict=True):
         close(mine, theirs)
 
 
@@ -87,13 +87,13 @@ def test_all_steps_at_once_give_what_steps_give(name: str, way: dict) -> None:
     layer, xs = made(name)
     net = nn.Sequential(layer)
     upstream = torch.randn_like(stepped(net, xs))
-    found, expected = (run.requires_grad_() for run in (xs.clone(), xs.clone()))
-    outs = snn.unroll(net, found, **way), stepped(net, expected)
+    outputs, expected = (run.requires_grad_() for run in (xs.clone(), xs.clone()))
+    outs = snn.unroll(net, outputs, **way), stepped(net, expected)
     close(*outs)
     wanted = [p for p in net.parameters() if p.requires_grad]
     gradients = [
         torch.autograd.grad(out, [x, *wanted], upstream, allow_unused=True)
-        for out, x in zip(outs, (found, expected), strict=True)
+        for out, x in zip(outs, (outputs, expected), strict=True)
     ]
     for mine, theirs in zip(*gradients, strict=True):
         assert (mine is None) == (theirs is None)
@@ -117,13 +117,13 @@ def test_a_sequence_may_be_cut_anywhere(name: str, cut: int) -> None:
 def test_samples_that_end_keep_their_own_last_inputs(name: str, way: dict) -> None:
     net, xs = made(name, batch=5)
     lengths = torch.tensor([9, 0, 4, 1, 7])
-    found = snn.unroll(net, xs, lengths=lengths, **way)
+    outputs = snn.unroll(net, xs, lengths=lengths, **way)
     kept = net._kept[0]
     for sample, length in enumerate(lengths.tolist()):
         alone, _ = made(name, batch=5)
-        outs = stepped(alone, xs[:length, sample : sample + 1]) if length else found[:0, sample : sample + 1]
-        close(found[:length, sample : sample + 1], outs)
-        assert not found[length:, sample].any()
+        outs = stepped(alone, xs[:length, sample : sample + 1]) if length else outputs[:0, sample : sample + 1]
+        close(outputs[:length, sample : sample + 1], outs)
+        assert not outputs[length:, sample].any()
         close(kept[sample], alone._kept[0][0] if length else torch.zeros_like(kept[sample]))
 
 
@@ -319,10 +319,10 @@ def test_recurrent_spikes_go_back_after_their_delays(sigma: float) -> None:
     xs = torch.randn(11, 3, 5, dtype=torch.float64)
     layer = lif.recurrent
     constants = lif.beta, layer.weight, layer.bias, lif.delay
-    found, expected = lif.unroll(xs)[0], delayed_recurrence(xs, *constants, sigma)
-    close(found, expected)
-    upstream = torch.randn_like(found)
-    mine, theirs = (torch.autograd.grad(out, constants, upstream) for out in (found, expected))
+    outputs, expected = lif.unroll(xs)[0], delayed_recurrence(xs, *constants, sigma)
+    close(outputs, expected)
+    upstream = torch.randn_like(outputs)
+    mine, theirs = (torch.autograd.grad(out, constants, upstream) for out in (outputs, expected))
     for a, b in zip(mine, theirs, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-12)
 

@@ -1,4 +1,4 @@
-"""What ``init.fluctuation_`` refuses: it names the thing, and no weight has changed."""
+"""Errors of ``init.fluctuation_``: each names its cause, and no weight changes."""
 
 from __future__ import annotations
 
@@ -83,18 +83,18 @@ NETS = {
 
 @pytest.mark.parametrize("case", NETS)
 def test_what_cannot_be_scaled_is_named_and_left_as_it_was(case: str) -> None:
-    make, said = NETS[case]
+    make, message = NETS[case]
     torch.manual_seed(7)
     net = make()
     start = {name: value.clone() for name, value in net.state_dict().items()}
     with pytest.raises(ValueError) as raised:
         fluctuation_(net, torch.ones(7, 3, 6), 0.1, tolerance=0.05)
-    assert said in str(raised.value)
+    assert message in str(raised.value)
     assert all(torch.equal(value.nan_to_num(7), start[name].nan_to_num(7)) for name, value in net.state_dict().items())
 
 
 @pytest.mark.parametrize(
-    ("change", "kind", "said"),
+    ("change", "kind", "message"),
     [
         ({"net": 3}, TypeError, "takes a net (nn.Module), got int"),
         ({"xs": [1.0]}, TypeError, "takes a batch of data xs[T, batch, ...], got list"),
@@ -110,11 +110,11 @@ def test_what_cannot_be_scaled_is_named_and_left_as_it_was(case: str) -> None:
         ({"most": math.inf}, ValueError, "got inf"),
     ],
 )
-def test_bad_arguments_are_named(change: dict, kind: type[Exception], said: str) -> None:
+def test_bad_arguments_are_named(change: dict, kind: type[Exception], message: str) -> None:
     arguments = {"net": deep(), "xs": poisson(4, 3, 37), **change}
     with pytest.raises(kind) as raised:
         fluctuation_(**arguments)
-    assert said in str(raised.value)
+    assert message in str(raised.value)
 
 
 def test_a_factor_beyond_the_largest_is_refused() -> None:

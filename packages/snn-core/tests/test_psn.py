@@ -28,10 +28,10 @@ def test_the_sliding_neuron_weighs_its_last_inputs(order: int) -> None:
     assert [float(w.detach()) for w in weights] == [2.0**-i for i in range(order)]
     xs = torch.randn(9, 3, 5, dtype=torch.float64, requires_grad=True)
     sums = [sum(weights[i] * xs[t - i] for i in range(min(order, t + 1))) - neuron.threshold for t in range(len(xs))]
-    expected, (found, last) = smooth(torch.stack(sums)), neuron.unroll(xs)
-    close(found, expected)
+    expected, (spikes, last) = smooth(torch.stack(sums)), neuron.unroll(xs)
+    close(spikes, expected)
     close(last.mem - neuron.threshold, sums[-1])
-    pairs = zip(*(gradients(out, [xs, *weights[: len(xs)]]) for out in (found, expected)), strict=True)
+    pairs = zip(*(gradients(out, [xs, *weights[: len(xs)]]) for out in (spikes, expected)), strict=True)
     for mine, theirs in pairs:
         torch.testing.assert_close(mine, theirs, rtol=1e-9, atol=1e-12)
 
@@ -59,10 +59,10 @@ def test_the_parallel_neuron_weighs_every_step(order: int | None, masking: float
             inside = order is None or t - order < i <= t
             row = row + neuron.weight[t, i] * xs[i] * (1.0 if inside else 1 - masking)
         rows.append(row)
-    expected, found = smooth(torch.stack(rows)), neuron(xs)
-    close(found, expected)
+    expected, spikes = smooth(torch.stack(rows)), neuron(xs)
+    close(spikes, expected)
     inputs = [xs, neuron.weight, neuron.bias]
-    for mine, theirs in zip(*(gradients(out, inputs) for out in (found, expected)), strict=True):
+    for mine, theirs in zip(*(gradients(out, inputs) for out in (spikes, expected)), strict=True):
         torch.testing.assert_close(mine, theirs, rtol=1e-9, atol=1e-12)
 
 
@@ -82,10 +82,10 @@ def test_a_shorter_sequence_is_as_if_no_input_followed(order: int | None) -> Non
     torch.testing.assert_close(neuron(xs[:5]), neuron(xs)[:5])
     lengths = torch.tensor([8, 3, 5, 0])
     padded = torch.randn(8, 4, 5)
-    found = snn.unroll(neuron, padded, lengths=lengths)
+    spikes = snn.unroll(neuron, padded, lengths=lengths)
     for sample, length in enumerate(lengths.tolist()):
         if length:
-            torch.testing.assert_close(found[:length, sample], neuron(padded[:length, sample : sample + 1])[:, 0])
+            torch.testing.assert_close(spikes[:length, sample], neuron(padded[:length, sample : sample + 1])[:, 0])
 
 
 def test_under_unroll_it_gives_what_a_call_gives() -> None:

@@ -1,4 +1,4 @@
-"""What the neurons of a net do in a run, and which layers with weights feed them."""
+"""Count the spikes of a net's neurons in a run, and find the layers that feed them."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ _NARROW = 1e-6  # of a factor: where a rate jumps within less, no factor gives w
 
 
 class NotReached(Exception):
-    """That no factor gives the rate, and why."""
+    """No factor gives the rate; the message says why."""
 
 
 def gaussian_factor(mean: float, std: float, threshold: float, rate: float) -> float | None:

@@ -1,4 +1,4 @@
-"""What was done to the weights before each neuron, as rows and as a table."""
+"""A report of how the weights before each neuron were scaled, as rows and as a table."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Scaled(NamedTuple):
-    """What the weights before a neuron were scaled by.
+    """The factor for the weights before one layer of neurons.
 
     Args:
         path: Path of the neuron in the net.
@@ -24,7 +24,7 @@ class Scaled(NamedTuple):
 
 
 class Scaling(tuple[Scaled, ...]):
-    """What was done before each neuron, in their order; printed, a table.
+    """The factors for all layers of neurons, in the order of the net; it prints as a table.
 
     Example:
         >>> print(Scaling([Scaled("1", ("0",), 12.3456, 0.0, 0.1012)]))
