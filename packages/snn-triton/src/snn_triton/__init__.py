@@ -1,0 +1,11 @@
+"""Fused GPU kernels for the neurons of snn-core, generated with Triton.
+
+Installing is all there is to do: snn-core finds the kernels by their entry point. Importing this package imports
+neither torch nor Triton.
+"""
+
+from __future__ import annotations
+
+from snn_triton._version import __version__
+
+__all__ = ["__version__"]
