@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from snn_core.kernels.layout import Layout
 from snn_core.kernels.program import StepProgram
-from snn_cpu.layout import Layout
 from snn_cpu.lowering import BackwardCode, ForwardCode, Unknown, backward_code, forward_code
 
-__all__ = ["Interpreter", "columns_of"]
+__all__ = ["Interpreter", "columns_of", "sum_to"]
 
 _NONE = torch.empty(0)
 
@@ -141,7 +141,7 @@ class Interpreter:
         return (
             layout.sequence_back(grad_x) if need_x else None,
             *map(layout.step_back, initial),
-            *(layout.sum_to(s, shape) for s in sums),
+            *(sum_to(layout, s, shape) for s in sums),
         )
 
     def forward_code(self, program: StepProgram) -> ForwardCode:
@@ -179,3 +179,8 @@ def columns_of(coefficients: Sequence[Tensor], dtype: torch.dtype, layout: Layou
     """Return each coefficient as one value without axes, or one for each column."""
     converted = (c if c.dtype == dtype else c.to(dtype) for c in coefficients)
     return [c if c.dim() == 0 else c.reshape(()) if c.numel() == 1 else layout.step(c) for c in converted]
+
+
+def sum_to(layout: Layout, columns: Tensor, shape: Sequence[int]) -> Tensor:
+    """Return the sum of one number a column to a shape, in float64 and always in the same order."""
+    return layout.sum_to(columns, shape, torch.ops.snn_cpu.sum_to)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from snn_core.kernels import backward
 from snn_core.kernels.instructions import CONDITIONS
 from snn_core.kernels.program import Program, Register, StepProgram
 from snn_cpu.code import BINARY, UNARY, Node, Row, assembled
@@ -78,38 +79,32 @@ def backward_code(program: StepProgram, spk: bool, states: Sequence[bool], trace
     for k, name in enumerate(names):  # those need not be computed again
         values.rename(outputs[name], Row("after", k))
     known = _inputs(values, program)
-    known["d emitted"] = values.row(Row("upstream spk")) if spk else None
+    known["d emitted"] = values.row(Row("upstream spk"))
+    walk = backward.walk(program, spk, states, trace)
 
-    def computed(follows: Sequence[bool]) -> dict[str, Any]:
+    def computed(step: Program, follows: Sequence[bool]) -> dict[str, int]:
         """Return the gradients in a step, given which of the states have one from the step that follows."""
         for k, name in enumerate(names):
-            parts: list[int | None] = [values.row(Row("next", k))] if follows[k] else []
+            parts = [values.row(Row("next", k))] if follows[k] else []
             parts += [values.row(Row("upstream", k))] if trace and states[k] else []
-            known[f"d {name}"] = values.instruction("add", parts) if len(parts) == 2 else next(iter(parts), None)
-        gradients = _computed(values, program.backward, known)
-        return {name: None if values.is_zero(node) else node for name, node in gradients.items()}
+            if parts:
+                known[f"d {name}"] = values.operation("add", *parts) if len(parts) == 2 else parts[0]
+        return _computed(values, step, known)
 
-    last = computed([given and not trace for given in states])
-    follows = [last[f"d {name}"] is not None for name in names]
-    while True:
-        before = computed(follows)
-        more = [f or before[f"d {name}"] is not None for f, name in zip(follows, names, strict=True)]
-        if more == follows:
-            break
-        follows = more
+    last = computed(walk.last, [given and not trace for given in states])
+    before = computed(walk.before, walk.follows)
     count, sums = range(len(names)), range(len(program.sums))
     inputs = [Row("upstream spk"), *(Row("upstream", k) for k in count), *(Row("next", k) for k in count)]
     inputs += [Row("sum before", j) for j in sums]
     written = [Row("grad x"), *(Row("grad", k) for k in count), *(Row("sum", j) for j in sums)]
     ends = []
     for gradients in (last, before):
-        ends.append([(Row("grad x"), values.some(gradients["d x"]))] if need_x else [])
-        ends[-1] += [
-            (Row("grad", k), values.some(gradients[f"d {n}"])) for k, n in enumerate(names) if states[k] or follows[k]
-        ]
+        ends.append([(Row("grad x"), gradients["d x"])] if need_x else [])
+        ends[-1] += [(Row("grad", k), gradients[f"d {n}"]) for k, n in enumerate(names) if states[k] or walk.follows[k]]
         for j, name in enumerate(program.sums):
-            total = values.instruction("add", [gradients[name], values.row(Row("sum before", j))])
-            ends[-1].append((Row("sum", j), values.some(total)))
+            so_far = values.row(Row("sum before", j))
+            total = so_far if values.is_zero(gradients[name]) else values.operation("add", gradients[name], so_far)
+            ends[-1].append((Row("sum", j), total))
     slots = _slots(values, program, [*inputs, *written])
     codes = [assembled(values.nodes, each, frozenset({"grad", "sum"}), slots) for each in ends]
     again, again_temporaries = assembled(
@@ -144,7 +139,7 @@ def _slots(values: _Values, program: StepProgram, more: Sequence[Row]) -> dict[R
     return {row: slot for slot, row in enumerate(rows)}
 
 
-def _inputs(values: _Values, program: StepProgram) -> dict[str, Any]:
+def _inputs(values: _Values, program: StepProgram) -> dict[str, int]:
     known = {"x": values.row(Row("x"))}
     known |= {name: values.row(Row("before", k)) for k, name in enumerate(program.states)}
     return known | {n: values.row(Row("coefficient", j, True)) for j, n in enumerate(program.coefficients)}
@@ -152,11 +147,11 @@ def _inputs(values: _Values, program: StepProgram) -> dict[str, Any]:
 
 def _forward(values: _Values, program: StepProgram) -> dict[str, int]:
     known = _inputs(values, program)
-    return {name: values.some(node) for name, node in _computed(values, program.forward, known).items()}
+    return _computed(values, program.forward, known)
 
 
-def _computed(values: _Values, program: Program, known: dict[str, Any]) -> dict[str, Any]:
-    """Return a program's outputs as nodes, None for gradients that are zero as nothing leads to them."""
+def _computed(values: _Values, program: Program, known: dict[str, int]) -> dict[str, int]:
+    """Return a program's outputs as nodes."""
     if len(program.instructions) > _MOST:
         raise Unknown(f"a step of {len(program.instructions)} instructions; its kernel takes up to {_MOST}")
     registers = [known[name] for name in program.inputs]
@@ -200,24 +195,8 @@ class _Values:
         place = [*self.number].index(number.hex())
         return self.row(Row("number", place, True, number))
 
-    def some(self, node: int | None) -> int:
-        return self.constant(0.0) if node is None else node
-
-    def instruction(self, name: str, operands: list[int | None]) -> int | None:
-        """Return the node of an instruction, as operations of the machine.
-
-        None is the gradient of what nothing depends on: zero, whatever it is multiplied by.
-        """
-        if None in operands:
-            if name in ("mul", "neg", "number", "div") or all(o is None for o in operands):
-                return None
-            if name == "add":
-                return next(o for o in operands if o is not None)
-            if name == "sub":
-                return self.operation("neg", self.some(operands[1])) if operands[0] is None else operands[0]
-            if name == "where" and operands[1:] == [None, None]:
-                return None
-        nodes = [self.some(o) for o in operands]
+    def instruction(self, name: str, nodes: Sequence[int]) -> int:
+        """Return the node of an instruction, as operations of the machine."""
         if name == "number":
             return nodes[0]
         if name in ("gt", "lt") and self._value(nodes[1]) == 0.0 and self.nodes[nodes[0]].operation == "sub":
@@ -270,9 +249,9 @@ class _Values:
             x = self.operation("maximum", x, low)
         return x if bounds[1] == float("inf") else self.operation("minimum", x, high)
 
-    def is_zero(self, node: int | None) -> bool:
-        """Return True for nothing, and for the number zero."""
-        return node is None or self._value(node) == 0.0
+    def is_zero(self, node: int) -> bool:
+        """Return True for the number zero."""
+        return self._value(node) == 0.0
 
     def _value(self, node: int) -> float | None:
         """Return the number that a node is."""

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from snn_core.kernels import SequenceCall
+from snn_core.kernels.layout import Layout
 from snn_core.kernels.program import StepProgram
 from snn_core.kernels.programs import program_of_family
-from snn_cpu.interpreter import Interpreter, columns_of
-from snn_cpu.layout import Layout
+from snn_cpu.interpreter import Interpreter, columns_of, sum_to
 
 __all__ = ["ALONE", "Dense"]
 
@@ -126,7 +126,7 @@ class Dense:
             grad_weight, grad_bias = _connection(drive, spk, saved[0][:-1], graded, returned)
         values = dict(zip(_alone(call).names, own, strict=True))
         shape = program.shape_of_sums(values)
-        summed = {name: layout.sum_to(s, shape) for name, s in zip(program.sums, sums, strict=True)}
+        summed = {name: sum_to(layout, s, shape) for name, s in zip(program.sums, sums, strict=True)}
         *grad_decays, grad_threshold = program.gradients(values, summed)
         return (
             layout.sequence_back(drive) if needs[0] else None,
@@ -134,7 +134,7 @@ class Dense:
             grad_weight,
             grad_bias,
             *grad_decays,
-            layout.sum_to(of_amplitude, amplitude.shape).to(amplitude.dtype) if need_amplitude else None,
+            sum_to(layout, of_amplitude, amplitude.shape).to(amplitude.dtype) if need_amplitude else None,
             grad_threshold,
         )
 

@@ -1,21 +1,20 @@
-"""How tensors of a sequence lie in memory, as the rows and columns that the kernels see."""
+"""How tensors of a sequence lie in memory, as the rows and columns that engines see."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
-__all__ = ["Layout"]
+Summed = Callable[[Tensor, Sequence[int], Sequence[int]], Tensor]
 
 
 @dataclass(frozen=True)
 class Layout:
     """One step's axes in the order in which they lie in memory.
 
-    The kernels read ``[T, columns]``, each step dense; which neuron is which column does not matter to them, as long as
+    Engines read ``[T, columns]``, each step dense; which neuron is which column does not matter to them, as long as
     everything agrees. So a sequence of channels-last images is taken as it is.
 
     Args:
@@ -31,6 +30,7 @@ class Layout:
         """The layout of a sequence ``x[T, ...]``, whose steps are dense in it where they are in any.
 
         Example:
+            >>> import torch
             >>> images = torch.zeros(2, 5, 3, 4, 4).to(memory_format=torch.channels_last_3d)
             >>> Layout.of(torch.zeros(2, 3, 5)).order, Layout.of(torch.zeros(2, 5, 3).mT).order
             (None, (1, 0))
@@ -72,13 +72,23 @@ class Layout:
             return columns.resize_(self.shape)
         return self.sequence_back(columns.view(1, -1))[0]
 
-    def sum_to(self, columns: Tensor, shape: Sequence[int]) -> Tensor:
-        """The sum of ``[columns]`` over what was broadcast from ``shape``, in float64 and always in the same order."""
+    def sum_to(self, columns: Tensor, shape: Sequence[int], summed: Summed | None = None) -> Tensor:
+        """Return the sum of ``[columns]`` over what was broadcast from a shape.
+
+        Args:
+            columns: One number a column.
+            shape: The shape.
+            summed: Sums a tensor of some sizes, given flat, to others, each the same or 1; by torch if None.
+        """
         order = range(len(self.shape)) if self.order is None else self.order
         padded = (1,) * (len(self.shape) - len(shape)) + tuple(shape)
-        stored = [padded[axis] for axis in order]
-        summed = torch.ops.snn_cpu.sum_to(columns, [self.shape[axis] for axis in order], stored)
-        return summed.permute(_inverse(order)).reshape(tuple(shape))
+        sizes, stored = [self.shape[axis] for axis in order], [padded[axis] for axis in order]
+        total = (summed or _by_torch)(columns, sizes, stored)
+        return total.view(stored).permute(_inverse(order)).reshape(tuple(shape))
+
+
+def _by_torch(columns: Tensor, sizes: Sequence[int], stored: Sequence[int]) -> Tensor:
+    return columns.view(*sizes).sum_to_size(*stored)
 
 
 def _inverse(order: Sequence[int]) -> list[int]:
