@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from snn_core.kernels.layout import Layout
-from snn_core.kernels.program import StepProgram
+from snn_core.kernels.program import Made, StepProgram
 from snn_cpu.lowering import BackwardCode, ForwardCode, Unknown, backward_code, forward_code
 
 __all__ = ["Interpreter", "columns_of", "sum_to"]
@@ -25,7 +23,7 @@ class Interpreter:
     device = "cpu"
 
     def __init__(self) -> None:
-        self._codes: dict[int, tuple[Any, dict[Any, Any]]] = {}
+        self._made = Made()
 
     def refuses(self, program: StepProgram, dtype: torch.dtype) -> str | None:
         """Return why a program cannot run here, or None.
@@ -37,7 +35,7 @@ class Interpreter:
         Returns:
             A reason, such as "float16 input; the kernels take float32 and float64".
         """
-        return self._code(program, dtype, lambda: self._reason(program, dtype))
+        return self._made.get(program, dtype, lambda: self._reason(program, dtype))
 
     def _reason(self, program: StepProgram, dtype: torch.dtype) -> str | None:
         if dtype not in (torch.float32, torch.float64):
@@ -146,7 +144,7 @@ class Interpreter:
 
     def forward_code(self, program: StepProgram) -> ForwardCode:
         """Return the code of a program's step, made once."""
-        return self._code(program, (), lambda: forward_code(program))
+        return self._made.get(program, (), lambda: forward_code(program))
 
     def backward_code(
         self, program: StepProgram, spk: bool, states: tuple[bool, ...], trace: bool, need_x: bool
@@ -161,18 +159,7 @@ class Interpreter:
             need_x: Whether the gradient of the input is asked for.
         """
         key = spk, states, trace, need_x
-        return self._code(program, key, lambda: backward_code(program, *key))
-
-    def _code(self, program: StepProgram, key: Any, make: Callable[[], Any]) -> Any:
-        """Return what was made for a program before: programs hold dictionaries, and so have no hash."""
-        number = id(program)
-        entry = self._codes.get(number)
-        if entry is None or entry[0]() is not program:
-            entry = self._codes[number] = weakref.ref(program, lambda _: self._codes.pop(number, None)), {}
-        codes = entry[1]
-        if key not in codes:
-            codes[key] = make()
-        return codes[key]
+        return self._made.get(program, key, lambda: backward_code(program, *key))
 
 
 def columns_of(coefficients: Sequence[Tensor], dtype: torch.dtype, layout: Layout) -> list[Tensor]:

@@ -201,8 +201,6 @@ class _Values:
             return nodes[0]
         if name in ("gt", "lt") and self._value(nodes[1]) == 0.0 and self.nodes[nodes[0]].operation == "sub":
             return self.operation(name, *self.nodes[nodes[0]].operands)  # of numbers, a - b > 0 only where a > b
-        if name == "pow":
-            return self._power(*nodes)
         if name == "clamp":
             return self._clamped(*nodes)
         if name in BINARY | UNARY | {"where"}:
@@ -222,22 +220,6 @@ class _Values:
                 if self.nodes[b].operation == "neg":
                     return self.operation("neg", self.operation("mul", a, *self.nodes[b].operands))
         return self._node(Node(name, operands))
-
-    def _power(self, x: int, exponent: int) -> int:
-        """Return a power, of some exponents by what PyTorch computes in its place."""
-        value = self._value(exponent)
-        if value == 0.0:
-            return self.constant(1.0)
-        if value == 1.0:
-            return x
-        if value == 2.0:
-            return self.operation("square", x)
-        if value == 3.0:
-            return self.operation("mul", self.operation("square", x), x)
-        if value == -2.0:
-            return self.operation("reciprocal", self.operation("square", x))
-        simple = {0.5: "sqrt", -0.5: "rsqrt", -1.0: "reciprocal"}
-        return self.operation(simple[value], x) if value in simple else self.operation("pow", x, exponent)
 
     def _clamped(self, x: int, low: int, high: int) -> int:
         bounds = self._value(low), self._value(high)

@@ -158,6 +158,6 @@ def test_code_is_made_once_for_each_kind_of_call_and_forgotten_with_its_program(
         _, saved = machine.forward(program, x, state, coefficients, False, True)
         for need_x in (True, False):
             machine.backward(program, [x, None], x, state, coefficients, saved, False, need_x, ())
-    assert [len(codes) for _, codes in machine._codes.values()] == [3]
+    assert [len(codes) for _, codes in machine._made._by_program.values()] == [3]
     del program
-    assert machine._codes == {}
+    assert machine._made._by_program == {}

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import importlib.util
+from importlib import metadata
+
 __all__ = ["register"]
+
+_DISTRIBUTIONS = ("triton", "triton-rocm", "pytorch-triton-rocm", "pytorch-triton")  # that bring the module, by torch
+_OLDEST = (3, 6)
 
 
 def register() -> tuple[bool, str]:
     """Register the kernels; the entry point ``triton`` of the group ``snn.kernels``.
+
+    Triton itself is imported by the first kernel.
 
     Returns:
         Whether the kernels can run here, and on what, or why not.
@@ -18,6 +26,30 @@ def register() -> tuple[bool, str]:
     """
     import torch
 
+    if torch.version.cuda is None and torch.version.hip is None:
+        return False, f"torch {torch.__version__} is built without GPUs: install one for CUDA or ROCm"
     if not torch.cuda.is_available():
         return False, "no GPU: torch sees none"
-    return False, "there are no kernels yet"
+    version = _version()
+    if version is None:
+        return False, "Triton is not installed, which comes with torch for Linux: pip install triton"
+    if tuple(int(part) for part in version.split(".")[:2]) < _OLDEST:
+        oldest = ".".join(map(str, _OLDEST))
+        return False, f"Triton {version} is too old: install torch 2.10 or newer, which brings {oldest} or newer"
+    from snn_core import kernels
+    from snn_triton.engine import Engine
+
+    kernels.register("program", Engine())
+    return True, f"{torch.cuda.device_count()} GPU(s), Triton {version}"
+
+
+def _version() -> str | None:
+    """Return the version of Triton, without importing it; None if it is not there."""
+    if importlib.util.find_spec("triton") is None:
+        return None
+    for name in _DISTRIBUTIONS:
+        try:
+            return metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return None

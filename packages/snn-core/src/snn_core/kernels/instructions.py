@@ -114,7 +114,17 @@ def lowered(name: str, args: tuple[Any, ...], kwargs: dict[str, Any], emit: Emit
 
 
 def _power(emit: Emit, x: Operand, exponent: Operand) -> Operand:
-    return emit("square", x) if exponent == 2 else emit("pow", x, exponent)
+    """Return a power, of some exponents by what PyTorch computes in its place."""
+    if not isinstance(exponent, int | float):
+        return emit("pow", x, exponent)
+    if exponent in (0, 1):
+        return x if exponent else 1.0
+    if exponent == 3:
+        return emit("mul", emit("square", x), x)
+    if exponent == -2:
+        return emit("reciprocal", emit("square", x))
+    names = {2: "square", 0.5: "sqrt", -0.5: "rsqrt", -1: "reciprocal"}
+    return emit(names[exponent], x) if exponent in names else emit("pow", x, exponent)
 
 
 def _between(emit: Emit, x: Operand, low: Operand = None, high: Operand = None) -> Operand:

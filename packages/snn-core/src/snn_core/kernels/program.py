@@ -7,8 +7,9 @@ columns through all steps of a sequence before it looks at the next ones.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import weakref
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import torch
@@ -113,6 +114,7 @@ class StepProgram:
         connections: Linear maps of the neuron's input, or of the state, to inputs of the step, which stand behind its
             states; those to the same inputs are added up. Where the step does not read the neuron's input itself, one
             of these is ``x``, and that ``input``.
+        neuron: The name of the neuron's class, for messages; programs that differ in it alone are equal.
 
     Example:
         >>> import snn_core as snn
@@ -134,6 +136,7 @@ class StepProgram:
     backward: Program
     last: Program
     connections: tuple[Connection, ...] = ()
+    neuron: str = field(default="neuron", compare=False)
 
     def __str__(self) -> str:
         parts = {"once": self.once, "step": self.forward, "step backward": self.backward, "at the end": self.last}
@@ -214,3 +217,39 @@ class StepProgram:
     def sums(self) -> tuple[str, ...]:
         """The names of the outputs of ``backward`` that are summed over columns and steps."""
         return tuple(self.backward.outputs)[1 + len(self.states) :]
+
+
+class Made:
+    """What an engine made of programs, each for as long as its program lives.
+
+    Programs hold dictionaries, and so have no hash: they are told apart by identity.
+
+    Example:
+        >>> import snn_core as snn
+        >>> made, program = Made(), snn.program(snn.Leaky(beta=0.9))
+        >>> made.get(program, "length", lambda: len(program.forward.instructions))
+        9
+        >>> made.get(program, "length", lambda: 0)
+        9
+    """
+
+    def __init__(self) -> None:
+        self._by_program: dict[int, tuple[Any, dict[Any, Any]]] = {}
+
+    def get(self, program: StepProgram, key: Any, make: Callable[[], Any]) -> Any:
+        """Return what was made of a program under a key, or make it.
+
+        Args:
+            program: The program.
+            key: What else it depends on.
+            make: Makes it.
+        """
+        number = id(program)
+        entry = self._by_program.get(number)
+        if entry is None or entry[0]() is not program:
+            entry = weakref.ref(program, lambda _: self._by_program.pop(number, None)), {}
+            self._by_program[number] = entry
+        made = entry[1]
+        if key not in made:
+            made[key] = make()
+        return made[key]

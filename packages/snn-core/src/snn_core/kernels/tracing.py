@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -43,7 +44,7 @@ def traced(neuron: Any, axes: int, dtype: torch.dtype, sample: tuple[int, ...] |
     program = _recorded(neuron, axes, dtype, sample, first, 1.0)
     if any(_recorded(neuron, axes, dtype, sample, lengths, -3.0) != program for lengths in (first, second)):
         raise NoProgram("what a step computes depends on the values or the size of its input")
-    return program
+    return replace(program, neuron=type(neuron).__name__)
 
 
 def constants_of(neuron: nn.Module) -> dict[str, Tensor]:

@@ -1,0 +1,241 @@
+"""Whole sequences of any neuron that is a step program, on a GPU."""
+
+from __future__ import annotations
+
+import functools
+import math
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from snn_core.kernels.layout import Layout
+from snn_core.kernels.program import Made, StepProgram
+from snn_triton.kernels import kernel
+from snn_triton.source import Backward, Forward, Source, Unknown, backward_source, forward_source
+
+__all__ = ["WARPS", "Engine", "block_size"]
+
+_DTYPES = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
+_LONGEST = 32  # steps between two that the backward pass computes anew
+_MANY = 2**18  # columns from which on a large GPU has more than it can run at a time
+WARPS = 4
+"""Warps of a block."""
+
+
+class Engine:
+    """An engine that runs step programs by kernels of Triton, one generated for each program and use.
+
+    It computes in float32, and in float64 where the input is; input, spikes and states in half precision are converted
+    where they are read and written.
+
+    Args:
+        device: Type of the devices it runs on. Another than ``"cuda"`` is for Triton's own interpreter.
+        block: Columns of one block of a kernel, a power of two; by the sizes of a sequence if None.
+        functions: What ``tl`` and ``libdevice`` mean in the kernels; Triton's own if None.
+    """
+
+    name = "snn-triton"
+
+    def __init__(
+        self, device: str = "cuda", block: int | None = None, functions: Mapping[str, Any] | None = None
+    ) -> None:
+        self.device = device
+        self._block = block
+        self._functions = functions
+        self._made = Made()
+
+    def refuses(self, program: StepProgram, dtype: torch.dtype) -> str | None:
+        """Return why a program cannot run here, or None; the first time, it runs two steps of a few columns.
+
+        Args:
+            program: A step program.
+            dtype: Of its input.
+
+        Returns:
+            A reason, such as "int32 input; the kernels take float32, float16, bfloat16 and float64".
+
+        Warns:
+            RuntimeWarning: If its kernels do not compile, once; the reference runs in their place.
+        """
+        return self._made.get(program, dtype, lambda: self._reason(program, dtype))
+
+    def _reason(self, program: StepProgram, dtype: torch.dtype) -> str | None:
+        if dtype not in _DTYPES:
+            return f"{_short(dtype)} input; the kernels take {', '.join(map(_short, _DTYPES[:-1]))} and float64"
+        x = torch.zeros(2, 1, dtype=dtype, device=self.device)
+        states = [torch.zeros_like(x[0]) for _ in program.states]
+        coefficients = [torch.ones((), dtype=dtype, device=self.device) for _ in program.coefficients]
+        given = program, x, states, coefficients
+        try:
+            (spikes, *last), saved = self.forward(*given, trace=False, save=True)
+            self.backward(program, [spikes, *last], *given[1:], saved, trace=False, need_x=True, shape=torch.Size((1,)))
+        except Unknown as reason:
+            return str(reason)
+        except Exception as error:  # whatever Triton, its compiler or the driver raise
+            reason = f"its kernels do not compile: {type(error).__name__}: {error}"
+            warnings.warn(
+                f"snn-triton: {program.neuron}: {reason}; the reference implementation runs instead",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+            return reason.partition("\n")[0]
+        return None
+
+    def empty(self, sizes: Sequence[int], like: Tensor) -> Tensor:
+        """Return an uninitialized tensor.
+
+        Args:
+            sizes: Its sizes.
+            like: A tensor of its dtype, on its device.
+        """
+        return like.new_empty(*sizes)
+
+    def forward(
+        self,
+        program: StepProgram,
+        x: Tensor,
+        states: Sequence[Tensor],
+        coefficients: Sequence[Tensor],
+        trace: bool,
+        save: bool,
+    ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        """Run a sequence.
+
+        Args:
+            program: A step program.
+            x: Input ``[T, ...]``.
+            states: The states before the first step, each of one step's shape.
+            coefficients: What a step reads besides, in the order of ``program.coefficients``.
+            trace: Return every step's states in place of the last ones.
+            save: Keep what the backward pass needs.
+
+        Returns:
+            Spikes ``[T, ...]`` and states, and what was kept.
+        """
+        layout, dtype = Layout.of(x), _computes_in(x)
+        columns, (steps, count) = layout.sequence(x), (len(x), math.prod(layout.shape))
+        first, read = [layout.step(s) for s in states], [_column(c, layout) for c in coefficients]
+        spikes = x.new_empty(steps, count)
+        out = [s.new_empty(steps, count) if trace else s.new_empty(count) for s in first]
+        every = _segment(steps)
+        kept = [x.new_empty(_segments(steps) + 1, len(states), count, dtype=dtype)] if save else []
+        how = Forward(_short(dtype), tuple(c.dim() == 0 for c in read), trace, save)
+        sizes = [every, len(states) * count] if save else []
+        arguments = [columns, spikes, *first, *out, *read, *kept, steps, count, columns.stride(0), *sizes]
+        self._run(program, how, forward_source, arguments, count)
+        back = layout.sequence_back if trace else layout.step_back
+        return (layout.sequence_back(spikes), *map(back, out)), tuple(kept)
+
+    def backward(
+        self,
+        program: StepProgram,
+        grads: Sequence[Tensor | None],
+        x: Tensor,
+        states: Sequence[Tensor],
+        coefficients: Sequence[Tensor],
+        saved: Sequence[Tensor],
+        trace: bool,
+        need_x: bool,
+        shape: torch.Size,
+    ) -> tuple[Tensor | None, ...]:
+        """Run a sequence backward.
+
+        Args:
+            program: A step program.
+            grads: The gradients of what ``forward`` returned, None for zero.
+            x: The same as there.
+            states: The same.
+            coefficients: The same.
+            saved: What was kept.
+            trace: Whether every step's states were returned.
+            need_x: Whether the gradient of the input is asked for.
+            shape: To which each of ``program.sums`` is added up.
+
+        Returns:
+            The gradients of input, or None, and of the states before the first step; then the sums, in float64.
+        """
+        layout, dtype = Layout.of(x), _computes_in(x)
+        columns, (steps, count) = layout.sequence(x), (len(x), math.prod(layout.shape))
+        read, (kept,) = [_column(c, layout) for c in coefficients], saved
+        grad_spikes, *grad_states = grads
+        upstream = [layout.sequence(g if trace else g.unsqueeze(0)) for g in (*grad_states,) if g is not None]
+        of_spikes = [] if grad_spikes is None else [layout.sequence(grad_spikes)]
+        every = _segment(steps)
+        scratch = x.new_empty(min(every, steps), len(states), count, dtype=dtype)
+        of_x = [x.new_empty(steps, count)] if need_x else []
+        initial = [s.new_empty(count) for s in states]
+        sums = [x.new_empty(count, dtype=torch.float64) for _ in program.sums]
+        given = tuple(g is not None for g in grad_states)
+        how = Backward(_short(dtype), tuple(c.dim() == 0 for c in read), trace, grad_spikes is not None, given, need_x)
+        strides = [columns.stride(0), *(g.stride(0) for g in (*of_spikes, *(upstream if trace else ())))]
+        tensors = [columns, *of_spikes, *upstream, *read, kept, scratch, *of_x, *initial, *sums]
+        arguments = [*tensors, steps, count, *strides, every, len(states) * count]
+        self._run(program, how, backward_source, arguments, count)
+        return (
+            layout.sequence_back(of_x[0]) if need_x else None,
+            *map(layout.step_back, initial),
+            *(layout.sum_to(total, shape) for total in sums),
+        )
+
+    def _run(
+        self,
+        program: StepProgram,
+        how: Any,
+        source: Callable[[StepProgram, Any], Source],
+        arguments: Sequence[Any],
+        columns: int,
+    ) -> None:
+        if columns:
+            made = self._made.get(program, how, lambda: kernel(source(program, how), self._functions))
+            block = self._block or block_size(columns, how.dtype, len(program.states))
+            made[(-(-columns // block),)](*arguments, BLOCK=block, num_warps=WARPS, enable_fp_fusion=False)
+
+
+def block_size(columns: int, dtype: str, states: int) -> int:
+    """Return how many columns a block of a kernel takes.
+
+    A small sequence is divided among as many blocks as there can be. Of a large one each thread takes several columns,
+    whose loads are on their way together; fewer, the more a column needs of registers and of shared memory.
+
+    Args:
+        columns: Columns of a sequence.
+        dtype: In which its kernel computes.
+        states: How many states a column has.
+
+    Example:
+        >>> block_size(100, "float32", 1), block_size(2**20, "float32", 1), block_size(2**20, "float64", 3)
+        (128, 512, 128)
+    """
+    if columns < _MANY or dtype == "float64":
+        return 128
+    return 512 if states <= 2 else 256
+
+
+def _computes_in(x: Tensor) -> torch.dtype:
+    return torch.float64 if x.dtype == torch.float64 else torch.float32
+
+
+def _segment(steps: int) -> int:
+    """Return how many steps lie between two whose states are kept: as many as there are of these."""
+    return min(_LONGEST, math.isqrt(steps - 1) + 1)
+
+
+def _segments(steps: int) -> int:
+    """Return how many segments the steps before the last one are."""
+    every = _segment(steps)
+    return (steps - 2 + every) // every
+
+
+def _column(coefficient: Tensor, layout: Layout) -> Tensor:
+    """Return a coefficient as one value without axes, or one for each column."""
+    if coefficient.numel() == 1:
+        return coefficient.reshape(())
+    return layout.step(coefficient)
+
+
+@functools.cache
+def _short(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")

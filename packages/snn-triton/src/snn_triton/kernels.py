@@ -1,0 +1,39 @@
+"""From a kernel's source to a function that Triton compiles."""
+
+from __future__ import annotations
+
+import linecache
+from collections.abc import Mapping
+from typing import Any
+
+from snn_triton.source import Source
+
+__all__ = ["kernel"]
+
+# their values change from call to call, and are no reason to compile anew
+_NOT_SPECIALIZED = ("steps", "every")
+
+
+def kernel(source: Source, functions: Mapping[str, Any] | None = None) -> Any:
+    """Return the kernel of a source.
+
+    Args:
+        source: The source.
+        functions: What the names ``tl`` and ``libdevice`` in it mean; Triton's own if None.
+
+    Returns:
+        A function of Triton, launched by ``kernel[grid](...)``.
+    """
+    import triton
+    import triton.language as tl
+    from triton.language.extra import libdevice
+
+    # Triton reads the text of a function where Python's own tracebacks look for it
+    file = f"<snn_triton.{source.name}.{hash(source.text):x}>"
+    linecache.cache[file] = len(source.text), None, source.text.splitlines(keepends=True), file
+    namespace: dict[str, Any] = {"__name__": "snn_triton.kernels", "tl": tl, "libdevice": libdevice}
+    namespace |= functions or {}
+    exec(
+        compile(source.text, file, "exec", dont_inherit=True), namespace
+    )  # the text is made of a program's instructions
+    return triton.jit(namespace[source.name], do_not_specialize=_NOT_SPECIALIZED)
