@@ -7,5 +7,6 @@ neither torch nor Triton.
 from __future__ import annotations
 
 from snn_triton._version import __version__
+from snn_triton.selftest import Check, selftest
 
-__all__ = ["__version__"]
+__all__ = ["Check", "__version__", "selftest"]

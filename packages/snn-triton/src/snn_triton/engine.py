@@ -191,7 +191,8 @@ class Engine:
         if columns:
             made = self._made.get(program, how, lambda: kernel(source(program, how), self._functions))
             block = self._block or block_size(columns, how.dtype, len(program.states))
-            made[(-(-columns // block),)](*arguments, BLOCK=block, num_warps=WARPS, enable_fp_fusion=False)
+            with torch.cuda.device_of(arguments[0]):  # Triton launches where the process is
+                made[(-(-columns // block),)](*arguments, BLOCK=block, num_warps=WARPS, enable_fp_fusion=False)
 
 
 def block_size(columns: int, dtype: str, states: int) -> int:

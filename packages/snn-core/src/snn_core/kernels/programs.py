@@ -126,6 +126,9 @@ def kernel_of_family(call: SequenceCall, x: Tensor, constants: Sequence[Tensor])
         return None, ""
     if call.mixed:
         return None, f"a constant per neuron is not {str(call.dtype).removeprefix('torch.')} as the input is"
+    elsewhere = next((c.device for c in constants if c.device != x.device), None)
+    if elsewhere is not None:
+        return None, f"a constant is on {elsewhere}, and the input on {x.device}"
     known = program_of_family(call, x.dim() - 1, constants, [c.requires_grad for c in constants])
     if isinstance(known, str):
         return None, known
