@@ -313,3 +313,10 @@ def test_a_first_program_imports_no_compiler() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_constant_on_another_device_leaves_a_sequence_to_the_reference() -> None:
+    with stepped():
+        choice = kernels.choose(snn.Leaky(0.9).to("meta"), torch.zeros(2, 3, 4))
+    assert choice.name == "reference"
+    assert "a constant is on meta, and the input on cpu" in choice.reason
