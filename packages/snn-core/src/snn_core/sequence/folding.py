@@ -80,9 +80,28 @@ class Folding:
     def unfold(self, rows: Tensor) -> Tensor:
         """Return all steps ``[T, batch, ...]``, zero where a sample does not run."""
         if self.order is None:
+            whole = rows._base
+            if whole is not None and self._folds(whole, rows):
+                return whole
             return rows.unflatten(0, (self.steps, rows.shape[0] // self.steps))
         whole = rows.new_zeros((self.steps * len(self.order), *rows.shape[1:]))
         return whole.index_copy_(0, self._index, rows).unflatten(0, (self.steps, len(self.order)))
+
+    def _folds(self, whole: Tensor, rows: Tensor) -> bool:
+        """Return True if rows are what :meth:`fold` made of a tensor, and nothing else has become of them.
+
+        The tensor itself spares autograd two views, in which a gradient that is the same in all steps would be copied.
+        """
+        return (
+            whole.dim() == rows.dim() + 1
+            and whole.shape[0] == self.steps
+            and rows.shape == (whole.shape[0] * whole.shape[1], *whole.shape[2:])
+            and rows.stride() == whole.stride()[1:]
+            and rows.data_ptr() == whole.data_ptr()
+            and rows.requires_grad == whole.requires_grad
+            and not rows._backward_hooks
+            and not rows.retains_grad
+        )
 
     def each(self, rows: Tensor) -> tuple[Tensor, ...]:
         """Return the steps ``[samples, ...]`` of the rows, one by one."""
