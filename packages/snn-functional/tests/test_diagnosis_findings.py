@@ -59,6 +59,11 @@ def samples_that_are_all_the_same_while_the_steps_differ():
     return well(), batch()[:, :1].expand(-1, 3, -1), {}
 
 
+@case("repeated_input", "", "info", STEPS)
+def an_image_that_is_stacked():
+    return well(), batch()[:1].repeat(STEPS, 1, 1), {}
+
+
 @case("nonfinite_parameter", "2", "error", 1)
 def a_weight_that_overflowed():
     net = well()

@@ -217,6 +217,21 @@ def test_what_looks_swapped_and_what_does_not():
     assert found(xs[:5], LABELS) == []
 
 
+def test_steps_are_repeated_only_where_they_are_copies_of_an_image():
+    net, image = well(), batch()[:1]
+
+    def found(xs, **options):
+        return ("repeated_input", "") in codes(diagnose(net, xs, **options))
+
+    assert found(image.repeat(STEPS, 1, 1))
+    assert not found(image.expand(STEPS, -1, -1))
+    assert not found(torch.cat([image.repeat(STEPS - 1, 1, 1), image * 0.99]))
+    assert not found(torch.full((STEPS, 5, 4), 0.7))
+    assert not found(image)
+    assert not found(image[0], num_steps=STEPS)
+    assert not found(image.repeat(STEPS, 1, 1), run=lambda net, xs: snn.unroll(net, xs))
+
+
 def test_a_share_is_reported_from_its_limit_on():
     net = well()
     with torch.no_grad():

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from snn_core import kernels
 from snn_core.neuron.stepping import must_fit
+from snn_core.neuron.temporal import current
 
 
 class Folding:
@@ -80,7 +81,7 @@ class Folding:
     def unfold(self, rows: Tensor) -> Tensor:
         """Return all steps ``[T, batch, ...]``, zero where a sample does not run."""
         if self.order is None:
-            whole = rows._base
+            whole = None if torch.compiler.is_compiling() else rows._base
             if whole is not None and self._folds(whole, rows):
                 return whole
             return rows.unflatten(0, (self.steps, rows.shape[0] // self.steps))
@@ -91,9 +92,11 @@ class Folding:
         """Return True if rows are what :meth:`fold` made of a tensor, and nothing else has become of them.
 
         The tensor itself spares autograd two views, in which a gradient that is the same in all steps would be copied.
+        Who watches a run has seen the rows, and may ask for their gradient.
         """
         return (
-            whole.dim() == rows.dim() + 1
+            current() is None
+            and whole.dim() == rows.dim() + 1
             and whole.shape[0] == self.steps
             and rows.shape == (whole.shape[0] * whole.shape[1], *whole.shape[2:])
             and rows.stride() == whole.stride()[1:]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from snn_functional.diagnosis._evidence import Evidence, error, warning
+from snn_functional.diagnosis._evidence import Evidence, error, info, warning
 from snn_functional.diagnosis.finding import Finding
 
 _BYTES = 128  # counts of events are whole numbers as well, but seldom as large
@@ -59,6 +59,21 @@ def axes(evidence: Evidence) -> Iterator[Finding]:
             None,
             f"Time and batch look swapped: {reason}.",
             "Pass [num_steps, batch, ...]: batch.transpose(0, 1) if it is [batch, num_steps, ...].",
+        )
+
+
+def repeated(evidence: Evidence) -> Iterator[Finding]:
+    """Steps that are all alike, and copies of each other in memory."""
+    xs = evidence.batch
+    if evidence.own_loop or len(xs) < 2 or xs.stride(0) == 0 or not bool((xs[1:] == xs[0]).all()):
+        return
+    if bool((xs[0] != xs.flatten()[0]).any()):  # one number everywhere is a test of a net, no image
+        yield info(
+            "repeated_input",
+            "",
+            len(xs),
+            f"All {len(xs)} steps of the batch are the same, and each lies in memory.",
+            "Expand one step, x.expand(num_steps, *x.shape): unroll then runs the layers before the first neuron once.",
         )
 
 

@@ -15,7 +15,7 @@ from snn_core.sequence.random_states import RandomStates
 from snn_core.utils import reset
 from snn_functional._numbers import whole
 from snn_functional.diagnosis._activity import activity, finite
-from snn_functional.diagnosis._batch import axes, inputs, swapped
+from snn_functional.diagnosis._batch import axes, inputs, repeated, swapped
 from snn_functional.diagnosis._bounds import bounds
 from snn_functional.diagnosis._decays import decays
 from snn_functional.diagnosis._evidence import Check, Evidence
@@ -33,7 +33,7 @@ from snn_functional.statistics import dead_neurons, firing_rate, saturated_neuro
 __all__ = ["diagnose"]
 
 # In this order: a cause before what follows from it.
-_BEFORE: tuple[Check, ...] = (inputs, weights, axes, states, untrained)
+_BEFORE: tuple[Check, ...] = (inputs, weights, axes, repeated, states, untrained)
 _AFTER: tuple[Check, ...] = (
     loops,
     finite,
