@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import pathlib
 import shutil
+import subprocess
 import sys
 
 import nox
@@ -17,6 +18,7 @@ from nox.command import CommandFailed
 from packaging.requirements import Requirement
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "tools"))
+import gpus
 import recorded
 import wheelhouse
 from bench.peers.registry import ENVIRONMENTS, PEERS
@@ -28,7 +30,9 @@ from sessions import (
     APART_EXTRAS,
     INDEX,
     NATIVE,
+    NEEDS_MORE,
     NEEDS_NATIVE,
+    NEEDS_TRITON,
     SHORT,
     beside,
     build,
@@ -59,9 +63,10 @@ NIR_PEERS = {
     "sinabs": ("sinabs==3.1.3", "nir==1.0.4", "nirtorch==2.0.2", "numpy"),
 }
 NEEDS_NOX = "integration_tests/matrix/sessions"
-ELSEWHERE = (*NEEDS_NATIVE, NEEDS_NOX, *(f"integration_tests/{name}" for name in ("browser", "nir_peers", "parity")))
+ELSEWHERE = (*NEEDS_MORE, NEEDS_NOX, *(f"integration_tests/{name}" for name in ("browser", "nir_peers", "parity")))
 DOCUMENTS = "integration_tests/test_documents.py"
 RECIPES = "integration_tests/recipes"
+INTERPRETED, COMPILED, ON_GPU = NEEDS_TRITON
 ELSEWHERE += (DOCUMENTS, RECIPES, "integration_tests/neurobench", "integration_tests/onnx", "integration_tests/scale")
 # what snn[all] leaves out; alone(snn-data) has every extra
 APART = tuple(f"packages/snn-data/tests/test_{name}.py" for name in ("plaid", "vowels", "watch_exercises"))
@@ -187,7 +192,7 @@ def alone(session: nox.Session, package: str) -> None:
     session.run("python", "tools/import_all.py", module(package))
     install(session, with_foreign_extras(package), *group("test"))
     # the wheel is the pure one
-    pytest(session, *SHORT, f"packages/{package}/tests", *(f"--ignore={folder}" for folder in NEEDS_NATIVE))
+    pytest(session, *SHORT, f"packages/{package}/tests", *(f"--ignore={folder}" for folder in NEEDS_MORE))
 
 
 @nox.session(requires=["wheels"])
@@ -392,12 +397,70 @@ def trust(session: nox.Session) -> None:
     session.run("python", "-m", "trust", "docs/trust.md", env=one_thread)
 
 
+def with_triton(session: nox.Session) -> None:
+    """Install the kernels for GPUs with a Triton of the index, which a PyTorch for CPUs does not bring."""
+    versions = install(session, "snn-triton", *group("triton"))
+    session.log(f"with triton {versions.get('triton', 'none: it is for Linux')}")
+
+
+@nox.session(requires=["wheels"])
+def triton_interpret(session: nox.Session) -> None:
+    """GPU kernels on CPU tensors, in the interpreter of Triton (not part of a push)."""
+    with_triton(session)
+    pytest(session, INTERPRETED, TRITON_INTERPRET="1")
+
+
+@nox.session(requires=["wheels"])
+def triton_compile(session: nox.Session) -> None:
+    """GPU kernels compiled for GPUs of NVIDIA and AMD that are not there (not part of a push)."""
+    with_triton(session)
+    cache = pathlib.Path(session.create_tmp()) / "cache"
+    shutil.rmtree(cache, ignore_errors=True)  # or what was compiled before is not compiled
+    pytest(session, COMPILED, TRITON_INTERPRET="0", TRITON_CACHE_DIR=str(cache))
+
+
+@nox.session(venv_backend="none")
+def gpu(session: nox.Session) -> None:
+    """Tests and times of the kernels on this machine's GPU; ends with code 3 where there is none (not for a push).
+
+    Writes docs/gpu-results.md; what follows -- goes to pytest.
+    """
+    if reason := gpus.missing():  # before anything is built or installed
+        session.log(reason)
+        sys.exit(gpus.NONE)
+    nested = (sys.executable, "-m", "nox", "-f", str(ROOT / "noxfile.py"), "-s", "gpu_kernels", "--", *session.posargs)
+    code = subprocess.run(nested, check=False).returncode
+    if code == gpus.NONE:
+        sys.exit(code)
+    if code:
+        session.error("the kernels do not pass on this GPU")
+
+
+@nox.session(requires=["wheels"])
+def gpu_kernels(session: nox.Session) -> None:
+    """What the session gpu runs where a GPU may be there: with the torch that the index gives."""
+    install(session, "snn[all]", *group("test"), native=compiled(session))
+    look = "import gpus; print(gpus.unseen() or '')"
+    with_tools = {"PYTHONPATH": str(ROOT / "tools")}
+    if reason := str(session.run("python", "-c", look, env=with_tools, silent=True, log=False)).strip():
+        session.log(reason)
+        sys.exit(gpus.NONE)
+    pytest(session, "-n", "0", ON_GPU)
+    found = []
+    for name in ("snntorch", "spikingjelly"):
+        try:
+            found += ["--python", f"{name}={environment(session, name, *ENVIRONMENTS[name])}"]
+        except CommandFailed:
+            found += ["--absent", f"{name}=uv could not install {', '.join(ENVIRONMENTS[name])}"]
+    session.run("python", "-m", "bench.gpu", *found, env=with_tools)
+
+
 @nox.session(requires=["wheels"])
 def coverage(session: nox.Session) -> None:
     """Which lines the packages' own tests reach (not part of a push)."""
     kernels = compiled(session)
     install(session, "snn[all]", "snn-data[offline]", *group("coverage"), native=kernels)
-    without = () if kernels else (f"--ignore={folder}" for folder in NEEDS_NATIVE)
+    without = (f"--ignore={folder}" for folder in (NEEDS_TRITON if kernels else NEEDS_MORE))
     arguments = ("-q", "-p", "no:cacheprovider", "packages", *without)
     session.run("coverage", "run", "-m", "pytest", *arguments, *session.posargs)
     session.run("coverage", "report")

@@ -25,6 +25,9 @@ NATIVE = ("snn-cpu",)  # what has compiled code, and so a native wheel beside th
 COMPILER = os.environ.get("CXX", "g++")
 CAN_COMPILE = sys.platform == "linux" and shutil.which(COMPILER) is not None
 NEEDS_NATIVE = ("integration_tests/native", "packages/snn-cpu/tests/native")
+# by what the tests of each need: the interpreter of Triton, its compiler, a GPU
+NEEDS_TRITON = tuple(f"packages/snn-triton/tests/{name}" for name in ("interpreted", "compiled", "gpu"))
+NEEDS_MORE = (*NEEDS_NATIVE, *NEEDS_TRITON)  # tests of packages that need more than what these declare
 SHORT = ("-m", "not exhaustive")  # all but what runs once a push, with all packages installed
 # of snn-data, left out of snn[all]: aeon and sktime cap what others want newer, seglearn is large
 APART_EXTRAS = ("offline", "plaid", "vowels", "watch")
@@ -96,7 +99,7 @@ def floor(session: nox.Session, package: str, *held: str) -> None:
     results.note(session.name, [package], versions)
     # old releases of others call what newer releases of others deprecate
     quiet = ("-W", "ignore::DeprecationWarning")
-    without = (f"--ignore={folder}" for folder in NEEDS_NATIVE)
+    without = (f"--ignore={folder}" for folder in NEEDS_MORE)
     pytest(session, *quiet, *SHORT, f"packages/{package}/tests", *without)
 
 
@@ -109,7 +112,7 @@ def beside(session: nox.Session, package: str, choice: releases.Choice, tree: pa
     results.note(session.name, [package], versions, choice.apart)
     # a release knows nothing of what later ones warn about, its own tests would take that for errors
     quiet = () if tree == ROOT else ("-W", "default")
-    without = (f"--ignore={tree / folder}" for folder in NEEDS_NATIVE)
+    without = (f"--ignore={tree / folder}" for folder in NEEDS_MORE)
     pytest(session, *quiet, *short_tests(tree), str(tree / "packages" / package / "tests"), *without, tree=tree)
 
 

@@ -19,6 +19,7 @@ PIECES = (
     "snn-data",
     "snn-cpu",
     "snn-ipu",
+    "snn-triton",
 )
 
 

@@ -1,0 +1,25 @@
+"""Where there is no GPU the package says so, and imports nothing for one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+PROGRAM = """
+import sys, torch, snn_core as snn
+(found,) = [row for row in snn.kernels.status() if row[0] == "triton"]
+spk, state = snn.Leaky(beta=0.5).unroll(torch.full((3, 2, 5), 0.75))
+print(found, "triton" in sys.modules, int(spk.sum()), sep="\\n")
+"""
+
+
+def test_it_is_registered_says_that_there_is_no_gpu_and_imports_no_triton():
+    hidden = {"CUDA_VISIBLE_DEVICES": "", "HIP_VISIBLE_DEVICES": "", "ROCR_VISIBLE_DEVICES": ""}
+    command = [sys.executable, "-c", PROGRAM]
+    done = subprocess.run(command, env=os.environ | hidden, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found, imported, spikes = done.stdout.splitlines()
+    assert found == "('triton', False, 'no GPU: torch sees none')"
+    assert imported == "False"
+    assert spikes == "10"  # 0.75, then 1.125 fires and is reset to 0.125 before the third step's 0.8125

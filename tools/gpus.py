@@ -1,0 +1,52 @@
+"""Whether this machine has a GPU, and whether torch sees it."""
+
+from __future__ import annotations
+
+import pathlib
+import shutil
+import subprocess
+
+__all__ = ["NONE", "missing", "unseen"]
+
+NONE = 3  # the exit code of what needs a GPU and finds none
+DEVICES = ("/dev/nvidia0", "/dev/kfd")
+PROGRAMS = ("nvidia-smi", "rocm-smi")
+
+
+def missing() -> str | None:
+    """Look for a GPU without torch, which need not be installed yet.
+
+    Returns:
+        What is missing, or None if a driver of NVIDIA or AMD is there.
+
+    Example:
+        >>> missing() is None or missing().startswith("no GPU: ")
+        True
+    """
+    if any(pathlib.Path(device).exists() for device in DEVICES) or any(map(_runs, PROGRAMS)):
+        return None
+    return f"no GPU: there is neither {' nor '.join(DEVICES)}, and neither {' nor '.join(PROGRAMS)} lists one"
+
+
+def unseen() -> str | None:
+    """Ask torch for a GPU.
+
+    Returns:
+        Why it sees none, or None if it sees one.
+
+    Example:
+        >>> unseen() is None or unseen().startswith("no GPU: ")
+        True
+    """
+    import torch
+
+    if torch.version.cuda is None and torch.version.hip is None:
+        return f"no GPU: torch {torch.__version__} is a build for CPUs; install one for CUDA or ROCm"
+    if not torch.cuda.is_available():
+        return f"no GPU: torch {torch.__version__} sees none; see whether {' or '.join(PROGRAMS)} lists one"
+    return None
+
+
+def _runs(program: str) -> bool:
+    path = shutil.which(program)
+    return path is not None and subprocess.run([path], capture_output=True, check=False).returncode == 0
