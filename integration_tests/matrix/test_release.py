@@ -119,6 +119,21 @@ def test_a_version_that_is_out_is_not_released_again(root: pathlib.Path):
         Tree(root).release(["snn-core"], "0.5.0", DAY)
 
 
+def test_a_package_that_begins_later_has_its_first_release_before_or_with_the_next_umbrella(root: pathlib.Path):
+    tree = Tree(root)
+    tree.release(tree.names, "final", DAY)
+    tree.reopen(tree.names)
+    recorded.add(root, dict.fromkeys(tree.names, "0.5.0"), COMMIT)
+    package(root, "snn-triton", "0.1.0.dev0", '"snn-core>=0.5.0.dev0,<0.6"')
+    tree = Tree(root)
+    assert (tree.changed(), "snn-triton" in tree.last) == (["snn-triton"], False)
+    tree.pretend_changes()
+    with pytest.raises(ValueError, match=r"^snn: its extras bring snn-triton, which has no release: release snn-trit"):
+        tree.release(["snn"], "final", DAY)
+    assert tree.release(["snn", "snn-triton"], "final", DAY) == {"snn": "0.5.1", "snn-triton": "0.1.0"}
+    assert Tree(root).finished() == ["snn", "snn-triton"]
+
+
 def test_a_floor_above_every_release_is_an_error(root: pathlib.Path):
     package(root, "snn-nir", "0.5.0.dev0", '"snn-core>=0.5.3,<0.6"')
     Tree(root).release(["snn-core"], "0.5.2", DAY)
