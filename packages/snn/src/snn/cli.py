@@ -29,8 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Words after ``snn``; those of this process if None.
 
     Returns:
-        Exit code: 0 if all is well, 1 if not, 2 if ``doctor`` could not run what it was to look at, 130 if the keyboard
-        interrupted it.
+        Exit code: 0 if all is well, 1 if not, 2 if ``doctor`` could not run what it was to look at, 3 if it needs a GPU
+        and there is none, 130 if the keyboard interrupted it.
 
     Raises:
         SystemExit: If the arguments are wrong (code 2), or after ``--help`` and ``--version``.

@@ -11,6 +11,7 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
+from snn import doctor_gpu
 from snn._installing import WHEELS, command, extra
 from snn.versions import PIECES, version
 
@@ -130,7 +131,8 @@ def _environment() -> dict[str, str | int | None]:
         import torch
     except ImportError:  # the core's requirement says so among the problems
         return found
-    return found | {"torch threads": torch.get_num_threads(), "cuda": torch.version.cuda or "not in this torch"}
+    found |= {"torch threads": torch.get_num_threads(), "cuda": torch.version.cuda or "not in this torch"}
+    return found | {"gpu": ", ".join(doctor_gpu.names()) or "none"}
 
 
 def _backends(problems: list[str]) -> list[dict[str, Any]]:

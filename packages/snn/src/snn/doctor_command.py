@@ -1,4 +1,4 @@
-"""``snn doctor``: of the installation, or of a net."""
+"""``snn doctor``: of the installation, of a net, or of the kernels on a GPU."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """
     parser.description = (
         "Say what is installed and whether it fits together. With the name of a function that makes a net: run the "
-        "net over a batch and say what keeps it from learning. The code is 1 if there are errors, 2 if it does not run."
+        "net over a batch and say what keeps it from learning. With --gpu: test the kernels on the GPUs of this "
+        "machine. The code is 1 if there are errors, 2 if it does not run, 3 if there is no GPU."
     )
     parser.add_argument(
         "net", nargs="?", metavar="net.py:make_net", help="function that makes a net, without arguments"
@@ -49,6 +50,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--own-loop", action="store_true", help="the net takes the whole batch and loops over its steps"
     )
+    parser.add_argument("--gpu", action="store_true", help="test the kernels of snn-triton on the GPUs of this machine")
     parser.add_argument("--json", action="store_true", help="print the diagnosis as JSON")
 
 
@@ -59,7 +61,7 @@ def main(options: argparse.Namespace) -> int:
         options: What the parser made of its words.
 
     Returns:
-        Exit code: 0 if all is well, 1 if something is wrong, 2 if it could not look.
+        Exit code: 0 if all is well, 1 if something is wrong, 2 if it could not look, 3 if there is no GPU to look at.
 
     Example:
         >>> parser = argparse.ArgumentParser()
@@ -67,6 +69,10 @@ def main(options: argparse.Namespace) -> int:
         >>> main(parser.parse_args(["there/is/no/net.py:make_net", "--shape", "20,8,784"]))
         2
     """
+    if options.gpu:
+        if options.net or options.batch or options.shape or options.own_loop:
+            return _refused("--gpu tests kernels and not a net: snn doctor --gpu")
+        return _gpu(options)
     if options.net is None:
         if options.batch or options.shape or options.own_loop:
             return _refused("--batch, --shape and --own-loop are of a net: snn doctor net.py:make_net --shape T,B,...")
@@ -89,6 +95,20 @@ def _installation(options: argparse.Namespace) -> int:
     found = diagnose()
     print(json.dumps(found.as_dict(), indent=2) if options.json else found)
     return 1 if found.problems else 0
+
+
+def _gpu(options: argparse.Namespace) -> int:
+    from snn.doctor_gpu import look
+
+    with redirect_stdout(sys.stderr):  # what a compiler of kernels prints is no part of the diagnosis
+        found = look()
+    if options.json:
+        print(json.dumps(found.as_dict(), indent=2))
+    elif found.gpus:
+        print(found)
+    else:
+        print(f"snn doctor: {found}", file=sys.stderr)
+    return found.code
 
 
 def _net(options: argparse.Namespace) -> Any:

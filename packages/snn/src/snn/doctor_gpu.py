@@ -1,0 +1,171 @@
+"""What runs on the GPUs of this machine: ``snn doctor --gpu``."""
+
+from __future__ import annotations
+
+import importlib
+import pathlib
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from snn._installing import hint
+from snn.versions import version
+
+__all__ = ["Check", "GpuDiagnosis", "absent", "look", "names"]
+
+# what PyTorch for CUDA, and what PyTorch for ROCm brings Triton as
+_TRITON = ("triton", "triton-rocm", "pytorch-triton-rocm")
+_DRIVERS = {"nvidia": "/sys/module/nvidia/version", "amdgpu": "/sys/module/amdgpu/version"}
+
+
+@dataclass
+class Check:
+    """One line of the self-test: what was tried, whether it went well, and what it gave."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+@dataclass
+class GpuDiagnosis:
+    """What `look` found: ``gpus`` by name, ``versions``, ``kernels`` by package, ``checks`` of the self-test.
+
+    ``reason`` says why there are no checks: there is no GPU, or nothing that could be tested.
+    """
+
+    gpus: list[str]
+    versions: dict[str, str]
+    kernels: list[Check] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
+    reason: str = ""
+
+    @property
+    def code(self) -> int:
+        """Exit code: 0 if every check passed, 1 if one failed, 2 if none could be made, 3 if there is no GPU."""
+        if not self.gpus:
+            return 3
+        if self.reason:
+            return 2
+        return int(not all(check.ok for check in self.checks))
+
+    def as_dict(self) -> dict[str, Any]:
+        """The diagnosis as JSON takes it."""
+        return {"ok": self.code == 0, **asdict(self)}
+
+    def __str__(self) -> str:
+        if not self.gpus:
+            return self.reason
+        named = {"gpu": ", ".join(self.gpus), **self.versions}
+        lines = ["environment", *_aligned(named)]
+        lines += ["kernels", *(_aligned({one.name: _said(one, "ready", "not available") for one in self.kernels}))]
+        if self.reason:
+            return "\n".join([*lines, f"problem: {self.reason}"])
+        lines += ["self-test", *_aligned({one.name: _said(one, "passed", "FAILED") for one in self.checks})]
+        failed = [check.name for check in self.checks if not check.ok]
+        end = f"problem: {len(failed)} of {len(self.checks)} checks failed" if failed else "every check passed"
+        return "\n".join([*lines, end])
+
+
+def names() -> list[str]:
+    """Name the GPUs that torch sees.
+
+    CUDA is not initialized where there is none.
+
+    Returns:
+        A name for each GPU, several times where there are several of a kind; none without torch.
+
+    Example:
+        >>> import torch
+        >>> len(names()) == torch.cuda.device_count()
+        True
+    """
+    try:
+        import torch
+    except ImportError:
+        return []
+    if absent():
+        return []
+    return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+
+
+def absent() -> str:
+    """Say why torch sees no GPU.
+
+    Returns:
+        The reason and what to do, or an empty text if torch sees one.
+
+    Example:
+        >>> bool(absent()) != bool(names())
+        True
+    """
+    import torch
+
+    if torch.version.cuda is None and torch.version.hip is None:
+        return f"no GPU: torch {torch.__version__} is a build for CPUs; install one for CUDA or ROCm to use a GPU"
+    if not torch.cuda.is_available():
+        return f"no GPU: torch {torch.__version__} sees none; see whether nvidia-smi or rocm-smi lists one"
+    return ""
+
+
+def look() -> GpuDiagnosis:
+    """Test the kernels of snn-triton on the GPUs of this machine.
+
+    Returns:
+        The diagnosis; without a GPU it says why there is none.
+
+    Example:
+        >>> look().code in (0, 1, 2, 3)
+        True
+    """
+    import torch
+
+    versions = {"driver": _driver(), "torch": torch.__version__, "cuda": torch.version.cuda or ""}
+    versions |= {"rocm": torch.version.hip or "", "triton": _triton()}
+    found = GpuDiagnosis(names(), {name: text for name, text in versions.items() if text})
+    if not found.gpus:
+        found.reason = absent()
+        return found
+    from snn_core.kernels import status
+
+    found.kernels = [Check(*row) for row in status()]
+    _test(found)
+    return found
+
+
+def _test(found: GpuDiagnosis) -> None:
+    """Run the self-test; whatever a driver or a compiler raises in it is a check that failed."""
+    installed = version("snn-triton")
+    if installed is None:
+        found.reason = f"not installed: snn-triton; {hint('snn[triton]')}"
+        return
+    try:
+        selftest = getattr(importlib.import_module("snn_triton"), "selftest", None)
+        if selftest is None:
+            found.reason = f"snn-triton {installed} has no self-test: install a newer one"
+            return
+        found.checks = [Check(*line) for line in selftest()]
+    except Exception as error:
+        found.checks = [Check("self-test", False, f"ended with {type(error).__name__}: {error}")]
+    if not found.checks:
+        found.reason = f"the self-test of snn-triton {installed} made no check"
+
+
+def _driver() -> str:
+    for name, file in _DRIVERS.items():
+        if pathlib.Path(file).is_file():
+            return f"{name} {pathlib.Path(file).read_text(encoding='utf-8').strip()}"
+    return "unknown"
+
+
+def _triton() -> str:
+    found = [f"{name} {there}" for name in _TRITON if (there := version(name))]
+    return ", ".join(found).removeprefix("triton ") or "not installed"
+
+
+def _said(check: Check, yes: str, no: str) -> str:
+    return f"{yes if check.ok else no}: {check.detail}"
+
+
+def _aligned(lines: dict[str, str]) -> list[str]:
+    width = max(map(len, lines), default=0)
+    return [f"  {name:<{width}}  {text}" for name, text in lines.items()] or ["  none"]
