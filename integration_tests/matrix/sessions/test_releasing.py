@@ -90,6 +90,7 @@ def test_what_cannot_be_released_is_said_in_a_line(clean):
 
 
 def test_all_packages_from_versions_to_tags_to_what_comes_next(tree):
+    before = Tree(tree.root).version("snn")
     Tree(tree.root).pretend_changes()
     tree.git("init", "-q")
     tree.git("add", "-A")
@@ -100,10 +101,8 @@ def test_all_packages_from_versions_to_tags_to_what_comes_next(tree):
     assert sorted(file.name for file in (tree.root / "constraints").iterdir())[-1].startswith("snn-")
     commands = [line.removeprefix("then:").strip() for line in done.stdout.splitlines() if " git " in line]
     early = tree.run(sys.executable, "-m", "release", "all", "next", PYTHONPATH=path)
-    assert (early.returncode, early.stderr.startswith("release: snn: the last commit holds 0.5.0, not 0.5.1: ")) == (
-        1,
-        True,
-    )
+    assert early.returncode == 1
+    assert early.stderr.startswith(f"release: snn: the last commit holds {before}, not ")
     tree.git("add", "-A")
     tree.git("commit", "-q", "-m", "Release")
     tags = [command.split()[-1] for command in commands if "git tag" in command]
