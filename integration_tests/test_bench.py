@@ -185,7 +185,7 @@ class Slower:
 
     started: ClassVar[list[str]] = []
 
-    def __init__(self, peer: str, python: str, threads: int) -> None:
+    def __init__(self, peer: str, python: str, threads: int, module: str) -> None:
         self.started.append(peer)
         self.seconds = len(self.started) * (3 if peer == LAST else 1)
         self.cold = 2

@@ -63,6 +63,7 @@ class Bench:
         plan: The plan.
         say: Is told what is being done.
         only: The peers to run; empty for all.
+        module: What answers in their processes.
 
     Raises:
         RuntimeError: If ours or the plain PyTorch loop does not start.
@@ -75,8 +76,10 @@ class Bench:
         plan: Plan,
         say: Callable[[str], object],
         only: Iterable[str] = (),
+        module: str = "bench.worker",
     ) -> None:
         self._pythons, self._absent, self._plan, self._say = pythons, absent, plan, say
+        self._module = module
         self._wanted = set(only) | {OWN, REFERENCE} if only else set(PEERS)
         self._stack = contextlib.ExitStack()
         self._processes: dict[str, Process] = {}
@@ -110,7 +113,7 @@ class Bench:
         return answer
 
     def _process(self, peer: str) -> Process:
-        return Process(peer, self._pythons[PEERS[peer].environment], self._plan.threads)
+        return Process(peer, self._pythons[PEERS[peer].environment], self._plan.threads, module=self._module)
 
     def limits(self) -> dict[str, float]:
         """What the machine is able to do."""

@@ -54,11 +54,12 @@ class Table:
         return "\n".join([*lines, "", *(f"- {note}" for note in self.notes)]).rstrip()
 
 
-def every(found: dict[str, Any]) -> Iterator[Table]:
+def every(found: dict[str, Any], machine: Table | None = None) -> Iterator[Table]:
     """All tables of a run, those left out for which nothing was measured.
 
     Args:
         found: What ``dist/bench.json`` holds.
+        machine: The last table, of what was measured on; that of a processor if None.
 
     Yields:
         The tables, in the order of the page.
@@ -75,7 +76,7 @@ def every(found: dict[str, Any]) -> Iterator[Table]:
         _scaling(found),
         _agreement(found),
         _peers(found),
-        _machine(found),
+        machine or _machine(found),
     ]
     yield from (table for table in made if table.rows)
 
@@ -109,6 +110,9 @@ def _against(found: dict[str, Any], base: str, do: str) -> Table:
         own_times = spread(quartiles([1e3 * one for one in own]))
         rows.append([f"{name}: {workload['title']}", own_times, floor, *cells])
     head = ["", f"{found['peers'][base]['title']}, ms", "floor, ms", *_titles(found, others)]
+    if all(row[2] == NOTHING for row in rows):  # no limits were measured, as on a GPU
+        for line in (head, *rows):
+            del line[2]
     return Table(_AGAINST[base, do], head, rows, [*reasons.lines(), *_absent(found)])
 
 

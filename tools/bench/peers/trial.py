@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -10,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from bench.clock import mark, seconds
 from bench.data import Arrays
 from bench.workloads import Workload
 
@@ -60,10 +60,22 @@ class TorchTrial:
         self.net, self._run, self._batch_first = net, run, batch_first
         self._learned = [one for one in (self.xs, *net.parameters()) if one.requires_grad]
 
-    def forward(self) -> Tensor:
-        """The output, with no gradient from before left."""
+    def to(self, device: str) -> None:
+        """Move the net, its input and the gradient of its output to a device."""
+        needs_grad = self.xs.requires_grad
+        self.xs, self._upstream = (one.detach().to(device) for one in (self.xs, self._upstream))
+        self.xs.requires_grad_(needs_grad)
+        self.net.to(device)
+        self._learned = [one for one in (self.xs, *self.net.parameters()) if one.requires_grad]
+
+    def forget(self) -> None:
+        """Leave no gradient from before."""
         for one in self._learned:
             one.grad = None
+
+    def forward(self) -> Tensor:
+        """The output, with no gradient from before left."""
+        self.forget()
         return self._run(self.xs)
 
     def backward(self, out: Tensor) -> None:
@@ -76,11 +88,12 @@ class TorchTrial:
         Returns:
             Seconds forward, seconds backward.
         """
-        start = time.perf_counter()
+        start = mark(self.xs.device)
         out = self.forward()
-        between = time.perf_counter()
+        between = mark(self.xs.device)
         self.backward(out)
-        return between - start, time.perf_counter() - between
+        forward, backward = seconds(start, between, mark(self.xs.device))
+        return forward, backward
 
     def infer(self) -> float:
         """Run forward without gradients.
@@ -89,9 +102,9 @@ class TorchTrial:
             Seconds.
         """
         with torch.no_grad():
-            start = time.perf_counter()
+            start = mark(self.xs.device)
             self._run(self.xs)
-            return time.perf_counter() - start
+            return seconds(start, mark(self.xs.device))[0]
 
     def result(self) -> tuple[np.ndarray, np.ndarray]:
         """Run once more, for what it computes.
@@ -107,4 +120,4 @@ class TorchTrial:
         if self._batch_first:
             spk = spk.transpose(0, 1)
             gradient = gradient.transpose(0, 1) if self._learned[0] is self.xs else gradient
-        return spk.numpy() > 0, gradient.numpy()
+        return spk.cpu().numpy() > 0, gradient.cpu().numpy()

@@ -1,0 +1,56 @@
+"""Points in time: of the processor, or of a GPU in the order of its work."""
+
+from __future__ import annotations
+
+import itertools
+import time
+
+import torch
+
+__all__ = ["mark", "seconds"]
+
+Mark = float | torch.cuda.Event
+
+
+def mark(device: torch.device) -> Mark:
+    """Note this point of the work of a device.
+
+    Args:
+        device: What computes; work is in order on it.
+
+    Returns:
+        The time, or for a GPU an event, which comes when the work before it is done.
+
+    Example:
+        >>> isinstance(mark(torch.device("cpu")), float)
+        True
+    """
+    if device.type != "cuda":
+        return time.perf_counter()
+    event = torch.cuda.Event(enable_timing=True)
+    event.record()
+    return event
+
+
+def seconds(*marks: Mark) -> tuple[float, ...]:
+    """Wait for the last of some points, and give the times between them.
+
+    Args:
+        marks: Two or more, of one device, in their order.
+
+    Returns:
+        The seconds from each to the next.
+
+    Example:
+        >>> seconds(1.0, 1.5, 3.5)
+        (0.5, 2.0)
+    """
+    if isinstance(marks[-1], torch.cuda.Event):
+        marks[-1].synchronize()
+    return tuple(_between(first, second) for first, second in itertools.pairwise(marks))
+
+
+def _between(first: Mark, second: Mark) -> float:
+    if isinstance(first, torch.cuda.Event):
+        return first.elapsed_time(second) / 1e3  # from milliseconds
+    return second - first

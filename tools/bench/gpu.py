@@ -1,0 +1,156 @@
+"""The benchmark on a GPU: ``python -m bench.gpu`` measures, and writes dist/bench-gpu.json and docs/gpu-results.md.
+
+It is that of the CPU with other workers: each library in a process of its own, checked against a plain loop, all in
+turns. Times are those of CUDA events, memory that of PyTorch's allocator.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import datetime
+import json
+import pathlib
+import sys
+from typing import Any
+
+import gpus
+from bench import machine, tables
+from bench.measure import Bench, Plan
+from bench.peers.registry import STEPS
+from bench.tables import Table
+from bench.workloads import WORKLOADS, Workload
+
+__all__ = ["NAMES", "main", "measured", "page"]
+
+NAMES = ("W1a", "W1b", "W1c", "W1d", "W2", "W3", "W4", "W5-500", "W5-2000")
+_BESIDE = (STEPS, "snntorch", "spikingjelly")
+_PLAN = Plan(rounds=10, anew=0, seconds=0.3, memory=True, sizes=(), threads=0)
+_NOTES = {
+    "snn": "`unroll(net, xs)`, with the kernels of snn-triton where they take a layer",
+    "spikingjelly": "whole sequences, with the kernels that it has for a GPU; resets at once, before the decay, which "
+    "no option changes: compared with a loop that does the same",
+}
+_HEAD = """# What a GPU gave
+
+Written by `nox -s gpu` on {date}, on one machine: {gpu}. It says nothing of other cards.
+
+How it is measured: each library runs in a process and an environment of its own, from the same inputs and weights, in
+float32, without TF32, and with the surrogate `atan` where it has it. Before anything is timed, its spikes and the
+gradient of the input (of the first weights, where there are any) are compared with those of a plain PyTorch loop on the
+same GPU; one that gives other numbers is not timed. Then all take turns, {rounds} rounds after one that is dropped, in
+another order each; the first call of a turn is dropped too. A time is that between two CUDA events on the stream. A
+cell is the median of the rounds, or of the ratios within a round, quartiles in brackets. Memory is the peak of
+PyTorch's allocator in one call, in a process of its own.
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure and write both files.
+
+    Args:
+        arguments: Of the command line; those of this process when None.
+
+    Returns:
+        Exit code: 3 if there is no GPU to measure.
+    """
+    parser = argparse.ArgumentParser(prog="python -m bench.gpu", description=__doc__)
+    pair = {"action": "append", "type": lambda text: tuple(text.split("=", 1)), "default": []}
+    parser.add_argument("--python", **pair, help="NAME=PATH, the interpreter of a peer's environment")
+    parser.add_argument("--absent", **pair, help="NAME=WHY a peer has no environment")
+    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("dist/bench-gpu.json"), help="the JSON file")
+    parser.add_argument("--page", type=pathlib.Path, default=pathlib.Path("docs/gpu-results.md"), help="the page")
+    asked = parser.parse_args(arguments)
+    if reason := gpus.unseen():
+        print(f"nothing is measured: {reason}", file=sys.stderr)
+        return gpus.NONE
+    found = measured(dict(asked.python), dict(asked.absent))
+    for file, text in ((asked.out, json.dumps(found, indent=1) + "\n"), (asked.page, page(found))):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+        _say(f"wrote {file}")
+    return 0
+
+
+def measured(pythons: dict[str, str], absent: dict[str, str], plan: Plan = _PLAN) -> dict[str, Any]:
+    """Run every workload through every peer.
+
+    Args:
+        pythons: The interpreter of each environment by name; that of this process is added for ours.
+        absent: Why an environment is not there, by name.
+        plan: How thoroughly; all threads of the processor where it names none.
+
+    Returns:
+        What the JSON file holds.
+    """
+    cpu = machine.described()
+    plan = dataclasses.replace(plan, threads=plan.threads or int(cpu["cores"]))
+    started = datetime.datetime.now(datetime.UTC)
+    with Bench({**pythons, "": sys.executable}, absent, plan, _say, _BESIDE, "bench.gpu_worker") as bench:
+        for name, note in _NOTES.items():
+            bench.peers[name]["note"] = note
+        return {
+            "command": "nox -s gpu",
+            "date": f"{started:%Y-%m-%d}",
+            "machine": {**cpu, "threads": plan.threads, "limits": {}, **_card()},
+            "peers": bench.peers,
+            "rounds": plan.rounds,
+            "workloads": {name: bench.workload(_for_all(WORKLOADS[name])) for name in NAMES},
+            "scaling": [],
+        }
+
+
+def page(found: dict[str, Any]) -> str:
+    """Write the page.
+
+    Args:
+        found: What `measured` returned.
+
+    Returns:
+        Markdown.
+    """
+    shown = tables.every(found, _machine(found))
+    made = [f"## {one.title}\n\n{one.markdown()}\n" for one in shown]
+    return "\n".join([_HEAD.format(gpu=found["machine"]["gpu"], date=found["date"], rounds=found["rounds"]), *made])
+
+
+def _for_all(workload: Workload) -> Workload:
+    """The workload, asked of every peer; on a GPU even the step loops of the deep nets take seconds."""
+    return dataclasses.replace(workload, peers=(), memory=True)
+
+
+def _card() -> dict[str, str | int]:
+    import torch
+
+    card = torch.cuda.get_device_properties(0)
+    built = f"CUDA {torch.version.cuda}" if torch.version.cuda else f"ROCm {torch.version.hip}"
+    return {
+        "gpu": card.name,
+        "architecture": getattr(card, "gcnArchName", "") or f"sm_{card.major}{card.minor}",
+        "multiprocessors": card.multi_processor_count,
+        "gpu_memory_gb": round(card.total_memory / 2**30),
+        "toolkit": built,
+    }
+
+
+def _machine(found: dict[str, Any]) -> Table:
+    at = found["machine"]
+    rows = [
+        ["GPU", f"{at['gpu']} ({at['architecture']}, {at['multiprocessors']} multiprocessors)"],
+        ["its memory", f"{at['gpu_memory_gb']} GiB"],
+        ["PyTorch's toolkit", at["toolkit"]],
+        ["kernels", "; ".join(found["peers"]["snn"].get("kernels", [])) or tables.NOTHING],
+        ["processor", f"{at['processor']}, {at['cores']} cores"],
+        ["system", at["system"]],
+        ["date", found["date"]],
+        ["command", f"`{found['command']}`"],
+    ]
+    return Table("The machine", ["", ""], rows)
+
+
+def _say(text: str) -> None:
+    print(f"{datetime.datetime.now():%H:%M:%S} {text}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
