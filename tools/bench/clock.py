@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from typing import Any
 
 import torch
 
@@ -50,7 +51,7 @@ def seconds(*marks: Mark) -> tuple[float, ...]:
     return tuple(_between(first, second) for first, second in itertools.pairwise(marks))
 
 
-def _between(first: Mark, second: Mark) -> float:
+def _between(first: Any, second: Any) -> float:
     if isinstance(first, torch.cuda.Event):
         return first.elapsed_time(second) / 1e3  # from milliseconds
     return second - first
