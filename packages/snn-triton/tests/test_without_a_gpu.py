@@ -1,4 +1,4 @@
-"""Where there is no GPU the package says so, and imports nothing for one."""
+"""Where there is no GPU the package says so, neurons run as they do without it, and nothing is imported for one."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ def test_it_is_registered_says_that_there_is_no_gpu_and_imports_no_triton():
     done = subprocess.run(command, env=os.environ | hidden, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     found, imported, spikes = done.stdout.splitlines()
-    assert found == "('triton', False, 'no GPU: torch sees none')"
+    assert found.startswith("('triton', False, ")
+    assert "no GPU" in found or "built without GPUs" in found
     assert imported == "False"
     assert spikes == "10"  # 0.75, then 1.125 fires and is reset to 0.125 before the third step's 0.8125

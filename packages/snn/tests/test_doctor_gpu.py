@@ -100,9 +100,10 @@ def test_a_check_that_fails_is_named_with_its_reason_and_code_1(two_gpus, kernel
 
 
 def test_a_self_test_that_raises_is_a_check_that_failed(two_gpus, kernels, capsys):
-    kernels(RuntimeError("no kernel image is available"))
+    kernels(RuntimeError("no kernel image\nis available\n"))
     assert main(["doctor", "--gpu"]) == 1
-    assert "  self-test  FAILED: ended with RuntimeError: no kernel image is available" in capsys.readouterr().out
+    expected = "  self-test  FAILED: ended with RuntimeError: no kernel image\n    is available\nproblem: 1 of 1 checks"
+    assert expected in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ import torch
 import triton
 import triton.language as tl
 
+from snn_triton import selftest
+
 
 @triton.jit
 def leaky_step(x, mem, beta, out, n, block: tl.constexpr):
@@ -21,3 +23,7 @@ def test_a_kernel_gives_on_the_gpu_what_torch_gives_there():
     out = torch.empty_like(x)
     leaky_step[(triton.cdiv(1001, 128),)](x, mem, 0.5, out, 1001, block=128)  # a half is exact, fused or not
     assert torch.equal(out, 0.5 * mem + x)
+
+
+def test_every_check_of_the_self_test_passes():
+    assert [check for check in selftest() if not check.ok] == []

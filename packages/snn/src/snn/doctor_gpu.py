@@ -13,7 +13,7 @@ from snn.versions import version
 __all__ = ["Check", "GpuDiagnosis", "absent", "look", "names"]
 
 # what PyTorch for CUDA, and what PyTorch for ROCm brings Triton as
-_TRITON = ("triton", "triton-rocm", "pytorch-triton-rocm")
+_TRITON = ("triton", "triton-rocm", "pytorch-triton-rocm", "pytorch-triton")
 _DRIVERS = {"nvidia": "/sys/module/nvidia/version", "amdgpu": "/sys/module/amdgpu/version"}
 
 
@@ -163,7 +163,8 @@ def _triton() -> str:
 
 
 def _said(check: Check, yes: str, no: str) -> str:
-    return f"{yes if check.ok else no}: {check.detail}"
+    detail = check.detail.strip().replace("\n", "\n    ")  # of a compiler, many lines
+    return f"{yes if check.ok else no}: {detail}"
 
 
 def _aligned(lines: dict[str, str]) -> list[str]:
