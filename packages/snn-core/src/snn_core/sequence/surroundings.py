@@ -25,7 +25,10 @@ from snn_core.sequence.random_states import RandomStates
 
 _OF_EVERY_MODULE = frozenset(vars(nn.Module())) - {"training"}
 _OF_EVERY_NEURON = _OF_EVERY_MODULE | {"_kept", "_kept_in", "_stateless", "_goes_on", "_programs"}
-_LIBRARIES = ("torch", "numpy", "snn_core", "snn_functional", "snn_cpu", "snn", "builtins", "math", "random", "typing")
+_LIBRARIES = (
+    *("torch", "numpy", "builtins", "math", "random", "typing"),
+    *("snn_core", "snn_functional", "snn_cpu", "snn_triton", "snn"),
+)
 
 
 class Surroundings:
