@@ -11,8 +11,8 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
-from snn import doctor_gpu
 from snn._installing import WHEELS, command, extra
+from snn.doctor_gpu import names as gpu_names
 from snn.versions import PIECES, version
 
 __all__ = ["Diagnosis", "Piece", "diagnose"]
@@ -132,7 +132,7 @@ def _environment() -> dict[str, str | int | None]:
     except ImportError:  # the core's requirement says so among the problems
         return found
     found |= {"torch threads": torch.get_num_threads(), "cuda": torch.version.cuda or "not in this torch"}
-    return found | {"gpu": ", ".join(doctor_gpu.names()) or "none"}
+    return found | {"gpu": ", ".join(gpu_names()) or "none"}
 
 
 def _backends(problems: list[str]) -> list[dict[str, Any]]:
