@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,31 +12,18 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.func import functional_call, jacrev
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+import accelerator
 import snn_core as snn
+from accelerator import OnlyOn
 
+from .layers_on_devices import NETS, SURROGATES
 from .test_whole_sequence_contract import listed
 from .zoo import NEURONS, WHOLE, Case, close
 
 every_neuron = pytest.mark.parametrize("case", NEURONS, ids=str)
 WAYS: dict[str, dict[str, Any]] = {"layers": {}, "steps": {"schedule": "steps"}, "chunks": {"chunk": 2}}
-
-
-class OnlyOn(TorchDispatchMode):
-    """Fails where an operation reads or makes numbers on another device."""
-
-    def __init__(self, device: str) -> None:
-        super().__init__()
-        self.device = device
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        out = func(*args, **(kwargs or {}))
-        for tensor in tree_leaves((args, kwargs, out)):
-            if isinstance(tensor, Tensor) and tensor.numel():
-                assert tensor.device.type == self.device, f"{func} on {tensor.device}"
-        return out
 
 
 @every_neuron
@@ -130,3 +120,55 @@ def test_under_autocast_a_neuron_keeps_the_dtype_of_the_layer_before(case: Case,
     spk.float().sum().backward()
     assert net[1].weight.grad.dtype == torch.float32
     assert net[1].weight.grad.isfinite().all()
+
+
+@every_neuron
+@pytest.mark.parametrize("how", WAYS.values(), ids=WAYS)
+def test_samples_that_end_make_nothing_wait_for_the_device(case: Case, how: dict[str, Any]) -> None:
+    net = nn.Sequential(case.make(init_hidden=True, output=True)).to("meta")
+    spk, *states = snn.unroll(net, case.input().to("meta").requires_grad_(), lengths=[5, 0, 3], **how)
+    (spk.sum() + sum(s.sum() for s in tree_leaves(states))).backward()
+    assert spk.shape == (7, *(case.spk_shape or case.shape))
+
+
+@pytest.mark.parametrize("how", WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize("lengths", [None, [7, 3, 7]], ids=["all steps", "lengths"])
+@pytest.mark.parametrize("name", NETS)
+def test_a_net_and_its_gradient_stay_on_the_device(name: str, lengths: Any, how: dict[str, Any]) -> None:
+    net, xs = NETS[name]().to("meta"), torch.rand(7, 3, 5, device="meta", requires_grad=True)
+    with OnlyOn("meta") if lengths is None else nullcontext():  # lengths are those of the CPU
+        out = snn.unroll(net, xs, lengths=lengths, **how)
+        sum(o.sum() for o in listed(out)).backward()
+    assert xs.grad is not None
+
+
+@pytest.mark.parametrize("name", SURROGATES)
+def test_a_surrogate_stays_on_the_device(name: str) -> None:
+    x = torch.rand(3, 5, device="meta", requires_grad=True)
+    with OnlyOn("meta"):
+        spk = SURROGATES[name](x)
+        if spk.requires_grad:
+            spk.sum().backward()
+    assert spk.is_meta
+
+
+@every_neuron
+@pytest.mark.parametrize("where", ["net", "xs"])
+def test_a_net_on_another_device_than_its_input_runs_or_names_both(case: Case, where: str) -> None:
+    net, xs = nn.Sequential(case.make(init_hidden=True)), case.input()
+    net, xs = (net.to("meta"), xs) if where == "net" else (net, xs.to("meta"))
+    try:
+        spk = snn.unroll(net, xs)
+    except RuntimeError as error:
+        (note,) = error.__notes__
+        other = "meta" if where == "net" else "cpu"
+        assert re.fullmatch(rf"xs is on {xs.device}, '0\.\w[\w.]*' of the net on {other}: move one to the other", note)
+    else:
+        assert spk.device == xs.device
+        assert where == "xs"
+        numbers = all(t.dim() == 0 or not t.numel() for t in (*net.parameters(), *net.buffers()))
+        assert numbers or any(kind in case.name for kind in ("conv", "psn"))  # on meta a convolution takes all weights
+
+
+def test_on_an_accelerator(pytestconfig: pytest.Config) -> None:
+    accelerator.run(pytestconfig, Path(__file__).with_name("accelerated.py"))

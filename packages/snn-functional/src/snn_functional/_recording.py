@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from snn_functional._device_checks import answers_at_once, leave_to_device
+
 
 def check_recording(recording: Tensor, name: str = "spk_out") -> None:
     """Accept a real recording with at least one step, one sample and one output.
@@ -41,7 +43,8 @@ def checked_labels(targets: Tensor, recording: Tensor, num_classes: int, name: s
 
     Raises:
         TypeError: If ``targets`` is no integer tensor.
-        ValueError: If its shape or device is not that of the recording's batch, or a label is no class.
+        ValueError: If its shape or device is not that of the recording's batch, or a label is no class; such labels on
+            an accelerator stop the device instead, which is not waited for.
     """
     if not isinstance(targets, Tensor):
         raise TypeError(f"targets is a {type(targets).__name__}; pass a torch.Tensor, as torch.as_tensor(targets)")
@@ -59,7 +62,9 @@ def checked_labels(targets: Tensor, recording: Tensor, num_classes: int, name: s
         )
     labels = targets.long()
     # A graph cannot branch on data; compiled code leaves the check to the gather that follows.
-    if not torch.compiler.is_compiling():
+    if torch.compiler.is_compiling():
+        return labels
+    if answers_at_once(labels):
         lowest, highest = map(int, labels.aminmax())
         if lowest < 0 or highest >= num_classes:
             unknown = (labels < 0) | (labels >= num_classes)
@@ -67,6 +72,9 @@ def checked_labels(targets: Tensor, recording: Tensor, num_classes: int, name: s
                 f"targets holds {labels[unknown][0].item()}; with {num_classes} classes a label lies in "
                 f"[0, {num_classes - 1}]"
             )
+    else:
+        message = f"targets holds no class; with {num_classes} classes a label lies in [0, {num_classes - 1}]"
+        leave_to_device(((labels >= 0) & (labels < num_classes)).all(), message)
     return labels
 
 

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from snn_functional._device_checks import answers_at_once, leave_to_device
+
 
 class Steps:
     """The steps of the samples of a recording ``[T, B, ...]``.
@@ -40,6 +42,10 @@ class Steps:
         """Number of steps, ``[B]`` or one for all."""
         return self._recorded if self._mask is None else self._mask.sum(0)
 
+    def numbers(self, device: torch.device) -> Tensor:
+        """Number of steps on a device, ``[B]`` or ``[]``."""
+        return torch.full((), self._recorded, device=device) if self._mask is None else self._mask.sum(0)
+
     def only(self, recording: Tensor, otherwise: float = 0.0) -> Tensor:
         """A recording ``[T, B, ...]`` with a constant in place of what does not count."""
         if self._mask is None:
@@ -70,6 +76,8 @@ class Steps:
 
 
 def _first(recording: Tensor, lengths: Tensor) -> Tensor:
+    # a copy to CUDA is not waited for: that of a tensor which nobody changes is right all the same
+    lengths = lengths.to(recording.device, non_blocking=recording.device.type == "cuda")
     return torch.arange(recording.shape[0], device=recording.device).unsqueeze(-1) < lengths
 
 
@@ -82,15 +90,16 @@ def checked_lengths(lengths: Any, recording: Tensor, name: str) -> Tensor:
         name: The recording's name, for messages.
 
     Returns:
-        The numbers ``[B]``, where the recording is.
+        The numbers ``[B]``, where they are; those of a list on the CPU.
 
     Raises:
         TypeError: If they are no integers.
-        ValueError: If there is not one for each sample, or one lies outside [1, T].
+        ValueError: If there is not one for each sample, or one lies outside [1, T]; such numbers on an accelerator stop
+            the device instead, which is not waited for.
     """
     steps, batch = recording.shape[:2]
     try:
-        found = torch.as_tensor(lengths, device=recording.device)
+        found = lengths if isinstance(lengths, Tensor) else torch.as_tensor(lengths, device="cpu")
     except (TypeError, ValueError, RuntimeError) as error:
         raise TypeError(f"lengths is {lengths!r}; pass one int for each sample, as a tensor or a list") from error
     if found.is_floating_point() or found.is_complex() or found.dtype == torch.bool:
@@ -102,7 +111,9 @@ def checked_lengths(lengths: Any, recording: Tensor, name: str) -> Tensor:
         )
     if not torch.compiler.is_compiling():
         outside = (found < 1) | (found > steps)
-        if outside.any():
+        if not answers_at_once(found):
+            leave_to_device(~outside.any(), f"lengths holds no number of steps in [1, {steps}]")
+        elif outside.any():
             raise ValueError(f"lengths holds {found[outside][0].item()}; with {steps} steps it lies in [1, {steps}]")
     return found
 
@@ -120,6 +131,8 @@ def _checked_mask(mask: Any, recording: Tensor, name: str) -> Tensor:
         raise ValueError(f"mask is on {mask.device}, {name} on {recording.device}; pass mask.to({name}.device)")
     if not torch.compiler.is_compiling():
         empty = ~mask.any(0)
-        if empty.any():
+        if not answers_at_once(mask):
+            leave_to_device(~empty.any(), "mask leaves a sample no step; leave that sample out")
+        elif empty.any():
             raise ValueError(f"mask leaves sample {int(empty.nonzero()[0])} no step; leave that sample out")
     return mask

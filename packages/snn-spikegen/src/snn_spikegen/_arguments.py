@@ -9,6 +9,8 @@ from operator import index
 import torch
 from torch import Tensor
 
+from snn_spikegen._device_checks import answers_at_once, leave_to_device
+
 
 def whole_number(name: str, value: int, least: int = 0) -> int:
     """A whole number that is at least ``least``.
@@ -105,7 +107,7 @@ def first_step(first_spike_time: int, num_steps: int) -> int:
     return first
 
 
-def factor(name: str, value: float | Tensor, shape: tuple[int, ...]) -> Tensor:
+def factor(name: str, value: float | Tensor, shape: tuple[int, ...]) -> float | Tensor:
     """A finite number, or a tensor of them that broadcasts to ``shape``.
 
     Args:
@@ -114,7 +116,7 @@ def factor(name: str, value: float | Tensor, shape: tuple[int, ...]) -> Tensor:
         shape: Shape of the values that are multiplied by it, or that it is added to.
 
     Returns:
-        ``value`` as a tensor, where it is; for a number on the CPU.
+        ``value``.
 
     Raises:
         TypeError: If ``value`` is neither a number nor a real tensor.
@@ -122,20 +124,25 @@ def factor(name: str, value: float | Tensor, shape: tuple[int, ...]) -> Tensor:
     """
     if not isinstance(value, Real | Tensor) or (isinstance(value, Tensor) and value.is_complex()):
         raise TypeError(f"{name} is {value!r}; pass a number, or a real tensor that broadcasts to {tuple(shape)}")
-    numbers = value if isinstance(value, Tensor) else torch.tensor(value, device="cpu")
-    finite_ones = numbers.isfinite()
-    if not finite_ones.all():
-        other = numbers[~finite_ones][0].item()
-        raise ValueError(f"{name} holds {other}; NaN and infinity make no probability: pass finite numbers")
+    remedy = "NaN and infinity make no probability: pass finite numbers"
+    if not isinstance(value, Tensor):
+        if not math.isfinite(value):
+            raise ValueError(f"{name} holds {value}; {remedy}")
+        return value
+    finite_ones = value.isfinite()
+    if not answers_at_once(value):
+        leave_to_device(finite_ones.all(), f"{name} holds no finite number; {remedy}")
+    elif not finite_ones.all():
+        raise ValueError(f"{name} holds {value[~finite_ones][0].item()}; {remedy}")
     try:
-        fits = torch.broadcast_shapes(numbers.shape, shape) == torch.Size(shape)
+        fits = torch.broadcast_shapes(value.shape, shape) == torch.Size(shape)
     except RuntimeError:
         fits = False
     if not fits:
         raise ValueError(
-            f"{name} has shape {tuple(numbers.shape)}, which does not broadcast to {tuple(shape)}; reshape it"
+            f"{name} has shape {tuple(value.shape)}, which does not broadcast to {tuple(shape)}; reshape it"
         )
-    return numbers
+    return value
 
 
 def place(device: torch.device | str | None) -> torch.device | None:

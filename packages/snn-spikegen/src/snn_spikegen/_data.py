@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor
 
+from snn_spikegen._device_checks import answers_at_once, leave_to_device
+
 
 def floating(data: Tensor, name: str = "data") -> Tensor:
     """Real data as floats: a floating dtype is kept, integers and bools become the default one.
@@ -80,6 +82,26 @@ def extent(values: Tensor) -> tuple[float, float]:
     return lowest.item(), highest.item()
 
 
+def outside(values: Tensor, low: float, high: float, name: str = "data") -> tuple[float, float] | None:
+    """The lowest and the highest value, if one lies outside of a range or is NaN.
+
+    Args:
+        values: Numbers ``[*shape]``, real.
+        low: Lower end of the range.
+        high: Upper end of the range.
+        name: The argument's name, for what an accelerator says.
+
+    Returns:
+        Both as Python numbers; None if all lie in the range, and on an accelerator, which checks them by itself.
+    """
+    if not answers_at_once(values):
+        seen = values.detach()
+        leave_to_device(((seen >= low) & (seen <= high)).all(), f"{name} lie outside of [{low}, {high}]")
+        return None
+    lowest, highest = extent(values)
+    return None if lowest >= low and highest <= high else (lowest, highest)
+
+
 def without_nan(values: Tensor, name: str = "data") -> None:
     """Refuse NaN, which every comparison would pass over.
 
@@ -88,8 +110,11 @@ def without_nan(values: Tensor, name: str = "data") -> None:
         name: The argument's name, for the message.
 
     Raises:
-        ValueError: If ``values`` hold NaN.
+        ValueError: If ``values`` hold NaN; on an accelerator they stop the device instead, which is not waited for.
     """
+    if not answers_at_once(values):
+        leave_to_device(~values.detach().isnan().any(), f"{name} holds NaN, which no spike can stand for")
+        return
     # A sum with a NaN in it is NaN, and the cheapest pass there is; infinities and overflow are looked at again.
     if not math.isfinite(values.detach().sum().item()) and values.isnan().any():
         raise ValueError(f"{name} holds NaN, which no spike can stand for; replace it first, as with torch.nan_to_num")
@@ -111,6 +136,10 @@ def spike_trains(spikes: Tensor) -> Tensor:
     trains = floating(spikes, "spikes")
     if trains.dim() == 0 or trains.shape[0] == 0:
         raise ValueError(f"spikes has shape {tuple(trains.shape)}; it needs a time axis, [T, *shape] with T >= 1")
+    if not answers_at_once(trains):
+        seen = trains.detach()
+        leave_to_device(((seen == 0) | (seen == 1)).all(), "spikes holds other than 0 and 1")
+        return trains
     lowest, highest = extent(trains)
     if not (lowest >= 0 and highest <= 1 and torch.equal(trains, trains.floor())):
         other = trains[(trains != 0) & (trains != 1)][0].item()

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from snn_spikegen._arguments import whole_number
-from snn_spikegen._data import extent, floating_dtype, working
+from snn_spikegen._data import floating_dtype, outside, working
 
 
 def burst(
@@ -60,9 +60,8 @@ def burst(
             f"min_interval is {shortest}, above max_interval={longest}; lower it or max_spikes={most}, or raise "
             f"num_steps={steps}"
         )
-    lowest, highest = extent(values)
-    if not (lowest >= 0 and highest <= 1):
-        raise ValueError(f"data lie in [{lowest}, {highest}]; burst needs them in [0, 1]: rescale them")
+    if extent := outside(values, 0, 1):
+        raise ValueError(f"data lie in {list(extent)}; burst needs them in [0, 1]: rescale them")
     # Spike i is one of the ceil(N x) that a burst has where i < N x.
     count = values * most
     interval = (longest - (longest - shortest) * values).ceil()

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from snn_spikegen._arguments import factor, first_step
 from snn_spikegen._data import spike_trains
+from snn_spikegen._device_checks import answers_at_once, leave_to_device
 
 
 def decode_rate(
@@ -45,8 +46,10 @@ def decode_rate(
     trains = spike_trains(spikes)
     first = first_step(first_spike_time, trains.shape[0])
     factor("offset", offset, trains.shape[1:])
-    if (factor("gain", gain, trains.shape[1:]) == 0).any():
-        raise ValueError(
-            "gain is 0; spikes drawn with it tell nothing about the value: pass the one they were made with"
-        )
+    none = factor("gain", gain, trains.shape[1:]) == 0
+    message = "gain is 0; spikes drawn with it tell nothing about the value: pass the one they were made with"
+    if isinstance(none, Tensor) and not answers_at_once(none):
+        leave_to_device(~none.any(), message)
+    elif none.any() if isinstance(none, Tensor) else none:
+        raise ValueError(message)
     return ((trains[first:].mean(0) - offset) / gain).to(trains.dtype)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
 from snn_spikegen._arguments import finite, whole_number
-from snn_spikegen._data import extent, floating_dtype, working
+from snn_spikegen._data import floating_dtype, outside, working
+from snn_spikegen._device_checks import answers_at_once, leave_to_device
 from snn_spikegen.latency_code import latency_code
 
 
@@ -68,11 +71,9 @@ def latency(
     Source: Thorpe, Delorme and Van Rullen, Spike-based strategies for rapid processing (2001).
     """
     values = working(data).detach()
-    lowest, highest = extent(values)
-    if not (lowest >= 0 and highest <= 1):
+    if extent := outside(values, 0, 1):
         raise ValueError(
-            f"data lie in [{lowest}, {highest}]; latency needs them in [0, 1]: rescale them, as an 8-bit image by "
-            "data / 255"
+            f"data lie in {list(extent)}; latency needs them in [0, 1]: rescale them, as an 8-bit image by data / 255"
         )
     on, off = finite("on_target", on_target), finite("off_target", off_target)
     steps = whole_number("num_steps", num_steps)
@@ -82,13 +83,16 @@ def latency(
     times = times.round()
     if not steps and not times.numel():
         raise ValueError("num_steps is not given, and empty data have no latest spike to take it from; give num_steps")
-    latest = int(times.max()) if times.numel() else 0
+    late = "raise num_steps, lower tau, set normalize=True, or drop late spikes with bypass=True"
+    if steps and not answers_at_once(times):
+        latest = 0
+        if not bypass:
+            leave_to_device((times <= steps - 1).all(), f"a spike comes after the last of {steps} steps; {late}")
+    else:
+        latest = int(times.max()) if times.numel() else 0
     steps = steps or latest + 1
     if latest > steps - 1 and not bypass:
-        raise ValueError(
-            f"the latest spike comes at step {latest}, after the last of num_steps={steps} steps; raise num_steps, "
-            "lower tau, set normalize=True, or drop late spikes with bypass=True"
-        )
+        raise ValueError(f"the latest spike comes at step {latest}, after the last of num_steps={steps} steps; {late}")
     dtype = floating_dtype(data)
     if interpolate:
         coded = latency_interpolate(times, steps, on, off).to(dtype)
@@ -135,9 +139,8 @@ def latency_interpolate(spike_time: Tensor, num_steps: int, on_target: float = 1
         raise ValueError(f"on_target is {on_target}, below off_target={off_target}; a ramp rises, so swap them")
     steps = whole_number("num_steps", num_steps, least=1)
     times = working(spike_time, "spike_time").detach().round()
-    lowest, _ = extent(times)
-    if not lowest >= 0:
-        raise ValueError(f"spike_time holds {lowest}; a spike time is a step, at least 0")
+    if extent := outside(times, 0, math.inf, "spike_time"):
+        raise ValueError(f"spike_time holds {extent[0]}; a spike time is a step, at least 0")
     step = torch.arange(steps, dtype=times.dtype, device=times.device).reshape(steps, *[1] * times.dim())
     # A product with 1 / t, and not k / t, rounds to the same last bit as the peer's ramps. No slope: no ramp.
     slope = times.reciprocal().masked_fill_((times == 0) | (times > steps), 0)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from snn_spikegen._arguments import finite, first_step, whole_number
 from snn_spikegen._data import extent, floating_dtype, without_nan, working
+from snn_spikegen._device_checks import answers_at_once, leave_to_device
 
 
 def latency_code(
@@ -170,7 +171,7 @@ def latency_code_linear(
     times = times.add_(first) if first else times
     if normalize and times.numel():
         earliest = _per_sample(torch.amin, times)
-        if (earliest < first).any():
+        if not answers_at_once(earliest) or (earliest < first).any():  # where none is, it changes nothing
             span = _per_sample(torch.amax, times) - earliest
             # A constant sample has no span; dividing by 1 puts its only time at f.
             span = torch.where(span > 0, span, torch.ones_like(span))
@@ -194,7 +195,10 @@ def _check(
     if normalize and not steps:
         raise ValueError("num_steps is not given; normalize=True needs it to know the last step")
     without_nan(values)
-    if first:
+    if first and not answers_at_once(values):
+        both = (values < 0).any() & (values > 1).any()
+        leave_to_device(~both, f"data lie on both sides of [0, 1]; first_spike_time={first} needs them inside")
+    elif first:
         lowest, highest = extent(values)
         if lowest < 0 and highest > 1:
             raise ValueError(f"data lie in [{lowest}, {highest}]; first_spike_time={first} needs them in [0, 1]")

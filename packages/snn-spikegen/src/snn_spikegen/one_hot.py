@@ -9,6 +9,7 @@ from torch import Tensor
 
 from snn_spikegen._arguments import whole_number
 from snn_spikegen._data import floating, floating_dtype, without_nan
+from snn_spikegen._device_checks import answers_at_once, leave_to_device
 
 
 def to_one_hot(targets: Tensor, num_classes: int) -> Tensor:
@@ -57,7 +58,9 @@ def labels(targets: Tensor, classes: int) -> Tensor:
     known = (indices >= 0) & (indices < classes)
     if targets.is_floating_point():
         known &= indices == targets
-    if not known.all():
+    if not answers_at_once(known):
+        leave_to_device(known.all(), f"targets holds no label; with {classes} classes it lies in [0, {classes - 1}]")
+    elif not known.all():
         raise ValueError(
             f"targets holds {targets[~known][0].item()}; with num_classes={classes} a label is a whole number in "
             f"[0, {classes - 1}]"
@@ -118,7 +121,9 @@ def from_one_hot(one_hot_label: Tensor) -> Tensor:
     largest, winners = rows.max(-1)
     others = rows.scatter(-1, winners.unsqueeze(-1), -math.inf)
     clear = others.amax(-1) < largest
-    if not clear.all():
+    if not answers_at_once(clear):
+        leave_to_device(clear.all(), "one_hot_label has a row without a single largest entry, so no label")
+    elif not clear.all():
         row = tuple((~clear).nonzero()[0].tolist())
         raise ValueError(f"one_hot_label has no single largest entry in row {row}, so no label; drop or mend that row")
     return winners

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from snn_spikegen._arguments import finite, whole_number
-from snn_spikegen._data import extent, floating_dtype, without_nan, working
+from snn_spikegen._data import floating_dtype, outside, without_nan, working
 
 
 def population(data: Tensor, num_neurons: int, low: float = 0, high: float = 1, overlap: float = 1.5) -> Tensor:
@@ -54,10 +54,9 @@ def population(data: Tensor, num_neurons: int, low: float = 0, high: float = 1, 
     if gamma <= 0:
         raise ValueError(f"overlap is {gamma}; it must be above 0")
     without_nan(values)
-    lowest, highest = extent(values)
-    if lowest < lower or highest > upper:
+    if extent := outside(values, lower, upper):
         raise ValueError(
-            f"data lie in [{lowest}, {highest}], outside of low={lower} and high={upper}; widen these, or clamp data"
+            f"data lie in {list(extent)}, outside of low={lower} and high={upper}; widen these, or clamp data"
         )
     spacing = (upper - lower) / (neurons - 2)
     centres = lower + spacing * (torch.arange(neurons, dtype=values.dtype, device=values.device) - 0.5)

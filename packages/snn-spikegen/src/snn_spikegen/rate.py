@@ -9,6 +9,7 @@ from torch import Tensor
 
 from snn_spikegen._arguments import factor, first_step, source, whole_number
 from snn_spikegen._data import extent, floating, without_nan
+from snn_spikegen._device_checks import answers_at_once
 
 
 def rate(
@@ -75,7 +76,7 @@ def rate(
             )
         if values.dim() == 0:
             raise ValueError("data is a single number; with time_var_input=True it needs a time axis, [T, *shape]")
-        if (gains != 1).any() or (offsets != 0).any():
+        if _is_other_than(1, gains) or _is_other_than(0, offsets):
             warnings.warn(
                 "rate: gain and offset have no effect with time_var_input=True; pass data * gain + offset as data",
                 UserWarning,
@@ -122,7 +123,17 @@ def rate_conv(data: Tensor, *, generator: torch.Generator | None = None) -> Tens
     return torch.bernoulli(_probability(values), generator=generator)
 
 
+def _is_other_than(number: float, value: float | Tensor) -> bool:
+    """Whether a number, or one in a tensor, is another; of a tensor on an accelerator, which is not read, True."""
+    if isinstance(value, Tensor):
+        return not answers_at_once(value) or bool((value != number).any())
+    return value != number
+
+
 def _probability(values: Tensor) -> Tensor:
+    if not answers_at_once(values):
+        without_nan(values)
+        return values.clamp(0, 1)
     lowest, highest = extent(values)
     if lowest >= 0 and highest <= 1:
         return values

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from snn_spikegen._arguments import finite, whole_number
-from snn_spikegen._data import extent, floating_dtype, working
+from snn_spikegen._data import floating_dtype, outside, working
 
 
 def rate_interpolate(
@@ -51,10 +51,9 @@ def rate_interpolate(
             f"spike_time has shape {tuple(spike_time.shape)}; it holds the times of one neuron, [N]: pass one row"
         )
     times = working(spike_time, "spike_time").detach().round()
-    lowest, highest = extent(times)
-    if not (lowest >= 0 and highest <= steps - 1):
-        outside = times[~((times >= 0) & (times < steps))][0].item()
-        raise ValueError(f"spike_time holds {outside}; with num_steps={steps} a spike time lies in [0, {steps - 1}]")
+    if outside(times, 0, steps - 1, "spike_time"):
+        other = times[~((times >= 0) & (times < steps))][0].item()
+        raise ValueError(f"spike_time holds {other}; with num_steps={steps} a spike time lies in [0, {steps - 1}]")
     step = torch.arange(steps, dtype=times.dtype, device=times.device)
     fires = torch.zeros(steps, dtype=torch.bool, device=times.device).index_fill_(0, times.long(), True)
     start = torch.where(fires, step + 1, 0).cummax(0).values.roll(1)

@@ -13,6 +13,7 @@ from snn_core.backends.registry import get, names
 from snn_core.backends.target import Availability, BackendError, Issue, Target
 from snn_core.neurons.leaky import Leaky
 from snn_core.neurons.synaptic import Synaptic
+from snn_core.sequence.random_states import RandomStates
 from snn_core.sequence.unrolling import unroll
 
 
@@ -61,7 +62,7 @@ def _guarded(test: Callable[[Target], Iterator[str]], target: Target) -> list[st
 
 
 def _net() -> tuple[nn.Module, Tensor]:
-    with torch.random.fork_rng(devices=[]):
+    with RandomStates():
         torch.manual_seed(0)
         net = nn.Sequential(
             nn.Linear(7, 5),

@@ -1,4 +1,4 @@
-"""Hints for errors in which torch says what it got and not where that comes from: tuples of neurons, integers."""
+"""Hints for errors in which torch says what it got and not where that comes from: tuples, integers, other devices."""
 
 from __future__ import annotations
 
@@ -85,13 +85,18 @@ def _passed_on(path: str, neuron: nn.Module, why: str, behind: str, layer: nn.Mo
 
 
 def point_out(error: Exception, net: nn.Module, xs: Tensor) -> None:
-    """Add to torch's error about a tuple or a dtype, raised by a net, where it comes from and what to do."""
+    """Add to torch's error about a tuple, dtype or device, raised by a net, where it comes from and what to do."""
     if isinstance(error, TypeError) and "tuple" in str(error):
         for path, neuron, behind, layer in _neighbors(net):
             if isinstance(neuron, Temporal) and getattr(neuron, "output", False):
                 note = _passed_on(path, neuron, OUTPUT[0], behind, layer, OUTPUT[1])
                 if note != str(error):
                     error.add_note(note)
+    elif isinstance(error, RuntimeError) and ("device" in str(error) or "Input type" in str(error)):
+        for name, tensor in (*net.named_parameters(), *net.named_buffers()):
+            if tensor.device != xs.device:
+                error.add_note(f"xs is on {xs.device}, {name!r} of the net on {tensor.device}: move one to the other")
+                break
     elif (
         isinstance(error, RuntimeError) and "type" in str(error) and not xs.is_floating_point() and not xs.is_complex()
     ):

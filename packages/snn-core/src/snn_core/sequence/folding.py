@@ -25,7 +25,8 @@ class Folding:
     Args:
         steps: Number of time steps.
         running: Number of samples that run in each step, which never grows; None where all run in every step.
-        order: The samples by falling length, ``[batch]``, with ``running``.
+        order: The samples by falling length, ``[batch]``, with ``running``; on the CPU, so that nothing has to wait for
+            another device.
 
     Example:
         >>> folding = Folding(3, running=(2, 2, 1), order=torch.tensor([1, 0]))
@@ -42,6 +43,7 @@ class Folding:
         self.steps = steps
         self.running = running
         self.order = order
+        self._placed: Tensor | None = None
 
     def part(self, start: int, steps: int) -> Folding:
         """Return the folding of so many steps from ``start`` on."""
@@ -76,7 +78,7 @@ class Folding:
     def fold(self, xs: Tensor) -> Tensor:
         """Return the rows of ``[T, batch, ...]``."""
         rows = xs.flatten(0, 1)
-        return rows if self.running is None else rows.index_select(0, self._index)
+        return rows if self.running is None else rows.index_select(0, self._index_on(rows.device))
 
     def unfold(self, rows: Tensor) -> Tensor:
         """Return all steps ``[T, batch, ...]``, zero where a sample does not run."""
@@ -86,7 +88,7 @@ class Folding:
                 return whole
             return rows.unflatten(0, (self.steps, rows.shape[0] // self.steps))
         whole = rows.new_zeros((self.steps * len(self.order), *rows.shape[1:]))
-        return whole.index_copy_(0, self._index, rows).unflatten(0, (self.steps, len(self.order)))
+        return whole.index_copy_(0, self._index_on(rows.device), rows).unflatten(0, (self.steps, len(self.order)))
 
     def _folds(self, whole: Tensor, rows: Tensor) -> bool:
         """Return True if rows are what :meth:`fold` made of a tensor, and nothing else has become of them.
@@ -134,24 +136,26 @@ class Folding:
     def at_end(self, states: Tensor, before: Tensor | None) -> Tensor:
         """Return each sample's state after its last step, of ``[T, batch, ...]``; without one, that before, or zero."""
         assert self.order is not None
-        lengths = self._runs.sum(0).to(self.order.device)[self.order.argsort()]
-        ends = states[(lengths - 1).clamp_min(0), torch.arange(len(lengths), device=lengths.device)]
+        lengths, device = self._runs.sum(0)[self.order.argsort()], states.device
+        ends = states[placed((lengths - 1).clamp_min(0), device), torch.arange(len(lengths), device=device)]
         if bool(lengths.all()):
             return ends
         rest = torch.zeros_like(ends) if before is None or before.shape == (0,) else before
-        return torch.where(lengths.bool().reshape(-1, *[1] * (ends.dim() - 1)), ends, rest)
+        return torch.where(placed(lengths.bool(), device).reshape(-1, *[1] * (ends.dim() - 1)), ends, rest)
 
     @cached_property
     def _runs(self) -> Tensor:
         assert self.order is not None
-        return torch.arange(len(self.order)) < torch.tensor(self.running).unsqueeze(1)
+        counts = torch.tensor(self.running, device="cpu")
+        return torch.arange(len(self.order), device="cpu") < counts.unsqueeze(1)
 
-    @cached_property
-    def _index(self) -> Tensor:
-        """Where each row lies among all steps of all samples."""
+    def _index_on(self, device: torch.device) -> Tensor:
+        """Return where each row lies among all steps of all samples."""
         assert self.order is not None
-        starts = torch.arange(self.steps).unsqueeze(1) * len(self.order)
-        return (starts.to(self.order.device) + self.order)[self._runs.to(self.order.device)]
+        if self._placed is None or self._placed.device != device:
+            starts = torch.arange(self.steps, device="cpu").unsqueeze(1) * len(self.order)
+            self._placed = placed((starts + self.order)[self._runs], device)
+        return self._placed
 
 
 class Repeated(Folding):
@@ -166,13 +170,18 @@ class Repeated(Folding):
         return rows.unsqueeze(0).expand(self.steps, *rows.shape)
 
 
+def placed(index: Tensor, device: torch.device) -> Tensor:
+    """Return an index of the CPU on a device, without waiting for it where that is safe."""
+    return index.to(device, non_blocking=device.type == "cuda")
+
+
 def folding_of(lengths: Any, xs: Tensor) -> Folding:
     """Find out which samples of a padded batch run in each step, up to the end of the longest.
 
     There is one step at least, in which nothing may run.
 
     Args:
-        lengths: Number of steps of each sample ``[batch]``, integers in 0..T.
+        lengths: Number of steps of each sample ``[batch]``, integers in 0..T, which are read on the CPU.
         xs: The batch ``[T, batch, ...]``.
 
     Returns:
@@ -189,7 +198,7 @@ def folding_of(lengths: Any, xs: Tensor) -> Folding:
     if xs.dim() < 2:
         raise ValueError(f"unroll: lengths are of samples, but xs of shape {tuple(xs.shape)} has no batch axis 1")
     steps, batch = xs.shape[:2]
-    found = _integers(lengths, xs.device)
+    found = _integers(lengths)
     if found.shape != (batch,):
         raise ValueError(
             f"unroll: lengths has shape {tuple(found.shape)}; xs of shape {tuple(xs.shape)} takes one a sample, "
@@ -203,13 +212,13 @@ def folding_of(lengths: Any, xs: Tensor) -> Folding:
     if batch and (found == steps).all():
         return Folding(steps)
     longest = max(found.tolist(), default=0) or 1
-    running = (found > torch.arange(longest, device=xs.device).unsqueeze(1)).sum(1)
+    running = (found > torch.arange(longest, device="cpu").unsqueeze(1)).sum(1)
     return Folding(longest, tuple(running.tolist()), found.argsort(descending=True, stable=True))
 
 
-def _integers(lengths: Any, device: torch.device) -> Tensor:
+def _integers(lengths: Any) -> Tensor:
     try:
-        found = torch.as_tensor(lengths, device=device)
+        found = torch.as_tensor(lengths, device="cpu")
     except (TypeError, ValueError, RuntimeError) as error:
         raise TypeError(
             f"unroll: lengths is {lengths!r:.100}; pass one integer a sample, as a tensor or list"
@@ -260,7 +269,7 @@ class Ending:
             self._running = len(self._order)
             kept = self._ordered(kept, self._order)
         if count < self._running:
-            kept = (torch.full((self._running,), kept),) if isinstance(kept, int) else kept
+            kept = (_count(self._running, kept),) if isinstance(kept, int) else kept
             halves = _each(lambda state: state.tensor_split((count,)), kept)
             self._ended.append((_each(itemgetter(1), halves), self._running - count))
             kept, self._running = _each(itemgetter(0), halves), count
@@ -282,17 +291,24 @@ class Ending:
                     f"{self._owner} keeps a state of {len(state)} samples from its last call, but this batch has "
                     f"{len(order)}; call snn.utils.reset(net) before a new batch or sequence"
                 )
-        return _each(lambda state: state if _is_rest(state) else state.index_select(0, order.to(state.device)), kept)
+        return _each(
+            lambda state: state if _is_rest(state) else state.index_select(0, placed(order, state.device)), kept
+        )
 
 
 def _concatenated(parts: list[tuple[Any, int]]) -> Any:
     """Return what is kept of all, from what is kept of so many each."""
-    parts = [((torch.full((n,), kept),) if isinstance(kept, int) else kept, n) for kept, n in parts]
+    parts = [((_count(n, kept),) if isinstance(kept, int) else kept, n) for kept, n in parts]
     like = next((kept for kept, _ in parts if kept is not None), None)
     if like is None:
         return None
     columns = ([(None if kept is None else kept[i], n) for kept, n in parts] for i in range(len(like)))
     return getattr(like, "_make", tuple)(map(_stacked, columns))
+
+
+def _count(samples: int, number: int) -> Tensor:
+    """Return a number for each sample, on the CPU, where it is read."""
+    return torch.full((samples,), number, device="cpu")
 
 
 def _stacked(column: list[tuple[Tensor | None, int]]) -> Tensor | None:
@@ -340,6 +356,8 @@ _WORTH_A_CALL = 2**15
 
 
 def _gains_from_padding(neuron: Any, x: Tensor, folding: Folding) -> bool:
+    if x.device.type != "cpu":
+        return False  # to ask whether a state has blown up would wait for the device
     if torch.compiler.is_compiling() or x.numel() >= _WORTH_A_CALL * len(set(folding.running or ())):
         return False
     return kernels.choose(neuron, x.unsqueeze(0)).name != "reference"

@@ -61,7 +61,8 @@ def unroll(
         truncate: With ``chunk``, cut the gradient between chunks (truncated backpropagation through time).
         lengths: Number of steps of each sample ``[batch]``, integers in 0..T, where they differ. After its end a
             sample's outputs are zero and its state stays as it is; what ``xs`` holds there is never read. Layers
-            see the samples that run still, and no others.
+            see the samples that run still, and no others. Best on the CPU, where they are read: to read those of
+            another device waits for it.
         memory: In place of ``chunk``, so many bytes into which tensors are to fit in forward and backward pass: all
             steps at once where they do, else the largest chunk that does. :func:`plan_memory` says what is counted.
         explain: Return the schedule too.

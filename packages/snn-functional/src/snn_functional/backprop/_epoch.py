@@ -121,5 +121,6 @@ def _parts(batch: Any, device: torch.device) -> tuple[Tensor, Tensor, Tensor | N
     if len(batch) not in (2, 3) or not all(isinstance(part, Tensor) for part in batch):
         kinds = ", ".join(type(part).__name__ for part in batch)
         raise TypeError(f"dataloader gave ({kinds}); {wanted}")
-    data, targets, *lengths = (part.to(device) for part in batch)
-    return data, targets, lengths[0] if lengths else None
+    data, targets, *lengths = batch
+    # lengths decide on shapes, which is done on the CPU
+    return data.to(device), targets.to(device), lengths[0].cpu() if lengths else None

@@ -9,7 +9,7 @@ class Ragged:
     """How long each sample of a batch lasts.
 
     Args:
-        lengths: Number of steps of each sample ``[batch]``, its first ones, at least 1.
+        lengths: Number of steps of each sample ``[batch]``, its first ones, at least 1; on the CPU.
     """
 
     def __init__(self, lengths: Tensor) -> None:

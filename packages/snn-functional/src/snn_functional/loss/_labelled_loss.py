@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from snn_functional._placed import placed
 from snn_functional._population import by_class, check_population
 from snn_functional._recording import check_recording, checked_labels, wide
 from snn_functional._steps import Steps
@@ -131,7 +132,7 @@ class LabelledLoss(LossFunctions, ABC):
                 raise ValueError(
                     f"weight has {self.weight.numel()} entries for {num_classes} classes; give one a class"
                 )
-            sample = self.weight.to(losses)[targets]
+            sample = placed(self.weight, losses)[targets]
             share = (sample if losses.dim() == 1 else sample.unsqueeze(-1)).expand_as(losses)
             losses = losses * share
         if self.reduction == "none":
@@ -160,7 +161,7 @@ def cross_entropy(scores: Tensor, labels: Tensor) -> Tensor:
 
 def _checked_weight(weight: Tensor | Sequence[float]) -> Tensor:
     try:
-        weights = torch.as_tensor(weight)
+        weights = weight if isinstance(weight, Tensor) else torch.as_tensor(weight, device="cpu")
     except (TypeError, ValueError, RuntimeError) as error:
         raise TypeError(f"weight is {weight!r}; pass a tensor with one number a class") from error
     if weights.is_complex():

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
 from snn_functional._numbers import share
@@ -106,7 +105,7 @@ class mse_count_loss(LabelledLoss):  # noqa: N801
         """Squared errors of the counts, divided by the number of steps, ``[B, K]``."""
         counts = total(outputs)
         # in float64, as Python multiplies: 100 steps at a rate of 0.29 are 28.999999999999996 there and 29 in float32
-        number = torch.as_tensor(steps.number, device=counts.device).double().reshape(-1, 1)
+        number = steps.numbers(counts.device).double().reshape(-1, 1)
         off, on = ((number * rate * group).floor().to(counts) for rate in (self.incorrect_rate, self.correct_rate))
         wanted = off.expand_as(counts).scatter(-1, targets.unsqueeze(-1), on.expand(len(counts), 1))
         return (counts - wanted).square() / number.to(counts)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from snn_functional._device_checks import answers_at_once, leave_to_device
 from snn_functional._numbers import real
+from snn_functional._placed import placed
 from snn_functional._spike_times import spike_times
 from snn_functional._steps import Steps
 from snn_functional.loss._labelled_loss import LabelledLoss, cross_entropy
@@ -83,6 +86,7 @@ class mse_temporal_loss(LabelledLoss):  # noqa: N801
                     f"on_target has {len(self.on_target)} spikes and off_target {len(self.off_target)}; give every "
                     "output the same number"
                 )
+            self._times: list[float] = [*self.on_target.tolist(), *self.off_target.tolist()]
 
     def checked_targets(self, targets: Tensor, outputs: Tensor) -> Tensor:
         """Labels ``[B]``; with ``target_is_time`` spike times ``[F, B, K]``."""
@@ -112,7 +116,7 @@ class mse_temporal_loss(LabelledLoss):  # noqa: N801
     def losses(self, outputs: Tensor, targets: Tensor, steps: Steps, group: int) -> Tensor:
         """Squared errors, ``[B, K]`` or ``[F, B, K]``."""
         wanted = targets if self.target_is_time else self._of_labels(targets, outputs)
-        number = torch.as_tensor(steps.number).to(outputs).reshape(-1, 1)
+        number = steps.numbers(outputs.device).to(outputs).reshape(-1, 1)
         wanted = torch.where(wanted < 0, wanted + number, wanted)
         times = spike_times(outputs, steps, len(wanted))
         error = (times - wanted).masked_fill((times - wanted).abs() < self.tolerance, 0)
@@ -120,9 +124,10 @@ class mse_temporal_loss(LabelledLoss):  # noqa: N801
         return errors if self.multi_spike else errors[0]
 
     def _of_labels(self, labels: Tensor, outputs: Tensor) -> Tensor:
-        for times in (self.on_target, self.off_target):
-            _check_times(times, outputs.shape[0])
-        on, off = (t.to(outputs).reshape(-1, 1, 1) for t in (self.on_target, self.off_target))
+        steps = outputs.shape[0]
+        if wrong := [time for time in self._times if not -steps <= time < math.inf]:
+            raise _not_a_step(wrong[0], steps)
+        on, off = (placed(t, outputs).reshape(-1, 1, 1) for t in (self.on_target, self.off_target))
         index = labels.reshape(1, -1, 1).expand(len(on), -1, -1)
         return off.expand(-1, *outputs.shape[1:]).scatter(-1, index, on.expand(-1, len(labels), 1))
 
@@ -178,7 +183,7 @@ class ce_temporal_loss(LabelledLoss):  # noqa: N801
 def _times(name: str, times: Any, multi_spike: bool) -> Tensor:
     """Spike times ``[F]``."""
     try:
-        found = torch.as_tensor(times)
+        found = times if isinstance(times, Tensor) else torch.as_tensor(times, device="cpu")
     except (TypeError, ValueError, RuntimeError) as error:
         raise TypeError(f"{name} is {times!r}; pass a number of steps, or with multi_spike=True a list") from error
     if found.is_complex() or found.dtype == torch.bool:
@@ -195,8 +200,13 @@ def _check_times(times: Tensor, steps: int) -> None:
     if torch.compiler.is_compiling():
         return
     wrong = ~((times >= -steps) & times.isfinite())
-    if wrong.any():
-        raise ValueError(
-            f"a target time is {times[wrong][0].item()}; with {steps} steps it is at least {-steps}, and counts from "
-            "the end below 0"
-        )
+    if not answers_at_once(wrong):
+        leave_to_device(~wrong.any(), f"targets holds no time of a step; with {steps} steps it is at least {-steps}")
+    elif wrong.any():
+        raise _not_a_step(times[wrong][0].item(), steps)
+
+
+def _not_a_step(time: float, steps: int) -> ValueError:
+    return ValueError(
+        f"a target time is {time}; with {steps} steps it is at least {-steps}, and counts from the end below 0"
+    )

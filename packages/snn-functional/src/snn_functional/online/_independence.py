@@ -9,6 +9,7 @@ from torch import Tensor
 
 from snn_core import Recurrent, SpikingNeuron
 from snn_core.neuron.recurrence import OneToOne
+from snn_core.sequence.random_states import RandomStates
 
 
 def check_constants(constants: Mapping[str, Tensor], features: int, owner: str) -> None:
@@ -76,7 +77,7 @@ def _own(output: Tensor, inputs: list[Tensor], weights: Tensor) -> bool:
     """Whether what weighs an entry of the output weighs the gradient of that entry's inputs and of no other."""
     grads = []
     for weight in (torch.ones_like(weights), weights):
-        with torch.random.fork_rng(devices=[]):
+        with RandomStates():
             torch.manual_seed(0)  # a random surrogate draws the same twice
             grads.append(torch.autograd.grad(output, inputs, weight.expand_as(output), True, allow_unused=True))
     pairs = zip(*grads, strict=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from snn_functional._device_checks import answers_at_once, leave_to_device
 from snn_functional._numbers import whole
 from snn_functional.quant._straight_through import straight_through
 
@@ -32,7 +34,7 @@ def check_bits(num_bits: int, least: int, most: int, name: str = "num_bits") -> 
 
 def significant_bits(dtype: torch.dtype) -> int:
     """Bits up to which every integer is a number of a floating dtype: 24 for float32."""
-    return round(-torch.tensor(torch.finfo(dtype).eps, dtype=torch.float64).log2().item()) + 1
+    return round(-math.log2(torch.finfo(dtype).eps)) + 1
 
 
 @dataclass(frozen=True)
@@ -101,8 +103,11 @@ class fixed_point:  # noqa: N801
             tensor([-8,  1])
         """
         rounded = self(x).detach()
-        if bool(rounded.isnan().any()):
-            raise ValueError("x holds NaN, which no integer stands for; remove it first")
+        nan, message = rounded.isnan().any(), "x holds NaN, which no integer stands for; remove it first"
+        if not answers_at_once(nan):
+            leave_to_device(~nan, message)
+        elif bool(nan):
+            raise ValueError(message)
         return (rounded.double() * 2**self.fraction_bits).long()
 
     @property

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from snn_functional._device_checks import answers_at_once, leave_to_device
 from snn_functional._numbers import finite, share
 from snn_functional._steps import Steps
 
@@ -82,7 +83,7 @@ def sparsity(spk: Tensor, *, lengths: Tensor | Sequence[int] | None = None, mask
     (2025), activation sparsity.
     """
     spikes, steps = _counts(spk, lengths, mask)
-    return 1 - int(spikes.sum()) / (steps * spikes.numel())
+    return 1 - int(spikes.sum()) / (int(steps) * spikes.numel())
 
 
 def dead_neurons(
@@ -159,7 +160,7 @@ def _rates(spk: Any, lengths: Any, mask: Any) -> Tensor:
     return spikes.double() / steps
 
 
-def _counts(spk: Any, lengths: Any, mask: Any) -> tuple[Tensor, int]:
+def _counts(spk: Any, lengths: Any, mask: Any) -> tuple[Tensor, int | Tensor]:
     """Number of spikes of each neuron, and number of steps of all samples."""
     if not isinstance(spk, Tensor):
         raise TypeError(f"spk is a {type(spk).__name__}; pass a torch.Tensor, as torch.stack of the steps")
@@ -169,8 +170,13 @@ def _counts(spk: Any, lengths: Any, mask: Any) -> tuple[Tensor, int]:
         raise ValueError(f"spk has shape {tuple(spk.shape)}; it must be [num_steps, batch, ...], none of them 0")
     steps = Steps(spk, lengths, mask, "spk")
     counted = steps.only(spk.detach())
-    if counted.isnan().any():
-        raise ValueError("spk holds NaN, which is neither a spike nor none; look for its source in the net")
+    nan, message = (
+        counted.isnan().any(),
+        "spk holds NaN, which is neither a spike nor none; look for its source in the net",
+    )
+    if not answers_at_once(nan):
+        leave_to_device(~nan, message)
+    elif nan:
+        raise ValueError(message)
     number = steps.number
-    total = number * spk.shape[1] if isinstance(number, int) else int(number.sum())
-    return (counted != 0).sum((0, 1)), total
+    return (counted != 0).sum((0, 1)), number * spk.shape[1] if isinstance(number, int) else number.sum()

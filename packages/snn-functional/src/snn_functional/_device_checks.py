@@ -1,0 +1,36 @@
+"""Checks of values where they are: the CPU answers at once, and no other device is waited for."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import torch
+from torch import Tensor
+
+
+def answers_at_once(values: Tensor) -> bool:
+    """Return True where a check reads values: on the CPU, and on a device that cannot check by itself.
+
+    Args:
+        values: Any tensor.
+
+    Returns:
+        Whether to read them; where not, :func:`leave_to_device` checks them.
+    """
+    return values.device.type == "cpu" or not _can_check(values.device.type)
+
+
+def leave_to_device(every: Tensor, message: str) -> None:
+    """Let a device check a condition when it gets there; a program that waits for its answer could not be captured.
+
+    Args:
+        every: The condition, a bool ``[]``.
+        message: What the device says where it does not hold, as it stops.
+    """
+    torch._assert_async(every, message)
+
+
+@cache
+def _can_check(device: str) -> bool:
+    key = torch._C._dispatch_key_for_device(device)
+    return torch._C._dispatch_has_kernel_for_dispatch_key("aten::_assert_async.msg", key)

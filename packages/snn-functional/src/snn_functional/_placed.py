@@ -1,0 +1,35 @@
+"""Constants of the CPU, copied once to each device that needs them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.weak import WeakTensorKeyDictionary
+
+_copies: Any = WeakTensorKeyDictionary()
+
+
+def placed(constant: Tensor, like: Tensor) -> Tensor:
+    """Return a constant in the dtype and on the device of another tensor.
+
+    A copy to another device is made once: every further one would make the host wait for the device.
+
+    Args:
+        constant: The constant, of any shape.
+        like: The other tensor.
+
+    Returns:
+        The constant, or its copy.
+    """
+    if constant.device == like.device or constant.requires_grad or torch.compiler.is_compiling():
+        return constant.to(like)
+    copies = _copies.setdefault(constant, {})
+    key = like.device, like.dtype, constant._version
+    if key in copies:
+        return copies[key]
+    copy = constant.to(like)
+    if type(copy) is Tensor and not copy.is_inference():  # others are of use in this call alone
+        copies[key] = copy
+    return copy
