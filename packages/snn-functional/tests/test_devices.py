@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 
+import accelerator
 import snn_core as snn
 import snn_functional as SF
 from accelerator import OnlyOn
@@ -111,6 +113,24 @@ def test_lengths_in_a_list_are_checked_before_they_are_copied() -> None:
         SF.ce_count_loss()(spk_out, targets, lengths=[1, 8, 3])
 
 
+MADE = {
+    "ce_count_loss": lambda: SF.ce_count_loss(weight=[1.0, 2.0, 3.0, 4.0])(SPK, TARGETS, lengths=[1, 7, 3]),
+    "mse_count_loss": lambda: SF.mse_count_loss()(SPK, TARGETS),
+    "mse_temporal_loss": lambda: SF.mse_temporal_loss(False, [0, 1], [-1, -2], multi_spike=True)(SPK, TARGETS),
+    "state_quant": lambda: quant.state_quant(3, uniform=False)(SPK),
+    "fixed_point": lambda: quant.fixed_point()(SPK),
+    "accuracy_temporal": lambda: torch.tensor(SF.accuracy_temporal(SPK, TARGETS), device="cpu"),
+}
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_the_default_device_plays_no_part(name: str) -> None:
+    wanted = MADE[name]()
+    with torch.device("meta"):
+        found = MADE[name]()
+    assert torch.equal(found, wanted)
+
+
 QUANTIZERS = {
     "state_quant": quant.state_quant(4),
     "state_quant geometric": quant.state_quant(4, uniform=False),
@@ -208,3 +228,7 @@ def test_that_neurons_are_independent_is_asked_without_moving_any_generator(monk
     assert torch.equal(torch.get_rng_state(), before)
     assert len(states) > 1
     assert states[-1] is states[0]
+
+
+def test_on_an_accelerator(pytestconfig: pytest.Config) -> None:
+    accelerator.run(pytestconfig, Path(__file__).with_name("accelerated.py"))

@@ -2,8 +2,9 @@
 
 import pytest
 import torch
-from accelerator import OnlyOn
 from torch.utils._pytree import tree_map_only
+
+from accelerator import OnlyOn
 
 from .calls import CALLS, LABELS, X, function
 

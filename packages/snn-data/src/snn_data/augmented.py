@@ -38,7 +38,7 @@ class AugmentedDataset(Dataset[Any]):
         self.seed = seed
         self.global_rng = global_rng
         # shared memory, so that workers that live for several epochs see the epoch change
-        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
+        self._epoch = torch.zeros((), dtype=torch.int64, device="cpu").share_memory_()
 
     @property
     def epoch(self) -> int:

@@ -50,20 +50,25 @@ def collate(samples: Sequence[tuple[Any, Any]]) -> RaggedBatch:
     """
     if not samples:
         raise ValueError("collate needs at least one sample, got none")
-    sequences = [torch.as_tensor(sequence) for sequence, _ in samples]
-    targets = [torch.as_tensor(target) for _, target in samples]
+    sequences = [_tensor(sequence) for sequence, _ in samples]
+    targets = [_tensor(target) for _, target in samples]
     for i, sequence in enumerate(sequences):
         if sequence.ndim == 0:
             raise ValueError(f"collate needs sequences [T, ...], got a scalar as sample {i}")
     _check_alike("samples behind the time axis", [s.shape[1:] for s in sequences], [s.dtype for s in sequences])
     _check_alike("targets", [t.shape for t in targets], [t.dtype for t in targets])
 
-    lengths = torch.tensor([len(sequence) for sequence in sequences], dtype=torch.int64)
+    lengths = torch.tensor([len(sequence) for sequence in sequences], dtype=torch.int64, device="cpu")
     data = sequences[0].new_zeros((int(lengths.max()), len(sequences), *sequences[0].shape[1:]))
     for i, sequence in enumerate(sequences):
         data[: len(sequence), i] = sequence
-    mask = torch.arange(len(data)).unsqueeze(1) < lengths
-    return RaggedBatch(data, torch.stack(targets), lengths, mask)
+    mask = torch.arange(len(data), device="cpu").unsqueeze(1) < lengths
+    return RaggedBatch(data, torch.stack(targets), lengths, mask.to(data.device))
+
+
+def _tensor(values: Any) -> Tensor:
+    """A tensor where it is; of anything else one on the CPU, whatever the default device is."""
+    return values if isinstance(values, Tensor) else torch.as_tensor(values, device="cpu")
 
 
 def _check_alike(what: str, shapes: list[torch.Size], dtypes: list[torch.dtype]) -> None:

@@ -45,8 +45,8 @@ def digits(test_share: float = 0.2, split_seed: int = 0) -> Split[LabelledTensor
     except ImportError as error:
         raise ImportError("digits() reads scikit-learn's copy of the data: pip install 'snn-data[digits]'") from error
     pixels, labels = load_digits(return_X_y=True)
-    data = torch.as_tensor(pixels, dtype=torch.float32).div(PIXEL_MAX).reshape(-1, 1, 8, 8)
-    targets = torch.as_tensor(labels, dtype=torch.int64)
+    data = torch.as_tensor(pixels, dtype=torch.float32, device="cpu").div(PIXEL_MAX).reshape(-1, 1, 8, 8)
+    targets = torch.as_tensor(labels, dtype=torch.int64, device="cpu")
     train, test = stratified_split(targets, test_share, split_seed)
     return Split(
         LabelledTensors(data[train], targets[train]),

@@ -54,7 +54,7 @@ def group_split(groups: Tensor | np.ndarray | Sequence[int], share: float, seed:
         raise ValueError(f"group_split needs two groups or more, got {len(names)}")
 
     wanted = share * len(found)
-    order = torch.randperm(len(names), generator=torch.Generator().manual_seed(seed)).tolist()
+    order = torch.randperm(len(names), generator=torch.Generator().manual_seed(seed), device="cpu").tolist()
     chosen, taken = [order[0]], int(sizes[order[0]])
     for group in order[1:-1]:
         size = int(sizes[group])

@@ -51,7 +51,7 @@ class LabelledSequences(Dataset[tuple["Tensor", "Tensor"]]):
     @property
     def lengths(self) -> Tensor:
         """Number of steps of each sample, int64 of shape ``[samples]``."""
-        return torch.tensor([len(sequence) for sequence in self.data], dtype=torch.int64)
+        return torch.tensor([len(sequence) for sequence in self.data], dtype=torch.int64, device="cpu")
 
     def __len__(self) -> int:
         return len(self.data)

@@ -81,12 +81,14 @@ class LengthBatches(Sampler[list[int]]):
         return whole + (rest > 0 and not self.drop_last)
 
     def __iter__(self) -> Iterator[list[int]]:
-        order = torch.arange(len(self.lengths))
+        order = torch.arange(len(self.lengths), device="cpu")
         generator = torch.Generator()
         if self.shuffle:
             generator.manual_seed(mixed_seed(self.seed, self.epoch))
-            order = torch.randperm(len(order), generator=generator)
+            order = torch.randperm(len(order), generator=generator, device="cpu")
         order = order[torch.argsort(self.lengths[order], stable=True)]
         batches = order.split(self.batch_size)[: len(self)] if len(order) else ()
-        places = torch.randperm(len(batches), generator=generator) if self.shuffle else torch.arange(len(batches))
+        places = torch.arange(len(batches), device="cpu")
+        if self.shuffle:
+            places = torch.randperm(len(batches), generator=generator, device="cpu")
         yield from (batches[place].tolist() for place in places.tolist())

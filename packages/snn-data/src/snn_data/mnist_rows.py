@@ -57,7 +57,7 @@ def mnist_rows(
         )
     order: slice | Tensor = slice(None)
     if permutation_seed is not None:
-        order = torch.randperm(PIXELS, generator=torch.Generator().manual_seed(permutation_seed))
+        order = torch.randperm(PIXELS, generator=torch.Generator().manual_seed(permutation_seed), device="cpu")
     parts = mnist5k(test_share, split_seed)
     return Split(
         *(LabelledTensors(part.data.flatten(1)[:, order].unflatten(1, (steps, -1)), part.targets) for part in parts)

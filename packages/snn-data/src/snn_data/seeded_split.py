@@ -37,5 +37,5 @@ def seeded_split(samples: int, share: float, seed: int = 0) -> SplitIndices:
     in_test = round(share * samples)
     if not 0 < in_test < samples:
         raise ValueError(f"seeded_split: a share of {share} of {samples} samples leaves a part empty; choose another")
-    order = torch.randperm(samples, generator=torch.Generator().manual_seed(seed))
+    order = torch.randperm(samples, generator=torch.Generator().manual_seed(seed), device="cpu")
     return SplitIndices(order[in_test:].sort().values, order[:in_test].sort().values)

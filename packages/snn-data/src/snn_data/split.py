@@ -87,10 +87,10 @@ def stratified_split(targets: Tensor | np.ndarray | Sequence[int], share: float,
             )
 
     generator = torch.Generator().manual_seed(seed)
-    in_test = torch.zeros(len(classes), dtype=torch.bool)
+    in_test = torch.zeros(len(classes), dtype=torch.bool, device="cpu")
     for name, take in zip(names, takes, strict=True):
         members = torch.nonzero(classes == name).squeeze(1)
-        chosen = torch.randperm(len(members), generator=generator)[:take]
+        chosen = torch.randperm(len(members), generator=generator, device="cpu")[:take]
         in_test[members[chosen]] = True
     return SplitIndices(torch.nonzero(~in_test).squeeze(1), torch.nonzero(in_test).squeeze(1))
 

@@ -52,4 +52,4 @@ def read_ts(path: Path) -> LabelledSequences:
         except ValueError as error:
             raise ValueError(f"{path}, sample {i} is no channels of one length and a class of {names}") from error
         data.append(torch.from_numpy(np.ascontiguousarray(values.T)))
-    return LabelledSequences(data, torch.tensor(targets))
+    return LabelledSequences(data, torch.tensor(targets, device="cpu"))

@@ -92,12 +92,11 @@ def point_out(error: Exception, net: nn.Module, xs: Tensor) -> None:
                 note = _passed_on(path, neuron, OUTPUT[0], behind, layer, OUTPUT[1])
                 if note != str(error):
                     error.add_note(note)
-    elif isinstance(error, RuntimeError) and ("device" in str(error) or "Input type" in str(error)):
-        for name, tensor in (*net.named_parameters(), *net.named_buffers()):
-            if tensor.device != xs.device:
-                error.add_note(f"xs is on {xs.device}, {name!r} of the net on {tensor.device}: move one to the other")
-                break
-    elif (
-        isinstance(error, RuntimeError) and "type" in str(error) and not xs.is_floating_point() and not xs.is_complex()
-    ):
+    elif isinstance(error, RuntimeError):
+        tensors = (*net.named_parameters(), *net.named_buffers())
+        elsewhere = next(((name, tensor.device) for name, tensor in tensors if tensor.device != xs.device), None)
+        if elsewhere is not None:
+            name, device = elsewhere
+            error.add_note(f"xs is on {xs.device}, {name!r} of the net on {device}: move one to the other")
+    if isinstance(error, RuntimeError) and "type" in str(error) and not xs.is_floating_point() and not xs.is_complex():
         error.add_note(f"xs holds {xs.dtype}, of which layers such as Linear and Conv2d take none: pass xs.float()")
