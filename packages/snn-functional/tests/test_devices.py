@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -232,3 +233,42 @@ def test_that_neurons_are_independent_is_asked_without_moving_any_generator(monk
 
 def test_on_an_accelerator(pytestconfig: pytest.Config) -> None:
     accelerator.run(pytestconfig, Path(__file__).with_name("accelerated.py"))
+
+
+@pytest.fixture
+def checks_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The CPU does what an accelerator does, so that what that would say is an error here."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("snn_functional.") and hasattr(module, "answers_at_once"):
+            monkeypatch.setattr(module, "answers_at_once", lambda values: False)
+
+
+@with_steps
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_device_that_checks_by_itself_gives_the_same(
+    name: str, steps: dict[str, Any], request: pytest.FixtureRequest
+) -> None:
+    loss, targets = LOSSES[name]
+    wanted = loss(SPK, targets, **steps)
+    request.getfixturevalue("checks_itself")
+    assert torch.equal(loss(SPK, targets, **steps), wanted)
+
+
+WRONG = {
+    "label": (lambda: SF.ce_count_loss()(SPK, TARGETS + 1), "targets holds no class; with 4 classes"),
+    "negative label": (lambda: SF.accuracy_rate(SPK, TARGETS - 1), "targets holds no class"),
+    "length": (lambda: SF.ce_count_loss()(SPK, TARGETS, lengths=TARGETS), r"lengths holds no number .* in \[1, 7\]"),
+    "mask": (lambda: SF.ce_count_loss()(SPK, TARGETS, mask=EVERY & (TARGETS > 0)), "mask leaves a sample no step"),
+    "time": (lambda: SF.mse_temporal_loss(True)(SPK, SPK[0] - 9), "targets holds no time of a step; with 7 steps"),
+    "rate": (lambda: SF.firing_rate(SPK * torch.nan), "spk holds NaN"),
+    "level": (lambda: quant.StateQuant.apply(SPK, SPK[0, 0] / 0), "levels holds no finite number"),
+    "integer": (lambda: quant.fixed_point().integers(SPK * torch.nan), "x holds NaN"),
+}
+
+
+@pytest.mark.usefixtures("checks_itself")
+@pytest.mark.parametrize("name", WRONG)
+def test_a_device_that_checks_by_itself_says_what_is_wrong(name: str) -> None:
+    call, message = WRONG[name]
+    with pytest.raises(RuntimeError, match=message):
+        call()

@@ -1,5 +1,7 @@
 """Everything is made where the data are, whatever the default device is, and nothing is read there."""
 
+import sys
+
 import pytest
 import torch
 from torch.utils._pytree import tree_map_only
@@ -50,3 +52,51 @@ def test_another_device_is_neither_left_nor_waited_for(case):
         found = tensors(function(case)(**there))
     for mine, other in zip(found, wanted, strict=True):
         assert (mine.shape, mine.dtype, mine.device.type) == (other.shape, other.dtype, "meta")
+
+
+@pytest.fixture
+def checks_itself(monkeypatch):
+    """The CPU does what an accelerator does, so that what that would say is an error here."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("snn_spikegen.") and hasattr(module, "answers_at_once"):
+            monkeypatch.setattr(module, "answers_at_once", lambda values: False)
+
+
+@pytest.mark.parametrize("case", EVERY)
+def test_a_device_that_checks_by_itself_gives_the_same(case, request):
+    torch.manual_seed(0)
+    wanted = tensors(function(case)(**EVERY[case]))
+    torch.manual_seed(0)
+    request.getfixturevalue("checks_itself")
+    for mine, other in zip(tensors(function(case)(**EVERY[case])), wanted, strict=True):
+        assert torch.equal(mine, other)
+
+
+LOW = {"data": X - 1, "num_steps": 7}
+WRONG = {
+    "rate": ({"data": X * torch.nan, "num_steps": 7}, "data holds NaN"),
+    "rate gain": ({"data": X, "num_steps": 7, "gain": X[0] / 0}, "gain holds no finite number"),
+    "poisson": ({"rate": X * 1001, "num_steps": 7}, "rate lies outside; with dt=0.001 s"),
+    "latency": (LOW, r"data lie outside of \[0, 1\]"),
+    "latency late": ({"data": X, "num_steps": 7}, "a spike comes after the last of 7 steps; raise num_steps"),
+    "latency_code": ({"data": X * 3 - 1, "num_steps": 7, "first_spike_time": 2}, "data lie on both sides"),
+    "latency_interpolate": ({"spike_time": X - 2, "num_steps": 7}, "spike_time lie outside"),
+    "delta": ({"data": X * torch.nan}, "data holds NaN"),
+    "phase": (LOW, "data lie outside"),
+    "burst": (LOW, "data lie outside"),
+    "population": ({"data": X - 1, "num_neurons": 4}, "data lie outside"),
+    "decode_rate": ({"spikes": X}, "spikes holds other than 0 and 1"),
+    "decode_rate gain": ({"spikes": X.round(), "gain": X[0] * 0}, "gain is 0"),
+    "decode_latency": ({"spikes": torch.eye(3), "first_spike_time": 1}, "spikes come before first_spike_time=1"),
+    "to_one_hot": ({"targets": LABELS, "num_classes": 2}, "targets holds no label; with 2 classes"),
+    "from_one_hot": ({"one_hot_label": torch.ones(2, 3)}, "a row without a single largest entry"),
+    "rate_interpolate": ({"spike_time": LABELS, "num_steps": 2}, r"spike_time lie outside of \[0, 1\]"),
+}
+
+
+@pytest.mark.usefixtures("checks_itself")
+@pytest.mark.parametrize("case", WRONG)
+def test_a_device_that_checks_by_itself_says_what_is_wrong(case):
+    arguments, message = WRONG[case]
+    with pytest.raises(RuntimeError, match=message):
+        function(case)(**arguments)

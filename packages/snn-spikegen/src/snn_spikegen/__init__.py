@@ -1,4 +1,8 @@
-"""Encoders: turn numbers and labels into spikes, time first, and back."""
+"""Encoders: turn numbers and labels into spikes, time first, and back.
+
+Values that do not fit are a ValueError on the CPU. An accelerator checks them by itself, so that nobody has to wait for
+it, and stops with a message.
+"""
 
 from snn_spikegen._version import __version__
 from snn_spikegen.burst import burst

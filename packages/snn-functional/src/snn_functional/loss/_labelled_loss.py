@@ -82,7 +82,8 @@ class LabelledLoss(LossFunctions, ABC):
         Raises:
             TypeError: If ``spk_out`` is no floating tensor, ``targets`` no integer tensor, ``lengths`` not integer or
                 ``mask`` not bool.
-            ValueError: If shapes, devices, labels, weights or ``num_classes`` do not fit, or a sample has no step.
+            ValueError: If shapes, devices, labels, weights or ``num_classes`` do not fit, or a sample has no step. An
+                accelerator checks labels, ``lengths`` and ``mask`` by itself, without being waited for, and stops.
         """
         check_recording(spk_out, self.recording)
         if not spk_out.is_floating_point():
