@@ -27,6 +27,9 @@ BELOW_TORCH = {
     "torch._C._are_functorch_transforms_active": "whether any transform of torch.func is active is nowhere public",
     "torch._C._autograd._top_saved_tensors_default_hooks": "whether hooks on saved tensors are set is nowhere public",
     "torch._C._current_graph_task_id": "which backward pass runs is nowhere public",
+    "torch._assert_async": "a condition that a device checks by itself, which nobody waits for, is nowhere public",
+    "torch._C._dispatch_has_kernel_for_dispatch_key": "whether a device has an operation is nowhere public",
+    "torch._C._dispatch_key_for_device": "as above",
     "torch._C._functorch.is_functorch_wrapped_tensor": "whether a transform has wrapped a tensor is nowhere public",
     "torch._C._functorch.is_legacy_batchedtensor": "as above, for is_grads_batched=True",
     "torch._C._get_mkldnn_enabled": "torch.backends.mkldnn.enabled takes ten times as long in each convolution",
@@ -61,7 +64,11 @@ OF_MODULES = {
     "_save_to_state_dict": "as _load_from_state_dict",
     "_version": "that of a module's state_dict; and how often a tensor was changed in place is nowhere public",
 }
-OF_TENSORS = {"_is_view": "whether a tensor lies in another's memory; _base is None in a graph", "_version": "as above"}
+OF_TENSORS = {
+    "_base": "the tensor whose view another is, without two views in a graph, is nowhere public",
+    "_is_view": "whether a tensor lies in another's memory; _base is None in a graph",
+    "_version": "as above",
+}
 GLOBAL_HOOKS = {
     "_global_backward_hooks": "whether there are hooks on all modules is nowhere public",
     "_global_backward_pre_hooks": "as above",
