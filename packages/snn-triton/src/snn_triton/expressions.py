@@ -56,7 +56,7 @@ class Lines:
         self._count = 0
 
     def __str__(self) -> str:
-        numbers = [f"{name} = tl.full([BLOCK], {value}, tl.{self.dtype})" for value, name in self._numbers.items()]
+        numbers = [f"{name} = {self._everywhere(value)}" for value, name in self._numbers.items()]
         return "\n".join([*numbers, *self._lines])
 
     def add(self, *lines: str) -> None:
@@ -102,6 +102,11 @@ class Lines:
     def is_zero(self, name: str) -> bool:
         """Return True for the name of the number zero."""
         return name in (self._numbers.get("0.0"), self._numbers.get("-0.0"))
+
+    def _everywhere(self, value: str) -> str:
+        if value == "-0.0":  # Triton makes every number that equals zero the positive one
+            return f"{self._everywhere('0.0')} * -1.0"
+        return f"tl.full([BLOCK], {value}, tl.{self.dtype})"
 
     def _instruction(self, name: str, operands: Sequence[str]) -> str:
         if name in ("and", "or", "xor", "not"):

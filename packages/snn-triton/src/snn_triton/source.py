@@ -25,12 +25,12 @@ _TAKEN = {
     "columns",
     "every",
     "row",
-    "before_last",
     "BLOCK",
     "step",
-    "start",
+    "begins",
+    "end",
 }
-_TAKEN |= {"at", "last", "segment", "segments", "behind", "length", "place", "kept", "scratch", "range", "min", "float"}
+_TAKEN |= {"last", "segment", "segments", "behind", "length", "place", "kept", "scratch", "range", "min", "float"}
 # what the source calls values of its own
 _OURS = re.compile(r"\d.*|[vc]\d+|(sum|part|next|carried|g|in)_.*|.*_(in|out|row|first|grad|stride)")
 
@@ -190,9 +190,10 @@ def backward_source(program: StepProgram, how: Backward) -> Source:
         outputs = body.computed(step, values)
         if how.need_x:
             body.add(f"tl.store(back_row + column, {outputs['d x']}, mask=there)", "back_row -= columns")
+        # before the states' gradients change, which sums may be of
+        body.add(*(f"{total}_{j} += {outputs[n]}" for j, n in enumerate(program.sums) if not body.is_zero(outputs[n])))
         _next_states(body, names, [outputs[f"d {name}"] for name in program.states], "carried_")
         body.add(*(f"{name}_row -= {name}_stride" for name in strides))
-        body.add(*(f"{total}_{j} += {outputs[n]}" for j, n in enumerate(program.sums) if not body.is_zero(outputs[n])))
 
     back(way.last, [False] * len(names.states), "sum", "segment")
     body.deeper("for behind in range(segments):")
@@ -229,7 +230,7 @@ class _Names:
 
     def __init__(self, program: StepProgram) -> None:
         self._given: dict[str, str] = {}
-        self.neuron = re.sub(r"\W", "_", program.neuron).lower()
+        self.neuron = re.sub(r"\W", "_", program.neuron, flags=re.ASCII).lower()
         self.x = self._name("x")
         self.states = [self._name(name) for name in program.states]
         self.coefficients = [self._name(name) for name in program.coefficients]
