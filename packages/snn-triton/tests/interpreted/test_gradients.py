@@ -1,0 +1,83 @@
+"""Gradients that are not there, or not asked for; and a neuron that changes between its passes."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+
+import snn_core as snn
+from snn_core.kernels.tracing import constants_of
+from snn_triton.engine import Engine
+
+from .comparison import Comparison, by_kernels, drive, same_bits
+
+NEURONS = {
+    "synaptic": lambda: snn.Synaptic(0.8, 0.7, learn_alpha=True, learn_threshold=True),
+    "at once": lambda: snn.Synaptic(0.8, 0.7, reset_mechanism="zero", reset_delay=False, learn_beta=True),
+}
+SUBSETS = [a for n in range(3) for a in itertools.combinations(range(3), n)]
+
+
+@pytest.mark.parametrize("steps", [1, 6])
+@pytest.mark.parametrize("trace", [False, True])
+@pytest.mark.parametrize("absent", SUBSETS, ids=str)
+@pytest.mark.parametrize("name", NEURONS)
+@pytest.mark.usefixtures("wide")
+def test_any_of_the_outputs_may_have_no_gradient(name: str, absent: tuple[int, ...], trace: bool, steps: int) -> None:
+    Comparison(NEURONS[name]().double(), drive(steps, 3, 5), trace=trace, absent=absent).agrees()
+
+
+@pytest.mark.parametrize("steps", [1, 6])
+@pytest.mark.parametrize("trace", [False, True])
+def test_where_no_output_has_one_all_are_zero(trace: bool, steps: int, wide_engine: Engine) -> None:
+    neuron, x = NEURONS["synaptic"](), drive(steps, 3, 5, dtype=torch.float32)
+    program, states = snn.program(neuron), [torch.ones(3, 5), torch.ones(3, 5)]
+    with torch.no_grad():
+        coefficients = list(program.once.run(constants_of(neuron)).values())
+    _, saved = wide_engine.forward(program, x, states, coefficients, trace, True)
+    given = program, [None] * 3, x, states, coefficients, saved, trace, True, torch.Size()
+    gradients = [g for g in wide_engine.backward(*given) if g is not None]
+    assert [g.shape for g in gradients] == [x.shape, (3, 5), (3, 5), *[()] * len(program.sums)]
+    assert not any(g.any() for g in gradients)
+
+
+@pytest.mark.parametrize("name", NEURONS)
+@pytest.mark.usefixtures("wide")
+def test_the_gradient_of_the_input_is_left_out_where_nobody_asks(name: str) -> None:
+    neuron, xs = NEURONS[name]().double(), drive(7, 3, 5)
+    part, whole = (Comparison(neuron, xs, need_x=need) for need in (False, True))
+    part.agrees()
+    for f, e in zip(part.outcome(by_kernels)[1], whole.outcome(by_kernels)[1][1:], strict=True):
+        same_bits(f, e)
+
+
+@pytest.mark.usefixtures("wide")
+def test_constants_that_do_not_learn_have_none() -> None:
+    neuron = snn.Leaky(0.9, learn_beta=True, learn_threshold=True)
+    neuron.beta.requires_grad_(False)
+    spikes, _ = neuron.unroll(drive(5, 3, dtype=torch.float32))
+    spikes.sum().backward()
+    assert neuron.beta.grad is None
+    assert neuron.threshold.grad is not None
+
+
+@pytest.mark.usefixtures("wide")
+def test_a_changed_input_is_noticed_before_its_gradient_would_be_wrong() -> None:
+    xs = drive(5, 3, dtype=torch.float32)
+    spikes, _ = snn.Leaky(0.9, learn_beta=True).unroll(xs)
+    xs.add_(1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        spikes.sum().backward()
+
+
+@pytest.mark.usefixtures("wide")
+def test_outputs_belong_to_their_user() -> None:
+    neuron, xs = NEURONS["synaptic"](), drive(5, 3, dtype=torch.float32)
+    spikes, state = neuron.unroll(xs)
+    before = [t.detach().clone() for t in (spikes, *state)]
+    for tensor in (spikes, *state):
+        tensor.add_(1)  # autograd would forbid it of a view
+    for f, e in zip(neuron.unroll(xs)[1], before[1:], strict=True):
+        same_bits(f.detach(), e)
