@@ -102,7 +102,9 @@ def test_a_program_that_is_too_long() -> None:
     choice = kernels.choose(neuron, xs)
     assert choice.name == "reference"
     assert re.fullmatch(r"snn-triton: a step of \d{3} instructions; its kernel takes up to 400", choice.reason)
-    found, _ = neuron.unroll(xs)
+    net = nn.Sequential(Own(250, init_hidden=True))
+    found, plan = snn.unroll(net, xs, explain=True)
+    assert choice.reason in plan.layers[0].how
     expected, _ = by_steps(neuron, xs, neuron.State(torch.zeros(3, 5)), False)
     same_bits(found, expected)
 
