@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from snn_core.neuron.firing import as_dtype, computing_dtype
 from snn_core.neuron.recurrence import Recurrent
 from snn_core.neuron.temporal import as_floating
 
@@ -69,6 +70,7 @@ def subthreshold(neuron: Any, xs: Tensor) -> Tensor | None:
         ``[T, batch, ...]``; None where no threshold is above 0 and finite, or the membrane is not finite.
     """
     drive, threshold = neuron.driven(as_floating(xs, type(neuron).__name__)), neuron.threshold.detach()
+    drive = as_dtype(drive, computing_dtype(drive))
     largest = float(drive.abs().amax())
     if not (bool((threshold > 0).all()) and bool(threshold.isfinite().any()) and 0 < largest < math.inf):
         return None

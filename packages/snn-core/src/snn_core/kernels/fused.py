@@ -11,6 +11,7 @@ from torch.autograd import forward_ad
 from torch.overrides import _get_current_function_mode_stack
 
 from snn_core.kernels.registry import Kernel
+from snn_core.neuron.firing import is_autocast
 
 
 def fits(*tensors: Tensor) -> bool:
@@ -46,11 +47,24 @@ def is_plain(*tensors: Tensor) -> bool:
         ...     is_plain(torch.zeros(2))
         False
     """
+    return is_plain_by_element(*tensors) and not is_autocast(tensors[0].device.type)
+
+
+def is_plain_by_element(*tensors: Tensor) -> bool:
+    """Return True if an element-wise operation on these tensors may be exchanged for another, as autocast leaves it.
+
+    Args:
+        tensors: One or more.
+
+    Example:
+        >>> with torch.autocast("cpu"):
+        ...     is_plain_by_element(torch.zeros(2))
+        True
+    """
     return (
         not torch.compiler.is_compiling()
         and fits(*tensors)
         and all(t.layout == torch.strided and t.device == tensors[0].device for t in tensors)
-        and not torch.is_autocast_enabled(tensors[0].device.type)
         and not torch._C._len_torch_dispatch_stack()
         and not _get_current_function_mode_stack()
     )
@@ -75,12 +89,12 @@ def call(
         kernel: A kernel that takes the call.
         call_: The call: a ``SequenceCall``, or another that has ``steps`` as it has.
         x: Input ``[T, ...]``.
-        states: The states before the first step.
+        states: The states before the first step, whose dtype is that of the computation.
         constants: The constants of the family.
         trace: Return every step's states in place of the last ones.
 
     Returns:
-        Spikes ``[T, ...]`` before their graded factor, then the states.
+        Spikes ``[T, ...]`` in the dtype of ``x``, before their graded factor, then the states.
 
     Example:
         >>> import snn_core as snn
@@ -92,10 +106,65 @@ def call(
         >>> call(Echo(), how, torch.ones(3, 1), (torch.zeros(1),), (), trace=False)[0].flatten()
         tensor([1., 1., 1.])
     """
+    if x.dtype != states[0].dtype and not getattr(kernel, "widens", False):
+        kernel = Widened(kernel)
     tensors = (x, *states, *constants)
     if torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
         return _Fused.apply(kernel, call_, trace, len(states), *tensors)
     return _forward(kernel, call_, x, states, constants, trace, save=False)[0]
+
+
+class Widened:
+    """A kernel for input in half precision, made of one for the dtype of the states.
+
+    What is stored of the input for the backward pass stays as narrow as it came.
+
+    Args:
+        kernel: The kernel.
+    """
+
+    widens = True
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self.name: str = kernel.name
+        self.device: str = kernel.device
+
+    def refuses(self, call: Any) -> str | None:
+        """Return what the kernel says."""
+        return self._kernel.refuses(call)
+
+    def forward(
+        self,
+        call: Any,
+        x: Tensor,
+        states: Sequence[Tensor],
+        constants: Sequence[Tensor],
+        trace: bool,
+        save: bool,
+    ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        wide = x.to(states[0].dtype)
+        (spikes, *after), saved = self._kernel.forward(call, wide, states, constants, trace, save)
+        return (spikes.to(x.dtype), *after), saved
+
+    def backward(
+        self,
+        call: Any,
+        grads: Sequence[Tensor | None],
+        x: Tensor,
+        states: Sequence[Tensor],
+        constants: Sequence[Tensor],
+        saved: Sequence[Tensor],
+        trace: bool,
+        needs: Sequence[bool],
+    ) -> tuple[Tensor | None, ...]:
+        of_spikes, *others = grads
+        dtype = states[0].dtype
+        wide = None if of_spikes is None else of_spikes.to(dtype)
+        of_x, *gradients_ = self._kernel.backward(
+            call, (wide, *others), x.to(dtype), states, constants, saved, trace, needs
+        )
+        return (None if of_x is None else of_x.to(x.dtype), *gradients_)
 
 
 def _forward(kernel: Kernel, *args: Any, save: bool) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from snn_core.kernels.fused import fits, is_plain
 from snn_core.kernels.registry import first_of, offered
+from snn_core.neuron.firing import is_autocast
 
 
 class Product(Protocol):
@@ -38,6 +39,8 @@ def expected(device: str) -> str:
         'all steps at once'
     """
     first = next(iter(offered("linear", device)), None)
+    if is_autocast(device):
+        return "all steps at once; dense product (under autocast)"
     return "all steps at once" if first is None else f"all steps at once; {first.gains} ({first.name})"
 
 
@@ -67,6 +70,8 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> tuple[Tenso
 
 
 def _product(x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Product | None, str]:
+    if is_autocast(x.device.type):
+        return None, "under autocast"
     products = offered("linear", x.device.type)
     if not products:
         return None, f"none other is installed for {x.device.type}"

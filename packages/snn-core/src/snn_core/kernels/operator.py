@@ -18,7 +18,7 @@ from torch.nn.utils.parametrize import type_before_parametrizations
 
 from snn_core.kernels import fused, programs
 from snn_core.kernels.registry import FAMILIES, Family, Kernel, SequenceCall, implementation, loop, serves_sequences
-from snn_core.neuron.firing import RESETS
+from snn_core.neuron.firing import RESETS, computing_dtype, is_autocast
 from snn_core.surrogate import closed_form
 
 
@@ -131,7 +131,11 @@ def _without_operator(neuron: Any) -> str:
 def sequence_call(neuron: Any, xs: Tensor) -> tuple[SequenceCall | None, str]:
     """Return the operator call for a neuron, or None and what the operator cannot carry."""
     known = _call_with_constants(neuron, xs)
-    return (None, known) if isinstance(known, str) else (known[0], "")
+    if isinstance(known, str):
+        return None, known
+    if FAMILIES[known[0].family].weights and is_autocast(xs.device.type):
+        return None, "autocast is not part of the operator, which has weights"
+    return known[0], ""
 
 
 def _call_with_constants(neuron: Any, xs: Tensor) -> tuple[SequenceCall, tuple[Tensor, ...]] | str:
@@ -163,7 +167,8 @@ def _call_with_constants(neuron: Any, xs: Tensor) -> tuple[SequenceCall, tuple[T
     for constant, value in zip(family.constants, values, strict=True):
         if constant not in family.weights and not fused.broadcasts(value.shape, xs.shape[1:]):
             return f"{constant} of shape {tuple(value.shape)} makes more of the input {tuple(xs.shape)}"
-    return _call(name, neuron.reset_name, neuron.reset_delay, spike_grad, xs, values), values
+    dtype = computing_dtype(xs)
+    return _call(name, neuron.reset_name, neuron.reset_delay, spike_grad, xs.device, dtype, values), values
 
 
 def _has_parts(neuron: Any, family: Family) -> bool:
@@ -172,9 +177,17 @@ def _has_parts(neuron: Any, family: Family) -> bool:
     )
 
 
-def _call(name: str, reset: str, delay: bool, spike_grad: Any, x: Tensor, values: Sequence[Tensor]) -> SequenceCall:
-    mixed = any(v.dim() > 0 and v.dtype != x.dtype for v in values)
-    return SequenceCall(name, x.device.type, x.dtype, mixed, reset, delay, type(spike_grad).__name__, spike_grad.params)
+def _call(
+    name: str,
+    reset: str,
+    delay: bool,
+    spike_grad: Any,
+    device: torch.device,
+    dtype: torch.dtype,
+    values: Sequence[Tensor],
+) -> SequenceCall:
+    mixed = any(v.dim() > 0 and v.dtype != dtype for v in values)
+    return SequenceCall(name, device.type, dtype, mixed, reset, delay, type(spike_grad).__name__, spike_grad.params)
 
 
 def call(call_: SequenceCall, neuron: Any, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
@@ -235,7 +248,7 @@ def define(
     def forward(*args: Any) -> tuple[Tensor, ...]:
         x, states, values = args[0], args[1:outputs], args[outputs:count]
         reset, delay, spike_grad, params, trace = args[count:]
-        call_ = _call(name, reset, delay, _SURROGATES[spike_grad](*params), x, values)
+        call_ = _call(name, reset, delay, _SURROGATES[spike_grad](*params), x.device, states[0].dtype, values)
         kernel, _ = kernel_for(call_, x, values)
         if kernel is not None:
             return fused.call(kernel, call_, x, states, values, trace)

@@ -27,6 +27,7 @@ class Programmed:
         self._program = program
         self.name: str = engine.name
         self.device: str = engine.device
+        self.widens: bool = getattr(engine, "widens", False)
 
     def refuses(self, call: Any) -> str | None:
         """Return None, as the engine was asked before."""

@@ -16,6 +16,7 @@ from snn_core.kernels.program import StepProgram
 from snn_core.kernels.programmed import Connected, Programmed
 from snn_core.kernels.registry import FAMILIES, Interpreter, SequenceCall, first_of, loop, offered
 from snn_core.kernels.tracing import NoProgram, constants_of, traced, with_constants
+from snn_core.neuron.firing import as_dtype, computing_dtype, is_autocast
 
 Known = StepProgram | str  # a program, or why there is none
 LEAST_STEPS = 8
@@ -67,14 +68,15 @@ def choice(neuron: Any, xs: Tensor) -> tuple[Interpreter | None, str]:
     if not engines:
         return None, ""
     constants = constants_of(neuron)
-    if not fused.is_plain(xs, *constants.values()):
+    if not fused.is_plain_by_element(xs, *constants.values()):
         return None, "something else than autograd follows what is computed"
-    why = _unfit(neuron, xs, constants)
+    dtype = computing_dtype(xs)
+    why = _unfit(neuron, xs, constants, dtype)
     if why:
         return None, why
     kept = _kept(neuron)
-    known = kept.known(neuron, xs) or kept.by_a_copy(neuron, xs)
-    return (None, known) if isinstance(known, str) else first_of(engines, known, xs.dtype)
+    known = kept.known(neuron, xs, dtype) or kept.by_a_copy(neuron, xs, dtype)
+    return (None, known) if isinstance(known, str) else first_of(engines, known, dtype)
 
 
 def run(neuron: Any, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
@@ -92,17 +94,19 @@ def run(neuron: Any, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
     Returns:
         ``(spikes, state)``, the spikes ``[T, batch, ...]`` before their graded factor.
     """
-    engines, constants = offered("program", xs.device.type), constants_of(neuron)
-    if not engines or not fused.is_plain(xs, *state, *constants.values()) or _unfit(neuron, xs, constants):
+    engines, constants, dtype = offered("program", xs.device.type), constants_of(neuron), state[0].dtype
+    if not engines or not fused.is_plain_by_element(xs, *state, *constants.values()):
+        return loop(neuron.advance, xs, state, trace)
+    if _unfit(neuron, xs, constants, dtype):
         return loop(neuron.advance, xs, state, trace)
     if torch._C._autograd._top_saved_tensors_default_hooks(True) is not None:
         # those of a checkpoint count what is saved, which must not depend on what has become known when it runs again
         return loop(neuron.advance, xs, state, trace)
     kept, first = _kept(neuron), None
-    known = kept.known(neuron, xs)
+    known = kept.known(neuron, xs, dtype)
     if known is None:
         known, first = kept.by_first_step(neuron, xs, state)
-    engine = None if isinstance(known, str) else first_of(engines, known, xs.dtype)[0]
+    engine = None if isinstance(known, str) else first_of(engines, known, dtype)[0]
     if engine is None or isinstance(known, str):
         return loop(neuron.advance, xs, state, trace, first)
     kind, call = Connected if known.connections else Programmed, _Call(known, neuron, tuple(constants))
@@ -168,8 +172,8 @@ def _of_family(call: SequenceCall, axes: int, kinds: tuple[tuple[torch.Size, tor
         return str(reason)
 
 
-def _unfit(neuron: Any, xs: Tensor, constants: Mapping[str, Tensor]) -> str:
-    """Return why no engine runs programs on such an input, or nothing."""
+def _unfit(neuron: Any, xs: Tensor, constants: Mapping[str, Tensor], dtype: torch.dtype) -> str:
+    """Return why no engine runs programs on such an input, computed in a dtype, or nothing."""
     if not xs.is_floating_point():
         return "its input is not floating"
     if _sample(neuron, xs) is not None:
@@ -179,13 +183,15 @@ def _unfit(neuron: Any, xs: Tensor, constants: Mapping[str, Tensor]) -> str:
             return "its state is of another shape than its input"
         if any(weight.dim() > 2 for weight in weights):
             return "it has weights that are not those of a linear layer"
+        if is_autocast(xs.device.type):
+            return "autocast computes with its weights in another dtype"
         if xs.dim() == 2:
             return "it has weights, and its input no batch axis"
         if len(xs) < LEAST_STEPS or shape.numel() < LEAST_NEURONS:
             return f"it has weights, and gains from {LEAST_STEPS} steps of {LEAST_NEURONS} neurons in all samples on"
     for name, value in constants.items():
-        if value.dim() and value.dtype != xs.dtype:
-            return f"{name} is {value.dtype} for each neuron, and the input {xs.dtype}"
+        if value.dim() and value.dtype != dtype:
+            return f"{name} is {value.dtype} for each neuron, and the input {dtype}"
     return ""
 
 
@@ -219,7 +225,7 @@ def _after_first_step(neuron: Any, xs: Tensor, state: Any) -> tuple[Known, Any, 
     """
     from snn_core.sequence.surroundings import Surroundings
 
-    x = xs.unbind(0)[0]
+    x = as_dtype(xs.unbind(0)[0], state[0].dtype)
     before = Surroundings(neuron, whole=True)
     outputs = neuron.advance(x, state, None)
     change = before.change()
@@ -258,19 +264,20 @@ class _Kept:
     programs: dict[Any, Known] = field(default_factory=dict)
     impure: str = ""
 
-    def known(self, neuron: Any, xs: Tensor) -> Known | None:
-        return self.impure or self.programs.get(_kind(neuron, xs))
+    def known(self, neuron: Any, xs: Tensor, dtype: torch.dtype) -> Known | None:
+        return self.impure or self.programs.get(_kind(neuron, xs, dtype))
 
     def by_first_step(self, neuron: Any, xs: Tensor, state: Any) -> tuple[Known, Any]:
         """Get to know the neuron by its first step, and return what that gave too."""
         known, outputs, pure = _after_first_step(neuron, xs, state)
+        dtype = state[0].dtype
         if pure:
-            self.programs[_kind(neuron, xs)] = next((k for k in self.programs.values() if k == known), known)
+            self.programs[_kind(neuron, xs, dtype)] = next((k for k in self.programs.values() if k == known), known)
         else:
             self.impure = str(known)
-        return self.known(neuron, xs) or known, outputs
+        return self.known(neuron, xs, dtype) or known, outputs
 
-    def by_a_copy(self, neuron: Any, xs: Tensor) -> Known:
+    def by_a_copy(self, neuron: Any, xs: Tensor, dtype: torch.dtype) -> Known:
         """Get to know the neuron by the first step of a copy."""
         from snn_core.sequence.surroundings import copied
 
@@ -278,15 +285,15 @@ class _Kept:
             twin = copied(neuron)
         except ValueError as error:
             return str(error)
-        x = xs.detach()[:1]
+        x = as_dtype(xs.detach()[:1], dtype)
         state = neuron.State._make([x.new_zeros(neuron.state_shape(x[0])) for _ in neuron.State._fields])
         return self.by_first_step(twin, x.requires_grad_(xs.requires_grad), state)[0]
 
 
-def _kind(neuron: Any, xs: Tensor) -> tuple[Any, ...]:
+def _kind(neuron: Any, xs: Tensor, dtype: torch.dtype) -> tuple[Any, ...]:
     """Return what the code of a step might ask of its input besides values and size."""
     modes = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
-    return _sample(neuron, xs) or xs.dim(), xs.dtype, xs.requires_grad, *modes
+    return _sample(neuron, xs) or xs.dim(), dtype, xs.requires_grad, *modes
 
 
 def _kept(neuron: Any) -> _Kept:

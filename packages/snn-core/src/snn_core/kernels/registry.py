@@ -11,13 +11,15 @@ import torch
 from torch import Tensor
 
 from snn_core.kernels.program import StepProgram
+from snn_core.neuron.firing import as_dtype
 
 
 @dataclass(frozen=True)
 class SequenceCall:
     """Everything about a call of a sequence operator but its tensors' values.
 
-    ``mixed`` says that a constant with axes has another dtype than the input, so that torch computes in the wider one.
+    ``dtype`` is that of the states, in which a sequence is computed; ``mixed`` says that a constant with axes has
+    another one, so that torch computes in the wider of the two.
     """
 
     family: str
@@ -69,7 +71,11 @@ FAMILIES: dict[str, Family] = {}
 
 
 class Kernel(Protocol):
-    """A fused implementation of one or more families on one type of device."""
+    """A fused implementation of one or more families on one type of device.
+
+    A kernel may say ``widens = True``: it then reads input in float16 or bfloat16 beside float32 states, computes in
+    float32, and gives spikes, and the gradient of the input, in the input's dtype. For others the input is cast.
+    """
 
     name: str
     device: str
@@ -109,7 +115,10 @@ class Kernel(Protocol):
 
 
 class Interpreter(Protocol):
-    """An engine that runs the step program of any neuron over whole sequences, on one type of device."""
+    """An engine that runs the step program of any neuron over whole sequences, on one type of device.
+
+    It may say ``widens = True``, as a :class:`Kernel`.
+    """
 
     name: str
     device: str
@@ -275,14 +284,14 @@ def loop(advance: Advance, xs: Tensor, state: Any, trace: bool, first: Any = Non
 
     Args:
         advance: One step, ``(x, state, carried) -> (spikes, state, carried)``, such as a neuron's ``advance``; what is
-            carried is None in the first step.
+            carried is None in the first step. Input and spikes have the dtype of the state there.
         xs: Input ``[T, batch, ...]``, T >= 1.
         state: A complete state of the neuron.
         trace: Return every step's states, stacked on axis 0, in place of the last one.
         first: What the first step gave, if it has run already.
 
     Returns:
-        ``(spikes, state)``, the spikes ``[T, batch, ...]``.
+        ``(spikes, state)``, the spikes ``[T, batch, ...]`` in the dtype of ``xs``.
 
     Example:
         >>> import snn_core as snn
@@ -295,7 +304,7 @@ def loop(advance: Advance, xs: Tensor, state: Any, trace: bool, first: Any = Non
 
     spikes, states, carried, start = [], [], None, state
     # unbind, not xs[t]: the backward of an index writes a gradient of the size of xs, which makes T of them quadratic
-    for x in xs.unbind(0):
+    for x in as_dtype(xs, state[0].dtype).unbind(0):
         spk, state, carried = advance(x, state, carried) if first is None else first
         first = None
         spikes.append(spk)
@@ -305,4 +314,4 @@ def loop(advance: Advance, xs: Tensor, state: Any, trace: bool, first: Any = Non
         state = type(state)._make([torch.stack(field) for field in zip(*states, strict=True)])
     else:
         state = type(state)._make(separate(state, (xs, *start)))
-    return torch.stack(spikes), state
+    return as_dtype(torch.stack(spikes), xs.dtype), state

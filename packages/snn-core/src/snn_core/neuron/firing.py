@@ -64,7 +64,12 @@ class Firing(HasConstants):
 
     def graded(self, fired: Tensor) -> Tensor:
         """Return spikes of amplitude g where ``fired`` is 1."""
-        return fired if self._amplitude_is_one() else as_dtype(fired * self.graded_spikes_factor, fired.dtype)
+        if self._amplitude_is_one():
+            return fired
+        g = self.graded_spikes_factor
+        # narrow spikes are as exact in g's dtype, in which g's gradient is then added up
+        wide = as_dtype(fired, g.dtype) if fired.dtype in _NARROW else fired
+        return as_dtype(wide * g, fired.dtype)
 
     def _amplitude_is_one(self) -> bool:
         """Return True if g is 1 and not a parameter, so that multiplying by it would only cost a pass over memory.
@@ -93,6 +98,34 @@ class Firing(HasConstants):
 def as_dtype(x: Tensor, dtype: torch.dtype) -> Tensor:
     """Return ``x`` in ``dtype``; a per-neuron constant of a wider dtype must not widen spikes and states."""
     return x if x.dtype == dtype else x.to(dtype)
+
+
+_NARROW = (torch.float16, torch.bfloat16)
+
+
+def computing_dtype(x: Tensor) -> torch.dtype:
+    """Return the dtype of a neuron's equation, states and thresholds for an input.
+
+    It is the input's, but float32 for half precision under autocast, as for every operation that needs the range; the
+    spikes are sent on in the input's dtype all the same.
+
+    Args:
+        x: What reaches the membranes.
+
+    Example:
+        >>> x = torch.zeros(1, dtype=torch.bfloat16)
+        >>> computing_dtype(x)
+        torch.bfloat16
+        >>> with torch.autocast("cpu"):
+        ...     computing_dtype(x)
+        torch.float32
+    """
+    return torch.float32 if x.dtype in _NARROW and is_autocast(x.device.type) else x.dtype
+
+
+def is_autocast(device: str) -> bool:
+    """Return True if autocast is on for a type of device."""
+    return device != "meta" and torch.is_autocast_enabled(device)  # torch knows none for "meta", and raises
 
 
 class Reset:

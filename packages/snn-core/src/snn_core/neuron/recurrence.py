@@ -182,7 +182,7 @@ class Recurrent(Queued):
         return type(state)(*state[:own], as_dtype(fed, spk.dtype), *spikes[1:-1])
 
     def outputs(self, spk: Tensor, state: Any) -> Any:
-        return tuple(state)  # the spikes are its first field
+        return tuple(state._replace(spk=spk))  # of the input's dtype, as what is sent on
 
     def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any, **kwargs: Any) -> None:
         # snnTorch saves the one weight under two names

@@ -12,7 +12,7 @@ from torch.nn import Module
 
 from snn_core import kernels, peer
 from snn_core.kernels.fused import broadcasts
-from snn_core.neuron.firing import RESETS, Firing, NoReset, Reset, as_dtype
+from snn_core.neuron.firing import RESETS, Firing, NoReset, Reset, as_dtype, computing_dtype
 from snn_core.neuron.temporal import as_floating
 from snn_core.surrogate import Surrogate
 
@@ -110,7 +110,8 @@ class Stepping(Firing):
 
         Raises:
             ValueError: If a state has another shape, or device, than the input asks for.
-            TypeError: If a state has another dtype than the input.
+            TypeError: If a state has another dtype than the input; under autocast, with input in half precision, than
+                float32 and the input.
 
         Example:
             >>> import snn_core as snn
@@ -118,13 +119,15 @@ class Stepping(Firing):
             (tensor([[1.]]), State(mem=tensor([[1.5000]])))
         """
         x = self.driven(as_floating(x, type(self).__name__))
-        emitted, state, _ = self.advance(x, complete(self, x, state), None)
-        return self.graded(emitted), state
+        state = complete(self, x, state)
+        emitted, state, _ = self.advance(as_dtype(x, state[0].dtype), state, None)
+        return as_dtype(self.graded(emitted), x.dtype), state
 
     def advance(self, x: Tensor, state: Any, fired: Tensor | None) -> tuple[Tensor, Any, Tensor | None]:
         """Run one step from a complete state; return the ungraded spikes, the state and its delayed reset signal.
 
-        ``fired`` is that signal for the incoming state where the caller has it from the step before.
+        ``fired`` is that signal for the incoming state where the caller has it from the step before. Input and state
+        have one dtype, in which the step is computed.
         """
         delayed = self._reset.uses and self.reset_delay
         if delayed:
@@ -273,13 +276,13 @@ def complete(neuron: Any, x: Tensor, state: Any) -> Any:
         state = (None,) * len(fields)
     if not isinstance(state, tuple) or len(state) != len(fields):
         raise TypeError(f"{type(neuron).__name__} takes a State({', '.join(fields)}) or None, got {state!r:.100}")
-    shape = neuron.state_shape(x)
-    return neuron.State._make([_completed(neuron, n, v, x, shape) for n, v in zip(fields, state, strict=True)])
+    shape, dtype = neuron.state_shape(x), computing_dtype(x)
+    return neuron.State._make([_completed(neuron, n, v, x, shape, dtype) for n, v in zip(fields, state, strict=True)])
 
 
-def _completed(neuron: Any, name: str, value: Any, x: Tensor, shape: torch.Size) -> Tensor:
+def _completed(neuron: Any, name: str, value: Any, x: Tensor, shape: torch.Size, dtype: torch.dtype) -> Tensor:
     if value is None or (isinstance(value, Tensor) and value.shape == (0,)):
-        return torch.zeros_like(x) if shape == x.shape else x.new_zeros(shape)
+        return torch.zeros_like(x, dtype=dtype) if shape == x.shape else x.new_zeros(shape, dtype=dtype)
     owner = type(neuron).__name__
     if not isinstance(value, Tensor):
         raise TypeError(f"{owner}: the state {name!r} must be a tensor or None, got {type(value).__name__}")
@@ -288,17 +291,17 @@ def _completed(neuron: Any, name: str, value: Any, x: Tensor, shape: torch.Size)
             f"{owner}: the state {name!r} is on {value.device} and the input on {x.device}; move one to the other"
         )
     if value.numel() == 1 and value.shape != shape:
-        return value.to(x.dtype).reshape(()).expand(shape)
+        return value.to(dtype).reshape(()).expand(shape)
     if value.shape != shape:
         raise ValueError(
             f"{owner}: the state {name!r} has shape {tuple(value.shape)}, but input of shape {tuple(x.shape)} takes "
             f"{tuple(shape)}; pass None to start at rest"
         )
-    if value.dtype != x.dtype:
+    if value.dtype not in (dtype, x.dtype):
         raise TypeError(
-            f"{owner}: the state {name!r} is {value.dtype} and the input {x.dtype}; pass {name}.to({x.dtype})"
+            f"{owner}: the state {name!r} is {value.dtype} and the input {x.dtype}; pass {name}.to({dtype})"
         )
-    return value
+    return as_dtype(value, dtype)
 
 
 def integrated(neuron: Any, x: Tensor, state: Any) -> Any:
@@ -329,12 +332,12 @@ def _constants(neuron: Any) -> list[tuple[str, Tensor]]:
 
 def must_fit(neuron: Any, kept: Any, x: Tensor) -> None:
     """Raise unless what the neuron keeps from its last call fits the next input as it is."""
-    shape = neuron.state_shape(x)
+    shape, dtype = neuron.state_shape(x), computing_dtype(x)
     for name, value in zip(neuron.State._fields, kept, strict=True):
-        if value.shape != (0,) and (value.shape, value.dtype, value.device) != (shape, x.dtype, x.device):
+        if value.shape != (0,) and (value.shape, value.dtype, value.device) != (shape, dtype, x.device):
             raise ValueError(
                 f"{type(neuron).__name__} keeps a state {name!r} of shape {tuple(value.shape)} ({value.dtype}, "
-                f"{value.device}) from its last call, but this input takes {tuple(shape)} ({x.dtype}, {x.device}); "
+                f"{value.device}) from its last call, but this input takes {tuple(shape)} ({dtype}, {x.device}); "
                 "call snn.utils.reset(net) before a new batch or sequence"
             )
 

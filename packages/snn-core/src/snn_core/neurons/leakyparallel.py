@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from snn_core.neuron import signatures
 from snn_core.neuron.constant import Constant, must_be_one_or_each
-from snn_core.neuron.firing import Firing
+from snn_core.neuron.firing import Firing, as_dtype, computing_dtype
 from snn_core.neuron.temporal import as_floating
 from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.folding import Folding
@@ -95,18 +95,22 @@ class LeakyParallel(WholeSequence, Firing):
 
     def sequence(self, xs: Tensor) -> Tensor:
         """Return the spikes ``[T, batch, hidden_size]`` of an input ``[T, batch, input_size]``."""
-        return self.fire(torch.stack(self._membranes(self._drive(xs).unbind(0))))
+        drive, dtype = self._drive(xs)
+        return as_dtype(self.fire(torch.stack(self._membranes(drive.unbind(0)))), dtype)
 
     def run_rows(self, rows: Tensor, folding: Folding) -> Tensor:
         # full recurrent weights may blow up a sample that would be run on after its end
-        return self.fire(torch.cat(self._membranes(folding.each(self._drive(as_floating(rows, type(self).__name__))))))
+        drive, dtype = self._drive(as_floating(rows, type(self).__name__))
+        return as_dtype(self.fire(torch.cat(self._membranes(folding.each(drive)))), dtype)
 
-    def _drive(self, xs: Tensor) -> Tensor:
+    def _drive(self, xs: Tensor) -> tuple[Tensor, torch.dtype]:
+        """Return what reaches the membranes, and the dtype of spikes."""
         if xs.shape[-1] != self.input_size:
             raise ValueError(f"LeakyParallel takes {self.input_size} features, got input {tuple(xs.shape)}")
         weights = dict(self.rnn.named_parameters())
         drive = F.linear(xs, weights["weight_ih_l0"], weights.get("bias_ih_l0"))
-        return drive + weights["bias_hh_l0"] if "bias_hh_l0" in weights else drive
+        dtype, drive = drive.dtype, as_dtype(drive, computing_dtype(drive))
+        return drive + weights["bias_hh_l0"] if "bias_hh_l0" in weights else drive, dtype
 
     def _membranes(self, drive: Sequence[Tensor]) -> list[Tensor]:
         """Return the membranes of every step, for the first samples, as many as are driven in it."""

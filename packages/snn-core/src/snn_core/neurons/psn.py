@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from snn_core.neuron.constant import is_whole
-from snn_core.neuron.firing import Firing, SpikeGrad
+from snn_core.neuron.firing import Firing, SpikeGrad, as_dtype, computing_dtype
 from snn_core.neuron.queue import Queued
 from snn_core.neuron.whole_sequence import WholeSequence
 
@@ -141,7 +141,8 @@ class PSN(WholeSequence, Firing):
         if steps > self.num_steps:
             raise ValueError(f"PSN has weights for num_steps={self.num_steps} steps, got {steps}")
         mem = torch.addmm(self.bias[:steps].unsqueeze(1), self._weights()[:steps, :steps], xs.flatten(1))
-        return self.fire(mem.unflatten(1, xs.shape[1:]))
+        spk = self.fire(as_dtype(mem, computing_dtype(mem)).unflatten(1, xs.shape[1:]))
+        return as_dtype(spk, mem.dtype)
 
     def _weights(self) -> Tensor:
         if self.order is None:

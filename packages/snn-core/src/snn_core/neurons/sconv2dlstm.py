@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from snn_core.neuron import signatures
+from snn_core.neuron.firing import as_dtype
 from snn_core.neuron.recurrence import same_size_padding
 from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neurons.slstm import memory_and_output
@@ -94,7 +95,7 @@ class SConv2dLSTM(SpikingNeuron):
         return torch.Size((x.shape[0], self.out_channels, *x.shape[2:]))
 
     def integrate(self, x: Tensor, state: Any) -> Any:
-        i, f, o, g = self.conv(torch.cat([x, state.mem], dim=1)).chunk(4, dim=1)
+        i, f, o, g = as_dtype(self.conv(torch.cat([x, state.mem], dim=1)), x.dtype).chunk(4, dim=1)
         syn, mem = memory_and_output(i, f, g, o, state.syn)
         return state._replace(syn=syn, mem=mem)
 

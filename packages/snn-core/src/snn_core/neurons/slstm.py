@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from snn_core.neuron import signatures
+from snn_core.neuron.firing import as_dtype
 from snn_core.neuron.spiking import SpikingNeuron
 
 
@@ -71,7 +72,9 @@ class SLSTM(SpikingNeuron):
 
     def integrate(self, x: Tensor, state: Any) -> Any:
         cell = self.lstm_cell
-        gates = F.linear(x, cell.weight_ih, cell.bias_ih) + F.linear(state.mem, cell.weight_hh, cell.bias_hh)
+        weighted = F.linear(x, cell.weight_ih, cell.bias_ih), F.linear(state.mem, cell.weight_hh, cell.bias_hh)
+        of_input, fed_back = (as_dtype(product, x.dtype) for product in weighted)  # which autocast may have rounded
+        gates = of_input + fed_back
         i, f, g, o = gates.chunk(4, dim=-1)
         syn, mem = memory_and_output(i, f, g, o, state.syn)
         return state._replace(syn=syn, mem=mem)

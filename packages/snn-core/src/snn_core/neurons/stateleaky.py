@@ -10,7 +10,7 @@ from torch import Tensor
 from snn_core import kernels
 from snn_core.neuron import signatures
 from snn_core.neuron.constant import anywhere, must_be_one_or_each, warn
-from snn_core.neuron.firing import as_dtype
+from snn_core.neuron.firing import as_dtype, computing_dtype
 from snn_core.neuron.spiking import LIF
 from snn_core.neuron.temporal import as_floating
 from snn_core.neuron.whole_sequence import WholeSequence
@@ -111,8 +111,9 @@ class StateLeaky(WholeSequence, LIF):
             return super().unroll(xs, state, trace=trace)
         driven = self.driven(xs)
         self.state_shape(driven[0])  # raises where the channels are others
-        states = self.State(as_dtype(self._windowed(driven, steps), driven.dtype))
-        spk = self.graded(self._crossing(self.membrane(states)))
+        wide = as_dtype(driven, computing_dtype(driven))
+        states = self.State(as_dtype(self._windowed(wide, steps), wide.dtype))
+        spk = as_dtype(self.graded(self._crossing(self.membrane(states))), driven.dtype)
         return spk, states if trace else self.State(states.mem[-1].clone())  # a view would hold all steps in memory
 
     def sequence(self, xs: Tensor, mem: Tensor | None = None) -> Any:
