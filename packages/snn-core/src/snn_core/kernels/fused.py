@@ -143,7 +143,7 @@ class Widened:
         trace: bool,
         save: bool,
     ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-        wide = x.to(states[0].dtype)
+        wide = _widened(x, states[0].dtype)
         (spikes, *after), saved = self._kernel.forward(call, wide, states, constants, trace, save)
         return (spikes.to(x.dtype), *after), saved
 
@@ -162,9 +162,14 @@ class Widened:
         dtype = states[0].dtype
         wide = None if of_spikes is None else of_spikes.to(dtype)
         of_x, *gradients_ = self._kernel.backward(
-            call, (wide, *others), x.to(dtype), states, constants, saved, trace, needs
+            call, (wide, *others), _widened(x, dtype), states, constants, saved, trace, needs
         )
         return (None if of_x is None else of_x.to(x.dtype), *gradients_)
+
+
+def _widened(x: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return an input in another dtype; where it is the same in all steps, by one of them."""
+    return x.to(dtype) if len(x) == 1 or x.stride(0) else x[:1].to(dtype).expand(x.shape)
 
 
 def _forward(kernel: Kernel, *args: Any, save: bool) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:

@@ -186,10 +186,10 @@ def _pair(value: Any) -> tuple[int, int] | None:
 class Layout:
     """Gives convolutions their input in channels-last layout, where it gains, and sees its size.
 
-    In float32 on a CPU it gains: the layouts of oneDNN's convolutions have the channels inside, and torch pools a
-    vector of channels at a time in this layout where it compares numbers one by one in the other. What follows a
-    convolution keeps the layout by itself: pooling, normalization, neurons. Values and shapes are those of the net
-    without; parameters keep their layout.
+    In float32 on a CPU it gains, and in bfloat16 under autocast: the layouts of oneDNN's convolutions have the channels
+    inside, and torch pools a vector of channels at a time in this layout where it compares numbers one by one in the
+    other. What follows a convolution keeps the layout by itself: pooling, normalization, neurons. Values and shapes are
+    those of the net without; parameters keep their layout.
 
     ``largest`` is the size in bytes of the largest tensor that a convolution read or gave so far.
 
@@ -225,7 +225,7 @@ _FORMATS = {4: torch.channels_last, 5: torch.channels_last_3d}
 def _gains(x: Tensor) -> bool:
     return (
         x.device.type == "cpu"
-        and x.dtype == torch.float32
+        and (x.dtype == torch.float32 or (x.dtype == torch.bfloat16 and is_autocast("cpu")))
         and x.dim() in _FORMATS
         and torch.backends.mkldnn.is_available()
         and torch._C._get_mkldnn_enabled()

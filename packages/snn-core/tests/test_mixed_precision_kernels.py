@@ -1,0 +1,124 @@
+"""Fused kernels under autocast: input in half precision is cast for them, or read as it is by those that say so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import snn_core as snn
+from snn_core import kernels, surrogate
+from snn_core.kernels.layers import Layout
+
+from .stepped_programs import Stepped, stepped
+from .test_mixed_precision import HALF, Cell, same_numbers, single, taught
+from .zoo import NEURONS, Case, coarse, step_loop
+
+
+class Wide(Stepped):
+    """An engine that reads half precision itself."""
+
+    widens = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dtypes: list[torch.dtype] = []
+
+    def forward(self, program: Any, x: Tensor, states: Any, *args: Any) -> Any:
+        self.dtypes.append(x.dtype)
+        (spk, *after), saved = super().forward(program, x.float(), states, *args)
+        return (spk.to(x.dtype), *after), saved
+
+    def backward(self, program: Any, grads: Any, x: Tensor, *args: Any) -> Any:
+        self.dtypes += [x.dtype, grads[0].dtype]
+        of_x, *rest = super().backward(program, [None if g is None else g.float() for g in grads], x.float(), *args)
+        return (of_x.to(x.dtype), *rest)
+
+
+@HALF
+@pytest.mark.parametrize("case", [c for c in NEURONS if c.name in ("leaky", "a user's adaptive neuron")], ids=str)
+def test_an_engine_that_widens_gets_the_input_as_it_is(case: Case, dtype: torch.dtype) -> None:
+    xs, neuron = case.input(dtype=torch.float32).to(dtype).requires_grad_(), single(case, learn_threshold=True)
+    found = []
+    for engine in (Wide(), Stepped()):
+        with stepped(), torch.autocast("cpu", dtype):
+            kernels.register("program", engine)
+            assert kernels.choose(neuron, xs).name == "stepped"
+            spk, state = neuron.unroll(xs)
+        assert engine.calls == ["forward"]
+        found.append((spk, *state, *taught(neuron, xs, (spk, *state))))
+        assert engine.calls == ["forward", "backward"]
+        if isinstance(engine, Wide):
+            assert engine.dtypes == [dtype] * 3
+    assert found[0][0].dtype == dtype
+    for wide, narrow in zip(*found, strict=True):
+        assert torch.equal(wide, narrow)
+
+
+def test_input_that_is_the_same_in_all_steps_is_widened_once() -> None:
+    lif, seen = snn.Leaky(beta=0.9, learn_beta=True), []
+    xs = torch.rand(3, 5).bfloat16().requires_grad_()
+    with stepped() as engine, torch.autocast("cpu", torch.bfloat16):
+        forward = engine.forward
+        engine.forward = lambda program, x, *rest: (seen.append(x.stride(0)), forward(program, x, *rest))[1]
+        spk, state = lif.unroll(xs.expand(7, 3, 5))
+    assert seen == [0]
+    expected, expected_state = step_loop(lif, xs.float().expand(7, 3, 5))
+    assert torch.equal(spk, expected.bfloat16())
+    same_numbers(
+        taught(lif, xs, (spk, *state)), taught(lif, xs, (expected, *expected_state)), torch.bfloat16, weights=True
+    )
+
+
+@pytest.mark.parametrize("autocast", [False, True], ids=["", "autocast"])
+def test_convolutions_under_autocast_get_their_channels_side_by_side(autocast: bool) -> None:
+    conv, x = nn.Conv2d(3, 4, 3), torch.rand(2, 3, 5, 5).bfloat16()
+    layout, seen = Layout(), []
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        layout.convolved(lambda x: (seen.append(x), conv.bfloat16()(x))[1], x)
+    assert seen[0].is_contiguous(memory_format=torch.channels_last) == autocast
+    assert torch.equal(seen[0], x)
+
+
+def test_what_is_stored_of_the_input_is_as_narrow_as_it_came() -> None:
+    lif, xs = snn.Leaky(beta=0.5), torch.rand(9, 5, 7, dtype=torch.bfloat16, requires_grad=True)
+    with stepped() as engine, torch.autocast("cpu", torch.bfloat16):
+        spk, _ = lif.unroll(xs)
+    assert engine.calls == ["forward"]
+    assert spk.grad_fn is not None
+    assert spk.grad_fn.saved_tensors[0] is xs
+
+
+def test_the_second_derivative_is_that_of_the_steps() -> None:
+    lif = snn.Leaky(beta=0.5, learn_beta=True, spike_grad=surrogate.fast_sigmoid(5), reset_mechanism="none")
+    xs = (torch.rand(5, 2, 3) + 0.2).bfloat16()
+    results = []
+    for run in (step_loop, lambda neuron, x: neuron.unroll(x)):
+        with stepped(), torch.autocast("cpu", torch.bfloat16):
+            x = xs.clone().requires_grad_()
+            spk, state = run(lif, x)
+        (grad,) = torch.autograd.grad((spk.float().sum() + state.mem.square().sum()), x, create_graph=True)
+        results.append(torch.autograd.grad(grad.float().square().sum(), [x, lif.beta]))
+    same_numbers(list(results[1]), list(results[0]), torch.bfloat16, weights=True)
+
+
+def test_the_choice_and_the_schedule_say_what_runs() -> None:
+    net = nn.Sequential(
+        nn.Linear(5, 5),
+        snn.Leaky(beta=0.9, init_hidden=True),
+        Cell(init_hidden=True),
+        snn.Leaky(beta=0.9, state_quant=coarse, init_hidden=True),
+    )
+    xs = torch.rand(9, 3, 5)
+    with stepped() as engine, torch.autocast("cpu", torch.bfloat16):
+        spk, how = snn.unroll(net, xs, explain=True)
+    assert [layer.how for layer in how.layers] == [
+        "all steps at once; dense product (under autocast)",
+        "stepped (takes the call)",
+        "reference (autocast computes with its weights in another dtype)",
+        "stepped (runs its step program)",
+    ]
+    assert engine.calls == ["forward"] * 2
+    assert spk.dtype == torch.bfloat16
