@@ -115,7 +115,7 @@ def test_the_choice_and_the_schedule_say_what_runs() -> None:
     with stepped() as engine, torch.autocast("cpu", torch.bfloat16):
         spk, how = snn.unroll(net, xs, explain=True)
     assert [layer.how for layer in how.layers] == [
-        "all steps at once; dense product (under autocast)",
+        "all steps at once; dense product (none other is installed for cpu)",
         "stepped (takes the call)",
         "reference (autocast computes with its weights in another dtype)",
         "stepped (runs its step program)",

@@ -39,9 +39,10 @@ def expected(device: str) -> str:
         'all steps at once'
     """
     first = next(iter(offered("linear", device)), None)
-    if is_autocast(device):
-        return "all steps at once; dense product (under autocast)"
-    return "all steps at once" if first is None else f"all steps at once; {first.gains} ({first.name})"
+    if first is None:
+        return "all steps at once"
+    how = "dense product (under autocast)" if is_autocast(device) else f"{first.gains} ({first.name})"
+    return f"all steps at once; {how}"
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> tuple[Tensor, str]:
@@ -70,13 +71,11 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> tuple[Tenso
 
 
 def _product(x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Product | None, str]:
-    if is_autocast(x.device.type):
-        return None, "under autocast"
     products = offered("linear", x.device.type)
     if not products:
         return None, f"none other is installed for {x.device.type}"
     if not is_plain(*(t for t in (x, weight, bias) if t is not None)):
-        return None, "not one plain call on one device"
+        return None, "under autocast" if is_autocast(x.device.type) else "not one plain call on one device"
     return first_of(products, x, weight, bias)
 
 
