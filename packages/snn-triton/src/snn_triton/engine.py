@@ -38,6 +38,7 @@ class Engine:
     """
 
     name = "snn-triton"
+    widens = True  # as snn-core asks of an engine that reads half precision itself, beside states in float32
 
     def __init__(
         self, device: str = "cuda", block: int | None = None, functions: Mapping[str, Any] | None = None

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 import snn_core as snn
 from snn_core.kernels.tracing import constants_of
 from snn_triton.engine import Engine
 
-from .comparison import by_kernels, by_steps, drive, near, same_bits, started
+from .comparison import by_kernels, by_steps, drive, near, offered, same_bits, started
 
 HALVES = [torch.float16, torch.bfloat16]
 NEURONS = {
@@ -122,3 +122,38 @@ def test_a_whole_neuron_of_half_precision(half: torch.dtype) -> None:
     (gradient,) = torch.autograd.grad(spikes.sum(), neuron.beta)
     assert gradient.dtype == half
     assert gradient.isfinite().all()
+
+
+@every_half
+def test_under_autocast_a_net_reads_half_precision_and_computes_in_float32(
+    half: torch.dtype, wide_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net = nn.Sequential(
+        nn.Linear(4, 6),
+        snn.Leaky(0.8, init_hidden=True, learn_beta=True),
+        nn.Linear(6, 5),
+        snn.Synaptic(0.7, 0.8, init_hidden=True, output=True, learn_alpha=True),
+    )
+    xs, results, read = drive(9, 3, 4, dtype=torch.float32), [], []
+    forward = Engine.forward
+
+    def noted(self: Engine, program: Any, x: Tensor, *args: Any, **kwargs: Any) -> Any:
+        read.append(x.dtype)
+        return forward(self, program, x, *args, **kwargs)
+
+    monkeypatch.setattr(Engine, "forward", noted)
+    for engines in ((wide_engine,), ()):
+        net.zero_grad()
+        snn.utils.reset(net)
+        with offered(*engines), torch.autocast("cpu", half):
+            spikes, *states = snn.unroll(net, xs)
+            (spikes.float().sum() + sum(s.sum() for s in states)).backward()
+        results.append(([spikes, *states], [p.grad.clone() for p in net.parameters()]))
+    (outputs, gradients), (expected, wanted) = results
+    assert {*read} == {torch.float32, half}  # the first of each are those by which the engine looks at a program
+    assert read[-1] == half
+    assert [o.dtype for o in outputs] == [half, torch.float32, torch.float32]
+    assert torch.equal(outputs[0], expected[0])
+    assert outputs[0].any()
+    near(outputs[1:], expected[1:], 1e-6)
+    near(gradients, wanted, 2 * torch.finfo(half).eps)  # each is a sum of rounded numbers, some of which cancel
