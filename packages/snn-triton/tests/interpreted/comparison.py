@@ -39,16 +39,16 @@ def offered(*engines: Engine) -> Iterator[None]:
         yield
 
 
-def drive(*shape: int, dtype: torch.dtype = torch.float64, seed: int = 1) -> Tensor:
+def drive(*shape: int, dtype: torch.dtype = torch.float64, seed: int = 1, device: torch.device | str = "cpu") -> Tensor:
     """Input of mean 0.4 and deviation 1.2, by which neurons fire in a third or so of the steps."""
     generator = torch.Generator().manual_seed(seed)
-    return (1.2 * torch.randn(shape, generator=generator, dtype=torch.float64) + 0.4).to(dtype)
+    return (1.2 * torch.randn(shape, generator=generator, dtype=torch.float64) + 0.4).to(device, dtype)
 
 
 def started(neuron: Any, xs: Tensor) -> Any:
     """A state that is not rest: what two steps of other input leave."""
     state = None
-    for x in drive(2, *xs.shape[1:], dtype=xs.dtype, seed=2):
+    for x in drive(2, *xs.shape[1:], dtype=xs.dtype, seed=2, device=xs.device):
         _, state = neuron.step(x, state)
     return neuron.State._make([s.detach().clone() for s in state])
 
@@ -142,7 +142,7 @@ class Comparison:
 
     def upstream(self, number: int, output: Tensor) -> Tensor:
         """The gradient of an output."""
-        return drive(*output.shape, dtype=output.dtype, seed=11 + number)
+        return drive(*output.shape, dtype=output.dtype, seed=11 + number, device=output.device)
 
     def ends(self, outputs: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         """The outputs that have a gradient, and their gradients."""
@@ -173,7 +173,7 @@ class Comparison:
         leaves = [c for step in each for c in step.values()]
         outputs, seeds = self.ends([torch.stack(spikes), *state])
         found = torch.autograd.grad(outputs, leaves, seeds, allow_unused=True) if leaves and outputs else []
-        sizes = [torch.zeros(shape) if g is None else g.abs() for g in found]
+        sizes = [torch.zeros_like(c) if g is None else g.abs() for g, c in zip(found, leaves, strict=False)]
         sums = {name: sum(sizes[n :: len(constants)]) for n, name in enumerate(constants)} if sizes else {}
         return [sums[n].sum_to_size(constants[n].shape) if n in sums else None for n in names]
 

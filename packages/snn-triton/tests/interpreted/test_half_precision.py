@@ -150,8 +150,7 @@ def test_under_autocast_a_net_reads_half_precision_and_computes_in_float32(
             (spikes.float().sum() + sum(s.sum() for s in states)).backward()
         results.append(([spikes, *states], [p.grad.clone() for p in net.parameters()]))
     (outputs, gradients), (expected, wanted) = results
-    assert {*read} == {torch.float32, half}  # the first of each are those by which the engine looks at a program
-    assert read[-1] == half
+    assert read.count(half) == 2  # besides what the engine looks at a program by
     assert [o.dtype for o in outputs] == [half, torch.float32, torch.float32]
     assert torch.equal(outputs[0], expected[0])
     assert outputs[0].any()
