@@ -283,7 +283,7 @@ def _next_states(body: Lines, names: _Names, values: Sequence[str], prefix: str 
     """Add that all states take their next values, each of which may be made of the others' present ones."""
     present = [f"{prefix}{s}" for s in names.states]
     for s, own, value in zip(names.states, present, values, strict=True):
-        # a loop that hands on as it is what another state was, as in a queue, is one in which Triton loads nothing ahead
+        # in a loop that hands on as it is what another state was, as a queue does, Triton loads nothing ahead
         queued = value in present and value != own
         body.add(f"next_{s} = tl.where(there, {value}, 0.0)" if queued else f"next_{s} = {value}")
     body.add(*(f"{own} = next_{s}" for s, own in zip(names.states, present, strict=True)))
