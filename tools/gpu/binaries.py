@@ -1,0 +1,118 @@
+"""What Triton makes of a launch for a GPU that is not there, and what it needs of it."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import subprocess
+import tempfile
+from typing import Any, NamedTuple
+
+from gpu.launches import Launch
+from gpu.targets import Target
+from snn_triton.kernels import kernel
+
+__all__ = ["Binary", "compiled"]
+
+
+class Binary(NamedTuple):
+    """A kernel, compiled.
+
+    Args:
+        target: For what.
+        texts: The kernel on its way through the compiler, by the names of Triton: ``"ttgir"``, ``"llir"``, ``"ptx"``
+            or ``"amdgcn"``.
+        threads: Of a block.
+        shared: Bytes of shared memory of a block.
+        registers: Of a thread.
+        spilled: Registers, or bytes, that did not fit and go to memory; not the scalar registers of AMD, which go to
+            lanes of others.
+        code: What the GPU runs.
+        waves: How many warps a unit of the GPU runs at a time at most, as LLVM says it; None where it does not.
+    """
+
+    target: Target
+    texts: dict[str, str]
+    threads: int
+    shared: int
+    registers: int
+    spilled: int
+    code: bytes
+    waves: int | None = None
+
+    @property
+    def assembly(self) -> str:
+        """The instructions, as text."""
+        return self.texts["ptx" if self.target.backend == "cuda" else "amdgcn"]
+
+    @property
+    def occupancy(self) -> float:
+        """The share of the warps of a unit of the GPU that can run at a time."""
+        share = self.target.occupancy(self.registers, self.shared, self.threads)
+        return share if self.waves is None else min(share, self.waves / self.target.warps)
+
+    def disassembled(self) -> str:
+        """What an NVIDIA GPU runs, as text; PTX is what it is made of."""
+        return _said_of(self.code, "-sass")
+
+
+def compiled(launch: Launch, target: Target, **options: Any) -> Binary:
+    """Compile a launch, specialized for its arguments as it would be where there is a GPU.
+
+    Args:
+        launch: The launch.
+        target: For what.
+        options: What the compiler is told in place of what the engine tells it.
+    """
+    from triton.runtime import driver
+
+    driver.set_active(_Absent(target))
+    made = kernel(launch.source).warmup(*launch.arguments, grid=launch.grid, **launch.options | options)
+    texts = {name: text for name, text in made.asm.items() if isinstance(text, str)}
+    threads = made.metadata.num_warps * target.lanes
+    if target.backend == "cuda":
+        code = made.asm["cubin"]
+        registers, spilled = _of_cubin(code, texts["ptx"])
+        return Binary(target, texts, threads, made.metadata.shared, registers, spilled, code)
+    numbers = {name: int(number) for name, number in re.findall(r"^ +\.(\w+): +(\d+)$", texts["amdgcn"], re.MULTILINE)}
+    (waves,) = re.findall(r"^; Occupancy: (\d+)$", texts["amdgcn"], re.MULTILINE)
+    spilled = numbers["vgpr_spill_count"] + numbers["private_segment_fixed_size"]
+    registers, code = numbers["vgpr_count"], made.asm["hsaco"]
+    return Binary(target, texts, threads, made.metadata.shared, registers, spilled, code, int(waves))
+
+
+def _of_cubin(cubin: bytes, ptx: str) -> tuple[int, int]:
+    """Return registers, and bytes of memory of a thread that its program does not ask for itself."""
+    said = _said_of(cubin, "-res-usage")
+    ((registers, stack, local),) = re.findall(r"REG:(\d+) STACK:(\d+) .*?LOCAL:(\d+)", said)
+    asked = sum(map(int, re.findall(r"\.local .*\[(\d+)\];", ptx)))
+    return int(registers), int(stack) + int(local) - asked
+
+
+def _said_of(cubin: bytes, about: str) -> str:
+    """Return what the tool says that comes with Triton."""
+    from triton import knobs
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder) / "kernel.cubin"
+        file.write_bytes(cubin)
+        command = (knobs.nvidia.cuobjdump.path, about, str(file))
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+class _Absent:
+    """Stands where Triton looks for the GPU."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+
+    def get_current_target(self) -> Any:
+        from triton.backends.compiler import GPUTarget
+
+        return GPUTarget(self._target.backend, self._target.arch, self._target.lanes)
+
+    def get_current_device(self) -> int:
+        return 0
+
+    def get_current_stream(self, device: int) -> int:
+        return 0

@@ -1,0 +1,131 @@
+"""The launches of a sequence forward and backward, as the engine makes them, with tensors that hold nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+from unittest import mock
+
+import torch
+
+from snn_core.kernels.program import StepProgram
+from snn_triton import engine
+from snn_triton.source import Source
+
+__all__ = ["LARGE", "Launch", "Sizes", "backward", "forward"]
+
+
+class Sizes(NamedTuple):
+    """The sizes of a sequence.
+
+    Args:
+        steps: T.
+        shape: Shape of one step.
+        dtype: Of input and states.
+        scalar: True if each coefficient is one number, False if there is one for each index of the last axis.
+        contiguous: False if the input is all but the first column of a sequence.
+    """
+
+    steps: int
+    shape: tuple[int, ...]
+    dtype: torch.dtype = torch.float32
+    scalar: bool = True
+    contiguous: bool = True
+
+
+LARGE = Sizes(20, (512, 512))
+"""A sequence of as many columns as a large GPU has threads."""
+
+
+class Launch(NamedTuple):
+    """One launch of a kernel.
+
+    Args:
+        source: The kernel.
+        grid: How many blocks run.
+        arguments: What it is given by position.
+        options: What it is given by name: the block's columns, and what the compiler is told.
+    """
+
+    source: Source
+    grid: tuple[int, ...]
+    arguments: tuple[Any, ...]
+    options: dict[str, Any]
+
+
+def forward(program: StepProgram, sizes: Sizes, *, trace: bool = False, save: bool = False) -> Launch:
+    """Return the launch of a forward pass.
+
+    Args:
+        program: A step program.
+        sizes: Those of the sequence.
+        trace: True if every step's states are given, in place of the last ones.
+        save: True if it keeps what a backward pass needs.
+
+    Example:
+        >>> import snn_core as snn
+        >>> launch = forward(snn.program(snn.Leaky(beta=0.9)), LARGE)
+        >>> launch.source.name, launch.grid, launch.options
+        ('leaky_forward', (512,), {'BLOCK': 512, 'num_warps': 4, 'enable_fp_fusion': False})
+    """
+    given = _given(program, sizes)
+    return _recorded(lambda runs: runs.forward(program, *given, trace=trace, save=save))
+
+
+def backward(
+    program: StepProgram,
+    sizes: Sizes,
+    *,
+    trace: bool = False,
+    spikes: bool = True,
+    states: bool = True,
+    need_x: bool = True,
+) -> Launch:
+    """Return the launch of a backward pass.
+
+    Args:
+        program: A step program.
+        sizes: Those of the sequence.
+        trace: True if the gradients are those of every step's states, in place of the last ones.
+        spikes: True if the spikes have a gradient.
+        states: True if the states have one.
+        need_x: True if that of the input is asked for.
+    """
+    given = _given(program, sizes)
+    runs = engine.Engine("meta")
+    with mock.patch.object(engine, "kernel", lambda source, functions: _Recorder(source, [])):
+        (of_spikes, *of_states), saved = runs.forward(program, *given, trace=trace, save=True)
+    grads = [of_spikes if spikes else None, *(g if states else None for g in of_states)]
+    shape = torch.Size() if sizes.scalar else torch.Size(sizes.shape[-1:])
+    return _recorded(lambda runs: runs.backward(program, grads, *given, saved, trace=trace, need_x=need_x, shape=shape))
+
+
+class _Recorder:
+    """Stands where a kernel of Triton does, and notes how it is launched."""
+
+    def __init__(self, source: Source, launches: list[Launch]) -> None:
+        self._source, self._launches = source, launches
+
+    def __getitem__(self, grid: tuple[int, ...]) -> Callable[..., None]:
+        def launch(*arguments: Any, **options: Any) -> None:
+            self._launches.append(Launch(self._source, grid, arguments, options))
+
+        return launch
+
+
+def _recorded(run: Callable[[engine.Engine], Any]) -> Launch:
+    launches: list[Launch] = []
+    with mock.patch.object(engine, "kernel", lambda source, functions: _Recorder(source, launches)):
+        run(engine.Engine("meta"))
+    (launch,) = launches
+    return launch
+
+
+def _given(program: StepProgram, sizes: Sizes) -> tuple[torch.Tensor, Sequence[torch.Tensor], Sequence[torch.Tensor]]:
+    """Return input, states and coefficients."""
+    steps, shape, dtype, scalar, contiguous = sizes
+    wide = torch.empty(steps, math.prod(shape) + (not contiguous), dtype=dtype, device="meta")
+    x = (wide if contiguous else wide[:, 1:]).unflatten(1, shape)
+    states = [x.new_empty(shape) for _ in program.states]
+    return x, states, [x.new_empty(() if scalar else shape[-1:]) for _ in program.coefficients]

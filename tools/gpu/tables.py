@@ -1,0 +1,71 @@
+"""The tables of docs/gpu.md: what the kernels need of a GPU, and how fast its memory lets them be."""
+
+from __future__ import annotations
+
+import torch
+
+import snn_core as snn
+from bench.workloads import WORKLOADS
+from gpu.binaries import compiled
+from gpu.launches import LARGE, Sizes, backward, forward
+from gpu.targets import DEVICES, TARGETS
+from gpu.traffic import loop, moved
+from snn_core.kernels.program import StepProgram
+from trust.neurons import zoo
+
+__all__ = ["needs", "roofline"]
+
+WORKLOAD = WORKLOADS["W1a"]
+NEURONS = {"Leaky": "leaky", "Synaptic": "synaptic", "ALIF": "alif", "SEAdLIF": "seadlif", "AdEx": "adex"}
+NEURONS |= {"a user's, of two states": "a user's adaptive neuron"}
+"""The lines of the zoo of snn-core's tests, by what a reader sees."""
+
+
+def needs() -> str:
+    """Return the table of registers, shared memory and occupancy, for each neuron and GPU."""
+    rows = []
+    for title, program in _programs().items():
+        for name, launch in (
+            ("forward", forward(program, LARGE, save=True)),
+            ("backward", backward(program, LARGE)),
+        ):
+            cells = []
+            for target in TARGETS.values():
+                made = compiled(launch, target)
+                cells.append(f"{made.registers} / {made.shared / 1024:g} / {made.occupancy:.0%}")
+            rows.append([f"{title}, {name}", *cells])
+    return _markdown(["", *(f"{target.title}, {name}" for name, target in TARGETS.items())], rows)
+
+
+def roofline() -> str:
+    """Return the table of bytes and of the least times."""
+    sizes = Sizes(WORKLOAD.steps, (WORKLOAD.batch, WORKLOAD.out))
+    rows = []
+    for title, program in _programs().items():
+        rows.append([title, *_row(program, sizes)])
+        if title == "Leaky":
+            rows.append([f"{title}, bfloat16", *_row(program, sizes._replace(dtype=torch.bfloat16))])
+    heads = ["", "bytes, forward", "backward", "in a loop", "its kernels"]
+    return _markdown([*heads, *(f"{device.title}: fused, loop" for device in DEVICES)], rows)
+
+
+def _row(program: StepProgram, sizes: Sizes) -> list[str]:
+    there, back = moved(forward(program, sizes, save=True)), moved(backward(program, sizes))
+    apart = loop(program, sizes.steps, sizes.dtype.itemsize)
+    columns = WORKLOAD.batch * WORKLOAD.out
+    times = [
+        ", ".join(f"{total * columns / device.bandwidth * 1e6:.0f} µs" for total in (there + back, apart.bytes))
+        for device in DEVICES
+    ]
+    a_step = [f"{total / sizes.steps:.1f}" for total in (there, back, apart.bytes)]
+    return [*a_step, f"{apart.kernels:,}", *times]
+
+
+def _programs() -> dict[str, StepProgram]:
+    cases = {case.name: case for case in zoo.NEURONS}
+    return {title: snn.program(cases[name].make().float()) for title, name in NEURONS.items()}
+
+
+def _markdown(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,0 +1,115 @@
+"""GPUs by what is published of them.
+
+NVIDIA: the table "Technical specifications per compute capability" of the CUDA C++ Programming Guide. AMD: LLVM's
+"User Guide for AMDGPU Backend" and the instruction set architecture guides of CDNA 2, 3 and 4 and RDNA 3.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["DEVICES", "TARGETS", "Device", "Target"]
+
+_KIB = 1024
+
+
+class Target(NamedTuple):
+    """What kernels are compiled for.
+
+    Args:
+        title: What a reader sees.
+        backend: ``"cuda"`` or ``"hip"``.
+        arch: Of it, as Triton names it.
+        lanes: Threads of a warp; AMD says wavefront.
+        warps: That a unit runs at a time at most: a multiprocessor of NVIDIA, one of the SIMDs of AMD.
+        registers: For each lane, of all warps of a unit together.
+        granule: Of registers, in which a warp takes them.
+        most: Registers that a thread can have.
+        units: Units that share memory.
+        shared: Bytes of it.
+        reserved: Bytes of it that each block takes besides its own.
+        blocks: That share it at most.
+    """
+
+    title: str
+    backend: str
+    arch: int | str
+    lanes: int
+    warps: int
+    registers: int
+    granule: int
+    most: int
+    units: int
+    shared: int
+    reserved: int = 0
+    blocks: int = 32
+
+    def __str__(self) -> str:
+        return f"{self.backend} {self.arch}"
+
+    def occupancy(self, registers: int, shared: int, threads: int) -> float:
+        """Return the share of the warps of a unit that can run at a time.
+
+        Args:
+            registers: Of a thread.
+            shared: Bytes of shared memory of a block.
+            threads: Of a block.
+
+        Example:
+            >>> TARGETS["sm_90"].occupancy(registers=64, shared=0, threads=128)
+            0.5
+            >>> TARGETS["gfx942"].occupancy(registers=130, shared=0, threads=256)
+            0.375
+        """
+        taken = -(-max(registers, 1) // self.granule) * self.granule
+        by_registers = min(self.warps, self.registers // taken) * self.units
+        warps = threads // self.lanes
+        blocks = min(self.blocks, by_registers // warps)
+        if shared:
+            blocks = min(blocks, self.shared // (shared + self.reserved))
+        return blocks * warps / (self.warps * self.units)
+
+
+def _nvidia(title: str, arch: int, warps: int, blocks: int, shared: int) -> Target:
+    # 64 Ki registers, which a warp of 32 takes 256 at a time
+    return Target(title, "cuda", arch, 32, warps, 2048, 8, 255, 1, shared * _KIB, _KIB, blocks)
+
+
+def _cdna(title: str, arch: str, shared: int = 64) -> Target:
+    # 512 registers a lane, 256 of them for accumulating; a block of several warps is on one unit of four SIMDs
+    return Target(title, "hip", arch, 64, 8, 512, 8, 512, 4, shared * _KIB)
+
+
+TARGETS = {
+    "sm_80": _nvidia("A100", 80, 64, 32, 164),
+    "sm_90": _nvidia("H100", 90, 64, 32, 228),
+    "sm_100": _nvidia("B200", 100, 64, 32, 228),
+    "sm_120": _nvidia("RTX 5090", 120, 48, 24, 100),
+    "gfx90a": _cdna("MI250", "gfx90a"),
+    "gfx942": _cdna("MI300X", "gfx942"),
+    "gfx950": _cdna("MI355X", "gfx950", 160),
+    "gfx1100": Target("RX 7900 XTX", "hip", "gfx1100", 32, 16, 1536, 24, 256, 2, 64 * _KIB),
+}
+"""All that kernels are compiled for, by name."""
+
+
+class Device(NamedTuple):
+    """What a GPU's maker publishes of its memory.
+
+    Args:
+        title: Its name.
+        bandwidth: Bytes a second.
+        source: Where it is published.
+    """
+
+    title: str
+    bandwidth: float
+    source: str
+
+
+DEVICES = [
+    Device("A100 80 GB SXM", 2039e9, "NVIDIA A100 Tensor Core GPU Datasheet"),
+    Device("H100 SXM", 3.35e12, "NVIDIA H100 Tensor Core GPU Datasheet"),
+    Device("RTX 4090", 1008e9, "NVIDIA Ada GPU Architecture"),
+    Device("MI300X", 5.3e12, "AMD Instinct MI300X Data Sheet"),
+]
