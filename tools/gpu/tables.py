@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+
 import torch
 
 import snn_core as snn
@@ -34,7 +36,8 @@ def needs() -> str:
                 made = compiled(launch, target)
                 cells.append(f"{made.registers} / {made.shared / 1024:g} / {made.occupancy:.0%}")
             rows.append([f"{title}, {name}", *cells])
-    return _markdown(["", *(f"{target.title}, {name}" for name, target in TARGETS.items())], rows)
+    table = _markdown(["", *(f"{target.title}, {name}" for name, target in TARGETS.items())], rows)
+    return f"{table}\n\nCompiled by Triton {version('triton')}."
 
 
 def roofline() -> str:

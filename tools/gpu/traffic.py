@@ -24,7 +24,7 @@ def moved(launch: Launch) -> int:
     Example:
         >>> import snn_core as snn
         >>> from gpu.launches import Sizes, forward
-        >>> moved(forward(snn.program(snn.Leaky(beta=0.9)), Sizes(100, (64, 512))))  # input and spikes; state in and out
+        >>> moved(forward(snn.program(snn.Leaky(beta=0.9)), Sizes(100, (64, 512))))  # input, spikes, two states
         808
     """
     counter = _Counter()
