@@ -62,16 +62,12 @@ class Choice(NamedTuple):
 def _choices() -> list[Choice]:
     """Return one a neuron; each value of anything is in several, and each pair of a dtype and sizes is in one."""
     surrogates, resets, pairs = [*SURROGATES], [*RESETS], [*itertools.product(SIZES, DTYPES)]
-    return [
-        Choice(
-            name,
-            surrogates[i % len(surrogates)],
-            resets[i % len(resets)] if case.resets else None,
-            *pairs[i % len(pairs)][::-1],
-            i % 3 == 0,
-        )
-        for i, (name, case) in enumerate(CASES.items())
-    ]
+    choices = []
+    for i, (name, case) in enumerate(CASES.items()):
+        reset = resets[i % len(resets)] if case.resets else None
+        sizes, dtype = pairs[i % len(pairs)]
+        choices.append(Choice(name, surrogates[i % len(surrogates)], reset, dtype, sizes, trace=i % 3 == 0))
+    return choices
 
 
 CHOICES = _choices()
