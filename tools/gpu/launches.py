@@ -22,7 +22,7 @@ class Sizes(NamedTuple):
     Args:
         steps: T.
         shape: Shape of one step.
-        dtype: Of input and states.
+        dtype: Of input and spikes; states and coefficients are float64 if it is that, and float32 otherwise.
         scalar: True if each coefficient is one number, False if there is one for each index of the last axis.
         contiguous: False if the input is all but the first column of a sequence.
     """
@@ -127,5 +127,6 @@ def _given(program: StepProgram, sizes: Sizes) -> tuple[torch.Tensor, Sequence[t
     steps, shape, dtype, scalar, contiguous = sizes
     wide = torch.empty(steps, math.prod(shape) + (not contiguous), dtype=dtype, device="meta")
     x = (wide if contiguous else wide[:, 1:]).unflatten(1, shape)
-    states = [x.new_empty(shape) for _ in program.states]
-    return x, states, [x.new_empty(() if scalar else shape[-1:]) for _ in program.coefficients]
+    wider = torch.promote_types(dtype, torch.float32)
+    states = [x.new_empty(shape, dtype=wider) for _ in program.states]
+    return x, states, [x.new_empty(() if scalar else shape[-1:], dtype=wider) for _ in program.coefficients]
