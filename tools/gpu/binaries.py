@@ -28,6 +28,7 @@ class Binary(NamedTuple):
         spilled: Registers, or bytes, that did not fit and go to memory; not the scalar registers of AMD, which go to
             lanes of others.
         code: What the GPU runs.
+        scalars: Registers that a warp has once, of AMD.
         waves: How many warps a unit of the GPU runs at a time at most, as LLVM says it; None where it does not.
     """
 
@@ -38,6 +39,7 @@ class Binary(NamedTuple):
     registers: int
     spilled: int
     code: bytes
+    scalars: int = 0
     waves: int | None = None
 
     @property
@@ -48,7 +50,7 @@ class Binary(NamedTuple):
     @property
     def occupancy(self) -> float:
         """The share of the warps of a unit of the GPU that can run at a time."""
-        share = self.target.occupancy(self.registers, self.shared, self.threads)
+        share = self.target.occupancy(self.registers, self.shared, self.threads, self.scalars)
         return share if self.waves is None else min(share, self.waves / self.target.warps)
 
     def disassembled(self) -> str:
@@ -78,7 +80,9 @@ def compiled(launch: Launch, target: Target, **options: Any) -> Binary:
     (waves,) = re.findall(r"^; Occupancy: (\d+)$", texts["amdgcn"], re.MULTILINE)
     spilled = numbers["vgpr_spill_count"] + numbers["private_segment_fixed_size"]
     registers, code = numbers["vgpr_count"], made.asm["hsaco"]
-    return Binary(target, texts, threads, made.metadata.shared, registers, spilled, code, int(waves))
+    return Binary(
+        target, texts, threads, made.metadata.shared, registers, spilled, code, numbers["sgpr_count"], int(waves)
+    )
 
 
 def _of_cubin(cubin: bytes, ptx: str) -> tuple[int, int]:

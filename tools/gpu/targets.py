@@ -29,6 +29,7 @@ class Target(NamedTuple):
         shared: Bytes of it.
         reserved: Bytes of it that each block takes besides its own.
         blocks: That share it at most.
+        scalars: Registers that a warp has once, of all warps of a unit together; 0 where each warp has all it can name.
     """
 
     title: str
@@ -43,17 +44,19 @@ class Target(NamedTuple):
     shared: int
     reserved: int = 0
     blocks: int = 32
+    scalars: int = 0
 
     def __str__(self) -> str:
         return f"{self.backend} {self.arch}"
 
-    def occupancy(self, registers: int, shared: int, threads: int) -> float:
+    def occupancy(self, registers: int, shared: int, threads: int, scalars: int = 0) -> float:
         """Return the share of the warps of a unit that can run at a time.
 
         Args:
             registers: Of a thread.
             shared: Bytes of shared memory of a block.
             threads: Of a block.
+            scalars: Registers that a warp has once.
 
         Example:
             >>> TARGETS["sm_90"].occupancy(registers=64, shared=0, threads=128)
@@ -62,7 +65,10 @@ class Target(NamedTuple):
             0.375
         """
         taken = -(-max(registers, 1) // self.granule) * self.granule
-        by_registers = min(self.warps, self.registers // taken) * self.units
+        running = min(self.warps, self.registers // taken)
+        if self.scalars:  # taken 16 at a time, besides 16 for the trap handler
+            running = min(running, self.scalars // (-(-(scalars + 16) // 16) * 16))
+        by_registers = running * self.units
         warps = threads // self.lanes
         blocks = min(self.blocks, by_registers // warps)
         if shared:
@@ -77,7 +83,7 @@ def _nvidia(title: str, arch: int, warps: int, blocks: int, shared: int) -> Targ
 
 def _cdna(title: str, arch: str, shared: int = 64) -> Target:
     # 512 registers a lane, 256 of them for accumulating; a block of several warps is on one unit of four SIMDs
-    return Target(title, "hip", arch, 64, 8, 512, 8, 512, 4, shared * _KIB)
+    return Target(title, "hip", arch, 64, 8, 512, 8, 512, 4, shared * _KIB, scalars=800)
 
 
 TARGETS = {

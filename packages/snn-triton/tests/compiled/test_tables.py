@@ -61,7 +61,7 @@ def test_a_loop_reads_and_writes_for_each_operation():
 def test_occupancy_of_amd_is_what_llvm_says(neuron: str, target: str):
     made = compiled(backward(PROGRAMS[neuron], LARGE), TARGETS[target])
     assert made.waves is not None
-    assert made.target.occupancy(made.registers, 0, made.threads) == made.waves / made.target.warps
+    assert made.target.occupancy(made.registers, 0, made.threads, made.scalars) == made.waves / made.target.warps
 
 
 def test_occupancy_of_nvidia_is_that_of_published_examples():
