@@ -33,7 +33,6 @@ def kernel(source: Source, functions: Mapping[str, Any] | None = None) -> Any:
     linecache.cache[file] = len(source.text), None, source.text.splitlines(keepends=True), file
     namespace: dict[str, Any] = {"__name__": "snn_triton.kernels", "tl": tl, "libdevice": libdevice}
     namespace |= functions or {}
-    exec(
-        compile(source.text, file, "exec", dont_inherit=True), namespace
-    )  # the text is made of a program's instructions
+    code = compile(source.text, file, "exec", dont_inherit=True)
+    exec(code, namespace)  # of a text that is made of a program's instructions and of names that were looked at
     return triton.jit(namespace[source.name], do_not_specialize=_NOT_SPECIALIZED)

@@ -16,22 +16,11 @@ __all__ = ["Backward", "Forward", "Source", "backward_source", "forward_source"]
 
 _AHEAD = 4  # steps whose loads are on their way at a time
 _MOST = 400  # instructions of a step; none that anybody wrote comes near
-_TAKEN = {
-    "tl",
-    "libdevice",
-    "column",
-    "there",
-    "steps",
-    "columns",
-    "every",
-    "row",
-    "BLOCK",
-    "step",
-    "begins",
-    "end",
-}
-_TAKEN |= {"last", "segment", "segments", "behind", "length", "place", "kept", "scratch", "range", "min", "float"}
-# what the source calls values of its own
+# what the source calls values of its own, one by one and by kinds
+_TAKEN = frozenset(
+    "tl libdevice column columns there steps step every row begins end last segment segments behind length place kept "
+    "scratch BLOCK range min float".split()
+)
 _OURS = re.compile(r"\d.*|[vc]\d+|(sum|part|next|carried|g|in)_.*|.*_(in|out|row|first|grad|stride)")
 
 
