@@ -97,7 +97,8 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--seeds", type=int, default=3, help="number of seeds, from 0 on; 3 without")
     parser.add_argument("--repeats", type=int, default=15, help="training steps of each net and precision; 15 without")
     asked = parser.parse_args(arguments)
-    tables = [times(asked.repeats), accuracies(asked.seeds), _ran()]
+    load = os.getloadavg()
+    tables = [times(asked.repeats), accuracies(asked.seeds), _ran(load)]
     PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), tables), encoding="utf-8")
 
 
@@ -200,16 +201,15 @@ def _listed(shares: list[float]) -> str:
     return ", ".join(f"{share:.1f}" for share in shares)
 
 
-def _ran() -> Table:
-    described = machine.described()
-    load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
+def _ran(load: tuple[float, ...]) -> Table:
+    described, policy = machine.described(), os.environ.get("OMP_WAIT_POLICY")
     rows = [
         ["versions", ", ".join(f"{name} {importlib.metadata.version(name)}" for name in _PACKAGES)],
         ["processor", f"{described['processor']} ({described['instructions']})"],
         ["cores, threads of torch", f"{described['cores']}, {THREADS} for the times, 1 for the accuracies"],
-        ["load of the last minutes", f"{load}: other programs ran at the same time"],
+        ["load of the machine before", ", ".join(f"{one:.1f}" for one in load)],
         ["date", f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}"],
-        ["command", "`OMP_WAIT_POLICY=PASSIVE python tools/mixed_precision.py`"],
+        ["command", f"`{f'OMP_WAIT_POLICY={policy} ' if policy else ''}python tools/mixed_precision.py`"],
     ]
     return Table("What ran", ["", ""], rows)
 
