@@ -438,7 +438,7 @@ def gpu(session: nox.Session) -> None:
 
 @nox.session(requires=["wheels"])
 def gpu_kernels(session: nox.Session) -> None:
-    """What the session gpu runs where a GPU may be there: with the torch that the index gives."""
+    """Run the tests and the benchmark of the session gpu, with the torch that the index gives."""
     install(session, "snn[all]", *group("test"), native=compiled(session))
     look = "import gpus; print(gpus.unseen() or '')"
     with_tools = {"PYTHONPATH": str(ROOT / "tools")}
@@ -446,13 +446,13 @@ def gpu_kernels(session: nox.Session) -> None:
         session.log(reason)
         sys.exit(gpus.NONE)
     pytest(session, "-n", "0", ON_GPU)
-    found = []
+    peers = []
     for name in ("snntorch", "spikingjelly"):
         try:
-            found += ["--python", f"{name}={environment(session, name, *ENVIRONMENTS[name])}"]
+            peers += ["--python", f"{name}={environment(session, name, *ENVIRONMENTS[name])}"]
         except CommandFailed:
-            found += ["--absent", f"{name}=uv could not install {', '.join(ENVIRONMENTS[name])}"]
-    session.run("python", "-m", "bench.gpu", *found, env=with_tools)
+            peers += ["--absent", f"{name}=uv could not install {', '.join(ENVIRONMENTS[name])}"]
+    session.run("python", "-m", "bench.gpu", *peers, env=with_tools)
 
 
 @nox.session(requires=["wheels"])
@@ -503,14 +503,14 @@ def bench(session: nox.Session) -> None:
         return
     install(session, "snn-cpu", "snn-functional", "snn-spikegen", "snn-data", "numpy", native=NATIVE)
     asked = {PEERS[word].environment for word in session.posargs if word in PEERS} or {LAST_RELEASE, *ENVIRONMENTS}
-    found = []
+    peers = []
     if LAST_RELEASE in asked:
-        found += ["--python", f"{LAST_RELEASE}={last_release(session)}"]
+        peers += ["--python", f"{LAST_RELEASE}={last_release(session)}"]
     for name, needs in ENVIRONMENTS.items():
         if name not in asked:
             continue
         try:
-            found += ["--python", f"{name}={environment(session, name, *needs)}"]
+            peers += ["--python", f"{name}={environment(session, name, *needs)}"]
         except CommandFailed:
-            found += ["--absent", f"{name}=uv could not install {', '.join(needs)}"]
-    session.run("python", "-m", "bench", *found, *session.posargs, env={"PYTHONPATH": str(ROOT / "tools")})
+            peers += ["--absent", f"{name}=uv could not install {', '.join(needs)}"]
+    session.run("python", "-m", "bench", *peers, *session.posargs, env={"PYTHONPATH": str(ROOT / "tools")})

@@ -55,7 +55,7 @@ class Binary(NamedTuple):
 
     def disassembled(self) -> str:
         """What an NVIDIA GPU runs, as text; PTX is what it is made of."""
-        return _said_of(self.code, "-sass")
+        return _dumped(self.code, "-sass")
 
 
 def compiled(launch: Launch, target: Target, **options: Any) -> Binary:
@@ -87,13 +87,13 @@ def compiled(launch: Launch, target: Target, **options: Any) -> Binary:
 
 def _of_cubin(cubin: bytes, ptx: str) -> tuple[int, int]:
     """Return registers, and bytes of memory of a thread that its program does not ask for itself."""
-    said = _said_of(cubin, "-res-usage")
-    ((registers, stack, local),) = re.findall(r"REG:(\d+) STACK:(\d+) .*?LOCAL:(\d+)", said)
+    usage = _dumped(cubin, "-res-usage")
+    ((registers, stack, local),) = re.findall(r"REG:(\d+) STACK:(\d+) .*?LOCAL:(\d+)", usage)
     asked = sum(map(int, re.findall(r"\.local .*\[(\d+)\];", ptx)))
     return int(registers), int(stack) + int(local) - asked
 
 
-def _said_of(cubin: bytes, about: str) -> str:
+def _dumped(cubin: bytes, about: str) -> str:
     """Return what the tool says that comes with Triton."""
     from triton import knobs
 

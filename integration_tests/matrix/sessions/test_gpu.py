@@ -57,9 +57,9 @@ def test_without_a_gpu_the_session_says_what_is_missing_with_code_3_and_builds_n
         tree.edit("tools/gpus.py", f'"{there}"', f'"{nowhere}"')
     done = tree.session("gpu")
     assert done.returncode == gpus.NONE == 3, done.stdout
-    said = (
+    message = (
         "no GPU: there is neither /dev/no-nvidia nor /dev/no-kfd, and neither no-nvidia-smi nor no-rocm-smi lists one"
     )
-    assert said in done.stdout
+    assert message in done.stdout
     assert "session wheels" not in done.stdout
     assert not list(tree.root.glob(".nox/*/bin"))

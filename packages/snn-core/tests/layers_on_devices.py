@@ -1,4 +1,4 @@
-"""Nets of every layer that is no neuron, to be run on a device: what makes one, by a name for it."""
+"""Makers of nets, by name: of every layer that is no neuron, to be run on a device."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class Engine:
         self._block = block
         self._functions = functions
         self._made = Made()
-        self._said: set[str] = set()
+        self._warned: set[str] = set()
 
     def refuses(self, program: StepProgram, dtype: torch.dtype) -> str | None:
         """Return why a program cannot run here, or None; the first time, it runs two steps of a few columns.
@@ -78,10 +78,10 @@ class Engine:
             return str(reason)
         except Exception as error:  # whatever Triton, its compiler or the driver raise
             reason = f"its kernels do not compile: {type(error).__name__}: {error}"
-            said = f"snn-triton: {program.neuron}: {reason}; the reference implementation runs instead"
-            if said not in self._said:  # a neuron may have several programs
-                self._said.add(said)
-                warnings.warn(said, RuntimeWarning, stacklevel=2)
+            message = f"snn-triton: {program.neuron}: {reason}; the reference implementation runs instead"
+            if message not in self._warned:  # a neuron may have several programs
+                self._warned.add(message)
+                warnings.warn(message, RuntimeWarning, stacklevel=2)
             return reason.partition("\n")[0]
         return None
 

@@ -1,4 +1,4 @@
-"""What a step computes backward, given which of the gradients there are at all."""
+"""The way back through steps, for those gradients that there are at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How tensors of a sequence lie in memory, as the rows and columns that engines see."""
+"""Tensors of a sequence as they lie in memory: the rows and columns that engines see."""
 
 from __future__ import annotations
 

@@ -220,7 +220,7 @@ class StepProgram:
 
 
 class Made:
-    """What an engine made of programs, each for as long as its program lives.
+    """Keeps what an engine made of programs, for as long as each program lives.
 
     Programs hold dictionaries, and so have no hash: they are told apart by identity.
 

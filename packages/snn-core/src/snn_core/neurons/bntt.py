@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from snn_core.neuron.temporal import Temporal, watched
-from snn_core.sequence.folding import Ending, Folding
+from snn_core.sequence.ending import Ending
+from snn_core.sequence.folding import Folding
 
 
 class _BatchNormTT(Temporal, nn.ModuleList):

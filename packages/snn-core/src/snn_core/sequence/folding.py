@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import groupby
-from operator import itemgetter
 from typing import Any
 
 import torch
@@ -14,6 +13,7 @@ from torch import Tensor
 from snn_core import kernels
 from snn_core.neuron.stepping import must_fit
 from snn_core.neuron.temporal import current
+from snn_core.sequence.ending import Ending, each, placed
 
 
 class Folding:
@@ -170,11 +170,6 @@ class Repeated(Folding):
         return rows.unsqueeze(0).expand(self.steps, *rows.shape)
 
 
-def placed(index: Tensor, device: torch.device) -> Tensor:
-    """Return an index of the CPU on a device, without waiting for it where that is safe."""
-    return index.to(device, non_blocking=device.type == "cuda")
-
-
 def folding_of(lengths: Any, xs: Tensor) -> Folding:
     """Find out which samples of a padded batch run in each step, up to the end of the longest.
 
@@ -230,98 +225,6 @@ def _integers(lengths: Any) -> Tensor:
     return found
 
 
-class Ending:
-    """Puts the states of samples aside as they end, and all of them together again.
-
-    Args:
-        order: The samples by falling length, ``[batch]``; None where all run to the end.
-        owner: Whose states they are, for messages.
-
-    Example:
-        >>> ending = Ending(torch.tensor([2, 0, 1]), "Leaky")
-        >>> (mem,) = ending.running((torch.tensor([1.0, 2.0, 3.0]),), 2)
-        >>> mem
-        tensor([3., 1.])
-        >>> ending.whole((10 * mem,))
-        (tensor([10.,  2., 30.]),)
-    """
-
-    def __init__(self, order: Tensor | None, owner: str) -> None:
-        self._order = order
-        self._owner = owner
-        self._running: int | None = None
-        self._ended: list[tuple[Any, int]] = []
-
-    def running(self, kept: Any, count: int) -> Any:
-        """Return what is kept of the samples that run still, the first ``count`` in the order; put the rest aside.
-
-        Args:
-            kept: What is kept of those that ran before, of the whole batch as it came in the first call: a tuple of
-                tensors ``[samples, ...]``, a number that holds for all, or None for rest.
-            count: Number of samples.
-
-        Raises:
-            ValueError: If it is of another number of samples.
-        """
-        if self._order is None:
-            return kept
-        if self._running is None:
-            self._running = len(self._order)
-            kept = self._ordered(kept, self._order)
-        if count < self._running:
-            kept = (_count(self._running, kept),) if isinstance(kept, int) else kept
-            halves = _each(lambda state: state.tensor_split((count,)), kept)
-            self._ended.append((_each(itemgetter(1), halves), self._running - count))
-            kept, self._running = _each(itemgetter(0), halves), count
-        return kept
-
-    def whole(self, kept: Any) -> Any:
-        """Return what is kept of the whole batch as it came, ``kept`` being that of the samples that run still."""
-        if self._order is None or self._running is None:
-            return kept
-        parts = [(kept, self._running), *reversed(self._ended)]
-        if len(parts) > 1:
-            kept = _concatenated(parts)
-        return self._ordered(kept, self._order.argsort())
-
-    def _ordered(self, kept: Any, order: Tensor) -> Any:
-        for state in kept if isinstance(kept, tuple) else ():
-            if not _is_rest(state) and len(state) != len(order):
-                raise ValueError(
-                    f"{self._owner} keeps a state of {len(state)} samples from its last call, but this batch has "
-                    f"{len(order)}; call snn.utils.reset(net) before a new batch or sequence"
-                )
-        return _each(
-            lambda state: state if _is_rest(state) else state.index_select(0, placed(order, state.device)), kept
-        )
-
-
-def _concatenated(parts: list[tuple[Any, int]]) -> Any:
-    """Return what is kept of all, from what is kept of so many each."""
-    parts = [((_count(n, kept),) if isinstance(kept, int) else kept, n) for kept, n in parts]
-    like = next((kept for kept, _ in parts if kept is not None), None)
-    if like is None:
-        return None
-    columns = ([(None if kept is None else kept[i], n) for kept, n in parts] for i in range(len(like)))
-    return getattr(like, "_make", tuple)(map(_stacked, columns))
-
-
-def _count(samples: int, number: int) -> Tensor:
-    """Return a number for each sample, on the CPU, where it is read."""
-    return torch.full((samples,), number, device="cpu")
-
-
-def _stacked(column: list[tuple[Tensor | None, int]]) -> Tensor | None:
-    like = next((s for s, _ in column if not _is_rest(s)), None)
-    if like is None:
-        return column[0][0]
-    return torch.cat([like.new_zeros((n, *like.shape[1:])) if s is None or _is_rest(s) else s for s, n in column])
-
-
-def _is_rest(state: Tensor | None) -> bool:
-    return state is None or state.shape == (0,)
-
-
 def sequences(neuron: Any, x: Tensor, kept: Any, folding: Folding) -> tuple[Tensor, Any, Any]:
     """Run a neuron over rows that are steps and samples in one.
 
@@ -347,8 +250,8 @@ def sequences(neuron: Any, x: Tensor, kept: Any, folding: Folding) -> tuple[Tens
         return _by_segments(neuron, x, kept, folding) if done is None else done
     xs = folding.unfold(x)
     spk, states = _run(neuron, xs, kept, trace=neuron.output)
-    last = _each(Tensor.clone, _last_of(states)) if neuron.output else states  # a view would hold all steps in memory
-    return folding.fold(spk), _each(folding.fold, states) if neuron.output else None, last
+    last = each(Tensor.clone, _last_of(states)) if neuron.output else states  # a view would hold all steps in memory
+    return folding.fold(spk), each(folding.fold, states) if neuron.output else None, last
 
 
 # numbers in a segment; with fewer, calling a fused kernel for each costs more than to run on samples that have ended
@@ -373,7 +276,7 @@ def _padded(neuron: Any, x: Tensor, kept: Any, folding: Folding) -> tuple[Tensor
         return None
     before = [None] * len(states) if kept is None else kept
     last = neuron.State._make([folding.at_end(s, b) for s, b in zip(states, before, strict=True)])
-    return folding.fold(spk), _each(folding.fold, states) if neuron.output else None, last
+    return folding.fold(spk), each(folding.fold, states) if neuron.output else None, last
 
 
 def _by_segments(neuron: Any, x: Tensor, kept: Any, folding: Folding) -> tuple[Tensor, Any, Any]:
@@ -397,9 +300,4 @@ def _run(neuron: Any, xs: Tensor, kept: Any, trace: bool) -> tuple[Tensor, Any]:
 
 
 def _last_of(states: Any) -> Any:
-    return _each(lambda s: s[-1], states)
-
-
-def _each(fn: Callable[[Any], Any], kept: Any) -> Any:
-    """Return what is kept with each state exchanged; None and a number as they are."""
-    return getattr(kept, "_make", tuple)(map(fn, kept)) if isinstance(kept, tuple) else kept
+    return each(lambda s: s[-1], states)

@@ -12,7 +12,8 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from snn_core.neuron.temporal import detach, temporal
 from snn_core.sequence.concatenation import concatenated
-from snn_core.sequence.folding import Ending, Folding
+from snn_core.sequence.ending import Ending
+from snn_core.sequence.folding import Folding
 from snn_core.sequence.recomputation import Recomputation
 from snn_core.sequence.watching import Watch
 

@@ -14,7 +14,8 @@ from torch.utils._pytree import tree_map
 from snn_core import SpikingNeuron
 from snn_core.neuron.stepping import complete, must_fit
 from snn_core.neuron.temporal import Temporal, as_floating, watched
-from snn_core.sequence.folding import Ending, Folding
+from snn_core.sequence.ending import Ending
+from snn_core.sequence.folding import Folding
 from snn_functional._numbers import share
 from snn_functional.online._independence import check_constants, check_independent
 from snn_functional.online._traces import Learned, advanced, carry

@@ -1,0 +1,112 @@
+"""States of samples that end one after the other, put aside and together again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from operator import itemgetter
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class Ending:
+    """Puts the states of samples aside as they end, and all of them together again.
+
+    Args:
+        order: The samples by falling length, ``[batch]``; None where all run to the end.
+        owner: Whose states they are, for messages.
+
+    Example:
+        >>> ending = Ending(torch.tensor([2, 0, 1]), "Leaky")
+        >>> (mem,) = ending.running((torch.tensor([1.0, 2.0, 3.0]),), 2)
+        >>> mem
+        tensor([3., 1.])
+        >>> ending.whole((10 * mem,))
+        (tensor([10.,  2., 30.]),)
+    """
+
+    def __init__(self, order: Tensor | None, owner: str) -> None:
+        self._order = order
+        self._owner = owner
+        self._running: int | None = None
+        self._ended: list[tuple[Any, int]] = []
+
+    def running(self, kept: Any, count: int) -> Any:
+        """Return what is kept of the samples that run still, the first ``count`` in the order; put the rest aside.
+
+        Args:
+            kept: What is kept of those that ran before, of the whole batch as it came in the first call: a tuple of
+                tensors ``[samples, ...]``, a number that holds for all, or None for rest.
+            count: Number of samples.
+
+        Raises:
+            ValueError: If it is of another number of samples.
+        """
+        if self._order is None:
+            return kept
+        if self._running is None:
+            self._running = len(self._order)
+            kept = self._ordered(kept, self._order)
+        if count < self._running:
+            kept = (_count(self._running, kept),) if isinstance(kept, int) else kept
+            halves = each(lambda state: state.tensor_split((count,)), kept)
+            self._ended.append((each(itemgetter(1), halves), self._running - count))
+            kept, self._running = each(itemgetter(0), halves), count
+        return kept
+
+    def whole(self, kept: Any) -> Any:
+        """Return what is kept of the whole batch as it came, ``kept`` being that of the samples that run still."""
+        if self._order is None or self._running is None:
+            return kept
+        parts = [(kept, self._running), *reversed(self._ended)]
+        if len(parts) > 1:
+            kept = _concatenated(parts)
+        return self._ordered(kept, self._order.argsort())
+
+    def _ordered(self, kept: Any, order: Tensor) -> Any:
+        for state in kept if isinstance(kept, tuple) else ():
+            if not _is_rest(state) and len(state) != len(order):
+                raise ValueError(
+                    f"{self._owner} keeps a state of {len(state)} samples from its last call, but this batch has "
+                    f"{len(order)}; call snn.utils.reset(net) before a new batch or sequence"
+                )
+        return each(
+            lambda state: state if _is_rest(state) else state.index_select(0, placed(order, state.device)), kept
+        )
+
+
+def _concatenated(parts: list[tuple[Any, int]]) -> Any:
+    """Return what is kept of all, from what is kept of so many each."""
+    parts = [((_count(n, kept),) if isinstance(kept, int) else kept, n) for kept, n in parts]
+    like = next((kept for kept, _ in parts if kept is not None), None)
+    if like is None:
+        return None
+    columns = ([(None if kept is None else kept[i], n) for kept, n in parts] for i in range(len(like)))
+    return getattr(like, "_make", tuple)(map(_stacked, columns))
+
+
+def _count(samples: int, number: int) -> Tensor:
+    """Return a number for each sample, on the CPU, where it is read."""
+    return torch.full((samples,), number, device="cpu")
+
+
+def _stacked(column: list[tuple[Tensor | None, int]]) -> Tensor | None:
+    like = next((s for s, _ in column if not _is_rest(s)), None)
+    if like is None:
+        return column[0][0]
+    return torch.cat([like.new_zeros((n, *like.shape[1:])) if s is None or _is_rest(s) else s for s, n in column])
+
+
+def _is_rest(state: Tensor | None) -> bool:
+    return state is None or state.shape == (0,)
+
+
+def each(fn: Callable[[Any], Any], kept: Any) -> Any:
+    """Return what is kept with each state exchanged; None and a number as they are."""
+    return getattr(kept, "_make", tuple)(map(fn, kept)) if isinstance(kept, tuple) else kept
+
+
+def placed(index: Tensor, device: torch.device) -> Tensor:
+    """Return an index of the CPU on a device, without waiting for it where that is safe."""
+    return index.to(device, non_blocking=device.type == "cuda")
