@@ -162,14 +162,14 @@ def test_a_worker_moves_its_trial_and_weighs_by_the_allocator_of_the_device(monk
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
     small = dataclasses.replace(WORKLOADS["W2"], steps=7, batch=3)
     data.save(tmp_path, data.arrays(small))
-    given = {"workload": dataclasses.asdict(small), "data": str(tmp_path)}
+    request = {"workload": dataclasses.asdict(small), "data": str(tmp_path)}
     worker = GpuWorker("torch", torch.get_num_threads())
     assert worker.hello()["versions"].keys() >= {"python", "torch", "snn-triton"}
-    assert worker.prepare(**given) == {}
+    assert worker.prepare(**request) == {}
     assert worker.trial.xs.device.type == "cpu"
     assert torch.backends.cudnn.allow_tf32 is False
     assert min(worker.train(0.0).values()) > 0
-    assert worker.memory(**given, call="train") == {"megabytes": 3.0}
+    assert worker.memory(**request, call="train") == {"megabytes": 3.0}
     with pytest.raises(NotImplementedError, match="no profile"):
         worker.stages()
 

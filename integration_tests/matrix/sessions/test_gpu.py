@@ -1,4 +1,4 @@
-"""What needs Triton or a GPU has sessions of its own, and no other session installs or imports either."""
+"""Tests that need Triton or a GPU are in sessions of their own; no other session installs or imports either."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makers of nets, by name: of every layer that is no neuron, to be run on a device."""
+"""Nets to run on a device, one for each kind of layer beside neurons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a step computes backward where some gradients are not there: as with zeros, but never NaN because of them."""
+"""Steps backward without some of the gradients: the same as with zeros, but never NaN because of these."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def test_absent_gradients_are_zeros(neuron: str) -> None:
     values, gradients = inputs(program), ["d emitted", *(f"d {state}" for state in program.states)]
     for count in range(len(gradients) + 1):
         for absent in itertools.combinations(gradients, count):
-            found = without(program.backward, absent).run(values)
+            outputs = without(program.backward, absent).run(values)
             expected = program.backward.run(values | {g: torch.zeros(7, dtype=torch.float64) for g in absent})
-            assert found.keys() == expected.keys()
-            for name, value in found.items():
+            assert outputs.keys() == expected.keys()
+            for name, value in outputs.items():
                 computed, wanted = (torch.as_tensor(v, dtype=torch.float64).expand(7) for v in (value, expected[name]))
                 assert torch.equal(computed, wanted), (name, absent)
 

@@ -13,11 +13,11 @@ SHARED = {"cuda": 48 * 1024, "hip": 64 * 1024}  # that every GPU gives a block w
 
 
 def fits(binary: Binary) -> None:
-    """A block of it runs on the GPU, and no step waits for memory for want of registers."""
+    """A block of it runs on the GPU, and no value of a thread goes to memory for want of registers."""
     assert binary.registers <= binary.target.most
     assert binary.shared <= SHARED[binary.target.backend]
     assert binary.occupancy > 0
-    assert binary.spilled == 0 or (binary.target.backend == "cuda" and not listings.spills_in_steps(binary))
+    assert binary.spilled == 0
 
 
 def rounds_as_written(launch: Launch, binary: Binary) -> None:

@@ -193,36 +193,36 @@ def folding_of(lengths: Any, xs: Tensor) -> Folding:
     if xs.dim() < 2:
         raise ValueError(f"unroll: lengths are of samples, but xs of shape {tuple(xs.shape)} has no batch axis 1")
     steps, batch = xs.shape[:2]
-    found = _integers(lengths)
-    if found.shape != (batch,):
+    counts = _integers(lengths)
+    if counts.shape != (batch,):
         raise ValueError(
-            f"unroll: lengths has shape {tuple(found.shape)}; xs of shape {tuple(xs.shape)} takes one a sample, "
+            f"unroll: lengths has shape {tuple(counts.shape)}; xs of shape {tuple(xs.shape)} takes one a sample, "
             f"[{batch}]"
         )
-    outside = (found < 0) | (found > steps)
+    outside = (counts < 0) | (counts > steps)
     if outside.any():
         raise ValueError(
-            f"unroll: lengths holds {found[outside][0].item()}; with {steps} steps it lies in [0, {steps}]"
+            f"unroll: lengths holds {counts[outside][0].item()}; with {steps} steps it lies in [0, {steps}]"
         )
-    if batch and (found == steps).all():
+    if batch and (counts == steps).all():
         return Folding(steps)
-    longest = max(found.tolist(), default=0) or 1
-    running = (found > torch.arange(longest, device="cpu").unsqueeze(1)).sum(1)
-    return Folding(longest, tuple(running.tolist()), found.argsort(descending=True, stable=True))
+    longest = max(counts.tolist(), default=0) or 1
+    running = (counts > torch.arange(longest, device="cpu").unsqueeze(1)).sum(1)
+    return Folding(longest, tuple(running.tolist()), counts.argsort(descending=True, stable=True))
 
 
 def _integers(lengths: Any) -> Tensor:
     try:
-        found = torch.as_tensor(lengths, device="cpu")
+        counts = torch.as_tensor(lengths, device="cpu")
     except (TypeError, ValueError, RuntimeError) as error:
         raise TypeError(
             f"unroll: lengths is {lengths!r:.100}; pass one integer a sample, as a tensor or list"
         ) from error
     if isinstance(lengths, list | tuple) and not lengths:
-        return found.long()  # an empty list has no type of its own
-    if found.is_floating_point() or found.is_complex() or found.dtype == torch.bool:
-        raise TypeError(f"unroll: lengths is {found.dtype}; numbers of steps are integers: pass lengths.long()")
-    return found
+        return counts.long()  # an empty list has no type of its own
+    if counts.is_floating_point() or counts.is_complex() or counts.dtype == torch.bool:
+        raise TypeError(f"unroll: lengths is {counts.dtype}; numbers of steps are integers: pass lengths.long()")
+    return counts
 
 
 def sequences(neuron: Any, x: Tensor, kept: Any, folding: Folding) -> tuple[Tensor, Any, Any]:
