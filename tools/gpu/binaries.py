@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from gpu.launches import Launch
 from gpu.targets import Target
+from snn_triton.engine import REGISTERS, warps
 from snn_triton.kernels import kernel
 
 __all__ = ["Binary", "compiled"]
@@ -61,15 +62,26 @@ class Binary(NamedTuple):
 def compiled(launch: Launch, target: Target, **options: Any) -> Binary:
     """Compile a launch, specialized for its arguments as it would be where there is a GPU.
 
+    As the engine does, it compiles a kernel again that keeps values in memory, if registers are not named.
+
     Args:
         launch: The launch.
         target: For what.
         options: What the compiler is told in place of what the engine tells it.
     """
+    binary = _compiled(launch, target, options)
+    if binary.spilled and target.backend == "cuda" and "maxnreg" not in options:
+        return _compiled(launch, target, options | {"maxnreg": REGISTERS})
+    return binary
+
+
+def _compiled(launch: Launch, target: Target, options: dict[str, Any]) -> Binary:
     from triton.runtime import driver
 
     driver.set_active(_Absent(target))
-    made = kernel(launch.source).warmup(*launch.arguments, grid=launch.grid, **launch.options | options)
+    block = options.get("BLOCK", launch.options["BLOCK"])
+    options = launch.options | {"num_warps": warps(block, target.lanes)} | options
+    made = kernel(launch.source).warmup(*launch.arguments, grid=launch.grid, **options)
     texts = {name: text for name, text in made.asm.items() if isinstance(text, str)}
     threads = made.metadata.num_warps * target.lanes
     if target.backend == "cuda":

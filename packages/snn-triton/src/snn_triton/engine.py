@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import warnings
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -16,13 +17,13 @@ from snn_core.kernels.program import Made, StepProgram
 from snn_triton.kernels import kernel
 from snn_triton.source import Backward, Forward, Source, Unknown, backward_source, forward_source
 
-__all__ = ["WARPS", "Engine", "block_size"]
+__all__ = ["REGISTERS", "Engine", "block_size", "warps"]
 
 _DTYPES = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 _LONGEST = 32  # steps between two that the backward pass computes anew
 _MANY = 2**18  # columns from which on a large GPU has more than it can run at a time
-WARPS = 4
-"""Warps of a block."""
+REGISTERS = 168
+"""Registers that a thread may have where NVIDIA's compiler, left alone, keeps values in memory to run more warps."""
 
 
 class Engine:
@@ -47,6 +48,7 @@ class Engine:
         self._block = block
         self._functions = functions
         self._made = Made()
+        self._crowded: weakref.WeakSet[Any] = weakref.WeakSet()  # kernels that kept values in memory when they ran
         self._warned: set[str] = set()
 
     def refuses(self, program: StepProgram, dtype: torch.dtype) -> str | None:
@@ -193,8 +195,14 @@ class Engine:
             made = self._made.get(program, how, lambda: kernel(source(program, how), self._functions))
             dtype, back = _short(arguments[0].dtype), isinstance(how, Backward)
             block = self._block or block_size(columns, dtype, len(program.states), back)
+            many = warps(block, _lanes(arguments[0].device))
+            options = {"BLOCK": block, "num_warps": many, "enable_fp_fusion": False}
+            if made in self._crowded:
+                options["maxnreg"] = REGISTERS
             with torch.cuda.device_of(arguments[0]):  # Triton launches where the process is
-                made[(-(-columns // block),)](*arguments, BLOCK=block, num_warps=WARPS, enable_fp_fusion=False)
+                launched = made[(-(-columns // block),)](*arguments, **options)
+            if getattr(launched, "n_spills", None) and not torch.version.hip:  # which has no such option
+                self._crowded.add(made)
 
 
 def block_size(columns: int, dtype: str, states: int, backward: bool = False) -> int:
@@ -220,6 +228,25 @@ def block_size(columns: int, dtype: str, states: int, backward: bool = False) ->
     if columns < _MANY or not aligned or dtype == "float64":
         return 256 if aligned and dtype in ("float16", "bfloat16") else 128
     return 512 if states <= 2 and not backward else 256
+
+
+def warps(block: int, lanes: int) -> int:
+    """Return how many warps, which AMD calls wavefronts, run a block.
+
+    Args:
+        block: Columns of the block.
+        lanes: Threads of a warp.
+
+    Example:
+        >>> warps(128, 32), warps(128, 64), warps(512, 32)
+        (4, 2, 4)
+    """
+    return max(1, min(4, block // lanes))
+
+
+@functools.cache
+def _lanes(device: torch.device) -> int:
+    return torch.cuda.get_device_properties(device).warp_size if device.type == "cuda" else 32
 
 
 def _computes_in(x: Tensor) -> torch.dtype:

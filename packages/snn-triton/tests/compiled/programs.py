@@ -10,7 +10,7 @@ import snn_core as snn
 from snn_core.kernels.program import StepProgram
 from trust.neurons import zoo
 
-__all__ = ["CASES", "DTYPES", "PROGRAMS", "WITHOUT", "program_of"]
+__all__ = ["CASES", "DTYPES", "PROGRAMS", "VARIANTS", "WITHOUT", "program_of"]
 
 DTYPES = {
     "float32": torch.float32,
@@ -30,9 +30,9 @@ def program_of(case: Any, **options: Any) -> StepProgram:
     return snn.program(case.make(**options).float(), axes=len(case.shape), sample=case.shape[1:])
 
 
-def _programs() -> tuple[dict[str, StepProgram], set[str]]:
+def _programs(cases: list[Any]) -> tuple[dict[str, StepProgram], set[str]]:
     programs, without = {}, set()
-    for case in zoo.NEURONS:
+    for case in cases:
         try:
             programs[case.name] = program_of(case)
         except ValueError:
@@ -40,5 +40,6 @@ def _programs() -> tuple[dict[str, StepProgram], set[str]]:
     return programs, without
 
 
-PROGRAMS, WITHOUT = _programs()
+PROGRAMS, WITHOUT = _programs(zoo.NEURONS)
+VARIANTS, _ = _programs(zoo.VARIANTS)  # with every option
 CASES = {case.name: case for case in zoo.NEURONS if case.name in PROGRAMS}
