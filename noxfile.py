@@ -23,6 +23,7 @@ import recorded
 import wheelhouse
 from bench.peers.registry import ENVIRONMENTS, PEERS
 from bench.peers.registry import LAST as LAST_RELEASE
+from bench.programs.contestants import CONTESTANTS
 from closure import closure, foreign_floors, short, with_foreign_extras
 from matrix import releases, results
 from matrix.covering import covering
@@ -479,12 +480,14 @@ def tests(session: nox.Session) -> None:
 
 
 def last_release(session: nox.Session) -> pathlib.Path:
-    """An environment with the last release of the core and its kernels, compiled here: its interpreter."""
+    """An environment with the last release of the core, its kernels, compiled here, and losses: its interpreter."""
     folder = pathlib.Path(session.create_tmp()) / "released"
     shutil.rmtree(folder, ignore_errors=True)
-    build_release(session, "snn-core", LAST["snn-core"].commit, folder)
+    pure = ("snn-core", "snn-functional")
+    for name in pure:
+        build_release(session, name, LAST[name].commit, folder)
     build_native(session, folder / "native", build_release(session, "snn-cpu", LAST["snn-cpu"].commit, folder))
-    wheels = built("snn-core", ".whl", folder), built("snn-cpu", ".whl", folder / "native")
+    wheels = *(built(name, ".whl", folder) for name in pure), built("snn-cpu", ".whl", folder / "native")
     return environment(session, LAST_RELEASE, *map(str, wheels), "numpy")
 
 
@@ -493,16 +496,19 @@ def bench(session: nox.Session) -> None:
     """Time ours beside other libraries, each in an environment of its own; writes dist/bench.json (not for a push).
 
     With ``-- W2 W4 --peers snn-last snn-steps snn-last-steps`` two workloads beside our last release alone. With
-    ``-- --functions`` single functions beside those of snnTorch, into dist/bench-functions.json; with ``-- --scaling``
-    one process and two, into dist/bench-scaling.json; with ``-- --latency`` a step of a stream; with ``-- --accuracy``
-    how well the tasks of ``snn demo`` are learnt, into dist/bench-accuracy.json.
+    ``-- --programs`` whole training steps, into dist/bench-programs.json; with ``-- --functions`` single functions
+    beside those of snnTorch, into dist/bench-functions.json; with ``-- --scaling`` one process and two, into
+    dist/bench-scaling.json; with ``-- --latency`` a step of a stream; with ``-- --accuracy`` how well the tasks of
+    ``snn demo`` are learnt, into dist/bench-accuracy.json.
     """
     if "--accuracy" in session.posargs:
         install(session, "snn[demo]", "snn-data[mnist5k,vowels]", native=NATIVE)
         session.run("python", "-m", "bench", *session.posargs, env={"PYTHONPATH": str(ROOT / "tools")})
         return
     install(session, "snn-cpu", "snn-functional", "snn-spikegen", "snn-data", "numpy", native=NATIVE)
-    asked = {PEERS[word].environment for word in session.posargs if word in PEERS} or {LAST_RELEASE, *ENVIRONMENTS}
+    known = CONTESTANTS if "--programs" in session.posargs else PEERS
+    named = [one for name, one in known.items() if name in session.posargs]
+    asked = {one.environment for one in named or known.values()}
     peers = []
     if LAST_RELEASE in asked:
         peers += ["--python", f"{LAST_RELEASE}={last_release(session)}"]

@@ -1,7 +1,8 @@
 """``python -m bench``: measure, print the tables, write everything as JSON.
 
 Named workloads are measured alone. ``--quick`` measures little, to see that it works. ``--functions`` measures single
-functions beside the peer's in place of nets, ``--accuracy`` how well the tasks of ``snn demo`` are learnt.
+functions beside the peer's in place of nets, ``--programs`` whole training steps, ``--accuracy`` how well the tasks of
+``snn demo`` are learnt.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from bench.functions import __main__ as functions
 from bench.measure import Bench, Plan
 from bench.page import page
 from bench.peers.registry import PEERS
+from bench.programs import __main__ as programs
+from bench.programs.page import kept
 from bench.workloads import WORKLOADS
 
 __all__ = ["main", "parsed"]
@@ -41,6 +44,10 @@ def main(arguments: list[str] | None = None) -> None:
             raise RuntimeError(f"snnTorch is not there to compare with: {by_session.absent['snntorch']}")
         pythons = {"snn": sys.executable, "snntorch": by_session.python.get("snntorch", sys.executable)}
         functions.main([one for one in typed if one != "--functions"], pythons, _command(typed))
+        return
+    if "--programs" in typed:
+        rest = [one for one in typed if one != "--programs"]
+        programs.main(rest, by_session.python, by_session.absent, _command(typed))
         return
     if "--latency" in typed:
         latency.main([one for one in typed if one != "--latency"])
@@ -78,7 +85,8 @@ def main(arguments: list[str] | None = None) -> None:
     asked.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     _say(f"wrote {asked.out}")
     if asked.page:
-        asked.page.write_text(page(found), encoding="utf-8")
+        section = kept(asked.page.read_text(encoding="utf-8") if asked.page.exists() else "")
+        asked.page.write_text(page(found, section), encoding="utf-8")
         _say(f"wrote {asked.page}")
 
 
@@ -95,6 +103,7 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="nox -s bench --")
     parser.add_argument("workloads", nargs="*", metavar="WORKLOAD", help=f"of {', '.join(WORKLOADS)}; all without")
     parser.add_argument("--functions", action="store_true", help="measure single functions; --functions --help")
+    parser.add_argument("--programs", action="store_true", help="measure training steps; --programs --help")
     parser.add_argument("--accuracy", action="store_true", help="train the tasks of the demo; --accuracy --help")
     parser.add_argument("--latency", action="store_true", help="measure a step of a stream; --latency --help")
     parser.add_argument("--scaling", action="store_true", help="measure one process and two; --scaling --help")

@@ -8,10 +8,18 @@ import sys
 from typing import Any
 
 from bench import tables
+from bench.programs.page import kept
 
 __all__ = ["main", "page"]
 
 _HEAD = """# Benchmarks
+
+What [whole training steps](#whole-training-steps) take beside other libraries, then
+[layers and small nets](#layers-and-small-nets), forward and backward alone.
+
+{programs}
+
+## Layers and small nets
 
 Generated from the figures of one run: `nox -s bench -- --page docs/benchmarks.md`. Every table says the command that
 made it; `nox -s bench -- W2` measures one workload, `nox -s bench -- --quick` looks whether it all works here.
@@ -37,24 +45,26 @@ the system anew, in the whole process.
 """
 
 
-def page(found: dict[str, Any]) -> str:
+def page(found: dict[str, Any], programs: str = "") -> str:
     """The page.
 
     Args:
         found: What ``dist/bench.json`` holds.
+        programs: The section of whole training steps, with its marks.
 
     Returns:
         Markdown.
     """
     shown = tables.every(found)
     made = [f"## {one.title}\n\n`{found['command']}`\n\n{one.markdown()}\n" for one in shown]
-    return "\n".join([_HEAD.format(rounds=found["rounds"], **found["machine"]), *made])
+    return "\n".join([_HEAD.format(programs=programs, rounds=found["rounds"], **found["machine"]), *made])
 
 
 def main() -> None:
     """Write the page from the command line's JSON file to its other file."""
     source, target = map(pathlib.Path, sys.argv[1:])
-    target.write_text(page(json.loads(source.read_text(encoding="utf-8"))), encoding="utf-8")
+    section = kept(target.read_text(encoding="utf-8") if target.exists() else "")
+    target.write_text(page(json.loads(source.read_text(encoding="utf-8")), section), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,282 @@
+"""The benchmark of training steps: its programs, who is not timed, its tables, and a small run from end to end."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+import sys
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import snn_functional
+from bench import __main__ as program
+from bench import page as whole_page
+from bench.peers.registry import ENVIRONMENTS, LAST, PEERS
+from bench.programs import __main__ as programs
+from bench.programs import page, tables
+from bench.programs.catalog import PROGRAMS, Outputs
+from bench.programs.contestants import CONTESTANTS
+from bench.programs.kit import Kit
+from bench.programs.kits import ours, torch_loop
+from bench.programs.losses import Counts, Losses
+from bench.programs.measure import agreement
+from bench.programs.nets import gained
+from bench.programs.worker import Training, Worker
+from workspace import ROOT
+
+# weights and biases of the nets as snnTorch's tutorials have them, and of the other two counted by hand
+PARAMETERS = {
+    "tutorial-5": 784 * 1000 + 1000 + 1000 * 10 + 10,
+    "tutorial-6": 12 * 26 + 64 * (12 * 25 + 1) + 10 * 1025,
+    "tutorial-7": 12 * 51 + 32 * (12 * 25 + 1) + 10 * 801,
+    "quickstart": 8 * 26 + 16 * (8 * 25 + 1) + 10 * 257,
+    "regression-2": 785 * 128 + 129 * 128 + 10 * 129,
+    "population": 785 * 128 + 129 * 500,
+    "shd": 701 * 256 + 257 * 256 + 257 * 20,
+    "residual": 16 * 28 + 2 * 16 * 145 + 32 * 145 + 32 * 289 + 32 * 17 + 10 * 513,
+}
+
+
+def small(name: str) -> Training:
+    return Training(dataclasses.replace(PROGRAMS[name], batch=3, steps=min(5, PROGRAMS[name].steps)), ours.kit())
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_unroll_a_loop_and_the_written_equation_train_the_same(name: str):
+    asked = dataclasses.replace(PROGRAMS[name], batch=3, steps=min(5, PROGRAMS[name].steps))
+    kits: list[Kit] = [torch_loop.kit(), ours.kit(loop=True), ours.kit()]
+    found = [Training(asked, kit) for kit in kits]
+    losses = np.array([[training.step() for training in found] for _ in range(2)])
+    np.testing.assert_allclose(losses, losses[:, :1].repeat(3, 1), rtol=1e-4)
+    gradients = [training.gradient() for training in found]
+    np.testing.assert_allclose(gradients, gradients[0], rtol=1e-3)
+    assert losses[0, 0] != losses[1, 0]  # it learns
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_net_has_the_parameters_of_its_program(name: str):
+    net = PROGRAMS[name].net(ours.kit())
+    assert sum(p.numel() for p in net.parameters()) == PARAMETERS[name]
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_in_every_layer_some_neurons_fire_and_none_always(name: str):
+    training = Training(
+        dataclasses.replace(PROGRAMS[name], batch=8, steps=min(25, PROGRAMS[name].steps)), ours.kit(loop=True)
+    )
+    rates: dict[str, list[float]] = {}
+    for path, layer in training.net.named_modules():
+        if hasattr(layer, "threshold"):
+
+            def note(layer: nn.Module, args: object, out: object, path: str = path) -> None:
+                spk = out[0] if isinstance(out, tuple) else out
+                rates.setdefault(path, []).append(float((spk > 0).float().mean()))
+
+            layer.register_forward_hook(note)
+    training.step()
+    assert len(rates) >= 2
+    assert all(0.02 < np.mean(of) < 0.3 for of in rates.values()), rates
+
+
+@pytest.mark.parametrize("wanted", [None, Counts(0.8, 0.2), Counts(1.0, 0.0, 5)], ids=["rate", "counts", "population"])
+def test_a_written_loss_is_that_of_the_library(wanted: Counts | None):
+    library = Losses.of(snn_functional)
+    spk = (torch.rand(7, 3, 10, generator=torch.Generator().manual_seed(0)) < 0.3).float().requires_grad_()
+    labels = torch.tensor([4, 0, 2])
+    found = [
+        losses.rate(spk, labels) if wanted is None else losses.counts(spk, labels, wanted)
+        for losses in (Losses(), library)
+    ]
+    torch.testing.assert_close(*found)
+    torch.testing.assert_close(*(torch.autograd.grad(loss, spk)[0] for loss in found))
+
+
+def test_an_image_is_the_same_in_every_step_and_takes_the_memory_of_one():
+    xs, _ = PROGRAMS["tutorial-6"].data(torch.Generator().manual_seed(0))
+    assert xs.shape == (50, 128, 1, 28, 28)
+    assert xs.stride(0) == 0
+
+
+def test_layers_and_their_factors_are_as_many():
+    with pytest.raises(ValueError, match="zip"):
+        gained(nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1)), (1.0,))
+
+
+def test_who_computes_something_else_is_not_timed_and_has_a_reason():
+    own = {"loss": 2.0, "gradient": 1.0, "parameters": 7}
+    answers = {
+        "snn": own,
+        "snntorch": own | {"loss": 2.004},
+        "torch": own | {"gradient": 1.06},
+        "snn-steps": own | {"loss": 2.001, "gradient": 1.04},
+        "norse": own | {"loss": 5.0, "parameters": 8},
+        "spikingjelly": {"reason": "it does not start"},
+    }
+    found = agreement(answers)
+    assert [(one["pair"][0], one["agree"]) for one in found] == [
+        ("snntorch", False),
+        ("torch", False),
+        ("snn-steps", True),
+    ]
+    assert answers["snntorch"]["reason"] == "not timed: its loss differs by 0.2 %, its gradient by 0 %"
+    assert answers["torch"]["reason"] == "not timed: its loss differs by 0 %, its gradient by 6 %"
+    assert answers["norse"]["reason"] == "not timed: it learns 8 parameters, ours 7"
+    assert answers["spikingjelly"]["reason"] == "it does not start"
+    assert "reason" not in answers["snn"] | answers["snn-steps"]
+
+
+def test_without_ours_nothing_is_compared():
+    assert agreement({"torch": {"loss": 1.0, "gradient": 1.0, "parameters": 7}}) == []
+
+
+def test_a_loss_that_is_nan_does_not_agree():
+    own = {"loss": 2.0, "gradient": 1.0, "parameters": 7}
+    (found,) = agreement({"snn": own, "torch": own | {"loss": float("nan")}})
+    assert not found["agree"]
+
+
+def test_every_contestant_is_a_peer_of_the_other_benchmark_and_has_a_module():
+    for name, one in CONTESTANTS.items():
+        assert one.environment == PEERS[name].environment
+        assert one.environment in {"", LAST, *ENVIRONMENTS}
+        assert (ROOT / "tools" / "bench" / "programs" / "kits" / f"{one.module}.py").exists()
+
+
+def test_a_worker_says_memory_loss_time_and_page_faults():
+    worker = Worker("snn", threads=1)
+    begun = worker.begin("tutorial-5", batch=3, steps=2)
+    assert begun["parameters"] == PARAMETERS["tutorial-5"]
+    # the gradient and two moments of Adam
+    assert begun["megabytes"] > 3 * 4 * PARAMETERS["tutorial-5"] / 2**20
+    taken = worker.train(0.0)
+    assert taken["seconds"] > 0
+    assert taken["faults"] >= 0
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict:
+    """A run of two programs made small, this tree in place of the last release, and a library that is not there."""
+    folder = tmp_path_factory.mktemp("programs")
+    (folder / "page.md").write_text(f"# Benchmarks\n\n{page.BEGIN}\nold\n{page.END}\n\nafter\n", encoding="utf-8")
+    words = ["--programs", "--quick", "--rounds", "3", "--batch", "3", "--threads", "1"]
+    words += ["--peers", "torch", "snn-steps", "norse", LAST]
+    words += ["--out", str(folder / "found.json"), "--page", str(folder / "page.md")]
+    program.main(["--python", f"{LAST}={sys.executable}", "--absent", "norse=uv could not install norse", *words])
+    made = json.loads((folder / "found.json").read_text(encoding="utf-8"))
+    return made | {"page": (folder / "page.md").read_text(encoding="utf-8")}
+
+
+def test_a_run_times_who_is_there_round_by_round_and_says_who_agrees(found: dict):
+    assert found["programs"].keys() == {"population", "regression-2"}
+    assert found["sizes"] == {"batch": 3}
+    for one in found["programs"].values():
+        assert one["contestants"].keys() == {"torch", "snn-steps", "snn", LAST}
+        for answer in one["contestants"].values():
+            assert len(answer["seconds"]) == len(answer["faults"]) == 3
+            assert min(answer["seconds"]) > 0
+            assert answer["megabytes"] > 0
+        assert [(compared["pair"], compared["agree"]) for compared in one["agreement"]] == [
+            (["torch", "snn"], True),
+            (["snn-steps", "snn"], True),
+        ]
+
+
+def test_the_section_takes_the_place_of_the_old_one(found: dict):
+    text = found["page"]
+    assert text.startswith(f"# Benchmarks\n\n{page.BEGIN}\n\n## Whole training steps\n")
+    assert text.endswith(f"{page.END}\n\nafter\n")
+    assert "old" not in text.split("\n")
+    assert "`nox -s bench -- --programs --quick" in text
+    assert page.page(text, found) == text
+
+
+def made_up(seconds: dict[str, list[float]]) -> dict:
+    contestants = {
+        name: {
+            "title": CONTESTANTS[name].title,
+            "note": "",
+            "differs": CONTESTANTS[name].differs,
+            "versions": {},
+        }
+        for name in seconds
+    }
+    answers = {
+        name: {"seconds": times, "faults": [1500.0] * len(times), "megabytes": 12.4, "loss": 1.0, "gradient": 1.0}
+        for name, times in seconds.items()
+    }
+    compared = [{"pair": ["snntorch", "snn"], "loss": 1e-7, "gradient": 0.0, "agree": True}]
+    return {
+        "contestants": contestants,
+        "programs": {"quickstart": {"title": "a net", "contestants": answers, "agreement": compared}},
+        "command": "nox -s bench -- --programs",
+        "machine": {"processor": "one", "instructions": "none", "cores": 1, "threads": 1, "system": "none"},
+        "rounds": 3,
+        "date": "2000-01-01",
+    }
+
+
+def test_a_ratio_is_the_median_of_those_within_a_round():
+    found = made_up({"snntorch": [1.0, 4.0, 3.0], "snn": [0.5, 1.0, 1.0]})
+    by_title = {table.title: table for table in tables.every(found)}
+    assert by_title["A training step, ms"].rows == [["quickstart", "3000", "1000"]]
+    ratio = by_title["How many times faster than the loop of snnTorch"]
+    assert ratio.rows == [["quickstart: a net", "3× (2.5–3.5)"]]
+    assert by_title["Minor page faults of a step"].rows == [["quickstart", "1,500", "1,500"]]
+    (memory,) = (table for title, table in by_title.items() if title.startswith("Peak memory"))
+    assert memory.rows == [["quickstart", "12", "12"]]
+    (agreed,) = (table for title, table in by_title.items() if title.startswith("Agreement"))
+    assert agreed.rows == [["quickstart", "snnTorch", "snn, `unroll`", "1e-07", "0e+00", "yes"]]
+
+
+def test_who_could_not_is_a_dash_and_says_why():
+    found = made_up({"snntorch": [1.0] * 3, "norse": [1.0] * 3, "snn": [0.5] * 3})
+    broken = copy.deepcopy(found)
+    broken["programs"]["quickstart"]["contestants"]["norse"] = {"reason": "it has no such neuron"}
+    by_title = {table.title: table for table in tables.every(broken)}
+    ratio = by_title["How many times faster than the loop of snnTorch"]
+    assert ratio.rows == [["quickstart: a net", "–", "2× (2–2)"]]
+    assert ratio.notes == ["Norse, quickstart: it has no such neuron"]
+    without = copy.deepcopy(found)
+    without["contestants"]["norse"] = {"title": "Norse", "note": "", "differs": "", "reason": "no wheel"}
+    del without["programs"]["quickstart"]["contestants"]["norse"]
+    by_title = {table.title: table for table in tables.every(without)}
+    assert by_title["A training step, ms"].rows == [["quickstart", "1000", "–", "500"]]
+    assert by_title["How many times faster than the loop of snnTorch"].notes == ["Norse: no wheel"]
+
+
+def test_the_page_of_layers_keeps_the_section_of_programs():
+    section = f"{page.BEGIN}\n\nfigures\n\n{page.END}"
+    assert page.kept(f"# Benchmarks\n\n{section}\n\nafter\n") == section
+    machine = {"processor": "one", "cores": 1, "threads": 1, "instructions": "", "memory_gb": 1, "system": ""}
+    assert f"\n{section}\n\n## Layers and small nets\n" in whole_page._HEAD.format(
+        programs=section, rounds=1, **machine
+    )
+
+
+def test_a_page_without_marks_is_refused():
+    with pytest.raises(ValueError, match="between which the section goes"):
+        page.page(f"# Benchmarks\n{page.BEGIN}\n", made_up({"snn": [1.0] * 3}))
+
+
+def test_an_unknown_program_is_named(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit):
+        programs.main(["chess"], {}, {}, "a command")
+    assert "no program chess: choose from tutorial-5, tutorial-6" in capsys.readouterr().err
+
+
+def test_outputs_of_a_net_are_spikes_and_membranes_over_time():
+    training = small("regression-2")
+    spk, mem = training.kit.run(training.net, training.xs)
+    assert spk.shape == mem.shape == (5, 3, 10)
+    loss = training.program.loss(training.kit, Outputs(spk, mem, training.targets))
+    torch.testing.assert_close(loss, (mem[-1] - training.targets).square().mean())
+
+
+def test_the_page_in_the_tree_has_every_program():
+    text = page.kept((ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8"))
+    assert all(f"| {name}: {one.title}" in text for name, one in PROGRAMS.items())
+    assert "**no**" not in text

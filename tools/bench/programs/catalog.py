@@ -1,0 +1,200 @@
+"""The programs: what is trained on what."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from bench.programs import nets
+from bench.programs.kit import Kit
+from bench.programs.losses import Counts
+
+__all__ = ["PROGRAMS", "Outputs", "Program"]
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a net gave, and what it is compared with.
+
+    Args:
+        spk: Spikes ``[T, batch, out]``.
+        mem: Membranes of the same shape.
+        targets: Labels ``[batch]``, or numbers ``[batch, out]``.
+    """
+
+    spk: Tensor
+    mem: Tensor
+    targets: Tensor
+
+
+@dataclass(frozen=True)
+class Program:
+    """One row of the tables.
+
+    Args:
+        name: As on the command line.
+        title: What it computes, for a reader.
+        steps: Number of time steps.
+        batch: Number of samples.
+        sample: Shape of one sample of one step.
+        net: Makes its net.
+        loss: Its loss.
+        gains: Factors of each layer's first weights and biases, so that one neuron in ten fires in a step.
+        density: Share of ones in an input of spikes; None for an image, the same in each step.
+        numbers: Targets that are numbers, as many for each sample; None for labels.
+        classes: Number of labels.
+        rate: Of the optimizer, which is Adam: small, so that the net stays the same kind of net while it is timed.
+    """
+
+    name: str
+    title: str
+    steps: int
+    batch: int
+    sample: tuple[int, ...]
+    net: Callable[[Kit], nn.Module]
+    loss: Callable[[Kit, Outputs], Tensor]
+    gains: tuple[float, ...]
+    density: float | None = None
+    numbers: int | None = None
+    classes: int = 10
+    rate: float = 1e-4
+
+    def data(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Draw input and targets.
+
+        Args:
+            generator: Source of random numbers.
+
+        Returns:
+            Input ``[T, batch, ...]`` and targets.
+
+        Example:
+            >>> xs, labels = PROGRAMS["quickstart"].data(torch.Generator())
+            >>> xs.shape, xs.stride(0), labels.shape
+            (torch.Size([25, 128, 1, 28, 28]), 0, torch.Size([128]))
+        """
+        if self.density is None:
+            image = torch.rand(self.batch, *self.sample, generator=generator)
+            xs = image.expand(self.steps, *image.shape)
+        else:
+            xs = torch.rand(self.steps, self.batch, *self.sample, generator=generator).lt(self.density).float()
+        if self.numbers is not None:
+            return xs, torch.rand(self.batch, self.numbers, generator=generator)
+        return xs, torch.randint(self.classes, (self.batch,), generator=generator)
+
+
+def _every_membrane(kit: Kit, outputs: Outputs) -> Tensor:
+    losses = [nn.functional.cross_entropy(mem, outputs.targets) for mem in outputs.mem.unbind(0)]
+    return torch.stack(losses).sum()
+
+
+def _mean_membrane(kit: Kit, outputs: Outputs) -> Tensor:
+    return nn.functional.cross_entropy(outputs.mem.mean(0), outputs.targets)
+
+
+def _last_membrane(kit: Kit, outputs: Outputs) -> Tensor:
+    return nn.functional.mse_loss(outputs.mem[-1], outputs.targets)
+
+
+def _rate(kit: Kit, outputs: Outputs) -> Tensor:
+    return kit.losses.rate(outputs.spk, outputs.targets)
+
+
+def _counts(kit: Kit, outputs: Outputs, wanted: Counts) -> Tensor:
+    return kit.losses.counts(outputs.spk, outputs.targets, wanted)
+
+
+PROGRAMS = {
+    one.name: one
+    for one in [
+        Program(
+            "tutorial-5",
+            "784-1000-10, T=25, one image; cross entropy of every step's membrane",
+            25,
+            128,
+            (784,),
+            functools.partial(nets.dense, hidden=1000, out=10, beta=0.95),
+            _every_membrane,
+            (1.0, 1.4),
+        ),
+        Program(
+            "tutorial-6",
+            "Conv 12-pool-Conv 64-pool-Linear, T=50, one image; cross entropy of spikes",
+            50,
+            128,
+            (1, 28, 28),
+            functools.partial(nets.convolutions, first=12, second=64),
+            _rate,
+            (2.5, 2.2, 5.1),
+        ),
+        Program(
+            "tutorial-7",
+            "events 2 x 34 x 34, Conv 12-Conv 32-Linear, spikes pooled, T=25; numbers of spikes",
+            25,
+            128,
+            (2, 34, 34),
+            nets.pooled_spikes,
+            functools.partial(_counts, wanted=Counts(0.8, 0.2)),
+            (7.4, 2.2, 1.9),
+            density=0.05,
+        ),
+        Program(
+            "quickstart",
+            "Conv 8-pool-Conv 16-pool-Linear, T=25, one image; cross entropy of spikes",
+            25,
+            128,
+            (1, 28, 28),
+            functools.partial(nets.convolutions, first=8, second=16),
+            _rate,
+            (2.2, 2.0, 9.0),
+        ),
+        Program(
+            "regression-2",
+            "784-recurrent 128-10, T=10, one image; squared error of the last membrane",
+            10,
+            128,
+            (784,),
+            functools.partial(nets.recurrent, inputs=784, hidden=128, out=10, beta=0.9),
+            _last_membrane,
+            (1.0, 1.0, 2.4),
+            numbers=10,
+        ),
+        Program(
+            "population",
+            "784-128-500, T=1, 50 neurons a class; numbers of spikes",
+            1,
+            128,
+            (784,),
+            functools.partial(nets.dense, hidden=128, out=500, beta=0.9),
+            functools.partial(_counts, wanted=Counts(1.0, 0.0, classes=10)),
+            (2.3, 4.1),
+        ),
+        Program(
+            "shd",
+            "spikes of 700 channels, recurrent 256-20, T=250; cross entropy of the mean membrane",
+            250,
+            128,
+            (700,),
+            functools.partial(nets.recurrent, inputs=700, hidden=256, out=20, beta=0.95),
+            _mean_membrane,
+            (8.3, 0.3, 4.1),
+            density=0.02,
+            classes=20,
+        ),
+        Program(
+            "residual",
+            "3 x 32 x 32, Conv 16, residual blocks of 16 and 32 channels, T=16, batch 32; cross entropy of spikes",
+            16,
+            32,
+            (3, 32, 32),
+            nets.residual,
+            _rate,
+            (2.6, 4.1, 2.7, 4.1, 2.2, 2.2, 7.5),
+        ),
+    ]
+}
+"""By name, in the order of the tables."""

@@ -1,0 +1,97 @@
+"""Who runs the programs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench.peers.registry import LAST
+
+__all__ = ["BASE", "CONTESTANTS", "OWN", "Contestant"]
+
+OWN, BASE = "snn", "snntorch"
+"""Ours by ``unroll``, with which losses are compared, and what the times of all are compared with."""
+_OURS = ("snn-core", "snn-cpu", "snn-functional", "torch")
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """One column of the tables.
+
+    Args:
+        name: As on the command line; a peer of the benchmark of layers.
+        title: As at the head of the column.
+        module: Its module in the folder ``kits``.
+        environment: One of the peers' environments; empty for the one that the benchmark itself runs in.
+        distributions: Whose versions are recorded.
+        options: Arguments for the module's ``kit``.
+        differs: Why its losses are others than ours; empty where they are to be the same.
+        note: What it runs.
+    """
+
+    name: str
+    title: str
+    module: str
+    environment: str = ""
+    distributions: tuple[str, ...] = ("torch",)
+    options: dict[str, Any] = field(default_factory=dict)
+    differs: str = ""
+    note: str = ""
+
+
+CONTESTANTS = {
+    one.name: one
+    for one in [
+        Contestant(
+            BASE,
+            "snnTorch",
+            "snntorch_loop",
+            "snntorch",
+            ("snntorch", "torch"),
+            note="a loop over steps, as in its tutorials, with its losses",
+        ),
+        Contestant(
+            "spikingjelly",
+            "SpikingJelly `m`",
+            "spikingjelly_sequences",
+            "spikingjelly",
+            ("spikingjelly", "torch"),
+            differs="its neurons reset at once, before the decay",
+            note="whole sequences on its torch backend; losses in plain PyTorch; its fast sigmoid is `SoftSign`",
+        ),
+        Contestant(
+            "norse",
+            "Norse",
+            "norse_cells",
+            "norse",
+            ("norse", "torch"),
+            differs="its membrane is that after the reset, and its surrogate SuperSpike",
+            note="a loop over steps of `LIFBoxCell`, input and reset scaled to the same equation; losses in plain "
+            "PyTorch; recurrence by a linear layer beside the cell",
+        ),
+        Contestant(
+            "torch",
+            "plain PyTorch",
+            "torch_loop",
+            note="the equation and the surrogate written out, in a loop over steps; losses in plain PyTorch",
+        ),
+        Contestant(
+            "snn-steps",
+            "snn, loop",
+            "ours",
+            distributions=_OURS,
+            options={"loop": True},
+            note="a loop over steps, the same program as that of snnTorch",
+        ),
+        Contestant(OWN, "snn, `unroll`", "ours", distributions=_OURS, note="`unroll(net, xs)`"),
+        Contestant(
+            LAST,
+            "snn, last release, `unroll`",
+            "ours",
+            LAST,
+            distributions=_OURS,
+            note="`unroll(net, xs)` of our last release, with its kernels",
+        ),
+    ]
+}
+"""By name, in the order of the columns."""

@@ -1,0 +1,46 @@
+"""What a program needs of a library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from torch import Tensor, nn
+
+from bench.programs.losses import Losses
+
+__all__ = ["Kit", "Leaky"]
+
+
+@dataclass(frozen=True)
+class Leaky:
+    """A layer of leaky neurons with threshold 1 that subtract it, without a gradient, when they fire.
+
+    Args:
+        beta: Membrane decay per step.
+        slope: Slope of a fast sigmoid, whose derivative is the surrogate; None for that of an arc tangent.
+        features: Number of neurons of a layer whose spikes all return to all of them; None for none that return.
+        output: The layer gives its membrane beside its spikes.
+    """
+
+    beta: float
+    slope: float | None = None
+    features: int | None = None
+    output: bool = False
+
+
+@dataclass(frozen=True)
+class Kit:
+    """One library as the programs see it.
+
+    Args:
+        neurons: Makes a layer of neurons.
+        run: Runs a net over input ``[T, batch, ...]``; the last layer's spikes and membranes ``[T, batch, ...]``.
+        losses: Its losses of spikes.
+        lift: Wraps a layer without state, where the library runs whole sequences.
+    """
+
+    neurons: Callable[[Leaky], nn.Module]
+    run: Callable[[nn.Module, Tensor], tuple[Tensor, Tensor]]
+    losses: Losses = field(default_factory=Losses)
+    lift: Callable[[nn.Module], nn.Module] = lambda layer: layer

@@ -1,0 +1,54 @@
+"""Norse: its neuron without a synaptic current, a step at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import norse.torch as norse
+import torch
+from norse.torch.functional.lif_box import LIFBoxParameters
+from torch import Tensor, nn
+
+from bench.programs.kit import Kit, Leaky
+
+__all__ = ["kit"]
+
+_STEP = 0.001
+
+
+def kit() -> Kit:
+    """The kit; its neurons weigh the input with 1 - beta, so that membrane and threshold are smaller by that factor."""
+    return Kit(_Cell, _run)
+
+
+def _run(net: nn.Module, xs: Tensor) -> tuple[Tensor, Tensor]:
+    for layer in net.modules():
+        if isinstance(layer, _Cell):
+            layer.spk = layer.state = None
+    spks, mems = zip(*(net(x) for x in xs.unbind(0)), strict=True)
+    return torch.stack(spks), torch.stack(mems)
+
+
+class _Cell(nn.Module):
+    """A cell that keeps its state; its own recurrent cells have a synaptic current, another equation."""
+
+    def __init__(self, asked: Leaky) -> None:
+        super().__init__()
+        self.rest, self.output = 1 - asked.beta, asked.output
+
+        def subtract(spk: Tensor, mem: Tensor, reset: Tensor, threshold: Tensor) -> Tensor:
+            return mem - spk * (threshold / asked.beta)
+
+        constants = LIFBoxParameters(
+            tau_mem_inv=torch.as_tensor(self.rest / _STEP), v_th=torch.as_tensor(self.rest), reset_method=subtract
+        )
+        self.cell = norse.LIFBoxCell(constants, dt=_STEP)
+        self.recurrent = None if asked.features is None else nn.Linear(asked.features, asked.features)
+        self.spk: Any = None
+        self.state: Any = None
+
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        if self.recurrent is not None:
+            x = x + self.recurrent(torch.zeros_like(x) if self.spk is None else self.spk)
+        self.spk, self.state = self.cell(x, self.state)
+        return (self.spk, self.state.v / self.rest) if self.output else self.spk

@@ -1,0 +1,80 @@
+"""Plain PyTorch: the neuron's equation written out, in a loop over the steps."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from bench.programs.kit import Kit, Leaky
+
+__all__ = ["kit"]
+
+
+def kit() -> Kit:
+    """The kit."""
+    return Kit(_Leaky, _run)
+
+
+def _run(net: nn.Module, xs: Tensor) -> tuple[Tensor, Tensor]:
+    for layer in net.modules():
+        if isinstance(layer, _Leaky):
+            layer.rest()
+    spks, mems = zip(*(net(x) for x in xs.unbind(0)), strict=True)
+    return torch.stack(spks), torch.stack(mems)
+
+
+class _Leaky(nn.Module):
+    """A layer whose state is None before the first step."""
+
+    def __init__(self, asked: Leaky) -> None:
+        super().__init__()
+        self.beta, self.slope, self.output = asked.beta, asked.slope, asked.output
+        self.recurrent = None if asked.features is None else nn.Linear(asked.features, asked.features)
+        self.rest()
+
+    def rest(self) -> None:
+        self.spk: Any = None
+        self.mem: Any = None
+
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        if self.recurrent is not None:
+            x = x + self.recurrent(torch.zeros_like(x) if self.spk is None else self.spk)
+        if self.spk is None:
+            self.mem = x
+        else:
+            self.mem = self.beta * self.mem + x - self.spk.detach()
+        excess = self.mem - 1.0
+        self.spk = _ArcTangent.apply(excess) if self.slope is None else _FastSigmoid.apply(excess, self.slope)
+        return (self.spk, self.mem) if self.output else self.spk
+
+
+class _ArcTangent(torch.autograd.Function):
+    """Heaviside step with the derivative of an arc tangent, alpha = 2."""
+
+    @staticmethod
+    def forward(ctx: Any, excess: Tensor) -> Tensor:
+        ctx.save_for_backward(excess)
+        return (excess > 0).to(excess.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        (excess,) = ctx.saved_tensors
+        return grads[0] / (1 + (math.pi * excess).square())
+
+
+class _FastSigmoid(torch.autograd.Function):
+    """Heaviside step with the derivative of a fast sigmoid."""
+
+    @staticmethod
+    def forward(ctx: Any, excess: Tensor, slope: float) -> Tensor:
+        ctx.save_for_backward(excess)
+        ctx.slope = slope
+        return (excess > 0).to(excess.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        (excess,) = ctx.saved_tensors
+        return grads[0] / (1 + ctx.slope * excess.abs()).square(), None

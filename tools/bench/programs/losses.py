@@ -1,0 +1,97 @@
+"""Losses of spikes: a library's own, or written out for one that has none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+__all__ = ["Counts", "Losses", "counts", "rate"]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How often neurons are to fire.
+
+    Args:
+        correct: Share of the steps in which those of the labeled class are to fire.
+        incorrect: The same of all others.
+        classes: Number of classes that share the neurons evenly; None where each neuron is a class.
+    """
+
+    correct: float
+    incorrect: float
+    classes: int | None = None
+
+
+def rate(spk: Tensor, labels: Tensor) -> Tensor:
+    """Average the cross entropy of the spikes of each step.
+
+    Args:
+        spk: Spikes ``[T, batch, classes]``.
+        labels: Labels ``[batch]``.
+
+    Returns:
+        One number.
+
+    Example:
+        >>> import torch
+        >>> round(rate(torch.zeros(7, 3, 5), torch.tensor([0, 4, 2])).item(), 4) # log 5
+        1.6094
+    """
+    return nn.functional.cross_entropy(spk.flatten(0, 1), labels.repeat(len(spk)))
+
+
+def counts(spk: Tensor, labels: Tensor, wanted: Counts) -> Tensor:
+    """Average the squared difference between numbers of spikes and what is wanted, per step.
+
+    Args:
+        spk: Spikes ``[T, batch, neurons]``.
+        labels: Labels ``[batch]``.
+        wanted: How often neurons are to fire.
+
+    Returns:
+        One number.
+
+    Example:
+        >>> import torch
+        >>> counts(torch.ones(10, 1, 2), torch.tensor([1]), Counts(0.8, 0.2)) # ((10 - 8)**2 + (10 - 2)**2) / 2 / 10
+        tensor(3.4000)
+    """
+    found = spk.sum(0)
+    if wanted.classes is not None:
+        found = found.unflatten(-1, (wanted.classes, -1)).sum(-1)
+    each = len(spk) * spk.shape[-1] // found.shape[-1]  # the most that can be counted
+    on, off = int(each * wanted.correct), int(each * wanted.incorrect)
+    target = nn.functional.one_hot(labels, found.shape[-1]) * (on - off) + off
+    return nn.functional.mse_loss(found, target.to(found.dtype)) / len(spk)
+
+
+@dataclass(frozen=True)
+class Losses:
+    """The losses of a library.
+
+    Args:
+        rate: As `rate`.
+        counts: As `counts`.
+    """
+
+    rate: Callable[[Tensor, Tensor], Tensor] = rate
+    counts: Callable[[Tensor, Tensor, Counts], Tensor] = counts
+
+    @classmethod
+    def of(cls, functional: Any) -> Losses:
+        """Return the losses of a library that has those of snnTorch, under its names.
+
+        Args:
+            functional: The module that has them.
+        """
+        by_rate = functional.ce_rate_loss()
+
+        def by_counts(spk: Tensor, labels: Tensor, wanted: Counts) -> Tensor:
+            population = {} if wanted.classes is None else {"population_code": True, "num_classes": wanted.classes}
+            return functional.mse_count_loss(wanted.correct, wanted.incorrect, **population)(spk, labels)
+
+        return cls(by_rate, by_counts)

@@ -1,0 +1,145 @@
+"""Runs every program in every library, in turns, and keeps what each turn took."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench.process import Process
+from bench.programs.catalog import PROGRAMS
+from bench.programs.contestants import BASE, CONTESTANTS, OWN
+
+__all__ = ["Plan", "agreement", "measured"]
+
+_MOST_LOSS, _MOST_GRADIENT = 1e-3, 5e-2
+_PAIRS = ((BASE, OWN), ("torch", OWN), ("snn-steps", OWN))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How thoroughly to measure.
+
+    Args:
+        rounds: Rounds that count; one more is run before them and dropped.
+        seconds: Of one contestant's turn in a round, as far as one step is not longer.
+        threads: Of each contestant.
+        sizes: ``batch`` and ``steps`` in place of those of the programs.
+    """
+
+    rounds: int
+    seconds: float
+    threads: int
+    sizes: dict[str, int]
+
+
+def measured(
+    programs: Sequence[str],
+    contestants: Sequence[str],
+    pythons: dict[str, str],
+    absent: dict[str, str],
+    plan: Plan,
+    say: Callable[[str], object],
+) -> dict[str, Any]:
+    """Measure.
+
+    Args:
+        programs: Names of programs.
+        contestants: Names of contestants.
+        pythons: The interpreter of each environment by name, "" for ours.
+        absent: Why an environment is not there, by name.
+        plan: The plan.
+        say: Is told what is being done.
+
+    Returns:
+        ``contestants``: by name title, note and versions, or the ``reason`` why it is not there; ``programs``: by name
+        the title, what each of the contestants answered, seconds and page faults of a step by round, and `agreement`.
+    """
+    known: dict[str, Any] = {}
+    for name in contestants:
+        one = CONTESTANTS[name]
+        known[name] = {"title": one.title, "note": one.note, "differs": one.differs}
+        if one.environment in pythons:
+            say(f"starting {one.title}")
+            with _process(name, pythons, plan) as process:
+                known[name] |= process.ask("hello")
+        else:
+            known[name]["reason"] = absent.get(one.environment, "no environment for it")
+    able = [name for name, one in known.items() if "reason" not in one]
+    return {
+        "contestants": known,
+        "programs": {name: _program(name, able, pythons, plan, say) for name in programs},
+    }
+
+
+def _program(
+    program: str, contestants: Sequence[str], pythons: dict[str, str], plan: Plan, say: Callable[[str], object]
+) -> dict[str, Any]:
+    say(f"{program}: {PROGRAMS[program].title}")
+    with contextlib.ExitStack() as stack:
+        processes = {name: stack.enter_context(_process(name, pythons, plan)) for name in contestants}
+        answers = {name: process.ask("begin", program=program, **plan.sizes) for name, process in processes.items()}
+        compared = agreement(answers)
+        ready = [name for name, one in answers.items() if "reason" not in one]
+        for name, turns in _turns(ready, processes, plan).items():
+            failed = [turn for turn in turns if "reason" in turn]
+            answers[name] |= failed[0] if failed else {way: [turn[way] for turn in turns] for way in turns[0]}
+    return {"title": PROGRAMS[program].title, "contestants": answers, "agreement": compared}
+
+
+def agreement(answers: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Compare the first loss and gradient of those that are to compute the same; who does not is given a ``reason``.
+
+    A sum in another order moves a membrane over its threshold now and then, and one spike others, so that the loss may
+    differ by a thousandth and the gradient by 5 %. All have to learn as many parameters as ours.
+
+    Args:
+        answers: What each contestant answered at its beginning; gets the reasons.
+
+    Returns:
+        For each pair its names, the relative differences of ``loss`` and ``gradient``, and whether they ``agree``.
+
+    Example:
+        >>> ours = {"loss": 2.0, "gradient": 1.0, "parameters": 7}
+        >>> agreement({"snn": ours, "torch": ours | {"loss": 2.2}})
+        [{'pair': ['torch', 'snn'], 'loss': 0.1, 'gradient': 0.0, 'agree': False}]
+    """
+    own = answers.get(OWN, {})
+    if "loss" not in own:
+        return []
+    compared = []
+    for pair in _PAIRS:
+        answer = answers.get(pair[0], {})
+        if "loss" not in answer:
+            continue
+        loss, gradient = (round(_difference(answer[way], own[way]), 9) for way in ("loss", "gradient"))
+        agree = loss <= _MOST_LOSS and gradient <= _MOST_GRADIENT
+        compared.append({"pair": [*pair], "loss": loss, "gradient": gradient, "agree": agree})
+        if not agree:
+            answer["reason"] = (
+                f"not timed: its loss differs by {100 * loss:.3g} %, its gradient by {100 * gradient:.3g} %"
+            )
+    for answer in answers.values():
+        if answer.get("parameters", own["parameters"]) != own["parameters"]:
+            answer["reason"] = f"not timed: it learns {answer['parameters']} parameters, ours {own['parameters']}"
+    return compared
+
+
+def _difference(found: float, expected: float) -> float:
+    return abs(found - expected) / abs(expected)
+
+
+def _turns(names: Sequence[str], processes: dict[str, Process], plan: Plan) -> dict[str, list[dict[str, Any]]]:
+    """Rounds in which each takes its turn, in another order each, but for the first of them."""
+    turns: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+    for number in range(plan.rounds + 1):
+        for name in random.Random(number).sample(names, len(names)):
+            turns[name].append(processes[name].ask("train", seconds=plan.seconds))
+    return {name: one[1:] for name, one in turns.items()}
+
+
+def _process(name: str, pythons: dict[str, str], plan: Plan) -> Process:
+    python = pythons[CONTESTANTS[name].environment]
+    return Process(name, python, plan.threads, module="bench.programs.worker")
