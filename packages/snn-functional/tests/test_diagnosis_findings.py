@@ -344,6 +344,21 @@ def states_of_another_size_that_a_loop_would_go_on_from():
     return net, batch(), {"run": lambda net, xs: torch.stack([net(x) for x in xs])}
 
 
+@case("subnormal_numbers", "1", "warning")
+def a_loss_too_small_for_the_dtype():
+    return well(), batch(), {"loss_fn": lambda out, _: 1e-39 * out.sum()}
+
+
+@case("subnormal_moments", "0", "warning", 1)
+def squares_of_gradients_too_small_for_the_dtype():
+    net = well()
+    optimizer = torch.optim.Adam(net.parameters())
+    for parameter in net.parameters():
+        parameter.grad = torch.full_like(parameter, 1e-19)  # a thousandth of its square is 1e-41
+    optimizer.step()
+    return net, batch(), {"optimizer": optimizer}
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_one_thing_is_wrong_and_that_is_what_is_found(name):
     make, code, module, severity, value = CASES[name]

@@ -24,6 +24,7 @@ from snn_functional.diagnosis._gradients import gradient_in_depth, gradient_in_t
 from snn_functional.diagnosis._loop import loops, states
 from snn_functional.diagnosis._parameters import untrained, weights
 from snn_functional.diagnosis._record import Record, Trace, replica
+from snn_functional.diagnosis._subnormals import subnormals
 from snn_functional.diagnosis._surrogates import surrogates
 from snn_functional.diagnosis.limits import Limits
 from snn_functional.diagnosis.report import Diagnosis, Layer
@@ -44,6 +45,7 @@ _AFTER: tuple[Check, ...] = (
     gradient_in_time,
     gradient_in_depth,
     gradient_of_parameters,
+    subnormals,
 )
 
 

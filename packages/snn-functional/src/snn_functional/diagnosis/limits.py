@@ -31,6 +31,9 @@ class Limits:
             the neuron then integrates as if it had none.
         bound: Share of the range of a learned constant, in [0, 1], within which from an end it is at that end: there
             the derivative of the logistic function is below a two-hundredth of its largest.
+        subnormal: Share of membranes, gradients or moments, in [0, 1], from which on it is reported that they are
+            subnormal. A processor that takes a hundred times as long for one takes as long for a hundredth as for all
+            the others.
 
     Raises:
         TypeError: If a limit is no number.
@@ -52,11 +55,12 @@ class Limits:
     underflow: float = torch.finfo(torch.float32).eps
     leak: float = 0.1
     bound: float = 1e-3
+    subnormal: float = 0.01
 
     def __post_init__(self) -> None:
         for name in (field.name for field in fields(self)):
             value = getattr(self, name)
-            if name in ("share", "saturated_rate", "leak", "bound"):
+            if name in ("share", "saturated_rate", "leak", "bound", "subnormal"):
                 share(name, value, "it is a share")
             elif finite(name, value) < 0:
                 raise ValueError(f"{name} is {value}; a limit is at least 0")

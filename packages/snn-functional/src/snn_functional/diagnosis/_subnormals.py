@@ -1,0 +1,78 @@
+"""Does a step compute with numbers so small that the processor takes long for them?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from snn_functional.diagnosis._evidence import Evidence, listed, warning
+from snn_functional.diagnosis.finding import Finding
+
+_REMEDY = (
+    "Call torch.set_flush_denormal(True) at the very start of the program, before torch computes anything: it does not "
+    "reach threads that are there already. Such numbers are 0 then."
+)
+_SLOW = "(nonzero, and nearer to 0 than the dtype holds with all its digits), which processors may take long for"
+
+
+def subnormals(evidence: Evidence) -> Iterator[Finding]:
+    """Membranes and gradients of which a share is subnormal, and such a share of what the optimizer keeps."""
+    found = sorted(_of_the_run(evidence), key=lambda one: -one[0])
+    found = [one for one in found if one[0] and one[0] >= evidence.limits.subnormal]
+    if found:
+        share, path, what = found[0]
+        others = [*dict.fromkeys(path for _, path, _ in found if path != found[0][1])]
+        also = f" So are others, in {listed(others)}." if others else ""
+        yield warning(
+            "subnormal_numbers",
+            path,
+            share,
+            f"{100 * share:.0f} % of {what} are subnormal {_SLOW}.{also}",
+            f"{_REMEDY} Look for where they are from: membranes far from the threshold, a surrogate that falls off "
+            "exponentially, a decay over very many steps.",
+        )
+    kept = [one for one in _of_the_optimizer(evidence) if one[0] and one[0] >= evidence.limits.subnormal]
+    if kept:
+        share, path, what = max(kept, key=lambda one: one[0])
+        yield warning(
+            "subnormal_moments",
+            path,
+            share,
+            f"{100 * share:.0f} % of {what} are subnormal {_SLOW}: most of all for the root that Adam takes.",
+            f"{_REMEDY} Freeze parameters whose layer is silent, or bring it to fire (snn.init.fluctuation_).",
+        )
+
+
+def _of_the_run(evidence: Evidence) -> Iterator[tuple[float, str, str]]:
+    """Yield shares of subnormal numbers, the layer they are in, and what they are."""
+    for trace in evidence.traces():
+        yield _share(trace.membranes), trace.path, "its membranes"
+        yield _share(evidence.over_time.get(trace.path, ())), trace.path, "the gradient of its membranes"
+    by_module: dict[str, list[Tensor | None]] = {}
+    for name, gradient in evidence.gradients.items():
+        by_module.setdefault(name.rpartition(".")[0], []).append(gradient)
+    for path, gradients in by_module.items():
+        yield _share(gradients), path, "the gradient of its parameters"
+
+
+def _of_the_optimizer(evidence: Evidence) -> Iterator[tuple[float, str, str]]:
+    """Yield the same for what the optimizer keeps of each parameter."""
+    if evidence.optimizer is None:
+        return
+    for name, parameter in evidence.net.named_parameters():
+        for key, value in evidence.optimizer.state.get(parameter, {}).items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                yield _share([value]), name.rpartition(".")[0], f"the optimizer's {key!r} of {name!r}"
+
+
+def _share(tensors: Iterable[Tensor | None]) -> float:
+    """Return which share of numbers is subnormal, of dtypes that processors compute with."""
+    counted: Sequence[Tensor] = [
+        one.detach() for one in tensors if one is not None and one.dtype in (torch.float32, torch.float64)
+    ]
+    total = sum(one.numel() for one in counted)
+    if not total:
+        return 0.0
+    return sum(int(((one != 0) & (one.abs() < torch.finfo(one.dtype).tiny)).sum()) for one in counted) / total
