@@ -21,7 +21,7 @@ FINDING = {
     "remedy": "Look at it.",
 }
 SHARES = ("share", "saturated_rate", "leak", "bound", "subnormal")
-AMOUNTS = ("vanishing", "exploding", "underflow")
+AMOUNTS = ("vanishing", "exploding", "underflow", "page_faults")
 
 
 class Uncopied(nn.Module):

@@ -359,6 +359,11 @@ def squares_of_gradients_too_small_for_the_dtype():
     return net, batch(), {"optimizer": optimizer}
 
 
+@case("page_faults", "", "info")
+def pages_of_a_step_of_which_every_number_is_too_large():
+    return well(), batch(), {"limits": diagnosis.Limits(page_faults=0.0)}
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_one_thing_is_wrong_and_that_is_what_is_found(name):
     make, code, module, severity, value = CASES[name]

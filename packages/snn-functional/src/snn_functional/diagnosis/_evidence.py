@@ -41,6 +41,7 @@ class Evidence:
     gradients: dict[str, Tensor | None] = field(default_factory=dict)  # of parameters, by name
     over_time: dict[str, list[Tensor | None]] = field(default_factory=dict)  # of membranes, call by call
     heard: dict[str, bool] = field(default_factory=dict)  # whether the loss depends on a layer's spikes
+    faults: int | None = None  # page faults of a step of training, where they were measured
 
     def found(self, *codes: str) -> bool:
         """Whether one of these was found already."""

@@ -22,6 +22,7 @@ from snn_functional.diagnosis._evidence import Check, Evidence
 from snn_functional.diagnosis._gradient_of_parameters import gradient_of_parameters
 from snn_functional.diagnosis._gradients import gradient_in_depth, gradient_in_time, norms, take
 from snn_functional.diagnosis._loop import loops, states
+from snn_functional.diagnosis._page_faults import may_cost, of_a_step, page_faults
 from snn_functional.diagnosis._parameters import untrained, weights
 from snn_functional.diagnosis._record import Record, Trace, replica
 from snn_functional.diagnosis._subnormals import subnormals
@@ -46,6 +47,7 @@ _AFTER: tuple[Check, ...] = (
     gradient_in_depth,
     gradient_of_parameters,
     subnormals,
+    page_faults,
 )
 
 
@@ -62,8 +64,9 @@ def diagnose(
 ) -> Diagnosis:
     """Look for what keeps a net from learning: in its numbers, in a batch, and in what the net makes of it.
 
-    A copy of the net is run over the batch, forward and backward, in the mode that the net is in. The net, its states,
-    gradients and hooks, and the random generators of the process are left as they were.
+    A copy of the net is run over the batch, forward and backward, in the mode that the net is in, and where it needs
+    much memory three times more, to count page faults. The net, its states, gradients and hooks, and the random
+    generators of the process are left as they were.
 
     Args:
         net: The net.
@@ -129,6 +132,20 @@ def _run(evidence: Evidence, loss_fn: Any, run: Callable[[nn.Module, Tensor], An
             error.add_note("\n".join(["diagnose found before it ran the net:", *map(str, evidence.findings)]))
         raise
     take(evidence, net)
+    if may_cost(evidence):
+        evidence.faults = of_a_step(_training_step(evidence, loss_fn, unroll if run is _steps_or_sequence else run))
+
+
+def _training_step(evidence: Evidence, loss_fn: Any, run: Callable[[nn.Module, Tensor], Any]) -> Callable[[], None]:
+    """A step as a program takes it, with nothing that watches."""
+    net = replica(evidence.net)
+
+    def step() -> None:
+        reset(net)
+        net.zero_grad()
+        _loss(run(net, evidence.batch), evidence, loss_fn).backward()
+
+    return step
 
 
 def _steps_or_sequence(net: nn.Module, xs: Tensor) -> Any:

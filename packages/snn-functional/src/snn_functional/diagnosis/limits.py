@@ -34,6 +34,8 @@ class Limits:
         subnormal: Share of membranes, gradients or moments, in [0, 1], from which on it is reported that they are
             subnormal. A processor that takes a hundred times as long for one takes as long for a hundredth as for all
             the others.
+        page_faults: Number of minor page faults of a step of training from which on they are reported. They are
+            measured only where the neurons are given as many pages of 4 KiB: 10,000 are 40 MiB and some 10 ms.
 
     Raises:
         TypeError: If a limit is no number.
@@ -56,6 +58,7 @@ class Limits:
     leak: float = 0.1
     bound: float = 1e-3
     subnormal: float = 0.01
+    page_faults: float = 1e4
 
     def __post_init__(self) -> None:
         for name in (field.name for field in fields(self)):

@@ -1,0 +1,55 @@
+"""Does every step fetch its memory from the system anew?"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+
+from snn_functional.diagnosis._evidence import Evidence, info
+from snn_functional.diagnosis.finding import Finding
+
+_PAGE = 4096  # bytes, the least that a page has
+
+
+def page_faults(evidence: Evidence) -> Iterator[Finding]:
+    """Steps of training in which memory is written that the system had to find and clear first."""
+    if evidence.faults is not None and evidence.faults >= evidence.limits.page_faults:
+        yield info(
+            "page_faults",
+            "",
+            evidence.faults,
+            f"A step of training takes {evidence.faults:,} pages of memory from the system, which clears each: what "
+            "the step before freed was given back.",
+            "Call snn_cpu.tune_allocator() once, before training: freed memory then stays with the process and is used "
+            "again.",
+        )
+
+
+def may_cost(evidence: Evidence) -> bool:
+    """Return True if what the neurons are given alone fills as many pages as would be reported."""
+    if counted() is None or evidence.batch.device.type != "cpu" or evidence.loss is None:
+        return False
+    given = sum(x.numel() * x.element_size() for trace in evidence.traces() for x in trace.inputs)
+    return evidence.loss.requires_grad and given >= _PAGE * evidence.limits.page_faults
+
+
+def of_a_step(step: Callable[[], object]) -> int | None:
+    """Return the minor page faults of a step that was taken before, the fewer of two; None if they are not known."""
+    found = []
+    for _ in range(3):
+        before = counted()
+        step()
+        after = counted()
+        if before is None or after is None:
+            return None
+        found.append(after - before)
+    return min(found[1:])
+
+
+def counted() -> int | None:
+    """Return the minor page faults of the process so far; None where the system does not tell."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
