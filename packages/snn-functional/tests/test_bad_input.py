@@ -6,7 +6,16 @@ import pytest
 
 import snn_functional
 
-from . import bad_diagnosis, bad_online, bad_plasticity, bad_probes, bad_quantisation, bad_recordings, bad_training
+from . import (
+    bad_account,
+    bad_diagnosis,
+    bad_online,
+    bad_plasticity,
+    bad_probes,
+    bad_quantisation,
+    bad_recordings,
+    bad_training,
+)
 from .refusal import texts
 
 MODULES = (
@@ -17,6 +26,7 @@ MODULES = (
     bad_probes,
     bad_plasticity,
     bad_diagnosis,
+    bad_account,
 )
 CASES = {name: case for module in MODULES for name, case in module.CASES.items()}
 # What is read as Python reads a condition.

@@ -110,8 +110,8 @@ def test_a_net_is_counted_layer_by_layer():
     # 16 windows of 9 numbers for 3 channels, 4 steps, 2 samples: none of the numbers is 0
     assert counted.layers["0"] == Ops(acs=0, macs=16 * 9 * 3 * 8, dense=16 * 9 * 3 * 8)
     # averages of spikes are no spikes
-    macs = [int((p != 0).sum()) * 5 for p in pooled]
-    graded = [bool(((p != 0) & (p != 1)).any()) for p in pooled]
+    macs = [int((p != 0).sum()) * 5 for p in pooled.flatten(0, 1)]
+    graded = [bool(((p != 0) & (p != 1)).any()) for p in pooled.flatten(0, 1)]
     expected = sum(m for m, g in zip(macs, graded, strict=True) if g)
     assert counted.layers["4"] == Ops(acs=sum(macs) - expected, macs=expected, dense=12 * 5 * 8)
     assert expected > 0
@@ -127,6 +127,14 @@ def test_graded_spikes_are_numbers(factor):
     lif = snn.Leaky(0.5, init_hidden=True, graded_spikes_factor=factor)
     counted = synops(nn.Sequential(lif, nn.Linear(2, 3)), torch.full((1, 1, 2), 1.5))
     assert counted.layers["1"] == (Ops(6, 0, 6) if factor == 1 else Ops(0, 6, 6))
+
+
+def test_the_spikes_of_one_sample_stay_additions_beside_the_numbers_of_another():
+    x = torch.tensor([[1.0, 0, 1.0], [0.5, 0, 1.0], [0, 0, 0]])
+    assert count(nn.Linear(3, 2), x) == Ops(acs=4, macs=4, dense=18)
+    images = torch.zeros(2, 1, 4, 4)
+    images[0, 0, 1, 1], images[1, 0, 1, 1] = 1, 2
+    assert count(nn.Conv2d(1, 1, 3), images) == Ops(acs=4, macs=4, dense=72)
 
 
 def test_a_net_with_a_time_loop_of_its_own_is_counted_too():

@@ -61,6 +61,7 @@ from snn_core import save as save
 from snn_core import stream as stream
 from snn_core import unroll as unroll
 from snn_functional import diagnose as diagnose
+from snn_functional import summary as summary
 
 __all__ = [
     "ALIF",
@@ -123,6 +124,7 @@ __all__ = [
     "spikegen",
     "spikeplot",
     "stream",
+    "summary",
     "surrogate",
     "unroll",
     "utils",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +16,6 @@ from snn_core.neuron.temporal import Temporal, current
 from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.folding import Folding
 from snn_core.sequence.plan import Place, Step, Whole
-from snn_core.sequence.surroundings import must_be_apart, unhook
 from snn_core.sequence.watching import Watch
 from snn_functional.probe._hook import in_backward
 
@@ -161,24 +159,3 @@ def _driving(neuron: Any, x: Tensor) -> Tensor:
 def holds(net: nn.Module) -> Iterator[tuple[str, Temporal]]:
     """The modules of a net that hold something of earlier calls, by path."""
     return ((path, m) for path, m in net.named_modules() if isinstance(m, Temporal) and m._kept is not None)
-
-
-def replica(net: nn.Module) -> nn.Module:
-    """A deep copy of a net, cut off its graph, without the hooks that others put on it.
-
-    Hooks of torch that compute a layer's weights, as pruning does, stay.
-
-    Raises:
-        TypeError: If the net cannot be copied.
-    """
-    # what a forward pass left in an attribute is in a graph, and torch copies no such tensor
-    graph = [v for m in net.modules() for v in tree_leaves(vars(m)) if isinstance(v, Tensor) and not v.is_leaf]
-    memo: dict[int, Any] = {id(tensor): tensor.detach().clone() for tensor in graph}
-    try:
-        twin = copy.deepcopy(net, memo)
-        must_be_apart(twin, net)
-    except (TypeError, RuntimeError, NotImplementedError, ValueError) as error:
-        raise TypeError(
-            f"net is a {type(net).__name__} that copy.deepcopy cannot copy: {error}; diagnose runs a copy of it"
-        ) from error
-    return unhook(twin)

@@ -14,6 +14,7 @@ from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.random_states import RandomStates
 from snn_core.utils import reset
 from snn_functional._numbers import whole
+from snn_functional._replica import replica
 from snn_functional.diagnosis._activity import activity, finite
 from snn_functional.diagnosis._batch import axes, inputs, repeated, swapped
 from snn_functional.diagnosis._bounds import bounds
@@ -24,7 +25,7 @@ from snn_functional.diagnosis._gradients import gradient_in_depth, gradient_in_t
 from snn_functional.diagnosis._loop import loops, states
 from snn_functional.diagnosis._page_faults import may_cost, of_a_step, page_faults
 from snn_functional.diagnosis._parameters import untrained, weights
-from snn_functional.diagnosis._record import Record, Trace, replica
+from snn_functional.diagnosis._record import Record, Trace
 from snn_functional.diagnosis._subnormals import subnormals
 from snn_functional.diagnosis._surrogates import surrogates
 from snn_functional.diagnosis.limits import Limits
@@ -121,7 +122,7 @@ def _look(evidence: Evidence, checks: tuple[Check, ...]) -> None:
 
 
 def _run(evidence: Evidence, loss_fn: Any, run: Callable[[nn.Module, Tensor], Any]) -> None:
-    net = replica(evidence.net)
+    net = replica(evidence.net, "diagnose")
     reset(net)
     evidence.record = Record(net)
     try:
@@ -138,7 +139,7 @@ def _run(evidence: Evidence, loss_fn: Any, run: Callable[[nn.Module, Tensor], An
 
 def _training_step(evidence: Evidence, loss_fn: Any, run: Callable[[nn.Module, Tensor], Any]) -> Callable[[], None]:
     """A step as a program takes it, with nothing that watches."""
-    net = replica(evidence.net)
+    net = replica(evidence.net, "diagnose")
 
     def step() -> None:
         reset(net)

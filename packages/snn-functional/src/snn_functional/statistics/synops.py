@@ -82,8 +82,9 @@ class SynopsMonitor(BaseMonitor):
     are ``nn.Linear``, ``nn.Conv1d``, ``nn.Conv2d``, ``nn.Conv3d`` and the recurrent connections of neurons; other
     modules with parameters are named in ``count.uncounted``.
 
-    - Where all of a call's input is 0, 1 or -1 it is spikes, and an operation an addition. Otherwise an operation is a
-      multiplication with addition: in a first layer that is fed numbers, after an average pool, and for graded spikes.
+    - Where all of a sample's input in a call is 0, 1 or -1 it is spikes, and an operation an addition. Otherwise an
+      operation is a multiplication with addition: in a first layer that is fed numbers, after an average pool, and for
+      graded spikes. So a batch costs what its samples cost one by one.
     - In a convolution an input counts once for each output position that it reaches, so that less of them are at the
       edge; padded zeros count nowhere but in ``dense``.
     - Biases, the neurons' own updates and memory accesses are no synaptic operations.
@@ -110,8 +111,8 @@ class SynopsMonitor(BaseMonitor):
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
-        self.watch_before(net, _COUNTED, self._before)
-        self._uncounted = tuple(name for name, m in net.named_modules() if _has_parameters_of_another_kind(m))
+        self.watch_before(net, COUNTED, self._before)
+        self._uncounted = tuple(name for name, m in net.named_modules() if has_parameters_of_another_kind(m))
 
     @property
     def count(self) -> SynopsCount:
@@ -121,12 +122,9 @@ class SynopsMonitor(BaseMonitor):
 
     def _before(self, name: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if self.sees_a_call():
-            x = (*args, *kwargs.values())[0].detach()
-            if x.isnan().any():
-                raise ValueError(
-                    f"the input of the layer {name!r} holds NaN, which is neither a spike nor none; look for its source"
-                )
-            self.record(name, _operations(module, x))
+            products = Products(name, module, (*args, *kwargs.values())[0].detach())
+            acs, macs = (round(float(number.sum())) for number in (products.acs, products.macs))
+            self.record(name, SynapticOperations(acs, macs, products.samples * products.dense))
 
 
 def synops(net: nn.Module, xs: Tensor, *, lengths: Tensor | Sequence[int] | None = None) -> SynopsCount:
@@ -171,22 +169,46 @@ def synops(net: nn.Module, xs: Tensor, *, lengths: Tensor | Sequence[int] | None
     return monitor.count
 
 
-_COUNTED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, OneToOne)
+COUNTED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, OneToOne)
 _CONVOLVE = {3: F.conv1d, 4: F.conv2d, 5: F.conv3d}
 
 
-def _operations(layer: Any, x: Tensor) -> SynapticOperations:
-    weight = (layer.V if isinstance(layer, OneToOne) else layer.weight).detach()
-    if isinstance(layer, nn.Linear):
-        x = x.reshape(-1, x.shape[-1])
-    elif not isinstance(layer, OneToOne) and x.dim() < weight.dim():
-        x = x.unsqueeze(0)
-    shape = x.shape[1:]
-    used = x != 0
-    effective = round(float((used.sum(0) * _fan_out(layer, shape, weight != 0)).sum()))
-    dense = len(x) * round(float(_fan_out(layer, shape, torch.ones_like(weight)).sum()))
-    spikes = bool((x.abs() == used).all()) if x.dtype != torch.bool else True
-    return SynapticOperations(*((effective, 0) if spikes else (0, effective)), dense)
+class Products:
+    """The products of one call of a layer, sample by sample.
+
+    ``acs`` and ``macs`` are the additions and the multiplications with addition of each sample, ``[samples]``, float64;
+    ``dense`` those of one sample where no zero is skipped.
+
+    Args:
+        name: The layer's name, for messages.
+        layer: The layer.
+        x: Its input ``[samples, ...]``, or of one sample without that axis.
+
+    Raises:
+        ValueError: If the input holds NaN.
+    """
+
+    def __init__(self, name: str, layer: Any, x: Tensor) -> None:
+        if x.isnan().any():
+            raise ValueError(
+                f"the input of the layer {name!r} holds NaN, which is neither a spike nor none; look for its source"
+            )
+        weight = weight_of(layer)
+        if x.dim() < (2 if isinstance(layer, nn.Linear | OneToOne) else weight.dim()):
+            x = x.unsqueeze(0)
+        shape, used = x.shape[1:], x != 0
+        fan_out = _fan_out(layer, shape, weight != 0).expand(shape)
+        effective = used.flatten(1).double() @ fan_out.flatten()
+        graded = ((x.abs() != used) if x.dtype != torch.bool else torch.zeros_like(used)).flatten(1).any(1)
+        self.samples: int = len(x)
+        self.acs: Tensor = effective.masked_fill(graded, 0)
+        self.macs: Tensor = effective.masked_fill(~graded, 0)
+        self.dense: int = round(float(_fan_out(layer, shape, torch.ones_like(weight)).expand(shape).sum()))
+
+
+def weight_of(layer: Any) -> Tensor:
+    """Return the weights of a layer that is counted."""
+    return (layer.V if isinstance(layer, OneToOne) else layer.weight).detach()
 
 
 def _fan_out(layer: Any, shape: torch.Size, weight: Tensor) -> Tensor:
@@ -204,7 +226,8 @@ def _fan_out(layer: Any, shape: torch.Size, weight: Tensor) -> Tensor:
         return torch.autograd.grad(out.sum(), x)[0][0]
 
 
-def _has_parameters_of_another_kind(module: nn.Module) -> bool:
-    if isinstance(module, (*_COUNTED, SpikingNeuron, ParametrizationList)):
+def has_parameters_of_another_kind(module: nn.Module) -> bool:
+    """Return True for a module whose parameters are used in operations that are not counted."""
+    if isinstance(module, (*COUNTED, SpikingNeuron, ParametrizationList)):
         return False
     return any(True for _ in module.parameters(recurse=False))

@@ -1,0 +1,218 @@
+"""One run of a copy of a net over a batch, and what each of its modules did in it, sample by sample."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+from snn_core import unroll
+from snn_core.neuron.firing import Firing
+from snn_core.neuron.temporal import Temporal
+from snn_core.neuron.whole_sequence import WholeSequence
+from snn_core.sequence.folding import Folding, folding_of
+from snn_core.sequence.plan import Product, Step, Whole
+from snn_core.sequence.random_states import RandomStates
+from snn_core.sequence.watching import Watch
+from snn_core.utils import reset
+from snn_functional._replica import replica
+from snn_functional._steps import checked_lengths
+from snn_functional.statistics.synops import COUNTED, Products, has_parameters_of_another_kind
+
+Lengths = Tensor | Sequence[int] | None
+_NUMBERS: Any = {"dtype": torch.float64, "device": "cpu"}
+
+
+class Tally:
+    """What a module did. Numbers of each sample, over all its steps, are ``[batch]``, float64.
+
+    Args:
+        path: Its path in the net.
+        module: The module, of the copy.
+        batch: Number of samples.
+    """
+
+    def __init__(self, path: str, module: nn.Module, batch: int) -> None:
+        self.path = path
+        self.module: Any = module
+        self.taken: Tensor | None = None  # the last call's input
+        self.shape: tuple[int, ...] | None = None  # of what it gives for one sample in one step
+        self.acs, self.macs, self.dense = torch.zeros(3, batch, **_NUMBERS)
+        self.inputs, self.inputs_used = torch.zeros(2, batch, **_NUMBERS)  # numbers, and those that are not 0
+        self.outputs, self.outputs_used = torch.zeros(2, batch, **_NUMBERS)
+        self.spikes: Tensor | None = None  # of each neuron, over all steps and samples
+        self.rows: int = 0  # steps of all samples
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether it is a layer with weights whose products are counted."""
+        return isinstance(self.module, COUNTED)
+
+    @property
+    def is_neuron(self) -> bool:
+        """Whether it is a layer of neurons."""
+        return isinstance(self.module, Firing)
+
+    def add(self, x: Any, out: Any, samples: Tensor) -> None:
+        """Add a call.
+
+        Args:
+            x: Its input ``[rows, ...]``.
+            out: What it returned.
+            samples: The sample that each row is of, ``[rows]``.
+
+        Raises:
+            ValueError: If the samples are not on axis 0, or the input of a layer with weights holds NaN.
+        """
+        leaves = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
+        first: Any = leaves[0].detach() if leaves else None
+        self.taken, self.shape = x, None if first is None else tuple(first.shape[1:])
+        self.rows += len(samples)
+        if not (self.is_counted or self.is_neuron):
+            return
+        for tensor in (x, first):
+            if not isinstance(tensor, Tensor) or tensor.shape[:1] != samples.shape:
+                raise ValueError(
+                    f"the layer {self.path!r} ({type(self.module).__name__}) takes or gives "
+                    f"{_shape_of(tensor)} in a step of {len(samples)} samples; its operations are known to be a "
+                    "sample's only where axis 0 is that of the samples: reshape behind it, keeping that axis"
+                )
+        x = x.detach()
+        if self.is_counted:
+            products = Products(self.path, self.module, x)
+            self.acs.index_add_(0, samples, products.acs.cpu())
+            self.macs.index_add_(0, samples, products.macs.cpu())
+            self.dense.index_add_(0, samples, torch.full(samples.shape, products.dense, **_NUMBERS))
+        for tensor, numbers, used in ((x, self.inputs, self.inputs_used), (first, self.outputs, self.outputs_used)):
+            marks = tensor.ne(0).flatten(1)
+            numbers.index_add_(0, samples, torch.full(samples.shape, marks.shape[1], **_NUMBERS))
+            used.index_add_(0, samples, marks.sum(1).double().cpu())
+        if self.is_neuron and "spk" in self.module.output_names:
+            fired = first.ne(0).sum(0)
+            self.spikes = fired if self.spikes is None else self.spikes + fired
+
+
+class Meter:
+    """Runs a copy of a net by ``unroll``, from rest, without gradients; nothing of the net changes.
+
+    ``tallies`` are those of its layers, neurons and other modules that compute, in the order in which they were first
+    called; ``uncounted`` names the modules with parameters whose operations are in none.
+
+    Args:
+        by: Name of the function that asks, for messages.
+        net: The net.
+        xs: Its input ``[num_steps, batch, ...]``.
+        lengths: Number of steps of each sample ``[batch]``, where they differ.
+
+    Raises:
+        TypeError: If an argument is of the wrong kind, or the net cannot be copied.
+        ValueError: If the input is empty or a length does not fit.
+    """
+
+    def __init__(self, by: str, net: nn.Module, xs: Tensor, lengths: Lengths) -> None:
+        _check(net, xs)
+        number = None if lengths is None else checked_lengths(lengths, xs, "xs").cpu()
+        self._folding = Folding(len(xs)) if number is None else folding_of(number, xs)
+        self.batch: int = xs.shape[1]
+        self.steps: Tensor = torch.full((self.batch,), len(xs), device="cpu") if number is None else number.long()
+        self.tallies: list[Tally] = []
+        self._by_path: dict[str, Tally] = {}
+        with RandomStates(), torch.inference_mode(False), torch.no_grad():
+            twin = replica(net, by)
+            reset(twin)
+            modules = _modules(twin)
+            if any(isinstance(module, WholeSequence) for module in twin.modules()):
+                with _Watch(twin, self, modules).watching():  # a step cannot be cut out of it
+                    unroll(twin, xs.detach(), lengths=number, explain=True)
+            else:
+                self._step_by_step(twin, xs.detach(), number, modules)
+        called = {id(tally.module) for tally in self.tallies if tally.rows}
+        self.uncounted: tuple[str, ...] = tuple(
+            path
+            for path, m in twin.named_modules()
+            if has_parameters_of_another_kind(m) or (isinstance(m, COUNTED) and id(m) not in called)
+        )
+
+    def _step_by_step(self, net: nn.Module, xs: Tensor, lengths: Tensor | None, modules: dict[nn.Module, str]) -> None:
+        running = iter(self._folding.running or [self.batch] * self._folding.steps)
+        order = torch.arange(self.batch, device="cpu") if self._folding.order is None else self._folding.order
+        samples = order[:0]
+
+        def begin(net: nn.Module, args: Any) -> None:
+            nonlocal samples
+            samples = order[: next(running)]
+
+        def before(path: str, module: nn.Module, args: Any) -> None:
+            self.tally(path, module)
+
+        def after(path: str, module: nn.Module, args: Any, kwargs: dict[str, Any], out: Any) -> None:
+            self.tally(path, module).add(next(iter((*args, *kwargs.values())), None), out, samples)
+
+        hooks = [net.register_forward_pre_hook(begin)]
+        for module, path in modules.items():
+            hooks.append(module.register_forward_pre_hook(partial(before, path)))
+            hooks.append(module.register_forward_hook(partial(after, path), with_kwargs=True))
+        unroll(net, xs, lengths=lengths, schedule="steps")
+        for hook in hooks:
+            hook.remove()
+
+    def tally(self, path: str, module: nn.Module) -> Tally:
+        """Return the tally of a module, which is made at its first call."""
+        if path not in self._by_path:
+            self._by_path[path] = Tally(path, module, self.batch)
+            self.tallies.append(self._by_path[path])
+        return self._by_path[path]
+
+
+class _Watch(Watch):
+    """Tells a meter of the calls of a plan, each of which is of all steps."""
+
+    of_run = True
+
+    def __init__(self, net: nn.Module, meter: Meter, modules: dict[nn.Module, str]) -> None:
+        super().__init__(net)
+        self._meter = meter
+        self._modules = modules
+
+    def ran(self, module: nn.Module, step: Step, args: list[Any], out: Any, folding: Folding) -> None:
+        if module in self._modules and isinstance(step.compute, Whole | Product):
+            tally = self._meter.tally(self._modules[module], module)
+            tally.add(args[0], out, _samples_of_rows(folding, len(args[0])))
+
+
+def _samples_of_rows(folding: Folding, rows: int) -> Tensor:
+    if folding.order is None or folding.running is None:
+        return torch.arange(rows // folding.steps, device="cpu").repeat(folding.steps)
+    return torch.cat([folding.order[:count] for count in folding.running])
+
+
+def _modules(net: nn.Module) -> dict[nn.Module, str]:
+    """Return the modules that compute something by themselves, by path; not the parts that they are made of."""
+    inside = {part for m in net.modules() if isinstance(m, Temporal) for part in m.modules() if part is not m}
+    modules: dict[nn.Module, str] = {}
+    for path, module in net.named_modules():
+        own = isinstance(module, Temporal) or not any(True for _ in module.children())
+        own |= any(True for _ in module.parameters(recurse=False))
+        part = module in inside or "parametrizations" in path.split(".")
+        if isinstance(module, COUNTED) or (own and not part):
+            modules[module] = path
+    return modules
+
+
+def _check(net: Any, xs: Any) -> None:
+    if not isinstance(net, nn.Module):
+        raise TypeError(f"net is a {type(net).__name__}; pass a torch.nn.Module")
+    if not isinstance(xs, Tensor):
+        raise TypeError(f"xs is a {type(xs).__name__}; pass a torch.Tensor, as torch.stack of the steps")
+    if xs.is_complex():
+        raise TypeError(f"xs has dtype {xs.dtype}; pass real numbers: xs.real or xs.abs()")
+    if xs.dim() < 2 or not xs.numel():
+        raise ValueError(f"xs has shape {tuple(xs.shape)}; it must be [num_steps, batch, ...], none of them 0")
+
+
+def _shape_of(value: Any) -> str:
+    return f"a tensor {tuple(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"

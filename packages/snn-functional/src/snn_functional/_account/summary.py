@@ -1,0 +1,195 @@
+"""A table of a net's layers: what they are, and what they did in a batch."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from snn_core.backends import explain
+from snn_functional._account.meter import Lengths, Meter, Tally
+from snn_functional._account.table import Row, Table, count, share
+from snn_functional.diagnosis import Limits
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A row of a summary.
+
+    Args:
+        name: Path of the module in the net.
+        kind: Its class.
+        shape: What it gives for one sample in one step.
+        parameters: Number of parameters, without those of rows of their own.
+        constants: The constants of a neuron by name; of those that differ between neurons the least and the largest.
+        rate: Mean firing rate in spikes per step; None where it gives no spikes, as for the next two.
+        dead: Share of its neurons that never fired.
+        saturated: Share of its neurons that fired in 19 of 20 steps or more.
+        synops: Synaptic operations of a sample, a mean over the batch; None where they are not counted.
+        kernel: What runs it in ``unroll``, where it runs layer by layer.
+        why: The same in full, with the reason.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...] | None
+    parameters: int
+    constants: dict[str, float | tuple[float, float]]
+    rate: float | None
+    dead: float | None
+    saturated: float | None
+    synops: float | None
+    kernel: str | None
+    why: str
+
+
+@dataclass(frozen=True)
+class Summary(Table):
+    """What :func:`~snn_functional.summary` returns: a table when printed, HTML in a notebook, data by ``to_dict``.
+
+    Args:
+        layers: The rows.
+        parameters: Number of parameters of the net.
+        trainable: Number of those that learn.
+        schedule: How ``unroll`` runs the net, and why.
+        operations: Synaptic operations of a sample by NeuroBench's names, a mean over the batch.
+        uncounted: Names of the modules with parameters whose operations are not counted.
+    """
+
+    layers: tuple[Layer, ...]
+    parameters: int
+    trainable: int
+    schedule: str
+    operations: dict[str, float]
+    uncounted: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the summary as JSON takes it."""
+        return asdict(self)
+
+    def rows(self) -> list[Row]:
+        head = ("layer", "type", "output", "parameters", "constants", "rate", "dead", "saturated", "synops", "kernel")
+        effective = self.operations["Effective_MACs"] + self.operations["Effective_ACs"]
+        total = ("all", "", "", f"{self.parameters:,}", "", "", "", "", count(effective), "")
+        return [head, *map(_cells, self.layers), total]
+
+    def notes(self) -> list[str]:
+        names = ", ".join(name or "the net" for name in self.uncounted)
+        skipped = [f"operations not counted: {names}"] if names else []
+        learn = f"{self.trainable:,} of {self.parameters:,} parameters learn"
+        return [learn, self.schedule, *skipped]
+
+
+def summary(net: nn.Module, xs: Tensor, *, lengths: Lengths = None) -> Summary:
+    """Summarize the layers of a net: what they are, how much they fire in a batch, and what runs them.
+
+    A copy of the net is run by ``unroll``, from rest, in the mode that the net is in and without gradients. The net,
+    its states, gradients and hooks, and the random generators of the process stay as they are.
+
+    Args:
+        net: The net.
+        xs: Its input ``[num_steps, batch, ...]``.
+        lengths: Number of steps of each sample ``[batch]``, where they differ; what comes after does not count.
+
+    Returns:
+        One row for each module that computes, in the order in which they are called: type, output of one sample in one
+        step, parameters, constants, firing rate in spikes per step, shares of dead and of saturated neurons (those that
+        fire in 19 of 20 steps), synaptic operations of a sample by the rules of
+        :class:`~snn_functional.statistics.SynopsMonitor`, and the kernel by ``snn.backends.explain``. It prints as a
+        table, is HTML in a notebook, and ``to_dict()`` gives it as JSON takes it.
+
+    Raises:
+        TypeError: If ``net`` is no module or cannot be copied, ``xs`` is no real tensor, or ``lengths`` not integer.
+        ValueError: If ``xs`` is empty, ``lengths`` does not fit, the input of a layer holds NaN, or a layer does not
+            keep the samples on axis 0.
+
+    Example:
+        >>> import snn_core as snn
+        >>> net = nn.Sequential(nn.Linear(2, 3, bias=False), snn.Leaky(beta=0.5, init_hidden=True))
+        >>> net[0].weight.data = torch.tensor([[2.0, 0.0], [0.0, 2.0], [0.0, 0.0]])
+        >>> found = summary(net, torch.tensor([1.0, 0.0]).expand(10, 4, 2))
+        >>> [(layer.kind, layer.parameters, layer.synops) for layer in found.layers]
+        [('Linear', 6, 10.0), ('Leaky', 0, None)]
+        >>> found.layers[1].constants, found.layers[1].rate, found.layers[1].saturated
+        ({'beta': 0.5, 'threshold': 1.0}, 0.333..., 0.333...)
+
+    Source: Yik et al., The neurobench framework for benchmarking neuromorphic computing algorithms and systems
+    (2025), synaptic operations.
+    """
+    meter = Meter("summary", net, xs, lengths)
+    how = explain(net, xs.detach())
+    runs = {layer.path: layer.how for layer in how.layers}
+    owners = _owners(net, {tally.path for tally in meter.tallies})
+    layers = tuple(_layer(tally, owners.get(tally.path, 0), runs.get(tally.path)) for tally in meter.tallies)
+    sizes = [(p.numel(), p.requires_grad) for p in net.parameters()]
+    return Summary(
+        layers,
+        sum(size for size, _ in sizes),
+        sum(size for size, learns in sizes if learns),
+        str(how).partition("\n")[0],
+        neurobench(meter.tallies),
+        meter.uncounted,
+    )
+
+
+def neurobench(tallies: list[Tally]) -> dict[str, float]:
+    """Return the synaptic operations of a sample by NeuroBench's names, means over the batch."""
+    names = {"Effective_MACs": "macs", "Effective_ACs": "acs", "Dense": "dense"}
+    return {name: float(sum(getattr(t, of).mean() for t in tallies)) for name, of in names.items()}
+
+
+def _owners(net: nn.Module, paths: set[str]) -> dict[str, int]:
+    """Return the numbers of parameters by path, each of the innermost module that has a row."""
+    sizes: dict[str, int] = {}
+    for name, parameter in net.named_parameters():
+        parts = name.split(".")[:-1]
+        inner_first = (".".join(parts[:n]) for n in range(len(parts), -1, -1))
+        owner = next((path for path in inner_first if path in paths), None)
+        if owner is not None:
+            sizes[owner] = sizes.get(owner, 0) + parameter.numel()
+    return sizes
+
+
+def _layer(tally: Tally, parameters: int, how: str | None) -> Layer:
+    rate = dead = saturated = None
+    if tally.spikes is not None:
+        rates = tally.spikes.double() / tally.rows
+        rate, dead = float(rates.mean()), float((rates == 0).double().mean())
+        saturated = float((rates >= Limits().saturated_rate).double().mean())
+    synops = float((tally.acs + tally.macs).mean()) if tally.is_counted else None
+    kind, constants = type(tally.module).__name__, _constants(tally) if tally.is_neuron else {}
+    package = re.search(r"\(([\w-]+)\)$", how or "")
+    kernel = how.partition(" (")[0] if how and tally.is_neuron else package[1] if package else how
+    return Layer(tally.path, kind, tally.shape, parameters, constants, rate, dead, saturated, synops, kernel, how or "")
+
+
+def _constants(tally: Tally) -> dict[str, float | tuple[float, float]]:
+    names = (*getattr(tally.module, "described", ()), "threshold")
+    values = {name: getattr(tally.module, name, None) for name in names}
+    return {name: _ends(value.detach()) for name, value in values.items() if isinstance(value, Tensor)}
+
+
+def _ends(value: Tensor) -> float | tuple[float, float]:
+    low, high = (float(f"{end.item():.6g}") for end in torch.aminmax(value))
+    return low if low == high else (low, high)
+
+
+def _cells(layer: Layer) -> Row:
+    constants = ", ".join(
+        f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value[0]:.4g}..{value[1]:.4g}"
+        for name, value in layer.constants.items()
+    )
+    return (
+        layer.name or "the net",
+        layer.kind,
+        "-" if layer.shape is None else str(list(layer.shape)),
+        f"{layer.parameters:,}",
+        constants,
+        share(layer.rate),
+        *("-" if part is None else f"{100 * part:.0f} %" for part in (layer.dead, layer.saturated)),
+        "-" if layer.synops is None else count(layer.synops),
+        layer.kernel or "-",
+    )

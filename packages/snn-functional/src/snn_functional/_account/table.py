@@ -1,0 +1,56 @@
+"""Tables of text that a notebook shows as HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+Row = Sequence[str]
+
+
+class Table:
+    """What prints as a table with notes under it."""
+
+    def rows(self) -> list[Row]:
+        """Return the rows, the head first; the last one is of the whole net."""
+        raise NotImplementedError
+
+    def notes(self) -> list[str]:
+        """Return the lines under the table."""
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        rows = self.rows()
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = ["  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+        return "\n".join([*lines, *self.notes()])
+
+    def _repr_html_(self) -> str:
+        head, *rows = self.rows()
+        body = "".join(f"<tr>{_cells('td', row)}</tr>" for row in rows)
+        notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes())
+        return f"<table><thead><tr>{_cells('th', head)}</tr></thead><tbody>{body}</tbody></table>{notes}"
+
+
+def _cells(tag: str, row: Row) -> str:
+    return "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in row)
+
+
+def count(number: float) -> str:
+    """Write a number of things, a mean over samples.
+
+    Example:
+        >>> count(12345.0), count(0.25)
+        ('12,345', '0.25')
+    """
+    return f"{number:,.0f}" if number == round(number) or number >= 1000 else f"{number:.3g}"
+
+
+def share(number: float | None) -> str:
+    """Write a rate or a share; ``-`` for none.
+
+    Example:
+        >>> share(0.12345), share(None)
+        ('0.123', '-')
+    """
+    return "-" if number is None else f"{number:.3g}"

@@ -1,0 +1,36 @@
+"""Copies of nets, to be run in their place."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+from snn_core.sequence.surroundings import must_be_apart, unhook
+
+
+def replica(net: nn.Module, by: str) -> nn.Module:
+    """A deep copy of a net, cut off its graph, without the hooks that others put on it.
+
+    Hooks of torch that compute a layer's weights, as pruning does, stay.
+
+    Args:
+        net: The net.
+        by: Name of the function that runs the copy, for messages.
+
+    Raises:
+        TypeError: If the net cannot be copied.
+    """
+    # what a forward pass left in an attribute is in a graph, and torch copies no such tensor
+    graph = [v for m in net.modules() for v in tree_leaves(vars(m)) if isinstance(v, Tensor) and not v.is_leaf]
+    memo: dict[int, Any] = {id(tensor): tensor.detach().clone() for tensor in graph}
+    try:
+        twin = copy.deepcopy(net, memo)
+        must_be_apart(twin, net)
+    except (TypeError, RuntimeError, NotImplementedError, ValueError) as error:
+        raise TypeError(
+            f"net is a {type(net).__name__} that copy.deepcopy cannot copy: {error}; {by} runs a copy of it"
+        ) from error
+    return unhook(twin)

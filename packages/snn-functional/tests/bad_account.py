@@ -1,0 +1,42 @@
+"""What the accounts of a net refuse."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+import snn_functional
+
+from .bad_diagnosis import Uncopied
+from .refusal import Case, Row
+
+XS = [
+    Row("xs", [1.0], TypeError, r"xs is a list; pass a torch\.Tensor"),
+    Row("xs", torch.zeros(3), ValueError, r"xs has shape \(3,\); it must be \[num_steps, batch"),
+    Row("xs", torch.zeros(3, 0, 4), ValueError, r"xs has shape \(3, 0, 4\); it must be"),
+    Row("xs", torch.zeros(2, 1, 3) * 1j, TypeError, "xs has dtype torch.complex64; pass real numbers"),
+    Row("xs", torch.full((2, 1, 3), math.nan), ValueError, "the input of the layer '' holds NaN, .*; ", named="input"),
+    Row("lengths", [3], ValueError, r"lengths holds 3; with 2 steps it lies in \[1, 2\]"),
+    Row("lengths", [0], ValueError, r"lengths holds 0; with 2 steps it lies in \[1, 2\]"),
+    Row("lengths", [1, 1], ValueError, r"lengths has shape \(2,\); .* needs one a sample, \[1\]"),
+    Row("lengths", [1.0], TypeError, r"lengths has dtype torch\.float32; .* integers: pass lengths\.long"),
+]
+
+
+def net(name):
+    return [
+        Row("net", 3, TypeError, r"net is a int; pass a torch\.nn\.Module"),
+        Row("net", Uncopied(), TypeError, f"net is a Uncopied that copy.deepcopy cannot copy: .*; {name} runs a copy"),
+    ]
+
+
+CASES = {
+    "summary": Case(
+        (snn_functional.summary,),
+        snn_functional.summary,
+        lambda: {"net": nn.Linear(3, 2), "xs": torch.ones(2, 1, 3)},
+        [*net("summary"), *XS],
+    ),
+}
