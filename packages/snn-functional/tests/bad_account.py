@@ -12,6 +12,7 @@ import snn_functional
 from .bad_diagnosis import Uncopied
 from .refusal import Case, Row
 
+CHEAP = snn_functional.statistics.CostModel("products for nothing", ac=1, mac=0.5)
 XS = [
     Row("xs", [1.0], TypeError, r"xs is a list; pass a torch\.Tensor"),
     Row("xs", torch.zeros(3), ValueError, r"xs has shape \(3,\); it must be \[num_steps, batch"),
@@ -38,5 +39,17 @@ CASES = {
         snn_functional.summary,
         lambda: {"net": nn.Linear(3, 2), "xs": torch.ones(2, 1, 3)},
         [*net("summary"), *XS],
+    ),
+    "energy": Case(
+        (snn_functional.energy,),
+        snn_functional.energy,
+        lambda: {"net": nn.Linear(3, 2), "xs": torch.ones(2, 1, 3)},
+        [
+            *net("energy"),
+            *XS,
+            Row("model", "7nm", ValueError, r"model is '7nm'; pass '45nm' or '45nm\+memory', or a CostModel"),
+            Row("model", CHEAP, ValueError, r"model has mac=0\.5, less than ac=1; a multiplication"),
+            Row("model", 4.6, TypeError, "model is a float; pass '45nm' or"),
+        ],
     ),
 }

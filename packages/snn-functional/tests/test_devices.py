@@ -35,6 +35,7 @@ NUMBERS = {
     "SynopsMonitor": "counts in Python's integers, which do not overflow",
     "diagnose": "returns a text with numbers in it",
     "summary": "returns numbers, as a table",
+    "energy": "returns numbers, as a table",
     "integer": "makes a net of integers, whose sizes it checks",
     "IntegerNet": "is made by integer",
     "RTRL": "asks once a call whether neurons are independent, as RTRLLayer does",
@@ -116,8 +117,10 @@ def test_lengths_in_a_list_are_checked_before_they_are_copied() -> None:
 
 
 NET = nn.Sequential(nn.Linear(4, 3), snn.RLeaky(0.9, linear_features=3, init_hidden=True))
+LENGTHS = TARGETS + 1
 MADE = {
     "summary": lambda: torch.tensor([row.rate or 0 for row in SF.summary(NET, SPK).layers], device="cpu"),
+    "energy": lambda: torch.tensor(SF.energy(NET, SPK, lengths=LENGTHS).samples, device="cpu"),
     "ce_count_loss": lambda: SF.ce_count_loss(weight=[1.0, 2.0, 3.0, 4.0])(SPK, TARGETS, lengths=[1, 7, 3]),
     "mse_count_loss": lambda: SF.mse_count_loss()(SPK, TARGETS),
     "mse_temporal_loss": lambda: SF.mse_temporal_loss(False, [0, 1], [-1, -2], multi_spike=True)(SPK, TARGETS),

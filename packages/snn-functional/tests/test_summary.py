@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 import snn_core as snn
+import snn_functional
 from snn_functional import dead_neurons, firing_rate, saturated_neurons, summary, synops
 from snn_functional._account.table import Table
 
@@ -86,14 +87,15 @@ def test_what_a_cell_holds_is_escaped():
     assert Tags()._repr_html_().endswith("<td>&lt;b&gt;</td></tr></tbody></table><p>c &amp; d</p>")
 
 
-def test_a_net_in_training_is_left_as_it_was():
+@pytest.mark.parametrize("function", [snn_functional.summary, snn_functional.energy])
+def test_a_net_in_training_is_left_as_it_was(function):
     net = nn.Sequential(
         nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Dropout(), snn.RLeaky(0.9, linear_features=4, init_hidden=True)
     )
     xs = torch.rand(5, 7, 3, requires_grad=True)
     calls = training(net, xs)
     before, grad = look(net), xs.grad.clone()
-    summary(net, xs)
+    function(net, xs)
     torch.testing.assert_close(look(net), before, rtol=0, atol=0)
     assert torch.equal(xs.grad, grad)
     assert calls == []

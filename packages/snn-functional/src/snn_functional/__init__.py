@@ -1,7 +1,7 @@
 """Losses, accuracy, training loops, online learning, probes, plasticity, statistics and quantisation, time first."""
 
 from snn_functional import acc, backprop, diagnosis, loss, online, probe, quant, reg, statistics, stdp_learner
-from snn_functional._account import summary
+from snn_functional._account import energy, summary
 from snn_functional._version import __version__
 from snn_functional.acc import accuracy_rate, accuracy_temporal
 from snn_functional.diagnosis import diagnose
@@ -74,6 +74,7 @@ __all__ = [
     "synops",
     "synops_energy",
     "diagnose",
+    "energy",
     "summary",
     "__version__",
 ]

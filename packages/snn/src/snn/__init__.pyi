@@ -61,6 +61,7 @@ from snn_core import save as save
 from snn_core import stream as stream
 from snn_core import unroll as unroll
 from snn_functional import diagnose as diagnose
+from snn_functional import energy as energy
 from snn_functional import summary as summary
 
 __all__ = [
@@ -109,6 +110,7 @@ __all__ = [
     "data",
     "decay",
     "diagnose",
+    "energy",
     "export_nir",
     "functional",
     "import_nir",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from math import inf
+from typing import Any
 
-from snn_functional._numbers import finite
+from snn_functional._numbers import finite, real
 from snn_functional.statistics.synops import SynapticOperations, SynopsCount
 
 __all__ = ["HOROWITZ_45NM", "CostModel", "synops_energy"]
@@ -12,16 +15,21 @@ __all__ = ["HOROWITZ_45NM", "CostModel", "synops_energy"]
 
 @dataclass(frozen=True)
 class CostModel:
-    """What an operation costs.
+    """What an operation costs, and an access to memory.
 
     Args:
         name: Where the numbers are from.
         ac: Energy of an addition, in joules.
         mac: Energy of a multiplication with addition, in joules.
+        int8_ac: The same for integers of 8 bits; None where it is not known, and then no net in int8 has a cost.
+        int8_mac: The same for both.
+        memories: Kinds of memory, the smallest first: pairs of the bytes that one holds, ``float("inf")`` in the last,
+            and of the energy of an access to 32 bits in joules. Empty where accesses are to cost nothing.
 
     Raises:
-        TypeError: If ``name`` is no text or an energy no number.
-        ValueError: If an energy is negative, infinite or NaN.
+        TypeError: If ``name`` is no text, an energy no number, or ``memories`` are no pairs.
+        ValueError: If an energy is negative, infinite or NaN, only one energy of integers is given, or the memories
+            do not grow up to one without an end.
 
     Example:
         >>> CostModel("my chip, 28 nm", ac=0.2e-12, mac=1.1e-12).ac
@@ -31,16 +39,56 @@ class CostModel:
     name: str
     ac: float
     mac: float
+    int8_ac: float | None = None
+    int8_mac: float | None = None
+    memories: tuple[tuple[float, float], ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str):
             raise TypeError(f"name is {self.name!r}; pass a str that says where the numbers are from")
-        for name, cost in (("ac", self.ac), ("mac", self.mac)):
-            if finite(name, cost, "an energy in joules") < 0:
-                raise ValueError(f"{name} is {cost}; an energy in joules is at least 0")
+        for kind in ("", "int8_"):
+            costs = {f"{kind}{name}": getattr(self, f"{kind}{name}") for name in ("ac", "mac")}
+            missing = [name for name, cost in costs.items() if cost is None and kind]
+            if len(missing) == 1:
+                raise ValueError(f"{missing[0]} is None; pass both int8_ac and int8_mac, or neither")
+            if not missing:
+                _must_be_energies(**costs)
+        _must_be_memories(self.memories)
+
+    def access(self, size: float) -> float:
+        """Return the energy of an access to 32 bits in the smallest memory that holds so many bytes, in joules."""
+        return next((energy for holds, energy in self.memories if holds >= size), 0.0)
 
 
-HOROWITZ_45NM = CostModel("Horowitz (2014), 45 nm CMOS at 0.9 V, 32-bit floats", ac=0.9e-12, mac=4.6e-12)
+def _must_be_energies(**costs: float) -> None:
+    for name, cost in costs.items():
+        if finite(name, cost, "an energy in joules") < 0:
+            raise ValueError(f"{name} is {cost}; an energy in joules is at least 0")
+
+
+def _must_be_memories(memories: Any) -> None:
+    pairs = isinstance(memories, tuple) and all(isinstance(one, tuple) and len(one) == 2 for one in memories)
+    if not pairs:
+        raise TypeError(f"memories is {memories!r}; pass a tuple of pairs (bytes, joules)")
+    sizes = [real("memories", size, "a number of bytes") for size, _ in memories]
+    for _, cost in memories:
+        if finite("memories", cost, "energies in joules") < 0:
+            raise ValueError(f"memories holds {cost}; an energy in joules is at least 0")
+    grow = all(small < large for small, large in pairwise([0, *sizes]))
+    if sizes and not (grow and sizes[-1] == inf):
+        raise ValueError(f"memories is {memories!r}; their bytes must grow, up to inf in the last one")
+
+
+HOROWITZ_45NM = CostModel(
+    "Horowitz (2014), 45 nm CMOS at 0.9 V, 32-bit floats", ac=0.9e-12, mac=4.6e-12, int8_ac=0.03e-12, int8_mac=0.23e-12
+)
+
+# half of what 64 bits take: 10, 20 and 100 pJ in caches of 8 KB, 32 KB and 1 MB, and of DRAM's 1.3 to 2.6 nJ the least
+_MEMORIES = ((2**13, 5e-12), (2**15, 10e-12), (2**20, 50e-12), (inf, 650e-12))
+MODELS = {
+    "45nm": HOROWITZ_45NM,
+    "45nm+memory": replace(HOROWITZ_45NM, name=f"{HOROWITZ_45NM.name}, with memory", memories=_MEMORIES),
+}
 
 
 def synops_energy(operations: SynapticOperations | SynopsCount, cost: CostModel) -> float:

@@ -1,0 +1,114 @@
+"""What one layer computes and reads and writes, sample by sample, and what that costs."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from snn_core import program
+from snn_core.neuron.recurrence import OneToOne
+from snn_functional._account.meter import Tally
+from snn_functional.statistics import CostModel
+from snn_functional.statistics.synops import weight_of
+
+_MULTIPLY = ("mul", "square")
+_FREE = ("number",)  # makes 1 or 0 of a condition, which is one already
+_ADD = ("add", "sub", "neg", "abs", "sign", "floor", "round", "minimum", "maximum", "where", "clamp")
+_ADD += ("gt", "ge", "lt", "le", "eq", "ne", "and", "or", "not", "xor")
+_WORD = 4  # bytes of a float32
+
+
+class Costs:
+    """The operations and accesses of a layer; numbers are of each sample, ``[batch]``, float64.
+
+    Args:
+        tally: What it did.
+        steps: Number of steps of each sample.
+    """
+
+    def __init__(self, tally: Tally, steps: Tensor) -> None:
+        self._tally = tally
+        self._steps = steps
+        self.instructions: dict[str, int] | None = _instructions(tally) if tally.is_neuron else {}
+        has_bias = tally.is_counted and getattr(tally.module, "bias", None) is not None
+        none = torch.zeros_like(tally.acs)
+        self.biases: Tensor = tally.outputs if has_bias else none
+        self.updates: Tensor = tally.outputs if tally.is_neuron and self.instructions else none
+        fields: int = len(tally.module.State._fields) if self.instructions else 0
+        # read and written in every step
+        self.states: Tensor = 2 * fields * self.updates
+        self.weights: Tensor = tally.acs + tally.macs + self.biases
+        self.activations: Tensor = tally.inputs_used if tally.is_counted else none
+        if tally.is_neuron:
+            self.activations = self.activations + tally.outputs_used
+        self._sizes = {
+            "weights": _parameters(tally) if tally.is_counted else 0,
+            "states": fields * self._outputs,
+            "activations": self._outputs,
+        }
+
+    @cached_property
+    def _outputs(self) -> int:
+        """Number of what the layer gives for one sample in one step."""
+        return math.prod(self._tally.shape or ())
+
+    def energy(self, model: CostModel) -> dict[str, Tensor]:
+        """Return the energy of each sample in joules, by what it is for."""
+        tally, kinds = self._tally, self.instructions or {}
+        multiply = model.mac - model.ac
+        update = sum(n * {"mul": multiply, "add": model.ac, "other": model.mac}[kind] for kind, n in kinds.items())
+        accesses = {"weights": self.weights, "states": self.states, "activations": self.activations}
+        return {
+            "synapses": tally.macs * model.mac + tally.acs * model.ac,
+            "biases": self.biases * model.ac,
+            "updates": self.updates * update,
+            **{name: number * model.access(_WORD * self._sizes[name]) for name, number in accesses.items()},
+        }
+
+    def ordinary(self, model: CostModel, int8: bool) -> dict[str, Tensor]:
+        """Return the same for the layer of an ordinary network, run once: its neurons are rectifiers.
+
+        Args:
+            model: The cost model.
+            int8: Whether it computes with integers of 8 bits in place of float32.
+        """
+        tally, steps, size = self._tally, self._steps, 1 if int8 else _WORD
+        ac, mac = (model.int8_ac or 0.0, model.int8_mac or 0.0) if int8 else (model.ac, model.mac)
+        dense, biases, none = tally.dense / steps, self.biases / steps, torch.zeros_like(tally.acs)
+        neurons = tally.outputs / steps if tally.is_neuron else none
+        inputs = tally.inputs / steps if tally.is_counted else none
+        accesses = {"weights": dense + biases, "activations": inputs + neurons}
+        return {
+            "synapses": dense * mac,
+            "biases": biases * ac,
+            "updates": neurons * ac,  # the comparison with 0
+            **{
+                name: number * model.access(size * self._sizes[name]) * size / _WORD
+                for name, number in accesses.items()
+            },
+        }
+
+
+def _parameters(tally: Tally) -> int:
+    bias = getattr(tally.module, "bias", None)
+    return weight_of(tally.module).numel() + (0 if bias is None else bias.numel())
+
+
+def _instructions(tally: Tally) -> dict[str, int] | None:
+    """Return how many instructions of each kind a step of a neuron has; None where it has no step program."""
+    neuron, x = tally.module, tally.taken
+    assert isinstance(x, Tensor)
+    dtype = x.dtype if x.is_floating_point() else torch.get_default_dtype()
+    try:
+        step = program(neuron, dtype=dtype, sample=tuple(x.shape[1:])).forward
+    except (TypeError, ValueError):  # of whole sequences, or not made of instructions
+        return None
+    names = [instruction.name for instruction in step.instructions if instruction.name not in _FREE]
+    kinds = Counter("mul" if name in _MULTIPLY else "add" if name in _ADD else "other" for name in names)
+    if any(isinstance(part, OneToOne) for part in neuron.children()):
+        kinds -= Counter(mul=1, add=1)  # which are synapses, and counted as such
+    return dict(kinds)
