@@ -13,6 +13,8 @@ from snn.demo.command import add_options
 from snn.demo.command import main as run_demo
 from snn.doctor_command import add_options as add_doctor_options
 from snn.doctor_command import main as run_doctor
+from snn.energy_command import add_options as add_energy_options
+from snn.energy_command import main as run_energy
 from snn.renaming.command import add_options as add_rename_options
 from snn.renaming.command import main as run_rename
 
@@ -29,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Words after ``snn``; those of this process if None.
 
     Returns:
-        Exit code: 0 if all is well, 1 if not, 2 if ``doctor`` could not run what it was to look at, 3 if it needs a GPU
+        Exit code: 0 if all is well, 1 if not, 2 if ``doctor`` or ``energy`` could not run a net, 3 if it needs a GPU
         and there is none, 130 if the keyboard interrupted it.
 
     Raises:
@@ -37,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Example:
         >>> main([])
-        usage: snn [-h] [--version] {demo,doctor,nir,rename} ...
+        usage: snn [-h] [--version] {demo,doctor,energy,nir,rename} ...
         ...
         0
     """
@@ -62,20 +64,28 @@ def _run(words: Sequence[str]) -> int:
     if options.command is None:
         parser.print_help()
         return 0
-    commands = {"demo": run_demo, "doctor": run_doctor, "nir": lambda _: _nir(()), "rename": run_rename}
+    commands = {
+        "demo": run_demo,
+        "doctor": run_doctor,
+        "energy": run_energy,
+        "nir": lambda _: _nir(()),
+        "rename": run_rename,
+    }
     return commands[options.command](options)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="snn", description="Spiking neural networks in PyTorch.")
     parser.add_argument("--version", action="version", version=f"snn {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="{demo,doctor,nir,rename}")
+    commands = parser.add_subparsers(dest="command", metavar="{demo,doctor,energy,nir,rename}")
 
     demo = commands.add_parser("demo", help="train a spiking network on real data and write a report")
     add_options(demo)
 
     doctor = commands.add_parser("doctor", help="say whether what is installed fits together, or what ails a net")
     add_doctor_options(doctor)
+
+    add_energy_options(commands.add_parser("energy", help="count the energy of a net, beside the ordinary network's"))
 
     commands.add_parser("nir", add_help=False, help=_NIR)
 

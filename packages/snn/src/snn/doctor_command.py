@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
-import os
 import sys
 from contextlib import redirect_stdout
 from typing import Any
 
-from snn._installing import hint
-from snn.factory import CannotMake, made_by, where_it_failed
+from snn.factory import CannotMake, made_by
+from snn.named_net import function_of, made_net, random_batch, shape, why_it_fails
 
 __all__ = ["add_options", "main"]
-
-_GIB = 2**30
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +41,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="function that makes a batch [num_steps, batch, ...], or a pair of it and labels [batch]",
     )
     batch.add_argument(
-        "--shape", type=_shape, metavar="T,B,...", help="run over random numbers from 0 to 1 of this shape"
+        "--shape", type=shape, metavar="T,B,...", help="run over random numbers from 0 to 1 of this shape"
     )
     parser.add_argument(
         "--own-loop", action="store_true", help="the net takes the whole batch and loops over its steps"
@@ -112,17 +108,11 @@ def _gpu(options: argparse.Namespace) -> int:
 
 
 def _net(options: argparse.Namespace) -> Any:
-    try:
-        from snn_functional import diagnose
-    except ModuleNotFoundError as error:
-        missing = str(error.name).partition(".")[0].replace("_", "-")
-        raise CannotMake(f"not installed: {missing}; {hint('snn[functional]')}") from None
-    from torch import Tensor, nn
+    diagnose = function_of("diagnose")
+    from torch import Tensor
 
-    net = made_by(options.net)
-    if not isinstance(net, nn.Module):
-        raise CannotMake(f"{options.net} returns a {type(net).__name__}; it must return a torch.nn.Module")
-    made = made_by(options.batch) if options.batch else _random(options.shape)
+    net = made_net(options.net)
+    made = made_by(options.batch) if options.batch else random_batch(options.shape)
     batch, targets = made if isinstance(made, tuple | list) and len(made) == 2 else (made, None)
     if not isinstance(batch, Tensor):
         raise CannotMake(
@@ -132,35 +122,12 @@ def _net(options: argparse.Namespace) -> Any:
     try:
         return diagnose(net, batch, targets, run=_whole if options.own_loop else None)
     except Exception as error:  # whatever the user's net raises
-        home = options.net.rpartition(":")[0]
-        notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
-        shape = tuple(batch.shape)
         loop = "\nif it has no loop over the steps of its own, leave out --own-loop" if options.own_loop else ""
-        raise CannotMake(f"the net does not run over {shape}: {where_it_failed(error, home)}{notes}{loop}") from error
+        raise CannotMake(why_it_fails(options.net, batch, error) + loop) from error
 
 
 def _whole(net: Any, batch: Any) -> Any:
     return net(batch)
-
-
-def _random(shape: tuple[int, ...]) -> Any:
-    import torch
-
-    size = math.prod(shape) * torch.float32.itemsize
-    there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 2**63
-    if size > there:
-        raise CannotMake(
-            f"--shape {','.join(map(str, shape))} takes {size / _GIB:,.1f} GiB, more than the {there / _GIB:,.1f} GiB "
-            "of this machine; name a smaller batch"
-        )
-    return torch.rand(shape, generator=torch.Generator().manual_seed(0))
-
-
-def _shape(text: str) -> tuple[int, ...]:
-    sizes = text.split(",")
-    if len(sizes) < 2 or not all(size.strip().isdecimal() and int(size) for size in sizes):
-        raise argparse.ArgumentTypeError(f"expected numbers of steps, of samples and of features, got {text!r}")
-    return tuple(int(size) for size in sizes)
 
 
 def _refused(reason: str) -> int:

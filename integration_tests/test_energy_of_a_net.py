@@ -1,0 +1,88 @@
+"""``snn energy net.py:make_net``, with every piece installed."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+import torch
+
+import snn
+from snn.cli import main
+
+PROGRAM = """
+import torch
+from torch import nn
+import snn_core as snn
+
+def make_net():
+    print("making a net")
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 9), nn.Dropout(0.9), snn.Leaky(0.8, init_hidden=True), nn.Linear(9, 3))
+
+def make_batch():
+    return torch.rand(11, 5, 4, generator=torch.Generator().manual_seed(1))
+
+def make_pair():
+    return make_batch(), [3, 11, 5, 1, 7]
+
+def make_wrong_pair():
+    return make_batch(), [3, 12, 5, 1, 7]
+
+def make_nothing():
+    return None
+"""
+
+
+@pytest.fixture
+def net(tmp_path):
+    path = tmp_path / "net.py"
+    path.write_text(PROGRAM, encoding="utf-8")
+    yield f"{path}:"
+    sys.modules.pop(str(path), None)
+
+
+def made(name):
+    scope = {}
+    exec(PROGRAM, scope)
+    return scope[name]()
+
+
+def test_random_numbers_of_a_shape_give_the_account_of_the_function(net, capsys):
+    assert main(["energy", net + "make_net", "--shape", "11,5,4"]) == 0
+    shown = capsys.readouterr()
+    xs = torch.rand(11, 5, 4, generator=torch.Generator().manual_seed(0))
+    assert shown.out == f"{snn.energy(made('make_net').eval(), xs)}\n"
+    assert shown.err == "making a net\n"
+
+
+@pytest.mark.parametrize("batch", ["make_batch", "make_pair"])
+def test_a_batch_of_ones_own_may_have_lengths(net, batch, capsys):
+    words = ["energy", net + "make_net", "--batch", net + batch, "--model", "45nm+memory", "--json"]
+    assert main(words) == 0
+    found = json.loads(capsys.readouterr().out)
+    xs, lengths = made("make_pair")
+    lengths = lengths if batch == "make_pair" else None
+    expected = snn.energy(made("make_net").eval(), xs, lengths=lengths, model="45nm+memory")
+    assert found == json.loads(json.dumps(expected.to_dict()))
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["make_batch", "--shape", "11,5,4"], "returns a Tensor; it must return a torch.nn.Module"),
+        (["make_net", "--batch", "make_nothing"], "make_nothing returns a NoneType; it must return a torch.Tensor"),
+        (["make_net", "--shape", "3,2,5"], "the net does not run over (3, 2, 5): RuntimeError: mat1 and mat2 shapes"),
+        (
+            ["make_net", "--batch", "make_wrong_pair"],
+            "the net does not run over (11, 5, 4): ValueError: lengths holds 12; with 11 steps",
+        ),
+    ],
+)
+def test_what_cannot_be_counted_ends_with_code_2(net, words, complaint, capsys):
+    assert main(["energy", *(net + word if word.startswith("make") else word for word in words)]) == 2
+    shown = capsys.readouterr()
+    assert complaint in shown.err
+    assert "snn energy: " in shown.err
+    assert shown.out == ""

@@ -1,0 +1,90 @@
+"""``snn energy``: what a net costs, beside the ordinary network of the same layers."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from contextlib import redirect_stdout
+from typing import Any
+
+from snn.factory import CannotMake, made_by
+from snn.named_net import function_of, made_net, random_batch, shape, why_it_fails
+
+__all__ = ["add_options", "main"]
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``snn energy``.
+
+    Args:
+        parser: The parser of its words.
+
+    Example:
+        >>> parser = argparse.ArgumentParser()
+        >>> add_options(parser)
+        >>> parser.parse_args(["net.py:make_net", "--shape", "20,8,784"]).model
+        '45nm'
+    """
+    parser.description = (
+        "Run a net over a batch in evaluation mode, and count its operations, its accesses to memory and their energy, "
+        "beside the ordinary network of the same layers. The code is 2 if it does not run."
+    )
+    parser.add_argument("net", metavar="net.py:make_net", help="function that makes a net, without arguments")
+    batch = parser.add_mutually_exclusive_group(required=True)
+    batch.add_argument(
+        "--batch",
+        metavar="net.py:make_batch",
+        help="function that makes a batch [num_steps, batch, ...], or a pair of it and lengths [batch]",
+    )
+    batch.add_argument(
+        "--shape", type=shape, metavar="T,B,...", help="run over random numbers from 0 to 1, which no data are like"
+    )
+    parser.add_argument(
+        "--model", choices=("45nm", "45nm+memory"), default="45nm", help="cost model; accesses cost in the second one"
+    )
+    parser.add_argument("--json", action="store_true", help="print the account as JSON")
+
+
+def main(options: argparse.Namespace) -> int:
+    """Run ``snn energy``.
+
+    Args:
+        options: What the parser made of its words.
+
+    Returns:
+        Exit code: 0, or 2 if it could not count.
+
+    Example:
+        >>> parser = argparse.ArgumentParser()
+        >>> add_options(parser)
+        >>> main(parser.parse_args(["there/is/no/net.py:make_net", "--shape", "20,8,784"]))
+        2
+    """
+    try:
+        # what the user's code prints is no part of the account
+        with redirect_stdout(sys.stderr):
+            found = _energy(options)
+    except CannotMake as error:
+        print(f"snn energy: {error}", file=sys.stderr)
+        return 2
+    print(json.dumps(found.to_dict(), indent=2) if options.json else found)
+    return 0
+
+
+def _energy(options: argparse.Namespace) -> Any:
+    energy = function_of("energy")
+    from torch import Tensor
+
+    net = made_net(options.net).eval()
+    made = made_by(options.batch) if options.batch else random_batch(options.shape)
+    xs, lengths = made if isinstance(made, tuple | list) and len(made) == 2 else (made, None)
+    if not isinstance(xs, Tensor):
+        raise CannotMake(
+            f"{options.batch} returns a {type(made).__name__}; it must return a torch.Tensor [num_steps, batch, ...], "
+            "or a pair of it and lengths"
+        )
+    try:
+        return energy(net, xs, lengths=lengths, model=options.model)
+    except Exception as error:  # whatever the user's net raises
+        raise CannotMake(why_it_fails(options.net, xs, error)) from error

@@ -1,0 +1,119 @@
+"""A net that is named on the command line, and random numbers to run it over."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+from typing import Any
+
+from snn._installing import hint
+from snn.factory import CannotMake, made_by, where_it_failed
+
+__all__ = ["function_of", "made_net", "random_batch", "shape", "why_it_fails"]
+
+_GIB = 2**30
+
+
+def function_of(name: str) -> Any:
+    """Return a function of snn-functional.
+
+    Args:
+        name: Its name.
+
+    Raises:
+        CannotMake: If snn-functional is not installed.
+
+    Example:
+        >>> function_of("energy").__name__
+        'energy'
+    """
+    try:
+        import snn_functional
+    except ModuleNotFoundError as error:
+        missing = str(error.name).partition(".")[0].replace("_", "-")
+        raise CannotMake(f"not installed: {missing}; {hint('snn[functional]')}") from None
+    return getattr(snn_functional, name)
+
+
+def made_net(name: str) -> Any:
+    """Return the net that a named function makes.
+
+    Args:
+        name: ``path/to/file.py:function`` or ``package.module:function``.
+
+    Raises:
+        CannotMake: If it makes none.
+
+    Example:
+        >>> made_net("torch.nn:Flatten")
+        Flatten(start_dim=1, end_dim=-1)
+    """
+    from torch import nn
+
+    net = made_by(name)
+    if not isinstance(net, nn.Module):
+        raise CannotMake(f"{name} returns a {type(net).__name__}; it must return a torch.nn.Module")
+    return net
+
+
+def shape(text: str) -> tuple[int, ...]:
+    """Read the shape of a batch.
+
+    Args:
+        text: Numbers of steps, of samples and of features, with commas.
+
+    Raises:
+        argparse.ArgumentTypeError: If it is something else.
+
+    Example:
+        >>> shape("20,8,784")
+        (20, 8, 784)
+    """
+    sizes = text.split(",")
+    if len(sizes) < 2 or not all(size.strip().isdecimal() and int(size) for size in sizes):
+        raise argparse.ArgumentTypeError(f"expected numbers of steps, of samples and of features, got {text!r}")
+    return tuple(int(size) for size in sizes)
+
+
+def random_batch(sizes: tuple[int, ...]) -> Any:
+    """Return random numbers from 0 to 1, always the same.
+
+    Args:
+        sizes: Their shape.
+
+    Raises:
+        CannotMake: If they are more than the memory of the machine holds.
+
+    Example:
+        >>> random_batch((20, 8, 784)).shape
+        torch.Size([20, 8, 784])
+    """
+    import torch
+
+    size = math.prod(sizes) * torch.float32.itemsize
+    there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 2**63
+    if size > there:
+        raise CannotMake(
+            f"--shape {','.join(map(str, sizes))} takes {size / _GIB:,.1f} GiB, more than the {there / _GIB:,.1f} GiB "
+            "of this machine; name a smaller batch"
+        )
+    return torch.rand(sizes, generator=torch.Generator().manual_seed(0))
+
+
+def why_it_fails(name: str, batch: Any, error: Exception) -> str:
+    """Say that a named net does not run over a batch, and why.
+
+    Args:
+        name: Name of the function that made it.
+        batch: The batch.
+        error: What the net raised.
+
+    Example:
+        >>> import torch
+        >>> why_it_fails("net.py:make_net", torch.zeros(3, 2, 4), ValueError("of another size"))
+        'the net does not run over (3, 2, 4): ValueError: of another size'
+    """
+    notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
+    home = name.rpartition(":")[0]
+    return f"the net does not run over {tuple(batch.shape)}: {where_it_failed(error, home)}{notes}"
