@@ -248,7 +248,7 @@ def nir_peers(session: nox.Session) -> None:
 @nox.session(requires=["wheels"])
 def neurobench(session: nox.Session) -> None:
     """NeuroBench's harness on our nets, under the peer's name, and on the peer's: the same measures."""
-    install(session, "snn[nir]", *group("neurobench"))
+    install(session, "snn[functional,nir]", *group("neurobench"))
     pytest(session, "-n", "0", "integration_tests/neurobench")
 
 

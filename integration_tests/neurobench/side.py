@@ -22,18 +22,25 @@ STEPS, SAMPLES = 9, 14
 BATCHES = {"in batches": 5, "at once": SAMPLES}
 
 
+def data() -> torch.Tensor:
+    """Spikes ``[samples, steps, features]``."""
+    from nets import FEATURES
+
+    generator = torch.Generator().manual_seed(1)
+    spikes = (torch.rand(SAMPLES, STEPS, FEATURES, generator=generator) < 0.3).float()
+    spikes[:, :, ::3] = 0  # some neurons get nothing in some steps
+    return spikes
+
+
 def benchmark(net: nn.Module, batch_size: int) -> Any:
     """The harness with the metrics that classifiers are reported with."""
-    from nets import CLASSES, FEATURES, Looped
+    from nets import CLASSES, Looped
     from neurobench.benchmarks import Benchmark
     from neurobench.metrics import static, workload
     from neurobench.models import SNNTorchModel
     from neurobench.processors.postprocessors import ChooseMaxCount
 
-    generator = torch.Generator().manual_seed(1)
-    spikes = (torch.rand(SAMPLES, STEPS, FEATURES, generator=generator) < 0.3).float()
-    spikes[:, :, ::3] = 0  # some neurons get nothing in some steps
-    batches = DataLoader(TensorDataset(spikes, torch.arange(SAMPLES) % CLASSES), batch_size=batch_size)
+    batches = DataLoader(TensorDataset(data(), torch.arange(SAMPLES) % CLASSES), batch_size=batch_size)
     metrics = (
         [static.Footprint, static.ParameterCount, static.ConnectionSparsity],
         [
@@ -64,6 +71,21 @@ def measured(make: Callable[[], nn.Module]) -> dict[str, Any]:
     torch.manual_seed(3)
     net = sparse(make())
     return {how: benchmark(net, size).run(quiet=True) for how, size in BATCHES.items()}
+
+
+def accounted() -> dict[str, dict[str, Any]]:
+    """Return the same metrics by ``snn.energy``, of the nets without a loop over time of their own."""
+    from nets import NETS, Looped
+
+    import snn
+
+    metrics = {}
+    for name, make in NETS.items():
+        torch.manual_seed(3)
+        net = sparse(make())
+        if not isinstance(net, Looped):
+            metrics[name] = snn.energy(net, data().transpose(0, 1)).metrics
+    return metrics
 
 
 def followed() -> AbstractContextManager[Any]:
@@ -110,4 +132,5 @@ if __name__ == "__main__":
             from nets import NETS
 
             results["to_nir"] = exported(NETS["leaky"])
+            results["energy"] = accounted()
         pathlib.Path(file).write_text(json.dumps(results), encoding="utf-8")

@@ -65,3 +65,15 @@ def test_a_reset_to_zero_keeps_the_input_of_its_step(mine, theirs):
 def test_neurobench_reads_a_version_that_is_not_the_peers_and_the_net_is_exported_all_the_same(mine):
     assert "requires snntorch version >= 0.9.0" in mine["to_nir"]["error"]
     assert len(mine["to_nir"]["nodes"]) >= 6  # input, two layers with their neurons, output
+
+
+def test_an_account_of_energy_counts_what_neurobench_counts(mine):
+    accounts = mine["energy"]
+    assert len(accounts) == 10
+    for name, account in accounts.items():
+        metrics = mine[name]["in batches"]
+        assert account["SynapticOperations"] == pytest.approx(metrics["SynapticOperations"], rel=1e-12)
+        assert account["ConnectionSparsity"] == pytest.approx(metrics["ConnectionSparsity"], abs=5e-5)  # four digits
+        assert account["Footprint"] == metrics["Footprint"]
+        if name != "mixed":  # whose rectifiers NeuroBench takes for neurons
+            assert account["ActivationSparsity"] == pytest.approx(metrics["ActivationSparsity"], rel=1e-12)

@@ -53,7 +53,7 @@ class Energy(Table):
         layers: The rows.
         samples: Energy of each sample in joules.
         metrics: ``Footprint`` in bytes, ``ConnectionSparsity``, ``ActivationSparsity`` and ``SynapticOperations`` of a
-            sample, as NeuroBench names and counts them.
+            sample, as NeuroBench names and counts them; but its activations are those of neurons alone.
         uncounted: What is not counted.
     """
 
