@@ -31,8 +31,10 @@ from sessions import (
     APART_EXTRAS,
     INDEX,
     NATIVE,
+    NEEDS_EXECUTORCH,
     NEEDS_MORE,
     NEEDS_NATIVE,
+    NEEDS_ONNX,
     NEEDS_TRITON,
     SHORT,
     beside,
@@ -353,9 +355,16 @@ def browser(session: nox.Session) -> None:
 
 @nox.session(requires=["wheels"])
 def onnx(session: nox.Session) -> None:
-    """Every neuron exported to ONNX, and its file run by ONNX Runtime."""
-    install(session, "snn-core", *group("onnx"))
-    pytest(session, "integration_tests/onnx")
+    """Every neuron and whole nets exported to ONNX, and the files run by ONNX Runtime."""
+    install(session, "snn-export[onnx]", *group("onnx"))
+    pytest(session, NEEDS_ONNX, "integration_tests/onnx")
+
+
+@nox.session(requires=["wheels"])
+def executorch(session: nox.Session) -> None:
+    """Nets exported to ExecuTorch, and the files run by its runtime on this CPU (not part of a push)."""
+    install(session, "snn-export[executorch]", *group("test"))
+    pytest(session, NEEDS_EXECUTORCH)
 
 
 @nox.session(requires=["wheels"])

@@ -11,6 +11,9 @@ from workspace import PROJECTS
 
 __all__ = ["closure", "foreign_floors", "short", "with_foreign_extras"]
 
+# extras that need an environment of their own; the tests of each have a session that installs it
+SESSIONS_OF_THEIR_OWN = {"snn-export": ("executorch", "onnx")}
+
 
 def closure(*requirements: str) -> set[str]:
     """Our distributions that some requirements bring, through dependencies and extras.
@@ -48,7 +51,7 @@ def closure(*requirements: str) -> set[str]:
 
 
 def with_foreign_extras(package: str, without: Collection[str] = ()) -> str:
-    """One of our distributions with those of its extras that bring nothing else of ours.
+    """One of our distributions with those of its extras that bring nothing else of ours and have no session.
 
     Args:
         package: Its name.
@@ -63,7 +66,7 @@ def with_foreign_extras(package: str, without: Collection[str] = ()) -> str:
     """
     extras = PROJECTS[package].get("optional-dependencies", {})
     foreign = sorted(name for name, needs in extras.items() if closure(*needs) <= {package})
-    chosen = [name for name in foreign if name not in without]
+    chosen = [name for name in foreign if name not in (*without, *SESSIONS_OF_THEIR_OWN.get(package, ()))]
     return f"{package}[{','.join(chosen)}]" if chosen else package
 
 

@@ -27,6 +27,7 @@ PIECES = {  # name in the namespace: the extra that brings it, and its distribut
     "functional": ("functional", "snn-functional"),
     "spikeplot": ("plot", "snn-plot"),
     "data": ("data", "snn-data"),
+    "export": ("export", "snn-export"),
 }
 
 

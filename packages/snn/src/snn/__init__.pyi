@@ -60,6 +60,7 @@ from snn_core import program as program
 from snn_core import save as save
 from snn_core import stream as stream
 from snn_core import unroll as unroll
+from snn_export import export as export
 from snn_functional import diagnose as diagnose
 from snn_functional import energy as energy
 from snn_functional import summary as summary
@@ -111,6 +112,7 @@ __all__ = [
     "decay",
     "diagnose",
     "energy",
+    "export",
     "export_nir",
     "functional",
     "import_nir",

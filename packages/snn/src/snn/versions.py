@@ -17,6 +17,7 @@ PIECES = (
     "snn-plot",
     "snn-nir",
     "snn-data",
+    "snn-export",
     "snn-cpu",
     "snn-ipu",
     "snn-triton",

@@ -1,0 +1,6 @@
+"""Spiking networks as programs that run without them: of torch.export, ONNX and ExecuTorch."""
+
+from snn_export._version import __version__
+from snn_export.exporting import export
+
+__all__ = ["__version__", "export"]

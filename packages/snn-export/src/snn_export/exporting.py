@@ -1,0 +1,81 @@
+"""A net as a program that needs none of our packages."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from snn_export.formats import writer
+
+_OVER = ("step", "sequence")
+_AXES = ("batch", "time")
+
+
+def export(
+    net: nn.Module,
+    x: Tensor | Sequence[Tensor],
+    path: str | os.PathLike[str] | None = None,
+    *,
+    format: str,
+    over: str = "step",
+    dynamic: Sequence[str] = _AXES,
+) -> Any:
+    r"""Export a net as a program for inference that needs none of our packages.
+
+    What the neurons of the net keep becomes input and output. Over one step the program is
+
+    .. math:: (y[t],\; s_1[t], \dots, s_n[t]) = f(x[t],\; s_1[t-1], \dots, s_n[t-1])
+
+    in which a state is named by its neuron's path, such as ``"1.mem"``, and is zero at rest. Over a sequence it is a
+    function of ``xs[T, batch, ...]``, starts at rest, and returns the states after the last step behind the outputs.
+    The first two steps of the program are compared with those of the net. The net keeps what it kept.
+
+    Args:
+        net: A net called with one step's input, whose neurons keep their state (``init_hidden=True``), in evaluation
+            mode. Over one step also one that takes its states and returns them; over a sequence also one of layers that
+            take whole sequences.
+        x: The input of one step ``[batch, ...]``, or with ``over="sequence"`` of all, ``[T, batch, ...]``: its shape,
+            dtype and device are those of the program, its values do not count. A tuple where the net takes several.
+        path: The file, which is whole or not there at all; None for none.
+        format: ``"torch"``: a program of ``torch.export``, written by ``torch.export.save``. ``"onnx"``: a model of
+            ONNX; needs ``snn-export[onnx]``. ``"executorch"``: a program of ExecuTorch, in which XNNPACK computes what
+            it can; needs ``snn-export[executorch]``.
+        over: ``"step"`` or ``"sequence"``.
+        dynamic: What the program leaves free: the ``"batch"``, and over a sequence the ``"time"``, for which there is a
+            loop in the program. Without it the steps of ``x`` stand one after the other.
+
+    Returns:
+        The program: a ``torch.export.ExportedProgram``, an ``onnx.ModelProto``, or ExecuTorch's
+        ``ExecutorchProgramManager``.
+
+    Raises:
+        ValueError: If an option is unknown, the net is in training mode where that matters, keeps what is no tensor for
+            each sample, does not take ``x``, or does what cannot be exported.
+        TypeError: If ``net`` is not a module, or ``x`` or what the net returns are no tensors.
+        ImportError: If what the format needs is not installed; the command that installs it is named.
+        OSError: If the file cannot be written.
+
+    Example:
+        >>> import torch
+        >>> import snn_core as snn
+        >>> net = nn.Sequential(nn.Linear(3, 2), snn.Leaky(beta=0.9, init_hidden=True)).eval()
+        >>> step = export(net, torch.zeros(1, 3), format="torch").module()
+        >>> spk, mem = step(torch.rand(7, 3), torch.zeros(7, 2))
+        >>> spk.shape, mem.shape
+        (torch.Size([7, 2]), torch.Size([7, 2]))
+
+    Source: the interfaces of PyTorch 2.13 (``torch.export``, ``torch.onnx``), ONNX, and ExecuTorch 1.5.
+    """
+    if not isinstance(net, nn.Module):
+        raise TypeError(f"export takes a net (nn.Module), got {type(net).__name__}")
+    inputs = (x,) if isinstance(x, Tensor) else tuple(x) if isinstance(x, tuple | list) else ()
+    if not inputs or not all(isinstance(one, Tensor) for one in inputs):
+        raise TypeError(f"export takes a tensor x, or a tuple of tensors, got {type(x).__name__}")
+    if over not in _OVER:
+        raise ValueError(f"export: over must be 'step' or 'sequence', got {over!r}")
+    if isinstance(dynamic, str) or not {*dynamic} <= {*_AXES}:
+        raise ValueError(f"export: dynamic must name some of 'batch' and 'time' in a tuple, got {dynamic!r}")
+    return writer(format)(net, inputs, path, over=over, dynamic=frozenset(dynamic))

@@ -1,0 +1,66 @@
+"""The formats that a net is exported to, and where each is written."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format.
+
+    Args:
+        module: The module that writes it, imported when it is asked for.
+        function: Its function of ``(net, x, path, *, over, dynamic)``, which returns the program.
+        needs: What the module imports from others, by import name.
+        extra: The extra of this package that brings them.
+    """
+
+    module: str
+    function: str
+    needs: tuple[str, ...] = ()
+    extra: str = ""
+
+
+FORMATS = {
+    "torch": Format("snn_export.torch_program", "export_torch"),
+    "onnx": Format("snn_export.onnx_model", "export_onnx", ("onnx", "onnxscript"), "onnx"),
+    "executorch": Format("snn_export.executorch_program", "export_executorch", ("executorch",), "executorch"),
+}
+
+
+def writer(name: str) -> Callable[..., Any]:
+    """Return the function that writes a format.
+
+    Args:
+        name: Name of the format.
+
+    Returns:
+        Its function.
+
+    Raises:
+        ValueError: If there is no such format.
+        ImportError: If something that it needs is not installed.
+
+    Example:
+        >>> writer("torch").__name__
+        'export_torch'
+    """
+    if name not in FORMATS:
+        raise ValueError(f"export: format must be one of {', '.join(map(repr, FORMATS))}, got {name!r}")
+    form = FORMATS[name]
+    for need in form.needs:
+        try:
+            importlib.import_module(need)
+        except ModuleNotFoundError as error:
+            if error.name != need:
+                raise
+            raise ImportError(
+                f"export: format={name!r} needs {need}, which is not installed: "
+                f"pip install 'snn-export[{form.extra}]', with the --find-links that snn was installed with, if any",
+                name=need,
+            ) from None
+    return getattr(importlib.import_module(form.module), form.function)

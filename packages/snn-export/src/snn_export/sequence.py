@@ -1,0 +1,151 @@
+"""A whole sequence of a net as a program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from snn_core.neuron.kept import as_tensors, temporal_by_path
+from snn_core.neuron.whole_sequence import WholeSequence
+from snn_core.utils import reset
+from snn_export.program import Program, axes_of, entries, must_be_same, quiet, traced
+from snn_export.step import apart, at_rest, called, must_be_evaluating, named_tensors
+from snn_export.stepping import input_names, step_program
+
+_AXES = ("time", "batch")
+
+
+class _Steps(nn.Module):
+    """A net that is run step by step from rest, each step written out."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, *sequences: Tensor) -> tuple[Tensor, ...]:
+        reset(self.net)
+        steps = [named_tensors(self.net(*inputs)) for inputs in zip(*sequences, strict=True)]
+        outputs = [torch.stack(column) for column in zip(*(step.values() for step in steps), strict=True)]
+        return apart([*outputs, *_states(self.net).values()], sequences)
+
+
+class _Whole(nn.Module):
+    """A net that takes the sequence in one call."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, *sequences: Tensor) -> tuple[Tensor, ...]:
+        return apart([*named_tensors(self.net(*sequences)).values()], sequences)
+
+
+class _Scan(nn.Module):
+    """A step that is run over a sequence by a loop in the program."""
+
+    def __init__(self, step: nn.Module, rest: Sequence[Tensor], batch_is_free: bool) -> None:
+        super().__init__()
+        self.step = step
+        self._rest = [(tensor.shape, tensor.dtype) for tensor in rest]
+        self._batch_is_free = batch_is_free
+
+    def forward(self, *sequences: Tensor) -> tuple[Tensor, ...]:
+        first, count = sequences[0], len(self._rest)
+        batch = [first.shape[1]] if self._batch_is_free else []
+        rest = [first.new_zeros((*batch, *shape[len(batch) :]), dtype=dtype) for shape, dtype in self._rest]
+
+        def body(states: list[Tensor], inputs: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+            after = [tensor.clone() for tensor in self.step(*inputs, *(states if count else ()))]
+            outputs, states = after[: len(after) - count], after[len(after) - count :] if count else states
+            return [state.clone(memory_format=torch.contiguous_format) for state in states], outputs
+
+        last, outputs = _scan()(body, rest or [first.new_zeros(())], list(sequences))
+        return (*outputs, *(last if count else ()))
+
+
+def _scan() -> Callable[..., Any]:
+    try:
+        from torch._higher_order_ops.scan import scan
+    except ImportError:
+        raise ValueError(
+            f"export: PyTorch {torch.__version__} has no loop for a free number of steps; pass dynamic=('batch',), "
+            "which writes the steps of x out, or install PyTorch 2.13"
+        ) from None
+    return scan
+
+
+def _states(net: nn.Module) -> dict[str, Tensor]:
+    """Return what the modules of a net keep and is tensors."""
+    kept = {path: module._kept for path, module in temporal_by_path(net).items()}
+    return as_tensors({path: value for path, value in kept.items() if isinstance(value, tuple)})
+
+
+def sequence_program(net: nn.Module, inputs: Sequence[Tensor], dynamic: frozenset[str]) -> Program:
+    """Trace a net over a whole sequence from rest.
+
+    Args:
+        net: The net.
+        inputs: What it takes in all steps, ``[T, batch, ...]``.
+        dynamic: Which of ``"batch"`` and ``"time"`` are to be free.
+
+    Returns:
+        The program: inputs to outputs ``[T, batch, ...]`` and the states behind the last step.
+
+    Raises:
+        ValueError: If the net cannot be exported.
+        TypeError: If it does not return tensors.
+
+    Example:
+        >>> import snn_core as snn
+        >>> net, xs = snn.Leaky(beta=0.5, init_hidden=True), torch.ones(3, 1, 1)
+        >>> program = sequence_program(net, [xs], frozenset(["time"]))
+        >>> program.outputs[0].shape, program.outputs[1].name
+        (('time', 1, 1), 'mem.next')
+    """
+    if any(one.dim() < 2 or one.shape[:2] != inputs[0].shape[:2] or not one.shape[0] for one in inputs):
+        shapes = ", ".join(str(list(one.shape)) for one in inputs)
+        raise ValueError(f"export: over='sequence' takes [T, batch, ...] with T >= 1, of one T and batch; got {shapes}")
+    must_be_evaluating(net)
+    whole = any(isinstance(module, WholeSequence) for module in net.modules())
+    outputs, states = (_in_one_call if whole else _step_by_step)(net, inputs)
+    if whole:
+        module: nn.Module = _Whole(net)
+    elif "time" in dynamic:
+        step = step_program(net, [one[0] for one in inputs], dynamic)
+        with quiet():
+            pure = step.exported.run_decompositions({}).module()
+        module = _Scan(pure, [*states.values()], "batch" in dynamic)
+    else:
+        module = _Steps(net)
+    free = axes_of(dynamic, _AXES)
+    exported = traced(module, inputs, [free] * len(inputs), net)
+    after = {f"{name}.next": state for name, state in states.items()}
+    with torch.no_grad():
+        must_be_same(outputs | after, exported.module()(*inputs), net)
+    given = dict(zip(input_names(net, len(inputs)), inputs, strict=True))
+    of_batch = axes_of(dynamic, _AXES[1:])
+    returned = entries(outputs, free) + entries(after, of_batch)
+    return Program(exported, "sequence", entries(given, free), returned, entries(states, of_batch))
+
+
+def _step_by_step(net: nn.Module, inputs: Sequence[Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Return what a net gives over a sequence from rest, and what it keeps then."""
+    with torch.no_grad(), at_rest(net):
+        steps = [called(net, step) for step in zip(*inputs, strict=True)]
+        return {name: torch.stack([step[name] for step in steps]) for name in steps[0]}, _states(net)
+
+
+def _in_one_call(net: nn.Module, inputs: Sequence[Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Return what a net gives that takes the sequence in one call."""
+    with torch.no_grad(), at_rest(net):
+        outputs = called(net, inputs)
+        for path, module in temporal_by_path(net).items():
+            if module._kept is not None:
+                raise ValueError(
+                    f"export: {path!r} ({type(module).__name__}) takes one step after the other, and other layers of "
+                    "the net the whole sequence at once; export them one by one"
+                )
+    return outputs, {}

@@ -1,0 +1,197 @@
+"""One step of a net that keeps its state, as a pure function of input and states."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.modules.dropout import _DropoutNd
+
+from snn_core.neuron.kept import as_tensors, temporal_by_path
+from snn_core.neuron.temporal import in_turn
+from snn_core.neuron.whole_sequence import WholeSequence
+from snn_core.sequence.watching import Watch
+
+
+@dataclass(frozen=True)
+class Example:
+    """What two steps of a net gave that began at rest, each with the same input.
+
+    Args:
+        outputs: Those of each step, by name.
+        states: Those behind each step, by name; those of each module together.
+        kept: The same as the modules keep them, by path.
+    """
+
+    outputs: list[dict[str, Tensor]]
+    states: list[dict[str, Tensor]]
+    kept: dict[str, tuple[Tensor, ...]]
+
+
+class Step(nn.Module):
+    """One step of a net as a function of tensors: ``(*inputs, *states)`` to ``(*outputs, *states)``.
+
+    Args:
+        net: The net.
+        inputs: How many inputs it takes.
+        kept: What its modules keep, by path, for the number and the names of the states.
+    """
+
+    def __init__(self, net: nn.Module, inputs: int, kept: dict[str, tuple[Tensor, ...]]) -> None:
+        super().__init__()
+        self.net = net
+        self.inputs = inputs
+        self._makes = {path: (len(value), getattr(value, "_make", tuple)) for path, value in kept.items()}
+
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        """Run the step."""
+        states = iter(tensors[self.inputs :])
+        modules = temporal_by_path(self.net)
+        for path, (count, make) in self._makes.items():
+            modules[path]._keep(make([next(states) for _ in range(count)]))
+        outputs = named_tensors(self.net(*tensors[: self.inputs]))
+        after = as_tensors({path: modules[path]._kept for path in self._makes})
+        return apart([*outputs.values(), *after.values()], tensors)
+
+
+def apart(tensors: Sequence[Tensor], others: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """Return the same tensors, but copies of those that are among the others or come twice."""
+    taken, separate = {id(other) for other in others}, []
+    for tensor in tensors:
+        separate.append(tensor.clone() if id(tensor) in taken else tensor)
+        taken.add(id(tensor))
+    return tuple(separate)
+
+
+def named_tensors(out: Any, name: str = "out") -> dict[str, Tensor]:
+    """Return the tensors that a net returned, by name.
+
+    Args:
+        out: A tensor, or tuples, lists and dicts of them.
+        name: What all names begin with.
+
+    Returns:
+        The tensors in order.
+
+    Raises:
+        TypeError: If there is something else in it.
+
+    Example:
+        >>> list(named_tensors((torch.ones(1), {"mem": torch.ones(1)})))
+        ['out.0', 'out.1.mem']
+    """
+    if isinstance(out, Tensor):
+        return {name: out}
+    if isinstance(out, dict):
+        parts = out
+    elif isinstance(out, tuple | list):
+        parts = dict(zip(getattr(out, "_fields", range(len(out))), out, strict=True))
+    else:
+        raise TypeError(f"export: the net returns {type(out).__name__} as {name!r}; it must return tensors")
+    return {
+        path: tensor for key, part in parts.items() for path, tensor in named_tensors(part, f"{name}.{key}").items()
+    }
+
+
+@contextmanager
+def at_rest(net: nn.Module) -> Iterator[None]:
+    """Put a net at rest, and back to what it kept before."""
+    modules = temporal_by_path(net).values()
+    with in_turn(modules):
+        before = [(module, module._kept, module._kept_in) for module in modules]
+        try:
+            for module in modules:
+                module._keep(None)
+            yield
+        finally:
+            for module, kept, kept_in in before:
+                module._kept, module._kept_in = kept, kept_in
+
+
+def two_steps(net: nn.Module, inputs: Sequence[Tensor]) -> Example:
+    """Run two steps of a net from rest.
+
+    Args:
+        net: The net, which keeps what it kept.
+        inputs: What it takes in each of them.
+
+    Returns:
+        What they gave.
+
+    Raises:
+        ValueError: If the net is in training mode where that matters, takes whole sequences, does not take the inputs,
+            or keeps what is not a tensor for each sample.
+        TypeError: If it does not return tensors.
+
+    Example:
+        >>> import snn_core as snn
+        >>> steps = two_steps(snn.Leaky(beta=0.5, init_hidden=True), [torch.ones(1, 1)])
+        >>> [states["mem"].item() for states in steps.states], steps.outputs[0]["out"].item()
+        ([1.0, 1.5], 0.0)
+    """
+    must_be_evaluating(net)
+    for path, module in net.named_modules():
+        if isinstance(module, WholeSequence):
+            raise ValueError(
+                f"export: {path!r} ({type(module).__name__}) takes the whole sequence at once and has no step; pass "
+                "over='sequence' and the whole sequence"
+            )
+    outputs, states = [], []
+    with torch.no_grad(), at_rest(net):
+        for _ in range(2):
+            outputs.append(called(net, inputs))
+            kept = {path: m._kept for path, m in temporal_by_path(net).items() if m._kept is not None}
+            _must_be_of_samples(net, kept, inputs[0].shape[0])
+            states.append(as_tensors(kept))
+    return Example(outputs, states, kept)
+
+
+def called(net: nn.Module, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
+    """Call a net and return its outputs by name.
+
+    Raises:
+        ValueError: If the net raises anything, or would start at rest in every step.
+        TypeError: If it does not return tensors.
+    """
+    with Watch(net).watching():
+        try:
+            out = net(*inputs)
+        except Exception as error:  # whatever a net raises
+            said = str(error).removeprefix("unroll: ")
+            raise ValueError(f"export: {type(net).__name__} does not take {_shapes(inputs)}: {said}") from error
+    return named_tensors(out)
+
+
+def must_be_evaluating(net: nn.Module) -> None:
+    """Raise if a net would draw random numbers or change its statistics."""
+    for path, module in net.named_modules():
+        if module.training and isinstance(module, _NormBase | _DropoutNd):
+            raise ValueError(
+                f"export: {path!r} ({type(module).__name__}) is in training mode, where it changes the net or draws "
+                "random numbers; call net.eval()"
+            )
+
+
+def _must_be_of_samples(net: nn.Module, kept: dict[str, Any], batch: int) -> None:
+    for path, value in kept.items():
+        module = net.get_submodule(path)
+        where = f"export: {path or 'the net'!r} ({type(module).__name__})"
+        if not isinstance(value, tuple):
+            raise ValueError(
+                f"{where} counts its steps outside of any tensor, so that one step is not like the other; pass "
+                "over='sequence' and dynamic=('batch',)"
+            )
+        wrong = [name for name, tensor in as_tensors({path: value}).items() if tensor.shape[:1] != (batch,)]
+        if wrong:
+            raise ValueError(
+                f"{where} keeps {', '.join(wrong)}, of which axis 0 is not the batch; it cannot be a state"
+            )
+
+
+def _shapes(inputs: Sequence[Tensor]) -> str:
+    return ", ".join(f"{list(one.shape)} ({str(one.dtype).removeprefix('torch.')})" for one in inputs)

@@ -1,0 +1,42 @@
+"""Programs of torch.export, which PyTorch runs wherever it is installed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.export import ExportedProgram
+
+from snn_core.files.whole_file import whole_file
+from snn_export.over import program_of
+
+MANIFEST = "snn.json"
+
+
+def export_torch(
+    net: nn.Module,
+    inputs: Sequence[Tensor],
+    path: str | os.PathLike[str] | None,
+    *,
+    over: str,
+    dynamic: frozenset[str],
+) -> ExportedProgram:
+    """Export a net to a program of torch.export.
+
+    Args:
+        net: The net.
+        inputs: What it takes.
+        path: The file for ``torch.export.load``; in it ``snn.json`` has the names of what goes in and out.
+        over: ``"step"`` or ``"sequence"``.
+        dynamic: Which of ``"batch"`` and ``"time"`` are free.
+
+    Returns:
+        The program.
+    """
+    program = program_of(net, inputs, over, dynamic)
+    if path is not None:
+        with whole_file(path) as file:
+            torch.export.save(program.exported, file, extra_files={MANIFEST: program.as_json()})
+    return program.exported
