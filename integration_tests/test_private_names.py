@@ -13,7 +13,7 @@ import torch._functorch.eager_transforms
 from torch import nn
 from torch.nn.modules import module as module_of_torch
 
-pytestmark = pytest.mark.needs("snn-core", "snn-cpu", "snn-functional", "snn-ipu", "snn-nir")
+pytestmark = pytest.mark.needs("snn-core", "snn-cpu", "snn-export", "snn-functional", "snn-ipu", "snn-nir")
 
 PACKAGES = pathlib.Path(__file__).parent.parent / "packages"
 
@@ -34,8 +34,10 @@ BELOW_TORCH = {
     "torch._C._functorch.is_legacy_batchedtensor": "as above, for is_grads_batched=True",
     "torch._C._get_mkldnn_enabled": "torch.backends.mkldnn.enabled takes ten times as long in each convolution",
     "torch._C._is_tracing": "torch.jit.is_tracing() takes two to seven times as long in each step",
+    "torch._C._get_tracing_state": "which trace of torch.jit runs is nowhere public",
     "torch._C._len_torch_dispatch_stack": "whether a dispatch mode is active is nowhere public",
     "torch._C._len_torch_function_stack": "whether a function mode is active, in a step, where a list takes too long",
+    "torch._higher_order_ops.scan": "a loop inside of an exported program is nowhere public",
     "torch.autograd._disable_profiler_legacy": "torch.profiler sums allocations up by operation, writes to stderr from "
     "2.13 on, and asks for GPUs; this gives each allocation and does neither",
     "torch.autograd._profiler_enabled": "whether a profiler records is nowhere public",

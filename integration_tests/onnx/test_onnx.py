@@ -86,7 +86,7 @@ def test_a_net_that_keeps_its_state_is_refused_and_keeps_it(start: str, tmp_path
         if start == "new":
             net[1] = snn.Leaky(beta=0.9, init_hidden=True)
         with pytest.raises(
-            torch.onnx.OnnxExporterError, match=r"Leaky keeps a state.*snn\.unroll.*init_hidden=False"
+            torch.onnx.OnnxExporterError, match=r"Leaky keeps a state.*snn\.export.*init_hidden=False"
         ) as refused:
             torch.onnx.export(net, (xs[0],), tmp_path / "net.onnx", dynamo=True, verbose=False)
         assert isinstance(refused.value.__cause__, RuntimeError)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import io
 from collections.abc import Callable
 from typing import Any
 
@@ -65,7 +67,9 @@ def test_a_step_of_a_neuron_that_keeps_its_state_is_not_exported(case: Case) -> 
     net, xs = nn.Sequential(case.make(init_hidden=True)), case.input()
     expected = [out.detach() for out in looped(net, xs)]
     snn.utils.reset(net)
-    with pytest.raises(RuntimeError, match=rf"{type(net[0]).__name__} {REFUSED}.*unroll.*init_hidden=False.*reset"):
+    with pytest.raises(
+        RuntimeError, match=rf"{type(net[0]).__name__} {REFUSED}.*snn\.export.*init_hidden=False.*unroll.*reset"
+    ):
         export(net, xs[0])
     close([net(x).detach() for x in xs], expected)
 
@@ -142,3 +146,43 @@ def test_a_step_that_keeps_its_state_is_compiled() -> None:
     net, xs = small(), torch.rand(4, 3, 5)
     with torch.no_grad():
         close(looped(torch.compile(net, backend="eager", fullgraph=True), xs), looped(small(), xs))
+
+
+BY_TRACE: dict[str, Callable[[nn.Module, Tensor], Any]] = {
+    "torch.jit.trace": torch.jit.trace,
+    "torch.onnx.export": lambda net, x: torch.onnx.export(net, (x,), io.BytesIO(), dynamo=False),
+}
+
+
+@pytest.mark.parametrize("rest", ["new", "reset", "run before"])
+@pytest.mark.parametrize("way", BY_TRACE)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of both ways, about themselves
+def test_a_step_that_keeps_its_state_is_not_traced(way: str, rest: str) -> None:
+    net, xs = small(), torch.rand(4, 3, 5)
+    expected = looped(net, xs)
+    net = small()
+    if rest == "reset":
+        snn.utils.reset(net)
+    first = [net(x) for x in xs[:2]] if rest == "run before" else []
+    with pytest.raises(RuntimeError, match=rf"^Leaky {REFUSED}.*snn\.export.*init_hidden=False"):
+        BY_TRACE[way](net, xs[0])
+    close(torch.stack(first + [net(x) for x in xs[len(first) :]]), expected)
+
+
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+def test_a_time_loop_that_begins_at_rest_is_traced_and_a_step_after_it_is_not() -> None:
+    xs, others = torch.rand(2, 4, 3, 5)
+    net = small()
+    traced = torch.jit.trace(Runs(net, looped), xs)
+    for _ in range(2):
+        close(traced(others), looped(small(), others))
+    with pytest.raises(RuntimeError, match=REFUSED):
+        torch.jit.trace(net, xs[0])
+    close(copy.deepcopy(net)(xs[0]), net(xs[0]))
+    close(looped(net, xs), looped(small(), xs))
+
+
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+def test_a_step_with_its_states_passed_is_traced() -> None:
+    x, mem = torch.rand(2, 3, 5)
+    close(torch.jit.trace(snn.Leaky(beta=0.9), (x, mem))(mem, x), snn.Leaky(beta=0.9)(mem, x))

@@ -93,7 +93,7 @@ class Temporal(nn.Module):
 
     _kept: Any = None  # a tuple of tensors, a count of steps, or None before the first step
     _programs: Any = None  # what kernels know of its step, which is made anew where it is copied or loaded
-    _kept_in: int = -1  # the backward pass in which it was computed, -1 outside of any, or _EXPORTED
+    _kept_in: Any = -1  # the backward pass in which it was computed, -1 outside of any, _EXPORTED, or a trace
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -123,25 +123,25 @@ class Temporal(nn.Module):
     def _keep(self, kept: Any) -> None:
         object.__setattr__(self, "_kept", kept)  # a tenth of the time of nn.Module's, which looks for parameters
         if not torch.compiler.is_compiling():
-            object.__setattr__(self, "_kept_in", torch._C._current_graph_task_id())
+            traced = torch._C._is_tracing()
+            here = weakref.ref(torch._C._get_tracing_state()) if traced else torch._C._current_graph_task_id()
+            object.__setattr__(self, "_kept_in", here)
         elif _is_exporting():
             object.__setattr__(self, "_kept_in", _EXPORTED)
 
     def _recall(self) -> Any:
-        """Return what is kept, unless a backward pass or an exported program asks for what was computed outside of it.
+        """Return what is kept, unless a backward pass, export or trace asks for what was computed outside of it.
 
         Activation checkpointing runs ``forward`` a second time, inside the backward pass; by then what is kept has
-        moved on, and the second run would silently differ from the first. An exported program holds as a constant what
-        was kept before, and every run of it would start from that.
+        moved on, and the second run would silently differ from the first. An exported or traced program holds as a
+        constant what was kept before, and every run of it would start from that.
         """
         if torch.compiler.is_compiling():
             if _is_exporting() and self._kept_in != _EXPORTED:
-                raise RuntimeError(
-                    f"{type(self).__name__} keeps a state from call to call, which an exported program cannot: every "
-                    "run would start from the same state; export a module whose forward returns snn.unroll(net, xs), "
-                    "pass states in and out (init_hidden=False), or call snn.utils.reset(net) first in a forward with "
-                    "a time loop of its own"
-                )
+                raise RuntimeError(_cannot_be_exported(self))
+        elif torch._C._is_tracing():
+            if not isinstance(self._kept_in, weakref.ref) or self._kept_in() is not torch._C._get_tracing_state():
+                raise RuntimeError(_cannot_be_exported(self))
         elif self._kept is not None:
             task = torch._C._current_graph_task_id()
             if task not in (-1, self._kept_in):
@@ -185,6 +185,15 @@ class Temporal(nn.Module):
             "_kept_in": -1,
             "_programs": None,
         }
+
+
+def _cannot_be_exported(module: Temporal) -> str:
+    return (
+        f"{type(module).__name__} keeps a state from call to call, which an exported program cannot: every run would "
+        "start from the same state; call snn.export(net, x, path, format=...), which makes states inputs and outputs, "
+        "or pass them in and out yourself (init_hidden=False); a forward that returns snn.unroll(net, xs), or begins "
+        "with snn.utils.reset(net) and has a time loop of its own, keeps none either"
+    )
 
 
 def _is_exporting() -> bool:
