@@ -37,7 +37,6 @@ BELOW_TORCH = {
     "torch._C._get_tracing_state": "which trace of torch.jit runs is nowhere public",
     "torch._C._len_torch_dispatch_stack": "whether a dispatch mode is active is nowhere public",
     "torch._C._len_torch_function_stack": "whether a function mode is active, in a step, where a list takes too long",
-    "torch._higher_order_ops.scan": "a loop inside of an exported program is nowhere public",
     "torch.autograd._disable_profiler_legacy": "torch.profiler sums allocations up by operation, writes to stderr from "
     "2.13 on, and asks for GPUs; this gives each allocation and does neither",
     "torch.autograd._profiler_enabled": "whether a profiler records is nowhere public",

@@ -28,7 +28,7 @@ NEEDS_NATIVE = ("integration_tests/native", "packages/snn-cpu/tests/native")
 # by what the tests of each need: the interpreter of Triton, its compiler, a GPU
 NEEDS_TRITON = tuple(f"packages/snn-triton/tests/{name}" for name in ("interpreted", "compiled", "gpu"))
 # by the extra that the tests of each need
-NEEDS_ONNX, NEEDS_EXECUTORCH = (f"packages/snn-export/tests/with_{extra}" for extra in ("onnx", "executorch"))
+NEEDS_ONNX, NEEDS_EXECUTORCH = (f"packages/snn-export/tests/test_with_{extra}.py" for extra in ("onnx", "executorch"))
 # tests of packages that need more than what these declare
 NEEDS_MORE = (*NEEDS_NATIVE, *NEEDS_TRITON, NEEDS_ONNX, NEEDS_EXECUTORCH)
 SHORT = ("-m", "not exhaustive")  # all but what runs once a push, with all packages installed

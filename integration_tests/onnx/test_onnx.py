@@ -15,33 +15,19 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 import snn_core as snn
+from snn_export import export
 from trust.neurons import EVERY, Neuron
 
 pytestmark = [
-    pytest.mark.needs("snn-core"),
+    pytest.mark.needs("snn-core", "snn-export"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),  # of the exporter about itself
     pytest.mark.filterwarnings("ignore::UserWarning"),
 ]
 every_neuron = pytest.mark.parametrize("neuron", EVERY, ids=lambda n: n.name)
 
 
-class OneStep(nn.Module):
-    """A neuron's step as a function of tensors alone."""
-
-    def __init__(self, neuron: Any) -> None:
-        super().__init__()
-        self.neuron = neuron
-
-    def forward(self, x: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
-        spk, after = self.neuron.step(x, self.neuron.State._make(states))
-        return spk, *after
-
-
-def started(file: pathlib.Path, model: nn.Module, given: tuple[Tensor, ...], axis: int) -> Any:
-    """A session of the exported file, the batch on ``axis`` free, as a function of tensors."""
-    batch = torch.export.Dim("batch")
-    shapes = ({axis: batch}, tuple({axis: batch} for _ in given[1:])) if len(given) > 1 else ({axis: batch},)
-    torch.onnx.export(model.eval(), given, file, dynamo=True, dynamic_shapes=shapes, verbose=False)
+def started(file: pathlib.Path) -> Any:
+    """A session of a file as a function of tensors."""
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
     names = [entry.name for entry in session.get_inputs()]
 
@@ -59,11 +45,12 @@ def test_a_file_gives_the_numbers_of_the_neuron(neuron: Neuron, tmp_path):
     larger = torch.cat([xs, 0.5 * xs], 1)
     with torch.no_grad():
         if neuron.whole:
-            run = started(file, model, (xs,), axis=1)
-            torch.testing.assert_close(run(larger), tree_leaves(model(larger)), rtol=1e-5, atol=1e-6)
+            export(model.eval(), xs, file, format="onnx", over="sequence", dynamic=("batch",))
+            torch.testing.assert_close(started(file)(larger), tree_leaves(model(larger)), rtol=1e-5, atol=1e-6)
             return
-        states = tuple(model.step(xs[0])[1])
-        run = started(file, OneStep(model), (xs[0], *states), axis=0)
+        kept = neuron.make(init_hidden=True).float()
+        export(kept, xs[0], file, format="onnx")
+        run = started(file)
         states = tuple(model.step(larger[0])[1])
         fired = 0.0
         for x in larger[1:]:
@@ -106,7 +93,10 @@ def test_a_net_unrolled_in_a_forward_gives_the_numbers_of_pytorch(tmp_path: path
     torch.manual_seed(0)
     net = nn.Sequential(nn.Linear(5, 4), snn.Leaky(beta=0.9, init_hidden=True))
     xs = 4 * torch.rand(7, 6, 5)
-    run = started(tmp_path / "net.onnx", Unrolled(net), (xs[:, :3],), axis=1)
+    shapes = ({1: torch.export.Dim("batch")},)
+    model = Unrolled(net).eval()
+    torch.onnx.export(model, (xs[:, :3],), tmp_path / "net.onnx", dynamo=True, dynamic_shapes=shapes, verbose=False)
+    run = started(tmp_path / "net.onnx")
     with torch.no_grad():
         expected = torch.stack([net(x) for x in xs])
     assert 0 < expected.mean() < 1

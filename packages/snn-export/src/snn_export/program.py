@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
 import snn_core
+from snn_core.kernels.operator import WRITES_OUT
 from snn_export._version import __version__
 from snn_export.step import at_rest
 
@@ -92,11 +93,14 @@ def traced(
     dims = {name: Dim(name) for axes in free for _, name in axes}
     shapes = tuple({axis: dims[name] for axis, name in axes} for axes in free)
     at_least_two = [_at_least_two(one, axes) for one, axes in zip(inputs, free, strict=True)]
+    writing_out = WRITES_OUT.set(True)
     try:
         with torch.no_grad(), quiet(), at_rest(owner):
             exported = torch.export.export(module, tuple(at_least_two), dynamic_shapes=(shapes,), strict=False)
     except Exception as error:  # of any kind: those of torch.export are not public
         raise ValueError(f"export: {type(owner).__name__} cannot be traced: {_why(error, [*dims])}") from error
+    finally:
+        WRITES_OUT.reset(writing_out)
     forget_files(exported)
     return exported
 

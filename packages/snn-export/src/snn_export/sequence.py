@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.export import ExportedProgram
+from torch.export.graph_signature import InputKind
 
 from snn_core.neuron.kept import as_tensors, temporal_by_path
 from snn_core.neuron.whole_sequence import WholeSequence
@@ -44,37 +45,50 @@ class _Whole(nn.Module):
 
 
 class _Scan(nn.Module):
-    """A step that is run over a sequence by a loop in the program."""
+    """A step that is run over a sequence by a loop in the program.
 
-    def __init__(self, step: nn.Module, rest: Sequence[Tensor], batch_is_free: bool) -> None:
+    Args:
+        net: The net.
+        step: Its step.
+        rest: The states at rest.
+        batch_is_free: Whether the states are for any batch.
+    """
+
+    def __init__(self, net: nn.Module, step: ExportedProgram, rest: Sequence[Tensor], batch_is_free: bool) -> None:
         super().__init__()
-        self.step = step
+        self.net = net
+        self._graph = [step.graph_module]  # in a list, as it is no part of this module
+        self._names: list[str] = []
+        for spec in step.graph_signature.input_specs:
+            if spec.kind is InputKind.USER_INPUT:
+                continue
+            name = str(spec.target)
+            if spec.kind is InputKind.CONSTANT_TENSOR:
+                self.register_buffer(f"constant_{len(self._names)}", step.constants[name])
+                name = f"constant_{len(self._names)}"
+            self._names.append(name)
         self._rest = [(tensor.shape, tensor.dtype) for tensor in rest]
         self._batch_is_free = batch_is_free
 
     def forward(self, *sequences: Tensor) -> tuple[Tensor, ...]:
-        first, count = sequences[0], len(self._rest)
+        first, count, inputs = sequences[0], max(1, len(self._rest)), len(sequences)
         batch = [first.shape[1]] if self._batch_is_free else []
         rest = [first.new_zeros((*batch, *shape[len(batch) :]), dtype=dtype) for shape, dtype in self._rest]
 
-        def body(states: list[Tensor], inputs: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-            after = [tensor.clone() for tensor in self.step(*inputs, *(states if count else ()))]
-            outputs, states = after[: len(after) - count], after[len(after) - count :] if count else states
-            return [state.clone(memory_format=torch.contiguous_format) for state in states], outputs
+        def body(*tensors: Tensor) -> list[Tensor]:
+            states, step, weights = tensors[:count], tensors[count : count + inputs], tensors[count + inputs :]
+            after = self._graph[0](*weights, *step, *(states if rest else ()))
+            outputs, states = after[: len(after) - len(rest)], after[len(after) - len(rest) :] if rest else states
+            return [tensor.clone(memory_format=torch.contiguous_format) for tensor in (*states, *outputs)]
 
-        last, outputs = _scan()(body, rest or [first.new_zeros(())], list(sequences))
-        return (*outputs, *(last if count else ()))
+        # a loop carries something in any case
+        carried = rest or [first.new_zeros(())]
+        after = torch.ops.higher_order.scan(body, carried, [*sequences], tuple(map(self._tensor, self._names)))
+        return (*after[count:], *(after[:count] if rest else ()))
 
-
-def _scan() -> Callable[..., Any]:
-    try:
-        from torch._higher_order_ops.scan import scan
-    except ImportError:
-        raise ValueError(
-            f"export: PyTorch {torch.__version__} has no loop for a free number of steps; pass dynamic=('batch',), "
-            "which writes the steps of x out, or install PyTorch 2.13"
-        ) from None
-    return scan
+    def _tensor(self, name: str) -> Tensor:
+        module, _, last = name.rpartition(".")
+        return getattr(self.get_submodule(module), last)
 
 
 def _states(net: nn.Module) -> dict[str, Tensor]:
@@ -116,8 +130,8 @@ def sequence_program(net: nn.Module, inputs: Sequence[Tensor], dynamic: frozense
     elif "time" in dynamic:
         step = step_program(net, [one[0] for one in inputs], dynamic)
         with quiet():
-            pure = step.exported.run_decompositions({}).module()
-        module = _Scan(pure, [*states.values()], "batch" in dynamic)
+            pure = step.exported.run_decompositions({})
+        module = _Scan(net, pure, [*states.values()], "batch" in dynamic)
     else:
         module = _Steps(net)
     free = axes_of(dynamic, _AXES)

@@ -142,12 +142,18 @@ def two_steps(net: nn.Module, inputs: Sequence[Tensor]) -> Example:
                 "over='sequence' and the whole sequence"
             )
     outputs, states = [], []
+    before = {name: buffer._version for name, buffer in net.named_buffers()}
     with torch.no_grad(), at_rest(net):
         for _ in range(2):
             outputs.append(called(net, inputs))
             kept = {path: m._kept for path, m in temporal_by_path(net).items() if m._kept is not None}
             _must_be_of_samples(net, kept, inputs[0].shape[0])
             states.append(as_tensors(kept))
+    if changed := [name for name, buffer in net.named_buffers() if buffer._version != before.get(name)]:
+        raise ValueError(
+            f"export: a step of {type(net).__name__} changes {', '.join(map(repr, changed))}, which a program cannot; "
+            "pass it in and out"
+        )
     return Example(outputs, states, kept)
 
 

@@ -8,6 +8,7 @@ Compilers see one opaque node in place of T steps, and fused kernels stand in fo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
@@ -80,8 +81,8 @@ def run(neuron: Any, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
         (tensor([0., 1., 0.]), tensor([0.7500]))
     """
     compiling = torch.compiler.is_compiling()
-    # a file of ONNX is to run where none of our operators is known
-    if torch.onnx.is_in_onnx_export() or not (compiling or serves_sequences(xs.device.type)):
+    # such a file is to run where none of our operators is known
+    if torch.onnx.is_in_onnx_export() or _is_written_out() or not (compiling or serves_sequences(xs.device.type)):
         return loop(neuron.advance, xs, state, trace)
     if compiling:
         # a compiler would unroll the loop T times; the operator is one node to it
@@ -93,6 +94,14 @@ def run(neuron: Any, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
     kernel, call_, constants = fused_call
     spikes, *states = fused.call(kernel, call_, xs, tuple(state), constants, trace)
     return spikes, type(state)._make(states)
+
+
+WRITES_OUT: ContextVar[bool] = ContextVar("writes_out", default=False)
+"""Whether what torch.export traces in this thread is to hold every step, and none of our operators."""
+
+
+def _is_written_out() -> bool:
+    return not torch.compiler.is_dynamo_compiling() and WRITES_OUT.get()
 
 
 def _fused_call(

@@ -51,7 +51,7 @@ class _BatchNormTT(Temporal, nn.ModuleList):
     def run_rows(self, rows: Tensor, folding: Folding) -> Tensor:
         ending, kept, out = Ending(folding.order, type(self).__name__), self._recall(), []
         for samples in folding.each(rows):
-            kept = ending.running(kept, len(samples))
+            kept = ending.running(kept, samples.shape[0])
             out.append(self[self._step_of(kept)](samples))
             kept = (kept[0] + 1,) if isinstance(kept, tuple) else (kept or 0) + 1
         self._keep(ending.whole(kept))
