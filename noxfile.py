@@ -364,7 +364,8 @@ def onnx(session: nox.Session) -> None:
 def executorch(session: nox.Session) -> None:
     """Nets exported to ExecuTorch, and the files run by its runtime on this CPU (not part of a push)."""
     install(session, "snn-export[executorch]", *group("test"))
-    pytest(session, NEEDS_EXECUTORCH)
+    # which warns as it is imported
+    pytest(session, "-W", "default", NEEDS_EXECUTORCH)
 
 
 @nox.session(requires=["wheels"])

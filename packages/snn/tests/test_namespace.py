@@ -107,6 +107,15 @@ def test_a_missing_piece_is_named_with_what_installs_it(module: str, touch: str)
     assert done.stderr.splitlines()[-1] == said
 
 
+@pytest.mark.parametrize(("name", "extra"), [("diagnose", "functional"), ("export", "export")])
+def test_a_function_of_a_missing_piece_is_named_with_what_installs_it(name: str, extra: str):
+    done = python(f"import snn\nsnn.{name}", hidden=(f"snn_{extra}",))
+    said = f"ImportError: snn.{name} is in snn-{extra}: pip install 'snn[{extra}]>=0.5', {WHEELS}"
+    assert done.stderr.splitlines()[-1] == said
+    done = python(f"import snn\nassert {name!r} not in dir(snn)", hidden=(f"snn_{extra}",))
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_missing_piece_takes_only_its_own_names_from_utils():
     program = "from snn.utils import reset, detach\nimport snn\nprint(*snn.utils.__all__)\nsnn.utils.valid_split"
     done = python(program, hidden=("snn_data",))

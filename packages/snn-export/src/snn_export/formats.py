@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from snn_export.program import quiet
+
 
 @dataclass(frozen=True)
 class Format:
@@ -54,7 +56,8 @@ def writer(name: str) -> Callable[..., Any]:
     form = FORMATS[name]
     for need in form.needs:
         try:
-            importlib.import_module(need)
+            with quiet():
+                importlib.import_module(need)
         except ModuleNotFoundError as error:
             if error.name != need:
                 raise
@@ -63,4 +66,5 @@ def writer(name: str) -> Callable[..., Any]:
                 f"pip install 'snn-export[{form.extra}]', with the --find-links that snn was installed with, if any",
                 name=need,
             ) from None
-    return getattr(importlib.import_module(form.module), form.function)
+    with quiet():
+        return getattr(importlib.import_module(form.module), form.function)

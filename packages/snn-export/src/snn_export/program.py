@@ -74,7 +74,11 @@ def entries(tensors: Mapping[str, Tensor], free: Sequence[tuple[int, str]]) -> l
 
 
 def traced(
-    module: nn.Module, inputs: Sequence[Tensor], free: Sequence[Sequence[tuple[int, str]]], owner: nn.Module
+    module: nn.Module,
+    inputs: Sequence[Tensor],
+    free: Sequence[Sequence[tuple[int, str]]],
+    owner: nn.Module,
+    bounded: bool,
 ) -> ExportedProgram:
     """Trace a module that takes and returns tensors.
 
@@ -82,7 +86,8 @@ def traced(
         module: The module.
         inputs: Its inputs; only their shapes, dtypes and devices count.
         free: For each input the axes that are free, and what each is called.
-        owner: The net that it is of, for messages.
+        owner: The net that it is of.
+        bounded: Whether free axes are at most as long as those of the inputs.
 
     Returns:
         The program, in which no file is named.
@@ -90,13 +95,19 @@ def traced(
     Raises:
         ValueError: If it cannot be traced.
     """
-    dims = {name: Dim(name) for axes in free for _, name in axes}
+    if bounded:  # an axis of one is then a constant
+        free = [[(i, name) for i, name in axes if one.shape[i] > 1] for one, axes in zip(inputs, free, strict=True)]
+    sizes = {name: one.shape[i] for one, axes in zip(inputs, free, strict=True) for i, name in axes}
+    dims = {name: Dim(name, min=1, max=size) if bounded else Dim(name) for name, size in sizes.items()}
     shapes = tuple({axis: dims[name] for axis, name in axes} for axes in free)
-    at_least_two = [_at_least_two(one, axes) for one, axes in zip(inputs, free, strict=True)]
+    given = [
+        one.new_zeros(one.shape) if bounded else _at_least_two(one, axes)
+        for one, axes in zip(inputs, free, strict=True)
+    ]
     writing_out = WRITES_OUT.set(True)
     try:
         with torch.no_grad(), quiet(), at_rest(owner):
-            exported = torch.export.export(module, tuple(at_least_two), dynamic_shapes=(shapes,), strict=False)
+            exported = torch.export.export(module, tuple(given), dynamic_shapes=(shapes,), strict=False)
     except Exception as error:  # of any kind: those of torch.export are not public
         raise ValueError(f"export: {type(owner).__name__} cannot be traced: {_why(error, [*dims])}") from error
     finally:

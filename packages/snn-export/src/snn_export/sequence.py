@@ -97,13 +97,16 @@ def _states(net: nn.Module) -> dict[str, Tensor]:
     return as_tensors({path: value for path, value in kept.items() if isinstance(value, tuple)})
 
 
-def sequence_program(net: nn.Module, inputs: Sequence[Tensor], dynamic: frozenset[str]) -> Program:
+def sequence_program(
+    net: nn.Module, inputs: Sequence[Tensor], dynamic: frozenset[str], bounded: bool = False
+) -> Program:
     """Trace a net over a whole sequence from rest.
 
     Args:
         net: The net.
         inputs: What it takes in all steps, ``[T, batch, ...]``.
         dynamic: Which of ``"batch"`` and ``"time"`` are to be free.
+        bounded: Whether a free axis is at most as long as that of the inputs.
 
     Returns:
         The program: inputs to outputs ``[T, batch, ...]`` and the states behind the last step.
@@ -128,14 +131,14 @@ def sequence_program(net: nn.Module, inputs: Sequence[Tensor], dynamic: frozense
     if whole:
         module: nn.Module = _Whole(net)
     elif "time" in dynamic:
-        step = step_program(net, [one[0] for one in inputs], dynamic)
+        step = step_program(net, [one[0] for one in inputs], dynamic, bounded)
         with quiet():
             pure = step.exported.run_decompositions({})
         module = _Scan(net, pure, [*states.values()], "batch" in dynamic)
     else:
         module = _Steps(net)
     free = axes_of(dynamic, _AXES)
-    exported = traced(module, inputs, [free] * len(inputs), net)
+    exported = traced(module, inputs, [free] * len(inputs), net, bounded)
     after = {f"{name}.next": state for name, state in states.items()}
     with torch.no_grad():
         must_be_same(outputs | after, exported.module()(*inputs), net)

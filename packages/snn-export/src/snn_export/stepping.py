@@ -12,13 +12,14 @@ from snn_export.program import Program, axes_of, entries, must_be_same, traced
 from snn_export.step import Step, two_steps
 
 
-def step_program(net: nn.Module, inputs: Sequence[Tensor], dynamic: frozenset[str]) -> Program:
+def step_program(net: nn.Module, inputs: Sequence[Tensor], dynamic: frozenset[str], bounded: bool = False) -> Program:
     """Trace one step of a net.
 
     Args:
         net: The net.
         inputs: What it takes in a step.
         dynamic: ``"batch"`` if that is to be free.
+        bounded: Whether a free axis is at most as long as that of the inputs.
 
     Returns:
         The program: inputs and states to outputs and states.
@@ -40,7 +41,7 @@ def step_program(net: nn.Module, inputs: Sequence[Tensor], dynamic: frozenset[st
     free = axes_of(dynamic, ["batch"])
     everything = [*inputs, *rest.values()]
     module = Step(net, len(inputs), example.kept)
-    exported = traced(module, everything, [free] * len(everything), net)
+    exported = traced(module, everything, [free] * len(everything), net, bounded)
     run, states = exported.module(), list(rest.values())
     with torch.no_grad():
         for outputs, kept in zip(example.outputs, example.states, strict=True):

@@ -15,6 +15,8 @@ from snn.doctor_command import add_options as add_doctor_options
 from snn.doctor_command import main as run_doctor
 from snn.energy_command import add_options as add_energy_options
 from snn.energy_command import main as run_energy
+from snn.export_command import add_options as add_export_options
+from snn.export_command import main as run_export
 from snn.renaming.command import add_options as add_rename_options
 from snn.renaming.command import main as run_rename
 
@@ -31,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Words after ``snn``; those of this process if None.
 
     Returns:
-        Exit code: 0 if all is well, 1 if not, 2 if ``doctor`` or ``energy`` could not run a net, 3 if it needs a GPU
+        Exit code: 0 if all is well, 1 if not, 2 if there is no net or it could not be run, 3 if a GPU is asked for
         and there is none, 130 if the keyboard interrupted it.
 
     Raises:
@@ -39,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Example:
         >>> main([])
-        usage: snn [-h] [--version] {demo,doctor,energy,nir,rename} ...
+        usage: snn [-h] [--version] {demo,doctor,energy,export,nir,rename} ...
         ...
         0
     """
@@ -68,6 +70,7 @@ def _run(words: Sequence[str]) -> int:
         "demo": run_demo,
         "doctor": run_doctor,
         "energy": run_energy,
+        "export": run_export,
         "nir": lambda _: _nir(()),
         "rename": run_rename,
     }
@@ -77,7 +80,7 @@ def _run(words: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="snn", description="Spiking neural networks in PyTorch.")
     parser.add_argument("--version", action="version", version=f"snn {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="{demo,doctor,energy,nir,rename}")
+    commands = parser.add_subparsers(dest="command", metavar="{demo,doctor,energy,export,nir,rename}")
 
     demo = commands.add_parser("demo", help="train a spiking network on real data and write a report")
     add_options(demo)
@@ -86,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     add_doctor_options(doctor)
 
     add_energy_options(commands.add_parser("energy", help="count the energy of a net, beside the ordinary network's"))
+    add_export_options(commands.add_parser("export", help="write a net as a file that runs without snn"))
 
     commands.add_parser("nir", add_help=False, help=_NIR)
 

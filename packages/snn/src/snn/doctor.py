@@ -126,7 +126,7 @@ def _problems(piece: Piece) -> list[str]:
 
 def _environment() -> dict[str, str | int | None]:
     found: dict[str, str | int | None] = {"python": platform.python_version(), "platform": platform.platform()}
-    found |= {name: version(name) for name in ("torch", "numpy")}
+    found |= {name: version(name) for name in ("torch", "numpy", "onnx", "onnxruntime", "executorch")}
     try:
         import torch
     except ImportError:  # the core's requirement says so among the problems

@@ -1,0 +1,83 @@
+"""Programs of ExecuTorch, for phones and smaller machines."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+from executorch.exir import to_edge_transform_and_lower
+from executorch.runtime import Runtime
+from torch import Tensor, nn
+
+from snn_core.files.whole_file import whole_file
+from snn_export.over import program_of
+from snn_export.program import Program, quiet
+
+MANIFEST = "snn_json"
+
+
+def export_executorch(
+    net: nn.Module,
+    inputs: Sequence[Tensor],
+    path: str | os.PathLike[str] | None,
+    *,
+    over: str,
+    dynamic: frozenset[str],
+) -> Any:
+    """Export a net to a program of ExecuTorch, of which XNNPACK computes what it can and portable kernels the rest.
+
+    Args:
+        net: The net.
+        inputs: What it takes.
+        path: The file.
+        over: ``"step"`` or ``"sequence"``.
+        dynamic: Which of ``"batch"`` and ``"time"`` are free, up to those of the inputs, for which memory is planned.
+
+    Returns:
+        ExecuTorch's ``ExecutorchProgramManager``.
+
+    Raises:
+        ValueError: If ExecuTorch cannot lower it, or its runtime does not run it with every size that is free.
+    """
+    program = program_of(net, inputs, over, dynamic, bounded=True)
+    try:
+        with quiet():
+            edge = to_edge_transform_and_lower(
+                program.exported, partitioner=[XnnpackPartitioner()], constant_methods={MANIFEST: program.as_json()}
+            )
+            lowered = edge.to_executorch()
+    except Exception as error:  # of any kind: those of ExecuTorch have no class in common
+        said = " ".join(str(error).split())[:500]
+        raise ValueError(f"export: {type(net).__name__} cannot be lowered to ExecuTorch: {said}") from error
+    _must_run(lowered.buffer, program, inputs, net)
+    if path is not None:
+        with whole_file(path) as file:
+            lowered.write_to_file(file)
+    return lowered
+
+
+def _must_run(buffer: bytes, program: Program, inputs: Sequence[Tensor], net: nn.Module) -> None:
+    """Run a program with the sizes of the inputs, and with each that is free at 1, or raise."""
+    largest = {
+        str(name): tensor.shape[axis]
+        for entry, tensor in zip(program.inputs, inputs, strict=False)
+        for axis, name in enumerate(entry.shape)
+        if isinstance(name, str)
+    }
+    for sizes in (largest, *({**largest, name: 1} for name in largest)):
+        method = Runtime.get().load_program(buffer).load_method("forward")
+        zeros = [
+            torch.zeros([sizes.get(str(size), size) for size in entry.shape], dtype=getattr(torch, entry.dtype))
+            for entry in program.inputs
+        ]
+        try:
+            method.execute(zeros)
+        except RuntimeError as error:
+            fixed = ", ".join(f"a {name} of {size}" for name, size in sizes.items())
+            raise ValueError(
+                f"export: ExecuTorch does not run {type(net).__name__} with {fixed or 'these sizes'} ({error}); leave "
+                "what must be fixed out of dynamic=, or pass dynamic=()"
+            ) from error

@@ -1,0 +1,181 @@
+"""What cannot be exported is an error that says what to do, and leaves no file."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import sys
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import snn_core as snn
+from snn_export import export, formats
+
+from .zoo import made
+
+
+class Fixed(nn.Module):
+    """A forward for a batch of two."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.reshape(2, 5) + 1
+
+
+class Branching(nn.Module):
+    """A forward that depends on a value."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * 2 if x.sum() > 0 else x
+
+
+class Counting(nn.Module):
+    """A forward that counts its calls in Python."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        return x * self.calls
+
+
+class Averaging(nn.Module):
+    """A forward that keeps a running mean in a buffer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(5))
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.mean.mul_(0.9).add_(0.1 * x.mean(0))
+        return x - self.mean
+
+
+class Says(nn.Module):
+    """A forward that returns text."""
+
+    def forward(self, x: Tensor) -> Any:
+        return x, "done"
+
+
+def kept(*layers: nn.Module) -> nn.Module:
+    return nn.Sequential(*layers, snn.Leaky(beta=0.9, init_hidden=True))
+
+
+X = torch.rand(3, 5)
+REFUSED: dict[str, tuple[Any, Any, dict[str, Any], type[Exception], str]] = {
+    "no net": (lambda: 3, X, {}, TypeError, r"takes a net \(nn.Module\), got int"),
+    "no tensor": (kept, [[1.0]], {}, TypeError, "takes a tensor x, or a tuple of tensors, got list"),
+    "no input": (kept, (), {}, TypeError, "takes a tensor x, or a tuple of tensors, got tuple"),
+    "unknown format": (kept, X, {"format": "gif"}, ValueError, "format must be one of 'torch', .*, got 'gif'"),
+    "unknown over": (kept, X, {"over": "all"}, ValueError, "over must be 'step' or 'sequence', got 'all'"),
+    "unknown axis": (kept, X, {"dynamic": ("width",)}, ValueError, r"dynamic must name some of .*, got \('width',\)"),
+    "one axis as text": (kept, X, {"dynamic": "batch"}, ValueError, "dynamic must name .* in a tuple, got 'batch'"),
+    "mismatched sample": (
+        lambda: kept(nn.Linear(4, 3)),
+        X,
+        {},
+        ValueError,
+        r"Sequential does not take \[3, 5\] \(float32\): mat1 and mat2",
+    ),
+    "dropout in training": (lambda: kept(nn.Dropout()), X, {}, ValueError, r"'0' \(Dropout\) is in training mode"),
+    "normalization in training": (lambda: kept(nn.BatchNorm1d(5)), X, {}, ValueError, r"'0' \(BatchNorm1d\) is in tra"),
+    "no state kept or passed": (
+        lambda: nn.Sequential(snn.Leaky(beta=0.9)),
+        X,
+        {},
+        ValueError,
+        r"'0' \(Leaky\) has init_hidden=False and is passed no state",
+    ),
+    "whole sequences by step": (
+        lambda: nn.Sequential(snn.StateLeaky(beta=0.8, channels=5)),
+        X,
+        {},
+        ValueError,
+        r"'0' \(StateLeaky\) takes the whole sequence at once and has no step; pass over='sequence'",
+    ),
+    "whole sequences and steps": (
+        lambda: kept(snn.StateLeaky(beta=0.8, channels=5, output=False)),
+        torch.rand(4, 3, 5),
+        {"over": "sequence"},
+        ValueError,
+        r"'1' \(Leaky\) takes one step after the other, and other layers of the net the whole sequence",
+    ),
+    "a sequence without time": (
+        kept,
+        torch.rand(5),
+        {"over": "sequence"},
+        ValueError,
+        r"takes \[T, batch, .*\[5\]",
+    ),
+    "no steps": (kept, torch.rand(0, 3, 5), {"over": "sequence"}, ValueError, r"T >= 1, of one T and batch; got \[0"),
+    "a fixed batch": (lambda: kept(Fixed()), X[:2], {}, ValueError, r"it asks for a fixed batch; pass dynamic=\(\)"),
+    "a branch on a value": (lambda: kept(Branching()), X, {}, ValueError, "Sequential cannot be traced: Could not"),
+    "a count in Python": (
+        lambda: kept(Counting()),
+        X,
+        {},
+        ValueError,
+        "'out' of the program is not that of Sequ",
+    ),
+    "a buffer that changes": (lambda: kept(Averaging()), X, {}, ValueError, "a step of Sequential changes '0.mean'"),
+    "text": (lambda: nn.Sequential(Says()), X, {}, TypeError, "the net returns str as 'out.1'; it must return tensors"),
+    "a count of steps": (
+        lambda: kept(snn.BatchNormTT1d(5, 4).eval()),
+        X,
+        {},
+        ValueError,
+        r"'0' \(BatchNormTT1d\) counts its steps outside of any tensor",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_exported_is_refused_and_leaves_no_file(case: str, tmp_path: pathlib.Path) -> None:
+    make, x, options, error, said = REFUSED[case]
+    net = make()
+    with pytest.raises(error, match=f"^export:? .*{said}"):
+        export(net, x, tmp_path / "net.pt2", **({"format": "torch"} | options))
+    assert not list(tmp_path.iterdir())
+    if isinstance(net, nn.Module):
+        assert not any(isinstance(module._kept, tuple) for module in net.modules() if hasattr(module, "_kept"))
+
+
+def test_a_path_that_cannot_be_written_is_an_error_of_the_system(tmp_path: pathlib.Path) -> None:
+    net, inputs = made("dense")
+    with pytest.raises(FileNotFoundError, match=r"there is no folder .*make it first"):
+        export(net, inputs(1, 3)[0][0], tmp_path / "none" / "net.pt2", format="torch")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError, match="folder"):
+        export(net, inputs(1, 3)[0][0], tmp_path / "folder", format="torch")
+    assert os.listdir(tmp_path) == ["folder"]
+
+
+def test_a_file_of_before_outlives_an_export_that_is_refused(tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "net.pt2"
+    file.write_bytes(b"before")
+    with pytest.raises(ValueError, match="cannot be traced"):
+        export(kept(Branching()), X, file, format="torch")
+    assert file.read_bytes() == b"before"
+
+
+@pytest.mark.parametrize("name", [name for name, form in formats.FORMATS.items() if form.needs])
+def test_what_a_format_needs_and_is_not_installed_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    form = formats.FORMATS[name]
+    hidden = form.needs[0]
+
+    class Hide:
+        @staticmethod
+        def find_spec(module: str, *_: Any) -> None:
+            if module == hidden:
+                raise ModuleNotFoundError(f"No module named {hidden!r}", name=hidden)
+
+    monkeypatch.delitem(sys.modules, hidden, raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Hide, *sys.meta_path])
+    said = rf"^export: format='{name}' needs {hidden}, .*: pip install 'snn-export\[{form.extra}\]'"
+    with pytest.raises(ImportError, match=said):
+        export(kept(), X, format=name)

@@ -1,0 +1,104 @@
+"""``snn export``: a net to a file of another format."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from contextlib import redirect_stdout
+from typing import Any
+
+from snn._installing import hint
+from snn.factory import CannotMake, made_by
+
+__all__ = ["add_options", "main"]
+
+_AXES = ("batch", "time")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``snn export``.
+
+    Args:
+        parser: The parser of its words.
+
+    Example:
+        >>> parser = argparse.ArgumentParser()
+        >>> add_options(parser)
+        >>> parser.parse_args(["net.py:make_net", "--shape", "8,784", "--format", "onnx", "net.onnx"]).shape
+        (8, 784)
+    """
+    parser.description = (
+        "Export the net that a function makes, in evaluation mode, to a file that runs without snn: the states of its "
+        "neurons are inputs and outputs. The code is 1 if it cannot be exported, 2 if there is no net."
+    )
+    parser.add_argument("net", metavar="net.py:make_net", help="function that makes a net, without arguments")
+    parser.add_argument("path", metavar="PATH", help="file to write")
+    parser.add_argument("--format", required=True, metavar="FORMAT", help="torch, onnx or executorch")
+    parser.add_argument(
+        "--shape", required=True, type=_shape, metavar="B,...", help="shape of a step's input; T,B,... of a sequence's"
+    )
+    parser.add_argument("--over", choices=("step", "sequence"), default="step", help="what it runs over (default step)")
+    parser.add_argument(
+        "--dynamic", type=_axes, default=_AXES, metavar="AXES", help="what is left free (default batch,time); none"
+    )
+
+
+def main(options: argparse.Namespace) -> int:
+    """Run ``snn export``.
+
+    Args:
+        options: What the parser made of its words.
+
+    Returns:
+        Exit code: 0 if the file is written, 1 if the net cannot be exported, 2 if there is no net.
+
+    Example:
+        >>> parser = argparse.ArgumentParser()
+        >>> add_options(parser)
+        >>> words = ["there/is/no/net.py:make_net", "--shape", "8,784", "--format", "torch", "net.pt2"]
+        >>> main(parser.parse_args(words))
+        2
+    """
+    try:
+        with redirect_stdout(sys.stderr):  # what the user's code and exporters print
+            _written(options)
+    except CannotMake as error:
+        return _refused(str(error), 2)
+    except (ValueError, TypeError, OSError, ImportError) as error:
+        return _refused(str(error).removeprefix("export: "), 1)
+    print(f"written: {options.path}")
+    return 0
+
+
+def _written(options: argparse.Namespace) -> None:
+    try:
+        from snn_export import export
+    except ModuleNotFoundError as error:
+        missing = str(error.name).partition(".")[0].replace("_", "-")
+        raise CannotMake(f"not installed: {missing}; {hint('snn[export]')}") from None
+    import torch
+
+    net: Any = made_by(options.net)
+    if not isinstance(net, torch.nn.Module):
+        raise CannotMake(f"{options.net} returns a {type(net).__name__}; it must return a torch.nn.Module")
+    sample = torch.rand(options.shape, generator=torch.Generator().manual_seed(0))
+    export(net.eval(), sample, options.path, format=options.format, over=options.over, dynamic=options.dynamic)
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    sizes = text.split(",")
+    if not all(size.strip().isdecimal() and int(size) for size in sizes):
+        raise argparse.ArgumentTypeError(f"expected numbers of samples and of features, got {text!r}")
+    return tuple(int(size) for size in sizes)
+
+
+def _axes(text: str) -> tuple[str, ...]:
+    names = () if text == "none" else tuple(text.split(","))
+    if not {*names} <= {*_AXES}:
+        raise argparse.ArgumentTypeError(f"expected batch, time, batch,time or none, got {text!r}")
+    return names
+
+
+def _refused(reason: str, code: int) -> int:
+    print(f"snn export: {reason}", file=sys.stderr)
+    return code
