@@ -7,9 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
-from executorch.exir import to_edge_transform_and_lower
-from executorch.runtime import Runtime
 from torch import Tensor, nn
 
 from snn_core.files.whole_file import whole_file
@@ -42,6 +39,10 @@ def export_executorch(
     Raises:
         ValueError: If ExecuTorch cannot lower it, or its runtime does not run it with every size that is free.
     """
+    with quiet():  # ExecuTorch warns as it is imported
+        from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+        from executorch.exir import to_edge_transform_and_lower
+
     program = program_of(net, inputs, over, dynamic, bounded=True)
     try:
         with quiet():
@@ -61,20 +62,20 @@ def export_executorch(
 
 def _must_run(buffer: bytes, program: Program, inputs: Sequence[Tensor], net: nn.Module) -> None:
     """Run a program with the sizes of the inputs, and with each that is free at 1, or raise."""
+    from executorch.runtime import Runtime
+
     largest = {
-        str(name): tensor.shape[axis]
+        name: tensor.shape[axis]
         for entry, tensor in zip(program.inputs, inputs, strict=False)
         for axis, name in enumerate(entry.shape)
         if isinstance(name, str)
     }
     for sizes in (largest, *({**largest, name: 1} for name in largest)):
         method = Runtime.get().load_program(buffer).load_method("forward")
-        zeros = [
-            torch.zeros([sizes.get(str(size), size) for size in entry.shape], dtype=getattr(torch, entry.dtype))
-            for entry in program.inputs
-        ]
+        shapes = [[sizes[n] if isinstance(n, str) else n for n in entry.shape] for entry in program.inputs]
+        dtypes = [getattr(torch, entry.dtype) for entry in program.inputs]
         try:
-            method.execute(zeros)
+            method.execute([torch.zeros(shape, dtype=dtype) for shape, dtype in zip(shapes, dtypes, strict=True)])
         except RuntimeError as error:
             fixed = ", ".join(f"a {name} of {size}" for name, size in sizes.items())
             raise ValueError(

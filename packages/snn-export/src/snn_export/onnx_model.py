@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import onnx
 import torch
 from torch import Tensor, nn
 
 from snn_core.files.whole_file import whole_file
 from snn_export.over import program_of
 from snn_export.program import Program, quiet
+
+if TYPE_CHECKING:
+    import onnx
 
 OPSET = 18
 _LARGEST = 2**31 - 1  # bytes of a file of Protocol Buffers
@@ -42,6 +44,8 @@ def export_onnx(
     Raises:
         ValueError: If ONNX has no operator for something that the net does, or the model is larger than 2 GiB.
     """
+    import onnx
+
     program = program_of(net, inputs, over, dynamic)
     model = _model(program, net)
     if (size := model.ByteSize()) > _LARGEST:
@@ -56,6 +60,8 @@ def export_onnx(
 
 
 def _model(program: Program, net: nn.Module) -> onnx.ModelProto:
+    from onnx.helper import set_model_props
+
     try:
         with quiet():
             converted = torch.onnx.export(
@@ -79,7 +85,7 @@ def _model(program: Program, net: nn.Module) -> onnx.ModelProto:
     said = json.loads(program.as_json())
     states = json.dumps(said["states"])
     versions = {name.replace("-", "_"): version for name, version in said["versions"].items()}
-    onnx.helper.set_model_props(model, {**versions, "over": program.over, "states": states})
+    set_model_props(model, {**versions, "over": program.over, "states": states})
     return model
 
 
@@ -110,7 +116,7 @@ def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
     yield graph
     for node in graph.node:
         for attribute in node.attribute:
-            if attribute.type == onnx.AttributeProto.GRAPH:
+            if attribute.HasField("g"):
                 yield from _graphs(attribute.g)
 
 
