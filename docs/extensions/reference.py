@@ -25,6 +25,7 @@ FOLDER = ROOT / PLACE
 NAMESPACE = {
     "snn_core": "snn",
     "snn_data": "snn.data",
+    "snn_export": "snn",
     "snn_functional": "snn.functional",
     "snn_nir": "snn.nir",
     "snn_plot": "snn.plot",

@@ -43,7 +43,7 @@ except ModuleNotFoundError:
 
 
 @pytest.mark.parametrize("over", ["step", "sequence"])
-@pytest.mark.parametrize("name", ["several outputs", "delays"])
+@pytest.mark.parametrize("name", ["several outputs", pytest.param("delays", marks=pytest.mark.exhaustive)])
 def test_a_file_runs_where_our_packages_are_not(name: str, over: str, tmp_path: pathlib.Path) -> None:
     net, inputs = made(name)
     xs = inputs(6, 4)

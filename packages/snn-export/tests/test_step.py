@@ -43,6 +43,7 @@ def stepped(program: Any, net: nn.Module, inputs: list[Tensor]) -> list[Tensor]:
     return [torch.stack(column) for column in zip(*steps, strict=True)]
 
 
+@pytest.mark.exhaustive
 @every_neuron
 def test_every_neuron_gives_the_same_numbers_step_by_step(case: Any) -> None:
     net = nn.Sequential(case.make(init_hidden=True)).eval()
@@ -97,6 +98,7 @@ def test_what_the_net_keeps_and_has_is_left_alone() -> None:
     assert not any(p.grad is not None for p in net.parameters())
 
 
+@pytest.mark.filterwarnings("ignore:The given buffer is not writable:UserWarning")  # PyTorch 2.10 of its own file
 def test_the_file_says_what_goes_in_and_out_and_by_which_versions(tmp_path: pathlib.Path) -> None:
     net, inputs = made("several outputs")
     export(net, inputs(1, 3)[0][0], tmp_path / "net.pt2", format="torch")
