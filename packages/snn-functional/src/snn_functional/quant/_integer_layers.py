@@ -56,10 +56,10 @@ class IntegerConv(_IntegerWeights):
             raise ValueError(f"{name}: padding_mode is {layer.padding_mode!r}; an integer net pads with 'zeros'")
         super().__init__(layer, name, entering)
         self._convolve = _CONVOLUTIONS[kind]
-        self._geometry = layer.stride, layer.padding, layer.dilation, layer.groups
+        self.geometry = layer.stride, layer.padding, layer.dilation, layer.groups
 
     def forward(self, x: Tensor) -> Tensor:
-        return self._convolve(x, self.weight, self.bias, *self._geometry)
+        return self._convolve(x, self.weight, self.bias, *self.geometry)
 
 
 class IntegerMaxPool1d(nn.Module):
@@ -67,10 +67,10 @@ class IntegerMaxPool1d(nn.Module):
 
     def __init__(self, pool: Any) -> None:
         super().__init__()
-        self._geometry = pool.kernel_size, pool.stride, pool.padding, pool.dilation, pool.ceil_mode
+        self.geometry = pool.kernel_size, pool.stride, pool.padding, pool.dilation, pool.ceil_mode
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.max_pool1d_with_indices(x, *self._geometry)[0]
+        return F.max_pool1d_with_indices(x, *self.geometry)[0]
 
 
 class IntegerLeaky(Temporal):
@@ -96,20 +96,20 @@ class IntegerLeaky(Temporal):
                 "give state_quant as many fraction_bits, or round the threshold"
             )
         bits = max(grid.fraction_bits + decay_bits, entering.fraction_bits)
-        self._grid = grid
-        self._input_shift = bits - entering.fraction_bits
-        self._state_shift = bits - grid.fraction_bits
-        self._reset_mechanism = neuron.reset_mechanism
-        self._reset_delay = neuron.reset_delay
-        self._output = neuron.output
+        self.grid = grid
+        self.input_shift = bits - entering.fraction_bits
+        self.state_shift = bits - grid.fraction_bits
+        self.reset_mechanism = neuron.reset_mechanism
+        self.reset_delay = neuron.reset_delay
+        self.output = neuron.output
         self.leaving = Signal(amplitude_bits, largest_of(amplitude))
         self.state_fraction_bits = grid.fraction_bits
-        decay_shift, threshold_shift = self._state_shift - decay_bits, grid.fraction_bits - threshold_bits
+        decay_shift, threshold_shift = self.state_shift - decay_bits, grid.fraction_bits - threshold_bits
         subtracted = largest_of(threshold) << threshold_shift
         largest = (
             (largest_of(decay) << decay_shift) * (2 ** (grid.num_bits - 1) + subtracted)
-            + (entering.largest << self._input_shift)
-            + (subtracted << self._state_shift)
+            + (entering.largest << self.input_shift)
+            + (subtracted << self.state_shift)
         )
         check_exact(largest, neuron.threshold.dtype, name)
         self.register_buffer("decay", decay << decay_shift)
@@ -119,20 +119,20 @@ class IntegerLeaky(Temporal):
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         mem = self._state(x)
         fired = (mem > self.threshold).long()
-        if self._reset_delay and self._reset_mechanism == "zero":
+        if self.reset_delay and self.reset_mechanism == "zero":
             mem = mem * (1 - fired)
-        total = self.decay * mem + (x << self._input_shift)
-        if self._reset_delay and self._reset_mechanism == "subtract":
-            total = total - fired * (self.threshold << self._state_shift)
-        mem = _shifted(total, self._state_shift, self._grid.rounding).clamp(self._grid.lowest, self._grid.highest)
+        total = self.decay * mem + (x << self.input_shift)
+        if self.reset_delay and self.reset_mechanism == "subtract":
+            total = total - fired * (self.threshold << self.state_shift)
+        mem = _shifted(total, self.state_shift, self.grid.rounding).clamp(self.grid.lowest, self.grid.highest)
         fired = (mem > self.threshold).long()
-        if not self._reset_delay and self._reset_mechanism == "zero":
+        if not self.reset_delay and self.reset_mechanism == "zero":
             mem = mem * (1 - fired)
-        if not self._reset_delay and self._reset_mechanism == "subtract":
+        if not self.reset_delay and self.reset_mechanism == "subtract":
             mem = mem - fired * self.threshold
         self._keep((mem,))
         spk = fired * self.amplitude
-        return (spk, mem) if self._output else spk
+        return (spk, mem) if self.output else spk
 
     def _state(self, x: Tensor) -> Tensor:
         kept = self._recall()

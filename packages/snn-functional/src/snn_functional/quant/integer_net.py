@@ -33,7 +33,7 @@ class IntegerNet(nn.Module):
         super().__init__()
         self.layers = layers
         self.fraction_bits = fraction_bits
-        self._entering = entering
+        self.entering = entering
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         """One time step.
@@ -53,9 +53,9 @@ class IntegerNet(nn.Module):
         if x.is_floating_point() or x.is_complex() or x.element_size() < 4:
             raise TypeError(f"x has dtype {x.dtype}; pass int32 or int64, as fixed_point.integers(x) or spk.long()")
         found = largest_of(x.long())
-        if found > self._entering.largest:
+        if found > self.entering.largest:
             raise ValueError(
-                f"x holds an integer of magnitude {found}; this net takes up to {self._entering.largest}, make it with "
+                f"x holds an integer of magnitude {found}; this net takes up to {self.entering.largest}, make it with "
                 "integer(net, inputs=fixed_point(...))"
             )
         return self.layers(x.long())

@@ -1,0 +1,106 @@
+"""Constant arrays and numbers, as C writes them exactly."""
+
+from __future__ import annotations
+
+import functools
+import math
+import textwrap
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+__all__ = ["BYTES", "Array", "integer_type", "number"]
+
+BYTES = {"float": 4, "int8_t": 1, "int16_t": 2, "int32_t": 4, "uint8_t": 1, "uint16_t": 2}
+"""The types of numbers, and how many bytes each takes."""
+
+_MOST_BYTES = 2**31
+
+
+@functools.lru_cache(2**16)
+def number(value: float) -> str:
+    """Return a number, rounded to float32, as a literal of C99 that is exactly that.
+
+    Args:
+        value: The number.
+
+    Raises:
+        ValueError: If it is NaN or infinite as float32.
+
+    Example:
+        >>> number(0.1875), number(-3.0), number(0.0)
+        ('0x1.8p-3f', '-0x1.8p+1f', '0.0f')
+    """
+    value = float(torch.tensor(value, dtype=torch.float32))
+    if not math.isfinite(value):
+        raise ValueError(f"a number is {value}, which C99 has no literal for")
+    if value == 0:
+        return "-0.0f" if math.copysign(1, value) < 0 else "0.0f"
+    mantissa, exponent = value.hex().split("p")
+    return f"{mantissa.rstrip('0').rstrip('.')}p{exponent}f"
+
+
+def integer_type(largest: int) -> str:
+    """Return the narrowest signed type that holds every integer up to a magnitude.
+
+    Args:
+        largest: The magnitude.
+
+    Raises:
+        ValueError: If it needs more than 32 bits.
+
+    Example:
+        >>> integer_type(127), integer_type(128)
+        ('int8_t', 'int16_t')
+    """
+    for bits in (8, 16, 32):
+        if largest < 2 ** (bits - 1):
+            return f"int{bits}_t"
+    raise ValueError(f"integers up to {largest} need more than 32 bits; use fewer bits for weights or states")
+
+
+@dataclass(frozen=True, eq=False)
+class Array:
+    """Numbers that lie in read-only memory.
+
+    Args:
+        name: Its identifier.
+        ctype: The type of a number, one of ``BYTES``.
+        values: The numbers, in the order in which they lie.
+        layout: What its axes are, for the reader.
+
+    Raises:
+        ValueError: If a number is not finite, or all take 2 GB or more.
+
+    Example:
+        >>> print(Array("fc_bias", "float", torch.tensor([0.5, -1.0]), "[out]"))
+        static const float fc_bias[2] = { /* [out] */
+            0x1p-1f, -0x1p+0f,
+        };
+    """
+
+    name: str
+    ctype: str
+    values: Tensor
+    layout: str
+
+    def __post_init__(self) -> None:
+        if not bool(torch.isfinite(self.values).all()):
+            raise ValueError(
+                f"{self.layout} holds NaN or infinity, which no step should compute with; see to its training"
+            )
+        if self.bytes >= _MOST_BYTES:
+            raise ValueError(f"{self.layout} takes {self.bytes} bytes; an array in C must take less than {_MOST_BYTES}")
+
+    @property
+    def bytes(self) -> int:
+        """The bytes that it takes."""
+        return self.values.numel() * BYTES[self.ctype]
+
+    def __str__(self) -> str:
+        flat = self.values.detach().flatten().tolist()
+        texts = map(number, flat) if self.ctype == "float" else map(str, map(int, flat))
+        lines = textwrap.wrap(", ".join(texts) + ",", 112, break_long_words=False, break_on_hyphens=False)
+        head = f"static const {self.ctype} {self.name}[{len(flat)}] = {{ /* {self.layout} */"
+        return "\n".join([head, *(f"    {line}" for line in lines), "};"])

@@ -1,0 +1,94 @@
+"""The calls of a net in one step, as they are recorded, and the values between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+from torch.utils._pytree import tree_leaves
+
+from snn_core.neuron.temporal import Temporal, reset
+from snn_core.sequence.folding import Folding
+from snn_core.sequence.loop import Loop
+from snn_core.sequence.plan import Held, Named, Place, Step, flat
+from snn_core.sequence.random_states import RandomStates
+from snn_core.sequence.recorded import recorded
+from snn_core.sequence.surroundings import copied
+from snn_export.c.routine import Refusal
+
+__all__ = ["Calls", "calls_of"]
+
+_SAMPLES = 2  # so that a number that happens to be that of samples is seen
+
+
+@dataclass(frozen=True)
+class Calls:
+    """What a net calls in a step.
+
+    Args:
+        net: The copy of the net that was run, without parametrizations.
+        steps: The calls, in order.
+        values: What they gave for some samples, by number; 0 is the input.
+        outputs: The numbers of what the net returns, in order.
+    """
+
+    net: nn.Module
+    steps: tuple[Step, ...]
+    values: list[Tensor]
+    outputs: list[int]
+
+    def shape(self, number: int) -> tuple[int, ...]:
+        """Return the shape of a value for one sample."""
+        return tuple(self.values[number].shape[1:])
+
+    def constant(self, value: Any) -> Tensor:
+        """Return a tensor that is the same in every step."""
+        if isinstance(value, Named):
+            owner, _, name = value.path.rpartition(".")
+            return getattr(self.net.get_submodule(owner), name).detach()
+        return (value.tensor if isinstance(value, Held) else self.values[value.number]).detach()
+
+    def readers(self, number: int) -> int:
+        """Return how many calls read a value, and once more if the net returns it."""
+        reads = [v.number for s in self.steps for v in flat((s.args, dict(s.kwargs))) if isinstance(v, Place)]
+        return reads.count(number) + self.outputs.count(number)
+
+
+def calls_of(net: nn.Module, x: Tensor) -> Calls:
+    """Record two steps of a copy of a net.
+
+    Args:
+        net: The net.
+        x: Input of one step, ``[batch, ...]``.
+
+    Raises:
+        Refusal: If what it calls is not the same for each step and sample.
+
+    Example:
+        >>> import snn_core as snn
+        >>> net = nn.Sequential(nn.Linear(3, 2), snn.Leaky(beta=0.9, init_hidden=True))
+        >>> [step.kind for step in calls_of(net, torch.zeros(1, 3)).steps]
+        ['Linear', 'Leaky']
+    """
+    try:
+        twin = copied(net)
+    except ValueError as why:
+        raise Refusal(f"the net cannot be copied: {why}") from None
+    for module in twin.modules():
+        if parametrize.is_parametrized(module) and not isinstance(
+            module, Temporal
+        ):  # neurons have it in their programs
+            for name in [*module.parametrizations]:
+                parametrize.remove_parametrizations(module, name, leave_parametrized=True)
+    reset(twin)
+    xs = x[:1].detach().expand(2, _SAMPLES, *x.shape[1:]).clone()
+    folding = Folding(len(xs))
+    with RandomStates(), torch.no_grad():
+        plan, reason, record = recorded(twin, Loop(twin, xs, folding), folding, describes=True)
+    if plan is None:
+        raise Refusal(f"{reason}; a net in C calls the same layers in every step, for one sample")
+    places = [place.number for place in tree_leaves(record.outputs)]
+    return Calls(twin, plan.steps, record.values, places)

@@ -1,0 +1,167 @@
+"""Convolutions, dense or over the inputs that are not zero."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from torch import Tensor
+
+from snn_export.c.products import Product, spike_of
+from snn_export.c.routine import View
+
+__all__ = ["Axis", "Convolution", "axes_of"]
+
+
+class Axis(NamedTuple):
+    """One axis of images under a kernel or window.
+
+    Args:
+        size: Of the input.
+        outs: Of the output.
+        taps: Of the kernel.
+        stride: Steps of the kernel.
+        padding: Zeros before the first entry.
+        dilation: Distance of the kernel's entries.
+    """
+
+    size: int
+    outs: int
+    taps: int
+    stride: int
+    padding: int
+    dilation: int
+
+    def under(self, out: str, tap: str) -> str:
+        """Return the place in the input of a tap of the kernel at an output."""
+        text = out if self.stride == 1 else f"{out} * {self.stride}"
+        text += f" + {tap}" if self.dilation == 1 else f" + {tap} * {self.dilation}"
+        return f"{text} - {self.padding}" if self.padding else text
+
+    def inside(self, name: str) -> list[str]:
+        """Return the lines that pass over places outside of the input, where the kernel reaches any."""
+        last = (self.outs - 1) * self.stride + (self.taps - 1) * self.dilation - self.padding
+        tests = [f"{name} < 0"] * (self.padding > 0) + [f"{name} >= {self.size}"] * (last >= self.size)
+        return [f"if ({' || '.join(tests)}) {{", "continue;", "}"] if tests else []
+
+    def over(self, out: str, place: str, tap: str) -> list[str]:
+        """Return the lines that find the output at which a tap is on a place, or pass over the tap."""
+        text = f"{place} + {self.padding}" if self.padding else place
+        text += f" - {tap}" if self.dilation == 1 else f" - {tap} * {self.dilation}"
+        if self.stride == 1:
+            return [f"const int {out} = {text};", f"if ({out} < 0 || {out} >= {self.outs}) {{", "continue;", "}"]
+        tests = f"{out}_from < 0 || {out}_from % {self.stride} != 0 || {out}_from / {self.stride} >= {self.outs}"
+        return [
+            f"const int {out}_from = {text};",
+            f"if ({tests}) {{",
+            "continue;",
+            "}",
+            f"const int {out} = {out}_from / {self.stride};",
+        ]
+
+
+def axes_of(x: View, y: View, taps: Sequence[int], *options: Sequence[int]) -> tuple[Axis, Axis]:
+    """Return rows and columns of images ``[channels, ...]`` under a kernel; sequences are images of one row.
+
+    Args:
+        x: The input.
+        y: The output.
+        taps: Sizes of the kernel.
+        options: Its strides, paddings and dilations.
+
+    Example:
+        >>> from snn_export.c.routine import Buffer
+        >>> x, y = View(Buffer(12), (2, 6)), View(Buffer(4), (1, 4))
+        >>> axes_of(x, y, (3,), (1,), (0,), (1,))[1]
+        Axis(size=6, outs=4, taps=3, stride=1, padding=0, dilation=1)
+    """
+    found = [Axis(*sizes) for sizes in zip(x.shape[1:], y.shape[1:], taps, *options, strict=True)]
+    return (found[0], found[1]) if len(found) > 1 else (Axis(1, 1, 1, 1, 0, 1), found[0])
+
+
+@dataclass(eq=False)
+class Convolution(Product):
+    """A convolution of images or sequences.
+
+    Args:
+        axes: Its rows and columns.
+        groups: Groups of channels that are not connected.
+    """
+
+    axes: tuple[Axis, Axis] = (Axis(1, 1, 1, 1, 0, 1), Axis(1, 1, 1, 1, 0, 1))
+    groups: int = 1
+
+    def laid_out(self, sparse: bool) -> tuple[Tensor, str]:
+        return (
+            self.weight,
+            "[out][in / groups][rows][columns]" if self.weight.dim() > 3 else "[out][in / groups][steps]",
+        )
+
+    def multiply_adds(self) -> int:
+        return math.prod(self.y.shape[1:]) * self.weight.numel()
+
+    def entry(self, channel: str) -> str:
+        """Return the index of a weight."""
+        rows, columns = self.axes
+        return f"((o * {self.weight.shape[1]} + {channel}) * {rows.taps} + k) * {columns.taps} + l"
+
+    def dense(self, weight: str, bias: str) -> list[str]:
+        return self.gathered(f"{weight}[{self.entry('i')}]", bias, "x0[%s]")
+
+    def gathered(self, weight: str, bias: str, x: str) -> list[str]:
+        """Return the lines that compute every output from the inputs under the kernel.
+
+        Args:
+            weight: A weight.
+            bias: The array of biases, or nothing.
+            x: The input at an index ``%s``.
+        """
+        rows, columns = self.axes
+        outputs, inputs = self.weight.shape[:2]
+        channel = "i" if self.groups == 1 else f"(o / {outputs // self.groups} * {inputs} + i)"
+        place = f"({channel} * {rows.size} + row) * {columns.size} + column"
+        return [
+            f"for (int o = 0; o < {outputs}; o++) {{",
+            f"for (int r = 0; r < {rows.outs}; r++) {{",
+            f"for (int c = 0; c < {columns.outs}; c++) {{",
+            f"{self.types[1]} sum = {self.start(bias, 'o')};",
+            f"for (int i = 0; i < {inputs}; i++) {{",
+            f"for (int k = 0; k < {rows.taps}; k++) {{",
+            f"const int row = {rows.under('r', 'k')};",
+            *rows.inside("row"),
+            f"for (int l = 0; l < {columns.taps}; l++) {{",
+            f"const int column = {columns.under('c', 'l')};",
+            *columns.inside("column"),
+            f"sum += {self.times(weight, x % place)};",
+            *["}"] * 3,
+            f"y[(o * {rows.outs} + r) * {columns.outs} + c] = {self.end('sum', bias, 'o')};",
+            *["}"] * 3,
+        ]
+
+    def over_spikes(self, weight: str, bias: str) -> list[str]:
+        rows, columns = self.axes
+        outputs, inputs = self.weight.shape[:2]
+        of_group = outputs // self.groups
+        first, channel = ["const int first = 0;"], "channel"
+        if self.groups > 1:
+            first, channel = [f"const int first = channel / {inputs} * {of_group};"], f"channel % {inputs}"
+        image = rows.outs * columns.outs
+        term = self.times(f"{weight}[{self.entry(channel)}]", "spike")
+        return [
+            *self.begun(bias, f"o / {image}"),
+            f"for (int channel = 0; channel < {inputs * self.groups}; channel++) {{",
+            *first,
+            f"for (int row = 0; row < {rows.size}; row++) {{",
+            f"for (int column = 0; column < {columns.size}; column++) {{",
+            *spike_of(self.x.buffer.ctype, f"x0[(channel * {rows.size} + row) * {columns.size} + column]"),
+            f"for (int o = first; o < first + {of_group}; o++) {{",
+            f"for (int k = 0; k < {rows.taps}; k++) {{",
+            *rows.over("r", "row", "k"),
+            f"for (int l = 0; l < {columns.taps}; l++) {{",
+            *columns.over("c", "column", "l"),
+            f"y[(o * {rows.outs} + r) * {columns.outs} + c] += {term};",
+            *["}"] * 6,
+            *self.ended(bias, f"o / {image}"),
+        ]

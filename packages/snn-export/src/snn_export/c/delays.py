@@ -1,0 +1,203 @@
+"""Layers with delays: the inputs of the last steps lie in a ring, of which one slot is written in every step."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from snn_core.neuron.delays import gaussian
+from snn_export.c.arrays import Array
+from snn_export.c.convolutions import Convolution
+from snn_export.c.elementwise import Loop, index
+from snn_export.c.names import Names
+from snn_export.c.products import Linear
+from snn_export.c.routine import Buffer, Field, Refusal, Routine, View, blocks
+
+__all__ = ["Axonal", "Delayed", "Ring"]
+
+
+@dataclass(eq=False)
+class Ring:
+    """The inputs of the last steps.
+
+    Args:
+        path: The layer's path.
+        size: How many numbers an input is.
+        most: The largest delay.
+        names: Hands out identifiers.
+    """
+
+    path: str
+    size: int
+    most: int
+    names: Names
+
+    def __post_init__(self) -> None:
+        slots = self.most + 1
+        self.fields = [
+            Field(self.names.new(self.path, "past"), "float", slots * self.size, f"inputs of {slots} steps"),
+            Field(self.names.new(self.path, "now"), "int32_t", 0, "the slot of this step's input"),
+        ]
+
+    @property
+    def past(self) -> str:
+        """The array of all slots."""
+        return f"state->{self.fields[0].name}"
+
+    def begin(self) -> list[str]:
+        """Return the lines that take this step's input in."""
+        now = f"state->{self.fields[1].name}"
+        return [
+            f"{now} = {now} == {self.most} ? 0 : {now} + 1;",
+            f"const int now = (int){now};",
+            f"for (int i = 0; i < {self.size}; i++) {{",
+            f"{self.past}[now * {self.size} + i] = x0[i];",
+            "}",
+        ]
+
+    def slot(self, delay: str) -> str:
+        """Return the slot of an input so many steps ago."""
+        return f"(now >= {delay} ? now - {delay} : now - {delay} + {self.most + 1})"
+
+
+@dataclass(eq=False)
+class Delayed:
+    """A linear layer or convolution whose every weight has a delay of whole steps.
+
+    Args:
+        path: The layer's path.
+        kind: Its class.
+        product: The layer without delays.
+        delay: The delays, of the shape of the weights.
+        most: The largest that they may be.
+    """
+
+    path: str
+    kind: str
+    product: Linear | Convolution
+    delay: Tensor
+    most: int
+
+    @property
+    def reads(self) -> tuple[Buffer, ...]:
+        return self.product.reads
+
+    @property
+    def writes(self) -> Buffer:
+        return self.product.writes
+
+    def routine(self, names: Names) -> Routine:
+        """Return the function of C."""
+        product, inputs = self.product, self.product.x.buffer.size
+        ring = Ring(self.path, inputs, self.most, names)
+        layout = product.laid_out(False)[1]
+        arrays = [
+            Array(names.new(self.path, "weight"), "float", product.weight, f"weight {layout}"),
+            Array(
+                names.new(self.path, "delay"),
+                "uint8_t" if self.most < 256 else "uint16_t",
+                self.delay,
+                f"delay {layout}",
+            ),
+        ]
+        bias = ""
+        if product.bias is not None:
+            arrays.append(Array(names.new(self.path, "bias"), "float", product.bias, "bias [out]"))
+            bias = arrays[-1].name
+        weight, delay = arrays[0].name, arrays[1].name
+        if isinstance(product, Convolution):
+            entry = product.entry("i")
+            slot = ring.slot(f"{delay}[{entry}]")
+            body = product.gathered(f"{weight}[{entry}]", bias, f"{ring.past}[{slot} * {inputs} + %s]")
+        else:
+            entry = f"o * {inputs} + i"
+            slot = ring.slot(f"{delay}[{entry}]")
+            body = [
+                f"for (int o = 0; o < {product.writes.size}; o++) {{",
+                f"float sum = {product.start(bias, 'o')};",
+                f"for (int i = 0; i < {inputs}; i++) {{",
+                f"sum += {weight}[{entry}] * {ring.past}[{slot} * {inputs} + i];",
+                "}",
+                "y[o] = sum;",
+                "}",
+            ]
+        body = blocks(*ring.begin(), *body)
+        operations = product.multiply_adds()
+        return Routine(self.path, self.kind, self.reads, self.writes, body, arrays, ring.fields, operations=operations)
+
+
+@dataclass(eq=False)
+class Axonal:
+    """Delays of channels, whole or between two steps.
+
+    Args:
+        path: The layer's path.
+        kind: Its class.
+        x: What it reads.
+        y: What it writes.
+        module: The layer.
+    """
+
+    path: str
+    kind: str
+    x: View
+    y: View
+    module: Any
+
+    @property
+    def reads(self) -> tuple[Buffer, ...]:
+        return (self.x.buffer,)
+
+    @property
+    def writes(self) -> Buffer:
+        return self.y.buffer
+
+    def routine(self, names: Names) -> Routine:
+        """Return the function of C."""
+        size, most = self.x.buffer.size, self.module.max_delay
+        ring = Ring(self.path, size, most, names)
+        loop = Loop(self.x.shape, self.path, names)
+        delays = self.module.delay.detach().clamp(0, most).to(torch.float32)
+        delays = delays.reshape(-1, *[1] * (len(self.x.shape) - 1)) if delays.dim() else delays
+        if self.module.kernel == "gaussian":
+            arrays = self._gaussian(loop, ring, delays)
+        else:
+            arrays = self._linear(loop, ring, delays, names)
+        body = [*blocks(*ring.begin()), *loop.body()]
+        operations = size * (most + 1 if self.module.kernel == "gaussian" else 3)
+        arrays = [*arrays, *loop.arrays]
+        return Routine(self.path, self.kind, self.reads, self.writes, body, arrays, ring.fields, operations=operations)
+
+    def _linear(self, loop: Loop, ring: Ring, delays: Tensor, names: Names) -> list[Array]:
+        whole = delays.floor().clamp_max(self.module.max_delay - 1)
+        share = loop.constant("share", delays - whole)
+        ctype = "uint8_t" if self.module.max_delay < 256 else "uint16_t"
+        array = Array(names.new(self.path, "steps"), ctype, whole, "whole steps [channel]")
+        place = index(whole.shape, loop.shape)
+        near, far = (f"(int){array.name}[{place}]{more}" for more in ("", " + 1"))
+        size = self.x.buffer.size
+        first = loop.load_at(ring.past, f"{ring.slot(near)} * {size} + i", "near")
+        second = loop.load_at(ring.past, f"{ring.slot(f'({far})')} * {size} + i", "far")
+        loop.store("y", f"{first} + {share} * ({second} - {first})")
+        return [array]
+
+    def _gaussian(self, loop: Loop, ring: Ring, delays: Tensor) -> list[Array]:
+        size, terms = self.x.buffer.size, []
+        if self.module.max_delay > 64:
+            raise Refusal(
+                f"a Gaussian over {self.module.max_delay} steps; set kernel='linear' or max_delay to 64 or less"
+            )
+        for step, weight in enumerate(gaussian(delays, self.module.max_delay, float(self.module.sigma))):
+            value = loop.load_at(ring.past, f"{ring.slot(str(step))} * {size} + i", f"past_{step}")
+            terms.append(f"{value} * {loop.constant(f'weight {step}', weight)}")
+        loop.store("y", " + ".join(terms))
+        return []
+
+
+def fits(x: View) -> bool:
+    """Return True for a step that is a vector."""
+    return math.prod(x.shape) == x.shape[-1]

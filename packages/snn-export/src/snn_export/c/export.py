@@ -1,0 +1,194 @@
+"""A net as C99: one header and one source, without memory of its own and without dependencies."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+from snn_core import stream
+from snn_core.sequence.random_states import RandomStates
+from snn_export.c.calls import calls_of
+from snn_export.c.folder import write_folder
+from snn_export.c.lowering import Lowering
+from snn_export.c.memory import MemoryReport, placed, reported
+from snn_export.c.names import Names
+from snn_export.c.replay import Replay
+from snn_export.c.routine import Refusal, Routine, View
+from snn_export.c.source import Source
+
+__all__ = ["CExport", "export_c"]
+
+
+@dataclass(frozen=True)
+class CExport:
+    """A net in C.
+
+    Args:
+        files: The texts by file name: ``net.h``, ``net.c`` and, where a sequence was recorded, ``net_main.c``.
+        report: What the net takes.
+    """
+
+    files: Mapping[str, str] = field(repr=False)
+    report: MemoryReport
+
+    def write(self, path: str | os.PathLike[str]) -> Path:
+        """Write the files to a folder, whole or not at all.
+
+        Args:
+            path: The folder, which is made if it is not there; files of the same names are replaced.
+
+        Returns:
+            The folder.
+
+        Raises:
+            OSError: If it cannot be written.
+        """
+        return write_folder(path, self.files)
+
+
+def export_c(
+    net: nn.Module,
+    x: Tensor,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    ram: int | None = None,
+    flash: int | None = None,
+    recorded: Tensor | None = None,
+) -> CExport:
+    """Write a net in C99.
+
+    The source has a struct ``net_state``, a function ``net_reset`` that puts it at rest, and ``net_step`` that computes
+    one time step of one sample. It allocates nothing and needs ``math.h`` alone, and that only where a neuron computes
+    a root, an exponential or the like. Every neuron is its step program (:func:`snn_core.program`); layers between
+    neurons are Linear, Conv1d, Conv2d, pooling, batch normalization, which is folded into the layer before it, and
+    element-wise functions, sums and concatenations of ``forward``. Products of spikes skip zeros. Numbers are float32;
+    an integer net (``quant.integer``) computes with int8 weights and int32 sums.
+
+    Args:
+        net: The net, one time step a call, in evaluation mode; its neurons keep their state (``init_hidden=True``).
+        x: Input of one step, ``[batch, ...]``; its shape counts, and where it is spikes, that.
+        path: Folder for the files; None writes nothing.
+        ram: Most bytes of RAM that it may take.
+        flash: Most bytes of constants that it may take.
+        recorded: Sequences ``[T, batch, ...]``, which ``net_main.c`` replays: it returns 0 if every spike is that of
+            the net here.
+
+    Returns:
+        The files and what the net takes.
+
+    Raises:
+        ValueError: If the net cannot be written in C, with the layer and the reason, or takes more than it may. Nothing
+            is written then.
+        TypeError: If an argument is of another kind, or the net computes in another dtype than float32.
+        OSError: If the files cannot be written.
+
+    Example:
+        >>> import snn_core as snn
+        >>> net = nn.Sequential(nn.Linear(3, 2), snn.Leaky(beta=0.9, init_hidden=True))
+        >>> exported = export_c(net, torch.zeros(1, 3))
+        >>> [*exported.files], exported.report.flash
+        (['net.h', 'net.c'], 32)
+    """
+    _check(net, x, recorded)
+    source = _integer_source(net, x) if _is_integer(net) else _float_source(net, x)
+    source.report.must_fit(ram, flash)
+    files = {"net.h": source.header(), "net.c": source.code()}
+    if recorded is not None:
+        files["net_main.c"] = _replay(net, recorded, source).code()
+    export = CExport(files, source.report)
+    if path is not None:
+        export.write(path)
+    return export
+
+
+def _float_source(net: nn.Module, x: Tensor) -> Source:
+    for kind, tensors in (("parameter", net.named_parameters()), ("buffer", net.named_buffers())):
+        for name, tensor in tensors:
+            if tensor.is_floating_point() and tensor.dtype != torch.float32:
+                raise TypeError(f"the {kind} {name!r} is {tensor.dtype}; C has float32, call net.float()")
+    whole = bool((x == x.round()).all()) and bool((x.abs() <= 1).all()) and bool(x.any())
+    lowering = Lowering(calls_of(net, x), spikes=whole)
+    outputs = lowering.outputs()
+    routines = routines_of(lowering.nodes, outputs, lowering.names)
+    return source_of(routines, lowering.input, outputs, ("float", "float"), lowering.names)
+
+
+def routines_of(nodes: Sequence[Any], outputs: Sequence[View], names: Names) -> list[Routine]:
+    """Return the functions that compute a net, without those whose results nothing reads.
+
+    Args:
+        nodes: What computes each layer, in order.
+        outputs: What the net returns.
+        names: Hands out identifiers.
+
+    Raises:
+        Refusal: If a layer cannot be written, with its path.
+    """
+    needed = {view.buffer for view in outputs}
+    kept: list[Any] = []
+    for node in reversed(nodes):
+        if node.writes in needed or hasattr(node, "module") or hasattr(node, "delay"):
+            kept.append(node)
+            needed |= {*node.reads}
+    routines = []
+    for node in reversed(kept):
+        try:
+            routines.append(node.routine(names))
+        except ValueError as why:
+            where = f"{node.path!r} ({node.kind})" if node.path else node.kind
+            raise Refusal(f"{where} cannot be written in C: {why}") from None
+    return routines
+
+
+def source_of(
+    routines: list[Routine], given: View, outputs: Sequence[View], ctypes: tuple[str, str], names: Names, **more: Any
+) -> Source:
+    """Return the source of functions that compute a net."""
+    placement = placed(routines, given.buffer, outputs, ctypes[1])
+    return Source(routines, placement, reported(routines, placement), given, outputs, ctypes, names, **more)
+
+
+def _is_integer(net: nn.Module) -> bool:
+    return any(kind.__name__ == "IntegerNet" for kind in type(net).__mro__)
+
+
+def _integer_source(net: Any, x: Tensor) -> Source:
+    from snn_export.c.integers import integer_source
+
+    return integer_source(net, x)
+
+
+def _check(net: Any, x: Any, recorded: Any) -> None:
+    if not isinstance(net, nn.Module):
+        raise TypeError(f"export_c takes a net (nn.Module), got {type(net).__name__}")
+    integer = _is_integer(net)
+    for name, tensor, axes in (("x", x, 1), ("recorded", recorded, 2)):
+        if tensor is None and name == "recorded":
+            continue
+        if not isinstance(tensor, Tensor):
+            raise TypeError(f"{name} is a {type(tensor).__name__}; pass a tensor")
+        if tensor.dim() < axes or not tensor.numel():
+            wanted = "[batch, ...]" if axes == 1 else "[T, batch, ...]"
+            raise ValueError(f"{name} has shape {tuple(tensor.shape)}; pass {wanted} with one sample or more")
+        if integer and tensor.dtype not in (torch.int32, torch.int64):
+            raise TypeError(f"{name} is {tensor.dtype}; an integer net takes int32 or int64")
+        if not integer and tensor.dtype != torch.float32:
+            raise TypeError(f"{name} is {tensor.dtype}; a net in C takes float32, pass {name}.float()")
+    if recorded is not None and recorded.shape[2:] != x.shape[1:]:
+        raise ValueError(f"recorded has samples of {tuple(recorded.shape[2:])}, x of {tuple(x.shape[1:])}")
+
+
+def _replay(net: nn.Module, xs: Tensor, source: Source) -> Replay:
+    with RandomStates():
+        run = stream(net)
+        steps = [torch.cat([o.flatten(1) for o in tree_leaves(run(x))], 1) for x in xs]
+    exact = [source.bound is not None or view.buffer.spikes for view in source.outputs for _ in range(view.buffer.size)]
+    given = xs.flatten(2).transpose(0, 1)
+    return Replay(given, torch.stack(steps).transpose(0, 1), exact, source.ctypes)

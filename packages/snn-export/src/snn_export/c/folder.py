@@ -1,0 +1,58 @@
+"""Files that appear in a folder together, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+
+__all__ = ["write_folder"]
+
+
+def write_folder(path: str | os.PathLike[str], files: Mapping[str, str]) -> Path:
+    """Write text files to a folder, which is made if it is not there; after an error nothing is left of them.
+
+    Args:
+        path: The folder. Files of the same names in it are replaced.
+        files: The texts by file name.
+
+    Returns:
+        The folder.
+
+    Raises:
+        FileNotFoundError: If the folder that it is to be made in is not there.
+        NotADirectoryError: If it is a file.
+        OSError: If it cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> folder = write_folder(Path(tempfile.mkdtemp()) / "c", {"net.h": "int x;"})
+        >>> [file.name for file in folder.iterdir()]
+        ['net.h']
+    """
+    folder = Path(os.path.realpath(path))
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f"{folder} is a file; pass the path of a folder")
+    taken = [name for name in files if (folder / name).is_dir()]
+    if taken:
+        raise IsADirectoryError(f"{folder / taken[0]} is a folder, where a file is to be; move it away")
+    if not folder.parent.is_dir():
+        raise FileNotFoundError(f"{folder}: there is no folder {str(folder.parent)!r}; make it first")
+    part = folder.with_name(f".{uuid.uuid4().hex}.part")
+    part.mkdir()
+    try:
+        for name, text in files.items():
+            with (part / name).open("x", encoding="ascii", newline="\n") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+        if folder.exists():
+            for name in files:
+                os.replace(part / name, folder / name)
+        else:
+            os.rename(part, folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return folder

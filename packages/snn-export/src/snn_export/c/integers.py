@@ -1,0 +1,246 @@
+"""Integer nets: int8 weights where they fit, int32 sums, decays by shifts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from snn_export.c.arrays import Array, integer_type
+from snn_export.c.convolutions import Convolution, axes_of
+from snn_export.c.elementwise import index
+from snn_export.c.lowering import each, zeros_before
+from snn_export.c.names import Names
+from snn_export.c.pooling import Pool
+from snn_export.c.products import Linear
+from snn_export.c.routine import Buffer, Field, Refusal, Routine, View, blocks
+from snn_export.c.source import Source
+
+__all__ = ["IntegerNeuron", "integer_source"]
+
+
+@dataclass(eq=False)
+class IntegerNeuron:
+    """A leaky neuron of integers.
+
+    Args:
+        path: Its path.
+        kind: Its class.
+        x: What it reads.
+        y: Where its spikes go.
+        neuron: The neuron.
+        field: Its membrane, as a member of the state.
+    """
+
+    path: str
+    kind: str
+    x: View
+    y: View
+    neuron: Any
+    field: Field
+
+    @property
+    def reads(self) -> tuple[Buffer, ...]:
+        return (self.x.buffer,)
+
+    @property
+    def writes(self) -> Buffer:
+        return self.y.buffer
+
+    def routine(self, names: Names) -> Routine:
+        """Return the function of C."""
+        n, arrays = self.neuron, []
+
+        def constant(what: str) -> str:
+            value = getattr(n, what)
+            if value.numel() == 1:
+                return f"const int32_t {what} = {int(value)};"
+            padded = value.reshape((1,) * (len(self.x.shape) - value.dim()) + tuple(value.shape))
+            padded = padded if index(padded.shape, self.x.shape) else padded.expand(self.x.shape)
+            ctype = integer_type(int(value.abs().max()))
+            arrays.append(Array(names.new(self.path, what), ctype, padded, f"{what} {list(value.shape)}"))
+            return f"const int32_t {what} = {arrays[-1].name}[{index(padded.shape, self.x.shape)}];"
+
+        membrane = f"state->{self.field.name}[i]"
+        delayed = n.reset_delay and n.reset_mechanism != "none"
+        now = not n.reset_delay and n.reset_mechanism != "none"
+        zero = n.reset_mechanism == "zero"
+        total = "decay * mem" + f" + (int32_t)x0[i] * {2**n.input_shift}"
+        lines = [constant(what) for what in ("decay", "threshold", "amplitude")]
+        lines += [f"int32_t mem = {membrane};"]
+        if delayed:
+            lines += ["const int fired = mem > threshold;"]
+        if delayed and zero:
+            lines += ["if (fired) {", "mem = 0;", "}"]
+        lines += [f"int32_t total = {total};"]
+        if delayed and not zero:
+            lines += ["if (fired) {", f"total -= threshold * {2**n.state_shift};", "}"]
+        lines += self._rounded()
+        for bound, sign in ((n.grid.lowest, "<"), (n.grid.highest, ">")):
+            lines += [f"if (total {sign} {bound}) {{", f"total = {bound};", "}"]
+        lines += ["const int fires = total > threshold;"]
+        if now:
+            lines += ["if (fires) {", "total = 0;" if zero else "total -= threshold;", "}"]
+        lines += [f"{membrane} = ({self.field.ctype})total;"]
+        lines += [f"y[i] = ({self.y.buffer.ctype})(fires ? amplitude : 0);"]
+        body = blocks(f"for (int i = 0; i < {self.writes.size}; i++) {{", *lines, "}")
+        operations = self.writes.size * 8
+        return Routine(
+            self.path,
+            self.kind,
+            self.reads,
+            self.writes,
+            body,
+            arrays,
+            [self.field],
+            operations=operations,
+            in_place=True,
+        )
+
+    def _rounded(self) -> list[str]:
+        bits = self.neuron.state_shift
+        if bits == 0:
+            return []
+        if self.neuron.grid.rounding == "floor":
+            return [f"total = shifted(total, {bits});"]
+        half = 2 ** (bits - 1) - 1
+        return [f"total = shifted(total + {half} + (shifted(total, {bits}) & 1), {bits}); /* halves to even */"]
+
+    def largest(self, entering: int) -> int:
+        """Return a bound of what it computes, of an input of some magnitude."""
+        n = self.neuron
+        decay, threshold = (int(t.abs().max()) for t in (n.decay, n.threshold))
+        total = decay * (2 ** (n.grid.num_bits - 1) + threshold) + entering * 2**n.input_shift
+        return total + threshold * 2**n.state_shift + 2**n.state_shift
+
+
+def integer_source(net: Any, x: Tensor) -> Source:
+    """Return the source of an integer net.
+
+    Args:
+        net: A ``quant.IntegerNet``.
+        x: Input of one step, integers ``[batch, ...]``.
+
+    Raises:
+        Refusal: If an integer may need more than 32 bits.
+    """
+    from snn_export.c.export import routines_of, source_of
+
+    lowering = _Integers(net, x)
+    lowering.run()
+    routines = routines_of(lowering.nodes, lowering.outputs, lowering.names)
+    fraction = net.fraction_bits if isinstance(net.fraction_bits, tuple) else (net.fraction_bits,)
+    ctypes = lowering.input.buffer.ctype, "int32_t"
+    more = {"bound": net.entering.largest, "fraction_bits": fraction}
+    return source_of(routines, lowering.input, lowering.outputs, ctypes, lowering.names, **more)
+
+
+class _Integers:
+    """Turns the layers of an integer net into what computes them."""
+
+    def __init__(self, net: Any, x: Tensor) -> None:
+        self.names = Names()
+        self.nodes: list[Any] = []
+        self._layers = net.layers
+        self._x = x[:1].long().clamp(-net.entering.largest, net.entering.largest)
+        self._bound = net.entering.largest
+        shape = tuple(x.shape[1:])
+        self.input = View(Buffer(math.prod(shape), _type("the input", self._bound), spikes=self._bound == 1), shape)
+        self.outputs: list[View] = []
+
+    def run(self) -> None:
+        """Lower all layers, in order."""
+        view, x = self.input, self._x
+        self.outputs = [view]
+        for path, layer in _leaves("", self._layers):
+            kind = type(layer).__name__
+            x, shape = _shape_after(layer, x)
+            if isinstance(layer, nn.Flatten | nn.Identity):
+                view = View(view.buffer, shape)
+            else:
+                view = self._lower(f"{path} ({kind})" if path else kind, path, kind, layer, view, shape)
+            self.outputs = [view, *self.outputs[1:]] if getattr(layer, "output", False) else [view]
+
+    def _lower(self, where: str, path: str, kind: str, layer: Any, x: View, shape: tuple[int, ...]) -> View:
+        size = math.prod(shape)
+        if hasattr(layer, "decay"):
+            return self._neuron(where, path, kind, layer, x)
+        if hasattr(layer, "weight"):
+            y = View(Buffer(size, "int32_t"), shape)
+            weight, scale = _without_common_bits(layer.weight)
+            types = _type(where, int(weight.abs().max()) if weight.numel() else 0), "int32_t"
+            self._bound = int(layer.weight.abs().flatten(1).sum(1).max()) * self._bound
+            self._bound += 0 if layer.bias is None else int(layer.bias.abs().max())
+            _type(where, self._bound)
+            of_layer = path, kind, x, y, weight, layer.bias, types, scale
+            if kind == "IntegerLinear":
+                self.nodes.append(Linear(*of_layer))
+                return y
+            stride, padding, dilation, groups = layer.geometry
+            taps = weight.shape[2:]
+            stride, dilation = each(stride, taps), each(dilation, taps)
+            axes = axes_of(x, y, taps, stride, zeros_before(padding, taps, dilation), dilation)
+            self.nodes.append(Convolution(*of_layer, axes=axes, groups=groups))
+            return y
+        axes = x.shape[1:]
+        options = layer.geometry if hasattr(layer, "geometry") else _windows(layer)
+        taps, stride, padding, dilation = (each(option, axes) for option in options[:4])
+        y = View(Buffer(size, x.buffer.ctype, spikes=x.buffer.spikes), shape)
+        kernel = axes_of(x, y, taps, stride, padding, dilation)
+        self.nodes.append(Pool(path, kind, x, y, kernel, largest=True))
+        return y
+
+    def _neuron(self, where: str, path: str, kind: str, layer: Any, x: View) -> View:
+        lowest, highest = layer.grid.lowest, layer.grid.highest
+        least = min(int(layer.threshold.min()), 0) if not layer.reset_delay else 0
+        ctype = _type(where, max(-lowest - 1, highest - least))
+        field = Field(self.names.new(path, "mem"), ctype, x.buffer.size, f"membranes, {lowest} to {highest}")
+        bound = int(layer.amplitude.abs().max())
+        y = View(Buffer(x.buffer.size, _type(where, bound), spikes=True), x.shape)
+        node = IntegerNeuron(path, kind, x, y, layer, field)
+        _type(where, node.largest(self._bound))
+        self.nodes.append(node)
+        self._bound = bound
+        if layer.output:
+            membrane = Buffer(x.buffer.size, ctype, place=f"state->{field.name}", meaning="membranes")
+            self.outputs = [y, View(membrane, x.shape)]
+        return y
+
+
+def _leaves(path: str, layer: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    if type(layer) is not nn.Sequential:
+        yield path, layer
+        return
+    for name, child in layer._modules.items():
+        yield from _leaves(f"{path}.{name}" if path else name, child)  # pyrefly: ignore[bad-argument-type]
+
+
+def _shape_after(layer: Any, x: Tensor) -> tuple[Tensor, tuple[int, ...]]:
+    """Return a tensor of the shape that a layer gives for another, and that shape for one sample."""
+    if hasattr(layer, "decay"):
+        return x, tuple(x.shape[1:])
+    out = layer(torch.zeros_like(x))
+    return out, tuple(out.shape[1:])
+
+
+def _without_common_bits(weight: Tensor) -> tuple[Tensor, int]:
+    """Return weights divided by the largest power of two that divides all of them, and that power."""
+    scale = 1
+    while scale < 2**31 and bool((weight % (2 * scale) == 0).all()) and bool(weight.any()):
+        scale *= 2
+    return weight // scale, scale
+
+
+def _windows(pool: Any) -> tuple[Any, ...]:
+    return pool.kernel_size, pool.stride, pool.padding, pool.dilation
+
+
+def _type(where: str, largest: int) -> str:
+    try:
+        return integer_type(largest)
+    except ValueError as why:
+        raise Refusal(f"{where} cannot be written in C: {why}") from None

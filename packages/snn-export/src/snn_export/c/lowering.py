@@ -1,0 +1,342 @@
+"""From a net's calls to what computes each of them in C."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrize import type_before_parametrizations
+
+from snn_core import SpikingNeuron
+from snn_core.kernels.fused import broadcasts
+from snn_core.kernels.instructions import lowered
+from snn_core.kernels.program import Instruction, Program, Register
+from snn_core.kernels.programs import program
+from snn_core.kernels.tracing import constants_of
+from snn_core.neuron.temporal import Temporal
+from snn_core.neurons.axonaldelay import AxonalDelay
+from snn_core.neurons.delayed import DelayedConv2d, DelayedLinear
+from snn_core.sequence.calls import name_of
+from snn_core.sequence.plan import Held, Named, Place, Step
+from snn_export.c.calls import Calls
+from snn_export.c.convolutions import Convolution, axes_of
+from snn_export.c.delays import Axonal, Delayed, fits
+from snn_export.c.moves import Concatenation
+from snn_export.c.names import Names
+from snn_export.c.neurons import Elementwise, Neuron
+from snn_export.c.pooling import Pool, Reduction
+from snn_export.c.products import Linear, Product
+from snn_export.c.routine import Buffer, Field, Refusal, View, numbers
+
+__all__ = ["Lowering", "each", "zeros_before"]
+
+_SAME = "flatten reshape view view_as reshape_as squeeze unsqueeze unflatten contiguous clone detach float dropout"
+_SAME += " dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout"
+_OPERATORS = {"__truediv__": "div", "__rsub__": "rsub", "true_divide": "div", "subtract": "sub", "multiply": "mul"}
+_FUNCTIONS = {
+    "add",
+    "sub",
+    "mul",
+    "div",
+    "rsub",
+    "minimum",
+    "maximum",
+    "relu",
+    "relu6",
+    "sigmoid",
+    "tanh",
+    "abs",
+    "neg",
+}
+_FUNCTIONS |= {
+    "exp",
+    "square",
+    "sqrt",
+    "clamp",
+    "clamp_min",
+    "clamp_max",
+    "sign",
+    "log",
+    "log1p",
+    "expm1",
+    "sin",
+    "cos",
+}
+_FUNCTIONS |= {"reciprocal", "rsqrt", "floor", "pow", "hardtanh"}
+
+
+class Lowering:
+    """Turns the calls of a net, one after the other, into what computes them.
+
+    Args:
+        calls: The calls.
+        spikes: Whether the input is spikes.
+    """
+
+    def __init__(self, calls: Calls, spikes: bool = False) -> None:
+        self.calls = calls
+        self.names = Names()
+        self.nodes: list[Any] = []
+        self._views: dict[int, View] = {}
+        shape = calls.shape(0)
+        self.input = View(Buffer(numbers(shape), spikes=spikes), shape)
+        self._views[0] = self.input
+        for step in calls.steps:
+            if step.of_step:
+                self._lower(step)
+
+    def outputs(self) -> list[View]:
+        """Return what the net returns."""
+        return [self._views[number] for number in self.calls.outputs]
+
+    def _lower(self, step: Step) -> None:
+        module = self.calls.net.get_submodule(step.path)
+        where = f"{step.path!r} ({step.kind})" if step.path else step.kind
+        try:
+            if type(module).__name__ == step.kind and isinstance(module, Temporal):
+                self._temporal(step, module)
+            else:
+                self._function(step)
+        except (Refusal, NotImplementedError) as why:
+            raise Refusal(f"{where} cannot be written in C: {why}") from None
+
+    def _new(self, number: int, spikes: bool = False) -> View:
+        shape = self.calls.shape(number)
+        view = View(Buffer(numbers(shape), spikes=spikes), shape)
+        self._views[number] = view
+        return view
+
+    def _temporal(self, step: Step, module: Any) -> None:
+        x = self._views[step.args[0].number]
+        if isinstance(module, SpikingNeuron):
+            self._neuron(step, module, x)
+        elif isinstance(module, AxonalDelay):
+            self.nodes.append(Axonal(step.path, step.kind, x, self._new(step.places[0], x.buffer.spikes), module))
+        elif isinstance(module, DelayedLinear | DelayedConv2d):
+            self._delayed(step, module, x)
+        else:
+            raise Refusal("it has no step program; use a neuron that has one, which snn.program(neuron) tells")
+
+    def _neuron(self, step: Step, module: Any, x: View) -> None:
+        shape = torch.Size((1, *x.shape))
+        whole = module.state_shape(torch.empty(shape))
+        weighted = whole != shape or not all(broadcasts(c.shape, whole) for c in constants_of(module).values())
+        try:
+            known = program(module, len(shape), sample=x.shape if weighted else None)
+        except ValueError as why:
+            raise Refusal(str(why)) from None
+        shape = tuple(whole[1:])
+        members, buffers = {}, {}
+        for name in module.State._fields:
+            members[name] = Field(self.names.new(step.path, name), "float", numbers(shape), name)
+            buffers[name] = Buffer(numbers(shape), place=f"state->{members[name].name}", meaning=name)
+        outputs = dict(zip(step.places, module.output_names, strict=True))
+        spk = next(number for number, name in outputs.items() if name == "spk")
+        y = self._new(spk, spikes=True)
+        for number, name in outputs.items():
+            if name != "spk":
+                self._views[number] = View(buffers[name], shape)
+        kind = type_before_parametrizations(module).__name__
+        self.nodes.append(Neuron(step.path, kind, x, y, module, known, members, buffers, shape))
+
+    def _delayed(self, step: Step, module: Any, x: View) -> None:
+        if module.training:
+            raise Refusal("it is in training mode, in which a delay is spread over steps; call net.eval()")
+        y = self._new(step.places[0])
+        delay = module.delay.detach().clamp(0, module.max_delay).round()
+        of_layer = step.path, step.kind, x, y, module.weight, module.bias
+        if isinstance(module, DelayedLinear):
+            if not fits(x):
+                raise Refusal(f"its input is {x.shape}; it takes [batch, features]")
+            product: Any = Linear(*of_layer)
+        else:
+            padding = zeros_before(module.padding, module.weight.shape[2:], module.dilation)
+            axes = axes_of(x, y, module.weight.shape[2:], module.stride, padding, module.dilation)
+            product = Convolution(*of_layer, axes=axes, groups=module.groups)
+        self.nodes.append(Delayed(step.path, step.kind, product, delay, module.max_delay))
+
+    def _function(self, step: Step) -> None:
+        func = getattr(step.compute, "func", None)
+        name = name_of(func) if func is not None else ""
+        module = self.calls.net.get_submodule(step.path)
+        if func is None and type(module) is nn.Identity:
+            name = "contiguous"
+        name = _OPERATORS.get(name, name.strip("_") if name.startswith("__") else name)
+        name = name[1:] if name.startswith("r") and name[1:] in ("add", "mul") else name
+        arguments = _Arguments(step)
+        if name in _SAME.split():
+            self._same(step)
+        elif name in _RULES:
+            _RULES[name](self, step, arguments, name)
+        elif name in _FUNCTIONS:
+            self._elementwise(step, name)
+        else:
+            raise Refusal(f"'{name or step.kind}' is not a function that is written in C")
+
+    def _same(self, step: Step) -> None:
+        before = self._views[step.args[0].number]
+        self._views[step.places[0]] = View(before.buffer, self.calls.shape(step.places[0]))
+
+    def _elementwise(self, step: Step, name: str) -> None:
+        values: dict[str, View | Tensor] = {}
+
+        def operand(value: Any) -> Any:
+            if not isinstance(value, Place | Named | Held):
+                return value
+            constant = not isinstance(value, Place) or value.number not in self._views
+            values[f"x{len(values)}"] = self.calls.constant(value) if constant else self._views[value.number]
+            return Register(-len(values))
+
+        args = [operand(v) for v in step.args]
+        kwargs = {key: operand(v) for key, v in step.kwargs.items()}
+        instructions: list[Instruction] = []
+
+        def emit(kind: str, *operands: Any) -> Register:
+            instructions.append(Instruction(kind, tuple(map(_as_number, operands))))
+            return Register(len(values) + len(instructions) - 1)
+
+        def placed(value: Any) -> Any:
+            return Register(-value.number - 1) if isinstance(value, Register) and value.number < 0 else value
+
+        if name == "relu6":
+            name, args = "hardtanh", [args[0], 0.0, 6.0]
+        out = lowered(name, tuple(map(placed, args)), {k: placed(v) for k, v in kwargs.items()}, emit)
+        if out is None:
+            raise Refusal(f"'{name}' with these options is not a function that is written in C")
+        made = Program(tuple(values), tuple(instructions), {"y": out})
+        self.nodes.append(Elementwise(step.path, step.kind, self._new(step.places[0]), made, values))
+
+    def linear(self, step: Step, arguments: _Arguments, name: str) -> None:
+        """Lower a linear layer."""
+        x = self._views[step.args[0].number]
+        weight, bias = self._weights(arguments)
+        self.nodes.append(Linear(step.path, step.kind, x, self._new(step.places[0]), weight, bias))
+
+    def convolution(self, step: Step, arguments: _Arguments, name: str) -> None:
+        """Lower a convolution."""
+        x, y = self._views[step.args[0].number], self._new(step.places[0])
+        weight, bias = self._weights(arguments)
+        taps = weight.shape[2:]
+        stride, dilation = (each(arguments(i, n, 1), taps) for i, n in ((3, "stride"), (5, "dilation")))
+        padding = zeros_before(arguments(4, "padding", 0), taps, dilation)
+        axes, groups = axes_of(x, y, taps, stride, padding, dilation), arguments(6, "groups", 1)
+        self.nodes.append(Convolution(step.path, step.kind, x, y, weight, bias, axes=axes, groups=groups))
+
+    def batch_norm(self, step: Step, arguments: _Arguments, name: str) -> None:
+        """Fold a batch normalization into the layer before it, or scale and shift by it."""
+        number = step.args[0].number
+        x = self._views[number]
+        mean, variance = (self.calls.constant(arguments(i, n)) for i, n in ((1, "running_mean"), (2, "running_var")))
+        scale = (variance.double() + arguments(7, "eps", 1e-5)).rsqrt()
+        if arguments(3, "weight") is not None:
+            scale = scale * self.calls.constant(arguments(3, "weight")).double()
+        shift = -mean.double() * scale
+        if arguments(4, "bias") is not None:
+            shift = shift + self.calls.constant(arguments(4, "bias")).double()
+        before = next((node for node in self.nodes if node.writes is x.buffer), None)
+        by_output = isinstance(before, Convolution) or (isinstance(before, Linear) and len(x.shape) == 1)
+        if isinstance(before, Product) and by_output and self.calls.readers(number) == 1 and before.y.shape == x.shape:
+            before.kind = f"{before.kind} and {step.kind}"
+            bias = 0 if before.bias is None else before.bias.double() * scale
+            before.weight = (before.weight.double() * scale.reshape(-1, *[1] * (before.weight.dim() - 1))).float()
+            before.bias = (shift + bias).float()
+            self._views[step.places[0]] = x
+            return
+        mul, add = Instruction("mul", (Register(0), Register(1))), Instruction("add", (Register(3), Register(2)))
+        constants = {
+            n: t.float().reshape(-1, *[1] * (len(x.shape) - 1)) for n, t in (("scale", scale), ("shift", shift))
+        }
+        made = Program(("x", "scale", "shift"), (mul, add), {"y": Register(4)})
+        y = self._new(step.places[0])
+        self.nodes.append(Elementwise(step.path, step.kind, y, made, {"x": x, **constants}))
+
+    def pool(self, step: Step, arguments: _Arguments, name: str) -> None:
+        """Lower a pooling."""
+        x = self._views[step.args[0].number]
+        largest = "max" in name
+        y = self._new(step.places[0], spikes=largest and x.buffer.spikes)
+        axes = x.shape[1:]
+        if name.startswith("adaptive"):
+            zeros = [0] * len(axes)
+            kernel = axes_of(x, y, zeros, [1] * len(axes), zeros, [1] * len(axes))
+            if len(axes) == 1:
+                kernel = kernel[0]._replace(taps=0), kernel[1]
+            self.nodes.append(Pool(step.path, step.kind, x, y, kernel, largest))
+            return
+        taps = each(arguments(1, "kernel_size"), axes)
+        stride = each(arguments(2, "stride") or taps, axes)
+        padding = each(arguments(3, "padding", 0), axes)
+        dilation = each(arguments(4, "dilation", 1) if largest else 1, axes)
+        if largest and arguments(6, "return_indices", False):
+            raise Refusal("return_indices is True; a pooling in C returns numbers alone")
+        padded = largest or arguments(5, "count_include_pad", True)
+        divisor = None if largest else arguments(6, "divisor_override")
+        kernel = axes_of(x, y, taps, stride, padding, dilation)
+        self.nodes.append(Pool(step.path, step.kind, x, y, kernel, largest, padded, divisor))
+
+    def concatenation(self, step: Step, arguments: _Arguments, name: str) -> None:
+        """Lower a concatenation."""
+        parts = [self._views[place.number] for place in arguments(0, "tensors")]
+        number = step.places[0]
+        axis = arguments(1, "dim", 0) % self.calls.values[number].dim() - 1
+        y = self._new(number, spikes=all(part.buffer.spikes for part in parts))
+        self.nodes.append(Concatenation(step.path, step.kind, parts, y, axis))
+
+    def reduction(self, step: Step, arguments: _Arguments, name: str) -> None:
+        """Lower a sum, mean or maximum over the last axes."""
+        x, dims = self._views[step.args[0].number], arguments(1, "dim")
+        axes = len(x.shape) + 1
+        dims = sorted(d % axes for d in (dims if isinstance(dims, tuple | list) else (dims,)))
+        if dims != [*range(axes - len(dims), axes)]:
+            raise Refusal(f"it is over the axes {dims}; in C it is over the last ones")
+        self.nodes.append(Reduction(step.path, name, x, self._new(step.places[0])))
+
+    def _weights(self, arguments: _Arguments) -> tuple[Tensor, Tensor | None]:
+        weight, bias = arguments(1, "weight"), arguments(2, "bias")
+        if isinstance(weight, Place) and weight.number in self._views:
+            raise Refusal("its weights are computed in every step")
+        return self.calls.constant(weight), None if bias is None else self.calls.constant(bias)
+
+
+class _Arguments:
+    """The arguments of a call, by position or by name."""
+
+    def __init__(self, step: Step) -> None:
+        self._step = step
+
+    def __call__(self, position: int, name: str, default: Any = None) -> Any:
+        args = self._step.args
+        return args[position] if len(args) > position else self._step.kwargs.get(name, default)
+
+
+_RULES: dict[str, Callable[[Lowering, Step, _Arguments, str], None]] = {
+    "linear": Lowering.linear,
+    "conv1d": Lowering.convolution,
+    "conv2d": Lowering.convolution,
+    "batch_norm": Lowering.batch_norm,
+    "cat": Lowering.concatenation,
+    "concat": Lowering.concatenation,
+    **dict.fromkeys(("sum", "mean", "amax"), Lowering.reduction),
+    **{f"{kind}_pool{n}d": Lowering.pool for kind in ("max", "avg", "adaptive_max", "adaptive_avg") for n in (1, 2)},
+}
+
+
+def _as_number(value: Any) -> Any:
+    return float(value) if isinstance(value, int | float) else value
+
+
+def each(value: Any, axes: Any) -> tuple[int, ...]:
+    """Return an option for each axis."""
+    values = tuple(value) if isinstance(value, tuple | list) else (value,)
+    return values * len(axes) if len(values) == 1 else values
+
+
+def zeros_before(value: Any, taps: Any, dilation: Any) -> tuple[int, ...]:
+    """Return the zeros before the first entry of each axis."""
+    if value == "valid":
+        return (0,) * len(taps)
+    if value == "same":
+        return tuple(d * (k - 1) // 2 for k, d in zip(taps, dilation, strict=True))
+    return each(value, taps)

@@ -1,0 +1,216 @@
+"""Where the values of a step lie, and what a net takes: bytes and operations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from snn_export.c.arrays import BYTES
+from snn_export.c.names import comment
+from snn_export.c.routine import Buffer, Field, Refusal, Routine, View
+
+__all__ = ["LayerReport", "MemoryReport", "Placement", "placed", "reported"]
+
+_MOST_BYTES = 2**31
+
+
+@dataclass(frozen=True)
+class LayerReport:
+    """What one layer takes.
+
+    Args:
+        path: Its path in the net.
+        kind: What it is.
+        flash: Bytes of its constants.
+        ram: Bytes of its state.
+        operations: Multiply-adds and element-wise operations of a step, zeros not skipped.
+    """
+
+    path: str
+    kind: str
+    flash: int
+    ram: int
+    operations: int
+
+
+@dataclass(frozen=True)
+class MemoryReport:
+    """What a net in C takes, without its code.
+
+    Args:
+        flash: Bytes of constants, which are read alone.
+        state: Bytes that are kept from step to step.
+        scratch: Bytes that a step needs meanwhile.
+        ram: ``sizeof(net_state)``, in which state and scratch lie.
+        operations: Multiply-adds and element-wise operations of a step, zeros not skipped.
+        layers: The same of each layer, in order.
+    """
+
+    flash: int
+    state: int
+    scratch: int
+    ram: int
+    operations: int
+    layers: tuple[LayerReport, ...]
+
+    @property
+    def largest(self) -> LayerReport:
+        """The layer that takes most bytes of constants and state."""
+        return max(self.layers, key=lambda layer: layer.flash + layer.ram)
+
+    def __str__(self) -> str:
+        rows = [("layer", "flash", "state", "operations")]
+        rows += [(_name(one), str(one.flash), str(one.ram), str(one.operations)) for one in self.layers]
+        rows += [("all", str(self.flash), str(self.state), str(self.operations))]
+        widths = [max(len(row[k]) for row in rows) for k in range(4)]
+        table = [
+            "  ".join(
+                f"{cell:<{w}}" if k == 0 else f"{cell:>{w}}"
+                for k, (cell, w) in enumerate(zip(row, widths, strict=True))
+            )
+            for row in rows
+        ]
+        text = [
+            f"flash for constants: {self.flash} bytes",
+            f"RAM: {self.ram} bytes, of which state {self.state} and scratch {self.scratch}",
+            f"operations a step: {self.operations}, if no input is zero",
+        ]
+        if self.layers:
+            text.append(f"largest layer: {_name(self.largest)}")
+        return "\n".join([*text, "", *table])
+
+    def must_fit(self, ram: int | None, flash: int | None) -> None:
+        """Raise Refusal unless the net fits into budgets in bytes."""
+        for name, most, takes, remedy in (
+            ("ram", ram, self.ram, "smaller layers or fewer channels need less"),
+            ("flash", flash, self.flash, "fewer weights need less, and those of an integer net a quarter"),
+        ):
+            if most is None:
+                continue
+            if isinstance(most, bool) or not isinstance(most, int):
+                raise TypeError(f"{name} is {most!r}; pass a number of bytes as an int, or None")
+            if takes > most:
+                raise Refusal(f"the net takes {takes} bytes of {name}, and {name}={most} are allowed; {remedy}")
+
+
+def _name(layer: LayerReport) -> str:
+    path = layer.path if len(layer.path) < 60 else f"{layer.path[:57]}..."
+    return comment(f"{path} ({layer.kind})" if path else layer.kind)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where everything lies.
+
+    Args:
+        scratch: Numbers of each type that a step needs meanwhile.
+        copies: What is copied to the output behind the last layer: from where, to where in it, how many numbers.
+    """
+
+    scratch: dict[str, int]
+    copies: tuple[tuple[Buffer, int, int], ...]
+
+
+def placed(routines: Sequence[Routine], given: Buffer, outputs: Sequence[View], ctype: str) -> Placement:
+    """Give every value its place: in the output, or in memory that others had before or have after it.
+
+    Args:
+        routines: What computes the values, in order.
+        given: The input.
+        outputs: What the net returns.
+        ctype: The type of the output's numbers.
+    """
+    given.place = "in"
+    copies, first = [], 0
+    computed = {routine.writes for routine in routines}
+    for view in outputs:
+        buffer = view.buffer
+        if buffer in computed and not buffer.place and buffer.ctype == ctype:
+            buffer.place = f"out + {first}" if first else "out"
+        else:
+            copies.append((buffer, first, buffer.size))
+        first += buffer.size
+    last = {buffer: k for k, routine in enumerate(routines) for buffer in routine.reads}
+    last |= {buffer: len(routines) for buffer, _, _ in copies}
+    arenas: dict[str, _Arena] = {}
+    for k, routine in enumerate(routines):
+        for arena in arenas.values():
+            arena.free([b for b in arena.live if last.get(b, -1) < k])
+        if not routine.writes.place:
+            arena = arenas.setdefault(routine.writes.ctype, _Arena(_array_of(routine.writes.ctype)))
+            own = [b for b in routine.reads if routine.in_place and last[b] == k and b.size == routine.writes.size]
+            if not any(arena.replace(b, routine.writes) for b in own):
+                arena.take(routine.writes)
+            last.setdefault(routine.writes, k)
+        for buffer in routine.temporaries:
+            arenas.setdefault(buffer.ctype, _Arena(_array_of(buffer.ctype))).take(buffer)
+            last[buffer] = k
+    return Placement({ctype: arena.size for ctype, arena in arenas.items()}, tuple(copies))
+
+
+def _array_of(ctype: str) -> str:
+    return "scratch" if ctype == "float" else f"scratch_{ctype.removesuffix('_t')}"
+
+
+class _Arena:
+    """Memory for numbers of one type, each part of which is used again and again."""
+
+    def __init__(self, name: str) -> None:
+        self.live: dict[Buffer, int] = {}
+        self.size = 0
+        self._name = name
+
+    def take(self, buffer: Buffer) -> None:
+        """Give a value the first place that is free."""
+        first = 0
+        for other, begin in sorted(self.live.items(), key=lambda pair: pair[1]):
+            if begin - first >= buffer.size:
+                break
+            first = max(first, begin + other.size)
+        self._put(buffer, first)
+        self.size = max(self.size, first + buffer.size)
+
+    def replace(self, old: Buffer, new: Buffer) -> bool:
+        """Give a value the place of one that nothing else needs; return False if that lies elsewhere."""
+        if old not in self.live:
+            return False
+        self._put(new, self.live.pop(old))
+        return True
+
+    def free(self, buffers: Sequence[Buffer]) -> None:
+        """Let go of values."""
+        for buffer in buffers:
+            del self.live[buffer]
+
+    def _put(self, buffer: Buffer, first: int) -> None:
+        self.live[buffer] = first
+        buffer.place = f"state->{self._name} + {first}" if first else f"state->{self._name}"
+
+
+def members(routines: Sequence[Routine], placement: Placement) -> list[Field]:
+    """Return the members of the state, the widest types first, so that none is padded."""
+    fields = [field for routine in routines for field in routine.fields]
+    fields += [Field(_array_of(t), t, size, "what a step needs meanwhile") for t, size in placement.scratch.items()]
+    fields = fields or [Field("unused", "int8_t", 1, "a net that keeps nothing")]
+    return sorted(fields, key=lambda field: -BYTES[field.ctype])
+
+
+def reported(routines: Sequence[Routine], placement: Placement) -> MemoryReport:
+    """Return what a net takes.
+
+    Raises:
+        Refusal: If it is more than C can say.
+    """
+    layers = tuple(
+        LayerReport(r.path, r.kind, r.flash, sum(field.bytes for field in r.fields), r.operations) for r in routines
+    )
+    fields = members(routines, placement)
+    widest = BYTES[fields[0].ctype]
+    ram = -(-sum(field.bytes for field in fields) // widest) * widest
+    state = sum(layer.ram for layer in layers)
+    scratch = sum(size * BYTES[ctype] for ctype, size in placement.scratch.items())
+    flash = sum(layer.flash for layer in layers)
+    for name, size in (("RAM", ram), ("flash", flash)):
+        if size >= _MOST_BYTES:
+            raise Refusal(f"the net takes {size} bytes of {name}; a net in C must take less than {_MOST_BYTES}")
+    return MemoryReport(flash, state, scratch, ram, sum(layer.operations for layer in layers), layers)

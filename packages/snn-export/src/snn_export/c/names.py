@@ -1,0 +1,59 @@
+"""Names and comments of the C source, which nothing that a net's layers are called can break out of."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["Names", "comment"]
+
+_LONGEST = 40  # of a layer's part in a name; C99 tells 63 characters apart
+# what else is declared where the names are, besides words that no name here can be, as each has two parts
+_TAKEN = ("int8_t", "int16_t", "int32_t", "size_t", "float_t", "double_t", "net_state", "net_step", "net_reset")
+
+
+class Names:
+    """Hands out identifiers, each one once.
+
+    Example:
+        >>> names = Names()
+        >>> names.new("0", "weight"), names.new("a b", "weight"), names.new("a_b", "weight")
+        ('n0_weight', 'a_b_weight', 'a_b_weight_2')
+        >>> names.new('x; */ system("rm")', "mem")
+        'x_system_rm_mem'
+    """
+
+    def __init__(self) -> None:
+        self._taken = {*_TAKEN}
+
+    def new(self, path: str, what: str) -> str:
+        """Return an identifier for a thing of a layer.
+
+        Args:
+            path: The layer's path in the net.
+            what: What it is of the layer.
+
+        Returns:
+            Lower-case letters, digits and underscores; never one that was given before.
+        """
+        first, second = (re.sub(r"[^a-z0-9]+", "_", part.lower())[:_LONGEST].strip("_") for part in (path, what))
+        first = first if first[:1].isalpha() else f"n{first}"
+        plain = name = f"{first}_{second}"
+        count = 1
+        while name in self._taken:
+            count += 1
+            name = f"{plain}_{count}"
+        self._taken.add(name)
+        return name
+
+
+def comment(text: str) -> str:
+    """Return a text as it may stand in a comment of C: printable, on one line, and without what ends it.
+
+    Args:
+        text: The text.
+
+    Example:
+        >>> comment("conv */ int x; /* ??/")
+        'conv __ int x; __ ___'
+    """
+    return re.sub(r"[^A-Za-z0-9 _.,:;()\[\]+=<>'-]", "_", text)

@@ -1,0 +1,197 @@
+"""Neurons, by their step programs, and element-wise functions, which are programs too."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from snn_core.kernels.program import Program, StepProgram
+from snn_core.kernels.tracing import constants_of
+from snn_export.c.arrays import Array
+from snn_export.c.elementwise import Loop
+from snn_export.c.names import Names, comment
+from snn_export.c.products import added_over_spikes
+from snn_export.c.routine import Buffer, Field, Refusal, Routine, View, blocks
+
+__all__ = ["Elementwise", "Neuron"]
+
+
+@dataclass(eq=False)
+class Elementwise:
+    """A function of each number.
+
+    Args:
+        path: The path of the module that calls it.
+        kind: Its name.
+        y: What it writes.
+        program: What it computes, with the output ``"y"``.
+        values: Its inputs by name: what a step computes, or constants.
+    """
+
+    path: str
+    kind: str
+    y: View
+    program: Program
+    values: Mapping[str, View | Tensor]
+
+    @property
+    def reads(self) -> tuple[Buffer, ...]:
+        return tuple(dict.fromkeys(v.buffer for v in self.values.values() if isinstance(v, View)))
+
+    @property
+    def writes(self) -> Buffer:
+        return self.y.buffer
+
+    def routine(self, names: Names) -> Routine:
+        """Return the function of C."""
+        loop, local = Loop(self.y.shape, self.path, names), {}
+        for name in self.program.inputs:
+            value = self.values[name]
+            if isinstance(value, View):
+                local[name] = loop.load(f"x{self.reads.index(value.buffer)}", name, value.shape)
+            else:
+                local[name] = loop.constant(name, value)
+        out = loop.compute(self.program, local)
+        loop.store("y", out["y"])
+        operations = self.writes.size * len(self.program.instructions)
+        whole = all(not isinstance(v, View) or v.buffer.size == self.writes.size for v in self.values.values())
+        return Routine(
+            self.path,
+            self.kind,
+            self.reads,
+            self.writes,
+            loop.body(),
+            loop.arrays,
+            operations=operations,
+            in_place=whole,
+        )
+
+
+@dataclass(eq=False)
+class Neuron:
+    """A neuron.
+
+    Args:
+        path: Its path.
+        kind: Its class.
+        x: What it reads.
+        y: Where its spikes go.
+        module: The neuron.
+        program: Its step program.
+        fields: Its states by name, as members of the state.
+        states: The same as buffers.
+        shape: The shape of its states.
+    """
+
+    path: str
+    kind: str
+    x: View
+    y: View
+    module: Any
+    program: StepProgram
+    fields: Mapping[str, Field]
+    states: Mapping[str, Buffer]
+    shape: tuple[int, ...]
+
+    @property
+    def reads(self) -> tuple[Buffer, ...]:
+        return (self.x.buffer,)
+
+    @property
+    def writes(self) -> Buffer:
+        return self.y.buffer
+
+    def routine(self, names: Names) -> Routine:
+        """Return the function of C."""
+        loop = Loop(self.shape, self.path, names)
+        with torch.no_grad():
+            constants = constants_of(self.module)
+            coefficients = self.program.once.run(constants)
+        sums, lines, arrays = self._connections(constants, names)
+        local = {}
+        for name in self.program.forward.inputs:
+            if name in sums:
+                pointer, place = sums[name]
+                local[name] = loop.load_at(pointer, place, name)
+            elif name == "x":
+                local[name] = loop.load("x0", "drive", self.x.shape)
+            elif name in self.fields:
+                local[name] = loop.load(f"state->{self.fields[name].name}", name)
+            else:
+                local[name] = loop.constant(name, torch.as_tensor(coefficients[name]))
+        out = loop.compute(self.program.forward, local)
+        spk = out["emitted"]
+        graded = self.module.graded_spikes_factor.detach()
+        if not bool((graded == 1).all()):
+            spk = f"{spk} * {loop.constant('graded_spikes_factor', graded)}"
+        loop.store("y", spk)
+        for name, member in self.fields.items():
+            loop.store(f"state->{member.name}", out[name])
+        sizes = math.prod(self.shape) * len(self.program.forward.instructions)
+        operations = sizes + sum(array.values.numel() for array in arrays if array.values.dim() > 1)
+        reads_whole = self.x.buffer.size == self.writes.size and self.program.forward.inputs
+        return Routine(
+            self.path,
+            self.kind,
+            self.reads,
+            self.writes,
+            [*lines, *loop.body()],
+            [*arrays, *loop.arrays],
+            [*self.fields.values()],
+            self._temporaries(),
+            operations,
+            in_place=bool(reads_whole),
+        )
+
+    def _features(self) -> tuple[int, int]:
+        return math.prod(self.shape[:-1]), self.shape[-1] if self.shape else 1
+
+    def _temporaries(self) -> list[Buffer]:
+        rows, features = self._features()
+        return [Buffer(rows * features * len(inputs)) for inputs in self.program.arriving]
+
+    def _connections(
+        self, constants: Mapping[str, Tensor], names: Names
+    ) -> tuple[dict[str, tuple[str, str]], list[str], list[Array]]:
+        """Return where what connections give is read, the lines that compute it, and their constants."""
+        sums: dict[str, tuple[str, str]] = {}
+        lines: list[str] = []
+        arrays: list[Array] = []
+        rows, features = self._features()
+        for k, (inputs, connections) in enumerate(self.program.arriving.items()):
+            outputs = features * len(inputs)
+            for part, name in enumerate(inputs):
+                at = f" + {part * features}" if part else ""
+                place = f"i{at}" if rows == 1 else f"i / {features} * {outputs} + i % {features}{at}"
+                sums[name] = f"t{k}", place
+            biases = [constants[c.bias].detach() for c in connections if c.bias is not None]
+            start = "0.0f"
+            if biases:
+                bias = Array(names.new(self.path, f"bias_{k}"), "float", sum(biases[1:], biases[0]), "bias [out]")
+                arrays.append(bias)
+                start = f"{bias.name}[o]" if rows == 1 else f"{bias.name}[o % {outputs}]"
+            body = [f"for (int o = 0; o < {rows * outputs}; o++) {{", f"t{k}[o] = {start};", "}"]
+            for connection in connections:
+                weight = Array(
+                    names.new(self.path, connection.weight),
+                    "float",
+                    constants[connection.weight].detach().t(),
+                    f"{comment(connection.weight)} [in][out]",
+                )
+                arrays.append(weight)
+                first = 0
+                for source in connection.sources:
+                    of_input = source in ("x", "input")
+                    width = self.x.shape[-1] if of_input else features
+                    pointer = "x0" if of_input else f"state->{self.fields[source].name}"
+                    body += added_over_spikes(f"t{k}", pointer, weight.name, (rows, outputs, width), first)
+                    first += width
+                if first != weight.values.shape[0]:
+                    raise Refusal(f"{connection.weight} has {weight.values.shape[0]} inputs, and is given {first}")
+            lines += blocks(*body)
+        return sums, lines, arrays

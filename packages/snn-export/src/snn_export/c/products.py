@@ -1,0 +1,186 @@
+"""Weighted sums: linear layers, dense or over the inputs that are not zero."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from snn_export.c.arrays import Array
+from snn_export.c.names import Names
+from snn_export.c.routine import Buffer, Routine, View, blocks
+
+__all__ = ["Linear", "Product", "added_over_spikes"]
+
+
+@dataclass(eq=False)
+class Product:
+    """A layer of weighted sums, each of which adds its terms in the order of the inputs to its bias.
+
+    Args:
+        path: The layer's path.
+        kind: What it is.
+        x: What it reads.
+        y: What it writes.
+        weight: Its weights, outputs first.
+        bias: Its biases, if it has any.
+        types: The types of weights and of sums.
+        scale: What sums of integers are multiplied by before the bias is added.
+    """
+
+    path: str
+    kind: str
+    x: View
+    y: View
+    weight: Tensor
+    bias: Tensor | None
+    types: tuple[str, str] = ("float", "float")
+    scale: int = 1
+
+    @property
+    def reads(self) -> tuple[Buffer, ...]:
+        return (self.x.buffer,)
+
+    @property
+    def writes(self) -> Buffer:
+        return self.y.buffer
+
+    def routine(self, names: Names) -> Routine:
+        """Return the function of C."""
+        sparse = self.x.buffer.spikes
+        weight, layout = self.laid_out(sparse)
+        arrays = [Array(names.new(self.path, "weight"), self.types[0], weight, f"weight {layout}")]
+        bias = ""
+        if self.bias is not None:
+            arrays.append(Array(names.new(self.path, "bias"), self.types[1], self.bias, "bias [out]"))
+            bias = arrays[1].name
+        body = self.over_spikes(arrays[0].name, bias) if sparse else self.dense(arrays[0].name, bias)
+        operations = self.multiply_adds()
+        return Routine(self.path, self.kind, self.reads, self.writes, blocks(*body), arrays, operations=operations)
+
+    @property
+    def zero(self) -> str:
+        return "0.0f" if self.types[1] == "float" else "0"
+
+    def start(self, bias: str, index: str) -> str:
+        """Return what a sum begins with."""
+        return f"{bias}[{index}]" if bias and self.scale == 1 else self.zero
+
+    def end(self, total: str, bias: str, index: str) -> str:
+        """Return what becomes of a sum at its end."""
+        if self.scale == 1:
+            return total
+        return f"{total} * {self.scale} + {bias}[{index}]" if bias else f"{total} * {self.scale}"
+
+    def times(self, weight: str, x: str) -> str:
+        """Return a weight times an input, in the type of the sums."""
+        return f"{weight} * {x}" if self.types[1] == "float" else f"({self.types[1]}){weight} * {x}"
+
+    def begun(self, bias: str, index: str) -> list[str]:
+        """Return the loop that begins all sums."""
+        return [f"for (int o = 0; o < {self.writes.size}; o++) {{", f"y[o] = {self.start(bias, index)};", "}"]
+
+    def ended(self, bias: str, index: str) -> list[str]:
+        """Return the loop that ends all sums, where anything is left to do."""
+        if self.scale == 1:
+            return []
+        end = self.end("y[o]", bias, index)
+        return [f"for (int o = 0; o < {self.writes.size}; o++) {{", f"y[o] = {end};", "}"]
+
+    def laid_out(self, sparse: bool) -> tuple[Tensor, str]:
+        """Return the weights as they lie in memory, and what their axes are."""
+        raise NotImplementedError
+
+    def multiply_adds(self) -> int:
+        """Return how many products a step takes."""
+        raise NotImplementedError
+
+    def dense(self, weight: str, bias: str) -> list[str]:
+        """Return the lines that read every input."""
+        raise NotImplementedError
+
+    def over_spikes(self, weight: str, bias: str) -> list[str]:
+        """Return the lines that pass over inputs that are zero."""
+        raise NotImplementedError
+
+
+class Linear(Product):
+    """A linear layer of the last axis."""
+
+    @property
+    def _sizes(self) -> tuple[int, int, int]:
+        outputs, inputs = self.weight.shape
+        return math.prod(self.x.shape[:-1]), outputs, inputs
+
+    def laid_out(self, sparse: bool) -> tuple[Tensor, str]:
+        return (self.weight.t(), "[in][out]") if sparse else (self.weight, "[out][in]")
+
+    def multiply_adds(self) -> int:
+        return math.prod(self._sizes)
+
+    def dense(self, weight: str, bias: str) -> list[str]:
+        rows, outputs, inputs = self._sizes
+        return [
+            *_each_row(rows),
+            f"for (int o = 0; o < {outputs}; o++) {{",
+            f"{self.types[1]} sum = {self.start(bias, 'o')};",
+            f"for (int i = 0; i < {inputs}; i++) {{",
+            f"sum += {self.times(f'{weight}[o * {inputs} + i]', f'x0[{_in_row(rows, inputs)}i]')};",
+            "}",
+            f"y[{_in_row(rows, outputs)}o] = {self.end('sum', bias, 'o')};",
+            "}",
+            *["}"] * (rows > 1),
+        ]
+
+    def over_spikes(self, weight: str, bias: str) -> list[str]:
+        rows, outputs, inputs = self._sizes
+        index = "o" if rows == 1 else f"o % {outputs}"
+        spike = f"x0[{_in_row(rows, inputs)}i]"
+        term = self.times(f"{weight}[i * {outputs} + o]", "spike")
+        return [
+            *self.begun(bias, index),
+            *_each_row(rows),
+            f"for (int i = 0; i < {inputs}; i++) {{",
+            *spike_of(self.x.buffer.ctype, spike),
+            f"for (int o = 0; o < {outputs}; o++) {{",
+            f"y[{_in_row(rows, outputs)}o] += {term};",
+            *["}"] * (2 + (rows > 1)),
+            *self.ended(bias, index),
+        ]
+
+
+def added_over_spikes(sums: str, x: str, weight: str, sizes: tuple[int, int, int], first: int = 0) -> list[str]:
+    """Return the lines that add products to sums, for the inputs that are not zero.
+
+    Args:
+        sums: The sums, ``[rows][out]``.
+        x: The inputs, ``[rows][in]``.
+        weight: The array of weights, ``[in][out]``.
+        sizes: Numbers of rows, outputs and inputs.
+        first: Where the inputs begin among the weights.
+    """
+    rows, outputs, inputs = sizes
+    place = f"(i + {first}) * {outputs} + o" if first else f"i * {outputs} + o"
+    return [
+        *_each_row(rows),
+        f"for (int i = 0; i < {inputs}; i++) {{",
+        *spike_of("float", f"{x}[{_in_row(rows, inputs)}i]"),
+        f"for (int o = 0; o < {outputs}; o++) {{",
+        f"{sums}[{_in_row(rows, outputs)}o] += {weight}[{place}] * spike;",
+        *["}"] * (2 + (rows > 1)),
+    ]
+
+
+def spike_of(ctype: str, x: str) -> list[str]:
+    """Return the lines that read an input and pass over it if it is zero."""
+    zero = "0.0f" if ctype == "float" else "0"
+    return [f"const {ctype} spike = {x};", f"if (spike == {zero}) {{", "continue;", "}"]
+
+
+def _each_row(rows: int) -> list[str]:
+    return [f"for (int row = 0; row < {rows}; row++) {{"] if rows > 1 else []
+
+
+def _in_row(rows: int, size: int) -> str:
+    return f"row * {size} + " if rows > 1 else ""

@@ -1,0 +1,122 @@
+"""A main program that replays a recorded input and compares what comes out with what PyTorch gave."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from snn_export.c.arrays import number
+
+__all__ = ["Replay"]
+
+
+@dataclass(frozen=True)
+class Replay:
+    """Recorded sequences.
+
+    Args:
+        given: Inputs ``[samples, steps, numbers]``.
+        expected: Outputs ``[samples, steps, numbers]``.
+        exact: For each output number, True if it must be the same, False if it may be rounded otherwise.
+        ctypes: The types of input and output.
+    """
+
+    given: Tensor
+    expected: Tensor
+    exact: Sequence[bool]
+    ctypes: tuple[str, str]
+
+    def code(self) -> str:
+        """Return the text of ``net_main.c``."""
+        samples, steps, _ = self.given.shape
+        given, out = self.ctypes
+        near = "" if all(self.exact) else _NEAR
+        compared = "out[k] != wanted"
+        if near:
+            spans = " || ".join(f"(k >= {a} && k < {b})" for a, b in _spans(self.exact)) or "0"
+            compared = f"({spans}) ? out[k] != wanted : !near(out[k], wanted)"
+        return _MAIN.format(
+            samples=samples,
+            steps=steps,
+            given=_array("recorded_in", self.given, given),
+            expected=_array("recorded_out", self.expected, out),
+            near=near,
+            given_type=given,
+            out_type=out,
+            compared=compared,
+        )
+
+
+_NEAR = """
+/* Whether a number that is no spike is the recorded one, but for rounding. */
+static int near(float a, float b)
+{
+    const float difference = a > b ? a - b : b - a;
+    const float size = b < 0.0f ? -b : b;
+    return difference <= 1e-3f * size + 1e-4f;
+}
+"""
+_MAIN = """/* Replays recorded sequences. Returns 0 if every output is the recorded one, else 1. */
+#include <stdio.h>
+
+#include "net.h"
+
+#define SAMPLES {samples}
+#define STEPS {steps}
+
+/* [samples][steps][numbers] */
+{given}
+
+{expected}
+{near}
+int main(void)
+{{
+    static net_state state;
+    static {given_type} in[NET_INPUTS];
+    static {out_type} out[NET_OUTPUTS];
+    for (int sample = 0; sample < SAMPLES; sample++) {{
+        net_reset(&state);
+        for (int step = 0; step < STEPS; step++) {{
+            const int row = sample * STEPS + step;
+            for (int k = 0; k < NET_INPUTS; k++) {{
+                in[k] = recorded_in[row * NET_INPUTS + k];
+            }}
+            net_step(in, out, &state);
+            for (int k = 0; k < NET_OUTPUTS; k++) {{
+                const {out_type} wanted = recorded_out[row * NET_OUTPUTS + k];
+                if ({compared}) {{
+                    printf("sample %d, step %d, output %d differs from the recorded one\\n", sample, step, k);
+                    return 1;
+                }}
+            }}
+        }}
+    }}
+    printf("%d samples of %d steps: every output is the recorded one\\n", SAMPLES, STEPS);
+    return 0;
+}}
+"""
+
+
+def _array(name: str, values: Tensor, ctype: str) -> str:
+    flat = values.flatten().tolist()
+    small = bool((values == values.round()).all()) and bool((values.abs() < 128).all())
+    texts = map(number, flat) if ctype == "float" and not small else map(str, map(int, flat))
+    lines = textwrap.wrap(", ".join(texts) + ",", 112, break_long_words=False, break_on_hyphens=False)
+    stored = "signed char" if small else ctype
+    return "\n".join([f"static const {stored} {name}[{len(flat)}] = {{", *(f"    {line}" for line in lines), "};"])
+
+
+def _spans(flags: Sequence[bool]) -> list[tuple[int, int]]:
+    """Return where runs of True begin and end.
+
+    Example:
+        >>> _spans([True, True, False, True])
+        [(0, 2), (3, 4)]
+    """
+    edges = torch.tensor([0, *map(int, flags), 0]).diff()
+    begins, ends = ((edges == sign).nonzero().flatten().tolist() for sign in (1, -1))
+    return [*zip(begins, ends, strict=True)]

@@ -1,0 +1,190 @@
+"""The header and the source of a net in C."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from snn_export.c.memory import MemoryReport, Placement, members
+from snn_export.c.names import Names, comment
+from snn_export.c.routine import Routine, View
+
+__all__ = ["Source"]
+
+_PROMISE = {
+    "float": (
+        "Numbers are float32. Compile with -ffp-contract=off, and for a processor whose float is IEEE 754 and not "
+        "computed in a wider type. Sums add their terms in the order of the inputs, those that are zero left out, so "
+        "that spikes are those of the net in PyTorch where its sums are exact, and else up to the first step in which "
+        "a membrane is within rounding of its threshold."
+    ),
+    "integer": (
+        "Numbers are integers, sums int32_t; none of them overflows for inputs within the bound below. A membrane "
+        "saturates at the ends of its type's grid. Outputs are bit for bit those of the integer net in PyTorch."
+    ),
+}
+_SHIFT = """
+/* v divided by 2^bits and rounded down, without asking how the compiler shifts negative numbers. */
+static int32_t shifted(int32_t v, int bits)
+{
+    return v >= 0 ? v >> bits : -((-(v + 1)) >> bits) - 1;
+}
+"""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A net as C writes it.
+
+    Args:
+        routines: What computes its layers, in order.
+        placement: Where the values lie.
+        report: What it takes.
+        given: The input.
+        outputs: What it returns.
+        ctypes: The types of input and output.
+        names: Hands out identifiers.
+        bound: The largest magnitude of an integer of the input; None for float.
+        fraction_bits: Bits behind the point of each output of an integer net.
+    """
+
+    routines: Sequence[Routine]
+    placement: Placement
+    report: MemoryReport
+    given: View
+    outputs: Sequence[View]
+    ctypes: tuple[str, str]
+    names: Names
+    bound: int | None = None
+    fraction_bits: tuple[int, ...] = ()
+
+    @property
+    def _integer(self) -> bool:
+        return self.bound is not None
+
+    @property
+    def output_size(self) -> int:
+        """How many numbers a step gives."""
+        return sum(view.buffer.size for view in self.outputs)
+
+    def header(self) -> str:
+        """Return the text of ``net.h``."""
+        fields = members(self.routines, self.placement)
+        lines = [_declared(f.ctype, f.name, f.size) + f" /* {comment(f.meaning)} */" for f in fields]
+        places, first = [], 0
+        for k, view in enumerate(self.outputs):
+            bits = f", {self.fraction_bits[k]} bits behind the point" if self.fraction_bits else ""
+            what = "spikes" if view.buffer.spikes else view.buffer.meaning or "numbers"
+            places.append(
+                f"out[{first}] to out[{first + view.buffer.size - 1}]: {comment(what)} {list(view.shape)}{bits}"
+            )
+            first += view.buffer.size
+        about = [
+            "A spiking neural network in C99, one time step a call. No memory is allocated.",
+            "",
+            *textwrap.wrap(_PROMISE["integer" if self._integer else "float"], 100),
+            "",
+            f"in: {list(self.given.shape)}"
+            + (f", integers from {-(self.bound or 0)} to {self.bound}" if self._integer else ""),
+            *places,
+            "Tensors lie row-major; the axes of weights are beside them in net.c.",
+            "",
+            *str(self.report).splitlines(),
+        ]
+        given, out = self.ctypes
+        return "\n".join(
+            [
+                "/*",
+                *(f" * {line}".rstrip() for line in about),
+                " */",
+                "#ifndef NET_H",
+                "#define NET_H",
+                *["", "#include <stdint.h>"] * any("int" in t for t in (given, *(f.ctype for f in fields))),
+                "",
+                f"#define NET_INPUTS {self.given.buffer.size}",
+                f"#define NET_OUTPUTS {self.output_size}",
+                "",
+                "typedef struct {",
+                *(f"    {line}" for line in lines),
+                "} net_state;",
+                "",
+                "/* Put the net at rest, as it must be before the first step of a sequence. */",
+                "void net_reset(net_state *state);",
+                "",
+                "/* Compute one time step: in[NET_INPUTS] to out[NET_OUTPUTS], which do not overlap. */",
+                f"void net_step(const {given} *in, {out} *out, net_state *state);",
+                "",
+                "#endif",
+                "",
+            ]
+        )
+
+    def code(self) -> str:
+        """Return the text of ``net.c``."""
+        arrays = [array for routine in self.routines for array in routine.arrays]
+        bodies = [line for routine in self.routines for line in routine.body]
+        uses_math = not self._integer and any(f"{name}f(" in line for line in bodies for name in _MATH)
+        integers = any(array.ctype != "float" for array in arrays) or any("int32_t" in line for line in bodies)
+        for routine in self.routines:
+            routine.name = self.names.new("layer", routine.path or routine.kind)
+        contract = ["#if defined(__clang__)", "#pragma STDC FP_CONTRACT OFF", "#endif", ""]
+        return "\n".join(
+            [
+                '#include "net.h"',
+                *["", "#include <stdint.h>"] * integers,
+                *["", "#include <math.h>"] * uses_math,
+                "",
+                *([] if self._integer else contract),
+                *(f"{array}\n" for array in arrays),
+                *[_SHIFT.lstrip()] * any("shifted(" in line for line in bodies),
+                *(self._function(routine) for routine in self.routines),
+                *self._reset(),
+                *self._step(),
+                "",
+            ]
+        )
+
+    def _function(self, routine: Routine) -> str:
+        title = f"/* {comment(routine.where)} */"
+        head = f"static void {routine.name}({', '.join(routine.parameters())})"
+        return "\n".join([title, head, "{", *(f"    {line}" for line in routine.body), "}", ""])
+
+    def _reset(self) -> list[str]:
+        lines = []
+        for field in [field for routine in self.routines for field in routine.fields]:
+            zero = "0.0f" if field.ctype == "float" else "0"
+            if field.size:
+                lines += [
+                    f"    for (int i = 0; i < {field.size}; i++) {{",
+                    f"        state->{field.name}[i] = {zero};",
+                    "    }",
+                ]
+            else:
+                lines += [f"    state->{field.name} = {zero};"]
+        return ["void net_reset(net_state *state)", "{", *(lines or ["    (void)state;"]), "}", ""]
+
+    def _step(self) -> list[str]:
+        given, out = self.ctypes
+        calls = [f"    {routine.name}({', '.join(routine.arguments())});" for routine in self.routines]
+        for buffer, first, size in self.placement.copies:
+            to = f"out[{first} + i]" if first else "out[i]"
+            source = buffer.place if buffer.place.isidentifier() else f"({buffer.place})"
+            calls += [f"    for (int i = 0; i < {size}; i++) {{", f"        {to} = {source}[i];", "    }"]
+        text = "\n".join(calls)
+        unused = [f"    (void){name};" for name in ("in", "state") if not _mentions(text, name)]
+        head = f"void net_step(const {given} *in, {out} *out, net_state *state)"
+        return [head, "{", *unused, *calls, "}"]
+
+
+_MATH = ("sqrt", "exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "floor", "rint", "fabs", "pow")
+
+
+def _mentions(text: str, name: str) -> bool:
+    import re
+
+    return re.search(rf"\b{name}\b", text) is not None
+
+
+def _declared(ctype: str, name: str, size: int) -> str:
+    return f"{ctype} {name}[{size}];" if size else f"{ctype} {name};"
