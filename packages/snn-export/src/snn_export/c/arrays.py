@@ -86,12 +86,10 @@ class Array:
     layout: str
 
     def __post_init__(self) -> None:
-        if not bool(torch.isfinite(self.values).all()):
-            raise ValueError(
-                f"{self.layout} holds NaN or infinity, which no step should compute with; see to its training"
-            )
         if self.bytes >= _MOST_BYTES:
             raise ValueError(f"{self.layout} takes {self.bytes} bytes; an array in C must take less than {_MOST_BYTES}")
+        if not bool(torch.isfinite(self.values).all()):
+            raise ValueError(f"{self.layout} holds NaN or infinity; a net that learned well has none")
 
     @property
     def bytes(self) -> int:

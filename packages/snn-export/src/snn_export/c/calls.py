@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.utils import parametrize
 from torch.utils._pytree import tree_leaves
 
@@ -73,8 +75,11 @@ def calls_of(net: nn.Module, x: Tensor) -> Calls:
         >>> [step.kind for step in calls_of(net, torch.zeros(1, 3)).steps]
         ['Linear', 'Leaky']
     """
+    for path, module in net.named_modules():
+        if module.training and isinstance(module, _NormBase | _DropoutNd):
+            raise Refusal(f"{path!r} ({type(module).__name__}) is in training mode; call net.eval()")
     try:
-        twin = copied(net)
+        twin = copied(net).cpu()
     except ValueError as why:
         raise Refusal(f"the net cannot be copied: {why}") from None
     for module in twin.modules():
@@ -84,10 +89,12 @@ def calls_of(net: nn.Module, x: Tensor) -> Calls:
             for name in [*module.parametrizations]:
                 parametrize.remove_parametrizations(module, name, leave_parametrized=True)
     reset(twin)
-    xs = x[:1].detach().expand(2, _SAMPLES, *x.shape[1:]).clone()
+    xs = x[:1].detach().cpu().expand(2, _SAMPLES, *x.shape[1:]).clone()
     folding = Folding(len(xs))
     with RandomStates(), torch.no_grad():
         plan, reason, record = recorded(twin, Loop(twin, xs, folding), folding, describes=True)
+    if plan is not None and record.may_count():
+        plan, reason = None, "forward may compute with the batch size"
     if plan is None:
         raise Refusal(f"{reason}; a net in C calls the same layers in every step, for one sample")
     places = [place.number for place in tree_leaves(record.outputs)]

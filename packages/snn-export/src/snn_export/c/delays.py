@@ -96,9 +96,10 @@ class Delayed:
         ring = Ring(self.path, inputs, self.most, names)
         layout = product.laid_out(False)[1]
         arrays = [
-            Array(names.new(self.path, "weight"), "float", product.weight, f"weight {layout}"),
-            Array(
-                names.new(self.path, "delay"),
+            names.array(self.path, "weight", "float", product.weight, f"weight {layout}"),
+            names.array(
+                self.path,
+                "delay",
                 "uint8_t" if self.most < 256 else "uint16_t",
                 self.delay,
                 f"delay {layout}",
@@ -106,7 +107,7 @@ class Delayed:
         ]
         bias = ""
         if product.bias is not None:
-            arrays.append(Array(names.new(self.path, "bias"), "float", product.bias, "bias [out]"))
+            arrays.append(names.array(self.path, "bias", "float", product.bias, "bias [out]"))
             bias = arrays[-1].name
         weight, delay = arrays[0].name, arrays[1].name
         if isinstance(product, Convolution):
@@ -176,7 +177,7 @@ class Axonal:
         whole = delays.floor().clamp_max(self.module.max_delay - 1)
         share = loop.constant("share", delays - whole)
         ctype = "uint8_t" if self.module.max_delay < 256 else "uint16_t"
-        array = Array(names.new(self.path, "steps"), ctype, whole, "whole steps [channel]")
+        array = names.array(self.path, "steps", ctype, whole, "whole steps [channel]")
         place = index(whole.shape, loop.shape)
         near, far = (f"(int){array.name}[{place}]{more}" for more in ("", " + 1"))
         size = self.x.buffer.size

@@ -107,6 +107,8 @@ class Loop:
             The local variable.
         """
         value = value.detach().to(torch.float32)
+        while value.dim() > len(self.shape) and value.shape[0] == 1:  # that of the batch
+            value = value.squeeze(0)
         if value.numel() == 1:
             try:
                 literal = number(float(value))
@@ -118,7 +120,7 @@ class Loop:
         padded = value.reshape((1,) * (len(self.shape) - value.dim()) + tuple(value.shape))
         if index(padded.shape, self.shape) is None:
             padded = padded.expand(self.shape)
-        array = Array(self._names.new(self._path, what), "float", padded, f"{comment(what)} [{_sizes(value.shape)}]")
+        array = self._names.array(self._path, what, "float", padded, f"{comment(what)} [{_sizes(value.shape)}]")
         self.arrays.append(array)
         return self.load(array.name, what, padded.shape)
 

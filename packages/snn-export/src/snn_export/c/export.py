@@ -188,7 +188,7 @@ def _check(net: Any, x: Any, recorded: Any) -> None:
 def _replay(net: nn.Module, xs: Tensor, source: Source) -> Replay:
     with RandomStates():
         run = stream(net)
-        steps = [torch.cat([o.flatten(1) for o in tree_leaves(run(x))], 1) for x in xs]
+        steps = [torch.cat([o.flatten(1).cpu() for o in tree_leaves(run(x))], 1) for x in xs]
     exact = [source.bound is not None or view.buffer.spikes for view in source.outputs for _ in range(view.buffer.size)]
-    given = xs.flatten(2).transpose(0, 1)
+    given = xs.cpu().flatten(2).transpose(0, 1)
     return Replay(given, torch.stack(steps).transpose(0, 1), exact, source.ctypes)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from snn_export.c.arrays import Array, integer_type
+from snn_export.c.arrays import integer_type
 from snn_export.c.convolutions import Convolution, axes_of
 from snn_export.c.elementwise import index
 from snn_export.c.lowering import each, zeros_before
@@ -62,7 +62,7 @@ class IntegerNeuron:
             padded = value.reshape((1,) * (len(self.x.shape) - value.dim()) + tuple(value.shape))
             padded = padded if index(padded.shape, self.x.shape) else padded.expand(self.x.shape)
             ctype = integer_type(int(value.abs().max()))
-            arrays.append(Array(names.new(self.path, what), ctype, padded, f"{what} {list(value.shape)}"))
+            arrays.append(names.array(self.path, what, ctype, padded, f"{what} {list(value.shape)}"))
             return f"const int32_t {what} = {arrays[-1].name}[{index(padded.shape, self.x.shape)}];"
 
         membrane = f"state->{self.field.name}[i]"

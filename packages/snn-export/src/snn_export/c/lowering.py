@@ -16,6 +16,7 @@ from snn_core.kernels.program import Instruction, Program, Register
 from snn_core.kernels.programs import program
 from snn_core.kernels.tracing import constants_of
 from snn_core.neuron.temporal import Temporal
+from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.neurons.axonaldelay import AxonalDelay
 from snn_core.neurons.delayed import DelayedConv2d, DelayedLinear
 from snn_core.sequence.calls import name_of
@@ -110,6 +111,8 @@ class Lowering:
 
     def _temporal(self, step: Step, module: Any) -> None:
         x = self._views[step.args[0].number]
+        if isinstance(module, WholeSequence):
+            raise Refusal("it takes a whole sequence at once; use Leaky(reset_mechanism='none') for a leaky membrane")
         if isinstance(module, SpikingNeuron):
             self._neuron(step, module, x)
         elif isinstance(module, AxonalDelay):

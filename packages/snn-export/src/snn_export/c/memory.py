@@ -209,7 +209,7 @@ def reported(routines: Sequence[Routine], placement: Placement) -> MemoryReport:
     ram = -(-sum(field.bytes for field in fields) // widest) * widest
     state = sum(layer.ram for layer in layers)
     scratch = sum(size * BYTES[ctype] for ctype, size in placement.scratch.items())
-    flash = sum(layer.flash for layer in layers)
+    flash = sum(array.bytes for array in dict.fromkeys(a for routine in routines for a in routine.arrays))
     for name, size in (("RAM", ram), ("flash", flash)):
         if size >= _MOST_BYTES:
             raise Refusal(f"the net takes {size} bytes of {name}; a net in C must take less than {_MOST_BYTES}")

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import re
 
+import torch
+from torch import Tensor
+
+from snn_export.c.arrays import Array
+
 __all__ = ["Names", "comment"]
 
 _LONGEST = 40  # of a layer's part in a name; C99 tells 63 characters apart
 # what else is declared where the names are, besides words that no name here can be, as each has two parts
 _TAKEN = ("int8_t", "int16_t", "int32_t", "size_t", "float_t", "double_t", "net_state", "net_step", "net_reset")
+_TAKEN += ("scratch_int8", "scratch_int16", "scratch_int32")
 
 
 class Names:
-    """Hands out identifiers, each one once.
+    """Hands out identifiers, each one once, and arrays under them.
 
     Example:
         >>> names = Names()
@@ -24,6 +30,24 @@ class Names:
 
     def __init__(self) -> None:
         self._taken = {*_TAKEN}
+        self._arrays: list[tuple[tuple[str, str, str], Array]] = []
+
+    def array(self, path: str, what: str, ctype: str, values: Tensor, layout: str) -> Array:
+        """Return constants under a name of their own, or under one that they have already, where a layer runs twice.
+
+        Args:
+            path: The layer's path in the net.
+            what: What they are of the layer.
+            ctype: The type of a number.
+            values: The constants.
+            layout: What their axes are.
+        """
+        for key, array in self._arrays:
+            if key == (path, what, ctype) and torch.equal(array.values, values):
+                return array
+        array = Array(self.new(path, what), ctype, values, layout)
+        self._arrays.append(((path, what, ctype), array))
+        return array
 
     def new(self, path: str, what: str) -> str:
         """Return an identifier for a thing of a layer.
@@ -37,7 +61,7 @@ class Names:
         """
         first, second = (re.sub(r"[^a-z0-9]+", "_", part.lower())[:_LONGEST].strip("_") for part in (path, what))
         first = first if first[:1].isalpha() else f"n{first}"
-        plain = name = f"{first}_{second}"
+        plain = name = f"{first}_{second or 'n'}"
         count = 1
         while name in self._taken:
             count += 1

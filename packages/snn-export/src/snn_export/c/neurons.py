@@ -172,13 +172,14 @@ class Neuron:
             biases = [constants[c.bias].detach() for c in connections if c.bias is not None]
             start = "0.0f"
             if biases:
-                bias = Array(names.new(self.path, f"bias_{k}"), "float", sum(biases[1:], biases[0]), "bias [out]")
+                bias = names.array(self.path, f"bias_{k}", "float", sum(biases[1:], biases[0]), "bias [out]")
                 arrays.append(bias)
                 start = f"{bias.name}[o]" if rows == 1 else f"{bias.name}[o % {outputs}]"
             body = [f"for (int o = 0; o < {rows * outputs}; o++) {{", f"t{k}[o] = {start};", "}"]
             for connection in connections:
-                weight = Array(
-                    names.new(self.path, connection.weight),
+                weight = names.array(
+                    self.path,
+                    connection.weight,
                     "float",
                     constants[connection.weight].detach().t(),
                     f"{comment(connection.weight)} [in][out]",

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from snn_export.c.arrays import Array
 from snn_export.c.names import Names
 from snn_export.c.routine import Buffer, Routine, View, blocks
 
@@ -50,10 +49,10 @@ class Product:
         """Return the function of C."""
         sparse = self.x.buffer.spikes
         weight, layout = self.laid_out(sparse)
-        arrays = [Array(names.new(self.path, "weight"), self.types[0], weight, f"weight {layout}")]
+        arrays = [names.array(self.path, "weight", self.types[0], weight, f"weight {layout}")]
         bias = ""
         if self.bias is not None:
-            arrays.append(Array(names.new(self.path, "bias"), self.types[1], self.bias, "bias [out]"))
+            arrays.append(names.array(self.path, "bias", self.types[1], self.bias, "bias [out]"))
             bias = arrays[1].name
         body = self.over_spikes(arrays[0].name, bias) if sparse else self.dense(arrays[0].name, bias)
         operations = self.multiply_adds()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -105,6 +106,10 @@ class Source:
                 f"#define NET_INPUTS {self.given.buffer.size}",
                 f"#define NET_OUTPUTS {self.output_size}",
                 "",
+                *_CPP,
+                'extern "C" {',
+                "#endif",
+                "",
                 "typedef struct {",
                 *(f"    {line}" for line in lines),
                 "} net_state;",
@@ -115,6 +120,10 @@ class Source:
                 "/* Compute one time step: in[NET_INPUTS] to out[NET_OUTPUTS], which do not overlap. */",
                 f"void net_step(const {given} *in, {out} *out, net_state *state);",
                 "",
+                *_CPP,
+                "}",
+                "#endif",
+                "",
                 "#endif",
                 "",
             ]
@@ -122,7 +131,7 @@ class Source:
 
     def code(self) -> str:
         """Return the text of ``net.c``."""
-        arrays = [array for routine in self.routines for array in routine.arrays]
+        arrays = [*dict.fromkeys(array for routine in self.routines for array in routine.arrays)]
         bodies = [line for routine in self.routines for line in routine.body]
         uses_math = not self._integer and any(f"{name}f(" in line for line in bodies for name in _MATH)
         integers = any(array.ctype != "float" for array in arrays) or any("int32_t" in line for line in bodies)
@@ -177,12 +186,11 @@ class Source:
         return [head, "{", *unused, *calls, "}"]
 
 
+_CPP = ("#ifdef __cplusplus",)
 _MATH = ("sqrt", "exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "floor", "rint", "fabs", "pow")
 
 
 def _mentions(text: str, name: str) -> bool:
-    import re
-
     return re.search(rf"\b{name}\b", text) is not None
 
 

@@ -1,0 +1,69 @@
+"""Nets in C, compiled and run."""
+
+from __future__ import annotations
+
+import ctypes
+import pathlib
+import re
+import subprocess
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+import snn_core as snn
+from snn_export.c import CExport
+
+FLAGS = "-std=c99 -Wall -Wextra -Werror -pedantic -Wconversion -ffp-contract=off".split()
+SANITIZERS = "-g -fsanitize=address,undefined -fno-sanitize-recover=all".split()
+
+
+def command(*arguments: str, folder: pathlib.Path) -> subprocess.CompletedProcess[str]:
+    """Run a program in a folder."""
+    return subprocess.run(arguments, cwd=folder, capture_output=True, text=True)
+
+
+class Compiled:
+    """A net in C as a shared library."""
+
+    def __init__(self, export: CExport, folder: pathlib.Path, compiler: str = "gcc") -> None:
+        export.write(folder)
+        made = command(compiler, *FLAGS, "-O1", "-shared", "-fPIC", "net.c", "-lm", "-o", "net.so", folder=folder)
+        assert not made.returncode, made.stderr
+        self._library = ctypes.CDLL(str(folder / "net.so"))
+        header = export.files["net.h"]
+        self.inputs, self.outputs = (
+            int(re.findall(rf"#define NET_{n} (\d+)", header)[0]) for n in ("INPUTS", "OUTPUTS")
+        )
+        types = {"float": torch.float32, "int8_t": torch.int8, "int16_t": torch.int16, "int32_t": torch.int32}
+        given, out = re.findall(r"net_step\(const (\w+) \*in, (\w+) \*out", header)[0]
+        self._types = types[given], types[out]
+        self._state = torch.full((export.report.ram + 8,), 85, dtype=torch.uint8)
+        self.reset()
+
+    def reset(self) -> None:
+        self._library.net_reset(ctypes.c_void_p(self._state.data_ptr()))
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return what a step of one sample gives, all outputs in a row."""
+        given = x.to(self._types[0]).flatten().contiguous()
+        assert len(given) == self.inputs
+        out = torch.empty(self.outputs, dtype=self._types[1])
+        self._library.net_step(*(ctypes.c_void_p(t.data_ptr()) for t in (given, out, self._state)))
+        assert (self._state[-8:] == 85).all(), "it writes behind its state"
+        return out
+
+
+def as_row(outputs: object) -> Tensor:
+    """Return the outputs of one sample in a row."""
+    return torch.cat([out.flatten() for out in tree_leaves(outputs)])
+
+
+def differing_step(net: nn.Module, compiled: Compiled, xs: Tensor) -> int | None:
+    """Return the first step in which C gives something else than a stream; None if there is none."""
+    run = snn.stream(net)
+    for step, x in enumerate(xs):
+        wanted = as_row(run(x))
+        if not torch.equal(compiled(x[0]).to(wanted.dtype), wanted):
+            return step
+    return None

@@ -1,0 +1,124 @@
+"""What C cannot have is refused by the layer's name and a reason, before anything is written."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+import snn_core as snn
+from snn_export.c import export_c
+from snn_export.c.arrays import Array
+
+from .nets import KEEPS, NETS, inputs
+
+
+class Functional(nn.Module):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x):
+        return self.function(x)
+
+
+def behind(layer, features=3):
+    return nn.Sequential(nn.Linear(3, features), layer).eval()
+
+
+def with_weight(value):
+    net = nn.Sequential(nn.Linear(3, 3), nn.Sequential(nn.Linear(3, 3)))
+    with torch.no_grad():
+        net[1][0].weight[1, 2] = value
+    return net
+
+
+REFUSED = {
+    "winner": (behind(snn.Leaky(0.9, inhibition=True, **KEEPS)), r"'1' \(Leaky\).*no step program"),
+    "own state": (behind(snn.Leaky(0.9)), r"'1' \(Leaky\) has init_hidden=False"),
+    "whole sequence": (behind(snn.StateLeaky(0.9, channels=3)), r"'1' \(StateLeaky\)"),
+    "each step": (behind(snn.BatchNormTT1d(3, 5)), r"'1' \(BatchNormTT1d\)"),
+    "softmax": (behind(nn.Softmax(1)), r"'1' \(Softmax\).*'softmax'"),
+    "norm": (behind(nn.LayerNorm(3)), r"'1' \(LayerNorm\).*'layer_norm'"),
+    "alpha": (Functional(lambda x: torch.add(x, x, alpha=2)), "'add' with these options"),
+    "batch": (Functional(lambda x: x / len(x)), "batch size"),
+    "value": (Functional(lambda x: x * x.tolist()[0][0]), "reads a value"),
+    "random": (Functional(torch.rand_like), "rand_like"),
+    "axis": (Functional(lambda x: x.unsqueeze(1).sum(1)), "last ones"),
+    "nan": (with_weight(float("nan")), r"'1\.0' \(Linear\).*weight .* holds NaN or infinity"),
+    "infinity": (with_weight(float("-inf")), r"'1\.0' \(Linear\).*weight .* holds NaN or infinity"),
+    "threshold": (behind(snn.Leaky(0.9, threshold=float("inf"), **KEEPS)), r"'1' \(Leaky\).*threshold"),
+}
+IMAGES = {
+    "recurrent": (snn.RLeaky(0.9, conv2d_channels=2, kernel_size=3, **KEEPS), r"RLeaky.*no step program"),
+    "lstm": (snn.SConv2dLSTM(2, 3, 3, **KEEPS), r"SConv2dLSTM.*no step program"),
+    "transposed": (nn.ConvTranspose2d(2, 2, 3), r"ConvTranspose2d.*'conv_transpose2d'"),
+    "padding": (nn.Conv2d(2, 2, 3, padding=1, padding_mode="circular"), r"Conv2d.*'pad'"),
+    "training": (nn.BatchNorm2d(2), r"BatchNorm2d.*in training mode; call net\.eval\(\)"),
+    "dropout": (nn.Dropout(), r"Dropout.*in training mode; call net\.eval\(\)"),
+    "delays": (snn.DelayedConv2d(2, 2, 3, 2), r"DelayedConv2d.*training mode"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_net_is_refused_by_name(name, tmp_path):
+    net, reason = REFUSED[name]
+    with pytest.raises(ValueError, match=reason):
+        export_c(net, torch.full((1, 3), 0.5), tmp_path / "c")
+    assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_a_layer_of_images_is_refused_by_name(name, tmp_path):
+    layer, reason = IMAGES[name]
+    with pytest.raises(ValueError, match=reason):
+        export_c(nn.Sequential(nn.ReLU(), layer), torch.full((1, 2, 5, 5), 0.5), tmp_path / "c")
+    assert not [*tmp_path.iterdir()]
+
+
+def test_other_numbers_than_float32_are_refused():
+    net = behind(nn.ReLU())
+    with pytest.raises(TypeError, match=r"parameter '0\.weight' is torch\.float64; .*net\.float\(\)"):
+        export_c(net.double(), torch.zeros(1, 3))
+    with pytest.raises(TypeError, match=r"x is torch\.float64"):
+        export_c(behind(nn.ReLU()), torch.zeros(1, 3).double())
+    with pytest.raises(TypeError, match=r"x is torch\.int64"):
+        export_c(behind(nn.ReLU()), torch.zeros(1, 3).long())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ((None, torch.zeros(1, 3)), TypeError, "takes a net"),
+        ((nn.ReLU(), [1.0]), TypeError, "x is a list"),
+        ((nn.ReLU(), torch.zeros(())), ValueError, r"x has shape \(\)"),
+        ((nn.ReLU(), torch.zeros(0, 3)), ValueError, r"x has shape \(0, 3\)"),
+    ],
+)
+def test_bad_arguments_are_named(arguments, error, message):
+    with pytest.raises(error, match=message):
+        export_c(*arguments)
+
+
+def test_a_recorded_sequence_has_time_and_samples_of_the_same_shape():
+    for recorded, message in ((torch.zeros(3), "pass"), (torch.zeros(2, 1, 4), r"samples of \(4,\), x of \(3,\)")):
+        with pytest.raises(ValueError, match=message):
+            export_c(nn.ReLU(), torch.zeros(1, 3), recorded=recorded)
+
+
+def test_budgets_are_held_to_the_byte_and_refuse_with_the_numbers(tmp_path):
+    net, shape = NETS["recurrent"]()
+    x = inputs(shape, 1)[0]
+    report = export_c(net, x).report
+    assert export_c(net, x, ram=report.ram, flash=report.flash).report == report
+    for name, takes in (("ram", report.ram), ("flash", report.flash)):
+        with pytest.raises(ValueError, match=rf"takes {takes} bytes of {name}, and {name}={takes - 1} are allowed"):
+            export_c(net, x, tmp_path / "c", **{name: takes - 1})
+        with pytest.raises(TypeError, match=f"{name} is '1k'"):
+            export_c(net, x, tmp_path / "c", **{name: "1k"})
+    assert not [*tmp_path.iterdir()]
+
+
+def test_an_array_of_2_gb_is_refused():
+    with pytest.raises(ValueError, match=r"weight takes 2147483648 bytes; .* less than 2147483648"):
+        Array("w", "float", torch.zeros(1).expand(2**29), "weight")

@@ -1,0 +1,35 @@
+"""The main program replays what was recorded, and sees a difference."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from snn_export.c import export_c
+
+from .compiling import FLAGS, command
+from .nets import NETS, inputs
+
+
+@pytest.mark.parametrize("name", ["dense", "residual"])
+def test_a_recorded_sequence_is_replayed_and_a_changed_one_is_not(name, tmp_path):
+    net, shape = NETS[name]()
+    xs = inputs(shape, 2 * 40).unflatten(0, (40, 2)).squeeze(2)
+    folder = tmp_path / "c"
+    files = export_c(net, xs[0], folder, recorded=xs).files
+    build = "gcc", *FLAGS, "net.c", "net_main.c", "-lm", "-o", "net"
+    made = command(*build, folder=folder)
+    assert not made.returncode, made.stderr
+    out = command("./net", folder=folder)
+    assert out.returncode == 0
+    assert "2 samples of 40 steps" in out.stdout
+    text = files["net_main.c"]
+    begin = text.index("{", text.index("recorded_out[")) + 1
+    changed = text[:begin] + re.sub(r" (1|0x1p\+0f),", " 0,", text[begin:], count=1)
+    assert changed != text
+    (folder / "net_main.c").write_text(changed)
+    assert not command(*build, folder=folder).returncode
+    out = command("./net", folder=folder)
+    assert out.returncode == 1
+    assert "differs from the recorded one" in out.stdout
