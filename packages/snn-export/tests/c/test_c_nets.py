@@ -9,17 +9,16 @@ import torch
 from torch import nn
 
 import snn_core as snn
+from in_c.compiling import Compiled, as_row, differing_step
+from in_c.nets import KEEPS, NETS, inputs, spiking
 from snn_export.c import export_c
-
-from .compiling import Compiled, as_row, differing_step
-from .nets import KEEPS, NETS, inputs, spiking
 
 
 @pytest.mark.parametrize("name", NETS)
-def test_a_thousand_steps_on_a_grid_are_the_same(name, tmp_path):
+def test_steps_on_a_grid_are_the_same(name, tmp_path):
     torch.manual_seed(0)
     net, shape = NETS[name]()
-    xs = inputs(shape)
+    xs = inputs(shape, 100)
     assert spiking(net, xs), "the test would see nothing"
     compiled = Compiled(export_c(net, xs[0]), tmp_path / "c")
     assert differing_step(net, compiled, xs) is None

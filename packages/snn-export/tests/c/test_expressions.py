@@ -7,11 +7,10 @@ import ctypes
 import pytest
 import torch
 
+from in_c.compiling import FLAGS, command
 from snn_core.kernels.instructions import OPERATIONS
 from snn_core.kernels.program import Instruction, Program, Register
 from snn_export.c.expressions import Lines
-
-from .compiling import FLAGS, command
 
 VALUES = [
     0.0,

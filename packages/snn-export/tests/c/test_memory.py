@@ -9,10 +9,9 @@ import torch
 from torch import nn
 
 import snn_core as snn
+from in_c.compiling import FLAGS, command
+from in_c.nets import KEEPS, NETS, inputs
 from snn_export.c import export_c
-
-from .compiling import FLAGS, command
-from .nets import KEEPS, NETS, inputs
 
 SIZES = '#include <stdio.h>\n#include "net.h"\nint main(void) { printf("%zu", sizeof(net_state)); return 0; }\n'
 

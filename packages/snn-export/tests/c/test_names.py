@@ -9,11 +9,10 @@ import torch
 from torch import Tensor, nn
 
 import snn_core as snn
+from in_c.compiling import Compiled, differing_step
+from in_c.nets import KEEPS, inputs
 from snn_export.c import export_c
 from snn_export.c.names import Names, comment
-
-from .compiling import Compiled, differing_step
-from .nets import KEEPS, inputs
 
 HOSTILE = ("*/ int evil; /*", '"\n#include <evil.h>\n', "??/", "\\", "int", "n0", "0", "net step", "μ", "x" * 300, "//")
 

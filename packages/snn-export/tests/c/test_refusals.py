@@ -7,10 +7,9 @@ import torch
 from torch import nn
 
 import snn_core as snn
+from in_c.nets import KEEPS, NETS, inputs
 from snn_export.c import export_c
 from snn_export.c.arrays import Array
-
-from .nets import KEEPS, NETS, inputs
 
 
 class Functional(nn.Module):

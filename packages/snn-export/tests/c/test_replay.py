@@ -6,10 +6,9 @@ import re
 
 import pytest
 
+from in_c.compiling import FLAGS, command
+from in_c.nets import NETS, inputs
 from snn_export.c import export_c
-
-from .compiling import FLAGS, command
-from .nets import NETS, inputs
 
 
 @pytest.mark.parametrize("name", ["dense", "residual"])

@@ -18,12 +18,14 @@ from snn_core.sequence.loop import Loop
 from snn_core.sequence.plan import Held, Named, Place, Step, flat
 from snn_core.sequence.random_states import RandomStates
 from snn_core.sequence.recorded import recorded
+from snn_core.sequence.recorder import Record
 from snn_core.sequence.surroundings import copied
 from snn_export.c.routine import Refusal
 
 __all__ = ["Calls", "calls_of"]
 
-_SAMPLES = 2  # so that a number that happens to be that of samples is seen
+_SAMPLES = 2, 3  # so that a number that is that of samples is seen
+_SAME = "a net in C calls the same layers in every step, for one sample"
 
 
 @dataclass(frozen=True)
@@ -88,14 +90,21 @@ def calls_of(net: nn.Module, x: Tensor) -> Calls:
         ):  # neurons have it in their programs
             for name in [*module.parametrizations]:
                 parametrize.remove_parametrizations(module, name, leave_parametrized=True)
-    reset(twin)
-    xs = x[:1].detach().cpu().expand(2, _SAMPLES, *x.shape[1:]).clone()
+    records = [_record(twin, x[:1].detach().cpu(), samples) for samples in _SAMPLES]
+    if records[0].key() != records[1].key():
+        raise Refusal(f"forward computes with the batch size; {_SAME}")
+    record = records[0]
+    places = [place.number for place in tree_leaves(record.outputs)]
+    return Calls(twin, tuple(record.steps), record.values, places)
+
+
+def _record(net: nn.Module, x: Tensor, samples: int) -> Record:
+    """Return the record of a net's first step from rest."""
+    reset(net)
+    xs = x.expand(2, samples, *x.shape[1:]).clone()
     folding = Folding(len(xs))
     with RandomStates(), torch.no_grad():
-        plan, reason, record = recorded(twin, Loop(twin, xs, folding), folding, describes=True)
-    if plan is not None and record.may_count():
-        plan, reason = None, "forward may compute with the batch size"
+        plan, reason, record = recorded(net, Loop(net, xs, folding), folding, describes=True)
     if plan is None:
-        raise Refusal(f"{reason}; a net in C calls the same layers in every step, for one sample")
-    places = [place.number for place in tree_leaves(record.outputs)]
-    return Calls(twin, plan.steps, record.values, places)
+        raise Refusal(f"{reason}; {_SAME}")
+    return record

@@ -186,9 +186,13 @@ def _check(net: Any, x: Any, recorded: Any) -> None:
 
 
 def _replay(net: nn.Module, xs: Tensor, source: Source) -> Replay:
+    if source.bounds is not None and int(xs.max()) > source.bounds[1]:
+        raise ValueError(f"recorded holds {int(xs.max())}; the net in C takes {source.bounds[0]} to {source.bounds[1]}")
     with RandomStates():
         run = stream(net)
         steps = [torch.cat([o.flatten(1).cpu() for o in tree_leaves(run(x))], 1) for x in xs]
-    exact = [source.bound is not None or view.buffer.spikes for view in source.outputs for _ in range(view.buffer.size)]
+    exact = [
+        source.bounds is not None or view.buffer.spikes for view in source.outputs for _ in range(view.buffer.size)
+    ]
     given = xs.cpu().flatten(2).transpose(0, 1)
     return Replay(given, torch.stack(steps).transpose(0, 1), exact, source.ctypes)

@@ -20,7 +20,7 @@ from snn_export.c.products import Linear
 from snn_export.c.routine import Buffer, Field, Refusal, Routine, View, blocks
 from snn_export.c.source import Source
 
-__all__ = ["IntegerNeuron", "integer_source"]
+__all__ = ["IntegerNeuron", "highest", "integer_source"]
 
 
 @dataclass(eq=False)
@@ -135,7 +135,7 @@ def integer_source(net: Any, x: Tensor) -> Source:
     routines = routines_of(lowering.nodes, lowering.outputs, lowering.names)
     fraction = net.fraction_bits if isinstance(net.fraction_bits, tuple) else (net.fraction_bits,)
     ctypes = lowering.input.buffer.ctype, "int32_t"
-    more = {"bound": net.entering.largest, "fraction_bits": fraction}
+    more = {"bounds": (-net.entering.largest, highest(net)), "fraction_bits": fraction}
     return source_of(routines, lowering.input, lowering.outputs, ctypes, lowering.names, **more)
 
 
@@ -149,7 +149,8 @@ class _Integers:
         self._x = x[:1].long().clamp(-net.entering.largest, net.entering.largest)
         self._bound = net.entering.largest
         shape = tuple(x.shape[1:])
-        self.input = View(Buffer(math.prod(shape), _type("the input", self._bound), spikes=self._bound == 1), shape)
+        ctype = _type("the input", highest(net))
+        self.input = View(Buffer(math.prod(shape), ctype, spikes=self._bound == 1), shape)
         self.outputs: list[View] = []
 
     def run(self) -> None:
@@ -209,6 +210,15 @@ class _Integers:
             membrane = Buffer(x.buffer.size, ctype, place=f"state->{field.name}", meaning="membranes")
             self.outputs = [y, View(membrane, x.shape)]
         return y
+
+
+def highest(net: Any) -> int:
+    """Return the largest integer that a net in C takes; the smallest is that of the integer net.
+
+    A grid of n bits ends at 2^(n-1) - 1, so that its integers are of n bits.
+    """
+    most = net.entering.largest
+    return most - 1 if most > 1 and most & (most - 1) == 0 else most
 
 
 def _leaves(path: str, layer: nn.Module) -> Iterator[tuple[str, nn.Module]]:

@@ -12,7 +12,7 @@ from torch.nn.utils.parametrize import type_before_parametrizations
 from snn_core import SpikingNeuron
 from snn_core.kernels.fused import broadcasts
 from snn_core.kernels.instructions import lowered
-from snn_core.kernels.program import Instruction, Program, Register
+from snn_core.kernels.program import Instruction, Program, Register, StepProgram
 from snn_core.kernels.programs import program
 from snn_core.kernels.tracing import constants_of
 from snn_core.neuron.temporal import Temporal
@@ -126,10 +126,7 @@ class Lowering:
         shape = torch.Size((1, *x.shape))
         whole = module.state_shape(torch.empty(shape))
         weighted = whole != shape or not all(broadcasts(c.shape, whole) for c in constants_of(module).values())
-        try:
-            known = program(module, len(shape), sample=x.shape if weighted else None)
-        except ValueError as why:
-            raise Refusal(str(why)) from None
+        known = _program(module, len(shape), x.shape, weighted)
         shape = tuple(whole[1:])
         members, buffers = {}, {}
         for name in module.State._fields:
@@ -324,6 +321,16 @@ _RULES: dict[str, Callable[[Lowering, Step, _Arguments, str], None]] = {
     **dict.fromkeys(("sum", "mean", "amax"), Lowering.reduction),
     **{f"{kind}_pool{n}d": Lowering.pool for kind in ("max", "avg", "adaptive_max", "adaptive_avg") for n in (1, 2)},
 }
+
+
+def _program(module: Any, axes: int, sample: tuple[int, ...], weighted: bool) -> StepProgram:
+    """Return the program of a neuron, for samples of one shape if it has weights."""
+    for shape in [sample] if weighted else [None, sample]:
+        try:
+            return program(module, axes, sample=shape)
+        except ValueError as error:
+            why = str(error)
+    raise Refusal(why)
 
 
 def _as_number(value: Any) -> Any:

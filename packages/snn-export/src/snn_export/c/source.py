@@ -46,7 +46,7 @@ class Source:
         outputs: What it returns.
         ctypes: The types of input and output.
         names: Hands out identifiers.
-        bound: The largest magnitude of an integer of the input; None for float.
+        bounds: The smallest and the largest integer of the input; None for float.
         fraction_bits: Bits behind the point of each output of an integer net.
     """
 
@@ -57,12 +57,12 @@ class Source:
     outputs: Sequence[View]
     ctypes: tuple[str, str]
     names: Names
-    bound: int | None = None
+    bounds: tuple[int, int] | None = None
     fraction_bits: tuple[int, ...] = ()
 
     @property
     def _integer(self) -> bool:
-        return self.bound is not None
+        return self.bounds is not None
 
     @property
     def output_size(self) -> int:
@@ -86,8 +86,7 @@ class Source:
             "",
             *textwrap.wrap(_PROMISE["integer" if self._integer else "float"], 100),
             "",
-            f"in: {list(self.given.shape)}"
-            + (f", integers from {-(self.bound or 0)} to {self.bound}" if self._integer else ""),
+            f"in: {list(self.given.shape)}" + (", integers from {} to {}".format(*self.bounds) if self.bounds else ""),
             *places,
             "Tensors lie row-major; the axes of weights are beside them in net.c.",
             "",

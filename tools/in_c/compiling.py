@@ -26,9 +26,9 @@ def command(*arguments: str, folder: pathlib.Path) -> subprocess.CompletedProces
 class Compiled:
     """A net in C as a shared library."""
 
-    def __init__(self, export: CExport, folder: pathlib.Path, compiler: str = "gcc") -> None:
+    def __init__(self, export: CExport, folder: pathlib.Path, options: tuple[str, ...] = ("-O1",)) -> None:
         export.write(folder)
-        made = command(compiler, *FLAGS, "-O1", "-shared", "-fPIC", "net.c", "-lm", "-o", "net.so", folder=folder)
+        made = command("gcc", *FLAGS, *options, "-shared", "-fPIC", "net.c", "-lm", "-o", "net.so", folder=folder)
         assert not made.returncode, made.stderr
         self._library = ctypes.CDLL(str(folder / "net.so"))
         header = export.files["net.h"]

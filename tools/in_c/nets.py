@@ -18,6 +18,8 @@ class Doubling(snn.SpikingNeuron):
     """A neuron of a user: a constant leak, a second state, names that C has for itself, a branch by value."""
 
     class State(NamedTuple):
+        """Membrane, and what is doubled."""
+
         mem: Tensor
         double: Tensor
 
@@ -85,6 +87,7 @@ def driven(neuron: Any) -> nn.Module:
 
 
 def conv() -> nn.Module:
+    """Return convolutions of images."""
     return nn.Sequential(
         nn.Conv2d(2, 4, 3, stride=2, padding=1),
         snn.Leaky(0.9, **KEEPS),
@@ -97,6 +100,7 @@ def conv() -> nn.Module:
 
 
 def sequences() -> nn.Module:
+    """Return convolutions of sequences."""
     return nn.Sequential(
         nn.Conv1d(2, 4, 3, padding="same"),
         snn.Leaky(0.9, **KEEPS),
@@ -108,6 +112,7 @@ def sequences() -> nn.Module:
 
 
 def pools() -> nn.Module:
+    """Return all kinds of pooling."""
     return nn.Sequential(
         nn.Conv2d(1, 4, 3),
         nn.AvgPool2d(2, stride=2, padding=1, ceil_mode=True, count_include_pad=False),
@@ -122,14 +127,10 @@ def pools() -> nn.Module:
     )
 
 
-def each(values: tuple[float, ...]) -> Tensor:
-    return torch.tensor(values)
-
-
-SEVEN = (0.0, 0.25, 0.5, 0.75, 0.875, 0.9, 1.0)
+SEVEN = torch.tensor([0.0, 0.25, 0.5, 0.75, 0.875, 0.9, 1.0])
 NETS: dict[str, Callable[[], tuple[nn.Module, tuple[int, ...]]]] = {
     "dense": one(snn.Leaky, 0.9),
-    "per neuron": one(snn.Leaky, each(SEVEN), threshold=1 + each(SEVEN)),
+    "per neuron": one(snn.Leaky, SEVEN, threshold=1 + SEVEN),
     "reset to zero": one(snn.Leaky, 0.9, reset_mechanism="zero"),
     "reset in the step": one(snn.Leaky, 0.9, reset_delay=False, graded_spikes_factor=0.5),
     "conv": lambda: (dyadic(conv()), (2, 9, 9)),
@@ -137,18 +138,18 @@ NETS: dict[str, Callable[[], tuple[nn.Module, tuple[int, ...]]]] = {
     "pools": lambda: (dyadic(pools()), (1, 11, 13)),
     "residual": lambda: (dyadic(Residual()), (2, 5, 5)),
     "recurrent": one(snn.RLeaky, 0.9, linear_features=7),
-    "recurrent one to one": one(snn.RLeaky, 0.9, all_to_all=False, V=each(SEVEN)),
+    "recurrent one to one": one(snn.RLeaky, 0.9, all_to_all=False, V=SEVEN),
     "recurrent synaptic": one(snn.RSynaptic, 0.9, 0.8, linear_features=7, reset_mechanism="zero"),
-    "recurrent delays": one(snn.RLeaky, 0.9, linear_features=7, max_delay=4, delay=4 * each(SEVEN), delay_sigma=1.0),
-    "synaptic": one(snn.Synaptic, 0.9, each(SEVEN), reset_mechanism="none"),
+    "recurrent delays": one(snn.RLeaky, 0.9, linear_features=7, max_delay=4, delay=4 * SEVEN, delay_sigma=1.0),
+    "synaptic": one(snn.Synaptic, 0.9, SEVEN, reset_mechanism="none"),
     "alpha": one(snn.Alpha, 0.9, 0.8),
-    "alif": one(snn.ALIF, 0.9, each(SEVEN), threshold=0.125),
+    "alif": one(snn.ALIF, 0.9, SEVEN, threshold=0.125),
     "adlif": one(snn.AdLIF, 0.9, 0.95, 0.25, 0.5, threshold=0.25),
     "seadlif": one(snn.SEAdLIF, 0.9, 0.95, 0.25, 0.5, threshold=0.125),
     "izhikevich": lambda: (driven(snn.Izhikevich(**KEEPS)), (5,)),
     "sliding psn": one(snn.SlidingPSN, 3),
-    "own": one(Doubling, each(SEVEN)),
-    "axonal": lambda: (dyadic(layered(snn.Leaky(0.5, **KEEPS), snn.AxonalDelay(4, 4 * each(SEVEN), channels=7))), (5,)),
+    "own": one(Doubling, SEVEN),
+    "axonal": lambda: (dyadic(layered(snn.Leaky(0.5, **KEEPS), snn.AxonalDelay(4, 4 * SEVEN, channels=7))), (5,)),
     "synaptic delays": lambda: (
         dyadic(
             nn.Sequential(snn.DelayedLinear(5, 7, 3), snn.Leaky(0.9, **KEEPS), snn.DelayedLinear(7, 3, 4, bias=False))

@@ -1,0 +1,89 @@
+"""Integer nets in C are integer nets, bit for bit."""
+
+from __future__ import annotations
+
+import hypothesis
+import pytest
+import torch
+from hypothesis import strategies as st
+from torch import nn
+
+import snn_core as snn
+from in_c.compiling import Compiled, differing_step
+from in_c.integer_nets import INTEGER_NETS, integer_inputs, keeps, rounded
+from snn_export.c import export_c
+from snn_functional import quant
+
+
+@pytest.mark.parametrize("name", INTEGER_NETS)
+def test_a_thousand_steps_are_bit_for_bit_those_of_the_integer_net(name, tmp_path):
+    torch.manual_seed(0)
+    net, shape = INTEGER_NETS[name]()
+    xs = integer_inputs(net, shape)
+    out = snn.unroll(net, xs)
+    spk = out[0] if isinstance(out, tuple) else out
+    assert 0 < int(spk.count_nonzero()) < spk.numel()
+    assert differing_step(net, Compiled(export_c(net, xs[0]), tmp_path / "c"), xs) is None
+
+
+def test_weights_are_int8_sums_int32_and_spikes_a_byte():
+    torch.manual_seed(0)
+    net, shape = INTEGER_NETS["integer dense"]()
+    export = export_c(net, integer_inputs(net, shape, 1)[0])
+    assert "static const int8_t n0_weight[240]" in export.files["net.c"]
+    assert "void net_step(const int8_t *in, int32_t *out, net_state *state);" in export.files["net.h"]
+    assert "in: [12], integers from -128 to 127" in export.files["net.h"]
+    assert "saturates" in export.files["net.h"]
+    assert export.report.flash == 12 * 20 + 4 * 20 + 20 * 5 + 4 * 5
+    assert export.report.state == 2 * (20 + 5)  # of 12 bits
+
+
+def test_a_membrane_saturates_where_the_grid_ends(tmp_path):
+    net = nn.Sequential(nn.Linear(1, 1, bias=False), snn.Leaky(1.0, **keeps(4, 0, reset_mechanism="none", output=True)))
+    with torch.no_grad():
+        net[0].weight.fill_(1.0)
+    net = quant.integer(net, inputs=quant.fixed_point(4, 0))
+    compiled = Compiled(export_c(net, torch.ones(1, 1).long()), tmp_path / "c")
+    assert [compiled(torch.tensor([5]))[1].item() for _ in range(3)] == [5, 7, 7]
+    assert [compiled(torch.tensor([-8]))[1].item() for _ in range(3)] == [-1, -8, -8]
+
+
+def test_what_needs_more_than_32_bits_is_refused(tmp_path):
+    net = nn.Sequential(nn.Linear(4, 2, bias=False).double(), snn.Leaky(0.875, **keeps(30, 20)).double())
+    with torch.no_grad():
+        net[0].weight.fill_(1.0)
+    net = quant.integer(net, inputs=quant.fixed_point(30, 20))
+    with pytest.raises(ValueError, match=r"0 \(IntegerLinear\) cannot be written in C: integers up to \d+ need more"):
+        export_c(net, torch.ones(1, 4).long(), tmp_path / "c")
+    assert not [*tmp_path.iterdir()]
+
+
+@st.composite
+def integer_nets(draw):
+    torch.manual_seed(draw(st.integers(0, 10**6)))
+    features = draw(st.integers(1, 9))
+    layers, shape = [], (features,)
+    for _ in range(draw(st.integers(1, 3))):
+        outs = draw(st.integers(1, 9))
+        bits = draw(st.integers(4, 14))
+        options = {
+            "reset_mechanism": draw(st.sampled_from(["subtract", "zero", "none"])),
+            "reset_delay": draw(st.booleans()),
+            "graded_spikes_factor": draw(st.sampled_from([1.0, 0.5, 3.0])),
+            "threshold": draw(st.sampled_from([0.5, 1.0, -0.5])),
+        }
+        beta = draw(st.sampled_from([0.0, 0.5, 0.75, 0.875, 0.96875, 1.0]))
+        grid = keeps(bits, draw(st.integers(1, 3)), draw(st.sampled_from(["nearest", "floor"])))
+        layers += [nn.Linear(features, outs, draw(st.booleans())), snn.Leaky(beta, **grid, **options)]
+        features = outs
+    inputs = draw(st.sampled_from([None, quant.fixed_point(6, 3)]))
+    return quant.integer(rounded(nn.Sequential(*layers), draw(st.integers(0, 5))), inputs=inputs), shape
+
+
+@hypothesis.settings(max_examples=40, deadline=None)
+@hypothesis.given(integer_nets())
+def test_any_integer_net_is_the_same(tmp_path_factory, drawn):
+    net, shape = drawn
+    xs = integer_inputs(net, shape, 50)
+    compiled = Compiled(export_c(net, xs[0]), tmp_path_factory.mktemp("c") / "c", options=("-O0",))
+    assert differing_step(net, compiled, xs) is None
