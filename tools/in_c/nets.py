@@ -59,6 +59,8 @@ def dyadic(net: nn.Module) -> nn.Module:
     """Give a net weights of sixteenths, in evaluation mode."""
     for module in net.modules():
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            assert module.running_var is not None
+            assert module.running_mean is not None
             module.running_var.copy_(4.0 ** torch.randint(-1, 2, module.running_var.shape))
             module.running_mean.copy_(torch.randint(-4, 5, module.running_mean.shape) / 8)
         own = [p for p in module.parameters(recurse=False) if p.dim() > 1 or isinstance(module, nn.Linear | nn.Conv2d)]

@@ -99,6 +99,7 @@ def test_quantized_weights_are_written_as_they_act():
         net[0].weight.fill_(1.0)
     torch.nn.utils.parametrize.register_parametrization(net[0], "weight", Halved())
     assert "0x1p-1f, 0x1p-1f" in export_c(net, torch.full((1, 2), 0.5)).files["net.c"]
+    assert torch.equal(net[0].weight, torch.tensor([[0.5, 0.5]]))
     assert torch.nn.utils.parametrize.is_parametrized(net[0])
 
 

@@ -85,17 +85,23 @@ def calls_of(net: nn.Module, x: Tensor) -> Calls:
     except ValueError as why:
         raise Refusal(f"the net cannot be copied: {why}") from None
     for module in twin.modules():
-        if parametrize.is_parametrized(module) and not isinstance(
-            module, Temporal
-        ):  # neurons have it in their programs
-            for name in [*module.parametrizations]:
-                parametrize.remove_parametrizations(module, name, leave_parametrized=True)
+        if parametrize.is_parametrized(module) and not isinstance(module, Temporal):  # neurons have it in their programs
+            _settle(module)
     records = [_record(twin, x[:1].detach().cpu(), samples) for samples in _SAMPLES]
     if records[0].key() != records[1].key():
         raise Refusal(f"forward computes with the batch size; {_SAME}")
     record = records[0]
     places = [place.number for place in tree_leaves(record.outputs)]
     return Calls(twin, tuple(record.steps), record.values, places)
+
+
+def _settle(module: Any) -> None:
+    """Make parameters of what the parametrizations of a module give, whose class its copies share and is left alone."""
+    values = {name: getattr(module, name).detach().clone() for name in module.parametrizations}
+    module.__class__ = parametrize.type_before_parametrizations(module)
+    del module._modules["parametrizations"]
+    for name, value in values.items():
+        module.register_parameter(name, nn.Parameter(value))
 
 
 def _record(net: nn.Module, x: Tensor, samples: int) -> Record:

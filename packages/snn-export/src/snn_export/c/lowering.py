@@ -185,8 +185,8 @@ class Lowering:
         def operand(value: Any) -> Any:
             if not isinstance(value, Place | Named | Held):
                 return value
-            constant = not isinstance(value, Place) or value.number not in self._views
-            values[f"x{len(values)}"] = self.calls.constant(value) if constant else self._views[value.number]
+            view = self._views.get(value.number) if isinstance(value, Place) else None
+            values[f"x{len(values)}"] = self.calls.constant(value) if view is None else view
             return Register(-len(values))
 
         args = [operand(v) for v in step.args]
@@ -325,6 +325,7 @@ _RULES: dict[str, Callable[[Lowering, Step, _Arguments, str], None]] = {
 
 def _program(module: Any, axes: int, sample: tuple[int, ...], weighted: bool) -> StepProgram:
     """Return the program of a neuron, for samples of one shape if it has weights."""
+    why = ""
     for shape in [sample] if weighted else [None, sample]:
         try:
             return program(module, axes, sample=shape)
