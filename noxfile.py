@@ -31,6 +31,7 @@ from sessions import (
     APART_EXTRAS,
     INDEX,
     NATIVE,
+    NEEDS_DEPLOY,
     NEEDS_EXECUTORCH,
     NEEDS_MORE,
     NEEDS_NATIVE,
@@ -59,6 +60,15 @@ nox.options.error_on_missing_interpreters = True
 nox.options.sessions = ["tests"]
 
 UMBRELLA = "snn"
+# what the session "deploy" needs of the system, and the package of Debian that brings it
+DEPLOYS = {
+    "gcc": "gcc",
+    "g++": "g++",
+    "clang": "clang",
+    "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi",
+    "arm-none-eabi-size": "binutils-arm-none-eabi",
+    "qemu-arm": "qemu-user",
+}
 # frameworks that read and write NIR, and what is installed in the environment of each; the last pins its nir
 NIR_PEERS = {
     "norse": ("norse==1.1.0", "nir==1.0.8", "nirtorch==2.6", "numpy"),
@@ -428,6 +438,17 @@ def triton_compile(session: nox.Session) -> None:
     cache = pathlib.Path(session.create_tmp()) / "cache"
     shutil.rmtree(cache, ignore_errors=True)  # or what was compiled before is not compiled
     pytest(session, COMPILED, TRITON_INTERPRET="0", TRITON_CACHE_DIR=str(cache))
+
+
+@nox.session(requires=["wheels"])
+def deploy(session: nox.Session) -> None:
+    """Nets in C by two compilers and their sanitizers, and on a Cortex-M4 that is emulated (not part of a push)."""
+    missing = [f"{program} ({package})" for program, package in DEPLOYS.items() if not shutil.which(program)]
+    if missing:
+        packages = sorted({package for program, package in DEPLOYS.items() if not shutil.which(program)})
+        session.error(f"not there: {', '.join(missing)}; on Debian, apt-get install {' '.join(packages)}")
+    install(session, "snn-export", "snn-functional", *group("test"))
+    pytest(session, NEEDS_DEPLOY)
 
 
 @nox.session(venv_backend="none")

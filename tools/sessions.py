@@ -29,8 +29,9 @@ NEEDS_NATIVE = ("integration_tests/native", "packages/snn-cpu/tests/native")
 NEEDS_TRITON = tuple(f"packages/snn-triton/tests/{name}" for name in ("interpreted", "compiled", "gpu"))
 # by the extra that the tests of each need
 NEEDS_ONNX, NEEDS_EXECUTORCH = (f"packages/snn-export/tests/test_with_{extra}.py" for extra in ("onnx", "executorch"))
+NEEDS_DEPLOY = "packages/snn-export/tests/c/deploy"  # compilers of C, and an emulator
 # tests of packages that need more than what these declare
-NEEDS_MORE = (*NEEDS_NATIVE, *NEEDS_TRITON, NEEDS_ONNX, NEEDS_EXECUTORCH)
+NEEDS_MORE = (*NEEDS_NATIVE, *NEEDS_TRITON, NEEDS_ONNX, NEEDS_EXECUTORCH, NEEDS_DEPLOY)
 SHORT = ("-m", "not exhaustive")  # all but what runs once a push, with all packages installed
 # of snn-data, left out of snn[all]: aeon and sktime cap what others want newer, seglearn is large
 APART_EXTRAS = ("offline", "plaid", "vowels", "watch")

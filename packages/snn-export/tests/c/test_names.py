@@ -27,7 +27,7 @@ def test_identifiers_differ_are_plain_and_at_most_63_characters():
     names = Names()
     all_of_them = [names.new(text, other) for text in HOSTILE for other in HOSTILE for _ in range(2)]
     assert len({*all_of_them}) == len(all_of_them)
-    assert all(name.isidentifier() and name.isascii() and len(name) <= 90 for name in all_of_them)
+    assert all(name.isidentifier() and name.isascii() and len(name) <= 63 for name in all_of_them)
 
 
 class State(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import struct
 import textwrap
 from dataclasses import dataclass
 
@@ -32,7 +33,10 @@ def number(value: float) -> str:
         >>> number(0.1875), number(-3.0), number(0.0)
         ('0x1.8p-3f', '-0x1.8p+1f', '0.0f')
     """
-    value = float(torch.tensor(value, dtype=torch.float32))
+    try:
+        (value,) = struct.unpack("f", struct.pack("f", value))
+    except OverflowError:
+        value = math.inf
     if not math.isfinite(value):
         raise ValueError(f"a number is {value}, which C99 has no literal for")
     if value == 0:

@@ -85,7 +85,7 @@ def calls_of(net: nn.Module, x: Tensor) -> Calls:
     except ValueError as why:
         raise Refusal(f"the net cannot be copied: {why}") from None
     for module in twin.modules():
-        if parametrize.is_parametrized(module) and not isinstance(module, Temporal):  # neurons have it in their programs
+        if parametrize.is_parametrized(module) and not isinstance(module, Temporal):  # which has it in its program
             _settle(module)
     records = [_record(twin, x[:1].detach().cpu(), samples) for samples in _SAMPLES]
     if records[0].key() != records[1].key():

@@ -34,11 +34,14 @@ class Axis(NamedTuple):
     padding: int
     dilation: int
 
+    def first(self, out: str, tap: str = "") -> str:
+        """Return the place in the input of the kernel's first entry at an output, with what is added to it."""
+        text = (out if self.stride == 1 else f"{out} * {self.stride}") + tap
+        return f"{text} - {self.padding}" if self.padding else text
+
     def under(self, out: str, tap: str) -> str:
         """Return the place in the input of a tap of the kernel at an output."""
-        text = out if self.stride == 1 else f"{out} * {self.stride}"
-        text += f" + {tap}" if self.dilation == 1 else f" + {tap} * {self.dilation}"
-        return f"{text} - {self.padding}" if self.padding else text
+        return self.first(out, f" + {tap}" if self.dilation == 1 else f" + {tap} * {self.dilation}")
 
     def inside(self, name: str) -> list[str]:
         """Return the lines that pass over places outside of the input, where the kernel reaches any."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -197,8 +196,3 @@ class Axonal:
             terms.append(f"{value} * {loop.constant(f'weight {step}', weight)}")
         loop.store("y", " + ".join(terms))
         return []
-
-
-def fits(x: View) -> bool:
-    """Return True for a step that is a vector."""
-    return math.prod(x.shape) == x.shape[-1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,15 @@ from snn_core import stream
 from snn_core.sequence.random_states import RandomStates
 from snn_export.c.calls import calls_of
 from snn_export.c.folder import write_folder
+from snn_export.c.integers import integer_source
 from snn_export.c.lowering import Lowering
-from snn_export.c.memory import MemoryReport, placed, reported
-from snn_export.c.names import Names
+from snn_export.c.memory import MemoryReport
 from snn_export.c.replay import Replay
-from snn_export.c.routine import Refusal, Routine, View
-from snn_export.c.source import Source
+from snn_export.c.source import Source, routines_of, source_of
 
 __all__ = ["CExport", "export_c"]
+
+_INTEGER_NET = "snn_functional.quant.integer_net", "IntegerNet"  # which is not imported for those who have none
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def export_c(
         (['net.h', 'net.c'], 32)
     """
     _check(net, x, recorded)
-    source = _integer_source(net, x) if _is_integer(net) else _float_source(net, x)
+    source = integer_source(net, x) if _is_integer(net) else _float_source(net, x)
     source.report.must_fit(ram, flash)
     files = {"net.h": source.header(), "net.c": source.code()}
     if recorded is not None:
@@ -120,49 +121,8 @@ def _float_source(net: nn.Module, x: Tensor) -> Source:
     return source_of(routines, lowering.input, outputs, ("float", "float"), lowering.names)
 
 
-def routines_of(nodes: Sequence[Any], outputs: Sequence[View], names: Names) -> list[Routine]:
-    """Return the functions that compute a net, without those whose results nothing reads.
-
-    Args:
-        nodes: What computes each layer, in order.
-        outputs: What the net returns.
-        names: Hands out identifiers.
-
-    Raises:
-        Refusal: If a layer cannot be written, with its path.
-    """
-    needed = {view.buffer for view in outputs}
-    kept: list[Any] = []
-    for node in reversed(nodes):
-        if node.writes in needed or hasattr(node, "module") or hasattr(node, "delay"):
-            kept.append(node)
-            needed |= {*node.reads}
-    routines = []
-    for node in reversed(kept):
-        try:
-            routines.append(node.routine(names))
-        except ValueError as why:
-            where = f"{node.path!r} ({node.kind})" if node.path else node.kind
-            raise Refusal(f"{where} cannot be written in C: {why}") from None
-    return routines
-
-
-def source_of(
-    routines: list[Routine], given: View, outputs: Sequence[View], ctypes: tuple[str, str], names: Names, **more: Any
-) -> Source:
-    """Return the source of functions that compute a net."""
-    placement = placed(routines, given.buffer, outputs, ctypes[1])
-    return Source(routines, placement, reported(routines, placement), given, outputs, ctypes, names, **more)
-
-
 def _is_integer(net: nn.Module) -> bool:
-    return any(kind.__name__ == "IntegerNet" for kind in type(net).__mro__)
-
-
-def _integer_source(net: Any, x: Tensor) -> Source:
-    from snn_export.c.integers import integer_source
-
-    return integer_source(net, x)
+    return any((kind.__module__, kind.__name__) == _INTEGER_NET for kind in type(net).__mro__)
 
 
 def _check(net: Any, x: Any, recorded: Any) -> None:

@@ -18,7 +18,7 @@ from snn_export.c.names import Names
 from snn_export.c.pooling import Pool
 from snn_export.c.products import Linear
 from snn_export.c.routine import Buffer, Field, Refusal, Routine, View, blocks
-from snn_export.c.source import Source
+from snn_export.c.source import Source, routines_of, source_of
 
 __all__ = ["IntegerNeuron", "highest", "integer_source"]
 
@@ -128,8 +128,6 @@ def integer_source(net: Any, x: Tensor) -> Source:
     Raises:
         Refusal: If an integer may need more than 32 bits.
     """
-    from snn_export.c.export import routines_of, source_of
-
     lowering = _Integers(net, x)
     lowering.run()
     routines = routines_of(lowering.nodes, lowering.outputs, lowering.names)

@@ -23,7 +23,7 @@ from snn_core.sequence.calls import name_of
 from snn_core.sequence.plan import Held, Named, Place, Step
 from snn_export.c.calls import Calls
 from snn_export.c.convolutions import Convolution, axes_of
-from snn_export.c.delays import Axonal, Delayed, fits
+from snn_export.c.delays import Axonal, Delayed
 from snn_export.c.moves import Concatenation
 from snn_export.c.names import Names
 from snn_export.c.neurons import Elementwise, Neuron
@@ -65,7 +65,9 @@ _FUNCTIONS |= {
     "sin",
     "cos",
 }
-_FUNCTIONS |= {"reciprocal", "rsqrt", "floor", "pow", "hardtanh"}
+_FUNCTIONS |= {"reciprocal", "rsqrt", "floor", "pow", "hardtanh", "rdiv"}
+_FUNCTIONS |= {"gt", "ge", "lt", "le", "eq", "ne", "where"}
+_OF_CONDITIONS = ("where", "mul")
 
 
 class Lowering:
@@ -148,7 +150,7 @@ class Lowering:
         delay = module.delay.detach().clamp(0, module.max_delay).round()
         of_layer = step.path, step.kind, x, y, module.weight, module.bias
         if isinstance(module, DelayedLinear):
-            if not fits(x):
+            if len(x.shape) != 1:
                 raise Refusal(f"its input is {x.shape}; it takes [batch, features]")
             product: Any = Linear(*of_layer)
         else:
@@ -186,6 +188,8 @@ class Lowering:
             if not isinstance(value, Place | Named | Held):
                 return value
             view = self._views.get(value.number) if isinstance(value, Place) else None
+            if view is not None and self.calls.values[value.number].dtype == torch.bool and name not in _OF_CONDITIONS:
+                raise Refusal("it computes with a condition; make numbers of it by .float()")
             values[f"x{len(values)}"] = self.calls.constant(value) if view is None else view
             return Register(-len(values))
 
@@ -202,6 +206,8 @@ class Lowering:
 
         if name == "relu6":
             name, args = "hardtanh", [args[0], 0.0, 6.0]
+        if name == "rdiv":  # as PyTorch computes it
+            name, args = "mul", [emit("reciprocal", placed(args[0])), args[1]]
         out = lowered(name, tuple(map(placed, args)), {k: placed(v) for k, v in kwargs.items()}, emit)
         if out is None:
             raise Refusal(f"'{name}' with these options is not a function that is written in C")

@@ -11,7 +11,7 @@ from snn_export.c.arrays import Array
 
 __all__ = ["Names", "comment"]
 
-_LONGEST = 40  # of a layer's part in a name; C99 tells 63 characters apart
+_LONGEST = 28  # of each part of a name; C99 tells 63 characters apart
 # what else is declared where the names are, besides words that no name here can be, as each has two parts
 _TAKEN = ("int8_t", "int16_t", "int32_t", "size_t", "float_t", "double_t", "net_state", "net_step", "net_reset")
 _TAKEN += ("scratch_int8", "scratch_int16", "scratch_int32")

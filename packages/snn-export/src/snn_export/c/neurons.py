@@ -134,7 +134,6 @@ class Neuron:
             loop.store(f"state->{member.name}", out[name])
         sizes = math.prod(self.shape) * len(self.program.forward.instructions)
         operations = sizes + sum(array.values.numel() for array in arrays if array.values.dim() > 1)
-        reads_whole = self.x.buffer.size == self.writes.size and self.program.forward.inputs
         return Routine(
             self.path,
             self.kind,
@@ -145,7 +144,7 @@ class Neuron:
             [*self.fields.values()],
             self._temporaries(),
             operations,
-            in_place=bool(reads_whole),
+            in_place=True,
         )
 
     def _features(self) -> tuple[int, int]:

@@ -24,7 +24,6 @@ class Pool:
         largest: Whether it takes the largest number, in place of the mean.
         padded: Whether a mean counts zeros of the padding.
         divisor: What sums are divided by in place of the number of their terms.
-        ends: How far windows reach, behind the padding, of rows and columns.
     """
 
     path: str
@@ -126,7 +125,7 @@ def _windows(axes: tuple[Axis, Axis], before: list[str] | None = None) -> list[s
             lines += [f"const int {name}_0 = {out} * {axis.size} / {axis.outs};"]
             lines += [f"const int {name}_1 = (({out} + 1) * {axis.size} + {axis.outs - 1}) / {axis.outs};"]
             continue
-        lines += [f"int {name}_0 = {axis.under(out, '0')};".replace(" + 0", "")]
+        lines += [f"int {name}_0 = {axis.first(out)};"]
         end = axis.size + axis.padding
         lines += [f"int {name}_1 = {name}_0 + {axis.taps} < {end} ? {name}_0 + {axis.taps} : {end};"]
         cuts += [f"{name}_0 = {name}_0 < 0 ? 0 : {name}_0;"] if axis.padding else []

@@ -6,12 +6,13 @@ import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from snn_export.c.memory import MemoryReport, Placement, members
+from snn_export.c.memory import MemoryReport, Placement, members, placed, reported
 from snn_export.c.names import Names, comment
-from snn_export.c.routine import Routine, View
+from snn_export.c.routine import Refusal, Routine, View
 
-__all__ = ["Source"]
+__all__ = ["Source", "routines_of", "source_of"]
 
 _PROMISE = {
     "float": (
@@ -183,6 +184,41 @@ class Source:
         unused = [f"    (void){name};" for name in ("in", "state") if not _mentions(text, name)]
         head = f"void net_step(const {given} *in, {out} *out, net_state *state)"
         return [head, "{", *unused, *calls, "}"]
+
+
+def routines_of(nodes: Sequence[Any], outputs: Sequence[View], names: Names) -> list[Routine]:
+    """Return the functions that compute a net, without those whose results nothing reads.
+
+    Args:
+        nodes: What computes each layer, in order.
+        outputs: What the net returns.
+        names: Hands out identifiers.
+
+    Raises:
+        Refusal: If a layer cannot be written, with its path.
+    """
+    needed = {view.buffer for view in outputs}
+    kept: list[Any] = []
+    for node in reversed(nodes):
+        if node.writes in needed or hasattr(node, "module") or hasattr(node, "delay"):
+            kept.append(node)
+            needed |= {*node.reads}
+    routines = []
+    for node in reversed(kept):
+        try:
+            routines.append(node.routine(names))
+        except ValueError as why:
+            where = f"{node.path!r} ({node.kind})" if node.path else node.kind
+            raise Refusal(f"{where} cannot be written in C: {why}") from None
+    return routines
+
+
+def source_of(
+    routines: list[Routine], given: View, outputs: Sequence[View], ctypes: tuple[str, str], names: Names, **more: Any
+) -> Source:
+    """Return the source of functions that compute a net."""
+    placement = placed(routines, given.buffer, outputs, ctypes[1])
+    return Source(routines, placement, reported(routines, placement), given, outputs, ctypes, names, **more)
 
 
 _CPP = ("#ifdef __cplusplus",)

@@ -10,7 +10,7 @@ from torch import nn
 
 import snn_core as snn
 from in_c.compiling import Compiled, differing_step
-from in_c.integer_nets import INTEGER_NETS, integer_inputs, keeps, rounded
+from in_c.integer_nets import INPUTS, INTEGER_NETS, integer_inputs, keeps, rounded
 from snn_export.c import export_c
 from snn_functional import quant
 
@@ -56,6 +56,18 @@ def test_what_needs_more_than_32_bits_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"0 \(IntegerLinear\) cannot be written in C: integers up to \d+ need more"):
         export_c(net, torch.ones(1, 4).long(), tmp_path / "c")
     assert not [*tmp_path.iterdir()]
+
+
+def test_the_net_of_floats_on_the_same_grid_is_the_same_in_c(tmp_path):
+    torch.manual_seed(0)
+    layers = nn.Linear(12, 20), snn.Leaky(0.875, **keeps()), nn.Linear(20, 5), snn.Leaky(0.75, **keeps(8, 4, "floor"))
+    net = rounded(nn.Sequential(*layers))
+    integers = quant.integer(net, inputs=INPUTS)
+    whole = integer_inputs(integers, (12,), 300)
+    xs = whole.float() / 2**INPUTS.fraction_bits
+    floats = Compiled(export_c(net, xs[0]), tmp_path / "floats")
+    on_integers = Compiled(export_c(integers, whole[0]), tmp_path / "integers")
+    assert all(torch.equal(floats(x).int(), on_integers(i)) for x, i in zip(xs, whole, strict=True))
 
 
 @st.composite

@@ -27,6 +27,7 @@ class IntegerNet(nn.Module):
         layers: The layers, under the names of those they stand for.
         fraction_bits: f of every output; an output is its integers times ``2**-f``. An int for one output, else a
             tuple of them.
+        entering: The fraction bits of the input and its largest magnitude.
     """
 
     def __init__(self, layers: nn.Module, entering: Signal, fraction_bits: int | tuple[int, int]) -> None:
