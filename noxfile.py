@@ -60,7 +60,7 @@ nox.options.error_on_missing_interpreters = True
 nox.options.sessions = ["tests"]
 
 UMBRELLA = "snn"
-# what the session "deploy" needs of the system, and the package of Debian that brings it
+# what the session "deploy" needs of the system, and the packages of Debian that bring it
 DEPLOYS = {
     "gcc": "gcc",
     "g++": "g++",
@@ -69,6 +69,7 @@ DEPLOYS = {
     "arm-none-eabi-size": "binutils-arm-none-eabi",
     "qemu-arm": "qemu-user",
 }
+NO_DEPLOY = {program: package for program, package in DEPLOYS.items() if shutil.which(program) is None}
 # frameworks that read and write NIR, and what is installed in the environment of each; the last pins its nir
 NIR_PEERS = {
     "norse": ("norse==1.1.0", "nir==1.0.8", "nirtorch==2.6", "numpy"),
@@ -440,13 +441,12 @@ def triton_compile(session: nox.Session) -> None:
     pytest(session, COMPILED, TRITON_INTERPRET="0", TRITON_CACHE_DIR=str(cache))
 
 
-@nox.session(requires=["wheels"])
+@nox.session(requires=[] if NO_DEPLOY else ["wheels"])
 def deploy(session: nox.Session) -> None:
     """Nets in C by two compilers and their sanitizers, and on a Cortex-M4 that is emulated (not part of a push)."""
-    missing = [f"{program} ({package})" for program, package in DEPLOYS.items() if not shutil.which(program)]
-    if missing:
-        packages = sorted({package for program, package in DEPLOYS.items() if not shutil.which(program)})
-        session.error(f"not there: {', '.join(missing)}; on Debian, apt-get install {' '.join(packages)}")
+    if NO_DEPLOY:
+        packages = " ".join(sorted({*NO_DEPLOY.values()}))
+        session.error(f"there is no {', '.join(NO_DEPLOY)}; on Debian, apt-get install {packages}")
     install(session, "snn-export", "snn-functional", *group("test"))
     pytest(session, NEEDS_DEPLOY)
 

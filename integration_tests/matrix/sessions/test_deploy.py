@@ -1,0 +1,18 @@
+"""Tests that need compilers of C and an emulator are in a session of their own, which names what is not there."""
+
+from __future__ import annotations
+
+import sessions
+
+
+def test_without_a_tool_the_session_names_it_and_its_package_and_builds_nothing(tree):
+    tree.edit("noxfile.py", '"clang": "clang"', '"no-clang": "clang"')
+    tree.edit("noxfile.py", '"qemu-arm": ', '"no-qemu-arm": ')
+    done = tree.session("deploy")
+    assert done.returncode
+    assert "there is no no-clang, no-qemu-arm; on Debian, apt-get install clang qemu-user" in done.stdout
+    assert "session wheels" not in done.stdout
+
+
+def test_other_sessions_leave_its_tests_out():
+    assert sessions.NEEDS_DEPLOY in sessions.NEEDS_MORE
