@@ -63,12 +63,14 @@ def dyadic(net: nn.Module) -> nn.Module:
             assert module.running_mean is not None
             module.running_var.copy_(4.0 ** torch.randint(-1, 2, module.running_var.shape))
             module.running_mean.copy_(torch.randint(-4, 5, module.running_mean.shape) / 8)
-        own = [p for p in module.parameters(recurse=False) if p.dim() > 1 or isinstance(module, nn.Linear | nn.Conv2d)]
-        for parameter in own:
-            if not isinstance(module, snn.SpikingNeuron):
+        for name, parameter in module.named_parameters(recurse=False):
+            if name in ("weight", "bias"):
+                most = 12 if parameter[0].numel() < 10 else 7  # or neurons of many inputs would always fire
                 with torch.no_grad():
-                    most = 12 if parameter[0].numel() < 10 else 7  # or neurons of many inputs would always fire
-                    parameter.copy_(torch.randint(-6, most, parameter.shape) / 16)
+                    if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) and name == "weight":
+                        parameter.copy_(2.0 ** torch.randint(-1, 2, parameter.shape))
+                    else:
+                        parameter.copy_(torch.randint(-6, most, parameter.shape) / 16)
     return net.eval()
 
 
@@ -130,6 +132,7 @@ def pools() -> nn.Module:
 
 
 SEVEN = torch.tensor([0.0, 0.25, 0.5, 0.75, 0.875, 0.9, 1.0])
+DELAYS = torch.tensor([0.0, 0.5, 1.0, 1.75, 2.0, 3.5, 4.0])
 NETS: dict[str, Callable[[], tuple[nn.Module, tuple[int, ...]]]] = {
     "dense": one(snn.Leaky, 0.9),
     "per neuron": one(snn.Leaky, SEVEN, threshold=1 + SEVEN),
@@ -142,7 +145,7 @@ NETS: dict[str, Callable[[], tuple[nn.Module, tuple[int, ...]]]] = {
     "recurrent": one(snn.RLeaky, 0.9, linear_features=7),
     "recurrent one to one": one(snn.RLeaky, 0.9, all_to_all=False, V=SEVEN),
     "recurrent synaptic": one(snn.RSynaptic, 0.9, 0.8, linear_features=7, reset_mechanism="zero"),
-    "recurrent delays": one(snn.RLeaky, 0.9, linear_features=7, max_delay=4, delay=4 * SEVEN, delay_sigma=1.0),
+    "recurrent delays": one(snn.RLeaky, 0.9, linear_features=7, max_delay=4, delay=DELAYS, delay_sigma=1.0),
     "synaptic": one(snn.Synaptic, 0.9, SEVEN, reset_mechanism="none"),
     "alpha": one(snn.Alpha, 0.9, 0.8),
     "alif": one(snn.ALIF, 0.9, SEVEN, threshold=0.125),
@@ -151,7 +154,7 @@ NETS: dict[str, Callable[[], tuple[nn.Module, tuple[int, ...]]]] = {
     "izhikevich": lambda: (driven(snn.Izhikevich(**KEEPS)), (5,)),
     "sliding psn": one(snn.SlidingPSN, 3),
     "own": one(Doubling, SEVEN),
-    "axonal": lambda: (dyadic(layered(snn.Leaky(0.5, **KEEPS), snn.AxonalDelay(4, 4 * SEVEN, channels=7))), (5,)),
+    "axonal": lambda: (dyadic(layered(snn.Leaky(0.5, **KEEPS), snn.AxonalDelay(4, DELAYS, channels=7))), (5,)),
     "synaptic delays": lambda: (
         dyadic(
             nn.Sequential(snn.DelayedLinear(5, 7, 3), snn.Leaky(0.9, **KEEPS), snn.DelayedLinear(7, 3, 4, bias=False))

@@ -113,13 +113,14 @@ class Convolution(Product):
     def dense(self, weight: str, bias: str) -> list[str]:
         return self.gathered(f"{weight}[{self.entry('i')}]", bias, "x0[%s]")
 
-    def gathered(self, weight: str, bias: str, x: str) -> list[str]:
+    def gathered(self, weight: str, bias: str, x: str, before: Sequence[str] = ()) -> list[str]:
         """Return the lines that compute every output from the inputs under the kernel.
 
         Args:
             weight: A weight.
             bias: The array of biases, or nothing.
             x: The input at an index ``%s``.
+            before: Lines before it is read.
         """
         rows, columns = self.axes
         outputs, inputs = self.weight.shape[:2]
@@ -137,6 +138,7 @@ class Convolution(Product):
             f"for (int l = 0; l < {columns.taps}; l++) {{",
             f"const int column = {columns.under('c', 'l')};",
             *columns.inside("column"),
+            *before,
             f"sum += {self.times(weight, x % place)};",
             *["}"] * 3,
             f"y[(o * {rows.outs} + r) * {columns.outs} + c] = {self.end('sum', bias, 'o')};",
@@ -147,19 +149,21 @@ class Convolution(Product):
         rows, columns = self.axes
         outputs, inputs = self.weight.shape[:2]
         of_group = outputs // self.groups
-        first, channel = ["const int first = 0;"], "channel"
+        group: list[str] = []
+        channel, each = "channel", f"for (int o = 0; o < {outputs}; o++) {{"
         if self.groups > 1:
-            first, channel = [f"const int first = channel / {inputs} * {of_group};"], f"channel % {inputs}"
+            group = [f"const int first = channel / {inputs} * {of_group};"]
+            channel, each = f"channel % {inputs}", f"for (int o = first; o < first + {of_group}; o++) {{"
         image = rows.outs * columns.outs
         term = self.times(f"{weight}[{self.entry(channel)}]", "spike")
         return [
             *self.begun(bias, f"o / {image}"),
             f"for (int channel = 0; channel < {inputs * self.groups}; channel++) {{",
-            *first,
+            *group,
             f"for (int row = 0; row < {rows.size}; row++) {{",
             f"for (int column = 0; column < {columns.size}; column++) {{",
             *spike_of(self.x.buffer.ctype, f"x0[(channel * {rows.size} + row) * {columns.size} + column]"),
-            f"for (int o = first; o < first + {of_group}; o++) {{",
+            each,
             f"for (int k = 0; k < {rows.taps}; k++) {{",
             *rows.over("r", "row", "k"),
             f"for (int l = 0; l < {columns.taps}; l++) {{",

@@ -58,9 +58,12 @@ class Ring:
             "}",
         ]
 
-    def slot(self, delay: str) -> str:
-        """Return the slot of an input so many steps ago."""
-        return f"(now >= {delay} ? now - {delay} : now - {delay} + {self.most + 1})"
+    def find(self, delay: str) -> list[str]:
+        """Return the lines that find the slot of an input so many steps ago."""
+        return [
+            f"const int ago = (int){delay};",
+            f"const int slot = now >= ago ? now - ago : now - ago + {self.most + 1};",
+        ]
 
 
 @dataclass(eq=False)
@@ -111,16 +114,16 @@ class Delayed:
         weight, delay = arrays[0].name, arrays[1].name
         if isinstance(product, Convolution):
             entry = product.entry("i")
-            slot = ring.slot(f"{delay}[{entry}]")
-            body = product.gathered(f"{weight}[{entry}]", bias, f"{ring.past}[{slot} * {inputs} + %s]")
+            found = ring.find(f"{delay}[{entry}]")
+            body = product.gathered(f"{weight}[{entry}]", bias, f"{ring.past}[slot * {inputs} + %s]", found)
         else:
             entry = f"o * {inputs} + i"
-            slot = ring.slot(f"{delay}[{entry}]")
             body = [
                 f"for (int o = 0; o < {product.writes.size}; o++) {{",
                 f"float sum = {product.start(bias, 'o')};",
                 f"for (int i = 0; i < {inputs}; i++) {{",
-                f"sum += {weight}[{entry}] * {ring.past}[{slot} * {inputs} + i];",
+                *ring.find(f"{delay}[{entry}]"),
+                f"sum += {weight}[{entry}] * {ring.past}[slot * {inputs} + i];",
                 "}",
                 "y[o] = sum;",
                 "}",
@@ -178,10 +181,11 @@ class Axonal:
         ctype = "uint8_t" if self.module.max_delay < 256 else "uint16_t"
         array = names.array(self.path, "steps", ctype, whole, "whole steps [channel]")
         place = index(whole.shape, loop.shape)
-        near, far = (f"(int){array.name}[{place}]{more}" for more in ("", " + 1"))
         size = self.x.buffer.size
-        first = loop.load_at(ring.past, f"{ring.slot(near)} * {size} + i", "near")
-        second = loop.load_at(ring.past, f"{ring.slot(f'({far})')} * {size} + i", "far")
+        for line in ring.find(f"{array.name}[{place}]"):
+            loop.line(line)
+        first = loop.load_at(ring.past, f"slot * {size} + i", "younger")
+        second = loop.load_at(ring.past, f"(slot == 0 ? {self.module.max_delay} : slot - 1) * {size} + i", "older")
         loop.store("y", f"{first} + {share} * ({second} - {first})")
         return [array]
 
@@ -192,7 +196,8 @@ class Axonal:
                 f"a Gaussian over {self.module.max_delay} steps; set kernel='linear' or max_delay to 64 or less"
             )
         for step, weight in enumerate(gaussian(delays, self.module.max_delay, float(self.module.sigma))):
-            value = loop.load_at(ring.past, f"{ring.slot(str(step))} * {size} + i", f"past_{step}")
+            slot = f"(now >= {step} ? now - {step} : now + {ring.most + 1 - step})"
+            value = loop.load_at(ring.past, f"{slot} * {size} + i", f"past_{step}")
             terms.append(f"{value} * {loop.constant(f'weight {step}', weight)}")
         loop.store("y", " + ".join(terms))
         return []

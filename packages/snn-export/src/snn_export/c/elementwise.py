@@ -96,6 +96,10 @@ class Loop:
         self._loads.append(f"const float {name} = {pointer}[{place}];")
         return name
 
+    def line(self, text: str) -> None:
+        """Add a line to every turn, before anything is computed."""
+        self._loads.append(text)
+
     def constant(self, what: str, value: Tensor) -> str:
         """Read a constant, one number or one for each number of the tensor or of some of its axes.
 

@@ -190,7 +190,7 @@ class Lowering:
             view = self._views.get(value.number) if isinstance(value, Place) else None
             if view is not None and self.calls.values[value.number].dtype == torch.bool and name not in _OF_CONDITIONS:
                 raise Refusal("it computes with a condition; make numbers of it by .float()")
-            values[f"x{len(values)}"] = self.calls.constant(value) if view is None else view
+            values["abcdefgh"[len(values)]] = self.calls.constant(value) if view is None else view
             return Register(-len(values))
 
         args = [operand(v) for v in step.args]
@@ -254,9 +254,9 @@ class Lowering:
         constants = {
             n: t.float().reshape(-1, *[1] * (len(x.shape) - 1)) for n, t in (("scale", scale), ("shift", shift))
         }
-        made = Program(("x", "scale", "shift"), (mul, add), {"y": Register(4)})
+        made = Program(("a", "scale", "shift"), (mul, add), {"y": Register(4)})
         y = self._new(step.places[0])
-        self.nodes.append(Elementwise(step.path, step.kind, y, made, {"x": x, **constants}))
+        self.nodes.append(Elementwise(step.path, step.kind, y, made, {"a": x, **constants}))
 
     def pool(self, step: Step, arguments: _Arguments, name: str) -> None:
         """Lower a pooling."""

@@ -45,7 +45,8 @@ class Concatenation:
         for part in self.parts:
             count = math.prod(part.shape[self.axis :])
             source = f"x{self.reads.index(part.buffer)}"
-            to = f"i / {count} * {row} + {first} + i % {count}" if part.buffer.size > count else f"{first} + i"
+            start = f"{first} + " if first else ""
+            to = f"i / {count} * {row} + {start}i % {count}" if part.buffer.size > count else f"{start}i"
             lines += [f"for (int i = 0; i < {part.buffer.size}; i++) {{", f"y[{to}] = {source}[i];", "}"]
             first += count
         return Routine(self.path, self.kind, self.reads, self.writes, blocks(*lines))

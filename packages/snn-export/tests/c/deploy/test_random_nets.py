@@ -16,6 +16,11 @@ small = st.integers(1, 5)
 flags = st.booleans()
 
 
+def quarters(count: int) -> torch.Tensor:
+    """Return delays of up to two steps."""
+    return torch.randint(0, 9, (count,)) / 4
+
+
 @st.composite
 def neurons(draw, features):
     """Draw a neuron of so many features; one number for all, or one for each."""
@@ -34,7 +39,7 @@ def neurons(draw, features):
         "alpha": lambda: snn.Alpha(0.9, one(features) * 0.8, **options),
         "recurrent": lambda: snn.RLeaky(0.75, linear_features=features, **options),
         "one to one": lambda: snn.RSynaptic(0.5, 0.75, all_to_all=False, V=one(features), **options),
-        "delays": lambda: snn.RLeaky(0.75, linear_features=features, max_delay=2, **options),
+        "delays": lambda: snn.RLeaky(0.75, linear_features=features, max_delay=2, delay=quarters(features), **options),
         "alif": lambda: snn.ALIF(one(features), 0.9, threshold=0.25, **KEEPS),
         "adlif": lambda: snn.AdLIF(one(features), 0.9, 0.25, 0.5, threshold=0.25, **KEEPS),
         "psn": lambda: snn.SlidingPSN(2, **KEEPS),
@@ -72,7 +77,7 @@ def nets(draw):
         net.append(snn.DelayedLinear(features, outs, 2) if draw(flags) else nn.Linear(features, outs, draw(flags)))
         net.extend([nn.BatchNorm1d(outs, eps=0.0)] * draw(flags) + [nn.Dropout()] * draw(flags))
         net.append(draw(neurons(outs)))
-        net.extend([snn.AxonalDelay(2, 2 * torch.rand(outs), channels=outs)] * draw(flags))
+        net.extend([snn.AxonalDelay(2, quarters(outs), channels=outs)] * draw(flags))
         features = outs
     return dyadic(net), shape
 
