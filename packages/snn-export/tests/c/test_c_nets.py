@@ -89,6 +89,24 @@ def test_normalization_is_folded_into_the_layer_before_it(tmp_path):
         torch.testing.assert_close(compiled(x), as_row(run(x)), atol=1e-6, rtol=1e-6)
 
 
+def test_normalization_is_not_folded_where_something_else_reads_what_it_reads(tmp_path):
+    class Both(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer, self.norm = nn.Linear(3, 3), nn.BatchNorm1d(3)
+
+        def forward(self, x):
+            y = self.layer(x)
+            return self.norm(y.contiguous().clone()) + y
+
+    net = Both()
+    with torch.no_grad():
+        net(torch.rand(20, 3))
+    net.eval()
+    compiled, x = Compiled(export_c(net, torch.rand(1, 3)), tmp_path / "c"), torch.rand(1, 3)
+    torch.testing.assert_close(compiled(x), net(x)[0].detach(), atol=1e-6, rtol=1e-6)
+
+
 def test_quantized_weights_are_written_as_they_act():
     class Halved(nn.Module):
         def forward(self, weight):

@@ -45,7 +45,7 @@ FUNCTIONS = {
     "extremes": lambda net, x: torch.minimum(x, torch.maximum(x * x, 1 - x)),
     "activations": lambda net, x: F.relu6(x * 10) + F.hardtanh(x * 3) + F.relu(-x),
     "curves": lambda net, x: torch.sigmoid(x) * torch.tanh(x).abs().sqrt(),
-    "conditions": lambda net, x: torch.where(x > 0.5, x, 2 * x) + (x < 0.25).float() + (x <= 0.75) * x,
+    "conditions": lambda net, x: torch.where(x > 0.5, x, 2 * x) + (x < 0.25).float() + (x <= 0.75).to(x.dtype) * x,
     "in place": in_place,
     "several": several,
     "centered": lambda net, x: x - x.mean((2, 3), keepdim=True),

@@ -43,6 +43,7 @@ REFUSED = {
     "batch": (Functional(lambda x: x / len(x)), "batch size"),
     "value": (Functional(lambda x: x * x.tolist()[0][0]), "reads a value"),
     "random": (Functional(torch.rand_like), "rand_like"),
+    "double": (Functional(lambda x: x.to(torch.float64)), r"torch\.float64; a net in C computes with float32"),
     "axis": (Functional(lambda x: x.unsqueeze(1).sum(1)), "last ones"),
     "nan": (with_weight(float("nan")), r"'1\.0' \(Linear\).*weight .* holds NaN or infinity"),
     "infinity": (with_weight(float("-inf")), r"'1\.0' \(Linear\).*weight .* holds NaN or infinity"),

@@ -33,7 +33,9 @@ from snn_export.c.routine import Buffer, Field, Refusal, View, numbers
 
 __all__ = ["Lowering", "each", "zeros_before"]
 
-_SAME = "flatten reshape view view_as reshape_as squeeze unsqueeze unflatten contiguous clone detach float dropout"
+_SAME = (
+    "flatten reshape view view_as reshape_as squeeze unsqueeze unflatten contiguous clone detach float to type dropout"
+)
 _SAME += " dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout"
 _OPERATORS = {"__truediv__": "div", "__rsub__": "rsub", "true_divide": "div", "subtract": "sub", "multiply": "mul"}
 _FUNCTIONS = {
@@ -106,10 +108,17 @@ class Lowering:
             raise Refusal(f"{where} cannot be written in C: {why}") from None
 
     def _new(self, number: int, spikes: bool = False) -> View:
-        shape = self.calls.shape(number)
+        shape = self._shape(number)
         view = View(Buffer(numbers(shape), spikes=spikes), shape)
         self._views[number] = view
         return view
+
+    def _shape(self, number: int) -> tuple[int, ...]:
+        """Return the shape of a value for one sample."""
+        dtype = self.calls.values[number].dtype
+        if dtype not in (torch.float32, torch.bool):
+            raise Refusal(f"it gives {dtype}; a net in C computes with float32")
+        return self.calls.shape(number)
 
     def _temporal(self, step: Step, module: Any) -> None:
         x = self._views[step.args[0].number]
@@ -179,7 +188,7 @@ class Lowering:
 
     def _same(self, step: Step) -> None:
         before = self._views[step.args[0].number]
-        self._views[step.places[0]] = View(before.buffer, self.calls.shape(step.places[0]))
+        self._views[step.places[0]] = View(before.buffer, self._shape(step.places[0]))
 
     def _elementwise(self, step: Step, name: str) -> None:
         values: dict[str, View | Tensor] = {}
@@ -243,7 +252,7 @@ class Lowering:
             shift = shift + self.calls.constant(arguments(4, "bias")).double()
         before = next((node for node in self.nodes if node.writes is x.buffer), None)
         by_output = isinstance(before, Convolution) or (isinstance(before, Linear) and len(x.shape) == 1)
-        if isinstance(before, Product) and by_output and self.calls.readers(number) == 1 and before.y.shape == x.shape:
+        if isinstance(before, Product) and by_output and before.y is x and self.calls.readers(number) == 1:
             before.kind = f"{before.kind} and {step.kind}"
             bias = 0 if before.bias is None else before.bias.double() * scale
             before.weight = (before.weight.double() * scale.reshape(-1, *[1] * (before.weight.dim() - 1))).float()
