@@ -33,42 +33,13 @@ from snn_export.c.routine import Buffer, Field, Refusal, View, numbers
 
 __all__ = ["Lowering", "each", "zeros_before"]
 
-_SAME = (
-    "flatten reshape view view_as reshape_as squeeze unsqueeze unflatten contiguous clone detach float to type dropout"
-)
-_SAME += " dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout"
+# functions that leave every number as it is
+_SAME = {*"flatten reshape view view_as reshape_as squeeze unsqueeze unflatten contiguous clone detach".split()}
+_SAME |= {*"float to type dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout".split()}
 _OPERATORS = {"__truediv__": "div", "__rsub__": "rsub", "true_divide": "div", "subtract": "sub", "multiply": "mul"}
-_FUNCTIONS = {
-    "add",
-    "sub",
-    "mul",
-    "div",
-    "rsub",
-    "minimum",
-    "maximum",
-    "relu",
-    "relu6",
-    "sigmoid",
-    "tanh",
-    "abs",
-    "neg",
-}
-_FUNCTIONS |= {
-    "exp",
-    "square",
-    "sqrt",
-    "clamp",
-    "clamp_min",
-    "clamp_max",
-    "sign",
-    "log",
-    "log1p",
-    "expm1",
-    "sin",
-    "cos",
-}
-_FUNCTIONS |= {"reciprocal", "rsqrt", "floor", "pow", "hardtanh", "rdiv"}
-_FUNCTIONS |= {"gt", "ge", "lt", "le", "eq", "ne", "where"}
+_FUNCTIONS = {*"add sub mul div rsub rdiv pow minimum maximum clamp clamp_min clamp_max where".split()}
+_FUNCTIONS |= {*"gt ge lt le eq ne relu relu6 hardtanh sigmoid tanh abs neg sign floor square sqrt rsqrt".split()}
+_FUNCTIONS |= {*"reciprocal exp expm1 log log1p sin cos".split()}
 _OF_CONDITIONS = ("where", "mul")
 
 
@@ -177,7 +148,7 @@ class Lowering:
         name = _OPERATORS.get(name, name.strip("_") if name.startswith("__") else name)
         name = name[1:] if name.startswith("r") and name[1:] in ("add", "mul") else name
         arguments = _Arguments(step)
-        if name in _SAME.split():
+        if name in _SAME:
             self._same(step)
         elif name in _RULES:
             _RULES[name](self, step, arguments, name)
@@ -196,10 +167,13 @@ class Lowering:
         def operand(value: Any) -> Any:
             if not isinstance(value, Place | Named | Held):
                 return value
-            view = self._views.get(value.number) if isinstance(value, Place) else None
-            if view is not None and self.calls.values[value.number].dtype == torch.bool and name not in _OF_CONDITIONS:
-                raise Refusal("it computes with a condition; make numbers of it by .float()")
-            values["abcdefgh"[len(values)]] = self.calls.constant(value) if view is None else view
+            named = "abcdefgh"[len(values)]
+            if isinstance(value, Place) and value.number in self._views:
+                if self.calls.values[value.number].dtype == torch.bool and name not in _OF_CONDITIONS:
+                    raise Refusal("it computes with a condition; make numbers of it by .float()")
+                values[named] = self._views[value.number]
+            else:
+                values[named] = self.calls.constant(value)
             return Register(-len(values))
 
         args = [operand(v) for v in step.args]
