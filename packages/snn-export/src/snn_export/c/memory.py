@@ -62,13 +62,10 @@ class MemoryReport:
         rows = [("layer", "flash", "state", "operations")]
         rows += [(_name(one), str(one.flash), str(one.ram), str(one.operations)) for one in self.layers]
         rows += [("all", str(self.flash), str(self.state), str(self.operations))]
-        widths = [max(len(row[k]) for row in rows) for k in range(4)]
+        first, *others = (max(map(len, column)) for column in zip(*rows, strict=True))
         table = [
-            "  ".join(
-                f"{cell:<{w}}" if k == 0 else f"{cell:>{w}}"
-                for k, (cell, w) in enumerate(zip(row, widths, strict=True))
-            )
-            for row in rows
+            "  ".join([name.ljust(first), *(cell.rjust(w) for cell, w in zip(cells, others, strict=True))])
+            for name, *cells in rows
         ]
         text = [
             f"flash for constants: {self.flash} bytes",

@@ -48,6 +48,13 @@ def test_a_membrane_saturates_where_the_grid_ends(tmp_path):
     assert [compiled(torch.tensor([-8]))[1].item() for _ in range(3)] == [-1, -8, -8]
 
 
+def test_a_recorded_integer_that_the_input_type_does_not_hold_is_refused():
+    net, shape = INTEGER_NETS["integer dense"]()
+    xs = torch.full((2, 1, *shape), 128)  # one more than a grid of 8 bits has
+    with pytest.raises(ValueError, match="recorded holds 128; the net in C takes -128 to 127"):
+        export_c(net, xs[0], recorded=xs)
+
+
 def test_what_needs_more_than_32_bits_is_refused(tmp_path):
     net = nn.Sequential(nn.Linear(4, 2, bias=False).double(), snn.Leaky(0.875, **keeps(30, 20)).double())
     with torch.no_grad():
