@@ -143,5 +143,5 @@ def test_the_same_net_is_the_same_text():
 
 def test_a_path_is_a_folder_with_the_files(tmp_path: pathlib.Path):
     net, shape = NETS["dense"]()
-    export = export_c(net, inputs(shape, 1)[0], tmp_path / "c", recorded=inputs(shape, 3))
+    export = export_c(net, inputs(shape, 1)[0], tmp_path / "c" / "net.c", recorded=inputs(shape, 3))
     assert {f.name: f.read_text() for f in (tmp_path / "c").iterdir()} == dict(export.files)

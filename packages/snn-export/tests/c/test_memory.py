@@ -19,7 +19,7 @@ SIZES = '#include <stdio.h>\n#include "net.h"\nint main(void) { printf("%zu", si
 @pytest.mark.parametrize("name", ["dense", "residual", "axonal", "recurrent delays"])
 def test_ram_is_the_size_of_the_state_and_flash_that_of_the_arrays(name, tmp_path):
     net, shape = NETS[name]()
-    export = export_c(net, inputs(shape, 1)[0], tmp_path / "c")
+    export = export_c(net, inputs(shape, 1)[0], tmp_path / "c" / "net.c")
     (tmp_path / "c" / "sizes.c").write_text(SIZES)
     made = command("gcc", *FLAGS, "sizes.c", "-o", "sizes", folder=tmp_path / "c")
     assert not made.returncode, made.stderr

@@ -64,7 +64,7 @@ IMAGES = {
 def test_a_net_is_refused_by_name(name, tmp_path):
     net, reason = REFUSED[name]
     with pytest.raises(ValueError, match=reason):
-        export_c(net, torch.full((1, 3), 0.5), tmp_path / "c")
+        export_c(net, torch.full((1, 3), 0.5), tmp_path / "c" / "net.c")
     assert not [*tmp_path.iterdir()]
 
 
@@ -72,7 +72,7 @@ def test_a_net_is_refused_by_name(name, tmp_path):
 def test_a_layer_of_images_is_refused_by_name(name, tmp_path):
     layer, reason = IMAGES[name]
     with pytest.raises(ValueError, match=reason):
-        export_c(nn.Sequential(nn.ReLU(), layer), torch.full((1, 2, 5, 5), 0.5), tmp_path / "c")
+        export_c(nn.Sequential(nn.ReLU(), layer), torch.full((1, 2, 5, 5), 0.5), tmp_path / "c" / "net.c")
     assert not [*tmp_path.iterdir()]
 
 
@@ -113,9 +113,9 @@ def test_budgets_are_held_to_the_byte_and_refuse_with_the_numbers(tmp_path):
     assert export_c(net, x, ram=report.ram, flash=report.flash).report == report
     for name, takes in (("ram", report.ram), ("flash", report.flash)):
         with pytest.raises(ValueError, match=rf"takes {takes} bytes of {name}, and {name}={takes - 1} are allowed"):
-            export_c(net, x, tmp_path / "c", **{name: takes - 1})
+            export_c(net, x, tmp_path / "c" / "net.c", **{name: takes - 1})
         with pytest.raises(TypeError, match=f"{name} is '1k'"):
-            export_c(net, x, tmp_path / "c", **{name: "1k"})
+            export_c(net, x, tmp_path / "c" / "net.c", **{name: "1k"})
     assert not [*tmp_path.iterdir()]
 
 

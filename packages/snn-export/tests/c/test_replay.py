@@ -16,7 +16,7 @@ def test_a_recorded_sequence_is_replayed_and_a_changed_one_is_not(name, tmp_path
     net, shape = NETS[name]()
     xs = inputs(shape, 2 * 40).unflatten(0, (40, 2)).squeeze(2)
     folder = tmp_path / "c"
-    files = export_c(net, xs[0], folder, recorded=xs).files
+    files = export_c(net, xs[0], folder / "net.c", recorded=xs).files
     build = "gcc", *FLAGS, "net.c", "net_main.c", "-lm", "-o", "net"
     made = command(*build, folder=folder)
     assert not made.returncode, made.stderr

@@ -19,6 +19,7 @@ from snn_export.c.folder import write_folder
 from snn_export.c.integers import integer_source
 from snn_export.c.lowering import Lowering
 from snn_export.c.memory import MemoryReport
+from snn_export.c.names import Names
 from snn_export.c.replay import Replay
 from snn_export.c.source import Source, routines_of, source_of
 
@@ -32,7 +33,8 @@ class CExport:
     """A net in C.
 
     Args:
-        files: The texts by file name: ``net.h``, ``net.c`` and, where a sequence was recorded, ``net_main.c``.
+        files: The texts by file name: ``net.h``, ``net.c`` and, where a sequence was recorded, ``net_main.c``, if the
+            net is called so.
         report: What the net takes.
     """
 
@@ -66,16 +68,17 @@ def export_c(
     """Write a net in C99.
 
     The source has a struct ``net_state``, a function ``net_reset`` that puts it at rest, and ``net_step`` that computes
-    one time step of one sample. It allocates nothing and needs ``math.h`` alone, and that only where a neuron computes
-    a root, an exponential or the like. Every neuron is its step program (:func:`snn_core.program`); layers between
-    neurons are Linear, Conv1d, Conv2d, pooling, batch normalization, which is folded into the layer before it, and
-    element-wise functions, sums and concatenations of ``forward``. Products of spikes skip zeros. Numbers are float32;
-    an integer net (``quant.integer``) computes with int8 weights and int32 sums.
+    one time step of one sample, if the net is called ``net``. It allocates nothing and needs ``math.h`` alone, and that
+    only where a neuron computes a root, an exponential or the like. Every neuron is its step program
+    (:func:`snn_core.program`); layers between neurons are Linear, Conv1d, Conv2d, pooling, batch normalization, which
+    is folded into the layer before it, and element-wise functions, sums and concatenations of ``forward``. Products of
+    spikes skip zeros. Numbers are float32; an integer net (``quant.integer``) has int8 weights and int32 sums.
 
     Args:
         net: The net, one time step a call, in evaluation mode; its neurons keep their state (``init_hidden=True``).
         x: Input of one step, ``[batch, ...]``; its shape counts, and where it is spikes, that.
-        path: Folder for the files; None writes nothing.
+        path: The source, such as ``"digits.c"``, which calls the net ``digits`` and its functions ``digits_step`` and
+            ``digits_reset``; the other files lie beside it. None writes nothing, and calls the net ``net``.
         ram: Most bytes of RAM that it may take.
         flash: Most bytes of constants that it may take.
         recorded: Sequences ``[T, batch, ...]``, which ``net_main.c`` replays: it returns 0 if every spike is that of
@@ -98,24 +101,33 @@ def export_c(
         (['net.h', 'net.c'], 32)
     """
     _check(net, x, recorded)
-    source = integer_source(net, x) if _is_integer(net) else _float_source(net, x)
+    names = Names() if path is None else Names(_called(path))
+    source = integer_source(net, x, names) if _is_integer(net) else _float_source(net, x, names)
     source.report.must_fit(ram, flash)
-    files = {"net.h": source.header(), "net.c": source.code()}
+    files = {f"{names.net}.h": source.header(), f"{names.net}.c": source.code()}
     if recorded is not None:
-        files["net_main.c"] = _replay(net, recorded, source).code()
+        files[f"{names.net}_main.c"] = _replay(net, recorded, source).code()
     export = CExport(files, source.report)
     if path is not None:
-        export.write(path)
+        export.write(Path(path).parent)
     return export
 
 
-def _float_source(net: nn.Module, x: Tensor) -> Source:
+def _called(path: str | os.PathLike[str]) -> str:
+    """Return what a net is called by the file that it is written to."""
+    file = Path(path)
+    if file.suffix != ".c":
+        raise ValueError(f"a net in C is written to a file that ends in .c, got {str(path)!r}")
+    return file.stem
+
+
+def _float_source(net: nn.Module, x: Tensor, names: Names) -> Source:
     for kind, tensors in (("parameter", net.named_parameters()), ("buffer", net.named_buffers())):
         for name, tensor in tensors:
             if tensor.is_floating_point() and tensor.dtype != torch.float32:
                 raise TypeError(f"the {kind} {name!r} is {tensor.dtype}; C has float32, call net.float()")
     whole = bool((x == x.round()).all()) and bool((x.abs() <= 1).all()) and bool(x.any())
-    lowering = Lowering(calls_of(net, x), spikes=whole)
+    lowering = Lowering(calls_of(net, x), names, spikes=whole)
     outputs = lowering.outputs()
     routines = routines_of(lowering.nodes, outputs, lowering.names)
     return source_of(routines, lowering.input, outputs, ("float", "float"), lowering.names)
@@ -155,4 +167,4 @@ def _replay(net: nn.Module, xs: Tensor, source: Source) -> Replay:
         source.bounds is not None or view.buffer.spikes for view in source.outputs for _ in range(view.buffer.size)
     ]
     given = xs.cpu().flatten(2).transpose(0, 1)
-    return Replay(given, torch.stack(steps).transpose(0, 1), exact, source.ctypes)
+    return Replay(given, torch.stack(steps).transpose(0, 1), exact, source.ctypes, source.names.net)

@@ -118,17 +118,18 @@ class IntegerNeuron:
         return total + threshold * 2**n.state_shift + 2**n.state_shift
 
 
-def integer_source(net: Any, x: Tensor) -> Source:
+def integer_source(net: Any, x: Tensor, names: Names) -> Source:
     """Return the source of an integer net.
 
     Args:
         net: A ``quant.IntegerNet``.
         x: Input of one step, integers ``[batch, ...]``.
+        names: Hands out identifiers.
 
     Raises:
         Refusal: If an integer may need more than 32 bits.
     """
-    lowering = _Integers(net, x)
+    lowering = _Integers(net, x, names)
     lowering.run()
     routines = routines_of(lowering.nodes, lowering.outputs, lowering.names)
     fraction = net.fraction_bits if isinstance(net.fraction_bits, tuple) else (net.fraction_bits,)
@@ -140,8 +141,8 @@ def integer_source(net: Any, x: Tensor) -> Source:
 class _Integers:
     """Turns the layers of an integer net into what computes them."""
 
-    def __init__(self, net: Any, x: Tensor) -> None:
-        self.names = Names()
+    def __init__(self, net: Any, x: Tensor, names: Names) -> None:
+        self.names = names
         self.nodes: list[Any] = []
         self._layers = net.layers
         self._x = x[:1].long().clamp(-net.entering.largest, net.entering.largest)

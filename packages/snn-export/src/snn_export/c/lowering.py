@@ -48,12 +48,13 @@ class Lowering:
 
     Args:
         calls: The calls.
+        names: Hands out identifiers.
         spikes: Whether the input is spikes.
     """
 
-    def __init__(self, calls: Calls, spikes: bool = False) -> None:
+    def __init__(self, calls: Calls, names: Names, spikes: bool = False) -> None:
         self.calls = calls
-        self.names = Names()
+        self.names = names
         self.nodes: list[Any] = []
         self._views: dict[int, View] = {}
         shape = calls.shape(0)

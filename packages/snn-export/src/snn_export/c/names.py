@@ -13,12 +13,20 @@ __all__ = ["Names", "comment"]
 
 _LONGEST = 28  # of each part of a name; C99 tells 63 characters apart
 # what else is declared where the names are, besides words that no name here can be, as each has two parts
-_TAKEN = ("int8_t", "int16_t", "int32_t", "size_t", "float_t", "double_t", "net_state", "net_step", "net_reset")
+_TAKEN = ("int8_t", "int16_t", "int32_t", "size_t", "float_t", "double_t")
 _TAKEN += ("scratch_int8", "scratch_int16", "scratch_int32")
+_KEYWORDS = """auto break case char const continue default do double else enum extern float for goto if inline int long
+register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while""".split()
 
 
 class Names:
     """Hands out identifiers, each one once, and arrays under them.
+
+    Args:
+        net: What the net is called in C.
+
+    Raises:
+        ValueError: If that is not an identifier of C.
 
     Example:
         >>> names = Names()
@@ -28,8 +36,14 @@ class Names:
         'x_system_rm_mem'
     """
 
-    def __init__(self) -> None:
-        self._taken = {*_TAKEN}
+    def __init__(self, net: str = "net") -> None:
+        if re.fullmatch("[A-Za-z][A-Za-z0-9_]*", net) is None or len(net) > _LONGEST or net in _KEYWORDS:
+            raise ValueError(
+                f"a net in C cannot be called {net!r}; begin with a letter, and use letters, digits and underscores, "
+                f"{_LONGEST} at most, that are not a keyword"
+            )
+        self.net = net
+        self._taken = {*_TAKEN, *(f"{net}_{what}".lower() for what in ("state", "reset", "step"))}
         self._arrays: list[tuple[tuple[str, str, str], Array]] = []
 
     def array(self, path: str, what: str, ctype: str, values: Tensor, layout: str) -> Array:

@@ -23,15 +23,17 @@ class Replay:
         expected: Outputs ``[samples, steps, numbers]``.
         exact: For each output number, True if it must be the same, False if it may be rounded otherwise.
         ctypes: The types of input and output.
+        net: What the net is called in C.
     """
 
     given: Tensor
     expected: Tensor
     exact: Sequence[bool]
     ctypes: tuple[str, str]
+    net: str
 
     def code(self) -> str:
-        """Return the text of ``net_main.c``."""
+        """Return the text of the program."""
         samples, steps, _ = self.given.shape
         given, out = self.ctypes
         near = "" if all(self.exact) else _NEAR
@@ -48,6 +50,8 @@ class Replay:
             given_type=given,
             out_type=out,
             compared=compared,
+            net=self.net,
+            capitals=self.net.upper(),
         )
 
 
@@ -63,7 +67,7 @@ static int near(float a, float b)
 _MAIN = """/* Replays recorded sequences. Returns 0 if every output is the recorded one, else 1. */
 #include <stdio.h>
 
-#include "net.h"
+#include "{net}.h"
 
 #define SAMPLES {samples}
 #define STEPS {steps}
@@ -75,19 +79,19 @@ _MAIN = """/* Replays recorded sequences. Returns 0 if every output is the recor
 {near}
 int main(void)
 {{
-    static net_state state;
-    static {given_type} in[NET_INPUTS];
-    static {out_type} out[NET_OUTPUTS];
+    static {net}_state state;
+    static {given_type} in[{capitals}_INPUTS];
+    static {out_type} out[{capitals}_OUTPUTS];
     for (int sample = 0; sample < SAMPLES; sample++) {{
-        net_reset(&state);
+        {net}_reset(&state);
         for (int step = 0; step < STEPS; step++) {{
             const int row = sample * STEPS + step;
-            for (int k = 0; k < NET_INPUTS; k++) {{
-                in[k] = recorded_in[row * NET_INPUTS + k];
+            for (int k = 0; k < {capitals}_INPUTS; k++) {{
+                in[k] = recorded_in[row * {capitals}_INPUTS + k];
             }}
-            net_step(in, out, &state);
-            for (int k = 0; k < NET_OUTPUTS; k++) {{
-                const {out_type} wanted = recorded_out[row * NET_OUTPUTS + k];
+            {net}_step(in, out, &state);
+            for (int k = 0; k < {capitals}_OUTPUTS; k++) {{
+                const {out_type} wanted = recorded_out[row * {capitals}_OUTPUTS + k];
                 if ({compared}) {{
                     printf("sample %d, step %d, output %d differs from the recorded one\\n", sample, step, k);
                     return 1;

@@ -103,11 +103,11 @@ class Routine:
         """The bytes of its constants."""
         return sum(array.bytes for array in self.arrays)
 
-    def parameters(self) -> list[str]:
-        """Return the declarations of what it is called with."""
+    def parameters(self, net: str) -> list[str]:
+        """Return the declarations of what it is called with, in a net called so."""
         reads = [f"const {buffer.ctype} *x{k}" for k, buffer in enumerate(self.reads)]
         temporaries = [f"{buffer.ctype} *t{k}" for k, buffer in enumerate(self.temporaries)]
-        return [*reads, f"{self.writes.ctype} *y", *temporaries, *["net_state *state"] * bool(self.fields)]
+        return [*reads, f"{self.writes.ctype} *y", *temporaries, *[f"{net}_state *state"] * bool(self.fields)]
 
     def arguments(self) -> list[str]:
         """Return what it is called with."""

@@ -71,7 +71,8 @@ class Source:
         return sum(view.buffer.size for view in self.outputs)
 
     def header(self) -> str:
-        """Return the text of ``net.h``."""
+        """Return the text of the header."""
+        net = self.names.net
         fields = members(self.routines, self.placement)
         lines = [_declared(f.ctype, f.name, f.size) + f" /* {comment(f.meaning)} */" for f in fields]
         places, first = [], 0
@@ -89,7 +90,7 @@ class Source:
             "",
             f"in: {list(self.given.shape)}" + (", integers from {} to {}".format(*self.bounds) if self.bounds else ""),
             *places,
-            "Tensors lie row-major; the axes of weights are beside them in net.c.",
+            f"Tensors lie row-major; the axes of weights are beside them in {net}.c.",
             "",
             *str(self.report).splitlines(),
         ]
@@ -99,12 +100,12 @@ class Source:
                 "/*",
                 *(f" * {line}".rstrip() for line in about),
                 " */",
-                "#ifndef NET_H",
-                "#define NET_H",
+                f"#ifndef {net.upper()}_H",
+                f"#define {net.upper()}_H",
                 *["", "#include <stdint.h>"] * any("int" in t for t in (given, *(f.ctype for f in fields))),
                 "",
-                f"#define NET_INPUTS {self.given.buffer.size}",
-                f"#define NET_OUTPUTS {self.output_size}",
+                f"#define {net.upper()}_INPUTS {self.given.buffer.size}",
+                f"#define {net.upper()}_OUTPUTS {self.output_size}",
                 "",
                 *_CPP,
                 'extern "C" {',
@@ -112,13 +113,13 @@ class Source:
                 "",
                 "typedef struct {",
                 *(f"    {line}" for line in lines),
-                "} net_state;",
+                f"}} {net}_state;",
                 "",
                 "/* Put the net at rest, as it must be before the first step of a sequence. */",
-                "void net_reset(net_state *state);",
+                f"void {net}_reset({net}_state *state);",
                 "",
-                "/* Compute one time step: in[NET_INPUTS] to out[NET_OUTPUTS], which do not overlap. */",
-                f"void net_step(const {given} *in, {out} *out, net_state *state);",
+                "/* Compute one time step: all of in to all of out, which do not overlap. */",
+                f"void {net}_step(const {given} *in, {out} *out, {net}_state *state);",
                 "",
                 *_CPP,
                 "}",
@@ -130,7 +131,7 @@ class Source:
         )
 
     def code(self) -> str:
-        """Return the text of ``net.c``."""
+        """Return the text of the source."""
         arrays = [*dict.fromkeys(array for routine in self.routines for array in routine.arrays)]
         bodies = [line for routine in self.routines for line in routine.body]
         uses_math = not self._integer and any(f"{name}f(" in line for line in bodies for name in _MATH)
@@ -140,7 +141,7 @@ class Source:
         contract = ["#if defined(__clang__)", "#pragma STDC FP_CONTRACT OFF", "#endif", ""]
         return "\n".join(
             [
-                '#include "net.h"',
+                f'#include "{self.names.net}.h"',
                 *["", "#include <stdint.h>"] * integers,
                 *["", "#include <math.h>"] * uses_math,
                 "",
@@ -156,7 +157,7 @@ class Source:
 
     def _function(self, routine: Routine) -> str:
         title = f"/* {comment(routine.where)} */"
-        head = f"static void {routine.name}({', '.join(routine.parameters())})"
+        head = f"static void {routine.name}({', '.join(routine.parameters(self.names.net))})"
         return "\n".join([title, head, "{", *(f"    {line}" for line in routine.body), "}", ""])
 
     def _reset(self) -> list[str]:
@@ -171,7 +172,8 @@ class Source:
                 ]
             else:
                 lines += [f"    state->{field.name} = {zero};"]
-        return ["void net_reset(net_state *state)", "{", *(lines or ["    (void)state;"]), "}", ""]
+        net = self.names.net
+        return [f"void {net}_reset({net}_state *state)", "{", *(lines or ["    (void)state;"]), "}", ""]
 
     def _step(self) -> list[str]:
         given, out = self.ctypes
@@ -182,7 +184,8 @@ class Source:
             calls += [f"    for (int i = 0; i < {size}; i++) {{", f"        {to} = {source}[i];", "    }"]
         text = "\n".join(calls)
         unused = [f"    (void){name};" for name in ("in", "state") if not _mentions(text, name)]
-        head = f"void net_step(const {given} *in, {out} *out, net_state *state)"
+        net = self.names.net
+        head = f"void {net}_step(const {given} *in, {out} *out, {net}_state *state)"
         return [head, "{", *unused, *calls, "}"]
 
 

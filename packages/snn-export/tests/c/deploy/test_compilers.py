@@ -19,7 +19,7 @@ def test_a_recorded_sequence_replays_without_a_complaint(name, tmp_path):
     net, shape = {**NETS, **INTEGER_NETS}[name]()
     xs = integer_inputs(net, shape) if name in INTEGER_NETS else inputs(shape)
     folder = tmp_path / "c"
-    export_c(net, xs[0], folder, recorded=xs)
+    export_c(net, xs[0], folder / "net.c", recorded=xs)
     for compiler in ("gcc", "clang"):
         build = compiler, *FLAGS, *STRICT, *SANITIZERS, "-O1", "net.c", "net_main.c", "-lm", "-o", compiler
         made = command(*build, folder=folder)
@@ -35,7 +35,7 @@ def test_no_level_of_optimization_changes_a_spike(level, tmp_path):
     torch.manual_seed(0)
     net, shape = NETS["residual"]()
     xs = inputs(shape)
-    export_c(net, xs[0], tmp_path / "c", recorded=xs)
+    export_c(net, xs[0], tmp_path / "c" / "net.c", recorded=xs)
     for compiler in ("gcc", "clang"):
         build = compiler, *FLAGS, level, "-march=native", "net.c", "net_main.c", "-lm", "-o", "net"
         assert not command(*build, folder=tmp_path / "c").returncode
@@ -45,7 +45,7 @@ def test_no_level_of_optimization_changes_a_spike(level, tmp_path):
 def test_a_program_in_c_plus_plus_may_call_it(tmp_path):
     net, shape = NETS["dense"]()
     folder = tmp_path / "c"
-    export_c(net, inputs(shape, 1)[0], folder)
+    export_c(net, inputs(shape, 1)[0], folder / "net.c")
     (folder / "main.cpp").write_text(
         '#include "net.h"\nint main() { net_state s; float in[NET_INPUTS] = {}, out[NET_OUTPUTS]; net_reset(&s); '
         "net_step(in, out, &s); return 0; }\n"

@@ -20,7 +20,7 @@ def test_a_recorded_sequence_replays_on_the_device(name, tmp_path):
     net, shape = {**NETS, **INTEGER_NETS}[name]()
     xs = integer_inputs(net, shape, 200) if name in INTEGER_NETS else inputs(shape, 200)
     folder = tmp_path / "c"
-    report = export_c(net, xs[0], folder, recorded=xs).report
+    report = export_c(net, xs[0], folder / "net.c", recorded=xs).report
     build = "arm-none-eabi-gcc", *TARGET, *FLAGS, "-Os"
     made = command(*build, "net.c", "net_main.c", "-lm", "-o", "net.elf", folder=folder)
     assert not made.returncode, made.stderr

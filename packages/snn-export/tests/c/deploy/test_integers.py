@@ -61,7 +61,7 @@ def test_what_needs_more_than_32_bits_is_refused(tmp_path):
         net[0].weight.fill_(1.0)
     net = quant.integer(net, inputs=quant.fixed_point(30, 20))
     with pytest.raises(ValueError, match=r"0 \(IntegerLinear\) cannot be written in C: integers up to \d+ need more"):
-        export_c(net, torch.ones(1, 4).long(), tmp_path / "c")
+        export_c(net, torch.ones(1, 4).long(), tmp_path / "c" / "net.c")
     assert not [*tmp_path.iterdir()]
 
 
