@@ -54,6 +54,16 @@ def test_a_sequence_of_fixed_size_is_written(
     assert (spk.shape, mem.shape) == ((4, 2, 4), (2, 4))
 
 
+def test_a_net_is_written_in_c_within_its_budgets(
+    net: str, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["export", net, "--shape", "1,5", "--format", "c", str(tmp_path / "eye.c")]
+    assert main([*words, "--ram", "1024", "--flash", "96"]) == 0
+    assert {file.name for file in tmp_path.glob("eye*")} == {"eye.c", "eye.h"}
+    assert main([*words, "--flash", "95"]) == 1
+    assert "takes 96 bytes of flash, and flash=95 are allowed" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("function", "words", "code", "said"),
     [

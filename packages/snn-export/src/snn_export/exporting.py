@@ -22,6 +22,7 @@ def export(
     format: str,
     over: str = "step",
     dynamic: Sequence[str] = _AXES,
+    **options: Any,
 ) -> Any:
     r"""Export a net as a program for inference that needs none of our packages.
 
@@ -31,7 +32,7 @@ def export(
 
     in which a state is named by its neuron's path, such as ``"1.mem"``, and is zero at rest. Over a sequence it is a
     function of ``xs[T, batch, ...]``, starts at rest, and returns the states after the last step behind the outputs.
-    The first two steps of the program are compared with those of the net. The net keeps what it kept.
+    The first two steps of the program are compared with those of the net, but in C. The net keeps what it kept.
 
     Args:
         net: A net called with one step's input, whose neurons keep their state (``init_hidden=True``), in evaluation
@@ -42,19 +43,23 @@ def export(
         path: The file, which is whole or not there at all; None for none.
         format: ``"torch"``: a program of ``torch.export``, written by ``torch.export.save``. ``"onnx"``: a model of
             ONNX; needs ``snn-export[onnx]``. ``"executorch"``: a program of ExecuTorch, in which XNNPACK computes what
-            it can; needs ``snn-export[executorch]``.
+            it can; needs ``snn-export[executorch]``. ``"c"``: a header and a source in C99, one step of one sample,
+            with names that begin with that of the file.
         over: ``"step"`` or ``"sequence"``.
         dynamic: What the program leaves free: the ``"batch"``, and over a sequence the ``"time"``, for which there is a
             loop in the program. Without it the steps of ``x`` stand one after the other.
+        options: Of ``"c"``: ``ram`` and ``flash``, the most bytes that the net may take; ``recorded``, sequences
+            ``[T, batch, ...]`` that a program in C replays, to compare its spikes with those of the net here.
 
     Returns:
-        The program: a ``torch.export.ExportedProgram``, an ``onnx.ModelProto``, or ExecuTorch's
-        ``ExecutorchProgramManager``.
+        The program: a ``torch.export.ExportedProgram``, an ``onnx.ModelProto``, ExecuTorch's
+        ``ExecutorchProgramManager``, or the texts in C by file name (``files``) and what they take (``report``).
 
     Raises:
         ValueError: If an option is unknown, the net is in training mode where that matters, keeps what is no tensor for
             each sample, does not take ``x``, or does what cannot be exported.
-        TypeError: If ``net`` is not a module, or ``x`` or what the net returns are no tensors.
+        TypeError: If ``net`` is not a module, ``x`` or what the net returns are no tensors, or the format does not have
+            an option.
         ImportError: If what the format needs is not installed; the command that installs it is named.
         OSError: If the file cannot be written.
 
@@ -78,4 +83,4 @@ def export(
         raise ValueError(f"export: over must be 'step' or 'sequence', got {over!r}")
     if isinstance(dynamic, str) or not {*dynamic} <= {*_AXES}:
         raise ValueError(f"export: dynamic must name some of 'batch' and 'time' in a tuple, got {dynamic!r}")
-    return writer(format)(net, inputs, path, over=over, dynamic=frozenset(dynamic))
+    return writer(format, options)(net, inputs, path, over=over, dynamic=frozenset(dynamic), **options)

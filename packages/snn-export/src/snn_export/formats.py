@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,35 +16,40 @@ class Format:
 
     Args:
         module: The module that writes it, imported when it is asked for.
-        function: Its function of ``(net, x, path, *, over, dynamic)``, which returns the program.
+        function: Its function of ``(net, x, path, *, over, dynamic, **options)``, which returns the program.
         needs: What the module imports from others, by import name.
         extra: The extra of this package that brings them.
+        options: What the function takes besides.
     """
 
     module: str
     function: str
     needs: tuple[str, ...] = ()
     extra: str = ""
+    options: tuple[str, ...] = ()
 
 
 FORMATS = {
     "torch": Format("snn_export.torch_program", "export_torch"),
     "onnx": Format("snn_export.onnx_model", "export_onnx", ("onnx", "onnxscript"), "onnx"),
     "executorch": Format("snn_export.executorch_program", "export_executorch", ("executorch",), "executorch"),
+    "c": Format("snn_export.c", "write_c", options=("ram", "flash", "recorded")),
 }
 
 
-def writer(name: str) -> Callable[..., Any]:
+def writer(name: str, options: Collection[str] = ()) -> Callable[..., Any]:
     """Return the function that writes a format.
 
     Args:
         name: Name of the format.
+        options: The names of the options that it is to take.
 
     Returns:
         Its function.
 
     Raises:
         ValueError: If there is no such format.
+        TypeError: If it does not take an option.
         ImportError: If something that it needs is not installed.
 
     Example:
@@ -54,6 +59,10 @@ def writer(name: str) -> Callable[..., Any]:
     if name not in FORMATS:
         raise ValueError(f"export: format must be one of {', '.join(map(repr, FORMATS))}, got {name!r}")
     form = FORMATS[name]
+    for option in options:
+        if option not in form.options:
+            takes = f"takes {', '.join(form.options)}" if form.options else "takes no options"
+            raise TypeError(f"export: format={name!r} has no option {option!r}; it {takes}")
     for need in form.needs:
         try:
             with quiet():

@@ -33,7 +33,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("net", metavar="net.py:make_net", help="function that makes a net, without arguments")
     parser.add_argument("path", metavar="PATH", help="file to write")
-    parser.add_argument("--format", required=True, metavar="FORMAT", help="torch, onnx or executorch")
+    parser.add_argument("--format", required=True, metavar="FORMAT", help="torch, onnx, executorch or c")
     parser.add_argument(
         "--shape", required=True, type=_shape, metavar="B,...", help="shape of a step's input; T,B,... of a sequence's"
     )
@@ -41,6 +41,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dynamic", type=_axes, default=_AXES, metavar="AXES", help="what is left free (default batch,time); none"
     )
+    for name, memory in (("ram", "states and scratch"), ("flash", "weights and other constants")):
+        parser.add_argument(f"--{name}", type=int, metavar="BYTES", help=f"in C: the most that {memory} may take")
 
 
 def main(options: argparse.Namespace) -> int:
@@ -82,7 +84,9 @@ def _written(options: argparse.Namespace) -> None:
     if not isinstance(net, torch.nn.Module):
         raise CannotMake(f"{options.net} returns a {type(net).__name__}; it must return a torch.nn.Module")
     sample = torch.rand(options.shape, generator=torch.Generator().manual_seed(0))
-    export(net.eval(), sample, options.path, format=options.format, over=options.over, dynamic=options.dynamic)
+    asked = {name: getattr(options, name) for name in ("ram", "flash") if getattr(options, name) is not None}
+    how = {"format": options.format, "over": options.over, "dynamic": options.dynamic}
+    export(net.eval(), sample, options.path, **how, **asked)
 
 
 def _shape(text: str) -> tuple[int, ...]:

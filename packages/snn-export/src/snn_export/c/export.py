@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from snn_export.c.names import Names
 from snn_export.c.replay import Replay
 from snn_export.c.source import Source, routines_of, source_of
 
-__all__ = ["CExport", "export_c"]
+__all__ = ["CExport", "export_c", "write_c"]
 
 _INTEGER_NET = "snn_functional.quant.integer_net", "IntegerNet"  # which is not imported for those who have none
 
@@ -111,6 +111,36 @@ def export_c(
     if path is not None:
         export.write(Path(path).parent)
     return export
+
+
+def write_c(
+    net: nn.Module,
+    inputs: Sequence[Tensor],
+    path: str | os.PathLike[str] | None,
+    *,
+    over: str,
+    dynamic: frozenset[str],
+    **options: Any,
+) -> CExport:
+    """Write a net in C99, as one of the formats of :func:`snn_export.export`.
+
+    Args:
+        net: The net.
+        inputs: What it takes in a step; one tensor, of which the shape counts.
+        path: The source.
+        over: ``"step"``.
+        dynamic: Not asked for: a step in C is of one sample.
+        options: Those of :func:`export_c`.
+
+    Raises:
+        ValueError: If it is asked for more than a step of one input, or as :func:`export_c` does.
+    """
+    if over != "step":
+        raise ValueError("export: format='c' writes one step, which a loop in C calls; pass over='step'")
+    if len(inputs) != 1:
+        raise ValueError(f"export: format='c' is for nets of one input, got {len(inputs)}")
+    x = inputs[0].long() if _is_integer(net) else inputs[0]
+    return export_c(net, x, path, **options)
 
 
 def _called(path: str | os.PathLike[str]) -> str:
