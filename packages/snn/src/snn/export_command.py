@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 from contextlib import redirect_stdout
-from typing import Any
 
 from snn._installing import hint
-from snn.factory import CannotMake, made_by
+from snn.factory import CannotMake
+from snn.named_net import made_net, random_batch
 
 __all__ = ["add_options", "main"]
 
@@ -78,12 +78,7 @@ def _written(options: argparse.Namespace) -> None:
     except ModuleNotFoundError as error:
         missing = str(error.name).partition(".")[0].replace("_", "-")
         raise CannotMake(f"not installed: {missing}; {hint('snn[export]')}") from None
-    import torch
-
-    net: Any = made_by(options.net)
-    if not isinstance(net, torch.nn.Module):
-        raise CannotMake(f"{options.net} returns a {type(net).__name__}; it must return a torch.nn.Module")
-    sample = torch.rand(options.shape, generator=torch.Generator().manual_seed(0))
+    net, sample = made_net(options.net), random_batch(options.shape)
     asked = {name: getattr(options, name) for name in ("ram", "flash") if getattr(options, name) is not None}
     how = {"format": options.format, "over": options.over, "dynamic": options.dynamic}
     export(net.eval(), sample, options.path, **how, **asked)
