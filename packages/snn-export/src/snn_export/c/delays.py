@@ -37,7 +37,7 @@ class Ring:
 
     def __post_init__(self) -> None:
         slots = self.most + 1
-        self.fields = [
+        self.fields: list[Field] = [
             Field(self.names.new(self.path, "past"), "float", slots * self.size, f"inputs of {slots} steps"),
             Field(self.names.new(self.path, "now"), "int32_t", 0, "the slot of this step's input"),
         ]

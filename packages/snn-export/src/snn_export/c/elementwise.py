@@ -61,9 +61,9 @@ class Loop:
     """
 
     def __init__(self, shape: Sequence[int], path: str, names: Names) -> None:
-        self.shape = tuple(shape)
+        self.shape: tuple[int, ...] = tuple(shape)
         self.arrays: list[Array] = []
-        self.lines = Lines()
+        self.lines: Lines = Lines()
         self._path = path
         self._names = names
         self._before: list[str] = []

@@ -58,7 +58,7 @@ class Lowering:
         self.nodes: list[Any] = []
         self._views: dict[int, View] = {}
         shape = calls.shape(0)
-        self.input = View(Buffer(numbers(shape), spikes=spikes), shape)
+        self.input: View = View(Buffer(numbers(shape), spikes=spikes), shape)
         self._views[0] = self.input
         for step in calls.steps:
             if step.of_step:
