@@ -70,6 +70,7 @@ X = torch.rand(3, 5)
 REFUSED: dict[str, tuple[Any, Any, dict[str, Any], type[Exception], str]] = {
     "no net": (lambda: 3, X, {}, TypeError, r"takes a net \(nn.Module\), got int"),
     "no tensor": (kept, [[1.0]], {}, TypeError, "takes a tensor x, or a tuple of tensors, got list"),
+    "no axis": (kept, torch.tensor(1.0), {}, ValueError, r"x must have an axis for the batch"),
     "no input": (kept, (), {}, TypeError, "takes a tensor x, or a tuple of tensors, got tuple"),
     "unknown format": (kept, X, {"format": "gif"}, ValueError, "format must be one of 'torch', .*, got 'gif'"),
     "unknown over": (kept, X, {"over": "all"}, ValueError, "over must be 'step' or 'sequence', got 'all'"),

@@ -86,6 +86,21 @@ def test_a_net_called_by_explicit_states_is_the_function_that_it_is() -> None:
             torch.testing.assert_close(tuple(program(x, syn, mem)), tuple(net(x, syn, mem)))
 
 
+def test_outputs_may_be_of_other_kinds_than_spikes() -> None:
+    class Classes(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.neuron = snn.Leaky(beta=0.9, init_hidden=True)
+
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            spk = self.neuron(x)
+            return spk.argmax(1), spk > 0
+
+    net, xs = Classes(), 2 * torch.rand(4, 7, 5)
+    program = export(net, xs[0, :3], format="torch").module()
+    torch.testing.assert_close(stepped(program, net, [xs]), looped(net, [xs]))
+
+
 def test_what_the_net_keeps_and_has_is_left_alone() -> None:
     net, inputs = made("several outputs")
     with torch.no_grad():

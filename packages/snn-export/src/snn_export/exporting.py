@@ -32,14 +32,16 @@ def export(
 
     in which a state is named by its neuron's path, such as ``"1.mem"``, and is zero at rest. Over a sequence it is a
     function of ``xs[T, batch, ...]``, starts at rest, and returns the states after the last step behind the outputs.
-    The first two steps of the program are compared with those of the net, but in C. The net keeps what it kept.
+    The first two steps of the program, or the sequence, are compared with those of the net, but in C. The net keeps what
+    it kept.
 
     Args:
         net: A net called with one step's input, whose neurons keep their state (``init_hidden=True``), in evaluation
             mode. Over one step also one that takes its states and returns them; over a sequence also one of layers that
             take whole sequences.
         x: The input of one step ``[batch, ...]``, or with ``over="sequence"`` of all, ``[T, batch, ...]``: its shape,
-            dtype and device are those of the program, its values do not count. A tuple where the net takes several.
+            dtype and device are those of the program, its values serve for the comparison alone. A tuple where the net
+            takes several.
         path: The file, which is whole or not there at all; None for none.
         format: ``"torch"``: a program of ``torch.export``, written by ``torch.export.save``. ``"onnx"``: a model of
             ONNX; needs ``snn-export[onnx]``. ``"executorch"``: a program of ExecuTorch, in which XNNPACK computes what
@@ -52,8 +54,9 @@ def export(
             ``[T, batch, ...]`` that a program in C replays, to compare its spikes with those of the net here.
 
     Returns:
-        The program: a ``torch.export.ExportedProgram``, an ``onnx.ModelProto``, ExecuTorch's
-        ``ExecutorchProgramManager``, or the texts in C by file name (``files``) and what they take (``report``).
+        The program: a ``torch.export.ExportedProgram``, which shares its weights with the net; an ``onnx.ModelProto``;
+        ExecuTorch's ``ExecutorchProgramManager``; or the texts in C by file name (``files``) and what they take
+        (``report``).
 
     Raises:
         ValueError: If an option is unknown, the net is in training mode where that matters, keeps what is no tensor for
@@ -79,6 +82,8 @@ def export(
     inputs = (x,) if isinstance(x, Tensor) else tuple(x) if isinstance(x, tuple | list) else ()
     if not inputs or not all(isinstance(one, Tensor) for one in inputs):
         raise TypeError(f"export takes a tensor x, or a tuple of tensors, got {type(x).__name__}")
+    if not all(one.dim() for one in inputs):
+        raise ValueError("export: x must have an axis for the batch, [batch, ...], got a tensor of shape []")
     if over not in _OVER:
         raise ValueError(f"export: over must be 'step' or 'sequence', got {over!r}")
     if isinstance(dynamic, str) or not {*dynamic} <= {*_AXES}:
