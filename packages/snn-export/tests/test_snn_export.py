@@ -20,6 +20,7 @@ def test_every_public_name_is_there() -> None:
 
 def test_importing_it_loads_what_no_format_needs() -> None:
     needs = {need for form in FORMATS.values() for need in form.needs}
+    needs |= {"snn_export.program", "snn_core"}
     program = f"import sys, snn_export; print({needs!r} & set(sys.modules) or 'none')"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "none"

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from snn_core.files.whole_file import whole_file
 from snn_export.over import program_of
-from snn_export.program import Program, quiet
+from snn_export.program import Program
+from snn_export.quiet import quiet
 
 MANIFEST = "snn_json"
 

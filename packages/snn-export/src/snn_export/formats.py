@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
-from snn_export.program import quiet
+from snn_export.quiet import quiet
 
 
 @dataclass(frozen=True)

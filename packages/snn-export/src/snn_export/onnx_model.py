@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from snn_core.files.whole_file import whole_file
 from snn_export.over import program_of
-from snn_export.program import Program, quiet
+from snn_export.program import Program
+from snn_export.quiet import quiet
 
 if TYPE_CHECKING:
     import onnx
@@ -43,6 +44,7 @@ def export_onnx(
 
     Raises:
         ValueError: If ONNX has no operator for something that the net does, or the model is larger than 2 GiB.
+        ImportError: If onnxscript is too old for this PyTorch.
     """
     import onnx
 
@@ -72,6 +74,10 @@ def _model(program: Program, net: nn.Module) -> onnx.ModelProto:
                 input_names=[entry.name for entry in program.inputs],
                 output_names=[entry.name for entry in program.outputs],
             )
+    except ImportError as error:
+        raise ImportError(
+            f"export: PyTorch {torch.__version__} asks for a newer onnxscript ({error}): pip install -U onnxscript"
+        ) from error
     except torch.onnx.OnnxExporterError as error:
         free = program.over == "sequence" and "time" in program.inputs[0].shape
         remedy = "; pass dynamic=('batch',), which writes the steps of x out" if free else ""

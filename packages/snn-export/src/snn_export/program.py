@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +13,7 @@ from torch.export import Dim, ExportedProgram
 import snn_core
 from snn_core.kernels.operator import WRITES_OUT
 from snn_export._version import __version__
+from snn_export.quiet import quiet
 from snn_export.step import at_rest
 
 
@@ -114,14 +113,6 @@ def traced(
         WRITES_OUT.reset(writing_out)
     forget_files(exported)
     return exported
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep PyTorch from warning of what it does itself."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
 
 
 def forget_files(exported: ExportedProgram) -> None:

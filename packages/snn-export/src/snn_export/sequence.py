@@ -12,7 +12,8 @@ from torch.export.graph_signature import InputKind
 from snn_core.neuron.kept import as_tensors, temporal_by_path
 from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.utils import reset
-from snn_export.program import Program, axes_of, entries, must_be_same, quiet, traced
+from snn_export.program import Program, axes_of, entries, must_be_same, traced
+from snn_export.quiet import quiet
 from snn_export.step import apart, at_rest, called, must_be_evaluating, named_tensors
 from snn_export.stepping import input_names, step_program
 
