@@ -32,8 +32,8 @@ def export(
 
     in which a state is named by its neuron's path, such as ``"1.mem"``, and is zero at rest. Over a sequence it is a
     function of ``xs[T, batch, ...]``, starts at rest, and returns the states after the last step behind the outputs.
-    The first two steps of the program, or the sequence, are compared with those of the net, but in C. The net keeps what
-    it kept.
+    The first two steps of the program, or the sequence, are compared with those of the net, but in C. The net keeps
+    what it kept.
 
     Args:
         net: A net called with one step's input, whose neurons keep their state (``init_hidden=True``), in evaluation
