@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 
 import snn_core as snn
 from snn_core.kernels import register, unregister
-from snn_core.kernels.layers import Layout
+from snn_core.kernels.convolutions import Layout
 
 from .zoo import call_loop
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 import snn_core as snn
 from snn_core import kernels, surrogate
-from snn_core.kernels.layers import Layout
+from snn_core.kernels.convolutions import Layout
 
 from .stepped_programs import Stepped, stepped
 from .test_mixed_precision import HALF, Cell, same_numbers, single, taught

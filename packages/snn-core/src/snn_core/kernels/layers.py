@@ -1,4 +1,4 @@
-"""Layers of torch in a net that runs layer by layer: how products, pooling and convolutions are computed faster."""
+"""Layers of torch in a net that runs layer by layer: how products and pooling are computed faster."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from snn_core.kernels.fused import fits, is_plain
+from snn_core.kernels.fused import is_plain
 from snn_core.kernels.registry import first_of, offered
 from snn_core.neuron.firing import is_autocast
 
@@ -167,73 +167,22 @@ def _windows(
     return_indices: bool = False,
 ) -> Windows | None:
     """Return the windows that are meant; None for those of another kind, or that torch would not take."""
-    kernel, steps = _pair(kernel_size), _pair(stride) if stride not in (None, (), []) else _pair(kernel_size)
-    margin = _pair(padding)
-    if kernel is None or steps is None or margin is None or _pair(dilation) != (1, 1) or ceil_mode or return_indices:
+    kernel, steps = pair(kernel_size), pair(stride) if stride not in (None, (), []) else pair(kernel_size)
+    margin = pair(padding)
+    if kernel is None or steps is None or margin is None or pair(dilation) != (1, 1) or ceil_mode or return_indices:
         return None
     valid = all(k > 0 and s > 0 and 0 <= 2 * p <= k for k, s, p in zip(kernel, steps, margin, strict=True))
     return Windows(kernel, steps, margin) if valid else None
 
 
-def _pair(value: Any) -> tuple[int, int] | None:
+def pair(value: Any) -> tuple[int, int] | None:
+    """Return what an option of a layer says of rows and columns; None where it is not one or two whole numbers.
+
+    Example:
+        >>> pair(2), pair([1, 3]), pair("same")
+        ((2, 2), (1, 3), None)
+    """
     numbers = list(value) if isinstance(value, Sequence) else [value]
     if not numbers or len(numbers) > 2 or not all(type(n) is int for n in numbers):
         return None
     return numbers[0], numbers[-1]
-
-
-class Layout:
-    """Gives convolutions their input in channels-last layout, where it gains, and sees its size.
-
-    In float32 on a CPU it gains, and in bfloat16 under autocast: the layouts of oneDNN's convolutions have the channels
-    inside, and torch pools a vector of channels at a time in this layout where it compares numbers one by one in the
-    other. What follows a convolution keeps the layout by itself: pooling, normalization, neurons. Values and shapes are
-    those of the net without; parameters keep their layout.
-
-    ``largest`` is the size in bytes of the largest tensor that a convolution read or gave so far.
-
-    Example:
-        >>> conv, x = torch.nn.Conv2d(2, 3, 5), torch.zeros(7, 2, 8, 8)
-        >>> layout = Layout()
-        >>> layout.convolved(conv, x).stride(), layout.largest
-        ((48, 1, 12, 3), 3584)
-    """
-
-    def __init__(self) -> None:
-        self.largest: int = 0
-
-    def convolved(self, convolve: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-        """Convolve a tensor.
-
-        Args:
-            convolve: The convolution.
-            x: Its input ``[rows, channels, ...]``.
-
-        Returns:
-            Its output.
-        """
-        x = _channels_last(x) if _gains(x) else x
-        out = convolve(x)
-        self.largest = max(self.largest, x.nbytes, out.nbytes)
-        return out
-
-
-_FORMATS = {4: torch.channels_last, 5: torch.channels_last_3d}
-
-
-def _gains(x: Tensor) -> bool:
-    return (
-        x.device.type == "cpu"
-        and (x.dtype == torch.float32 or (x.dtype == torch.bfloat16 and is_autocast("cpu")))
-        and x.dim() in _FORMATS
-        and torch.backends.mkldnn.is_available()
-        and torch._C._get_mkldnn_enabled()
-        and fits(x)
-    )
-
-
-def _channels_last(x: Tensor) -> Tensor:
-    if x.shape[1] == 1:
-        # a single channel is in both layouts at once, and torch tells them apart by the stride of an axis of length 1
-        return x.contiguous().squeeze(1).unsqueeze(-1).movedim(-1, 1)
-    return x.contiguous(memory_format=_FORMATS[x.dim()])

@@ -160,7 +160,7 @@ class Interpreter(Protocol):
 
 _OFFERED: dict[str, list[Any]] = {}  # what is registered for each operation, the last one first
 # functions of torch.nn.functional, which layers.py runs by what is registered, and any neuron's step program
-_OTHERS = ("linear", "max_pool2d", "program")
+_OTHERS = ("linear", "conv2d", "max_pool2d", "program")
 
 
 def register(operation: str, kernel: Any) -> None:
@@ -168,9 +168,9 @@ def register(operation: str, kernel: Any) -> None:
 
     Args:
         operation: Name of a sequence operator, such as ``"leaky"``; ``"program"`` for the step program of any neuron;
-            or ``"linear"`` or ``"max_pool2d"`` of torch.
-        kernel: The implementation: a :class:`Kernel`, an :class:`Interpreter`, or a ``Product`` or ``Pooling`` of
-            ``snn_core.kernels.layers``.
+            or ``"linear"``, ``"conv2d"`` or ``"max_pool2d"`` of torch.
+        kernel: The implementation: a :class:`Kernel`, an :class:`Interpreter`, a ``Product`` or ``Pooling`` of
+            ``snn_core.kernels.layers``, or a ``Convolution`` of ``snn_core.kernels.convolutions``.
 
     Raises:
         ValueError: If the operation is unknown.

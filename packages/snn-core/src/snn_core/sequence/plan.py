@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
-from snn_core.kernels.layers import Layout, is_compiled, linear, max_pool2d, takes
+from snn_core.kernels.convolutions import Layout
+from snn_core.kernels.layers import is_compiled, linear, max_pool2d, takes
 from snn_core.neuron.temporal import Temporal, current
 from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.concatenation import concatenated
@@ -96,8 +97,8 @@ class Plan:
         outputs: What the net returns, as a tree of :class:`Place`.
         net: The net.
 
-    ``products`` says how linear layers were computed in the last run, and ``once`` what was computed in one step alone,
-    both by path.
+    ``products`` says how linear layers and convolutions were computed in the last run, ``once`` what was computed in
+    one step, both by path.
     """
 
     def __init__(self, steps: Sequence[Step], outputs: Any, net: nn.Module) -> None:
@@ -296,7 +297,7 @@ class Pass:
         modules: The modules of the net, by path.
         folding: How the rows that a layer sees are made of these steps.
         layout: What convolutions are given, where that is to be chosen.
-        products: How linear layers were computed, by path; filled as they are.
+        products: How linear layers and convolutions were computed, by path; filled as they are.
     """
 
     modules: dict[str, nn.Module]
@@ -339,7 +340,9 @@ class Layer(Whole):
         if takes(module):
             return _LINEAR(run, path, x, module.weight, module.bias)
         if run.layout is not None and isinstance(module, _CONVOLUTIONS):
-            return run.layout.convolved(module, x)
+            out, how = run.layout.called(module, x)
+            run.products.update({path: how} if how else {})
+            return out
         if run.layout is not None and type(module) is nn.MaxPool2d:
             windows = module.kernel_size, module.stride, module.padding, module.dilation, module.ceil_mode
             return max_pool2d(F.max_pool2d, x, *windows)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from snn_core import kernels
-from snn_core.kernels.layers import expected
+from snn_core.kernels import convolutions, layers
 from snn_core.neuron.history import History
 from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neuron.temporal import Temporal, as_floating
@@ -68,7 +68,7 @@ class Schedule:
         """Return the schedule once it has run.
 
         Args:
-            how: How its linear layers were computed, by path.
+            how: How its linear layers and convolutions were computed, by path.
             once: The paths of what was computed in one step, as its input was the same in all.
 
         Example:
@@ -137,7 +137,9 @@ def _how(module: nn.Module, x: Tensor | None, steps: int) -> str:
     if isinstance(module, BatchNormTT1d | BatchNormTT2d):
         return "one step after the other, each with its own entry"
     if isinstance(module, nn.Linear):
-        return expected(x.device.type)
+        return layers.expected(x.device.type)
+    if isinstance(module, nn.Conv2d):
+        return convolutions.expected(x.device.type)
     return "all steps at once"
 
 

@@ -1,0 +1,212 @@
+"""Convolutions in a net that runs layer by layer: by what is registered for them, and in the layout that gains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from snn_core.kernels.fused import fits, is_plain
+from snn_core.kernels.layers import is_compiled, pair
+from snn_core.kernels.registry import first_of, offered
+from snn_core.neuron.firing import is_autocast
+
+
+class Moves(NamedTuple):
+    """How windows move over images, in rows and columns, and in how many groups channels are convolved."""
+
+    stride: tuple[int, int] = (1, 1)
+    padding: tuple[int, int] = (0, 0)
+    dilation: tuple[int, int] = (1, 1)
+    groups: int = 1
+
+
+class Convolution(Protocol):
+    """An implementation of ``torch.nn.functional.conv2d`` for many images at once, on one type of device.
+
+    ``gains`` says in a few words when it gains.
+    """
+
+    name: str
+    device: str
+    gains: str
+
+    def refuses(self, x: Tensor, weight: Tensor, bias: Tensor | None, moves: Moves) -> str | None:
+        """Return None to take the call, else the reason why not; the tensors are plain and on the device."""
+
+    def conv2d(self, x: Tensor, weight: Tensor, bias: Tensor | None, moves: Moves) -> tuple[Tensor, str]:
+        """Return what ``conv2d`` gives, under autograd as there, and how it was computed."""
+
+
+def conv2d(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> tuple[Tensor, str]:
+    """Compute ``torch.nn.functional.conv2d`` by what is registered and takes the call, and say how.
+
+    Args:
+        x: Images ``[images, channels, height, width]``.
+        weight: The weights.
+        bias: The bias.
+        stride: As in torch.
+        padding: As in torch.
+        dilation: As in torch.
+        groups: As in torch.
+
+    Returns:
+        The output, and a few words that say how it came about and by whom.
+
+    Example:
+        >>> out, how = conv2d(torch.ones(4, 1, 3, 3, device="meta"), torch.ones(2, 1, 3, 3, device="meta"))
+        >>> out.shape, how
+        (torch.Size([4, 2, 1, 1]), 'dense convolution (none other is installed for meta)')
+    """
+    convolution, why = None, f"none other is installed for {x.device.type}"
+    if offers := offered("conv2d", x.device.type):
+        moves = _moves(weight, stride, padding, dilation, groups)
+        if not is_plain(*(t for t in (x, weight, bias) if t is not None)):
+            why = "under autocast" if is_autocast(x.device.type) else "not one plain call on one device"
+        elif moves is None:
+            why = f"padding {padding!r}"
+        else:
+            convolution, why = first_of(offers, x, weight, bias, moves)
+            if convolution is not None:
+                out, how = convolution.conv2d(x, weight, bias, moves)
+                return out, f"{how} ({convolution.name})"
+    return F.conv2d(x, weight, bias, stride, padding, dilation, groups), f"dense convolution ({why})"
+
+
+def _moves(weight: Tensor, stride: Any, padding: Any, dilation: Any, groups: int) -> Moves | None:
+    """Return the moves that are meant; None where the padding is not the same on both sides, or not torch's."""
+    steps, apart = pair(stride), pair(dilation)
+    if steps is None or apart is None or weight.dim() != 4:
+        return None
+    reach = [d * (k - 1) for d, k in zip(apart, weight.shape[2:], strict=True)]
+    if padding == "same":
+        margin = None if any(r % 2 for r in reach) else (reach[0] // 2, reach[1] // 2)
+    else:
+        margin = (0, 0) if padding == "valid" else pair(padding)
+    return None if margin is None or min(margin) < 0 else Moves(steps, margin, apart, groups)
+
+
+def expected(device: str) -> str:
+    """Say how a ``Conv2d`` layer will run on a type of device; what it is fed with decides when it runs.
+
+    Example:
+        >>> expected("meta")
+        'all steps at once'
+    """
+    first = next(iter(offered("conv2d", device)), None)
+    if first is None:
+        return "all steps at once"
+    how = "dense convolution (under autocast)" if is_autocast(device) else f"{first.gains} ({first.name})"
+    return f"all steps at once; {how}"
+
+
+def takes(module: nn.Module) -> bool:
+    """Return True for a ``Conv2d`` layer that may be computed otherwise than by its ``forward``.
+
+    Example:
+        >>> takes(nn.Conv2d(1, 2, 3)), takes(nn.Conv2d(1, 2, 3, padding=1, padding_mode="circular"))
+        (True, False)
+    """
+    return (
+        isinstance(module, nn.Conv2d)
+        and (type(module).forward, type(module)._conv_forward) == _CONV2D
+        and not {"forward", "_conv_forward"} & vars(module).keys()
+        and module.padding_mode == "zeros"
+        and not is_compiled(module)
+    )
+
+
+_CONV2D = nn.Conv2d.forward, nn.Conv2d._conv_forward  # as they are when this is imported, before anybody replaces one
+
+
+class Layout:
+    """Gives convolutions their input in channels-last layout, where it gains, and sees its size.
+
+    In float32 on a CPU it gains, and in bfloat16 under autocast: the layouts of oneDNN's convolutions have the channels
+    inside, and torch pools a vector of channels at a time in this layout where it compares numbers one by one in the
+    other. What follows a convolution keeps the layout by itself: pooling, normalization, neurons. Values and shapes are
+    those of the net without; parameters keep their layout.
+
+    ``largest`` is the size in bytes of the largest tensor that a convolution read or gave so far.
+
+    Example:
+        >>> conv, x = torch.nn.Conv2d(2, 3, 5), torch.zeros(7, 2, 8, 8)
+        >>> layout = Layout()
+        >>> layout.called(conv, x)[0].stride(), layout.largest
+        ((48, 1, 12, 3), 3584)
+    """
+
+    def __init__(self) -> None:
+        self.largest: int = 0
+
+    def called(self, module: Any, x: Tensor) -> tuple[Tensor, str | None]:
+        """Call a layer that convolves.
+
+        Args:
+            module: The layer.
+            x: Its input ``[rows, channels, ...]``.
+
+        Returns:
+            Its output, and how it was computed; None if by the layer itself.
+        """
+        if not takes(module):
+            return self.convolved(module, x), None
+        return self.conv2d(x, module.weight, module.bias, module.stride, module.padding, module.dilation, module.groups)
+
+    def conv2d(self, x: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, str]:
+        """Compute :func:`conv2d`."""
+        hows: list[str] = []
+
+        def convolve(x: Tensor) -> Tensor:
+            out, how = conv2d(x, *args, **kwargs)
+            hows.append(how)
+            return out
+
+        return self.convolved(convolve, x), hows[0]
+
+    def convolved(self, convolve: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+        """Convolve a tensor.
+
+        Args:
+            convolve: The convolution.
+            x: Its input ``[rows, channels, ...]``.
+
+        Returns:
+            Its output.
+        """
+        x = _channels_last(x) if _gains(x) else x
+        out = convolve(x)
+        self.largest = max(self.largest, x.nbytes, out.nbytes)
+        return out
+
+
+_FORMATS = {4: torch.channels_last, 5: torch.channels_last_3d}
+
+
+def _gains(x: Tensor) -> bool:
+    return (
+        x.device.type == "cpu"
+        and (x.dtype == torch.float32 or (x.dtype == torch.bfloat16 and is_autocast("cpu")))
+        and x.dim() in _FORMATS
+        and torch.backends.mkldnn.is_available()
+        and torch._C._get_mkldnn_enabled()
+        and fits(x)
+    )
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    if x.shape[1] == 1:
+        # a single channel is in both layouts at once, and torch tells them apart by the stride of an axis of length 1
+        return x.contiguous().squeeze(1).unsqueeze(-1).movedim(-1, 1)
+    return x.contiguous(memory_format=_FORMATS[x.dim()])
