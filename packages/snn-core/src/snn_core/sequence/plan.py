@@ -134,10 +134,9 @@ class Plan:
         Returns:
             The outputs ``[T, batch, ...]``, zero where a sample does not run.
         """
-        unchanging = self._unchanging(net, xs, folding)
         if not self.gains_from_blocks or torch.compiler.is_compiling() or any(map(is_compiled, net.modules())):
-            return self._run(net, xs, folding, None, unchanging)
-        layout = Layout()
+            return self._run(net, xs, folding, None, self._unchanging(net, xs, folding, None))
+        layout, unchanging = Layout(), self._unchanging(net, xs, folding, Layout())
 
         def parts() -> Iterator[Tensor]:
             yield xs[:1]
@@ -156,13 +155,14 @@ class Plan:
                 module.lay_out_kept()
         return tree_map(Tensor.contiguous, out)
 
-    def _unchanging(self, net: nn.Module, xs: Tensor, folding: Folding) -> dict[int, Any]:
+    def _unchanging(self, net: nn.Module, xs: Tensor, folding: Folding, layout: Layout | None) -> dict[int, Any]:
         """Compute what is the same in every step, once, where the input is one step expanded over time.
 
         Args:
             net: The net.
             xs: Its input.
             folding: Which samples run.
+            layout: What convolutions are given, where that is to be chosen.
 
         Returns:
             The values of one step by number; none where the input may differ from step to step, or something watches
@@ -173,7 +173,7 @@ class Plan:
             return {}
         if xs.dim() < 2 or len(xs) < 2 or xs.stride(0) != 0 or (xs.requires_grad and torch.is_grad_enabled()):
             return {}
-        run = Pass(dict(net.named_modules(remove_duplicate=False)), folding.part(0, 1), None, self.products)
+        run = Pass(dict(net.named_modules(remove_duplicate=False)), folding.part(0, 1), layout, self.products)
         values: dict[int, Any] = {0: xs[0]}
         needed = {*self._outputs}
         for step in self.steps:
