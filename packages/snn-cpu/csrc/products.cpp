@@ -7,13 +7,12 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <tuple>
-#include <type_traits>
 #include <vector>
 
+#include "finite.h"
 #include "instruction_set.h"
 #include "pool.h"
 #include "tensors.h"
@@ -67,20 +66,6 @@ void transpose(const T* in, int64_t rows, int64_t columns, T* out) {
       }
     }
   });
-}
-
-// By exponents: a sum of products with zero would be no loop that a compiler vectorises.
-template <class T>
-bool all_finite(const T* values, int64_t count) {
-  using Bits = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
-  constexpr Bits kInfinite = sizeof(T) == 4 ? Bits(0x7f800000) : Bits(0x7ff0000000000000);
-  Bits found = 0;
-  for (int64_t i = 0; i < count; ++i) {
-    Bits bits;
-    std::memcpy(&bits, values + i, sizeof(T));
-    found |= (bits & kInfinite) == kInfinite;
-  }
-  return found == 0;
 }
 
 // Tasks of rows by columns; a thread gets neighbours, which share their part of the table.

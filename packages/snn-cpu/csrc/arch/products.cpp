@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "bits.h"
 #include "products.h"
 
 #if defined(__AVX512F__)
@@ -155,40 +156,6 @@ void sum(const RowSums<T>& given, int64_t first, int64_t last, int64_t from, int
     const int64_t count = to - c < width ? to - c : width;
     sum_covered<T, SNN_VECTOR_BYTES, kRegisters>(given, first, last, c, count, scratch);
   }
-}
-
-template <class T>
-struct Pattern;
-template <>
-struct Pattern<float> {
-  typedef uint32_t type;
-  static constexpr type one = 0x3f800000;
-};
-template <>
-struct Pattern<double> {
-  typedef uint64_t type;
-  static constexpr type one = 0x3ff0000000000000;
-};
-
-// 0, -0 and 1 by their bit patterns; flags are bytes, of which a product gathers eight bits.
-template <class T>
-inline bool pack_word(const T* x, int n, uint64_t* word) {
-  typename Pattern<T>::type pattern, wrong = 0;
-  uint8_t flags[64];
-  for (int i = 0; i < n; ++i) {
-    memcpy(&pattern, x + i, sizeof(T));
-    flags[i] = pattern == Pattern<T>::one;
-    wrong |= pattern == Pattern<T>::one ? 0 : pattern << 1;
-  }
-  for (int i = n; i < 64; ++i) flags[i] = 0;
-  uint64_t packed = 0;
-  for (int byte = 0; byte < 8; ++byte) {
-    uint64_t eight = 0;
-    for (int i = 0; i < 8; ++i) eight |= static_cast<uint64_t>(flags[8 * byte + i]) << (8 * i);
-    packed |= (eight * 0x0102040810204080ull >> 56) << (8 * byte);
-  }
-  *word = packed;
-  return wrong == 0;
 }
 
 template <class T>

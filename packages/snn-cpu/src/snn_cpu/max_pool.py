@@ -9,6 +9,7 @@ from torch import Tensor
 
 from snn_core.kernels.fused import is_plain
 from snn_core.kernels.layers import Windows
+from snn_cpu.layout import channels_first
 
 __all__ = ["ChannelsLast"]
 
@@ -61,16 +62,10 @@ class ChannelsLast:
             3.0
         """
         out, place = torch.ops.snn_cpu.max_pool2d(x.detach().permute(0, 2, 3, 1), *windows)
-        out = _channels_first(out)
+        out = channels_first(out)
         if torch.is_grad_enabled() and x.requires_grad:
             out, _ = _MaxPool.apply(x, place, windows, [out])
         return out
-
-
-def _channels_first(images: Tensor) -> Tensor:
-    """``[images, channels, height, width]`` of images with their channels last, in the same memory but no view."""
-    turned = images.permute(0, 3, 1, 2)
-    return images.new_empty(0).set_(images.untyped_storage(), images.storage_offset(), turned.shape, turned.stride())
 
 
 class _MaxPool(torch.autograd.Function):
@@ -98,9 +93,7 @@ class _MaxPool(torch.autograd.Function):
             found = _Scattered.apply(g, _positions(place, token.shape[-1], ctx.windows), token)
         else:
             images = g.permute(0, 2, 3, 1).contiguous()
-            found = _channels_first(
-                torch.ops.snn_cpu.max_pool2d_gradient(images, place, *token.shape[2:], *ctx.windows)
-            )
+            found = channels_first(torch.ops.snn_cpu.max_pool2d_gradient(images, place, *token.shape[2:], *ctx.windows))
         return found if g_token is None else found + g_token, None, None, None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from snn_core import kernels
 from snn_cpu import library
+from snn_cpu.convolutions import SpikeAwareConvolution
 from snn_cpu.interpreter import Interpreter
 from snn_cpu.max_pool import ChannelsLast
 from snn_cpu.products import SpikeAware
@@ -31,5 +32,6 @@ def register() -> tuple[bool, str]:
             kernels.register(family, dense)
         kernels.register("program", interpreter)
         kernels.register("linear", SpikeAware())
+        kernels.register("conv2d", SpikeAwareConvolution())
         kernels.register("max_pool2d", ChannelsLast())
     return loaded, reason

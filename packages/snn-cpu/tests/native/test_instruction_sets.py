@@ -58,6 +58,16 @@ for dtype in (torch.float32, torch.float64):
         out, place = ops.max_pool2d((drawn(5, 8, 9, channels) - 0.5).to(dtype), *windows)
         back = ops.max_pool2d_gradient(drawn(*out.shape).to(dtype), place, 8, 9, *windows)
         found[f"{dtype} max_pool2d {channels}"] = [digest([out, place]), digest([back])]
+    for channels, outputs, binary in itertools.product((1, 3, 20), (1, 5, 16, 39), (True, False)):
+        x = drawn(5 * 8, 9 * channels).to(dtype)
+        x = torch.where(x < 0.3, 1 if binary else x - 0.2, 0).to(dtype)
+        bits, active, _ = ops.pack_active(x, x.numel())
+        values, moves = None if binary else x, ((8, 9), (1, 2))
+        weight = (drawn(outputs, channels, 3, 4) - 0.5).to(dtype)
+        out, _ = ops.sparse_convolution(bits, values, active, weight, drawn(outputs).to(dtype), *moves)
+        grad, sizes = (drawn(*out.shape) - 0.5).to(dtype), (channels, (8, 9), (3, 4), (1, 2))
+        back = ops.sparse_convolution_gradient(bits, values, grad, *sizes)[:2]
+        found[f"{dtype} convolution {channels} {outputs} {binary}"] = [digest([bits, out]), digest(back)]
 json.dump([ops.instruction_set(), found], sys.stdout)
 """
 

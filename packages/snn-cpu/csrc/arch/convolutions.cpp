@@ -1,0 +1,280 @@
+// A convolution as sums of rows of weights, one for each input value that is not zero, and the gradient of the weights
+// as sums of rows of gradients.
+//
+// Every sum of an output goes row by row through the window, and in a row from left to right and channel by channel;
+// that of a weight goes through the images of a block likewise, then from block to block: the same for all instruction
+// sets and all numbers of threads.
+#include <stdint.h>
+#include <string.h>
+
+#include <type_traits>
+
+#include "bits.h"
+#include "convolutions.h"
+
+#if defined(__AVX512F__)
+#define SNN_VECTOR_BYTES 64
+#elif defined(__AVX__)
+#define SNN_VECTOR_BYTES 32
+#else
+#define SNN_VECTOR_BYTES 16
+#endif
+
+// a loop over registers, which lie in an array until it is unrolled
+#define SNN_UNROLL _Pragma("GCC unroll 20")
+
+namespace snn {
+namespace SNN_ARCH {
+namespace {
+
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr int kRegisters = 20;  // of sums, of the 32 there are
+#else
+constexpr int kRegisters = 12;  // of 16
+#endif
+
+template <class T>
+struct Vector {
+  typedef T type __attribute__((vector_size(SNN_VECTOR_BYTES), aligned(alignof(T)), may_alias));
+  static constexpr int64_t lanes = SNN_VECTOR_BYTES / int64_t(sizeof(T));
+};
+
+// sum += the N vectors at base + rows[k], times values[k] unless that is null, for k from first to last - 1
+template <int N, class T>
+inline void sum_rows(const T* base, const int32_t* rows, const T* values, int32_t first, int32_t last,
+                     typename Vector<T>::type* sum) {
+  using V = typename Vector<T>::type;
+  if (values == nullptr) {
+    for (int32_t k = first; k < last; ++k) {
+      const T* row = base + rows[k];
+      SNN_UNROLL for (int i = 0; i < N; ++i) sum[i] += *reinterpret_cast<const V*>(row + i * Vector<T>::lanes);
+    }
+  } else {
+    for (int32_t k = first; k < last; ++k) {
+      const T* row = base + rows[k];
+      const T value = values[k];
+      SNN_UNROLL for (int i = 0; i < N; ++i) sum[i] += *reinterpret_cast<const V*>(row + i * Vector<T>::lanes) * value;
+    }
+  }
+}
+
+template <int N, class F>
+inline void stretches(int64_t& at, int64_t count, const F& f) {
+  if constexpr (N <= kRegisters) {
+    for (; at + N <= count; at += N) f(std::integral_constant<int, N>(), at);
+  }
+}
+
+// Calls f with each stretch of vectors that fits into the registers.
+template <class F>
+inline void over_vectors(int64_t count, const F& f) {
+  int64_t at = 0;
+  stretches<20>(at, count, f);
+  stretches<16>(at, count, f);
+  stretches<12>(at, count, f);
+  stretches<10>(at, count, f);
+  stretches<8>(at, count, f);
+  stretches<6>(at, count, f);
+  stretches<4>(at, count, f);
+  stretches<3>(at, count, f);
+  stretches<2>(at, count, f);
+  stretches<1>(at, count, f);
+}
+
+// Calls f with the place in its row of each value that is not zero.
+template <class F>
+inline void over_active(const uint64_t* bits, int64_t words, const F& f) {
+  for (int64_t w = 0; w < words; ++w) {
+    for (uint64_t word = bits[w]; word != 0; word &= word - 1) f(64 * w + __builtin_ctzll(word));
+  }
+}
+
+// What is not zero in an image: where its weights lie in the table, shifted by its column, and for each row and column
+// how many of them come before it.
+template <class T>
+void list(const Convolution& c, const uint64_t* bits, const T* values, const Workspace<T>& lent) {
+  const int64_t features = c.width * c.channels;
+  int32_t n = 0;
+  for (int64_t y = 0; y < c.height; ++y, bits += c.words) {
+    int32_t* first = lent.first + y * (c.width + 1);
+    int32_t before = n;
+    for (int64_t x = 0, w = 0; x <= c.width; ++x) {
+      for (; 64 * (w + 1) <= x * c.channels; ++w) before += __builtin_popcountll(bits[w]);
+      const int64_t bit = x * c.channels - 64 * w;
+      first[x] = before + (bit == 0 ? 0 : __builtin_popcountll(bits[w] << (64 - bit)));
+    }
+    over_active(bits, c.words, [&](int64_t at) {
+      lent.rows[n] = lent.of_value[at];
+      if (values != nullptr) lent.values[n] = values[y * features + at];
+      ++n;
+    });
+  }
+}
+
+template <class T>
+void forward(const Convolution& c, const uint64_t* bits, const T* values, int64_t images, const T* table,
+             const T* start, const Workspace<T>& lent, T* out) {
+  using V = typename Vector<T>::type;
+  constexpr int64_t lanes = Vector<T>::lanes;
+  const int64_t row = table_columns(c) * c.out_channels;
+  for (int64_t x = 0; x < c.width; ++x) {
+    for (int64_t channel = 0; channel < c.channels; ++channel) {
+      lent.of_value[x * c.channels + channel] =
+          static_cast<int32_t>(channel * c.kernel[0] * row + (c.width - x) * c.out_channels);
+    }
+  }
+  const T* listed = values == nullptr ? nullptr : lent.values;
+  for (int64_t i = 0; i < images; ++i, bits += c.height * c.words) {
+    list(c, bits, values == nullptr ? nullptr : values + i * c.height * c.width * c.channels, lent);
+    for (int64_t y = 0; y < c.out_height; ++y, out += c.out_width * c.out_channels) {
+      const int64_t top = y - c.padding[0];
+      const int64_t above = top < 0 ? 0 : top, below = top + c.kernel[0] < c.height ? top + c.kernel[0] : c.height;
+      for (int64_t x = 0; x < c.out_width; x += c.group) {
+        const int64_t left = x - c.padding[1], right = left + c.kernel[1] + c.group - 1;
+        const int64_t from = left < 0 ? 0 : left < c.width ? left : c.width;
+        const int64_t to = right < 0 ? 0 : right < c.width ? right : c.width;
+        // of the leftmost output's weight for column 0 of the image
+        const T* corner = table + (c.kernel[1] + c.group - 2 + left - c.width) * c.out_channels;
+        const int64_t count = (c.out_width - x < c.group ? c.out_width - x : c.group) * c.out_channels;
+        over_vectors((count + lanes - 1) / lanes, [&](auto n, int64_t v) {
+          constexpr int N = decltype(n)::value;
+          V sum[N];
+          SNN_UNROLL for (int k = 0; k < N; ++k) sum[k] = *reinterpret_cast<const V*>(start + (v + k) * lanes);
+          for (int64_t r = above; r < below; ++r) {
+            const int32_t* first = lent.first + r * (c.width + 1);
+            sum_rows<N>(corner + (r - top) * row + v * lanes, lent.rows, listed, first[from], first[to], sum);
+          }
+          T* stored = out + x * c.out_channels + v * lanes;
+          if ((v + N) * lanes <= count) {
+            SNN_UNROLL for (int k = 0; k < N; ++k) *reinterpret_cast<V*>(stored + k * lanes) = sum[k];
+          } else {
+            memcpy(stored, sum, static_cast<size_t>(count - v * lanes) * sizeof(T));
+          }
+        });
+      }
+    }
+  }
+}
+
+// An image of gradients between zeros, and its sums.
+template <class T>
+void pad(const Convolution& c, const T* grad, const Workspace<T>& lent, T* padded, double* biases) {
+  const int64_t size = c.out_width * c.out_channels;
+  padded += (c.kernel[1] - 1) * c.out_channels;
+  for (int64_t y = 0; y < c.out_height; ++y, grad += size, padded += padded_row(c)) {
+    memcpy(padded, grad, static_cast<size_t>(size) * sizeof(T));
+    memcpy(lent.sums, grad, static_cast<size_t>(c.out_channels) * sizeof(T));
+    for (int64_t x = 1; x < c.out_width; ++x) {
+      for (int64_t o = 0; o < c.out_channels; ++o) lent.sums[o] += grad[x * c.out_channels + o];
+    }
+    for (int64_t o = 0; o < c.out_channels; ++o) biases[o] += lent.sums[o];
+  }
+}
+
+// What is not zero in image number b of a block, channel by channel: where the gradient of the rightmost column of the
+// kernel's topmost row lies that meets it, and for each row and channel how many of the channel come before it.
+template <class T>
+void list_by_channel(const Convolution& c, int64_t b, const uint64_t* bits, const T* values, const Workspace<T>& lent) {
+  const int64_t features = c.width * c.channels, plane = c.height * c.width;
+  const int32_t *column_of = lent.of_value, *channel_of = lent.of_value + features;
+  int32_t* first = lent.first + b * (c.height + 1) * c.channels;
+  int32_t* next = first + c.height * c.channels;
+  for (int64_t channel = 0; channel < c.channels; ++channel) {
+    next[channel] = static_cast<int32_t>((b * c.channels + channel) * plane);
+  }
+  for (int64_t y = 0; y < c.height; ++y, bits += c.words) {
+    memcpy(first + y * c.channels, next, static_cast<size_t>(c.channels) * sizeof(int32_t));
+    const int32_t row = static_cast<int32_t>(b * padded_image<T>(c) + (y + c.padding[0]) * padded_row(c));
+    over_active(bits, c.words, [&](int64_t at) {
+      const int32_t n = next[channel_of[at]]++;
+      lent.rows[n] = row + column_of[at];
+      if (values != nullptr) lent.values[n] = values[y * features + at];
+    });
+  }
+}
+
+template <class T>
+void gradient(const Convolution& c, const uint64_t* bits, const T* values, int64_t images, const T* grad,
+              const Workspace<T>& lent, T* table, double* biases) {
+  using V = typename Vector<T>::type;
+  constexpr int64_t lanes = Vector<T>::lanes;
+  const int64_t image = c.height * c.width * c.channels, out_image = c.out_height * c.out_width * c.out_channels;
+  const int64_t row = whole_lines<T>(c.kernel[1] * c.out_channels);
+  for (int64_t at = 0; at < c.width * c.channels; ++at) {
+    lent.of_value[at] = static_cast<int32_t>((at / c.channels + c.padding[1]) * c.out_channels);
+    lent.of_value[c.width * c.channels + at] = static_cast<int32_t>(at % c.channels);
+  }
+  const T* listed = values == nullptr ? nullptr : lent.values;
+  for (int64_t top = 0; top < images; top += c.block) {
+    const int64_t block = images - top < c.block ? images - top : c.block;
+    for (int64_t b = 0; b < block; ++b) {
+      pad(c, grad + (top + b) * out_image, lent, lent.padded + b * padded_image<T>(c), biases);
+      list_by_channel(c, b, bits + (top + b) * c.height * c.words,
+                      values == nullptr ? nullptr : values + (top + b) * image, lent);
+    }
+    over_vectors(row / lanes, [&](auto n, int64_t v) {
+      constexpr int N = decltype(n)::value;
+      for (int64_t channel = 0; channel < c.channels; ++channel) {
+        for (int64_t r = 0; r < c.kernel[0]; ++r) {
+          // of the rows of the image that row r of the kernel meets
+          const int64_t above = r - c.padding[0], below = above + c.out_height;
+          const int64_t from = above < 0 ? 0 : above < c.height ? above : c.height;
+          const int64_t to = below < 0 ? 0 : below < c.height ? below : c.height;
+          V sum[N];
+          SNN_UNROLL for (int k = 0; k < N; ++k) sum[k] = V{};
+          for (int64_t b = 0; b < block; ++b) {
+            const int32_t* first = lent.first + b * (c.height + 1) * c.channels + channel;
+            sum_rows<N>(lent.padded - r * padded_row(c) + v * lanes, lent.rows, listed, first[from * c.channels],
+                        first[to * c.channels], sum);
+          }
+          T* weights = table + (channel * c.kernel[0] + r) * row + v * lanes;
+          SNN_UNROLL for (int k = 0; k < N; ++k) *reinterpret_cast<V*>(weights + k * lanes) += sum[k];
+        }
+      }
+    });
+  }
+}
+
+template <class T>
+bool finite(const T* x, int64_t count) {
+  typename Pattern<T>::type pattern, found = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    memcpy(&pattern, x + i, sizeof(T));
+    found |= (pattern & Pattern<T>::infinite) == Pattern<T>::infinite;
+  }
+  return found == 0;
+}
+
+template <class T>
+int64_t pack(const T* x, int64_t rows, int64_t features, uint64_t* bits, bool* binary) {
+  int64_t active = 0;
+  for (int64_t row = 0; row < rows; ++row, x += features) {
+    bool ones = true;
+    for (int64_t i = 0; i < features; i += 64, ++bits) {
+      // a loop of a number of turns that is known is unrolled
+      ones &= features - i < 64 ? pack_word(x + i, static_cast<int>(features - i), bits) : pack_word(x + i, 64, bits);
+      active += __builtin_popcountll(*bits);
+    }
+    if (!ones && !finite(x, features)) return -1;
+    *binary &= ones;
+  }
+  return active;
+}
+
+constexpr SparseConvolution<float> kFloat{pack<float>, forward<float>, gradient<float>};
+constexpr SparseConvolution<double> kDouble{pack<double>, forward<double>, gradient<double>};
+
+}  // namespace
+
+template <>
+const SparseConvolution<float>& sparse_convolution<float>() {
+  return kFloat;
+}
+
+template <>
+const SparseConvolution<double>& sparse_convolution<double>() {
+  return kDouble;
+}
+
+}  // namespace SNN_ARCH
+}  // namespace snn

@@ -1,0 +1,289 @@
+// Convolutions of images that are mostly zero, such as spikes: sums for what is not zero in place of products, forwards
+// and for the gradient of the weights.
+#include "convolutions.h"
+
+#include <torch/csrc/stable/library.h>
+#include <torch/csrc/stable/ops.h>
+
+#include <algorithm>
+#include <atomic>
+#include <limits>
+#include <optional>
+#include <tuple>
+#include <vector>
+
+#include "finite.h"
+#include "instruction_set.h"
+#include "pool.h"
+#include "tensors.h"
+
+#if defined(__x86_64__)
+#define SNN_ARCH v4
+#include "arch/convolutions.h"
+#undef SNN_ARCH
+#define SNN_ARCH v3
+#include "arch/convolutions.h"
+#undef SNN_ARCH
+#endif
+#define SNN_ARCH base
+#include "arch/convolutions.h"
+#undef SNN_ARCH
+
+namespace snn {
+namespace {
+
+using torch::headeronly::ScalarType;
+using torch::stable::parallel_for;
+using torch::stable::Tensor;
+using Sizes = std::vector<int64_t>;
+
+constexpr int64_t kRows = 64;         // that are packed in one go
+constexpr int64_t kImages = 4;        // of a task at the least
+constexpr int64_t kParts = 64, kFewestParts = 8;  // of the images, each with a gradient of the weights of its own,
+constexpr int64_t kTables = 4 << 20;              // of so many bytes together
+constexpr int64_t kLines = 8;         // of sums that are taken together, forwards
+constexpr int64_t kBlock = 64 << 10;  // bytes of gradients that are read again for every weight
+constexpr int64_t kBlockImages = 8;
+constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
+
+void check(const Tensor& t, int64_t dim, const char* name) {
+  STD_TORCH_CHECK(t.dim() == dim && t.is_contiguous(), "snn_cpu: ", name, " must be contiguous with ", dim,
+                  " axes; it has ", t.dim());
+}
+
+// What runs for one floating type.
+template <class Body>
+auto by_type(const Tensor& t, Body body) {
+  STD_TORCH_CHECK(t.scalar_type() == ScalarType::Float || t.scalar_type() == ScalarType::Double,
+                  "snn_cpu: convolutions of spikes are for float32 and float64");
+  return t.scalar_type() == ScalarType::Float ? body(float{}) : body(double{});
+}
+
+template <class T>
+Convolution convolution(const Sizes& size, int64_t channels, int64_t out_channels, const Sizes& kernel,
+                        const Sizes& padding) {
+  STD_TORCH_CHECK(size.size() == 2 && kernel.size() == 2 && padding.size() == 2,
+                  "snn_cpu: images, kernel and padding have two sizes each");
+  Convolution c{};
+  c.height = size[0], c.width = size[1], c.channels = channels, c.out_channels = out_channels;
+  c.words = (c.width * channels + 63) / 64;
+  int64_t out[2];
+  for (size_t a = 0; a < 2; ++a) {
+    out[a] = size[a] + 2 * padding[a] - kernel[a] + 1;
+    c.kernel[a] = kernel[a], c.padding[a] = padding[a];
+    STD_TORCH_CHECK(size[a] > 0 && kernel[a] > 0 && padding[a] >= 0 && out[a] > 0, "snn_cpu: no window of ", kernel[a],
+                    " with padding ", padding[a], " fits into an image of ", size[a]);
+  }
+  STD_TORCH_CHECK(channels > 0 && out_channels > 0, "snn_cpu: images must have channels");
+  c.out_height = out[0], c.out_width = out[1];
+  c.group = 1;
+  c.block = std::clamp<int64_t>(kBlock / (padded_image<T>(c) * int64_t(sizeof(T))), 1, kBlockImages);
+  STD_TORCH_CHECK(c.height * c.width * channels * c.block < kMost && padded_image<T>(c) * c.block < kMost,
+                  "snn_cpu: images of ", c.height, " x ", c.width, " are too large");
+  return c;
+}
+
+// As many outputs as cost least: a window that is wider than the kernel meets what it has no weight for, and one sum of
+// many lines costs less than many of one.
+template <class T>
+int64_t best_group(const Convolution& c, double rate) {
+  const double begun = 12 * static_cast<double>(c.kernel[0]);
+  const double met = rate * static_cast<double>(c.kernel[0] * c.channels);
+  int64_t best = 1;
+  double least = std::numeric_limits<double>::infinity();
+  for (int64_t group = 1; group <= c.out_width; ++group) {
+    const int64_t lines = whole_lines<T>(group * c.out_channels) / kLine<T>;
+    if (group > 1 && lines > kLines) break;
+    const double cost = (begun + met * static_cast<double>(c.kernel[1] + group - 1) * (1.5 + 0.5 * lines)) / group;
+    if (cost < least) least = cost, best = group;
+  }
+  return best;
+}
+
+// The memory of a Workspace.
+template <class T>
+struct Lent {
+  std::vector<int32_t> numbers;
+  std::vector<T> values;
+  Workspace<T> space;
+
+  Lent(const Convolution& c, bool weighted, bool gradient) {
+    const int64_t features = c.width * c.channels, images = gradient ? c.block : 1;
+    const int64_t listed = images * c.height * features;
+    const int64_t firsts = gradient ? images * (c.height + 1) * c.channels : c.height * (c.width + 1);
+    const int64_t padded = gradient ? images * padded_image<T>(c) + kLine<T> : 0;
+    numbers.resize(static_cast<size_t>(2 * features + listed + firsts));
+    values.resize(static_cast<size_t>(kLine<T> + padded + (gradient ? c.out_channels : 0) + (weighted ? listed : 0)));
+    T* aligned = values.data();
+    while (reinterpret_cast<uintptr_t>(aligned) % 64 != 0) ++aligned;
+    space.of_value = numbers.data();
+    space.rows = space.of_value + 2 * features;
+    space.first = space.rows + listed;
+    space.padded = aligned;
+    space.sums = aligned + padded;
+    space.values = weighted ? space.sums + (gradient ? c.out_channels : 0) : nullptr;
+  }
+};
+
+// Calls f with the place of a weight in [out, in, rows, columns] and in [in, rows, row of the table], where columns lie
+// from right to left after so many others, and the output channels side by side.
+template <class F>
+void over_weights(const Convolution& c, int64_t row, int64_t others, const F& f) {
+  constexpr int64_t kTogether = 16;  // a line of the table, and as many streams of weights
+  for (int64_t first = 0; first < c.out_channels; first += kTogether) {
+    for (int64_t k = 0; k < c.channels * c.kernel[0]; ++k) {
+      for (int64_t q = 0; q < c.kernel[1]; ++q) {
+        for (int64_t o = first; o < std::min(first + kTogether, c.out_channels); ++o) {
+          f((o * c.channels * c.kernel[0] + k) * c.kernel[1] + q,
+            k * row + (others + c.kernel[1] - 1 - q) * c.out_channels + o);
+        }
+      }
+    }
+  }
+}
+
+// The bits of what is not zero in x[rows, features], how many are set, and whether all of it is one; no bits and -1 if
+// they are more than most or a value is not finite: looking ends where that is seen.
+std::tuple<Tensor, int64_t, bool> pack_active(const Tensor& x, int64_t most) {
+  check(x, 2, "x");
+  const int64_t rows = x.size(0), features = x.size(1), words = (features + 63) / 64;
+  return by_type(x, [&](auto type) -> std::tuple<Tensor, int64_t, bool> {
+    using T = decltype(type);
+    Tensor bits = pooled_empty({rows, words}, ScalarType::Long);
+    uint64_t* to = reinterpret_cast<uint64_t*>(write<int64_t>(bits));
+    const T* from = read<T>(x);
+    const auto pack = SNN_BEST(sparse_convolution<T>()).pack;
+    std::atomic<int64_t> left{most};
+    std::atomic<bool> binary{true};
+    parallel_for(0, rows, kRows, [&](int64_t begin, int64_t end) {
+      bool ones = true;
+      for (int64_t top = begin; top < end && left.load(std::memory_order_relaxed) >= 0; top += kRows) {
+        const int64_t count = std::min(kRows, end - top);
+        const int64_t active = pack(from + top * features, count, features, to + top * words, &ones);
+        left -= active < 0 ? most + 1 : active;
+      }
+      if (!ones) binary = false;
+    });
+    if (left < 0) return {pooled_empty({0, words}, ScalarType::Long), -1, false};
+    return {bits, most - left, binary};
+  });
+}
+
+template <class T>
+const T* values_of(const Convolution& c, const Tensor& bits, const std::optional<Tensor>& values) {
+  check(bits, 2, "bits");
+  STD_TORCH_CHECK(bits.size(0) % c.height == 0 && bits.size(1) == c.words, "snn_cpu: images of ", c.height, " x ",
+                  c.width, " x ", c.channels, " take ", c.height, " rows of ", c.words, " words of bits, got ",
+                  bits.size(0), " x ", bits.size(1));
+  if (!values.has_value()) return nullptr;
+  snn::check(*values, dtype_of<T>, bits.size(0) * c.width * c.channels, "values");
+  return read<T>(*values);
+}
+
+// The outputs [images, height, width, channels] of images given by their bits, of which so many are set, and their
+// values; false and no result where a weight is not finite, which a product spreads over every sum and these do not.
+std::tuple<Tensor, bool> sparse_convolution(const Tensor& bits, const std::optional<Tensor>& values, int64_t active,
+                                            const Tensor& weight, const std::optional<Tensor>& bias, Sizes size,
+                                            Sizes padding) {
+  check(weight, 4, "weight");
+  return by_type(weight, [&](auto type) -> std::tuple<Tensor, bool> {
+    using T = decltype(type);
+    if (!all_finite(read<T>(weight), weight.numel())) return {pooled_empty({0}, weight.scalar_type()), false};
+    Convolution c =
+        convolution<T>(size, weight.size(1), weight.size(0), {weight.size(2), weight.size(3)}, padding);
+    const T* from = values_of<T>(c, bits, values);
+    const int64_t images = bits.size(0) / c.height, image = c.height * c.width * c.channels;
+    c.group = best_group<T>(c, static_cast<double>(active) / static_cast<double>(std::max<int64_t>(images * image, 1)));
+    const int64_t row = table_columns(c) * c.out_channels, sums = whole_lines<T>(c.group * c.out_channels);
+    const int64_t numel = c.channels * c.kernel[0] * row;
+    STD_TORCH_CHECK(numel < kMost, "snn_cpu: a kernel of ", weight.numel(), " weights is too large");
+    std::vector<T> memory(static_cast<size_t>(numel + sums + 2 * kLine<T>));
+    T* start = memory.data();
+    while (reinterpret_cast<uintptr_t>(start) % 64 != 0) ++start;
+    T* table = start + sums;
+    over_weights(c, row, c.group - 1, [&, w = read<T>(weight)](int64_t of, int64_t to) { table[to] = w[of]; });
+    if (bias.has_value()) {
+      snn::check(*bias, dtype_of<T>, c.out_channels, "bias");
+      for (int64_t k = 0; k < c.group; ++k) std::copy_n(read<T>(*bias), c.out_channels, start + k * c.out_channels);
+    }
+    Tensor out = pooled_empty({images, c.out_height, c.out_width, c.out_channels}, weight.scalar_type());
+    T* to = write<T>(out);
+    const uint64_t* words = reinterpret_cast<const uint64_t*>(read<int64_t>(bits));
+    parallel_for(0, images, kImages, [&](int64_t begin, int64_t end) {
+      const Lent<T> lent(c, from != nullptr, false);
+      SNN_BEST(sparse_convolution<T>())
+          .forward(c, words + begin * c.height * c.words, from == nullptr ? nullptr : from + begin * image, end - begin,
+                   table, start, lent.space, to + begin * c.out_height * c.out_width * c.out_channels);
+    });
+    return {out, true};
+  });
+}
+
+// The gradients of the weights and the biases from grad[images, height, width, channels]; false where that is not finite,
+// as above.
+std::tuple<Tensor, Tensor, bool> sparse_convolution_gradient(const Tensor& bits, const std::optional<Tensor>& values,
+                                                             const Tensor& grad, int64_t channels, Sizes size,
+                                                             Sizes kernel, Sizes padding) {
+  check(grad, 4, "grad");
+  return by_type(grad, [&](auto type) -> std::tuple<Tensor, Tensor, bool> {
+    using T = decltype(type);
+    const Convolution c = convolution<T>(size, channels, grad.size(3), kernel, padding);
+    const T* from = values_of<T>(c, bits, values);
+    const int64_t images = grad.size(0), image = c.height * c.width * c.channels;
+    STD_TORCH_CHECK(bits.size(0) == images * c.height && grad.size(1) == c.out_height && grad.size(2) == c.out_width,
+                    "snn_cpu: grad must have ", bits.size(0) / c.height, " images of ", c.out_height, " x ",
+                    c.out_width, ", got ", images, " of ", grad.size(1), " x ", grad.size(2));
+    const int64_t row = whole_lines<T>(c.kernel[1] * c.out_channels), numel = c.channels * c.kernel[0] * row;
+    const int64_t most = std::clamp<int64_t>(kTables / (numel * int64_t(sizeof(T))), kFewestParts, kParts);
+    const int64_t part = std::max<int64_t>((images + most - 1) / most, 1);
+    const int64_t parts = std::max<int64_t>((images + part - 1) / part, 1);
+    std::vector<T> tables(static_cast<size_t>(parts * numel));
+    std::vector<double> biases(static_cast<size_t>(parts * c.out_channels));
+    const T* g = read<T>(grad);
+    const uint64_t* words = reinterpret_cast<const uint64_t*>(read<int64_t>(bits));
+    parallel_for(0, images > 0 ? parts : 0, 1, [&](int64_t begin, int64_t end) {
+      const Lent<T> lent(c, from != nullptr, true);
+      for (int64_t p = begin; p < end; ++p) {
+        const int64_t first = p * part;
+        SNN_BEST(sparse_convolution<T>())
+            .gradient(c, words + first * c.height * c.words, from == nullptr ? nullptr : from + first * image,
+                      std::min(part, images - first), g + first * c.out_height * c.out_width * c.out_channels,
+                      lent.space, tables.data() + p * numel, biases.data() + p * c.out_channels);
+      }
+    });
+    parallel_for(0, numel, 1 << 12, [&](int64_t begin, int64_t end) {
+      for (int64_t p = 1; p < parts; ++p) {
+        const T* part_table = tables.data() + p * numel;
+        for (int64_t k = begin; k < end; ++k) tables[static_cast<size_t>(k)] += part_table[k];
+      }
+    });
+    for (int64_t k = c.out_channels; k < parts * c.out_channels; ++k) {
+      biases[static_cast<size_t>(k % c.out_channels)] += biases[static_cast<size_t>(k)];
+    }
+    Tensor of_weight = pooled_empty({c.out_channels, c.channels, c.kernel[0], c.kernel[1]}, grad.scalar_type());
+    Tensor of_bias = pooled_empty({c.out_channels}, grad.scalar_type());
+    T* w = write<T>(of_weight);
+    over_weights(c, row, 0, [&](int64_t to, int64_t of) { w[to] = tables[static_cast<size_t>(of)]; });
+    std::copy_n(biases.data(), c.out_channels, write<T>(of_bias));
+    return {of_weight, of_bias, all_finite(read<T>(of_bias), c.out_channels)};
+  });
+}
+
+}  // namespace
+}  // namespace snn
+
+STABLE_TORCH_LIBRARY_FRAGMENT(snn_cpu, m) {
+  m.def("pack_active(Tensor x, int most) -> (Tensor, int, bool)");
+  m.def(
+      "sparse_convolution(Tensor bits, Tensor? values, int active, Tensor weight, Tensor? bias, int[] size, "
+      "int[] padding) -> (Tensor, bool)");
+  m.def(
+      "sparse_convolution_gradient(Tensor bits, Tensor? values, Tensor grad, int channels, int[] size, int[] kernel, "
+      "int[] padding) -> (Tensor, Tensor, bool)");
+}
+
+STABLE_TORCH_LIBRARY_IMPL(snn_cpu, CPU, m) {
+  m.impl("pack_active", TORCH_BOX(&snn::pack_active));
+  m.impl("sparse_convolution", TORCH_BOX(&snn::sparse_convolution));
+  m.impl("sparse_convolution_gradient", TORCH_BOX(&snn::sparse_convolution_gradient));
+}

@@ -1,0 +1,246 @@
+"""Convolutions of spikes, and of other images that are mostly zero: sums for what is not zero in place of products."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from snn_core.kernels.convolutions import Moves
+from snn_core.kernels.fused import is_plain
+from snn_cpu.layout import channels_first
+
+__all__ = ["SpikeAwareConvolution"]
+
+_SMALLEST = 2**24  # multiplications: for fewer, looking at the input is some of what there is to gain
+_LARGEST = 2**27  # values of an image, or weights, which are counted in 32 bits
+# shares that are not zero up to which sums are taken, of input and of gradients; windows of one value gain less
+_HIGHEST, _HIGHEST_OF_ONE, _HIGHEST_GRADIENT = 0.25, 0.1, 0.25
+
+
+class SpikeAwareConvolution:
+    """``torch.nn.functional.conv2d`` that looks at its input.
+
+    Where little of it is not zero, the output and the gradient of the weights are sums of what that meets. Spikes are
+    packed into bits, of which the backward pass needs no more. The gradient of the input is made of such sums where
+    little of the output's is not zero, as a maximum over windows leaves it. The rest is torch's. What is infinite or
+    NaN makes the convolution dense again: a product spreads it to where the other factor is zero.
+    """
+
+    name = "snn-cpu"
+    device = "cpu"
+    gains = "sums for what is not zero, where little is"
+
+    def refuses(self, x: Tensor, weight: Tensor, bias: Tensor | None, moves: Moves) -> str | None:
+        """None to take the call, else the reason why not.
+
+        Example:
+            >>> images, weight = torch.ones(4, 2, 8, 8), torch.ones(3, 2, 5, 5)
+            >>> SpikeAwareConvolution().refuses(images, weight, None, Moves())
+            'too little work to gain'
+            >>> SpikeAwareConvolution().refuses(images, weight, None, Moves(stride=(2, 2)))
+            'stride 2 x 2; it takes 1 x 1'
+        """
+        if x.dtype not in (torch.float32, torch.float64):
+            return f"{str(x.dtype).removeprefix('torch.')} input; it takes float32 and float64"
+        if any(t is not None and t.dtype != x.dtype for t in (weight, bias)):
+            return "weight and bias are not of the dtype of the input"
+        for what, (rows, columns) in (("stride", moves.stride), ("dilation", moves.dilation)):
+            if (rows, columns) != (1, 1):
+                return f"{what} {rows} x {columns}; it takes 1 x 1"
+        if moves.groups != 1:
+            return f"{moves.groups} groups of channels; it takes one"
+        outputs = _outputs(x, weight, moves) if x.dim() == 4 and weight.dim() == 4 else None
+        if outputs is None or x.shape[1] != weight.shape[1] or (bias is not None and bias.shape != weight.shape[:1]):
+            return "not images that the kernel fits into"
+        if x.numel() * weight.numel() < _SMALLEST * x.shape[1]:
+            return "too little work to gain"
+        row = (outputs[1] + 2 * weight.shape[3]) * weight.shape[0]
+        if max(x[0].numel(), outputs[0] * row, weight.numel(), 256 * weight[0, ..., 0].numel()) > _LARGEST:
+            return "images or a kernel too large"
+        return None
+
+    def conv2d(self, x: Tensor, weight: Tensor, bias: Tensor | None, moves: Moves) -> tuple[Tensor, str]:
+        """``conv2d(x, weight, bias, padding=moves.padding)`` and how it was computed.
+
+        Args:
+            x: Images ``[images, channels, height, width]``; channels-last ones are taken as they are.
+            weight: ``[out, channels, rows, columns]``.
+            bias: ``[out]`` or None.
+            moves: How windows move, of which only the padding may differ from the default.
+
+        Returns:
+            The output ``[images, out, ...]``, in channels-last layout where sums are taken, under autograd, and a few
+            words.
+
+        Example:
+            >>> from snn_cpu import library
+            >>> loaded, _ = library.load()
+            >>> spk = (torch.arange(64000.0).view(40, 1, 40, 40) % 20 == 0).float()
+            >>> one = SpikeAwareConvolution()
+            >>> how = one.conv2d(spk, torch.ones(8, 1, 5, 5), None, Moves())[1] if loaded else "spikes at 5.0 %: ..."
+            >>> how
+            'spikes at 5.0 %: ...'
+        """
+        plain = x.detach(), weight.detach(), None if bias is None else bias.detach()
+        out, bits, values, how = _sums(*plain, moves)
+        if out is None:
+            if not (torch.is_grad_enabled() and x.requires_grad):
+                return F.conv2d(x, weight, bias, padding=moves.padding), how
+            out = F.conv2d(*plain, padding=moves.padding)
+        if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, weight, bias)):
+            out, _ = _Conv2d.apply(x, weight, bias, bits, values, moves.padding, [out])
+        return out, how
+
+
+def _outputs(x: Tensor, weight: Tensor, moves: Moves) -> tuple[int, int] | None:
+    """The height and width of the output; None if there is none."""
+    rows, columns = (
+        size + 2 * margin - kernel + 1
+        for size, margin, kernel in zip(x.shape[2:], moves.padding, weight.shape[2:], strict=True)
+    )
+    return (rows, columns) if min(rows, columns, *x.shape[1:], *weight.shape) > 0 else None
+
+
+def _sums(
+    x: Tensor, weight: Tensor, bias: Tensor | None, moves: Moves
+) -> tuple[Tensor | None, Tensor | None, Tensor | None, str]:
+    """The output, and the bits and values of x, where sums are taken; and how, or why not."""
+    rows = _rows(x)
+    highest = _HIGHEST if weight.shape[2:].numel() > 1 else _HIGHEST_OF_ONE
+    bits, active, binary = torch.ops.snn_cpu.pack_active(rows, int(highest * x.numel()))
+    if active < 0:
+        return None, None, None, f"dense convolution, as not all but {100 * highest:.0f} % of its input is zero"
+    values = None if binary else rows
+    plain = weight.contiguous(), None if bias is None else bias.contiguous()
+    out, finite = torch.ops.snn_cpu.sparse_convolution(bits, values, active, *plain, x.shape[2:], moves.padding)
+    if not finite:
+        return None, None, None, "dense convolution, as a weight is not finite"
+    what = "spikes" if binary else "values other than zero"
+    how = f"{what} at {100 * active / x.numel():.1f} %: sums for them"
+    return channels_first(out), bits, values, how
+
+
+def _rows(images: Tensor) -> Tensor:
+    """Images as ``[images x height, width x channels]``."""
+    return images.permute(0, 2, 3, 1).contiguous().flatten(2).flatten(0, 1)
+
+
+class _Conv2d(torch.autograd.Function):
+    """The gradient of an output that is there already.
+
+    The second output has the shape of the input and no memory. A backward pass that is to be differentiated in its turn
+    finds the way to the input through it, where only bits were kept.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        bits: Tensor | None,
+        values: Tensor | None,
+        padding: tuple[int, int],
+        out: list[Tensor],
+    ) -> tuple[Tensor, Tensor]:
+        token = torch.empty_strided(x.shape, (0, 0, 0, 0), dtype=x.dtype, device=x.device)
+        ctx.binary, ctx.padding = bits is not None and values is None, padding
+        ctx.save_for_backward(token if ctx.binary else x, weight, bits)
+        ctx.set_materialize_grads(False)
+        if not ctx.needs_input_grad[0]:
+            ctx.mark_non_differentiable(token)
+        return out.pop(), token
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> tuple[Tensor | None, ...]:
+        g, g_token = grads
+        x, weight, bits = ctx.saved_tensors
+        needs = ctx.needs_input_grad[:3]
+        if g is None:
+            return g_token, None, None, None, None, None, None
+        if torch.is_grad_enabled() or not is_plain(g) or torch._C._functorch.is_legacy_batchedtensor(g):
+            images = _Unpacked.apply(x, bits) if ctx.binary else x
+            found = _by_torch(g, images, weight, ctx.padding, needs)
+        else:
+            found = _gradients(g, x, weight, bits, ctx.binary, ctx.padding, needs)
+        of_x = found[0] if g_token is None else g_token if found[0] is None else found[0] + g_token
+        return of_x, *found[1:], None, None, None, None
+
+
+def _by_torch(
+    g: Tensor, x: Tensor, weight: Tensor, padding: tuple[int, int], needs: tuple[bool, ...]
+) -> tuple[Tensor | None, ...]:
+    """What torch can differentiate and map over."""
+    how = [weight.shape[0]], (1, 1), padding, (1, 1), False, (0, 0), 1
+    found = torch.ops.aten.convolution_backward(g, x, weight, *how, needs)
+    return tuple(t if needed else None for t, needed in zip(found, needs, strict=True))
+
+
+def _gradients(
+    g: Tensor,
+    x: Tensor,
+    weight: Tensor,
+    bits: Tensor | None,
+    binary: bool,
+    padding: tuple[int, int],
+    needs: tuple[bool, ...],
+) -> tuple[Tensor | None, ...]:
+    of_x = _of_input(g, x, weight, padding) if needs[0] else None
+    if not needs[1]:
+        return of_x, None, g.sum((0, 2, 3)) if needs[2] else None
+    if bits is None:
+        return of_x, *_by_torch(g, x, weight, padding, (False, *needs[1:]))[1:]
+    images = g.permute(0, 2, 3, 1).contiguous()
+    sizes = x.shape[1], x.shape[2:], weight.shape[2:], padding
+    values = None if binary else _rows(x)
+    of_weight, of_bias, finite = torch.ops.snn_cpu.sparse_convolution_gradient(bits, values, images, *sizes)
+    if not finite:
+        x = _unpacked(x, bits) if binary else x
+        _, of_weight, of_bias = _by_torch(g, x, weight, padding, (False, *needs[1:]))
+    return of_x, of_weight, of_bias if needs[2] else None
+
+
+def _of_input(g: Tensor, x: Tensor, weight: Tensor, padding: tuple[int, int]) -> Tensor | None:
+    """The gradient of the input, which is the gradient of the output convolved with the turned kernel."""
+    margin = tuple(kernel - 1 - m for kernel, m in zip(weight.shape[2:], padding, strict=True))
+    if weight.shape[2:].numel() > 1 and min(margin) >= 0:
+        rows = _rows(g)
+        bits, active, _ = torch.ops.snn_cpu.pack_active(rows, int(_HIGHEST_GRADIENT * g.numel()))
+        if active >= 0:
+            turned = weight.flip(2, 3).transpose(0, 1).contiguous()
+            out, finite = torch.ops.snn_cpu.sparse_convolution(bits, rows, active, turned, None, g.shape[2:], margin)
+            if finite:
+                return channels_first(out)
+    # torch reads nothing of the input but its shape and layout
+    shape = torch.ops.snn_cpu.pooled_empty([x.shape[0], *x.shape[2:], x.shape[1]], g).permute(0, 3, 1, 2)
+    return _by_torch(g, shape, weight, padding, (True, False, False))[0]
+
+
+def _unpacked(like: Tensor, bits: Tensor) -> Tensor:
+    images, channels, height, width = like.shape
+    return (
+        torch.ops.snn_cpu.unpack_spikes(bits, width * channels, like)
+        .view(images, height, width, channels)
+        .permute(0, 3, 1, 2)
+    )
+
+
+class _Unpacked(torch.autograd.Function):
+    """Spikes from their bits; their gradient is that of the input they were packed from."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(token: Tensor, bits: Tensor) -> Tensor:
+        return _unpacked(token, bits)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        """Keeps nothing."""
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> tuple[Tensor, None]:
+        return grads[0], None

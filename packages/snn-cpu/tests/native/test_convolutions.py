@@ -1,0 +1,571 @@
+"""Convolutions of spikes: the numbers of torch's convolution, with its gradients, wherever the sums are taken."""
+
+from __future__ import annotations
+
+import gc
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+import snn_core as snn
+from snn_core.kernels import convolutions as core
+from snn_core.kernels.convolutions import Moves
+from snn_cpu import convolutions
+from snn_cpu.convolutions import SpikeAwareConvolution
+
+ops = torch.ops.snn_cpu
+TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-12}
+DTYPES = [torch.float32, torch.float64]
+
+
+@pytest.fixture(params=[1.0, -1.0], ids=["sparse gradients", "dense gradients"])
+def always(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Sums are taken of every input, and for the gradient of every input or of none."""
+    monkeypatch.setattr(convolutions, "_HIGHEST", 1.0)
+    monkeypatch.setattr(convolutions, "_HIGHEST_OF_ONE", 1.0)
+    monkeypatch.setattr(convolutions, "_HIGHEST_GRADIENT", request.param)
+
+
+def spikes(*shape: int, rate: float = 0.2, dtype: torch.dtype = torch.float64) -> Tensor:
+    return (torch.rand(shape) < rate).to(dtype)
+
+
+def layer(out: int, channels: int, *kernel: int, bias: bool = True, dtype: torch.dtype = torch.float64) -> list[Any]:
+    weight = torch.randn(out, channels, *kernel, dtype=dtype).requires_grad_()
+    return [weight, torch.randn(out, dtype=dtype).requires_grad_() if bias else None]
+
+
+def dyadic(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Multiples of 1/64 that are small enough for no sum of theirs to be rounded."""
+    return torch.randint(-64, 65, shape).to(dtype) / 64
+
+
+def ours(x: Tensor, weight: Tensor, bias: Tensor | None, padding: tuple[int, int] = (0, 0)) -> tuple[Tensor, str]:
+    return SpikeAwareConvolution().conv2d(x, weight, bias, Moves(padding=padding))
+
+
+def both(
+    x: Tensor, weight: Tensor, bias: Tensor | None, padding: tuple[int, int] = (0, 0)
+) -> tuple[list[Tensor], list[Tensor], str]:
+    """Output and gradients of x, weight and bias: ours, torch's; and how ours was computed."""
+    inputs = [t for t in (x, weight, bias) if t is not None and t.requires_grad]
+    out, how = ours(x, weight, bias, padding)
+    wanted = F.conv2d(x, weight, bias, padding=padding)
+    g = dyadic(*wanted.shape, dtype=x.dtype)
+    found = torch.autograd.grad(out, inputs, g), torch.autograd.grad(wanted, inputs, g)
+    return [out, *found[0]], [wanted, *found[1]], how
+
+
+def near(found: list[Tensor], wanted: list[Tensor]) -> None:
+    for one, other in zip(found, wanted, strict=True):
+        assert one.shape == other.shape
+        assert one.dtype == other.dtype
+        largest = other.detach().abs().max().item() if other.numel() else 0.0
+        torch.testing.assert_close(one, other, rtol=0, atol=TOLERANCE[other.dtype] * max(largest, 1e-30))
+
+
+# images, channels, height, width; out, rows, columns; padding
+SIZES = [
+    ((1, 1, 1, 1), (1, 1, 1), (0, 0)),
+    ((2, 1, 3, 5), (3, 3, 2), (0, 0)),
+    ((3, 5, 7, 4), (2, 1, 1), (0, 0)),
+    ((2, 3, 5, 9), (7, 3, 5), (1, 2)),
+    ((5, 2, 9, 6), (17, 5, 3), (4, 2)),
+    ((2, 7, 1, 40), (5, 1, 7), (0, 3)),
+    ((2, 3, 11, 1), (5, 4, 1), (2, 0)),
+    ((2, 4, 2, 3), (6, 2, 2), (3, 4)),  # windows that lie outside of the image altogether
+    ((70, 12, 7, 7), (64, 5, 5), (0, 0)),
+    ((3, 65, 6, 5), (33, 3, 3), (1, 1)),
+]
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])
+@pytest.mark.parametrize("graded", [True, False], ids=["graded", "spikes"])
+@pytest.mark.parametrize(("shape", "kernel", "padding"), SIZES)
+@pytest.mark.usefixtures("always")
+def test_values_and_gradients_are_those_of_torch(
+    shape: tuple[int, ...],
+    kernel: tuple[int, ...],
+    padding: tuple[int, int],
+    graded: bool,
+    bias: bool,
+    dtype: torch.dtype,
+) -> None:
+    x = spikes(*shape, dtype=dtype)
+    x = x * torch.randn_like(x) if graded else x
+    weight, bias_ = layer(kernel[0], shape[1], *kernel[1:], bias=bias, dtype=dtype)
+    found, wanted, how = both(x.requires_grad_(), weight, bias_, padding)
+    near(found, wanted)
+    assert how.endswith("sums for them")
+    assert how.startswith("values other than zero at " if graded and x.any() else "spikes at ")
+
+
+@pytest.mark.parametrize("out", [*range(1, 34), 47, 48, 64, 100, 128])
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.usefixtures("always")
+def test_every_number_of_channels_is_exact_where_nothing_is_rounded(out: int, dtype: torch.dtype) -> None:
+    x = spikes(6, 5, 9, 8, dtype=dtype).requires_grad_()
+    weight = dyadic(out, 5, 3, 4, dtype=dtype).requires_grad_()
+    bias = dyadic(out, dtype=dtype).requires_grad_()
+    found, wanted, _ = both(x, weight, bias, (1, 2))
+    for one, other in zip(found, wanted, strict=True):
+        assert torch.equal(one, other)
+
+
+@given(
+    images=st.integers(0, 9),
+    channels=st.integers(1, 70),
+    out=st.integers(1, 130),
+    size=st.tuples(st.integers(1, 12), st.integers(1, 12)),
+    kernel=st.tuples(st.integers(1, 6), st.integers(1, 6)),
+    padding=st.tuples(st.integers(0, 3), st.integers(0, 3)),
+    rate=st.sampled_from([0.0, 0.01, 0.3, 1.0]),
+    graded=st.booleans(),
+    threads=st.integers(1, 3),
+    seed=st.integers(0, 2**16),
+)
+def test_any_size_and_rate_is_exact_where_nothing_is_rounded(
+    images: int,
+    channels: int,
+    out: int,
+    size: tuple[int, int],
+    kernel: tuple[int, int],
+    padding: tuple[int, int],
+    rate: float,
+    graded: bool,
+    threads: int,
+    seed: int,
+) -> None:
+    torch.manual_seed(seed)
+    torch.set_num_threads(threads)
+    kernel = tuple(min(k, s + 2 * p) for k, s, p in zip(kernel, size, padding, strict=True))
+    x = spikes(images, channels, *size, rate=rate, dtype=torch.float32)
+    x = x * torch.randint(-3, 4, x.shape) if graded else x
+    weight, bias = dyadic(out, channels, *kernel), dyadic(out)
+    rows = x.permute(0, 2, 3, 1).reshape(images * size[0], size[1] * channels)
+    bits, active, binary = ops.pack_active(rows, rows.numel())
+    assert active == (x != 0).sum()
+    assert binary == bool(((x == 0) | (x == 1)).all())
+    values = None if binary else rows
+    y, finite = ops.sparse_convolution(bits, values, active, weight, bias, size, padding)
+    assert finite
+    g = dyadic(*y.shape)
+    of_weight, of_bias, finite = ops.sparse_convolution_gradient(bits, values, g, channels, size, kernel, padding)
+    assert finite
+    if images:  # of none, torch 2.13 gives no convolution
+        assert torch.equal(y.permute(0, 3, 1, 2), F.conv2d(x, weight, bias, padding=padding))
+        images_first = g.permute(0, 3, 1, 2)
+        wanted = torch.nn.grad.conv2d_weight(x, weight.shape, images_first, padding=padding)
+        assert torch.equal(of_weight, wanted)
+    else:
+        assert y.shape[0] == 0
+        assert not of_weight.any()
+    assert torch.equal(of_bias, g.sum((0, 1, 2)))
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("graded", [True, False], ids=["graded", "spikes"])
+def test_the_number_of_threads_changes_no_bit(graded: bool, dtype: torch.dtype) -> None:
+    x = spikes(150 * 11, 10 * 6, dtype=dtype)
+    x = x * torch.randn_like(x) if graded else x
+    weight, g = torch.randn(33, 6, 3, 3, dtype=dtype), torch.randn(150, 11, 10, 33, dtype=dtype)
+    sizes, runs = ((11, 10), (1, 1)), []
+    for threads in (1, 2, 3, 7):
+        torch.set_num_threads(threads)
+        bits, active, _ = ops.pack_active(x, x.numel())
+        values = x if graded else None
+        out, _ = ops.sparse_convolution(bits, values, active, weight, None, *sizes)
+        back = ops.sparse_convolution_gradient(bits, values, g, 6, (11, 10), (3, 3), (1, 1))
+        runs.append([bits, out, *back[:2]])
+    for run in runs[1:]:
+        assert all(torch.equal(one, other) for one, other in zip(run, runs[0], strict=True))
+
+
+def test_a_sum_of_very_many_equal_gradients_stays_accurate() -> None:
+    images, size = 4000, (10, 10)
+    x, g = torch.ones(images * 10, 10), torch.full((images, *size, 3), 0.1)
+    bits, _, _ = ops.pack_active(x, x.numel())
+    of_weight, of_bias, _ = ops.sparse_convolution_gradient(bits, None, g, 1, size, (1, 1), (0, 0))
+    wanted = 0.1 * g[..., 0].numel()
+    torch.testing.assert_close(of_bias, torch.full((3,), wanted), rtol=1e-5, atol=0)
+    torch.testing.assert_close(of_weight.flatten(), torch.full((3,), wanted), rtol=5e-5, atol=0)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("at", [(0, 0), (129, 69), (64, 3)])
+def test_a_value_that_is_not_finite_makes_the_convolution_dense(value: float, at: tuple[int, int]) -> None:
+    x = spikes(130, 70, dtype=torch.float32)
+    assert ops.pack_active(x, x.numel())[1] == x.sum()
+    x[at] = value
+    assert ops.pack_active(x, x.numel())[1:] == (-1, False)
+
+
+@pytest.mark.parametrize("value", [0.5, 2.0, -1.0, 1e-45, 1.0000001])
+def test_values_that_are_not_one_are_noticed(value: float) -> None:
+    x = spikes(130, 70, dtype=torch.float32)
+    assert ops.pack_active(x, x.numel())[2]
+    x[129, 69] = value
+    assert ops.pack_active(x, x.numel())[1:] == ((x != 0).sum(), False)
+
+
+@pytest.mark.usefixtures("always")
+def test_negative_zero_is_zero() -> None:
+    x = torch.tensor([[-0.0, 1.0, 0.0], [1.0, -0.0, 1.0]], dtype=torch.float64).view(1, 1, 2, 3)
+    found, wanted, how = both(x, *layer(4, 1, 2, 2))
+    near(found, wanted)
+    assert how == "spikes at 50.0 %: sums for them"
+
+
+def test_looking_ends_at_the_rate_from_which_it_would_not_gain() -> None:
+    x = spikes(400, 100, rate=0.5)
+    active = int(x.sum())
+    assert ops.pack_active(x, active)[1] == active
+    assert ops.pack_active(x, active - 1)[1] == -1
+    assert ops.pack_active(torch.zeros(400, 100), 0)[1] == 0
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda x: x.contiguous(memory_format=torch.channels_last),
+        lambda x: x[:, :, 2:, 1:],
+        lambda x: x[::2],
+        lambda x: x[:1].expand(4, -1, -1, -1),
+        lambda x: x.transpose(2, 3),
+    ],
+)
+@pytest.mark.usefixtures("always")
+def test_input_weights_and_gradients_in_any_order_in_memory(view: Any) -> None:
+    base = spikes(6, 5, 8, 9).requires_grad_()
+    x = view(base)
+    weight, bias = layer(7, 5, 3, 2)
+    weight = weight.detach().contiguous(memory_format=torch.channels_last).requires_grad_()
+    inputs = [base, weight, bias]
+    out, _ = ours(x, weight, bias)
+    wanted = F.conv2d(x, weight, bias)
+    assert out.is_contiguous(memory_format=torch.channels_last)
+    for g in (torch.randn_like(wanted), torch.randn_like(out), torch.ones(()).double().expand_as(out)):
+        found = torch.autograd.grad(out, inputs, g, retain_graph=True)
+        near([out, *found], [wanted, *torch.autograd.grad(wanted, inputs, g, retain_graph=True)])
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), -float("inf")])
+@pytest.mark.usefixtures("always")
+def test_weights_that_are_not_finite_spread_as_in_a_convolution(value: float) -> None:
+    x, (weight, bias) = spikes(4, 3, 6, 6), layer(5, 3, 2, 2)
+    weight.data[3, 1, 0, 1] = value
+    out, how = ours(x, weight, bias)
+    torch.testing.assert_close(out, F.conv2d(x, weight, bias), equal_nan=True)
+    assert how == "dense convolution, as a weight is not finite"
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), -float("inf")])
+@pytest.mark.usefixtures("always")
+def test_a_bias_that_is_not_finite_stays_in_its_channel(value: float) -> None:
+    x, (weight, bias) = spikes(4, 3, 6, 6), layer(5, 3, 2, 2)
+    bias.data[3] = value
+    out, how = ours(x, weight, bias)
+    torch.testing.assert_close(out, F.conv2d(x, weight, bias), equal_nan=True)
+    assert how.endswith("sums for them")
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), 1.7e308])
+@pytest.mark.usefixtures("always")
+def test_gradients_that_are_not_finite_spread_as_in_a_convolution(value: float) -> None:
+    x, (weight, bias) = spikes(4, 3, 6, 6).requires_grad_(), layer(5, 3, 2, 2)
+    inputs, g = [x, weight, bias], torch.randn(4, 5, 5, 5, dtype=torch.float64)
+    g[1, 3, 2, 2] = g[2, 3, 0, 0] = value  # the sum of the last of them is infinite
+    out, wanted = ours(x, weight, bias)[0], F.conv2d(x, weight, bias)
+    for one, other in zip(torch.autograd.grad(out, inputs, g), torch.autograd.grad(wanted, inputs, g), strict=True):
+        torch.testing.assert_close(one, other, equal_nan=True)
+
+
+@pytest.mark.parametrize("needs", [(a, b, c) for a in (0, 1) for b in (0, 1) for c in (0, 1) if a + b + c])
+@pytest.mark.parametrize("graded", [True, False], ids=["graded", "spikes"])
+@pytest.mark.usefixtures("always")
+def test_only_what_is_asked_for_is_computed(needs: tuple[int, int, int], graded: bool) -> None:
+    x = spikes(4, 3, 6, 6) * (0.5 if graded else 1)
+    given = [t.detach().requires_grad_(bool(n)) for t, n in zip((x, *layer(5, 3, 2, 2)), needs, strict=True)]
+    out, _ = ours(*given)
+    assert type(out.grad_fn).__name__ == "_Conv2dBackward"
+    out.square().sum().backward()
+    other = [t.detach().requires_grad_(t.requires_grad) for t in given]
+    F.conv2d(*other).square().sum().backward()
+    for one, wanted in zip(given, other, strict=True):
+        assert (one.grad is None) == (wanted.grad is None)
+        if wanted.grad is not None:
+            near([one.grad], [wanted.grad])
+
+
+@pytest.mark.parametrize("graded", [True, False], ids=["graded", "spikes"])
+@pytest.mark.usefixtures("always")
+def test_gradients_may_be_differentiated_again(graded: bool) -> None:
+    x = (spikes(4, 3, 6, 6) * (0.5 if graded else 1)).requires_grad_()
+    inputs = [x, *layer(5, 3, 2, 2)]
+
+    def second(out: Tensor) -> list[Tensor]:
+        first = torch.autograd.grad(out.tanh().sum(), inputs, create_graph=True)
+        return list(torch.autograd.grad(sum(f.square().sum() for f in first), inputs))
+
+    near(second(ours(*inputs, (1, 0))[0]), second(F.conv2d(*inputs, padding=(1, 0))))
+
+
+@pytest.mark.usefixtures("always")
+def test_gradcheck() -> None:
+    weight, bias = layer(3, 2, 2, 3)
+    x = spikes(2, 2, 4, 5)
+    assert torch.autograd.gradcheck(lambda w, b: ours(x, w, b, (1, 1))[0], (weight, bias))
+    assert torch.autograd.gradgradcheck(lambda w, b: ours(x, w, b, (1, 1))[0].tanh(), (weight, bias))
+    x = torch.rand(2, 2, 4, 5, dtype=torch.float64).requires_grad_()
+    assert torch.autograd.gradcheck(lambda *given: ours(*given, (0, 2))[0], (x, weight, bias))
+
+
+@pytest.mark.parametrize("needs", [(1, b, c) for b in (0, 1) for c in (0, 1)])
+@pytest.mark.usefixtures("always")
+def test_dense_input_with_gradients(needs: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(convolutions, "_HIGHEST", 0.0)
+    drawn = torch.randn(4, 3, 6, 7, dtype=torch.float64), *layer(5, 3, 2, 3)
+    given = [t.detach().requires_grad_(bool(n)) for t, n in zip(drawn, needs, strict=True)]
+    inputs = [t for t in given if t.requires_grad]
+    out, how = ours(*given, (1, 0))
+    assert how.startswith("dense convolution")
+    assert type(out.grad_fn).__name__ == "_Conv2dBackward"
+    wanted = F.conv2d(*given, padding=(1, 0))
+    assert torch.equal(out, wanted)
+    near(*([o, *torch.autograd.grad(o.square().sum(), inputs, retain_graph=True)] for o in (out, wanted)))
+    first = [torch.autograd.grad(o.square().sum(), inputs, create_graph=True) for o in (out, wanted)]
+    near(list(first[0]), list(first[1]))
+    near(*(list(torch.autograd.grad(sum(f.square().sum() for f in found), inputs)) for found in first))
+
+
+@pytest.mark.usefixtures("always")
+def test_a_batch_of_gradients_at_once() -> None:
+    inputs = [spikes(4, 3, 6, 6).requires_grad_(), *layer(5, 3, 2, 2)]
+    g = torch.randn(3, 4, 5, 5, 5, dtype=torch.float64)
+    found, wanted = (
+        torch.autograd.grad(out, inputs, g, is_grads_batched=True) for out in (ours(*inputs)[0], F.conv2d(*inputs))
+    )
+    near(list(found), list(wanted))
+
+
+@pytest.mark.usefixtures("always")
+def test_what_is_kept_of_spikes_is_bits() -> None:
+    x, (weight, bias) = spikes(64, 8, 16, 16, dtype=torch.float32), layer(4, 8, 3, 3, dtype=torch.float32)
+    kept: list[int] = []
+
+    def pack(tensor: Tensor) -> Tensor:
+        if tensor is not weight:
+            kept.append(tensor.untyped_storage().nbytes())
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        ours(x, weight, bias)
+    assert sum(kept) <= x.nbytes // 32 + 16
+    with torch.no_grad():
+        assert ours(x, weight, bias)[0].grad_fn is None
+
+
+@pytest.mark.parametrize("graded", [True, False], ids=["graded", "spikes"])
+@pytest.mark.usefixtures("always")
+def test_what_is_changed_before_the_backward_pass_is_an_error(graded: bool) -> None:
+    for changed in (0, 1)[: 1 + graded]:
+        x = (spikes(4, 3, 6, 6) * (0.5 if graded else 1)).requires_grad_()
+        weight, bias = layer(5, 3, 2, 2)
+        out, _ = ours(x, weight, bias)
+        with torch.no_grad():
+            (weight, x)[changed].mul_(2)
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            out.sum().backward()
+
+
+@pytest.mark.usefixtures("always")
+def test_the_output_may_be_changed_in_place_and_the_graph_used_twice() -> None:
+    x, (weight, bias) = spikes(4, 3, 6, 6), layer(5, 3, 2, 2)
+    out, wanted = F.relu_(ours(x, weight, bias)[0]), F.relu(F.conv2d(x, weight, bias))
+    inputs = [weight, bias]
+    first = torch.autograd.grad(out.sum(), inputs, retain_graph=True)
+    near([out, *first], [wanted, *torch.autograd.grad(wanted.sum(), inputs)])
+    near(list(torch.autograd.grad(out.sum(), inputs)), list(first))
+
+
+def test_a_buffer_is_not_used_again_while_a_tensor_refers_to_it() -> None:
+    x, (weight, bias) = spikes(100, 8, 16, 16, rate=0.1, dtype=torch.float32), layer(32, 8, 3, 3, dtype=torch.float32)
+    x.requires_grad_()
+    alive, copies = [], []
+    for step in range(6):
+        out, how = ours(x, weight + step, bias)
+        assert how.endswith("sums for them")
+        kept = [out.detach(), out.detach().flatten()[7:], *torch.autograd.grad(out, [x, weight], out.detach())]
+        if step % 2:
+            alive.append(kept)
+            copies.append([t.clone() for t in kept])
+        del out, kept
+        gc.collect()
+    for kept, copied in zip(alive, copies, strict=True):
+        assert all(torch.equal(one, other) for one, other in zip(kept, copied, strict=True))
+
+
+def test_the_rates_up_to_which_sums_are_taken() -> None:
+    x, (weight, bias) = spikes(40, 4, 12, 12, rate=0.15), layer(8, 4, 3, 3)
+    assert ours(x, weight, bias)[1].startswith("spikes at 14.9 %")
+    assert ours(1 - x, weight, bias)[1] == "dense convolution, as not all but 25 % of its input is zero"
+    near([ours(1 - x, weight, bias)[0]], [F.conv2d(1 - x, weight, bias)])
+    assert ours(x, weight[..., :1, :1], bias)[1] == "dense convolution, as not all but 10 % of its input is zero"
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.9], ids=["spikes", "dense"])
+def test_the_gradient_of_the_input_is_of_sums_behind_pooling_and_torchs_elsewhere(
+    rate: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Tensor] = []
+    by_torch = convolutions._by_torch
+    monkeypatch.setattr(convolutions, "_by_torch", lambda *given: asked.append(given[0]) or by_torch(*given))
+    x, (weight, bias) = spikes(40, 4, 12, 12, rate=rate).requires_grad_(), layer(8, 4, 3, 3)
+    g = torch.randn(40, 8, 5, 5, dtype=torch.float64)
+
+    def gradient(convolved: Tensor, pool: bool) -> list[Tensor]:
+        if pool:
+            return list(torch.autograd.grad(F.max_pool2d(convolved, 2), x, g))
+        return list(torch.autograd.grad(convolved[..., ::2, ::2] + convolved[..., 1::2, 1::2], x, g))
+
+    for pool, dense in ((True, 0), (False, 1)):
+        asked.clear()
+        near(gradient(ours(x, weight.detach(), bias)[0], pool), gradient(F.conv2d(x, weight, bias), pool))
+        assert len(asked) == dense
+
+
+ONES = torch.ones(9, 3, 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("x", "weight", "bias", "moves", "reason"),
+    [
+        (ONES, torch.ones(2, 3, 3, 3), None, Moves(), "too little work to gain"),
+        (ONES[:0], torch.ones(2, 3, 3, 3), None, Moves(), "too little work to gain"),
+        (ONES, torch.ones(2, 3, 3, 3), None, Moves(stride=(1, 2)), "stride 1 x 2; it takes 1 x 1"),
+        (ONES, torch.ones(2, 3, 3, 3), None, Moves(dilation=(2, 2)), "dilation 2 x 2; it takes 1 x 1"),
+        (ONES, torch.ones(3, 1, 3, 3), None, Moves(groups=3), "3 groups of channels; it takes one"),
+        (ONES[0], torch.ones(2, 3, 3, 3), None, Moves(), "not images that the kernel fits into"),
+        (ONES, torch.ones(2, 3, 9, 3), None, Moves(), "not images that the kernel fits into"),
+        (ONES, torch.ones(2, 4, 3, 3), None, Moves(), "not images that the kernel fits into"),
+        (ONES, torch.ones(2, 3, 3, 3), torch.ones(3), Moves(), "not images that the kernel fits into"),
+        (ONES.half(), torch.ones(2, 3, 3, 3), None, Moves(), "float16 input; it takes float32 and float64"),
+        (
+            ONES,
+            torch.ones(2, 3, 3, 3).double(),
+            None,
+            Moves(),
+            "weight and bias are not of the dtype of the input",
+        ),
+        (
+            torch.ones(1).expand(1, 1, 2**14, 2**14),
+            torch.ones(2, 1, 3, 3),
+            None,
+            Moves(),
+            "images or a kernel too large",
+        ),
+    ],
+)
+def test_refusals(x: Tensor, weight: Tensor, bias: Tensor | None, moves: Moves, reason: str) -> None:
+    assert SpikeAwareConvolution().refuses(x, weight, bias, moves) == reason
+
+
+def test_the_library_refuses_what_does_not_fit_together() -> None:
+    x, weight = torch.ones(16, 40), torch.ones(3, 5, 3, 3)  # 2 images of 8 x 8 x 5
+    bits, active, _ = ops.pack_active(x, 1000)
+    sizes = (8, 8), (0, 0)
+    with pytest.raises(RuntimeError, match="images of 8 x 30 x 5 take 8 rows of 3 words of bits, got 16 x 1"):
+        ops.sparse_convolution(bits, None, active, weight, None, (8, 30), (0, 0))
+    with pytest.raises(RuntimeError, match="bias must be contiguous, of the dtype of x, and have 3 elements, has 2"):
+        ops.sparse_convolution(bits, None, active, weight, torch.ones(2), *sizes)
+    with pytest.raises(RuntimeError, match="values must be contiguous, of the dtype of x, and have 640 elements"):
+        ops.sparse_convolution(bits, x[1:], active, weight, None, *sizes)
+    with pytest.raises(RuntimeError, match="no window of 9 with padding 0 fits into an image of 8"):
+        ops.sparse_convolution(bits, None, active, torch.ones(3, 5, 9, 3), None, *sizes)
+    with pytest.raises(RuntimeError, match="grad must have 2 images of 6 x 6, got 2 of 5 x 6"):
+        ops.sparse_convolution_gradient(bits, None, torch.ones(2, 5, 6, 3), 5, (8, 8), (3, 3), (0, 0))
+    with pytest.raises(RuntimeError, match="x must be contiguous with 2 axes"):
+        ops.pack_active(torch.ones(4, 4).t()[:, ::2], 10)
+    with pytest.raises(RuntimeError, match="float32 and float64"):
+        ops.pack_active(torch.ones(4, 4).half(), 10)
+
+
+def lif() -> snn.Leaky:
+    return snn.Leaky(beta=0.5, threshold=0.375, init_hidden=True, spike_grad=snn.surrogate.fast_sigmoid(slope=5))
+
+
+def net(pool: bool = True) -> nn.Sequential:
+    pools = [nn.MaxPool2d(2)] if pool else []
+    return nn.Sequential(nn.Conv2d(2, 8, 5), lif(), nn.Conv2d(8, 16, 3, padding="same"), *pools, lif(), nn.Flatten())
+
+
+class Recorded(nn.Module):
+    """The same by functions of torch, in a forward of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(2, 8, 5), nn.Conv2d(8, 16, 3)
+        self.spike, self.out = lif(), lif()
+
+    def forward(self, x: Tensor) -> Tensor:
+        spk = self.spike(self.first(x))
+        return self.out(F.max_pool2d(F.conv2d(spk, self.second.weight, self.second.bias, padding=1), 2))
+
+
+def how_of(module: nn.Module, xs: Tensor) -> list[str]:
+    schedule = snn.unroll(module, xs, explain=True)[1]
+    return [layer.how for layer in schedule.layers if layer.kind == "Conv2d"]
+
+
+def test_unroll_takes_sums_where_a_convolution_is_fed_by_little_and_says_so() -> None:
+    xs = spikes(20, 16, 2, 20, 20, rate=0.05, dtype=torch.float32)
+    module = net()
+    with torch.no_grad():
+        module[0].bias.fill_(-0.3)
+    first, second = how_of(module, xs)
+    assert first.startswith("all steps at once; spikes at ")
+    assert first.endswith("%: sums for them (snn-cpu)")
+    assert second.endswith("%: sums for them (snn-cpu)")
+    assert "values other than zero at " in how_of(module, 0.5 * xs)[0]
+    dense = "all steps at once; dense convolution, as not all but 25 % of its input is zero (snn-cpu)"
+    assert how_of(module, torch.rand(xs.shape))[0] == dense
+    strided = nn.Sequential(nn.Conv2d(2, 8, 5, stride=2), lif())
+    assert how_of(strided, xs)[0] == "all steps at once; dense convolution (snn-cpu: stride 2 x 2; it takes 1 x 1)"
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("options", [{}, {"chunk": 8}], ids=["whole", "chunks"])
+@pytest.mark.parametrize("make", [net, lambda: net(pool=False), Recorded], ids=["pool", "no pool", "recorded"])
+@pytest.mark.usefixtures("always")
+def test_a_net_gives_the_spikes_and_gradients_of_the_loop(
+    make: Any, options: dict[str, Any], dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(convolutions, "_SMALLEST", 0)
+    module = make().to(dtype)
+    with torch.no_grad():  # sums that are not rounded, so that no membrane is on another side of its threshold
+        for parameter in module.parameters():
+            parameter.copy_(dyadic(*parameter.shape, dtype=dtype) / 4)
+    xs = spikes(12, 3, 2, 13, 11, rate=0.1, dtype=dtype).requires_grad_()
+    inputs = [xs, *(p for name, p in module.named_parameters())]
+    outs = [snn.unroll(module, xs, **how) for how in (options, {"schedule": "steps"})]
+    assert torch.equal(*outs)
+    g = torch.randn_like(outs[0])
+    found, wanted = ([out, *torch.autograd.grad(out, inputs, g)] for out in outs)
+    near(found, wanted)
+
+
+def test_autocast_and_transforms_are_left_to_torch() -> None:
+    x, (weight, bias) = spikes(64, 8, 16, 16, rate=0.1, dtype=torch.float32), layer(16, 8, 3, 3, dtype=torch.float32)
+    assert core.conv2d(x, weight, bias)[1].startswith("spikes at ")
+    with torch.autocast("cpu"):
+        out, how = core.conv2d(x, weight, bias)
+        assert torch.equal(out, F.conv2d(x, weight, bias))
+    assert how == "dense convolution (under autocast)"
+    with torch.no_grad():
+        near([torch.vmap(lambda one: core.conv2d(one, weight, bias)[0])(x[None])[0]], [F.conv2d(x, weight, bias)])
