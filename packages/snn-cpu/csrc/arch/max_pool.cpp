@@ -52,6 +52,28 @@ inline void convert(const From& from, To& to) {
   }
 }
 
+// Of a window that lies in the image as a whole, with sizes that a compiler knows.
+template <class T, int N, int R, int Q>
+inline void largest_of(const Windows& w, const T* x, T* out, uint8_t* place) {
+  using Values = typename Channels<T, N>::Values;
+  using Places = typename Channels<T, N>::Places;
+  using Bytes = typename Channels<T, N>::Bytes;
+  Values best = *reinterpret_cast<const Values*>(x);
+  Places at{};
+  for (int r = 0; r < R; ++r) {
+    for (int q = 0; q < Q; ++q) {
+      const Values value = *reinterpret_cast<const Values*>(x + (r * w.width + q) * w.channels);
+      const auto taken = (value > best) | (value != value);
+      best = taken ? value : best;
+      at = taken ? Places{} + static_cast<Index<T>>(r * Q + q) : at;
+    }
+  }
+  *reinterpret_cast<Values*>(out) = best;
+  Bytes bytes;
+  convert(at, bytes);
+  memcpy(place, &bytes, N);
+}
+
 template <class T, int N>
 inline void largest(const Windows& w, const Part& part, const T* x, T* out, uint8_t* place) {
   using Values = typename Channels<T, N>::Values;
@@ -107,11 +129,20 @@ inline void over_channels(int64_t channels, const F& f) {
 
 template <class T>
 void forward(const Windows& w, const T* x, T* out, uint8_t* place, int64_t begin, int64_t end) {
+  const bool halves = w.kernel[0] == 2 && w.kernel[1] == 2 && w.stride[0] == 2 && w.stride[1] == 2 &&
+                      w.padding[0] == 0 && w.padding[1] == 0;
   for (int64_t row = begin; row < end; ++row) {
     const T* image = x + row / w.out_height * w.height * w.width * w.channels;
     for (int64_t column = 0; column < w.out_width; ++column) {
-      const Part part = part_of(w, row % w.out_height, column);
       const int64_t at = (row * w.out_width + column) * w.channels;
+      if (halves) {
+        const T* corner = image + (row % w.out_height * w.width + column) * 2 * w.channels;
+        over_channels(w.channels, [&](auto n, int64_t c) {
+          largest_of<T, decltype(n)::value, 2, 2>(w, corner + c, out + at + c, place + at + c);
+        });
+        continue;
+      }
+      const Part part = part_of(w, row % w.out_height, column);
       over_channels(w.channels, [&](auto n, int64_t c) {
         largest<T, decltype(n)::value>(w, part, image + c, out + at + c, place + at + c);
       });
