@@ -11,6 +11,7 @@ import torch
 from executorch.runtime import Runtime
 from torch import Tensor, nn
 
+import snn_core as snn
 from snn_export import export
 
 from .zoo import NETS, looped, made, of_core
@@ -57,7 +58,8 @@ def test_a_step_of_a_net_gives_its_numbers_up_to_the_batch_of_the_sample(name: s
 @pytest.mark.parametrize("case", of_core.NEURONS, ids=str)
 def test_a_step_of_a_neuron_gives_its_numbers(case: Any, tmp_path: pathlib.Path) -> None:
     net, xs = nn.Sequential(case.make(init_hidden=True).float()).eval(), case.input(9, dtype=torch.float32)
-    export(net, xs[0], tmp_path / "net.pte", format="executorch")
+    of_cells = isinstance(net[0], snn.SLSTM | snn.SConv2dLSTM)  # whose gates ExecuTorch divides at one batch size only
+    export(net, xs[0], tmp_path / "net.pte", format="executorch", dynamic=() if of_cells else ("batch",))
     close(File(tmp_path / "net.pte").stepped([xs]), looped(net, [xs]))
 
 
@@ -72,9 +74,12 @@ def test_a_sequence_of_a_net_gives_its_numbers(name: str, tmp_path: pathlib.Path
         close(run(*xs)[: len(expected)], expected)
 
 
-def test_what_the_runtime_does_not_run_is_refused(tmp_path: pathlib.Path) -> None:
+@pytest.mark.parametrize("name", ["nested", "cells"])
+def test_what_the_runtime_does_not_run_is_refused(name: str, tmp_path: pathlib.Path) -> None:
     net, inputs = made("nested")
     (xs,) = inputs(9, 7)
+    if name == "cells":
+        net = nn.Sequential(snn.SLSTM(xs.shape[-1], 4, threshold=0.05, init_hidden=True)).eval()
     with pytest.raises(ValueError, match=r"does not run Sequential with a batch of 1 .*pass dynamic=\(\)"):
         export(net, xs[0], tmp_path / "net.pte", format="executorch")
     assert not list(tmp_path.iterdir())
