@@ -73,7 +73,7 @@ def test_a_batch_of_ones_own_may_have_lengths(net, batch, capsys):
     [
         (["make_batch", "--shape", "11,5,4"], "returns a Tensor; it must return a torch.nn.Module"),
         (["make_net", "--batch", "make_nothing"], "make_nothing returns a NoneType; it must return a torch.Tensor"),
-        (["make_net", "--shape", "3,2,5"], "the net does not run over (3, 2, 5): RuntimeError: mat1 and mat2 shapes"),
+        (["make_net", "--shape", "3,2,5"], "the net does not run over (3, 2, 5): RuntimeError: ... mat1 and mat2"),
         (
             ["make_net", "--batch", "make_wrong_pair"],
             "the net does not run over (11, 5, 4): ValueError: lengths holds 12; with 11 steps",
@@ -83,6 +83,6 @@ def test_a_batch_of_ones_own_may_have_lengths(net, batch, capsys):
 def test_what_cannot_be_counted_ends_with_code_2(net, words, complaint, capsys):
     assert main(["energy", *(net + word if word.startswith("make") else word for word in words)]) == 2
     shown = capsys.readouterr()
-    assert complaint in shown.err
+    assert all(part in shown.err for part in complaint.split("... "))
     assert "snn energy: " in shown.err
     assert shown.out == ""
