@@ -61,11 +61,11 @@ def test_random_numbers_of_a_shape_give_the_account_of_the_function(net, capsys)
 def test_a_batch_of_ones_own_may_have_lengths(net, batch, capsys):
     words = ["energy", net + "make_net", "--batch", net + batch, "--model", "45nm+memory", "--json"]
     assert main(words) == 0
-    found = json.loads(capsys.readouterr().out)
+    account = json.loads(capsys.readouterr().out)
     xs, lengths = made("make_pair")
     lengths = lengths if batch == "make_pair" else None
     expected = snn.energy(made("make_net").eval(), xs, lengths=lengths, model="45nm+memory")
-    assert found == json.loads(json.dumps(expected.to_dict()))
+    assert account == json.loads(json.dumps(expected.to_dict()))
 
 
 @pytest.mark.parametrize(

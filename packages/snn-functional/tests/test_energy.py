@@ -29,8 +29,8 @@ def by_hand():
 
 
 def test_a_net_of_two_layers_costs_what_it_costs_by_hand():
-    found = energy(*by_hand())
-    first, hidden, second, output = (layer.operations for layer in found.layers)
+    account = energy(*by_hand())
+    first, hidden, second, output = (layer.operations for layer in account.layers)
     # two inputs other than 0, each with one weight other than 0, in three steps
     assert (first["Effective_MACs"], first["Effective_ACs"], first["Dense"]) == (6, 0, 18)
     assert (first["Biases"], first["Updates"], first["Instructions"]) == (6, 0, 0)
@@ -40,32 +40,32 @@ def test_a_net_of_two_layers_costs_what_it_costs_by_hand():
     # 2 multiplications of 3.7 pJ; an addition, 2 subtractions and 2 comparisons of 0.9 pJ
     assert hidden["Instructions"] == 6 * 7
     parts = {"synapses": 6 * 4.6 + 12 * 0.9, "biases": 6 * 0.9, "updates": 18 * 11.9}
-    assert found.parts == pytest.approx(
+    assert account.parts == pytest.approx(
         {**{name: part * PJ for name, part in parts.items()}, **dict.fromkeys(("weights", "states", "activations"), 0)}
     )
-    assert (found.total, found.samples[0]) == pytest.approx((258 * PJ, 258 * PJ))
+    assert (account.total, account.samples[0]) == pytest.approx((258 * PJ, 258 * PJ))
     # 14 products, 2 biases, 6 rectifiers
     expected = {"float32": (14 * 4.6 + 8 * 0.9) * PJ, "int8": (14 * 0.23 + 8 * 0.03) * PJ}
-    assert found.ordinary == pytest.approx(expected)
-    assert [layer.sparsity for layer in found.layers] == pytest.approx([1 / 3, 1 / 2, 1 / 2, 2 / 3])
+    assert account.ordinary == pytest.approx(expected)
+    assert [layer.sparsity for layer in account.layers] == pytest.approx([1 / 3, 1 / 2, 1 / 2, 2 / 3])
     # 3 + 4 spikes in 18 steps of neurons; 3 of 14 weights are 0
-    assert found.metrics["ActivationSparsity"] == pytest.approx(11 / 18)
-    assert found.metrics["ConnectionSparsity"] == pytest.approx(3 / 14)
+    assert account.metrics["ActivationSparsity"] == pytest.approx(11 / 18)
+    assert account.metrics["ConnectionSparsity"] == pytest.approx(3 / 14)
 
 
 def test_accesses_to_memory_cost_what_they_cost_by_hand():
-    found = energy(*by_hand(), model=MEMORY)
-    accesses = [layer.accesses for layer in found.layers]
+    account = energy(*by_hand(), model=MEMORY)
+    accesses = [layer.accesses for layer in account.layers]
     assert [a["weights"] for a in accesses] == [6 + 6, 0, 12, 0]
     assert [a["states"] for a in accesses] == [0, 2 * 6, 0, 2 * 12]
     # inputs other than 0, and spikes
     assert [a["activations"] for a in accesses] == [6, 3, 3, 4]
-    assert found.parts["weights"] == pytest.approx(24 * 5 * PJ)
-    assert found.parts["states"] == pytest.approx(36 * 5 * PJ)
-    assert found.total == pytest.approx((258 + 76 * 5) * PJ)
+    assert account.parts["weights"] == pytest.approx(24 * 5 * PJ)
+    assert account.parts["states"] == pytest.approx(36 * 5 * PJ)
+    assert account.total == pytest.approx((258 + 76 * 5) * PJ)
     # of the ordinary network 14 weights and 2 biases, 3 + 2 inputs and 2 + 4 outputs; 8 bits are a quarter
-    assert found.ordinary["float32"] == pytest.approx((71.6 + 27 * 5) * PJ)
-    assert found.ordinary["int8"] == pytest.approx((3.46 + 27 * 5 / 4) * PJ)
+    assert account.ordinary["float32"] == pytest.approx((71.6 + 27 * 5) * PJ)
+    assert account.ordinary["int8"] == pytest.approx((3.46 + 27 * 5 / 4) * PJ)
 
 
 @pytest.mark.parametrize(
@@ -74,9 +74,9 @@ def test_accesses_to_memory_cost_what_they_cost_by_hand():
     [(32, 64, 5, 5), (32, 65, 10, 5), (128, 64, 10, 5), (128, 65, 50, 10), (512, 512, 50, 50), (512, 513, 650, 50)],
 )
 def test_a_layer_lies_in_the_smallest_memory_that_holds_it(inputs, outputs, access, of_int8):
-    found = energy(nn.Linear(inputs, outputs, bias=False), torch.ones(1, 1, inputs), model=MEMORY)
-    assert found.parts["weights"] == pytest.approx(inputs * outputs * access * PJ)
-    ordinary = found.layers[0].ordinary
+    account = energy(nn.Linear(inputs, outputs, bias=False), torch.ones(1, 1, inputs), model=MEMORY)
+    assert account.parts["weights"] == pytest.approx(inputs * outputs * access * PJ)
+    ordinary = account.layers[0].ordinary
     assert ordinary["float32"]["weights"] == pytest.approx(inputs * outputs * access * PJ)
     assert ordinary["int8"]["weights"] == pytest.approx(inputs * outputs * of_int8 / 4 * PJ)
 
@@ -90,16 +90,16 @@ def test_a_convolution_with_stride_and_padding_costs_what_it_costs_by_hand():
     xs = torch.zeros(2, 1, 1, 5, 5)
     xs[0, 0, 0, 0, 0] = xs[0, 0, 0, 0, 1] = xs[1, 0, 0, 1, 3] = 1  # corner, border, middle
     xs[1, 0, 0, 2, 4] = -1  # border
-    found = energy(net, xs)
-    operations = found.layers[0].operations
+    account = energy(net, xs)
+    operations = account.layers[0].operations
     assert operations["Effective_ACs"] == 2 * (1 + 2 + 4 + 1)
     assert operations["Dense"] == 2 * 2 * 7 * 7
     assert operations["Effective_MACs"] == operations["Biases"] == 0
-    assert found.parts["synapses"] == pytest.approx(16 * 0.9 * PJ)
+    assert account.parts["synapses"] == pytest.approx(16 * 0.9 * PJ)
     # 18 neurons in 2 steps
-    assert found.parts["updates"] == pytest.approx(36 * 11.9 * PJ)
-    assert found.layers[0].accesses == {"weights": 16, "states": 0, "activations": 4}
-    assert found.ordinary["float32"] == pytest.approx((98 * 4.6 + 18 * 0.9) * PJ)
+    assert account.parts["updates"] == pytest.approx(36 * 11.9 * PJ)
+    assert account.layers[0].accesses == {"weights": 16, "states": 0, "activations": 4}
+    assert account.ordinary["float32"] == pytest.approx((98 * 4.6 + 18 * 0.9) * PJ)
     xs[0, 0, 0, 0, 0] = 0.5  # a number, so that the sample's step is multiplied
     operations = energy(net, xs).layers[0].operations
     assert (operations["Effective_MACs"], operations["Effective_ACs"]) == (2 * (1 + 2), 2 * (4 + 1))
@@ -114,30 +114,30 @@ def test_a_padded_batch_costs_what_its_samples_cost_alone(lengths, seed):
     net = convolutional(stride=1)
     padding = torch.arange(5).unsqueeze(1) >= torch.tensor(lengths)
     padded = xs.masked_fill(padding.reshape(5, -1, 1, 1, 1), float("nan"))
-    found = energy(net, padded, lengths=lengths, model=MEMORY)
+    account = energy(net, padded, lengths=lengths, model=MEMORY)
     alone = [energy(net, xs[:n, b : b + 1], model=MEMORY) for b, n in enumerate(lengths)]
-    assert found.samples == tuple(each.samples[0] for each in alone)
-    assert found.total == pytest.approx(sum(found.samples) / len(lengths))
-    for row, layer in enumerate(found.layers):
+    assert account.samples == tuple(each.samples[0] for each in alone)
+    assert account.total == pytest.approx(sum(account.samples) / len(lengths))
+    for row, layer in enumerate(account.layers):
         for kind in ("operations", "accesses", "energy"):
             others = [getattr(each.layers[row], kind) for each in alone]
             mean = {name: sum(other[name] for other in others) / len(others) for name in others[0]}
             assert getattr(layer, kind) == pytest.approx(mean)
     # the ordinary network runs once, however long a sample is
-    assert found.ordinary == pytest.approx(alone[0].ordinary)
+    assert account.ordinary == pytest.approx(alone[0].ordinary)
 
 
 def test_recurrent_synapses_are_counted():
     lif = snn.RLeaky(0.5, linear_features=2, init_hidden=True)
     lif.recurrent.weight.data.fill_(0.1)
     lif.recurrent.bias.data.zero_()
-    found = energy(nn.Sequential(lif), torch.full((3, 1, 2), 5.0))
-    assert [layer.name for layer in found.layers] == ["0", "0.recurrent"]
+    account = energy(nn.Sequential(lif), torch.full((3, 1, 2), 5.0))
+    assert [layer.name for layer in account.layers] == ["0", "0.recurrent"]
     # both fire in each of three steps, and the spikes of two steps come back
-    operations = found.layers[1].operations
+    operations = account.layers[1].operations
     assert (operations["Effective_ACs"], operations["Dense"], operations["Biases"]) == (8, 12, 6)
     # 9 instructions, without those that make numbers of conditions
-    assert found.layers[0].operations["Instructions"] == 6 * 9
+    assert account.layers[0].operations["Instructions"] == 6 * 9
     one_to_one = energy(
         nn.Sequential(snn.RLeaky(0.5, V=0.1, all_to_all=False, init_hidden=True)), torch.full((3, 1, 2), 5.0)
     )
@@ -149,8 +149,8 @@ def test_recurrent_synapses_are_counted():
 def test_graded_spikes_are_multiplied():
     for factor, operations in ((1.0, (0, 6)), (0.5, (6, 0))):
         lif = snn.Leaky(0.5, init_hidden=True, graded_spikes_factor=factor)
-        found = energy(nn.Sequential(lif, nn.Linear(2, 3)), torch.full((1, 1, 2), 1.5)).layers[1].operations
-        assert (found["Effective_MACs"], found["Effective_ACs"]) == operations
+        account = energy(nn.Sequential(lif, nn.Linear(2, 3)), torch.full((1, 1, 2), 1.5)).layers[1].operations
+        assert (account["Effective_MACs"], account["Effective_ACs"]) == operations
 
 
 def test_an_update_costs_the_instructions_of_its_step_program():
@@ -163,12 +163,12 @@ def test_an_update_costs_the_instructions_of_its_step_program():
 
 def test_what_is_not_counted_is_named_and_nobody_wins():
     lif = snn.Leaky(0.9, inhibition=True, init_hidden=True)  # which has no step program
-    found = energy(nn.Sequential(nn.Linear(3, 4), lif, nn.LayerNorm(4)), torch.rand(5, 2, 3))
-    assert found.uncounted == ("2", "the updates of 1")
-    assert found.layers[1].operations["Updates"] == 0
-    assert str(found).endswith("not counted: 2, the updates of 1")
-    assert "win" not in str(found)
-    assert "; of what is counted, the spiking net takes " in str(found)
+    account = energy(nn.Sequential(nn.Linear(3, 4), lif, nn.LayerNorm(4)), torch.rand(5, 2, 3))
+    assert account.uncounted == ("2", "the updates of 1")
+    assert account.layers[1].operations["Updates"] == 0
+    assert str(account).endswith("not counted: 2, the updates of 1")
+    assert "win" not in str(account)
+    assert "; of what is counted, the spiking net takes " in str(account)
 
 
 def test_a_normalization_is_folded_into_the_weights_once_the_net_is_trained():
@@ -191,17 +191,17 @@ def test_it_says_who_wins():
 
 def test_a_model_of_ones_own():
     own = CostModel("by hand", ac=1, mac=3, memories=((64, 10.0), (float("inf"), 1000.0)))
-    found = energy(*by_hand(), model=own)
+    account = energy(*by_hand(), model=own)
     # 2 multiplications of 3 - 1 and 5 additions an update
-    assert found.total == 6 * 3 + 12 + 6 + 18 * 9 + 76 * 10
-    assert found.ordinary == {"float32": 14 * 3 + 8 + 27 * 10}
-    assert found.model is own
+    assert account.total == 6 * 3 + 12 + 6 + 18 * 9 + 76 * 10
+    assert account.ordinary == {"float32": 14 * 3 + 8 + 27 * 10}
+    assert account.model is own
 
 
 def test_it_is_json_under_the_names_of_neurobench_and_html():
     net, xs = convolutional(), torch.rand(4, 3, 1, 6, 6)
-    found = energy(net, xs, model=MEMORY)
-    data = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    account = energy(net, xs, model=MEMORY)
+    data = json.loads(json.dumps(account.to_dict(), allow_nan=False))
     counted = synops(net, xs).total
     assert data["SynapticOperations"] == pytest.approx(
         {"Effective_MACs": counted.macs / 3, "Effective_ACs": counted.acs / 3, "Dense": counted.dense / 3}
@@ -211,8 +211,8 @@ def test_it_is_json_under_the_names_of_neurobench_and_html():
     assert data["ConnectionSparsity"] == 0
     assert data["energy"]["total"] == pytest.approx(sum(data["samples"]) / 3)
     assert data["model"]["memories"][-1] == [None, 650 * PJ]
-    page = found._repr_html_()
-    assert page.count("<tr>") == 2 + len(found.layers)
+    page = account._repr_html_()
+    assert page.count("<tr>") == 2 + len(account.layers)
     assert "does not win" in page or "wins" in page
 
 

@@ -31,14 +31,14 @@ def convolutional(**options):
 def test_each_column_says_what_is_said_elsewhere():
     net, lengths = convolutional(), [7, 3, 5]
     xs = 3 * torch.rand(7, 3, 1, 6, 6, generator=torch.Generator().manual_seed(1))
-    found = summary(net, xs, lengths=lengths)
-    rows = {layer.name: layer for layer in found.layers}
+    table = summary(net, xs, lengths=lengths)
+    rows = {layer.name: layer for layer in table.layers}
     assert [*rows] == ["0", "1", "2", "3", "4", "5", "5.recurrent", "6", "7"]
-    assert [row.kind for row in found.layers] == [type(net.get_submodule(name)).__name__ for name in rows]
-    assert [row.shape for row in found.layers] == [(3, 4, 4), (3, 4, 4), (3, 2, 2), (12,), (5,), (5,), (5,), (2,), (2,)]
+    assert [row.kind for row in table.layers] == [type(net.get_submodule(name)).__name__ for name in rows]
+    assert [row.shape for row in table.layers] == [(3, 4, 4), (3, 4, 4), (3, 2, 2), (12,), (5,), (5,), (5,), (2,), (2,)]
     # 3 * 9 + 3, 12 * 5 + 5, 5 * 5 + 5, 5 * 2, and a learned beta
-    assert [row.parameters for row in found.layers] == [30, 0, 0, 0, 65, 0, 30, 10, 1]
-    assert found.parameters == found.trainable == 136
+    assert [row.parameters for row in table.layers] == [30, 0, 0, 0, 65, 0, 30, 10, 1]
+    assert table.parameters == table.trainable == 136
     assert rows["1"].constants == {"beta": 0.9, "threshold": 1}
     assert rows["5"].constants == {"beta": (0.5, 0.9), "threshold": 1}
     assert rows["7"].constants == {"alpha": 0.8, "beta": 0.7, "threshold": 0.5}
@@ -51,26 +51,26 @@ def test_each_column_says_what_is_said_elsewhere():
     counted = synops(net, xs, lengths=lengths)
     for name, operations in counted.layers.items():
         assert rows[name].synops == pytest.approx((operations.acs + operations.macs) / 3)
-    assert found.operations["Dense"] == pytest.approx(counted.total.dense / 3)
+    assert table.operations["Dense"] == pytest.approx(counted.total.dense / 3)
     how = {layer.path: layer.how for layer in snn.backends.explain(net, xs).layers}
     assert {name: rows[name].why for name in how} == how
     assert rows["1"].kernel == how["1"].partition(" (")[0]
-    assert found.schedule == str(snn.backends.explain(net, xs)).splitlines()[0]
+    assert table.schedule == str(snn.backends.explain(net, xs)).splitlines()[0]
 
 
 def test_a_summary_is_text_html_and_json():
-    found = summary(convolutional(), torch.ones(2, 3, 1, 6, 6))
-    lines = str(found).splitlines()
+    table = summary(convolutional(), torch.ones(2, 3, 1, 6, 6))
+    lines = str(table).splitlines()
     assert lines[0].split() == [
         *("layer", "type", "output", "parameters", "constants", "rate", "dead", "saturated", "synops", "kernel")
     ]
     assert lines[6].startswith("5            RLeaky     [5]        0           beta=0.5..0.9, threshold=1")
     assert lines[10].split()[:2] == ["all", "136"]
     assert lines[11] == "136 of 136 parameters learn"
-    page = found._repr_html_()
+    page = table._repr_html_()
     assert page.count("<tr>") == 11
     assert "<td>beta=0.5..0.9, threshold=1</td>" in page
-    data = json.loads(json.dumps(found.to_dict()))
+    data = json.loads(json.dumps(table.to_dict()))
     assert data["layers"][0]["kind"] == "Conv2d"
     assert data["operations"].keys() == {"Effective_MACs", "Effective_ACs", "Dense"}
 
@@ -105,13 +105,13 @@ def test_a_layer_of_whole_sequences_is_summarized_with_those_around_it():
     torch.manual_seed(0)
     net = nn.Sequential(nn.Linear(3, 4), snn.LeakyParallel(4, 5), nn.Linear(5, 2), snn.Leaky(0.5, init_hidden=True))
     xs, lengths = 5 * torch.rand(7, 3, 3), [7, 2, 5]
-    found = summary(net, xs, lengths=lengths)
+    table = summary(net, xs, lengths=lengths)
     spk = snn.unroll(net[:2], xs, lengths=lengths).detach()
-    assert found.layers[1].rate == pytest.approx(float(firing_rate(spk, lengths=lengths).mean()))
+    assert table.layers[1].rate == pytest.approx(float(firing_rate(spk, lengths=lengths).mean()))
     # what a neuron gives is 0 or 1, and every weight is used
-    assert found.layers[2].synops == pytest.approx(float(spk.sum()) * 2 / 3)
-    assert found.layers[0].synops == 3 * 4 * 14 / 3
-    assert found.uncounted == ("1.rnn",)
+    assert table.layers[2].synops == pytest.approx(float(spk.sum()) * 2 / 3)
+    assert table.layers[0].synops == 3 * 4 * 14 / 3
+    assert table.uncounted == ("1.rnn",)
 
 
 def test_a_net_with_code_of_its_own_is_summarized_with_what_its_parameters_are_in():
@@ -124,15 +124,15 @@ def test_a_net_with_code_of_its_own_is_summarized_with_what_its_parameters_are_i
         def forward(self, x):
             return self.lif(input_=self.fc(input=x) * self.gain)
 
-    found = summary(Own(), torch.rand(5, 2, 3))
-    assert [(row.name, row.kind, row.parameters) for row in found.layers] == [
+    table = summary(Own(), torch.rand(5, 2, 3))
+    assert [(row.name, row.kind, row.parameters) for row in table.layers] == [
         ("", "Own", 4 + 6),
         ("fc", "Linear", 16),
         ("lif", "Leaky", 0),
     ]
-    assert (found.parameters, found.trainable) == (26, 22)
-    assert found.uncounted == ("", "unused")
-    assert "operations not counted: the net, unused" in str(found)
+    assert (table.parameters, table.trainable) == (26, 22)
+    assert table.uncounted == ("", "unused")
+    assert "operations not counted: the net, unused" in str(table)
 
 
 def test_a_layer_that_mixes_samples_and_others_on_axis_0_is_named():

@@ -18,7 +18,7 @@ __all__ = ["PROGRAMS", "Outputs", "Program"]
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a net gave, and what it is compared with.
+    """The outputs of a net, and their targets.
 
     Args:
         spk: Spikes ``[T, batch, out]``.

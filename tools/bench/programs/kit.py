@@ -1,4 +1,4 @@
-"""What a program needs of a library."""
+"""The parts of a library that programs need."""
 
 from __future__ import annotations
 

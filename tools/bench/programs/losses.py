@@ -13,7 +13,7 @@ __all__ = ["Counts", "Losses", "counts", "rate"]
 
 @dataclass(frozen=True)
 class Counts:
-    """How often neurons are to fire.
+    """Shares of steps in which neurons are to fire.
 
     Args:
         correct: Share of the steps in which those of the labeled class are to fire.
@@ -60,13 +60,13 @@ def counts(spk: Tensor, labels: Tensor, wanted: Counts) -> Tensor:
         >>> counts(torch.ones(10, 1, 2), torch.tensor([1]), Counts(0.8, 0.2)) # ((10 - 8)**2 + (10 - 2)**2) / 2 / 10
         tensor(3.4000)
     """
-    found = spk.sum(0)
+    fired = spk.sum(0)
     if wanted.classes is not None:
-        found = found.unflatten(-1, (wanted.classes, -1)).sum(-1)
-    each = len(spk) * spk.shape[-1] // found.shape[-1]  # the most that can be counted
+        fired = fired.unflatten(-1, (wanted.classes, -1)).sum(-1)
+    each = len(spk) * spk.shape[-1] // fired.shape[-1]  # the most that can be counted
     on, off = int(each * wanted.correct), int(each * wanted.incorrect)
-    target = nn.functional.one_hot(labels, found.shape[-1]) * (on - off) + off
-    return nn.functional.mse_loss(found, target.to(found.dtype)) / len(spk)
+    target = nn.functional.one_hot(labels, fired.shape[-1]) * (on - off) + off
+    return nn.functional.mse_loss(fired, target.to(fired.dtype)) / len(spk)
 
 
 @dataclass(frozen=True)

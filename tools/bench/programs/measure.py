@@ -20,7 +20,7 @@ _PAIRS = ((BASE, OWN), ("torch", OWN), ("snn-steps", OWN))
 
 @dataclass(frozen=True)
 class Plan:
-    """How thoroughly to measure.
+    """Numbers of rounds and sizes of a measurement.
 
     Args:
         rounds: Rounds that count; one more is run before them and dropped.

@@ -49,7 +49,7 @@ def _each(found: dict[str, Any], title: str, cell: Callable[[dict[str, Any]], st
 
 
 def _against(found: dict[str, Any]) -> Table:
-    """How many times less than snnTorch's loop each takes, round by round, and why cells are empty."""
+    """Ratios of the time of snnTorch's loop to that of each, round by round, and why cells are empty."""
     names = [name for name in found["contestants"] if name != BASE]
 
     def cell(one: dict[str, Any], name: str) -> str:

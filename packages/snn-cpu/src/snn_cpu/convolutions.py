@@ -173,7 +173,7 @@ class _Conv2d(torch.autograd.Function):
 def _by_torch(
     g: Tensor, x: Tensor, weight: Tensor, padding: tuple[int, int], needs: tuple[bool, ...]
 ) -> tuple[Tensor | None, ...]:
-    """What torch can differentiate and map over."""
+    """Compute the gradients by torch, which can differentiate them and map over them."""
     how = [weight.shape[0]], (1, 1), padding, (1, 1), False, (0, 0), 1
     found = torch.ops.aten.convolution_backward(g, x, weight, *how, needs)
     return tuple(t if needed else None for t, needed in zip(found, needs, strict=True))

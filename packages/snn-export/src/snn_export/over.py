@@ -1,4 +1,4 @@
-"""What a program is over: one step, or a sequence."""
+"""Programs over one step, or over a sequence."""
 
 from __future__ import annotations
 

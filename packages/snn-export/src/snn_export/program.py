@@ -19,7 +19,7 @@ from snn_export.step import at_rest
 
 @dataclass(frozen=True)
 class Entry:
-    """What goes into a program or comes out: a name, a shape in which free axes have names, and a dtype."""
+    """An input or output of a program: a name, a shape in which free axes have names, and a dtype."""
 
     name: str
     shape: tuple[int | str, ...]

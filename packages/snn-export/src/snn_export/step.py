@@ -20,7 +20,7 @@ from snn_core.sequence.watching import Watch
 
 @dataclass(frozen=True)
 class Example:
-    """What two steps of a net gave that began at rest, each with the same input.
+    """Two steps of a net that began at rest, each with the same input.
 
     Args:
         outputs: Those of each step, by name.

@@ -64,11 +64,11 @@ def main(options: argparse.Namespace) -> int:
     try:
         # what the user's code prints is no part of the account
         with redirect_stdout(sys.stderr):
-            found = _energy(options)
+            account = _energy(options)
     except CannotMake as error:
         print(f"snn energy: {error}", file=sys.stderr)
         return 2
-    print(json.dumps(found.to_dict(), indent=2) if options.json else found)
+    print(json.dumps(account.to_dict(), indent=2) if options.json else account)
     return 0
 
 

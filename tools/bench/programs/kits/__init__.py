@@ -1,1 +1,1 @@
-"""What each library makes of the programs: one module for each, imported only in an environment that has it."""
+"""The programs by each library: one module for each, imported only in an environment that has it."""

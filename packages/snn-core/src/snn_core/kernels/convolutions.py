@@ -16,7 +16,7 @@ from snn_core.neuron.firing import is_autocast
 
 
 class Moves(NamedTuple):
-    """How windows move over images, in rows and columns, and in how many groups channels are convolved."""
+    """Moves of windows over images, in rows and columns, and groups of channels that are convolved apart."""
 
     stride: tuple[int, int] = (1, 1)
     padding: tuple[int, int] = (0, 0)

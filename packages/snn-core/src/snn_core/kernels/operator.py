@@ -97,7 +97,7 @@ def run(neuron: Any, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
 
 
 WRITES_OUT: ContextVar[bool] = ContextVar("writes_out", default=False)
-"""Whether what torch.export traces in this thread is to hold every step, and none of our operators."""
+"""True while torch.export traces, in this thread, what is to hold every step and none of our operators."""
 
 
 def _is_written_out() -> bool:

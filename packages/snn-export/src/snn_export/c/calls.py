@@ -30,7 +30,7 @@ _SAME = "a net in C calls the same layers in every step, for one sample"
 
 @dataclass(frozen=True)
 class Calls:
-    """What a net calls in a step.
+    """The calls of a net in one step.
 
     Args:
         net: The copy of the net that was run, without parametrizations.

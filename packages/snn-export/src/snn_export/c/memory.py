@@ -1,4 +1,4 @@
-"""Where the values of a step lie, and what a net takes: bytes and operations."""
+"""The places of a step's values, and the bytes and operations of a net."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MOST_BYTES = 2**31
 
 @dataclass(frozen=True)
 class LayerReport:
-    """What one layer takes.
+    """The bytes and operations of one layer.
 
     Args:
         path: Its path in the net.
@@ -35,7 +35,7 @@ class LayerReport:
 
 @dataclass(frozen=True)
 class MemoryReport:
-    """What a net in C takes, without its code.
+    """The bytes and operations of a net in C, without its code.
 
     Args:
         flash: Bytes of constants, which are read alone.
@@ -97,7 +97,7 @@ def _name(layer: LayerReport) -> str:
 
 @dataclass(frozen=True)
 class Placement:
-    """Where everything lies.
+    """The places of all values.
 
     Args:
         scratch: Numbers of each type that a step needs meanwhile.

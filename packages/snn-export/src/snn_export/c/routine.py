@@ -1,4 +1,4 @@
-"""What the source is made of: values that lie in memory, and functions of C that compute one from others."""
+"""The parts of the source: values that lie in memory, and functions of C that compute one from others."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ class Source:
 
     @property
     def output_size(self) -> int:
-        """How many numbers a step gives."""
+        """The number of numbers that a step gives."""
         return sum(view.buffer.size for view in self.outputs)
 
     def header(self) -> str:

@@ -1,4 +1,4 @@
-"""What a net is made of, does and costs, layer by layer: tables of one run over a batch."""
+"""Tables of a net layer by layer, by one run over a batch: its parts, its activity and its costs."""
 
 from snn_functional._account.energy import energy
 from snn_functional._account.summary import summary

@@ -1,4 +1,4 @@
-"""What one layer computes and reads and writes, sample by sample, and what that costs."""
+"""Operations and accesses of one layer, sample by sample, and their cost."""
 
 from __future__ import annotations
 

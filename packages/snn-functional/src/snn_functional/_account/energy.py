@@ -46,7 +46,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Energy(Table):
-    """What :func:`~snn_functional.energy` returns: a table when printed, HTML in a notebook, data by ``to_dict``.
+    """The result of :func:`~snn_functional.energy`: a table when printed, HTML in a notebook, data by ``to_dict``.
 
     Args:
         model: The cost model.
@@ -177,10 +177,10 @@ def energy(net: nn.Module, xs: Tensor, *, lengths: Lengths = None, model: str | 
     Example:
         Two inputs that fire in every step and three outputs are 6 additions a step, of 0.9 pJ:
 
-        >>> found = energy(nn.Linear(2, 3, bias=False), torch.ones(10, 4, 2))
-        >>> found.metrics["SynapticOperations"]
+        >>> account = energy(nn.Linear(2, 3, bias=False), torch.ones(10, 4, 2))
+        >>> account.metrics["SynapticOperations"]
         {'Effective_MACs': 0.0, 'Effective_ACs': 60.0, 'Dense': 60.0}
-        >>> f"{found.total * 1e12:.1f} pJ, once with multiplications {found.ordinary['float32'] * 1e12:.1f} pJ"
+        >>> f"{account.total * 1e12:.1f} pJ, once with multiplications {account.ordinary['float32'] * 1e12:.1f} pJ"
         '54.0 pJ, once with multiplications 27.6 pJ'
 
     Source: Horowitz, Computing's energy problem (and what we can do about it) (2014), figure 1.1.9; Yik et al., The

@@ -28,7 +28,7 @@ _NUMBERS: Any = {"dtype": torch.float64, "device": "cpu"}
 
 
 class Tally:
-    """What a module did. Numbers of each sample, over all its steps, are ``[batch]``, float64.
+    """The activity of a module. Numbers of each sample, over all its steps, are ``[batch]``, float64.
 
     Args:
         path: Its path in the net.
@@ -49,12 +49,12 @@ class Tally:
 
     @property
     def is_counted(self) -> bool:
-        """Whether it is a layer with weights whose products are counted."""
+        """True for a layer with weights whose products are counted."""
         return isinstance(self.module, COUNTED)
 
     @property
     def is_neuron(self) -> bool:
-        """Whether it is a layer of neurons."""
+        """True for a layer of neurons."""
         return isinstance(self.module, Firing)
 
     def add(self, x: Any, out: Any, samples: Tensor) -> None:

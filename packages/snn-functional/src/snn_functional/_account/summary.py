@@ -48,7 +48,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Summary(Table):
-    """What :func:`~snn_functional.summary` returns: a table when printed, HTML in a notebook, data by ``to_dict``.
+    """The result of :func:`~snn_functional.summary`: a table when printed, HTML in a notebook, data by ``to_dict``.
 
     Args:
         layers: The rows.
@@ -110,10 +110,10 @@ def summary(net: nn.Module, xs: Tensor, *, lengths: Lengths = None) -> Summary:
         >>> import snn_core as snn
         >>> net = nn.Sequential(nn.Linear(2, 3, bias=False), snn.Leaky(beta=0.5, init_hidden=True))
         >>> net[0].weight.data = torch.tensor([[2.0, 0.0], [0.0, 2.0], [0.0, 0.0]])
-        >>> found = summary(net, torch.tensor([1.0, 0.0]).expand(10, 4, 2))
-        >>> [(layer.kind, layer.parameters, layer.synops) for layer in found.layers]
+        >>> table = summary(net, torch.tensor([1.0, 0.0]).expand(10, 4, 2))
+        >>> [(layer.kind, layer.parameters, layer.synops) for layer in table.layers]
         [('Linear', 6, 10.0), ('Leaky', 0, None)]
-        >>> found.layers[1].constants, found.layers[1].rate, found.layers[1].saturated
+        >>> table.layers[1].constants, table.layers[1].rate, table.layers[1].saturated
         ({'beta': 0.5, 'threshold': 1.0}, 0.333..., 0.333...)
 
     Source: Yik et al., The neurobench framework for benchmarking neuromorphic computing algorithms and systems

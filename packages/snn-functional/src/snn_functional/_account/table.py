@@ -9,7 +9,7 @@ Row = Sequence[str]
 
 
 class Table:
-    """What prints as a table with notes under it."""
+    """A table with notes under it."""
 
     def rows(self) -> list[Row]:
         """Return the rows, the head first; the last one is of the whole net."""

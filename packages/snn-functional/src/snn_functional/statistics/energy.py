@@ -15,7 +15,7 @@ __all__ = ["HOROWITZ_45NM", "CostModel", "synops_energy"]
 
 @dataclass(frozen=True)
 class CostModel:
-    """What an operation costs, and an access to memory.
+    """The energy of an operation, and of an access to memory.
 
     Args:
         name: Where the numbers are from.
