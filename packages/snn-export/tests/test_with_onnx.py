@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 import snn_core as snn
-from snn_export import export
+from snn_export import export, onnx_model
 from snn_export.onnx_model import OPSET
 
 from .zoo import NETS, Explicit, looped, made, of_core
@@ -136,6 +136,15 @@ def test_what_onnx_has_no_operator_for_is_named_and_leaves_no_file(tmp_path: pat
     net = nn.Sequential(Odd(), snn.Leaky(beta=0.9, init_hidden=True))
     with pytest.raises(ValueError, match=r"^export: Sequential cannot be written in ONNX: .*bessel_j0"):
         export(net, torch.rand(3, 5), tmp_path / "net.onnx", format="onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_weights_that_a_file_cannot_hold_are_refused(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    net = nn.Sequential(nn.Linear(3, 5), snn.Leaky(beta=0.5, init_hidden=True)).eval()
+    monkeypatch.setattr(onnx_model, "_LARGEST", 4 * (3 * 5 + 5) - 1)
+    monkeypatch.setattr(onnx_model, "_model", None)  # which fails in ways of its own for more than a file holds
+    with pytest.raises(ValueError, match=r"the model takes .* GiB, and a file of ONNX at most 2; export its parts"):
+        export(net, torch.zeros(1, 3), tmp_path / "net.onnx", format="onnx")
     assert not list(tmp_path.iterdir())
 
 

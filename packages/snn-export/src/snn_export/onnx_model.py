@@ -49,16 +49,22 @@ def export_onnx(
     import onnx
 
     program = program_of(net, inputs, over, dynamic)
+    weights = (*program.exported.state_dict.values(), *program.exported.constants.values())
+    _must_fit(sum(weight.nbytes for weight in weights if isinstance(weight, Tensor)))
     model = _model(program, net)
-    if (size := model.ByteSize()) > _LARGEST:
-        raise ValueError(
-            f"export: the model takes {size / 2**30:.1f} GiB, and a file of ONNX at most 2; export its parts"
-        )
+    _must_fit(model.ByteSize())
     onnx.checker.check_model(model)
     if path is not None:
         with whole_file(path) as file:
             file.write(model.SerializeToString(deterministic=True))
     return model
+
+
+def _must_fit(size: int) -> None:
+    if size > _LARGEST:
+        raise ValueError(
+            f"export: the model takes {size / 2**30:.1f} GiB, and a file of ONNX at most 2; export its parts"
+        )
 
 
 def _model(program: Program, net: nn.Module) -> onnx.ModelProto:

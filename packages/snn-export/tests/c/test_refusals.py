@@ -8,7 +8,7 @@ from torch import nn
 
 import snn_core as snn
 from in_c.nets import KEEPS, NETS, inputs
-from snn_export.c import export_c
+from snn_export.c import arrays, export_c
 from snn_export.c.arrays import Array
 
 
@@ -122,3 +122,14 @@ def test_budgets_are_held_to_the_byte_and_refuse_with_the_numbers(tmp_path):
 def test_an_array_of_2_gb_is_refused():
     with pytest.raises(ValueError, match=r"weight takes 2147483648 bytes; .* less than 2147483648"):
         Array("w", "float", torch.zeros(1).expand(2**29), "weight")
+
+
+def test_weights_of_2_gb_are_refused(tmp_path, monkeypatch):
+    with pytest.raises(
+        ValueError, match=r"weight \[out\] takes 2147483648 bytes; an array in C must take less than 2147"
+    ):
+        Array("weight", "float", torch.zeros(1).expand(2**29), "weight [out]")
+    monkeypatch.setattr(arrays, "_MOST_BYTES", 36)
+    with pytest.raises(ValueError, match=r"'0' \(Linear\) cannot be written in C: weight .* takes 36 bytes"):
+        export_c(with_weight(1.0), torch.full((1, 3), 0.5), tmp_path / "net.c")
+    assert not [*tmp_path.iterdir()]
