@@ -14,7 +14,7 @@ from snn_export.c.convolutions import Convolution
 from snn_export.c.elementwise import Loop, index
 from snn_export.c.names import Names
 from snn_export.c.products import Linear
-from snn_export.c.routine import Buffer, Field, Refusal, Routine, View, blocks
+from snn_export.c.routine import Buffer, Field, Layer, Refusal, Routine, blocks
 
 __all__ = ["Axonal", "Delayed", "Ring"]
 
@@ -134,7 +134,7 @@ class Delayed:
 
 
 @dataclass(eq=False)
-class Axonal:
+class Axonal(Layer):
     """Delays of channels, whole or between two steps.
 
     Args:
@@ -145,19 +145,7 @@ class Axonal:
         module: The layer.
     """
 
-    path: str
-    kind: str
-    x: View
-    y: View
     module: Any
-
-    @property
-    def reads(self) -> tuple[Buffer, ...]:
-        return (self.x.buffer,)
-
-    @property
-    def writes(self) -> Buffer:
-        return self.y.buffer
 
     def routine(self, names: Names) -> Routine:
         """Return the function of C."""

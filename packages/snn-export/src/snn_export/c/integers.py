@@ -17,14 +17,14 @@ from snn_export.c.lowering import each, zeros_before
 from snn_export.c.names import Names
 from snn_export.c.pooling import Pool
 from snn_export.c.products import Linear
-from snn_export.c.routine import Buffer, Field, Refusal, Routine, View, blocks
+from snn_export.c.routine import Buffer, Field, Layer, Refusal, Routine, View, blocks
 from snn_export.c.source import Source, routines_of, source_of
 
 __all__ = ["IntegerNeuron", "highest", "integer_source"]
 
 
 @dataclass(eq=False)
-class IntegerNeuron:
+class IntegerNeuron(Layer):
     """A leaky neuron of integers.
 
     Args:
@@ -36,20 +36,8 @@ class IntegerNeuron:
         field: Its membrane, as a member of the state.
     """
 
-    path: str
-    kind: str
-    x: View
-    y: View
     neuron: Any
     field: Field
-
-    @property
-    def reads(self) -> tuple[Buffer, ...]:
-        return (self.x.buffer,)
-
-    @property
-    def writes(self) -> Buffer:
-        return self.y.buffer
 
     def routine(self, names: Names) -> Routine:
         """Return the function of C."""

@@ -16,7 +16,7 @@ from snn_export.c.arrays import Array
 from snn_export.c.elementwise import Loop
 from snn_export.c.names import Names, comment
 from snn_export.c.products import added_over_spikes
-from snn_export.c.routine import Buffer, Field, Refusal, Routine, View, blocks
+from snn_export.c.routine import Buffer, Field, Layer, Refusal, Routine, View, blocks
 
 __all__ = ["Elementwise", "Neuron"]
 
@@ -73,7 +73,7 @@ class Elementwise:
 
 
 @dataclass(eq=False)
-class Neuron:
+class Neuron(Layer):
     """A neuron.
 
     Args:
@@ -88,23 +88,11 @@ class Neuron:
         shape: The shape of its states.
     """
 
-    path: str
-    kind: str
-    x: View
-    y: View
     module: Any
     program: StepProgram
     fields: Mapping[str, Field]
     states: Mapping[str, Buffer]
     shape: tuple[int, ...]
-
-    @property
-    def reads(self) -> tuple[Buffer, ...]:
-        return (self.x.buffer,)
-
-    @property
-    def writes(self) -> Buffer:
-        return self.y.buffer
 
     def routine(self, names: Names) -> Routine:
         """Return the function of C."""

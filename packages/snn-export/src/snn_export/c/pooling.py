@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from snn_export.c.convolutions import Axis
 from snn_export.c.names import Names
-from snn_export.c.routine import Buffer, Routine, View, blocks
+from snn_export.c.routine import Layer, Routine, blocks
 
 __all__ = ["Pool", "Reduction"]
 
 
 @dataclass(eq=False)
-class Pool:
+class Pool(Layer):
     """A pooling layer of images or sequences.
 
     Args:
@@ -26,22 +26,10 @@ class Pool:
         divisor: What sums are divided by in place of the number of their terms.
     """
 
-    path: str
-    kind: str
-    x: View
-    y: View
     axes: tuple[Axis, Axis]
     largest: bool
     padded: bool = True
     divisor: int | None = None
-
-    @property
-    def reads(self) -> tuple[Buffer, ...]:
-        return (self.x.buffer,)
-
-    @property
-    def writes(self) -> Buffer:
-        return self.y.buffer
 
     def routine(self, names: Names) -> Routine:
         """Return the function of C."""
@@ -134,7 +122,7 @@ def _windows(axes: tuple[Axis, Axis], before: list[str] | None = None) -> list[s
 
 
 @dataclass(eq=False)
-class Reduction:
+class Reduction(Layer):
     """The sum, mean or largest of the last axes.
 
     Args:
@@ -143,19 +131,6 @@ class Reduction:
         x: What it reads.
         y: What it writes.
     """
-
-    path: str
-    kind: str
-    x: View
-    y: View
-
-    @property
-    def reads(self) -> tuple[Buffer, ...]:
-        return (self.x.buffer,)
-
-    @property
-    def writes(self) -> Buffer:
-        return self.y.buffer
 
     def routine(self, names: Names) -> Routine:
         """Return the function of C."""

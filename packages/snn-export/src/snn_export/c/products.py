@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from snn_export.c.names import Names
-from snn_export.c.routine import Buffer, Routine, View, blocks
+from snn_export.c.routine import Layer, Routine, blocks
 
 __all__ = ["Linear", "Product", "added_over_spikes"]
 
 
 @dataclass(eq=False)
-class Product:
+class Product(Layer):
     """A layer of weighted sums, each of which adds its terms in the order of the inputs to its bias.
 
     Args:
@@ -28,22 +28,10 @@ class Product:
         scale: What sums of integers are multiplied by before the bias is added.
     """
 
-    path: str
-    kind: str
-    x: View
-    y: View
     weight: Tensor
     bias: Tensor | None
     types: tuple[str, str] = ("float", "float")
     scale: int = 1
-
-    @property
-    def reads(self) -> tuple[Buffer, ...]:
-        return (self.x.buffer,)
-
-    @property
-    def writes(self) -> Buffer:
-        return self.y.buffer
 
     def routine(self, names: Names) -> Routine:
         """Return the function of C."""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from snn_export.c.arrays import BYTES, Array
 
-__all__ = ["Buffer", "Field", "Refusal", "Routine", "View", "blocks"]
+__all__ = ["Buffer", "Field", "Layer", "Refusal", "Routine", "View", "blocks"]
 
 
 class Refusal(ValueError):
@@ -113,6 +113,33 @@ class Routine:
         """Return what it is called with."""
         buffers = (*self.reads, self.writes, *self.temporaries)
         return [*(buffer.place for buffer in buffers), *["state"] * bool(self.fields)]
+
+
+@dataclass(eq=False)
+class Layer:
+    """A layer that computes one value from one.
+
+    Args:
+        path: Its path.
+        kind: What it is.
+        x: What it reads.
+        y: What it writes.
+    """
+
+    path: str
+    kind: str
+    x: View
+    y: View
+
+    @property
+    def reads(self) -> tuple[Buffer, ...]:
+        """The values that it reads."""
+        return (self.x.buffer,)
+
+    @property
+    def writes(self) -> Buffer:
+        """The value that it writes."""
+        return self.y.buffer
 
 
 def blocks(*lines: str) -> list[str]:
