@@ -49,10 +49,10 @@ def small(name: str) -> Training:
 def test_unroll_a_loop_and_the_written_equation_train_the_same(name: str):
     asked = dataclasses.replace(PROGRAMS[name], batch=3, steps=min(5, PROGRAMS[name].steps))
     kits: list[Kit] = [torch_loop.kit(), ours.kit(loop=True), ours.kit()]
-    found = [Training(asked, kit) for kit in kits]
-    losses = np.array([[training.step() for training in found] for _ in range(2)])
+    trainings = [Training(asked, kit) for kit in kits]
+    losses = np.array([[training.step() for training in trainings] for _ in range(2)])
     np.testing.assert_allclose(losses, losses[:, :1].repeat(3, 1), rtol=1e-4)
-    gradients = [training.gradient() for training in found]
+    gradients = [training.gradient() for training in trainings]
     np.testing.assert_allclose(gradients, gradients[0], rtol=1e-3)
     assert losses[0, 0] != losses[1, 0]  # it learns
 
@@ -87,12 +87,12 @@ def test_a_written_loss_is_that_of_the_library(wanted: Counts | None):
     library = Losses.of(snn_functional)
     spk = (torch.rand(7, 3, 10, generator=torch.Generator().manual_seed(0)) < 0.3).float().requires_grad_()
     labels = torch.tensor([4, 0, 2])
-    found = [
+    losses = [
         losses.rate(spk, labels) if wanted is None else losses.counts(spk, labels, wanted)
         for losses in (Losses(), library)
     ]
-    torch.testing.assert_close(*found)
-    torch.testing.assert_close(*(torch.autograd.grad(loss, spk)[0] for loss in found))
+    torch.testing.assert_close(*losses)
+    torch.testing.assert_close(*(torch.autograd.grad(loss, spk)[0] for loss in losses))
 
 
 def test_an_image_is_the_same_in_every_step_and_takes_the_memory_of_one():
@@ -116,8 +116,8 @@ def test_who_computes_something_else_is_not_timed_and_has_a_reason():
         "norse": own | {"loss": 5.0, "parameters": 8},
         "spikingjelly": {"reason": "it does not start"},
     }
-    found = agreement(answers)
-    assert [(one["pair"][0], one["agree"]) for one in found] == [
+    pairs = agreement(answers)
+    assert [(one["pair"][0], one["agree"]) for one in pairs] == [
         ("snntorch", False),
         ("torch", False),
         ("snn-steps", True),
@@ -135,8 +135,8 @@ def test_without_ours_nothing_is_compared():
 
 def test_a_loss_that_is_nan_does_not_agree():
     own = {"loss": 2.0, "gradient": 1.0, "parameters": 7}
-    (found,) = agreement({"snn": own, "torch": own | {"loss": float("nan")}})
-    assert not found["agree"]
+    (pair,) = agreement({"snn": own, "torch": own | {"loss": float("nan")}})
+    assert not pair["agree"]
 
 
 def test_every_contestant_is_a_peer_of_the_other_benchmark_and_has_a_module():
@@ -158,7 +158,7 @@ def test_a_worker_says_memory_loss_time_and_page_faults():
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> dict:
+def figures(tmp_path_factory: pytest.TempPathFactory) -> dict:
     """A run of two programs made small, this tree in place of the last release, and a library that is not there."""
     folder = tmp_path_factory.mktemp("programs")
     (folder / "page.md").write_text(f"# Benchmarks\n\n{page.BEGIN}\nold\n{page.END}\n\nafter\n", encoding="utf-8")
@@ -170,10 +170,10 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict:
     return made | {"page": (folder / "page.md").read_text(encoding="utf-8")}
 
 
-def test_a_run_times_who_is_there_round_by_round_and_says_who_agrees(found: dict):
-    assert found["programs"].keys() == {"population", "regression-2"}
-    assert found["sizes"] == {"batch": 3}
-    for one in found["programs"].values():
+def test_a_run_times_who_is_there_round_by_round_and_says_who_agrees(figures: dict):
+    assert figures["programs"].keys() == {"population", "regression-2"}
+    assert figures["sizes"] == {"batch": 3}
+    for one in figures["programs"].values():
         assert one["contestants"].keys() == {"torch", "snn-steps", "snn", LAST}
         for answer in one["contestants"].values():
             assert len(answer["seconds"]) == len(answer["faults"]) == 3
@@ -185,13 +185,13 @@ def test_a_run_times_who_is_there_round_by_round_and_says_who_agrees(found: dict
         ]
 
 
-def test_the_section_takes_the_place_of_the_old_one(found: dict):
-    text = found["page"]
+def test_the_section_takes_the_place_of_the_old_one(figures: dict):
+    text = figures["page"]
     assert text.startswith(f"# Benchmarks\n\n{page.BEGIN}\n\n## Whole training steps\n")
     assert text.endswith(f"{page.END}\n\nafter\n")
     assert "old" not in text.split("\n")
     assert "`nox -s bench -- --programs --quick" in text
-    assert page.page(text, found) == text
+    assert page.page(text, figures) == text
 
 
 def made_up(seconds: dict[str, list[float]]) -> dict:
@@ -220,8 +220,8 @@ def made_up(seconds: dict[str, list[float]]) -> dict:
 
 
 def test_a_ratio_is_the_median_of_those_within_a_round():
-    found = made_up({"snntorch": [1.0, 4.0, 3.0], "snn": [0.5, 1.0, 1.0]})
-    by_title = {table.title: table for table in tables.every(found)}
+    figures = made_up({"snntorch": [1.0, 4.0, 3.0], "snn": [0.5, 1.0, 1.0]})
+    by_title = {table.title: table for table in tables.every(figures)}
     assert by_title["A training step, ms"].rows == [["quickstart", "3000", "1000"]]
     ratio = by_title["How many times faster than the loop of snnTorch"]
     assert ratio.rows == [["quickstart: a net", "3× (2.5–3.5)"]]
@@ -233,14 +233,14 @@ def test_a_ratio_is_the_median_of_those_within_a_round():
 
 
 def test_who_could_not_is_a_dash_and_says_why():
-    found = made_up({"snntorch": [1.0] * 3, "norse": [1.0] * 3, "snn": [0.5] * 3})
-    broken = copy.deepcopy(found)
+    figures = made_up({"snntorch": [1.0] * 3, "norse": [1.0] * 3, "snn": [0.5] * 3})
+    broken = copy.deepcopy(figures)
     broken["programs"]["quickstart"]["contestants"]["norse"] = {"reason": "it has no such neuron"}
     by_title = {table.title: table for table in tables.every(broken)}
     ratio = by_title["How many times faster than the loop of snnTorch"]
     assert ratio.rows == [["quickstart: a net", "–", "2× (2–2)"]]
     assert ratio.notes == ["Norse, quickstart: it has no such neuron"]
-    without = copy.deepcopy(found)
+    without = copy.deepcopy(figures)
     without["contestants"]["norse"] = {"title": "Norse", "note": "", "differs": "", "reason": "no wheel"}
     del without["programs"]["quickstart"]["contestants"]["norse"]
     by_title = {table.title: table for table in tables.every(without)}

@@ -1,4 +1,4 @@
-"""What is registered for convolutions: when it is asked, and with what."""
+"""Implementations registered for convolutions: when they are asked, and with what arguments."""
 
 from __future__ import annotations
 

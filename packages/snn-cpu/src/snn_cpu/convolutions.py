@@ -79,8 +79,8 @@ class SpikeAwareConvolution:
             >>> from snn_cpu import library
             >>> loaded, _ = library.load()
             >>> spk = (torch.arange(64000.0).view(40, 1, 40, 40) % 20 == 0).float()
-            >>> one = SpikeAwareConvolution()
-            >>> how = one.conv2d(spk, torch.ones(8, 1, 5, 5), None, Moves())[1] if loaded else "spikes at 5.0 %: ..."
+            >>> kernel = SpikeAwareConvolution()
+            >>> how = kernel.conv2d(spk, torch.ones(8, 1, 5, 5), None, Moves())[1] if loaded else "spikes at 5.0 %: ..."
             >>> how
             'spikes at 5.0 %: ...'
         """
@@ -163,11 +163,11 @@ class _Conv2d(torch.autograd.Function):
             return g_token, None, None, None, None, None, None
         if torch.is_grad_enabled() or not is_plain(g) or torch._C._functorch.is_legacy_batchedtensor(g):
             images = _Unpacked.apply(x, bits) if ctx.binary else x
-            found = _by_torch(g, images, weight, ctx.padding, needs)
+            computed = _by_torch(g, images, weight, ctx.padding, needs)
         else:
-            found = _gradients(g, x, weight, bits, ctx.binary, ctx.padding, needs)
-        of_x = found[0] if g_token is None else g_token if found[0] is None else found[0] + g_token
-        return of_x, *found[1:], None, None, None, None
+            computed = _gradients(g, x, weight, bits, ctx.binary, ctx.padding, needs)
+        of_x = computed[0] if g_token is None else g_token if computed[0] is None else computed[0] + g_token
+        return of_x, *computed[1:], None, None, None, None
 
 
 def _by_torch(
@@ -175,8 +175,8 @@ def _by_torch(
 ) -> tuple[Tensor | None, ...]:
     """Compute the gradients by torch, which can differentiate them and map over them."""
     how = [weight.shape[0]], (1, 1), padding, (1, 1), False, (0, 0), 1
-    found = torch.ops.aten.convolution_backward(g, x, weight, *how, needs)
-    return tuple(t if needed else None for t, needed in zip(found, needs, strict=True))
+    computed = torch.ops.aten.convolution_backward(g, x, weight, *how, needs)
+    return tuple(t if needed else None for t, needed in zip(computed, needs, strict=True))
 
 
 def _gradients(
