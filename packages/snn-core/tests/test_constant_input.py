@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 import snn_core as snn
+from snn_core.kernels.fused import repeated
 from snn_core.neuron.temporal import temporal
 
 from .peak import measured
-from .zoo import close
+from .zoo import NEURONS, VARIANTS, Case, close, gradients
 
 ONCE = "one step, as its input is the same in all"
 
@@ -193,3 +194,65 @@ def test_the_memory_that_is_predicted_is_that_of_one_step_before_the_first_neuro
     assert plans[0].predicted_bytes <= plans[1].predicted_bytes  # less, where neurons do not store more than layers
     assert plans[0].least_bytes < plans[1].least_bytes
     assert plans[0].predicted_bytes == pytest.approx(measured(net, xs), rel=0.15)
+
+
+def summed(neuron: snn.SpikingNeuron, rows: Tensor, repeat: Callable[[Tensor, int], Tensor]) -> list[Tensor]:
+    """Gradients of one step's input, which a function repeats, and of what the neuron learns."""
+    torch.manual_seed(3)
+    leaf = rows.clone().requires_grad_()
+    spk, states = neuron.unroll(repeat(leaf, 40), trace=True)
+    return gradients((spk, *states), [leaf, *neuron.parameters()])
+
+
+def written_out(rows: Tensor, steps: int) -> Tensor:
+    return rows.expand(steps, *rows.shape).contiguous()
+
+
+@pytest.mark.parametrize("case", VARIANTS, ids=str)
+def test_the_gradient_of_a_repeated_step_is_the_sum_of_those_of_all(case: Case) -> None:
+    rows = case.input(1)[0]
+    neuron = case.make()
+    for found, wanted in zip(summed(neuron, rows, repeated), summed(neuron, rows, written_out), strict=True):
+        scale = float(1 + wanted.nan_to_num(0, 0, 0).abs().max())  # a quadratic neuron may run away
+        torch.testing.assert_close(found, wanted, rtol=0, atol=1e-11 * scale, equal_nan=True)
+
+
+@pytest.mark.parametrize("case", NEURONS, ids=str)
+def test_it_is_so_in_float32(case: Case) -> None:
+    rows = case.input(1)[0].float()
+    neuron = case.make().float()
+    for found, wanted in zip(summed(neuron, rows, repeated), summed(neuron, rows, written_out), strict=True):
+        torch.testing.assert_close(found, wanted, rtol=0, atol=1e-5 * float(1 + wanted.abs().max()))
+
+
+def test_channels_last_rows_are_summed_as_they_lie() -> None:
+    rows = torch.randn(3, 4, 5, 6, dtype=torch.float64).to(memory_format=torch.channels_last)
+    neuron = snn.Leaky(beta=torch.rand(4, 1, 1), learn_beta=True).double()
+    close(summed(neuron, rows, repeated), summed(neuron, rows, written_out))
+
+
+def test_a_repeated_step_is_differentiated_twice() -> None:
+    neuron, rows = snn.Leaky(beta=0.9, spike_grad=snn.surrogate.sigmoid(2)), torch.rand(2, 3, dtype=torch.float64)
+
+    def second(repeat: Callable[[Tensor, int], Tensor]) -> Tensor:
+        leaf = rows.clone().requires_grad_()
+        spk, state = neuron.unroll(repeat(leaf, 5), trace=True)
+        (first,) = torch.autograd.grad((spk * state.mem).sum(), leaf, create_graph=True)
+        return torch.autograd.grad(first.square().sum(), leaf)[0]
+
+    close(second(repeated), second(written_out))
+
+
+def test_who_asks_for_the_gradient_of_each_step_of_a_repeated_one_gets_it() -> None:
+    neuron, rows = snn.Leaky(beta=0.9), torch.rand(2, 3, dtype=torch.float64, requires_grad=True)
+    seen: list[Tensor] = []
+    hooked, kept = repeated(rows, 5), repeated(rows, 5)
+    hooked.register_hook(seen.append)
+    kept.retain_grad()
+    leaf = rows.detach().expand(5, 2, 3).contiguous().requires_grad_()
+    for xs in (hooked, kept, leaf):
+        neuron.unroll(xs, trace=True)[1].mem.square().sum().backward()
+    assert leaf.grad is not None
+    assert kept.grad is not None
+    assert rows.grad is not None
+    close((seen[0], kept.grad, rows.grad), (leaf.grad, leaf.grad, 2 * leaf.grad.sum(0)))

@@ -252,3 +252,21 @@ def test_a_forward_may_return_a_longer_tuple() -> None:
     outputs = snn.unroll(Three(), torch.randn(7, 3, 5))
     assert [o.shape for o in outputs] == [(7, 3, 5)] * 3
     torch.testing.assert_close(outputs[2], outputs[0] - outputs[1])
+
+
+@pytest.mark.parametrize("neurons", [40, 30_000])
+def test_one_step_of_few_neurons_is_a_call_of_the_net(neurons: int) -> None:
+    net = nn.Sequential(nn.Linear(6, neurons), lif(), nn.Linear(neurons, 3), lif(output=True)).double()
+    xs = torch.rand(1, 4, 6, dtype=torch.float64, requires_grad=True)
+    outs, schedule = snn.unroll(net, xs, explain=True)
+    assert schedule.kind == ("steps" if neurons == 40 else "layers")
+    expected = call_loop(net, xs)
+    close(outs, expected)
+    inputs = [xs, *net.parameters()]
+    close(gradients(outs, inputs), gradients(expected, inputs))
+    asserted, schedule = snn.unroll(net, xs, schedule="layers", explain=True)
+    assert schedule.kind == "layers"
+    close(asserted, expected)
+    whole = snn.unroll(net, xs.repeat(2, 1, 1))
+    snn.unroll(net, xs)
+    close(snn.unroll(net, xs, resume=True), tuple(out[1:] for out in whole))

@@ -54,13 +54,16 @@ def test_without_a_backward_pass_it_stores_nothing(family: str, reset: str, dela
 PROGRAM = """
 import sys, torch
 import snn_core as snn
+from snn_core.kernels.fused import repeated
 how = sys.argv[1]
+training = how != "inference"
 torch.set_num_threads(1)
-neuron = snn.Synaptic(alpha=0.8, beta=0.9, learn_beta=how == "training")
+neuron = snn.Synaptic(alpha=0.8, beta=0.9, learn_beta=training)
 def run(steps, batch):
-    xs = torch.full((steps, batch, 1024), 0.4, requires_grad=how == "training")
-    spk, last = neuron.unroll(xs)
-    if how == "training":
+    shape = (batch, 1024) if how == "training of one step, repeated" else (steps, batch, 1024)
+    xs = torch.full(shape, 0.4, requires_grad=training)
+    spk, last = neuron.unroll(repeated(xs, steps) if xs.dim() == 2 else xs)
+    if training:
         spk.sum().backward()
 def status(field):
     with open("/proc/self/status") as lines:
@@ -80,6 +83,7 @@ print(status("VmHWM") - before)
     [
         ("inference", 64 + 64),  # x and the spikes
         ("training", 64 + 64 + 64 + 3.5 + 0.5),  # the gradient of x, seven times two states, and sums of beta
+        ("training of one step, repeated", 64 + 0.25 + 3.5 + 1.25),  # sums for the input, too, and no gradient of x
     ],
 )
 def test_a_call_takes_no_more_than_inputs_outputs_and_some_rows(how: str, megabytes: float) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from unittest import mock
 
 import pytest
 import torch
 
 import snn_core as snn
+from snn_core.kernels.fused import repeated
 from snn_core.kernels.tracing import constants_of
 from snn_triton.engine import Engine
 
@@ -81,3 +83,20 @@ def test_outputs_belong_to_their_user() -> None:
         tensor.add_(1)  # autograd would forbid it of a view
     for f, e in zip(neuron.unroll(xs)[1], before[1:], strict=True):
         same_bits(f.detach(), e)
+
+
+@pytest.mark.parametrize("steps", [2, 40])
+@pytest.mark.parametrize("name", NEURONS)
+@pytest.mark.usefixtures("wide")
+def test_the_gradient_of_a_step_that_is_repeated_is_summed(name: str, steps: int, wide_engine: Engine) -> None:
+    neuron, rows = NEURONS[name]().double(), drive(3, 5)
+    by_way = []
+    with mock.patch.object(wide_engine, "backward", wraps=wide_engine.backward) as backward:
+        for whole in (repeated(rows.requires_grad_(), steps), rows.expand(steps, 3, 5)):
+            spikes, states = neuron.unroll(whole, trace=True)
+            loss = spikes.sum() + sum(state.square().sum() for state in states)
+            by_way.append(torch.autograd.grad(loss, [rows, *neuron.parameters()]))
+    asked = [call.args[-2] for call in backward.call_args_list[-2:]]  # before, an engine looks if kernels compile
+    assert asked == [False, True]  # the gradient of each step's input
+    for found, expected in zip(*by_way, strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)

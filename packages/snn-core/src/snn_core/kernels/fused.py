@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -110,7 +111,9 @@ def call(
         kernel = Widened(kernel)
     tensors = (x, *states, *constants)
     if torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
-        return _Fused.apply(kernel, call_, trace, len(states), *tensors)
+        rows = _rows_of(x)
+        steps = 0 if rows is None else len(x)
+        return _Fused.apply(kernel, call_, trace, len(states), steps, x if rows is None else rows, *states, *constants)
     return _forward(kernel, call_, x, states, constants, trace, save=False)[0]
 
 
@@ -129,6 +132,7 @@ class Widened:
         self._kernel = kernel
         self.name: str = kernel.name
         self.device: str = kernel.device
+        self.sums_x: bool = getattr(kernel, "sums_x", False)
 
     def refuses(self, call: Any) -> str | None:
         """Return what the kernel says."""
@@ -157,12 +161,13 @@ class Widened:
         saved: Sequence[Tensor],
         trace: bool,
         needs: Sequence[bool],
+        **options: bool,
     ) -> tuple[Tensor | None, ...]:
         of_spikes, *others = grads
         dtype = states[0].dtype
         wide = None if of_spikes is None else of_spikes.to(dtype)
         of_x, *gradients_ = self._kernel.backward(
-            call, (wide, *others), _widened(x, dtype), states, constants, saved, trace, needs
+            call, (wide, *others), _widened(x, dtype), states, constants, saved, trace, needs, **options
         )
         return (None if of_x is None else of_x.to(x.dtype), *gradients_)
 
@@ -185,22 +190,66 @@ def _owned(tensor: Tensor) -> Tensor:
     return tensor.new_empty(0).set_(*place)
 
 
-class _Fused(torch.autograd.Function):
+def repeated(rows: Tensor, steps: int) -> Tensor:
+    """Return the input of one step in each of several, of which kernels then give the gradient summed over the steps.
+
+    Args:
+        rows: One step's input, ``[batch, ...]``.
+        steps: Number of steps.
+
+    Returns:
+        The input ``[steps, batch, ...]``, in the same memory.
+
+    Example:
+        >>> rows = torch.tensor([1.0, 2.0], requires_grad=True)
+        >>> repeated(rows, 3).sum().backward()
+        >>> rows.grad
+        tensor([3., 3.])
+    """
+    if steps > 1 and rows.requires_grad and torch.is_grad_enabled() and fits(rows):
+        return _Repeated.apply(rows, steps)
+    return rows.expand(steps, *rows.shape)
+
+
+class _Repeated(torch.autograd.Function):
+    """The expansion of a step over time, which knows what it expands."""
+
     @staticmethod
-    def forward(ctx: Any, kernel: Kernel, call_: Any, trace: bool, count: int, *tensors: Tensor) -> tuple[Tensor, ...]:
-        x, states, constants = tensors[0], tensors[1 : 1 + count], tensors[1 + count :]
+    def forward(ctx: Any, rows: Tensor, steps: int) -> Tensor:
+        ctx.rows = weakref.ref(rows)  # so that it lives no longer than for the caller
+        return rows.expand(steps, *rows.shape)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> tuple[Tensor, None]:
+        return grads[0].sum(0), None
+
+
+def _rows_of(x: Tensor) -> Tensor | None:
+    """Return what is repeated in all steps, if that is what an input is and nobody asks for the gradient of each."""
+    known = isinstance(x.grad_fn, _Repeated._backward_cls) and not x._backward_hooks and not x.retains_grad
+    return x.grad_fn.rows() if known else None  # pyrefly: ignore[missing-attribute]
+
+
+class _Fused(torch.autograd.Function):
+    """A kernel's call; with ``steps``, the first tensor is the input of one step, which is the same in so many."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, kernel: Kernel, call_: Any, trace: bool, count: int, steps: int, *tensors: Tensor
+    ) -> tuple[Tensor, ...]:
+        x, states, constants = _arguments(tensors, count, steps)
         out, saved = _forward(kernel, call_, x, states, constants, trace, save=True)
         ctx.save_for_backward(*tensors, *saved)
         ctx.set_materialize_grads(False)
-        ctx.settings = kernel, call_, trace, count, len(tensors)
+        ctx.settings = kernel, call_, trace, count, steps, len(tensors)
         return out
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
-        kernel, call_, trace, count, given = ctx.settings
+        kernel, call_, trace, count, steps, given = ctx.settings
         unpacked = ctx.saved_tensors  # once: under a checkpoint, each access would compute it anew
         tensors, saved = unpacked[:given], unpacked[given:]
-        x, states, constants = tensors[0], tensors[1 : 1 + count], tensors[1 + count :]
+        x, states, constants = _arguments(tensors, count, steps)
         needs = ctx.needs_input_grad[-given:]
         if torch.is_grad_enabled():  # the gradient will be differentiated in its turn, which only the steps can be
             out = call_.steps(x, states, constants, trace)
@@ -208,8 +257,19 @@ class _Fused(torch.autograd.Function):
             computed = iter(gradients(out, grads, wanted, create_graph=True))
             all_gradients = [next(computed) if needed else None for needed in needs]
         else:
-            all_gradients = kernel.backward(call_, grads, x, states, constants, saved, trace, needs)
-        return (None, None, None, None, *(g if n else None for g, n in zip(all_gradients, needs, strict=True)))
+            over_steps = bool(steps) and needs[0]
+            options = {"sums_x": True} if over_steps and getattr(kernel, "sums_x", False) else {}
+            of_x, *others = kernel.backward(call_, grads, x, states, constants, saved, trace, needs, **options)
+            if over_steps and not options and of_x is not None:
+                of_x = of_x.sum(0)
+            all_gradients = [of_x, *others]
+        return *(None,) * 5, *(g if n else None for g, n in zip(all_gradients, needs, strict=True))
+
+
+def _arguments(tensors: Sequence[Tensor], count: int, steps: int) -> tuple[Tensor, Sequence[Tensor], Sequence[Tensor]]:
+    """Return input, states, of which there are so many, and constants."""
+    x = tensors[0].expand(steps, *tensors[0].shape) if steps else tensors[0]
+    return x, tensors[1 : 1 + count], tensors[1 + count :]
 
 
 def gradients(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import weakref
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import torch
@@ -217,6 +217,16 @@ class StepProgram:
     def sums(self) -> tuple[str, ...]:
         """The names of the outputs of ``backward`` that are summed over columns and steps."""
         return tuple(self.backward.outputs)[1 + len(self.states) :]
+
+    @functools.cached_property
+    def summing_x(self) -> StepProgram:
+        """The same step with the gradient of ``x`` among its sums, for input that is the same in every step."""
+        outputs = {**self.backward.outputs, X_OVER_STEPS: self.backward.outputs["d x"]}
+        return replace(self, backward=replace(self.backward, outputs=outputs))
+
+
+X_OVER_STEPS = "d x over steps"
+"""The gradient of the input, among the sums of a program."""
 
 
 class Made:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from snn_core.kernels.connections import Connection, joined
-from snn_core.kernels.program import StepProgram
+from snn_core.kernels.program import X_OVER_STEPS, StepProgram
 from snn_core.kernels.registry import Interpreter
 
 
@@ -28,6 +28,7 @@ class Programmed:
         self.name: str = engine.name
         self.device: str = engine.device
         self.widens: bool = getattr(engine, "widens", False)
+        self.sums_x: bool = True
 
     def refuses(self, call: Any) -> str | None:
         """Return None, as the engine was asked before."""
@@ -55,12 +56,20 @@ class Programmed:
         saved: Sequence[Tensor],
         trace: bool,
         needs: Sequence[bool],
+        sums_x: bool = False,
     ) -> tuple[Tensor | None, ...]:
         program, values = self._program, dict(zip(call.names, constants, strict=True))
-        coefficients, shape = _coefficients(program, values), program.shape_of_sums(values)
-        out = self._engine.backward(program, grads, x, states, coefficients, saved, trace, needs[0], shape)
-        sums = {n: s for n, s in zip(program.sums, out[1 + len(states) :], strict=True) if s is not None}
-        return *out[: 1 + len(states)], *program.gradients(values, sums)
+        coefficients, shape, need_x = _coefficients(program, values), program.shape_of_sums(values), needs[0]
+        sizes = shape
+        if sums_x:
+            program, need_x, sizes = program.summing_x, False, x.shape[1:]
+        of_x, *out = self._engine.backward(program, grads, x, states, coefficients, saved, trace, need_x, sizes)
+        of_states, totals = out[: len(states)], zip(program.sums, out[len(states) :], strict=True)
+        sums = {name: total for name, total in totals if total is not None}  # which all are
+        if sums_x:
+            of_x = sums.pop(X_OVER_STEPS).to(x.dtype)
+            sums = {name: total.sum_to_size(shape) for name, total in sums.items()}
+        return of_x, *of_states, *program.gradients(values, sums)
 
 
 class Connected(Programmed):
@@ -110,6 +119,7 @@ class Connected(Programmed):
         saved: Sequence[Tensor],
         trace: bool,
         needs: Sequence[bool],
+        sums_x: bool = False,
     ) -> tuple[Tensor | None, ...]:
         program, values, count = self._program, dict(zip(call.names, constants, strict=True)), len(states)
         coefficients, shape = _coefficients(program, values), program.shape_of_sums(values)
@@ -165,6 +175,8 @@ class Connected(Programmed):
                 source = c.source(sources | {field: torch.stack([*steps[k::each]]) for k, field in read})
                 for path, gradient in c.to_constants(grad, source).items():
                     of_constants[path] = _sum(of_constants[path], gradient)
+        if sums_x and of_x is not None:
+            of_x = of_x.sum(0)
         return of_x, *map(carried.get, fields), *of_constants.values()
 
     def _ahead(

@@ -75,6 +75,9 @@ class Kernel(Protocol):
 
     A kernel may say ``widens = True``: it then reads input in float16 or bfloat16 beside float32 states, computes in
     float32, and gives spikes, and the gradient of the input, in the input's dtype. For others the input is cast.
+
+    It may say ``sums_x = True``: its ``backward`` then takes ``sums_x=True`` too, which asks for the gradient of the
+    input summed over the steps, ``[...]``, where the input is the same in every step.
     """
 
     name: str

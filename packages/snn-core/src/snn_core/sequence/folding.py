@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from snn_core import kernels
+from snn_core.kernels.fused import repeated
 from snn_core.neuron.stepping import must_fit
 from snn_core.neuron.temporal import current
 from snn_core.sequence.ending import Ending, each, placed
@@ -167,7 +168,7 @@ class Repeated(Folding):
     """
 
     def unfold(self, rows: Tensor) -> Tensor:
-        return rows.unsqueeze(0).expand(self.steps, *rows.shape)
+        return repeated(rows, self.steps)
 
 
 def folding_of(lengths: Any, xs: Tensor) -> Folding:

@@ -82,6 +82,34 @@ def known_ahead(net: nn.Module, xs: Tensor, describe: bool = True) -> Schedule |
     return Schedule("layers", LAYERS, layers, plan.gains_from_blocks, modes=plans.modes(net), plan=plan)
 
 
+_SMALL = 2**16  # neurons in all samples, up to which calling kernels takes longer than they save in one step
+
+
+def is_small(net: nn.Module, xs: Tensor) -> bool:
+    """Return True if a chain of linear layers and neurons computes so little in a step that calls are most of it.
+
+    Args:
+        net: The net, a chain whose structure tells how it runs.
+        xs: Its input ``[T, batch, ...]``.
+
+    Example:
+        >>> import snn_core as snn
+        >>> net = nn.Sequential(nn.Linear(3, 1000), snn.Leaky(beta=0.9, init_hidden=True))
+        >>> is_small(net, torch.zeros(1, 10, 3)), is_small(net, torch.zeros(1, 100, 3))
+        (True, False)
+    """
+    count = xs[0].numel()
+    for _, module in chain_of(net):
+        if type(module) is nn.Linear:
+            count = count // module.in_features * module.out_features
+        elif isinstance(module, SpikingNeuron) and not isinstance(module, WholeSequence):
+            if count > _SMALL:
+                return False
+        elif type(module) is not nn.Flatten:
+            return False
+    return True
+
+
 _PLANS: weakref.WeakKeyDictionary[nn.Module, tuple[tuple[int, ...], Plan]] = weakref.WeakKeyDictionary()
 
 

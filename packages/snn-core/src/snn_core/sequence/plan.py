@@ -11,13 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
+from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
 from snn_core.kernels.convolutions import Layout
 from snn_core.kernels.layers import is_compiled, linear, max_pool2d, takes
 from snn_core.neuron.temporal import Temporal, current
 from snn_core.neuron.whole_sequence import WholeSequence
-from snn_core.sequence.concatenation import concatenated
+from snn_core.sequence.concatenation import concatenated, mapped
 from snn_core.sequence.folding import Folding, Repeated
 
 
@@ -70,6 +70,7 @@ class Step:
         several: Whether it returns a tuple.
         of_step: Whether it computes something else in every step; if not, it is called once.
         grad: Whether gradients are recorded, where a ``forward`` switches that; None as it is where the plan runs.
+        uses: The numbers of the values that it computes with.
         drops: The numbers of values that are not needed after it.
     """
 
@@ -82,6 +83,7 @@ class Step:
     several: bool = False
     of_step: bool = True
     grad: bool | None = None
+    uses: frozenset[int] = frozenset()
     drops: tuple[int, ...] = ()
 
 
@@ -104,7 +106,7 @@ class Plan:
     def __init__(self, steps: Sequence[Step], outputs: Any, net: nn.Module) -> None:
         places, self._spec = tree_flatten(outputs)
         self._outputs = [place.number for place in places]
-        self.steps: tuple[Step, ...] = _with_drops(steps, self._outputs)
+        self.steps: tuple[Step, ...] = _with_uses(steps, self._outputs)
         self.products: dict[str, str] = {}
         self.once: set[str] = set()
         self._fixed: frozenset[int] = frozenset(n for step in steps if not step.of_step for n in step.places)
@@ -153,7 +155,7 @@ class Plan:
         for module in net.modules():
             if isinstance(module, Temporal):
                 module.lay_out_kept()
-        return tree_map(Tensor.contiguous, out)
+        return mapped(Tensor.contiguous, out)
 
     def _unchanging(self, net: nn.Module, xs: Tensor, folding: Folding, layout: Layout | None) -> dict[int, Any]:
         """Compute what is the same in every step, once, where the input is one step expanded over time.
@@ -177,12 +179,12 @@ class Plan:
         values: dict[int, Any] = {0: xs[0]}
         needed = {*self._outputs}
         for step in self.steps:
-            if not isinstance(step.compute, Neuron) and _within(step, values):
+            if not isinstance(step.compute, Neuron) and step.uses <= values.keys():
                 self._call(step, run, net, values)
                 if type(run.modules[step.path]).__name__ == step.kind:
                     self.once.add(step.path)
             else:
-                needed |= {v.number for v in flat((step.args, step.kwargs)) if isinstance(v, Place)}
+                needed |= step.uses
         return {number: value if number in needed else None for number, value in values.items()}
 
     def _run(
@@ -199,7 +201,7 @@ class Plan:
         for step in self.steps:
             if unchanging and step.places[0] in unchanging:
                 continue
-            if unchanging and _within(step, unchanging):  # a neuron, whose input is one step's
+            if unchanging and step.uses <= unchanging.keys():  # a neuron, whose input is one step's
                 self._call(step, replace(run, folding=Repeated(folding.steps)), net, values, unchanging)
             else:
                 args, out = self._call(step, run, net, values)
@@ -212,7 +214,7 @@ class Plan:
         def unfolded(rows: Any) -> Tensor:
             return folding.unfold(folding.checked(rows, count))
 
-        return tree_unflatten([tree_map(unfolded, values[number]) for number in self._outputs], self._spec)
+        return tree_unflatten([mapped(unfolded, values[number]) for number in self._outputs], self._spec)
 
     def _call(
         self, step: Step, run: Pass, net: nn.Module, values: dict[int, Any], inputs: Mapping[int, Any] | None = None
@@ -251,11 +253,6 @@ class _Rows(dict[int, Any]):
         return value
 
 
-def _within(step: Step, values: Mapping[int, Any]) -> bool:
-    """Return True if a step computes with these values and no others."""
-    return all(v.number in values for v in flat((step.args, step.kwargs)) if isinstance(v, Place))
-
-
 def value_of(values: Mapping[int, Any], net: nn.Module, value: Value) -> Any:
     """Return what an argument of a step stands for, given the values so far by number."""
     if isinstance(value, Place):
@@ -277,15 +274,15 @@ def flat(values: Any) -> list[Any]:
     return [leaf for value in values for leaf in flat(value)] if isinstance(values, tuple | list) else [values]
 
 
-def _with_drops(steps: Sequence[Step], outputs: Sequence[int]) -> tuple[Step, ...]:
-    """Return the same steps, each saying which values nothing after it needs."""
+def _with_uses(steps: Sequence[Step], outputs: Sequence[int]) -> tuple[Step, ...]:
+    """Return the same steps, each saying which values it needs, and which nothing after it does."""
     needed = {*outputs}
     last_first: list[Step] = []
     for step in reversed(steps):
-        used = {v.number for v in flat((step.args, step.kwargs)) if isinstance(v, Place)}
-        drops = tuple(sorted((used | {*step.places}) - needed))
-        needed |= used
-        last_first.append(replace(step, drops=drops))
+        uses = frozenset(v.number for v in flat((step.args, step.kwargs)) if isinstance(v, Place))
+        drops = tuple(sorted((uses | {*step.places}) - needed))
+        needed |= uses
+        last_first.append(replace(step, uses=uses, drops=drops))
     return tuple(reversed(last_first))
 
 

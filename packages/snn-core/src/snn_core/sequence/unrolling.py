@@ -18,7 +18,7 @@ from snn_core.neuron.temporal import Temporal, alone, detach, reset, temporal
 from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.concatenation import concatenated
 from snn_core.sequence.folding import Folding, folding_of
-from snn_core.sequence.layers import known_ahead
+from snn_core.sequence.layers import is_small, known_ahead
 from snn_core.sequence.loop import Loop, Run, chunks, later_steps, steps
 from snn_core.sequence.memory_plan import MemoryPlan, planned
 from snn_core.sequence.plan import memory_of
@@ -124,13 +124,12 @@ def unroll(
         except (TypeError, RuntimeError) as error:
             point_out(error, net, xs)
             raise
-        flat, spec = tree_flatten(out)
-        out = tree_unflatten(separate(flat, (xs, *_kept_apart(keeping, xs))), spec)
+        out = _apart(out, (xs, *_kept_apart(keeping, xs)))
         if after:
             out = tree_map(lambda o: torch.cat([o, o.new_zeros((after, *o.shape[1:]))]), out)
     if not explain:
         return out
-    return out, how if how.plan is None else how.after(how.plan.products, how.plan.once)
+    return out, how if how.plan is None or how.kind == "steps" else how.after(how.plan.products, how.plan.once)
 
 
 def _ahead(net: nn.Module, xs: Tensor, schedule: str | Schedule, chunk: int | None, describe: bool) -> Schedule | None:
@@ -145,6 +144,8 @@ def _ahead(net: nn.Module, xs: Tensor, schedule: str | Schedule, chunk: int | No
     few = min(len(xs), len(xs) if chunk is None else chunk)
     if how is None and few <= FEW:
         return Schedule("steps", f"{few} steps are as fast one by one")
+    if how is not None and how.plan is not None and len(xs) == 1 and is_small(net, xs):
+        return replace(how, kind="steps", reason="one step of few neurons is faster by itself", layers=())
     return how
 
 
@@ -260,7 +261,9 @@ def _kept_apart(modules: Iterable[Temporal], xs: Tensor) -> list[Any]:
 
 
 def _run(how: Schedule) -> Run:
-    return steps if how.plan is None else how.plan.run
+    if how.plan is None:
+        return steps
+    return later_steps if how.kind == "steps" else how.plan.run  # where there is a plan, nothing needs to be watched
 
 
 def _needs_gradient(net: nn.Module, xs: Tensor, resume: bool) -> bool:
@@ -322,6 +325,16 @@ def _check_ends(net: nn.Module) -> None:
                 "nothing else, so that some samples may end before others (lengths); run samples of one length "
                 "together, or set keeps_by_sample = True in its class"
             )
+
+
+def _apart(out: Any, others: Iterable[Any]) -> Any:
+    """Return what a net returns, none of it in the memory of something else."""
+    if isinstance(out, Tensor):
+        return separate((out,), others)[0]
+    if type(out) is tuple and all(isinstance(o, Tensor) for o in out):
+        return tuple(separate(out, others))
+    flat, spec = tree_flatten(out)
+    return tree_unflatten(separate(flat, others), spec)
 
 
 def separate(tensors: Sequence[Any], others: Iterable[Any]) -> list[Any]:
