@@ -80,8 +80,9 @@ NEEDS_NOX = "integration_tests/matrix/sessions"
 ELSEWHERE = (*NEEDS_MORE, NEEDS_NOX, *(f"integration_tests/{name}" for name in ("browser", "nir_peers", "parity")))
 DOCUMENTS = "integration_tests/test_documents.py"
 RECIPES = "integration_tests/recipes"
+ZOO = "integration_tests/zoo"
 INTERPRETED, COMPILED, ON_GPU = NEEDS_TRITON
-ELSEWHERE += (DOCUMENTS, RECIPES, "integration_tests/neurobench", "integration_tests/onnx", "integration_tests/scale")
+ELSEWHERE += (DOCUMENTS, RECIPES, ZOO, *(f"integration_tests/{name}" for name in ("neurobench", "onnx", "scale")))
 # what snn[all] leaves out; alone(snn-data) has every extra
 APART = tuple(f"packages/snn-data/tests/test_{name}.py" for name in ("plaid", "vowels", "watch_exercises"))
 EXAMPLES = ("fused", "reference")
@@ -404,6 +405,20 @@ def recipes(session: nox.Session) -> None:
 
 
 @nox.session(requires=["wheels"])
+def zoo(session: nox.Session) -> None:
+    """The trained nets of snn-data repeat their accuracy, with fused kernels and without.
+
+    With ``-- --train`` they are trained and their files written anew, with ``-- --train digits`` one of them.
+    """
+    install(session, "snn[all]", "snn-data[digits,mnist5k,vowels]", *group("test"), native=compiled(session))
+    if session.posargs[:1] == ["--train"]:
+        session.run("python", "tools/train_zoo.py", *session.posargs[1:], env={"OMP_NUM_THREADS": "1"})
+        return
+    pytest(session, ZOO)
+    pytest(session, ZOO, SNN_DISABLE_NATIVE="1")
+
+
+@nox.session(requires=["wheels"])
 def fuzz(session: nox.Session) -> None:
     """Random lives of random nets against their equations, for an hour or SNN_FUZZ_SECONDS (not part of a push)."""
     install(session, "snn-cpu", *group("test"), native=compiled(session))
@@ -499,7 +514,7 @@ def coverage(session: nox.Session) -> None:
 
 
 PUSH = ["lint", "wheels", "types", "together", "native", "subsets", "parity", "nir_peers", "neurobench", "onnx", "docs"]
-PUSH += ["small_recipes"]
+PUSH += ["small_recipes", "zoo"]
 PUSH += [f"doctests({kernels})" for kernels in EXAMPLES]
 PUSH += [f"alone({name})" for name in PROJECTS] + [f"umbrella({name})" for name in EXTRAS]
 

@@ -38,6 +38,7 @@ HOMES = {
     "snn.spikeplot": "snn_plot",
     "snn.surrogate": "snn_core.surrogate",
     "snn.utils": "snn_core.utils",
+    "snn.zoo": "snn_data.zoo",
 }
 
 

@@ -26,6 +26,7 @@ PIECES = {
     "snn.plot": ("snn_plot", "snn-plot", "plot"),
     "snn.spikegen": ("snn_spikegen", "snn-spikegen", "spikegen"),
     "snn.spikeplot": ("snn_plot", "snn-plot", "plot"),
+    "snn.zoo": ("snn_data", "snn-data", "data"),
 }
 OF_THE_CORE = ("backends", "init", "kernels", "peer", "surrogate", "utils")
 ALL = tuple({package for package, _, _ in PIECES.values()})

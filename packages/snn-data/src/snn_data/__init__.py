@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from snn_data import former_names, writers
+from snn_data import former_names, writers, zoo
 from snn_data._version import __version__
 from snn_data.augmented import AugmentedDataset, augmented
 from snn_data.cached import CachedDataset, cached
@@ -74,6 +74,7 @@ __all__ = [
     "vowels",
     "watch_exercises",
     "writers",
+    "zoo",
 ]
 
 if not TYPE_CHECKING:  # a checker would take every name for one that is there

@@ -29,8 +29,12 @@ __getattr__, __dir__ = _lazy.forward(
         "plot": "snn_plot",
         "spikegen": "snn_spikegen",
         "spikeplot": "snn_plot",
+        "zoo": "snn_data",
     },
-    elsewhere={"export": "snn_export", **dict.fromkeys(("diagnose", "energy", "summary"), "snn_functional")},
+    elsewhere={
+        "export": "snn_export",
+        **dict.fromkeys(("diagnose", "energy", "summary"), "snn_functional"),
+    },
     unlisted={"LIF"},
     absent={
         "spikevision": f"data sets are in snn-data: {_command('snn[data]')}, then snn.data",

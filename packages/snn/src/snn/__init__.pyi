@@ -13,6 +13,7 @@ from snn import spikegen as spikegen
 from snn import spikeplot as spikeplot
 from snn import surrogate as surrogate
 from snn import utils as utils
+from snn import zoo as zoo
 from snn._version import __version__ as __version__
 from snn_core import ALIF as ALIF
 from snn_core import BRF as BRF
@@ -132,4 +133,5 @@ __all__ = [
     "surrogate",
     "unroll",
     "utils",
+    "zoo",
 ]

