@@ -261,8 +261,8 @@ def nir_peers(session: nox.Session) -> None:
 
 @nox.session(requires=["wheels"])
 def neurobench(session: nox.Session) -> None:
-    """NeuroBench's harness on our nets, under the peer's name, and on the peer's: the same measures."""
-    install(session, "snn[functional,nir]", *group("neurobench"))
+    """NeuroBench's harness on our nets and on snnTorch's: the same measures; and the program of its page."""
+    install(session, "snn[data,functional,nir]", "snn-data[digits]", *group("neurobench"))
     pytest(session, "-n", "0", "integration_tests/neurobench")
 
 

@@ -19,7 +19,10 @@ Results = dict[str, dict[str, dict[str, Any]]]
 
 @pytest.fixture(scope="session")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Results]:
-    """Measures every net once a library, each library in a process of its own: ``results("snn")["leaky"]``."""
+    """Measures every net once a library, each library in a process of its own: ``results("snn")["leaky"]``.
+
+    The peer comes first, whose weights ours load.
+    """
     folder = tmp_path_factory.mktemp("results")
 
     @functools.cache
@@ -29,6 +32,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Results
         return done.stderr if done.returncode else ""
 
     def measured(library: str) -> Results:
+        assert not complaint("snntorch"), complaint("snntorch")
         assert not complaint(library), complaint(library)
         return json.loads((folder / library).read_text(encoding="utf-8"))
 
@@ -38,6 +42,11 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Results
 @pytest.fixture
 def mine(results: Callable[[str], Results]) -> Results:
     return results("snn")
+
+
+@pytest.fixture
+def aliased(results: Callable[[str], Results]) -> Results:
+    return results("alias")
 
 
 @pytest.fixture

@@ -1,15 +1,22 @@
-"""Nets as NeuroBench's users write them, with neurons of whatever ``snntorch`` is."""
+"""Nets as NeuroBench's users write them, of the neurons of whatever library they are asked for."""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
+from typing import Any
 
-import snntorch as snn
 import torch
-from snntorch import surrogate
 from torch import Tensor, nn
 
 FEATURES, HIDDEN, CLASSES = 20, 13, 5
+snn: Any = None
+
+
+def made_of(library: str) -> None:
+    """Have all nets made of the neurons of a library."""
+    global snn
+    snn = importlib.import_module(library)
 
 
 class Stepped(nn.Sequential):
@@ -61,7 +68,7 @@ def dense(first: nn.Module, last: nn.Module, *, bias: bool = True) -> nn.Module:
 
 
 def leaky() -> nn.Module:
-    grad = surrogate.fast_sigmoid(slope=25)
+    grad = snn.surrogate.fast_sigmoid(slope=25)
     last = snn.Leaky(0.8, init_hidden=True, spike_grad=grad, output=True)
     return dense(snn.Leaky(0.9, init_hidden=True, spike_grad=grad), last, bias=False)
 
@@ -108,6 +115,22 @@ def convolutional() -> nn.Module:
     return Stepped(image, nn.Conv2d(1, 3, 3), first, nn.MaxPool2d(2), nn.Flatten(), nn.Linear(3, CLASSES), decision())
 
 
+def graded() -> nn.Module:
+    """Spikes of other sizes than 1, which NeuroBench counts as multiplications."""
+    first = snn.Leaky(0.9, graded_spikes_factor=0.5, threshold=0.8, init_hidden=True)
+    return dense(first, snn.Leaky(0.8, graded_spikes_factor=2.0, init_hidden=True, output=True))
+
+
+def converted() -> nn.Module:
+    """What conversion makes of rectifiers: neurons without leak, reset by subtraction, thresholds from data."""
+    options = {"beta": 1.0, "reset_mechanism": "subtract", "init_hidden": True}
+    image = nn.Unflatten(1, (1, 4, 5))
+    first, second = snn.Leaky(threshold=1.7, **options), snn.Leaky(threshold=2.3, **options)
+    last = snn.Leaky(threshold=1.1, **options, output=True)
+    layers = (nn.Conv2d(1, 3, 3, padding=1), first, nn.AvgPool2d(2), nn.Flatten(), nn.Linear(12, HIDDEN), second)
+    return Stepped(image, *layers, nn.Linear(HIDDEN, CLASSES), last)
+
+
 NETS: dict[str, Callable[[], nn.Module]] = {
     "leaky": leaky,
     "learned": learned,
@@ -118,6 +141,8 @@ NETS: dict[str, Callable[[], nn.Module]] = {
     "recurrent currents": recurrent_currents,
     "mixed": mixed,
     "convolutional": convolutional,
+    "graded": graded,
+    "converted": converted,
     "nested": lambda: Nested(leaky()),
     "states passed on": Looped,
     "states of their own": lambda: Looped(reset=False),

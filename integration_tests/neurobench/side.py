@@ -1,6 +1,7 @@
-"""NeuroBench's harness on every net: ``python side.py (snn | snntorch) FILE``, its results in a file.
+"""NeuroBench's harness on every net: ``python side.py (snn | alias | snntorch) FILE``, its results in a file.
 
-With ``snn`` that is what the name ``snntorch`` means, to NeuroBench as to the nets.
+With ``snn`` the nets are ours and wrapped by ``snn.neurobench``. With ``alias`` they are, too, and NeuroBench's own
+wrapper takes them, as the name ``snntorch`` means ours to it.
 """
 
 from __future__ import annotations
@@ -32,15 +33,24 @@ def data() -> torch.Tensor:
     return spikes
 
 
-def benchmark(net: nn.Module, batch_size: int) -> Any:
+def model(net: nn.Module, *, custom_forward: bool) -> Any:
+    """The net as the harness takes it."""
+    if LIBRARY == "snn":
+        import snn
+
+        return snn.neurobench(net, custom_forward=custom_forward)
+    from neurobench.models import SNNTorchModel
+
+    return SNNTorchModel(net, custom_forward=custom_forward)
+
+
+def benchmark(net: nn.Module, batch_size: int, spikes: torch.Tensor, *, custom_forward: bool) -> Any:
     """The harness with the metrics that classifiers are reported with."""
-    from nets import CLASSES, Looped
     from neurobench.benchmarks import Benchmark
     from neurobench.metrics import static, workload
-    from neurobench.models import SNNTorchModel
     from neurobench.processors.postprocessors import ChooseMaxCount
 
-    batches = DataLoader(TensorDataset(data(), torch.arange(SAMPLES) % CLASSES), batch_size=batch_size)
+    batches = DataLoader(TensorDataset(spikes, torch.arange(len(spikes)) % 5), batch_size=batch_size)
     metrics = (
         [static.Footprint, static.ParameterCount, static.ConnectionSparsity],
         [
@@ -52,8 +62,7 @@ def benchmark(net: nn.Module, batch_size: int) -> Any:
             workload.ClassificationAccuracy,
         ],
     )
-    model = SNNTorchModel(net, custom_forward=isinstance(net, Looped))
-    return Benchmark(model, batches, [], [ChooseMaxCount()], [*metrics])
+    return Benchmark(model(net, custom_forward=custom_forward), batches, [], [ChooseMaxCount()], [*metrics])
 
 
 def sparse(net: nn.Module) -> nn.Module:
@@ -68,9 +77,28 @@ def sparse(net: nn.Module) -> nn.Module:
 
 def measured(make: Callable[[], nn.Module]) -> dict[str, Any]:
     """Return NeuroBench's metrics of a net: in batches, and once more with all samples at once."""
+    from nets import Looped
+
     torch.manual_seed(3)
     net = sparse(make())
-    return {how: benchmark(net, size).run(quiet=True) for how, size in BATCHES.items()}
+    own = isinstance(net, Looped)
+    return {how: benchmark(net, size, data(), custom_forward=own).run(quiet=True) for how, size in BATCHES.items()}
+
+
+def loaded(name: str, weights: pathlib.Path) -> dict[str, Any]:
+    """Return NeuroBench's metrics of a net of its examples, with weights that the peer's net has and saves."""
+    import nets
+    from published import PUBLISHED
+
+    make, shape, own = PUBLISHED[name]
+    torch.manual_seed(3)
+    net = make(nets.snn)
+    if LIBRARY == "snntorch":
+        torch.save(sparse(net).state_dict(), weights)
+    else:
+        net.load_state_dict(torch.load(weights, weights_only=True), strict=True)
+    spikes = (torch.rand(3, 4, *shape, generator=torch.Generator().manual_seed(2)) < 0.2).float()
+    return benchmark(net, 2, spikes, custom_forward=own).run(quiet=True)
 
 
 def accounted() -> dict[str, dict[str, Any]]:
@@ -90,23 +118,29 @@ def accounted() -> dict[str, dict[str, Any]]:
 
 def followed() -> AbstractContextManager[Any]:
     """The peer's rules, where they are a choice."""
-    import snntorch
+    if LIBRARY == "snntorch":
+        return contextlib.nullcontext()
+    import snn
 
-    return snntorch.peer.following() if hasattr(snntorch, "peer") else contextlib.nullcontext()
+    return snn.peer.following()
 
 
 def exported(make: Callable[[], nn.Module]) -> dict[str, Any]:
     """Return NeuroBench's message when asked to write a net as NIR, and the nodes that ``export_to_nir`` gives."""
     from nets import FEATURES
-    from snntorch.export_nir import export_to_nir
+
+    import snn
 
     net, x = make(), torch.zeros(1, FEATURES)
     try:
-        benchmark(net, SAMPLES).to_nir(x, "unused.nir")
-    except ValueError as error:
+        benchmark(net, SAMPLES, data(), custom_forward=False).to_nir(x, "unused.nir")
+    except Exception as error:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of the reset, which NIR itself cannot express
-            return {"error": str(error), "nodes": list(export_to_nir(nn.Sequential(*net), x).nodes)}
+            return {
+                "error": f"{type(error).__name__}: {error}",
+                "nodes": list(snn.export_nir.export_to_nir(nn.Sequential(*net), x).nodes),
+            }
     raise AssertionError("NeuroBench has written a file")
 
 
@@ -120,17 +154,37 @@ def measure() -> dict[str, dict[str, Any]]:
     return results
 
 
+def refusals() -> dict[str, str]:
+    """Return what is said of what is no net or no batch for NeuroBench."""
+    import snn
+
+    model = snn.neurobench(nn.Sequential(nn.Linear(2, 2), snn.Leaky(0.9, init_hidden=True)))
+    calls = {"no step": lambda: model(torch.zeros(3, 0, 2)), "no axis of steps": lambda: model(torch.zeros(2))}
+    said = {}
+    for name, call in calls.items():
+        try:
+            call()
+        except ValueError as error:
+            said[name] = str(error)
+    return said
+
+
 if __name__ == "__main__":
-    library, file = sys.argv[1:]
-    if library == "snn":
+    LIBRARY, file = sys.argv[1], pathlib.Path(sys.argv[2])
+    if LIBRARY == "alias":
         import snn
 
         sys.modules["snntorch"] = snn
+    import nets
+    from published import PUBLISHED
+
+    nets.made_of("snntorch" if LIBRARY == "snntorch" else "snn")
     with contextlib.redirect_stdout(sys.stderr):  # NeuroBench prints what it cannot measure
         results = measure()
-        if library == "snn":
-            from nets import NETS
-
-            results["to_nir"] = exported(NETS["leaky"])
+        results["published"] = {name: loaded(name, file.parent / f"{name}.pt") for name in PUBLISHED}
+        if LIBRARY == "snn":
+            results["to_nir"] = exported(nets.NETS["leaky"])
             results["energy"] = accounted()
-        pathlib.Path(file).write_text(json.dumps(results), encoding="utf-8")
+            results["refusals"] = refusals()
+            results["alias"] = {name: sys.modules[name].__name__ for name in ("snntorch", "snn")}
+        file.write_text(json.dumps(results), encoding="utf-8")

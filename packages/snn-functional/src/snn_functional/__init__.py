@@ -2,6 +2,7 @@
 
 from snn_functional import acc, backprop, diagnosis, loss, online, probe, quant, reg, statistics, stdp_learner
 from snn_functional._account import energy, summary
+from snn_functional._neurobench import neurobench
 from snn_functional._version import __version__
 from snn_functional.acc import accuracy_rate, accuracy_temporal
 from snn_functional.diagnosis import diagnose
@@ -75,6 +76,7 @@ __all__ = [
     "synops_energy",
     "diagnose",
     "energy",
+    "neurobench",
     "summary",
     "__version__",
 ]

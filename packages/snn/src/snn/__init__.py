@@ -33,7 +33,7 @@ __getattr__, __dir__ = _lazy.forward(
     },
     elsewhere={
         "export": "snn_export",
-        **dict.fromkeys(("diagnose", "energy", "summary"), "snn_functional"),
+        **dict.fromkeys(("diagnose", "energy", "neurobench", "summary"), "snn_functional"),
     },
     unlisted={"LIF"},
     absent={

@@ -64,6 +64,7 @@ from snn_core import unroll as unroll
 from snn_export import export as export
 from snn_functional import diagnose as diagnose
 from snn_functional import energy as energy
+from snn_functional import neurobench as neurobench
 from snn_functional import summary as summary
 
 __all__ = [
@@ -120,6 +121,7 @@ __all__ = [
     "init",
     "kernels",
     "load",
+    "neurobench",
     "nir",
     "peer",
     "plan_memory",
