@@ -7,6 +7,7 @@ import sys
 
 import pytest
 import torch
+from matplotlib.figure import Figure
 
 import snn
 from snn.cli import main
@@ -47,6 +48,21 @@ def made(name):
     scope = {}
     exec(PROGRAM, scope)
     return scope[name]()
+
+
+@pytest.mark.parametrize("model", ["45nm", "45nm+memory"])
+def test_the_plot_draws_the_numbers_of_the_account(model):
+    account = snn.energy(made("make_net").eval(), made("make_batch"), model=model)
+    ax = snn.plot.energy_bars(account, ax=Figure().subplots())
+    (factor,) = (1 / scale for unit, scale in {"nJ": 1e-9, "pJ": 1e-12}.items() if unit in ax.get_ylabel())
+    drawn = [[bar.get_height() for bar in bars] for bars in ax.containers]
+    assert drawn[0] == pytest.approx([factor * sum(layer.energy.values()) for layer in account.layers])
+    for bars, kind in zip(drawn[1:], ("float32", "int8"), strict=True):
+        assert bars == pytest.approx([factor * sum(layer.ordinary[kind].values()) for layer in account.layers])
+    assert [sum(bars) for bars in drawn] == pytest.approx(
+        [factor * total for total in (account.total, *account.ordinary.values())]
+    )
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["0 Linear", "2 Leaky", "3 Linear"]
 
 
 def test_random_numbers_of_a_shape_give_the_account_of_the_function(net, capsys):

@@ -94,8 +94,9 @@ def trained(name: str) -> nn.Module:
 
     net, _ = train(task, task.load().train, progress)
     if name == "vowels":
-        frames = torch.cat(snn_data.vowels().train.data)
-        folded(net[0], frames.mean(0), frames.std(0))
+        frames, first = torch.cat(snn_data.vowels().train.data), net.get_submodule("0")
+        assert isinstance(first, nn.Linear)
+        folded(first, frames.mean(0), frames.std(0))
     return net.eval()
 
 

@@ -56,6 +56,11 @@ PLOTS: dict[str, Plot] = {
     "confusion_matrix": Plot(
         [[9, 1, 0], [2, 5, 3], [0, 0, 4]], lambda data, ax: snn_plot.confusion_matrix(data, ax=ax), "counts"
     ),
+    "energy_bars": Plot(
+        {"spiking": [2e-9, 5e-9, 1e-9], "float32": [8e-9, 1e-10, 3e-9]},
+        lambda data, ax: snn_plot.energy_bars(data, ax=ax),
+        "account",
+    ),
     "event_frames": Plot(EVENTS, lambda data, ax: snn_plot.event_frames(data, ax=ax), "frames"),
     "fi_curve": Plot(
         [0.0, 0.2, 0.4, 0.6],

@@ -16,17 +16,19 @@ from .pictures import PLOTS
 
 # A membrane that diverged and a loss that did are worth seeing: NaN is a gap in the line.
 GAPS = {"traces", "training_curve"}
+# plots of several series by name, and the name of the one that is made bad
+BY_NAME = {"training_curve": "loss", "energy_bars": "spiking"}
 WITHOUT_LABELS = {"animator", "event_frames"}
 
 
 def wrapped(name, values):
     """Bad values in the place of a plot's data."""
-    return {"loss": values} if name == "training_curve" else values
+    return {BY_NAME[name]: values} if name in BY_NAME else values
 
 
 def bad(name):
     """Bad data for a plot: its kind, the error's type and what the message says."""
-    good = PLOTS[name].data["loss"] if name == "training_curve" else PLOTS[name].data
+    good = PLOTS[name].data[BY_NAME[name]] if name in BY_NAME else PLOTS[name].data
     array = torch.as_tensor(good).double().numpy().copy()
     yield "text", wrapped(name, np.full(array.shape, "a").tolist()), TypeError, "must hold real numbers"
     yield "complex", wrapped(name, torch.tensor(array).to(torch.complex64)), TypeError, "must hold real numbers"
@@ -166,7 +168,7 @@ def test_something_else_than_axes_is_refused(name):
         function(*first, ax="left")
 
 
-@pytest.mark.parametrize("name", sorted(PLOTS.keys() - {"confusion_matrix", "training_curve", "fi_curve"}))
+@pytest.mark.parametrize("name", sorted(PLOTS.keys() - {"confusion_matrix", "fi_curve", *BY_NAME}))
 @pytest.mark.parametrize("kind", ["grad", "bfloat16", "float16", "float64", "array", "list"])
 def test_recordings_of_every_kind_are_drawn(name, kind, ax):
     data = torch.as_tensor(PLOTS[name].data, dtype=torch.float32)

@@ -7,6 +7,7 @@ from snn_plot.animated_raster import animated_raster
 from snn_plot.animation import Animation
 from snn_plot.animator import animator
 from snn_plot.confusion_matrix import confusion_matrix
+from snn_plot.energy_bars import energy_bars
 from snn_plot.event_frames import event_frames
 from snn_plot.fi_curve import fi_curve
 from snn_plot.isi_histogram import isi_histogram
@@ -28,6 +29,7 @@ __all__ = [
     "animated_raster",
     "animator",
     "confusion_matrix",
+    "energy_bars",
     "event_frames",
     "fi_curve",
     "isi_histogram",

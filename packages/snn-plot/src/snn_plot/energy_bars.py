@@ -1,0 +1,116 @@
+"""What each layer costs, beside other networks of the same layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from snn_plot.arrays import require_finite, to_array
+from snn_plot.axes import given_or_current, label_value
+from snn_plot.palette import line_colours
+from snn_plot.rows import names_for
+
+__all__ = ["energy_bars"]
+
+# thousandths of a unit, and what they are called
+PREFIXES = ("", "m", "µ", "n", "p", "f")
+# longer rows of names would run into each other
+LEVEL_UP_TO = 60
+
+
+def energy_bars(
+    account: Any,
+    *,
+    ax: Axes | None = None,
+    labels: Sequence[object] | None = None,
+    **artist: Any,
+) -> Axes:
+    """Draw the energy of every layer of a net, beside that of the ordinary networks of the same layers.
+
+    Args:
+        account: What ``snn.energy`` returns, or its ``to_dict()``; or the energy of each layer in joules, ``[layers]``,
+            by the name of the network: ``{"spiking": [...], "float32": [...]}``.
+        ax: Axes to draw on; the current ones if None.
+        labels: Name of each layer; those of the account, or its index, if None.
+        **artist: Passed to ``Axes.bar`` for every network.
+
+    Returns:
+        The axes. The unit is that in which the largest bar is a number from 1 to 1000; the legend has the sum over the
+        layers of each network. Layers that the account does not count are named below it.
+
+    Raises:
+        TypeError: If the energies are not real numbers or `ax` is no Axes.
+        ValueError: If there are no energies, they are negative, NaN or infinite, or the networks or `labels` differ in
+            the number of layers.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> ax = energy_bars({"spiking": [2e-9, 1e-9], "int8": [5e-10, 0]}, ax=Figure().subplots())
+        >>> [[float(bar.get_height()) for bar in bars] for bars in ax.containers]
+        [[2.0, 1.0], [0.5, 0.0]]
+        >>> ax.get_ylabel(), [text.get_text() for text in ax.get_legend().get_texts()]
+        ('Energy of a sample (nJ)', ['spiking, 3 nJ', 'int8, 0.5 nJ'])
+    """
+    given, own_names, uncounted = _read(account)
+    series = {str(name): _energies(values, f"account[{name!r}]") for name, values in given.items()}
+    if not series:
+        raise ValueError("energy_bars needs the energies of at least one network in account, got none")
+    counts = {name: len(values) for name, values in series.items()}
+    if len({*counts.values()}) > 1:
+        raise ValueError(f"energy_bars needs networks of as many layers in account, got {counts}")
+    layers = next(iter(counts.values()))
+    names = names_for(own_names if labels is None else labels, layers, "energy_bars")
+    names = [str(layer) for layer in range(layers)] if names is None else names
+    ax = given_or_current(ax, "energy_bars")
+
+    factor, unit = _unit(max(float(values.max()) for values in series.values()))
+    width = 0.8 / len(series)
+    for place, ((name, values), colour) in enumerate(zip(series.items(), line_colours(len(series)), strict=True)):
+        label = f"{name}, {values.sum() * factor:.3g} {unit}"
+        style: dict[str, Any] = {} if artist.keys() & {"color", "facecolor", "fc"} else {"color": colour}
+        left = np.arange(layers) + (place - (len(series) - 1) / 2) * width
+        ax.bar(left, values * factor, **{"width": width, "label": label} | style | artist)
+    slanted = {"rotation": 30, "ha": "right"} if sum(map(len, names)) > LEVEL_UP_TO else {}
+    ax.set_xticks(range(layers), names, **slanted)
+    if not ax.get_xlabel():
+        ax.set_xlabel(f"Layer (not counted: {', '.join(uncounted)})" if uncounted else "Layer")
+    label_value(ax, f"Energy of a sample ({unit})")
+    ax.legend()
+    return ax
+
+
+def _read(account: Any) -> tuple[Mapping[Any, Any], list[str] | None, list[str]]:
+    """Return the energies of an account by network, the names of its layers, and those of what it does not count."""
+    data = account.to_dict() if callable(getattr(account, "to_dict", None)) else account
+    if not isinstance(data, Mapping):
+        raise TypeError(f"energy_bars takes what snn.energy returns, or energies by network, got account {data!r:.60}")
+    if "layers" not in data or "ordinary" not in data:
+        return data, None, []
+    layers = data["layers"]
+    series = {"spiking": [sum(layer["energy"].values()) for layer in layers]}
+    for kind in data["ordinary"]:
+        series[f"ordinary {kind}"] = [sum(layer["ordinary"][kind].values()) for layer in layers]
+    names = [f"{layer['name']} {layer['kind']}".strip() for layer in layers]
+    return series, names, [name or "the net" for name in data["uncounted"]]
+
+
+def _energies(values: Any, name: str) -> np.ndarray:
+    energies = to_array(values, name)
+    if energies.ndim != 1 or energies.size == 0:
+        raise ValueError(f"energy_bars needs {name} of shape [layers], one value or more, got {list(energies.shape)}")
+    require_finite(energies, name)
+    if (energies < 0).any():
+        raise ValueError(f"energy_bars needs {name} of 0 J or more, got {energies.min():g}")
+    return energies.astype(np.float64)
+
+
+def _unit(largest: float) -> tuple[float, str]:
+    """Return by what joules are multiplied, and the unit that this gives."""
+    for thousands, prefix in enumerate(PREFIXES):
+        factor = 1000.0**thousands
+        if largest == 0 or largest * factor >= 1:
+            return factor, f"{prefix}J"
+    return factor, f"{prefix}J"
