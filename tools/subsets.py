@@ -28,6 +28,7 @@ PIECES = {  # name in the namespace: the extra that brings it, and its distribut
     "spikeplot": ("plot", "snn-plot"),
     "data": ("data", "snn-data"),
     "export": ("export", "snn-export"),
+    "zoo": ("data", "snn-data"),
 }
 
 

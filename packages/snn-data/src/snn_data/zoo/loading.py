@@ -13,7 +13,7 @@ from snn_data.zoo.nets import core, must_be_known, untrained
 
 __all__ = ["CHECKSUMS", "FOLDER", "load", "manifest"]
 
-FOLDER = Path(__file__).parent
+FOLDER: Path = Path(__file__).parent
 CHECKSUMS = "SHA256SUMS"
 
 

@@ -16,7 +16,7 @@ from snn_data.zoo.nets import must_be_known
 
 __all__ = ["STEPS", "STEPS_PER_FRAME", "between_frames", "samples"]
 
-STEPS = {"digits": 8, "mnist5k": 5}
+STEPS: dict[str, int] = {"digits": 8, "mnist5k": 5}
 STEPS_PER_FRAME = 2
 
 

@@ -165,7 +165,8 @@ def energy(net: nn.Module, xs: Tensor, *, lengths: Lengths = None, model: str | 
     Returns:
         Operations, accesses and energy by layer, means over the batch; ``total`` in joules, ``samples`` of each one,
         ``ordinary`` of the ordinary network in float32 and int8. It prints as a table with a verdict, is HTML in a
-        notebook, and ``to_dict()`` gives it as JSON takes it, under NeuroBench's names.
+        notebook, and ``to_dict()`` gives it as JSON takes it, under NeuroBench's names. ``snn_plot.energy_bars`` draws
+        it.
 
     Raises:
         TypeError: If ``net`` is no module or cannot be copied, ``xs`` is no real tensor, ``lengths`` not integer, or
