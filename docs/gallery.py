@@ -178,7 +178,7 @@ def training_curve() -> Any:
     """A loss or an accuracy over the epochs."""
     fig, ax = plt.subplots(figsize=(8, 3), layout="constrained")
     epochs = torch.arange(20)
-    losses = {"training": 2.3 * torch.exp(-epochs / 4) + 0.05, "test": 2.2 * torch.exp(-epochs / 4) + 0.2}
+    losses = {"training": 2.3 * torch.exp(-epochs / 4) + 0.05, "validation": 2.2 * torch.exp(-epochs / 4) + 0.2}
     snn.plot.training_curve(losses, ax=ax, ylabel="Loss (cross entropy)")
     return fig
 
