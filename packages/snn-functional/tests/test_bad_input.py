@@ -8,6 +8,7 @@ import snn_functional
 
 from . import (
     bad_account,
+    bad_conversion,
     bad_diagnosis,
     bad_online,
     bad_plasticity,
@@ -27,6 +28,7 @@ MODULES = (
     bad_plasticity,
     bad_diagnosis,
     bad_account,
+    bad_conversion,
 )
 CASES = {name: case for module in MODULES for name, case in module.CASES.items()}
 # What is read as Python reads a condition.

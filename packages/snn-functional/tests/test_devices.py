@@ -36,6 +36,8 @@ NUMBERS = {
     "diagnose": "returns a text with numbers in it",
     "summary": "returns numbers, as a table",
     "energy": "returns numbers, as a table",
+    "from_ann": "returns numbers, as a table, and traces a net",
+    "QCFS": "traces a net, to make one of it",
     "integer": "makes a net of integers, whose sizes it checks",
     "IntegerNet": "is made by integer",
     "RTRL": "asks once a call whether neurons are independent, as RTRLLayer does",

@@ -33,7 +33,7 @@ __getattr__, __dir__ = _lazy.forward(
     },
     elsewhere={
         "export": "snn_export",
-        **dict.fromkeys(("diagnose", "energy", "neurobench", "summary"), "snn_functional"),
+        **dict.fromkeys(("QCFS", "diagnose", "energy", "from_ann", "neurobench", "summary"), "snn_functional"),
     },
     unlisted={"LIF"},
     absent={

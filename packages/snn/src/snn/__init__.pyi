@@ -62,8 +62,10 @@ from snn_core import save as save
 from snn_core import stream as stream
 from snn_core import unroll as unroll
 from snn_export import export as export
+from snn_functional import QCFS as QCFS
 from snn_functional import diagnose as diagnose
 from snn_functional import energy as energy
+from snn_functional import from_ann as from_ann
 from snn_functional import neurobench as neurobench
 from snn_functional import summary as summary
 
@@ -93,6 +95,7 @@ __all__ = [
     "LinearLeaky",
     "MemoryPlan",
     "PSN",
+    "QCFS",
     "RLeaky",
     "RSynaptic",
     "Recurrent",
@@ -116,6 +119,7 @@ __all__ = [
     "energy",
     "export",
     "export_nir",
+    "from_ann",
     "functional",
     "import_nir",
     "init",

@@ -1,0 +1,43 @@
+"""Batch normalizations as a part of the layers before them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import fx, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
+
+from snn_functional._conversion.tracing import DROPOUTS, NORMS, WEIGHTED, renew
+
+
+def folded(graph: fx.GraphModule) -> fx.GraphModule:
+    r"""Fold each normalization that a layer with weights feeds alone, and leave out dropouts and identities.
+
+    .. math:: W' = \frac{\gamma}{\sqrt{\sigma^2 + \epsilon}}\,W, \qquad
+        b' = \frac{\gamma}{\sqrt{\sigma^2 + \epsilon}}\,(b - \mu) + \beta
+
+    A normalization elsewhere stays a layer.
+
+    Args:
+        graph: A traced net in evaluation mode, which is changed.
+
+    Returns:
+        The graph.
+    """
+    for node in graph.graph.nodes:
+        if node.op != "call_module":
+            continue
+        module, source = graph.get_submodule(node.target), node.args[0]
+        if isinstance(module, (*DROPOUTS, nn.Identity)):
+            node.replace_all_uses_with(source)
+            graph.graph.erase_node(node)
+        elif isinstance(module, NORMS) and source.op == "call_module" and len(source.users) == 1:
+            before: Any = graph.get_submodule(source.target)
+            # of three axes it normalizes the second, which is not that of a linear layer's outputs
+            if isinstance(before, WEIGHTED) and (source.meta["axes"] == 2 or not isinstance(before, nn.Linear)):
+                fuse: Any = fuse_linear_bn_eval if isinstance(before, nn.Linear) else fuse_conv_bn_eval
+                graph.set_submodule(source.target, fuse(before, module))
+                node.replace_all_uses_with(source)
+                graph.graph.erase_node(node)
+    renew(graph)
+    return graph

@@ -1,0 +1,109 @@
+"""An activation that an integrate-and-fire neuron repeats within a known number of steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+
+from snn_functional._conversion.balancing import largest, positive
+from snn_functional._conversion.samples import samples_of
+from snn_functional._conversion.tracing import Clipped, activations_of, traced
+from snn_functional._numbers import finite, whole
+from snn_functional.quant._straight_through import straight_through
+
+_START = 99.0  # percentile; of a larger threshold few levels are used, and training hardly lowers it
+
+
+class QCFS(Clipped):
+    r"""Quantization-clip-floor-shift activation: a ReLU in L steps up to a threshold that is learned.
+
+    .. math:: h(x) = \vartheta\,\mathrm{clip}\Big(\frac{1}{L}\Big\lceil\frac{x L}{\vartheta} - \frac12\Big\rceil,
+        0, 1\Big)
+
+    It is what an integrate-and-fire neuron that starts at half its threshold :math:`\vartheta` gives in L steps of the
+    constant input x: its firing rate times the threshold. A value halfway between two levels goes to the lower one, as
+    a membrane at the threshold does not fire. The gradient is that of the clipped value, as if nothing was rounded, but
+    that of the threshold sees the rounding, :math:`(h - x)/\vartheta` within [0, :math:`\vartheta`] and 1 above.
+
+    Args:
+        levels: L, the number of levels above 0.
+        threshold: The threshold to begin with, a parameter.
+
+    Shape:
+        any; the output has the shape of the input.
+
+    Raises:
+        TypeError: If an argument is of the wrong kind, or the input is no floating-point tensor.
+        ValueError: If ``levels`` is less than 1, or ``threshold`` not positive and finite.
+
+    Example:
+        >>> QCFS(levels=4, threshold=2.0)(torch.tensor([-1.0, 0.7, 0.8, 5.0]))
+        tensor([0.0000, 0.5000, 1.0000, 2.0000], grad_fn=<MulBackward0>)
+
+    Source: Bu et al., Optimal ANN-SNN Conversion for High-accuracy and Ultra-low-latency Spiking Neural Networks
+    (2022), equation 15.
+    """
+
+    def __init__(self, levels: int = 8, threshold: float = 1.0) -> None:
+        super().__init__()
+        self.levels = whole("levels", levels, "the number of levels above 0", least=1)
+        if finite("threshold", threshold) <= 0:
+            raise ValueError(f"threshold is {float(threshold)}; it must be greater than 0")
+        self.threshold = nn.Parameter(torch.tensor(float(threshold)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the level nearest to each value.
+
+        Args:
+            x: Any floating-point values.
+        """
+        share = (x / self.threshold).clamp(0, 1)
+        return self.threshold * (straight_through(share * self.levels, _nearest, "QCFS") / self.levels)
+
+    @classmethod
+    def replace_relu(cls, net: nn.Module, data: Any, *, levels: int = 8) -> fx.GraphModule:
+        """Make a copy of a net with an activation of this class in place of every ReLU.
+
+        Train it for some epochs, then ``snn.from_ann(net, data, method="qcfs")``. Each threshold begins
+        at the 99th percentile of its ReLU's activations in ``data``, or where that is 0 at the largest one. The net
+        itself stays as it is.
+
+        Args:
+            net: A trained net, as :func:`~snn_functional.from_ann` takes it.
+            data: Inputs ``[samples, ...]``, or a pair of them and labels.
+            levels: The number of levels above 0; about the number of steps that the spiking net shall run.
+
+        Returns:
+            The copy, in the mode that the net is in.
+
+        Raises:
+            TypeError: If an argument is of the wrong kind.
+            ValueError: If the net has layers that cannot be converted, which are named, or has no ReLU; for data as in
+                :func:`~snn_functional.from_ann`.
+
+        Example:
+            >>> net = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+            >>> QCFS.replace_relu(net, torch.rand(20, 3), levels=4).get_submodule("1").levels
+            4
+        """
+        levels = whole("levels", levels, "the number of levels above 0", least=1)
+        samples, _ = samples_of(data)
+        twin = traced(net, samples, "QCFS.replace_relu")
+        names = [name for name, activation in activations_of(twin).items() if type(activation) is nn.ReLU]
+        if not names:
+            raise ValueError(f"net is a {type(net).__name__} without nn.ReLU; there is nothing to replace")
+        with torch.inference_mode(False), torch.no_grad(), samples.device:
+            values = largest(twin, names, samples, _START)
+            starts = {name: float(value.min()) or float(value.max()) for name, value in values.items()}
+            for name, threshold in positive(starts, 100, "pass data that makes it fire").items():
+                twin.set_submodule(name, cls(levels, threshold).to(samples.dtype))
+        return twin.train(net.training)
+
+    def extra_repr(self) -> str:
+        return f"levels={self.levels}, threshold={self.threshold.item():.4g}"
+
+
+def _nearest(levels: Tensor) -> Tensor:
+    return (levels - 0.5).ceil().abs()  # without a negative zero

@@ -1,0 +1,53 @@
+"""The data that a conversion looks at: samples, and labels where there are some."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from torch import Tensor
+
+_MANY = 256  # samples that are run at once
+
+
+def samples_of(data: Any) -> tuple[Tensor, Tensor | None]:
+    """Return the samples of ``data``, and their labels or None.
+
+    Args:
+        data: Samples ``[samples, ...]``, or a pair of them and integer labels ``[samples]``.
+
+    Raises:
+        TypeError: If it is anything else, samples are no real floating-point numbers or labels no integers.
+        ValueError: If there is no sample, one is not finite, or there are not as many labels.
+    """
+    samples, labels = data if isinstance(data, tuple | list) and len(data) == 2 else (data, None)
+    if not isinstance(samples, Tensor):
+        raise TypeError(
+            f"data is a {type(data).__name__}; pass a tensor [samples, ...], or a pair of it and labels, as "
+            "next(iter(loader)) or train[:] of snn.data give it"
+        )
+    if not samples.is_floating_point():
+        raise TypeError(f"data has dtype {samples.dtype}; pass floating-point numbers as the net takes them")
+    if samples.dim() < 2 or not samples.numel():
+        raise ValueError(f"data has shape {tuple(samples.shape)}; it must be [samples, ...], none of them 0")
+    if not samples.isfinite().all():
+        raise ValueError("data holds NaN or infinity; leave those samples out")
+    if labels is not None:
+        _check_labels(labels, len(samples))
+    return samples.detach(), labels
+
+
+def _check_labels(labels: Any, samples: int) -> None:
+    if not isinstance(labels, Tensor):
+        raise TypeError(f"the labels of data are a {type(labels).__name__}; pass an integer tensor [samples]")
+    if labels.is_floating_point() or labels.is_complex():
+        raise TypeError(f"the labels of data have dtype {labels.dtype}; pass integers: labels.long()")
+    if labels.shape != (samples,):
+        raise ValueError(
+            f"the labels of data have shape {tuple(labels.shape)}; with {samples} samples it must be ({samples},)"
+        )
+
+
+def parts(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """Cut tensors along axis 0 into parts that are run at once."""
+    return zip(*(tensor.split(_MANY) for tensor in tensors), strict=True)

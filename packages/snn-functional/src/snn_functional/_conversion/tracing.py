@@ -1,0 +1,208 @@
+"""An ordinary network as a graph of layers that a conversion knows.
+
+``torch.fx`` traces it, not the recorder of ``unroll``: a graph can be rewritten and is a module again, with the paths
+of its layers, which copies, pickles, ``unroll`` and exports take; a record has no way back to a module.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.nn import functional as F
+
+from snn_core.neuron.temporal import Temporal
+from snn_functional._replica import replica
+
+WEIGHTED: tuple[type[nn.Module], ...] = (nn.Linear, nn.Conv1d, nn.Conv2d)
+NORMS: tuple[type[nn.Module], ...] = (nn.BatchNorm1d, nn.BatchNorm2d)
+MAX_POOLS: tuple[type[nn.Module], ...] = (nn.MaxPool1d, nn.MaxPool2d)
+DROPOUTS: tuple[type[nn.Module], ...] = (nn.Dropout, nn.Dropout1d, nn.Dropout2d)
+_POOLS = (nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d)
+_PASSED = (*_POOLS, *DROPOUTS, nn.Flatten, nn.Unflatten, nn.Identity)
+_ADDITIONS = (operator.add, operator.iadd, torch.add, "add", "add_")
+_FUNCTIONS = {
+    *(operator.getitem, torch.cat, torch.flatten, torch.reshape, torch.mean),
+    *(F.avg_pool1d, F.avg_pool2d, F.adaptive_avg_pool1d, F.adaptive_avg_pool2d),
+    *("contiguous", "flatten", "mean", "reshape", "view"),
+}
+_RELUS = (F.relu, torch.relu, torch.relu_, "relu", "relu_")
+_MODULE_OF = {F.max_pool1d: nn.MaxPool1d, F.max_pool2d: nn.MaxPool2d}
+_OUT_OF_PLACE = {operator.iadd: operator.add, "add_": "add"}
+_KNOWN = (
+    "known are Linear, Conv1d, Conv2d, BatchNorm1d, BatchNorm2d, ReLU, QCFS, max and average pooling, Dropout, "
+    "Flatten, sums and concatenations of layers, and changes of shape"
+)
+
+
+class Clipped(nn.Module):
+    """An activation that knows the threshold of the neuron that it becomes."""
+
+    threshold: nn.Parameter
+
+
+class _Tracer(fx.Tracer):
+    """Takes activations and neurons of ours as layers, as it does those of torch."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return super().is_leaf_module(m, module_qualified_name) or isinstance(m, Clipped | Temporal)
+
+
+def is_activation(module: nn.Module) -> bool:
+    """Return True for what becomes a neuron."""
+    return type(module) is nn.ReLU or isinstance(module, Clipped)
+
+
+def activations_of(graph: fx.GraphModule) -> dict[str, nn.Module]:
+    """Return the activations of a graph by path, in the order in which they are called."""
+    paths = [str(node.target) for node in graph.graph.nodes if node.op == "call_module"]
+    modules = {path: graph.get_submodule(path) for path in paths}
+    return {path: module for path, module in modules.items() if is_activation(module)}
+
+
+def traced(net: Any, samples: Tensor, by: str) -> fx.GraphModule:
+    """Trace a copy of a net in evaluation mode; each layer that is called has a module of its own.
+
+    Args:
+        net: The net, which stays as it is.
+        samples: What it takes, ``[samples, ...]``; the first one is run.
+        by: Name of the function that asks, for messages.
+
+    Raises:
+        TypeError: If ``net`` is no module or cannot be copied.
+        ValueError: If a layer or function is not known, all of which are named, ``forward`` cannot be followed, or the
+            net cannot take the samples.
+    """
+    if not isinstance(net, nn.Module):
+        raise TypeError(f"net is a {type(net).__name__}; pass a torch.nn.Module")
+    twin = replica(net, by).eval()
+    tracer = _Tracer()
+    if tracer.is_leaf_module(twin, ""):
+        twin = nn.Sequential(twin)
+    name = f"net is a {type(net).__name__}"
+    try:
+        graph = fx.GraphModule(twin, tracer.trace(twin), type(net).__name__)
+    except Exception as error:  # whatever forward raises at values that it cannot look at
+        raise ValueError(
+            f"{name} whose forward cannot be followed: {error}; it must call the same layers whatever the input is, "
+            "without conditions on values and with x.size(0) in place of len(x)"
+        ) from error
+    _rewrite(graph)
+    problem: ValueError | None = None
+    try:
+        _run(graph, twin, samples[:1], name)
+    except ValueError as error:
+        problem = error
+    unknown = dict.fromkeys(_unknown(graph))  # which may be why it does not run
+    if unknown:
+        raise ValueError(f"{name} with {', '.join(unknown)}, which {by} does not know; {_KNOWN}") from problem
+    if problem is not None:
+        raise problem
+    return graph
+
+
+def _rewrite(graph: fx.GraphModule) -> None:
+    """Make modules of functions that have one, give each call a module of its own, and overwrite nothing."""
+    called: set[str] = set()
+    for node in graph.graph.nodes:
+        kind = node.op if node.op in ("call_function", "call_method") else ""
+        if node.op == "call_module":
+            module = graph.get_submodule(node.target)
+            if node.target in called:
+                node.target = _free(graph, node.target)
+                graph.add_submodule(node.target, replica(module, "from_ann"))
+            if type(module) is nn.ReLU:
+                graph.set_submodule(node.target, nn.ReLU())
+            called.add(node.target)
+        elif kind and node.target in _RELUS:
+            _call_module(graph, node, "relu", nn.ReLU())
+        elif kind and node.target is F.dropout:
+            p = node.kwargs.get("p", node.args[1] if len(node.args) > 1 else 0.5)
+            _call_module(graph, node, "dropout", nn.Dropout(p).eval())
+        elif kind and node.target in _MODULE_OF:
+            options = {name: v for name, v in node.kwargs.items() if name not in ("input", "return_indices")}
+            _call_module(graph, node, "max_pool", _MODULE_OF[node.target](*node.args[1:], **options))
+        elif kind and node.target in _OUT_OF_PLACE:
+            node.target = _OUT_OF_PLACE[node.target]
+    renew(graph)
+
+
+def renew(graph: fx.GraphModule) -> None:
+    """Make the code of a graph that was changed, without modules that are not called."""
+    graph.delete_all_unused_submodules()
+    graph.graph.lint()
+    graph.recompile()
+
+
+def _call_module(graph: fx.GraphModule, node: fx.Node, name: str, module: nn.Module) -> None:
+    name = name if not hasattr(graph, name) else _free(graph, name)
+    graph.add_submodule(name, module)
+    source = node.args[0] if node.args else node.kwargs["input"]
+    node.op, node.target, node.args, node.kwargs = "call_module", name, (source,), {}
+
+
+def _free(graph: fx.GraphModule, path: str) -> str:
+    """Return a path like this one at which there is no module yet."""
+    paths = dict(graph.named_modules(remove_duplicate=False))
+    return next(f"{path}_{n}" for n in range(1, len(paths) + 2) if f"{path}_{n}" not in paths)
+
+
+class _Values(fx.Interpreter):
+    """Runs a graph and keeps how many axes each node's tensor has; None for what is none."""
+
+    def run_node(self, n: fx.Node) -> Any:
+        value = super().run_node(n)
+        n.meta["axes"] = value.dim() if isinstance(value, Tensor) else None
+        return value
+
+
+def _run(graph: fx.GraphModule, net: nn.Module, x: Tensor, name: str) -> None:
+    """Run a graph, which must give what its net gives, and keep the axes of each signal."""
+    if sum(node.op == "placeholder" for node in graph.graph.nodes) != 1:
+        raise ValueError(f"{name} whose forward takes more than one argument; pass a net of one input")
+    with torch.no_grad():
+        try:
+            expected = net(x)
+        except Exception as error:  # whatever a layer raises at numbers of another shape, dtype or device
+            raise ValueError(f"{name} that cannot take data, {[*x.shape[1:]]} of {x.dtype}: {error}") from error
+        if not isinstance(expected, Tensor) or expected.dim() < 2 or len(expected) != 1:
+            what = f"a tensor {[*expected.shape]}" if isinstance(expected, Tensor) else f"a {type(expected).__name__}"
+            raise ValueError(f"{name} that returns {what} of one sample; it must return one tensor, [samples, ...]")
+        out = _Values(graph).run(x)
+    if not torch.allclose(out, expected, 1e-4, 1e-5, equal_nan=True):
+        raise ValueError(
+            f"{name} whose layers do not give what it returns; it must neither draw random numbers in evaluation mode "
+            "nor overwrite what it still uses"
+        )
+
+
+def _unknown(graph: fx.GraphModule) -> Iterator[str]:
+    """Name all that a conversion does not know, each layer by path and class."""
+    known = {*WEIGHTED, *NORMS, *MAX_POOLS, *_PASSED}
+    for node in graph.graph.nodes:
+        if node.op == "call_module":
+            module = graph.get_submodule(node.target)
+            if type(module) not in known and not is_activation(module):
+                yield f"'{node.target}' ({type(module).__name__})"
+            elif isinstance(module, NORMS) and module.running_mean is None:
+                yield f"'{node.target}' ({type(module).__name__} without running statistics)"
+            elif isinstance(module, MAX_POOLS) and module.return_indices:
+                yield f"'{node.target}' ({type(module).__name__} with return_indices)"
+        elif node.op == "get_attr":
+            yield f"the tensor '{node.target}'"
+        elif node.op not in ("placeholder", "output") and node.meta.get("axes") is not None and not _is_known(node):
+            yield f"the function '{_name(node.target)}'"
+
+
+def _is_known(node: fx.Node) -> bool:
+    if node.target in _ADDITIONS:
+        added = (*node.args, *node.kwargs.values())
+        return len(added) == 2 and all(isinstance(one, fx.Node) and one.meta["axes"] is not None for one in added)
+    return node.target in _FUNCTIONS
+
+
+def _name(target: str | Callable[..., Any]) -> str:
+    return target if isinstance(target, str) else getattr(target, "__name__", str(target))

@@ -1,0 +1,273 @@
+"""Conversion of networks: rates against closed forms, and nets of every supported kind."""
+
+import copy
+import math
+import pickle
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+import snn_core as snn
+from snn_functional import energy, from_ann
+from snn_functional._conversion.folding import folded
+from snn_functional._conversion.neurons import CountedMaxPool, integrate_and_fire
+from snn_functional._conversion.tracing import traced
+
+from .converted import NETS, Own, dense, own, randomize
+from .untouched import look, training
+
+
+def shown(net, x, steps):
+    """What a net gives on average when it is shown a sample in every step."""
+    with torch.no_grad():
+        return snn.unroll(net, x.expand(steps, *x.shape)).mean(0)
+
+
+def off(net, ann, x, steps):
+    with torch.no_grad():
+        return (shown(net, x, steps) - ann.eval()(x)).abs().max().item()
+
+
+@pytest.mark.parametrize("steps", [1, 2, 7, 8, 33, 100])
+@pytest.mark.parametrize("threshold", [0.7, 1.0, 3.0])
+def test_a_neuron_fires_as_often_as_its_closed_form_says(threshold, steps):
+    x = torch.linspace(-0.5, 1.5, 201, dtype=torch.float64) * threshold + 1e-4
+    neuron = integrate_and_fire(threshold).double()
+    spikes = snn.unroll(neuron, x.expand(steps, 1, 201)).sum(0)[0]
+    assert torch.equal(spikes, torch.floor(steps * x / threshold + 0.5).clamp(0, steps))
+
+
+def test_a_membrane_at_the_threshold_does_not_fire():
+    # half a threshold and 1/4 in each of two steps; 3/4 in each of two steps is one and a half, of which one is given
+    neuron = integrate_and_fire(1.0)
+    assert snn.unroll(neuron, torch.tensor([0.25, 0.75]).expand(2, 1, 2)).sum(0).tolist() == [[0, 1]]
+
+
+def test_an_amplitude_changes_what_is_sent_and_not_when():
+    x = torch.rand(40, 3, 5, generator=torch.Generator().manual_seed(0))
+    plain, graded = (snn.unroll(integrate_and_fire(0.5, amplitude), x) for amplitude in (1.0, 4.0))
+    assert torch.equal(4 * plain, graded)
+
+
+def chain(weights, biases):
+    layers = [nn.Linear(1, 1).double() for _ in weights]
+    for layer, weight, bias in zip(layers, weights, biases, strict=True):
+        layer.weight.data.fill_(weight)
+        layer.bias.data.fill_(bias)
+    return nn.Sequential(*(part for layer in layers for part in (layer, nn.ReLU())))
+
+
+def test_rates_on_a_linear_chain_converge_by_one_over_the_steps():
+    weights, biases = [0.9, 0.7, 1.3, 0.8], [0.05, 0.1, 0.03, 0.2]
+    ann = chain(weights, biases)
+    x = torch.linspace(0.01, 1, 57, dtype=torch.float64)[:, None]
+    net, report = from_ann(ann, x, method="max")
+    thresholds = [layer.threshold for layer in report.layers[:-1]]
+    for steps in (8, 16, 64, 256, 1024):
+        counts, activation, bound = None, x, 0.0
+        for weight, bias, threshold in zip(weights, biases, thresholds, strict=True):
+            # what has come in; each neuron can send all of it, as no activation is above the largest one
+            current = weight * (steps * x if counts is None else counts) + steps * bias
+            counts = threshold * torch.floor(current / threshold + 0.5)
+            activation = weight * activation + bias
+            bound = weight * bound + threshold / (2 * steps)
+        out = shown(net, x, steps)
+        assert (out - activation).abs().max() <= bound + 1e-9
+        torch.testing.assert_close(out, counts / steps, rtol=0, atol=1e-9)
+    errors = [off(net, ann, x, steps) * steps for steps in (16, 64, 256, 1024)]
+    assert max(errors) <= sum(thresholds) / 2 * 1.3
+    assert min(errors) > 0.1 * max(errors)  # and no faster
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_what_a_net_gives_converges_to_what_its_network_gives(name):
+    ann, x = NETS[name]()
+    net, report = from_ann(ann, x, method="max", num_steps=(8, 64, 512))
+    errors = [off(net, ann, x, steps) for steps in (8, 64, 512)]
+    assert errors[2] < errors[0] / 20
+    assert errors[2] < 0.02
+    assert all(layer.clipped == 0 for layer in report.layers[:-1])
+    assert all(layer.correlation[512] > 0.999 for layer in report.layers)
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_a_folded_network_gives_what_the_network_gives(name):
+    ann, x = NETS[name]()
+    ann, x = ann.double().eval(), x.double()
+    graph = folded(traced(ann, x, "from_ann"))
+    assert not any(isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d | nn.Dropout) for m in graph.modules())
+    torch.testing.assert_close(graph(x), ann(x), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("layers", "shape"),
+    [
+        ((nn.BatchNorm2d(2), nn.Conv2d(2, 3, 3, padding=1), nn.ReLU(), nn.Flatten()), (2, 5, 5)),
+        ((nn.Conv1d(2, 3, 3), nn.ReLU(), nn.AvgPool1d(2), nn.BatchNorm1d(3, affine=False), nn.Flatten()), (2, 9)),
+        ((nn.Linear(4, 5), nn.BatchNorm1d(5), nn.ReLU(), nn.Flatten()), (5, 4)),
+    ],
+    ids=["before padding", "behind pooling", "over three axes"],
+)
+def test_a_normalization_that_cannot_be_folded_stays(layers, shape):
+    ann = randomize(nn.Sequential(*layers)).double()
+    x = torch.rand(20, *shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    net, _ = from_ann(ann, x, method="max", num_steps=8)
+    assert any(isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d) for m in net.modules())
+    assert off(net, ann, x, 512) < 0.01
+
+
+class Sums(nn.Module):
+    """Sums of signals of several units: two activations, one and the input, one and what weights give."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 4, bias=False)
+
+    def forward(self, x):
+        both = F.relu(self.a(x)) + F.relu(self.b(x))
+        return torch.cat([F.relu(x + self.c(both)), torch.relu(x) + x], 1)
+
+
+def test_sums_of_signals_of_several_units_converge():
+    ann = randomize(Sums()).double()
+    x = torch.rand(40, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    net, report = from_ann(ann, x, method="max", num_steps=8)
+    errors = [off(net, ann, x, steps) for steps in (16, 64, 512)]
+    assert errors[2] < errors[0] / 10
+    assert errors[2] < 0.02
+    amplitudes = {name: m.graded_spikes_factor.item() for name, m in net.named_modules() if isinstance(m, snn.RLeaky)}
+    thresholds = {layer.name: layer.threshold for layer in report.layers[:-1]}
+    assert amplitudes["relu"] == 1
+    assert amplitudes["relu_1"] == pytest.approx(thresholds["relu_1"] / thresholds["relu"])
+    assert amplitudes["relu_3"] == pytest.approx(thresholds["relu_3"])  # added to the input, which is no spike
+
+
+def test_an_activation_called_twice_becomes_two_layers_with_paths_of_their_own():
+    ann, x = own()
+    net, report = from_ann(ann, x, num_steps=2)
+    names = ["stem.1", "blocks.0.relu", "blocks.0.relu_1", "blocks.1.0.relu", "blocks.1.0.relu_1"]
+    assert [layer.name for layer in report.layers] == [*names, ""]
+    assert all(isinstance(net.get_submodule(name), snn.RLeaky) for name in names)
+    assert net.get_submodule("blocks.1.0.second").weight.shape == (3, 3, 3, 3)
+    assert type(net).__name__ == "Own"
+
+
+def test_layers_behind_spikes_add_and_do_not_multiply():
+    ann, x = own()
+    net, _ = from_ann(ann, x, num_steps=2)
+    account = energy(net, x[:3].expand(8, *x[:3].shape))
+    macs = {layer.name: layer.operations["Effective_MACs"] for layer in account.layers}
+    weighted = [name for name, m in net.named_modules() if isinstance(m, nn.Conv2d)]
+    assert macs[weighted[0]] > 0
+    assert [macs[name] for name in weighted[1:]] == [0, 0, 0, 0]  # with both blocks' sums in between
+
+
+def test_layers_that_share_weights_are_scaled_each_for_itself():
+    shared = nn.Linear(4, 4, bias=False)
+    ann = nn.Sequential(shared, nn.ReLU(), shared, nn.ReLU(), nn.Linear(4, 2))
+    ann[2] = nn.Linear(4, 4, bias=False)
+    ann[2].weight = shared.weight
+    randomize(ann)
+    x = torch.rand(30, 4, generator=torch.Generator().manual_seed(1))
+    net, _ = from_ann(ann, x, method="max", num_steps=2)
+    assert off(net, ann, x, 512) < 0.02
+
+
+@pytest.mark.parametrize(
+    ("pool", "shape"),
+    [
+        (nn.MaxPool2d(2), (2, 3, 6, 7)),
+        (nn.MaxPool2d(3, 2, padding=1), (2, 3, 7, 7)),
+        (nn.MaxPool1d(3, 1, dilation=2), (3, 2, 9)),
+    ],
+)
+def test_sums_over_time_of_pooled_spikes_are_maxima_of_counts(pool, shape):
+    xs = (torch.rand(25, *shape, generator=torch.Generator().manual_seed(0)) < 0.3).float()
+    out = snn.unroll(CountedMaxPool(pool), xs)
+    assert torch.equal(out.cumsum(0), torch.stack([pool(count) for count in xs.cumsum(0)]))
+    assert set(out.unique().tolist()) == {0.0, 1.0}
+    # and of what is no spike
+    xs = torch.randn(25, *shape, generator=torch.Generator().manual_seed(1)).double()
+    out = snn.unroll(CountedMaxPool(pool).double(), xs)
+    torch.testing.assert_close(out.sum(0), pool(xs.sum(0)), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("order", [(nn.ReLU(), nn.MaxPool2d(2)), (nn.MaxPool2d(2), nn.ReLU())])
+def test_maxima_before_and_behind_an_activation_converge(order):
+    ann = randomize(nn.Sequential(nn.Conv2d(1, 3, 3), *order, nn.Flatten(), nn.Linear(12, 2)))
+    x = torch.rand(20, 1, 6, 6, generator=torch.Generator().manual_seed(0))
+    net, _ = from_ann(ann, x, method="max", num_steps=2)
+    assert off(net, ann, x, 512) < 0.01
+
+
+def test_the_network_stays_as_it_is():
+    ann, x = dense()
+    calls = training(ann, x[None])
+    before = look(ann)
+    from_ann(ann, (x, torch.arange(len(x)) % 3), num_steps=2)
+    torch.testing.assert_close(look(ann), before, rtol=0, atol=0)
+    assert not calls
+    assert ann.training
+
+
+def test_a_converted_net_shares_no_weight_with_its_network():
+    ann, x = own()
+    net, _ = from_ann(ann, x, num_steps=2)
+    theirs = {t.untyped_storage().data_ptr() for t in (*ann.parameters(), *ann.buffers())}
+    assert not theirs & {t.untyped_storage().data_ptr() for t in (*net.parameters(), *net.buffers())}
+
+
+def test_a_converted_net_runs_step_by_step_copied_pickled_and_saved(tmp_path):
+    ann, x = own()
+    net, _ = from_ann(ann, x, num_steps=2)
+    assert all(module._kept is None for module in net.modules() if isinstance(module, snn.SpikingNeuron))
+    xs = x[:5].expand(9, *x[:5].shape)
+    wanted = snn.unroll(net, xs)
+    snn.utils.reset(net)
+    assert torch.allclose(torch.stack([net(x) for x in xs]), wanted, atol=1e-5)
+    snn.utils.reset(net)
+    assert torch.equal(snn.unroll(copy.deepcopy(net), xs), wanted)
+    assert torch.equal(snn.unroll(pickle.loads(pickle.dumps(net)), xs), wanted)
+    snn.save(tmp_path / "net.snn", net)
+    other, _ = from_ann(randomize(Own(), 5), x, num_steps=2)
+    snn.load(tmp_path / "net.snn", other)
+    assert torch.equal(snn.unroll(other, xs), wanted)
+
+
+def test_a_converted_net_has_gradients():
+    ann, x = dense()
+    net, _ = from_ann(ann, x, num_steps=2)
+    snn.unroll(net, x.expand(8, *x.shape)).square().sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() and p.grad.any() for p in net.parameters())
+
+
+def test_float64_stays_float64():
+    ann, x = own()
+    net, report = from_ann(ann.double(), x.double(), num_steps=8)
+    assert shown(net, x.double(), 3).dtype == torch.float64
+    assert all(t.is_floating_point() is False or t.dtype == torch.float64 for t in net.buffers())
+    single = from_ann(ann.float(), x, num_steps=8)[1]
+    assert [layer.threshold for layer in single.layers[:-1]] == pytest.approx(
+        [layer.threshold for layer in report.layers[:-1]], rel=1e-5
+    )
+
+
+def test_the_default_device_plays_no_part():
+    ann, x = own()
+    wanted = from_ann(ann, x, num_steps=4)
+    with torch.device("meta"):
+        found = from_ann(ann, x, num_steps=4)
+    assert found.report == wanted.report
+    torch.testing.assert_close(found.net.state_dict(), wanted.net.state_dict(), rtol=0, atol=0)
+
+
+def test_a_layer_alone_and_an_activation_as_the_output_are_converted():
+    x = torch.linspace(-1, 1, 41)[:, None]
+    net, _ = from_ann(nn.ReLU(), x, method="max", num_steps=2)
+    out = shown(net, x, 10)
+    assert (out - x.relu()).abs().max() <= 1 / 20 + 1e-6
+    assert math.isclose(out.max().item(), 1.0)
+    net, _ = from_ann(nn.Sequential(nn.Linear(1, 2), nn.ReLU()), x, method="max", num_steps=2)
+    assert net(x).unique().numel() == 2  # spikes, of the amplitude of an activation

@@ -1,0 +1,209 @@
+"""Train ordinary networks, convert them by each method, and write what that costs into ``docs/convert.md``.
+
+``python tools/conversion.py`` trains all with three seeds; ``--tasks "digits, dense" --seeds 0`` some, for a look, and
+leaves the page as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import platform
+import statistics
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+import snn
+from bench import machine
+from bench.tables import Table
+from workspace import ROOT
+
+__all__ = ["PAGE", "STEPS", "TASKS", "main", "page", "tables", "trained"]
+
+PAGE = ROOT / "docs" / "convert.md"
+BEGIN, END = "<!-- tables: written by tools/conversion.py -->", "<!-- end of the tables -->"
+STEPS = (8, 16, 32, 64)
+METHODS = ("max", "percentile", "qcfs")
+LEVELS, EPOCHS = 16, 5
+"""Of the activations of the third method, and passes over the data in which they are trained."""
+
+
+class Block(nn.Module):
+    """Two convolutions, beside which the input is added.
+
+    Args:
+        channels: Of input and output.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.inner = nn.Sequential(*_conv(channels, channels), nn.ReLU(), *_conv(channels, channels))
+        self.relu = nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.relu(self.inner(x) + x)
+
+
+def _conv(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
+    return nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs)
+
+
+def _dense(inputs: int, hidden: int) -> nn.Module:
+    layers = nn.Linear(inputs, hidden), nn.ReLU(), nn.Dropout(0.2), nn.Linear(hidden, hidden), nn.ReLU()
+    return nn.Sequential(nn.Flatten(), *layers, nn.Linear(hidden, 10))
+
+
+def _convolutional(pool: type[nn.Module], channels: int, side: int) -> nn.Module:
+    first = *_conv(1, channels), nn.ReLU(), pool(2)
+    second = *_conv(channels, 2 * channels), nn.ReLU(), pool(2)
+    return nn.Sequential(*first, *second, nn.Flatten(), nn.Linear(2 * channels * (side // 4) ** 2, 10))
+
+
+def _residual() -> nn.Module:
+    stem = *_conv(1, 16), nn.ReLU()
+    return nn.Sequential(*stem, Block(16), nn.AvgPool2d(2), Block(16), nn.Flatten(), nn.Linear(256, 10))
+
+
+TASKS: dict[str, tuple[str, int, Callable[[], nn.Module]]] = {
+    "digits, dense": ("digits", 30, lambda: _dense(64, 128)),
+    "digits, convolutions": ("digits", 30, lambda: _convolutional(nn.MaxPool2d, 16, 8)),
+    "digits, residual": ("digits", 30, _residual),
+    "MNIST-5k, dense": ("mnist5k", 20, lambda: _dense(784, 256)),
+    "MNIST-5k, convolutions": ("mnist5k", 10, lambda: _convolutional(nn.AvgPool2d, 8, 28)),
+}
+"""Of each task the data, the passes over it, and the network."""
+
+
+def main(arguments: list[str]) -> None:
+    """Run it.
+
+    Args:
+        arguments: Of the command line.
+    """
+    parser = argparse.ArgumentParser(prog="python tools/conversion.py", allow_abbrev=False)
+    parser.add_argument("--tasks", nargs="+", choices=[*TASKS], default=[*TASKS], help="all without")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="0 to 2 without")
+    asked = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    runs = {task: [_said(task, seed, trained(task, seed)) for seed in asked.seeds] for task in asked.tasks}
+    if (asked.tasks, asked.seeds) == ([*TASKS], [0, 1, 2]):
+        PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), runs), encoding="utf-8")
+
+
+def trained(task: str, seed: int) -> dict[str, dict[int, float]]:
+    """Train a network and convert it.
+
+    Args:
+        task: One of ``TASKS``.
+        seed: Of weights and order; the split of the data is always the same.
+
+    Returns:
+        For each method the accuracy on the test part by number of steps; that of the network by 0, as ``"network"``.
+    """
+    torch.manual_seed(seed)
+    source, epochs, make = TASKS[task]
+    train, test = getattr(snn.data, source)()
+    net = make()
+    _train(net, train[:], epochs, 2e-3)
+    with torch.no_grad():
+        found = {"network": {0: _share(net.eval()(test.data), test.targets)}}
+    sample = train[torch.randperm(len(train))[:1000]]
+    for method in METHODS:
+        ann = net
+        if method == "qcfs":
+            ann = snn.QCFS.replace_relu(net, sample, levels=LEVELS)
+            _train(ann, train[:], EPOCHS, 1e-3)
+        converted, _ = snn.from_ann(ann, sample, method=method, num_steps=8)
+        found[method] = _told(converted, *test[:])
+    return found
+
+
+def _train(net: nn.Module, data: tuple[Tensor, Tensor], epochs: int, rate: float) -> None:
+    x, targets = data
+    optimizer = torch.optim.Adam(net.train().parameters(), rate)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
+    for _ in range(epochs):
+        for rows in torch.randperm(len(x)).split(64):
+            loss = nn.functional.cross_entropy(net(x[rows]), targets[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        schedule.step()
+
+
+@torch.no_grad()
+def _told(net: nn.Module, x: Tensor, targets: Tensor) -> dict[int, float]:
+    """Return the share of samples told right, by number of steps."""
+    outs = torch.cat([snn.unroll(net, rows.expand(max(STEPS), *rows.shape)) for rows in x.split(100)], 1)
+    return {steps: _share(outs[:steps].mean(0), targets) for steps in STEPS}
+
+
+def _share(out: Tensor, targets: Tensor) -> float:
+    return float((out.argmax(1) == targets).double().mean())
+
+
+def _said(task: str, seed: int, run: dict[str, dict[int, float]]) -> dict[str, dict[int, float]]:
+    told = "; ".join(f"{name} {' '.join(f'{100 * v:.2f}' for v in shares.values())}" for name, shares in run.items())
+    print(f"{datetime.datetime.now():%H:%M:%S} {task}, seed {seed}: {told}", file=sys.stderr, flush=True)
+    return run
+
+
+def page(text: str, runs: dict[str, Any]) -> str:
+    """Return the page with the tables of other results.
+
+    Args:
+        text: The page as it is.
+        runs: For each task what :func:`trained` returned with each seed.
+
+    Raises:
+        ValueError: If the page has not both marks of the tables.
+    """
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{PAGE.name} needs the lines {BEGIN!r} and {END!r}, between which the tables go")
+    made = "\n\n".join(f"## {table.title}\n\n{table.markdown()}" for table in tables(runs))
+    return f"{before}{begin}\n\n{made}\n\n{end}{after}"
+
+
+def tables(runs: dict[str, Any]) -> Sequence[Table]:
+    """Return the tables of the page.
+
+    Args:
+        runs: For each task what :func:`trained` returned with each seed.
+    """
+    head = ["network", "its accuracy", "method", *(f"T = {steps}" for steps in STEPS)]
+    rows = [
+        [task, _percent([run["network"][0] for run in of]), method, *(_lost(of, method, steps) for steps in STEPS)]
+        for task, of in runs.items()
+        for method in METHODS
+    ]
+    described = machine.described()
+    versions = {"python": platform.python_version(), "torch": torch.__version__, "snn": snn.__version__}
+    ran = [
+        ["versions", ", ".join(f"{name} {version}" for name, version in versions.items())],
+        ["processor", f"{described['processor']} ({described['instructions']})"],
+        ["cores, threads of torch", f"{described['cores']}, 1"],
+        ["system", str(described["system"])],
+        ["date", f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}"],
+        ["command", "`python tools/conversion.py`"],
+    ]
+    return Table("Points of accuracy lost", head, rows), Table("What ran", ["", ""], ran)
+
+
+def _lost(runs: list[dict[str, Any]], method: str, steps: int) -> str:
+    """Return how many points fewer are told right than by the network, the mean over seeds and the most."""
+    lost = [100 * (run["network"][0] - run[method][steps]) for run in runs]
+    return f"{statistics.fmean(lost):.2f} (≤ {max(lost):.2f})"
+
+
+def _percent(shares: list[float]) -> str:
+    return f"{100 * statistics.fmean(shares):.2f} %"
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
