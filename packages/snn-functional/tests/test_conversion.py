@@ -101,6 +101,33 @@ def test_a_folded_network_gives_what_the_network_gives(name):
     torch.testing.assert_close(graph(x), ann(x), rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("layer", [nn.Linear(4, 3), nn.Linear(4, 3, bias=False), nn.Conv1d(4, 3, 2, bias=False)])
+def test_a_normalization_without_weights_is_folded(layer):
+    ann = randomize(nn.Sequential(layer, nn.BatchNorm1d(3, affine=False), nn.ReLU(), nn.Flatten())).double().eval()
+    x = torch.rand(7, 4, *([5] if isinstance(layer, nn.Conv1d) else []), dtype=torch.float64)
+    graph = folded(traced(ann, x, "from_ann"))
+    assert not any(isinstance(m, nn.BatchNorm1d) for m in graph.modules())
+    torch.testing.assert_close(graph(x), ann(x), rtol=1e-12, atol=1e-12)
+
+
+class Named(nn.Module):
+    """Activations with the names of methods and of the input."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.view, self.x, self.last = nn.Linear(4, 4), nn.ReLU(), nn.ReLU(), nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.last(self.x(self.view(self.first(x).view(-1, 4)).view(-1, 4)) + x)
+
+
+def test_names_of_layers_may_be_those_of_methods():
+    ann = randomize(Named())
+    x = torch.rand(30, 4, generator=torch.Generator().manual_seed(0))
+    net, _ = from_ann(ann, x, method="max", num_steps=2)
+    assert off(net, ann, x, 512) < 0.02
+
+
 @pytest.mark.parametrize(
     ("layers", "shape"),
     [
@@ -236,11 +263,20 @@ def test_a_converted_net_runs_step_by_step_copied_pickled_and_saved(tmp_path):
     assert torch.equal(snn.unroll(other, xs), wanted)
 
 
-def test_a_converted_net_has_gradients():
-    ann, x = dense()
+@pytest.mark.parametrize("name", NETS)
+def test_a_converted_net_goes_on_learning(name):
+    ann, x = NETS[name]()
     net, _ = from_ann(ann, x, num_steps=2)
     snn.unroll(net, x.expand(8, *x.shape)).square().sum().backward()
     assert all(p.grad is not None and p.grad.isfinite().all() and p.grad.any() for p in net.parameters())
+
+
+def test_frozen_weights_stay_frozen():
+    ann, x = dense()
+    ann[0].requires_grad_(False)
+    net, _ = from_ann(ann, x, num_steps=2)
+    learn = {name for name, p in net.named_parameters() if p.requires_grad}
+    assert learn == {"4.weight", "6.weight", "6.bias"}
 
 
 def test_float64_stays_float64():

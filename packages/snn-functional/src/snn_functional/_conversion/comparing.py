@@ -108,7 +108,7 @@ class Comparison:
 
     def _count_right(self, step: int, out: Tensor, labels: Tensor | None) -> None:
         if labels is not None:
-            self._right[step] += int((out.argmax(1) == labels).sum())
+            self._right[step] += int((out.argmax(1) == labels.to(out.device)).sum())
 
     def _layer(self, name: str) -> Layer:
         agreements = self._agreements[name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
@@ -36,8 +37,19 @@ def folded(graph: fx.GraphModule) -> fx.GraphModule:
             # of three axes it normalizes the second, which is not that of a linear layer's outputs
             if isinstance(before, WEIGHTED) and (source.meta["axes"] == 2 or not isinstance(before, nn.Linear)):
                 fuse: Any = fuse_linear_bn_eval if isinstance(before, nn.Linear) else fuse_conv_bn_eval
-                graph.set_submodule(source.target, fuse(before, module))
+                layer = fuse(before, affine(module))
+                layer.bias.requires_grad_(layer.weight.requires_grad)  # of a layer that had none, too
+                graph.set_submodule(source.target, layer)
                 node.replace_all_uses_with(source)
                 graph.graph.erase_node(node)
     renew(graph)
     return graph
+
+
+def affine(norm: Any) -> Any:
+    """Return a normalization with the weights 1 and 0 where it has none."""
+    if norm.weight is None:
+        norm.affine = True
+        norm.weight = nn.Parameter(torch.ones_like(norm.running_mean))
+        norm.bias = nn.Parameter(torch.zeros_like(norm.running_mean))
+    return norm

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
+from snn_functional._conversion.folding import affine
 from snn_functional._conversion.neurons import CountedMaxPool, integrate_and_fire
 from snn_functional._conversion.tracing import MAX_POOLS, NORMS, WEIGHTED, renew
 
@@ -65,8 +66,8 @@ def _units(net: fx.GraphModule, thresholds: Mapping[str, float]) -> dict[fx.Node
     units = {}
     for node, signals in alike.items():
         ends = any(signal.op in ("placeholder", "output") for signal in signals)
-        neurons = [thresholds[signal.target] for signal in signals if signal.target in thresholds]
-        units[node] = 1.0 if ends or not neurons else neurons[0]
+        neurons = [signal.target for signal in signals if signal.op == "call_module" and signal.target in thresholds]
+        units[node] = 1.0 if ends or not neurons else thresholds[str(neurons[0])]
     return units
 
 
@@ -90,9 +91,4 @@ def _scale_norm(norm: Any, taken: float, given: float) -> None:
     norm.running_mean /= taken
     norm.running_var /= taken**2
     norm.eps /= taken**2
-    if norm.weight is None and given != 1:
-        norm.affine = True
-        norm.weight = nn.Parameter(torch.ones_like(norm.running_mean))
-        norm.bias = nn.Parameter(torch.zeros_like(norm.running_mean))
-    if norm.weight is not None:
-        _scale(norm, 1 / given, 1 / given)
+    _scale(affine(norm), 1 / given, 1 / given)
