@@ -9,6 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from snn_core import RLeaky
+from snn_functional import from_ann
+
 FEATURES, HIDDEN, CLASSES = 20, 13, 5
 snn: Any = None
 
@@ -25,6 +28,14 @@ class Stepped(nn.Sequential):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         spk, *_, mem = super().forward(x)
         return spk, mem
+
+
+class Scores(nn.Sequential):
+    """Layers in a row that give numbers in place of spikes, where the harness takes a pair."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        scores = super().forward(x)
+        return scores, scores
 
 
 class Nested(nn.Module):
@@ -122,13 +133,20 @@ def graded() -> nn.Module:
 
 
 def converted() -> nn.Module:
-    """What conversion makes of rectifiers: neurons without leak, reset by subtraction, thresholds from data."""
-    options = {"beta": 1.0, "reset_mechanism": "subtract", "init_hidden": True}
-    image = nn.Unflatten(1, (1, 4, 5))
-    first, second = snn.Leaky(threshold=1.7, **options), snn.Leaky(threshold=2.3, **options)
-    last = snn.Leaky(threshold=1.1, **options, output=True)
-    layers = (nn.Conv2d(1, 3, 3, padding=1), first, nn.AvgPool2d(2), nn.Flatten(), nn.Linear(12, HIDDEN), second)
-    return Stepped(image, *layers, nn.Linear(HIDDEN, CLASSES), last)
+    """What ``from_ann`` makes of a network; of the peer's neurons the same net, put together by hand."""
+    torch.manual_seed(3)
+    image, classes = nn.Unflatten(1, (1, 4, 5)), nn.Linear(HIDDEN, CLASSES)
+    layers = nn.Conv2d(1, 3, 3, padding=1), nn.ReLU(), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(12, HIDDEN), nn.ReLU()
+    net, _ = from_ann(nn.Sequential(image, *layers, classes), torch.rand(50, FEATURES), method="max")
+    calls = [net.get_submodule(str(node.target)) for node in net.graph.nodes if node.op == "call_module"]
+    return Scores(*(integrating(layer) if isinstance(layer, RLeaky) else layer for layer in calls))
+
+
+def integrating(neuron: RLeaky) -> nn.Module:
+    """A neuron without leak that is lowered by its threshold, as conversion makes it, of the library's class."""
+    lowered = {"V": neuron.recurrent.V.item(), "all_to_all": False, "learn_recurrent": False}
+    options = {"threshold": neuron.threshold.item(), "reset_mechanism": "none", "init_hidden": True}
+    return snn.RLeaky(beta=1.0, **lowered, **options)
 
 
 NETS: dict[str, Callable[[], nn.Module]] = {
