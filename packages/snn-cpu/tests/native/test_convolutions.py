@@ -26,8 +26,7 @@ DTYPES = [torch.float32, torch.float64]
 @pytest.fixture(params=[1.0, -1.0], ids=["sparse gradients", "dense gradients"])
 def always(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """Sums are taken of every input, and for the gradient of every input or of none."""
-    monkeypatch.setattr(convolutions, "_HIGHEST", 1.0)
-    monkeypatch.setattr(convolutions, "_HIGHEST_OF_ONE", 1.0)
+    monkeypatch.setattr(convolutions, "highest_share", lambda shape: 1.0)
     monkeypatch.setattr(convolutions, "_HIGHEST_GRADIENT", request.param)
 
 
@@ -329,7 +328,7 @@ def test_gradcheck() -> None:
 @pytest.mark.parametrize("needs", [(1, b, c) for b in (0, 1) for c in (0, 1)])
 @pytest.mark.usefixtures("always")
 def test_dense_input_with_gradients(needs: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(convolutions, "_HIGHEST", 0.0)
+    monkeypatch.setattr(convolutions, "highest_share", lambda shape: 0.0)
     drawn = torch.randn(4, 3, 6, 7, dtype=torch.float64), *layer(5, 3, 2, 3)
     given = [t.detach().requires_grad_(bool(n)) for t, n in zip(drawn, needs, strict=True)]
     inputs = [t for t in given if t.requires_grad]
@@ -417,6 +416,9 @@ def test_the_rates_up_to_which_sums_are_taken() -> None:
     assert ours(1 - x, weight, bias)[1] == "dense convolution, as not all but 25 % of its input is zero"
     near([ours(1 - x, weight, bias)[0]], [F.conv2d(1 - x, weight, bias)])
     assert ours(x, weight[..., :1, :1], bias)[1] == "dense convolution, as not all but 10 % of its input is zero"
+    x, (weight, bias) = spikes(40, 8, 12, 12, rate=0.34), layer(32, 8, 3, 3)
+    assert ours(x, weight, bias)[1].startswith("spikes at 33.9 %")
+    assert ours(1 - x, weight, bias)[1] == "dense convolution, as not all but 35 % of its input is zero"
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.9], ids=["spikes", "dense"])
