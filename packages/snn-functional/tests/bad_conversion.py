@@ -56,6 +56,7 @@ def weighed():
 def dead():
     net = relu_net(nn.Linear(4, 3), nn.ReLU())
     net[0].bias.data.fill_(-99)
+    net[2].bias.data.fill_(1)
     return net
 
 

@@ -61,7 +61,7 @@ def public():
 
 
 def test_every_public_function_and_class_is_in_the_table():
-    assert set(CASES) == set(public())
+    assert set(CASES) | {"neurobench"} == set(public())  # which takes another package: test_neurobench has a like of it
     assert sum(len(module.CASES) for module in MODULES) == len(CASES)
 
 

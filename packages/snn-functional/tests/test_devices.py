@@ -38,6 +38,7 @@ NUMBERS = {
     "energy": "returns numbers, as a table",
     "from_ann": "returns numbers, as a table, and traces a net",
     "QCFS": "traces a net, to make one of it",
+    "neurobench": "makes a model for another library",
     "integer": "makes a net of integers, whose sizes it checks",
     "IntegerNet": "is made by integer",
     "RTRL": "asks once a call whether neurons are independent, as RTRLLayer does",
