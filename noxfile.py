@@ -545,7 +545,7 @@ def bench(session: nox.Session) -> None:
     ``-- --programs`` whole training steps, into dist/bench-programs.json; with ``-- --functions`` single functions
     beside those of snnTorch, into dist/bench-functions.json; with ``-- --scaling`` one process and two, into
     dist/bench-scaling.json; with ``-- --latency`` a step of a stream; with ``-- --accuracy`` how well the tasks of
-    ``snn demo`` are learnt, into dist/bench-accuracy.json.
+    ``snn demo`` are learned, into dist/bench-accuracy.json.
     """
     if "--accuracy" in session.posargs:
         install(session, "snn[demo]", "snn-data[mnist5k,vowels]", native=NATIVE)

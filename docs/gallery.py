@@ -25,15 +25,15 @@ import snn
 
 DOTS_PER_INCH = 110
 FILM_DOTS_PER_INCH = 80
-# More colours than a plot needs, fewer than its blurred edges have: the files are a third as large.
-COLOURS = 128
+# More colors than a plot needs, fewer than its blurred edges have: the files are a third as large.
+COLORS = 128
 
 INTRODUCTION = """\
 # Gallery
 
 Every plot of `snn.plot`, with the program that draws it. A plot draws on the matplotlib axes that it is given, labels
-them with units, and returns them; animations are saved as GIF, WebP, animated PNG or HTML without ffmpeg. Colours stay
-apart for readers with colour-vision deficiency.
+them with units, and returns them; animations are saved as GIF, WebP, animated PNG or HTML without ffmpeg. Colors stay
+apart for readers with color-vision deficiency.
 
 The programs below run one after the other, from this first one, with `snn[plot,spikegen]` installed. In a notebook they
 show what they draw; in a file, end with `plt.show()`, `fig.savefig("raster.png")` or `film.save("film.gif")`:
@@ -264,7 +264,7 @@ def build(folder: pathlib.Path) -> pathlib.Path:
 def _save_small(figure: Figure, file: pathlib.Path) -> None:
     drawn = io.BytesIO()
     figure.savefig(drawn, dpi=DOTS_PER_INCH)
-    Image.open(drawn).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(file, optimize=True)
+    Image.open(drawn).convert("RGB").quantize(COLORS, dither=Image.Dither.NONE).save(file, optimize=True)
 
 
 def _block(program: str) -> str:

@@ -1,4 +1,4 @@
-"""Reports of the demonstration, one a task, of networks that have learnt nothing: quickly made, with every part."""
+"""Reports of the demonstration, one a task, of networks that have learned nothing: quickly made, with every part."""
 
 from __future__ import annotations
 

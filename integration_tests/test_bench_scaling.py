@@ -11,9 +11,9 @@ pytestmark = pytest.mark.needs("snn-core")
 
 def test_a_ring_sends_every_gradient_nearly_twice_however_many_there_are():
     alone, exchanged = 0.2, 0.01
-    assert processes.modelled(alone, exchanged, 1) == alone
-    assert processes.modelled(alone, exchanged, 2) == pytest.approx(0.21)
-    assert processes.modelled(alone, exchanged, 10**6) == pytest.approx(0.22)
+    assert processes.modeled(alone, exchanged, 1) == alone
+    assert processes.modeled(alone, exchanged, 2) == pytest.approx(0.21)
+    assert processes.modeled(alone, exchanged, 10**6) == pytest.approx(0.22)
 
 
 def test_the_tables_hold_rates_and_speed_ups():
@@ -25,13 +25,13 @@ def test_the_tables_hold_rates_and_speed_ups():
         "64": {"together": 0.32, "alone": 0.3},
     }
     found = {"one": one, "two": two, "machine": {"processor": "one of these", "cores": 2}}
-    measured, modelled = processes.tables(found)
+    measured, modeled = processes.tables(found)
     assert measured.rows == [
         ["1", "64", "200.0", "–", "320", "1"],
         ["2", "32", "150.0", "25.0", "427", "1.33"],
         ["2", "64", "320.0", "20.0", "400", "1.25"],
     ]
-    assert modelled.rows[0] == ["4", "215.0", "1191", "93%"]
+    assert modeled.rows[0] == ["4", "215.0", "1191", "93%"]
     assert "takes 1.50 times as long" in measured.notes[1]
 
 

@@ -46,7 +46,7 @@ def test_what_a_page_shows_as_printed_is_what_its_program_prints(page: str, tmp_
 
 
 def test_no_page_has_pip_take_another_project_by_the_name_of_ours():
-    # on the public index it has versions below ours, which fulfil the bare name
+    # on the public index it has versions below ours, which fulfill the bare name
     commands = [(page, one) for page in PAGES for one in re.findall(r"pip install ([^`\n]*)", text_of(page))]
     bare = [(page, one) for page, one in commands if re.search(r"(?:^|[ '\"])snn(?:\[[^\]]*\])?(?:$|[ '\"])", one)]
     assert commands

@@ -129,14 +129,14 @@ def test_a_net_trains_on_padded_batches_as_on_the_samples_alone() -> None:
     lengths = [3, 8, 1, 5]
     xs, labels = batch(lengths)
     nets = built("recurrent"), built("recurrent")
-    optimisers = [torch.optim.SGD(net.parameters(), lr=0.1) for net in nets]
+    optimizers = [torch.optim.SGD(net.parameters(), lr=0.1) for net in nets]
     for _ in range(5):
         spk, _ = snn.unroll(nets[0], padded(xs, lengths, math.inf), lengths=lengths)
         loss.ce_rate_loss(reduction="sum")(spk, labels, lengths=lengths).backward()
         for b, n in enumerate(lengths):
             spk, _ = snn.unroll(nets[1], xs[:n, b : b + 1])
             loss.ce_rate_loss(reduction="sum")(spk, labels[b : b + 1]).backward()
-        for optimiser in optimisers:
-            optimiser.step()
-            optimiser.zero_grad()
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
     close(dict(nets[0].named_parameters()), dict(nets[1].named_parameters()))

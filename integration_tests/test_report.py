@@ -92,7 +92,7 @@ def test_every_picture_is_whole_as_large_as_it_says_and_described(page):
         assert picture.format == "PNG"
         assert picture.size == (int(image["width"]), int(image["height"]))
         assert len(image["alt"]) > 10
-    # one picture, one description: none was copied from its neighbour
+    # one picture, one description: none was copied from its neighbor
     assert len({image["alt"] for image in page.images}) == len(page.images)
 
 

@@ -31,11 +31,11 @@ def test_a_wheel_holds_its_package_whole_and_nothing_else(name: str):
 
 
 @pytest.mark.parametrize("name", PROJECTS)
-def test_a_wheel_carries_the_licence_of_the_repository(name: str):
-    licence = (ROOT / "LICENSE").read_text(encoding="utf-8")
+def test_a_wheel_carries_the_license_of_the_repository(name: str):
+    license = (ROOT / "LICENSE").read_text(encoding="utf-8")
     with zipfile.ZipFile(built(name, ".whl")) as wheel:
         (found,) = (entry for entry in wheel.namelist() if entry.endswith(".dist-info/licenses/LICENSE"))
-        assert wheel.read(found).decode() == licence
+        assert wheel.read(found).decode() == license
 
 
 @pytest.mark.parametrize("name", PROJECTS)

@@ -1,7 +1,7 @@
 """Under each Python block of a page, what it printed and drew when the page ran.
 
 Running is the business of ``tools/pages.py``, as it is in the test of the pages: a page is one program, and one that
-does not run to its end fails the build. The blocks stay plain ``python`` fences, which every Markdown reader colours.
+does not run to its end fails the build. The blocks stay plain ``python`` fences, which every Markdown reader colors.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ NEURONS: dict[str, Callable[[], snn.SpikingNeuron]] = {
     "Leaky, none, immediate": lambda: snn.Leaky(
         beta=torch.linspace(0.1, 0.95, 5), reset_mechanism="none", reset_delay=False, init_hidden=True, output=True
     ),
-    "Leaky, all learnt": lambda: snn.Leaky(
+    "Leaky, all learned": lambda: snn.Leaky(
         beta=0.9, threshold=torch.full((5,), 0.75), learn_beta=True, learn_threshold=True, init_hidden=True, output=True
     ),
     "Lapicque": lambda: snn.Lapicque(beta=0.8, init_hidden=True, output=True),

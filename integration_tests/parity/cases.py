@@ -14,7 +14,7 @@ Arguments = Mapping[str, Any]
 
 
 class Rounding:
-    """A state quantiser for the tests: multiples of 1/4, gradient straight through.
+    """A state quantizer for the tests: multiples of 1/4, gradient straight through.
 
     It remembers how close a state came to the border between two levels.
     """

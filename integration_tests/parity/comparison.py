@@ -18,7 +18,7 @@ import snn_core as ours
 from .cases import Case, Kind, Rounding
 
 MARGIN = 1e-4  # of a membrane from its threshold, in every step
-LEVEL_MARGIN = 1e-5  # of a quantised state from the border between two levels
+LEVEL_MARGIN = 1e-5  # of a quantized state from the border between two levels
 
 
 @dataclass(frozen=True)

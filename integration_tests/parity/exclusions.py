@@ -56,7 +56,7 @@ EXCLUDED = [
         lambda case: case.get("inhibition") and case.get("graded_spikes_factor") != 1 and _is("Leaky")(case),
     ),
     Exclusion(
-        "the peer quantises the average over a pool once more",
+        "the peer quantizes the average over a pool once more",
         lambda case: case.get("state_quant") and case.kind.arguments().get("avg_pool", 0) > 0,
     ),
     Exclusion(
@@ -64,7 +64,7 @@ EXCLUDED = [
         lambda case: _is("DeltaLeaky")(case) and case.get("inhibition"),
     ),
     Exclusion(
-        "the peer's DeltaLeaky does not quantise its state",
+        "the peer's DeltaLeaky does not quantize its state",
         lambda case: _is("DeltaLeaky")(case) and case.get("state_quant"),
     ),
     Exclusion(

@@ -1,4 +1,4 @@
-"""Quantised states beside the peer's: levels, values, gradients, and where the peer is wrong."""
+"""Quantized states beside the peer's: levels, values, gradients, and where the peer is wrong."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ OPTIONS = [
 
 
 def their_levels(options: dict[str, Any]) -> Tensor:
-    """All levels of the peer, in its order, as its quantiser keeps them."""
-    quantise = theirs.state_quant(**options)
-    return inspect.getclosurevars(quantise).nonlocals["levels"]
+    """All levels of the peer, in its order, as its quantizer keeps them."""
+    quantize = theirs.state_quant(**options)
+    return inspect.getclosurevars(quantize).nonlocals["levels"]
 
 
 def test_the_signature_is_the_peers() -> None:
@@ -55,17 +55,17 @@ def test_levels_are_the_peers_but_for_the_one_that_is_moved_to_zero(options: dic
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_values_and_gradients_are_the_peers_away_from_zero_and_from_borders(options: dict[str, Any]) -> None:
-    quantise, levels = mine.state_quant(**options), their_levels(options)
+    quantize, levels = mine.state_quant(**options), their_levels(options)
     generator = torch.Generator().manual_seed(0)
     drawn = 1.5 * options.get("threshold", 1) * torch.randn(999, generator=generator)
     distances = (drawn.unsqueeze(-1) - levels).abs()
     order = distances.sort(-1)
-    zero = int((quantise.levels == 0).nonzero()[0])
+    zero = int((quantize.levels == 0).nonzero()[0])
     clear = order.values[:, 1] - order.values[:, 0] > 1e-4 * levels.abs().max()
     touched = (order.indices[:, :2] == zero).any(-1)
     x = drawn[clear & ~touched]
     outcomes = []
-    for package in (quantise, theirs.state_quant(**options)):
+    for package in (quantize, theirs.state_quant(**options)):
         state = x.clone().requires_grad_()
         out = package(state)
         (grad,) = torch.autograd.grad((out * x).sum(), state)
@@ -85,13 +85,13 @@ def test_levels_of_ones_own_are_taken_as_the_peer_takes_them(levels: list[float]
     torch.testing.assert_close(*outcomes, rtol=0, atol=0)
 
 
-def test_a_leaky_net_with_a_quantised_state_gives_the_peers_spikes() -> None:
+def test_a_leaky_net_with_a_quantized_state_gives_the_peers_spikes() -> None:
     # 4 bits between -2 and 2 - 2/8: both have a level at 0, so that none is moved
     options = {"num_bits": 4, "lower_limit": 1.0, "upper_limit": 0.75}
     xs = torch.rand(25, 3, 5, generator=torch.Generator().manual_seed(0))
     outcomes = []
-    for package, quantise in ((ours, mine.state_quant(**options)), (peer, theirs.state_quant(**options))):
-        lif = package.Leaky(beta=0.8, state_quant=quantise)
+    for package, quantize in ((ours, mine.state_quant(**options)), (peer, theirs.state_quant(**options))):
+        lif = package.Leaky(beta=0.8, state_quant=quantize)
         mem = torch.zeros(3, 5)
         steps = []
         for x in xs:

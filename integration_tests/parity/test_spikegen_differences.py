@@ -35,7 +35,7 @@ def test_rate_targets_have_one_neuron_a_class_at_any_number_of_steps():
 def test_a_negative_level_stays_what_it_is():
     assert ours.targets_rate(LABELS, 3, off_target=-1).tolist() == [[-1, 1, -1], [-1, -1, 1]]
     assert peer.targets_rate(LABELS, 3, off_target=-1).tolist() == [[0, 1, 0], [0, 0, 1]]
-    # Linear and normalised over three steps: 1 fires at step 0, 0 at step 2.
+    # Linear and normalized over three steps: 1 fires at step 0, 0 at step 2.
     for package, low in ((ours, -1), (peer, 0)):
         spikes = package.latency(torch.tensor([1.0, 0.0]), 3, normalize=True, linear=True, off_target=-1)
         assert spikes.T.tolist() == [[1, low, low], [low, low, 1]]
@@ -48,7 +48,7 @@ def test_a_delayed_target_has_the_ramp_that_is_asked_for():
     assert peer.targets_rate(LABELS, **options)[:, 0, 1].tolist() == [0, 0, 0, 0, 1, 1]
 
 
-def test_latency_targets_by_name_honour_levels_ramps_and_epsilon():
+def test_latency_targets_by_name_honor_levels_ramps_and_epsilon():
     # Linear, tau 5, threshold 0.2: the right class fires at 0, a wrong one at round(5 (1 - 0.2)) = 4.
     options = {"code": "latency", "num_steps": 5, "linear": True, "tau": 5, "threshold": 0.2}
     levels = {"on_target": 2, "off_target": 1}
@@ -94,7 +94,7 @@ def test_a_regular_spike_on_the_step_after_the_last_is_no_spike(steps, rate, cou
         peer.target_rate_code(steps, 0, rate)
 
 
-def test_constant_input_normalises_to_the_first_step_it_may_have():
+def test_constant_input_normalizes_to_the_first_step_it_may_have():
     # Nothing to stretch: the one time there is goes to step f.
     above = torch.full((3,), 1.5)
     assert ours.latency_code_linear(above, num_steps=5, normalize=True).tolist() == [0, 0, 0]

@@ -27,7 +27,7 @@ LIBRARY = "libsnn_cpu.so"
 TORCH = (2, 10)  # the oldest on which the library loads: the floor that snn-core declares
 COMPILE = (
     *("-std=c++17", "-O3", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra"),
-    # comparisons vectorise only if they may be made speculatively
+    # comparisons vectorize only if they may be made speculatively
     *("-fno-trapping-math", "-fno-math-errno"),
     # a product and a sum round separately, as torch's own do, on every instruction set
     "-ffp-contract=off",

@@ -2,7 +2,7 @@
 
 Named workloads are measured alone. ``--quick`` measures little, to see that it works. ``--functions`` measures single
 functions beside the peer's in place of nets, ``--programs`` whole training steps, ``--accuracy`` how well the tasks of
-``snn demo`` are learnt.
+``snn demo`` are learned.
 """
 
 from __future__ import annotations

@@ -18,13 +18,13 @@ from bench import machine
 from bench.parallel_worker import LAYERS, STEPS, WIDTH
 from bench.tables import NOTHING, Table
 
-__all__ = ["main", "modelled", "tables"]
+__all__ = ["main", "modeled", "tables"]
 
 _BATCH = 64
 _MORE = (4, 8, 16, 64)
 
 
-def modelled(alone: float, exchanged: float, processes: int) -> float:
+def modeled(alone: float, exchanged: float, processes: int) -> float:
     """Seconds of a step of several processes.
 
     Args:
@@ -36,9 +36,9 @@ def modelled(alone: float, exchanged: float, processes: int) -> float:
         The seconds; nothing of the exchange is hidden behind the backward pass.
 
     Example:
-        >>> modelled(alone=1.0, exchanged=0.5, processes=1), modelled(alone=1.0, exchanged=0.5, processes=2)
+        >>> modeled(alone=1.0, exchanged=0.5, processes=1), modeled(alone=1.0, exchanged=0.5, processes=2)
         (1.0, 1.5)
-        >>> modelled(alone=1.0, exchanged=0.5, processes=4)
+        >>> modeled(alone=1.0, exchanged=0.5, processes=4)
         1.75
     """
     return alone + exchanged * 2 * (processes - 1) / processes
@@ -74,7 +74,7 @@ def tables(found: dict[str, Any]) -> list[Table]:
     more = [
         [str(n), _ms(seconds), f"{n * _BATCH / seconds:.0f}", f"{first / seconds:.0%}"]
         for n in _MORE
-        for seconds in [modelled(first, two["exchange"], n)]
+        for seconds in [modeled(first, two["exchange"], n)]
     ]
     head = ["processes", "step, ms", "samples a second", "efficiency"]
     assumed = f"batch {_BATCH} each; a core, memory and a link of that speed for each process; nothing overlaps"

@@ -41,7 +41,7 @@ def test_a_threshold_is_added_to_in_place() -> None:
     same(program)
 
 
-def test_learnt_decays_are_clamped_after_an_update() -> None:
+def test_learned_decays_are_clamped_after_an_update() -> None:
     def program(snn: Any) -> dict[str, Any]:
         neuron = snn.Leaky(beta=torch.tensor([0.1, 0.5, 0.9, 0.99, 0.999]), learn_beta=True)
         optimizer, mem, spikes = torch.optim.SGD(neuron.parameters(), lr=0.5), torch.zeros(BATCH, SIZE), []

@@ -75,7 +75,7 @@ def test_a_membrane_takes_levels(options: dict[str, Any]) -> None:
     mine, theirs = run(program)
     zero = theirs["levels"] == theirs["rest"]
     assert float(mine["rest"]) == 0 < float(theirs["rest"].abs())
-    kept = ~zero & (mine["levels"] != 0)  # and the border to its neighbour moves with it
+    kept = ~zero & (mine["levels"] != 0)  # and the border to its neighbor moves with it
     assert int(kept.sum()) > 20
     equal("levels", mine["levels"][kept], theirs["levels"][kept])
     equal("grad", mine["grad"], theirs["grad"])

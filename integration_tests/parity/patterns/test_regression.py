@@ -82,7 +82,7 @@ def test_a_recurrent_neuron_learns_its_last_membrane(options: dict[str, Any]) ->
     same(program)
 
 
-def test_classes_are_learnt_as_targets_of_membranes() -> None:
+def test_classes_are_learned_as_targets_of_membranes() -> None:
     def program(snn: Any) -> dict[str, Any]:
         grad = snn.surrogate.fast_sigmoid(slope=10)
         net = louder(

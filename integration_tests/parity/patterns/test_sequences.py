@@ -86,7 +86,7 @@ def test_a_filter_over_images_as_columns() -> None:
     same(program)
 
 
-def test_a_time_constant_is_learnt() -> None:
+def test_a_time_constant_is_learned() -> None:
     """A program that reads and writes ``tau`` as the peer's parameter."""
 
     def program(snn: Any) -> dict[str, Any]:

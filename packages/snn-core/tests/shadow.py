@@ -183,9 +183,9 @@ def step(n: Any, x: Tensor, s: States | None) -> tuple[Tensor, States]:
             s = _subtracted(n, s, R)
         elif not equation.zero_first:
             s = _cleared(equation, s, R)
-        s = _quantised(n, s)
+        s = _quantized(n, s)
         return _sent(n, s, _fired(n, s))
-    s = _quantised(n, equation.integrate(n, x, s))
+    s = _quantized(n, equation.integrate(n, x, s))
     fired = _fired(n, s)
     spk, after = _sent(n, s, fired)
     if reset != "none":
@@ -202,7 +202,7 @@ def _delayed(n: Any, x: Tensor, s: States) -> tuple[Tensor, States]:
         spk, after = step(n, x, (fed, *own[1:]))
     finally:
         n.max_delay = most
-    before = _quantised(n, (own[0], *before))
+    before = _quantized(n, (own[0], *before))
     sigma, delay = n.delay_sigma, _within(n.delay, most)
     sent = enumerate((spk, *before))
     fed = sum(torch.where((k - delay).abs() <= 1 + sigma, 1 + sigma - (k - delay).abs(), 0) * past for k, past in sent)
@@ -245,8 +245,8 @@ def _cleared(equation: Equation, s: States, fired: Tensor) -> States:
     return tuple(value * (1 - fired) if i in cleared else value for i, value in enumerate(s))
 
 
-def _quantised(n: Any, s: States) -> States:
+def _quantized(n: Any, s: States) -> States:
     if not n.state_quant:
         return s
-    # the spikes that a recurrent neuron remembers are quantised too, before the step replaces them
+    # the spikes that a recurrent neuron remembers are quantized too, before the step replaces them
     return tuple(v + (torch.round(v * 4) / 4 - v).detach() for v in s)

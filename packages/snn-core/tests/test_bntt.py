@@ -1,4 +1,4 @@
-"""Batch normalisation through time: a list of one normalisation a step, which unroll counts by itself."""
+"""Batch normalization through time: a list of one normalization a step, which unroll counts by itself."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def scaled(kind: type = snn.BatchNormTT1d, features: int = 5, time_steps: int = 
 @pytest.mark.parametrize(
     ("kind", "entry"), [(snn.BatchNormTT1d, nn.BatchNorm1d), (snn.BatchNormTT2d, nn.BatchNorm2d)], ids=["1d", "2d"]
 )
-def test_it_is_a_list_of_normalisations_without_bias(kind: type, entry: type) -> None:
+def test_it_is_a_list_of_normalizations_without_bias(kind: type, entry: type) -> None:
     bn = kind(5, 3, eps=1e-3, momentum=0.25, affine=True)
     assert isinstance(bn, nn.ModuleList)
     assert len(bn) == 3
@@ -37,7 +37,7 @@ def test_it_is_a_list_of_normalisations_without_bias(kind: type, entry: type) ->
         bn[3]
 
 
-def test_one_entry_normalises_its_step_as_torch_does() -> None:
+def test_one_entry_normalizes_its_step_as_torch_does() -> None:
     bn, x = scaled(), torch.randn(11, 5)
     expected = 3 * (x - x.mean(0)) / (x.var(0, unbiased=False) + 1e-5).sqrt()
     torch.testing.assert_close(bn[2](x), expected)

@@ -16,16 +16,16 @@ from .hand_written import HandWritten, offered
 
 def fit(lif: snn.Leaky, target: float, steps: int = 400) -> float:
     """The decay after learning to hold a membrane of 1 at ``target`` after one step."""
-    optimiser = torch.optim.SGD(lif.parameters(), lr=0.5)
+    optimizer = torch.optim.SGD(lif.parameters(), lr=0.5)
     for _ in range(steps):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         (lif(torch.zeros(1, 1), torch.ones(1, 1))[1] - target).square().sum().backward()
-        optimiser.step()
+        optimizer.step()
     return lif.beta.item()
 
 
 def beyond(lif: snn.Leaky) -> snn.Leaky:
-    """One optimiser step so large that it carries the decay past 1."""
+    """One optimizer step so large that it carries the decay past 1."""
     (parameter,) = lif.parameters()
     (-lif(torch.zeros(1, 1), torch.ones(1, 1))[1].sum()).backward()
     with torch.no_grad():

@@ -29,7 +29,7 @@ def lif(**options: Any) -> snn.Leaky:
     return snn.Leaky(0.5, threshold=0.375, init_hidden=True, spike_grad=snn.surrogate.fast_sigmoid(slope=5), **options)
 
 
-def normalised(channels: int, module: Callable[..., Any] = nn.BatchNorm2d) -> nn.Module:
+def normalized(channels: int, module: Callable[..., Any] = nn.BatchNorm2d) -> nn.Module:
     """In evaluation, with statistics that round nothing."""
     norm = module(channels, eps=2**-6).eval()
     norm.running_var.fill_(0.25 - 2**-6)
@@ -85,8 +85,8 @@ NETS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
         net(nn.ConvTranspose2d(2, 3, 3, stride=2), lif(), nn.ConvTranspose2d(3, 2, 2, groups=1), lif(output=True)),
         IMAGE,
     ),
-    "normalised": (
-        net(nn.Conv2d(2, 3, 3), normalised(3), lif(), nn.AdaptiveMaxPool2d(2), nn.Conv2d(3, 4, 2), nn.ReLU(), lif()),
+    "normalized": (
+        net(nn.Conv2d(2, 3, 3), normalized(3), lif(), nn.AdaptiveMaxPool2d(2), nn.Conv2d(3, 4, 2), nn.ReLU(), lif()),
         IMAGE,
     ),
     "ends in a convolution": (net(nn.Conv2d(2, 3, 3), lif(), nn.Conv2d(3, 4, 2)), IMAGE),
@@ -96,7 +96,7 @@ NETS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
             nn.MaxPool3d(2),
             lif(),
             nn.ConvTranspose3d(3, 2, 2),
-            normalised(2, nn.BatchNorm3d),
+            normalized(2, nn.BatchNorm3d),
             lif(output=True),
         ),
         VOLUME,
@@ -211,7 +211,7 @@ def test_what_follows_a_convolution_keeps_its_layout() -> None:
                 seen.append(out.stride())
             return out
 
-    layers = [nn.Conv2d(2, 3, 3), normalised(3), nn.MaxPool2d(2), lif()]
+    layers = [nn.Conv2d(2, 3, 3), normalized(3), nn.MaxPool2d(2), lif()]
     with Watch():
         out = snn.unroll(nn.Sequential(*layers), torch.rand(1, 5, 2, 8, 8))
     assert seen == [(108, 1, 18, 3), (108, 1, 18, 3), (27, 1, 9, 3)]

@@ -1,4 +1,4 @@
-"""A neuron's constants: numbers or tensors, fixed or learned, graded spikes, quantised states, bad arguments."""
+"""A neuron's constants: numbers or tensors, fixed or learned, graded spikes, quantized states, bad arguments."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def test_constants_may_be_learned_whatever_number_they_are_given_as(value) -> No
         learn_graded_spikes_factor=True,
         spike_grad=snn.surrogate.straight_through_estimator(),
     )
-    optimiser = torch.optim.SGD(lif.parameters(), lr=0.1)
+    optimizer = torch.optim.SGD(lif.parameters(), lr=0.1)
     names = {name for name, _ in lif.named_parameters()}
     assert names == {"beta", "threshold", "graded_spikes_factor"}
     lif.unroll(torch.full((3, 2, 3), 1.5))[0].sum().backward()
-    optimiser.step()
+    optimizer.step()
     assert all(p.is_floating_point() and (p != 1).any() for p in lif.parameters())
 
 
@@ -150,7 +150,7 @@ def test_neurons_of_several_graded_factors_run_as_one(learned: bool) -> None:
     assert found.tolist() == [3.0] * 3
 
 
-def test_states_are_quantised_before_they_are_compared_with_the_threshold() -> None:
+def test_states_are_quantized_before_they_are_compared_with_the_threshold() -> None:
     # steps of 1/4, beta = 1/2: 0.9 -> 1 (silent), 0.5 + 0.6 = 1.1 -> 1 (silent), 0.5 + 0.7 = 1.2 -> 1.25 (fires)
     lif = snn.Leaky(beta=0.5, state_quant=coarse)
     spk, trace = lif.unroll(torch.tensor([0.9, 0.6, 0.7]).view(3, 1, 1), trace=True)
@@ -158,7 +158,7 @@ def test_states_are_quantised_before_they_are_compared_with_the_threshold() -> N
     assert trace.mem.flatten().tolist() == [1.0, 1.0, 1.25]
 
 
-def test_every_state_is_quantised() -> None:
+def test_every_state_is_quantized() -> None:
     _, syn, mem = snn.Synaptic(alpha=0.5, beta=0.5, state_quant=coarse)(torch.full((1, 1), 0.6))
     assert (syn.item(), mem.item()) == (0.5, 0.5)
     _, c, h = snn.SLSTM(2, 3, state_quant=coarse)(torch.randn(4, 2))
@@ -166,7 +166,7 @@ def test_every_state_is_quantised() -> None:
     assert torch.equal(h * 4, (h * 4).round())
 
 
-def test_gradients_pass_a_straight_through_quantiser() -> None:
+def test_gradients_pass_a_straight_through_quantizer() -> None:
     x = torch.full((1, 1), 0.6, requires_grad=True)
     snn.Leaky(beta=0.5, state_quant=coarse)(x)[1].backward()
     assert x.grad.item() == 1.0

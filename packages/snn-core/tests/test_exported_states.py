@@ -133,7 +133,7 @@ def test_a_state_that_a_neuron_goes_on_from_is_not_exported() -> None:
     close(neuron(x, mem), snn.Leaky(beta=0.9)(x))
 
 
-def test_the_step_that_a_normalisation_counts_is_not_exported() -> None:
+def test_the_step_that_a_normalization_counts_is_not_exported() -> None:
     net, xs = nn.Sequential(snn.BatchNormTT1d(5, 4)).eval(), torch.rand(4, 3, 5)
     close(export(Runs(net, unrolled), xs)(xs), looped(net, xs))
     snn.utils.reset(net)

@@ -24,7 +24,7 @@ WHOLE_SEQUENCES = [
 FAMILY_CASES = [
     case for case in [*NEURONS, *WHOLE_SEQUENCES] if operator.sequence_call(case.make(), case.input())[0] is not None
 ]
-GRID = [o for name, o in OPTIONS.items() if name not in ("quantised", "inhibited")]
+GRID = [o for name, o in OPTIONS.items() if name not in ("quantized", "inhibited")]
 FAMILY_GRID = [
     pytest.param(case, options, id=f"{case}, {' '.join(map(str, options.values()))}")
     for case in FAMILY_CASES
@@ -160,7 +160,7 @@ def test_a_kernel_of_another_device_is_not_asked() -> None:
         (lambda: leaky(state_quant=torch.round), "state_quant"),
         (lambda: type("Mine", (snn.Leaky,), {})(beta=0.5).double(), "Mine"),
     ],
-    ids=["SSO", "custom", "function", "own surrogate", "inhibition", "quantised", "own subclass"],
+    ids=["SSO", "custom", "function", "own surrogate", "inhibition", "quantized", "own subclass"],
 )
 def test_what_an_operator_cannot_carry_runs_in_the_loop_and_says_why(neuron: Callable, reason: str) -> None:
     built, xs = neuron(), torch.randn(7, 3, 5, dtype=torch.float64)

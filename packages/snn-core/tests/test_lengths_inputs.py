@@ -63,7 +63,7 @@ def test_the_input_is_left_as_it_is() -> None:
     torch.testing.assert_close(xs, before, rtol=0, atol=0, equal_nan=True)
 
 
-def test_normalisation_over_the_batch_sees_the_samples_that_run() -> None:
+def test_normalization_over_the_batch_sees_the_samples_that_run() -> None:
     net = nn.Sequential(nn.BatchNorm1d(4, momentum=1.0), lif()).double()
     xs = torch.randn(3, 5, 4, dtype=torch.float64)
     lengths = [1, 3, 2, 3, 1]
@@ -82,7 +82,7 @@ def test_normalisation_over_the_batch_sees_the_samples_that_run() -> None:
 
 @pytest.mark.parametrize("options", [{}, {"schedule": "steps"}, {"chunk": 2}], ids=["layers", "steps", "chunks"])
 @pytest.mark.parametrize("training", [True, False])
-def test_normalisation_through_time_counts_the_steps_of_each_sample(training: bool, options) -> None:
+def test_normalization_through_time_counts_the_steps_of_each_sample(training: bool, options) -> None:
     net = nn.Sequential(snn.BatchNormTT1d(5, 7), lif()).double().train(training)
     twin = copy.deepcopy(net)
     xs, lengths = torch.randn(7, 4, 5, dtype=torch.float64), [4, 7, 4, 7]

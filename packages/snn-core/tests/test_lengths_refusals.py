@@ -116,7 +116,7 @@ def test_whole_sequences_cannot_be_cut_with_lengths_either(options) -> None:
 
 
 @pytest.mark.parametrize("schedule", ["auto", "steps"])
-def test_normalisation_through_time_does_not_go_on_from_steps_that_differ(schedule: str) -> None:
+def test_normalization_through_time_does_not_go_on_from_steps_that_differ(schedule: str) -> None:
     net = nn.Sequential(snn.BatchNormTT1d(5, 9), lif()).eval()
     snn.unroll(net, XS[:4], lengths=[2, 4, 4], schedule=schedule)
     with pytest.raises(ValueError, match=r"BatchNormTT1d has one entry a step.* had \[2, 4\] steps"):

@@ -66,7 +66,7 @@ def test_the_least_that_an_error_names_is_enough_and_a_byte_less_is_not() -> Non
 
 
 class Counting(nn.Module):
-    """Draws numbers, counts its calls in an attribute and a buffer, keeps a list, and normalises its batch."""
+    """Draws numbers, counts its calls in an attribute and a buffer, keeps a list, and normalizes its batch."""
 
     calls: Tensor
 

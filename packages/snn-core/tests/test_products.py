@@ -194,7 +194,7 @@ def test_a_subclass_that_computes_the_same_is_taken(product: Recorded) -> None:
     assert product.calls == [(4, N)]
 
 
-def test_a_parametrised_weight_is_computed_once_and_learns(product: Recorded) -> None:
+def test_a_parametrized_weight_is_computed_once_and_learns(product: Recorded) -> None:
     class Negative(nn.Module):
         def forward(self, weight: Tensor) -> Tensor:
             return -weight

@@ -8,7 +8,7 @@ import snn_core as snn
 
 
 class Rounded(nn.Module):
-    """A module with a step of its own, as a learned quantiser has."""
+    """A module with a step of its own, as a learned quantizer has."""
 
     def __init__(self):
         super().__init__()
@@ -40,11 +40,11 @@ def test_a_module_gives_way_to_nothing_and_to_a_function(without):
 
 
 def test_what_cannot_be_called_is_refused_and_changes_nothing():
-    quantiser = Rounded()
-    neuron = snn.Leaky(beta=0.5, init_hidden=True, output=True, state_quant=quantiser)
+    quantizer = Rounded()
+    neuron = snn.Leaky(beta=0.5, init_hidden=True, output=True, state_quant=quantizer)
     with pytest.raises(TypeError, match="Leaky: state_quant must be a function or False, got 4"):
         neuron.state_quant = 4
-    assert neuron.state_quant is quantiser
+    assert neuron.state_quant is quantizer
 
 
 @pytest.mark.compiles

@@ -36,7 +36,7 @@ CHAINS = {
         ).eval(),
         (2, 7, 7),
     ),
-    "normalised through time": (
+    "normalized through time": (
         lambda: nn.Sequential(nn.Linear(5, 3), snn.BatchNormTT1d(3, 11), snn.Leaky(beta=0.9, init_hidden=True)).eval(),
         (5,),
     ),

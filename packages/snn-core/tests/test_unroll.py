@@ -90,7 +90,7 @@ NETS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
         ),
         IMAGE,
     ),
-    "normalised in evaluation": (
+    "normalized in evaluation": (
         lambda: nn.Sequential(nn.Linear(5, 7), nn.BatchNorm1d(7), nn.Dropout(0.5), lif()).eval(),
         FLAT,
     ),
@@ -224,17 +224,17 @@ def test_a_single_step_and_no_gradient_work_too(make, shape) -> None:
 
 
 def test_an_unrolled_net_trains() -> None:
-    # the count of spikes of class y shall grow: a sanity check that the whole of it optimises
+    # the count of spikes of class y shall grow: a sanity check that the whole of it optimizes
     net = nn.Sequential(nn.Linear(5, 16), lif(), nn.Linear(16, 3), lif())
     xs, targets = torch.randn(7, 12, 5).abs(), torch.arange(12) % 3
     xs[:, torch.arange(12), targets] += 2
-    optimiser = torch.optim.Adam(net.parameters(), lr=0.02)
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.02)
     losses = []
     for _ in range(40):
         loss = functional.cross_entropy(snn.unroll(net, xs).sum(0), targets)
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < losses[0] / 2
 

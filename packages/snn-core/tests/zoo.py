@@ -224,7 +224,7 @@ WHOLE: dict[str, Callable[..., nn.Module]] = {  # those that take a whole sequen
 
 
 def coarse(state: Tensor) -> Tensor:
-    """A quantiser: the nearest multiple of a quarter, with a straight-through gradient."""
+    """A quantizer: the nearest multiple of a quarter, with a straight-through gradient."""
     return state + (torch.round(state * 4) / 4 - state).detach()
 
 
@@ -235,7 +235,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "subtract at once": {"reset_mechanism": "subtract", "reset_delay": False},
     "zero at once": {"reset_mechanism": "zero", "reset_delay": False},
     "learnable threshold": {"learn_threshold": True},
-    "quantised": {"state_quant": coarse},
+    "quantized": {"state_quant": coarse},
     "inhibited": {"inhibition": True},
 }
 

@@ -14,7 +14,7 @@ struct Convolution {
   int64_t out_height, out_width, out_channels;
   int64_t kernel[2], padding[2];
   int64_t words;
-  int64_t group;  // neighbouring outputs that are summed together, forwards
+  int64_t group;  // neighboring outputs that are summed together, forwards
   int64_t block;  // images over which a gradient is summed together
 };
 

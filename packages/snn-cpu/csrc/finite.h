@@ -1,5 +1,5 @@
 // Whether numbers are finite, by their exponents: a sum of products with zero would be no loop that a compiler
-// vectorises.
+// vectorizes.
 #pragma once
 
 #include <cstdint>

@@ -68,7 +68,7 @@ void transpose(const T* in, int64_t rows, int64_t columns, T* out) {
   });
 }
 
-// Tasks of rows by columns; a thread gets neighbours, which share their part of the table.
+// Tasks of rows by columns; a thread gets neighbors, which share their part of the table.
 template <class T>
 void sum(const RowSums<T>& given, int64_t rows, int64_t rows_of_task) {
   const int64_t down = (rows + rows_of_task - 1) / rows_of_task, across = (given.columns + kColumns - 1) / kColumns;

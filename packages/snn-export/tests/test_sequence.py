@@ -78,7 +78,7 @@ def test_a_layer_of_whole_sequences_is_written_out(name: str) -> None:
         torch.testing.assert_close(list(program.module()(more)), flat(net(more)))
 
 
-def test_a_normalisation_that_counts_its_steps_is_exported_by_their_number() -> None:
+def test_a_normalization_that_counts_its_steps_is_exported_by_their_number() -> None:
     net = nn.Sequential(nn.Linear(5, 4), snn.BatchNormTT1d(4, 6), snn.Leaky(beta=0.9, init_hidden=True)).eval()
     for index, norm in enumerate(net[1]):
         norm.running_mean.fill_(0.1 * index)

@@ -24,7 +24,7 @@ def batches(steps=T):
 
 
 class Collected(torch.optim.SGD):
-    """An optimiser that changes nothing and adds up the gradients it is given."""
+    """An optimizer that changes nothing and adds up the gradients it is given."""
 
     def __init__(self, net):
         super().__init__(net.parameters(), lr=0.0)

@@ -13,7 +13,7 @@ from . import (
     bad_online,
     bad_plasticity,
     bad_probes,
-    bad_quantisation,
+    bad_quantization,
     bad_recordings,
     bad_training,
 )
@@ -23,7 +23,7 @@ MODULES = (
     bad_recordings,
     bad_training,
     bad_online,
-    bad_quantisation,
+    bad_quantization,
     bad_probes,
     bad_plasticity,
     bad_diagnosis,

@@ -310,14 +310,14 @@ def numbers_that_overflow():
 
 
 @case("not_optimised", "1", "warning", 1)
-def a_learned_decay_that_the_optimiser_does_not_have():
+def a_learned_decay_that_the_optimizer_does_not_have():
     net = well(snn.Leaky(0.8, init_hidden=True, learn_beta=True))
     of_the_weights = [p for name, p in net.named_parameters() if name.endswith(("weight", "bias"))]
     return net, batch(), {"optimizer": torch.optim.SGD(of_the_weights, 0.1)}
 
 
 @case("not_optimised", "", "warning", 4)
-def the_optimiser_of_another_net():
+def the_optimizer_of_another_net():
     return well(), batch(), {"optimizer": torch.optim.SGD(well().parameters(), 0.1)}
 
 

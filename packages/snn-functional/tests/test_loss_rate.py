@@ -44,7 +44,7 @@ def test_weights_weigh_samples_and_the_mean_is_over_the_batch():
     assert loss.item() == pytest.approx(1.69635, abs=1e-5)
 
 
-def test_a_population_code_sums_neighbouring_outputs_at_every_step():
+def test_a_population_code_sums_neighboring_outputs_at_every_step():
     # Step 0: classes (2, 0), label 0: ln(1 + e^-2) = 0.12693. Step 1: classes (1, 1): 0.69315. Mean 0.41004.
     spk = torch.tensor([[[1.0, 1.0, 0.0, 0.0]], [[0.0, 1.0, 1.0, 0.0]]])
     loss = ce_rate_loss(population_code=True, num_classes=2)(spk, torch.tensor([0]))

@@ -15,7 +15,7 @@ NAN, INF = float("nan"), float("inf")
 
 
 def expected(x, num_bits, fraction_bits, rounding):
-    """The integer of the grid in exact arithmetic; Python rounds a half to the even neighbour, as IEEE 754 does."""
+    """The integer of the grid in exact arithmetic; Python rounds a half to the even neighbor, as IEEE 754 does."""
     scaled = Fraction(x) * 2**fraction_bits
     whole = round(scaled) if rounding == "nearest" else math.floor(scaled)
     return min(max(whole, -(2 ** (num_bits - 1))), 2 ** (num_bits - 1) - 1)
@@ -29,19 +29,19 @@ def expected(x, num_bits, fraction_bits, rounding):
     rounding=st.sampled_from(["nearest", "floor"]),
 )
 def test_numbers_are_rounded_as_exact_arithmetic_rounds_them(x, num_bits, fraction_bits, rounding):
-    quantise = quant.fixed_point(num_bits, fraction_bits, rounding)
+    quantize = quant.fixed_point(num_bits, fraction_bits, rounding)
     whole = [expected(v, num_bits, fraction_bits, rounding) for v in x]
     for dtype in (torch.float32, torch.float64):
         state = torch.tensor(x, dtype=dtype)
-        assert quantise(state).tolist() == [i / 2**fraction_bits for i in whole]
-        assert quantise.integers(state).tolist() == whole
-        assert torch.equal(quantise(quantise(state)), quantise(state))
+        assert quantize(state).tolist() == [i / 2**fraction_bits for i in whole]
+        assert quantize.integers(state).tolist() == whole
+        assert torch.equal(quantize(quantize(state)), quantize(state))
 
 
 def test_the_ends_are_those_of_twos_complement():
-    quantise = quant.fixed_point(4, 2)
-    assert (quantise.lowest, quantise.highest) == (-8, 7)
-    assert quantise(torch.tensor([-INF, INF])).tolist() == [-2, 1.75]
+    quantize = quant.fixed_point(4, 2)
+    assert (quantize.lowest, quantize.highest) == (-8, 7)
+    assert quantize(torch.tensor([-INF, INF])).tolist() == [-2, 1.75]
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64], ids=str)
@@ -73,7 +73,7 @@ def test_a_neuron_learns_through_its_grid():
 
 
 def test_what_is_no_number_stays_none_and_is_no_integer():
-    quantise = quant.fixed_point(8, 4)
-    assert quantise(torch.tensor([NAN])).isnan().all()
+    quantize = quant.fixed_point(8, 4)
+    assert quantize(torch.tensor([NAN])).isnan().all()
     with pytest.raises(ValueError, match="x holds NaN"):
-        quantise.integers(torch.tensor([1.0, NAN]))
+        quantize.integers(torch.tensor([1.0, NAN]))

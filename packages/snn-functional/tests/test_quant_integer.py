@@ -1,4 +1,4 @@
-"""Nets of integers beside the quantised nets of floating point that they stand for: bit for bit."""
+"""Nets of integers beside the quantized nets of floating point that they stand for: bit for bit."""
 
 import copy
 import pickle
@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 import snn_core as snn
 from snn_functional import quant
 
-from .bad_quantisation import wide_layer
+from .bad_quantization import wide_layer
 
 RESETS = ["subtract", "zero", "none"]
 
@@ -141,12 +141,12 @@ def test_a_trained_net_gives_the_same_bits():
     x = (torch.rand(40, 6) < 0.5).float()
     labels = (x[:, 0] > 0).long()
     net = nn.Sequential(rounded(nn.Linear(6, 12), axis=0), leaky(), rounded(nn.Linear(12, 2), axis=0), leaky())
-    optimiser = torch.optim.Adam(net.parameters(), lr=0.02)
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.02)
     xs = x.expand(8, 40, 6)
     for _ in range(40):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         nn.functional.cross_entropy(snn.unroll(net, xs).sum(0), labels).backward()
-        optimiser.step()
+        optimizer.step()
     counts = assert_same_bits(net, xs).sum(0)
     assert (counts.argmax(1) == labels).float().mean() > 0.9
 
@@ -205,8 +205,8 @@ def test_the_float_net_is_left_as_it_was():
     assert torch.equal(net.mem, mem)
 
 
-def test_halves_go_to_the_even_neighbour_of_either_sign():
-    # beta = 1/2 of the integers -5..5 with no input: the even one of two neighbours
+def test_halves_go_to_the_even_neighbor_of_either_sign():
+    # beta = 1/2 of the integers -5..5 with no input: the even one of two neighbors
     lif = leaky(0.5, quant.fixed_point(8, 0), threshold=100, output=True)
     on_integers = quant.integer(lif, quant.fixed_point(8, 0))
     on_integers(torch.arange(-5, 6).unsqueeze(0))

@@ -1,4 +1,4 @@
-"""Quantised states: levels in closed form, the nearest one by an exact search, gradient, memory."""
+"""Quantized states: levels in closed form, the nearest one by an exact search, gradient, memory."""
 
 import copy
 import pickle
@@ -19,10 +19,10 @@ DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
 KINDS = [{}, {"uniform": False}, {"uniform": False, "thr_centered": False}]
 
 
-def levels_in(dtype, quantise):
+def levels_in(dtype, quantize):
     """The levels in a dtype, as a state that holds numbers close to each shows them."""
-    probes = torch.linspace(-3 * quantise.threshold, 3 * quantise.threshold, 200_001, dtype=torch.float64).to(dtype)
-    return quantise(probes).unique()
+    probes = torch.linspace(-3 * quantize.threshold, 3 * quantize.threshold, 200_001, dtype=torch.float64).to(dtype)
+    return quantize(probes).unique()
 
 
 def nearest(value, levels):
@@ -80,8 +80,8 @@ def test_a_multiplier_of_one_makes_steps_of_one_size():
 @pytest.mark.parametrize("options", KINDS, ids=str)
 @pytest.mark.parametrize("num_bits", [1, 2, 4, 7])
 def test_every_number_gets_the_level_that_exact_arithmetic_finds(num_bits, options, dtype):
-    quantise = quant.state_quant(num_bits, threshold=0.7, lower_limit=0.3, **options)
-    levels = levels_in(dtype, quantise)
+    quantize = quant.state_quant(num_bits, threshold=0.7, lower_limit=0.3, **options)
+    levels = levels_in(dtype, quantize)
     assert len(levels) == 2**num_bits or dtype in (torch.float16, torch.bfloat16)
     middles = ((levels[:-1].double() + levels[1:].double()) / 2).to(dtype)
     down, up = (torch.nextafter(middles, torch.full_like(middles, end)) for end in (-INF, INF))
@@ -90,7 +90,7 @@ def test_every_number_gets_the_level_that_exact_arithmetic_finds(num_bits, optio
     x = torch.cat([levels, middles, down, up, spread, levels.new_tensor([INF, -INF])])
     table = [float(level) for level in levels]
     expected = [nearest(float(v), table) if v.isfinite() else (table[-1] if v > 0 else table[0]) for v in x]
-    assert quantise(x).tolist() == expected
+    assert quantize(x).tolist() == expected
 
 
 @settings(deadline=None, max_examples=60)
@@ -102,8 +102,8 @@ def test_every_number_gets_the_level_that_exact_arithmetic_finds(num_bits, optio
     kind=st.sampled_from(KINDS),
 )
 def test_levels_rise_from_end_to_end_and_hold_zero(num_bits, threshold, lower, upper, kind):
-    quantise = quant.state_quant(num_bits, threshold=threshold, lower_limit=lower, upper_limit=upper, **kind)
-    levels = quantise.levels
+    quantize = quant.state_quant(num_bits, threshold=threshold, lower_limit=lower, upper_limit=upper, **kind)
+    levels = quantize.levels
     assert len(levels) == 2**num_bits
     assert all(a <= b for a, b in pairwise(levels.tolist()))
     assert 0 in levels
@@ -111,7 +111,7 @@ def test_levels_rise_from_end_to_end_and_hold_zero(num_bits, threshold, lower, u
     span = torch.tensor([low, high]).abs().max()
     assert levels.min() >= low - 1e-5 * span
     assert levels.max() <= high + 1e-5 * span
-    assert torch.equal(quantise(levels), levels)
+    assert torch.equal(quantize(levels), levels)
 
 
 def test_a_neuron_at_rest_stays_there():
@@ -126,11 +126,11 @@ def test_shape_and_dtype_stay(shape, dtype):
     assert (out.shape, out.dtype) == (shape, dtype)
 
 
-def test_a_state_of_any_layout_is_quantised():
+def test_a_state_of_any_layout_is_quantized():
     x = torch.rand(3, 5, 7, 2, generator=torch.Generator().manual_seed(1))
-    quantise = quant.state_quant(4)
-    assert torch.equal(quantise(x.permute(3, 1, 0, 2)), quantise(x).permute(3, 1, 0, 2))
-    assert torch.equal(quantise(x.to(memory_format=torch.channels_last)), quantise(x))
+    quantize = quant.state_quant(4)
+    assert torch.equal(quantize(x.permute(3, 1, 0, 2)), quantize(x).permute(3, 1, 0, 2))
+    assert torch.equal(quantize(x.to(memory_format=torch.channels_last)), quantize(x))
 
 
 def test_what_is_no_number_stays_none():
@@ -149,18 +149,18 @@ def test_the_gradient_is_that_of_the_identity(options):
 
 @pytest.mark.usefixtures("fresh_compiler")
 def test_transforms_see_the_same_function():
-    quantise, x = quant.state_quant(3), torch.linspace(-2, 2, 15).reshape(3, 5)
-    assert torch.equal(torch.func.vmap(quantise)(x), quantise(x))
-    assert torch.equal(torch.func.vmap(torch.func.grad(lambda v: quantise(v).sum()))(x), torch.ones(3, 5))
-    assert torch.equal(torch.compile(quantise, fullgraph=True, backend="eager")(x), quantise(x))
+    quantize, x = quant.state_quant(3), torch.linspace(-2, 2, 15).reshape(3, 5)
+    assert torch.equal(torch.func.vmap(quantize)(x), quantize(x))
+    assert torch.equal(torch.func.vmap(torch.func.grad(lambda v: quantize(v).sum()))(x), torch.ones(3, 5))
+    assert torch.equal(torch.compile(quantize, fullgraph=True, backend="eager")(x), quantize(x))
 
 
 @pytest.mark.parametrize("make", [copy.deepcopy, lambda q: pickle.loads(pickle.dumps(q))])
 def test_a_copy_is_equal(make):
-    quantise = quant.state_quant(3, uniform=False)
-    twin = make(quantise)
-    assert twin == quantise
-    assert torch.equal(twin.levels, quantise.levels)
+    quantize = quant.state_quant(3, uniform=False)
+    twin = make(quantize)
+    assert twin == quantize
+    assert torch.equal(twin.levels, quantize.levels)
     assert repr(twin).startswith("state_quant(num_bits=3, uniform=False")
 
 
@@ -182,10 +182,10 @@ class Allocations(TorchDispatchMode):
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("num_bits", [2, 8, 12])
 def test_memory_grows_with_the_state_and_not_with_the_levels(num_bits, dtype):
-    quantise = quant.state_quant(num_bits)
+    quantize = quant.state_quant(num_bits)
     x = torch.rand(512, 1024).to(dtype).t().requires_grad_()
     with Allocations() as forward:
-        out = quantise(x)
+        out = quantize(x)
     assert 0 < forward.total <= 4 * x.nbytes
     with Allocations() as backward:
         out.backward(out.detach())

@@ -1,4 +1,4 @@
-"""Quantised weights: values in closed form, steps, gradient, training."""
+"""Quantized weights: values in closed form, steps, gradient, training."""
 
 import copy
 import math
@@ -34,16 +34,16 @@ def test_every_channel_has_a_step_of_its_own():
 
 def test_the_step_may_be_the_next_power_of_two():
     # 0.6 / 3 = 0.2, so 0.25
-    quantise = quant.weight_quant(3, power_of_two=True)
-    assert quantise.step(torch.tensor([0.6])).item() == 0.25
-    assert quantise(torch.tensor([0.6, -0.2, 0.1])).tolist() == [0.5, -0.25, 0]
+    quantize = quant.weight_quant(3, power_of_two=True)
+    assert quantize.step(torch.tensor([0.6])).item() == 0.25
+    assert quantize(torch.tensor([0.6, -0.2, 0.1])).tolist() == [0.5, -0.25, 0]
     # exactly a power of two stays
-    assert quantise.step(torch.tensor([0.75])).item() == 0.25
+    assert quantize.step(torch.tensor([0.75])).item() == 0.25
 
 
 def test_the_step_may_be_given_and_what_is_too_large_saturates():
-    quantise = quant.weight_quant(4, fraction_bits=3)
-    assert quantise(torch.tensor([0.9, -3.0, 0.3])).tolist() == [0.875, -0.875, 0.25]
+    quantize = quant.weight_quant(4, fraction_bits=3)
+    assert quantize(torch.tensor([0.9, -3.0, 0.3])).tolist() == [0.875, -0.875, 0.25]
 
 
 @settings(deadline=None, max_examples=80)
@@ -58,8 +58,8 @@ def test_weights_are_close_and_on_their_grid(num_bits, shape, scale, power_of_tw
     axis = data.draw(st.none() | st.integers(-len(shape), len(shape) - 1)) if shape else None
     generator = torch.Generator().manual_seed(data.draw(st.integers(0, 99)))
     weight = scale * torch.randn(shape, generator=generator, dtype=torch.float64)
-    quantise = quant.weight_quant(num_bits, axis, power_of_two)
-    rounded, step = quantise(weight), quantise.step(weight)
+    quantize = quant.weight_quant(num_bits, axis, power_of_two)
+    rounded, step = quantize(weight), quantize.step(weight)
     most = 2 ** (num_bits - 1) - 1
     multiples = rounded / step
     torch.testing.assert_close(multiples, multiples.round(), rtol=0, atol=1e-9 * most)
@@ -67,7 +67,7 @@ def test_weights_are_close_and_on_their_grid(num_bits, shape, scale, power_of_tw
     assert bool(((rounded - weight).abs() <= step / 2 * (1 + 1e-9)).all())
     if power_of_two:
         assert all(math.frexp(s)[0] == 0.5 for s in step.flatten().tolist())
-        assert torch.equal(quantise(rounded), rounded)
+        assert torch.equal(quantize(rounded), rounded)
 
 
 @pytest.mark.parametrize("options", [{}, {"channel_axis": 0}, {"power_of_two": True}, {"fraction_bits": 4}], ids=str)
@@ -98,11 +98,11 @@ def test_a_net_learns_with_rounded_weights():
     net = nn.Sequential(nn.Linear(5, 16), nn.ReLU(), nn.Linear(16, 2))
     for layer in (net[0], net[2]):
         parametrize.register_parametrization(layer, "weight", quant.weight_quant(3, channel_axis=0))
-    optimiser = torch.optim.Adam(net.parameters(), lr=0.02)
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.02)
     for _ in range(100):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         nn.functional.cross_entropy(net(x), y).backward()
-        optimiser.step()
+        optimizer.step()
     assert (net(x).argmax(1) == y).float().mean() > 0.95
     assert len(net[0].weight[0].unique()) <= 7
 

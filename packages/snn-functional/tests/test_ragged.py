@@ -106,7 +106,7 @@ def test_a_padded_accuracy_is_that_of_the_samples_alone(accuracy, seed):
     assert accuracy(padded, targets, lengths=lengths, return_silent=True) == pytest.approx(expected)
 
 
-def test_only_spikes_that_count_are_penalised():
+def test_only_spikes_that_count_are_penalized():
     spk = torch.ones(4, 2, 3)
     assert l1_rate_sparsity(0.5)(spk, lengths=[1, 3]) == 0.5 * (3 + 9)
     assert l1_rate_sparsity(0.5)(spk, mask=torch.eye(4, 2, dtype=torch.bool)) == 0.5 * (3 + 3)

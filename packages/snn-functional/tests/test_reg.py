@@ -1,4 +1,4 @@
-"""Regularisation: value, gradient, dtypes."""
+"""Regularization: value, gradient, dtypes."""
 
 import pytest
 import torch

@@ -87,7 +87,7 @@ def test_five_neurons_have_a_time_each():
     assert loss_fn(spk_out.roll(1, 0), times).item() == pytest.approx((1 / 30) ** 2)  # a step late, all of them
 
 
-def test_the_states_of_a_neuron_are_quantised():
+def test_the_states_of_a_neuron_are_quantized():
     thr = 5
     q_lif = quant.state_quant(num_bits=4, uniform=True, threshold=thr)
     lif = snn.Leaky(beta=0.5, threshold=thr, state_quant=q_lif)

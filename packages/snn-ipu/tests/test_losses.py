@@ -55,7 +55,7 @@ def test_a_loss_is_that_of_snn_functional(case, reduction, steps, batch, seed):
     torch.testing.assert_close(second.grad, first.grad, rtol=1e-6, atol=1e-12)
 
 
-def test_the_regulariser_is_that_of_snn_functional():
+def test_the_regularizer_is_that_of_snn_functional():
     spk = (torch.rand(5, 3, 4, dtype=torch.float64) > 0.5).double()
     labels = torch.tensor([0, 1, 2])
     expected = functional.ce_rate_loss()(spk, labels) + functional.l1_rate_sparsity(Lambda=0.01)(spk)

@@ -24,7 +24,7 @@ from .whole_graphs import chain
 LAYERS = {
     "linear": (nn.Linear(FEATURES, 3), (FEATURES,)),
     "convolution": (nn.Conv2d(2, 3, 2), (2, 5, 3)),
-    "normalised": (nn.BatchNorm1d(FEATURES), (FEATURES,)),
+    "normalized": (nn.BatchNorm1d(FEATURES), (FEATURES,)),
 }
 
 

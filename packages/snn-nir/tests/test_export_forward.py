@@ -74,7 +74,7 @@ def test_arithmetic_is_edges_and_scales(forward):
         lambda net, x: x.view(-1, 2, 3, 4),
     ],
 )
-def test_a_reshape_that_joins_neighbouring_axes_is_flatten(forward):
+def test_a_reshape_that_joins_neighboring_axes_is_flatten(forward):
     net = Calls(forward)
     x = torch.randn(5, 2, 3, 4)
     found = simulate(to_nir(net, x), x[None].numpy(), 1e-4)["output"][0]

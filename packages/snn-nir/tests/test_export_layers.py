@@ -99,7 +99,7 @@ def test_dropout_and_identity_leave_no_node():
     assert sorted(agree(net, 4).nodes) == ["0", "3", "input", "output"]
 
 
-def test_a_parametrised_weight_is_written_as_it_is_used():
+def test_a_parametrized_weight_is_written_as_it_is_used():
     class Doubled(nn.Module):
         def forward(self, x):
             return 2 * x
@@ -111,7 +111,7 @@ def test_a_parametrised_weight_is_written_as_it_is_used():
 
 
 def fitted(norm: nn.Module) -> nn.Module:
-    """A batch normalisation with other than its first statistics."""
+    """A batch normalization with other than its first statistics."""
     for tensor in (norm.running_mean, norm.weight, norm.bias):
         nn.init.normal_(tensor)
     nn.init.uniform_(norm.running_var, 0.5, 2.0)
@@ -200,7 +200,7 @@ def test_a_layer_left_in_training_mode_is_refused(layer):
 
 
 def test_batch_norm_without_statistics_is_refused():
-    with pytest.raises(NIRError, match=r"NIR410: 'batchnorm1d': .*normalises over the batch; keep running statistics"):
+    with pytest.raises(NIRError, match=r"NIR410: 'batchnorm1d': .*normalizes over the batch; keep running statistics"):
         to_nir(nn.BatchNorm1d(3, track_running_stats=False).eval(), torch.zeros(2, 3))
 
 

@@ -135,14 +135,14 @@ def test_recurrence_without_bias_has_one_of_zeros_that_does_not_learn():
 
 
 @pytest.mark.parametrize("node", [nir.Scale(np.linspace(-1, 1, 5)), nir.Linear(np.diag(np.linspace(-1, 1, 5)))])
-def test_one_weight_for_each_neuron_is_recognised(node):
+def test_one_weight_for_each_neuron_is_recognized(node):
     net = same(with_weight(node), exact=False)
     assert kinds(net) == ["Linear", "RLeaky"]
     assert net["lif"].V.tolist() == np.linspace(-1, 1, 5).tolist()
 
 
 @pytest.mark.parametrize("padding", [(1, 2), "same"])
-def test_a_recurrent_convolution_is_recognised(padding):
+def test_a_recurrent_convolution_is_recognized(padding):
     rng = np.random.default_rng(0)
     weight = nir.Conv2d((4, 6), rng.normal(0, 0.5, (2, 2, 3, 5)), 1, padding, 1, 1, rng.normal(0, 0.2, 2))
     nodes = {"input": nir.Input(np.array([2, 4, 6])), "lif": lif((2, 4, 6), tau=TAU, r=R, thr=1.0), "w": weight}

@@ -64,7 +64,7 @@ def test_a_surrogate_that_is_none_is_left_out(name):
 
 @pytest.mark.parametrize("simplify", [True, False])
 @pytest.mark.parametrize("delay", [True, False])
-def test_a_reset_that_only_the_metadata_tells_is_honoured(simplify, delay):
+def test_a_reset_that_only_the_metadata_tells_is_honored(simplify, delay):
     node = lif(tau=TAU, r=R, thr=THR)
     node.metadata = said(reset="subtract", reset_delay=delay)
     net = from_nir(chain(spread(), node), dt=DT, simplify=simplify)

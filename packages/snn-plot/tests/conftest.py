@@ -34,7 +34,7 @@ def ax():
 
 @pytest.fixture
 def untouched(ax):
-    """After the test, the current axes and the neighbour of `ax` must still be current and empty."""
+    """After the test, the current axes and the neighbor of `ax` must still be current and empty."""
     current = plt.gca()
     yield
     assert plt.gca() is current

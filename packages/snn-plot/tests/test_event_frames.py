@@ -1,4 +1,4 @@
-"""event_frames: every frame on the sheet at its place, its colours from its events."""
+"""event_frames: every frame on the sheet at its place, its colors from its events."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_off_is_blue_on_is_vermilion_and_both_are_dark(ax):
     assert ax.get_xlabel() == "2 × 2 pixels"
 
 
-def test_the_colour_grows_with_the_number_of_events_up_to_its_full_depth(ax):
+def test_the_color_grows_with_the_number_of_events_up_to_its_full_depth(ax):
     frames = torch.tensor([0, 1, 2, 4]).reshape(1, 1, 1, 4)
     event_frames(frames, ax=ax, vmax=2)
     shades = tile(ax, 0, 1, 4)[0, :, 2]

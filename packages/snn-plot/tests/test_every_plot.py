@@ -135,7 +135,7 @@ def test_without_axes_a_plot_draws_on_the_current_ones(name):
 
 
 @pytest.mark.parametrize("name", PLOTS.keys() - WITHOUT_LABELS)
-def test_both_axes_are_labelled_unless_the_user_has_labelled_them(name, ax):
+def test_both_axes_are_labeled_unless_the_user_has_labeled_them(name, ax):
     mine = ax.figure.axes[1]
     mine.set(xlabel="mine", ylabel="my own")
     films = [PLOTS[name].draw(PLOTS[name].data, axes) for axes in (ax, mine)]

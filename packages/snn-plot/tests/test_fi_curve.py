@@ -75,7 +75,7 @@ def test_a_population_is_averaged(ax):
     assert ax.lines[0].get_ydata().tolist() == [0, 0.5, 1]
 
 
-def test_several_neurons_are_told_apart_by_name_and_colour(ax):
+def test_several_neurons_are_told_apart_by_name_and_color(ax):
     fi_curve({"fast": lambda xs: xs > 0, "slow": lambda xs: xs > 1}, [0.5, 2], ax=ax, num_steps=3, linewidth=4)
     first, second = ax.lines
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["fast", "slow"]

@@ -90,7 +90,7 @@ def test_the_scale_starts_at_zero_and_ends_at_the_largest_rate_or_as_told(ax):
     assert other.child_axes == []
 
 
-def test_a_silent_recording_has_the_colour_of_zero(ax):
+def test_a_silent_recording_has_the_color_of_zero(ax):
     rate_heatmap(torch.zeros(5, 3), ax=ax, dt=0.1)
     mesh = ax.collections[0]
     assert mesh.get_clim() == (0, 10)

@@ -22,7 +22,7 @@ def stairs(ax):
 
 
 def beside(ax):
-    """Left border, width, height and colour of the bars of the dead and of the saturated neurons."""
+    """Left border, width, height and color of the bars of the dead and of the saturated neurons."""
     return [(bar.get_x(), bar.get_width(), bar.get_height(), to_hex(bar.get_facecolor())) for bar in ax.patches[1:]]
 
 

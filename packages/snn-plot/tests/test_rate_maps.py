@@ -68,7 +68,7 @@ def test_any_value_other_than_zero_is_one_spike(ax):
     assert sheet(ax).tolist() == [[0.5]]
 
 
-def test_a_silent_layer_has_the_colour_of_no_spikes(ax):
+def test_a_silent_layer_has_the_color_of_no_spikes(ax):
     rate_maps(torch.zeros(4, 2, 3, 3), ax=ax, dt=0.5)
     assert ax.images[0].get_clim() == (0, 2)
 

@@ -40,7 +40,7 @@ def test_the_curves_are_the_step_and_the_derivative(ax):
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["spike S", "derivative ∂S/∂U"]
 
 
-def test_several_surrogates_are_told_apart_by_name_and_colour(ax):
+def test_several_surrogates_are_told_apart_by_name_and_color(ax):
     surrogate_curve({"arctangent": Arctangent.apply, "logistic": torch.sigmoid}, ax=ax, linewidth=3)
     x, slope = lines(ax)["logistic"]
     np.testing.assert_allclose(slope, np.exp(-x) / (1 + np.exp(-x)) ** 2, rtol=1e-12)

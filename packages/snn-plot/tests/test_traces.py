@@ -67,7 +67,7 @@ def test_up_to_seven_traces_go_on_the_current_axes():
     assert len({line.get_color() for line in current.lines}) == 7
 
 
-def test_more_traces_on_given_axes_still_differ_in_colour(ax):
+def test_more_traces_on_given_axes_still_differ_in_color(ax):
     traces(torch.zeros(3, 11), ax=ax)
     assert len({tuple(line.get_color()) for line in ax.lines}) == 11
 

@@ -75,7 +75,7 @@ def test_a_linear_latency_comes_back_within_half_a_step(tau, first, clip):
 
 @pytest.mark.parametrize("steps", [2, 7, 100])
 @pytest.mark.parametrize("first", [0, 3])
-def test_a_normalised_latency_comes_back_within_half_a_step(steps, first):
+def test_a_normalized_latency_comes_back_within_half_a_step(steps, first):
     spikes = latency(VALUES, num_steps=steps + first, first_spike_time=first, normalize=True, linear=True)
     found = decode_latency(spikes, first_spike_time=first, normalize=True, linear=True)
     assert (found - VALUES)[VALUES >= 0.01].abs().max() <= 0.5 / (steps - 1) + 1e-12
@@ -127,7 +127,7 @@ def test_an_empty_batch_has_no_values(decode):
     assert decode(torch.zeros(5, 0, 3)).shape == (0, 3)
 
 
-def test_a_normalised_logarithmic_code_is_refused():
+def test_a_normalized_logarithmic_code_is_refused():
     with pytest.raises(ValueError, match=r"normalize is True.*linear=True"):
         decode_latency(torch.eye(3), normalize=True)
 

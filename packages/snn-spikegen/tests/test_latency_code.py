@@ -1,4 +1,4 @@
-"""Spike times: closed forms, normalisation, gradients."""
+"""Spike times: closed forms, normalization, gradients."""
 
 import math
 

@@ -8,17 +8,17 @@ import torch
 from snn_spikegen import latency, population, rate
 
 
-def test_a_field_answers_with_one_at_its_centre():
-    # N = 4 over [0, 1]: centres at -0.25, 0.25, 0.75, 1.25, width 0.5 / 1.5 = 1 / 3.
+def test_a_field_answers_with_one_at_its_center():
+    # N = 4 over [0, 1]: centers at -0.25, 0.25, 0.75, 1.25, width 0.5 / 1.5 = 1 / 3.
     responses = population(torch.tensor([0.25, 0.75], dtype=torch.float64), 4)
     assert responses[0, 1] == responses[1, 2] == 1
-    # The next centre is 1.5 widths away, the one after it 3.
+    # The next center is 1.5 widths away, the one after it 3.
     assert responses[0].tolist() == pytest.approx([math.exp(-1.125), 1, math.exp(-1.125), math.exp(-4.5)])
 
 
-def test_three_fields_have_the_middle_of_the_range_at_their_centre():
+def test_three_fields_have_the_middle_of_the_range_at_their_center():
     responses = population(torch.tensor([2.0], dtype=torch.float64), 3, low=-1, high=5, overlap=2)
-    # Centres at -4, 2, 8, width 3: two widths to the others.
+    # Centers at -4, 2, 8, width 3: two widths to the others.
     assert responses[0].tolist() == pytest.approx([math.exp(-2), 1, math.exp(-2)])
 
 
@@ -28,7 +28,7 @@ def test_the_code_of_a_mirrored_value_is_the_mirrored_code(neurons):
     torch.testing.assert_close(population(data, neurons).flip(-1), population(1 - data, neurons))
 
 
-def test_every_value_of_the_range_is_near_some_centre():
+def test_every_value_of_the_range_is_near_some_center():
     responses = population(torch.linspace(-3, 3, 101, dtype=torch.float64), 7, low=-3, high=3)
     # Never farther than half a distance, which is 0.75 widths.
     assert responses.amax(-1).min() >= math.exp(-(0.75**2) / 2) - 1e-12

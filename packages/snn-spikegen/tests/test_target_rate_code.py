@@ -67,7 +67,7 @@ def test_poisson_spikes_come_as_often_as_the_rate_says():
     spikes, times = target_rate_code(steps, 0, rate, "poisson", generator=seeded())
     # Binomial: 3000 with a standard deviation of 45.8; five of them.
     assert abs(len(times) - 3000) < 5 * math.sqrt(steps * rate * (1 - rate))
-    # Two steps in a row fire with p^2 = 0.09 if they are independent: 900, and since neighbouring pairs share a step
+    # Two steps in a row fire with p^2 = 0.09 if they are independent: 900, and since neighboring pairs share a step
     # the variance is T (p^2 (1 - p^2) + 2 (p^3 - p^4)) = 1197.
     assert abs((spikes[1:] * spikes[:-1]).sum().item() - 900) < 5 * math.sqrt(1197)
 

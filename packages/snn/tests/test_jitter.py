@@ -37,12 +37,12 @@ def test_brightness_stays_between_dark_and_full():
     assert changed.max() <= 1 + 1e-6
 
 
-def test_a_shift_alone_moves_the_centre_of_mass_by_at_most_its_limit():
+def test_a_shift_alone_moves_the_center_of_mass_by_at_most_its_limit():
     most = Jitter(angle=0.0, scale=0.0, shear=0.0, shift=0.5)
     image = torch.zeros(1, 1, 7, 5)
     image[..., 3, 2] = 1
     changed = jitter(image.expand(50, -1, -1, -1), generator(), most)[:, 0]
-    # linear interpolation keeps the mass of a point and moves its centre by the shift itself
+    # linear interpolation keeps the mass of a point and moves its center by the shift itself
     assert torch.allclose(changed.sum((1, 2)), torch.ones(50), atol=1e-5)
     rows = (changed.sum(2) * torch.arange(7.0)).sum(1) - 3
     columns = (changed.sum(1) * torch.arange(5.0)).sum(1) - 2

@@ -1,1 +1,1 @@
-"""How well the tasks of ``snn demo`` are learnt, over several seeds, and how long that takes."""
+"""How well the tasks of ``snn demo`` are learned, over several seeds, and how long that takes."""

@@ -1,4 +1,4 @@
-"""Losses, accuracies, penalties and quantised states."""
+"""Losses, accuracies, penalties and quantized states."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ def _penalty(library: Any, draw: Draw) -> Call:
     return Call(lambda: penalty(spk), (spk,))
 
 
-def _quantised(bits: int, *shape: int) -> Callable[[Any, Draw], Call]:
+def _quantized(bits: int, *shape: int) -> Callable[[Any, Draw], Call]:
     def make(library: Any, draw: Draw) -> Call:
-        quantise, mem = library.quant.state_quant(num_bits=bits), draw.uniform(*shape).requires_grad_()
-        return Call(lambda: quantise(mem), (mem,))
+        quantize, mem = library.quant.state_quant(num_bits=bits), draw.uniform(*shape).requires_grad_()
+        return Call(lambda: quantize(mem), (mem,))
 
     return make
 
@@ -70,17 +70,17 @@ CASES = [
     Case("l1_rate_sparsity", "losses", _RECORDING, _penalty),
     Case(
         "state_quant",
-        "quantisation",
+        "quantization",
         f"a state [{BATCH}, {CLASSES}], 8 bits",
-        _quantised(8, BATCH, CLASSES),
+        _quantized(8, BATCH, CLASSES),
         differs="one of its levels is 0",
     ),
     Case(
         "state_quant, a sequence",
-        "quantisation",
+        "quantization",
         f"states [{STEPS}, {BATCH}, {CLASSES}], 2 bits",
-        _quantised(2, STEPS, BATCH, CLASSES),
+        _quantized(2, STEPS, BATCH, CLASSES),
         differs="one of its levels is 0",
     ),
-    Case("StateQuant", "quantisation", f"a state [{BATCH}, {CLASSES}], 16 levels", _rounded),
+    Case("StateQuant", "quantization", f"a state [{BATCH}, {CLASSES}], 16 levels", _rounded),
 ]

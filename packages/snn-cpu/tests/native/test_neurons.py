@@ -245,12 +245,12 @@ def test_training_goes_as_with_the_loop() -> None:
 
     def losses(forward: Callable[[snn.SpikingNeuron], Tensor]) -> list[float]:
         neuron = NEURONS["Leaky"]()
-        optimiser, seen = torch.optim.Adam(neuron.parameters(), lr=0.02), []
+        optimizer, seen = torch.optim.Adam(neuron.parameters(), lr=0.02), []
         for _ in range(20):
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             loss = (forward(neuron).mean(0) - target).square().mean()
             loss.backward()
-            optimiser.step()
+            optimizer.step()
             seen.append(loss.item())
         return seen
 

@@ -14,7 +14,7 @@ __all__ = ["LengthBatches"]
 
 
 class LengthBatches(Sampler[list[int]]):
-    """Draw batches of samples that are neighbours in length, the batches in random order.
+    """Draw batches of samples that are neighbors in length, the batches in random order.
 
     It is the ``batch_sampler`` of a ``torch.utils.data.DataLoader``. Every sample comes once an epoch. Samples of one
     length are shuffled before batches are cut, and the order of the batches after it; both follow from ``(seed,

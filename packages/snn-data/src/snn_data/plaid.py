@@ -22,7 +22,7 @@ def plaid() -> Split[LabelledSequences]:
     lamp, fan, fridge, hairdryer, heater, incandescent light bulb, laptop, microwave, vacuum, washing machine. They are
     unequal in number, in the training part from 13 to 88, and the parts are those of the UCR archive.
 
-    sktime is under the BSD 3-Clause licence; neither it nor the file names a licence of the data.
+    sktime is under the BSD 3-Clause license; neither it nor the file names a license of the data.
 
     Returns:
         ``(train, test)`` of 537 samples each, with ``data``, float32 sequences of shape ``[T_i, 1]``, ``targets``,

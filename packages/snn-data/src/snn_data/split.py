@@ -1,4 +1,4 @@
-"""The two parts of a data set, and the seeded, stratified split of a labelled one."""
+"""The two parts of a data set, and the seeded, stratified split of a labeled one."""
 
 from __future__ import annotations
 

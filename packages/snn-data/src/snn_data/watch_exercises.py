@@ -24,7 +24,7 @@ def watch_exercises() -> tuple[LabelledSequences, Tensor]:
 
     Nobody should be in both parts of a split, so there is none: `group_split` by subject makes one.
 
-    seglearn is under the BSD 3-Clause licence; neither it nor the file names a licence of the data.
+    seglearn is under the BSD 3-Clause license; neither it nor the file names a license of the data.
 
     Returns:
         ``(recordings, subjects)``: the recordings with ``data``, float32 sequences of shape ``[T_i, 6]``, ``targets``,

@@ -39,7 +39,7 @@ def by_class(recording: Tensor, population_code: bool, num_classes: int) -> Tens
 
     Args:
         recording: Outputs ``[T, B, C]``.
-        population_code: Whether C / K neighbouring outputs form a class; if not, every output is a class.
+        population_code: Whether C / K neighboring outputs form a class; if not, every output is a class.
         num_classes: Number of classes K.
 
     Returns:

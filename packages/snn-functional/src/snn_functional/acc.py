@@ -62,7 +62,7 @@ def accuracy_rate(
     Args:
         spk_out: Output spikes ``[num_steps, batch, num_outputs]``, any real dtype.
         targets: Labels ``[batch]``, integers.
-        population_code: Whether a class is the sum of ``num_outputs / num_classes`` neighbouring outputs.
+        population_code: Whether a class is the sum of ``num_outputs / num_classes`` neighboring outputs.
         num_classes: Number of classes; needed with ``population_code=True``, without effect otherwise.
         lengths: Number of steps of each sample ``[batch]``, where they differ; what comes after does not count.
         mask: Steps that count ``[num_steps, batch]``, bool, in place of ``lengths``.

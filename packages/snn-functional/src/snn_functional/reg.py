@@ -1,4 +1,4 @@
-"""Regularisation of recorded spikes."""
+"""Regularization of recorded spikes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class l1_rate_sparsity:  # noqa: N801
         >>> l1_rate_sparsity(Lambda=0.5)(torch.ones(3, 2, 1))
         tensor(3.)
 
-    Source: Cramer et al., The Heidelberg Spiking Data Sets (2022), activity regularisation.
+    Source: Cramer et al., The Heidelberg Spiking Data Sets (2022), activity regularization.
     """
 
     __name__ = "l1_rate_sparsity"

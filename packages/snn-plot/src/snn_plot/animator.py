@@ -34,7 +34,7 @@ def animator(
         ax: Axes to draw on; its frame and ticks are hidden.
         num_steps: How many steps to show; all if None or False.
         interval: Delay between frames in milliseconds.
-        cmap: Matplotlib colour map, scaled to the smallest and largest value of `data`.
+        cmap: Matplotlib color map, scaled to the smallest and largest value of `data`.
 
     Returns:
         The animation; keep it in a variable, and ``save`` or display it: see `Animation`.

@@ -83,7 +83,7 @@ def time_by_neuron(data: Any, *, time_first: bool = True, name: str = "data", fi
 
 
 def require_finite(array: np.ndarray, name: str) -> None:
-    """Refuse NaN and infinity, which have no place, height or colour.
+    """Refuse NaN and infinity, which have no place, height or color.
 
     Args:
         array: From `to_array`.

@@ -22,7 +22,7 @@ def binned_rate(spk: np.ndarray, window: int, unit: float) -> tuple[np.ndarray, 
         unit: Duration of a step: seconds give a rate in Hz, 1 gives spikes per step.
 
     Returns:
-        Rates ``[stretch, neuron]``, and the ``[stretch + 1]`` borders in time, where step ``t`` is centred on
+        Rates ``[stretch, neuron]``, and the ``[stretch + 1]`` borders in time, where step ``t`` is centered on
         ``t * unit``.
 
     Example:

@@ -39,9 +39,9 @@ def event_frames(
 ) -> Axes:
     r"""Draw frames of events as one sheet: blue where it grew darker, vermilion where it grew brighter.
 
-    .. math:: colour = ground \cdot \textstyle\prod_p \left(1 - \min(n_p / v_{max}, 1)\,(1 - colour_p)\right)
+    .. math:: color = ground \cdot \textstyle\prod_p \left(1 - \min(n_p / v_{max}, 1)\,(1 - color_p)\right)
 
-    A pixel with events of both polarities takes both colours and is dark.
+    A pixel with events of both polarities takes both colors and is dark.
 
     Args:
         frames: Number of events, 0 or more, tensor, array or list: ``[time, 2, height, width]`` with OFF before ON,
@@ -50,7 +50,7 @@ def event_frames(
         dt: Duration of a frame in seconds; frames are named by their step if None.
         steps: Which frames to draw, at most as many as there are room for; eight spread over the recording if None.
         columns: Frames in a row; at most four if None.
-        vmax: Events in a pixel that give the full colour; the largest number drawn if None.
+        vmax: Events in a pixel that give the full color; the largest number drawn if None.
         **artist: Passed to ``Axes.imshow``.
 
     Returns:
@@ -99,14 +99,14 @@ def event_frames(
     sheet = np.zeros((rows * pitch_y, in_a_row * pitch_x - (pitch_x - width), 4))
     for i, step in enumerate(chosen):
         top, left = i // in_a_row * pitch_y + pitch_y - height, i % in_a_row * pitch_x
-        sheet[top : top + height, left : left + width, :3] = _colours(counts[step] / full)
+        sheet[top : top + height, left : left + width, :3] = _colors(counts[step] / full)
         sheet[top : top + height, left : left + width, 3] = 1
         name = f"step {step}" if dt is None else f"{step * unit:g} s"
         ax.text(left - 0.5, top - 0.6, name, ha="left", va="bottom", fontsize="small")
     style: dict[str, Any] = {"interpolation": "nearest", "origin": "upper"}
     ax.imshow(sheet, **style | artist)
     if counts.shape[1] == 2:
-        handles = [Patch(color=colour, label=label) for label, colour in POLARITIES.items()]
+        handles = [Patch(color=color, label=label) for label, color in POLARITIES.items()]
         ax.legend(handles=handles, loc="upper right", bbox_to_anchor=(1, 0), ncols=2, frameon=False)
     ax.set(xticks=[], yticks=[])
     for spine in ax.spines.values():
@@ -128,10 +128,10 @@ def _chosen(steps: Sequence[int] | None, num_steps: int) -> list[int]:
     return wanted.tolist()
 
 
-def _colours(shares: np.ndarray) -> np.ndarray:
-    """The colours of one frame, ``[height, width, RGB]``, for the shares of the full colour ``[polarity, ...]``."""
+def _colors(shares: np.ndarray) -> np.ndarray:
+    """The colors of one frame, ``[height, width, RGB]``, for the shares of the full color ``[polarity, ...]``."""
     inks = list(POLARITIES.values())[-len(shares) :]
-    colours = np.full((*shares.shape[1:], 3), GROUND)
+    colors = np.full((*shares.shape[1:], 3), GROUND)
     for share, ink in zip(shares, inks, strict=True):
-        colours *= 1 - np.minimum(share, 1)[..., None] * (1 - np.array(to_rgb(ink)))
-    return colours
+        colors *= 1 - np.minimum(share, 1)[..., None] * (1 - np.array(to_rgb(ink)))
+    return colors

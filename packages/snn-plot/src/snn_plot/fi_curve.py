@@ -14,7 +14,7 @@ from snn_plot.arrays import require_finite, to_array
 from snn_plot.axes import given_or_current, label_value, step_seconds
 from snn_plot.callables import named_callables
 from snn_plot.numbers import is_whole
-from snn_plot.palette import line_colours
+from snn_plot.palette import line_colors
 
 __all__ = ["fi_curve"]
 
@@ -74,9 +74,9 @@ def fi_curve(
     rates = {name: _rates(one, currents, int(num_steps)) / unit for name, one in responses.items()}
     ax = given_or_current(ax, "fi_curve")
 
-    for (name, rate), colour in zip(rates.items(), line_colours(len(rates)), strict=True):
+    for (name, rate), color in zip(rates.items(), line_colors(len(rates)), strict=True):
         style: dict[str, Any] = {"linewidth": 1.5} | ({"label": name} if name else {})
-        style |= {} if artist.keys() & {"c", "color"} else {"color": colour}
+        style |= {} if artist.keys() & {"c", "color"} else {"color": color}
         ax.plot(currents, rate, **style | artist)
     if not ax.get_xlabel():
         ax.set_xlabel("Input (membrane units per step)")

@@ -1,11 +1,11 @@
-"""Colours that stay apart for readers with colour-vision deficiency."""
+"""Colors that stay apart for readers with color-vision deficiency."""
 
 from __future__ import annotations
 
 import matplotlib
 import numpy as np
 
-__all__ = ["BLUE", "BAND", "DISTINCT", "ORANGE", "VERMILION", "line_colours"]
+__all__ = ["BLUE", "BAND", "DISTINCT", "ORANGE", "VERMILION", "line_colors"]
 
 BLUE = "#0072B2"
 VERMILION = "#D55E00"
@@ -14,21 +14,21 @@ ORANGE = "#E69F00"
 # Okabe and Ito's set, darkest first; its yellow is left out because a thin line of it vanishes on white.
 DISTINCT = (BLUE, VERMILION, "#009E73", "#CC79A7", ORANGE, "#56B4E9", "#7F7F7F")
 
-# A neutral half-transparent grey reads on light and on dark backgrounds.
+# A neutral half-transparent gray reads on light and on dark backgrounds.
 BAND = (0.5, 0.5, 0.5, 0.12)
 
 
-def line_colours(count: int) -> list[str | tuple[float, ...]]:
-    """One colour a line: the distinct set while it lasts, else evenly spaced from a sequential map.
+def line_colors(count: int) -> list[str | tuple[float, ...]]:
+    """One color a line: the distinct set while it lasts, else evenly spaced from a sequential map.
 
     Args:
         count: Number of lines.
 
     Returns:
-        `count` matplotlib colours.
+        `count` matplotlib colors.
 
     Example:
-        >>> line_colours(2)
+        >>> line_colors(2)
         ['#0072B2', '#D55E00']
 
     Source: Okabe and Ito, Color Universal Design (2008); viridis is matplotlib's.

@@ -79,10 +79,10 @@ def raster(
 
 
 def _marks(ax: Axes, artist: dict[str, Any], num_steps: int, neurons: int, spikes: int) -> dict[str, Any]:
-    """The user's scatter arguments, completed so that neighbouring rows and steps stay apart."""
+    """The user's scatter arguments, completed so that neighboring rows and steps stay apart."""
     marks = dict(artist)
     if not marks.keys() & {"c", "color", "facecolor", "facecolors", "edgecolor", "edgecolors"}:
-        # the text colour of the user's style contrasts with its background
+        # the text color of the user's style contrasts with its background
         marks["c"] = matplotlib.rcParams["text.color"]
     if not marks.keys() & {"s", "marker"}:
         points = 72 / ax.figure.dpi

@@ -1,4 +1,4 @@
-"""How fast each neuron fired, over time: one coloured cell a neuron and stretch of time."""
+"""How fast each neuron fired, over time: one colored cell a neuron and stretch of time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from snn_plot.arrays import time_by_neuron
 from snn_plot.axes import given_or_current, label_time, label_value, step_seconds
 from snn_plot.binning import binned_rate, whole_window
-from snn_plot.colour_bar import colour_bar
+from snn_plot.color_bar import color_bar
 from snn_plot.rows import label_rows, names_for, row_order
 
 __all__ = ["rate_heatmap"]
@@ -33,7 +33,7 @@ def rate_heatmap(
     colorbar: bool = True,
     **artist: Any,
 ) -> Axes:
-    r"""Draw the firing rate of every neuron over time as colours.
+    r"""Draw the firing rate of every neuron over time as colors.
 
     .. math:: r_i[k] = \frac{1}{n_k\,\Delta t} \sum_{t \in k} [\,S_i[t] \neq 0\,]
 
@@ -77,11 +77,11 @@ def rate_heatmap(
     rates, edges = binned_rate(spikes[:, rows], window, unit)
     style: dict[str, Any] = {"cmap": "viridis", "rasterized": True}
     if "norm" not in artist:
-        # a silent recording has the colour of 0, not of the middle of the scale
+        # a silent recording has the color of 0, not of the middle of the scale
         style |= {"vmin": 0, "vmax": rates.max() or 1 / unit}
     cells = ax.pcolormesh(edges, np.arange(neurons + 1) - 0.5, rates.T, **style | artist)
     if colorbar:
-        colour_bar(ax, cells, "Firing rate (spikes per step)" if dt is None else "Firing rate (Hz)")
+        color_bar(ax, cells, "Firing rate (spikes per step)" if dt is None else "Firing rate (Hz)")
     label_time(ax, dt)
     label_value(ax, "Neuron")
     label_rows(ax, names, rows)

@@ -92,13 +92,13 @@ def rate_histogram(
         style["color"] = BLUE
     ax.stairs(counts, edges / unit, **style | artist)
     width = edges[1] / unit
-    for chosen, left, colour, text in (
+    for chosen, left, color, text in (
         (dead, -width, VERMILION, ("dead: never fires", "dead: never fire")),
         (full, edges[-1] / unit, ORANGE, ("saturated: fires all the time", "saturated: fire all the time")),
     ):
         if count := int(chosen.sum()):
             label = f"{count} {text[count > 1]}"
-            ax.bar(left, count, width, align="edge", color=colour, label=label)
+            ax.bar(left, count, width, align="edge", color=color, label=label)
     if dead.any() or full.any():
         ax.legend()
     whole_ticks(ax.yaxis)

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from snn_plot.arrays import require_finite, to_array
 from snn_plot.axes import given_or_current, label_value, step_seconds
-from snn_plot.colour_bar import colour_bar
+from snn_plot.color_bar import color_bar
 from snn_plot.numbers import is_whole
 
 __all__ = ["rate_maps"]
@@ -79,14 +79,14 @@ def rate_maps(
         sheet[top : top + height, left : left + width] = rate
     style: dict[str, Any] = {"cmap": "viridis", "interpolation": "nearest", "origin": "upper"}
     if "norm" not in artist:
-        # a silent layer has the colour of 0, not of the middle of the scale
+        # a silent layer has the color of 0, not of the middle of the scale
         style |= {"vmin": 0, "vmax": rates.max() or 1 / unit}
     image = ax.imshow(sheet, **style | artist)
     ax.set_xticks(np.arange(in_a_row) * (width + 1) + (width - 1) / 2, [str(i) for i in range(in_a_row)])
     starts = [str(row * in_a_row) for row in range(rows)]
     ax.set_yticks(np.arange(rows) * (height + 1) + (height - 1) / 2, starts)
     if colorbar:
-        colour_bar(ax, image, "Firing rate (spikes per step)" if dt is None else "Firing rate (Hz)")
+        color_bar(ax, image, "Firing rate (spikes per step)" if dt is None else "Firing rate (Hz)")
     if not ax.get_xlabel():
         ax.set_xlabel("Channels after the first of the row")
     label_value(ax, "First channel of the row")

@@ -15,7 +15,7 @@ from snn_plot.arrays import require_finite, to_array
 from snn_plot.axes import given_or_current, label_value
 from snn_plot.callables import named_callables
 from snn_plot.numbers import is_number, pair
-from snn_plot.palette import line_colours
+from snn_plot.palette import line_colors
 
 __all__ = ["surrogate_curve"]
 
@@ -39,7 +39,7 @@ def surrogate_curve(
 
     .. math:: S = H(U - \vartheta), \qquad \frac{\partial S}{\partial U} \text{ as autograd gives it}
 
-    With `mem`, grey bars show where the membranes are: those under a flat part of the derivative learn nothing. Their
+    With `mem`, gray bars show where the membranes are: those under a flat part of the derivative learn nothing. Their
     scale is in the legend.
 
     Args:
@@ -85,9 +85,9 @@ def surrogate_curve(
         ax.add_patch(StepPatch(height, borders, fill=True, color="0.8", label=label, transform=across, zorder=0.5))
     for i, (spk, _) in enumerate(curves.values()):
         ax.plot(x, spk, color="0.4", linestyle="--", linewidth=1.2, label="_" if i else "spike S")
-    for (name, (_, slope)), colour in zip(curves.items(), line_colours(len(curves)), strict=True):
+    for (name, (_, slope)), color in zip(curves.items(), line_colors(len(curves)), strict=True):
         style: dict[str, Any] = {"linewidth": 1.8, "label": name or "derivative ∂S/∂U"}
-        style |= {} if artist.keys() & {"c", "color"} else {"color": colour}
+        style |= {} if artist.keys() & {"c", "color"} else {"color": color}
         ax.plot(x, slope, **style | artist)
     if not ax.get_xlabel():
         ax.set_xlabel("U − ϑ, membrane above threshold (membrane units)")

@@ -13,7 +13,7 @@ from matplotlib.gridspec import GridSpec
 from snn_plot.arrays import time_by_neuron
 from snn_plot.axes import given_or_current, label_time, label_value, step_seconds
 from snn_plot.numbers import is_number, is_whole, pair
-from snn_plot.palette import BLUE, DISTINCT, line_colours
+from snn_plot.palette import BLUE, DISTINCT, line_colors
 from snn_plot.rows import names_for, texts
 
 __all__ = ["traces"]
@@ -137,8 +137,8 @@ def traces(
         return axes
 
     ax = given_or_current(ax, "traces")
-    for i, colour in enumerate(line_colours(mem.shape[1])):
-        (line,) = ax.plot(time, mem[:, i], **_line_style(artist, colour))
+    for i, color in enumerate(line_colors(mem.shape[1])):
+        (line,) = ax.plot(time, mem[:, i], **_line_style(artist, color))
         if names:
             line.set_label(names[i])
         if spikes is not None:
@@ -171,10 +171,10 @@ def _grid(neurons: int, dim: tuple[int, int], titles: list[str] | None) -> np.nd
     return axes.reshape(rows, columns)
 
 
-def _line_style(artist: dict[str, Any], colour: Any) -> dict[str, Any]:
+def _line_style(artist: dict[str, Any], color: Any) -> dict[str, Any]:
     style = dict(artist)
     if not style.keys() & {"c", "color"}:
-        style["color"] = colour
+        style["color"] = color
     if not style.keys() & {"lw", "linewidth"}:
         style["linewidth"] = 1.2
     return style

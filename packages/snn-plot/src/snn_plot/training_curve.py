@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from snn_plot.arrays import to_array
 from snn_plot.axes import given_or_current, label_value, whole_ticks
-from snn_plot.palette import line_colours
+from snn_plot.palette import line_colors
 
 __all__ = ["training_curve"]
 
@@ -59,11 +59,11 @@ def training_curve(
                 f"training_curve needs {called[name]} of shape [epochs], one value or more, got {list(values.shape)}"
             )
     ax = given_or_current(ax, "training_curve")
-    for (name, values), colour in zip(series.items(), line_colours(len(series)), strict=True):
+    for (name, values), color in zip(series.items(), line_colors(len(series)), strict=True):
         style: dict[str, Any] = {"linewidth": 1.5, "label": name} if name else {"linewidth": 1.5}
         # a line of one point is invisible, and a few points are read better as points
         style |= {"marker": "o", "markersize": 3} if len(values) <= 30 else {}
-        style |= {} if artist.keys() & {"c", "color"} else {"color": colour}
+        style |= {} if artist.keys() & {"c", "color"} else {"color": color}
         ax.plot(np.arange(1, len(values) + 1), values, **style | artist)
     whole_ticks(ax.xaxis)
     if not ax.get_xlabel():

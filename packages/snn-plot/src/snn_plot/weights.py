@@ -1,4 +1,4 @@
-"""The weights of a layer, as colours."""
+"""The weights of a layer, as colors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from snn_plot.arrays import require_finite, to_array
 from snn_plot.axes import given_or_current, label_value, whole_ticks
-from snn_plot.colour_bar import colour_bar
+from snn_plot.color_bar import color_bar
 
 __all__ = ["weights"]
 
@@ -76,7 +76,7 @@ def weights(
         ax.set_yticks(np.arange(rows) * height + (height - 1) / 2, [str(i) for i in range(rows)])
         across, down = "Input channel", "Output channel"
     if colorbar:
-        colour_bar(ax, image, "Weight")
+        color_bar(ax, image, "Weight")
     if not ax.get_xlabel():
         ax.set_xlabel(across)
     label_value(ax, down)

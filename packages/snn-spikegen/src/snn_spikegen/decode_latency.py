@@ -38,7 +38,7 @@ def decode_latency(
         threshold: Threshold of the code, in (0, 1).
         tau: Time constant in steps, above 0.
         first_spike_time: Step f of the earliest spike.
-        normalize: Whether the code was normalised; only with ``linear=True``.
+        normalize: Whether the code was normalized; only with ``linear=True``.
         linear: Whether the code was linear, and not logarithmic.
 
     Returns:

@@ -16,7 +16,7 @@ def population(data: Tensor, num_neurons: int, low: float = 0, high: float = 1, 
         \mu_i = l + \frac{2 i - 3}{2} \cdot \frac{h - l}{N - 2}, \qquad
         \sigma = \frac{1}{\gamma} \cdot \frac{h - l}{N - 2}, \qquad i = 1, \ldots, N
 
-    The centres lie a constant distance apart, the first and the last one half a distance outside the range. Responses
+    The centers lie a constant distance apart, the first and the last one half a distance outside the range. Responses
     are probabilities for ``rate`` and values for ``latency``, which make spikes of them.
 
     Args:
@@ -24,7 +24,7 @@ def population(data: Tensor, num_neurons: int, low: float = 0, high: float = 1, 
         num_neurons: Number of neurons N for every value, at least 3.
         low: Lower end l of the range.
         high: Upper end h of the range, above ``low``.
-        overlap: How many widths of a field the distance between two centres is (gamma), above 0.
+        overlap: How many widths of a field the distance between two centers is (gamma), above 0.
 
     Returns:
         Responses in [0, 1], ``[*shape, num_neurons]``, in the floating dtype of ``data`` (the default dtype for
@@ -59,6 +59,6 @@ def population(data: Tensor, num_neurons: int, low: float = 0, high: float = 1, 
             f"data lie in {list(extent)}, outside of low={lower} and high={upper}; widen these, or clamp data"
         )
     spacing = (upper - lower) / (neurons - 2)
-    centres = lower + spacing * (torch.arange(neurons, dtype=values.dtype, device=values.device) - 0.5)
-    distance = (values.unsqueeze(-1) - centres) * (gamma / spacing)
+    centers = lower + spacing * (torch.arange(neurons, dtype=values.dtype, device=values.device) - 0.5)
+    distance = (values.unsqueeze(-1) - centers) * (gamma / spacing)
     return torch.exp(-0.5 * distance.square()).to(floating_dtype(data))

@@ -12,7 +12,7 @@ Module = TypeVar("Module", bound=nn.Module)
 
 
 class Bounded(nn.Module):
-    r"""Parametrisation of a constant by the logistic function, :math:`c = l + (h - l)\,\sigma(r)` with r learned.
+    r"""Parametrization of a constant by the logistic function, :math:`c = l + (h - l)\,\sigma(r)` with r learned.
 
     Args:
         low: Lower end l of the range.
@@ -54,11 +54,11 @@ class Bounded(nn.Module):
 
 
 def bounded(neuron: Module, *names: str, low: float = 0.0, high: float = 1.0) -> Module:
-    """Keep learned constants of a neuron inside a range, whatever the optimiser does.
+    """Keep learned constants of a neuron inside a range, whatever the optimizer does.
 
     A decay that is clamped has no gradient once it has left [0, 1], and never returns. Bounded, it approaches the ends
     and always has a gradient. The constants keep their values, are learned from now on, and appear in the
-    ``state_dict`` as ``parametrizations.<name>.original``. Call it before making the optimiser. A neuron made so is
+    ``state_dict`` as ``parametrizations.<name>.original``. Call it before making the optimizer. A neuron made so is
     saved by its ``state_dict``; torch refuses to pickle it.
 
     Args:
@@ -87,9 +87,9 @@ def bounded(neuron: Module, *names: str, low: float = 0.0, high: float = 1.0) ->
             f"bounded takes names of constants of {type(neuron).__name__} ({', '.join(constants)}), got "
             f"{', '.join(names) or 'none'}"
         )
-    parametrisation = Bounded(low, high)
+    parametrization = Bounded(low, high)
     for name in names:
-        parametrisation.right_inverse(constants[name].detach())  # raises before anything is changed
+        parametrization.right_inverse(constants[name].detach())  # raises before anything is changed
     for name in names:
         value = constants[name].detach()
         if name in neuron._buffers:

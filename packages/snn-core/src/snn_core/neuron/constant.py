@@ -79,9 +79,9 @@ class HasConstants(nn.Module):
             name: The attribute that will hold it.
             value: A number, or a tensor that broadcasts against the state from the right (one value per neuron, or
                 ``(C, 1, 1)`` per channel); NumPy's numbers and arrays too. Integers become floating point.
-            learn: Whether an optimiser may change it.
+            learn: Whether an optimizer may change it.
             low: Lower end of its range, given together with ``high``. A constant that is learned stays in between,
-                whatever the optimiser does, as by :func:`~snn_core.bounded`: the parameter is then
+                whatever the optimizer does, as by :func:`~snn_core.bounded`: the parameter is then
                 ``parametrizations.<name>.original``, and torch saves the neuron by its ``state_dict``, but does not
                 pickle it.
             high: Upper end of its range.

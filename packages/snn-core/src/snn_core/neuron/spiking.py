@@ -29,7 +29,7 @@ class SpikingNeuron(Familiar, Temporal):
 
     1. :math:`R = \Theta(U - \vartheta)` of the incoming membrane, detached from the graph,
     2. integrate, with the reset by R,
-    3. quantise the states, if asked to,
+    3. quantize the states, if asked to,
     4. fire, :math:`S = g\,\Theta(U' - \vartheta)`, with the surrogate's gradient,
     5. with ``reset_delay=False``, reset by the spikes of this step in place of those of the step before.
 

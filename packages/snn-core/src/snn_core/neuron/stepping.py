@@ -1,4 +1,4 @@
-"""One time step of a neuron, and a sequence of them: where reset, quantisation and firing stand around the equation."""
+"""One time step of a neuron, and a sequence of them: where reset, quantization and firing stand around the equation."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ class Stepping(Firing):
             state = integrated(self, x, state)
         state = type(state)._make([as_dtype(s, x.dtype) for s in state])
         if self.state_quant:
-            state = self._quantised(state)
+            state = self._quantized(state)
         fired = self._crossing(self.membrane(state))
         emitted = self.emit(state, fired)
         if not delayed:
@@ -165,7 +165,7 @@ class Stepping(Firing):
             above = above & winner(mem - self.threshold)
         return above.to(mem.dtype)
 
-    def _quantised(self, state: Any) -> Any:
+    def _quantized(self, state: Any) -> Any:
         return type(state)._make([self.state_quant(s) for s in state])
 
     def unroll(self, xs: Tensor, state: Any = None, *, trace: bool = False) -> tuple[Tensor, Any]:

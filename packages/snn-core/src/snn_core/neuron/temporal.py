@@ -170,7 +170,7 @@ class Temporal(nn.Module):
         return self
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        # spelled out for parametrised modules, which torch copies without asking __getstate__
+        # spelled out for parametrized modules, which torch copies without asking __getstate__
         twin = type(self).__new__(type(self))
         memo[id(self)] = twin
         twin.__setstate__(copy.deepcopy(Temporal.__getstate__(self), memo))

@@ -1,4 +1,4 @@
-"""Batch normalisation through time: statistics and scale of every time step's own."""
+"""Batch normalization through time: statistics and scale of every time step's own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from snn_core.sequence.folding import Folding
 
 
 class _BatchNormTT(Temporal, nn.ModuleList):
-    """A list of batch normalisations, one for each time step, without bias."""
+    """A list of batch normalizations, one for each time step, without bias."""
 
     keeps_by_sample: ClassVar[bool] = True
 
@@ -30,7 +30,7 @@ class _BatchNormTT(Temporal, nn.ModuleList):
         for norm in self:
             norm.register_parameter("bias", None)
 
-    def __getitem__(self, index: Any) -> Any:  # pyrefly: ignore[bad-override]  (narrower overloads, same behaviour)
+    def __getitem__(self, index: Any) -> Any:  # pyrefly: ignore[bad-override]  (narrower overloads, same behavior)
         return nn.ModuleList(list(self)[index]) if isinstance(index, slice) else super().__getitem__(index)
 
     @watched
@@ -41,7 +41,7 @@ class _BatchNormTT(Temporal, nn.ModuleList):
             x: Input of one step, ``[batch, features, ...]``.
 
         Returns:
-            The normalised step, of the same shape.
+            The normalized step, of the same shape.
 
         Raises:
             ValueError: If there are more steps than entries.
@@ -75,7 +75,7 @@ class _BatchNormTT(Temporal, nn.ModuleList):
 
 
 class BatchNormTT1d(_BatchNormTT):
-    r"""Batch normalisation through time of feature vectors.
+    r"""Batch normalization through time of feature vectors.
 
     .. math:: y[t] = \gamma[t]\,\frac{x[t] - \mu[t]}{\sqrt{\sigma^2[t] + \epsilon}}
 
@@ -109,7 +109,7 @@ class BatchNormTT1d(_BatchNormTT):
 
 
 class BatchNormTT2d(_BatchNormTT):
-    r"""Batch normalisation through time of images; as :class:`~snn_core.BatchNormTT1d`.
+    r"""Batch normalization through time of images; as :class:`~snn_core.BatchNormTT1d`.
 
     Args:
         input_features: Channels C of the input.

@@ -26,7 +26,7 @@ class LeakyParallel(WholeSequence, Firing):
         input_size: Features of the input.
         hidden_size: Number of neurons.
         beta: Membrane decay per step, clamped to [0, 1]: a scalar, or one per neuron. None leaves the recurrent weights
-            as initialised, on the diagonal.
+            as initialized, on the diagonal.
         bias: Whether the layer has biases.
         threshold: Membrane potential above which a neuron fires.
         dropout: Must be 0; put an ``nn.Dropout`` after the layer.

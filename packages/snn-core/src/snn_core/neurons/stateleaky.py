@@ -94,8 +94,8 @@ class StateLeaky(WholeSequence, LIF):
     def membrane(self, state: Any) -> Tensor:
         return self.state_quant(state.mem) if self.state_quant else state.mem
 
-    def _quantised(self, state: Any) -> Any:
-        return state  # what is seen of the membrane is quantised, not what it integrates
+    def _quantized(self, state: Any) -> Any:
+        return state  # what is seen of the membrane is quantized, not what it integrates
 
     def step(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         if self.kernel_truncation_steps is not None:

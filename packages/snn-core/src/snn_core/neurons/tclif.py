@@ -49,7 +49,7 @@ class TCLIF(SpikingNeuron):
         >>> spk, dendrite, mem
         (tensor([[1.]]), tensor([[2.2500]]), tensor([[1.6250]]))
 
-    Source: Zhang et al., TC-LIF: a two-compartment spiking neuron model for long-term sequential modelling (2024).
+    Source: Zhang et al., TC-LIF: a two-compartment spiking neuron model for long-term sequential modeling (2024).
     """
 
     class State(NamedTuple):

@@ -43,7 +43,7 @@ def RTRL(
         net: An ``nn.Sequential`` with one spiking layer: an ``nn.Linear`` and after it neurons that do not see each
             other. Before these there is nothing that learns, after them nothing that has a state.
         dataloader: As in :func:`TBPTT`.
-        optimizer: Optimiser of the net's parameters.
+        optimizer: Optimizer of the net's parameters.
         criterion: As in :func:`TBPTT`, of single steps ``[1, batch, ...]``.
         num_steps: For how many steps to show data without time; not given where the data has its own.
         time_var: Whether the data has a time axis, ``[T, batch, ...]``; else it is ``[batch, ...]``.

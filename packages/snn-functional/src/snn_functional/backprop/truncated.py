@@ -41,7 +41,7 @@ def TBPTT(
         dataloader: Pairs of data and targets; or, for samples that differ in length, triples of padded data, targets
             and the number of steps of each sample ``[batch]``. What comes after these does not count, and the longest
             sample ends the batch; ``criterion`` and ``regularization`` are then passed ``lengths``.
-        optimizer: Optimiser of the net's parameters.
+        optimizer: Optimizer of the net's parameters.
         criterion: A loss such as ``functional.ce_rate_loss()``, or any function of a recording ``[K, batch, ...]`` and
             the targets that returns a scalar. It gets the spikes, or the membrane where its attribute ``recording``
             is ``"mem_out"``, as that of the membrane losses is. A count is that of K steps.
@@ -100,7 +100,7 @@ def BPTT(
     Args:
         net: As in :func:`TBPTT`.
         dataloader: As in :func:`TBPTT`.
-        optimizer: Optimiser of the net's parameters.
+        optimizer: Optimizer of the net's parameters.
         criterion: As in :func:`TBPTT`, of all steps.
         num_steps: For how many steps to show data without time; not given where the data has its own.
         time_var: Whether the data has a time axis, ``[T, batch, ...]``; else it is ``[batch, ...]``.

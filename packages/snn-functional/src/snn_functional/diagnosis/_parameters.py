@@ -47,12 +47,12 @@ def _zeros(name: str, path: str, value: torch.Tensor) -> Iterator[Finding]:
             path,
             rows / len(value),
             f"{rows} of {len(value)} rows of {name!r} are 0: what they lead to is not fed.",
-            "Initialise the weights at random; after pruning, prune the neurons too.",
+            "Initialize the weights at random; after pruning, prune the neurons too.",
         )
 
 
 def untrained(evidence: Evidence) -> Iterator[Finding]:
-    """Parameters that are to be learned, such as those of ``learn_beta``, and that the optimiser does not have."""
+    """Parameters that are to be learned, such as those of ``learn_beta``, and that the optimizer does not have."""
     if evidence.optimizer is None:
         return
     trained = {id(p) for group in evidence.optimizer.param_groups for p in group["params"]}
@@ -63,15 +63,15 @@ def untrained(evidence: Evidence) -> Iterator[Finding]:
             "not_optimised",
             "",
             len(left),
-            "The optimiser has no parameter of this net: they are those of another one.",
-            "Make the optimiser of net.parameters(), after everything that exchanges parameters.",
+            "The optimizer has no parameter of this net: they are those of another one.",
+            "Make the optimizer of net.parameters(), after everything that exchanges parameters.",
         )
     elif left:
         yield warning(
             "not_optimised",
             left[0].rpartition(".")[0],
             len(left),
-            f"The optimiser does not have {listed(left)}, which would be learned: learn_beta and its like only make "
+            f"The optimizer does not have {listed(left)}, which would be learned: learn_beta and its like only make "
             "a constant a parameter.",
-            "Make the optimiser of net.parameters() after snn.bounded, or freeze them by requires_grad_(False).",
+            "Make the optimizer of net.parameters() after snn.bounded, or freeze them by requires_grad_(False).",
         )

@@ -16,7 +16,7 @@ class Limits:
     """From where on a diagnosis reports what it measures.
 
     Two of them are the rounding of float32, below which a number is lost when it is added to a larger one. The others
-    are judgements: change them where they do not fit your net.
+    are judgments: change them where they do not fit your net.
 
     Args:
         share: Share of a layer's neurons, in [0, 1], from which on it is reported that they are dead, saturated or out

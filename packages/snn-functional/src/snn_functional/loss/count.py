@@ -10,10 +10,10 @@ from torch import Tensor
 from snn_functional._numbers import share
 from snn_functional._steps import Steps
 from snn_functional._total import total
-from snn_functional.loss._labelled_loss import LabelledLoss, cross_entropy
+from snn_functional.loss._labeled_loss import LabeledLoss, cross_entropy
 
 
-class ce_count_loss(LabelledLoss):  # noqa: N801
+class ce_count_loss(LabeledLoss):  # noqa: N801
     r"""Cross entropy of the spike counts.
 
     .. math:: l_b = \mathrm{CE}\big(\textstyle\sum_t S_{tb},\ y_b\big)
@@ -21,7 +21,7 @@ class ce_count_loss(LabelledLoss):  # noqa: N801
     With a population code the counts of a class are summed.
 
     Args:
-        population_code: Whether a class is the sum of ``num_outputs / num_classes`` neighbouring outputs.
+        population_code: Whether a class is the sum of ``num_outputs / num_classes`` neighboring outputs.
         num_classes: Number of classes; needed with ``population_code=True``, without effect otherwise.
         reduction: ``"mean"`` or ``"sum"`` over the batch, or ``"none"``.
         weight: Weight of each class ``[num_classes]``, by which the losses of its samples are multiplied; the mean is
@@ -52,7 +52,7 @@ class ce_count_loss(LabelledLoss):  # noqa: N801
         return cross_entropy(total(outputs), targets)
 
 
-class mse_count_loss(LabelledLoss):  # noqa: N801
+class mse_count_loss(LabeledLoss):  # noqa: N801
     r"""Squared distance of the spike counts from the counts wanted, per step.
 
     .. math:: l_{bc} = \frac{1}{T} \big(\textstyle\sum_t S_{tbc} - N_{bc}\big)^2, \qquad
@@ -64,7 +64,7 @@ class mse_count_loss(LabelledLoss):  # noqa: N801
     Args:
         correct_rate: Share of the steps in which the correct class shall fire, in [0, 1].
         incorrect_rate: Share of the steps in which the others shall fire, in [0, 1].
-        population_code: Whether a class is the sum of ``num_outputs / num_classes`` neighbouring outputs.
+        population_code: Whether a class is the sum of ``num_outputs / num_classes`` neighboring outputs.
         num_classes: Number of classes; needed with ``population_code=True``, without effect otherwise.
         reduction: ``"mean"`` or ``"sum"`` over batch and classes, or ``"none"``.
         weight: Weight of each class ``[num_classes]``; the mean is divided by the sum of the samples' weights.

@@ -77,7 +77,7 @@ class LossFunctions:
         return spk_out.device, spk_out.size(0), spk_out.size(-1)
 
     def _population_code(self, spk_out: Tensor, num_classes: int, num_outputs: int) -> Tensor:
-        """Spike counts ``[batch, num_classes]``, each the sum of ``num_outputs / num_classes`` neighbouring outputs."""
+        """Spike counts ``[batch, num_classes]``, each the sum of ``num_outputs / num_classes`` neighboring outputs."""
         check_population(True, num_classes)
         return by_class(spk_out[..., :num_outputs], True, num_classes).sum(0)
 

@@ -12,10 +12,10 @@ from torch.nn import functional as F
 from snn_functional._highest import highest
 from snn_functional._numbers import finite
 from snn_functional._steps import Steps
-from snn_functional.loss._labelled_loss import LabelledLoss, cross_entropy
+from snn_functional.loss._labeled_loss import LabeledLoss, cross_entropy
 
 
-class ce_max_membrane_loss(LabelledLoss):  # noqa: N801
+class ce_max_membrane_loss(LabeledLoss):  # noqa: N801
     r"""Cross entropy of the highest membrane that each output reaches.
 
     .. math:: l_b = \mathrm{CE}\big(\max_t U_{tb},\ y_b\big)
@@ -55,7 +55,7 @@ class ce_max_membrane_loss(LabelledLoss):  # noqa: N801
         return cross_entropy(highest(steps.only(outputs, float("-inf"))), targets)
 
 
-class mse_membrane_loss(LabelledLoss):  # noqa: N801
+class mse_membrane_loss(LabeledLoss):  # noqa: N801
     r"""Squared distance of the membrane from a target, averaged over time.
 
     .. math:: l_{bc} = \frac{1}{T} \sum_t \big(U_{tbc} - Y_{tbc}\big)^2

@@ -7,10 +7,10 @@ from typing import ClassVar
 from torch import Tensor
 
 from snn_functional._steps import Steps
-from snn_functional.loss._labelled_loss import LabelledLoss, cross_entropy
+from snn_functional.loss._labeled_loss import LabeledLoss, cross_entropy
 
 
-class ce_rate_loss(LabelledLoss):  # noqa: N801
+class ce_rate_loss(LabeledLoss):  # noqa: N801
     r"""Cross entropy of the spikes at every step, averaged over time.
 
     .. math:: l_b = \frac{1}{T} \sum_t \mathrm{CE}(S_{tb}, y_b)
@@ -19,7 +19,7 @@ class ce_rate_loss(LabelledLoss):  # noqa: N801
     are summed at every step.
 
     Args:
-        population_code: Whether a class is the sum of ``num_outputs / num_classes`` neighbouring outputs.
+        population_code: Whether a class is the sum of ``num_outputs / num_classes`` neighboring outputs.
         num_classes: Number of classes; needed with ``population_code=True``, without effect otherwise.
         reduction: ``"mean"`` or ``"sum"`` over the batch, or ``"none"``.
         weight: Weight of each class ``[num_classes]``, by which the losses of its samples are multiplied; the mean is

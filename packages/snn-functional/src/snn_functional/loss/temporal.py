@@ -14,12 +14,12 @@ from snn_functional._numbers import real
 from snn_functional._placed import placed
 from snn_functional._spike_times import spike_times
 from snn_functional._steps import Steps
-from snn_functional.loss._labelled_loss import LabelledLoss, cross_entropy
+from snn_functional.loss._labeled_loss import LabeledLoss, cross_entropy
 
 INVERSES = ("negate", "reciprocal")
 
 
-class mse_temporal_loss(LabelledLoss):  # noqa: N801
+class mse_temporal_loss(LabeledLoss):  # noqa: N801
     r"""Squared distance of spike times from the times wanted, as shares of the sequence.
 
     .. math:: l_{bc} = \Big(\frac{t_{bc} - \hat t_{bc}}{T}\Big)^2
@@ -132,7 +132,7 @@ class mse_temporal_loss(LabelledLoss):  # noqa: N801
         return off.expand(-1, *outputs.shape[1:]).scatter(-1, index, on.expand(-1, len(labels), 1))
 
 
-class ce_temporal_loss(LabelledLoss):  # noqa: N801
+class ce_temporal_loss(LabeledLoss):  # noqa: N801
     r"""Cross entropy of spike times, the earliest output being the answer.
 
     .. math:: l_b = \mathrm{CE}(-t_b, y_b) \quad\text{or}\quad \mathrm{CE}\big(1 / (t_b + 1),\ y_b\big)

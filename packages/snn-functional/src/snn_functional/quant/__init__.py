@@ -1,4 +1,4 @@
-"""Quantised states and weights for training, and quantised nets run on integers."""
+"""Quantized states and weights for training, and quantized nets run on integers."""
 
 from snn_functional.quant.grid import fixed_point
 from snn_functional.quant.integer_net import IntegerNet, integer

@@ -147,7 +147,7 @@ class IntegerLeaky(Temporal):
 
 
 def _shifted(integers: Tensor, bits: int, rounding: str) -> Tensor:
-    """Integers divided by ``2**bits`` and rounded; halves to the even neighbour, or all downwards."""
+    """Integers divided by ``2**bits`` and rounded; halves to the even neighbor, or all downwards."""
     if bits == 0 or rounding == "floor":
         return integers >> bits
     # an odd quotient lifts exactly a half over the border

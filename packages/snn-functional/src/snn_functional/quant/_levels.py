@@ -1,4 +1,4 @@
-"""The levels of a quantised state, and the borders between them."""
+"""The levels of a quantized state, and the borders between them."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ def base_of(num_bits: int) -> float:
     return _BASES.get(num_bits, _FINEST_BASE)
 
 
-def geometric(count: int, low: float, centre: float, high: float, base: float) -> list[float]:
-    """Levels between two ends, whose steps shrink by ``base`` towards a centre that is no level itself.
+def geometric(count: int, low: float, center: float, high: float, base: float) -> list[float]:
+    """Levels between two ends, whose steps shrink by ``base`` towards a center that is no level itself.
 
     The levels are shared out in proportion to the two ranges.
 
     Args:
         count: Number of levels.
         low: The lowest level.
-        centre: Where the levels are densest.
+        center: Where the levels are densest.
         high: The highest level.
         base: Factor from one step to the next.
 
     Returns:
         The levels, ascending.
     """
-    below = int(count * ((centre - low) / (high - low)))
-    down = _distances(below, centre - low, base)
-    up = _distances(count - below, high - centre, base)
-    return [centre - d for d in reversed(down)] + [centre + d for d in up]
+    below = int(count * ((center - low) / (high - low)))
+    down = _distances(below, center - low, base)
+    up = _distances(count - below, high - center, base)
+    return [center - d for d in reversed(down)] + [center + d for d in up]
 
 
 def _distances(count: int, reach: float, base: float) -> list[float]:
-    """Growing distances from a centre, the last of them ``reach``."""
+    """Growing distances from a center, the last of them ``reach``."""
     powers = [base**j for j in reversed(range(count))]
     room = sum(powers) / reach if reach else float("inf")
     return list(accumulate(power / room for power in powers))

@@ -49,7 +49,7 @@ class fixed_point:  # noqa: N801
     Args:
         num_bits: n, from 2 to 32, the sign included.
         fraction_bits: f, from 0 to 24.
-        rounding: ``"nearest"``, halves to the even neighbour; or ``"floor"``, as a shift of the bits rounds.
+        rounding: ``"nearest"``, halves to the even neighbor; or ``"floor"``, as a shift of the bits rounds.
 
     Shape:
         any, floating point; the rounded numbers have the same shape, dtype and device.
@@ -61,8 +61,8 @@ class fixed_point:  # noqa: N801
     Example:
         >>> import torch
         >>> from snn_functional import quant
-        >>> quantise = quant.fixed_point(num_bits=4, fraction_bits=2)
-        >>> quantise(torch.tensor([-9.0, 0.125, 0.3, 1.0]))
+        >>> quantize = quant.fixed_point(num_bits=4, fraction_bits=2)
+        >>> quantize(torch.tensor([-9.0, 0.125, 0.3, 1.0]))
         tensor([-2.0000,  0.0000,  0.2500,  1.0000])
 
     Source: Jacob et al., Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference

@@ -1,4 +1,4 @@
-"""A quantised net, run on integers alone."""
+"""A quantized net, run on integers alone."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def integer(net: nn.Module, inputs: fixed_point | None = None) -> IntegerNet:
         The net on integers, int64, at rest.
 
     Raises:
-        TypeError: If ``net`` or one of its layers is of another kind, a state is not quantised to a grid, or a
+        TypeError: If ``net`` or one of its layers is of another kind, a state is not quantized to a grid, or a
             surrogate is not one of :mod:`snn_core.surrogate`.
         ValueError: If a constant is not on a grid, a layer has an option that integers cannot follow, or a bound is
             too large for the net's dtype.

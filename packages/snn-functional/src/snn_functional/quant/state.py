@@ -1,4 +1,4 @@
-"""Quantised states of a neuron: the nearest of a few levels."""
+"""Quantized states of a neuron: the nearest of a few levels."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ class state_quant:  # noqa: N801
     Example:
         >>> import snn_core as snn
         >>> from snn_functional import quant
-        >>> quantise = quant.state_quant(num_bits=2, upper_limit=1)
-        >>> quantise.levels
+        >>> quantize = quant.state_quant(num_bits=2, upper_limit=1)
+        >>> quantize.levels
         tensor([-1.,  0.,  1.,  2.])
-        >>> lif = snn.Leaky(beta=0.5, state_quant=quantise)
+        >>> lif = snn.Leaky(beta=0.5, state_quant=quantize)
         >>> lif(torch.tensor([0.4, 0.6, 9.0]))[1]
         tensor([0., 1., 2.])
 
@@ -137,6 +137,6 @@ class state_quant:  # noqa: N801
         count = 2**self.num_bits
         if self.uniform:
             return torch.linspace(low, high, count, dtype=dtype, device="cpu")
-        centre = float(self.threshold) if self.thr_centered else 0.0
+        center = float(self.threshold) if self.thr_centered else 0.0
         base = base_of(self.num_bits) if self.multiplier is None else self.multiplier
-        return torch.tensor(geometric(count, low, centre, high, base), dtype=dtype, device="cpu")
+        return torch.tensor(geometric(count, low, center, high, base), dtype=dtype, device="cpu")

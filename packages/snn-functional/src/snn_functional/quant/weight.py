@@ -1,4 +1,4 @@
-"""Quantised weights in training."""
+"""Quantized weights in training."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class weight_quant(nn.Module):  # noqa: N801
     .. math:: Q(w) = s\,\mathrm{clamp}\big(\mathrm{round}(w / s),\ -m,\ m\big), \qquad m = 2^{b-1} - 1
 
     The step s is :math:`\max|w| / m`, so that the largest weight stays; it follows the weights and has no gradient of
-    its own. It is a parametrisation: ``parametrize.register_parametrization(layer, "weight", weight_quant(4))`` trains
+    its own. It is a parametrization: ``parametrize.register_parametrization(layer, "weight", weight_quant(4))`` trains
     the layer with rounded weights and keeps the unrounded ones as ``layer.parametrizations.weight.original``. It serves
-    for a bias, and for the beta or threshold of a neuron, too. Halves are rounded to the even neighbour. Weights that
+    for a bias, and for the beta or threshold of a neuron, too. Halves are rounded to the even neighbor. Weights that
     are all 0 stay so; one that is not finite makes all that share its step NaN.
 
     Args:
@@ -94,7 +94,7 @@ class weight_quant(nn.Module):  # noqa: N801
         return weight
 
     def step(self, weight: Tensor) -> Tensor:
-        """The step s between neighbouring weights.
+        """The step s between neighboring weights.
 
         Args:
             weight: Weights of any shape, floating point.

@@ -52,7 +52,7 @@ class SynopsCount:
 
     Attributes:
         layers: Operations by layer name, over all steps and samples.
-        uncounted: Names of the modules with parameters whose operations are not in it, such as normalisations and LSTM
+        uncounted: Names of the modules with parameters whose operations are not in it, such as normalizations and LSTM
             cells.
 
     Raises:

@@ -173,7 +173,7 @@ def _takes(*allowed: int) -> Callable[..., None]:
 
 def _layer_norm(node: dict[str, Any], axes: dict[str, int], batched: set[str]) -> None:
     if len(_argument(node, 1, "normalized_shape", [])) >= _first(node, axes, batched):
-        raise _Mixes("normalises over the samples")
+        raise _Mixes("normalizes over the samples")
 
 
 _MANY = tuple(range(2, 9))

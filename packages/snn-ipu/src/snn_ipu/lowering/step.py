@@ -89,7 +89,7 @@ def _follow(module: nn.Module, path: str, recorder: Recorder) -> None:
             message = f"{type(module).__name__} has a forward of its own"
             recorder.refuse("IPU004", message, "override integrate in place of forward")
         if isinstance(module, Temporal) and not isinstance(module, SpikingNeuron):
-            remedy = "use Leaky, Synaptic, Alpha or Lapicque, and GroupNorm or LayerNorm to normalise"
+            remedy = "use Leaky, Synaptic, Alpha or Lapicque, and GroupNorm or LayerNorm to normalize"
             recorder.refuse("IPU004", f"{type(module).__name__} is not lowered", remedy)
 
     def leave(_: nn.Module, __: Any, out: Any) -> None:

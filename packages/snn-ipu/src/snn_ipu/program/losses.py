@@ -68,7 +68,7 @@ REDUCTIONS = ("mean", "mean_of_samples", "sum")
 
 
 def loss(outputs: list[Tensor], labels: Tensor, description: dict[str, Any]) -> Tensor:
-    r"""The loss of a batch, with its regularisation.
+    r"""The loss of a batch, with its regularization.
 
     .. math:: L = \frac{1}{n} \sum_b w_{y_b} l_b + \Lambda \sum S
 

@@ -27,7 +27,7 @@ def check(graph: nir.NIRGraph, profile: str = "nir") -> list[Finding]:
 
     Args:
         graph: The graph.
-        profile: ``"nir"`` for what every graph must fulfil; ``"nir<=1.0.4"`` for the older format too; the name of a
+        profile: ``"nir"`` for what every graph must fulfill; ``"nir<=1.0.4"`` for the older format too; the name of a
             framework that :func:`~snn_nir.predict` knows, for what its importer does to the graph too.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Batch normalisation with fixed statistics to NIR: into the layer before, or as a layer of its own."""
+"""Batch normalization with fixed statistics to NIR: into the layer before, or as a layer of its own."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def draw_batch_norm(layer: Any, signal: Signal, where: str) -> Any:
 
 def _affine(layer: Any, where: str) -> tuple[np.ndarray, np.ndarray]:
     if layer.running_mean is None:
-        found = f"{type(layer).__name__}(track_running_stats=False) normalises over the batch"
+        found = f"{type(layer).__name__}(track_running_stats=False) normalizes over the batch"
         raise refusal("NIR410", repr(where), found, "keep running statistics")
     mean, variance = (array_of(s, torch.float64) for s in (layer.running_mean, layer.running_var))
     factor = 1 / np.sqrt(variance + layer.eps)

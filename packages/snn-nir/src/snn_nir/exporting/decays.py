@@ -15,7 +15,7 @@ from snn_nir.graphs.values import array_of
 
 Constant = float | Tensor | np.ndarray
 
-_NEIGHBOURS = 4  # floating-point numbers on each side of a time constant
+_NEIGHBORS = 4  # floating-point numbers on each side of a time constant
 
 
 def broadcast(value: Constant, shape: tuple[int, ...], where: str) -> np.ndarray:
@@ -90,13 +90,13 @@ class Leak:
         return self.field(np.where(decay == 1, dt * 2.0**bits, tau))
 
     def _paired(self, tau: np.ndarray, gain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Neighbours of tau and r with a product (1 - d) r that rounds to the gain itself.
+        """Neighbors of tau and r with a product (1 - d) r that rounds to the gain itself.
 
         A spike of 1 then moves the membrane by exactly 1, and not above a threshold of 1.
         """
         chosen, (r, done) = tau, self._resistance(gain, tau)
         longer = shorter = tau
-        for _ in range(_NEIGHBOURS):
+        for _ in range(_NEIGHBORS):
             longer = np.nextafter(longer, self._type(np.inf))
             shorter = np.maximum(np.nextafter(shorter, self._type(0)), np.minimum(tau, self._dt_above))
             for beside in (longer, shorter):
@@ -115,7 +115,7 @@ class Leak:
         return r, np.logical_and.reduce([rise * r == self.field(gain) for rise in rises])
 
     def _divided(self, gain: np.ndarray, rise: Any) -> tuple[np.ndarray, np.ndarray]:
-        """The quotient r, or a neighbour of it, and whether its product with the divisor is the gain again."""
+        """The quotient r, or a neighbor of it, and whether its product with the divisor is the gain again."""
         wanted = self.field(gain)
         r = self.field(wanted / rise)
         for end in (np.inf, -np.inf):

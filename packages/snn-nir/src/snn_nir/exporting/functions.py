@@ -137,7 +137,7 @@ def _scaled(node: Call, signal: Signal, factor: Tensor, drawing: Drawing) -> Sig
 
 
 def _flatten(node: Call, arguments: list[Any], value: Tensor, drawing: Drawing) -> Signal:
-    """A reshape that joins neighbouring axes."""
+    """A reshape that joins neighboring axes."""
     signal: Signal = arguments[0]
     before, after = signal.shape, tuple(value.shape[1:])
     if tuple(value.shape[:1]) == () or math.prod(before) != math.prod(after):
@@ -150,7 +150,7 @@ def _flatten(node: Call, arguments: list[Any], value: Tensor, drawing: Drawing) 
         if joined > 0 and after == (*before[:start], math.prod(before[start : end + 1]), *before[end + 1 :]):
             flat = flattening(signal, start + 1, end + 1, repr(node.name))
             return Signal((drawing.add(node.name, flat, signal),), after, signal.dtype)
-    raise _refused(node, f"shape {before} becomes {after}", "NIR only joins neighbouring axes, by Flatten")
+    raise _refused(node, f"shape {before} becomes {after}", "NIR only joins neighboring axes, by Flatten")
 
 
 _RULES: tuple[tuple[set[Any], Callable[..., Signal]], ...] = (

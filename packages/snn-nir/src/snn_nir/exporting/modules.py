@@ -77,7 +77,7 @@ def draw_module(
         signal: Its input.
         value: Its output for the sample.
         drawing: The graph.
-        before: A node whose output this layer alone takes; a batch normalisation goes into it.
+        before: A node whose output this layer alone takes; a batch normalization goes into it.
 
     Returns:
         Its output.

@@ -21,7 +21,7 @@ from snn_nir.graphs.metadata import node_metadata, surrogate_entries
 
 _LEFT_OUT = {
     "inhibition": "one neuron's spikes depend on the others'",
-    "state_quant": "states are quantised",
+    "state_quant": "states are quantized",
     "drops_input": "a reset to zero clears the input of its step",
 }
 _LEARNABLE = ("alpha", "beta", "threshold", "graded_spikes_factor", "recurrent.V")

@@ -20,7 +20,7 @@ _DRAWINGS: dict[type[SpikingNeuron], Draw] = {}
 _STEP = (  # what a step is made of, from its arguments to what it returns
     *("integrate", "membrane", "subtract", "clear", "emit", "remember", "driven", "fire", "graded", "advance", "step"),
     *("clears_first", "resets", "forward", "bind", "outputs", "output_names", "state_shape"),
-    *("_crossing", "_fired_where_positive", "_reset_signal", "_quantised"),
+    *("_crossing", "_fired_where_positive", "_reset_signal", "_quantized"),
 )
 
 

@@ -19,7 +19,7 @@ def check_parameters(node: nir.NIRNode, where: str) -> None:
     """Refuse a node whose parameters do not fit each other.
 
     Args:
-        node: The node, as :func:`snn_nir.graphs.normalizing.normalised` gives it.
+        node: The node, as :func:`snn_nir.graphs.normalizing.normalized` gives it.
         where: Its path, for the error.
 
     Raises:
@@ -61,7 +61,7 @@ def fixed_shapes(node: nir.NIRNode, where: str) -> tuple[Shape | None, Shape | N
     """The shapes that a node's own fields settle.
 
     Args:
-        node: The node, normalised and checked.
+        node: The node, normalized and checked.
         where: Its path, for the error.
 
     Returns:
@@ -100,7 +100,7 @@ def output_shape(node: nir.NIRNode, shape: Shape, where: str) -> Shape:
     """The shape that a node gives for the shape that it takes.
 
     Args:
-        node: The node, normalised and checked, no graph.
+        node: The node, normalized and checked, no graph.
         shape: Shape of one sample at its input.
         where: Its path, for the error.
 

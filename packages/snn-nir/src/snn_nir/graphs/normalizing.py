@@ -13,7 +13,7 @@ from snn_nir.graphs.fields import PRIMITIVES, type_name
 from snn_nir.graphs.values import array_of
 
 
-def normalised(node: nir.NIRNode, where: str) -> nir.NIRNode:
+def normalized(node: nir.NIRNode, where: str) -> nir.NIRNode:
     """A copy of a node whose values are NumPy arrays and whose sizes are plain numbers of one form.
 
     Tensors become arrays; ``stride=2`` of a two-dimensional node becomes ``(2, 2)``. Nothing is allocated for values
@@ -32,7 +32,7 @@ def normalised(node: nir.NIRNode, where: str) -> nir.NIRNode:
 
     Example:
         >>> pool = nir.SumPool2d(kernel_size=2, stride=np.array([2, 1]), padding=0)
-        >>> normalised(pool, "pool").kernel_size
+        >>> normalized(pool, "pool").kernel_size
         array([2, 2])
     """
     name = type_name(node, where)
@@ -46,14 +46,14 @@ def normalised(node: nir.NIRNode, where: str) -> nir.NIRNode:
             setattr(new, field, _real_array(value, f"node {where!r}, {field}"))
     axes = {"Conv1d": 1, "Conv2d": 2, "SumPool2d": 2, "AvgPool2d": 2}.get(name)
     if axes is not None:
-        _normalise_sizes(new, name, axes, where)
+        _normalize_sizes(new, name, axes, where)
     elif name == "Flatten":
         for field in ("start_dim", "end_dim"):
             setattr(new, field, ints(getattr(node, field), f"node {where!r}, {field}", axes=1)[0])
     return new
 
 
-def _normalise_sizes(new: Any, name: str, axes: int, where: str) -> None:
+def _normalize_sizes(new: Any, name: str, axes: int, where: str) -> None:
     least = {"stride": 1, "dilation": 1, "kernel_size": 1, "padding": 0, "input_shape": 1}
     for field, lowest in least.items():
         value = getattr(new, field, None)

@@ -13,7 +13,7 @@ import numpy as np
 from snn_nir.codes import NIRError, refusal
 from snn_nir.graphs.fields import NEURONS, PRIMITIVES, place, type_name
 from snn_nir.graphs.node_shapes import Shape, check_parameters, fixed_shapes, output_shape
-from snn_nir.graphs.normalizing import normalised
+from snn_nir.graphs.normalizing import normalized
 
 MAX_DEPTH = 32
 _MAX_FILLED = 2**22  # neurons that a single number may stand for
@@ -122,7 +122,7 @@ class _Inference:
             if len(ports) == 1 and fixed_shapes(ports[0], path)[0] is not None:
                 self._nest(name, None)
             return
-        new = normalised(node, path)
+        new = normalized(node, path)
         if self.filled is not None:
             self._fill(new, path, None)
         check_parameters(new, path)

@@ -154,7 +154,7 @@ def _of_node(name: str, node: nir.NIRNode, reading: str) -> Iterable[Evidence]:
         tau, gain = np.broadcast_arrays(tau, gain)
         says = gain != 1
         if says.any():
-            own = reading if tau_name and not (gain_name == "w_in" and reading == _ROCKPOOL) else _NORMALISED
+            own = reading if tau_name and not (gain_name == "w_in" and reading == _ROCKPOOL) else _NORMALIZED
             with np.errstate(all="ignore"):
                 steps = _READINGS[own](tau[says], gain[says])
             text = own.replace("tau", tau_name or "1").replace("r", gain_name) if own != _ROCKPOOL else own
@@ -171,11 +171,11 @@ def _product_logarithm(x: np.ndarray) -> np.ndarray:
     return w
 
 
-_NORMALISED = "dt = tau / r"
+_NORMALIZED = "dt = tau / r"
 _EXACT = "dt = -tau log(1 - 1 / r)"
 _ROCKPOOL = "r = tau exp(-dt / tau) / dt, dt"
 _READINGS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
-    _NORMALISED: lambda tau, r: tau / r,
+    _NORMALIZED: lambda tau, r: tau / r,
     _EXACT: lambda tau, r: -tau * np.log1p(-1 / r),
     _ROCKPOOL: lambda tau, r: tau * _product_logarithm(1 / r),
 }

@@ -1,4 +1,4 @@
-"""What the numbers of a run depend on, and what it learnt, so that it can be repeated and compared bit for bit."""
+"""What the numbers of a run depend on, and what it learned, so that it can be repeated and compared bit for bit."""
 
 from __future__ import annotations
 

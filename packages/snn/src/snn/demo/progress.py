@@ -14,7 +14,7 @@ PAUSE = 0.1
 
 
 class Progress:
-    """On a terminal a line that is written anew while batches are learnt; elsewhere a new line about ten times.
+    """On a terminal a line that is written anew while batches are learned; elsewhere a new line about ten times.
 
     Args:
         epochs: Epochs that there will be.

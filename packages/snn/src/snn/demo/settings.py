@@ -55,7 +55,7 @@ class DigitsSettings(Settings):
     Args:
         num_steps: Steps for which the network looks at an image.
         hidden: Hidden neurons.
-        beta: Membrane decay per step that the neurons start from, in [0, 1]; it is learnt.
+        beta: Membrane decay per step that the neurons start from, in [0, 1]; it is learned.
         test_share: Share of the digits in the test part, in (0, 1).
         split_seed: Seed of the split into training and test part, the same for every ``seed``.
     """
@@ -75,7 +75,7 @@ class MnistSettings(Settings):
         num_steps: Steps for which the network looks at an image.
         first: Channels of the first convolution.
         second: Channels of the second one.
-        beta: Membrane decay per step that the neurons start from, in [0, 1]; it is learnt.
+        beta: Membrane decay per step that the neurons start from, in [0, 1]; it is learned.
         test_share: Share of the digits in the test part, in (0, 1).
         split_seed: Seed of the split into training and test part, the same for every ``seed``.
     """
@@ -96,7 +96,7 @@ class VowelsSettings(Settings):
     Args:
         steps_per_frame: Steps between two analysis frames; what is between them is interpolated.
         hidden: Recurrent neurons.
-        beta_least: Smallest membrane decay per step that a recurrent neuron starts from, in [0, 1]; it is learnt.
+        beta_least: Smallest membrane decay per step that a recurrent neuron starts from, in [0, 1]; it is learned.
         beta_most: Largest one.
         beta_output: That of the output neurons.
         slope: Slope of the surrogate gradient; a steeper one makes gradients grow over the steps.

@@ -41,7 +41,7 @@ def train(
         progress: Called after each batch with the batches done, and loss and accuracy of the epoch so far.
 
     Returns:
-        The network, and for each epoch the mean loss and the accuracy on its changed samples while it learnt.
+        The network, and for each epoch the mean loss and the accuracy on its changed samples while it learned.
 
     Example:
         >>> from snn.demo.tasks import settings_of, task_of

@@ -1,4 +1,4 @@
-"""Losses, accuracy, training, probes and quantisation: the names of ``snn_functional``."""
+"""Losses, accuracy, training, probes and quantization: the names of ``snn_functional``."""
 
 from typing import TYPE_CHECKING
 

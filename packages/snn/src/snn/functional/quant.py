@@ -1,4 +1,4 @@
-"""Quantisation: the names of ``snn_functional.quant``."""
+"""Quantization: the names of ``snn_functional.quant``."""
 
 from typing import TYPE_CHECKING
 

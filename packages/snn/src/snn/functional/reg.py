@@ -1,4 +1,4 @@
-"""Regularisation: the names of ``snn_functional.reg``."""
+"""Regularization: the names of ``snn_functional.reg``."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""The pictures of the report: what a network learnt, what its neurons did with one sample, and how busy they are."""
+"""The pictures of the report: what a network learned, what its neurons did with one sample, and how busy they are."""
 
 from snn.demo.figures.drawing import Picture
 from snn.demo.figures.film import votes

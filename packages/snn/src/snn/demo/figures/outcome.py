@@ -1,4 +1,4 @@
-"""Pictures of what a network learnt, and of how busy its neurons are on the test part."""
+"""Pictures of what a network learned, and of how busy its neurons are on the test part."""
 
 from __future__ import annotations
 

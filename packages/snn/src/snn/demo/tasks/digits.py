@@ -39,12 +39,12 @@ class DigitReader(nn.Module):
 
     def __init__(self, settings: DigitsSettings) -> None:
         super().__init__()
-        learnt: dict[str, Any] = {"init_hidden": True, "learn_beta": True, "learn_threshold": True}
+        learned: dict[str, Any] = {"init_hidden": True, "learn_beta": True, "learn_threshold": True}
         self.encoder: snn.Leaky = snn.Leaky(beta=1.0, init_hidden=True)
         self.to_hidden: nn.Linear = nn.Linear(PIXELS, settings.hidden)
-        self.hidden: snn.Leaky = snn.Leaky(beta=settings.beta, **learnt)
+        self.hidden: snn.Leaky = snn.Leaky(beta=settings.beta, **learned)
         self.to_output: nn.Linear = nn.Linear(settings.hidden, CLASSES)
-        self.output: snn.Leaky = snn.Leaky(beta=settings.beta, **learnt)
+        self.output: snn.Leaky = snn.Leaky(beta=settings.beta, **learned)
 
     def forward(self, images: Tensor) -> Tensor:
         """One step of all neurons."""

@@ -41,15 +41,15 @@ class ConvolutionalReader(nn.Module):
 
     def __init__(self, settings: MnistSettings) -> None:
         super().__init__()
-        learnt: dict[str, Any] = {"init_hidden": True, "learn_beta": True, "learn_threshold": True}
+        learned: dict[str, Any] = {"init_hidden": True, "learn_beta": True, "learn_threshold": True}
         self.to_first: nn.Sequential = nn.Sequential(nn.Conv2d(1, settings.first, KERNEL), nn.MaxPool2d(2))
-        self.first: snn.Leaky = snn.Leaky(beta=settings.beta, **learnt)
+        self.first: snn.Leaky = snn.Leaky(beta=settings.beta, **learned)
         self.to_second: nn.Sequential = nn.Sequential(
             nn.Conv2d(settings.first, settings.second, KERNEL), nn.MaxPool2d(2)
         )
-        self.second: snn.Leaky = snn.Leaky(beta=settings.beta, **learnt)
+        self.second: snn.Leaky = snn.Leaky(beta=settings.beta, **learned)
         self.to_output: nn.Linear = nn.Linear(settings.second * REST**2, CLASSES)
-        self.output: snn.Leaky = snn.Leaky(beta=settings.beta, **learnt)
+        self.output: snn.Leaky = snn.Leaky(beta=settings.beta, **learned)
 
     def forward(self, images: Tensor) -> Tensor:
         """One step of all neurons."""

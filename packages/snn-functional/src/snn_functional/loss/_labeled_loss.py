@@ -17,7 +17,7 @@ from snn_functional._steps import Steps
 from snn_functional.loss.loss_functions import LossFunctions
 
 
-class LabelledLoss(LossFunctions, ABC):
+class LabeledLoss(LossFunctions, ABC):
     r"""A loss of one recording ``[T, B, C]`` and the labels ``[B]``.
 
     With class weights w the sample b counts w[y_b] times:
@@ -29,7 +29,7 @@ class LabelledLoss(LossFunctions, ABC):
     A subclass with a ``_compute_loss`` of its own is called as one of :class:`LossFunctions` is.
 
     Args:
-        population_code: Whether a class is the sum of ``num_outputs / num_classes`` neighbouring outputs.
+        population_code: Whether a class is the sum of ``num_outputs / num_classes`` neighboring outputs.
         num_classes: Number of classes; needed with ``population_code=True``, without effect otherwise.
         reduction: ``"mean"``, ``"sum"``, or ``"none"`` for the losses of the samples one by one.
         weight: Weight of each class ``[num_classes]``, finite and at least 0; it follows the recording's device.

@@ -1,15 +1,15 @@
-"""The scale of an image's colours, at the right of its axes."""
+"""The scale of an image's colors, at the right of its axes."""
 
 from __future__ import annotations
 
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 
-__all__ = ["colour_bar"]
+__all__ = ["color_bar"]
 
 
-def colour_bar(ax: Axes, image: ScalarMappable, text: str) -> None:
-    """Draw the colour scale of an image on an inset of its axes.
+def color_bar(ax: Axes, image: ScalarMappable, text: str) -> None:
+    """Draw the color scale of an image on an inset of its axes.
 
     An inset belongs to `ax`: no other axes of the figure gives up space, and the figure's list of axes stays the same.
 
@@ -22,7 +22,7 @@ def colour_bar(ax: Axes, image: ScalarMappable, text: str) -> None:
         >>> from matplotlib.figure import Figure
         >>> figure = Figure()
         >>> ax = figure.subplots()
-        >>> colour_bar(ax, ax.imshow([[0, 1]]), "Weight")
+        >>> color_bar(ax, ax.imshow([[0, 1]]), "Weight")
         >>> figure.axes == [ax], ax.child_axes[0].get_ylabel()
         (True, 'Weight')
     """

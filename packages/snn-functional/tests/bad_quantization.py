@@ -1,4 +1,4 @@
-"""What quantised states, weights and nets refuse."""
+"""What quantized states, weights and nets refuse."""
 
 from __future__ import annotations
 
