@@ -207,11 +207,11 @@ class Changed(snn.SLSTM):
 
 
 REFUSED: dict[str, tuple[Callable[[], Any], tuple[int, ...], str]] = {
-    "detached": (lambda: Changed(lambda x, s: (x, s._replace(mem=s.mem.detach()))), (3, 6), "something else than the"),
-    "halved": (lambda: Changed(lambda x, s: (x, s._replace(mem=s.mem / 2))), (3, 6), "something else than the input"),
-    "scaled": (lambda: Changed(lambda x, s: (2 * x, s)), (3, 6), "of another shape than the input's"),
+    "detached": (lambda: Changed(lambda x, s: (x, s._replace(mem=s.mem.detach()))), (3, 6), "something other than the"),
+    "halved": (lambda: Changed(lambda x, s: (x, s._replace(mem=s.mem / 2))), (3, 6), "something other than the input"),
+    "scaled": (lambda: Changed(lambda x, s: (2 * x, s)), (3, 6), "does not have the input's shape"),
     "convolved": (partial(snn.SConv2dLSTM, 2, 3, 3), (3, 2, 6, 6), "weights that are not those of a linear layer"),
-    "joined elsewhere": (partial(Joined, axis=0), (3, 4), "along another axis than the last"),
+    "joined elsewhere": (partial(Joined, axis=0), (3, 4), "along an axis other than the last"),
     "competing": (partial(RAlpha, 4, inhibition=True), (3, 4), "argmax"),
     "without a batch": (partial(RAlpha, 4), (4,), "no batch axis"),
     "parametrized": (lambda: parametrized(snn.SLSTM(6, 4)), (3, 6), "weights that are computed"),

@@ -159,7 +159,7 @@ def test_a_file_cut_short_anywhere_is_refused(share: float, tmp_path) -> None:
     snn.save(tmp_path / "net", net())
     data = (tmp_path / "net").read_bytes()
     (tmp_path / "net").write_bytes(data[: int(share * len(data))])
-    with pytest.raises(ValueError, match="damaged or no safetensors file"):
+    with pytest.raises(ValueError, match="damaged or not a safetensors file"):
         snn.load(tmp_path / "net")
 
 
@@ -181,26 +181,26 @@ def test_a_file_with_any_bit_turned_is_refused_or_the_same(tmp_path_factory, at:
     [
         (lambda h: h["0.weight"].update(shape=[7, 6]), "'0.weight' of shape [7, 6] (F32) takes 168 bytes, not 140"),
         (lambda h: h["0.weight"].update(shape=[2**62, 4]), "takes 73786976294838206464 bytes, not 140"),
-        (lambda h: h["0.weight"].update(shape=[5, 7]), "'0.weight' has another shape than its manifest says"),
+        (lambda h: h["0.weight"].update(shape=[5, 7]), "'0.weight' does not have the shape that its manifest says"),
         (lambda h: h["0.weight"].update(shape=[-7, -5]), "'0.weight' is not described by dtype, shape"),
         (lambda h: h["0.weight"].update(shape=[True, 35]), "'0.weight' is not described by dtype, shape"),
         (lambda h: h["0.weight"].update(dtype="F4"), "'0.weight' is not described by dtype, shape"),
         (lambda h: h["0.weight"].update(more=1), "'0.weight' is not described by dtype, shape"),
-        (lambda h: h["0.weight"].update(dtype="I32"), "'0.weight' has another dtype than its manifest says"),
+        (lambda h: h["0.weight"].update(dtype="I32"), "'0.weight' does not have the dtype that its manifest says"),
         (lambda h: h.pop("0.weight"), "belong to no tensor"),
         (lambda h: h.update(more=h["0.weight"]), "belong to more than one tensor"),
         (
             lambda h: h.update(more={"dtype": "U8", "shape": [0], "data_offsets": [0, 0]}),
             "'more' is not in its manifest",
         ),
-        (lambda h: h.update(__metadata__=[]), "its metadata are no table of texts"),
+        (lambda h: h.update(__metadata__=[]), "its metadata is not a table of strings"),
         (lambda h: h.pop("__metadata__"), "has no manifest"),
-        (lambda h: h["__metadata__"].update(snn="{}"), "its manifest has another checksum"),
+        (lambda h: h["__metadata__"].update(snn="{}"), "the checksum of its manifest is not the one"),
         (resealed(lambda m: m.update(format=2)), "has format 2; this version reads 1"),
         (resealed(lambda m: m.pop("shared")), "its manifest has no 'shared'"),
         (resealed(lambda m: m.pop("tensors")), "its manifest describes no tensors"),
         (resealed(lambda m: m["tensors"].pop("0.bias")), "'0.bias' is not in its manifest"),
-        (resealed(lambda m: m["shared"].update(x="y")), "'x' shares 'y', which is not there"),
+        (resealed(lambda m: m["shared"].update(x="y")), "'x' shares 'y', which is not in the file"),
     ],
 )
 def test_a_forged_header_is_refused_by_name(change: Any, message: str, tmp_path) -> None:
@@ -220,7 +220,7 @@ def test_a_forged_header_is_refused_by_name(change: Any, message: str, tmp_path)
         (lambda p: snn.save(p, net(), extra={1: 2}), "a manifest holds what JSON has"),
         (
             lambda p: snn.save(p, net(), extra=[{"a": ({2.5: 1},)}]),
-            "tables with texts as keys): the key 2.5 is not text",
+            "dicts with strings as keys): the key 2.5 is not a string",
         ),
         (lambda p: snn.save(p, net(), extra=itself()), "it is nested deeper than 100 levels"),
         (lambda p: snn.save(p, net(), dt=float("nan")), "dt must be a positive and finite number of seconds, got nan"),

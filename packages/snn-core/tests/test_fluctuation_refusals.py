@@ -77,7 +77,7 @@ NETS = {
         lambda: nn.Sequential(nn.Linear(6, 4), snn.LeakyParallel(4, 4)),
         "'1' (LeakyParallel) takes whole sequences",
     ),
-    "forgetful": (lambda: nn.Sequential(nn.Linear(6, 4), snn.Leaky(0.9)), "has init_hidden=False and is passed no"),
+    "forgetful": (lambda: nn.Sequential(nn.Linear(6, 4), snn.Leaky(0.9)), "has init_hidden=False and gets no"),
 }
 
 

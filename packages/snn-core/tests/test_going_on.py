@@ -15,7 +15,7 @@ import snn_core as snn
 from .zoo import NEURONS, Case, close, gradients, step_loop
 
 X = torch.full((3, 5), 0.75)
-FORGETS = "has init_hidden=False and is passed no state, so it would start at rest in every step"
+FORGETS = "has init_hidden=False and gets no state, so it would start at rest in every step"
 
 
 def adder() -> snn.Leaky:

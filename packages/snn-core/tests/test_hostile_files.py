@@ -158,13 +158,13 @@ def _entry(shape: list[int]) -> dict[str, Any]:
         (resealed(lambda m: m.update(extra=_deep(150))), "nested deeper than 100"),
         (resealed(lambda m: m.update(format=_deep(90))), "has format [[["),
         (lambda h: h.update(more=_deep(150)), "nested deeper than 100"),
-        (lambda h: h.update(more=_entry([0, 2**62, 2**62])), "'more' has a shape that no tensor has"),
+        (lambda h: h.update(more=_entry([0, 2**62, 2**62])), "'more' has a shape that no tensor can have"),
         (lambda h: h.update(more=_entry([2**62] * 300)), "'more' is not described by dtype, shape"),
-        (sealed_text("["), "its manifest is no JSON"),
-        (sealed_text("[" * 200_000), "its manifest is no JSON"),
-        (sealed_text('{"a": 1, "a": 2}'), "its manifest is no JSON ('a' is there twice"),
+        (sealed_text("["), "its manifest is not JSON"),
+        (sealed_text("[" * 200_000), "its manifest is not JSON"),
+        (sealed_text('{"a": 1, "a": 2}'), "its manifest is not JSON ('a' appears twice"),
         (lambda h: h["__metadata__"].update(snn="\ud800"), "its manifest is not text"),
-        (resealed(lambda m: m.update(extra=float("nan"))), "its manifest is no JSON (NaN"),
+        (resealed(lambda m: m.update(extra=float("nan"))), "its manifest is not JSON (NaN"),
         (resealed(lambda m: m.update(shared=["1.weight"])), "its manifest has no 'shared' of the kind"),
         (resealed(lambda m: m["shared"].update(x=["y"])), "its manifest has no 'shared' of the kind"),
         (resealed(lambda m: m["options"].update({"1": 3})), "its manifest has no 'options' of the kind"),
@@ -229,7 +229,7 @@ def test_an_incomplete_state_of_any_neuron_is_refused_and_named(missing: str, tm
 )
 def test_a_count_of_steps_that_is_none_is_refused_and_named(step: Tensor) -> None:
     run = snn.stream(snn.BatchNormTT1d(2, 4).eval())
-    with pytest.raises(ValueError, match=r"'step' is no number of steps"):
+    with pytest.raises(ValueError, match=r"'step' is not a number of steps"):
         run.load_state_dict({"step": step})
 
 

@@ -134,7 +134,7 @@ def test_chunks_leave_what_the_loop_leaves_or_refuse_by_name(impurity: str) -> N
         check(("residual",), impurity, True, 7, 3, unrolled(chunk=3))
         return
     net = made(("residual",), impurity, True)
-    with pytest.raises(ValueError, match=r"chunk= runs a part .* Net changes .* which cannot be put back"):
+    with pytest.raises(ValueError, match=r"chunk= runs a part .* Net changes .* which cannot be restored"):
         unrolled(chunk=3)(net, torch.rand(7, 3, 5, dtype=torch.float64))
     outcome(net, torch.rand(7, 3, 5, dtype=torch.float64), snn.unroll)
 

@@ -46,7 +46,7 @@ def test_wrong_lengths_are_named_with_the_remedy(lengths, error, message: str, s
 
 
 def test_input_without_a_batch_has_no_lengths() -> None:
-    with pytest.raises(ValueError, match=r"lengths are of samples, but xs of shape \(7,\) has no batch axis"):
+    with pytest.raises(ValueError, match=r"lengths belong to samples, but xs of shape \(7,\) has no batch axis"):
         snn.unroll(lif(), torch.rand(7), lengths=[1])
 
 
@@ -62,7 +62,7 @@ class Reduces(nn.Module):
 
 @pytest.mark.parametrize(("whole", "shape"), [(True, "()"), (False, "(5,)")])
 def test_a_net_that_reduces_the_batch_is_refused(whole: bool, shape: str) -> None:
-    message = rf"lengths takes a net that returns a row for each sample.* of shape {re.escape(shape)} of 3 rows; reduce"
+    message = rf"lengths needs a net that returns one row per sample.* of shape {re.escape(shape)} of 3 rows; reduce"
     with pytest.raises(ValueError, match=message):
         snn.unroll(Reduces(whole), XS, lengths=[3, 7, 1])
     assert snn.unroll(Reduces(whole), XS).shape[0] == 7

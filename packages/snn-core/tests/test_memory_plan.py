@@ -177,7 +177,7 @@ def test_without_a_gradient_nothing_is_planned(monkeypatch) -> None:
     assert torch.equal(out, snn.unroll(net, xs))
     net.requires_grad_(False)
     assert torch.equal(out, snn.unroll(net, xs, memory=1))
-    with pytest.raises(ValueError, match="nothing needs a gradient"):
+    with pytest.raises(ValueError, match="nothing requires a gradient"):
         snn.plan_memory(net, xs, 1)
 
 

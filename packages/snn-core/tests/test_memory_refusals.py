@@ -128,7 +128,7 @@ def test_where_something_follows_what_torch_does_a_plan_is_refused() -> None:
 
 def test_a_net_that_returns_nothing_to_differentiate_is_refused() -> None:
     net = nn.Sequential(nn.Linear(7, 3), leaky(), Detached())
-    with pytest.raises(ValueError, match="nothing that the net returns needs a gradient"):
+    with pytest.raises(ValueError, match="no output of the net requires a gradient"):
         snn.unroll(net, torch.rand(9, 3, 7), memory=10**9)
 
 
@@ -141,7 +141,7 @@ def test_inside_of_compiled_code_a_plan_is_refused() -> None:
     net, xs = example("Leaky", steps=40, batch=2, width=3)
     budget = snn.plan_memory(net, xs).whole_bytes
     whole = torch.compile(lambda x: snn.unroll(net, x, memory=budget), backend="eager", fullgraph=True)
-    with pytest.raises(Exception, match="not possible while something else than autograd follows"):
+    with pytest.raises(Exception, match="not possible while something other than autograd watches"):
         whole(xs)
 
 

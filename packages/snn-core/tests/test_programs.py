@@ -191,11 +191,11 @@ REFUSED = {
     "reads the size": (lambda neuron, x, mem: mem + x / x.shape[0], "depends on the values or the size"),
     "means": (lambda neuron, x, mem: mem + x - x.mean(), "'mean' is not an operation that programs have"),
     "sums over the batch": (lambda neuron, x, mem: mem + x - x.sum(), "a sum over the batch"),
-    "sorts": (lambda neuron, x, mem: mem + x.sort().values, "'sort' reads a value or gives several tensors"),
+    "sorts": (lambda neuron, x, mem: mem + x.sort().values, "'sort' reads a value or returns several tensors"),
     "shifts": (lambda neuron, x, mem: mem + x.roll(1, -1), "'roll' is not an operation that programs have"),
     "reads a table": (lambda neuron, x, mem: mem + x * TABLE[0], "not a constant of the neuron"),
     "widens": (lambda neuron, x, mem: (mem.double() + x).float(), "a step computes in float32 as well"),
-    "changes its input": (changes_its_input, "changes in place what is read elsewhere too"),
+    "changes its input": (changes_its_input, "changes a tensor in place that is read elsewhere too"),
     "rounds once": (lambda neuron, x, mem: torch.add(x, mem, alpha=0.5), "'add' is not an operation"),
 }
 

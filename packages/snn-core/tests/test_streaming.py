@@ -245,11 +245,11 @@ def test_states_of_another_net_are_refused_by_every_name(tmp_path) -> None:
     assert sorted(states) == ["1.mem", "3.mem", "3.spk"]
     with pytest.raises(ValueError, match=r"no neuron of Sequential keeps '9\.mem'; '3\.spk' is missing"):
         run.load_state_dict({"1.mem": states["1.mem"], "3.mem": states["3.mem"], "9.mem": states["1.mem"]})
-    with pytest.raises(TypeError, match=r"states are tensors; '1\.mem' is none"):
+    with pytest.raises(TypeError, match=r"states are tensors; '1\.mem' is not"):
         run.load_state_dict({"1.mem": [1.0]})
     equal(run.state_dict(), states)
     run.save(tmp_path / "s")
-    with pytest.raises(ValueError, match=r"is of a stream through a net of \{'1': 'Leaky', '3': 'RLeaky'\}"):
+    with pytest.raises(ValueError, match=r"belongs to a stream through a net of \{'1': 'Leaky', '3': 'RLeaky'\}"):
         snn.stream(nn.Sequential(nn.Identity(), snn.Synaptic(0.9, 0.8, init_hidden=True))).load(tmp_path / "s")
     with pytest.raises(ValueError, match="holds a 'stream', not a 'net'"):
         snn.load(tmp_path / "s")

@@ -139,5 +139,5 @@ def test_a_layer_that_takes_whole_sequences_is_not_said_to_go_step_by_step() -> 
     how = snn.backends.explain(nn.Sequential(snn.LeakyParallel(3, 2), snn.BatchNormTT1d(2, 5)), torch.rand(5, 4, 3))
     assert [layer.how for layer in how.layers] == [
         "all steps at once",
-        "one step after the other, each with its own entry",
+        "one step after another, each with its own entry",
     ]

@@ -272,7 +272,7 @@ def test_an_assertion_is_held_against_the_loop_again_in_another_mode() -> None:
 
     net, xs = Normalized().double().eval(), torch.randn(7, 3, 5, dtype=torch.float64)
     close(snn.unroll(net, xs, schedule="layers"), call_loop(net, xs))
-    with pytest.raises(ValueError, match="other outputs than the loop"):
+    with pytest.raises(ValueError, match="outputs would differ from the loop"):
         snn.unroll(net.train(), xs, schedule="layers")
 
 
@@ -483,5 +483,5 @@ def test_integers_for_a_layer_that_takes_none_are_pointed_out(schedule: str, lay
     with pytest.raises(RuntimeError, match="type") as refused:
         snn.unroll(net, xs, schedule=schedule)
     (note,) = refused.value.__notes__
-    assert note == "xs holds torch.int64, of which layers such as Linear and Conv2d take none: pass xs.float()"
+    assert note == "xs holds torch.int64, which layers such as Linear and Conv2d do not take: pass xs.float()"
     snn.unroll(net, xs.float(), schedule=schedule)

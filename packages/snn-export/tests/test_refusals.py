@@ -90,7 +90,7 @@ REFUSED: dict[str, tuple[Any, Any, dict[str, Any], type[Exception], str]] = {
         X,
         {},
         ValueError,
-        r"'0' \(Leaky\) has init_hidden=False and is passed no state",
+        r"'0' \(Leaky\) has init_hidden=False and gets no state",
     ),
     "whole sequences by step": (
         lambda: nn.Sequential(snn.StateLeaky(beta=0.8, channels=5)),

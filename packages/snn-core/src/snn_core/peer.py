@@ -1,4 +1,4 @@
-"""Rules of snnTorch that this package has others for: switched on, numbers published with snnTorch come out again."""
+"""Rules of snnTorch that differ from ours: once switched on, they give the numbers published with snnTorch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Rules", "following", "rules"]
 
 @dataclass(slots=True)
 class Rules:
-    """Which rules of snnTorch 1.0.0 are followed in this process. Each is off until it is switched on.
+    """The rules of snnTorch 1.0.0 that this process follows. Each is off until it is switched on.
 
     Args:
         zero_reset_drops_input: The reset ``"zero"`` of Synaptic, RLeaky, RSynaptic and Lapicque, with
@@ -22,8 +22,8 @@ class Rules:
             ``accuracy_temporal`` a silent output as one that fires in the last step.
 
     Raises:
-        AttributeError: If a rule is set that there is not.
-        TypeError: If a rule is set to something else than True or False.
+        AttributeError: If a rule that does not exist is set.
+        TypeError: If a rule is set to anything but True or False.
 
     Example:
         >>> import snn_core as snn
@@ -44,7 +44,7 @@ class Rules:
 
 
 rules: Rules = Rules()
-"""The rules that are followed: ``peer.rules.silent_is_class_0 = True`` holds for the rest of the program."""
+"""The rules to follow: ``peer.rules.silent_is_class_0 = True`` holds for the rest of the program."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What a training loop does to the states of a net."""
+"""Functions by which a training loop handles the states of a net."""
 
 from snn_core.neuron.temporal import detach, reset
 

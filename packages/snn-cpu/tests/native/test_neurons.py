@@ -120,8 +120,8 @@ def test_a_sequence_may_be_cut_anywhere() -> None:
     [
         (lambda: snn.Leaky(beta=0.9), torch.float16, "float16 input; the kernels take float32 and float64"),
         (lambda: snn.Alpha(0.9, 0.8), torch.bfloat16, "bfloat16 input; the kernels take float32 and float64"),
-        (lambda: snn.Leaky(beta=BETAS), torch.float64, "a constant per neuron is not float64 as the input is"),
-        (lambda: snn.Leaky(beta=BETAS.double()), torch.float32, "a constant per neuron is not float32 as the input is"),
+        (lambda: snn.Leaky(beta=BETAS), torch.float64, "a constant per neuron is not float64 like the input"),
+        (lambda: snn.Leaky(beta=BETAS.double()), torch.float32, "a constant per neuron is not float32 like the input"),
         (lambda: snn.Leaky(beta=0.9, spike_grad=surrogate.SSO()), torch.float32, "SSO"),
         (lambda: snn.Leaky(beta=0.9, inhibition=True), torch.float32, "inhibition is not part of the operator"),
         (lambda: snn.RLeaky(beta=0.9, conv2d_channels=3, kernel_size=1), torch.float32, "recurrent"),

@@ -126,7 +126,7 @@ def test_an_input_of_integers() -> None:
 def test_a_constant_a_neuron_of_another_dtype() -> None:
     choice = kernels.choose(snn.Leaky(torch.rand(5)), drive(7, 3, 5))
     assert choice == kernels.Choice("reference", choice.reason)
-    assert "a constant per neuron is not float64 as the input is" in choice.reason
+    assert "a constant per neuron is not float64 like the input" in choice.reason
 
 
 def test_what_it_was_made_of_lives_no_longer_than_the_program() -> None:

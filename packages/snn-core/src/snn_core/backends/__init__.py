@@ -1,4 +1,4 @@
-"""What a net can run on: targets that take a whole net, and kernels that speed one up."""
+"""Backends: targets that take a whole net, and kernels that speed one up."""
 
 from snn_core.backends.registry import Status, explain, get, names, status
 from snn_core.backends.target import API, Availability, BackendError, Issue, Target

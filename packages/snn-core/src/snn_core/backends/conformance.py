@@ -1,4 +1,4 @@
-"""Tests that any target can be held to: ``python -m snn_core.backends.conformance NAME``."""
+"""Tests that any target must pass: ``python -m snn_core.backends.conformance NAME``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from snn_core.sequence.unrolling import unroll
 
 
 def failures(target: Target) -> list[str]:
-    """List what a target does otherwise than promised; nothing for one that conforms.
+    """List the promises that a target breaks; the list is empty for a target that conforms.
 
     Args:
         target: The target. If it is not available here, only what needs no device is tested.
@@ -35,7 +35,7 @@ def failures(target: Target) -> list[str]:
 
 
 def main(arguments: list[str]) -> int:
-    """Test the target named on the command line; 0 if it conforms, 1 if not, 2 if it cannot be asked."""
+    """Test the target named on the command line; return 0 if it conforms, 1 if not, 2 if it cannot be found."""
     if len(arguments) != 1:
         print(
             f"usage: python -m snn_core.backends.conformance NAME   (installed: {', '.join(names())})", file=sys.stderr

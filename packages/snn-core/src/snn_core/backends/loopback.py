@@ -1,4 +1,4 @@
-"""A target that is this very machine: the smallest one there is, to read and to test against."""
+"""A target that is this very machine: the smallest possible target, to read and to test against."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from snn_core.sequence.unrolling import unroll
 
 
 class Loopback:
-    """Runs a copy of the net in this process.
+    """A target that runs a copy of the net in this process.
 
     Example:
         >>> import torch
@@ -30,11 +30,11 @@ class Loopback:
     api = API
 
     def availability(self) -> Availability:
-        """Say that it always runs."""
+        """Return an availability that is always true."""
         return Availability(True, "runs in this process")
 
     def check(self, net: nn.Module, *example: Any) -> list[Issue]:
-        """List what :func:`~snn_core.unroll` would refuse: neurons that do not keep their state."""
+        """List the neurons that :func:`~snn_core.unroll` would refuse, because they do not keep their state."""
         return [
             Issue("LOOP001", path, f"{type(m).__name__} has init_hidden=False", "build it with init_hidden=True")
             for path, m in net.named_modules()
@@ -46,7 +46,7 @@ class Loopback:
 
         Raises:
             BackendError: If :meth:`check` finds an issue.
-            TypeError: If an option is passed; there is none.
+            TypeError: If an option is passed; this target has none.
             ValueError: If the net cannot be copied.
         """
         if options:

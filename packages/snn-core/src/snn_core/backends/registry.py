@@ -1,4 +1,4 @@
-"""Targets and kernels that are installed, and which of them ``unroll`` takes for a net."""
+"""The installed targets and kernels, and the ones that ``unroll`` takes for a net."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from snn_core.sequence.recorded import recorded_ahead
 from snn_core.sequence.schedule import Schedule
 
 _GROUP = "snn.backends"
-_KNOWN = {"ipu": "snn-ipu"}  # targets of this project by the distribution that brings them
+_KNOWN = {"ipu": "snn-ipu"}  # the distribution that brings each target of this project
 
 
 @dataclass(frozen=True)
 class Status:
-    """One installed backend: ``kind`` is ``"target"`` or ``"kernel"``; ``ok`` whether it runs here, and why."""
+    """One installed backend: ``kind`` is ``"target"`` or ``"kernel"``; ``ok`` says if it runs here, ``reason`` why."""
 
     name: str
     kind: str
@@ -32,7 +32,7 @@ _REFERENCE = Status("reference", "kernel", True, "runs every neuron on every dev
 
 
 def names() -> list[str]:
-    """List the names of the installed targets, sorted; nothing is imported.
+    """List the names of the installed targets, sorted, without importing any.
 
     Example:
         >>> "loopback" in names()
@@ -51,8 +51,8 @@ def get(name: str) -> Target:
         The target, which may be unavailable here; ask its ``availability()``.
 
     Raises:
-        ValueError: If none of this name is installed.
-        BackendError: If it does not load, or speaks another version of the interface.
+        ValueError: If no target of this name is installed.
+        BackendError: If it does not load, or implements another version of the interface.
 
     Example:
         >>> get("loopback").availability().ok
@@ -79,7 +79,7 @@ def get(name: str) -> Target:
 
 
 def status() -> list[Status]:
-    """List every installed target and package of kernels, with why it runs here or does not; never raise.
+    """List every installed target and package of kernels, and why it runs here or does not; never raise.
 
     Example:
         >>> [s.ok for s in status() if s.name == "loopback"]
@@ -104,10 +104,10 @@ def _say(error: Exception) -> str:
 
 
 def explain(net: nn.Module, xs: Tensor) -> Schedule:
-    """Say which schedule ``unroll(net, xs)`` takes and which kernel each layer, and why.
+    """Return the schedule that ``unroll(net, xs)`` takes and the kernel of each layer, with the reasons.
 
-    The net stays as it is: a step of zeros runs through its layers, to see what each neuron will be given; of a net
-    with code of its own a copy runs the first steps.
+    The net does not change. A step of zeros runs through its layers, to see what each neuron will receive; if the net
+    has code of its own, a copy of it runs the first steps.
 
     Args:
         net: A net.
@@ -124,7 +124,7 @@ def explain(net: nn.Module, xs: Tensor) -> Schedule:
         >>> import snn_core as snn
         >>> net = nn.Sequential(nn.Dropout(), snn.Leaky(beta=0.9, init_hidden=True))
         >>> print(explain(net, torch.zeros(5, 1, 3)))
-        step by step: '0': Dropout draws anew in every step while training
+        step by step: '0': Dropout draws new numbers in every step while training
     """
     if not isinstance(net, nn.Module):
         raise TypeError(f"explain takes a net (nn.Module), got {type(net).__name__}")

@@ -15,19 +15,19 @@ SEVERITIES = ("error", "warning", "info")
 class Issue:
     """One thing that is wrong with a net or a graph, or may be.
 
-    What a target cannot run is one, and so is what ``snn.diagnose`` and ``snn.nir.check`` find.
+    Targets report what they cannot run as issues, and so do ``snn.diagnose`` and ``snn.nir.check``.
 
     Args:
-        code: What it is, a stable identifier: ``"IPU001"``, ``"silent_layer"``.
-        where: Path of the module in the net or of the node in the graph, ``""`` for the whole.
+        code: A stable identifier of the kind of issue: ``"IPU001"``, ``"silent_layer"``.
+        where: Path of the module in the net or of the node in the graph, ``""`` for all of it.
         message: What is wrong.
         remedy: What to do about it.
-        severity: ``"error"`` for what stands in the way, ``"warning"`` for what probably does, ``"info"`` for what may
-            be meant.
+        severity: ``"error"`` if the net or graph cannot be used, ``"warning"`` if there is probably a fault, ``"info"``
+            if it may be intended.
 
     Raises:
-        TypeError: If one of them is not a text.
-        ValueError: If ``severity`` is none of the three.
+        TypeError: If an argument is not a string.
+        ValueError: If ``severity`` is not one of the three.
 
     Example:
         >>> print(Issue("LOOP001", "1", "Leaky has init_hidden=False", "build it with init_hidden=True"))
@@ -55,16 +55,16 @@ API = 1  # version of the interface below; a target of another version is refuse
 
 
 class BackendError(RuntimeError):
-    """A target cannot be used: it is broken, unavailable, or refuses the net."""
+    """Error of a target that cannot be used: it is broken, unavailable, or refuses the net."""
 
 
 @dataclass(frozen=True)
 class Availability:
-    """Whether a target can run here, and why or why not.
+    """The answer of a target to the question if it can run here, with the reason.
 
     Args:
-        ok: Whether it can.
-        reason: What it runs on, or what is missing and how to get it.
+        ok: True if it can.
+        reason: The device it runs on, or the missing piece and how to get it.
     """
 
     ok: bool
@@ -81,10 +81,10 @@ class Target(Protocol):
     api: int
 
     def availability(self) -> Availability:
-        """Say whether the target can run here; never raise."""
+        """Return the availability of the target here; never raise."""
 
     def check(self, net: nn.Module, *example: Any) -> list[Issue]:
-        """List what stands in the way of compiling a net for an example ``xs[T, batch, ...]``; leave it as it is."""
+        """List the obstacles to compiling a net for an example ``xs[T, batch, ...]``, without changing the net."""
 
     def compile(self, net: nn.Module, *example: Any, **options: Any) -> Callable[..., Any]:
         """Return a function of ``xs[T, batch, ...]`` that gives what ``unroll(net, xs)`` gives."""

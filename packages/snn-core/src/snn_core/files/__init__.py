@@ -1,1 +1,1 @@
-"""Trained nets in files, and what a file says of itself."""
+"""Trained nets in files, and the manifest by which a file describes itself."""

@@ -1,4 +1,4 @@
-"""What a file of tensors says about itself, and whether that is so."""
+"""The manifest in which a file of tensors describes itself, and the check that it is true."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _KEY, _SUM = "snn", "snn.sha256"
 
 
 def classes(net: nn.Module) -> dict[str, str]:
-    """Return the class of every module of a net, by path: a name in a file, which nothing ever imports.
+    """Return the class of every module of a net, by path. It is a mere name in a file; nothing ever imports it.
 
     Example:
         >>> classes(nn.Sequential(nn.Linear(3, 2)))
@@ -34,21 +34,21 @@ def classes(net: nn.Module) -> dict[str, str]:
 
 
 def device_of(net: nn.Module) -> torch.device:
-    """Return the device of a net's first parameter or buffer, where what a file holds for it belongs."""
+    """Return the device of a net's first parameter or buffer, to which tensors of a file are loaded."""
     return next((t.device for t in [*net.parameters(), *net.buffers()]), torch.device("cpu"))
 
 
 def sealed(path: str | os.PathLike[str], kind: str, tensors: Mapping[str, Tensor], content: Mapping[str, Any]) -> None:
-    """Write tensors with a manifest: the format, versions, shape, dtype and checksum of each, and some content.
+    """Write tensors with a manifest: the format, versions, the shape, dtype and checksum of each tensor, and content.
 
     Args:
         path: The file.
-        kind: What the tensors are.
+        kind: The kind of file.
         tensors: The tensors by name.
-        content: What else is to be known, as JSON has it.
+        content: Further entries of the manifest, which JSON can represent.
 
     Raises:
-        TypeError: If the content is not what JSON has, or a tensor not what a file holds.
+        TypeError: If JSON cannot represent the content, or a file cannot hold a tensor.
         ValueError: If a tensor has a name that a file cannot have.
 
     Example:
@@ -63,24 +63,24 @@ def sealed(path: str | os.PathLike[str], kind: str, tensors: Mapping[str, Tensor
         text = json.dumps(whole, allow_nan=False, sort_keys=True)
     except (TypeError, ValueError) as error:
         raise TypeError(
-            f"a manifest holds what JSON has (texts, numbers, lists, tables with texts as keys): {error}"
+            f"a manifest holds what JSON has (strings, numbers, lists, dicts with strings as keys): {error}"
         ) from None
     tensor_file.write(path, tensors, {_KEY: text, _SUM: hashlib.sha256(text.encode()).hexdigest()})
 
 
 def opened(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read what :func:`sealed` wrote.
+    """Read a file that :func:`sealed` wrote.
 
     Args:
         path: The file.
-        kind: What the tensors are to be.
+        kind: The kind of file that is expected.
 
     Returns:
         The tensors and the manifest.
 
     Raises:
-        ValueError: If the file is damaged, of another kind, of a later format, or its tensors are not those that its
-            manifest describes; every one is named.
+        ValueError: If the file is damaged, of another kind or of a later format, or if its tensors are not those that
+            its manifest describes; the message names each one.
 
     Example:
         >>> import pathlib, tempfile, torch
@@ -99,11 +99,11 @@ def opened(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Tensor], 
     except UnicodeEncodeError as error:
         raise ValueError(f"{path} is damaged: its manifest is not text ({error})") from None
     if checksum != texts.get(_SUM):
-        raise ValueError(f"{path} is damaged: its manifest has another checksum than {_SUM!r} says")
+        raise ValueError(f"{path} is damaged: the checksum of its manifest is not the one in {_SUM!r}")
     try:
         manifest = tensor_file.parsed(text)
     except ValueError as error:
-        raise ValueError(f"{path} is damaged: its manifest is no JSON ({error})") from None
+        raise ValueError(f"{path} is damaged: its manifest is not JSON ({error})") from None
     if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT:
         found = manifest.get("format") if isinstance(manifest, dict) else manifest
         raise ValueError(f"{path} has format {found!r:.100}; this version reads {_FORMAT}: install a newer snn-core")
@@ -124,7 +124,7 @@ def _faults(said: Any, tensors: Mapping[str, Tensor]) -> list[str]:
         found = _described(tensors[name])
         if said[name] != found:
             what = [k for k in found if not isinstance(said[name], dict) or said[name].get(k) != found[k]]
-            faults.append(f"{name!r} has another {', '.join(what) or 'description'} than its manifest says")
+            faults.append(f"{name!r} does not have the {', '.join(what) or 'description'} that its manifest says")
     return sorted(faults)
 
 
@@ -137,7 +137,7 @@ def _described(tensor: Tensor) -> dict[str, Any]:
 
 
 def must_be_time(dt: Any) -> None:
-    """Raise unless ``dt`` is None or a length of time in seconds.
+    """Raise unless ``dt`` is None or a time in seconds.
 
     Raises:
         TypeError: If it is not a number.
@@ -184,13 +184,13 @@ _CONTENT: dict[str, Callable[[Any], bool]] = {
     "state": lambda value: isinstance(value, bool),
     "versions": _table_of(_is_text),
     "dt": lambda value: value is None or _is_number(value),
-    "seeds": _table_of(_is_number),  # a whole number or not: an earlier version wrote both
+    "seeds": _table_of(_is_number),  # whole or not, as an earlier version wrote both
     "extra": lambda value: True,
 }
 
 
 def missing(manifest: Mapping[str, Any], found: Mapping[str, Tensor]) -> list[str]:
-    """Return what a manifest does not say, or not in the way in which ``save`` says it.
+    """List the entries that a manifest lacks, or that are not as ``save`` writes them.
 
     Args:
         manifest: The manifest.
@@ -211,5 +211,5 @@ def missing(manifest: Mapping[str, Any], found: Mapping[str, Tensor]) -> list[st
             faults.append(f"its manifest has no {key!r} of the kind that save writes, but {manifest[key]!r:.100}")
     shared = {} if faults else manifest["shared"]
     return faults + [
-        f"{name!r} shares {first!r}, which is not there" for name, first in shared.items() if first not in found
+        f"{name!r} shares {first!r}, which is not in the file" for name, first in shared.items() if first not in found
     ]

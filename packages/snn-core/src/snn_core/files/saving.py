@@ -1,4 +1,4 @@
-"""A trained net as one file: its numbers, what they are of, and nothing that could run."""
+"""A trained net as one file: its numbers and their description, and nothing that could run."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from snn_core.files.tensor_file import as_bytes
 from snn_core.neuron.kept import as_kept, as_tensors, temporal_by_path
 from snn_core.neuron.spiking import SpikingNeuron
 
-# in no state_dict, and yet other numbers come out
+# these are in no state_dict, and yet they change the output
 _OPTIONS = ("reset_delay", "inhibition", "state_quant", "zero_drops_input")
-_STATE = "state/"  # begins the names of states, beside those of parameters and buffers
+_STATE = "state/"  # the prefix of the names of states, which stand beside parameters and buffers
 
 
 @dataclass(frozen=True)
 class SavedNet:
-    """What a file written by :func:`save` holds.
+    """The content of a file written by :func:`save`.
 
     Args:
         tensors: Parameters and buffers, by the names of the ``state_dict``.
         states: Kept states by name, such as ``"1.mem"``; empty if none were saved.
-        classes: The class of every module, by path.
-        options: The options of every neuron that are in no ``state_dict``, and its surrogate.
-        versions: Of the packages that wrote it.
+        classes: Class of every module, by path.
+        options: Options of every neuron that are in no ``state_dict``, and its surrogate.
+        versions: Versions of the packages that wrote it.
         dt: Seconds of a time step, None if not given.
-        seeds: The seeds that were given, by name.
-        extra: What else was given.
+        seeds: Seeds passed to :func:`save`, by name.
+        extra: Further content passed to :func:`save`.
     """
 
     tensors: dict[str, Tensor]
@@ -54,24 +54,24 @@ def save(
     seeds: Mapping[str, int] | None = None,
     extra: Any = None,
 ) -> None:
-    """Write a net's parameters and buffers to one file in the format of safetensors, whole or not at all.
+    """Write a net's parameters and buffers to one file in the format of safetensors, completely or not at all.
 
     The header holds a manifest in JSON: versions, the class of every module, the options of every neuron, and shape,
     dtype and checksum of every tensor. A parameter that several modules share is stored once.
 
     Args:
-        path: The file; one of the same name is replaced, and where it is a symbolic link the file that it leads to.
+        path: The file; an existing file is replaced; if it is a symbolic link, the file that it points to.
         net: The net.
-        state: Save what its neurons keep too.
-        dt: Seconds of a time step, for whoever reads it.
+        state: Save the kept states of its neurons too.
+        dt: Seconds of a time step, for the reader of the file.
         seeds: Seeds that it was trained with, by name.
-        extra: Anything else that JSON has: texts, numbers, lists, tables with texts as keys.
+        extra: Anything else that JSON can represent: strings, numbers, lists, dicts with strings as keys.
 
     Raises:
-        TypeError: If ``net`` is not a module, its ``state_dict`` holds anything but tensors that the format knows,
-            ``dt`` is no number, ``seeds`` are no whole numbers by name, or ``extra`` is not what JSON has.
-        ValueError: If ``dt`` is not positive and finite, a lazy module has no parameters yet, or one bears a name that
-            a file cannot have.
+        TypeError: If ``net`` is not a module, its ``state_dict`` holds anything but tensors that the format supports,
+            ``dt`` is not a number, ``seeds`` are not whole numbers by name, or JSON cannot represent ``extra``.
+        ValueError: If ``dt`` is not positive and finite, a lazy module has no parameters yet, or a tensor has a name
+            that a file cannot store.
         OSError: If the file cannot be written.
 
     Example:
@@ -112,23 +112,23 @@ def save(
 
 
 def load(path: str | os.PathLike[str], net: nn.Module | None = None, *, state: bool = False) -> SavedNet:
-    """Read a file that :func:`save` wrote, into a net if one is given. Nothing in it is ever run or imported.
+    """Read a file that :func:`save` wrote, and load it into a net if one is passed. Nothing in it is run or imported.
 
-    Everything is checked before anything of the net is changed. Checksums tell damage, not who wrote the file.
+    Everything is checked before the net is changed. Checksums detect damage; they do not tell who wrote the file.
 
     Args:
         path: The file.
-        net: A net of the same modules and shapes, on any device; what it keeps stays as it is unless ``state``.
-        state: Have its neurons go on from the states in the file.
+        net: A net of the same modules and shapes, on any device; its kept states do not change unless ``state``.
+        state: Let its neurons continue from the states in the file.
 
     Returns:
-        What the file holds.
+        The content of the file.
 
     Raises:
-        ValueError: If the file is damaged or of a later format; if it is of another net, where every module, name,
-            shape, dtype and option that differs is named; if a module of the net refuses a number in it; if ``state``
-            is asked for and not in the file.
-        TypeError: If ``net`` is not a module, or ``state`` is asked for without one.
+        ValueError: If the file is damaged or of a later format; if it belongs to another net, in which case the message
+            names every module, name, shape, dtype and option that differs; if a module of the net refuses a number in
+            it; if ``state`` is requested and the file has no states.
+        TypeError: If ``net`` is not a module, or ``state`` is requested without one.
         OSError: If it cannot be read.
 
     Example:
@@ -165,7 +165,7 @@ def load(path: str | os.PathLike[str], net: nn.Module | None = None, *, state: b
     try:
         kept = as_kept(net, {name: value.to(device_of(net)) for name, value in states.items()}) if state else {}
         net.load_state_dict(tensors)
-    except Exception as error:  # whatever a module of the user's raises at numbers that it does not like
+    except Exception as error:  # a user's module may raise anything at numbers that it does not accept
         net.load_state_dict(before)
         raise ValueError(f"{path} does not fit this {type(net).__name__}: {error}") from error
     for at, value in kept.items():
@@ -178,7 +178,7 @@ def _tensors(net: nn.Module, asked: str) -> dict[str, Any]:
     found = net.state_dict(keep_vars=True)
     wrong = [name for name, value in found.items() if not isinstance(value, Tensor)]
     if wrong:
-        raise TypeError(f"{asked}: {', '.join(map(repr, wrong))} of the state_dict is no tensor; pass it as extra=")
+        raise TypeError(f"{asked}: {', '.join(map(repr, wrong))} of the state_dict is not a tensor; pass it as extra=")
     unmade = [name for name, value in found.items() if is_lazy(value)]
     if unmade:
         raise ValueError(f"{asked}: {', '.join(map(repr, unmade))} has no shape yet; call the net once")
@@ -186,7 +186,7 @@ def _tensors(net: nn.Module, asked: str) -> dict[str, Any]:
 
 
 def _differences(saved: SavedNet, net: nn.Module) -> list[str]:
-    """List everything in which a file is of another net than this one."""
+    """List all differences between the net of a file and this net."""
     ours = _tensors(net, "load")
     faults = _unequal("is a", _own_names(saved.classes), _own_names(classes(net)))
     faults += _unequal("is", _shapes(saved.tensors), _shapes(ours))
@@ -216,17 +216,17 @@ def _unequal(verb: str, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> l
 
 
 def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, list[int]]:
-    """Return shapes in which one number is always ``[]``, as Lapicque's ``beta`` of an earlier version is not."""
+    """Return shapes in which a single number is always ``[]``, unlike Lapicque's ``beta`` in an earlier version."""
     return {name: [] if tensor.shape == (1,) else list(tensor.shape) for name, tensor in tensors.items()}
 
 
 def _own_names(kinds: Mapping[str, str]) -> dict[str, str]:
-    """Drop the modules that define the classes, which are called otherwise in the program that is started."""
+    """Drop the modules that define the classes, as a module has another name in the program that is started."""
     return {path or "the net": kind.rpartition(".")[2] for path, kind in kinds.items()}
 
 
 def _shared(found: Mapping[str, Tensor]) -> dict[str, str]:
-    """Return the names of tensors that have a name already, each with that one."""
+    """Return the names of tensors that already have another name, each with that first name."""
     first: dict[int, str] = {}
     names = {name: first.setdefault(id(value), name) for name, value in found.items()}
     return {name: owner for name, owner in names.items() if name != owner}

@@ -38,16 +38,16 @@ _DEEPEST = 100  # levels of lists and tables in JSON, far below the depth at whi
 
 
 def write(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Write tensors to a file that is there whole or not at all; one of the same name is replaced.
+    """Write tensors to a file, completely or not at all; an existing file is replaced.
 
     Args:
-        path: The file, or a symbolic link to it, which stays one.
+        path: The file, or a symbolic link to it, which is kept.
         tensors: Real tensors of any layout and device, by name.
-        metadata: Further texts, by name.
+        metadata: Further strings, by name.
 
     Raises:
-        TypeError: If a tensor has a dtype or layout that the format does not know.
-        ValueError: If it has a name that a file cannot have, or more than 64 axes.
+        TypeError: If the format does not support the dtype or layout of a tensor.
+        ValueError: If a tensor has a name that a file cannot store, or more than 64 axes.
         OSError: If the file cannot be written.
 
     Example:
@@ -76,11 +76,11 @@ def write(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], metadata:
 
 
 def must_be_known(tensors: Mapping[str, Tensor]) -> None:
-    """Raise unless a file can hold such tensors under such names; the first that it cannot is named.
+    """Raise unless a file can hold the tensors under their names; the message names the first one that it cannot.
 
     Raises:
-        TypeError: If the format does not know the dtype or the layout.
-        ValueError: If it does not have the name or the number of axes.
+        TypeError: If the format does not support the dtype or layout.
+        ValueError: If the format does not allow the name or the number of axes.
 
     Example:
         >>> must_be_known({"z": torch.zeros(1, dtype=torch.complex64)})
@@ -95,7 +95,7 @@ def must_be_known(tensors: Mapping[str, Tensor]) -> None:
             )
         if tensor.dim() > _AXES:
             raise ValueError(f"{name!r} has {tensor.dim()} axes; a file holds tensors of up to {_AXES}")
-        is_text = name == name.encode(errors="replace").decode()  # and without half of a pair of surrogates
+        is_text = name == name.encode(errors="replace").decode()  # without a lone half of a surrogate pair
         if name == _METADATA or not is_text:
             raise ValueError(f"a file cannot hold a tensor named {name!r}; give it another name")
 
@@ -112,16 +112,16 @@ def as_bytes(tensor: Tensor) -> bytes:
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Read a file, having checked that its header describes exactly what follows it.
+    """Read a file after checking that its header describes exactly the bytes that follow.
 
     Args:
         path: The file.
 
     Returns:
-        The tensors, each with memory of its own, and the further texts.
+        The tensors, each with memory of its own, and the further strings.
 
     Raises:
-        ValueError: If the file is no such file, is cut short, or its header is not true; every fault is named.
+        ValueError: If the file has another format, is cut short, or its header is wrong; the message names every fault.
         OSError: If it cannot be read.
 
     Example:
@@ -148,26 +148,26 @@ def _header(file: io.BufferedReader, size: int, path: object) -> tuple[dict[str,
     first = file.read(8)
     if first.startswith(_ZIP):
         raise ValueError(
-            f"{path} is a zip file, as torch.save writes them, and no safetensors file; "
+            f"{path} is a zip file, as torch.save writes them, not a safetensors file; "
             "load it by net.load_state_dict(torch.load(path))"
         )
     length = int.from_bytes(first, "little")
     if size < 8 or length > min(size - 8, _LONGEST_HEADER):
-        raise _damaged(path, f"its header says to have {length} bytes, and the file has {size}")
+        raise _damaged(path, f"its header claims to have {length} bytes, and the file has {size}")
     try:
         header = parsed(file.read(length).decode())
     except ValueError as error:
-        raise _damaged(path, f"its header is no JSON ({error})") from None
+        raise _damaged(path, f"its header is not JSON ({error})") from None
     if not isinstance(header, dict):
-        raise _damaged(path, f"its header is a {type(header).__name__} and no table")
+        raise _damaged(path, f"its header is a {type(header).__name__} , not a table")
     return header, 8 + length
 
 
 def _faults(header: dict[str, Any], metadata: Any, size: int) -> list[str]:
-    """List what is not true in a header, given the number of bytes that follow it."""
+    """List the faults of a header, given the number of bytes that follow it."""
     faults: list[str] = []
     if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
-        faults.append("its metadata are no table of texts")
+        faults.append("its metadata is not a table of strings")
     entries = {name: entry for name, entry in header.items() if _is_entry(entry)}
     faults += [
         f"{name!r} is not described by dtype, shape and data_offsets, but as {entry!r:.100}"
@@ -202,19 +202,19 @@ def _tensor(file: io.BufferedReader, begin: int, name: str, entry: dict[str, Any
     if start == end:
         try:
             return torch.empty(entry["shape"], dtype=dtype)
-        except RuntimeError:  # the steps from one index to the next are more than fit into 64 bits
-            raise _damaged(path, f"{name!r} has a shape that no tensor has: {entry['shape']}") from None
+        except RuntimeError:  # the strides do not fit into 64 bits
+            raise _damaged(path, f"{name!r} has a shape that no tensor can have: {entry['shape']}") from None
     memory = bytearray(end - start)
     file.seek(begin + start)
     if file.readinto(memory) != len(memory):
-        raise _damaged(path, f"it ends inside of {name!r}")
+        raise _damaged(path, f"it ends inside {name!r}")
     if dtype == torch.bool and max(memory) > 1:
-        raise _damaged(path, f"{name!r} is of truth values and holds {max(memory)}")
+        raise _damaged(path, f"{name!r} has dtype bool and holds {max(memory)}")
     return torch.frombuffer(memory, dtype=dtype).reshape(entry["shape"])
 
 
 def _damaged(path: object, why: str) -> ValueError:
-    return ValueError(f"{path} is damaged or no safetensors file: {why}")
+    return ValueError(f"{path} is damaged or not a safetensors file: {why}")
 
 
 def parsed(text: str) -> Any:
@@ -224,10 +224,10 @@ def parsed(text: str) -> Any:
         text: The text.
 
     Returns:
-        What it says.
+        The value.
 
     Raises:
-        ValueError: If it is no JSON, has a key twice, or is nested deeper than 100 levels.
+        ValueError: If it is not JSON, has a key twice, or is nested deeper than 100 levels.
 
     Example:
         >>> parsed('{"a": [1, null]}')
@@ -245,7 +245,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     table: dict[str, Any] = {}
     for name, value in pairs:
         if name in table:
-            raise ValueError(f"{name!r} is there twice")
+            raise ValueError(f"{name!r} appears twice")
         table[name] = value
     return table
 
@@ -255,12 +255,12 @@ def _refused(constant: str) -> Any:
 
 
 def must_be_json(value: Any, levels: int = _DEEPEST) -> None:
-    """Raise ValueError if a key is not text, which JSON would turn into text, or if the levels are too many."""
+    """Raise ValueError if a key is not a string, which JSON would turn into one, or if there are too many levels."""
     if not levels:
         raise ValueError(f"it is nested deeper than {_DEEPEST} levels")
     for key in value if isinstance(value, dict) else ():
         if not isinstance(key, str):
-            raise ValueError(f"the key {key!r:.100} is not text")
+            raise ValueError(f"the key {key!r:.100} is not a string")
         must_be_json(value[key], levels - 1)
     for item in value if isinstance(value, list | tuple) else ():
         must_be_json(item, levels - 1)

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Files that are written completely or not at all."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import BinaryIO
 
 @contextmanager
 def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Open a file for writing that takes its name when it is complete; after an error nothing is left of it.
+    """Open a file for writing that gets its name once it is complete; after an error nothing of it is left.
 
-    A symbolic link stays one: the file that it leads to is written.
+    A symbolic link is kept: the file that it points to is written.
 
     Example:
         >>> import tempfile
@@ -34,7 +34,7 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         with part.open("xb") as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())  # before it takes its name, which a crash could else leave on an empty file
+            os.fsync(file.fileno())  # before it gets its name, or a crash could leave an empty file of that name
         os.replace(part, path)
     except BaseException:
         part.unlink(missing_ok=True)

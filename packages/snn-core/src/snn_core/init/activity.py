@@ -1,4 +1,4 @@
-"""Count the spikes of a net's neurons in a run, and find the layers that feed them."""
+"""The spikes of a net's neurons in a run, and the layers that feed each neuron."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from snn_core.sequence.watching import Watch
 
 
 class Activity(Watch):
-    """Counts the spikes of every neuron of a net.
+    """A count of the spikes of every neuron of a net.
 
     Args:
         net: The net.
-        driven: The neuron whose input is kept, or None.
+        driven: The neuron whose input is recorded, or None.
     """
 
     of_run = True
@@ -57,7 +57,7 @@ class Activity(Watch):
             self.inputs += inputs
 
     def saw(self, neuron: nn.Module, x: Tensor, out: Any) -> None:
-        """Take what a call of a neuron in one step was given and gave."""
+        """Record the input and output of one step of a neuron."""
 
     def neurons(self) -> list[nn.Module]:
         """Return the neurons in the order of their first call."""
@@ -69,7 +69,7 @@ class Activity(Watch):
         return fired / max(count, 1)
 
     def run(self, xs: Tensor) -> Activity:
-        """Run the net over ``xs`` ``[T, batch, ...]`` from rest, each time with the same random numbers."""
+        """Run the net over ``xs`` ``[T, batch, ...]`` from rest, with the same random numbers every time."""
         net = next(iter(self.paths))
         compiled = any(map(is_compiled, self.paths))
         eager = torch.compiler.set_stance("force_eager") if compiled else nullcontext()
@@ -78,7 +78,7 @@ class Activity(Watch):
         return self
 
     def _schedule(self, net: nn.Module, xs: Tensor) -> str:
-        """Return how the net runs: all steps at once only where that is known without a step."""
+        """Return the schedule of the net: all steps at once only if that is known without running a step."""
         how = known_ahead(net, xs, describe=False)
         return "steps" if how is None else how.kind
 
@@ -91,10 +91,10 @@ class Call(NamedTuple):
 
 
 class Feeding(Activity):
-    """Finds in the graph of a run which layers with a weight are the last before each neuron.
+    """A search, in the graph of a run, for the layers with a weight that come last before each neuron.
 
     Args:
-        net: The net, which is nobody else's: its layers get hooks and its parameters need gradients.
+        net: The net, used here alone: its layers get hooks and its parameters require gradients.
     """
 
     def __init__(self, net: nn.Module) -> None:
@@ -118,7 +118,7 @@ class Feeding(Activity):
         return self
 
     def _schedule(self, net: nn.Module, xs: Tensor) -> str:
-        return "steps"  # as a layer's output then has a graph of its own in each
+        return "steps"  # so that a layer's output has a graph of its own in each step
 
     def saw(self, neuron: nn.Module, x: Tensor, out: Any) -> None:
         self._before.setdefault(neuron, {}).update(self._nearest(x))
@@ -134,7 +134,7 @@ class Feeding(Activity):
         self._givers.update((node, call) for node in nodes if node is not None)
 
     def _nearest(self, given: Any) -> dict[Call, None]:
-        """Return the calls that values were computed from with none in between."""
+        """Return the last calls from which values were computed."""
         waiting = [leaf.grad_fn for leaf in tree_leaves(given) if isinstance(leaf, Tensor)]
         seen: set[Any] = {None}
         found: dict[Call, None] = {}
@@ -150,7 +150,7 @@ class Feeding(Activity):
         return found
 
     def layers(self, neuron: nn.Module) -> list[nn.Module]:
-        """Return the layers that feed a neuron, without those that lead back to it, or from a neuron after it."""
+        """Return the layers that feed a neuron, except those that it or a later neuron feeds."""
         order = self.neurons()
         later = order[order.index(neuron) :]
         calls = [call for call in self._before[neuron] if call.module not in order]
@@ -159,7 +159,7 @@ class Feeding(Activity):
 
 
 def has_weight(module: nn.Module) -> bool:
-    """Return True for a layer of which a ``weight``, a parameter or computed from parameters, scales the output."""
+    """Return True for a layer whose output is scaled by a ``weight``, a parameter or computed from parameters."""
     if isinstance(module, Firing | nn.PReLU):
         return False
     return isinstance(getattr(module, "weight", None), Tensor) and any(True for _ in module.parameters(recurse=True))

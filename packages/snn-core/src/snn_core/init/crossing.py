@@ -1,4 +1,4 @@
-"""By what factor the input of a layer of neurons is too small, or too large, for it to fire at some rate."""
+"""The factor for the input of a layer of neurons at which the layer fires at a given rate."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from snn_core.neuron.firing import as_dtype, computing_dtype
 from snn_core.neuron.recurrence import Recurrent
 from snn_core.neuron.temporal import as_floating
 
-_QUIET = 1e-3  # of the threshold: far below it nothing fires, and nothing but the equation acts on a membrane
-_NARROW = 1e-6  # of a factor: where a rate jumps within less, no factor gives what lies between
+_QUIET = 1e-3  # of the threshold: so far below it no neuron fires, and only the equation acts on a membrane
+_NARROW = 1e-6  # of a factor: if a rate jumps within less, no factor gives the rates in between
 
 
 class NotReached(Exception):
-    """No factor gives the rate; the message says why."""
+    """Error of a rate that no factor gives; the message says why."""
 
 
 def gaussian_factor(mean: float, std: float, threshold: float, rate: float) -> float | None:
-    r"""Return the factor of its input with which a Gaussian membrane is above the threshold at a rate.
+    r"""Return the factor of the input at which a Gaussian membrane is above the threshold with a given probability.
 
     .. math:: \Phi\!\left(\frac{f \mu_U - \vartheta}{f \sigma_U}\right) = \nu \quad\Rightarrow\quad
         f = \frac{\vartheta}{\mu_U + \xi\,\sigma_U}, \qquad \xi = \Phi^{-1}(1 - \nu)
@@ -57,17 +57,17 @@ def equation_of(neuron: Any) -> type:
 
 @torch.no_grad()
 def subthreshold(neuron: Any, xs: Tensor) -> Tensor | None:
-    """Return the membrane of all steps if the neuron never fired, in units of its threshold.
+    """Return the membrane of all steps as if the neuron never fired, in units of its threshold.
 
-    It is measured on input that is scaled down, with which it does not fire, and scaled up again: exact where the
-    equation is linear below the threshold.
+    It is measured on input that is scaled down so far that the neuron does not fire, and then scaled up again. The
+    result is exact if the equation is linear below the threshold.
 
     Args:
         neuron: The neuron.
         xs: Its input, ``[T, batch, ...]``.
 
     Returns:
-        ``[T, batch, ...]``; None where no threshold is above 0 and finite, or the membrane is not finite.
+        ``[T, batch, ...]``; None if no threshold is above 0 and finite, or the membrane is not finite.
     """
     drive, threshold = neuron.driven(as_floating(xs, type(neuron).__name__)), neuron.threshold.detach()
     drive = as_dtype(drive, computing_dtype(drive))
@@ -87,9 +87,9 @@ def subthreshold(neuron: Any, xs: Tensor) -> Tensor | None:
 
 @torch.no_grad()
 def firing_factor(neuron: Any, xs: Tensor, rate: float, tolerance: float = 0.1, most: float = 1e6) -> float:
-    """Return the factor of its input with which a layer of neurons fires at a rate.
+    """Return the factor of its input at which a layer of neurons fires at a rate.
 
-    The closed form of a Gaussian membrane is where the search starts: spikes reset a membrane, adapt it and feed back.
+    The search starts at the closed form for a Gaussian membrane, as spikes reset a membrane, adapt it and feed back.
 
     Args:
         neuron: The neuron.
@@ -122,12 +122,12 @@ def firing_factor(neuron: Any, xs: Tensor, rate: float, tolerance: float = 0.1, 
 
 
 def solved(measured: Callable[[float], float], start: float, rate: float, tolerance: float, most: float) -> float:
-    """Return a factor with which a rate that grows with it is what is asked for.
+    """Return a factor at which an increasing rate has the requested value.
 
     Args:
-        measured: The rate of a factor.
+        measured: Function from a factor to its rate.
         start: The factor to start from.
-        rate: The rate that is asked for.
+        rate: The requested rate.
         tolerance: Largest deviation, as a share of it.
         most: The largest factor, and one over the smallest.
 

@@ -1,4 +1,4 @@
-"""Weights that make every layer of a net fire at one rate."""
+"""An initialization by which every layer of a net fires at one rate."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.random_states import RandomStates
 from snn_core.sequence.surroundings import copied, unhook
 
-_SHOWN = 3  # steps, which show what feeds a neuron, from the step before too
-_SWEEPS = 4  # through all layers; the first does it, unless neurons feed back to layers before them
+_SHOWN = 3  # steps, enough to show what feeds a neuron, also from the step before
+_SWEEPS = 4  # sweeps over all layers; the first suffices unless neurons feed back to earlier layers
 
 
 def fluctuation_(
     net: nn.Module, xs: Tensor, rate: float = 0.1, *, tolerance: float = 0.1, most: float = 1e6
 ) -> Scaling:
-    r"""Scale the weights of a net in place, so that every layer of neurons fires at a rate with a batch of data.
+    r"""Scale the weights of a net in place, so that every layer of neurons fires at a given rate on a batch of data.
 
     The membrane of a neuron with many inputs fluctuates like a Gaussian, of mean :math:`\mu_U` and standard deviation
     :math:`\sigma_U` in proportion to its weights, and is to cross the threshold with probability :math:`\nu`:
 
     .. math:: f = \frac{\vartheta}{\mu_U + \xi\,\sigma_U}, \qquad \xi = \Phi^{-1}(1 - \nu)
 
-    Layer after layer, each with the spikes of those before it, this factor is computed from the membranes of the batch,
-    and corrected by bisection until the measured rate is right: spikes reset membranes, and raise what adapts.
+    Layer after layer, each fed by the spikes of those before it, this factor is computed from the membranes of the
+    batch and corrected by bisection until the measured rate is right: spikes reset membranes, and raise adaptation.
 
-    Scaled are the weight and the bias of the last layers before a neuron, as the graph of a run shows them: linear,
-    convolutional, an embedding or a normalization. Layers that lead back to the neuron itself or from one after it, and
-    weights of the neuron itself, as of ``RLeaky``, are left alone. A neuron with an infinite threshold is a read-out
-    and left out.
+    The function scales the weight and the bias of the last layers before a neuron, as the graph of a run shows them:
+    linear, convolutional, an embedding or a normalization. It leaves alone layers that the neuron itself or a later one
+    feeds, and weights of the neuron itself, such as those of ``RLeaky``. A neuron with an infinite threshold is a
+    read-out and is left out.
 
-    A copy of the net runs, from rest, by ``unroll(net, xs)``: states, gradients, hooks, statistics and modes of the
-    net, and random generators, stay as they are. It runs as in evaluation, without dropout, but for normalizations in
-    training, which use the statistics of the batch, as they will. If anything is raised, no weight has changed.
+    A copy of the net runs, from rest, by ``unroll(net, xs)``, so that states, gradients, hooks, statistics and modes of
+    the net, and random generators, do not change. The copy runs as in evaluation, without dropout; normalizations in
+    training mode still use the statistics of the batch. If an error is raised, no weight has changed.
 
     Args:
         net: The net, written for one time step.
@@ -57,7 +57,7 @@ def fluctuation_(
         ``factor``, the rate ``before`` and ``after``. Printed, it is a table.
 
     Raises:
-        TypeError: If ``net`` is not a module, ``xs`` is not a tensor or a number is none.
+        TypeError: If ``net`` is not a module, ``xs`` is not a tensor or another argument is not a number.
         ValueError: If a number is out of its range, ``xs`` is empty, the net has no spiking neuron that takes steps or
             cannot be copied, no weights come before a neuron, the same weights come before two, a weight is computed
             by a parametrization, the input of a neuron is 0 or not finite, or no factor gives the rate.
@@ -87,7 +87,7 @@ def fluctuation_(
 
 @dataclass
 class _Fed:
-    """A layer of neurons, and the parameters before it, by name, with what they were."""
+    """A layer of neurons, and the parameters before it with their first values, by name."""
 
     neuron: Any
     path: str
@@ -97,7 +97,7 @@ class _Fed:
 
 
 class _Search:
-    """The search for the factors of all layers of a net, which it changes.
+    """The search for the factors of all layers of a net, whose weights it changes.
 
     Args:
         net: A copy of the net.
@@ -123,7 +123,7 @@ class _Search:
             )
 
     def run(self) -> Scaling:
-        """Scale every layer, again where a neuron feeds back to one before it, and say what was done."""
+        """Scale every layer, again where a neuron feeds back to an earlier one, and return the report."""
         activity = self.first
         before = [activity.rate(fed.neuron) for fed in self.layers]
         for _ in range(_SWEEPS):
@@ -167,14 +167,14 @@ class _Search:
                 return
         except NotReached:
             pass
-        # its input is not in proportion to the weights: some of it comes past them
+        # its input is not proportional to the weights, as some of it bypasses them
         try:
             solved(lambda factor: self._measured(fed, factor), fed.factor, self.rate, self.tolerance, self.most)
         except NotReached as reason:
             raise ValueError(f"fluctuation_: no factor makes {_named(fed)} fire at {self.rate:g}: {reason}") from None
 
     def _measured(self, fed: _Fed, factor: float) -> float:
-        """Set a factor, and return the rate."""
+        """Set a factor, and return the rate that it gives."""
         fed.factor = factor
         for name, start in fed.start.items():
             self.parameters[name].copy_(start * factor)
@@ -184,7 +184,7 @@ class _Search:
         return abs(rate - self.rate) <= self.tolerance * self.rate
 
     def _fed(self, first: Feeding) -> Iterator[_Fed]:
-        """Yield each layer of neurons with what feeds it, in order."""
+        """Yield each layer of neurons and what feeds it, in order."""
         names = {parameter: name for name, parameter in self.parameters.items()}
         users: dict[str, _Fed] = {}
         for neuron in first.neurons():
@@ -197,7 +197,7 @@ class _Search:
             fed = _Fed(neuron, first.paths[neuron], tuple(first.paths[layer] for layer in layers), start)
             if not layers:
                 raise ValueError(
-                    f"fluctuation_: no weights come before {_named(fed)}, so that nothing can be scaled; put a layer "
+                    f"fluctuation_: no weights come before {_named(fed)}, so nothing can be scaled; put a layer "
                     "such as nn.Linear before it"
                 )
             for name in start:
@@ -226,7 +226,7 @@ def _named(fed: _Fed) -> str:
 
 
 def _twin(net: nn.Module) -> nn.Module:
-    """Return a copy of the net, without hooks of others, to be run as in evaluation but for its normalizations."""
+    """Return a copy of the net without foreign hooks, in evaluation mode except for its normalizations."""
     try:
         twin = unhook(copied(net))
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""A report of how the weights before each neuron were scaled, as rows and as a table."""
+"""A report of the scaling of the weights before each neuron, as rows and as a table."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Scaled(NamedTuple):
     Args:
         path: Path of the neuron in the net.
         layers: Paths of the layers that feed it.
-        factor: What their weights and biases were multiplied by.
+        factor: Factor of their weights and biases.
         before: Mean rate before, in spikes per step.
         after: Mean rate after.
     """

@@ -1,4 +1,4 @@
-"""How a whole sequence of a neuron is computed: the reference loop, operators over it, and fused kernels."""
+"""Implementations of whole sequences of a neuron: the reference loop, operators over it, and fused kernels."""
 
 from snn_core.kernels.operator import Choice, choose, define
 from snn_core.kernels.operator import run as run

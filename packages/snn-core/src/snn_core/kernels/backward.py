@@ -1,4 +1,4 @@
-"""The way back through steps, for those gradients that there are at all."""
+"""The backward pass through the steps, restricted to the gradients that exist."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any, NamedTuple
 
 from snn_core.kernels.program import Instruction, Program, Register, StepProgram
 
-_ZERO_WITH = frozenset({"mul", "neg", "number", "div"})  # what gives nothing where one of the operands is nothing
+_ZERO_WITH = frozenset({"mul", "neg", "number", "div"})  # operations whose result is absent if an operand is absent
 
 
 class Walk(NamedTuple):
-    """The way back through a sequence: the program of its last step, and that of all steps before it.
+    """The backward pass through a sequence: the program of its last step, and that of all earlier steps.
 
     Args:
-        last: What the last step computes, of the gradients that it is given.
-        before: What each step before it computes.
-        follows: For each state, whether the steps before the last one are given a gradient by the step behind them.
+        last: Program of the last step, from the gradients that it receives.
+        before: Program of each earlier step.
+        follows: For each state, True if steps before the last one receive a gradient from the step after them.
     """
 
     last: Program
@@ -25,15 +25,15 @@ class Walk(NamedTuple):
 
 
 def walk(program: StepProgram, spikes: bool, states: Sequence[bool], trace: bool) -> Walk:
-    """Return what a backward pass computes, without what is zero because no loss depends on it.
+    """Return what a backward pass computes, leaving out what is zero because the loss does not depend on it.
 
-    A gradient that is not there is not the number zero: zero times an infinite membrane would be NaN.
+    An absent gradient is not the number zero: zero times an infinite membrane would be NaN.
 
     Args:
         program: The program of a step.
         spikes: True if the spikes have a gradient.
         states: For each state, True if it has one.
-        trace: True if those are of every step's states, False if of the last ones.
+        trace: True if those are gradients of every step's states, False if of the last ones.
 
     Example:
         >>> import snn_core as snn
@@ -76,13 +76,13 @@ def is_zero(operand: Any) -> bool:
 
 
 def without(program: Program, absent: Collection[str]) -> Program:
-    """Return a program without some of its inputs, which are gradients of what nothing depends on.
+    """Return a program without some of its inputs, namely gradients of values on which no loss depends.
 
-    What is multiplied by one is nothing, and a sum is what else is added; an output that is nothing is the number zero.
+    A product with an absent factor is absent, and a sum is what remains of it; an absent output is the number zero.
 
     Args:
         program: The program.
-        absent: Names of inputs; those that the program does not have do not matter.
+        absent: Names of inputs; names that the program does not have are ignored.
 
     Example:
         >>> product = Instruction("mul", (Register(0), Register(1)))
@@ -112,7 +112,7 @@ def without(program: Program, absent: Collection[str]) -> Program:
 
 
 def _computed(emit: Any, name: str, operands: list[Any]) -> Any:
-    """Return an instruction's register, or None where it is nothing as some operands are."""
+    """Return an instruction's register, or None if it is absent because some operands are."""
     if None in operands:
         first, *others = operands
         if name in _ZERO_WITH or all(operand is None for operand in operands):
@@ -127,7 +127,7 @@ def _computed(emit: Any, name: str, operands: list[Any]) -> Any:
 
 
 def _without_dead_code(program: Program) -> Program:
-    """Return the same program with those of its instructions alone that lead to an output."""
+    """Return the program with only those of its instructions that lead to an output."""
     first = len(program.inputs)
     needed = {operand.number for operand in program.outputs.values() if isinstance(operand, Register)}
     for number in reversed(range(first, first + len(program.instructions))):

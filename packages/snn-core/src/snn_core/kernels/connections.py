@@ -1,4 +1,4 @@
-"""Connections inside a step: linear layers of its input, or of the state before it, that its instructions are given."""
+"""Connections inside a step: linear layers of the input or of the previous state, ahead of the step's instructions."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Connection:
-    """A linear layer of what one step is given.
+    """A linear layer whose output is an input of one step.
 
     Args:
-        sources: Names of what goes in, the input or fields of the state; several are concatenated along the last axis.
-        inputs: Names of what comes out: one input of the step, or several that are equal parts of the last axis.
+        sources: Names of the inputs: the step's input or fields of the state; several are joined along the last axis.
+        inputs: Names of the outputs: one input of the step, or several that are equal parts of the last axis.
         weight: Path of the weight in the neuron.
         bias: Path of the bias, if there is one.
 
@@ -38,21 +38,21 @@ class Connection:
         return f"  {', '.join(self.inputs)} = linear({read})"
 
     def renamed(self, names: Mapping[str, str]) -> Connection:
-        """Return the same connection with other names of what goes in and comes out.
+        """Return the same connection with other names of its inputs and outputs.
 
         Args:
-            names: Those that change.
+            names: New names, by the old ones; names that do not change may be left out.
         """
         sources, inputs = (tuple(names.get(name, name) for name in each) for each in (self.sources, self.inputs))
         return replace(self, sources=sources, inputs=inputs)
 
     @property
     def of_input(self) -> bool:
-        """True if only the neuron's input goes in, so that it can go through for all steps at once."""
+        """True if it reads only the neuron's input, so that it can be computed for all steps at once."""
         return self.sources in (("x",), ("input",))
 
     def __call__(self, values: Mapping[str, Tensor], constants: Mapping[str, Tensor]) -> Tensor:
-        """Return what comes out.
+        """Return the output.
 
         Args:
             values: The input and the states, by name, with any number of axes before the last one.
@@ -62,7 +62,7 @@ class Connection:
         return _linear(self.source(values), constants[self.weight], bias)
 
     def source(self, values: Mapping[str, Tensor]) -> Tensor:
-        """Return what goes in.
+        """Return the concatenated input.
 
         Args:
             values: The input and the states, by name.
@@ -71,10 +71,10 @@ class Connection:
         return torch.cat([first, *more], -1) if more else first
 
     def parts(self, out: Tensor) -> list[Tensor]:
-        """Return the parts of what comes out, each dense.
+        """Return the parts of the output, each dense.
 
         Args:
-            out: What comes out.
+            out: The output.
         """
         if len(self.inputs) == 1:
             return [out]
@@ -84,8 +84,8 @@ class Connection:
         """Return the gradient of each source.
 
         Args:
-            grad: That of what came out.
-            values: The input and the states, by name, of which shapes count.
+            grad: Gradient of the output.
+            values: The input and the states, by name; only their shapes are used.
             constants: The neuron's, by path.
         """
         back = _linear(grad, constants[self.weight].t())
@@ -95,11 +95,11 @@ class Connection:
         """Return the gradients of weight and bias, by path, summed over all axes but the last one.
 
         Args:
-            grad: That of what came out.
-            source: What went in.
+            grad: Gradient of the output.
+            source: The concatenated input.
         """
         rows, features = grad.flatten(0, -2), source.flatten(0, -2)
-        if rows.shape[1] > features.shape[1]:  # what comes first is laid out anew: the smaller one
+        if rows.shape[1] > features.shape[1]:  # the first factor is copied to a new layout: the smaller one
             gradients = {self.weight: _linear(features.t(), rows.t()).t().contiguous()}
         else:
             gradients = {self.weight: _linear(rows.t(), features.t())}
@@ -111,7 +111,7 @@ def joined(parts: Sequence[Tensor], out: Tensor) -> Tensor:
 
     Args:
         parts: The parts.
-        out: To where, which is returned.
+        out: The destination, which is returned.
 
     Example:
         >>> joined([torch.ones(2), torch.zeros(1)], torch.empty(3))
@@ -121,6 +121,6 @@ def joined(parts: Sequence[Tensor], out: Tensor) -> Tensor:
 
 
 def _linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    from snn_core.kernels.layers import linear  # by kernels that are registered, as programs' engines are
+    from snn_core.kernels.layers import linear  # which uses registered kernels, as programs use registered engines
 
     return linear(x, weight, bias)[0]

@@ -1,4 +1,4 @@
-"""Convolutions in a net that runs layer by layer: by what is registered for them, and in the layout that gains."""
+"""Convolutions in a net that runs layer by layer: by registered implementations, and in the faster layout."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from snn_core.neuron.firing import is_autocast
 
 
 class Moves(NamedTuple):
-    """Moves of windows over images, in rows and columns, and groups of channels that are convolved apart."""
+    """The stride, padding and dilation of windows over images, in rows and columns, and the number of groups."""
 
     stride: tuple[int, int] = (1, 1)
     padding: tuple[int, int] = (0, 0)
@@ -35,10 +35,10 @@ class Convolution(Protocol):
     gains: str
 
     def refuses(self, x: Tensor, weight: Tensor, bias: Tensor | None, moves: Moves) -> str | None:
-        """Return None to take the call, else the reason why not; the tensors are plain and on the device."""
+        """Return None to take the call, else the reason for refusing it; the tensors are plain and on the device."""
 
     def conv2d(self, x: Tensor, weight: Tensor, bias: Tensor | None, moves: Moves) -> tuple[Tensor, str]:
-        """Return what ``conv2d`` gives, under autograd as there, and how it was computed."""
+        """Return what ``conv2d`` gives, differentiable by autograd, and how it was computed."""
 
 
 def conv2d(
@@ -50,7 +50,7 @@ def conv2d(
     dilation: Any = 1,
     groups: int = 1,
 ) -> tuple[Tensor, str]:
-    """Compute ``torch.nn.functional.conv2d`` by what is registered and takes the call, and say how.
+    """Compute ``torch.nn.functional.conv2d`` by a registered implementation that takes the call, and say how.
 
     Args:
         x: Images ``[images, channels, height, width]``.
@@ -62,7 +62,7 @@ def conv2d(
         groups: As in torch.
 
     Returns:
-        The output, and a few words that say how it came about and by whom.
+        The output, and a few words on how it was computed and by which implementation.
 
     Example:
         >>> out, how = conv2d(torch.ones(4, 1, 3, 3, device="meta"), torch.ones(2, 1, 3, 3, device="meta"))
@@ -85,7 +85,7 @@ def conv2d(
 
 
 def _moves(weight: Tensor, stride: Any, padding: Any, dilation: Any, groups: int) -> Moves | None:
-    """Return the moves that are meant; None where the padding is not the same on both sides, or not torch's."""
+    """Return the moves that the arguments mean; None if the padding is not the same on both sides, or not torch's."""
     steps, apart = pair(stride), pair(dilation)
     if steps is None or apart is None or weight.dim() != 4:
         return None
@@ -98,7 +98,7 @@ def _moves(weight: Tensor, stride: Any, padding: Any, dilation: Any, groups: int
 
 
 def expected(device: str) -> str:
-    """Say how a ``Conv2d`` layer will run on a type of device; what it is fed with decides when it runs.
+    """Return how a ``Conv2d`` layer will run on a type of device; its input decides the details at run time.
 
     Example:
         >>> expected("meta")
@@ -112,7 +112,7 @@ def expected(device: str) -> str:
 
 
 def takes(module: nn.Module) -> bool:
-    """Return True for a ``Conv2d`` layer that may be computed otherwise than by its ``forward``.
+    """Return True for a ``Conv2d`` layer that may be computed by something other than its ``forward``.
 
     Example:
         >>> takes(nn.Conv2d(1, 2, 3)), takes(nn.Conv2d(1, 2, 3, padding=1, padding_mode="circular"))
@@ -127,18 +127,18 @@ def takes(module: nn.Module) -> bool:
     )
 
 
-_CONV2D = nn.Conv2d.forward, nn.Conv2d._conv_forward  # as they are when this is imported, before anybody replaces one
+_CONV2D = nn.Conv2d.forward, nn.Conv2d._conv_forward  # as they are at import, before anybody replaces one
 
 
 class Layout:
-    """Gives convolutions their input in channels-last layout, where it gains, and sees its size.
+    """The choice of the channels-last layout for the input of convolutions, where it is faster.
 
-    In float32 on a CPU it gains, and in bfloat16 under autocast: the layouts of oneDNN's convolutions have the channels
-    inside, and torch pools a vector of channels at a time in this layout where it compares numbers one by one in the
-    other. What follows a convolution keeps the layout by itself: pooling, normalization, neurons. Values and shapes are
-    those of the net without; parameters keep their layout.
+    It is faster in float32 on a CPU, and in bfloat16 under autocast: the layouts of oneDNN's convolutions have the
+    channels inside, and torch pools a vector of channels at a time in this layout, where it compares numbers one by one
+    in the other. What follows a convolution keeps the layout by itself: pooling, normalization, neurons. Values and
+    shapes are the same as without it; parameters keep their layout.
 
-    ``largest`` is the size in bytes of the largest tensor that a convolution read or gave so far.
+    ``largest`` is the size in bytes of the largest tensor that a convolution has read or returned so far.
 
     Example:
         >>> conv, x = torch.nn.Conv2d(2, 3, 5), torch.zeros(7, 2, 8, 8)
@@ -158,14 +158,14 @@ class Layout:
             x: Its input ``[rows, channels, ...]``.
 
         Returns:
-            Its output, and how it was computed; None if by the layer itself.
+            Its output, and how it was computed; None if the layer itself computed it.
         """
         if not takes(module):
             return self.convolved(module, x), None
         return self.conv2d(x, module.weight, module.bias, module.stride, module.padding, module.dilation, module.groups)
 
     def conv2d(self, x: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, str]:
-        """Compute :func:`conv2d`."""
+        """Compute :func:`conv2d` in the layout chosen here."""
         hows: list[str] = []
 
         def convolve(x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""A fused kernel as a function that autograd knows."""
+"""Fused kernels as functions that autograd can differentiate."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from snn_core.neuron.firing import is_autocast
 
 
 def fits(*tensors: Tensor) -> bool:
-    """Return True if a kernel may be called on these tensors: all are plain, and only autograd follows what is done.
+    """Return True if a kernel may be called on these tensors: all are plain, and only autograd watches the operations.
 
     Example:
         >>> fits(torch.zeros(2), nn.Parameter(torch.zeros(2)))
@@ -34,9 +34,9 @@ def fits(*tensors: Tensor) -> bool:
 
 
 def is_plain(*tensors: Tensor) -> bool:
-    """Return True if an operation on these tensors may be exchanged for another with the same gradients.
+    """Return True if an operation on these tensors may be replaced by another with the same gradients.
 
-    They must fit, be dense and on one device, and nothing may be set to change what torch's operations do.
+    They must fit, be dense and on one device, and no mode may change what torch's operations do.
 
     Args:
         tensors: One or more.
@@ -52,7 +52,7 @@ def is_plain(*tensors: Tensor) -> bool:
 
 
 def is_plain_by_element(*tensors: Tensor) -> bool:
-    """Return True if an element-wise operation on these tensors may be exchanged for another, as autocast leaves it.
+    """Return True if an element-wise operation on these tensors may be replaced by another; autocast may be on.
 
     Args:
         tensors: One or more.
@@ -72,7 +72,7 @@ def is_plain_by_element(*tensors: Tensor) -> bool:
 
 
 def broadcasts(shape: torch.Size, to: torch.Size) -> bool:
-    """Return True if a constant broadcasts from the right against one step's input and leaves its shape."""
+    """Return True if a constant broadcasts from the right against one step's input without changing its shape."""
     return len(shape) <= len(to) and all(n in (1, m) for n, m in zip(shape[::-1], to[::-1], strict=False))
 
 
@@ -84,11 +84,11 @@ def call(
     constants: tuple[Tensor, ...],
     trace: bool,
 ) -> tuple[Tensor, ...]:
-    """Call a kernel, which saves something for a backward pass only where there can be one.
+    """Call a kernel, and save tensors for a backward pass only if there can be one.
 
     Args:
         kernel: A kernel that takes the call.
-        call_: The call: a ``SequenceCall``, or another that has ``steps`` as it has.
+        call_: The call: a ``SequenceCall``, or another object with such a ``steps``.
         x: Input ``[T, ...]``.
         states: The states before the first step, whose dtype is that of the computation.
         constants: The constants of the family.
@@ -118,9 +118,9 @@ def call(
 
 
 class Widened:
-    """A kernel for input in half precision, made of one for the dtype of the states.
+    """A kernel for input in half precision, built from one for the dtype of the states.
 
-    What is stored of the input for the backward pass stays as narrow as it came.
+    The input that is stored for the backward pass keeps its half precision.
 
     Args:
         kernel: The kernel.
@@ -135,7 +135,7 @@ class Widened:
         self.sums_x: bool = getattr(kernel, "sums_x", False)
 
     def refuses(self, call: Any) -> str | None:
-        """Return what the kernel says."""
+        """Return what the wrapped kernel returns."""
         return self._kernel.refuses(call)
 
     def forward(
@@ -173,7 +173,7 @@ class Widened:
 
 
 def _widened(x: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return an input in another dtype; where it is the same in all steps, by one of them."""
+    """Return an input in another dtype; if it is the same in all steps, convert only one of them."""
     return x.to(dtype) if len(x) == 1 or x.stride(0) else x[:1].to(dtype).expand(x.shape)
 
 
@@ -183,7 +183,7 @@ def _forward(kernel: Kernel, *args: Any, save: bool) -> tuple[tuple[Tensor, ...]
 
 
 def _owned(tensor: Tensor) -> Tensor:
-    """Return the same tensor, but not a view of another, which autograd would not let users change in place."""
+    """Return the same tensor, but never a view of another, which autograd would not let users change in place."""
     if not tensor._is_view():
         return tensor
     place = tensor.untyped_storage(), tensor.storage_offset(), tensor.size(), tensor.stride()
@@ -251,7 +251,7 @@ class _Fused(torch.autograd.Function):
         tensors, saved = unpacked[:given], unpacked[given:]
         x, states, constants = _arguments(tensors, count, steps)
         needs = ctx.needs_input_grad[-given:]
-        if torch.is_grad_enabled():  # the gradient will be differentiated in its turn, which only the steps can be
+        if torch.is_grad_enabled():  # the gradient itself will be differentiated, which only the steps allow
             out = call_.steps(x, states, constants, trace)
             wanted = [t for t, needed in zip(tensors, needs, strict=True) if needed]
             computed = iter(gradients(out, grads, wanted, create_graph=True))
@@ -275,7 +275,7 @@ def _arguments(tensors: Sequence[Tensor], count: int, steps: int) -> tuple[Tenso
 def gradients(
     outs: Sequence[Tensor], grads: Sequence[Tensor | None], tensors: Sequence[Tensor], create_graph: bool = False
 ) -> Sequence[Tensor | None]:
-    """Return the gradients of tensors, given those of what was computed from them (None for zero)."""
+    """Return the gradients of tensors, given the gradients of what was computed from them (None for zero)."""
     ends = [(o, g) for o, g in zip(outs, grads, strict=True) if g is not None and o.requires_grad]
     if not ends or not tensors:
         return [None] * len(tensors)

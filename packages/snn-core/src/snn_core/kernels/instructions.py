@@ -1,4 +1,4 @@
-"""The instructions of step programs: which element-wise operations there are, and which of PyTorch's become them."""
+"""The instructions of step programs: the element-wise operations, and the PyTorch operations that become them."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ OPERATIONS: dict[str, Callable[..., Tensor]] = {
     "clamp": _clamp,
     "number": Tensor.to,
 }
-"""Each instruction as PyTorch computes it; ``number`` makes 1 and 0 of a condition."""
+"""Each instruction as PyTorch computes it; ``number`` turns a condition into 1 or 0."""
 
 _OF_TENSORS = ("div", "minimum", "maximum", "where")
 
 CONDITIONS = frozenset({"gt", "ge", "lt", "le", "eq", "ne", "and", "or", "not", "xor"})
-"""The instructions that give a condition."""
+"""The instructions that return a condition."""
 
 _INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/", "gt": ">", "ge": ">=", "lt": "<", "le": "<=", "eq": "=="}
 _INFIX |= {"ne": "!=", "and": "&", "or": "|", "xor": "^"}
@@ -49,9 +49,9 @@ def computed(name: str, operands: list[Any], dtype: torch.dtype) -> Tensor:
     """Compute an instruction by PyTorch.
 
     Args:
-        name: Its operation.
+        name: The operation.
         operands: Its operands, tensors and numbers.
-        dtype: In which it computes where they are numbers alone, and what ``number`` gives.
+        dtype: Dtype of the computation if all operands are numbers, and of the result of ``number``.
 
     Returns:
         The result.
@@ -68,11 +68,11 @@ def computed(name: str, operands: list[Any], dtype: torch.dtype) -> Tensor:
 
 
 def written(name: str, operands: list[str]) -> str:
-    """Write an instruction as a reader of equations would.
+    """Write an instruction the way an equation is written.
 
     Args:
-        name: Its operation.
-        operands: Its operands, as they are written.
+        name: The operation.
+        operands: Its operands, as text.
 
     Returns:
         The text.
@@ -92,16 +92,16 @@ _RENAMED |= {f"{kind}_{name}": name for kind in ("bitwise", "logical") for name 
 
 
 def lowered(name: str, args: tuple[Any, ...], kwargs: dict[str, Any], emit: Emit) -> Operand | None:
-    """Return what an operation of PyTorch computes, by instructions.
+    """Return what an operation of PyTorch computes, written in instructions.
 
     Args:
         name: Its name, such as ``"add"`` for ``aten.add.Tensor``.
-        args: Its arguments: operands in place of tensors.
+        args: Its arguments: with operands instead of tensors.
         kwargs: The same, by name.
-        emit: Adds an instruction.
+        emit: Function that adds an instruction.
 
     Returns:
-        The register of the result, or a number; None where it is not element-wise, or computes in an order of its own.
+        The register of the result, or a number; None if it is not element-wise or has its own order of computation.
     """
     if kwargs.get("alpha", 1) != 1 or kwargs.get("rounding_mode"):
         return None  # PyTorch rounds a + alpha * b once on some processors and twice on others
@@ -114,7 +114,7 @@ def lowered(name: str, args: tuple[Any, ...], kwargs: dict[str, Any], emit: Emit
 
 
 def _power(emit: Emit, x: Operand, exponent: Operand) -> Operand:
-    """Return a power, of some exponents by what PyTorch computes in its place."""
+    """Return a power; for some exponents, by what PyTorch computes instead."""
     if not isinstance(exponent, int | float):
         return emit("pow", x, exponent)
     if exponent in (0, 1):

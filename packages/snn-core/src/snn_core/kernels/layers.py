@@ -1,4 +1,4 @@
-"""Layers of torch in a net that runs layer by layer: how products and pooling are computed faster."""
+"""Layers of torch in a net that runs layer by layer: faster implementations of products and pooling."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class Product(Protocol):
     gains: str
 
     def refuses(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> str | None:
-        """Return None to take the call, else the reason why not; the tensors are plain and on the device."""
+        """Return None to take the call, else the reason for refusing it; the tensors are plain and on the device."""
 
     def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, str]:
-        """Return what ``linear`` gives, under autograd as there, and how it was computed."""
+        """Return what ``linear`` gives, differentiable by autograd, and how it was computed."""
 
 
 def expected(device: str) -> str:
-    """Say how a ``Linear`` layer will run on a type of device; what it is fed with decides when it runs.
+    """Return how a ``Linear`` layer will run on a type of device; its input decides the details at run time.
 
     Example:
         >>> expected("meta")
@@ -46,7 +46,7 @@ def expected(device: str) -> str:
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> tuple[Tensor, str]:
-    """Compute ``torch.nn.functional.linear`` by what is registered and takes the call, and say how.
+    """Compute ``torch.nn.functional.linear`` by a registered implementation that takes the call, and say how.
 
     Args:
         x: Input ``[rows, ...]`` of many steps.
@@ -54,7 +54,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> tuple[Tenso
         bias: The bias.
 
     Returns:
-        The product, and a few words that say how it came about and by whom.
+        The product, and a few words on how it was computed and by which implementation.
 
     Example:
         >>> out, how = linear(torch.ones(4, 3, device="meta"), torch.ones(2, 3, device="meta"))
@@ -80,7 +80,7 @@ def _product(x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Product | 
 
 
 def takes(module: nn.Module) -> bool:
-    """Return True for a ``Linear`` layer that may be computed otherwise than by its ``forward``.
+    """Return True for a ``Linear`` layer that may be computed by something other than its ``forward``.
 
     Example:
         >>> layer = nn.Linear(3, 2)
@@ -95,13 +95,13 @@ def takes(module: nn.Module) -> bool:
     )
 
 
-_LINEAR = nn.Linear.forward  # as it is when this is imported, before anybody replaces it
+_LINEAR = nn.Linear.forward  # as it is at import, before anybody replaces it
 
 
 def is_compiled(module: nn.Module) -> bool:
-    """Return True if a module is compiled by itself, as after ``torch.compile(module)`` or ``module.compile()``.
+    """Return True if a module is compiled on its own, as after ``torch.compile(module)`` or ``module.compile()``.
 
-    Whatever is exchanged around it while a net runs would have it compiled anew.
+    Any replacement around it while a net runs would make it compile again.
 
     Example:
         >>> layer = nn.Linear(3, 2)
@@ -112,7 +112,7 @@ def is_compiled(module: nn.Module) -> bool:
 
 
 class Windows(NamedTuple):
-    """Windows that move over images: rows and columns of each, of the steps between them, and of the margin before."""
+    """Windows that move over images: size, stride and padding, each as rows and columns."""
 
     kernel: tuple[int, int]
     stride: tuple[int, int]
@@ -129,20 +129,20 @@ class Pooling(Protocol):
         """Return True to take the call; the tensor is plain, ``[images, channels, height, width]``, on the device."""
 
     def max_pool2d(self, x: Tensor, windows: Windows) -> Tensor:
-        """Return what ``max_pool2d`` gives, under autograd as there."""
+        """Return what ``max_pool2d`` gives, differentiable by autograd."""
 
 
 def max_pool2d(torch_s: Callable[..., Tensor], x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-    """Compute ``torch.nn.functional.max_pool2d`` by what is registered and takes the call.
+    """Compute ``torch.nn.functional.max_pool2d`` by a registered implementation that takes the call.
 
     Args:
-        torch_s: The function of torch that was called.
+        torch_s: Torch's function that was called.
         x: Its input.
         *args: Its other arguments.
         **kwargs: The same, by name.
 
     Returns:
-        What it gives.
+        The output.
 
     Example:
         >>> import torch
@@ -166,7 +166,7 @@ def _windows(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Windows | None:
-    """Return the windows that are meant; None for those of another kind, or that torch would not take."""
+    """Return the windows that the arguments mean; None for windows of another kind, or that torch would refuse."""
     kernel, steps = pair(kernel_size), pair(stride) if stride not in (None, (), []) else pair(kernel_size)
     margin = pair(padding)
     if kernel is None or steps is None or margin is None or pair(dilation) != (1, 1) or ceil_mode or return_indices:
@@ -176,7 +176,7 @@ def _windows(
 
 
 def pair(value: Any) -> tuple[int, int] | None:
-    """Return what an option of a layer says of rows and columns; None where it is not one or two whole numbers.
+    """Return an option of a layer as a pair for rows and columns; None if it is not one or two whole numbers.
 
     Example:
         >>> pair(2), pair([1, 3]), pair("same")

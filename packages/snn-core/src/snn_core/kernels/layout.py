@@ -1,4 +1,4 @@
-"""Tensors of a sequence as they lie in memory: the rows and columns that engines see."""
+"""The memory layout of the tensors of a sequence: the rows and columns that engines see."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ Summed = Callable[[Tensor, Sequence[int], Sequence[int]], Tensor]
 class Layout:
     """One step's axes in the order in which they lie in memory.
 
-    Engines read ``[T, columns]``, each step dense; which neuron is which column does not matter to them, as long as
-    everything agrees. So a sequence of channels-last images is taken as it is.
+    Engines read ``[T, columns]``, each step dense. It does not matter to them which neuron is which column, as long as
+    all tensors agree. So a sequence of channels-last images is taken without a copy.
 
     Args:
         shape: Shape of one step.
@@ -27,7 +27,7 @@ class Layout:
 
     @classmethod
     def of(cls, x: Tensor) -> Layout:
-        """The layout of a sequence ``x[T, ...]``, whose steps are dense in it where they are in any.
+        """Return the layout of a sequence ``x[T, ...]``, in which its steps are dense if they are dense in any.
 
         Example:
             >>> import torch
@@ -43,7 +43,7 @@ class Layout:
         return cls(shape, order if dense else None)
 
     def sequence(self, x: Tensor) -> Tensor:
-        """``x[T, ...]`` as ``[T, columns]``, dense in each step; a view where that is possible."""
+        """Return ``x[T, ...]`` as ``[T, columns]``, dense in each step; a view if that is possible."""
         if self.order is not None:
             x = x.permute(0, *(1 + axis for axis in self.order))
         if not x.is_contiguous() and x.shape[0] and not x[0].is_contiguous():
@@ -52,14 +52,14 @@ class Layout:
         return x.flatten(1) if x.dim() > 1 else x.unsqueeze(1)
 
     def step(self, state: Tensor) -> Tensor:
-        """One step's tensor, broadcast to the step's shape, as ``[columns]``."""
+        """Return one step's tensor, broadcast to the step's shape, as ``[columns]``."""
         if state.shape != self.shape:
             state = state.expand(self.shape)
         columns = (state if self.order is None else state.permute(self.order)).reshape(-1)
-        return columns.contiguous()  # one number for all of them is a view still
+        return columns.contiguous()  # a single number for all columns is still a view
 
     def sequence_back(self, columns: Tensor) -> Tensor:
-        """``[T, columns]``, which nothing else holds, as ``[T, ...]``."""
+        """Return ``[T, columns]``, to which there is no other reference, as ``[T, ...]``."""
         steps = columns.shape[0]
         if self.order is None:
             return columns.resize_(steps, *self.shape)  # not a view, which autograd would treat as one
@@ -67,18 +67,18 @@ class Layout:
         return stored.permute(0, *(1 + axis for axis in _inverse(self.order)))
 
     def step_back(self, columns: Tensor) -> Tensor:
-        """``[columns]``, or one row of them, which nothing else holds, as one step's tensor."""
+        """Return ``[columns]``, or one row of them, to which there is no other reference, as one step's tensor."""
         if self.order is None:
             return columns.resize_(self.shape)
         return self.sequence_back(columns.view(1, -1))[0]
 
     def sum_to(self, columns: Tensor, shape: Sequence[int], summed: Summed | None = None) -> Tensor:
-        """Return the sum of ``[columns]`` over what was broadcast from a shape.
+        """Return the sum of ``[columns]`` over the axes along which a shape was broadcast.
 
         Args:
-            columns: One number a column.
+            columns: One number per column.
             shape: The shape.
-            summed: Sums a tensor of some sizes, given flat, to others, each the same or 1; by torch if None.
+            summed: Function that sums a flat tensor of some sizes to other sizes, each the same or 1; torch's if None.
         """
         order = range(len(self.shape)) if self.order is None else self.order
         padded = (1,) * (len(self.shape) - len(shape)) + tuple(shape)

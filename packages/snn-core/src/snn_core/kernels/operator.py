@@ -1,4 +1,4 @@
-"""A sequence of a neuron: which implementation runs it, and the torch operator that it is to a compiler.
+"""The choice of an implementation for a neuron's sequence, and the torch operator that a compiler sees.
 
 An operator carries tensors and plain settings only: input, states, constants, the reset, and the surrogate as a name
 and numbers. Its Python implementation runs the neuron's own step; its backward runs the steps again under autograd.
@@ -32,11 +32,11 @@ class Choice:
 
 
 def choose(neuron: Any, xs: Tensor) -> Choice:
-    """Say what :func:`run` will use for a neuron and an input, and why.
+    """Return the implementation that :func:`run` will use for a neuron and an input, and why.
 
     Args:
         neuron: A :class:`~snn_core.SpikingNeuron`.
-        xs: Input ``[T, batch, ...]``, of which dtype and device count.
+        xs: Input ``[T, batch, ...]``, of which only dtype and device matter.
 
     Returns:
         The choice.
@@ -62,7 +62,7 @@ def choose(neuron: Any, xs: Tensor) -> Choice:
 
 
 def run(neuron: Any, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
-    """Run a neuron's whole sequence by the best implementation there is.
+    """Run a neuron's whole sequence by the best implementation available.
 
     Args:
         neuron: A :class:`~snn_core.SpikingNeuron`.
@@ -81,7 +81,7 @@ def run(neuron: Any, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
         (tensor([0., 1., 0.]), tensor([0.7500]))
     """
     compiling = torch.compiler.is_compiling()
-    # such a file is to run where none of our operators is known
+    # such a file must run where our operators do not exist
     if torch.onnx.is_in_onnx_export() or _is_written_out() or not (compiling or serves_sequences(xs.device.type)):
         return loop(neuron.advance, xs, state, trace)
     if compiling:
@@ -97,7 +97,7 @@ def run(neuron: Any, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
 
 
 WRITES_OUT: ContextVar[bool] = ContextVar("writes_out", default=False)
-"""True while torch.export traces, in this thread, what is to hold every step and none of our operators."""
+"""True while torch.export traces, in this thread, a program that must contain every step and no operator of ours."""
 
 
 def _is_written_out() -> bool:
@@ -107,19 +107,19 @@ def _is_written_out() -> bool:
 def _fused_call(
     neuron: Any, xs: Tensor, *state: Tensor
 ) -> tuple[tuple[Kernel, SequenceCall, tuple[Tensor, ...]] | None, str]:
-    """Return the kernel that takes a neuron's sequence, the call and its constants; or None and why none does."""
+    """Return the kernel that takes a neuron's sequence, the call and its constants; or None and the reason."""
     known = _call_with_constants(neuron, xs)
     if isinstance(known, str):
         return None, known
     call_, constants = known
     if not fused.fits(xs, *state, *constants):
-        return None, "something else than autograd follows what is computed"
+        return None, "something other than autograd follows what is computed"
     kernel, why = kernel_for(call_, xs, constants)
     return None if kernel is None else (kernel, call_, constants), why
 
 
 def kernel_for(call_: SequenceCall, x: Tensor, constants: Sequence[Tensor]) -> tuple[Kernel | None, str]:
-    """Return a kernel of the family's own, or one made of its program, or None with the reasons of all."""
+    """Return a kernel of the family's own, or one made of its program, or None with all reasons for refusal."""
     kernel, why = implementation(call_)
     if kernel is not None:
         return kernel, ""
@@ -127,9 +127,9 @@ def kernel_for(call_: SequenceCall, x: Tensor, constants: Sequence[Tensor]) -> t
     return programmed, "; ".join(filter(None, (why, reason)))
 
 
-# drawn at random (SSO) or written by the user (custom_surrogate) cannot be carried as a name and numbers
+# a surrogate drawn at random (SSO) or written by the user (custom_surrogate) is not a name and numbers
 _SURROGATES = closed_form.KINDS
-# what a step is made of
+# the methods that make up a step
 _METHODS = {"integrate", "membrane", "subtract", "clear", "emit", "remember", "advance", "step", "fire", "graded"}
 
 
@@ -138,7 +138,7 @@ def _without_operator(neuron: Any) -> str:
 
 
 def sequence_call(neuron: Any, xs: Tensor) -> tuple[SequenceCall | None, str]:
-    """Return the operator call for a neuron, or None and what the operator cannot carry."""
+    """Return the operator call for a neuron, or None and what the operator cannot represent."""
     known = _call_with_constants(neuron, xs)
     if isinstance(known, str):
         return None, known
@@ -200,7 +200,7 @@ def _call(
 
 
 def call(call_: SequenceCall, neuron: Any, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
-    """Run a neuron's sequence through its operator; arguments and result as the reference loop's."""
+    """Run a neuron's sequence through its operator, with the arguments and result of the reference loop."""
     family = FAMILIES[call_.family]
     tensors = (xs, *state, *neuron.constant_values(family.constants))
     settings = call_.reset, call_.reset_delay, call_.surrogate, list(call_.params)
@@ -223,7 +223,7 @@ def define(
         neuron: The class whose step is the operator's reference implementation.
         constants: The constants that ``integrate`` reads; the threshold is added.
         parts: The submodules that it calls, by name, and the class that each must be.
-        weights: Further tensors that it reads, which are no constant of a single neuron.
+        weights: Further tensors that it reads and that are not constants of a single neuron.
 
     Raises:
         ValueError: If the name is taken.
@@ -305,7 +305,7 @@ def define(
 
 
 def _bare(neuron: Any, call_: SequenceCall, parts: Mapping[str, type], constants: dict[str, Tensor]) -> Any:
-    """Return a neuron of the class around given tensors, for its step alone."""
+    """Return a neuron of the class around the tensors of a call, for its step alone."""
     bare = _empty(neuron)
     for name, part in parts.items():
         bare.add_module(name, _empty(part))
@@ -327,7 +327,7 @@ def _empty(module: Any) -> Any:
 
 
 def _one_by_one(op: Callable[..., tuple[Tensor, ...]]) -> Callable[..., Any]:
-    """Return a batching rule that is right for any mixture of batched arguments: one call an element, stacked."""
+    """Return a batching rule that is right for any mixture of batched arguments: one call per element, stacked."""
 
     def rule(info: Any, in_dims: Sequence[Any], *args: Any) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
         calls = [

@@ -1,7 +1,7 @@
-"""Step programs: what a neuron computes in one step, as element-wise instructions over columns.
+"""Step programs: the computation of one step of a neuron, as element-wise instructions over columns.
 
-A column is one neuron of one sample: no instruction sees two of them at once, so that an engine may run any number of
-columns through all steps of a sequence before it looks at the next ones.
+A column is one neuron of one sample. No instruction sees two columns at once, so an engine may run any number of
+columns through all steps of a sequence before it turns to the next ones.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from snn_core.kernels.instructions import Operand, computed, written
 
 
 def broadcast_shape(shapes: Iterable[tuple[int, ...]]) -> torch.Size:
-    """Return the shape that several broadcast to, as ``torch.broadcast_shapes``, which imports SymPy when it is called.
+    """Return the shape to which several broadcast, like ``torch.broadcast_shapes``, which imports SymPy when called.
 
     Raises:
-        RuntimeError: If there is none.
+        RuntimeError: If they do not broadcast.
 
     Example:
         >>> broadcast_shape([(3, 1), (4,), ()])
@@ -33,7 +33,7 @@ def broadcast_shape(shapes: Iterable[tuple[int, ...]]) -> torch.Size:
 
 
 class Register(NamedTuple):
-    """A value of a program, by its number: first the inputs, then what each instruction computes."""
+    """A value of a program, by its number: first the inputs, then the result of each instruction."""
 
     number: int
 
@@ -51,8 +51,8 @@ class Program:
 
     Args:
         inputs: The names of the first registers.
-        instructions: What computes each register behind them.
-        outputs: By name, the register that holds it, or a number where it is the same everywhere.
+        instructions: The instructions that compute the registers after them.
+        outputs: The register of each output, by name, or a number if the output is the same everywhere.
 
     Example:
         >>> halved = Program(("x", "beta"), (Instruction("mul", (Register(0), Register(1))),), {"mem": Register(2)})
@@ -68,13 +68,13 @@ class Program:
     outputs: Mapping[str, Operand]
 
     def run(self, values: Mapping[str, Tensor]) -> dict[str, Any]:
-        """Compute the outputs by PyTorch, one instruction after the other.
+        """Compute the outputs by PyTorch, one instruction after another.
 
         Args:
             values: The inputs by name, of shapes that broadcast.
 
         Returns:
-            The outputs by name; a number where an output is one.
+            The outputs by name; an output that is a number stays one.
         """
         registers: list[Any] = [values[name] for name in self.inputs]
 
@@ -104,16 +104,16 @@ class StepProgram:
     """One step of a neuron, forward and backward.
 
     Args:
-        once: From the neuron's constants to what a step reads of them, its coefficients, the same in every step.
+        once: From the neuron's constants to the coefficients, which a step reads and which are the same in every step.
         forward: From ``x``, the state and the coefficients to the spikes ``emitted``, before their graded factor, and
             the next state.
-        backward: From the same and the gradients of the outputs, such as ``d emitted``, to those of ``x`` and of the
-            state; and for each coefficient that leads to a learned constant, to a column's share of its gradient,
-            a name of its own, to be summed over columns and steps.
-        last: From the constants and those sums to the gradients of the constants that learn.
+        backward: From the same and the gradients of the outputs, such as ``d emitted``, to the gradients of ``x`` and
+            of the state; and for each coefficient that leads to a learned constant, to one column's share of its
+            gradient, under a name of its own, to be summed over columns and steps.
+        last: From the constants and those sums to the gradients of the learned constants.
         connections: Linear maps of the neuron's input, or of the state, to inputs of the step, which stand behind its
-            states; those to the same inputs are added up. Where the step does not read the neuron's input itself, one
-            of these is ``x``, and that ``input``.
+            states; maps to the same inputs are added up. If the step does not read the neuron's input itself, one of
+            these inputs is called ``x``, and the neuron's input is called ``input``.
         neuron: The name of the neuron's class, for messages; programs that differ in it alone are equal.
 
     Example:
@@ -145,17 +145,17 @@ class StepProgram:
 
     @functools.cached_property
     def states(self) -> tuple[str, ...]:
-        """The names of the state's fields, and behind them of the inputs that connections give."""
+        """The names of the state's fields, followed by those of the inputs that connections compute."""
         return tuple(name for name in self.forward.outputs if name != "emitted")
 
     @functools.cached_property
     def coefficients(self) -> tuple[str, ...]:
-        """The names of what is the same in every step."""
+        """The names of the values that are the same in every step."""
         return tuple(self.once.outputs)
 
     @functools.cached_property
     def arriving(self) -> dict[tuple[str, ...], list[Connection]]:
-        """The connections, by the inputs of the step that their sum is."""
+        """The connections, by the inputs of the step that are their sum."""
         return {
             inputs: [c for c in self.connections if c.inputs == inputs]
             for inputs in dict.fromkeys(c.inputs for c in self.connections)
@@ -163,11 +163,11 @@ class StepProgram:
 
     @functools.cached_property
     def renames_input(self) -> bool:
-        """True if ``x`` is what a connection gives, and the neuron's input is read by connections alone."""
+        """True if ``x`` is the output of a connection, and only connections read the neuron's input."""
         return any("x" in connection.inputs for connection in self.connections)
 
     def step_inputs(self, x: Tensor, state: Mapping[str, Tensor], constants: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return what the instructions of a step are given besides coefficients.
+        """Return the inputs of a step's instructions, without the coefficients.
 
         Args:
             x: The neuron's input in one step.
@@ -181,7 +181,7 @@ class StepProgram:
         return values | computed
 
     def shape_of_sums(self, constants: Mapping[str, Tensor]) -> torch.Size:
-        """Return to what shape the sums may be summed: that of all constants which ``last`` reads, together.
+        """Return the shape to which the sums may be reduced: that of all constants which ``last`` reads, together.
 
         Args:
             constants: The constants, by name.
@@ -192,7 +192,7 @@ class StepProgram:
         return broadcast_shape(constants[name].shape for name in named if name in constants)
 
     def gradients(self, constants: Mapping[str, Tensor], sums: Mapping[str, Tensor]) -> list[Tensor | None]:
-        """Return the gradient of each constant, None for one that does not learn.
+        """Return the gradient of each constant, None for one that is not learned.
 
         Args:
             constants: The constants, by name.
@@ -230,9 +230,9 @@ X_OVER_STEPS = "d x over steps"
 
 
 class Made:
-    """Keeps what an engine made of programs, for as long as each program lives.
+    """A cache of what an engine made of programs, for as long as each program lives.
 
-    Programs hold dictionaries, and so have no hash: they are told apart by identity.
+    Programs contain dictionaries and so have no hash; they are distinguished by identity.
 
     Example:
         >>> import snn_core as snn
@@ -247,12 +247,12 @@ class Made:
         self._by_program: dict[int, tuple[Any, dict[Any, Any]]] = {}
 
     def get(self, program: StepProgram, key: Any, make: Callable[[], Any]) -> Any:
-        """Return what was made of a program under a key, or make it.
+        """Return what was made of a program under a key, or make it now.
 
         Args:
             program: The program.
-            key: What else it depends on.
-            make: Makes it.
+            key: Everything else that it depends on.
+            make: Function that makes it.
         """
         number = id(program)
         entry = self._by_program.get(number)

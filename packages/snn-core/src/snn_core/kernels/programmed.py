@@ -1,4 +1,4 @@
-"""Kernels that are made of an engine and a step program."""
+"""Kernels that combine an engine and a step program."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Programmed:
 
     Args:
         engine: The engine.
-        program: The program, in which those constants learn that may.
+        program: The program, which computes gradients of all constants that may be learned.
     """
 
     def __init__(self, engine: Interpreter, program: StepProgram) -> None:
@@ -31,7 +31,7 @@ class Programmed:
         self.sums_x: bool = True
 
     def refuses(self, call: Any) -> str | None:
-        """Return None, as the engine was asked before."""
+        """Return None, as the engine has been asked already."""
         return None
 
     def forward(
@@ -73,10 +73,9 @@ class Programmed:
 
 
 class Connected(Programmed):
-    """A kernel that runs a program step by step, with what its connections compute in between.
+    """A kernel that runs a program step by step, and computes its connections in between.
 
-    What goes through connections from the input alone is computed for all steps at once, and so are the gradients of
-    all weights.
+    Connections that read the input alone are computed for all steps at once, and so are the gradients of all weights.
     """
 
     def forward(
@@ -145,7 +144,7 @@ class Connected(Programmed):
             all_gradients = self._engine.backward(
                 program, ends, drive, [*state, *others], coefficients, kept, trace=False, need_x=True, shape=shape
             )
-            out = [gradient for gradient in all_gradients if gradient is not None]  # which all are
+            out = [gradient for gradient in all_gradients if gradient is not None]  # which none of them is here
             back = {"x": out[0][0], **dict(zip(program.states, out[1:], strict=False))}
             for name, total in zip(program.sums, out[1 + len(program.states) :], strict=True):
                 totals[name] = totals[name] + total if name in totals else total
@@ -182,7 +181,7 @@ class Connected(Programmed):
     def _ahead(
         self, connections: Sequence[Connection], x: Tensor, states: Sequence[Tensor], values: Mapping[str, Tensor]
     ) -> Tensor:
-        """Return for all steps what arrives from the input alone."""
+        """Return for all steps the inputs that connections compute from the neuron's input alone."""
         sources = {"x": x, "input": x}
         out = [c(sources, values) for c in connections if c.of_input]
         if out:

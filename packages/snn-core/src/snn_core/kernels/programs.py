@@ -1,4 +1,4 @@
-"""Whole sequences of any neuron by its step program, as long as that is what the neuron computes."""
+"""Whole sequences of any neuron by its step program, as long as the program computes what the neuron does."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from snn_core.kernels.registry import FAMILIES, Interpreter, SequenceCall, first
 from snn_core.kernels.tracing import NoProgram, constants_of, traced, with_constants
 from snn_core.neuron.firing import as_dtype, computing_dtype, is_autocast
 
-Known = StepProgram | str  # a program, or why there is none
+Known = StepProgram | str  # a program, or the reason why there is none
 LEAST_STEPS = 8
-"""Steps from which on a sequence of a neuron with connections takes less time by its program."""
+"""The number of steps from which a sequence of a neuron with connections is faster by its program."""
 LEAST_NEURONS = 2048
-"""The same of neurons, in all samples."""
+"""The same for the number of neurons, in all samples."""
 
 
 def program(
     neuron: Any, axes: int = 2, dtype: torch.dtype = torch.float32, sample: Sequence[int] | None = None
 ) -> StepProgram:
-    """Return the equation of a neuron, with the options that it has, as the program that every engine runs.
+    """Return the equation of a neuron, with its options, as the program that every engine runs.
 
     Args:
         neuron: A neuron.
         axes: Number of axes of one step's input, the batch among them.
-        dtype: Of its input.
-        sample: Shape of one sample of one step's input, which a neuron with weights asks for; in place of ``axes``.
+        dtype: Dtype of its input.
+        sample: Shape of one sample of one step's input, needed for a neuron with weights; replaces ``axes``.
 
     Returns:
         The program of one step, forward and backward; ``print`` shows it.
@@ -58,7 +58,7 @@ def program(
 
 
 def choice(neuron: Any, xs: Tensor) -> tuple[Interpreter | None, str]:
-    """Return the engine that takes the program of a neuron's sequence, or None and why not, if there is any engine.
+    """Return the engine that takes the program of a neuron's sequence, or None and the reason, if there is an engine.
 
     Args:
         neuron: A :class:`~snn_core.SpikingNeuron`; only a copy of it runs.
@@ -69,7 +69,7 @@ def choice(neuron: Any, xs: Tensor) -> tuple[Interpreter | None, str]:
         return None, ""
     constants = constants_of(neuron)
     if not fused.is_plain_by_element(xs, *constants.values()):
-        return None, "something else than autograd follows what is computed"
+        return None, "something other than autograd follows what is computed"
     dtype = computing_dtype(xs)
     why = _unfit(neuron, xs, constants, dtype)
     if why:
@@ -80,10 +80,11 @@ def choice(neuron: Any, xs: Tensor) -> tuple[Interpreter | None, str]:
 
 
 def run(neuron: Any, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
-    """Run a neuron's whole sequence by its step program, or by the reference loop where that cannot be.
+    """Run a neuron's whole sequence by its step program, or by the reference loop if that is not possible.
 
     The first sequence of its kind begins with a step by the neuron's own code, which must change nothing but the state,
-    and must be what the program computes. Under hooks on saved tensors, as a checkpoint sets them, the loop runs.
+    and must compute what the program computes. Under hooks on saved tensors, such as those of a checkpoint, the loop
+    runs.
 
     Args:
         neuron: A :class:`~snn_core.SpikingNeuron`.
@@ -100,7 +101,7 @@ def run(neuron: Any, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
     if _unfit(neuron, xs, constants, dtype):
         return loop(neuron.advance, xs, state, trace)
     if torch._C._autograd._top_saved_tensors_default_hooks(True) is not None:
-        # those of a checkpoint count what is saved, which must not depend on what has become known when it runs again
+        # a checkpoint's hooks count the saved tensors, whose number must be the same when it runs again
         return loop(neuron.advance, xs, state, trace)
     kept, first = _kept(neuron), None
     known = kept.known(neuron, xs, dtype)
@@ -123,13 +124,13 @@ def kernel_of_family(call: SequenceCall, x: Tensor, constants: Sequence[Tensor])
         constants: The constants of the family.
 
     Returns:
-        The kernel; or None, and why not if there is any engine.
+        The kernel; or None, and the reason if there is an engine.
     """
     engines = offered("program", call.device)
     if not engines:
         return None, ""
     if call.mixed:
-        return None, f"a constant per neuron is not {str(call.dtype).removeprefix('torch.')} as the input is"
+        return None, f"a constant per neuron is not {str(call.dtype).removeprefix('torch.')} like the input"
     elsewhere = next((c.device for c in constants if c.device != x.device), None)
     if elsewhere is not None:
         return None, f"a constant is on {elsewhere}, and the input on {x.device}"
@@ -141,13 +142,13 @@ def kernel_of_family(call: SequenceCall, x: Tensor, constants: Sequence[Tensor])
 
 
 def program_of_family(call: SequenceCall, axes: int, constants: Sequence[Tensor], learn: Sequence[bool]) -> Known:
-    """Return the program of a family's neurons, or why there is none.
+    """Return the program of a family's neurons, or the reason why there is none.
 
     Args:
         call: The call of the family's operator.
         axes: Number of axes of one step's input, the batch among them.
-        constants: The constants of the family, of which shape and dtype count.
-        learn: Which of them learn.
+        constants: The constants of the family, of which only shape and dtype matter.
+        learn: Which of them are learned.
 
     Example:
         >>> call = SequenceCall("leaky", "cpu", torch.float32, False, "none", True, "atan", (2.0,))
@@ -173,14 +174,14 @@ def _of_family(call: SequenceCall, axes: int, kinds: tuple[tuple[torch.Size, tor
 
 
 def _unfit(neuron: Any, xs: Tensor, constants: Mapping[str, Tensor], dtype: torch.dtype) -> str:
-    """Return why no engine runs programs on such an input, computed in a dtype, or nothing."""
+    """Return why no engine runs programs on such an input in a dtype, or an empty string."""
     if not xs.is_floating_point():
         return "its input is not floating"
     if _sample(neuron, xs) is not None:
         shape = neuron.state_shape(xs.detach()[0])
         weights = [c for c in constants.values() if not fused.broadcasts(c.shape, shape)]
         if not weights:
-            return "its state is of another shape than its input"
+            return "its state does not have the shape of its input"
         if any(weight.dim() > 2 for weight in weights):
             return "it has weights that are not those of a linear layer"
         if is_autocast(xs.device.type):
@@ -196,7 +197,7 @@ def _unfit(neuron: Any, xs: Tensor, constants: Mapping[str, Tensor], dtype: torc
 
 
 def _sample(neuron: Any, xs: Tensor) -> tuple[int, ...] | None:
-    """Return the shape of one sample of a step's input if the program may hold for that alone, else None."""
+    """Return the shape of one sample of a step's input if the program may hold only for that shape, else None."""
     shape = neuron.state_shape(xs.detach()[0])
     weights = shape != xs.shape[1:] or not all(fused.broadcasts(c.shape, shape) for c in constants_of(neuron).values())
     return tuple(xs.shape[2:]) if weights else None
@@ -205,7 +206,7 @@ def _sample(neuron: Any, xs: Tensor) -> tuple[int, ...] | None:
 def _traced(
     neuron: Callable[[], Any], axes: int, dtype: torch.dtype, sample: tuple[int, ...] | None = None
 ) -> StepProgram:
-    """Trace in a thread of its own, where no mode is on, no hook is set, and gradients are enabled."""
+    """Trace in a separate thread, in which no mode is on, no hook is set, and gradients are enabled."""
     from snn_core.sequence.random_states import RandomStates
 
     with RandomStates(), ThreadPoolExecutor(1) as thread:
@@ -213,15 +214,15 @@ def _traced(
             return thread.submit(lambda: traced(neuron(), axes, dtype, sample)).result()
         except NoProgram:
             raise
-        except Exception as error:  # whatever the neuron's own code raises of numbers that it does not expect
+        except Exception as error:  # the neuron's own code may raise anything at numbers that it does not expect
             raise NoProgram(f"a step of random numbers raises {type(error).__name__}: {error}") from error
 
 
 def _after_first_step(neuron: Any, xs: Tensor, state: Any) -> tuple[Known, Any, bool]:
-    """Run the first step of a neuron by its own code, and find the program that does the same, or why there is none.
+    """Run the first step of a neuron by its own code, and find a program that does the same, or why there is none.
 
     Returns:
-        The program or the reason, what the step gave, and whether the step has changed nothing else.
+        The program or the reason, the outputs of the step, and True if the step has changed nothing else.
     """
     from snn_core.sequence.surroundings import Surroundings
 
@@ -236,7 +237,7 @@ def _after_first_step(neuron: Any, xs: Tensor, state: Any) -> tuple[Known, Any, 
     except NoProgram as reason:
         return str(reason), outputs, True
     same = _gives(traced_step, neuron, x, state, outputs)
-    return traced_step if same else "a step gives other numbers in other surroundings", outputs, True
+    return traced_step if same else "a step gives different numbers in different surroundings", outputs, True
 
 
 def _gives(known: StepProgram, neuron: Any, x: Tensor, state: Any, outputs: Any) -> bool:
@@ -247,20 +248,20 @@ def _gives(known: StepProgram, neuron: Any, x: Tensor, state: Any, outputs: Any)
     pairs = [
         (torch.as_tensor(computed[n], dtype=t.dtype), t) for n, t in {"emitted": emitted, **after._asdict()}.items()
     ]
-    # products are rounded by where their tensors lie
+    # the rounding of products depends on where their tensors lie
     off = 1000 * torch.finfo(x.dtype).eps if known.connections else 0.0
     return all(torch.allclose(c.expand_as(t), t, off, off, equal_nan=True) for c, t in pairs)
 
 
 @dataclass
 class _Kept:
-    """The programs of a neuron in a mode, as it was looked at, by the kind of input; or the reason where there is none.
+    """The programs of a neuron in one mode, by the kind of input, or the reasons why there are none.
 
-    A neuron whose steps change things has none however often they have changed.
+    A neuron whose steps change other things has no program, however often they have changed.
     """
 
     places: Any
-    held: Any  # so that no other object has the identity of one that was seen
+    held: Any  # kept alive, so that no other object gets the identity of one that was seen
     programs: dict[Any, Known] = field(default_factory=dict)
     impure: str = ""
 
@@ -268,7 +269,7 @@ class _Kept:
         return self.impure or self.programs.get(_kind(neuron, xs, dtype))
 
     def by_first_step(self, neuron: Any, xs: Tensor, state: Any) -> tuple[Known, Any]:
-        """Get to know the neuron by its first step, and return what that gave too."""
+        """Find the program of the neuron by its first step, and return the outputs of that step too."""
         known, outputs, pure = _after_first_step(neuron, xs, state)
         dtype = state[0].dtype
         if pure:
@@ -278,7 +279,7 @@ class _Kept:
         return self.known(neuron, xs, dtype) or known, outputs
 
     def by_a_copy(self, neuron: Any, xs: Tensor, dtype: torch.dtype) -> Known:
-        """Get to know the neuron by the first step of a copy."""
+        """Find the program of the neuron by the first step of a copy."""
         from snn_core.sequence.surroundings import copied
 
         try:
@@ -291,7 +292,7 @@ class _Kept:
 
 
 def _kind(neuron: Any, xs: Tensor, dtype: torch.dtype) -> tuple[Any, ...]:
-    """Return what the code of a step might ask of its input besides values and size."""
+    """Return everything that the code of a step might ask about its input besides values and size."""
     modes = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
     return _sample(neuron, xs) or xs.dim(), dtype, xs.requires_grad, *modes
 
@@ -299,7 +300,7 @@ def _kind(neuron: Any, xs: Tensor, dtype: torch.dtype) -> tuple[Any, ...]:
 def _kept(neuron: Any) -> _Kept:
     from snn_core.sequence.surroundings import Look
 
-    by_mode: dict[bool, _Kept] | None = neuron._programs  # so that a change of mode and back costs nothing
+    by_mode: dict[bool, _Kept] | None = neuron._programs  # so that switching the mode back and forth costs nothing
     if by_mode is None:
         by_mode = {}
         object.__setattr__(neuron, "_programs", by_mode)

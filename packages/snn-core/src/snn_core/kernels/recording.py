@@ -1,4 +1,4 @@
-"""The operations of one step of a neuron, and of its backward step, as they are recorded, and cut into programs."""
+"""Recordings of the operations of one step of a neuron, and of its backward step, cut into programs."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _VIEWS = {"detach", "alias", "view", "_unsafe_view", "expand", "clone", "squeeze
 
 
 class NoProgram(Exception):
-    """Why a neuron has no step program."""
+    """Error of a neuron that has no step program, with the reason."""
 
 
 class Joined(NamedTuple):
-    """A tensor of several registers, one after the other along the last axis."""
+    """A tensor made of several registers, one after another along the last axis."""
 
     operands: tuple[Operand, ...]
     sizes: tuple[int, ...]
@@ -32,12 +32,12 @@ class Joined(NamedTuple):
         """Return the register of a part."""
         starts = [sum(self.sizes[:k]) for k in range(len(self.sizes))]
         if (begin, size) not in zip(starts, self.sizes, strict=True):
-            raise NoProgram("a step cuts what a connection gives into parts that are not those of its states")
+            raise NoProgram("a step cuts what a connection gives into parts other than those of its states")
         return self.operands[starts.index(begin)]
 
 
 class Kind(IntEnum):
-    """The number of times that a register is computed; one computed from several is of the largest kind."""
+    """The number of times that a register is computed; the result of several has the largest kind among them."""
 
     CONSTANT = 0  # once, before the first step
     STEP = 1  # in every step
@@ -45,15 +45,15 @@ class Kind(IntEnum):
 
 
 class Sum(Register):
-    """A register of which the sum over columns is meant: the gradient of a constant, on its way to it."""
+    """A register whose sum over columns is meant: the gradient of a constant, before that sum."""
 
 
 class Recording(TorchDispatchMode):
-    """Records element-wise operations on tensors of known registers.
+    """A recorder of element-wise operations on tensors of known registers.
 
     Args:
-        shape: That of one step's input.
-        shapes: Those of constants.
+        shape: Shape of one step's input.
+        shapes: Shapes of the constants.
     """
 
     @classmethod
@@ -62,41 +62,41 @@ class Recording(TorchDispatchMode):
 
     def __init__(self, shape: tuple[int, ...], shapes: Iterable[tuple[int, ...]]) -> None:
         super().__init__()
-        self._entries: list[str | Instruction] = []  # the name of an input, or what computes a register
+        self._entries: list[str | Instruction] = []  # the name of an input, or the instruction of a register
         self._kinds: list[Kind] = []
         self.shape = shape
         self._shapes = {(), *map(_without_leading_ones, shapes)}
         self._operands: dict[int, Operand] = {}  # of tensors, by identity
-        self._held: list[Tensor] = []  # so that no other tensor has the identity of one that is known
+        self._held: list[Tensor] = []  # kept alive, so that no other tensor gets the identity of a known one
         self._known: dict[Instruction, Register] = {}
-        self._inputs: set[int] = set()  # by identity, as no input may be changed in place
-        self._shared: set[int] = set()  # where tensors lie that are seen by several names
-        self._renamed: dict[str, str] = {}  # inputs, where what a connection gives is the step's input
+        self._inputs: set[int] = set()  # by identity, to refuse changes of inputs in place
+        self._shared: set[int] = set()  # addresses of tensors with several names
+        self._renamed: dict[str, str] = {}  # names of inputs, if a connection computes the step's input
         self._detached: set[int] = set()  # by identity
-        self.off = False  # while something else than a step is computed
+        self.off = False  # while something other than a step is computed
 
     def input(self, name: str, tensor: Tensor, kind: Kind) -> None:
-        """Name a tensor that a program is given."""
+        """Give a name to a tensor that is an input of a program."""
         self._inputs.add(id(tensor))
         self._hold(tensor, self._add(name, kind))
 
     def sources(self, tensor: Tensor) -> tuple[str, ...]:
-        """Return the names of the inputs that a tensor is, or that are joined in it."""
+        """Return the names of the inputs that a tensor is, or of which it is joined."""
         operand = self._operands.get(id(tensor))
         joined = operand.operands if isinstance(operand, Joined) else (operand,)
         names = [self._entries[o.number] for o in joined if isinstance(o, Register) and self._kind(o) is Kind.STEP]
         if len(names) < len(joined) or not all(isinstance(n, str) for n in names) or id(tensor) in self._detached:
-            raise NoProgram("a linear layer is of something else than the input and the state before it")
+            raise NoProgram("a linear layer reads something other than the input and the previous state")
         return tuple(map(str, names))
 
     def operand(self, tensor: Tensor) -> Operand:
-        """Return the register or number of a tensor that was named or computed."""
+        """Return the register or number of a tensor that was named or computed before."""
         if id(tensor) not in self._operands:
             raise NoProgram("a step returns a tensor that it does not compute")
         return self._operands[id(tensor)]
 
     def emit(self, name: str, *operands: Operand) -> Operand:
-        """Add an instruction, unless its result is known already."""
+        """Add an instruction, unless its result is already known."""
         if not all(isinstance(operand, Register | float) for operand in operands):
             raise NoProgram(f"'{name}' is called with {operands}, which programs do not know")
         if name == "mul" and 1.0 in operands:
@@ -138,10 +138,10 @@ class Recording(TorchDispatchMode):
         if name in ("split", "split_with_sizes") and id(args[0]) in self._operands:
             return self._cut(args[0], out, *args[2:])
         if not isinstance(out, Tensor):
-            raise NoProgram(f"'{name}' reads a value or gives several tensors")
+            raise NoProgram(f"'{name}' reads a value or returns several tensors")
         if any(out is arg for arg in args):
             if id(out) in self._inputs or out.untyped_storage().data_ptr() in self._shared:
-                raise NoProgram(f"'{name}' changes in place what is read elsewhere too")
+                raise NoProgram(f"'{name}' changes a tensor in place that is read elsewhere too")
             name = name.removesuffix("_")
         elif name in _VIEWS:
             self._shared.add(out.untyped_storage().data_ptr())
@@ -155,14 +155,14 @@ class Recording(TorchDispatchMode):
             return self._number(args[0])
         if name == "cat":
             if any(id(arg) in self._detached for arg in args[0]) or not _is_last(out, *args[1:]):
-                raise NoProgram("a step joins what is detached, or along another axis than the last")
+                raise NoProgram("a step joins detached tensors, or joins along an axis other than the last")
             return Joined(tuple(map(self._encoded, args[0])), tuple(arg.shape[-1] for arg in args[0]))
         operands = [self._encoded(arg) for arg in args]
         if any(isinstance(operand, Joined) for operand in operands):
             return self._of_joined(name, args, operands, kwargs, out)
         summed = any(isinstance(operand, Sum) for operand in operands)
         if out.shape != self.shape and _without_leading_ones(out.shape) not in self._shapes and not summed:
-            raise NoProgram(f"'{name}' gives a tensor of another shape than the input's")
+            raise NoProgram(f"'{name}' returns a tensor that does not have the input's shape")
         if name in _VIEWS:
             moved = _without_leading_ones(out.shape) != _without_leading_ones(args[0].shape)
             if moved and not summed and out.shape != self.shape:
@@ -220,7 +220,7 @@ class Recording(TorchDispatchMode):
 
     def _cast(self, operand: Operand, before: torch.dtype, after: torch.dtype) -> Operand:
         if before == after or isinstance(operand, Sum) or self._kind(operand) is Kind.LAST:
-            return operand  # the gradient of a constant is given the dtype of the constant at the end
+            return operand  # the gradient of a constant gets the dtype of the constant at the end
         if before == torch.bool and after.is_floating_point:
             return self.emit("number", operand)
         raise NoProgram(f"a step computes in {str(before).removeprefix('torch.')} as well")
@@ -241,13 +241,13 @@ class Recording(TorchDispatchMode):
         last: Mapping[str, Operand],
         connections: Sequence[Connection],
     ) -> StepProgram:
-        """Return what was recorded, by how often it is computed.
+        """Return the recorded programs, by how often each is computed.
 
         Args:
             forward: The outputs of a step, by name.
-            backward: The gradients of what goes into it.
-            last: Those of constants.
-            connections: What a step's input and states go through before.
+            backward: The gradients of its inputs.
+            last: The gradients of constants.
+            connections: Linear maps of a step's input and states, ahead of the step.
         """
         if any(isinstance(o, Joined) for o in (*forward.values(), *backward.values(), *last.values())):
             raise NoProgram("a step returns what a connection gives as several parts")
@@ -265,7 +265,7 @@ class Recording(TorchDispatchMode):
         in_steps = self._needed((*forward.values(), *backward.values()))
         forward, backward = {**forward}, {**backward}
         connections = self._summed_up(connections, in_steps, forward, backward)
-        if connections and Register(0) not in in_steps:  # the input itself
+        if connections and Register(0) not in in_steps:  # the input itself is not read
             first = connections[0].inputs[0]
             self._renamed = {"x": "input", first: "x"}
             connections = [c.renamed(self._renamed) for c in connections]
@@ -288,12 +288,12 @@ class Recording(TorchDispatchMode):
         forward: dict[str, Operand],
         backward: dict[str, Operand],
     ) -> list[Connection]:
-        """Let connections give the same inputs, their sum, where a step only adds what they give.
+        """Merge connections whose outputs a step only adds up, so that they compute one input, the sum.
 
         Args:
             connections: The connections.
             in_steps: The registers of a step and its backward step.
-            forward: The outputs of a step; those of inputs that are no more go.
+            forward: The outputs of a step; those of merged inputs are removed.
             backward: The same of the backward step.
         """
         numbers = {entry: Register(k) for k, entry in enumerate(self._entries) if isinstance(entry, str)}
@@ -322,7 +322,7 @@ class Recording(TorchDispatchMode):
         return made
 
     def _needed(self, ends: Iterable[Operand], given: Iterable[Operand] = ()) -> set[Register]:
-        """Return the registers that some outputs need, down to what is given."""
+        """Return the registers that some outputs need, down to those that are known."""
         needed: set[Register] = set()
         waiting = [operand for operand in ends if isinstance(operand, Register)]
         while waiting:
@@ -336,7 +336,7 @@ class Recording(TorchDispatchMode):
         return needed
 
     def _read(self, in_steps: set[Register], ends: Iterable[Operand]) -> set[Operand]:
-        """Return the constant registers that an instruction of a step reads, or that an output is."""
+        """Return the constant registers that an instruction of a step reads or that are an output."""
         read = {operand for operand in ends if isinstance(operand, Register)}
         for register in in_steps:
             entry = self._entries[register.number]
@@ -345,7 +345,7 @@ class Recording(TorchDispatchMode):
         return {register for register in read if self._kind(register) is Kind.CONSTANT}
 
     def _program(self, outputs: Mapping[str, Operand], given: Mapping[Operand, str]) -> Program:
-        """Return the program of some outputs, from inputs and from registers that are given by name."""
+        """Return the program of some outputs, from inputs and from known registers by name."""
         order = sorted(self._needed(outputs.values(), given), key=lambda r: (not self._is_input(r, given), r.number))
         new = {register: Register(index) for index, register in enumerate(order)}
         inputs, instructions = [], []

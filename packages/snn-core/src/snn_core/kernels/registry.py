@@ -16,10 +16,10 @@ from snn_core.neuron.firing import as_dtype
 
 @dataclass(frozen=True)
 class SequenceCall:
-    """Everything about a call of a sequence operator but its tensors' values.
+    """All properties of a call of a sequence operator except its tensors' values.
 
-    ``dtype`` is that of the states, in which a sequence is computed; ``mixed`` says that a constant with axes has
-    another one, so that torch computes in the wider of the two.
+    ``dtype`` is that of the states, in which a sequence is computed; ``mixed`` is True if a constant with axes has
+    another dtype, so that torch computes in the wider of the two.
     """
 
     family: str
@@ -39,7 +39,7 @@ class SequenceCall:
     def steps(
         self, x: Tensor, states: Sequence[Tensor], constants: Sequence[Tensor], trace: bool
     ) -> tuple[Tensor, ...]:
-        """Return what the neuron's own steps give, under autograd: spikes, and states."""
+        """Return what the neuron's own steps compute, differentiable by autograd: spikes, and states."""
         return FAMILIES[self.family].steps(self, x, states, constants, trace)
 
 
@@ -51,11 +51,11 @@ class Family:
         neuron: Its class.
         parts: Its submodules, by name, with the class that each must be.
         constants: Names of the operator's tensors after the states, in order; ``part.name`` for a submodule's.
-        weights: Those of them that are no constant of a single neuron.
+        weights: Those of them that are not constants of a single neuron.
         operator: The operator.
-        bare: Makes the neuron of a call, around given constants: ``(call, constants)``.
-        steps: Its implementation by the neuron's own step: ``(call, x, states, constants, trace)`` to spikes and
-            states, under autograd.
+        bare: Function ``(call, constants)`` that makes the neuron of a call around its constants.
+        steps: Function ``(call, x, states, constants, trace)`` to spikes and states, which runs the neuron's own step,
+            differentiable by autograd.
     """
 
     neuron: type
@@ -84,7 +84,7 @@ class Kernel(Protocol):
     device: str
 
     def refuses(self, call: SequenceCall) -> str | None:
-        """Return None to take the call, else the reason why not."""
+        """Return None to take the call, else the reason for refusing it."""
 
     def forward(
         self,
@@ -95,7 +95,7 @@ class Kernel(Protocol):
         trace: bool,
         save: bool,
     ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-        """Return the outputs, and with ``save`` what ``backward`` will want of them.
+        """Return the outputs, and with ``save`` the tensors that ``backward`` will need.
 
         The outputs are the spikes ``[T, ...]`` before their graded factor, then each state, last or traced.
         """
@@ -113,24 +113,24 @@ class Kernel(Protocol):
     ) -> tuple[Tensor | None, ...]:
         """Return the gradients of x, of each state and of each constant, given those of the outputs (None for zero).
 
-        ``needs`` says of which; the others may be None.
+        ``needs`` says which are needed; the others may be None.
         """
 
 
 class Interpreter(Protocol):
     """An engine that runs the step program of any neuron over whole sequences, on one type of device.
 
-    It may say ``widens = True``, as a :class:`Kernel`.
+    It may set ``widens = True``, like a :class:`Kernel`.
     """
 
     name: str
     device: str
 
     def refuses(self, program: StepProgram, dtype: torch.dtype) -> str | None:
-        """Return None to take a program, else the reason why not."""
+        """Return None to take a program, else the reason for refusing it."""
 
     def empty(self, sizes: Sequence[int], like: Tensor) -> Tensor:
-        """Return an uninitialized tensor of some sizes, of the dtype and on the device of another."""
+        """Return an uninitialized tensor of some sizes, with the dtype and device of another."""
 
     def forward(
         self,
@@ -141,7 +141,7 @@ class Interpreter(Protocol):
         trace: bool,
         save: bool,
     ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-        """Return the outputs of all steps, as a :class:`Kernel` does; the coefficients are those of the program."""
+        """Return the outputs of all steps, like a :class:`Kernel`; the coefficients are those of the program."""
 
     def backward(
         self,
@@ -155,14 +155,14 @@ class Interpreter(Protocol):
         need_x: bool,
         shape: torch.Size,
     ) -> tuple[Tensor | None, ...]:
-        """Return the gradients of x, if it is needed, and of each state, and each of the program's sums.
+        """Return the gradients of x, if it is needed, of each state, and each of the program's sums.
 
-        A sum is over all steps and down to ``shape``, which broadcasts to that of one step; it is float64.
+        A sum runs over all steps and reduces to ``shape``, which broadcasts to the shape of one step; it is float64.
         """
 
 
-_OFFERED: dict[str, list[Any]] = {}  # what is registered for each operation, the last one first
-# functions of torch.nn.functional, which layers.py runs by what is registered, and any neuron's step program
+_OFFERED: dict[str, list[Any]] = {}  # the implementations of each operation, the last one first
+# functions of torch.nn.functional, for which layers.py uses what is registered, and any neuron's step program
 _OTHERS = ("linear", "conv2d", "max_pool2d", "program")
 
 
@@ -197,10 +197,10 @@ def register(operation: str, kernel: Any) -> None:
 
 
 def unregister(operation: str, kernel: Any) -> None:
-    """Take an implementation back.
+    """Remove an implementation.
 
     Args:
-        operation: Name of the operation that it is registered for.
+        operation: Name of the operation for which it is registered.
         kernel: The implementation.
 
     Raises:
@@ -219,7 +219,7 @@ def unregister(operation: str, kernel: Any) -> None:
 
 
 def offered(operation: str, device: str) -> list[Any]:
-    """Return what is registered for an operation on a type of device, in the order in which it is asked."""
+    """Return the implementations registered for an operation on a type of device, in the order of asking."""
     _discover()
     return [kernel for kernel in _OFFERED.get(operation, ()) if kernel.device == device]
 
@@ -232,7 +232,7 @@ def serves_sequences(device: str) -> bool:
 
 
 def first_of(kernels: Sequence[Any], *call: Any) -> tuple[Any, str]:
-    """Return the first of some implementations that does not refuse a call, or None with the reasons of all."""
+    """Return the first of some implementations that does not refuse a call, or None with all reasons for refusal."""
     refusals = []
     for kernel in kernels:
         why = kernel.refuses(*call)
@@ -243,13 +243,13 @@ def first_of(kernels: Sequence[Any], *call: Any) -> tuple[Any, str]:
 
 
 def implementation(call: SequenceCall) -> tuple[Kernel | None, str]:
-    """Return the first kernel that takes the call, or None with the reasons of all."""
+    """Return the first kernel that takes the call, or None with all reasons for refusal."""
     kernel, why = first_of(offered(call.family, call.device), call)
     return kernel, why or f"no fused kernel for {call.family} on {call.device} is installed"
 
 
 def status() -> list[tuple[str, bool, str]]:
-    """List every installed package of kernels: its name, whether it loaded, and the reason or what it serves.
+    """List every installed package of kernels: its name, True if it loaded, and the reason or what it serves.
 
     Example:
         >>> all(reason for _, _, reason in status())
@@ -264,17 +264,17 @@ _DISCOVERED: list[bool] = []
 
 
 def _discover() -> None:
-    """Call what is installed under the entry point group ``snn.kernels``, once a process.
+    """Call what is installed under the entry point group ``snn.kernels``, once per process.
 
     Each entry is a function without arguments that registers its kernels and returns ``(ok, reason)``.
     """
-    if _DISCOVERED:  # and no functools.cache, which compilers warn of
+    if _DISCOVERED:  # not functools.cache, about which compilers warn
         return
     _DISCOVERED.append(True)
     for entry in metadata.entry_points(group="snn.kernels"):
         try:
             ok, reason = entry.load()()
-        except Exception as error:  # whatever a third party's package raises must not stop the reference from running
+        except Exception as error:  # no error of a third party's package may stop the reference from running
             ok, reason = False, f"{type(error).__name__}: {error}"
         _LOADED.append((entry.name, ok, reason))
 
@@ -283,15 +283,15 @@ Advance = Callable[[Tensor, Any, Any], tuple[Tensor, Any, Any]]
 
 
 def loop(advance: Advance, xs: Tensor, state: Any, trace: bool, first: Any = None) -> tuple[Tensor, Any]:
-    """Run every step of a sequence, one after the other.
+    """Run every step of a sequence, one after another.
 
     Args:
-        advance: One step, ``(x, state, carried) -> (spikes, state, carried)``, such as a neuron's ``advance``; what is
-            carried is None in the first step. Input and spikes have the dtype of the state there.
+        advance: One step, ``(x, state, carried) -> (spikes, state, carried)``, such as a neuron's ``advance``;
+            ``carried`` is None in the first step. Input and spikes have the dtype of the state there.
         xs: Input ``[T, batch, ...]``, T >= 1.
         state: A complete state of the neuron.
         trace: Return every step's states, stacked on axis 0, in place of the last one.
-        first: What the first step gave, if it has run already.
+        first: The result of the first step, if it has run already.
 
     Returns:
         ``(spikes, state)``, the spikes ``[T, batch, ...]`` in the dtype of ``xs``.

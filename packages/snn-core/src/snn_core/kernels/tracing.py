@@ -1,4 +1,4 @@
-"""From a neuron's own Python to its step program: the operations of one small step, and of its backward step."""
+"""Tracing of a neuron's own Python to its step program: the operations of one small step, and of its backward step."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from snn_core.kernels.connections import Connection
 from snn_core.kernels.program import StepProgram, broadcast_shape
 from snn_core.kernels.recording import Kind, NoProgram, Recording
 
-# of axes along which no constant differs: no two are alike by chance, and all are others the second time
+# of axes along which no constant differs: no two are equal by chance, and all differ the second time
 _LENGTHS = (3, 5, 7, 9, 11, 13, 15, 17, 19, 21), (4, 6, 8, 10, 12, 14, 16, 18, 20, 22)
 
 
 def traced(neuron: Any, axes: int, dtype: torch.dtype, sample: tuple[int, ...] | None = None) -> StepProgram:
-    """Return the step program of a neuron with the options that it has.
+    """Return the step program of a neuron with its options.
 
     Its ``advance`` runs a few times on small random numbers.
 
     Args:
         neuron: A :class:`~snn_core.SpikingNeuron`.
         axes: Number of axes of one step's input, the batch among them.
-        dtype: Of its input and state.
-        sample: Shape of one sample's input, where the neuron has weights, which ask for it.
+        dtype: Dtype of its input and state.
+        sample: Shape of one sample's input, which a neuron with weights needs.
 
     Raises:
         NoProgram: If a step is not made of the operations that programs have, or depends on the values it sees.
@@ -53,11 +53,11 @@ def constants_of(neuron: nn.Module) -> dict[str, Tensor]:
 
 
 def with_constants(neuron: Any, constants: Mapping[str, Tensor]) -> Any:
-    """Return a twin of a neuron that shares everything with it but some constants.
+    """Return a twin of a neuron that shares everything with it except some constants.
 
     Args:
         neuron: A module.
-        constants: By path, what takes the place of a parameter or buffer.
+        constants: The replacements of parameters or buffers, by path.
 
     Example:
         >>> import snn_core as snn
@@ -125,7 +125,7 @@ def _recorded(
     gradients: list[Tensor | None] = [None] * len(wanted)
     if ends:
         with torch.enable_grad(), record:
-            # of a number, as torch imports SymPy when it is given gradients to start from
+            # of a single number, as torch imports SymPy if it is passed gradients to start from
             total = functools.reduce(torch.add, [(end * g).sum() for end, g in ends])
             gradients = list(torch.autograd.grad(total, wanted, allow_unused=True))
     operands = [0.0 if g is None else record.operand(g) for g in gradients]
@@ -140,7 +140,7 @@ def _recorded(
 
 
 def _shape(lengths: tuple[int, ...], axes: int, shapes: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
-    """Return a shape of one step's input, no two axes of which are alike by chance."""
+    """Return a shape of one step's input in which no two axes are equal by chance."""
     try:
         least = broadcast_shape([(1,) * axes, *shapes])
     except RuntimeError:
@@ -154,7 +154,7 @@ def _shape(lengths: tuple[int, ...], axes: int, shapes: Iterable[tuple[int, ...]
 
 
 class _Connections(TorchFunctionMode):
-    """Makes what connections give inputs of the step, so that only what follows them is recorded.
+    """A mode that turns the outputs of connections into inputs of the step, so that only the rest is recorded.
 
     Args:
         record: The recording.

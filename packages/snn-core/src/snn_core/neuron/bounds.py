@@ -1,4 +1,4 @@
-"""Learned constants that cannot leave their range."""
+"""Learned constants that stay inside a range."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ class Bounded(nn.Module):
 def bounded(neuron: Module, *names: str, low: float = 0.0, high: float = 1.0) -> Module:
     """Keep learned constants of a neuron inside a range, whatever the optimizer does.
 
-    A decay that is clamped has no gradient once it has left [0, 1], and never returns. Bounded, it approaches the ends
-    and always has a gradient. The constants keep their values, are learned from now on, and appear in the
-    ``state_dict`` as ``parametrizations.<name>.original``. Call it before making the optimizer. A neuron made so is
-    saved by its ``state_dict``; torch refuses to pickle it.
+    A clamped decay has no gradient once it has left [0, 1], and never returns. A bounded one approaches the ends and
+    always has a gradient. The constants keep their values, are learned from now on, and appear in the ``state_dict`` as
+    ``parametrizations.<name>.original``. Call it before making the optimizer. Save such a neuron by its ``state_dict``;
+    torch refuses to pickle it.
 
     Args:
         neuron: The neuron, changed in place.
@@ -89,7 +89,7 @@ def bounded(neuron: Module, *names: str, low: float = 0.0, high: float = 1.0) ->
         )
     parametrization = Bounded(low, high)
     for name in names:
-        parametrization.right_inverse(constants[name].detach())  # raises before anything is changed
+        parametrization.right_inverse(constants[name].detach())  # which raises before anything is changed
     for name in names:
         value = constants[name].detach()
         if name in neuron._buffers:
@@ -100,7 +100,7 @@ def bounded(neuron: Module, *names: str, low: float = 0.0, high: float = 1.0) ->
 
 
 def uniform(count: int, low: float, high: float) -> Tensor:
-    """Draw constants from inside a range, as what :func:`bounded` takes, by torch's random generator.
+    """Draw constants from inside a range, for :func:`bounded`, by torch's random generator.
 
     Args:
         count: How many.

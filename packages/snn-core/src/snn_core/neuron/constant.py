@@ -1,4 +1,4 @@
-"""The constants of a neuron: fixed or learned, one for all or one per neuron."""
+"""The constants of a neuron: fixed or learned, one for all neurons or one per neuron."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ Constant = float | Tensor
 
 
 def is_whole(value: object) -> bool:
-    """Return True for a whole number, which True and False are not."""
+    """Return True for a whole number; True and False are not numbers here."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def anywhere(condition: Tensor) -> bool:
-    """Return True where a condition on constants holds for any of them; of those without values none is checked."""
+    """Return True if a condition holds for any of the constants; constants without values are not checked."""
     return not condition.is_meta and bool(condition.any())
 
 
 def clamped(decay: Tensor, high: float = 1) -> Tensor:
-    r"""Return a decay per step within [0, 1], as every equation reads it; with ``high`` another constant from 0 on.
+    r"""Return a decay per step clamped to [0, 1], as every equation reads it; with ``high``, a constant from 0 to it.
 
-    Its derivative is 1 on the closed interval and 0 outside: a learned decay of exactly 0 or 1 goes on learning. That
-    of ``torch.clamp`` depends on PyTorch, which had 1 at the ends up to 2.13 and has 0 in 2.15.
+    Its derivative is 1 on the closed interval and 0 outside: a learned decay of exactly 0 or 1 can still learn. The
+    derivative of ``torch.clamp`` depends on the version of PyTorch: at the ends it is 1 up to 2.13 and 0 in 2.15.
 
     Args:
         decay: A constant, any shape.
         high: Upper end of the range.
 
     Returns:
-        The constant, 0 where it was less and ``high`` where it was more, in the same shape and dtype.
+        The constant, 0 where it was below 0 and ``high`` where it was above, in the same shape and dtype.
 
     Example:
         >>> beta = torch.tensor([-0.5, 0.0, 0.9, 1.0, 1.5], requires_grad=True)
@@ -47,7 +47,7 @@ def clamped(decay: Tensor, high: float = 1) -> Tensor:
         (tensor([0.0000, 0.0000, 0.9000, 1.0000, 1.0000]), tensor([0., 1., 1., 1., 0.]))
     """
     if not _may_be_differentiated(decay):
-        return decay.clamp(0, high)  # a third of the time
+        return decay.clamp(0, high)  # takes a third of the time
     within = decay.detach().clamp(0, high)
     return torch.where(within == decay, decay, within)
 
@@ -56,7 +56,7 @@ def _may_be_differentiated(x: Tensor) -> bool:
     return (
         torch.compiler.is_compiling()
         or (x.requires_grad and torch.is_grad_enabled())
-        or torch._C._functorch.is_functorch_wrapped_tensor(x)  # whose requires_grad is that of one level alone
+        or torch._C._functorch.is_functorch_wrapped_tensor(x)  # requires_grad is that of one level only
         or forward_ad._current_level >= 0
     )
 
@@ -76,20 +76,20 @@ class HasConstants(nn.Module):
         """Register a constant of the neuron: a parameter when it is learned, else a buffer.
 
         Args:
-            name: The attribute that will hold it.
+            name: Name of the attribute.
             value: A number, or a tensor that broadcasts against the state from the right (one value per neuron, or
-                ``(C, 1, 1)`` per channel); NumPy's numbers and arrays too. Integers become floating point.
-            learn: Whether an optimizer may change it.
-            low: Lower end of its range, given together with ``high``. A constant that is learned stays in between,
+                ``(C, 1, 1)`` per channel); NumPy's numbers and arrays work too. Integers become floating point.
+            learn: True if an optimizer may change it.
+            low: Lower end of its range, passed together with ``high``. A learned constant stays inside the range,
                 whatever the optimizer does, as by :func:`~snn_core.bounded`: the parameter is then
-                ``parametrizations.<name>.original``, and torch saves the neuron by its ``state_dict``, but does not
+                ``parametrizations.<name>.original``, and torch saves the neuron by its ``state_dict`` but does not
                 pickle it.
             high: Upper end of its range.
 
         Raises:
             TypeError: If ``value`` is neither a number nor a tensor.
-            ValueError: If it contains NaN or is outside of its range, whose ends belong to it unless it is learned; if
-                only one of ``low`` and ``high`` is given, or ``high`` is not greater.
+            ValueError: If it contains NaN or is outside its range, whose ends are allowed unless it is learned; if only
+                one of ``low`` and ``high`` is passed, or ``high`` is not greater.
 
         Example:
             >>> import snn_core as snn
@@ -136,7 +136,7 @@ class HasConstants(nn.Module):
 
 
 def warn(message: str) -> None:
-    """Warn, and show the line of the program, outside of this package and torch, that led to it."""
+    """Warn, and show the line of the program, outside this package and torch, that led to the warning."""
     level, frame = 1, sys._getframe(0)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(("snn_core.", "torch.")):
         level, frame = level + 1, frame.f_back
@@ -144,7 +144,7 @@ def warn(message: str) -> None:
 
 
 def must_be_one_or_each(what: str, value: Tensor, count: int, each: str) -> None:
-    """Raise unless a constant has one value, or one for each of so many."""
+    """Raise unless a constant has one value, or one for each of ``count`` things."""
     if value.shape not in ((), (1,), (count,)):
         raise ValueError(
             f"{what} must have one value, or one for each of {count} {each}, got shape {tuple(value.shape)}"
@@ -152,7 +152,7 @@ def must_be_one_or_each(what: str, value: Tensor, count: int, each: str) -> None
 
 
 def _tensor(value: Any) -> Tensor:
-    """Return a number of any kind, or an array, as a tensor of its own."""
+    """Return a number of any kind, or an array, as a tensor with memory of its own."""
     if isinstance(value, Real) and not isinstance(value, int | float):
         value = float(value)
     return torch.tensor(value)
@@ -160,7 +160,7 @@ def _tensor(value: Any) -> Tensor:
 
 def _must_be_inside(what: str, value: Tensor, low: float | None, high: float | None, learn: bool) -> None:
     if low is None or high is None or not high > low:
-        raise ValueError(f"{what} takes low and high together, high the greater, got {low=}, {high=}")
+        raise ValueError(f"{what} takes low and high together, with high greater than low, got {low=}, {high=}")
     inside = (value > low) & (value < high) if learn else (value >= low) & (value <= high)
     if anywhere(~inside):
         ends = "both excluded as it is learned, " if learn else ""

@@ -1,4 +1,4 @@
-"""Delays in steps, and the weights by which inputs of several steps stand for one between them."""
+"""Delays in steps, and the weights that place an input between steps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from snn_core.neuron.constant import anywhere, is_whole
 
 
 def gaussian(delays: Tensor, max_delay: int, sigma: float | Tensor) -> Tensor:
-    """Return the weights of the steps around delays, by a Gaussian whose sum is 1.
+    """Return the weights of the steps around delays: a Gaussian with sum 1.
 
     Args:
         delays: Delays in steps, any shape.
@@ -31,12 +31,12 @@ def gaussian(delays: Tensor, max_delay: int, sigma: float | Tensor) -> Tensor:
 
 
 def summed(window: Tensor, weights: Tensor, weighted: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """Add up the inputs of every step and of those before it, each weighted.
+    """Add up the inputs of every step and of the steps before it, each with a weight.
 
     Args:
-        window: The inputs ``[D + T, batch, ...]``, those of D steps before the first one included.
+        window: The inputs ``[D + T, batch, ...]``, including the D steps before the first one.
         weights: The weights ``[D + 1, ...]`` of the inputs 0 to D steps ago.
-        weighted: What weighs the inputs ``[T, batch, ...]`` by an entry of the weights.
+        weighted: Function that applies one entry of the weights to the inputs ``[T, batch, ...]``.
 
     Returns:
         The sums of T steps.
@@ -54,7 +54,7 @@ def summed(window: Tensor, weights: Tensor, weighted: Callable[[Tensor, Tensor],
 
 
 def must_be_wide(owner: str, sigma: float) -> None:
-    """Raise unless a Gaussian has a width."""
+    """Raise unless a Gaussian has a positive width."""
     if not sigma > 0:
         raise ValueError(f"{owner}: sigma must be greater than 0 steps, got {sigma!r}")
 

@@ -1,4 +1,4 @@
-"""The names that users of snnTorch know on a neuron: what they do here, or what to use in their place."""
+"""The names that users of snnTorch expect on a neuron: their effect here, or what to use instead."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ GONE = {
 }
 _RESET = "what a spike does to its neuron is subtract(self, state, amount) and clear(self, state, fired)"
 _FIRE = "when it fires is membrane(self, state) against the threshold, and its gradient spike_grad"
-# what subclasses of snnTorch's neurons override, and what takes its place
+# methods that subclasses of snnTorch's neurons override, and their replacements
 _HOOKS = {
     r"_base_(state_function|state_reset_\w+|sub|zero|int)(_hidden)?|(_build_)?state_function(_hidden)?": (
         "the equation of one step, without any reset, is integrate(self, x, state)"
@@ -32,7 +32,7 @@ _HOOKS = {
 
 
 class Gone:
-    """A class attribute that does not exist, whose AttributeError names the remedy."""
+    """A class attribute that does not exist, whose AttributeError names what to use instead."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -42,7 +42,7 @@ class Gone:
 
 
 class OfInstance(Gone):
-    """A method of one neuron; of a class, where it would act on all neurons of the process, it does not exist."""
+    """A method that exists on one neuron only; on a class, where it would act on all neurons, it raises."""
 
     def __init__(self, method: Callable[[Any], None]) -> None:
         self.method = method
@@ -53,9 +53,9 @@ class OfInstance(Gone):
 
 
 class Familiar(Stepping):
-    """A neuron with the methods that programs for snnTorch call, and without those that they override in vain.
+    """A neuron with the methods that programs for snnTorch call, which refuses the ones that they override in vain.
 
-    Each neuron of the package has ``init_leaky()`` and the like, by its own name.
+    Each neuron of the package has a method like ``init_leaky()``, under its own name.
     """
 
     instances: ClassVar[Gone] = Gone()
@@ -69,7 +69,7 @@ class Familiar(Stepping):
         must_not_override(cls, {name for base in users for name, value in vars(base).items() if callable(value)})
 
     def mem_reset(self, mem: Tensor) -> Tensor:
-        """Return where a membrane potential is above the threshold, so that a reset follows, without gradient.
+        """Return where a membrane potential is above the threshold, so that a reset follows; there is no gradient.
 
         Args:
             mem: Membrane potential, any shape that the threshold broadcasts against.
@@ -86,7 +86,7 @@ class Familiar(Stepping):
         return as_dtype(self.spike_grad(mem - self.threshold), mem.dtype).detach()
 
     def fire_inhibition(self, batch_size: int, mem: Tensor) -> Tensor:
-        """Return the spikes of a membrane potential, of which only the largest along axis 1 may fire.
+        """Return the spikes of a membrane potential if only the neuron with the largest one along axis 1 may fire.
 
         Args:
             batch_size: Number of samples, ``len(mem)``.
@@ -96,7 +96,7 @@ class Familiar(Stepping):
             Spikes of the same shape and dtype.
 
         Raises:
-            ValueError: If ``mem`` has another number of samples, or no axis of neurons.
+            ValueError: If ``mem`` has a different number of samples, or no axis of neurons.
 
         Example:
             >>> import torch
@@ -120,9 +120,9 @@ def _is_of_the_core(owner: Any) -> bool:
 
 
 def must_not_override(neuron: Any, names: Iterable[str]) -> None:
-    """Raise where a class overrides what nothing would ever call."""
+    """Raise if a class overrides a method that is never called."""
     if not all(_is_of_the_core(getattr(neuron, method)) for method in ("forward", "step", "advance")):
-        return  # which may call whatever it has
+        return  # the class may call its own methods itself
     equation, *others = _HOOKS
     patterns = others if not _is_of_the_core(neuron.integrate) else [equation, *others]
     for pattern in patterns:

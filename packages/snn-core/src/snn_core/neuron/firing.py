@@ -67,15 +67,16 @@ class Firing(HasConstants):
         if self._amplitude_is_one():
             return fired
         g = self.graded_spikes_factor
-        # narrow spikes are as exact in g's dtype, in which g's gradient is then added up
+        # spikes in half precision are exact in g's dtype, in which the gradient of g is then summed
         wide = as_dtype(fired, g.dtype) if fired.dtype in _NARROW else fired
         return as_dtype(wide * g, fired.dtype)
 
     def _amplitude_is_one(self) -> bool:
-        """Return True if g is 1 and not a parameter, so that multiplying by it would only cost a pass over memory.
+        """Return True if g is 1 and not a parameter, so that multiplying by it would only cost time.
 
-        The value itself is looked at in every call, as ``g.data`` may change it unseen: a microsecond for one number in
-        the memory of the CPU. Elsewhere it would take the processor waiting for the device, which the product does not.
+        The value itself is read in every call, as ``g.data`` may change it unnoticed. That takes a microsecond for one
+        number in the memory of the CPU. On another device the processor would have to wait, which costs more than the
+        product.
         """
         g = self.graded_spikes_factor
         if g.requires_grad or not g.is_cpu or torch.compiler.is_compiling() or torch._C._is_tracing():
@@ -83,10 +84,10 @@ class Firing(HasConstants):
         if torch._C._len_torch_dispatch_stack() or (
             torch._C._len_torch_function_stack() and get_proxy_mode() is not None
         ):
-            return False  # a program that is being traced holds for every value
-        if type(g) not in (Tensor, nn.Parameter):  # a fake tensor, or one that lies in several processes
+            return False  # a traced program must hold for every value
+        if type(g) not in (Tensor, nn.Parameter):  # a fake tensor, or one distributed over processes
             return False
-        if g.numel() != 1 or torch._C._functorch.is_functorch_wrapped_tensor(g):  # which has no value of its own
+        if g.numel() != 1 or torch._C._functorch.is_functorch_wrapped_tensor(g):  # it has no value of its own
             return False
         return g.item() == 1
 
@@ -106,11 +107,11 @@ _NARROW = (torch.float16, torch.bfloat16)
 def computing_dtype(x: Tensor) -> torch.dtype:
     """Return the dtype of a neuron's equation, states and thresholds for an input.
 
-    It is the input's, but float32 for half precision under autocast, as for every operation that needs the range; the
-    spikes are sent on in the input's dtype all the same.
+    It is the input's, but float32 for half precision under autocast, as for every operation that needs the range. The
+    spikes still have the input's dtype.
 
     Args:
-        x: What reaches the membranes.
+        x: Input of the membranes.
 
     Example:
         >>> x = torch.zeros(1, dtype=torch.bfloat16)
@@ -125,29 +126,29 @@ def computing_dtype(x: Tensor) -> torch.dtype:
 
 def is_autocast(device: str) -> bool:
     """Return True if autocast is on for a type of device."""
-    return device != "meta" and torch.is_autocast_enabled(device)  # torch knows none for "meta", and raises
+    return device != "meta" and torch.is_autocast_enabled(device)  # torch raises for "meta"
 
 
 class Reset:
     """The effect of a spike on the state of its neuron.
 
-    Delayed (the default) it acts with the spikes of the step before, ahead of the equation or behind it. Immediate, it
-    acts behind the equation with the spikes of this very step.
+    A delayed reset (the default) acts with the spikes of the previous step, before or after the equation. An immediate
+    one acts after the equation, with the spikes of this step.
     """
 
-    uses: tuple[str, ...] = ()  # the neuron's methods that say what a spike does; without any it does nothing
+    uses: tuple[str, ...] = ()  # the neuron's methods that define the effect of a spike; without any there is none
 
     def comes_first(self, neuron: Any) -> bool:
         """Return True if the delayed reset acts ahead of the equation."""
         return False
 
     def act(self, neuron: Any, state: Any, fired: Tensor) -> Any:
-        """Return a state in which those that ``fired`` are reset."""
+        """Return a state in which the neurons that ``fired`` are reset."""
         return state
 
 
 class Subtract(Reset):
-    """Lower the membrane by the threshold."""
+    """A reset that lowers the membrane by the threshold."""
 
     uses: tuple[str, ...] = ("subtract",)
 
@@ -156,7 +157,7 @@ class Subtract(Reset):
 
 
 class Zero(Reset):
-    """Clear the membrane; before the step's input arrives, where the neuron ``clears_first``."""
+    """A reset that clears the membrane, before the step's input arrives if the neuron ``clears_first``."""
 
     uses: tuple[str, ...] = ("clear",)
 
@@ -168,7 +169,7 @@ class Zero(Reset):
 
 
 class NoReset(Reset):
-    """Leave the membrane alone."""
+    """A reset that does nothing."""
 
 
 RESETS: dict[str, Reset] = {"subtract": Subtract(), "zero": Zero(), "none": NoReset()}  # in the order of their codes

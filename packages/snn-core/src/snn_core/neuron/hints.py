@@ -1,4 +1,4 @@
-"""Hints for errors in which torch says what it got and not where that comes from: tuples, integers, other devices."""
+"""Hints for errors in which torch says what it got but not where it came from: tuples, integers, other devices."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from torch import Tensor, nn
 from snn_core.neuron.temporal import Temporal
 
 _SEQUENTIAL = nn.Sequential.forward.__code__
-OUTPUT = "output=True", "output=True is for the last neuron"  # why a neuron returns a tuple, and what to do
+OUTPUT = "output=True", "output=True is for the last neuron"  # the reason why a neuron returns a tuple, and the remedy
 
 
 def must_not_pass_on(neuron: Temporal, why: str, remedy: str) -> None:
-    """Raise if a neuron whose ``forward`` calls this returns its tuple to a layer that takes none.
+    """Raise if a neuron whose ``forward`` calls this returns its tuple to a layer that does not take one.
 
-    Only an ``nn.Sequential`` passes a tuple on unseen, and only of torch's own layers and neurons is it known that they
-    take none. Hooks may unpack it.
+    Only an ``nn.Sequential`` passes a tuple on unnoticed, and only torch's own layers and neurons are known not to take
+    one. Hooks may unpack it.
 
     Args:
         neuron: The neuron, which is about to return a tuple.
@@ -28,7 +28,7 @@ def must_not_pass_on(neuron: Temporal, why: str, remedy: str) -> None:
         remedy: What to do.
 
     Raises:
-        TypeError: If so, naming the neuron and the layer by their paths in the outermost sequence.
+        TypeError: If so; the message names the neuron and the layer by their paths in the outermost sequence.
 
     Example:
         >>> import snn_core as snn
@@ -51,7 +51,7 @@ def must_not_pass_on(neuron: Temporal, why: str, remedy: str) -> None:
 
 
 def _caller(frame: FrameType | None) -> FrameType | None:
-    """Return the first frame, from this one outwards, that is neither of this package nor a part of a module's call."""
+    """Return the first frame, from this one outward, that is neither in this package nor part of a module's call."""
     between = "snn_core.", "torch.nn.modules.module"
     while frame is not None and frame.f_globals.get("__name__", "").startswith(between):
         frame = frame.f_back
@@ -59,12 +59,12 @@ def _caller(frame: FrameType | None) -> FrameType | None:
 
 
 def _neighbors(net: nn.Module) -> Iterator[tuple[str, nn.Module, str, nn.Module]]:
-    """Yield each layer that passes its output on within an ``nn.Sequential``, and the one that gets it, with paths."""
+    """Yield each layer within an ``nn.Sequential`` and the next layer, which gets its output, with their paths."""
     for path, sequence in net.named_modules():
         if isinstance(sequence, nn.Sequential):
             prefix = f"{path}." if path else ""
             for (name, layer), (behind, following) in pairwise(sequence._modules.items()):
-                while isinstance(layer, nn.Sequential) and layer._modules:  # whose output is that of its last
+                while isinstance(layer, nn.Sequential) and layer._modules:  # its output is that of its last layer
                     last, layer = list(layer._modules.items())[-1]
                     name = f"{name}.{last}"
                 yield prefix + name, layer, prefix + behind, following
@@ -75,7 +75,7 @@ def _takes_no_tuple(layer: nn.Module) -> bool:
         return False
     if isinstance(layer, nn.Sequential):
         return any(_takes_no_tuple(first) for first in list(layer)[:1])
-    forward = layer.forward  # a method, unless it was exchanged
+    forward = layer.forward  # a method, unless it was replaced
     return isinstance(forward, MethodType) and forward.__module__.startswith(("torch.nn.modules.", "snn_core."))
 
 
@@ -85,7 +85,7 @@ def _passed_on(path: str, neuron: nn.Module, why: str, behind: str, layer: nn.Mo
 
 
 def point_out(error: Exception, net: nn.Module, xs: Tensor) -> None:
-    """Add to torch's error about a tuple, dtype or device, raised by a net, where it comes from and what to do."""
+    """Add a note to torch's error about a tuple, dtype or device, raised by a net: where it comes from and a remedy."""
     if isinstance(error, TypeError) and "tuple" in str(error):
         for path, neuron, behind, layer in _neighbors(net):
             if isinstance(neuron, Temporal) and getattr(neuron, "output", False):
@@ -99,4 +99,4 @@ def point_out(error: Exception, net: nn.Module, xs: Tensor) -> None:
             name, device = elsewhere
             error.add_note(f"xs is on {xs.device}, {name!r} of the net on {device}: move one to the other")
     if isinstance(error, RuntimeError) and "type" in str(error) and not xs.is_floating_point() and not xs.is_complex():
-        error.add_note(f"xs holds {xs.dtype}, of which layers such as Linear and Conv2d take none: pass xs.float()")
+        error.add_note(f"xs holds {xs.dtype}, which layers such as Linear and Conv2d do not take: pass xs.float()")

@@ -32,10 +32,10 @@ class History(Temporal):
         self.max_delay: int = max_delay
 
     def over(self, window: Tensor) -> Tensor:
-        """Compute some steps.
+        """Compute the outputs of some steps.
 
         Args:
-            window: The inputs ``[max_delay + steps, batch, ...]``, those before the first of the steps included.
+            window: The inputs ``[max_delay + steps, batch, ...]``, including those before the first of the steps.
 
         Returns:
             The outputs ``[steps, batch, ...]``.
@@ -44,21 +44,21 @@ class History(Temporal):
 
     @watched
     def forward(self, input_: Tensor) -> Tensor:
-        """Compute one step from its input and those of the steps before, as they were kept.
+        """Compute one step from its input and the kept inputs of the steps before.
 
         Args:
             input_: Input of one step, ``[batch, ...]``.
 
         Returns:
-            What the class says of that step.
+            The output of that step.
 
         Raises:
-            ValueError: If the input does not fit, or is of another batch than the inputs that are kept.
+            ValueError: If the input does not fit, or belongs to another batch than the kept inputs.
         """
         return self.run_rows(input_, Folding(1))
 
     def sequence(self, xs: Tensor) -> Tensor:
-        """Compute a whole sequence ``[T, batch, ...]`` from rest; what is kept is neither read nor changed."""
+        """Compute a whole sequence ``[T, batch, ...]`` from rest; kept inputs are neither read nor changed."""
         xs = as_floating(xs, type(self).__name__)
         return self.over(torch.cat((self._before(None, xs), xs)))
 
@@ -71,7 +71,7 @@ class History(Temporal):
         return folding.fold(out)
 
     def _before(self, kept: Any, xs: Tensor) -> Tensor:
-        """Return the inputs of the steps before, ``[max_delay, batch, ...]``."""
+        """Return the inputs of the previous steps, ``[max_delay, batch, ...]``."""
         if kept is None:
             return xs.new_zeros((self.max_delay, *xs.shape[1:]))
         before = kept[0].transpose(0, 1)
@@ -87,7 +87,7 @@ class History(Temporal):
         """Return the last inputs of each sample, ``[batch, max_delay, ...]``."""
         if folding.order is None:
             last = window[-self.max_delay :]
-            # a view after one step, as a loop would else copy everything twice; a view of many would keep all of them
+            # after one step a view, so that a loop does not copy everything twice; a view of many steps would keep all
             return (last if folding.steps == 1 else last.clone()).transpose(0, 1)
         windows = window.unfold(0, self.max_delay, 1).movedim(-1, 2)  # [1 + steps, batch, max_delay, ...]
         return folding.at_end(windows[1:], windows[0])

@@ -1,4 +1,4 @@
-"""What the neurons of a net keep from one step to the next, as tensors by name."""
+"""The states that the neurons of a net keep from one step to the next, as tensors by name."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neuron.temporal import Temporal
 
-_COUNT = "step"  # of a module that keeps a number of steps
+_COUNT = "step"  # the name of a kept number of steps
 
 
 def temporal_by_path(net: nn.Module) -> dict[str, Temporal]:
-    """Return the modules of a net that keep something, by their path.
+    """Return the modules of a net that keep a state, by path.
 
     Example:
         >>> import snn_core as snn
@@ -26,13 +26,13 @@ def temporal_by_path(net: nn.Module) -> dict[str, Temporal]:
 
 
 def as_tensors(kept: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Name what is kept: the path of the module, and the name of the state or its number.
+    """Name the kept states: the path of the module, and the name of the state or its number.
 
     Args:
-        kept: What each module keeps, by path: a tuple of tensors, a number of steps, or None at rest.
+        kept: Kept state of each module, by path: a tuple of tensors, a number of steps, or None at rest.
 
     Returns:
-        The tensors, themselves; nothing for a module at rest.
+        The tensors themselves, without copies; a module at rest has none.
 
     Example:
         >>> as_tensors({"norm": 3, "lif": (torch.ones(1),), "idle": None})
@@ -49,18 +49,18 @@ def as_tensors(kept: Mapping[str, Any]) -> dict[str, Tensor]:
 
 
 def as_kept(net: nn.Module, named: Mapping[str, Tensor]) -> dict[str, Any]:
-    """Return what each module keeps, of the tensors that :func:`as_tensors` named.
+    """Return the kept state of each module, from the tensors that :func:`as_tensors` named.
 
     Args:
-        net: The net whose modules keep it.
+        net: The net whose modules keep the states.
         named: The tensors.
 
     Returns:
-        What is kept by path, None for modules at rest.
+        The kept states by path, None for modules at rest.
 
     Raises:
-        ValueError: If there is a name that no module of the net has, a neuron has some of its states and not all, or a
-            number of steps is none; every one is named.
+        ValueError: If no module of the net has a name, a neuron has some of its states but not all, or a number of
+            steps is not one; the message names every such tensor.
 
     Example:
         >>> import snn_core as snn
@@ -84,14 +84,14 @@ def as_kept(net: nn.Module, named: Mapping[str, Tensor]) -> dict[str, Any]:
             wrong += [_join(path, _COUNT)] if kept[path] is None else []
     faults = [f"no neuron of {type(net).__name__} keeps {', '.join(map(repr, rest))}"] if rest else []
     faults += [f"{', '.join(map(repr, missing))} is missing"] if missing else []
-    faults += [f"{', '.join(map(repr, wrong))} is no number of steps"] if wrong else []
+    faults += [f"{', '.join(map(repr, wrong))} is not a number of steps"] if wrong else []
     if faults:
         raise ValueError(f"states of another net: {'; '.join(faults)}")
     return kept
 
 
 def _number(count: Tensor) -> int | None:
-    """Return the number of steps that a tensor holds, None if it holds none."""
+    """Return the number of steps that a tensor holds, or None if it holds none."""
     if count.numel() != 1 or count.is_floating_point() or count.dtype == torch.bool or count.item() < 0:
         return None
     return int(count.item())

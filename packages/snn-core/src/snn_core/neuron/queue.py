@@ -1,4 +1,4 @@
-"""States that hold what a neuron had in its last steps, as many as an option says."""
+"""States that hold the values of a neuron's last steps, as many as an option says."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from snn_core.neuron.stepping import kept_field
 
 
 class Queued(SpikingNeuron):
-    """A neuron that may have more states than its class, by an option: its constructor calls :meth:`hold`."""
+    """A neuron that may have more states than its class, depending on an option: its constructor calls :meth:`hold`."""
 
     def hold(self, *fields: str) -> None:
-        """Give this neuron further states, behind those of its class.
+        """Add states to this neuron, after those of its class.
 
         Args:
             fields: Their names.
@@ -36,5 +36,5 @@ class Queued(SpikingNeuron):
 
 @functools.cache
 def _state(base: Any, fields: tuple[str, ...]) -> Any:
-    """Return a class of states with further fields behind those of another, the same one for the same names."""
+    """Return a class of states with further fields after those of another; the same class for the same names."""
     return namedtuple(base.__name__, [*base._fields, *fields])

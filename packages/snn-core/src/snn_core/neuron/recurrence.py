@@ -1,4 +1,4 @@
-"""Recurrence around any neuron: the spikes of the last step, weighted, join its input."""
+"""Recurrence around any neuron: the weighted spikes of the last step are added to its input."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from snn_core.neuron.queue import Queued
 
 
 class OneToOne(HasConstants):
-    """A weight from every neuron to itself: ``x * V``."""
+    """A connection from every neuron to itself: ``x * V``."""
 
     V: Tensor
 
@@ -32,15 +32,15 @@ class OneToOne(HasConstants):
 class Recurrent(Queued):
     r"""Mix-in that feeds a neuron's spikes back to it, :math:`X'[t] = X[t] + V(S[t-1])`.
 
-    It goes before the neuron in the bases, whose ``State`` gets a first field ``spk``; the constructor calls
-    :meth:`connect`. With ``max_delay`` each neuron's spikes go back after a delay d of its own, in addition to the one
-    step,
+    It stands before the neuron in the bases, and its ``State`` gets a first field ``spk``; the constructor calls
+    :meth:`connect`. With ``max_delay`` the spikes of each neuron go back after a delay d of its own, in addition to the
+    one step,
 
     .. math:: X'[t] = X[t] + V\Big(\sum_{k=0}^{D} m_k\,S[t-1-k]\Big), \qquad
         m_k = \frac{\max(0,\ s - |k - d|)}{s^2}, \quad s = 1 + \sigma
 
-    and the state has, behind its own fields, what goes back next, ``fed``, and the spikes of the steps before the last
-    one, ``spk_1`` to ``spk_<D-1>``.
+    and the state has, after its own fields, the value that goes back next, ``fed``, and the spikes of the steps before
+    the last one, ``spk_1`` to ``spk_<D-1>``.
 
     Example:
         >>> from typing import NamedTuple
@@ -67,7 +67,7 @@ class Recurrent(Queued):
     delay_sigma: Tensor
     max_delay: int | None = None
     V: Tensor
-    """The weights of a one-to-one connection, ``recurrent.V``; a tensor or parameter may be set in their place."""
+    """The weights of a one-to-one connection, ``recurrent.V``; they may be replaced by a tensor or parameter."""
 
     def connect(
         self,
@@ -100,7 +100,7 @@ class Recurrent(Queued):
                 during training.
 
         Raises:
-            TypeError: If the arguments do not name exactly one kind of connection, or there is a delay and no
+            TypeError: If the arguments do not name exactly one kind of connection, or a delay is passed without
                 ``max_delay``.
             ValueError: If the kernel is even, or a delay is outside of [0, D].
 
@@ -136,7 +136,7 @@ class Recurrent(Queued):
         if max_delay is not None:
             self._delay(max_delay, delay, learn_delay, delay_sigma)
         elif delay is not None:
-            raise TypeError(f"{owner}: delay={delay!r} asks for max_delay, the largest that a delay may become")
+            raise TypeError(f"{owner}: delay={delay!r} needs max_delay, the largest possible delay")
 
     def _delay(self, most: int, delay: Constant | None, learn: bool, sigma: float) -> None:
         owner = type(self).__name__
@@ -182,7 +182,7 @@ class Recurrent(Queued):
         return type(state)(*state[:own], as_dtype(fed, spk.dtype), *spikes[1:-1])
 
     def outputs(self, spk: Tensor, state: Any) -> Any:
-        return tuple(state._replace(spk=spk))  # of the input's dtype, as what is sent on
+        return tuple(state._replace(spk=spk))  # in the input's dtype, like the spikes that are sent on
 
     def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any, **kwargs: Any) -> None:
         # snnTorch saves the one weight under two names
@@ -197,7 +197,7 @@ class Recurrent(Queued):
 
 
 class Connected(Recurrent):
-    """A recurrent neuron whose constructor takes what ``connect`` takes."""
+    """A recurrent neuron whose constructor takes the arguments of ``connect``."""
 
     def __init__(
         self,
@@ -220,7 +220,7 @@ class Connected(Recurrent):
 
 
 def define(name: str, neuron: type[Connected], constants: Sequence[str]) -> None:
-    """Define the sequence operators of a recurrent neuron, for connections one to one and dense ones."""
+    """Define the sequence operators of a recurrent neuron, for one-to-one and for dense connections."""
     names = (*constants, "recurrent.V", "graded_spikes_factor")
     kernels.define(f"{name}_one_to_one", neuron, names, parts={"recurrent": OneToOne})
     names, weights = (*constants, "graded_spikes_factor"), ("recurrent.weight", "recurrent.bias")
@@ -231,7 +231,7 @@ def same_size_padding(owner: str, kernel_size: int | tuple[int, int]) -> tuple[i
     """Return the padding that keeps the size: half the kernel on each side.
 
     Args:
-        owner: Who asks, for the error.
+        owner: Name of the caller, for the message.
         kernel_size: Kernel, an int or a pair, odd.
 
     Returns:

@@ -1,4 +1,4 @@
-"""An absolute refractory period around any neuron: for some steps after a spike it hears and says nothing."""
+"""An absolute refractory period around any neuron: for some steps after a spike it neither receives nor fires."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from snn_core.neuron.spiking import SpikingNeuron
 
 
 class Refractory(SpikingNeuron):
-    r"""Mix-in that keeps a neuron silent for n steps after each spike, in which no input reaches it either.
+    r"""Mix-in that keeps a neuron silent for n steps after each spike, in which it receives no input either.
 
     .. math::
 
@@ -21,9 +21,9 @@ class Refractory(SpikingNeuron):
         X'[t] = \begin{cases} X[t] & K'[t] = 0 \\ 0 & \text{else} \end{cases}, \qquad
         K[t] = \begin{cases} n + 1 & S[t] \ne 0 \\ K'[t] & \text{else} \end{cases}
 
-    Its states go on without input, and the membrane of a silent neuron counts as 1 below the threshold. The mix-in goes
-    before the neuron in the bases, whose ``State`` gets a first field ``wait``, the steps until the neuron may fire
-    again; the constructor then takes all arguments by name.
+    Its states evolve without input, and the membrane of a silent neuron counts as 1 below the threshold. The mix-in
+    stands before the neuron in the bases, and its ``State`` gets a first field ``wait``, the number of steps until the
+    neuron may fire again; the constructor then takes all arguments by name.
 
     Args:
         refractory_period: n, a whole number. A scalar, or one per neuron.
@@ -64,7 +64,7 @@ class Refractory(SpikingNeuron):
         return super().integrate(torch.where(wait > 0, 0.0, x), state)._replace(wait=wait)
 
     def membrane(self, state: Any) -> Tensor:
-        # one that has just fired waits for a step more, so that its membrane is seen where it fired
+        # a neuron that has just fired waits one step more, so that its membrane is visible in the step of the spike
         mem, silent = super().membrane(state), (state.wait > 0) & (state.wait <= self.refractory_period)
         return torch.where(silent, as_dtype(self.threshold - 1, mem.dtype), mem)
 

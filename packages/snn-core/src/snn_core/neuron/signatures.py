@@ -1,10 +1,10 @@
 """Explicit signatures of neurons' constructors, with the options of all their base classes.
 
-An option is declared once, by the class that uses it. The orders are those in which arguments may be given by position,
-which are snnTorch's; all others go by name alone.
+An option is declared once, by the class that uses it. The orders are those of arguments passed by position, and are
+snnTorch's; all other arguments are passed by name.
 
-Type checkers and editors read the stub beside this file, where each name is the whole constructor. It follows from what
-stands here and in the constructors: ``python tools/signatures.py`` writes it.
+Type checkers and editors read the stub beside this file, in which each name is the whole constructor. It is derived
+from this file and the constructors: ``python tools/signatures.py`` writes it.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ _MORE = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
 
 
 def takes(order: str, *, without: str = "") -> Callable[[Callable[..., None]], Any]:
-    """Make a constructor that passes ``**options`` on take the arguments of the base classes explicitly.
+    """Return a decorator that gives a constructor with ``**options`` the arguments of the base classes explicitly.
 
-    The arguments are its own and those of the next constructors along the classes' order of resolution, as far as each
-    passes ``**options`` on.
+    The arguments are its own and those of the next constructors in the method resolution order, as far as each passes
+    ``**options`` on.
 
     Args:
-        order: The arguments that may be given by position, in their order: a name above.
+        order: The arguments that may be passed by position, in order: a name above.
         without: Arguments of the base classes that it does not take.
 
     Returns:
@@ -65,7 +65,7 @@ def takes(order: str, *, without: str = "") -> Callable[[Callable[..., None]], A
 
 
 class _Constructor:
-    """A constructor until its class, and with that what it takes, is known."""
+    """A placeholder for a constructor until its class, and with it the arguments, are known."""
 
     def __init__(self, init: Callable[..., None], order: list[str], without: list[str]) -> None:
         self.init = init
@@ -90,7 +90,7 @@ class _Constructor:
 
 
 def _parameters(owner: type, init: Callable[..., None]) -> tuple[dict[str, Parameter], dict[str, Any]]:
-    """Return the parameters of a class's constructor and their types, those of the base classes first."""
+    """Return the parameters of a class's constructor and their types, beginning with those of the base classes."""
     parameters: dict[str, Parameter] = {}
     hints: dict[str, Any] = {}
     for constructor in (init, *(vars(c)["__init__"] for c in owner.__mro__[1:] if "__init__" in vars(c))):
@@ -114,7 +114,7 @@ def _constructor(init: Callable[..., None], order: list[str], parameters: dict[s
 
 
 def _misuse(order: list[str], parameters: dict[str, Parameter], args: tuple[Any, ...], options: dict[str, Any]) -> str:
-    """Say in Python's words why arguments do not fit; nothing if they do."""
+    """Return an error message, in Python's words, for arguments that do not fit, or an empty string."""
     if len(args) > len(order):
         return f"takes at most {len(order)} arguments by position but {len(args)} were given"
     for name in options:

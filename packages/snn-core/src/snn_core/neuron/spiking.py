@@ -1,4 +1,4 @@
-"""The base class of every stepping neuron: how it is called, and the state it keeps."""
+"""The base class of every stepping neuron: its calling convention, and the state that it keeps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from snn_core.neuron.temporal import Temporal, as_floating, current, watched
 from snn_core.sequence.folding import Folding, sequences
 
 _FORGETS = (
-    "has init_hidden=False and is passed no state, so it would start at rest in every step; build it with "
+    "has init_hidden=False and gets no state, so it would start at rest in every step; build it with "
     "init_hidden=True, or run a lone neuron with neuron.unroll(xs)"
 )
 
@@ -48,10 +48,10 @@ class SpikingNeuron(Familiar, Temporal):
         output: With ``init_hidden``, return ``(spikes, *states)`` in place of the spikes.
         graded_spikes_factor: Amplitude g of a spike.
         learn_graded_spikes_factor: Make g a parameter.
-        reset_delay: Reset in the step after a spike (True) or in the same step (False).
+        reset_delay: True to reset in the step after a spike, False in the same step.
 
     Shape:
-        input ``[batch, ...]``, spikes and states the same unless the neuron says otherwise.
+        input ``[batch, ...]``; spikes and states the same unless the neuron's documentation differs.
 
     Raises:
         ValueError: If ``reset_mechanism`` is unknown, or a constant is NaN.
@@ -75,9 +75,9 @@ class SpikingNeuron(Familiar, Temporal):
     """
 
     keeps_by_sample: ClassVar[bool] = True
-    described: ClassVar[tuple[str, ...]] = ()  # constants of the neuron that its repr shows
+    described: ClassVar[tuple[str, ...]] = ()  # constants that the neuron's repr shows
 
-    _goes_on = False  # whether a call without a state takes that of the last call, as asked for by reset_mem()
+    _goes_on = False  # True after reset_mem(): a call without a state continues from that of the last call
     _stateless = 0  # calls without a state since the last one with a state; 2 once the neuron has warned
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -109,8 +109,8 @@ class SpikingNeuron(Familiar, Temporal):
 
         Args:
             input_: Input of one step, ``[batch, ...]``.
-            *states: With ``init_hidden=False``, the states in the order of ``State``, or by name; one that is not
-                passed starts at rest, or once :meth:`reset_mem` was called goes on from the last call's.
+            *states: With ``init_hidden=False``, the states in the order of ``State``, or by name; a state that is not
+                passed starts at rest or, after a call of :meth:`reset_mem`, continues from the last call's.
             **named: The same, by name.
 
         Returns:
@@ -118,7 +118,7 @@ class SpikingNeuron(Familiar, Temporal):
 
         Raises:
             TypeError: If a state is passed although the neuron keeps its own, or a name is unknown; if an
-                ``nn.Sequential`` would pass the tuple that is returned to a layer that takes none.
+                ``nn.Sequential`` would pass the returned tuple to a layer that does not take one.
             ValueError: If a state does not fit the input.
         """
         x = as_floating(input_, type(self).__name__)
@@ -153,13 +153,13 @@ class SpikingNeuron(Familiar, Temporal):
         return self.outputs(spk, states) if self.output else spk
 
     def _must_not_forget(self) -> None:
-        """Refuse under ``unroll`` a call without a state that would start at rest in every step; else warn once."""
+        """Refuse, under ``unroll``, a call without a state that would start at rest in every step; else warn once."""
         watch = current()
         if watch is not None and not watch.of_run and not self._goes_on:
             raise ValueError(f"unroll: {watch.name(self)} {_FORGETS}")
         if torch.compiler.is_compiling():
             return
-        if self._kept is None and not self._stateless:  # once, as it takes microseconds
+        if self._kept is None and not self._stateless:  # checked once, as it takes microseconds
             must_not_pass_on(self, "init_hidden=False", "build it with init_hidden=True")
         if self._goes_on or torch._C._are_functorch_transforms_active() or self._stateless > 1:
             return
@@ -176,11 +176,11 @@ class SpikingNeuron(Familiar, Temporal):
             self._stateless = 0
 
     def _filled(self, state: Any, x: Tensor) -> Any:
-        """Return a state whose fields that were not passed are those of the last call."""
+        """Return a state in which fields that were not passed are those of the last call."""
         for s in state:
             if s is None:
                 break
-        else:  # a loop, as any() would take longer than all the rest
+        else:  # a loop, as any() would take longer than all other lines
             return state
         kept = self._recall()
         if kept is None:
@@ -213,11 +213,11 @@ class SpikingNeuron(Familiar, Temporal):
         return (spk, *state)
 
     def reset_mem(self) -> Any:
-        """Go back to rest. From then on the neuron goes on from its last state wherever it is called without one.
+        """Go back to rest. From then on, a call without a state continues from the last state.
 
         Returns:
-            For each state an empty tensor of shape ``(0,)``, which every call takes as "at rest"; a tuple of them where
-            the neuron has more than one.
+            For each state an empty tensor of shape ``(0,)``, which every call takes as "at rest"; a tuple of them if
+            the neuron has more than one state.
 
         Example:
             >>> import snn_core as snn
@@ -237,16 +237,16 @@ class SpikingNeuron(Familiar, Temporal):
 
     @OfInstance
     def reset_hidden(self) -> None:
-        """Go back to rest, as :meth:`reset_mem`."""
+        """Go back to rest, like :meth:`reset_mem`."""
         self.reset_mem()
 
     @OfInstance
     def detach_hidden(self) -> None:
-        """Cut the kept states off the autograd graph, as ``utils.detach``."""
+        """Cut the kept states off the autograd graph, like ``utils.detach``."""
         self.detach_kept()
 
     def empty_state(self) -> Tensor:
-        """Return a state at rest, whatever the input's shape will be."""
+        """Return a state at rest, for any shape of input."""
         return torch.empty(0, device=self.threshold.device)
 
     def _at_rest(self) -> Any:
@@ -287,5 +287,5 @@ class LIF(SpikingNeuron):
 
     @property
     def membrane_decay(self) -> Tensor:
-        """``beta`` within [0, 1]."""
+        """The decay ``beta`` within [0, 1]."""
         return clamped(self.beta)

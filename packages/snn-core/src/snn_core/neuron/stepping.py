@@ -1,4 +1,4 @@
-"""One time step of a neuron, and a sequence of them: where reset, quantization and firing stand around the equation."""
+"""One time step of a neuron, and a sequence of steps: reset, quantization and firing around the equation."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from snn_core.surrogate import Surrogate
 
 
 class Stepping(Firing):
-    """A neuron as a pure function of input and state; :class:`~snn_core.SpikingNeuron` says what it does."""
+    """A neuron as a pure function of input and state; :class:`~snn_core.SpikingNeuron` documents what it does."""
 
     State: ClassVar[Any]
 
     clears_first: ClassVar[bool] = True  # reset "zero": clear the membrane, then integrate the step's input
-    peer_clears_last: ClassVar[bool] = False  # whether snnTorch does so after the input, which is then lost
-    ceiling: ClassVar[float] = math.inf  # which no membrane reaches, whatever the input; declared beside integrate
-    resets: ClassVar[bool] = True  # False for neurons whose equation knows no reset
-    remembers: ClassVar[bool] = False  # whether the spikes sent out are part of the state
+    peer_clears_last: ClassVar[bool] = False  # True if snnTorch clears it after the input, which is then lost
+    ceiling: ClassVar[float] = math.inf  # no membrane reaches it, whatever the input; declared beside integrate
+    resets: ClassVar[bool] = True  # False for neurons whose equation has no reset
+    remembers: ClassVar[bool] = False  # True if the emitted spikes are part of the state
     reset_dict: ClassVar[dict[str, int]] = {name: code for code, name in enumerate(RESETS)}  # of reset_mechanism_val
 
     reset_mechanism_val: Tensor
-    zero_drops_input: bool = False  # by snnTorch's rule, if that was followed when the neuron was made
+    zero_drops_input: bool = False  # snnTorch's rule, if it was on when the neuron was made
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Stepping(Firing):
         """Raise unless ``value`` may be the neuron's ``state_quant``."""
         if value and not callable(value):
             raise TypeError(f"{type(self).__name__}: state_quant must be a function or False, got {value!r}")
-        if not isinstance(value, Module):  # which torch would let stand in place of a module
+        if not isinstance(value, Module):  # torch would keep it in place of a module
             self._modules.pop("state_quant", None)
 
     def integrate(self, x: Tensor, state: Any) -> Any:
@@ -75,27 +75,27 @@ class Stepping(Firing):
         return state._replace(mem=state.mem - amount)
 
     def clear(self, state: Any, fired: Tensor) -> Any:
-        """Return ``state`` with its membrane at 0 wherever ``fired`` is 1."""
+        """Return ``state`` with its membrane at 0 where ``fired`` is 1."""
         return state._replace(mem=state.mem * (1 - fired))
 
     def emit(self, state: Any, fired: Tensor) -> Tensor:
-        """Return the spikes sent on, before their graded factor; ``fired`` unless the neuron pools."""
+        """Return the spikes that are sent on, before their graded factor: ``fired`` unless the neuron pools."""
         return fired
 
     def remember(self, state: Any, spk: Tensor) -> Any:
-        """Return ``state`` with whatever of the spikes sent out the next step needs."""
+        """Return ``state`` with everything of the emitted spikes that the next step needs."""
         return state
 
     def driven(self, xs: Tensor) -> Tensor:
-        """Return what reaches the membranes of an input, with any number of axes before the features."""
+        """Return what an input contributes to the membranes, with any number of axes before the features."""
         return xs
 
     def state_shape(self, x: Tensor) -> torch.Size:
-        """Return the shape of every state for what reaches the membranes in one step."""
+        """Return the shape of every state for the input of the membranes in one step."""
         return x.shape
 
     def constant_values(self, names: tuple[str, ...]) -> list[Tensor]:
-        """Return the constants that a sequence operator is given, by name."""
+        """Return the constants that a sequence operator receives, by name."""
         return [attrgetter(name)(self) for name in names]
 
     def step(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
@@ -103,15 +103,15 @@ class Stepping(Firing):
 
         Args:
             x: Input of one step, ``[batch, ...]``.
-            state: The neuron's ``State``. None, or a field that is None or of shape ``(0,)``, is at rest (zero).
+            state: The neuron's ``State``. None, or a field that is None or of shape ``(0,)``, means at rest (zero).
 
         Returns:
             ``(spikes, state)``.
 
         Raises:
-            ValueError: If a state has another shape, or device, than the input asks for.
-            TypeError: If a state has another dtype than the input; under autocast, with input in half precision, than
-                float32 and the input.
+            ValueError: If the shape or device of a state does not fit the input.
+            TypeError: If the dtype of a state is not the input's; under autocast, with input in half precision, if it
+                is neither float32 nor the input's.
 
         Example:
             >>> import snn_core as snn
@@ -124,10 +124,10 @@ class Stepping(Firing):
         return as_dtype(self.graded(emitted), x.dtype), state
 
     def advance(self, x: Tensor, state: Any, fired: Tensor | None) -> tuple[Tensor, Any, Tensor | None]:
-        """Run one step from a complete state; return the ungraded spikes, the state and its delayed reset signal.
+        """Run one step from a complete state; return the ungraded spikes, the state and the delayed reset signal.
 
-        ``fired`` is that signal for the incoming state where the caller has it from the step before. Input and state
-        have one dtype, in which the step is computed.
+        ``fired`` is that signal for the incoming state, if the caller has it from the previous step. Input and state
+        have the same dtype, in which the step is computed.
         """
         delayed = self._reset.uses and self.reset_delay
         if delayed:
@@ -156,7 +156,7 @@ class Stepping(Firing):
         return fired * winner(shifted).to(dtype) if self.inhibition else fired
 
     def _reset_signal(self, state: Any) -> Tensor:
-        """Return 1 where the membrane of a state is above the threshold, without gradient."""
+        """Return 1 where the membrane of a state is above the threshold, else 0, without gradient."""
         mem = self.membrane(state).detach()
         if not isinstance(self.spike_grad, Surrogate):
             return self._crossing(mem).detach()
@@ -169,9 +169,9 @@ class Stepping(Firing):
         return type(state)._make([self.state_quant(s) for s in state])
 
     def unroll(self, xs: Tensor, state: Any = None, *, trace: bool = False) -> tuple[Tensor, Any]:
-        """Run all steps of a sequence; equal to calling ``step`` in a loop.
+        """Run all steps of a sequence; the result equals calling ``step`` in a loop.
 
-        The state is passed in and out; what ``init_hidden`` keeps is neither read nor changed.
+        The state is passed in and out; states that ``init_hidden`` keeps are neither read nor changed.
 
         Args:
             xs: Input, ``[T, batch, ...]`` with T >= 1.
@@ -203,7 +203,7 @@ class Stepping(Firing):
         return self.graded(emitted), state
 
     def own_step(self) -> str:
-        """Return why a sequence is calls of ``step``, which is not that of the base class, or nothing."""
+        """Return why a sequence must call ``step``, which is not that of the base class, or an empty string."""
         kind = type(self)
         if "step" in vars(self):
             return "step was replaced on this one neuron"
@@ -226,7 +226,7 @@ class Stepping(Firing):
         self.reset_mechanism_val.fill_(self.reset_dict[name])
 
     def _must_read_its_state(self, reset: str, methods: tuple[str, ...]) -> None:
-        """Raise where a method of the base class would look for a state ``mem`` that there is not."""
+        """Raise if a method of the base class would look for a state ``mem`` that does not exist."""
         inherited = [one for one in ("advance", *methods) if getattr(type(self), one) is getattr(Stepping, one)]
         if "mem" not in self.State._fields and "advance" in inherited and len(inherited) > 1:
             raise TypeError(
@@ -236,12 +236,12 @@ class Stepping(Firing):
 
     @property
     def reset_name(self) -> str:
-        """The reset that acts: ``reset_mechanism``, or ``"none"`` where the equation knows no reset."""
+        """The effective reset: ``reset_mechanism``, or ``"none"`` if the equation has no reset."""
         return self._reset_mechanism if self.resets else "none"
 
     @property
     def drops_input(self) -> bool:
-        """Whether a reset to zero clears the input of its step too, as snnTorch's; see :mod:`snn_core.peer`."""
+        """True if a reset to zero also clears the input of its step, as in snnTorch; see :mod:`snn_core.peer`."""
         return self.zero_drops_input and self.reset_delay and self.reset_name == "zero"
 
     def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any, **kwargs: Any) -> None:
@@ -254,7 +254,7 @@ class Stepping(Firing):
 
 
 def winner(shifted: Tensor) -> Tensor:
-    """Return True at the largest entry along axis 1, the neurons' axis."""
+    """Return True at the largest entry along axis 1, the axis of neurons."""
     if shifted.dim() < 2:
         raise ValueError(
             f"inhibition needs input [batch, neurons, ...], got a state {tuple(shifted.shape)}; add a batch axis"
@@ -264,13 +264,13 @@ def winner(shifted: Tensor) -> Tensor:
 
 
 def _overrides(neuron: type, method: str, *, than: str) -> bool:
-    """Return True if a subclass overrides ``method`` below ``than``, which then knows nothing of it."""
+    """Return True if a subclass overrides ``method`` below the class that defines ``than``."""
     definers = [next(i for i, c in enumerate(neuron.__mro__) if name in vars(c)) for name in (method, than)]
     return definers[0] < definers[1]
 
 
 def complete(neuron: Any, x: Tensor, state: Any) -> Any:
-    """Return a state with every field a tensor that fits one step's input ``x``; zeros for what is at rest."""
+    """Return a state in which every field is a tensor that fits one step's input ``x``; zeros mean at rest."""
     fields = neuron.State._fields
     if state is None:
         state = (None,) * len(fields)
@@ -305,7 +305,7 @@ def _completed(neuron: Any, name: str, value: Any, x: Tensor, shape: torch.Size,
 
 
 def integrated(neuron: Any, x: Tensor, state: Any) -> Any:
-    """Return what the neuron's equation makes of a state, which must be a state again."""
+    """Return the state that the neuron's equation computes from a state; it must be a state again."""
     try:
         new = neuron.integrate(x, state)
     except RuntimeError as error:
@@ -331,7 +331,7 @@ def _constants(neuron: Any) -> list[tuple[str, Tensor]]:
 
 
 def must_fit(neuron: Any, kept: Any, x: Tensor) -> None:
-    """Raise unless what the neuron keeps from its last call fits the next input as it is."""
+    """Raise unless the state kept from the neuron's last call fits the next input as it is."""
     shape, dtype = neuron.state_shape(x), computing_dtype(x)
     for name, value in zip(neuron.State._fields, kept, strict=True):
         if value.shape != (0,) and (value.shape, value.dtype, value.device) != (shape, dtype, x.device):
@@ -343,7 +343,7 @@ def must_fit(neuron: Any, kept: Any, x: Tensor) -> None:
 
 
 def kept_field(name: str) -> property:
-    """Return a property for a kept state as an attribute of its neuron."""
+    """Return a property that reads and writes a kept state as an attribute of its neuron."""
 
     def read(neuron: Any) -> Tensor:
         neuron._touch("reads")

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from snn_core.sequence.folding import Folding
 
 
-_EXPORTED = -2  # in place of a backward pass: computed in a program that torch.export traces
+_EXPORTED = -2  # instead of a backward pass: computed in a program that torch.export traces
 _TELLS_EXPORTING = TorchVersion(torch.__version__) >= "2.13"  # before, all that torch.compile traces counts as exported
 
 
 def as_floating(x: Tensor, owner: str) -> Tensor:
-    """Return ``x`` itself if it is floating, in the default dtype if it holds integers or booleans."""
+    """Return ``x`` itself if it is floating, or in the default dtype if it holds integers or booleans."""
     if not isinstance(x, Tensor):
         remedy = "wrap it: torch.as_tensor(x)"
         if isinstance(x, tuple):
@@ -39,22 +39,22 @@ def as_floating(x: Tensor, owner: str) -> Tensor:
     return x.to(torch.get_default_dtype())
 
 
-WATCH: ContextVar[Any] = ContextVar("watch", default=None)  # who watches the step of a net in this thread
+WATCH: ContextVar[Any] = ContextVar("watch", default=None)  # the watch over the step of a net in this thread
 
 
 def current() -> Any:
-    """Return who watches this thread; None under a compiler, which runs nothing step by step."""
+    """Return the watch over this thread; None under a compiler, which runs nothing step by step."""
     return None if torch.compiler.is_compiling() else WATCH.get()
 
 
 def watched(forward: Callable[..., Any]) -> Callable[..., Any]:
-    """Tell who watches of each call of a ``forward``.
+    """Report each call of a ``forward`` to the watch of its thread.
 
     Args:
-        forward: The ``forward`` of a module that keeps something.
+        forward: The ``forward`` of a module that keeps a state.
 
     Returns:
-        The same, told of.
+        The same function, with the report.
 
     Example:
         >>> import snn_core as snn
@@ -85,43 +85,43 @@ def watched(forward: Callable[..., Any]) -> Callable[..., Any]:
 class Temporal(nn.Module):
     """A module whose output depends on earlier calls.
 
-    What it keeps is an ordinary attribute and neither parameter nor buffer: it is in no ``state_dict``, is not
-    broadcast between processes, moves with the module, and never stops a net from being copied or saved.
+    What it keeps is an ordinary attribute, neither a parameter nor a buffer: it is in no ``state_dict``, is not
+    broadcast between processes, moves with the module, and never prevents a net from being copied or saved.
     """
 
-    keeps_by_sample: ClassVar[bool] = False  # whether axis 0 of all that is kept is the batch, so that a sample may end
+    keeps_by_sample: ClassVar[bool] = False  # True if axis 0 of all states is the batch, so that a sample may end
 
     _kept: Any = None  # a tuple of tensors, a count of steps, or None before the first step
-    _programs: Any = None  # what kernels know of its step, which is made anew where it is copied or loaded
+    _programs: Any = None  # what kernels know of its step; copies and loaded modules start without it
     _kept_in: Any = -1  # the backward pass in which it was computed, -1 outside of any, _EXPORTED, or a trace
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # torch.export puts back what an instance has, not what it gains
+        # torch.export restores attributes that an instance has, but not new ones
         self._kept, self._kept_in, self._programs = None, -1, None
 
     def forget(self) -> None:
-        """Go back to rest: the next step is the first one."""
+        """Go back to rest, so that the next step is the first one."""
         self._touch("resets")
         self._keep(None)
 
     def detach_kept(self) -> None:
-        """Cut what is kept off the autograd graph; its values stay."""
+        """Cut the kept state off the autograd graph without changing its values."""
         self._touch("detaches")
         self._kept = _map(self._kept, Tensor.detach)
 
     def lay_out_kept(self) -> None:
-        """Put what is kept into the usual layout, which a convolution before the module may have changed."""
+        """Put the kept state into the usual memory layout, which a convolution before the module may have changed."""
         self._kept = _map(self._kept, Tensor.contiguous)
 
     def _touch(self, how: str) -> None:
-        """Say that a caller reads, writes, resets or detaches what is kept."""
+        """Report that a caller reads, writes, resets or detaches the kept state."""
         watch = current()
         if watch is not None:
             watch.touched(self, how)
 
     def _keep(self, kept: Any) -> None:
-        object.__setattr__(self, "_kept", kept)  # a tenth of the time of nn.Module's, which looks for parameters
+        object.__setattr__(self, "_kept", kept)  # takes a tenth of the time of nn.Module's, which looks for parameters
         if not torch.compiler.is_compiling():
             traced = torch._C._is_tracing()
             here = weakref.ref(torch._C._get_tracing_state()) if traced else torch._C._current_graph_task_id()
@@ -130,11 +130,11 @@ class Temporal(nn.Module):
             object.__setattr__(self, "_kept_in", _EXPORTED)
 
     def _recall(self) -> Any:
-        """Return what is kept, unless a backward pass, export or trace asks for what was computed outside of it.
+        """Return the kept state, unless a backward pass, export or trace reads one that was computed outside of it.
 
-        Activation checkpointing runs ``forward`` a second time, inside the backward pass; by then what is kept has
-        moved on, and the second run would silently differ from the first. An exported or traced program holds as a
-        constant what was kept before, and every run of it would start from that.
+        Activation checkpointing runs ``forward`` a second time, inside the backward pass. By then the kept state has
+        moved on, and the second run would silently differ from the first. An exported or traced program holds a kept
+        state as a constant, and every run of it would start from there.
         """
         if torch.compiler.is_compiling():
             if _is_exporting() and self._kept_in != _EXPORTED:
@@ -153,14 +153,14 @@ class Temporal(nn.Module):
         return self._kept
 
     def run_rows(self, rows: Tensor, folding: Folding) -> Any:
-        """Run some steps, from what is kept, and keep what is left after them.
+        """Run some steps from the kept state, and keep the state after them.
 
         Args:
             rows: The input, ``[rows, ...]``, of steps and samples in one.
             folding: How the rows are made of steps.
 
         Returns:
-            What a call returns, as rows.
+            The output of the calls, as rows.
         """
         raise NotImplementedError(f"{type(self).__name__} must define run_rows(self, rows, folding)")
 
@@ -170,7 +170,7 @@ class Temporal(nn.Module):
         return self
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        # spelled out for parametrized modules, which torch copies without asking __getstate__
+        # written out for parametrized modules, which torch copies without calling __getstate__
         twin = type(self).__new__(type(self))
         memo[id(self)] = twin
         twin.__setstate__(copy.deepcopy(Temporal.__getstate__(self), memo))
@@ -214,7 +214,7 @@ _OF_EVERY_MODULE = frozenset(vars(nn.Module()))
 
 
 def _warn_of_unregistered(net: nn.Module) -> None:
-    """Warn, the first time that a net is looked at, of neurons that it holds without having registered them."""
+    """Warn, the first time that a net is used, of neurons that it holds without having registered them."""
     if torch.compiler.is_compiling() or net in _LOOKED_AT:
         return
     _LOOKED_AT.add(net)
@@ -245,14 +245,14 @@ def _temporal_in(container: Any) -> Iterator[Temporal]:
 
 
 def temporal(net: nn.Module) -> list[Temporal]:
-    """Return the modules of a net that keep something from one step to the next."""
+    """Return the modules of a net that keep a state from one step to the next."""
     return [m for m in net.modules() if isinstance(m, Temporal)]
 
 
 def reset(net: nn.Module) -> None:
     """Put every neuron of a net at rest, at any depth, the net itself included; no other net is touched.
 
-    Neurons in a plain list of the net, which PyTorch does not see there, are not reset: the first call for a net warns
+    Neurons in a plain list of the net, which PyTorch does not register, are not reset: the first call for a net warns
     of them.
 
     Args:
@@ -275,7 +275,7 @@ def reset(net: nn.Module) -> None:
 
 
 def detach(net: nn.Module) -> None:
-    """Cut the kept states of a net off the autograd graph; their values stay. For truncated backpropagation.
+    """Cut the kept states of a net off the autograd graph, without changing values: truncated backpropagation.
 
     Args:
         net: Any module.
@@ -304,20 +304,20 @@ def _looked_at(net: nn.Module, verb: str) -> list[Temporal]:
 
 
 class _Turn:
-    """Whose turn it is at a module."""
+    """The turn of a thread at a module."""
 
     __slots__ = ("lock", "thread")
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
-        self.thread: int | None = None  # which runs a whole sequence
+        self.thread: int | None = None  # the thread that runs a whole sequence
 
 
 _TURNS: weakref.WeakKeyDictionary[Any, _Turn] = weakref.WeakKeyDictionary()
 
 
 def _turns(modules: Iterable[Any]) -> list[_Turn]:
-    """Return the turns of modules, always in one order."""
+    """Return the turns of modules, always in the same order."""
     return [_TURNS.get(m) or _TURNS.setdefault(m, _Turn()) for m in sorted(modules, key=id)]
 
 
@@ -335,13 +335,13 @@ def _taken(turns: list[_Turn]) -> Iterator[None]:
 
 
 def in_turn(modules: Iterable[Any]) -> AbstractContextManager[None]:
-    """Wait until no other thread runs one of these modules, and let none run one meanwhile."""
+    """Wait until no other thread runs one of these modules, and keep other threads out meanwhile."""
     return nullcontext() if torch.compiler.is_compiling() else _taken(_turns(modules))
 
 
 @contextmanager
 def alone(modules: Iterable[Any], net: Any) -> Iterator[None]:
-    """Take a turn for a whole sequence, of which no two threads may run one through the same modules.
+    """Take a turn for a whole sequence; no two threads may run sequences through the same module at once.
 
     Raises:
         RuntimeError: If another thread is running a sequence through one of them.

@@ -13,12 +13,12 @@ from snn_core.sequence.folding import Folding
 
 
 class WholeSequence(Temporal):
-    """A module called with ``[T, batch, features]``, time first, in place of one step after the other."""
+    """A module called with ``[T, batch, features]``, time first, instead of one step after another."""
 
     keeps_by_sample: ClassVar[bool] = True
 
     sequence: Callable[..., Any]
-    """Outputs ``[T, batch, ...]`` of an input ``[T, batch, features]``; a method of every class."""
+    """The outputs ``[T, batch, ...]`` for an input ``[T, batch, features]``, computed by a method of every class."""
 
     @property
     def output_names(self) -> tuple[str, ...]:
@@ -31,16 +31,16 @@ class WholeSequence(Temporal):
 
         Args:
             input_: ``[T, batch, features]``.
-            *args: What the class takes after it.
+            *args: Further arguments of the class.
             **kwargs: The same, by name.
 
         Returns:
-            What the class says, time first.
+            The outputs of the class, time first.
 
         Raises:
-            ValueError: If the input has not three axes, or no time step.
-            TypeError: If an ``nn.Sequential`` would pass the tuple that ``output=True`` returns to a layer that takes
-                none.
+            ValueError: If the input does not have three axes, or has no time step.
+            TypeError: If an ``nn.Sequential`` would pass the tuple that ``output=True`` returns to a layer that does
+                not take one.
         """
         if getattr(self, "output", False):
             must_not_pass_on(self, *OUTPUT)

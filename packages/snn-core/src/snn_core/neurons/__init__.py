@@ -1,1 +1,1 @@
-"""The neurons: a file for each, of its equation."""
+"""The neurons: one file for each equation."""

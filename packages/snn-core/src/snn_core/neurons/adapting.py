@@ -1,4 +1,4 @@
-"""A membrane beside an adaptation current: the equation that neurons of different decays share."""
+"""A membrane and an adaptation current: the equation that neurons with different decays share."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class Adapting(SpikingNeuron):
         W[t] &= \rho\,W[t-1] + a\,U[t-1] + b\,S[t-1] \\
         U[t] &= \beta\,(U[t-1] - \vartheta\,S[t-1]) + (1 - \beta)\,(X[t] - W[t]), \qquad S[t] = \Theta(U[t] - \vartheta)
 
-    A subclass has the states ``adaptation`` and ``mem``, and says by its :meth:`decays` what both decays are.
+    A subclass has the states ``adaptation`` and ``mem``, and defines both decays by :meth:`decays`.
 
     Args:
         a: How much the membrane drives the adaptation current. A scalar, or one per neuron.
         b: How much a spike drives it. A scalar, or one per neuron.
         learn_a: Make ``a`` a parameter.
         learn_b: Make ``b`` a parameter.
-        **options: Those of the next class.
+        **options: Options of the next class.
     """
 
     resets: ClassVar[bool] = False

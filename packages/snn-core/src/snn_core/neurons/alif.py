@@ -92,8 +92,8 @@ class ALIF(LIF):
             **options: Further arguments of the constructor.
 
         Returns:
-            The neurons: time constants of the membrane of 20 steps with a standard deviation of 5, of the adaptation
-            of 150 with one of 10, as the second paper has them for spoken digits.
+            The neurons: time constants of the membrane of 20 steps with a standard deviation of 5, of the adaptation of
+                150 steps with one of 10, as in the second paper for spoken digits.
 
         Example:
             >>> ALIF.random(3).beta.shape

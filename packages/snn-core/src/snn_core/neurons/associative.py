@@ -21,22 +21,22 @@ class AssociativeLeaky(WholeSequence, SpikingNeuron):
         S[t] = \Theta(\mathrm{flatten}(M[t]) - 1), \qquad
         Y[t] = S[t]\,Q[t]
 
-    v, k, Q are linear in the input, and a is the logistic function of a linear map of it.
+    v, k, Q are linear in the input, and a is the logistic function of a linear map of the input.
 
     Args:
         in_dim: Features of the input.
         d_value: Length of a value, the rows of M.
         d_key: Length of a key, the columns of M.
-        num_spiking_neurons: ``d_value * d_key``, or None.
-        use_q_projection: Read the spikes out by Q; else they are the output.
+        num_spiking_neurons: Must be ``d_value * d_key``, or None.
+        use_q_projection: True to read the spikes out by Q; else the spikes are the output.
 
     Shape:
         input ``[T, batch, in_dim]``; output ``[T, batch, d_value * d_value]``, or without Q
         ``[T, batch, d_value * d_key]``.
 
     Raises:
-        ValueError: If a size is not positive, ``num_spiking_neurons`` is another product, or the input has other
-            features.
+        ValueError: If a size is not positive, ``num_spiking_neurons`` is not the product, or the input has the wrong
+            number of features.
 
     Example:
         >>> AssociativeLeaky(4, d_value=2, d_key=3, num_spiking_neurons=6)(torch.rand(5, 1, 4)).shape
@@ -84,7 +84,7 @@ class AssociativeLeaky(WholeSequence, SpikingNeuron):
     def from_num_spiking_neurons(
         cls, in_dim: int, num_spiking_neurons: int, use_q_projection: bool = True
     ) -> AssociativeLeaky:
-        """Make one with a square memory of so many neurons.
+        """Make a memory that is square and has the given number of neurons.
 
         Args:
             in_dim: Features of the input.
@@ -104,7 +104,7 @@ class AssociativeLeaky(WholeSequence, SpikingNeuron):
         return cls(in_dim, side, side, num_spiking_neurons, use_q_projection)
 
     def driven(self, xs: Tensor) -> Tensor:
-        """Return value, key and decay of every step, side by side: what one step of the memory takes."""
+        """Return value, key and decay of every step, side by side: the input of one step of the memory."""
         if xs.shape[-1] != self.in_dim:
             raise ValueError(f"AssociativeLeaky takes {self.in_dim} features, got input {tuple(xs.shape)}")
         return torch.cat([self.to_v(xs), self.to_k(xs), torch.sigmoid(self.to_alpha(xs))], dim=-1)
@@ -123,7 +123,7 @@ class AssociativeLeaky(WholeSequence, SpikingNeuron):
         return ("spk",) if self.to_q is None else ("read_out",)
 
     def sequence(self, xs: Tensor) -> Tensor:
-        """Return what is read out, or the spikes, of an input ``[T, batch, in_dim]``."""
+        """Return the values that are read out, or the spikes, of an input ``[T, batch, in_dim]``."""
         spk, _ = self.unroll(xs)
         if self.to_q is None:
             return spk

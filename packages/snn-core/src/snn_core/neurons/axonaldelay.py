@@ -13,7 +13,7 @@ _KERNELS = ("linear", "gaussian")
 
 
 class AxonalDelay(History, HasConstants):
-    r"""Delays each channel by a number of steps of its own, whole or not, that can be learned.
+    r"""A delay of each channel by its own number of steps, whole or not, that can be learned.
 
     With the kernel ``"linear"``, between the two steps around the delay d,
 
@@ -31,7 +31,7 @@ class AxonalDelay(History, HasConstants):
     Args:
         max_delay: Largest delay D in steps, 1 or more.
         delay: Delay in steps, clamped to [0, D] where it is used. A scalar, or one per channel.
-        channels: Number of channels, axis 1 of the input; None where one delay is shared by all of them.
+        channels: Number of channels, axis 1 of the input; None if they all share one delay.
         learn_delay: Make the delay a parameter.
         kernel: ``"linear"`` or ``"gaussian"``.
         sigma: Width of the Gaussian in steps, greater than 0.
@@ -41,9 +41,9 @@ class AxonalDelay(History, HasConstants):
         input and output ``[batch, channels, ...]``.
 
     Raises:
-        ValueError: If ``max_delay`` is not a whole number of at least 1, a delay is outside of [0, ``max_delay``] or
-            there are others than ``channels``, the kernel is unknown, ``sigma`` is not positive, or the input has other
-            channels.
+        ValueError: If ``max_delay`` is not a whole number of at least 1, a delay is outside [0, ``max_delay``] or the
+            number of delays is not ``channels``, the kernel is unknown, ``sigma`` is not positive, or the input has
+            another number of channels.
 
     Example:
         >>> delay = AxonalDelay(max_delay=4, delay=torch.tensor([1.0, 2.5]), channels=2)
@@ -102,7 +102,7 @@ class AxonalDelay(History, HasConstants):
         far, near = rows.narrow(0, 0, count), rows.narrow(0, 1, count)
         if not learns:
             return near + share * (far - near)
-        inside = (share.detach() == 0) & (whole > 0)  # a whole number of steps, with a slope on either side
+        inside = (share.detach() == 0) & (whole > 0)  # a whole number of steps has a different slope on either side
         past = torch.where(inside, rows.narrow(0, 2, count), near)
         return near + share * torch.where(inside, 0.5, 1.0).to(share) * (far - past)
 
@@ -116,7 +116,7 @@ class AxonalDelay(History, HasConstants):
         return self.delay.detach().new_zeros(0)
 
     def round_(self) -> AxonalDelay:
-        """Set the delays to whole numbers of steps, in place, as hardware and NIR take them.
+        """Round the delays to whole numbers of steps, in place, as hardware and NIR take them.
 
         Returns:
             The layer.
@@ -130,7 +130,7 @@ class AxonalDelay(History, HasConstants):
         return self
 
     def _delays(self, window: Tensor) -> Tensor:
-        """Return the delays, clamped, in a shape that fits a step."""
+        """Return the clamped delays, in a shape that fits a step."""
         delays = clamped(self.delay, self.max_delay).to(window.dtype)
         if not delays.dim():
             return delays
@@ -142,10 +142,10 @@ class AxonalDelay(History, HasConstants):
         return delays.reshape(-1, *[1] * (window.dim() - 3))
 
     def _from(self, window: Tensor, steps: Tensor, count: int) -> Tensor:
-        """Return so many inputs from those of so many steps before the first one on, ``[count, batch, ...]``."""
+        """Return ``count`` inputs, delayed by a number of steps for each channel, ``[count, batch, ...]``."""
         rows = torch.arange(self.max_delay, self.max_delay + count, device=window.device)
         index = rows.reshape(-1, *[1] * (window.dim() - 1)) - steps.long()
-        last = window.shape[0] - 1  # what is beyond is of no delay between two whole numbers
+        last = window.shape[0] - 1  # inputs beyond it belong to no delay between two whole numbers
         return window.gather(0, index.clamp_max(last).expand(-1, *window.shape[1:]))
 
     def extra_repr(self) -> str:

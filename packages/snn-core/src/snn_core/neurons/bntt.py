@@ -1,4 +1,4 @@
-"""Batch normalization through time: statistics and scale of every time step's own."""
+"""Batch normalization through time: every time step has its own statistics and scale."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class _BatchNormTT(Temporal, nn.ModuleList):
         return torch.cat(out)
 
     def _step_of(self, kept: Any) -> int:
-        """Return the step that samples are at together, from how many each has had."""
+        """Return the common step of the samples, from the number of steps that each has had."""
         had = kept[0].unique().tolist() if isinstance(kept, tuple) else [kept or 0]
         if len(had) > 1:
             raise ValueError(
@@ -87,9 +87,9 @@ class BatchNormTT1d(_BatchNormTT):
         time_steps: Number of steps, each with its own statistics and scale.
         eps: Added to the variance.
         momentum: Of the running statistics.
-        affine: Whether there is a scale; there is never a bias.
+        affine: True for a learned scale; there is never a bias.
 
-    Where ``unroll`` is given lengths, the statistics of a step are those of the samples that run still.
+    If ``unroll`` gets lengths, the statistics of a step are those of the samples that still run.
 
     Shape:
         one step ``[batch, C]`` or ``[batch, C, length]``.
@@ -109,14 +109,14 @@ class BatchNormTT1d(_BatchNormTT):
 
 
 class BatchNormTT2d(_BatchNormTT):
-    r"""Batch normalization through time of images; as :class:`~snn_core.BatchNormTT1d`.
+    r"""Batch normalization through time of images, like :class:`~snn_core.BatchNormTT1d`.
 
     Args:
         input_features: Channels C of the input.
         time_steps: Number of steps, each with its own statistics and scale.
         eps: Added to the variance.
         momentum: Of the running statistics.
-        affine: Whether there is a scale; there is never a bias.
+        affine: True for a learned scale; there is never a bias.
 
     Shape:
         one step ``[batch, C, H, W]``.

@@ -13,14 +13,14 @@ from snn_core.neuron.delays import gaussian, must_be_delays, must_be_wide, summe
 from snn_core.neuron.history import History
 
 NARROWEST = 0.23
-"""Width in steps to which published networks let a Gaussian fall, where it is almost one step."""
+"""The width in steps to which published networks let a Gaussian fall, at which it is almost a single step."""
 
 
 class _Delayed(History, HasConstants):
-    """A layer of torch with a delay for each weight.
+    """A layer of torch in which each weight has a delay.
 
     Args:
-        layer: The layer, of which the weights are taken.
+        layer: The layer that provides the weights.
         max_delay: Largest delay D in steps.
         delay: The delays; None draws them evenly from [0, D].
         learn_delay: Make them a parameter.
@@ -60,13 +60,13 @@ class _Delayed(History, HasConstants):
             raise ValueError(f"{type(self).__name__} takes [{shape}], got input of shape {tuple(window.shape[1:])}")
         taps = self.taps()
         if window.shape[0] == len(taps):
-            out = summed(window, taps, self._weighted)  # of one step, a third of the time
+            out = summed(window, taps, self._weighted)  # for one step, a third of the time
         else:
             out = self._convolved(window.movedim(0, 2), taps.flip(0).movedim(0, 2)).movedim(2, 0).contiguous()
         return out if self.bias is None else out + self.bias.reshape(-1, *[1] * (out.dim() - 3))
 
     def _weighted(self, x: Tensor, weight: Tensor) -> Tensor:
-        """Return the outputs ``[1, batch, ...]`` of the input of one step for weights without delays."""
+        """Return the outputs ``[1, batch, ...]`` of the input of one step, for weights without delays."""
         raise NotImplementedError
 
     def _convolved(self, x: Tensor, weight: Tensor) -> Tensor:
@@ -76,8 +76,8 @@ class _Delayed(History, HasConstants):
     def taps(self) -> Tensor:
         """Return the weights of the inputs 0 to D steps ago, ``[D + 1, *weight.shape]``.
 
-        While training each weight is spread around its delay by a Gaussian of width ``sigma``; in evaluation it is that
-        of one step, the nearest.
+        While training, a Gaussian of width ``sigma`` spreads each weight around its delay; in evaluation the weight
+        belongs to one step, the nearest.
 
         Example:
             >>> layer = DelayedLinear(1, 1, max_delay=3, delay=1.8, bias=False).eval()
@@ -91,10 +91,10 @@ class _Delayed(History, HasConstants):
         return self.weight * (steps.reshape(-1, *[1] * delays.dim()) == delays.detach().round())
 
     def narrow_(self, progress: float) -> None:
-        """Set ``sigma`` to what it shall be after a part of training, as published networks do.
+        """Set ``sigma`` to its value after a part of training, as published networks do.
 
         It falls from its first value to 0.23 steps over the first quarter of training, by the same factor in every
-        epoch, and stays.
+        epoch, and then stays.
 
         Args:
             progress: Share of training that is over, in [0, 1]; call it before each epoch.
@@ -136,20 +136,20 @@ class DelayedLinear(_Delayed):
         in_features: Features of the input.
         out_features: Features of the output.
         max_delay: Largest delay D in steps, 1 or more.
-        bias: Whether the layer has biases.
+        bias: True for a layer with biases.
         delay: Delay of the synapses in steps, clamped to [0, D] where it is used: a scalar, or ``[out_features,
             in_features]``; None draws them evenly from [0, D].
         learn_delay: Make the delays a parameter; else they are a buffer.
         sigma: Width of the Gaussians in steps to begin with, greater than 0; D / 2 when None.
-        device: Of the weights.
-        dtype: Of the weights.
+        device: Device of the weights.
+        dtype: Dtype of the weights.
 
     Shape:
         input ``[batch, in_features]``, output ``[batch, out_features]``.
 
     Raises:
-        ValueError: If ``max_delay`` is not a whole number of at least 1, a delay is outside of [0, ``max_delay``] or
-            their shape is another, ``sigma`` is not positive, or the input is of another shape.
+        ValueError: If ``max_delay`` is not a whole number of at least 1, a delay is outside [0, ``max_delay``], the
+            delays or the input have the wrong shape, or ``sigma`` is not positive.
 
     Example:
         >>> layer = DelayedLinear(2, 1, max_delay=3, delay=torch.tensor([[0.0, 2.0]]), bias=False).eval()
@@ -192,7 +192,7 @@ class DelayedLinear(_Delayed):
 
 
 class DelayedConv2d(_Delayed):
-    r"""Convolution of images whose every weight has a learned delay; as :class:`~snn_core.DelayedLinear`.
+    r"""Convolution of images in which every weight has a learned delay, like :class:`~snn_core.DelayedLinear`.
 
     .. math:: Y[t] = b + \sum_{k=0}^{D} (w \cdot g_k(d)) * X[t - k]
 
@@ -205,19 +205,19 @@ class DelayedConv2d(_Delayed):
         padding: Zeros added on each side, an int or a pair, or ``"same"`` or ``"valid"``.
         dilation: Distance of the kernel's entries.
         groups: Groups of channels that are not connected.
-        bias: Whether the layer has biases.
+        bias: True for a layer with biases.
         delay: Delay of the weights in steps: a scalar, or one for each; None draws them evenly from [0, D].
         learn_delay: Make the delays a parameter; else they are a buffer.
         sigma: Width of the Gaussians in steps to begin with, greater than 0; D / 2 when None.
-        device: Of the weights.
-        dtype: Of the weights.
+        device: Device of the weights.
+        dtype: Dtype of the weights.
 
     Shape:
         input ``[batch, in_channels, H, W]``, output ``[batch, out_channels, H', W']``.
 
     Raises:
-        ValueError: If ``max_delay`` is not a whole number of at least 1, a delay is outside of [0, ``max_delay``] or
-            their shape is another, ``sigma`` is not positive, or the input is of another shape.
+        ValueError: If ``max_delay`` is not a whole number of at least 1, a delay is outside [0, ``max_delay``], the
+            delays or the input have the wrong shape, or ``sigma`` is not positive.
 
     Example:
         >>> DelayedConv2d(1, 4, kernel_size=3, max_delay=5, padding=1)(torch.rand(2, 1, 8, 8)).shape

@@ -17,7 +17,7 @@ class DeltaLeaky(LIF):
 
     Args:
         delta_threshold: :math:`\delta`, the change above which the neuron fires. A scalar, or one per neuron.
-        *args: ``beta`` and the options of :class:`~snn_core.Leaky`, in its order, but for ``reset_delay``.
+        *args: ``beta`` and the options of :class:`~snn_core.Leaky`, in its order, without ``reset_delay``.
         **kwargs: The same, by name. Those about threshold and reset have no effect.
 
     Shape:
@@ -28,7 +28,7 @@ class DeltaLeaky(LIF):
         unless ``output=True``.
 
     Raises:
-        TypeError: If a state is passed with ``init_hidden=True``, or is no pair.
+        TypeError: If a state is passed with ``init_hidden=True``, or is not a pair.
         ValueError: If a state does not fit the input.
 
     Example:
@@ -43,7 +43,7 @@ class DeltaLeaky(LIF):
     """
 
     class State(NamedTuple):
-        """Membrane potential, and that of the step before."""
+        """Membrane potential, and that of the previous step."""
 
         mem: Tensor
         mem_prev: Tensor
@@ -56,7 +56,7 @@ class DeltaLeaky(LIF):
     def __init__(self, delta_threshold: Constant = 1.0, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.constant("delta_threshold", delta_threshold)
-        # not in the state_dict, where snnTorch does not have it either
+        # not in the state_dict, just as in snnTorch
         self.register_buffer("delta_threshold", self.delta_threshold.to(self.threshold.dtype), persistent=False)
 
     def integrate(self, x: Tensor, state: Any) -> Any:

@@ -7,11 +7,11 @@ from torch import Tensor, nn
 
 
 class GradedSpikes(nn.Module):
-    r"""Multiplies the spikes of every neuron by a learned weight, :math:`y_i = w_i\,x_i`.
+    r"""A learned weight for the spikes of every neuron, :math:`y_i = w_i\,x_i`.
 
     Args:
         size: Number of neurons.
-        constant_factor: Weight to begin with; None draws each from the uniform distribution on [0.5, 1.5).
+        constant_factor: Initial weight; None draws each from the uniform distribution on [0.5, 1.5).
 
     Shape:
         input and output ``[..., size]``; the weights are ``[size, 1]``.

@@ -1,4 +1,4 @@
-"""Integrate-and-fire as a resistor and a capacitor."""
+"""Integrate-and-fire given by a resistor and a capacitor."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class Lapicque(LIF):
         ``(spk, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
 
     Raises:
-        ValueError: If it is not given ``beta``, or ``R`` and ``C``, or ``beta`` and one of them; if a value is out of
-            its range; if ``beta`` is to be learned where ``R`` and ``C`` fix it; if a state does not fit.
+        ValueError: If it does not get ``beta``, or ``R`` and ``C``, or ``beta`` and one of them; if a value is out of
+            its range; if ``beta`` is to be learned although ``R`` and ``C`` determine it; if a state does not fit.
         TypeError: If a state is passed with ``init_hidden=True``.
 
     Example:
@@ -63,7 +63,7 @@ class Lapicque(LIF):
     R: Tensor
     C: Tensor
     time_step: Tensor
-    _derived: str | None = None  # which of R and C follows from a learned beta
+    _derived: str | None = None  # the one of R and C that follows from a learned beta
 
     @signatures.takes(signatures.Lapicque)
     def __init__(
@@ -101,7 +101,7 @@ class Lapicque(LIF):
         self._derived = derived if learn_beta else None
 
     def circuit(self) -> dict[str, Tensor]:
-        """Return resistance, capacitance and step, with what a learned ``beta`` makes of them."""
+        """Return resistance, capacitance and step, computed from a learned ``beta`` if there is one."""
         values = {"R": self.R, "C": self.C, "time_step": self.time_step}
         if self._derived is not None:
             fixed = values["C" if self._derived == "R" else "R"]
@@ -110,7 +110,7 @@ class Lapicque(LIF):
 
     @property
     def membrane_decay(self) -> Tensor:
-        r""":math:`1 - \Delta/RC`, what a step of the equation leaves of the membrane."""
+        r"""The factor :math:`1 - \Delta/RC` that a step of the equation leaves of the membrane."""
         circuit = self.circuit()
         return 1 - circuit["time_step"] / (circuit["R"] * circuit["C"])
 
@@ -131,7 +131,7 @@ class Lapicque(LIF):
     def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any, **kwargs: Any) -> None:
         beta = state_dict.get(prefix + "beta")
         if isinstance(beta, Tensor) and beta.dim() == 0 and self.beta.shape == (1,):
-            state_dict[prefix + "beta"] = beta.reshape(1)  # as it was saved before it had snnTorch's shape
+            state_dict[prefix + "beta"] = beta.reshape(1)  # older files have it without snnTorch's shape
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
 

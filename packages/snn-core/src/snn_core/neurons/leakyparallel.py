@@ -27,25 +27,25 @@ class LeakyParallel(WholeSequence, Firing):
         hidden_size: Number of neurons.
         beta: Membrane decay per step, clamped to [0, 1]: a scalar, or one per neuron. None leaves the recurrent weights
             as initialized, on the diagonal.
-        bias: Whether the layer has biases.
+        bias: True for a layer with biases.
         threshold: Membrane potential above which a neuron fires.
         dropout: Must be 0; put an ``nn.Dropout`` after the layer.
         spike_grad: Surrogate gradient; ``surrogate.atan()`` when None.
         surrogate_disable: Fire without any gradient.
-        learn_beta: Make the recurrent weights learnable; without ``weight_hh_enable`` only their diagonal learns.
+        learn_beta: Make the recurrent weights learnable; without ``weight_hh_enable`` only their diagonal is learned.
         learn_threshold: Make the threshold a parameter.
         graded_spikes_factor: Amplitude g of a spike.
         learn_graded_spikes_factor: Make g a parameter.
         weight_hh_enable: Connect every neuron to every other, by a full matrix of recurrent weights.
-        device: Of the layer's weights.
-        dtype: Of the layer's weights.
+        device: Device of the layer's weights.
+        dtype: Dtype of the layer's weights.
 
     Shape:
         input ``[T, batch, input_size]``; spikes ``[T, batch, hidden_size]``.
 
     Raises:
-        ValueError: If ``dropout`` is not 0, ``beta`` has neither one value nor one per neuron, or the input has other
-            features.
+        ValueError: If ``dropout`` is not 0, ``beta`` has neither one value nor one per neuron, or the input has the
+            wrong number of features.
 
     Example:
         >>> LeakyParallel(input_size=3, hidden_size=2, beta=0.9)(torch.rand(5, 1, 3)).shape
@@ -99,12 +99,12 @@ class LeakyParallel(WholeSequence, Firing):
         return as_dtype(self.fire(torch.stack(self._membranes(drive.unbind(0)))), dtype)
 
     def run_rows(self, rows: Tensor, folding: Folding) -> Tensor:
-        # full recurrent weights may blow up a sample that would be run on after its end
+        # with full recurrent weights, a sample that runs on after its end may blow up
         drive, dtype = self._drive(as_floating(rows, type(self).__name__))
         return as_dtype(self.fire(torch.cat(self._membranes(folding.each(drive)))), dtype)
 
     def _drive(self, xs: Tensor) -> tuple[Tensor, torch.dtype]:
-        """Return what reaches the membranes, and the dtype of spikes."""
+        """Return the input of the membranes, and the dtype of spikes."""
         if xs.shape[-1] != self.input_size:
             raise ValueError(f"LeakyParallel takes {self.input_size} features, got input {tuple(xs.shape)}")
         weights = dict(self.rnn.named_parameters())
@@ -113,12 +113,12 @@ class LeakyParallel(WholeSequence, Firing):
         return drive + weights["bias_hh_l0"] if "bias_hh_l0" in weights else drive, dtype
 
     def _membranes(self, drive: Sequence[Tensor]) -> list[Tensor]:
-        """Return the membranes of every step, for the first samples, as many as are driven in it."""
-        recurrent = dict(self.rnn.named_parameters())["weight_hh_l0"]  # which functional_call may have exchanged
+        """Return the membranes of every step, for the leading samples that receive input in it."""
+        recurrent = dict(self.rnn.named_parameters())["weight_hh_l0"]  # functional_call may have replaced it
         decay = recurrent.diagonal()
         mem, mems = torch.zeros_like(drive[0].detach()), []
         for x in drive:
-            mem = mem if mem.shape[0] == x.shape[0] else mem[: x.shape[0]]  # len() would be one number to an export
+            mem = mem if mem.shape[0] == x.shape[0] else mem[: x.shape[0]]  # len() would be a fixed number in an export
             mem = torch.relu(x + (F.linear(mem, recurrent) if self.full else decay * mem))
             mems.append(mem)
         return mems

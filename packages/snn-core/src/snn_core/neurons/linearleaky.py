@@ -21,9 +21,9 @@ class LinearLeaky(StateLeaky):
         beta: Membrane decay per step, in [0, 1]: a scalar, or one per output feature.
         in_features: Features of the input.
         out_features: Number of neurons.
-        bias: Whether the layer has a bias.
-        device: Of the layer's weights.
-        dtype: Of the layer's weights.
+        bias: True for a layer with a bias.
+        device: Device of the layer's weights.
+        dtype: Dtype of the layer's weights.
 
     The other options are those of :class:`~snn_core.StateLeaky`.
 

@@ -1,4 +1,4 @@
-"""Parallel spiking neurons: weighted sums of the input over time, without reset, that fire."""
+"""Parallel spiking neurons: weighted sums of the input over time, without reset."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from snn_core.neuron.whole_sequence import WholeSequence
 
 
 class SlidingPSN(Queued):
-    r"""Sliding parallel spiking neuron: weighs its last inputs by weights that all steps share.
+    r"""Sliding parallel spiking neuron: sums its last inputs by weights that all steps share.
 
     .. math:: H[t] = \sum_{i=0}^{k-1} w_i\,X[t - i], \qquad S[t] = \Theta(H[t] - \vartheta)
 
-    It has no reset, so that ``reset_mechanism`` and ``reset_delay`` have no effect. The weights begin with
-    :math:`w_i = 2^{-i}`, the threshold with 1, and both are learned.
+    It has no reset, so that ``reset_mechanism`` and ``reset_delay`` have no effect. The weights begin at :math:`w_i =
+    2^{-i}`, the threshold at 1, and both are learned.
 
     Args:
         order: Number k of weights, 2 or more.
@@ -49,7 +49,7 @@ class SlidingPSN(Queued):
     """
 
     class State(NamedTuple):  # pyrefly: ignore[bad-override]  (a state of its own, as every neuron has)
-        """Weighted sum of the last inputs; the instance's has these inputs too."""
+        """Weighted sum of the last inputs; the states of an instance have these inputs too."""
 
         mem: Tensor
 
@@ -74,32 +74,32 @@ class SlidingPSN(Queued):
 
 
 class PSN(WholeSequence, Firing):
-    r"""Parallel spiking neuron: weighs the inputs of all steps of a sequence by weights that all neurons share.
+    r"""Parallel spiking neuron: sums the inputs of all steps of a sequence by weights that all neurons share.
 
     .. math:: H = W X + b, \qquad S[t] = \Theta(H[t])
 
-    with W ``[T, T]`` and b ``[T]`` for sequences of T steps; a shorter one is as if no input followed. It has no reset.
-    A spike may depend on *later* input, unless ``order`` makes it the masked neuron, whose step t weighs the steps
-    t - k + 1 to t alone,
+    with W ``[T, T]`` and b ``[T]`` for sequences of T steps; a shorter one is treated as if no input followed. It has
+    no reset. A spike may depend on *later* input, unless ``order`` makes it the masked neuron, whose step t sums only
+    the steps t - k + 1 to t,
 
     .. math:: W' = W \odot (\lambda M_k + (1 - \lambda))
 
     Args:
         num_steps: Largest number T of steps.
-        order: Number k of steps that the masked neuron weighs; None for all.
-        masking: How far the other weights are taken away, :math:`\lambda` in [0, 1]; it may rise from 0 to 1 during
+        order: Number k of steps that the masked neuron sums; None for all.
+        masking: How far the other weights are suppressed, :math:`\lambda` in [0, 1]; it may rise from 0 to 1 during
             training, ``neuron.masking.fill_(0.5)``.
         spike_grad: Surrogate gradient; ``surrogate.atan()`` when None.
         surrogate_disable: Fire without any gradient.
 
-    The weights begin evenly distributed within :math:`\pm 1/\sqrt{T}`, the bias with -1; both are learned.
+    The initial weights are evenly distributed within :math:`\pm 1/\sqrt{T}`, the initial bias is -1; both are learned.
 
     Shape:
         input ``[T, batch, features]``, spikes the same.
 
     Raises:
-        ValueError: If ``num_steps`` or ``order`` is not a whole number of at least 1, ``masking`` is outside of
-            [0, 1], or the input has more steps.
+        ValueError: If ``num_steps`` or ``order`` is not a whole number of at least 1, ``masking`` is outside [0, 1], or
+            the input has more steps.
 
     Example:
         >>> neuron = PSN(num_steps=3, order=1)

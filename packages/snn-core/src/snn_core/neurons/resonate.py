@@ -19,8 +19,8 @@ class RF(SpikingNeuron):
         U[t] &= U[t-1] + \delta\,(-|b|\,U[t-1] - |\omega|\,V[t-1] + X[t]) \\
         V[t] &= V[t-1] + \delta\,(|\omega|\,U[t-1] - |b|\,V[t-1]), \qquad S[t] = \Theta(U[t] - \vartheta)
 
-    It has no reset: ``reset_mechanism`` and ``reset_delay`` have no effect. Where :math:`|b|` is less than
-    :math:`\delta\,\omega^2 / 2`, about, its steps grow without end; :class:`~snn_core.BRF` keeps them from it.
+    It has no reset: ``reset_mechanism`` and ``reset_delay`` have no effect. If :math:`|b|` is less than about
+    :math:`\delta\,\omega^2 / 2`, its steps grow without end; :class:`~snn_core.BRF` prevents that.
 
     Args:
         omega: Angular frequency, in radians per unit of time. A scalar, or one per neuron.
@@ -90,7 +90,7 @@ class RF(SpikingNeuron):
             **options: Further arguments of the constructor.
 
         Returns:
-            The neurons: ``omega`` in (5, 10) and ``b`` in (2, 3), uniform, as the paper has them for spoken digits.
+            The neurons: ``omega`` in (5, 10) and ``b`` in (2, 3), uniform, as in the paper for spoken digits.
 
         Example:
             >>> RF.random(3).omega.shape
@@ -110,7 +110,7 @@ class RF(SpikingNeuron):
 
 
 class BRF(RF):
-    r"""Balanced resonate-and-fire neuron: it keeps to the damping below which no oscillation grows, and tires.
+    r"""Balanced resonate-and-fire neuron: its damping keeps oscillations from growing, and each spike tires it.
 
     .. math::
 

@@ -16,7 +16,7 @@ from snn_core.neurons.slstm import memory_and_output
 
 
 class SConv2dLSTM(SpikingNeuron):
-    r"""Convolutional LSTM cell that fires where its, perhaps pooled, output exceeds the threshold.
+    r"""Convolutional LSTM cell that fires where its output, which may be pooled, exceeds the threshold.
 
     The gates are one convolution of the input and the last output, stacked along the channels;
     :math:`S[t] = g\,\Theta(\mathrm{pool}(h[t]) - \vartheta)`. A reset acts on h, unpooled and after the cell:
@@ -26,7 +26,7 @@ class SConv2dLSTM(SpikingNeuron):
         in_channels: Channels of the input.
         out_channels: Channels of the states.
         kernel_size: Kernel of the convolution, odd, an int or a pair.
-        bias: Whether the convolution has a bias.
+        bias: True for a convolution with a bias.
         max_pool: Window of a max pooling of h before the threshold; 0 for none.
         avg_pool: Window of an average pooling of h before the threshold; 0 for none.
 
@@ -41,7 +41,7 @@ class SConv2dLSTM(SpikingNeuron):
 
     Raises:
         TypeError: If a state is passed with ``init_hidden=True``.
-        ValueError: If both poolings are asked for, the kernel is even, or input or state do not fit.
+        ValueError: If both kinds of pooling are requested, the kernel is even, or input or state do not fit.
 
     Example:
         >>> cell = SConv2dLSTM(in_channels=1, out_channels=2, kernel_size=3, max_pool=2)

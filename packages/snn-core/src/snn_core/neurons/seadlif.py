@@ -18,10 +18,10 @@ class SEAdLIF(AdLIF):
         U'[t] &= \beta\,U[t-1] + (1 - \beta)\,(X[t] - W[t-1]), \qquad S[t] = \Theta(U'[t] - \vartheta) \\
         U[t] &= U'[t]\,(1 - S[t]), \qquad W[t] = \rho\,W[t-1] + (1 - \rho)\,q\,(a\,U[t] + b\,S[t])
 
-    The adaptation current follows the new membrane and the new spike, where Euler's method takes the old ones: so it
+    The adaptation current follows the new membrane and the new spike, where Euler's method takes the old ones, and so
     oscillates without growing. A spike drives the current with the surrogate's gradient. The states are :math:`U'[t]`
-    and :math:`W[t-1]`, as each step begins with what the spikes of the last one do. The reset is part of the equation,
-    so that ``reset_mechanism`` and ``reset_delay`` have no effect.
+    and :math:`W[t-1]`, as each step begins with the effect of the last step's spikes. The reset is part of the
+    equation, so that ``reset_mechanism`` and ``reset_delay`` have no effect.
 
     Args:
         beta: Membrane decay per step, in [0, 1]; ``decay(tau, dt)`` converts seconds. A scalar, or one per neuron.
@@ -55,7 +55,7 @@ class SEAdLIF(AdLIF):
     """
 
     class State(NamedTuple):  # pyrefly: ignore[bad-override]  (a state of its own, as every neuron has)
-        """Adaptation current of the step before, and membrane potential."""
+        """Adaptation current of the previous step, and membrane potential."""
 
         adaptation: Tensor
         mem: Tensor

@@ -1,4 +1,4 @@
-"""Neurons with decays as state-space models have them: by a rate and the time of a step, each as its logarithm."""
+"""Neurons with the decays of state-space models: given by a rate and the time of a step, each as its logarithm."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class SiLIF(Adapting):
         U[t] &= \beta\,(U[t-1] - \vartheta\,S[t-1]) + (1 - \beta)\,(X[t] - W[t]), \qquad S[t] = \Theta(U[t] - \vartheta)
 
     It is :class:`~snn_core.AdLIF` with the logarithms of the rates and of the time of a step in place of the decays,
-    which so stay between 0 and 1 whatever is learned. The spikes of the step before act with their surrogate gradient.
-    The reset is part of the equation, so that ``reset_mechanism`` and ``reset_delay`` have no effect.
+    which therefore stay between 0 and 1 whatever is learned. The spikes of the step before act with their surrogate
+    gradient. The reset is part of the equation, so that ``reset_mechanism`` and ``reset_delay`` have no effect.
 
     Args:
         log_rate: A, the logarithm of the rate at which the membrane decays, in 1 / s. A scalar, or one per neuron.
@@ -101,9 +101,9 @@ class SiLIF(Adapting):
             **options: Further arguments of the constructor.
 
         Returns:
-            The neurons, as the paper has them: the logarithms of the rates uniform, those of 10 to 250 in a second for
-            the membrane and of 2.5 to 10 for the adaptation current, with steps of 4 milliseconds; ``a`` and ``b``
-            uniform in (0, 1) and (0, 2), which they do not leave.
+            The neurons, as in the paper: the logarithms of the rates are uniform, those of 10 to 250 per second for the
+                membrane and of 2.5 to 10 for the adaptation current, with steps of 4 milliseconds; ``a`` and ``b`` are
+                uniform in (0, 1) and (0, 2), which they do not leave.
 
         Example:
             >>> neurons = SiLIF.random(100)
@@ -122,7 +122,7 @@ class SiLIF(Adapting):
 
 
 class CSiLIF(SpikingNeuron):
-    r"""Leaky integrate-and-fire neuron of a complex membrane, which decays and turns as that of a state-space model.
+    r"""Leaky integrate-and-fire neuron with a complex membrane, which decays and turns as in a state-space model.
 
     .. math::
 
@@ -206,8 +206,8 @@ class CSiLIF(SpikingNeuron):
             **options: Further arguments of the constructor.
 
         Returns:
-            The neurons, as the paper has them for spoken digits: the logarithm of the time of a step uniform, from that
-            of 0.01 to that of 0.5, a rate of 0.5 and a frequency of pi for all, and ``b`` uniform in (0, 1).
+            The neurons, as in the paper for spoken digits: the logarithm of the time of a step is uniform, from that of
+                0.01 to that of 0.5, the rate is 0.5 and the frequency pi for all, and ``b`` is uniform in (0, 1).
 
         Example:
             >>> CSiLIF.random(3).log_dt.shape

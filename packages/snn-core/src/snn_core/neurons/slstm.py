@@ -23,7 +23,7 @@ class SLSTM(SpikingNeuron):
     Args:
         input_size: Features of the input.
         hidden_size: Number of neurons.
-        bias: Whether the cell has biases.
+        bias: True for a cell with biases.
 
     The other options are those of :class:`~snn_core.SpikingNeuron`.
 
@@ -35,7 +35,7 @@ class SLSTM(SpikingNeuron):
 
     Raises:
         TypeError: If a state is passed with ``init_hidden=True``.
-        ValueError: If the input has other features, or a state does not fit.
+        ValueError: If the input has the wrong number of features, or a state does not fit.
 
     Example:
         >>> spk, syn, mem = SLSTM(input_size=4, hidden_size=3)(torch.rand(2, 4))
@@ -73,7 +73,7 @@ class SLSTM(SpikingNeuron):
     def integrate(self, x: Tensor, state: Any) -> Any:
         cell = self.lstm_cell
         weighted = F.linear(x, cell.weight_ih, cell.bias_ih), F.linear(state.mem, cell.weight_hh, cell.bias_hh)
-        of_input, fed_back = (as_dtype(product, x.dtype) for product in weighted)  # which autocast may have rounded
+        of_input, fed_back = (as_dtype(product, x.dtype) for product in weighted)  # autocast may have rounded them
         gates = of_input + fed_back
         i, f, g, o = gates.chunk(4, dim=-1)
         syn, mem = memory_and_output(i, f, g, o, state.syn)
@@ -85,7 +85,7 @@ def memory_and_output(i: Tensor, f: Tensor, g: Tensor, o: Tensor, c: Tensor) -> 
 
     .. math:: c' = \sigma(f)\,c + \sigma(i)\tanh(g), \qquad h' = \sigma(o)\tanh(c')
 
-    Written out because torch's fused cell has no batching rule for ``torch.func.vmap``.
+    It is written out because torch's fused cell has no batching rule for ``torch.func.vmap``.
 
     Args:
         i: Pre-activation of the input gate, of the shape of ``c`` as the others.

@@ -23,7 +23,7 @@ class StateLeaky(WholeSequence, LIF):
 
     Args:
         beta: Membrane decay per step, in [0, 1]: a scalar, or one per channel.
-        channels: Number of neurons; with 1, of any number, which are all alike.
+        channels: Number of neurons; with 1, any number of neurons that are all alike.
         threshold: Membrane potential above which a neuron fires.
         spike_grad: Surrogate gradient; ``surrogate.atan()`` when None.
         surrogate_disable: Fire without any gradient.
@@ -43,8 +43,8 @@ class StateLeaky(WholeSequence, LIF):
         as for every neuron.
 
     Raises:
-        ValueError: If ``beta`` has neither one value nor one per channel, the input other channels, or an initial
-            state is passed with ``kernel_truncation_steps``, which leaves no single state to go on from.
+        ValueError: If ``beta`` has neither one value nor one per channel, the input has another number of channels, or
+            an initial state is passed with ``kernel_truncation_steps``, which leaves no single state to continue from.
 
     Example:
         >>> spk, mem = StateLeaky(beta=0.5, channels=1)(torch.ones(3, 1, 1))
@@ -61,7 +61,7 @@ class StateLeaky(WholeSequence, LIF):
 
     resets: ClassVar[bool] = False
 
-    _version = 2  # of the state_dict: from 2 on, beta is what it says and tau follows from it
+    _version = 2  # of the state_dict: from 2 on, beta is stored itself and tau follows from it
 
     @signatures.takes(signatures.StateLeaky, without="init_hidden inhibition reset_mechanism reset_delay")
     def __init__(
@@ -95,7 +95,7 @@ class StateLeaky(WholeSequence, LIF):
         return self.state_quant(state.mem) if self.state_quant else state.mem
 
     def _quantized(self, state: Any) -> Any:
-        return state  # what is seen of the membrane is quantized, not what it integrates
+        return state  # only the returned membrane is quantized, not the integrated one
 
     def step(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         if self.kernel_truncation_steps is not None:
@@ -110,11 +110,11 @@ class StateLeaky(WholeSequence, LIF):
         if steps is None or xs.dim() == 0 or steps >= xs.shape[0]:
             return super().unroll(xs, state, trace=trace)
         driven = self.driven(xs)
-        self.state_shape(driven[0])  # raises where the channels are others
+        self.state_shape(driven[0])  # raises if the number of channels is wrong
         wide = as_dtype(driven, computing_dtype(driven))
         states = self.State(as_dtype(self._windowed(wide, steps), wide.dtype))
         spk = as_dtype(self.graded(self._crossing(self.membrane(states))), driven.dtype)
-        return spk, states if trace else self.State(states.mem[-1].clone())  # a view would hold all steps in memory
+        return spk, states if trace else self.State(states.mem[-1].clone())  # a view would keep all steps in memory
 
     def sequence(self, xs: Tensor, mem: Tensor | None = None) -> Any:
         """Return spikes and membrane of an input ``[T, batch, features]``, from the membrane ``mem`` or from rest."""
@@ -130,13 +130,13 @@ class StateLeaky(WholeSequence, LIF):
         return f"{type(self).__name__}: with {setting} the last inputs, not one membrane, make the state; {remedy}"
 
     def _windowed(self, xs: Tensor, steps: int) -> Tensor:
-        r"""Return membranes of the last ``steps`` inputs alone, :math:`\sum_{k<K} \beta^k X[t-k]`.
+        r"""Return membranes of the last ``steps`` inputs only, :math:`\sum_{k<K} \beta^k X[t-k]`.
 
         Windows of n steps make those of 2n and 2n + 1,
 
         .. math:: W_{2n}[t] = W_n[t] + \beta^n\,W_n[t-n], \qquad W_{2n+1}[t] = X[t] + \beta\,W_{2n}[t-1],
 
-        so that the passes over the input grow with the logarithm of K, and nothing is ever taken out again.
+        so that the number of passes over the input grows with the logarithm of K, and nothing is ever subtracted.
         """
         if steps == 1:
             return xs
@@ -146,7 +146,7 @@ class StateLeaky(WholeSequence, LIF):
 
     @property
     def tau(self) -> Tensor:
-        """Time constant in steps, -1 / ln(beta)."""
+        """The time constant in steps, -1 / ln(beta)."""
         return -1 / self.membrane_decay.log()
 
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
@@ -164,7 +164,7 @@ class StateLeaky(WholeSequence, LIF):
 
 
 def _later(xs: Tensor, steps: int) -> Tensor:
-    """Return a sequence that starts so many steps later, after zeros, and ends when it ended."""
+    """Return a sequence that starts a number of steps later, after zeros, and ends when it ended."""
     return torch.cat([torch.zeros_like(xs[:steps]), xs[:-steps]])
 
 

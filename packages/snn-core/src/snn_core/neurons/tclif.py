@@ -20,7 +20,7 @@ class TCLIF(SpikingNeuron):
         S[t] &= \Theta(U'[t] - \vartheta), \qquad V[t] = V'[t] - \gamma\,S[t], \qquad U[t] = U'[t] - \vartheta\,S[t]
 
     with the logistic function :math:`\sigma`. Spikes act with their surrogate gradient. The states are :math:`V'[t]`
-    and :math:`U'[t]`, as each step begins with what the spikes of the last one do. The reset is part of the equation,
+    and :math:`U'[t]`, as each step begins with the effect of the last step's spikes. The reset is part of the equation,
     so that ``reset_mechanism`` and ``reset_delay`` have no effect.
 
     Args:

@@ -1,4 +1,4 @@
-"""Calls of functions in one step: what they are given, what they overwrite, and which mix samples."""
+"""Calls of functions in one step: their arguments, the tensors that they overwrite, and those that mix samples."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from snn_core.neuron.constant import is_whole
 from snn_core.sequence.plan import NotSampleWise, flat
 
 READS = frozenset("item tolist __bool__ __float__ __int__ __index__ numpy __array__ equal allclose".split())
-"""Names of what reads the values of a tensor into Python."""
+"""Names of the functions that read the values of a tensor into Python."""
 
 
 class Rows(int):
-    """A number of samples, which reports when somebody computes with it."""
+    """A number of samples that reports when the code computes with it."""
 
     report: Callable[[], None]
-    used: bool = False  # for the shape of a tensor with a row of each sample, and so known to be for nothing else
+    used: bool = False  # True after its use in the shape of a tensor with one row per sample, its only harmless use
 
     def __new__(cls, value: int, report: Callable[[], None]) -> Rows:
         rows = super().__new__(cls, value)
@@ -39,7 +39,7 @@ def _reporting(name: str) -> Callable[..., Any]:
     return method
 
 
-# what is written in C reads a number without them
+# code written in C reads a number without them
 _UNSEEN = "__new__ __repr__ __getattribute__ __getnewargs__ __format__ __sizeof__ __index__ __doc__".split()
 for _name in {name for name in vars(int) if name.startswith("__")}.difference(_UNSEEN):
     setattr(Rows, _name, _reporting(_name))
@@ -50,13 +50,13 @@ class Call:
     """A call of a function in one step, with real tensors.
 
     Args:
-        func: The function, as torch's function modes name it.
+        func: The function, as torch's function modes see it.
         args: Its arguments.
         kwargs: The same, by name.
-        tensors: Those among them.
-        out: What it returned.
+        tensors: The tensors among the arguments.
+        out: The result.
         rows: Number of samples.
-        is_of_step: Whether a value is computed anew in every step; other tensors are the same in all of them.
+        is_of_step: Tells if a tensor is computed again in every step; other tensors are the same in all steps.
     """
 
     func: Any
@@ -73,18 +73,18 @@ class Call:
 
     @property
     def axes(self) -> int:
-        """The number of axes of the first argument, which alone is computed anew in every step."""
+        """The number of axes of the first argument, which must be the only one computed again in every step."""
         return self.first().dim()
 
     def argument(self, index: int, name: str, default: Any = None) -> Any:
-        """Return an argument that may be given by position or by name."""
+        """Return an argument that may be passed by position or by name."""
         return self.args[index] if len(self.args) > index else self.kwargs.get(name, default)
 
     def first(self) -> Tensor:
-        """Return the first argument, of each sample, where no other one is computed anew in every step.
+        """Return the first argument, which must have one row per sample and be the only one that differs between steps.
 
         Raises:
-            NotSampleWise: If it is otherwise.
+            NotSampleWise: If it is not.
         """
         if not self.tensors or not self.is_of_step(self.tensors[0]) or any(map(self.is_of_step, self.tensors[1:])):
             raise self.unknown()
@@ -100,23 +100,23 @@ def name_of(func: Any) -> str:
     name = getattr(func, "__name__", type(func).__name__)
     if name == "__get__" and owner is not None:
         return getattr(owner, "__name__", name)
-    if name == "fn":  # a function of torch that chooses by a flag
+    if name == "fn":  # a function of torch that chooses between two by a flag
         return (resolve_name(func) or name).rpartition(".")[2]
     return name
 
 
 def is_random(func: Any) -> bool:
-    """Return True if the name of a function says that it draws random numbers."""
+    """Return True if the name of a function indicates that it draws random numbers."""
     name = name_of(func)
     drawn = ("rand", "normal", "bernoulli", "multinomial", "poisson", "dropout", "uniform", "exponential", "geometric")
     return name != "normalize" and any(part in name for part in (*drawn, "cauchy"))
 
 
 def in_place_of(func: Any, kwargs: Mapping[str, Any]) -> Any:
-    """Return the function that computes what an in-place function writes; None for a function that writes nothing.
+    """Return the function that computes what an in-place function writes; None if the function writes nothing.
 
     Raises:
-        NotSampleWise: If the function overwrites a tensor and nothing computes the same without doing so.
+        NotSampleWise: If the function overwrites a tensor and no other computes the same without doing so.
     """
     name = name_of(func)
     if kwargs.get("inplace"):
@@ -142,14 +142,14 @@ def tensors_in(values: Any) -> list[Tensor]:
 
 
 def must_be_within(call: Any, name: str, value: Any, dims: Any, axes: int) -> None:
-    """Raise NotSampleWise unless an argument names axes of a sample.
+    """Raise NotSampleWise unless an argument names axes within a sample.
 
     Args:
         call: The call.
         name: The name of the argument.
         value: The argument.
-        dims: The axes that it means.
-        axes: The number of axes, the batch included.
+        dims: The axes that the argument means.
+        axes: The number of axes, including the batch.
     """
     dims = dims if isinstance(dims, tuple | list | range) else (dims,)
     if not dims or not all(is_whole(d) and d % axes >= 1 for d in dims):
@@ -191,13 +191,13 @@ def reshape(call: Call) -> None:
 
 
 def new(call: Call) -> None:
-    """Check a call that makes a tensor with a row of each sample."""
+    """Check a call that makes a tensor with one row per sample."""
     if not call.axes or not isinstance(_sizes(call, *call.args[1:])[0], Rows):
         raise call.unknown()
 
 
 def _sizes(call: Call, *sizes: Any) -> tuple[int, ...]:
-    """Return the sizes that a call is given, of which the first may be the number of samples."""
+    """Return the sizes passed to a call, the first of which may be the number of samples."""
     sizes = tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], tuple | list) else sizes
     if not sizes or not all(isinstance(size, int) for size in sizes):
         raise call.unknown()
@@ -216,7 +216,7 @@ def view_as(call: Call) -> None:
 
 
 def index(call: Call) -> None:
-    """Check a call that takes a part of a tensor."""
+    """Check a call that takes part of a tensor."""
     items = call.args[1] if isinstance(call.args[1], tuple) else (call.args[1],)
     taken = sum(i is not None and i is not Ellipsis for i in items)
     whole = items[0] == slice(None) if isinstance(items[0], slice) else items[0] is Ellipsis and taken < call.axes

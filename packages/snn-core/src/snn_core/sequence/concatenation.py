@@ -1,4 +1,4 @@
-"""Segments of a sequence put together in memory that is there before they come."""
+"""Segments of a sequence put together in memory that is allocated before they are computed."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from snn_core.kernels.fused import fits
 
 
 def concatenated(parts: Iterable[Any], steps: int) -> Any:
-    """Concatenate what a net returns for one segment after the other, without holding them all.
+    """Concatenate the outputs of a net, segment after segment, without holding all segments.
 
     Args:
         parts: Tensors, or tuples, lists or dicts of them, ``[some steps, ...]``.
-        steps: How many steps they have together.
+        steps: The total number of steps.
 
     Returns:
         The same with all steps, ``[T, ...]``.
@@ -52,7 +52,7 @@ def mapped(function: Callable[[Tensor], Any], values: Any) -> Any:
 
 
 class _Column:
-    """One output of all segments."""
+    """One output, of all segments."""
 
     def __init__(self, first: Tensor, steps: int) -> None:
         alone = len(first) == steps
@@ -81,7 +81,7 @@ def _is_plain(tensor: Tensor) -> bool:
 
 
 class _Placed(torch.autograd.Function):
-    """A segment once it is where it belongs. To autograd that is a tensor of its own and no view of the memory."""
+    """A copy of a segment at its place. To autograd it is a tensor of its own, not a view of the memory."""
 
     @staticmethod
     def forward(ctx: Any, part: Tensor, place: Tensor) -> Tensor:
@@ -95,7 +95,7 @@ class _Placed(torch.autograd.Function):
 
 
 class _Concatenated(torch.autograd.Function):
-    """The memory with all segments. It comes in a list, as autograd would take what is returned for an input."""
+    """The memory with all segments. It comes in a list, as autograd would otherwise take the result for an input."""
 
     @staticmethod
     def forward(ctx: Any, memory: list[Tensor], *parts: Tensor) -> Tensor:

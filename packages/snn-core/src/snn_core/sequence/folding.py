@@ -18,14 +18,14 @@ from snn_core.sequence.ending import Ending, each, placed
 
 
 class Folding:
-    """How the rows ``[rows, ...]`` that a layer sees are made of the steps of a sequence ``[T, batch, ...]``.
+    """The order in which the rows ``[rows, ...]`` that a layer sees are made of the steps ``[T, batch, ...]``.
 
-    They are step after step all samples, or with ``running`` those that run still: in every step the first so many in
-    the given order. Once a sample has ended, there is no row of it and nothing is computed of it.
+    The rows are all samples, step after step. With ``running``, they are in every step the samples that still run,
+    which come first in the given order. A sample that has ended has no row and is not computed.
 
     Args:
         steps: Number of time steps.
-        running: Number of samples that run in each step, which never grows; None where all run in every step.
+        running: Number of samples that run in each step, which never grows; None if all run in every step.
         order: The samples by falling length, ``[batch]``, with ``running``; on the CPU, so that nothing has to wait for
             another device.
 
@@ -47,7 +47,7 @@ class Folding:
         self._placed: Tensor | None = None
 
     def part(self, start: int, steps: int) -> Folding:
-        """Return the folding of so many steps from ``start`` on."""
+        """Return the folding of a number of steps from ``start`` on."""
         running = None if self.running is None else self.running[start : start + steps]
         return Folding(steps, running, self.order)
 
@@ -59,19 +59,19 @@ class Folding:
             start += len(segment)
 
     def checked(self, out: Any, rows: int) -> Tensor:
-        """Return an output of a net for so many rows.
+        """Return an output of a net for ``rows`` rows.
 
         Raises:
             TypeError: If it is not a tensor.
-            ValueError: If it has not a row of each sample, where samples are of unequal length.
+            ValueError: If it does not have one row per sample, while samples have different lengths.
         """
         if not isinstance(out, Tensor):
             raise TypeError(
-                f"unroll stacks the tensors that a net returns, got a {type(out).__name__} among its outputs"
+                f"unroll stacks the tensors that a net returns, but this net returns a {type(out).__name__}"
             )
         if self.order is not None and out.shape[:1] != (rows,):
             raise ValueError(
-                f"unroll: lengths takes a net that returns a row for each sample, but this one makes an output of "
+                f"unroll: lengths needs a net that returns one row per sample, but this one makes an output of "
                 f"shape {tuple(out.shape)} of {rows} rows; reduce the batch after unroll"
             )
         return out
@@ -82,7 +82,7 @@ class Folding:
         return rows if self.running is None else rows.index_select(0, self._index_on(rows.device))
 
     def unfold(self, rows: Tensor) -> Tensor:
-        """Return all steps ``[T, batch, ...]``, zero where a sample does not run."""
+        """Return all steps ``[T, batch, ...]``, with zeros where a sample does not run."""
         if self.order is None:
             whole = None if torch.compiler.is_compiling() else rows._base
             if whole is not None and self._folds(whole, rows):
@@ -92,10 +92,10 @@ class Folding:
         return whole.index_copy_(0, self._index_on(rows.device), rows).unflatten(0, (self.steps, len(self.order)))
 
     def _folds(self, whole: Tensor, rows: Tensor) -> bool:
-        """Return True if rows are what :meth:`fold` made of a tensor, and nothing else has become of them.
+        """Return True if rows are what :meth:`fold` made of a tensor, and nothing else uses them.
 
-        The tensor itself spares autograd two views, in which a gradient that is the same in all steps would be copied.
-        Who watches a run has seen the rows, and may ask for their gradient.
+        The tensor itself spares autograd two views, which would copy a gradient that is the same in all steps. A watch
+        over the run has seen the rows, and may ask for their gradient.
         """
         return (
             current() is None
@@ -110,15 +110,15 @@ class Folding:
         )
 
     def each(self, rows: Tensor) -> tuple[Tensor, ...]:
-        """Return the steps ``[samples, ...]`` of the rows, one by one."""
+        """Return the steps ``[samples, ...]`` of the rows, as a tuple."""
         return self.unfold(rows).unbind(0) if self.running is None else rows.split(self.running)
 
     def steps_of(self, xs: Tensor) -> tuple[Tensor, ...]:
-        """Return the steps ``[samples, ...]`` of ``[T, batch, ...]``, one by one."""
+        """Return the steps ``[samples, ...]`` of ``[T, batch, ...]``, as a tuple."""
         return xs.unbind(0) if self.running is None else self.each(self.fold(xs))
 
     def stacked(self, steps: Sequence[Tensor]) -> Tensor:
-        """Return all steps ``[T, batch, ...]``, from the steps one by one."""
+        """Return all steps ``[T, batch, ...]``, from a sequence of steps."""
         return torch.stack(list(steps)) if self.running is None else self.unfold(torch.cat(list(steps)))
 
     def segments(self, rows: Tensor) -> list[Tensor]:
@@ -135,7 +135,7 @@ class Folding:
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def at_end(self, states: Tensor, before: Tensor | None) -> Tensor:
-        """Return each sample's state after its last step, of ``[T, batch, ...]``; without one, that before, or zero."""
+        """Return the state of each sample after its last step; for a sample without steps, that before, or zero."""
         assert self.order is not None
         lengths, device = self._runs.sum(0)[self.order.argsort()], states.device
         ends = states[placed((lengths - 1).clamp_min(0), device), torch.arange(len(lengths), device=device)]
@@ -151,7 +151,7 @@ class Folding:
         return torch.arange(len(self.order), device="cpu") < counts.unsqueeze(1)
 
     def _index_on(self, device: torch.device) -> Tensor:
-        """Return where each row lies among all steps of all samples."""
+        """Return the position of each row among all steps of all samples."""
         assert self.order is not None
         if self._placed is None or self._placed.device != device:
             starts = torch.arange(self.steps, device="cpu").unsqueeze(1) * len(self.order)
@@ -160,7 +160,7 @@ class Folding:
 
 
 class Repeated(Folding):
-    """The folding of steps that are all alike, of which the rows are those of one.
+    """The folding of steps that are all equal, whose rows are those of one step.
 
     Example:
         >>> Repeated(3).unfold(torch.tensor([1, 10])).tolist()
@@ -172,27 +172,27 @@ class Repeated(Folding):
 
 
 def folding_of(lengths: Any, xs: Tensor) -> Folding:
-    """Find out which samples of a padded batch run in each step, up to the end of the longest.
+    """Return the folding of a padded batch, which says which samples run in each step up to the end of the longest.
 
-    There is one step at least, in which nothing may run.
+    There is at least one step, in which no sample may run.
 
     Args:
         lengths: Number of steps of each sample ``[batch]``, integers in 0..T, which are read on the CPU.
         xs: The batch ``[T, batch, ...]``.
 
     Returns:
-        Its folding; the plain one where every sample has all steps.
+        Its folding; the plain one if every sample has all steps.
 
     Raises:
         ValueError: If the batch axis is missing, or a sample does not have exactly one length in 0..T.
-        TypeError: If the lengths are no integers.
+        TypeError: If the lengths are not integers.
 
     Example:
         >>> folding_of([1, 3, 0], torch.zeros(4, 3, 2)).running
         (2, 1, 1)
     """
     if xs.dim() < 2:
-        raise ValueError(f"unroll: lengths are of samples, but xs of shape {tuple(xs.shape)} has no batch axis 1")
+        raise ValueError(f"unroll: lengths belong to samples, but xs of shape {tuple(xs.shape)} has no batch axis 1")
     steps, batch = xs.shape[:2]
     counts = _integers(lengths)
     if counts.shape != (batch,):
@@ -220,7 +220,7 @@ def _integers(lengths: Any) -> Tensor:
             f"unroll: lengths is {lengths!r:.100}; pass one integer a sample, as a tensor or list"
         ) from error
     if isinstance(lengths, list | tuple) and not lengths:
-        return counts.long()  # an empty list has no type of its own
+        return counts.long()  # an empty list becomes a tensor of floats
     if counts.is_floating_point() or counts.is_complex() or counts.dtype == torch.bool:
         raise TypeError(f"unroll: lengths is {counts.dtype}; numbers of steps are integers: pass lengths.long()")
     return counts
@@ -236,8 +236,8 @@ def sequences(neuron: Any, x: Tensor, kept: Any, folding: Folding) -> tuple[Tens
         folding: How the rows are made of steps.
 
     Returns:
-        Spikes ``[rows, ...]``; with ``neuron.output`` every step's states as rows, else None; the state of each sample
-        after its last step.
+        Spikes ``[rows, ...]``; with ``neuron.output`` every step's states as rows, else None; and the state of each
+        sample after its last step.
 
     Example:
         >>> import snn_core as snn
@@ -251,26 +251,26 @@ def sequences(neuron: Any, x: Tensor, kept: Any, folding: Folding) -> tuple[Tens
         return _by_segments(neuron, x, kept, folding) if done is None else done
     xs = folding.unfold(x)
     spk, states = _run(neuron, xs, kept, trace=neuron.output)
-    last = each(Tensor.clone, _last_of(states)) if neuron.output else states  # a view would hold all steps in memory
+    last = each(Tensor.clone, _last_of(states)) if neuron.output else states  # a view would keep all steps in memory
     return folding.fold(spk), each(folding.fold, states) if neuron.output else None, last
 
 
-# numbers in a segment; with fewer, calling a fused kernel for each costs more than to run on samples that have ended
+# numbers in a segment; with fewer, a kernel call for each segment costs more than to run on samples that have ended
 _WORTH_A_CALL = 2**15
 
 
 def _gains_from_padding(neuron: Any, x: Tensor, folding: Folding) -> bool:
     if x.device.type != "cpu":
-        return False  # to ask whether a state has blown up would wait for the device
+        return False  # to check for an overflow would wait for the device
     if torch.compiler.is_compiling() or x.numel() >= _WORTH_A_CALL * len(set(folding.running or ())):
         return False
     return kernels.choose(neuron, x.unsqueeze(0)).name != "reference"
 
 
 def _padded(neuron: Any, x: Tensor, kept: Any, folding: Folding) -> tuple[Tensor, Any, Any] | None:
-    """Run all samples to the end of the longest, without input after their own, so that a kernel is called once.
+    """Run all samples to the end of the longest, without input after their own end, so that a kernel is called once.
 
-    None if a state has blown up by then, since the gradient of what nobody sees would be NaN in place of zero.
+    The result is None if a state overflows, since the gradient of the unused steps would then be NaN instead of zero.
     """
     spk, states = _run(neuron, folding.unfold(x), kept, trace=True)
     if not all(bool(s.isfinite().all()) for s in _last_of(states)):
@@ -281,7 +281,7 @@ def _padded(neuron: Any, x: Tensor, kept: Any, folding: Folding) -> tuple[Tensor
 
 
 def _by_segments(neuron: Any, x: Tensor, kept: Any, folding: Folding) -> tuple[Tensor, Any, Any]:
-    """Run the samples that run still and no others, from one end of a sample to the next."""
+    """Run only the samples that still run, from one sample's end to the next."""
     ending = Ending(folding.order, type(neuron).__name__)
     spikes, traces = [], []
     for xs in folding.segments(x):

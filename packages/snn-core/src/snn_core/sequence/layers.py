@@ -1,4 +1,4 @@
-"""What acts on each sample alone, so that all steps may run at once: functions, layers, and chains of layers."""
+"""Functions, layers, and chains of layers that act on each sample alone, so that all steps may run at once."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LAYERS = "every node acts on each sample alone or is a neuron"
 
 
 def chain_of(net: nn.Module | None, path: str = "") -> list[tuple[str, Any]]:
-    """Return the layers of a (nested) ``nn.Sequential``, in order, by path; None for one with code of its own."""
+    """Return the layers of a (nested) ``nn.Sequential``, in order, by path; None for a net with code of its own."""
     if type(net) is not nn.Sequential or "forward" in vars(net):
         return [(path, net if _is_leaf(net) else None)]
     # named_children() would skip a module used again
@@ -37,16 +37,16 @@ def chain_of(net: nn.Module | None, path: str = "") -> list[tuple[str, Any]]:
 
 
 def _is_leaf(module: Any) -> bool:
-    if module is None or "forward" in vars(module):  # of this one alone, which may do anything
+    if module is None or "forward" in vars(module):  # a forward of this instance alone may do anything
         return False
-    if isinstance(module, SpikingNeuron):  # of which a call does what the class says, and nothing else
+    if isinstance(module, SpikingNeuron):  # a call of it does only what the class defines
         kind = type(module)
         return kind.__call__ is nn.Module.__call__ and kind.forward in (SpikingNeuron.forward, WholeSequence.forward)
     return isinstance(module, Temporal) or type(module) in _LAYERS
 
 
 def known_ahead(net: nn.Module, xs: Tensor, describe: bool = True) -> Schedule | None:
-    """Decide how to run a net over ``xs[T, batch, ...]`` as far as its structure tells.
+    """Decide how to run a net over ``xs[T, batch, ...]``, as far as its structure tells.
 
     Args:
         net: The net.
@@ -54,8 +54,8 @@ def known_ahead(net: nn.Module, xs: Tensor, describe: bool = True) -> Schedule |
         describe: List the layers and how each will run, which takes longer than to decide.
 
     Returns:
-        The schedule, with the layer and the reason where the net must run step by step; None for a net with code of its
-        own, whose first step tells.
+        The schedule, with the layer and the reason if the net must run step by step; None for a net with code of its
+        own, whose first step decides.
 
     Example:
         >>> import snn_core as snn
@@ -72,7 +72,7 @@ def known_ahead(net: nn.Module, xs: Tensor, describe: bool = True) -> Schedule |
             compiled = next((path or "the net" for path, m in net.named_modules() if is_compiled(m)), None)
             if compiled is None:
                 return None
-            why = f"{compiled!r} is compiled, and runs as it was"
+            why = f"{compiled!r} is compiled, and runs as it was compiled"
         if why is not None:
             raise NotSampleWise(why)
         plan = _plan_of(net, chain, xs.dim() - 1)
@@ -117,7 +117,7 @@ def _plan_of(net: nn.Module, chain: list[tuple[str, Any]], axes: int) -> Plan:
     """Return the plan of a chain of layers, given the axes of one step's input; the same one for the same layers.
 
     Raises:
-        NotSampleWise: If a layer is not a neuron called once, nor acts on each sample alone.
+        NotSampleWise: If a layer is neither a neuron that is called once nor acts on each sample alone.
     """
     called: set[nn.Module] = set()
     for path, module in chain:
@@ -133,12 +133,12 @@ def _plan_of(net: nn.Module, chain: list[tuple[str, Any]], axes: int) -> Plan:
 
 
 def _after(path: str, module: Any, axes: int, called: set[nn.Module]) -> int:
-    """Return the number of axes of what a layer gives for so many of one step's input; 0 where it gives a tuple."""
+    """Return the number of axes of a layer's output, given that of one step's input; 0 if it returns a tuple."""
     if axes and not isinstance(module, Temporal):
         return _axes_after(path, module, axes)
     name = f"{path!r} ({type(module).__name__})"
     if not axes:
-        raise NotSampleWise(f"{name} is called with something else than the one output of a layer")
+        raise NotSampleWise(f"{name} is called with something other than the single output of a layer")
     if module in called:
         raise NotSampleWise(f"{name} is called twice in one step")
     called.add(module)
@@ -149,13 +149,13 @@ def _after(path: str, module: Any, axes: int, called: set[nn.Module]) -> int:
 
 
 def computed_by(call: Call) -> plans.Function:
-    """Return what computes a call over the samples of many steps.
+    """Return the function that computes a call over the samples of many steps.
 
     Args:
-        call: The call, of which an argument at least is computed anew in every step.
+        call: The call, of which at least one argument is computed again in every step.
 
     Returns:
-        The function, or what stands in for it.
+        The function, or its replacement.
 
     Raises:
         NotSampleWise: If the function is not known to act on each sample alone.
@@ -171,12 +171,12 @@ def computed_by(call: Call) -> plans.Function:
 
 
 class LayerCall:
-    """A call of a layer of torch in one step, with what the function that it calls is given.
+    """A call of a layer of torch in one step, with the arguments of the function that it calls.
 
     Args:
         path: The layer's path in the net.
-        module: The layer, of which arguments are attributes.
-        axes: The number of axes of its input, the batch included.
+        module: The layer; arguments of the function are its attributes.
+        axes: The number of axes of its input, including the batch.
     """
 
     def __init__(self, path: str, module: Any, axes: int) -> None:
@@ -194,7 +194,7 @@ class LayerCall:
 
 
 def _axes_after(path: str, module: Any, axes: int) -> int:
-    """Return the number of axes of a layer's output for one step's input with ``axes`` axes, the batch included.
+    """Return the number of axes of a layer's output for one step's input with ``axes`` axes, including the batch.
 
     Raises:
         NotSampleWise: If the layer may mix samples, draws random numbers, or keeps statistics.
@@ -211,16 +211,16 @@ def _axes_after(path: str, module: Any, axes: int) -> int:
     return axes + len(module.unflattened_size) - 1 if isinstance(module, nn.Unflatten) else axes
 
 
-_Check = Callable[[Any], None]  # which raises NotSampleWise for a call that may mix samples
+_Check = Callable[[Any], None]  # raises NotSampleWise for a call that may mix samples
 
 
 def _axes(least: int, most: float = math.inf) -> _Check:
-    """Return the rule of what takes so many axes, the batch included."""
+    """Return the rule for functions that take a number of axes, including the batch."""
 
     def check(call: Call | LayerCall) -> None:
         if not least <= call.axes <= most:
             wanted = f"{least} or more" if most > least else str(least)
-            raise NotSampleWise(f"{call.name} takes {wanted} axes with a batch, and gets {call.axes} a step")
+            raise NotSampleWise(f"{call.name} takes {wanted} axes with a batch, and gets {call.axes} in a step")
 
     return check
 
@@ -241,12 +241,12 @@ def _instance_norm(call: Call | LayerCall) -> None:
 
 def _dropout(call: Call | LayerCall) -> None:
     if call.argument(2, "training", True) and call.argument(1, "p", 0.5):
-        raise NotSampleWise(f"{call.name} draws anew in every step while training")
+        raise NotSampleWise(f"{call.name} draws new numbers in every step while training")
     _axes(1)(call)
 
 
 def _along(index: int, name: str = "dim", new_axes: int = 0, last: int = 0) -> _Check:
-    """Return the rule of what works along axes, or with ``last`` along as many last ones as numbers go by so many."""
+    """Return the rule for functions along named axes, or, with ``last``, as many last axes as there are numbers."""
 
     def check(call: Call | LayerCall) -> None:
         value = call.argument(index, name)
@@ -257,7 +257,7 @@ def _along(index: int, name: str = "dim", new_axes: int = 0, last: int = 0) -> _
 
 
 class Convolution(plans.Function):
-    """A convolution, in the layout that gains."""
+    """A convolution, in the faster layout."""
 
     def __call__(self, run: plans.Pass, path: str, *args: Any, **kwargs: Any) -> Any:
         if run.layout is None or not args:
@@ -269,7 +269,7 @@ class Convolution(plans.Function):
 
 
 class Pooling(plans.Function):
-    """The maximum over windows, by what is registered for it."""
+    """The maximum over windows, by a registered implementation."""
 
     def __call__(self, run: plans.Pass, path: str, *args: Any, **kwargs: Any) -> Any:
         if run.layout is None:
@@ -289,7 +289,7 @@ class Reshape(plans.Function):
 
 @dataclass(frozen=True)
 class New(plans.Function):
-    """A tensor of so many numbers for each sample."""
+    """A new tensor with a given number of elements per sample."""
 
     sizes: tuple[int, ...]
 
@@ -345,8 +345,8 @@ _RULES: dict[Any, tuple[Any, type[plans.Function]]] = {
 
 
 def _function(layer: str) -> str:
-    """Return the name of the function that a layer of torch calls, by its own name, both without underscores."""
-    name = re.sub(r"(?<=norm)\dd$", "", layer.lower())  # there is one for images of every kind
+    """Return the name of the function that a layer of torch calls, from the layer's name, without underscores."""
+    name = re.sub(r"(?<=norm)\dd$", "", layer.lower())  # one function serves all numbers of dimensions
     return re.sub(r".*pad\dd$", "pad", name)
 
 
@@ -358,4 +358,4 @@ _LAYERS: dict[type[nn.Module], Any] = {
 }
 _LAYERS[nn.Identity] = _axes(1)
 _LAYERS[GradedSpikes] = _RULES[F.linear][0]
-_FORWARDS = {kind: kind.forward for kind in _LAYERS}  # as they are when this is imported, before anybody replaces one
+_FORWARDS = {kind: kind.forward for kind in _LAYERS}  # as they are at import, before anybody replaces one

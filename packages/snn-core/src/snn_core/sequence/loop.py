@@ -1,4 +1,4 @@
-"""The loop that everything else must equal, and sequences cut into chunks."""
+"""The loop that every other way to run a net must equal, and sequences cut into chunks."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from snn_core.sequence.recomputation import Recomputation
 from snn_core.sequence.watching import Watch
 
 Run = Callable[[nn.Module, Tensor, Folding], Any]
-"""``run(net, xs, folding)``: the outputs ``[T, batch, ...]``, zero where a sample does not run."""
+"""Function ``run(net, xs, folding)``: the outputs ``[T, batch, ...]``, zero where a sample does not run."""
 
 
 class Loop:
-    """A net on its way through the steps of a sequence, as it is written.
+    """A net on its way through the steps of a sequence, exactly as it is written.
 
     Args:
         net: The net.
         xs: Input ``[T, batch, ...]``.
-        folding: Which samples run in each step.
+        folding: The samples that run in each step.
     """
 
     def __init__(self, net: nn.Module, xs: Tensor, folding: Folding) -> None:
@@ -40,17 +40,17 @@ class Loop:
         self._endings = {module: Ending(folding.order, type(module).__name__) for module in ragged}
 
     def next_input(self) -> Tensor:
-        """Return the input of the next step, of the samples that still run."""
+        """Return the input of the next step, for the samples that still run."""
         return self._inputs[len(self._outputs)]
 
     def step(self, watching: contextlib.AbstractContextManager[None] | None = None) -> tuple[list[Any], Any]:
         """Run the next step.
 
         Args:
-            watching: What the net is called in.
+            watching: The context in which the net is called.
 
         Returns:
-            The leaves of what the net returned, in a list that alone holds them, and how they are put together.
+            The leaves of the net's output, in a list that is their only reference, and their structure.
         """
         x = self.next_input()
         for module, ending in self._endings.items():
@@ -65,14 +65,14 @@ class Loop:
         return flat, self._spec
 
     def first_steps(self, count: int) -> None:
-        """Run so many steps, of which the first is watched for what cannot be run at all."""
+        """Run a number of steps; the first is watched for calls that are not allowed at all."""
         if not self._outputs and count:
             self.step(None if torch.compiler.is_compiling() else Watch(self._net).watching())
         while len(self._outputs) < count:
             self.step()
 
     def finish(self, count: int | None = None) -> Any:
-        """Run the steps that are left, or so many in all.
+        """Run the remaining steps, or up to a total number.
 
         Args:
             count: Number of steps from the first on; None for all.
@@ -90,7 +90,7 @@ class Loop:
         return tree_unflatten([folding.stacked(column) for column in columns], self._spec)
 
     def leave(self) -> None:
-        """Put the states of all samples together again, once no step is to follow."""
+        """Put the states of all samples together again, when no step follows."""
         for module, ending in self._endings.items():
             module._kept = ending.whole(module._kept)
         self._endings = {}
@@ -102,14 +102,14 @@ def steps(net: nn.Module, xs: Tensor, folding: Folding) -> Any:
 
 
 def later_steps(net: nn.Module, xs: Tensor, folding: Folding) -> Any:
-    """Run the loop over all steps of a segment behind others, with nothing watched."""
+    """Run the loop over all steps of a later segment, without watching any."""
     loop = Loop(net, xs, folding)
     loop.step()
     return loop.finish()
 
 
 def chunks(run: Run, net: nn.Module, xs: Tensor, folding: Folding, chunk: int, truncate: bool) -> Any:
-    """Run so many steps at a time; all but the last are computed anew in the backward pass, or cut off the graph."""
+    """Run so many steps at a time; all but the last are recomputed in the backward pass, or cut off the graph."""
 
     def outs() -> Iterator[Any]:
         parts = list(folding.parts(xs.split(chunk)))
@@ -122,6 +122,6 @@ def chunks(run: Run, net: nn.Module, xs: Tensor, folding: Folding, chunk: int, t
             again = Recomputation(run, net, own_code=run in (steps, later_steps))
             for part, here in parts[:-1]:
                 yield again(part, here)
-            yield run(net, *parts[-1])  # what it stores is what the backward pass needs first
+            yield run(net, *parts[-1])  # the backward pass needs its stored tensors first
 
     return concatenated(outs(), len(xs))

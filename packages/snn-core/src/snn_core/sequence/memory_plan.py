@@ -30,15 +30,15 @@ from snn_core.sequence.surroundings import copied
 
 @dataclass(frozen=True)
 class MemoryPlan:
-    """A plan of how to cut a sequence so that its forward and backward passes fit into a budget.
+    """A plan that cuts a sequence so that its forward and backward passes fit into a budget.
 
-    All bytes are of tensors, above what is there before the call; :func:`~snn_core.plan_memory` says what is counted.
+    All bytes are of tensors, above those before the call; :func:`~snn_core.plan_memory` says what is counted.
 
     Args:
-        chunk: Steps at a time, as ``unroll(chunk=...)`` takes them; None where all are run at once.
-        predicted_bytes: The most that tensors take with it.
-        whole_bytes: The most that they take where all steps are run at once.
-        least_bytes: The least that any chunk takes; None where all steps fit, so that no chunk was looked at.
+        chunk: Steps at a time, as ``unroll(chunk=...)`` takes them; None if all are run at once.
+        predicted_bytes: The most that tensors take with this plan.
+        whole_bytes: The most that they take if all steps are run at once.
+        least_bytes: The least that any chunk takes; None if all steps fit, so that no chunk was tried.
         steps: Number of steps of the sequence.
 
     Example:
@@ -66,13 +66,13 @@ class MemoryPlan:
 
 
 def planned(net: nn.Module, xs: Tensor, run: Run, memory: int | None, resume: bool, blocks: bool) -> MemoryPlan:
-    """Return the plan for a net, an input and a budget; the one made before where nothing it depends on has changed.
+    """Return the plan for a net, an input and a budget; an earlier one if nothing that it depends on has changed.
 
-    ``blocks`` says whether ``run`` takes a block of steps at a time. ``memory`` of None asks for all steps at once.
+    ``blocks`` is True if ``run`` takes a block of steps at a time. ``memory=None`` means all steps at once.
 
     Raises:
         ValueError: If the net cannot be planned for, or not even the best chunk fits.
-        RuntimeError: If something follows what torch does, so that a few steps cannot be run ahead.
+        RuntimeError: If something watches torch's operations, so that a few steps cannot be run ahead.
     """
     _check(net, xs)
     key = (memory, run, _key(net, xs, resume))
@@ -85,16 +85,16 @@ def planned(net: nn.Module, xs: Tensor, run: Run, memory: int | None, resume: bo
 
 
 _PLANS: weakref.WeakKeyDictionary[nn.Module, dict[Hashable, MemoryPlan]] = weakref.WeakKeyDictionary()
-_MOST = 16  # plans of a net: its batches have a few shapes, and a net that changes at every call shall not fill memory
+_MOST = 16  # plans of a net: batches have few shapes, and a net that changes at every call must not fill the memory
 
 
 def _plan(net: nn.Module, xs: Tensor, run: Run, memory: int | None, resume: bool, blocks: bool) -> MemoryPlan:
     measure, steps = functools.partial(dry_run, net, xs, run, resume), len(xs)
-    measure(1)  # what is made once a process, such as a library's workspace, is there from now on
+    measure(1)  # allocations that happen once per process, such as a library's workspace, happen here
     gradients = sum(p.nbytes for p in net.parameters() if p.requires_grad)
     best: int | None = None
     least = 0
-    for budget in (math.inf,) if memory is None else (memory, math.inf):  # where it is too little, see what is not
+    for budget in (math.inf,) if memory is None else (memory, math.inf):  # if it is too little, find how much is enough
         growth = Growth(measure, steps, xs[:1].nbytes if xs.requires_grad else 0, gradients, blocks, budget)
         whole = growth.peak(None)
         if memory is not None and whole <= memory:
@@ -113,8 +113,8 @@ def _plan(net: nn.Module, xs: Tensor, run: Run, memory: int | None, resume: bool
 
 
 def _search(growth: Growth, steps: int, memory: int) -> tuple[int | None, int]:
-    """Return the largest chunk that fits, or the one that takes the least if none does, and its peak."""
-    # the sizes that cut the steps into two, three, ... parts as even as can be
+    """Return the largest chunk that fits, or the one that takes the least memory if none does, and its peak."""
+    # the sizes that cut the steps into two, three, ... parts that are as equal as possible
     sizes = sorted({math.ceil(steps / count) for count in range(2, steps + 1)}, reverse=True)
     while True:
         peaks = {chunk: growth.peak(chunk) for chunk in sizes or [None]}
@@ -123,33 +123,34 @@ def _search(growth: Growth, steps: int, memory: int) -> tuple[int | None, int]:
             return chunk, peaks[chunk]
 
 
-# long enough that what depends on a tensor's size, such as how a product is computed, is as for longer ones
+# long enough that choices by a tensor's size, such as the way to compute a product, are those of longer ones
 _LONG, _LONG_IN_BLOCKS = 64 * 2**20, 256 * 2**20
-_TIMES = 16  # as much as the gradients of the parameters, before which the peak may be where these are
-_EVENTS, _MOST_EVENTS = 50_000, 300_000  # of one dry run: what Python does step after step grows as at few steps
+_TIMES = 16  # times the gradients of the parameters; below that, the peak may be where these are
+_EVENTS, _MOST_EVENTS = 50_000, 300_000  # of one dry run, after which the growth per step is steady
 
 
 @dataclass
 class Growth:
-    r"""Predicts the peak of memory of a sequence from dry runs of a few of its steps.
+    r"""A prediction of the memory peak of a sequence from dry runs of a few of its steps.
 
-    ``P(c)``, the peak of ``c`` steps at once, is measured at doubling lengths until they are long, and lies on lines
-    between and beyond. In chunks of ``c`` steps the peak is where a chunk has run again and is differentiated: above
-    its own ``P(c)`` there are then the outputs, ``o`` a step, and either what is stored where the other chunks begin,
-    ``b`` each, as that is the first to run again, or the gradient of all other steps' input, ``i`` a step, as it is
-    the last; if not where the gradients of all chunks' input are put together:
+    ``P(c)``, the peak of ``c`` steps at once, is measured at doubling lengths until they are long, and is taken to be
+    linear between and beyond. In chunks of ``c`` steps the peak occurs when a chunk has run again and is
+    differentiated. Above its own ``P(c)`` there are then the outputs, ``o`` a step, and either what is stored at the
+    beginning of the other chunks, ``b`` each, as the last chunk is the first to run again, or the gradient of the input
+    of all other steps, ``i`` a step, as the first chunk is the last. Or the peak is where the gradients of all chunks'
+    input are put together:
 
     .. math:: T o + \max\{(\lceil T/c \rceil - 1) b + P(c),\; b + (T - c) i + P(c),\; 2 T i\} + d(c)
 
-    A few runs in chunks give ``b``, and ``d``, which is all else: parameters' gradients, and what differs in chunks.
+    A few runs in chunks give ``b``, and ``d``, which is the rest: the parameters' gradients, and effects of chunks.
 
     Args:
-        measure: Runs so many steps, so many at a time.
+        measure: Function that runs a number of steps, a number at a time.
         steps: Number of steps of the sequence.
         input_gradient: Bytes of the gradient of one step's input.
         gradients: Bytes of the gradients of the net's parameters.
-        blocks: Whether the net sees a block of steps at a time, above which nothing but what is stored grows.
-        budget: Bytes from which on it is enough to know that there are more.
+        blocks: True if the net sees a block of steps at a time; beyond a block only stored tensors grow.
+        budget: Number of bytes above which the exact peak does not matter.
     """
 
     measure: Callable[..., Usage]
@@ -177,7 +178,7 @@ class Growth:
             is_long = used.peak >= min(long, self.budget) or is_steady
 
     def peak(self, chunk: int | None) -> int:
-        """Return the most bytes that tensors take with so many steps at a time, or all."""
+        """Return the most bytes that tensors take with a number of steps at a time, or with all."""
         if chunk is None or chunk >= self.steps:
             return round(self._at_once(self.steps))
         if not self._others:
@@ -185,7 +186,7 @@ class Growth:
         return round(self._in_chunks(self.steps, chunk) + _on_lines(self._others, chunk))
 
     def refine(self, chunk: int) -> bool:
-        """Measure a chunk, unless it is long or was measured; return True if there was anything to do."""
+        """Measure a chunk, unless it is long or was measured; return True if it was measured now."""
         steps = min(3 * chunk, self.steps)
         if chunk in self._others or (chunk if self._is_beyond else steps) > self._longest:
             return False
@@ -212,7 +213,7 @@ class Growth:
 
 
 def _on_lines(points: Mapping[int, float], at: int) -> float:
-    """Return the value on the lines through points, the last of which starts at half its end or before and goes on."""
+    """Return the value on lines through points; the last line starts at or before half of its end and goes on."""
     sizes = sorted(points)
     if at in points or len(sizes) == 1:
         return points.get(at, points[sizes[0]])
@@ -224,23 +225,23 @@ def _on_lines(points: Mapping[int, float], at: int) -> float:
 def _check(net: nn.Module, xs: Tensor) -> None:
     if torch.compiler.is_compiling() or not fits(xs) or torch._C._len_torch_dispatch_stack():
         raise RuntimeError(
-            "unroll: memory= is planned by running a few steps ahead, which is not possible while something else than "
-            "autograd follows what torch does (a compiler, torch.func, a dispatch mode, a tensor of another class); "
+            "unroll: memory= is planned by running a few steps ahead, which is not possible while something other than "
+            "autograd watches torch's operations (a compiler, torch.func, a dispatch mode, a tensor of another class); "
             "plan before by plan_memory and pass chunk="
         )
     if xs.device.type != "cpu":
         raise ValueError(
-            f"unroll: memory= is planned by what torch records of memory on the CPU, got xs on {xs.device}; pass chunk="
+            f"unroll: memory= is planned from torch's records of memory on the CPU, got xs on {xs.device}; pass chunk="
         )
     hook = hooked(net)
     if hook is not None:
         raise ValueError(
-            f"unroll: {hook} and would see the steps that are run ahead to plan for memory=; remove it or pass chunk="
+            f"unroll: {hook} and would see the steps that are run ahead for memory=; remove it or pass chunk="
         )
 
 
 def _key(net: nn.Module, xs: Tensor, resume: bool) -> Hashable:
-    """Return all that decides how a net computes how much."""
+    """Return everything that decides how much memory a net takes."""
     registry.status()  # finds what is installed
     return _form(
         [
@@ -257,7 +258,7 @@ def _key(net: nn.Module, xs: Tensor, resume: bool) -> Hashable:
     )
 
 
-# what neurons keep, and what every module has but its parts and its mode
+# the states of neurons, and all attributes of modules except their parts and mode
 _NO_OPTIONS = {*vars(nn.Module()), "_kept", "_kept_in", "_programs"} - {
     "_parameters",
     "_buffers",
@@ -267,13 +268,13 @@ _NO_OPTIONS = {*vars(nn.Module()), "_kept", "_kept_in", "_programs"} - {
 
 
 def _form(value: Any) -> Hashable:
-    """Return what memory depends on of a value: the form of a tensor, and which one an object is."""
+    """Return the properties of a value on which memory depends: the form of a tensor, and the identity of an object."""
     if isinstance(value, Tensor):
         return value.shape, value.stride(), value.dtype, value.device, value.requires_grad
     if isinstance(value, bool | int | str | torch.dtype | torch.device | None):
         return value
     if isinstance(value, float):
-        return value == 0  # other values compute the same in as much memory
+        return value == 0  # all other values take the same memory
     if isinstance(value, dict):
         return tuple((name, _form(item)) for name, item in value.items())
     if isinstance(value, tuple | list):
@@ -287,20 +288,20 @@ def _readable(count: int) -> str:
 
 
 class Usage(NamedTuple):
-    """Bytes of tensors in a forward and a backward pass, above what was there before; and the events of torch."""
+    """Bytes of tensors in a forward and a backward pass, above those before; and the number of torch's events."""
 
-    outputs: int  # of what the forward pass returned
-    stored: int  # of all that there was between the two passes
-    peak: int  # of all that there was at once, at most
-    events: int  # by which the work of Python grows
+    outputs: int  # of the outputs of the forward pass
+    stored: int  # of everything between the two passes
+    peak: int  # the largest number at any time
+    events: int  # a measure of the work of Python
 
 
 def dry_run(net: nn.Module, xs: Tensor, run: Run, resume: bool, steps: int, chunk: int | None = None) -> Usage:
     """Run the first steps of a sequence, at once or in chunks, and leave net, input and random generators as they are.
 
     Raises:
-        ValueError: If the net cannot be copied, or returns nothing that needs a gradient.
-        RuntimeError: If a profiler is recording already, or torch does not record all that is run.
+        ValueError: If the net cannot be copied, or none of its outputs requires a gradient.
+        RuntimeError: If a profiler is recording already, or torch does not record everything that runs.
     """
     net, xs, whole = _copied(net), _first(xs, steps), Folding(steps)
     if not resume:
@@ -308,31 +309,29 @@ def dry_run(net: nn.Module, xs: Tensor, run: Run, resume: bool, steps: int, chun
     held = [m._kept for m in temporal(net)], list(net.buffers())
     before = RandomStates()
     try:
-        # a chunk of all steps is run as they are without chunks
+        # a chunk of all steps runs like no chunk
         return usage(lambda: chunks(run, net, xs, whole, chunk or steps, truncate=False), _backward)
     finally:
         before.restore()
-        del held  # until here, so that nothing goes that was there before
+        del held  # kept until here, so that nothing from before is freed
         if torch.is_autocast_enabled(xs.device.type):
-            torch.clear_autocast_cache()  # of the copy's parameters
+            torch.clear_autocast_cache()  # which holds the copy's parameters
 
 
 def _copied(net: nn.Module) -> nn.Module:
     try:
         twin = copied(net)
     except ValueError as why:
-        raise ValueError(
-            f"unroll: memory= is planned on a copy of the net, but {why}; pass chunk= in its place"
-        ) from why
+        raise ValueError(f"unroll: memory= is planned on a copy of the net, but {why}; pass chunk= instead") from why
     twin.zero_grad(set_to_none=True)
     return twin
 
 
 def _first(xs: Tensor, steps: int) -> Tensor:
-    """Return the first steps in memory of their own, where they lie as those of the input do."""
+    """Return the first steps in memory of their own, with the layout of the input's steps."""
     part = xs.detach()[:steps]
     if xs.stride(0) == 0 and not xs.requires_grad:
-        return part[:1].clone().expand(part.shape)  # one step in memory, which runs in another way
+        return part[:1].clone().expand(part.shape)  # one step in memory, for which nets run differently
     if 0 in part.stride():
         return part.clone().requires_grad_(xs.requires_grad)
     return torch.empty_strided(part.shape, part.stride(), dtype=part.dtype).copy_(part).requires_grad_(xs.requires_grad)
@@ -342,7 +341,7 @@ def _backward(out: Any) -> None:
     ends = [tensor for tensor in tree_leaves(out) if tensor.requires_grad]
     if not ends:
         raise ValueError(
-            "unroll: memory= is planned for a backward pass, but nothing that the net returns needs a gradient; "
+            "unroll: memory= is planned for a backward pass, but no output of the net requires a gradient; "
             "call it under torch.no_grad(), or pass chunk="
         )
     torch.stack([end.sum() for end in ends]).sum().backward()
@@ -352,22 +351,22 @@ _BETWEEN = "snn_core.memory_plan: backward"
 
 
 def usage(forward: Callable[[], Any], backward: Callable[[Any], object]) -> Usage:
-    """Count the memory of the tensors that a forward pass makes, and the backward pass of what it returns.
+    """Count the memory of the tensors of a forward pass, and of the backward pass of its output.
 
-    Counted is what torch's allocator for the CPU hands out to this thread, also inside an operation. Tensors that are
-    there before count nothing; they are to stay, as torch cannot tell how much goes with them.
+    It counts the memory that torch's allocator for the CPU hands out to this thread, also inside operations. Tensors
+    from before do not count; they must stay alive, as torch does not tell how much memory is freed with them.
 
     Raises:
-        RuntimeError: If a profiler is recording already, or torch does not record all that is run.
+        RuntimeError: If a profiler is recording already, or torch does not record everything that runs.
     """
     if torch.autograd._profiler_enabled():
         raise RuntimeError(
             "memory is counted by torch's profiler, and one is recording already; plan outside of it, by a call of "
             "plan_memory or unroll with the same arguments before the profiler starts"
         )
-    profile(profile_memory=True).__enter__()  # its __exit__ would sum up the events by operation
+    profile(profile_memory=True).__enter__()  # its __exit__ would sum the events by operation
     collects = gc.isenabled()
-    gc.disable()  # or garbage of what was counted before might go in between, and count
+    gc.disable()  # or older garbage might be freed in between, and count
     try:
         out = forward()
         with record_function(_BETWEEN):
@@ -386,7 +385,7 @@ def usage(forward: Callable[[], Any], backward: Callable[[Any], object]) -> Usag
             stored = live
     if stored is None:
         raise RuntimeError(
-            "unroll: memory= is planned by running a few steps ahead, of which torch has not recorded all; plan "
+            "unroll: memory= is planned by running a few steps ahead, but torch has not recorded all of them; plan "
             "outside of compiled code, by plan_memory, and pass chunk="
         )
     return Usage(sum(tensor.nbytes for tensor in tree_leaves(out)), stored, peak, len(events))

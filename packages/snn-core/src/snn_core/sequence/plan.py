@@ -22,25 +22,25 @@ from snn_core.sequence.folding import Folding, Repeated
 
 
 class NotSampleWise(Exception):
-    """Why a layer or function may mix samples or time steps."""
+    """Error of a layer or function that may mix samples or time steps, with the reason."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """A value that a step of the plan computes, by its number; 0 is the input."""
+    """A value that a step of the plan computes, given by its number; 0 is the input."""
 
     number: int
 
 
 @dataclass(frozen=True)
 class Named:
-    """A parameter or buffer of the net, by its path."""
+    """A parameter or buffer of the net, given by its path."""
 
     path: str
 
 
 class Held:
-    """A tensor that is neither computed nor the net's."""
+    """A tensor that is neither computed nor owned by the net."""
 
     def __init__(self, tensor: Tensor) -> None:
         self.tensor = tensor
@@ -61,9 +61,9 @@ class Step:
     """One call.
 
     Args:
-        compute: What is called.
-        path: The path of its module in the net; that of the module that called it for a function.
-        kind: Its name: the class of the module, or the function.
+        compute: The object that is called.
+        path: The path of its module in the net; for a function, that of the module that called it.
+        kind: The name of the module's class, or of the function.
         args: Its arguments.
         kwargs: The same, by name.
         places: The numbers of what it returns.
@@ -87,20 +87,20 @@ class Step:
     drops: tuple[int, ...] = ()
 
 
-# of a convolution's input or output; from 32 MB on, glibc asks the system for every tensor's memory anew
+# of a convolution's input or output; from 32 MB on, glibc asks the system for the memory of every single tensor
 _BLOCK_BYTES = 24 * 2**20
 
 
 class Plan:
-    """A net's calls over many steps.
+    """The calls of a net over many steps.
 
     Args:
         steps: The calls, in order.
-        outputs: What the net returns, as a tree of :class:`Place`.
+        outputs: The net's outputs, as a tree of :class:`Place`.
         net: The net.
 
-    ``products`` says how linear layers and convolutions were computed in the last run, ``once`` what was computed in
-    one step, both by path.
+    ``products`` tells how linear layers and convolutions were computed in the last run, and ``once`` what was computed
+    in one step only, both by path.
     """
 
     def __init__(self, steps: Sequence[Step], outputs: Any, net: nn.Module) -> None:
@@ -117,7 +117,7 @@ class Plan:
         self.gains_from_blocks: bool = not whole and any(isinstance(m, _CONVOLUTIONS) for m in net.modules())
 
     def fits(self, net: nn.Module) -> bool:
-        """Return True if a net has all modules and tensors that the plan calls by name."""
+        """Return True if a net has all modules and tensors that the plan names."""
         modules = dict(net.named_modules(remove_duplicate=False))
         if any(type(modules.get(s.path)).__name__ != s.kind for s in self.steps if isinstance(s.compute, Whole)):
             return False
@@ -126,12 +126,12 @@ class Plan:
         return names <= tensors | {path for path, _ in net.named_buffers(remove_duplicate=False)}
 
     def run(self, net: nn.Module, xs: Tensor, folding: Folding) -> Any:
-        """Run all steps in one call of each layer, or as many at a time as are fast together, where that gains.
+        """Run all steps in one call of each layer, or in blocks of steps if that is faster.
 
         Args:
             net: The net.
             xs: Input ``[T, batch, ...]``.
-            folding: Which samples run in each of the steps.
+            folding: The samples that run in each step.
 
         Returns:
             The outputs ``[T, batch, ...]``, zero where a sample does not run.
@@ -158,17 +158,17 @@ class Plan:
         return mapped(Tensor.contiguous, out)
 
     def _unchanging(self, net: nn.Module, xs: Tensor, folding: Folding, layout: Layout | None) -> dict[int, Any]:
-        """Compute what is the same in every step, once, where the input is one step expanded over time.
+        """Compute, once, the values that are the same in every step, if the input is one step expanded over time.
 
         Args:
             net: The net.
             xs: Its input.
-            folding: Which samples run.
-            layout: What convolutions are given, where that is to be chosen.
+            folding: The samples that run.
+            layout: The layout of the input of convolutions, if it is to be chosen.
 
         Returns:
-            The values of one step by number; none where the input may differ from step to step, or something watches
-            what each layer gives or asks for the gradients of each step's input.
+            The values of one step by number; none if the input may differ from step to step, or if something watches
+            the output of each layer or asks for the gradients of each step's input.
         """
         self.once = set()
         if torch.compiler.is_compiling() or current() is not None or folding.order is not None:
@@ -196,7 +196,7 @@ class Plan:
             values, count = _Rows(unchanging, self._fixed, folding.steps), xs.shape[0] * xs.shape[1]
         else:
             values = {0: folding.fold(xs)}
-            count = values[0].shape[0]  # as len() would be a constant where a program with a free batch is exported
+            count = values[0].shape[0]  # len() would be a constant in an exported program with a free batch
         watch = current()
         for step in self.steps:
             if unchanging and step.places[0] in unchanging:
@@ -219,7 +219,7 @@ class Plan:
     def _call(
         self, step: Step, run: Pass, net: nn.Module, values: dict[int, Any], inputs: Mapping[int, Any] | None = None
     ) -> tuple[list[Any], Any]:
-        """Compute a step, put what it gives to the values, and return what it was given and gave."""
+        """Compute a step, add its results to the values, and return its arguments and results."""
         inputs = values if inputs is None else inputs
         args = [value_of(inputs, net, a) for a in step.args]
         kwargs = {name: value_of(inputs, net, a) for name, a in step.kwargs.items()}
@@ -231,11 +231,11 @@ class Plan:
 
 
 class _Rows(dict[int, Any]):
-    """The values of all steps by number, as rows; those that are the same in every step are expanded when asked for.
+    """The values of all steps by number, as rows; values that are the same in every step are expanded on demand.
 
     Args:
         unchanging: The values of one step by number, where they are the same in every step.
-        fixed: The numbers of values that are no rows.
+        fixed: The numbers of values that are not rows.
         steps: Number of steps.
     """
 
@@ -254,7 +254,7 @@ class _Rows(dict[int, Any]):
 
 
 def value_of(values: Mapping[int, Any], net: nn.Module, value: Value) -> Any:
-    """Return what an argument of a step stands for, given the values so far by number."""
+    """Return the value of an argument of a step, given the values so far by number."""
     if isinstance(value, Place):
         return values[value.number]
     if isinstance(value, Named):
@@ -292,9 +292,9 @@ class Pass:
 
     Args:
         modules: The modules of the net, by path.
-        folding: How the rows that a layer sees are made of these steps.
-        layout: What convolutions are given, where that is to be chosen.
-        products: How linear layers and convolutions were computed, by path; filled as they are.
+        folding: The order of the rows that a layer sees.
+        layout: The layout of the input of convolutions, if it is to be chosen.
+        products: How linear layers and convolutions were computed, by path; filled during the run.
     """
 
     modules: dict[str, nn.Module]
@@ -305,7 +305,7 @@ class Pass:
 
 @dataclass(frozen=True)
 class Function:
-    """A function called as in one step."""
+    """A function that is called as in one step."""
 
     func: Callable[..., Any]
 
@@ -314,14 +314,14 @@ class Function:
 
 
 class Product(Function):
-    """``linear``, by what is registered for it."""
+    """The function ``linear``, by a registered implementation."""
 
     def __call__(self, run: Pass, path: str, *args: Any, **kwargs: Any) -> Any:
         out, run.products[path] = linear(*args, **kwargs)
         return out
 
 
-_LINEAR = Product(F.linear)  # made once, as the compiler of torch 2.10 cannot make one
+_LINEAR = Product(F.linear)  # made once here, as the compiler of torch 2.10 cannot make one
 
 
 @dataclass(frozen=True)
@@ -350,7 +350,7 @@ _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTra
 
 
 class Neuron(Whole):
-    """A neuron, or another module that keeps something, over its whole sequence."""
+    """A neuron, or another module with a state, over its whole sequence."""
 
     def __call__(self, run: Pass, path: str, x: Tensor) -> Any:
         module: Any = run.modules[path]
@@ -358,7 +358,7 @@ class Neuron(Whole):
 
 
 def in_order(net: nn.Module, modules: Sequence[tuple[str, nn.Module]]) -> Plan:
-    """Return the plan of a net that calls modules, given by path, one after the other, each with what the last gave."""
+    """Return the plan of a net that calls modules, given by path, in order, each with the output of the last."""
     steps = []
     for number, (path, module) in enumerate(modules):
         compute = Neuron() if isinstance(module, Temporal) else Layer()
@@ -370,7 +370,7 @@ HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_p
 
 
 def hooked(net: nn.Module) -> str | None:
-    """Return which module of a net has a hook, which would see all steps at once; None if there is none."""
+    """Return the module with a hook, which would see all steps at once, or None if there is none."""
     watch = current()
     told = () if watch is None else watch.hooks
     for path, module in net.named_modules():
@@ -383,12 +383,12 @@ def hooked(net: nn.Module) -> str | None:
 
 
 def modes(net: nn.Module) -> tuple[bool, ...]:
-    """Return which modules of a net are training, in order."""
+    """Return the training mode of each module of a net, in order."""
     return tuple(module.training for module in net.modules())
 
 
 def memory_of(tensor: Any) -> int:
-    """Return where the memory begins that a tensor is a part of; 0 where it has none that could be compared."""
+    """Return the address of the memory to which a tensor belongs; 0 if it has none that could be compared."""
     if type(tensor) not in (Tensor, nn.Parameter, nn.Buffer) or tensor.layout != torch.strided:
         return 0
     if torch._C._functorch.is_functorch_wrapped_tensor(tensor):

@@ -1,4 +1,4 @@
-"""Whether code drew random numbers from the generators of the process."""
+"""A check if code drew random numbers from the generators of the process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 
 class RandomStates:
-    """The states of torch's, Python's and, where they are in use, CUDA's and NumPy's global generators.
+    """The states of torch's, Python's and, if they are in use, CUDA's and NumPy's global generators.
 
     Example:
         >>> before = RandomStates()
@@ -36,14 +36,14 @@ class RandomStates:
         self._numpy = _numpy_state()
 
     def moved(self) -> bool:
-        """Return True if a number was drawn since."""
+        """Return True if a number has been drawn since."""
         now = RandomStates()
         tensors = zip([self._torch, *self._cuda], [now._torch, *now._cuda], strict=False)
         alike = all(a.equal(b) for a, b in tensors) and self._python == now._python
         return not alike or self._numpy != now._numpy
 
     def restore(self) -> None:
-        """Put the generators back, as if nothing had been drawn."""
+        """Reset the generators, as if nothing had been drawn."""
         torch.set_rng_state(self._torch)
         if self._cuda:
             torch.cuda.set_rng_state_all(self._cuda)
@@ -66,6 +66,6 @@ def _numpy_state() -> Any:
     if numpy is None:
         return None
     state = numpy.random.get_state(legacy=False)
-    # bytes compare as a whole, arrays do not
+    # bytes can be compared as a whole, arrays cannot
     state["state"]["key"] = state["state"]["key"].tobytes()
     return state

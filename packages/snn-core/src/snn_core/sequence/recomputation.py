@@ -1,4 +1,4 @@
-"""Segments of a sequence that are run again: from what they began with, leaving no trace in the net."""
+"""Segments of a sequence that run again in the backward pass, from the same beginning, with no trace in the net."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from snn_core.sequence.surroundings import Surroundings, version_of
 
 
 class Recomputation:
-    """Runs a net over one segment of a sequence after the other, and each of them again in the backward pass.
+    """A runner of a net over successive segments of a sequence, which runs each of them again in the backward pass.
 
     Both passes over a segment start from the same input, parameters, states, buffers and random numbers, with the same
-    attributes of all modules, such as options of neurons and modes. The second one leaves all that as it found it, so
+    attributes of all modules, such as options of neurons and modes. The second pass restores all of them afterwards, so
     that running statistics are updated once.
 
     Args:
-        run: ``run(net, xs, folding)`` gives the output for a segment.
+        run: ``run(net, xs, folding)`` returns the output for a segment.
         net: The net.
-        own_code: Whether that calls the code of the net, which may change more than what neurons keep.
+        own_code: True if that calls the net's own code, which may change more than the states of neurons.
     """
 
     def __init__(
@@ -42,14 +42,14 @@ class Recomputation:
 
         Args:
             xs: Input ``[steps, batch, ...]``.
-            folding: Which samples run in each of the steps.
+            folding: The samples that run in each step.
 
         Returns:
-            What ``run`` returns.
+            The result of ``run``.
 
         Raises:
             RuntimeError: In the backward pass, if the input or a parameter has been changed in place since.
-            ValueError: If the net changes something that cannot be put back.
+            ValueError: If the net changes something that cannot be restored.
 
         Example:
             >>> import torch
@@ -68,7 +68,7 @@ class Recomputation:
             if again and self._versions(original) != versions:
                 raise RuntimeError(
                     "unroll(chunk=...): the input or a parameter of the net has been changed in place since the "
-                    "forward pass, from which the backward pass computes a chunk anew; call backward() before "
+                    "forward pass, from which the backward pass computes a chunk again; call backward() before "
                     "optimizer.step()"
                 )
             with in_turn(modules), before.as_it_was() if again else nullcontext():
@@ -92,15 +92,15 @@ _OF_EVERY_MODULE = frozenset(vars(nn.Module()))
 
 
 class Snapshot:
-    """What a run of a net may change, as it is now: attributes and buffers of its modules, and random generators.
+    """A snapshot of all that a run of a net may change: attributes and buffers of modules, and random generators.
 
-    Tensors inside an autograd graph are the same later; everything else is copied. What neurons keep is not among it.
+    Tensors inside an autograd graph stay the same; everything else is copied. The states of neurons are not included.
 
     Args:
         net: The net.
-        own_code: Whether code of the net's own runs. Else attributes are not copied, and random generators not looked
-            at, as nothing changes those.
-        last: An earlier one, whose copies serve for buffers that have not changed since.
+        own_code: True if code of the net's own runs. If not, attributes are not copied and random generators are not
+            checked, as nothing changes them.
+        last: An earlier snapshot, whose copies are used again for buffers that have not changed since.
 
     Example:
         >>> net = nn.Module()
@@ -126,15 +126,15 @@ class Snapshot:
         self._copied: dict[int, tuple[Tensor, int, Tensor]] = {}  # buffers, their versions and copies
         for buffer in net.buffers():
             copied = None if last is None or own_code else last._copied.get(id(buffer))
-            if copied is None or copied[1] != version_of(buffer):  # one that is changed as its data counts no change
+            if copied is None or copied[1] != version_of(buffer):  # a change through .data does not count
                 copied = buffer, version_of(buffer), buffer.clone()
             self._copied[id(buffer)] = copied
 
     def must_be_all(self) -> None:
-        """Refuse what has changed since and cannot be put back.
+        """Refuse any change since the snapshot that cannot be restored.
 
         Raises:
-            ValueError: If there is such a thing.
+            ValueError: If there is one.
         """
         if self._surroundings is None:
             return
@@ -142,12 +142,12 @@ class Snapshot:
         if changed:
             raise ValueError(
                 f"unroll: chunk= runs a part of the sequence again in the backward pass, but the forward of "
-                f"{type(self._net).__name__} {changed}, which cannot be put back; keep it in the net, or pass no chunk"
+                f"{type(self._net).__name__} {changed}, which cannot be restored; keep it in the net, or pass no chunk"
             )
 
     @contextmanager
     def as_it_was(self) -> Iterator[None]:
-        """Put everything back, as long as it lasts; what changes meanwhile changes for that long."""
+        """Restore everything within a block; changes made inside the block last as long as it."""
         now = [(module, dict(vars(module)), dict(module._buffers)) for module in self._modules]
         numbers = RandomStates()
         try:
@@ -169,7 +169,7 @@ class Snapshot:
                 numbers.restore()
 
     def _copies(self, attributes: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Return copies of the attributes of all modules, if code of the net's own may change them."""
+        """Return copies of the attributes of all modules, if the net's own code may change them."""
         if self._surroundings is None:
             return attributes
         tensors = [tensor for _, tensor in self._surroundings.tensors() if tensor.requires_grad]
@@ -181,13 +181,13 @@ class Snapshot:
             for name in values.keys() - _OF_EVERY_MODULE:
                 try:
                     values[name] = copy.deepcopy(values[name], memo)
-                except Exception:  # whatever an object of a user's raises that cannot be copied
+                except Exception:  # a user's object that cannot be copied may raise anything
                     self._lost = f"changes the attribute {name!r} while it runs"
         return copies
 
 
 def _attributes(module: nn.Module) -> dict[str, Any]:
-    """Return the attributes of a module, but for what it keeps, which would hold an autograd graph in memory."""
+    """Return the attributes of a module without its kept state, which would keep an autograd graph in memory."""
     return {**vars(module), **({"_kept": None} if isinstance(module, Temporal) else {})}
 
 

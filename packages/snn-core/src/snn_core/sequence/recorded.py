@@ -1,4 +1,4 @@
-"""A net with code of its own: its first steps are recorded, and the rest is run by the record once that is believed."""
+"""A net with code of its own: its first steps are recorded, and the rest runs by the record once it is confirmed."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from snn_core.sequence.recorder import Record
 from snn_core.sequence.schedule import Schedule, described
 from snn_core.sequence.surroundings import copied
 
-FEW = 3  # steps, which are as fast one by one
-_CHECKED = 2  # steps that are recorded and compared before a plan is believed
-_MOST = 16  # plans that are believed of a net, so that one that changes at every call shall not fill memory
+FEW = 3  # steps, which are as fast one after another
+_CHECKED = 2  # steps that are recorded and compared before a plan is trusted
+_MOST = 16  # trusted plans of a net, so that a net that changes at every call does not fill the memory
 
 _BELIEVED: weakref.WeakKeyDictionary[nn.Module, dict[Any, Plan]] = weakref.WeakKeyDictionary()
 
@@ -32,21 +32,21 @@ _BELIEVED: weakref.WeakKeyDictionary[nn.Module, dict[Any, Plan]] = weakref.WeakK
 def recorded(
     net: nn.Module, loop: Loop, folding: Folding, trusts: bool = False, describes: bool = False
 ) -> tuple[Plan | None, str, Record]:
-    """Run the first steps of a loop, and find out whether all of them can be run by what they call.
+    """Run the first steps of a loop, and find out if all steps can be run by what they call.
 
-    The first step is recorded. Where a net has been run by the same record before, in the same modes, that is all;
-    where it has not, the second step must call the same, and the calls over both steps at once must give what they
-    gave one by one.
+    The first step is recorded. If the net has been run by an equal record before, in the same modes, that is enough. If
+    not, the second step must make the same calls, and the calls over both steps at once must give what they gave step
+    by step.
 
     Args:
         net: The net, at the state that the sequence begins with.
-        loop: Its loop, at the beginning. Where there is a plan, what it has run is not needed.
-        folding: Which samples run in each step.
-        trusts: Take functions that are not known for such that act on each sample alone.
-        describes: Find out which module calls each function.
+        loop: Its loop, at the beginning. If there is a plan, the outputs of the loop are not needed.
+        folding: The samples that run in each step.
+        trusts: True to assume that unknown functions act on each sample alone.
+        describes: True to find out which module calls each function.
 
     Returns:
-        The plan and the first step's record. Without a plan the reason why not, and the loop is to go on.
+        The plan and the record of the first step. Without a plan, also the reason; the loop must then go on.
     """
     start = {module: module._kept for module in temporal(net)}
     records: list[Record] = []
@@ -68,7 +68,7 @@ def recorded(
             continue
         if plan is None:
             if records[0].key() != record.key():
-                return None, "forward does something else in the second step than in the first", record
+                return None, "forward does something different in the second step", record
             plan = record.plan()
             wrong = _difference(plan, net, records, start, folding)
             if wrong:
@@ -90,7 +90,7 @@ def schedule_of(plan: Plan, net: nn.Module, record: Record, steps: int, describe
         net: The net.
         record: The record of its first step.
         steps: Number of time steps.
-        describe: List the calls and how each will run.
+        describe: True to list the calls and how each will run.
     """
     layers = described(record.steps, net, record.inputs(), steps) if describe else ()
     reason = f"asserted by schedule='layers' ({record.trusted})" if record.trusted else LAYERS
@@ -99,11 +99,11 @@ def schedule_of(plan: Plan, net: nn.Module, record: Record, steps: int, describe
 
 
 def recorded_ahead(net: nn.Module, xs: Tensor) -> Schedule:
-    """Find out how a net with code of its own will run, on a copy of it.
+    """Find out how a net with code of its own will run, on a copy of the net.
 
     Args:
         net: The net, which stays as it is, as do random generators.
-        xs: Its input ``[T, batch, ...]``, of which the first steps are run.
+        xs: Its input ``[T, batch, ...]``, whose first steps are run.
 
     Returns:
         The schedule.
@@ -121,7 +121,7 @@ def recorded_ahead(net: nn.Module, xs: Tensor) -> Schedule:
 
 
 def _difference(plan: Plan, net: nn.Module, records: list[Record], start: dict[Any, Any], folding: Folding) -> str:
-    """Compare each call over several steps at once with what it gave in each, from what it was given there."""
+    """Compare each call over several steps at once with its results in the single steps, on the same arguments."""
     first = records[0].values[0]
     if not fits(first) or first.is_meta:
         return ""  # there are no values to compare
@@ -129,12 +129,12 @@ def _difference(plan: Plan, net: nn.Module, records: list[Record], start: dict[A
     with RandomStates(), torch.no_grad():
         for step in plan.steps:
             if step.of_step and not _same(step, run, net, records, start):
-                return f"'{step.kind}' gives something else for several steps at once than for one after the other"
+                return f"'{step.kind}' gives something different for several steps at once than for one after another"
     return ""
 
 
 class _Together(dict[int, Any]):
-    """The values of several records by number, each step's behind the other's."""
+    """The values of several records by number, with the rows of the steps one after another."""
 
     def __init__(self, records: list[Record]) -> None:
         super().__init__()
@@ -167,7 +167,7 @@ def _same(step: Step, run: Pass, net: nn.Module, records: list[Record], start: d
 def _agree(step: Step, out: Any, records: list[Record]) -> bool:
     outs = tree_leaves(out) if step.several else (out,)
     if getattr(step.compute, "func", None) is Tensor.new_empty:
-        return True  # of any values
+        return True  # for any values
     wanted = map(_Together(records).__missing__, step.places)
     return all(map(_close, outs, wanted))
 

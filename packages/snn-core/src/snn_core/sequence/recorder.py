@@ -1,4 +1,4 @@
-"""A step of a net as it runs, on real tensors: what it calls, and whether all steps can be run by that."""
+"""A record of a step of a net, on real tensors: what it calls, and if all steps can be run by these calls."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ from snn_core.sequence.watching import Watch
 
 
 def _getters(*names: str) -> list[Any]:
-    """Return what a function mode sees when attributes of tensors are read."""
+    """Return the functions that a function mode sees when these attributes of tensors are read."""
     return [getattr(Tensor, name).__get__ for name in names]
 
 
 _SIZES = {Tensor.size, Tensor.__len__, Tensor.numel, Tensor.nelement, *_getters("shape")}
-# what is told of a tensor and does not depend on its values
+# attributes of a tensor that do not depend on its values
 _TOLD = {
     *(Tensor.dim, Tensor.ndimension, Tensor.is_floating_point, Tensor.is_complex, Tensor.element_size),
     *(Tensor.is_contiguous, Tensor.get_device, torch.is_floating_point, torch.is_complex),
@@ -50,16 +50,16 @@ _TOLD = {
 
 
 class Record(Watch, TorchFunctionMode):
-    """Records what a net calls in one step.
+    """A recorder of the calls of a net in one step.
 
-    It is of this thread alone, and changes nothing: the step runs as it is written. ``reason`` says why not all steps
-    can be run by the record; it is empty where they can.
+    It acts on this thread only and changes nothing: the step runs as it is written. ``reason`` says why the record
+    cannot run all steps; it is empty if it can.
 
     Args:
         net: The net.
         x: The input of the step, ``[batch, ...]``.
-        trusts: Take a function that is not known for one that acts on each sample alone.
-        describes: Find out which module calls each function, which takes longer.
+        trusts: True to assume that an unknown function acts on each sample alone.
+        describes: True to find out which module calls each function, which takes longer.
     """
 
     records = True
@@ -68,9 +68,9 @@ class Record(Watch, TorchFunctionMode):
         Watch.__init__(self, net)
         TorchFunctionMode.__init__(self)
         self.reason: str = ""
-        self.trusted: str = ""  # the first function that was taken for one that acts on each sample alone
+        self.trusted: str = ""  # the first function that was assumed to act on each sample alone
         self.steps: list[Step] = []
-        self.values: list[Any] = []  # by number; held, so that no other tensor is taken for one of them
+        self.values: list[Any] = []  # by number; kept alive, so that no other tensor is mistaken for one of them
         self.outputs: Any = None
         self.rows: int = len(x)
         self._net = net
@@ -81,11 +81,11 @@ class Record(Watch, TorchFunctionMode):
         self._places: dict[int, int] = {}  # of tensors, by their identity
         self._of_step: list[bool] = []
         self._grad_fns: list[Any] = []
-        self._own: list[bool] = []  # whether nobody but this step has a tensor, so that it may be overwritten
-        self._unknown: dict[int, Tensor] = {}  # values that make no row of each sample
+        self._own: list[bool] = []  # True if only this step has the tensor, so that it may be overwritten
+        self._unknown: dict[int, Tensor] = {}  # values that do not have one row per sample
         self._called: set[Any] = set()
         self._random = ""
-        self._sizes: list[Rows] = []  # which the code was told
+        self._sizes: list[Rows] = []  # numbers of samples that the code has read
         self._surroundings = Surroundings(net)
         named = [*net.named_parameters(remove_duplicate=False), *net.named_buffers(remove_duplicate=False)]
         self._named = {id(tensor): (path, tensor) for path, tensor in reversed(named)}
@@ -93,16 +93,16 @@ class Record(Watch, TorchFunctionMode):
 
     @contextmanager
     def recording(self) -> Iterator[None]:
-        """Record what is called, as long as it lasts."""
+        """Record the calls within a block."""
         with self.watching(), self:
             yield
 
     def finish(self, outputs: list[Any], spec: Any) -> None:
-        """Take what the net returned, once the step is over.
+        """Take the outputs of the net, when the step is over.
 
         Args:
-            outputs: Its leaves, in a list that alone holds them.
-            spec: How they are put together.
+            outputs: Its leaves, in a list that is their only reference.
+            spec: The structure of the outputs.
         """
         changed = self._surroundings.change()
         if changed.startswith("draws"):
@@ -114,27 +114,27 @@ class Record(Watch, TorchFunctionMode):
             self.outputs = self._tried(tree_unflatten, map(self._output, outputs), spec)
 
     def plan(self) -> Plan:
-        """Return the plan that runs all steps as this one was."""
+        """Return the plan that runs all steps like this one."""
         return Plan(self.steps, self.outputs, self._net)
 
     def may_count(self) -> bool:
-        """Return True if what was recorded may hold for this number of samples alone, of which the code was told.
+        """Return True if the record may hold only for this number of samples, because the code has read it.
 
-        What is not written in Python reads a number without a trace, such as ``str``, ``range`` or ``len``.
+        Code that is not written in Python, such as ``str``, ``range`` or ``len``, reads a number without a trace.
         """
         return not self.asserted and not all(size.used for size in self._sizes)
 
     def is_of_step(self, number: int) -> bool:
-        """Return True for a value that is computed anew in every step."""
+        """Return True for a value that is computed again in every step."""
         return self._of_step[number]
 
     def inputs(self) -> list[Tensor | None]:
-        """Return what each call was given."""
+        """Return the input of each call."""
         firsts = (next((v for v in s.args if isinstance(v, Place)), None) for s in self.steps)
         return [None if place is None else self.values[place.number] for place in firsts]
 
     def key(self) -> Any:
-        """Return what was recorded, to be compared with another record."""
+        """Return a key by which the record can be compared with another."""
         steps = [
             (s.compute, isinstance(s.compute, Whole) and s.path, frozen(s.args), frozen(s.kwargs), s.places, s.grad)
             for s in self.steps
@@ -169,7 +169,7 @@ class Record(Watch, TorchFunctionMode):
         self._inside += 1
         top = _get_current_function_mode_stack()[-1] is self
         if top:
-            self.__exit__(None, None, None)  # which every function of the neuron would pass
+            self.__exit__(None, None, None)  # or every function of the neuron would pass through it
         try:
             return self._called_once(module, forward, args, kwargs)
         finally:
@@ -233,7 +233,7 @@ class Record(Watch, TorchFunctionMode):
     def _record(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any, overwriting: Any) -> None:
         name = name_of(func)
         if name == "_set_grad_enabled":
-            return  # which each step says for itself
+            return  # each step sets its own
         if overwriting is not None:
             self._grad_fns[self._places[id(args[0])]] = args[0].grad_fn
             if kwargs.get("inplace"):
@@ -261,16 +261,16 @@ class Record(Watch, TorchFunctionMode):
         else:
             compute = Function(func)
         if overwriting is None and isinstance(out, Tensor) and id(out) in self._places:
-            return  # the very tensor that it was given
+            return  # it returns its argument itself
         several = not isinstance(out, Tensor)
         outs = tuple(out) if isinstance(out, tuple | list) else (out,)
         if not all(isinstance(tensor, Tensor) for tensor in outs):
             raise NotSampleWise(f"'{name}' is not known to act on each sample alone")
         if is_of_step and not all(tensor.dim() and len(tensor) == self.rows for tensor in outs):
-            if self.asserted:  # it may be there to be read
+            if self.asserted:  # it may only be there to be read
                 self._unknown.update((id(tensor), tensor) for tensor in outs)
                 return
-            raise NotSampleWise(f"'{name}' makes no row of each sample")
+            raise NotSampleWise(f"'{name}' does not return one row per sample")
         encoded, named = self._encoded(args), {key: self._encoded(value) for key, value in kwargs.items()}
         places = tuple(self._add(tensor, of_step=is_of_step, own=True) for tensor in outs)
         owners = (v.path.rpartition(".")[0] for v in (*encoded, *named.values()) if isinstance(v, Named))
@@ -292,7 +292,7 @@ class Record(Watch, TorchFunctionMode):
         return None if grad == self._with_grad else grad
 
     def _overwriting(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Return what computes the same as a function that overwrites a tensor, which must be of this step alone."""
+        """Return the function that computes the same without overwriting a tensor, which must be of this step alone."""
         function = in_place_of(func, kwargs)
         if function is None:
             return None
@@ -306,11 +306,11 @@ class Record(Watch, TorchFunctionMode):
         others = sum(memory_of(value) == memory for value in self.values)
         if number is None or not self._own[number] or not memory or others > 1 or self._mode() is not None:
             raise NotSampleWise(f"'{name_of(func)}' overwrites a tensor")
-        self.values[number] = tensor.detach().clone()  # as it was; the tensor goes on under another number
+        self.values[number] = tensor.detach().clone()  # as it was; the tensor itself gets another number
         return function
 
     def _input(self, module: Any, x: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Place:
-        """Return what a neuron is called with, which must be the output of a layer."""
+        """Return the input of a neuron, which must be the output of a layer."""
         if module not in self.paths:
             raise NotSampleWise(f"forward calls a {type(module).__name__} that is not registered in the net")
         name = self.name(module)
@@ -319,7 +319,7 @@ class Record(Watch, TorchFunctionMode):
         if isinstance(module, SpikingNeuron) and not (module.init_hidden or isinstance(module, WholeSequence)):
             raise NotSampleWise(f"{name} has init_hidden=False")
         if len(args) + len(kwargs) != 1 or not self._is_of_step(x):
-            raise NotSampleWise(f"{name} is called with something else than the one output of a layer")
+            raise NotSampleWise(f"{name} is called with something other than the single output of a layer")
         return self._place(x)
 
     def _is_of_step(self, value: Any) -> bool:
@@ -351,7 +351,7 @@ class Record(Watch, TorchFunctionMode):
                 return Held(value)
             raise NotSampleWise("forward takes a tensor that is neither the net's nor computed by torch's functions")
         if isinstance(value, Rows):
-            return "rows"  # of which what computes the call makes nothing
+            return "rows"  # which the computation of the call does not use
         if isinstance(value, torch.Size):
             return tuple(map(self._encoded, value))
         if isinstance(value, list | tuple):
@@ -366,15 +366,15 @@ class Record(Watch, TorchFunctionMode):
         return self._place(leaf)
 
     def leaks(self, outputs: list[Any]) -> bool:
-        """Return True if somebody keeps a tensor of the step, who would miss those of the others.
+        """Return True if anybody keeps a tensor of the step, and would miss those of the other steps.
 
         Args:
-            outputs: The leaves of what the net returned, in a list that alone holds them.
+            outputs: The leaves of the net's outputs, in a list that is their only reference.
         """
         values = tuple(islice(self.values, 1, None))
         kept = [module._kept for module in self._called]
         ours = {id(holder) for holder in (self.values, values, outputs, *kept)}
-        holders = gc.get_referrers(*values)  # at once, as each call looks at all that there is
+        holders = gc.get_referrers(*values)  # all at once, as each call looks at every object
         return any(id(holder) not in ours and not isinstance(holder, types.FrameType) for holder in holders)
 
 

@@ -1,4 +1,4 @@
-"""How a net runs over a sequence, and why, as users read it."""
+"""The schedule of a net over a sequence, and the reasons for it, in a form for users."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from snn_core.sequence.random_states import RandomStates
 
 @dataclass(frozen=True)
 class Layer:
-    """One node of a net that runs layer by layer: where it is, what it is, and how it runs."""
+    """One node of a net that runs layer by layer: its path, its kind, and how it runs."""
 
     path: str
     kind: str
@@ -33,11 +33,11 @@ class Layer:
 
 @dataclass(frozen=True)
 class Schedule:
-    """How a net is run over a sequence: ``kind`` is ``"layers"`` or ``"steps"``, ``reason`` says why.
+    """The way in which a net runs over a sequence: ``kind`` is ``"layers"`` or ``"steps"``, ``reason`` says why.
 
-    With ``blocks`` the layers see as many steps at a time as are fast together, in place of all. ``memory`` is how the
-    sequence was cut to fit into a budget, if one was given. ``modes`` are those of the net's modules for which it was
-    proved; None where it was not. ``plan`` is what runs it.
+    With ``blocks`` the layers see as many steps at a time as are fast together, not all of them. ``memory`` tells how
+    the sequence was cut to fit into a budget, if there is one. ``modes`` are the modes of the net's modules for which
+    it was proved, or None. ``plan`` is the plan that runs it.
     """
 
     kind: str
@@ -69,7 +69,7 @@ class Schedule:
 
         Args:
             how: How its linear layers and convolutions were computed, by path.
-            once: The paths of what was computed in one step, as its input was the same in all.
+            once: The paths of what was computed in one step only, as its input was the same in all steps.
 
         Example:
             >>> planned = Schedule("layers", "asserted", (Layer("fc", "Linear", "all steps at once"),))
@@ -98,12 +98,12 @@ class Schedule:
 
 
 def described(calls: Iterable[Step], net: nn.Module, inputs: list[Tensor | None], steps: int) -> tuple[Layer, ...]:
-    """Return what a plan calls, and how each call will run.
+    """Return the calls of a plan, and how each call will run.
 
     Args:
         calls: The steps of the plan.
         net: The net.
-        inputs: One step's input ``[batch, ...]`` of each call; None behind one that fails.
+        inputs: One step's input ``[batch, ...]`` of each call; None after one that fails.
         steps: Number of time steps.
 
     Returns:
@@ -114,7 +114,7 @@ def described(calls: Iterable[Step], net: nn.Module, inputs: list[Tensor | None]
     for step, x in zip(calls, inputs, strict=True):
         module = modules[step.path]
         if type(module).__name__ != step.kind:
-            continue  # a function that the net's own code calls
+            continue  # it is a function that the net's own code calls
         whole = isinstance(step.compute, Whole)
         row = Layer(step.path, step.kind, _how(module, x, steps) if whole or x is not None else "all steps at once")
         if not rows or (rows[-1].path, rows[-1].kind) != (row.path, row.kind):
@@ -123,7 +123,7 @@ def described(calls: Iterable[Step], net: nn.Module, inputs: list[Tensor | None]
 
 
 def _how(module: nn.Module, x: Tensor | None, steps: int) -> str:
-    """Say how a module runs so many steps of such an input ``[batch, ...]``."""
+    """Return how a module runs a number of steps of such an input ``[batch, ...]``."""
     if x is None:
         return "not reached by this input"
     window: Any = getattr(module, "kernel_truncation_steps", None) or steps
@@ -135,7 +135,7 @@ def _how(module: nn.Module, x: Tensor | None, steps: int) -> str:
         choice = kernels.choose(module, driven.expand(steps, *driven.shape))
         return f"{choice.name} ({choice.reason})"
     if isinstance(module, BatchNormTT1d | BatchNormTT2d):
-        return "one step after the other, each with its own entry"
+        return "one step after another, each with its own entry"
     if isinstance(module, nn.Linear):
         return layers.expected(x.device.type)
     if isinstance(module, nn.Conv2d):
@@ -144,19 +144,19 @@ def _how(module: nn.Module, x: Tensor | None, steps: int) -> str:
 
 
 def inputs_of_chain(chain: list[tuple[str, nn.Module]], xs: Tensor) -> list[Tensor | None]:
-    """Return what each module of a chain is called with in one step of zeros.
+    """Return the input of each module of a chain in one step of zeros.
 
-    Nothing is kept of the step, and no random number is used up.
+    The step leaves no state behind and uses up no random numbers.
 
     Args:
         chain: The modules by path, in order.
-        xs: Input ``[T, batch, ...]``, of which shape and dtype count.
+        xs: Input ``[T, batch, ...]``, of which only shape and dtype matter.
 
     Returns:
-        One step's input ``[batch, ...]`` of each; None behind a module that fails.
+        One step's input ``[batch, ...]`` of each; None after a module that fails.
 
     Raises:
-        RuntimeError: Inside of what ``torch.compile`` compiles.
+        RuntimeError: Inside code that ``torch.compile`` compiles.
 
     Example:
         >>> [x.shape for x in inputs_of_chain([("0", nn.Linear(3, 2)), ("1", nn.ReLU())], torch.zeros(5, 4, 3))]

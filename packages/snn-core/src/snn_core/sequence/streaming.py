@@ -1,4 +1,4 @@
-"""A net that is fed one time step after the other as they come, in constant memory."""
+"""A net that is fed one time step after another as they arrive, in constant memory."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ from snn_core.sequence.watching import Watch
 
 
 def stream(net: nn.Module) -> Stream:
-    """Run a net one time step at a time, as the input comes.
+    """Run a net one time step at a time, as the input arrives.
 
-    Gives what a loop over ``net(xs[t])`` from rest gives, without a graph and in memory that does not grow. The state
-    is the stream's: several streams may run through one net at once, and what the net itself keeps stays as it is.
+    The outputs are those of a loop over ``net(xs[t])`` from rest, without a graph and in memory that does not grow. The
+    state belongs to the stream: several streams may run through one net at once, and the states kept in the net itself
+    do not change.
 
     Args:
         net: A net called with one step's input; its neurons keep their state (``init_hidden=True``).
@@ -35,7 +36,7 @@ def stream(net: nn.Module) -> Stream:
 
     Raises:
         TypeError: If ``net`` is not a module.
-        ValueError: If a module of it takes whole sequences, or is in training mode and would draw random numbers or
+        ValueError: If one of its modules takes whole sequences, or is in training mode and would draw random numbers or
             change its statistics.
 
     Example:
@@ -51,7 +52,7 @@ def stream(net: nn.Module) -> Stream:
 
 
 class Stream:
-    """A net on its way through a sequence; :func:`stream` says what it does.
+    """A net on its way through a sequence; :func:`stream` documents it.
 
     Args:
         net: The net.
@@ -78,11 +79,11 @@ class Stream:
             x: Input of the step, ``[batch, ...]``.
 
         Returns:
-            What ``net(x)`` returns, made in inference mode: ``.clone()`` what autograd is to know.
+            The output of ``net(x)``, made in inference mode; call ``.clone()`` on it for use with autograd.
 
         Raises:
-            TypeError: If ``x`` is no tensor.
-            ValueError: If it has another shape, dtype or device than the step before. The stream is then where it was,
+            TypeError: If ``x`` is not a tensor.
+            ValueError: If its shape, dtype or device differs from the step before. The stream then stays where it was,
                 as after any error.
         """
         if not isinstance(x, Tensor):
@@ -113,30 +114,30 @@ class Stream:
         self._kept, self._takes = dict.fromkeys(self._modules), None
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Return copies of the states by name, such as ``"1.mem"``, of neurons that have seen a step."""
+        """Return copies of the states by name, such as ``"1.mem"``, of all neurons that have run a step."""
         return {name: tensor.clone() for name, tensor in as_tensors(self._kept).items()}
 
     def load_state_dict(self, states: Mapping[str, Tensor]) -> None:
-        """Go on from states that :meth:`state_dict` gave, of a stream through the same net or one like it.
+        """Continue from states that :meth:`state_dict` returned, of a stream through the same net or one like it.
 
         Args:
             states: The states by name.
 
         Raises:
-            ValueError: If a name is unknown or missing; every one is named.
-            TypeError: If one is no tensor.
+            ValueError: If a name is unknown or missing; the message lists every one.
+            TypeError: If one is not a tensor.
         """
         wrong = [name for name, value in states.items() if not isinstance(value, Tensor)]
         if wrong:
-            raise TypeError(f"states are tensors; {', '.join(map(repr, wrong))} is none")
+            raise TypeError(f"states are tensors; {', '.join(map(repr, wrong))} is not")
         self._kept = tree_map_only(Tensor, lambda tensor: tensor.detach().clone(), as_kept(self._net, states))
         self._takes = None
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the states to a file in the format of safetensors, whole or not at all.
+        """Write the states to a file in the format of safetensors, completely or not at all.
 
         Args:
-            path: The file; one of the same name is replaced.
+            path: The file; an existing file is replaced.
 
         Raises:
             OSError: If it cannot be written.
@@ -144,19 +145,19 @@ class Stream:
         sealed(path, "stream", self.state_dict(), {"classes": _names(self._net)})
 
     def load(self, path: str | os.PathLike[str]) -> None:
-        """Go on from where :meth:`save` was called, bit for bit, given a net of the same weights.
+        """Continue from where :meth:`save` was called, bit for bit, given a net with the same weights.
 
         Args:
             path: The file.
 
         Raises:
-            ValueError: If the file is damaged, or of a stream through another net.
+            ValueError: If the file is damaged, or belongs to a stream through another net.
             OSError: If it cannot be read.
         """
         states, manifest = opened(path, "stream")
         if manifest.get("classes") != _names(self._net):
             raise ValueError(
-                f"{path} is of a stream through a net of {manifest.get('classes')!r:.200}, this net is of "
+                f"{path} belongs to a stream through a net of {manifest.get('classes')!r:.200}, this net is of "
                 f"{_names(self._net)}"
             )
         try:
@@ -166,7 +167,7 @@ class Stream:
 
 
 def _names(net: nn.Module) -> dict[str, str]:
-    """Return the classes of what keeps something, without their modules, which differ in a program that is started."""
+    """Return the class names of modules with a state, without Python modules, which differ in the main program."""
     return {path: type_before_parametrizations(m).__name__ for path, m in temporal_by_path(net).items()}
 
 

@@ -1,4 +1,4 @@
-"""What a net's own code may change while it runs a step, besides what its neurons keep."""
+"""The surroundings of a net: everything that its own code may change during a step besides states of neurons."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ _LIBRARIES = (
 
 
 class Surroundings:
-    """A look at everything that the code of a net can reach and change, to be held against a second look.
+    """A record of everything that the code of a net can reach and change, to be compared with a later one.
 
-    These are the attributes of its modules, down into lists, dicts and objects, the global names, closures and defaults
+    It covers the attributes of its modules, down into lists, dicts and objects, the global names, closures and defaults
     of its methods and of the functions that they call, its tensors' counts of changes, and random generators.
 
     Args:
         net: The net.
-        whole: Look at a net too that is made of modules of libraries alone, which change nothing by themselves.
+        whole: Look also at a net made only of library modules, which change nothing by themselves.
 
     Example:
         >>> net = nn.Identity()
@@ -62,10 +62,10 @@ class Surroundings:
         self._look = Look(self._modules)
 
     def change(self, elsewhere: bool = False) -> str:
-        """Say what has changed since: a phrase such as "draws random numbers", or nothing.
+        """Describe a change since: a phrase such as "draws random numbers", or an empty string.
 
         Args:
-            elsewhere: Look only at what is no attribute or buffer of a module, nor a random generator.
+            elsewhere: Ignore attributes and buffers of modules, and random generators.
         """
         names = (self._name(*place) for place in self._changes())
         changed = next((n for n in names if not (elsewhere and n.startswith(("the attribute", "the buffer")))), "")
@@ -74,23 +74,23 @@ class Surroundings:
         return "draws random numbers" if not elsewhere and self._numbers and self._numbers.moved() else ""
 
     def holds(self, tensor: Tensor) -> bool:
-        """Return True if a tensor was there before, where the code of the net can reach it."""
+        """Return True if a tensor existed before, at a place that the code of the net can reach."""
         return self._look.held.get(id(tensor)) is tensor
 
     def tensors(self) -> list[tuple[int, Tensor]]:
-        """Return the tensors that the code of the net can reach, with the identity of each."""
+        """Return the tensors that the code of the net can reach, each with its identity."""
         return [(identity, value) for identity, value in self._look.held.items() if isinstance(value, Tensor)]
 
     def twins(self) -> dict[int, Any]:
-        """Return twins of what ``copy.deepcopy`` does not copy, by identity, as it takes them."""
+        """Return twins of objects that ``copy.deepcopy`` does not copy, by identity, as its memo."""
         return {identity: _twin(value) for identity, value in self._look.held.items() if isinstance(value, count)}
 
     def iterator(self) -> str:
-        """Return the name of the kind of an iterator that cannot be copied and that the code can reach, or nothing."""
+        """Return the kind of an iterator that the code can reach and that cannot be copied, or an empty string."""
         return next((type(value).__name__ for value in self._look.held.values() if _is_source(value)), "")
 
     def _changes(self) -> Iterator[tuple[Any, Any]]:
-        """Return the places at which something else is than was."""
+        """Return the places at which something has changed."""
         before, now = self._look.places, Look(self._modules).places
         nothing = object()
         for owner in {**before, **now} if before != now else ():
@@ -108,14 +108,14 @@ class Surroundings:
 
 
 def copied(net: nn.Module) -> nn.Module:
-    """Return a copy of a net that can be run in its place, and leaves the net and what it holds as they are.
+    """Return a copy of a net that can run in its place without changing the net or anything it holds.
 
     Raises:
-        ValueError: If there is none, with the reason.
+        ValueError: If there is none; the message gives the reason.
     """
     reached = Surroundings(net)
     if reached.iterator():
-        raise ValueError(f"the net holds a {reached.iterator()}, of which a look would take something")
+        raise ValueError(f"the net holds a {reached.iterator()}, which cannot be read without using it up")
     # tensors inside an autograd graph cannot be copied
     detached = {i: t.detach().clone() for i, t in reached.tensors() if not t.is_leaf}
     try:
@@ -127,7 +127,7 @@ def copied(net: nn.Module) -> nn.Module:
 
 
 def unhook(twin: nn.Module) -> nn.Module:
-    """Take the hooks that others put on it off a copy of a net; those of torch that compute weights, as pruning, stay.
+    """Remove hooks from a copy of a net; torch's hooks that compute weights, such as those of pruning, stay.
 
     Args:
         twin: The copy, changed in place.
@@ -154,22 +154,22 @@ def _is_of_torch(hook: Any) -> bool:
 
 
 def must_be_apart(twin: nn.Module, net: nn.Module) -> None:
-    """Refuse a copy of a net with a replaced ``forward`` that is a function made with the net itself, which stays that.
+    """Refuse a copy of a net with a replaced ``forward`` that holds the original net, which it would run instead.
 
     Raises:
-        ValueError: If it has one, with the name of the module.
+        ValueError: If there is one; the message names the module.
     """
     others, own = ({id(part) for part in (*n.modules(), *n.parameters(), *n.buffers())} for n in (net, twin))
     for path, module in twin.named_modules():
         if "forward" in vars(module) and not _held_by(module.forward, {}).keys().isdisjoint(others - own):
             raise ValueError(
                 f"the forward that {path or 'the net'!r} ({type(module).__name__}) was given holds the net itself, and "
-                "would run that in place of the copy"
+                "would run the net instead of the copy"
             )
 
 
 def _held_by(value: Any, held: dict[int, Any]) -> dict[int, Any]:
-    """Return what a function, method or container holds, by identity."""
+    """Return the objects that a function, method or container holds, by identity."""
     if id(value) not in held:
         held[id(value)] = value
         if isinstance(value, types.FunctionType):
@@ -181,16 +181,16 @@ def _held_by(value: Any, held: dict[int, Any]) -> dict[int, Any]:
 
 
 def version_of(tensor: Tensor) -> int:
-    """Return how often a tensor was changed in place, which an inference tensor does not count."""
+    """Return how often a tensor was changed in place; inference tensors do not count that."""
     return -1 if tensor.is_inference() else tensor._version
 
 
 class Look:
-    """What there is at every place that code can reach, by its owner: by name in a module, else by a phrase.
+    """A record of the values at every place that code can reach, by owner: by name in a module, else by a phrase.
 
     Args:
         modules: The modules of a net.
-        kinds: Of parameters and buffers, look at no more than shape, dtype, device and whether they learn.
+        kinds: Of parameters and buffers, compare only shape, dtype, device and ``requires_grad``.
 
     Example:
         >>> layer = nn.Linear(2, 3)
@@ -201,7 +201,7 @@ class Look:
     """
 
     def __init__(self, modules: list[nn.Module], kinds: bool = False) -> None:
-        # what was looked at already; held, so that no other object takes its place
+        # objects seen so far; kept alive, so that no other object takes their identity
         self.held: dict[int, Any] = {id(module): module for module in modules}
         self.places: dict[Any, dict[str, Any]] = {}
         for module in modules:
@@ -219,7 +219,7 @@ class Look:
             self._class(kind)
 
     def digest(self, value: Any) -> Any:
-        """Return what tells a value from another one, and from itself once it was changed."""
+        """Return a digest that distinguishes a value from others, and from itself after a change."""
         kind = type(value)
         if kind in _PLAIN:
             return value
@@ -263,7 +263,7 @@ class Look:
 
 
 def _kind_of(part: Any) -> Any:
-    """Return what a parameter, buffer or submodule is, whatever its values are."""
+    """Return the kind of a parameter, buffer or submodule, whatever its values are."""
     return (part.shape, part.dtype, part.device, part.requires_grad) if isinstance(part, Tensor) else id(part)
 
 
@@ -271,7 +271,7 @@ _NUMBERS = frozenset({int, float, complex})
 _PLAIN = frozenset({type(None), bool, str, bytes, range, type, types.BuiltinFunctionType})
 _PLAIN |= {torch.dtype, torch.device, torch.Size}
 _CACHE = type(functools.cache(len))
-# what is another one where something else is meant, or known by its name
+# objects that are replaced rather than changed, or known by their name
 _CLOSED = (type, types.ModuleType, types.CodeType, types.FrameType, types.MappingProxyType, weakref.ref)
 
 _TELLS: dict[type, Callable[[Any], Any]] = {
@@ -285,7 +285,7 @@ _TELLS: dict[type, Callable[[Any], Any]] = {
 
 
 def _told(value: Any) -> Any:
-    """Return what a value says of itself, besides what it refers to; what equals nothing if it may hold more."""
+    """Return a value's own content, besides the objects that it refers to; unequal to anything if there may be more."""
     if type(value) in (dict, list, tuple):
         return None
     with suppress(TypeError, ValueError, NotImplementedError):
@@ -303,7 +303,7 @@ def _told(value: Any) -> Any:
 
 
 def _parts(value: Any) -> list[Any]:
-    """Return what a value refers to, whatever kind of object it is."""
+    """Return the objects that a value refers to, for any kind of object."""
     if isinstance(value, threading.local):
         return [vars(value)]
     if isinstance(value, ContextVar):
@@ -317,7 +317,7 @@ def _parts(value: Any) -> list[Any]:
 
 
 def _attributes(value: Any) -> Any:
-    """Return the attributes of an object, if it has any, without a call of its own ``__getattr__``."""
+    """Return the attributes of an object, if it has any, without calling its own ``__getattr__``."""
     with suppress(AttributeError):
         return object.__getattribute__(value, "__dict__")
     return None
@@ -328,7 +328,7 @@ def _is_of_numpy(value: Any) -> bool:
 
 
 def _is_source(value: Any) -> bool:
-    """Return True for what gives one value after the other, and neither is copied nor tells where it is."""
+    """Return True for an iterator that can be neither copied nor asked for its position."""
     kind = type(value)
     if kind is count or hasattr(kind, "__length_hint__") or _attributes(value) is not None:
         return False
@@ -337,7 +337,7 @@ def _is_source(value: Any) -> bool:
 
 
 def _twin(value: count[Any]) -> Any:
-    numbers = repr(value)[len("count(") : -1].split(", ")  # which alone tells where it is without moving it
+    numbers = repr(value)[len("count(") : -1].split(", ")  # only its repr tells the position without moving it
     return count(*(int(n) if n.lstrip("-").isdigit() else float(n) for n in numbers))
 
 
@@ -350,5 +350,5 @@ def _names(code: types.CodeType) -> Iterator[str]:
 
 @functools.cache
 def _is_library(module: str) -> bool:
-    """Return True for torch and the like, whose code changes nothing but what is looked at elsewhere."""
+    """Return True for torch and the like, whose code changes only what is checked elsewhere."""
     return module.partition(".")[0] in _LIBRARIES

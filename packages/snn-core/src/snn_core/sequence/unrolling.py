@@ -40,43 +40,44 @@ def unroll(
 ) -> Any:
     """Run a net written for one time step over a sequence.
 
-    Gives what ``utils.reset(net)`` and a loop over ``net(xs[t])`` give, every output stacked on axis 0, and leaves the
-    net in the state that the loop would have left. Where that is the same, the net runs layer by layer: every layer
-    sees all steps at once, and every neuron runs its whole sequence. A (nested) ``nn.Sequential`` of known layers tells
-    by itself. Of any other net the first step, run as it is written, is recorded: what the record calls is compared
-    with what it gave in two steps, and then runs them all. A record that tells too little leaves the rest to the loop.
-    What does not depend on time is computed once: where ``xs`` is one step's input that is expanded, as
-    ``x.expand(T, *x.shape)``, the layers before the first neuron run on one step.
+    The result is that of ``utils.reset(net)`` and a loop over ``net(xs[t])``, with every output stacked on axis 0, and
+    the net is left in the state in which the loop would leave it. If that gives the same result, the net runs layer by
+    layer: every layer sees all steps at once, and every neuron runs its whole sequence. For a (nested)
+    ``nn.Sequential`` of known layers, this follows from its structure. The first step of any other net runs as it is
+    written and is recorded: the recorded calls are compared with the outputs of two steps, and then run all steps. If
+    the record is not sufficient, the loop runs the rest. Whatever does not depend on time is computed once: if ``xs``
+    is one step's input that is expanded, like ``x.expand(T, *x.shape)``, the layers before the first neuron run on one
+    step.
 
     Args:
         net: A module called with one step's input; its neurons keep their state (``init_hidden=True``).
         xs: Input, ``[T, batch, ...]`` with T >= 1.
-        resume: Go on from the state that the net holds, in place of starting from rest.
-        schedule: ``"auto"``; ``"steps"`` for the plain loop; ``"layers"`` to assert that the functions which a
-            ``forward`` calls act on each sample alone also where that is not known, which two steps of the loop check;
-            or the :class:`Schedule` of an earlier call for the same net, which spares recording a step, unless a
-            module has changed its mode or got a hook since.
-        chunk: Run so many steps at a time; the backward pass computes each chunk anew, so that memory grows with the
-            chunk and not with T.
+        resume: Continue from the state that the net holds instead of starting from rest.
+        schedule: ``"auto"``; ``"steps"`` for the plain loop; ``"layers"`` to assert that the functions that a
+            ``forward`` calls act on each sample alone, even if that is not known, which two steps of the loop check; or
+            the :class:`Schedule` of an earlier call for the same net, which makes recording a step unnecessary, unless
+            a module has changed its mode or got a hook since.
+        chunk: Number of steps to run at a time; the backward pass computes each chunk again, so that memory grows with
+            the chunk and not with T.
         truncate: With ``chunk``, cut the gradient between chunks (truncated backpropagation through time).
-        lengths: Number of steps of each sample ``[batch]``, integers in 0..T, where they differ. After its end a
-            sample's outputs are zero and its state stays as it is; what ``xs`` holds there is never read. Layers
-            see the samples that run still, and no others. Best on the CPU, where they are read: to read those of
-            another device waits for it.
-        memory: In place of ``chunk``, so many bytes into which tensors are to fit in forward and backward pass: all
-            steps at once where they do, else the largest chunk that does. :func:`plan_memory` says what is counted.
+        lengths: Number of steps of each sample ``[batch]``, integers in 0..T, if they differ. After its end a sample's
+            outputs are zero and its state does not change; the values of ``xs`` there are never read. Layers see only
+            the samples that still run. Pass lengths on the CPU, where they are read: reading them from another device
+            waits for it.
+        memory: Instead of ``chunk``, the number of bytes into which tensors must fit in forward and backward pass: all
+            steps run at once if they fit, else the largest chunk that does. :func:`plan_memory` says what is counted.
         explain: Return the schedule too.
 
     Returns:
-        The net's output with time on axis 0; a tuple, list or dict of tensors where the net returns one. With
+        The net's output with time on axis 0; a tuple, list or dict of tensors if the net returns one. With
         ``explain=True`` a pair of it and a :class:`Schedule`.
 
     Raises:
-        ValueError: If there is no time step; if a neuron neither keeps its state nor is passed one; if ``chunk`` is
-            not positive, or ``truncate`` is without it; if ``schedule="layers"`` is not the same as the loop; if a
-            chunk would have to run again what changes something outside of the net; if ``lengths`` is not one number
-            in 0..T for each sample, or the net then reduces the batch or keeps something that is not known to be of the
-            samples; if ``memory`` is too little, in which case the least is named, or cannot be planned for.
+        ValueError: If there is no time step; if a neuron neither keeps its state nor gets one; if ``chunk`` is not
+            positive, or ``truncate`` is passed without it; if ``schedule="layers"`` differs from the loop; if a chunk
+            would run again code that changes something outside the net; if ``lengths`` is not one number in 0..T for
+            each sample, or the net then reduces the batch or keeps something that is not known to belong to the
+            samples; if ``memory`` is too little, in which case the message names the least, or cannot be planned for.
         TypeError: If ``net`` is not a module, ``xs`` not a tensor, ``lengths`` not integers, or the net returns
             anything but tensors.
         RuntimeError: If another thread is running a sequence through one of the net's neurons.
@@ -101,7 +102,7 @@ def unroll(
     if lengths is not None:
         _check_ends(net)
         folding = folding_of(lengths, xs)
-    after = len(xs) - folding.steps  # steps in which nothing runs any more
+    after = len(xs) - folding.steps  # steps in which no sample runs any more
     xs = xs[:-after] if after else xs
     keeping = temporal(net)
     with alone(keeping, net):
@@ -133,11 +134,11 @@ def unroll(
 
 
 def _ahead(net: nn.Module, xs: Tensor, schedule: str | Schedule, chunk: int | None, describe: bool) -> Schedule | None:
-    """Say how a net runs, where that is known before it does."""
+    """Return the schedule of a net, if it is known before the net runs."""
     if isinstance(schedule, Schedule) and schedule.holds_for(net):
         return schedule
     if schedule == "steps":
-        return Schedule("steps", "asked for by schedule='steps'")
+        return Schedule("steps", "requested by schedule='steps'")
     how = known_ahead(net, xs, describe)
     if schedule == "layers":
         return None if how is None or how.kind == "steps" else how
@@ -159,7 +160,7 @@ def _recorded(
     cuts: dict[str, bool],
     explain: bool,
 ) -> tuple[Any, Schedule]:
-    """Run a net by a record of its first step; or where that cannot be, by the loop, of which that was the first."""
+    """Run a net by a record of its first step; or, if that is not possible, go on with the loop."""
     loop = Loop(net, xs, folding)
     compiled = any(map(is_compiled, net.modules()))
     try:
@@ -176,7 +177,7 @@ def _recorded(
     if asserted:
         loop.leave()
         raise ValueError(
-            "unroll: schedule='layers' does not hold for this net, which gives other outputs than the loop "
+            "unroll: schedule='layers' does not hold for this net, whose outputs would differ from the loop's "
             f"({reason}); use schedule='auto'"
         )
     _check_whole_sequences(net, how, cuts)
@@ -201,23 +202,23 @@ def plan_memory(
     resume: bool = False,
     schedule: str | Schedule = "auto",
 ) -> MemoryPlan:
-    """Plan how ``unroll(net, xs, memory=memory)`` cuts the sequence, and what memory that takes.
+    """Plan how ``unroll(net, xs, memory=memory)`` cuts the sequence, and how much memory that takes.
 
-    Counted are the tensors that exist at once, from the call of ``unroll`` to the end of the backward pass, in the
-    bytes that torch's allocator hands out for them: what ``torch.profiler`` with ``profile_memory=True`` counts. These
-    are the outputs, what is stored for the backward pass, what is computed on the way, and the gradients of parameters
-    and input, for a loss that is the sum of the outputs. What was there before the call does not count, nor does what
-    a loss of your own takes.
+    The plan counts the tensors that exist at once, from the call of ``unroll`` to the end of the backward pass, in the
+    bytes that torch's allocator hands out for them, which ``torch.profiler`` with ``profile_memory=True`` counts too.
+    These are the outputs, the tensors stored for the backward pass, intermediate results, and the gradients of
+    parameters and input, for a loss that is the sum of the outputs. Tensors from before the call do not count, nor does
+    the memory of your own loss.
 
     A copy of the net runs a few of the first steps, forward and backward, at growing lengths, until memory grows in
     proportion, and a few times in chunks. That takes a few times as long as the sequence itself, or less for a long
-    one. The net stays as it is, and so do random generators. ``unroll`` makes a plan once for as long as net, options
-    and shapes stay as they are.
+    one. The net does not change, and neither do random generators. ``unroll`` makes a plan once for as long as net,
+    options and shapes stay the same.
 
     Args:
         net: The net.
-        xs: Its input, ``[T, batch, ...]``; of its values, the first steps'.
-        memory: The budget in bytes; None to see what all steps at once take.
+        xs: Its input, ``[T, batch, ...]``; only the values of the first steps matter.
+        memory: The budget in bytes; None to see how much all steps at once take.
         resume: As for ``unroll``.
         schedule: As for ``unroll``.
 
@@ -225,8 +226,8 @@ def plan_memory(
         The plan.
 
     Raises:
-        ValueError: If not even the best chunk fits, and for what ``unroll`` raises it; if nothing needs a gradient,
-            so that nothing is stored.
+        ValueError: If not even the best chunk fits, and in the cases in which ``unroll`` raises it; if nothing requires
+            a gradient, so that nothing is stored.
         TypeError: If ``net`` is not a module or ``xs`` is not a tensor.
         RuntimeError: If a profiler, a compiler or a mode of torch is active.
 
@@ -242,14 +243,14 @@ def plan_memory(
     _check(net, xs, schedule, None, False)
     _check_memory(memory, None, False, None)
     if not _needs_gradient(net, xs, resume):
-        raise ValueError("plan_memory: nothing needs a gradient, so that unroll stores nothing and runs without a plan")
+        raise ValueError("plan_memory: nothing requires a gradient, so unroll stores nothing and runs without a plan")
     how = _ahead(net, xs, schedule, None, describe=False) or recorded_ahead(net, xs)
     _check_whole_sequences(net, how, {"memory": True})
     return planned(net, xs, _run(how), memory, resume, how.blocks)
 
 
 def _kept_apart(modules: Iterable[Temporal], xs: Tensor) -> list[Any]:
-    """Return what modules keep, none of it a part of its input, as a neuron that keeps its input would have it."""
+    """Return the kept states of modules, with copies of those that share memory with the input."""
     kept: list[Any] = []
     for module in modules:
         if isinstance(module._kept, tuple):
@@ -338,14 +339,14 @@ def _apart(out: Any, others: Iterable[Any]) -> Any:
 
 
 def separate(tensors: Sequence[Any], others: Iterable[Any]) -> list[Any]:
-    """Return the same tensors, but copies of those that share memory with others or with one before them.
+    """Return the same tensors, but copies of those that share memory with others or with an earlier one.
 
     Args:
-        tensors: The tensors; whatever is none stays.
-        others: What they must not share memory with.
+        tensors: The tensors; other values stay as they are.
+        others: Tensors with which they must not share memory.
 
     Returns:
-        The same, with as few copies as there can be. What a compiler looks at or has no memory of its own stays.
+        The same, with as few copies as possible. Tensors of a compiler, or without memory of their own, stay.
 
     Example:
         >>> x = torch.zeros(2)

@@ -1,4 +1,4 @@
-"""Who watches while a net runs, and is told of what its neurons do; in the thread of that run alone."""
+"""The watch over a running net, which is told what its neurons do; it belongs to the thread of that run."""
 
 from __future__ import annotations
 
@@ -16,46 +16,46 @@ if TYPE_CHECKING:
 
 
 class Watch:
-    """A watch over one step of a net, or a run, which changes nothing; subclasses record what they are told.
+    """A watch over one step of a net, or over a run, which changes nothing; subclasses record what they are told.
 
     Args:
         net: The net.
     """
 
-    records: bool = False  # whether all steps may be run by this one, and what it gave thrown away
-    asserted: bool = False  # whether the other steps will be run by this one although hooks see this one alone
-    of_run: bool = False  # whether it watches a whole run, and is told of calls in a step that another watches too
-    hooks: tuple[Callable[..., Any], ...] = ()  # which take all steps at once as well as one
+    records: bool = False  # True if the record of this step may run all steps, and its outputs may be discarded
+    asserted: bool = False  # True if the other steps will run by this one although hooks see only this one
+    of_run: bool = False  # True if it watches a whole run, including calls in a step that another watches
+    hooks: tuple[Callable[..., Any], ...] = ()  # hooks that accept all steps at once as well as one
 
     def __init__(self, net: nn.Module) -> None:
         self.paths: dict[nn.Module, str] = {module: path for path, module in net.named_modules()}
         self._around: Watch | None = None
 
     def called(self, module: Any, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Run a call of a module that keeps something, and return what it returns."""
+        """Run a call of a module with a state, and return its result."""
         if self._around is not None:
             return self._around.called(module, forward, args, kwargs)
         return forward(module, *args, **kwargs)
 
     def ran(self, module: nn.Module, step: Step, args: list[Any], out: Any, folding: Folding) -> None:
-        """Take what a call of a plan, of a module or with its parameters, was given and gave: rows of many steps."""
+        """Receive arguments and results of a plan's call, of a module or with its parameters: rows of many steps."""
 
     def touched(self, module: Any, how: str) -> None:
-        """Take note that a caller reads, writes, resets or detaches what a module keeps."""
+        """Receive the news that a caller reads, writes, resets or detaches a module's state."""
 
     def refused(self, why: str) -> None:
-        """Take note that a net says itself why its steps must run one after the other."""
+        """Receive the reason why the steps of a net must run one after another."""
 
     def name(self, module: Any) -> str:
-        """Return a module's path and class, as messages name them."""
+        """Return a module's path and class, as they appear in messages."""
         return f"{self.paths.get(module) or 'the net'!r} ({type(module).__name__})"
 
     def watching(self) -> AbstractContextManager[None]:
-        """Be told, as long as it lasts, of what happens in this thread."""
+        """Watch this thread within a block."""
         return _watching(self)
 
     def pausing(self) -> AbstractContextManager[None]:
-        """Be told of nothing, as long as it lasts."""
+        """Stop watching within a block."""
         return _watching(None)
 
 

@@ -52,7 +52,7 @@ __all__ = [
     "spike_rate_escape",
     "straight_through_estimator",
     "triangular",
-    # the names of snnTorch's autograd functions, behind those that they are other names of
+    # the names of snnTorch's autograd functions, after the names that they repeat
     "ATan",
     "CustomSurrogate",
     "FastSigmoid",

@@ -1,4 +1,4 @@
-"""Surrogates whose derivative is a formula: what a kernel can be told by a name and numbers."""
+"""Surrogates whose derivative is a formula, which a kernel can receive as a name and numbers."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class sigmoid(Surrogate):
 
 @dataclass(frozen=True)
 class straight_through_estimator(Surrogate):
-    """The gradient passes unchanged: derivative 1 everywhere.
+    """A gradient that passes unchanged: derivative 1 everywhere.
 
     Example:
         >>> straight_through_estimator().derivative(torch.tensor([-3.0, 3.0]))
@@ -134,7 +134,7 @@ class triangular(Surrogate):
 
 @dataclass(frozen=True)
 class heaviside(Surrogate):
-    """Gradient only where the neuron fired: derivative 1 for x > 0, else 0.
+    """A gradient only where the neuron fired: derivative 1 for x > 0, else 0.
 
     Example:
         >>> heaviside().derivative(torch.tensor([-1.0, 1.0]))
@@ -232,8 +232,8 @@ class multi_gaussian(Surrogate):
 
     Args:
         sigma: Width of the Gaussian in the middle, greater than 0.
-        height: h, how much of the others goes off it.
-        scale: s, how many times as wide they are, greater than 0.
+        height: h, the weight of the others, which are subtracted.
+        scale: s, the ratio of their width to sigma, greater than 0.
 
     Raises:
         ValueError: If ``sigma`` or ``scale`` is not positive.
@@ -243,7 +243,7 @@ class multi_gaussian(Surrogate):
         tensor([ 0.8782, -0.0242])
 
     Source: Yin et al., Accurate and efficient time-domain classification with adaptive spiking recurrent neural
-    networks (2021), where its multiple by 0.5 is taken.
+    networks (2021), which uses 0.5 times this function.
     """
 
     sigma: float = 0.5
@@ -269,8 +269,8 @@ class double_gaussian(Surrogate):
 
     Args:
         sigma: Width of the narrow Gaussian, greater than 0.
-        height: h, half of how much of the other goes off it.
-        scale: s, how many times as wide that is, greater than 0.
+        height: h, half the weight of the other, which is subtracted.
+        scale: s, the ratio of its width to sigma, greater than 0.
 
     Raises:
         ValueError: If ``sigma`` or ``scale`` is not positive.
@@ -279,7 +279,7 @@ class double_gaussian(Surrogate):
         >>> double_gaussian().derivative(torch.tensor([0.0, 3.0]))
         tensor([ 0.8777, -0.0242])
 
-    Source: Higuchi et al., Balanced resonate-and-fire neurons (2024), where its multiple by 0.5 is taken.
+    Source: Higuchi et al., Balanced resonate-and-fire neurons (2024), which uses 0.5 times this function.
     """
 
     sigma: float = 0.5
@@ -326,7 +326,7 @@ class slayer(Surrogate):
 
 @dataclass(frozen=True)
 class no_gradient(Surrogate):
-    """The step function alone; spikes carry no gradient. It is what ``surrogate_disable=True`` installs.
+    """The step function alone; spikes carry no gradient. ``surrogate_disable=True`` installs it.
 
     Example:
         >>> no_gradient()(torch.tensor([1.0], requires_grad=True)).requires_grad
@@ -352,4 +352,4 @@ StraightThroughEstimator = straight_through_estimator
 Triangular = triangular
 
 KINDS: dict[str, type[Surrogate]] = {k.__name__: k for k in Surrogate.__subclasses__() if k.__module__ == __name__}
-"""The surrogates of this file by their names."""
+"""The surrogates of this file, by name."""

@@ -1,4 +1,4 @@
-"""Surrogates that no formula gives: one from a function of the user, and one drawn at random."""
+"""Surrogates without a formula: one from a user's function, and one drawn at random."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from snn_core.surrogate.step import Surrogate
 
 @dataclass(frozen=True)
 class custom_surrogate(Surrogate):
-    """A surrogate from a function of your own.
+    """A surrogate from a user-defined function.
 
     Args:
         custom_surrogate_function: ``f(input_, grad_input, spikes)``, all of one shape, returns the gradient with

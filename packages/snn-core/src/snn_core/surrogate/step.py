@@ -1,4 +1,4 @@
-"""The step function that every surrogate has in common, and what a surrogate is."""
+"""The step function that all surrogates share, and the base class of surrogates."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.autograd import forward_ad
 
 
 class _Spike(torch.autograd.Function):
-    """The step function, with its backward pass left to a surrogate."""
+    """The step function, whose backward pass is that of a surrogate."""
 
     generate_vmap_rule = True
 
@@ -46,7 +46,7 @@ class _EagerSpike(torch.autograd.Function):
 
 
 class _ForwardSpike(_Spike):
-    """With a forward derivative too, for which torch's compiler would refuse the function."""
+    """The step function with a forward derivative too, because of which torch's compiler would refuse the function."""
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Surrogate], output: Tensor) -> None:
@@ -57,7 +57,7 @@ class _ForwardSpike(_Spike):
     def jvp(ctx: Any, *tangents: Any) -> Tensor:
         from torch._functorch import eager_transforms
 
-        if eager_transforms.JVP_NESTING > 1:  # forward derivatives that stand one in the other
+        if eager_transforms.JVP_NESTING > 1:  # nested forward derivatives
             raise NotImplementedError(
                 f"{ctx.surrogate!r}: torch drops the second of two forward derivatives of an autograd.Function; take "
                 "one of the two backward, as torch.func.hessian does: jacfwd(jacrev(f)) in place of jacfwd(jacfwd(f))"
@@ -73,12 +73,12 @@ _Spike.forward.__signature__ = inspect.signature(_Spike.forward)  # pyrefly: ign
 
 @dataclass(frozen=True)
 class Surrogate:
-    r"""What every surrogate is: :math:`\Theta(x)` forward, ``derivative(x)`` times the gradient backward.
+    r"""Base class of surrogates: :math:`\Theta(x)` forward, ``derivative(x)`` times the gradient backward.
 
     A new surrogate is a frozen dataclass with a ``derivative``.
 
     Raises:
-        ValueError: If a setting is not greater than 0 that is named in ``_positive``.
+        ValueError: If a setting named in ``_positive`` is not greater than 0.
 
     Example:
         >>> from dataclasses import dataclass
@@ -118,7 +118,7 @@ class Surrogate:
 
     @classmethod
     def apply(cls, input_: Tensor, *settings: Any) -> Tensor:
-        """Return the spikes of a tensor, as snnTorch's autograd functions do, with all settings in each call.
+        """Return the spikes of a tensor, like snnTorch's autograd functions, with all settings in each call.
 
         Args:
             input_: Membrane potential minus threshold, any shape.
