@@ -23,5 +23,5 @@ def chromium() -> str:
     for name in (named,) if named else NAMES:
         if found := shutil.which(name):
             return found
-    looked = f"CHROMIUM={named} is no program" if named else f"there is no {', '.join(NAMES)} here"
+    looked = f"CHROMIUM={named} is not a program" if named else f"there is no {', '.join(NAMES)} here"
     raise FileNotFoundError(f"{looked}: install the system's Chromium (Debian: apt install chromium), or name one")

@@ -128,7 +128,7 @@ def test_doubles_stay_doubles():
 
 @pytest.mark.parametrize("time", [2.0, 1.7, 2.3])
 def test_a_ramp_ends_in_its_spike_however_its_levels_round(time):
-    # In float32 0.6 + 0.1 lies above 0.7, and what lies above on_target is no spike for the peer.
+    # In float32 0.6 + 0.1 lies above 0.7, and what lies above on_target is not a spike for the peer.
     levels = {"on_target": 0.7, "off_target": 0.1}
     mine, theirs = (p.latency_interpolate(torch.tensor([time]), 3, **levels) for p in (ours, peer))
     torch.testing.assert_close(mine.flatten(), torch.tensor([0.1, 0.4, 0.7]))

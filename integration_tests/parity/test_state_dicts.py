@@ -40,7 +40,7 @@ def test_a_state_dict_of_the_peer_loads_strictly_and_gives_its_numbers(kind: Kin
     theirs = trained(LEARNED[kind].build(peer, **options))
     mine = LEARNED[kind].build(ours, **options)
     for buffer in dict(theirs.named_buffers()):
-        assert buffer not in dict(mine.named_parameters()), f"{buffer} is no parameter of the peer's"
+        assert buffer not in dict(mine.named_parameters()), f"{buffer} is not a parameter of the peer's"
     missing, unexpected = mine.load_state_dict(theirs.state_dict(), strict=True)
     assert not missing
     assert not unexpected

@@ -17,7 +17,7 @@ def copy(root: pathlib.Path, into: pathlib.Path) -> None:
         into: Folder to make.
 
     Raises:
-        subprocess.CalledProcessError: If the folder is no checkout of git's.
+        subprocess.CalledProcessError: If the folder is not a checkout of git's.
     """
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=root, check=True, stdout=subprocess.PIPE, text=True).stdout

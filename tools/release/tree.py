@@ -118,7 +118,7 @@ class Tree:
             The version of each.
 
         Raises:
-            ValueError: If the tree's version of one is no final one.
+            ValueError: If the tree's version of one is not a final one.
         """
         given = {name: self._of(name, versions.after, self.version(name)) for name in names if name != UMBRELLA}
         for name, version in given.items():

@@ -24,7 +24,7 @@ def final(current: str, wanted: str, last: str | None) -> str:
         The version.
 
     Raises:
-        ValueError: If it is no final version X.Y.Z, not above the last release, or below the tree's.
+        ValueError: If it is not a final version X.Y.Z, not above the last release, or below the tree's.
 
     Example:
         >>> final("0.5.1.dev0", "final", last="0.5.0")
@@ -41,7 +41,7 @@ def final(current: str, wanted: str, last: str | None) -> str:
     except InvalidVersion:
         version = None
     if version is None or str(version) != wanted or len(version.release) != 3 or version.is_prerelease or version.post:
-        raise ValueError(f"{wanted!r} is no version of a release: X.Y.Z, such as 0.5.0")
+        raise ValueError(f"{wanted!r} is not a version of a release: X.Y.Z, such as 0.5.0")
     if last and version <= Version(last):
         raise ValueError(f"{wanted} is not above {last}, the last release")
     if version < Version(Version(current).base_version):
@@ -59,7 +59,7 @@ def after(version: str) -> str:
         That of the next fix; whoever breaks something raises it further.
 
     Raises:
-        ValueError: If the version is no final one.
+        ValueError: If the version is not a final one.
 
     Example:
         >>> after("0.5.0")

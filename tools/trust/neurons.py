@@ -95,7 +95,7 @@ def every() -> list[Neuron]:
 
 
 def public_neurons() -> set[str]:
-    """The names of all neurons that the package lists: what fires, and is no base of others.
+    """The names of all neurons that the package lists: what fires, and is not a base of others.
 
     Example:
         >>> "Leaky" in public_neurons(), "SpikingNeuron" in public_neurons()

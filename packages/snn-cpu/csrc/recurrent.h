@@ -9,7 +9,7 @@ namespace snn {
 // Where the spikes that return are found.
 enum Returned {
   kBits,            // all in bits
-  kBitsAfterFirst,  // in bits but before the first step, where the initial state is no spikes
+  kBitsAfterFirst,  // in bits but before the first step, where the initial state is not spikes
   kValues,          // as values: a weight or an amplitude is not finite, or the amplitude differs in the batch
 };
 

@@ -1,4 +1,4 @@
-"""The library is loaded once, or there is a reason why not; a broken one is no reason to stop."""
+"""The library is loaded once, or there is a reason why not; a broken one is not a reason to stop."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_the_pure_wheel_says_that_it_is_pure(load):
     assert "pure wheel" in reason
 
 
-@pytest.mark.parametrize("content", [b"", b"this is no library", b"\x7fELF and then nothing"])
+@pytest.mark.parametrize("content", [b"", b"this is not a library", b"\x7fELF and then nothing"])
 @pytest.mark.parametrize("how", ["packaged", "named"])
 def test_a_file_that_is_no_library_warns_and_gives_the_reason(load, monkeypatch, tmp_path, content, how):
     if how == "packaged":

@@ -109,7 +109,7 @@ NETS = [
     ),
     cannot(nn.MaxPool2d(2, return_indices=True), ValueError, "return_indices is True; ", "return_indices"),
     cannot(nn.Sequential(leaky(output=True), leaky()), ValueError, "last layer; 1 would", "output"),
-    cannot(nn.Sequential(*[leaky()] * 2), ValueError, "0 and 1 are one neuron, .*; make them two", "neuron"),
+    cannot(nn.Sequential(*[leaky()] * 2), ValueError, "0 and 1 are the same neuron .*; make two neurons", "neuron"),
 ]
 
 

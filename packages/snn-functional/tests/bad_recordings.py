@@ -64,7 +64,7 @@ OPTIONS = [
     Row("weight", [1.0, math.nan], ValueError, "weight holds nan; pass finite numbers"),
     Row("weight", torch.ones(2, 2), ValueError, r"weight has shape \(2, 2\); .*\[num_classes\]"),
     Row("weight", 1.0, ValueError, r"weight has shape \(\); .*\[num_classes\]", "weight has shape"),
-    Row("weight", torch.ones(3), ValueError, "weight has 3 entries for 4 classes; give one a class"),
+    Row("weight", torch.ones(3), ValueError, "weight has 3 entries for 4 classes; give one per class"),
 ]
 
 

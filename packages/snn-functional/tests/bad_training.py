@@ -79,7 +79,7 @@ EPOCH = [
     Row("criterion", SF.ce_rate_loss, TypeError, r"criterion is the class ce_rate_loss; pass an instance"),
     Row("criterion", SF.ce_rate_loss(reduction="none"), ValueError, r"criterion returned a loss of shape \(5,\); "),
     Row("criterion", lambda spk, targets: 0.5, TypeError, "criterion returned a float in place of a tensor; "),
-    Row("criterion", EACH, ValueError, r"of a batch have shape \(5,\); .*\[7, batch, \.\.\.\] as the data is"),
+    Row("criterion", EACH, ValueError, r"of a batch have shape \(5,\); .*\[7, batch, \.\.\.\] like the data"),
     Row("regularization", 0.1, TypeError, r"regularization is 0\.1; pass a function such as .*l1_rate_sparsity"),
     Row("regularization", lambda spk: spk, ValueError, "regularization returned a loss of shape .*; "),
     Row("regularization", lambda spk: None, TypeError, "regularization returned a NoneType in place of a tensor; "),
@@ -142,7 +142,7 @@ OUTPUTS = [
     net(build(snn.DeltaLeaky), TypeError, "takes mem_out, and the net returns a tuple", "net", criterion=MEMBRANE),
 ]
 ONLY_ONE = r"one spiking layer; TBPTT\(\.\.\., K=1\)"
-NOT_AFTER = "is no spiking neuron right after an nn.Linear; "
+NOT_AFTER = "is not a spiking neuron right after an nn.Linear; "
 ONLINE = [
     net(nn.Sequential(*build(), *build()), ValueError, f"net is 2 layers with a state; .* {ONLY_ONE}", "net"),
     net(nn.Sequential(nn.Linear(3, C)), ValueError, "net is 0 layers with a state", "net"),

@@ -224,7 +224,7 @@ def _npy(header: str, data: bytes = b"") -> bytes:
         ("a.txt", b"", "holds .npy files only"),
         ("a.npy", b"", "is no .npy file"),
         ("a.npy", b"\x93NUMPY\x03\x00", "is no .npy file"),
-        ("a.npy", b"\x93NUMPY\x01\x00", "no readable .npz"),
+        ("a.npy", b"\x93NUMPY\x01\x00", "not a readable .npz"),
         ("a.npy", _npy("{"), "has no readable header"),
         ("a.npy", _npy("__import__('os')"), "has no readable header"),
         ("a.npy", _npy("{'descr': '|O', 'fortran_order': False, 'shape': ()}", b"x"), "holds '|O'"),

@@ -28,7 +28,7 @@ def popart(monkeypatch):
 
 @pytest.fixture
 def ops(tmp_path):
-    """A build with a manifest that fits; the library is no library, so loading it would fail."""
+    """A build with a manifest that fits; the library is not a library, so loading it would fail."""
     folder = tmp_path / "ops" / "poplar-3.4.0"
     folder.mkdir(parents=True)
     (folder / compiled_op.LIBRARY).write_bytes(b"not an ELF file")
@@ -58,7 +58,7 @@ def test_a_manifest_that_fits_lets_the_library_pass(ops):
         ({"popart_hash": "beef"}, "was built for the PopART of hash beef, this is f00d"),
         ({"sources": "0" * 64}, "was built for the sources of hash 0000"),
         ({"sha256": "0" * 64}, "was built for a library of hash 0000"),
-        ({"sha256": None}, "no readable manifest"),
+        ({"sha256": None}, "not a readable manifest"),
         ({"popart_hash": ["f00d"]}, "was built for the PopART"),
     ],
 )
@@ -71,7 +71,7 @@ def test_a_stale_or_forged_manifest_is_refused(ops, changes, text):
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '"poplar"', '{"poplar": "3.4.0"', "[" * 100000])
 def test_a_truncated_manifest_is_refused(ops, text):
     (ops / "poplar-3.4.0" / compiled_op.MANIFEST).write_text(text)
-    with pytest.raises(IpuUnavailable, match=f"no readable manifest.*{REMEDY}"):
+    with pytest.raises(IpuUnavailable, match=f"not a readable manifest.*{REMEDY}"):
         compiled_op.checked("3.4.0", "f00d", ops)
 
 
@@ -169,5 +169,5 @@ def test_a_build_that_is_not_its_manifest_is_not_packed(wheel, ops):
 def test_nothing_to_pack_and_a_wheel_of_another_kind_are_said(wheel, ops, tmp_path, capsys):
     assert pack.main([str(wheel), "--ops", str(tmp_path / "none")]) == 1
     assert "run `python -m snn_ipu.build` first" in capsys.readouterr().err
-    with pytest.raises(ValueError, match="is no pure wheel of snn-ipu"):
+    with pytest.raises(ValueError, match="is not a pure wheel of snn-ipu"):
         pack.pack(tmp_path / "numpy-2.0-py3-none-any.whl", ops)

@@ -89,7 +89,7 @@ def test_a_reshape_that_joins_neighboring_axes_is_flatten(forward):
         (lambda net, x: torch.add(x, x, alpha=2), "'add': .*with alpha or out"),
         (lambda net, x: x + net.fc(x)[:, :1], "'getitem_1': .*NIR has no node for it"),
         (lambda net, x: x * x, "'mul': .*two values of the network are multiplied"),
-        (lambda net, x: x / 3, "'truediv': .*no power of two; multiply by the reciprocal"),
+        (lambda net, x: x / 3, "'truediv': .*not a power of two; multiply by the reciprocal"),
         (lambda net, x: 1 / x, "'truediv': .*it divides by a value of the network"),
         (lambda net, x: F.relu(x), "'relu': .*NIR has no node for it"),
         (lambda net, x: x.float(), "'float_1': .*it turns torch.float64 into torch.float32"),
@@ -265,11 +265,11 @@ def test_a_loop_over_neurons_that_keep_their_state(steps):
     ("forward", "code", "reason"),
     [
         (lambda net, x: net.lif(x) + net.lif(x), "NIR411", r"'add': .*values of the steps \[0, 1\] are combined"),
-        (lambda net, x: net.lif(net.lif(x)), "NIR411", "'lif': .*call 2 does not go on from the last one with the"),
+        (lambda net, x: net.lif(net.lif(x)), "NIR411", "'lif': .*call 2 does not continue from the last one with the"),
         (lambda net, x: [net.lif(x), net.lif(x)][1], "NIR403", "'lif_1': .*a value of step 1 alone is returned"),
         (lambda net, x: torch.stack([net.lif(x), net.lif(x)]).sum(0), "NIR403", "all time steps at once are used"),
-        (lambda net, x: torch.stack([net.lif(x), net.lif(x)][::-1]), "NIR403", "not one value of all time steps"),
-        (lambda net, x: torch.stack([net.lif(x), x]), "NIR403", "not one value of all time steps in turn"),
+        (lambda net, x: torch.stack([net.lif(x), net.lif(x)][::-1]), "NIR403", "not the same value of all time steps"),
+        (lambda net, x: torch.stack([net.lif(x), x]), "NIR403", "not the same value of all time steps in order"),
         (lambda net, x: torch.stack([net.lif(x), net.lif(x)], 1), "NIR411", r"steps \[0, 1\] are combined"),
     ],
 )
@@ -296,7 +296,7 @@ def test_a_branch_on_values_is_refused():
         to_nir(net, torch.zeros(1, 3))
     kept = []
     net = Calls(lambda net, x: kept.append(x) or x)
-    with pytest.raises(NIRError, match=r"NIR404: Calls: .*leaves values in a container outside of the call"):
+    with pytest.raises(NIRError, match=r"NIR404: Calls: .*leaves values in a container outside the call"):
         to_nir(net, torch.zeros(1, 3))
 
 
@@ -589,7 +589,7 @@ def test_a_sample_that_does_not_fit_is_refused():
         NIRError, match=r"NIR405: Calls: .*unsupported operand type\(s\) for \+: 'Tensor' and 'NoneType'; p"
     ):
         to_nir(Calls(lambda net, x, y: x + y), (torch.zeros(1, 3), None))
-    with pytest.raises(NIRError, match=r"NIR405: to_nir: .*input 1 has shape None and is no state"):
+    with pytest.raises(NIRError, match=r"NIR405: to_nir: .*input 1 has shape None and is not a state"):
         to_nir(Calls(lambda net, x, y: (x, y)), (torch.zeros(1, 3), None))
     with pytest.raises(NIRError, match=r"NIR405: to_nir: .*input_1: no output depends on it"):
         to_nir(Calls(lambda net, x, y: x), (torch.zeros(1, 3), torch.zeros(1, 3)))

@@ -173,7 +173,7 @@ def test_batch_norm_leaves_a_shared_layer_alone():
     [
         (nn.MaxPool2d(2), (1, 4, 4), "MaxPool2d: NIR has no maximum"),
         (nn.ReLU(), (3,), "ReLU: NIR has no function of a value but a threshold"),
-        (nn.ConvTranspose2d(1, 1, 2), (1, 4, 4), "ConvTranspose2d is none of Linear"),
+        (nn.ConvTranspose2d(1, 1, 2), (1, 4, 4), "ConvTranspose2d is not one of Linear"),
         (nn.Conv2d(1, 1, 3, padding=1, padding_mode="reflect"), (1, 4, 4), "padding_mode='reflect': NIR pads with"),
         (nn.AvgPool2d(2, ceil_mode=True), (1, 5, 5), "ceil_mode=True: NIR divides by the size of the kernel"),
         (nn.AvgPool2d(3, padding=1, count_include_pad=False), (1, 5, 5), "count_include_pad=False with padding"),
@@ -182,8 +182,8 @@ def test_batch_norm_leaves_a_shared_layer_alone():
         (nn.Flatten(0), (2, 3), "it flattens the batch axis"),
         (snn.BatchNormTT1d(3, 4), (3,), "BatchNormTT1d: it keeps a state that NIR does not know"),
         (snn.DelayedLinear(3, 3, 4), (3,), "DelayedLinear: it keeps a state that NIR does not know"),
-        (snn.SLSTM(3, 3), (3,), "its equation is none of NIR's; use one of Leaky, RLeaky"),
-        (snn.DeltaLeaky(beta=0.9), (3,), "its equation is none of NIR's"),
+        (snn.SLSTM(3, 3), (3,), "NIR has no node for its equation; use one of Leaky, RLeaky"),
+        (snn.DeltaLeaky(beta=0.9), (3,), "NIR has no node for its equation"),
         (snn.StateLeaky(0.9, channels=3), (2, 3), "it takes all time steps at once; use one of Leaky"),
     ],
 )

@@ -122,4 +122,4 @@ def test_losses_name_what_no_reader_finds():
     assert "weights are rounded by up to" in found[0]
     assert "inhibition=True" in found[1]
     assert "does not decay where beta is 1; in tau it does, a little" in found[2]
-    assert "a function that no file can hold" in found[3]
+    assert "a function, which no file can hold" in found[3]

@@ -72,7 +72,7 @@ def test_a_fill_value_in_place_of_data_is_refused(options):
     with h5py.File(file, "a") as opened:
         del opened["node/nodes/linear_0/weight"]
         opened.create_dataset("node/nodes/linear_0/weight", (4, 6), "f4", fillvalue=0.25, **options)
-    with pytest.raises(NIRError, match=r"NIR104: .*a fill value in place of data"):
+    with pytest.raises(NIRError, match=r"NIR104: .*a fill value instead of data"):
         read(file)
 
 

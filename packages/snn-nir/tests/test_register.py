@@ -247,7 +247,7 @@ def test_what_cannot_be_registered_is_refused(neuron, draw, text):
         ),
         (lambda neuron, drawing: {"spk": drawing.input, "mem": 1}, "its drawing returns .*; return a dict of signals"),
         (lambda neuron, drawing: {"spk": drawing.add("a", 3)}, "a node is 3; pass a node such as nir.LI"),
-        (lambda neuron, drawing: {"spk": drawing.scale("a", 2.0, "mem")}, "'mem' is no signal"),
+        (lambda neuron, drawing: {"spk": drawing.scale("a", 2.0, "mem")}, "'mem' is not a signal"),
     ],
 )
 def test_what_a_drawing_does_wrong_is_said_with_the_neurons_name(draw, text):

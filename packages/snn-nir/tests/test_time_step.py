@@ -97,7 +97,7 @@ def test_without_evidence_the_step_is_assumed_aloud():
 
 def test_integrate_and_fire_alone_with_unit_resistance_counts_steps():
     node = nir.IF(r=full(1.0), v_threshold=full(1.0))
-    with pytest.warns(NIRWarning, match="taken as one unit of input a step: dt = 1; pass dt=1"):
+    with pytest.warns(NIRWarning, match="taken as one unit of input per step: dt = 1; pass dt=1"):
         assert time_step({"a": node}, {}).dt == 1.0
     with pytest.warns(NIRWarning, match="dt = 0.0001 s is assumed"):
         assert time_step({"a": node, "b": lif()}, {}).dt == 1e-4
@@ -128,5 +128,5 @@ def test_unknown_words_are_refused():
         time_step({}, {}, time_unit="us")
     with pytest.raises(ValueError, match="method must be one of euler, exact, got 'heun'"):
         time_step({}, {}, method="heun")
-    with pytest.raises(ValueError, match=r"time_unit='step' counts time in steps, so that dt is 1; got dt=0.001"):
+    with pytest.raises(ValueError, match=r"time_unit='step' counts time in steps, so dt is 1; got dt=0.001"):
         time_step({}, {}, dt=1e-3, time_unit="step")

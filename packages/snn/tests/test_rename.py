@@ -237,7 +237,7 @@ def test_the_encoding_and_the_ends_of_lines_stay(tmp_path: Path):
     [
         ("a.py", "print 'Python 2'", "it is no Python 3."),
         ("a.py", "# -*- coding: nothing -*-\n", "unknown encoding"),
-        ("a.ipynb", "{}", "it is no notebook of format 4"),
+        ("a.ipynb", "{}", "it is not a notebook of format 4"),
         ("a.ipynb", "{", "Expecting property name"),
         ("a.ipynb", json.dumps(notebook(["import snntorch", "a b"])), "(cell 3: invalid syntax, line 1)"),
         ("a.ipynb", json.dumps({"nbformat": 4, "cells": [{"cell_type": "code"}]}), "cell 1 has no source"),

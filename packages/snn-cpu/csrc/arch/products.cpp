@@ -135,7 +135,7 @@ template <class T, int bytes, int N>
 void sum_covered(const RowSums<T>& given, int64_t first, int64_t last, int64_t c, int64_t count, void* scratch) {
   constexpr int64_t lanes = bytes / int(sizeof(T));
   if (count < lanes) {
-    // a vector of fewer than 16 bytes is no register
+    // a vector of fewer than 16 bytes is not a register
     if constexpr (bytes > 16) {
       sum_covered<T, bytes / 2, 2>(given, first, last, c, count, scratch);
     } else if constexpr (lanes > 1) {

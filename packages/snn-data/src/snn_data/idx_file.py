@@ -32,8 +32,8 @@ def read_idx(path: str | Path) -> Tensor:
         The values in the shape and of the type that the file names: uint8, int8, int16, int32, float32 or float64.
 
     Raises:
-        ValueError: If it is no idx file, names an unknown type, has fewer or more bytes than it says, or is packed and
-            damaged.
+        ValueError: If it is not an idx file, names an unknown type, has fewer or more bytes than it says, or is packed
+            and damaged.
 
     Example:
         >>> import tempfile

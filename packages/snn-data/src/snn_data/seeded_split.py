@@ -23,7 +23,7 @@ def seeded_split(samples: int, share: float, seed: int = 0) -> SplitIndices:
         ``(train, test)``: disjoint, together every index, each ascending.
 
     Raises:
-        TypeError: If `share` is no number.
+        TypeError: If `share` is not a number.
         ValueError: If `share` is outside (0, 1), or a part would be empty.
 
     Example:

@@ -56,7 +56,7 @@ def stratified_split(targets: Tensor | np.ndarray | Sequence[int], share: float,
         ``(train, test)``: disjoint, together every index, each ascending.
 
     Raises:
-        TypeError: If the targets are not integers, or `share` is no number.
+        TypeError: If the targets are not integers, or `share` is not a number.
         ValueError: If the targets are not one-dimensional, `share` is outside (0, 1), or a class is so small that
             one part would be left without it.
 

@@ -50,6 +50,6 @@ def read_ts(path: Path) -> LabelledSequences:
             values = np.array([channel.split(",") for channel in channels], dtype=np.float32)
             targets.append(names.index(name))
         except ValueError as error:
-            raise ValueError(f"{path}, sample {i} is no channels of one length and a class of {names}") from error
+            raise ValueError(f"{path}, sample {i} is not channels of one length and a class of {names}") from error
         data.append(torch.from_numpy(np.ascontiguousarray(values.T)))
     return LabelledSequences(data, torch.tensor(targets, device="cpu"))

@@ -59,7 +59,7 @@ def write_dvs_gesture(path: str | Path, events: np.ndarray | Mapping[str, Any]) 
         events: Fields ``x`` and ``y`` (0 to 127), ``p`` (0 or 1) and ``t`` (milliseconds).
 
     Raises:
-        ValueError: If a pixel or polarity is out of range, or a time is no whole number.
+        ValueError: If a pixel or polarity is out of range, or a time is not a whole number.
 
     Example:
         >>> import tempfile

@@ -59,8 +59,8 @@ def export(
         (``report``).
 
     Raises:
-        ValueError: If an option is unknown, the net is in training mode where that matters, keeps what is no tensor for
-            each sample, does not take ``x``, or does what cannot be exported.
+        ValueError: If an option is unknown, the net is in training mode where that matters, keeps what is not a tensor
+            for each sample, does not take ``x``, or does what cannot be exported.
         TypeError: If ``net`` is not a module, ``x`` or what the net returns are no tensors, or the format does not have
             an option.
         ImportError: If what the format needs is not installed; the command that installs it is named.

@@ -58,7 +58,7 @@ class _Scan(nn.Module):
     def __init__(self, net: nn.Module, step: ExportedProgram, rest: Sequence[Tensor], batch_is_free: bool) -> None:
         super().__init__()
         self.net = net
-        self._graph = [step.graph_module]  # in a list, as it is no part of this module
+        self._graph = [step.graph_module]  # in a list, as it is not a part of this module
         self._names: list[str] = []
         for spec in step.graph_signature.input_specs:
             if spec.kind is InputKind.USER_INPUT:

@@ -1,4 +1,4 @@
-"""Checks of values where they are: the CPU answers at once, and no other device is waited for."""
+"""Checks of values on their device: the CPU answers at once, and no check waits for another device."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from torch import Tensor
 
 
 def answers_at_once(values: Tensor) -> bool:
-    """Return True where a check reads values: on the CPU, and on a device that cannot check by itself.
+    """Return True if a check reads values: on the CPU, and on a device that cannot check by itself.
 
     Args:
         values: Any tensor.
 
     Returns:
-        Whether to read them; where not, :func:`leave_to_device` checks them.
+        True to read them; if False, :func:`leave_to_device` checks them.
     """
     return values.device.type == "cpu" or not _can_check(values.device.type)
 
 
 def leave_to_device(every: Tensor, message: str) -> None:
-    """Let a device check a condition when it gets there; a program that waits for its answer could not be captured.
+    """Let a device check a condition when it gets there; waiting for its answer would make a capture impossible.
 
     Args:
         every: The condition, a bool ``[]``.
-        message: What the device says where it does not hold, as it stops.
+        message: Message of the device when it stops because the condition does not hold.
     """
     torch._assert_async(every, message)
 

@@ -11,18 +11,18 @@ _FRAME = 16384  # values of a step; with fewer, a loop over the steps costs more
 
 
 def highest(values: Tensor) -> Tensor:
-    r"""Highest value over time.
+    r"""Return the highest value over time.
 
     .. math:: m_{bc} = \max_t v_{tbc}
 
-    The gradient goes to the first of the steps that reach it, as that of ``values.max(0)`` does on a CPU, which takes
-    up to three times as long there: it looks for the step one value at a time.
+    The gradient goes to the first step that reaches it, like that of ``values.max(0)`` on a CPU, which takes up to
+    three times as long because it looks for the step one value at a time.
 
     Args:
         values: Values ``[T, B, C]``, floating.
 
     Returns:
-        The highest ``[B, C]``; NaN where one of them is.
+        The highest ``[B, C]``; NaN if one of the values is.
     """
     if values.device.type != "cpu" or values[0].numel() < _FRAME or torch.compiler.is_compiling():
         return values.max(0).values
@@ -33,4 +33,4 @@ def highest(values: Tensor) -> Tensor:
         step = torch.maximum(step, (value > best).to(dtype) * number)
         best = torch.maximum(best, value)
     found = values.gather(0, step.long().unsqueeze(0)).squeeze(0)
-    return torch.where(best.isnan(), best, found)  # which no comparison finds
+    return torch.where(best.isnan(), best, found)  # which comparisons do not detect

@@ -1,6 +1,6 @@
 """Numbers that a user passes, checked once at the border.
 
-Each check is told the argument's name and what to pass instead, for the message of the TypeError or ValueError.
+Each check takes the argument's name and the remedy, for the message of the TypeError or ValueError.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from torch import Tensor
 
 
 def whole(name: str, value: Any, wanted: str = "an int", *, least: int | None = None, remedy: str = "") -> int:
-    """Return an int that is no bool and not smaller than ``least``, of which ``remedy`` says more than its number."""
+    """Return an int that is not a bool and at least ``least``; ``remedy`` replaces the end of the message."""
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"{name} is {value!r}; pass {wanted}")
     if least is not None and value < least:
@@ -22,12 +22,12 @@ def whole(name: str, value: Any, wanted: str = "an int", *, least: int | None = 
 
 
 def is_real(value: Any) -> bool:
-    """Return True for a real number that is no bool."""
+    """Return True for a real number that is not a bool."""
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def real(name: str, value: Any, wanted: str = "a number") -> float:
-    """Return a real number, or the one in a tensor, as a float; an int that is too large for one is a ValueError."""
+    """Return a real number, or the one in a tensor, as a float; an int too large for a float is a ValueError."""
     number = value.item() if isinstance(value, Tensor) and value.numel() == 1 else value
     if not is_real(number):
         raise TypeError(f"{name} is {value!r}; pass {wanted}")
@@ -39,7 +39,7 @@ def real(name: str, value: Any, wanted: str = "a number") -> float:
 
 
 def finite(name: str, value: Any, wanted: str = "a number") -> float:
-    """Return a finite real number, as :func:`real` takes it."""
+    """Return a finite real number; see :func:`real`."""
     number = real(name, value, wanted)
     if not isfinite(number):
         raise ValueError(f"{name} is {number}; it must be finite: pass {wanted}")
@@ -47,7 +47,7 @@ def finite(name: str, value: Any, wanted: str = "a number") -> float:
 
 
 def share(name: str, value: Any, of: str) -> float:
-    """Return a number from 0 to 1, as :func:`real` takes it; ``of`` says what it is."""
+    """Return a number from 0 to 1; see :func:`real`. ``of`` says what it is."""
     number = real(name, value)
     if not 0 <= number <= 1:
         raise ValueError(f"{name} is {number}; {of} and must lie in [0, 1]")

@@ -1,4 +1,4 @@
-"""Constants of the CPU, copied once to each device that needs them."""
+"""Constants on the CPU, copied once to each device that needs them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _copies: Any = WeakTensorKeyDictionary()
 def placed(constant: Tensor, like: Tensor) -> Tensor:
     """Return a constant in the dtype and on the device of another tensor.
 
-    A copy to another device is made once: every further one would make the host wait for the device.
+    A constant is copied to another device only once, as every copy makes the host wait for the device.
 
     Args:
         constant: The constant, of any shape.
@@ -30,6 +30,6 @@ def placed(constant: Tensor, like: Tensor) -> Tensor:
     if key in copies:
         return copies[key]
     copy = constant.to(like)
-    if type(copy) is Tensor and not copy.is_inference():  # others are of use in this call alone
+    if type(copy) is Tensor and not copy.is_inference():  # other copies are valid in this call only
         copies[key] = copy
     return copy

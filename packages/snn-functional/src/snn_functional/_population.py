@@ -8,14 +8,14 @@ from torch import Tensor
 
 
 def check_population(population_code: bool, num_classes: int) -> None:
-    """Accept a number of classes that a population code can use.
+    """Check that a population code can use a number of classes.
 
     Args:
-        population_code: Whether there is one; without it ``num_classes`` has no part.
+        population_code: Whether there is one; without it ``num_classes`` is not used.
         num_classes: Number of classes, at least 1.
 
     Raises:
-        TypeError: If ``num_classes`` is no int.
+        TypeError: If ``num_classes`` is not an int.
         ValueError: If it is smaller than 1, or not given.
     """
     if not population_code:
@@ -33,7 +33,7 @@ def check_population(population_code: bool, num_classes: int) -> None:
 
 
 def by_class(recording: Tensor, population_code: bool, num_classes: int) -> Tensor:
-    r"""Sum of the outputs of each class.
+    r"""Return the sum of the outputs of each class.
 
     .. math:: Y_k = \sum_{j=0}^{n-1} S_{kn+j}, \qquad n = C / K
 
@@ -46,7 +46,7 @@ def by_class(recording: Tensor, population_code: bool, num_classes: int) -> Tens
         Outputs by class ``[T, B, K]``, without a population code the recording itself.
 
     Raises:
-        ValueError: If C is no multiple of K.
+        ValueError: If C is not a multiple of K.
     """
     if not population_code:
         return recording

@@ -1,4 +1,4 @@
-"""A recording [T, B, C] and the labels of its samples: what losses and accuracies accept."""
+"""A recording [T, B, C] and the labels of its samples, which losses and accuracies accept."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from snn_functional._device_checks import answers_at_once, leave_to_device
 
 
 def check_recording(recording: Tensor, name: str = "spk_out") -> None:
-    """Accept a real recording with at least one step, one sample and one output.
+    """Check that a recording is real and has at least one step, one sample and one output.
 
     Args:
         recording: Spikes or membranes of the output layer ``[T, B, C]``.
         name: The argument's name, for the message.
 
     Raises:
-        TypeError: If ``recording`` is no real tensor.
+        TypeError: If ``recording`` is not a real tensor.
         ValueError: If it has other than three axes, or one of them is empty.
     """
     if not isinstance(recording, Tensor):
@@ -30,11 +30,11 @@ def check_recording(recording: Tensor, name: str = "spk_out") -> None:
 
 
 def checked_labels(targets: Tensor, recording: Tensor, num_classes: int, name: str = "spk_out") -> Tensor:
-    """Labels that fit a recording, as int64.
+    """Return labels that fit a recording, as int64.
 
     Args:
         targets: Labels ``[B]``, integers in [0, num_classes - 1].
-        recording: What they belong to, ``[T, B, C]``.
+        recording: The recording that they belong to, ``[T, B, C]``.
         num_classes: Number of classes.
         name: The recording's name, for messages.
 
@@ -42,9 +42,9 @@ def checked_labels(targets: Tensor, recording: Tensor, num_classes: int, name: s
         The labels ``[B]``, int64.
 
     Raises:
-        TypeError: If ``targets`` is no integer tensor.
-        ValueError: If its shape or device is not that of the recording's batch, or a label is no class; such labels on
-            an accelerator stop the device instead, which is not waited for.
+        TypeError: If ``targets`` is not an integer tensor.
+        ValueError: If its shape or device is not that of the recording's batch, or a label is not a class; such labels
+            on an accelerator stop the device instead, so that nothing waits for it.
     """
     if not isinstance(targets, Tensor):
         raise TypeError(f"targets is a {type(targets).__name__}; pass a torch.Tensor, as torch.as_tensor(targets)")
@@ -79,7 +79,7 @@ def checked_labels(targets: Tensor, recording: Tensor, num_classes: int, name: s
 
 
 def wide(recording: Tensor) -> Tensor:
-    """A recording in a dtype that can count: 16-bit floats go to float32, integers and bools to the default dtype.
+    """Return a recording in a dtype that can count: 16-bit floats as float32, integers and bools in the default dtype.
 
     Args:
         recording: Numbers of any shape.
@@ -87,7 +87,7 @@ def wide(recording: Tensor) -> Tensor:
     Returns:
         The same numbers, of the same shape, as float32 or float64.
     """
-    # float16 ends at 65504, which the square of a spike count passes at 256 spikes.
+    # float16 ends at 65504, which the square of a spike count exceeds at 256 spikes.
     if recording.is_floating_point():
         return recording.to(torch.promote_types(recording.dtype, torch.float32))
     return recording.to(torch.get_default_dtype())

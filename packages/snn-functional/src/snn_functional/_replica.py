@@ -1,4 +1,4 @@
-"""Copies of nets, to be run in their place."""
+"""Copies of nets that are run instead of them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from snn_core.sequence.surroundings import must_be_apart, unhook
 
 
 def replica(net: nn.Module, by: str) -> nn.Module:
-    """A deep copy of a net, cut off its graph, without the hooks that others put on it.
+    """Return a deep copy of a net, cut off its graph and without foreign hooks.
 
-    Hooks of torch that compute a layer's weights, as pruning does, stay.
+    Torch's own hooks that compute a layer's weights, such as those of pruning, stay.
 
     Args:
         net: The net.
@@ -23,7 +23,7 @@ def replica(net: nn.Module, by: str) -> nn.Module:
     Raises:
         TypeError: If the net cannot be copied.
     """
-    # what a forward pass left in an attribute is in a graph, and torch copies no such tensor
+    # a forward pass may leave a tensor of its graph in an attribute, and torch cannot copy such a tensor
     graph = [v for m in net.modules() for v in tree_leaves(vars(m)) if isinstance(v, Tensor) and not v.is_leaf]
     memo: dict[int, Any] = {id(tensor): tensor.detach().clone() for tensor in graph}
     try:

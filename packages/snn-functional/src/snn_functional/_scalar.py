@@ -1,4 +1,4 @@
-"""A number that can also be asked what arrays can."""
+"""A number with some methods of arrays."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 
 
 class Scalar(float):
-    """A float with ``item()`` and ``round(decimals)``, which stays one in arithmetic, as NumPy's scalars do.
+    """A float with ``item()`` and ``round(decimals)``, which arithmetic preserves, like NumPy's scalars.
 
     Example:
         >>> total = sum([Scalar(0.5), Scalar(0.25)])
@@ -23,13 +23,13 @@ class Scalar(float):
         return float(self)
 
     def round(self, decimals: int = 0) -> Scalar:
-        """Return the number rounded.
+        """Return the rounded number.
 
         Args:
-            decimals: Number of decimals that stay.
+            decimals: Number of decimals to keep.
 
         Returns:
-            The nearest number with so many decimals, of two the even one.
+            The nearest number with that many decimals; of two, the even one.
         """
         return Scalar(round(float(self), decimals))
 
@@ -87,8 +87,8 @@ class Scalar(float):
 
 
 def _kept(value: Any) -> Any:
-    """A result as a scalar; what is none, such as NotImplemented, as it is."""
+    """Return a result as a scalar; other values, such as NotImplemented, stay as they are."""
     return Scalar(value) if type(value) is float else value
 
 
-torch.serialization.add_safe_globals([Scalar])  # torch.load takes it without being asked to, as it does a float
+torch.serialization.add_safe_globals([Scalar])  # so that torch.load accepts it like a float

@@ -1,4 +1,4 @@
-"""When neurons fire: the first spike or the first few of each, with a gradient for a time."""
+"""Spike times of neurons: the first spike or the first few of each, with a gradient for a time."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ _COUNTERS = (torch.uint8, torch.int16, torch.int32, torch.int64)
 
 
 def counter(number: int) -> torch.dtype:
-    """The shortest dtype that counts up to a number: the shorter, the less memory a recording of counts takes."""
+    """Return the shortest dtype that counts up to a number; shorter counts take less memory."""
     return next(dtype for dtype in _COUNTERS if number <= torch.iinfo(dtype).max)
 
 
 def first_spikes(spikes: Tensor, steps: Steps, count: int = 1) -> Iterator[tuple[Tensor, Tensor]]:
-    """The first spike of every neuron, the second, and so on.
+    """Return the first spike of every neuron, the second, and so on.
 
     Args:
-        spikes: Spikes ``[T, B, C]``; what is not 0 is a spike.
-        steps: The steps that count, all others being 0 in ``spikes``.
-        count: For how many spikes of a neuron.
+        spikes: Spikes ``[T, B, C]``; any value other than 0 is a spike.
+        steps: The steps that count; ``spikes`` is 0 in all others.
+        count: Number of spikes per neuron.
 
     Yields:
-        The index along T of the spike ``[B, C]``, int64, that of the last step where there is none; and its value
-        ``[B, C]``, then 0.
+        The index along T of the spike ``[B, C]``, int64, or of the last step if there is none; and its value ``[B,
+        C]``, or 0.
     """
     number = len(spikes)
     dtype = counter(number)
     countdown = torch.arange(number, 0, -1, dtype=dtype, device=spikes.device).reshape(-1, 1, 1)
-    # how many steps are left at each spike: most at the first, none where no spike is
+    # the number of steps left at each spike: largest at the first, 0 without a spike
     left = spikes.detach().to(torch.bool, copy=True).view(torch.uint8)  # six times as fast as != 0
     left = left.mul_(countdown) if dtype == torch.uint8 else left * countdown
     for nth in range(count):
@@ -44,20 +44,20 @@ def first_spikes(spikes: Tensor, steps: Steps, count: int = 1) -> Iterator[tuple
 
 
 def spike_times(spikes: Tensor, steps: Steps, count: int = 1) -> Tensor:
-    r"""The times of the first spikes of every neuron, in steps.
+    r"""Return the times of the first spikes of every neuron, in steps.
 
-    A spike that does not come counts as one in the last step. An earlier spike is one of a higher membrane, which is
-    all that a gradient can say:
+    A missing spike counts as one in the last step. A spike comes earlier if the membrane is higher, and this is all
+    that a gradient can express:
 
     .. math:: \frac{\partial L}{\partial S[t_k]} = -\frac{\partial L}{\partial t_k}
 
-    and no other entry of the recording has a gradient. Where more than one spike is missing, the last step has that of
+    and no other entry of the recording has a gradient. If more than one spike is missing, the last step has that of
     all of them.
 
     Args:
-        spikes: Spikes ``[T, B, C]``, floating; what is not 0 is a spike.
-        steps: The steps that count, all others being 0 in ``spikes``.
-        count: Number F of spikes of a neuron.
+        spikes: Spikes ``[T, B, C]``, floating; any value other than 0 is a spike.
+        steps: The steps that count; ``spikes`` is 0 in all others.
+        count: Number F of spikes per neuron.
 
     Returns:
         Times ``[F, B, C]``, in the dtype of ``spikes``.

@@ -1,4 +1,4 @@
-"""Which time steps of each sample count: all of a batch, or those that a length or a mask names."""
+"""The time steps of each sample that count: all of a batch, or those given by a length or a mask."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from snn_functional._device_checks import answers_at_once, leave_to_device
 class Steps:
     """The steps of the samples of a recording ``[T, B, ...]``.
 
-    A step that does not count is as if it were not there: sample by sample everything is what it would be for the
-    steps that do, without the others between them.
+    A step that does not count is treated as absent: each result is, sample by sample, what it would be for the steps
+    that count, without the others between them.
 
     Args:
         recording: The recording.
         lengths: Number of steps of each sample ``[B]``, its first ones, in [1, T].
-        mask: Steps that count ``[T, B]``, bool, at least one in each sample; in place of ``lengths``.
+        mask: Steps that count ``[T, B]``, bool, at least one in each sample; replaces ``lengths``.
         name: The recording's name, for messages.
 
     Raises:
-        TypeError: If ``lengths`` holds no integers or ``mask`` no bools.
+        TypeError: If ``lengths`` holds no integers or ``mask`` not bools.
         ValueError: If both are given, a shape or device does not fit, or a sample has no step or more than there are.
     """
 
@@ -39,36 +39,36 @@ class Steps:
 
     @property
     def number(self) -> Tensor | int:
-        """Number of steps, ``[B]`` or one for all."""
+        """The number of steps, ``[B]`` or one for all."""
         return self._recorded if self._mask is None else self._mask.sum(0)
 
     def numbers(self, device: torch.device) -> Tensor:
-        """Number of steps on a device, ``[B]`` or ``[]``."""
+        """Return the number of steps on a device, ``[B]`` or ``[]``."""
         return torch.full((), self._recorded, device=device) if self._mask is None else self._mask.sum(0)
 
     def only(self, recording: Tensor, otherwise: float = 0.0) -> Tensor:
-        """A recording ``[T, B, ...]`` with a constant in place of what does not count."""
+        """Return a recording ``[T, B, ...]`` with a constant in the steps that do not count."""
         if self._mask is None:
             return recording
         aside = ~self._mask
         return recording.masked_fill(aside.reshape(*aside.shape, *[1] * (recording.dim() - 2)), otherwise)
 
     def mean(self, values: Tensor) -> Tensor:
-        """Mean over the steps of ``[T, B, ...]``."""
+        """Return the mean over the steps of ``[T, B, ...]``."""
         if self._mask is None:
             return values.mean(0)
         number = self._mask.sum(0).reshape(-1, *[1] * (values.dim() - 2))
         return self.only(values).sum(0) / number
 
     def time(self, index: Tensor) -> Tensor:
-        """How many steps of its sample come before the one at an index along T, for indices ``[B, C]``."""
+        """Return how many steps of its sample come before an index along T, for indices ``[B, C]``."""
         if self._mask is None:
             return index
         before = (self._mask.cumsum(0) - 1).unsqueeze(-1).expand(-1, *index.shape)
         return before.gather(0, index.unsqueeze(0)).squeeze(0)
 
     def last(self, like: Tensor) -> Tensor:
-        """Index along T of the last step of each sample, for each entry of ``[B, C]``."""
+        """Return the index along T of the last step of each sample, for each entry of ``[B, C]``."""
         if self._mask is None:
             return torch.full_like(like, self._recorded - 1)
         last = self._recorded - 1 - self._mask.flip(0).to(torch.uint8).argmax(0)
@@ -76,26 +76,26 @@ class Steps:
 
 
 def _first(recording: Tensor, lengths: Tensor) -> Tensor:
-    # a copy to CUDA is not waited for: that of a tensor which nobody changes is right all the same
+    # nothing waits for a copy to CUDA; as nobody changes the tensor, the copy is still right
     lengths = lengths.to(recording.device, non_blocking=recording.device.type == "cuda")
     return torch.arange(recording.shape[0], device=recording.device).unsqueeze(-1) < lengths
 
 
 def checked_lengths(lengths: Any, recording: Tensor, name: str) -> Tensor:
-    """A number of steps for each sample of a recording.
+    """Return a checked number of steps for each sample of a recording.
 
     Args:
-        lengths: What the caller passed: integers, as a tensor or a list.
+        lengths: Argument of the caller: integers, as a tensor or a list.
         recording: The recording ``[T, B, ...]``.
         name: The recording's name, for messages.
 
     Returns:
-        The numbers ``[B]``, where they are; those of a list on the CPU.
+        The numbers ``[B]``, on their device; those of a list on the CPU.
 
     Raises:
         TypeError: If they are no integers.
         ValueError: If there is not one for each sample, or one lies outside [1, T]; such numbers on an accelerator stop
-            the device instead, which is not waited for.
+            the device instead, so that nothing waits for it.
     """
     steps, batch = recording.shape[:2]
     try:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 class _Total(torch.autograd.Function):
-    """A product with ones, whose own gradient would be a recording in memory."""
+    """A product with ones, whose built-in gradient would keep a recording in memory."""
 
     generate_vmap_rule = True
 
@@ -35,7 +35,7 @@ _Total.forward.__signature__ = inspect.signature(_Total.forward)  # pyrefly: ign
 
 
 def total(recording: Tensor) -> Tensor:
-    """The sum over time, in half of the time that ``recording.sum(0)`` takes on a CPU; of spikes the same number.
+    """Return the sum over time, in half of the time of ``recording.sum(0)`` on a CPU; for spikes the same number.
 
     Args:
         recording: Numbers ``[T, B, C]``, float32 or float64.

@@ -52,7 +52,7 @@ def accuracy_rate(
     mask: Tensor | None = None,
     return_silent: bool = False,
 ) -> Scalar | tuple[Scalar, Scalar]:
-    r"""Share of the samples whose class spikes most.
+    r"""Return the share of the samples whose class spikes most.
 
     .. math:: \frac{1}{B} \sum_b \big[\arg\max_c \textstyle\sum_t S_{tbc} = y_b\big]
 
@@ -64,8 +64,8 @@ def accuracy_rate(
         targets: Labels ``[batch]``, integers.
         population_code: Whether a class is the sum of ``num_outputs / num_classes`` neighboring outputs.
         num_classes: Number of classes; needed with ``population_code=True``, without effect otherwise.
-        lengths: Number of steps of each sample ``[batch]``, where they differ; what comes after does not count.
-        mask: Steps that count ``[num_steps, batch]``, bool, in place of ``lengths``.
+        lengths: Number of steps of each sample ``[batch]``, if they differ; later steps do not count.
+        mask: Steps that count ``[num_steps, batch]``, bool; replaces ``lengths``.
         return_silent: Whether to return the share of silent samples too.
 
     Returns:
@@ -73,7 +73,7 @@ def accuracy_rate(
         the accuracy and the share of silent samples.
 
     Raises:
-        TypeError: If ``spk_out`` is no real tensor, ``targets`` no integer tensor or ``num_classes`` no int.
+        TypeError: If ``spk_out`` is not a real tensor, ``targets`` not an integer tensor or ``num_classes`` not an int.
         ValueError: If shapes, labels, lengths or ``num_classes`` do not fit, or ``spk_out`` holds NaN.
 
     Example:
@@ -123,19 +123,19 @@ def accuracy_temporal(
     mask: Tensor | None = None,
     return_silent: bool = False,
 ) -> Scalar | tuple[Scalar, Scalar]:
-    r"""Share of the samples whose class spikes first.
+    r"""Return the share of the samples whose class spikes first.
 
     .. math:: \frac{1}{B} \sum_b \big[\arg\min_c t_{bc} = y_b\big]
 
-    A sample without any output spike has no answer and counts as wrong; of classes that fire at once the first wins.
-    With ``snn.peer.rules.silent_is_class_0`` a silent output counts as one that fires in the last step, so that a
-    silent sample is of the first class.
+    A sample without any output spike has no answer and counts as wrong; among classes that fire at the same time the
+    first wins. With ``snn.peer.rules.silent_is_class_0`` a silent output counts as one that fires in the last step, so
+    that a silent sample is assigned to the first class.
 
     Args:
         spk_out: Output spikes ``[num_steps, batch, num_outputs]``, any real dtype.
         targets: Labels ``[batch]``, integers.
-        lengths: Number of steps of each sample ``[batch]``, where they differ; what comes after does not count.
-        mask: Steps that count ``[num_steps, batch]``, bool, in place of ``lengths``.
+        lengths: Number of steps of each sample ``[batch]``, if they differ; later steps do not count.
+        mask: Steps that count ``[num_steps, batch]``, bool; replaces ``lengths``.
         return_silent: Whether to return the share of silent samples too.
 
     Returns:
@@ -143,7 +143,7 @@ def accuracy_temporal(
         the accuracy and the share of silent samples.
 
     Raises:
-        TypeError: If ``spk_out`` is no real tensor or ``targets`` no integer tensor.
+        TypeError: If ``spk_out`` is not a real tensor or ``targets`` not an integer tensor.
         ValueError: If shapes, labels or lengths do not fit, or ``spk_out`` holds NaN.
 
     Example:
@@ -162,13 +162,13 @@ def accuracy_temporal(
     _checked_range(spikes)
     fired, times = spikes != 0, steps.time(index)
     if not peer.rules.silent_is_class_0:
-        # an output that is silent comes after one that fires in the last step
+        # a silent output comes after one that fires in the last step
         times = torch.where(fired, times, len(spk_out))
     return _share(times.argmin(-1) == labels, ~fired.any(-1), return_silent)
 
 
 def _checked_range(values: Tensor) -> tuple[float, float]:
-    """The smallest and the largest value, without NaN, which every comparison would pass over."""
+    """Return the smallest and the largest value, after checking for NaN, which no comparison would detect."""
     least, greatest = map(float, values.aminmax())
     if math.isnan(least):
         raise ValueError("spk_out holds NaN, which is neither a spike nor none; look for its source in the net")
@@ -176,13 +176,13 @@ def _checked_range(values: Tensor) -> tuple[float, float]:
 
 
 def _first(counts: Tensor, most: Tensor) -> Tensor:
-    """Index of the first of the highest, finite counts ``[B, K]``, in half of argmax's time; overwrites them."""
+    """Return the first index of the highest, finite counts ``[B, K]``, twice as fast as argmax; overwrite them."""
     index = torch.arange(counts.shape[-1], dtype=counts.dtype, device=counts.device)
     return counts.sub_(most).sign_().mul_(-counts.shape[-1]).add_(index).amin(-1)
 
 
 def _silent(most: Tensor, spikes: Tensor) -> Tensor:
-    """Which samples have no spike, among those whose highest count is 0, to which spikes of both signs may add up."""
+    """Return True for samples without a spike; a highest count of 0 may also be the sum of spikes of both signs."""
     silent = most == 0
     asked = silent.nonzero().squeeze(-1)
     silent[asked] = ~spikes[:, asked].bool().any(2).any(0)
@@ -190,7 +190,7 @@ def _silent(most: Tensor, spikes: Tensor) -> Tensor:
 
 
 def _share(correct: Tensor, silent: Tensor | None, return_silent: bool) -> Scalar | tuple[Scalar, Scalar]:
-    """The share of samples that are correct and not silent; None says that no sample is silent."""
+    """Return the share of samples that are correct and not silent; None means that no sample is silent."""
     batch = correct.numel()
     answered = correct if silent is None or peer.rules.silent_is_class_0 else correct & ~silent
     accuracy = Scalar(int(answered.sum()) / batch)

@@ -25,7 +25,7 @@ class l1_rate_sparsity:  # noqa: N801
         spikes ``[*shape]``, any shape; the loss is a scalar in their floating dtype.
 
     Raises:
-        TypeError: If ``Lambda`` is no number.
+        TypeError: If ``Lambda`` is not a number.
         ValueError: If it is not finite.
 
     Example:
@@ -46,18 +46,18 @@ class l1_rate_sparsity:  # noqa: N801
     def __call__(
         self, spk_out: Tensor, *, lengths: Tensor | Sequence[int] | None = None, mask: Tensor | None = None
     ) -> Tensor:
-        """The penalty for recorded spikes.
+        """Return the penalty for recorded spikes.
 
         Args:
             spk_out: Spikes ``[*shape]``, any real dtype; ``[num_steps, batch, ...]`` with ``lengths`` or ``mask``.
-            lengths: Number of steps of each sample ``[batch]``, where they differ; what comes after does not count.
-            mask: Steps that count ``[num_steps, batch]``, bool, in place of ``lengths``.
+            lengths: Number of steps of each sample ``[batch]``, if they differ; later steps do not count.
+            mask: Steps that count ``[num_steps, batch]``, bool; replaces ``lengths``.
 
         Returns:
             The penalty, a scalar.
 
         Raises:
-            TypeError: If ``spk_out`` is no real tensor, ``lengths`` not integer or ``mask`` not bool.
+            TypeError: If ``spk_out`` is not a real tensor, ``lengths`` are not integers or ``mask`` is not bool.
             ValueError: If ``lengths`` or ``mask`` does not fit.
         """
         if not isinstance(spk_out, Tensor):

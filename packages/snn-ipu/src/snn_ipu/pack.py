@@ -33,7 +33,7 @@ def pack(wheel: Path, ops: Path = OPS, into: Path | None = None) -> Path:
 
     Raises:
         IpuUnavailable: If there is no operator to pack, or one is not what its manifest says.
-        ValueError: If ``wheel`` is no pure wheel of snn-ipu.
+        ValueError: If ``wheel`` is not a pure wheel of snn-ipu.
         OSError: If a file cannot be read or written.
 
     Example:
@@ -44,7 +44,7 @@ def pack(wheel: Path, ops: Path = OPS, into: Path | None = None) -> Path:
     """
     added = _operators(ops)
     if not wheel.name.startswith("snn_ipu-") or not wheel.name.endswith("-py3-none-any.whl"):
-        raise ValueError(f"{wheel} is no pure wheel of snn-ipu; pass snn_ipu-<version>-py3-none-any.whl")
+        raise ValueError(f"{wheel} is not a pure wheel of snn-ipu; pass snn_ipu-<version>-py3-none-any.whl")
     with zipfile.ZipFile(str(wheel)) as file:
         members = {info.filename: file.read(info) for info in file.infolist() if not info.is_dir()}
     members.update(added)

@@ -14,7 +14,7 @@ __all__ = ["CODES", "Code", "Finding", "NIRError", "NIRWarning"]
 
 
 class Code(NamedTuple):
-    """What a code means, and what to do about it."""
+    """The meaning of a code, and the remedy."""
 
     meaning: str
     remedy: str
@@ -86,18 +86,18 @@ CODES: dict[str, Code] = {
     "NIR502": Code("the parameters speak for different time steps", "pass dt"),
     "NIR503": Code("a time step longer than a time constant", "pass a smaller dt, time_unit, or method='exact'"),
     "NIR504": Code("forward Euler diverges", "pass a smaller dt, time_unit, or method='exact'"),
-    "NIR505": Code("a delay that is no whole number of steps", "choose a dt that divides it"),
+    "NIR505": Code("a delay that is not a whole number of steps", "choose a dt that divides it"),
 }
 
 
 @dataclass(frozen=True)
 class Finding(Issue):
-    """One thing that is wrong with a graph, or that would be other than meant.
+    """One fault of a graph, or one deviation from what is meant.
 
     Args:
         code: ``NIRxxx``, a key of :data:`CODES`.
         where: The node, the field or the path in the file, as in ``"node 'lif', tau"``.
-        message: What is wrong, and what is there.
+        message: What is wrong, with the value.
         remedy: What to do.
         severity: ``"error"`` if the graph cannot be run or written, ``"warning"`` if something would be other than
             meant.
@@ -109,7 +109,7 @@ class Finding(Issue):
 
     @property
     def text(self) -> str:
-        """Where, what and what to do."""
+        """The place, the fault and the remedy, as text."""
         return f"{self.where}: {self.message}; {self.remedy}"
 
     def __iter__(self) -> Iterator[str]:
@@ -123,15 +123,15 @@ class Finding(Issue):
 
 
 class NIRError(ValueError):
-    """A refused file, graph or network.
+    """Error of a refused file, graph or network.
 
     Args:
         code: ``NIRxxx``, a key of :data:`CODES`.
-        text: Where, what was found and what to do.
+        text: The place, the value and the remedy.
 
     Attributes:
         code: ``NIRxxx``.
-        finding: The same in its parts; None unless snn_nir raised it.
+        finding: The same as a :class:`Finding`; None unless snn_nir raised it.
 
     Example:
         >>> NIRError("NIR208", "node 'lif': tau is -1").code
@@ -149,11 +149,11 @@ class NIRError(ValueError):
 
 
 class NIRWarning(UserWarning):
-    """Something repaired or assumed; ``code`` says what.
+    """Warning of a repair or an assumption; ``code`` says which.
 
     Args:
         code: ``NIRxxx``, a key of :data:`CODES`.
-        text: Where, what was found and what was done.
+        text: The place, the value and what was done.
 
     Attributes:
         code: ``NIRxxx``.
@@ -172,12 +172,12 @@ class NIRWarning(UserWarning):
 
 
 def finding(code: str, where: str, found: str, remedy: str | None = None, *, severity: str = "error") -> Finding:
-    """The finding of a code.
+    """Return the finding of a code.
 
     Args:
         code: ``NIRxxx``, a key of :data:`CODES`.
         where: The node, the field or the path in the file, as in ``"node 'lif'"``.
-        found: What is there instead of what should be.
+        found: The value that is there instead of the expected one.
         remedy: What to do; that of the table if None.
         severity: ``"error"`` or ``"warning"``.
 
@@ -194,12 +194,12 @@ def finding(code: str, where: str, found: str, remedy: str | None = None, *, sev
 
 
 def refusal(code: str, where: str, found: str, remedy: str | None = None) -> NIRError:
-    """The error of a code, to be raised.
+    """Return the error of a code, to be raised.
 
     Args:
         code: ``NIRxxx``, a key of :data:`CODES`.
         where: The node, the field or the path in the file, as in ``"node 'lif'"``.
-        found: What is there instead of what should be.
+        found: The value that is there instead of the expected one.
         remedy: What to do; that of the table if None.
 
     Returns:
@@ -221,7 +221,7 @@ def announce(code: str, where: str, found: str, remedy: str | None = None, *, st
     Args:
         code: ``NIRxxx``, a key of :data:`CODES`.
         where: The node, the field or the path in the file.
-        found: What is there and what was made of it.
+        found: The value, and what was made of it.
         remedy: What to do; that of the table if None.
         stacklevel: As in :func:`warnings.warn`, counted from the caller.
 
@@ -237,12 +237,12 @@ def announce(code: str, where: str, found: str, remedy: str | None = None, *, st
 
 
 def warn_caller(code: str, where: str, found: str, remedy: str | None = None) -> None:
-    """:func:`~snn_nir.codes.announce`, shown at the line outside of this package that led here.
+    """Warn like :func:`~snn_nir.codes.announce`, at the line outside this package that led here.
 
     Args:
         code: ``NIRxxx``.
         where: The node, the field or the path in the file.
-        found: What is there and what was made of it.
+        found: The value, and what was made of it.
         remedy: What to do; that of the code's table if None.
 
     Example:

@@ -1,4 +1,4 @@
-"""The ``snn nir`` command: look at NIR files, check, run, compare and convert them."""
+"""The ``snn nir`` command: examine, check, run, compare and convert NIR files."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="snn nir", description="Look at NIR files and convert them.")
+    parser = argparse.ArgumentParser(prog="snn nir", description="Examine and convert NIR files.")
     commands = parser.add_subparsers(dest="command", metavar="{check,show,run,diff,convert}")
 
     def command(name: str, call: _Call, text: str, *files: str) -> argparse.ArgumentParser:
@@ -66,12 +66,12 @@ def _parser() -> argparse.ArgumentParser:
             added.add_argument(file, metavar=file.upper())
         return added
 
-    checked = command("check", _check, "say what is wrong with a file, or would be lost elsewhere", "file")
+    checked = command("check", _check, "list the faults of a file, and what other programs would lose", "file")
     checked.add_argument("--profile", choices=PROFILES, default="nir", help="what to check for (default nir)")
     checked.add_argument("--json", action="store_true", help="print the findings as JSON")
 
     shown = command("show", _show, "print the nodes of a file, their shapes and parameters", "file")
-    shown.add_argument("--mermaid", action="store_true", help="print a Mermaid flowchart in place of text")
+    shown.add_argument("--mermaid", action="store_true", help="print a Mermaid flowchart instead of text")
 
     ran = command("run", _run, "run a file and count its spikes", "file")
     ran.add_argument("--input", metavar="ARRAY.npy", help="input [T, batch, ...]; random spikes if left out")
@@ -82,9 +82,11 @@ def _parser() -> argparse.ArgumentParser:
     ran.add_argument("--method", choices=("euler", "exact"), help="how time constants become decays")
     ran.add_argument("--output", metavar="ARRAYS.npz", help="write the outputs [T, batch, ...] to this file")
 
-    command("diff", _diff, "say what two files have not in common", "first", "second")
+    command("diff", _diff, "list the differences of two files", "first", "second")
 
-    converted = command("convert", _convert, "read a file, repair it where that is certain, and write it", "file", "to")
+    converted = command(
+        "convert", _convert, "read a file, repair it if that is unambiguous, and write it", "file", "to"
+    )
     converted.add_argument("--compat", choices=(COMPAT,), help="write the format of an older nir")
     converted.add_argument("--sidecar", metavar="FILE.json", help="take metadata from the sidecar of an older file")
     return parser
@@ -108,7 +110,7 @@ def _share(text: str) -> float:
 
 @contextmanager
 def _warnings_on_stderr() -> Iterator[None]:
-    """What was repaired or assumed, a line each, whatever filters the process has."""
+    """Print repairs and assumptions, one per line, whatever filters the process has."""
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
         try:
@@ -181,7 +183,7 @@ def _inputs(options: argparse.Namespace, graph: nir.NIRGraph) -> dict[str, np.nd
     (name, node), *_ = ports.items()
     shape = tuple(int(size) for size in node.input_type["input"])
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
-        raise ValueError(f"{options.input}: one array of real numbers belongs there")
+        raise ValueError(f"{options.input}: it must hold one array of real numbers")
     if array.ndim < 2 or array.shape[2:] != shape or not len(array):
         wanted = ", ".join(("T", "batch", *map(str, shape)))
         raise ValueError(f"{options.input}: shape {list(array.shape)} where [{wanted}] belongs, T from 1 on")

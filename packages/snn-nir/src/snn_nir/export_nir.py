@@ -1,4 +1,4 @@
-"""snnTorch's way to call the export."""
+"""The export in the calling convention of snnTorch."""
 
 from __future__ import annotations
 
@@ -22,25 +22,26 @@ def export_to_nir(
     model_fwd_args: Sequence[Any] = (),
     ignore_dims: Sequence[int] = (),
 ) -> nir.NIRGraph:
-    """A network as a NIR graph, with snnTorch's names, arguments and nodes.
+    """Return a network as a NIR graph, with snnTorch's names, arguments and nodes.
 
-    One node a neuron, ``<name>.lif`` and ``<name>.w_rec`` for recurrent ones, recurrence one to one as the matrix of a
-    ``Linear``, a step of 1e-4 s. Scalar constants are repeated for every neuron of the layer. A reset by subtraction is
-    in the metadata alone, with a warning; :func:`~snn_nir.to_nir` writes it as nodes that other simulators run too.
+    Each neuron is one node, ``<name>.lif``, and recurrent ones have ``<name>.w_rec`` too; one-to-one recurrence becomes
+    the matrix of a ``Linear``. The step is 1e-4 s. Scalar constants are repeated for every neuron of the layer. A reset
+    by subtraction is only in the metadata, with a warning; :func:`~snn_nir.to_nir` writes it as nodes that other
+    simulators run too.
 
     Args:
         module: A module called with one time step.
         sample_data: Input of one step, ``[batch, ...]``; the batch axis does not enter the graph.
         model_name: Kept in the metadata of the graph.
-        model_fwd_args: Further arguments of ``forward``, which are no tensors of the graph.
-        ignore_dims: Axes of the sample that are no part of a step's shape: none or the batch, ``[0]``.
+        model_fwd_args: Further arguments of ``forward``, which are not tensors of the graph.
+        ignore_dims: Axes of the sample that do not belong to a step's shape: none or the batch, ``[0]``.
 
     Returns:
         The graph.
 
     Raises:
         NIRError: ``NIR401`` to ``NIR411``, with the module or call and the reason, if anything cannot be expressed.
-        TypeError: If ``module`` is no module or ``sample_data`` no tensor.
+        TypeError: If ``module`` is not a module or ``sample_data`` not a tensor.
 
     Example:
         >>> import torch

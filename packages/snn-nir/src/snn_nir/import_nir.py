@@ -1,4 +1,4 @@
-"""Import under the name and in the calling convention that users of snnTorch know."""
+"""The import with the name and calling convention of snnTorch."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class StateReturning(nn.Module):
         self.net = net
 
     def forward(self, input_: Signals, state: GraphState | None = None) -> tuple[Signals, GraphState]:
-        """One time step.
+        """Run one time step.
 
         Args:
             input_: ``[batch, ...]``, or a dict of them by the names of the Inputs.
@@ -43,7 +43,7 @@ class StateReturning(nn.Module):
             ``(y, state)``.
 
         Raises:
-            ValueError: If an input does not fit the graph, or a state not the input.
+            ValueError: If an input does not fit the graph, or a state does not fit the input.
         """
         y, state = self.net.step(input_, self.net.kept_state() if state is None else state)
         self.net.keep_state(state)
@@ -51,10 +51,10 @@ class StateReturning(nn.Module):
 
 
 def import_from_nir(graph: nir.NIRGraph | str | os.PathLike[str], **options: Any) -> StateReturning:
-    """Make a module of a NIR graph, called as ``y, state = net(x)``, one time step a call.
+    """Make a module from a NIR graph, called as ``y, state = net(x)``, one time step per call.
 
     :func:`~snn_nir.from_nir` makes the same module without the state in its calls, which is what ``unroll`` runs over a
-    whole sequence; here it is the attribute ``net``.
+    whole sequence; here that module is the attribute ``net``.
 
     Args:
         graph: The graph, which is not changed, or a file.

@@ -14,7 +14,7 @@ def binned_rate(spk: np.ndarray, window: int, unit: float) -> tuple[np.ndarray, 
 
     .. math:: r_i[k] = \frac{1}{n_k\,\Delta t} \sum_{t \in k} [\,S_i[t] \neq 0\,]
 
-    with :math:`n_k` the number of steps of stretch k, so that a short last one is no quieter than the others.
+    with :math:`n_k` the number of steps of stretch k, so that a short last one is not quieter than the others.
 
     Args:
         spk: Spikes, ``[time, neuron]``; every value other than 0 is one.
@@ -48,7 +48,7 @@ def whole_window(window: int, num_steps: int, caller: str) -> int:
         The window.
 
     Raises:
-        ValueError: If it is no whole number from 1 to `num_steps`.
+        ValueError: If it is not a whole number from 1 to `num_steps`.
 
     Example:
         >>> whole_window(5, 100, "rate_heatmap")

@@ -25,7 +25,7 @@ def names_for(labels: Sequence[object] | None, count: int, caller: str) -> list[
         The labels as text, or None.
 
     Raises:
-        TypeError: If `labels` is no sequence.
+        TypeError: If `labels` is not a sequence.
         ValueError: If there are more or fewer labels than `count`.
 
     Example:
@@ -71,7 +71,7 @@ def row_order(order: Any, neurons: int) -> list[int]:
         The neuron of each row.
 
     Raises:
-        ValueError: If `order` is no permutation of ``0 .. neurons - 1``.
+        ValueError: If `order` is not a permutation of ``0 .. neurons - 1``.
 
     Example:
         >>> row_order(None, 2), row_order([1, 0], 2)

@@ -26,7 +26,7 @@ def whole_number(name: str, value: int, least: int = 0) -> int:
         ``value`` as an int.
 
     Raises:
-        TypeError: If ``value`` is no whole number.
+        TypeError: If ``value`` is not a whole number.
         ValueError: If ``value`` is smaller than ``least``.
     """
     try:
@@ -51,7 +51,7 @@ def finite(name: str, value: float | Tensor) -> float:
         ``value`` as a Python number.
 
     Raises:
-        TypeError: If ``value`` is no real number.
+        TypeError: If ``value`` is not a real number.
         ValueError: If ``value`` is infinite or NaN.
     """
     number = value.item() if isinstance(value, Tensor) and value.numel() == 1 else value
@@ -73,7 +73,7 @@ def share(name: str, value: float) -> float:
         ``value`` as a Python number.
 
     Raises:
-        TypeError: If ``value`` is no real number.
+        TypeError: If ``value`` is not a real number.
         ValueError: If ``value`` lies outside [0, 1].
     """
     if type(value) is float and 0 <= value <= 1:  # most often; the questions below take longer than some encoders
@@ -95,7 +95,7 @@ def first_step(first_spike_time: int, num_steps: int) -> int:
         ``first_spike_time`` as an int.
 
     Raises:
-        TypeError: If ``first_spike_time`` is no whole number.
+        TypeError: If ``first_spike_time`` is not a whole number.
         ValueError: If it is negative or past the last step.
     """
     first = whole_number("first_spike_time", first_spike_time)

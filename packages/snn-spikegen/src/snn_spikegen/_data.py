@@ -21,7 +21,7 @@ def floating(data: Tensor, name: str = "data") -> Tensor:
         The same numbers in a floating dtype, of the same shape.
 
     Raises:
-        TypeError: If ``data`` is no real tensor.
+        TypeError: If ``data`` is not a real tensor.
     """
     dtype = floating_dtype(data, name)
     return data.to(dtype)
@@ -38,7 +38,7 @@ def floating_dtype(data: Tensor, name: str = "data") -> torch.dtype:
         A floating dtype.
 
     Raises:
-        TypeError: If ``data`` is no tensor, or a complex or sparse one.
+        TypeError: If ``data`` is not a tensor, or a complex or sparse one.
     """
     if not isinstance(data, Tensor):
         raise TypeError(f"{name} is a {type(data).__name__}; pass a torch.Tensor, as torch.as_tensor({name})")
@@ -60,7 +60,7 @@ def working(data: Tensor, name: str = "data") -> Tensor:
         The same numbers ``[*shape]`` as float32 or float64.
 
     Raises:
-        TypeError: If ``data`` is no real tensor.
+        TypeError: If ``data`` is not a real tensor.
     """
     values = floating(data, name)
     # In float16 threshold + epsilon is threshold, and step 2049 does not exist.
@@ -130,7 +130,7 @@ def spike_trains(spikes: Tensor) -> Tensor:
         The same ones and zeros in a floating dtype, ``[T, *shape]``.
 
     Raises:
-        TypeError: If ``spikes`` is no real tensor.
+        TypeError: If ``spikes`` is not a real tensor.
         ValueError: If there is no time axis, no step on it, or anything but ones and zeros.
     """
     trains = floating(spikes, "spikes")

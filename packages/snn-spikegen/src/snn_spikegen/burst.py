@@ -31,7 +31,7 @@ def burst(
         Spikes, 0 or 1, ``[num_steps, *shape]``, in the floating dtype of ``data`` (the default dtype for integers).
 
     Raises:
-        TypeError: If ``data`` is no real tensor, or a number of steps or spikes no int.
+        TypeError: If ``data`` is not a real tensor, or a number of steps or spikes no int.
         ValueError: If ``data`` leave [0, 1] or hold NaN, a number is out of range, or a burst might not end within T.
 
     Example:

@@ -45,7 +45,7 @@ def decode_latency(
         Values in [0, 1], ``[*shape]``, in the floating dtype of ``spikes`` (the default dtype for integers).
 
     Raises:
-        TypeError: If ``spikes`` is no real tensor, ``first_spike_time`` no int, or another argument no number.
+        TypeError: If ``spikes`` is not a real tensor, ``first_spike_time`` not an int, or another argument no number.
         ValueError: If ``spikes`` have no steps, are not 0 or 1, or come before ``first_spike_time``, if an argument is
             out of range, or ``normalize=True`` meets the logarithmic code, whose stretch the spikes do not tell.
 

@@ -32,7 +32,7 @@ def decode_rate(
         differentiable in ``spikes``.
 
     Raises:
-        TypeError: If ``spikes`` is no real tensor, ``first_spike_time`` no int, or another argument no number.
+        TypeError: If ``spikes`` is not a real tensor, ``first_spike_time`` not an int, or another argument no number.
         ValueError: If ``spikes`` have no steps or are not 0 or 1, or an argument is out of range or does not broadcast.
 
     Example:

@@ -26,7 +26,7 @@ def delta(data: Tensor, threshold: float = 0.1, padding: bool = False, off_spike
         Spikes, 1, 0 or -1, ``[T, *shape]``, in the floating dtype of ``data`` (the default dtype for integers).
 
     Raises:
-        TypeError: If ``data`` is no real tensor, or ``threshold`` no number.
+        TypeError: If ``data`` is not a real tensor, or ``threshold`` not a number.
         ValueError: If ``data`` has no time axis or holds NaN, or ``threshold`` is negative.
 
     Example:

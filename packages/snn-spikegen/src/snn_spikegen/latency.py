@@ -54,7 +54,7 @@ def latency(
         Spikes or ramps ``[num_steps, *shape]``, in the floating dtype of ``data`` (the default dtype for integers).
 
     Raises:
-        TypeError: If ``data`` is no real tensor, a number of steps no int, or another argument no number.
+        TypeError: If ``data`` is not a real tensor, a number of steps no int, or another argument no number.
         ValueError: If ``data`` leave [0, 1] or hold NaN, an argument is out of range, ``num_steps`` is missing, or a
             spike comes after the last step.
 
@@ -119,7 +119,7 @@ def latency_interpolate(spike_time: Tensor, num_steps: int, on_target: float = 1
         Ramps ``[num_steps, *shape]``, in the floating dtype of ``spike_time`` (the default dtype for integers).
 
     Raises:
-        TypeError: If ``spike_time`` is no real tensor, ``num_steps`` no int, or a target no number.
+        TypeError: If ``spike_time`` is not a real tensor, ``num_steps`` not an int, or a target no number.
         ValueError: If a spike time is negative or NaN, ``num_steps`` below 1, or ``on_target`` below ``off_target``.
 
     Example:

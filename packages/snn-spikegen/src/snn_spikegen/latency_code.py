@@ -41,7 +41,7 @@ def latency_code(
         Spike times in steps, not rounded, ``[*shape]``, and the mask ``data < threshold``, ``[*shape]``.
 
     Raises:
-        TypeError: If ``data`` is no real tensor, a number of steps no int, or another argument no number.
+        TypeError: If ``data`` is not a real tensor, a number of steps no int, or another argument no number.
         ValueError: If ``data`` hold NaN, an argument is out of range, or ``normalize=True`` lacks ``num_steps``.
 
     Example:
@@ -88,7 +88,7 @@ def latency_code_log(
         Spike times in steps, not rounded, ``[*shape]``, in the floating dtype of ``data``.
 
     Raises:
-        TypeError: If ``data`` is no real tensor, a number of steps no int, or another argument no number.
+        TypeError: If ``data`` is not a real tensor, a number of steps no int, or another argument no number.
         ValueError: If ``data`` hold NaN, an argument is out of range, or ``normalize=True`` lacks ``num_steps``.
 
     Example:
@@ -152,7 +152,7 @@ def latency_code_linear(
         Spike times in steps, not rounded, ``[*shape]``, in the floating dtype of ``data``.
 
     Raises:
-        TypeError: If ``data`` is no real tensor, a number of steps no int, or another argument no number.
+        TypeError: If ``data`` is not a real tensor, a number of steps no int, or another argument no number.
         ValueError: If ``data`` hold NaN, an argument is out of range, or ``normalize=True`` lacks ``num_steps``.
 
     Example:
@@ -213,7 +213,7 @@ def check_constants(threshold: float, tau: float) -> None:
         tau: Time constant in steps.
 
     Raises:
-        TypeError: If one of them is no number.
+        TypeError: If one of them is not a number.
         ValueError: If ``threshold`` lies outside (0, 1), or ``tau`` is not above 0 or not finite.
     """
     if not 0 < finite("threshold", threshold) < 1:

@@ -23,8 +23,8 @@ def to_one_hot(targets: Tensor, num_classes: int) -> Tensor:
         Ones and zeros ``[*shape, num_classes]``, in the default dtype; labels given in a floating dtype keep it.
 
     Raises:
-        TypeError: If ``targets`` is no real tensor or ``num_classes`` no int.
-        ValueError: If a label is no class, or ``num_classes`` is smaller than 1.
+        TypeError: If ``targets`` is not a real tensor or ``num_classes`` not an int.
+        ValueError: If a label is not a class, or ``num_classes`` is smaller than 1.
 
     Example:
         >>> import torch
@@ -52,7 +52,7 @@ def labels(targets: Tensor, classes: int) -> Tensor:
         The same labels ``[*shape]``, int64.
 
     Raises:
-        ValueError: If a label is no class.
+        ValueError: If a label is not a class.
     """
     indices = targets.long()
     known = (indices >= 0) & (indices < classes)
@@ -78,7 +78,7 @@ def to_one_hot_inverse(one_hot_targets: Tensor) -> Tensor:
         Ones and zeros ``[*shape]``, in the same floating dtype (the default dtype for integers).
 
     Raises:
-        TypeError: If ``one_hot_targets`` is no real tensor.
+        TypeError: If ``one_hot_targets`` is not a real tensor.
         ValueError: If it holds NaN.
 
     Example:
@@ -104,7 +104,7 @@ def from_one_hot(one_hot_label: Tensor) -> Tensor:
         Labels ``[*shape]``, int64.
 
     Raises:
-        TypeError: If ``one_hot_label`` is no real tensor.
+        TypeError: If ``one_hot_label`` is not a real tensor.
         ValueError: If there is no class axis, or a row has no single largest entry, as a row of zeros has none.
 
     Example:

@@ -29,7 +29,8 @@ def poisson(rate: Tensor, num_steps: int, dt: float = 1e-3, *, generator: torch.
         Spikes, 0 or 1, ``[num_steps, *shape]``, in the floating dtype of ``rate`` (the default dtype for integers).
 
     Raises:
-        TypeError: If ``rate`` is no real tensor, ``num_steps`` no int, ``dt`` no number, or ``generator`` no generator.
+        TypeError: If ``rate`` is not a real tensor, ``num_steps`` not an int, ``dt`` not a number, or ``generator`` not
+            a generator.
         ValueError: If a rate is negative, NaN or above 1 / dt, another argument is out of range, or ``generator`` draws
             on another device.
 

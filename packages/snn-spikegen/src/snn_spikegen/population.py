@@ -31,7 +31,7 @@ def population(data: Tensor, num_neurons: int, low: float = 0, high: float = 1, 
         integers). They are differentiable in ``data``.
 
     Raises:
-        TypeError: If ``data`` is no real tensor, ``num_neurons`` no int, or another argument no number.
+        TypeError: If ``data`` is not a real tensor, ``num_neurons`` not an int, or another argument no number.
         ValueError: If ``data`` leave [low, high] or hold NaN, or an argument is out of range.
 
     Example:

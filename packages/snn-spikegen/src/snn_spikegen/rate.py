@@ -44,8 +44,8 @@ def rate(
         dtype of ``data`` (the default dtype for integers).
 
     Raises:
-        TypeError: If ``data`` is no real tensor, a number of steps no int, ``gain`` or ``offset`` no number, or
-            ``generator`` no generator.
+        TypeError: If ``data`` is not a real tensor, a number of steps no int, ``gain`` or ``offset`` not a number, or
+            ``generator`` not a generator.
         ValueError: If the steps do not fit together, a probability is NaN, ``gain`` or ``offset`` is not finite or does
             not broadcast, or ``generator`` draws elsewhere.
 
@@ -107,7 +107,7 @@ def rate_conv(data: Tensor, *, generator: torch.Generator | None = None) -> Tens
         Spikes, 0 or 1, ``[*shape]``, in the floating dtype of ``data`` (the default dtype for integers).
 
     Raises:
-        TypeError: If ``data`` is no real tensor, or ``generator`` no generator.
+        TypeError: If ``data`` is not a real tensor, or ``generator`` not a generator.
         ValueError: If ``data`` holds NaN, or ``generator`` draws on another device.
 
     Example:

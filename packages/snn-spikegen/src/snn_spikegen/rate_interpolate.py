@@ -31,7 +31,7 @@ def rate_interpolate(
         The ramps ``[num_steps]``, in the floating dtype of ``spike_time`` (the default dtype for integers).
 
     Raises:
-        TypeError: If ``spike_time`` is no real tensor, ``num_steps`` no int, or another argument no number.
+        TypeError: If ``spike_time`` is not a real tensor, ``num_steps`` not an int, or another argument no number.
         ValueError: If ``spike_time`` is not 1-D, a time lies outside [0, T - 1] or is NaN, or ``num_steps`` is below 1.
 
     Example:

@@ -44,8 +44,8 @@ def target_rate_code(
         Spikes, 0 or 1, ``[num_steps]``, and their times in steps, rising, ``[number of spikes]``, int64.
 
     Raises:
-        TypeError: If a number of steps is no int, ``rate`` no number, ``firing_pattern`` no text, ``generator`` no
-            generator, ``dtype`` no floating dtype, or ``device`` no device.
+        TypeError: If a number of steps is not an int, ``rate`` not a number, ``firing_pattern`` not a text,
+            ``generator`` not a generator, ``dtype`` no floating dtype, or ``device`` no device.
         ValueError: If ``num_steps`` is below 1, ``first_spike_time`` past the last step, ``rate`` outside [0, 1], or
             ``firing_pattern`` or ``device`` unknown.
 
@@ -105,7 +105,7 @@ def known_pattern(firing_pattern: str) -> str:
         One of ``PATTERNS``.
 
     Raises:
-        TypeError: If it is no text.
+        TypeError: If it is not a text.
         ValueError: If it is none of ``PATTERNS``.
     """
     if not isinstance(firing_pattern, str):

@@ -49,8 +49,9 @@ def targets_latency(
         Targets ``[num_steps, *shape, num_classes]``, in the default dtype; labels given in a floating dtype keep it.
 
     Raises:
-        TypeError: If ``targets`` is no real tensor, a number of steps or classes no int, or another argument no number.
-        ValueError: If a label is no class, an argument is out of range, ``num_steps`` is missing, or a spike comes
+        TypeError: If ``targets`` is not a real tensor, a number of steps or classes no int, or another argument no
+            number.
+        ValueError: If a label is not a class, an argument is out of range, ``num_steps`` is missing, or a spike comes
             after the last step.
 
     Example:

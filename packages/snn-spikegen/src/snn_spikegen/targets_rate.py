@@ -57,9 +57,9 @@ def targets_rate(
         labels given in a floating dtype keep it.
 
     Raises:
-        TypeError: If ``targets`` is no real tensor, a number of steps or classes no int, a rate or target no number,
-            ``firing_pattern`` no text, or ``generator`` no generator.
-        ValueError: If a label is no class, a rate lies outside [0, 1], ``incorrect_rate`` is above ``correct_rate``,
+        TypeError: If ``targets`` is not a real tensor, a number of steps or classes no int, a rate or target no number,
+            ``firing_pattern`` not a text, or ``generator`` not a generator.
+        ValueError: If a label is not a class, a rate lies outside [0, 1], ``incorrect_rate`` is above ``correct_rate``,
             ``num_steps`` is missing, ``first_spike_time`` past the last step, or ``firing_pattern`` unknown.
 
     Example:

@@ -148,7 +148,7 @@ def _backends(problems: list[str]) -> list[dict[str, Any]]:
 def _advice() -> list[str]:
     try:
         from snn_cpu.allocator import is_tunable
-    except ImportError:  # not installed, which is no problem, or broken, which is among the problems
+    except ImportError:  # not installed, which is not a problem, or broken, which is among the problems
         return []
     if not is_tunable():
         return []

@@ -76,7 +76,7 @@ def main(options: argparse.Namespace) -> int:
     if not options.batch and not options.shape:
         return _refused("a net is run over a batch: add --batch net.py:make_batch, or --shape T,B,...")
     try:
-        # what the user's code prints is no part of the diagnosis
+        # what the user's code prints is not a part of the diagnosis
         with redirect_stdout(sys.stderr):
             found = _net(options)
     except CannotMake as error:
@@ -96,7 +96,7 @@ def _installation(options: argparse.Namespace) -> int:
 def _gpu(options: argparse.Namespace) -> int:
     from snn.doctor_gpu import look
 
-    with redirect_stdout(sys.stderr):  # what a compiler of kernels prints is no part of the diagnosis
+    with redirect_stdout(sys.stderr):  # what a compiler of kernels prints is not a part of the diagnosis
         found = look()
     if options.json:
         print(json.dumps(found.as_dict(), indent=2))

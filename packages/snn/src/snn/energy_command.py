@@ -62,7 +62,7 @@ def main(options: argparse.Namespace) -> int:
         2
     """
     try:
-        # what the user's code prints is no part of the account
+        # what the user's code prints is not a part of the account
         with redirect_stdout(sys.stderr):
             account = _energy(options)
     except CannotMake as error:

@@ -56,7 +56,7 @@ class Replay:
 
 
 _NEAR = """
-/* Whether a number that is no spike is the recorded one, but for rounding. */
+/* Whether a number that is not a spike is the recorded one, but for rounding. */
 static int near(float a, float b)
 {
     const float difference = a > b ? a - b : b - a;

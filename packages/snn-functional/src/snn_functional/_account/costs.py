@@ -16,7 +16,7 @@ from snn_functional.statistics import CostModel
 from snn_functional.statistics.synops import weight_of
 
 _MULTIPLY = ("mul", "square")
-_FREE = ("number",)  # makes 1 or 0 of a condition, which is one already
+_FREE = ("number",)  # turns a condition into 1 or 0, which it already is
 _ADD = ("add", "sub", "neg", "abs", "sign", "floor", "round", "minimum", "maximum", "where", "clamp")
 _ADD += ("gt", "ge", "lt", "le", "eq", "ne", "and", "or", "not", "xor")
 _WORD = 4  # bytes of a float32
@@ -26,7 +26,7 @@ class Costs:
     """The operations and accesses of a layer; numbers are of each sample, ``[batch]``, float64.
 
     Args:
-        tally: What it did.
+        tally: The activity of the layer.
         steps: Number of steps of each sample.
     """
 
@@ -53,11 +53,11 @@ class Costs:
 
     @cached_property
     def _outputs(self) -> int:
-        """Number of what the layer gives for one sample in one step."""
+        """The number of outputs of the layer for one sample in one step."""
         return math.prod(self._tally.shape or ())
 
     def energy(self, model: CostModel) -> dict[str, Tensor]:
-        """Return the energy of each sample in joules, by what it is for."""
+        """Return the energy of each sample in joules, by cause."""
         tally, kinds = self._tally, self.instructions or {}
         multiply = model.mac - model.ac
         update = sum(n * {"mul": multiply, "add": model.ac, "other": model.mac}[kind] for kind, n in kinds.items())
@@ -70,11 +70,11 @@ class Costs:
         }
 
     def ordinary(self, model: CostModel, int8: bool) -> dict[str, Tensor]:
-        """Return the same for the layer of an ordinary network, run once: its neurons are rectifiers.
+        """Return the same for the layer of an ordinary network, run once, in which neurons are rectifiers.
 
         Args:
             model: The cost model.
-            int8: Whether it computes with integers of 8 bits in place of float32.
+            int8: True to compute with integers of 8 bits instead of float32.
         """
         tally, steps, size = self._tally, self._steps, 1 if int8 else _WORD
         ac, mac = (model.int8_ac or 0.0, model.int8_mac or 0.0) if int8 else (model.ac, model.mac)
@@ -99,13 +99,13 @@ def _parameters(tally: Tally) -> int:
 
 
 def _instructions(tally: Tally) -> dict[str, int] | None:
-    """Return how many instructions of each kind a step of a neuron has; None where it has no step program."""
+    """Return how many instructions of each kind a step of a neuron has, or None if it has no step program."""
     neuron, x = tally.module, tally.taken
     assert isinstance(x, Tensor)
     dtype = x.dtype if x.is_floating_point() else torch.get_default_dtype()
     try:
         step = program(neuron, dtype=dtype, sample=tuple(x.shape[1:])).forward
-    except (TypeError, ValueError):  # of whole sequences, or not made of instructions
+    except (TypeError, ValueError):  # it takes whole sequences, or is not made of instructions
         return None
     names = [instruction.name for instruction in step.instructions if instruction.name not in _FREE]
     kinds = Counter("mul" if name in _MULTIPLY else "add" if name in _ADD else "other" for name in names)

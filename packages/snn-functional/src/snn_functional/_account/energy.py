@@ -54,7 +54,7 @@ class Energy(Table):
         samples: Energy of each sample in joules.
         metrics: ``Footprint`` in bytes, ``ConnectionSparsity``, ``ActivationSparsity`` and ``SynapticOperations`` of a
             sample, as NeuroBench names and counts them; but its activations are those of neurons alone.
-        uncounted: What is not counted.
+        uncounted: The operations that are not counted.
     """
 
     model: CostModel
@@ -65,22 +65,22 @@ class Energy(Table):
 
     @property
     def parts(self) -> Numbers:
-        """Energy of a sample in joules by what it is for, a mean over the batch."""
+        """The energy of a sample in joules by cause, a mean over the batch."""
         return _sums([layer.energy for layer in self.layers])
 
     @property
     def total(self) -> float:
-        """Energy of a sample in joules, a mean over the batch."""
+        """The energy of a sample in joules, a mean over the batch."""
         return sum(self.parts.values())
 
     @property
     def ordinary(self) -> Numbers:
-        """Energy of the ordinary network for a sample in joules, in ``float32`` and ``int8``."""
+        """The energy of the ordinary network for a sample in joules, in ``float32`` and ``int8``."""
         kinds = self.layers[0].ordinary if self.layers else {}
         return {kind: sum(sum(layer.ordinary[kind].values()) for layer in self.layers) for kind in kinds}
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the account as JSON takes it: NeuroBench's metrics by their names, and the rest beside them."""
+        """Return the account as JSON data: NeuroBench's metrics by their names, and the rest beside them."""
         memories = [[None if holds == float("inf") else holds, cost] for holds, cost in self.model.memories]
         return {
             **self.metrics,
@@ -132,12 +132,12 @@ class Energy(Table):
 
 
 def energy(net: nn.Module, xs: Tensor, *, lengths: Lengths = None, model: str | CostModel = "45nm") -> Energy:
-    r"""Estimate the energy of a net for a batch, and say whether it is less than the ordinary network's.
+    r"""Estimate the energy of a net for a batch, and compare it with that of the ordinary network.
 
     .. math:: E = N_\text{MAC} E_\text{MAC} + N_\text{AC} E_\text{AC} + N_\text{bias} E_\text{AC}
         + \sum_\text{neurons} T\,E_\text{update} + \sum_\text{memories} N_\text{access} E_\text{access}
 
-    Each is a line of its own:
+    Each term is a line of its own:
 
     - *synapses*, by the rules of :class:`~snn_functional.statistics.SynopsMonitor`: an addition for each weight that a
       spike uses, a multiplication with addition for any other input, in each step; those of recurrent weights too;
@@ -147,20 +147,20 @@ def energy(net: nn.Module, xs: Tensor, *, lengths: Lengths = None, model: str | 
       step, a read of each input other than 0 and a write of each spike. Sums stay in registers.
 
     The ordinary network has the same layers, skips no zero, runs once and not in every step, and has rectifiers for
-    neurons. Where something is not counted, which is then named, the account does not say which of the two wins. A
-    batch normalization in evaluation mode costs nothing, as it is folded into the weights before it.
+    neurons. If something is not counted, the account names it and does not say which of the two wins. A batch
+    normalization in evaluation mode costs nothing, as it is folded into the weights before it.
 
-    A copy of the net is run by ``unroll``, from rest, in the mode that the net is in. The net, its states, gradients
-    and hooks, and the random generators of the process stay as they are.
+    A copy of the net is run by ``unroll``, from rest, in the mode of the net. The net, its states, gradients and hooks,
+    and the random generators of the process do not change.
 
     Args:
         net: The net.
         xs: Its input ``[num_steps, batch, ...]``.
-        lengths: Number of steps of each sample ``[batch]``, where they differ; a sample costs what it costs alone.
+        lengths: Number of steps of each sample ``[batch]``, if they differ; a sample costs as much as it costs alone.
         model: ``"45nm"``, 4.6 pJ for a multiplication with addition of 32-bit floats and 0.9 pJ for an addition;
             ``"45nm+memory"``, where an access to 32 bits costs 5, 10 or 50 pJ in the smallest SRAM of 8 KiB, 32 KiB or
             1 MiB that holds a layer's weights, states or outputs, and 650 pJ in DRAM; or a
-            :class:`~snn_functional.statistics.CostModel` of one's own.
+            :class:`~snn_functional.statistics.CostModel` of your own.
 
     Returns:
         Operations, accesses and energy by layer, means over the batch; ``total`` in joules, ``samples`` of each one,
@@ -169,8 +169,8 @@ def energy(net: nn.Module, xs: Tensor, *, lengths: Lengths = None, model: str | 
         it.
 
     Raises:
-        TypeError: If ``net`` is no module or cannot be copied, ``xs`` is no real tensor, ``lengths`` not integer, or
-            ``model`` neither a name nor a ``CostModel``.
+        TypeError: If ``net`` is not a module or cannot be copied, ``xs`` is not a real tensor, ``lengths`` not
+            integers, or ``model`` neither a name nor a ``CostModel``.
         ValueError: If ``xs`` is empty, ``lengths`` does not fit, ``model`` is unknown or has a ``mac`` below its
             ``ac``, the net has nothing that is counted, the input of a layer holds NaN, or a layer does not keep the
             samples on axis 0.
@@ -195,7 +195,7 @@ def energy(net: nn.Module, xs: Tensor, *, lengths: Lengths = None, model: str | 
             f"net is a {type(net).__name__} without neurons and layers such as nn.Linear and nn.Conv2d; there is "
             "nothing to count"
         )
-    # one after the other, so that a sample's sum is rounded alike in every batch
+    # one after another, so that a sample's sum is rounded equally in every batch
     samples = reduce(torch.add, (part for layer in of_layers.values() for part in layer.energy(costs).values()))
     unknown = [f"the updates of {t.path or 'the net'}" for t, layer in of_layers.items() if layer.instructions is None]
     return Energy(
@@ -208,7 +208,7 @@ def energy(net: nn.Module, xs: Tensor, *, lengths: Lengths = None, model: str | 
 
 
 def _is_folded(module: nn.Module) -> bool:
-    """Return True for a normalization that is a part of the weights before it once the net is trained."""
+    """Return True for a normalization that becomes part of the weights before it once the net is trained."""
     kinds = nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d
     return isinstance(module, kinds) and not module.training and module.running_mean is not None
 

@@ -1,4 +1,4 @@
-"""One run of a copy of a net over a batch, and what each of its modules did in it, sample by sample."""
+"""One run of a copy of a net over a batch, and the activity of each of its modules, sample by sample."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Tally:
         self.path = path
         self.module: Any = module
         self.taken: Tensor | None = None  # the last call's input
-        self.shape: tuple[int, ...] | None = None  # of what it gives for one sample in one step
+        self.shape: tuple[int, ...] | None = None  # of its output for one sample in one step
         self.acs, self.macs, self.dense = torch.zeros(3, batch, **_NUMBERS)
         self.inputs, self.inputs_used = torch.zeros(2, batch, **_NUMBERS)  # numbers, and those that are not 0
         self.outputs, self.outputs_used = torch.zeros(2, batch, **_NUMBERS)
@@ -62,8 +62,8 @@ class Tally:
 
         Args:
             x: Its input ``[rows, ...]``.
-            out: What it returned.
-            samples: The sample that each row is of, ``[rows]``.
+            out: The output.
+            samples: The sample of each row, ``[rows]``.
 
         Raises:
             ValueError: If the samples are not on axis 0, or the input of a layer with weights holds NaN.
@@ -97,13 +97,13 @@ class Tally:
 
 
 class Meter:
-    """Runs a copy of a net by ``unroll``, from rest, without gradients; nothing of the net changes.
+    """A run of a copy of a net by ``unroll``, from rest, without gradients; the net itself does not change.
 
     ``tallies`` are those of its layers, neurons and other modules that compute, in the order in which they were first
     called; ``uncounted`` names the modules with parameters whose operations are in none.
 
     Args:
-        by: Name of the function that asks, for messages.
+        by: Name of the calling function, for messages.
         net: The net.
         xs: Its input ``[num_steps, batch, ...]``.
         lengths: Number of steps of each sample ``[batch]``, where they differ.
@@ -126,7 +126,7 @@ class Meter:
             reset(twin)
             modules = _modules(twin)
             if any(isinstance(module, WholeSequence) for module in twin.modules()):
-                with _Watch(twin, self, modules).watching():  # a step cannot be cut out of it
+                with _Watch(twin, self, modules).watching():  # it cannot be run step by step
                     unroll(twin, xs.detach(), lengths=number, explain=True)
             else:
                 self._step_by_step(twin, xs.detach(), number, modules)
@@ -161,7 +161,7 @@ class Meter:
             hook.remove()
 
     def tally(self, path: str, module: nn.Module) -> Tally:
-        """Return the tally of a module, which is made at its first call."""
+        """Return the tally of a module; the first call makes it."""
         if path not in self._by_path:
             self._by_path[path] = Tally(path, module, self.batch)
             self.tallies.append(self._by_path[path])
@@ -169,7 +169,7 @@ class Meter:
 
 
 class _Watch(Watch):
-    """Tells a meter of the calls of a plan, each of which is of all steps."""
+    """A watch that reports the calls of a plan, each of which covers all steps, to a meter."""
 
     of_run = True
 
@@ -191,7 +191,7 @@ def _samples_of_rows(folding: Folding, rows: int) -> Tensor:
 
 
 def _modules(net: nn.Module) -> dict[nn.Module, str]:
-    """Return the modules that compute something by themselves, by path; not the parts that they are made of."""
+    """Return the modules that compute something by themselves, by path, without the parts of which they consist."""
     inside = {part for m in net.modules() if isinstance(m, Temporal) for part in m.modules() if part is not m}
     modules: dict[nn.Module, str] = {}
     for path, module in net.named_modules():

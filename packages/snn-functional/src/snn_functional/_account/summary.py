@@ -1,4 +1,4 @@
-"""A table of a net's layers: what they are, and what they did in a batch."""
+"""A table of a net's layers: their properties, and their activity in a batch."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class Layer:
     Args:
         name: Path of the module in the net.
         kind: Its class.
-        shape: What it gives for one sample in one step.
+        shape: Shape of the output for one sample in one step.
         parameters: Number of parameters, without those of rows of their own.
         constants: The constants of a neuron by name; of those that differ between neurons the least and the largest.
-        rate: Mean firing rate in spikes per step; None where it gives no spikes, as for the next two.
+        rate: Mean firing rate in spikes per step; None if it returns no spikes, as for the next two.
         dead: Share of its neurons that never fired.
         saturated: Share of its neurons that fired in 19 of 20 steps or more.
-        synops: Synaptic operations of a sample, a mean over the batch; None where they are not counted.
-        kernel: What runs it in ``unroll``, where it runs layer by layer.
+        synops: Synaptic operations of a sample, a mean over the batch; None if they are not counted.
+        kernel: The kernel that runs it in ``unroll``, if the net runs layer by layer.
         why: The same in full, with the reason.
     """
 
@@ -53,7 +53,7 @@ class Summary(Table):
     Args:
         layers: The rows.
         parameters: Number of parameters of the net.
-        trainable: Number of those that learn.
+        trainable: Number of those that are learned.
         schedule: How ``unroll`` runs the net, and why.
         operations: Synaptic operations of a sample by NeuroBench's names, a mean over the batch.
         uncounted: Names of the modules with parameters whose operations are not counted.
@@ -67,7 +67,7 @@ class Summary(Table):
     uncounted: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the summary as JSON takes it."""
+        """Return the summary as JSON data."""
         return asdict(self)
 
     def rows(self) -> list[Row]:
@@ -84,15 +84,15 @@ class Summary(Table):
 
 
 def summary(net: nn.Module, xs: Tensor, *, lengths: Lengths = None) -> Summary:
-    """Summarize the layers of a net: what they are, how much they fire in a batch, and what runs them.
+    """Summarize the layers of a net: their properties, how much they fire in a batch, and the kernels that run them.
 
-    A copy of the net is run by ``unroll``, from rest, in the mode that the net is in and without gradients. The net,
-    its states, gradients and hooks, and the random generators of the process stay as they are.
+    A copy of the net is run by ``unroll``, from rest, in the mode of the net and without gradients. The net, its
+    states, gradients and hooks, and the random generators of the process do not change.
 
     Args:
         net: The net.
         xs: Its input ``[num_steps, batch, ...]``.
-        lengths: Number of steps of each sample ``[batch]``, where they differ; what comes after does not count.
+        lengths: Number of steps of each sample ``[batch]``, if they differ; later steps do not count.
 
     Returns:
         One row for each module that computes, in the order in which they are called: type, output of one sample in one
@@ -102,7 +102,8 @@ def summary(net: nn.Module, xs: Tensor, *, lengths: Lengths = None) -> Summary:
         table, is HTML in a notebook, and ``to_dict()`` gives it as JSON takes it.
 
     Raises:
-        TypeError: If ``net`` is no module or cannot be copied, ``xs`` is no real tensor, or ``lengths`` not integer.
+        TypeError: If ``net`` is not a module or cannot be copied, ``xs`` is not a real tensor, or ``lengths`` not
+            integers.
         ValueError: If ``xs`` is empty, ``lengths`` does not fit, the input of a layer holds NaN, or a layer does not
             keep the samples on axis 0.
 
@@ -142,7 +143,7 @@ def neurobench(tallies: list[Tally]) -> dict[str, float]:
 
 
 def _owners(net: nn.Module, paths: set[str]) -> dict[str, int]:
-    """Return the numbers of parameters by path, each of the innermost module that has a row."""
+    """Return the numbers of parameters by path, each counted for the innermost module that has a row."""
     sizes: dict[str, int] = {}
     for name, parameter in net.named_parameters():
         parts = name.split(".")[:-1]

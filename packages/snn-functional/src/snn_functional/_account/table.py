@@ -12,7 +12,7 @@ class Table:
     """A table with notes under it."""
 
     def rows(self) -> list[Row]:
-        """Return the rows, the head first; the last one is of the whole net."""
+        """Return the rows, beginning with the head; the last one is for the whole net."""
         raise NotImplementedError
 
     def notes(self) -> list[str]:
@@ -37,7 +37,7 @@ def _cells(tag: str, row: Row) -> str:
 
 
 def count(number: float) -> str:
-    """Write a number of things, a mean over samples.
+    """Format a number of things, a mean over samples.
 
     Example:
         >>> count(12345.0), count(0.25)
@@ -47,7 +47,7 @@ def count(number: float) -> str:
 
 
 def share(number: float | None) -> str:
-    """Write a rate or a share; ``-`` for none.
+    """Format a rate or a share; ``-`` stands for none.
 
     Example:
         >>> share(0.12345), share(None)

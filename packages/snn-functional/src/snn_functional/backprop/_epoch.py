@@ -1,4 +1,4 @@
-"""One pass over a data loader: every batch cut into stretches of time, every stretch one update."""
+"""One pass over a data loader: every batch is cut into segments of time, and every segment is one update."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ def epoch(
     Args:
         net: The net, called with one step's input.
         dataloader: Pairs of data and targets, or these and the number of steps of each sample.
-        optimizer: What updates the net's parameters.
+        optimizer: Optimizer of the net's parameters.
         objective: The loss.
-        timing: Where time is, and after how many steps to update.
-        device: Where to train; the net is moved there.
+        timing: The axis of time, and the number of steps between updates.
+        device: Device for training; the net is moved there.
         progress: Whether to show a bar.
 
     Returns:
         The loss, a scalar off the graph: the mean over the steps of a batch, and over the batches.
 
     Raises:
-        ImportError: If there is no tqdm to show a bar.
+        ImportError: If tqdm is missing and a bar is requested.
         TypeError: If an argument or a batch is of the wrong kind.
         ValueError: If there is no batch, or one does not fit.
     """
@@ -73,7 +73,7 @@ def _train(
     number = len(xs) if ragged is None else ragged.longest
     stretches = timing.stretches(number)
     single = timing.length == 1 and len(stretches) > 1
-    # once for all stretches: it may take longer than one of them
+    # once for all segments: it may take longer than one of them
     schedule = "steps" if single and xs[0].numel() < _FEW else known_ahead(net, xs, describe=False) or "auto"
     mean = torch.zeros((), device=xs.device)
     reset(net)
@@ -83,7 +83,7 @@ def _train(
         if ragged is not None:
             counts, left, share = ragged.within(steps)
             wanted = wanted[:, counts] if objective.time_var_targets else wanted[counts]
-        # one that is all of the batch starts from rest anyhow, and may go through layers that cannot be cut
+        # a segment with all steps starts from rest anyway, and may go through layers that cannot be cut
         outputs = unroll(net, xs[steps], resume=len(stretches) > 1, schedule=schedule, lengths=left)
         loss = objective(outputs, wanted, left)
         optimizer.zero_grad()

@@ -1,4 +1,4 @@
-"""A loss, and perhaps a penalty, of what a net returned over time."""
+"""A loss, with an optional penalty, of the outputs of a net over time."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Objective:
-    """The loss of a net's outputs, each function being given the spikes or the membranes that it asks for.
+    """The loss of a net's outputs, in which each function gets the spikes or the membranes that it needs.
 
     Args:
-        criterion: Function of a recording ``[T, batch, ...]`` and targets. Its attribute ``recording`` says whether it
+        criterion: Function of a recording ``[T, batch, ...]`` and targets. Its attribute ``recording`` says if it
             takes ``"mem_out"``; ``time_var_targets`` whether its targets have a time axis.
         regularization: Function of a recording, added to the loss; None for none.
     """
@@ -25,14 +25,14 @@ class Objective:
 
     @property
     def time_var_targets(self) -> bool:
-        """Whether each step has targets of its own."""
+        """True if each step has targets of its own."""
         return bool(getattr(self.criterion, "time_var_targets", False))
 
     def __call__(self, outputs: Any, targets: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """The loss, a scalar.
+        """Return the loss, a scalar.
 
         Args:
-            outputs: What a net returned over time: spikes, or a tuple of spikes and states, the membrane last.
+            outputs: Outputs of a net over time: spikes, or a tuple of spikes and states, the membrane last.
             targets: The targets of these steps, of the samples that count.
             lengths: Number of steps that count of each sample ``[batch]``, 0 for one that does not; None for all.
 
@@ -40,8 +40,8 @@ class Objective:
             The loss.
 
         Raises:
-            TypeError: If a function returns something else than a tensor.
-            ValueError: If the net returned no membrane and one is asked for, or a loss is no scalar.
+            TypeError: If a function returns something other than a tensor.
+            ValueError: If the net returned no membrane although one is needed, or a loss is not a scalar.
         """
         loss = _value(self.criterion, "criterion", lengths, outputs, targets)
         if self.regularization is None:
@@ -50,17 +50,17 @@ class Objective:
 
 
 def objective(criterion: Any, regularization: Any) -> Objective:
-    """The loss that an epoch function was given.
+    """Return the loss for the arguments of an epoch function.
 
     Args:
         criterion: A loss.
         regularization: A penalty; None or False for none.
 
     Returns:
-        Both as one.
+        Both in one objective.
 
     Raises:
-        TypeError: If one of them is no function.
+        TypeError: If one of them is not a function.
     """
     _check_function(criterion, "criterion", "ce_rate_loss()")
     if regularization is None or regularization is False:
@@ -107,7 +107,7 @@ def _recorded(outputs: Any, function: Any) -> Tensor:
     found = parts[-1] if wanted == "mem_out" else parts[0]
     if not isinstance(found, Tensor):
         raise TypeError(
-            f"{_name(function)} takes {wanted}, and the net returns a {type(found).__name__} in its place; it must "
+            f"{_name(function)} takes {wanted}, but the net returns a {type(found).__name__} instead; it must "
             "return spikes, or a tuple of spikes and states, the membrane last"
         )
     return found
@@ -115,10 +115,10 @@ def _recorded(outputs: Any, function: Any) -> Tensor:
 
 def _scalar(loss: Any, argument: str) -> Tensor:
     if not isinstance(loss, Tensor):
-        raise TypeError(f"{argument} returned a {type(loss).__name__} in place of a tensor; it must return a scalar")
+        raise TypeError(f"{argument} returned a {type(loss).__name__} instead of a tensor; it must return a scalar")
     if loss.numel() != 1:
         raise ValueError(
-            f"{argument} returned a loss of shape {tuple(loss.shape)}; it must be a scalar, as of reduction='mean'"
+            f"{argument} returned a loss of shape {tuple(loss.shape)}; it must be a scalar, as with reduction='mean'"
         )
     return loss.reshape(())
 

@@ -1,4 +1,4 @@
-"""A bar that shows how far an epoch is."""
+"""A progress bar for an epoch."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ __all__ = ["Progress"]
 
 
 class Progress:
-    """The batches of a data loader with a bar, by tqdm, that tells the average loss so far; or without one.
+    """The batches of a data loader, with or without a bar, by tqdm, that shows the average loss so far.
 
     Args:
         dataloader: The batches.
-        shown: Whether there is a bar.
+        shown: True to show a bar.
 
     Raises:
-        ImportError: If there is to be one and tqdm is not installed.
+        ImportError: If a bar is requested and tqdm is not installed.
     """
 
     def __init__(self, dataloader: Iterable[Any], shown: bool) -> None:
@@ -32,13 +32,13 @@ class Progress:
         return iter(self._batches)
 
     def add(self, loss: Tensor) -> None:
-        """Take in the loss of a batch, which without a bar nobody has to wait for."""
+        """Add the loss of a batch; without a bar, nothing waits for its value."""
         self._losses.append(loss)
         if self._bar is not None:
             self._bar.set_postfix(loss=f"{self.mean():.3g}")
 
     def mean(self) -> Tensor:
-        """The average loss.
+        """Return the average loss.
 
         Raises:
             ValueError: If there was no batch.

@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 class Ragged:
-    """How long each sample of a batch lasts.
+    """The number of steps of each sample of a batch.
 
     Args:
         lengths: Number of steps of each sample ``[batch]``, its first ones, at least 1; on the CPU.
@@ -18,14 +18,14 @@ class Ragged:
         self._all = int(lengths.sum())
 
     def within(self, steps: slice) -> tuple[Tensor, Tensor, float]:
-        """What a stretch of steps holds.
+        """Return the samples and steps within a segment.
 
         Args:
-            steps: The stretch, begun before the longest sample ends.
+            steps: The segment, which begins before the longest sample ends.
 
         Returns:
-            Which samples last into it ``[batch]``, bool; how many steps of it each has ``[batch]``; and its share of
-            the steps of all samples.
+            The samples that last into it ``[batch]``, bool; how many of its steps each has ``[batch]``; and its share
+            of the steps of all samples.
         """
         left = (self._lengths - steps.start).clamp(0, steps.stop - steps.start)
         return left > 0, left, int(left.sum()) / self._all

@@ -1,4 +1,4 @@
-"""Where time is in a batch, and how it is cut."""
+"""The axis of time in a batch, and the way in which it is cut."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _TOO_FEW = "it must be at least 1 time step"
 
 
 class Timing(NamedTuple):
-    """Where time is in a batch, and after how many steps the net is updated.
+    """The axis of time in a batch, and the number of steps between updates of the net.
 
     Args:
-        num_steps: Steps to show data without time; None where the data has its own.
+        num_steps: Steps to show data without time; None if the data has its own.
         time_first: Whether time is the first axis, else the second.
         length: Steps between updates; None for all.
     """
@@ -26,7 +26,7 @@ class Timing(NamedTuple):
     length: int | None
 
     def sequence(self, data: Tensor) -> Tensor:
-        """The data of a batch over time, ``[T, batch, ...]``.
+        """Return the data of a batch over time, ``[T, batch, ...]``.
 
         Raises:
             ValueError: If it has no sample or no step.
@@ -41,7 +41,7 @@ class Timing(NamedTuple):
         return self.turned(data)
 
     def targets(self, targets: Tensor, number: int) -> Tensor:
-        """Targets of every step, ``[T, batch, ...]``.
+        """Return the targets of every step, ``[T, batch, ...]``.
 
         Raises:
             ValueError: If they are not those of ``number`` steps.
@@ -50,34 +50,34 @@ class Timing(NamedTuple):
         if targets.dim() < 2 or len(self.turned(targets)) != number:
             raise ValueError(
                 f"the targets of a batch have shape {tuple(targets.shape)}; criterion has time_var_targets=True, where "
-                f"they are {wanted} as the data is"
+                f"they are {wanted} like the data"
             )
         return self.turned(targets)
 
     def turned(self, tensor: Tensor) -> Tensor:
-        """What has a time of its own, time first."""
+        """Return a tensor that has an axis of time with this axis first."""
         return tensor if self.time_first else tensor.transpose(0, 1)
 
     def stretches(self, number: int) -> list[slice]:
-        """The steps from each update to the next one, of ``number`` in all."""
+        """Return the steps from each update to the next one, for ``number`` steps in all."""
         length = self.length or number
         return [slice(start, min(start + length, number)) for start in range(0, number, length)]
 
 
 def timing(num_steps: Any, time_var: bool, time_first: bool, K: Any) -> Timing:
-    """What the arguments of an epoch function say together.
+    """Combine the arguments of an epoch function and check them together.
 
     Args:
-        num_steps: Steps to show data without time, False or None where it has its own.
+        num_steps: Steps to show data without time, False or None if it has its own.
         time_var: Whether the data has a time axis.
         time_first: Whether that is the first one.
         K: Steps between updates; None for all.
 
     Returns:
-        The same, checked.
+        The checked arguments.
 
     Raises:
-        TypeError: If ``num_steps`` or ``K`` is no int.
+        TypeError: If ``num_steps`` or ``K`` is not an int.
         ValueError: If one is not positive, or they contradict each other.
     """
     given = num_steps is not False and num_steps is not None
@@ -95,5 +95,5 @@ def timing(num_steps: Any, time_var: bool, time_first: bool, K: Any) -> Timing:
     if not time_var and not time_first:
         raise ValueError("time_first is False with time_var=False, where the data has no time; leave it out")
     if given and K is not None and num_steps < K:
-        raise ValueError(f"K is {K} with num_steps={num_steps}; a stretch between updates is at most all steps")
+        raise ValueError(f"K is {K} with num_steps={num_steps}; a segment between updates has at most all steps")
     return Timing(num_steps if given else None, bool(time_first), K)

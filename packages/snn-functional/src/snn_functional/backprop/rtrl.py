@@ -1,4 +1,4 @@
-"""Real-time recurrent learning: an update in every step, by the gradient through all steps before it."""
+"""Real-time recurrent learning: an update in every step, by the gradient through all previous steps."""
 
 from __future__ import annotations
 
@@ -35,31 +35,30 @@ def RTRL(
     """Train for one epoch by real-time recurrent learning, exactly and in memory that does not grow with the steps.
 
     In every step the step's loss is differentiated through all steps since the batch began, and the net is updated.
-    That needs no graph of the past: it runs by :class:`~snn_functional.online.RTRLLayer`. While the net is updated
-    within a sequence, the gradient through the past is that of the parameters as they were, as it always is in online
-    learning.
+    That needs no graph of the past, as :class:`~snn_functional.online.RTRLLayer` does it. While the net is updated
+    within a sequence, the gradient through the past is that of the earlier parameters, as always in online learning.
 
     Args:
-        net: An ``nn.Sequential`` with one spiking layer: an ``nn.Linear`` and after it neurons that do not see each
-            other. Before these there is nothing that learns, after them nothing that has a state.
+        net: An ``nn.Sequential`` with one spiking layer: an ``nn.Linear`` followed by neurons that do not see each
+            other. No layer before these may learn, and no layer after them may have a state.
         dataloader: As in :func:`TBPTT`.
         optimizer: Optimizer of the net's parameters.
         criterion: As in :func:`TBPTT`, of single steps ``[1, batch, ...]``.
-        num_steps: For how many steps to show data without time; not given where the data has its own.
+        num_steps: Number of steps for which to show data without time; leave it out if the data has its own.
         time_var: Whether the data has a time axis, ``[T, batch, ...]``; else it is ``[batch, ...]``.
         time_first: False for ``[batch, T, ...]``, targets with a time axis included.
         regularization: A penalty on the spikes added to the loss.
-        device: Where to train; the net and every batch are moved there.
+        device: Device for training; the net and every batch are moved there.
         progress: Show a bar, as in :func:`TBPTT`.
 
     Returns:
         The average loss over steps and batches, a scalar off the graph.
 
     Raises:
-        ImportError: If ``progress`` is asked for and tqdm is not installed.
-        TypeError: If an argument, or what ``dataloader`` gives, is of the wrong kind.
-        ValueError: If the net is none that this is exact for; ``TBPTT`` with ``K=1`` updates any net in every step, by
-            the gradient of that step alone. If arguments contradict each other or shapes do not fit.
+        ImportError: If ``progress`` is requested and tqdm is not installed.
+        TypeError: If an argument, or a batch of ``dataloader``, is of the wrong kind.
+        ValueError: If the method is not exact for the net; ``TBPTT`` with ``K=1`` updates any net in every step, by the
+            gradient of that step alone. If arguments contradict each other or shapes do not fit.
 
     Example:
         >>> import torch
@@ -86,7 +85,7 @@ _REMEDY = "TBPTT(..., K=1) updates any net in every step, by the gradient of tha
 
 
 def _online(net: Any) -> nn.Sequential:
-    """The same layers, with the one that has a state learning online."""
+    """Return the same layers, in which the one that has a state learns online."""
     if not isinstance(net, nn.Module):
         raise TypeError(f"net is a {type(net).__name__}; pass an nn.Sequential")
     layers = list(_flat(net, "")) if type(net) is nn.Sequential else []
@@ -107,7 +106,7 @@ def _online(net: Any) -> nn.Sequential:
         first, layer = index - 1, RTRLLayer(synapse, neuron)
     else:
         raise ValueError(
-            f"RTRL: {path!r} ({type(neuron).__name__}) is no spiking neuron right after an nn.Linear; {_REMEDY}"
+            f"RTRL: {path!r} ({type(neuron).__name__}) is not a spiking neuron right after an nn.Linear; {_REMEDY}"
         )
     for before, module in layers[:first]:
         if any(p.requires_grad for p in module.parameters()):
@@ -119,7 +118,7 @@ def _online(net: Any) -> nn.Sequential:
 
 
 def _flat(net: nn.Sequential, path: str) -> Iterator[tuple[str, nn.Module]]:
-    for name, module in net._modules.items():  # named_children would leave out a module that stands there twice
+    for name, module in net._modules.items():  # named_children would skip a module that appears twice
         assert module is not None
         if type(module) is nn.Sequential:
             yield from _flat(module, f"{path}{name}.")

@@ -31,36 +31,36 @@ def TBPTT(
 ) -> Tensor:
     r"""Train for one epoch by truncated backpropagation through time.
 
-    A batch starts from rest. After every K steps the loss of these steps is differentiated, the net is updated, and
-    its states go on off the graph; what is left over at the end of a batch is one more, shorter stretch.
+    A batch starts from rest. After every K steps the loss of these steps is differentiated, the net is updated, and its
+    states continue off the graph; the steps left at the end of a batch form one more, shorter segment.
 
     Args:
         net: Called with one step's input ``[batch, ...]``; its neurons have ``init_hidden=True``. It returns spikes,
             or a tuple of spikes and states with the membrane last, as a last neuron with ``output=True`` does. It
             runs by ``unroll``, layer by layer where that is the same.
         dataloader: Pairs of data and targets; or, for samples that differ in length, triples of padded data, targets
-            and the number of steps of each sample ``[batch]``. What comes after these does not count, and the longest
+            and the number of steps of each sample ``[batch]``. Later steps do not count, and the longest
             sample ends the batch; ``criterion`` and ``regularization`` are then passed ``lengths``.
         optimizer: Optimizer of the net's parameters.
         criterion: A loss such as ``functional.ce_rate_loss()``, or any function of a recording ``[K, batch, ...]`` and
             the targets that returns a scalar. It gets the spikes, or the membrane where its attribute ``recording``
             is ``"mem_out"``, as that of the membrane losses is. A count is that of K steps.
-        num_steps: For how many steps to show data without time; not given where the data has its own.
+        num_steps: Number of steps for which to show data without time; leave it out if the data has its own.
         time_var: Whether the data has a time axis, ``[T, batch, ...]``; else it is ``[batch, ...]``.
         time_first: False for ``[batch, T, ...]``; so are then the targets, where they have a time axis
             (``mse_membrane_loss(time_var_targets=True)``).
         regularization: A penalty on the spikes added to the loss, such as ``functional.l1_rate_sparsity()``.
-        device: Where to train; the net and every batch are moved there.
+        device: Device for training; the net and every batch are moved there.
         K: Steps between updates, at most ``num_steps``.
         progress: Show a bar with the batches done and the loss so far (by tqdm).
 
     Returns:
-        The average loss, a scalar off the graph: mean over the stretches weighted by their steps (those of all samples
+        The average loss, a scalar off the graph: mean over the segments weighted by their steps (those of all samples
         together), and over batches.
 
     Raises:
-        ImportError: If ``progress`` is asked for and tqdm is not installed.
-        TypeError: If an argument, or what ``dataloader`` gives, is of the wrong kind.
+        ImportError: If ``progress`` is requested and tqdm is not installed.
+        TypeError: If an argument, or a batch of ``dataloader``, is of the wrong kind.
         ValueError: If arguments contradict each other, there is no batch, or shapes do not fit.
 
     Example:
@@ -102,19 +102,19 @@ def BPTT(
         dataloader: As in :func:`TBPTT`.
         optimizer: Optimizer of the net's parameters.
         criterion: As in :func:`TBPTT`, of all steps.
-        num_steps: For how many steps to show data without time; not given where the data has its own.
+        num_steps: Number of steps for which to show data without time; leave it out if the data has its own.
         time_var: Whether the data has a time axis, ``[T, batch, ...]``; else it is ``[batch, ...]``.
         time_first: False for ``[batch, T, ...]``, targets with a time axis included.
         regularization: A penalty on the spikes added to the loss.
-        device: Where to train; the net and every batch are moved there.
+        device: Device for training; the net and every batch are moved there.
         progress: Show a bar, as in :func:`TBPTT`.
 
     Returns:
         The average loss of the batches, a scalar off the graph.
 
     Raises:
-        ImportError: If ``progress`` is asked for and tqdm is not installed.
-        TypeError: If an argument, or what ``dataloader`` gives, is of the wrong kind.
+        ImportError: If ``progress`` is requested and tqdm is not installed.
+        TypeError: If an argument, or a batch of ``dataloader``, is of the wrong kind.
         ValueError: If arguments contradict each other, there is no batch, or shapes do not fit.
 
     Example:

@@ -1,4 +1,4 @@
-"""What is wrong with a net before it is trained, or why it does not learn."""
+"""A search for faults of a net: before it is trained, or because it does not learn."""
 
 from snn_functional.diagnosis.examination import diagnose
 from snn_functional.diagnosis.finding import Finding

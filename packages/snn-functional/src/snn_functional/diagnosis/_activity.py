@@ -22,7 +22,7 @@ _LESS = "Scale the weights before it down, raise its threshold, or add functiona
 
 
 def finite(evidence: Evidence) -> Iterator[Finding]:
-    """The first layer in which a number overflows, although batch and parameters are finite."""
+    """Yield the first layer in which a number overflows, although batch and parameters are finite."""
     for trace in evidence.traces():
         seen = [*trace.inputs, *trace.membranes, *(spk for spk in trace.spks if spk is not None)]
         if not all(bool(torch.isfinite(one).all()) for one in seen):
@@ -38,9 +38,9 @@ def finite(evidence: Evidence) -> Iterator[Finding]:
 
 
 def activity(evidence: Evidence) -> Iterator[Finding]:
-    """Layers that are silent, hardly fire or fire all the time, where the loss hears their spikes.
+    """Yield layers that are silent, hardly fire or always fire, if the loss depends on their spikes.
 
-    Of layers that are silent one after the other the first is reported, which is the cause.
+    Of several silent layers in a row only the first is reported, as it is the cause.
     """
     if evidence.found("nonfinite_activity", "zero_input", "no_loop"):
         return
@@ -75,7 +75,7 @@ def _shares(trace: Trace, spikes: Tensor, evidence: Evidence) -> Iterator[Findin
         )
     full = saturated_neurons(spikes, evidence.limits.saturated_rate)
     share = float(full.double().mean())
-    # in a single step every spike is one in every step
+    # with a single step, every neuron that fires does so in every step
     if (
         trace.steps > 1
         and share >= evidence.limits.share

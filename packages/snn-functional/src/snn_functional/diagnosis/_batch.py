@@ -1,4 +1,4 @@
-"""Is the batch something that a net can make spikes of, with time on axis 0 and the samples on axis 1?"""
+"""Checks of the batch: is it something that a net can turn into spikes, with time on axis 0 and samples on axis 1?"""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from torch import Tensor
 from snn_functional.diagnosis._evidence import Evidence, error, info, warning
 from snn_functional.diagnosis.finding import Finding
 
-_BYTES = 128  # counts of events are whole numbers as well, but seldom as large
+_BYTES = 128  # counts of events are whole numbers as well, but rarely so large
 
 
 def inputs(evidence: Evidence) -> Iterator[Finding]:
-    """NaN or infinite, zero everywhere, or bytes that were never divided by 255."""
+    """Yield batches that are NaN or infinite, zero everywhere, or bytes that were never divided by 255."""
     xs = evidence.batch
     bad = int((~torch.isfinite(xs)).sum())
     if bad:
@@ -47,9 +47,9 @@ def inputs(evidence: Evidence) -> Iterator[Finding]:
 
 
 def axes(evidence: Evidence) -> Iterator[Finding]:
-    """Targets that number as axis 0, or samples that are all the same while the steps differ.
+    """Yield targets whose number is that of axis 0, or samples that are all the same while the steps differ.
 
-    Only what can be told from the batch: two axes of random spikes are as good one way as the other.
+    It can only use the batch: two axes of random spikes look the same in either order.
     """
     reason = swapped(evidence.batch, evidence.targets)
     if reason:
@@ -63,11 +63,11 @@ def axes(evidence: Evidence) -> Iterator[Finding]:
 
 
 def repeated(evidence: Evidence) -> Iterator[Finding]:
-    """Steps that are all alike, and copies of each other in memory."""
+    """Yield steps that are all equal, and copies of each other in memory."""
     xs = evidence.batch
     if evidence.own_loop or len(xs) < 2 or xs.stride(0) == 0 or not bool((xs[1:] == xs[0]).all()):
         return
-    if bool((xs[0] != xs.flatten()[0]).any()):  # one number everywhere is a test of a net, no image
+    if bool((xs[0] != xs.flatten()[0]).any()):  # one number everywhere is a test of a net, not an image
         yield info(
             "repeated_input",
             "",
@@ -78,12 +78,12 @@ def repeated(evidence: Evidence) -> Iterator[Finding]:
 
 
 def swapped(batch: Tensor, targets: object) -> str:
-    """Why time and batch look swapped; empty if they do not."""
+    """Return the reason why time and batch look swapped, or an empty string if they do not."""
     steps, samples = batch.shape[:2]
     if steps == samples:
         return ""
     if isinstance(targets, Tensor) and targets.dim() == 1 and len(targets) != samples and len(targets) == steps:
-        return f"there are {len(targets)} targets, as axis 0 is long, and axis 1 is {samples}"
+        return f"there are {len(targets)} targets, which is the length of axis 0, while that of axis 1 is {samples}"
     if samples > 1 and bool((batch == batch[:, :1]).all()) and not bool((batch == batch[:1]).all()):
         return f"all {samples} samples along axis 1 are the same, and the {steps} steps along axis 0 differ"
     return ""

@@ -1,4 +1,4 @@
-"""Have learned constants come to an end of their range?"""
+"""Checks of learned constants: have they reached an end of their range?"""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from snn_functional.diagnosis.finding import Finding
 
 
 def bounds(evidence: Evidence) -> Iterator[Finding]:
-    """Constants kept in a range by ``snn.bounded``, and delays, that are at an end of it."""
+    """Yield constants kept in a range by ``snn.bounded``, and delays, that are at an end of it."""
     for path, module in evidence.net.named_modules():
         for name, value, low, high in _ranges(module):
             share = (value - low) / (high - low)
@@ -45,12 +45,12 @@ def _finding(
     count = lower[1] + upper[1]
     ends = " and ".join(f"{number} at {end:g}" for end, number in (lower, upper) if number)
     remedy = (
-        f"Make the range wider, if what is best may lie outside: snn.bounded(neuron, {name!r}, low=..., high=...) of a "
+        f"Widen the range, if the best value may lie outside: snn.bounded(neuron, {name!r}, low=..., high=...) of a "
         "new neuron; start farther inside, or give them a smaller learning rate."
     )
     if name == "delay":
         remedy = (
-            "Pass a larger max_delay, if what is best may be longer; start between the ends, or give the delays a "
+            "Pass a larger max_delay, if the best delay may be longer; start between the ends, or give the delays a "
             "smaller learning rate."
         )
     return warning(
@@ -58,6 +58,6 @@ def _finding(
         path,
         count,
         f"{count} of {value.numel()} values of {name!r} lie within {percent:g} % of an end of their range, {ends}: "
-        "they go no farther, and have hardly any gradient back.",
+        "they go no farther, and have hardly any gradient to return.",
         remedy,
     )

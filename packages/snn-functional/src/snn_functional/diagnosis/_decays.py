@@ -1,4 +1,4 @@
-"""Are decays, time constants and thresholds in their range?"""
+"""Checks of decays, time constants and thresholds: are they in their range?"""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from snn_functional.diagnosis.finding import Finding
 
 
 def decays(evidence: Evidence) -> Iterator[Finding]:
-    """Decays outside [0, 1], or so near an end that a time constant was mistaken; thresholds at or below rest."""
+    """Yield decays outside [0, 1], or suspiciously near an end; thresholds at or below rest."""
     for path, neuron in evidence.net.named_modules():
         if isinstance(neuron, Firing):
             yield from _range(path, neuron)
@@ -53,7 +53,7 @@ def _range(path: str, neuron: Any) -> Iterator[Finding]:
             "unstable_step",
             path,
             steps,
-            f"A step is {steps:.4g} times the time constant of the membrane, which so swings from step to step.",
+            f"A step is {steps:.4g} times the time constant of the membrane, which therefore swings from step to step.",
             "Take a step that is shorter than the time constant, which is R*C of Lapicque, in the same unit; of beta "
             "alone that is one above 1/e.",
         )
@@ -63,7 +63,7 @@ def _pace(path: str, neuron: Any, evidence: Evidence) -> Iterator[Finding]:
     steps = evidence.steps(path)
     for name in ("alpha", "beta"):
         decay = _of(neuron, name)
-        if name == "beta":  # which is not in every equation what a step leaves of the membrane
+        if name == "beta":  # in some equations it is not the factor that a step leaves of the membrane
             decay = _of(neuron, "membrane_decay", decay)
         if decay is None:
             continue

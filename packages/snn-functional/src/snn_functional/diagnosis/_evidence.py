@@ -1,4 +1,4 @@
-"""What the checks look at."""
+"""The evidence that the checks examine."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ SILENT = ("silent_layer", "silent_output", "unreachable_threshold")
 
 @dataclass
 class Evidence:
-    """A net, what it was given, and what came of it.
+    """A net, its input, and the results of its run.
 
     Args:
         net: The net itself, which is never run.
         batch: Its input ``[T, batch, ...]``.
-        targets: What ``loss_fn`` compares the outputs with, or None.
-        optimizer: What trains the net, or None.
-        limits: From where on things are reported.
-        own_loop: Whether the net is run by a function of the user.
+        targets: The targets of ``loss_fn``, or None.
+        optimizer: The optimizer of the net, or None.
+        limits: The limits from which findings are reported.
+        own_loop: True if the user's function runs the net.
     """
 
     net: nn.Module
@@ -40,29 +40,29 @@ class Evidence:
     loss: Tensor | None = None
     gradients: dict[str, Tensor | None] = field(default_factory=dict)  # of parameters, by name
     over_time: dict[str, list[Tensor | None]] = field(default_factory=dict)  # of membranes, call by call
-    heard: dict[str, bool] = field(default_factory=dict)  # whether the loss depends on a layer's spikes
-    faults: int | None = None  # page faults of a step of training, where they were measured
+    heard: dict[str, bool] = field(default_factory=dict)  # True if the loss depends on a layer's spikes
+    faults: int | None = None  # page faults of a step of training, if they were measured
 
     def found(self, *codes: str) -> bool:
-        """Whether one of these was found already."""
+        """Return True if one of these codes was reported already."""
         return any(one.code in codes for one in self.findings)
 
     def found_in(self, module: str, code: str) -> bool:
-        """Whether it was found already in this layer."""
+        """Return True if a code was reported already for this layer."""
         return any((one.module, one.code) == (module, code) for one in self.findings)
 
     def cannot_fire(self, module: str | None = None) -> bool:
-        """Whether a layer, this one or any, was found silent and unable to learn to fire."""
+        """Return True if a layer, this one or any, was reported as silent and unable to learn to fire."""
         return any(
             one.code in SILENT and one.severity == "error" and module in (None, one.module) for one in self.findings
         )
 
     def traces(self) -> list[Trace]:
-        """The layers of neurons that were called."""
+        """Return the layers of neurons that were called."""
         return [] if self.record is None else self.record.traces()
 
     def steps(self, path: str) -> int:
-        """Number of steps that a layer ran, or is going to run."""
+        """Return the number of steps that a layer ran, or is going to run."""
         ran = None if self.record is None else self.record.neurons.get(path)
         return len(self.batch) if ran is None else ran.steps
 
@@ -71,21 +71,21 @@ Check = Callable[[Evidence], Iterator[Finding]]
 
 
 def error(code: str, module: str, value: float | None, message: str, remedy: str) -> Finding:
-    """A finding that keeps a net from learning."""
+    """Return a finding that prevents a net from learning."""
     return Finding(code, "error", module, value, message, remedy)
 
 
 def warning(code: str, module: str, value: float | None, message: str, remedy: str) -> Finding:
-    """A finding that probably does."""
+    """Return a finding that probably prevents a net from learning."""
     return Finding(code, "warning", module, value, message, remedy)
 
 
 def info(code: str, module: str, value: float | None, message: str, remedy: str) -> Finding:
-    """A finding that may be meant."""
+    """Return a finding that may be intended."""
     return Finding(code, "info", module, value, message, remedy)
 
 
 def listed(names: list[str], most: int = 4) -> str:
-    """Names in quotes, the first few of them."""
+    """Return the first few names in quotes, and the number of the others."""
     shown = ", ".join(repr(name) if name else "the net" for name in names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

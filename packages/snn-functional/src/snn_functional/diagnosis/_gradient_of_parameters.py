@@ -1,4 +1,4 @@
-"""Does the loss depend on every parameter?"""
+"""Checks of the gradients of parameters: does the loss depend on every parameter?"""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from snn_functional.diagnosis.finding import Finding
 
 
 def gradient_of_parameters(evidence: Evidence) -> Iterator[Finding]:
-    """Parameters that the graph does not reach, with a gradient of 0, or with one that is NaN or infinite."""
+    """Yield parameters that the graph does not reach, with a gradient of 0, or with one that is NaN or infinite."""
     loss, record = evidence.loss, evidence.record
     if loss is None or record is None or evidence.found("nonfinite_activity"):
         return
@@ -22,7 +22,7 @@ def gradient_of_parameters(evidence: Evidence) -> Iterator[Finding]:
             "nonfinite_loss",
             "",
             None,
-            f"The loss is {float(loss.detach())}, of outputs that are finite.",
+            f"The loss is {float(loss.detach())}, although its outputs are finite.",
             "Look for a log or a division of 0 in the loss.",
         )
         return
@@ -90,7 +90,7 @@ def _disabled(evidence: Evidence) -> str:
 
 
 def _explained(evidence: Evidence, path: str) -> bool:
-    """Whether a gradient of 0 follows from what was found already."""
+    """Return True if earlier findings explain a gradient of 0."""
     if evidence.found("surrogate_underflow") or evidence.found_in(path, "decay_out_of_range"):
         return True
     if evidence.cannot_fire():

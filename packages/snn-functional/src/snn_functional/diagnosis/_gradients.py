@@ -1,4 +1,4 @@
-"""The gradients of a loss, taken once for all checks; do they reach the first steps and the first layers?"""
+"""The gradients of a loss, computed once for all checks; do they reach the first steps and the first layers?"""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from snn_functional.diagnosis.finding import Finding
 
 
 def gradient_in_time(evidence: Evidence) -> Iterator[Finding]:
-    r"""Layers whose membranes have a gradient that vanishes or explodes on its way back through time.
+    r"""Yield layers whose membranes have a gradient that vanishes or explodes on its way back through time.
 
-    Of a membrane that is read in the last step alone, :math:`|dL/dU[0]| = \beta^{T-1} |dL/dU[T-1]|`.
+    For a membrane that is read only in the last step, :math:`|dL/dU[0]| = \beta^{T-1} |dL/dU[T-1]|`.
     """
     for trace in evidence.traces():
         found = norms(evidence, trace.path)
@@ -45,7 +45,7 @@ def gradient_in_time(evidence: Evidence) -> Iterator[Finding]:
 
 
 def gradient_in_depth(evidence: Evidence) -> Iterator[Finding]:
-    """Layers whose membranes have a gradient that is lost in rounding beside that of another layer."""
+    """Yield layers whose membranes have a gradient that is lost in rounding beside that of another layer."""
     found = {trace.path: norms(evidence, trace.path) for trace in evidence.traces()}
     sizes = {path: hypot(*steps) for path, steps in found.items() if steps}
     largest = max(sizes.values(), default=0.0)
@@ -70,7 +70,7 @@ def take(evidence: Evidence, net: nn.Module) -> None:
     flat = [*named.values(), *(one for group in (*watched, *spikes) for one in group)]
     if not evidence.loss.requires_grad or not flat:
         return
-    # of an own loop, a graph may have been cut so that a part of it is used no more
+    # the user's own loop may have cut the graph, so that part of it is no longer used
     found = iter(torch.autograd.grad(evidence.loss, flat, allow_unused=True))
     evidence.gradients = {name: next(found) for name in named}
     for trace, group in zip(traces, watched, strict=True):
@@ -82,7 +82,7 @@ def take(evidence: Evidence, net: nn.Module) -> None:
 
 
 def norms(evidence: Evidence, path: str) -> tuple[float, ...] | None:
-    """The gradient's norm in each call of a layer; None where there is none, or it is not finite."""
+    """Return the gradient's norm in each call of a layer, or None if there is none or it is not finite."""
     found = evidence.over_time.get(path)
     if not found or all(gradient is None for gradient in found):
         return None

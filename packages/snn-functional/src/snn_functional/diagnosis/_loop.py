@@ -1,4 +1,4 @@
-"""Does every neuron run once in each step of the sequence, and from rest?"""
+"""Checks of the loop over time: does every neuron run once in each step of the sequence, and from rest?"""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from snn_functional.diagnosis.finding import Finding
 
 
 def states(evidence: Evidence) -> Iterator[Finding]:
-    """States of an earlier call: harmless to ``unroll``, which starts from rest, and not to a loop of one's own."""
+    """Yield states of an earlier call: harmless to ``unroll``, which starts from rest, but not to your own loop."""
     kept = {
         path: [state for state in tree_leaves(module._kept) if isinstance(state, Tensor) and state.numel()]
         for path, module in holds(evidence.net)
@@ -44,10 +44,10 @@ def states(evidence: Evidence) -> Iterator[Finding]:
 
 
 def loops(evidence: Evidence) -> Iterator[Finding]:
-    """Neurons that run several times in a step, or once in all: two loops over time, one in the other, or none.
+    """Yield neurons that run several times in a step, or once in all: two nested loops over time, or none.
 
-    An inner one goes over the samples of a step as if they were steps, and the shapes of its results fit; without any
-    the steps are taken for samples.
+    An inner loop runs over the samples of a step as if they were steps, and the shapes of its results fit; without any
+    loop, the steps are taken for samples.
     """
     steps = len(evidence.batch)
     if evidence.own_loop:

@@ -1,4 +1,4 @@
-"""Does every step fetch its memory from the system anew?"""
+"""Checks of memory: does every step request its memory from the system again?"""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from collections.abc import Callable, Iterator
 from snn_functional.diagnosis._evidence import Evidence, info
 from snn_functional.diagnosis.finding import Finding
 
-_PAGE = 4096  # bytes, the least that a page has
+_PAGE = 4096  # bytes, the smallest size of a page
 
 
 def page_faults(evidence: Evidence) -> Iterator[Finding]:
-    """Steps of training in which memory is written that the system had to find and clear first."""
+    """Yield training steps that write memory which the system must provide and clear first."""
     if evidence.faults is not None and evidence.faults >= evidence.limits.page_faults:
         yield info(
             "page_faults",
             "",
             evidence.faults,
-            f"A step of training takes {evidence.faults:,} pages of memory from the system, which clears each: what "
-            "the step before freed was given back.",
+            f"A step of training takes {evidence.faults:,} pages of memory from the system, which clears each "
+            "one: the memory that the step before freed was given back.",
             "Call snn_cpu.tune_allocator() once, before training: freed memory then stays with the process and is used "
             "again.",
         )
 
 
 def may_cost(evidence: Evidence) -> bool:
-    """Return True if what the neurons are given alone fills as many pages as would be reported."""
+    """Return True if the neurons' input alone fills as many pages as would be reported."""
     if counted() is None or evidence.batch.device.type != "cpu" or evidence.loss is None:
         return False
     given = sum(x.numel() * x.element_size() for trace in evidence.traces() for x in trace.inputs)
@@ -34,7 +34,7 @@ def may_cost(evidence: Evidence) -> bool:
 
 
 def of_a_step(step: Callable[[], object]) -> int | None:
-    """Return the minor page faults of a step that was taken before, the fewer of two; None if they are not known."""
+    """Return the minor page faults of a repeated step, the fewer of two runs, or None if they are not known."""
     found = []
     for _ in range(3):
         before = counted()
@@ -47,7 +47,7 @@ def of_a_step(step: Callable[[], object]) -> int | None:
 
 
 def counted() -> int | None:
-    """Return the minor page faults of the process so far; None where the system does not tell."""
+    """Return the minor page faults of the process so far, or None if the system does not report them."""
     if sys.platform == "win32":
         return None
     import resource

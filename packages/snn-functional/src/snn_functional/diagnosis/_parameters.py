@@ -1,4 +1,4 @@
-"""Are the numbers of the net fit to compute with, and does the optimizer train those that are to be learned?"""
+"""Checks of parameters: are the net's numbers fit to compute with, and does the optimizer train all learned ones?"""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from snn_functional.diagnosis.finding import Finding
 
 
 def weights(evidence: Evidence) -> Iterator[Finding]:
-    """Parameters and buffers that are NaN or infinite, and weights that are 0."""
+    """Yield parameters and buffers that are NaN or infinite, and weights that are 0."""
     net = evidence.net
     for name, tensor in (*net.named_parameters(), *net.named_buffers()):
         if not tensor.is_floating_point() or not tensor.numel():
@@ -33,7 +33,7 @@ def weights(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _may_be_zero(net: nn.Module, name: str) -> bool:
-    """Return True for the padding of an embedding and for delays, of which 0 feeds what they lead to at once."""
+    """Return True for the padding of an embedding and for delays, for which 0 is a normal value."""
     path, _, own = name.rpartition(".")
     module = net.get_submodule(path)
     return own == "delay" or (isinstance(module, nn.Embedding) and module.padding_idx is not None)
@@ -46,13 +46,13 @@ def _zeros(name: str, path: str, value: torch.Tensor) -> Iterator[Finding]:
             "zero_weights",
             path,
             rows / len(value),
-            f"{rows} of {len(value)} rows of {name!r} are 0: what they lead to is not fed.",
+            f"{rows} of {len(value)} rows of {name!r} are 0: the neurons behind them get no input.",
             "Initialize the weights at random; after pruning, prune the neurons too.",
         )
 
 
 def untrained(evidence: Evidence) -> Iterator[Finding]:
-    """Parameters that are to be learned, such as those of ``learn_beta``, and that the optimizer does not have."""
+    """Yield parameters that are to be learned, such as those of ``learn_beta``, but missing from the optimizer."""
     if evidence.optimizer is None:
         return
     trained = {id(p) for group in evidence.optimizer.param_groups for p in group["params"]}
@@ -63,15 +63,15 @@ def untrained(evidence: Evidence) -> Iterator[Finding]:
             "not_optimised",
             "",
             len(left),
-            "The optimizer has no parameter of this net: they are those of another one.",
-            "Make the optimizer of net.parameters(), after everything that exchanges parameters.",
+            "The optimizer has no parameter of this net: its parameters belong to another one.",
+            "Make the optimizer from net.parameters(), after everything that replaces parameters.",
         )
     elif left:
         yield warning(
             "not_optimised",
             left[0].rpartition(".")[0],
             len(left),
-            f"The optimizer does not have {listed(left)}, which would be learned: learn_beta and its like only make "
+            f"The optimizer does not have {listed(left)}, which would be learned: learn_beta and the like only make "
             "a constant a parameter.",
-            "Make the optimizer of net.parameters() after snn.bounded, or freeze them by requires_grad_(False).",
+            "Make the optimizer from net.parameters() after snn.bounded, or freeze them by requires_grad_(False).",
         )

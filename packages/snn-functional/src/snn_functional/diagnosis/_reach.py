@@ -1,4 +1,4 @@
-"""How high a membrane can get with the input that it is given."""
+"""The highest membrane that a neuron can reach with its input."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from torch import Tensor
 from snn_core import Recurrent, SpikingNeuron
 from snn_functional.diagnosis._record import Trace
 
-_AGREE = 1e-4  # of the largest membrane: rounding in single precision stays below, another equation does not
+_AGREE = 1e-4  # of the largest membrane: rounding in single precision stays below it, a different equation does not
 
 
 def highest(trace: Trace) -> Tensor | None:
-    r"""The highest membrane that each neuron of a layer can reach, whatever the order of its input.
+    r"""Return the highest membrane that each neuron of a layer can reach, whatever the order of its input.
 
-    Where the membrane is a sum of past input, none of it weighted negatively, it is the membrane after the largest
-    input of all steps and samples in every step, without a reset: of ``Leaky`` :math:`I\,(1-\beta^T)/(1-\beta)`, after
-    long :math:`I/(1-\beta)`. Else it is the neuron's ``ceiling``: the output of an LSTM is below 1.
+    If the membrane is a sum of past input without negative weights, it is the membrane after the largest input of all
+    steps and samples in every step, without a reset: for ``Leaky`` :math:`I\,(1-\beta^T)/(1-\beta)`, in the limit
+    :math:`I/(1-\beta)`. Otherwise it is the neuron's ``ceiling``: the output of an LSTM is below 1.
 
     Returns:
-        The membrane of each neuron, or one for all, or None where nothing is known about the equation.
+        The membrane of each neuron, or one for all, or None if nothing is known about the equation.
 
     Source: the geometric series; Gerstner et al., Neuronal Dynamics (2014), section 1.3.
     """
@@ -33,20 +33,20 @@ def highest(trace: Trace) -> Tensor | None:
 
 
 def ceiling(trace: Trace) -> float:
-    """What the equation says that no membrane reaches; infinity where it says nothing."""
+    """Return the bound that, by the equation, no membrane reaches; infinity if there is none."""
     if getattr(trace.neuron, "state_quant", False):
         return math.inf
     return vars(equation_of(trace.neuron)).get("ceiling", math.inf)
 
 
 def equation_of(neuron: Any) -> type:
-    """The class whose ``integrate`` a neuron runs."""
+    """Return the class whose ``integrate`` a neuron runs."""
     kinds = (k for k in type(neuron).__mro__ if "integrate" in vars(k) and k is not Recurrent)
     return next(kinds, type(neuron))
 
 
 class Response(NamedTuple):
-    """Of a neuron whose membrane is a sum of its input: that after the largest input, and if no weight is negative."""
+    """The response of a neuron whose membrane is a sum of its input: its largest value, and the sign of its weights."""
 
     reached: Tensor
     is_positive: bool
@@ -54,11 +54,11 @@ class Response(NamedTuple):
 
 @torch.no_grad()
 def measured(trace: Trace) -> Response | None:
-    """Run the equation of a layer, without a reset, on its largest input and beside it on probes.
+    """Run the equation of a layer, without a reset, on its largest input and on probes.
 
     Returns:
-        What it does; None if the membrane is no sum of its own neuron's input: it is not twice as large for input that
-        is twice as large, or not a sum for a sum.
+        The response; None if the membrane is not a sum of its own neuron's input, that is, if twice the input does not
+        give twice the membrane, or a sum of inputs not the sum of membranes.
     """
     neuron = trace.neuron
     equation: Any = equation_of(neuron)
@@ -71,7 +71,7 @@ def measured(trace: Trace) -> Response | None:
     most = most.float() if most.element_size() < 4 else most
     size, generator = max(float(most.abs().max()), 1e-6), torch.Generator().manual_seed(0)
     one = torch.full_like(most, size)
-    factors = (torch.rand(most.shape, generator=generator) * 2 - 1).to(most)  # of both signs, others in each neuron
+    factors = (torch.rand(most.shape, generator=generator) * 2 - 1).to(most)  # of both signs, different in each neuron
     shape = neuron.state_shape(one.expand(6, *one.shape))
     state = neuron.State._make(one.new_zeros(shape) for _ in neuron.State._fields)
     reached, lowest, largest = torch.full_like(most, -torch.inf), one.new_zeros(()), one.new_zeros(())
@@ -93,7 +93,7 @@ def measured(trace: Trace) -> Response | None:
 
 
 def _drive(trace: Trace) -> Tensor | None:
-    """The input of all rows, with what came back from the neurons' own spikes."""
+    """Return the input of all rows, including feedback from the neurons' own spikes."""
     if not isinstance(trace.neuron, Recurrent):
         return torch.cat(trace.inputs)
     if not trace.stepwise:

@@ -1,4 +1,4 @@
-"""A copy of a net, and what its layers did in a run: the neurons step by step, and what the others were fed."""
+"""A copy of a net, and a record of its layers in a run: the neurons step by step, and the input of the others."""
 
 from __future__ import annotations
 
@@ -33,25 +33,25 @@ class Trace:
     inputs: list[Tensor] = field(default_factory=list)
     spks: list[Tensor | None] = field(default_factory=list)
     mems: list[Tensor | None] = field(default_factory=list)
-    membranes: list[Tensor] = field(default_factory=list)  # what is compared with the threshold, detached
+    membranes: list[Tensor] = field(default_factory=list)  # the values compared with the threshold, detached
     steps: int = 0
     order: int = 0
-    folded: bool = False  # whether steps were in the batch axis
-    stepwise: bool = True  # whether a call was one step
+    folded: bool = False  # True if steps were in the batch axis
+    stepwise: bool = True  # True if a call was one step
 
     def spikes(self) -> Tensor | None:
-        """All spikes as ``[1, rows, ...]``, which statistics take, or None if there are none to be seen."""
+        """Return all spikes as ``[1, rows, ...]``, in the form that statistics take, or None if none are visible."""
         if not self.spks or any(spk is None or spk.dim() < 2 for spk in self.spks):
             return None
         rows = [self.rows(spk.detach()) for spk in self.spks if spk is not None]
         return torch.cat(rows).unsqueeze(0)
 
     def rows(self, xs: Tensor) -> Tensor:
-        """A call's tensor with steps and samples in one axis."""
+        """Return a call's tensor with steps and samples in one axis."""
         return xs.flatten(0, 1) if isinstance(self.neuron, WholeSequence) and not self.folded else xs
 
     def watched(self) -> list[Tensor]:
-        """In each call what the gradient is asked for: the membrane, else the spikes."""
+        """Return the tensor whose gradient is needed in each call: the membrane, or else the spikes."""
         seen = (spk if mem is None or not mem.requires_grad else mem for spk, mem in self._pairs())
         return [one for one in seen if one is not None and one.requires_grad]
 
@@ -61,14 +61,14 @@ class Trace:
 
 @dataclass
 class Use:
-    """The calls of a module with parameters of its own: the last one's place in the order, and whether it was fed."""
+    """The calls of a module with parameters of its own: the position of the last one, and if it got input."""
 
     order: int = 0
     fed: bool = False
 
 
 class Record(Watch):
-    """Watches every neuron, and every other module with parameters, of a net that is nobody else's.
+    """A watch over every neuron, and every other module with parameters, of a net that is used here alone.
 
     Args:
         net: The net; it gets hooks.
@@ -114,7 +114,7 @@ class Record(Watch):
 
     def _before(self, layer: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         watch = current()
-        if watch is None or not watch.records:  # a step that is recorded comes again
+        if watch is None or not watch.records:  # a recorded step runs again
             self._layer(layer, (args, kwargs))
 
     def _layer(self, layer: nn.Module, given: Any) -> None:
@@ -147,7 +147,7 @@ class Record(Watch):
 
 
 def _driving(neuron: Any, x: Tensor) -> Tensor:
-    """What reaches the membranes of a layer that has input weights of its own; else the input."""
+    """Return the input of the membranes, for a layer with input weights of its own; else the input."""
     if not x.is_floating_point():
         x = x.to(torch.get_default_dtype())
     if not isinstance(neuron, SpikingNeuron):
@@ -157,5 +157,5 @@ def _driving(neuron: Any, x: Tensor) -> Tensor:
 
 
 def holds(net: nn.Module) -> Iterator[tuple[str, Temporal]]:
-    """The modules of a net that hold something of earlier calls, by path."""
+    """Yield the modules of a net that keep a state from earlier calls, by path."""
     return ((path, m) for path, m in net.named_modules() if isinstance(m, Temporal) and m._kept is not None)

@@ -1,4 +1,4 @@
-"""By what factor the input of a layer is too small or too large for it to fire now and then."""
+"""The factor for the input of a layer that is too small or too large, with which it fires now and then."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from snn_core import SpikingNeuron
 from snn_core.init.crossing import NotReached, firing_factor
 from snn_functional.diagnosis._record import Trace
 
-_RATE = 0.1  # spikes per step, from which gradients and sparseness both have something
+_RATE = 0.1  # spikes per step, a compromise between gradients and sparseness
 _ACCURACY = 0.05  # of the rate
 
 
 def scaling(trace: Trace, *, up: bool) -> str:
-    """Say in a sentence which factor makes a layer fire at 10 %, and what scales a whole net so.
+    """Return a sentence with the factor that makes a layer fire at 10 %, and the function that scales a whole net so.
 
     Args:
         trace: The layer.
-        up: Whether a factor above 1 is a remedy, or one below.
+        up: True if a factor above 1 is a remedy, False if one below.
 
     Returns:
-        The sentence with a space before it; nothing where no such factor is known.
+        The sentence after a space, or an empty string if no such factor is known.
     """
     factor = _factor(trace)
     if factor is None or (factor > 1) != up:
@@ -36,7 +36,7 @@ def _factor(trace: Trace) -> float | None:
     if not isinstance(neuron, SpikingNeuron) or not trace.stepwise or len({x.shape for x in inputs}) != 1:
         return None
     if type(neuron).driven is not SpikingNeuron.driven:
-        return None  # its own weights, of which some are biases, come after what could be scaled
+        return None  # its own weights, some of which are biases, come after what could be scaled
     try:
         return firing_factor(neuron, torch.stack(inputs), _RATE, tolerance=_ACCURACY)
     except NotReached:

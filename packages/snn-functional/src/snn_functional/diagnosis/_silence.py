@@ -1,4 +1,4 @@
-"""A layer that gives no spike: whether it can, whether it may learn to, and by what factor its input is too small."""
+"""A silent layer: can it fire, may it learn to, and by what factor is its input too small?"""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from snn_functional.diagnosis.finding import Finding
 
 
 def silence(evidence: Evidence, trace: Trace, others: list[str], is_output: bool) -> Finding:
-    """What is to be said of a silent layer: an error where it cannot learn to fire, else a warning.
+    """Return the finding for a silent layer: an error if it cannot learn to fire, else a warning.
 
     Args:
-        evidence: What was seen.
+        evidence: The evidence of the run.
         trace: The layer.
         others: Silent layers after it.
-        is_output: Whether nothing with parameters comes after it.
+        is_output: True if no module with parameters comes after it.
 
     Returns:
         The finding.
@@ -35,7 +35,7 @@ def silence(evidence: Evidence, trace: Trace, others: list[str], is_output: bool
         report, may = error, f"It cannot learn to: its output is below {most:g}, whatever its input."
         remedy = f"Take a threshold below {most:g}."
     elif not _has_gradient(evidence, trace):
-        report, may = error, "No gradient reaches its membranes, so that it cannot learn to."
+        report, may = error, "No gradient reaches its membranes, so it cannot learn to."
         remedy += " A surrogate with a heavier tail, such as surrogate.atan(), has a gradient farther away."
     if reached is not None and bool((reached <= threshold).all()):
         top, least = float(reached.max()), float(threshold.min())
@@ -48,18 +48,18 @@ def silence(evidence: Evidence, trace: Trace, others: list[str], is_output: bool
             remedy,
         )
     code, what = ("silent_output", "The output layer") if is_output else ("silent_layer", "The layer")
-    after = "a loss of its spikes is the same for all samples" if is_output else "what comes after it gets none"
+    after = "a loss of its spikes is the same for all samples" if is_output else "the layers after it get none"
     return report(code, trace.path, 0.0, f"{what} gives no spike for any sample: {after}. {may}{also}", remedy)
 
 
 def _has_gradient(evidence: Evidence, trace: Trace) -> bool:
-    """Whether the loss has a gradient to the layer's membranes that is not lost in rounding."""
+    """Return True if the loss has a gradient to the layer's membranes that is not lost in rounding."""
     if trace.membranes:
         if trace.neuron.surrogate_disable or not bool((derivative(trace) >= evidence.limits.underflow).any()):
             return False
         gradients = evidence.over_time.get(trace.path, [])
     else:
-        # membranes within a sequence are not seen, but the parameters that they are made of are
+        # membranes within a sequence are not visible, but their parameters are
         assert evidence.record is not None
         before = [path for path, use in evidence.record.uses.items() if use.order < trace.order]
         gradients = [
@@ -85,7 +85,7 @@ def _remedy(trace: Trace) -> str:
 
 
 def _factor(trace: Trace) -> float | None:
-    """What brings the highest membrane of half of the neurons to the threshold, or None where none is known to do.
+    """Return the factor that brings the highest membrane of half of the neurons to the threshold, or None if unknown.
 
     Without spikes there is no reset, and the membrane is proportional to its input.
     """

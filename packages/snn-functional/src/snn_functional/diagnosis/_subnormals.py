@@ -1,4 +1,4 @@
-"""Does a step compute with numbers so small that the processor takes long for them?"""
+"""Checks of subnormal numbers: are there numbers so small that the processor takes long for them?"""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from snn_functional.diagnosis.finding import Finding
 
 _REMEDY = (
     "Call torch.set_flush_denormal(True) at the very start of the program, before torch computes anything: it does not "
-    "reach threads that are there already. Such numbers are 0 then."
+    "affect threads that exist already. Such numbers are then 0."
 )
-_SLOW = "(nonzero, and nearer to 0 than the dtype holds with all its digits), which processors may take long for"
+_SLOW = "(nonzero, and nearer to 0 than the dtype can hold with all digits), which processors may take long for"
 
 
 def subnormals(evidence: Evidence) -> Iterator[Finding]:
-    """Membranes and gradients of which a share is subnormal, and such a share of what the optimizer keeps."""
+    """Yield membranes and gradients of which a share is subnormal, and such a share of the optimizer's state."""
     found = sorted(_of_the_run(evidence), key=lambda one: -one[0])
     found = [one for one in found if one[0] and one[0] >= evidence.limits.subnormal]
     if found:
@@ -30,7 +30,7 @@ def subnormals(evidence: Evidence) -> Iterator[Finding]:
             path,
             share,
             f"{100 * share:.0f} % of {what} are subnormal {_SLOW}.{also}",
-            f"{_REMEDY} Look for where they are from: membranes far from the threshold, a surrogate that falls off "
+            f"{_REMEDY} Look for their source: membranes far from the threshold, a surrogate that falls off "
             "exponentially, a decay over very many steps.",
         )
     kept = [one for one in _of_the_optimizer(evidence) if one[0] and one[0] >= evidence.limits.subnormal]
@@ -46,7 +46,7 @@ def subnormals(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _of_the_run(evidence: Evidence) -> Iterator[tuple[float, str, str]]:
-    """Yield shares of subnormal numbers, the layer they are in, and what they are."""
+    """Yield shares of subnormal numbers, the layer they belong to, and what they are."""
     for trace in evidence.traces():
         yield _share(trace.membranes), trace.path, "its membranes"
         yield _share(evidence.over_time.get(trace.path, ())), trace.path, "the gradient of its membranes"
@@ -58,7 +58,7 @@ def _of_the_run(evidence: Evidence) -> Iterator[tuple[float, str, str]]:
 
 
 def _of_the_optimizer(evidence: Evidence) -> Iterator[tuple[float, str, str]]:
-    """Yield the same for what the optimizer keeps of each parameter."""
+    """Yield the same for the optimizer's state of each parameter."""
     if evidence.optimizer is None:
         return
     for name, parameter in evidence.net.named_parameters():
@@ -68,7 +68,7 @@ def _of_the_optimizer(evidence: Evidence) -> Iterator[tuple[float, str, str]]:
 
 
 def _share(tensors: Iterable[Tensor | None]) -> float:
-    """Return which share of numbers is subnormal, of dtypes that processors compute with."""
+    """Return the share of numbers that are subnormal, for dtypes that processors compute with."""
     counted: Sequence[Tensor] = [
         one.detach() for one in tensors if one is not None and one.dtype in (torch.float32, torch.float64)
     ]

@@ -1,4 +1,4 @@
-"""Do the surrogate gradients reach the membranes?"""
+"""Checks of surrogate gradients: do they reach the membranes?"""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from snn_functional.diagnosis.finding import Finding
 
 
 def surrogates(evidence: Evidence) -> Iterator[Finding]:
-    """Layers of which most membranes are so far from the threshold that the surrogate's derivative underflows."""
+    """Yield layers in which most membranes are so far from the threshold that the surrogate's derivative underflows."""
     if evidence.found("nonfinite_activity"):
         return
     for trace in evidence.traces():
@@ -22,7 +22,7 @@ def surrogates(evidence: Evidence) -> Iterator[Finding]:
         if not evidence.heard.get(trace.path, True) or evidence.found_in(trace.path, "unreachable_threshold"):
             continue
         if evidence.cannot_fire(trace.path):
-            continue  # which has said so
+            continue  # another check reports it
         lost = derivative(trace) < evidence.limits.underflow
         share = float(lost.double().mean())
         if share >= evidence.limits.share:
@@ -38,7 +38,7 @@ def surrogates(evidence: Evidence) -> Iterator[Finding]:
 
 
 def derivative(trace: Trace) -> Tensor:
-    """The largest surrogate derivative that each neuron has in any step of any sample."""
+    """Return the largest surrogate derivative of each neuron in any step of any sample."""
     neuron = trace.neuron
     mem = torch.cat(trace.membranes).requires_grad_()
     spk = neuron.fire(mem)
@@ -46,7 +46,7 @@ def derivative(trace: Trace) -> Tensor:
         return torch.zeros_like(mem[0])
     found = torch.autograd.grad(spk.sum(), mem)[0].abs().amax(0)
     if not neuron.reset_delay and neuron.reset_name != "none":
-        # of a neuron that fired, the membrane after its reset is seen, and it was at the threshold
+        # for a neuron that fired, only the membrane after its reset is visible, but it was at the threshold
         spikes = trace.spikes()
         if spikes is not None and spikes.shape[2:] == found.shape:
             found = torch.where((spikes != 0).any(1)[0], 1.0, found)

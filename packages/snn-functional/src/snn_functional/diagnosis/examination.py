@@ -1,4 +1,4 @@
-"""A net is run over a batch, unseen, and looked at."""
+"""The examination of a net over a batch, which leaves the net as it was."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from snn_functional.statistics import dead_neurons, firing_rate, saturated_neuro
 
 __all__ = ["diagnose"]
 
-# In this order: a cause before what follows from it.
+# In this order: a cause comes before its effects.
 _BEFORE: tuple[Check, ...] = (inputs, weights, axes, repeated, states, untrained)
 _AFTER: tuple[Check, ...] = (
     loops,
@@ -63,26 +63,26 @@ def diagnose(
     run: Callable[[nn.Module, Tensor], Any] | None = None,
     limits: Limits | None = None,
 ) -> Diagnosis:
-    """Look for what keeps a net from learning: in its numbers, in a batch, and in what the net makes of it.
+    """Look for faults that prevent a net from learning: in its numbers, in a batch, and in the net's response to it.
 
-    A copy of the net is run over the batch, forward and backward, in the mode that the net is in, and where it needs
-    much memory three times more, to count page faults. The net, its states, gradients and hooks, and the random
-    generators of the process are left as they were.
+    A copy of the net is run over the batch, forward and backward, in the mode of the net, and, if it needs much memory,
+    three more times to count page faults. The net, its states, gradients and hooks, and the random generators of the
+    process do not change.
 
     Args:
         net: The net.
         batch: Its input, ``[num_steps, batch, ...]``.
-        targets: What the loss compares the outputs with: labels ``[batch]``, or whatever ``loss_fn`` takes.
-        loss_fn: ``loss_fn(outputs, targets)`` of what ``run`` returns. When None ``ce_rate_loss()`` of the first
-            output with targets; without targets a sum of the outputs with fixed random weights.
-        optimizer: What trains the net, to see whether it has all that is to be learned.
+        targets: The targets of the loss: labels ``[batch]``, or anything that ``loss_fn`` takes.
+        loss_fn: ``loss_fn(outputs, targets)`` of the outputs of ``run``. By default ``ce_rate_loss()`` of the first
+            output if there are targets; without targets a sum of the outputs with fixed random weights.
+        optimizer: The optimizer of the net, to check that it has all learned parameters.
         num_steps: For a batch ``[batch, ...]`` that is the same in every step: the number of steps.
-        run: ``run(net, batch)`` gives the outputs. ``unroll`` when None; for a net whose ``forward`` has the time loop
-            pass ``lambda net, xs: net(xs)``.
-        limits: From where on things are reported; ``Limits()`` when None.
+        run: ``run(net, batch)`` returns the outputs. ``unroll`` when None; for a net whose ``forward`` has the time
+            loop pass ``lambda net, xs: net(xs)``.
+        limits: The limits from which findings are reported; ``Limits()`` when None.
 
     Returns:
-        The findings, and what each layer of neurons did.
+        The findings, and the activity of each layer of neurons.
 
     Raises:
         TypeError: If an argument is of the wrong kind, or the net cannot be copied.
@@ -138,7 +138,7 @@ def _run(evidence: Evidence, loss_fn: Any, run: Callable[[nn.Module, Tensor], An
 
 
 def _training_step(evidence: Evidence, loss_fn: Any, run: Callable[[nn.Module, Tensor], Any]) -> Callable[[], None]:
-    """A step as a program takes it, with nothing that watches."""
+    """Run one training step as a program does, with nothing watching."""
     net = replica(evidence.net, "diagnose")
 
     def step() -> None:
@@ -159,7 +159,7 @@ def _loss(outputs: Any, evidence: Evidence, loss_fn: Any) -> Tensor:
     leaves = [leaf for leaf in tree_leaves(outputs) if isinstance(leaf, Tensor) and leaf.is_floating_point()]
     targets = evidence.targets
     if swapped(evidence.batch, targets):
-        targets = loss_fn = None  # they belong to another axis
+        targets = loss_fn = None  # they belong to the other axis
     if loss_fn is not None:
         loss = loss_fn(outputs, targets)
         if not isinstance(loss, Tensor) or loss.numel() != 1:
@@ -190,7 +190,7 @@ def _layer(trace: Trace, evidence: Evidence) -> Layer:
 
 
 def _kernel(trace: Trace) -> tuple[str | None, str]:
-    """The kernel that runs a layer over as many steps as there were, and why."""
+    """Return the kernel that would run a layer over the steps of the batch, and why."""
     if not isinstance(trace.neuron, SpikingNeuron) or not trace.inputs:
         return None, ""
     rows = torch.cat(trace.inputs)
@@ -201,7 +201,7 @@ def _kernel(trace: Trace) -> tuple[str | None, str]:
 
 
 def _checked(net: Any, batch: Any, loss_fn: Any, optimizer: Any, num_steps: Any, run: Any, limits: Any) -> Tensor:
-    """The batch over time."""
+    """Return the checked batch over time."""
     if not isinstance(net, nn.Module):
         raise TypeError(f"net is a {type(net).__name__}; pass a torch.nn.Module")
     if not isinstance(batch, Tensor):
@@ -216,7 +216,7 @@ def _checked(net: Any, batch: Any, loss_fn: Any, optimizer: Any, num_steps: Any,
     if limits is not None and not isinstance(limits, Limits):
         raise TypeError(f"limits is a {type(limits).__name__}; pass Limits(...), or None")
     if num_steps is not None:
-        remedy = "pass 1 at least, or None for a batch [num_steps, batch, ...]"
+        remedy = "pass at least 1, or None for a batch [num_steps, batch, ...]"
         whole("num_steps", num_steps, "an int, the number of steps, or None", least=1, remedy=remedy)
         batch = batch.expand(num_steps, *batch.shape)
     if batch.dim() < 2 or not batch.numel():

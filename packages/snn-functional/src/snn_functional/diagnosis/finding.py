@@ -1,4 +1,4 @@
-"""One thing that is wrong with a net, or may be."""
+"""One fault of a net, or a possible one."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ __all__ = ["SEVERITIES", "Finding"]
 
 @dataclass(frozen=True, init=False)
 class Finding(Issue):
-    """One thing that is wrong with a net, or may be: an issue with the number that was found.
+    """One fault of a net, or a possible one: an issue with the number that was measured.
 
     Args:
-        code: What it is, in one word that never changes: ``"silent_layer"``.
-        severity: ``"error"`` for what keeps the net from learning, ``"warning"`` for what probably does, ``"info"`` for
-            what may be meant.
+        code: A stable identifier of the kind of finding: ``"silent_layer"``.
+        severity: ``"error"`` if it prevents the net from learning, ``"warning"`` if it probably does, ``"info"`` if it
+            may be intended.
         module: Path of the layer in the net, as in ``net.named_modules()``; empty for the net as a whole.
-        value: The number that was found, or None.
-        message: What was found, in one sentence.
+        value: The number that was measured, or None.
+        message: The finding, in one sentence.
         remedy: What to do about it.
 
     Raises:
-        TypeError: If a text is no text or ``value`` no number.
-        ValueError: If ``severity`` is none of the three.
+        TypeError: If a text is not a string or ``value`` is not a number.
+        ValueError: If ``severity`` is not one of the three.
 
     Example:
         >>> print(Finding("zero_input", "error", "", 0.0, "The batch is zero everywhere.", "Look at the data."))
@@ -46,11 +46,11 @@ class Finding(Issue):
 
     @property
     def module(self) -> str:
-        """``where`` it is."""
+        """The path ``where`` it is."""
         return self.where
 
     def as_dict(self) -> dict[str, str | float | None]:
-        """The finding as JSON takes it."""
+        """Return the finding as JSON data."""
         return {name: getattr(self, name) for name in ("code", "severity", "module", "value", "message", "remedy")}
 
     def __str__(self) -> str:

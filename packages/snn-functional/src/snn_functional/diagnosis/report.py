@@ -1,4 +1,4 @@
-"""What a diagnosis says, as a table and as data."""
+"""The result of a diagnosis, as a table and as data."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ __all__ = ["Diagnosis", "Layer"]
 
 @dataclass(frozen=True)
 class Layer:
-    """What the neurons of one layer did.
+    """The activity of the neurons of one layer.
 
     Args:
         module: Path of the layer.
         kind: Its class.
-        neurons: Number of neurons; None where they give no spikes, as for all that follows.
+        neurons: Number of neurons; None if they return no spikes, as for all that follows.
         rate: Mean firing rate, in spikes per step.
         dead: Number of neurons that never fired.
         saturated: Number of neurons that fired in nearly every step.
-        gradient: Norm of the loss's gradient to the membranes in each step, or to the spikes where the membranes are
-            not seen; None where the loss has no gradient or the layer runs all steps at once.
-        kernel: Name of the package whose kernel runs the layer in ``unroll``, ``"reference"`` where none does; None
-            where it is not a ``SpikingNeuron``.
+        gradient: Norm of the loss's gradient to the membranes in each step, or to the spikes if the membranes are
+            not visible; None if the loss has no gradient or the layer runs all steps at once.
+        kernel: Name of the package whose kernel runs the layer in ``unroll``, ``"reference"`` if none does; None
+            if it is not a ``SpikingNeuron``.
         why: Reason for the kernel, or for none.
     """
 
@@ -40,7 +40,7 @@ class Layer:
     why: str = ""
 
     def cells(self) -> tuple[str, ...]:
-        """The layer as a row of a table."""
+        """Return the layer as a row of a table."""
         counts = [_of(count, self.neurons) for count in (self.dead, self.saturated)]
         rate = "-" if self.rate is None else f"{self.rate:.3g}"
         ends = "-" if not self.gradient else f"{self.gradient[0]:.1e} .. {self.gradient[-1]:.1e}"
@@ -50,14 +50,14 @@ class Layer:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What :func:`~snn_functional.diagnose` found. Printed, it is a table of the layers and the list of findings.
+    """The result of :func:`~snn_functional.diagnose`. Printed, it is a table of the layers and the list of findings.
 
     Args:
-        findings: Findings, the worst first.
+        findings: Findings, beginning with the worst.
         layers: The layers of neurons, in the order in which they were called.
 
     Raises:
-        TypeError: If ``findings`` or ``layers`` are something else.
+        TypeError: If ``findings`` or ``layers`` are of another kind.
 
     Example:
         >>> found = Diagnosis([Finding("zero_input", "error", "", 0.0, "The batch is zero.", "Look at the data.")])
@@ -78,14 +78,14 @@ class Diagnosis:
 
     @property
     def ok(self) -> bool:
-        """Whether there is no error; there may be warnings."""
+        """True if there is no error; there may be warnings."""
         return all(one.severity != "error" for one in self.findings)
 
     def as_dict(self) -> dict[str, Any]:
-        """The diagnosis as JSON takes it.
+        """Return the diagnosis as JSON data.
 
         Returns:
-            ``ok``, and as lists of dictionaries ``findings`` and ``layers``.
+            A dict with ``ok``, and ``findings`` and ``layers`` as lists of dicts.
 
         Example:
             >>> Diagnosis([]).as_dict()
@@ -112,7 +112,7 @@ class Diagnosis:
         return ["  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
 
     def _fused(self) -> list[str]:
-        """Say how many layers run fused, and why the others do not."""
+        """Return lines that say how many layers run fused, and why the others do not."""
         layers = [layer for layer in self.layers if layer.kernel is not None]
         others = [layer for layer in layers if layer.kernel == "reference"]
         if not layers:

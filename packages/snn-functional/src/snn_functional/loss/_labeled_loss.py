@@ -1,4 +1,4 @@
-"""What every loss of a recording and its targets shares: checks, population code, class weights, reduction."""
+"""The base of all losses of a recording and its targets: checks, population code, class weights, reduction."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class LabeledLoss(LossFunctions, ABC):
 
     n is the sum of the samples' weights, or their number in a loss that says so.
 
-    A subclass with a ``_compute_loss`` of its own is called as one of :class:`LossFunctions` is.
+    A subclass with a ``_compute_loss`` of its own is called like one of :class:`LossFunctions`.
 
     Args:
         population_code: Whether a class is the sum of ``num_outputs / num_classes`` neighboring outputs.
@@ -35,12 +35,12 @@ class LabeledLoss(LossFunctions, ABC):
         weight: Weight of each class ``[num_classes]``, finite and at least 0; it follows the recording's device.
 
     Raises:
-        TypeError: If ``num_classes`` is no int or ``weight`` no sequence of numbers.
+        TypeError: If ``num_classes`` is not an int or ``weight`` not a sequence of numbers.
         ValueError: If an argument is out of range.
     """
 
-    recording = "spk_out"  # what the loss calls its recording, in messages
-    mean_is_over_samples: ClassVar[bool] = False  # whether n is the number of samples, weighted or not
+    recording = "spk_out"  # the name of its recording, in messages
+    mean_is_over_samples: ClassVar[bool] = False  # True if n is the number of samples, weighted or not
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -67,21 +67,21 @@ class LabeledLoss(LossFunctions, ABC):
         lengths: Tensor | Sequence[int] | None = None,
         mask: Tensor | None = None,
     ) -> Tensor:
-        """The loss of a recording.
+        """Return the loss of a recording.
 
         Args:
             spk_out: Outputs ``[num_steps, batch, num_outputs]``, floating.
-            targets: Labels ``[batch]``, integers; or what else the loss takes for them.
-            lengths: Number of steps of each sample ``[batch]``, where they differ; what comes after does not count.
-            mask: Steps that count ``[num_steps, batch]``, bool, in place of ``lengths``.
+            targets: Labels ``[batch]``, integers; or other targets that the loss takes.
+            lengths: Number of steps of each sample ``[batch]``, if they differ; later steps do not count.
+            mask: Steps that count ``[num_steps, batch]``, bool; replaces ``lengths``.
 
         Returns:
-            A scalar, or with ``reduction="none"`` one loss a sample, ``[batch]`` or ``[batch, num_classes]``; in the
+            A scalar, or with ``reduction="none"`` one loss per sample, ``[batch]`` or ``[batch, num_classes]``; in the
             dtype of ``spk_out`` (16-bit floats are summed in float32).
 
         Raises:
-            TypeError: If ``spk_out`` is no floating tensor, ``targets`` no integer tensor, ``lengths`` not integer or
-                ``mask`` not bool.
+            TypeError: If ``spk_out`` is not a floating tensor, ``targets`` not an integer tensor, ``lengths`` not
+                integers or ``mask`` not bool.
             ValueError: If shapes, devices, labels, weights or ``num_classes`` do not fit, or a sample has no step. An
                 accelerator checks labels, ``lengths`` and ``mask`` by itself, without being waited for, and stops.
         """
@@ -97,10 +97,10 @@ class LabeledLoss(LossFunctions, ABC):
         return self._reduced(losses, checked, classes.shape[-1]).to(spk_out.dtype)
 
     def checked_targets(self, targets: Tensor, outputs: Tensor) -> Tensor:
-        """Targets that fit the outputs; labels ``[B]`` unless a loss takes others, which no class weight goes with.
+        """Return targets that fit the outputs: labels ``[B]`` unless a loss takes others, which have no class weights.
 
         Args:
-            targets: What the caller passed.
+            targets: Argument of the caller.
             outputs: Outputs by class ``[T, B, K]``.
 
         Returns:
@@ -114,11 +114,11 @@ class LabeledLoss(LossFunctions, ABC):
 
     @abstractmethod
     def losses(self, outputs: Tensor, targets: Tensor, steps: Steps, group: int) -> Tensor:
-        """The losses before any weight or reduction.
+        """Return the losses before any weight or reduction.
 
         Args:
             outputs: Outputs by class ``[T, B, K]``, float32 or float64, 0 at steps that do not count.
-            targets: What ``checked_targets`` gave.
+            targets: The result of ``checked_targets``.
             steps: The steps that count.
             group: Number of output neurons of a class.
 
@@ -131,7 +131,7 @@ class LabeledLoss(LossFunctions, ABC):
         if self.weight is not None:
             if self.weight.numel() != num_classes:
                 raise ValueError(
-                    f"weight has {self.weight.numel()} entries for {num_classes} classes; give one a class"
+                    f"weight has {self.weight.numel()} entries for {num_classes} classes; give one per class"
                 )
             sample = placed(self.weight, losses)[targets]
             share = (sample if losses.dim() == 1 else sample.unsqueeze(-1)).expand_as(losses)
@@ -145,7 +145,7 @@ class LabeledLoss(LossFunctions, ABC):
 
 
 def cross_entropy(scores: Tensor, labels: Tensor) -> Tensor:
-    r"""Cross entropy of scores, over the last axis.
+    r"""Return the cross entropy of scores, over the last axis.
 
     .. math:: -\log \frac{e^{z_y}}{\sum_c e^{z_c}}
 

@@ -48,22 +48,22 @@ class ce_count_loss(LabeledLoss):  # noqa: N801
     mean_is_over_samples: ClassVar[bool] = True
 
     def losses(self, outputs: Tensor, targets: Tensor, steps: Steps, group: int) -> Tensor:
-        """Cross entropy of the counts, ``[B]``."""
+        """Return the cross entropy of the counts, ``[B]``."""
         return cross_entropy(total(outputs), targets)
 
 
 class mse_count_loss(LabeledLoss):  # noqa: N801
-    r"""Squared distance of the spike counts from the counts wanted, per step.
+    r"""Squared distance of the spike counts from the desired counts, per step.
 
     .. math:: l_{bc} = \frac{1}{T} \big(\textstyle\sum_t S_{tbc} - N_{bc}\big)^2, \qquad
         N_{bc} = \lfloor T n r_{bc} \rfloor
 
     r is ``correct_rate`` for the sample's class and ``incorrect_rate`` for the others; n is the number of outputs of a
-    class, 1 without a population code. Class weights weigh the whole sample.
+    class, 1 without a population code. Class weights apply to the whole sample.
 
     Args:
-        correct_rate: Share of the steps in which the correct class shall fire, in [0, 1].
-        incorrect_rate: Share of the steps in which the others shall fire, in [0, 1].
+        correct_rate: Share of the steps in which the correct class should fire, in [0, 1].
+        incorrect_rate: Share of the steps in which the others should fire, in [0, 1].
         population_code: Whether a class is the sum of ``num_outputs / num_classes`` neighboring outputs.
         num_classes: Number of classes; needed with ``population_code=True``, without effect otherwise.
         reduction: ``"mean"`` or ``"sum"`` over batch and classes, or ``"none"``.
@@ -102,9 +102,9 @@ class mse_count_loss(LabeledLoss):  # noqa: N801
         self.incorrect_rate: float = share("incorrect_rate", incorrect_rate, "it is a share of the steps")
 
     def losses(self, outputs: Tensor, targets: Tensor, steps: Steps, group: int) -> Tensor:
-        """Squared errors of the counts, divided by the number of steps, ``[B, K]``."""
+        """Return the squared errors of the counts, divided by the number of steps, ``[B, K]``."""
         counts = total(outputs)
-        # in float64, as Python multiplies: 100 steps at a rate of 0.29 are 28.999999999999996 there and 29 in float32
+        # in float64, like Python: 100 steps at a rate of 0.29 are 28.999999999999996, but 29 in float32
         number = steps.numbers(counts.device).double().reshape(-1, 1)
         off, on = ((number * rate * group).floor().to(counts) for rate in (self.incorrect_rate, self.correct_rate))
         wanted = off.expand_as(counts).scatter(-1, targets.unsqueeze(-1), on.expand(len(counts), 1))

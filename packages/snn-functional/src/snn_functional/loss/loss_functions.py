@@ -1,4 +1,4 @@
-"""The class that losses of one's own are derived from."""
+"""The base class for losses of your own."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ REDUCTIONS = ("mean", "sum", "none")
 
 
 class LossFunctions:
-    r"""Base of losses of your own: write ``_compute_loss(spk_out, targets)``.
+    r"""Base class of losses of your own: write ``_compute_loss(spk_out, targets)``.
 
-    A call gives ``_reduce(_compute_loss(spk_out, targets))``. With class weights the loss stays one of the samples,
-    ``_intermediate_reduction()`` being ``"none"``, and ``_reduce`` takes the mean over the batch: a weight multiplies
+    A call returns ``_reduce(_compute_loss(spk_out, targets))``. With class weights ``_intermediate_reduction()`` is
+    ``"none"``, so that the loss is one per sample, and ``_reduce`` takes the mean over the batch: a weight multiplies
     its samples, and the mean is divided by their number. A sum with weights is left to ``_compute_loss``.
 
     Args:
@@ -24,8 +24,8 @@ class LossFunctions:
         weight: Weight of each class, a tensor, for ``_compute_loss`` to multiply by; None for none.
 
     Raises:
-        TypeError: If ``weight`` is no tensor.
-        ValueError: If ``reduction`` is none of the three.
+        TypeError: If ``weight`` is not a tensor.
+        ValueError: If ``reduction`` is not one of the three.
 
     Example:
         A loss of the first half of the steps:
@@ -54,8 +54,8 @@ class LossFunctions:
         """Return the loss of a recording.
 
         Args:
-            spk_out: Outputs ``[num_steps, batch, num_outputs]``, or what ``_compute_loss`` takes for them.
-            targets: Labels ``[batch]``, or what ``_compute_loss`` takes for them.
+            spk_out: Outputs ``[num_steps, batch, num_outputs]``, or whatever ``_compute_loss`` takes instead.
+            targets: Labels ``[batch]``, or whatever ``_compute_loss`` takes instead.
 
         Returns:
             The loss.
@@ -66,25 +66,25 @@ class LossFunctions:
         return self._reduce(self._compute_loss(spk_out, targets))
 
     def _compute_loss(self, spk_out: Any, targets: Any) -> Tensor:
-        """The loss before the mean over weighted samples; every class writes its own."""
+        """Return the loss before the mean over weighted samples; every class writes its own."""
         raise NotImplementedError(
             f"{type(self).__name__} has no _compute_loss; write _compute_loss(self, spk_out, targets), which returns "
             "the loss"
         )
 
     def _prediction_check(self, spk_out: Tensor) -> tuple[torch.device, int, int]:
-        """Device, number of steps and number of outputs of a recording ``[num_steps, batch, num_outputs]``."""
+        """Return device, number of steps and number of outputs of a recording ``[num_steps, batch, num_outputs]``."""
         return spk_out.device, spk_out.size(0), spk_out.size(-1)
 
     def _population_code(self, spk_out: Tensor, num_classes: int, num_outputs: int) -> Tensor:
-        """Spike counts ``[batch, num_classes]``, each the sum of ``num_outputs / num_classes`` neighboring outputs."""
+        """Return spike counts ``[batch, num_classes]``, each of ``num_outputs / num_classes`` neighboring outputs."""
         check_population(True, num_classes)
         return by_class(spk_out[..., :num_outputs], True, num_classes).sum(0)
 
     def _intermediate_reduction(self) -> str:
-        """The reduction for ``_compute_loss``: that asked for, or ``"none"`` where weights come before it."""
+        """Return the reduction for ``_compute_loss``: the requested one, or ``"none"`` if weights come before it."""
         return self.reduction if self.weight is None else "none"
 
     def _reduce(self, loss: Tensor) -> Tensor:
-        """The mean over the samples where weights delayed it, else the loss as it is."""
+        """Return the mean over the samples if weights delayed it, else the loss as it is."""
         return loss.mean() if self.weight is not None and self.reduction == "mean" else loss

@@ -51,7 +51,7 @@ class ce_max_membrane_loss(LabeledLoss):  # noqa: N801
         super().__init__(reduction=reduction, weight=weight)
 
     def losses(self, outputs: Tensor, targets: Tensor, steps: Steps, group: int) -> Tensor:
-        """Cross entropy of the maxima, ``[B]``."""
+        """Return the cross entropy of the maxima, ``[B]``."""
         return cross_entropy(highest(steps.only(outputs, float("-inf"))), targets)
 
 
@@ -63,13 +63,13 @@ class mse_membrane_loss(LabeledLoss):  # noqa: N801
     Y is ``on_target`` for the sample's class and ``off_target`` for the others, at all steps.
 
     Args:
-        time_var_targets: Whether the targets are the membranes wanted at each step ``[num_steps, batch, num_classes]``,
-            or the labels of each step ``[num_steps, batch]``, in place of one label a sample.
-        on_target: Membrane wanted of the correct class.
-        off_target: Membrane wanted of the others.
+        time_var_targets: Whether the targets are the desired membranes at each step ``[num_steps, batch,
+            num_classes]``, or the labels of each step ``[num_steps, batch]``, instead of one label per sample.
+        on_target: Desired membrane of the correct class.
+        off_target: Desired membrane of the others.
         reduction: ``"mean"`` or ``"sum"`` over batch and classes, or ``"none"``.
         weight: Weight of each class ``[num_classes]``; the mean is divided by the sum of the samples' weights. Not
-            with ``time_var_targets=True``, where a sample is of no one class.
+            with ``time_var_targets=True``, where a sample has no single class.
 
     Shape:
         membranes ``[num_steps, batch, num_classes]`` and targets; the loss is a scalar, ``[batch, num_classes]`` with
@@ -108,7 +108,7 @@ class mse_membrane_loss(LabeledLoss):  # noqa: N801
         self.off_target: float = finite("off_target", off_target)
 
     def checked_targets(self, targets: Tensor, outputs: Tensor) -> Tensor:
-        """Labels ``[B]``; with ``time_var_targets`` membranes ``[T, B, K]``."""
+        """Return labels ``[B]``, or with ``time_var_targets`` membranes ``[T, B, K]``."""
         if not self.time_var_targets:
             return super().checked_targets(targets, outputs)
         if isinstance(targets, Tensor) and targets.dim() == 2:
@@ -132,7 +132,7 @@ class mse_membrane_loss(LabeledLoss):  # noqa: N801
         return targets.to(outputs)
 
     def losses(self, outputs: Tensor, targets: Tensor, steps: Steps, group: int) -> Tensor:
-        """Mean over time of the squared errors, ``[B, K]``."""
+        """Return the mean over time of the squared errors, ``[B, K]``."""
         wanted = targets if self.time_var_targets else self._wanted(targets, outputs[0])
         return steps.mean(F.mse_loss(outputs, wanted.expand_as(outputs), reduction="none"))
 

@@ -1,4 +1,4 @@
-"""Losses that look at the spikes of every step."""
+"""Losses of the spikes in every step."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class ce_rate_loss(LabeledLoss):  # noqa: N801
 
     .. math:: l_b = \frac{1}{T} \sum_t \mathrm{CE}(S_{tb}, y_b)
 
-    It asks the correct class to fire at all steps and the others at none. With a population code the spikes of a class
-    are summed at every step.
+    It is least if the correct class fires at all steps and the others at none. With a population code the spikes of a
+    class are summed at every step.
 
     Args:
         population_code: Whether a class is the sum of ``num_outputs / num_classes`` neighboring outputs.
@@ -46,5 +46,5 @@ class ce_rate_loss(LabeledLoss):  # noqa: N801
     mean_is_over_samples: ClassVar[bool] = True
 
     def losses(self, outputs: Tensor, targets: Tensor, steps: Steps, group: int) -> Tensor:
-        """Mean over time of the cross entropy of each step, ``[B]``."""
+        """Return the mean over time of the cross entropy of each step, ``[B]``."""
         return steps.mean(cross_entropy(outputs, targets))

@@ -20,21 +20,21 @@ INVERSES = ("negate", "reciprocal")
 
 
 class mse_temporal_loss(LabeledLoss):  # noqa: N801
-    r"""Squared distance of spike times from the times wanted, as shares of the sequence.
+    r"""Squared distance of spike times from the desired times, as shares of the sequence.
 
     .. math:: l_{bc} = \Big(\frac{t_{bc} - \hat t_{bc}}{T}\Big)^2
 
-    t is the first spike of an output, the last step T - 1 if it is silent; a negative target counts from the end. An
-    earlier spike is one of a higher membrane, and the gradient at the spike is minus that of its time.
+    t is the first spike of an output, the last step T - 1 if it is silent; a negative target counts from the end. A
+    spike comes earlier if the membrane is higher, and the gradient at the spike is minus that of its time.
 
     Args:
-        target_is_time: Whether the targets are spike times, of shape ``[batch, num_outputs]`` or what broadcasts to it,
-            in place of labels.
+        target_is_time: Whether the targets are spike times, with a shape that broadcasts to ``[batch, num_outputs]``,
+            instead of labels.
         on_target: Spike time of the correct class; with ``multi_spike`` one for each of F spikes.
         off_target: Spike time of the others; with ``multi_spike`` one for each of F spikes.
         tolerance: A spike that is closer than this to its target, in steps, has no error.
-        multi_spike: Whether the first F spikes of an output have a target each. Spike times given as targets are then
-            ``[F, batch, num_outputs]``, or what broadcasts to it from an axis F.
+        multi_spike: Whether each of the first F spikes of an output has a target. Spike times as targets then have a
+            shape that broadcasts to ``[F, batch, num_outputs]`` from an axis F.
         reduction: ``"mean"`` or ``"sum"`` over all errors, or ``"none"``.
         weight: Weight of each class ``[num_outputs]``; the mean is divided by the sum of the samples' weights. Not
             with ``target_is_time=True``, where there is no label.
@@ -89,7 +89,7 @@ class mse_temporal_loss(LabeledLoss):  # noqa: N801
             self._times: list[float] = [*self.on_target.tolist(), *self.off_target.tolist()]
 
     def checked_targets(self, targets: Tensor, outputs: Tensor) -> Tensor:
-        """Labels ``[B]``; with ``target_is_time`` spike times ``[F, B, K]``."""
+        """Return labels ``[B]``, or with ``target_is_time`` spike times ``[F, B, K]``."""
         if not self.target_is_time:
             return super().checked_targets(targets, outputs)
         if not isinstance(targets, Tensor):
@@ -114,7 +114,7 @@ class mse_temporal_loss(LabeledLoss):  # noqa: N801
         return times
 
     def losses(self, outputs: Tensor, targets: Tensor, steps: Steps, group: int) -> Tensor:
-        """Squared errors, ``[B, K]`` or ``[F, B, K]``."""
+        """Return the squared errors, ``[B, K]`` or ``[F, B, K]``."""
         wanted = targets if self.target_is_time else self._of_labels(targets, outputs)
         number = steps.numbers(outputs.device).to(outputs).reshape(-1, 1)
         wanted = torch.where(wanted < 0, wanted + number, wanted)
@@ -133,7 +133,7 @@ class mse_temporal_loss(LabeledLoss):  # noqa: N801
 
 
 class ce_temporal_loss(LabeledLoss):  # noqa: N801
-    r"""Cross entropy of spike times, the earliest output being the answer.
+    r"""Cross entropy of spike times, where the earliest output is the answer.
 
     .. math:: l_b = \mathrm{CE}(-t_b, y_b) \quad\text{or}\quad \mathrm{CE}\big(1 / (t_b + 1),\ y_b\big)
 
@@ -141,7 +141,7 @@ class ce_temporal_loss(LabeledLoss):  # noqa: N801
     time.
 
     Args:
-        inverse: ``"negate"`` or ``"reciprocal"``: how an early time makes a high score.
+        inverse: ``"negate"`` or ``"reciprocal"``: the way in which an early time becomes a high score.
         reduction: ``"mean"`` or ``"sum"`` over the batch, or ``"none"``.
         weight: Weight of each class ``[num_outputs]``; the mean is divided by the weights' sum.
 
@@ -175,13 +175,13 @@ class ce_temporal_loss(LabeledLoss):  # noqa: N801
         self.inverse = inverse
 
     def losses(self, outputs: Tensor, targets: Tensor, steps: Steps, group: int) -> Tensor:
-        """Cross entropy of the inverted times, ``[B]``."""
+        """Return the cross entropy of the inverted times, ``[B]``."""
         times = spike_times(outputs, steps)[0]
         return cross_entropy(-times if self.inverse == "negate" else 1 / (times + 1), targets)
 
 
 def _times(name: str, times: Any, multi_spike: bool) -> Tensor:
-    """Spike times ``[F]``."""
+    """Return spike times ``[F]``."""
     try:
         found = times if isinstance(times, Tensor) else torch.as_tensor(times, device="cpu")
     except (TypeError, ValueError, RuntimeError) as error:

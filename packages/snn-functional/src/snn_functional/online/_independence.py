@@ -1,4 +1,4 @@
-"""Whether the neurons of a layer keep to themselves, so that a trace for each is all there is to know."""
+"""Checks that the neurons of a layer are independent, so that one trace for each is sufficient."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from snn_core.sequence.random_states import RandomStates
 
 
 def check_constants(constants: Mapping[str, Tensor], features: int, owner: str) -> None:
-    """Accept constants that are one for all neurons or one for each.
+    """Check that constants have one value for all neurons or one for each.
 
     Args:
-        constants: What the neurons learn, by name.
+        constants: The learned constants of the neurons, by name.
         features: Number of neurons.
         owner: The layer's class, for the message.
 
@@ -32,7 +32,7 @@ def check_constants(constants: Mapping[str, Tensor], features: int, owner: str) 
 
 
 def check_independent(neuron: SpikingNeuron, like: Tensor, through: Collection[int], owner: str) -> None:
-    """Accept neurons whose outputs and states depend on their own input and states only.
+    """Check that outputs and states of neurons depend only on their own input and states.
 
     Args:
         neuron: The neurons.
@@ -63,18 +63,18 @@ def check_independent(neuron: SpikingNeuron, like: Tensor, through: Collection[i
     weights = torch.linspace(1, 2, len(like), **options)
     if not all(_own(output, inputs, weights) for output in (spk, *after) if output.requires_grad):
         raise ValueError(
-            f"{owner}: the neurons of {type(neuron).__name__} see each other's inputs or states, so that no trace of "
+            f"{owner}: the neurons of {type(neuron).__name__} see each other's inputs or states, so no trace of "
             "each alone has the gradient; backprop.TBPTT trains them"
         )
 
 
 def is_dense(neuron: SpikingNeuron) -> bool:
-    """Whether neurons receive the spikes of others."""
+    """Return True if neurons receive the spikes of others."""
     return isinstance(neuron, Recurrent) and not isinstance(neuron.recurrent, OneToOne)
 
 
 def _own(output: Tensor, inputs: list[Tensor], weights: Tensor) -> bool:
-    """Whether what weighs an entry of the output weighs the gradient of that entry's inputs and of no other."""
+    """Return True if weighting an output entry weights the gradient of its own inputs, and of no others."""
     grads = []
     for weight in (torch.ones_like(weights), weights):
         with RandomStates():

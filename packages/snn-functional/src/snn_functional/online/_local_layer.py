@@ -22,15 +22,15 @@ from snn_functional.online._traces import Learned, advanced, carry
 
 
 class LocalLayer(Temporal, ABC):
-    """``neuron(synapse(x))`` one step at a time, with the gradient through the past and without the past's graph.
+    """``neuron(synapse(x))`` one step at a time, with the gradient through the past but without its graph.
 
     Args:
         synapse: The linear layer.
         neuron: Neurons that do not see each other's states.
-        output_decay: Decay per step of a low-pass filter on the spikes sent out, in [0, 1].
+        output_decay: Decay per step of a low-pass filter on the emitted spikes, in [0, 1].
 
     Raises:
-        TypeError: If ``synapse`` is no ``nn.Linear`` or ``neuron`` no spiking neuron.
+        TypeError: If ``synapse`` is no ``nn.Linear`` or ``neuron`` not a spiking neuron.
         ValueError: If ``output_decay`` lies outside [0, 1], or the rule does not hold for the neurons.
     """
 
@@ -53,32 +53,32 @@ class LocalLayer(Temporal, ABC):
 
     @abstractmethod
     def check_connections(self) -> None:
-        """Refuse neurons whose connections the rule does not hold for."""
+        """Refuse neurons with connections for which the rule does not hold."""
 
     @abstractmethod
     def connections(self, x: Tensor, state: Any) -> dict[str, tuple[nn.Linear, Tensor]]:
-        """The linear layers that drive the neurons, by name, and the input ``[B, P]`` of each."""
+        """Return the linear layers that drive the neurons, by name, and the input ``[B, P]`` of each."""
 
     def through(self) -> list[int]:
-        """Which fields of the state the gradient passes through."""
+        """Return the fields of the state through which the gradient passes."""
         return list(range(len(self.neuron.State._fields)))
 
     def constants(self) -> dict[str, nn.Parameter]:
-        """What the neurons learn, one value each or one for all."""
+        """Return the learned constants of the neurons, with one value each or one for all."""
         return dict(self.neuron.named_parameters(prefix="neuron"))
 
     @watched
     def forward(self, input_: Tensor) -> Any:
-        """One time step; what it returns can be differentiated as if the graph reached back to the first one.
+        """Run one time step; its result can be differentiated as if the graph reached back to the first step.
 
         Args:
             input_: Input of one step, ``[batch, in_features]``.
 
         Returns:
-            What the neuron's own call returns: with ``init_hidden=True`` the spikes alone, unless ``output=True``.
+            The result of the neuron's own call: with ``init_hidden=True`` the spikes alone, unless ``output=True``.
 
         Raises:
-            TypeError: If the input is no real tensor.
+            TypeError: If the input is not a real tensor.
             ValueError: If it has other than two axes, or does not fit the state that the layer keeps.
         """
         return self._one_step(self._checked(input_))
@@ -110,7 +110,7 @@ class LocalLayer(Temporal, ABC):
             return outputs
         drive = drive if drive.requires_grad else drive.requires_grad_()
         through = [*self.through(), *range(len(self.neuron.State._fields), len(before))]
-        # what has no trace yet was not learned from before: to it the past is constant
+        # a parameter without a trace was not learned before: for it the past is constant
         traces = {
             name: traces[name] if name in traces else _no_trace(one, len(through), drive)
             for name, one in learned.items()
@@ -136,7 +136,7 @@ class LocalLayer(Temporal, ABC):
         return found
 
     def _advance(self, drive: Tensor, fields: list[Tensor], constants: dict[str, Tensor]) -> tuple[Any, list[Tensor]]:
-        """Outputs and states of a step; of the states the last one is the filtered spikes, where asked for."""
+        """Return outputs and states of a step; the last state is the filtered spikes, if there is a filter."""
         spk, state = functional_call(_Step(self.neuron), constants, (drive, self._state(fields)))
         after = list(state)
         first = spk
@@ -151,7 +151,7 @@ class LocalLayer(Temporal, ABC):
         return self.neuron.State._make(fields[: len(self.neuron.State._fields)])
 
     def _recalled(self, drive: Tensor) -> tuple[list[Tensor], dict[str, Tensor]]:
-        """States before the step, the filtered spikes among them, and their traces."""
+        """Return the states before the step, including the filtered spikes, and their traces."""
         kept = self._recall()
         if kept is None:
             still = drive.detach()
@@ -162,12 +162,12 @@ class LocalLayer(Temporal, ABC):
         return list(kept[:count]), {name: trace.transpose(0, 1) for name, trace in traces if trace is not None}
 
     def _keep_by_sample(self, fields: list[Tensor], traces: Mapping[str, Tensor]) -> None:
-        """Keep states and traces with the batch on axis 0, None in place of the trace of what is not learned."""
+        """Keep states and traces with the batch on axis 0, and None as the trace of tensors that are not learned."""
         by_sample = (traces[name].transpose(0, 1) if name in traces else None for name in self._names())
         self._keep((*(field.detach() for field in fields), *by_sample))
 
     def _names(self) -> tuple[str, ...]:
-        """All that may be learned, in the order in which its traces are kept."""
+        """Return all tensors that may be learned, in the order in which their traces are kept."""
         return (*self.connection_names, *self.constants())
 
     def extra_repr(self) -> str:
@@ -175,7 +175,7 @@ class LocalLayer(Temporal, ABC):
 
 
 class _Step(nn.Module):
-    """A neuron's pure step as a call in which its constants can be exchanged."""
+    """A neuron's pure step as a call in which its constants can be replaced."""
 
     def __init__(self, neuron: SpikingNeuron) -> None:
         super().__init__()
@@ -191,7 +191,7 @@ def _no_trace(learned: Learned, count: int, drive: Tensor) -> Tensor:
 
 
 def _with_bias(layer: nn.Linear, inputs: Tensor) -> Learned:
-    """Weights with the bias as their last column, and an input that is always 1."""
+    """Return weights with the bias as their last column, and an input that is always 1."""
     if layer.bias is None:
         return Learned(layer.weight, inputs)
     ones = inputs.new_ones(len(inputs), 1)

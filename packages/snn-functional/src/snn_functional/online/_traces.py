@@ -1,4 +1,4 @@
-"""What a state depends on, carried forward in time in place of the past itself."""
+"""Traces of what a state depends on, carried forward in time instead of the past itself."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ class Learned(NamedTuple):
     """A tensor that is learned, as it enters a step.
 
     Args:
-        value: Weights ``[N, P]``, or a constant with one entry a neuron ``[B, N]``.
-        inputs: What the weights multiply ``[B, P]``; None for a constant.
+        value: Weights ``[N, P]``, or a constant with one entry per neuron ``[B, N]``.
+        inputs: The inputs of the weights ``[B, P]``; None for a constant.
     """
 
     value: Tensor
@@ -22,15 +22,15 @@ class Learned(NamedTuple):
 
 
 def carry(fields: Sequence[Tensor], traces: Mapping[str, Tensor], learned: Mapping[str, Learned]) -> tuple[Tensor, ...]:
-    r"""States as they are, with the gradient that the past gives to what is learned.
+    r"""Return states unchanged, with the gradient that the past contributes to learned tensors.
 
     .. math:: \frac{\partial L}{\partial\theta} = \sum_k \frac{\partial L}{\partial s_k}\,\epsilon_k, \qquad
               \epsilon_k = \frac{d s_k}{d\theta}
 
     Args:
         fields: States before a step, off the graph, each ``[B, N]``.
-        traces: What all of them depend on, ``[k, B, N, P]`` for weights, ``[k, B, N]`` for constants.
-        learned: What is learned, by the same names.
+        traces: The traces of their dependence, ``[k, B, N, P]`` for weights, ``[k, B, N]`` for constants.
+        learned: The learned tensors, by the same names.
 
     Returns:
         The states, on the graph.
@@ -46,7 +46,7 @@ class _Carry(torch.autograd.Function):
         return tuple(field.view_as(field) for field in tensors[:count])
 
     @staticmethod
-    @torch.autograd.function.once_differentiable  # the traces' own dependence on what is learned is not known
+    @torch.autograd.function.once_differentiable  # the traces' own dependence on learned tensors is not known
     def backward(  # pyrefly: ignore[bad-override]  (the decorator hides the arguments' names)
         ctx: Any, *grad_outputs: Any
     ) -> tuple[Tensor | None, ...]:
@@ -62,7 +62,7 @@ def advanced(
     after: Sequence[Tensor],
     entered: Mapping[str, tuple[Tensor, Tensor | None]],
 ) -> dict[str, Tensor]:
-    r"""The traces after a step of neurons that do not see each other's states.
+    r"""Return the traces after a step of neurons that do not see each other's states.
 
     .. math:: \epsilon[t] = \frac{\partial s[t]}{\partial s[t-1]}\,\epsilon[t-1] + \frac{\partial s[t]}{\partial\theta}
 
@@ -91,7 +91,7 @@ def advanced(
 
 
 def _slopes(field: Tensor, leaves: list[Tensor]) -> Sequence[Any]:
-    """Derivatives of each neuron's state; None where there is none. The sum over independent neurons has them all."""
+    """Return derivatives of each neuron's state, or None. The sum over independent neurons has all of them."""
     if not field.requires_grad:
         return [None] * len(leaves)
     return torch.autograd.grad(field, leaves, torch.ones_like(field), retain_graph=True, allow_unused=True)

@@ -24,25 +24,25 @@ class EPropLayer(LocalLayer):
         \epsilon_{ji}[t] = \frac{\partial s_j[t]}{\partial s_j[t-1]}\,\epsilon_{ji}[t-1]
                          + \frac{\partial s_j[t]}{\partial W_{ji}},
 
-    for input weights, recurrent weights, biases and whatever constants the neuron learns. The learning signal
+    for input weights, recurrent weights, biases and the constants that the neuron learns. The learning signal
     :math:`L_j[t]` is the gradient of the step's loss with respect to the spikes: after an ``nn.Linear`` read-out
     symmetric e-prop, after a :class:`RandomFeedbackLinear` random e-prop. ``output_decay`` makes the read-out leaky.
 
-    The layer is one of a net as any other and keeps its state until ``utils.reset(net)``; it calls the neuron's
+    The layer is part of a net like any other and keeps its state until ``utils.reset(net)``; it calls the neuron's
     ``step``, so that hooks belong on the layer and not on the neuron.
 
     Args:
         synapse: The linear layer of the inputs; it is shared, not copied.
         neuron: A neuron with dense recurrent connections, such as ``RLeaky(..., linear_features=n)``; shared as well.
-        output_decay: Decay per step of a low-pass filter on the spikes sent out, in [0, 1]. 0 sends the spikes
+        output_decay: Decay per step of a low-pass filter on the emitted spikes, in [0, 1]. 0 sends the spikes
             themselves.
 
     Shape:
-        input ``[batch, in_features]``; outputs ``[batch, out_features]``. What is kept has the size of
+        input ``[batch, in_features]``; outputs ``[batch, out_features]``. The kept state has the size of
         ``states * batch * out_features * (in_features + out_features + 2)``, however long the sequence.
 
     Raises:
-        TypeError: If ``synapse`` is no ``nn.Linear`` or ``neuron`` no spiking neuron.
+        TypeError: If ``synapse`` is no ``nn.Linear`` or ``neuron`` not a spiking neuron.
         ValueError: If the neuron has no dense recurrent connection, or the sizes do not fit, or ``output_decay`` is no
             decay.
 
@@ -79,15 +79,15 @@ class EPropLayer(LocalLayer):
             )
 
     def connections(self, x: Tensor, state: Any) -> dict[str, tuple[nn.Linear, Tensor]]:
-        """The linear layer, and the recurrent one fed by the spikes of the step before."""
+        """Return the linear layer, and the recurrent one, whose input is the spikes of the previous step."""
         assert isinstance(self.neuron, Recurrent)
         assert isinstance(self.neuron.recurrent, nn.Linear)
         return {"synapse": (self.synapse, x), "neuron.recurrent": (self.neuron.recurrent, state.spk)}
 
     def through(self) -> list[int]:
-        """All fields but the spikes that the neurons send each other."""
+        """Return all fields except the spikes that the neurons send each other."""
         return [index for index, name in enumerate(self.neuron.State._fields) if name != "spk"]
 
     def constants(self) -> dict[str, nn.Parameter]:
-        """What the neurons learn beside their connections."""
+        """Return the learned constants of the neurons besides their connections."""
         return {n: p for n, p in super().constants().items() if not n.startswith("neuron.recurrent.")}

@@ -1,4 +1,4 @@
-"""A linear layer whose errors go back by fixed random weights."""
+"""A linear layer that propagates errors back by fixed random weights."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["RandomFeedbackLinear"]
 
 
 class RandomFeedbackLinear(nn.Linear):
-    r"""``nn.Linear`` that hands errors down by a fixed random matrix B in place of its weights.
+    r"""An ``nn.Linear`` that hands errors down by a fixed random matrix B instead of its weights.
 
     .. math:: y = W x + b, \qquad \frac{\partial L}{\partial x} := B^\top \frac{\partial L}{\partial y}
 
@@ -32,7 +32,7 @@ class RandomFeedbackLinear(nn.Linear):
         ``[out_features, in_features]``.
 
     Raises:
-        TypeError: If a size is no int or ``generator`` no generator.
+        TypeError: If a size is not an int or ``generator`` not a generator.
         ValueError: If a size is smaller than 1.
 
     Example:
@@ -63,7 +63,7 @@ class RandomFeedbackLinear(nn.Linear):
         self.register_buffer("feedback", drawn)
 
     def forward(self, input: Tensor) -> Tensor:
-        """The layer's output.
+        """Return the layer's output.
 
         Args:
             input: ``[*, in_features]``.
@@ -72,7 +72,7 @@ class RandomFeedbackLinear(nn.Linear):
             ``[*, out_features]``.
 
         Raises:
-            TypeError: If ``input`` is no tensor of the dtype of the weights.
+            TypeError: If ``input`` is not a tensor of the dtype of the weights.
             ValueError: If its last axis is not ``in_features``.
         """
         if not isinstance(input, Tensor):
@@ -81,12 +81,12 @@ class RandomFeedbackLinear(nn.Linear):
             raise ValueError(f"input has shape {tuple(input.shape)}; {self} needs [*, {self.in_features}]")
         if input.dtype != self.weight.dtype and not torch.is_autocast_enabled(input.device.type):
             raise TypeError(f"input has dtype {input.dtype}, the weights {self.weight.dtype}; move one to the other")
-        # Values of the layer, gradient of x by way of the feedback, gradient of the parameters as ever.
+        # Values of the layer, gradient of x by the feedback, gradient of the parameters as usual.
         return F.linear(input.detach(), self.weight, self.bias) + _Back.apply(input, self.feedback)
 
 
 class _Back(torch.autograd.Function):
-    """Zeros whose gradient goes back by a matrix."""
+    """Zeros whose gradient passes back through a matrix."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, feedback: Tensor) -> Tensor:

@@ -15,34 +15,34 @@ __all__ = ["RTRLLayer"]
 class RTRLLayer(LocalLayer):
     r"""A linear layer and independent neurons, with the exact gradient of every step in constant memory.
 
-    In place of the past the layer keeps what its states depend on,
+    Instead of the past the layer keeps the dependence of its states,
 
     .. math:: \epsilon[t] = \frac{d s[t]}{d\theta}
               = \frac{\partial s[t]}{\partial s[t-1]}\,\epsilon[t-1] + \frac{\partial s[t]}{\partial\theta},
 
-    of the weights, the bias and whatever constants the neuron learns. The gradient of a loss of this step's outputs is
+    on the weights, the bias and the constants that the neuron learns. The gradient of a loss of this step's outputs is
     then that of backpropagation through all steps so far, so that losses that are differentiated step by step add up to
     the gradient of their sum. Surrogate gradients are the neuron's.
 
-    The layer is one of a net as any other and keeps its state until ``utils.reset(net)``; it calls the neuron's
+    The layer is part of a net like any other and keeps its state until ``utils.reset(net)``; it calls the neuron's
     ``step``, so that hooks belong on the layer and not on the neuron. The gradient that it hands down to its input is
-    that of the step alone: it is exact for what it holds itself, and for whatever without a state comes after it, but
-    layers below it learn without the past of this one.
+    that of the step alone: it is exact for its own parameters, and for stateless layers after it, but layers below it
+    learn without the past of this one.
 
     Args:
         synapse: The linear layer; it is shared, not copied.
         neuron: Neurons without connections among them, any class and options; shared as well.
-        output_decay: Decay per step of a low-pass filter on the spikes sent out, in [0, 1]; an ``nn.Linear`` after it
+        output_decay: Decay per step of a low-pass filter on the emitted spikes, in [0, 1]; an ``nn.Linear`` after it
             is then a leaky read-out. 0 sends the spikes themselves.
 
     Shape:
-        input ``[batch, in_features]``; outputs ``[batch, out_features]``. What is kept has the size of
+        input ``[batch, in_features]``; outputs ``[batch, out_features]``. The kept state has the size of
         ``states * batch * out_features * (in_features + 1)``, however long the sequence.
 
     Raises:
-        TypeError: If ``synapse`` is no ``nn.Linear`` or ``neuron`` no spiking neuron.
+        TypeError: If ``synapse`` is no ``nn.Linear`` or ``neuron`` not a spiking neuron.
         ValueError: If the neurons see each other's states, or a constant is not one value a neuron or one for all, or
-            ``output_decay`` is no decay.
+            ``output_decay`` is not a decay.
 
     Example:
         >>> import torch
@@ -69,5 +69,5 @@ class RTRLLayer(LocalLayer):
             )
 
     def connections(self, x: Tensor, state: Any) -> dict[str, tuple[nn.Linear, Tensor]]:
-        """The linear layer alone."""
+        """Return the linear layer alone."""
         return {"synapse": (self.synapse, x)}

@@ -1,4 +1,4 @@
-"""What a monitor leaves in a layer: a hook that keeps nothing alive, and does nothing in a copy of the layer."""
+"""The hook that a monitor leaves in a layer: it keeps nothing alive, and does nothing in a copy of the layer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Hook", "in_backward"]
 
 
 class Hook:
-    """Calls a monitor's method with the layer's name, the layer and what torch passes to its hooks.
+    """A hook that calls a monitor's method with the layer's name, the layer and torch's arguments.
 
     Args:
         action: A bound method ``action(name, module, *call)`` of the monitor.
@@ -31,7 +31,7 @@ class Hook:
         return None if action is None or module is not self._module() else action(self._name, module, *call)
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[()]]:
-        # a copied or loaded net is another net, which the monitor was not asked to watch
+        # a copied or loaded net is another net, which the monitor does not watch
         return _of_a_copy, ()
 
 
@@ -44,5 +44,5 @@ def _ignore(*call: Any) -> None:
 
 
 def in_backward() -> bool:
-    """Whether a backward pass is under way, in which checkpointing runs layers a second time."""
+    """Return True during a backward pass, in which checkpointing runs layers a second time."""
     return not torch.compiler.is_compiling() and torch._C._current_graph_task_id() != -1

@@ -19,28 +19,28 @@ _ABSENT = object()
 
 
 class AttributeMonitor(KeepingMonitor):
-    """Records an attribute of layers, before or after each of their calls.
+    """A record of an attribute of layers, before or after each of their calls.
 
     A neuron's states (``mem``, ``syn``, ...) are recorded in either calling convention: those it keeps
     (``init_hidden=True``), and those that are passed and returned. A state at rest is of shape ``(0,)``.
 
-    A record in the autograd graph, as that of a membrane while a net learns, is the attribute itself, and
-    ``torch.autograd.grad`` differentiates by it; where it is overwritten later, an error says so. A record outside the
-    graph, as that of a weight or a statistic that is updated in place, is a copy; as long as a parameter stays the
-    same, its records share one.
+    A record in the autograd graph, such as a membrane while a net learns, is the attribute itself, and
+    ``torch.autograd.grad`` differentiates by it; if it is overwritten later, an error says so. A record outside the
+    graph, such as a weight or a statistic that is updated in place, is a copy; as long as a parameter does not change,
+    its records share one copy.
 
     Args:
         attribute_name: The attribute.
         pre_forward: Record it before the layer's call (True) or after it (False).
         net: The net.
         instance: Class of the layers to watch, or a tuple of classes; the net's own class when None.
-        function_on_attribute: Applied to the attribute; its result is the record. As said above when None.
+        function_on_attribute: Applied to the attribute; its result is the record. As described above when None.
 
     Raises:
         TypeError: If an argument is of the wrong kind.
         ValueError: If the net has no such layer.
         AttributeError: When a layer is called that has no such attribute.
-        RuntimeError: When a record was overwritten, at the next call of a layer or where the record is read.
+        RuntimeError: When a record was overwritten, at the next call of a layer or when the record is read.
 
     Example:
         >>> import torch
@@ -90,7 +90,7 @@ class AttributeMonitor(KeepingMonitor):
         if not self.sees_a_call():
             return
         if self._is_passed_to(module):
-            # the states are the last things that a neuron returns, in one tuple or not
+            # a neuron returns its states last, in one tuple or not
             names = module.State._fields
             value = dict(zip(names, tree_leaves(output)[-len(names) :], strict=True))[self.attribute_name]
         else:
@@ -111,7 +111,7 @@ class AttributeMonitor(KeepingMonitor):
         self.keep(name, value, self.function_on_attribute)
 
     def _copy_of_parameter(self, name: str, parameter: nn.Parameter) -> Tensor:
-        """The layer's last copy if it still is one, by its values, as torch does not count writes to ``.data``."""
+        """Return the layer's last copy if its values are still right, as torch does not count writes to ``.data``."""
         last = self._copies.get(name)
         if (
             last is None
@@ -123,7 +123,7 @@ class AttributeMonitor(KeepingMonitor):
         return last
 
     def _is_passed_to(self, module: nn.Module) -> TypeGuard[SpikingNeuron]:
-        """Whether the attribute is a state of a neuron that does not keep its own."""
+        """Return True if the attribute is a state of a neuron that does not keep its own."""
         return (
             isinstance(module, SpikingNeuron) and not module.init_hidden and self.attribute_name in module.State._fields
         )

@@ -16,7 +16,7 @@ __all__ = ["GradInputMonitor", "GradOutputMonitor"]
 
 
 class _Arrival(torch.autograd.Function):
-    """The tensors that it is given, and a call with their gradients once a backward pass knows them all."""
+    """The tensors passed to it, with a call that gets their gradients once a backward pass knows all of them."""
 
     @staticmethod
     def forward(ctx: Any, known: Callable[[Sequence[Tensor | None]], None], *tensors: Tensor) -> tuple[Tensor, ...]:
@@ -31,7 +31,7 @@ class _Arrival(torch.autograd.Function):
 
 
 class _GradientMonitor(BaseMonitor):
-    """Records gradients when the backward pass reaches them."""
+    """A monitor that records gradients when the backward pass reaches them."""
 
     _function: Callable[[Any], Any]
 
@@ -40,7 +40,7 @@ class _GradientMonitor(BaseMonitor):
         return torch.is_grad_enabled() and (self.sees_a_step() or not self.is_folded())
 
     def _awaited(self, name: str, values: Any) -> Any:
-        """Aliases of the tensors in ``values``, whose gradients are recorded: those that come through the aliases."""
+        """Return aliases of the tensors in ``values``, to record the gradients that come through the aliases."""
         leaves, structure = tree_flatten(values)
         places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, Tensor) and leaf.requires_grad]
         count, arrived = len(leaves), weakref.WeakMethod(self._arrived)
@@ -62,10 +62,10 @@ class _GradientMonitor(BaseMonitor):
 
 
 class GradOutputMonitor(_GradientMonitor):
-    """Records the gradients of a loss to the outputs of layers.
+    """A record of the gradients of a loss with respect to the outputs of layers.
 
-    They are recorded in the order in which the backward pass comes to them, the last time step first. A record is a
-    tuple where the layer returned one, with None for an output that the loss does not depend on; a call without any
+    They are recorded in the order in which the backward pass reaches them, the last time step first. A record is a
+    tuple if the layer returned one, with None for an output on which the loss does not depend; a call without any
     gradient has no record.
 
     Args:
@@ -96,7 +96,7 @@ class GradOutputMonitor(_GradientMonitor):
 
     @property
     def function_on_grad_output(self) -> Callable[[Any], Any]:
-        """What is applied to a gradient."""
+        """The function that is applied to a gradient."""
         return self._function
 
     def _after(self, name: str, module: nn.Module, args: Any, output: Any) -> Any:
@@ -112,12 +112,12 @@ class GradOutputMonitor(_GradientMonitor):
 
 
 class GradInputMonitor(_GradientMonitor):
-    """Records the gradients of a loss to the inputs of layers, as far as they go through the layer.
+    """A record of the gradients of a loss with respect to the inputs of layers, as far as they go through the layer.
 
-    They are recorded in the order in which the backward pass comes to them, the last time step first. A record is a
-    tuple where the layer was passed several arguments, with None for one without a gradient; a call whose input needs
-    no gradient, as that of the first layer, has no record. A layer that overwrites its input (``inplace=True``) has no
-    gradient to show; torch refuses to run it with this monitor.
+    They are recorded in the order in which the backward pass reaches them, the last time step first. A record is a
+    tuple if the layer got several arguments, with None for one without a gradient; a call whose input requires no
+    gradient, such as that of the first layer, has no record. A layer that overwrites its input (``inplace=True``) has
+    no gradient to show; torch refuses to run it with this monitor.
 
     Args:
         net: The net.
@@ -148,13 +148,13 @@ class GradInputMonitor(_GradientMonitor):
 
     @property
     def function_on_grad_input(self) -> Callable[[Any], Any]:
-        """What is applied to a gradient."""
+        """The function that is applied to a gradient."""
         return self._function
 
     def _before(self, name: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if not self._awaits():
             return None
-        # the layer gets aliases, to which only the gradient through this layer comes
+        # the layer gets aliases, which receive only the gradient through this layer
         if args:
             return self._awaited(name, args), kwargs
         return args, dict(zip(kwargs, self._awaited(name, tuple(kwargs.values())), strict=True))

@@ -1,4 +1,4 @@
-"""Monitors whose records are the tensors that they find, without a copy, and are refused once overwritten."""
+"""Monitors whose records are the tensors themselves, without a copy, and are refused once overwritten."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ __all__ = ["KeepingMonitor"]
 
 
 class KeepingMonitor(BaseMonitor):
-    """Keeps tensors as they are, part of the autograd graph, and torch's count of the times that each was overwritten.
+    """A monitor that keeps tensors themselves, in the autograd graph, and torch's count of writes to each.
 
-    A record whose tensors have another count by now is refused: autograd notices by the same count that a tensor that
-    it has saved was changed. Neither sees what goes past torch: ``x.data``, and a NumPy array that shares the memory.
+    A record whose tensors have another count by now is refused. Autograd uses the same count to detect that a saved
+    tensor was changed. Neither detects writes that bypass torch, through ``x.data`` or a NumPy array that shares the
+    memory.
 
     Args:
         argument: Name of the monitor's argument that takes a function.
-        function: That argument; records are what is found when None.
+        function: The value of that argument; when None, records are the tensors themselves.
 
     Raises:
         TypeError: If ``function`` cannot be called.
@@ -37,7 +38,7 @@ class KeepingMonitor(BaseMonitor):
 
     @property
     def records(self) -> list[Any]:
-        """All records, in the order in which they were made.
+        """The list of all records, in the order in which they were made.
 
         Raises:
             RuntimeError: If one was overwritten.
@@ -52,7 +53,7 @@ class KeepingMonitor(BaseMonitor):
         self._counts.clear()
 
     def keep(self, name: str, value: Any, function: Callable[[Any], Any] | None) -> None:
-        """Record what was found at a layer.
+        """Record a value at a layer.
 
         Args:
             name: The layer's name.
@@ -60,10 +61,10 @@ class KeepingMonitor(BaseMonitor):
             function: Applied to it; its result is the record. The value itself when None.
 
         Raises:
-            RuntimeError: If the record before was overwritten, so that a run ends whose records are of no use.
+            RuntimeError: If the record before was overwritten, to end a run whose records are useless.
         """
         if function is None:
-            # a compiled program cannot count
+            # a compiled program cannot count writes
             function = copied if torch.compiler.is_compiling() else self._counted
         self.record(name, function(value))
 
@@ -99,6 +100,6 @@ class KeepingMonitor(BaseMonitor):
         copying = "torch.clone" if is_one else "lambda several: tuple(one.clone() for one in several)"
         return (
             f"record {number} of {type(self).__name__}, of the layer {layer!r}, was overwritten after it was made, as "
-            "x += y, nn.ReLU(inplace=True) and a buffer that is filled anew for each step do; pass "
+            "x += y, nn.ReLU(inplace=True) and a buffer that is filled again for each step do; pass "
             f"{self._argument}={copying} to record copies"
         )

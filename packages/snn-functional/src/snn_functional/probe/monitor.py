@@ -1,4 +1,4 @@
-"""What all monitors share: the layers they watch and the records they keep."""
+"""The base of all monitors: the layers they watch and the records they keep."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Layers = type[nn.Module] | tuple[type[nn.Module], ...] | None
 
 
 class BaseMonitor:
-    """Records of the layers of a net, in the order in which they were made, and by layer.
+    """A monitor of the layers of a net, with its records in the order in which they were made, and by layer.
 
     :attr:`records` is the list of all records, ``monitor[i]`` the i-th of them, ``monitor[name]`` the list of those of
     one layer, ``monitored_layers`` the layers' names, as in ``net.named_modules()``. The monitor records from when it
@@ -29,7 +29,7 @@ class BaseMonitor:
 
     A record is one call of a layer. A net with a monitor runs step by step under ``unroll``, so that this is one time
     step there; a call that activation checkpointing or ``unroll(chunk=...)`` repeats in the backward pass is recorded
-    once. Under ``unroll(lengths=...)`` a record holds the samples that run still in that step, the longest first.
+    once. Under ``unroll(lengths=...)`` a record holds the samples that still run in that step, the longest first.
 
     Example:
         >>> import snn_core as snn
@@ -53,7 +53,7 @@ class BaseMonitor:
 
     @property
     def records(self) -> list[Any]:
-        """All records, in the order in which they were made."""
+        """The list of all records, in the order in which they were made."""
         return self._records
 
     def __getitem__(self, key: int | str) -> Any:
@@ -69,7 +69,7 @@ class BaseMonitor:
         return [self._read(number) for number in self.name_records_index[key]]
 
     def _read(self, number: int) -> Any:
-        """One record, by its place in ``records``."""
+        """Return one record, by its place in ``records``."""
         return self._records[number]
 
     def clear_recorded_data(self) -> None:
@@ -79,7 +79,7 @@ class BaseMonitor:
             indices.clear()
 
     def enable(self) -> None:
-        """Go on recording."""
+        """Continue to record."""
         self._enable = True
 
     def disable(self) -> None:
@@ -87,7 +87,7 @@ class BaseMonitor:
         self._enable = False
 
     def is_enable(self) -> bool:
-        """Whether the monitor records."""
+        """Return True if the monitor records."""
         return self._enable
 
     def remove_hooks(self) -> None:
@@ -117,7 +117,7 @@ class BaseMonitor:
             attach: ``attach(name, layer)`` puts a hook on a layer and returns its handle.
 
         Raises:
-            TypeError: If ``net`` is no module or ``instance`` no class of modules.
+            TypeError: If ``net`` is not a module or ``instance`` not a class of modules.
             ValueError: If the net has no such layer.
         """
         layers = _layers(net, instance)
@@ -137,7 +137,7 @@ class BaseMonitor:
             action: A bound method ``action(name, layer, args, kwargs)``.
 
         Raises:
-            TypeError: If ``net`` is no module or ``instance`` no class of modules.
+            TypeError: If ``net`` is not a module or ``instance`` not a class of modules.
             ValueError: If the net has no such layer.
         """
         self.watch(net, instance, lambda name, m: m.register_forward_pre_hook(Hook(action, name, m), with_kwargs=True))
@@ -151,13 +151,13 @@ class BaseMonitor:
             action: A bound method ``action(name, layer, args, output)``.
 
         Raises:
-            TypeError: If ``net`` is no module or ``instance`` no class of modules.
+            TypeError: If ``net`` is not a module or ``instance`` not a class of modules.
             ValueError: If the net has no such layer.
         """
         self.watch(net, instance, lambda name, m: m.register_forward_hook(Hook(action, name, m)))
 
     def record(self, name: str, value: Any) -> None:
-        """Keep a record of a layer.
+        """Keep a record for a layer.
 
         Args:
             name: The layer's name.
@@ -167,7 +167,7 @@ class BaseMonitor:
         self._records.append(value)
 
     def sees_a_call(self) -> bool:
-        """Whether a call is one time step to record, and not one that a backward pass repeats.
+        """Return True if a call is one time step to record, and not one that a backward pass repeats.
 
         Raises:
             RuntimeError: If the monitor records and time is folded into the batch axis.
@@ -175,7 +175,7 @@ class BaseMonitor:
         return not in_backward() and self.sees_a_step()
 
     def sees_a_step(self) -> bool:
-        """Whether the monitor records and a call is one time step.
+        """Return True if the monitor records and a call is one time step.
 
         Raises:
             RuntimeError: If it records and time is folded into the batch axis.
@@ -190,16 +190,16 @@ class BaseMonitor:
         return True
 
     def is_folded(self) -> bool:
-        """Return True where a step is run in place of all, as ``unroll(schedule="layers")`` does."""
+        """Return True if one step is run in place of all, as in ``unroll(schedule="layers")``."""
         watch = current()
         return watch is not None and watch.asserted
 
 
 def copied(value: Any) -> Any:
-    """A record that no later in-place operation changes: tensors copied, inside tuples, lists and dicts too.
+    """Return a record that no later in-place operation changes: a copy of tensors, also inside tuples, lists and dicts.
 
     Args:
-        value: What a monitor's function is given.
+        value: Argument of a monitor's function.
 
     Returns:
         The same values, in the autograd graph as before.
@@ -215,7 +215,7 @@ def copied(value: Any) -> Any:
 
 
 def checked_function(name: str, function: Any) -> Callable[[Any], Any]:
-    """A function that records are passed through.
+    """Return a function that is applied to records.
 
     Raises:
         TypeError: If it cannot be called.
@@ -229,7 +229,7 @@ def unpack_len1_tuple(x: Any) -> Any:
     """Return the one element of a tuple of length 1, and anything else as it is.
 
     Args:
-        x: What a layer was passed or returned.
+        x: Argument or result of a layer.
 
     Returns:
         Its element, or ``x``.

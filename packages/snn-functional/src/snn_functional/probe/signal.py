@@ -1,4 +1,4 @@
-"""Monitors of what goes into layers and what comes out of them."""
+"""Monitors of the inputs and the outputs of layers."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ __all__ = ["InputMonitor", "OutputMonitor"]
 
 
 class OutputMonitor(KeepingMonitor):
-    """Records the outputs of layers.
+    """A record of the outputs of layers.
 
-    A record is what the layer returned, a tuple where it returned one, and is not copied: it is part of the autograd
-    graph, so that losses may use it and ``torch.autograd.grad`` differentiates by it. Where the net overwrites it
-    later, an error says so; ``torch.clone`` as the function records copies. Pass ``torch.Tensor.detach`` or a statistic
-    to keep less.
+    A record is the layer's result, a tuple if it returned one, and is not copied: it is part of the autograd graph, so
+    that losses may use it and ``torch.autograd.grad`` differentiates by it. If the net overwrites it later, an error
+    says so; with ``torch.clone`` as the function, records are copies. Pass ``torch.Tensor.detach`` or a statistic to
+    keep less.
 
     Args:
         net: The net.
@@ -29,7 +29,7 @@ class OutputMonitor(KeepingMonitor):
     Raises:
         TypeError: If an argument is of the wrong kind.
         ValueError: If the net has no such layer.
-        RuntimeError: When a record was overwritten, at the next call of a layer or where the record is read.
+        RuntimeError: When a record was overwritten, at the next call of a layer or when the record is read.
 
     Example:
         >>> import torch
@@ -54,11 +54,11 @@ class OutputMonitor(KeepingMonitor):
 
 
 class InputMonitor(KeepingMonitor):
-    """Records the inputs of layers, as they are before the layer runs.
+    """A record of the inputs of layers, as they are before the layer runs.
 
-    A record is the layer's positional argument, a tuple where there are several, or the keyword arguments where there
-    is no positional one; part of the autograd graph, and not copied. Where it is overwritten later, by the layer or as
-    a buffer for the next step, an error says so; ``torch.clone`` as the function records copies.
+    A record is the layer's positional argument, a tuple if there are several, or the keyword arguments if there is no
+    positional one. It is part of the autograd graph, and not copied. If it is overwritten later, by the layer or as a
+    buffer for the next step, an error says so; with ``torch.clone`` as the function, records are copies.
 
     Args:
         net: The net.
@@ -68,7 +68,7 @@ class InputMonitor(KeepingMonitor):
     Raises:
         TypeError: If an argument is of the wrong kind.
         ValueError: If the net has no such layer.
-        RuntimeError: When a record was overwritten, at the next call of a layer or where the record is read.
+        RuntimeError: When a record was overwritten, at the next call of a layer or when the record is read.
 
     Example:
         >>> import torch

@@ -1,4 +1,4 @@
-"""Layers that compute with integers what a layer on a power-of-two grid computes in floating point."""
+"""Layers that compute in integers what a layer on a power-of-two grid computes in floating point."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ class _IntegerWeights(nn.Module):
 
 
 class IntegerLinear(_IntegerWeights):
-    """``nn.Linear`` with integers."""
+    """The layer ``nn.Linear`` in integers."""
 
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(x, self.weight, self.bias)
 
 
 class IntegerConv(_IntegerWeights):
-    """``nn.Conv1d`` or ``nn.Conv2d`` with integers."""
+    """The layer ``nn.Conv1d`` or ``nn.Conv2d`` in integers."""
 
     def __init__(self, layer: Any, kind: type[nn.Module], name: str, entering: Signal) -> None:
         if layer.padding_mode != "zeros":
@@ -63,7 +63,7 @@ class IntegerConv(_IntegerWeights):
 
 
 class IntegerMaxPool1d(nn.Module):
-    """``nn.MaxPool1d`` with integers, which torch pools in one axis only where it tells their places too."""
+    """The layer ``nn.MaxPool1d`` in integers, which torch pools along one axis only if it returns their places too."""
 
     def __init__(self, pool: Any) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class IntegerMaxPool1d(nn.Module):
 
 
 class IntegerLeaky(Temporal):
-    r"""``Leaky`` with integers.
+    r"""The neuron ``Leaky`` in integers.
 
     With :math:`\beta = b\,2^{-k}` and a membrane of f fraction bits, :math:`b\,U` has f + k of them; the input is
     added there, and the sum is rounded back to f bits.
@@ -147,15 +147,15 @@ class IntegerLeaky(Temporal):
 
 
 def _shifted(integers: Tensor, bits: int, rounding: str) -> Tensor:
-    """Integers divided by ``2**bits`` and rounded; halves to the even neighbor, or all downwards."""
+    """Return integers divided by ``2**bits`` and rounded: halves to the even neighbor, or all down."""
     if bits == 0 or rounding == "floor":
         return integers >> bits
-    # an odd quotient lifts exactly a half over the border
+    # an odd quotient moves exactly a half over the border
     return (integers + (2 ** (bits - 1) - 1) + ((integers >> bits) & 1)) >> bits
 
 
 def _grid_of(neuron: Leaky, name: str) -> fixed_point:
-    """The grid of a neuron's membrane; refuses what integers cannot follow."""
+    """Return the grid of a neuron's membrane; refuse what integers cannot follow."""
     grid = neuron.state_quant
     if not isinstance(grid, fixed_point):
         raise TypeError(

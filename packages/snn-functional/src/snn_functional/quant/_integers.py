@@ -12,18 +12,18 @@ from snn_functional.quant.grid import MOST_FRACTION_BITS, significant_bits
 
 @dataclass(frozen=True)
 class Signal:
-    """Integers between two layers: a number is its integer times ``2**-fraction_bits``; none is beyond ``largest``."""
+    """Integers between two layers: a number is its integer times ``2**-fraction_bits``; none exceeds ``largest``."""
 
     fraction_bits: int
     largest: int
 
 
 def as_integers(values: Tensor, name: str) -> tuple[Tensor, int]:
-    """Numbers as integers with the fewest fraction bits.
+    """Return numbers as integers with the fewest fraction bits.
 
     Args:
         values: Floating-point numbers of any shape.
-        name: What they are, for the message.
+        name: Name of the numbers, for the message.
 
     Returns:
         ``(integers, fraction_bits)``, with ``values == integers * 2**-fraction_bits``; int64.
@@ -47,12 +47,12 @@ def as_integers(values: Tensor, name: str) -> tuple[Tensor, int]:
 
 
 def check_exact(largest: int, dtype: torch.dtype, name: str) -> None:
-    """Accept integers that the floating-point net computes without rounding.
+    """Check that the floating-point net computes such integers without rounding.
 
     Args:
         largest: Bound of the integers, of their sums and products.
         dtype: The dtype in which the floating-point net computes.
-        name: What computes, for the message.
+        name: Name of the layer, for the message.
 
     Raises:
         ValueError: If the dtype cannot hold every integer up to the bound.
@@ -65,5 +65,5 @@ def check_exact(largest: int, dtype: torch.dtype, name: str) -> None:
 
 
 def largest_of(integers: Tensor) -> int:
-    """The largest magnitude, 0 of an empty tensor."""
+    """Return the largest magnitude, 0 for an empty tensor."""
     return int(integers.abs().max()) if integers.numel() else 0

@@ -13,19 +13,19 @@ _FINEST_BASE = 0.95
 
 
 def base_of(num_bits: int) -> float:
-    """The factor from one non-uniform step to the next, where none is asked for."""
+    """Return the factor from one non-uniform step to the next, if none is chosen."""
     return _BASES.get(num_bits, _FINEST_BASE)
 
 
 def geometric(count: int, low: float, center: float, high: float, base: float) -> list[float]:
-    """Levels between two ends, whose steps shrink by ``base`` towards a center that is no level itself.
+    """Return levels between two ends, whose steps shrink by ``base`` towards a center that is not a level itself.
 
     The levels are shared out in proportion to the two ranges.
 
     Args:
         count: Number of levels.
         low: The lowest level.
-        center: Where the levels are densest.
+        center: The point at which the levels are densest.
         high: The highest level.
         base: Factor from one step to the next.
 
@@ -39,21 +39,21 @@ def geometric(count: int, low: float, center: float, high: float, base: float) -
 
 
 def _distances(count: int, reach: float, base: float) -> list[float]:
-    """Growing distances from a center, the last of them ``reach``."""
+    """Return growing distances from a center, the last of which is ``reach``."""
     powers = [base**j for j in reversed(range(count))]
     room = sum(powers) / reach if reach else float("inf")
     return list(accumulate(power / room for power in powers))
 
 
 def nearest_to_zero(levels: Tensor) -> int:
-    """Index of the level nearest to 0, of two the lower one."""
+    """Return the index of the level nearest to 0; of two, the lower one."""
     magnitudes = levels.double().abs()
-    # two levels on either side of 0 are a tie also where rounding has moved them
+    # two levels on either side of 0 are a tie even if rounding has moved them
     return int((magnitudes <= magnitudes.min() * (1 + 1e-9)).nonzero()[0])
 
 
 def borders(levels: Tensor) -> Tensor:
-    """The largest number, between each two levels, that is not nearer to the upper one.
+    """Return, between each two levels, the largest number that is not nearer to the upper one.
 
     Args:
         levels: Ascending levels.
@@ -63,7 +63,7 @@ def borders(levels: Tensor) -> Tensor:
     """
     low, high = levels[:-1].double() / 2, levels[1:].double() / 2
     middle = low + high
-    # the rounding error of a sum is a number itself (Knuth's two-sum), whose sign tells on which side the middle lies
+    # the rounding error of a sum is a number itself (Knuth's two-sum), and its sign tells on which side the middle lies
     part = middle - low
     below = (low - (middle - part)) + (high - part) < 0
     middle = torch.where(below, _before(middle), middle)

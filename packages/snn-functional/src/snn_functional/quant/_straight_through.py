@@ -1,4 +1,4 @@
-"""Functions that step, with the gradient of the identity."""
+"""Step functions with the gradient of the identity."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 class _StraightThrough(torch.autograd.Function):
-    """A function forward, nothing backward."""
+    """A function forward, the identity backward."""
 
     generate_vmap_rule = True
 
@@ -35,19 +35,19 @@ _StraightThrough.forward.__signature__ = inspect.signature(  # pyrefly: ignore[m
 
 
 def straight_through(x: Tensor, rounded: Callable[[Tensor], Tensor], owner: str, name: str = "x") -> Tensor:
-    """``rounded(x)``, whose gradient is passed to ``x`` as it is.
+    """Return ``rounded(x)``, whose gradient passes to ``x`` unchanged.
 
     Args:
         x: Floating-point numbers of any shape.
         rounded: A function to a new tensor of the same shape and dtype.
-        owner: Who asks, for the message.
-        name: What it calls the numbers, for the message.
+        owner: Name of the caller, for the message.
+        name: Name of the numbers, for the message.
 
     Returns:
         The rounded numbers.
 
     Raises:
-        TypeError: If ``x`` is no floating-point tensor.
+        TypeError: If ``x`` is not a floating-point tensor.
 
     Source: Bengio et al., Estimating or Propagating Gradients Through Stochastic Neurons (2013).
     """

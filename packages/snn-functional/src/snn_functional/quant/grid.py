@@ -1,4 +1,4 @@
-"""Fixed-point numbers: the grid on which integers and floating point are the same."""
+"""Fixed-point numbers: the grid on which integers and floating point agree."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_FRACTION_BITS = 24
 
 
 def check_bits(num_bits: int, least: int, most: int, name: str = "num_bits") -> None:
-    """Accept a whole number of bits in a range.
+    """Check that a number of bits is a whole number in a range.
 
     Args:
         num_bits: The number.
@@ -25,7 +25,7 @@ def check_bits(num_bits: int, least: int, most: int, name: str = "num_bits") -> 
         name: The argument's name, for the message.
 
     Raises:
-        TypeError: If it is no int.
+        TypeError: If it is not an int.
         ValueError: If it is out of range.
     """
     if not least <= whole(name, num_bits, f"an int from {least} to {most}") <= most:
@@ -33,23 +33,23 @@ def check_bits(num_bits: int, least: int, most: int, name: str = "num_bits") -> 
 
 
 def significant_bits(dtype: torch.dtype) -> int:
-    """Bits up to which every integer is a number of a floating dtype: 24 for float32."""
+    """Return the number of bits up to which a floating dtype holds every integer: 24 for float32."""
     return round(-math.log2(torch.finfo(dtype).eps)) + 1
 
 
 @dataclass(frozen=True)
 class fixed_point:  # noqa: N801
-    r"""Numbers rounded to :math:`n` bits of which :math:`f` are behind the point, with the gradient of the identity.
+    r"""Numbers rounded to :math:`n` bits, of which :math:`f` are behind the point, with the gradient of the identity.
 
     .. math:: Q(x) = 2^{-f}\,\mathrm{clamp}\big(\mathrm{round}(2^f x),\ -2^{n-1},\ 2^{n-1} - 1\big)
 
-    What is too large saturates; its gradient is the identity's too. NaN stays NaN. It serves as ``state_quant`` of a
-    neuron that is to run on integers, and to round the input of such a net.
+    Values that are too large saturate; their gradient is the identity's too. NaN stays NaN. It serves as
+    ``state_quant`` of a neuron that is to run on integers, and to round the input of such a net.
 
     Args:
         num_bits: n, from 2 to 32, the sign included.
         fraction_bits: f, from 0 to 24.
-        rounding: ``"nearest"``, halves to the even neighbor; or ``"floor"``, as a shift of the bits rounds.
+        rounding: ``"nearest"``, halves to the even neighbor; or ``"floor"``, like a shift of the bits.
 
     Shape:
         any, floating point; the rounded numbers have the same shape, dtype and device.
@@ -80,11 +80,11 @@ class fixed_point:  # noqa: N801
             raise ValueError(f"rounding is {self.rounding!r}; pass 'nearest' or 'floor'")
 
     def __call__(self, x: Tensor) -> Tensor:
-        """The fixed-point numbers of ``x``, of the same shape, dtype and device."""
+        """Return the fixed-point numbers of ``x``, with the same shape, dtype and device."""
         return straight_through(x, self._rounded, type(self).__name__)
 
     def integers(self, x: Tensor) -> Tensor:
-        r"""The numbers :math:`2^f Q(x)` of the grid, as an integer net takes them.
+        r"""Return the numbers :math:`2^f Q(x)` of the grid, as an integer net takes them.
 
         Args:
             x: Finite floating-point numbers of any shape.
@@ -93,8 +93,8 @@ class fixed_point:  # noqa: N801
             int64, of the same shape.
 
         Raises:
-            TypeError: If ``x`` is no floating-point tensor.
-            ValueError: If ``x`` holds NaN, which no integer is.
+            TypeError: If ``x`` is not a floating-point tensor.
+            ValueError: If ``x`` holds NaN, which is not an integer.
 
         Example:
             >>> import torch

@@ -1,4 +1,4 @@
-"""A quantized net, run on integers alone."""
+"""A quantized net that runs on integers alone."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _TAKEN = "Linear, Conv1d, Conv2d, Leaky, MaxPool1d, MaxPool2d, Flatten, Identity
 
 
 class IntegerNet(nn.Module):
-    """A net of integers, one time step a call; made by :func:`integer`.
+    """A net of integers that takes one time step per call; :func:`integer` makes it.
 
-    ``utils.reset(net)`` puts it at rest and ``unroll(net, xs)`` runs a sequence, as with every net.
+    ``utils.reset(net)`` puts it at rest, and ``unroll(net, xs)`` runs a sequence, as with every net.
 
     Attributes:
-        layers: The layers, under the names of those they stand for.
+        layers: The layers, under the names of those they replace.
         fraction_bits: f of every output; an output is its integers times ``2**-f``. An int for one output, else a
             tuple of them.
         entering: The fraction bits of the input and its largest magnitude.
@@ -37,16 +37,16 @@ class IntegerNet(nn.Module):
         self.entering = entering
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        """One time step.
+        """Run one time step.
 
         Args:
             x: Integers ``[batch, ...]``, int32 or int64: spikes, or what ``fixed_point.integers`` returns.
 
         Returns:
-            What the floating-point net returns, spikes or ``(spk, mem)``, as integers, int64.
+            The outputs of the floating-point net, spikes or ``(spk, mem)``, as integers, int64.
 
         Raises:
-            TypeError: If ``x`` is no tensor of int32 or int64.
+            TypeError: If ``x`` is not a tensor of int32 or int64.
             ValueError: If an integer is larger than the net was made for, or a kept state does not fit.
         """
         if not isinstance(x, Tensor):
@@ -63,9 +63,9 @@ class IntegerNet(nn.Module):
 
 
 def integer(net: nn.Module, inputs: fixed_point | None = None) -> IntegerNet:
-    r"""The same net on integers: spikes and states are bit for bit those of the floating-point net.
+    r"""Return the same net on integers: spikes and states are bit for bit those of the floating-point net.
 
-    Numbers are integers times a power of two, and every sum and product is one of integers. It holds where
+    Numbers are integers times a power of two, and every sum and product is one of integers. This holds if
 
     - the net is a ``Sequential``, nested at will, of Linear, Conv1d, Conv2d, ``Leaky``, MaxPool1d, MaxPool2d, Flatten
       and Identity, or a single one of these;
@@ -74,13 +74,13 @@ def integer(net: nn.Module, inputs: fixed_point | None = None) -> IntegerNet:
     - every ``Leaky`` has ``init_hidden=True`` and ``state_quant=fixed_point(...)``, whose rounding the integers follow,
       and its threshold has no more bits behind the point than its membrane;
     - no integer in between can leave the range in which the dtype of the net's parameters is exact, up to
-      :math:`2^{24}` for float32, which the bounds of weights, states and input prove; and the floating-point net adds
-      products as they are, which TF32 and Winograd convolutions on a GPU do not.
+      :math:`2^{24}` for float32, which the bounds of weights, states and input prove; and if the floating-point net
+      adds products as they are, which TF32 and Winograd convolutions on a GPU do not.
 
     Anything else is refused. The parameters are copied. torch multiplies integer matrices on the CPU only.
 
     Args:
-        net: The net, one time step a call.
+        net: The net, which takes one time step per call.
         inputs: The grid of the input; None for spikes, integers from -1 to 1.
 
     Returns:
@@ -122,7 +122,7 @@ def integer(net: nn.Module, inputs: fixed_point | None = None) -> IntegerNet:
 
 
 def _convert(layer: Any, path: str, entering: Signal) -> tuple[nn.Module, Signal, int | None]:
-    """A layer on integers, what leaves it, and the fraction bits of the state that it returns, if it returns one."""
+    """Return a layer on integers, its output signal, and the fraction bits of the state that it returns, if any."""
     kind = type_before_parametrizations(layer)
     name = f"{path} ({kind.__name__})" if path else kind.__name__
     if kind is nn.Sequential:
@@ -147,7 +147,7 @@ def _convert(layer: Any, path: str, entering: Signal) -> tuple[nn.Module, Signal
 def _convert_in_turn(net: nn.Sequential, path: str, entering: Signal) -> tuple[nn.Module, Signal, int | None]:
     converted: OrderedDict[str, nn.Module] = OrderedDict()
     state_bits = None
-    for key, layer in net._modules.items():  # named_children leaves out a layer that comes a second time
+    for key, layer in net._modules.items():  # named_children skips a layer that appears a second time
         if state_bits is not None:
             raise ValueError(
                 f"output=True is for the last layer; {path}{key} would be passed a tuple, pass output=False"
@@ -160,5 +160,5 @@ def _check_neurons_are_distinct(net: nn.Module) -> None:
     seen: dict[nn.Module, str] = {}
     for path, layer in net.named_modules(remove_duplicate=False):
         if isinstance(layer, Leaky) and layer in seen:
-            raise ValueError(f"{seen[layer]} and {path} are one neuron, whose state they share; make them two")
+            raise ValueError(f"{seen[layer]} and {path} are the same neuron and share its state; make two neurons")
         seen[layer] = path

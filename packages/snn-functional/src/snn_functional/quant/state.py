@@ -18,11 +18,11 @@ _DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 @dataclass(frozen=True)
 class state_quant:  # noqa: N801
-    r"""States rounded to the nearest of :math:`2^b` levels, with the gradient of the identity.
+    r"""Quantizer of states: rounds to the nearest of :math:`2^b` levels, with the gradient of the identity.
 
     Uniform levels divide :math:`[-\vartheta\,(1 + l),\ \vartheta\,(1 + u)]` evenly. The steps between non-uniform ones
     shrink by ``multiplier`` from level to level, towards the threshold or towards 0. The level nearest to 0 is moved
-    to 0, so that a neuron at rest stays there; half way between two levels the lower one is taken. NaN stays NaN.
+    to 0, so that a neuron at rest stays there; halfway between two levels the lower one is taken. NaN stays NaN.
 
     Args:
         num_bits: b, from 1 to 16.
@@ -84,10 +84,10 @@ class state_quant:  # noqa: N801
             raise TypeError(f"multiplier is a {type(self.multiplier).__name__}; pass a number or None")
         if self.multiplier is not None and not 0 < self.multiplier <= 1:
             raise ValueError(f"multiplier is {self.multiplier}; steps shrink by a factor in (0, 1]")
-        _ = self._tables  # so that copies and other threads find them made
+        _ = self._tables  # so that copies and other threads need not make them
 
     def __call__(self, x: Tensor) -> Tensor:
-        """The levels nearest to ``x``, of the same shape, dtype and device."""
+        """Return the levels nearest to ``x``, with the same shape, dtype and device."""
         return straight_through(x, self._nearest, type(self).__name__)
 
     @property
@@ -117,7 +117,7 @@ class state_quant:  # noqa: N801
 
     @cached_property
     def _tables(self) -> dict[tuple[torch.dtype, torch.device], tuple[Tensor, Tensor]]:
-        """For every dtype the levels, and the largest number that is rounded to each."""
+        """Return for every dtype the levels, and the largest number that is rounded to each."""
         zero = nearest_to_zero(self._ladder(torch.float64))
         tables = {}
         for dtype in _DTYPES:
@@ -125,14 +125,14 @@ class state_quant:  # noqa: N801
             levels[zero] = 0
             levels = levels.to(dtype).sort().values
             if bool(levels.isfinite().all()):
-                # what is above every end is the highest level's up to infinity, and after that NaN's
+                # numbers above every end belong to the highest level, up to infinity, and NaN comes after that
                 ends = torch.cat([borders(levels), levels.new_tensor([torch.inf])])
                 levels = torch.cat([levels, levels.new_tensor([torch.nan])])
                 tables[dtype, torch.device("cpu")] = levels, ends
         return tables
 
     def _ladder(self, dtype: torch.dtype) -> Tensor:
-        """The levels before one of them is moved to 0."""
+        """Return the levels before one of them is moved to 0."""
         low, high = self._ends
         count = 2**self.num_bits
         if self.uniform:

@@ -1,4 +1,4 @@
-"""States rounded to levels that the caller gives."""
+"""Quantization of states to levels that the caller provides."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["StateQuant"]
 class StateQuant(torch.autograd.Function):
     """States rounded to the nearest of some levels, with the gradient of the identity: ``StateQuant.apply(x, levels)``.
 
-    Half way between two levels the lower one is taken. NaN stays NaN. :class:`state_quant` makes the levels itself.
+    Halfway between two levels the lower one is taken. NaN stays NaN. :class:`state_quant` makes the levels itself.
 
     Example:
         >>> x = torch.tensor([-3.0, 0.2, 0.3, 9.0], requires_grad=True)
@@ -42,8 +42,8 @@ class StateQuant(torch.autograd.Function):
             The rounded states, in shape, dtype and device those of ``input_``.
 
         Raises:
-            TypeError: If one of them is no real tensor, or ``input_`` is not floating.
-            ValueError: If ``levels`` is no list of finite numbers.
+            TypeError: If one of them is not a real tensor, or ``input_`` is not floating.
+            ValueError: If ``levels`` is not a list of finite numbers.
         """
         for name, value in (("input_", input_), ("levels", levels)):
             if not isinstance(value, Tensor) or value.is_complex():
@@ -67,9 +67,9 @@ class StateQuant(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        """Keep nothing."""
+        """Save nothing for the backward pass."""
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> tuple[Tensor, None]:
-        """Return the gradient as it is, and none for the levels."""
+        """Return the gradient unchanged, and none for the levels."""
         return grads[0], None

@@ -22,8 +22,8 @@ class weight_quant(nn.Module):  # noqa: N801
     are all 0 stay so; one that is not finite makes all that share its step NaN.
 
     Args:
-        num_bits: b, from 2 to 16, the sign included.
-        channel_axis: Axis whose every entry has a step of its own, 0 for the output channels of ``nn.Linear`` and
+        num_bits: b, from 2 to 16, including the sign.
+        channel_axis: Axis along which every entry has its own step, 0 for the output channels of ``nn.Linear`` and
             ``nn.Conv2d``; None for one step a tensor.
         power_of_two: Whether to take the next power of two for the step, as a net that is to run on integers needs.
         fraction_bits: f, from 0 to 24, for the step :math:`2^{-f}` whatever the weights are; what is larger than
@@ -75,7 +75,7 @@ class weight_quant(nn.Module):  # noqa: N801
         self.fraction_bits = fraction_bits
 
     def forward(self, weight: Tensor) -> Tensor:
-        """The rounded weights.
+        """Return the rounded weights.
 
         Args:
             weight: Weights of any shape, floating point.
@@ -84,17 +84,17 @@ class weight_quant(nn.Module):  # noqa: N801
             The rounded ones, of the same shape and dtype.
 
         Raises:
-            TypeError: If ``weight`` is no floating-point tensor.
+            TypeError: If ``weight`` is not a floating-point tensor.
             ValueError: If it has no axis ``channel_axis``.
         """
         return straight_through(weight, self._rounded, type(self).__name__, "weight")
 
     def right_inverse(self, weight: Tensor) -> Tensor:
-        """What to learn so that the weights become those given: the same."""
+        """Return the weights from which the given ones are computed: the same."""
         return weight
 
     def step(self, weight: Tensor) -> Tensor:
-        """The step s between neighboring weights.
+        """Return the step s between neighboring weights.
 
         Args:
             weight: Weights of any shape, floating point.
@@ -115,12 +115,12 @@ class weight_quant(nn.Module):  # noqa: N801
         step = largest / self._most
         if self.power_of_two:
             mantissa, exponent = step.frexp()  # 0.5 for a power of two
-            # one, or NaN where there is no step
+            # one, or NaN if there is no step
             step = torch.ldexp(mantissa / mantissa, exponent - (mantissa == 0.5).int())
         return torch.where(largest == 0, 1, step)
 
     def _shared_axes(self, weight: Tensor) -> list[int]:
-        """The axes along which weights share a step."""
+        """Return the axes along which weights share a step."""
         axes = list(range(weight.dim()))
         if self.channel_axis is not None:
             if not -weight.dim() <= self.channel_axis < weight.dim():

@@ -1,4 +1,4 @@
-"""What recorded spikes say about a net: how active it is, and what it costs."""
+"""Statistics of recorded spikes: the activity of a net, and its cost."""
 
 from snn_functional.statistics.activity import dead_neurons, firing_rate, saturated_neurons, sparsity
 from snn_functional.statistics.energy import HOROWITZ_45NM, CostModel, synops_energy

@@ -1,4 +1,4 @@
-"""How active neurons are."""
+"""Statistics of the activity of neurons."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def firing_rate(
     lengths: Tensor | Sequence[int] | None = None,
     mask: Tensor | None = None,
 ) -> Tensor:
-    r"""Firing rate of each neuron, over all steps of all samples.
+    r"""Return the firing rate of each neuron, over all steps of all samples.
 
     .. math:: \nu = \frac{1}{B\,T\,\Delta t} \sum_{t,b} \big[ S_{tb} \ne 0 \big]
 
@@ -31,14 +31,15 @@ def firing_rate(
     Args:
         spk: Spikes ``[num_steps, batch, ...]``, any real dtype.
         dt: Length of a step in seconds, for a rate in hertz; with 1 the rate is in spikes per step.
-        lengths: Number of steps of each sample ``[batch]``, where they differ; what comes after does not count.
-        mask: Steps that count ``[num_steps, batch]``, bool, in place of ``lengths``.
+        lengths: Number of steps of each sample ``[batch]``, if they differ; later steps do not count.
+        mask: Steps that count ``[num_steps, batch]``, bool; replaces ``lengths``.
 
     Returns:
         Rates ``[...]``, in the default dtype; their mean is the rate of the layer.
 
     Raises:
-        TypeError: If ``spk`` is no real tensor, ``dt`` no number, ``lengths`` not integer or ``mask`` not bool.
+        TypeError: If ``spk`` is not a real tensor, ``dt`` not a number, ``lengths`` are not integers or ``mask`` is not
+            bool.
         ValueError: If a shape does not fit, ``spk`` is empty or holds NaN, or ``dt`` is not positive.
 
     Example:
@@ -59,18 +60,18 @@ def firing_rate(
 
 
 def sparsity(spk: Tensor, *, lengths: Tensor | Sequence[int] | None = None, mask: Tensor | None = None) -> float:
-    r"""Share of the neurons' steps without a spike.
+    r"""Return the share of the neurons' steps without a spike.
 
     Args:
         spk: Spikes ``[num_steps, batch, ...]``, any real dtype.
-        lengths: Number of steps of each sample ``[batch]``, where they differ; what comes after does not count.
-        mask: Steps that count ``[num_steps, batch]``, bool, in place of ``lengths``.
+        lengths: Number of steps of each sample ``[batch]``, if they differ; later steps do not count.
+        mask: Steps that count ``[num_steps, batch]``, bool; replaces ``lengths``.
 
     Returns:
         The share, in [0, 1]; 1 for a silent layer.
 
     Raises:
-        TypeError: If ``spk`` is no real tensor, ``lengths`` not integer or ``mask`` not bool.
+        TypeError: If ``spk`` is not a real tensor, ``lengths`` are not integers or ``mask`` is not bool.
         ValueError: If a shape does not fit, or ``spk`` is empty or holds NaN.
 
     Example:
@@ -93,19 +94,20 @@ def dead_neurons(
     lengths: Tensor | Sequence[int] | None = None,
     mask: Tensor | None = None,
 ) -> Tensor:
-    """Which neurons never fire, or hardly ever.
+    """Find the neurons that never fire, or hardly ever.
 
     Args:
         spk: Spikes ``[num_steps, batch, ...]``, any real dtype.
         rate: Spikes per step up to which a neuron counts as dead, in [0, 1].
-        lengths: Number of steps of each sample ``[batch]``, where they differ; what comes after does not count.
-        mask: Steps that count ``[num_steps, batch]``, bool, in place of ``lengths``.
+        lengths: Number of steps of each sample ``[batch]``, if they differ; later steps do not count.
+        mask: Steps that count ``[num_steps, batch]``, bool; replaces ``lengths``.
 
     Returns:
         Bools ``[...]``, True where a neuron is dead; their mean is the share of dead neurons.
 
     Raises:
-        TypeError: If ``spk`` is no real tensor, ``rate`` no number, ``lengths`` not integer or ``mask`` not bool.
+        TypeError: If ``spk`` is not a real tensor, ``rate`` not a number, ``lengths`` are not integers or ``mask`` is
+            not bool.
         ValueError: If a shape does not fit, ``spk`` is empty or holds NaN, or ``rate`` lies outside [0, 1].
 
     Example:
@@ -127,19 +129,20 @@ def saturated_neurons(
     lengths: Tensor | Sequence[int] | None = None,
     mask: Tensor | None = None,
 ) -> Tensor:
-    """Which neurons fire in every step, or nearly so.
+    """Find the neurons that fire in every step, or nearly so.
 
     Args:
         spk: Spikes ``[num_steps, batch, ...]``, any real dtype.
-        rate: Spikes per step from which on a neuron counts as saturated, in [0, 1].
-        lengths: Number of steps of each sample ``[batch]``, where they differ; what comes after does not count.
-        mask: Steps that count ``[num_steps, batch]``, bool, in place of ``lengths``.
+        rate: Spikes per step from which a neuron counts as saturated, in [0, 1].
+        lengths: Number of steps of each sample ``[batch]``, if they differ; later steps do not count.
+        mask: Steps that count ``[num_steps, batch]``, bool; replaces ``lengths``.
 
     Returns:
         Bools ``[...]``, True where a neuron is saturated; their mean is the share of saturated neurons.
 
     Raises:
-        TypeError: If ``spk`` is no real tensor, ``rate`` no number, ``lengths`` not integer or ``mask`` not bool.
+        TypeError: If ``spk`` is not a real tensor, ``rate`` not a number, ``lengths`` are not integers or ``mask`` is
+            not bool.
         ValueError: If a shape does not fit, ``spk`` is empty or holds NaN, or ``rate`` lies outside [0, 1].
 
     Example:
@@ -155,13 +158,13 @@ def saturated_neurons(
 
 
 def _rates(spk: Any, lengths: Any, mask: Any) -> Tensor:
-    """Spikes per step of each neuron, float64."""
+    """Return the spikes per step of each neuron, float64."""
     spikes, steps = _counts(spk, lengths, mask)
     return spikes.double() / steps
 
 
 def _counts(spk: Any, lengths: Any, mask: Any) -> tuple[Tensor, int | Tensor]:
-    """Number of spikes of each neuron, and number of steps of all samples."""
+    """Return the number of spikes of each neuron, and the number of steps of all samples."""
     if not isinstance(spk, Tensor):
         raise TypeError(f"spk is a {type(spk).__name__}; pass a torch.Tensor, as torch.stack of the steps")
     if spk.is_complex():

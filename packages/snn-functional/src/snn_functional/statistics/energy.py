@@ -1,4 +1,4 @@
-"""An estimate of the energy of synaptic operations, by a published table of what arithmetic costs."""
+"""An estimate of the energy of synaptic operations, by a published table of the cost of arithmetic."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ class CostModel:
     """The energy of an operation, and of an access to memory.
 
     Args:
-        name: Where the numbers are from.
+        name: Source of the numbers.
         ac: Energy of an addition, in joules.
         mac: Energy of a multiplication with addition, in joules.
-        int8_ac: The same for integers of 8 bits; None where it is not known, and then no net in int8 has a cost.
+        int8_ac: The same for integers of 8 bits; None if it is not known; nets in int8 then have no cost.
         int8_mac: The same for both.
         memories: Kinds of memory, the smallest first: pairs of the bytes that one holds, ``float("inf")`` in the last,
-            and of the energy of an access to 32 bits in joules. Empty where accesses are to cost nothing.
+            and of the energy of an access to 32 bits in joules. Empty if accesses cost nothing.
 
     Raises:
-        TypeError: If ``name`` is no text, an energy no number, or ``memories`` are no pairs.
+        TypeError: If ``name`` is not a text, an energy no number, or ``memories`` are no pairs.
         ValueError: If an energy is negative, infinite or NaN, only one energy of integers is given, or the memories
             do not grow up to one without an end.
 
@@ -56,7 +56,7 @@ class CostModel:
         _must_be_memories(self.memories)
 
     def access(self, size: float) -> float:
-        """Return the energy of an access to 32 bits in the smallest memory that holds so many bytes, in joules."""
+        """Return the energy of an access to 32 bits in the smallest memory that holds a number of bytes, in joules."""
         return next((energy for holds, energy in self.memories if holds >= size), 0.0)
 
 
@@ -83,7 +83,7 @@ HOROWITZ_45NM = CostModel(
     "Horowitz (2014), 45 nm CMOS at 0.9 V, 32-bit floats", ac=0.9e-12, mac=4.6e-12, int8_ac=0.03e-12, int8_mac=0.23e-12
 )
 
-# half of what 64 bits take: 10, 20 and 100 pJ in caches of 8 KB, 32 KB and 1 MB, and of DRAM's 1.3 to 2.6 nJ the least
+# half the energy of 64 bits: 10, 20, 100 pJ in caches of 8 KB, 32 KB, 1 MB, and the least of DRAM's 1.3 to 2.6 nJ
 _MEMORIES = ((2**13, 5e-12), (2**15, 10e-12), (2**20, 50e-12), (inf, 650e-12))
 MODELS = {
     "45nm": HOROWITZ_45NM,
@@ -92,16 +92,16 @@ MODELS = {
 
 
 def synops_energy(operations: SynapticOperations | SynopsCount, cost: CostModel) -> float:
-    r"""Energy of synaptic operations.
+    r"""Return the energy of synaptic operations.
 
     .. math:: E = N_\text{AC} E_\text{AC} + N_\text{MAC} E_\text{MAC}
 
-    It is that of the arithmetic alone: moving data costs more than computing on most hardware, and what a neuron itself
-    computes is not in it. It compares nets; it does not predict a chip.
+    It is the energy of the arithmetic alone: on most hardware, moving data costs more than computing, and the
+    computation of the neurons themselves is not included. It compares nets; it does not predict a chip.
 
     Args:
         operations: What :func:`~snn_functional.synops` counts, or a part of it.
-        cost: What an operation costs; ``HOROWITZ_45NM`` is the table that most papers use: 0.9 pJ for a 32-bit float
+        cost: Cost of an operation; ``HOROWITZ_45NM`` is the table that most papers use: 0.9 pJ for a 32-bit float
             addition, and with 3.7 pJ for the multiplication 4.6 pJ for both.
 
     Returns:

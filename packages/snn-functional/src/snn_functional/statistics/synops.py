@@ -1,4 +1,4 @@
-"""Number of synaptic operations of a net, layer by layer."""
+"""The number of synaptic operations of a net, layer by layer."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class SynapticOperations:
     Attributes:
         acs: Additions, for spikes.
         macs: Multiplications with addition, for any other input.
-        dense: Multiplications with addition that the same calls take where no zero is skipped.
+        dense: Multiplications with addition that the same calls take if no zero is skipped.
 
     Raises:
-        TypeError: If a number is no int.
+        TypeError: If a number is not an int.
         ValueError: If a number is negative.
     """
 
@@ -48,7 +48,7 @@ class SynapticOperations:
 
 @dataclass(frozen=True)
 class SynopsCount:
-    """The synaptic operations of each layer, and what was not counted.
+    """The synaptic operations of each layer, and the modules that were not counted.
 
     Attributes:
         layers: Operations by layer name, over all steps and samples.
@@ -56,7 +56,7 @@ class SynopsCount:
             cells.
 
     Raises:
-        TypeError: If ``layers`` does not map names to operations, or ``uncounted`` is no tuple of names.
+        TypeError: If ``layers`` does not map names to operations, or ``uncounted`` is not a tuple of names.
     """
 
     layers: dict[str, SynapticOperations]
@@ -71,31 +71,31 @@ class SynopsCount:
 
     @property
     def total(self) -> SynapticOperations:
-        """Operations of all layers together."""
+        """The operations of all layers together."""
         return sum(self.layers.values(), SynapticOperations())
 
 
 class SynopsMonitor(BaseMonitor):
-    """Counts the synaptic operations of every call of a net's layers, however the net is run.
+    """A count of the synaptic operations of every call of a net's layers, however the net is run.
 
     A synaptic operation is one weight other than 0 used by one input other than 0, in one step of one sample. Layers
     are ``nn.Linear``, ``nn.Conv1d``, ``nn.Conv2d``, ``nn.Conv3d`` and the recurrent connections of neurons; other
     modules with parameters are named in ``count.uncounted``.
 
-    - Where all of a sample's input in a call is 0, 1 or -1 it is spikes, and an operation an addition. Otherwise an
-      operation is a multiplication with addition: in a first layer that is fed numbers, after an average pool, and for
-      graded spikes. So a batch costs what its samples cost one by one.
-    - In a convolution an input counts once for each output position that it reaches, so that less of them are at the
+    - If all of a sample's input in a call is 0, 1 or -1, it counts as spikes, and an operation is an addition.
+      Otherwise an operation is a multiplication with addition: in a first layer that is fed numbers, after an average
+      pool, and for graded spikes. So a batch costs as much as its samples cost one by one.
+    - In a convolution an input counts once for each output position that it reaches, so that there are fewer at the
       edge; padded zeros count nowhere but in ``dense``.
-    - Biases, the neurons' own updates and memory accesses are no synaptic operations.
+    - Biases, the neurons' own updates and memory accesses are not synaptic operations.
 
-    A record is the :class:`SynapticOperations` of one call, :attr:`count` their sums.
+    A record is the :class:`SynapticOperations` of one call; :attr:`count` is their sum.
 
     Args:
         net: The net.
 
     Raises:
-        TypeError: If ``net`` is no module.
+        TypeError: If ``net`` is not a module.
         ValueError: If it has none of these layers, or when a layer's input holds NaN.
 
     Example:
@@ -130,19 +130,19 @@ class SynopsMonitor(BaseMonitor):
 def synops(net: nn.Module, xs: Tensor, *, lengths: Tensor | Sequence[int] | None = None) -> SynopsCount:
     """Return the synaptic operations of a net over a sequence, by the rules of :class:`SynopsMonitor`.
 
-    The net is run by ``unroll``, from rest, in the mode it is in, without gradients; for a net with a time loop of its
-    own use the monitor.
+    The net is run by ``unroll``, from rest, in its mode, without gradients; for a net with a time loop of its own use
+    the monitor.
 
     Args:
         net: The net.
         xs: Its input ``[num_steps, batch, ...]``.
-        lengths: Number of steps of each sample ``[batch]``, where they differ; what comes after does not count.
+        lengths: Number of steps of each sample ``[batch]``, if they differ; later steps do not count.
 
     Returns:
         Operations of each layer over all steps and samples; divided by the batch size they are those of an inference.
 
     Raises:
-        TypeError: If ``net`` is no module, ``xs`` no tensor or ``lengths`` not integer.
+        TypeError: If ``net`` is not a module, ``xs`` not a tensor or ``lengths`` not integers.
         ValueError: If the net has no layer to count, there is no step, ``lengths`` does not fit, or an input holds NaN.
 
     Example:
@@ -177,7 +177,7 @@ class Products:
     """The products of one call of a layer, sample by sample.
 
     ``acs`` and ``macs`` are the additions and the multiplications with addition of each sample, ``[samples]``, float64;
-    ``dense`` those of one sample where no zero is skipped.
+    ``dense`` those of one sample if no zero is skipped.
 
     Args:
         name: The layer's name, for messages.
@@ -212,7 +212,7 @@ def weight_of(layer: Any) -> Tensor:
 
 
 def _fan_out(layer: Any, shape: torch.Size, weight: Tensor) -> Tensor:
-    """Number of products that each input of one sample is in, ``shape``, given the weights that count."""
+    """Return the number of products in which each input of one sample takes part, ``shape``, given the weights."""
     used = weight.double()
     if isinstance(layer, nn.Linear):
         return used.sum(0)

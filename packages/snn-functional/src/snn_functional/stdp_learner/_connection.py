@@ -1,4 +1,4 @@
-"""A weighted layer as a set of synapses: which spikes meet at which weight."""
+"""A weighted layer as a set of synapses, and the spikes that meet at each weight."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ class Connection(ABC):
 
     @abstractmethod
     def pre(self, in_spike: Any) -> Tensor:
-        """Checked input spikes as the synapses see them, padding included."""
+        """Return checked input spikes as the synapses see them, including padding."""
 
     @abstractmethod
     def post(self, out_spike: Any, pre: Tensor) -> Tensor:
-        """Checked output spikes that belong to ``pre``."""
+        """Return checked output spikes that belong to ``pre``."""
 
     @abstractmethod
     def correlation(self, pre: Tensor, post: Tensor) -> Tensor:
-        """Sum of the products of ``pre`` and ``post`` that meet at each weight, of the weight's shape."""
+        """Return the sum of the products of ``pre`` and ``post`` that meet at each weight, with the weight's shape."""
 
     @abstractmethod
     def correlations(self, pre: Tensor, post: Tensor) -> Tensor:
-        """The same for each sample alone, ``[batch, *weight.shape]``."""
+        """Return the same for each sample separately, ``[batch, *weight.shape]``."""
 
     def _spikes(self, name: str, spikes: Any) -> Tensor:
         if not isinstance(spikes, Tensor):
@@ -56,7 +56,7 @@ class Dense(Connection):
     """Synapses of ``nn.Linear``: every input with every output, ``[..., features]``."""
 
     def pre(self, in_spike: Any) -> Tensor:
-        """Input spikes ``[..., in_features]``."""
+        """Return input spikes ``[..., in_features]``."""
         pre = self._spikes("in_spike", in_spike)
         if not pre.dim() or pre.shape[-1] != self.weight.shape[1]:
             raise ValueError(
@@ -65,27 +65,27 @@ class Dense(Connection):
         return pre
 
     def post(self, out_spike: Any, pre: Tensor) -> Tensor:
-        """Output spikes ``[..., out_features]``."""
+        """Return output spikes ``[..., out_features]``."""
         return _of_shape(self._spikes("out_spike", out_spike), (*pre.shape[:-1], self.weight.shape[0]))
 
     def correlation(self, pre: Tensor, post: Tensor) -> Tensor:
-        """Sum of the outer products."""
+        """Return the sum of the outer products."""
         return post.reshape(-1, post.shape[-1]).T @ pre.reshape(-1, pre.shape[-1])
 
     def correlations(self, pre: Tensor, post: Tensor) -> Tensor:
-        """Outer products ``[..., out_features, in_features]``."""
+        """Return outer products ``[..., out_features, in_features]``."""
         return post.unsqueeze(-1) * pre.unsqueeze(-2)
 
 
 class Convolution(Connection):
-    """Synapses of ``nn.Conv1d`` and ``nn.Conv2d``: a weight is shared by all positions that it is moved to.
+    """Synapses of ``nn.Conv1d`` and ``nn.Conv2d``: all positions of the kernel share a weight.
 
     The sum over positions is the gradient that the weights of the convolution would have if ``post`` were the gradient
     of its output.
     """
 
     def pre(self, in_spike: Any) -> Tensor:
-        """Input spikes ``[batch, channels, *space]``, padded as the layer does."""
+        """Return input spikes ``[batch, channels, *space]``, padded like in the layer."""
         pre = self._spikes("in_spike", in_spike)
         if pre.dim() != self.weight.dim() or pre.shape[1] != self.layer.in_channels:
             space = "length" if self.weight.dim() == 3 else "height, width"
@@ -96,19 +96,19 @@ class Convolution(Connection):
         return F.pad(pre, self.layer._reversed_padding_repeated_twice, mode=mode)
 
     def post(self, out_spike: Any, pre: Tensor) -> Tensor:
-        """Output spikes ``[batch, channels, *space]``."""
+        """Return output spikes ``[batch, channels, *space]``."""
         sizes = zip(pre.shape[2:], self.weight.shape[2:], self.layer.dilation, self.layer.stride, strict=True)
         space = ((size - dilation * (kernel - 1) - 1) // stride + 1 for size, kernel, dilation, stride in sizes)
         return _of_shape(self._spikes("out_spike", out_spike), (len(pre), self.layer.out_channels, *space))
 
     def correlation(self, pre: Tensor, post: Tensor) -> Tensor:
-        """Sum over samples and positions."""
+        """Return the sum over samples and positions."""
         gradient = conv1d_weight if self.weight.dim() == 3 else conv2d_weight
         layer, shape = self.layer, list(self.weight.shape)
         return gradient(pre, shape, post, layer.stride, 0, layer.dilation, layer.groups)
 
     def correlations(self, pre: Tensor, post: Tensor) -> Tensor:
-        """Sum over positions."""
+        """Return the sum over positions."""
         samples = zip(pre.split(1), post.split(1), strict=True) if len(pre) else ()
         none = pre.new_zeros(0, *self.weight.shape)
         return torch.cat([none, *(self.correlation(*sample).unsqueeze(0) for sample in samples)])
@@ -118,18 +118,18 @@ _KINDS: dict[type[nn.Module], type[Connection]] = {nn.Linear: Dense, nn.Conv1d: 
 
 
 def connection(layer: Any, name: str, *kinds: type[nn.Module]) -> Connection:
-    """The synapses of a layer.
+    """Return the synapses of a layer.
 
     Args:
         layer: The layer.
         name: The argument's name, for messages.
-        *kinds: Classes that it may be of; all that are known when there is none.
+        *kinds: Classes that are allowed; all known ones if there are none.
 
     Returns:
         Its synapses.
 
     Raises:
-        TypeError: If it is of none of the classes.
+        TypeError: If it is not of one of the classes.
     """
     for kind in kinds or tuple(_KINDS):
         if isinstance(layer, kind):

@@ -1,4 +1,4 @@
-"""What all learners share: the spikes on both sides of a layer, recorded step by step, and where a change goes."""
+"""The base of all learners: the spikes before and after a layer, recorded step by step, and the change of weights."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class SpikeLearner(nn.Module):
 
     Args:
         synapse: The layer, ``nn.Linear``, ``nn.Conv1d`` or ``nn.Conv2d``.
-        sn: The neurons behind it.
+        sn: The neurons after it.
         tau_pre: Time constant of the trace of the input, in steps.
         tau_post: Time constant of the trace of the output, in steps.
         f_pre: Scale of depression, an elementwise function of the weights.
@@ -65,7 +65,7 @@ class SpikeLearner(nn.Module):
         self._forget_spikes()
 
     def enable(self) -> None:
-        """Go on recording spikes."""
+        """Continue to record spikes."""
         self.in_spike_monitor.enable()
         self.out_spike_monitor.enable()
 
@@ -75,7 +75,7 @@ class SpikeLearner(nn.Module):
         self.out_spike_monitor.disable()
 
     def _changes(self) -> Iterator[Tensor]:
-        """What each recorded time step asks for, and the traces moved on; the recorded spikes are used up."""
+        """Yield the change for each recorded time step, and advance the traces; the recorded spikes are used up."""
         ins, outs = self.in_spike_monitor[""], self.out_spike_monitor[""]
         self._forget_spikes()
         if len(ins) != len(outs):
@@ -87,7 +87,7 @@ class SpikeLearner(nn.Module):
             if earlier.shape != later.shape:
                 raise ValueError(
                     f"the synapse was passed the shape {tuple(earlier.shape)} and in a later step "
-                    f"{tuple(later.shape)}, as where samples end one after the other; {type(self).__name__} pairs the "
+                    f"{tuple(later.shape)}, as when samples end one after another; {type(self).__name__} pairs the "
                     "spikes of the same samples: unroll samples of one length together, without lengths, and call "
                     "reset() between batches"
                 )
@@ -134,6 +134,6 @@ class SpikeLearner(nn.Module):
 
 
 def _spikes(value: Any) -> Any:
-    """The spikes of what a layer was passed or returned, out of the autograd graph."""
+    """Return the spikes in the argument or result of a layer, out of the autograd graph."""
     first = value[0] if isinstance(value, tuple) else value
     return torch.clone(first.detach())

@@ -1,4 +1,4 @@
-"""Traces of spikes: what they decay by, and what a step adds to them."""
+"""Traces of spikes: their decay, and what a step adds to them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Factor = Callable[[Tensor], Any]
 
 
 def unchanged(weight: Tensor) -> Tensor:
-    """The weights themselves: the default by which potentiation and depression are scaled.
+    """Return the weights themselves: the default scale of potentiation and depression.
 
     Args:
         weight: The weights.
@@ -36,25 +36,25 @@ def unchanged(weight: Tensor) -> Tensor:
 
 
 def linear_decay(name: str, tau: Any) -> float:
-    """What a trace is multiplied by in a step, 1 - 1/tau."""
+    """Return the factor of a trace per step, 1 - 1/tau."""
     if not real(name, tau, "a number of steps") >= 1:
         raise ValueError(f"{name} is {tau}; it is a number of steps, and 1 - 1/{name} a decay: at least 1")
     return 1 - 1 / tau
 
 
 def exponential_decay(name: str, tau: Any) -> float:
-    """What a trace is multiplied by in a step, exp(-1/tau)."""
+    """Return the factor of a trace per step, exp(-1/tau)."""
     if not real(name, tau, "a number of steps") > 0:
         raise ValueError(f"{name} is {tau}; it is a number of steps and must be positive")
     return exp(-1 / tau)
 
 
 class Rule(NamedTuple):
-    """What one time step of plasticity does.
+    """The rule of plasticity for one time step.
 
     Args:
-        decay: Gives what a trace is multiplied by in a step, from the name and value of its time constant.
-        each: Whether samples are kept apart.
+        decay: Function from the name and value of a time constant to the factor of a trace per step.
+        each: True if samples are kept separate.
     """
 
     decay: Callable[[str, Any], float]
@@ -72,14 +72,14 @@ class Rule(NamedTuple):
         f_pre: Factor,
         f_post: Factor,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        r"""Both traces after a step, and the change of the weights that their pairing with spikes asks for.
+        r"""Return both traces after a step, and the change of the weights by their pairing with spikes.
 
         .. math::
             x[t] = \lambda x[t-1] + s_\text{in}[t], \quad y[t] = \lambda' y[t-1] + s_\text{out}[t], \quad
             \Delta w = f_\text{post}(w)\, s_\text{out} \otimes x - f_\text{pre}(w)\, y \otimes s_\text{in}
 
         Args:
-            synapses: Where spikes meet.
+            synapses: The synapses, at which spikes meet.
             in_spike: Input spikes.
             out_spike: Output spikes.
             trace_pre: Trace x of the input before the step; None is 0.
@@ -99,7 +99,7 @@ class Rule(NamedTuple):
         y = _started("trace_post", trace_post, post) * decay_post + post
         meet = synapses.correlations if self.each else synapses.correlation
         up, down = (_scale(name, f, synapses.weight) for name, f in (("f_post", f_post), ("f_pre", f_pre)))
-        # in place: what meets may be as large as all weights for each sample, and fresh memory costs more than products
+        # in place: the products may be as large as all weights for each sample, and new memory costs more than products
         return x, y, meet(x, post).mul_(up).sub_(meet(pre, y).mul_(down))
 
 

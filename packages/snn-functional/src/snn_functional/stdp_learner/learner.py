@@ -15,16 +15,16 @@ __all__ = ["STDPLearner"]
 
 
 class STDPLearner(SpikeLearner):
-    r"""Learns the weights of a layer by STDP from what its net does.
+    r"""A learner of the weights of a layer by STDP, from the activity of its net.
 
-    The learner records the spikes that go into ``synapse`` and those that come out of ``sn``. :meth:`step` then gives
-    the change of the weights over all time steps since its last call, by the rule of
-    :func:`~snn_functional.stdp_learner.stdp_linear_single_step` (or its convolutions), with the weights as they are
-    now. Traces go on from call to call until :meth:`reset`. Records and changes are outside of the autograd graph.
+    The learner records the input spikes of ``synapse`` and the output spikes of ``sn``. :meth:`step` then returns the
+    change of the weights over all time steps since its last call, by the rule of
+    :func:`~snn_functional.stdp_learner.stdp_linear_single_step` (or its convolutions), with the current weights. Traces
+    continue from call to call until :meth:`reset`. Records and changes are outside the autograd graph.
 
     Args:
         synapse: The layer, ``nn.Linear``, ``nn.Conv1d`` or ``nn.Conv2d``.
-        sn: The neurons behind it; of several outputs the first is the spikes.
+        sn: The neurons after it; if there are several outputs, the first is the spikes.
         tau_pre: Time constant of the trace of the input in steps, at least 1.
         tau_post: Time constant of the trace of the output in steps, at least 1.
         f_pre: Scale of depression, an elementwise function of the weights.

@@ -17,18 +17,18 @@ __all__ = ["MSTDPETLearner", "MSTDPLearner"]
 
 
 class MSTDPLearner(SpikeLearner):
-    r"""Learns the weights of a layer by STDP that a reward modulates.
+    r"""A learner of the weights of a layer by STDP that a reward modulates.
 
     .. math:: \Delta w = \sum_t \sum_b r_b[t]\, \zeta_b[t]
 
     with the eligibility :math:`\zeta` of :func:`~snn_functional.stdp_learner.mstdp_linear_single_step` (or its
-    convolutions). The reward r is the one that follows a time step: call :meth:`step` after each, or after several
-    with a reward for all or for each of them. It is recorded, reset and left out of the autograd graph as by
+    convolutions). The reward r is the one that follows a time step: call :meth:`step` after each step, or after several
+    with one reward for all or one for each. Recording, reset and the autograd graph are as in
     :class:`~snn_functional.stdp_learner.STDPLearner`.
 
     Args:
         synapse: The layer, ``nn.Linear``, ``nn.Conv1d`` or ``nn.Conv2d``; its input has a batch axis.
-        sn: The neurons behind it; of several outputs the first is the spikes.
+        sn: The neurons after it; if there are several outputs, the first is the spikes.
         tau_pre: Time constant of the trace of the input in steps, positive.
         tau_post: Time constant of the trace of the output in steps, positive.
         f_pre: Scale of depression, an elementwise function of the weights.
@@ -85,7 +85,7 @@ class MSTDPLearner(SpikeLearner):
         factor = finite("scale", scale)
         weight: Any = self.synapse.weight
         steps, in_spike = self._number_of_steps(), self.in_spike_monitor[""][0]
-        if in_spike.dim() != weight.dim():  # of a convolution both have two axes and its space
+        if in_spike.dim() != weight.dim():  # for a convolution both have two axes and its space
             raise ValueError(
                 f"the synapse was passed the shape {tuple(in_spike.shape)}; a reward belongs to a sample, so "
                 f"{self.synapse} needs one batch axis before its features"
@@ -101,16 +101,16 @@ class MSTDPLearner(SpikeLearner):
 
 
 class MSTDPETLearner(MSTDPLearner):
-    r"""Learns the weights of a layer by STDP that a late reward modulates.
+    r"""A learner of the weights of a layer by STDP that a late reward modulates.
 
     .. math:: \Delta w = \sum_t \sum_b r_b[t]\, z_b[t], \qquad z[t] = e^{-1/\tau_z} z[t-1] + \zeta[t] / \tau_z
 
-    As :class:`~snn_functional.stdp_learner.MSTDPLearner`, with a trace z of the eligibility, so that a reward acts on
-    what happened some time before it.
+    Like :class:`~snn_functional.stdp_learner.MSTDPLearner`, with a trace z of the eligibility, so that a reward acts on
+    events some time before it.
 
     Args:
         synapse: The layer, ``nn.Linear``, ``nn.Conv1d`` or ``nn.Conv2d``; its input has a batch axis.
-        sn: The neurons behind it; of several outputs the first is the spikes.
+        sn: The neurons after it; if there are several outputs, the first is the spikes.
         tau_pre: Time constant of the trace of the input in steps, positive.
         tau_post: Time constant of the trace of the output in steps, positive.
         tau_trace: Time constant of the trace of the eligibility in steps, positive.
@@ -158,7 +158,7 @@ class MSTDPETLearner(MSTDPLearner):
 
 
 def _rewards(reward: Any, steps: int, batch: int, weight: Tensor) -> Tensor:
-    """Rewards ``[T, batch]``, of the dtype and on the device of the weights."""
+    """Return rewards ``[T, batch]``, with the dtype and on the device of the weights."""
     if isinstance(reward, Real):
         return torch.full((steps, batch), float(reward), dtype=weight.dtype, device=weight.device)
     if not isinstance(reward, Tensor) or reward.is_complex():

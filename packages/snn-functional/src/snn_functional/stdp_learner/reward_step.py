@@ -21,7 +21,7 @@ def mstdp_linear_single_step(
     f_pre: Factor = unchanged,
     f_post: Factor = unchanged,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    r"""Eligibility of the weights of a linear layer in one time step of reward-modulated STDP.
+    r"""Return the eligibility of the weights of a linear layer in one time step of reward-modulated STDP.
 
     .. math::
         x[t] &= e^{-1/\tau_\text{pre}} x[t-1] + s_\text{in}[t], \qquad
@@ -33,7 +33,7 @@ def mstdp_linear_single_step(
     Args:
         fc: The layer between input and output.
         in_spike: Its input spikes ``[batch, in_features]``, any real dtype.
-        out_spike: The spikes of the neurons behind it ``[batch, out_features]``.
+        out_spike: The spikes of the neurons after it ``[batch, out_features]``.
         trace_pre: Trace x before the step: what the last step returned, or a number; None is 0.
         trace_post: Trace y before the step, likewise.
         tau_pre: Time constant of x in steps, positive.
@@ -72,12 +72,12 @@ def mstdp_conv1d_single_step(
     f_pre: Factor = unchanged,
     f_post: Factor = unchanged,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Eligibility of the weights of a one-dimensional convolution, as :func:`mstdp_linear_single_step`.
+    """Return the eligibility of the weights of a one-dimensional convolution, like :func:`mstdp_linear_single_step`.
 
     Args:
         conv: The layer between input and output.
         in_spike: Its input spikes ``[batch, in_channels, length]``, any real dtype.
-        out_spike: The spikes of the neurons behind it ``[batch, out_channels, length_out]``.
+        out_spike: The spikes of the neurons after it ``[batch, out_channels, length_out]``.
         trace_pre: Trace of the padded input before the step: what the last step returned, or a number; None is 0.
         trace_post: Trace of the output before the step, likewise.
         tau_pre: Time constant of ``trace_pre`` in steps, positive.
@@ -116,12 +116,12 @@ def mstdp_conv2d_single_step(
     f_pre: Factor = unchanged,
     f_post: Factor = unchanged,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Eligibility of the weights of a two-dimensional convolution, as :func:`mstdp_linear_single_step`.
+    """Return the eligibility of the weights of a two-dimensional convolution, like :func:`mstdp_linear_single_step`.
 
     Args:
         conv: The layer between input and output.
         in_spike: Its input spikes ``[batch, in_channels, height, width]``, any real dtype.
-        out_spike: The spikes of the neurons behind it ``[batch, out_channels, height_out, width_out]``.
+        out_spike: The spikes of the neurons after it ``[batch, out_channels, height_out, width_out]``.
         trace_pre: Trace of the padded input before the step: what the last step returned, or a number; None is 0.
         trace_post: Trace of the output before the step, likewise.
         tau_pre: Time constant of ``trace_pre`` in steps, positive.

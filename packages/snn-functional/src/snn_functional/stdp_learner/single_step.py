@@ -21,7 +21,7 @@ def stdp_linear_single_step(
     f_pre: Factor = unchanged,
     f_post: Factor = unchanged,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    r"""Change of the weights of a linear layer by one time step of pair-based STDP with traces.
+    r"""Return the change of the weights of a linear layer by one time step of pair-based STDP with traces.
 
     .. math::
         x[t] &= (1 - 1/\tau_\text{pre})\, x[t-1] + s_\text{in}[t], \qquad
@@ -29,12 +29,12 @@ def stdp_linear_single_step(
         \Delta w_{oi} &= f_\text{post}(w_{oi}) \sum_b s_\text{out}^{bo} x^{bi}
             - f_\text{pre}(w_{oi}) \sum_b y^{bo} s_\text{in}^{bi}
 
-    The weights are not changed; the bias has no part.
+    The weights are not changed; the bias takes no part.
 
     Args:
         fc: The layer between input and output.
         in_spike: Its input spikes ``[batch, in_features]``, any real dtype.
-        out_spike: The spikes of the neurons behind it ``[batch, out_features]``.
+        out_spike: The spikes of the neurons after it ``[batch, out_features]``.
         trace_pre: Trace x before the step: what the last step returned, or a number; None is 0.
         trace_post: Trace y before the step, likewise.
         tau_pre: Time constant of x in steps, at least 1.
@@ -76,15 +76,15 @@ def stdp_conv1d_single_step(
     f_pre: Factor = unchanged,
     f_post: Factor = unchanged,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    r"""Change of the weights of a one-dimensional convolution by one time step of STDP.
+    r"""Return the change of the weights of a one-dimensional convolution by one time step of STDP.
 
-    That of :func:`stdp_linear_single_step`, summed over the positions that a weight is moved to. Any stride, padding,
+    It is that of :func:`stdp_linear_single_step`, summed over the positions of a weight, for any stride, padding,
     dilation and number of groups.
 
     Args:
         conv: The layer between input and output.
         in_spike: Its input spikes ``[batch, in_channels, length]``, any real dtype.
-        out_spike: The spikes of the neurons behind it ``[batch, out_channels, length_out]``.
+        out_spike: The spikes of the neurons after it ``[batch, out_channels, length_out]``.
         trace_pre: Trace of the padded input before the step: what the last step returned, or a number; None is 0.
         trace_post: Trace of the output before the step, likewise.
         tau_pre: Time constant of ``trace_pre`` in steps, at least 1.
@@ -124,15 +124,15 @@ def stdp_conv2d_single_step(
     f_pre: Factor = unchanged,
     f_post: Factor = unchanged,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    r"""Change of the weights of a two-dimensional convolution by one time step of STDP.
+    r"""Return the change of the weights of a two-dimensional convolution by one time step of STDP.
 
-    That of :func:`stdp_linear_single_step`, summed over the positions that a weight is moved to. Any stride, padding,
+    It is that of :func:`stdp_linear_single_step`, summed over the positions of a weight, for any stride, padding,
     dilation and number of groups.
 
     Args:
         conv: The layer between input and output.
         in_spike: Its input spikes ``[batch, in_channels, height, width]``, any real dtype.
-        out_spike: The spikes of the neurons behind it ``[batch, out_channels, height_out, width_out]``.
+        out_spike: The spikes of the neurons after it ``[batch, out_channels, height_out, width_out]``.
         trace_pre: Trace of the padded input before the step: what the last step returned, or a number; None is 0.
         trace_post: Trace of the output before the step, likewise.
         tau_pre: Time constant of ``trace_pre`` in steps, at least 1.

@@ -1,4 +1,4 @@
-"""Eligibility that outlives its time step, for a reward that comes late."""
+"""Eligibility that outlasts its time step, for a reward that comes late."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ def mstdpet_linear_single_step(
     f_pre: Factor = unchanged,
     f_post: Factor = unchanged,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    r"""Eligibility of the weights of a linear layer, for a reward that acts through an eligibility trace.
+    r"""Return the eligibility of the weights of a linear layer, for a reward that acts through an eligibility trace.
 
-    That of :func:`mstdp_linear_single_step`; :func:`eligibility_trace` then gathers it with ``tau_trace``, which has
-    no part in this step.
+    It is that of :func:`mstdp_linear_single_step`; :func:`eligibility_trace` then accumulates it with ``tau_trace``,
+    which is not used in this step.
 
     Args:
         fc: The layer between input and output.
         in_spike: Its input spikes ``[in_features]`` or ``[batch, in_features]``, any real dtype.
-        out_spike: The spikes of the neurons behind it ``[out_features]`` or ``[batch, out_features]``.
+        out_spike: The spikes of the neurons after it ``[out_features]`` or ``[batch, out_features]``.
         trace_pre: Trace of the input before the step: what the last step returned, or a number; None is 0.
         trace_post: Trace of the output before the step, likewise.
         tau_pre: Time constant of ``trace_pre`` in steps, positive.
@@ -65,7 +65,7 @@ def mstdpet_linear_single_step(
 
 
 def eligibility_trace(trace: Tensor | None, eligibility: Tensor, tau_trace: float) -> Tensor:
-    r"""One time step of an eligibility trace.
+    r"""Return an eligibility trace after one time step.
 
     .. math:: z[t] = e^{-1/\tau_z}\, z[t-1] + \zeta[t] / \tau_z
 

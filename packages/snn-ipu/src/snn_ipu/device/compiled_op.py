@@ -75,7 +75,7 @@ def checked(version: str, package_hash: str, ops: Path = OPS) -> Path:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         told = {key: manifest[key] for key in ("poplar", "popart_hash", "sources", "sha256")}
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise IpuUnavailable(f"{folder / MANIFEST} is no readable manifest ({error}): {remedy}") from error
+        raise IpuUnavailable(f"{folder / MANIFEST} is not a readable manifest ({error}): {remedy}") from error
     found = {
         "poplar": version,
         "popart_hash": package_hash,

@@ -47,7 +47,7 @@ def placed(graph: Graph, settings: Settings) -> Place:
     paths = {node["path"] for node in graph.description["nodes"]}
     for path in settings.pipeline or {}:
         if path not in paths:
-            raise ValueError(f"pipeline names {path!r}, which is no layer; there are {', '.join(sorted(paths))}")
+            raise ValueError(f"pipeline names {path!r}, which is not a layer; there are {', '.join(sorted(paths))}")
     poptorch = _poptorch(settings.target)
     if poptorch is None:
         if settings.half or settings.ops == "custom":

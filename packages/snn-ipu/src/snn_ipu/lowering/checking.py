@@ -44,7 +44,7 @@ def check(
         The issues, empty if there is none.
 
     Raises:
-        TypeError: If ``net`` is no module or ``example`` no tensor.
+        TypeError: If ``net`` is not a module or ``example`` not a tensor.
         ValueError: If the example has no step or no sample.
 
     Example:

@@ -51,7 +51,7 @@ def lower(
 
     Raises:
         BackendError: If the net cannot be lowered; the message is that of the first issue.
-        TypeError: If ``net`` is no module or ``example`` no tensor.
+        TypeError: If ``net`` is not a module or ``example`` not a tensor.
         ValueError: If ``loss``, ``l1_rate`` or ``encoding`` is unknown or out of range.
 
     Example:
@@ -84,7 +84,7 @@ def described_net(net: nn.Module, example: Tensor) -> tuple[dict[str, Any], dict
 
     Raises:
         Found: If it cannot be lowered.
-        TypeError: If ``net`` is no module or ``example`` no tensor.
+        TypeError: If ``net`` is not a module or ``example`` not a tensor.
         ValueError: If the example has no step or no sample.
 
     Example:
@@ -266,7 +266,7 @@ def export(net: nn.Module, example: Tensor, path: str | Path, **options: Any) ->
 
     Raises:
         BackendError: If the net cannot be lowered.
-        BundleError: If what it gives is no valid program.
+        BundleError: If what it gives is not a valid program.
         ValueError: If an option is unknown or out of range.
         OSError: If the folder cannot be written.
 

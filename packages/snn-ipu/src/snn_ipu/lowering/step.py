@@ -81,7 +81,7 @@ def _called(net: nn.Module, x: Tensor, recorder: Recorder) -> Any:
 
 
 def _follow(module: nn.Module, path: str, recorder: Recorder) -> None:
-    """Tell the recorder which module runs, and refuse one that keeps something and is no plain neuron."""
+    """Tell the recorder which module runs, and refuse one that keeps something and is not a plain neuron."""
 
     def enter(*_: Any) -> None:
         recorder.paths.append(path)

@@ -63,7 +63,7 @@ def described(found: Surrogate, floating: torch.dtype) -> dict[str, Any]:
         ``{"name": "none"}`` for spikes without gradient.
 
     Raises:
-        Found: If its gradient is no derivative times the incoming one, or is not made of known operations.
+        Found: If its gradient is not a derivative times the incoming one, or is not made of known operations.
 
     Example:
         >>> described(surrogate.fast_sigmoid(slope=10), torch.float32)

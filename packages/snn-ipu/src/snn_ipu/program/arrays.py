@@ -79,7 +79,7 @@ def read(path: str | Path) -> dict[str, Tensor]:
         with zipfile.ZipFile(str(path)) as file:
             return {_name(info.filename): _array(file, info, Path(path).stat().st_size) for info in file.infolist()}
     except (zipfile.BadZipFile, EOFError, struct.error, NotImplementedError) as error:
-        raise ArrayError(f"{path} is no readable .npz file: {error}") from error
+        raise ArrayError(f"{path} is not a readable .npz file: {error}") from error
 
 
 def _name(filename: str) -> str:

@@ -67,7 +67,7 @@ def read_bundle(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     try:
         description = json.loads((folder / _PROGRAM).read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise BundleError(f"{folder / _PROGRAM} is no readable JSON ({error}); export the net again") from error
+        raise BundleError(f"{folder / _PROGRAM} is not readable JSON ({error}); export the net again") from error
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         raise BundleError(f"{folder / _PROGRAM} describes no program of snn-ipu; export the net again")
     if description.get("version") != VERSION:

@@ -1,1 +1,1 @@
-"""What is wrong with a graph, and how well it stands for its network."""
+"""Checks of a graph, and of how well it represents its network."""

@@ -1,4 +1,4 @@
-"""Everything that is wrong with a graph, or that would be lost elsewhere."""
+"""A list of the faults of a graph, and of what would be lost in other programs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def check(graph: nir.NIRGraph, profile: str = "nir") -> list[Finding]:
             framework that :func:`~snn_nir.predict` knows, for what its importer does to the graph too.
 
     Returns:
-        What was found, errors first; nothing if all is well.
+        The findings, errors first; empty if all is well.
 
     Raises:
         NIRError: ``NIR217`` for an unknown profile.
@@ -70,7 +70,11 @@ def _warning(code: str, where: str, found: str) -> Finding:
 def _values_of(graph: nir.NIRGraph) -> list[Finding]:
     try:
         return [_error(error) for error in bad_values(graph)]
-    except (NIRError, TypeError, AttributeError):  # no numbers or no field, of which the shapes have told already
+    except (
+        NIRError,
+        TypeError,
+        AttributeError,
+    ):  # a value or field is missing, which the check of shapes has reported already
         return []
 
 

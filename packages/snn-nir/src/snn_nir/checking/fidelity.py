@@ -1,4 +1,4 @@
-"""How closely a graph does what a network does."""
+"""A comparison of a graph with its network."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from snn_nir.importing.conversion import from_nir
 
 @dataclass(frozen=True)
 class Fidelity:
-    """What :func:`fidelity` found; printed, a short report.
+    """The result of :func:`fidelity`; printed, a short report.
 
     Args:
         num_steps: Steps that were run.
@@ -29,7 +29,7 @@ class Fidelity:
         spikes: For each neuron, by its path in the network: spikes of the network, spikes of the graph, and places
             where they differ.
         largest_difference: Largest distance of two outputs or membrane potentials, max abs(dv).
-        losses: What the graph does not say, or says to those alone who read its metadata.
+        losses: Everything that the graph does not say, or only in its metadata.
 
     Example:
         >>> print(Fidelity(num_steps=9, first_difference=4, spikes={"lif": (7, 6, 1)}, largest_difference=1.0))
@@ -46,7 +46,7 @@ class Fidelity:
 
     @property
     def identical(self) -> bool:
-        """Whether every output and every spike is the same."""
+        """True if every output and every spike is the same."""
         return self.first_difference is None
 
     def __str__(self) -> str:
@@ -67,8 +67,8 @@ def fidelity(
 ) -> Fidelity:
     """Run a network and its graph from rest on the same input, and compare every output, spike and membrane.
 
-    Where ``forward`` passes a neuron its state, it goes on from the one it had after the step before, as in the graph.
-    States that ``forward`` returns besides are compared as membranes. What the network keeps stays as it was.
+    If ``forward`` passes a neuron its state, the neuron still continues from its own last state, as in the graph.
+    States that ``forward`` also returns are compared as membranes. The kept states of the network do not change.
 
     Args:
         net: The network.
@@ -155,7 +155,7 @@ def _imported(graph: nir.NIRGraph, metadata: bool) -> Any:
 
 
 def _drawn(net: nn.Module, graph: nir.NIRGraph, inputs: list[str], num_steps: int) -> tuple[Tensor, ...]:
-    """Random input, the same in every call."""
+    """Return random input, the same in every call."""
     generator = torch.Generator().manual_seed(0)
     like = next((p for p in net.parameters() if p.is_floating_point()), None)
     like = next((b for b in net.buffers() if b.is_floating_point()), torch.empty(0)) if like is None else like
@@ -164,7 +164,7 @@ def _drawn(net: nn.Module, graph: nir.NIRGraph, inputs: list[str], num_steps: in
 
 
 def losses(net: nn.Module, graph: nir.NIRGraph) -> tuple[str, ...]:
-    """What is lost to a reader of the graph, found without running it.
+    """List what a reader of the graph loses, without running the graph.
 
     Args:
         net: The network.
@@ -183,7 +183,7 @@ def losses(net: nn.Module, graph: nir.NIRGraph) -> tuple[str, ...]:
         ("'leaky' resets by subtraction in its metadata alone; other readers reset it to zero",)
     """
     return tuple(line for name, node in _nodes(graph, "") for line in _of_node(name, node)) + tuple(
-        f"{path!r}: its surrogate gradient is a function that no file can hold"
+        f"{path!r}: its surrogate gradient is a function, which no file can hold"
         for path, module in net.named_modules()
         if isinstance(module, SpikingNeuron) and not isinstance(module.spike_grad, Surrogate)
     )

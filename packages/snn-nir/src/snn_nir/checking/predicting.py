@@ -1,4 +1,4 @@
-"""What other frameworks make of a graph, without running them."""
+"""Predictions of what other frameworks make of a graph, without running them."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ VERDICTS = ("same", "ties", "differs", "refuses")
 
 
 class Effect(NamedTuple):
-    """What a target does to one node.
+    """The effect of a target on one node.
 
     Attributes:
         node: Path of the node; ``""`` for the graph.
-        verdict: ``"ties"`` where spikes differ only if a membrane equals its threshold exactly, ``"differs"`` or
+        verdict: ``"ties"`` if spikes differ only when a membrane equals its threshold exactly, ``"differs"`` or
             ``"refuses"``.
-        text: What it does.
+        text: The effect, in words.
     """
 
     node: str
@@ -37,12 +37,12 @@ class Effect(NamedTuple):
 
 
 class Prediction(NamedTuple):
-    """What a target makes of a graph.
+    """The result of a graph in a target.
 
     Attributes:
         target: Its name.
         release: The release that the table was made with.
-        effects: What it does to each node, where that is not what NIR means.
+        effects: The effect on each node that it does not run as NIR means.
     """
 
     target: str
@@ -51,7 +51,7 @@ class Prediction(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        """The worst of the effects, one of :data:`VERDICTS`; ``"same"`` if there is none."""
+        """The worst of the effects, one of :data:`VERDICTS`; ``"same"`` if there are none."""
         return max((effect.verdict for effect in self.effects), key=VERDICTS.index, default="same")
 
     def __str__(self) -> str:
@@ -60,15 +60,15 @@ class Prediction(NamedTuple):
 
 
 def predict(graph: nir.NIRGraph, target: str, *, dt: float = 1e-4) -> Prediction:
-    """Predict what the importer of another framework makes of a graph.
+    """Predict how the importer of another framework reads a graph.
 
-    Same means: the spikes of forward Euler with the reset that the graph states. The table behind it was made by
+    ``"same"`` means the spikes of forward Euler with the reset that the graph states. The table behind it was made by
     running the named releases.
 
     Args:
         graph: The graph.
         target: ``"snntorch"``, ``"norse"``, ``"spikingjelly"``, ``"sinabs"`` or ``"rockpool"``.
-        dt: Time step in seconds that the target is told, where it can be told one.
+        dt: Time step in seconds for the target, if it takes one.
 
     Returns:
         The effects on each node.

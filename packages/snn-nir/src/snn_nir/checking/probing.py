@@ -1,4 +1,4 @@
-"""Spikes and membranes of every neuron of a network, and of the graph that was made from it."""
+"""Spikes and membranes of every neuron of a network, and of the graph made from it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SUFFIXES = (".graded", ".spk", ".lif", "")
 
 
 def fire_places(graph: nir.NIRGraph, paths: Mapping[str, SpikingNeuron]) -> dict[str, str]:
-    """The node that gives the spikes of each neuron, for the neurons that the graph has.
+    """Return the node that emits the spikes of each neuron, for the neurons that the graph has.
 
     Args:
         graph: The graph.
@@ -39,12 +39,12 @@ def fire_places(graph: nir.NIRGraph, paths: Mapping[str, SpikingNeuron]) -> dict
 
 
 def probe(path: str) -> str:
-    """Name of the Output that shows the spikes of a neuron."""
+    """Return the name of the Output that shows the spikes of a neuron."""
     return f"zzz probe {path}"
 
 
 def probed(graph: nir.NIRGraph, places: Mapping[str, str]) -> nir.NIRGraph:
-    """A graph with an Output more for the spikes of every neuron."""
+    """Return a graph with an additional Output for the spikes of every neuron."""
     nodes, edges = dict(graph.nodes), list(graph.edges)
     for path, place in places.items():
         nodes[probe(path)] = nir.Output(dict(graph.nodes[place].output_type))
@@ -53,7 +53,7 @@ def probed(graph: nir.NIRGraph, places: Mapping[str, str]) -> nir.NIRGraph:
 
 
 def plain(graph: nir.NIRGraph) -> nir.NIRGraph:
-    """A graph without our metadata."""
+    """Return a graph without our metadata."""
     nodes = {}
     for name, node in graph.nodes.items():
         nodes[name] = plain(node) if isinstance(node, nir.NIRGraph) else copy.copy(node)
@@ -64,10 +64,10 @@ def plain(graph: nir.NIRGraph) -> nir.NIRGraph:
 
 @contextmanager
 def observed(neurons: Mapping[str, SpikingNeuron]) -> Iterator[dict[str, tuple[Tensor, Tensor]]]:
-    """Neurons that start from rest and go on from their own last state, whatever state they are passed.
+    """Let neurons start from rest and continue from their own last state, whatever state they get.
 
     Args:
-        neurons: By path. What they keep is put back afterwards.
+        neurons: The neurons by path. Their kept states are restored afterwards.
 
     Yields:
         Spikes and membrane of the last step, by path.
@@ -103,19 +103,19 @@ def observed(neurons: Mapping[str, SpikingNeuron]) -> Iterator[dict[str, tuple[T
 
 
 def membrane_of(path: str, neuron: Any, mem: Tensor, imported: GraphModule) -> tuple[Tensor, Tensor] | None:
-    r"""A membrane of the network as the graph should have it, and as it has it.
+    r"""Return a membrane of the network as the graph should have it, and as it has it.
 
     NIR's node that resets has done so by the end of the step; a neuron that resets in the step after a spike has not.
     So the node has :math:`v = U\,(1 - \Theta(U - \vartheta))`. Any other node has the neuron's own membrane.
 
     Args:
-        path: Where the neuron is in the network.
+        path: Path of the neuron in the network.
         neuron: The neuron.
         mem: Its membrane.
         imported: The module of the graph.
 
     Returns:
-        Both, or None where the graph's nodes have no such membrane.
+        Both, or None if the graph's nodes have no such membrane.
     """
     name = path or type(neuron).__name__.lower()
     twin: Any = next((imported[n] for n in (name, f"{name}.lif", f"{name}.mem") if _has(imported, n)), None)

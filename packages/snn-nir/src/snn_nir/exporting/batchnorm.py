@@ -14,7 +14,7 @@ from snn_nir.graphs.values import array_of
 
 
 def fold_batch_norm(layer: Any, name: str, drawing: Drawing, where: str) -> None:
-    r"""Fold it into the weights and bias of the node before.
+    r"""Fold a normalization into the weights and bias of the node before it.
 
     .. math:: y = a\,x + b, \qquad a = \gamma/\sqrt{\sigma^2 + \epsilon}, \qquad b = \beta - a\,\mu
 
@@ -42,7 +42,7 @@ def fold_batch_norm(layer: Any, name: str, drawing: Drawing, where: str) -> None
 
 
 def draw_batch_norm(layer: Any, signal: Signal, where: str) -> Any:
-    """The same as a node: ``Scale``, or with a shift a matrix or a kernel of size 1 with only a diagonal.
+    """Return the same as a node: ``Scale``, or with a shift a matrix or a kernel of size 1 with only a diagonal.
 
     Args:
         layer: ``nn.BatchNorm1d`` or ``nn.BatchNorm2d``, in evaluation mode.

@@ -1,4 +1,4 @@
-"""Calls of a time step, as they were recorded."""
+"""Recorded calls of a time step."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from torch.utils._pytree import tree_leaves
 
 @dataclass(eq=False)
 class Call:
-    """A call of a module or function; also an input of the net, one of several values, and the end, which returns.
+    """A call of a module or function; also an input of the net, one of several values, or the end, which returns.
 
     Args:
         kind: The path of the module in the net, empty for the net itself; or the name of the function.
         name: The same, made unique.
-        args: What it was given, with calls in place of what these gave.
+        args: The arguments, in which results of other calls are replaced by these calls.
         kwargs: The same, by name.
-        value: What it gave; of what depends on the input of the step, shapes and dtypes alone.
-        version: How often that had been changed by then.
+        value: The result; if it depends on the input of the step, only shapes and dtypes matter.
+        version: How often the result had been changed by then.
         module: The module; None for a function.
-        of_step: Whether it depends on the input of the step, or on a state.
-        users: The calls that were given its value.
+        of_step: True if it depends on the input of the step, or on a state.
+        users: The calls that use its value.
     """
 
     kind: str
@@ -36,11 +36,11 @@ class Call:
     users: list[Call] = field(default_factory=list)
 
     def leaves(self) -> list[Any]:
-        """Everything that it was given, of tuples and the like what they hold."""
+        """Return all arguments, including those inside tuples and the like."""
         return tree_leaves((self.args, self.kwargs))
 
     def inputs(self) -> list[Call]:
-        """The calls whose values it was given."""
+        """Return the calls whose values it uses."""
         return list(dict.fromkeys(leaf for leaf in self.leaves() if isinstance(leaf, Call)))
 
     def calls(self, function: str) -> bool:
@@ -49,12 +49,12 @@ class Call:
 
     @property
     def is_item(self) -> bool:
-        """Whether it takes one of several values."""
+        """True if it takes one of several values."""
         return self.calls("getitem")
 
     @property
     def is_stack(self) -> bool:
-        """Whether it puts the values of all steps on a new first axis."""
+        """True if it stacks the values of all steps on a new first axis."""
         return self.calls("stack") and not (self.args[1:] or self.kwargs.get("dim"))
 
 
@@ -63,8 +63,8 @@ class Recording(NamedTuple):
 
     Args:
         inputs: Those that stand for the inputs; None for a state that is at rest.
-        calls: The others, in order, but for the last.
-        output: The last, which returns.
+        calls: The others, in order, except the last.
+        output: The last call, which returns.
     """
 
     inputs: list[Call | None]

@@ -1,4 +1,4 @@
-"""From decay per step to NIR's time constants."""
+"""The conversion of decays per step to NIR's time constants."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NEIGHBORS = 4  # floating-point numbers on each side of a time constant
 
 
 def broadcast(value: Constant, shape: tuple[int, ...], where: str) -> np.ndarray:
-    """A constant of a neuron, one value for every neuron, as float64.
+    """Return a constant of a neuron with one value for every neuron, as float64.
 
     Raises:
         NIRError: ``NIR402`` if it is neither one value nor fits the shape.
@@ -39,16 +39,16 @@ def broadcast(value: Constant, shape: tuple[int, ...], where: str) -> np.ndarray
 
 
 class Leak:
-    r"""An exponential :math:`v' = d\,v + g\,x` as NIR writes it.
+    r"""An exponential :math:`v' = d\,v + g\,x` in the form of NIR.
 
     NIR's :math:`\tau \dot v = -v + r\,x` is :math:`v' = d\,v + (1 - d)\,r\,x` in either method, with
     :math:`d = 1 - \Delta t / \tau` (``"euler"``) or :math:`d = e^{-\Delta t / \tau}` (``"exact"``), so that
-    :math:`r = g / (1 - d)`. Where nothing decays, :math:`\dot v = r\,x` with :math:`r = g / \Delta t`.
+    :math:`r = g / (1 - d)`. If nothing decays, :math:`\dot v = r\,x` with :math:`r = g / \Delta t`.
 
     Args:
         decay: d, one per neuron, float64.
         settings: Step and method.
-        dtype: Of the fields.
+        dtype: Dtype of the fields.
         where: The neuron, for the error.
         gain: g, one per neuron.
 
@@ -90,7 +90,7 @@ class Leak:
         return self.field(np.where(decay == 1, dt * 2.0**bits, tau))
 
     def _paired(self, tau: np.ndarray, gain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Neighbors of tau and r with a product (1 - d) r that rounds to the gain itself.
+        """Return neighbors of tau and r with a product (1 - d) r that rounds to the gain itself.
 
         A spike of 1 then moves the membrane by exactly 1, and not above a threshold of 1.
         """
@@ -106,7 +106,7 @@ class Leak:
         return chosen, r
 
     def _resistance(self, gain: np.ndarray, tau: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """r, and whether (1 - d) r is the gain, with a division by tau or a product with its reciprocal."""
+        """Return r, and True if (1 - d) r is the gain, with a division by tau or a product with its reciprocal."""
         dt = self._type(self._settings.dt)
         rises = [dt / tau, dt * (1 / tau)]
         if self._settings.method == "exact":
@@ -115,7 +115,7 @@ class Leak:
         return r, np.logical_and.reduce([rise * r == self.field(gain) for rise in rises])
 
     def _divided(self, gain: np.ndarray, rise: Any) -> tuple[np.ndarray, np.ndarray]:
-        """The quotient r, or a neighbor of it, and whether its product with the divisor is the gain again."""
+        """Return the quotient r, or a neighbor of it, and True if its product with the divisor is the gain again."""
         wanted = self.field(gain)
         r = self.field(wanted / rise)
         for end in (np.inf, -np.inf):
@@ -124,22 +124,22 @@ class Leak:
         return r, rise * r == wanted
 
     def field(self, values: Any) -> np.ndarray:
-        """Values as a field of the neuron."""
+        """Return values as a field of the neuron."""
         return np.array(values, dtype=self._type)
 
     @property
     def zero(self) -> np.ndarray:
-        """Zeros, for a potential at which a membrane rests, or to which it is reset."""
+        """Return zeros, for a potential at which a membrane rests, or to which it is reset."""
         return np.zeros(self.decay.shape, self._type)
 
     def integrator(self, **extra: Any) -> Any:
-        """The membrane alone: ``LI``, or ``I`` where nothing decays."""
+        """Return the membrane alone: ``LI``, or ``I`` if nothing decays."""
         if self.never:
             return nir.I(r=self._r_without_leak, **extra)
         return nir.LI(tau=self.tau, r=self.r, v_leak=self.zero, **extra)
 
     def firing(self, threshold: np.ndarray, **extra: Any) -> Any:
-        """Membrane, threshold, and reset to zero: ``LIF``, or ``IF`` where nothing decays."""
+        """Return membrane, threshold, and reset to zero: ``LIF``, or ``IF`` if nothing decays."""
         fields: dict[str, Any] = {"v_threshold": self.field(threshold), "v_reset": self.zero, **extra}
         if self.never:
             return nir.IF(r=self._r_without_leak, **fields)

@@ -18,12 +18,12 @@ from snn_nir.graphs.values import array_of
 
 
 class Signal(NamedTuple):
-    """A value of one time step: the sum of what some nodes give.
+    """A value of one time step: the sum of the outputs of some nodes.
 
     Args:
-        sources: Names of the nodes; a name that comes twice counts twice.
-        shape: Without the batch axis.
-        dtype: Of the value in the network.
+        sources: Names of the nodes; a name that appears twice counts twice.
+        shape: Shape without the batch axis.
+        dtype: Dtype of the value in the network.
     """
 
     sources: tuple[str, ...]
@@ -31,12 +31,12 @@ class Signal(NamedTuple):
     dtype: torch.dtype
 
     def plus(self, other: Signal) -> Signal:
-        """Return the sum of two signals, of the shape and dtype of this one."""
+        """Return the sum of two signals, with the shape and dtype of this one."""
         return self._replace(sources=self.sources + other.sources)
 
 
 def stored(value: Tensor, dtype: torch.dtype | None = None) -> np.ndarray:
-    """A tensor as a field of a node: float64 if it, or ``dtype``, is that, else float32.
+    """Return a tensor as a field of a node: float64 if it, or ``dtype``, is float64, else float32.
 
     Example:
         >>> stored(torch.ones(2, dtype=torch.bfloat16)).dtype
@@ -50,13 +50,13 @@ class Drawing:
     """The nodes and edges so far.
 
     Args:
-        settings: What the caller chose.
+        settings: The caller's choices.
 
     Attributes:
         nodes: By name.
         edges: Pairs of names.
-        notes: What to warn of once the graph is complete: code, place, what.
-        places: Where nodes belong in nested graphs; none if there are no such graphs.
+        notes: Warnings for the complete graph: code, place, text.
+        places: Places of nodes in nested graphs; empty if there are none.
 
     Example:
         >>> drawing = Drawing(Settings())
@@ -77,7 +77,7 @@ class Drawing:
         self._places: dict[tuple[int, str], str] = {}
 
     def name(self, wanted: str) -> str:
-        """A name that no node has yet, nor would have where dots or blanks are not allowed."""
+        """Return a name that no node has yet, nor would have if dots or blanks are not allowed."""
         wanted = wanted.replace("/", "_")
         name, count = wanted, 1
         while _plain(name) in self._taken:
@@ -87,12 +87,12 @@ class Drawing:
         return name
 
     def add(self, wanted: str, node: Any, *inputs: Signal) -> str:
-        """Put a node, and its incoming edges.
+        """Add a node, and its incoming edges.
 
         Args:
-            wanted: Its name, made unique.
+            wanted: Its desired name, which is made unique.
             node: The NIR node.
-            *inputs: What it takes; several are summed.
+            *inputs: Its inputs; several are summed.
 
         Returns:
             The name it got.
@@ -104,7 +104,7 @@ class Drawing:
         return name
 
     def connect(self, signal: Signal, name: str) -> None:
-        """Add a signal to the sum that a node takes."""
+        """Add a signal to the sum that a node reads."""
         for source, count in Counter(signal.sources).items():
             if count > 1:  # the same edge twice would count twice, but nir refuses it
                 times = np.full(signal.shape, count, stored(torch.zeros(()), signal.dtype).dtype)
@@ -112,11 +112,11 @@ class Drawing:
             self.edges.append((source, name))
 
     def share(self, name: str, **parameters: Any) -> None:
-        """Note which fields of a node are parameters that a node before it has in the same field.
+        """Note the fields of a node that are parameters which an earlier node has in the same field.
 
         Args:
             name: The node.
-            **parameters: The tensors by field; what is no parameter is ignored.
+            **parameters: The tensors by field; tensors that are not parameters are ignored.
         """
         shared = {}
         for field, value in parameters.items():
@@ -129,7 +129,7 @@ class Drawing:
             self.nodes[name].metadata = node_metadata(**entries)
 
     def is_shared(self, name: str) -> bool:
-        """Whether a node has a parameter of a node before it."""
+        """Return True if a node shares a parameter with an earlier node."""
         return "shared_with" in read_metadata(self.nodes[name])
 
     def unshare(self, name: str) -> None:
@@ -140,13 +140,13 @@ class Drawing:
         """Refuse what NIR cannot express, or leave it out with a note.
 
         Args:
-            code: Of the refusal.
+            code: Code of the refusal.
             where: The module.
-            what: What it is, and why NIR cannot express it.
+            what: The option or module, and why NIR cannot express it.
             remedy: What to do; that of the code if None.
 
         Returns:
-            What to keep in the metadata, if anything.
+            An entry to keep in the metadata, if any.
 
         Raises:
             NIRError: With ``on_unsupported="error"``.
@@ -157,7 +157,7 @@ class Drawing:
         return what if self.settings.on_unsupported == "metadata" else None
 
     def prune(self) -> None:
-        """Take out what reaches no Output."""
+        """Remove nodes from which no Output can be reached."""
         nested = {name for name, place in self.places.items() if place.graphs}
         kept = {name for name, node in self.nodes.items() if isinstance(node, nir.Output | nir.Input)} - nested
         waiting = [name for name in kept if isinstance(self.nodes[name], nir.Output)]

@@ -1,4 +1,4 @@
-"""A network as a NIR graph."""
+"""The export of a network as a NIR graph."""
 
 from __future__ import annotations
 
@@ -28,35 +28,35 @@ def to_nir(
     on_unsupported: str = "error",
     reset: str = "decomposed",
 ) -> nir.NIRGraph:
-    r"""A network as a graph of the Neuromorphic Intermediate Representation.
+    r"""Return a network as a graph of the Neuromorphic Intermediate Representation.
 
-    The graph computes what the network computes in evaluation mode, one time step after the other, from rest. A decay
+    The graph computes what the network computes in evaluation mode, one time step after another, from rest. A decay
     per step becomes a time constant, :math:`\tau = \Delta t / (1 - \beta)` (``"euler"``) or
     :math:`-\Delta t / \ln\beta` (``"exact"``), with :math:`r = 1 / (1 - \beta)` so that input is not scaled. The
     metadata keeps what NIR has no field for; a graph is complete without it, but for ``reset="compact"``.
 
-    States that ``forward`` takes and returns are those of the nodes and no inputs or outputs of the graph. A loop over
-    time in ``forward`` is one step of it: each neuron is passed the states that it returned in the step before, and the
-    values of all steps are stacked. A module made by :func:`~snn_nir.from_nir` becomes its graph again; where that was
-    called with ``simplify=False``, node by node and with its nested graphs.
+    States that ``forward`` takes and returns belong to the nodes and are not inputs or outputs of the graph. A loop
+    over time in ``forward`` becomes one step of it: each neuron must get the states that it returned in the previous
+    step, and the values of all steps must be stacked. A module made by :func:`~snn_nir.from_nir` becomes its graph
+    again; if it was made with ``simplify=False``, node by node and with its nested graphs.
 
     Args:
         net: A module called with one time step. Its neurons keep their state, or are passed it.
-        sample: Input of one step, ``[batch, ...]``; a tuple for several inputs; ``[T, batch, ...]`` where ``forward``
-            takes one step after the other of it. Only shapes and dtypes matter.
+        sample: Input of one step, ``[batch, ...]``; a tuple for several inputs; ``[T, batch, ...]`` if ``forward``
+            takes its steps one after another. Only shapes and dtypes matter.
         dt: Time step in seconds.
-        method: ``"euler"`` as most simulators take time constants, or ``"exact"``.
+        method: ``"euler"`` as most simulators interpret time constants, or ``"exact"``.
         on_unsupported: For an option that NIR cannot express: ``"error"``; ``"drop"`` it, with a warning; or drop it
             and note it in the ``"metadata"``. A module that NIR cannot express is left out only if it keeps the shape.
         reset: Reset by subtraction ``"decomposed"`` into nodes that do it in every simulator, or ``"compact"``: one
-            node, which resets to zero for whoever does not read the metadata.
+            node, which resets to zero for readers that ignore the metadata.
 
     Returns:
         The graph, with every shape inferred. Node names are the paths of the modules.
 
     Raises:
         NIRError: ``NIR401`` to ``NIR411``, with the module or call and the reason, if anything cannot be expressed.
-        TypeError: If ``net`` is no module or ``sample`` no tensor.
+        TypeError: If ``net`` is not a module or ``sample`` not a tensor.
 
     Example:
         >>> import torch
@@ -74,7 +74,7 @@ def to_nir(
 
 
 def draw(net: nn.Module, sample: Any, settings: Settings, extra: tuple[Any, ...] = ()) -> nir.NIRGraph:
-    """The graph of a network under given settings, called with ``extra`` arguments; see :func:`to_nir`."""
+    """Return the graph of a network for given settings, called with ``extra`` arguments; see :func:`to_nir`."""
     samples = _checked(net, sample)
     drawing = Drawing(settings)
     if isinstance(net, GraphModule):

@@ -1,4 +1,4 @@
-"""What is drawn behind every neuron: graded spikes, the recurrent connection, states that leave no node."""
+"""The parts drawn after every neuron: graded spikes, the recurrent connection, states that leave no node."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 class Inside(NamedTuple):
-    """A state that leaves no NIR node, and why."""
+    """A state that leaves no NIR node, and the reason."""
 
     where: str
     why: str
 
 
 def finished(drawing: NeuronDrawing, ports: Any) -> dict[str, Any]:
-    """What a drawing returned, with graded spikes and recurrence drawn behind it, and with every state.
+    """Return the result of a drawing, with graded spikes and recurrence drawn after it, and with every state.
 
     Args:
         drawing: The neuron.
@@ -36,7 +36,7 @@ def finished(drawing: NeuronDrawing, ports: Any) -> dict[str, Any]:
         The same; ``Inside`` for a state that has no signal.
 
     Raises:
-        TypeError: If that is not what a drawing returns.
+        TypeError: If it is not a valid result of a drawing.
         NIRError: ``NIR401`` for a recurrent connection of another kind, ``NIR402`` for a shape that it cannot connect.
     """
     signals = isinstance(ports, Mapping) and all(isinstance(signal, Signal) for signal in ports.values())
@@ -56,7 +56,7 @@ def finished(drawing: NeuronDrawing, ports: Any) -> dict[str, Any]:
 
 
 def _feed_back(neuron: NeuronDrawing, spk: Signal) -> None:
-    """Draw ``w_rec`` from the spikes back to what drives the neuron; the edge that closes the cycle takes one step."""
+    """Draw ``w_rec`` from the spikes back to the neuron's input; the edge that closes the cycle takes one step."""
     layer: Any = neuron.neuron.recurrent
     if neuron.neuron.max_delay is not None:
         late = draw_delay(neuron.neuron, spk, neuron.name, neuron.settings.dt)

@@ -1,4 +1,4 @@
-"""Functions and tensor methods of a ``forward`` to NIR."""
+"""The export of functions and tensor methods of a ``forward``."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ def draw_function(node: Call, arguments: list[Any], named: list[Any], drawing: D
     Args:
         node: The call.
         arguments: Its positional arguments, with signals for tensors of the graph.
-        named: Those by keyword, likewise.
+        named: Its keyword arguments, likewise.
         drawing: The graph.
 
     Returns:
-        A signal; or the value itself, where no signal goes in.
+        A signal; or the value itself, if it depends on no signal.
 
     Raises:
         NIRError: ``NIR403`` if NIR cannot express it.
@@ -69,7 +69,10 @@ def _refused(node: Call, why: str, remedy: str | None = None) -> Exception:
 
 def _same(node: Call, arguments: list[Any], value: Tensor, drawing: Drawing) -> Signal:
     signal: Signal = arguments[0]
-    widened = value.dtype == torch.float32 and signal.dtype in (torch.float16, torch.bfloat16)  # as all is written
+    widened = value.dtype == torch.float32 and signal.dtype in (
+        torch.float16,
+        torch.bfloat16,
+    )  # as everything is written in float32
     if value.dtype != signal.dtype and not widened:
         raise _refused(node, f"it turns {signal.dtype} into {value.dtype}", "use one dtype throughout")
     return signal._replace(dtype=value.dtype)
@@ -122,7 +125,9 @@ def _divide(node: Call, arguments: list[Any], value: Tensor, drawing: Drawing) -
     if not isinstance(signal, Signal) or isinstance(divisor, Signal) or node.kwargs:
         raise _refused(node, "it divides by a value of the network")
     if not bool((torch.frexp(torch.as_tensor(divisor).double()).mantissa.abs() == 0.5).all()):
-        raise _refused(node, "it divides by what is no power of two", "multiply by the reciprocal, which may round")
+        raise _refused(
+            node, "it divides by a number that is not a power of two", "multiply by the reciprocal, which may round"
+        )
     return _scaled(node, signal, 1 / torch.as_tensor(divisor), drawing)
 
 
@@ -137,7 +142,7 @@ def _scaled(node: Call, signal: Signal, factor: Tensor, drawing: Drawing) -> Sig
 
 
 def _flatten(node: Call, arguments: list[Any], value: Tensor, drawing: Drawing) -> Signal:
-    """A reshape that joins neighboring axes."""
+    """Draw a reshape that joins neighboring axes."""
     signal: Signal = arguments[0]
     before, after = signal.shape, tuple(value.shape[1:])
     if tuple(value.shape[:1]) == () or math.prod(before) != math.prod(after):

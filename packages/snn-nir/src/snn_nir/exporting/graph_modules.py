@@ -1,4 +1,4 @@
-"""A module that was made of a graph, back to a graph, with its primitives and nested graphs."""
+"""The export of a module that was made from a graph, with its primitives and nested graphs."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from snn_nir.graphs.flattening import GraphPlace
 from snn_nir.graphs.metadata import node_metadata, surrogate_entries
 from snn_nir.running.graph_module import GraphModule
 
-_STAND_IN = "\0"  # for what a node takes, while it is drawn
+_STAND_IN = "\0"  # for the input of a node, while it is drawn
 
 
 def draw_graph_module(net: GraphModule, drawing: Drawing) -> torch.dtype:
-    """Draw an imported graph, cycles included, with what its parameters have become.
+    """Draw an imported graph, including cycles, with the current values of its parameters.
 
     Args:
         net: The module.
-        drawing: The graph, empty; ``drawing.places`` tells where nodes of nested graphs were.
+        drawing: The graph, empty; ``drawing.places`` receives the places of nodes in nested graphs.
 
     Returns:
         The dtype of its parameters.
 
     Raises:
-        NIRError: If a module that was put into it cannot be drawn.
+        NIRError: If a module that was added to it cannot be drawn.
 
     Example:
         >>> import snn_nir
@@ -66,7 +66,7 @@ def draw_graph_module(net: GraphModule, drawing: Drawing) -> torch.dtype:
 
 
 def _note_places(net: GraphModule, name: str, drawing: Drawing) -> None:
-    """Note where the nodes that were drawn last belong: the node itself, those that it became, those before it."""
+    """Note the places of the nodes drawn last: the node itself, those that it became, those before it."""
     if not net._places:
         return
     place = net._places[name]
@@ -84,7 +84,7 @@ def _total(parts: list[Any], shape: tuple[int, ...], dtype: torch.dtype) -> Sign
 
 
 def _drawn_with_entries(net: GraphModule, name: str, total: Signal, drawing: Drawing) -> tuple[Any, list[str]]:
-    """A node drawn, and which of the nodes that it became take its input."""
+    """Draw a node, and return it with those of the resulting nodes that take its input."""
     if name not in net._attributes and name not in net.output_names and not net._places:
         return total, []  # an Input or Output of a nested graph
     value = _drawn(net, name, total._replace(sources=(_STAND_IN,)), drawing)
@@ -171,7 +171,7 @@ _ATTRIBUTES = {"v_threshold": "threshold", "tau_mem": "tau"}
 
 
 def draw_primitive(module: Any, name: str, drawing: Drawing) -> Any:
-    """The node of a module that runs a primitive; None for any other module.
+    """Return the node of a module that runs a primitive; None for any other module.
 
     A module made for another step keeps its decay per step: its time constants are scaled.
 

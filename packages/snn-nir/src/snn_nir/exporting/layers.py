@@ -1,4 +1,4 @@
-"""torch's layers to NIR."""
+"""The export of torch's layers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from snn_nir.exporting.drawing import Signal, stored
 
 
 def draw_linear(layer: Any, signal: Signal, where: str) -> Any:
-    """``Linear`` or ``Affine``.
+    """Return ``Linear`` or ``Affine``.
 
     Args:
         layer: ``nn.Linear``.
@@ -26,7 +26,7 @@ def draw_linear(layer: Any, signal: Signal, where: str) -> Any:
         The node, without edges.
 
     Raises:
-        NIRError: ``NIR401`` for input of more than one axis.
+        NIRError: ``NIR401`` for input with more than one axis.
 
     Example:
         >>> import torch
@@ -43,7 +43,7 @@ def draw_linear(layer: Any, signal: Signal, where: str) -> Any:
 
 
 def draw_conv(layer: Any, signal: Signal, where: str) -> Any:
-    """``Conv1d`` or ``Conv2d``; a missing bias is one of zeros.
+    """Return ``Conv1d`` or ``Conv2d``; a missing bias becomes zeros.
 
     Args:
         layer: ``nn.Conv1d`` or ``nn.Conv2d``.
@@ -77,7 +77,7 @@ def draw_conv(layer: Any, signal: Signal, where: str) -> Any:
 
 
 def draw_avg_pool(layer: Any, signal: Signal, where: str) -> Any:
-    """``AvgPool2d``, or ``SumPool2d`` where the divisor is 1.
+    """Return ``AvgPool2d``, or ``SumPool2d`` if the divisor is 1.
 
     Args:
         layer: ``nn.AvgPool2d`` or ``nn.AdaptiveAvgPool2d``.
@@ -88,7 +88,7 @@ def draw_avg_pool(layer: Any, signal: Signal, where: str) -> Any:
         The node, without edges.
 
     Raises:
-        NIRError: ``NIR401`` for what NIR's pooling leaves open or cannot do.
+        NIRError: ``NIR401`` for cases that NIR's pooling leaves open or cannot express.
 
     Example:
         >>> import torch
@@ -129,7 +129,7 @@ def _pair(value: Any) -> Any:
 
 
 def draw_graded(layer: GradedSpikes, signal: Signal, where: str) -> Any:
-    """``Scale`` by the weight of every neuron.
+    """Return a ``Scale`` by the weight of every neuron.
 
     Args:
         layer: The layer.
@@ -148,7 +148,7 @@ def draw_graded(layer: GradedSpikes, signal: Signal, where: str) -> Any:
 
 
 def draw_delay(layer: Any, signal: Signal, where: str, dt: float) -> Any:
-    """``Delay`` of every neuron.
+    """Return a ``Delay`` of every neuron.
 
     Args:
         layer: ``AxonalDelay``, or a neuron whose recurrence is delayed, with whole numbers of steps.
@@ -160,7 +160,7 @@ def draw_delay(layer: Any, signal: Signal, where: str, dt: float) -> Any:
         The node, without edges.
 
     Raises:
-        NIRError: ``NIR402`` if a delay is no whole number of steps, or is spread over several.
+        NIRError: ``NIR402`` if a delay is not a whole number of steps, or is spread over several.
 
     Example:
         >>> import torch
@@ -180,7 +180,7 @@ def draw_delay(layer: Any, signal: Signal, where: str, dt: float) -> Any:
 
 
 def draw_flatten(layer: nn.Flatten, signal: Signal, where: str) -> Any:
-    """``Flatten``, or None where there is nothing to flatten.
+    """Return ``Flatten``, or None if there is nothing to flatten.
 
     Args:
         layer: The layer.
@@ -204,7 +204,7 @@ def draw_flatten(layer: nn.Flatten, signal: Signal, where: str) -> Any:
 
 
 def flattening(signal: Signal, start: int, end: int, where: str) -> Any:
-    """``Flatten`` of some axes, counted with the batch axis; None where it changes nothing.
+    """Return ``Flatten`` of some axes, counted with the batch axis; None if it changes nothing.
 
     Raises:
         NIRError: ``NIR401`` if the batch axis is among them.

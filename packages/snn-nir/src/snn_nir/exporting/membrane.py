@@ -1,4 +1,4 @@
-"""Leaky membranes to NIR: one node where they reset to zero, several where NIR has no word for their reset."""
+"""The export of leaky membranes: one node if they reset to zero, several if NIR has no node for their reset."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
 def draw_membrane(
     neuron: NeuronDrawing, decay: Constant, gain: Constant, current: Constant | None, constants: Mapping[str, Any]
 ) -> dict[str, Any]:
-    r"""Draw :math:`U' = d\,U + g\,x`, its threshold and its reset, behind a synaptic current if it has one.
+    r"""Draw :math:`U' = d\,U + g\,x`, its threshold and its reset, after a synaptic current if it has one.
 
     - zero: ``LIF`` or ``CubaLIF``;
     - none: ``LI`` or ``CubaLI`` -> ``Threshold``;
     - subtract: ``LI`` -> ``Threshold`` -> ``Scale`` -> ``LI``; the edge that closes the cycle takes one step.
 
-    Reset in the step after a spike, the membrane loses :math:`\vartheta` after it has decayed, so that the scale is
-    :math:`-\vartheta/g`; reset at once, it loses it before, :math:`-d\,\vartheta/g`. The current is a node of its own
-    where the reset must not reach it.
+    If the reset comes in the step after a spike, the membrane loses :math:`\vartheta` after it has decayed, so that the
+    scale is :math:`-\vartheta/g`; with a reset at once, it loses it before, :math:`-d\,\vartheta/g`. The current is a
+    node of its own if the reset must not reach it.
 
     Args:
         neuron: The neuron.
         decay: d.
         gain: g.
         current: The decay of its current.
-        constants: What the metadata keeps in place of the decays.
+        constants: Constants that the metadata keeps instead of the decays.
 
     Returns:
         Spikes and states.
@@ -77,7 +77,7 @@ def _currents(leak: Leak, syn: Leak) -> dict[str, Any]:
 
 
 def _subtracted(neuron: NeuronDrawing, mem: Signal, fired: Signal, leak: Leak, gain: Any) -> Signal:
-    """Draw the reset; gives the membrane as the network's step leaves it."""
+    """Draw the reset, and return the membrane as the network's step leaves it."""
     delayed = neuron.neuron.reset_delay
     amount = neuron.threshold if delayed else leak.decay * neuron.threshold
     neuron.connect(neuron.scale("reset", -amount / gain, fired), mem)

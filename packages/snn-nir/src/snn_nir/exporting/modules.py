@@ -1,4 +1,4 @@
-"""Which module is drawn by what."""
+"""The choice of the drawing for each module."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def draw_module(
 
 
 def _is_foldable(name: str, drawing: Drawing) -> bool:
-    """Whether a node has weights of its own, and no edge from it yet."""
+    """Return True if a node has weights of its own, and no outgoing edge yet."""
     weighted = hasattr(drawing.nodes[name], "weight") and not any(start == name for start, _ in drawing.edges)
     return weighted and not drawing.is_shared(name)
 
@@ -116,7 +116,7 @@ def _is_foldable(name: str, drawing: Drawing) -> bool:
 def _left_out(module: nn.Module, name: str, signal: Signal, value: Any, drawing: Drawing) -> Signal:
     place, kind = where(module, name), _kind(module)
     why = _REASONS.get(kind, "it keeps a state that NIR does not know" if isinstance(module, Temporal) else "")
-    what = f"{kind.__name__}: {why}" if why else f"{kind.__name__} is none of {_names(_LAYERS)}"
+    what = f"{kind.__name__}: {why}" if why else f"{kind.__name__} is not one of {_names(_LAYERS)}"
     if not isinstance(value, Tensor) or tuple(value.shape[1:]) != signal.shape:
         raise refusal("NIR401", place, what, "replace it by a layer that NIR has")
     drawing.leave_out("NIR401", place, what)

@@ -1,4 +1,4 @@
-"""A neuron while it is drawn: nodes that bear its name, and what all neurons share on their way to NIR."""
+"""A neuron while it is drawn: nodes with its name, and the parts that all neurons share on their way to NIR."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ _LEARNABLE = ("alpha", "beta", "threshold", "graded_spikes_factor", "recurrent.V
 
 
 class NeuronDrawing:
-    """A neuron while ``to_nir`` draws it; what the function of :func:`~snn_nir.register` puts its nodes with.
+    """A neuron while ``to_nir`` draws it, by which a function passed to :func:`~snn_nir.register` adds its nodes.
 
-    A method that puts a node returns the signal that the node sends. A node takes the sum of the signals that it is
-    given, and ``a.plus(b)`` is the sum of two. An edge that closes a cycle takes one time step. Node names are the path
-    of the neuron and the name of the part, ``fc1.lif.mem``.
+    A method that adds a node returns the signal that the node sends. A node takes the sum of its input signals, and
+    ``a.plus(b)`` is the sum of two. An edge that closes a cycle takes one time step. Node names are the path of the
+    neuron and the name of the part, ``fc1.lif.mem``.
 
     Attributes:
-        input: What drives the neuron.
-        shape: Of its states, without the batch axis.
-        dtype: Of its states.
-        threshold: Its threshold, one value per neuron, as all constants in float64.
+        input: The input of the neuron.
+        shape: Shape of its states, without the batch axis.
+        dtype: Dtype of its states.
+        threshold: Its threshold, one value per neuron, in float64 like all constants.
         dt: The time step of the graph in seconds.
-        wanted: What the network uses: ``"spk"`` and names of states.
+        wanted: The outputs that the network uses: ``"spk"`` and names of states.
 
     Example:
-        A threshold that rises with every spike, as a second membrane which the spikes lower:
+        A threshold that rises with every spike, as a second membrane, which the spikes lower:
 
         >>> import snn_core as snn
         >>> import snn_nir
@@ -82,11 +82,11 @@ class NeuronDrawing:
         self.is_recurrent: bool = isinstance(neuron, Recurrent)
         self.neuron = neuron
         self.name = name
-        self.entries: Counter[str] = Counter()  # how often nodes take the input
+        self.entries: Counter[str] = Counter()  # how often nodes read the input
         self._equation = equation
         self._lost: list[str] = []
         for option, why in _LEFT_OUT.items():
-            value = getattr(neuron, option, False)  # older neurons drop no input
+            value = getattr(neuron, option, False)  # older neurons do not drop input
             if value:
                 self.leave_out(f"{option}={value if isinstance(value, bool) else f'{value!r:.80}'}: {why}")
         self.threshold: np.ndarray = self.constant(neuron.threshold)
@@ -95,7 +95,7 @@ class NeuronDrawing:
         """Return a constant of the neuron, one value per neuron, in float64.
 
         Args:
-            value: A number, or what broadcasts against the state.
+            value: A number, or an array that broadcasts against the state.
 
         Raises:
             NIRError: ``NIR402`` if it does not fit.
@@ -105,18 +105,18 @@ class NeuronDrawing:
     def membrane(
         self, decay: Constant, gain: Constant = 1.0, *, current: Constant | None = None, **constants: Tensor
     ) -> dict[str, Any]:
-        r"""Draw a leaky membrane with its threshold and the neuron's reset: all that many neurons need.
+        r"""Draw a leaky membrane with its threshold and the neuron's reset, which suffices for many neurons.
 
         .. math:: I' = \alpha\,I + X, \qquad U' = d\,U + g\,(X \text{ or } I')
 
-        The resets are those that a neuron has unless it defines ``subtract`` or ``clear``: one node ``LIF`` or
+        The resets are those of neurons that do not define ``subtract`` or ``clear``: one node ``LIF`` or
         ``CubaLIF`` with the reset to zero, several with the others.
 
         Args:
             decay: d, within [0, 1].
-            gain: g; 1 where there is a current.
+            gain: g; 1 if there is a current.
             current: :math:`\alpha` of the synaptic current before the membrane; None for none.
-            **constants: What the metadata keeps in place of the two decays.
+            **constants: Constants that the metadata keeps instead of the two decays.
 
         Returns:
             The signals of the spikes, and of the states ``mem`` and ``syn``.
@@ -127,7 +127,7 @@ class NeuronDrawing:
         return draw_membrane(self, decay, gain, current, constants)
 
     def leak(self, part: str, decay: Constant, *inputs: Signal, gain: Constant = 1.0, **constants: Tensor) -> Signal:
-        r"""Put a membrane without threshold and reset, :math:`U' = d\,U + g\,X`: ``LI``, or ``I`` where d is 1.
+        r"""Add a membrane without threshold and reset, :math:`U' = d\,U + g\,X`: ``LI``, or ``I`` if d is 1.
 
         Args:
             part: Name of the part.
@@ -145,11 +145,11 @@ class NeuronDrawing:
         return self.add(part, self.leak_of(decay, gain).integrator(), *inputs, **constants)
 
     def leak_of(self, decay: Constant, gain: Constant = 1.0) -> Leak:
-        """Return an exponential as NIR writes it."""
+        """Return an exponential in the form of NIR."""
         return Leak(self.constant(decay), self.settings, self.dtype, self.where, self.constant(gain))
 
     def fire(self, *membranes: Signal) -> Signal:
-        """Put the threshold of a membrane that no node resets.
+        """Add the threshold of a membrane that no node resets.
 
         Args:
             *membranes: The membrane.
@@ -167,12 +167,12 @@ class NeuronDrawing:
         return self.add("spk", nir.Threshold(threshold=self._field(self.threshold)), *membranes)
 
     def scale(self, part: str, factor: Constant, *signals: Signal) -> Signal:
-        """Put a factor of every neuron.
+        """Add a factor for every neuron.
 
         Args:
             part: Name of the part.
             factor: The factor.
-            *signals: What it multiplies.
+            *signals: The signals that it multiplies.
 
         Returns:
             The product.
@@ -180,19 +180,19 @@ class NeuronDrawing:
         return self.add(part, nir.Scale(scale=self._field(self.constant(factor))), *signals)
 
     def add(self, part: str, node: Any, *inputs: Signal, **constants: Any) -> Signal:
-        """Put any node of NIR.
+        """Add any node of NIR.
 
         Args:
             part: Name of the part; empty for a neuron that is this one node and has the name of its module.
             node: The node, with fields of one value per neuron; it gets metadata.
-            *inputs: What it takes.
+            *inputs: Its inputs.
             **constants: Constants of the neuron that the metadata keeps with this node.
 
         Returns:
-            What it sends.
+            The signal that it sends.
 
         Raises:
-            TypeError: If the node or an input is none.
+            TypeError: If the node is not a node or an input not a signal.
         """
         if not isinstance(node, nir.ir.NIRNode):
             raise TypeError(f"{self.where}: a node is {node!r}; pass a node such as nir.LI(...)")
@@ -211,18 +211,18 @@ class NeuronDrawing:
         return sent
 
     def connect(self, signal: Signal, to: Signal) -> None:
-        """Add a signal to what a node takes; where that closes a cycle, it comes one step later.
+        """Add a signal to the input of a node; if that closes a cycle, it arrives one step later.
 
         Args:
             signal: The signal.
-            to: What the node sends.
+            to: The signal that the node sends.
 
         Raises:
-            TypeError: If either is no signal.
+            TypeError: If either is not a signal.
         """
         for value in (signal, to):
             if not isinstance(value, Signal):
-                raise TypeError(f"{self.where}: {value!r} is no signal; pass what a method of the drawing returned")
+                raise TypeError(f"{self.where}: {value!r} is not a signal; pass the result of a method of the drawing")
         self.graph.connect(signal, to.sources[0])
         self.entries[to.sources[0]] += min(map(signal.sources.count, self.input.sources))
 
@@ -230,7 +230,7 @@ class NeuronDrawing:
         """Refuse what NIR cannot express, or leave it out with a warning if the caller of ``to_nir`` says so.
 
         Args:
-            what: What it is, and why NIR cannot express it.
+            what: The option, and why NIR cannot express it.
             remedy: What to do.
 
         Raises:
@@ -258,7 +258,7 @@ class NeuronDrawing:
 
 
 def where(neuron: Any, name: str) -> str:
-    """A neuron for an error: its path and class."""
+    """Return a neuron's path and class, for an error."""
     return f"{name!r} ({nn.utils.parametrize.type_before_parametrizations(neuron).__name__})"
 
 

@@ -26,7 +26,7 @@ def draw_synaptic(neuron: Any, drawing: NeuronDrawing) -> dict[str, Signal]:
 def draw_lapicque(neuron: Any, drawing: NeuronDrawing) -> dict[str, Signal]:
     r"""Draw :math:`U' = (1 - \Delta/RC)\,U + (\Delta/C)\,x`.
 
-    Where :math:`\Delta` is the graph's step, it becomes :math:`\tau = RC`, :math:`r = R`. The decay is that of the
+    If :math:`\Delta` is the graph's step, it becomes :math:`\tau = RC`, :math:`r = R`. The decay is that of the
     neuron's equation, from R and C, not its attribute ``beta``.
     """
     circuit = neuron.circuit()
@@ -42,8 +42,8 @@ def draw_alpha(neuron: Any, drawing: NeuronDrawing) -> dict[str, Signal]:
     r"""Draw two currents as ``LI`` nodes whose sum is the membrane: :math:`U = \tau E + \tau I`.
 
     A reset by subtraction lowers the excitatory current, by the scale :math:`-\vartheta/\tau` from the spikes to its
-    input, or :math:`-\alpha\vartheta/\tau` where it resets at once. The reset to zero clears both currents, which
-    leaves NIR's nodes nothing to say it with.
+    input, or :math:`-\alpha\vartheta/\tau` if it resets at once. The reset to zero clears both currents, which
+    no node of NIR can express.
     """
     if neuron.reset_name == "zero":
         why = "reset_mechanism='zero' clears both currents, which no NIR node does"

@@ -1,4 +1,4 @@
-"""A net's step as it runs, on real tensors, and every call in it."""
+"""A record of a net's step, on real tensors, and of every call in it."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _REFLECTED = {"rsub": "sub", "rdiv": "truediv", "rpow": "pow"}
 
 
 class Recorder(Watch, TorchFunctionMode):
-    """Records what a net calls in one step, in this thread.
+    """A recorder of the calls of a net in one step, in this thread.
 
-    Functions are seen by a mode of torch, layers and neurons by hooks; what these call is not looked at.
+    A mode of torch sees functions, and hooks see layers and neurons; calls inside these are ignored.
 
     Args:
         net: The net.
@@ -39,23 +39,23 @@ class Recorder(Watch, TorchFunctionMode):
     def __init__(self, net: nn.Module) -> None:
         Watch.__init__(self, net)
         TorchFunctionMode.__init__(self)
-        self.reason: str = ""  # why the record is not what the net computes
-        self.resets: str = ""  # what a loop over time alone may do
+        self.reason: str = ""  # the reason why the record is not what the net computes
+        self.resets: str = ""  # an action that only a loop over time may take
         self.resets_late: bool = False
         self.calls: list[Call] = []
         self.modules: dict[nn.Module, None] = {}  # those that were called, in order
         self._of = {id(p): Call("parameter", "", (), {}, p, _version(p), None, False) for p in net.parameters()}
         self._count: Counter[tuple[str, bool]] = Counter()
         self._inside = 0  # calls of modules that are recorded as a whole
-        self._in_hooks = False  # whether others' hooks on one of them run
-        self._paused = False  # whether functions are not seen until the module returns
+        self._in_hooks = False  # True while foreign hooks on one of them run
+        self._paused = False  # True if functions are ignored until the module returns
         self._given: Any = None
         self._numbers: RandomStates | None = None
         self._states: list[tuple[nn.Module, Tensor, int]] = []
 
     @contextmanager
     def recording(self) -> Iterator[None]:
-        """Record what is called, as long as it lasts."""
+        """Record the calls within a block."""
         with ExitStack() as stack:
             for module in self.paths:
                 if _is_whole(module):
@@ -71,9 +71,9 @@ class Recorder(Watch, TorchFunctionMode):
     def add(
         self, kind: str, value: Any, args: tuple[Any, ...] = (), kwargs: Any = None, module: nn.Module | None = None
     ) -> Call:
-        """Put a call, and the values that it gave if there are several; the arguments hold calls in place of theirs."""
+        """Add a call, and its results if there are several; arguments that are results become calls."""
         kwargs = dict(kwargs or {})
-        if kwargs:  # an input may be given by name
+        if kwargs:  # an input may be passed by name
             names = ["input", "other"] if module is None else list(inspect.signature(module.forward).parameters)[:1]
             args = (*args, *(kwargs.pop(key) for key in names[len(args) :] if key in kwargs))
         number = self._count[kind, module is None] + hasattr(builtins, kind)
@@ -82,7 +82,7 @@ class Recorder(Watch, TorchFunctionMode):
         call = Call(kind, name, args, kwargs, value, _version(value), module)
         same = self._of.get(id(value))
         if same is not None and same.version == call.version:
-            return same  # the very tensor that it was given
+            return same  # it returns its argument itself
         inputs = call.inputs()
         call.of_step = not inputs or isinstance(module, Temporal) or any(given.of_step for given in inputs)
         for given in inputs:
@@ -113,14 +113,14 @@ class Recorder(Watch, TorchFunctionMode):
         if not inputs:
             return out
         if numbers is not None:
-            numbers.restore()  # as what draws is refused by its name
+            numbers.restore()  # as functions that draw are refused by name
         if of_step and name_of(func) in READS:
             self.refused(f"forward reads a value into Python ({name_of(func)})")
         kind = name_of(func).strip("_")
         if kind in _REFLECTED:
             kind, encoded = _REFLECTED[kind], encoded[::-1]
         elif func in (Tensor.div, Tensor.div_):
-            kind = "truediv"  # of which torch says no more
+            kind = "truediv"  # torch gives no more detail
         if kind == "unbind" and encoded[1:] in ((), (0,)) and not named:
             self._add_items(encoded[0], out)
         elif tensors_in(out):
@@ -140,7 +140,7 @@ class Recorder(Watch, TorchFunctionMode):
             return
         self._paused = _get_current_function_mode_stack()[-1] is self
         if self._paused:
-            self.__exit__(None, None, None)  # which every function of the module would pass
+            self.__exit__(None, None, None)  # or every function of the module would pass through it
         self._given, self.modules[module] = self.encoded((args, kwargs)), None
         self._numbers = RandomStates() if module.training and _may_draw(module) else None
 
@@ -149,7 +149,7 @@ class Recorder(Watch, TorchFunctionMode):
             return
         self._inside -= 1
         self._in_hooks = not self._inside
-        if not self._inside and out is not None:  # None of a call that failed
+        if not self._inside and out is not None:  # None after a call that failed
             if self._numbers is not None:
                 self._numbers.restore()
             args, kwargs = self._given
@@ -164,13 +164,13 @@ class Recorder(Watch, TorchFunctionMode):
             self._in_hooks = False
 
     def check_states(self) -> None:
-        """Refuse what writes in place into what a neuron keeps."""
+        """Refuse writes in place into the state that a neuron keeps."""
         for module, state, version in self._states:
             if version != _version(state):
                 self.refused(f"forward writes the state that {self.name(module)} keeps")
 
     def leaks(self) -> bool:
-        """Let go of all values of the step, and return True if somebody keeps one."""
+        """Release all values of the step, and return True if somebody keeps one."""
         kept = [weakref.ref(call.value) for call in self.calls if call.of_step and isinstance(call.value, Tensor)]
         for call in self.calls:
             if call.of_step:
@@ -179,7 +179,7 @@ class Recorder(Watch, TorchFunctionMode):
         self._states.clear()
         self._given = None
         if any(ref() is not None for ref in kept):
-            gc.collect()  # some may only hang together in a circle
+            gc.collect()  # some may be held only by a reference cycle
         return any(ref() is not None for ref in kept)
 
     def called(self, module: Any, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -192,7 +192,7 @@ class Recorder(Watch, TorchFunctionMode):
     def touched(self, module: Any, how: str) -> None:
         touch = f"forward {how} the state that {self.name(module)} keeps"
         if how == "reads" and self._in_hooks:
-            return  # which measures it; what it computes with is recorded
+            return  # this only reads a size; the computation itself is recorded
         if how == "resets" and module not in self.modules:
             self.resets, self.resets_late = touch, any(call.args for call in self.calls)
         else:
@@ -202,10 +202,10 @@ class Recorder(Watch, TorchFunctionMode):
         self.reason = self.reason or why
 
     def encoded(self, values: Any) -> Any:
-        """Return values with calls in place of what these gave."""
+        """Return values with calls instead of their results."""
         if isinstance(values, Tensor):
             return self._call_of(values)
-        if type(values) in (tuple, list):  # without torch's way through all kinds of trees, which takes longer
+        if type(values) in (tuple, list):  # without torch's traversal of all kinds of trees, which takes longer
             return type(values)(map(self.encoded, values))
         return tree_map_only(Tensor, self._call_of, values) if values else values
 
@@ -227,7 +227,7 @@ def _is_whole(module: nn.Module) -> bool:
 
 
 def _may_draw(module: nn.Module) -> bool:
-    """Return True if a layer may draw random numbers while training: it says of how many, or between what."""
+    """Return True if a layer may draw random numbers while training, judging by its arguments."""
     return any(hasattr(module, name) for name in ("p", "dropout", "lower", "_random_samples"))
 
 

@@ -1,4 +1,4 @@
-"""What a net calls in one time step, or why that is no graph."""
+"""The calls of a net in one time step, or the reason why they are not a graph."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from snn_nir.codes import refusal
 from snn_nir.exporting.calls import Recording
 from snn_nir.exporting.recorder import CHANGED, Recorder
 
-_SILENT = 2  # calls without a state from which on a neuron warns no more
+_SILENT = 2  # calls without a state after which a neuron no longer warns
 
 
 def record(net: nn.Module, samples: tuple[Tensor | None, ...], extra: tuple[Any, ...] = ()) -> Recording:
-    """Run a net from rest on a sample, and record what it calls; its state stays as it was.
+    """Run a net from rest on a sample, and record its calls; the state of the net does not change.
 
     Args:
         net: The net.
         samples: One step's inputs, ``[batch, ...]``; None for a state that is at rest.
-        extra: Arguments after them, which are no tensors.
+        extra: Arguments after them, which are not tensors.
 
     Returns:
         The recording.
@@ -53,7 +53,7 @@ def record(net: nn.Module, samples: tuple[Tensor | None, ...], extra: tuple[Any,
 
 def _recorded(net: nn.Module, samples: tuple[Tensor | None, ...], extra: tuple[Any, ...]) -> Recording:
     step, error, owner = Recorder(net), None, type(net).__name__
-    # a tensor made in inference mode counts no changes
+    # tensors made in inference mode do not count changes
     with torch.inference_mode(False), torch.no_grad(), Snapshot(net).as_it_was(), _at_rest(net):
         before = Surroundings(net)
         inputs = [None if x is None else step.add("getitem", x.clone()) for x in samples]
@@ -62,7 +62,7 @@ def _recorded(net: nn.Module, samples: tuple[Tensor | None, ...], extra: tuple[A
                 out = net(*(x if x is None else x.value for x in inputs), *extra)
                 step.add("output", None, step.encoded((tree_leaves(out),)))
                 del out
-        except Exception as raised:  # whatever the code of a user's raises on the sample
+        except Exception as raised:  # a user's code may raise anything on the sample
             error = raised
         step.check_states()
         change = before.change()
@@ -79,8 +79,8 @@ def _recorded(net: nn.Module, samples: tuple[Tensor | None, ...], extra: tuple[A
         shapes = ", ".join(str(tuple(x.shape)) for x in samples if x is not None)
         raise refusal("NIR405", owner, f"a sample of shape {shapes} gives: {first_line}") from error
     measured = any(module._forward_hooks or module._forward_pre_hooks for module in net.modules())
-    if step.leaks() and not measured:  # a hook may keep what it sees
-        raise refusal("NIR404", owner, "it leaves values in a container outside of the call", "return them")
+    if step.leaks() and not measured:  # a hook may keep tensors
+        raise refusal("NIR404", owner, "it leaves values in a container outside the call", "return them")
     if change:
         raise refusal("NIR404", owner, f"forward {change}")
     *calls, output = (call for call in step.calls if call not in inputs)
@@ -95,7 +95,7 @@ def _check_evaluating(module: nn.Module, step: Recorder) -> None:
 
 
 def _may_reset(net: nn.Module, step: Recorder, failed: bool) -> bool:
-    """Whether a forward may put neurons at rest before it calls them, as a loop over time does."""
+    """Return True if a forward may reset neurons before it calls them, as a loop over time does."""
     if failed:
         return not step.resets_late
     loops = any(call.is_stack for call in step.calls)
@@ -103,7 +103,7 @@ def _may_reset(net: nn.Module, step: Recorder, failed: bool) -> bool:
 
 
 def _fixed(recording: Recording) -> list[Any]:
-    """What is the same whatever the sample holds: the names of all calls, and the constants that they are given."""
+    """Return everything that does not depend on the sample: the names of all calls, and their constants."""
     leaves = (leaf for call in (*recording.calls, recording.output) for leaf in (call.name, *call.leaves()))
     return [leaf for leaf in leaves if isinstance(leaf, str | Tensor | int | float)]
 
@@ -114,7 +114,7 @@ def _same(a: Any, b: Any) -> bool:
 
 
 def _like(x: Tensor | None, generator: torch.Generator) -> Tensor | None:
-    """Random values in place of a sample, which may be zeros; a state at rest stays."""
+    """Return random values in the form of a sample, which may be zeros; a state at rest stays."""
     if x is None or x.dim() < 2 or not x.is_floating_point():
         return x
     return (2 * torch.rand(x.shape, generator=generator)).to(x)

@@ -1,4 +1,4 @@
-"""Which class of neurons is drawn by what."""
+"""The registered drawings of classes of neurons."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from snn_nir.exporting.neuron_drawing import NeuronDrawing, where
 Draw = Callable[[Any, NeuronDrawing], Mapping[str, Signal]]
 
 _DRAWINGS: dict[type[SpikingNeuron], Draw] = {}
-_STEP = (  # what a step is made of, from its arguments to what it returns
+_STEP = (  # the methods that make up a step, from its arguments to its results
     *("integrate", "membrane", "subtract", "clear", "emit", "remember", "driven", "fire", "graded", "advance", "step"),
     *("clears_first", "resets", "forward", "bind", "outputs", "output_names", "state_shape"),
     *("_crossing", "_fired_where_positive", "_reset_signal", "_quantized"),
@@ -25,19 +25,19 @@ _STEP = (  # what a step is made of, from its arguments to what it returns
 
 
 def register(neuron: type[SpikingNeuron], draw: Draw) -> None:
-    """Say how a class of neurons is drawn in NIR, from when on ``to_nir`` exports them.
+    """Register the drawing of a class of neurons in NIR, after which ``to_nir`` exports them.
 
-    The drawing also serves subclasses that leave the step as it is, such as those with a constructor of their own, and
+    The drawing also serves subclasses that do not change the step, such as those with only their own constructor, and
     recurrent ones, whose connection is drawn around it. The drawings of snn's own neurons are registered in the same
-    way. What is registered last for a class counts.
+    way. The last registration for a class counts.
 
-    A graph that is read back holds neurons of snn or primitives of NIR that compute the same, not the class.
+    When read back, a graph holds neurons of snn or primitives of NIR that compute the same, not the class.
 
     Args:
         neuron: The class.
-        draw: ``draw(neuron, drawing)`` puts nodes that compute what a step of the neuron does, through its
+        draw: ``draw(neuron, drawing)`` adds nodes that compute a step of the neuron, by its
             :class:`~snn_nir.NeuronDrawing`. It returns a dict of the signals that they send: ``"spk"``, the spikes, and
-            those states that the graph has. Graded spikes and recurrence are drawn behind it.
+            those states that the graph has. Graded spikes and recurrence are drawn after it.
 
     Raises:
         TypeError: If ``neuron`` is not a class of neurons with an equation of one step, or ``draw`` cannot be called.
@@ -93,10 +93,10 @@ def drawing_of(module: Any, name: str) -> tuple[type[SpikingNeuron], Draw]:
     known = ", ".join(dict.fromkeys(k.__name__ for k in _DRAWINGS if k.__module__.startswith("snn_core.")))
     if isinstance(module, WholeSequence):
         raise refusal("NIR401", where(module, name), "it takes all time steps at once", f"use one of {known}")
-    remedy = f"use one of {known}, or say how it is drawn: snn_nir.register({kind.__name__}, draw)"
+    remedy = f"use one of {known}, or register a drawing: snn_nir.register({kind.__name__}, draw)"
     equation = next((k for k in kind.__mro__ if k in _DRAWINGS), None)
     if equation is None:
-        raise refusal("NIR401", where(module, name), "its equation is none of NIR's", remedy)
+        raise refusal("NIR401", where(module, name), "NIR has no node for its equation", remedy)
     before = [k for k in kind.__mro__[: kind.__mro__.index(equation)] if k not in (Recurrent, Connected)]
     changed = next((method for own in map(vars, (module, *before)) for method in _STEP if method in own), None)
     if changed is not None:

@@ -1,4 +1,4 @@
-"""What a network returns: spikes and values that go on, and states that stay with their neurons."""
+"""The outputs of a network: spikes and other values, and states that stay with their neurons."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from snn_nir.exporting.calls import Call, Recording
 
 
 def ports_wanted(node: Call, names: tuple[str, ...], recording: Recording) -> frozenset[str]:
-    """Which of a neuron's values the network uses, other than to hand its state to the next step.
+    """Return the values of a neuron that the network uses, other than passing its state to the next step.
 
     Args:
         node: The call of the neuron.
-        names: What it returns.
+        names: The names of its results.
         recording: The recording.
 
     Returns:
-        Of the names.
+        Some of the names.
     """
     if isinstance(node.value, Tensor):
         return frozenset({"spk"})
@@ -33,9 +33,9 @@ def ports_wanted(node: Call, names: tuple[str, ...], recording: Recording) -> fr
 
 
 def returned(recording: Recording) -> list[Call]:
-    """What becomes an Output, in order.
+    """Return the values that become an Output, in order.
 
-    That is everything but the state of a neuron whose spikes are returned too, or that is passed its state; where
+    These are all values except the state of a neuron whose spikes are returned too, or that gets its state passed; if
     nothing else is returned, the states are.
 
     Args:

@@ -1,4 +1,4 @@
-"""What the caller of an export chose."""
+"""The choices of the caller of an export."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _CHOICES = {
 
 @dataclass(frozen=True)
 class Settings:
-    """How to write what NIR can say in more than one way, and what to do about what it cannot say.
+    """The choices where NIR can express something in several ways or not at all.
 
     Args:
         dt: Time step in seconds.
-        method: ``"euler"`` or ``"exact"``: what a time constant means.
+        method: ``"euler"`` or ``"exact"``: the meaning of a time constant.
         on_unsupported: ``"error"``, ``"drop"`` or ``"metadata"``.
-        reset: Reset by subtraction as nodes (``"decomposed"``), or in the metadata alone (``"compact"``).
+        reset: Reset by subtraction as nodes (``"decomposed"``), or only in the metadata (``"compact"``).
         one_to_one: Recurrence of each neuron to itself as ``Scale``, or as ``Linear`` of a diagonal matrix.
 
     Raises:

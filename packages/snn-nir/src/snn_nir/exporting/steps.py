@@ -1,4 +1,4 @@
-"""A ``forward`` with a loop over time: which step every value belongs to."""
+"""The steps of values in a ``forward`` with a loop over time."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from snn_nir.exporting.drawing import Signal
 
 
 class Stacked(NamedTuple):
-    """A value of every step, one behind the other."""
+    """A value of every step, one after another."""
 
     each: Any
 
 
 def reads_steps(node: Call) -> bool:
-    """Whether an input is ``[T, batch, ...]``, of which the network takes step by step."""
+    """Return True if an input is ``[T, batch, ...]``, and the network takes it step by step."""
     return bool(node.users) and all(u.is_item and isinstance(u.args[1], int) for u in node.users)
 
 
 class Steps:
     """The step of every value of a recording, and how often each neuron was called.
 
-    A loop is a time step many times over: every neuron goes on from its own last state and gets the same value in every
-    step, each of its step. The graph has it once.
+    A loop repeats a time step: every neuron continues from its own last state and gets the same value in every step,
+    each of its own step. The graph contains the step once.
     """
 
     def __init__(self) -> None:
@@ -36,15 +36,15 @@ class Steps:
         self._last = 0
 
     def put(self, node: Call, step: int) -> None:
-        """Say which step a value is of."""
+        """Set the step of a value."""
         self._of[node] = step
         self._last = max(self._last, step)
 
     def infer(self, node: Call) -> None:
-        """Take the step of a value from what it is computed from.
+        """Infer the step of a value from its inputs.
 
         Raises:
-            NIRError: ``NIR411`` if that is of more than one step.
+            NIRError: ``NIR411`` if they belong to more than one step.
         """
         found = {self._of[n] for n in node.inputs() if n in self._of}
         if len(found) > 1:
@@ -62,7 +62,7 @@ class Steps:
             where: The neuron, for the error.
 
         Returns:
-            What its first call gave, or None if this is it.
+            The result of its first call, or None if this is the first.
 
         Raises:
             NIRError: ``NIR411`` if this call is not the next step of the one before.
@@ -70,7 +70,7 @@ class Steps:
         calls = self._calls.setdefault(module, [])
         count = len(calls)
         if count and (self._first[module][0] != signal or not _goes_on(node, calls[-1])):
-            raise refusal("NIR411", where, f"call {count + 1} does not go on from the last one with the same input")
+            raise refusal("NIR411", where, f"call {count + 1} does not continue from the last one with the same input")
         if self._of.get(node.args[0], count) != count:
             raise refusal("NIR411", where, f"call {count + 1} gets a value of step {self._of[node.args[0]]}")
         calls.append(node)
@@ -78,18 +78,20 @@ class Steps:
         return self._first[module][1] if count else None
 
     def keep(self, module: nn.Module, signal: Signal, value: Any) -> None:
-        """Note what the first call of a neuron took and gave."""
+        """Note the input and the result of the first call of a neuron."""
         self._first[module] = signal, value
 
     def stacked(self, node: Call, values: list[Any]) -> Stacked:
-        """The values of all steps as one.
+        """Return the values of all steps as one.
 
         Raises:
             NIRError: ``NIR403`` if they are not the same value of all steps in turn.
         """
         steps = [self._of.get(part) for part in node.args[0]]
         if steps != list(range(self._last + 1)) or any(value != values[0] for value in values):
-            raise refusal("NIR403", repr(node.name), "stack: not one value of all time steps in turn", "return it")
+            raise refusal(
+                "NIR403", repr(node.name), "stack: not the same value of all time steps in order", "return it"
+            )
         return Stacked(values[0])
 
     def check_returned(self, node: Call) -> None:
@@ -104,6 +106,6 @@ class Steps:
 
 
 def _goes_on(node: Call, before: Call) -> bool:
-    """Whether a call is passed the states that the one before returned, or none at all."""
+    """Return True if a call gets the states that the previous one returned, or none at all."""
     passed = [*node.args[1:], *node.kwargs.values()]
     return all(isinstance(p, Call) and p.is_item and p.args[0] is before for p in passed)

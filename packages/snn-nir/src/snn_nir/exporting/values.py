@@ -1,4 +1,4 @@
-"""The calls of a recording, drawn one after the other."""
+"""The drawing of the calls of a recording, one after another."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def draw_values(recording: Recording, drawing: Drawing, samples: tuple[Tensor | 
     Args:
         recording: The recording.
         drawing: The graph, empty.
-        samples: What it was recorded with.
+        samples: The samples of the recording.
 
     Returns:
         The dtype of the first output.
@@ -44,7 +44,7 @@ def draw_values(recording: Recording, drawing: Drawing, samples: tuple[Tensor | 
 
 
 class _Values:
-    """What every call is in the graph: a signal, a tuple of them, a value besides the graph, or None for a state."""
+    """The form of every call in the graph: a signal, a tuple of them, a value outside of it, or None for a state."""
 
     def __init__(self, recording: Recording, drawing: Drawing) -> None:
         self._recording = recording
@@ -55,7 +55,7 @@ class _Values:
         self._inputs: list[str] = []
 
     def place_inputs(self, samples: tuple[Tensor | None, ...]) -> None:
-        """Input nodes for what the network takes, but for states."""
+        """Add Input nodes for the inputs of the network, except states."""
         inputs = self._recording.inputs
         returned = self._recording.output.args[0]
         entering = [
@@ -69,7 +69,7 @@ class _Values:
             leading = 2 if node is not None and reads_steps(node) else 1
             if node is None or value is None or value.dim() < leading:
                 found = None if value is None else tuple(value.shape)
-                raise refusal("NIR405", "to_nir", f"input {place} has shape {found} and is no state")
+                raise refusal("NIR405", "to_nir", f"input {place} has shape {found} and is not a state")
             shape = tuple(value.shape[leading:])
             self._drawing.add(name, nir.Input({"input": np.array(shape, dtype=int)}))
             self._inputs.append(name)
@@ -77,7 +77,7 @@ class _Values:
             self._of[node] = signal if leading == 1 else Stacked(signal)
 
     def draw(self, node: Call) -> None:
-        """Draw a call; one that was drawn before for the same values is not drawn again."""
+        """Draw a call; a call that was drawn before for the same values is not drawn again."""
         if not node.of_step:
             self._of[node] = node.value
         elif isinstance(node.module, SpikingNeuron):
@@ -115,7 +115,7 @@ class _Values:
         return draw_function(node, positional, named, self._drawing)
 
     def _before(self, node: Call, signal: Signal) -> str | None:
-        """The node that gives a layer's input, if nothing else takes its output."""
+        """Return the node that provides a layer's input, if nothing else reads its output."""
         given = node.args[0]
         alone = given.module is not None and len(given.users) == 1 and len(signal.sources) == 1
         return signal.sources[0] if alone else None
@@ -151,7 +151,7 @@ class _Values:
                 raise refusal("NIR402", repr(name), "it starts from a state other than rest", "start from zeros")
 
     def draw_outputs(self) -> torch.dtype:
-        """Output nodes for what the network returns; gives the dtype of the first."""
+        """Add Output nodes for the outputs of the network; return the dtype of the first."""
         ends = []
         for node in returned(self._recording):
             value = self._of.get(node)
@@ -184,5 +184,5 @@ def _outside(value: Any) -> Any:
     if isinstance(value, Inside):
         raise refusal("NIR406", value.where, value.why)
     if isinstance(value, Stacked):
-        raise refusal("NIR403", "forward", "all time steps at once are used further", "return them")
+        raise refusal("NIR403", "forward", "all time steps at once are used in the network", "return them")
     return value

@@ -1,1 +1,1 @@
-"""Files of graphs, read and written."""
+"""Reading and writing of files of graphs."""

@@ -1,4 +1,4 @@
-"""Former paths of classes, by which a module that was pickled whole names them."""
+"""Former module paths of classes, which older pickles of whole modules name."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ _PATHS = {
 
 
 def keep_former_paths() -> None:
-    """Let ``snn_nir.graph_module`` and the like, where classes stood up to 0.5, name the modules that hold them now."""
+    """Make ``snn_nir.graph_module`` and the like, the modules of classes up to 0.5, point to the present ones."""
     for former, path in _PATHS.items():
         sys.modules[f"snn_nir.{former}"] = sys.modules[f"snn_nir.{path}"]

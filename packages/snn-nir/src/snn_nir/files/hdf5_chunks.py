@@ -1,7 +1,7 @@
-"""Chunked data of an HDF5 file, decompressed within the size that the chunk declares.
+"""Chunked data of an HDF5 file, decompressed within the declared size of the chunk.
 
-HDF5's own filters go on for as long as the compressed data ask, look for plug-ins when they do not know a filter, and
-trust the sizes of damaged chunks.
+HDF5's own filters continue for as long as the compressed data demand, look for plug-ins for unknown filters, and trust
+the sizes of damaged chunks.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ def read_chunks(dataset: h5py.h5d.DatasetID, dtype: np.dtype, source: RawFile, p
     """Read a chunked dataset.
 
     Args:
-        dataset: The dataset, of known and affordable size.
+        dataset: The dataset, whose size is known and affordable.
         dtype: Its type in the file.
         source: The bytes of its file.
-        path: Where it is, for the error.
+        path: Its path, for the error.
 
     Returns:
         The array; places without a chunk hold 0.
@@ -58,17 +58,17 @@ def read_chunks(dataset: h5py.h5d.DatasetID, dtype: np.dtype, source: RawFile, p
 
 
 def check_fill(plist: h5py.h5p.PropDCID, path: str) -> None:
-    """Refuse what was never written but for a fill value: HDF5 reads a damaged one beyond its end.
+    """Refuse data that were never written but have a fill value: HDF5 reads a damaged one beyond its end.
 
     Args:
         plist: How the dataset was created.
-        path: Where it is, for the error.
+        path: Its path, for the error.
 
     Raises:
         NIRError: ``NIR104`` for a fill value other than HDF5's own, 0.
     """
     if plist.fill_value_defined() == h5py.h5d.FILL_VALUE_USER_DEFINED:
-        raise refusal("NIR104", path, "a fill value in place of data", "write all values")
+        raise refusal("NIR104", path, "a fill value instead of data", "write all values")
 
 
 def _pipeline(plist: Any, dtype: np.dtype, path: str) -> list[int]:
@@ -138,7 +138,7 @@ def _lzf_decompressed(data: bytes, size: int) -> bytes:
 
 
 class RawFile:
-    """A file to take bytes from.
+    """A file from which bytes are read.
 
     Args:
         stream: The file.
@@ -155,15 +155,15 @@ class RawFile:
         self.size = size
 
     def read(self, at: int, size: int, path: str) -> bytes:
-        """Some bytes.
+        """Read some bytes.
 
         Args:
-            at: Where they start.
-            size: How many.
-            path: Whose they are, for the error.
+            at: Offset of the first byte.
+            size: Number of bytes.
+            path: Path of the data, for the error.
 
         Raises:
-            NIRError: ``NIR111`` if they are not all in the file.
+            NIRError: ``NIR111`` if the file ends before.
         """
         if at + size > self.size:
             raise refusal("NIR111", path, f"{size} bytes at {at} of a file of {self.size}")

@@ -1,7 +1,7 @@
-"""Text of variable length, taken from an HDF5 file without HDF5's own reading.
+"""Text of variable length in an HDF5 file, read without HDF5's own functions.
 
-Each entry says how long it is, in which heap and under which number; HDF5 allocates what the entry says before it
-looks into the heap.
+Each entry gives its length, its heap and its number; HDF5 allocates the stated length before it
+reads the heap.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class TextHeap:
 
     Args:
         source: The bytes of the file.
-        opened: The same file as HDF5 has it.
+        opened: The same file, opened by HDF5.
 
     Source: HDF5 File Format Specification 3.0, sections III.E (global heap) and IV.A.2.d (variable length).
     """
@@ -39,18 +39,18 @@ class TextHeap:
         self.walked: int = 0
 
     def read(self, dataset: h5py.h5d.DatasetID, most: int, path: str) -> list[bytes]:
-        """The entries of a dataset, in order.
+        """Return the entries of a dataset, in order.
 
         Args:
             dataset: A dataset of text of variable length, without filters.
             most: Bytes that all entries together may have.
-            path: Where it is, for the error.
+            path: Its path, for the error.
 
         Returns:
             The entries, each up to its first null character.
 
         Raises:
-            NIRError: ``NIR105`` for more than that, ``NIR106`` for text in an object header, ``NIR111`` for damage.
+            NIRError: ``NIR105`` if there are more, ``NIR106`` for text in an object header, ``NIR111`` for damage.
         """
         entries = list(self.entry.iter_unpack(self._raw(dataset, path)))
         if sum(length for length, _, _ in entries) > most:
@@ -85,7 +85,7 @@ class TextHeap:
         return self.source.read(at, length, path)
 
     def _walk(self, address: int, path: str) -> dict[int, tuple[int, int]]:
-        """Number -> place and size of each item of a heap."""
+        """Return the place and size of each item of a heap, by number."""
         at = self.base + address
         signature, version, size = self.heap.unpack(self.source.read(at, self.heap.size, path))
         self.walked += size

@@ -1,6 +1,6 @@
-"""An HDF5 file as nested dicts, without trusting it.
+"""The content of an untrusted HDF5 file as nested dicts.
 
-Nothing is allocated before its size is known to be affordable, no link leaves the file, no data comes from elsewhere,
+Nothing is allocated before its size is known to be affordable, no link leaves the file, no data come from elsewhere,
 and no filter is loaded.
 """
 
@@ -19,14 +19,14 @@ from snn_nir.files.hdf5_text import TextHeap
 
 Tree = dict[str, Any]
 
-_FREE_BYTES = 2**26  # that much any file may expand to
+_FREE_BYTES = 2**26  # any file may expand to this size
 _TEXT_BYTES = 2**24
 _MAX_NAME = 2**10
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a file may cost.
+    """The limits of what a file may use.
 
     Args:
         max_bytes: Bytes of all values together.
@@ -46,12 +46,12 @@ class Limits:
 
 
 def read_tree(group: h5py.Group, heap: TextHeap, limits: Limits, path: str) -> Tree:
-    """Everything in a group, by name.
+    """Return everything in a group, by name.
 
     Args:
         group: The group.
         heap: The text of its file.
-        limits: What it may cost.
+        limits: Limits of what it may use.
         path: Its place in the file, for errors.
 
     Returns:
@@ -90,7 +90,7 @@ class _Walk:
             elif isinstance(item, h5py.Dataset):
                 tree[name] = self.dataset(item.id, here)
             else:
-                raise refusal("NIR106", here, "a stored data type in place of data")
+                raise refusal("NIR106", here, "a stored data type instead of data")
         return tree
 
     def dataset(self, dataset: h5py.h5d.DatasetID, path: str) -> Any:

@@ -1,4 +1,4 @@
-"""NIR files, read without trusting them."""
+"""Reading of untrusted NIR files."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ def read(
     """Read a NIR graph from a file.
 
     The file is not trusted: links and data that lead out of it, values that would take more memory than the file can
-    account for, damaged data, NaN and time constants that are not positive are refused. What can be repaired in one
-    way only is repaired, with an :class:`~snn_nir.codes.NIRWarning`.
+    account for, damaged data, NaN and time constants that are not positive are refused. Faults with exactly one
+    possible repair are repaired, with an :class:`~snn_nir.codes.NIRWarning`.
 
     Args:
         file: Path of the file, or a seekable binary file.
-        limits: What the file may cost; those of :class:`Limits` if None.
-        sidecar: Path of the JSON file that ``write(..., compat="nir<=1.0.4")`` left beside it, whose metadata is taken.
+        limits: Limits of what the file may use; those of :class:`Limits` if None.
+        sidecar: Path of the JSON file that ``write(..., compat="nir<=1.0.4")`` left beside it, whose metadata is used.
 
     Returns:
-        The graph, with the shape of every signal filled in. A file that holds a single node gives that node between an
-        Input and an Output.
+        The graph, with the shape of every signal filled in. A file that holds a single node becomes a graph of that
+        node between an Input and an Output.
 
     Raises:
         OSError: If the path cannot be opened.
@@ -81,12 +81,12 @@ def _stream(file: Any) -> AbstractContextManager[BinaryIO]:
     if not isinstance(file, (str, os.PathLike)):
         return nullcontext(file)
     if not stat.S_ISREG(os.stat(file).st_mode):
-        raise refusal("NIR101", f"file {os.fspath(file)!r}", "no regular file")
+        raise refusal("NIR101", f"file {os.fspath(file)!r}", "not a regular file")
     return Path(file).open("rb")
 
 
 def _signatures(stream: BinaryIO, size: int) -> list[bytes]:
-    """What stands where HDF5 looks for its signature: at the start, and at 512, 1024, 2048, ... behind a user block."""
+    """Return the bytes where HDF5 looks for its signature: at 0, and at 512, 1024, 2048, ... after a user block."""
     found, at = [], 0
     while at < size:
         stream.seek(at)
@@ -143,7 +143,7 @@ def _metadata(tree: Tree, here: str) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Metadata as it was before it was written: Python's own numbers where HDF5 gives NumPy's."""
+    """Return metadata as it was before it was written: Python's own numbers where HDF5 returns NumPy's."""
     if isinstance(value, dict):
         return {key: _plain(inner) for key, inner in value.items()}
     return value.item() if isinstance(value, (np.bool_, np.int64, np.float64)) else value

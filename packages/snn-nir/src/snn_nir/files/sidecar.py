@@ -1,4 +1,4 @@
-"""Metadata that a NIR file can hold, and metadata kept beside a file whose format has no place for it."""
+"""Metadata that a NIR file can hold, and metadata in a file beside one whose format has no place for it."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _MAX_BYTES = 2**26
 
 
 def gathered(graph: nir.NIRGraph, where: str = "") -> dict[str, dict[str, Any]]:
-    """The metadata of a graph and its nodes, by path; that of the graph itself under ``""``.
+    """Return the metadata of a graph and its nodes, by path; that of the graph itself under ``""``.
 
     Args:
         graph: The graph.
         where: Its own path, if it is nested.
 
     Returns:
-        Path -> metadata, where there is any.
+        Path -> metadata, if there is any.
 
     Example:
         >>> gathered(nir.NIRGraph({"gain": nir.Scale(np.ones(2), metadata={"a": 1})}, [], type_check=False))
@@ -44,7 +44,7 @@ def gathered(graph: nir.NIRGraph, where: str = "") -> dict[str, dict[str, Any]]:
 
 
 def without_metadata(graph: nir.NIRGraph) -> nir.NIRGraph:
-    """A copy of a graph in which nothing has metadata.
+    """Return a copy of a graph in which nothing has metadata.
 
     Example:
         >>> graph = nir.NIRGraph({"gain": nir.Scale(np.ones(2), metadata={"a": 1})}, [], type_check=False)
@@ -68,7 +68,7 @@ def _replaced(graph: nir.NIRGraph, where: str, metadata: dict[str, dict[str, Any
 
 
 def sidecar_text(graph: nir.NIRGraph, content: bytes) -> str:
-    """The text of a graph's sidecar.
+    """Return the text of a graph's sidecar.
 
     Args:
         graph: The graph.
@@ -84,7 +84,7 @@ def sidecar_text(graph: nir.NIRGraph, content: bytes) -> str:
 def with_sidecar(
     graph: nir.NIRGraph, file: str | os.PathLike[str] | BinaryIO, sidecar: str | os.PathLike[str]
 ) -> nir.NIRGraph:
-    """A copy of a graph with the metadata of a sidecar.
+    """Return a copy of a graph with the metadata of a sidecar.
 
     Args:
         graph: The graph that was read from the file.
@@ -160,11 +160,11 @@ _MAX_LEVELS = 16
 
 
 def check_name(name: Any, where: str) -> None:
-    """Refuse a name that would come back as another, or not at all.
+    """Refuse a name that would change, or vanish, when it is read back.
 
     Args:
         name: Name of a node or of an entry of metadata.
-        where: What it names, for the error.
+        where: The thing that it names, for the error.
 
     Raises:
         NIRError: ``NIR113`` for an empty name, ``"."``, one with ``/`` or a null character, or over 1024 bytes.
@@ -187,11 +187,11 @@ def _fits(name: str) -> bool:
 
 
 def check_metadata(value: Any, where: str) -> None:
-    """Refuse metadata that would not come back as it is.
+    """Refuse metadata that would change when it is read back.
 
     Args:
         value: Text, a number, a bool, an array of numbers, a list of text or of numbers, or a dict of these.
-        where: Whose it is, for the error.
+        where: Owner of the metadata, for the error.
 
     Raises:
         NIRError: ``NIR113`` for a key, ``NIR114`` for anything else.

@@ -1,4 +1,4 @@
-"""NIR files, written whole or not at all."""
+"""NIR files, written completely or not at all."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ COMPAT = "nir<=1.0.4"
 def write(graph: nir.NIRGraph, file: str | os.PathLike[str] | BinaryIO, *, compat: str | None = None) -> None:
     """Write a graph to a NIR file.
 
-    The graph is checked first, so that what is written can be read back; a file at that path is replaced by a whole one
-    or stays. Types of numbers and the order of nodes are kept.
+    The graph is checked first, so that it can be read back from the file; an existing file is replaced by a complete
+    one or stays. Types of numbers and the order of nodes are kept.
 
     Args:
-        graph: The graph; it stays as it is.
+        graph: The graph, which does not change.
         file: Path, or a binary file to write to.
-        compat: ``"nir<=1.0.4"`` for a file that nir up to 1.0.4 can read, which the tools of some chips ask for:
+        compat: ``"nir<=1.0.4"`` for a file that nir up to 1.0.4 can read, which the tools of some chips need:
             without ``v_reset`` and metadata. Metadata goes to a JSON file of the same name with ``.json`` at the end,
             which ``read(..., sidecar=...)`` takes.
 
     Raises:
-        TypeError: If ``graph`` is no graph.
+        TypeError: If ``graph`` is not a graph.
         OSError: If the file cannot be written.
-        NIRError: ``NIR113`` to ``NIR117`` for what a file cannot hold, ``NIR2xx`` if the graph is not whole.
+        NIRError: ``NIR113`` to ``NIR117`` for anything that a file cannot hold, ``NIR2xx`` if the graph is not whole.
 
     Example:
         >>> import io
@@ -78,7 +78,7 @@ def check_storable(graph: nir.NIRGraph, where: str = "") -> None:
     """Refuse names, metadata and graphs that a file cannot hold.
 
     Args:
-        graph: The graph, as :func:`snn_nir.graphs.shapes.infer` gives it.
+        graph: The graph, as :func:`snn_nir.graphs.shapes.infer` returns it.
         where: Its own path, if it is nested.
 
     Raises:
@@ -105,7 +105,7 @@ def check_older_format(graph: nir.NIRGraph, where: str = "") -> None:
     """Refuse what nir up to 1.0.4 cannot express.
 
     Args:
-        graph: The graph, as :func:`snn_nir.graphs.shapes.infer` gives it.
+        graph: The graph, as :func:`snn_nir.graphs.shapes.infer` returns it.
         where: Its own path, if it is nested.
 
     Raises:

@@ -1,1 +1,1 @@
-"""Graphs as data: fields, shapes, metadata, and what is done with them."""
+"""Graphs as data: fields, shapes, metadata, and operations on them."""

@@ -1,4 +1,4 @@
-"""What two graphs have not in common."""
+"""The differences of two graphs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Difference(NamedTuple):
     Attributes:
         where: Path of the node, the edge or the graph (``""``).
         what: Field, or ``"node"``, ``"edges"``, ``"type"``, ``"metadata"``.
-        text: What the first graph has and what the second.
+        text: The content of the first graph and of the second.
     """
 
     where: str
@@ -33,15 +33,15 @@ class Difference(NamedTuple):
 def diff(first: nir.NIRGraph, second: nir.NIRGraph) -> list[Difference]:
     """Compare two graphs, to the last bit.
 
-    The order of nodes and edges does not count, that of axes does; nor do shapes that
-    follow from the other fields, or are not known.
+    The order of nodes and edges does not matter, but that of axes does; shapes that follow from the other fields, or
+    are not known, do not matter either.
 
     Args:
         first: A graph.
         second: Another.
 
     Returns:
-        The differences by node, in the order of the first graph; nothing if the graphs are equal.
+        The differences by node, in the order of the first graph; empty if the graphs are equal.
 
     Example:
         >>> graphs = [nir.NIRGraph.from_list(nir.Scale(np.array([1.0, gain]))) for gain in (2.0, 2.5)]

@@ -1,4 +1,4 @@
-"""The fields of every NIR primitive, once, for reading, checking, writing and comparing."""
+"""The fields of every NIR primitive, in one table for reading, checking, writing and comparing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Field(NamedTuple):
     Attributes:
         kind: ``values`` real numbers, one per neuron or weight; ``whole`` whole numbers, one or one per axis;
             ``padding`` whole numbers or ``'same'``/``'valid'``; ``shape`` the sizes of a signal.
-        optional: Whether a file may leave it out.
+        optional: True if a file may leave it out.
     """
 
     kind: str
@@ -23,7 +23,7 @@ class Field(NamedTuple):
 
 
 _VALUES, _WHOLE, _PADDING = Field("values"), Field("whole"), Field("padding")
-_LATER = Field("values", optional=True)  # a field that came into the format after its node
+_LATER = Field("values", optional=True)  # a field that was added to the format after its node
 _SHAPE, _HINT = Field("shape"), Field("shape", optional=True)
 _CONVOLUTION = {
     "input_shape": _HINT,
@@ -70,7 +70,7 @@ NEURONS = frozenset({"Scale", "Threshold", "Delay", "I", "IF", "LI", "LIF", "Cub
 
 
 def place(where: str, name: str) -> str:
-    """The path of a node inside a graph, as in ``outer/lif``.
+    """Return the path of a node inside a graph, as in ``outer/lif``.
 
     Example:
         >>> place("", "outer"), place("outer", "lif")
@@ -80,14 +80,14 @@ def place(where: str, name: str) -> str:
 
 
 def type_name(node: nir.NIRNode, where: str) -> str:
-    """The name of a node's primitive.
+    """Return the name of a node's primitive.
 
     Args:
-        node: The node, no graph.
+        node: The node, which is not a graph.
         where: Its path, for the error.
 
     Raises:
-        NIRError: ``NIR109`` if it is none of the primitives.
+        NIRError: ``NIR109`` if it is not one of the primitives.
 
     Example:
         >>> import numpy as np
@@ -101,17 +101,17 @@ def type_name(node: nir.NIRNode, where: str) -> str:
 
 
 def node_fields(node: nir.NIRNode, where: str) -> dict[str, Any]:
-    """The fields of a node as the file names them.
+    """Return the fields of a node as the file names them.
 
     Args:
-        node: The node, no graph.
+        node: The node, which is not a graph.
         where: Its path, for the error.
 
     Returns:
         Name -> value, in the table's order; None for an unknown shape.
 
     Raises:
-        NIRError: ``NIR109`` if it is none of the primitives.
+        NIRError: ``NIR109`` if it is not one of the primitives.
 
     Example:
         >>> import numpy as np
@@ -131,10 +131,10 @@ def node_fields(node: nir.NIRNode, where: str) -> dict[str, Any]:
 
 
 def assembled(name: str, fields: dict[str, Any], metadata: dict[str, Any]) -> nir.NIRNode:
-    """A node of these fields, as they are.
+    """Return a node with these fields, unchanged.
 
-    The constructors of nir assert, broadcast and compute shapes (wrong ones for grouped convolutions); what comes from
-    a file is looked at first and gets its shapes from :func:`snn_nir.graphs.shapes.infer`.
+    The constructors of nir assert, broadcast and compute shapes (wrong ones for grouped convolutions); a node from
+    a file is checked first and gets its shapes from :func:`snn_nir.graphs.shapes.infer`.
 
     Args:
         name: A key of :data:`PRIMITIVES`.

@@ -13,7 +13,7 @@ _DEEPEST = 32
 
 
 class GraphPlace(NamedTuple):
-    """Where a node is in a graph: the names of the nested graphs around it, its own, and its type."""
+    """The place of a node in a graph: the names of the nested graphs around it, its own, and its type."""
 
     graphs: tuple[str, ...]
     name: str
@@ -21,12 +21,12 @@ class GraphPlace(NamedTuple):
 
     @property
     def start(self) -> tuple[tuple[str, ...], str]:
-        """Where an edge from the node starts: the graphs around, and a name in them, that of a graph for its Output."""
+        """The start of an edge from the node: the graphs around, and a name in them, that of a graph for its Output."""
         return (self.graphs[:-1], self.graphs[-1]) if self.graphs and self.kind == "Output" else self[:2]
 
     @property
     def end(self) -> tuple[tuple[str, ...], str]:
-        """Where an edge to the node ends: the graphs around, and a name in them, that of a graph for its Input."""
+        """The end of an edge to the node: the graphs around, and a name in them, that of a graph for its Input."""
         return (self.graphs[:-1], self.graphs[-1]) if self.graphs and self.kind == "Input" else self[:2]
 
 
@@ -42,7 +42,7 @@ def flattened(graph: nir.NIRGraph) -> Flat:
     """Put the nodes of nested graphs next to those of the graph itself.
 
     A node ``lif`` of a nested graph ``rnn`` becomes ``rnn.lif``. The nested Input and Output stay, as nodes that pass
-    on what they get.
+    on their input.
 
     Args:
         graph: A graph; it is not changed, and its nodes are not copied.
@@ -52,7 +52,7 @@ def flattened(graph: nir.NIRGraph) -> Flat:
 
     Raises:
         NIRError: NIR201 if an edge names a node that does not exist, NIR219 if a nested graph that an edge leads to or
-            from has not exactly one Input or Output, NIR107 if graphs are nested too deeply.
+            from does not have exactly one Input or Output, NIR107 if graphs are nested too deeply.
 
     Example:
         >>> import numpy as np
@@ -70,7 +70,7 @@ def flattened(graph: nir.NIRGraph) -> Flat:
 
 
 def _add(graph: nir.NIRGraph, around: tuple[str, ...], flat: Flat) -> dict[str, tuple[str, str]]:
-    """Add a graph's nodes; returns the names at which edges to, and from, each of them end."""
+    """Add a graph's nodes; return the names at which edges to, and from, each of them end."""
     path = "".join(f"{name}." for name in around)
     if len(around) > _DEEPEST:
         raise refusal("NIR107", f"graph {path.rstrip('.')[:60]!r}", f"more than {_DEEPEST} levels")

@@ -15,15 +15,15 @@ _LARGEST = 127
 
 
 def to_int8(graph: nir.NIRGraph) -> nir.NIRGraph:
-    r"""A graph whose weights are int8, each row with a scale behind it: :math:`W x + b = s\,(Q x + b / s)`.
+    r"""Return a graph whose weights are int8, each row with a scale after it: :math:`W x + b = s\,(Q x + b / s)`.
 
     Every ``Linear``, ``Affine``, ``Conv1d`` and ``Conv2d`` becomes one with integers Q from -127 to 127, followed by a
-    ``Scale`` by s, one value per row or output channel, named ``<name>.scale``. Where the weights of a row are integers
+    ``Scale`` by s, one value per row or output channel, named ``<name>.scale``. If the weights of a row are integers
     of that range times a power of two, s is that power and nothing is lost; otherwise s is the largest weight over 127
     and each weight is rounded. The largest error of a weight is in the metadata, ``rounding``.
 
     Args:
-        graph: The graph; it stays as it is.
+        graph: The graph, which does not change.
 
     Returns:
         The graph with int8 weights; nested graphs too.
@@ -62,7 +62,7 @@ def _converted(graph: nir.NIRGraph) -> nir.NIRGraph:
 
 
 def _split(name: str, node: Any) -> tuple[Any, nir.Scale]:
-    """A node with weights as one with integers, and the scale behind it."""
+    """Return a node with weights as one with integers, and the scale after it."""
     weight = node.weight.astype(np.float64)
     if not np.isfinite(weight).all():
         raise refusal("NIR207", f"node {name!r}", "weight")
@@ -83,7 +83,7 @@ def _split(name: str, node: Any) -> tuple[Any, nir.Scale]:
 
 
 def _step(row: np.ndarray) -> float:
-    """The value of one unit of a row's integers."""
+    """Return the value of one unit of a row's integers."""
     largest = np.abs(row).max(initial=0.0)
     if largest == 0:
         return 1.0

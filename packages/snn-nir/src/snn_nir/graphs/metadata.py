@@ -1,8 +1,8 @@
-"""What a graph's metadata says beyond NIR: which neuron a node was, and the numbers that its fields round.
+"""The metadata of a graph beyond NIR: the neuron that a node was, and the numbers that its fields round.
 
-A graph runs without any of it. It makes an import exact (decays are stored as they were, not as time constants), brings
-back what NIR has no word for (surrogate gradients, what is learned, which weights are one), and joins the nodes that
-were one module. It is kept under the one key ``snn_nir`` of ``node.metadata`` and ``graph.metadata``:
+A graph runs without any of it. The metadata makes an import exact (decays are stored themselves, not as time
+constants), restores what NIR cannot express (surrogate gradients, learned constants, shared weights), and joins the
+nodes that were one module. It is stored under the key ``snn_nir`` of ``node.metadata`` and ``graph.metadata``:
 
 | of a graph | |
 |---|---|
@@ -55,7 +55,7 @@ PARTS = {
 
 
 def node_metadata(**entries: Any) -> dict[str, Any]:
-    """Metadata of a node, as a NIR file can hold it.
+    """Return metadata of a node in a form that a NIR file can hold.
 
     Args:
         **entries: The keys above. Tensors become float64 arrays, those of one value without axes floats; an entry that
@@ -73,7 +73,7 @@ def node_metadata(**entries: Any) -> dict[str, Any]:
 
 
 def surrogate_entries(grad: Any) -> dict[str, Any]:
-    """The entries about a surrogate gradient; none about a function of the user's own, which a file cannot hold.
+    """Return the entries about a surrogate gradient; none for a user's own function, which a file cannot hold.
 
     Example:
         >>> from snn_core import surrogate
@@ -86,7 +86,7 @@ def surrogate_entries(grad: Any) -> dict[str, Any]:
 
 
 def graph_metadata(dt: float, method: str, dtype: str) -> dict[str, Any]:
-    """Metadata of a graph.
+    """Return metadata of a graph.
 
     Args:
         dt: Time step in seconds.
@@ -104,14 +104,14 @@ def graph_metadata(dt: float, method: str, dtype: str) -> dict[str, Any]:
 
 
 def read_metadata(node: Any) -> dict[str, Any]:
-    """What was stored, whatever a file made of it.
+    """Return the stored entries, in whatever form a file returns them.
 
     Args:
         node: A NIR node or graph.
 
     Returns:
         The entries: text as str, truth values as bool, numbers as int or float, arrays as they are; empty if the node
-        has none of ours.
+        has no entries of ours.
 
     Example:
         >>> import nir
@@ -127,7 +127,7 @@ def _storable(value: Any) -> Any:
     if isinstance(value, Tensor):
         value = array_of(value, torch.float64)
     if isinstance(value, np.ndarray | np.generic) and value.ndim == 0:
-        return value.item()  # a file compresses arrays, which it cannot do to one without axes
+        return value.item()  # a file compresses arrays, which is not possible without axes
     return value
 
 

@@ -1,4 +1,4 @@
-"""The shape that each primitive takes and gives, batch dimension left out."""
+"""The input and output shape of each primitive, without the batch dimension."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def check_parameters(node: nir.NIRNode, where: str) -> None:
     """Refuse a node whose parameters do not fit each other.
 
     Args:
-        node: The node, as :func:`snn_nir.graphs.normalizing.normalized` gives it.
+        node: The node, as :func:`snn_nir.graphs.normalizing.normalized` returns it.
         where: Its path, for the error.
 
     Raises:
-        NIRError: ``NIR206`` for a wrong shape, ``NIR212`` for group counts and paddings that cannot be.
+        NIRError: ``NIR206`` for a wrong shape, ``NIR212`` for impossible group counts and paddings.
 
     Example:
         >>> check_parameters(nir.Affine(weight=np.ones((2, 3)), bias=np.ones(2)), "fc")
@@ -58,17 +58,17 @@ def _misshapen(where: str, rule: str, shapes: dict[str, Shape]) -> NIRError:
 
 
 def fixed_shapes(node: nir.NIRNode, where: str) -> tuple[Shape | None, Shape | None]:
-    """The shapes that a node's own fields settle.
+    """Return the shapes that a node's own fields determine.
 
     Args:
         node: The node, normalized and checked.
         where: Its path, for the error.
 
     Returns:
-        Input and output shape; None where the fields leave it open.
+        Input and output shape; None if the fields leave it open.
 
     Raises:
-        NIRError: ``NIR204`` or ``NIR212`` if the sizes that the node states cannot be.
+        NIRError: ``NIR204`` or ``NIR212`` if the sizes in the node are impossible.
 
     Example:
         >>> fixed_shapes(nir.Linear(weight=np.ones((2, 3))), "fc")
@@ -97,10 +97,10 @@ def fixed_shapes(node: nir.NIRNode, where: str) -> tuple[Shape | None, Shape | N
 
 
 def output_shape(node: nir.NIRNode, shape: Shape, where: str) -> Shape:
-    """The shape that a node gives for the shape that it takes.
+    """Return the output shape of a node for an input shape.
 
     Args:
-        node: The node, normalized and checked, no graph.
+        node: The node, normalized and checked, which is not a graph.
         shape: Shape of one sample at its input.
         where: Its path, for the error.
 
@@ -135,7 +135,7 @@ def output_shape(node: nir.NIRNode, shape: Shape, where: str) -> Shape:
 
 
 def _windows(sizes: Shape, kernel: Any, stride: Any, padding: Any, dilation: Any, where: str) -> Shape:
-    """Number of places of a sliding window along each axis (Dumoulin and Visin, arXiv:1603.07285, relationship 15)."""
+    """Return the number of positions of a sliding window along each axis (Dumoulin and Visin, arXiv:1603.07285, 15)."""
     axes = len(sizes)
     if isinstance(padding, str) and padding == "same":
         return sizes

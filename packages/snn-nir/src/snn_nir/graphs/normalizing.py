@@ -1,4 +1,4 @@
-"""Nodes whose values are arrays and whose sizes are plain numbers, whoever made them."""
+"""Nodes in a common form: values are arrays and sizes are plain numbers, whoever made them."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from snn_nir.graphs.values import array_of
 
 
 def normalized(node: nir.NIRNode, where: str) -> nir.NIRNode:
-    """A copy of a node whose values are NumPy arrays and whose sizes are plain numbers of one form.
+    """Return a copy of a node whose values are NumPy arrays and whose sizes are plain numbers of one form.
 
     Tensors become arrays; ``stride=2`` of a two-dimensional node becomes ``(2, 2)``. Nothing is allocated for values
-    that are arrays already.
+    that are already arrays.
 
     Args:
-        node: The node, no graph.
+        node: The node, which is not a graph.
         where: Its path, for the error.
 
     Returns:
         The copy, which shares its arrays with the node.
 
     Raises:
-        NIRError: ``NIR106`` for values that are no real numbers, ``NIR108`` for a field that is not there, ``NIR212``
+        NIRError: ``NIR106`` for values that are not real numbers, ``NIR108`` for a missing field, ``NIR212``
             for sizes out of range.
 
     Example:
@@ -89,13 +89,13 @@ def _real_array(value: Any, where: str) -> np.ndarray:
 
 
 def ints(value: Any, where: str, *, axes: int | None = None, lowest: int | None = None) -> tuple[int, ...]:
-    """Whole numbers, as a tuple.
+    """Return whole numbers as a tuple.
 
     Args:
         value: A number, or a vector of them.
         where: Node and field, for the error.
-        axes: How many there must be; a single one is repeated. Any number if None.
-        lowest: The least that each may be.
+        axes: The required number of them; a single one is repeated. Any number if None.
+        lowest: The smallest allowed value.
 
     Returns:
         The numbers.
@@ -126,14 +126,14 @@ def ints(value: Any, where: str, *, axes: int | None = None, lowest: int | None 
 
 
 def shape_of(value: Any, where: str) -> tuple[int, ...] | None:
-    """A signal's shape as a tuple; None stays None.
+    """Return a signal's shape as a tuple; None stays None.
 
     Args:
         value: Sizes as a vector, or None.
         where: Node and field, for the error.
 
     Raises:
-        NIRError: ``NIR212`` for sizes that are no whole numbers from 0 on.
+        NIRError: ``NIR212`` for sizes that are not whole numbers from 0 on.
 
     Example:
         >>> shape_of(np.array([2, 34, 34]), "input")

@@ -1,4 +1,4 @@
-"""In which order nodes run in a time step, and which edges carry the value of the step before."""
+"""The order in which nodes run in a time step, and the edges that carry values of the previous step."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class Order(NamedTuple):
 
 
 def ordered(nodes: Iterable[str], edges: Sequence[tuple[str, str]], inputs: Iterable[str]) -> Order:
-    """Order the nodes of a graph so that each runs after those that it reads, but for edges that close a cycle.
+    """Order the nodes of a graph so that each runs after those that it reads, except along edges that close a cycle.
 
     The closing edges are the back edges of a depth-first search that starts at the inputs and takes nodes in the order
-    of their names. Where every cycle is entered at one node, as in a layer with a recurrent weight, they lead back to
-    that node, whatever the names; neither the order of nodes nor that of edges counts, which a NIR file does not keep.
+    of their names. If every cycle is entered at one node, as in a layer with a recurrent weight, they lead back to
+    that node, whatever the names; neither the order of nodes nor that of edges counts, as a NIR file does not keep it.
 
     Args:
         nodes: Names of all nodes.

@@ -1,4 +1,4 @@
-"""Graphs that can be put right in one way only, put right and said so."""
+"""Repairs of graphs that have exactly one possible repair, each with a warning."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ _CONTRADICTIONS = frozenset({"NIR204", "NIR205", "NIR212"})
 
 
 def repaired(graph: nir.NIRGraph, *, stacklevel: int = 1) -> nir.NIRGraph:
-    """A copy of a graph that can be run: repaired, with all shapes, and with values checked.
+    """Return a copy of a graph that can be run: repaired, with all shapes, and with values checked.
 
     Four things are repaired, each with an :class:`~snn_nir.codes.NIRWarning`:
 
     - exactly one name that only edges know and one node that no edge knows: the edges are renamed (``NIR202``);
     - nodes at the start or the end without Input or Output: it is added (``NIR211``);
-    - a single number in place of one per neuron: it is repeated (``NIR213``);
+    - a single number instead of one per neuron: it is repeated (``NIR213``);
     - a stated shape (of Output, Flatten, a nested Input, or a convolution's ``input_shape``) that contradicts those of
-      the parameters, and axes such as the batch before those of an Input: the inferred shape is taken (``NIR214``).
+      the parameters, and axes such as the batch before those of an Input: the inferred shape is used (``NIR214``).
 
     Args:
-        graph: The graph; it stays as it is.
+        graph: The graph, which does not change.
         stacklevel: As in :func:`warnings.warn`, counted from the caller.
 
     Returns:
-        The copy, as :func:`snn_nir.graphs.shapes.infer` gives it.
+        The copy, as :func:`snn_nir.graphs.shapes.infer` returns it.
 
     Raises:
-        NIRError: If it can be repaired in no way, or in several.
+        NIRError: If no repair is possible, or several are.
 
     Example:
         >>> import warnings
@@ -89,7 +89,7 @@ def _renamed(graph: nir.NIRGraph, here: str, notes: list[tuple[str, str, str]]) 
 
 
 def _add_ports(graph: nir.NIRGraph, where: str, notes: list[tuple[str, str, str]]) -> None:
-    """An Input before every node that nothing feeds, an Output after every node that feeds nothing."""
+    """Add an Input before every node that nothing feeds, and an Output after every node that feeds nothing."""
     starts = {start for start, _ in graph.edges}
     ends = {end for _, end in graph.edges}
     alone = len(graph.nodes) == 1
@@ -136,7 +136,7 @@ def _inferred(graph: nir.NIRGraph, notes: list[tuple[str, str, str]]) -> tuple[n
             for path, shape in _stated(graph, "")
             if shape is not None and (now := inferred.get(path)) is not None and shape != now
         ]
-        # what feeds the graph has the size that its Input states, so that of the parameters would be wrong
+        # the source of the graph has the size of its Input, so that of the parameters would be wrong
         if any(isinstance(graph.nodes.get(path), nir.Input) and not _ends_with(*sizes) for path, *sizes in changes):
             break
         notes += [("NIR214", f"node {path!r}", f"{list(shape)} is now {list(now)}") for path, shape, now in changes]

@@ -1,4 +1,4 @@
-"""The shapes of a whole graph."""
+"""Inference of the shapes of a whole graph."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _MAX_FILLED = 2**22  # neurons that a single number may stand for
 
 
 def infer(graph: nir.NIRGraph) -> nir.NIRGraph:
-    """A copy of a graph with the shape of every signal filled in.
+    """Return a copy of a graph with the shape of every signal filled in.
 
     Shapes come from the parameters of neurons and weights, from the Input, and from the nodes before; grouped and
     non-square convolutions, ``padding='same'`` and nested graphs included. Convolutions get their ``input_shape``.
 
     Args:
-        graph: The graph; it stays as it is.
+        graph: The graph, which does not change.
 
     Returns:
         The copy, which shares its arrays with the graph. Every node has ``input_type`` and ``output_type``, whole
@@ -50,16 +50,16 @@ def infer(graph: nir.NIRGraph) -> nir.NIRGraph:
 
 
 def infer_filled(graph: nir.NIRGraph) -> tuple[nir.NIRGraph, list[tuple[str, str]]]:
-    """:func:`infer` of a graph in which a single number may stand for one per neuron.
+    """Return the result of :func:`infer` for a graph in which a single number may stand for one per neuron.
 
     Args:
-        graph: The graph; it stays as it is.
+        graph: The graph, which does not change.
 
     Returns:
         The copy with such numbers repeated, and for each the path of its node and what was repeated.
 
     Raises:
-        NIRError: As :func:`infer`, and ``NIR105`` for more than 2**22 neurons.
+        NIRError: In the cases of :func:`infer`, and ``NIR105`` for more than 2**22 neurons.
 
     Example:
         >>> nodes = {"in": nir.Input(np.array([3])), "gain": nir.Scale(np.array(2.0)), "out": nir.Output(None)}
@@ -73,7 +73,7 @@ def infer_filled(graph: nir.NIRGraph) -> tuple[nir.NIRGraph, list[tuple[str, str
 
 
 class _Inference:
-    """Shapes spread along the edges until nothing changes."""
+    """Shapes that spread along the edges until nothing changes."""
 
     def __init__(
         self, graph: nir.NIRGraph, where: str, given: Shape | None, depth: int, filled: list[tuple[str, str]] | None
@@ -85,7 +85,7 @@ class _Inference:
         self.nodes: dict[str, Any] = {}
         self.taken: dict[str, Shape | None] = {}
         self.shown: dict[str, Shape | None] = {}
-        self.open: dict[str, nir.NIRGraph] = {}  # nested graphs to come: each is gone through once
+        self.open: dict[str, nir.NIRGraph] = {}  # nested graphs still to be visited, each once
         for name, node in graph.nodes.items():
             self._enter(name, node)
         self.touching: dict[str, list[tuple[str, str]]] = {name: [] for name in self.nodes}
@@ -102,7 +102,7 @@ class _Inference:
             self._spread(self.touching[name])
 
     def _first_open(self) -> str:
-        """A nested graph that none of the others feeds, if there is one."""
+        """Return a nested graph that no other feeds, or an empty string if there is none."""
         fed = {end for start, end in self.edges if start in self.open}
         return next((name for name in self.open if name not in fed), next(iter(self.open)))
 
@@ -158,7 +158,7 @@ class _Inference:
         return not isinstance(node, nir.NIRGraph) and type_name(node, name) in {*NEURONS, "Input", "Output"}
 
     def _remedy(self, name: str, wanted: Shape | None) -> str | None:
-        """How a Flatten gives the wanted shape, if starting at another axis would do it."""
+        """Return how a Flatten gives the desired shape, if starting at another axis would do that."""
         node, shape = self.nodes[name], self.taken[name]
         for axis in range(len(shape or ()) if isinstance(node, nir.Flatten) and wanted is not None else 0):
             other = copy.copy(node)
@@ -189,7 +189,7 @@ class _Inference:
         self.shown[name] = output_shape(node, shape, self._path(name))
 
     def _fill(self, node: nir.NIRNode, path: str, shape: Shape | None) -> None:
-        """Repeat the single numbers among a neuron's parameters; over the shape of the others if None."""
+        """Repeat the single numbers among a neuron's parameters, over the shape of the others if None."""
         name = type_name(node, path)
         if name not in NEURONS or self.filled is None:
             return
@@ -206,7 +206,7 @@ class _Inference:
         self.filled.append((path, f"{', '.join(single)} for shape {list(target)}"))
 
     def typed(self) -> nir.NIRGraph:
-        """The copy, with the types that were found."""
+        """Return the copy, with the inferred types."""
         joined = {name for edge in self.edges for name in edge}
         for name, node in self.nodes.items():
             if not isinstance(node, nir.NIRGraph):

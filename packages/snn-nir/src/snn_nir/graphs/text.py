@@ -1,4 +1,4 @@
-"""Graphs to look at."""
+"""Graphs as text and as flowcharts."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from snn_nir.graphs.values import array_of
 
 
 def to_text(graph: nir.NIRGraph) -> str:
-    """A graph as text: one line a node, with its shapes, its parameters and where its output goes.
+    """Return a graph as text: one line per node, with its shapes, its parameters and the targets of its output.
 
     Args:
-        graph: The graph; shapes appear where they are known.
+        graph: The graph; shapes appear if they are known.
 
     Returns:
         The lines. A parameter with one value throughout appears as that value, another as its shape and range.
@@ -74,7 +74,7 @@ def _brief(value: Any) -> str:
 
 
 def to_mermaid(graph: nir.NIRGraph) -> str:
-    """A graph as a Mermaid flowchart, which GitHub and many editors draw.
+    """Return a graph as a Mermaid flowchart, which GitHub and many editors draw.
 
     Args:
         graph: The graph; nested graphs become boxes.
@@ -115,5 +115,5 @@ def _draw(graph: nir.NIRGraph, prefix: str, indent: str, lines: list[str]) -> No
 
 
 def _escaped(name: str) -> str:
-    """Mermaid's own entity codes for what would end or change a label."""
+    """Replace characters that would end or change a label by Mermaid's entity codes."""
     return "".join(sign if sign.isalnum() or sign in " _-." else f"#{ord(sign)};" for sign in name)

@@ -1,4 +1,4 @@
-"""Arrays of tensors, and values that a node's equation can be computed with."""
+"""Arrays from tensors, and checks of values for a node's equation."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from snn_nir.graphs.fields import PRIMITIVES, place, type_name
 
 
 def array_of(value: Tensor, dtype: torch.dtype | None = None) -> np.ndarray:
-    """Return a tensor's numbers, also of one whose memory holds their negatives or conjugates, which NumPy cannot say.
+    """Return a tensor's numbers, also if its memory holds negatives or conjugates, which NumPy cannot represent.
 
     Args:
         value: The tensor, on any device, with a gradient or without.
-        dtype: What to convert it to; None to leave it as it is.
+        dtype: Dtype to convert it to; None to leave it as it is.
 
     Returns:
         The array, which may share the tensor's memory.
@@ -53,7 +53,7 @@ def check_values(graph: nir.NIRGraph) -> None:
 
 
 def bad_values(graph: nir.NIRGraph, where: str = "") -> Iterator[NIRError]:
-    """The refusals of :func:`check_values`, one a field.
+    """Yield the refusals of :func:`check_values`, one per field.
 
     Args:
         graph: The graph, with arrays in its nodes.

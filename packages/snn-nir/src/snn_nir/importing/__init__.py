@@ -1,1 +1,1 @@
-"""NIR graphs to networks."""
+"""The import of NIR graphs as networks."""

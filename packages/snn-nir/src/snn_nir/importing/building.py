@@ -1,4 +1,4 @@
-"""From a NIR node to the module that runs it."""
+"""The construction of the module that runs a NIR node."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from snn_nir.importing.time_step import TimeStep
 
 
 class Scheme(NamedTuple):
-    """What all modules of an import have in common; ``reset`` overrides the reset of every neuron."""
+    """Settings that all modules of an import share; ``reset`` overrides the reset of every neuron."""
 
     step: TimeStep
     dtype: torch.dtype
     reset: str | None = None
 
     def tensor(self, values: Any) -> Tensor:
-        """Values of a node in the network's dtype."""
+        """Return values of a node in the network's dtype."""
         return torch.tensor(np.asarray(values), dtype=self.dtype)
 
 
 def build(name: str, node: nir.NIRNode, scheme: Scheme) -> nn.Module | None:
-    """The module of a node, with a parameter for each of its values.
+    """Return the module of a node, with a parameter for each of its values.
 
     Args:
         name: The node's name, for errors.
@@ -37,10 +37,10 @@ def build(name: str, node: nir.NIRNode, scheme: Scheme) -> nn.Module | None:
         scheme: Time step, dtype and reset.
 
     Returns:
-        A module for one time step; None for a node that passes on what it gets.
+        A module for one time step; None for a node that passes on its input.
 
     Raises:
-        NIRError: NIR301 for an unknown node, NIR504 for a time constant that the step is too long for.
+        NIRError: NIR301 for an unknown node, NIR504 for a time constant that is too short for the step.
 
     Example:
         >>> step = TimeStep(1e-3, "s", "euler", "given")
@@ -72,7 +72,7 @@ def _fields(node: Any, scheme: Scheme, *names: str) -> dict[str, Tensor]:
 
 
 def _stateful(kind: Callable[..., nn.Module], *names: str, leaks: bool = True) -> Callable[..., nn.Module]:
-    """A rule for a primitive with the fields of the node."""
+    """Return a rule for a primitive with the fields of the node."""
 
     def rule(name: str, node: Any, scheme: Scheme) -> nn.Module:
         options: dict[str, Any] = {"dt": scheme.step.in_units, "init_hidden": True}
@@ -113,7 +113,7 @@ def _conv(kind: Any) -> Callable[..., nn.Module]:
 
 
 def _filled(layer: Any, weight: Tensor, bias: Tensor | None) -> nn.Module:
-    """A layer made without memory, so that nothing random is drawn, once it has its weights."""
+    """Return a layer made without memory, so that nothing random is drawn, after setting its weights."""
     layer.weight = nn.Parameter(weight)
     layer.bias = None if bias is None else nn.Parameter(bias)
     return layer

@@ -1,4 +1,4 @@
-"""What a node of a graph may be like, for rules about it."""
+"""Conditions on a node of a graph, for rules about it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from snn_nir.graphs.node_shapes import output_shape
 
 
 class Context(NamedTuple):
-    """Where a node is.
+    """The surroundings of a node.
 
     Attributes:
         graph: The graph that it is in.
         dt: Time step in seconds.
         closing: The edges that close a cycle.
-        nested: Whether the graph is in another.
+        nested: True if the graph is inside another.
     """
 
     graph: nir.NIRGraph
@@ -34,7 +34,7 @@ def _uneven(node: Any, *fields: str) -> bool:
 
 
 def _gain(node: Any, dt: float) -> np.ndarray:
-    """What a step adds to the membrane for an input of 1."""
+    """Return what a step adds to the membrane for an input of 1."""
     tau = node.tau_mem if hasattr(node, "tau_mem") else getattr(node, "tau", 1.0)
     return node.r * dt / tau
 
@@ -53,7 +53,7 @@ def _ports(graph: nir.NIRGraph, kind: type) -> int:
 
 
 def _nested_too_early(graph: nir.NIRGraph) -> bool:
-    """Whether a nested graph comes before a node that feeds it, in the order that starts at the first Input."""
+    """Return True if a nested graph comes before a node that feeds it, in the order that starts at the first Input."""
     names = list(graph.nodes)
     first = next((number for number, name in enumerate(names) if isinstance(graph.nodes[name], nir.Input)), 0)
     place = {name: (number - first) % len(names) for number, name in enumerate(names)}
@@ -62,7 +62,7 @@ def _nested_too_early(graph: nir.NIRGraph) -> bool:
 
 
 def _unlike_square(node: Any) -> bool:
-    """Whether the height of the kernel, which nir takes for its width too, leads to another size."""
+    """Return True if the height of the kernel, which nir uses for its width too, leads to another size."""
     if isinstance(node, nir.Conv1d) or node.padding == "same":
         return False
     square = copy.copy(node)

@@ -1,4 +1,4 @@
-"""From a NIR graph or file to a module."""
+"""The conversion of a NIR graph or file to a module."""
 
 from __future__ import annotations
 
@@ -32,26 +32,26 @@ def from_nir(
     reset: str | None = None,
     simplify: bool = True,
 ) -> GraphModule:
-    """Make a module of a NIR graph.
+    """Make a module from a NIR graph.
 
-    Every primitive runs as it is, with its parameters per neuron. The step is: integrate, fire where v > v_threshold,
-    reset in the same step; states start at 0. Where a node, or a few of them, are provably a neuron of snn-core, that
-    neuron stands in their place, and runs through its fused kernels: ``Leaky``, ``Synaptic``, ``RLeaky``,
-    ``RSynaptic``; ``Lapicque`` and ``Alpha`` where the metadata says so.
+    Every primitive runs as it is, with its parameters per neuron. A step integrates, fires where v > v_threshold, and
+    resets in the same step; states start at 0. If a node, or a group of nodes, is provably a neuron of snn-core, that
+    neuron replaces them and runs by its fused kernels: ``Leaky``, ``Synaptic``, ``RLeaky``, ``RSynaptic``; ``Lapicque``
+    and ``Alpha`` if the metadata says so.
 
-    The network is float64 if all its weights are, else float32; a network without weights takes both.
+    The network is float64 if all its weights are, else float32; a network without weights accepts both.
 
     Args:
         graph_or_path: The graph, which is not changed, or a file or its path.
         dt: Time step in seconds. When None: as recorded by us, else as the parameters say, else assumed with a warning.
         method: ``"euler"`` or ``"exact"``, how time constants become decays per step. When None: as recorded, else
             ``"euler"``.
-        time_unit: Unit of the graph's time constants, which NIR leaves open: ``"s"``, ``"ms"``, or ``"step"`` (of
+        time_unit: Unit of the graph's time constants, which NIR does not specify: ``"s"``, ``"ms"``, or ``"step"`` (of
             ``dt=1``).
-        reset: What a spike does to the membrane of every spiking neuron, ``"zero"``, ``"subtract"`` or ``"none"``, for
+        reset: Effect of a spike on the membrane of every spiking neuron, ``"zero"``, ``"subtract"`` or ``"none"``, for
             graphs that were trained with another reset than NIR's and do not say so. When None: as recorded, else to
             ``v_reset``.
-        simplify: Put neurons of snn-core where they are the same. When False: one module for each node, which
+        simplify: Use neurons of snn-core where they are equivalent. When False: one module for each node, which
             :func:`to_nir` writes as that node again, in the nested graph that it came from.
 
     Returns:
@@ -102,7 +102,7 @@ def from_nir(
 
 
 def _dtype(nodes: Iterable[Any], said: dict[str, Any]) -> torch.dtype:
-    """float64 where all weights are; of a network without weights, where all that neurons hold is."""
+    """Return float64 if all weights are; for a network without weights, if all values of neurons are."""
     for recorded in (torch.float32, torch.float64):
         if f"torch.{said.get('dtype')}" == str(recorded):
             return recorded
@@ -117,11 +117,11 @@ def _dtype(nodes: Iterable[Any], said: dict[str, Any]) -> torch.dtype:
 
 
 def share(nodes: Mapping[str, Any], modules: Mapping[str, nn.Module | None]) -> None:
-    """Make one parameter again of those that were one when the graph was exported.
+    """Merge parameters that were a single one when the graph was exported.
 
     Args:
         nodes: The nodes, whose metadata says ``shared_with``: a node for each field.
-        modules: Their modules, by the same names; changed in place. Values that differ by now stay apart, with a
+        modules: Their modules, by the same names; changed in place. Values that differ now stay separate, with a
             warning.
 
     Example:
@@ -146,7 +146,7 @@ def share(nodes: Mapping[str, Any], modules: Mapping[str, nn.Module | None]) -> 
             if own is not None and mine.shape == theirs.shape and bool((mine == theirs).all()):
                 setattr(own, "V" if isinstance(own, OneToOne) else str(field), theirs)
             else:
-                warn_caller("NIR304", f"node {name!r}", f"{field} was that of node {other!r} and is another")
+                warn_caller("NIR304", f"node {name!r}", f"{field} was that of node {other!r} and now differs")
 
 
 def _parameter(module: nn.Module | None, field: str) -> nn.Parameter | None:

@@ -1,4 +1,4 @@
-"""From a time constant to what a membrane keeps, and takes in, in one step."""
+"""The conversion of a time constant to what a membrane keeps, and takes in, in one step."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from torch import Tensor
 
 
 def rise(tau: float | Tensor, dt: float, method: str = "euler") -> float | Tensor:
-    r"""Share of the way to its resting value that a leaky variable goes in one step.
+    r"""Return the share of the way to its resting value that a leaky variable moves in one step.
 
     .. math::
 
         \rho = \Delta t / \tau \;\text{(euler)}, \qquad
         \rho = 1 - e^{-\Delta t / \tau} \;\text{(exact)}
 
-    Both make of :math:`\tau \dot v = v_\infty - v` the recursion :math:`v' = (1 - \rho)\,v + \rho\,v_\infty`: the
+    Both turn :math:`\tau \dot v = v_\infty - v` into :math:`v' = (1 - \rho)\,v + \rho\,v_\infty`: the
     forward Euler method, or the solution for an input that is constant during the step.
 
     Args:
@@ -43,9 +43,9 @@ def rise(tau: float | Tensor, dt: float, method: str = "euler") -> float | Tenso
 
 
 def discretized_decay(tau: float | Tensor, dt: float, method: str = "euler") -> float | Tensor:
-    r"""Share that a leaky variable keeps in one step, :math:`1 - \rho` of :func:`rise`.
+    r"""Return the share that a leaky variable keeps in one step, :math:`1 - \rho` of :func:`rise`.
 
-    With ``method="exact"`` it is what :func:`snn_core.decay` gives.
+    With ``method="exact"`` it equals :func:`snn_core.decay`.
 
     Args:
         tau: Time constant, greater than 0, in the unit of ``dt``; a number or a tensor of any shape.
@@ -85,7 +85,7 @@ def decay(tau: float | Tensor, dt: float, method: str = "euler") -> float | Tens
         0.75
     """
     warnings.warn(
-        "snn.nir.decay is now called snn.nir.discretized_decay, as snn.decay is another function",
+        "snn.nir.decay is now called snn.nir.discretized_decay, as snn.decay is a different function",
         DeprecationWarning,
         stacklevel=2,
     )
@@ -93,7 +93,7 @@ def decay(tau: float | Tensor, dt: float, method: str = "euler") -> float | Tens
 
 
 def rise_of(method: str) -> Callable[[float | Tensor, float], float | Tensor]:
-    """The function ``(tau, dt) -> rise`` of a method.
+    """Return the function ``(tau, dt) -> rise`` of a method.
 
     Args:
         method: ``"euler"`` or ``"exact"``.

@@ -1,4 +1,4 @@
-"""How the importers of other frameworks read NIR, as a table."""
+"""A table of the ways in which importers of other frameworks read NIR."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Rule(NamedTuple):
-    """What happens to nodes of some types, if a condition of :data:`snn_nir.importing.conditions.CONDITIONS` holds."""
+    """The effect on nodes of some types, if a condition of :data:`snn_nir.importing.conditions.CONDITIONS` holds."""
 
     nodes: frozenset[str]
     condition: str
@@ -19,8 +19,8 @@ class Importer(NamedTuple):
 
     Attributes:
         release: The release that was run.
-        dt: Its time step in seconds where it has a fixed one.
-        rules: What it does to nodes; what no rule names is imported as NIR means it.
+        dt: Its time step in seconds, if that is fixed.
+        rules: Its effects on nodes; nodes without a rule are imported as NIR means.
     """
 
     release: str

@@ -1,4 +1,4 @@
-"""What the metadata of a node says about the neuron that it was, where it can be trusted."""
+"""The metadata of a node about the neuron that it was, where it can be trusted."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from snn_nir.codes import refusal, warn_caller
 from snn_nir.graphs.metadata import read_metadata
 
 _AGREE = 1e-5
-_OTHERWISE = {"Alpha": ("alpha", "beta"), "Lapicque": ("beta",)}  # which no node of these has as its decay
+_OTHERWISE = {
+    "Alpha": ("alpha", "beta"),
+    "Lapicque": ("beta",),
+}  # constants that are not the decay of any of their nodes
 _KINDS = {name: getattr(surrogate, name) for name in surrogate.__all__}
-_SURROGATES = {  # those that a name and numbers make
+_SURROGATES = {  # surrogates that a name and numbers define
     name: kind
     for name, kind in _KINDS.items()
     if issubclass(kind, surrogate.Surrogate) and name not in ("Surrogate", "custom_surrogate")
@@ -22,7 +25,7 @@ _SURROGATES = {  # those that a name and numbers make
 
 
 def firing_options(name: str, node: Any, reset: str | None) -> dict[str, Any]:
-    """Reset and surrogate of a spiking node, as keyword arguments of a neuron.
+    """Return reset and surrogate of a spiking node, as keyword arguments of a neuron.
 
     Args:
         name: The node's name, for errors.
@@ -30,8 +33,8 @@ def firing_options(name: str, node: Any, reset: str | None) -> dict[str, Any]:
         reset: The reset that the caller wants, or None.
 
     Returns:
-        ``reset_mechanism``, ``reset_delay``, ``spike_grad``: what is wanted, then what is recorded, then what NIR
-        means, which is a reset to a value in the same step.
+        ``reset_mechanism``, ``reset_delay``, ``spike_grad``: the caller's choice, else the recorded one, else NIR's,
+            which is a reset to a value in the same step.
 
     Raises:
         NIRError: NIR305 if a reset is unknown.
@@ -51,7 +54,7 @@ def firing_options(name: str, node: Any, reset: str | None) -> dict[str, Any]:
 
 
 def surrogate_of(name: str, node: Any) -> Any:
-    """The recorded surrogate gradient, or None; with a warning if there is none of that name.
+    """Return the recorded surrogate gradient, or None; warn if there is none of that name.
 
     Args:
         name: The node's name, for the warning.
@@ -78,7 +81,7 @@ def surrogate_of(name: str, node: Any) -> Any:
 
 
 def constant(name: str, node: Any, field: str, value: np.ndarray) -> np.ndarray:
-    """A constant of a neuron as recorded, if the node's own fields agree with it; else as they say.
+    """Return a constant of a neuron as recorded, if the node's own fields agree with it; else from the fields.
 
     Args:
         name: The node's name, for the warning.
@@ -87,8 +90,8 @@ def constant(name: str, node: Any, field: str, value: np.ndarray) -> np.ndarray:
         value: The same from the node's fields, one per neuron.
 
     Returns:
-        The recorded constant, exact and in the shape it had. Without one, and with a warning if they disagree,
-        ``value``; a single number where all neurons have the same.
+        The recorded constant, exact and in its original shape. Without one, and with a warning if they disagree,
+        ``value``; a single number if all neurons have the same.
 
     Example:
         >>> import nir
@@ -107,7 +110,7 @@ def constant(name: str, node: Any, field: str, value: np.ndarray) -> np.ndarray:
         if np.allclose(np.broadcast_to(exact, np.shape(value)), value, rtol=_AGREE, atol=_AGREE):
             return exact
     except (TypeError, ValueError):
-        pass  # no number, or of another shape
+        pass  # not a number, or of another shape
     warn_caller("NIR304", f"node {name!r}", f"{field} was {np.ravel(said)[:3]} and is {np.ravel(value)[:3]}")
     return _common(value)
 
@@ -117,7 +120,7 @@ def _common(value: np.ndarray) -> np.ndarray:
 
 
 def learned(node: Any) -> set[str]:
-    """Names of the constants that were parameters.
+    """Return the names of the constants that were parameters.
 
     Args:
         node: The node.

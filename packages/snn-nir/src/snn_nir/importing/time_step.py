@@ -1,4 +1,4 @@
-"""The time step of a graph: given, recorded, read off its parameters, or assumed."""
+"""The time step of a graph: passed, recorded, inferred from its parameters, or assumed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TIMED = (nir.LIF, nir.LI, nir.CubaLIF, nir.CubaLI, nir.IF, nir.I, nir.Delay)
 
 
 class Evidence(NamedTuple):
-    """A time step that a parameter of a node speaks for, read in one way: ``"dt = tau / r"``."""
+    """A time step indicated by a parameter of a node, read in one way: ``"dt = tau / r"``."""
 
     node: str
     reading: str
@@ -29,11 +29,11 @@ class Evidence(NamedTuple):
 
 
 class TimeStep(NamedTuple):
-    """The step that a graph runs with.
+    """The step with which a graph runs.
 
-    ``dt`` is in seconds, or 1 where times count steps; ``unit`` is the unit of the graph's time constants,
+    ``dt`` is in seconds, or 1 if times count steps; ``unit`` is the unit of the graph's time constants,
     ``"s"``, ``"ms"`` or ``"step"``; ``source`` is ``"given"``, ``"metadata"``, ``"inferred"`` or ``"assumed"``, and
-    ``evidence`` what it was inferred from.
+    ``evidence`` is the basis of an inferred one.
     """
 
     dt: float
@@ -57,24 +57,24 @@ def time_step(
     method: str | None = None,
     time_unit: str = "s",
 ) -> TimeStep:
-    """The time step to run a graph with.
+    """Return the time step with which to run a graph.
 
-    NIR records none. What is given counts first, then our own metadata, then what the parameters say: many exporters
-    choose ``r`` (and ``w_in``) so that a spike is not scaled, which ties it to the step. Else it is assumed, with a
-    warning: 1 where all neurons are IF with r = 1, which means one unit of input a step; 1e-4 s otherwise.
+    NIR does not record one. An argument counts first, then our own metadata, then the parameters: many exporters choose
+    ``r`` (and ``w_in``) so that a spike is not scaled, which ties it to the step. Otherwise it is assumed, with a
+    warning: 1 if all neurons are IF with r = 1, which means one unit of input per step; else 1e-4 s.
 
     Args:
         nodes: Nodes by name, without nested graphs.
-        recorded: What the metadata of the graph says: ``dt``, ``method``, ``time_unit``.
+        recorded: Entries of the graph's metadata: ``dt``, ``method``, ``time_unit``.
         dt: Time step in seconds.
         method: ``"euler"`` or ``"exact"``; recorded, then ``"euler"``, when None.
         time_unit: Unit of the time constants: ``"s"``, ``"ms"``, or ``"step"``.
 
     Returns:
-        The step, with how it was found.
+        The step, and how it was determined.
 
     Raises:
-        ValueError: If ``dt`` is not positive or given along with steps, or ``method`` or ``time_unit`` is unknown.
+        ValueError: If ``dt`` is not positive or passed along with steps, or ``method`` or ``time_unit`` is unknown.
 
     Example:
         >>> lif = nir.LIF(tau=np.array([1e-3]), r=np.array([10.0]), v_leak=np.zeros(1), v_threshold=np.ones(1))
@@ -89,7 +89,7 @@ def time_step(
     unit = str(recorded.get("time_unit", "s")) if time_unit == "s" else time_unit
     unit = unit if unit in TIME_UNITS else "s"
     if unit == "step" and dt not in (None, 1):
-        raise ValueError(f"time_unit='step' counts time in steps, so that dt is 1; got dt={dt!r}, drop one of the two")
+        raise ValueError(f"time_unit='step' counts time in steps, so dt is 1; got dt={dt!r}, leave one of the two out")
     how = str(method or recorded.get("method", "euler"))
     rise_of(how)
     if dt is not None or unit == "step":
@@ -106,11 +106,11 @@ def time_step(
 
 
 def evidence(nodes: Mapping[str, nir.NIRNode]) -> tuple[Evidence, ...]:
-    """What the parameters of a graph say about its time step.
+    """Return the indications of a graph's parameters about its time step.
 
-    A neuron whose ``r`` is 1 says nothing. Any other is read as its exporter may have meant it, ``r = tau / dt``,
+    A neuron whose ``r`` is 1 indicates nothing. Any other is read as its exporter may have meant it, ``r = tau / dt``,
     ``r = 1 / (1 - exp(-dt / tau))``, or ``r = tau exp(-dt / tau) / dt`` as rockpool writes it. A reading counts if all
-    neurons then speak for the same step; of several, the first that gives a round number.
+    neurons then indicate the same step; of several readings, the first that gives a round number.
 
     Args:
         nodes: Nodes by name, without nested graphs.
@@ -164,7 +164,7 @@ def _of_node(name: str, node: nir.NIRNode, reading: str) -> Iterable[Evidence]:
 
 
 def _product_logarithm(x: np.ndarray) -> np.ndarray:
-    """The w >= 0 with w exp(w) = x, for x >= 0, by Newton's method."""
+    """Return the w >= 0 with w exp(w) = x, for x >= 0, by Newton's method."""
     w = np.log1p(x)
     for _ in range(32):
         w = w - (w * np.exp(w) - x) / (np.exp(w) * (1 + w))
@@ -182,7 +182,7 @@ _READINGS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 
 
 def _tidy(dt: float) -> float:
-    """The round number that a step is meant to be, where it is one but for rounding."""
+    """Return the round number that a step is meant to be, if it is one up to rounding."""
     near = float(f"{dt:.1e}")
     return near if abs(dt / near - 1) < 1e-6 else dt
 
@@ -196,7 +196,7 @@ def _assumed(nodes: Iterable[nir.NIRNode]) -> float:
     if not timed:
         return DEFAULT_DT
     if all(isinstance(n, nir.IF) for n in timed):
-        found = "all neurons are IF with r = 1, taken as one unit of input a step: dt = 1"
+        found = "all neurons are IF with r = 1, taken as one unit of input per step: dt = 1"
         warn_caller("NIR501", "graph", found, "pass dt=1 to say so, or the dt that is meant")
         return 1.0
     warn_caller("NIR501", "graph", f"dt = {DEFAULT_DT:g} s is assumed")

@@ -1,6 +1,6 @@
 """The primitives of NIR as modules: stateful ones are neurons of snn-core, with a parameter for every field.
 
-They take one time step, batch first; ``unroll`` gives them a whole sequence.
+They take one time step, batch first; ``unroll`` runs them over a whole sequence.
 """
 
 from snn_nir.primitives.batched_linear import BatchedLinear

@@ -7,7 +7,7 @@ from snn_nir.primitives.readout import Readout
 
 
 class CubaLI(Readout, SynapticCurrent):
-    r"""Current-based leaky integrator; it sends out v.
+    r"""Current-based leaky integrator, whose output is v.
 
     .. math:: \tau_{syn} \dot I = -I + w_{in}\,x, \qquad \tau_{mem} \dot v = (v_{leak} - v) + R\,I
 

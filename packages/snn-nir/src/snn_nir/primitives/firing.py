@@ -15,14 +15,14 @@ class ResetToValue(SpikingNeuron):
 
     .. math:: z = \Theta(v - v_{threshold}), \qquad v \leftarrow v_{reset} \;\text{where}\; z = 1
 
-    It goes before the equation in the bases. NIR knows this reset only; ``reset_mechanism="subtract"`` lowers the
-    membrane by the threshold in its place.
+    It stands before the equation in the bases. NIR has only this reset; ``reset_mechanism="subtract"`` lowers the
+    membrane by the threshold instead.
 
     Args:
         v_threshold: Potential above which the neuron fires, one per neuron; the parameter ``threshold``.
         v_reset: Potential after a spike, one per neuron; 0 when None.
         reset_mechanism: ``"zero"`` for the reset to ``v_reset``, ``"subtract"``, or ``"none"``.
-        reset_delay: Reset in the step after a spike (True) or in the same step (False), as NIR means it.
+        reset_delay: Reset in the step after a spike (True) or in the same step (False), as NIR defines it.
         **options: The other options of :class:`~snn_core.SpikingNeuron`.
 
     Example:

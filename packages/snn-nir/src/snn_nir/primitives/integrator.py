@@ -15,7 +15,7 @@ class Integrating(SpikingNeuron):
 
     .. math:: \dot v = R\,x \quad\to\quad v' = v + \Delta t\,R\,x
 
-    Forward Euler and the exact solution agree. A mix-in: it goes last in the bases.
+    Forward Euler and the exact solution agree. A mix-in: it stands last in the bases.
 
     Args:
         r: Resistance R, one per neuron.
@@ -45,7 +45,7 @@ class Integrating(SpikingNeuron):
 
 
 class I(Readout, Integrating):  # noqa: E742  (its name in NIR)
-    r"""Integrator, :math:`\dot v = R\,x`; it sends out v.
+    r"""Integrator, :math:`\dot v = R\,x`, whose output is v.
 
     Args:
         r: Resistance R, one per neuron.

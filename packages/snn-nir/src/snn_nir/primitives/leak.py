@@ -11,14 +11,14 @@ from snn_nir.importing.discretization import rise_of
 
 
 class LeakyMembrane(SpikingNeuron):
-    r"""Equation of a membrane that leaks towards :math:`v_{leak}`.
+    r"""Equation of a membrane that leaks toward :math:`v_{leak}`.
 
     .. math::
 
         \tau \dot v = (v_{leak} - v) + R\,x \quad\to\quad
         v' = (1 - \rho)\,v + \rho R\,x + \rho\,v_{leak}
 
-    with :math:`\rho` of :func:`~snn_nir.importing.discretization.rise`. A mix-in: it goes last in the bases.
+    with :math:`\rho` of :func:`~snn_nir.importing.discretization.rise`. A mix-in: it stands last in the bases.
 
     Args:
         tau: Time constant, one per neuron, in the unit of ``dt``.

@@ -7,7 +7,7 @@ from snn_nir.primitives.readout import Readout
 
 
 class LI(Readout, LeakyMembrane):
-    r"""Leaky integrator, :math:`\tau \dot v = (v_{leak} - v) + R\,x`; it sends out v.
+    r"""Leaky integrator, :math:`\tau \dot v = (v_{leak} - v) + R\,x`, whose output is v.
 
     Args:
         tau: Time constant, one per neuron, in the unit of ``dt``.

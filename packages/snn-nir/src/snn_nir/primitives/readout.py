@@ -1,4 +1,4 @@
-"""Neurons that send out their membrane potential in place of spikes."""
+"""Neurons whose output is their membrane potential instead of spikes."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from snn_core import SpikingNeuron
 
 
 class Readout(SpikingNeuron):
-    """Mix-in for a neuron that never fires: what it sends out is its membrane potential.
+    """Mix-in for a neuron that never fires and whose output is its membrane potential.
 
-    It goes before the equation in the bases.
+    It stands before the equation in the bases.
 
     Args:
         **options: Those of :class:`~snn_core.SpikingNeuron` that do not concern spikes.

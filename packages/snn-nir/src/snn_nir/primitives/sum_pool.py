@@ -6,7 +6,7 @@ from torch import nn
 
 
 def sum_pool(kernel_size: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int]) -> nn.AvgPool2d:
-    """Layer that sums over windows, padded by zeros.
+    """Return a layer that sums over windows, padded by zeros.
 
     Args:
         kernel_size: Height and width of the window.

@@ -10,7 +10,7 @@ from snn_core import SpikingNeuron
 
 
 class Threshold(SpikingNeuron):
-    r"""Spikes where the input of this very step is above a threshold, :math:`z = \Theta(x - v_{threshold})`.
+    r"""Neuron that spikes where the input of the same step is above a threshold, :math:`z = \Theta(x - v_{threshold})`.
 
     A neuron without memory: its membrane potential is its input.
 

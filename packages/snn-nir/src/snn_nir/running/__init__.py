@@ -1,1 +1,1 @@
-"""Graphs as modules that run."""
+"""Graphs as modules that can be run."""

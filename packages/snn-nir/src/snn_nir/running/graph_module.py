@@ -1,4 +1,4 @@
-"""A NIR graph as a module: one time step a call, and whole sequences."""
+"""A NIR graph as a module, for one time step per call or for whole sequences."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ class GraphModule(nn.Module):
     ``utils.detach`` and ``unroll`` work on it; :meth:`step` and :meth:`unroll` take and return the state. A graph with
     one Input takes a tensor, one with several a dict by their names; so do outputs.
 
-    Edges that lead to one node are summed; an edge that is there twice counts twice. An edge that closes a cycle
-    carries what its source sent out in the step before; in the first step, what the source gives while every node with
-    a state sends 0, biases included.
+    Edges that lead to the same node are summed; an edge that appears twice counts twice. An edge that closes a cycle
+    carries the output of its source in the previous step; in the first step, the output of the source while every node
+    with a state sends 0, including biases.
 
     Args:
-        modules: The module of each node by the node's name; None for one that passes on what it gets.
+        modules: The module of each node by the node's name; None for one that passes on its input.
         edges: Pairs of names.
         inputs: Names of the Input nodes.
         outputs: Names of the Output nodes.
-        shapes: Shape of what each node sends out, without batch.
-        taps: Names of nodes that pass on one of several tensors that the node before them gives, with its place.
-        time_step: The step that the modules were made for, and how it was found.
-        places: Where each node was, in nested graphs; None if nodes were joined.
+        shapes: Shape of each node's output, without batch.
+        taps: Names of nodes that pass on one of several outputs of the node before, with its place.
+        time_step: The step that the modules were made for, and how it was determined.
+        places: The place of each node in nested graphs; None if nodes were joined.
 
     Shape:
-        inputs and outputs ``[batch, ...]``, the rest as the Input and Output nodes say.
+        inputs and outputs ``[batch, ...]``, with the other axes of the Input and Output nodes.
 
     Raises:
         NIRError: NIR303 if a node reads nothing, NIR215 if no node of a cycle keeps a state.
@@ -95,7 +95,7 @@ class GraphModule(nn.Module):
             self._carried = Carried()
 
     def __getitem__(self, name: str) -> nn.Module:
-        """The module of a node, by its name in the graph."""
+        """Return the module of a node, by its name in the graph."""
         if name not in self._attributes:
             raise KeyError(f"no module of a node {name!r}; there are {', '.join(self._attributes)}")
         return getattr(self, self._attributes[name])
@@ -106,7 +106,7 @@ class GraphModule(nn.Module):
         return {name: m for name in self._attributes if isinstance(m := self[name], SpikingNeuron)}
 
     def forward(self, x: Signals) -> Signals:
-        """One time step, from the kept state.
+        """Run one time step from the kept state.
 
         Args:
             x: ``[batch, ...]``, or a dict of them by the names of the Inputs.
@@ -115,7 +115,7 @@ class GraphModule(nn.Module):
             ``[batch, ...]``, or a dict of them by the names of the Outputs.
 
         Raises:
-            ValueError: If an input does not fit the graph, or a kept state not the input.
+            ValueError: If an input does not fit the graph, or a kept state does not fit the input.
             TypeError: If there is not one tensor for each Input.
         """
         values = bound(x, self.input_names, self._shapes, time=False)
@@ -132,17 +132,17 @@ class GraphModule(nn.Module):
         return results(values, self.output_names)
 
     def step(self, x: Signals, state: GraphState | None = None) -> tuple[Signals, GraphState]:
-        """One time step as a pure function.
+        """Run one time step as a pure function.
 
         Args:
             x: ``[batch, ...]``, or a dict of them by the names of the Inputs.
             state: State before the step; None is at rest.
 
         Returns:
-            ``(y, state)``: what a call gives, and the state after it.
+            ``(y, state)``: the output of a call, and the state after it.
 
         Raises:
-            ValueError: If an input does not fit the graph, or a state not the input.
+            ValueError: If an input does not fit the graph, or a state does not fit the input.
             TypeError: If there is not one tensor for each Input.
 
         Example:
@@ -161,7 +161,7 @@ class GraphModule(nn.Module):
         return results(values, self.output_names), GraphState(after, {s: values[s] for s in self._wiring.carriers})
 
     def unroll(self, xs: Signals, state: GraphState | None = None) -> tuple[Signals, GraphState]:
-        """All steps of a sequence; equal to calling :meth:`step` in a loop.
+        """Run all steps of a sequence; the result equals calling :meth:`step` in a loop.
 
         A graph without cycles runs layer by layer: every node sees the whole sequence.
 
@@ -173,7 +173,7 @@ class GraphModule(nn.Module):
             ``(ys, state)``: outputs with time on axis 0, and the last state.
 
         Raises:
-            ValueError: If there is no time step, an input does not fit the graph, or a state not the input.
+            ValueError: If there is no time step, an input does not fit the graph, or a state does not fit the input.
             TypeError: If there is not one tensor for each Input.
 
         Example:
@@ -191,7 +191,7 @@ class GraphModule(nn.Module):
         return results(values, self.output_names), GraphState(after, {})
 
     def kept_state(self) -> GraphState:
-        """The state that the next call goes on from.
+        """Return the state from which the next call continues.
 
         Returns:
             The state, in which a node at rest has tensors of shape ``(0,)``.
@@ -201,7 +201,7 @@ class GraphModule(nn.Module):
         return GraphState(nodes, dict(zip(self._wiring.carriers, carried or (), strict=carried is not None)))
 
     def keep_state(self, state: GraphState) -> None:
-        """Make a state the one that the next call goes on from.
+        """Set the state from which the next call continues.
 
         Args:
             state: A state of this graph.
@@ -221,7 +221,7 @@ class GraphModule(nn.Module):
         return stacked(ys), state
 
     def _walk(self, values: dict[str, Any], carried: Mapping[str, Tensor], call: Call) -> None:
-        """Add what every node sends out to ``values``, which holds the inputs."""
+        """Add the output of every node to ``values``, which holds the inputs."""
         for node in self._wiring.nodes:
             if node.name in self._taps:
                 values[node.name] = values[node.sources[0]][self._taps[node.name]]
@@ -230,7 +230,7 @@ class GraphModule(nn.Module):
                 values[node.name] = call(node.name, total) if node.name in self._attributes else total
 
     def _carried_into(self, values: dict[str, Tensor], kept: tuple[Tensor, ...] | None) -> dict[str, Tensor]:
-        """What the closing edges bring into a step."""
+        """Return the values that the closing edges carry into a step."""
         example = values[self.input_names[0]]
         if kept is None:
             modules = {name: self[name] for name in self._attributes}
@@ -239,13 +239,13 @@ class GraphModule(nn.Module):
         for value in kept:
             if len(value) != len(example):
                 raise ValueError(
-                    f"GraphModule: the state is that of a batch of {len(value)}, but this input has {len(example)}; "
+                    f"GraphModule: the state belongs to a batch of {len(value)}, but this input has {len(example)}; "
                     "call snn.utils.reset(net) before a new batch or sequence"
                 )
         return dict(zip(self._wiring.carriers, kept, strict=True))
 
     def _free_attribute(self, name: str) -> str:
-        """An attribute for a node: its name as an identifier, longer until it is free."""
+        """Return an attribute for a node: its name as an identifier, made longer until it is free."""
         attribute = name.replace(".", "_") or "_"
         while hasattr(self, attribute):
             attribute += "_"

@@ -1,4 +1,4 @@
-"""What goes into a graph, comes out of it, and goes on to the next step; how modules of nodes are called."""
+"""Inputs, outputs and states of a graph, and calls of the modules of its nodes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from snn_core.neuron.temporal import Temporal, as_floating
 
 
 class GraphState(NamedTuple):
-    """State of a graph: the ``State`` of each node that has one, and what the nodes at closing edges sent out last."""
+    """State of a graph: the ``State`` of each node that has one, and the last outputs of the nodes at closing edges."""
 
     nodes: dict[str, Any]
     carried: dict[str, Tensor]
@@ -36,7 +36,7 @@ class Carried(Temporal):
     keeps_by_sample: ClassVar[bool] = True
 
     def read(self) -> tuple[Tensor, ...] | None:
-        """What was written in the last step; None at rest."""
+        """Return the values written in the last step; None at rest."""
         return self._recall()
 
     def write(self, values: tuple[Tensor, ...]) -> None:
@@ -50,20 +50,20 @@ Signals = Tensor | dict[str, Tensor]
 def bound(
     x: Signals, names: tuple[str, ...], shapes: Mapping[str, tuple[int, ...]], *, time: bool
 ) -> dict[str, Tensor]:
-    """The inputs of a graph by name, checked.
+    """Return the inputs of a graph by name, after checks.
 
     Args:
         x: A tensor, or a dict of them by name.
-        names: Of the Inputs.
-        shapes: Of one sample of each.
-        time: Whether there is a time axis before the batch.
+        names: Names of the Inputs.
+        shapes: Shape of one sample of each.
+        time: True if there is a time axis before the batch.
 
     Returns:
         A floating-point tensor for each Input.
 
     Raises:
         TypeError: If there is not one tensor for each Input.
-        ValueError: If one has another shape, no time step, or another number of them than the others.
+        ValueError: If one has another shape, no time step, or another number of steps than the others.
 
     Example:
         >>> import torch
@@ -82,7 +82,7 @@ def bound(
 
 
 def results(values: Mapping[str, Tensor], names: tuple[str, ...]) -> Signals:
-    """What a graph gives: the value of its one Output, or a dict of all by name.
+    """Return the outputs of a graph: the value of its one Output, or a dict of all by name.
 
     Example:
         >>> results({"a": 1, "b": 2}, ("b",)), results({"a": 1, "b": 2}, ("a", "b"))
@@ -92,7 +92,7 @@ def results(values: Mapping[str, Tensor], names: tuple[str, ...]) -> Signals:
 
 
 def stacked(steps: list[Signals]) -> Signals:
-    """What a graph gave in each step, with time on axis 0.
+    """Return the outputs of a graph in all steps, with time on axis 0.
 
     Example:
         >>> stacked([{"a": torch.ones(1)}, {"a": torch.zeros(1)}])
@@ -120,15 +120,15 @@ Call = Callable[[str, Tensor], Any]
 
 
 def step_call(module: Callable[[str], nn.Module], before: Mapping[str, Any], after: dict[str, Any]) -> Call:
-    """A function that runs one step of a node.
+    """Return a function that runs one step of a node.
 
     Args:
-        module: Gives the module of a node by the node's name.
-        before: States before the step, by name; one that is not there is at rest.
-        after: Where the states after it go.
+        module: Function from a node's name to its module.
+        before: States before the step, by name; a missing one is at rest.
+        after: Dict that receives the states after it.
 
     Returns:
-        ``(name, input) -> output``; a tuple where the neuron returns its states.
+        ``(name, input) -> output``; a tuple if the neuron returns its states.
 
     Example:
         >>> import torch
@@ -151,7 +151,7 @@ def step_call(module: Callable[[str], nn.Module], before: Mapping[str, Any], aft
 
 
 def sequence_call(module: Callable[[str], nn.Module], before: Mapping[str, Any], after: dict[str, Any]) -> Call:
-    """A function that runs all steps of a node, ``[T, batch, ...]``; arguments and result as :func:`step_call`.
+    """Return a function that runs all steps of a node, ``[T, batch, ...]``; see :func:`step_call`.
 
     Example:
         >>> import torch

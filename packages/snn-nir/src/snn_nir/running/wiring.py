@@ -1,4 +1,4 @@
-"""From nodes and edges to what is computed in a time step, in order."""
+"""The order of computation in a time step, from nodes and edges."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from snn_nir.primitives import Threshold
 
 
 class Wired(NamedTuple):
-    """A node, the nodes that it reads, and those whose output of the step before it reads."""
+    """A node, the nodes that it reads, and those whose output of the previous step it reads."""
 
     name: str
     sources: tuple[str, ...]
@@ -23,8 +23,8 @@ class Wired(NamedTuple):
 class Wiring(NamedTuple):
     """The nodes of a graph in the order in which they run.
 
-    ``carriers`` are the nodes at the beginning of closing edges. ``silent`` is what must be computed to know what they
-    send in silence, while everything with a state sends 0: the nodes that send 0 come without sources.
+    ``carriers`` are the nodes at the beginning of closing edges. ``silent`` lists what must be computed to know what
+    they send in silence, while everything with a state sends 0: the nodes that send 0 come without sources.
     """
 
     nodes: tuple[Wired, ...]
@@ -44,7 +44,7 @@ def wired(
 
     Args:
         names: All nodes.
-        edges: Pairs of names; one that is there twice is read twice.
+        edges: Pairs of names; one that appears twice is read twice.
         inputs: The Input nodes.
         stateful: The nodes that send 0 at rest, whatever they read.
 
@@ -89,7 +89,7 @@ def _silent(nodes: dict[str, Wired], wanted: Iterable[str], zero: set[str]) -> t
         elif name in zero:
             done.setdefault(name, Wired(name, ()))
         elif name in open_:
-            raise refusal("NIR215", f"node {name!r}", "what it sends depends on itself within one step")
+            raise refusal("NIR215", f"node {name!r}", "its output depends on itself within one step")
         elif name not in done:
             open_.add(name)
             pending.append((name, True))
@@ -100,12 +100,12 @@ def _silent(nodes: dict[str, Wired], wanted: Iterable[str], zero: set[str]) -> t
 def silence(
     wiring: Wiring, modules: Mapping[str, nn.Module], shapes: Mapping[str, tuple[int, ...]], example: Tensor
 ) -> dict[str, Tensor]:
-    """What the nodes at closing edges send while everything with a state sends 0, for a batch of one.
+    """Return the outputs of the nodes at closing edges while everything with a state sends 0, for a batch of one.
 
     Args:
-        wiring: The graph's.
-        modules: By node; a node without one passes on what it reads.
-        shapes: Of what the nodes send.
+        wiring: The wiring of the graph.
+        modules: Modules by node; a node without one passes on its input.
+        shapes: Output shapes of the nodes.
         example: A tensor of the dtype and on the device of the result.
 
     Returns:
@@ -134,7 +134,7 @@ def silence(
 
 
 def summed(terms: list[Tensor]) -> Tensor:
-    """The sum of one tensor or several, from first to last.
+    """Return the sum of one tensor or several, from first to last.
 
     Example:
         >>> import torch

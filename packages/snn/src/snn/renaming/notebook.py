@@ -32,7 +32,7 @@ def cells_of(notebook: Any) -> list[str]:
         A text for each cell.
 
     Raises:
-        ValueError: If it is no notebook of format 4.
+        ValueError: If it is not a notebook of format 4.
 
     Example:
         >>> cells_of({"nbformat": 4, "cells": [{"cell_type": "code", "source": ["import ", "snntorch"]}]})
@@ -40,7 +40,7 @@ def cells_of(notebook: Any) -> list[str]:
     """
     cells = notebook.get("cells") if isinstance(notebook, dict) else None
     if not isinstance(cells, list) or notebook.get("nbformat") != 4:
-        raise ValueError("it is no notebook of format 4; open it in Jupyter and save it")
+        raise ValueError("it is not a notebook of format 4; open it in Jupyter and save it")
     sources: list[str] = []
     for cell in cells:
         source = cell.get("source") if isinstance(cell, dict) and cell.get("cell_type") == "code" else ""

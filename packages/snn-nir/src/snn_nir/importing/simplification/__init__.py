@@ -1,1 +1,1 @@
-"""Neurons of snn-core in place of the NIR nodes that are one."""
+"""The replacement of NIR nodes by equivalent neurons of snn-core."""

@@ -18,7 +18,7 @@ _AGREE = 1e-5
 
 
 def alpha_unit(draft: Draft, name: str, scheme: Scheme) -> Unit | None:
-    """The neuron ``Alpha`` of which a node is recorded to be the excitatory current.
+    """Return the neuron ``Alpha`` whose excitatory current a node is recorded to be.
 
     Args:
         draft: The graph.
@@ -26,7 +26,7 @@ def alpha_unit(draft: Draft, name: str, scheme: Scheme) -> Unit | None:
         scheme: Time step and dtype.
 
     Returns:
-        The neuron; None where nothing is recorded, or the nodes and their fields are not those of the record.
+        The neuron; None if nothing is recorded, or the nodes and their fields are not those of the record.
     """
     node: Any = draft.nodes[name]
     said = read_metadata(node)
@@ -70,7 +70,7 @@ def alpha_unit(draft: Draft, name: str, scheme: Scheme) -> Unit | None:
 
 
 def _parts(draft: Draft, group: str) -> dict[str, str]:
-    """The nodes of a group by their part, without the Scale of graded spikes."""
+    """Return the nodes of a group by their part, without the Scale of graded spikes."""
     found = {}
     for name, node in draft.nodes.items():
         said = read_metadata(node)
@@ -80,7 +80,7 @@ def _parts(draft: Draft, group: str) -> dict[str, str]:
 
 
 def _outlets(draft: Draft, parts: dict[str, str], at_once: bool) -> dict[str, int] | None:
-    """What others read of the neuron; None if the nodes are not connected as a neuron."""
+    """Return the values of the neuron that others read; None if the nodes are not connected as a neuron."""
     exc, inh, spk = parts["exc"], parts["inh"], parts["spk"]
     own = set(parts.values())
 

@@ -1,4 +1,4 @@
-"""What belongs to a neuron before and behind its membrane: current, graded spikes, recurrence."""
+"""The parts of a neuron before and after its membrane: current, graded spikes, recurrence."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from snn_nir.importing.simplification.unit import Unit
 
 
 def with_current(draft: Draft, unit: Unit, scheme: Scheme) -> Unit:
-    """A neuron with the LI before it that its metadata calls its synaptic current, if there is one."""
+    """Return a neuron with the LI before it that its metadata calls its synaptic current, if there is one."""
     sources = draft.sources(unit.entry)
     outside = [s for s in sources if s not in unit.members]
     if unit.gain is not None or unit.kind or "alpha" in unit.constants or len(outside) != 1:
@@ -43,7 +43,7 @@ def with_current(draft: Draft, unit: Unit, scheme: Scheme) -> Unit:
 
 
 def with_graded(draft: Draft, unit: Unit) -> Unit:
-    """A neuron with the Scale behind its spikes that its metadata calls their graded factor, if there is one."""
+    """Return a neuron with the Scale after its spikes that its metadata calls their graded factor, if there is one."""
     outside = [r for r in draft.readers(unit.spk) if r not in unit.members]
     graded = outside[0] if len(outside) == 1 else ""
     node: Any = draft.nodes.get(graded)
@@ -60,7 +60,7 @@ def with_graded(draft: Draft, unit: Unit) -> Unit:
 
 
 def with_recurrence(draft: Draft, unit: Unit, scheme: Scheme) -> tuple[Unit, str]:
-    """A neuron with the weights from its spikes to its input, and the name of their node; empty if there is none."""
+    """Return a neuron with the weights from its spikes to its input, and the name of their node, or an empty name."""
     if unit.gain is not None or unit.kind or not unit.spk:
         return unit, ""
     kinds = nir.Linear, nir.Affine, nir.Conv2d, nir.Scale
@@ -84,7 +84,7 @@ def with_recurrence(draft: Draft, unit: Unit, scheme: Scheme) -> tuple[Unit, str
 
 
 def _recurrent_layer(draft: Draft, unit: Unit, name: str, scheme: Scheme) -> nn.Module | None:
-    """The layer of recurrent weights as snn-core has it, or None where it has not."""
+    """Return the layer of recurrent weights in the form of snn-core, or None if it has none."""
     node: Any = draft.nodes[name]
     diagonal = None
     if isinstance(node, nir.Scale):

@@ -12,18 +12,18 @@ from snn_nir.graphs.flattening import Flat
 
 
 class Draft:
-    """Nodes still to be built, modules that are, and the edges between both.
+    """Nodes still to be built, modules built already, and the edges between them.
 
     Args:
-        flat: The graph; it is not changed.
+        flat: The graph, which does not change.
 
     Attributes:
         nodes: NIR nodes by name.
         edges: Pairs of names.
         modules: Neurons in place of nodes, by name.
-        taps: Names of what a neuron gives more than one of, with its place.
-        absorbed: Parts of these neurons that hold a former node's parameters, by its name.
-        shapes: Of what neurons and taps send out, by name.
+        taps: Names for several outputs of one neuron, each with its place.
+        absorbed: Parts of these neurons that hold the parameters of a former node, by its name.
+        shapes: Output shapes of neurons and taps, by name.
     """
 
     def __init__(self, flat: Flat) -> None:
@@ -35,30 +35,30 @@ class Draft:
         self.shapes: dict[str, tuple[int, ...]] = {}
 
     def readers(self, name: str) -> list[str]:
-        """Where the edges from a node lead."""
+        """Return the ends of the edges from a node."""
         return [target for source, target in self.edges if source == name]
 
     def sources(self, name: str) -> list[str]:
-        """Where the edges to a node come from."""
+        """Return the starts of the edges to a node."""
         return [source for source, target in self.edges if target == name]
 
     def of_type(self, names: Iterable[str], *kinds: type) -> list[str]:
-        """Those of some names that are nodes of these types, sorted."""
+        """Return those of some names that are nodes of these types, sorted."""
         return sorted(n for n in set(names) if isinstance(self.nodes.get(n), kinds))
 
     def values(self, name: str, field: str) -> np.ndarray:
-        """A field of a node, as float64."""
+        """Return a field of a node, as float64."""
         return np.asarray(getattr(self.nodes[name], field), dtype=np.float64)
 
     def replace(
         self, members: set[str], entry: str, outlets: dict[str, int], module: Any, name: str, before: nn.Module | None
     ) -> None:
-        """Put a neuron in the place of nodes.
+        """Replace nodes by a neuron.
 
         Args:
             members: The nodes.
             entry: The one of them that takes the neuron's input.
-            outlets: Those of them that others read, with the place among what the neuron returns.
+            outlets: Those of them that others read, with their place among the neuron's outputs.
             module: The neuron; it returns its states too if ``outlets`` asks for more than the spikes.
             name: Its name.
             before: A module that its input goes through, or None.
@@ -77,7 +77,7 @@ class Draft:
         edges = []
         for source, target in self.edges:
             inside = source in members and target in members
-            # one of several edges that the neuron has as one
+            # one of several edges that the neuron merges
             doubled = (target in members and target != entry) or (source in members and source not in named)
             if inside or doubled:
                 continue

@@ -17,7 +17,7 @@ from snn_nir.importing.simplification.unit import Unit
 
 
 def firing_unit(draft: Draft, name: str, scheme: Scheme) -> Unit | None:
-    """The neuron that a LIF, IF or CubaLIF is, if it is one.
+    """Return the neuron that a LIF, IF or CubaLIF is, if it is one.
 
     Args:
         draft: The graph.
@@ -25,7 +25,7 @@ def firing_unit(draft: Draft, name: str, scheme: Scheme) -> Unit | None:
         scheme: Time step, dtype and reset.
 
     Returns:
-        The neuron, or None: where the membrane rests or is reset at another potential than 0, a decay is not within
+        The neuron, or None: if the membrane rests or is reset at another potential than 0, a decay is not within
         [0, 1], or a current is scaled on its way to the membrane.
     """
     node: Any = draft.nodes[name]
@@ -67,9 +67,9 @@ def firing_unit(draft: Draft, name: str, scheme: Scheme) -> Unit | None:
 
 
 def circuit_of(name: str, node: Any, leak: Leak) -> dict[str, np.ndarray] | None:
-    """R, C and time step of a recorded ``Lapicque``, if the node's fields agree with them; else None.
+    """Return R, C and time step of a recorded ``Lapicque``, if the node's fields agree with them; else warn.
 
-    If they do not, it says so.
+    In that case it returns None.
     """
     said = read_metadata(node)
     if said.get("class") != "Lapicque" or not {"R", "C", "time_step"} <= said.keys():

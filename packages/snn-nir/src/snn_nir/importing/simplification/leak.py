@@ -1,4 +1,4 @@
-"""What a membrane or a current of a NIR node keeps and takes in per step, in float64."""
+"""The decay and gain per step of a membrane or a current of a NIR node, in float64."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from snn_nir.importing.time_step import TimeStep
 
 
 class Leak(NamedTuple):
-    """``v' = decay * v + gain * x``, one value per neuron."""
+    """The recursion ``v' = decay * v + gain * x``, one value per neuron."""
 
     decay: np.ndarray
     gain: np.ndarray
 
 
 def leak_of(node: Any, step: TimeStep, tau: str = "tau", r: str = "r") -> Leak:
-    """The recursion of a node.
+    """Return the recursion of a node.
 
     Args:
         node: A NIR node with a resistance.
         step: Time step and method.
         tau: Field of the time constant.
-        r: Field of the resistance, or of what else scales the input.
+        r: Field of the resistance, or of another factor of the input.
 
     Returns:
         Decay and gain; without a time constant the decay is 1.
@@ -44,16 +44,16 @@ def leak_of(node: Any, step: TimeStep, tau: str = "tau", r: str = "r") -> Leak:
 
 
 def near(a: np.ndarray, b: np.ndarray, dtype: torch.dtype, scale: np.ndarray | None = None) -> bool:
-    """Whether two arrays are equal up to the rounding of a few operations in a dtype.
+    """Return True if two arrays are equal up to the rounding of a few operations in a dtype.
 
     Args:
         a: One array.
         b: The other.
-        dtype: What the values were rounded to.
+        dtype: Dtype of the rounding.
         scale: Size of the values that were rounded on the way, that of ``b`` if None.
 
     Returns:
-        Whether shapes and values agree.
+        True if shapes and values agree.
 
     Example:
         >>> near(np.array([1.0]), np.array([1 + 1e-7]), torch.float32)
@@ -67,14 +67,14 @@ def near(a: np.ndarray, b: np.ndarray, dtype: torch.dtype, scale: np.ndarray | N
 
 
 def is_one(values: np.ndarray, dtype: torch.dtype) -> bool:
-    """Whether values are 1 up to the rounding of a few operations in a dtype.
+    """Return True if values are 1 up to the rounding of a few operations in a dtype.
 
     Args:
         values: The values.
-        dtype: What they were rounded to.
+        dtype: Dtype of the rounding.
 
     Returns:
-        Whether all are.
+        True if all are.
 
     Example:
         >>> is_one(np.array([0.1 * 10]), torch.float64)
@@ -84,14 +84,14 @@ def is_one(values: np.ndarray, dtype: torch.dtype) -> bool:
 
 
 def within_unit(decay: np.ndarray, dtype: torch.dtype) -> bool:
-    """Whether decays lie in [0, 1], up to rounding, so that a neuron of snn-core, which clamps them, keeps as much.
+    """Return True if decays lie in [0, 1], up to rounding, so that neurons of snn-core, which clamp them, agree.
 
     Args:
         decay: The decays.
-        dtype: What their time constants were rounded to.
+        dtype: Dtype of the rounding of their time constants.
 
     Returns:
-        Whether all do.
+        True if all do.
 
     Example:
         >>> within_unit(np.array([-1e-9, 0.5]), torch.float32), within_unit(np.array([-0.1]), torch.float32)

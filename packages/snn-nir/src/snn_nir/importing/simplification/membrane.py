@@ -25,16 +25,16 @@ class _Reset(NamedTuple):
 
 
 def membrane_unit(draft: Draft, name: str, scheme: Scheme, fires: bool) -> Unit | None:
-    """The neuron whose membrane an LI, I or CubaLI is, if it is one.
+    """Return the neuron whose membrane an LI, I or CubaLI is, if it is one.
 
     Args:
         draft: The graph.
         name: The node.
         scheme: Time step and dtype.
-        fires: Whether to look for a neuron with, or without, a threshold.
+        fires: True to look for a neuron with a threshold, False for one without.
 
     Returns:
-        The neuron, or None: as for ``firing_unit``; also where others read a
+        The neuron, or None: as for ``firing_unit``; also if others read a
         membrane that the neuron's reset would have changed.
     """
     node: Any = draft.nodes[name]
@@ -86,7 +86,7 @@ def membrane_unit(draft: Draft, name: str, scheme: Scheme, fires: bool) -> Unit 
 
 
 def _threshold(draft: Draft, name: str) -> str:
-    """The one Threshold that reads a node and nothing else, or an empty name."""
+    """Return the one Threshold that reads a node and nothing else, or an empty name."""
     found = [t for t in draft.of_type(draft.readers(name), nir.Threshold) if draft.sources(t) == [name]]
     return found[0] if len(found) == 1 else ""
 
@@ -100,7 +100,7 @@ def _reset(
     threshold: np.ndarray,
     dtype: torch.dtype,
 ) -> _Reset | None:
-    """The Scale from the spikes to the membrane that takes off the threshold, a step later or at once."""
+    """Return the Scale from the spikes to the membrane that subtracts the threshold, a step later or at once."""
     for name in draft.of_type(draft.readers(spk), nir.Scale):
         if draft.sources(name) != [spk] or draft.readers(name) != [mem]:
             continue
@@ -115,7 +115,7 @@ def _reset(
 
 
 def _with_outlets(draft: Draft, unit: Unit, threshold: np.ndarray, dtype: torch.dtype) -> Unit | None:
-    """The unit with what others read of it; None if the neuron does not have it."""
+    """Return the unit with the values that others read; None if the neuron does not have them."""
     if set(draft.readers(unit.spk)) - unit.members or not draft.readers(unit.spk):
         unit.outlets[unit.spk] = 0
     others = sorted(r for r in draft.readers(unit.mem) if r not in unit.members)
@@ -132,7 +132,7 @@ def _with_outlets(draft: Draft, unit: Unit, threshold: np.ndarray, dtype: torch.
 
 
 def _lowered(draft: Draft, unit: Unit, others: list[str], threshold: np.ndarray, dtype: torch.dtype) -> str:
-    """The Scale of the spikes by the negative threshold that goes wherever the membrane goes."""
+    """Return the Scale of the spikes by the negative threshold that goes wherever the membrane goes."""
     for name in draft.of_type(draft.readers(unit.spk), nir.Scale):
         scale = draft.values(name, "scale")
         alone = draft.sources(name) == [unit.spk] and name not in unit.members

@@ -1,4 +1,4 @@
-"""Which nodes of a graph are neurons of snn-core."""
+"""The search for nodes of a graph that are neurons of snn-core."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from snn_nir.primitives import Scale
 
 
 def simplified(flat: Flat, scheme: Scheme) -> Draft:
-    """Put neurons of snn-core in the place of the nodes that are one.
+    """Replace nodes by equivalent neurons of snn-core.
 
     ==============================================  =====================================================
     nodes                                           neuron
@@ -29,10 +29,10 @@ def simplified(flat: Flat, scheme: Scheme) -> Draft:
     any of them <-> Linear, Affine, Conv2d, Scale   ``RLeaky``, ``RSynaptic``
     ==============================================  =====================================================
 
-    It is done where rest and reset potential are 0 and decays lie in [0, 1], so that the neuron does the same
+    This is done if rest and reset potential are 0 and decays lie in [0, 1], so that the neuron does the same
     operations. An input that the node multiplies goes through a ``Scale`` first. Constants recorded in the metadata are
-    taken where the node's fields agree with them to 1e-5; LI -> LI is one ``Synaptic`` and a graded spike part of its
-    neuron only where the metadata says so.
+    used if the node's fields agree with them to 1e-5; LI -> LI becomes one ``Synaptic``, and a graded spike part of its
+    neuron, only if the metadata says so.
 
     Args:
         flat: The graph.
@@ -63,7 +63,7 @@ def simplified(flat: Flat, scheme: Scheme) -> Draft:
         unit = firing_unit(draft, name, scheme)
         if unit is not None:
             _put(draft, unit, scheme)
-    for fires in (True, False):  # a current that belongs to a neuron behind it must not become one of its own
+    for fires in (True, False):  # a current that belongs to a later neuron must not become a neuron of its own
         for name in draft.of_type(draft.nodes, nir.LI, nir.I, nir.CubaLI):
             unit = membrane_unit(draft, name, scheme, fires) if name in draft.nodes else None
             if unit is not None:

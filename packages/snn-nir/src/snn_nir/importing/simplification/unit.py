@@ -1,4 +1,4 @@
-"""Nodes that are one neuron of snn-core, and that neuron."""
+"""Nodes that together are one neuron of snn-core, and that neuron."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ class Unit:
     """Some nodes of a graph that together are one neuron.
 
     Args:
-        name: Of the neuron.
+        name: Name of the neuron.
         entry: The node that takes its input.
         mem: The node that is its membrane.
         spk: The node that sends its spikes; empty if nothing fires.
         members: All its nodes.
         constants: Its constants, float64, by the names of snn-core: ``beta``, ``threshold``; ``alpha``, ``R``, ...
         feeds: Those of its nodes that its input or its membrane reads.
-        gain: What its input is multiplied by; None for 1.
+        gain: Factor of its input; None for 1.
         reset: ``"zero"``, ``"subtract"`` or ``"none"``.
-        reset_delay: Whether the reset comes a step after the spike.
+        reset_delay: True if the reset comes a step after the spike.
         spike_grad: Surrogate gradient, or None.
         learned: Names of the constants that are parameters.
-        outlets: Nodes that others read, with the place among what the neuron returns.
+        outlets: Nodes that others read, with their place among the neuron's outputs.
         recurrent: The layer from its spikes to its input, or None.
         kind: ``"Alpha"`` or ``"Lapicque"``, or empty for the leaky family.
     """
@@ -52,13 +52,13 @@ class Unit:
     kind: str = ""
 
     def neuron(self, dtype: torch.dtype) -> SpikingNeuron:
-        """The neuron of snn-core.
+        """Return the neuron of snn-core.
 
         Args:
-            dtype: Of its constants.
+            dtype: Dtype of its constants.
 
         Returns:
-            A neuron that keeps its state; it returns its states as well where they are read.
+            A neuron that keeps its state; it also returns its states if they are read.
         """
         values: dict[str, Any] = {name: torch.tensor(v, dtype=dtype) for name, v in self.constants.items()}
         learnable = [n for n in ("alpha", "beta", "threshold", "graded_spikes_factor") if n in values]
@@ -88,7 +88,7 @@ def _recurrent(layer: Any, kind: Any, options: dict[str, Any]) -> SpikingNeuron:
             neuron = kind(conv2d_channels=layer.in_channels, kernel_size=layer.kernel_size, **options)
     bias = layer.bias
     neuron.recurrent.weight = layer.weight
-    # the kernels want a bias, which adds nothing and learns nothing where the graph has none
+    # the kernels need a bias, which is 0 and not learned if the graph has none
     neuron.recurrent.bias = nn.Parameter(_zeros(layer), requires_grad=False) if bias is None else bias
     return neuron
 
