@@ -188,7 +188,7 @@ def test_a_damaged_file_is_made_anew_with_a_warning(tmp_path):
     found = cached(Recordings(1), frames, folder=tmp_path)
     expected = found[0][0]
     (tmp_path / files(tmp_path)[0]).write_bytes(b"half a file")
-    with pytest.warns(RuntimeWarning, match="a cached sample is damaged and made anew"):
+    with pytest.warns(RuntimeWarning, match="a cached sample is damaged and is made again"):
         assert found[0][0].equal(expected)
     assert found[0][0].equal(expected)
 

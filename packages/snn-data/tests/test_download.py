@@ -48,7 +48,7 @@ def test_a_connection_that_breaks_is_taken_up_where_it_stopped(served, tmp_path)
 
 def test_a_later_call_goes_on_where_an_earlier_one_gave_up(served, tmp_path):
     served.breaks = [700]
-    with pytest.raises(OSError, match=r"broke off in try 1 of 1.*700 of 1024256 bytes came.*call again to go on"):
+    with pytest.raises(OSError, match=r"broke off in try 1 of 1.*700 of 1024256 bytes came.*call again to continue"):
         download(f"{served.url}/set.zip", tmp_path / "set.zip", checksum=SHA256, tries=1)
     assert not (tmp_path / "set.zip").exists()
     assert download(f"{served.url}/set.zip", tmp_path / "set.zip", checksum=SHA256).read_bytes() == BODY

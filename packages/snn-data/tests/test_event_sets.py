@@ -266,7 +266,7 @@ def test_an_archive_that_brings_something_else_is_named(tmp_path, serve):
     (tmp_path / "made").mkdir()
     (tmp_path / "made" / "readme.txt").write_text("none")
     serve(tonic.datasets.SHD, "train", zipped(tmp_path / "made"))
-    with pytest.raises(FileNotFoundError, match=r"shd_train\.h5\.zip is unpacked and brought no shd_train\.h5"):
+    with pytest.raises(FileNotFoundError, match=r"shd_train\.h5\.zip is unpacked and did not contain shd_train\.h5"):
         shd(**places(tmp_path))
 
 

@@ -66,7 +66,7 @@ def test_a_path_may_be_text_and_the_tensor_may_be_written_to(tmp_path):
         (b"\0\0\x08", "begins with 00 00 08, an idx file with 00 00"),
         (
             b"\x89PNG\r\n",
-            "begins with 89 50 4e 47, an idx file with 00 00, a type .* unpack it, or read it as what it is",
+            "begins with 89 50 4e 47, an idx file with 00 00, a type .* unpack it, or use a reader for its format",
         ),
         (b"\0\1\x08\1\0\0\0\0", "begins with 00 01 08 01"),
         (b"\0\0\x0a\1\0\0\0\0", "names the type 0x0A, and idx has 0x08, 0x09, 0x0B, 0x0C, 0x0D, 0x0E"),
@@ -86,7 +86,7 @@ def test_what_is_no_whole_idx_file_is_refused_by_name(tmp_path, content, message
 @pytest.mark.parametrize("damage", [slice(None, -5), slice(None, 6), slice(None, 1)])
 def test_a_packed_file_that_breaks_off_is_refused_by_name(tmp_path, damage):
     (tmp_path / "a.gz").write_bytes(gzip.compress(idx(0x08, [64], range(64)))[damage])
-    with pytest.raises(ValueError, match=r"a\.gz (is packed by gzip and damaged|begins with 1f)"):
+    with pytest.raises(ValueError, match=r"a\.gz (is compressed by gzip and damaged|begins with 1f)"):
         read_idx(tmp_path / "a.gz")
 
 
@@ -94,7 +94,7 @@ def test_a_packed_file_with_another_byte_is_refused_by_name(tmp_path):
     content = bytearray(gzip.compress(idx(0x08, [64], range(64))))
     content[-8] ^= 1  # of the checksum
     (tmp_path / "a.gz").write_bytes(content)
-    with pytest.raises(ValueError, match=r"a\.gz is packed by gzip and damaged \(CRC"):
+    with pytest.raises(ValueError, match=r"a\.gz is compressed by gzip and damaged \(CRC"):
         read_idx(tmp_path / "a.gz")
 
 

@@ -34,5 +34,5 @@ def test_a_file_without_data_or_classes_is_refused(tmp_path, content):
 def test_what_is_no_sample_is_refused(tmp_path, line):
     path = tmp_path / "a.ts"
     path.write_text(f"{HEADER}1,2:walk\n{line}\n")
-    with pytest.raises(ValueError, match=r"a\.ts, sample 1 is not channels of one length and a class"):
+    with pytest.raises(ValueError, match=r"a\.ts, sample 1 does not consist of channels of one length and a class"):
         read_ts(path)

@@ -1,7 +1,7 @@
 """Fused CPU kernels for the neurons of snn-core.
 
-Installing is all there is to do: snn-core finds the kernels by their entry point. Importing this package imports no
-torch.
+Nothing needs to be done after installation: snn-core finds the kernels by their entry point. Importing this package
+does not import torch.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The C library's allocator, told to keep the memory of freed tensors."""
+"""Settings of the C library's allocator, by which it keeps the memory of freed tensors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LARGEST_OF_OLD = 32 * 2**20  # older versions of glibc refuse a higher threshol
 
 
 def is_tunable() -> bool:
-    """Whether this process has an allocator that :func:`tune_allocator` can tune, which is glibc's.
+    """Return True if :func:`tune_allocator` can tune the allocator of this process, which must be glibc's.
 
     Example:
         >>> is_tunable() == (platform.libc_ver()[0] == "glibc")
@@ -26,15 +26,15 @@ def is_tunable() -> bool:
 
 
 def tune_allocator() -> None:
-    """Have freed tensors keep their memory for the next ones, in the whole process and until it ends.
+    """Let freed tensors keep their memory for the next ones, in the whole process and until it ends.
 
-    glibc gives the memory of large tensors back to the system when they are freed and asks for it again for the next
-    ones; the system then clears every page anew, which can take longer than the computation. After this call freed
-    memory stays with the process and is used again. Call it once, before training.
+    glibc returns the memory of large tensors to the system when they are freed and requests it again for the next ones;
+    the system then clears every page again, which can take longer than the computation. After this call freed memory
+    stays with the process and is used again. Call it once, before training.
 
-    It costs memory: the process keeps the most that it ever used, other programs cannot have it meanwhile, and what
-    lies between tensors of different sizes is lost until they are freed too. An allocator that was loaded in place of
-    glibc's (jemalloc, tcmalloc) is not affected.
+    It costs memory: the process keeps the most that it ever used, other programs cannot have it meanwhile, and gaps
+    between tensors of different sizes are lost until these are freed too. An allocator loaded in place of glibc's
+    (jemalloc, tcmalloc) is not affected.
 
     Raises:
         RuntimeError: If the C library is not glibc, or refuses.

@@ -18,16 +18,16 @@ _OPERATIONS = (
 )
 _NUMBERS = {name: number for number, name in enumerate(_OPERATIONS)}  # as in csrc/program.h
 
-# with the second operand in the accumulator in place of the first
+# with the second operand in the accumulator instead of the first
 _TURNED = {"sub": "rsub", "div": "rdiv", "minimum": "rminimum", "maximum": "rmaximum", "pow": "rpow"}
 _TURNED |= {"gt": "lt", "ge": "le", "lt": "gt", "le": "ge"}
 _FORMS = {"where": ("where", "where_true", "where_false"), "clamp": ("clamp",)}
-# what takes a product as its second operand, or as its first
+# operations that take a product as their second operand, or as their first
 _WITH_PRODUCT = {"add": ("add_mul", "add_mul"), "sub": ("sub_mul", "rsub_mul")}
 
-_BEAM = 6  # orders of instructions that are followed up at once
-_PROGRESS = 4  # how much an order's progress counts against its cost among them
-_STORE = 2.0  # how much longer it takes than another instruction
+_BEAM = 6  # orders of instructions that are followed at once
+_PROGRESS = 4  # the weight of an order's progress against its cost
+_STORE = 2.0  # the time of a store, relative to another instruction
 
 BINARY = frozenset({"add", "sub", "mul", "div", "minimum", "maximum", "pow", *_OPERATIONS[14:23]})
 UNARY = frozenset(_OPERATIONS[32:])
@@ -43,7 +43,7 @@ class Row(NamedTuple):
 
 
 class Node(NamedTuple):
-    """A value: a ``Row``'s, or an operation's on other nodes, by their numbers."""
+    """A value: that of a ``Row``, or of an operation on other nodes, which are given by number."""
 
     operation: str
     operands: tuple[Any, ...]
@@ -62,11 +62,11 @@ class _Way(NamedTuple):
 
 
 class _Order(NamedTuple):
-    """Some of the instructions in an order, and what then lies where."""
+    """Some of the instructions in an order, and the resulting places of values."""
 
     cost: float
-    worth: float  # what the nodes that are done cost at least, however they are computed
-    code: Any  # a linked list: what came before, and an instruction as (operation, *operands)
+    worth: float  # the least cost of the computed nodes, in whatever way
+    code: Any  # a linked list: the earlier code, and an instruction as (operation, *operands)
     accumulator: int | None
     kept: frozenset[int]  # computed nodes that lie in a row
     done: frozenset[int]
@@ -75,13 +75,13 @@ class _Order(NamedTuple):
 def assembled(
     nodes: Sequence[Node], outputs: Sequence[tuple[Row, int]], readable: frozenset[str], slots: Mapping[Row, int]
 ) -> tuple[list[tuple[int, int, int]], int]:
-    """Return the code that computes outputs, and how many temporary rows it has.
+    """Return the code that computes outputs, and the number of its temporary rows.
 
     Args:
-        nodes: Every value, each behind those it is computed from.
+        nodes: Every value, after those from which it is computed.
         outputs: The row of each output, and the node that it holds.
         readable: The kinds of output rows that may be read again.
-        slots: The number of each row's slot; the temporary ones lie behind them.
+        slots: The number of each row's slot; the temporary ones follow them.
 
     Returns:
         Instructions as (operation, first operand, second operand), and the number of temporary rows.
@@ -96,7 +96,7 @@ def assembled(
 
 
 def _with_resets_apart(nodes: Sequence[Node], outputs: Sequence[tuple[Row, int]]) -> list[Node]:
-    """Return the nodes with ``1 - (b > c)`` of rows anew for each product with it, which then is one instruction."""
+    """Return the nodes with a new ``1 - (b > c)`` of rows for each product with it, which then is one instruction."""
     ends = [node for _, node in outputs]
     users, made = _users(nodes, [*ends]), [*nodes]
     for kept, node in enumerate(nodes):
@@ -135,7 +135,7 @@ def _ordered(nodes: Sequence[Node], outputs: Sequence[tuple[Row, int]], readable
         least |= {node: min(share, least.get(node, share)) for node in way.covered}
 
     def kept(order: _Order, covered: frozenset[int]) -> _Order:
-        """Keep the accumulator in memory, if somebody needs it yet but nodes that are computed next from it."""
+        """Keep the accumulator in memory if any node needs it except those computed next from it."""
         value = order.accumulator
         if value is None or value in order.kept or order.done.union(covered).issuperset(users[value]):
             return order
@@ -159,7 +159,7 @@ def _ordered(nodes: Sequence[Node], outputs: Sequence[tuple[Row, int]], readable
     def choices(order: _Order, there: frozenset[int | None], node: int) -> list[_Way]:
         ready = [w for w in ways[node] if there.issuperset((w.source, *w.rest)) and order.done.isdisjoint(w.covered)]
         held = [w for w in ready if w.source == order.accumulator]
-        # where something is loaded anyway, one way of each length is enough
+        # if something is loaded anyway, one way of each length is enough
         return held or [*{len(w.covered): w for w in reversed(ready)}.values()]
 
     orders, finished = [_Order(0.0, 0.0, None, None, frozenset(), frozenset())], []
@@ -186,7 +186,7 @@ def _ordered(nodes: Sequence[Node], outputs: Sequence[tuple[Row, int]], readable
 
 
 def _users(nodes: Sequence[Node], ends: list[int]) -> dict[int, list[int]]:
-    """Return the nodes that lead to some, each with those that are computed from it."""
+    """Return the nodes that lead to some ends, each with those that are computed from it."""
     users: dict[int, list[int]] = {}
     waiting = ends
     while waiting:
@@ -205,8 +205,8 @@ def _ways(nodes: Sequence[Node], node: int, inner: set[int]) -> list[_Way]:
 
     Args:
         nodes: All nodes.
-        node: The one.
-        inner: Nodes that a single other one is computed from, which an instruction may compute on its way.
+        node: The node to compute.
+        inner: Nodes with a single user, which an instruction may compute on its way.
     """
     operation, operands = nodes[node]
     names = _FORMS.get(operation, (operation, _TURNED.get(operation, operation)))
@@ -243,7 +243,7 @@ def _is_scalar(node: Node) -> bool:
 def _numbered(
     code: Sequence[tuple[Any, ...]], nodes: Sequence[Node], readable: frozenset[str], slots: Mapping[Row, int]
 ) -> tuple[list[tuple[int, int, int]], int]:
-    """Return the code with slots for operands, each temporary row for as long as it is needed."""
+    """Return the code with slots for operands, in which each temporary row exists only while it is needed."""
     last = {operand: i for i, (name, *operands) in enumerate(code) if name != "output" for operand in operands}
     places: dict[int, int] = {}
     free: list[int] = []

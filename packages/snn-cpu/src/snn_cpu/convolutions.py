@@ -1,4 +1,4 @@
-"""Convolutions of spikes, and of other images that are mostly zero: sums for what is not zero in place of products."""
+"""Convolutions of spikes, and of other images that are mostly zero: sums over nonzero values instead of products."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from snn_cpu.layout import channels_first
 
 __all__ = ["SpikeAwareConvolution", "highest_share"]
 
-_SMALLEST = 2**24  # multiplications: for fewer, looking at the input is some of what there is to gain
+_SMALLEST = 2**24  # multiplications: for fewer, examining the input costs part of the gain
 _LARGEST = 2**27  # values of an image, or weights, which are counted in 32 bits
 _HIGHEST_GRADIENT = 0.25  # share of gradients that are not zero up to which sums are taken
 
 
 class SpikeAwareConvolution:
-    """``torch.nn.functional.conv2d`` that looks at its input.
+    """An implementation of ``torch.nn.functional.conv2d`` that examines its input.
 
-    Where little of it is not zero, the output and the gradient of the weights are sums of what that meets. Spikes are
-    packed into bits, of which the backward pass needs no more. The gradient of the input is made of such sums where
-    little of the output's is not zero, as a maximum over windows leaves it. The rest is torch's. What is infinite or
-    NaN makes the convolution dense again: a product spreads it to where the other factor is zero.
+    If little of the input is nonzero, the output and the gradient of the weights are sums over the nonzero values.
+    Spikes are packed into bits, which suffice for the backward pass. The gradient of the input consists of such sums if
+    little of the output's gradient is nonzero, as after a maximum over windows. Torch computes the rest. Infinite
+    values and NaN make the convolution dense again, as a product spreads them to places where the other factor is zero.
     """
 
     name = "snn-cpu"
@@ -34,7 +34,7 @@ class SpikeAwareConvolution:
     gains = "sums for what is not zero, where little is"
 
     def refuses(self, x: Tensor, weight: Tensor, bias: Tensor | None, moves: Moves) -> str | None:
-        """None to take the call, else the reason why not.
+        """Return None to take the call, else the reason for refusing it.
 
         Example:
             >>> images, weight = torch.ones(4, 2, 8, 8), torch.ones(3, 2, 5, 5)
@@ -63,17 +63,17 @@ class SpikeAwareConvolution:
         return None
 
     def conv2d(self, x: Tensor, weight: Tensor, bias: Tensor | None, moves: Moves) -> tuple[Tensor, str]:
-        """``conv2d(x, weight, bias, padding=moves.padding)`` and how it was computed.
+        """Return ``conv2d(x, weight, bias, padding=moves.padding)`` and how it was computed.
 
         Args:
-            x: Images ``[images, channels, height, width]``; channels-last ones are taken as they are.
+            x: Images ``[images, channels, height, width]``; channels-last ones are not copied.
             weight: ``[out, channels, rows, columns]``.
             bias: ``[out]`` or None.
-            moves: How windows move, of which only the padding may differ from the default.
+            moves: The moves of windows; only the padding may differ from the default.
 
         Returns:
-            The output ``[images, out, ...]``, in channels-last layout where sums are taken, under autograd, and a few
-            words.
+            The output ``[images, out, ...]``, in channels-last layout if sums are taken, differentiable by autograd,
+            and a few words.
 
         Example:
             >>> from snn_cpu import library
@@ -116,7 +116,7 @@ def highest_share(shape: Sequence[int]) -> float:
 
 
 def _outputs(x: Tensor, weight: Tensor, moves: Moves) -> tuple[int, int] | None:
-    """The height and width of the output; None if there is none."""
+    """Return the height and width of the output; None if there is none."""
     rows, columns = (
         size + 2 * margin - kernel + 1
         for size, margin, kernel in zip(x.shape[2:], moves.padding, weight.shape[2:], strict=True)
@@ -127,7 +127,7 @@ def _outputs(x: Tensor, weight: Tensor, moves: Moves) -> tuple[int, int] | None:
 def _sums(
     x: Tensor, weight: Tensor, bias: Tensor | None, moves: Moves
 ) -> tuple[Tensor | None, Tensor | None, Tensor | None, str]:
-    """The output, and the bits and values of x, where sums are taken; and how, or why not."""
+    """Return the output, and the bits and values of x, if sums are taken; and how, or why not."""
     rows = _rows(x)
     highest = highest_share(weight.shape)
     bits, active, binary = torch.ops.snn_cpu.pack_active(rows, int(highest * x.numel()))
@@ -144,15 +144,15 @@ def _sums(
 
 
 def _rows(images: Tensor) -> Tensor:
-    """Images as ``[images x height, width x channels]``."""
+    """Return images as ``[images x height, width x channels]``."""
     return images.permute(0, 2, 3, 1).contiguous().flatten(2).flatten(0, 1)
 
 
 class _Conv2d(torch.autograd.Function):
-    """The gradient of an output that is there already.
+    """The gradient of an output that exists already.
 
-    The second output has the shape of the input and no memory. A backward pass that is to be differentiated in its turn
-    finds the way to the input through it, where only bits were kept.
+    The second output has the shape of the input and no memory. A backward pass that will itself be differentiated
+    reaches the input through it, as only bits were kept.
     """
 
     @staticmethod
@@ -224,7 +224,7 @@ def _gradients(
 
 
 def _of_input(g: Tensor, x: Tensor, weight: Tensor, padding: tuple[int, int]) -> Tensor | None:
-    """The gradient of the input, which is the gradient of the output convolved with the turned kernel."""
+    """Return the gradient of the input, which is the gradient of the output convolved with the turned kernel."""
     margin = tuple(kernel - 1 - m for kernel, m in zip(weight.shape[2:], padding, strict=True))
     if weight.shape[2:].numel() > 1 and min(margin) >= 0:
         rows = _rows(g)
@@ -234,7 +234,7 @@ def _of_input(g: Tensor, x: Tensor, weight: Tensor, padding: tuple[int, int]) ->
             out, finite = torch.ops.snn_cpu.sparse_convolution(bits, rows, active, turned, None, g.shape[2:], margin)
             if finite:
                 return channels_first(out)
-    # torch reads nothing of the input but its shape and layout
+    # torch reads only the shape and layout of the input
     shape = torch.ops.snn_cpu.pooled_empty([x.shape[0], *x.shape[2:], x.shape[1]], g).permute(0, 3, 1, 2)
     return _by_torch(g, shape, weight, padding, (True, False, False))[0]
 
@@ -249,7 +249,7 @@ def _unpacked(like: Tensor, bits: Tensor) -> Tensor:
 
 
 class _Unpacked(torch.autograd.Function):
-    """Spikes from their bits; their gradient is that of the input they were packed from."""
+    """Spikes from their bits; their gradient is that of the input from which they were packed."""
 
     generate_vmap_rule = True
 
@@ -259,7 +259,7 @@ class _Unpacked(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        """Keeps nothing."""
+        """Save nothing for the backward pass."""
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> tuple[Tensor, None]:

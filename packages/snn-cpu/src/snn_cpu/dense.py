@@ -11,11 +11,11 @@ from snn_cpu import library
 
 __all__ = ["by_onednn", "product", "product_over_rows"]
 
-_BLOCK = 2**22  # bytes that oneDNN writes or lays out anew at a time, so that they stay in the cache
+_BLOCK = 2**22  # bytes that oneDNN writes or rearranges at a time, so that they stay in the cache
 
 
 def by_onednn(dtype: torch.dtype) -> bool:
-    """Whether products are computed by oneDNN in place of the BLAS that torch uses.
+    """Return True if oneDNN computes products instead of the BLAS that torch uses.
 
     Both are part of torch. Its BLAS is MKL, which leaves the AVX-512 units of other makers' processors idle; oneDNN
     uses them for float32, and takes half the time.
@@ -28,7 +28,7 @@ def by_onednn(dtype: torch.dtype) -> bool:
 
 
 def product(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
-    """``a @ b.t() + bias``, not under autograd, in memory that is used again.
+    """Return ``a @ b.t() + bias``, outside autograd, in memory that is used again.
 
     Args:
         a: ``[rows, features]``.
@@ -53,7 +53,7 @@ def product(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 def product_over_rows(a: Tensor, b: Tensor) -> Tensor:
-    """``a.t() @ b``, not under autograd: of many rows, as for the gradient of a weight.
+    """Return ``a.t() @ b``, outside autograd, for many rows, as in the gradient of a weight.
 
     Args:
         a: ``[rows, columns]``.
@@ -83,7 +83,7 @@ def _is_faster() -> bool:
     return (
         library.load()[0]
         and torch.backends.mkl.is_available()
-        and hasattr(torch.ops.mkldnn, "_linear_pointwise")  # where torch's own compiler takes it from
+        and hasattr(torch.ops.mkldnn, "_linear_pointwise")  # the place where torch's own compiler finds it
         and torch.ops.snn_cpu.instruction_set() == "x86-64-v4"
         and not torch.ops.snn_cpu.is_intel()
     )

@@ -1,4 +1,4 @@
-"""Whole sequences of any neuron that is a step program."""
+"""Whole sequences of any neuron that has a step program."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Interpreter:
 
         Args:
             program: A step program.
-            dtype: Of its input.
+            dtype: Dtype of its input.
 
         Returns:
             A reason, such as "float16 input; the kernels take float32 and float64".
@@ -71,12 +71,12 @@ class Interpreter:
             program: A step program.
             x: Input ``[T, ...]``.
             states: The states before the first step, each of one step's shape.
-            coefficients: What a step reads besides, in the order of ``program.coefficients``.
+            coefficients: Other inputs of a step, in the order of ``program.coefficients``.
             trace: Return every step's states in place of the last ones.
             save: Keep what the backward pass needs.
 
         Returns:
-            Spikes ``[T, ...]`` and states, and what was kept.
+            Spikes ``[T, ...]`` and states, and what was saved.
         """
         layout = Layout.of(x)
         spikes, *last, checkpoints = torch.ops.snn_cpu.program_forward(
@@ -110,10 +110,10 @@ class Interpreter:
             x: The same as there.
             states: The same.
             coefficients: The same.
-            saved: What was kept.
-            trace: Whether every step's states were returned.
-            need_x: Whether the gradient of the input is asked for.
-            shape: To which each of ``program.sums`` is added up.
+            saved: What ``forward`` saved.
+            trace: True if every step's states were returned.
+            need_x: True if the gradient of the input is needed.
+            shape: Shape to which each of ``program.sums`` is reduced.
 
         Returns:
             The gradients of input, or None, and of the states before the first step; then the sums, in float64.
@@ -149,14 +149,14 @@ class Interpreter:
     def backward_code(
         self, program: StepProgram, spk: bool, states: tuple[bool, ...], trace: bool, need_x: bool
     ) -> BackwardCode:
-        """Return the code of a program's backward pass, made once for what it is asked for.
+        """Return the code of a program's backward pass, made once for each set of needed gradients.
 
         Args:
             program: A step program.
-            spk: Whether the spikes have a gradient.
-            states: Whether each state has one.
-            trace: Whether those are of every step's states.
-            need_x: Whether the gradient of the input is asked for.
+            spk: True if the spikes have a gradient.
+            states: True for each state that has one.
+            trace: True if those are of every step's states.
+            need_x: True if the gradient of the input is needed.
         """
         key = spk, states, trace, need_x
         return self._made.get(program, key, lambda: backward_code(program, *key))
@@ -169,5 +169,5 @@ def columns_of(coefficients: Sequence[Tensor], dtype: torch.dtype, layout: Layou
 
 
 def sum_to(layout: Layout, columns: Tensor, shape: Sequence[int]) -> Tensor:
-    """Return the sum of one number a column to a shape, in float64 and always in the same order."""
+    """Return the sum of one number per column to a shape, in float64 and always in the same order."""
     return layout.sum_to(columns, shape, torch.ops.snn_cpu.sum_to)

@@ -8,10 +8,10 @@ __all__ = ["channels_first"]
 
 
 def channels_first(images: Tensor) -> Tensor:
-    """``[images, channels, height, width]`` of images with their channels last, in the same memory but no view.
+    """Return images with channels last as ``[images, channels, height, width]``, in the same memory but not as a view.
 
     Args:
-        images: ``[images, height, width, channels]``, which nothing else holds.
+        images: ``[images, height, width, channels]``, to which there is no other reference.
 
     Example:
         >>> import torch

@@ -1,4 +1,4 @@
-"""The compiled library: where it is, whether it loads, and why not."""
+"""The compiled library: its place, and if it loads or why not."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PACKAGED = Path(__file__).with_name("libsnn_cpu.so")
 
 @functools.cache
 def load() -> tuple[bool, str]:
-    """Load the library, once a process; nothing is ever compiled here.
+    """Load the library, once per process; nothing is ever compiled here.
 
     Environment:
         ``SNN_DISABLE_NATIVE=1`` leaves it out. ``SNN_CPU_LIBRARY=FILE`` names one to load in place of the packaged
@@ -24,10 +24,10 @@ def load() -> tuple[bool, str]:
         an instruction set.
 
     Returns:
-        Whether ``torch.ops.snn_cpu`` can be used, and the library with the instruction set that it runs, or why not.
+        True if ``torch.ops.snn_cpu`` can be used, and the library with its instruction set, or why not.
 
     Warns:
-        RuntimeWarning: If there is a library and it does not load; the reference runs then.
+        RuntimeWarning: If there is a library but it does not load; the reference then runs.
 
     Example:
         >>> loaded, reason = load()
@@ -45,7 +45,7 @@ def load() -> tuple[bool, str]:
         torch.ops.load_library(library)
         instructions = torch.ops.snn_cpu.instruction_set()
     except (OSError, AttributeError) as error:  # AttributeError: a library, but another one
-        # torch names the file, the cause what is wrong with it
+        # torch names the file, and the cause says what is wrong with it
         reason = f"{library} does not load with torch {torch.__version__}: {error.__cause__ or error}"
         warnings.warn(f"snn-cpu: {reason}; the reference implementation runs instead", RuntimeWarning, stacklevel=2)
         return False, reason

@@ -1,4 +1,4 @@
-"""Step programs as values that depend on each other, made for what a call asks for, and their code."""
+"""Step programs as values that depend on each other, for the needs of one call, and their code."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from snn_cpu.code import BINARY, UNARY, Node, Row, assembled
 
 __all__ = ["BackwardCode", "ForwardCode", "Unknown", "backward_code", "forward_code"]
 
-_MOST = 400  # instructions of a step; none that anybody wrote comes near
+_MOST = 400  # instructions of a step, far more than any known neuron has
 
 
 class Unknown(Exception):
-    """Why a program has no code."""
+    """Error of a program that has no code, with the reason."""
 
 
 class ForwardCode(NamedTuple):
@@ -31,7 +31,7 @@ class ForwardCode(NamedTuple):
 
 
 class BackwardCode(NamedTuple):
-    """The codes of a step whose states alone count, of the last step backward and those before it, and the numbers."""
+    """The codes of a step for its states only, of the last step backward and of earlier ones, and the numbers."""
 
     again: Tensor
     again_temporaries: int
@@ -49,7 +49,7 @@ def forward_code(program: StepProgram) -> ForwardCode:
         program: The step program.
 
     Raises:
-        Unknown: If an instruction is none of the machine's.
+        Unknown: If the machine does not have an instruction.
     """
     values = _Values()
     outputs = _forward(values, program)
@@ -65,25 +65,25 @@ def backward_code(program: StepProgram, spk: bool, states: Sequence[bool], trace
 
     Args:
         program: The step program.
-        spk: Whether the spikes have a gradient.
-        states: Whether each state has one.
-        trace: Whether those are of every step's states, in place of the last ones.
-        need_x: Whether the gradient of the input is asked for.
+        spk: True if the spikes have a gradient.
+        states: True for each state that has one.
+        trace: True if those are of every step's states, False if of the last ones.
+        need_x: True if the gradient of the input is needed.
 
     Raises:
-        Unknown: If an instruction is none of the machine's.
+        Unknown: If the machine does not have an instruction.
     """
     values = _Values()
     outputs = _forward(values, program)
     names = program.states
-    for k, name in enumerate(names):  # those need not be computed again
+    for k, name in enumerate(names):  # these need not be computed again
         values.rename(outputs[name], Row("after", k))
     known = _inputs(values, program)
     known["d emitted"] = values.row(Row("upstream spk"))
     walk = backward.walk(program, spk, states, trace)
 
     def computed(step: Program, follows: Sequence[bool]) -> dict[str, int]:
-        """Return the gradients in a step, given which of the states have one from the step that follows."""
+        """Return the gradients in a step, given the states that have a gradient from the following step."""
         for k, name in enumerate(names):
             parts = [values.row(Row("next", k))] if follows[k] else []
             parts += [values.row(Row("upstream", k))] if trace and states[k] else []
@@ -130,7 +130,7 @@ def _tensor(code: list[tuple[int, int, int]]) -> Tensor:
 
 
 def _slots(values: _Values, program: StepProgram, more: Sequence[Row]) -> dict[Row, int]:
-    """Number the slots, as csrc/program.h orders them."""
+    """Number the slots in the order of csrc/program.h."""
     states = range(len(program.states))
     rows = [Row("x"), *(Row("before", k) for k in states)]
     rows += [Row("coefficient", j, True) for j in range(len(program.coefficients))]
@@ -165,7 +165,7 @@ def _computed(values: _Values, program: Program, known: dict[str, int]) -> dict[
 
 
 class _Values:
-    """The values of a step; equal ones are one node."""
+    """The values of a step, in which equal values are one node."""
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
@@ -175,18 +175,18 @@ class _Values:
 
     @property
     def original(self) -> list[Node]:
-        """The nodes as they were before any had another name."""
+        """The nodes as they were before any got another name."""
         return [self._renamed.get(i, node) for i, node in enumerate(self.nodes)]
 
     def numbers(self) -> Tensor:
-        """Return the numbers that instructions take."""
+        """Return the numbers that instructions use."""
         return torch.tensor([*self.number.values()], dtype=torch.float64)
 
     def row(self, row: Row) -> int:
         return self._node(Node("row", (row,)))
 
     def rename(self, node: int, row: Row) -> None:
-        """Let the value of an operation be read where it lies."""
+        """Let the value of an operation be read at its place."""
         if self.nodes[node].operation != "row":
             self._renamed[node], self.nodes[node] = self.nodes[node], Node("row", (row,))
 
@@ -196,11 +196,11 @@ class _Values:
         return self.row(Row("number", place, True, number))
 
     def instruction(self, name: str, nodes: Sequence[int]) -> int:
-        """Return the node of an instruction, as operations of the machine."""
+        """Return the node of an instruction, expressed in operations of the machine."""
         if name == "number":
             return nodes[0]
         if name in ("gt", "lt") and self._value(nodes[1]) == 0.0 and self.nodes[nodes[0]].operation == "sub":
-            return self.operation(name, *self.nodes[nodes[0]].operands)  # of numbers, a - b > 0 only where a > b
+            return self.operation(name, *self.nodes[nodes[0]].operands)  # for numbers, a - b > 0 only where a > b
         if name == "clamp":
             return self._clamped(*nodes)
         if name in BINARY | UNARY | {"where"}:
@@ -210,12 +210,12 @@ class _Values:
     def operation(self, name: str, *operands: int) -> int:
         """Return the node of an operation of the machine."""
         if name == "add" and all(self._is_condition(o) for o in operands):
-            name = "or"  # as PyTorch adds conditions
-        if name == "add":  # a + -b and a - b are the same, the sign of zero included
+            name = "or"  # like PyTorch's sum of conditions
+        if name == "add":  # a + -b and a - b are the same, including the sign of zero
             for b, a in (operands, operands[::-1]):
                 if self.nodes[b].operation == "neg":
                     return self.operation("sub", a, *self.nodes[b].operands)
-        if name == "mul":  # a negation ahead of a product is as well behind it
+        if name == "mul":  # a negation before a product may as well come after it
             for b, a in (operands, operands[::-1]):
                 if self.nodes[b].operation == "neg":
                     return self.operation("neg", self.operation("mul", a, *self.nodes[b].operands))
@@ -236,7 +236,7 @@ class _Values:
         return self._value(node) == 0.0
 
     def _value(self, node: int) -> float | None:
-        """Return the number that a node is."""
+        """Return the number that a node is, or None if it is not a number."""
         operation, operands = self.nodes[node]
         return operands[0].number if operation == "row" else None
 

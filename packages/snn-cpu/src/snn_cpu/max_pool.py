@@ -1,4 +1,4 @@
-"""The maximum over windows of images whose channels lie side by side, which keeps a byte for each window."""
+"""The maximum over windows of images with channels last, for which one byte per window is kept."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from snn_cpu.layout import channels_first
 
 __all__ = ["ChannelsLast"]
 
-_SMALLEST = 2**16  # values; for fewer, the way through Python is most of the time
-_PLACES = 256  # that a byte can tell apart
+_SMALLEST = 2**16  # values; for fewer, most of the time is spent in Python
+_PLACES = 256  # the number of values of a byte
 
 
 class ChannelsLast:
-    """``torch.nn.functional.max_pool2d`` of images in channels-last layout.
+    """An implementation of ``torch.nn.functional.max_pool2d`` for images in channels-last layout.
 
-    For the backward pass torch keeps the input and a position of eight bytes for each window; this keeps which place of
-    the window was the largest, in one.
+    For the backward pass torch keeps the input and a position of eight bytes for each window; this class keeps one
+    byte, the place of the largest value within the window.
     """
 
     name = "snn-cpu"
     device = "cpu"
 
     def takes(self, x: Tensor, windows: Windows) -> bool:
-        """Whether it takes images ``[images, channels, height, width]``.
+        """Return True if it takes images ``[images, channels, height, width]``.
 
         Example:
             >>> images = torch.zeros(64, 8, 16, 16).contiguous(memory_format=torch.channels_last)
@@ -45,14 +45,14 @@ class ChannelsLast:
         )
 
     def max_pool2d(self, x: Tensor, windows: Windows) -> Tensor:
-        """The largest value of each window, NaN where it holds one.
+        """Return the largest value of each window, NaN if it holds one.
 
         Args:
             x: Images ``[images, channels, height, width]``, in channels-last layout.
             windows: The windows.
 
         Returns:
-            ``[images, channels, rows, columns]``, in channels-last layout, under autograd.
+            ``[images, channels, rows, columns]``, in channels-last layout, differentiable by autograd.
 
         Example:
             >>> from snn_cpu import library
@@ -69,10 +69,10 @@ class ChannelsLast:
 
 
 class _MaxPool(torch.autograd.Function):
-    """The gradient of an output that is there already.
+    """The gradient of an output that exists already.
 
-    The second output has the shape of the input and no memory: through it, a backward pass that is to be differentiated
-    in its turn stays connected to the input, of which nothing is kept.
+    The second output has the shape of the input and no memory: through it, a backward pass that will itself be
+    differentiated stays connected to the input, which is not kept.
     """
 
     @staticmethod
@@ -98,7 +98,7 @@ class _MaxPool(torch.autograd.Function):
 
 
 def _positions(place: Tensor, width: int, windows: Windows) -> Tensor:
-    """Where in its image the largest value of each window lies, ``[images, channels, windows]``."""
+    """Return the position of the largest value of each window in its image, ``[images, channels, windows]``."""
     (_, columns), (down, right), (above, left) = windows
     place = place.permute(0, 3, 1, 2).long()
     rows = torch.arange(place.shape[2]).unsqueeze(1) * down - above + place // columns
@@ -106,7 +106,7 @@ def _positions(place: Tensor, width: int, windows: Windows) -> Tensor:
 
 
 class _Scattered(torch.autograd.Function):
-    """The gradient of the input by torch, which can differentiate and map over it; the input moves none of it."""
+    """The gradient of the input by torch, which can differentiate and map over it; the input does not change it."""
 
     generate_vmap_rule = True
 

@@ -1,4 +1,4 @@
-"""Linear layers over many rows: sums over set bits where they are fed by spikes, in memory that is used again."""
+"""Linear layers over many rows: sums over set bits if the input is spikes, in memory that is used again."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from snn_cpu.dense import by_onednn, product, product_over_rows
 
 __all__ = ["SpikeAware", "highest_rate"]
 
-_SMALLEST = 2**24  # multiplications: for fewer, looking at the input is some of what there is to gain
-_POOLED = 2**20  # bytes from which on fresh memory costs page after page
+_SMALLEST = 2**24  # multiplications: for fewer, examining the input costs part of the gain
+_POOLED = 2**20  # bytes from which new memory costs page after page
 
 
 def highest_rate(rows: int, columns: int) -> float:
-    """The rate up to which sums over set bits are taken for a product of so many rows and columns.
+    """Return the rate up to which sums over set bits are taken, for a product of some rows and columns.
 
-    Measured against torch's product they gain in proportion to what is not set, up to a third of the bits in wide
+    Measured against torch's product they gain in proportion to the unset bits, up to a third of the bits in wide
     layers. Narrow layers gain less, as finding the bits costs the same for any number of columns, and so do few rows,
-    for which the weights have to be turned all the same. The bound is below what was measured, as torch's product is
+    for which the weights still have to be transposed. The bound is below the measured value, as torch's product is
     nearer to its peak on some processors.
 
     Args:
@@ -39,10 +39,10 @@ def highest_rate(rows: int, columns: int) -> float:
 
 
 class SpikeAware:
-    """``torch.nn.functional.linear`` that looks at its input.
+    """An implementation of ``torch.nn.functional.linear`` that examines its input.
 
-    Input of zeros and ones alone is packed into bits, of which the backward pass needs no more. Infinite weights or
-    gradients make it dense again: a product spreads them to where no bit is set.
+    Input of only zeros and ones is packed into bits, which suffice for the backward pass. Infinite weights or gradients
+    make it dense again, as a product spreads them to places where no bit is set.
     """
 
     name = "snn-cpu"
@@ -50,7 +50,7 @@ class SpikeAware:
     gains = "sums over set bits where fed by spikes"
 
     def refuses(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> str | None:
-        """None to take the call, else the reason why not.
+        """Return None to take the call, else the reason for refusing it.
 
         Example:
             >>> SpikeAware().refuses(torch.ones(4, 3), torch.ones(2, 3), None)
@@ -67,7 +67,7 @@ class SpikeAware:
         return None
 
     def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, str]:
-        """``linear(x, weight, bias)`` and how it was computed.
+        """Return ``linear(x, weight, bias)`` and how it was computed.
 
         Args:
             x: Input ``[..., features]``.
@@ -75,7 +75,7 @@ class SpikeAware:
             bias: ``[columns]`` or None.
 
         Returns:
-            The output ``[..., columns]``, under autograd, and a few words.
+            The output ``[..., columns]``, differentiable by autograd, and a few words.
 
         Example:
             >>> from snn_cpu import library
@@ -98,7 +98,7 @@ class SpikeAware:
 
 
 def _sums(x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor | None, Tensor | None, str]:
-    """The output and the bits of x where sums over set bits are taken, and how or why not."""
+    """Return the output and the bits of x if sums over set bits are taken, and how or why not."""
     highest, dense = highest_rate(x.shape[0], weight.shape[0]), "dense product" + " by oneDNN" * by_onednn(x.dtype)
     if highest == 0 or x.stride(1) != 1:
         return None, None, f"{dense}, of few rows or columns or in another order in memory"
@@ -114,10 +114,10 @@ def _sums(x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor | None
 
 
 class _Linear(torch.autograd.Function):
-    """The gradient of an output that is there already.
+    """The gradient of an output that exists already.
 
-    The second output has the shape of the input and no memory. A backward pass that is to be differentiated in its turn
-    finds the way to the input through it, where only bits were kept.
+    The second output has the shape of the input and no memory. A backward pass that will itself be differentiated
+    reaches the input through it, as only bits were kept.
     """
 
     @staticmethod
@@ -156,7 +156,7 @@ def _is_plain(g: Tensor) -> bool:
 
 
 def _by_products(g: Tensor, x: Tensor, weight: Tensor, needs: tuple[bool, ...]) -> tuple[Tensor | None, ...]:
-    """What torch can differentiate and map over."""
+    """Compute the gradients by torch, which can differentiate them and map over them."""
     return g @ weight if needs[0] else None, g.t() @ x if needs[1] else None, g.sum(0) if needs[2] else None
 
 
@@ -175,7 +175,7 @@ def _gradients(
 
 
 class _Unpacked(torch.autograd.Function):
-    """Spikes from their bits; their gradient is that of the input they were packed from."""
+    """Spikes from their bits; their gradient is that of the input from which they were packed."""
 
     generate_vmap_rule = True
 
@@ -185,7 +185,7 @@ class _Unpacked(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        """Keeps nothing."""
+        """Save nothing for the backward pass."""
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> tuple[Tensor, None]:

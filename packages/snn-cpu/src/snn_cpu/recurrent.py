@@ -1,4 +1,4 @@
-"""Whole sequences of neurons that are all connected to each other."""
+"""Whole sequences of neurons that are all connected with each other."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _NONE = torch.empty(0)
 class Dense:
     """The kernel of recurrent neurons with a linear layer from their spikes to their input.
 
-    The layer's products are sums of the weights of those neurons that fired, whose spikes are kept as bits. What joins
-    the input so is the input of the step program of neurons without connections.
+    The layer's products are sums over the neurons that fired, whose spikes are kept as bits. Added to the input, they
+    are the input of the step program of neurons without connections.
     """
 
     name = "snn-cpu"
@@ -46,7 +46,7 @@ class Dense:
 
     def _reason(self, call: SequenceCall) -> str | None:
         if call.mixed:
-            return f"a constant per neuron is not {str(call.dtype).removeprefix('torch.')} as the input is"
+            return f"a constant per neuron is not {str(call.dtype).removeprefix('torch.')} like the input"
         alone = _alone(call)
         constants = [torch.ones((), dtype=call.dtype)] * len(alone.names)
         known = program_of_family(alone, 2, constants, [False] * len(constants))
@@ -139,13 +139,13 @@ class Dense:
         )
 
 
-_ALL_BITS, _BITS_AFTER_FIRST = 0, 1  # of the library's answers to where it found the spikes
+_ALL_BITS, _BITS_AFTER_FIRST = 0, 1  # the library's codes for the form of the spikes
 
 
 def _connection(
     drive: Tensor, initial: Tensor, bits: Tensor, amplitude: Tensor, returned: int
 ) -> tuple[Tensor, Tensor]:
-    """Gradients of weight and bias: every step's of what reached the neurons, by the spikes of the step before."""
+    """Return gradients of weight and bias: of every step's input, by the previous step's spikes."""
     steps, rows, _ = bits.shape
     neurons = amplitude.shape[-1]
     to = drive.view(steps * rows, neurons)
@@ -180,7 +180,7 @@ def _alone(call: SequenceCall) -> SequenceCall:
 
 
 def _program(call: SequenceCall, x: Tensor, constants: Sequence[Tensor], learn: Sequence[bool]) -> StepProgram:
-    """Return the program of the neurons without connections, which is there as it was when the call was not refused."""
+    """Return the program of the neurons without connections, which exists, as the call was not refused."""
     known = program_of_family(_alone(call), x.dim() - 1, constants, learn)
     assert isinstance(known, StepProgram), known
     return known
@@ -195,7 +195,7 @@ def _coefficients(
 
 
 def _by_neuron(coefficient: Tensor, dtype: torch.dtype, layout: Layout) -> Tensor:
-    """A coefficient as ``[1, neurons]``, or ``[rows, neurons]`` where it differs between the rows of the batch."""
+    """Return a coefficient as ``[1, neurons]``, or ``[rows, neurons]`` if it differs between the rows of the batch."""
     c, neurons = coefficient.detach().to(dtype), layout.shape[-1]
     alike = all(n == 1 for n in c.shape[:-1])
     return c.reshape(-1).expand(1, neurons).contiguous() if alike else layout.step(c).view(-1, neurons)

@@ -1,4 +1,4 @@
-"""What snn-core finds here: the kernels, if the library loads."""
+"""The registration of the kernels with snn-core, if the library loads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def register() -> tuple[bool, str]:
     """Register every kernel of the package; the entry point ``cpu`` of the group ``snn.kernels``.
 
     Returns:
-        Whether the kernels can run here, and what they run with, or why not.
+        True if the kernels can run here, and the library and instruction set, or why not.
 
     Example:
         >>> import snn_core as snn

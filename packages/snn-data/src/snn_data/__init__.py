@@ -1,4 +1,4 @@
-"""Data sets for spiking networks, and the splits that keep their parts apart."""
+"""Data sets for spiking networks, and splits that keep their parts separate."""
 
 from typing import TYPE_CHECKING
 
@@ -77,5 +77,5 @@ __all__ = [
     "zoo",
 ]
 
-if not TYPE_CHECKING:  # a checker would take every name for one that is there
+if not TYPE_CHECKING:  # a type checker would take every name for an existing one
     __getattr__ = former_names.former_name

@@ -1,4 +1,4 @@
-"""NumPy files of Python objects that hold arrays, read without running anything that they name."""
+"""NumPy files of Python objects with arrays, read without running anything that they name."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ __all__ = ["read_array_pickle"]
 def read_array_pickle(path: Path) -> Any:
     """Read the one object of a ``.npy`` file: arrays, numbers, strings, and lists and dicts of them.
 
-    Such a file is a pickle, which may name any function of any module and have it called. Here it may name what
-    arrays are stored with, under NumPy's module names of before and since 2.0, and nothing else.
+    Such a file is a pickle, which may name any function of any module and have it called. Here it may only name the
+    functions with which arrays are stored, under NumPy's module names before and since 2.0.
 
     Args:
         path: The file.
@@ -24,7 +24,7 @@ def read_array_pickle(path: Path) -> Any:
         The object.
 
     Raises:
-        pickle.UnpicklingError: If the file names anything else; nothing of it has been called.
+        pickle.UnpicklingError: If the file names anything else; nothing in it has been called.
         ValueError: If it is no ``.npy`` file of one object.
 
     Example:
@@ -45,7 +45,7 @@ def read_array_pickle(path: Path) -> Any:
 
 
 class _ArrayUnpickler(pickle.Unpickler):
-    """A reader to which all names but those of `GLOBALS` are unknown."""
+    """A reader that knows only the names in `GLOBALS`."""
 
     def __init__(self, file: Any, path: Path) -> None:
         super().__init__(file)
@@ -54,12 +54,12 @@ class _ArrayUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in GLOBALS:
             raise pickle.UnpicklingError(
-                f"{self.path} asks for {module}.{name}, which no array needs: do not open it, and get the file anew"
+                f"{self.path} asks for {module}.{name}, which no array needs: do not open it, and get the file again"
             )
         return GLOBALS[module, name]
 
 
-# NumPy's private function, found by what a public object says of how it is pickled
+# NumPy's private function, found through the pickle description of a public object
 RECONSTRUCT: Any = np.empty(0).__reduce__()[0]
 GLOBALS: dict[tuple[str, str], Any] = {
     ("numpy", "ndarray"): np.ndarray,

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Files that are written completely or not at all."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ __all__ = ["atomic_file"]
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for writing that takes its name when it is complete; after an error nothing is left of it.
+    """Open a file for writing that gets its name once it is complete; after an error nothing of it is left.
 
     Several processes may write the same path at once: the last one to finish stays, and readers see one or the other.
 
     Args:
-        path: The file; folders above it are made.
+        path: The file; missing folders are created.
 
     Yields:
         A binary file.

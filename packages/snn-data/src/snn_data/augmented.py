@@ -1,4 +1,4 @@
-"""Random augmentation that is the same on every run, whatever the number of workers."""
+"""Random augmentation that is the same in every run, whatever the number of workers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class AugmentedDataset(Dataset[Any]):
         dataset: Data set of ``(data, target)`` pairs.
         transform: Random transform of ``data``.
         seed: Seed of all draws.
-        global_rng: Whether the transform draws from the global generators.
+        global_rng: True if the transform draws from the global generators.
 
     Example:
         >>> AugmentedDataset([(1, 2)], lambda data, generator: data, seed=0, global_rng=False)
@@ -37,7 +37,7 @@ class AugmentedDataset(Dataset[Any]):
         self.transform = transform
         self.seed = seed
         self.global_rng = global_rng
-        # shared memory, so that workers that live for several epochs see the epoch change
+        # shared memory, so that workers that live for several epochs see a change of the epoch
         self._epoch = torch.zeros((), dtype=torch.int64, device="cpu").share_memory_()
 
     @property
@@ -78,7 +78,7 @@ class AugmentedDataset(Dataset[Any]):
 def augmented(
     dataset: Any, transform: Callable[..., Any], *, seed: int = 0, global_rng: bool = False
 ) -> AugmentedDataset:
-    """Apply a random transform whose draws follow from ``(seed, epoch, index)`` alone.
+    """Apply a random transform whose draws depend only on ``(seed, epoch, index)``.
 
     An epoch is the same with any number of workers, in any order of samples, and when it is repeated.
 
@@ -87,7 +87,8 @@ def augmented(
         transform: Called as ``transform(data, generator)`` with a ``torch.Generator`` on the CPU.
         seed: Seed of all epochs, 0 or more.
         global_rng: For transforms, such as tonic's and torchvision's, that draw from the global generators of Python,
-            NumPy and torch: they are called as ``transform(data)`` with these seeded, and put back after it.
+            NumPy and torch: they are called as ``transform(data)`` with these generators seeded, which are restored
+            afterwards.
 
     Returns:
         A data set of the same length, with ``set_epoch``.

@@ -1,4 +1,4 @@
-"""Transformed samples kept on disk, under the content of what made them."""
+"""Transformed samples kept on disk, under the content of their sources."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class CachedDataset(Dataset[Any]):
         transform: Applied to ``data``; None keeps it.
         target_transform: Applied to ``target``; None keeps it.
         folder: Folder of the files.
-        dataset_key: What names the data set's content, or None to take that of each sample.
+        dataset_key: A name of the data set's content, or None to use the content of each sample.
 
     Example:
         >>> CachedDataset([(1, 2)], None, None, Path("cache"), None)
@@ -58,19 +58,19 @@ class CachedDataset(Dataset[Any]):
             raise IndexError(f"sample {index} of {len(self)}")
         load = functools.cache(lambda: self.dataset[index])
         content = (self.dataset_key, index % len(self)) if self.dataset_key is not None else load()
-        # the transforms are read each time: one that was changed in place makes other samples from now on
+        # the transforms are read each time, as one that was changed in place makes different samples from now on
         path = self._path(fingerprint((FORMAT, content, self.transform, self.target_transform)))
         try:
             return read_sample(path)
         except FileNotFoundError:
             pass
         except ValueError as error:
-            warnings.warn(f"a cached sample is damaged and made anew: {error}", RuntimeWarning, stacklevel=2)
+            warnings.warn(f"a cached sample is damaged and is made again: {error}", RuntimeWarning, stacklevel=2)
         data, target = load()
         data = data if self.transform is None else self.transform(data)
         target = target if self.target_transform is None else self.target_transform(target)
         write_sample(path, (data, target))
-        # from the file also the first time, so that the sample is the same every time
+        # read from the file even the first time, so that the sample is the same every time
         return read_sample(path)
 
     def _path(self, key: str) -> Path:
@@ -102,7 +102,7 @@ def cached(
         target_transform: Applied to ``target`` once.
         folder: Folder of the files; ``samples`` in `data_folder` if None. It may be deleted at any time.
         dataset_key: A text that names the data set's content, such as the checksum of its archive. With it a sample is
-            known by this text and its index, and one that is kept is not read from the data set again.
+            identified by this text and its index, and a stored one is not read from the data set again.
 
     Returns:
         A data set of the same length.

@@ -11,7 +11,7 @@ DIGITS = {"sha256": 64, "md5": 32}
 
 
 class ChecksumError(ValueError):
-    """A file is not the one that was asked for.
+    """Error of a file that is not the expected one.
 
     Example:
         >>> issubclass(ChecksumError, ValueError)
@@ -20,7 +20,7 @@ class ChecksumError(ValueError):
 
 
 def parsed_checksum(checksum: str) -> tuple[str, str]:
-    """Take a checksum apart.
+    """Split a checksum into algorithm and digits.
 
     Args:
         checksum: ``"sha256:"`` or ``"md5:"`` and hexadecimal digits.
@@ -29,7 +29,7 @@ def parsed_checksum(checksum: str) -> tuple[str, str]:
         The algorithm and the digits, in lower case.
 
     Raises:
-        ValueError: If it has another form.
+        ValueError: If it does not have this form.
 
     Example:
         >>> parsed_checksum("md5:D41D8CD98F00B204E9800998ECF8427E")
@@ -52,8 +52,8 @@ def check_file(path: Path, checksum: str) -> None:
         checksum: ``"sha256:"`` or ``"md5:"`` and hexadecimal digits.
 
     Raises:
-        ChecksumError: If the file has another one.
-        ValueError: If `checksum` has another form.
+        ChecksumError: If the file has a different one.
+        ValueError: If `checksum` does not have this form.
 
     Example:
         >>> import os

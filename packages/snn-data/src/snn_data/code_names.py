@@ -1,4 +1,4 @@
-"""What the names in a function's code stand for."""
+"""The objects for which the names in a function's code stand."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 __all__ = ["named_by", "names_of"]
 
-# what Python notes in every module: where it is from, and that says nothing of what it does
+# attributes that Python sets in every module: its origin, which says nothing about what it does
 MODULE_NOTES = frozenset(
     ["__builtins__", "__cached__", "__file__", "__loader__", "__name__", "__package__", "__path__", "__spec__"]
 )
@@ -27,7 +27,7 @@ def named_by(function: types.FunctionType) -> Iterator[tuple[str, object]]:
         function: The function; functions nested in it are included.
 
     Yields:
-        Pairs of a name and what it stands for; None for a module that there is not.
+        Pairs of a name and its object; None for a module that does not exist.
 
     Example:
         >>> [name for name, _ in named_by(named_by)]
@@ -45,7 +45,7 @@ def named_by(function: types.FunctionType) -> Iterator[tuple[str, object]]:
 
 @functools.lru_cache(maxsize=1024)
 def names_of(code: types.CodeType) -> tuple[str, ...]:
-    """Return the globals and attributes that a code names, sorted, but for what Python notes in every module.
+    """Return the globals and attributes that a code names, sorted, without those that Python sets in every module.
 
     Args:
         code: The code; code nested in it is included.
@@ -68,7 +68,7 @@ def names_of(code: types.CodeType) -> tuple[str, ...]:
 
 @functools.lru_cache(maxsize=1024)
 def _imports(code: types.CodeType) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Modules that the code imports when it runs, relative ones with their dots, and what it takes from them."""
+    """Return the modules that the code imports when it runs, relative ones with dots, and the names taken from them."""
     imports = set()
     instructions = list(dis.get_instructions(code))
     for level, members, instruction in zip(instructions, instructions[1:], instructions[2:], strict=False):
@@ -82,12 +82,12 @@ def _imports(code: types.CodeType) -> tuple[tuple[str, tuple[str, ...]], ...]:
 
 
 def _imported(name: str, members: tuple[str, ...], package: str) -> Iterator[tuple[str, object]]:
-    """The module, those it lies in, which ``import a.b`` binds too, and its members that are modules themselves."""
+    """Return the module, its parents, which ``import a.b`` binds too, and its members that are modules themselves."""
     try:
         absolute = importlib.util.resolve_name(name, package)
         parts = absolute.split(".")
         modules = [importlib.import_module(".".join(parts[: depth + 1])) for depth in range(len(parts))]
-    except ImportError:  # a library that is not here, and that the code may do without
+    except ImportError:  # a missing library, without which the code may still work
         yield name, None
         return
     for module in modules:

@@ -1,4 +1,4 @@
-"""Batches of sequences of unequal length, with what is padding told apart from what is data."""
+"""Batches of sequences of unequal length, which distinguish padding from data."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def collate(samples: Sequence[tuple[Any, Any]]) -> RaggedBatch:
         samples: Pairs of a sequence, an array or tensor ``[T_i, ...]`` of any dtype, and a target of any shape.
 
     Returns:
-        ``(data, targets, lengths, mask)``, the dtype of data and targets kept.
+        ``(data, targets, lengths, mask)``, with the dtype of data and targets.
 
     Raises:
         TypeError: If samples or targets differ in dtype.
-        ValueError: If there is no sample, a sequence has no time axis, or two differ in shape behind it, or two
+        ValueError: If there is no sample, a sequence has no time axis, or two differ in shape after it, or two
             targets in shape.
 
     Example:
@@ -67,7 +67,7 @@ def collate(samples: Sequence[tuple[Any, Any]]) -> RaggedBatch:
 
 
 def _tensor(values: Any) -> Tensor:
-    """A tensor where it is; of anything else one on the CPU, whatever the default device is."""
+    """Return a tensor on its own device; anything else as one on the CPU, whatever the default device is."""
     return values if isinstance(values, Tensor) else torch.as_tensor(values, device="cpu")
 
 

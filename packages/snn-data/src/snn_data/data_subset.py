@@ -1,4 +1,4 @@
-"""A contiguous part of a data set, with its attributes kept."""
+"""A contiguous part of a data set, which keeps its attributes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def data_subset(dataset: DatasetT, subset: int, idx: int = 0) -> DatasetT:
     Args:
         dataset: Data set with ``data`` and ``targets``: tensors, numpy arrays or lists, ``n`` samples.
         subset: Factor to shrink by, 1 or more; 1 changes nothing.
-        idx: Which part, from 0 to ``subset - 1``.
+        idx: The part, from 0 to ``subset - 1``.
 
     Returns:
         The same object, holding ``n // subset`` samples.
@@ -56,7 +56,7 @@ def data_subset(dataset: DatasetT, subset: int, idx: int = 0) -> DatasetT:
     if size == 0:
         raise ValueError(f"data_subset cannot cut {samples} samples into {subset} parts: choose a smaller subset")
     indices = range(size * idx, size * (idx + 1))
-    # both parts are taken before either is stored, so that a failure leaves the data set whole
+    # both parts are computed before either is stored, so that a failure leaves the data set intact
     data, targets = take(dataset.data, indices), take(dataset.targets, indices)
     dataset.data, dataset.targets = data, targets
     return dataset

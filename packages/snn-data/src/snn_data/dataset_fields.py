@@ -1,4 +1,4 @@
-"""The two fields that in-memory data sets share, ``data`` and ``targets``, and taking samples from them."""
+"""The two fields that in-memory data sets share, ``data`` and ``targets``, and the selection of samples."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 __all__ = ["HasDataAndTargets", "check_fields", "take"]
 
-# bytes from which on numpy asks the system for huge pages, which take half of the time to fill; torch never does
+# bytes from which numpy requests huge pages, which take half the time to fill; torch never does
 _LARGE = 4 * 2**20
 
 
@@ -25,7 +25,7 @@ class HasDataAndTargets(Protocol):
 
 
 def check_fields(dataset: HasDataAndTargets, caller: str) -> int:
-    """Check that a data set has ``data`` and ``targets``, one target a sample.
+    """Check that a data set has ``data`` and ``targets``, with one target per sample.
 
     Args:
         dataset: The data set.
@@ -63,7 +63,7 @@ def take(values: Any, indices: np.ndarray | range) -> Any:
         indices: Integers of shape ``[samples]``, or a range without gaps, which is faster.
 
     Returns:
-        The entries, as the type of `values`.
+        The entries, with the type of `values`.
 
     Example:
         >>> take(["a", "b", "c"], np.array([2, 0]))

@@ -1,4 +1,4 @@
-"""Files from the web: resumed where they broke off, checked, and in place only when they are right."""
+"""Downloads that resume where they broke off, are checked, and appear only when they are right."""
 
 from __future__ import annotations
 
@@ -29,29 +29,29 @@ def download(
     timeout: float = 30.0,
     tries: int = 3,
 ) -> Path:
-    """Download a file, unless it is there already.
+    """Download a file, unless it exists already.
 
-    Bytes go to ``<path>.part``, which takes its name when the checksum is right. A download that broke off, in this
-    call or an earlier one, goes on where it stopped; without a checksum nothing would notice that the file changed
-    meanwhile, so then it starts again. A finished file with another checksum is thrown away.
+    Bytes go to ``<path>.part``, which gets its final name when the checksum is right. A download that broke off, in
+    this call or an earlier one, continues where it stopped. Without a checksum nothing would detect a change of the
+    file meanwhile, so then it starts again. A finished file with a different checksum is deleted.
 
     Args:
         url: Address, ``http`` or ``https``.
-        path: Where the file goes; folders above it are made.
-        checksum: ``"sha256:"`` or ``"md5:"`` and hexadecimal digits; None accepts whatever comes.
+        path: Destination of the file; missing folders are created.
+        checksum: ``"sha256:"`` or ``"md5:"`` and hexadecimal digits; None accepts any content.
         progress: True for a line on a terminal, or a function of the bytes done and the bytes in all (or None).
-        max_bytes: Most bytes that are accepted.
+        max_bytes: Largest accepted number of bytes.
         timeout: Seconds without an answer after which a connection counts as broken.
-        tries: Connections that are made while each brings something.
+        tries: Number of connections to try, as long as each transfers something.
 
     Returns:
         `path`.
 
     Raises:
-        ChecksumError: If the file, downloaded or already there, is another one.
-        OSError: If the server cannot be reached, refuses, or breaks off in every try; what came stays for the next
-            call.
-        ValueError: If `url` or `checksum` has another form, or the file is larger than `max_bytes`.
+        ChecksumError: If the file, downloaded or already there, is a different one.
+        OSError: If the server cannot be reached, refuses, or breaks off in every try; the received bytes stay for the
+            next call.
+        ValueError: If `url` or `checksum` does not have the required form, or the file is larger than `max_bytes`.
 
     Example:
         >>> import tempfile
@@ -87,7 +87,7 @@ def download(
         except (OSError, http.client.HTTPException) as error:
             if attempt == tries:
                 raise OSError(
-                    f"{url}: broke off in try {attempt} of {tries} ({error!r}); call again to go on"
+                    f"{url}: broke off in try {attempt} of {tries} ({error!r}); call again to continue"
                 ) from error
             if checksum is None:
                 part.unlink(missing_ok=True)
@@ -106,7 +106,7 @@ def _silent(done: int, total: int | None) -> None:
 
 
 def _fetch(url: str, part: Path, progress: Progress, max_bytes: int | None, timeout: float) -> None:
-    """Append what is missing of the file; a server that ignores the range sends all of it anew."""
+    """Append the missing part of the file; a server that ignores the range sends all of it again."""
     there = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(url, headers={"User-Agent": "snn-data", "Accept-Encoding": "identity"})
     if there:
@@ -116,7 +116,7 @@ def _fetch(url: str, part: Path, progress: Progress, max_bytes: int | None, time
     except urllib.error.HTTPError as error:
         if error.code != 416 or not there:
             raise
-        error.close()  # nothing is missing, or the file is another one, which the checksum tells
+        error.close()  # nothing is missing, or the file is a different one, which the checksum detects
         return
     with response:
         if response.status != 206:

@@ -31,7 +31,7 @@ def dvs_gesture(
     recordings of some of the people in the latter.
 
     Args:
-        folder: Folder of all data sets; the recordings go to ``DVSGesture`` in it. That of `data_folder` if None.
+        folder: Folder of all data sets; the recordings go to ``DVSGesture`` in it; `data_folder` if None.
         dt: Width of a frame in seconds; the first begins with the first event.
         transform: Applied to the events (fields ``x``, ``y``, ``p``, ``t`` in microseconds) in place of frames.
         valid_share: Share of the training recordings in the validation part, as nearly as whole people allow.

@@ -1,4 +1,4 @@
-"""The three parts of an event data set: to train, to choose by, and to report."""
+"""The three parts of an event data set: for training, for choosing, and for reporting."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["EventSplit", "event_split"]
 
 
 class EventSplit(NamedTuple):
-    """Parts of an event data set, no recording in two; each gives ``(sample, class)`` pairs, cached on disk."""
+    """Parts of an event data set, with no recording in two; each yields ``(sample, class)`` pairs, cached on disk."""
 
     train: CachedDataset
     """For the weights."""
@@ -32,7 +32,7 @@ def event_split(
     transform: Callable[[Any], Any],
     cache_folder: str | Path | None,
 ) -> EventSplit:
-    """Put three parts together.
+    """Combine three parts into a split.
 
     Args:
         train: Data set to train on, or of training and validation together.

@@ -12,7 +12,7 @@ from torch import Tensor
 
 __all__ = ["events_to_frames"]
 
-# A frame stack beyond this is a dt in the wrong unit, not a recording.
+# More frames than this mean a dt in the wrong unit, not a recording.
 MAX_CELLS = 2**31
 
 
@@ -26,7 +26,7 @@ def events_to_frames(
     duration: float | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
-    r"""Count events per time bin, polarity and pixel. Every event of the time span is counted, the last one included.
+    r"""Count events per time bin, polarity and pixel. Every event of the time span is counted, including the last one.
 
     .. math:: k = \lfloor (t - t_0) / dt \rfloor \qquad\text{or}\qquad
         k = \min(\lfloor n\,(t - t_0) / D \rfloor,\ n - 1)
@@ -42,8 +42,8 @@ def events_to_frames(
         dt: Width of a bin. The frames end with the last event, or fill `duration`.
         num_bins: Number of bins of equal width instead, over the span from first to last event, or over `duration`.
         start: Beginning t0 of the first bin; the time of the first event if None.
-        duration: Span of time D that is counted, from `start`, its end excluded; to the last event, included, if None.
-            Events before `start`, or after the span, are left out.
+        duration: Span of time D that is counted, from `start`, excluding its end; up to and including the last event if
+            None. Events before `start`, or after the span, are left out.
         dtype: Type of the counts.
 
     Returns:
@@ -139,7 +139,7 @@ def _frame_shape(sensor_size: tuple[int, int, int], *, has_y: bool) -> tuple[int
 
 
 def _cells(fields: dict[str, np.ndarray], sensor_size: tuple[int, int, int]) -> np.ndarray:
-    """Index of each event's cell within a frame."""
+    """Return the index of each event's cell within a frame."""
     cell = np.zeros(len(fields["t"]), dtype=np.int64)
     for name, size in zip("pyx", reversed(sensor_size), strict=True):
         if (name == "p" and size == 1) or (name == "y" and name not in fields):
@@ -170,7 +170,7 @@ def _by_width(t: np.ndarray, first: float, dt: float, duration: float | None) ->
 
 
 def _floored(t: np.ndarray, dt: float) -> np.ndarray:
-    """The k with k dt <= t < (k + 1) dt, where the products are those of the numbers' own type."""
+    """Return the k with k dt <= t < (k + 1) dt, computed with products of the numbers' own type."""
     if t.dtype.kind == "i" and float(dt).is_integer():
         return t // int(dt)
     step = np.floor(t / dt).astype(np.int64)

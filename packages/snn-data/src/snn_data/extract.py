@@ -1,4 +1,4 @@
-"""Archives unpacked without trusting them."""
+"""Unpacking of untrusted archives."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DAMAGE = (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, lzma.LZMAError
 
 
 class ArchiveError(ValueError):
-    """An archive is damaged, or holds what no data set holds.
+    """Error of an archive that is damaged, or holds something that no data set holds.
 
     Example:
         >>> issubclass(ArchiveError, ValueError)
@@ -40,21 +40,21 @@ def extract(
 ) -> Path:
     """Unpack a zip or tar archive (plain, gz, bz2 or xz) into a folder, all of it or nothing.
 
-    Refused are names that lead out of the folder or mean something to some system (absolute, ``..``, drives,
-    backslashes), links, devices, the same name twice, names that are in the folder already, and more bytes or files
-    than allowed, counted while they are unpacked. Tar archives also pass Python's ``filter="data"``.
+    It refuses names that lead out of the folder or have a special meaning on some system (absolute, ``..``, drives,
+    backslashes), links, devices, duplicate names, names that exist in the folder already, and more bytes or files than
+    allowed, counted while they are unpacked. Tar archives also pass Python's ``filter="data"``.
 
     Args:
         archive: The file.
-        folder: Where its content goes; made if need be.
-        max_bytes: Most bytes that the files may hold together.
-        max_files: Most entries, folders included.
+        folder: Destination of its content; created if needed.
+        max_bytes: Largest total number of bytes of the files.
+        max_files: Largest number of entries, including folders.
 
     Returns:
         `folder`.
 
     Raises:
-        ArchiveError: If the archive is refused, damaged, or neither zip nor tar; the folder is as it was.
+        ArchiveError: If the archive is refused, damaged, or neither zip nor tar; the folder is unchanged.
         FileNotFoundError: If there is no such file.
         FileExistsError: If the folder has one of the archive's top-level names.
 
@@ -70,7 +70,7 @@ def extract(
     source, target = Path(archive).expanduser(), Path(folder).expanduser()
     target.mkdir(parents=True, exist_ok=True)
     limits = _Limits(source.name, max_bytes, max_files)
-    # beside the files' place, so that they are moved there without being copied
+    # beside the destination, so that files are moved there without a copy
     unpacked = Path(tempfile.mkdtemp(prefix=".", suffix=".part", dir=target))
     try:
         with source.open("rb") as file:
@@ -79,7 +79,7 @@ def extract(
             try:
                 unpack(file, unpacked, limits)
             except DAMAGE as error:
-                raise ArchiveError(f"{source.name} is damaged, or no zip or tar archive: {error}") from error
+                raise ArchiveError(f"{source.name} is damaged, or not a zip or tar archive: {error}") from error
         entries = sorted(unpacked.iterdir())
         for entry in entries:
             if (target / entry.name).exists():
@@ -92,7 +92,7 @@ def extract(
 
 
 class _Limits:
-    """What an archive may hold, and what it has held so far."""
+    """The limits of an archive's content, and the content so far."""
 
     def __init__(self, archive: str, max_bytes: int, max_files: int) -> None:
         self.archive = archive
@@ -164,7 +164,7 @@ def _checked(packed: tarfile.TarFile, limits: _Limits) -> Iterator[tarfile.TarIn
 
 
 class _Guarded(io.RawIOBase):
-    """The bytes of a tar archive, for a reader that is told by headers how many to hold in memory."""
+    """The bytes of a tar archive, for a reader whose headers decide how many bytes it holds in memory."""
 
     def __init__(self, content: Any, limits: _Limits) -> None:
         self._content = content

@@ -31,8 +31,8 @@ BUILT_IN = (
     np.ufunc,
 )
 WRAPPERS = (property, staticmethod, classmethod, functools.cached_property)
-HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: a class that was made while Python ran
-# what Python notes in a class of its own accord, some of it as the class is used, and none of it code
+HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: a class created at run time
+# attributes that Python itself sets in a class, some of them on use, and none of them code
 CLASS_NOTES = frozenset(
     "__module__ __slotnames__ __firstlineno__ __static_attributes__ __annotations_cache__ "
     "_abc_impl _abc_registry _abc_cache _abc_negative_cache _abc_negative_cache_version".split()
@@ -40,7 +40,7 @@ CLASS_NOTES = frozenset(
 
 
 def fingerprint(value: object) -> str:
-    """Digest the content of a value: two values with equal digests do the same and hold the same.
+    """Return a digest of the content of a value: values with equal digests do the same and hold the same.
 
     A function is its compiled code, defaults, closure, and the globals it names, followed through every function, class
     and module that is not installed; what is installed counts by its version. An instance is its class and its state,
@@ -73,12 +73,12 @@ def fingerprint(value: object) -> str:
 
 
 class _Walk:
-    """One pass over a value; things met again count by where they were met first, so cycles end."""
+    """One pass over a value; objects met again count by their first position, so cycles end."""
 
     def __init__(self) -> None:
         self.digest = hashlib.sha256()
         self.seen: dict[int, int] = {}
-        self.kept: list[object] = []  # an id is that of one object only while the object lives
+        self.kept: list[object] = []  # an id is unique only while the object lives
         self.modules: list[types.ModuleType] = []
         self.names: set[str] = set()
 
@@ -91,10 +91,10 @@ class _Walk:
         kind = type(value)
         if value is None or value is Ellipsis or kind in (bool, float, complex, str, bytes):
             self.note(kind.__name__, value if kind is bytes else repr(value))
-        elif kind is int:  # Python writes no long number with decimal digits
+        elif kind is int:  # Python refuses to write long numbers with decimal digits
             self.note("int", hex(value))
         elif kind in (tuple, frozenset, types.CodeType):
-            # Python may share equal ones or not, so where else they were met says nothing
+            # Python may share equal ones or not, so their other positions say nothing
             self.add_content(value, kind)
         elif id(value) in self.seen:
             self.note("again", self.seen[id(value)])
@@ -177,7 +177,7 @@ class _Walk:
             self.modules.append(value)
 
     def add_attributes_of_modules(self) -> None:
-        """Follow what any code that was met names of any module that was met, until there is nothing new."""
+        """Follow all attributes of modules that any code names, until there is nothing new."""
         done: set[tuple[int, str]] = set()
         while True:
             pairs = [(place, name) for place in range(len(self.modules)) for name in sorted(self.names)]
@@ -199,7 +199,7 @@ class _Walk:
         home = _as_main(value.__globals__.get("__name__") or "")
         if is_installed(home):
             self.note(home, version_of(home))
-            # what a library made while it ran may hold anything
+            # a class that a library created at run time may hold anything
             self.add(held if "<locals>" in value.__code__.co_qualname else closure)
             return
         self.add(value.__code__)
@@ -230,7 +230,7 @@ class _Walk:
                 return
         self.add((type(value), value.__bases__))
         for name, item in vars(value).items():
-            if name == "__annotations__":  # Python makes an empty one for who asks
+            if name == "__annotations__":  # Python creates an empty one on access
                 for key, annotation in item.items():
                     self.note("annotation", key, _text(annotation))
             elif name not in CLASS_NOTES:
@@ -258,7 +258,7 @@ class _Walk:
             return
         self.add(found[:3])
         if isinstance(value, enum.Enum):
-            self.add(vars(value))  # of which Python makes the member, and takes no more than its value along
+            self.add(vars(value))  # from which Python rebuilds the member, using only its value
         for items in found[3:5]:
             self.add(None if items is None else list(items))
 
@@ -275,17 +275,17 @@ class _Walk:
 
 
 def _home(value: Any) -> str:
-    """Name of the module of a function or class."""
+    """Return the name of the module of a function or class."""
     return _as_main(getattr(value, "__module__", None) or type(value).__module__)
 
 
 def _as_main(name: str) -> str:
-    """A module's name, the same in the main process and in workers that it spawned."""
+    """Return a module's name, the same in the main process and in workers that it spawned."""
     return "__main__" if name == "__mp_main__" else name
 
 
 def _is_findable(value: type) -> bool:
-    """Whether a class is what its module holds under its name, and not made while a program ran."""
+    """Return True if a class is what its module holds under its name, and was not created at run time."""
     held: Any = sys.modules.get(value.__module__)
     for part in value.__qualname__.split("."):
         held = getattr(held, part, None)
@@ -300,5 +300,5 @@ def _text(annotation: object) -> str:
 def _content(cell: types.CellType) -> Any:
     try:
         return cell.cell_contents
-    except ValueError:  # a name that is bound later
+    except ValueError:  # the name is bound later
         return None

@@ -1,4 +1,4 @@
-"""Where downloaded data and cached samples are kept."""
+"""The folder for downloaded data and cached samples."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["data_folder"]
 
 
 def data_folder() -> Path:
-    """Folder under which data sets and cached samples are kept: ``snn-data`` in the user's cache folder.
+    """Return the folder for data sets and cached samples: ``snn-data`` in the user's cache folder.
 
     The environment variable ``SNN_DATA`` names another one. Nothing is created.
 
@@ -31,5 +31,5 @@ def data_folder() -> Path:
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "snn-data"
     given = os.environ.get("XDG_CACHE_HOME", "")
-    # the specification: a relative path is to be ignored
+    # by the specification, a relative path must be ignored
     return (Path(given) if os.path.isabs(given) else Path.home() / ".cache") / "snn-data"

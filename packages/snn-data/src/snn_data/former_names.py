@@ -19,7 +19,7 @@ def former_name(name: str) -> Any:
         name: The name.
 
     Returns:
-        What has taken its place.
+        Its replacement.
 
     Raises:
         AttributeError: If the package never had it.

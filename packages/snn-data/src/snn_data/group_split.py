@@ -32,7 +32,7 @@ def group_split(groups: Tensor | np.ndarray | Sequence[int], share: float, seed:
         ``(train, test)``: disjoint, together every index, each ascending.
 
     Raises:
-        TypeError: If the groups are no integers, or `share` is not a number.
+        TypeError: If the groups are not integers, or `share` is not a number.
         ValueError: If they are not one-dimensional or fewer than two, or `share` is outside (0, 1).
 
     Example:

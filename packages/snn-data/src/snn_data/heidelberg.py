@@ -72,7 +72,7 @@ class HeidelbergSpikes(Dataset[tuple[np.ndarray, int]]):
         return self.__dict__ | {"_opened": None}
 
     def _file(self) -> Any:
-        """The open file of this process; a handle that a fork brought along is its parent's."""
+        """The open file of this process; a handle inherited by a fork belongs to its parent."""
         if self._opened is None or self._opened[0] != os.getpid():
             try:
                 import h5py
@@ -83,13 +83,13 @@ class HeidelbergSpikes(Dataset[tuple[np.ndarray, int]]):
 
 
 def cochlea_frames(dt: float) -> functools.partial[Tensor]:
-    """Transform of SHD and SSC events to counts per time bin and channel.
+    """Return a transform of SHD and SSC events to counts per time bin and channel.
 
     Args:
         dt: Width of a bin in seconds; the first begins at 0 s.
 
     Returns:
-        A function of the events that gives float32 counts of shape ``[T, 700]``.
+        A function of the events that returns float32 counts of shape ``[T, 700]``.
 
     Example:
         >>> events = {"t": np.array([0, 250_000]), "x": np.array([7, 3])}

@@ -20,13 +20,13 @@ GZIP = b"\x1f\x8b"
 
 
 def read_idx(path: str | Path) -> Tensor:
-    """Read an idx file, packed by gzip or not, such as ``train-images-idx3-ubyte.gz`` of MNIST.
+    """Read an idx file, compressed by gzip or not, such as ``train-images-idx3-ubyte.gz`` of MNIST.
 
     The file has two bytes of zero, one that names the type, one with the number of dimensions, the size of each
     dimension as a big-endian 32-bit number, and then the values, big-endian, the last dimension fastest.
 
     Args:
-        path: The file; whether it is packed is seen by its first bytes, not by its name.
+        path: The file; its first bytes, not its name, tell if it is compressed.
 
     Returns:
         The values in the shape and of the type that the file names: uint8, int8, int16, int32, float32 or float64.
@@ -50,20 +50,20 @@ def read_idx(path: str | Path) -> Tensor:
         try:
             content = gzip.decompress(content)
         except (OSError, EOFError, zlib.error) as error:
-            raise ValueError(f"{file} is packed by gzip and damaged ({error}): get it anew") from error
+            raise ValueError(f"{file} is compressed by gzip and damaged ({error}): get it again") from error
     if len(content) < 4 or content[:2] != b"\0\0":
         raise ValueError(
             f"{file} begins with {content[:4].hex(' ') or 'nothing'}, an idx file with 00 00, a type and a number of "
-            f"dimensions: unpack it, or read it as what it is"
+            f"dimensions: unpack it, or use a reader for its format"
         )
     code, dimensions = content[2:4]
     if code not in DTYPES:
         known = ", ".join(f"0x{known:02X}" for known in DTYPES)
-        raise ValueError(f"{file} names the type 0x{code:02X}, and idx has {known}: get the file anew")
+        raise ValueError(f"{file} names the type 0x{code:02X}, and idx has {known}: get the file again")
     start = 4 + 4 * dimensions
     if len(content) < start:
         raise ValueError(
-            f"{file} ends after {len(content)} bytes, within the sizes of its {dimensions} dimensions: get it anew"
+            f"{file} ends after {len(content)} bytes, within the sizes of its {dimensions} dimensions: get it again"
         )
     shape = struct.unpack(f">{dimensions}I", content[4:start])
     dtype = np.dtype(DTYPES[code])
@@ -72,7 +72,7 @@ def read_idx(path: str | Path) -> Tensor:
         less_or_more = "less" if len(content) < expected else "more"
         raise ValueError(
             f"{file} has {len(content)} bytes, {less_or_more} than the {expected} of its shape {list(shape)} and type "
-            f"0x{code:02X}: get it anew"
+            f"0x{code:02X}: get it again"
         )
     values = np.frombuffer(content, dtype, offset=start).astype(dtype.newbyteorder("="))
     return torch.from_numpy(values).reshape(shape)

@@ -1,4 +1,4 @@
-"""What is installed, and so changes with its version only, and what is a program's own."""
+"""The distinction between installed code, which changes only with its version, and a program's own code."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ __all__ = ["is_installed", "version_of"]
 
 @functools.cache
 def is_installed(module: str) -> bool:
-    """Tell whether a module is Python's own or from an installed distribution.
+    """Return True if a module is Python's own or belongs to an installed distribution.
 
-    An editable install is not: its files lie elsewhere than what pip knows of them, or setuptools has listed their
+    An editable install does not count: its files lie outside the places that pip knows, or setuptools has listed their
     sources beside them. Neither is a version that ends in ``dev0``, under which the code changes from day to day.
 
     Args:
         module: Full name of an imported module.
 
     Returns:
-        True if a version tells its content.
+        True if its version determines its content.
 
     Example:
         >>> is_installed("torch.nn"), is_installed("__main__")
@@ -46,13 +46,13 @@ def is_installed(module: str) -> bool:
 
 @functools.cache
 def version_of(module: str) -> str:
-    """Name and version of the distribution that a module is from.
+    """Return name and version of the distribution to which a module belongs.
 
     Args:
         module: Full name of a module.
 
     Returns:
-        Such as ``"numpy 2.3.5"``; Python's version for its own library, empty for what no distribution brought.
+        Such as ``"numpy 2.3.5"``; Python's version for its own library, empty if no distribution provides it.
 
     Example:
         >>> version_of("numpy.random").split()[0]

@@ -1,4 +1,4 @@
-"""Files that come inside other distributions."""
+"""Files inside other installed distributions."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ def installed_file(package: str, path: str, sha256: str, *, caller: str, extra: 
     """Find a file of an installed package, without importing the package.
 
     Args:
-        package: Import name of the package, one without dots.
-        path: Place of the file in it, with ``/`` between folders.
+        package: Import name of the package, without dots.
+        path: Path of the file in it, with ``/`` between folders.
         sha256: Its SHA-256, in hexadecimal digits.
         caller: Public function that reads it, for the messages.
-        extra: Extra of this distribution that brings the package.
+        extra: Extra of this distribution that installs the package.
 
     Returns:
         The file.
@@ -26,7 +26,7 @@ def installed_file(package: str, path: str, sha256: str, *, caller: str, extra: 
     Raises:
         ImportError: If the package is not installed.
         FileNotFoundError: If it has no such file.
-        ChecksumError: If the file has another content.
+        ChecksumError: If the file has different content.
 
     Example:
         >>> installed_file("nowhere", "data.csv", "", caller="digits", extra="digits")

@@ -19,8 +19,8 @@ class LabelledSequences(Dataset[tuple["Tensor", "Tensor"]]):
     """Sequences ``[T_i, ...]`` and one target each, in memory; `collate` makes batches of them.
 
     Args:
-        data: One tensor a sample, time on axis 0.
-        targets: One target a sample, shape ``[samples, ...]``.
+        data: One tensor per sample, time on axis 0.
+        targets: One target per sample, shape ``[samples, ...]``.
 
     Raises:
         ValueError: If the numbers of samples differ, or a sequence has no time axis.
@@ -50,7 +50,7 @@ class LabelledSequences(Dataset[tuple["Tensor", "Tensor"]]):
 
     @property
     def lengths(self) -> Tensor:
-        """Number of steps of each sample, int64 of shape ``[samples]``."""
+        """The number of steps of each sample, int64 of shape ``[samples]``."""
         return torch.tensor([len(sequence) for sequence in self.data], dtype=torch.int64, device="cpu")
 
     def __len__(self) -> int:

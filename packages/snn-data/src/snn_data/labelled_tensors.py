@@ -13,14 +13,14 @@ __all__ = ["LabelledTensors"]
 
 
 class LabelledTensors(Dataset[tuple["Tensor", "Tensor"]]):
-    """Samples and targets in memory, one row of each a sample.
+    """Samples and targets in memory, one row of each per sample.
 
     It works as a ``torch.utils.data.Dataset`` and carries the attributes ``data`` and ``targets`` that
     `data_subset` and `valid_split` use, so the whole set can also be taken as two tensors.
 
     Args:
         data: Samples, shape ``[samples, ...]``.
-        targets: One target a sample, shape ``[samples, ...]``.
+        targets: One target per sample, shape ``[samples, ...]``.
 
     Raises:
         ValueError: If `data` and `targets` do not hold the same number of samples.

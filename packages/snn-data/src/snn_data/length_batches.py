@@ -14,7 +14,7 @@ __all__ = ["LengthBatches"]
 
 
 class LengthBatches(Sampler[list[int]]):
-    """Draw batches of samples that are neighbors in length, the batches in random order.
+    """A sampler of batches of samples with similar lengths, the batches in random order.
 
     It is the ``batch_sampler`` of a ``torch.utils.data.DataLoader``. Every sample comes once an epoch. Samples of one
     length are shuffled before batches are cut, and the order of the batches after it; both follow from ``(seed,
@@ -24,11 +24,11 @@ class LengthBatches(Sampler[list[int]]):
         lengths: Number of steps of each sample, integers of shape ``[samples]``.
         batch_size: Samples in a batch; the last batch of the longest samples may hold fewer.
         seed: Seed of all epochs.
-        shuffle: Whether anything is random; if not, batches come from the shortest to the longest.
-        drop_last: Whether a batch with fewer samples is left out.
+        shuffle: True to shuffle; if False, batches come from the shortest to the longest.
+        drop_last: True to leave out a batch with fewer samples.
 
     Raises:
-        TypeError: If the lengths are no integers.
+        TypeError: If the lengths are not integers.
         ValueError: If they are not one-dimensional or negative, or `batch_size` is below 1.
 
     Example:

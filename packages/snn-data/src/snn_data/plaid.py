@@ -30,7 +30,7 @@ def plaid() -> Split[LabelledSequences]:
 
     Raises:
         ImportError: If sktime is not installed; it is not imported.
-        ChecksumError: If one of its two files is another than that of releases 0.36 to 1.2.
+        ChecksumError: If one of its two files differs from that of releases 0.36 to 1.2.
 
     Example:
         >>> train, test = plaid()

@@ -1,4 +1,4 @@
-"""How far a download is, on one line of a terminal."""
+"""The progress of a download, on one line of a terminal."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from collections.abc import Callable
 __all__ = ["Progress", "progress_line"]
 
 Progress = Callable[[int, int | None], None]
-"""Called with the bytes there so far, and the bytes in all or None where the server does not say."""
+"""A function of the bytes received so far, and the bytes in all or None if the server does not say."""
 
 
 def progress_line(name: str) -> Progress:
-    """Make a reporter that rewrites a line on the standard error stream, where that is a terminal.
+    """Return a reporter that rewrites a line on the standard error stream, if that is a terminal.
 
     Args:
-        name: What is downloaded.
+        name: Name of the download.
 
     Returns:
         A function of the bytes done and the bytes in all.

@@ -1,4 +1,4 @@
-"""One sample in one file that runs no code when it is read."""
+"""A sample in a file that runs no code when it is read."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def write_sample(path: Path, sample: object) -> None:
 
 
 def read_sample(path: Path) -> Any:
-    """Read what `write_sample` wrote: values, types, shapes and dtypes are those of the sample.
+    """Read a sample that `write_sample` wrote, with the same values, types, shapes and dtypes.
 
     Args:
         path: The file.
@@ -55,7 +55,7 @@ def read_sample(path: Path) -> Any:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is damaged or was written by something else.
+        ValueError: If the file is damaged or was written by another program.
 
     Example:
         >>> import tempfile
@@ -83,7 +83,7 @@ def _encoded(value: Any, arrays: list[np.ndarray]) -> Any:
     if kind is dict:
         return {"dict": [[_encoded(key, arrays), _encoded(item, arrays)] for key, item in value.items()]}
     if isinstance(value, Tensor) and value.layout == torch.strided and not value.is_quantized:
-        plain = value.detach().cpu().resolve_conj().resolve_neg()  # the bytes are those of the numbers
+        plain = value.detach().cpu().resolve_conj().resolve_neg()  # so that the bytes are those of the numbers
         arrays.append(plain.view(AS_INTEGERS.get(plain.dtype, plain.dtype)).numpy())
         return {"tensor": [len(arrays) - 1, str(value.dtype).removeprefix("torch.")]}
     if kind is np.ndarray and not value.dtype.hasobject:
@@ -93,7 +93,7 @@ def _encoded(value: Any, arrays: list[np.ndarray]) -> Any:
         arrays.append(np.asarray(value))
         return {"scalar": len(arrays) - 1}
     raise TypeError(
-        f"a sample holds a {kind.__module__}.{kind.__qualname__}, which cannot be cached: let the transform give "
+        f"a sample holds a {kind.__module__}.{kind.__qualname__}, which cannot be cached: let the transform return "
         "tensors, arrays, numbers, texts, and lists, tuples and dicts of them"
     )
 

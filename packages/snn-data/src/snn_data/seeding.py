@@ -1,4 +1,4 @@
-"""One seed out of several numbers."""
+"""One seed from several numbers."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def stratified_split(targets: Tensor | np.ndarray | Sequence[int], share: float,
 
     .. math:: \bigl|\,n_c^{test} - share \cdot n_c\,\bigr| < 1, \qquad \sum_c n_c^{test} = round(share \cdot n)
 
-    Class counts are rounded by largest remainder, ties to the lower class. Which samples of a class go where is
+    Class counts are rounded by largest remainder, ties to the lower class. The assignment of the samples of a class is
     drawn from `seed` alone; the global random state is neither read nor changed.
 
     Args:
@@ -110,7 +110,7 @@ def must_be_share(caller: str, share: Any) -> None:
 
 
 def _largest_remainder(sizes: list[int], share: float) -> list[int]:
-    """Whole numbers within 1 of ``share * size`` that add up to ``round(share * total)``."""
+    """Return whole numbers within 1 of ``share * size`` that add up to ``round(share * total)``."""
     exact = [share * size for size in sizes]
     takes = [math.floor(value) for value in exact]
     missing = round(share * sum(sizes)) - sum(takes)

@@ -1,4 +1,4 @@
-"""Where tonic says that data sets are, fetched with checks that tonic does not make."""
+"""Data sets at the addresses that tonic names, fetched with checks that tonic does not make."""
 
 from __future__ import annotations
 
@@ -41,22 +41,22 @@ def tonic_class(name: str, caller: str) -> Any:
 def fetch(
     source: Any, url: str, filename: str, md5: str, unpacked: str, folder: str | Path | None, *, may_download: bool
 ) -> Path:
-    """See that one part of a data set lies unpacked where tonic looks for it.
+    """Make sure that one part of a data set lies unpacked where tonic looks for it.
 
     Args:
         source: tonic's class, whose name is that of the folder.
         url: Address of the archive.
         filename: Name of the archive.
         md5: MD5 checksum of the archive, the only one that is published.
-        unpacked: File or folder that the archive brings.
+        unpacked: File or folder that the archive contains.
         folder: Folder of all data sets; that of `data_folder` if None.
-        may_download: Whether to fetch what is missing.
+        may_download: True to fetch missing files.
 
     Returns:
         The folder of all data sets.
 
     Raises:
-        FileNotFoundError: If the part is missing and must not be downloaded, or the archive does not bring it.
+        FileNotFoundError: If the part is missing and must not be downloaded, or the archive does not contain it.
 
     Example:
         >>> fetch(tonic_class("SHD", "shd"), "", "shd.zip", "", "shd.h5", "nowhere", may_download=False)
@@ -72,20 +72,20 @@ def fetch(
             raise FileNotFoundError(f"{place / unpacked} is missing: put it there, or call with download=True")
         extract(download(url, place / filename, checksum=f"md5:{md5}"), place)
         if not (place / unpacked).exists():
-            raise FileNotFoundError(f"{place / filename} is unpacked and brought no {unpacked}")
+            raise FileNotFoundError(f"{place / filename} is unpacked and did not contain {unpacked}")
     return root
 
 
 def open_with_tonic(source: Any, root: Path, *, train: bool) -> Any:
-    """Let tonic open what `fetch` has put in place.
+    """Let tonic open the data that `fetch` has put in place.
 
-    The samples are put in the order of their paths: tonic lists them as the file system does, so that an index would
-    be another recording on another machine.
+    The samples are sorted by their paths: tonic lists them in the order of the file system, so that an index would mean
+    a different recording on another machine.
 
     Args:
         source: tonic's class.
         root: Folder of all data sets.
-        train: Whether to open the training part.
+        train: True to open the training part.
 
     Returns:
         tonic's data set.
@@ -97,7 +97,7 @@ def open_with_tonic(source: Any, root: Path, *, train: bool) -> Any:
 
     Source: tonic 1.7, ``tonic.dataset``.
     """
-    # everything is in place, however few recordings it is, and tonic's own download does not check what it unpacks
+    # everything is in place, however few recordings there are, and tonic's own download does not check what it unpacks
     present = type(source.__name__, (source,), {"download": lambda self: None})
     dataset = present(save_to=str(root), train=train)
     dataset.__class__ = source  # importable by its name, so that workers can be spawned

@@ -16,8 +16,8 @@ __all__ = ["read_ts"]
 def read_ts(path: Path) -> LabelledSequences:
     r"""Read a ``.ts`` file of classes without time stamps and missing values.
 
-    A sample is a line after ``@data``: its channels and at last its class, set apart by colons, the values of a channel
-    by commas. All channels of a sample are of one length; samples may differ.
+    A sample is a line after ``@data``: its channels and finally its class, separated by colons, with the values of a
+    channel separated by commas. All channels of a sample have the same length; samples may differ.
 
     Args:
         path: The file.
@@ -41,7 +41,7 @@ def read_ts(path: Path) -> LabelledSequences:
     header, _, body = path.read_text(encoding="utf-8").partition("@data\n")
     names = next((line.split()[2:] for line in header.splitlines() if line.startswith("@classLabel")), None)
     if names is None or not body:
-        raise ValueError(f"{path} has no @classLabel or no @data: it is no .ts file of classes")
+        raise ValueError(f"{path} has no @classLabel or no @data: it is not a .ts file with classes")
     data: list[Tensor] = []
     targets: list[int] = []
     for i, line in enumerate(body.splitlines()):
@@ -50,6 +50,8 @@ def read_ts(path: Path) -> LabelledSequences:
             values = np.array([channel.split(",") for channel in channels], dtype=np.float32)
             targets.append(names.index(name))
         except ValueError as error:
-            raise ValueError(f"{path}, sample {i} is not channels of one length and a class of {names}") from error
+            raise ValueError(
+                f"{path}, sample {i} does not consist of channels of one length and a class of {names}"
+            ) from error
         data.append(torch.from_numpy(np.ascontiguousarray(values.T)))
     return LabelledSequences(data, torch.tensor(targets, device="cpu"))

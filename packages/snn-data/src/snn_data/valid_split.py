@@ -1,4 +1,4 @@
-"""A validation part drawn from a training set, with attributes kept on both."""
+"""A validation part drawn from a training set; both keep their attributes."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def valid_split(ds_train: TrainT, ds_val: ValT, split: float, seed: int = 0) -> 
     left_out = np.ones(samples, dtype=bool)
     left_out[train] = False
     val = np.flatnonzero(left_out)
-    # everything is taken before anything is stored, so that a failure leaves both data sets whole
+    # everything is computed before anything is stored, so that a failure leaves both data sets intact
     parts = [take(field, part) for part in (train, val) for field in (ds_train.data, ds_train.targets)]
     ds_train.data, ds_train.targets, ds_val.data, ds_val.targets = parts
     return ds_train, ds_val

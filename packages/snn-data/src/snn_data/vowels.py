@@ -28,7 +28,7 @@ def vowels() -> Split[LabelledSequences]:
 
     Raises:
         ImportError: If aeon is not installed.
-        ChecksumError: If one of its two files is another than that of releases 1.3 to 1.6.
+        ChecksumError: If one of its two files differs from that of releases 1.3 to 1.6.
 
     Example:
         >>> train, test = vowels()

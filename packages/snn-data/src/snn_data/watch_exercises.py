@@ -28,11 +28,12 @@ def watch_exercises() -> tuple[LabelledSequences, Tensor]:
 
     Returns:
         ``(recordings, subjects)``: the recordings with ``data``, float32 sequences of shape ``[T_i, 6]``, ``targets``,
-        int64 exercises 0 to 6 of shape ``[140]``, and ``lengths``; who did them, int64 1 to 10 of shape ``[140]``.
+        int64 exercises 0 to 6 of shape ``[140]``, and ``lengths``; the person who did each, int64 1 to 10 of shape
+        ``[140]``.
 
     Raises:
         ImportError: If seglearn is not installed; it is not imported.
-        ChecksumError: If its file is another than that of release 1.2.5.
+        ChecksumError: If its file differs from that of release 1.2.5.
 
     Example:
         >>> from torch.utils.data import Subset

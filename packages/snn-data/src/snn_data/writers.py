@@ -12,18 +12,18 @@ from snn_data.atomic import atomic_file
 
 __all__ = ["write_dvs_gesture", "write_heidelberg", "write_nmnist"]
 
-# This y marks an overflow of the clock, and no pixel.
+# This y marks an overflow of the clock, not a pixel.
 NMNIST_OVERFLOW_Y = 240
 
 
 def write_nmnist(path: str | Path, events: np.ndarray | Mapping[str, Any]) -> None:
-    """Write one recording as N-MNIST has it: five bytes an event.
+    """Write one recording in the format of N-MNIST: five bytes per event.
 
     Byte 0 is x, byte 1 y, bit 7 of byte 2 the polarity; the other 23 bits of bytes 2 to 4 are the time, big-endian.
 
     Args:
         path: The file, in the data set ``Train/<digit>/<number>.bin`` or ``Test/...``.
-        events: Fields ``x`` (0 to 255), ``y`` (the same, but 240), ``t`` (microseconds, 0 to 2^23 - 1) and ``p``
+        events: Fields ``x`` (0 to 255), ``y`` (the same, except 240), ``t`` (microseconds, 0 to 2^23 - 1) and ``p``
             (0 or 1).
 
     Raises:
@@ -52,7 +52,7 @@ def write_nmnist(path: str | Path, events: np.ndarray | Mapping[str, Any]) -> No
 
 
 def write_dvs_gesture(path: str | Path, events: np.ndarray | Mapping[str, Any]) -> None:
-    """Write one recording as the cut DVS Gesture data set has it: an ``.npy`` of rows ``[x, y, p, t]``.
+    """Write one recording in the format of the cut DVS Gesture data set: an ``.npy`` of rows ``[x, y, p, t]``.
 
     Args:
         path: The file, in the data set ``ibmGestureTrain/user<NN>_<lighting>/<class>.npy`` or ``ibmGestureTest/...``.
@@ -87,7 +87,7 @@ def write_heidelberg(
     speakers: Sequence[int],
     keys: Sequence[str],
 ) -> None:
-    """Write recordings as SHD and SSC have them: one HDF5 file with a row of unequal length a recording.
+    """Write recordings in the format of SHD and SSC: one HDF5 file with a row of unequal length per recording.
 
     ``spikes/times`` are float16 seconds, ``spikes/units`` uint16 channels, ``labels`` and ``extra/speaker`` integers,
     ``extra/keys`` the names of the classes.

@@ -25,22 +25,23 @@ def export_executorch(
     over: str,
     dynamic: frozenset[str],
 ) -> Any:
-    """Export a net to a program of ExecuTorch, of which XNNPACK computes what it can and portable kernels the rest.
+    """Export a net to a program of ExecuTorch, in which XNNPACK computes what it can and portable kernels the rest.
 
     Args:
         net: The net.
-        inputs: What it takes.
+        inputs: Its inputs.
         path: The file.
         over: ``"step"`` or ``"sequence"``.
-        dynamic: Which of ``"batch"`` and ``"time"`` are free, up to those of the inputs, for which memory is planned.
+        dynamic: Those of ``"batch"`` and ``"time"`` that are free, up to those of the inputs, for which memory is
+            planned.
 
     Returns:
         ExecuTorch's ``ExecutorchProgramManager``.
 
     Raises:
-        ValueError: If ExecuTorch cannot lower it, or its runtime does not run it with every size that is free.
+        ValueError: If ExecuTorch cannot lower it, or its runtime does not run it with all sizes of the free axes.
     """
-    with quiet():  # ExecuTorch warns as it is imported
+    with quiet():  # ExecuTorch warns at import
         from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
         from executorch.exir import to_edge_transform_and_lower
 
@@ -51,7 +52,7 @@ def export_executorch(
                 program.exported, partitioner=[XnnpackPartitioner()], constant_methods={MANIFEST: program.as_json()}
             )
             lowered = edge.to_executorch()
-    except Exception as error:  # of any kind: those of ExecuTorch have no class in common
+    except Exception as error:  # of any kind, as ExecuTorch's errors have no common class
         said = " ".join(str(error).split())[:500]
         raise ValueError(f"export: {type(net).__name__} cannot be lowered to ExecuTorch: {said}") from error
     _must_run(lowered.buffer, program, inputs, net)
@@ -62,7 +63,7 @@ def export_executorch(
 
 
 def _must_run(buffer: bytes, program: Program, inputs: Sequence[Tensor], net: nn.Module) -> None:
-    """Run a program with the sizes of the inputs, and with each that is free at 1, or raise."""
+    """Run a program with the sizes of the inputs, and with each free size at 1, or raise."""
     from executorch.runtime import Runtime
 
     largest = {

@@ -1,4 +1,4 @@
-"""A net as a program that needs none of our packages."""
+"""The export of a net as a program that needs none of our packages."""
 
 from __future__ import annotations
 
@@ -26,44 +26,44 @@ def export(
 ) -> Any:
     r"""Export a net as a program for inference that needs none of our packages.
 
-    What the neurons of the net keep becomes input and output. Over one step the program is
+    The kept states of the neurons become inputs and outputs. Over one step the program is
 
     .. math:: (y[t],\; s_1[t], \dots, s_n[t]) = f(x[t],\; s_1[t-1], \dots, s_n[t-1])
 
     in which a state is named by its neuron's path, such as ``"1.mem"``, and is zero at rest. Over a sequence it is a
     function of ``xs[T, batch, ...]``, starts at rest, and returns the states after the last step behind the outputs.
-    The first two steps of the program, or the sequence, are compared with those of the net, but in C. The net keeps
-    what it kept.
+    The first two steps of the program, or the sequence, are compared with those of the net, except in C. The states
+    kept in the net do not change.
 
     Args:
         net: A net called with one step's input, whose neurons keep their state (``init_hidden=True``), in evaluation
-            mode. Over one step also one that takes its states and returns them; over a sequence also one of layers that
-            take whole sequences.
-        x: The input of one step ``[batch, ...]``, or with ``over="sequence"`` of all, ``[T, batch, ...]``: its shape,
-            dtype and device are those of the program, its values serve for the comparison alone. A tuple where the net
-            takes several.
-        path: The file, which is whole or not there at all; None for none.
+            mode. Over one step it may also take its states and return them; over a sequence it may also consist of
+            layers that take whole sequences.
+        x: The input of one step ``[batch, ...]``, or with ``over="sequence"`` of all steps, ``[T, batch, ...]``. Its
+            shape, dtype and device are those of the program, its values are only used for the comparison. A tuple if
+            the net takes several.
+        path: The file, which is written completely or not at all; None for none.
         format: ``"torch"``: a program of ``torch.export``, written by ``torch.export.save``. ``"onnx"``: a model of
             ONNX; needs ``snn-export[onnx]``. ``"executorch"``: a program of ExecuTorch, in which XNNPACK computes what
             it can; needs ``snn-export[executorch]``. ``"c"``: a header and a source in C99, one step of one sample,
             with names that begin with that of the file.
         over: ``"step"`` or ``"sequence"``.
-        dynamic: What the program leaves free: the ``"batch"``, and over a sequence the ``"time"``, for which there is a
-            loop in the program. Without it the steps of ``x`` stand one after the other.
-        options: Of ``"c"``: ``ram`` and ``flash``, the most bytes that the net may take; ``recorded``, sequences
+        dynamic: The axes that are free in the program: the ``"batch"``, and over a sequence the ``"time"``, for which
+            the program has a loop. Without it the steps of ``x`` are written out one after another.
+        options: For ``"c"``: ``ram`` and ``flash``, the most bytes that the net may take; ``recorded``, sequences
             ``[T, batch, ...]`` that a program in C replays, to compare its spikes with those of the net here.
 
     Returns:
         The program: a ``torch.export.ExportedProgram``, which shares its weights with the net; an ``onnx.ModelProto``;
-        ExecuTorch's ``ExecutorchProgramManager``; or the texts in C by file name (``files``) and what they take
-        (``report``).
+        ExecuTorch's ``ExecutorchProgramManager``; or the texts in C by file name (``files``) and their memory and
+        operations (``report``).
 
     Raises:
-        ValueError: If an option is unknown, the net is in training mode where that matters, keeps what is not a tensor
-            for each sample, does not take ``x``, or does what cannot be exported.
-        TypeError: If ``net`` is not a module, ``x`` or what the net returns are no tensors, or the format does not have
+        ValueError: If an option is unknown; if the net is in training mode where that matters, keeps anything but
+            tensors with one entry per sample, does not take ``x``, or does something that cannot be exported.
+        TypeError: If ``net`` is not a module, ``x`` or the net's outputs are not tensors, or the format does not have
             an option.
-        ImportError: If what the format needs is not installed; the command that installs it is named.
+        ImportError: If a requirement of the format is not installed; the message names the command that installs it.
         OSError: If the file cannot be written.
 
     Example:

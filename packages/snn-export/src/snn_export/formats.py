@@ -1,4 +1,4 @@
-"""The formats that a net is exported to, and where each is written."""
+"""The formats to which a net can be exported, and the module that writes each."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class Format:
     """One format.
 
     Args:
-        module: The module that writes it, imported when it is asked for.
+        module: The module that writes it, imported on demand.
         function: Its function of ``(net, x, path, *, over, dynamic, **options)``, which returns the program.
-        needs: What the module imports from others, by import name.
+        needs: Other packages that the module imports, by import name.
         extra: The extra of this package that brings them.
-        options: What the function takes besides.
+        options: Further options of the function.
     """
 
     module: str
@@ -42,7 +42,7 @@ def writer(name: str, options: Collection[str] = ()) -> Callable[..., Any]:
 
     Args:
         name: Name of the format.
-        options: The names of the options that it is to take.
+        options: The names of the options to pass to it.
 
     Returns:
         Its function.

@@ -34,13 +34,13 @@ def export_onnx(
 
     Args:
         net: The net.
-        inputs: What it takes.
+        inputs: Its inputs.
         path: The file, weights included.
         over: ``"step"`` or ``"sequence"``.
-        dynamic: Which of ``"batch"`` and ``"time"`` are free.
+        dynamic: Those of ``"batch"`` and ``"time"`` that are free.
 
     Returns:
-        The model, which is checked. Its metadata have the versions, ``over``, and the states with their shapes.
+        The model, which is checked. Its metadata holds the versions, ``over``, and the states with their shapes.
 
     Raises:
         ValueError: If ONNX has no operator for something that the net does, or the model is larger than 2 GiB.
@@ -82,7 +82,7 @@ def _model(program: Program, net: nn.Module) -> onnx.ModelProto:
             )
     except ImportError as error:
         raise ImportError(
-            f"export: PyTorch {torch.__version__} asks for a newer onnxscript ({error}): pip install -U onnxscript"
+            f"export: PyTorch {torch.__version__} needs a newer onnxscript ({error}): pip install -U onnxscript"
         ) from error
     except torch.onnx.OnnxExporterError as error:
         free = program.over == "sequence" and "time" in program.inputs[0].shape
@@ -92,7 +92,7 @@ def _model(program: Program, net: nn.Module) -> onnx.ModelProto:
     model = converted.model_proto
     _name_axes(model, program)
     for node in _nodes(model):
-        del node.metadata_props[:]  # the files and lines that it was made from
+        del node.metadata_props[:]  # the files and lines from which it was made
         node.doc_string = ""
     said = json.loads(program.as_json())
     states = json.dumps(said["states"])
@@ -111,7 +111,7 @@ def _why(error: BaseException) -> str:
 
 
 def _name_axes(model: onnx.ModelProto, program: Program) -> None:
-    """Call free axes by their names in place of the exporter's."""
+    """Name free axes, in place of the exporter's names."""
     names: dict[str, str] = {}
     for values, entries in ((model.graph.input, program.inputs), (model.graph.output, program.outputs)):
         for value, entry in zip(values, entries, strict=True):

@@ -1,4 +1,4 @@
-"""Programs over one step, or over a sequence."""
+"""The choice between programs over one step and over a sequence."""
 
 from __future__ import annotations
 

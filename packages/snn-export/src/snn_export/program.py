@@ -1,4 +1,4 @@
-"""Programs of torch.export with names for what goes in and out; every format is made of one."""
+"""Programs of torch.export with names for inputs and outputs, the basis of every format."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class Entry:
 
 @dataclass(frozen=True)
 class Program:
-    """A program and what it takes and returns, in order.
+    """A program and its inputs and outputs, in order.
 
     Args:
         exported: The program.
         over: ``"step"`` or ``"sequence"``.
-        inputs: What it takes; behind the input of a step, the states.
-        outputs: What it returns: the outputs, and the states behind them.
-        states: The names of the states among the inputs, or where these have none, as they are at the end.
+        inputs: Its inputs; after the input of a step, the states.
+        outputs: Its outputs, followed by the states.
+        states: The names of the states among the inputs or, if these have none, at the end of the sequence.
     """
 
     exported: ExportedProgram
@@ -45,7 +45,7 @@ class Program:
     states: list[Entry]
 
     def as_json(self) -> str:
-        """Return in JSON what the program is, and by which versions it was made."""
+        """Return a description of the program, and the versions by which it was made, in JSON."""
         versions = {"snn-export": __version__, "snn-core": snn_core.__version__, "torch": str(torch.__version__)}
         parts = {name: [vars(entry) for entry in getattr(self, name)] for name in ("inputs", "outputs", "states")}
         return json.dumps({"versions": versions, "over": self.over, **parts})
@@ -56,7 +56,7 @@ def entries(tensors: Mapping[str, Tensor], free: Sequence[tuple[int, str]]) -> l
 
     Args:
         tensors: The tensors by name.
-        free: Axes that are free, and what each is called.
+        free: Free axes and their names.
 
     Returns:
         A description of each.
@@ -83,18 +83,18 @@ def traced(
 
     Args:
         module: The module.
-        inputs: Its inputs; only their shapes, dtypes and devices count.
-        free: For each input the axes that are free, and what each is called.
-        owner: The net that it is of.
-        bounded: Whether free axes are at most as long as those of the inputs.
+        inputs: Its inputs; only their shapes, dtypes and devices matter.
+        free: For each input its free axes and their names.
+        owner: The net to which it belongs.
+        bounded: True if free axes are at most as long as those of the inputs.
 
     Returns:
-        The program, in which no file is named.
+        The program, which names no file.
 
     Raises:
         ValueError: If it cannot be traced.
     """
-    if bounded:  # an axis of one is then a constant
+    if bounded:  # an axis of length one would then be a constant
         free = [[(i, name) for i, name in axes if one.shape[i] > 1] for one, axes in zip(inputs, free, strict=True)]
     sizes = {name: one.shape[i] for one, axes in zip(inputs, free, strict=True) for i, name in axes}
     dims = {name: Dim(name, min=1, max=size) if bounded else Dim(name) for name, size in sizes.items()}
@@ -107,7 +107,7 @@ def traced(
     try:
         with torch.no_grad(), quiet(), at_rest(owner):
             exported = torch.export.export(module, tuple(given), dynamic_shapes=(shapes,), strict=False)
-    except Exception as error:  # of any kind: those of torch.export are not public
+    except Exception as error:  # of any kind, as torch.export's errors are not public
         raise ValueError(f"export: {type(owner).__name__} cannot be traced: {_why(error, [*dims])}") from error
     finally:
         WRITES_OUT.reset(writing_out)
@@ -116,14 +116,14 @@ def traced(
 
 
 def forget_files(exported: ExportedProgram) -> None:
-    """Take the names of source files, which are this machine's, out of a program."""
+    """Remove the names of source files, which are this machine's, from a program."""
     for part in exported.graph_module.modules():
         for node in part.graph.nodes if isinstance(part, torch.fx.GraphModule) else ():
             node.meta.pop("stack_trace", None)
 
 
 def _at_least_two(tensor: Tensor, free: Sequence[tuple[int, str]]) -> Tensor:
-    """Return zeros of the same kind, free axes of them longer than 1, of which torch.export would make a constant."""
+    """Return zeros of the same kind with free axes longer than 1, as torch.export makes an axis of 1 constant."""
     sizes = list(tensor.shape)
     for axis, _ in free:
         sizes[axis] = 2
@@ -131,12 +131,12 @@ def _at_least_two(tensor: Tensor, free: Sequence[tuple[int, str]]) -> Tensor:
 
 
 def _why(error: BaseException, free: Sequence[str]) -> str:
-    """Return what an error of torch.export means, in the words of this package where it is about free axes."""
+    """Return the meaning of an error of torch.export, in the words of this package if it concerns free axes."""
     said = str(error)
     axes = [name for name in free if f"marked {name} as dynamic" in said or f"values of {name} " in said]
     if axes:
         fixed = tuple(name for name in free if name not in axes)
-        return f"it asks for a fixed {' and '.join(axes)}; pass dynamic={fixed!r}"
+        return f"it needs a fixed {' and '.join(axes)}; pass dynamic={fixed!r}"
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     return " ".join(lines[:3])[:500]
 
@@ -147,10 +147,10 @@ def axes_of(dynamic: frozenset[str], names: Sequence[str]) -> list[tuple[int, st
 
 
 def must_be_same(of_net: Mapping[str, Tensor], of_program: Sequence[Tensor], owner: nn.Module) -> None:
-    """Raise if a program gives something else than the net, by more than rounding."""
+    """Raise if the outputs of a program differ from those of the net by more than rounding."""
     for (name, one), other in zip(of_net.items(), of_program, strict=True):
         if one.shape != other.shape or not torch.allclose(one, other, rtol=1e-4, atol=1e-5, equal_nan=True):
             raise ValueError(
-                f"export: {name!r} of the program is not that of {type(owner).__name__}, whose step depends on more "
-                "than its input and what its neurons keep; pass whatever it counts or keeps in and out"
+                f"export: {name!r} of the program differs from that of {type(owner).__name__}, whose step depends on "
+                "more than its input and what its neurons keep; pass whatever it counts or keeps in and out"
             )

@@ -1,4 +1,4 @@
-"""Warnings of others about themselves, which a user can do nothing about."""
+"""Warnings of other packages about themselves, on which a user cannot act."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep PyTorch and exporters from warning of what they do themselves.
+    """Suppress warnings of PyTorch and exporters about their own code.
 
     Example:
         >>> with quiet():

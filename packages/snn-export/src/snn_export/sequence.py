@@ -21,7 +21,7 @@ _AXES = ("time", "batch")
 
 
 class _Steps(nn.Module):
-    """A net that is run step by step from rest, each step written out."""
+    """A net that runs step by step from rest, with each step written out."""
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
@@ -46,19 +46,19 @@ class _Whole(nn.Module):
 
 
 class _Scan(nn.Module):
-    """A step that is run over a sequence by a loop in the program.
+    """A step that a loop in the program runs over a sequence.
 
     Args:
         net: The net.
         step: Its step.
         rest: The states at rest.
-        batch_is_free: Whether the states are for any batch.
+        batch_is_free: True if the states fit any batch.
     """
 
     def __init__(self, net: nn.Module, step: ExportedProgram, rest: Sequence[Tensor], batch_is_free: bool) -> None:
         super().__init__()
         self.net = net
-        self._graph = [step.graph_module]  # in a list, as it is not a part of this module
+        self._graph = [step.graph_module]  # in a list, so that it does not become part of this module
         self._names: list[str] = []
         for spec in step.graph_signature.input_specs:
             if spec.kind is InputKind.USER_INPUT:
@@ -82,7 +82,7 @@ class _Scan(nn.Module):
             outputs, states = after[: len(after) - len(rest)], after[len(after) - len(rest) :] if rest else states
             return [tensor.clone(memory_format=torch.contiguous_format) for tensor in (*states, *outputs)]
 
-        # a loop carries something in any case
+        # a loop always carries something
         carried = rest or [first.new_zeros(())]
         after = torch.ops.higher_order.scan(body, carried, [*sequences], tuple(map(self._tensor, self._names)))
         return (*after[count:], *(after[:count] if rest else ()))
@@ -93,7 +93,7 @@ class _Scan(nn.Module):
 
 
 def _states(net: nn.Module) -> dict[str, Tensor]:
-    """Return what the modules of a net keep and is tensors."""
+    """Return the kept states of a net's modules that are tensors."""
     kept = {path: module._kept for path, module in temporal_by_path(net).items()}
     return as_tensors({path: value for path, value in kept.items() if isinstance(value, tuple)})
 
@@ -105,12 +105,12 @@ def sequence_program(
 
     Args:
         net: The net.
-        inputs: What it takes in all steps, ``[T, batch, ...]``.
-        dynamic: Which of ``"batch"`` and ``"time"`` are to be free.
-        bounded: Whether a free axis is at most as long as that of the inputs.
+        inputs: Its inputs in all steps, ``[T, batch, ...]``.
+        dynamic: Those of ``"batch"`` and ``"time"`` that must be free.
+        bounded: True if a free axis is at most as long as that of the inputs.
 
     Returns:
-        The program: inputs to outputs ``[T, batch, ...]`` and the states behind the last step.
+        The program: inputs to outputs ``[T, batch, ...]`` and the states after the last step.
 
     Raises:
         ValueError: If the net cannot be exported.
@@ -125,7 +125,9 @@ def sequence_program(
     """
     if any(one.dim() < 2 or one.shape[:2] != inputs[0].shape[:2] or not one.shape[0] for one in inputs):
         shapes = ", ".join(str(list(one.shape)) for one in inputs)
-        raise ValueError(f"export: over='sequence' takes [T, batch, ...] with T >= 1, of one T and batch; got {shapes}")
+        raise ValueError(
+            f"export: over='sequence' takes [T, batch, ...] with T >= 1 and the same T and batch; got {shapes}"
+        )
     must_be_evaluating(net)
     whole = any(isinstance(module, WholeSequence) for module in net.modules())
     outputs, states = (_in_one_call if whole else _step_by_step)(net, inputs)
@@ -150,20 +152,20 @@ def sequence_program(
 
 
 def _step_by_step(net: nn.Module, inputs: Sequence[Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Return what a net gives over a sequence from rest, and what it keeps then."""
+    """Return the outputs of a net over a sequence from rest, and its states at the end."""
     with torch.no_grad(), at_rest(net):
         steps = [called(net, step) for step in zip(*inputs, strict=True)]
         return {name: torch.stack([step[name] for step in steps]) for name in steps[0]}, _states(net)
 
 
 def _in_one_call(net: nn.Module, inputs: Sequence[Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Return what a net gives that takes the sequence in one call."""
+    """Return the outputs of a net that takes the sequence in one call."""
     with torch.no_grad(), at_rest(net):
         outputs = called(net, inputs)
         for path, module in temporal_by_path(net).items():
             if module._kept is not None:
                 raise ValueError(
-                    f"export: {path!r} ({type(module).__name__}) takes one step after the other, and other layers of "
+                    f"export: {path!r} ({type(module).__name__}) takes one step after another, and other layers of "
                     "the net the whole sequence at once; export them one by one"
                 )
     return outputs, {}

@@ -23,9 +23,9 @@ class Example:
     """Two steps of a net that began at rest, each with the same input.
 
     Args:
-        outputs: Those of each step, by name.
-        states: Those behind each step, by name; those of each module together.
-        kept: The same as the modules keep them, by path.
+        outputs: The outputs of each step, by name.
+        states: The states after each step, by name; those of each module together.
+        kept: The same in the form in which modules keep them, by path.
     """
 
     outputs: list[dict[str, Tensor]]
@@ -38,8 +38,8 @@ class Step(nn.Module):
 
     Args:
         net: The net.
-        inputs: How many inputs it takes.
-        kept: What its modules keep, by path, for the number and the names of the states.
+        inputs: The number of inputs.
+        kept: The kept states of its modules, by path, for the number and the names of the states.
     """
 
     def __init__(self, net: nn.Module, inputs: int, kept: dict[str, tuple[Tensor, ...]]) -> None:
@@ -60,7 +60,7 @@ class Step(nn.Module):
 
 
 def apart(tensors: Sequence[Tensor], others: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    """Return the same tensors, but copies of those that are among the others or come twice."""
+    """Return the same tensors, with copies of those that are among the others or appear twice."""
     taken, separate = {id(other) for other in others}, []
     for tensor in tensors:
         separate.append(tensor.clone() if id(tensor) in taken else tensor)
@@ -73,13 +73,13 @@ def named_tensors(out: Any, name: str = "out") -> dict[str, Tensor]:
 
     Args:
         out: A tensor, or tuples, lists and dicts of them.
-        name: What all names begin with.
+        name: The prefix of all names.
 
     Returns:
         The tensors in order.
 
     Raises:
-        TypeError: If there is something else in it.
+        TypeError: If it contains anything else.
 
     Example:
         >>> list(named_tensors((torch.ones(1), {"mem": torch.ones(1)})))
@@ -100,7 +100,7 @@ def named_tensors(out: Any, name: str = "out") -> dict[str, Tensor]:
 
 @contextmanager
 def at_rest(net: nn.Module) -> Iterator[None]:
-    """Put a net at rest, and back to what it kept before."""
+    """Put a net at rest within a block, and restore its states afterwards."""
     modules = temporal_by_path(net).values()
     with in_turn(modules):
         before = [(module, module._kept, module._kept_in) for module in modules]
@@ -117,15 +117,15 @@ def two_steps(net: nn.Module, inputs: Sequence[Tensor]) -> Example:
     """Run two steps of a net from rest.
 
     Args:
-        net: The net, which keeps what it kept.
-        inputs: What it takes in each of them.
+        net: The net, whose kept states do not change.
+        inputs: Its inputs in each of them.
 
     Returns:
-        What they gave.
+        The outputs and states of the steps.
 
     Raises:
         ValueError: If the net is in training mode where that matters, takes whole sequences, does not take the inputs,
-            or keeps what is not a tensor for each sample.
+            or keeps anything but tensors with one entry per sample.
         TypeError: If it does not return tensors.
 
     Example:
@@ -167,7 +167,7 @@ def called(net: nn.Module, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
     with Watch(net).watching():
         try:
             out = net(*inputs)
-        except Exception as error:  # whatever a net raises
+        except Exception as error:  # a net may raise anything
             said = str(error).removeprefix("unroll: ")
             raise ValueError(f"export: {type(net).__name__} does not take {_shapes(inputs)}: {said}") from error
     return named_tensors(out)
@@ -189,14 +189,12 @@ def _must_be_of_samples(net: nn.Module, kept: dict[str, Any], batch: int) -> Non
         where = f"export: {path or 'the net'!r} ({type(module).__name__})"
         if not isinstance(value, tuple):
             raise ValueError(
-                f"{where} counts its steps outside of any tensor, so that one step is not like the other; pass "
+                f"{where} counts its steps outside of any tensor, so its steps differ; pass "
                 "over='sequence' and dynamic=('batch',)"
             )
         wrong = [name for name, tensor in as_tensors({path: value}).items() if tensor.shape[:1] != (batch,)]
         if wrong:
-            raise ValueError(
-                f"{where} keeps {', '.join(wrong)}, of which axis 0 is not the batch; it cannot be a state"
-            )
+            raise ValueError(f"{where} keeps {', '.join(wrong)}, whose axis 0 is not the batch; it cannot be a state")
 
 
 def _shapes(inputs: Sequence[Tensor]) -> str:

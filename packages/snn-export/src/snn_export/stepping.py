@@ -17,9 +17,9 @@ def step_program(net: nn.Module, inputs: Sequence[Tensor], dynamic: frozenset[st
 
     Args:
         net: The net.
-        inputs: What it takes in a step.
-        dynamic: ``"batch"`` if that is to be free.
-        bounded: Whether a free axis is at most as long as that of the inputs.
+        inputs: Its inputs in a step.
+        dynamic: ``"batch"`` if the batch must be free.
+        bounded: True if a free axis is at most as long as that of the inputs.
 
     Returns:
         The program: inputs and states to outputs and states.
@@ -54,7 +54,7 @@ def step_program(net: nn.Module, inputs: Sequence[Tensor], dynamic: frozenset[st
 
 
 def input_names(net: nn.Module, count: int) -> list[str]:
-    """Return what the net itself calls its inputs; one alone is ``"x"``."""
+    """Return the names by which the net itself calls its inputs; a single one is ``"x"``."""
     if count == 1:
         return ["x"]
     parameters = inspect.signature(net.forward).parameters.values()

@@ -27,10 +27,10 @@ def export_torch(
 
     Args:
         net: The net.
-        inputs: What it takes.
-        path: The file for ``torch.export.load``; in it ``snn.json`` has the names of what goes in and out.
+        inputs: Its inputs.
+        path: The file for ``torch.export.load``; in it ``snn.json`` has the names of inputs and outputs.
         over: ``"step"`` or ``"sequence"``.
-        dynamic: Which of ``"batch"`` and ``"time"`` are free.
+        dynamic: Those of ``"batch"`` and ``"time"`` that are free.
 
     Returns:
         The program.

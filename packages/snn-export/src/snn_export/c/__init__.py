@@ -1,4 +1,4 @@
-"""Nets as C99."""
+"""The export of nets as C99."""
 
 from snn_export.c.export import CExport, export_c, write_c
 from snn_export.c.memory import LayerReport, MemoryReport

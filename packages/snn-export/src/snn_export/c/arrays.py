@@ -1,4 +1,4 @@
-"""Constant arrays and numbers, as C writes them exactly."""
+"""Constant arrays and numbers, written exactly in C."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from torch import Tensor
 __all__ = ["BYTES", "Array", "integer_type", "number"]
 
 BYTES = {"float": 4, "int8_t": 1, "int16_t": 2, "int32_t": 4, "uint8_t": 1, "uint16_t": 2}
-"""The types of numbers, and how many bytes each takes."""
+"""The types of numbers, and the number of bytes of each."""
 
 _MOST_BYTES = 2**31
 
 
 @functools.lru_cache(2**16)
 def number(value: float) -> str:
-    """Return a number, rounded to float32, as a literal of C99 that is exactly that.
+    """Return a number, rounded to float32, as a literal of C99 with exactly this value.
 
     Args:
         value: The number.
@@ -38,7 +38,7 @@ def number(value: float) -> str:
     except OverflowError:
         value = math.inf
     if not math.isfinite(value):
-        raise ValueError(f"a number is {value}, which C99 has no literal for")
+        raise ValueError(f"a number is {value}, for which C99 has no literal")
     if value == 0:
         return "-0.0f" if math.copysign(1, value) < 0 else "0.0f"
     mantissa, exponent = value.hex().split("p")
@@ -66,13 +66,13 @@ def integer_type(largest: int) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Array:
-    """Numbers that lie in read-only memory.
+    """Numbers in read-only memory.
 
     Args:
         name: Its identifier.
         ctype: The type of a number, one of ``BYTES``.
-        values: The numbers, in the order in which they lie.
-        layout: What its axes are, for the reader.
+        values: The numbers, in their order in memory.
+        layout: Names of its axes, for the reader.
 
     Raises:
         ValueError: If a number is not finite, or all take 2 GB or more.

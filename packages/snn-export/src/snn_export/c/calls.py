@@ -1,4 +1,4 @@
-"""The calls of a net in one step, as they are recorded, and the values between them."""
+"""The recorded calls of a net in one step, and the values between them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from snn_export.c.routine import Refusal
 
 __all__ = ["Calls", "calls_of"]
 
-_SAMPLES = 2, 3  # so that a number that is that of samples is seen
+_SAMPLES = 2, 3  # two batch sizes, which reveal a number that depends on the batch
 _SAME = "a net in C calls the same layers in every step, for one sample"
 
 
@@ -35,8 +35,8 @@ class Calls:
     Args:
         net: The copy of the net that was run, without parametrizations.
         steps: The calls, in order.
-        values: What they gave for some samples, by number; 0 is the input.
-        outputs: The numbers of what the net returns, in order.
+        values: The results for some samples, by number; 0 is the input.
+        outputs: The numbers of the net's outputs, in order.
     """
 
     net: nn.Module
@@ -69,7 +69,7 @@ def calls_of(net: nn.Module, x: Tensor) -> Calls:
         x: Input of one step, ``[batch, ...]``.
 
     Raises:
-        Refusal: If what it calls is not the same for each step and sample.
+        Refusal: If its calls are not the same for each step and sample.
 
     Example:
         >>> import snn_core as snn
@@ -85,7 +85,7 @@ def calls_of(net: nn.Module, x: Tensor) -> Calls:
     except ValueError as why:
         raise Refusal(f"the net cannot be copied: {why}") from None
     for module in twin.modules():
-        if parametrize.is_parametrized(module) and not isinstance(module, Temporal):  # which has it in its program
+        if parametrize.is_parametrized(module) and not isinstance(module, Temporal):  # which includes it in its program
             _settle(module)
     records = [_record(twin, x[:1].detach().cpu(), samples) for samples in _SAMPLES]
     if records[0].key() != records[1].key():
@@ -96,7 +96,7 @@ def calls_of(net: nn.Module, x: Tensor) -> Calls:
 
 
 def _settle(module: Any) -> None:
-    """Make parameters of what the parametrizations of a module give, whose class its copies share and is left alone."""
+    """Replace the parametrizations of a module by parameters with their values; the shared class is left alone."""
     values = {name: getattr(module, name).detach().clone() for name in module.parametrizations}
     module.__class__ = parametrize.type_before_parametrizations(module)
     del module._modules["parametrizations"]

@@ -1,4 +1,4 @@
-"""Convolutions, dense or over the inputs that are not zero."""
+"""Convolutions, dense or over nonzero inputs."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Axis(NamedTuple):
     """One axis of images under a kernel or window.
 
     Args:
-        size: Of the input.
-        outs: Of the output.
-        taps: Of the kernel.
+        size: Size of the input.
+        outs: Size of the output.
+        taps: Size of the kernel.
         stride: Steps of the kernel.
         padding: Zeros before the first entry.
         dilation: Distance of the kernel's entries.
@@ -35,7 +35,7 @@ class Axis(NamedTuple):
     dilation: int
 
     def first(self, out: str, tap: str = "") -> str:
-        """Return the place in the input of the kernel's first entry at an output, with what is added to it."""
+        """Return the place in the input of the kernel's first entry at an output, with an addend."""
         text = (out if self.stride == 1 else f"{out} * {self.stride}") + tap
         return f"{text} - {self.padding}" if self.padding else text
 
@@ -44,13 +44,13 @@ class Axis(NamedTuple):
         return self.first(out, f" + {tap}" if self.dilation == 1 else f" + {tap} * {self.dilation}")
 
     def inside(self, name: str) -> list[str]:
-        """Return the lines that pass over places outside of the input, where the kernel reaches any."""
+        """Return the lines that skip places outside the input, if the kernel reaches any."""
         last = (self.outs - 1) * self.stride + (self.taps - 1) * self.dilation - self.padding
         tests = [f"{name} < 0"] * (self.padding > 0) + [f"{name} >= {self.size}"] * (last >= self.size)
         return [f"if ({' || '.join(tests)}) {{", "continue;", "}"] if tests else []
 
     def over(self, out: str, place: str, tap: str) -> list[str]:
-        """Return the lines that find the output at which a tap is on a place, or pass over the tap."""
+        """Return the lines that find the output at which a tap meets a place, or skip the tap."""
         text = f"{place} + {self.padding}" if self.padding else place
         text += f" - {tap}" if self.dilation == 1 else f" - {tap} * {self.dilation}"
         if self.stride == 1:

@@ -1,4 +1,4 @@
-"""Layers with delays: the inputs of the last steps lie in a ring, of which one slot is written in every step."""
+"""Layers with delays: the inputs of the last steps lie in a ring, of which every step writes one slot."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Ring:
 
     Args:
         path: The layer's path.
-        size: How many numbers an input is.
+        size: Number of values of an input.
         most: The largest delay.
-        names: Hands out identifiers.
+        names: Source of identifiers.
     """
 
     path: str
@@ -48,7 +48,7 @@ class Ring:
         return f"state->{self.fields[0].name}"
 
     def begin(self) -> list[str]:
-        """Return the lines that take this step's input in."""
+        """Return the lines that store this step's input."""
         now = f"state->{self.fields[1].name}"
         return [
             f"{now} = {now} == {self.most} ? 0 : {now} + 1;",
@@ -59,7 +59,7 @@ class Ring:
         ]
 
     def find(self, delay: str) -> list[str]:
-        """Return the lines that find the slot of an input so many steps ago."""
+        """Return the lines that find the slot of the input a number of steps ago."""
         return [
             f"const int ago = (int){delay};",
             f"const int slot = now >= ago ? now - ago : now - ago + {self.most + 1};",
@@ -68,14 +68,14 @@ class Ring:
 
 @dataclass(eq=False)
 class Delayed:
-    """A linear layer or convolution whose every weight has a delay of whole steps.
+    """A linear layer or convolution in which every weight has a delay of whole steps.
 
     Args:
         path: The layer's path.
         kind: Its class.
         product: The layer without delays.
         delay: The delays, of the shape of the weights.
-        most: The largest that they may be.
+        most: The largest possible delay.
     """
 
     path: str
@@ -140,8 +140,8 @@ class Axonal(Layer):
     Args:
         path: The layer's path.
         kind: Its class.
-        x: What it reads.
-        y: What it writes.
+        x: Its input.
+        y: Its output.
         module: The layer.
     """
 

@@ -17,7 +17,7 @@ from snn_export.c.routine import Refusal, blocks
 
 __all__ = ["Loop", "index"]
 
-# what a local variable must not be called
+# names that a local variable must not have
 _TAKEN = """auto break case char const continue default do double else enum extern float for goto if inline int long
 register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while
 state asm near far
@@ -26,14 +26,14 @@ _OURS = re.compile(r"[vxyti]\d*|[a-z0-9]+f|.*_t")
 
 
 def index(shape: Sequence[int], whole: Sequence[int]) -> str | None:
-    """Return where in a tensor the i-th number of the tensor lies that it broadcasts to, as an expression of C.
+    """Return the index in a tensor of the i-th number of the tensor to which it broadcasts, as an expression of C.
 
     Args:
         shape: The tensor's shape.
         whole: The shape that it broadcasts to.
 
     Returns:
-        The expression; None where its axes are not next to each other.
+        The expression; None if its axes are not next to each other.
 
     Example:
         >>> index((4, 3), (4, 3)), index((4, 1, 1), (4, 3, 3)), index((3,), (4, 3)), index((), (4, 3))
@@ -52,12 +52,12 @@ def index(shape: Sequence[int], whole: Sequence[int]) -> str | None:
 
 
 class Loop:
-    """A loop over the numbers of a tensor, as its inputs and outputs are added.
+    """A loop over the numbers of a tensor, to which inputs and outputs are added.
 
     Args:
         shape: The tensor's shape.
         path: The layer's path, for names.
-        names: Hands out identifiers.
+        names: Source of identifiers.
     """
 
     def __init__(self, shape: Sequence[int], path: str, names: Names) -> None:
@@ -72,18 +72,18 @@ class Loop:
         self._locals: set[str] = set()
 
     def load(self, pointer: str, what: str, shape: Sequence[int] | None = None) -> str:
-        """Read a number of an array in every turn.
+        """Read a number of an array in every iteration.
 
         Args:
             pointer: The array.
-            what: What it is.
+            what: Name of the array, for messages.
             shape: Its shape, the loop's if None.
 
         Returns:
             The local variable.
 
         Raises:
-            Refusal: If the array cannot be read so.
+            Refusal: If the array cannot be read in that way.
         """
         place = index(self.shape if shape is None else shape, self.shape)
         if place is None:
@@ -97,21 +97,21 @@ class Loop:
         return name
 
     def line(self, text: str) -> None:
-        """Add a line to every turn, before anything is computed."""
+        """Add a line to every iteration, before any computation."""
         self._loads.append(text)
 
     def constant(self, what: str, value: Tensor) -> str:
         """Read a constant, one number or one for each number of the tensor or of some of its axes.
 
         Args:
-            what: What it is called.
+            what: Name of the constant.
             value: The constant, which broadcasts to the tensor.
 
         Returns:
             The local variable.
         """
         value = value.detach().to(torch.float32)
-        while value.dim() > len(self.shape) and value.shape[0] == 1:  # that of the batch
+        while value.dim() > len(self.shape) and value.shape[0] == 1:  # the axis of the batch
             value = value.squeeze(0)
         if value.numel() == 1:
             try:
@@ -129,11 +129,11 @@ class Loop:
         return self.load(array.name, what, padded.shape)
 
     def store(self, pointer: str, value: str) -> None:
-        """Write a number of an array in every turn, after all are computed."""
+        """Write a number of an array in every iteration, after all are computed."""
         self._stores.append(f"{pointer}[i] = {value};")
 
     def compute(self, program: Program, values: Mapping[str, str]) -> dict[str, str]:
-        """Add what a program computes of local variables; return its outputs by name."""
+        """Add the computation of a program on local variables; return its outputs by name."""
         return self.lines.computed(program, values)
 
     def body(self) -> list[str]:

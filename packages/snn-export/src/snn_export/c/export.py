@@ -1,4 +1,4 @@
-"""A net as C99: one header and one source, without memory of its own and without dependencies."""
+"""The export of a net as C99: one header and one source, without memory of its own and without dependencies."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from snn_export.c.source import Source, routines_of, source_of
 
 __all__ = ["CExport", "export_c", "write_c"]
 
-_INTEGER_NET = "snn_functional.quant.integer_net", "IntegerNet"  # which is not imported for those who have none
+_INTEGER_NET = "snn_functional.quant.integer_net", "IntegerNet"  # not imported unless the user has imported it
 
 
 @dataclass(frozen=True)
@@ -33,19 +33,19 @@ class CExport:
     """A net in C.
 
     Args:
-        files: The texts by file name: ``net.h``, ``net.c`` and, where a sequence was recorded, ``net_main.c``, if the
-            net is called so.
-        report: What the net takes.
+        files: The texts by file name: ``net.h``, ``net.c`` and, if a sequence was recorded, ``net_main.c``, when the
+            name of the net is ``net``.
+        report: The memory and operations of the net.
     """
 
     files: Mapping[str, str] = field(repr=False)
     report: MemoryReport
 
     def write(self, path: str | os.PathLike[str]) -> Path:
-        """Write the files to a folder, whole or not at all.
+        """Write the files to a folder, completely or not at all.
 
         Args:
-            path: The folder, which is made if it is not there; files of the same names are replaced.
+            path: The folder, which is created if it does not exist; existing files are replaced.
 
         Returns:
             The folder.
@@ -68,29 +68,31 @@ def export_c(
     """Write a net in C99.
 
     The source has a struct ``net_state``, a function ``net_reset`` that puts it at rest, and ``net_step`` that computes
-    one time step of one sample, if the net is called ``net``. It allocates nothing and needs ``math.h`` alone, and that
-    only where a neuron computes a root, an exponential or the like. Every neuron is its step program
+    one time step of one sample, if the name of the net is ``net``. It allocates nothing and needs only ``math.h``, and
+    that
+    only if a neuron computes a root, an exponential or the like. Every neuron is its step program
     (:func:`snn_core.program`); layers between neurons are Linear, Conv1d, Conv2d, pooling, batch normalization, which
     is folded into the layer before it, and element-wise functions, sums and concatenations of ``forward``. Products of
     spikes skip zeros. Numbers are float32; an integer net (``quant.integer``) has int8 weights and int32 sums.
 
     Args:
-        net: The net, one time step a call, in evaluation mode; its neurons keep their state (``init_hidden=True``).
-        x: Input of one step, ``[batch, ...]``; its shape counts, and where it is spikes, that.
-        path: The source, such as ``"digits.c"``, which calls the net ``digits`` and its functions ``digits_step`` and
-            ``digits_reset``; the other files lie beside it. None writes nothing, and calls the net ``net``.
+        net: The net, which takes one time step per call, in evaluation mode; its neurons keep their state
+            (``init_hidden=True``).
+        x: Input of one step, ``[batch, ...]``; its shape matters, and whether it is spikes.
+        path: The source, such as ``"digits.c"``, which names the net ``digits`` and its functions ``digits_step`` and
+            ``digits_reset``; the other files lie beside it. None writes nothing, and names the net ``net``.
         ram: Most bytes of RAM that it may take.
         flash: Most bytes of constants that it may take.
-        recorded: Sequences ``[T, batch, ...]``, which ``net_main.c`` replays: it returns 0 if every spike is that of
-            the net here.
+        recorded: Sequences ``[T, batch, ...]``, which ``net_main.c`` replays: it returns 0 if every spike equals that
+            of the net here.
 
     Returns:
-        The files and what the net takes.
+        The files, and the memory and operations of the net.
 
     Raises:
-        ValueError: If the net cannot be written in C, with the layer and the reason, or takes more than it may. Nothing
-            is written then.
-        TypeError: If an argument is of another kind, or the net computes in another dtype than float32.
+        ValueError: If the net cannot be written in C, with the layer and the reason, or takes more than is allowed.
+            Nothing is written then.
+        TypeError: If an argument is of the wrong kind, or the net computes in a dtype other than float32.
         OSError: If the files cannot be written.
 
     Example:
@@ -126,14 +128,14 @@ def write_c(
 
     Args:
         net: The net.
-        inputs: What it takes in a step; one tensor, of which the shape counts.
+        inputs: Its input in a step: one tensor, whose shape matters.
         path: The source.
         over: ``"step"``.
-        dynamic: Not asked for: a step in C is of one sample.
+        dynamic: Not used: a step in C takes one sample.
         options: Those of :func:`export_c`.
 
     Raises:
-        ValueError: If it is asked for more than a step of one input, or as :func:`export_c` does.
+        ValueError: If more than a step of one input is requested, or in the cases of :func:`export_c`.
     """
     if over != "step":
         raise ValueError("export: format='c' writes one step, which a loop in C calls; pass over='step'")
@@ -144,7 +146,7 @@ def write_c(
 
 
 def _called(path: str | os.PathLike[str]) -> str:
-    """Return what a net is called by the file that it is written to."""
+    """Return the name of a net, from the file to which it is written."""
     file = Path(path)
     if file.suffix != ".c":
         raise ValueError(f"a net in C is written to a file that ends in .c, got {str(path)!r}")

@@ -1,4 +1,4 @@
-"""Instructions of step programs as statements of C."""
+"""Instructions of step programs as statements in C."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _TEMPLATES |= {"floor": "floorf({})", "round": "rintf({})", "abs": "fabsf({})", 
 _TEMPLATES |= {"neg": "-{}", "square": "{0} * {0}", "not": "!{}", "where": "{} ? {} : {}"}
 _TEMPLATES |= {"reciprocal": "1.0f / {}", "rsqrt": "1.0f / sqrtf({})", "sigmoid": "1.0f / (1.0f + expf(-{}))"}
 _TEMPLATES |= {"sign": "(float)(({0} > 0.0f) - ({0} < 0.0f))"}
-# what is not a number wins, as in PyTorch
+# NaN wins, as in PyTorch
 _TEMPLATES |= {
     name: f"{{0}} {sign} {{1}} || {{0}} != {{0}} ? {{0}} : {{1}}" for name, sign in (("minimum", "<"), ("maximum", ">"))
 }
 
 
 class Lines:
-    """The statements that compute programs, as they are added.
+    """The statements that compute programs, collected in order.
 
     Example:
         >>> from snn_core.kernels.program import Instruction
@@ -47,14 +47,14 @@ class Lines:
         self._count = 0
 
     def computed(self, program: Program, values: Mapping[str, str]) -> dict[str, str]:
-        """Add what a program computes.
+        """Add the computation of a program.
 
         Args:
             program: The program.
             values: Its inputs by name, each an expression without side effects that needs no brackets.
 
         Returns:
-            Its outputs by name, each the expression of a number.
+            Its outputs by name, each as the expression of a number.
 
         Raises:
             Refusal: If an instruction has no form in C.
@@ -79,7 +79,7 @@ class Lines:
             condition, *others = operands
             return self._assigned(_TEMPLATES[name], [self._as_condition(condition), *map(self._as_number, others)])
         if name == "add" and all(operand in self._conditions for operand in operands):
-            return self._assigned(_TEMPLATES["or"], operands, condition=True)  # as PyTorch adds conditions
+            return self._assigned(_TEMPLATES["or"], operands, condition=True)  # like PyTorch's sum of conditions
         values = [*map(self._as_number, operands)]
         if name == "number":
             return values[0]

@@ -1,4 +1,4 @@
-"""Files that appear in a folder together, whole or not at all."""
+"""Files that appear in a folder together, completely or not at all."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["write_folder"]
 
 
 def write_folder(path: str | os.PathLike[str], files: Mapping[str, str]) -> Path:
-    """Write text files to a folder, which is made if it is not there; after an error nothing is left of them.
+    """Write text files to a folder, which is created if needed; after an error nothing of them is left.
 
     Args:
         path: The folder. Files of the same names in it are replaced.
@@ -22,7 +22,7 @@ def write_folder(path: str | os.PathLike[str], files: Mapping[str, str]) -> Path
         The folder.
 
     Raises:
-        FileNotFoundError: If the folder that it is to be made in is not there.
+        FileNotFoundError: If the folder in which to create it does not exist.
         NotADirectoryError: If it is a file.
         OSError: If it cannot be written.
 
@@ -37,7 +37,7 @@ def write_folder(path: str | os.PathLike[str], files: Mapping[str, str]) -> Path
         raise NotADirectoryError(f"{folder} is a file; pass the path of a folder")
     taken = [name for name in files if (folder / name).is_dir()]
     if taken:
-        raise IsADirectoryError(f"{folder / taken[0]} is a folder, where a file is to be; move it away")
+        raise IsADirectoryError(f"{folder / taken[0]} is a folder where a file must go; move it away")
     if not folder.parent.is_dir():
         raise FileNotFoundError(f"{folder}: there is no folder {str(folder.parent)!r}; make it first")
     part = folder.with_name(f".{uuid.uuid4().hex}.part")

@@ -1,4 +1,4 @@
-"""Integer nets: int8 weights where they fit, int32 sums, decays by shifts."""
+"""Integer nets: int8 weights if they fit, int32 sums, decays by shifts."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class IntegerNeuron(Layer):
     Args:
         path: Its path.
         kind: Its class.
-        x: What it reads.
-        y: Where its spikes go.
+        x: Its input.
+        y: Its spikes.
         neuron: The neuron.
         field: Its membrane, as a member of the state.
     """
@@ -99,7 +99,7 @@ class IntegerNeuron(Layer):
         return [f"total = shifted(total + {half} + (shifted(total, {bits}) & 1), {bits}); /* halves to even */"]
 
     def largest(self, entering: int) -> int:
-        """Return a bound of what it computes, of an input of some magnitude."""
+        """Return a bound of the integers that it computes, for an input of some magnitude."""
         n = self.neuron
         decay, threshold = (int(t.abs().max()) for t in (n.decay, n.threshold))
         total = decay * (2 ** (n.grid.num_bits - 1) + threshold) + entering * 2**n.input_shift
@@ -112,7 +112,7 @@ def integer_source(net: Any, x: Tensor, names: Names) -> Source:
     Args:
         net: A ``quant.IntegerNet``.
         x: Input of one step, integers ``[batch, ...]``.
-        names: Hands out identifiers.
+        names: Source of identifiers.
 
     Raises:
         Refusal: If an integer may need more than 32 bits.
@@ -127,7 +127,7 @@ def integer_source(net: Any, x: Tensor, names: Names) -> Source:
 
 
 class _Integers:
-    """Turns the layers of an integer net into what computes them."""
+    """The lowering of the layers of an integer net to functions of C."""
 
     def __init__(self, net: Any, x: Tensor, names: Names) -> None:
         self.names = names
@@ -202,7 +202,7 @@ class _Integers:
 def highest(net: Any) -> int:
     """Return the largest integer that a net in C takes; the smallest is that of the integer net.
 
-    A grid of n bits ends at 2^(n-1) - 1, so that its integers are of n bits.
+    A grid of n bits ends at 2^(n-1) - 1, so its integers have n bits.
     """
     most = net.entering.largest
     return most - 1 if most > 1 and most & (most - 1) == 0 else most
@@ -217,7 +217,7 @@ def _leaves(path: str, layer: nn.Module) -> Iterator[tuple[str, nn.Module]]:
 
 
 def _shape_after(layer: Any, x: Tensor) -> tuple[Tensor, tuple[int, ...]]:
-    """Return a tensor of the shape that a layer gives for another, and that shape for one sample."""
+    """Return a tensor of the shape of a layer's output, and that shape for one sample."""
     if hasattr(layer, "decay"):
         return x, tuple(x.shape[1:])
     out = layer(torch.zeros_like(x))

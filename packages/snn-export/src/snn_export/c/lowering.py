@@ -1,4 +1,4 @@
-"""From a net's calls to what computes each of them in C."""
+"""The lowering of a net's calls to functions of C."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from snn_export.c.routine import Buffer, Field, Refusal, View, numbers
 
 __all__ = ["Lowering", "each", "zeros_before"]
 
-# functions that leave every number as it is
+# functions that do not change any number
 _SAME = {*"flatten reshape view view_as reshape_as squeeze unsqueeze unflatten contiguous clone detach".split()}
 _SAME |= {*"float to type dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout".split()}
 _OPERATORS = {"__truediv__": "div", "__rsub__": "rsub", "true_divide": "div", "subtract": "sub", "multiply": "mul"}
@@ -44,12 +44,12 @@ _OF_CONDITIONS = ("where", "mul")
 
 
 class Lowering:
-    """Turns the calls of a net, one after the other, into what computes them.
+    """The lowering of the calls of a net, one after another, to functions of C.
 
     Args:
         calls: The calls.
-        names: Hands out identifiers.
-        spikes: Whether the input is spikes.
+        names: Source of identifiers.
+        spikes: True if the input is spikes.
     """
 
     def __init__(self, calls: Calls, names: Names, spikes: bool = False) -> None:
@@ -65,7 +65,7 @@ class Lowering:
                 self._lower(step)
 
     def outputs(self) -> list[View]:
-        """Return what the net returns."""
+        """Return the net's outputs."""
         return [self._views[number] for number in self.calls.outputs]
 
     def _lower(self, step: Step) -> None:
@@ -103,7 +103,7 @@ class Lowering:
         elif isinstance(module, DelayedLinear | DelayedConv2d):
             self._delayed(step, module, x)
         else:
-            raise Refusal("it has no step program; use a neuron that has one, which snn.program(neuron) tells")
+            raise Refusal("it has no step program; use a neuron that has one, as snn.program(neuron) shows")
 
     def _neuron(self, step: Step, module: Any, x: View) -> None:
         shape = torch.Size((1, *x.shape))
@@ -126,7 +126,7 @@ class Lowering:
 
     def _delayed(self, step: Step, module: Any, x: View) -> None:
         if module.training:
-            raise Refusal("it is in training mode, in which a delay is spread over steps; call net.eval()")
+            raise Refusal("it is in training mode, in which delays are spread over steps; call net.eval()")
         y = self._new(step.places[0])
         delay = module.delay.detach().clamp(0, module.max_delay).round()
         of_layer = step.path, step.kind, x, y, module.weight, module.bias
@@ -156,7 +156,7 @@ class Lowering:
         elif name in _FUNCTIONS:
             self._elementwise(step, name)
         else:
-            raise Refusal(f"'{name or step.kind}' is not a function that is written in C")
+            raise Refusal(f"'{name or step.kind}' is not a function that can be written in C")
 
     def _same(self, step: Step) -> None:
         before = self._views[step.args[0].number]
@@ -190,11 +190,11 @@ class Lowering:
 
         if name == "relu6":
             name, args = "hardtanh", [args[0], 0.0, 6.0]
-        if name == "rdiv":  # as PyTorch computes it
+        if name == "rdiv":  # like PyTorch
             name, args = "mul", [emit("reciprocal", placed(args[0])), args[1]]
         out = lowered(name, tuple(map(placed, args)), {k: placed(v) for k, v in kwargs.items()}, emit)
         if out is None:
-            raise Refusal(f"'{name}' with these options is not a function that is written in C")
+            raise Refusal(f"'{name}' with these options is not a function that can be written in C")
         made = Program(tuple(values), tuple(instructions), {"y": out})
         self.nodes.append(Elementwise(step.path, step.kind, self._new(step.places[0]), made, values))
 

@@ -1,4 +1,4 @@
-"""The places of a step's values, and the bytes and operations of a net."""
+"""The places of a step's values, and the memory and operations of a net."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class LayerReport:
 
     Args:
         path: Its path in the net.
-        kind: What it is.
+        kind: Class of the layer.
         flash: Bytes of its constants.
         ram: Bytes of its state.
-        operations: Multiply-adds and element-wise operations of a step, zeros not skipped.
+        operations: Multiply-adds and element-wise operations of a step, if no zero is skipped.
     """
 
     path: str
@@ -35,14 +35,14 @@ class LayerReport:
 
 @dataclass(frozen=True)
 class MemoryReport:
-    """The bytes and operations of a net in C, without its code.
+    """The memory and operations of a net in C, without its code.
 
     Args:
-        flash: Bytes of constants, which are read alone.
+        flash: Bytes of constants, which are only read.
         state: Bytes that are kept from step to step.
-        scratch: Bytes that a step needs meanwhile.
-        ram: ``sizeof(net_state)``, in which state and scratch lie.
-        operations: Multiply-adds and element-wise operations of a step, zeros not skipped.
+        scratch: Bytes that a step needs temporarily.
+        ram: ``sizeof(net_state)``, which holds state and scratch.
+        operations: Multiply-adds and element-wise operations of a step, if no zero is skipped.
         layers: The same of each layer, in order.
     """
 
@@ -55,7 +55,7 @@ class MemoryReport:
 
     @property
     def largest(self) -> LayerReport:
-        """The layer that takes most bytes of constants and state."""
+        """The layer that takes the most bytes of constants and state."""
         return max(self.layers, key=lambda layer: layer.flash + layer.ram)
 
     def __str__(self) -> str:
@@ -100,8 +100,8 @@ class Placement:
     """The places of all values.
 
     Args:
-        scratch: Numbers of each type that a step needs meanwhile.
-        copies: What is copied to the output behind the last layer: from where, to where in it, how many numbers.
+        scratch: Numbers of each type that a step needs temporarily.
+        copies: Copies to the output after the last layer: source, place in the output, and count of numbers.
     """
 
     scratch: dict[str, int]
@@ -109,12 +109,12 @@ class Placement:
 
 
 def placed(routines: Sequence[Routine], given: Buffer, outputs: Sequence[View], ctype: str) -> Placement:
-    """Give every value its place: in the output, or in memory that others had before or have after it.
+    """Give every value its place: in the output, or in memory that is shared over time with other values.
 
     Args:
-        routines: What computes the values, in order.
+        routines: The functions that compute the values, in order.
         given: The input.
-        outputs: What the net returns.
+        outputs: The outputs of the net.
         ctype: The type of the output's numbers.
     """
     given.place = "in"
@@ -150,7 +150,7 @@ def _array_of(ctype: str) -> str:
 
 
 class _Arena:
-    """Memory for numbers of one type, each part of which is used again and again."""
+    """Memory for numbers of one type, whose parts are used again and again."""
 
     def __init__(self, name: str) -> None:
         self.live: dict[Buffer, int] = {}
@@ -158,7 +158,7 @@ class _Arena:
         self._name = name
 
     def take(self, buffer: Buffer) -> None:
-        """Give a value the first place that is free."""
+        """Give a value the first free place."""
         first = 0
         for other, begin in sorted(self.live.items(), key=lambda pair: pair[1]):
             if begin - first >= buffer.size:
@@ -175,7 +175,7 @@ class _Arena:
         return True
 
     def free(self, buffers: Sequence[Buffer]) -> None:
-        """Let go of values."""
+        """Release values."""
         for buffer in buffers:
             del self.live[buffer]
 
@@ -193,10 +193,10 @@ def members(routines: Sequence[Routine], placement: Placement) -> list[Field]:
 
 
 def reported(routines: Sequence[Routine], placement: Placement) -> MemoryReport:
-    """Return what a net takes.
+    """Return the memory and operations of a net.
 
     Raises:
-        Refusal: If it is more than C can say.
+        Refusal: If they exceed what C can express.
     """
     layers = tuple(
         LayerReport(r.path, r.kind, r.flash, sum(field.bytes for field in r.fields), r.operations) for r in routines

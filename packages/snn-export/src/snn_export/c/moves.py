@@ -14,13 +14,13 @@ __all__ = ["Concatenation"]
 
 @dataclass(eq=False)
 class Concatenation:
-    """Tensors one after the other along an axis.
+    """A concatenation of tensors along an axis.
 
     Args:
         path: The path of the module that calls it.
         kind: Its name.
         parts: The tensors.
-        y: What it writes.
+        y: Its output.
         axis: The axis of a sample.
     """
 

@@ -1,4 +1,4 @@
-"""Names and comments of the C source, which nothing that a net's layers are called can break out of."""
+"""Names and comments of the C source, which the names of a net's layers cannot corrupt."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from snn_export.c.arrays import Array
 
 __all__ = ["Names", "comment"]
 
-_LONGEST = 28  # of each part of a name; C99 tells 63 characters apart
-# what else is declared where the names are, besides words that no name here can be, as each has two parts
+_LONGEST = 28  # of each part of a name; C99 distinguishes 63 characters
+# other names that are declared in the same scope; keywords cannot occur, as each name has two parts
 _TAKEN = ("int8_t", "int16_t", "int32_t", "size_t", "float_t", "double_t")
 _TAKEN += ("scratch_int8", "scratch_int16", "scratch_int32")
 _KEYWORDS = """auto break case char const continue default do double else enum extern float for goto if inline int long
@@ -20,13 +20,13 @@ register restrict return short signed sizeof static struct switch typedef union 
 
 
 class Names:
-    """Hands out identifiers, each one once, and arrays under them.
+    """A source of identifiers, each handed out once, and of arrays under them.
 
     Args:
-        net: What the net is called in C.
+        net: Name of the net in C.
 
     Raises:
-        ValueError: If that is not an identifier of C.
+        ValueError: If the name is not an identifier of C.
 
     Example:
         >>> names = Names()
@@ -47,14 +47,14 @@ class Names:
         self._arrays: list[tuple[tuple[str, str, str], Array]] = []
 
     def array(self, path: str, what: str, ctype: str, values: Tensor, layout: str) -> Array:
-        """Return constants under a name of their own, or under one that they have already, where a layer runs twice.
+        """Return constants under a new name, or under their existing one if a layer runs twice.
 
         Args:
             path: The layer's path in the net.
-            what: What they are of the layer.
+            what: Their role in the layer.
             ctype: The type of a number.
             values: The constants.
-            layout: What their axes are.
+            layout: Names of their axes.
         """
         for key, array in self._arrays:
             if key == (path, what, ctype) and torch.equal(array.values, values):
@@ -68,10 +68,10 @@ class Names:
 
         Args:
             path: The layer's path in the net.
-            what: What it is of the layer.
+            what: Its role in the layer.
 
         Returns:
-            Lower-case letters, digits and underscores; never one that was given before.
+            Lower-case letters, digits and underscores; never one that was used before.
         """
         first, second = (re.sub(r"[^a-z0-9]+", "_", part.lower())[:_LONGEST].strip("_") for part in (path, what))
         first = first if first[:1].isalpha() else f"n{first}"
@@ -85,7 +85,7 @@ class Names:
 
 
 def comment(text: str) -> str:
-    """Return a text as it may stand in a comment of C: printable, on one line, and without what ends it.
+    """Return a text that is safe in a comment of C: printable, on one line, and without the end of a comment.
 
     Args:
         text: The text.

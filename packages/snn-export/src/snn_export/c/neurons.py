@@ -28,9 +28,9 @@ class Elementwise:
     Args:
         path: The path of the module that calls it.
         kind: Its name.
-        y: What it writes.
-        program: What it computes, with the output ``"y"``.
-        values: Its inputs by name: what a step computes, or constants.
+        y: Its output.
+        program: Its computation, with the output ``"y"``.
+        values: Its inputs by name: values of a step, or constants.
     """
 
     path: str
@@ -79,8 +79,8 @@ class Neuron(Layer):
     Args:
         path: Its path.
         kind: Its class.
-        x: What it reads.
-        y: Where its spikes go.
+        x: Its input.
+        y: Its spikes.
         module: The neuron.
         program: Its step program.
         fields: Its states by name, as members of the state.
@@ -145,7 +145,7 @@ class Neuron(Layer):
     def _connections(
         self, constants: Mapping[str, Tensor], names: Names
     ) -> tuple[dict[str, tuple[str, str]], list[str], list[Array]]:
-        """Return where what connections give is read, the lines that compute it, and their constants."""
+        """Return where the outputs of connections are read, the lines that compute them, and their constants."""
         sums: dict[str, tuple[str, str]] = {}
         lines: list[str] = []
         arrays: list[Array] = []
@@ -180,6 +180,6 @@ class Neuron(Layer):
                     body += added_over_spikes(f"t{k}", pointer, weight.name, (rows, outputs, width), first)
                     first += width
                 if first != weight.values.shape[0]:
-                    raise Refusal(f"{connection.weight} has {weight.values.shape[0]} inputs, and is given {first}")
+                    raise Refusal(f"{connection.weight} has {weight.values.shape[0]} inputs, but gets {first}")
             lines += blocks(*body)
         return sums, lines, arrays

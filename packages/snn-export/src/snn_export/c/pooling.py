@@ -17,13 +17,13 @@ class Pool(Layer):
 
     Args:
         path: The layer's path.
-        kind: What it is.
-        x: What it reads.
-        y: What it writes.
-        axes: Its rows and columns; ``taps`` 0 where windows share the input out among the outputs.
-        largest: Whether it takes the largest number, in place of the mean.
-        padded: Whether a mean counts zeros of the padding.
-        divisor: What sums are divided by in place of the number of their terms.
+        kind: Class of the layer.
+        x: Its input.
+        y: Its output.
+        axes: Its rows and columns; ``taps`` is 0 if windows divide the input among the outputs.
+        largest: True for the largest number, False for the mean.
+        padded: True if a mean counts zeros of the padding.
+        divisor: Divisor of sums, if it is not the number of their terms.
     """
 
     axes: tuple[Axis, Axis]
@@ -80,7 +80,7 @@ class Pool(Layer):
         window = "(float)((row_1 - row_0) * (column_1 - column_0))"
         before = []
         if self.axes[0].taps and self.padded and self.divisor is None:
-            before = [f"const float count = {window};"]  # as wide as it was with the padding
+            before = [f"const float count = {window};"]  # the width including the padding
         divisor = f"(float){self.divisor}" if self.divisor is not None else "count" if before else window
         return [
             *_windows(self.axes, before),
@@ -106,10 +106,10 @@ class Pool(Layer):
 
 
 def _windows(axes: tuple[Axis, Axis], before: list[str] | None = None) -> list[str]:
-    """Return the lines that find where a window begins and ends, with others before the padding is cut off."""
+    """Return the lines that find the beginning and end of a window, and run others before the padding is cut off."""
     lines, cuts = [], []
     for axis, name, out in zip(axes, ("row", "column"), ("r", "c"), strict=True):
-        if not axis.taps:  # the input is shared out
+        if not axis.taps:  # the input is divided among the outputs
             lines += [f"const int {name}_0 = {out} * {axis.size} / {axis.outs};"]
             lines += [f"const int {name}_1 = (({out} + 1) * {axis.size} + {axis.outs - 1}) / {axis.outs};"]
             continue
@@ -123,13 +123,13 @@ def _windows(axes: tuple[Axis, Axis], before: list[str] | None = None) -> list[s
 
 @dataclass(eq=False)
 class Reduction(Layer):
-    """The sum, mean or largest of the last axes.
+    """The sum, mean or maximum over the last axes.
 
     Args:
         path: The layer's path.
         kind: ``"sum"``, ``"mean"`` or ``"amax"``.
-        x: What it reads.
-        y: What it writes.
+        x: Its input.
+        y: Its output.
     """
 
     def routine(self, names: Names) -> Routine:

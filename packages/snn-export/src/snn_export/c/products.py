@@ -1,4 +1,4 @@
-"""Weighted sums: linear layers, dense or over the inputs that are not zero."""
+"""Weighted sums: linear layers, dense or over nonzero inputs."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class Product(Layer):
 
     Args:
         path: The layer's path.
-        kind: What it is.
-        x: What it reads.
-        y: What it writes.
+        kind: Class of the layer.
+        x: Its input.
+        y: Its output.
         weight: Its weights, outputs first.
         bias: Its biases, if it has any.
         types: The types of weights and of sums.
-        scale: What sums of integers are multiplied by before the bias is added.
+        scale: Factor of integer sums before the bias is added.
     """
 
     weight: Tensor
@@ -51,11 +51,11 @@ class Product(Layer):
         return "0.0f" if self.types[1] == "float" else "0"
 
     def start(self, bias: str, index: str) -> str:
-        """Return what a sum begins with."""
+        """Return the first value of a sum."""
         return f"{bias}[{index}]" if bias and self.scale == 1 else self.zero
 
     def end(self, total: str, bias: str, index: str) -> str:
-        """Return what becomes of a sum at its end."""
+        """Return the final value of a sum."""
         if self.scale == 1:
             return total
         return f"{total} * {self.scale} + {bias}[{index}]" if bias else f"{total} * {self.scale}"
@@ -69,18 +69,18 @@ class Product(Layer):
         return [f"for (int o = 0; o < {self.writes.size}; o++) {{", f"y[o] = {self.start(bias, index)};", "}"]
 
     def ended(self, bias: str, index: str) -> list[str]:
-        """Return the loop that ends all sums, where anything is left to do."""
+        """Return the loop that ends all sums, if anything is left to do."""
         if self.scale == 1:
             return []
         end = self.end("y[o]", bias, index)
         return [f"for (int o = 0; o < {self.writes.size}; o++) {{", f"y[o] = {end};", "}"]
 
     def laid_out(self, sparse: bool) -> tuple[Tensor, str]:
-        """Return the weights as they lie in memory, and what their axes are."""
+        """Return the weights in their order in memory, and the names of their axes."""
         raise NotImplementedError
 
     def multiply_adds(self) -> int:
-        """Return how many products a step takes."""
+        """Return the number of products in a step."""
         raise NotImplementedError
 
     def dense(self, weight: str, bias: str) -> list[str]:
@@ -88,7 +88,7 @@ class Product(Layer):
         raise NotImplementedError
 
     def over_spikes(self, weight: str, bias: str) -> list[str]:
-        """Return the lines that pass over inputs that are zero."""
+        """Return the lines that skip inputs that are zero."""
         raise NotImplementedError
 
 
@@ -138,14 +138,14 @@ class Linear(Product):
 
 
 def added_over_spikes(sums: str, x: str, weight: str, sizes: tuple[int, int, int], first: int = 0) -> list[str]:
-    """Return the lines that add products to sums, for the inputs that are not zero.
+    """Return the lines that add products to sums, for the nonzero inputs.
 
     Args:
         sums: The sums, ``[rows][out]``.
         x: The inputs, ``[rows][in]``.
         weight: The array of weights, ``[in][out]``.
         sizes: Numbers of rows, outputs and inputs.
-        first: Where the inputs begin among the weights.
+        first: Index of the first input among the weights.
     """
     rows, outputs, inputs = sizes
     place = f"(i + {first}) * {outputs} + o" if first else f"i * {outputs} + o"
@@ -160,7 +160,7 @@ def added_over_spikes(sums: str, x: str, weight: str, sizes: tuple[int, int, int
 
 
 def spike_of(ctype: str, x: str) -> list[str]:
-    """Return the lines that read an input and pass over it if it is zero."""
+    """Return the lines that read an input and skip it if it is zero."""
     zero = "0.0f" if ctype == "float" else "0"
     return [f"const {ctype} spike = {x};", f"if (spike == {zero}) {{", "continue;", "}"]
 

@@ -1,4 +1,4 @@
-"""A main program that replays a recorded input and compares what comes out with what PyTorch gave."""
+"""A main program that replays a recorded input and compares the output with PyTorch's."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Replay:
     Args:
         given: Inputs ``[samples, steps, numbers]``.
         expected: Outputs ``[samples, steps, numbers]``.
-        exact: For each output number, True if it must be the same, False if it may be rounded otherwise.
+        exact: For each output number, True if it must be the same, False if it may be rounded differently.
         ctypes: The types of input and output.
-        net: What the net is called in C.
+        net: Name of the net in C.
     """
 
     given: Tensor
@@ -56,7 +56,7 @@ class Replay:
 
 
 _NEAR = """
-/* Whether a number that is not a spike is the recorded one, but for rounding. */
+/* True if a number that is not a spike equals the recorded one, up to rounding. */
 static int near(float a, float b)
 {
     const float difference = a > b ? a - b : b - a;

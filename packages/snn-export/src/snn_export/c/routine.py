@@ -1,4 +1,4 @@
-"""The parts of the source: values that lie in memory, and functions of C that compute one from others."""
+"""The parts of the source: values in memory, and functions of C that compute one value from others."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ __all__ = ["Buffer", "Field", "Layer", "Refusal", "Routine", "View", "blocks"]
 
 
 class Refusal(ValueError):
-    """Why a net cannot be written in C."""
+    """Error of a net that cannot be written in C, with the reason."""
 
 
 @dataclass(eq=False)
 class Buffer:
-    """Numbers of one step that lie together.
+    """Numbers of one step that lie together in memory.
 
     Args:
-        size: How many.
-        ctype: The type of each.
-        spikes: Whether they are spikes, most of them zero.
+        size: Count of the numbers.
+        ctype: Type of each number.
+        spikes: True if they are spikes, most of which are zero.
         place: The pointer to the first one, as an expression; empty until it is laid out.
-        meaning: What they are, for the reader.
+        meaning: Their meaning, for the reader.
     """
 
     size: int
@@ -48,7 +48,7 @@ class View(NamedTuple):
 
 
 class Field(NamedTuple):
-    """A member of the state: an array, or a number where ``size`` is 0."""
+    """A member of the state: an array, or a number if ``size`` is 0."""
 
     name: str
     ctype: str
@@ -63,22 +63,22 @@ class Field(NamedTuple):
 
 @dataclass(eq=False)
 class Routine:
-    """A function of C that computes what one layer gives in a step.
+    """A function of C that computes the output of one layer in a step.
 
-    Its parameters are ``x0``, ``x1``, ... for what it reads, ``y`` for what it writes, ``t0``, ... for memory that it
-    needs meanwhile, and ``state``.
+    Its parameters are ``x0``, ``x1``, ... for its inputs, ``y`` for its output, ``t0``, ... for temporary memory, and
+    ``state``.
 
     Args:
         path: The layer's path in the net.
-        kind: What the layer is.
-        reads: What it reads.
-        writes: What it writes.
+        kind: Class of the layer.
+        reads: Its inputs.
+        writes: Its output.
         body: Its lines.
         arrays: The constants that it reads.
         fields: Its part of the state.
-        temporaries: Memory that it needs meanwhile.
-        operations: How many multiply-adds and element-wise operations it takes, zeros not skipped.
-        in_place: Whether it may write over what it reads, number by number.
+        temporaries: Memory that it needs temporarily.
+        operations: Count of its multiply-adds and element-wise operations, if no zero is skipped.
+        in_place: True if it may overwrite its input, number by number.
     """
 
     path: str
@@ -104,26 +104,26 @@ class Routine:
         return sum(array.bytes for array in self.arrays)
 
     def parameters(self, net: str) -> list[str]:
-        """Return the declarations of what it is called with, in a net called so."""
+        """Return the declarations of its parameters, in a net of this name."""
         reads = [f"const {buffer.ctype} *x{k}" for k, buffer in enumerate(self.reads)]
         temporaries = [f"{buffer.ctype} *t{k}" for k, buffer in enumerate(self.temporaries)]
         return [*reads, f"{self.writes.ctype} *y", *temporaries, *[f"{net}_state *state"] * bool(self.fields)]
 
     def arguments(self) -> list[str]:
-        """Return what it is called with."""
+        """Return the arguments of a call."""
         buffers = (*self.reads, self.writes, *self.temporaries)
         return [*(buffer.place for buffer in buffers), *["state"] * bool(self.fields)]
 
 
 @dataclass(eq=False)
 class Layer:
-    """A layer that computes one value from one.
+    """A layer that computes one value from one other.
 
     Args:
         path: Its path.
-        kind: What it is.
-        x: What it reads.
-        y: What it writes.
+        kind: Class of the layer.
+        x: Its input.
+        y: Its output.
     """
 
     path: str
@@ -162,5 +162,5 @@ def blocks(*lines: str) -> list[str]:
 
 
 def numbers(shape: Sequence[int]) -> int:
-    """Return how many numbers a tensor of a shape has."""
+    """Return the number of elements of a tensor of a shape."""
     return math.prod(shape)

@@ -17,7 +17,7 @@ __all__ = ["Source", "routines_of", "source_of"]
 _PROMISE = {
     "float": (
         "Numbers are float32. Compile with -ffp-contract=off, and for a processor whose float is IEEE 754 and not "
-        "computed in a wider type. Sums add their terms in the order of the inputs, those that are zero left out, so "
+        "computed in a wider type. Sums add their terms in the order of the inputs, without those that are zero, so "
         "that spikes are those of the net in PyTorch where its sums are exact, and else up to the first step in which "
         "a membrane is within rounding of its threshold."
     ),
@@ -27,7 +27,7 @@ _PROMISE = {
     ),
 }
 _SHIFT = """
-/* v divided by 2^bits and rounded down, without asking how the compiler shifts negative numbers. */
+/* v divided by 2^bits and rounded down, whatever the compiler does to shift negative numbers. */
 static int32_t shifted(int32_t v, int bits)
 {
     return v >= 0 ? v >> bits : -((-(v + 1)) >> bits) - 1;
@@ -37,16 +37,16 @@ static int32_t shifted(int32_t v, int bits)
 
 @dataclass(frozen=True)
 class Source:
-    """A net as C writes it.
+    """The source of a net in C.
 
     Args:
-        routines: What computes its layers, in order.
-        placement: Where the values lie.
-        report: What it takes.
+        routines: The functions that compute its layers, in order.
+        placement: The places of the values.
+        report: Its memory and operations.
         given: The input.
-        outputs: What it returns.
+        outputs: Its outputs.
         ctypes: The types of input and output.
-        names: Hands out identifiers.
+        names: Source of identifiers.
         bounds: The smallest and the largest integer of the input; None for float.
         fraction_bits: Bits behind the point of each output of an integer net.
     """
@@ -67,7 +67,7 @@ class Source:
 
     @property
     def output_size(self) -> int:
-        """The number of numbers that a step gives."""
+        """The number of values that a step returns."""
         return sum(view.buffer.size for view in self.outputs)
 
     def header(self) -> str:
@@ -193,9 +193,9 @@ def routines_of(nodes: Sequence[Any], outputs: Sequence[View], names: Names) -> 
     """Return the functions that compute a net, without those whose results nothing reads.
 
     Args:
-        nodes: What computes each layer, in order.
-        outputs: What the net returns.
-        names: Hands out identifiers.
+        nodes: The nodes that compute each layer, in order.
+        outputs: The outputs of the net.
+        names: Source of identifiers.
 
     Raises:
         Refusal: If a layer cannot be written, with its path.
