@@ -438,7 +438,7 @@ def test_009_a_dtype(poptorch):
 def test_010_another_number_of_steps(poptorch):
     assert codes(Net(), num_steps=4) == []
     (issue,) = snn_ipu.check(Net(), XS, num_steps=5)
-    assert (issue.code, issue.message) == ("IPU010", "the input has 4 steps and the program is compiled for 5")
+    assert (issue.code, issue.message) == ("IPU010", "the input has 4 steps, but the program is compiled for 5")
     run = snn_ipu.lower(Net(), XS).inference()
     assert run(XS.transpose(0, 1)).shape == (2, 4, 3)
     with pytest.raises(ValueError, match="IPU010"):

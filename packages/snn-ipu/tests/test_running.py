@@ -163,7 +163,7 @@ def test_settings_reach_poptorch(poptorch):
 def test_layers_go_to_the_ipu_of_their_stage_in_order(poptorch):
     program().inference(target="hw", pipeline={"0": 0, "2": 1})(batch())
     assert poptorch.blocks == [("ipu0", 0), ("ipu0", 0), ("ipu1", 1), ("ipu1", 1)]
-    with pytest.raises(ValueError, match="pipeline names '7', which is not a layer; there are 0, 1, 2, 3"):
+    with pytest.raises(ValueError, match="pipeline names '7', which is not a layer; the layers are 0, 1, 2, 3"):
         program().inference(pipeline={"7": 1})
 
 

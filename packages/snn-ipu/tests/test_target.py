@@ -33,7 +33,7 @@ def test_it_conforms_on_the_double(poptorch):
 
 def test_without_a_device_it_is_not_available(poptorch, monkeypatch):
     monkeypatch.setattr(poptorch, "attached", False)
-    assert snn_ipu.Ipu().availability().reason.startswith("PopTorch is active and no IPU attached")
+    assert snn_ipu.Ipu().availability().reason.startswith("PopTorch is active, but no IPU is attached")
 
 
 def test_compiled_for_the_cpu_it_gives_what_unroll_gives():

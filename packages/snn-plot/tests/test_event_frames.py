@@ -101,7 +101,7 @@ def test_another_shape_is_refused_with_the_expected_ones(ax, shape):
         ({"steps": []}, "steps must be whole numbers"),
         ({"columns": 0}, "columns of 1 or more"),
         ({"columns": 1.5}, "columns of 1 or more"),
-        ({"vmax": 0}, "vmax in events a pixel, greater than 0"),
+        ({"vmax": 0}, "vmax in events per pixel, greater than 0"),
         ({"vmax": float("nan")}, "vmax"),
         ({"dt": -1}, "dt in seconds"),
     ],
@@ -113,5 +113,5 @@ def test_bad_arguments_are_refused_and_nothing_is_drawn(ax, arguments, message):
 
 
 def test_negative_numbers_of_events_are_refused(ax):
-    with pytest.raises(ValueError, match=r"frames must hold numbers of events, 0 or more, got -1.* a channel each"):
+    with pytest.raises(ValueError, match=r"frames must hold numbers of events, 0 or more, got -1.* separate channels"):
         event_frames(torch.tensor([[[1, -1]]]), ax=ax)

@@ -125,7 +125,7 @@ def test_the_animation_grows_the_same_bars_to_the_full_counts(tmp_path):
         ({"num_steps": -1}, "-1 steps of data with 5"),
         ({"dt": 0.0}, "dt in seconds"),
         ({"dt": 1e-3, "time_step": 1e-3}, "same quantity"),
-        ({"interpolate": 0}, "1 frame a step"),
+        ({"interpolate": 0}, "1 frame per step"),
         ({"fig": Figure()}, "ax to be in fig"),
     ],
 )

@@ -32,8 +32,8 @@ SHARE = [*NUMBER, (1.5, ValueError, "{0} is 1.5; it is a share of the steps and 
 FACTOR = [
     (1j, TypeError, "{0} is 1j; pass a number"),
     (torch.tensor(1j), TypeError, "{0} is tensor(0.+1.j); pass a number"),
-    (math.nan, ValueError, "{0} holds nan; NaN and infinity make no probability: pass finite numbers"),
-    (-math.inf, ValueError, "{0} holds -inf; NaN and infinity make no probability: pass finite numbers"),
+    (math.nan, ValueError, "{0} holds nan; NaN and infinity are not probabilities: pass finite numbers"),
+    (-math.inf, ValueError, "{0} holds -inf; NaN and infinity are not probabilities: pass finite numbers"),
     (torch.ones(5), ValueError, "{0} has shape (5,), which does not broadcast to ("),
     (torch.ones(2, 9, 1, 1), ValueError, "{0} has shape (2, 9, 1, 1), which does not broadcast to ("),
 ]

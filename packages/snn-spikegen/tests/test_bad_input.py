@@ -125,7 +125,7 @@ def test_a_bad_value_is_refused_with_name_value_and_remedy(case, argument, value
 @pytest.mark.parametrize("encode", [snn_spikegen.rate, snn_spikegen.poisson])
 def test_a_generator_of_another_device_is_refused(encode):
     with pytest.raises(
-        ValueError, match=r"generator draws on cpu, but data are on meta; pass torch.Generator\('meta'\)"
+        ValueError, match=r"generator draws on cpu, but data is on meta; pass torch.Generator\('meta'\)"
     ):
         encode(X.to("meta"), 7, generator=torch.Generator())
 

@@ -1,7 +1,7 @@
 """Compiles the operator ``SurrogateSpike`` for the active Poplar SDK: ``python -m snn_ipu.build``.
 
-Nothing else compiles anything. The library is loaded only by programs that ask for it, after its manifest was compared
-with the SDK then active.
+Nothing else compiles anything. Only programs that need the library load it, after comparing its manifest
+with the SDK that is active then.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ def build(ops: Path = OPS, compiler: str = "", libraries: Sequence[str] = _LIBRA
     Args:
         ops: Folder of the builds; the operator goes to ``poplar-<version>`` in it.
         compiler: The C++ compiler; that of the variable CXX, or g++, if empty.
-        libraries: What to link.
+        libraries: The libraries to link.
 
     Returns:
         The folder of this build.
 
     Raises:
-        IpuUnavailable: If there is no SDK or no compiler, or it fails; the message ends with what it said.
+        IpuUnavailable: If there is no SDK or no compiler, or the compiler fails; the message ends with its output.
         OSError: If the folder cannot be written.
 
     Example:
@@ -72,9 +72,9 @@ def build(ops: Path = OPS, compiler: str = "", libraries: Sequence[str] = _LIBRA
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Build the operator from the command line; 0 if it was built, 1 with the reason if not."""
+    """Build the operator from the command line; return 0 if it was built, 1 if not, with the reason printed."""
     parser = argparse.ArgumentParser(prog="python -m snn_ipu.build", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--out", type=Path, default=OPS, help="folder of the builds, the package's own if not given")
+    parser.add_argument("--out", type=Path, default=OPS, help="folder of the builds, the package's own by default")
     try:
         print(build(parser.parse_args(arguments).out))
     except (IpuUnavailable, OSError) as error:

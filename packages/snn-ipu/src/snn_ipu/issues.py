@@ -1,4 +1,4 @@
-"""What stands between a net and an IPU: one rule, one code."""
+"""Obstacles between a net and an IPU, with one code for each rule."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ __all__ = ["Found", "IpuIssue"]
 
 @dataclass(frozen=True)
 class IpuIssue(Issue):
-    """One thing about a net that an IPU cannot do.
+    """One property of a net that an IPU does not support.
 
     Args:
         code: ``"IPU001"`` to ``"IPU010"``.
         where: Path of the module in the net, ``""`` for the net itself.
         message: What is wrong.
         remedy: What to do about it.
-        line: ``"file:number"`` of the line of the user's code, ``""`` where there is none.
+        line: ``"file:number"`` of the line of the user's code, ``""`` if there is none.
 
     Example:
         >>> print(IpuIssue("IPU001", "fc", "item() reads a value", "use torch.where", "net.py:7"))
@@ -33,7 +33,7 @@ class IpuIssue(Issue):
 
 
 class Found(Exception):
-    """A net cannot be lowered; ``issue`` says why.
+    """Error of a net that cannot be lowered; ``issue`` says why.
 
     Args:
         issue: The reason.

@@ -1,4 +1,4 @@
-"""Puts compiled operators into a wheel: ``python -m snn_ipu.pack snn_ipu-*.whl``, where they were built."""
+"""Adds compiled operators to a wheel: ``python -m snn_ipu.pack snn_ipu-*.whl``, on the machine that built them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def pack(wheel: Path, ops: Path = OPS, into: Path | None = None) -> Path:
-    """Copy a pure wheel with the operators of one or more SDKs added.
+    """Copy a pure wheel, adding the operators of one or more SDKs.
 
     Args:
         wheel: The pure wheel of snn-ipu, ``*-py3-none-any.whl``.
@@ -32,7 +32,7 @@ def pack(wheel: Path, ops: Path = OPS, into: Path | None = None) -> Path:
         The new wheel, ``*-py3-none-linux_x86_64.whl``.
 
     Raises:
-        IpuUnavailable: If there is no operator to pack, or one is not what its manifest says.
+        IpuUnavailable: If there is no operator to pack, or one does not match its manifest.
         ValueError: If ``wheel`` is not a pure wheel of snn-ipu.
         OSError: If a file cannot be read or written.
 
@@ -66,10 +66,10 @@ def pack(wheel: Path, ops: Path = OPS, into: Path | None = None) -> Path:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Pack from the command line; 0 if a wheel was written, 1 with the reason if not."""
+    """Pack from the command line; return 0 if a wheel was written, 1 if not, with the reason printed."""
     parser = argparse.ArgumentParser(prog="python -m snn_ipu.pack", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("wheel", type=Path)
-    parser.add_argument("--ops", type=Path, default=OPS, help="folder of the builds, the package's own if not given")
+    parser.add_argument("--ops", type=Path, default=OPS, help="folder of the builds, the package's own by default")
     parser.add_argument("--into", type=Path, default=None, help="folder of the new wheel")
     told = parser.parse_args(arguments)
     try:
@@ -85,7 +85,7 @@ def _operators(ops: Path) -> dict[str, bytes]:
     for folder in sorted(ops.glob("poplar-*")):
         library, manifest = (folder / LIBRARY).read_bytes(), (folder / MANIFEST).read_bytes()
         if json.loads(manifest)["sha256"] != hashlib.sha256(library).hexdigest():
-            raise IpuUnavailable(f"{folder / LIBRARY} is not the one of its manifest: run `python -m snn_ipu.build`")
+            raise IpuUnavailable(f"{folder / LIBRARY} does not match its manifest: run `python -m snn_ipu.build`")
         for name, data in ((LIBRARY, library), (MANIFEST, manifest)):
             found[f"snn_ipu/_ops/{folder.name}/{name}"] = data
     if not found:

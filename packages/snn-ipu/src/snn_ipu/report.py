@@ -1,6 +1,6 @@
 """Compares a bundle on an IPU with the same bundle on the CPU: ``python -m snn_ipu.report BUNDLE``, on the IPU host.
 
-It writes ``ipu-report.json``, which says what was run where and how far the numbers are apart. It measures no speed.
+It writes ``ipu-report.json``, which says what ran where and how much the numbers differ. It does not measure speed.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ def compare(bundle: str | Path, target: str = "hw", ops: str = "auto") -> dict[s
         ops: As in :class:`~snn_ipu.device.place.Settings`.
 
     Returns:
-        Versions, the largest difference of every output, and the losses of a few training steps on both where the
+        Versions, the largest difference of every output, and the losses of a few training steps on both if the
         bundle has a loss.
 
     Raises:
-        IpuUnavailable: If the target is not here.
+        IpuUnavailable: If the target is not available here.
         BundleError: If the bundle is not valid.
 
     Example:
@@ -77,7 +77,7 @@ def compare(bundle: str | Path, target: str = "hw", ops: str = "auto") -> dict[s
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Compare from the command line; 0 if a report was written, 1 with the reason if not."""
+    """Compare from the command line; return 0 if a report was written, 1 if not, with the reason printed."""
     parser = argparse.ArgumentParser(prog="python -m snn_ipu.report", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--target", default="hw", choices=("hw", "model", "cpu"))

@@ -16,7 +16,7 @@ __all__ = ["Ipu"]
 
 
 class Ipu:
-    """Runs nets on a Graphcore IPU by PopTorch.
+    """A target that runs nets on a Graphcore IPU by PopTorch.
 
     Example:
         >>> import torch
@@ -31,17 +31,19 @@ class Ipu:
     api = API
 
     def availability(self) -> Availability:
-        """Whether PopTorch is active and an IPU attached."""
+        """Return an availability that is true if PopTorch is active and an IPU is attached."""
         try:
             poptorch = import_poptorch()
             if poptorch.ipuHardwareIsAvailable():
                 return Availability(True, "PopTorch with an IPU")
-        except Exception as error:  # whatever a broken SDK raises
+        except Exception as error:  # a broken SDK may raise anything
             return Availability(False, str(error) or type(error).__name__)
-        return Availability(False, "PopTorch is active and no IPU attached; target='model' runs the SDK's IPU Model")
+        return Availability(
+            False, "PopTorch is active, but no IPU is attached; target='model' runs the SDK's IPU Model"
+        )
 
     def check(self, net: nn.Module, *example: Any) -> list[Issue]:
-        """What an IPU cannot do of a net; see :func:`snn_ipu.check`.
+        """List the parts of a net that an IPU does not support; see :func:`snn_ipu.check`.
 
         Args:
             net: The net.
@@ -56,18 +58,18 @@ class Ipu:
         return [*check(net, _only(example))]
 
     def compile(self, net: nn.Module, *example: Any, **options: Any) -> Callable[[Tensor], Any]:
-        """A function of ``xs[T, batch, ...]`` that infers; training is that of a :class:`~snn_ipu.Program`.
+        """Return a function of ``xs[T, batch, ...]`` for inference; a :class:`~snn_ipu.Program` trains.
 
         Args:
             net: The net.
             *example: Its input, ``[T, batch, ...]``.
-            **options: Those of :class:`~snn_ipu.device.place.Settings`; ``target`` is ``"hw"`` unless given.
+            **options: Those of :class:`~snn_ipu.device.place.Settings`; ``target`` is ``"hw"`` by default.
 
         Returns:
-            The function; it gives what ``unroll(net, xs)`` gives.
+            The function, whose result is that of ``unroll(net, xs)``.
 
         Raises:
-            BackendError: If the net cannot be lowered, or the target is not here.
+            BackendError: If the net cannot be lowered, or the target is not available here.
             TypeError: If an option is unknown.
         """
         Settings.of(options)

@@ -1,4 +1,4 @@
-"""Pictures of spikes and membranes, drawn on the matplotlib axes they are given."""
+"""Pictures of spikes and membranes, drawn on given matplotlib axes."""
 
 from celluloid import Camera
 

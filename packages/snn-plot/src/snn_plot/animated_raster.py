@@ -41,7 +41,7 @@ def animated_raster(
         dt: Step in seconds; the x axis counts steps if None.
         labels: Name of each neuron, written at its row.
         order: Neuron of each row from the bottom, a permutation of ``0 .. neurons - 1``.
-        steps_per_frame: Steps by which a frame is ahead of the one before; more make a long recording a short film.
+        steps_per_frame: Steps from one frame to the next; larger values make a shorter film of a long recording.
         interval: Delay between frames in milliseconds.
         **artist: Passed to ``Axes.scatter``, see `raster`.
 

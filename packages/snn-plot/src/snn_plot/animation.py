@@ -22,7 +22,7 @@ from snn_plot.numbers import is_number, is_whole
 
 __all__ = ["Animation"]
 
-# What each suffix is written by, in Pillow's words or in those of matplotlib's registry of writers.
+# The writer of each suffix, as Pillow or matplotlib's registry of writers calls it.
 PILLOW_FORMAT = {".gif": "GIF", ".webp": "WEBP", ".apng": "PNG", ".png": "PNG"}
 VIDEO = (".mp4", ".m4v", ".mov", ".mkv", ".avi", ".webm")
 
@@ -31,18 +31,18 @@ TICK_MS = {"GIF": 10, "WEBP": 1, "PNG": 1}
 
 
 class Animation(FuncAnimation):
-    """Frames of a figure, one after the other: the artists stay, their data change.
+    """Frames of a figure, one after another: the artists stay, their data change.
 
     It is matplotlib's animation, so ``plt.show()`` plays it in a window while a variable holds it. Saving draws every
-    frame once and needs no ffmpeg, but for video files. A notebook shows it by itself.
+    frame once and needs no ffmpeg except for video files. A notebook shows it by itself.
 
     Args:
         figure: Figure that is drawn for each frame.
-        show: Brings the artists to a frame, given its index from 0, and returns them.
+        show: Function that updates the artists to a frame, given its index from 0, and returns them.
         num_frames: Number of frames, 1 or more.
         interval: Delay between frames in milliseconds, greater than 0.
-        blit: Whether `show` returns all artists that it changes, in every frame the same. Saving then draws all others
-            once, which is many times faster; without it every frame is drawn anew.
+        blit: Whether `show` returns all artists that it changes, the same in every frame. Saving then draws all others
+            once, which is many times faster; without it every frame is drawn completely.
 
     Raises:
         ValueError: If there is no frame or no delay.
@@ -96,16 +96,16 @@ class Animation(FuncAnimation):
         Args:
             filename: Ends in ``.gif``, ``.webp``, ``.apng`` or ``.png``; ``.html`` for a page that stands alone; or
                 ``.mp4``, ``.m4v``, ``.mov``, ``.mkv``, ``.avi``, ``.webm``, for which ffmpeg must be installed.
-            writer: A writer of matplotlib's, which then does all the work; chosen by the suffix if None.
-            fps: Frames a second, in place of the interval.
-            dpi: Pixels an inch; the figure's own if None.
+            writer: One of matplotlib's writers, which then does all the work; chosen by the suffix if None.
+            fps: Frames per second; replaces the interval.
+            dpi: Pixels per inch; the figure's own if None.
             *more: The arguments of matplotlib's ``Animation.save`` that follow, for a video or with `writer`.
             **options: The same by name.
 
         Raises:
-            ValueError: If the suffix is another, or `fps` is not greater than 0.
-            RuntimeError: If a video is asked for and there is no ffmpeg.
-            TypeError: If there are more arguments, and no writer that takes them.
+            ValueError: If the suffix is unknown, or `fps` is not greater than 0.
+            RuntimeError: If a video is requested and ffmpeg is missing.
+            TypeError: If there are further arguments, but no writer that takes them.
         """
         suffix = pathlib.PurePath(filename).suffix.lower()
         if writer is None and suffix in VIDEO:
@@ -136,7 +136,7 @@ class Animation(FuncAnimation):
             raise ValueError(f"cannot tell a film's format from {os.fspath(filename)!r}: end it in one of {known}")
 
     def to_html5_video(self, embed_limit: float | None = None) -> str:
-        """An HTML element that shows the film: a video where ffmpeg is installed, else an animated image.
+        """Return an HTML element that shows the film: a video if ffmpeg is installed, else an animated image.
 
         Args:
             embed_limit: Largest size of the video in MB, see matplotlib.
@@ -147,7 +147,7 @@ class Animation(FuncAnimation):
         return super().to_html5_video(embed_limit) if writers.is_available("ffmpeg") else self._repr_html_()
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: an animated image, the same with and without ffmpeg."""
+        """Return the film for a notebook: an animated image, the same with and without ffmpeg."""
         return self._image_element()
 
     def _image_element(self, fps: float | None = None, dpi: float | None = None) -> str:
@@ -171,7 +171,7 @@ class Animation(FuncAnimation):
         return file.getvalue()
 
     def _drawn(self, dpi: float | None) -> Iterator[Image.Image]:
-        """Every frame as pixels, whatever canvas the figure is on; the figure is left on its canvas at its size."""
+        """Return every frame as pixels, whatever the figure's canvas; the figure keeps its canvas and size."""
         canvas, own_dpi = self.figure.canvas, self.figure.dpi
         try:
             pixels = FigureCanvasAgg(self.figure)
@@ -179,7 +179,7 @@ class Animation(FuncAnimation):
             for drawn in self.draw(pixels, self.show, range(self.num_frames)):
                 image = Image.fromarray(drawn)
                 if drawn[..., 3].min() < 255:
-                    # a transparent background would let the frames before shine through
+                    # a transparent background would let earlier frames shine through
                     image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
                 yield image.convert("RGB")
         finally:

@@ -1,4 +1,4 @@
-"""Frames of spikes or of a membrane, shown one after the other."""
+"""Frames of spikes or of a membrane, shown one after another."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def animator(
 
     Raises:
         TypeError: If the data are not real numbers or `ax` is no Axes.
-        ValueError: If the shape is another, the data are not finite, `num_steps` exceeds them, or `ax` is not in `fig`.
+        ValueError: If the shape is wrong, the data are not finite, `num_steps` exceeds them, or `ax` is not in `fig`.
 
     Example:
         >>> import pathlib, tempfile, torch

@@ -1,4 +1,4 @@
-"""Whatever a user records, as a numpy array."""
+"""The conversion of any recording to a numpy array."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def to_array(data: Any, name: str = "data") -> np.ndarray:
     Args:
         data: A tensor (on any device, needing grad or not, any real dtype), a numpy array, a number, or a list or
             tuple of these, such as the list of outputs that a loop over time collects.
-        name: What the caller calls it, for the message.
+        name: Name of the argument in the caller, for the message.
 
     Returns:
         An array of booleans, integers, float32 or float64, of the shape of `data`; a list adds one leading axis.
@@ -52,7 +52,7 @@ def time_by_neuron(data: Any, *, time_first: bool = True, name: str = "data", fi
     Args:
         data: A recording of one sample, ``[time, neuron]`` or ``[time]``; see `to_array`.
         time_first: Whether axis 0 is time; if not, the data are ``[neuron, time]``.
-        name: What the caller calls it, for the message.
+        name: Name of the argument in the caller, for the message.
         finite: Whether NaN and infinity are refused.
 
     Returns:
@@ -60,7 +60,8 @@ def time_by_neuron(data: Any, *, time_first: bool = True, name: str = "data", fi
 
     Raises:
         TypeError: If the values are not real numbers.
-        ValueError: If the data have another number of axes, are empty, or hold NaN or infinity against `finite`.
+        ValueError: If the data have another number of axes, are empty, or hold NaN or infinity although `finite` is
+            set.
 
     Example:
         >>> time_by_neuron([0, 1, 1]).shape
@@ -87,7 +88,7 @@ def require_finite(array: np.ndarray, name: str) -> None:
 
     Args:
         array: From `to_array`.
-        name: What the caller calls it, for the message.
+        name: Name of the argument in the caller, for the message.
 
     Raises:
         ValueError: If there are any.
@@ -111,5 +112,5 @@ def _from_tensor(data: Tensor, name: str) -> np.ndarray:
     # numpy lacks bfloat16 and the 8-bit floats
     if data.is_floating_point() and data.dtype != torch.float64:
         data = data.float()
-    # the imaginary part of a conjugated tensor is a view with its sign pending
+    # the imaginary part of a conjugated tensor is a view whose sign is not yet applied
     return data.cpu().resolve_neg().numpy()

@@ -1,4 +1,4 @@
-"""The axes that a plot draws on, and what is written along them."""
+"""The axes for a plot, and the labels along them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["given_or_current", "label_time", "label_value", "step_seconds", "who
 
 
 def given_or_current(ax: Any, caller: str) -> Axes:
-    """The axes given, or pyplot's current ones.
+    """Return the axes that were passed, or pyplot's current ones.
 
     Args:
         ax: Matplotlib axes, or None.
@@ -25,7 +25,7 @@ def given_or_current(ax: Any, caller: str) -> Axes:
         The axes to draw on.
 
     Raises:
-        TypeError: If `ax` is something else.
+        TypeError: If `ax` is of another kind.
 
     Example:
         >>> from matplotlib.figure import Figure
@@ -46,7 +46,7 @@ def step_seconds(dt: float | None, caller: str, name: str = "dt") -> float:
     Args:
         dt: Step in seconds, greater than 0, or None.
         caller: Name of the public function, for the message.
-        name: That of the argument.
+        name: Name of the argument.
 
     Returns:
         The factor from steps to the unit on the time axis.
@@ -70,7 +70,7 @@ def label_time(ax: Axes, dt: float | None) -> None:
 
     Args:
         ax: The axes.
-        dt: Step in seconds, or None where time is counted in steps.
+        dt: Step in seconds, or None if time is counted in steps.
 
     Example:
         >>> from matplotlib.figure import Figure
@@ -103,7 +103,7 @@ def whole_ticks(axis: Axis) -> None:
 
 
 def label_value(ax: Axes, text: str) -> None:
-    """Write what the y axis shows, unless the user has written something there.
+    """Write the quantity of the y axis, unless the user has written something there.
 
     Args:
         ax: The axes.

@@ -1,4 +1,4 @@
-"""Spikes counted over stretches of time."""
+"""Spikes counted over windows of time."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ __all__ = ["binned_rate", "whole_window"]
 
 
 def binned_rate(spk: np.ndarray, window: int, unit: float) -> tuple[np.ndarray, np.ndarray]:
-    r"""Firing rate of each neuron in stretches of `window` steps; the last one may be shorter.
+    r"""Return the firing rate of each neuron in windows of `window` steps; the last one may be shorter.
 
     .. math:: r_i[k] = \frac{1}{n_k\,\Delta t} \sum_{t \in k} [\,S_i[t] \neq 0\,]
 
-    with :math:`n_k` the number of steps of stretch k, so that a short last one is not quieter than the others.
+    with :math:`n_k` the number of steps of window k, so that a short last one has a comparable rate.
 
     Args:
         spk: Spikes, ``[time, neuron]``; every value other than 0 is one.
-        window: Steps a stretch.
+        window: Steps per window.
         unit: Duration of a step: seconds give a rate in Hz, 1 gives spikes per step.
 
     Returns:
-        Rates ``[stretch, neuron]``, and the ``[stretch + 1]`` borders in time, where step ``t`` is centered on
+        Rates ``[window, neuron]``, and the ``[windows + 1]`` borders in time, where step ``t`` is centered on
         ``t * unit``.
 
     Example:
@@ -37,10 +37,10 @@ def binned_rate(spk: np.ndarray, window: int, unit: float) -> tuple[np.ndarray, 
 
 
 def whole_window(window: int, num_steps: int, caller: str) -> int:
-    """Check how many steps are counted together.
+    """Check the number of steps that are counted together.
 
     Args:
-        window: Steps a stretch.
+        window: Steps per window.
         num_steps: Steps of the recording.
         caller: Name of the public function, for the message.
 

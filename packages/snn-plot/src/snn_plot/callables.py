@@ -9,12 +9,12 @@ __all__ = ["named_callables"]
 
 
 def named_callables(given: Any, name: str, takes: str) -> dict[str, Callable[..., Any]]:
-    """Check that every curve has something to call.
+    """Check that every curve has a callable.
 
     Args:
         given: A callable, or callables by name.
-        name: What the caller calls it, for the message.
-        takes: What such a callable does, for the message.
+        name: Name of the argument in the caller, for the message.
+        takes: Description of such a callable, for the message.
 
     Returns:
         The callables by name; a single one has the empty name.

@@ -11,11 +11,11 @@ __all__ = ["color_bar"]
 def color_bar(ax: Axes, image: ScalarMappable, text: str) -> None:
     """Draw the color scale of an image on an inset of its axes.
 
-    An inset belongs to `ax`: no other axes of the figure gives up space, and the figure's list of axes stays the same.
+    An inset belongs to `ax`: no other axes of the figure lose space, and the figure's list of axes stays the same.
 
     Args:
         ax: Axes that hold the image.
-        image: What was drawn.
+        image: The image.
         text: The quantity, with its unit.
 
     Example:

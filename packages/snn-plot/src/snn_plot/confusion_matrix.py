@@ -1,4 +1,4 @@
-"""Which class was taken for which."""
+"""A table of predicted classes over true classes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def confusion_matrix(
     labels: Sequence[object] | None = None,
     **artist: Any,
 ) -> Axes:
-    r"""Draw a confusion matrix: one row a true class, one column a predicted class.
+    r"""Draw a confusion matrix: one row per true class, one column per predicted class.
 
     .. math:: shade_{ij} = counts_{ij} / \textstyle\sum_k counts_{ik}
 

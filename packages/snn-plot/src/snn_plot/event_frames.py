@@ -22,7 +22,7 @@ __all__ = ["event_frames"]
 SHOWN = 8
 IN_A_ROW = 4
 
-# A pixel without events: its frame stands out from a white page and from a dark one.
+# Color of a pixel without events, which stands out from a white page and from a dark one.
 GROUND = 0.95
 POLARITIES = {"OFF: darker": BLUE, "ON: brighter": VERMILION}
 
@@ -48,7 +48,7 @@ def event_frames(
             ``[time, 1, height, width]`` or ``[time, height, width]``.
         ax: Axes to draw on; the current ones if None.
         dt: Duration of a frame in seconds; frames are named by their step if None.
-        steps: Which frames to draw, at most as many as there are room for; eight spread over the recording if None.
+        steps: Frames to draw, at most as many as fit; eight spread over the recording if None.
         columns: Frames in a row; at most four if None.
         vmax: Events in a pixel that give the full color; the largest number drawn if None.
         **artist: Passed to ``Axes.imshow``.
@@ -58,7 +58,7 @@ def event_frames(
 
     Raises:
         TypeError: If the frames are not real numbers or `ax` is no Axes.
-        ValueError: If the shape is another, a number is negative or not finite, or `steps`, `columns`, `vmax` or `dt`
+        ValueError: If the shape is wrong, a number is negative or not finite, or `steps`, `columns`, `vmax` or `dt`
             is wrong.
 
     Example:
@@ -80,7 +80,7 @@ def event_frames(
     require_finite(counts, "frames")
     if counts.dtype.kind != "b" and counts.min() < 0:
         raise ValueError(
-            f"frames must hold numbers of events, 0 or more, got {counts.min()}: give OFF and ON a channel each"
+            f"frames must hold numbers of events, 0 or more, got {counts.min()}: give OFF and ON separate channels"
         )
     unit = step_seconds(dt, "event_frames")
     chosen = _chosen(steps, len(counts))
@@ -89,7 +89,7 @@ def event_frames(
         raise ValueError(f"event_frames needs columns of 1 or more, a whole number, got {columns}")
     full = float(counts[chosen].max()) or 1.0 if vmax is None else vmax
     if not (is_number(full) and full > 0):
-        raise ValueError(f"event_frames needs vmax in events a pixel, greater than 0, got {vmax}")
+        raise ValueError(f"event_frames needs vmax in events per pixel, greater than 0, got {vmax}")
     ax = given_or_current(ax, "event_frames")
 
     height, width = counts.shape[2:]
@@ -129,7 +129,7 @@ def _chosen(steps: Sequence[int] | None, num_steps: int) -> list[int]:
 
 
 def _colors(shares: np.ndarray) -> np.ndarray:
-    """The colors of one frame, ``[height, width, RGB]``, for the shares of the full color ``[polarity, ...]``."""
+    """Return the colors of one frame, ``[height, width, RGB]``, for shares of the full color ``[polarity, ...]``."""
     inks = list(POLARITIES.values())[-len(shares) :]
     colors = np.full((*shares.shape[1:], 3), GROUND)
     for share, ink in zip(shares, inks, strict=True):

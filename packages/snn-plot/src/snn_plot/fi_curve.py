@@ -1,4 +1,4 @@
-"""How fast a neuron fires for how much input."""
+"""The firing rate of a neuron over its input."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def fi_curve(
     The neuron starts at rest, and every step counts. The inputs run side by side as a batch.
 
     Args:
-        respond: Takes inputs ``[time, inputs, 1]`` and returns spikes ``[time, inputs, ...]``, averaged over what is
-            beyond, alone or first of a tuple: the ``unroll`` method of a neuron, or any function around a network. Or
+        respond: Function from inputs ``[time, inputs, 1]`` to spikes ``[time, inputs, ...]``, averaged over further
+            axes, alone or first in a tuple: the ``unroll`` method of a neuron, or any function around a network. Or
             several of them by name.
         inputs: Constant inputs ``[inputs]``, in membrane units per step.
         ax: Axes to draw on; the current ones if None.
-        num_steps: Steps that each input is held for; the rate is exact to one spike in these.
+        num_steps: Number of steps for which each input is held; the rate is exact to one spike in these.
         dt: Step in seconds, for rates in Hz; they are in spikes per step if None.
         **artist: Passed to ``Axes.plot`` for every curve.
 
@@ -87,7 +87,7 @@ def fi_curve(
 
 
 def _rates(respond: Callable[[Tensor], Any], currents: np.ndarray, num_steps: int) -> np.ndarray:
-    """Spikes per step at each input; a noisy neuron leaves the random generator as it was."""
+    """Return spikes per step at each input; a noisy neuron leaves the random generator as it was."""
     xs = torch.tensor(currents, dtype=torch.get_default_dtype()).reshape(1, -1, 1).repeat(num_steps, 1, 1)
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         answer = respond(xs)

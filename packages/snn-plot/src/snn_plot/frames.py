@@ -1,4 +1,4 @@
-"""The frames of a film as pixels; where only some artists move, the others are drawn once."""
+"""The frames of a film as pixels; if only some artists move, the others are drawn once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Show = Callable[[int], Sequence[Artist]]
 
 
 class Run(NamedTuple):
-    """Artists that move and are drawn one after the other, and what is drawn once above them.
+    """Artists that move and are drawn one after another, and the layer above them, which is drawn once.
 
     ``above`` is the distance of its pixels from the left and from the bottom, and the pixels from the bottom up.
     """
@@ -28,12 +28,12 @@ class Run(NamedTuple):
 
 
 def drawn_anew(canvas: FigureCanvasAgg, show: Show, frames: Sequence[int]) -> Iterator[np.ndarray]:
-    """Draw all of a figure for each frame.
+    """Draw the whole figure for each frame.
 
     Args:
-        canvas: The figure's.
-        show: Brings the artists to a frame.
-        frames: Which frames, in this order.
+        canvas: Canvas of the figure.
+        show: Function that updates the artists to a frame.
+        frames: Frames, in this order.
 
     Returns:
         RGBA of each frame, ``[height, width, 4]``; the next one replaces it.
@@ -53,12 +53,12 @@ def drawn_in_layers(canvas: FigureCanvasAgg, show: Show, frames: Sequence[int]) 
     """Draw the artists that move for each frame, between layers of all others, which are drawn once.
 
     Args:
-        canvas: The figure's.
-        show: Brings the artists to a frame, and returns all that it changes, in every frame the same.
-        frames: Which frames, in this order.
+        canvas: Canvas of the figure.
+        show: Function that updates the artists to a frame, and returns all that it changes, the same in every frame.
+        frames: Frames, in this order.
 
     Returns:
-        RGBA of each frame as of `drawn_anew`, but for rounding; the layout is that of the first frame.
+        RGBA of each frame as in `drawn_anew`, up to rounding; the layout is that of the first frame.
 
     Example:
         >>> figure = Figure(figsize=(3, 2), dpi=10)
@@ -87,7 +87,7 @@ def drawn_in_layers(canvas: FigureCanvasAgg, show: Show, frames: Sequence[int]) 
 
 
 def _order(figure: Figure, moving: Sequence[Artist]) -> list[Artist]:
-    """What a figure is made of, in the order in which matplotlib draws it; axes in which nothing moves are one part."""
+    """Return the parts of a figure, in matplotlib's drawing order; axes in which nothing moves are one part."""
     order: list[Artist] = [figure.patch]
     for part in sorted(figure.get_children(), key=lambda artist: artist.zorder):
         if part is figure.patch:
@@ -113,7 +113,7 @@ def _order_in(ax: Axes) -> list[Artist]:
 def _layers(
     renderer: RendererAgg, pixels: np.ndarray, order: list[Artist], moving: Sequence[Artist]
 ) -> tuple[np.ndarray, list[Run]]:
-    """The ground below all that moves, and the runs above it."""
+    """Return the ground below everything that moves, and the runs above it."""
     ground, runs = pixels, []
     for moves, artists in itertools.groupby(order, key=moving.__contains__):
         if moves:
@@ -130,7 +130,7 @@ def _layers(
 
 
 def _cropped(pixels: np.ndarray) -> tuple[int, int, np.ndarray]:
-    """What is not transparent of a layer, with its distance in pixels from the left and from the bottom."""
+    """Return the opaque part of a layer, with its distance in pixels from the left and from the bottom."""
     inked = pixels[..., 3] > 0
     rows, columns = np.flatnonzero(inked.any(axis=1)), np.flatnonzero(inked.any(axis=0))
     top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1

@@ -1,4 +1,4 @@
-"""How regularly neurons fire: the times between their spikes."""
+"""A histogram of the times between spikes, which shows how regularly neurons fire."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from snn_plot.palette import BLUE
 
 __all__ = ["isi_histogram"]
 
-# Most bars that are drawn when the user names no number of bins.
+# Largest number of bars if the user gives no number of bins.
 MOST_BARS = 50
 
 
@@ -45,7 +45,7 @@ def isi_histogram(
         **artist: Passed to ``Axes.stairs``, such as ``color`` or ``label``.
 
     Returns:
-        The axes. Where no neuron fired twice they say so, and hold no bars.
+        The axes. If no neuron fired twice, they say so and hold no bars.
 
     Raises:
         TypeError: If the data are not real numbers or `ax` is no Axes.

@@ -1,4 +1,4 @@
-"""Whether an argument is a number that a plot can use."""
+"""Checks that an argument is a number that a plot can use."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["is_number", "is_whole", "pair"]
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value is one finite number, of Python, numpy or torch.
+    """Return True if a value is one finite number, of Python, numpy or torch.
 
     Example:
         >>> is_number(1.5), is_number(float("nan")), is_number("abc")
@@ -17,12 +17,12 @@ def is_number(value: Any) -> bool:
     """
     try:
         return math.isfinite(value)
-    except (TypeError, ValueError, OverflowError, RuntimeError):  # each library has its own way to say no
+    except (TypeError, ValueError, OverflowError, RuntimeError):  # each library refuses in its own way
         return False
 
 
 def is_whole(value: Any, least: int = 1) -> bool:
-    """Whether a value is a whole number, and not below the least.
+    """Return True if a value is a whole number of at least ``least``.
 
     Example:
         >>> is_whole(3), is_whole(2.5), is_whole(0), is_whole("3")
@@ -32,7 +32,7 @@ def is_whole(value: Any, least: int = 1) -> bool:
 
 
 def pair(value: Any) -> tuple[Any, Any]:
-    """Return the two entries of a value; two that are no numbers if it has not two.
+    """Return the two entries of a value; if it does not have two, return two that are not numbers.
 
     Example:
         >>> pair((2, 3)), pair(5)

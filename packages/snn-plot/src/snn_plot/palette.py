@@ -1,4 +1,4 @@
-"""Colors that stay apart for readers with color-vision deficiency."""
+"""Colors that readers with color-vision deficiency can distinguish."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BAND = (0.5, 0.5, 0.5, 0.12)
 
 
 def line_colors(count: int) -> list[str | tuple[float, ...]]:
-    """One color a line: the distinct set while it lasts, else evenly spaced from a sequential map.
+    """Return one color per line: the distinct set while it lasts, else evenly spaced colors of a sequential map.
 
     Args:
         count: Number of lines.

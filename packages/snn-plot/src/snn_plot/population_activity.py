@@ -1,4 +1,4 @@
-"""How active a population is over time."""
+"""The activity of a population over time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def population_activity(
 
     .. math:: A[k] = \frac{1}{N\,n_k\,\Delta t} \sum_{i=1}^{N} \sum_{t \in k} [\,S_i[t] \neq 0\,]
 
-    with N neurons and :math:`n_k` the number of steps of stretch k.
+    with N neurons and :math:`n_k` the number of steps of window k.
 
     Args:
         spk: Spikes of one sample, ``[time, neuron]`` or ``[time]``: tensor, array or list. Every value other than 0 is
@@ -35,7 +35,7 @@ def population_activity(
         ax: Axes to draw on; the current ones if None. Call it again on the same axes to compare populations.
         time_first: Whether axis 0 is time; if not, the data are ``[neuron, time]``.
         dt: Step in seconds, for an activity in Hz; it is in spikes per neuron and step if None.
-        window: Steps counted together. The last stretch may be shorter.
+        window: Steps counted together. The last window may be shorter.
         **artist: Passed to ``Axes.stairs``, such as ``color`` or ``label``.
 
     Returns:
@@ -65,7 +65,7 @@ def population_activity(
     if not artist.keys() & {"color", "ec", "edgecolor", "fc", "facecolor"}:
         style["color"] = BLUE
     line = ax.stairs(rates.mean(axis=1), edges, **style | artist)
-    # the axis starts at no activity, but the line does not fall to it at its ends
+    # the axis starts at zero activity, but the line does not fall to it at its ends
     ax.update_datalim([(edges[0], 0)])
     line.sticky_edges.y[:] = [0]
     label_time(ax, dt)

@@ -1,4 +1,4 @@
-"""When each neuron fired: one mark a spike."""
+"""A spike raster: one mark for each spike."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def raster(
     order: Any = None,
     **artist: Any,
 ) -> Axes:
-    """Draw a spike raster of one sample: time along x, one row a neuron.
+    """Draw a spike raster of one sample: time along x, one row per neuron.
 
     Every value other than 0 is a spike. All marks are one scatter artist, stored as pixels above 5,000 spikes. The
-    axes show the whole recording, its silent ends and silent neurons too.
+    axes show the whole recording, including its silent ends and silent neurons.
 
     Args:
         data: Spikes, ``[time, neuron]`` or ``[time]``: tensor, array or list.
@@ -79,7 +79,7 @@ def raster(
 
 
 def _marks(ax: Axes, artist: dict[str, Any], num_steps: int, neurons: int, spikes: int) -> dict[str, Any]:
-    """The user's scatter arguments, completed so that neighboring rows and steps stay apart."""
+    """Return the user's scatter arguments, completed so that neighboring rows and steps stay apart."""
     marks = dict(artist)
     if not marks.keys() & {"c", "color", "facecolor", "facecolors", "edgecolor", "edgecolors"}:
         # the text color of the user's style contrasts with its background

@@ -1,4 +1,4 @@
-"""How fast each neuron fired, over time: one colored cell a neuron and stretch of time."""
+"""The firing rate of each neuron over time: one colored cell per neuron and window of time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from snn_plot.rows import label_rows, names_for, row_order
 
 __all__ = ["rate_heatmap"]
 
-# Stretches that a recording is divided into when the user names no window.
+# Number of windows of a recording if the user gives no window.
 STRETCHES = 50
 
 
@@ -37,7 +37,7 @@ def rate_heatmap(
 
     .. math:: r_i[k] = \frac{1}{n_k\,\Delta t} \sum_{t \in k} [\,S_i[t] \neq 0\,]
 
-    with :math:`n_k` the number of steps of stretch k. For recordings with too many spikes for a `raster`.
+    with :math:`n_k` the number of steps of window k. Use it for recordings with too many spikes for a `raster`.
 
     Args:
         spk: Spikes of one sample, ``[time, neuron]`` or ``[time]``: tensor, array or list. Every value other than 0 is
@@ -47,8 +47,8 @@ def rate_heatmap(
         dt: Step in seconds, for rates in Hz; rates are in spikes per step if None.
         labels: Name of each neuron, written at its row.
         order: Neuron of each row from the bottom, a permutation of ``0 .. neurons - 1``.
-        window: Steps counted together; a fiftieth of the recording if None. The last stretch may be shorter.
-        colorbar: Whether the scale is drawn at the right, on an inset of `ax`.
+        window: Steps counted together; a fiftieth of the recording if None. The last window may be shorter.
+        colorbar: True to draw the scale at the right, on an inset of `ax`.
         **artist: Passed to ``Axes.pcolormesh``, such as ``cmap`` or ``vmax``.
 
     Returns:

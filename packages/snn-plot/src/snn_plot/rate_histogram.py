@@ -1,4 +1,4 @@
-"""How a layer's neurons share the work: the distribution of their firing rates."""
+"""The distribution of a layer's firing rates, which shows how its neurons share the work."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from snn_plot.palette import BLUE, ORANGE, VERMILION
 
 __all__ = ["rate_histogram"]
 
-# Bars between the rate 0 and the highest one when the user names no number of bins.
+# Bars between the rate 0 and the highest one if the user gives no number of bins.
 BARS = 25
 
 
@@ -27,10 +27,10 @@ def rate_histogram(
     saturated: float = 1.0,
     **artist: Any,
 ) -> Axes:
-    """Draw how many neurons of a layer fire at which rate, and how many never fire or fire all the time.
+    """Draw how many neurons of a layer fire at each rate, and how many never fire or fire all the time.
 
     Dead neurons, whose rate is 0, and saturated ones have bars of their own, left and right of all others; the legend
-    says how many they are. Neither can tell one input from another.
+    says how many they are. Neither kind can distinguish inputs.
 
     Args:
         rates: Firing rate of each neuron in spikes per step, in [0, 1]: ``[neuron]`` or, of a convolution,
@@ -39,7 +39,7 @@ def rate_histogram(
         ax: Axes to draw on; the current ones if None.
         dt: Step in seconds, for rates in Hz; rates are in spikes per step if None.
         bins: Number of bars between 0 and the highest rate; 25 if None.
-        saturated: Rate from which on a neuron counts as saturated, in spikes per step, in (0, 1].
+        saturated: Rate from which a neuron counts as saturated, in spikes per step, in (0, 1].
         **artist: Passed to ``Axes.stairs`` for the neurons that are neither dead nor saturated.
 
     Returns:
@@ -47,7 +47,7 @@ def rate_histogram(
 
     Raises:
         TypeError: If the rates are not real numbers or `ax` is no Axes.
-        ValueError: If the shape is another, a rate is outside [0, 1] or not finite, or `dt`, `bins` or `saturated` is
+        ValueError: If the shape is wrong, a rate is outside [0, 1] or not finite, or `dt`, `bins` or `saturated` is
             wrong.
 
     Example:

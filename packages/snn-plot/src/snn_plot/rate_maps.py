@@ -1,4 +1,4 @@
-"""Where the neurons of a convolution fire: one map of firing rates a channel."""
+"""Maps of the firing rates in a convolutional layer, one per channel."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def rate_maps(
     colorbar: bool = True,
     **artist: Any,
 ) -> Axes:
-    r"""Draw the firing rates of a convolutional layer as one sheet, a map a channel.
+    r"""Draw the firing rates of a convolutional layer as one sheet, with one map per channel.
 
     .. math:: r_{cyx} = \frac{1}{T\,\Delta t} \sum_{t} [\,S_{cyx}[t] \neq 0\,]
 
@@ -35,7 +35,7 @@ def rate_maps(
         ax: Axes to draw on; the current ones if None.
         dt: Step in seconds, for rates in Hz; rates are in spikes per step if None.
         columns: Maps in a row; as many as make the sheet about square if None.
-        colorbar: Whether the scale is drawn at the right, on an inset of `ax`.
+        colorbar: True to draw the scale at the right, on an inset of `ax`.
         **artist: Passed to ``Axes.imshow``, such as ``cmap`` or ``vmax``.
 
     Returns:
@@ -43,7 +43,7 @@ def rate_maps(
 
     Raises:
         TypeError: If the data are not real numbers or `ax` is no Axes.
-        ValueError: If the shape is another, the data are not finite, or `dt` or `columns` is wrong.
+        ValueError: If the shape is wrong, the data are not finite, or `dt` or `columns` is wrong.
 
     Example:
         >>> from matplotlib.figure import Figure

@@ -1,4 +1,4 @@
-"""Which neuron is drawn at which row, and what is written beside it."""
+"""The order of neurons in the rows of a plot, and the labels beside them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["label_rows", "names_for", "row_order", "texts"]
 
 
 def names_for(labels: Sequence[object] | None, count: int, caller: str) -> list[str] | None:
-    """Check that there is one label a neuron or class.
+    """Check that there is one label per neuron or class.
 
     Args:
         labels: One label each, or None.
@@ -43,12 +43,12 @@ def names_for(labels: Sequence[object] | None, count: int, caller: str) -> list[
 
 
 def texts(several: Any, caller: str, name: str) -> list[str]:
-    """Return each of several things as text, or raise a TypeError where they are none.
+    """Return each item of a sequence as text, or raise a TypeError if it is not a sequence.
 
     Args:
         several: A sequence.
         caller: Name of the public function, for the message.
-        name: That of the argument.
+        name: Name of the argument.
 
     Example:
         >>> texts((1, "b"), "traces", "titles")
@@ -65,7 +65,7 @@ def row_order(order: Any, neurons: int) -> list[int]:
 
     Args:
         order: Neuron of each row from the bottom, or None for the neurons as they are.
-        neurons: Their number.
+        neurons: Number of neurons.
 
     Returns:
         The neuron of each row.

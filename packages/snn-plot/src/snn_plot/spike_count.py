@@ -1,4 +1,4 @@
-"""How often each output fired: one bar a class."""
+"""The number of spikes of each output: one bar per class."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from snn_plot.rows import names_for
 
 __all__ = ["spike_count"]
 
-# More bars than this leave no room for the count of each and, unless the user asks, its name.
+# More bars than this leave no room for counts and, unless the user asks for them, names.
 WRITE_COUNTS_UP_TO = 20
 
 
@@ -82,17 +82,17 @@ def spike_count(
 
     Args:
         data: Spikes, ``[time, neuron]``: tensor, array or list. Every value other than 0 is a spike.
-        fig: Figure that holds `ax`; needed by no plot, accepted so that ``spike_count(data, fig, ax, labels)`` works.
+        fig: Figure that holds `ax`; not needed, but accepted so that ``spike_count(data, fig, ax, labels)`` works.
         ax: Axes to draw on; the current ones (of `fig` if given) if None.
         labels: Name of each neuron; its index if None.
-        num_steps: How many steps to count; all if None or False.
-        animate: Return an animation of the growing bars in place of the final picture.
-        interpolate: Frames a step of the animation.
+        num_steps: Number of steps to count; all if None or False.
+        animate: Return an animation of the growing bars instead of the final picture.
+        interpolate: Frames per step of the animation.
         gridshader: Shade the background of every second neuron.
         interval: Delay between frames in milliseconds.
-        time_step: The same as `dt`.
+        time_step: Another name of `dt`.
         time_first: Whether axis 0 is time; if not, the data are ``[neuron, time]``.
-        dt: Step in seconds; the time counted over is given in steps if None.
+        dt: Step in seconds; time is given in steps if None.
         **artist: Passed to ``Axes.barh``.
 
     Returns:
@@ -124,7 +124,7 @@ def spike_count(
     if not is_whole(steps) or steps > len(spk):
         raise ValueError(f"num_steps does not fit: spike_count cannot count {steps} steps of data with {len(spk)}")
     if not is_whole(interpolate):
-        raise ValueError(f"spike_count needs interpolate of 1 frame a step or more, got {interpolate}")
+        raise ValueError(f"spike_count needs interpolate of 1 frame per step or more, got {interpolate}")
     seconds = step_seconds(dt, "spike_count", "time_step" if time_step else "dt")
     duration = f"{steps * seconds:g} {'steps' if dt is None else 's'}"
     neurons = spk.shape[1]

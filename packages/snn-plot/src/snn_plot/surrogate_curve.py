@@ -1,4 +1,4 @@
-"""A surrogate gradient beside the membrane potentials that it meets."""
+"""A surrogate gradient, together with the membrane potentials at which it is used."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def surrogate_curve(
         spike_grad: Surrogate: takes :math:`U-\vartheta`, returns spikes, and has a derivative; or several by name.
         ax: Axes to draw on; the current ones if None.
         mem: Membrane potentials of any shape, in the unit of `threshold`; no histogram is drawn if None.
-        threshold: Firing threshold of the neurons that `mem` is of.
+        threshold: Firing threshold of the neurons with potentials `mem`.
         limits: First and last :math:`U-\vartheta` drawn; from -1.5 to 1.5, or as far as `mem` reaches, if None.
         **artist: Passed to ``Axes.plot`` for every derivative.
 
@@ -75,7 +75,7 @@ def surrogate_curve(
     ax = given_or_current(ax, "surrogate_curve")
 
     if distance is not None:
-        # with limits of the user's, the shares are still those of all values
+        # even with the user's limits, the shares are those of all values
         counts, borders = np.histogram(distance, BARS, (low, high))
         share, fullest = counts / distance.size, max(counts.max(), 1)
         label = f"membranes, {share.max():.0%} in the fullest bar"
@@ -116,7 +116,7 @@ def _limits(limits: tuple[float, float] | None, distance: np.ndarray | None) -> 
 
 
 def _curve(surrogate: Callable[[Tensor], Tensor], x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Spikes and their derivative; a surrogate that draws random numbers leaves the generator as it was."""
+    """Return spikes and their derivative; a random surrogate leaves the generator as it was."""
     with torch.inference_mode(False), torch.enable_grad(), torch.random.fork_rng(devices=[]):
         points = torch.tensor(x, requires_grad=True)
         spk = surrogate(points)

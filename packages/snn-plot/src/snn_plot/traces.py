@@ -93,7 +93,7 @@ def traces(
 
     Raises:
         TypeError: If the data are not real numbers or `ax` is no Axes.
-        ValueError: If the shapes do not fit each other, the grid or the labels; or both `ax` and a grid are asked for.
+        ValueError: If the shapes do not fit each other, the grid or the labels; or both `ax` and a grid are requested.
 
     Example:
         >>> from matplotlib.figure import Figure
@@ -104,7 +104,7 @@ def traces(
 
     Source: ``snntorch.spikeplot.traces`` (snnTorch 1.0.0), for the call with a grid.
     """
-    # a membrane that diverged is worth seeing: matplotlib leaves a gap where it is not finite
+    # a diverged membrane is worth seeing: matplotlib leaves a gap where it is not finite
     mem = time_by_neuron(data, time_first=time_first, finite=False)
     spikes = None if spk is None else time_by_neuron(spk, time_first=time_first, name="spk")
     if spikes is not None and spikes.shape != mem.shape:
@@ -153,13 +153,13 @@ def traces(
 
 
 def _grid(neurons: int, dim: tuple[int, int], titles: list[str] | None) -> np.ndarray:
-    """New axes on the current figure, all with the y axis of the first."""
+    """Return new axes on the current figure, which share the y axis of the first."""
     rows, columns = pair(dim)
     if not (is_whole(rows, 0) and is_whole(columns, 0)):
         raise ValueError(f"traces needs dim=(rows, columns), two whole numbers, got {dim!r}")
     if 0 in (rows, columns) or rows * columns > neurons:
         raise ValueError(
-            f"a grid of {rows} by {columns} needs {rows * columns} traces, data of shape [time, neuron] has {neurons}: "
+            f"a grid of {rows} by {columns} needs {rows * columns} traces, but data has {neurons} neurons: "
             "pass dim=(rows, columns) that fits, or ax for one axes"
         )
     figure = plt.gcf()

@@ -1,4 +1,4 @@
-"""How a loss or an accuracy went from epoch to epoch."""
+"""The course of a loss or an accuracy over epochs."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def training_curve(
 ) -> Axes:
     """Draw one or several series of numbers over the epochs of a training run.
 
-    Series of different units, such as a loss and an accuracy, belong on two axes: call it once for each. A NaN, as a
-    diverged run leaves it, is a gap in the line.
+    Series of different units, such as a loss and an accuracy, belong on two axes: call it once for each. A NaN, which a
+    diverged run leaves, is a gap in the line.
 
     Args:
         history: Name and values of each series, ``{"loss": [epochs], ...}``, or the values of one, ``[epochs]``.
         ax: Axes to draw on; the current ones if None.
-        ylabel: What the values are, with their unit; the series' name if there is one series.
-        xlabel: What one entry of a series is.
+        ylabel: Name and unit of the values; the series' name if there is only one.
+        xlabel: Meaning of one entry of a series.
         **artist: Passed to ``Axes.plot`` for every series.
 
     Returns:
@@ -61,7 +61,7 @@ def training_curve(
     ax = given_or_current(ax, "training_curve")
     for (name, values), color in zip(series.items(), line_colors(len(series)), strict=True):
         style: dict[str, Any] = {"linewidth": 1.5, "label": name} if name else {"linewidth": 1.5}
-        # a line of one point is invisible, and a few points are read better as points
+        # a line of one point is invisible, and few points are easier to read as points
         style |= {"marker": "o", "markersize": 3} if len(values) <= 30 else {}
         style |= {} if artist.keys() & {"c", "color"} else {"color": color}
         ax.plot(np.arange(1, len(values) + 1), values, **style | artist)

@@ -23,14 +23,14 @@ def weights(
 ) -> Axes:
     """Draw the weights of a dense or convolutional layer: red excites, blue inhibits, white is 0.
 
-    The scale is symmetric about 0. Of a convolution every kernel is one tile: a row of tiles an output channel, a
-    column an input channel.
+    The scale is symmetric about 0. In a convolution every kernel is one tile: a row of tiles is an output channel, a
+    column is an input channel.
 
     Args:
         weight: ``[out, in]`` as of ``nn.Linear``, or ``[out, in, height, width]`` as of ``nn.Conv2d``: tensor, array or
             list.
         ax: Axes to draw on; the current ones if None.
-        colorbar: Whether the scale is drawn at the right, on an inset of `ax`.
+        colorbar: True to draw the scale at the right, on an inset of `ax`.
         **artist: Passed to ``Axes.imshow``, such as ``cmap``, ``vmin`` or ``aspect``.
 
     Returns:
@@ -38,7 +38,7 @@ def weights(
 
     Raises:
         TypeError: If the weights are not real numbers or `ax` is no Axes.
-        ValueError: If the shape is another, or a weight is not finite.
+        ValueError: If the shape is wrong, or a weight is not finite.
 
     Example:
         >>> from matplotlib.figure import Figure

@@ -1,4 +1,4 @@
-"""What else every encoder accepts: numbers, steps and sources of randomness, checked once at its border."""
+"""Arguments that every encoder accepts: numbers, steps and sources of randomness, checked once."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from snn_spikegen._device_checks import answers_at_once, leave_to_device
 
 
 def whole_number(name: str, value: int, least: int = 0) -> int:
-    """A whole number that is at least ``least``.
+    """Return a whole number that is at least ``least``.
 
-    ``False`` counts as 0, the way the encoders spell "not given".
+    ``False`` counts as 0, by which the encoders mean "not passed".
 
     Args:
         name: The argument's name, for the message.
@@ -41,7 +41,7 @@ def whole_number(name: str, value: int, least: int = 0) -> int:
 
 
 def finite(name: str, value: float | Tensor) -> float:
-    """A finite real number.
+    """Return a finite real number.
 
     Args:
         name: The argument's name, for the message.
@@ -63,7 +63,7 @@ def finite(name: str, value: float | Tensor) -> float:
 
 
 def share(name: str, value: float) -> float:
-    """A number between 0 and 1, both included.
+    """Return a number between 0 and 1, both included.
 
     Args:
         name: The argument's name, for the message.
@@ -76,7 +76,7 @@ def share(name: str, value: float) -> float:
         TypeError: If ``value`` is not a real number.
         ValueError: If ``value`` lies outside [0, 1].
     """
-    if type(value) is float and 0 <= value <= 1:  # most often; the questions below take longer than some encoders
+    if type(value) is float and 0 <= value <= 1:  # the usual case; the checks below take longer than some encoders
         return value
     number = finite(name, value)
     if not 0 <= number <= 1:
@@ -85,7 +85,7 @@ def share(name: str, value: float) -> float:
 
 
 def first_step(first_spike_time: int, num_steps: int) -> int:
-    """The step of the earliest spike allowed, inside the ``num_steps`` steps there are.
+    """Return the step of the earliest spike allowed, within the ``num_steps`` steps.
 
     Args:
         first_spike_time: Index of a step.
@@ -108,7 +108,7 @@ def first_step(first_spike_time: int, num_steps: int) -> int:
 
 
 def factor(name: str, value: float | Tensor, shape: tuple[int, ...]) -> float | Tensor:
-    """A finite number, or a tensor of them that broadcasts to ``shape``.
+    """Return a finite number, or a tensor of them that broadcasts to ``shape``.
 
     Args:
         name: The argument's name, for the message.
@@ -124,7 +124,7 @@ def factor(name: str, value: float | Tensor, shape: tuple[int, ...]) -> float | 
     """
     if not isinstance(value, Real | Tensor) or (isinstance(value, Tensor) and value.is_complex()):
         raise TypeError(f"{name} is {value!r}; pass a number, or a real tensor that broadcasts to {tuple(shape)}")
-    remedy = "NaN and infinity make no probability: pass finite numbers"
+    remedy = "NaN and infinity are not probabilities: pass finite numbers"
     if not isinstance(value, Tensor):
         if not math.isfinite(value):
             raise ValueError(f"{name} holds {value}; {remedy}")
@@ -146,7 +146,7 @@ def factor(name: str, value: float | Tensor, shape: tuple[int, ...]) -> float | 
 
 
 def place(device: torch.device | str | None) -> torch.device | None:
-    """A device of torch.
+    """Return a device of torch.
 
     Args:
         device: What the caller passed; None if something else decides it.
@@ -169,7 +169,7 @@ def place(device: torch.device | str | None) -> torch.device | None:
 
 
 def source(generator: torch.Generator | None, device: torch.device | None = None) -> torch.Generator | None:
-    """A source of randomness that can draw on ``device``.
+    """Return a source of randomness that can draw on ``device``.
 
     Args:
         generator: What the caller passed; None stands for the global source.
@@ -190,6 +190,6 @@ def source(generator: torch.Generator | None, device: torch.device | None = None
         )
     if device is not None and generator.device.type != device.type:
         raise ValueError(
-            f"generator draws on {generator.device}, but data are on {device}; pass torch.Generator({str(device)!r})"
+            f"generator draws on {generator.device}, but data is on {device}; pass torch.Generator({str(device)!r})"
         )
     return generator

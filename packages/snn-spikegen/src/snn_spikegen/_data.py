@@ -1,4 +1,4 @@
-"""The data that encoders and decoders accept: real tensors, checked once at the border."""
+"""The data that encoders and decoders accept: real tensors, checked once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from snn_spikegen._device_checks import answers_at_once, leave_to_device
 
 
 def floating(data: Tensor, name: str = "data") -> Tensor:
-    """Real data as floats: a floating dtype is kept, integers and bools become the default one.
+    """Return real data as floats: a floating dtype is kept, integers and bools get the default dtype.
 
     Args:
         data: Numbers of any real dtype, any shape.
@@ -28,7 +28,7 @@ def floating(data: Tensor, name: str = "data") -> Tensor:
 
 
 def floating_dtype(data: Tensor, name: str = "data") -> torch.dtype:
-    """The dtype of what is made from real data: theirs if it is a floating one, else the default dtype.
+    """Return the dtype of results of real data: that of the data if it is floating, else the default dtype.
 
     Args:
         data: Numbers of any real dtype, any shape.
@@ -50,7 +50,7 @@ def floating_dtype(data: Tensor, name: str = "data") -> torch.dtype:
 
 
 def working(data: Tensor, name: str = "data") -> Tensor:
-    """Data in a dtype fine enough for times and codes: 16-bit floats go to float32.
+    """Return data in a dtype fine enough for times and codes: 16-bit floats become float32.
 
     Args:
         data: Numbers ``[*shape]``, any real dtype.
@@ -68,7 +68,7 @@ def working(data: Tensor, name: str = "data") -> Tensor:
 
 
 def extent(values: Tensor) -> tuple[float, float]:
-    """The lowest and the highest value.
+    """Return the lowest and the highest value.
 
     Args:
         values: Numbers ``[*shape]``, real.
@@ -83,7 +83,7 @@ def extent(values: Tensor) -> tuple[float, float]:
 
 
 def outside(values: Tensor, low: float, high: float, name: str = "data") -> tuple[float, float] | None:
-    """The lowest and the highest value, if one lies outside of a range or is NaN.
+    """Return the lowest and the highest value, if one lies outside a range or is NaN.
 
     Args:
         values: Numbers ``[*shape]``, real.
@@ -103,7 +103,7 @@ def outside(values: Tensor, low: float, high: float, name: str = "data") -> tupl
 
 
 def without_nan(values: Tensor, name: str = "data") -> None:
-    """Refuse NaN, which every comparison would pass over.
+    """Refuse NaN, which no comparison would detect.
 
     Args:
         values: Numbers ``[*shape]``, floating.
@@ -115,13 +115,13 @@ def without_nan(values: Tensor, name: str = "data") -> None:
     if not answers_at_once(values):
         leave_to_device(~values.detach().isnan().any(), f"{name} holds NaN, which no spike can stand for")
         return
-    # A sum with a NaN in it is NaN, and the cheapest pass there is; infinities and overflow are looked at again.
+    # A sum with a NaN in it is NaN, and the cheapest pass there is; infinities and overflow are examined again.
     if not math.isfinite(values.detach().sum().item()) and values.isnan().any():
         raise ValueError(f"{name} holds NaN, which no spike can stand for; replace it first, as with torch.nan_to_num")
 
 
 def spike_trains(spikes: Tensor) -> Tensor:
-    """Spike trains with at least one step.
+    """Return spike trains with at least one step.
 
     Args:
         spikes: Spikes ``[T, *shape]``, any real dtype.

@@ -1,4 +1,4 @@
-"""Checks of values where they are: the CPU answers at once, and no other device is waited for."""
+"""Checks of values on their device: the CPU answers at once, and no check waits for another device."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def answers_at_once(values: Tensor) -> bool:
-    """Return True where a check reads values: on the CPU, and on a device that cannot check by itself.
+    """Return True if a check reads values: on the CPU, and on a device that cannot check by itself.
 
     Args:
         values: Any tensor.
@@ -21,7 +21,7 @@ def answers_at_once(values: Tensor) -> bool:
 
 
 def leave_to_device(every: Tensor, message: str) -> None:
-    """Let a device check a condition when it gets there; a program that waits for its answer could not be captured.
+    """Let a device check a condition when it gets there; waiting for its answer would make a capture impossible.
 
     Args:
         every: The condition, a bool ``[]``.

@@ -12,7 +12,7 @@ from snn_spikegen._data import floating_dtype, outside, working
 def burst(
     data: Tensor, num_steps: int, max_spikes: int = 5, min_interval: int = 1, max_interval: int | None = None
 ) -> Tensor:
-    r"""One burst for every value, from step 0 on.
+    r"""Return one burst for every value, from step 0 on.
 
     .. math:: S[t] = 1 \text{ at } t = 0, \Delta, 2 \Delta, \ldots, (n - 1) \Delta, \qquad
         n = \lceil N x \rceil, \qquad \Delta = \lceil \Delta_\max - (\Delta_\max - \Delta_\min)\, x \rceil
@@ -66,7 +66,7 @@ def burst(
     count = values * most
     interval = (longest - (longest - shortest) * values).ceil()
     spike = torch.arange(most, dtype=values.dtype, device=values.device).reshape(most, *[1] * values.dim())
-    # A spike that a burst does not have falls on its first one.
+    # A missing spike of a burst falls on its first one.
     times = torch.where(spike < count, spike * interval, 0).long()
     dtype = floating_dtype(data)
     spikes = torch.zeros(steps, *values.shape, dtype=dtype, device=values.device)

@@ -1,4 +1,4 @@
-"""Spikes back to numbers by when the first one comes: the inverse of ``latency``."""
+"""Decoding of spikes by the time of the first one: the inverse of ``latency``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def decode_latency(
     normalize: bool = False,
     linear: bool = False,
 ) -> Tensor:
-    r"""The value whose latency is the time of the first spike.
+    r"""Return the value whose latency is the time of the first spike.
 
     .. math:: \hat x = \frac{\vartheta}{1 - e^{-k / \tau}} \text{ (logarithmic)}, \qquad
         \hat x = 1 - \frac{k}{\tau} \text{ (linear)}, \qquad k = t_\text{first} - f
@@ -64,7 +64,7 @@ def decode_latency(
     first = first_step(first_spike_time, steps)
     if normalize and not linear:
         raise ValueError(
-            "normalize is True for a logarithmic code, which each sample's own latest value stretches, and spikes do "
+            "normalize is True for a logarithmic code, which stretches each sample by its latest value, and spikes do "
             "not tell by how much; encode with normalize=False, or with linear=True"
         )
     if normalize and first == steps - 1:

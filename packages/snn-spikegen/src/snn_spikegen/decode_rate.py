@@ -1,4 +1,4 @@
-"""Spikes back to numbers by how often they come: the inverse of ``rate``."""
+"""Decoding of spikes by their number: the inverse of ``rate``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from snn_spikegen._device_checks import answers_at_once, leave_to_device
 def decode_rate(
     spikes: Tensor, gain: float | Tensor = 1, offset: float | Tensor = 0, first_spike_time: int = 0
 ) -> Tensor:
-    r"""The value whose rate code the spikes most likely are.
+    r"""Return the value of which the spikes are most likely the rate code.
 
     .. math:: \hat x = \frac{1}{g} \left( \frac{1}{T - f} \sum_{t=f}^{T-1} S[t] - o \right)
 
@@ -47,7 +47,7 @@ def decode_rate(
     first = first_step(first_spike_time, trains.shape[0])
     factor("offset", offset, trains.shape[1:])
     none = factor("gain", gain, trains.shape[1:]) == 0
-    message = "gain is 0; spikes drawn with it tell nothing about the value: pass the one they were made with"
+    message = "gain is 0; spikes drawn with it tell nothing about the value: pass the gain of the encoder"
     if isinstance(none, Tensor) and not answers_at_once(none):
         leave_to_device(~none.any(), message)
     elif none.any() if isinstance(none, Tensor) else none:

@@ -10,7 +10,7 @@ from snn_spikegen._data import floating, without_nan
 
 
 def delta(data: Tensor, threshold: float = 0.1, padding: bool = False, off_spike: bool = False) -> Tensor:
-    r"""Spikes at the steps in which the data rise, and if asked fall, by the threshold or more.
+    r"""Return spikes at the steps in which the data rise, and optionally fall, by the threshold or more.
 
     .. math:: d[t] = x[t] - x[t-1], \qquad S[t] = \Theta(d[t] \ge \vartheta) - \Theta(d[t] \le -\vartheta)
 
@@ -47,6 +47,6 @@ def delta(data: Tensor, threshold: float = 0.1, padding: bool = False, off_spike
     change[:1] = 0 if padding else values[:1]
     torch.sub(values[1:], values[:-1], out=change[1:])
     rises, falls = change >= threshold, change <= -threshold if off_spike else None
-    # The spikes take the place of the changes: fresh memory of this size costs more than the arithmetic.
+    # The spikes overwrite the changes: new memory of this size costs more than the arithmetic.
     spikes = change.copy_(rises)
     return spikes if falls is None else spikes.sub_(falls.to(spikes.dtype))

@@ -1,4 +1,4 @@
-"""Latency code as spikes: every value fires once, the larger the earlier."""
+"""Latency code as spikes: every value fires once, larger values earlier."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def latency(
     bypass: bool = False,
     epsilon: float = 1e-7,
 ) -> Tensor:
-    r"""One spike for every value, at the step nearest to its latency.
+    r"""Return one spike for every value, at the step nearest to its latency.
 
     .. math:: S[k] = \text{on if } k = \mathrm{round}(t(x)) \text{ else off}
 
@@ -103,7 +103,7 @@ def latency(
 
 
 def latency_interpolate(spike_time: Tensor, num_steps: int, on_target: float = 1, off_target: float = 0) -> Tensor:
-    r"""A ramp from the first step to each spike, one neuron per spike time.
+    r"""Return a ramp from the first step to each spike, one neuron per spike time.
 
     .. math:: Y[k] = \text{off} + (\text{on} - \text{off})\,k / t \text{ for } k \le t, \text{ off after it}
 
@@ -145,7 +145,7 @@ def latency_interpolate(spike_time: Tensor, num_steps: int, on_target: float = 1
     # A product with 1 / t, and not k / t, rounds to the same last bit as the peer's ramps. No slope: no ramp.
     slope = times.reciprocal().masked_fill_((times == 0) | (times > steps), 0)
     ramps = step * slope
-    # In place, and no more passes than needed: they cost more than the arithmetic.
+    # In place, with no more passes than needed, as passes cost more than the arithmetic.
     ramps = ramps.mul_(on - off) if on - off != 1 else ramps
     ramps = ramps.add_(off) if off else ramps
     ramps.masked_fill_(step > times, off)
@@ -154,6 +154,6 @@ def latency_interpolate(spike_time: Tensor, num_steps: int, on_target: float = 1
 
 
 def _put_spikes(train: Tensor, times: Tensor, fires: Tensor, on: float) -> Tensor:
-    """``train`` with ``on`` at the time of every neuron that fires, in place."""
+    """Set ``train`` to ``on`` at the time of every neuron that fires, in place."""
     at = torch.where(fires, times, 0).long().unsqueeze(0)
     return train.scatter_(0, at, torch.where(fires.unsqueeze(0), on, train[:1]))

@@ -22,7 +22,7 @@ def latency_code(
     linear: bool = False,
     epsilon: float = 1e-7,
 ) -> tuple[Tensor, Tensor]:
-    r"""Spike time of every value, and which values lie below the threshold.
+    r"""Return the spike time of every value, and which values lie below the threshold.
 
     The times are those of ``latency_code_log`` or, with ``linear=True``, of ``latency_code_linear``.
 
@@ -67,7 +67,7 @@ def latency_code_log(
     normalize: bool = False,
     epsilon: float = 1e-7,
 ) -> Tensor:
-    r"""Time at which a leaky neuron driven by the value reaches the threshold.
+    r"""Return the time at which a leaky neuron driven by the value reaches the threshold.
 
     .. math:: t = \tau \ln\frac{\hat x}{\hat x - \vartheta} + f, \qquad \hat x = \max(x, \vartheta + \epsilon)
 
@@ -110,7 +110,7 @@ def latency_code_log(
                 "enlarge it"
             )
     values = values.clamp(min=threshold + epsilon)
-    # In place, and with no zero added: fresh memory as long as the data costs more than the logarithm.
+    # In place, and with no zero added: new memory of the size of the data costs more than the logarithm.
     times = values.div_(values - threshold).log_()
     times = times if tau == 1 else times.mul_(tau)
     times = times.add_(first) if first else times
@@ -132,7 +132,7 @@ def latency_code_linear(
     first_spike_time: int = 0,
     normalize: bool = False,
 ) -> Tensor:
-    r"""Time that falls linearly with the value.
+    r"""Return a time that falls linearly with the value.
 
     .. math:: t = \min(\tau (1 - x),\ \tau (1 - \vartheta)) + f
 
@@ -171,7 +171,7 @@ def latency_code_linear(
     times = times.add_(first) if first else times
     if normalize and times.numel():
         earliest = _per_sample(torch.amin, times)
-        if not answers_at_once(earliest) or (earliest < first).any():  # where none is, it changes nothing
+        if not answers_at_once(earliest) or (earliest < first).any():  # if none is, it changes nothing
             span = _per_sample(torch.amax, times) - earliest
             # A constant sample has no span; dividing by 1 puts its only time at f.
             span = torch.where(span > 0, span, torch.ones_like(span))
@@ -181,7 +181,7 @@ def latency_code_linear(
 
 
 def _per_sample(extreme: Callable[..., Tensor], times: Tensor) -> Tensor:
-    """The extreme time of each sample, shaped to broadcast over it."""
+    """Return the extreme time of each sample, shaped to broadcast over it."""
     axes = tuple(range(1, times.dim())) or tuple(range(times.dim()))
     return extreme(times, dim=axes, keepdim=True)
 
@@ -206,7 +206,7 @@ def _check(
 
 
 def check_constants(threshold: float, tau: float) -> None:
-    """Refuse constants that no latency code has.
+    """Refuse constants that no latency code can have.
 
     Args:
         threshold: Threshold of the code.

@@ -1,4 +1,4 @@
-"""One-hot labels: a label as a row that is 1 at its class and 0 elsewhere."""
+"""One-hot labels: a row that is 1 at the label's class and 0 elsewhere."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from snn_spikegen._device_checks import answers_at_once, leave_to_device
 
 
 def to_one_hot(targets: Tensor, num_classes: int) -> Tensor:
-    """Labels as rows that are 1 at the label's class and 0 elsewhere.
+    """Return labels as rows that are 1 at the label's class and 0 elsewhere.
 
     Args:
         targets: Labels ``[*shape]``, whole numbers in [0, num_classes - 1] of any real dtype.
@@ -42,7 +42,7 @@ def to_one_hot(targets: Tensor, num_classes: int) -> Tensor:
 
 
 def labels(targets: Tensor, classes: int) -> Tensor:
-    """Labels as indices.
+    """Return labels as indices.
 
     Args:
         targets: Labels ``[*shape]``, real.
@@ -69,7 +69,7 @@ def labels(targets: Tensor, classes: int) -> Tensor:
 
 
 def to_one_hot_inverse(one_hot_targets: Tensor) -> Tensor:
-    """Zeros become ones and everything else becomes zero: the targets of the incorrect classes.
+    """Turn zeros into ones and everything else into zeros: the targets of the incorrect classes.
 
     Args:
         one_hot_targets: Ones and zeros ``[*shape]``, any real dtype.
@@ -95,7 +95,7 @@ def to_one_hot_inverse(one_hot_targets: Tensor) -> Tensor:
 
 
 def from_one_hot(one_hot_label: Tensor) -> Tensor:
-    """The label of each row: the index of its largest entry.
+    """Return the label of each row: the index of its largest entry.
 
     Args:
         one_hot_label: One-hot rows, or scores, ``[*shape, C]``, any real dtype.

@@ -1,4 +1,4 @@
-"""Phase code: a value as binary digits, one a step, the most significant first."""
+"""Phase code: a value as binary digits, one per step, the most significant first."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LONGEST_PERIOD = 62
 
 
 def phase(data: Tensor, num_steps: int, period: int = 8) -> Tensor:
-    r"""Spikes at the binary digits of the value, over and over again.
+    r"""Return spikes at the binary digits of the value, repeatedly.
 
     .. math:: S[t] = b_{t \bmod K}, \qquad x \approx \sum_{k=0}^{K-1} 2^{-(1 + k)}\, b_k
 

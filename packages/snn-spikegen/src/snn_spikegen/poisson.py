@@ -11,7 +11,7 @@ from snn_spikegen._device_checks import answers_at_once, leave_to_device
 
 
 def poisson(rate: Tensor, num_steps: int, dt: float = 1e-3, *, generator: torch.Generator | None = None) -> Tensor:
-    r"""Spikes at a rate in hertz, in steps of dt seconds, every step drawn by itself.
+    r"""Return spikes at a rate in hertz, in steps of dt seconds, each step drawn independently.
 
     .. math:: S[t] \sim \mathrm{Bernoulli}(r\,\Delta t)
 

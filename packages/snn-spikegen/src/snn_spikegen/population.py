@@ -1,4 +1,4 @@
-"""Population code: a value as the responses of neurons that each prefer another value."""
+"""Population code: a value as the responses of neurons that each prefer a different value."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from snn_spikegen._data import floating_dtype, outside, without_nan, working
 
 
 def population(data: Tensor, num_neurons: int, low: float = 0, high: float = 1, overlap: float = 1.5) -> Tensor:
-    r"""Responses of neurons with Gaussian receptive fields that cover the range of the data.
+    r"""Return responses of neurons with Gaussian receptive fields that cover the range of the data.
 
     .. math:: Y_i = \exp\left(-\frac{(x - \mu_i)^2}{2 \sigma^2}\right), \qquad
         \mu_i = l + \frac{2 i - 3}{2} \cdot \frac{h - l}{N - 2}, \qquad

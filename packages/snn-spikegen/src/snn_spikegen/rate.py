@@ -1,4 +1,4 @@
-"""Rate code: the larger a value, the more often it spikes."""
+"""Rate code: larger values spike more often."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def rate(
     *,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    r"""Spikes drawn at every step with the value of the data as their probability.
+    r"""Return spikes drawn at every step with the value of the data as their probability.
 
     .. math:: S[t] \sim \mathrm{Bernoulli}(\mathrm{clamp}(g\,x + o,\ 0,\ 1)), \qquad S[t] = 0 \text{ for } t < f
 
@@ -95,7 +95,7 @@ def rate(
 
 
 def rate_conv(data: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
-    r"""One spike or none for every value, drawn with the value as its probability.
+    r"""Return one spike or none for every value, drawn with the value as its probability.
 
     .. math:: S \sim \mathrm{Bernoulli}(\mathrm{clamp}(x, 0, 1))
 
@@ -124,7 +124,7 @@ def rate_conv(data: Tensor, *, generator: torch.Generator | None = None) -> Tens
 
 
 def _is_other_than(number: float, value: float | Tensor) -> bool:
-    """Whether a number, or one in a tensor, is another; of a tensor on an accelerator, which is not read, True."""
+    """Return True if a number, or one in a tensor, differs from another; always True for tensors on an accelerator."""
     if isinstance(value, Tensor):
         return not answers_at_once(value) or bool((value != number).any())
     return value != number

@@ -12,7 +12,7 @@ from snn_spikegen._data import floating_dtype, outside, working
 def rate_interpolate(
     spike_time: Tensor, num_steps: int, on_target: float = 1, off_target: float = 0, epsilon: float = 1e-7
 ) -> Tensor:
-    r"""A ramp up to every spike of one neuron, each from the step after the spike before it.
+    r"""Return a ramp up to every spike of one neuron, each from the step after the previous spike.
 
     .. math:: Y[k] = \text{off} + (\text{on} - \text{off})\,\frac{k - p - 1}{n - p - 1}
 

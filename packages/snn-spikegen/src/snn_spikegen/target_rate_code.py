@@ -23,7 +23,7 @@ def target_rate_code(
     dtype: torch.dtype | None = None,
     device: torch.device | str | None = None,
 ) -> tuple[Tensor, Tensor]:
-    r"""One neuron's spikes at a given rate, and their times.
+    r"""Return one neuron's spikes at a given rate, and their times.
 
     .. math:: \text{regular: spikes at } \lfloor f + i / r \rfloor < T, \quad i = 0, 1, 2, \ldots
 
@@ -84,7 +84,7 @@ def target_rate_code(
 
 
 def _regular(first: int, steps: int, gap: float) -> Tensor:
-    """The steps from the first on that lie a gap apart, in [1, steps], each rounded down; on the CPU, int64."""
+    """Return the steps from the first on that lie a gap apart, in [1, steps], each rounded down; on the CPU, int64."""
     if gap == int(gap):
         return torch.arange(first, steps, int(gap), device=_CPU)
     # The floor of a float32 multiple decides on which side of a step a spike falls, on every device alike.
@@ -96,7 +96,7 @@ def _regular(first: int, steps: int, gap: float) -> Tensor:
 
 
 def known_pattern(firing_pattern: str) -> str:
-    """A firing pattern in small letters.
+    """Return a firing pattern in lower case.
 
     Args:
         firing_pattern: What the caller passed.

@@ -1,4 +1,4 @@
-"""Labels as targets, in the code that is asked for by name."""
+"""Labels as targets, in a code chosen by name."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def targets_convert(
     *,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    r"""Targets for labels: those of ``targets_rate`` or, with ``code="latency"``, of ``targets_latency``.
+    r"""Return targets for labels: those of ``targets_rate`` or, with ``code="latency"``, of ``targets_latency``.
 
     .. math:: Y = \mathrm{targets\_rate}(y) \text{ or } \mathrm{targets\_latency}(y)
 

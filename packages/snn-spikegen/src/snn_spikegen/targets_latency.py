@@ -24,7 +24,7 @@ def targets_latency(
     epsilon: float = 1e-7,
     bypass: bool = False,
 ) -> Tensor:
-    r"""Targets in which the neuron of the label fires first and every other neuron last.
+    r"""Return targets in which the neuron of the label fires first and every other neuron last.
 
     .. math:: Y = \mathrm{latency}(\mathrm{one\_hot}(y))
 

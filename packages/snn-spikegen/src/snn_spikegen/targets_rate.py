@@ -27,7 +27,7 @@ def targets_rate(
     *,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    r"""Targets in which the neuron of the label fires at one rate and every other neuron at another.
+    r"""Return targets in which the neuron of the label fires at one rate and every other neuron at another.
 
     .. math:: Y[t, b, c] = \text{on if } S_{c = y_b}[t] \text{ else off}
 
@@ -104,6 +104,6 @@ def targets_rate(
         return values.to(targets.device).reshape(steps, *[1] * len(shape))
 
     correct_train, incorrect_train = train(right), train(wrong)
-    # One copy of the wrong classes' train with the right ones' written into it: a quarter faster than torch.where.
+    # One copy of the wrong classes' train with the right ones' written into it is a quarter faster than torch.where.
     code = incorrect_train.expand(steps, *shape).contiguous()
     return code.scatter_(-1, correct.expand(steps, *correct.shape), correct_train.expand(steps, *correct.shape))

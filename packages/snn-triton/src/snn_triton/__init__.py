@@ -1,7 +1,7 @@
 """Fused GPU kernels for the neurons of snn-core, generated with Triton.
 
-Installing is all there is to do: snn-core finds the kernels by their entry point. Importing this package imports
-neither torch nor Triton.
+Nothing needs to be done after installation: snn-core finds the kernels by their entry point. Importing this package
+imports neither torch nor Triton.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whole sequences of any neuron that is a step program, on a GPU."""
+"""Whole sequences of any neuron that has a step program, on a GPU."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ from snn_triton.source import Backward, Forward, Source, Unknown, backward_sourc
 __all__ = ["REGISTERS", "Engine", "block_size", "warps"]
 
 _DTYPES = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
-_LONGEST = 32  # steps between two that the backward pass computes anew
-_MANY = 2**18  # columns from which on a large GPU has more than it can run at a time
+_LONGEST = 32  # the most steps that the backward pass computes again at a time
+_MANY = 2**18  # columns from which a large GPU has more than it can run at a time
 REGISTERS = 168
-"""Registers that a thread may have where NVIDIA's compiler, left alone, keeps values in memory to run more warps."""
+"""The registers of a thread for kernels in which NVIDIA's compiler would otherwise spill values to run more warps."""
 
 
 class Engine:
     """An engine that runs step programs by kernels of Triton, one generated for each program and use.
 
-    It computes in float32, and in float64 where the input is; input, spikes and states in half precision are converted
-    where they are read and written.
+    It computes in float32, or in float64 if the input is float64; input, spikes and states in half precision are
+    converted when they are read and written.
 
     Args:
-        device: Type of the devices it runs on. Another than ``"cuda"`` is for Triton's own interpreter.
+        device: Type of the devices on which it runs. Anything but ``"cuda"`` is for Triton's own interpreter.
         block: Columns of one block of a kernel, a power of two; by the sizes of a sequence if None.
-        functions: What ``tl`` and ``libdevice`` mean in the kernels; Triton's own if None.
+        functions: The objects ``tl`` and ``libdevice`` in the kernels; Triton's own if None.
     """
 
     name = "snn-triton"
-    widens = True  # as snn-core asks of an engine that reads half precision itself, beside states in float32
+    widens = True  # tells snn-core that the engine reads half precision itself, beside states in float32
 
     def __init__(
         self, device: str = "cuda", block: int | None = None, functions: Mapping[str, Any] | None = None
@@ -48,21 +48,21 @@ class Engine:
         self._block = block
         self._functions = functions
         self._made = Made()
-        self._crowded: weakref.WeakSet[Any] = weakref.WeakSet()  # kernels that kept values in memory when they ran
+        self._crowded: weakref.WeakSet[Any] = weakref.WeakSet()  # kernels that spilled values to memory when they ran
         self._warned: set[str] = set()
 
     def refuses(self, program: StepProgram, dtype: torch.dtype) -> str | None:
-        """Return why a program cannot run here, or None; the first time, it runs two steps of a few columns.
+        """Return why a program cannot run here, or None; the first time, run two steps of a few columns.
 
         Args:
             program: A step program.
-            dtype: Of its input.
+            dtype: Dtype of its input.
 
         Returns:
             A reason, such as "int32 input; the kernels take float32, float16, bfloat16 and float64".
 
         Warns:
-            RuntimeWarning: If its kernels do not compile, once; the reference runs in their place.
+            RuntimeWarning: If its kernels do not compile, once; the reference then runs instead.
         """
         return self._made.get(program, dtype, lambda: self._reason(program, dtype))
 
@@ -78,7 +78,7 @@ class Engine:
             self.backward(program, [spikes, *last], *given[1:], saved, trace=False, need_x=True, shape=torch.Size((1,)))
         except Unknown as reason:
             return str(reason)
-        except Exception as error:  # whatever Triton, its compiler or the driver raise
+        except Exception as error:  # Triton, its compiler or the driver may raise anything
             reason = f"its kernels do not compile: {type(error).__name__}: {error}"
             message = f"snn-triton: {program.neuron}: {reason}; the reference implementation runs instead"
             if message not in self._warned:  # a neuron may have several programs
@@ -111,12 +111,12 @@ class Engine:
             program: A step program.
             x: Input ``[T, ...]``.
             states: The states before the first step, each of one step's shape.
-            coefficients: What a step reads besides, in the order of ``program.coefficients``.
+            coefficients: Other inputs of a step, in the order of ``program.coefficients``.
             trace: Return every step's states in place of the last ones.
             save: Keep what the backward pass needs.
 
         Returns:
-            Spikes ``[T, ...]`` and states, and what was kept.
+            Spikes ``[T, ...]`` and states, and what was saved.
         """
         layout, dtype = Layout.of(x), _computes_in(x)
         columns, (steps, count) = layout.sequence(x), (len(x), math.prod(layout.shape))
@@ -152,10 +152,10 @@ class Engine:
             x: The same as there.
             states: The same.
             coefficients: The same.
-            saved: What was kept.
-            trace: Whether every step's states were returned.
-            need_x: Whether the gradient of the input is asked for.
-            shape: To which each of ``program.sums`` is added up.
+            saved: What ``forward`` saved.
+            trace: True if every step's states were returned.
+            need_x: True if the gradient of the input is needed.
+            shape: Shape to which each of ``program.sums`` is reduced.
 
         Returns:
             The gradients of input, or None, and of the states before the first step; then the sums, in float64.
@@ -199,23 +199,23 @@ class Engine:
             options = {"BLOCK": block, "num_warps": many, "enable_fp_fusion": False}
             if made in self._crowded:
                 options["maxnreg"] = REGISTERS
-            with torch.cuda.device_of(arguments[0]):  # Triton launches where the process is
+            with torch.cuda.device_of(arguments[0]):  # Triton launches on the current device of the process
                 launched = made[(-(-columns // block),)](*arguments, **options)
-            if getattr(launched, "n_spills", None) and not torch.version.hip:  # which has no such option
+            if getattr(launched, "n_spills", None) and not torch.version.hip:  # HIP has no such option
                 self._crowded.add(made)
 
 
 def block_size(columns: int, dtype: str, states: int, backward: bool = False) -> int:
-    """Return how many columns a block of a kernel takes.
+    """Return the number of columns of one block of a kernel.
 
-    A small sequence is divided among as many blocks as there can be, but for half precision, which is loaded ahead two
-    columns at a time. Of a large one each thread takes several columns, whose loads are on their way together; fewer,
-    the more a column needs of registers and of shared memory; and one, where rows begin at any place in memory.
+    A small sequence is divided among as many blocks as possible, except in half precision, which is loaded ahead two
+    columns at a time. In a large one each thread takes several columns, whose loads are in flight together; fewer, the
+    more registers and shared memory a column needs; and one, if rows begin at arbitrary places in memory.
 
     Args:
         columns: Columns of a sequence.
-        dtype: Of its input.
-        states: How many states a column has.
+        dtype: Dtype of its input.
+        states: Number of states of a column.
         backward: True for a kernel of the backward pass.
 
     Example:
@@ -231,7 +231,7 @@ def block_size(columns: int, dtype: str, states: int, backward: bool = False) ->
 
 
 def warps(block: int, lanes: int) -> int:
-    """Return how many warps, which AMD calls wavefronts, run a block.
+    """Return the number of warps, which AMD calls wavefronts, that run a block.
 
     Args:
         block: Columns of the block.
@@ -254,12 +254,12 @@ def _computes_in(x: Tensor) -> torch.dtype:
 
 
 def _segment(steps: int) -> int:
-    """Return how many steps lie between two whose states are kept: as many as there are of these."""
+    """Return the length of a segment between two steps whose states are kept: about as long as there are segments."""
     return min(_LONGEST, math.isqrt(steps - 1) + 1)
 
 
 def _segments(steps: int) -> int:
-    """Return how many segments the steps before the last one are."""
+    """Return the number of segments of the steps before the last one."""
     every = _segment(steps)
     return (steps - 2 + every) // every
 

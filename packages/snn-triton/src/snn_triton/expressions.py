@@ -11,7 +11,7 @@ from snn_core.kernels.program import Program, Register
 
 __all__ = ["Lines", "Unknown"]
 
-# Triton rounds a division or a root to the nearest on request alone, and contracts nothing as the kernels are compiled
+# Triton rounds a division or a root to the nearest only on request, and contracts nothing as kernels are compiled
 _ROUNDED = {"float32": {"div": "tl.div_rn({}, {})", "sqrt": "tl.sqrt_rn({})"}}
 _ROUNDED["float64"] = {"div": "{} / {}", "sqrt": "tl.sqrt({})"}
 _LIBRARY = ("rsqrt", "exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "floor", "pow")
@@ -27,14 +27,14 @@ _TEMPLATES |= {"round": "libdevice.rint({})"}
 
 
 class Unknown(Exception):
-    """Why a program has no kernel."""
+    """Error of a program that has no kernel, with the reason."""
 
 
 class Lines:
-    """The lines of a kernel's body, as programs are added to them.
+    """The lines of a kernel's body, to which programs are added.
 
     Args:
-        dtype: In which it computes: ``"float32"`` or ``"float64"``.
+        dtype: Dtype of the computation: ``"float32"`` or ``"float64"``.
 
     Example:
         >>> from snn_core.kernels.program import Instruction
@@ -60,7 +60,7 @@ class Lines:
         return "\n".join([*numbers, *self._lines])
 
     def add(self, *lines: str) -> None:
-        """Add lines as they are, at the present depth."""
+        """Add lines unchanged, at the current depth."""
         self._lines += [self._indent + line for line in lines]
 
     def deeper(self, head: str) -> None:
@@ -78,7 +78,7 @@ class Lines:
         return self._numbers.setdefault(text, f"c{len(self._numbers)}")
 
     def computed(self, program: Program, values: Mapping[str, str]) -> dict[str, str]:
-        """Add what a program computes.
+        """Add the computation of a program.
 
         Args:
             program: The program.
@@ -88,7 +88,7 @@ class Lines:
             Its outputs by name, each the name of a number for each column.
 
         Raises:
-            Unknown: If an instruction is none that a kernel has.
+            Unknown: If kernels do not have an instruction.
         """
         registers = [values[name] for name in program.inputs]
 
@@ -104,7 +104,7 @@ class Lines:
         return name in (self._numbers.get("0.0"), self._numbers.get("-0.0"))
 
     def _everywhere(self, value: str) -> str:
-        if value == "-0.0":  # Triton makes every number that equals zero the positive one
+        if value == "-0.0":  # Triton turns every zero into the positive one
             return f"{self._everywhere('0.0')} * -1.0"
         return f"tl.full([BLOCK], {value}, tl.{self.dtype})"
 
@@ -115,7 +115,7 @@ class Lines:
             condition, *others = operands
             return self._assigned(_TEMPLATES[name], [self._as_condition(condition), *map(self._as_number, others)])
         if name == "add" and all(operand in self._conditions for operand in operands):
-            return self._assigned(_TEMPLATES["or"], operands, condition=True)  # as PyTorch adds conditions
+            return self._assigned(_TEMPLATES["or"], operands, condition=True)  # like PyTorch's sum of conditions
         numbers = [*map(self._as_number, operands)]
         if name == "number":
             return numbers[0]

@@ -1,4 +1,4 @@
-"""From a kernel's source to a function that Triton compiles."""
+"""The conversion of a kernel's source to a function that Triton compiles."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from snn_triton.source import Source
 
 __all__ = ["kernel"]
 
-# their values change from call to call, and are no reason to compile anew
+# their values change from call to call, and must not cause a new compilation
 _NOT_SPECIALIZED = ("steps", "every")
 
 
@@ -19,7 +19,7 @@ def kernel(source: Source, functions: Mapping[str, Any] | None = None) -> Any:
 
     Args:
         source: The source.
-        functions: What the names ``tl`` and ``libdevice`` in it mean; Triton's own if None.
+        functions: The objects ``tl`` and ``libdevice`` in it; Triton's own if None.
 
     Returns:
         A function of Triton, launched by ``kernel[grid](...)``.
@@ -28,11 +28,11 @@ def kernel(source: Source, functions: Mapping[str, Any] | None = None) -> Any:
     import triton.language as tl
     from triton.language.extra import libdevice
 
-    # Triton reads the text of a function where Python's own tracebacks look for it
+    # Triton reads the text of a function from where Python's own tracebacks read it
     file = f"<snn_triton.{source.name}.{hash(source.text):x}>"
     linecache.cache[file] = len(source.text), None, source.text.splitlines(keepends=True), file
     namespace: dict[str, Any] = {"__name__": "snn_triton.kernels", "tl": tl, "libdevice": libdevice}
     namespace |= functions or {}
     code = compile(source.text, file, "exec", dont_inherit=True)
-    exec(code, namespace)  # of a text that is made of a program's instructions and of names that were looked at
+    exec(code, namespace)  # of a text made of a program's instructions and of checked names
     return triton.jit(namespace[source.name], do_not_specialize=_NOT_SPECIALIZED)

@@ -1,4 +1,4 @@
-"""What snn-core finds here: the kernels, if there is a GPU that they can run on."""
+"""The registration of the kernels with snn-core, if there is a GPU on which they can run."""
 
 from __future__ import annotations
 
@@ -7,17 +7,22 @@ from importlib import metadata
 
 __all__ = ["register"]
 
-_DISTRIBUTIONS = ("triton", "triton-rocm", "pytorch-triton-rocm", "pytorch-triton")  # that bring the module, by torch
+_DISTRIBUTIONS = (
+    "triton",
+    "triton-rocm",
+    "pytorch-triton-rocm",
+    "pytorch-triton",
+)  # of the module
 _OLDEST = (3, 6)
 
 
 def register() -> tuple[bool, str]:
     """Register the kernels; the entry point ``triton`` of the group ``snn.kernels``.
 
-    Triton itself is imported by the first kernel.
+    The first kernel imports Triton itself.
 
     Returns:
-        Whether the kernels can run here, and on what, or why not.
+        True if the kernels can run here, and on what, or why not.
 
     Example:
         >>> import snn_core as snn
@@ -32,10 +37,10 @@ def register() -> tuple[bool, str]:
         return False, "no GPU: torch sees none"
     version = _version()
     if version is None:
-        return False, "Triton is not installed, which comes with torch for Linux: pip install triton"
+        return False, "Triton, which comes with torch for Linux, is not installed: pip install triton"
     if tuple(int(part) for part in version.split(".")[:2]) < _OLDEST:
         oldest = ".".join(map(str, _OLDEST))
-        return False, f"Triton {version} is too old: install torch 2.10 or newer, which brings {oldest} or newer"
+        return False, f"Triton {version} is too old: install torch 2.10 or newer, which includes {oldest} or newer"
     from snn_core import kernels
     from snn_triton.engine import Engine
 
@@ -44,7 +49,7 @@ def register() -> tuple[bool, str]:
 
 
 def _version() -> str | None:
-    """Return the version of Triton, without importing it; None if it is not there."""
+    """Return the version of Triton, without importing it, or None if it is not installed."""
     if importlib.util.find_spec("triton") is None:
         return None
     for name in _DISTRIBUTIONS:

@@ -1,4 +1,4 @@
-"""A short test of the kernels on the device that is there."""
+"""A short test of the kernels on the device of this machine."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Any, NamedTuple
 
 __all__ = ["Check", "selftest"]
 
-_SHAPE = (37, 3, 130)  # steps, samples, neurons: several blocks and segments, none of them whole
+_SHAPE = (37, 3, 130)  # steps, samples, neurons: several blocks and segments, all of them incomplete
 _OFF = {"float32": 1e-5, "float64": 1e-12}
 
 
 class Check(NamedTuple):
-    """What was tried, whether all is well, and what was seen.
+    """The result of one test: its name, its success, and its details.
 
     Args:
         name: The neuron and the dtype.
-        ok: True if the kernels give what the reference gives.
-        detail: How far they are apart, or what was raised.
+        ok: True if the kernels agree with the reference.
+        detail: The distance between them, or the error.
     """
 
     name: str
@@ -29,10 +29,10 @@ def selftest(device: str = "cuda") -> list[Check]:
     """Run neurons forward and backward by the kernels and by the reference, and compare.
 
     Args:
-        device: Where, such as ``"cuda:1"``.
+        device: The device, such as ``"cuda:1"``.
 
     Returns:
-        A check of each neuron, in float32 and in float64. Spikes must be equal; states and gradients may be apart by
+        A check of each neuron, in float32 and in float64. Spikes must be equal; states and gradients may differ by
         1e-5 of their scale, and 1e-12 in float64.
 
     Example:
@@ -59,7 +59,7 @@ def selftest(device: str = "cuda") -> list[Check]:
 def _checked(name: str, make: Callable[[], Any], dtype: str, device: str) -> Check:
     try:
         return _compared(name, make, dtype, device)
-    except Exception as error:  # whatever the driver or the compiler raise
+    except Exception as error:  # the driver or the compiler may raise anything
         return Check(name, False, f"{type(error).__name__}: {error}")
 
 

@@ -14,9 +14,9 @@ from snn_triton.expressions import Lines, Unknown
 
 __all__ = ["Backward", "Forward", "Source", "backward_source", "forward_source"]
 
-_AHEAD = 4  # steps whose loads are on their way at a time
-_MOST = 400  # instructions of a step; none that anybody wrote comes near
-# what the source calls values of its own, one by one and by kinds
+_AHEAD = 4  # steps whose loads are in flight at a time
+_MOST = 400  # instructions of a step, far more than any known neuron has
+# names that the source uses for its own values, singly and by kinds
 _TAKEN = frozenset(
     "tl libdevice column columns there steps step every row begins end last segment segments behind length place kept "
     "scratch BLOCK range min float".split()
@@ -25,13 +25,13 @@ _OURS = re.compile(r"\d.*|[vc]\d+|(sum|part|next|carried|g|in)_.*|.*_(in|out|row
 
 
 class Forward(NamedTuple):
-    """What a forward kernel is for.
+    """The use of a forward kernel.
 
     Args:
-        dtype: In which it computes: ``"float32"`` or ``"float64"``.
-        scalar: For each coefficient, True if it is one number, False if it is one a column.
-        trace: True if every step's states are given, in place of the last ones.
-        save: True if it keeps what a backward kernel needs.
+        dtype: Dtype of the computation: ``"float32"`` or ``"float64"``.
+        scalar: For each coefficient, True if it is one number, False if it is one per column.
+        trace: True if every step's states are returned, False if the last ones.
+        save: True if it saves what a backward kernel needs.
     """
 
     dtype: str
@@ -41,15 +41,15 @@ class Forward(NamedTuple):
 
 
 class Backward(NamedTuple):
-    """What a backward kernel is for.
+    """The use of a backward kernel.
 
     Args:
-        dtype: In which it computes: ``"float32"`` or ``"float64"``.
-        scalar: For each coefficient, True if it is one number, False if it is one a column.
-        trace: True if gradients are those of every step's states, in place of the last ones.
+        dtype: Dtype of the computation: ``"float32"`` or ``"float64"``.
+        scalar: For each coefficient, True if it is one number, False if it is one per column.
+        trace: True if gradients are those of every step's states, False if of the last ones.
         spikes: True if the spikes have a gradient.
         states: For each state, True if it has one.
-        need_x: True if that of the input is asked for.
+        need_x: True if that of the input is needed.
     """
 
     dtype: str
@@ -73,10 +73,10 @@ def forward_source(program: StepProgram, how: Forward) -> Source:
 
     Args:
         program: The step program.
-        how: What the kernel is for.
+        how: The use of the kernel.
 
     Raises:
-        Unknown: If an instruction is none that a kernel has.
+        Unknown: If kernels do not have an instruction.
 
     Example:
         >>> import snn_core as snn
@@ -138,16 +138,16 @@ def forward_source(program: StepProgram, how: Forward) -> Source:
 def backward_source(program: StepProgram, how: Backward) -> Source:
     """Return the kernel that runs a program back through all steps.
 
-    The last step comes first, by itself, as it may be given fewer gradients than those before. Of these each segment is
-    computed once more, from the states that were kept at its beginning to those before each of its steps, which lie in
-    ``scratch`` until the way back through the segment has read them.
+    The last step comes first, separately, as it may get fewer gradients than earlier steps. Each segment of these is
+    computed once more, from the states that were kept at its beginning to the states before each of its steps, which
+    stay in ``scratch`` until the way back through the segment has read them.
 
     Args:
         program: The step program.
-        how: What the kernel is for.
+        how: The use of the kernel.
 
     Raises:
-        Unknown: If an instruction is none that a kernel has.
+        Unknown: If kernels do not have an instruction.
     """
     names, body, way = _Names(program), Lines(how.dtype), walk(program, how.spikes, how.states, how.trace)
     _begin(body, names, program, how.scalar)
@@ -162,7 +162,7 @@ def backward_source(program: StepProgram, how: Backward) -> Source:
     body.add(*(f"{total} = tl.zeros([BLOCK], tl.float64)" for total in sums))
 
     def back(step: Program, follows: Sequence[bool], total: str, states: str) -> None:
-        """Add one step back: what it is given, what it computes, and what it hands on."""
+        """Add one step back: its inputs, its computation, and its outputs."""
         _load_states(body, names, states)
         body.add(f"{names.x} = {_load('x_row + column', how.dtype)}")
         values = names.inputs(program)
@@ -179,7 +179,7 @@ def backward_source(program: StepProgram, how: Backward) -> Source:
         outputs = body.computed(step, values)
         if how.need_x:
             body.add(f"tl.store(back_row + column, {outputs['d x']}, mask=there)", "back_row -= columns")
-        # before the states' gradients change, which sums may be of
+        # before a change of the states' gradients, which may be parts of sums
         body.add(*(f"{total}_{j} += {outputs[n]}" for j, n in enumerate(program.sums) if not body.is_zero(outputs[n])))
         _next_states(body, names, [outputs[f"d {name}"] for name in program.states], "carried_")
         body.add(*(f"{name}_row -= {name}_stride" for name in strides))
@@ -215,7 +215,7 @@ def backward_source(program: StepProgram, how: Backward) -> Source:
 
 
 class _Names:
-    """The names of a program's values in the source: its own, where Python takes them and nothing else has them."""
+    """The names of a program's values in the source: its own, if they are valid in Python and unique."""
 
     def __init__(self, program: StepProgram) -> None:
         self._given: dict[str, str] = {}
@@ -225,7 +225,7 @@ class _Names:
         self.coefficients = [self._name(name) for name in program.coefficients]
 
     def inputs(self, program: StepProgram) -> dict[str, str]:
-        """Return the names of what a step reads, by their names in the program."""
+        """Return the names of a step's inputs, by their names in the program."""
         return {name: self._given[name] for name in ("x", *program.states, *program.coefficients)}
 
     def _name(self, name: str) -> str:
@@ -251,7 +251,7 @@ def _load(place: str, dtype: str) -> str:
 
 
 def _place_states(body: Lines, names: _Names) -> None:
-    """Add where each state lies in a row of states: behind each other, of as many columns as there are."""
+    """Add the place of each state in a row of states: one after another, each with as many columns as there are."""
     body.add(
         *(
             f"in_{s} = {before} + columns" if before else f"in_{s} = column"
@@ -269,10 +269,10 @@ def _load_states(body: Lines, names: _Names, row: str) -> None:
 
 
 def _next_states(body: Lines, names: _Names, values: Sequence[str], prefix: str = "") -> None:
-    """Add that all states take their next values, each of which may be made of the others' present ones."""
+    """Add the update of all states to their next values, each of which may depend on the others' current ones."""
     present = [f"{prefix}{s}" for s in names.states]
     for s, own, value in zip(names.states, present, values, strict=True):
-        # in a loop that hands on as it is what another state was, as a queue does, Triton loads nothing ahead
+        # in a loop that passes on another state unchanged, as a queue does, Triton loads nothing ahead
         queued = value in present and value != own
         body.add(f"next_{s} = tl.where(there, {value}, 0.0)" if queued else f"next_{s} = {value}")
     body.add(*(f"{own} = next_{s}" for s, own in zip(names.states, present, strict=True)))

@@ -1,1 +1,1 @@
-"""Where programs run: on this CPU, or on an IPU through PopTorch."""
+"""Devices that run programs: this CPU, or an IPU through PopTorch."""

@@ -22,10 +22,10 @@ _loaded: dict[str, ctypes.CDLL] = {}
 
 
 def source_hash(folder: Path = SOURCES) -> str:
-    """Hash of the operator's sources, names and contents.
+    """Return the hash of the operator's sources, names and contents.
 
     Args:
-        folder: Where they lie.
+        folder: Their folder.
 
     Returns:
         SHA-256 in hexadecimal.
@@ -42,7 +42,7 @@ def source_hash(folder: Path = SOURCES) -> str:
 
 
 def checked(version: str, package_hash: str, ops: Path = OPS) -> Path:
-    """The library for an SDK, after its manifest was found to fit; nothing is loaded.
+    """Return the library for an SDK, after checking that its manifest fits; nothing is loaded.
 
     Args:
         version: Version of the SDK, such as ``"3.4.0"``.
@@ -94,7 +94,7 @@ def checked(version: str, package_hash: str, ops: Path = OPS) -> Path:
 
 
 def load_op(poptorch: Any, ops: Path = OPS) -> Callable[[Tensor, str, tuple[float, ...]], Tensor]:
-    """The operator as a function ``op(u, name, params)`` of a PopTorch program.
+    """Return the operator as a function ``op(u, name, params)`` of a PopTorch program.
 
     Args:
         poptorch: The module.

@@ -1,4 +1,4 @@
-"""Where a program runs and in how many parts: on this CPU, or through PopTorch with its options and stages."""
+"""The place of a program: this CPU, or an IPU through PopTorch with its options and stages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Place", "Settings", "placed"]
 
 @dataclass(frozen=True)
 class Place:
-    """Where a program runs: PopTorch and its options (None for the CPU), its operator, the stage of each node."""
+    """The place of a program: PopTorch and its options (None for the CPU), its operator, the stage of each node."""
 
     poptorch: Any
     options: Any
@@ -23,17 +23,17 @@ class Place:
 
 
 def placed(graph: Graph, settings: Settings) -> Place:
-    """Where a program runs under some settings.
+    """Return the place of a program under some settings.
 
     Args:
         graph: The program; with ``half`` its weights become float16.
-        settings: What was asked for.
+        settings: The settings.
 
     Returns:
         The place.
 
     Raises:
-        IpuUnavailable: If the target or the compiled operator is not here.
+        IpuUnavailable: If the target or the compiled operator is not available here.
         ValueError: If the pipeline names no layer.
 
     Example:
@@ -47,12 +47,14 @@ def placed(graph: Graph, settings: Settings) -> Place:
     paths = {node["path"] for node in graph.description["nodes"]}
     for path in settings.pipeline or {}:
         if path not in paths:
-            raise ValueError(f"pipeline names {path!r}, which is not a layer; there are {', '.join(sorted(paths))}")
+            raise ValueError(
+                f"pipeline names {path!r}, which is not a layer; the layers are {', '.join(sorted(paths))}"
+            )
     poptorch = _poptorch(settings.target)
     if poptorch is None:
         if settings.half or settings.ops == "custom":
             what = "half=True runs" if settings.half else "ops='custom' runs"
-            raise IpuUnavailable(f"{what} on an IPU only, and this program runs on the CPU; leave it out")
+            raise IpuUnavailable(f"{what} on an IPU only, but this program runs on the CPU; leave it out")
         return Place(None, None, None, Graph.no_stage)
     op = None
     if settings.ops != "primitives":
@@ -100,7 +102,7 @@ def _poptorch(target: str) -> Any:
 
 
 def _stages(poptorch: Any, graph: Graph, pipeline: dict[str, int]) -> Callable[[str], Any]:
-    """Blocks by the path of a node: a node that is not named goes where the one before it went."""
+    """Assign nodes to blocks by path: a node that is not named goes where the previous one went."""
     where, ipu = {}, 0
     for node in graph.description["nodes"]:
         ipu = pipeline.get(node["path"], ipu)
@@ -113,11 +115,11 @@ _TARGETS = ("auto", "cpu", "hw", "model", "offline")
 
 @dataclass(frozen=True)
 class Settings:
-    """How a program runs.
+    """The way in which a program runs.
 
     Args:
         target: ``"hw"`` an IPU, ``"model"`` the SDK's IPU Model, ``"offline"`` compiles without a device, ``"cpu"``
-            this machine without any SDK; ``"auto"`` an IPU where PopTorch and a device are here, else the CPU.
+            this machine without any SDK; ``"auto"`` an IPU if PopTorch and a device are available, else the CPU.
         device_iterations: Training steps, or batches to infer, of one call.
         gradient_accumulation: Parts of a batch whose gradients make one training step.
         replication_factor: Copies of the program, each with its part of the batch.
@@ -125,7 +127,7 @@ class Settings:
             IPU.
         half: Weights and input in float16, on an IPU only.
         cache_dir: Folder where PopTorch keeps executables, or None.
-        ops: ``"primitives"``, ``"custom"`` for the compiled operator, ``"auto"`` for it where a build fits the SDK.
+        ops: ``"primitives"``, ``"custom"`` for the compiled operator, ``"auto"`` for that if a build fits the SDK.
 
     Raises:
         ValueError: If a value is out of range.
@@ -156,10 +158,10 @@ class Settings:
 
     @classmethod
     def of(cls, settings: dict[str, Any]) -> Settings:
-        """Settings by name.
+        """Return settings from arguments by name.
 
         Args:
-            settings: What a caller passed.
+            settings: Arguments of the caller.
 
         Returns:
             The settings.
@@ -175,10 +177,10 @@ class Settings:
         known = [f.name for f in fields(cls)]
         unknown = [name for name in settings if name not in known]
         if unknown:
-            raise TypeError(f"there is no setting {unknown[0]!r}; there are {', '.join(known)}")
+            raise TypeError(f"there is no setting {unknown[0]!r}; the settings are {', '.join(known)}")
         return cls(**settings)
 
     @property
     def split(self) -> int:
-        """Number of parts that one call's batch is cut into."""
+        """The number of parts into which one call's batch is cut."""
         return self.device_iterations * self.gradient_accumulation * self.replication_factor

@@ -1,4 +1,4 @@
-"""Programs that train and infer: through PopTorch where it is, on the CPU with the same splitting where it is not."""
+"""Programs that train and infer: through PopTorch if it is available, else on the CPU with the same splitting."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from snn_ipu.program.operations import DTYPES
 __all__ = ["OPTIMIZERS", "Inference", "Training", "inference", "training"]
 
 OPTIMIZERS = ("SGD", "Adam", "AdamW", "RMSprop", "LAMB")
-"""What PopTorch can compile."""
+"""The optimizers that PopTorch can compile."""
 
 
 class _Run:
-    """What training and inference share: where they run, and what of an input is checked before."""
+    """The base of training and inference: the place of the program, and the checks of an input."""
 
     def __init__(self, graph: Graph, settings: Settings, place: Place, model: Any) -> None:
         self.graph = graph
@@ -30,7 +30,7 @@ class _Run:
         self._called = False
 
     def fetch_weights(self) -> None:
-        """Copy the weights from the device to the program, where a device has them."""
+        """Copy the weights from the device to the program, if a device has them."""
         if self._place.poptorch is not None and self._called:
             self.model.copyWeightsToHost()
 
@@ -69,7 +69,7 @@ class Training(_Run):
             ``(outputs, loss)`` of the batch's last part.
 
         Raises:
-            ValueError: If the batch is not divisible (IPU008), or dtype (IPU009) or T (IPU010) is another.
+            ValueError: If the batch is not divisible (IPU008), or the dtype (IPU009) or T (IPU010) is wrong.
         """
         x = self._checked(x)
         if labels.shape != x.shape[:1]:
@@ -93,7 +93,7 @@ class Inference(_Run):
     """Outputs of a program; made by ``Program.inference``."""
 
     def __call__(self, x: Tensor) -> Any:
-        """The outputs of a batch.
+        """Return the outputs of a batch.
 
         Args:
             x: Input, ``[batch, T, ...]``.
@@ -102,7 +102,7 @@ class Inference(_Run):
             Outputs ``[batch, T, ...]``, in the structure that the net returned.
 
         Raises:
-            ValueError: If the batch is not divisible (IPU008), or dtype (IPU009) or T (IPU010) is another.
+            ValueError: If the batch is not divisible (IPU008), or the dtype (IPU009) or T (IPU010) is wrong.
         """
         x = self._checked(x)
         self.graph.eval()
@@ -114,7 +114,7 @@ class Inference(_Run):
 
 
 class _WithLoss(nn.Module):
-    """A program that returns its loss too, which is how PopTorch finds what to differentiate."""
+    """A program that also returns its loss, from which PopTorch finds what to differentiate."""
 
     def __init__(self, graph: Graph, poptorch: Any) -> None:
         super().__init__()
@@ -126,14 +126,14 @@ class _WithLoss(nn.Module):
         return structured(self.graph.description["output"], flat), value
 
     def flat(self, x: Tensor, labels: Tensor) -> tuple[list[Tensor], Tensor]:
-        """The outputs as a list, and the loss."""
+        """Return the outputs as a list, and the loss."""
         flat = self.graph.flat(x)
         value = loss(flat, labels, self.graph.description["loss"])
         return flat, value if self._mark is None else self._mark(value, reduction="none")
 
 
 def training(graph: Graph, optimizer: Any, settings: Settings) -> Training:
-    """What ``Program.training`` returns.
+    """Return the function of ``Program.training``.
 
     Args:
         graph: The program.
@@ -144,8 +144,8 @@ def training(graph: Graph, optimizer: Any, settings: Settings) -> Training:
         The function.
 
     Raises:
-        IpuUnavailable: If the target or the compiled operator is not here.
-        ValueError: If there is no loss (IPU006), or the optimizer is another (IPU007).
+        IpuUnavailable: If the target or the compiled operator is not available here.
+        ValueError: If there is no loss (IPU006), or the optimizer is not supported (IPU007).
     """
     if graph.description["loss"] is None:
         raise ValueError(
@@ -163,7 +163,7 @@ def training(graph: Graph, optimizer: Any, settings: Settings) -> Training:
 
 
 def inference(graph: Graph, settings: Settings) -> Inference:
-    """What ``Program.inference`` returns.
+    """Return the function of ``Program.inference``.
 
     Args:
         graph: The program.
@@ -173,8 +173,8 @@ def inference(graph: Graph, settings: Settings) -> Inference:
         The function.
 
     Raises:
-        IpuUnavailable: If the target or the compiled operator is not here.
-        ValueError: If gradients are to be accumulated.
+        IpuUnavailable: If the target or the compiled operator is not available here.
+        ValueError: If the settings accumulate gradients.
     """
     if settings.gradient_accumulation != 1:
         raise ValueError(f"gradient_accumulation is {settings.gradient_accumulation}; inference has no gradients")

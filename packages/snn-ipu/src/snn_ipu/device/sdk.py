@@ -1,4 +1,4 @@
-"""PopTorch and the Poplar SDK: whether they are here, and what is missing if not."""
+"""PopTorch and the Poplar SDK: a check that they are available, and what is missing if not."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ import torch
 __all__ = ["IpuUnavailable", "import_poptorch", "sdk_version"]
 
 
-_PINNED = {"3.3": "2.0.1", "3.4": "2.0.1"}  # the torch that a PopTorch asserts when it is imported
+_PINNED = {"3.3": "2.0.1", "3.4": "2.0.1"}  # the torch that each PopTorch asserts at import
 
 
 def import_poptorch() -> Any:
-    """PopTorch, or the reason why it cannot be used.
+    """Return PopTorch, or raise with the reason why it cannot be used.
 
     Returns:
         The module ``poptorch``.
 
     Raises:
-        IpuUnavailable: If it is not installed, wants another torch, or its SDK is not active.
+        IpuUnavailable: If it is not installed, needs another torch, or its SDK is not active.
 
     Example:
         >>> import_poptorch()
@@ -58,7 +58,7 @@ def import_poptorch() -> Any:
 
 
 def sdk_version() -> tuple[str, str]:
-    """Version of the active SDK and hash of its PopART, which a compiled operator must fit.
+    """Return the version of the active SDK and the hash of its PopART, which a compiled operator must fit.
 
     Returns:
         ``(version, hash)``, such as ``("3.4.0", "...")``.
@@ -84,9 +84,9 @@ def _installed_version() -> str | None:
 
 
 class IpuUnavailable(RuntimeError):
-    """Something of the IPU is missing here; the message says what, and how to get it.
+    """Error of a missing part of the IPU's software or hardware; the message says what it is, and how to get it.
 
-    Calls raise it, importing never does.
+    Calls raise it; imports never do.
 
     Example:
         >>> raise IpuUnavailable("no IPU attached; target='model' runs the SDK's IPU Model")

@@ -1,1 +1,1 @@
-"""A net as a program: its step recorded twice, checked, and described."""
+"""The lowering of a net to a program: its step is recorded twice, checked, and described."""

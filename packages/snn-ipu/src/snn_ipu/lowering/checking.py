@@ -1,4 +1,4 @@
-"""What stands between a net and an IPU, found without one and without its SDK."""
+"""A check for obstacles between a net and an IPU, which needs neither an IPU nor its SDK."""
 
 from __future__ import annotations
 
@@ -25,23 +25,24 @@ def check(
     split: int = 1,
     num_steps: int | None = None,
 ) -> list[IpuIssue]:
-    """What an IPU cannot do of a net; the net stays as it is, nothing of PopTorch is needed.
+    """List the parts of a net that an IPU does not support; the net does not change, and PopTorch is not needed.
 
     The rules: IPU001 a value read on the host, 002 a size that depends on values, 003 a backward pass that PopTorch
     ignores, 004 an operation that is not lowered, 005 a state kept by hand, 006 no loss, 007 the optimizer, 008 a batch
-    that cannot be split, 009 a dtype, 010 another number of steps than compiled for. Of 001 to 005 the first is found.
+    that cannot be split, 009 a dtype, 010 a number of steps other than the compiled one. Of 001 to 005 only the first
+    is found.
 
     Args:
         net: The net.
         example: Its input, ``[T, batch, ...]``.
-        training: Whether it is to be trained, which needs a loss.
+        training: True to check it for training, which needs a loss.
         loss: As for ``lower``.
-        optimizer: The optimizer it is to be trained with, an object or its class.
+        optimizer: The optimizer for training, an object or its class.
         split: ``device_iterations * gradient_accumulation * replication_factor``.
-        num_steps: The number of steps that a program was compiled for.
+        num_steps: The number of steps for which a program was compiled.
 
     Returns:
-        The issues, empty if there is none.
+        The issues, empty if there are none.
 
     Raises:
         TypeError: If ``net`` is not a module or ``example`` not a tensor.
@@ -73,7 +74,7 @@ def check(
         message = f"a batch of {example.shape[1]} cannot be split into {split} parts"
         issues.append(IpuIssue("IPU008", "", message, f"take a multiple of {split}"))
     if num_steps is not None and example.shape[0] != num_steps:
-        message = f"the input has {example.shape[0]} steps and the program is compiled for {num_steps}"
+        message = f"the input has {example.shape[0]} steps, but the program is compiled for {num_steps}"
         issues.append(IpuIssue("IPU010", "", message, "export the net for this number of steps, or pad the input"))
     return issues + _silent_casts(net, example)
 
@@ -90,7 +91,7 @@ def _loss_issues(loss: Any) -> list[IpuIssue]:
 
 
 def _silent_casts(net: nn.Module, example: Tensor) -> list[IpuIssue]:
-    """float64, which PopTorch would take as float32 without a word."""
+    """Return issues for float64, which PopTorch would silently take as float32."""
     for name, value in (("the input", example), *net.named_parameters(), *net.named_buffers()):
         if value.dtype == torch.float64:
             return [IpuIssue("IPU009", "", f"{name} is float64, which PopTorch takes as float32", "call .float()")]

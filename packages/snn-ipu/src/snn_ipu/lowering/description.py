@@ -1,4 +1,4 @@
-"""Recorded nodes made ready for a program: open in the batch size, computed once where possible, without dead ends."""
+"""Preparation of recorded nodes for a program: open batch size, constants computed once, no unused nodes."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ __all__ = ["merged", "once_and_step", "without_dead"]
 
 
 def merged(first: Any, second: Any, batch: int, path: str = "") -> Any:
-    """One description of two recordings, the second with a batch of one more.
+    """Return one description of two recordings, the second with one more sample.
 
     Args:
-        first: What was recorded with ``batch`` samples.
+        first: The recording with ``batch`` samples.
         second: The same with ``batch + 1``.
         batch: Number of samples.
         path: Path of the module, for messages.
 
     Returns:
-        The first, with ``{"batch": True}`` in place of every number that followed the batch size.
+        The first, with ``{"batch": True}`` instead of every number that followed the batch size.
 
     Raises:
         Found: If the two differ in anything else.
@@ -38,17 +38,17 @@ def merged(first: Any, second: Any, batch: int, path: str = "") -> Any:
     if (type(first), first, second) == (int, batch, batch + 1):
         return {"batch": True}
     remedy = "let sizes depend on the batch only as x.shape[0], and decide outside of forward"
-    raise Found(IpuIssue("IPU002", path, "what is computed depends on the batch's size or values", remedy))
+    raise Found(IpuIssue("IPU002", path, "the computation depends on the batch's size or values", remedy))
 
 
 def once_and_step(node: dict[str, Any]) -> dict[str, Any]:
-    """A neuron's node with what does not change from step to step taken out of its step.
+    """Return a neuron's node with constant parts moved out of its step.
 
     Args:
         node: Any node.
 
     Returns:
-        A neuron's node with ``"once"`` and ``"step"``; another node as it is.
+        A neuron's node with ``"once"`` and ``"step"``; other nodes unchanged.
 
     Example:
         >>> clamp = {"op": "clamp", "args": [{"v": "w:beta"}, 0, 1], "kwargs": {}, "outs": ["v0"]}
@@ -74,14 +74,14 @@ _RANDOM = ("bernoulli", "dropout", "rand_like", "randn_like")
 
 
 def without_dead(nodes: list[dict[str, Any]], outputs: list[str]) -> list[dict[str, Any]]:
-    """Nodes whose results are used.
+    """Return the nodes whose results are used.
 
     Args:
         nodes: The nodes in order.
-        outputs: Names of what the program returns.
+        outputs: Names of the program's outputs.
 
     Returns:
-        The nodes that it needs, in order.
+        The needed nodes, in order.
 
     Example:
         >>> double = {"kind": "call", "op": "mul", "args": [{"v": "x"}, 2], "kwargs": {}, "outs": ["v0"]}
@@ -101,7 +101,7 @@ def _alive(ops: list[dict[str, Any]], needed: set[str]) -> list[dict[str, Any]]:
 
 
 def _used(value: Any) -> set[str]:
-    """Names that an operation, a neuron or an argument refers to."""
+    """Return the names to which an operation, a neuron or an argument refers."""
     if isinstance(value, list):
         return {name for part in value for name in _used(part)}
     if not isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""From a net to a program, and to a bundle: record one step of it, twice, and keep what both recordings say."""
+"""The lowering of a net to a program, and to a bundle: two recordings of one step, of which the common part is kept."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def lower(
     """Lower a net to a program of primitives, for as many steps as the example has.
 
     Args:
-        net: A net of neurons with ``init_hidden=True``, written for one step; it stays as it is.
-        example: Its input, ``[T, batch, ...]``; shapes and dtype count, values do not.
+        net: A net of neurons with ``init_hidden=True``, written for one step; it does not change.
+        example: Its input, ``[T, batch, ...]``; only shapes and dtype matter.
         loss: ``"ce_rate"``, ``"ce_count"``, ``"ce_max_membrane"``, ``"mse_count"``, ``"mse_membrane"``, or an object of
             these losses from snn_functional; None for a program that only infers.
         l1_rate: Weight of the sum of the net's output spikes in the loss.
@@ -73,14 +73,14 @@ def lower(
 
 
 def described_net(net: nn.Module, example: Tensor) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """The description of a net's program, without a loss, and its tensors.
+    """Return the description of a net's program, without a loss, and its tensors.
 
     Args:
         net: The net.
         example: Its input, ``[T, batch, ...]``.
 
     Returns:
-        What :class:`Program` takes.
+        The arguments of :class:`Program`.
 
     Raises:
         Found: If it cannot be lowered.
@@ -101,7 +101,7 @@ def described_net(net: nn.Module, example: Tensor) -> tuple[dict[str, Any], dict
         raise ValueError(f"the example has shape {tuple(example.shape)}; pass [T, batch, ...] with no size 0")
     _check_dtype(net, example)
     first, batch = example.detach()[0], example.shape[1]
-    # another batch size and other values tell what is baked in from what is computed
+    # a second batch size and other values distinguish constants from computed values
     second = torch.cat([first, first[:1]]).flip(0) * 0.75
     with torch.random.fork_rng(devices=[]):
         one, other = _recorded(net, first), _recorded(net, second)
@@ -125,11 +125,11 @@ def _recorded(net: nn.Module, x: Tensor) -> Step:
 
 
 class _Held:
-    """A tensor, and what tells that it was written into: a write through ``.data`` counts no version."""
+    """A tensor, and the means to detect a write into it: a write through ``.data`` does not change its version."""
 
     def __init__(self, tensor: Tensor) -> None:
         self.tensor = tensor
-        self.version = -1 if tensor.is_inference() else tensor._version  # an inference tensor counts none
+        self.version = -1 if tensor.is_inference() else tensor._version  # inference tensors have no version
         self.values = tensor.detach().clone()
 
     def equals(self, other: Tensor) -> bool:
@@ -138,7 +138,7 @@ class _Held:
 
 
 def _kept(net: nn.Module) -> dict[tuple[str, str], Any]:
-    """What the modules of a net hold, but for neurons and other layers with a time of their own."""
+    """Return the attributes of a net's modules, except those of neurons and other layers with a time of their own."""
     return {
         (path, name): _Held(value) if isinstance(value, Tensor) else copy.copy(value)
         for path, module in net.named_modules()
@@ -179,7 +179,9 @@ def _described(
     nodes = [merged(a, b, batch) for a, b in zip(first.nodes, second.nodes)]
     if len(first.nodes) != len(second.nodes) or first.output != second.output:
         raise Found(
-            IpuIssue("IPU001", "", "the net computes something else for another input", "decide outside of forward")
+            IpuIssue(
+                "IPU001", "", "the net computes something different for another input", "decide outside of forward"
+            )
         )
     outputs = output_names(first.output)
     must_act_on_samples(nodes, first.axes, outputs)
@@ -215,7 +217,7 @@ def _described(
 
 
 def _weights(net: nn.Module) -> tuple[dict[str, Tensor], dict[str, str], set[str]]:
-    """Parameters and buffers by name, names that share one of them, and the names that are learned."""
+    """Return parameters and buffers by name, names that share one of them, and the names that are learned."""
     tensors: dict[str, Tensor] = {}
     aliases: dict[str, str] = {}
     owners: dict[int, str] = {}
@@ -248,7 +250,7 @@ def _equal_constants(first: dict[str, Tensor], second: dict[str, Tensor]) -> dic
                 IpuIssue(
                     "IPU004",
                     "",
-                    "forward computes a tensor in a way that cannot be followed, or draws it anew",
+                    "forward computes a tensor in a way that cannot be followed, or draws new numbers",
                     "use torch's own functions on tensors; draw with torch.bernoulli or rand_like of the input",
                 )
             )
@@ -259,9 +261,9 @@ def export(net: nn.Module, example: Tensor, path: str | Path, **options: Any) ->
     """Lower a net and write it to a bundle: a folder with ``program.json`` and ``weights.npz``.
 
     Args:
-        net: A net of neurons with ``init_hidden=True``; it stays as it is.
-        example: Its input, ``[T, batch, ...]``; shapes and dtype count, values do not.
-        path: The folder, made where it is missing.
+        net: A net of neurons with ``init_hidden=True``; it does not change.
+        example: Its input, ``[T, batch, ...]``; only shapes and dtype matter.
+        path: The folder, created if it is missing.
         **options: ``loss``, ``l1_rate`` and ``encoding`` of :func:`lower`.
 
     Raises:

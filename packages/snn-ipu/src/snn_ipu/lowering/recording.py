@@ -1,4 +1,4 @@
-"""What a net computes in one step, written down while it runs on an example."""
+"""A record of what a net computes in one step, written while it runs on an example."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ HAND_KEPT = (
     "forward keeps a state by hand from step to step",
     "write it as a neuron: a subclass of snn_core.SpikingNeuron with that State",
 )
-"""Message and remedy of IPU005."""
+"""The message and remedy of IPU005."""
 
 _LIBRARIES = tuple(str(Path(file).parent) for file in (torch.__file__, snn_core.__file__ or "", Path(__file__).parent))
 
 
 class _Training:
-    """Stands for whether the program trains when it runs."""
+    """A placeholder for the mode of the program, training or not, when it runs."""
 
 
 class Recorder(TorchFunctionMode):
-    """Writes down every operation on tensors that depend on the input or on weights.
+    """A recorder of every operation on tensors that depend on the input or on weights.
 
     Args:
         weights: Names of the weights, by the identity of their tensors.
@@ -57,20 +57,20 @@ class Recorder(TorchFunctionMode):
         self.constants: dict[str, Tensor] = {}
         self.axes: dict[str, int] = {}
         self._names = dict(weights)
-        self._live = set(learned)  # names of what no call knows beforehand
-        self._kept: list[Tensor] = []  # a tensor that is gone would leave its identity to another one
+        self._live = set(learned)  # names of values that are not known before a call
+        self._kept: list[Tensor] = []  # a deleted tensor would leave its identity to another one
         self._count = 0
         self._inside = False
 
     def enter(self, value: Tensor, name: str = "") -> Tensor:
-        """Give a tensor a name, a new one if none is given, and a gradient to follow.
+        """Give a tensor a name, a new one if none is passed, and a gradient to follow.
 
         Args:
             value: The tensor.
             name: Its name.
 
         Returns:
-            The tensor to compute with in its place.
+            The tensor that replaces it in computations.
         """
         fresh = value.detach()
         if fresh.is_floating_point():
@@ -79,7 +79,7 @@ class Recorder(TorchFunctionMode):
         return fresh
 
     def name_of(self, value: Tensor) -> str:
-        """The name of a tensor; one that no recorded operation gave is a constant.
+        """Return the name of a tensor; a tensor that no recorded operation returned is a constant.
 
         Args:
             value: The tensor.
@@ -99,24 +99,24 @@ class Recorder(TorchFunctionMode):
         return self._names[id(value)]
 
     def write(self, op: str, args: Any, kwargs: dict[str, Any], out: Any, live: bool = True, **more: Any) -> None:
-        """Append an operation and name what it gave.
+        """Append an operation and name its results.
 
         Args:
             op: Its name.
             args: Its arguments.
             kwargs: Its arguments by name.
-            out: What it gave, a tensor or a tuple of them.
-            live: Whether the result may differ from call to call.
+            out: Its result, a tensor or a tuple of them.
+            live: True if the result may differ from call to call.
             **more: Further parts of the operation's description.
 
         Raises:
-            Found: If an argument cannot be written down.
+            Found: If a program cannot hold an argument.
         """
         try:
             args = [self._encoded(a) for a in args]
             kwargs = {k: self._encoded(v) for k, v in kwargs.items()}
         except TypeError as error:
-            self.refuse("IPU004", f"{op} is called with what no program holds: {error}", "pass tensors and numbers")
+            self.refuse("IPU004", f"{op} is called with what no program can hold: {error}", "pass tensors and numbers")
         outs = []
         for tensor in (out,) if isinstance(out, Tensor) else out:
             outs.append(self._new_name())
@@ -126,7 +126,7 @@ class Recorder(TorchFunctionMode):
 
     @contextlib.contextmanager
     def scope(self) -> Iterator[list[dict[str, Any]]]:
-        """Write into a list of its own meanwhile, for the step of a neuron."""
+        """Write into a separate list within a block, for the step of a neuron."""
         outer, self.ops, self._inside = self.ops, [], True
         try:
             yield self.ops
@@ -134,7 +134,7 @@ class Recorder(TorchFunctionMode):
             self.ops, self._inside = outer, False
 
     def must_be_followed(self, out: Any) -> None:
-        """Accept what a module returns.
+        """Check that the recorder knows the outputs of a module.
 
         Args:
             out: Tensors in any structure.
@@ -146,10 +146,10 @@ class Recorder(TorchFunctionMode):
             self._not_opaque(tensor)
 
     def refuse(self, code: str, message: str, remedy: str) -> NoReturn:
-        """Stop the recording at the module and the line that run.
+        """Stop the recording at the current module and line.
 
         Args:
-            code: Of the rule.
+            code: Code of the rule.
             message: What is wrong.
             remedy: What to do.
 
@@ -208,13 +208,13 @@ class Recorder(TorchFunctionMode):
             self.refuse("IPU004", f"{name.strip('_')} overwrites its input", "use the form that returns a new tensor")
         if name not in TABLE:
             if not live:
-                return  # computed from constants, it is one
+                return  # computed from constants, it is a constant
             remedy = REMEDIES.get(name, "write it with other operations")
             self.refuse("IPU004", f"{name.strip('_')} is not among the operations lowered for PopTorch", remedy)
         kwargs = {k: v for k, v in kwargs.items() if k != "device"}
         self.write(name, args, kwargs, out, live)
         if live and not torch.is_grad_enabled() and isinstance(out, Tensor):
-            self.write("detach", [out], {}, out)  # a program knows no mode
+            self.write("detach", [out], {}, out)  # a program has no mode
 
     def _not_opaque(self, value: Tensor) -> None:
         if isinstance(value.grad_fn, BackwardCFunction):
@@ -300,7 +300,7 @@ REMEDIES = {
     "heaviside": "write (x > 0).to(x.dtype)",
     "lerp": "write a + w * (b - a)",
     "poisson": "use torch.bernoulli",
-    "lstm_cell": "use Leaky, Synaptic or Alpha in place of an LSTM neuron",
-    "__get__": "call a method, such as transpose or detach, in place of an attribute",
+    "lstm_cell": "use Leaky, Synaptic or Alpha instead of an LSTM neuron",
+    "__get__": "call a method, such as transpose or detach, instead of an attribute",
 }
 IN_PLACE = {f"__i{name}__" for name in ("add", "sub", "mul", "truediv", "pow", "and", "or")} | {"__setitem__"}

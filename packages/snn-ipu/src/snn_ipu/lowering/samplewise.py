@@ -10,16 +10,16 @@ __all__ = ["must_act_on_samples"]
 
 
 class _Mixes(Exception):
-    """Why an operation may mix samples."""
+    """Error of an operation that may mix samples, with the reason."""
 
 
 def must_act_on_samples(nodes: list[dict[str, Any]], axes: dict[str, int], outputs: list[str]) -> None:
-    """Accept nodes that keep axis 0 as the axis of samples.
+    """Check that nodes keep axis 0 as the axis of samples.
 
     Args:
         nodes: Operations and neurons in order, open in the batch size.
         axes: Number of axes of every tensor by name.
-        outputs: Names of what the net returns.
+        outputs: Names of the net's outputs.
 
     Raises:
         Found: If an operation may mix samples, or a neuron or the caller gets a tensor without them.
@@ -52,7 +52,7 @@ _WITHOUT = ("a tensor without samples is passed on or returned", "compute it fro
 
 
 def _check(op: dict[str, Any], path: str, axes: dict[str, int], batched: set[str]) -> None:
-    """Add what an operation gives to the tensors that hold samples, if it was given one."""
+    """Add the outputs of an operation to the tensors that hold samples, if one of its inputs does."""
     if not any(name in batched for name in _names([op["args"], list(op["kwargs"].values())])):
         return
     if op["op"].startswith("new_") and _sizes(op)[:1] != [{"batch": True}]:
@@ -72,10 +72,10 @@ def _names(value: Any) -> list[str]:
 
 
 def _first(node: dict[str, Any], axes: dict[str, int], batched: set[str]) -> int:
-    """Number of axes of the first argument, which must hold samples."""
+    """Return the number of axes of the first argument, which must hold samples."""
     names = _names(node["args"][:1])
     if not names or names[0] not in batched:
-        raise _Mixes("is called with samples in another place than the first")
+        raise _Mixes("is called with samples in a place other than the first")
     return axes[names[0]]
 
 
@@ -89,7 +89,7 @@ def _elementwise(node: dict[str, Any], axes: dict[str, int], batched: set[str]) 
 
 
 def _along(position: int, default: Any = None, more: int = 0) -> Callable[..., None]:
-    """An operation along an axis, its ``position``-th argument or ``dim``; ``more`` axes are there then."""
+    """Return the rule for an operation along an axis, argument ``position`` or ``dim``; ``more`` axes are added."""
 
     def rule(node: dict[str, Any], axes: dict[str, int], batched: set[str]) -> None:
         count = _first(node, axes, batched)
@@ -148,7 +148,7 @@ def _reshape(node: dict[str, Any], axes: dict[str, int], batched: set[str]) -> N
 
 
 def _sizes(node: dict[str, Any]) -> list[Any]:
-    """The sizes that follow the first argument, one by one or as a list."""
+    """Return the sizes that follow the first argument, one by one or as a list."""
     return node["args"][1] if isinstance(node["args"][1], list) else node["args"][1:]
 
 
@@ -161,12 +161,12 @@ def _getitem(node: dict[str, Any], axes: dict[str, int], batched: set[str]) -> N
 
 
 def _takes(*allowed: int) -> Callable[..., None]:
-    """A layer for input with so many axes, samples included; one that has fewer would have no samples."""
+    """Return the rule for a layer that takes input with so many axes, including samples."""
 
     def rule(node: dict[str, Any], axes: dict[str, int], batched: set[str]) -> None:
         count = _first(node, axes, batched)
         if count not in allowed:
-            raise _Mixes(f"gets input with {count} axes, and takes {' or '.join(map(str, allowed))} with samples")
+            raise _Mixes(f"gets input with {count} axes, but takes {' or '.join(map(str, allowed))} with samples")
 
     return rule
 

@@ -1,4 +1,4 @@
-"""One step of a net, recorded: operations, and neurons with the operations of their step."""
+"""One recorded step of a net: operations, and neurons with the operations of their step."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["Step", "record_step"]
 
 @dataclass(frozen=True)
 class Step:
-    """What a net did in one step.
+    """The record of a net in one step.
 
     Args:
         nodes: Operations and neurons in order, each with the path of its module.
@@ -39,17 +39,17 @@ class Step:
 
 
 def record_step(net: nn.Module, x: Tensor) -> Step:
-    """Record one step of a net, which it may leave changed.
+    """Record one step of a net, which may change the net.
 
     Args:
         net: A net at rest.
         x: Input of one step, ``[batch, ...]``.
 
     Returns:
-        What it computed.
+        The record.
 
     Raises:
-        Found: If that cannot be written down.
+        Found: If a program cannot hold it.
 
     Example:
         >>> import snn_core as snn
@@ -81,13 +81,13 @@ def _called(net: nn.Module, x: Tensor, recorder: Recorder) -> Any:
 
 
 def _follow(module: nn.Module, path: str, recorder: Recorder) -> None:
-    """Tell the recorder which module runs, and refuse one that keeps something and is not a plain neuron."""
+    """Tell the recorder which module runs, and refuse one that keeps a state and is not a plain neuron."""
 
     def enter(*_: Any) -> None:
         recorder.paths.append(path)
         if isinstance(module, SpikingNeuron) and type(module).forward is not SpikingNeuron.forward:
             message = f"{type(module).__name__} has a forward of its own"
-            recorder.refuse("IPU004", message, "override integrate in place of forward")
+            recorder.refuse("IPU004", message, "override integrate instead of forward")
         if isinstance(module, Temporal) and not isinstance(module, SpikingNeuron):
             remedy = "use Leaky, Synaptic, Alpha or Lapicque, and GroupNorm or LayerNorm to normalize"
             recorder.refuse("IPU004", f"{type(module).__name__} is not lowered", remedy)
@@ -108,7 +108,7 @@ def _follow(module: nn.Module, path: str, recorder: Recorder) -> None:
 
 
 class _Neurons(Watch):
-    """Has each neuron write down its step in place of its call."""
+    """A watch that makes each neuron record its step instead of its call."""
 
     def __init__(self, net: nn.Module, recorder: Recorder) -> None:
         super().__init__(net)

@@ -1,4 +1,4 @@
-"""Surrogate gradients as a program describes them: a closed form by name, any other derivative by its operations."""
+"""Descriptions of surrogate gradients: a closed form by name, any other derivative by its operations."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _CLOSED = (
 
 @dataclass(frozen=True)
 class Recorded(Surrogate):
-    """A surrogate that writes itself down when it is called.
+    """A surrogate that records itself when it is called.
 
     Args:
-        recorder: Where to.
+        recorder: The recorder.
         description: What :func:`described` gave.
 
     Example:
@@ -52,7 +52,7 @@ class Recorded(Surrogate):
 
 
 def described(found: Surrogate, floating: torch.dtype) -> dict[str, Any]:
-    """What a program needs to know of a surrogate.
+    """Return the description of a surrogate for a program.
 
     Args:
         found: Any surrogate of snn-core, or a subclass of its base.
@@ -86,7 +86,7 @@ def described(found: Surrogate, floating: torch.dtype) -> dict[str, Any]:
 
 
 def _must_be_a_derivative(found: Surrogate, u: Tensor) -> None:
-    """The gradient must be the incoming one times something that depends on u alone, element by element."""
+    """Check that the gradient is the incoming one times a function of u alone, element by element."""
     spk = (u > 0).to(u.dtype)
     incoming = torch.linspace(-3, 5, u.numel(), dtype=u.dtype).reshape(u.shape)
     with torch.no_grad():

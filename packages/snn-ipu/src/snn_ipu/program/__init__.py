@@ -1,1 +1,1 @@
-"""A program of plain operations: what it is made of, its losses, its weights and its files."""
+"""A program of plain operations: its parts, its losses, its weights and its files."""

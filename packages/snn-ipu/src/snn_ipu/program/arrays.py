@@ -26,11 +26,11 @@ _CODES = {
     torch.bool: "|b1",
 }
 _DTYPES = {code: dtype for dtype, code in _CODES.items()}
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # of every member, so that the same arrays make the same file
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the date of every member, so that equal arrays make equal files
 
 
 class ArrayError(ValueError):
-    """A file of arrays is damaged, or holds something else than plain numbers."""
+    """Error of a file of arrays that is damaged, or holds anything but plain numbers."""
 
 
 def write(path: str | Path, arrays: Mapping[str, Tensor]) -> None:
@@ -41,7 +41,7 @@ def write(path: str | Path, arrays: Mapping[str, Tensor]) -> None:
         arrays: Tensors of any shape by name; float16, float32, float64, int32, int64, uint8 or bool.
 
     Raises:
-        ArrayError: If a tensor has another dtype.
+        ArrayError: If a tensor has a different dtype.
 
     Example:
         >>> import os, tempfile
@@ -69,7 +69,7 @@ def read(path: str | Path) -> dict[str, Tensor]:
         Tensors by name.
 
     Raises:
-        ArrayError: If the file is no such archive, is truncated, or holds objects or another dtype.
+        ArrayError: If the file is not such an archive, is truncated, or holds objects or a different dtype.
         OSError: If it cannot be opened.
 
     Example:
@@ -103,7 +103,9 @@ def _bytes(array: Tensor) -> bytes:
 
 def _array(file: zipfile.ZipFile, info: zipfile.ZipInfo, available: int) -> Tensor:
     if info.compress_type != zipfile.ZIP_STORED or info.file_size > available:
-        raise ArrayError(f"{info.filename!r} is compressed or larger than its file; write it by snn_ipu or numpy.savez")
+        raise ArrayError(
+            f"{info.filename!r} is compressed or larger than its file; write it with snn_ipu or numpy.savez"
+        )
     data = file.read(info)
     if data[:6] != _MAGIC or data[6:7] not in (b"\x01", b"\x02"):
         raise ArrayError(f"{info.filename!r} is no .npy file")
@@ -114,7 +116,7 @@ def _array(file: zipfile.ZipFile, info: zipfile.ZipInfo, available: int) -> Tens
     dtype = _DTYPES[code]
     count = math.prod(shape)
     if fortran or len(data) - start != count * torch.empty(0, dtype=dtype).element_size():
-        raise ArrayError(f"{info.filename!r} does not hold the {count} numbers in C order that its header says")
+        raise ArrayError(f"{info.filename!r} does not hold the {count} numbers in C order that its header promises")
     if count == 0:
         return torch.empty(shape, dtype=dtype)
     return torch.frombuffer(bytearray(data[start:]), dtype=dtype).reshape(shape)

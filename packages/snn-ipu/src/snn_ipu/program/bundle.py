@@ -1,4 +1,4 @@
-"""The file between the two halves: a folder with ``program.json`` and ``weights.npz``, checked before it is used."""
+"""The file between export and device: a folder with ``program.json`` and ``weights.npz``, checked before its use."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _KEYS = {"format", "version", "written_by", "input", "weights", "aliases", "node
 
 
 class BundleError(ValueError):
-    """A bundle is incomplete, damaged, of another version, or asks for what no program may do."""
+    """Error of a bundle that is incomplete, damaged, of another version, or not allowed."""
 
 
 def write_bundle(path: str | Path, description: dict[str, Any], tensors: dict[str, Tensor]) -> None:
     """Write a bundle.
 
     Args:
-        path: A folder, made where it is missing.
+        path: A folder, created if it is missing.
         description: The program.
-        tensors: The tensors that it names.
+        tensors: The tensors that the program names.
 
     Raises:
         BundleError: If the description is not valid.
@@ -63,20 +63,20 @@ def read_bundle(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     folder = Path(path)
     for name in (_PROGRAM, _WEIGHTS):
         if not (folder / name).is_file():
-            raise BundleError(f"{folder} holds no {name}; a bundle is the folder that snn_ipu.export wrote")
+            raise BundleError(f"{folder} holds no {name}; a bundle is a folder that snn_ipu.export wrote")
     try:
         description = json.loads((folder / _PROGRAM).read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise BundleError(f"{folder / _PROGRAM} is not readable JSON ({error}); export the net again") from error
     if not isinstance(description, dict) or description.get("format") != FORMAT:
-        raise BundleError(f"{folder / _PROGRAM} describes no program of snn-ipu; export the net again")
+        raise BundleError(f"{folder / _PROGRAM} does not describe a program of snn-ipu; export the net again")
     if description.get("version") != VERSION:
         raise BundleError(
             f"{folder} is a bundle of version {description.get('version')!r}, this snn-ipu reads {VERSION}; use the "
             "same snn-ipu on both sides"
         )
     if description.pop("weights_sha256", None) != _sha256(folder / _WEIGHTS):
-        raise BundleError(f"{folder / _WEIGHTS} is not the file that {_PROGRAM} was written with; export the net again")
+        raise BundleError(f"{folder / _WEIGHTS} is not the file that was written with {_PROGRAM}; export the net again")
     try:
         tensors = arrays.read(folder / _WEIGHTS)
     except arrays.ArrayError as error:
@@ -86,15 +86,15 @@ def read_bundle(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 
 def validate(description: dict[str, Any], tensors: dict[str, Tensor]) -> None:
-    """Accept a program that the device half can run.
+    """Check that the device half can run a program.
 
     Args:
         description: The program.
-        tensors: The tensors that it names.
+        tensors: The tensors that the program names.
 
     Raises:
         BundleError: If a part is missing or of the wrong kind, an operation unknown, a name used before it is
-            defined, or a tensor of another shape or dtype than told.
+            defined, or a tensor does not have the described shape or dtype.
     """
     try:
         _validate(description, tensors)
@@ -105,24 +105,26 @@ def validate(description: dict[str, Any], tensors: dict[str, Tensor]) -> None:
 
 
 def _validate(description: dict[str, Any], tensors: dict[str, Tensor]) -> None:
-    _require(set(description) == _KEYS, f"has the parts {sorted(description)} in place of {sorted(_KEYS)}")
+    _require(set(description) == _KEYS, f"has the parts {sorted(description)} instead of {sorted(_KEYS)}")
     told = description["input"]
     _require(_whole(told["num_steps"]) and told["num_steps"] >= 1, f"has {told['num_steps']!r} steps")
     _require(all(map(_whole, told["shape"])), f"takes input of shape {told['shape']!r}")
     _require(told["dtype"] in DTYPES and told["encoding"] in (None, "rate"), "takes input of an unknown kind")
-    _require(set(description["weights"]) == set(tensors), "names other weights than the bundle holds")
+    _require(set(description["weights"]) == set(tensors), "does not name the weights that the bundle holds")
     for name, weight in description["weights"].items():
         found = tensors[name]
         same = list(found.shape) == weight["shape"] and found.dtype == DTYPES[weight["dtype"]]
-        _require(same and isinstance(weight["learned"], bool), f"tells of a weight {name!r} that the bundle holds not")
-        _require(isinstance(weight["constant"], bool), f"does not say what the weight {name!r} is")
-    _require(set(description["aliases"].values()) <= set(tensors), "has an alias of a weight that is not there")
+        _require(
+            same and isinstance(weight["learned"], bool), f"describes a weight {name!r} that the bundle does not hold"
+        )
+        _require(isinstance(weight["constant"], bool), f"does not say if the weight {name!r} is a constant")
+    _require(set(description["aliases"].values()) <= set(tensors), "has an alias of a weight that does not exist")
     known = {"x", "training", *(f"w:{name}" for name in tensors)}
     for node in description["nodes"]:
         _require(isinstance(node["path"], str), "has a node without a path")
         _node(node, known)
     outputs = output_names(description["output"])
-    _require(bool(outputs) and set(outputs) <= known, "returns what it never computes")
+    _require(bool(outputs) and set(outputs) <= known, "returns a value that it never computes")
     if description["loss"] is not None:
         _loss(description["loss"], len(outputs))
 
@@ -138,7 +140,7 @@ def _node(node: dict[str, Any], known: set[str]) -> None:
     _operations(node["once"], scope)
     scope |= {"in"} | {f"s{i}" for i in range(len(node["states"]))}
     _operations(node["step"], scope)
-    _require({*node["states"], *node["results"]} <= scope, f"keeps what {node['path']!r} never computes")
+    _require({*node["states"], *node["results"]} <= scope, f"keeps a value that {node['path']!r} never computes")
     _require(len(node["outs"]) == len(node["results"]), f"names the results of {node['path']!r} wrongly")
     known.update(node["outs"])
 
@@ -146,7 +148,7 @@ def _node(node: dict[str, Any], known: set[str]) -> None:
 def _operations(ops: list[dict[str, Any]], known: set[str]) -> None:
     for op in ops:
         name = op["op"]
-        _require(name in TABLE or name == "spike", f"asks for the operation {name!r}, which snn-ipu does not know")
+        _require(name in TABLE or name == "spike", f"uses the operation {name!r}, which snn-ipu does not know")
         used = {n for value in (*op["args"], *op["kwargs"].values()) for n in _used(value)}
         _require(used <= known, f"uses {sorted(used - known)} before computing it")
         if name == "spike":
@@ -156,7 +158,7 @@ def _operations(ops: list[dict[str, Any]], known: set[str]) -> None:
 
 
 def _used(value: Any) -> set[str]:
-    """Names of the tensors in an encoded argument, which is found to be one."""
+    """Return the names of the tensors in an encoded argument, after checking it."""
     if isinstance(value, list):
         return {name for part in value for name in _used(part)}
     if not isinstance(value, dict):
@@ -165,7 +167,7 @@ def _used(value: Any) -> set[str]:
     if kind == "v":
         return {content}
     if kind == "slice":
-        _require(len(content) == 3, "has a slice of other than three parts")
+        _require(len(content) == 3, "has a slice without exactly three parts")
         return _used(content)
     _require(kind in ("ellipsis", "batch") or (kind == "dtype" and content in (*DTYPES, "program")), f"has a {kind!r}")
     return set()
@@ -178,18 +180,18 @@ def _surrogate(surrogate: dict[str, Any]) -> None:
         _operations(surrogate["ops"], known)
         _require(surrogate["out"] in known, "has a surrogate that computes no derivative")
     elif name != "none":
-        _require(name in CLOSED_FORMS, f"asks for the surrogate {name!r}, which snn-ipu does not know")
+        _require(name in CLOSED_FORMS, f"uses the surrogate {name!r}, which snn-ipu does not know")
         numbers = len(signature(CLOSED_FORMS[name]).parameters) - 1
         fits = len(surrogate["params"]) == numbers and all(isinstance(p, float) for p in surrogate["params"])
         _require(fits, f"gives the surrogate {name!r} the parameters {surrogate['params']!r}")
 
 
 def _loss(loss: dict[str, Any], outputs: int) -> None:
-    _require(loss["name"] in LOSSES, f"asks for the loss {loss['name']!r}, which snn-ipu does not know")
-    _require(all(_whole(i) and 0 <= i < outputs for i in (loss["of"], *loss["l1_rate_of"])), "weighs no output")
+    _require(loss["name"] in LOSSES, f"uses the loss {loss['name']!r}, which snn-ipu does not know")
+    _require(all(_whole(i) and 0 <= i < outputs for i in (loss["of"], *loss["l1_rate_of"])), "weights no output")
     _require(loss["reduction"] in REDUCTIONS, f"reduces its loss by {loss['reduction']!r}")
     _require(loss["population"] is None or loss["population"] >= 1, "has a population code without classes")
-    _require(set(loss["options"]) == set(LOSSES[loss["name"]][1]), f"has other options than {loss['name']}")
+    _require(set(loss["options"]) == set(LOSSES[loss["name"]][1]), f"does not have the options of {loss['name']}")
 
 
 def _require(holds: bool, otherwise: str) -> None:

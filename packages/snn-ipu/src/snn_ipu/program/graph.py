@@ -15,20 +15,20 @@ __all__ = ["Graph", "output_names", "structured"]
 
 
 class Graph(nn.Module):
-    """A net as a static graph of primitives, every step of time written out.
+    """A net as a static graph of primitives, with every time step written out.
 
     Layers see all steps at once, folded into the batch; neurons run step by step.
 
     Args:
-        description: What a bundle's ``program.json`` holds.
-        weights: The tensors that it names.
+        description: The content of a bundle's ``program.json``.
+        weights: The tensors that the description names.
 
     Shape:
         input ``[batch, T, ...]``, or ``[batch, ...]`` in [0, 1] with rate coding; outputs ``[batch, T, ...]``, in the
         structure that the net returned.
 
     Raises:
-        ValueError: From a call, if the input has another T, or other axes, than the program was made for.
+        ValueError: In a call, if the T or the axes of the input do not fit the program.
 
     Example:
         >>> import snn_core as snn
@@ -52,7 +52,7 @@ class Graph(nn.Module):
         return structured(self.description["output"], self.flat(x))
 
     def flat(self, x: Tensor) -> list[Tensor]:
-        """The outputs as a list, in the order in which the structure holds them.
+        """Return the outputs as a list, in the order of the structure.
 
         Args:
             x: Input, as for a call.
@@ -76,13 +76,13 @@ class Graph(nn.Module):
         return [out.reshape(batch, steps, *out.shape[1:]) for out in outs]
 
     def must_fit(self, x: Tensor) -> None:
-        """Accept input of the shape that the program was made for.
+        """Check that input has the shape for which the program was made.
 
         Args:
             x: The input.
 
         Raises:
-            ValueError: If its axes behind the batch are others; IPU010 if it is T.
+            ValueError: If its axes after the batch are wrong; IPU010 if it is T.
         """
         told = self.description["input"]
         wanted = [*([] if told["encoding"] == "rate" else [told["num_steps"]]), *told["shape"]]
@@ -127,16 +127,16 @@ class Graph(nn.Module):
 
     @staticmethod
     def no_stage(path: str) -> ContextManager[Any]:
-        """Where a node runs when there is one device: wherever the others do."""
+        """Return the context of a node if there is only one device, which does nothing."""
         return contextlib.nullcontext()
 
     def weights(self) -> dict[str, Tensor]:
-        """The tensors of the net, under the names that its operations know."""
+        """Return the tensors of the net, under the names that its operations use."""
         return {f"w:{name}": t for name, t in (*self.net.named_parameters(), *self.net.named_buffers())}
 
 
 def output_names(structure: dict[str, Any]) -> list[str]:
-    """Names of the tensors in a structure of outputs, in order.
+    """Return the names of the tensors in a structure of outputs, in order.
 
     Args:
         structure: ``{"v": name}``, or ``"tuple"``, ``"list"`` or ``"dict"`` of structures.
@@ -156,7 +156,7 @@ def output_names(structure: dict[str, Any]) -> list[str]:
 
 
 def structured(structure: dict[str, Any], flat: list[Tensor]) -> Any:
-    """Tensors in a structure of outputs.
+    """Return tensors in a structure of outputs.
 
     Args:
         structure: As in :func:`output_names`.

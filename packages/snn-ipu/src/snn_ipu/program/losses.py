@@ -1,4 +1,4 @@
-"""Losses of a program's outputs ``[batch, T, classes]``, by primitives that a static graph can hold."""
+"""Losses of a program's outputs ``[batch, T, classes]``, made of primitives that a static graph can hold."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ __all__ = ["LOSSES", "REDUCTIONS", "chosen_loss", "loss"]
 
 
 def _cross_entropy(scores: Tensor, labels: Tensor) -> Tensor:
-    """Cross entropy over the last axis of ``[batch, ..., classes]``."""
+    """Return the cross entropy over the last axis of ``[batch, ..., classes]``."""
     chosen = _one_hot(labels, scores)
     return -(scores.log_softmax(-1) * chosen).sum(-1)
 
 
 def _one_hot(labels: Tensor, scores: Tensor) -> Tensor:
-    """1 at the label along the last axis of ``[batch, ..., classes]``, in the scores' dtype."""
+    """Return 1 at the label along the last axis of ``[batch, ..., classes]``, in the scores' dtype."""
     classes = torch.arange(scores.shape[-1], dtype=labels.dtype, device=labels.device)
     labels = labels.reshape(-1, *[1] * (scores.dim() - 1))
     return (labels == classes).to(scores.dtype)
@@ -38,7 +38,7 @@ def _ce_max_membrane(out: Tensor, labels: Tensor, options: dict[str, Any]) -> Te
 
 def _mse_count(out: Tensor, labels: Tensor, options: dict[str, Any]) -> Tensor:
     steps, group = out.shape[1], options["group"]
-    # floored in float64, as Python multiplies
+    # floored in float64, like Python's product
     off, on = (float(math.floor(steps * options[rate] * group)) for rate in ("incorrect_rate", "correct_rate"))
     counts = out.sum(1)
     return (counts - _wanted(labels, counts, on, off)).square() / steps
@@ -61,23 +61,23 @@ LOSSES: dict[str, tuple[Callable[..., Tensor], dict[str, float]]] = {
     "mse_count_loss": (_mse_count, {"correct_rate": 1.0, "incorrect_rate": 0.0}),
     "mse_membrane_loss": (_mse_membrane, {"on_target": 1.0, "off_target": 0.0}),
 }
-"""The losses by name, each with the options of its own and their defaults."""
+"""The losses by name, each with its own options and their defaults."""
 
 REDUCTIONS = ("mean", "mean_of_samples", "sum")
 """``"mean"`` divides by the sum of the samples' weights, ``"mean_of_samples"`` by their number."""
 
 
 def loss(outputs: list[Tensor], labels: Tensor, description: dict[str, Any]) -> Tensor:
-    r"""The loss of a batch, with its regularization.
+    r"""Return the loss of a batch, including its regularization.
 
     .. math:: L = \frac{1}{n} \sum_b w_{y_b} l_b + \Lambda \sum S
 
-    n is the sum of the samples' weights, or as the reduction says their number, or 1.
+    n is the sum of the samples' weights, or, depending on the reduction, their number or 1.
 
     Args:
         outputs: Outputs of the program, ``[batch, T, ...]`` each.
         labels: Labels ``[batch]``, integers.
-        description: What an export wrote: ``name``, ``of`` (the output it looks at), ``reduction`` (one of
+        description: Entries written by an export: ``name``, ``of`` (the output that it uses), ``reduction`` (one of
             ``REDUCTIONS``), ``weight`` (of each class, or None), ``population`` (number of classes of a population
             code, or None), ``options`` of the loss, and ``l1_rate`` with the outputs that ``l1_rate_of`` lists.
 
@@ -112,11 +112,11 @@ def loss(outputs: list[Tensor], labels: Tensor, description: dict[str, Any]) -> 
 
 
 def chosen_loss(loss: Any, outputs: int, l1_rate: float = 0.0) -> dict[str, Any]:
-    """The description of a loss.
+    """Return the description of a loss.
 
     Args:
         loss: A name such as ``"ce_rate"``, or an object that carries such a name and its options as attributes.
-        outputs: Number of tensors that the net returns. Losses of the membrane look at the last one, others at the
+        outputs: Number of tensors that the net returns. Losses of the membrane use the last one, others the
             first.
         l1_rate: Weight of the sum of the first output.
 
@@ -143,7 +143,9 @@ def chosen_loss(loss: Any, outputs: int, l1_rate: float = 0.0) -> dict[str, Any]
     reduction, weight = told.get("reduction", "mean"), told.get("weight")
     if reduction not in ("mean", "sum") or told.get("time_var_targets"):
         option = "time_var_targets=True" if told.get("time_var_targets") else f"reduction={reduction!r}"
-        raise ValueError(f"{name} with {option} is not lowered; a program has one label a sample and one loss a batch")
+        raise ValueError(
+            f"{name} with {option} is not lowered; a program has one label per sample and one loss per batch"
+        )
     if reduction == "mean" and weight is not None and getattr(loss, "mean_is_over_samples", False):
         reduction = "mean_of_samples"
     return {

@@ -1,4 +1,4 @@
-"""The primitives that a program may be made of, by name, and their arguments as JSON: what both halves agree on."""
+"""The primitives that a program may use, by name, and their arguments as JSON: the contract between both halves."""
 
 from __future__ import annotations
 
@@ -52,25 +52,25 @@ TABLE: dict[str, Callable[..., Any]] = {
     "rpow": lambda a, b: b**a,
     "getitem": lambda a, index: a[tuple(index) if isinstance(index, list) else index],
 }
-"""What a program may call: taken by PopTorch's front end, or on the list of operators that its guide supports."""
+"""The operations that a program may call: PopTorch's front end takes them, or its guide lists them as supported."""
 
 
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
 
 def encoded(value: Any, name_of: Callable[[Tensor], str], floating: torch.dtype) -> Any:
-    """An argument as JSON.
+    """Return an argument as JSON.
 
     Args:
         value: A number, string, None, tensor, dtype, slice, or a list or tuple of them.
-        name_of: Gives the name of a tensor.
+        name_of: Function from a tensor to its name.
         floating: The floating dtype of the program, which stays open.
 
     Returns:
         The JSON value: tensors as ``{"v": name}``, dtypes as ``{"dtype": name}``.
 
     Raises:
-        TypeError: If it is something else.
+        TypeError: If it is of another kind.
 
     Example:
         >>> encoded((slice(0, 2), torch.bool), str, torch.float32)
@@ -92,13 +92,13 @@ def encoded(value: Any, name_of: Callable[[Tensor], str], floating: torch.dtype)
 
 
 def decoded(value: Any, env: dict[str, Any], batch: int, floating: torch.dtype) -> Any:
-    """The argument of a JSON value.
+    """Return the argument that a JSON value describes.
 
     Args:
         value: What :func:`encoded` gave.
         env: Tensors by name.
-        batch: Size of axis 0, for what was computed from it.
-        floating: The floating dtype that the program runs in.
+        batch: Size of axis 0, for values computed from it.
+        floating: The floating dtype of the program's run.
 
     Returns:
         The argument.
@@ -122,14 +122,14 @@ def decoded(value: Any, env: dict[str, Any], batch: int, floating: torch.dtype) 
 
 
 def run(ops: list[dict[str, Any]], env: dict[str, Any], batch: int, floating: torch.dtype, spike: Any = None) -> None:
-    """Run operations in order; their results join ``env``.
+    """Run operations in order, and add their results to ``env``.
 
     Args:
         ops: Operations, each ``{"op", "args", "kwargs", "outs"}``.
         env: Tensors by name, changed in place.
         batch: Size of axis 0.
-        floating: The floating dtype that the program runs in.
-        spike: What runs the operation ``"spike"``, called with the shifted membrane and its surrogate.
+        floating: The floating dtype of the program's run.
+        spike: Function for the operation ``"spike"``, called with the shifted membrane and its surrogate.
 
     Example:
         >>> env = {"x": torch.tensor([3.0])}

@@ -1,4 +1,4 @@
-"""A lowered net and what can be done with it: train, infer, save."""
+"""A lowered net and its uses: train, infer, save."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ __all__ = ["Program", "load", "weights"]
 class Program:
     """A net as a static graph of primitives, made by ``lower`` or ``load``.
 
-    Called, it runs on the CPU with autograd, like any module.
+    When called, it runs on the CPU with autograd, like any module.
 
     Args:
-        description: What a bundle's ``program.json`` holds.
-        tensors: The tensors that it names.
+        description: The content of a bundle's ``program.json``.
+        tensors: The tensors that the description names.
 
     Shape:
         input ``[batch, T, ...]``, or ``[batch, ...]`` in [0, 1] with rate coding; outputs ``[batch, T, ...]``, in the
@@ -49,11 +49,11 @@ class Program:
         return self.graph(x)
 
     def parameters(self) -> Iterator[nn.Parameter]:
-        """The learned tensors, for an optimizer."""
+        """Return the learned tensors, for an optimizer."""
         return self.graph.parameters()
 
     def training(self, optimizer: torch.optim.Optimizer, **settings: Any) -> Training:
-        """A function of ``(x, labels)`` that takes training steps and returns ``(outputs, loss)``.
+        """Return a function of ``(x, labels)`` that takes training steps and returns ``(outputs, loss)``.
 
         Args:
             optimizer: SGD, Adam, AdamW, RMSprop (torch's or PopTorch's) or LAMB, over :meth:`parameters`.
@@ -61,12 +61,12 @@ class Program:
 
         Returns:
             The function. Every call takes ``device_iterations`` steps, each with the mean gradient of
-            ``gradient_accumulation * replication_factor`` parts of the batch, and returns what the last part gave; on
-            an IPU what the last part of every copy gave.
+            ``gradient_accumulation * replication_factor`` parts of the batch, and returns the outputs of the last part;
+            on an IPU, those of the last part of every copy.
 
         Raises:
-            IpuUnavailable: If the target, or the compiled operator asked for, is not here.
-            ValueError: If the program has no loss (IPU006), the optimizer is another (IPU007), or a setting is
+            IpuUnavailable: If the target, or the requested compiled operator, is not available here.
+            ValueError: If the program has no loss (IPU006), the optimizer is not supported (IPU007), or a setting is
                 unknown.
 
         Example:
@@ -82,7 +82,7 @@ class Program:
         return found
 
     def inference(self, **settings: Any) -> Inference:
-        """A function of ``x`` that gives the outputs of the whole batch.
+        """Return a function of ``x`` that computes the outputs of the whole batch.
 
         Args:
             **settings: Those of :class:`~snn_ipu.device.place.Settings`; ``gradient_accumulation`` must be 1.
@@ -91,7 +91,7 @@ class Program:
             The function.
 
         Raises:
-            IpuUnavailable: If the target, or the compiled operator asked for, is not here.
+            IpuUnavailable: If the target, or the requested compiled operator, is not available here.
             ValueError: If a setting is unknown.
 
         Example:
@@ -119,12 +119,12 @@ class Program:
         arrays.write(path, self.state())
 
     def tensors(self) -> dict[str, Tensor]:
-        """Every tensor that the description names, in its dtype."""
+        """Return every tensor that the description names, in its dtype."""
         told, held = self.description["weights"], self.graph.weights()
         return {name: held[f"w:{name}"].detach().to(DTYPES[told[name]["dtype"]]) for name in told}
 
     def state(self) -> dict[str, Tensor]:
-        """The weights under the names, and in the dtypes, of the original net's ``state_dict``."""
+        """Return the weights under the names, and in the dtypes, of the original net's ``state_dict``."""
         told = self.description["weights"]
         kept = {name: tensor for name, tensor in self.tensors().items() if not told[name]["constant"]}
         return {**kept, **{alias: kept[name] for alias, name in self.description["aliases"].items()}}
@@ -155,7 +155,7 @@ def load(path: str | Path) -> Program:
 
 
 def weights(path: str | Path) -> dict[str, Tensor]:
-    """The weights that a program saved, for the original net: ``net.load_state_dict(weights(path))``.
+    """Read the weights that a program saved, for the original net: ``net.load_state_dict(weights(path))``.
 
     Args:
         path: What :meth:`Program.save` wrote.

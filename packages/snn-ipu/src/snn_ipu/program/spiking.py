@@ -1,4 +1,4 @@
-"""Spikes whose gradient survives a compiler that ignores ``autograd.Function``: written with plain operations."""
+"""Spikes whose gradient survives a compiler that ignores ``autograd.Function``, made of plain operations."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ CLOSED_FORMS: dict[str, Callable[..., Tensor]] = {
 
 
 def closed_form(u: Tensor, name: str, params: tuple[float, ...] = ()) -> Tensor:
-    r"""Spikes with the gradient of a function S, by plain operations.
+    r"""Return spikes with the gradient of a function S, by plain operations.
 
     .. math:: \Theta(u) + S(u) - \mathrm{detach}(S(u))
 
@@ -73,13 +73,13 @@ def closed_form(u: Tensor, name: str, params: tuple[float, ...] = ()) -> Tensor:
 
 
 def injected(u: Tensor, derivative: Callable[[Tensor], Tensor]) -> Tensor:
-    r"""Spikes with any derivative g(u), by plain operations.
+    r"""Return spikes with any derivative g(u), by plain operations.
 
     .. math:: \Theta(u) + z - \mathrm{detach}(z), \qquad z = u\,\mathrm{detach}(g(u))
 
     Args:
         u: Membrane potential minus threshold, any shape; finite.
-        derivative: g, gives a tensor of the shape of ``u``.
+        derivative: g, which returns a tensor of the shape of ``u``.
 
     Returns:
         Spikes, 1 where ``u > 0`` and else 0, in the shape and dtype of ``u``.
@@ -96,7 +96,7 @@ def injected(u: Tensor, derivative: Callable[[Tensor], Tensor]) -> Tensor:
 
 
 def spike(u: Tensor, surrogate: dict[str, Any], batch: int, op: Callable[..., Tensor] | None = None) -> Tensor:
-    """Spikes of a surrogate as a program describes it.
+    """Return the spikes of a surrogate, given its description in a program.
 
     Args:
         u: Membrane potential minus threshold, ``[batch, ...]``.
