@@ -138,14 +138,14 @@ def test_what_no_run_can_have_written_is_named(path, value, complaint, tmp_path)
 def test_a_file_of_another_kind_is_refused(text, tmp_path):
     file = tmp_path / "run.json"
     file.write_text(text, encoding="utf-8")
-    with pytest.raises(InvalidRun, match=r"is no JSON text|the run is"):
+    with pytest.raises(InvalidRun, match=r"is not JSON|the run is"):
         read_run(file)
 
 
 def test_bytes_that_are_no_text_are_refused(tmp_path):
     file = tmp_path / "run.json"
     file.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InvalidRun, match=r"run.json is no JSON text"):
+    with pytest.raises(InvalidRun, match=r"run.json is not JSON"):
         read_run(file)
 
 

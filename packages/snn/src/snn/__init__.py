@@ -1,7 +1,7 @@
 """Spiking neural networks in PyTorch: one namespace over the installed snn packages.
 
-``import snn`` imports nothing else; a name is looked up in its package when it is touched, and a package that is not
-installed is then named. The names themselves are listed in ``__init__.pyi``.
+``import snn`` imports nothing else. A name is looked up in its package on first use; if the package is not installed,
+the error names it. The names themselves are listed in ``__init__.pyi``.
 """
 
 from snn import _lazy

@@ -1,4 +1,4 @@
-"""``python -m snn`` is the ``snn`` command."""
+"""The entry point of ``python -m snn``, which is the ``snn`` command."""
 
 import sys
 

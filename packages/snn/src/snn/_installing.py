@@ -4,18 +4,18 @@ from __future__ import annotations
 
 __all__ = ["WHEELS", "command", "extra", "hint"]
 
-_FIRST = "0.5"  # below it, what an index has under the name of the umbrella is another project, which pip would take
+_FIRST = "0.5"  # below it, an index has another project under the name of the umbrella, which pip would install
 WHEELS = "with the --find-links that snn was installed with, if any"  # no index needs to have our wheels
 
 
 def command(*wanted: str) -> str:
-    """What to type to have something installed.
+    """Return the command that installs something.
 
     Args:
-        wanted: What pip is asked for, such as ``snn[plot]`` or ``snn-data[mnist5k]``.
+        wanted: Arguments of pip, such as ``snn[plot]`` or ``snn-data[mnist5k]``.
 
     Returns:
-        The command. The umbrella is asked for with the version from which on its name is ours.
+        The command. The umbrella gets the first version under which its name is ours.
 
     Example:
         >>> command("snn[demo]", "snn-data[vowels]")
@@ -26,10 +26,10 @@ def command(*wanted: str) -> str:
 
 
 def hint(*wanted: str) -> str:
-    """Say what to type to have pieces installed, and what that needs where the wheels are in a folder.
+    """Return the command that installs pieces, and a hint for wheels in a folder.
 
     Args:
-        wanted: What pip is asked for, as :func:`command` takes it.
+        wanted: Arguments of pip, as for :func:`command`.
 
     Returns:
         The command and the hint.
@@ -42,13 +42,13 @@ def hint(*wanted: str) -> str:
 
 
 def extra(distribution: str) -> str:
-    """The extra of the umbrella that brings one of our distributions.
+    """Return the extra of the umbrella that installs one of our distributions.
 
     Args:
         distribution: Its name.
 
     Returns:
-        What pip is asked for; the core has no extra, as it comes with the umbrella itself.
+        The argument of pip; the core has no extra, as it comes with the umbrella itself.
 
     Example:
         >>> extra("snn-plot"), extra("snn-core")

@@ -1,4 +1,4 @@
-"""Names that are looked up, when touched, in the distribution that has them."""
+"""Names that are looked up, on first use, in the distribution that has them."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ def forward(
     unlisted: Collection[str] = (),
     absent: Mapping[str, str] | None = None,
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """Make the ``__getattr__`` and ``__dir__`` of a module whose names are those of another package.
+    """Make the ``__getattr__`` and ``__dir__`` of a module that re-exports names of another package.
 
     Args:
         module: Name of the module that re-exports.
         package: Import name of the package that has its names.
-        submodules: Modules under ``module``, and the package that each one needs; private ones are listed nowhere.
-        elsewhere: Names that another package has, and which.
-        unlisted: Names that the package has and lists nowhere, for programs that were written for snnTorch.
-        absent: Names that users may look for and that no package has, and what to tell them.
+        submodules: Modules under ``module``, and the package that each one needs; private ones are not listed.
+        elsewhere: Names in another package, with that package.
+        unlisted: Names that the package has but does not list, for programs written for snnTorch.
+        absent: Names that users may look for but no package has, with the message for each.
 
     Returns:
-        The two functions. Names are looked up each time and imported at the first touch; ``__all__`` and ``dir``
-        give what is installed.
+        The two functions. Names are looked up each time and imported on first use; ``__all__`` and ``dir``
+        list what is installed.
     """
     inner, others, gone = submodules or {}, elsewhere or {}, absent or {}
 
@@ -49,7 +49,7 @@ def forward(
         if name in inner:
             piece(inner[name], f"{module}.{name}")
             return importlib.import_module(f"{module}.{name}")
-        # Python asks modules for many names like __path__ and __wrapped__; none is a reason to import a piece.
+        # Python asks modules for many names like __path__ and __wrapped__; none of them must import a piece.
         unknown = AttributeError(f"module {module!r} has no attribute {name!r}", name=name, obj=sys.modules[module])
         if name == "__all__":
             return names()
@@ -67,11 +67,11 @@ def forward(
 
 
 def piece(package: str, wanted: str) -> ModuleType:
-    """Import a package of ours, or say what to install.
+    """Import a package of ours, or raise an error that says what to install.
 
     Args:
         package: Import name, such as ``snn_plot``.
-        wanted: What the user asked for, such as ``snn.spikeplot``.
+        wanted: Name that the user wrote, such as ``snn.spikeplot``.
 
     Returns:
         The package.

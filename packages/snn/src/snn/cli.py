@@ -22,7 +22,7 @@ from snn.renaming.command import main as run_rename
 
 __all__ = ["main"]
 
-_INTERRUPTED = 130  # 128 and the number of the signal, as a shell has it
+_INTERRUPTED = 130  # 128 and the number of the signal, like in a shell
 _NIR = "check, show, run, compare and convert NIR files"
 
 
@@ -33,8 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Words after ``snn``; those of this process if None.
 
     Returns:
-        Exit code: 0 if all is well, 1 if not, 2 if there is no net or it could not be run, 3 if a GPU is asked for
-        and there is none, 130 if the keyboard interrupted it.
+        Exit code: 0 if all is well, 1 if not, 2 if there is no net or it could not be run, 3 if a GPU is requested
+        but there is none, 130 if the keyboard interrupted it.
 
     Raises:
         SystemExit: If the arguments are wrong (code 2), or after ``--help`` and ``--version``.
@@ -49,8 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code = _run(words)
         sys.stdout.flush()
-    except BrokenPipeError:  # who read has enough, as ``head`` has after ten lines
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains once more at its end
+    except BrokenPipeError:  # the reader has enough, like ``head`` after ten lines
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains again at exit
         return 1
     except KeyboardInterrupt:
         print(f"\nsnn{f' {words[0]}' if words else ''}: interrupted", file=sys.stderr)
@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", help="train a spiking network on real data and write a report")
     add_options(demo)
 
-    doctor = commands.add_parser("doctor", help="say whether what is installed fits together, or what ails a net")
+    doctor = commands.add_parser("doctor", help="check that the installation fits together, or diagnose a net")
     add_doctor_options(doctor)
 
     add_energy_options(commands.add_parser("energy", help="count the energy of a net, beside the ordinary network's"))
@@ -93,12 +93,12 @@ def _parser() -> argparse.ArgumentParser:
 
     commands.add_parser("nir", add_help=False, help=_NIR)
 
-    add_rename_options(commands.add_parser("rename", help="have programs that import snnTorch import snn"))
+    add_rename_options(commands.add_parser("rename", help="change programs that import snnTorch to import snn"))
     return parser
 
 
 def _nir(words: Sequence[str]) -> int:
-    """The command of snn-nir, which has its own words and help."""
+    """Run the command of snn-nir, which has its own options and help."""
     try:
         from snn_nir.commands import main as run
     except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""What is installed, whether it fits together, and what can run here: ``snn doctor``."""
+"""A check of the installation, its consistency, and the hardware: ``snn doctor``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Diagnosis", "Piece", "diagnose"]
 
 @dataclass
 class Piece:
-    """One distribution of ours: ``version`` is None if it is not installed, ``needs`` pairs requirements and finds."""
+    """One of our distributions: ``version`` is None if it is absent, ``needs`` pairs requirements and versions."""
 
     name: str
     version: str | None
@@ -29,7 +29,7 @@ class Piece:
 
 @dataclass
 class Diagnosis:
-    """What `diagnose` found; ``problems`` is empty if everything fits together, ``advice`` may help all the same."""
+    """The result of `diagnose`; ``problems`` is empty if everything fits together, ``advice`` may still help."""
 
     pieces: list[Piece]
     problems: list[str]
@@ -38,7 +38,7 @@ class Diagnosis:
     advice: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
-        """The diagnosis as JSON takes it."""
+        """Return the diagnosis as JSON data."""
         pieces = [
             {
                 "name": piece.name,
@@ -77,7 +77,7 @@ class Diagnosis:
 
 
 def diagnose() -> Diagnosis:
-    """Look at the installed packages, their requirements, and the hardware that nets can run on.
+    """Examine the installed packages, their requirements, and the hardware on which nets can run.
 
     Each installed package is imported. It is a problem if that fails, if a requirement is missing or outside its
     range, or if the code is of another version than the installer's record; a package that is not installed, or a
@@ -100,7 +100,7 @@ def _piece(name: str) -> Piece:
     if installed is None:
         return Piece(name, None)
     needs = [Requirement(text) for text in metadata.requires(name) or ()]
-    # without an extra: what an extra asks for was asked for by the user, or not
+    # without extras, as only the user knows which extras are wanted
     plain = [need for need in needs if need.marker is None or need.marker.evaluate({"extra": ""})]
     return Piece(name, installed, [(_without_marker(need), version(need.name)) for need in plain])
 
@@ -116,7 +116,7 @@ def _problems(piece: Piece) -> list[str]:
     module = piece.name.replace("-", "_")
     try:
         running = getattr(importlib.import_module(module), "__version__", None)
-    except Exception as error:  # whatever a broken installation raises at import
+    except Exception as error:  # a broken installation may raise anything at import
         return [*found, f"{piece.name} {piece.version} does not import: {type(error).__name__}: {error}"]
     if running != piece.version:
         again = f"pip install --force-reinstall --no-deps {piece.name}=={piece.version}"
@@ -148,7 +148,7 @@ def _backends(problems: list[str]) -> list[dict[str, Any]]:
 def _advice() -> list[str]:
     try:
         from snn_cpu.allocator import is_tunable
-    except ImportError:  # not installed, which is not a problem, or broken, which is among the problems
+    except ImportError:  # not installed, which is not a problem, or broken, which is listed as one
         return []
     if not is_tunable():
         return []

@@ -1,4 +1,4 @@
-"""``snn doctor``: of the installation, of a net, or of the kernels on a GPU."""
+"""The command ``snn doctor``, for the installation, for a net, or for the kernels on a GPU."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def main(options: argparse.Namespace) -> int:
     """Run ``snn doctor``.
 
     Args:
-        options: What the parser made of its words.
+        options: The parsed options.
 
     Returns:
         Exit code: 0 if all is well, 1 if something is wrong, 2 if it could not look, 3 if there is no GPU to look at.
@@ -76,7 +76,7 @@ def main(options: argparse.Namespace) -> int:
     if not options.batch and not options.shape:
         return _refused("a net is run over a batch: add --batch net.py:make_batch, or --shape T,B,...")
     try:
-        # what the user's code prints is not a part of the diagnosis
+        # output of the user's code does not belong to the diagnosis
         with redirect_stdout(sys.stderr):
             found = _net(options)
     except CannotMake as error:
@@ -96,7 +96,7 @@ def _installation(options: argparse.Namespace) -> int:
 def _gpu(options: argparse.Namespace) -> int:
     from snn.doctor_gpu import look
 
-    with redirect_stdout(sys.stderr):  # what a compiler of kernels prints is not a part of the diagnosis
+    with redirect_stdout(sys.stderr):  # output of a compiler of kernels does not belong to the diagnosis
         found = look()
     if options.json:
         print(json.dumps(found.as_dict(), indent=2))
@@ -121,7 +121,7 @@ def _net(options: argparse.Namespace) -> Any:
         )
     try:
         return diagnose(net, batch, targets, run=_whole if options.own_loop else None)
-    except Exception as error:  # whatever the user's net raises
+    except Exception as error:  # the user's net may raise anything
         loop = "\nif it has no loop over the steps of its own, leave out --own-loop" if options.own_loop else ""
         raise CannotMake(why_it_fails(options.net, batch, error) + loop) from error
 

@@ -1,4 +1,4 @@
-"""What runs on the GPUs of this machine: ``snn doctor --gpu``."""
+"""A test of the GPUs of this machine: ``snn doctor --gpu``."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from snn.versions import version
 
 __all__ = ["Check", "GpuDiagnosis", "absent", "look", "names"]
 
-# what PyTorch for CUDA, and what PyTorch for ROCm brings Triton as
+# the distributions of Triton that come with PyTorch for CUDA and for ROCm
 _TRITON = ("triton", "triton-rocm", "pytorch-triton-rocm", "pytorch-triton")
 _DRIVERS = {"nvidia": "/sys/module/nvidia/version", "amdgpu": "/sys/module/amdgpu/version"}
 
 
 @dataclass
 class Check:
-    """One line of the self-test: what was tried, whether it went well, and what it gave."""
+    """One line of the self-test: its name, its success, and its detail."""
 
     name: str
     ok: bool
@@ -28,7 +28,7 @@ class Check:
 
 @dataclass
 class GpuDiagnosis:
-    """What `look` found: ``gpus`` by name, ``versions``, ``kernels`` by package, ``checks`` of the self-test.
+    """The result of `look`: ``gpus`` by name, ``versions``, ``kernels`` by package, ``checks`` of the self-test.
 
     ``reason`` says why there are no checks: there is no GPU, or nothing that could be tested.
     """
@@ -41,7 +41,7 @@ class GpuDiagnosis:
 
     @property
     def code(self) -> int:
-        """Exit code: 0 if every check passed, 1 if one failed, 2 if none could be made, 3 if there is no GPU."""
+        """The exit code: 0 if every check passed, 1 if one failed, 2 if none could be made, 3 if there is no GPU."""
         if not self.gpus:
             return 3
         if self.reason:
@@ -49,7 +49,7 @@ class GpuDiagnosis:
         return int(not all(check.ok for check in self.checks))
 
     def as_dict(self) -> dict[str, Any]:
-        """The diagnosis as JSON takes it."""
+        """Return the diagnosis as JSON data."""
         return {"ok": self.code == 0, **asdict(self)}
 
     def __str__(self) -> str:
@@ -67,7 +67,7 @@ class GpuDiagnosis:
 
 
 def names() -> list[str]:
-    """Name the GPUs that torch sees.
+    """Return the names of the GPUs that torch sees.
 
     CUDA is not initialized where there is none.
 
@@ -89,7 +89,7 @@ def names() -> list[str]:
 
 
 def absent() -> str:
-    """Say why torch sees no GPU.
+    """Return the reason why torch sees no GPU.
 
     Returns:
         The reason and what to do, or an empty text if torch sees one.
@@ -133,7 +133,7 @@ def look() -> GpuDiagnosis:
 
 
 def _test(found: GpuDiagnosis) -> None:
-    """Run the self-test; whatever a driver or a compiler raises in it is a check that failed."""
+    """Run the self-test; an error of a driver or a compiler in it counts as a failed check."""
     installed = version("snn-triton")
     if installed is None:
         found.reason = f"not installed: snn-triton; {hint('snn[triton]')}"

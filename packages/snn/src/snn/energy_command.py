@@ -1,4 +1,4 @@
-"""``snn energy``: what a net costs, beside the ordinary network of the same layers."""
+"""The command ``snn energy``: the costs of a net, beside those of the ordinary network with the same layers."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def main(options: argparse.Namespace) -> int:
     """Run ``snn energy``.
 
     Args:
-        options: What the parser made of its words.
+        options: The parsed options.
 
     Returns:
         Exit code: 0, or 2 if it could not count.
@@ -62,7 +62,7 @@ def main(options: argparse.Namespace) -> int:
         2
     """
     try:
-        # what the user's code prints is not a part of the account
+        # output of the user's code does not belong to the account
         with redirect_stdout(sys.stderr):
             account = _energy(options)
     except CannotMake as error:
@@ -86,5 +86,5 @@ def _energy(options: argparse.Namespace) -> Any:
         )
     try:
         return energy(net, xs, lengths=lengths, model=options.model)
-    except Exception as error:  # whatever the user's net raises
+    except Exception as error:  # the user's net may raise anything
         raise CannotMake(why_it_fails(options.net, xs, error)) from error

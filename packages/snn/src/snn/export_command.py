@@ -1,4 +1,4 @@
-"""``snn export``: a net to a file of another format."""
+"""The command ``snn export``: a net to a file of another format."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def main(options: argparse.Namespace) -> int:
     """Run ``snn export``.
 
     Args:
-        options: What the parser made of its words.
+        options: The parsed options.
 
     Returns:
         Exit code: 0 if the file is written, 1 if the net cannot be exported, 2 if there is no net.

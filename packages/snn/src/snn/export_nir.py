@@ -1,4 +1,4 @@
-"""Nets to NIR as snnTorch exports them: the names of ``snn_nir.export_nir``."""
+"""The export of nets to NIR in snnTorch's way: the names of ``snn_nir.export_nir``."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""A function that is named on the command line, and what it makes."""
+"""A function named on the command line, and its result."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ __all__ = ["CannotMake", "made_by", "where_it_failed"]
 
 
 class CannotMake(Exception):
-    """Why a named function makes nothing, told to who named it."""
+    """Error of a named function that returns nothing usable, with the reason for the user."""
 
 
 def made_by(name: str) -> Any:
     """Call a function without arguments.
 
-    Its folder, or the working folder for a module, is where it can import from, as if it were run from there.
+    It can import from its folder, or from the working folder for a module, as if it were run from there.
 
     Args:
         name: ``path/to/file.py:function`` or ``package.module:function``.
 
     Returns:
-        What it returns.
+        Its result.
 
     Raises:
         CannotMake: If there is no such file, module or function, it needs arguments, or it raises.
@@ -58,16 +58,16 @@ def made_by(name: str) -> Any:
             raise CannotMake(f"{given} in {home} needs arguments; name a function that needs none") from None
         try:
             return found()
-        except Exception as error:  # whatever the user's function raises
+        except Exception as error:  # the user's function may raise anything
             raise CannotMake(f"{function} in {home} raises {where_it_failed(error, home)}") from error
 
 
 def where_it_failed(error: BaseException, home: str) -> str:
-    """An exception in two lines: what it says, and the last line of a file that led to it.
+    """Describe an exception in two lines: its message, and the last line of a file that led to it.
 
     Args:
         error: The exception.
-        home: The file, or name of the module; of no line of it led to the exception, the last one of all is shown.
+        home: The file, or name of the module; if no line of it led to the exception, the very last one is shown.
 
     Returns:
         The lines.
@@ -106,12 +106,12 @@ def _loaded(home: str) -> ModuleType:
         if home == error.name or home.startswith(f"{error.name}."):
             raise CannotMake(f"there is no module {error.name!r}; a file is named with its ending: file.py") from None
         raise CannotMake(f"{home} does not import: {where_it_failed(error, home)}") from error
-    except Exception as error:  # whatever the user's module raises
+    except Exception as error:  # the user's module may raise anything
         raise CannotMake(f"{home} does not import: {where_it_failed(error, home)}") from error
 
 
 def _from_file(path: Path) -> ModuleType:
-    """The module of a file, under its path as a name, which no other module has."""
+    """Return the module of a file, under its path as a name, which no other module has."""
     if str(path) in sys.modules:
         return sys.modules[str(path)]
     spec = importlib.util.spec_from_file_location(str(path), path)

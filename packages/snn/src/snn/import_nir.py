@@ -1,4 +1,4 @@
-"""NIR to nets as snnTorch imports them: the names of ``snn_nir.import_nir``."""
+"""The import of nets from NIR in snnTorch's way: the names of ``snn_nir.import_nir``."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""A net that is named on the command line, and random numbers to run it over."""
+"""A net named on the command line, and random numbers for its input."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def made_net(name: str) -> Any:
         name: ``path/to/file.py:function`` or ``package.module:function``.
 
     Raises:
-        CannotMake: If it makes none.
+        CannotMake: If it does not make one.
 
     Example:
         >>> made_net("torch.nn:Flatten")
@@ -64,7 +64,7 @@ def shape(text: str) -> tuple[int, ...]:
         text: Numbers of steps, of samples and of features, with commas.
 
     Raises:
-        argparse.ArgumentTypeError: If it is something else.
+        argparse.ArgumentTypeError: If it is not of this form.
 
     Example:
         >>> shape("20,8,784")
@@ -83,7 +83,7 @@ def random_batch(sizes: tuple[int, ...]) -> Any:
         sizes: Their shape.
 
     Raises:
-        CannotMake: If they are more than the memory of the machine holds.
+        CannotMake: If they exceed the memory of the machine.
 
     Example:
         >>> random_batch((20, 8, 784)).shape
@@ -102,12 +102,12 @@ def random_batch(sizes: tuple[int, ...]) -> Any:
 
 
 def why_it_fails(name: str, batch: Any, error: Exception) -> str:
-    """Say that a named net does not run over a batch, and why.
+    """Return the reason why a named net does not run over a batch.
 
     Args:
         name: Name of the function that made it.
         batch: The batch.
-        error: What the net raised.
+        error: The net's error.
 
     Example:
         >>> import torch

@@ -1,4 +1,4 @@
-"""To and from the Neuromorphic Intermediate Representation: the names of ``snn_nir``."""
+"""The Neuromorphic Intermediate Representation: the names of ``snn_nir``."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Numbers to spikes: the names of ``snn_spikegen``."""
+"""Encoders of numbers as spikes: the names of ``snn_spikegen``."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""The module where snnTorch had its data sets; importing them from here says where data sets are."""
+"""The module in which snnTorch had its data sets; imports from here say where data sets are now."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from snn._installing import command
 
 
 def __getattr__(name: str) -> Any:
-    # tools ask modules for names of their own, which are to be merely absent
+    # tools look for names of their own in modules, which must simply be absent
     if name == "spikedata":
         raise ImportError(f"{__name__}.{name}: data sets are in snn-data: {command('snn[data]')}, then snn.data")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""What a training loop does to states and data: names of ``snn_core.utils``, and two of ``snn_data``."""
+"""Functions for states and data in a training loop: names of ``snn_core.utils``, and two of ``snn_data``."""
 
 from typing import TYPE_CHECKING
 

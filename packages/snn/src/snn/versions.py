@@ -1,4 +1,4 @@
-"""Which of our packages there are, and which versions of what are installed."""
+"""The list of our packages, and the versions of what is installed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PIECES = (
 
 
 def version(distribution: str) -> str | None:
-    """The installed version of a distribution.
+    """Return the installed version of a distribution.
 
     Args:
         distribution: Its name, such as ``snn-core``.
@@ -44,7 +44,7 @@ def version(distribution: str) -> str | None:
 
 
 def behind(requirement: str) -> dict[str, str]:
-    """Exact versions of Python, the platform and all that a requirement brings, directly or through others.
+    """Return exact versions of Python, the platform and everything that a requirement installs, directly or not.
 
     Args:
         requirement: A distribution, with or without extras, such as ``snn[demo]``.

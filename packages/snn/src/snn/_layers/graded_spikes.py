@@ -1,4 +1,4 @@
-"""Where snnTorch has it: the name of ``snn_core.neurons.gradedspikes``."""
+"""The name of ``snn_core.neurons.gradedspikes``, at snnTorch's path."""
 
 from snn_core.neurons.gradedspikes import GradedSpikes
 

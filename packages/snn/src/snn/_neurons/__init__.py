@@ -1,4 +1,4 @@
-"""Neurons under the private paths that programs written for snnTorch import them from."""
+"""Neurons at the private paths from which programs written for snnTorch import them."""
 
 from snn._neurons.alpha import Alpha
 from snn._neurons.associative import AssociativeLeaky

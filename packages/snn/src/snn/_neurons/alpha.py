@@ -1,4 +1,4 @@
-"""Where snnTorch has it: the name of ``snn_core.neurons.alpha``."""
+"""The name of ``snn_core.neurons.alpha``, at snnTorch's path."""
 
 from snn_core.neurons.alpha import Alpha
 

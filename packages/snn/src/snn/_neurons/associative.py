@@ -1,4 +1,4 @@
-"""Where snnTorch has it: the name of ``snn_core.neurons.associative``."""
+"""The name of ``snn_core.neurons.associative``, at snnTorch's path."""
 
 from snn_core.neurons.associative import AssociativeLeaky
 

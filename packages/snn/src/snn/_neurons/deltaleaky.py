@@ -1,4 +1,4 @@
-"""Where snnTorch has it: the name of ``snn_core.neurons.deltaleaky``."""
+"""The name of ``snn_core.neurons.deltaleaky``, at snnTorch's path."""
 
 from snn_core.neurons.deltaleaky import DeltaLeaky
 

@@ -1,4 +1,4 @@
-"""Where snnTorch has it: the name of ``snn_core.neurons.lapicque``."""
+"""The name of ``snn_core.neurons.lapicque``, at snnTorch's path."""
 
 from snn_core.neurons.lapicque import Lapicque
 

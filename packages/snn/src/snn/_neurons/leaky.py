@@ -1,4 +1,4 @@
-"""Where snnTorch has it: the name of ``snn_core.neurons.leaky``."""
+"""The name of ``snn_core.neurons.leaky``, at snnTorch's path."""
 
 from snn_core.neurons.leaky import Leaky
 

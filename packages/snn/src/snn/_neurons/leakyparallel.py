@@ -1,4 +1,4 @@
-"""Where snnTorch has it: the name of ``snn_core.neurons.leakyparallel``."""
+"""The name of ``snn_core.neurons.leakyparallel``, at snnTorch's path."""
 
 from snn_core.neurons.leakyparallel import LeakyParallel
 

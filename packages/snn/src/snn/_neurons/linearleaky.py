@@ -1,4 +1,4 @@
-"""Where snnTorch has it: the name of ``snn_core.neurons.linearleaky``."""
+"""The name of ``snn_core.neurons.linearleaky``, at snnTorch's path."""
 
 from snn_core.neurons.linearleaky import LinearLeaky
 

@@ -1,4 +1,4 @@
-"""Where snnTorch has them: the two base classes of neurons."""
+"""The two base classes of neurons, at snnTorch's path."""
 
 from snn_core.neuron.spiking import LIF, SpikingNeuron
 

@@ -1,4 +1,4 @@
-"""Where snnTorch has it: the name of ``snn_core.neurons.rleaky``."""
+"""The name of ``snn_core.neurons.rleaky``, at snnTorch's path."""
 
 from snn_core.neurons.rleaky import RLeaky
 

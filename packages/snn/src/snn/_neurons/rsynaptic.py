@@ -1,4 +1,4 @@
-"""Where snnTorch has it: the name of ``snn_core.neurons.rsynaptic``."""
+"""The name of ``snn_core.neurons.rsynaptic``, at snnTorch's path."""
 
 from snn_core.neurons.rsynaptic import RSynaptic
 

@@ -1,4 +1,4 @@
-"""Where snnTorch has it: the name of ``snn_core.neurons.sconv2dlstm``."""
+"""The path snnTorch has for ``snn_core.neurons.sconv2dlstm``."""
 
 from snn_core.neurons.sconv2dlstm import SConv2dLSTM
 

@@ -1,4 +1,4 @@
-"""Where snnTorch has it: the name of ``snn_core.neurons.slstm``."""
+"""The name of ``snn_core.neurons.slstm``, at snnTorch's path."""
 
 from snn_core.neurons.slstm import SLSTM
 

@@ -1,4 +1,4 @@
-"""Where snnTorch has it: the name of ``snn_core.neurons.stateleaky``."""
+"""The name of ``snn_core.neurons.stateleaky``, at snnTorch's path."""
 
 from snn_core.neurons.stateleaky import StateLeaky
 

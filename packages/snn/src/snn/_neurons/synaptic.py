@@ -1,4 +1,4 @@
-"""Where snnTorch has it: the name of ``snn_core.neurons.synaptic``."""
+"""The name of ``snn_core.neurons.synaptic``, at snnTorch's path."""
 
 from snn_core.neurons.synaptic import Synaptic
 

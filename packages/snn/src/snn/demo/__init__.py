@@ -1,1 +1,1 @@
-"""``snn demo``: spiking networks that learn from real data, and what a run leaves: a report and ``run.json``."""
+"""The command ``snn demo``: spiking networks that learn from real data, and the results: a report and ``run.json``."""

@@ -1,4 +1,4 @@
-"""How active each layer of a trained network is, and how much its synapses compute."""
+"""The activity of each layer of a trained network, and the operations of its synapses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["activity"]
 
 @torch.no_grad()
 def activity(task: Task[Any], net: nn.Module, part: Part) -> list[dict[str, Any]]:
-    """What the neurons of each layer do while a network is shown a part of the data.
+    """Measure the neurons of each layer while a network is shown a part of the data.
 
     Args:
         task: The task.

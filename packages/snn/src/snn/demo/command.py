@@ -1,4 +1,4 @@
-"""The words of ``snn demo``, and what it prints."""
+"""The options of ``snn demo``, and its printed output."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ once more what a run.json describes and compares.
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Teach a parser the words of ``snn demo``.
+    """Add the options of ``snn demo``.
 
     Args:
         parser: The parser.

@@ -12,7 +12,7 @@ __all__ = ["Jitter", "jitter"]
 
 
 class Jitter(NamedTuple):
-    """How far an image is changed at most: ``angle`` in radians, ``shift`` in pixels, the others as shares."""
+    """The largest changes of an image: ``angle`` in radians, ``shift`` in pixels, the others as shares."""
 
     angle: float
     scale: float

@@ -1,4 +1,4 @@
-"""What the numbers of a run depend on, and what it learned, so that it can be repeated and compared bit for bit."""
+"""Everything on which the numbers of a run depend, and what it learned, to repeat and compare it bit for bit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["data_sha256", "environment", "kernels_of", "weights_sha256"]
 
 
 def environment(task: Task[Any], parts: Parts) -> dict[str, Any]:
-    """What the numbers of a run depend on, beside its settings and versions.
+    """Return everything on which the numbers of a run depend, besides its settings and versions.
 
     Args:
         task: The task.
@@ -46,7 +46,7 @@ def environment(task: Task[Any], parts: Parts) -> dict[str, Any]:
 
 
 def data_sha256(parts: Parts) -> str:
-    """SHA-256 of the samples and targets of both parts, in order.
+    """Return the SHA-256 of the samples and targets of both parts, in order.
 
     Args:
         parts: The data as the network is fed it, before any augmentation.
@@ -67,7 +67,7 @@ def data_sha256(parts: Parts) -> str:
 
 
 def weights_sha256(net: nn.Module) -> str:
-    """SHA-256 of all tensors of a network's state dict, sorted by name.
+    """Return the SHA-256 of all tensors of a network's state dict, sorted by name.
 
     Args:
         net: The network.
@@ -87,7 +87,7 @@ def weights_sha256(net: nn.Module) -> str:
 
 @torch.no_grad()
 def kernels_of(task: Task[Any], parts: Parts) -> list[str]:
-    """How each layer of a task's network computes a batch of training.
+    """Describe how each layer of a task's network computes a batch of training.
 
     Args:
         task: The task.
@@ -116,7 +116,7 @@ def kernels_of(task: Task[Any], parts: Parts) -> list[str]:
 
 
 def _sha256(tensors: Iterable[Tensor]) -> str:
-    """Of dtype, shape and bytes of each tensor in turn."""
+    """Return the SHA-256 of dtype, shape and bytes of all tensors in order."""
     digest = hashlib.sha256()
     for tensor in tensors:
         digest.update(f"{tensor.dtype} {tuple(tensor.shape)} ".encode())

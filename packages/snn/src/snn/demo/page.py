@@ -1,4 +1,4 @@
-"""The parts of an HTML page that stands alone: what a browser needs is inside it."""
+"""The parts of a standalone HTML page, which contains everything that a browser needs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = [
 
 
 def document(title: str, *parts: str) -> str:
-    """A whole page.
+    """Return a whole page.
 
     Args:
         title: What a browser's tab shows.
@@ -52,7 +52,7 @@ def document(title: str, *parts: str) -> str:
 
 
 def section(heading: str, *parts: str) -> str:
-    r"""A part of the page with a heading.
+    r"""Return a part of the page with a heading.
 
     Args:
         heading: Text.
@@ -69,7 +69,7 @@ def section(heading: str, *parts: str) -> str:
 
 
 def paragraph(text: str, *, warning: bool = False) -> str:
-    """A paragraph.
+    """Return a paragraph.
 
     Args:
         text: Text.
@@ -87,7 +87,7 @@ def paragraph(text: str, *, warning: bool = False) -> str:
 
 
 def figure(picture: Picture, title: str, text: str = "") -> str:
-    r"""A picture with its caption above it.
+    r"""Return a picture with its caption above it.
 
     Args:
         picture: The picture.
@@ -105,7 +105,7 @@ def figure(picture: Picture, title: str, text: str = "") -> str:
 
 
 def film(moving: Picture, still: Picture, title: str, text: str = "") -> str:
-    """A film with its caption, and its last frame on paper and for readers who want nothing to move.
+    """Return a film with its caption, and its last frame for paper and for readers who want no motion.
 
     Args:
         moving: The film, an animated picture.
@@ -125,7 +125,7 @@ def film(moving: Picture, still: Picture, title: str, text: str = "") -> str:
 
 
 def side_by_side(parts: Iterable[str], *, kind: str = "pictures") -> str:
-    r"""Parts beside each other where there is room.
+    r"""Return parts that stand beside each other if there is room.
 
     Args:
         parts: HTML of each.
@@ -142,7 +142,7 @@ def side_by_side(parts: Iterable[str], *, kind: str = "pictures") -> str:
 
 
 def number_tiles(numbers: Mapping[str, str]) -> str:
-    r"""Numbers that are seen first.
+    r"""Return numbers that readers see first.
 
     Args:
         numbers: What each is, and the number as text.
@@ -159,7 +159,7 @@ def number_tiles(numbers: Mapping[str, str]) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> str:
-    """A table of numbers with the names of its rows in the first column.
+    """Return a table of numbers with the names of its rows in the first column.
 
     Args:
         head: Text above each column.
@@ -185,7 +185,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> s
 
 
 def facts(values: Mapping[str, Any]) -> str:
-    r"""A table of names and values.
+    r"""Return a table of names and values.
 
     Args:
         values: Text, numbers or lists; underscores of the names become spaces.
@@ -205,7 +205,7 @@ def facts(values: Mapping[str, Any]) -> str:
 
 
 def bar(share: float) -> str:
-    """A bar beside a number, which says nothing to readers who cannot see it.
+    """Return a bar beside a number, which is hidden from readers who cannot see it.
 
     Args:
         share: How much of it is filled, in [0, 1].

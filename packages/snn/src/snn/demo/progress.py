@@ -1,4 +1,4 @@
-"""How far the training is, as text."""
+"""The progress of the training, as text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PAUSE = 0.1
 
 
 class Progress:
-    """On a terminal a line that is written anew while batches are learned; elsewhere a new line about ten times.
+    """A progress line: on a terminal rewritten while batches are learned, elsewhere about ten new lines.
 
     Args:
         epochs: Epochs that there will be.
@@ -36,7 +36,7 @@ class Progress:
         self._shown = self.start
 
     def __call__(self, done: int, loss: float, accuracy: float) -> None:
-        """Say that a batch is done.
+        """Report that a batch is done.
 
         Args:
             done: Batches done, of all epochs together, from 1.

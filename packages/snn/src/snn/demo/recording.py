@@ -1,4 +1,4 @@
-"""What every neuron of a network did while it was shown one sample."""
+"""The activity of every neuron of a network while it is shown one sample."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["LayerRecording", "Recording", "record"]
 
 
 class LayerRecording(NamedTuple):
-    """What the neurons of one layer did.
+    """The activity of the neurons of one layer.
 
     ``spk`` and ``mem`` are ``[num_steps, neurons]`` or, of a convolution, ``[num_steps, channels, height, width]``;
     ``mem`` is in units of the layer's input, and ``threshold`` can be broadcast to it.
@@ -35,7 +35,7 @@ class LayerRecording(NamedTuple):
 
 
 class Recording(NamedTuple):
-    """One sample, and what each layer made of it.
+    """One sample, and the response of each layer to it.
 
     ``sample`` is an image ``[1, height, width]`` or a sequence ``[frames, channels]`` as ``kind`` says, ``input``
     what the network was fed, ``[num_steps, ...]``. ``target`` and ``predicted`` count into ``classes``; ``predicted``
@@ -59,7 +59,7 @@ class Recording(NamedTuple):
 
 @torch.no_grad()
 def record(task: Task[Any], net: nn.Module, part: Part, index: int) -> Recording:
-    """Show one sample and keep what every neuron did.
+    """Show one sample to the network and record every neuron.
 
     Args:
         task: The task.

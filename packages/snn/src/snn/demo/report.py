@@ -1,4 +1,4 @@
-"""The page that a run of the demonstration leaves: one HTML file that needs nothing beside it."""
+"""The report of a run of the demonstration: one HTML file that needs nothing else."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def _activity(layers: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _in_words(layer: Mapping[str, Any]) -> str:
-    """What the dead and the saturated neurons of a layer come to."""
+    """Describe the dead and the saturated neurons of a layer in words."""
     neurons = layer["neurons"]
     found = [
         f"{layer[kind]:,} of {neurons:,} neurons ({_percent(layer[kind] / neurons, 1)}) {what}"
@@ -201,7 +201,7 @@ def _percent(share: float, digits: int = 2) -> str:
 
 
 def _short(number: float) -> str:
-    """A large number in three digits and a word."""
+    """Format a large number with three digits and a word."""
     for size, word in ((1e9, " billion"), (1e6, " million")):
         if number >= size:
             return f"{number / size:.3g}{word}"

@@ -88,7 +88,7 @@ def trained(
     started = time.perf_counter()
     net, history = train(task, parts.train, progress)
     seconds = time.perf_counter() - started
-    # the only time that the test part is looked at
+    # the only time that the test part is used
     test = evaluate(task, net, parts.test)
     result: dict[str, Any] = {
         "task": task.name,
@@ -115,7 +115,7 @@ def trained(
 
 
 def versions_of(task: Task[Any]) -> dict[str, str]:
-    """Exact versions of all that a task needs.
+    """Return the exact versions of everything that a task needs.
 
     Args:
         task: The task.
@@ -133,7 +133,7 @@ def versions_of(task: Task[Any]) -> dict[str, str]:
 
 @contextmanager
 def computing_on(threads: int) -> Iterator[None]:
-    """Let torch compute on so many threads for a while; sums come out the same whatever the number of cores.
+    """Let torch compute with a number of threads for a while; sums are the same whatever the number of cores.
 
     Args:
         threads: Threads.

@@ -1,4 +1,4 @@
-"""The file ``run.json``, and whether it is one that a run wrote."""
+"""The file ``run.json``, and the check that a run wrote it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Check = Callable[[str, Any], None]
 
 
 class InvalidRun(ValueError):
-    """A file is no ``run.json`` that a run could have written; the message names the field."""
+    """Error of a file that is not a ``run.json`` of a run; the message names the field."""
 
 
 def read_run(path: str | Path) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def read_run(path: str | Path) -> dict[str, Any]:
     try:
         found = json.loads(Path(path).read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise InvalidRun(f"{path} is no JSON text ({error}); pass the run.json that snn demo wrote") from error
+        raise InvalidRun(f"{path} is not JSON ({error}); pass the run.json that snn demo wrote") from error
     _RUN("", found)
     _check_settings(found["task"], found["settings"])
     _check_agreement(found)

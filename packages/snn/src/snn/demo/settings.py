@@ -1,4 +1,4 @@
-"""Every number that a run of the demonstration depends on."""
+"""All numbers on which a run of the demonstration depends."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["DigitsSettings", "MnistSettings", "Settings", "VowelsSettings"]
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings that every task has.
+    """The settings that every task has.
 
     Those of each task were chosen on validation parts cut from its training part; the test part played no role in it.
 

@@ -14,12 +14,12 @@ from snn.demo.tasks.task import Batch, Part, Task, present
 
 __all__ = ["Evaluation", "batches", "batches_per_epoch", "evaluate", "new_network", "train"]
 
-# Samples that are shown at a time outside of training.
+# Samples that are shown at a time outside training.
 AT_ONCE = 200
 
 
 class Evaluation(NamedTuple):
-    """How well a network reads a part of the data.
+    """The quality of a network on a part of the data.
 
     ``accuracy`` and ``silent`` are shares of the samples, ``confusion[i][j]`` counts samples of class ``i`` taken for
     ``j``, samples without any output spike left out.
@@ -33,7 +33,7 @@ class Evaluation(NamedTuple):
 def train(
     task: Task[Any], part: Part, progress: Callable[[int, float, float], None] = lambda *_: None
 ) -> tuple[nn.Module, dict[str, list[float]]]:
-    """Train a new network; the seed decides everything, and torch's global generator is left as it was.
+    """Train a new network; only the seed decides the result, and torch's global generator is left as it was.
 
     Args:
         task: The task.
@@ -80,7 +80,7 @@ def train(
 
 
 def batches_per_epoch(task: Task[Any], part: Part) -> int:
-    """How many training steps one pass over a part takes.
+    """Return the number of training steps of one pass over a part.
 
     Args:
         task: The task.
@@ -99,7 +99,7 @@ def batches_per_epoch(task: Task[Any], part: Part) -> int:
 
 
 def new_network(task: Task[Any]) -> nn.Module:
-    """The network of a task before any training.
+    """Return the network of a task before any training.
 
     Args:
         task: The task.
@@ -149,7 +149,7 @@ def evaluate(task: Task[Any], net: nn.Module, part: Part) -> Evaluation:
 
 
 def batches(task: Task[Any], part: Part) -> Iterator[Batch]:
-    """All samples of a part in order, unchanged.
+    """Yield all samples of a part in order, unchanged.
 
     Args:
         task: The task.

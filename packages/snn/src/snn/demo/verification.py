@@ -1,4 +1,4 @@
-"""Whether a recorded run gives the same numbers again, bit for bit."""
+"""The check that a recorded run gives the same numbers again, bit for bit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ENVIRONMENT = ("data_sha256", "cpu", "platform", "kernels")
 
 
 class Verification(NamedTuple):
-    """A line for each thing that is not here as it was there, and for each number that came out differently.
+    """The differences of the environment, and of the numbers, one line each.
 
     With the same environment equal numbers are promised; else they may differ.
     """
@@ -67,7 +67,7 @@ def verify(run: Mapping[str, Any], say: Callable[[list[str]], None] = lambda _: 
 
 
 def differences(where: str, recorded: Any, found: Any) -> Iterator[str]:
-    """Where two values differ, each made of objects, lists, texts and numbers.
+    """List the differences of two values, each made of objects, lists, strings and numbers.
 
     Args:
         where: What they are.

@@ -1,4 +1,4 @@
-"""What is wrong with a net: the names of ``snn_functional.diagnosis``."""
+"""The diagnosis of a net: the names of ``snn_functional.diagnosis``."""
 
 from typing import TYPE_CHECKING
 

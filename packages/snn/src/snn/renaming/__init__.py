@@ -1,1 +1,1 @@
-"""``snn rename``: programs that import snnTorch import ``snn`` in its place."""
+"""The command ``snn rename``, by which programs that import snnTorch import ``snn`` instead."""

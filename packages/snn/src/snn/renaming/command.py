@@ -1,4 +1,4 @@
-"""The words of ``snn rename``, and what it shows and writes."""
+"""The options of ``snn rename``, its output, and the files that it writes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SKIPPED = {"__pycache__", "node_modules", "site-packages", "build", "dist"}
 
 @dataclass
 class _File:
-    """A file as it would be: what it would hold, the changes as a diff, and what to tell the user."""
+    """A file after renaming: its content, the changes as a diff, and notes for the user."""
 
     path: Path
     content: bytes
@@ -46,9 +46,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         False
     """
     parser.description = (
-        "Have programs that import snnTorch import snn. The changes are shown, and made with --write. Imports and what "
-        "is called by their name are renamed, texts and comments stay; a line of a notebook that installs snnTorch "
-        "becomes a remark. The code is 1 if a file cannot be read."
+        "Change programs that import snnTorch to import snn. The changes are shown, and made with --write. Imports and "
+        "what is called by their name are renamed, texts and comments stay; a line of a notebook that installs "
+        "snnTorch becomes a remark. The code is 1 if a file cannot be read."
     )
     parser.add_argument("paths", nargs="+", metavar="FILE", help="a .py or .ipynb file, or a folder of them")
     parser.add_argument("--write", action="store_true", help="change the files")
@@ -58,7 +58,7 @@ def main(options: argparse.Namespace) -> int:
     """Run ``snn rename``.
 
     Args:
-        options: What the parser made of its words.
+        options: The parsed options.
 
     Returns:
         Exit code: 0 if all is well, 1 if a file could not be read or written, 2 if there is no such file.
@@ -107,7 +107,7 @@ def _told(error: Exception) -> str:
 
 
 def _files(path: Path) -> Iterator[Path]:
-    """The programs and notebooks of a folder, but for those of others that lie in it; a file itself."""
+    """Yield the programs and notebooks of a folder, except those of other projects inside it; a file itself."""
     if path.is_file():
         yield path
         return
@@ -156,7 +156,7 @@ def _lines(text: str) -> Sequence[str]:
 
 
 def _write(file: _File) -> None:
-    """Put the new content in the place of the old one, whole or not at all."""
+    """Replace the old content by the new one, completely or not at all."""
     target = Path(os.path.realpath(file.path))
     part = target.with_name(f".{target.name}.part")
     try:

@@ -1,4 +1,4 @@
-"""What a Jupyter notebook that imports snnTorch becomes."""
+"""The renaming of a Jupyter notebook that imports snnTorch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from snn.renaming.python_source import OLD, Renamed, lines_of, parsed, renamed
 
 __all__ = ["cells_of", "renamed_cells", "with_cells"]
 
-REMARK = "# in place of snntorch install snn as its docs/install.md says; below 0.5 that name is another project's"
+REMARK = "# instead of snntorch, install snn as its docs/install.md says; below 0.5 that name is another project's"
 _MAGIC = re.compile(r"\s*(?:[!%?]|[\w.,\s\[\]]+=\s*[!%]|[\w.]+\?|(?:uv\s+)?(?:pip3?|conda)\s+install\b)")
 _PIP = re.compile(
     r"(?P<start>\s*[!%]?\s*(?:\S+\s+-m\s+|uv\s+)?(?:pip3?|conda)\s+install\s)(?P<words>[^&;|]*?)(?P<end>\s*)\Z"
@@ -23,10 +23,10 @@ _PYTHON_CELLS = ("time", "timeit", "capture", "prun")
 
 
 def cells_of(notebook: Any) -> list[str]:
-    """The sources of a notebook's cells; of those that hold no code an empty text, so that numbers stay.
+    """Return the sources of a notebook's cells; an empty text for cells without code, so that numbers stay.
 
     Args:
-        notebook: What the file holds.
+        notebook: The content of the file.
 
     Returns:
         A text for each cell.
@@ -81,15 +81,15 @@ def renamed_cells(sources: Sequence[str]) -> Renamed:
 
 
 def with_cells(text: str, notebook: Any, sources: Sequence[str]) -> str:
-    """The file of a notebook with other sources, and everything else as it was.
+    """Return the file of a notebook with other sources, and everything else unchanged.
 
     Args:
         text: The file.
-        notebook: What it holds; the sources in it are exchanged.
+        notebook: Its content, in which the sources are replaced.
         sources: The new ones, one for each cell.
 
     Returns:
-        The file. Where it was not laid out as programs write it, it is afterwards as Jupyter does.
+        The file. If its layout is not one that programs write, the result has Jupyter's.
 
     Example:
         >>> text = '{"nbformat": 4, "cells": [{"cell_type": "code", "source": "import snntorch"}]}'
@@ -107,7 +107,7 @@ def with_cells(text: str, notebook: Any, sources: Sequence[str]) -> str:
 
 
 def _as_python(source: str, cell: int) -> tuple[str, dict[int, str]]:
-    """A cell with ``pass`` in place of lines that are for IPython and no Python, and these lines by number."""
+    """Return a cell with ``pass`` instead of lines for IPython that are not Python, and these lines by number."""
     first = re.match(r"\s*%%(\w+)", source)
     lines, kept = lines_of(source), {}
     while True:
@@ -158,7 +158,7 @@ def _installs(source: str) -> str:
 
 
 def _installs_not(line: str) -> str:
-    """A line that installs snnTorch without it, or a remark."""
+    """Return a line that installs snnTorch without snnTorch, or a remark."""
     match = _PIP.match(line)
     words = match["words"].split() if match else []
     others = [word for word in words if not _IT.match(word)]

@@ -1,4 +1,4 @@
-"""What a Python program that imports snnTorch becomes."""
+"""The renaming of a Python program that imports snnTorch."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _NAMES_IT = re.compile(rf"{OLD}(\.|$)|.*\bpip3? install\b.*\b{OLD}\b", re.DOTALL
 
 @dataclass
 class Renamed:
-    """Programs that import ``snn``.
+    """Programs after renaming.
 
     Args:
         sources: The programs, or the cells of one.
-        notes: What stays as it is and may have to be changed by hand: the number of a source, a line of it, and why.
+        notes: Places that stay but may need a change by hand: the number of a source, a line of it, and the reason.
     """
 
     sources: list[str]
@@ -31,7 +31,7 @@ class Renamed:
 
 
 def renamed(sources: Sequence[str]) -> Renamed:
-    r"""Rename the imports of snnTorch, and what is called by the name that they bind.
+    r"""Rename the imports of snnTorch, and everything that is called by the name that they bind.
 
     Texts, comments, and names that only begin or end like it stay as they are. Where the name ``snn`` is something else
     in the program, ``import snntorch`` becomes ``import snn as snntorch``.
@@ -43,7 +43,7 @@ def renamed(sources: Sequence[str]) -> Renamed:
         The programs renamed.
 
     Raises:
-        SyntaxError: If one is no Python.
+        SyntaxError: If one is not Python.
 
     Example:
         >>> renamed(["import snntorch as snn\nfrom snntorch import utils\n"]).sources[0]
@@ -57,7 +57,7 @@ def renamed(sources: Sequence[str]) -> Renamed:
 
 
 def lines_of(source: str) -> list[str]:
-    r"""Cut a program into lines where Python does, each with its end.
+    r"""Cut a program into lines like Python, each with its end.
 
     Example:
         >>> lines_of("a\r\nb\x0cc")
@@ -67,7 +67,7 @@ def lines_of(source: str) -> list[str]:
 
 
 def parsed(source: str) -> ast.Module:
-    r"""The tree of a program; what Python warns of is the program's own affair.
+    r"""Return the tree of a program, ignoring Python's warnings about it.
 
     Example:
         >>> parsed("print('\\d')").body[0].lineno
@@ -79,7 +79,7 @@ def parsed(source: str) -> ast.Module:
 
 
 def _imports_it(trees: Sequence[ast.Module]) -> bool:
-    """Whether an import binds the name ``snntorch`` itself."""
+    """Return True if an import binds the name ``snntorch`` itself."""
     return any(
         _is_it(alias.name) and alias.asname in (None, OLD)
         for tree in trees
@@ -90,7 +90,7 @@ def _imports_it(trees: Sequence[ast.Module]) -> bool:
 
 
 def _must_stay(trees: Sequence[ast.Module]) -> bool:
-    """Whether the name ``snn`` is something else in the program, or ``snntorch`` is not the module alone."""
+    """Return True if the name ``snn`` has another meaning in the program, or ``snntorch`` is not the module alone."""
     nodes = [node for tree in trees for node in ast.walk(tree)]
     in_texts = {id(inner) for node in nodes if isinstance(node, ast.JoinedStr) for inner in ast.walk(node)}
     bound = {name for node in nodes for name in _bound(node)}
@@ -99,7 +99,7 @@ def _must_stay(trees: Sequence[ast.Module]) -> bool:
 
 
 def _bound(node: ast.AST) -> Iterator[str]:
-    """The names that a node binds, but for those of an import of snnTorch itself."""
+    """Yield the names that a node binds, except those of an import of snnTorch itself."""
     if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
         yield node.id
     elif isinstance(node, ast.arg):
@@ -124,7 +124,7 @@ def _is_it(module: str) -> bool:
 
 
 def _edits(source: str, tree: ast.Module, uses: bool) -> dict[tuple[int, int], tuple[int, str]]:
-    """What is to be put in place of how many characters, by line and column."""
+    """Return the replacements, with the number of characters that they replace, by line and column."""
     lines = lines_of(source)
     edits: dict[tuple[int, int], tuple[int, str]] = {}
 
@@ -153,7 +153,7 @@ def _edits(source: str, tree: ast.Module, uses: bool) -> dict[tuple[int, int], t
 
 
 def _module_of(lines: Sequence[str], line: int, column: int) -> tuple[int, int]:
-    """Where the module's name stands in ``from module import ...`` that begins there."""
+    """Return the place of the module's name in ``from module import ...`` that begins there."""
     text = "".join([lines[line - 1][column:], *lines[line:]])
     tokens = tokenize.generate_tokens(io.StringIO(text, newline="").readline)
     row, at = next(token.start for token in tokens if token.type == tokenize.NAME and token.string == OLD)

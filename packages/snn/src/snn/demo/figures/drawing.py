@@ -28,7 +28,7 @@ class Picture(NamedTuple):
 
 
 def sheet(height: float = 1) -> Figure:
-    """An empty figure as wide as all pictures of the report.
+    """Return an empty figure as wide as all pictures of the report.
 
     Args:
         height: In heights of the usual picture.
@@ -46,7 +46,7 @@ def sheet(height: float = 1) -> Figure:
 
 
 def axes(height: float = 1) -> Axes:
-    """Axes that fill a `sheet`.
+    """Return axes that fill a `sheet`.
 
     Args:
         height: In heights of the usual picture.
@@ -62,7 +62,7 @@ def axes(height: float = 1) -> Axes:
 
 
 def finished(ax: Axes, alt: str) -> Picture:
-    """The picture of the sheet that some axes are on.
+    """Return the picture of the sheet with some axes.
 
     Args:
         ax: The axes.

@@ -1,4 +1,4 @@
-"""A film of the output neurons: how the answer comes about."""
+"""A film of the output neurons, which shows how the answer arises."""
 
 from __future__ import annotations
 

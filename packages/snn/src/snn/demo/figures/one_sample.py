@@ -47,7 +47,7 @@ def sample(recording: Recording) -> Picture:
 
 
 def fed(recording: Recording) -> Picture | None:
-    """Draw what the network was fed, where that is something else than the sample.
+    """Draw the input of the network, if it differs from the sample.
 
     Args:
         recording: Spikes are drawn as a raster, other numbers as lines.
@@ -163,6 +163,6 @@ def membranes(layer: LayerRecording, recording: Recording) -> Picture:
 
 
 def _lines(ax: Axes, values: Tensor, xlabel: str) -> None:
-    """A line a channel; a legend beside them would take the space of several."""
+    """Draw one line per channel; a legend beside them would take the space of several."""
     snn.plot.traces(values, ax=ax)
     ax.set(xlabel=xlabel, ylabel=f"Value, a line for each of {values.shape[1]} channels")

@@ -40,7 +40,7 @@ def history(series: Mapping[str, Sequence[float]]) -> list[Picture]:
 
 
 def confusion(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> Picture:
-    """Draw which class was taken for which.
+    """Draw the predicted classes over the true ones.
 
     Args:
         counts: Samples, one row a true class, one column an answer.
@@ -70,7 +70,7 @@ def confusion(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> Pictur
 
 
 def layer_rates(layer: Mapping[str, Any]) -> Picture:
-    """Draw how many neurons of a layer fire at which rate.
+    """Draw how many neurons of a layer fire at each rate.
 
     Args:
         layer: ``name`` and ``rates`` of its neurons, in spikes per step.

@@ -19,7 +19,7 @@ PIXELS, CLASSES = 64, 10
 
 
 class DigitReader(nn.Module):
-    r"""Pixels to spikes, a hidden layer, one output neuron a digit; the one that fires most is the answer.
+    r"""A network from pixels to spikes, with a hidden layer and one output neuron per digit; the busiest is the answer.
 
     The first neurons integrate a pixel's brightness without leak, :math:`U[t] = U[t-1] + x - R[t]`, so a pixel of
     brightness x fires about x times a step: an encoder that draws no random numbers.
@@ -47,7 +47,7 @@ class DigitReader(nn.Module):
         self.output: snn.Leaky = snn.Leaky(beta=settings.beta, **learned)
 
     def forward(self, images: Tensor) -> Tensor:
-        """One step of all neurons."""
+        """Run one step of all neurons."""
         spk = self.encoder(images.flatten(1))
         spk = self.hidden(self.to_hidden(spk))
         return self.output(self.to_output(spk))

@@ -21,7 +21,7 @@ REST = 4
 
 
 class ConvolutionalReader(nn.Module):
-    """Two spiking convolutions, each pooled before its neurons, and one output neuron a digit.
+    """A network of two spiking convolutions, each pooled before its neurons, and one output neuron per digit.
 
     The first neurons are fed the convolved image itself in every step.
 
@@ -52,7 +52,7 @@ class ConvolutionalReader(nn.Module):
         self.output: snn.Leaky = snn.Leaky(beta=settings.beta, **learned)
 
     def forward(self, images: Tensor) -> Tensor:
-        """One step of all neurons."""
+        """Run one step of all neurons."""
         spk = self.first(self.to_first(images))
         spk = self.second(self.to_second(spk))
         return self.output(self.to_output(spk.flatten(1)))

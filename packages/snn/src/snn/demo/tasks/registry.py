@@ -1,4 +1,4 @@
-"""Which tasks there are; nothing is imported before one is asked for."""
+"""The list of tasks; nothing is imported before a task is chosen."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TASKS: dict[str, type[Settings]] = {"digits": DigitsSettings, "mnist": MnistSett
 
 
 def settings_of(name: str) -> type[Settings]:
-    """The class of a task's settings.
+    """Return the class of a task's settings.
 
     Args:
         name: The task.
@@ -37,7 +37,7 @@ def settings_of(name: str) -> type[Settings]:
 
 
 def task_of(name: str, settings: Settings) -> Task[Any]:
-    """A task with its settings.
+    """Return a task with its settings.
 
     Args:
         name: The task.

@@ -1,4 +1,4 @@
-"""What every task of the demonstration is: data, a network, and how samples become what the network is fed."""
+"""The base of every task of the demonstration: data, a network, and the conversion of samples to its input."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ class Part(Protocol):
 
 
 class Parts(NamedTuple):
-    """What a network learns from, and what it is tested on."""
+    """The data from which a network learns, and the data with which it is tested."""
 
     train: Part
     test: Part
 
 
 class Batch(NamedTuple):
-    """What a network is fed, ``[num_steps, batch, ...]``, and the number of steps of each sample where they differ."""
+    """The input of a network, ``[num_steps, batch, ...]``, and the number of steps of each sample if they differ."""
 
     input: Tensor
     targets: Tensor
@@ -45,7 +45,7 @@ class Batch(NamedTuple):
 
 
 class Task(ABC, Generic[S]):
-    """A task. Its network is written for one step and gives ``[batch, classes]`` output spikes.
+    """A task. Its network is written for one step and returns ``[batch, classes]`` output spikes.
 
     Args:
         settings: The settings.
@@ -61,15 +61,15 @@ class Task(ABC, Generic[S]):
 
     @abstractmethod
     def load(self) -> Parts:
-        """The data."""
+        """Return the data."""
 
     @abstractmethod
     def network(self) -> nn.Module:
-        """A network with weights from torch's global generator."""
+        """Return a network with weights from torch's global generator."""
 
     @abstractmethod
     def batch(self, part: Part, chosen: Sequence[int], generator: torch.Generator | None = None) -> Batch:
-        """Some samples as the network is fed them.
+        """Return some samples in the form of the network's input.
 
         Args:
             part: Where the samples are.

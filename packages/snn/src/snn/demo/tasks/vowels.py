@@ -21,7 +21,7 @@ FEATURES = 2 * COEFFICIENTS
 
 
 class SpeakerTeller(nn.Module):
-    """A recurrent layer with membranes of many speeds, and one output neuron a speaker.
+    """A network with a recurrent layer of membranes with many speeds, and one output neuron per speaker.
 
     Args:
         settings: Sizes and initial decays; the weights are drawn from torch's global generator.
@@ -54,7 +54,7 @@ class SpeakerTeller(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        """One step of all neurons."""
+        """Run one step of all neurons."""
         return self.output(self.to_output(self.hidden(self.to_hidden(features))))
 
 
@@ -102,7 +102,7 @@ class Vowels(Task[VowelsSettings]):
         return Batch(steps, part.targets[chosen], torch.tensor([len(one) for one in sequences]))
 
     def _steps(self, frames: Tensor, generator: torch.Generator | None) -> Tensor:
-        """One utterance, interpolated and, for training, stretched and offset: ``[num_steps, 24]``."""
+        """Return one utterance, interpolated and, for training, stretched and offset: ``[num_steps, 24]``."""
         stretch = 1.0
         if generator is not None:
             stretch += self.settings.stretch * (2 * torch.rand((), generator=generator).item() - 1)
