@@ -504,7 +504,7 @@ def gpu_kernels(session: nox.Session) -> None:
 
 @nox.session(requires=["wheels"])
 def coverage(session: nox.Session) -> None:
-    """Which lines the packages' own tests reach (not part of a push)."""
+    """Measure which lines the packages' own tests reach (not part of a push)."""
     kernels = compiled(session)
     install(session, "snn[all]", "snn-data[offline]", *group("coverage"), native=kernels)
     without = (f"--ignore={folder}" for folder in (NEEDS_TRITON if kernels else NEEDS_MORE))

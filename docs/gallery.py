@@ -77,7 +77,7 @@ def traces(spk: Tensor, mem: Tensor, dt: float) -> Any:
 
 
 def spike_count(spk: Tensor, dt: float) -> Any:
-    """How often each output neuron fired."""
+    """Plot the rate of each output neuron."""
     fig, ax = plt.subplots(figsize=(8, 3), layout="constrained")
     snn.plot.spike_count(spk[:, :8], fig, ax, labels=range(8), dt=dt)
     return fig
@@ -91,7 +91,7 @@ def rate_heatmap(spk: Tensor, dt: float) -> Any:
 
 
 def population_activity(spk: Tensor, dt: float) -> Any:
-    """How active a population is; a second call on the same axes compares two."""
+    """Plot how many neurons of a population spike in each step; a second call on the same axes compares two."""
     fig, ax = plt.subplots(figsize=(8, 3), layout="constrained")
     snn.plot.population_activity(spk[:, :20], ax=ax, dt=dt, window=10, label="neurons 0 to 19")
     snn.plot.population_activity(spk[:, 20:], ax=ax, dt=dt, window=10, label="neurons 20 to 39", color="#D55E00")
@@ -108,7 +108,7 @@ def isi_histogram(spk: Tensor, dt: float) -> Any:
 
 
 def rate_histogram(spk: Tensor, dt: float) -> Any:
-    """How a layer's neurons share the work. Here a tenth of them got no input and two got too much of it."""
+    """Plot how a layer's neurons share the spikes. Here a tenth of them got no input and two got too much."""
     fig, ax = plt.subplots(figsize=(8, 3), layout="constrained")
     rates = spk.mean(dim=0)
     rates[:4], rates[-2:] = 0, 1
@@ -117,7 +117,7 @@ def rate_histogram(spk: Tensor, dt: float) -> Any:
 
 
 def rate_maps() -> Any:
-    """Where each channel of a convolution fires: four edge detectors that see a disc."""
+    """Plot the places where each channel of a convolution spikes: four edge detectors that see a disc."""
     fig, ax = plt.subplots(figsize=(8, 2.6), layout="constrained")
     x = torch.arange(32) - 15.5
     disc = ((x**2 + x[:, None] ** 2).sqrt() / 12).neg().add(1).clamp(0, 0.2) * 5
@@ -184,7 +184,7 @@ def training_curve() -> Any:
 
 
 def confusion_matrix() -> Any:
-    """Which class was taken for which."""
+    """Plot which class was taken for which."""
     fig, ax = plt.subplots(figsize=(4, 3.4), layout="constrained")
     snn.plot.confusion_matrix([[47, 2, 1], [4, 41, 5], [0, 3, 17]], ax=ax, labels=["cat", "dog", "owl"])
     return fig
@@ -272,7 +272,7 @@ def _block(program: str) -> str:
 
 
 def _imports() -> str:
-    """What the programs of the page import: all that is not the standard library's."""
+    """Return what the programs of the page import beyond the standard library."""
     nodes = [
         node
         for node in ast.parse(pathlib.Path(__file__).read_text(encoding="utf-8")).body

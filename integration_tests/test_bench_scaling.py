@@ -1,4 +1,4 @@
-"""What the benchmark of several processes says: its model, its tables, and that two processes run."""
+"""Tests of the benchmark of several processes: its model, its tables, and a run of two processes."""
 
 from __future__ import annotations
 

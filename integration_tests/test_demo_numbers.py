@@ -1,4 +1,4 @@
-"""What a run of the demonstration says of its layers, its weights and its recording, against a second computation."""
+"""Tests of a demonstration's numbers for its layers, weights and recording, against a second computation."""
 
 from __future__ import annotations
 

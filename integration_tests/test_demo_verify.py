@@ -1,4 +1,4 @@
-"""Whether a recorded run of the demonstration repeats."""
+"""Tests that a recorded run of the demonstration repeats."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def own_allocator(monkeypatch):
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory):
-    """What a run on few digits wrote; later runs see the same few."""
+    """Return what a run on few digits wrote; later runs see the same few."""
     parts = [LabelledTensors(part.data[:90], part.targets[:90]) for part in snn_data.digits()]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(snn_data, "digits", lambda test_share, split_seed: parts)

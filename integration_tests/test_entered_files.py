@@ -1,4 +1,4 @@
-"""Who reads what one call of ``unroll`` does passes few files."""
+"""A reader who follows one call of ``unroll`` reads few files."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ UNSAFE = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "mars
 
 
 def unsafe(source: str) -> Iterator[str]:
-    """What in a program unpickles or pickles."""
+    """Return the parts of a program that unpickle or pickle."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (f"import {a.name}" for a in node.names if a.name.partition(".")[0] in UNSAFE)

@@ -22,7 +22,7 @@ MOST_BYTES = 3_000_000
 
 
 class Page(HTMLParser):
-    """What is in a page; every element must be closed in its turn."""
+    """The elements of a page; each must be closed in its turn."""
 
     def __init__(self, text: str) -> None:
         super().__init__()

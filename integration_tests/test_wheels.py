@@ -1,4 +1,4 @@
-"""What the built files hold."""
+"""Tests of the contents of the built files."""
 
 from __future__ import annotations
 

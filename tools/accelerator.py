@@ -43,7 +43,7 @@ class OnlyOn(TorchDispatchMode):
 
 
 class _Backend(_DummyBackendModule):
-    """What ``torch.cuda`` is for CUDA, as far as checkpoints of autograd ask for it."""
+    """A stand-in with the part of ``torch.cuda`` that checkpoints of autograd use."""
 
     device = nullcontext
 

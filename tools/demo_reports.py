@@ -1,4 +1,4 @@
-"""What a run of each task of the demonstration hands to its report, of networks that have learned nothing.
+"""Reports of each task of the demonstration, of networks that have learned nothing.
 
 The reports made from it have every part that a real one has, without the time that training takes.
 """

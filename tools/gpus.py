@@ -1,4 +1,4 @@
-"""Whether this machine has a GPU, and whether torch sees it."""
+"""The GPU of this machine, and whether torch sees it."""
 
 from __future__ import annotations
 

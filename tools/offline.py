@@ -17,7 +17,7 @@ STYLE = re.compile(r"""(?:url\(\s*['"]?|@import\s+['"])([^'")]+)""")
 
 
 class Page(html.parser.HTMLParser):
-    """What a page loads by itself."""
+    """The addresses that a page loads by itself."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class Page(html.parser.HTMLParser):
 
 
 def requests(site: pathlib.Path) -> list[str]:
-    """What the pages and styles of a site load that is not in its folder.
+    """Return what the pages and styles of a site load from outside its folder.
 
     Args:
         site: The folder with the built pages.

@@ -50,7 +50,7 @@ class Block:
 
 @dataclass
 class Record:
-    """What running a page gave.
+    """The result of running a page.
 
     Attributes:
         text: The page as it was.

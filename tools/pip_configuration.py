@@ -1,4 +1,4 @@
-"""What this machine's pip is told, as arguments for uv, which reads no pip configuration itself.
+"""This machine's pip configuration as arguments for uv, which does not read it.
 
 Where pip is not configured there are no arguments, and uv behaves as it always does. A setting that uv has from its own
 environment variable wins, and is passed on too: uv's flags replace those variables instead of adding to them.
@@ -66,7 +66,7 @@ def parse(listed: str) -> dict[str, list[str]]:
 
 
 def index_arguments(made: dict[str, list[str]]) -> list[str]:
-    """Where uv looks for distributions.
+    """Return the options that tell uv where to look for distributions.
 
     Args:
         made: The settings, as from `settings`.
@@ -85,7 +85,7 @@ def index_arguments(made: dict[str, list[str]]) -> list[str]:
 
 
 def constraint_arguments(made: dict[str, list[str]]) -> list[str]:
-    """Which versions uv may take.
+    """Return the options that tell uv which versions to take.
 
     Args:
         made: The settings, as from `settings`.

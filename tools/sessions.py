@@ -1,4 +1,4 @@
-"""What the sessions of the noxfile are made of: environments, builds, and pytest."""
+"""Parts of the noxfile's sessions: environments, builds, and pytest."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def short_tests(tree: pathlib.Path) -> tuple[str, ...]:
 
 
 def compiled(session: nox.Session) -> Collection[str]:
-    """What to install as native wheels: all that have one, where they can be compiled."""
+    """Return the native wheels to install: all that exist, where they can be compiled."""
     if CAN_COMPILE:
         return NATIVE
     session.log(f"without fused kernels: compiling them needs Linux and a C++ compiler, here is no {COMPILER}")

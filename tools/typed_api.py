@@ -17,7 +17,7 @@ from typing import Any
 
 
 def report(package: str) -> dict[str, Any]:
-    """What pyright says of the types of a package that is installed beside it.
+    """Return pyright's report on the types of a package that is installed beside it.
 
     Args:
         package: Import name of the package.
@@ -41,7 +41,7 @@ def report(package: str) -> dict[str, Any]:
 
 
 def untyped(found: Mapping[str, Any]) -> list[str]:
-    """What a report finds missing, in the package's public names and in what these are made of.
+    """Return what a report finds missing in the package's public names and in the types they use.
 
     Args:
         found: The report.

@@ -1,4 +1,4 @@
-"""Which built files are those of the sources as they are now: the others are built again."""
+"""Built files that match the sources as they are now; the others are built again."""
 
 from __future__ import annotations
 

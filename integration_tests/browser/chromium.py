@@ -11,7 +11,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 
 
 def chromium() -> str:
-    """Where Chromium is: what CHROMIUM names, or the first of its usual names on the path.
+    """Return the path of Chromium: the one in CHROMIUM, or the first of its usual names on the path.
 
     Returns:
         The program.

@@ -82,7 +82,7 @@ def everywhere(*places: str) -> pytest.MarkDecorator:
 
 
 def faults(page: Page) -> list[str]:
-    """What a reader would see to be wrong with a page."""
+    """Return everything on a page that a reader would see is wrong."""
     faults = [f"sticks out: {element}" for element in overhang(page)]
     faults += [f"broken word: {word}" for word in page.evaluate(BROKEN_WORDS)]
     return faults + ["a picture without pixels"] * whole(page).count(False)

@@ -50,7 +50,7 @@ def _failure(request: Request) -> list[str]:
 
 
 def whole(page: Page) -> list[bool]:
-    """Whether each picture of a page has pixels, one that is hidden until the page is printed too.
+    """Check that each picture of a page has pixels, including those hidden until the page is printed.
 
     Args:
         page: The page.

@@ -88,7 +88,7 @@ def of_all(mine: Tensor) -> list[Tensor]:
 
 
 def states() -> dict[str, Any]:
-    """What each process keeps after three batches, the middle one of other data, with buffers broadcast every time."""
+    """Return what each process keeps after three batches, the second of other data, buffers broadcast each time."""
     net = DistributedDataParallel(OverTime(build()))
     for seed in (1, 2, 1):
         net(share(sequence(seed=seed)))
@@ -113,7 +113,7 @@ CASES: dict[str, Callable[[], Any]] = {
 
 
 def scalar_shard() -> str:
-    """What torch says of a learned constant that has no axis."""
+    """Return torch's message about a learned constant that has no axis."""
     try:
         fully_shard(nn.Sequential(snn.Leaky(beta=0.9, learn_beta=True)))
     except ValueError as error:

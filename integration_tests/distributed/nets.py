@@ -53,7 +53,7 @@ def gradients(net: nn.Module) -> list[Tensor]:
 
 
 def alone(xs: Tensor, **options: object) -> list[Tensor]:
-    """What one process gets for the whole batch."""
+    """Return what one process computes for the whole batch."""
     net = OverTime(build(), **options)
     loss(net(xs)).backward()
     return gradients(net)

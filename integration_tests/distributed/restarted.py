@@ -30,7 +30,7 @@ def neurons(net: nn.Module) -> dict[str, snn.SpikingNeuron]:
 
 
 def kept(net: nn.Module) -> dict[str, dict[str, torch.Tensor]]:
-    """What every neuron keeps, by path and name."""
+    """Return what every neuron keeps, by path and name."""
     return {path: {n: getattr(m, n) for n in m.State._fields} for path, m in neurons(net).items()}
 
 

@@ -27,7 +27,7 @@ WHOLE_BATCH = (
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory) -> dict[str, Any]:
-    """What process 0 of two saved."""
+    """Return what process 0 of two saved."""
     file = tmp_path_factory.mktemp("distributed") / "found.pt"
     torchrun("data_parallel.py", file)
     return torch.load(file)

@@ -1,4 +1,4 @@
-"""Which integration tests run where only a part of the packages is installed."""
+"""Tests of which integration tests run where only some packages are installed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the matrix found, as a file and as a page."""
+"""Tests of the matrix's results, as a file and as a page."""
 
 from __future__ import annotations
 

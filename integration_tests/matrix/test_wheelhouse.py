@@ -1,4 +1,4 @@
-"""What has changed is built again; what has not is not."""
+"""What has changed is built again; the rest is not."""
 
 from __future__ import annotations
 

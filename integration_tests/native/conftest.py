@@ -20,7 +20,7 @@ PROGRAM = pathlib.Path(__file__).with_name("program.py")
 
 
 class Outcome(NamedTuple):
-    """What the program printed, what it warned of, and the library of its installation, whether there or not."""
+    """The output and warnings of a program, and the library of its installation, whether it exists or not."""
 
     printed: dict[str, Any]
     warned: str
@@ -62,7 +62,7 @@ def install(folder: pathlib.Path, kernels: pathlib.Path | None) -> pathlib.Path:
 
 
 def library(folder: pathlib.Path) -> pathlib.Path:
-    """Where an installation has its compiled kernels."""
+    """Return the folder of an installation's compiled kernels."""
     return folder / "snn_cpu" / "libsnn_cpu.so"
 
 

@@ -1,4 +1,4 @@
-"""What the native wheel holds, and where installers take it."""
+"""Tests of the contents of the native wheel, and of where installers use it."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ WITHOUT_KERNELS = ("off", "broken", "pure", "absent")
 
 
 def backends(printed: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """What the doctor says of each backend."""
+    """Return the doctor's line about each backend."""
     return {one["name"]: one for one in printed["doctor"]["backends"]}
 
 

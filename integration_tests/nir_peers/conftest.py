@@ -1,4 +1,4 @@
-"""Where the interpreters of the other frameworks are."""
+"""The paths of the other frameworks' interpreters."""
 
 from __future__ import annotations
 

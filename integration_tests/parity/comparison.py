@@ -34,7 +34,7 @@ class Draw:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a neuron did: spikes and states of every step, and the gradient of one fixed projection of them."""
+    """A neuron's run: spikes and states of every step, and the gradient of one fixed projection of them."""
 
     spk: Tensor
     states: tuple[Tensor, ...]
@@ -128,7 +128,7 @@ def gradients(neuron: nn.Module, outputs: Iterable[Tensor], leaves: dict[str, Te
 
 
 def clear_margin(case: Case, theirs: nn.Module, start: Draw) -> bool:
-    """Whether rounding cannot decide a spike, and no membrane stays above its threshold where that matters.
+    """Check that rounding cannot decide a spike, and that no membrane stays above its threshold where that matters.
 
     Without a delay the peer undoes a reset in the step after, when a membrane is still above its threshold; that
     is a difference of its own, so a draw that comes to it is none for the comparison.

@@ -1,4 +1,4 @@
-"""What every comparison with snnTorch starts from."""
+"""Fixtures of every comparison with snnTorch."""
 
 from __future__ import annotations
 

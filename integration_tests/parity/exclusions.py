@@ -75,7 +75,7 @@ EXCLUDED = [
 
 
 def reasons(case: Case) -> list[Exclusion]:
-    """Why a case is left out; none where the two packages agree."""
+    """Say why a case is left out; None where the two packages agree."""
     return [exclusion for exclusion in EXCLUDED if exclusion.covers(case)]
 
 

@@ -174,7 +174,7 @@ def example(function: Any) -> str:
 
 
 class Steps(list):
-    """What a loop over time collects, with the size of the tensor it will be."""
+    """The tensors that a loop over time collects, with the size of the tensor it will be."""
 
     def size(self) -> torch.Size:
         return torch.stack(self).size()

@@ -1,4 +1,4 @@
-"""What results can be asked: programs treat them as the numbers and tensors that the peer returns."""
+"""Tests of the types of results: programs treat them as the numbers and tensors that the peer returns."""
 
 from __future__ import annotations
 

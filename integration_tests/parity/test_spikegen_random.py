@@ -29,7 +29,7 @@ def tensors(values, *, sizes=(1, 2, 5), samples=None):
 
 
 def answer(function, *positional: Any, **options: Any) -> Any:
-    """What a call gives from a fixed seed, or that it refuses."""
+    """Return the result of a call from a fixed seed, or its refusal."""
     torch.manual_seed(3)
     try:
         return function(*(a.clone() if isinstance(a, torch.Tensor) else a for a in positional), **options)

@@ -123,7 +123,7 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def _split(arguments: list[str] | None) -> tuple[argparse.Namespace, list[str]]:
-    """What the session adds, by environment, and what was typed."""
+    """Return the options of the session, from the environment and the command line."""
     session = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     pair = {"action": "append", "type": _pair, "default": []}
     session.add_argument("--python", **pair)

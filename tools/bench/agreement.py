@@ -1,4 +1,4 @@
-"""Whether two libraries computed the same."""
+"""Comparison of two libraries' results."""
 
 from __future__ import annotations
 

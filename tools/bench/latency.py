@@ -1,4 +1,4 @@
-"""How long one time step takes in a stream: the percentiles that somebody who waits for it feels.
+"""The time of one time step in a stream: the percentiles that a user who waits for it feels.
 
 ``python -m bench --latency``. A stream beside the bare loop over the same net, step by step in turns.
 """

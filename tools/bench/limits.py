@@ -1,4 +1,4 @@
-"""How fast this machine moves memory and multiplies matrices, and the least time that allows for a piece of work."""
+"""The speed at which this machine moves memory and multiplies matrices, and the least time of a piece of work."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SIDE = 1024
 
 @dataclass(frozen=True)
 class Work:
-    """What one kind of layer has to do, in one direction.
+    """Work of one kind of layer, in one direction.
 
     Args:
         stage: Kind of layer, as in ``bench.stages.STAGES``.

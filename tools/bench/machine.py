@@ -13,7 +13,7 @@ _INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_tile", "asimd", "sve")
 
 
 def described() -> dict[str, str | int]:
-    """What is known of it.
+    """Return the facts about this machine.
 
     Returns:
         ``processor``, ``instructions``, ``cores`` (that this process may use), ``memory_gb``, ``system``.

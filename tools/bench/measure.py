@@ -35,7 +35,7 @@ _SCALED = (OWN, REFERENCE, "snntorch")
 
 @dataclass(frozen=True)
 class Plan:
-    """How thoroughly to measure.
+    """The effort of a measurement.
 
     Args:
         rounds: Rounds that count; one more is run before them and dropped.
@@ -116,7 +116,7 @@ class Bench:
         return Process(peer, self._pythons[PEERS[peer].environment], self._plan.threads, module=self._module)
 
     def limits(self) -> dict[str, float]:
-        """What the machine is able to do."""
+        """Return this machine's speeds."""
         self._say("measuring the machine")
         return self._processes[REFERENCE].ask("limits")
 
@@ -160,7 +160,7 @@ class Bench:
         return {"workload": dataclasses.asdict(workload), "data": str(folder)}
 
     def _expected(self, conventions: set[Conventions], given: dict[str, Any]) -> dict[Conventions, Result]:
-        """What the plain loop gives, by whether its reset is immediate and whether it carries a gradient."""
+        """Return the plain loop's results, by whether its reset is immediate and whether it carries a gradient."""
         reference, found = self._processes[REFERENCE], {}
         for immediate, attached in conventions:
             answer = reference.ask("prepare", **given, immediate=immediate, attached=attached)
@@ -233,7 +233,7 @@ class Bench:
         return weights
 
     def scaling(self, axis: str) -> dict[str, Any]:
-        """How the time of a layer of neurons grows along T, B or N.
+        """Measure how the time of a layer of neurons grows along T, B or N.
 
         Args:
             axis: ``"T"``, ``"B"`` or ``"N"``.

@@ -45,7 +45,7 @@ def modeled(alone: float, exchanged: float, processes: int) -> float:
 
 
 def tables(found: dict[str, Any]) -> list[Table]:
-    """What was measured, and the model.
+    """Return the measurements and the model.
 
     Args:
         found: ``one`` and ``two``: what one process and two measured, ``machine``.

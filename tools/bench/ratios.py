@@ -34,7 +34,7 @@ def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
 
 
 def ratios(own: Sequence[float], other: Sequence[float]) -> tuple[float, float, float]:
-    """How many times longer the other took, round by round, as quartiles.
+    """Return how many times longer the other took, round by round, as quartiles.
 
     Args:
         own: Our times of the rounds.

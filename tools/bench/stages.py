@@ -1,4 +1,4 @@
-"""Where the time of a net goes: the kinds of layers, what each has to do and what it takes."""
+"""The parts of a net's time: the kinds of layers, the work of each and the time it takes."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _stage(event: Any) -> str:
 
 
 def work(trial: TorchTrial) -> list[Work]:
-    """What the layers of a net have to do over the whole sequence, at least.
+    """Return the least work that the layers of a net have to do over the whole sequence.
 
     Neurons read their input and write spikes; backward they read gradient and input and write the gradient of the
     input. Between two uses of one of these four, forward and backward, the other three pass through the cache.

@@ -271,7 +271,7 @@ def _machine(found: dict[str, Any]) -> Table:
 
 
 class _Reasons:
-    """Why cells are empty, by peer and reason, with the workloads that it holds for."""
+    """The reasons for empty cells, by peer and reason, with the workloads that each holds for."""
 
     def __init__(self, found: dict[str, Any]) -> None:
         self._titles = {name: one["title"] for name, one in found["peers"].items()}

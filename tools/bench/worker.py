@@ -99,12 +99,12 @@ class Worker:
         getattr(self._module().make(shortened, cut, **self.peer.options), call)()
 
     def limits(self) -> dict[str, Any]:
-        """What this machine is able to do."""
+        """Return this machine's speeds."""
         self._module()  # sets the threads
         return limits.measured()
 
     def stages(self) -> dict[str, Any]:
-        """What the kinds of layers have to do, and what they take; ours only."""
+        """Return the work of each kind of layer and the time it takes; ours only."""
         from bench import stages
 
         work = [dataclasses.asdict(one) for one in stages.work(self.trial)]
@@ -135,7 +135,7 @@ def _without_folders(text: str) -> str:
 
 
 def calls(call: Any, seconds: float, total: Any, most: int = _MOST_CALLS) -> list[Any]:
-    """What calls took for so many seconds, without the first of several.
+    """Return the times of calls for a number of seconds, without the first of several.
 
     Args:
         call: Returns what it took.

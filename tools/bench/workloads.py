@@ -1,4 +1,4 @@
-"""What is measured: nets, shapes, and how strongly their inputs drive them."""
+"""Workloads: nets, shapes, and the strength of their inputs."""
 
 from __future__ import annotations
 

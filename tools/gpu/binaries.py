@@ -1,4 +1,4 @@
-"""What Triton makes of a launch for a GPU that is not there, and what it needs of it."""
+"""Triton's results of compiling a launch for an absent GPU, and its needs."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Binary(NamedTuple):
         return share if self.waves is None else min(share, self.waves / self.target.warps)
 
     def disassembled(self) -> str:
-        """What an NVIDIA GPU runs, as text; PTX is what it is made of."""
+        """Return the instructions of an NVIDIA GPU as text; they are assembled from PTX."""
         return _dumped(self.code, "-sass")
 
 

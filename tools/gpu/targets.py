@@ -14,7 +14,7 @@ _KIB = 1024
 
 
 class Target(NamedTuple):
-    """What kernels are compiled for.
+    """A target that kernels are compiled for.
 
     Args:
         title: What a reader sees.
@@ -100,7 +100,7 @@ TARGETS = {
 
 
 class Device(NamedTuple):
-    """What a GPU's maker publishes of its memory.
+    """The figures for memory that a GPU's maker publishes.
 
     Args:
         title: Its name.

@@ -11,7 +11,7 @@ __all__ = ["covering", "meetings"]
 
 
 def meetings(chosen: Iterable[str], names: Iterable[str]) -> set[Meeting]:
-    """How every two of some names meet in one set.
+    """Return which of every two names are in a set.
 
     Args:
         chosen: Members of the set.

@@ -22,7 +22,7 @@ __all__ = ["declared", "missing"]
 
 
 def declared(program: str) -> frozenset[str]:
-    """What a file of tests says that it needs.
+    """Return the needs that a file of tests declares.
 
     Args:
         program: Its text.

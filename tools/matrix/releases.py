@@ -53,7 +53,7 @@ def export(repository: pathlib.Path, commit: str, into: pathlib.Path) -> None:
 
 
 def read(wheel: pathlib.Path) -> Built:
-    """What a wheel says of itself.
+    """Return the facts that a wheel states about itself.
 
     Args:
         wheel: The file.

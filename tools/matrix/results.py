@@ -1,4 +1,4 @@
-"""What the sessions of the matrix found, as one file for programs: ``dist/matrix.json``."""
+"""Results of the matrix's sessions, as one file for programs: ``dist/matrix.json``."""
 
 from __future__ import annotations
 

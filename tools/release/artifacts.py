@@ -1,4 +1,4 @@
-"""What a release leaves beside the tree's files: folders to publish, and the pins of the umbrella."""
+"""Files that a release leaves beside the tree: folders to publish, and the pins of the umbrella."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def pin(root: pathlib.Path, version: str, others: Mapping[tuple[str, str], list[
 
 
 def _others(wheels: Mapping[str, pathlib.Path]) -> dict[str, str]:
-    """What else ``snn[all]`` brings on this machine."""
+    """Return the other distributions that ``snn[all]`` installs on this machine."""
     made = pip_configuration.settings()
     arguments = [*pip_configuration.index_arguments(made), *pip_configuration.constraint_arguments(made)]
     with tempfile.TemporaryDirectory() as name:

@@ -93,7 +93,7 @@ def with_entry(text: str, entry: str) -> str:
 
 
 def is_unchanged(text: str) -> bool:
-    r"""Whether nothing is unreleased.
+    r"""Return whether nothing is unreleased.
 
     Args:
         text: A CHANGELOG.md.
@@ -119,7 +119,7 @@ def released(text: str) -> str | None:
 
 
 def _split(text: str) -> tuple[str, list[tuple[str, str, str]]]:
-    """What stands before the first section, and of each section name, date and body."""
+    """Split the text before the first section from the sections, each with name, date and body."""
     found = list(_HEADING.finditer(text))
     starts = [one.start() for one in found] + [len(text)]
     return text[: starts[0]].strip(), [

@@ -1,4 +1,4 @@
-"""Which versions of ours a package takes, as its pyproject.toml says: read, checked, tightened."""
+"""Version ranges of our packages, as a pyproject.toml has them: read, checked, tightened."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FLOOR = r"(?P<name>\bsnn(?:-\w+)*)(?P<extras>(?:\[[\w,-]*\])?)>="
 
 
 def of_ours(project: str, ours: Iterable[str]) -> Iterator[Requirement]:
-    """What a package requires of ours, in its dependencies and its extras.
+    """Return a package's requirements on ours, in its dependencies and its extras.
 
     Args:
         project: Text of its pyproject.toml.

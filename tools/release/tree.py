@@ -1,4 +1,4 @@
-"""What a release changes in the tree: versions, lists of changes, floors of ranges."""
+"""Changes that a release makes in the tree: versions, lists of changes, floors of ranges."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What is known of every neuron, measured: ``python -m trust docs/trust.md``."""
+"""Measured facts about every neuron: ``python -m trust docs/trust.md``."""

@@ -19,7 +19,7 @@ _TAU, _TAU_SYN, _END = 0.02, 0.008, 0.05  # seconds
 
 
 class Paper(NamedTuple):
-    """What is known of a linear membrane from elsewhere.
+    """Facts about a linear membrane from other sources.
 
     Args:
         response: Of a neuron, the membrane so many steps after an input of 1.
@@ -78,7 +78,7 @@ _PAPERS: dict[type, Paper] = {  # by the class that writes the equation
 
 
 def _of_equation(table: dict[type, Any], kind: Any) -> Any:
-    """What a table has for the class, or for one that it is derived from; None if for none."""
+    """Return a table's entry for the class or a base of it; None if it has none."""
     return next((table[k] for k in kind.__mro__ if k in table), None)
 
 

@@ -1,4 +1,4 @@
-"""What runs: dtypes and the kernels chosen for them, and torch's own transformations."""
+"""Dtypes and the kernels chosen for them, and torch's own transformations."""
 
 from __future__ import annotations
 

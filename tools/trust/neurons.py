@@ -45,7 +45,7 @@ class Neuron:
 
     @property
     def whole(self) -> bool:
-        """Whether it takes a whole sequence in place of one step."""
+        """Return whether it takes a whole sequence instead of one step."""
         return hasattr(self.kind, "sequence")
 
     def taken(self, options: dict[str, Any]) -> dict[str, Any]:

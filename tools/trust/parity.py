@@ -15,7 +15,7 @@ __all__ = ["parity"]
 
 
 def parity(neuron: Neuron, num_steps: int = 100) -> tuple[float, float] | str:
-    """How far spikes and membranes are from snnTorch's.
+    """Measure how far spikes and membranes are from snnTorch's.
 
     Args:
         neuron: The neuron, with the reset that is its default.

@@ -1,4 +1,4 @@
-"""Whether the gradients are those of what is computed, once a spike is a smooth function of the membrane."""
+"""Checks that gradients are those of the computation, once a spike is a smooth function of the membrane."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from workspace import NATIVE_WHEELHOUSE, PROJECTS, ROOT, built
 
 
 def invalid(document: str) -> str:
-    """What the schema of CycloneDX says against a document; empty if nothing."""
+    """Return what the schema of CycloneDX says against a document; empty if it is valid."""
     error = JsonStrictValidator(SchemaVersion.V1_6).validate_str(document)
     return str(error or "")
 

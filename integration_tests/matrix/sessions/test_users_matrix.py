@@ -45,12 +45,12 @@ def project(tmp_path: pathlib.Path, pins: pathlib.Path) -> pathlib.Path:
 
 @pytest.fixture
 def environment(clean: Callable[..., dict[str, str]]) -> dict[str, str]:
-    """Where pip and uv find the wheels, ours and those of this machine."""
+    """Return the folders in which pip and uv find the wheels, ours and those of this machine."""
     return clean(**folders(WHEELHOUSE, NATIVE_WHEELHOUSE))
 
 
 def folders(*ours: pathlib.Path) -> dict[str, str]:
-    """What tells pip and uv of folders, beside those that this machine tells them of."""
+    """Return the options that point pip and uv to folders, beside those that this machine gives them."""
     made = pip_configuration.settings()
     found = [*(str(folder) for folder in ours if folder.is_dir()), *made.get("find-links", [])]
     return {"PIP_FIND_LINKS": " ".join(found), "UV_FIND_LINKS": ",".join(found)}

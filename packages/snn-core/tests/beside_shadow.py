@@ -50,7 +50,7 @@ class BesideShadow:
         torch.testing.assert_close(ours, theirs, rtol=tolerance, atol=tolerance)
 
     def follow(self, xs: Tensor, running: Tensor | None = None) -> tuple[Tensor, shadow.States]:
-        """What the shadow gives for ``xs``, where a sample may end before others, and its last states."""
+        """Return the shadow's outputs for ``xs``, where a sample may end before others, and its last states."""
         spks, states = [], self.states
         shadow.Spike.closest = float("inf")
         for t, x in enumerate(xs):

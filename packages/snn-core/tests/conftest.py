@@ -1,4 +1,4 @@
-"""What every test of the core starts from."""
+"""Fixtures of the core's tests."""
 
 from __future__ import annotations
 

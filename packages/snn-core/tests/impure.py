@@ -119,7 +119,7 @@ def _count(get: Callable[[Net], Any], name: str | int) -> Callable[[Net, Tensor]
 
 
 def _later(h: Tensor, calls: int) -> Tensor:
-    """What matters in some steps and not in the first ones, in which it is recorded."""
+    """Change ``h`` in some steps, but not in the first ones, which are recorded."""
     return h if calls % 7 < 4 else -h
 
 
@@ -395,7 +395,7 @@ def world_at_start() -> None:
 
 
 def left(net: Net) -> dict[str, Any]:
-    """What a run leaves: states, buffers, gradients, counters and generators."""
+    """Return what a run leaves: states, buffers, gradients, counters and generators."""
     return {
         "states": [s.detach() for m in (net.a, net.b) for s in m._kept or ()],
         "buffers": [b.clone() for b in net.buffers()],

@@ -37,7 +37,7 @@ class Spike(torch.autograd.Function):
 
 @dataclass(frozen=True)
 class Equation:
-    """How a neuron's states go on, the membrane last among them, and what a reset does to them."""
+    """A neuron's states in each step, the membrane last among them, and what a reset does to them."""
 
     integrate: Callable[[Any, Tensor, States], States]
     cleared: tuple[int, ...] = (-1,)  # what a reset to zero clears

@@ -1,4 +1,4 @@
-"""How every neuron was called in version 0.5.0, word for word, as ``inspect.signature`` gives it."""
+"""The signature of every neuron in version 0.5.0, word for word, as ``inspect.signature`` gives it."""
 
 RECORD = {
     "Alpha": (

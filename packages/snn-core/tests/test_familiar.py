@@ -1,4 +1,4 @@
-"""What programs for snnTorch call on a neuron, and what they override."""
+"""Tests of the methods that programs for snnTorch call on a neuron and override."""
 
 from __future__ import annotations
 

@@ -156,7 +156,7 @@ def test_an_input_changed_in_place_before_the_backward_pass_is_an_error(kernel: 
 
 
 def saved_bytes(run) -> int:
-    """How much a call stores for a backward pass."""
+    """Return how many bytes a call stores for a backward pass."""
     held: dict[int, int] = {}
 
     def pack(tensor: Tensor) -> Tensor:

@@ -63,7 +63,7 @@ def saved(net: nn.Module) -> nn.Module:
 
 
 class Life(RuleBasedStateMachine, BesideShadow):
-    """What may happen to a net, in any order."""
+    """The events that may happen to a net, in any order."""
 
     kind: ClassVar[Case]
 

@@ -1,4 +1,4 @@
-"""What is wrong with a net, in a form that all who find it share."""
+"""Tests of issues: they describe a net's problem in a form that every check shares."""
 
 from __future__ import annotations
 

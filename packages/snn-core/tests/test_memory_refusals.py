@@ -1,4 +1,4 @@
-"""What ``unroll(net, xs, memory=...)`` cannot plan for is refused, with the reason and what to do."""
+"""Tests of the refusals of ``unroll(net, xs, memory=...)``: each gives the reason and what to do."""
 
 from __future__ import annotations
 

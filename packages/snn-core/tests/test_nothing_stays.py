@@ -40,7 +40,7 @@ class Looks(nn.Module):
 
 
 def LOOK(module: nn.Module) -> None:
-    """What is called in every step; tests put something else here."""
+    """Return the functions that every step calls; tests replace them."""
 
 
 def looking(net: nn.Module) -> Any:

@@ -1,4 +1,4 @@
-"""How neurons are called: every option is declared once, and every constructor says all that it takes."""
+"""Tests of the neurons' options: each is declared once, and every constructor documents all that it takes."""
 
 from __future__ import annotations
 

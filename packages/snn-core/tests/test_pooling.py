@@ -1,4 +1,4 @@
-"""What is registered for the maximum over windows: when it is asked, and with what."""
+"""Tests of the registered maximum over windows: when it is called, and with what."""
 
 from __future__ import annotations
 

@@ -159,7 +159,7 @@ def test_an_own_forward_may_name_the_argument(product: Recorded) -> None:
 
 
 def computed(layer: nn.Module, x: Tensor) -> Tensor:
-    """What a plan calls for a layer."""
+    """Return the functions that a plan calls for a layer."""
     run = Pass({"": layer}, Folding(len(x)), None, {})
     return Layer()(run, "", x)
 

@@ -1,4 +1,4 @@
-"""What the package promises: names, their documentation, the order of arguments, and nothing but torch."""
+"""Tests of the public package: names, their documentation, the order of arguments, and no dependency but torch."""
 
 from __future__ import annotations
 

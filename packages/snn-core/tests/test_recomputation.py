@@ -1,4 +1,4 @@
-"""What ``unroll(net, xs, chunk=K)`` computes anew is what it computed, and a caller sees nothing of it."""
+"""Tests that ``unroll(net, xs, chunk=K)`` recomputes the same values, and that a caller sees nothing of it."""
 
 from __future__ import annotations
 

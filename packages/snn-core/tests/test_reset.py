@@ -1,4 +1,4 @@
-"""What a spike does to its neuron: the three resets, delayed or at once, in numbers worked out by hand."""
+"""Tests of a spike's effect on its neuron: the three resets, delayed or immediate, in numbers worked out by hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``unroll`` returns, what the net keeps, and the input: writing into one of them changes none of the others."""
+"""Tests that results of ``unroll``, the net's state and the input are separate: writing into one changes no other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is applied to the states of a neuron may be exchanged or left out again."""
+"""Functions applied to a neuron's states may be exchanged or removed again."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""What ``unroll`` finds out about a ``forward`` before it trusts it to run layer by layer."""
+"""Tests of the checks that ``unroll`` makes before it trusts a ``forward`` to run layer by layer."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class Keeps(nn.Module):
         return h
 
     def after(self) -> None:
-        """What happens after the neurons."""
+        """Apply the operations that follow the neurons."""
 
     def forward(self, x):
         spk = self.rlif(self.lif(self.before(self.fc(x) + 0.5)))[0]

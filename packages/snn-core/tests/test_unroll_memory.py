@@ -1,4 +1,4 @@
-"""What ``unroll`` stores and moves, counted in bytes rather than in seconds."""
+"""Tests of the memory that ``unroll`` stores and moves, counted in bytes rather than in seconds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where running layer by layer is not provably the same, ``unroll`` runs step by step, and names the reason."""
+"""Tests of nets that ``unroll`` runs step by step, with the reason, as layer by layer is not provably the same."""
 
 from __future__ import annotations
 

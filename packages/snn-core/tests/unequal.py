@@ -34,7 +34,7 @@ def listed(outputs: Any) -> list[Tensor]:
 
 
 def states(net: nn.Module) -> list[Tensor]:
-    """What every neuron keeps."""
+    """Return what every neuron keeps."""
     return [s for m in net.modules() if isinstance(m, snn.SpikingNeuron) and m._kept is not None for s in m._kept]
 
 

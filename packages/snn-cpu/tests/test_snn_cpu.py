@@ -1,4 +1,4 @@
-"""What the package promises, with compiled kernels and without."""
+"""Tests of the package as a whole, with compiled kernels and without."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ NESTED = {
 
 
 class Asks:
-    """What a pickle of it calls is given; the pickle itself is harmless."""
+    """A call in a pickle that records its arguments; the pickle itself is harmless."""
 
     def __init__(self, function, *arguments):
         self.asked = function, arguments

@@ -1,4 +1,4 @@
-"""Where data is kept on each system."""
+"""Tests of the folders for data on each system."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which modules a version stands for."""
+"""Tests of which modules a version describes."""
 
 from __future__ import annotations
 

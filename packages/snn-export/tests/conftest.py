@@ -1,4 +1,4 @@
-"""What every test of the package starts from."""
+"""Fixtures of the package's tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What cannot be exported is an error that says what to do, and leaves no file."""
+"""A net that cannot be exported raises an error that says what to do, and leaves no file."""
 
 from __future__ import annotations
 

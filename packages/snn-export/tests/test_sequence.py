@@ -18,7 +18,7 @@ CASES = [case for case in of_core.NEURONS if case.name in ("leaky", "sconv2dlstm
 
 
 def operators(program: Any) -> set[str]:
-    """Where the operators of a program come from."""
+    """Return the modules from which a program's operators come."""
     graphs = [part.graph for part in program.graph_module.modules() if isinstance(part, torch.fx.GraphModule)]
     called = {node.target for graph in graphs for node in graph.nodes if node.op == "call_function"}
     return {target.namespace for target in called if hasattr(target, "namespace")}

@@ -154,7 +154,7 @@ def flat(out: Any) -> list[Tensor]:
 
 
 def looped(net: nn.Module, inputs: list[Tensor]) -> list[Tensor]:
-    """What the user's loop from rest gives: each output, stacked on time. The net is then at rest."""
+    """Return the outputs of the user's loop from rest, stacked on time. The net is then at rest."""
     snn.utils.reset(net)
     with torch.no_grad():
         steps = [flat(net(*step)) for step in zip(*inputs, strict=True)]

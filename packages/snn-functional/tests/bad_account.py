@@ -1,4 +1,4 @@
-"""What the accounts of a net refuse."""
+"""Bad input for the accounts of a net."""
 
 from __future__ import annotations
 

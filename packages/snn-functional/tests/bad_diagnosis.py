@@ -1,4 +1,4 @@
-"""What a diagnosis and its parts refuse."""
+"""Bad input for a diagnosis and its parts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the layers that learn online refuse."""
+"""Bad input for the layers that learn online."""
 
 from __future__ import annotations
 

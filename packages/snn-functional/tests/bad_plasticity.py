@@ -1,4 +1,4 @@
-"""What the rules of plasticity and their learners refuse."""
+"""Bad input for the rules of plasticity and their learners."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What monitors, counts of operations and energies refuse."""
+"""Bad input for monitors, counts of operations and energies."""
 
 from __future__ import annotations
 

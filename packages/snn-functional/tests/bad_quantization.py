@@ -1,4 +1,4 @@
-"""What quantized states, weights and nets refuse."""
+"""Bad input for quantized states, weights and nets."""
 
 from __future__ import annotations
 

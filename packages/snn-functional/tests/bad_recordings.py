@@ -1,4 +1,4 @@
-"""What losses, accuracies and statistics of recorded spikes refuse."""
+"""Bad input for losses, accuracies and statistics of recorded spikes."""
 
 from __future__ import annotations
 

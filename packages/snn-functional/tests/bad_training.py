@@ -1,4 +1,4 @@
-"""What the epoch functions refuse."""
+"""Bad input for the epoch functions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tests of several files start from."""
+"""Fixtures that tests of several files share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of learners start from: a net, its input, and all learners made alike."""
+"""A net, its input, and all learners, made alike, for the tests of learners."""
 
 from __future__ import annotations
 

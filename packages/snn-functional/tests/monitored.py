@@ -1,4 +1,4 @@
-"""What the tests of monitors start from: a net, and all monitors made alike."""
+"""A net and all monitors, made alike, for the tests of monitors."""
 
 from __future__ import annotations
 

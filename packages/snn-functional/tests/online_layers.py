@@ -1,4 +1,4 @@
-"""What the tests of online layers start from: neurons, plain layers beside online ones, and a loss of their steps."""
+"""Neurons, plain layers beside online ones, and a loss of their steps, for the tests of online layers."""
 
 from __future__ import annotations
 

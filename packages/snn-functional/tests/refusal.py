@@ -1,4 +1,4 @@
-"""What the table of bad input is made of: a call that is right, and for its arguments the values that it refuses."""
+"""The parts of the table of bad input: a valid call, and for its arguments the values that it refuses."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def made_and(kind: type, method: str) -> Callable[..., Any]:
 
 
 def texts(value: Any) -> set[str]:
-    """How a message may say a value: a tensor by its kind, shape, place or an entry of it; none where many ways do."""
+    """Return how messages name a value: a tensor by its kind, shape, place or an entry; None if in many ways."""
     if isinstance(value, Tensor):
         entries = set() if value.is_meta else {str(one) for one in value.flatten()[:40].tolist()}
         if "nan" in entries:

@@ -60,7 +60,7 @@ WITHOUT_TENSORS = {
 
 
 def there(values: Any) -> Any:
-    """What is on the CPU, on another device."""
+    """Move what is on the CPU to another device."""
     return tree_map_only(Tensor, lambda tensor: tensor.detach().to("meta").requires_grad_(tensor.requires_grad), values)
 
 

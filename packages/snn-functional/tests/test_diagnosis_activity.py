@@ -1,4 +1,4 @@
-"""What is said of dead, silent and saturated layers, for nets of any kind, against the net's own run."""
+"""Tests of the issues of dead, silent and saturated layers, for nets of any kind, against the net's own run."""
 
 import torch
 from hypothesis import given, settings

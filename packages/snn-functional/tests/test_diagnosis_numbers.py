@@ -1,4 +1,4 @@
-"""What a diagnosis measures, against closed forms and against the net's own run."""
+"""Tests of the numbers of a diagnosis, against closed forms and against the net's own run."""
 
 import json
 import math

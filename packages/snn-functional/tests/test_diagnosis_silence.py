@@ -29,7 +29,7 @@ def factor_of(finding):
 
 
 def firing(net, xs):
-    """How many neurons fire."""
+    """Return how many neurons spike."""
     with torch.no_grad():
         spk = snn.unroll(net, xs)
     return int((spk != 0).any(1).any(0).sum())

@@ -1,4 +1,4 @@
-"""Which share of a run is subnormal, against numbers that halve in every step."""
+"""Tests of the subnormal share of a run, against numbers that halve in every step."""
 
 import pytest
 import torch
@@ -112,7 +112,7 @@ def test_what_an_optimizer_keeps_is_looked_at_by_its_name(optimizer, name, size)
 
 
 def test_a_second_moment_stays_subnormal_for_ever():
-    """Where it is 500 of the smallest numbers, a thousandth is half of one, and the difference rounds to itself."""
+    """At 500 of the smallest numbers a thousandth is half of one, and the difference rounds to itself."""
     net = well()
     optimizer = torch.optim.Adam(net.parameters())
     smallest = torch.finfo(torch.float32).smallest_normal * 2**-23

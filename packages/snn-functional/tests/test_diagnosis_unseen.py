@@ -32,7 +32,7 @@ def lively():
 
 
 def everything(net):
-    """What of a net and its surroundings must not change, by value and by identity."""
+    """Return what of a net and its surroundings must not change, by value and by identity."""
     tensors = {**dict(net.named_parameters()), **dict(net.named_buffers())}
     kept = {path: m._kept for path, m in net.named_modules() if isinstance(m, snn.SpikingNeuron)}
     return {

@@ -1,4 +1,4 @@
-"""What every loss of a recording and its labels has in common: dtypes, checks, weights."""
+"""Tests of all losses of a recording and its labels: dtypes, checks, weights."""
 
 import copy
 import pickle

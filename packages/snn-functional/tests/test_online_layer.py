@@ -1,4 +1,4 @@
-"""What a layer that learns online has in common with any other: state, copies, dtypes, frozen parts."""
+"""Tests of a layer that learns online as of any other: state, copies, dtypes, frozen parts."""
 
 import copy
 import pickle

@@ -1,4 +1,4 @@
-"""What monitors record of layers."""
+"""Tests of the recordings of monitors."""
 
 import pytest
 import torch

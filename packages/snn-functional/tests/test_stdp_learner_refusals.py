@@ -1,4 +1,4 @@
-"""What learners refuse once they have recorded spikes: rewards and calls that do not belong together."""
+"""Tests of a learner's refusals once it has recorded spikes: rewards and calls that do not belong together."""
 
 import pytest
 import torch

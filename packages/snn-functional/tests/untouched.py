@@ -1,4 +1,4 @@
-"""Whether a function leaves a net, and the random generators, as they were."""
+"""A check that a function leaves a net and the random generators unchanged."""
 
 import copy
 

@@ -1,4 +1,4 @@
-"""What every test starts from, and which files need pieces that are no dependency of this package."""
+"""Fixtures of every test, and a list of the files that need pieces this package does not depend on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an IPU's host does with bundles, by the standard library and torch alone: ``python device_half.py FOLDER``.
+"""The host's half of an IPU's bundle, by the standard library and torch alone: ``python device_half.py FOLDER``.
 
 Every folder in FOLDER is a bundle with ``expected.npz``: input, weighing of the outputs, outputs and gradients that
 snn-core gave. It runs on Python 3.8 with torch 2.0.1 as on newer ones.

@@ -25,7 +25,7 @@ blocks = []  # (user_id, ipu_id) of every block entered
 
 
 class Error(RuntimeError):
-    """What PopTorch raises."""
+    """The error that PopTorch raises."""
 
 
 # aten operations that the front end lowers, among those that a captured graph can hold

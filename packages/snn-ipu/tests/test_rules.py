@@ -97,7 +97,7 @@ def codes(net, **options) -> list[str]:
 
 
 def run_on_double(poptorch, net):
-    """What the double makes of one step of a net as it is written, not lowered."""
+    """Return the double's program for one step of a net as it is written, not lowered."""
     return poptorch.inferenceModel(net)(XS[0])
 
 
@@ -415,7 +415,7 @@ def test_008_a_batch_that_cannot_be_split(poptorch):
 
 
 def test_008_time_first_input_would_be_cut_along_time(poptorch):
-    """Why programs take the batch first: PopTorch cuts axis 0 whatever it means."""
+    """Show why programs take the batch first: PopTorch cuts axis 0 whatever it means."""
     seen = []
     model = poptorch.inferenceModel(Step(lambda x: seen.append(x.shape) or -x), poptorch.Options().deviceIterations(2))
     model(XS)

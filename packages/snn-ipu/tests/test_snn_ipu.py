@@ -1,4 +1,4 @@
-"""What the package promises as a distribution."""
+"""Tests of the package as a distribution."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def closing(graph: nir.NIRGraph) -> set[tuple[str, str]]:
 
 
 def looped(net: torch.nn.Module, xs: Tensor) -> list[Tensor]:
-    """What a network returns in every step from rest, the first tensor of each."""
+    """Return a network's outputs in every step from rest, the first tensor of each."""
     snn.utils.reset(net)
     outs = []
     for x in xs:

@@ -1,4 +1,4 @@
-"""What reading a file costs, measured in a process of its own."""
+"""The cost of reading a file, measured in its own process."""
 
 from __future__ import annotations
 

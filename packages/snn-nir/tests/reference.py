@@ -17,7 +17,7 @@ def simulate(
     method: str = "euler",
     late: Collection[tuple[str, str]] = (),
 ) -> dict[str, np.ndarray]:
-    """What every node of a graph without nested graphs sends out, ``[T, batch, ...]``.
+    """Return the output of every node of a graph without nested graphs, ``[T, batch, ...]``.
 
     ``late`` are the edges that close a cycle: they carry the value of the step before, and in the first step what their
     source sends while all neurons are silent.
@@ -41,7 +41,7 @@ def simulate(
 
 
 def value(graph, name, t, now, before, given, batch, states, dt, method, late) -> np.ndarray:
-    """What a node sends in a step, once all that it reads is known."""
+    """Return a node's output in a step, once all its inputs are known."""
     if name in now:
         return now[name]
     node = graph.nodes[name]

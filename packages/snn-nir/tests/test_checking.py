@@ -1,4 +1,4 @@
-"""What the checker finds, and that it finds nothing where nothing is."""
+"""Tests of the checker: it reports what is wrong, and nothing else."""
 
 from __future__ import annotations
 

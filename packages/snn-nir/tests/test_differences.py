@@ -1,4 +1,4 @@
-"""What two graphs have not in common."""
+"""Tests of the differences between two graphs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the caller of an export may choose, and what the metadata keeps."""
+"""Tests of the options of an export, and of what the metadata keeps of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is repaired, what is said about it, and what is not repaired because it could be done in two ways."""
+"""Tests of repairs: each is made and reported, or left out because there are two ways to do it."""
 
 from __future__ import annotations
 

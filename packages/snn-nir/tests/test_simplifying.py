@@ -1,4 +1,4 @@
-"""Which nodes become neurons of snn-core, and that they do the same."""
+"""Tests of which nodes become neurons of snn-core, and that they compute the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the metadata of a graph says about its neurons."""
+"""Tests of what the metadata of a graph says about its neurons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the package promises as a whole."""
+"""Tests of the package as a whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the time step of a graph comes from."""
+"""Tests of the source of a graph's time step."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def integrate_and_fire(xs: torch.Tensor) -> torch.Tensor:
 
 
 class Plot(NamedTuple):
-    """What a plot is called with, how, on axes of the caller's or None, and the name of the argument."""
+    """A plot's arguments, its call on the caller's axes or on None, and the name of the argument."""
 
     data: Any
     draw: Callable[[Any, Axes | None], Any]

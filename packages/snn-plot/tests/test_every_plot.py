@@ -1,4 +1,4 @@
-"""What all plots promise: they draw on what they are given, touch nothing else, and refuse what they cannot draw."""
+"""Tests of all plots: they draw on the axes passed, change nothing else, and refuse data that they cannot draw."""
 
 from __future__ import annotations
 

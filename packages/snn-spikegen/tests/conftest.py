@@ -1,4 +1,4 @@
-"""What every test of the encoders starts from."""
+"""Fixtures of every test of the encoders."""
 
 from __future__ import annotations
 

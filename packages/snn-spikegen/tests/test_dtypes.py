@@ -10,7 +10,7 @@ LABELS, MASK = "from_one_hot", "latency_code"
 
 
 def result(case, dtype):
-    """What the function makes of its tensor in another dtype; the times alone of times and their mask."""
+    """Return the function's result for its tensor in another dtype; only the times of times and their mask."""
     tensor, value = next(iter(CALLS[case].items()))
     value = value.to(dtype) if dtype.is_floating_point else value.ceil().to(dtype)
     found = function(case)(**{**CALLS[case], tensor: value})

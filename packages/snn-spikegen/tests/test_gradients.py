@@ -1,4 +1,4 @@
-"""Which results are differentiable in what they are made from, and that all take tensors that need a gradient."""
+"""Tests of which results are differentiable in their inputs, and that all take tensors that need a gradient."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Where randomness comes from: a generator wherever something is drawn, and nowhere else the global source."""
+"""Tests of randomness: a function draws from its generator, and never from the global source."""
 
 import inspect
 

@@ -20,7 +20,7 @@ class Counted(TorchFunctionMode):
 
 
 def operations(case, **changes):
-    """How many operations the case takes."""
+    """Return how many operations the case takes."""
     with Counted() as counted:
         function(case)(**{**CALLS[case], **changes})
     assert counted.count > 0

@@ -1,4 +1,4 @@
-"""How kernels are launched: by how many threads, and by how many registers once one had too few."""
+"""Tests of launches: the number of threads, and the number of registers after a launch that had too few."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When the kernels are registered, and what is said where they are not."""
+"""Tests of when the kernels are registered, and of the message where they are not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the package promises where there is no GPU."""
+"""Tests of the package where there is no GPU."""
 
 from __future__ import annotations
 

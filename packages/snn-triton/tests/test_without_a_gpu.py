@@ -1,4 +1,4 @@
-"""Where there is no GPU the package says so, neurons run as they do without it, and nothing is imported for one."""
+"""Without a GPU the package says so, neurons run as without the package, and it imports nothing for GPUs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``snn doctor --gpu`` says, with GPUs and packages of kernels that are made up."""
+"""Tests of ``snn doctor --gpu``, with made-up GPUs and packages of kernels."""
 
 from __future__ import annotations
 

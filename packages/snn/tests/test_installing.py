@@ -1,4 +1,4 @@
-"""What the user is told to type where a piece is missing."""
+"""Tests of the command that a user is told to type where a piece is missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the demonstration needs."""
+"""Tests of the pieces that the demonstration needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far the training is."""
+"""Tests of the progress of training."""
 
 from __future__ import annotations
 

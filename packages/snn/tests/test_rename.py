@@ -104,7 +104,7 @@ USES = [
 
 
 def outcome(program: str, package: str, monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """What a program sees of a package, which it imports by one name or the other."""
+    """Return what a program sees of a package that it imports by either name."""
     library, functional = ModuleType(package), ModuleType(f"{package}.functional")
     library.name, functional.loss, library.functional = "the library", "the loss", functional  # type: ignore[attr-defined]
     library.__path__ = []

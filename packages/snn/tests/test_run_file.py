@@ -1,4 +1,4 @@
-"""Whether a file is one that a run of the demonstration wrote."""
+"""Tests of whether a run of the demonstration wrote a file."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""How well the tasks of ``snn demo`` are learned, over several seeds, and how long that takes."""
+"""The tasks of ``snn demo`` over several seeds: how well they are learned, and how long that takes."""

@@ -28,7 +28,7 @@ class Call:
     leaves: Sequence[Tensor] = field(default_factory=tuple)
 
     def forward(self) -> Any:
-        """What the function returns, with no gradient from before left."""
+        """Return the function's result, with no earlier gradient left."""
         for leaf in self.leaves:
             leaf.grad = None
         return self.run()

@@ -16,7 +16,7 @@ _GIVEN = f"{_SAMPLES} images of {_PIXELS} x {_PIXELS} bytes"
 
 
 class _DataSet:
-    """What the splits need of one."""
+    """A split's sizes."""
 
     def __init__(self, data: Tensor, targets: Tensor) -> None:
         self.data, self.targets = data, targets

@@ -24,7 +24,7 @@ _PAIRS = 6  # what lies where in a process's memory stays for its life, and may 
 
 @dataclass(frozen=True)
 class Plan:
-    """How thoroughly to measure.
+    """The effort of a measurement.
 
     Args:
         rounds: Rounds that count, which pairs of processes take in turns; before its first a pair runs one that is

@@ -1,4 +1,4 @@
-"""What is run around a net: monitors, and training over an epoch."""
+"""Runs around a net: monitors, and training over an epoch."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def _of_group(found: dict[str, Any], group: str) -> Table:
 
 
 def _ratios(ours: dict[str, Any], peers: dict[str, Any]) -> tuple[float, float, float] | None:
-    """How many times longer the peer takes, forward and backward together."""
+    """Return how many times longer the peer takes, forward and backward together."""
     if "forward" not in ours or "forward" not in peers:
         return None
     return ratios(*([sum(turn) for turn in zip(*_ways(one), strict=True)] for one in (ours, peers)))
@@ -103,7 +103,7 @@ def _ratio(ours: dict[str, Any], peers: dict[str, Any]) -> str:
 
 
 def _target(ours: dict[str, Any], peers: dict[str, Any], least: float) -> str:
-    """Whether the upper quartile of the ratio reaches what is aimed at, as far as a run tells."""
+    """Return whether the upper quartile of the ratio reaches the aim, as far as one run shows."""
     found = _ratios(ours, peers)
     if found is None:
         return NOTHING

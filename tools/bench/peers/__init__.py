@@ -1,1 +1,1 @@
-"""Who runs the workloads: one module for each library, imported only in an environment that has it."""
+"""Runners of the workloads: one module for each library, imported only in an environment that has it."""

@@ -17,7 +17,7 @@ __all__ = ["make"]
 
 
 class Reset(NamedTuple):
-    """How a spike resets the neuron that fired it."""
+    """A spike's reset of the neuron that fired it."""
 
     immediate: bool
     attached: bool

@@ -17,7 +17,7 @@ __all__ = ["TorchTrial", "Trial"]
 
 
 class Trial(Protocol):
-    """What every library's module makes from a workload and its arrays."""
+    """A workload with its arrays, as every library's module makes it."""
 
     def train(self) -> tuple[float, float]:
         """Run once forward and backward; the seconds of each."""

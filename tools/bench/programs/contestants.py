@@ -1,4 +1,4 @@
-"""Who runs the programs."""
+"""Runners of the programs."""
 
 from __future__ import annotations
 

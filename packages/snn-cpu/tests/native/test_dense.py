@@ -19,7 +19,7 @@ BOTH = [True, False]
 
 @pytest.fixture(params=BOTH, ids=["oneDNN", "BLAS"])
 def onednn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """Which of the two computes, whatever the processor."""
+    """Return the name of the one that computes, whatever the processor."""
     monkeypatch.setattr(dense, "_is_faster", lambda: request.param)
     assert dense.by_onednn(torch.float32) is request.param
     return request.param

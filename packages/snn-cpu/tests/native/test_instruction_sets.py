@@ -76,7 +76,7 @@ SWITCHES = {"avx512": "x86-64-v4", "avx2": "x86-64-v3", "default": "baseline"}
 
 
 def run(switch: str) -> tuple[str, dict[str, list[str]]]:
-    """What ran, and a digest of what it gave."""
+    """Return what ran, with a digest of its results."""
     command, environment = [sys.executable, "-c", PROGRAM], os.environ | {"ATEN_CPU_CAPABILITY": switch}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""What a kernel keeps for a backward pass, and how much memory a call takes."""
+"""Tests of what a kernel keeps for a backward pass, and of how much memory a call takes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .specification import KINDS, case
 
 
 def saved_bytes(run: Callable[[], object], beside: tuple[Tensor, ...] = ()) -> int:
-    """How much a call stores for a backward pass, beside tensors that are there anyway."""
+    """Return how many bytes a call stores for a backward pass, beside tensors that exist anyway."""
     held: dict[int, int] = {}
 
     def pack(tensor: Tensor) -> Tensor:

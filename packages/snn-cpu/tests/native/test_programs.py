@@ -61,7 +61,7 @@ class Run:
         return MACHINE.forward(self.program, self.x, self.states, self.coefficients, self.trace, save)
 
     def outcome(self, need_x: bool = True) -> list[Tensor]:
-        """What comes out, forward and backward, each sum by column."""
+        """Return the results, forward and backward, each sum by column."""
         out, saved = self.forward()
         given = self.program, self.grads, self.x, self.states, self.coefficients, saved
         back = MACHINE.backward(*given, self.trace, need_x, self.x.shape[1:])

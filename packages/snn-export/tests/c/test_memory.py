@@ -1,4 +1,4 @@
-"""What the report says is what the compiler makes."""
+"""Tests that the report of memory matches what the compiler makes."""
 
 from __future__ import annotations
 

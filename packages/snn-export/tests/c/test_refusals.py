@@ -1,4 +1,4 @@
-"""What C cannot have is refused by the layer's name and a reason, before anything is written."""
+"""A layer that C cannot express is refused with its name and a reason, before any file is written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds for every kernel that is compiled."""
+"""Checks of every compiled kernel."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def rounds_as_written(launch: Launch, binary: Binary) -> None:
 
 
 def loads_ahead(binary: Binary) -> None:
-    """What a step reads is on its way some steps before, and goes to the thread that needs it."""
+    """Check that what a step reads is loaded some steps before, and by the thread that needs it."""
     assert not listings.conversions_in_loops(binary)
     assert not listings.unordered(binary)
     assert not listings.waiting_loads(binary)

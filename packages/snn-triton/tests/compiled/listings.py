@@ -1,4 +1,4 @@
-"""What the texts say that a kernel becomes on its way through Triton's compiler."""
+"""The texts of a kernel's stages in Triton's compiler."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests in Triton's interpreter have that tests on a GPU use."""
+"""Parts of the tests in Triton's interpreter that tests on a GPU share."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def seeded() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def spoiled_memory() -> Iterator[None]:
-    """What a kernel should have written and has not is NaN, in place of what lay there from an earlier run."""
+    """Fill a kernel's outputs with NaN first, so that an element left unwritten shows."""
     before = torch.are_deterministic_algorithms_enabled()
     torch.use_deterministic_algorithms(True)
     assert torch.utils.deterministic.fill_uninitialized_memory

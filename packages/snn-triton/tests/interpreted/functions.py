@@ -1,4 +1,4 @@
-"""What kernels call of libdevice, by NumPy: Triton's interpreter has none of it."""
+"""Functions of libdevice that kernels call, in NumPy: Triton's interpreter has none of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What kernels do not take runs by the reference, with a reason."""
+"""Programs that kernels do not take run by the reference, with a reason."""
 
 from __future__ import annotations
 

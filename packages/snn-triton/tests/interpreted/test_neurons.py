@@ -27,7 +27,7 @@ LEFT = {
 
 
 def left(case: Any) -> str:
-    """Why a neuron has no program that kernels run, or nothing."""
+    """Return why kernels run no program of a neuron, or None."""
     return next((why for name, why in LEFT.items() if case.name.startswith(name) or case.name.endswith(name)), "")
 
 

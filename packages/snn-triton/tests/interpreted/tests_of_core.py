@@ -1,4 +1,4 @@
-"""What the tests of snn-core have that tests of engines use: the zoo of neurons, and neurons drawn at random."""
+"""Parts of snn-core's tests that tests of engines use: the zoo of neurons, and random neurons."""
 
 from __future__ import annotations
 
