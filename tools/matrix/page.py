@@ -17,23 +17,22 @@ __all__ = ["page", "table"]
 
 _HEAD = """# Which versions go together
 
-Each package has its own version and says in its metadata which versions of the others it takes; installers keep to
-that. Below is what was tested, so that it can be believed. `nox -s matrix` wrote this page on {date} with Python
+Each package has its own version, and its metadata says which versions of the others it works with; installers follow
+that. The tables below list the combinations that were tested. `nox -s matrix` wrote this page on {date} with Python
 {python} on {platform}; `dist/matrix.json` then holds every version and every session.
 
-Beside these, a push runs each package alone, all of them together and, for every possible set of them, a test that they
-import, find each other's entry points and name what is missing. Other systems, Pythons and PyTorch versions:
-[what has been run where](what-has-been-run-where.md). Your own combination:
-[test your version matrix](test-your-version-matrix.md).
+A push also runs each package alone, all of them together and, for every possible set of them, a test that they import,
+find each other's entry points and name missing packages. Other systems, Pythons and PyTorch versions: [what has been
+run where](what-has-been-run-where.md). Your own combination: [test your version matrix](test-your-version-matrix.md).
 """
-_SUBSETS = """Any two packages occur together, neither of them, and each without the other: in these sets, in each
-package alone, or in all of them. All members' tests ran, but for long ones
-about their own package, and the integration tests whose needs are met."""
-_LOWEST = """The oldest versions that a package declares of what it needs directly, but for PyTorch, whose floor is a
-large download and has a session of its own, `torch_floor`."""
-_RELEASED = """One package of this tree beside the last release of what it needs, and the last release of one package
-beside this tree, each as far as the declared ranges let them meet. What neither needs one of ours nor is needed by one
-is not here."""
+_SUBSETS = """For any two packages, some set has both, some has neither, and some has each without the other: among
+these sets, each package alone, and all packages. The tests of all packages in a set ran, except long ones about one
+package alone, and the integration tests that need no others."""
+_LOWEST = """The oldest versions that a package declares of its direct dependencies, except PyTorch, whose oldest version
+is a large download and has its own session, `torch_floor`."""
+_RELEASED = """One package of this tree beside the last releases of the packages it needs, and the last release of one
+package beside this tree, as far as the declared ranges allow. A package that needs none of ours, and that none of ours
+needs, is not listed."""
 
 
 def page(found: Mapping[str, Any]) -> str:

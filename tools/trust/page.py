@@ -15,24 +15,24 @@ from trust.neurons import EVERY, Neuron
 
 __all__ = ["COLUMNS", "page", "row"]
 
-_HEAD = """# What is known of every neuron
+_HEAD = """# Measured facts about every neuron
 
-Generated: `nox -s trust` measures everything on this page anew and writes it. Nothing on it is typed in by hand. What
-must not get worse is tested besides: the tests hold every neuron to all of this, option by option.
+`nox -s trust` measured everything on this page and wrote it; nothing is typed in by hand. The tests check all of it for
+every neuron, option by option, so that it does not get worse.
 
-- *Closed form*: largest difference of the membrane, over random input in float64, from a solution on paper: the sum
+- *Closed form*: largest difference of the membrane, over random input in float64, from an analytic solution: the sum
   over all input so far, weighted by the impulse response; for LSTMs from `torch.nn.LSTM`; for LeakyParallel the share
-  of spikes that differ; – where none is written down.
-- *Order in dt*: the power of the time step with which the silent membrane comes to that of its differential equation,
-  measured over steps from 0.5 ms to a thirty-second of it; – where there is no such equation.
+  of spikes that differ; – if there is no such solution.
+- *Order in dt*: the power of the time step with which the silent membrane converges to that of its differential
+  equation, measured over steps from 0.5 ms to a thirty-second of it; – if there is no such equation.
 - *Gradient*: largest relative difference from central differences over input and all parameters, with a smooth function
-  in place of the step, for every reset.
+  instead of the step, for every reset.
 - *snnTorch*: share of spikes that differ, and largest difference of a membrane (float32, up to ± 10), over 100 steps
   from the same `state_dict`. Where the numbers differ, [that is on purpose](coming-from-snntorch.md).
-- *Dtypes*: in which spikes and states keep the dtype of the input, and gradients are finite.
-- *Kernel*: what runs a sequence in float32 where snn-cpu is installed.
-- *Compiled* (`fullgraph=True`, without compiling again for another size of a batch), *exported* (`torch.export`, the
-  batch free, the states in and out), *ONNX Runtime* (the exported step, float32), *vmap* and *func.grad*: *equal* to
+- *Dtypes*: those in which spikes and states keep the dtype of the input, and gradients are finite.
+- *Kernel*: the implementation that runs a sequence in float32 if snn-cpu is installed.
+- *Compiled* (`fullgraph=True`, without compiling again for another batch size), *exported* (`torch.export`, with a free
+  batch size, the states in and out), *ONNX Runtime* (the exported step, float32), *vmap* and *func.grad*: *equal* to
   plain execution, or the largest difference.
 """
 
