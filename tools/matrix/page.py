@@ -28,8 +28,8 @@ run where](what-has-been-run-where.md). Your own combination: [test your version
 _SUBSETS = """For any two packages, some set has both, some has neither, and some has each without the other: among
 these sets, each package alone, and all packages. The tests of all packages in a set ran, except long ones about one
 package alone, and the integration tests that need no others."""
-_LOWEST = """The oldest versions that a package declares of its direct dependencies, except PyTorch, whose oldest version
-is a large download and has its own session, `torch_floor`."""
+_LOWEST = """The oldest versions that a package declares of its direct dependencies, except PyTorch, whose oldest
+version is a large download and has its own session, `torch_floor`."""
 _RELEASED = """One package of this tree beside the last releases of the packages it needs, and the last release of one
 package beside this tree, as far as the declared ranges allow. A package that needs none of ours, and that none of ours
 needs, is not listed."""
