@@ -97,7 +97,9 @@ FLOORED = [
 ]
 # what alone and together do not install anyway
 ONCE = [{*PROJECTS}, *(closure(name) for name in PROJECTS)]
-SUBSETS = [one for one in covering(closed_subsets({name: closure(name) for name in PROJECTS})) if {*one} not in ONCE]
+SUBSETS = [
+    subset for subset in covering(closed_subsets({name: closure(name) for name in PROJECTS})) if {*subset} not in ONCE
+]
 
 
 @nox.session
@@ -147,10 +149,11 @@ def quickstart(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Ruff's rules and layout, over everything."""
+    """Ruff's rules and layout, over everything; sentences and names that are not plain English."""
     session.install(*group("lint"), *INDEX)
     session.run("ruff", "check", "--no-cache", "--output-format", "concise", ".")
     session.run("ruff", "format", "--no-cache", "--check", ".")
+    session.run("python", "tools/plain_words.py")
 
 
 @nox.session(requires=["wheels"])
@@ -267,7 +270,7 @@ def neurobench(session: nox.Session) -> None:
 
 
 @nox.session(requires=["wheels"])
-@nox.parametrize("subset", [nox.param(one, id=short(one)) for one in SUBSETS])
+@nox.parametrize("subset", [nox.param(members, id=short(members)) for members in SUBSETS])
 def pairwise(session: nox.Session, subset: tuple[str, ...]) -> None:
     """A set of packages: their tests, and the integration tests whose needs are met.
 
@@ -342,7 +345,7 @@ def release_dry(session: nox.Session) -> None:
     session.run(*command, env={"PYTHONPATH": str(ROOT / "tools")})
 
 
-MATRIX = [f"pairwise({short(one)})" for one in SUBSETS] + [f"lowest({name})" for name in FLOORED]
+MATRIX = [f"pairwise({short(subset)})" for subset in SUBSETS] + [f"lowest({name})" for name in FLOORED]
 MATRIX += [f"against_released({name})" for name in DEPENDENT]
 MATRIX += [f"released({name})" for name in RELATED if name in LAST]
 MATRIX += ["defects", "release_dry"]
@@ -553,8 +556,8 @@ def bench(session: nox.Session) -> None:
         return
     install(session, "snn-cpu", "snn-functional", "snn-spikegen", "snn-data", "numpy", native=NATIVE)
     known = CONTESTANTS if "--programs" in session.posargs else PEERS
-    named = [one for name, one in known.items() if name in session.posargs]
-    asked = {one.environment for one in named or known.values()}
+    named = [item for name, item in known.items() if name in session.posargs]
+    asked = {item.environment for item in named or known.values()}
     peers = []
     if LAST_RELEASE in asked:
         peers += ["--python", f"{LAST_RELEASE}={last_release(session)}"]

@@ -63,7 +63,7 @@ class Settings:
 
 
 class Result(NamedTuple):
-    """What a training gave.
+    """The result of a training.
 
     Attributes:
         accuracy: Share of the validation part that is answered right.

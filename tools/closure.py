@@ -1,4 +1,4 @@
-"""Which of our distributions come with which, by what they declare."""
+"""Distributions that come with each of ours, by their declared requirements."""
 
 from __future__ import annotations
 
@@ -85,14 +85,14 @@ def foreign_floors(package: str, extras: Collection[str] = ()) -> dict[str, Vers
         {'torch': <Version('2.10')>}
     """
     project = PROJECTS[package]
-    texts = [*project["dependencies"], *(text for one in extras for text in project["optional-dependencies"][one])]
-    found: dict[str, Version] = {}
+    texts = [*project["dependencies"], *(text for extra in extras for text in project["optional-dependencies"][extra])]
+    results: dict[str, Version] = {}
     for requirement in map(Requirement, texts):
         for clause in requirement.specifier:
             if requirement.name not in PROJECTS and clause.operator == ">=":
                 version = Version(clause.version)
-                found[requirement.name] = max(version, found.get(requirement.name, version))
-    return found
+                results[requirement.name] = max(version, results.get(requirement.name, version))
+    return results
 
 
 def short(names: Collection[str]) -> str:

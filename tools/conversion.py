@@ -110,7 +110,7 @@ def trained(task: str, seed: int) -> dict[str, dict[int, float]]:
     net = make()
     _train(net, train[:], epochs, 2e-3)
     with torch.no_grad():
-        found = {"network": {0: _share(net.eval()(test.data), test.targets)}}
+        results = {"network": {0: _share(net.eval()(test.data), test.targets)}}
     sample = train[torch.randperm(len(train))[:1000]]
     for method in METHODS:
         ann = net
@@ -118,8 +118,8 @@ def trained(task: str, seed: int) -> dict[str, dict[int, float]]:
             ann = snn.QCFS.replace_relu(net, sample, levels=LEVELS)
             _train(ann, train[:], EPOCHS, 1e-3)
         converted, _ = snn.from_ann(ann, sample, method=method, num_steps=8)
-        found[method] = _told(converted, *test[:])
-    return found
+        results[method] = _told(converted, *test[:])
+    return results
 
 
 def _train(net: nn.Module, data: tuple[Tensor, Tensor], epochs: int, rate: float) -> None:
@@ -147,8 +147,8 @@ def _share(out: Tensor, targets: Tensor) -> float:
 
 
 def _said(task: str, seed: int, run: dict[str, dict[int, float]]) -> dict[str, dict[int, float]]:
-    told = "; ".join(f"{name} {' '.join(f'{100 * v:.2f}' for v in shares.values())}" for name, shares in run.items())
-    print(f"{datetime.datetime.now():%H:%M:%S} {task}, seed {seed}: {told}", file=sys.stderr, flush=True)
+    text = "; ".join(f"{name} {' '.join(f'{100 * v:.2f}' for v in shares.values())}" for name, shares in run.items())
+    print(f"{datetime.datetime.now():%H:%M:%S} {task}, seed {seed}: {text}", file=sys.stderr, flush=True)
     return run
 
 

@@ -30,10 +30,10 @@ def import_all(package: str) -> list[str]:
     """
     root = importlib.import_module(package)
     # A `__main__` is a program: importing it would run it.
-    found = [m.name for m in pkgutil.walk_packages(root.__path__, f"{package}.") if not m.name.endswith(".__main__")]
-    for name in found:
+    results = [m.name for m in pkgutil.walk_packages(root.__path__, f"{package}.") if not m.name.endswith(".__main__")]
+    for name in results:
         importlib.import_module(name)
-    return [package, *found]
+    return [package, *results]
 
 
 if __name__ == "__main__":

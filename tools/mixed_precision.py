@@ -120,7 +120,7 @@ def page(text: str, tables: list[Table]) -> str:
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise ValueError(f"{PAGE.name} needs the lines {BEGIN!r} and {END!r}, between which the tables go")
-    made = "\n\n".join(f"### {one.title}\n\n{one.markdown()}" for one in tables)
+    made = "\n\n".join(f"### {table.title}\n\n{table.markdown()}" for table in tables)
     return f"{before}{begin}\n\n{made}\n\n{end}{after}"
 
 
@@ -207,7 +207,7 @@ def _ran(load: tuple[float, ...]) -> Table:
         ["versions", ", ".join(f"{name} {importlib.metadata.version(name)}" for name in _PACKAGES)],
         ["processor", f"{described['processor']} ({described['instructions']})"],
         ["cores, threads of torch", f"{described['cores']}, {THREADS} for the times, 1 for the accuracies"],
-        ["load of the machine before", ", ".join(f"{one:.1f}" for one in load)],
+        ["load of the machine before", ", ".join(f"{item:.1f}" for item in load)],
         ["date", f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}"],
         ["command", f"`{f'OMP_WAIT_POLICY={policy} ' if policy else ''}python tools/mixed_precision.py`"],
     ]

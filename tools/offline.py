@@ -24,9 +24,9 @@ class Page(html.parser.HTMLParser):
         self.loads: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = dict(attrs)
-        address = found.get(LOADS.get(tag, "")) or ""
-        if address and not (tag == "link" and set((found.get("rel") or "").split()) & NOT_LOADED):
+        attributes = dict(attrs)
+        address = attributes.get(LOADS.get(tag, "")) or ""
+        if address and not (tag == "link" and set((attributes.get("rel") or "").split()) & NOT_LOADED):
             self.loads.append(address)
 
 
@@ -46,7 +46,7 @@ def requests(site: pathlib.Path) -> list[str]:
         >>> requests(site)
         ['a.html: //c.org/d.js']
     """
-    found = []
+    results = []
     for file in sorted([*site.rglob("*.html"), *site.rglob("*.css")]):
         text = file.read_text(encoding="utf-8")
         if file.suffix == ".css":
@@ -58,8 +58,8 @@ def requests(site: pathlib.Path) -> list[str]:
         for address in loads:
             local = (file.parent / address.partition("?")[0].partition("#")[0]).exists()
             if not local and not address.startswith(("data:", "#")):
-                found.append(f"{file.relative_to(site)}: {address}")
-    return found
+                results.append(f"{file.relative_to(site)}: {address}")
+    return results
 
 
 if __name__ == "__main__":

@@ -77,8 +77,8 @@ def blocks(text: str) -> list[Block]:
         [Block(line=4, code='print(1 + 1)\n', printed='', pictures=[])]
     """
     return [
-        Block(text.count("\n", 0, found.start("code")) + 1, textwrap.dedent(found["code"]))
-        for found in FENCE.finditer(text)
+        Block(text.count("\n", 0, match.start("code")) + 1, textwrap.dedent(match["code"]))
+        for match in FENCE.finditer(text)
     ]
 
 
@@ -157,8 +157,8 @@ def recorded(page: str, folder: pathlib.Path, root: pathlib.Path = ROOT) -> Reco
 
 
 def _read(folder: pathlib.Path) -> Record:
-    found = json.loads((folder / "record.json").read_text(encoding="utf-8"))
-    return Record(found["text"], [Block(**block) for block in found["blocks"]], found["seconds"])
+    record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+    return Record(record["text"], [Block(**block) for block in record["blocks"]], record["seconds"])
 
 
 def _run_here(page: pathlib.Path, folder: pathlib.Path) -> None:
@@ -170,15 +170,15 @@ def _run_here(page: pathlib.Path, folder: pathlib.Path) -> None:
     program = types.ModuleType("__main__")
     program.__file__ = str(page)
     sys.modules["__main__"] = program
-    start, found = time.perf_counter(), blocks(text)
-    for number, block in enumerate(found):
+    start, sections = time.perf_counter(), blocks(text)
+    for number, block in enumerate(sections):
         # on the lines that the block has in the page, for tracebacks and for whoever looks for a function's source
         code = compile("\n" * (block.line - 1) + block.code, program.__file__, "exec")
         with contextlib.redirect_stdout(io.StringIO()) as printed:
             exec(code, vars(program))
         block.printed = printed.getvalue()
         block.pictures = _pictures(folder, number)
-    record = Record(text, found, round(time.perf_counter() - start, 1))
+    record = Record(text, sections, round(time.perf_counter() - start, 1))
     (folder / "record.json").write_text(json.dumps(asdict(record), indent=1), encoding="utf-8")
 
 

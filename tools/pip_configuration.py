@@ -55,14 +55,14 @@ def parse(listed: str) -> dict[str, list[str]]:
         >>> parse("global.find-links='/a\\n/b'\n:env:.find-links='/a'\nglobal.timeout='9'\n")
         {'find-links': ['/a', '/b']}
     """
-    found: dict[str, list[str]] = {}
+    results: dict[str, list[str]] = {}
     for source in _SOURCES:
         for key, text in re.findall(rf"^{source}\.([\w-]+)=(.+)$", listed, re.MULTILINE):
             if key in _VARIABLES:
                 # pip prints the value as Python writes a string.
-                known = found.setdefault(key, [])
+                known = results.setdefault(key, [])
                 known += [value for value in ast.literal_eval(text).split() if value not in known]
-    return found
+    return results
 
 
 def index_arguments(made: dict[str, list[str]]) -> list[str]:

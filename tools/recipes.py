@@ -52,13 +52,13 @@ def main(arguments: list[str]) -> None:
         runs = [trained(task, neuron) for task in asked.tasks for neuron in NETWORKS[task]]
         kept = json.loads(RESULTS.read_text(encoding="utf-8"))["runs"] if RESULTS.exists() else []
         runs += [run for run in kept if run["task"] not in asked.tasks]
-        found = {
+        results = {
             "runs": sorted(runs, key=lambda run: [*NETWORKS].index(run["task"])),
             "machine": machine.described(),
             "versions": {"python": platform.python_version(), **_versions()},
             "date": f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}",
         }
-        RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     text = page(PAGE.read_text(encoding="utf-8"), json.loads(RESULTS.read_text(encoding="utf-8")))
     PAGE.write_text(text, encoding="utf-8")
 
@@ -85,12 +85,12 @@ def trained(task: str, neuron: str, *options: str) -> dict[str, Any]:
     return {"command": shlex.join(command), **json.loads(done.stdout.splitlines()[-1])}
 
 
-def page(text: str, found: dict[str, Any]) -> str:
+def page(text: str, result: dict[str, Any]) -> str:
     r"""Return the page with the tables of other results.
 
     Args:
         text: The page as it is.
-        found: What ``docs/recipes/results.json`` holds.
+        result: What ``docs/recipes/results.json`` holds.
 
     Raises:
         ValueError: If the page has not both marks of the tables.
@@ -104,17 +104,17 @@ def page(text: str, found: dict[str, Any]) -> str:
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise ValueError(f"{PAGE.name} needs the lines {BEGIN!r} and {END!r}, between which the tables go")
-    made = "\n\n".join(f"## {one.title}\n\n{one.markdown()}" for one in tables(found))
+    made = "\n\n".join(f"## {table.title}\n\n{table.markdown()}" for table in tables(result))
     return f"{before}{begin}\n\n{made}\n\n{end}{after}"
 
 
-def tables(found: dict[str, Any]) -> Iterator[Table]:
+def tables(result: dict[str, Any]) -> Iterator[Table]:
     """Yield the tables of the page.
 
     Args:
-        found: What ``docs/recipes/results.json`` holds.
+        result: What ``docs/recipes/results.json`` holds.
     """
-    runs = found["runs"]
+    runs = result["runs"]
     head = ["task", "neuron", "parameters", "test accuracy", "spikes per neuron and sample", "seconds", "command"]
     yield Table("Accuracy on the test part", head, [_row(run) for run in runs])
     pairs = [[run for run in runs if run["task"] == task] for task in NETWORKS]
@@ -122,16 +122,16 @@ def tables(found: dict[str, Any]) -> Iterator[Table]:
     yield Table("Is it better?", head, [_compared(*pair) for pair in pairs if len(pair) == 2])
     head = ["task", "neuron", "learning rate", "epochs", "chosen epochs", "validation accuracy", "test accuracy"]
     yield Table("Seed by seed", head, [_seeds(run) for run in runs])
-    described = found["machine"]
+    described = result["machine"]
     yield Table(
         "What ran",
         ["", ""],
         [
-            ["versions", ", ".join(f"{name} {version}" for name, version in found["versions"].items())],
+            ["versions", ", ".join(f"{name} {version}" for name, version in result["versions"].items())],
             ["processor", f"{described['processor']} ({described['instructions']})"],
             ["cores, threads of torch", f"{described['cores']}, 1"],
             ["system", described["system"]],
-            ["date", found["date"]],
+            ["date", result["date"]],
             ["command", "`nox -s recipes`"],
         ],
     )
@@ -152,8 +152,8 @@ def _row(run: dict[str, Any]) -> list[str]:
 
 def _compared(first: dict[str, Any], other: dict[str, Any]) -> list[str]:
     """Compare the means of two nets with the sum of their standard deviations over seeds."""
-    one, two = ([100 * seed["test"] for seed in run["runs"]] for run in (first, other))
-    gain, spread = statistics.fmean(two) - statistics.fmean(one), statistics.stdev(one) + statistics.stdev(two)
+    base, two = ([100 * seed["test"] for seed in run["runs"]] for run in (first, other))
+    gain, spread = statistics.fmean(two) - statistics.fmean(base), statistics.stdev(base) + statistics.stdev(two)
     verdict = "yes" if gain > spread else "**no**, it is worse by more" if -gain > spread else "**no**"
     samples = " + ".join(map(str, first["samples"]))
     return [first["task"], samples, other["neuron"], f"{gain:+.2f}", f"{spread:.2f}", verdict]

@@ -87,7 +87,7 @@ def wrong(repository: pathlib.Path) -> dict[str, str]:
     Returns:
         For each, such as ``snn-core-v0.5.0``, what it leads to instead. What this clone does not have is left out.
     """
-    found = {}
+    results = {}
     tags = dict(_tags(repository))
     recorded = {
         f"{package}-v{version}": commit
@@ -97,12 +97,12 @@ def wrong(repository: pathlib.Path) -> dict[str, str]:
     for name, commit in {**tags, **recorded}.items():
         package, _, version = name.rpartition("-v")
         if tags.get(name, commit) != commit:
-            found[name] = f"tag at {tags[name]}"
+            results[name] = f"tag at {tags[name]}"
         elif _git(repository, "cat-file", "-e", f"{commit}^{{commit}}").returncode == 0:
             there = _version_at(repository, commit, package)
             if there != version:
-                found[name] = there
-    return found
+                results[name] = there
+    return results
 
 
 def version_in(source: str) -> str:
@@ -121,10 +121,10 @@ def version_in(source: str) -> str:
         >>> version_in('__version__ = "0.5.0"')
         '0.5.0'
     """
-    found = re.search(r'^__version__ = "([^"]+)"$', source, re.MULTILINE)
-    if found is None:
+    match = re.search(r'^__version__ = "([^"]+)"$', source, re.MULTILINE)
+    if match is None:
         raise ValueError(f'no line __version__ = "X.Y.Z" in {source!r}')
-    return found[1]
+    return match[1]
 
 
 def _read(root: pathlib.Path) -> dict[str, dict[str, str]]:

@@ -82,7 +82,7 @@ def install(
 def installed(session: nox.Session) -> dict[str, str]:
     """The version of everything in a session's environment."""
     listed = session.run("uv", "pip", "list", "--format", "json", silent=True, log=False, stderr=subprocess.DEVNULL)
-    return {found["name"]: found["version"] for found in json.loads(str(listed))}
+    return {row["name"]: row["version"] for row in json.loads(str(listed))}
 
 
 def floor(session: nox.Session, package: str, *held: str) -> None:
@@ -97,7 +97,7 @@ def floor(session: nox.Session, package: str, *held: str) -> None:
     session.install(*group("test"), *CONSTRAINTS, *INDEX)
     versions = installed(session)
     oldest = foreign_floors(package, extras).items()
-    held_names = {Requirement(one).name for one in held}
+    held_names = {Requirement(requirement).name for requirement in held}
     if above := [f"{name}>={old}" for name, old in oldest if name not in held_names and Version(versions[name]) != old]:
         session.error(f"{package} declares {', '.join(above)}, and the oldest that go together are newer: raise them")
     results.note(session.name, [package], versions)
@@ -201,6 +201,6 @@ def publishable(session: nox.Session, wheel: pathlib.Path, into: pathlib.Path) -
 
 def same_files(session: nox.Session, direct: pathlib.Path, from_sdists: pathlib.Path) -> None:
     """Check that wheels built from the tree are those built from the sdists."""
-    for found in sorted(direct.glob("*.whl")):
-        if not filecmp.cmp(found, from_sdists / found.name, shallow=False):
-            session.error(f"{found.name} is another file when built from its sdist: see what the sdist leaves out")
+    for wheel in sorted(direct.glob("*.whl")):
+        if not filecmp.cmp(wheel, from_sdists / wheel.name, shallow=False):
+            session.error(f"{wheel.name} is another file when built from its sdist: see what the sdist leaves out")

@@ -42,8 +42,8 @@ def needs(distribution: str, overlay: pathlib.Path) -> set[str]:
     Returns:
         Names of other folders of the overlay.
     """
-    (found,) = importlib.metadata.distributions(path=[str(overlay / distribution)])
-    plain = [text for text in found.requires or [] if "extra ==" not in text]
+    (metadata,) = importlib.metadata.distributions(path=[str(overlay / distribution)])
+    plain = [text for text in metadata.requires or [] if "extra ==" not in text]
     names = {re.split(r"[^\w.-]", text, maxsplit=1)[0].replace("_", "-") for text in plain}
     return names & {folder.name for folder in overlay.iterdir()}
 
@@ -118,8 +118,8 @@ def check_piece(piece: str, extra: str, distribution: str, present: bool) -> Non
         module = getattr(namespace, piece)
         module.a_name_that_no_piece_has  # noqa: B018
     except ImportError as error:
-        said = str(error)
-        require(distribution in said and f"snn[{extra}]" in said, f"snn.{piece} is missing and says: {said}")
+        message = str(error)
+        require(distribution in message and f"snn[{extra}]" in message, f"snn.{piece} is missing and says: {message}")
     else:
         raise RuntimeError(f"snn.{piece} is there without {distribution}")
 

@@ -40,11 +40,11 @@ def report(package: str) -> dict[str, Any]:
         raise RuntimeError(f"pyright gave no report of {package}: {done.stdout}{done.stderr}") from None
 
 
-def untyped(found: Mapping[str, Any]) -> list[str]:
+def untyped(result: Mapping[str, Any]) -> list[str]:
     """Return what a report finds missing in the package's public names and in the types they use.
 
     Args:
-        found: The report.
+        result: The report.
 
     Returns:
         A line for each name whose type is unknown or inferred, and for each reason why there is no verdict.
@@ -55,14 +55,16 @@ def untyped(found: Mapping[str, Any]) -> list[str]:
         >>> untyped({"generalDiagnostics": [], "typeCompleteness": {"symbols": [symbol]}})
         ['a.f: Return type is missing']
     """
-    symbols = found["typeCompleteness"]["symbols"]
-    lines = [diagnostic["message"] for diagnostic in found["generalDiagnostics"]]
+    symbols = result["typeCompleteness"]["symbols"]
+    lines = [diagnostic["message"] for diagnostic in result["generalDiagnostics"]]
     if not symbols and not lines:
         lines.append("no public name")
     for symbol in symbols:
         if not symbol["isTypeKnown"] or symbol["isTypeAmbiguous"]:
             # a missing docstring is a warning
-            messages = [one["message"] for one in symbol["diagnostics"] if one["severity"] == "error"]
+            messages = [
+                diagnostic["message"] for diagnostic in symbol["diagnostics"] if diagnostic["severity"] == "error"
+            ]
             lines.append(": ".join([symbol["name"], " ".join("; ".join(messages).split())]).removesuffix(": "))
     return lines
 
@@ -78,10 +80,10 @@ def main(packages: list[str]) -> int:
     """
     missing = 0
     for package in packages:
-        found = report(package)
-        lines = untyped(found)
+        result = report(package)
+        lines = untyped(result)
         missing += len(lines)
-        names = sum(symbol["isExported"] for symbol in found["typeCompleteness"]["symbols"])
+        names = sum(symbol["isExported"] for symbol in result["typeCompleteness"]["symbols"])
         print("\n".join(lines) or f"{package}: {names} public names, all fully typed")
     return 1 if missing else 0
 

@@ -61,7 +61,9 @@ def built(distribution: str, suffix: str = ".whl", wheelhouse: pathlib.Path = WH
     Raises:
         FileNotFoundError: If there is none, or more than one.
     """
-    found = list(wheelhouse.glob(f"{module(distribution)}-[0-9]*{suffix}"))
-    if len(found) != 1:
-        raise FileNotFoundError(f"{wheelhouse} holds {len(found)} {suffix} of {distribution}, not 1: run nox -s wheels")
-    return found[0]
+    results = list(wheelhouse.glob(f"{module(distribution)}-[0-9]*{suffix}"))
+    if len(results) != 1:
+        raise FileNotFoundError(
+            f"{wheelhouse} holds {len(results)} {suffix} of {distribution}, not 1: run nox -s wheels"
+        )
+    return results[0]

@@ -1,4 +1,4 @@
-"""What has changed is built again; the rest is not."""
+"""Tests that only changed packages are built again."""
 
 from __future__ import annotations
 

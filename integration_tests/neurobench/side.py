@@ -155,7 +155,7 @@ def measure() -> dict[str, dict[str, Any]]:
 
 
 def refusals() -> dict[str, str]:
-    """Return what is said of what is no net or no batch for NeuroBench."""
+    """Return the errors for objects that are not a net or a batch for NeuroBench."""
     import snn
 
     model = snn.neurobench(nn.Sequential(nn.Linear(2, 2), snn.Leaky(0.9, init_hidden=True)))

@@ -131,7 +131,7 @@ def test_training_writes_files_that_the_zoo_loads(tmp_path, monkeypatch):
 
 
 def test_a_file_of_the_same_checksum_and_another_net_is_refused(tmp_path, monkeypatch):
-    """What the files are read by refuses what does not fit, too."""
+    """The loader refuses a file that does not fit, too."""
     train_zoo.snn.save(tmp_path / "digits.safetensors", torch.nn.Linear(3, 2))
     train_zoo.write_checksums(tmp_path)
     monkeypatch.setattr(loading, "FOLDER", tmp_path)

@@ -86,7 +86,7 @@ class NativeWheel(BuildHookInterface):
     """Puts the library into the wheel, whose tag then names the platform, if ``SNN_NATIVE=1``."""
 
     def dependencies(self) -> list[str]:
-        """What the build needs besides hatchling."""
+        """Return what the build needs besides hatchling."""
         return [f"torch>={TORCH[0]}.{TORCH[1]}"] if _wanted() else []
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:

@@ -69,8 +69,8 @@ def forward(program: StepProgram, sizes: Sizes, *, trace: bool = False, save: bo
         >>> launch.source.name, launch.grid, launch.options
         ('leaky_forward', (512,), {'BLOCK': 512, 'num_warps': 4, 'enable_fp_fusion': False})
     """
-    given = _given(program, sizes)
-    return _recorded(lambda runs: runs.forward(program, *given, trace=trace, save=save))
+    value = _given(program, sizes)
+    return _recorded(lambda runs: runs.forward(program, *value, trace=trace, save=save))
 
 
 def backward(
@@ -92,13 +92,13 @@ def backward(
         states: True if the states have one.
         need_x: True if that of the input is asked for.
     """
-    given = _given(program, sizes)
+    value = _given(program, sizes)
     runs = engine.Engine("meta")
     with mock.patch.object(engine, "kernel", lambda source, functions: _Recorder(source, [])):
-        (of_spikes, *of_states), saved = runs.forward(program, *given, trace=trace, save=True)
+        (of_spikes, *of_states), saved = runs.forward(program, *value, trace=trace, save=True)
     grads = [of_spikes if spikes else None, *(g if states else None for g in of_states)]
     shape = torch.Size() if sizes.scalar else torch.Size(sizes.shape[-1:])
-    return _recorded(lambda runs: runs.backward(program, grads, *given, saved, trace=trace, need_x=need_x, shape=shape))
+    return _recorded(lambda runs: runs.backward(program, grads, *value, saved, trace=trace, need_x=need_x, shape=shape))
 
 
 class _Recorder:

@@ -20,9 +20,9 @@ def written(text: str) -> str:
         ValueError: If a mark is not there.
     """
     for name, (begin, end) in MARKS.items():
-        before, found, rest = text.partition(begin)
+        before, section, rest = text.partition(begin)
         _, ended, after = rest.partition(end)
-        if not (found and ended):
+        if not (section and ended):
             raise ValueError(f"the page lacks '{begin}' or '{end}': put both where the table belongs")
         text = f"{before}{begin}\n\n{getattr(tables, name)()}\n\n{end}{after}"
     return text

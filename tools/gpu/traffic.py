@@ -30,8 +30,8 @@ def moved(launch: Launch) -> int:
     counter = _Counter()
     namespace: dict[str, Any] = {"tl": counter.language, "libdevice": _Anything()}
     exec(compile(launch.source.text, launch.source.name, "exec"), namespace)
-    given = (_Pointer(a.element_size()) if isinstance(a, torch.Tensor) else _Number(a) for a in launch.arguments)
-    namespace[launch.source.name](*given, BLOCK=launch.options["BLOCK"])
+    value = (_Pointer(a.element_size()) if isinstance(a, torch.Tensor) else _Number(a) for a in launch.arguments)
+    namespace[launch.source.name](*value, BLOCK=launch.options["BLOCK"])
     return counter.bytes
 
 

@@ -36,8 +36,8 @@ class Compiled:
             int(re.findall(rf"#define NET_{n} (\d+)", header)[0]) for n in ("INPUTS", "OUTPUTS")
         )
         types = {"float": torch.float32, "int8_t": torch.int8, "int16_t": torch.int16, "int32_t": torch.int32}
-        given, out = re.findall(r"net_step\(const (\w+) \*in, (\w+) \*out", header)[0]
-        self._types = types[given], types[out]
+        input_type, out = re.findall(r"net_step\(const (\w+) \*in, (\w+) \*out", header)[0]
+        self._types = types[input_type], types[out]
         self._state = torch.full((export.report.ram + 8,), 85, dtype=torch.uint8)
         self.reset()
 
@@ -46,10 +46,10 @@ class Compiled:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return what a step of one sample gives, all outputs in a row."""
-        given = x.to(self._types[0]).flatten().contiguous()
-        assert len(given) == self.inputs
+        value = x.to(self._types[0]).flatten().contiguous()
+        assert len(value) == self.inputs
         out = torch.empty(self.outputs, dtype=self._types[1])
-        self._library.net_step(*(ctypes.c_void_p(t.data_ptr()) for t in (given, out, self._state)))
+        self._library.net_step(*(ctypes.c_void_p(t.data_ptr()) for t in (value, out, self._state)))
         assert (self._state[-8:] == 85).all(), "it writes behind its state"
         return out
 

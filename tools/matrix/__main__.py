@@ -15,14 +15,14 @@ def main() -> int:
     Returns:
         Exit code: 1 if any session failed.
     """
-    found = collect(json.loads(REPORT.read_text(encoding="utf-8")))
-    RESULT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    PAGE.write_text(page(found), encoding="utf-8")
-    for one in found["sessions"]:
-        if one["verdict"] != "passed":
-            print(f"{one['session']}: {one['verdict']}", file=sys.stderr)
-    print(f"{len(found['sessions'])} sessions, {len(found['cells'])} cells, {found['verdict']}: {PAGE}, {RESULT}")
-    return int(found["verdict"] != "passed")
+    result = collect(json.loads(REPORT.read_text(encoding="utf-8")))
+    RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    PAGE.write_text(page(result), encoding="utf-8")
+    for session in result["sessions"]:
+        if session["verdict"] != "passed":
+            print(f"{session['session']}: {session['verdict']}", file=sys.stderr)
+    print(f"{len(result['sessions'])} sessions, {len(result['cells'])} cells, {result['verdict']}: {PAGE}, {RESULT}")
+    return int(result["verdict"] != "passed")
 
 
 if __name__ == "__main__":

@@ -47,9 +47,9 @@ def covering(sets: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
     names = sorted({name for chosen in sets for name in chosen})
     held = {chosen: meetings(chosen, names) for chosen in sets}
     wanted: set[Meeting] = set().union(*held.values())
-    found = []
+    results = []
     while wanted:
         best = max(sets, key=lambda chosen: (len(held[chosen] & wanted), -len(chosen)))
-        found.append(best)
+        results.append(best)
         wanted -= held[best]
-    return found
+    return results

@@ -71,7 +71,7 @@ def _known(*names: str) -> frozenset[str]:
 
 @functools.cache
 def _installed() -> frozenset[str]:
-    return frozenset(found.name.lower().replace("_", "-") for found in importlib.metadata.distributions())
+    return frozenset(distribution.name.lower().replace("_", "-") for distribution in importlib.metadata.distributions())
 
 
 def pytest_ignore_collect(collection_path: pathlib.Path) -> bool | None:

@@ -35,21 +35,21 @@ package beside this tree, as far as the declared ranges allow. A package that ne
 needs, is not listed."""
 
 
-def page(found: Mapping[str, Any]) -> str:
+def page(result: Mapping[str, Any]) -> str:
     """The text of the page.
 
     Args:
-        found: What `matrix.results.collect` returns.
+        result: What `matrix.results.collect` returns.
 
     Returns:
         Markdown.
     """
-    parts = [_HEAD.format_map(found)]
-    if subsets := _subsets(found["cells"]):
+    parts = [_HEAD.format_map(result)]
+    if subsets := _subsets(result["cells"]):
         parts += ["## Sets of packages", _SUBSETS, table(["installed", "verdict"], subsets)]
-    if lowest := _lowest(found["cells"]):
+    if lowest := _lowest(result["cells"]):
         parts += ["## Oldest dependencies", _LOWEST, table(["package", "with", "verdict"], lowest)]
-    if released := _released(found):
+    if released := _released(result):
         head = ["tested", "beside", "kept apart by a range", "verdict"]
         parts += ["## Beside releases", _RELEASED, table(head, released)]
     return "\n\n".join(part.rstrip() for part in parts) + "\n"
@@ -80,11 +80,11 @@ def _of(cells: Iterable[Mapping[str, Any]], session: str) -> list[Mapping[str, A
 
 
 def _subsets(cells: Iterable[Mapping[str, Any]]) -> Rows:
-    found = {}
+    results = {}
     for cell in _of(cells, "pairwise"):
         members = {cell["package"]: cell["version"], **cell["beside"]}
-        found[cell["session"]] = [", ".join(f"{name} {members[name]}" for name in sorted(members)), cell["verdict"]]
-    return list(found.values())
+        results[cell["session"]] = [", ".join(f"{name} {members[name]}" for name in sorted(members)), cell["verdict"]]
+    return list(results.values())
 
 
 def _lowest(cells: Iterable[Mapping[str, Any]]) -> Rows:
@@ -98,11 +98,11 @@ def _lowest(cells: Iterable[Mapping[str, Any]]) -> Rows:
     return rows
 
 
-def _released(found: Mapping[str, Any]) -> Rows:
+def _released(result: Mapping[str, Any]) -> Rows:
     rows = []
     for session in ("against_released", "released"):
-        for cell in _of(found["cells"], session):
-            apart = next(one["apart"] for one in found["sessions"] if one["session"] == cell["session"])
+        for cell in _of(result["cells"], session):
+            apart = next(item["apart"] for item in result["sessions"] if item["session"] == cell["session"])
             beside = ", ".join(f"{name} {version}" for name, version in sorted(cell["beside"].items()))
             reasons = "; ".join(apart.values()) or "none"
             rows.append([f"{cell['package']} {cell['version']}", beside, reasons, cell["verdict"]])

@@ -65,7 +65,11 @@ def read(wheel: pathlib.Path) -> Built:
         (name,) = (entry for entry in files.namelist() if entry.endswith(".dist-info/METADATA"))
         metadata = email.message_from_bytes(files.read(name))
     requires = map(Requirement, metadata.get_all("Requires-Dist", []))
-    plain = tuple(one for one in requires if one.marker is None or one.marker.evaluate({"extra": ""}))
+    plain = tuple(
+        requirement
+        for requirement in requires
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+    )
     return Built(wheel, Version(str(metadata["Version"])), plain)
 
 
@@ -95,12 +99,12 @@ def fitting(pinned: str, preferred: Mapping[str, Built], others: Mapping[str, Bu
                 break
         else:
             raise UnfitError(reason)
-    return Choice({name: one.wheel for name, one in chosen.items()}, apart)
+    return Choice({name: choice.wheel for name, choice in chosen.items()}, apart)
 
 
 def _conflict(chosen: Mapping[str, Built]) -> tuple[str, Requirement] | None:
-    for owner, one in chosen.items():
-        for requirement in one.requires:
+    for owner, choice in chosen.items():
+        for requirement in choice.requires:
             there = chosen.get(requirement.name)
             if there and not requirement.specifier.contains(there.version, prereleases=True):
                 return owner, requirement

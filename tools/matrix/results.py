@@ -64,7 +64,7 @@ def collect(report: Mapping[str, Any], records: pathlib.Path = RECORDS, today: s
         "date": today or datetime.datetime.now(datetime.UTC).date().isoformat(),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
-        "verdict": "passed" if all(one["verdict"] == "passed" for one in sessions) else "failed",
+        "verdict": "passed" if all(session["verdict"] == "passed" for session in sessions) else "failed",
         "sessions": sessions,
         "cells": cells,
     }

@@ -49,14 +49,14 @@ def dtypes(neuron: Neuron) -> list[str]:
         >>> dtypes(EVERY[0])
         ['float64', 'float32', 'float16', 'bfloat16']
     """
-    found = []
+    results = []
     for name, dtype in _DTYPES.items():
         model, xs = neuron.make().to(dtype), neuron.input(7).to(dtype).requires_grad_()
         out = tree_leaves(model(xs) if neuron.whole else model.unroll(xs))
         (grad,) = torch.autograd.grad(sum((o.sum() for o in out), torch.zeros((), dtype=dtype)), xs)
         if {o.dtype for o in out} == {dtype} and bool(grad.isfinite().all()):
-            found.append(name)
-    return found
+            results.append(name)
+    return results
 
 
 def kernel(neuron: Neuron) -> str:
@@ -91,20 +91,20 @@ def _compiled(neuron: Neuron) -> str:
     once = _Once(neuron)
     torch.compiler.reset()
     compiled = torch.compile(once, fullgraph=True, backend="aot_eager")
-    given = _inputs(once, neuron)
-    for tensor in given:
+    inputs = _inputs(once, neuron)
+    for tensor in inputs:
         torch._dynamo.mark_dynamic(tensor, 1 if neuron.whole else 0)
     # torch does not look into an nn.RNN, as which LeakyParallel holds its weights, unless it is told to
     with torch._dynamo.config.patch(allow_rnn=True):
-        compiled(*given)
+        compiled(*inputs)
         with torch._dynamo.config.patch(error_on_recompile=True):
             return _agreement(compiled, once, _inputs(once, neuron, 5))
 
 
 def _exported(neuron: Neuron) -> str:
     once = _Once(neuron)
-    given = _inputs(once, neuron)
-    exported = torch.export.export(once, given, dynamic_shapes=_free_batch(neuron, given)).module()
+    inputs = _inputs(once, neuron)
+    exported = torch.export.export(once, inputs, dynamic_shapes=_free_batch(neuron, inputs)).module()
     return _agreement(exported, once, _inputs(once, neuron, 5))
 
 
@@ -112,27 +112,27 @@ def _onnx(neuron: Neuron) -> str:
     import onnxruntime
 
     once = _Once(neuron).float()
-    given = _inputs(once, neuron)
+    inputs = _inputs(once, neuron)
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder) / "neuron.onnx"
-        torch.onnx.export(once, given, file, dynamo=True, dynamic_shapes=_free_batch(neuron, given), verbose=False)
+        torch.onnx.export(once, inputs, file, dynamo=True, dynamic_shapes=_free_batch(neuron, inputs), verbose=False)
         session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
 
-    def run(*given: Tensor) -> tuple[Tensor, ...]:
+    def run(*values: Tensor) -> tuple[Tensor, ...]:
         names = [entry.name for entry in session.get_inputs()]
-        feed = {name: t.detach().numpy() for name, t in zip(names, given, strict=True)}
-        return tuple(torch.from_numpy(found) for found in session.run(None, feed))
+        feed = {name: t.detach().numpy() for name, t in zip(names, values, strict=True)}
+        return tuple(torch.from_numpy(array) for array in session.run(None, feed))
 
     return _agreement(run, once, _inputs(once, neuron, 5))
 
 
 def _mapped(neuron: Neuron) -> str:
     once = _Once(neuron)
-    given = _inputs(once, neuron)
-    many = tree_map(lambda t: torch.stack([t, 0.5 * t, -t]), given)
+    inputs = _inputs(once, neuron)
+    many = tree_map(lambda t: torch.stack([t, 0.5 * t, -t]), inputs)
 
     def loop(*many: Tensor) -> tuple[Tensor, ...]:
-        outs = [once(*one) for one in zip(*many, strict=True)]
+        outs = [once(*example) for example in zip(*many, strict=True)]
         return tuple(torch.stack(column) for column in zip(*outs, strict=True))
 
     return _agreement(torch.vmap(once), loop, many)
@@ -140,25 +140,25 @@ def _mapped(neuron: Neuron) -> str:
 
 def _differentiated(neuron: Neuron) -> str:
     once = _Once(neuron)
-    given = _inputs(once, neuron)
+    inputs = _inputs(once, neuron)
 
     def loss(x: Tensor) -> Tensor:
-        return torch.cat([o.flatten() for o in once(x, *given[1:])]).square().sum()
+        return torch.cat([o.flatten() for o in once(x, *inputs[1:])]).square().sum()
 
     def plain(x: Tensor) -> Tensor:
         leaf = x.clone().requires_grad_()
         return torch.autograd.grad(loss(leaf), leaf)[0]
 
-    return _agreement(torch.func.grad(loss), plain, given[:1])
+    return _agreement(torch.func.grad(loss), plain, inputs[:1])
 
 
-def _free_batch(neuron: Neuron, given: tuple[Tensor, ...]) -> tuple[Any, ...]:
+def _free_batch(neuron: Neuron, inputs: tuple[Tensor, ...]) -> tuple[Any, ...]:
     batch = torch.export.Dim("batch")
-    return ({1: batch},) if neuron.whole else ({0: batch}, tuple({0: batch} for _ in given[1:]))
+    return ({1: batch},) if neuron.whole else ({0: batch}, tuple({0: batch} for _ in inputs[1:]))
 
 
-def _agreement(function: Callable[..., Any], plain: Callable[..., Any], given: tuple[Tensor, ...]) -> str:
-    pairs = zip(tree_leaves(function(*given)), tree_leaves(plain(*given)), strict=True)
+def _agreement(function: Callable[..., Any], plain: Callable[..., Any], inputs: tuple[Tensor, ...]) -> str:
+    pairs = zip(tree_leaves(function(*inputs)), tree_leaves(plain(*inputs)), strict=True)
     worst = max(float((a - b).detach().abs().max()) for a, b in pairs)
     return "equal" if worst == 0 else f"{worst:.0e}"
 

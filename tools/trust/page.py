@@ -97,10 +97,10 @@ def _order(value: float | None) -> str:
     return NOTHING if value is None else f"{value:.2f}"
 
 
-def _pair(found: tuple[float, float] | str) -> str:
-    if isinstance(found, str):
-        return found
-    spikes, mem = found
+def _pair(pair: tuple[float, float] | str) -> str:
+    if isinstance(pair, str):
+        return pair
+    spikes, mem = pair
     return f"{spikes:.2%} spikes" if math.isnan(mem) else f"{spikes:.2%} spikes, {_small(mem)}"
 
 

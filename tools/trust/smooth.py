@@ -64,7 +64,7 @@ def _difference(neuron: Neuron, options: dict[str, Any], num_steps: int, step: f
     model = neuron.make(**options)
     model.spike_grad = _smooth
     sequence, xs = _Sequence(model, not neuron.whole), neuron.input(num_steps)
-    given = [xs, *(p.detach() for p in sequence.parameters())]
+    inputs = [xs, *(p.detach() for p in sequence.parameters())]
     names = [name for name, _ in sequence.named_parameters()]
     draw = torch.Generator().manual_seed(2)
 
@@ -76,15 +76,16 @@ def _difference(neuron: Neuron, options: dict[str, Any], num_steps: int, step: f
         return (out * weights).sum()
 
     weights = noise(sequence(xs).detach())
-    leaves = [t.clone().requires_grad_() for t in given]
+    leaves = [t.clone().requires_grad_() for t in inputs]
     grads = torch.autograd.grad(value(*leaves), leaves, allow_unused=True)
     worst = 0.0
     for _ in range(5):
-        directions = [noise(t) for t in given]
+        directions = [noise(t) for t in inputs]
         along = sum(float((g * d).sum()) for g, d in zip(grads, directions, strict=True) if g is not None)
         with torch.no_grad():
             ahead, behind = (
-                float(value(*(t + sign * step * d for t, d in zip(given, directions, strict=True)))) for sign in (1, -1)
+                float(value(*(t + sign * step * d for t, d in zip(inputs, directions, strict=True))))
+                for sign in (1, -1)
             )
         worst = max(worst, abs(along - (ahead - behind) / (2 * step)) / max(abs(along), 1e-3))
     return worst

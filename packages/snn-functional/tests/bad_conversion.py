@@ -1,4 +1,4 @@
-"""What a conversion refuses."""
+"""Bad input for a conversion."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from .untouched import look, training
 
 
 def shown(net, x, steps):
-    """What a net gives on average when it is shown a sample in every step."""
+    """Return the mean output of a net that gets a sample in every step."""
     with torch.no_grad():
         return snn.unroll(net, x.expand(steps, *x.shape)).mean(0)
 
@@ -168,7 +168,7 @@ def test_sums_of_signals_of_several_units_converge():
     thresholds = {layer.name: layer.threshold for layer in report.layers[:-1]}
     assert amplitudes["relu"] == 1
     assert amplitudes["relu_1"] == pytest.approx(thresholds["relu_1"] / thresholds["relu"])
-    assert amplitudes["relu_3"] == pytest.approx(thresholds["relu_3"])  # added to the input, which is no spike
+    assert amplitudes["relu_3"] == pytest.approx(thresholds["relu_3"])  # added to the input, which is not a spike
 
 
 def test_an_activation_called_twice_becomes_two_layers_with_paths_of_their_own():
@@ -215,7 +215,7 @@ def test_sums_over_time_of_pooled_spikes_are_maxima_of_counts(pool, shape):
     out = snn.unroll(CountedMaxPool(pool), xs)
     assert torch.equal(out.cumsum(0), torch.stack([pool(count) for count in xs.cumsum(0)]))
     assert set(out.unique().tolist()) == {0.0, 1.0}
-    # and of what is no spike
+    # and of values that are not spikes
     xs = torch.randn(25, *shape, generator=torch.Generator().manual_seed(1)).double()
     out = snn.unroll(CountedMaxPool(pool).double(), xs)
     torch.testing.assert_close(out.sum(0), pool(xs.sum(0)), rtol=0, atol=1e-12)

@@ -15,7 +15,7 @@ from .converted import NETS, dense, own, randomize
 
 
 def outputs(net, names, x):
-    """What modules give, by path."""
+    """Return the outputs of modules, by path."""
     kept = {}
     hooks = [
         net.get_submodule(name).register_forward_hook(lambda m, args, out, name=name: kept.update({name: out}))

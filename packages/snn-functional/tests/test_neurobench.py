@@ -19,7 +19,7 @@ class Hook:
 
 
 class NeuroBenchModel:
-    """What the base class does, as far as a model relies on it."""
+    """The base class, as far as a model relies on it."""
 
     def __init__(self):
         self.activation_modules, self.activation_hooks = [nn.ReLU], []

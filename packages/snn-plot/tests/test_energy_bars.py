@@ -59,7 +59,7 @@ def test_bars_of_a_layer_stand_side_by_side_about_its_tick(ax):
         assert last - first == pytest.approx(0.8)
 
 
-def test_networks_have_the_colours_that_stay_apart(ax):
+def test_networks_have_the_colors_that_stay_apart(ax):
     energy_bars(ACCOUNT, ax=ax)
     assert [to_hex(bars[0].get_facecolor()).upper() for bars in ax.containers] == list(DISTINCT[:3])
 

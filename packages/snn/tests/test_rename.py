@@ -235,7 +235,7 @@ def test_the_encoding_and_the_ends_of_lines_stay(tmp_path: Path):
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("a.py", "print 'Python 2'", "it is no Python 3."),
+        ("a.py", "print 'Python 2'", "it is not Python 3."),
         ("a.py", "# -*- coding: nothing -*-\n", "unknown encoding"),
         ("a.ipynb", "{}", "it is not a notebook of format 4"),
         ("a.ipynb", "{", "Expecting property name"),

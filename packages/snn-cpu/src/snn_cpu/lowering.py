@@ -91,7 +91,7 @@ def backward_code(program: StepProgram, spk: bool, states: Sequence[bool], trace
                 known[f"d {name}"] = values.operation("add", *parts) if len(parts) == 2 else parts[0]
         return _computed(values, step, known)
 
-    last = computed(walk.last, [given and not trace for given in states])
+    last = computed(walk.last, [present and not trace for present in states])
     before = computed(walk.before, walk.follows)
     count, sums = range(len(names)), range(len(program.sums))
     inputs = [Row("upstream spk"), *(Row("upstream", k) for k in count), *(Row("next", k) for k in count)]

@@ -90,11 +90,13 @@ class _MaxPool(torch.autograd.Function):
         if g is None:
             return g_token, None, None, None
         if torch.is_grad_enabled() or not is_plain(g) or torch._C._functorch.is_legacy_batchedtensor(g):
-            found = _Scattered.apply(g, _positions(place, token.shape[-1], ctx.windows), token)
+            gradient = _Scattered.apply(g, _positions(place, token.shape[-1], ctx.windows), token)
         else:
             images = g.permute(0, 2, 3, 1).contiguous()
-            found = channels_first(torch.ops.snn_cpu.max_pool2d_gradient(images, place, *token.shape[2:], *ctx.windows))
-        return found if g_token is None else found + g_token, None, None, None
+            gradient = channels_first(
+                torch.ops.snn_cpu.max_pool2d_gradient(images, place, *token.shape[2:], *ctx.windows)
+            )
+        return gradient if g_token is None else gradient + g_token, None, None, None
 
 
 def _positions(place: Tensor, width: int, windows: Windows) -> Tensor:

@@ -139,11 +139,11 @@ class _Linear(torch.autograd.Function):
         if g is None:
             return g_token, None, None, None, None
         if torch.is_grad_enabled() or not _is_plain(g):
-            found = _by_products(g, _Unpacked.apply(x, bits) if bits is not None else x, weight, needs)
+            gradients = _by_products(g, _Unpacked.apply(x, bits) if bits is not None else x, weight, needs)
         else:
-            found = _gradients(g.contiguous(), x, weight, bits, needs)
-        of_x = found[0] if g_token is None else g_token if found[0] is None else found[0] + g_token
-        return of_x, *found[1:], None, None
+            gradients = _gradients(g.contiguous(), x, weight, bits, needs)
+        of_x = gradients[0] if g_token is None else g_token if gradients[0] is None else gradients[0] + g_token
+        return of_x, *gradients[1:], None, None
 
 
 def _is_plain(g: Tensor) -> bool:

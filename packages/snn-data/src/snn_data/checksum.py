@@ -63,6 +63,6 @@ def check_file(path: Path, checksum: str) -> None:
     """
     algorithm, wanted = parsed_checksum(checksum)
     with path.open("rb") as file:
-        found = hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
-    if found != wanted:
-        raise ChecksumError(f"{path} has the {algorithm} {found}, expected {wanted}: it is damaged or another file")
+        digest = hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
+    if digest != wanted:
+        raise ChecksumError(f"{path} has the {algorithm} {digest}, expected {wanted}: it is damaged or another file")

@@ -108,8 +108,8 @@ def _fields(events: Any) -> dict[str, np.ndarray]:
     if isinstance(events, Mapping):
         names = list(events)
     if not names or not {"t", "x"} <= set(names):
-        found = names or type(events).__name__
-        raise TypeError(f"events_to_frames needs events with fields t, x, y and p, got {found}")
+        description = names or type(events).__name__
+        raise TypeError(f"events_to_frames needs events with fields t, x, y and p, got {description}")
     fields = {}
     for name in set(names) & {"t", "x", "y", "p"}:
         values = events[name]

@@ -247,19 +247,19 @@ class _Walk:
             return
         try:
             reduce = copyreg.dispatch_table.get(kind)
-            found: Any = value.__reduce_ex__(4) if reduce is None else reduce(value)
+            reduced: Any = value.__reduce_ex__(4) if reduce is None else reduce(value)
         except Exception as error:
             raise TypeError(
                 f"fingerprint cannot read the content of a {kind.__module__}.{kind.__qualname__} ({error}): "
                 "build the transform from functions, numbers, arrays and plain objects"
             ) from error
-        if isinstance(found, str):
-            self.add_by_name(value, found)
+        if isinstance(reduced, str):
+            self.add_by_name(value, reduced)
             return
-        self.add(found[:3])
+        self.add(reduced[:3])
         if isinstance(value, enum.Enum):
             self.add(vars(value))  # from which Python rebuilds the member, using only its value
-        for items in found[3:5]:
+        for items in reduced[3:5]:
             self.add(None if items is None else list(items))
 
     def add_by_name(self, value: Any, name: str) -> None:

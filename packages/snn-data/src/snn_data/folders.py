@@ -30,6 +30,6 @@ def data_folder() -> Path:
         return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "snn-data"
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "snn-data"
-    given = os.environ.get("XDG_CACHE_HOME", "")
+    path = os.environ.get("XDG_CACHE_HOME", "")
     # by the specification, a relative path must be ignored
-    return (Path(given) if os.path.isabs(given) else Path.home() / ".cache") / "snn-data"
+    return (Path(path) if os.path.isabs(path) else Path.home() / ".cache") / "snn-data"

@@ -43,17 +43,17 @@ def group_split(groups: Tensor | np.ndarray | Sequence[int], share: float, seed:
 
     Source: splits by speaker, Cramer et al., The Heidelberg Spiking Data Sets (2020), section II.
     """
-    found = torch.as_tensor(groups, device="cpu")
-    if found.ndim != 1:
-        raise ValueError(f"group_split needs groups of shape [samples], got {list(found.shape)}")
-    if found.is_floating_point() or found.is_complex():
-        raise TypeError(f"group_split needs integer groups, got {found.dtype}: number them, 0 for the first")
+    tensor = torch.as_tensor(groups, device="cpu")
+    if tensor.ndim != 1:
+        raise ValueError(f"group_split needs groups of shape [samples], got {list(tensor.shape)}")
+    if tensor.is_floating_point() or tensor.is_complex():
+        raise TypeError(f"group_split needs integer groups, got {tensor.dtype}: number them, 0 for the first")
     must_be_share("group_split", share)
-    names, sizes = torch.unique(found, sorted=True, return_counts=True)
+    names, sizes = torch.unique(tensor, sorted=True, return_counts=True)
     if len(names) < 2:
         raise ValueError(f"group_split needs two groups or more, got {len(names)}")
 
-    wanted = share * len(found)
+    wanted = share * len(tensor)
     order = torch.randperm(len(names), generator=torch.Generator().manual_seed(seed), device="cpu").tolist()
     chosen, taken = [order[0]], int(sizes[order[0]])
     for group in order[1:-1]:
@@ -61,5 +61,5 @@ def group_split(groups: Tensor | np.ndarray | Sequence[int], share: float, seed:
         if abs(taken + size - wanted) < abs(taken - wanted):
             chosen.append(group)
             taken += size
-    in_test = torch.isin(found, names[chosen])
+    in_test = torch.isin(tensor, names[chosen])
     return SplitIndices(torch.nonzero(~in_test).squeeze(1), torch.nonzero(in_test).squeeze(1))

@@ -35,7 +35,7 @@ def is_installed(module: str) -> bool:
     if top in sys.stdlib_module_names:
         return True
     files = [getattr(sys.modules.get(name), "__file__", None) for name in (module, top)]
-    file = next((Path(found).resolve() for found in files if found), None)
+    file = next((Path(path).resolve() for path in files if path), None)
     return file is not None and any(
         Path(str(distribution.locate_file(""))).resolve() in file.parents
         and not distribution.version.endswith(".dev0")

@@ -52,16 +52,16 @@ class LengthBatches(Sampler[list[int]]):
         shuffle: bool = True,
         drop_last: bool = False,
     ) -> None:
-        found = torch.as_tensor(lengths, device="cpu")
-        if found.ndim != 1:
-            raise ValueError(f"LengthBatches needs lengths of shape [samples], got {list(found.shape)}")
-        if found.numel() and (found.is_floating_point() or found.is_complex() or found.dtype == torch.bool):
-            raise TypeError(f"LengthBatches needs integer lengths, got {found.dtype}: convert with .long()")
-        if found.numel() and found.min() < 0:
-            raise ValueError(f"LengthBatches needs lengths of 0 or more, got {found.min().item()}")
+        tensor = torch.as_tensor(lengths, device="cpu")
+        if tensor.ndim != 1:
+            raise ValueError(f"LengthBatches needs lengths of shape [samples], got {list(tensor.shape)}")
+        if tensor.numel() and (tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool):
+            raise TypeError(f"LengthBatches needs integer lengths, got {tensor.dtype}: convert with .long()")
+        if tensor.numel() and tensor.min() < 0:
+            raise ValueError(f"LengthBatches needs lengths of 0 or more, got {tensor.min().item()}")
         if batch_size < 1:
             raise ValueError(f"LengthBatches needs a batch_size of 1 or more, got {batch_size}")
-        self.lengths: Tensor = found.to(torch.int64)
+        self.lengths: Tensor = tensor.to(torch.int64)
         self.batch_size = batch_size
         self.seed = seed
         self.shuffle = shuffle

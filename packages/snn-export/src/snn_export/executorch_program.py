@@ -53,8 +53,8 @@ def export_executorch(
             )
             lowered = edge.to_executorch()
     except Exception as error:  # of any kind, as ExecuTorch's errors have no common class
-        said = " ".join(str(error).split())[:500]
-        raise ValueError(f"export: {type(net).__name__} cannot be lowered to ExecuTorch: {said}") from error
+        message = " ".join(str(error).split())[:500]
+        raise ValueError(f"export: {type(net).__name__} cannot be lowered to ExecuTorch: {message}") from error
     _must_run(lowered.buffer, program, inputs, net)
     if path is not None:
         with whole_file(path) as file:

@@ -80,9 +80,9 @@ def export(
     if not isinstance(net, nn.Module):
         raise TypeError(f"export takes a net (nn.Module), got {type(net).__name__}")
     inputs = (x,) if isinstance(x, Tensor) else tuple(x) if isinstance(x, tuple | list) else ()
-    if not inputs or not all(isinstance(one, Tensor) for one in inputs):
+    if not inputs or not all(isinstance(item, Tensor) for item in inputs):
         raise TypeError(f"export takes a tensor x, or a tuple of tensors, got {type(x).__name__}")
-    if not all(one.dim() for one in inputs):
+    if not all(item.dim() for item in inputs):
         raise ValueError("export: x must have an axis for the batch, [batch, ...], got a tensor of shape []")
     if over not in _OVER:
         raise ValueError(f"export: over must be 'step' or 'sequence', got {over!r}")

@@ -94,9 +94,9 @@ def _model(program: Program, net: nn.Module) -> onnx.ModelProto:
     for node in _nodes(model):
         del node.metadata_props[:]  # the files and lines from which it was made
         node.doc_string = ""
-    said = json.loads(program.as_json())
-    states = json.dumps(said["states"])
-    versions = {name.replace("-", "_"): version for name, version in said["versions"].items()}
+    record = json.loads(program.as_json())
+    states = json.dumps(record["states"])
+    versions = {name.replace("-", "_"): version for name, version in record["versions"].items()}
     set_model_props(model, {**versions, "over": program.over, "states": states})
     return model
 

@@ -95,18 +95,18 @@ def traced(
         ValueError: If it cannot be traced.
     """
     if bounded:  # an axis of length one would then be a constant
-        free = [[(i, name) for i, name in axes if one.shape[i] > 1] for one, axes in zip(inputs, free, strict=True)]
-    sizes = {name: one.shape[i] for one, axes in zip(inputs, free, strict=True) for i, name in axes}
+        free = [[(i, name) for i, name in axes if item.shape[i] > 1] for item, axes in zip(inputs, free, strict=True)]
+    sizes = {name: item.shape[i] for item, axes in zip(inputs, free, strict=True) for i, name in axes}
     dims = {name: Dim(name, min=1, max=size) if bounded else Dim(name) for name, size in sizes.items()}
     shapes = tuple({axis: dims[name] for axis, name in axes} for axes in free)
-    given = [
-        one.new_zeros(one.shape) if bounded else _at_least_two(one, axes)
-        for one, axes in zip(inputs, free, strict=True)
+    feed = [
+        item.new_zeros(item.shape) if bounded else _at_least_two(item, axes)
+        for item, axes in zip(inputs, free, strict=True)
     ]
     writing_out = WRITES_OUT.set(True)
     try:
         with torch.no_grad(), quiet(), at_rest(owner):
-            exported = torch.export.export(module, tuple(given), dynamic_shapes=(shapes,), strict=False)
+            exported = torch.export.export(module, tuple(feed), dynamic_shapes=(shapes,), strict=False)
     except Exception as error:  # of any kind, as torch.export's errors are not public
         raise ValueError(f"export: {type(owner).__name__} cannot be traced: {_why(error, [*dims])}") from error
     finally:
@@ -132,12 +132,12 @@ def _at_least_two(tensor: Tensor, free: Sequence[tuple[int, str]]) -> Tensor:
 
 def _why(error: BaseException, free: Sequence[str]) -> str:
     """Return the meaning of an error of torch.export, in the words of this package if it concerns free axes."""
-    said = str(error)
-    axes = [name for name in free if f"marked {name} as dynamic" in said or f"values of {name} " in said]
+    message = str(error)
+    axes = [name for name in free if f"marked {name} as dynamic" in message or f"values of {name} " in message]
     if axes:
         fixed = tuple(name for name in free if name not in axes)
         return f"it needs a fixed {' and '.join(axes)}; pass dynamic={fixed!r}"
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
     return " ".join(lines[:3])[:500]
 
 
@@ -148,8 +148,8 @@ def axes_of(dynamic: frozenset[str], names: Sequence[str]) -> list[tuple[int, st
 
 def must_be_same(of_net: Mapping[str, Tensor], of_program: Sequence[Tensor], owner: nn.Module) -> None:
     """Raise if the outputs of a program differ from those of the net by more than rounding."""
-    for (name, one), other in zip(of_net.items(), of_program, strict=True):
-        if one.shape != other.shape or not torch.allclose(one, other, rtol=1e-4, atol=1e-5, equal_nan=True):
+    for (name, item), other in zip(of_net.items(), of_program, strict=True):
+        if item.shape != other.shape or not torch.allclose(item, other, rtol=1e-4, atol=1e-5, equal_nan=True):
             raise ValueError(
                 f"export: {name!r} of the program differs from that of {type(owner).__name__}, whose step depends on "
                 "more than its input and what its neurons keep; pass whatever it counts or keeps in and out"

@@ -123,8 +123,8 @@ def sequence_program(
         >>> program.outputs[0].shape, program.outputs[1].name
         (('time', 1, 1), 'mem.next')
     """
-    if any(one.dim() < 2 or one.shape[:2] != inputs[0].shape[:2] or not one.shape[0] for one in inputs):
-        shapes = ", ".join(str(list(one.shape)) for one in inputs)
+    if any(item.dim() < 2 or item.shape[:2] != inputs[0].shape[:2] or not item.shape[0] for item in inputs):
+        shapes = ", ".join(str(list(item.shape)) for item in inputs)
         raise ValueError(
             f"export: over='sequence' takes [T, batch, ...] with T >= 1 and the same T and batch; got {shapes}"
         )
@@ -134,7 +134,7 @@ def sequence_program(
     if whole:
         module: nn.Module = _Whole(net)
     elif "time" in dynamic:
-        step = step_program(net, [one[0] for one in inputs], dynamic, bounded)
+        step = step_program(net, [item[0] for item in inputs], dynamic, bounded)
         with quiet():
             pure = step.exported.run_decompositions({})
         module = _Scan(net, pure, [*states.values()], "batch" in dynamic)
@@ -145,10 +145,10 @@ def sequence_program(
     after = {f"{name}.next": state for name, state in states.items()}
     with torch.no_grad():
         must_be_same(outputs | after, exported.module()(*inputs), net)
-    given = dict(zip(input_names(net, len(inputs)), inputs, strict=True))
+    feed = dict(zip(input_names(net, len(inputs)), inputs, strict=True))
     of_batch = axes_of(dynamic, _AXES[1:])
     returned = entries(outputs, free) + entries(after, of_batch)
-    return Program(exported, "sequence", entries(given, free), returned, entries(states, of_batch))
+    return Program(exported, "sequence", entries(feed, free), returned, entries(states, of_batch))
 
 
 def _step_by_step(net: nn.Module, inputs: Sequence[Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:

@@ -168,8 +168,8 @@ def called(net: nn.Module, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
         try:
             out = net(*inputs)
         except Exception as error:  # a net may raise anything
-            said = str(error).removeprefix("unroll: ")
-            raise ValueError(f"export: {type(net).__name__} does not take {_shapes(inputs)}: {said}") from error
+            message = str(error).removeprefix("unroll: ")
+            raise ValueError(f"export: {type(net).__name__} does not take {_shapes(inputs)}: {message}") from error
     return named_tensors(out)
 
 
@@ -198,4 +198,4 @@ def _must_be_of_samples(net: nn.Module, kept: dict[str, Any], batch: int) -> Non
 
 
 def _shapes(inputs: Sequence[Tensor]) -> str:
-    return ", ".join(f"{list(one.shape)} ({str(one.dtype).removeprefix('torch.')})" for one in inputs)
+    return ", ".join(f"{list(item.shape)} ({str(item.dtype).removeprefix('torch.')})" for item in inputs)

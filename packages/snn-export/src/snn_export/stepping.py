@@ -35,7 +35,7 @@ def step_program(net: nn.Module, inputs: Sequence[Tensor], dynamic: frozenset[st
         (['x', 'mem'], ['out', 'mem.next'])
     """
     example = two_steps(net, inputs)
-    given = dict(zip(input_names(net, len(inputs)), inputs, strict=True))
+    feed = dict(zip(input_names(net, len(inputs)), inputs, strict=True))
     rest = {name: torch.zeros_like(state) for name, state in example.states[0].items()}
     after = {f"{name}.next": state for name, state in example.states[0].items()}
     free = axes_of(dynamic, ["batch"])
@@ -49,7 +49,7 @@ def step_program(net: nn.Module, inputs: Sequence[Tensor], dynamic: frozenset[st
             given_back = run(*inputs, *states)
             must_be_same(expected, given_back, net)
             states = list(given_back[len(outputs) :])
-    described = (entries(tensors, free) for tensors in (given | rest, example.outputs[0] | after, rest))
+    described = (entries(tensors, free) for tensors in (feed | rest, example.outputs[0] | after, rest))
     return Program(exported, "step", *described)
 
 

@@ -32,5 +32,5 @@ def highest(values: Tensor) -> Tensor:
     for number, value in enumerate(later, 1):
         step = torch.maximum(step, (value > best).to(dtype) * number)
         best = torch.maximum(best, value)
-    found = values.gather(0, step.long().unsqueeze(0)).squeeze(0)
-    return torch.where(best.isnan(), best, found)  # which comparisons do not detect
+    result = values.gather(0, step.long().unsqueeze(0)).squeeze(0)
+    return torch.where(best.isnan(), best, result)  # which comparisons do not detect

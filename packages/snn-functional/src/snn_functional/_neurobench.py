@@ -30,11 +30,11 @@ def neurobench(net: nn.Module, *, custom_forward: bool = False) -> Any:
 
     Raises:
         ImportError: If NeuroBench is not installed.
-        TypeError: If ``net`` is no module.
+        TypeError: If ``net`` is not a module.
         ValueError: If it has no neurons of snn-core.
 
     Example:
-        ``Benchmark(neurobench(net), loader, [], [ChooseMaxCount()], metrics).run()``; and what is no net for it:
+        ``Benchmark(neurobench(net), loader, [], [ChooseMaxCount()], metrics).run()``; and nets that it refuses:
 
         >>> neurobench(nn.Sequential(nn.Linear(3, 2)))
         Traceback (most recent call last):

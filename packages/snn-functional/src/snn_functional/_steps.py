@@ -99,23 +99,23 @@ def checked_lengths(lengths: Any, recording: Tensor, name: str) -> Tensor:
     """
     steps, batch = recording.shape[:2]
     try:
-        found = lengths if isinstance(lengths, Tensor) else torch.as_tensor(lengths, device="cpu")
+        tensor = lengths if isinstance(lengths, Tensor) else torch.as_tensor(lengths, device="cpu")
     except (TypeError, ValueError, RuntimeError) as error:
         raise TypeError(f"lengths is {lengths!r}; pass one int for each sample, as a tensor or a list") from error
-    if found.is_floating_point() or found.is_complex() or found.dtype == torch.bool:
-        raise TypeError(f"lengths has dtype {found.dtype}; numbers of steps are integers: pass lengths.long()")
-    if found.shape != (batch,):
+    if tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool:
+        raise TypeError(f"lengths has dtype {tensor.dtype}; numbers of steps are integers: pass lengths.long()")
+    if tensor.shape != (batch,):
         raise ValueError(
-            f"lengths has shape {tuple(found.shape)}; {name} of shape {tuple(recording.shape)} needs one a sample, "
+            f"lengths has shape {tuple(tensor.shape)}; {name} of shape {tuple(recording.shape)} needs one a sample, "
             f"[{batch}]"
         )
     if not torch.compiler.is_compiling():
-        outside = (found < 1) | (found > steps)
-        if not answers_at_once(found):
+        outside = (tensor < 1) | (tensor > steps)
+        if not answers_at_once(tensor):
             leave_to_device(~outside.any(), f"lengths holds no number of steps in [1, {steps}]")
         elif outside.any():
-            raise ValueError(f"lengths holds {found[outside][0].item()}; with {steps} steps it lies in [1, {steps}]")
-    return found
+            raise ValueError(f"lengths holds {tensor[outside][0].item()}; with {steps} steps it lies in [1, {steps}]")
+    return tensor
 
 
 def _checked_mask(mask: Any, recording: Tensor, name: str) -> Tensor:

@@ -49,9 +49,9 @@ def pack(wheel: Path, ops: Path = OPS, into: Path | None = None) -> Path:
         members = {info.filename: file.read(info) for info in file.infolist() if not info.is_dir()}
     members.update(added)
     (record,) = (name for name in members if name.endswith(".dist-info/RECORD"))
-    (told,) = (name for name in members if name.endswith(".dist-info/WHEEL"))
-    tags = members[told].decode().replace("Tag: py3-none-any", f"Tag: py3-none-{_PLATFORM}")
-    members[told] = tags.replace("Root-Is-Purelib: true", "Root-Is-Purelib: false").encode()
+    (description,) = (name for name in members if name.endswith(".dist-info/WHEEL"))
+    tags = members[description].decode().replace("Tag: py3-none-any", f"Tag: py3-none-{_PLATFORM}")
+    members[description] = tags.replace("Root-Is-Purelib: true", "Root-Is-Purelib: false").encode()
     del members[record]
     lines = [f"{name},sha256={_digest(data)},{len(data)}" for name, data in members.items()]
     members[record] = ("\n".join([*lines, f"{record},,"]) + "\n").encode()
@@ -71,9 +71,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("wheel", type=Path)
     parser.add_argument("--ops", type=Path, default=OPS, help="folder of the builds, the package's own by default")
     parser.add_argument("--into", type=Path, default=None, help="folder of the new wheel")
-    told = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     try:
-        print(pack(told.wheel, told.ops, told.into))
+        print(pack(options.wheel, options.ops, options.into))
     except (IpuUnavailable, ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -81,16 +81,16 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _operators(ops: Path) -> dict[str, bytes]:
-    found = {}
+    results = {}
     for folder in sorted(ops.glob("poplar-*")):
         library, manifest = (folder / LIBRARY).read_bytes(), (folder / MANIFEST).read_bytes()
         if json.loads(manifest)["sha256"] != hashlib.sha256(library).hexdigest():
             raise IpuUnavailable(f"{folder / LIBRARY} does not match its manifest: run `python -m snn_ipu.build`")
         for name, data in ((LIBRARY, library), (MANIFEST, manifest)):
-            found[f"snn_ipu/_ops/{folder.name}/{name}"] = data
-    if not found:
+            results[f"snn_ipu/_ops/{folder.name}/{name}"] = data
+    if not results:
         raise IpuUnavailable(f"{ops} holds no poplar-<version>: run `python -m snn_ipu.build` first")
-    return found
+    return results
 
 
 def _digest(data: bytes) -> str:

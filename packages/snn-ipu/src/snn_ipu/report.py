@@ -52,10 +52,10 @@ def compare(bundle: str | Path, target: str = "hw", ops: str = "auto") -> dict[s
         [0.0]
     """
     description = load(bundle).description
-    told, loss = description["input"], description["loss"]
-    steps = [] if told["encoding"] == "rate" else [told["num_steps"]]
+    details, loss = description["input"], description["loss"]
+    steps = [] if details["encoding"] == "rate" else [details["num_steps"]]
     generator = torch.Generator().manual_seed(0)
-    x = torch.rand(_BATCH, *steps, *told["shape"], generator=generator).to(DTYPES[told["dtype"]])
+    x = torch.rand(_BATCH, *steps, *details["shape"], generator=generator).to(DTYPES[details["dtype"]])
     with torch.random.fork_rng(devices=[]):
         here, there = (_inferred(bundle, x, where, ops) for where in ("cpu", target))
         report: dict[str, Any] = {
@@ -83,14 +83,14 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--target", default="hw", choices=("hw", "model", "cpu"))
     parser.add_argument("--ops", default="auto", choices=("auto", "custom", "primitives"))
     parser.add_argument("--out", type=Path, default=Path("ipu-report.json"))
-    told = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     try:
-        report = compare(told.bundle, told.target, told.ops)
+        report = compare(options.bundle, options.target, options.ops)
     except (IpuUnavailable, BundleError) as error:
         print(error, file=sys.stderr)
         return 1
-    told.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    print(told.out)
+    options.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    print(options.out)
     return 0
 
 

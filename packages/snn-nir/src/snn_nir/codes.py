@@ -171,13 +171,13 @@ class NIRWarning(UserWarning):
         return f"{self.args[0]}: {self.args[1]}"
 
 
-def finding(code: str, where: str, found: str, remedy: str | None = None, *, severity: str = "error") -> Finding:
+def finding(code: str, where: str, problem: str, remedy: str | None = None, *, severity: str = "error") -> Finding:
     """Return the finding of a code.
 
     Args:
         code: ``NIRxxx``, a key of :data:`CODES`.
         where: The node, the field or the path in the file, as in ``"node 'lif'"``.
-        found: The value that is there instead of the expected one.
+        problem: The value that is there instead of the expected one.
         remedy: What to do; that of the table if None.
         severity: ``"error"`` or ``"warning"``.
 
@@ -190,16 +190,16 @@ def finding(code: str, where: str, found: str, remedy: str | None = None, *, sev
     """
     entry = CODES[code]
     remedy = entry.remedy if remedy is None else remedy
-    return Finding(code, where, f"{entry.meaning}: {found}", remedy, severity=severity)
+    return Finding(code, where, f"{entry.meaning}: {problem}", remedy, severity=severity)
 
 
-def refusal(code: str, where: str, found: str, remedy: str | None = None) -> NIRError:
+def refusal(code: str, where: str, problem: str, remedy: str | None = None) -> NIRError:
     """Return the error of a code, to be raised.
 
     Args:
         code: ``NIRxxx``, a key of :data:`CODES`.
         where: The node, the field or the path in the file, as in ``"node 'lif'"``.
-        found: The value that is there instead of the expected one.
+        problem: The value that is there instead of the expected one.
         remedy: What to do; that of the table if None.
 
     Returns:
@@ -209,19 +209,19 @@ def refusal(code: str, where: str, found: str, remedy: str | None = None) -> NIR
         >>> print(refusal("NIR208", "node 'lif'", "tau is -1.0"))
         NIR208: node 'lif': a time constant or delay is out of range: tau is -1.0; time constants are > 0, delays >= 0
     """
-    what = finding(code, where, found, remedy)
+    what = finding(code, where, problem, remedy)
     error = NIRError(code, what.text)
     error.finding = what
     return error
 
 
-def announce(code: str, where: str, found: str, remedy: str | None = None, *, stacklevel: int = 1) -> None:
+def announce(code: str, where: str, problem: str, remedy: str | None = None, *, stacklevel: int = 1) -> None:
     """Warn with a code.
 
     Args:
         code: ``NIRxxx``, a key of :data:`CODES`.
         where: The node, the field or the path in the file.
-        found: The value, and what was made of it.
+        problem: The value, and what was made of it.
         remedy: What to do; that of the table if None.
         stacklevel: As in :func:`warnings.warn`, counted from the caller.
 
@@ -233,16 +233,16 @@ def announce(code: str, where: str, found: str, remedy: str | None = None, *, st
         >>> str(seen[0].message)
         "NIR210: edge 'a' -> 'b': two edges between the same nodes: 2 edges; each counts: their values are summed"
     """
-    warnings.warn(NIRWarning(code, finding(code, where, found, remedy).text), stacklevel=stacklevel + 1)
+    warnings.warn(NIRWarning(code, finding(code, where, problem, remedy).text), stacklevel=stacklevel + 1)
 
 
-def warn_caller(code: str, where: str, found: str, remedy: str | None = None) -> None:
+def warn_caller(code: str, where: str, problem: str, remedy: str | None = None) -> None:
     """Warn like :func:`~snn_nir.codes.announce`, at the line outside this package that led here.
 
     Args:
         code: ``NIRxxx``.
         where: The node, the field or the path in the file.
-        found: The value, and what was made of it.
+        problem: The value, and what was made of it.
         remedy: What to do; that of the code's table if None.
 
     Example:
@@ -256,4 +256,4 @@ def warn_caller(code: str, where: str, found: str, remedy: str | None = None) ->
     level, frame = 1, sys._getframe()
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("snn_nir."):
         level, frame = level + 1, frame.f_back
-    announce(code, where, found, remedy, stacklevel=level)
+    announce(code, where, problem, remedy, stacklevel=level)

@@ -51,8 +51,8 @@ def export_to_nir(
         ['0', '1.lif', '1.w_rec', 'input', 'output']
     """
     if any(axis != 0 for axis in ignore_dims):
-        found = f"ignore_dims is {list(ignore_dims)!r}, the sample one step [batch, ...]"
-        raise refusal("NIR409", "export_to_nir", found, "pass one time step, and [0] or nothing")
+        problem = f"ignore_dims is {list(ignore_dims)!r}, the sample one step [batch, ...]"
+        raise refusal("NIR409", "export_to_nir", problem, "pass one time step, and [0] or nothing")
     settings = Settings(reset="compact", one_to_one="linear")
     graph = draw(module, sample_data, settings, tuple(model_fwd_args))
     graph.metadata = {"name": model_name, **graph.metadata}

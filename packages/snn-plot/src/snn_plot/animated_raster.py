@@ -49,7 +49,7 @@ def animated_raster(
         The animation; keep it in a variable, and ``save`` or display it: see `Animation`.
 
     Raises:
-        TypeError: If the data are not real numbers or `ax` is no Axes.
+        TypeError: If the data are not real numbers or `ax` is not an Axes.
         ValueError: If the shape, `dt`, the number of labels, `order`, `steps_per_frame` or `interval` is wrong.
 
     Example:

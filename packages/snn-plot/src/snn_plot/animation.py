@@ -120,9 +120,9 @@ class Animation(FuncAnimation):
             super().save(os.fspath(filename), writer, fps, dpi, *more, **options)
             return
         if more or options:
-            given = ", ".join([*map(repr, more), *options])
+            arguments = ", ".join([*map(repr, more), *options])
             raise TypeError(
-                f"save takes {given} only for a video, or with a writer of matplotlib's: pass writer='pillow'"
+                f"save takes {arguments} only for a video, or with a writer of matplotlib's: pass writer='pillow'"
             )
         if suffix == ".html":
             title = html.escape(pathlib.PurePath(filename).stem)

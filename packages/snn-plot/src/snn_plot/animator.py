@@ -40,7 +40,7 @@ def animator(
         The animation; keep it in a variable, and ``save`` or display it: see `Animation`.
 
     Raises:
-        TypeError: If the data are not real numbers or `ax` is no Axes.
+        TypeError: If the data are not real numbers or `ax` is not an Axes.
         ValueError: If the shape is wrong, the data are not finite, `num_steps` exceeds them, or `ax` is not in `fig`.
 
     Example:

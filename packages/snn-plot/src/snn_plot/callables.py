@@ -8,11 +8,11 @@ from typing import Any
 __all__ = ["named_callables"]
 
 
-def named_callables(given: Any, name: str, takes: str) -> dict[str, Callable[..., Any]]:
+def named_callables(functions: Any, name: str, takes: str) -> dict[str, Callable[..., Any]]:
     """Check that every curve has a callable.
 
     Args:
-        given: A callable, or callables by name.
+        functions: A callable, or callables by name.
         name: Name of the argument in the caller, for the message.
         takes: Description of such a callable, for the message.
 
@@ -27,7 +27,7 @@ def named_callables(given: Any, name: str, takes: str) -> dict[str, Callable[...
         >>> list(named_callables(abs, "respond", "turns inputs into spikes"))
         ['']
     """
-    named = {str(key): value for key, value in given.items()} if isinstance(given, Mapping) else {"": given}
+    named = {str(key): value for key, value in functions.items()} if isinstance(functions, Mapping) else {"": functions}
     if not named:
         raise ValueError(f"{name} is empty: pass a callable that {takes}, or several by name")
     for value in named.values():

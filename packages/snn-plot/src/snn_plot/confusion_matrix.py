@@ -42,7 +42,7 @@ def confusion_matrix(
         The axes.
 
     Raises:
-        TypeError: If the counts are not real numbers or `ax` is no Axes.
+        TypeError: If the counts are not real numbers or `ax` is not an Axes.
         ValueError: If the counts are not a square matrix of whole numbers, 0 or more, or the labels do not fit.
 
     Example:

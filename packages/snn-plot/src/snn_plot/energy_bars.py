@@ -1,4 +1,4 @@
-"""What each layer costs, beside other networks of the same layers."""
+"""Energy of each layer, beside other networks of the same layers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from snn_plot.arrays import require_finite, to_array
 from snn_plot.axes import given_or_current, label_value
-from snn_plot.palette import line_colours
+from snn_plot.palette import line_colors
 from snn_plot.rows import names_for
 
 __all__ = ["energy_bars"]
@@ -42,7 +42,7 @@ def energy_bars(
         layers of each network. Layers that the account does not count are named below it.
 
     Raises:
-        TypeError: If the energies are not real numbers or `ax` is no Axes.
+        TypeError: If the energies are not real numbers or `ax` is not an Axes.
         ValueError: If there are no energies, they are negative, NaN or infinite, or the networks or `labels` differ in
             the number of layers.
 
@@ -54,8 +54,8 @@ def energy_bars(
         >>> ax.get_ylabel(), [text.get_text() for text in ax.get_legend().get_texts()]
         ('Energy of a sample (nJ)', ['spiking, 3 nJ', 'int8, 0.5 nJ'])
     """
-    given, own_names, uncounted = _read(account)
-    series = {str(name): _energies(values, f"account[{name!r}]") for name, values in given.items()}
+    value, own_names, uncounted = _read(account)
+    series = {str(name): _energies(values, f"account[{name!r}]") for name, values in value.items()}
     if not series:
         raise ValueError("energy_bars needs the energies of at least one network in account, got none")
     counts = {name: len(values) for name, values in series.items()}
@@ -68,9 +68,9 @@ def energy_bars(
 
     factor, unit = _unit(max(float(values.max()) for values in series.values()))
     width = 0.8 / len(series)
-    for place, ((name, values), colour) in enumerate(zip(series.items(), line_colours(len(series)), strict=True)):
+    for place, ((name, values), color) in enumerate(zip(series.items(), line_colors(len(series)), strict=True)):
         label = f"{name}, {values.sum() * factor:.3g} {unit}"
-        style: dict[str, Any] = {} if artist.keys() & {"color", "facecolor", "fc"} else {"color": colour}
+        style: dict[str, Any] = {} if artist.keys() & {"color", "facecolor", "fc"} else {"color": color}
         left = np.arange(layers) + (place - (len(series) - 1) / 2) * width
         ax.bar(left, values * factor, **{"width": width, "label": label} | style | artist)
     slanted = {"rotation": 30, "ha": "right"} if sum(map(len, names)) > LEVEL_UP_TO else {}

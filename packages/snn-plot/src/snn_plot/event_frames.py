@@ -57,7 +57,7 @@ def event_frames(
         The axes. The image is the whole sheet, of shape ``[rows, columns, RGBA]``.
 
     Raises:
-        TypeError: If the frames are not real numbers or `ax` is no Axes.
+        TypeError: If the frames are not real numbers or `ax` is not an Axes.
         ValueError: If the shape is wrong, a number is negative or not finite, or `steps`, `columns`, `vmax` or `dt`
             is wrong.
 
@@ -69,13 +69,13 @@ def event_frames(
         ['0 s', '0.01 s', '0.02 s']
     """
     counts = to_array(frames, "frames")
-    given = list(counts.shape)
+    shape = list(counts.shape)
     if counts.ndim == 3:
         counts = counts[:, None]
     if counts.ndim != 4 or counts.shape[1] > 2 or counts.size == 0:
         raise ValueError(
             "frames must have shape [time, 2, height, width] or [time, height, width] and hold at least one pixel, "
-            f"got {given}: take one sample of the batch"
+            f"got {shape}: take one sample of the batch"
         )
     require_finite(counts, "frames")
     if counts.dtype.kind != "b" and counts.min() < 0:

@@ -48,7 +48,8 @@ def fi_curve(
         The axes. A legend names the curves if there are several.
 
     Raises:
-        TypeError: If `respond` is not callable or returns no tensor, the inputs are no real numbers or `ax` is no Axes.
+        TypeError: If `respond` is not callable or returns no tensor, the inputs are no real numbers or `ax` is not
+            an Axes.
         ValueError: If the shape of the inputs or of the spikes, `num_steps` or `dt` is wrong, or a value not finite.
 
     Example:
@@ -71,7 +72,7 @@ def fi_curve(
     if not is_whole(num_steps):
         raise ValueError(f"fi_curve needs num_steps of 1 or more whole steps, got {num_steps}")
     unit = step_seconds(dt, "fi_curve")
-    rates = {name: _rates(one, currents, int(num_steps)) / unit for name, one in responses.items()}
+    rates = {name: _rates(response, currents, int(num_steps)) / unit for name, response in responses.items()}
     ax = given_or_current(ax, "fi_curve")
 
     for (name, rate), color in zip(rates.items(), line_colors(len(rates)), strict=True):

@@ -48,7 +48,7 @@ def isi_histogram(
         The axes. If no neuron fired twice, they say so and hold no bars.
 
     Raises:
-        TypeError: If the data are not real numbers or `ax` is no Axes.
+        TypeError: If the data are not real numbers or `ax` is not an Axes.
         ValueError: If the shape, `dt` or `bins` is wrong, or the data are not finite.
 
     Example:

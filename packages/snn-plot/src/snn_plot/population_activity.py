@@ -42,7 +42,7 @@ def population_activity(
         The axes.
 
     Raises:
-        TypeError: If the data are not real numbers or `ax` is no Axes.
+        TypeError: If the data are not real numbers or `ax` is not an Axes.
         ValueError: If the shape, `dt` or `window` is wrong, or the data are not finite.
 
     Example:

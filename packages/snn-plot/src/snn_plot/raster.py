@@ -48,7 +48,7 @@ def raster(
         The axes.
 
     Raises:
-        TypeError: If the data are not real numbers or `ax` is no Axes.
+        TypeError: If the data are not real numbers or `ax` is not an Axes.
         ValueError: If the shape, `dt`, the number of labels or `order` is wrong.
 
     Example:

@@ -55,7 +55,7 @@ def rate_heatmap(
         The axes.
 
     Raises:
-        TypeError: If the data are not real numbers or `ax` is no Axes.
+        TypeError: If the data are not real numbers or `ax` is not an Axes.
         ValueError: If the shape, `dt`, the number of labels, `order` or `window` is wrong, or the data not finite.
 
     Example:

@@ -46,7 +46,7 @@ def rate_histogram(
         The axes.
 
     Raises:
-        TypeError: If the rates are not real numbers or `ax` is no Axes.
+        TypeError: If the rates are not real numbers or `ax` is not an Axes.
         ValueError: If the shape is wrong, a rate is outside [0, 1] or not finite, or `dt`, `bins` or `saturated` is
             wrong.
 

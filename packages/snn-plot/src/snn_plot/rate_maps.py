@@ -42,7 +42,7 @@ def rate_maps(
         The axes. The image is the whole sheet, ``[rows, columns]``, masked between the maps.
 
     Raises:
-        TypeError: If the data are not real numbers or `ax` is no Axes.
+        TypeError: If the data are not real numbers or `ax` is not an Axes.
         ValueError: If the shape is wrong, the data are not finite, or `dt` or `columns` is wrong.
 
     Example:

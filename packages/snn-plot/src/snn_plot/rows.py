@@ -55,7 +55,7 @@ def texts(several: Any, caller: str, name: str) -> list[str]:
         ['1', 'b']
     """
     try:
-        return [str(one) for one in several]
+        return [str(item) for item in several]
     except TypeError:
         raise TypeError(f"{caller} needs {name} as a list of texts, got {several!r:.60}") from None
 

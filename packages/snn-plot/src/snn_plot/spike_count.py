@@ -100,7 +100,7 @@ def spike_count(
         `Animation`.
 
     Raises:
-        TypeError: If the data are not real numbers or `ax` is no Axes.
+        TypeError: If the data are not real numbers or `ax` is not an Axes.
         ValueError: If the shape, the number of labels or of steps is wrong, or `ax` is not in `fig`.
 
     Example:

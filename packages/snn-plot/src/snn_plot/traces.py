@@ -92,7 +92,7 @@ def traces(
         The axes, or the grid's axes as an array of shape ``[rows, columns]``.
 
     Raises:
-        TypeError: If the data are not real numbers or `ax` is no Axes.
+        TypeError: If the data are not real numbers or `ax` is not an Axes.
         ValueError: If the shapes do not fit each other, the grid or the labels; or both `ax` and a grid are requested.
 
     Example:

@@ -39,7 +39,7 @@ def training_curve(
         The axes. Epochs count from 1; a legend names the series if there are several.
 
     Raises:
-        TypeError: If the values are not real numbers or `ax` is no Axes.
+        TypeError: If the values are not real numbers or `ax` is not an Axes.
         ValueError: If there is no series, or one is empty or not of shape ``[epochs]``.
 
     Example:
@@ -48,9 +48,9 @@ def training_curve(
         >>> ax.get_ylabel(), ax.lines[0].get_xdata().tolist()
         ('loss', [1, 2, 3])
     """
-    given = history if isinstance(history, Mapping) else {"": history}
-    called = {str(name): "history" if given is not history else f"history[{name!r}]" for name in given}
-    series = {str(name): to_array(values, called[str(name)]) for name, values in given.items()}
+    curves = history if isinstance(history, Mapping) else {"": history}
+    called = {str(name): "history" if curves is not history else f"history[{name!r}]" for name in curves}
+    series = {str(name): to_array(values, called[str(name)]) for name, values in curves.items()}
     if not series:
         raise ValueError("training_curve needs at least one series of values in history, got none")
     for name, values in series.items():

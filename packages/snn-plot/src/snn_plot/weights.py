@@ -37,7 +37,7 @@ def weights(
         The axes.
 
     Raises:
-        TypeError: If the weights are not real numbers or `ax` is no Axes.
+        TypeError: If the weights are not real numbers or `ax` is not an Axes.
         ValueError: If the shape is wrong, or a weight is not finite.
 
     Example:

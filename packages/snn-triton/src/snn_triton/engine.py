@@ -72,10 +72,12 @@ class Engine:
         x = torch.zeros(2, 1, dtype=dtype, device=self.device)
         states = [torch.zeros_like(x[0]) for _ in program.states]
         coefficients = [torch.ones((), dtype=dtype, device=self.device) for _ in program.coefficients]
-        given = program, x, states, coefficients
+        arguments = program, x, states, coefficients
         try:
-            (spikes, *last), saved = self.forward(*given, trace=False, save=True)
-            self.backward(program, [spikes, *last], *given[1:], saved, trace=False, need_x=True, shape=torch.Size((1,)))
+            (spikes, *last), saved = self.forward(*arguments, trace=False, save=True)
+            self.backward(
+                program, [spikes, *last], *arguments[1:], saved, trace=False, need_x=True, shape=torch.Size((1,))
+            )
         except Unknown as reason:
             return str(reason)
         except Exception as error:  # Triton, its compiler or the driver may raise anything
@@ -171,8 +173,10 @@ class Engine:
         of_x = [x.new_empty(steps, count)] if need_x else []
         initial = [s.new_empty(count) for s in states]
         sums = [x.new_empty(count, dtype=torch.float64) for _ in program.sums]
-        given = tuple(g is not None for g in grad_states)
-        how = Backward(_short(dtype), tuple(c.dim() == 0 for c in read), trace, grad_spikes is not None, given, need_x)
+        present = tuple(g is not None for g in grad_states)
+        how = Backward(
+            _short(dtype), tuple(c.dim() == 0 for c in read), trace, grad_spikes is not None, present, need_x
+        )
         strides = [columns.stride(0), *(g.stride(0) for g in (*of_spikes, *(upstream if trace else ())))]
         tensors = [columns, *of_spikes, *upstream, *read, kept, scratch, *of_x, *initial, *sums]
         arguments = [*tensors, steps, count, *strides, every, len(states) * count]

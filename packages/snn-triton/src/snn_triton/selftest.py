@@ -86,7 +86,7 @@ def _compared(name: str, make: Callable[[], Any], dtype: str, device: str) -> Ch
         spikes, states = run()
         gradients = torch.autograd.grad((spikes * upstream).sum(), tensors)
         runs.append((spikes, *states, *gradients))
-    (spikes, *found), (expected, *others) = runs
-    apart = max(((f - e).abs().max() / (1 + e.abs().max())).item() for f, e in zip(found, others, strict=True))
+    (spikes, *results), (expected, *others) = runs
+    apart = max(((f - e).abs().max() / (1 + e.abs().max())).item() for f, e in zip(results, others, strict=True))
     fired = int((spikes != expected).sum())
     return Check(name, fired == 0 and apart <= _OFF[dtype], f"{fired} spikes differ, apart by {apart:.1e}")

@@ -151,10 +151,10 @@ def backward_source(program: StepProgram, how: Backward) -> Source:
     """
     names, body, way = _Names(program), Lines(how.dtype), walk(program, how.spikes, how.states, how.trace)
     _begin(body, names, program, how.scalar)
-    given = [s for s, has in zip(names.states, how.states, strict=True) if has]
+    inputs = [s for s, has in zip(names.states, how.states, strict=True) if has]
     sums = [f"sum_{j}" for j in range(len(program.sums))]
     strides = {"x": "x_in"} | ({"spikes": "spikes_grad"} if how.spikes else {})
-    strides |= {s: f"{s}_grad" for s in given if how.trace}
+    strides |= {s: f"{s}_grad" for s in inputs if how.trace}
     _place_states(body, names)
     body.add("last = (steps - 1).to(tl.int64)", "segments = (steps - 2 + every) // every")
     body.add(*(f"{name}_row = {tensor} + last * {name}_stride" for name, tensor in strides.items()))
@@ -207,7 +207,7 @@ def backward_source(program: StepProgram, how: Backward) -> Source:
     body.back()
     body.add(*(f"tl.store({s}_first_grad + column, carried_{s}, mask=there)" for s in names.states))
     body.add(*(f"tl.store({total}_out + column, {total}, mask=there)" for total in sums))
-    arguments = ["x_in", *["spikes_grad"] * how.spikes, *(f"{s}_grad" for s in given)]
+    arguments = ["x_in", *["spikes_grad"] * how.spikes, *(f"{s}_grad" for s in inputs)]
     arguments += [f"{k}_in" for k in names.coefficients] + ["kept", "scratch", *["x_grad"] * how.need_x]
     arguments += [*(f"{s}_first_grad" for s in names.states), *(f"{total}_out" for total in sums)]
     arguments += ["steps", "columns", *(f"{name}_stride" for name in strides), "every", "row"]
@@ -242,8 +242,8 @@ def _begin(body: Lines, names: _Names, program: StepProgram, scalar: Iterable[bo
         raise Unknown(f"a step of {longest} instructions; its kernel takes up to {_MOST}")
     body.add("column = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)", "there = column < columns")
     for k, is_one in zip(names.coefficients, scalar, strict=True):
-        one = f"tl.broadcast_to(tl.load({k}_in).to(tl.{body.dtype}), [BLOCK])"
-        body.add(f"{k} = {one if is_one else _load(f'{k}_in + column', body.dtype)}")
+        loaded = f"tl.broadcast_to(tl.load({k}_in).to(tl.{body.dtype}), [BLOCK])"
+        body.add(f"{k} = {loaded if is_one else _load(f'{k}_in + column', body.dtype)}")
 
 
 def _load(place: str, dtype: str) -> str:

@@ -21,7 +21,9 @@ def command(*wanted: str) -> str:
         >>> command("snn[demo]", "snn-data[vowels]")
         "pip install 'snn[demo]>=0.5' 'snn-data[vowels]'"
     """
-    floored = [f"{one}>={_FIRST}" if one.partition("[")[0] == "snn" else one for one in wanted]
+    floored = [
+        f"{requirement}>={_FIRST}" if requirement.partition("[")[0] == "snn" else requirement for requirement in wanted
+    ]
     return f"pip install {' '.join(map(repr, floored))}"
 
 

@@ -43,7 +43,7 @@ class Diagnosis:
             {
                 "name": piece.name,
                 "version": piece.version,
-                "needs": [{"requirement": text, "found": found} for text, found in piece.needs],
+                "needs": [{"requirement": text, "found": result} for text, result in piece.needs],
             }
             for piece in self.pieces
         ]
@@ -68,8 +68,8 @@ class Diagnosis:
         lines += [f"  {name:<{width}}  {value or 'not installed'}" for name, value in self.environment.items()]
         lines += ["backends and kernels"]
         lines += [
-            f"  {one['name']:<{width}}  {one['kind']}, {'ready' if one['ok'] else 'not available'}: {one['reason']}"
-            for one in self.backends
+            f"  {row['name']:<{width}}  {row['kind']}, {'ready' if row['ok'] else 'not available'}: {row['reason']}"
+            for row in self.backends
         ] or ["  none"]
         lines += [f"advice: {text}" for text in self.advice]
         lines += [f"problem: {text}" for text in self.problems] or ["everything that is installed fits together"]
@@ -106,33 +106,33 @@ def _piece(name: str) -> Piece:
 
 
 def _problems(piece: Piece) -> list[str]:
-    found = []
+    results = []
     for text, there in piece.needs:
         need = Requirement(text)
         if there is None:
-            found.append(f"{piece.name} {piece.version} needs {text}, which is not installed: pip install '{text}'")
+            results.append(f"{piece.name} {piece.version} needs {text}, which is not installed: pip install '{text}'")
         elif not need.specifier.contains(there, prereleases=True):
-            found.append(f"{piece.name} {piece.version} needs {text}, found {there}: pip install '{text}'")
+            results.append(f"{piece.name} {piece.version} needs {text}, found {there}: pip install '{text}'")
     module = piece.name.replace("-", "_")
     try:
         running = getattr(importlib.import_module(module), "__version__", None)
     except Exception as error:  # a broken installation may raise anything at import
-        return [*found, f"{piece.name} {piece.version} does not import: {type(error).__name__}: {error}"]
+        return [*results, f"{piece.name} {piece.version} does not import: {type(error).__name__}: {error}"]
     if running != piece.version:
         again = f"pip install --force-reinstall --no-deps {piece.name}=={piece.version}"
-        found.append(f"{piece.name} is recorded as {piece.version}, its code says {running}: {again}")
-    return found
+        results.append(f"{piece.name} is recorded as {piece.version}, its code says {running}: {again}")
+    return results
 
 
 def _environment() -> dict[str, str | int | None]:
-    found: dict[str, str | int | None] = {"python": platform.python_version(), "platform": platform.platform()}
-    found |= {name: version(name) for name in ("torch", "numpy", "onnx", "onnxruntime", "executorch")}
+    results: dict[str, str | int | None] = {"python": platform.python_version(), "platform": platform.platform()}
+    results |= {name: version(name) for name in ("torch", "numpy", "onnx", "onnxruntime", "executorch")}
     try:
         import torch
     except ImportError:  # the core's requirement says so among the problems
-        return found
-    found |= {"torch threads": torch.get_num_threads(), "cuda": torch.version.cuda or "not in this torch"}
-    return found | {"gpu": ", ".join(gpu_names()) or "none"}
+        return results
+    results |= {"torch threads": torch.get_num_threads(), "cuda": torch.version.cuda or "not in this torch"}
+    return results | {"gpu": ", ".join(gpu_names()) or "none"}
 
 
 def _backends(problems: list[str]) -> list[dict[str, Any]]:
@@ -142,7 +142,9 @@ def _backends(problems: list[str]) -> list[dict[str, Any]]:
         if not any("does not import" in text for text in problems):
             problems.append(f"the list of backends does not import: {error}")
         return []
-    return [{"name": one.name, "kind": one.kind, "ok": one.ok, "reason": one.reason} for one in status()]
+    return [
+        {"name": backend.name, "kind": backend.kind, "ok": backend.ok, "reason": backend.reason} for backend in status()
+    ]
 
 
 def _advice() -> list[str]:

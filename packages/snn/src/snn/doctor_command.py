@@ -78,33 +78,33 @@ def main(options: argparse.Namespace) -> int:
     try:
         # output of the user's code does not belong to the diagnosis
         with redirect_stdout(sys.stderr):
-            found = _net(options)
+            result = _net(options)
     except CannotMake as error:
         return _refused(str(error))
-    print(json.dumps(found.as_dict(), indent=2) if options.json else found)
-    return 0 if found.ok else 1
+    print(json.dumps(result.as_dict(), indent=2) if options.json else result)
+    return 0 if result.ok else 1
 
 
 def _installation(options: argparse.Namespace) -> int:
     from snn.doctor import diagnose
 
-    found = diagnose()
-    print(json.dumps(found.as_dict(), indent=2) if options.json else found)
-    return 1 if found.problems else 0
+    result = diagnose()
+    print(json.dumps(result.as_dict(), indent=2) if options.json else result)
+    return 1 if result.problems else 0
 
 
 def _gpu(options: argparse.Namespace) -> int:
     from snn.doctor_gpu import look
 
     with redirect_stdout(sys.stderr):  # output of a compiler of kernels does not belong to the diagnosis
-        found = look()
+        result = look()
     if options.json:
-        print(json.dumps(found.as_dict(), indent=2))
-    elif found.gpus:
-        print(found)
+        print(json.dumps(result.as_dict(), indent=2))
+    elif result.gpus:
+        print(result)
     else:
-        print(f"snn doctor: {found}", file=sys.stderr)
-    return found.code
+        print(f"snn doctor: {result}", file=sys.stderr)
+    return result.code
 
 
 def _net(options: argparse.Namespace) -> Any:

@@ -57,10 +57,13 @@ class GpuDiagnosis:
             return self.reason
         named = {"gpu": ", ".join(self.gpus), **self.versions}
         lines = ["environment", *_aligned(named)]
-        lines += ["kernels", *(_aligned({one.name: _said(one, "ready", "not available") for one in self.kernels}))]
+        lines += [
+            "kernels",
+            *(_aligned({kernel.name: _said(kernel, "ready", "not available") for kernel in self.kernels})),
+        ]
         if self.reason:
             return "\n".join([*lines, f"problem: {self.reason}"])
-        lines += ["self-test", *_aligned({one.name: _said(one, "passed", "FAILED") for one in self.checks})]
+        lines += ["self-test", *_aligned({item.name: _said(item, "passed", "FAILED") for item in self.checks})]
         failed = [check.name for check in self.checks if not check.ok]
         end = f"problem: {len(failed)} of {len(self.checks)} checks failed" if failed else "every check passed"
         return "\n".join([*lines, end])
@@ -121,33 +124,33 @@ def look() -> GpuDiagnosis:
 
     versions = {"driver": _driver(), "torch": torch.__version__, "cuda": torch.version.cuda or ""}
     versions |= {"rocm": torch.version.hip or "", "triton": _triton()}
-    found = GpuDiagnosis(names(), {name: text for name, text in versions.items() if text})
-    if not found.gpus:
-        found.reason = absent()
-        return found
+    result = GpuDiagnosis(names(), {name: text for name, text in versions.items() if text})
+    if not result.gpus:
+        result.reason = absent()
+        return result
     from snn_core.kernels import status
 
-    found.kernels = [Check(*row) for row in status()]
-    _test(found)
-    return found
+    result.kernels = [Check(*row) for row in status()]
+    _test(result)
+    return result
 
 
-def _test(found: GpuDiagnosis) -> None:
+def _test(result: GpuDiagnosis) -> None:
     """Run the self-test; an error of a driver or a compiler in it counts as a failed check."""
     installed = version("snn-triton")
     if installed is None:
-        found.reason = f"not installed: snn-triton; {hint('snn[triton]')}"
+        result.reason = f"not installed: snn-triton; {hint('snn[triton]')}"
         return
     try:
         selftest = getattr(importlib.import_module("snn_triton"), "selftest", None)
         if selftest is None:
-            found.reason = f"snn-triton {installed} has no self-test: install a newer one"
+            result.reason = f"snn-triton {installed} has no self-test: install a newer one"
             return
-        found.checks = [Check(*line) for line in selftest()]
+        result.checks = [Check(*line) for line in selftest()]
     except Exception as error:
-        found.checks = [Check("self-test", False, f"ended with {type(error).__name__}: {error}")]
-    if not found.checks:
-        found.reason = f"the self-test of snn-triton {installed} made no check"
+        result.checks = [Check("self-test", False, f"ended with {type(error).__name__}: {error}")]
+    if not result.checks:
+        result.reason = f"the self-test of snn-triton {installed} made no check"
 
 
 def _driver() -> str:
@@ -158,8 +161,8 @@ def _driver() -> str:
 
 
 def _triton() -> str:
-    found = [f"{name} {there}" for name in _TRITON if (there := version(name))]
-    return ", ".join(found).removeprefix("triton ") or "not installed"
+    results = [f"{name} {there}" for name in _TRITON if (there := version(name))]
+    return ", ".join(results).removeprefix("triton ") or "not installed"
 
 
 def _said(check: Check, yes: str, no: str) -> str:

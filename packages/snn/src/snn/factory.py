@@ -43,21 +43,21 @@ def made_by(name: str) -> Any:
         raise CannotMake(f"{name!r} names no function; expected file.py:function or package.module:function")
     with _importing_from(Path(home).resolve().parent if _is_file(home) else Path.cwd()):
         module = _loaded(home)
-        found = getattr(module, function, None)
-        if not callable(found):
+        result = getattr(module, function, None)
+        if not callable(result):
             own = (n for n, value in vars(module).items() if getattr(value, "__module__", None) == module.__name__)
             there = [n for n in own if callable(getattr(module, n))]
             has = f"; it has {', '.join(there)}" if there else ""
-            kind = "" if found is None else f", which is a {type(found).__name__}"
+            kind = "" if result is None else f", which is a {type(result).__name__}"
             raise CannotMake(f"{home} has no function {function!r}{kind}{has}")
-        signature = inspect.signature(found)
+        signature = inspect.signature(result)
         try:
             signature.bind()
         except TypeError:
-            given = f"{function}{signature}"
-            raise CannotMake(f"{given} in {home} needs arguments; name a function that needs none") from None
+            call = f"{function}{signature}"
+            raise CannotMake(f"{call} in {home} needs arguments; name a function that needs none") from None
         try:
-            return found()
+            return result()
         except Exception as error:  # the user's function may raise anything
             raise CannotMake(f"{function} in {home} raises {where_it_failed(error, home)}") from error
 
@@ -80,15 +80,15 @@ def where_it_failed(error: BaseException, home: str) -> str:
         ZeroDivisionError: division by zero
           ..., line 2, in <module>: ...
     """
-    said = f"{type(error).__name__}: {error}"
+    message = f"{type(error).__name__}: {error}"
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if _is_file(home) and Path(frame.filename) == Path(home).resolve()]
     if isinstance(error, SyntaxError):
-        return f"{said}\n  {error.filename}, line {error.lineno}: {(error.text or '').strip()}"
+        return f"{message}\n  {error.filename}, line {error.lineno}: {(error.text or '').strip()}"
     if not frames:
-        return said
+        return message
     frame = (own or frames)[-1]
-    return f"{said}\n  {frame.filename}, line {frame.lineno}, in {frame.name}: {frame.line}"
+    return f"{message}\n  {frame.filename}, line {frame.lineno}, in {frame.name}: {frame.line}"
 
 
 def _is_file(home: str) -> bool:

@@ -62,12 +62,16 @@ def behind(requirement: str) -> dict[str, str]:
     queue = [Requirement(requirement)]
     while queue:
         need = queue.pop()
-        found = version(need.name)
-        if found is None:
+        installed = version(need.name)
+        if installed is None:
             continue
-        seen[need.name.lower()] = found
+        seen[need.name.lower()] = installed
         for extra in {"", *need.extras} - {extra for name, extra in asked if name == need.name}:
             asked.add((need.name, extra))
             further = [Requirement(text) for text in metadata.requires(need.name) or ()]
-            queue += [one for one in further if one.marker is None or one.marker.evaluate({"extra": extra})]
+            queue += [
+                requirement
+                for requirement in further
+                if requirement.marker is None or requirement.marker.evaluate({"extra": extra})
+            ]
     return {"python": platform.python_version(), "platform": platform.platform()} | dict(sorted(seen.items()))

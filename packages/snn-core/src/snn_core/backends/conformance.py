@@ -46,12 +46,12 @@ def main(arguments: list[str]) -> int:
     except (ValueError, BackendError) as error:
         print(error, file=sys.stderr)
         return 2
-    found = failures(target)
-    for failure in found:
+    problems = failures(target)
+    for failure in problems:
         print(f"FAILED  {failure}")
     state = target.availability()
-    print(f"{arguments[0]}: {len(found)} failures; {'run' if state.ok else 'checked only, not run'}: {state.reason}")
-    return 1 if found else 0
+    print(f"{arguments[0]}: {len(problems)} failures; {'run' if state.ok else 'checked only, not run'}: {state.reason}")
+    return 1 if problems else 0
 
 
 def _guarded(test: Callable[[Target], Iterator[str]], target: Target) -> list[str]:

@@ -58,19 +58,21 @@ def get(name: str) -> Target:
         >>> get("loopback").availability().ok
         True
     """
-    found = list(metadata.entry_points(group=_GROUP, name=name))
-    if not found:
+    entries = list(metadata.entry_points(group=_GROUP, name=name))
+    if not entries:
         install = f"; pip install {_KNOWN[name]}" if name in _KNOWN else ""
         raise ValueError(f"no backend {name!r} is installed, only {', '.join(names()) or 'none'}{install}")
-    if len({entry.value for entry in found}) > 1:
-        raise BackendError(f"backend {name!r} is offered by {', '.join(e.value for e in found)}; uninstall all but one")
+    if len({entry.value for entry in entries}) > 1:
+        raise BackendError(
+            f"backend {name!r} is offered by {', '.join(e.value for e in entries)}; uninstall all but one"
+        )
     try:
-        target: Any = found[0].load()
+        target: Any = entries[0].load()
         target = target() if isinstance(target, type) else target
     except Exception as error:  # whatever a third party's package raises at import
-        raise BackendError(f"backend {name!r} ({found[0].value}) does not load: {_say(error)}") from error
+        raise BackendError(f"backend {name!r} ({entries[0].value}) does not load: {_say(error)}") from error
     if not isinstance(target, Target):
-        raise BackendError(f"backend {name!r} ({found[0].value}) lacks api, availability, check or compile")
+        raise BackendError(f"backend {name!r} ({entries[0].value}) lacks api, availability, check or compile")
     if target.api != API:
         raise BackendError(
             f"backend {name!r} speaks interface {target.api}, this snn-core {API}; upgrade the older one"
@@ -91,12 +93,12 @@ def status() -> list[Status]:
 
 def _target(name: str) -> Status:
     try:
-        found = get(name).availability()
+        availability = get(name).availability()
     except BackendError as error:
         return Status(name, "target", False, str(error))
     except Exception as error:  # availability() must not raise, but a third party's may
         return Status(name, "target", False, f"availability() raised {_say(error)}")
-    return Status(name, "target", found.ok, found.reason)
+    return Status(name, "target", availability.ok, availability.reason)
 
 
 def _say(error: Exception) -> str:

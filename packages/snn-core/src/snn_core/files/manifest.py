@@ -105,8 +105,8 @@ def opened(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Tensor], 
     except ValueError as error:
         raise ValueError(f"{path} is damaged: its manifest is not JSON ({error})") from None
     if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT:
-        found = manifest.get("format") if isinstance(manifest, dict) else manifest
-        raise ValueError(f"{path} has format {found!r:.100}; this version reads {_FORMAT}: install a newer snn-core")
+        version = manifest.get("format") if isinstance(manifest, dict) else manifest
+        raise ValueError(f"{path} has format {version!r:.100}; this version reads {_FORMAT}: install a newer snn-core")
     if manifest.get("kind") != kind:
         raise ValueError(f"{path} holds a {manifest.get('kind')!r:.100}, not a {kind!r}")
     faults = _faults(manifest.get("tensors"), tensors)
@@ -115,15 +115,17 @@ def opened(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Tensor], 
     return tensors, manifest
 
 
-def _faults(said: Any, tensors: Mapping[str, Tensor]) -> list[str]:
-    if not isinstance(said, dict):
+def _faults(record: Any, tensors: Mapping[str, Tensor]) -> list[str]:
+    if not isinstance(record, dict):
         return ["its manifest describes no tensors"]
-    faults = [f"{name!r} is in its manifest only" for name in said.keys() - tensors.keys()]
-    faults += [f"{name!r} is not in its manifest" for name in tensors.keys() - said.keys()]
-    for name in tensors.keys() & said.keys():
-        found = _described(tensors[name])
-        if said[name] != found:
-            what = [k for k in found if not isinstance(said[name], dict) or said[name].get(k) != found[k]]
+    faults = [f"{name!r} is in its manifest only" for name in record.keys() - tensors.keys()]
+    faults += [f"{name!r} is not in its manifest" for name in tensors.keys() - record.keys()]
+    for name in tensors.keys() & record.keys():
+        description = _described(tensors[name])
+        if record[name] != description:
+            what = [
+                k for k in description if not isinstance(record[name], dict) or record[name].get(k) != description[k]
+            ]
             faults.append(f"{name!r} does not have the {', '.join(what) or 'description'} that its manifest says")
     return sorted(faults)
 
@@ -189,12 +191,12 @@ _CONTENT: dict[str, Callable[[Any], bool]] = {
 }
 
 
-def missing(manifest: Mapping[str, Any], found: Mapping[str, Tensor]) -> list[str]:
+def missing(manifest: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> list[str]:
     """List the entries that a manifest lacks, or that are not as ``save`` writes them.
 
     Args:
         manifest: The manifest.
-        found: The tensors of the file.
+        tensors: The tensors of the file.
 
     Returns:
         The faults, in words.
@@ -211,5 +213,5 @@ def missing(manifest: Mapping[str, Any], found: Mapping[str, Tensor]) -> list[st
             faults.append(f"its manifest has no {key!r} of the kind that save writes, but {manifest[key]!r:.100}")
     shared = {} if faults else manifest["shared"]
     return faults + [
-        f"{name!r} shares {first!r}, which is not in the file" for name, first in shared.items() if first not in found
+        f"{name!r} shares {first!r}, which is not in the file" for name, first in shared.items() if first not in tensors
     ]

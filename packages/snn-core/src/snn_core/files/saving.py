@@ -85,8 +85,8 @@ def save(
     """
     if not isinstance(net, nn.Module):
         raise TypeError(f"save takes a path and then a net (nn.Module), got {type(net).__name__} as the net")
-    found = _tensors(net, "save")
-    taken = [name for name in found if name.startswith(_STATE)]
+    tensors_ = _tensors(net, "save")
+    taken = [name for name in tensors_ if name.startswith(_STATE)]
     if taken:
         raise ValueError(
             f"save: {', '.join(map(repr, taken))} begins with {_STATE!r}, as the names of kept states in a file do; "
@@ -94,8 +94,8 @@ def save(
         )
     must_be_time(dt)
     must_be_seeds(seeds)
-    shared = _shared(found)
-    tensors = {name: value for name, value in found.items() if name not in shared}
+    shared = _shared(tensors_)
+    tensors = {name: value for name, value in tensors_.items() if name not in shared}
     if state:
         kept = {at: module._kept for at, module in temporal_by_path(net).items()}
         tensors |= {_STATE + name: value for name, value in as_tensors(kept).items()}
@@ -145,12 +145,12 @@ def load(path: str | os.PathLike[str], net: nn.Module | None = None, *, state: b
     if not isinstance(net, nn.Module | None) or (state and net is None):
         wanted = "with state=True" if net is None else "or None"
         raise TypeError(f"load takes a path and then a net (nn.Module) {wanted}, got {type(net).__name__} as the net")
-    found, manifest = opened(path, "net")
-    states = {name.removeprefix(_STATE): found.pop(name) for name in list(found) if name.startswith(_STATE)}
-    faults = missing(manifest, found)
+    tensors_, manifest = opened(path, "net")
+    states = {name.removeprefix(_STATE): tensors_.pop(name) for name in list(tensors_) if name.startswith(_STATE)}
+    faults = missing(manifest, tensors_)
     if faults:
         raise ValueError(f"{path} is damaged: {'; '.join(faults)}")
-    tensors = found | {name: found[first] for name, first in manifest["shared"].items()}
+    tensors = tensors_ | {name: tensors_[first] for name, first in manifest["shared"].items()}
     saved = SavedNet(
         tensors, states, *(manifest[key] for key in ("classes", "options", "versions", "dt", "seeds", "extra"))
     )
@@ -175,14 +175,14 @@ def load(path: str | os.PathLike[str], net: nn.Module | None = None, *, state: b
 
 def _tensors(net: nn.Module, asked: str) -> dict[str, Any]:
     """Return the ``state_dict`` of a net, which must hold tensors that have a shape."""
-    found = net.state_dict(keep_vars=True)
-    wrong = [name for name, value in found.items() if not isinstance(value, Tensor)]
+    tensors = net.state_dict(keep_vars=True)
+    wrong = [name for name, value in tensors.items() if not isinstance(value, Tensor)]
     if wrong:
         raise TypeError(f"{asked}: {', '.join(map(repr, wrong))} of the state_dict is not a tensor; pass it as extra=")
-    unmade = [name for name, value in found.items() if is_lazy(value)]
+    unmade = [name for name, value in tensors.items() if is_lazy(value)]
     if unmade:
         raise ValueError(f"{asked}: {', '.join(map(repr, unmade))} has no shape yet; call the net once")
-    return found
+    return tensors
 
 
 def _differences(saved: SavedNet, net: nn.Module) -> list[str]:
@@ -225,10 +225,10 @@ def _own_names(kinds: Mapping[str, str]) -> dict[str, str]:
     return {path or "the net": kind.rpartition(".")[2] for path, kind in kinds.items()}
 
 
-def _shared(found: Mapping[str, Tensor]) -> dict[str, str]:
+def _shared(tensors: Mapping[str, Tensor]) -> dict[str, str]:
     """Return the names of tensors that already have another name, each with that first name."""
     first: dict[int, str] = {}
-    names = {name: first.setdefault(id(value), name) for name, value in found.items()}
+    names = {name: first.setdefault(id(value), name) for name, value in tensors.items()}
     return {name: owner for name, owner in names.items() if name != owner}
 
 

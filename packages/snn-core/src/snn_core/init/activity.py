@@ -133,21 +133,21 @@ class Feeding(Activity):
         nodes = (leaf.grad_fn for leaf in tree_leaves(out) if isinstance(leaf, Tensor))
         self._givers.update((node, call) for node in nodes if node is not None)
 
-    def _nearest(self, given: Any) -> dict[Call, None]:
+    def _nearest(self, value: Any) -> dict[Call, None]:
         """Return the last calls from which values were computed."""
-        waiting = [leaf.grad_fn for leaf in tree_leaves(given) if isinstance(leaf, Tensor)]
+        waiting = [leaf.grad_fn for leaf in tree_leaves(value) if isinstance(leaf, Tensor)]
         seen: set[Any] = {None}
-        found: dict[Call, None] = {}
+        nearest: dict[Call, None] = {}
         while waiting:
             node = waiting.pop()
             if node in seen:
                 continue
             seen.add(node)
             if node in self._givers:
-                found[self._givers[node]] = None
+                nearest[self._givers[node]] = None
             else:
                 waiting += [before for before, _ in node.next_functions]  # pyrefly: ignore[missing-attribute]
-        return found
+        return nearest
 
     def layers(self, neuron: nn.Module) -> list[nn.Module]:
         """Return the layers that feed a neuron, except those that it or a later neuron feeds."""

@@ -246,11 +246,11 @@ class _Fused(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
-        kernel, call_, trace, count, steps, given = ctx.settings
+        kernel, call_, trace, count, steps, present = ctx.settings
         unpacked = ctx.saved_tensors  # once: under a checkpoint, each access would compute it anew
-        tensors, saved = unpacked[:given], unpacked[given:]
+        tensors, saved = unpacked[:present], unpacked[present:]
         x, states, constants = _arguments(tensors, count, steps)
-        needs = ctx.needs_input_grad[-given:]
+        needs = ctx.needs_input_grad[-present:]
         if torch.is_grad_enabled():  # the gradient itself will be differentiated, which only the steps allow
             out = call_.steps(x, states, constants, trace)
             wanted = [t for t, needed in zip(tensors, needs, strict=True) if needed]

@@ -93,13 +93,13 @@ class Connected(Programmed):
             inputs: self._ahead(connections, x, states, values) for inputs, connections in program.arriving.items()
         }
         state, spikes, traced, saved = tuple(states), [], [], [*arriving.values()]
-        for one, *arrived in zip(x.unbind(), *(whole.unbind() for whole in arriving.values()), strict=True):
-            sources = {"x": one, "input": one, **dict(zip(fields, state, strict=True))}
+        for x_now, *arrived in zip(x.unbind(), *(whole.unbind() for whole in arriving.values()), strict=True):
+            sources = {"x": x_now, "input": x_now, **dict(zip(fields, state, strict=True))}
             for connections, whole in zip(program.arriving.values(), arrived, strict=True):
                 for c in connections:
                     if not c.of_input:
                         whole.add_(c(sources, values))
-            drive, others = self._inputs(one, arrived)
+            drive, others = self._inputs(x_now, arrived)
             (spk, *after), kept = self._engine.forward(program, drive, [*state, *others], coefficients, False, save)
             saved += [*state, *kept]
             state = tuple(after[: len(states)])
@@ -137,9 +137,9 @@ class Connected(Programmed):
             if trace:
                 for field, grad in zip(fields, grads[1:], strict=True):
                     carried[field] = _sum(carried[field], None if grad is None else grad[t])
-            one, arrived_now, returned_now = by_step[t]
+            x_now, arrived_now, returned_now = by_step[t]
             state, kept = steps[t * each : t * each + count], steps[t * each + count : (t + 1) * each]
-            drive, others = self._inputs(one, arrived_now)
+            drive, others = self._inputs(x_now, arrived_now)
             ends = [None if upstream is None else upstream[t : t + 1], *map(carried.get, program.states)]
             all_gradients = self._engine.backward(
                 program, ends, drive, [*state, *others], coefficients, kept, trace=False, need_x=True, shape=shape
@@ -149,7 +149,7 @@ class Connected(Programmed):
             for name, total in zip(program.sums, out[1 + len(program.states) :], strict=True):
                 totals[name] = totals[name] + total if name in totals else total
             carried = {field: back[field] for field in fields}
-            sources = {"x": one, "input": one, **dict(zip(fields, state, strict=True))}
+            sources = {"x": x_now, "input": x_now, **dict(zip(fields, state, strict=True))}
             before = None if program.renames_input else back["x"]
             for (inputs, connections), out_ in zip(program.arriving.items(), returned_now, strict=True):
                 grad = joined([back[name] for name in inputs], out_)

@@ -321,7 +321,7 @@ class Recording(TorchDispatchMode):
             made.append(connection)
         return made
 
-    def _needed(self, ends: Iterable[Operand], given: Iterable[Operand] = ()) -> set[Register]:
+    def _needed(self, ends: Iterable[Operand], inputs: Iterable[Operand] = ()) -> set[Register]:
         """Return the registers that some outputs need, down to those that are known."""
         needed: set[Register] = set()
         waiting = [operand for operand in ends if isinstance(operand, Register)]
@@ -331,7 +331,7 @@ class Recording(TorchDispatchMode):
                 continue
             needed.add(register)
             entry = self._entries[register.number]
-            if isinstance(entry, Instruction) and register not in given:
+            if isinstance(entry, Instruction) and register not in inputs:
                 waiting += [operand for operand in entry.operands if isinstance(operand, Register)]
         return needed
 
@@ -344,23 +344,23 @@ class Recording(TorchDispatchMode):
                 read.update(operand for operand in entry.operands if isinstance(operand, Register))
         return {register for register in read if self._kind(register) is Kind.CONSTANT}
 
-    def _program(self, outputs: Mapping[str, Operand], given: Mapping[Operand, str]) -> Program:
+    def _program(self, outputs: Mapping[str, Operand], values: Mapping[Operand, str]) -> Program:
         """Return the program of some outputs, from inputs and from known registers by name."""
-        order = sorted(self._needed(outputs.values(), given), key=lambda r: (not self._is_input(r, given), r.number))
+        order = sorted(self._needed(outputs.values(), values), key=lambda r: (not self._is_input(r, values), r.number))
         new = {register: Register(index) for index, register in enumerate(order)}
         inputs, instructions = [], []
         for register in order:
             entry = self._entries[register.number]
-            if register in given:
-                inputs.append(given[register])
+            if register in values:
+                inputs.append(values[register])
             elif isinstance(entry, str):
                 inputs.append(self._renamed.get(entry, entry))
             else:
                 instructions.append(Instruction(entry.name, tuple(new.get(o, o) for o in entry.operands)))
         return Program(tuple(inputs), tuple(instructions), {name: new.get(o, o) for name, o in outputs.items()})
 
-    def _is_input(self, register: Register, given: Mapping[Operand, str]) -> bool:
-        return register in given or isinstance(self._entries[register.number], str)
+    def _is_input(self, register: Register, inputs: Mapping[Operand, str]) -> bool:
+        return register in inputs or isinstance(self._entries[register.number], str)
 
 
 def _is_last(tensor: Tensor, axis: int = 0) -> bool:

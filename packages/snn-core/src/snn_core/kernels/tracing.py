@@ -93,7 +93,7 @@ def _recorded(
     if sample is None:
         of_input = shape = _shape(lengths, axes, shapes)
     else:
-        taken = {*sample, *(length for one in shapes for length in one)}
+        taken = {*sample, *(length for shape in shapes for length in shape)}
         of_input = next(length for length in lengths if length not in taken), *sample
         shape = neuron.state_shape(torch.empty(of_input, dtype=dtype))
     generator = torch.Generator().manual_seed(0)

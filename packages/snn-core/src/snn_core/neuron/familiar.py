@@ -126,9 +126,9 @@ def must_not_override(neuron: Any, names: Iterable[str]) -> None:
     equation, *others = _HOOKS
     patterns = others if not _is_of_the_core(neuron.integrate) else [equation, *others]
     for pattern in patterns:
-        found = sorted(name for name in names if re.fullmatch(pattern, name))
-        if found:
+        matches = sorted(name for name in names if re.fullmatch(pattern, name))
+        if matches:
             raise TypeError(
-                f"{neuron.__name__} overrides {', '.join(found)}, which nothing calls: {_HOOKS[pattern]}; {_PAGE} "
+                f"{neuron.__name__} overrides {', '.join(matches)}, which nothing calls: {_HOOKS[pattern]}; {_PAGE} "
                 "shows how, beginning with integrate"
             )

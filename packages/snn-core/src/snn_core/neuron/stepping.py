@@ -227,7 +227,9 @@ class Stepping(Firing):
 
     def _must_read_its_state(self, reset: str, methods: tuple[str, ...]) -> None:
         """Raise if a method of the base class would look for a state ``mem`` that does not exist."""
-        inherited = [one for one in ("advance", *methods) if getattr(type(self), one) is getattr(Stepping, one)]
+        inherited = [
+            method for method in ("advance", *methods) if getattr(type(self), method) is getattr(Stepping, method)
+        ]
         if "mem" not in self.State._fields and "advance" in inherited and len(inherited) > 1:
             raise TypeError(
                 f"{type(self).__name__} has no state 'mem' among {', '.join(self.State._fields)}; with "
@@ -310,9 +312,9 @@ def integrated(neuron: Any, x: Tensor, state: Any) -> Any:
         new = neuron.integrate(x, state)
     except RuntimeError as error:
         unfit = [
-            f"{name} of shape {tuple(one.shape)}"
-            for name, one in _constants(neuron)
-            if not broadcasts(one.shape, x.shape)
+            f"{name} of shape {tuple(constant.shape)}"
+            for name, constant in _constants(neuron)
+            if not broadcasts(constant.shape, x.shape)
         ]
         if not unfit:
             raise

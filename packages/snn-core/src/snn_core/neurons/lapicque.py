@@ -76,27 +76,28 @@ class Lapicque(LIF):
         learn_beta: bool = False,
         **options: Any,
     ) -> None:
-        given = {n: v for n, v in (("beta", beta), ("R", R), ("C", C)) if v is not False and v is not None}
-        if set(given) not in ({"beta"}, {"beta", "R"}, {"beta", "C"}, {"R", "C"}):
+        constants = {n: v for n, v in (("beta", beta), ("R", R), ("C", C)) if v is not False and v is not None}
+        if set(constants) not in ({"beta"}, {"beta", "R"}, {"beta", "C"}, {"R", "C"}):
             raise ValueError(
-                f"Lapicque takes beta, or two of beta, R and C, got {', '.join(given) or 'none'}; leave the rest out"
+                f"Lapicque takes beta, or two of beta, R and C, got {', '.join(constants) or 'none'}; "
+                "leave the rest out"
             )
-        if learn_beta and "beta" not in given:
+        if learn_beta and "beta" not in constants:
             raise ValueError("Lapicque cannot learn 'beta', which R and C fix; pass beta in place of R or C")
-        for name, value in (*given.items(), ("time_step", time_step)):
+        for name, value in (*constants.items(), ("time_step", time_step)):
             most, span = (1, "in (0, 1]") if name == "beta" else (math.inf, "greater than 0")
             tensor = torch.as_tensor(value)
             if anywhere(~((tensor > 0) & (tensor <= most))):
                 raise ValueError(f"Lapicque: {name} must be {span}, got {value!r}")
-        derived = "R" if "C" in given else "C"
-        if "beta" in given:
+        derived = "R" if "C" in constants else "C"
+        if "beta" in constants:
             rate = torch.log(1 / _floating(beta))
-            given.setdefault("R", time_step / (given["C"] * rate) if "C" in given else 1.0)
-            given.setdefault("C", time_step / (given["R"] * rate))
+            constants.setdefault("R", time_step / (constants["C"] * rate) if "C" in constants else 1.0)
+            constants.setdefault("C", time_step / (constants["R"] * rate))
         else:
-            given["beta"] = torch.atleast_1d(torch.exp(-_floating(time_step) / (R * C)))  # of snnTorch's shape
-        super().__init__(beta=given["beta"], learn_beta=learn_beta, **options)
-        for name, value in (("R", given["R"]), ("C", given["C"]), ("time_step", time_step)):
+            constants["beta"] = torch.atleast_1d(torch.exp(-_floating(time_step) / (R * C)))  # of snnTorch's shape
+        super().__init__(beta=constants["beta"], learn_beta=learn_beta, **options)
+        for name, value in (("R", constants["R"]), ("C", constants["C"]), ("time_step", time_step)):
             self.constant(name, value)
         self._derived = derived if learn_beta else None
 

@@ -99,7 +99,7 @@ def _plan(net: nn.Module, xs: Tensor, run: Run, memory: int | None, resume: bool
         whole = growth.peak(None)
         if memory is not None and whole <= memory:
             return MemoryPlan(None, whole, whole, None, steps)
-        best, least = min((None, whole), _search(growth, steps, 0), key=lambda found: found[1])
+        best, least = min((None, whole), _search(growth, steps, 0), key=lambda candidate: candidate[1])
         if memory is None:
             return MemoryPlan(None, whole, whole, least, steps)
         chunk, peak = _search(growth, steps, memory)

@@ -372,9 +372,9 @@ HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_p
 def hooked(net: nn.Module) -> str | None:
     """Return the module with a hook, which would see all steps at once, or None if there is none."""
     watch = current()
-    told = () if watch is None else watch.hooks
+    hooks = () if watch is None else watch.hooks
     for path, module in net.named_modules():
-        if any(hook not in told for kind in HOOKS if getattr(module, kind) for hook in getattr(module, kind).values()):
+        if any(hook not in hooks for kind in HOOKS if getattr(module, kind) for hook in getattr(module, kind).values()):
             where = repr(path) if path else "the net"
             return f"{where} ({type(module).__name__}) has a hook, which expects one step at a time"
     if any(getattr(nn.modules.module, f"_global{kind}") for kind in HOOKS):

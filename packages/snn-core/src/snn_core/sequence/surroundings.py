@@ -256,8 +256,8 @@ class Look:
             if not isinstance(value, types.ModuleType):
                 places[f"the global {name!r}"] = self.digest(value)
             elif not _is_library(value.__name__) and not name.startswith("@"):  # those of pytest begin so
-                told = [item for key, item in vars(value).items() if key in names and not callable(item)]
-                places[f"the module {name}"] = list(map(self.digest, told))
+                items = [item for key, item in vars(value).items() if key in names and not callable(item)]
+                places[f"the module {name}"] = list(map(self.digest, items))
             if isinstance(value, type):
                 self._class(value)
 

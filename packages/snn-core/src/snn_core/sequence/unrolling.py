@@ -307,7 +307,7 @@ def _check_memory(memory: Any, chunk: int | None, truncate: bool, lengths: Any) 
 
 
 def _check_whole_sequences(net: nn.Module, how: Schedule, cuts: dict[str, bool]) -> None:
-    cause = how.reason if how.kind == "steps" else next((name for name, given in cuts.items() if given), None)
+    cause = how.reason if how.kind == "steps" else next((name for name, is_set in cuts.items() if is_set), None)
     if cause is None:
         return
     for path, module in net.named_modules():

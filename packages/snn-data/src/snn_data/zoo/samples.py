@@ -1,4 +1,4 @@
-"""What the nets of the zoo are fed with."""
+"""Samples for the nets of the zoo."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _mnist5k() -> RaggedBatch:
 
 def _vowels() -> RaggedBatch:
     _, test = vowels()
-    return collate([(between_frames(one, STEPS_PER_FRAME * len(one)), target) for one, target in test])
+    return collate([(between_frames(sample, STEPS_PER_FRAME * len(sample)), target) for sample, target in test])
 
 
 PARTS: dict[str, Callable[[], RaggedBatch]] = {"digits": _digits, "mnist5k": _mnist5k, "vowels": _vowels}

@@ -80,8 +80,8 @@ def axes_of(x: View, y: View, taps: Sequence[int], *options: Sequence[int]) -> t
         >>> axes_of(x, y, (3,), (1,), (0,), (1,))[1]
         Axis(size=6, outs=4, taps=3, stride=1, padding=0, dilation=1)
     """
-    found = [Axis(*sizes) for sizes in zip(x.shape[1:], y.shape[1:], taps, *options, strict=True)]
-    return (found[0], found[1]) if len(found) > 1 else (Axis(1, 1, 1, 1, 0, 1), found[0])
+    axes = [Axis(*sizes) for sizes in zip(x.shape[1:], y.shape[1:], taps, *options, strict=True)]
+    return (axes[0], axes[1]) if len(axes) > 1 else (Axis(1, 1, 1, 1, 0, 1), axes[0])
 
 
 @dataclass(eq=False)

@@ -114,8 +114,8 @@ class Delayed:
         weight, delay = arrays[0].name, arrays[1].name
         if isinstance(product, Convolution):
             entry = product.entry("i")
-            found = ring.find(f"{delay}[{entry}]")
-            body = product.gathered(f"{weight}[{entry}]", bias, f"{ring.past}[slot * {inputs} + %s]", found)
+            result = ring.find(f"{delay}[{entry}]")
+            body = product.gathered(f"{weight}[{entry}]", bias, f"{ring.past}[slot * {inputs} + %s]", result)
         else:
             entry = f"o * {inputs} + i"
             body = [

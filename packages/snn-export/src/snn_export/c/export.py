@@ -198,5 +198,5 @@ def _replay(net: nn.Module, xs: Tensor, source: Source) -> Replay:
     exact = [
         source.bounds is not None or view.buffer.spikes for view in source.outputs for _ in range(view.buffer.size)
     ]
-    given = xs.cpu().flatten(2).transpose(0, 1)
-    return Replay(given, torch.stack(steps).transpose(0, 1), exact, source.ctypes, source.names.net)
+    inputs = xs.cpu().flatten(2).transpose(0, 1)
+    return Replay(inputs, torch.stack(steps).transpose(0, 1), exact, source.ctypes, source.names.net)

@@ -60,7 +60,7 @@ class MemoryReport:
 
     def __str__(self) -> str:
         rows = [("layer", "flash", "state", "operations")]
-        rows += [(_name(one), str(one.flash), str(one.ram), str(one.operations)) for one in self.layers]
+        rows += [(_name(layer), str(layer.flash), str(layer.ram), str(layer.operations)) for layer in self.layers]
         rows += [("all", str(self.flash), str(self.state), str(self.operations))]
         first, *others = (max(map(len, column)) for column in zip(*rows, strict=True))
         table = [
@@ -108,16 +108,16 @@ class Placement:
     copies: tuple[tuple[Buffer, int, int], ...]
 
 
-def placed(routines: Sequence[Routine], given: Buffer, outputs: Sequence[View], ctype: str) -> Placement:
+def placed(routines: Sequence[Routine], inputs: Buffer, outputs: Sequence[View], ctype: str) -> Placement:
     """Give every value its place: in the output, or in memory that is shared over time with other values.
 
     Args:
         routines: The functions that compute the values, in order.
-        given: The input.
+        inputs: The input.
         outputs: The outputs of the net.
         ctype: The type of the output's numbers.
     """
-    given.place = "in"
+    inputs.place = "in"
     copies, first = [], 0
     computed = {routine.writes for routine in routines}
     for view in outputs:

@@ -35,7 +35,7 @@ class Replay:
     def code(self) -> str:
         """Return the text of the program."""
         samples, steps, _ = self.given.shape
-        given, out = self.ctypes
+        input_type, out = self.ctypes
         near = "" if all(self.exact) else _NEAR
         compared = "out[k] != wanted"
         if near:
@@ -44,10 +44,10 @@ class Replay:
         return _MAIN.format(
             samples=samples,
             steps=steps,
-            given=_array("recorded_in", self.given, given),
+            given=_array("recorded_in", self.given, input_type),
             expected=_array("recorded_out", self.expected, out),
             near=near,
-            given_type=given,
+            given_type=input_type,
             out_type=out,
             compared=compared,
             net=self.net,

@@ -94,7 +94,7 @@ class Source:
             "",
             *str(self.report).splitlines(),
         ]
-        given, out = self.ctypes
+        input_type, out = self.ctypes
         return "\n".join(
             [
                 "/*",
@@ -102,7 +102,7 @@ class Source:
                 " */",
                 f"#ifndef {net.upper()}_H",
                 f"#define {net.upper()}_H",
-                *["", "#include <stdint.h>"] * any("int" in t for t in (given, *(f.ctype for f in fields))),
+                *["", "#include <stdint.h>"] * any("int" in t for t in (input_type, *(f.ctype for f in fields))),
                 "",
                 f"#define {net.upper()}_INPUTS {self.given.buffer.size}",
                 f"#define {net.upper()}_OUTPUTS {self.output_size}",
@@ -119,7 +119,7 @@ class Source:
                 f"void {net}_reset({net}_state *state);",
                 "",
                 "/* Compute one time step: all of in to all of out, which do not overlap. */",
-                f"void {net}_step(const {given} *in, {out} *out, {net}_state *state);",
+                f"void {net}_step(const {input_type} *in, {out} *out, {net}_state *state);",
                 "",
                 *_CPP,
                 "}",
@@ -176,7 +176,7 @@ class Source:
         return [f"void {net}_reset({net}_state *state)", "{", *(lines or ["    (void)state;"]), "}", ""]
 
     def _step(self) -> list[str]:
-        given, out = self.ctypes
+        input_type, out = self.ctypes
         calls = [f"    {routine.name}({', '.join(routine.arguments())});" for routine in self.routines]
         for buffer, first, size in self.placement.copies:
             to = f"out[{first} + i]" if first else "out[i]"
@@ -185,7 +185,7 @@ class Source:
         text = "\n".join(calls)
         unused = [f"    (void){name};" for name in ("in", "state") if not _mentions(text, name)]
         net = self.names.net
-        head = f"void {net}_step(const {given} *in, {out} *out, {net}_state *state)"
+        head = f"void {net}_step(const {input_type} *in, {out} *out, {net}_state *state)"
         return [head, "{", *unused, *calls, "}"]
 
 
@@ -217,11 +217,11 @@ def routines_of(nodes: Sequence[Any], outputs: Sequence[View], names: Names) -> 
 
 
 def source_of(
-    routines: list[Routine], given: View, outputs: Sequence[View], ctypes: tuple[str, str], names: Names, **more: Any
+    routines: list[Routine], inputs: View, outputs: Sequence[View], ctypes: tuple[str, str], names: Names, **more: Any
 ) -> Source:
     """Return the source of functions that compute a net."""
-    placement = placed(routines, given.buffer, outputs, ctypes[1])
-    return Source(routines, placement, reported(routines, placement), given, outputs, ctypes, names, **more)
+    placement = placed(routines, inputs.buffer, outputs, ctypes[1])
+    return Source(routines, placement, reported(routines, placement), inputs, outputs, ctypes, names, **more)
 
 
 _CPP = ("#ifdef __cplusplus",)

@@ -1,4 +1,4 @@
-"""How near the rates of a spiking net come to the activations of its network."""
+"""Comparison of the rates of a spiking net with the activations of its network."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def from_ann(
         wrong, is HTML in a notebook, and ``to_dict()`` gives it as JSON takes it.
 
     Raises:
-        TypeError: If ``net`` is no module or cannot be copied, or another argument is of the wrong kind.
+        TypeError: If ``net`` is not a module or cannot be copied, or another argument is of the wrong kind.
         ValueError: If layers or functions are not known, all of which are named; ``forward`` cannot be followed; the
             net cannot take ``data``; an activation is not finite, or a threshold 0; ``method`` does not fit the
             activations; or another argument is out of range.

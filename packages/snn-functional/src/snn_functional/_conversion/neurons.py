@@ -1,4 +1,4 @@
-"""What becomes of activations and of maxima."""
+"""Neurons that replace activations and maxima."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class QCFS(Clipped):
         any; the output has the shape of the input.
 
     Raises:
-        TypeError: If an argument is of the wrong kind, or the input is no floating-point tensor.
+        TypeError: If an argument is of the wrong kind, or the input is not a floating-point tensor.
         ValueError: If ``levels`` is less than 1, or ``threshold`` not positive and finite.
 
     Example:

@@ -39,21 +39,23 @@ class Layer:
             return []
         steps = max(self.correlation)
         correlation = self.correlation[steps]
-        found = []
+        results = []
         if self.clipped > _CLIPPED:
-            found.append(
+            results.append(
                 f"{100 * self.clipped:.3g} % of what '{self.name}' takes is above its threshold {self.threshold:.4g}: "
                 f"{_WIDER.get(method, 'pass more data')}"
             )
         if self.silent > _SILENT:
-            found.append(
+            results.append(
                 f"{100 * self.silent:.3g} % of the neurons of '{self.name}' that should fire do not in {steps} steps: "
                 "run more, or lower its threshold"
             )
         if correlation is None or correlation < _CORRELATION:
             how = "do not vary" if correlation is None else f"correlate by {correlation:.3g} with its activations"
-            found.append(f"the rates of '{self.name}' {how} after {steps} steps: run more, or look at layers before it")
-        return found
+            results.append(
+                f"the rates of '{self.name}' {how} after {steps} steps: run more, or look at layers before it"
+            )
+        return results
 
 
 @dataclass(frozen=True)
@@ -76,9 +78,9 @@ class Report(Table):
 
     @property
     def problems(self) -> dict[str, list[str]]:
-        """What is wrong with layers, by path; those without a problem are left out."""
-        found = {layer.name: layer.problems(self.method.split()[0]) for layer in self.layers}
-        return {name: problems for name, problems in found.items() if problems}
+        """Problems of layers, by path; layers without a problem are left out."""
+        results = {layer.name: layer.problems(self.method.split()[0]) for layer in self.layers}
+        return {name: problems for name, problems in results.items() if problems}
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON takes it."""
@@ -92,8 +94,8 @@ class Report(Table):
     def notes(self) -> list[str]:
         lines = [f"thresholds by {self.method}, looked at in {self.samples:,} samples"]
         if self.ann_accuracy is not None:
-            told = ", ".join(f"{100 * share:.2f} % at T = {steps}" for steps, share in self.accuracy.items())
-            lines.append(f"accuracy: {told}; the network {100 * self.ann_accuracy:.2f} %")
+            shares = ", ".join(f"{100 * share:.2f} % at T = {steps}" for steps, share in self.accuracy.items())
+            lines.append(f"accuracy: {shares}; the network {100 * self.ann_accuracy:.2f} %")
         return [*lines, *(problem for problems in self.problems.values() for problem in problems)]
 
 

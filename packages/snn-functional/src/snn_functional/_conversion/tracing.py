@@ -72,7 +72,7 @@ def traced(net: Any, samples: Tensor, by: str) -> fx.GraphModule:
         by: Name of the function that asks, for messages.
 
     Raises:
-        TypeError: If ``net`` is no module or cannot be copied.
+        TypeError: If ``net`` is not a module or cannot be copied.
         ValueError: If a layer or function is not known, all of which are named, ``forward`` cannot be followed, or the
             net cannot take the samples.
     """
@@ -200,7 +200,7 @@ def _unknown(graph: fx.GraphModule) -> Iterator[str]:
 def _is_known(node: fx.Node) -> bool:
     if node.target in _ADDITIONS:
         added = (*node.args, *node.kwargs.values())
-        return len(added) == 2 and all(isinstance(one, fx.Node) and one.meta["axes"] is not None for one in added)
+        return len(added) == 2 and all(isinstance(item, fx.Node) and item.meta["axes"] is not None for item in added)
     return node.target in _FUNCTIONS
 
 

@@ -38,17 +38,17 @@ def spiking(ann: fx.GraphModule, thresholds: Mapping[str, float], like: Tensor) 
     units = _units(net, thresholds)
     for node in (node for node in net.graph.nodes if node.op == "call_module"):
         module: Any = net.get_submodule(node.target)
-        taken, given = units[node.args[0]], units[node]
+        taken, outgoing = units[node.args[0]], units[node]
         if node.target in thresholds:
             threshold = thresholds[node.target]
-            scales = (like.new_tensor(value) for value in (threshold / taken, threshold / given))
+            scales = (like.new_tensor(value) for value in (threshold / taken, threshold / outgoing))
             net.set_submodule(node.target, integrate_and_fire(*scales).to(like.dtype))
         elif isinstance(module, MAX_POOLS):
             net.set_submodule(node.target, CountedMaxPool(module).to(like.dtype))
         elif isinstance(module, WEIGHTED):
-            _scale(module, taken / given, 1 / given)
+            _scale(module, taken / outgoing, 1 / outgoing)
         elif isinstance(module, NORMS):
-            _scale_norm(module, taken, given)
+            _scale_norm(module, taken, outgoing)
     renew(net)
     return fx.GraphModule(net, net.graph, type(ann).__name__).eval()
 
@@ -86,9 +86,9 @@ def _scale(layer: Any, weight: float, bias: float) -> None:
 
 
 @torch.no_grad()
-def _scale_norm(norm: Any, taken: float, given: float) -> None:
+def _scale_norm(norm: Any, taken: float, outgoing: float) -> None:
     """Let a normalization take its input in one unit and give its output in another."""
     norm.running_mean /= taken
     norm.running_var /= taken**2
     norm.eps /= taken**2
-    _scale(affine(norm), 1 / given, 1 / given)
+    _scale(affine(norm), 1 / outgoing, 1 / outgoing)

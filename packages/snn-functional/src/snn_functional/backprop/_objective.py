@@ -93,7 +93,7 @@ def _value(
 
 def _takes_lengths(function: Any) -> bool:
     taken = inspect.signature(function.forward if isinstance(function, nn.Module) else function).parameters
-    return "lengths" in taken or any(one.kind is one.VAR_KEYWORD for one in taken.values())
+    return "lengths" in taken or any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values())
 
 
 def _recorded(outputs: Any, function: Any) -> Tensor:
@@ -104,13 +104,13 @@ def _recorded(outputs: Any, function: Any) -> Tensor:
             f"{_name(function)} takes the membrane, and the net returns its spikes alone; build its last neuron with "
             "output=True"
         )
-    found = parts[-1] if wanted == "mem_out" else parts[0]
-    if not isinstance(found, Tensor):
+    result = parts[-1] if wanted == "mem_out" else parts[0]
+    if not isinstance(result, Tensor):
         raise TypeError(
-            f"{_name(function)} takes {wanted}, but the net returns a {type(found).__name__} instead; it must "
+            f"{_name(function)} takes {wanted}, but the net returns a {type(result).__name__} instead; it must "
             "return spikes, or a tuple of spikes and states, the membrane last"
         )
-    return found
+    return result
 
 
 def _scalar(loss: Any, argument: str) -> Tensor:

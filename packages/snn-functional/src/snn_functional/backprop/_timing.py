@@ -80,20 +80,20 @@ def timing(num_steps: Any, time_var: bool, time_first: bool, K: Any) -> Timing:
         TypeError: If ``num_steps`` or ``K`` is not an int.
         ValueError: If one is not positive, or they contradict each other.
     """
-    given = num_steps is not False and num_steps is not None
-    if given:
+    is_set = num_steps is not False and num_steps is not None
+    if is_set:
         whole("num_steps", num_steps, _POSITIVE, least=1, remedy=_TOO_FEW)
     if K is not None:
         whole("K", K, _POSITIVE, least=1, remedy=_TOO_FEW)
-    if given and time_var:
+    if is_set and time_var:
         raise ValueError(
             f"num_steps is {num_steps} with time_var=True, where the data has its own number of steps; leave it out, "
             "or pass time_var=False for data without time"
         )
-    if not given and not time_var:
+    if not is_set and not time_var:
         raise ValueError("num_steps is not given with time_var=False; say for how many steps to show the data")
     if not time_var and not time_first:
         raise ValueError("time_first is False with time_var=False, where the data has no time; leave it out")
-    if given and K is not None and num_steps < K:
+    if is_set and K is not None and num_steps < K:
         raise ValueError(f"K is {K} with num_steps={num_steps}; a segment between updates has at most all steps")
-    return Timing(num_steps if given else None, bool(time_first), K)
+    return Timing(num_steps if is_set else None, bool(time_first), K)

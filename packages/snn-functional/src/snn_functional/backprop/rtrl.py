@@ -95,8 +95,8 @@ def _online(net: Any) -> nn.Sequential:
         if any(isinstance(module, Temporal) for module in layer.modules())
     ]
     if len(stateful) != 1:
-        found = f"{len(stateful)} layers with a state" if layers else f"a {type(net).__name__}"
-        raise ValueError(f"RTRL: net is {found}; it must be an nn.Sequential with one spiking layer; {_REMEDY}")
+        description = f"{len(stateful)} layers with a state" if layers else f"a {type(net).__name__}"
+        raise ValueError(f"RTRL: net is {description}; it must be an nn.Sequential with one spiking layer; {_REMEDY}")
     (index,) = stateful
     path, neuron = layers[index]
     synapse = layers[index - 1][1] if index else None

@@ -25,7 +25,7 @@ def finite(evidence: Evidence) -> Iterator[Finding]:
     """Yield the first layer in which a number overflows, although batch and parameters are finite."""
     for trace in evidence.traces():
         seen = [*trace.inputs, *trace.membranes, *(spk for spk in trace.spks if spk is not None)]
-        if not all(bool(torch.isfinite(one).all()) for one in seen):
+        if not all(bool(torch.isfinite(tensor).all()) for tensor in seen):
             yield error(
                 "nonfinite_activity",
                 trace.path,

@@ -45,16 +45,17 @@ class Evidence:
 
     def found(self, *codes: str) -> bool:
         """Return True if one of these codes was reported already."""
-        return any(one.code in codes for one in self.findings)
+        return any(finding.code in codes for finding in self.findings)
 
     def found_in(self, module: str, code: str) -> bool:
         """Return True if a code was reported already for this layer."""
-        return any((one.module, one.code) == (module, code) for one in self.findings)
+        return any((finding.module, finding.code) == (module, code) for finding in self.findings)
 
     def cannot_fire(self, module: str | None = None) -> bool:
         """Return True if a layer, this one or any, was reported as silent and unable to learn to fire."""
         return any(
-            one.code in SILENT and one.severity == "error" and module in (None, one.module) for one in self.findings
+            finding.code in SILENT and finding.severity == "error" and module in (None, finding.module)
+            for finding in self.findings
         )
 
     def traces(self) -> list[Trace]:

@@ -43,10 +43,10 @@ def _by_module(evidence: Evidence) -> Iterator[Finding]:
     modules: dict[str, dict[str, Tensor | None]] = defaultdict(dict)
     for name, gradient in evidence.gradients.items():
         modules[name.rpartition(".")[0]][name] = gradient
-    for path, found in modules.items():
-        unreached = [name for name, gradient in found.items() if gradient is None]
-        broken = [name for name, g in found.items() if g is not None and not bool(torch.isfinite(g).all())]
-        zero = [name for name, g in found.items() if g is not None and g.numel() and not bool((g != 0).any())]
+    for path, result in modules.items():
+        unreached = [name for name, gradient in result.items() if gradient is None]
+        broken = [name for name, g in result.items() if g is not None and not bool(torch.isfinite(g).all())]
+        zero = [name for name, g in result.items() if g is not None and g.numel() and not bool((g != 0).any())]
         if broken:
             yield error(
                 "nonfinite_gradient",
@@ -72,7 +72,9 @@ def _by_module(evidence: Evidence) -> Iterator[Finding]:
 def _unreached(evidence: Evidence, path: str, names: list[str]) -> Finding:
     record = evidence.record
     assert record is not None
-    is_called = any(path == one or path.startswith(f"{one}." if one else "") for one in (*record.uses, *record.neurons))
+    is_called = any(
+        path == owner or path.startswith(f"{owner}." if owner else "") for owner in (*record.uses, *record.neurons)
+    )
     why = _disabled(evidence) if is_called else ": its module is not called"
     return warning(
         "unreached_parameter",

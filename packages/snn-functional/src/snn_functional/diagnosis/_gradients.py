@@ -18,17 +18,17 @@ def gradient_in_time(evidence: Evidence) -> Iterator[Finding]:
     For a membrane that is read only in the last step, :math:`|dL/dU[0]| = \beta^{T-1} |dL/dU[T-1]|`.
     """
     for trace in evidence.traces():
-        found = norms(evidence, trace.path)
-        if found is None or len(found) < 2 or not any(found) or not trace.stepwise:
+        result = norms(evidence, trace.path)
+        if result is None or len(result) < 2 or not any(result) or not trace.stepwise:
             continue
-        largest = max(found)
-        last = next(norm for norm in reversed(found) if norm)
-        if found[0] < evidence.limits.vanishing * largest:
+        largest = max(result)
+        last = next(norm for norm in reversed(result) if norm)
+        if result[0] < evidence.limits.vanishing * largest:
             yield warning(
                 "vanishing_in_time",
                 trace.path,
-                found[0] / largest,
-                f"The gradient of the membranes is {found[0]:.1e} in the first step and {largest:.1e} in the largest: "
+                result[0] / largest,
+                f"The gradient of the membranes is {result[0]:.1e} in the first step and {largest:.1e} in the largest: "
                 "what happened first is not learned from.",
                 "Use a larger decay, a loss that hears every step, or a shorter sequence.",
             )
@@ -46,8 +46,8 @@ def gradient_in_time(evidence: Evidence) -> Iterator[Finding]:
 
 def gradient_in_depth(evidence: Evidence) -> Iterator[Finding]:
     """Yield layers whose membranes have a gradient that is lost in rounding beside that of another layer."""
-    found = {trace.path: norms(evidence, trace.path) for trace in evidence.traces()}
-    sizes = {path: hypot(*steps) for path, steps in found.items() if steps}
+    results = {trace.path: norms(evidence, trace.path) for trace in evidence.traces()}
+    sizes = {path: hypot(*steps) for path, steps in results.items() if steps}
     largest = max(sizes.values(), default=0.0)
     for path, size in sizes.items():
         if 0 < size < evidence.limits.vanishing * largest and not evidence.cannot_fire(path):
@@ -67,26 +67,26 @@ def take(evidence: Evidence, net: nn.Module) -> None:
     traces = evidence.traces()
     watched = [trace.watched() for trace in traces]
     spikes = [[spk for spk in trace.spks if spk is not None and spk.requires_grad] for trace in traces]
-    flat = [*named.values(), *(one for group in (*watched, *spikes) for one in group)]
+    flat = [*named.values(), *(tensor for group in (*watched, *spikes) for tensor in group)]
     if not evidence.loss.requires_grad or not flat:
         return
     # the user's own loop may have cut the graph, so that part of it is no longer used
-    found = iter(torch.autograd.grad(evidence.loss, flat, allow_unused=True))
-    evidence.gradients = {name: next(found) for name in named}
+    gradients_ = iter(torch.autograd.grad(evidence.loss, flat, allow_unused=True))
+    evidence.gradients = {name: next(gradients_) for name in named}
     for trace, group in zip(traces, watched, strict=True):
-        evidence.over_time[trace.path] = [next(found) for _ in group]
+        evidence.over_time[trace.path] = [next(gradients_) for _ in group]
     for trace, group in zip(traces, spikes, strict=True):
-        gradients = [next(found) for _ in group]
+        gradients = [next(gradients_) for _ in group]
         if gradients:
             evidence.heard[trace.path] = any(gradient is not None for gradient in gradients)
 
 
 def norms(evidence: Evidence, path: str) -> tuple[float, ...] | None:
     """Return the gradient's norm in each call of a layer, or None if there is none or it is not finite."""
-    found = evidence.over_time.get(path)
-    if not found or all(gradient is None for gradient in found):
+    result = evidence.over_time.get(path)
+    if not result or all(gradient is None for gradient in result):
         return None
-    sizes = tuple(0.0 if gradient is None else float(_wide(gradient).norm()) for gradient in found)
+    sizes = tuple(0.0 if gradient is None else float(_wide(gradient).norm()) for gradient in result)
     return sizes if all(map(isfinite, sizes)) else None
 
 

@@ -29,21 +29,21 @@ def may_cost(evidence: Evidence) -> bool:
     """Return True if the neurons' input alone fills as many pages as would be reported."""
     if counted() is None or evidence.batch.device.type != "cpu" or evidence.loss is None:
         return False
-    given = sum(x.numel() * x.element_size() for trace in evidence.traces() for x in trace.inputs)
-    return evidence.loss.requires_grad and given >= _PAGE * evidence.limits.page_faults
+    input_bytes = sum(x.numel() * x.element_size() for trace in evidence.traces() for x in trace.inputs)
+    return evidence.loss.requires_grad and input_bytes >= _PAGE * evidence.limits.page_faults
 
 
 def of_a_step(step: Callable[[], object]) -> int | None:
     """Return the minor page faults of a repeated step, the fewer of two runs, or None if they are not known."""
-    found = []
+    results = []
     for _ in range(3):
         before = counted()
         step()
         after = counted()
         if before is None or after is None:
             return None
-        found.append(after - before)
-    return min(found[1:])
+        results.append(after - before)
+    return min(results[1:])
 
 
 def counted() -> int | None:

@@ -70,15 +70,15 @@ def measured(trace: Trace) -> Response | None:
     most = drive.amax(0)
     most = most.float() if most.element_size() < 4 else most
     size, generator = max(float(most.abs().max()), 1e-6), torch.Generator().manual_seed(0)
-    one = torch.full_like(most, size)
+    drive_ = torch.full_like(most, size)
     factors = (torch.rand(most.shape, generator=generator) * 2 - 1).to(most)  # of both signs, different in each neuron
-    shape = neuron.state_shape(one.expand(6, *one.shape))
-    state = neuron.State._make(one.new_zeros(shape) for _ in neuron.State._fields)
-    reached, lowest, largest = torch.full_like(most, -torch.inf), one.new_zeros(()), one.new_zeros(())
+    shape = neuron.state_shape(drive_.expand(6, *drive_.shape))
+    state = neuron.State._make(drive_.new_zeros(shape) for _ in neuron.State._fields)
+    reached, lowest, largest = torch.full_like(most, -torch.inf), drive_.new_zeros(()), drive_.new_zeros(())
     for step in range(trace.steps):
         up, down = torch.rand(2, generator=generator).tolist()
-        impulse = one if step == 0 else torch.zeros_like(one)
-        x = torch.stack([most, impulse, up * one, -down * one, (up - down) * one, up * factors * one])
+        impulse = drive_ if step == 0 else torch.zeros_like(drive_)
+        x = torch.stack([most, impulse, up * drive_, -down * drive_, (up - down) * drive_, up * factors * drive_])
         state = equation.integrate(neuron, x, state)
         mem = neuron.membrane(state)
         if mem.shape != x.shape:

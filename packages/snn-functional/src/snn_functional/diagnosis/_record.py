@@ -53,7 +53,7 @@ class Trace:
     def watched(self) -> list[Tensor]:
         """Return the tensor whose gradient is needed in each call: the membrane, or else the spikes."""
         seen = (spk if mem is None or not mem.requires_grad else mem for spk, mem in self._pairs())
-        return [one for one in seen if one is not None and one.requires_grad]
+        return [tensor for tensor in seen if tensor is not None and tensor.requires_grad]
 
     def _pairs(self) -> Iterator[tuple[Tensor | None, Tensor | None]]:
         return zip(self.spks, self.mems, strict=True)
@@ -106,24 +106,24 @@ class Record(Watch):
         return out
 
     def ran(self, module: nn.Module, step: Step, args: list[Any], out: Any, folding: Folding) -> None:
-        given = [arg for arg, value in zip(args, step.args, strict=True) if isinstance(value, Place)]
+        values = [arg for arg, value in zip(args, step.args, strict=True) if isinstance(value, Place)]
         if module in self._layers:
-            self._layer(module, given)
+            self._layer(module, values)
         elif isinstance(step.compute, Whole):
-            self._neuron(module, given[0], out, folding)
+            self._neuron(module, values[0], out, folding)
 
     def _before(self, layer: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         watch = current()
         if watch is None or not watch.records:  # a recorded step runs again
             self._layer(layer, (args, kwargs))
 
-    def _layer(self, layer: nn.Module, given: Any) -> None:
+    def _layer(self, layer: nn.Module, value: Any) -> None:
         if in_backward():
             return
         self._order += 1
         use = self.uses.setdefault(self.paths[layer], Use())
         use.order = self._order
-        use.fed |= any(isinstance(x, Tensor) and bool((x != 0).any()) for x in tree_leaves(given))
+        use.fed |= any(isinstance(x, Tensor) and bool((x != 0).any()) for x in tree_leaves(value))
 
     def _neuron(self, neuron: Any, x: Any, out: Any, folding: Folding | None = None) -> None:
         is_one = isinstance(neuron, Firing) and neuron in self.paths

@@ -19,11 +19,11 @@ _SLOW = "(nonzero, and nearer to 0 than the dtype can hold with all digits), whi
 
 def subnormals(evidence: Evidence) -> Iterator[Finding]:
     """Yield membranes and gradients of which a share is subnormal, and such a share of the optimizer's state."""
-    found = sorted(_of_the_run(evidence), key=lambda one: -one[0])
-    found = [one for one in found if one[0] and one[0] >= evidence.limits.subnormal]
-    if found:
-        share, path, what = found[0]
-        others = [*dict.fromkeys(path for _, path, _ in found if path != found[0][1])]
+    results = sorted(_of_the_run(evidence), key=lambda row: -row[0])
+    results = [row for row in results if row[0] and row[0] >= evidence.limits.subnormal]
+    if results:
+        share, path, what = results[0]
+        others = [*dict.fromkeys(path for _, path, _ in results if path != results[0][1])]
         also = f" So are others, in {listed(others)}." if others else ""
         yield warning(
             "subnormal_numbers",
@@ -33,9 +33,9 @@ def subnormals(evidence: Evidence) -> Iterator[Finding]:
             f"{_REMEDY} Look for their source: membranes far from the threshold, a surrogate that falls off "
             "exponentially, a decay over very many steps.",
         )
-    kept = [one for one in _of_the_optimizer(evidence) if one[0] and one[0] >= evidence.limits.subnormal]
+    kept = [row for row in _of_the_optimizer(evidence) if row[0] and row[0] >= evidence.limits.subnormal]
     if kept:
-        share, path, what = max(kept, key=lambda one: one[0])
+        share, path, what = max(kept, key=lambda row: row[0])
         yield warning(
             "subnormal_moments",
             path,
@@ -70,9 +70,11 @@ def _of_the_optimizer(evidence: Evidence) -> Iterator[tuple[float, str, str]]:
 def _share(tensors: Iterable[Tensor | None]) -> float:
     """Return the share of numbers that are subnormal, for dtypes that processors compute with."""
     counted: Sequence[Tensor] = [
-        one.detach() for one in tensors if one is not None and one.dtype in (torch.float32, torch.float64)
+        tensor.detach() for tensor in tensors if tensor is not None and tensor.dtype in (torch.float32, torch.float64)
     ]
-    total = sum(one.numel() for one in counted)
+    total = sum(tensor.numel() for tensor in counted)
     if not total:
         return 0.0
-    return sum(int(((one != 0) & (one.abs() < torch.finfo(one.dtype).tiny)).sum()) for one in counted) / total
+    return (
+        sum(int(((tensor != 0) & (tensor.abs() < torch.finfo(tensor.dtype).tiny)).sum()) for tensor in counted) / total
+    )

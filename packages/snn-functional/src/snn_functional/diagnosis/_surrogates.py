@@ -44,10 +44,10 @@ def derivative(trace: Trace) -> Tensor:
     spk = neuron.fire(mem)
     if not spk.requires_grad:
         return torch.zeros_like(mem[0])
-    found = torch.autograd.grad(spk.sum(), mem)[0].abs().amax(0)
+    gradients = torch.autograd.grad(spk.sum(), mem)[0].abs().amax(0)
     if not neuron.reset_delay and neuron.reset_name != "none":
         # for a neuron that fired, only the membrane after its reset is visible, but it was at the threshold
         spikes = trace.spikes()
-        if spikes is not None and spikes.shape[2:] == found.shape:
-            found = torch.where((spikes != 0).any(1)[0], 1.0, found)
-    return found
+        if spikes is not None and spikes.shape[2:] == gradients.shape:
+            gradients = torch.where((spikes != 0).any(1)[0], 1.0, gradients)
+    return gradients

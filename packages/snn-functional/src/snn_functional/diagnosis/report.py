@@ -70,16 +70,16 @@ class Diagnosis:
 
     def __post_init__(self) -> None:
         for name, kind in (("findings", Finding), ("layers", Layer)):
-            given = getattr(self, name)
-            if not isinstance(given, list | tuple) or not all(isinstance(one, kind) for one in given):
-                raise TypeError(f"{name} is {given!r}; pass a list of {kind.__name__}")
-        ordered = sorted(self.findings, key=lambda one: SEVERITIES.index(one.severity))
+            value = getattr(self, name)
+            if not isinstance(value, list | tuple) or not all(isinstance(item, kind) for item in value):
+                raise TypeError(f"{name} is {value!r}; pass a list of {kind.__name__}")
+        ordered = sorted(self.findings, key=lambda item: SEVERITIES.index(item.severity))
         object.__setattr__(self, "findings", ordered)
 
     @property
     def ok(self) -> bool:
         """True if there is no error; there may be warnings."""
-        return all(one.severity != "error" for one in self.findings)
+        return all(finding.severity != "error" for finding in self.findings)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the diagnosis as JSON data.
@@ -93,13 +93,13 @@ class Diagnosis:
         """
         return {
             "ok": self.ok,
-            "findings": [one.as_dict() for one in self.findings],
-            "layers": [asdict(one) for one in self.layers],
+            "findings": [finding.as_dict() for finding in self.findings],
+            "layers": [asdict(layer) for layer in self.layers],
         }
 
     def __str__(self) -> str:
-        lines = [line for one in self.findings for line in str(one).splitlines()]
-        counts = {kind: sum(one.severity == kind for one in self.findings) for kind in SEVERITIES}
+        lines = [line for finding in self.findings for line in str(finding).splitlines()]
+        counts = {kind: sum(finding.severity == kind for finding in self.findings) for kind in SEVERITIES}
         named = [f"{n} {kind}{'s' if n > 1 and kind != 'info' else ''}" for kind, n in counts.items() if n]
         return "\n".join([*self._table(), *self._fused(), *lines, ", ".join(named) or "nothing wrong was found"])
 

@@ -183,17 +183,17 @@ class ce_temporal_loss(LabeledLoss):  # noqa: N801
 def _times(name: str, times: Any, multi_spike: bool) -> Tensor:
     """Return spike times ``[F]``."""
     try:
-        found = times if isinstance(times, Tensor) else torch.as_tensor(times, device="cpu")
+        tensor = times if isinstance(times, Tensor) else torch.as_tensor(times, device="cpu")
     except (TypeError, ValueError, RuntimeError) as error:
         raise TypeError(f"{name} is {times!r}; pass a number of steps, or with multi_spike=True a list") from error
-    if found.is_complex() or found.dtype == torch.bool:
-        raise TypeError(f"{name} has dtype {found.dtype}; a spike time is a real number")
-    if found.dim() != int(multi_spike) or not found.numel():
+    if tensor.is_complex() or tensor.dtype == torch.bool:
+        raise TypeError(f"{name} has dtype {tensor.dtype}; a spike time is a real number")
+    if tensor.dim() != int(multi_spike) or not tensor.numel():
         wanted = (
             "one time for each spike, [F], with multi_spike=True" if multi_spike else "one time; or multi_spike=True"
         )
         raise ValueError(f"{name} is {times!r}; pass {wanted}")
-    return found.reshape(-1)
+    return tensor.reshape(-1)
 
 
 def _check_times(times: Tensor, steps: int) -> None:

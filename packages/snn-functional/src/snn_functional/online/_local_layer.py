@@ -112,28 +112,28 @@ class LocalLayer(Temporal, ABC):
         through = [*self.through(), *range(len(self.neuron.State._fields), len(before))]
         # a parameter without a trace was not learned before: for it the past is constant
         traces = {
-            name: traces[name] if name in traces else _no_trace(one, len(through), drive)
-            for name, one in learned.items()
+            name: traces[name] if name in traces else _no_trace(item, len(through), drive)
+            for name, item in learned.items()
         }
         carried = carry([before[i] for i in through], traces, learned)
         for index, field in zip(through, carried, strict=True):
             before[index] = field
-        here = {name: one.value.clone() for name, one in learned.items() if one.inputs is None}
+        here = {name: item.value.clone() for name, item in learned.items() if item.inputs is None}
         outputs, after = self._advance(drive, before, here)
-        entered = {name: (here.get(name, drive), one.inputs) for name, one in learned.items()}
+        entered = {name: (here.get(name, drive), item.inputs) for name, item in learned.items()}
         traces = advanced(traces, carried, [after[i] for i in through], entered)
         self._keep_by_sample(after, traces)
         return outputs
 
     def _learned(self, x: Tensor, fields: list[Tensor], shape: torch.Size) -> dict[str, Learned]:
-        found = {}
+        results = {}
         for name, (layer, inputs) in self.connections(x.detach(), self._state(fields)).items():
             if any(p.requires_grad for p in layer.parameters()):
-                found[name] = _with_bias(layer, inputs)
+                results[name] = _with_bias(layer, inputs)
         for name, constant in self.constants().items():
             if constant.requires_grad:
-                found[name] = Learned(constant.expand(shape))
-        return found
+                results[name] = Learned(constant.expand(shape))
+        return results
 
     def _advance(self, drive: Tensor, fields: list[Tensor], constants: dict[str, Tensor]) -> tuple[Any, list[Tensor]]:
         """Return outputs and states of a step; the last state is the filtered spikes, if there is a filter."""

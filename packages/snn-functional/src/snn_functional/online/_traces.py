@@ -35,7 +35,7 @@ def carry(fields: Sequence[Tensor], traces: Mapping[str, Tensor], learned: Mappi
     Returns:
         The states, on the graph.
     """
-    values = [one.value for one in learned.values()]
+    values = [item.value for item in learned.values()]
     return _Carry.apply(len(fields), *fields, *(traces[name] for name in learned), *values)
 
 
@@ -52,8 +52,8 @@ class _Carry(torch.autograd.Function):
     ) -> tuple[Tensor | None, ...]:
         traces = ctx.saved_tensors
         grad = torch.stack(grad_outputs)
-        found = [(grad.unsqueeze(-1) * t).sum((0, 1)) if t.dim() == 4 else (grad * t).sum(0) for t in traces]
-        return (None, *[None] * (len(grad_outputs) + len(traces)), *found)
+        results = [(grad.unsqueeze(-1) * t).sum((0, 1)) if t.dim() == 4 else (grad * t).sum(0) for t in traces]
+        return (None, *[None] * (len(grad_outputs) + len(traces)), *results)
 
 
 def advanced(
@@ -78,16 +78,16 @@ def advanced(
     """
     leaves = [*before, *(at for at, _ in entered.values())]
     slopes = [_slopes(field, leaves) for field in after]
-    found = {}
+    results = {}
     for index, (name, (_, inputs)) in enumerate(entered.items(), start=len(before)):
         old = traces[name]
-        found[name] = torch.zeros_like(old)
+        results[name] = torch.zeros_like(old)
         factor = old.new_ones(()) if inputs is None else inputs.unsqueeze(-2)
-        for new, slope in zip(found[name], slopes, strict=True):
+        for new, slope in zip(results[name], slopes, strict=True):
             _add_product(new, slope[index], factor)
             for own, trace in zip(slope, old, strict=False):
                 _add_product(new, own, trace)
-    return found
+    return results
 
 
 def _slopes(field: Tensor, leaves: list[Tensor]) -> Sequence[Any]:

@@ -107,7 +107,7 @@ class AttributeMonitor(KeepingMonitor):
             if isinstance(value, nn.Parameter) and not torch.compiler.is_compiling():
                 value = self._copy_of_parameter(name, value)
             else:
-                value = tree_map_only(Tensor, lambda one: one if one.grad_fn is not None else one.clone(), value)
+                value = tree_map_only(Tensor, lambda item: item if item.grad_fn is not None else item.clone(), value)
         self.keep(name, value, self.function_on_attribute)
 
     def _copy_of_parameter(self, name: str, parameter: nn.Parameter) -> Tensor:

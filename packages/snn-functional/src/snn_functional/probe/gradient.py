@@ -48,8 +48,8 @@ class _GradientMonitor(BaseMonitor):
         def known(gradients: Sequence[Tensor | None]) -> None:
             record = arrived()
             if record is not None:
-                found = dict(zip(places, gradients, strict=True))
-                record(name, tree_unflatten([found.get(i) for i in range(count)], structure))
+                results = dict(zip(places, gradients, strict=True))
+                record(name, tree_unflatten([results.get(i) for i in range(count)], structure))
 
         if places:
             for place, alias in zip(places, _Arrival.apply(known, *(leaves[i] for i in places)), strict=True):

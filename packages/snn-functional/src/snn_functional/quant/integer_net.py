@@ -53,10 +53,10 @@ class IntegerNet(nn.Module):
             raise TypeError(f"x is a {type(x).__name__}; pass a torch.Tensor of integers")
         if x.is_floating_point() or x.is_complex() or x.element_size() < 4:
             raise TypeError(f"x has dtype {x.dtype}; pass int32 or int64, as fixed_point.integers(x) or spk.long()")
-        found = largest_of(x.long())
-        if found > self.entering.largest:
+        result = largest_of(x.long())
+        if result > self.entering.largest:
             raise ValueError(
-                f"x holds an integer of magnitude {found}; this net takes up to {self.entering.largest}, make it with "
+                f"x holds an integer of magnitude {result}; this net takes up to {self.entering.largest}, make it with "
                 "integer(net, inputs=fixed_point(...))"
             )
         return self.layers(x.long())

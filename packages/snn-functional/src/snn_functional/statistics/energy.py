@@ -67,7 +67,7 @@ def _must_be_energies(**costs: float) -> None:
 
 
 def _must_be_memories(memories: Any) -> None:
-    pairs = isinstance(memories, tuple) and all(isinstance(one, tuple) and len(one) == 2 for one in memories)
+    pairs = isinstance(memories, tuple) and all(isinstance(memory, tuple) and len(memory) == 2 for memory in memories)
     if not pairs:
         raise TypeError(f"memories is {memories!r}; pass a tuple of pairs (bytes, joules)")
     sizes = [real("memories", size, "a number of bytes") for size, _ in memories]

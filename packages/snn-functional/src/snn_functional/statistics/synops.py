@@ -64,7 +64,7 @@ class SynopsCount:
 
     def __post_init__(self) -> None:
         named = isinstance(self.layers, dict) and all(isinstance(name, str) for name in self.layers)
-        if not named or not all(isinstance(one, SynapticOperations) for one in self.layers.values()):
+        if not named or not all(isinstance(layer, SynapticOperations) for layer in self.layers.values()):
             raise TypeError(f"layers is {self.layers!r}; pass a dict of SynapticOperations by layer name")
         if not isinstance(self.uncounted, tuple) or not all(isinstance(name, str) for name in self.uncounted):
             raise TypeError(f"uncounted is {self.uncounted!r}; pass a tuple of names")

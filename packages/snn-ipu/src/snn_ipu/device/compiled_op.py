@@ -73,10 +73,10 @@ def checked(version: str, package_hash: str, ops: Path = OPS) -> Path:
         raise IpuUnavailable(f"the operator SurrogateSpike is {built}: {remedy}")
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        told = {key: manifest[key] for key in ("poplar", "popart_hash", "sources", "sha256")}
+        description = {key: manifest[key] for key in ("poplar", "popart_hash", "sources", "sha256")}
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise IpuUnavailable(f"{folder / MANIFEST} is not a readable manifest ({error}): {remedy}") from error
-    found = {
+    results = {
         "poplar": version,
         "popart_hash": package_hash,
         "sources": source_hash(),
@@ -88,8 +88,10 @@ def checked(version: str, package_hash: str, ops: Path = OPS) -> Path:
         ("sources", "the sources of hash"),
         ("sha256", "a library of hash"),
     ):
-        if told[key] != found[key]:
-            raise IpuUnavailable(f"{folder / LIBRARY} was built for {what} {told[key]}, this is {found[key]}: {remedy}")
+        if description[key] != results[key]:
+            raise IpuUnavailable(
+                f"{folder / LIBRARY} was built for {what} {description[key]}, this is {results[key]}: {remedy}"
+            )
     return folder / LIBRARY
 
 

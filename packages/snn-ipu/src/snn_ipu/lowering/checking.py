@@ -60,8 +60,8 @@ def check(
     issues = []
     try:
         described_net(net, example)
-    except Found as found:
-        issues.append(found.issue)
+    except Found as problem:
+        issues.append(problem.issue)
     if training or loss is not None:
         issues += _loss_issues(loss)
     if optimizer is not None:

@@ -63,8 +63,8 @@ def lower(
     """
     try:
         description, tensors = described_net(net, example)
-    except Found as found:
-        raise BackendError(f"the net cannot be lowered for an IPU: {found.issue}") from found
+    except Found as problem:
+        raise BackendError(f"the net cannot be lowered for an IPU: {problem.issue}") from problem
     if encoding not in (None, "rate"):
         raise ValueError(f"encoding is {encoding!r}; choose 'rate' or None")
     description["input"]["encoding"] = encoding
@@ -104,8 +104,8 @@ def described_net(net: nn.Module, example: Tensor) -> tuple[dict[str, Any], dict
     # a second batch size and other values distinguish constants from computed values
     second = torch.cat([first, first[:1]]).flip(0) * 0.75
     with torch.random.fork_rng(devices=[]):
-        one, other = _recorded(net, first), _recorded(net, second)
-    return _described(net, example, one, other, batch)
+        single, other = _recorded(net, first), _recorded(net, second)
+    return _described(net, example, single, other, batch)
 
 
 def _recorded(net: nn.Module, x: Tensor) -> Step:
@@ -188,7 +188,7 @@ def _described(
     nodes = without_dead([once_and_step(node) for node in nodes], outputs)
     tensors, aliases, learned = _weights(net)
     saved = set(net.state_dict())
-    told = {
+    details = {
         name: {
             "shape": list(value.shape),
             "dtype": _DTYPE_NAMES[value.dtype],
@@ -207,7 +207,7 @@ def _described(
             "dtype": _DTYPE_NAMES[example.dtype],
             "encoding": None,
         },
-        "weights": told,
+        "weights": details,
         "aliases": aliases,
         "nodes": nodes,
         "output": first.output,

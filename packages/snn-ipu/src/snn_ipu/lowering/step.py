@@ -100,11 +100,11 @@ def _follow(module: nn.Module, path: str, recorder: Recorder) -> None:
     module.register_forward_hook(leave)
     if isinstance(module, SpikingNeuron) and isinstance(module.spike_grad, Surrogate):
         try:
-            told = described(module.spike_grad, recorder.floating)
-        except Found as found:
-            issue = found.issue
-            raise Found(IpuIssue(issue.code, path, issue.message, issue.remedy, issue.line)) from found
-        module.spike_grad = Recorded(recorder, told)
+            description = described(module.spike_grad, recorder.floating)
+        except Found as problem:
+            issue = problem.issue
+            raise Found(IpuIssue(issue.code, path, issue.message, issue.remedy, issue.line)) from problem
+        module.spike_grad = Recorded(recorder, description)
 
 
 class _Neurons(Watch):

@@ -51,11 +51,11 @@ class Recorded(Surrogate):
         return spk
 
 
-def described(found: Surrogate, floating: torch.dtype) -> dict[str, Any]:
+def described(spike_grad: Surrogate, floating: torch.dtype) -> dict[str, Any]:
     """Return the description of a surrogate for a program.
 
     Args:
-        found: Any surrogate of snn-core, or a subclass of its base.
+        spike_grad: Any surrogate of snn-core, or a subclass of its base.
         floating: The floating dtype of the program.
 
     Returns:
@@ -69,38 +69,38 @@ def described(found: Surrogate, floating: torch.dtype) -> dict[str, Any]:
         >>> described(surrogate.fast_sigmoid(slope=10), torch.float32)
         {'name': 'fast_sigmoid', 'params': [10.0]}
     """
-    if type(found) is surrogate.no_gradient:
+    if type(spike_grad) is surrogate.no_gradient:
         return {"name": "none"}
-    if type(found) in _CLOSED:
-        assert type(found).__name__ in CLOSED_FORMS
-        return {"name": type(found).__name__, "params": list(found.params)}
+    if type(spike_grad) in _CLOSED:
+        assert type(spike_grad).__name__ in CLOSED_FORMS
+        return {"name": type(spike_grad).__name__, "params": list(spike_grad.params)}
     u = torch.linspace(-2, 2, 30, dtype=floating).reshape(5, 6)
-    _must_be_a_derivative(found, u)
+    _must_be_a_derivative(spike_grad, u)
     recorder = Recorder({}, set(), floating)
     u = recorder.enter(u, "u")
     with recorder, torch.random.fork_rng(devices=[]):
-        out = recorder.name_of(found.backward(u, torch.ones_like(u), (u > 0).to(u.dtype)))
+        out = recorder.name_of(spike_grad.backward(u, torch.ones_like(u), (u > 0).to(u.dtype)))
     if recorder.constants:
-        raise Found(_refused(found, "its derivative uses tensors of its own"))
+        raise Found(_refused(spike_grad, "its derivative uses tensors of its own"))
     return {"name": "injected", "ops": recorder.ops, "out": out}
 
 
-def _must_be_a_derivative(found: Surrogate, u: Tensor) -> None:
+def _must_be_a_derivative(spike_grad: Surrogate, u: Tensor) -> None:
     """Check that the gradient is the incoming one times a function of u alone, element by element."""
     spk = (u > 0).to(u.dtype)
     incoming = torch.linspace(-3, 5, u.numel(), dtype=u.dtype).reshape(u.shape)
     with torch.no_grad():
-        got, unit = (_backward(found, u, grad, spk) for grad in (incoming, torch.ones_like(u)))
+        got, unit = (_backward(spike_grad, u, grad, spk) for grad in (incoming, torch.ones_like(u)))
     if not torch.allclose(got, incoming * unit, rtol=1e-3, atol=1e-6):
-        raise Found(_refused(found, "its gradient is not a derivative times the incoming gradient"))
+        raise Found(_refused(spike_grad, "its gradient is not a derivative times the incoming gradient"))
 
 
-def _backward(found: Surrogate, u: Tensor, grad: Tensor, spk: Tensor) -> Tensor:
+def _backward(spike_grad: Surrogate, u: Tensor, grad: Tensor, spk: Tensor) -> Tensor:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return found.backward(u, grad, spk)
+        return spike_grad.backward(u, grad, spk)
 
 
-def _refused(found: Surrogate, why: str) -> IpuIssue:
-    name = type(found).__name__
+def _refused(spike_grad: Surrogate, why: str) -> IpuIssue:
+    name = type(spike_grad).__name__
     return IpuIssue("IPU003", "", f"the surrogate {name} cannot be lowered: {why}", "use one of snn_core.surrogate")

@@ -124,8 +124,8 @@ def _array(file: zipfile.ZipFile, info: zipfile.ZipInfo, available: int) -> Tens
 
 def _described(header: bytes, filename: str) -> tuple[str, bool, tuple[int, ...]]:
     try:
-        found = ast.literal_eval(header.decode("latin1").strip())
-        code, fortran, shape = found["descr"], found["fortran_order"], found["shape"]
+        result = ast.literal_eval(header.decode("latin1").strip())
+        code, fortran, shape = result["descr"], result["fortran_order"], result["shape"]
     except (ValueError, SyntaxError, KeyError, TypeError, MemoryError, RecursionError) as error:
         raise ArrayError(f"{filename!r} has no readable header") from error
     if not isinstance(shape, tuple) or not all(type(size) is int and size >= 0 for size in shape):

@@ -106,14 +106,14 @@ def validate(description: dict[str, Any], tensors: dict[str, Tensor]) -> None:
 
 def _validate(description: dict[str, Any], tensors: dict[str, Tensor]) -> None:
     _require(set(description) == _KEYS, f"has the parts {sorted(description)} instead of {sorted(_KEYS)}")
-    told = description["input"]
-    _require(_whole(told["num_steps"]) and told["num_steps"] >= 1, f"has {told['num_steps']!r} steps")
-    _require(all(map(_whole, told["shape"])), f"takes input of shape {told['shape']!r}")
-    _require(told["dtype"] in DTYPES and told["encoding"] in (None, "rate"), "takes input of an unknown kind")
+    details = description["input"]
+    _require(_whole(details["num_steps"]) and details["num_steps"] >= 1, f"has {details['num_steps']!r} steps")
+    _require(all(map(_whole, details["shape"])), f"takes input of shape {details['shape']!r}")
+    _require(details["dtype"] in DTYPES and details["encoding"] in (None, "rate"), "takes input of an unknown kind")
     _require(set(description["weights"]) == set(tensors), "does not name the weights that the bundle holds")
     for name, weight in description["weights"].items():
-        found = tensors[name]
-        same = list(found.shape) == weight["shape"] and found.dtype == DTYPES[weight["dtype"]]
+        result = tensors[name]
+        same = list(result.shape) == weight["shape"] and result.dtype == DTYPES[weight["dtype"]]
         _require(
             same and isinstance(weight["learned"], bool), f"describes a weight {name!r} that the bundle does not hold"
         )

@@ -43,8 +43,8 @@ class Graph(nn.Module):
         super().__init__()
         self.description = description
         self.net: nn.Module = nn.Module()
-        for name, told in description["weights"].items():
-            self._place(name, weights[name], told["learned"])
+        for name, details in description["weights"].items():
+            self._place(name, weights[name], details["learned"])
         self.op: Callable[..., Tensor] | None = None
         self.stage: Callable[[str], ContextManager[Any]] = self.no_stage
 
@@ -60,9 +60,9 @@ class Graph(nn.Module):
         Returns:
             Tensors ``[batch, T, ...]``.
         """
-        told, steps = self.description["input"], self.description["input"]["num_steps"]
+        description, steps = self.description["input"], self.description["input"]["num_steps"]
         self.must_fit(x)
-        if told["encoding"] == "rate":
+        if description["encoding"] == "rate":
             x = torch.bernoulli(x.unsqueeze(1).expand(-1, steps, *x.shape[1:]))
         batch = x.shape[0]
         env: dict[str, Any] = {"training": self.training, "x": x.flatten(0, 1), **self.weights()}
@@ -84,8 +84,8 @@ class Graph(nn.Module):
         Raises:
             ValueError: If its axes after the batch are wrong; IPU010 if it is T.
         """
-        told = self.description["input"]
-        wanted = [*([] if told["encoding"] == "rate" else [told["num_steps"]]), *told["shape"]]
+        description = self.description["input"]
+        wanted = [*([] if description["encoding"] == "rate" else [description["num_steps"]]), *description["shape"]]
         if list(x.shape[1:]) != wanted:
             rule = "IPU010: " if x.dim() == len(wanted) + 1 and list(x.shape[2:]) == wanted[1:] else ""
             raise ValueError(

@@ -130,19 +130,19 @@ def chosen_loss(loss: Any, outputs: int, l1_rate: float = 0.0) -> dict[str, Any]
         >>> chosen_loss("mse_count", outputs=2)["options"]
         {'correct_rate': 1.0, 'incorrect_rate': 0.0}
     """
-    given = loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
-    name = given if given.endswith("_loss") else f"{given}_loss"
+    value = loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
+    name = value if value.endswith("_loss") else f"{value}_loss"
     if name not in LOSSES or isinstance(loss, type):
         raise ValueError(
-            f"IPU006: the loss {given!r} is not lowered, and PopTorch would find no loss in the graph; choose one of "
+            f"IPU006: the loss {value!r} is not lowered, and PopTorch would find no loss in the graph; choose one of "
             f"{', '.join(known[: -len('_loss')] for known in LOSSES)}"
         )
     if not isinstance(l1_rate, (int, float)) or not math.isfinite(l1_rate):
         raise ValueError(f"l1_rate is {l1_rate!r}; it is the weight of a penalty, a finite number")
-    told = {} if isinstance(loss, str) else vars(loss)
-    reduction, weight = told.get("reduction", "mean"), told.get("weight")
-    if reduction not in ("mean", "sum") or told.get("time_var_targets"):
-        option = "time_var_targets=True" if told.get("time_var_targets") else f"reduction={reduction!r}"
+    description = {} if isinstance(loss, str) else vars(loss)
+    reduction, weight = description.get("reduction", "mean"), description.get("weight")
+    if reduction not in ("mean", "sum") or description.get("time_var_targets"):
+        option = "time_var_targets=True" if description.get("time_var_targets") else f"reduction={reduction!r}"
         raise ValueError(
             f"{name} with {option} is not lowered; a program has one label per sample and one loss per batch"
         )
@@ -153,8 +153,8 @@ def chosen_loss(loss: Any, outputs: int, l1_rate: float = 0.0) -> dict[str, Any]
         "of": outputs - 1 if "membrane" in name else 0,
         "reduction": reduction,
         "weight": None if weight is None else [float(w) for w in weight],
-        "population": int(told["num_classes"]) if told.get("population_code") else None,
-        "options": {key: float(told.get(key, default)) for key, default in LOSSES[name][1].items()},
+        "population": int(description["num_classes"]) if description.get("population_code") else None,
+        "options": {key: float(description.get(key, default)) for key, default in LOSSES[name][1].items()},
         "l1_rate": float(l1_rate),
         "l1_rate_of": [0] if l1_rate else [],
     }

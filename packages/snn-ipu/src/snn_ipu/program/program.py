@@ -77,9 +77,9 @@ class Program:
             >>> step = program.training(torch.optim.SGD(program.parameters(), 0.1), target="cpu")
             >>> outputs, loss = step(torch.rand(4, 5, 3), torch.tensor([0, 1, 1, 0]))
         """
-        found = training(self.graph, optimizer, Settings.of(settings))
-        self._runs.append(found)
-        return found
+        result = training(self.graph, optimizer, Settings.of(settings))
+        self._runs.append(result)
+        return result
 
     def inference(self, **settings: Any) -> Inference:
         """Return a function of ``x`` that computes the outputs of the whole batch.
@@ -101,9 +101,9 @@ class Program:
             >>> program.inference(target="cpu", device_iterations=2)(torch.rand(4, 5, 3)).shape
             torch.Size([4, 5, 3])
         """
-        found = inference(self.graph, Settings.of(settings))
-        self._runs.append(found)
-        return found
+        result = inference(self.graph, Settings.of(settings))
+        self._runs.append(result)
+        return result
 
     def save(self, path: str | Path) -> None:
         """Write all weights under the names of the original net's ``state_dict``; from the device, if one has them.
@@ -120,13 +120,13 @@ class Program:
 
     def tensors(self) -> dict[str, Tensor]:
         """Return every tensor that the description names, in its dtype."""
-        told, held = self.description["weights"], self.graph.weights()
-        return {name: held[f"w:{name}"].detach().to(DTYPES[told[name]["dtype"]]) for name in told}
+        description, held = self.description["weights"], self.graph.weights()
+        return {name: held[f"w:{name}"].detach().to(DTYPES[description[name]["dtype"]]) for name in description}
 
     def state(self) -> dict[str, Tensor]:
         """Return the weights under the names, and in the dtypes, of the original net's ``state_dict``."""
-        told = self.description["weights"]
-        kept = {name: tensor for name, tensor in self.tensors().items() if not told[name]["constant"]}
+        description = self.description["weights"]
+        kept = {name: tensor for name, tensor in self.tensors().items() if not description[name]["constant"]}
         return {**kept, **{alias: kept[name] for alias, name in self.description["aliases"].items()}}
 
 

@@ -63,8 +63,8 @@ def _error(error: NIRError) -> Finding:
     return error.finding
 
 
-def _warning(code: str, where: str, found: str) -> Finding:
-    return finding(code, where, found, severity="warning")
+def _warning(code: str, where: str, problem: str) -> Finding:
+    return finding(code, where, problem, severity="warning")
 
 
 def _values_of(graph: nir.NIRGraph) -> list[Finding]:

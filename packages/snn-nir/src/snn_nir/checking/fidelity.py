@@ -95,14 +95,14 @@ def fidelity(
           max |dv| = 0
     """
     inputs = sorted(name for name, node in graph.nodes.items() if isinstance(node, nir.Input))
-    given = _drawn(net, graph, inputs, num_steps) if xs is None else xs if isinstance(xs, tuple) else (xs,)
+    feed = _drawn(net, graph, inputs, num_steps) if xs is None else xs if isinstance(xs, tuple) else (xs,)
     neurons = {path: module for path, module in net.named_modules() if isinstance(module, SpikingNeuron)}
     places = fire_places(graph, neurons)
     imported = _imported(probed(graph, places), metadata)
     outputs = [name for name in imported.output_names if name not in {probe(path) for path in places}]
-    found = _Comparison(places)
+    result = _Comparison(places)
     with torch.no_grad(), observed(neurons) as seen:
-        for step in zip(*(x.unbind(0) for x in given), strict=True):
+        for step in zip(*(x.unbind(0) for x in feed), strict=True):
             outs = [leaf for leaf in tree_leaves(net(*step)) if isinstance(leaf, Tensor)]
             theirs: Any = imported(dict(zip(inputs, step, strict=True)) if len(inputs) > 1 else step[0])
             theirs = theirs if isinstance(theirs, Mapping) else {outputs[0]: theirs}
@@ -110,8 +110,8 @@ def fidelity(
                 raise ValueError(f"fidelity: the graph has {len(outputs)} outputs, the network returns {len(outs)}")
             pairs = zip(outs, (theirs[name] for name in outputs), strict=False) if len(outs) == len(outputs) else ()
             mems = (membrane_of(path, neurons[path], seen[path][1], imported) for path in places)
-            found.add(list(pairs), {p: (seen[p][0], theirs[probe(p)]) for p in places}, [m for m in mems if m])
-    return found.result(losses(net, graph))
+            result.add(list(pairs), {p: (seen[p][0], theirs[probe(p)]) for p in places}, [m for m in mems if m])
+    return result.result(losses(net, graph))
 
 
 class _Comparison:
@@ -150,8 +150,8 @@ def _distance(pair: tuple[Tensor, Tensor]) -> float:
 def _imported(graph: nir.NIRGraph, metadata: bool) -> Any:
     if metadata:
         return from_nir(graph)
-    said = read_metadata(graph)
-    return from_nir(plain(graph), dt=said.get("dt"), method=said.get("method"), simplify=False)
+    notes = read_metadata(graph)
+    return from_nir(plain(graph), dt=notes.get("dt"), method=notes.get("method"), simplify=False)
 
 
 def _drawn(net: nn.Module, graph: nir.NIRGraph, inputs: list[str], num_steps: int) -> tuple[Tensor, ...]:
@@ -198,13 +198,13 @@ def _nodes(graph: nir.NIRGraph, path: str) -> Iterator[tuple[str, Any]]:
 
 
 def _of_node(name: str, node: Any) -> Iterator[str]:
-    said = read_metadata(node)
-    for text in filter(None, str(said.get("lost", "")).split("\n")):
+    metadata = read_metadata(node)
+    for text in filter(None, str(metadata.get("lost", "")).split("\n")):
         yield f"{name!r}: {text}"
-    if said.get("reset") == "subtract" and isinstance(node, nir.LIF | nir.IF | nir.CubaLIF):
+    if metadata.get("reset") == "subtract" and isinstance(node, nir.LIF | nir.IF | nir.CubaLIF):
         yield f"{name!r} resets by subtraction in its metadata alone; other readers reset it to zero"
     for tau, constant in (("tau", "beta"), ("tau_mem", "beta"), ("tau_syn", "alpha")):
-        if hasattr(node, tau) and constant in said and bool(np.any(np.asarray(said[constant]) == 1)):
+        if hasattr(node, tau) and constant in metadata and bool(np.any(np.asarray(metadata[constant]) == 1)):
             yield f"{name!r} does not decay where {constant} is 1; in {tau} it does, a little"
-    if said.get("rounding"):
-        yield f"{name!r}: weights are rounded by up to {said['rounding']:.3g}"
+    if metadata.get("rounding"):
+        yield f"{name!r}: weights are rounded by up to {metadata['rounding']:.3g}"

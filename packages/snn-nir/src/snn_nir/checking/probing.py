@@ -29,13 +29,13 @@ def fire_places(graph: nir.NIRGraph, paths: Mapping[str, SpikingNeuron]) -> dict
     Returns:
         Names of nodes by path.
     """
-    found = {}
+    results = {}
     for path, neuron in paths.items():
         name = path or type(neuron).__name__.lower()
         place = next((name + s for s in _SUFFIXES if name + s in graph.nodes), None)
         if place is not None and not isinstance(graph.nodes[place], nir.NIRGraph):
-            found[path] = place
-    return found
+            results[path] = place
+    return results
 
 
 def probe(path: str) -> str:

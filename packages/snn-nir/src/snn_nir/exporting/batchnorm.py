@@ -78,8 +78,8 @@ def draw_batch_norm(layer: Any, signal: Signal, where: str) -> Any:
 
 def _affine(layer: Any, where: str) -> tuple[np.ndarray, np.ndarray]:
     if layer.running_mean is None:
-        found = f"{type(layer).__name__}(track_running_stats=False) normalizes over the batch"
-        raise refusal("NIR410", repr(where), found, "keep running statistics")
+        problem = f"{type(layer).__name__}(track_running_stats=False) normalizes over the batch"
+        raise refusal("NIR410", repr(where), problem, "keep running statistics")
     mean, variance = (array_of(s, torch.float64) for s in (layer.running_mean, layer.running_var))
     factor = 1 / np.sqrt(variance + layer.eps)
     if layer.weight is not None:

@@ -34,8 +34,8 @@ def broadcast(value: Constant, shape: tuple[int, ...], where: str) -> np.ndarray
     try:
         return np.broadcast_to(array, shape)
     except ValueError:
-        found = f"a constant of shape {tuple(np.shape(value))} for neurons of shape {shape}"
-        raise refusal("NIR402", where, found, "give one value, or one per neuron") from None
+        problem = f"a constant of shape {tuple(np.shape(value))} for neurons of shape {shape}"
+        raise refusal("NIR402", where, problem, "give one value, or one per neuron") from None
 
 
 class Leak:
@@ -69,8 +69,8 @@ class Leak:
         dt = self._type(settings.dt)
         self._dt_above = dt if float(dt) >= settings.dt else np.nextafter(dt, self._type(np.inf))
         if settings.method == "exact" and (decay < 0).any():
-            found = f"a decay of {decay.min():.6g} a step, which method='exact' has no time constant for"
-            raise refusal("NIR402", where, found, "pass method='euler'")
+            problem = f"a decay of {decay.min():.6g} a step, which method='exact' has no time constant for"
+            raise refusal("NIR402", where, problem, "pass method='euler'")
         self.decay = decay
         self.never: bool = bool((decay == 1).all()) and decay.size > 0
         self.tau: np.ndarray

@@ -98,9 +98,9 @@ def _checked(net: Any, sample: Any) -> tuple[Tensor | None, ...]:
     if not isinstance(net, nn.Module):
         raise TypeError(f"to_nir takes a net (nn.Module), got {type(net).__name__}")
     samples = sample if isinstance(sample, tuple) else (sample,)
-    for one in samples:
-        if not isinstance(one, Tensor | None):
-            raise TypeError(f"to_nir takes a sample [batch, ...] or a tuple of them, got {type(one).__name__}")
+    for item in samples:
+        if not isinstance(item, Tensor | None):
+            raise TypeError(f"to_nir takes a sample [batch, ...] or a tuple of them, got {type(item).__name__}")
     if not samples or samples[0] is None or samples[0].dim() < 2:
         shape = tuple(samples[0].shape) if samples and samples[0] is not None else None
         raise refusal("NIR405", "to_nir", f"the first input has shape {shape}, with no axis but the batch")

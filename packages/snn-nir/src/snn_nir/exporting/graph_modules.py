@@ -203,8 +203,8 @@ def draw_primitive(module: Any, name: str, drawing: Drawing) -> Any:
         return None
     kind, names = _FIELDS[type(module)]
     if getattr(module, "method", settings.method) != settings.method:
-        found = f"it was made for method={module.method!r}, which is not the export's"
-        raise refusal("NIR402", f"{name!r} ({type(module).__name__})", found, f"pass method={module.method!r}")
+        problem = f"it was made for method={module.method!r}, which is not the export's"
+        raise refusal("NIR402", f"{name!r} ({type(module).__name__})", problem, f"pass method={module.method!r}")
     stretch = settings.dt / module.dt if hasattr(module, "dt") else 1.0
     integrates = kind in (nir.I, nir.IF)
     fields = {}

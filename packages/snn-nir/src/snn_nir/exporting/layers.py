@@ -34,9 +34,9 @@ def draw_linear(layer: Any, signal: Signal, where: str) -> Any:
         'Affine'
     """
     if len(signal.shape) != 1:
-        found = f"Linear over input of shape {signal.shape}: NIR multiplies vectors"
+        problem = f"Linear over input of shape {signal.shape}: NIR multiplies vectors"
         remedy = "flatten its input, or use a convolution with kernel 1; the sample is one time step [batch, ...]"
-        raise refusal("NIR401", repr(where), found, remedy)
+        raise refusal("NIR401", repr(where), problem, remedy)
     if layer.bias is None:
         return nir.Linear(weight=stored(layer.weight))
     return nir.Affine(weight=stored(layer.weight), bias=stored(layer.bias))
@@ -107,8 +107,8 @@ def draw_avg_pool(layer: Any, signal: Signal, where: str) -> Any:
     elif not layer.count_include_pad and layer.divisor_override is None and any(padding):
         problem = "count_include_pad=False with padding"
     if problem:
-        found = f"{problem}: NIR divides by the size of the kernel"
-        raise refusal("NIR401", repr(where), found, "pool without it")
+        description = f"{problem}: NIR divides by the size of the kernel"
+        raise refusal("NIR401", repr(where), description, "pool without it")
     kind = nir.SumPool2d if layer.divisor_override == 1 and math.prod(kernel) != 1 else nir.AvgPool2d
     return kind(kernel_size=np.array(kernel), stride=np.array(_pair(layer.stride)), padding=np.array(padding))
 
@@ -118,8 +118,8 @@ def _adaptive(layer: nn.AdaptiveAvgPool2d, signal: Signal, where: str) -> Any:
     inputs = signal.shape[1:]
     wanted = [size if out is None else out for out, size in zip(sizes, inputs, strict=True)]
     if any(size % out for size, out in zip(inputs, wanted, strict=True)):
-        found = f"AdaptiveAvgPool2d from {inputs} to {tuple(wanted)}: its windows differ in size"
-        raise refusal("NIR401", repr(where), found, "choose an output size that divides the input's")
+        problem = f"AdaptiveAvgPool2d from {inputs} to {tuple(wanted)}: its windows differ in size"
+        raise refusal("NIR401", repr(where), problem, "choose an output size that divides the input's")
     kernel = np.array([size // out for size, out in zip(inputs, wanted, strict=True)])
     return nir.AvgPool2d(kernel_size=kernel, stride=kernel.copy(), padding=np.zeros(2, int))
 
@@ -170,9 +170,9 @@ def draw_delay(layer: Any, signal: Signal, where: str, dt: float) -> Any:
     steps = layer.delay.detach().clamp(0, layer.max_delay)
     spread = layer.kernel == "gaussian" if isinstance(layer, AxonalDelay) else bool(layer.delay_sigma)
     if spread or bool((steps != steps.round()).any()):
-        found = "it is spread over several steps" if spread else f"a delay of {float(steps.max()):g} steps"
+        result = "it is spread over several steps" if spread else f"a delay of {float(steps.max()):g} steps"
         remedy = "round its delays, delay.round_(), and use the linear kernel or delay_sigma=0"
-        raise refusal("NIR402", repr(where), f"{found}: NIR delays by whole steps", remedy)
+        raise refusal("NIR402", repr(where), f"{result}: NIR delays by whole steps", remedy)
     times = steps.double().numpy() * dt
     if isinstance(layer, AxonalDelay) and times.ndim:
         times = times.reshape(-1, *[1] * (len(signal.shape) - 1))

@@ -162,8 +162,8 @@ class NeuronDrawing:
                 first step.
         """
         if self.is_recurrent and (self.threshold < 0).any():
-            found = f"a threshold of {self.threshold.min():.6g} with recurrence and this reset: it fires at rest"
-            raise refusal("NIR402", self.where, found, "use a threshold of at least 0, or reset_mechanism='zero'")
+            problem = f"a threshold of {self.threshold.min():.6g} with recurrence and this reset: it fires at rest"
+            raise refusal("NIR402", self.where, problem, "use a threshold of at least 0, or reset_mechanism='zero'")
         return self.add("spk", nir.Threshold(threshold=self._field(self.threshold)), *membranes)
 
     def scale(self, part: str, factor: Constant, *signals: Signal) -> Signal:

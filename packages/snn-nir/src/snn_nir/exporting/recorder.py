@@ -84,9 +84,9 @@ class Recorder(Watch, TorchFunctionMode):
         if same is not None and same.version == call.version:
             return same  # it returns its argument itself
         inputs = call.inputs()
-        call.of_step = not inputs or isinstance(module, Temporal) or any(given.of_step for given in inputs)
-        for given in inputs:
-            given.users.append(call)
+        call.of_step = not inputs or isinstance(module, Temporal) or any(source.of_step for source in inputs)
+        for source in inputs:
+            source.users.append(call)
         self.calls.append(call)
         if isinstance(value, Tensor):
             self._of[id(value)] = call

@@ -46,10 +46,10 @@ class Steps:
         Raises:
             NIRError: ``NIR411`` if they belong to more than one step.
         """
-        found = {self._of[n] for n in node.inputs() if n in self._of}
-        if len(found) > 1:
-            raise refusal("NIR411", repr(node.name), f"values of the steps {sorted(found)} are combined")
-        for step in found:
+        results = {self._of[n] for n in node.inputs() if n in self._of}
+        if len(results) > 1:
+            raise refusal("NIR411", repr(node.name), f"values of the steps {sorted(results)} are combined")
+        for step in results:
             self._of[node] = step
 
     def call(self, module: nn.Module, node: Call, signal: Signal, where: str) -> Any:
@@ -101,8 +101,8 @@ class Steps:
             NIRError: ``NIR403``.
         """
         if self._last and not node.is_stack:
-            found = f"a value of step {self._of.get(node, 0)} alone is returned"
-            raise refusal("NIR403", repr(node.name), found, "stack the values of all steps")
+            problem = f"a value of step {self._of.get(node, 0)} alone is returned"
+            raise refusal("NIR403", repr(node.name), problem, "stack the values of all steps")
 
 
 def _goes_on(node: Call, before: Call) -> bool:

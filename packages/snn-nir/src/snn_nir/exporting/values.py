@@ -68,8 +68,8 @@ class _Values:
             name = "input" if len(entering) == 1 else f"input_{count:0{wide}}"
             leading = 2 if node is not None and reads_steps(node) else 1
             if node is None or value is None or value.dim() < leading:
-                found = None if value is None else tuple(value.shape)
-                raise refusal("NIR405", "to_nir", f"input {place} has shape {found} and is not a state")
+                result = None if value is None else tuple(value.shape)
+                raise refusal("NIR405", "to_nir", f"input {place} has shape {result} and is not a state")
             shape = tuple(value.shape[leading:])
             self._drawing.add(name, nir.Input({"input": np.array(shape, dtype=int)}))
             self._inputs.append(name)
@@ -111,13 +111,13 @@ class _Values:
             return draw_module(node.module, _name(node), signal, node.value, self._drawing, before)
         if node.is_item and type(self._of.get(node.args[0])) is tuple:
             return self._of[node.args[0]][node.args[1]]
-        positional, named = ([self._argument(a) for a in given] for given in (node.args, node.kwargs.values()))
+        positional, named = ([self._argument(a) for a in arguments] for arguments in (node.args, node.kwargs.values()))
         return draw_function(node, positional, named, self._drawing)
 
     def _before(self, node: Call, signal: Signal) -> str | None:
         """Return the node that provides a layer's input, if nothing else reads its output."""
-        given = node.args[0]
-        alone = given.module is not None and len(given.users) == 1 and len(signal.sources) == 1
+        value = node.args[0]
+        alone = value.module is not None and len(value.users) == 1 and len(signal.sources) == 1
         return signal.sources[0] if alone else None
 
     def _argument(self, argument: Any) -> Any:
@@ -128,8 +128,8 @@ class _Values:
         name, value = _name(node), node.value
         signal = self._argument(node.args[0])
         if not isinstance(signal, Signal):
-            found = "its input does not depend on the network's"
-            raise refusal("NIR403", repr(name), found, "make it the bias of a layer")
+            problem = "its input does not depend on the network's"
+            raise refusal("NIR403", repr(name), problem, "make it the bias of a layer")
         before = self._steps.call(module, node, signal, repr(name))
         if before is not None:
             return before
@@ -145,8 +145,8 @@ class _Values:
     def _check_at_rest(self, node: Call, name: str) -> None:
         for state in map(self._value, tree_leaves([node.args[1:], node.kwargs])):
             if isinstance(state, Signal | Inside):
-                found = "its state is computed by this step"
-                raise refusal("NIR402", repr(name), found, "pass the state that it returned in the step before")
+                problem = "its state is computed by this step"
+                raise refusal("NIR402", repr(name), problem, "pass the state that it returned in the step before")
             if isinstance(state, Tensor) and bool((state != 0).any()):
                 raise refusal("NIR402", repr(name), "it starts from a state other than rest", "start from zeros")
 

@@ -84,19 +84,19 @@ def _pipeline(plist: Any, dtype: np.dtype, path: str) -> list[int]:
 
 
 def _stored(dataset: h5py.h5d.DatasetID, path: str) -> list[Any]:
-    found: list[Any] = []
+    results: list[Any] = []
 
     def note(info: Any) -> bool | None:
-        found.append(info)
-        return True if len(found) > _MAX_CHUNKS else None
+        results.append(info)
+        return True if len(results) > _MAX_CHUNKS else None
 
     dataset.chunk_iter(note)
-    if len(found) > _MAX_CHUNKS:
+    if len(results) > _MAX_CHUNKS:
         raise refusal("NIR105", path, f"more than {_MAX_CHUNKS} chunks", "write it in larger chunks")
-    for info in found:
+    for info in results:
         if any(start >= size for start, size in zip(info.chunk_offset, dataset.shape, strict=True)):
             raise refusal("NIR111", path, f"a chunk at {info.chunk_offset}, outside {dataset.shape}")
-    return found
+    return results
 
 
 def _undone(number: int, data: bytes, size: int, itemsize: int, path: str) -> bytes:
@@ -168,7 +168,7 @@ class RawFile:
         if at + size > self.size:
             raise refusal("NIR111", path, f"{size} bytes at {at} of a file of {self.size}")
         self.stream.seek(at)
-        found = self.stream.read(size)
-        if len(found) != size:
-            raise refusal("NIR111", path, f"{len(found)} of {size} bytes at {at}")
-        return found
+        result = self.stream.read(size)
+        if len(result) != size:
+            raise refusal("NIR111", path, f"{len(result)} of {size} bytes at {at}")
+        return result

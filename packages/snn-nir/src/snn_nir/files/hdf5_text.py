@@ -92,7 +92,7 @@ class TextHeap:
         if signature != b"GCOL" or version != 1 or at + size > self.source.size or self.walked > 2 * self.source.size:
             raise self._damaged(path)
         end, at = at + size, at + self.heap.size
-        found = {}
+        results = {}
         while at + self.item.size <= end:
             number, _, size = self.item.unpack(self.source.read(at, self.item.size, path))
             if not number:  # the free space at the end
@@ -100,6 +100,6 @@ class TextHeap:
             at += self.item.size
             if at + size > end:
                 raise self._damaged(path)
-            found[number] = (at, size)
+            results[number] = (at, size)
             at += -(-size // 8) * 8
-        return found
+        return results

@@ -87,12 +87,12 @@ def _stream(file: Any) -> AbstractContextManager[BinaryIO]:
 
 def _signatures(stream: BinaryIO, size: int) -> list[bytes]:
     """Return the bytes where HDF5 looks for its signature: at 0, and at 512, 1024, 2048, ... after a user block."""
-    found, at = [], 0
+    result, at = [], 0
     while at < size:
         stream.seek(at)
-        found.append(stream.read(8))
+        result.append(stream.read(8))
         at = max(512, 2 * at)
-    return found
+    return result
 
 
 def _root(opened: h5py.File, heap: TextHeap, limits: Limits) -> Tree:
@@ -124,15 +124,15 @@ def _graph(tree: Tree, where: str) -> nir.NIRGraph:
     return graph
 
 
-def _edges(found: Any, here: str) -> list[tuple[str, str]]:
-    if isinstance(found, np.ndarray):
-        if found.size:
-            raise refusal("NIR106", f"{here}, edges", f"numbers of shape {found.shape}")
+def _edges(result: Any, here: str) -> list[tuple[str, str]]:
+    if isinstance(result, np.ndarray):
+        if result.size:
+            raise refusal("NIR106", f"{here}, edges", f"numbers of shape {result.shape}")
         return []
-    for edge in found:
+    for edge in result:
         if not isinstance(edge, list) or len(edge) != 2 or not all(isinstance(end, str) for end in edge):
             raise refusal("NIR106", f"{here}, edges", f"{str(edge)[:80]} where a pair of names belongs")
-    return [(start, end) for start, end in found]
+    return [(start, end) for start, end in result]
 
 
 def _metadata(tree: Tree, here: str) -> dict[str, Any]:

@@ -33,14 +33,14 @@ def gathered(graph: nir.NIRGraph, where: str = "") -> dict[str, dict[str, Any]]:
         >>> gathered(nir.NIRGraph({"gain": nir.Scale(np.ones(2), metadata={"a": 1})}, [], type_check=False))
         {'gain': {'a': 1}}
     """
-    found = {where: graph.metadata} if graph.metadata else {}
+    result = {where: graph.metadata} if graph.metadata else {}
     for name, node in graph.nodes.items():
         path = place(where, name)
         if isinstance(node, nir.NIRGraph):
-            found |= gathered(node, path)
+            result |= gathered(node, path)
         elif node.metadata:
-            found[path] = node.metadata
-    return found
+            result[path] = node.metadata
+    return result
 
 
 def without_metadata(graph: nir.NIRGraph) -> nir.NIRGraph:
@@ -118,11 +118,11 @@ def with_sidecar(
 
 
 def _paths(graph: nir.NIRGraph, where: str) -> set[str]:
-    found = {where}
+    results = {where}
     for name, node in graph.nodes.items():
         path = place(where, name)
-        found |= _paths(node, path) if isinstance(node, nir.NIRGraph) else {path}
-    return found
+        results |= _paths(node, path) if isinstance(node, nir.NIRGraph) else {path}
+    return results
 
 
 def _digest(file: str | os.PathLike[str] | BinaryIO) -> str:

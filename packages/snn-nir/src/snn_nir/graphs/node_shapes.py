@@ -53,8 +53,8 @@ def _check_convolution(node: Any, name: str, shapes: dict[str, Shape], where: st
 
 
 def _misshapen(where: str, rule: str, shapes: dict[str, Shape]) -> NIRError:
-    found = ", ".join(f"{field} {list(shape)}" for field, shape in shapes.items())
-    return refusal("NIR206", f"node {where!r}", found, f"it takes {rule}")
+    result = ", ".join(f"{field} {list(shape)}" for field, shape in shapes.items())
+    return refusal("NIR206", f"node {where!r}", result, f"it takes {rule}")
 
 
 def fixed_shapes(node: nir.NIRNode, where: str) -> tuple[Shape | None, Shape | None]:
@@ -155,7 +155,9 @@ def _per_axis(value: Any, axes: int) -> Shape:
 def _flattened(shape: Shape, start: int, end: int, where: str) -> Shape:
     rank = max(len(shape), 1)
     if not (-rank <= start < rank and -rank <= end < rank) or start % rank > end % rank:
-        found = f"start_dim {start} and end_dim {end} on shape {list(shape)}"
-        raise refusal("NIR204", f"node {where!r}", found, "NIR counts axes without the batch: all of them are 0 to -1")
+        problem = f"start_dim {start} and end_dim {end} on shape {list(shape)}"
+        raise refusal(
+            "NIR204", f"node {where!r}", problem, "NIR counts axes without the batch: all of them are 0 to -1"
+        )
     start, end = start % rank, end % rank
     return (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :])

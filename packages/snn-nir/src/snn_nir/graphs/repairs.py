@@ -55,8 +55,8 @@ def repaired(graph: nir.NIRGraph, *, stacklevel: int = 1) -> nir.NIRGraph:
     for path, what in dict.fromkeys(filled):
         notes.append(("NIR213", f"node {path!r}", f"repeated {what}"))
     check_values(whole)
-    for code, where, found in notes:
-        announce(code, where, found, stacklevel=stacklevel + 1)
+    for code, where, result in notes:
+        announce(code, where, result, stacklevel=stacklevel + 1)
     return whole
 
 

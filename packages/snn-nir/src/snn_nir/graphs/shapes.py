@@ -76,7 +76,7 @@ class _Inference:
     """Shapes that spread along the edges until nothing changes."""
 
     def __init__(
-        self, graph: nir.NIRGraph, where: str, given: Shape | None, depth: int, filled: list[tuple[str, str]] | None
+        self, graph: nir.NIRGraph, where: str, inputs: Shape | None, depth: int, filled: list[tuple[str, str]] | None
     ):
         if depth > MAX_DEPTH:
             raise refusal("NIR107", f"graph {where!r}", f"more than {MAX_DEPTH} levels")
@@ -92,9 +92,9 @@ class _Inference:
         for edge in self.edges:
             for name in set(edge):
                 self.touching[name].append(edge)
-        if given is not None:
+        if inputs is not None:
             (port,) = (name for name, node in self.nodes.items() if isinstance(node, nir.Input))
-            self._settle(port, given, f"the edge into graph {where!r}")
+            self._settle(port, inputs, f"the edge into graph {where!r}")
         self._spread(self.edges)
         while self.open:
             name = self._first_open()
@@ -135,8 +135,8 @@ class _Inference:
             if ports != 1 and any(edge[side] == name for edge in self.edges):
                 raise refusal("NIR219", f"graph {self._path(name)!r}", f"{ports} {kind.__name__} nodes")
 
-    def _nest(self, name: str, given: Shape | None) -> None:
-        new = _Inference(self.open.pop(name), self._path(name), given, self.depth + 1, self.filled).typed()
+    def _nest(self, name: str, inputs: Shape | None) -> None:
+        new = _Inference(self.open.pop(name), self._path(name), inputs, self.depth + 1, self.filled).typed()
         self.nodes[name] = new
         self.taken[name] = _only(list((new.input_type or {}).values()))
         self.shown[name] = _only(list(new.output_type.values()))
@@ -168,22 +168,22 @@ class _Inference:
             except NIRError:
                 fits = False
             if fits:
-                found = f"start_dim is {node.start_dim}, and {axis} gives {list(wanted or ())}"
-                return f"NIR counts axes without the batch: of node {self._path(name)!r} {found}"
+                problem = f"start_dim is {node.start_dim}, and {axis} gives {list(wanted or ())}"
+                return f"NIR counts axes without the batch: of node {self._path(name)!r} {problem}"
         return None
 
     def _settle(self, name: str, shape: Shape, reason: str, remedy: str | None = None) -> None:
         known, node = self.taken[name], self.nodes[name]
         if known is not None and known != shape:
-            found = f"{list(shape)} where node {self._path(name)!r} takes {list(known)}"
-            raise refusal("NIR204", reason, found, remedy)
+            problem = f"{list(shape)} where node {self._path(name)!r} takes {list(known)}"
+            raise refusal("NIR204", reason, problem, remedy)
         if isinstance(node, nir.NIRGraph):
             self._nest(name, shape)
             return
         if type_name(node, name) in NEURONS and shape:
             if self.filled is None:
-                found = f"a single value where the layer has shape {list(shape)}"
-                raise refusal("NIR206", f"node {self._path(name)!r}", found)
+                problem = f"a single value where the layer has shape {list(shape)}"
+                raise refusal("NIR206", f"node {self._path(name)!r}", problem)
             self._fill(node, self._path(name), shape)
         self.taken[name] = shape
         self.shown[name] = output_shape(node, shape, self._path(name))

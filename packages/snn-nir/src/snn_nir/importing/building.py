@@ -60,11 +60,11 @@ def build(name: str, node: nir.NIRNode, scheme: Scheme) -> nn.Module | None:
 def _check_tau(name: str, field: str, tau: np.ndarray, step: TimeStep) -> None:
     where = f"node {name!r}"
     if step.method == "euler" and tau.size:
-        dt, found = step.in_units, f"{field} is {tau.min():.6g} and the step {step.in_units:.6g}"
+        dt, result = step.in_units, f"{field} is {tau.min():.6g} and the step {step.in_units:.6g}"
         if dt > 2 * tau.min():
-            raise refusal("NIR504", where, found)
+            raise refusal("NIR504", where, result)
         if dt > tau.min() * (1 + 1e-6):
-            warn_caller("NIR503", where, found)
+            warn_caller("NIR503", where, result)
 
 
 def _fields(node: Any, scheme: Scheme, *names: str) -> dict[str, Tensor]:

@@ -68,10 +68,10 @@ def _unlike_square(node: Any) -> bool:
     square = copy.copy(node)
     square.weight = np.broadcast_to(0.0, (*node.weight.shape[:3], node.weight.shape[2]))
     try:
-        found = output_shape(square, tuple(node.input_type["input"].tolist()), "")
+        result = output_shape(square, tuple(node.input_type["input"].tolist()), "")
     except NIRError:
         return True
-    return not np.array_equal(found, node.output_type["output"])
+    return not np.array_equal(result, node.output_type["output"])
 
 
 def _biased_recurrence(name: str, node: Any, context: Context) -> bool:

@@ -82,9 +82,9 @@ def from_nir(
     else:
         raise TypeError(f"from_nir takes a nir.NIRGraph or a path, got {type(graph_or_path).__name__}")
     flat = flattened(graph)
-    said = read_metadata(graph)
-    step = find_time_step(flat.nodes, said, dt=dt, method=method, time_unit=time_unit)
-    scheme = Scheme(step, _dtype(flat.nodes.values(), said), reset)
+    metadata = read_metadata(graph)
+    step = find_time_step(flat.nodes, metadata, dt=dt, method=method, time_unit=time_unit)
+    scheme = Scheme(step, _dtype(flat.nodes.values(), metadata), reset)
     plan = simplified(flat, scheme) if simplify else None
     nodes, edges = (flat.nodes, flat.edges) if plan is None else (plan.nodes, plan.edges)
     modules: dict[str, nn.Module | None] = {} if plan is None else dict(plan.modules)
@@ -101,10 +101,10 @@ def from_nir(
     return GraphModule(modules, edges, ports[nir.Input], ports[nir.Output], shapes, step, taps, places)
 
 
-def _dtype(nodes: Iterable[Any], said: dict[str, Any]) -> torch.dtype:
+def _dtype(nodes: Iterable[Any], record: dict[str, Any]) -> torch.dtype:
     """Return float64 if all weights are; for a network without weights, if all values of neurons are."""
     for recorded in (torch.float32, torch.float64):
-        if f"torch.{said.get('dtype')}" == str(recorded):
+        if f"torch.{record.get('dtype')}" == str(recorded):
             return recorded
     weights: list[np.dtype] = []
     others: list[np.dtype] = []

@@ -45,11 +45,11 @@ def firing_options(name: str, node: Any, reset: str | None) -> dict[str, Any]:
         >>> firing_options("if", neuron, None)["reset_mechanism"]
         'subtract'
     """
-    said = read_metadata(node)
-    mechanism = reset or said.get("reset", "zero")
+    metadata = read_metadata(node)
+    mechanism = reset or metadata.get("reset", "zero")
     if mechanism not in RESETS:
         raise refusal("NIR305", f"node {name!r}", repr(mechanism))
-    delay = bool(said.get("reset_delay", False)) if mechanism == said.get("reset") else False
+    delay = bool(metadata.get("reset_delay", False)) if mechanism == metadata.get("reset") else False
     return {"reset_mechanism": mechanism, "reset_delay": delay, "spike_grad": surrogate_of(name, node)}
 
 
@@ -69,10 +69,10 @@ def surrogate_of(name: str, node: Any) -> Any:
         >>> surrogate_of("thr", nir.Threshold(np.ones(1), metadata={"snn_nir": said}))
         fast_sigmoid(slope=10.0)
     """
-    said = read_metadata(node)
-    if "spike_grad" not in said:
+    metadata = read_metadata(node)
+    if "spike_grad" not in metadata:
         return None
-    kind, params = str(said["spike_grad"]), np.atleast_1d(said.get("spike_grad_params", [])).tolist()
+    kind, params = str(metadata["spike_grad"]), np.atleast_1d(metadata.get("spike_grad_params", [])).tolist()
     try:
         return _SURROGATES[kind](*params)
     except (KeyError, TypeError, ValueError):
@@ -102,16 +102,16 @@ def constant(name: str, node: Any, field: str, value: np.ndarray) -> np.ndarray:
         (array(0.5), array([0.5, 0.6]))
     """
     record = read_metadata(node)
-    said = record.get(field)
-    if said is None or field in _OTHERWISE.get(str(record.get("class")), ()):
+    text = record.get(field)
+    if text is None or field in _OTHERWISE.get(str(record.get("class")), ()):
         return _common(value)
     try:
-        exact = np.asarray(said, dtype=np.float64)
+        exact = np.asarray(text, dtype=np.float64)
         if np.allclose(np.broadcast_to(exact, np.shape(value)), value, rtol=_AGREE, atol=_AGREE):
             return exact
     except (TypeError, ValueError):
         pass  # not a number, or of another shape
-    warn_caller("NIR304", f"node {name!r}", f"{field} was {np.ravel(said)[:3]} and is {np.ravel(value)[:3]}")
+    warn_caller("NIR304", f"node {name!r}", f"{field} was {np.ravel(text)[:3]} and is {np.ravel(value)[:3]}")
     return _common(value)
 
 

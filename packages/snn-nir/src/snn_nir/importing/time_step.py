@@ -96,12 +96,12 @@ def time_step(
         return TimeStep(1.0 if dt is None else float(dt), unit, how, "given")
     if isinstance(recorded.get("dt"), int | float) and recorded["dt"] > 0:
         return TimeStep(float(recorded["dt"]), unit, how, "metadata")
-    found = evidence(nodes)
-    if found:
+    result = evidence(nodes)
+    if result:
         seconds = TIME_UNITS[unit] or 1.0
-        if method is None and "log" in found[0].reading:
+        if method is None and "log" in result[0].reading:
             how = "exact"
-        return TimeStep(_tidy(found[0].dt * seconds), unit, how, "inferred", found)
+        return TimeStep(_tidy(result[0].dt * seconds), unit, how, "inferred", result)
     return TimeStep(_assumed(nodes.values()), unit, how, "assumed")
 
 
@@ -129,14 +129,14 @@ def evidence(nodes: Mapping[str, nir.NIRNode]) -> tuple[Evidence, ...]:
     agreeing: list[tuple[Evidence, ...]] = []
     first: tuple[Evidence, ...] = ()
     for reading in _READINGS:
-        found = tuple(e for name, node in sorted(nodes.items()) for e in _of_node(name, node, reading))
-        first = first or found
-        steps = [e.dt for e in found]
+        results = tuple(e for name, node in sorted(nodes.items()) for e in _of_node(name, node, reading))
+        first = first or results
+        steps = [e.dt for e in results]
         if steps and all(np.isfinite(steps)) and max(steps) <= min(steps) * (1 + _AGREE):
-            agreeing.append(found)
+            agreeing.append(results)
     if first and not agreeing:
         warn_caller("NIR502", "graph", "; ".join(map(str, first[:4])))
-    return next((found for found in agreeing if _is_round(found[0].dt)), agreeing[0] if agreeing else ())
+    return next((clue for clue in agreeing if _is_round(clue[0].dt)), agreeing[0] if agreeing else ())
 
 
 def _of_node(name: str, node: nir.NIRNode, reading: str) -> Iterable[Evidence]:
@@ -196,8 +196,8 @@ def _assumed(nodes: Iterable[nir.NIRNode]) -> float:
     if not timed:
         return DEFAULT_DT
     if all(isinstance(n, nir.IF) for n in timed):
-        found = "all neurons are IF with r = 1, taken as one unit of input per step: dt = 1"
-        warn_caller("NIR501", "graph", found, "pass dt=1 to say so, or the dt that is meant")
+        problem = "all neurons are IF with r = 1, taken as one unit of input per step: dt = 1"
+        warn_caller("NIR501", "graph", problem, "pass dt=1 to say so, or the dt that is meant")
         return 1.0
     warn_caller("NIR501", "graph", f"dt = {DEFAULT_DT:g} s is assumed")
     return DEFAULT_DT

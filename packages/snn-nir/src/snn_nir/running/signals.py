@@ -70,11 +70,11 @@ def bound(
         >>> bound(torch.ones(2, 3, dtype=torch.int64), ("input",), {"input": (3,)}, time=False)["input"].dtype
         torch.float32
     """
-    given = x if isinstance(x, Mapping) else {names[0]: x}
-    if set(given) != set(names) or (len(names) > 1 and not isinstance(x, Mapping)):
-        got = ", ".join(map(repr, given)) if isinstance(x, Mapping) else f"one {type(x).__name__}"
+    value = x if isinstance(x, Mapping) else {names[0]: x}
+    if set(value) != set(names) or (len(names) > 1 and not isinstance(x, Mapping)):
+        got = ", ".join(map(repr, value)) if isinstance(x, Mapping) else f"one {type(x).__name__}"
         raise TypeError(f"the graph takes a dict with a tensor for each of {', '.join(map(repr, names))}, got {got}")
-    values = {name: _fitting(name, given[name], shapes[name], time) for name in names}
+    values = {name: _fitting(name, value[name], shapes[name], time) for name in names}
     if time and len({len(v) for v in values.values()}) > 1:
         steps = ", ".join(f"{len(v)} of {name!r}" for name, v in values.items())
         raise ValueError(f"unroll: every Input takes the same number of steps, got {steps}")

@@ -97,7 +97,7 @@ def _by_neurons(
     leads_to: dict[str, str] = {}
     before: list[str] = []
     for name, _ in net.named_modules():
-        within = [one for one in neurons if name.startswith(f"{one}.")]
+        within = [neuron for neuron in neurons if name.startswith(f"{neuron}.")]
         if name in neurons:
             leads_to |= dict.fromkeys(before, name)
             before = []
@@ -106,4 +106,4 @@ def _by_neurons(
         elif name in counted:
             before.append(name)
     none = snn.functional.statistics.SynopsCount({}, ()).total
-    return {one: sum((counted[name] for name in counted if leads_to[name] == one), none) for one in neurons}
+    return {neuron: sum((counted[name] for name in counted if leads_to[name] == neuron), none) for neuron in neurons}

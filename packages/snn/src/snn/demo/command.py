@@ -79,8 +79,8 @@ def main(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> int:
     name = options.task or "digits"
     require_pieces(name)
-    given = {"seed": options.seed, "epochs": options.epochs}
-    settings = settings_of(name)(**{word: value for word, value in given.items() if value is not None})
+    values = {"seed": options.seed, "epochs": options.epochs}
+    settings = settings_of(name)(**{word: value for word, value in values.items() if value is not None})
     from snn.demo.run import run
 
     _tune_allocator()
@@ -99,14 +99,14 @@ def _verify(options: argparse.Namespace) -> int:
     from snn.demo.verification import verify
 
     _tune_allocator()
-    found = verify(recorded, (lambda _: None) if options.json else _say_environment)
+    result = verify(recorded, (lambda _: None) if options.json else _say_environment)
     if options.json:
-        print(json.dumps({"equal": not found.numbers, **found._asdict()}, indent=2))
-    elif found.numbers:
-        print("the run does not repeat:", *found.numbers, sep="\n  ")
+        print(json.dumps({"equal": not result.numbers, **result._asdict()}, indent=2))
+    elif result.numbers:
+        print("the run does not repeat:", *result.numbers, sep="\n  ")
     else:
         print("the run repeats bit for bit: history, accuracies, confusion, activity and weights")
-    return 1 if found.numbers else 0
+    return 1 if result.numbers else 0
 
 
 def _say_environment(lines: list[str]) -> None:

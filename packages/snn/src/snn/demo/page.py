@@ -175,7 +175,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> s
     """
     first, *others = head
     heads = f'<th scope="col">{escape(first)}</th>'
-    heads += "".join(f'<th scope="col" class="number">{escape(one)}</th>' for one in others)
+    heads += "".join(f'<th scope="col" class="number">{escape(other)}</th>' for other in others)
     lines = (
         f'<tr><th scope="row">{name}</th>' + "".join(f'<td class="number">{cell}</td>' for cell in cells) + "</tr>"
         for name, *cells in rows
@@ -233,5 +233,5 @@ def _image(picture: Picture, kind: str = "") -> str:
 
 def _value(value: Any) -> str:
     if isinstance(value, (list, tuple)):
-        return "<br>".join(escape(str(one)) for one in value)
+        return "<br>".join(escape(str(item)) for item in value)
     return escape(str(value))

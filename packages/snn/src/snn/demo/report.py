@@ -163,7 +163,7 @@ def _activity(layers: Sequence[Mapping[str, Any]]) -> str:
 def _in_words(layer: Mapping[str, Any]) -> str:
     """Describe the dead and the saturated neurons of a layer in words."""
     neurons = layer["neurons"]
-    found = [
+    results = [
         f"{layer[kind]:,} of {neurons:,} neurons ({_percent(layer[kind] / neurons, 1)}) {what}"
         for kind, what in (
             ("dead", "never fired on any test sample, and so tell nothing"),
@@ -171,7 +171,7 @@ def _in_words(layer: Mapping[str, Any]) -> str:
         )
         if layer[kind]
     ]
-    return f"Layer {layer['name']}: {'; '.join(found) or 'no neuron is dead, none saturated'}."
+    return f"Layer {layer['name']}: {'; '.join(results) or 'no neuron is dead, none saturated'}."
 
 
 def _repeat(result: Mapping[str, Any]) -> str:

@@ -128,7 +128,7 @@ def versions_of(task: Task[Any]) -> dict[str, str]:
         >>> "scikit-learn" in versions_of(task_of("digits", settings_of("digits")()))
         True
     """
-    return {name: found for one in REQUIREMENTS[task.name] for name, found in behind(one).items()}
+    return {name: version for requirement in REQUIREMENTS[task.name] for name, version in behind(requirement).items()}
 
 
 @contextmanager

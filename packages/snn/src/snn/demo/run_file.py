@@ -45,13 +45,13 @@ def read_run(path: str | Path) -> dict[str, Any]:
         snn.demo.run_file.InvalidRun: the run has no field 'title'; ...
     """
     try:
-        found = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise InvalidRun(f"{path} is not JSON ({error}); pass the run.json that snn demo wrote") from error
-    _RUN("", found)
-    _check_settings(found["task"], found["settings"])
-    _check_agreement(found)
-    return found
+    _RUN("", content)
+    _check_settings(content["task"], content["settings"])
+    _check_agreement(content)
+    return content
 
 
 def _fail(where: str, value: Any, expected: str) -> InvalidRun:
@@ -70,8 +70,8 @@ def _each(of: Check) -> Check:
     def check(where: str, value: Any) -> None:
         if not isinstance(value, list):
             raise _fail(where, value, "a list")
-        for i, one in enumerate(value):
-            of(f"{where}[{i}]", one)
+        for i, item in enumerate(value):
+            of(f"{where}[{i}]", item)
 
     return check
 
@@ -87,8 +87,8 @@ def _fields(of: Mapping[str, Check]) -> Check:
         for name in value:
             if name not in of:
                 raise InvalidRun(f"{owner} has a field {name!r} that no run writes; leave it out")
-        for name, one in of.items():
-            one(f"{where}.{name}".removeprefix("."), value[name])
+        for name, item in of.items():
+            item(f"{where}.{name}".removeprefix("."), value[name])
 
     return check
 
@@ -97,8 +97,8 @@ def _named(of: Check) -> Check:
     def check(where: str, value: Any) -> None:
         if not isinstance(value, dict):
             raise _fail(where, value, "an object")
-        for name, one in value.items():
-            of(f"{where}[{name!r}]", one)
+        for name, item in value.items():
+            of(f"{where}[{name!r}]", item)
 
     return check
 
@@ -184,6 +184,8 @@ def _check_agreement(run: Mapping[str, Any]) -> None:
             for i, layer in enumerate(run["layers"])
         },
     }
-    for what, (found, expected) in pairs.items():
-        if not math.isclose(found, expected, abs_tol=1e-6):
-            raise InvalidRun(f"{what}: {found:g} is not {expected:g}; pass the run.json that snn demo wrote, unchanged")
+    for what, (result, expected) in pairs.items():
+        if not math.isclose(result, expected, abs_tol=1e-6):
+            raise InvalidRun(
+                f"{what}: {result:g} is not {expected:g}; pass the run.json that snn demo wrote, unchanged"
+            )

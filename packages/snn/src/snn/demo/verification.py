@@ -57,22 +57,22 @@ def verify(run: Mapping[str, Any], say: Callable[[list[str]], None] = lambda _: 
         there = {name: run["manifest"][name] for name in ENVIRONMENT}
         changed = list(differences("", there, {name: here[name] for name in ENVIRONMENT}))
         # the platform is among both
-        recorded, installed = ({**one, "platform": ""} for one in (run["versions"], versions_of(task)))
+        recorded, installed = ({**versions, "platform": ""} for versions in (run["versions"], versions_of(task)))
         changed += differences("versions", recorded, installed)
         say(changed)
         again, _ = trained(task, parts, Progress(task.settings.epochs, batches_per_epoch(task, parts.train)))
     numbers = [line for name in COMPARED for line in differences(name, run[name], again[name])]
-    weights = (one["manifest"]["weights_sha256"] for one in (run, again))
+    weights = (record["manifest"]["weights_sha256"] for record in (run, again))
     return Verification(changed, numbers + list(differences("weights_sha256", *weights)))
 
 
-def differences(where: str, recorded: Any, found: Any) -> Iterator[str]:
+def differences(where: str, recorded: Any, result: Any) -> Iterator[str]:
     """List the differences of two values, each made of objects, lists, strings and numbers.
 
     Args:
         where: What they are.
         recorded: One of them.
-        found: The other.
+        result: The other.
 
     Yields:
         A line for each number or text, and one for each list of numbers.
@@ -81,24 +81,24 @@ def differences(where: str, recorded: Any, found: Any) -> Iterator[str]:
         >>> list(differences("history", {"loss": [0.5, 0.25, 0.1]}, {"loss": [0.5, 0.2, 0.0]}))
         ['history.loss: 2 of 3 differ, first [1]: recorded 0.25, now 0.2']
     """
-    if isinstance(recorded, dict) and isinstance(found, dict):
-        for name in recorded | found:
-            yield from differences(f"{where}.{name}".removeprefix("."), recorded.get(name), found.get(name))
-    elif isinstance(recorded, list) and isinstance(found, list) and len(recorded) == len(found):
-        if all(isinstance(one, int | float) for one in recorded):
-            apart = [i for i, pair in enumerate(zip(recorded, found, strict=True)) if not _same(*pair)]
+    if isinstance(recorded, dict) and isinstance(result, dict):
+        for name in recorded | result:
+            yield from differences(f"{where}.{name}".removeprefix("."), recorded.get(name), result.get(name))
+    elif isinstance(recorded, list) and isinstance(result, list) and len(recorded) == len(result):
+        if all(isinstance(item, int | float) for item in recorded):
+            apart = [i for i, pair in enumerate(zip(recorded, result, strict=True)) if not _same(*pair)]
             if apart:
                 i = apart[0]
                 yield (
-                    f"{where}: {len(apart)} of {len(found)} differ, first [{i}]: recorded {recorded[i]!r}, "
-                    f"now {found[i]!r}"
+                    f"{where}: {len(apart)} of {len(result)} differ, first [{i}]: recorded {recorded[i]!r}, "
+                    f"now {result[i]!r}"
                 )
         else:
-            for i, pair in enumerate(zip(recorded, found, strict=True)):
+            for i, pair in enumerate(zip(recorded, result, strict=True)):
                 yield from differences(f"{where}[{i}]", *pair)
-    elif not _same(recorded, found):
-        yield f"{where}: recorded {recorded!r}, now {found!r}"
+    elif not _same(recorded, result):
+        yield f"{where}: recorded {recorded!r}, now {result!r}"
 
 
-def _same(recorded: Any, found: Any) -> bool:
-    return recorded == found or (recorded != recorded and found != found)  # NaN is the same as NaN
+def _same(recorded: Any, result: Any) -> bool:
+    return recorded == result or (recorded != recorded and result != result)  # NaN is the same as NaN

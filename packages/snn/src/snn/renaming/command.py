@@ -76,7 +76,7 @@ def main(options: argparse.Namespace) -> int:
         if path.is_file() and path.suffix not in _KINDS:
             return _refused(f"{path} is neither a program (.py) nor a notebook (.ipynb)")
     changed, failed = 0, 0
-    for path in dict.fromkeys(file for given in paths for file in _files(given)):
+    for path in dict.fromkeys(file for argument in paths for file in _files(argument)):
         try:
             file = _renamed(path)
             if file.changes and options.write:
@@ -102,7 +102,7 @@ def _summary(changed: int, written: bool) -> str:
 
 def _told(error: Exception) -> str:
     if isinstance(error, SyntaxError):
-        return f"it is no Python {sys.version_info.major}.{sys.version_info.minor} ({error.msg}, line {error.lineno})"
+        return f"it is not Python {sys.version_info.major}.{sys.version_info.minor} ({error.msg}, line {error.lineno})"
     return str(error) or type(error).__name__
 
 
@@ -130,20 +130,20 @@ def _renamed(path: Path) -> _File:
 def _of_program(path: Path, content: bytes) -> _File:
     encoding, _ = tokenize.detect_encoding(BytesIO(content).readline)
     text = content.decode(encoding)
-    found = renamed([text])
-    notes = [f"{path}, line {line}: {why}" for _, line, why in found.notes]
-    return _File(path, found.sources[0].encode(encoding), _diff(text, found.sources[0], str(path)), notes)
+    result = renamed([text])
+    notes = [f"{path}, line {line}: {why}" for _, line, why in result.notes]
+    return _File(path, result.sources[0].encode(encoding), _diff(text, result.sources[0], str(path)), notes)
 
 
 def _of_notebook(path: Path, content: bytes) -> _File:
     text = content.decode()
     notebook = json.loads(text)
     before = cells_of(notebook)
-    found = renamed_cells(before)
-    pairs = enumerate(zip(before, found.sources, strict=True), 1)
+    result = renamed_cells(before)
+    pairs = enumerate(zip(before, result.sources, strict=True), 1)
     changes = [line for cell, (old, new) in pairs for line in _diff(old, new, f"{path} (cell {cell})")]
-    notes = [f"{path}, cell {cell + 1}, line {line}: {why}" for cell, line, why in found.notes]
-    return _File(path, with_cells(text, notebook, found.sources).encode(), changes, notes)
+    notes = [f"{path}, cell {cell + 1}, line {line}: {why}" for cell, line, why in result.notes]
+    return _File(path, with_cells(text, notebook, result.sources).encode(), changes, notes)
 
 
 def _diff(old: str, new: str, name: str) -> list[str]:

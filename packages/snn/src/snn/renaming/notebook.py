@@ -65,19 +65,19 @@ def renamed_cells(sources: Sequence[str]) -> Renamed:
 
     Example:
         >>> renamed_cells(["!pip install snntorch", "import snntorch as snn"]).sources
-        ["# in place of snntorch install snn as its docs/install.md says; ...", 'import snn']
+        ["# instead of snntorch, install snn as its docs/install.md says; ...", 'import snn']
     """
     installed = [source if _is_python(source) else _installs(source) for source in sources]
     hidden = [_as_python(source, cell) for cell, source in enumerate(installed, 1)]
-    found = renamed([python for python, _ in hidden])
-    shown = [_with_lines(text, kept) for text, (_, kept) in zip(found.sources, hidden, strict=True)]
+    result = renamed([python for python, _ in hidden])
+    shown = [_with_lines(text, kept) for text, (_, kept) in zip(result.sources, hidden, strict=True)]
     lines = ((cell, number + 1, line) for cell, (_, kept) in enumerate(hidden) for number, line in kept.items())
     notes = [
         (cell, number, f"the line {line.strip()!r:.60} stays as it is")
         for cell, number, line in lines
         if _MENTION.search(line)
     ]
-    return Renamed(shown, sorted([*found.notes, *notes]))
+    return Renamed(shown, sorted([*result.notes, *notes]))
 
 
 def with_cells(text: str, notebook: Any, sources: Sequence[str]) -> str:

@@ -29,18 +29,22 @@ def alpha_unit(draft: Draft, name: str, scheme: Scheme) -> Unit | None:
         The neuron; None if nothing is recorded, or the nodes and their fields are not those of the record.
     """
     node: Any = draft.nodes[name]
-    said = read_metadata(node)
-    if said.get("class") != "Alpha" or said.get("part") != "exc" or not {"alpha", "beta", "threshold"} <= said.keys():
+    metadata = read_metadata(node)
+    if (
+        metadata.get("class") != "Alpha"
+        or metadata.get("part") != "exc"
+        or not {"alpha", "beta", "threshold"} <= metadata.keys()
+    ):
         return None
-    parts = _parts(draft, str(said.get("group")))
+    parts = _parts(draft, str(metadata.get("group")))
     if parts.get("exc") != name or not {"inh", "spk"} <= parts.keys():
         return None
-    alpha, beta, threshold = (np.asarray(said[key], dtype=np.float64) for key in ("alpha", "beta", "threshold"))
+    alpha, beta, threshold = (np.asarray(metadata[key], dtype=np.float64) for key in ("alpha", "beta", "threshold"))
     tau = np.log(alpha) / (np.log(beta) - np.log(alpha)) + 1
     exc, inh = (leak_of(draft.nodes[parts[part]], scheme.step) for part in ("exc", "inh"))
     pairs = [(alpha, exc.decay), (tau, exc.gain), (beta, inh.decay), (-tau, inh.gain)]
     pairs.append((threshold, draft.values(parts["spk"], "threshold")))
-    delay, reset = bool(said.get("reset_delay", True)), str(said.get("reset", "none"))
+    delay, reset = bool(metadata.get("reset_delay", True)), str(metadata.get("reset", "none"))
     if reset == "subtract":
         amount = (1.0 if delay else alpha) * threshold / tau
         pairs.append((-amount, draft.values(parts["reset"], "scale") if "reset" in parts else np.zeros(0)))
@@ -53,7 +57,7 @@ def alpha_unit(draft: Draft, name: str, scheme: Scheme) -> Unit | None:
     if outlets is None:
         return None
     return Unit(
-        name=str(said["group"]),
+        name=str(metadata["group"]),
         entry=name,
         mem=name,
         spk=parts["spk"],
@@ -71,12 +75,12 @@ def alpha_unit(draft: Draft, name: str, scheme: Scheme) -> Unit | None:
 
 def _parts(draft: Draft, group: str) -> dict[str, str]:
     """Return the nodes of a group by their part, without the Scale of graded spikes."""
-    found = {}
+    results = {}
     for name, node in draft.nodes.items():
-        said = read_metadata(node)
-        if said.get("group") == group and said.get("part") in ("exc", "inh", "spk", "reset", "lowered"):
-            found[str(said["part"])] = name
-    return found
+        metadata = read_metadata(node)
+        if metadata.get("group") == group and metadata.get("part") in ("exc", "inh", "spk", "reset", "lowered"):
+            results[str(metadata["part"])] = name
+    return results
 
 
 def _outlets(draft: Draft, parts: dict[str, str], at_once: bool) -> dict[str, int] | None:

@@ -64,14 +64,14 @@ def with_recurrence(draft: Draft, unit: Unit, scheme: Scheme) -> tuple[Unit, str
     if unit.gain is not None or unit.kind or not unit.spk:
         return unit, ""
     kinds = nir.Linear, nir.Affine, nir.Conv2d, nir.Scale
-    found = [
+    results = [
         w
         for w in draft.of_type(draft.readers(unit.spk), *kinds)
         if draft.sources(w) == [unit.spk] and draft.readers(w) == [unit.entry] and w not in unit.members
     ]
-    if len(found) != 1 or not set(draft.sources(unit.entry)) - unit.members - set(found):
+    if len(results) != 1 or not set(draft.sources(unit.entry)) - unit.members - set(results):
         return unit, ""
-    (w_rec,) = found
+    (w_rec,) = results
     layer = _recurrent_layer(draft, unit, w_rec, scheme)
     if layer is None:
         return unit, ""
@@ -93,10 +93,10 @@ def _recurrent_layer(draft: Draft, unit: Unit, name: str, scheme: Scheme) -> nn.
         diagonal = np.diag(node.weight)
     if diagonal is not None:
         main = draft.nodes[unit.mem]
-        said = read_metadata(main)
+        metadata = read_metadata(main)
         own = np.asarray(diagonal, dtype=np.float64)
-        weights = constant(unit.mem, main, "V", own) if "V" in said else own
-        learn = "V" in learned(main) if "V" in said else True
+        weights = constant(unit.mem, main, "V", own) if "V" in metadata else own
+        learn = "V" in learned(main) if "V" in metadata else True
         return OneToOne(torch.tensor(weights, dtype=scheme.dtype), learn)
     layer: Any = build(name, node, scheme)
     if isinstance(layer, nn.Conv2d):
@@ -113,8 +113,8 @@ def _padding(layer: nn.Conv2d) -> tuple[int, ...]:
 
 
 def _is_part(node: Any, unit: Unit, part: str) -> bool:
-    said = read_metadata(node)
-    return said.get("part") == part and said.get("group") == unit.name
+    metadata = read_metadata(node)
+    return metadata.get("part") == part and metadata.get("group") == unit.name
 
 
 def _leak_to(node: Any) -> Any:

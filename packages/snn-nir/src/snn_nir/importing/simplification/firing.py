@@ -29,7 +29,7 @@ def firing_unit(draft: Draft, name: str, scheme: Scheme) -> Unit | None:
         [0, 1], or a current is scaled on its way to the membrane.
     """
     node: Any = draft.nodes[name]
-    said, options = read_metadata(node), firing_options(name, node, scheme.reset)
+    text, options = read_metadata(node), firing_options(name, node, scheme.reset)
     if np.any(getattr(node, "v_leak", 0.0)) or (options["reset_mechanism"] == "zero" and np.any(node.v_reset)):
         return None
     constants: dict[str, np.ndarray] = {}
@@ -50,7 +50,7 @@ def firing_unit(draft: Draft, name: str, scheme: Scheme) -> Unit | None:
         constants, gain, kind = circuit, np.ones_like(gain), "Lapicque"
     constants["threshold"] = constant(name, node, "threshold", np.asarray(node.v_threshold, dtype=np.float64))
     return Unit(
-        name=str(said.get("group", name)),
+        name=str(text.get("group", name)),
         entry=name,
         mem=name,
         spk=name,
@@ -71,10 +71,10 @@ def circuit_of(name: str, node: Any, leak: Leak) -> dict[str, np.ndarray] | None
 
     In that case it returns None.
     """
-    said = read_metadata(node)
-    if said.get("class") != "Lapicque" or not {"R", "C", "time_step"} <= said.keys():
+    metadata = read_metadata(node)
+    if metadata.get("class") != "Lapicque" or not {"R", "C", "time_step"} <= metadata.keys():
         return None
-    circuit = {key: np.asarray(said[key], dtype=np.float64) for key in ("R", "C", "time_step")}
+    circuit = {key: np.asarray(metadata[key], dtype=np.float64) for key in ("R", "C", "time_step")}
     gain = circuit["time_step"] / circuit["C"]
     agrees = all(
         np.allclose(np.broadcast_to(recorded, own.shape), own, rtol=1e-5, atol=1e-5)

@@ -87,8 +87,8 @@ def membrane_unit(draft: Draft, name: str, scheme: Scheme, fires: bool) -> Unit 
 
 def _threshold(draft: Draft, name: str) -> str:
     """Return the one Threshold that reads a node and nothing else, or an empty name."""
-    found = [t for t in draft.of_type(draft.readers(name), nir.Threshold) if draft.sources(t) == [name]]
-    return found[0] if len(found) == 1 else ""
+    results = [t for t in draft.of_type(draft.readers(name), nir.Threshold) if draft.sources(t) == [name]]
+    return results[0] if len(results) == 1 else ""
 
 
 def _reset(

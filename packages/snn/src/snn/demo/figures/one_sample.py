@@ -143,11 +143,11 @@ def membranes(layer: LayerRecording, recording: Recording) -> Picture:
     threshold = layer.threshold.expand(layer.mem.shape[1:]).flatten()
     if layer is recording.layers[-1]:
         most_driven = mem.mean(0).argsort(descending=True, stable=True).tolist()
-        neurons = [recording.target, *(one for one in most_driven if one != recording.target)][:NEURONS_SHOWN]
-        names = [recording.classes[one] for one in neurons]
+        neurons = [recording.target, *(neuron for neuron in most_driven if neuron != recording.target)][:NEURONS_SHOWN]
+        names = [recording.classes[neuron] for neuron in neurons]
     else:
         neurons = spk.sum(0).argsort(descending=True, stable=True)[:NEURONS_SHOWN].tolist()
-        names = [f"neuron {one}" for one in neurons]
+        names = [f"neuron {neuron}" for neuron in neurons]
     threshold = threshold[neurons]
     ax = axes()
     if (threshold == threshold[0]).all():

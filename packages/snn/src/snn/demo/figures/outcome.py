@@ -26,7 +26,7 @@ def history(series: Mapping[str, Sequence[float]]) -> list[Picture]:
         >>> [picture.alt for picture in history({"loss": [2.0, 1.0], "accuracy": [0.2, 0.8]})]
         ['Loss over 2 epochs, from 2 to 1', 'Training accuracy over 2 epochs, from 20 % to 80 %']
     """
-    percent = [100 * one for one in series["accuracy"]]
+    percent = [100 * share for share in series["accuracy"]]
     pictures = []
     for values, label, alt, form in (
         (series["loss"], "Loss (cross entropy of spike counts)", "Loss", "{:.3g}"),

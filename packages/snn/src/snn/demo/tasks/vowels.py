@@ -89,7 +89,9 @@ class Vowels(Task[VowelsSettings]):
         train, test = snn.data.vowels()
         frames = torch.cat(train.data)
         mean, deviation = frames.mean(0), frames.std(0)
-        return Parts(*(Scaled([(one - mean) / deviation for one in part.data], part.targets) for part in (train, test)))
+        return Parts(
+            *(Scaled([(sample - mean) / deviation for sample in part.data], part.targets) for part in (train, test))
+        )
 
     def network(self) -> nn.Module:
         return SpeakerTeller(self.settings)
@@ -99,7 +101,7 @@ class Vowels(Task[VowelsSettings]):
         steps = nn.utils.rnn.pad_sequence(sequences)
         if generator is not None:
             steps = steps + self.settings.noise * torch.randn(steps.shape, generator=generator)
-        return Batch(steps, part.targets[chosen], torch.tensor([len(one) for one in sequences]))
+        return Batch(steps, part.targets[chosen], torch.tensor([len(sequence) for sequence in sequences]))
 
     def _steps(self, frames: Tensor, generator: torch.Generator | None) -> Tensor:
         """Return one utterance, interpolated and, for training, stretched and offset: ``[num_steps, 24]``."""

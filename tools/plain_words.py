@@ -1,0 +1,187 @@
+"""Check that the text of the workspace is plain American English: ``python tools/plain_words.py``.
+
+It finds sentences that read as translated, not all that could be better: rules of style are in CONTRIBUTING.md.
+"""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import pathlib
+import re
+import sys
+from collections.abc import Iterator
+
+from workspace import ROOT
+
+TEXTS = ("*.md", "docs/*.md", "docs/*/*.md", "packages/*/*.md")
+PROGRAMS = ("noxfile.py", "docs/**/*.py", "integration_tests/**/*.py", "packages/**/*.py", "tools/**/*.py")
+_BUILT = {".nox", ".venv", "_build", "build", "dist", "node_modules"}
+
+NAMES = {"found", "given", "one", "said", "told"}
+_NAMED = re.compile(r"noxfile\.py|docs/|tools/(?!bench/|release/)|packages/[^/]+/src/")
+
+_FIRST_WORDS = re.compile(r"(How|That|What|When|Where|Whether|Which|Who|Why)\b.*[^?]$")
+_IS_NO = re.compile(r"(?<!there )(?<!`)\bis no (?!longer\b|more than\b|less than\b)[a-z]+", re.IGNORECASE)
+_BRITISH = re.compile(
+    r"\b\w*(?:colour|behaviour|favour|neighbour|honour|flavour|labelled|labelling|modelled|modelling|centred"
+    r"|(?:optim|initial|quant|normal|recogn|serial|synchron|discret|random|vector|parametr|summar|organ|general|minim"
+    r"|maxim|regular|material|special|linear|penal)is(?:e|ed|es|er|ers|ing|ation|ations)\b)\w*"
+    r"|\b(?:learnt|spelt|centre|centres|grey|licence|artefact|artefacts|judgement|analyse|analysed|fulfil)\b",
+    re.IGNORECASE,
+)
+# our older public names, and the words of others
+_EXCEPT = re.compile(r"labelled_?(tensors|sequences)\w*|not_optimised|op_?serialiser\w*", re.IGNORECASE)
+_TITLES = "sequential modelling (2024)"
+
+
+def spelling(text: str) -> list[str]:
+    """List the words of a text that are spelled as in British English.
+
+    Args:
+        text: The text.
+
+    Returns:
+        The words, as they are written.
+
+    Example:
+        >>> spelling("A neighbour of grey colour optimises LabelledTensors.")
+        ['neighbour', 'grey', 'colour', 'optimises']
+    """
+    return [word for word in _BRITISH.findall(text.replace(_TITLES, "")) if not _EXCEPT.fullmatch(word)]
+
+
+def phrases(text: str) -> list[str]:
+    """List the phrases of a text like "is no number", which an English speaker says as "is not a number".
+
+    Args:
+        text: The text.
+
+    Returns:
+        The phrases.
+
+    Example:
+        >>> phrases("It is no number, there is no file, and this is no longer so.")
+        ['is no number']
+    """
+    return _IS_NO.findall(text)
+
+
+def first_lines(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    r"""Find docstrings that begin with a noun clause, such as that of whether a class is known.
+
+    Args:
+        tree: A program.
+
+    Yields:
+        Number and text of their first lines; questions are left out.
+
+    Example:
+        >>> list(first_lines(ast.parse("def f():\n    'What it does.'\ndef g():\n    'Return it.'")))
+        [(2, 'What it does.')]
+    """
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            first = (ast.get_docstring(node) or "").partition("\n")[0]
+            if _FIRST_WORDS.match(first):
+                yield node.body[0].lineno, first
+
+
+def names(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    r"""Find variables and parameters whose name is a participle or a pronoun; fields of a class are left out.
+
+    Args:
+        tree: A program.
+
+    Yields:
+        Number of the line and name.
+
+    Example:
+        >>> list(names(ast.parse("def f(given):\n    found = given")))
+        [(1, 'given'), (2, 'found')]
+    """
+    fields = {id(node.target) for cls in ast.walk(tree) if isinstance(cls, ast.ClassDef) for node in _annotated(cls)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and id(node) not in fields:
+            name = node.id
+        elif isinstance(node, ast.arg):
+            name = node.arg
+        elif isinstance(node, ast.ExceptHandler) and node.name:
+            name = node.name
+        else:
+            continue
+        if name in NAMES:
+            yield node.lineno, name
+
+
+def _annotated(cls: ast.ClassDef) -> list[ast.AnnAssign]:
+    return [node for node in cls.body if isinstance(node, ast.AnnAssign)]
+
+
+def of_text(text: str) -> Iterator[tuple[int, str]]:
+    r"""Find what is to be mended in a text, by line.
+
+    Args:
+        text: A page or a program.
+
+    Yields:
+        Number of the line and problem.
+
+    Example:
+        >>> list(of_text("Plain.\nIt is no colour."))
+        [(2, '"is no colour": say "is not a ..."'), (2, '"colour": American spelling')]
+    """
+    for number, line in enumerate(text.splitlines(), 1):
+        for phrase in phrases(line):
+            yield number, f'"{phrase}": say "is not a ..."'
+        for word in spelling(line):
+            yield number, f'"{word}": American spelling'
+
+
+def of_program(text: str, path: str) -> Iterator[tuple[int, str]]:
+    r"""Find what is to be mended in a program, by line.
+
+    Args:
+        text: The program.
+        path: Its path from the root of the workspace, which decides if its names are looked at.
+
+    Yields:
+        Number of the line and problem.
+
+    Example:
+        >>> list(of_program("def f(one):\n    'Where it is.'", "tools/f.py"))
+        [(2, '"Where it is.": begin with a verb, or a noun for a class'), (1, '"one": name it by a noun')]
+    """
+    yield from of_text(text)
+    tree = ast.parse(text)
+    for number, first in first_lines(tree):
+        yield number, f'"{first}": begin with a verb, or a noun for a class'
+    if _NAMED.match(path):
+        for number, name in names(tree):
+            yield number, f'"{name}": name it by a noun'
+
+
+def main(root: pathlib.Path = ROOT) -> int:
+    """Print each sentence and name to be mended.
+
+    Args:
+        root: The workspace.
+
+    Returns:
+        The exit status: 1 if there is any.
+    """
+    count = 0
+    for path in sorted(set(itertools.chain.from_iterable(root.glob(pattern) for pattern in (*TEXTS, *PROGRAMS)))):
+        inside = path.relative_to(root)
+        if _BUILT & {*inside.parts} or inside.name == "plain_words.py" or inside.name == "test_plain_words.py":
+            continue
+        text, where = path.read_text(encoding="utf-8"), inside.as_posix()
+        for number, problem in of_program(text, where) if path.suffix == ".py" else of_text(text):
+            print(f"{where}:{number}: {problem}")
+            count += 1
+    print(f"{count} sentences or names to mend")
+    return int(count > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
