@@ -167,8 +167,7 @@ def event_frames(change: Tensor) -> Any:
 
 
 def energy_bars() -> Any:
-    """Plot the energy of each layer, by `snn.energy` or your own numbers, beside ordinary networks of the same
-        layers."""
+    """Plot the energy of each layer, by `snn.energy` or your own numbers, beside ordinary networks."""
     fig, ax = plt.subplots(figsize=(8, 3), layout="constrained")
     nets = {"spiking": [7.6e-9, 23.8e-9, 1.9e-9, 1.2e-9], "ordinary float32": [59.1e-9, 0.2e-9, 9.2e-9, 0]}
     snn.plot.energy_bars(nets, ax=ax, labels=["1 Linear", "2 Leaky", "3 Linear", "4 Leaky"])

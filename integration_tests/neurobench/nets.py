@@ -133,7 +133,7 @@ def graded() -> nn.Module:
 
 
 def converted() -> nn.Module:
-    """What ``from_ann`` makes of a network; of the peer's neurons the same net, put together by hand."""
+    """Return a network converted by ``from_ann``; of the peer's neurons, the same net put together by hand."""
     torch.manual_seed(3)
     image, classes = nn.Unflatten(1, (1, 4, 5)), nn.Linear(HIDDEN, CLASSES)
     layers = nn.Conv2d(1, 3, 3, padding=1), nn.ReLU(), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(12, HIDDEN), nn.ReLU()

@@ -31,17 +31,17 @@ _NOTES = {
     "spikingjelly": "whole sequences, with the kernels that it has for a GPU; resets at once, before the decay, which "
     "no option changes: compared with a loop that does the same",
 }
-_HEAD = """# What a GPU gave
+_HEAD = """# Results on a GPU
 
-Written by `nox -s gpu` on {date}, on one machine: {gpu}. It says nothing of other cards.
+Written by `nox -s gpu` on {date}, on one machine: {gpu}. It does not apply to other cards.
 
-How it is measured: each library runs in a process and an environment of its own, from the same inputs and weights, in
-float32, without TF32, and with the surrogate `atan` where it has it. Before anything is timed, its spikes and the
-gradient of the input (of the first weights, where there are any) are compared with those of a plain PyTorch loop on the
-same GPU; one that gives other numbers is not timed. Then all take turns, {rounds} rounds after one that is dropped, in
-another order each; the first call of a turn is dropped too. A time is that between two CUDA events on the stream. A
-cell is the median of the rounds, or of the ratios within a round, quartiles in brackets. Memory is the peak of
-PyTorch's allocator in one call, in a process of its own.
+How it is measured: each library runs in its own process and environment, from the same inputs and weights, in float32,
+without TF32, and with the surrogate `atan` if it has that. Before anything is timed, its spikes and the gradient of the
+input (of the first weights, where there are any) are compared with those of a plain PyTorch loop on the same GPU; a
+library with other numbers is not timed. Then all take turns, {rounds} rounds after one that is dropped, in another
+order each; the first call of a turn is dropped too. A time is that between two CUDA events on the stream. A cell is the
+median of the rounds, or of the ratios within a round, quartiles in brackets. Memory is the peak of PyTorch's allocator
+in one call, in its own process.
 """
 
 

@@ -102,7 +102,7 @@ def neuron(told):
     [
         (lambda d: d.update(version=2), "a bundle of version 2, this snn-ipu reads 1"),
         (lambda d: d.update(format="other"), "does not describe a program of snn-ipu"),
-        (lambda d: d.update(weights_sha256="0" * 64), "is not the file that program.json was written with"),
+        (lambda d: d.update(weights_sha256="0" * 64), "is not the file that was written with program.json"),
         (lambda d: d.pop("output"), "has the parts"),
         (lambda d: d.update(extra=1), "has the parts"),
         (lambda d: d["input"].update(num_steps=0), "has 0 steps"),

@@ -13,9 +13,9 @@ __all__ = ["main", "page"]
 
 _HEAD = """# How well the demonstration learns
 
-Generated from the runs themselves: `nox -s bench -- --accuracy --page docs/accuracy.md`. Every task of `snn demo` with
-every seed, each in a process of its own, as `snn demo --task TASK --seed SEED` runs it; the data is real and comes with
-packages, nothing is downloaded.
+`nox -s bench -- --accuracy --page docs/accuracy.md` wrote this page from its runs: every task of `snn demo` with every
+seed, each in its own process, as `snn demo --task TASK --seed SEED` runs it. The data is real and comes with packages;
+nothing is downloaded.
 
 - **digits**: 1,797 digits of 8 by 8 pixels, the stratified split of `snn.data.digits()`; pixels become spikes in
   integrating neurons, then two fully connected layers.
@@ -25,9 +25,9 @@ packages, nothing is downloaded.
   recurrent layer over ragged time (`unroll(lengths=)`), told by the output neuron that fires most.
 
 The settings were chosen on validation parts cut from the training part alone (of vowels, thirds of each speaker's
-utterances in the order of the file); the test part was looked at once a run, after training. A sample without any
+utterances in the order of the file); the test part was used once in each run, after training. A sample without any
 output spike counts as wrong. Seeds differ in weights, order and augmentation, never in the split. *Seconds* are those
-of the whole command behind its imports, from loading the data to the report. Synaptic operations are counted by the
+of the whole command after its imports, from loading the data to the report. Synaptic operations are counted by the
 rules of `snn_functional.statistics.synops`, on the test part.
 
 `snn demo` also writes `run.json`, and `snn demo --verify run.json` repeats it and compares every number bit for bit.

@@ -13,20 +13,19 @@ __all__ = ["main", "page"]
 
 _HEAD = """# Benchmarks of single functions
 
-Generated from the figures of one run: `nox -s bench -- --functions --page docs/benchmarks-functions.md`. Every function
-of snn-functional, snn-spikegen and snn-data that snnTorch {peer} has too, on the same arrays: 100 time steps, 128
-samples, 1000 neurons or classes, float32, and otherwise the defaults, but where the row says more.
+`nox -s bench -- --functions --page docs/benchmarks-functions.md` wrote this page from one run. It measures every
+function of snn-functional, snn-spikegen and snn-data that snnTorch {peer} has too, on the same arrays: 100 time steps,
+128 samples, 1000 neurons or classes, float32, and the defaults unless the row says otherwise.
 
-How it is measured: each library runs in processes of its own, with as many threads as the last table says. They take
+How it is measured: each library runs in its own processes, with the number of threads in the last table. They take
 turns, one first and then the other, {rounds} rounds (monitors: three times as many) in six pairs of processes, each
 after one that is dropped. *snnTorch takes* is how many times longer: the median of the ratios within a round, forward
-and backward together, quartiles in brackets. The *target* is reached where the upper quartile reaches 98 % of it, as
-two runs of one function may differ by the rest. The milliseconds are those of forward + backward, medians; memory is
-the peak of one call above what was held before it, result included. *Difference* is the largest one between what the
-two return, gradients included, as a share of the largest number.
+and backward together, quartiles in brackets. The *target* is reached if the upper quartile is at least 98 % of it, as
+two runs of one function may differ by 2 %. The milliseconds are medians of forward + backward; memory is the peak of
+one call above the memory in use before it, result included. *Difference* is the largest difference between the results
+of the two, gradients included, as a share of the largest number.
 
-All figures are from one machine: {processor}, {cores} cores. Only ratios carry over to another machine, and those
-roughly.
+All figures are from one machine: {processor}, {cores} cores. Only ratios are roughly valid for another machine.
 """
 
 

@@ -18,21 +18,20 @@ BEGIN, END = "<!-- programs: written by tools/bench/programs -->", "<!-- end of 
 
 _HEAD = """## Whole training steps
 
-Generated from the figures of one run:
+One run wrote these tables:
 
 `{command}`
 
-A step of training is forward, loss, backward and Adam: of the nets that snnTorch's tutorials train, of a recurrent net
-over 250 steps and of a small residual one. Each is written for each library as its users write it, with as many
-parameters and the same initial weights; one neuron in ten fires in a step. "One image" is the same input in each of the
-T steps, and the batch is 128 where nothing else is said.
+A training step is forward, loss, backward and Adam. The nets are those of snnTorch's tutorials, a recurrent net over
+250 steps and a small residual one. Each is written for each library as its users would write it, with the same number
+of parameters and the same initial weights; one neuron in ten fires in a step. "One image" is the same input in each of
+the T steps, and the batch is 128 unless stated otherwise.
 
-Each library runs each program in a process of its own. Its first step says how much memory it needs and what it
-computes: if its loss and gradient are to be the same as ours and are not, it is not timed. Then all take turns, in
-another order in each round; the first is dropped, and the number of those that count is {rounds}. Times and page faults
-are medians over the rounds. A ratio is the median of the ratios within a round, quartiles in brackets. A *minor page
-fault* is a page of memory, 4 KiB here, that the system found and cleared when it was first written; after
-`snn_cpu.tune_allocator()` there are few.
+Each library runs each program in its own process. The first step measures the memory and checks the numbers: a library
+whose loss and gradient should equal ours, but do not, is not timed. Then all take turns, in another order in each
+round; the first round is dropped, and {rounds} rounds count. Times and page faults are medians over the rounds. A ratio
+is the median of the ratios within a round, quartiles in brackets. A *minor page fault* is a page of memory, 4 KiB here,
+that the system found and cleared when it was first written; after `snn_cpu.tune_allocator()` there are few.
 """
 
 

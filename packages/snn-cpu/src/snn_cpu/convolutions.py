@@ -99,8 +99,8 @@ def highest_share(shape: Sequence[int]) -> float:
     """Return the share of the input that is not zero up to which sums are taken.
 
     Measured against torch's convolution, output and gradient of the weights together, sums gain up to 0.4 of the input
-    in windows of several values, where the output has 32 channels and more, and up to 0.3 with fewer of them. Windows
-    of one value gain less. The bound is below that, as torch's convolution is nearer to its peak on some processors.
+    in windows of several values if the output has 32 channels or more, and up to 0.3 with fewer. Windows of one value
+    gain less. The bound is below that, as torch's convolution is nearer to its peak on some processors.
 
     Args:
         shape: Shape of the weights, ``[out, channels, rows, columns]``.
