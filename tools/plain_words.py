@@ -22,7 +22,7 @@ NAMES = {"found", "given", "one", "said", "told"}
 _NAMED = re.compile(r"noxfile\.py|docs/|tools/(?!bench/|release/)|packages/[^/]+/src/")
 
 _FIRST_WORDS = re.compile(r"(How|That|What|When|Where|Whether|Which|Who|Why)\b.*[^?]$")
-_IS_NO = re.compile(r"(?<!there )(?<!`)\bis no (?!longer\b|more than\b|less than\b)[a-z]+", re.IGNORECASE)
+_NO = re.compile(r"(?<!there )(?<!`)\b(?:is|are) no (?!longer\b|more than\b|less than\b)[a-z]+", re.IGNORECASE)
 _BRITISH = re.compile(
     r"\b\w*(?:colour|behaviour|favour|neighbour|honour|flavour|labelled|labelling|modelled|modelling|centred"
     r"|(?:optim|initial|quant|normal|recogn|serial|synchron|discret|random|vector|parametr|summar|organ|general|minim"
@@ -64,7 +64,7 @@ def phrases(text: str) -> list[str]:
         >>> phrases("It is no number, there is no file, and this is no longer so.")
         ['is no number']
     """
-    return _IS_NO.findall(text)
+    return _NO.findall(text)
 
 
 def first_lines(tree: ast.Module) -> Iterator[tuple[int, str]]:

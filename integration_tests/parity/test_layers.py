@@ -1,4 +1,4 @@
-"""The layers that are no neurons: batch normalization through time and graded spikes."""
+"""The layers that are not neurons: batch normalization through time and graded spikes."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ def test_a_net_is_counted_layer_by_layer():
     assert list(counted.layers) == ["0", "4", "5.recurrent", "6"]
     # 16 windows of 9 numbers for 3 channels, 4 steps, 2 samples: none of the numbers is 0
     assert counted.layers["0"] == Ops(acs=0, macs=16 * 9 * 3 * 8, dense=16 * 9 * 3 * 8)
-    # averages of spikes are no spikes
+    # averages of spikes are not spikes
     macs = [int((p != 0).sum()) * 5 for p in pooled.flatten(0, 1)]
     graded = [bool(((p != 0) & (p != 1)).any()) for p in pooled.flatten(0, 1)]
     expected = sum(m for m, g in zip(macs, graded, strict=True) if g)

@@ -33,7 +33,7 @@ def tune_allocator() -> None:
     stays with the process and is used again. Call it once, before training.
 
     It costs memory: the process keeps the most that it ever used, other programs cannot have it meanwhile, and gaps
-    between tensors of different sizes are lost until these are freed too. An allocator loaded in place of glibc's
+    between tensors of different sizes are lost until these are freed too. An allocator loaded instead of glibc's
     (jemalloc, tcmalloc) is not affected.
 
     Raises:

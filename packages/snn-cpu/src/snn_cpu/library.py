@@ -19,7 +19,7 @@ def load() -> tuple[bool, str]:
     """Load the library, once per process; nothing is ever compiled here.
 
     Environment:
-        ``SNN_DISABLE_NATIVE=1`` leaves it out. ``SNN_CPU_LIBRARY=FILE`` names one to load in place of the packaged
+        ``SNN_DISABLE_NATIVE=1`` leaves it out. ``SNN_CPU_LIBRARY=FILE`` names one to load instead of the packaged
         one, for development. ``ATEN_CPU_CAPABILITY=default``, ``avx2`` or ``avx512`` holds the kernels, and torch, to
         an instruction set.
 

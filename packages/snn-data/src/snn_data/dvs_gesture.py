@@ -33,7 +33,7 @@ def dvs_gesture(
     Args:
         folder: Folder of all data sets; the recordings go to ``DVSGesture`` in it; `data_folder` if None.
         dt: Width of a frame in seconds; the first begins with the first event.
-        transform: Applied to the events (fields ``x``, ``y``, ``p``, ``t`` in microseconds) in place of frames.
+        transform: Applied to the events (fields ``x``, ``y``, ``p``, ``t`` in microseconds) instead of frames.
         valid_share: Share of the training recordings in the validation part, as nearly as whole people allow.
         split_seed: Seed of that draw.
         cache_folder: Folder of the cached samples, see `cached`.

@@ -51,7 +51,7 @@ def events_to_frames(
         ``y``.
 
     Raises:
-        TypeError: If a field is missing, or pixels or polarities are no integers.
+        TypeError: If a field is missing, or pixels or polarities are not integers.
         ValueError: If not exactly one of `dt` and `num_bins` is given, one of the numbers is out of range, fields
             differ in length, an event lies off the sensor, a time is not finite, the frames would be absurdly many,
             or `dtype` cannot hold a count exactly.

@@ -32,7 +32,7 @@ def nmnist(
     Args:
         folder: Folder of all data sets; the recordings go to ``NMNIST`` in it. That of `data_folder` if None.
         dt: Width of a frame in seconds; the first begins at 0 s.
-        transform: Applied to the events (fields ``x``, ``y``, ``t`` in microseconds, ``p``) in place of frames.
+        transform: Applied to the events (fields ``x``, ``y``, ``t`` in microseconds, ``p``) instead of frames.
         valid_share: Share of the training recordings in the validation part, in (0, 1).
         split_seed: Seed of that draw.
         cache_folder: Folder of the cached samples, see `cached`.

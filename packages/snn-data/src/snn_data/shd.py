@@ -32,7 +32,7 @@ def shd(
     Args:
         folder: Folder of all data sets; the files go to ``SHD`` in it. That of `data_folder` if None.
         dt: Width of a frame in seconds; the first begins at 0 s.
-        transform: Applied to the events (fields ``t`` in microseconds, ``x``, ``p``) in place of frames.
+        transform: Applied to the events (fields ``t`` in microseconds, ``x``, ``p``) instead of frames.
         valid_share: Share of the training recordings in the validation part, as nearly as whole speakers allow.
         split_seed: Seed of that draw.
         cache_folder: Folder of the cached samples, see `cached`.

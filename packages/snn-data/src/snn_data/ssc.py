@@ -26,7 +26,7 @@ def ssc(
     Args:
         folder: Folder of all data sets; the files go to ``SSC`` in it. That of `data_folder` if None.
         dt: Width of a frame in seconds; the first begins at 0 s.
-        transform: Applied to the events (fields ``t`` in microseconds, ``x``, ``p``) in place of frames.
+        transform: Applied to the events (fields ``t`` in microseconds, ``x``, ``p``) instead of frames.
         cache_folder: Folder of the cached samples, see `cached`.
         download: Whether to download what is missing; it is large.
 

@@ -111,7 +111,7 @@ def _why(error: BaseException) -> str:
 
 
 def _name_axes(model: onnx.ModelProto, program: Program) -> None:
-    """Name free axes, in place of the exporter's names."""
+    """Name free axes, instead of the exporter's names."""
     names: dict[str, str] = {}
     for values, entries in ((model.graph.input, program.inputs), (model.graph.output, program.outputs)):
         for value, entry in zip(values, entries, strict=True):

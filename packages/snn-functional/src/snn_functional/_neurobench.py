@@ -13,7 +13,7 @@ from snn_core.utils import reset
 
 
 def neurobench(net: nn.Module, *, custom_forward: bool = False) -> Any:
-    """Wrap a net as a model for the harness of NeuroBench, in place of its ``SNNTorchModel``.
+    """Wrap a net as a model for the harness of NeuroBench, instead of its ``SNNTorchModel``.
 
     Its metrics then find of the net what they find of the same one in snnTorch. The net is put into evaluation mode.
     Each batch starts from rest: ``net.reset()`` is called if there is such a method, else every neuron is reset.
@@ -21,7 +21,7 @@ def neurobench(net: nn.Module, *, custom_forward: bool = False) -> Any:
     Args:
         net: A net of neurons of snn-core. It is called with one step ``[batch, ...]`` and gives spikes, or a tuple that
             begins with them.
-        custom_forward: Call it with the whole batch ``[batch, num_steps, ...]`` in place of that; it gives spikes
+        custom_forward: Call it with the whole batch ``[batch, num_steps, ...]`` instead of that; it gives spikes
             ``[num_steps, batch, ...]``.
 
     Returns:

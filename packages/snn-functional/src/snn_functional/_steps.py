@@ -93,7 +93,7 @@ def checked_lengths(lengths: Any, recording: Tensor, name: str) -> Tensor:
         The numbers ``[B]``, on their device; those of a list on the CPU.
 
     Raises:
-        TypeError: If they are no integers.
+        TypeError: If they are not integers.
         ValueError: If there is not one for each sample, or one lies outside [1, T]; such numbers on an accelerator stop
             the device instead, so that nothing waits for it.
     """

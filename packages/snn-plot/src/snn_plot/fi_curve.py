@@ -48,8 +48,8 @@ def fi_curve(
         The axes. A legend names the curves if there are several.
 
     Raises:
-        TypeError: If `respond` is not callable or returns no tensor, the inputs are no real numbers or `ax` is not
-            an Axes.
+        TypeError: If `respond` is not callable or does not return a tensor, the inputs are not real numbers or `ax`
+            is not an Axes.
         ValueError: If the shape of the inputs or of the spikes, `num_steps` or `dt` is wrong, or a value not finite.
 
     Example:

@@ -114,7 +114,7 @@ class Engine:
             x: Input ``[T, ...]``.
             states: The states before the first step, each of one step's shape.
             coefficients: Other inputs of a step, in the order of ``program.coefficients``.
-            trace: Return every step's states in place of the last ones.
+            trace: Return every step's states instead of the last ones.
             save: Keep what the backward pass needs.
 
         Returns:

@@ -53,7 +53,7 @@ def fused_in_code(binary: Binary) -> list[str]:
 
 
 def approximations(binary: Binary) -> list[str]:
-    """Return the instructions of PTX that are no rounding to the nearest, or take what is very small for zero."""
+    """Return the instructions of PTX that are not rounded to the nearest, or take what is very small for zero."""
     return re.findall(r"^.*\.(?:approx|full|ftz)\b.*$", binary.assembly, re.MULTILINE)
 
 

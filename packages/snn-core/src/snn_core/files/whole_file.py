@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 @contextmanager
 def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Open a file for writing that gets its name once it is complete; after an error nothing of it is left.
+    """Open a file for writing that gets its name once it is complete; after an error no part of it is left.
 
     A symbolic link is kept: the file that it points to is written.
 

@@ -92,7 +92,7 @@ def call(
         x: Input ``[T, ...]``.
         states: The states before the first step, whose dtype is that of the computation.
         constants: The constants of the family.
-        trace: Return every step's states in place of the last ones.
+        trace: Return every step's states instead of the last ones.
 
     Returns:
         Spikes ``[T, ...]`` in the dtype of ``x``, before their graded factor, then the states.
@@ -247,7 +247,7 @@ class _Fused(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
         kernel, call_, trace, count, steps, present = ctx.settings
-        unpacked = ctx.saved_tensors  # once: under a checkpoint, each access would compute it anew
+        unpacked = ctx.saved_tensors  # once: under a checkpoint, each access would compute it again
         tensors, saved = unpacked[:present], unpacked[present:]
         x, states, constants = _arguments(tensors, count, steps)
         needs = ctx.needs_input_grad[-present:]

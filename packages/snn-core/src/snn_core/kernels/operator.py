@@ -2,7 +2,7 @@
 
 An operator carries tensors and plain settings only: input, states, constants, the reset, and the surrogate as a name
 and numbers. Its Python implementation runs the neuron's own step; its backward runs the steps again under autograd.
-Compilers see one opaque node in place of T steps, and fused kernels stand in for the implementation.
+Compilers see one opaque node instead of T steps, and fused kernels stand in for the implementation.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def run(neuron: Any, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
         neuron: A :class:`~snn_core.SpikingNeuron`.
         xs: Input ``[T, batch, ...]``, T >= 1.
         state: A complete state of the neuron.
-        trace: Return every step's states, stacked on axis 0, in place of the last one.
+        trace: Return every step's states, stacked on axis 0, instead of the last one.
 
     Returns:
         ``(spikes, state)``, the spikes ``[T, batch, ...]`` before their graded factor.

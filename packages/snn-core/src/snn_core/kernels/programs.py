@@ -90,7 +90,7 @@ def run(neuron: Any, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
         neuron: A :class:`~snn_core.SpikingNeuron`.
         xs: Input ``[T, batch, ...]``, T >= 1.
         state: A complete state of the neuron.
-        trace: Return every step's states, stacked on axis 0, in place of the last one.
+        trace: Return every step's states, stacked on axis 0, instead of the last one.
 
     Returns:
         ``(spikes, state)``, the spikes ``[T, batch, ...]`` before their graded factor.

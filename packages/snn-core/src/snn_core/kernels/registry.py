@@ -290,7 +290,7 @@ def loop(advance: Advance, xs: Tensor, state: Any, trace: bool, first: Any = Non
             ``carried`` is None in the first step. Input and spikes have the dtype of the state there.
         xs: Input ``[T, batch, ...]``, T >= 1.
         state: A complete state of the neuron.
-        trace: Return every step's states, stacked on axis 0, in place of the last one.
+        trace: Return every step's states, stacked on axis 0, instead of the last one.
         first: The result of the first step, if it has run already.
 
     Returns:

@@ -31,7 +31,7 @@ class SpikingNeuron(Familiar, Temporal):
     2. integrate, with the reset by R,
     3. quantize the states, if asked to,
     4. fire, :math:`S = g\,\Theta(U' - \vartheta)`, with the surrogate's gradient,
-    5. with ``reset_delay=False``, reset by the spikes of this step in place of those of the step before.
+    5. with ``reset_delay=False``, reset by the spikes of this step instead of those of the step before.
 
     A membrane potential equal to the threshold does not fire.
 
@@ -45,7 +45,7 @@ class SpikingNeuron(Familiar, Temporal):
         reset_mechanism: ``"subtract"`` the threshold, ``"zero"`` the membrane, or ``"none"``.
         state_quant: A function applied to every state in every step, such as ``functional.quant.state_quant()``, or
             False.
-        output: With ``init_hidden``, return ``(spikes, *states)`` in place of the spikes.
+        output: With ``init_hidden``, return ``(spikes, *states)`` instead of the spikes.
         graded_spikes_factor: Amplitude g of a spike.
         learn_graded_spikes_factor: Make g a parameter.
         reset_delay: True to reset in the step after a spike, False in the same step.

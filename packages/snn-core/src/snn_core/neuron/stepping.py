@@ -59,7 +59,7 @@ class Stepping(Firing):
         """Raise unless ``value`` may be the neuron's ``state_quant``."""
         if value and not callable(value):
             raise TypeError(f"{type(self).__name__}: state_quant must be a function or False, got {value!r}")
-        if not isinstance(value, Module):  # torch would keep it in place of a module
+        if not isinstance(value, Module):  # torch would keep it instead of a module
             self._modules.pop("state_quant", None)
 
     def integrate(self, x: Tensor, state: Any) -> Any:
@@ -176,7 +176,7 @@ class Stepping(Firing):
         Args:
             xs: Input, ``[T, batch, ...]`` with T >= 1.
             state: State before the first step, at rest when None.
-            trace: Return every step's states in place of the last one.
+            trace: Return every step's states instead of the last one.
 
         Returns:
             ``(spikes, state)``: spikes ``[T, batch, ...]``; the last ``State``, or with ``trace=True`` a ``State`` of

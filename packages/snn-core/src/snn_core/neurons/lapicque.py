@@ -29,7 +29,7 @@ class Lapicque(LIF):
         R: Resistance of the membrane in ohm, greater than 0.
         C: Capacitance of the membrane in farad, greater than 0.
         time_step: :math:`\Delta`, the step in seconds.
-        learn_beta: Make ``beta`` a parameter, from which R or C is derived anew in every step.
+        learn_beta: Make ``beta`` a parameter, from which R or C is derived again in every step.
 
     The other options are those of :class:`~snn_core.SpikingNeuron`.
 
@@ -83,7 +83,7 @@ class Lapicque(LIF):
                 "leave the rest out"
             )
         if learn_beta and "beta" not in constants:
-            raise ValueError("Lapicque cannot learn 'beta', which R and C fix; pass beta in place of R or C")
+            raise ValueError("Lapicque cannot learn 'beta', which R and C fix; pass beta instead of R or C")
         for name, value in (*constants.items(), ("time_step", time_step)):
             most, span = (1, "in (0, 1]") if name == "beta" else (math.inf, "greater than 0")
             tensor = torch.as_tensor(value)

@@ -23,7 +23,7 @@ class SiLIF(Adapting):
         W[t] &= \rho\,W[t-1] + a\,U[t-1] + b\,S[t-1] \\
         U[t] &= \beta\,(U[t-1] - \vartheta\,S[t-1]) + (1 - \beta)\,(X[t] - W[t]), \qquad S[t] = \Theta(U[t] - \vartheta)
 
-    It is :class:`~snn_core.AdLIF` with the logarithms of the rates and of the time of a step in place of the decays,
+    It is :class:`~snn_core.AdLIF` with the logarithms of the rates and of the time of a step instead of the decays,
     which therefore stay between 0 and 1 whatever is learned. The spikes of the step before act with their surrogate
     gradient. The reset is part of the equation, so that ``reset_mechanism`` and ``reset_delay`` have no effect.
 

@@ -1,4 +1,4 @@
-"""The watch over a running net, which is told what its neurons do; it belongs to the thread of that run."""
+"""The watch over a running net, which is called for what its neurons do; it belongs to the thread of that run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Watch:
-    """A watch over one step of a net, or over a run, which changes nothing; subclasses record what they are told.
+    """A watch over one step of a net, or over a run, which changes nothing; subclasses record the calls.
 
     Args:
         net: The net.

@@ -60,7 +60,7 @@ class _ForwardSpike(_Spike):
         if eager_transforms.JVP_NESTING > 1:  # nested forward derivatives
             raise NotImplementedError(
                 f"{ctx.surrogate!r}: torch drops the second of two forward derivatives of an autograd.Function; take "
-                "one of the two backward, as torch.func.hessian does: jacfwd(jacrev(f)) in place of jacfwd(jacfwd(f))"
+                "one of the two backward, as torch.func.hessian does: jacfwd(jacrev(f)) instead of jacfwd(jacfwd(f))"
             )
         # each spike depends on its own x alone: the Jacobian is diagonal, and its own transpose
         x, spk = ctx.saved_tensors

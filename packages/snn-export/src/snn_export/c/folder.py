@@ -12,7 +12,7 @@ __all__ = ["write_folder"]
 
 
 def write_folder(path: str | os.PathLike[str], files: Mapping[str, str]) -> Path:
-    """Write text files to a folder, which is created if needed; after an error nothing of them is left.
+    """Write text files to a folder, which is created if needed; after an error no part of them is left.
 
     Args:
         path: The folder. Files of the same names in it are replaced.

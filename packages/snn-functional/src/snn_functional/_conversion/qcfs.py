@@ -64,7 +64,7 @@ class QCFS(Clipped):
 
     @classmethod
     def replace_relu(cls, net: nn.Module, data: Any, *, levels: int = 8) -> fx.GraphModule:
-        """Make a copy of a net with an activation of this class in place of every ReLU.
+        """Make a copy of a net with an activation of this class instead of every ReLU.
 
         Train it for some epochs, then ``snn.from_ann(net, data, method="qcfs")``. Each threshold begins
         at the 99th percentile of its ReLU's activations in ``data``, or where that is 0 at the largest one. The net

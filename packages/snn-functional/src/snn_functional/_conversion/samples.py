@@ -17,7 +17,7 @@ def samples_of(data: Any) -> tuple[Tensor, Tensor | None]:
         data: Samples ``[samples, ...]``, or a pair of them and integer labels ``[samples]``.
 
     Raises:
-        TypeError: If it is anything else, samples are no real floating-point numbers or labels no integers.
+        TypeError: If it is anything else, samples are not real floating-point numbers or labels no integers.
         ValueError: If there is no sample, one is not finite, or there are not as many labels.
     """
     samples, labels = data if isinstance(data, tuple | list) and len(data) == 2 else (data, None)

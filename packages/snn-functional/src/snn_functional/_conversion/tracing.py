@@ -88,7 +88,7 @@ def traced(net: Any, samples: Tensor, by: str) -> fx.GraphModule:
     except Exception as error:  # whatever forward raises at values that it cannot look at
         raise ValueError(
             f"{name} whose forward cannot be followed: {error}; it must call the same layers whatever the input is, "
-            "without conditions on values and with x.size(0) in place of len(x)"
+            "without conditions on values and with x.size(0) instead of len(x)"
         ) from error
     _rewrite(graph)
     problem: ValueError | None = None

@@ -1,4 +1,4 @@
-"""The spiking graph: neurons in place of activations, and weights in the units of the spikes that they meet."""
+"""The spiking graph: neurons instead of activations, and weights in the units of the spikes that they meet."""
 
 from __future__ import annotations
 

@@ -190,7 +190,7 @@ class BaseMonitor:
         return True
 
     def is_folded(self) -> bool:
-        """Return True if one step is run in place of all, as in ``unroll(schedule="layers")``."""
+        """Return True if one step is run instead of all, as in ``unroll(schedule="layers")``."""
         watch = current()
         return watch is not None and watch.asserted
 

@@ -27,7 +27,7 @@ class CostModel:
             and of the energy of an access to 32 bits in joules. Empty if accesses cost nothing.
 
     Raises:
-        TypeError: If ``name`` is not a text, an energy no number, or ``memories`` are no pairs.
+        TypeError: If ``name`` is not a text, an energy is not a number, or ``memories`` are not pairs.
         ValueError: If an energy is negative, infinite or NaN, only one energy of integers is given, or the memories
             do not grow up to one without an end.
 

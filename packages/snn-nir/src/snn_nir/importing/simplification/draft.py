@@ -20,7 +20,7 @@ class Draft:
     Attributes:
         nodes: NIR nodes by name.
         edges: Pairs of names.
-        modules: Neurons in place of nodes, by name.
+        modules: Neurons instead of nodes, by name.
         taps: Names for several outputs of one neuron, each with its place.
         absorbed: Parts of these neurons that hold the parameters of a former node, by its name.
         shapes: Output shapes of neurons and taps, by name.

@@ -36,7 +36,7 @@ class ConvolutionalReader(nn.Module):
         torch.Size([3, 10])
 
     Source: LeCun et al., Gradient-Based Learning Applied to Document Recognition (1998), section II.B, with spiking
-    neurons in place of its activations.
+    neurons instead of its activations.
     """
 
     def __init__(self, settings: MnistSettings) -> None:
