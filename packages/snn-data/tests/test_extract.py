@@ -173,7 +173,7 @@ def test_a_header_that_claims_gigabytes_is_not_read_into_memory(tmp_path):
 def test_a_tar_archive_cut_short_is_refused_and_leaves_nothing(tmp_path, mode):
     archive = as_tar(tmp_path / "set.tar", mode=mode)
     archive.write_bytes(archive.read_bytes()[: archive.stat().st_size // 3])
-    assert_refused(archive, tmp_path / "out", "set.tar is damaged, or no zip or tar archive")
+    assert_refused(archive, tmp_path / "out", "set.tar is damaged, or not a zip or tar archive")
 
 
 def test_a_zip_archive_with_a_flipped_byte_is_refused(tmp_path):
@@ -186,7 +186,7 @@ def test_a_zip_archive_with_a_flipped_byte_is_refused(tmp_path):
 
 def test_what_is_no_archive_is_refused(tmp_path):
     (tmp_path / "page.zip").write_bytes(b"<html>not found</html>" * 100)
-    assert_refused(tmp_path / "page.zip", tmp_path / "out", "page.zip is damaged, or no zip or tar archive")
+    assert_refused(tmp_path / "page.zip", tmp_path / "out", "page.zip is damaged, or not a zip or tar archive")
 
 
 def test_a_missing_archive_is_named(tmp_path):

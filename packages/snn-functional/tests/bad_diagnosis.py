@@ -60,7 +60,7 @@ CASES = {
             ),
             Row("loss_fn", lambda out, y: 0.5, ValueError, "loss_fn gave a float; it must give a tensor of one number"),
             Row("optimizer", "Adam", TypeError, r"optimizer is a str; pass a torch\.optim\.Optimizer"),
-            Row("num_steps", 0, ValueError, "num_steps is 0; pass 1 at least"),
+            Row("num_steps", 0, ValueError, "num_steps is 0; pass at least 1"),
             Row("num_steps", 2.5, TypeError, "num_steps is 2.5; pass an int"),
             Row("num_steps", True, TypeError, "num_steps is True; pass an int"),
             Row("run", "unroll", TypeError, "run is 'unroll'; pass a function"),

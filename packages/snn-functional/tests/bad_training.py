@@ -139,7 +139,7 @@ OUTPUTS = [
         build(output=False), ValueError, "takes the membrane.*; .*output=True", "mse_membrane_loss", criterion=MEMBRANE
     ),
     net(build(init_hidden=False), ValueError, r"'1' \(Leaky\) has init_hidden=False .*; build", "init_hidden"),
-    net(build(snn.DeltaLeaky), TypeError, "takes mem_out, and the net returns a tuple", "net", criterion=MEMBRANE),
+    net(build(snn.DeltaLeaky), TypeError, "takes mem_out, but the net returns a tuple", "net", criterion=MEMBRANE),
 ]
 ONLY_ONE = r"one spiking layer; TBPTT\(\.\.\., K=1\)"
 NOT_AFTER = "is not a spiking neuron right after an nn.Linear; "

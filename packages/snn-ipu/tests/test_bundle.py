@@ -109,7 +109,7 @@ def neuron(told):
         (lambda d: d["input"].update(shape=[-1]), "takes input of shape"),
         (lambda d: d["input"].update(dtype="bfloat16"), "input of an unknown kind"),
         (lambda d: d["weights"].pop("0.weight"), "does not name the weights"),
-        (lambda d: d["weights"]["0.weight"].update(shape=[1]), "tells of a weight '0.weight'"),
+        (lambda d: d["weights"]["0.weight"].update(shape=[1]), "describes a weight '0.weight'"),
         (lambda d: d["nodes"][0].update(op="system"), "uses the operation 'system'"),
         (lambda d: d["nodes"][0].update(op="__reduce__"), "uses the operation '__reduce__'"),
         (lambda d: d["nodes"][0].update(kind="eval"), "has a node of kind 'eval'"),
