@@ -113,7 +113,7 @@ REFUSED: dict[str, tuple[Any, Any, dict[str, Any], type[Exception], str]] = {
         ValueError,
         r"takes \[T, batch, .*\[5\]",
     ),
-    "no steps": (kept, torch.rand(0, 3, 5), {"over": "sequence"}, ValueError, r"T >= 1 and the same T and batch; got \[0"),
+    "no steps": (kept, torch.rand(0, 3, 5), {"over": "sequence"}, ValueError, r"the same T and batch; got \[0"),
     "a fixed batch": (lambda: kept(Fixed()), X[:2], {}, ValueError, r"it needs a fixed batch; pass dynamic=\(\)"),
     "a branch on a value": (lambda: kept(Branching()), X, {}, ValueError, "Sequential cannot be traced: Could not"),
     "a count in Python": (
