@@ -98,7 +98,7 @@ def test_every_workload_is_asked_of_every_peer_in_a_process_of_its_own_on_the_gp
 def test_the_page_has_times_ratios_memory_the_card_and_why_something_is_missing(found):
     text = gpu.page(found)
     for wanted in (
-        "on one machine: Made-up 9000. It says nothing of other cards.",
+        "on one machine: Made-up 9000. It does not apply to other cards.",
         "Made-up 9000 (sm_90, 7 multiprocessors)",
         "triton: 12 neurons",
         "torch 2.99, triton 3.99",
