@@ -25,6 +25,7 @@ from workspace import ROOT
 
 # What snnTorch does not have.
 OWN = {
+    "neurobench",
     *("poisson", "phase", "burst", "population", "decode_rate", "decode_latency"),
     *("RTRL", "EPropLayer", "RTRLLayer", "RandomFeedbackLinear"),
     *("weight_quant", "fixed_point", "integer", "IntegerNet", "BaseMonitor"),

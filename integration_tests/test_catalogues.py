@@ -13,7 +13,7 @@ from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neuron.whole_sequence import WholeSequence
 from workspace import ROOT
 
-pytestmark = pytest.mark.needs()
+pytestmark = pytest.mark.needs("snn-core", "snn-data")
 NEURONS = ROOT / "docs" / "neurons.md"
 DATASETS = ROOT / "docs" / "datasets.md"
 

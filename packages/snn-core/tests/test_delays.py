@@ -253,7 +253,7 @@ def test_what_does_not_fit_is_an_error_that_names_it(name: str) -> None:
 
 
 def test_a_recurrent_delay_asks_for_the_largest() -> None:
-    with pytest.raises(TypeError, match=r"RLeaky: delay=1\.0 asks for max_delay"):
+    with pytest.raises(TypeError, match=r"RLeaky: delay=1\.0 needs max_delay"):
         snn.RLeaky(0.9, linear_features=2, delay=1.0)
 
 
