@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import json
+import re
 import subprocess
 import sys
+from dataclasses import asdict
 from importlib import metadata
+from types import ModuleType
 
 import pytest
 import torch
 
+import snn
 import snn_data
 from snn.cli import main
+from snn.demo import source
+from snn.demo.manifest import weights_sha256
 from snn.demo.run import run
 from snn.demo.settings import DigitsSettings, MnistSettings, VowelsSettings
-from snn.demo.tasks import task_of
+from snn.demo.tasks import settings_of, task_of
 from snn.demo.training import evaluate, train
 from snn_data import LabelledSequences, LabelledTensors, digits
 
@@ -175,3 +182,63 @@ def test_a_silent_network_answers_nothing_and_is_right_nowhere():
     found = evaluate(task, net, few)
     assert (found.accuracy, found.silent) == (0, 1)
     assert sum(map(sum, found.confusion)) == 0
+
+
+@pytest.fixture
+def written(tmp_path, monkeypatch):
+    """The program of a task, as ``snn demo --code`` writes it, as a module."""
+
+    def write(name: str, *words: str) -> ModuleType:
+        assert main(["demo", "--task", name, "--code", "--out", str(tmp_path), *words]) == 0
+        spec = importlib.util.spec_from_file_location(f"program_{name}", tmp_path / f"{name}.py")
+        assert spec is not None
+        assert spec.loader is not None
+        program = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(program)
+        return program
+
+    return write
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_the_program_of_a_task_makes_the_same_weights_and_accuracy(finished, few, name, written, monkeypatch, capsys):
+    settings = SMALL[name]
+    program = written(name, "--epochs", str(settings.epochs))
+    result, _ = finished[name]
+    text = source.program(name, settings)
+    assert f"\nEPOCHS = {settings.epochs}\n" in text
+    smaller = ModuleType(f"smaller_{name}")
+    exec(compile(text, f"{name}.py", "exec"), vars(smaller))
+    capsys.readouterr()
+    net = smaller.main()
+    assert weights_sha256(net) == result["manifest"]["weights_sha256"]
+    shown = capsys.readouterr().out
+    assert shown.splitlines()[-1].startswith(f"{100 * result['test_accuracy']:.2f} % of the ")
+    assert f"epoch {settings.epochs}: loss {result['history']['loss'][-1]:.3f}" in shown
+    assert settings.epochs == program.EPOCHS
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_the_program_of_a_task_is_short_and_uses_public_names_alone(name, written, tmp_path):
+    program = written(name, "--seed", "7", "--epochs", "3", "--threads", "2")
+    assert (program.SEED, program.EPOCHS, program.THREADS) == (7, 3, 2)
+    for setting, value in asdict(settings_of(name)(seed=7, epochs=3)).items():
+        assert getattr(program, setting.upper()) == value
+    text = (tmp_path / f"{name}.py").read_text(encoding="utf-8")
+    assert len(text.splitlines()) < 120
+    nodes = [*ast.walk(ast.parse(text))]
+    imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
+    assert imported == {"math", "torch", "torch.nn.functional", "snn"}
+    names = {ast.unparse(node) for node in nodes if isinstance(node, ast.Attribute)}
+    of_snn = {one for one in names if re.fullmatch(r"snn(\.\w+)+", one)}
+    assert {"snn.Leaky", "snn.unroll", "snn.functional.ce_count_loss"} <= of_snn
+    assert all(word in dir(snn) for word in {one.split(".")[1] for one in of_snn})
+    assert not [one for one in names if re.search(r"\._(?!_init__)", one)]
+
+
+def test_the_code_needs_no_data_and_is_no_part_of_a_repeat(tmp_path, capsys):
+    assert main(["demo", "--code", "--json", "--out", str(tmp_path)]) == 0
+    assert json.loads(capsys.readouterr().out) == {"program": str(tmp_path / "digits.py")}
+    assert main(["demo", "--verify", "run.json", "--code"]) == 2
+    assert capsys.readouterr().err.endswith("leave out --code\n")

@@ -96,12 +96,13 @@ def test_every_picture_is_whole_as_large_as_it_says_and_described(page):
     assert len({image["alt"] for image in page.images}) == len(page.images)
 
 
-def test_there_is_one_film_which_ends_as_its_still(page):
+@pytest.mark.parametrize("end", ["first", "last"])
+def test_there_is_one_film_which_starts_and_ends_as_its_still(page, end):
     films = [image for image in page.images if decoded(image).n_frames > 1]
     assert [image["class"] for image in films] == ["film"]
     (still,) = (image for image in page.images if image.get("class") == "still")
     film = decoded(films[0])
-    film.seek(film.n_frames - 1)
+    film.seek(0 if end == "first" else film.n_frames - 1)
     difference = torch.tensor(list(film.convert("L").tobytes())) - torch.tensor(
         list(decoded(still).convert("L").tobytes())
     )
@@ -131,6 +132,15 @@ def test_the_numbers_of_the_run_are_in_the_page(page, task):
             assert f"{name.replace('_', ' ')} {text} " in page.text
     assert result["command"] in page.text
     assert "snn demo --verify run.json" in page.text
+    assert f"{result['command']} --code" in page.text
+
+
+def test_the_layers_of_the_network_are_in_the_page_with_parameters_and_constants(page, task):
+    _, recording = run_of(task)
+    assert all(f"{name} {text} " in page.text for name, text in recording.net.items())
+    if task == "digits":
+        assert "1 Linear(in_features=64, out_features=10, bias=True); 650 parameters " in page.text
+        assert "; beta from 0.5 to 0.9 " in page.text
 
 
 def test_every_layer_is_shown_by_its_spikes_its_membranes_and_its_rates(page, task):

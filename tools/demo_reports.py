@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 import snn
+from snn.demo.architecture import layers_of
 from snn.demo.recording import LayerRecording, Recording
 
 __all__ = ["RUNS", "run_of"]
@@ -44,7 +45,8 @@ def _digits() -> tuple[dict[str, Any], Recording]:
     pixels = image.flatten().expand(16, 64)
     connections = {"encoder": nn.Identity(), "hidden": nn.Linear(64, 300), "output": _to(300, 10)}
     layers = _layers(pixels.unsqueeze(1), connections)
-    recording = Recording(image, 3, _answer(layers), DIGITS, image.expand(16, 1, 8, 8), "image", layers)
+    net = layers_of(nn.Sequential(nn.Flatten(), nn.Linear(64, 10), snn.Leaky(torch.linspace(0.5, 0.9, 10))))
+    recording = Recording(image, 3, _answer(layers), DIGITS, image.expand(16, 1, 8, 8), "image", layers, net)
     return _result("digits", "handwritten digits of 8 by 8 pixels", recording, train=1438, test=359), recording
 
 

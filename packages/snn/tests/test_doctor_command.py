@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from snn._installing import hint
 from snn.cli import main
 
 from .fresh import python
 
-FUNCTIONAL = "pip install 'snn[functional]>=0.5', with the --find-links that snn was installed with, if any"
+FUNCTIONAL = hint("snn[functional]")
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import torch
 
 import snn_core.kernels
 from snn import doctor, doctor_gpu
+from snn._installing import hint
 from snn.cli import main
 
 from .fresh import python
@@ -109,7 +110,7 @@ def test_a_self_test_that_raises_is_a_check_that_failed(two_gpus, kernels, capsy
 @pytest.mark.parametrize(
     ("lines", "versions", "says"),
     [
-        (PASSED, {"snn_triton": None}, "not installed: snn-triton; pip install 'snn[triton]>=0.5', with the --find-"),
+        (PASSED, {"snn_triton": None}, f"not installed: snn-triton; {hint('snn[triton]')}"[:64]),
         (None, {}, "snn-triton 0.1.0 has no self-test: install a newer one"),
         ([], {}, "the self-test of snn-triton 0.1.0 made no check"),
     ],

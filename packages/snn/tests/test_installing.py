@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import re
+import importlib.util
+import json
+import shutil
+import sys
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
@@ -15,10 +19,31 @@ from snn.versions import PIECES
 THE_OTHER_PROJECT = "0.4"  # the last version that the public index has of the project that bore the name before
 
 
+class Recorded:
+    """What an installer recorded of a distribution."""
+
+    def __init__(self, record: dict | None) -> None:
+        self.record = record
+
+    def read_text(self, name: str) -> str | None:
+        assert name == "direct_url.json"
+        return None if self.record is None else json.dumps(self.record)
+
+
+@pytest.fixture
+def recorded(monkeypatch):
+    """Pretend records by the name of the distribution; those of the others say nothing. pip is that of this path."""
+    records: dict[str, dict] = {}
+    monkeypatch.setattr(metadata, "distribution", lambda name: Recorded(records.get(name)))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
+    monkeypatch.setattr(shutil, "which", lambda name: str(Path(sys.executable).with_name(name)))
+    return records
+
+
 @pytest.mark.parametrize("piece", PIECES)
-def test_pip_is_never_asked_for_what_the_project_that_bore_the_name_before_fulfils(piece: str):
-    (wanted,) = re.findall(r"'([^']+)'", command(extra(piece)))
-    need = Requirement(wanted)
+def test_pip_is_never_asked_for_what_the_project_that_bore_the_name_before_fulfils(piece: str, recorded):
+    text, _ = command(extra(piece))
+    need = Requirement(text.removeprefix("pip install ").strip("'"))
     assert need.name == "snn"
     assert need.specifier.contains(snn.__version__)
     assert not need.specifier.contains(THE_OTHER_PROJECT, prereleases=True)
@@ -30,10 +55,68 @@ def test_the_extra_is_one_that_the_umbrella_has(piece: str):
     assert wanted in metadata.metadata("snn").get_all("Provides-Extra")
 
 
-def test_what_an_index_may_not_have_is_named_with_where_it_is_looked_for():
+def test_what_an_index_may_not_have_is_named_with_where_it_is_looked_for(recorded):
     hinted = "pip install 'snn[plot]>=0.5', with the --find-links that snn was installed with, if any"
     assert hint("snn[plot]") == hinted
 
 
-def test_what_is_asked_for_beside_the_umbrella_stays_as_it_is():
-    assert command("snn[demo]", "snn-data[vowels]") == "pip install 'snn[demo]>=0.5' 'snn-data[vowels]'"
+def test_what_is_asked_for_beside_the_umbrella_stays_as_it_is(recorded):
+    assert command("snn[demo]", "snn-data[vowels]")[0] == "pip install 'snn[demo]>=0.5' 'snn-data[vowels]'"
+
+
+def test_the_folders_of_the_wheels_that_are_installed_are_named_once_each(recorded, tmp_path):
+    for folder in ("some wheels", "native"):
+        (tmp_path / folder).mkdir()
+    for name, folder in (("snn", "some wheels"), ("snn-core", "some wheels"), ("snn-cpu", "native")):
+        wheel = tmp_path / folder / f"{name}.whl"
+        recorded[name] = {"url": wheel.as_uri(), "archive_info": {"hash": "sha256=0"}}
+    expected = f"pip install 'snn[plot]>=0.5' --find-links '{tmp_path}/some wheels' --find-links {tmp_path}/native"
+    assert hint("snn[plot]") == expected
+
+
+@pytest.mark.parametrize("url", ["https://example.org/snn.whl", "file:///there/is/no/such/folder/snn.whl"])
+def test_a_folder_that_is_not_here_is_not_named(recorded, url):
+    recorded["snn"] = {"url": url, "archive_info": {}}
+    assert "--find-links that snn was installed with" in hint("snn[plot]")
+    assert "example.org" not in hint("snn[plot]")
+
+
+def test_of_a_checkout_that_is_installed_in_place_the_folders_of_the_packages_are_named(
+    recorded, tmp_path, monkeypatch
+):
+    for name in ("snn", "snn-plot", "snn-functional", "snn-data"):
+        (tmp_path / name).mkdir()
+    recorded["snn"] = {"url": (tmp_path / "snn").as_uri(), "dir_info": {"editable": True}}
+    needs = [
+        "torch>=2.10",
+        "snn-plot>=0.5; extra == 'plot'",
+        "matplotlib>=3.8; extra == 'demo'",
+        "snn[functional,plot]; extra == 'demo'",
+        "snn-functional[progress]>=0.5; extra == 'functional'",
+        "snn-data[digits]>=0.5; extra == 'demo'",
+    ]
+    monkeypatch.setattr(metadata, "requires", lambda name: needs)
+    assert hint("snn[plot]") == f"pip install -e {tmp_path}/snn-plot"
+    assert hint("snn[of_a_newer_snn]") == f"pip install -e '{tmp_path}/snn[of_a_newer_snn]'"
+    assert hint("snn-data[vowels]") == f"pip install -e '{tmp_path}/snn-data[vowels]'"
+    words = hint("snn[demo]").split()
+    assert set(words[2:]) == {
+        "'matplotlib>=3.8'",
+        "-e",
+        f"{tmp_path}/snn-plot",
+        f"'{tmp_path}/snn-functional[progress]'",
+        f"'{tmp_path}/snn-data[digits]'",
+    }
+
+
+def test_a_pip_that_is_not_of_this_environment_is_not_named_alone(recorded, monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: f"/elsewhere/{name}")
+    assert hint("snn[plot]").startswith(f"{sys.executable} -m pip install 'snn[plot]>=0.5'")
+
+
+@pytest.mark.parametrize("uv", [None, "/somewhere/uv"])
+def test_without_pip_it_is_uv_where_there_is_one(recorded, monkeypatch, uv):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(shutil, "which", lambda name: uv)
+    installer = f"uv pip install --python {sys.executable}" if uv else "pip install"
+    assert hint("snn[plot]").startswith(f"{installer} 'snn[plot]>=0.5'")

@@ -12,7 +12,7 @@ import pytest
 import snn
 import snn_core
 import snn_core.utils
-from snn._installing import WHEELS
+from snn._installing import hint
 
 from .fresh import python
 
@@ -92,7 +92,7 @@ def test_a_name_that_a_module_lacks_is_an_attribute_error_of_that_module():
 def test_the_peers_data_sets_are_said_to_be_elsewhere(program: str):
     done = python(program)
     assert "ImportError: snn.spikevision" in done.stderr
-    assert "snn-data: pip install 'snn[data]>=0.5'" in done.stderr
+    assert f"snn-data, as snn.data: {hint('snn[data]')}" in done.stderr
 
 
 @pytest.mark.parametrize("module", PIECES)
@@ -104,14 +104,14 @@ def test_the_peers_data_sets_are_said_to_be_elsewhere(program: str):
 def test_a_missing_piece_is_named_with_what_installs_it(module: str, touch: str):
     package, distribution, extra = PIECES[module]
     done = python(touch.format(module=module, name=module.removeprefix("snn.")), hidden=(package,))
-    said = f"ImportError: {module} is in {distribution}: pip install 'snn[{extra}]>=0.5', {WHEELS}"
+    said = f"ImportError: {module} is in {distribution}: {hint(f'snn[{extra}]')}"
     assert done.stderr.splitlines()[-1] == said
 
 
 @pytest.mark.parametrize(("name", "extra"), [("diagnose", "functional"), ("export", "export")])
 def test_a_function_of_a_missing_piece_is_named_with_what_installs_it(name: str, extra: str):
     done = python(f"import snn\nsnn.{name}", hidden=(f"snn_{extra}",))
-    said = f"ImportError: snn.{name} is in snn-{extra}: pip install 'snn[{extra}]>=0.5', {WHEELS}"
+    said = f"ImportError: snn.{name} is in snn-{extra}: {hint(f'snn[{extra}]')}"
     assert done.stderr.splitlines()[-1] == said
     done = python(f"import snn\nassert {name!r} not in dir(snn)", hidden=(f"snn_{extra}",))
     assert done.returncode == 0, done.stderr
@@ -121,7 +121,7 @@ def test_a_missing_piece_takes_only_its_own_names_from_utils():
     program = "from snn.utils import reset, detach\nimport snn\nprint(*snn.utils.__all__)\nsnn.utils.valid_split"
     done = python(program, hidden=("snn_data",))
     assert done.stdout.split() == ["detach", "reset"]
-    said = f"ImportError: snn.utils.valid_split is in snn-data: pip install 'snn[data]>=0.5', {WHEELS}"
+    said = f"ImportError: snn.utils.valid_split is in snn-data: {hint('snn[data]')}"
     assert done.stderr.splitlines()[-1] == said
 
 

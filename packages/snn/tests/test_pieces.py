@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 
 import pytest
 
+from snn._installing import hint
 from snn.demo.pieces import MissingPieces, require_pieces
 from snn.demo.tasks.registry import TASKS
 
@@ -13,7 +15,7 @@ from snn.demo.tasks.registry import TASKS
 def test_only_what_is_missing_is_named(monkeypatch):
     there = {"snn_data", "snn_functional", "matplotlib"}
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name if name in there else None)
-    message = r"^not installed: snn-plot, scikit-learn; pip install 'snn\[demo\]>=0\.5', with the --find-links .*$"
+    message = f"^{re.escape('not installed: snn-plot, scikit-learn; ' + hint('snn[demo]'))}$"
     with pytest.raises(MissingPieces, match=message):
         require_pieces("digits")
 
@@ -22,7 +24,7 @@ def test_only_what_is_missing_is_named(monkeypatch):
 def test_a_task_needs_its_own_data_and_no_other(monkeypatch, task, needs, extra):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in ("mlxtend", "aeon") else name)
     require_pieces("digits")
-    message = rf"^not installed: {needs}; pip install 'snn\[demo\]>=0\.5' 'snn-data\[{extra}\]', with .*$"
+    message = f"^{re.escape(f'not installed: {needs}; ' + hint('snn[demo]', f'snn-data[{extra}]'))}$"
     with pytest.raises(MissingPieces, match=message):
         require_pieces(task)
 

@@ -5,7 +5,7 @@ the error names it. The names themselves are listed in ``__init__.pyi``.
 """
 
 from snn import _lazy
-from snn._installing import command as _command
+from snn._installing import hint as _hint
 from snn._version import __version__ as __version__
 
 __getattr__, __dir__ = _lazy.forward(
@@ -37,6 +37,6 @@ __getattr__, __dir__ = _lazy.forward(
     },
     unlisted={"LIF"},
     absent={
-        "spikevision": f"data sets are in snn-data: {_command('snn[data]')}, then snn.data",
+        "spikevision": lambda: f"data sets are in snn-data, as snn.data: {_hint('snn[data]')}",
     },
 )

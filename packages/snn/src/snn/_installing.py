@@ -2,49 +2,69 @@
 
 from __future__ import annotations
 
-__all__ = ["WHEELS", "command", "extra", "hint"]
+import importlib.util
+import sys
+from typing import TYPE_CHECKING
 
-_FIRST = "0.5"  # below it, an index has another project under the name of the umbrella, which pip would install
-WHEELS = "with the --find-links that snn was installed with, if any"  # no index needs to have our wheels
+if TYPE_CHECKING:
+    from pathlib import Path
 
+__all__ = ["command", "extra", "hint"]
 
-def command(*wanted: str) -> str:
-    """Return the command that installs something.
-
-    Args:
-        wanted: Arguments of pip, such as ``snn[plot]`` or ``snn-data[mnist5k]``.
-
-    Returns:
-        The command. The umbrella gets the first version under which its name is ours.
-
-    Example:
-        >>> command("snn[demo]", "snn-data[vowels]")
-        "pip install 'snn[demo]>=0.5' 'snn-data[vowels]'"
-    """
-    floored = [
-        f"{requirement}>={_FIRST}" if requirement.partition("[")[0] == "snn" else requirement for requirement in wanted
-    ]
-    return f"pip install {' '.join(map(repr, floored))}"
+_FIRST = "0.5"  # below it, what an index has under the name of the umbrella is another project, which pip would take
+_UNKNOWN = "with the --find-links that snn was installed with, if any"  # no index needs to have our wheels
+_UMBRELLA = "snn"
+_ALWAYS = (_UMBRELLA, "snn-core", "snn-cpu")  # of ours, what comes with the umbrella
 
 
 def hint(*wanted: str) -> str:
-    """Return the command that installs pieces, and a hint for wheels in a folder.
+    """Return the command that installs pieces here, and what belongs to it where that is not known.
 
     Args:
         wanted: Arguments of pip, as for :func:`command`.
 
     Returns:
-        The command and the hint.
+        The command, and the note of :func:`command` if there is one.
 
     Example:
         >>> hint("snn[plot]")
-        "pip install 'snn[plot]>=0.5', with the --find-links that snn was installed with, if any"
+        '...install ...'
     """
-    return f"{command(*wanted)}, {WHEELS}"
+    return ", ".join(filter(None, command(*wanted)))
+
+
+def command(*wanted: str) -> tuple[str, str]:
+    """Return the command that installs pieces into this environment, from where the pieces in it came.
+
+    The installer is the pip of this interpreter, or uv where there is none. Of wheels from a folder that the installer
+    recorded, the folder is named; of a checkout that is installed in place, the folders of its packages are. The
+    umbrella is asked for with the version from which on its name is ours.
+
+    Args:
+        wanted: What pip is asked for, such as ``snn[plot]`` or ``snn-data[mnist5k]``.
+
+    Returns:
+        The command, and a note: empty, or what belongs to the command where the installer recorded nothing.
+
+    Example:
+        >>> text, note = command("snn[demo]", "snn-data[vowels]")
+        >>> "install" in text
+        True
+    """
+    # what is imported here and below would make ``import snn`` slow
+    import shlex
+
+    folders, checkout = _origins()
+    if checkout is not None:
+        needs = dict.fromkeys(need for one in wanted for need in _needs(one))
+        return f"{_installer()} {' '.join(_from_checkout(need, checkout) for need in needs)}", ""
+    floored = [f"{one}>={_FIRST}" if one.partition("[")[0] == _UMBRELLA else one for one in wanted]
+    links = [f"--find-links {shlex.quote(str(folder))}" for folder in folders]
+    return " ".join([_installer(), *map(repr, floored), *links]), "" if links else _UNKNOWN
 
 
 def extra(distribution: str) -> str:
-    """Return the extra of the umbrella that installs one of our distributions.
+    """Return the extra of the umbrella that brings one of our distributions.
 
     Args:
         distribution: Its name.
@@ -57,3 +77,73 @@ def extra(distribution: str) -> str:
         ('snn[plot]', 'snn')
     """
     return "snn" if distribution in ("snn", "snn-core") else f"snn[{distribution.removeprefix('snn-')}]"
+
+
+def _installer() -> str:
+    import shlex
+    import shutil
+    from pathlib import Path
+
+    here = Path(sys.executable)
+    if importlib.util.find_spec("pip"):
+        found = shutil.which("pip")
+        first = found is not None and Path(found).parent == here.parent
+        return "pip install" if first else f"{shlex.quote(str(here))} -m pip install"
+    return f"uv pip install --python {shlex.quote(str(here))}" if shutil.which("uv") else "pip install"
+
+
+def _origins() -> tuple[list[Path], Path | None]:
+    """Return the folders of wheels that ours were installed from, and the folder of packages of a checkout."""
+    folders: dict[Path, None] = {}
+    for name in _ALWAYS:
+        place, in_place = _origin(name)
+        if in_place and name == _UMBRELLA:
+            return [], place
+        if place is not None and not in_place:
+            folders[place] = None
+    return list(folders), None
+
+
+def _origin(distribution: str) -> tuple[Path | None, bool]:
+    """Return the folder beside which a distribution was, if it is there still, and if that is one of sources."""
+    import json
+    from importlib import metadata
+    from pathlib import Path
+    from urllib.parse import urlparse
+    from urllib.request import url2pathname
+
+    try:
+        text = metadata.distribution(distribution).read_text("direct_url.json")
+    except metadata.PackageNotFoundError:
+        return None, False
+    record = json.loads(text or "{}")
+    address = urlparse(record.get("url", ""))
+    folder = Path(url2pathname(address.path)).parent
+    return folder if address.scheme == "file" and folder.is_dir() else None, "dir_info" in record
+
+
+def _needs(wanted: str) -> list[str]:
+    """Return what an extra of the umbrella stands for; anything else is what it is."""
+    from importlib import metadata
+
+    from packaging.requirements import Requirement
+
+    need = Requirement(wanted)
+    if need.name != _UMBRELLA or not need.extras:
+        return [wanted]
+    needs = [Requirement(text) for text in metadata.requires(_UMBRELLA) or ()]
+    brought = [one for one in needs if one.marker and any(one.marker.evaluate({"extra": e}) for e in need.extras)]
+    for one in brought:
+        one.marker = None
+    return [inner for one in brought for inner in _needs(str(one))] or [wanted]
+
+
+def _from_checkout(need: str, checkout: Path) -> str:
+    """Return how pip is asked for a need: by its folder where it is one of ours."""
+    import shlex
+
+    from packaging.requirements import Requirement
+
+    one = Requirement(need)
+    extras = f"[{','.join(sorted(one.extras))}]" if one.extras else ""
+    return f"-e {shlex.quote(f'{checkout / one.name}{extras}')}" if (checkout / one.name).is_dir() else repr(need)

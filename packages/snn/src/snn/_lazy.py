@@ -21,17 +21,17 @@ def forward(
     submodules: Mapping[str, str] | None = None,
     elsewhere: Mapping[str, str] | None = None,
     unlisted: Collection[str] = (),
-    absent: Mapping[str, str] | None = None,
+    absent: Mapping[str, Callable[[], str]] | None = None,
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Make the ``__getattr__`` and ``__dir__`` of a module that re-exports names of another package.
 
     Args:
         module: Name of the module that re-exports.
         package: Import name of the package that has its names.
-        submodules: Modules under ``module``, and the package that each one needs; private ones are not listed.
-        elsewhere: Names in another package, with that package.
-        unlisted: Names that the package has but does not list, for programs written for snnTorch.
-        absent: Names that users may look for but no package has, with the message for each.
+        submodules: Modules under ``module``, and the package that each one needs; private ones are listed nowhere.
+        elsewhere: Names that another package has, and which.
+        unlisted: Names that the package has and lists nowhere, for programs that were written for snnTorch.
+        absent: Names that users may look for and that no package has, and functions that say what to use instead.
 
     Returns:
         The two functions. Names are looked up each time and imported on first use; ``__all__`` and ``dir``
@@ -45,7 +45,7 @@ def forward(
 
     def look_up(name: str) -> Any:
         if name in gone:
-            raise ImportError(f"{module}.{name}: {gone[name]}", name=f"{module}.{name}")
+            raise ImportError(f"{module}.{name}: {gone[name]()}", name=f"{module}.{name}")
         if name in inner:
             piece(inner[name], f"{module}.{name}")
             return importlib.import_module(f"{module}.{name}")

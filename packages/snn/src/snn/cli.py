@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from snn._installing import hint
 from snn._version import __version__
+from snn.bench_command import add_options as add_bench_options
+from snn.bench_command import main as run_bench
 from snn.demo.command import add_options
 from snn.demo.command import main as run_demo
 from snn.doctor_command import add_options as add_doctor_options
@@ -26,6 +29,26 @@ _INTERRUPTED = 130  # 128 and the number of the signal, like in a shell
 _NIR = "check, show, run, compare and convert NIR files"
 
 
+class _Command(NamedTuple):
+    """A command: what it does, its options, and what runs it."""
+
+    text: str
+    add_options: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+
+
+_COMMANDS = {
+    "bench": _Command("time a net step by step and by unroll", add_bench_options, run_bench),
+    "demo": _Command("train a spiking network on real data and write a report", add_options, run_demo),
+    "doctor": _Command(
+        "say whether what is installed fits together, or what ails a net", add_doctor_options, run_doctor
+    ),
+    "energy": _Command("count the energy of a net, beside the ordinary network's", add_energy_options, run_energy),
+    "export": _Command("write a net as a file that runs without snn", add_export_options, run_export),
+    "rename": _Command("have programs that import snnTorch import snn", add_rename_options, run_rename),
+}
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the ``snn`` command.
 
@@ -41,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Example:
         >>> main([])
-        usage: snn [-h] [--version] {demo,doctor,energy,export,nir,rename} ...
+        usage: snn [-h] [--version] COMMAND ...
         ...
         0
     """
@@ -66,34 +89,21 @@ def _run(words: Sequence[str]) -> int:
     if options.command is None:
         parser.print_help()
         return 0
-    commands = {
-        "demo": run_demo,
-        "doctor": run_doctor,
-        "energy": run_energy,
-        "export": run_export,
-        "nir": lambda _: _nir(()),
-        "rename": run_rename,
-    }
-    return commands[options.command](options)
+    return _nir(()) if options.command == "nir" else _COMMANDS[options.command].run(options)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="snn", description="Spiking neural networks in PyTorch.")
+    parser = argparse.ArgumentParser(
+        prog="snn",
+        description="Spiking neural networks in PyTorch.",
+        epilog="snn COMMAND --help says what a command takes.",
+    )
     parser.add_argument("--version", action="version", version=f"snn {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="{demo,doctor,energy,export,nir,rename}")
-
-    demo = commands.add_parser("demo", help="train a spiking network on real data and write a report")
-    add_options(demo)
-
-    doctor = commands.add_parser("doctor", help="check that the installation fits together, or diagnose a net")
-    add_doctor_options(doctor)
-
-    add_energy_options(commands.add_parser("energy", help="count the energy of a net, beside the ordinary network's"))
-    add_export_options(commands.add_parser("export", help="write a net as a file that runs without snn"))
-
-    commands.add_parser("nir", add_help=False, help=_NIR)
-
-    add_rename_options(commands.add_parser("rename", help="change programs that import snnTorch to import snn"))
+    commands = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND")
+    for name, text in sorted({"nir": _NIR, **{name: command.text for name, command in _COMMANDS.items()}}.items()):
+        added = commands.add_parser(name, help=text, add_help=name != "nir")
+        if name in _COMMANDS:
+            _COMMANDS[name].add_options(added)
     return parser
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
-from snn._installing import WHEELS, command, extra
+from snn._installing import command, extra
 from snn.doctor_gpu import names as gpu_names
 from snn.versions import PIECES, version
 
@@ -60,10 +60,10 @@ class Diagnosis:
         width = max(len(piece.name) for piece in self.pieces)
         lines = ["packages"]
         for piece in self.pieces:
-            shown = piece.version or f"not installed ({command(extra(piece.name))})"
+            shown = piece.version or f"not installed ({command(extra(piece.name))[0]})"
             lines.append(f"  {piece.name:<{width}}  {shown}")
-        if any(piece.version is None for piece in self.pieces):
-            lines.append(f"  {'':<{width}}  ({WHEELS})")
+        notes = {command(extra(piece.name))[1] for piece in self.pieces if piece.version is None}
+        lines += [f"  {'':<{width}}  ({note})" for note in notes if note]
         lines += ["environment"]
         lines += [f"  {name:<{width}}  {value or 'not installed'}" for name, value in self.environment.items()]
         lines += ["backends and kernels"]

@@ -9,10 +9,12 @@ from contextlib import redirect_stdout
 from snn._installing import hint
 from snn.factory import CannotMake
 from snn.named_net import made_net, random_batch
+from snn.whole_number import sizes, whole
 
 __all__ = ["add_options", "main"]
 
 _AXES = ("batch", "time")
+_MOST_BYTES = 2**32  # what a processor of 32 bits addresses
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +44,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--dynamic", type=_axes, default=_AXES, metavar="AXES", help="what is left free (default batch,time); none"
     )
     for name, memory in (("ram", "states and scratch"), ("flash", "weights and other constants")):
-        parser.add_argument(f"--{name}", type=int, metavar="BYTES", help=f"in C: the most that {memory} may take")
+        parser.add_argument(
+            f"--{name}", type=whole(1, _MOST_BYTES), metavar="BYTES", help=f"in C: the most that {memory} may take"
+        )
 
 
 def main(options: argparse.Namespace) -> int:
@@ -85,10 +89,7 @@ def _written(options: argparse.Namespace) -> None:
 
 
 def _shape(text: str) -> tuple[int, ...]:
-    sizes = text.split(",")
-    if not all(size.strip().isdecimal() and int(size) for size in sizes):
-        raise argparse.ArgumentTypeError(f"expected numbers of samples and of features, got {text!r}")
-    return tuple(int(size) for size in sizes)
+    return sizes(text, least=1, expected="numbers of samples and of features")
 
 
 def _axes(text: str) -> tuple[str, ...]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import math
 import os
 from typing import Any
 
 from snn._installing import hint
 from snn.factory import CannotMake, made_by, where_it_failed
+from snn.whole_number import sizes
 
 __all__ = ["function_of", "made_net", "random_batch", "shape", "why_it_fails"]
 
@@ -70,17 +70,14 @@ def shape(text: str) -> tuple[int, ...]:
         >>> shape("20,8,784")
         (20, 8, 784)
     """
-    sizes = text.split(",")
-    if len(sizes) < 2 or not all(size.strip().isdecimal() and int(size) for size in sizes):
-        raise argparse.ArgumentTypeError(f"expected numbers of steps, of samples and of features, got {text!r}")
-    return tuple(int(size) for size in sizes)
+    return sizes(text, least=2, expected="numbers of steps, of samples and of features")
 
 
-def random_batch(sizes: tuple[int, ...]) -> Any:
+def random_batch(of_shape: tuple[int, ...]) -> Any:
     """Return random numbers from 0 to 1, always the same.
 
     Args:
-        sizes: Their shape.
+        of_shape: Their shape.
 
     Raises:
         CannotMake: If they exceed the memory of the machine.
@@ -91,14 +88,14 @@ def random_batch(sizes: tuple[int, ...]) -> Any:
     """
     import torch
 
-    size = math.prod(sizes) * torch.float32.itemsize
+    size = math.prod(of_shape) * torch.float32.itemsize
     there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 2**63
     if size > there:
         raise CannotMake(
-            f"--shape {','.join(map(str, sizes))} takes {size / _GIB:,.1f} GiB, more than the {there / _GIB:,.1f} GiB "
-            "of this machine; name a smaller batch"
+            f"--shape {','.join(map(str, of_shape))} takes {size / _GIB:,.1f} GiB, more than the "
+            f"{there / _GIB:,.1f} GiB of this machine; name a smaller batch"
         )
-    return torch.rand(sizes, generator=torch.Generator().manual_seed(0))
+    return torch.rand(of_shape, generator=torch.Generator().manual_seed(0))
 
 
 def why_it_fails(name: str, batch: Any, error: Exception) -> str:

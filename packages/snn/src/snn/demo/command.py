@@ -5,13 +5,19 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from pathlib import Path
 
 from snn.demo.pieces import MissingPieces, require_pieces
-from snn.demo.run_file import THREADS, InvalidRun, read_run
+from snn.demo.run_file import InvalidRun, read_run
+from snn.demo.settings import Settings
+from snn.demo.source import program
 from snn.demo.tasks.registry import TASKS, settings_of, task_of
+from snn.whole_number import MOST_THREADS, whole
 
 __all__ = ["add_options", "main"]
+
+_MOST_EPOCHS = 10_000
+_MOST_SEED = 2**63 - 1  # of torch's generators
 
 EPILOG = """\
 tasks:
@@ -21,7 +27,8 @@ tasks:
            which holds back the versions of numpy and numba
 
 The same task, seed, epochs, threads, versions and kind of processor give the same numbers, bit for bit; --verify runs
-once more what a run.json describes and compares.
+once more what a run.json describes and compares. --code writes the program that makes the same result, to read and
+to change: it uses nothing but the public names of snn.
 """
 
 
@@ -40,12 +47,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EPILOG
     parser.add_argument("--task", choices=TASKS, help="what the network learns (default digits)")
-    parser.add_argument("--seed", type=_whole(0), help="seed of weights, order and augmentation (default 0)")
-    parser.add_argument("--epochs", type=_whole(1), help="passes over the training part (default: the task's own)")
-    parser.add_argument("--threads", type=_whole(1, THREADS), help="threads that torch computes on (default 1)")
+    parser.add_argument("--seed", type=whole(0, _MOST_SEED), help="seed of weights, order and augmentation (default 0)")
+    parser.add_argument(
+        "--epochs", type=whole(1, _MOST_EPOCHS), help="passes over the training part (default: the task's own)"
+    )
+    parser.add_argument("--threads", type=whole(1, MOST_THREADS), help="threads that torch computes on (default 1)")
     parser.add_argument("--out", metavar="FOLDER", help="where to write (default snn-demo)")
     parser.add_argument(
         "--verify", metavar="RUN.JSON", help="repeat that run and compare; takes no other word but --json"
+    )
+    parser.add_argument(
+        "--code", action="store_true", help="write the program of this task into the folder, and train nothing"
     )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
@@ -66,10 +78,13 @@ def main(options: argparse.Namespace) -> int:
         1
     """
     also = [name for name in ("task", "seed", "epochs", "threads", "out") if getattr(options, name) is not None]
+    also += ["code"] if options.code else []
     if options.verify and also:
         print(f"snn demo: --verify takes all from the file; leave out --{', --'.join(also)}", file=sys.stderr)
         return 2
     try:
+        if options.code:
+            return _write_code(options)
         return _verify(options) if options.verify else _run(options)
     except (MissingPieces, InvalidRun, OSError) as error:
         print(f"snn demo: {error}", file=sys.stderr)
@@ -77,10 +92,8 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    name = options.task or "digits"
+    name, settings = _settings(options)
     require_pieces(name)
-    values = {"seed": options.seed, "epochs": options.epochs}
-    settings = settings_of(name)(**{word: value for word, value in values.items() if value is not None})
     from snn.demo.run import run
 
     _tune_allocator()
@@ -90,7 +103,23 @@ def _run(options: argparse.Namespace) -> int:
         return 0
     print(f"{100 * result['test_accuracy']:.2f} % of the {result['samples']['test']} test samples read correctly")
     print(f"report: {result['report']}")
+    print(f"how: {result['command']} --code writes the program")
     return 0
+
+
+def _write_code(options: argparse.Namespace) -> int:
+    name, settings = _settings(options)
+    file = Path(options.out or "snn-demo") / f"{name}.py"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(program(name, settings, options.threads or 1), encoding="utf-8")
+    print(json.dumps({"program": str(file)}) if options.json else f"program: {file}")
+    return 0
+
+
+def _settings(options: argparse.Namespace) -> tuple[str, Settings]:
+    name = options.task or "digits"
+    chosen = {"seed": options.seed, "epochs": options.epochs}
+    return name, settings_of(name)(**{word: value for word, value in chosen.items() if value is not None})
 
 
 def _verify(options: argparse.Namespace) -> int:
@@ -120,16 +149,3 @@ def _tune_allocator() -> None:
 
     if is_tunable():
         tune_allocator()
-
-
-def _whole(least: int, most: int | None = None) -> Callable[[str], int]:
-    def number(text: str) -> int:
-        if not text.isdecimal() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"expected a whole number from {least} on, got {text!r}")
-        if int(text) >= 2**63:  # the seeds that torch takes
-            raise argparse.ArgumentTypeError(f"expected a whole number from {least} on, below 2**63, got {text!r}")
-        if most is not None and int(text) > most:
-            raise argparse.ArgumentTypeError(f"expected a whole number from {least} to {most}, got {text!r}")
-        return int(text)
-
-    return number

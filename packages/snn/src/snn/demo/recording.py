@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 import snn
+from snn.demo.architecture import layers_of
 
 if TYPE_CHECKING:
     from snn.demo.tasks.task import Part, Task
@@ -39,7 +42,8 @@ class Recording(NamedTuple):
 
     ``sample`` is an image ``[1, height, width]`` or a sequence ``[frames, channels]`` as ``kind`` says, ``input``
     what the network was fed, ``[num_steps, ...]``. ``target`` and ``predicted`` count into ``classes``; ``predicted``
-    is None where no output neuron fired. The last of ``layers`` is the output.
+    is None where no output neuron fired. The last of ``layers`` is the output. ``net`` is what the network is made of,
+    a description by the name of each layer.
 
     Example:
         >>> import torch
@@ -55,6 +59,7 @@ class Recording(NamedTuple):
     input: Tensor
     kind: Literal["image", "sequence"]
     layers: tuple[LayerRecording, ...]
+    net: Mapping[str, str] = MappingProxyType({})
 
 
 @torch.no_grad()
@@ -101,4 +106,5 @@ def record(task: Task[Any], net: nn.Module, part: Part, index: int) -> Recording
         input=batch.input.squeeze(1),
         kind=task.kind,
         layers=layers,
+        net=layers_of(net),
     )

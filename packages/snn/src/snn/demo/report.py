@@ -31,6 +31,7 @@ def write_report(folder: Path, result: Mapping[str, Any], recording: Recording) 
     accuracy = _percent(result["test_accuracy"])
     parts = (
         _headline(result, accuracy),
+        _network(result, recording),
         _training(result),
         _one_sample(recording),
         _membranes(recording),
@@ -57,6 +58,21 @@ def _headline(result: Mapping[str, Any], accuracy: str) -> str:
     )
     title = f"<h1>A spiking network trained on {escape(result['title'])}</h1>"
     return "\n".join((title, page.paragraph(text), page.number_tiles(numbers)))
+
+
+def _network(result: Mapping[str, Any], recording: Recording) -> str:
+    text = (
+        "Its layers after training: with what each was made, how many parameters it has, and the constants of its "
+        "neurons. A constant marked as learned is a parameter too."
+    )
+    write = "To write the program of this network and of its training, which uses public names of snn alone:"
+    return page.section(
+        "The network",
+        page.paragraph(text),
+        page.facts(recording.net),
+        page.paragraph(write),
+        f"<pre>{escape(result['command'])} --code</pre>",
+    )
 
 
 def _training(result: Mapping[str, Any]) -> str:

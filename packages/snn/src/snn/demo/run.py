@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,10 @@ from snn.demo.recording import Recording, record
 from snn.demo.report import write_report
 from snn.demo.tasks.task import Parts, Task
 from snn.demo.training import batches_per_epoch, evaluate, train
+from snn.threads import computing_on
 from snn.versions import behind
 
-__all__ = ["computing_on", "run", "trained", "versions_of"]
+__all__ = ["run", "trained", "versions_of"]
 
 # The training sample that the report looks at.
 SHOWN = 3
@@ -129,26 +129,6 @@ def versions_of(task: Task[Any]) -> dict[str, str]:
         True
     """
     return {name: version for requirement in REQUIREMENTS[task.name] for name, version in behind(requirement).items()}
-
-
-@contextmanager
-def computing_on(threads: int) -> Iterator[None]:
-    """Let torch compute with a number of threads for a while; sums are the same whatever the number of cores.
-
-    Args:
-        threads: Threads.
-
-    Example:
-        >>> with computing_on(1):
-        ...     torch.get_num_threads()
-        1
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _command(task: Task[Any]) -> str:

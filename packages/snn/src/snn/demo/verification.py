@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 from snn.demo.manifest import environment
 from snn.demo.pieces import require_pieces
 from snn.demo.progress import Progress
-from snn.demo.run import computing_on, trained, versions_of
+from snn.demo.run import trained, versions_of
 from snn.demo.tasks import settings_of, task_of
 from snn.demo.training import batches_per_epoch
+from snn.threads import computing_on
 
 __all__ = ["Verification", "differences", "verify"]
 

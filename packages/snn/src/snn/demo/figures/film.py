@@ -19,6 +19,8 @@ FILM, SHORTEST, LONGEST, END = 4000, 40, 250, 1500
 def votes(recording: Recording) -> tuple[Picture, Picture]:
     """Film the output layer: its spikes as they come, and how many each neuron has fired so far.
 
+    The first frame is the last one too, so that a reader who sees no film sees how it ends.
+
     Args:
         recording: Its last layer is the output.
 
@@ -47,13 +49,14 @@ def votes(recording: Recording) -> tuple[Picture, Picture]:
         ax.set_ylabel("Output neuron")
 
     def show(frame: int) -> list[Any]:
-        return [artist for part in parts for artist in part.show(min(frame, steps))]
+        step = min(frame - 1, steps) if frame else steps
+        return [artist for part in parts for artist in part.show(step)]
 
-    film = snn.plot.Animation(figure, show, steps + 1 + round(END / delay), delay, blit=True)
+    film = snn.plot.Animation(figure, show, 1 + steps + 1 + round(END / delay), delay, blit=True)
     with tempfile.TemporaryDirectory() as folder:
         film.save(Path(folder) / "film.apng")
         moving = (Path(folder) / "film.apng").read_bytes()
-    show(steps)
+    show(0)
     counts = (spk != 0).sum(0).tolist()
     total = ", ".join(f"{name} {count}" for name, count in zip(classes, counts, strict=True))
     alt = f"Spikes of the output neurons over {steps} steps, and how many each has fired: {total}"

@@ -3,54 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 import snn
 from snn.demo.jitter import Jitter, jitter
+from snn.demo.programs.digits import DigitReader
 from snn.demo.settings import DigitsSettings
 from snn.demo.tasks.task import Batch, Part, Parts, Task
 
-__all__ = ["TASK", "DigitReader", "Digits"]
-
-PIXELS, CLASSES = 64, 10
-
-
-class DigitReader(nn.Module):
-    r"""A network from pixels to spikes, with a hidden layer and one output neuron per digit; the busiest is the answer.
-
-    The first neurons integrate a pixel's brightness without leak, :math:`U[t] = U[t-1] + x - R[t]`, so a pixel of
-    brightness x fires about x times a step: an encoder that draws no random numbers.
-
-    Args:
-        settings: Sizes and initial decay; the weights are drawn from torch's global generator.
-
-    Shape:
-        input ``[batch, 1, 8, 8]``, brightness in [0, 1]; output spikes ``[batch, 10]``.
-
-    Example:
-        >>> DigitReader(DigitsSettings(hidden=20))(torch.zeros(3, 1, 8, 8)).shape
-        torch.Size([3, 10])
-
-    Source: Gerstner et al., Neuronal Dynamics (2014), section 1.3.
-    """
-
-    def __init__(self, settings: DigitsSettings) -> None:
-        super().__init__()
-        learned: dict[str, Any] = {"init_hidden": True, "learn_beta": True, "learn_threshold": True}
-        self.encoder: snn.Leaky = snn.Leaky(beta=1.0, init_hidden=True)
-        self.to_hidden: nn.Linear = nn.Linear(PIXELS, settings.hidden)
-        self.hidden: snn.Leaky = snn.Leaky(beta=settings.beta, **learned)
-        self.to_output: nn.Linear = nn.Linear(settings.hidden, CLASSES)
-        self.output: snn.Leaky = snn.Leaky(beta=settings.beta, **learned)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Run one step of all neurons."""
-        spk = self.encoder(images.flatten(1))
-        spk = self.hidden(self.to_hidden(spk))
-        return self.output(self.to_output(spk))
+__all__ = ["TASK", "Digits"]
 
 
 class Digits(Task[DigitsSettings]):
@@ -71,7 +35,7 @@ class Digits(Task[DigitsSettings]):
         return Parts(*snn.data.digits(self.settings.test_share, self.settings.split_seed))
 
     def network(self) -> nn.Module:
-        return DigitReader(self.settings)
+        return DigitReader(self.settings.hidden, self.settings.beta)
 
     def batch(self, part: Part, chosen: Sequence[int], generator: torch.Generator | None = None) -> Batch:
         images = part.data[chosen]

@@ -3,59 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 import snn
 from snn.demo.jitter import Jitter, jitter
+from snn.demo.programs.mnist import ConvolutionalReader
 from snn.demo.settings import MnistSettings
 from snn.demo.tasks.task import Batch, Part, Parts, Task
 
-__all__ = ["TASK", "ConvolutionalReader", "Mnist"]
-
-KERNEL, CLASSES = 5, 10
-# 28 pixels, less the kernel's edge, halved; and once more
-REST = 4
-
-
-class ConvolutionalReader(nn.Module):
-    """A network of two spiking convolutions, each pooled before its neurons, and one output neuron per digit.
-
-    The first neurons are fed the convolved image itself in every step.
-
-    Args:
-        settings: Sizes and initial decay; the weights are drawn from torch's global generator.
-
-    Shape:
-        input ``[batch, 1, 28, 28]``, brightness in [0, 1]; output spikes ``[batch, 10]``.
-
-    Example:
-        >>> ConvolutionalReader(MnistSettings())(torch.zeros(3, 1, 28, 28)).shape
-        torch.Size([3, 10])
-
-    Source: LeCun et al., Gradient-Based Learning Applied to Document Recognition (1998), section II.B, with spiking
-    neurons instead of its activations.
-    """
-
-    def __init__(self, settings: MnistSettings) -> None:
-        super().__init__()
-        learned: dict[str, Any] = {"init_hidden": True, "learn_beta": True, "learn_threshold": True}
-        self.to_first: nn.Sequential = nn.Sequential(nn.Conv2d(1, settings.first, KERNEL), nn.MaxPool2d(2))
-        self.first: snn.Leaky = snn.Leaky(beta=settings.beta, **learned)
-        self.to_second: nn.Sequential = nn.Sequential(
-            nn.Conv2d(settings.first, settings.second, KERNEL), nn.MaxPool2d(2)
-        )
-        self.second: snn.Leaky = snn.Leaky(beta=settings.beta, **learned)
-        self.to_output: nn.Linear = nn.Linear(settings.second * REST**2, CLASSES)
-        self.output: snn.Leaky = snn.Leaky(beta=settings.beta, **learned)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Run one step of all neurons."""
-        spk = self.first(self.to_first(images))
-        spk = self.second(self.to_second(spk))
-        return self.output(self.to_output(spk.flatten(1)))
+__all__ = ["TASK", "Mnist"]
 
 
 class Mnist(Task[MnistSettings]):
@@ -76,7 +35,7 @@ class Mnist(Task[MnistSettings]):
         return Parts(*snn.data.mnist5k(self.settings.test_share, self.settings.split_seed))
 
     def network(self) -> nn.Module:
-        return ConvolutionalReader(self.settings)
+        return ConvolutionalReader(self.settings.first, self.settings.second, self.settings.beta)
 
     def batch(self, part: Part, chosen: Sequence[int], generator: torch.Generator | None = None) -> Batch:
         images = part.data[chosen]

@@ -10,52 +10,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import snn
+from snn.demo.programs.vowels import SpeakerTeller
 from snn.demo.settings import VowelsSettings
 from snn.demo.tasks.task import Batch, Part, Parts, Task
 
-__all__ = ["TASK", "SpeakerTeller", "Vowels"]
+__all__ = ["TASK", "Vowels"]
 
-COEFFICIENTS, CLASSES = 12, 9
-# each coefficient, and how it changes from step to step
-FEATURES = 2 * COEFFICIENTS
-
-
-class SpeakerTeller(nn.Module):
-    """A network with a recurrent layer of membranes with many speeds, and one output neuron per speaker.
-
-    Args:
-        settings: Sizes and initial decays; the weights are drawn from torch's global generator.
-
-    Shape:
-        input ``[batch, 24]``; output spikes ``[batch, 9]``.
-
-    Example:
-        >>> SpeakerTeller(VowelsSettings(hidden=20))(torch.zeros(3, 24)).shape
-        torch.Size([3, 9])
-
-    Source: Perez-Nieves et al., Neural heterogeneity promotes robust learning (2021), for the spread of the decays.
-    """
-
-    def __init__(self, settings: VowelsSettings) -> None:
-        super().__init__()
-        spike_grad = snn.surrogate.fast_sigmoid(slope=settings.slope)
-        least, most = settings.beta_least, settings.beta_most
-        self.to_hidden: nn.Linear = nn.Linear(FEATURES, settings.hidden)
-        self.hidden: snn.RLeaky = snn.RLeaky(
-            beta=least + (most - least) * torch.rand(settings.hidden),
-            linear_features=settings.hidden,
-            learn_beta=True,
-            init_hidden=True,
-            spike_grad=spike_grad,
-        )
-        self.to_output: nn.Linear = nn.Linear(settings.hidden, CLASSES)
-        self.output: snn.Leaky = snn.Leaky(
-            beta=settings.beta_output, learn_beta=True, learn_threshold=True, init_hidden=True, spike_grad=spike_grad
-        )
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Run one step of all neurons."""
-        return self.output(self.to_output(self.hidden(self.to_hidden(features))))
+CLASSES = 9
 
 
 class Scaled(NamedTuple):
@@ -94,7 +55,9 @@ class Vowels(Task[VowelsSettings]):
         )
 
     def network(self) -> nn.Module:
-        return SpeakerTeller(self.settings)
+        chosen = self.settings
+        betas = chosen.beta_least, chosen.beta_most
+        return SpeakerTeller(chosen.hidden, betas, chosen.beta_output, chosen.slope)
 
     def batch(self, part: Part, chosen: Sequence[int], generator: torch.Generator | None = None) -> Batch:
         sequences = [self._steps(part.data[index], generator) for index in chosen]

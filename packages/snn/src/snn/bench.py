@@ -1,0 +1,184 @@
+"""How fast a net runs: the loop over its steps beside ``unroll``, and where the time of ``unroll`` goes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
+from torch.profiler import ProfilerActivity, profile
+
+import snn
+
+__all__ = ["Bench", "Timing", "bench"]
+
+_MEBI = 2**20
+_MOST_PLACES = 6
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What one way of running a net takes.
+
+    Args:
+        forward: Seconds of a forward pass without gradients, the median of all repeats.
+        training: Seconds of a forward and a backward pass, the median of all repeats.
+        kept: Bytes that the forward pass keeps for the backward pass, the weights aside.
+    """
+
+    forward: float
+    training: float
+    kept: int
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The times of a net.
+
+    Args:
+        steps: Of the loop over the steps.
+        unrolled: Of ``unroll``.
+        places: What a forward and a backward pass of ``unroll`` spend their time on, and the share of each, the
+            largest first.
+        schedule: How ``unroll`` runs the net, and why.
+        threads: Threads that torch computes on.
+
+    Example:
+        >>> timing = Timing(forward=0.002, training=0.005, kept=2**20)
+        >>> print(Bench(timing, Timing(0.001, 0.0025, 2**19), {"aten::mm": 0.75}, "layer by layer: ...", threads=1))
+                     forward  forward and backward  kept for backward
+        step loop     2.0 ms                5.0 ms            1.0 MiB
+        unroll        1.0 ms                2.5 ms            0.5 MiB
+        unroll is     2.00 x                2.00 x             2.00 x  as fast, as small
+        <BLANKLINE>
+        where the time of unroll goes, forward and backward:
+          75 %  aten::mm
+        <BLANKLINE>
+        layer by layer: ...
+        1 thread
+    """
+
+    steps: Timing
+    unrolled: Timing
+    places: dict[str, float]
+    schedule: str
+    threads: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the times as JSON takes them."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        pairs = [
+            (self.steps.forward, self.unrolled.forward),
+            (self.steps.training, self.unrolled.training),
+            (self.steps.kept, self.unrolled.kept),
+        ]
+        ratios = [f"{slow / fast:.2f} x" if fast else "-" for slow, fast in pairs]
+        rows = [
+            ("", "forward", "forward and backward", "kept for backward", ""),
+            ("step loop", *_cells(self.steps), ""),
+            ("unroll", *_cells(self.unrolled), ""),
+            ("unroll is", *ratios, "  as fast, as small"),
+        ]
+        table = [f"{name:<10}{one:>10}{two:>22}{three:>19}{note}".rstrip() for name, one, two, three, note in rows]
+        shares = [f"{100 * share:>4.0f} %  {name}" for name, share in self.places.items()]
+        threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
+        heading = "where the time of unroll goes, forward and backward:"
+        return "\n".join([*table, "", heading, *shares, "", self.schedule, threads])
+
+
+def bench(net: nn.Module, xs: Tensor, *, repeats: int = 5) -> Bench:
+    """Time a net in both ways of running it over a sequence.
+
+    Args:
+        net: A net written for one step, whose neurons keep their state; it is left at rest and without gradients.
+        xs: Its input ``[num_steps, batch, ...]``.
+        repeats: How often each pass is timed, after two passes that are not.
+
+    Returns:
+        The times, the memory and where the time goes.
+
+    Raises:
+        ValueError: If the net gives anything but one tensor.
+
+    Example:
+        >>> net = nn.Sequential(nn.Linear(7, 5), snn.Leaky(beta=0.9, init_hidden=True))
+        >>> times = bench(net, torch.rand(11, 3, 7), repeats=1)
+        >>> times.steps.forward > 0, times.unrolled.kept > 0
+        (True, True)
+    """
+    ways: dict[str, Callable[[], Any]] = {"steps": lambda: _loop(net, xs), "unrolled": lambda: snn.unroll(net, xs)}
+    out, how = snn.unroll(net, xs, explain=True)
+    if not isinstance(out, Tensor):
+        raise ValueError(f"the net gives a {type(out).__name__}; to time it, let it give one tensor")
+    timings = {name: _timed(net, way, repeats) for name, way in ways.items()}
+    places = _places(ways["unrolled"])
+    net.zero_grad()
+    snn.utils.reset(net)
+    return Bench(**timings, places=places, schedule=str(how), threads=torch.get_num_threads())
+
+
+def _loop(net: nn.Module, xs: Tensor) -> Tensor:
+    snn.utils.reset(net)
+    return torch.stack([net(x) for x in xs])
+
+
+def _timed(net: nn.Module, way: Callable[[], Any], repeats: int) -> Timing:
+    with torch.no_grad():
+        forward = _median(way, repeats)
+    return Timing(forward, _median(lambda: _trained(way), repeats), _kept(net, way))
+
+
+def _median(call: Callable[[], Any], repeats: int) -> float:
+    seconds = []
+    for _ in range(repeats + 2):
+        started = time.perf_counter()
+        call()
+        seconds.append(time.perf_counter() - started)
+    return median(seconds[2:])
+
+
+def _trained(way: Callable[[], Any]) -> None:
+    out = way()
+    if out.requires_grad:
+        out.sum().backward()
+
+
+def _kept(net: nn.Module, way: Callable[[], Any]) -> int:
+    """Count the bytes that a forward pass keeps: memory that tensors share once, and none of the weights."""
+    weights = {weight.untyped_storage().data_ptr() for weight in net.parameters()}
+    sizes: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            sizes[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with saved_tensors_hooks(keep, lambda tensor: tensor):
+        out = way()  # kept until it is counted, or memory that is free again would be counted as shared
+    del out
+    return sum(sizes.values())
+
+
+def _places(way: Callable[[], Any]) -> dict[str, float]:
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
+        _trained(way)
+    spent = {event.key: event.self_cpu_time_total for event in profiler.key_averages()}
+    largest = sorted(spent, key=lambda name: -spent[name])[:_MOST_PLACES]
+    total = sum(spent.values())
+    return {name: spent[name] / total for name in largest}
+
+
+def _cells(timing: Timing) -> tuple[str, str, str]:
+    return _seconds(timing.forward), _seconds(timing.training), f"{timing.kept / _MEBI:,.1f} MiB"
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{1000 * seconds:.{1 if seconds >= 1e-3 else 3}f} ms"

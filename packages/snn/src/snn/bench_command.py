@@ -1,0 +1,83 @@
+"""``snn bench``: how fast a net runs, step by step and by ``unroll``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from contextlib import redirect_stdout
+from typing import Any
+
+from snn.factory import CannotMake
+from snn.named_net import made_net, random_batch, shape, why_it_fails
+from snn.whole_number import MOST_THREADS, whole
+
+__all__ = ["add_options", "main"]
+
+_MOST_REPEATS = 1000
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``snn bench``.
+
+    Args:
+        parser: The parser of its words.
+
+    Example:
+        >>> parser = argparse.ArgumentParser()
+        >>> add_options(parser)
+        >>> parser.parse_args(["net.py:make_net", "--shape", "20,8,784"]).repeats
+        5
+    """
+    parser.description = (
+        "Time a net over random numbers: a loop over its steps beside unroll, forward and backward, with the memory "
+        "that each keeps for the backward pass and what the time of unroll goes into. The code is 2 if it does not run."
+    )
+    parser.add_argument("net", metavar="net.py:make_net", help="function that makes a net, without arguments")
+    parser.add_argument(
+        "--shape", type=shape, required=True, metavar="T,B,...", help="shape of the input: steps, samples, features"
+    )
+    parser.add_argument(
+        "--repeats", type=whole(1, _MOST_REPEATS), default=5, help="how often each pass is timed (default 5)"
+    )
+    parser.add_argument("--threads", type=whole(1, MOST_THREADS), default=1, help="threads of torch (default 1)")
+    parser.add_argument("--json", action="store_true", help="print the times as JSON")
+
+
+def main(options: argparse.Namespace) -> int:
+    """Run ``snn bench``.
+
+    Args:
+        options: What the parser made of its words.
+
+    Returns:
+        Exit code: 0, or 2 if the net could not be timed.
+
+    Example:
+        >>> parser = argparse.ArgumentParser()
+        >>> add_options(parser)
+        >>> main(parser.parse_args(["there/is/no/net.py:make_net", "--shape", "20,8,784"]))
+        2
+    """
+    try:
+        # what the user's code prints is no part of the times
+        with redirect_stdout(sys.stderr):
+            times = _times(options)
+    except CannotMake as error:
+        print(f"snn bench: {error}", file=sys.stderr)
+        return 2
+    print(json.dumps(times.as_dict(), indent=2) if options.json else times)
+    return 0
+
+
+def _times(options: argparse.Namespace) -> Any:
+    net = made_net(options.net)
+    from snn.bench import bench
+    from snn.threads import computing_on
+
+    xs = random_batch(options.shape)
+    try:
+        with computing_on(options.threads):
+            return bench(net, xs, repeats=options.repeats)
+    except Exception as error:  # whatever the user's net raises
+        raise CannotMake(why_it_fails(options.net, xs, error)) from error

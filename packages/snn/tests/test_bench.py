@@ -1,0 +1,111 @@
+"""How fast a net runs in both ways: what is counted, and the words of ``snn bench``."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+import snn
+from snn.bench import Bench, Timing, bench
+from snn.cli import main
+
+PROGRAM = """
+import torch
+from torch import nn
+import snn_core as snn
+
+def make_net():
+    print("making a net")
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 9), snn.Leaky(0.8, init_hidden=True), nn.Linear(9, 3))
+
+def make_pair():
+    return nn.LSTM(4, 3)
+
+def make_nothing():
+    return None
+"""
+
+
+@pytest.fixture
+def net(tmp_path):
+    path = tmp_path / "net.py"
+    path.write_text(PROGRAM, encoding="utf-8")
+    yield f"{path}:"
+    sys.modules.pop(str(path), None)
+
+
+def test_what_a_product_keeps_for_its_backward_pass_is_its_input_once():
+    # the weights are there anyway; 7 steps of 5 samples of 3 features in float32
+    times = bench(nn.Linear(3, 11), torch.rand(7, 5, 3), repeats=1)
+    assert times.unrolled.kept == times.steps.kept == 7 * 5 * 3 * 4
+
+
+def test_a_net_without_parameters_is_timed_too():
+    times = bench(nn.Sequential(nn.Flatten(), snn.Leaky(0.5, init_hidden=True)), torch.rand(7, 5, 3), repeats=1)
+    assert times.unrolled.kept == times.steps.kept == 0
+    assert "-" in str(times).splitlines()[3].split()
+
+
+def test_the_net_is_left_at_rest_without_gradients_and_the_threads_as_they_were():
+    layer = snn.Leaky(beta=0.9, init_hidden=True)
+    net, threads = nn.Sequential(nn.Linear(3, 2), layer), torch.get_num_threads()
+    bench(net, torch.rand(7, 5, 3), repeats=1)
+    assert [weight.grad for weight in net.parameters()] == [None, None]
+    assert not layer.mem.any()
+    assert torch.get_num_threads() == threads
+
+
+def test_the_shares_of_the_time_are_those_of_all_of_it():
+    net = nn.Sequential(nn.Linear(3, 2), snn.Leaky(beta=0.9, init_hidden=True))
+    places = bench(net, torch.rand(7, 5, 3), repeats=1).places
+    assert list(places.values()) == sorted(places.values(), reverse=True)
+    assert 0 < sum(places.values()) <= 1 + 1e-9
+
+
+def test_the_ratios_are_of_the_loop_to_unroll():
+    slow, fast = Timing(forward=0.3, training=1.2, kept=6 * 2**20), Timing(forward=0.1, training=0.3, kept=3 * 2**20)
+    lines = str(Bench(slow, fast, {}, "how", threads=3)).splitlines()
+    assert lines[1].split() == ["step", "loop", "300.0", "ms", "1.2", "s", "6.0", "MiB"]
+    assert lines[3].split()[:8] == ["unroll", "is", "3.00", "x", "4.00", "x", "2.00", "x"]
+    assert lines[-1] == "3 threads"
+
+
+def test_the_command_prints_what_was_timed(net, capsys):
+    assert main(["bench", net + "make_net", "--shape", "11,5,4", "--repeats", "1"]) == 0
+    shown = capsys.readouterr()
+    assert [line.split("  ")[0] for line in shown.out.splitlines()[1:4]] == ["step loop", "unroll", "unroll is"]
+    assert "1  Leaky: " in shown.out
+    assert "making a net" in shown.err
+
+
+def test_the_command_prints_json_alone_on_standard_output(net, capsys):
+    threads = torch.get_num_threads()
+    words = ["bench", net + "make_net", "--shape", "11,5,4", "--repeats", "1", "--threads", "2", "--json"]
+    assert main(words) == 0
+    times = json.loads(capsys.readouterr().out)
+    assert times["threads"] == 2
+    assert torch.get_num_threads() == threads
+    assert times["steps"].keys() == {"forward", "training", "kept"}
+
+
+@pytest.mark.parametrize(
+    ("function", "shape", "complaint"),
+    [
+        ("make_nothing", "3,2,4", "make_nothing returns a NoneType; it must return a torch.nn.Module"),
+        ("make_net", "3,2,5", "the net does not run over (3, 2, 5): RuntimeError"),
+        ("make_pair", "3,2,4", "the net gives a tuple; to time it, let it give one tensor"),
+        ("make_net", f"3,2,{2**31 - 1}", "more than the"),
+    ],
+)
+def test_what_cannot_be_timed_ends_with_code_2(net, function, shape, complaint, capsys):
+    if function == "make_net" and shape.endswith("7"):
+        shape = f"1000000,{shape}"
+    assert main(["bench", net + function, "--shape", shape]) == 2
+    shown = capsys.readouterr()
+    assert shown.err.partition("snn bench: ")[2].count(complaint) == 1
+    assert shown.out == ""
