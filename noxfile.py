@@ -174,18 +174,25 @@ def together(session: nox.Session) -> None:
 
 @nox.session(requires=["wheels"])
 def docs(session: nox.Session) -> None:
-    """Every program of every page runs, once, and the site with what they print and draw is built into dist/docs."""
+    """Every program of every page runs, once, and the site with what they print and draw is built into dist/docs.
+
+    With ``-- --no-tests`` nothing runs: a page shows what its programs printed if it has not changed since they did.
+    """
     install(session, "snn[all]", *group("docs"), native=compiled(session))
     records, site = ROOT / "dist" / "pages", ROOT / "dist" / "docs"
-    for folder in (records, site):
-        shutil.rmtree(folder, ignore_errors=True)
-    pytest(session, DOCUMENTS, SNN_PAGES=str(records))
+    shutil.rmtree(site, ignore_errors=True)
+    variables = {"SNN_PAGES": str(records), "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1"}
+    if "--no-tests" in session.posargs:
+        variables["SNN_PAGES_KEPT"] = "1"
+    else:
+        shutil.rmtree(records, ignore_errors=True)
+        pytest(session, DOCUMENTS, SNN_PAGES=str(records))
     doctrees = pathlib.Path(session.create_tmp()) / "doctrees"
     shutil.rmtree(doctrees, ignore_errors=True)
-    strictly = ("-q", "--fail-on-warning", "--nitpicky", "-d", str(doctrees))
-    command = ("sphinx-build", *strictly, "-c", "docs", str(ROOT), str(site))
-    session.run(*command, env={"SNN_PAGES": str(records), "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1"})
+    strictly = ("-q", "-j", "auto", "--fail-on-warning", "--nitpicky", "-d", str(doctrees))
+    session.run("sphinx-build", *strictly, "-c", "docs", str(ROOT), str(site), env=variables)
     session.run("python", "tools/offline.py", str(site))
+    session.run("python", "tools/site_check.py", str(site), env={"PYTHONPATH": str(ROOT / "tools")})
     session.log(f"open {site / 'index.html'}")
 
 

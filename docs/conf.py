@@ -14,10 +14,11 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
-    "sphinx.ext.viewcode",
     "mathml",
     "executed",
     "reference",
+    "options",
+    "found_first",
 ]
 
 root_doc = "docs/index"
@@ -53,3 +54,22 @@ html_show_sphinx = False
 html_show_copyright = False
 html_copy_source = False
 html_show_sourcelink = False
+
+# what readers search for, by the page that they want
+found_first = {
+    "docs/choose-settings": ["learning rate", "initialization", "slope"],
+    "docs/convert": ["conversion", "convert"],
+    "docs/datasets": ["data sets"],
+    "docs/deploy": ["onnx", "executorch", "export"],
+    "docs/diagnose": ["dead neurons"],
+    "docs/energy": ["energy"],
+    "docs/gpu": ["gpu", "cuda", "triton"],
+    "docs/memory-and-files": ["out of memory", "save and load"],
+    "docs/mixed-precision": ["mixed precision", "bfloat16", "float16", "autocast"],
+    "docs/pin-a-backend": ["pin a backend"],
+    "docs/ragged-time": ["ragged", "padding", "variable length"],
+    "docs/quantized-training": ["quantized training", "qat"],
+    "docs/streaming": ["stream", "real time"],
+    "docs/train-properly": ["early stopping", "checkpoint", "validation", "scheduler", "tensorboard", "resume"],
+    "docs/write-your-own-neuron": ["custom neuron"],
+}

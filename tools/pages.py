@@ -149,11 +149,33 @@ def recorded(page: str, folder: pathlib.Path, root: pathlib.Path = ROOT) -> Reco
         >>> recorded("sum.md", root / "records", root) == first
         True
     """
-    if (folder / page / "record.json").exists():
-        kept = _read(folder / page)
-        if kept.text == (root / page).read_text(encoding="utf-8"):
-            return kept
-    return run(page, folder, root)
+    record = kept(page, folder, root)
+    return run(page, folder, root) if record is None else record
+
+
+def kept(page: str, folder: pathlib.Path, root: pathlib.Path = ROOT) -> Record | None:
+    r"""Return the kept record of a page as it is now.
+
+    Args:
+        page: Its path from the root of the tree.
+        folder: Where records are kept.
+        root: The root of the tree.
+
+    Returns:
+        The record; None if the page has not run, or has changed since.
+
+    Example:
+        >>> root = pathlib.Path(tempfile.mkdtemp())
+        >>> _ = (root / "sum.md").write_text("```python\nprint(1 + 1)\n```\n")
+        >>> kept("sum.md", root / "records", root) is None
+        True
+        >>> run("sum.md", root / "records", root) == kept("sum.md", root / "records", root)
+        True
+    """
+    if not (folder / page / "record.json").exists():
+        return None
+    record = _read(folder / page)
+    return record if record.text == (root / page).read_text(encoding="utf-8") else None
 
 
 def _read(folder: pathlib.Path) -> Record:
@@ -199,7 +221,7 @@ if __name__ == "__main__":
     if sys.argv[1] == "--here":
         _run_here(pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3]))
     else:
-        kept = run(sys.argv[1], pathlib.Path(sys.argv[2] if len(sys.argv) > 2 else ROOT / "dist" / "pages"))
-        for block in kept.blocks:
+        record = run(sys.argv[1], pathlib.Path(sys.argv[2] if len(sys.argv) > 2 else ROOT / "dist" / "pages"))
+        for block in record.blocks:
             print(block.printed, end="")
-        print(f"{len(kept.blocks)} blocks, {kept.seconds} s")
+        print(f"{len(record.blocks)} blocks, {record.seconds} s")

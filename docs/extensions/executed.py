@@ -1,7 +1,8 @@
 """Under each Python block of a page, what it printed and drew when the page ran.
 
 Running is the business of ``tools/pages.py``, as it is in the test of the pages: a page is one program, and one that
-does not run to its end fails the build. The blocks stay plain ``python`` fences, which every Markdown reader colors.
+does not run to its end fails the build. With ``SNN_PAGES_KEPT`` set nothing runs: a page that has changed since it last
+ran shows its programs alone. The blocks stay plain ``python`` fences, which every Markdown reader colours.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ def show(app: Sphinx, doctree: nodes.document) -> None:
     """Put the results of its blocks into a page."""
     page = f"{app.env.docname}.md"
     if not (ROOT / page).exists() or not pages.blocks((ROOT / page).read_text(encoding="utf-8")):
+        return
+    if os.environ.get("SNN_PAGES_KEPT") and pages.kept(page, RECORDS) is None:
         return
     try:
         waiting = pages.recorded(page, RECORDS).blocks

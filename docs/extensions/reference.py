@@ -61,7 +61,8 @@ class Reference:
         except (ImportError, AttributeError):
             return None
         if page is None:
-            return inner
+            target = node["reftarget"]
+            return nodes.Text(target.rpartition(".")[2]) if inner.astext() == target else inner
         address = app.builder.get_relative_uri(node["refdoc"], f"{PLACE}/{page}")
         return nodes.reference("", "", inner, refuri=address)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import subprocess
+import zipfile
 
 import pytest
 
@@ -275,6 +276,23 @@ def test_what_is_not_released_now_is_pinned_as_it_was(tmp_path: pathlib.Path):
     assert files.hashes([tmp_path / "a-0.5.0.tar.gz"], others) == before
     with pytest.raises(ValueError, match=r"^b: no file in constraints has the hashes of 0\.5\.1, its last release"):
         artifacts.kept(tmp_path, {"b": "0.5.1"})
+
+
+def test_the_built_site_is_packed_the_same_each_time(tmp_path: pathlib.Path):
+    with pytest.raises(FileNotFoundError, match="nox -s docs"):
+        artifacts.packed_site(tmp_path, "0.6.0")
+    for name in ("index.html", "docs/b.html", "docs/a.html"):
+        file = tmp_path / "dist" / "docs" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(name, encoding="utf-8")
+    archive = artifacts.packed_site(tmp_path, "0.6.0")
+    assert archive == tmp_path / "dist" / "release" / "snn-0.6.0-site.zip"
+    with zipfile.ZipFile(archive) as packed:
+        assert packed.namelist() == ["snn-0.6.0/docs/a.html", "snn-0.6.0/docs/b.html", "snn-0.6.0/index.html"]
+        assert packed.read("snn-0.6.0/docs/a.html") == b"docs/a.html"
+    before = archive.read_bytes()
+    (tmp_path / "dist" / "docs" / "index.html").touch()
+    assert artifacts.packed_site(tmp_path, "0.6.0").read_bytes() == before
 
 
 def test_the_pins_in_the_tree_are_read_whole():

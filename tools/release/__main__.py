@@ -75,6 +75,8 @@ def _run(tree: Tree, options: argparse.Namespace) -> int:
     for folder in artifacts.publishable(tree.root, given):
         print(f"{folder.relative_to(tree.root)}: {', '.join(sorted(file.name for file in folder.iterdir()))}")
     if UMBRELLA in given:
+        artifacts.run_sessions(tree.root, ["docs", *(["--", "--no-tests"] if options.untested else [])])
+        print(artifacts.packed_site(tree.root, given[UMBRELLA]).relative_to(tree.root))
         print(*(file.relative_to(tree.root) for file in artifacts.pin(tree.root, given[UMBRELLA], pinned)))
     if not (options.dry_run or options.rehearsal):
         _say_what_follows(given)

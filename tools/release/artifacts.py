@@ -8,12 +8,15 @@ import re
 import subprocess
 import sys
 import tempfile
+import zipfile
 from collections.abc import Mapping, Sequence
 
 import pip_configuration
 from release import files, sbom
 
-__all__ = ["kept", "pin", "publishable", "run_sessions"]
+__all__ = ["kept", "packed_site", "pin", "publishable", "run_sessions"]
+
+_EARLIEST = (1980, 1, 1, 0, 0, 0)  # the date of every file, so that the same pages give the same archive
 
 
 def run_sessions(root: pathlib.Path, sessions: Sequence[str]) -> None:
@@ -52,6 +55,30 @@ def publishable(root: pathlib.Path, given: Mapping[str, str]) -> list[pathlib.Pa
         (into / "SHA256SUMS").write_text(files.sums(found), encoding="utf-8")
         folders.append(into)
     return folders
+
+
+def packed_site(root: pathlib.Path, version: str) -> pathlib.Path:
+    """Pack the built site into ``dist/release/snn-VERSION-site.zip``, the same file for the same pages.
+
+    Args:
+        root: Folder of the tree.
+        version: Version of the umbrella.
+
+    Returns:
+        The archive.
+
+    Raises:
+        FileNotFoundError: If there is no built site.
+    """
+    site, archive = root / "dist" / "docs", root / "dist" / "release" / f"snn-{version}-site.zip"
+    if not (site / "index.html").exists():
+        raise FileNotFoundError(f"{site} holds no site; nox -s docs builds it")
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
+        for file in sorted(file for file in site.rglob("*") if file.is_file()):
+            name = (pathlib.PurePosixPath(f"snn-{version}") / file.relative_to(site).as_posix()).as_posix()
+            packed.writestr(zipfile.ZipInfo(name, _EARLIEST), file.read_bytes(), zipfile.ZIP_DEFLATED)
+    return archive
 
 
 def kept(root: pathlib.Path, versions: Mapping[str, str]) -> files.Hashes:

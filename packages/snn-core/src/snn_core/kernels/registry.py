@@ -172,8 +172,8 @@ def register(operation: str, kernel: Any) -> None:
     Args:
         operation: Name of a sequence operator, such as ``"leaky"``; ``"program"`` for the step program of any neuron;
             or ``"linear"``, ``"conv2d"`` or ``"max_pool2d"`` of torch.
-        kernel: The implementation: a :class:`Kernel`, an :class:`Interpreter`, a ``Product`` or ``Pooling`` of
-            ``snn_core.kernels.layers``, or a ``Convolution`` of ``snn_core.kernels.convolutions``.
+        kernel: The implementation: a :class:`Kernel`, an :class:`Interpreter`, or for the functions of torch a
+            ``Product``, ``Convolution`` or ``Pooling``.
 
     Raises:
         ValueError: If the operation is unknown.

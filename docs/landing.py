@@ -1,0 +1,154 @@
+"""Draw the pictures of the first page: ``python docs/landing.py``.
+
+One shows what the network of the page's own program does with a digit that it has not seen. The other is a bar for each
+program of ``docs/benchmarks.md``: how many times faster than the loop of snnTorch ``unroll`` trains it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import pathlib
+import re
+from typing import Any
+
+import matplotlib.pyplot as plt
+import torch
+from matplotlib.figure import Figure
+from PIL import Image
+
+import snn
+
+HERE = pathlib.Path(__file__).parent
+FOLDER = "landing"
+NUM_STEPS = 25
+SHOWN = 3  # of the digits of the test part
+DOTS_PER_INCH = 144
+COLORS = 128  # more than the picture needs, fewer than its blurred edges have
+BLUE, GRAY = "#0072b2", "#8b949e"
+
+_COLUMN = "snn, `unroll`"
+_HEADING = "### How many times faster than the loop of snnTorch\n"
+
+
+def build(folder: pathlib.Path) -> list[pathlib.Path]:
+    """Draw both pictures.
+
+    Args:
+        folder: Where the folder ``landing`` goes.
+
+    Returns:
+        The files.
+    """
+    (folder / FOLDER).mkdir(parents=True, exist_ok=True)
+    answer, faster = (folder / FOLDER / name for name in ("answer.png", "faster.svg"))
+    pixels = io.BytesIO()
+    draw_answer(program_of((HERE / "index.md").read_text(encoding="utf-8"))).savefig(pixels, dpi=DOTS_PER_INCH)
+    Image.open(pixels).convert("RGB").quantize(COLORS, dither=Image.Dither.NONE).save(answer, optimize=True)
+    # text stays text, and the same numbers give the same file
+    with plt.rc_context({"svg.fonttype": "none", "svg.hashsalt": "snn", "font.family": "sans-serif"}):
+        figure = draw_bars(times_faster((HERE / "benchmarks.md").read_text(encoding="utf-8")))
+        figure.savefig(faster, metadata={"Date": None})
+    plt.close("all")
+    return [answer, faster]
+
+
+def program_of(page: str) -> str:
+    r"""Return the first program of a page.
+
+    Args:
+        page: The page, in Markdown.
+
+    Returns:
+        The program.
+
+    Example:
+        >>> program_of("A sum:\n\n```python\n1 + 1\n```\n")
+        '1 + 1\n'
+    """
+    found = re.search(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert found is not None, "the page has no program"
+    return found[1]
+
+
+def times_faster(page: str) -> dict[str, float]:
+    """Read how many times faster than the loop of snnTorch ``unroll`` trains each program.
+
+    Args:
+        page: The page of the benchmarks.
+
+    Returns:
+        The ratio by what is trained, the largest first.
+    """
+    table = page.partition(_HEADING)[2].partition("\n\n###")[0].strip().splitlines()
+    head, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in table)
+    place = head.index(_COLUMN)
+    ratios = {_what(row[0]): float(row[place].partition("×")[0]) for row in rows}
+    return dict(sorted(ratios.items(), key=lambda ratio: -ratio[1]))
+
+
+def draw_answer(program: str) -> Figure:
+    """Run the program of the page, and draw what its network does with one digit.
+
+    Args:
+        program: Python that makes ``net`` of layers ``hidden`` and ``output``, and ``test``.
+
+    Returns:
+        The figure: the digit, the spikes of both layers, and the numbers of output spikes.
+    """
+    torch.manual_seed(0)
+    names: dict[str, Any] = {}
+    with contextlib.redirect_stdout(io.StringIO()):
+        exec(program, names)
+    image = names["test"].data[SHOWN : SHOWN + 1]
+    with torch.no_grad(), snn.functional.probe.OutputMonitor(names["net"], snn.Leaky) as spikes:
+        snn.unroll(names["net"], image.expand(NUM_STEPS, *image.shape))
+        hidden, output = (torch.cat(spikes[name]) for name in spikes.monitored_layers)
+    figure = plt.figure(figsize=(9, 2.7), layout="constrained")
+    left, middle, right, last = figure.subplots(1, 4, width_ratios=(1, 1.6, 1.6, 1))
+    left.imshow(image[0, 0].tolist(), cmap="gray_r")
+    left.set(title="a digit", xticks=[], yticks=[])
+    snn.plot.raster(hidden, middle, color=BLUE, s=6)
+    middle.set(title=f"{hidden.shape[1]} hidden neurons", ylabel="")
+    snn.plot.raster(output, right, color=BLUE, s=14)
+    right.set(title="10 output neurons", ylabel="", yticks=range(10))
+    counts = output.sum(0).tolist()
+    last.barh(range(10), counts, color=[BLUE if count == max(counts) else GRAY for count in counts])
+    last.set(title=f"the answer: {counts.index(max(counts))}", xlabel="Spikes", yticks=range(10), ylim=right.get_ylim())
+    for ax in (middle, right, last):
+        ax.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def draw_bars(ratios: dict[str, float]) -> Figure:
+    """Draw a bar for each program.
+
+    Args:
+        ratios: How many times faster, by what is trained.
+
+    Returns:
+        The figure.
+    """
+    figure = plt.figure(figsize=(8, 0.4 * len(ratios) + 0.9), layout="constrained")
+    ax = figure.subplots()
+    bars = ax.barh(
+        list(ratios), list(ratios.values()), color=[BLUE if ratio > 1 else GRAY for ratio in ratios.values()]
+    )
+    ax.bar_label(bars, [f"{ratio:.3g}×" for ratio in ratios.values()], padding=4)
+    ax.axvline(1, color="black", linewidth=0.8)
+    ax.set_xlabel("A training step by snn.unroll, times faster than snnTorch's loop")
+    ax.set_xlim(0, 1.1 * max(ratios.values()))
+    ax.invert_yaxis()
+    ax.spines[["top", "right", "left"]].set_visible(False)
+    ax.tick_params(left=False)
+    return figure
+
+
+def _what(text: str) -> str:
+    """Return the name of a program and what it trains, without how."""
+    name, _, net = text.partition(": ")
+    return f"{name}: {re.split(r'[,;]', net)[0]}"
+
+
+if __name__ == "__main__":
+    print(*build(HERE), sep="\n")

@@ -1,0 +1,78 @@
+"""The first page of the site: its program, its pictures, and where it leads."""
+
+from __future__ import annotations
+
+import importlib.util
+import pathlib
+import re
+from types import ModuleType
+
+import matplotlib
+import pytest
+from PIL import Image
+
+from workspace import ROOT
+
+DOCS = ROOT / "docs"
+PAGE = (DOCS / "index.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def landing() -> ModuleType:
+    matplotlib.use("agg")
+    spec = importlib.util.spec_from_file_location("landing", DOCS / "landing.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def built(landing: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> list[pathlib.Path]:
+    return landing.build(tmp_path_factory.mktemp("docs"))
+
+
+def test_the_program_is_of_twelve_lines_that_fit_a_narrow_page(landing: ModuleType):
+    lines = landing.program_of(PAGE).splitlines()
+    assert len([line for line in lines if line.strip()]) == 12
+    assert max(map(len, lines)) <= 80
+
+
+def test_the_bars_are_those_of_the_benchmarks(landing: ModuleType):
+    page = (DOCS / "benchmarks.md").read_text(encoding="utf-8")
+    ratios = landing.times_faster(page)
+    rows = re.findall(r"^\| *([a-z0-9-]+): ", page.partition("times faster")[2].partition("###")[0], re.MULTILINE)
+    assert {name.partition(":")[0] for name in ratios} == {*rows}
+    assert list(ratios.values()) == sorted(ratios.values(), reverse=True)
+    drawn = (DOCS / "landing" / "faster.svg").read_text(encoding="utf-8")
+    assert [name for name, ratio in ratios.items() if name not in drawn or f"{ratio:.3g}×" not in drawn] == []
+
+
+def test_a_table_is_read_by_its_column(landing: ModuleType):
+    table = "|  | Norse | snn, `unroll` |\n|---|---|---|\n| a: 3-2, T=5; loss | 1.5× (1–2) | 0.5× (0.4–0.6) |\n"
+    page = (
+        f"### How many times faster than the loop of snnTorch\n\n{table}| b: 7 | 1× (1–1) | 12.5× (12–13) |\n\n### More"
+    )
+    assert landing.times_faster(page) == {"b: 7": 12.5, "a: 3-2": 0.5}
+
+
+def test_the_pictures_in_the_tree_are_those_that_are_drawn(built: list[pathlib.Path]):
+    answer, faster = built
+    assert {file.name for file in (DOCS / "landing").iterdir()} == {answer.name, faster.name}
+    with Image.open(answer) as new, Image.open(DOCS / "landing" / answer.name) as kept:
+        assert new.size == kept.size
+    assert sum(file.stat().st_size for file in built) < 60_000
+    assert all(f"](landing/{file.name})" in PAGE for file in built)
+
+
+def test_the_page_leads_to_three_places_and_the_menu_has_five_parts():
+    (line,) = (line for line in PAGE.splitlines() if line.startswith("**["))
+    assert len(re.findall(r"\]\(", line)) == 3
+    assert re.findall(r"^:caption: (.*)$", PAGE, re.MULTILINE) == [
+        "Start",
+        "Tutorials",
+        "How-to",
+        "Evidence",
+        "Project",
+    ]

