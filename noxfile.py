@@ -60,6 +60,7 @@ nox.options.error_on_missing_interpreters = True
 nox.options.sessions = ["tests"]
 
 UMBRELLA = "snn"
+TYPED_USE = "integration_tests/typed_use.py"
 # what the session "deploy" needs of the system, and the packages of Debian that bring it
 DEPLOYS = {
     "gcc": "gcc",
@@ -163,6 +164,8 @@ def types(session: nox.Session) -> None:
     session.run("pyrefly", "check", "--python-interpreter-path", f"{session.bin}/python", "--output-format", "min-text")
     session.run("python", "tools/typed_api.py", *map(module, PROJECTS))
     session.run("python", "-m", "mypy.stubtest", UMBRELLA)
+    session.run("python", "-m", "mypy", "--warn-unused-ignores", TYPED_USE)
+    session.run("python", "-m", "pyright", "--pythonpath", f"{session.bin}/python", TYPED_USE)
 
 
 @nox.session(requires=["wheels"])

@@ -19,12 +19,10 @@ _HEAD = '''\
 """Every neuron's constructor, written by ``python tools/signatures.py``."""
 
 from collections.abc import Callable
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, Concatenate, Literal, ParamSpec
 
 import torch
-
-from snn_core.neuron.constant import Constant
-from snn_core.neuron.firing import SpikeGrad
+from torch import Tensor
 
 P = ParamSpec("P")
 
@@ -43,8 +41,8 @@ def stub() -> str:
         >>> print(stub().partition("def Leaky(")[2].partition("spike_grad")[0])
         <BLANKLINE>
             self: Any,
-            beta: Constant,
-            threshold: Constant = 1.0,
+            beta: float | Tensor,
+            threshold: float | Tensor = 1.0,
     """
     orders = [name for name, order in vars(signatures).items() if isinstance(order, str) and not name.startswith("_")]
     return "\n".join([_HEAD, *(_function(name, getattr(snn_core, name)) for name in orders)])

@@ -136,7 +136,16 @@ def test_the_listing_and_the_star_give_what_is_installed():
 
 def test_a_module_whose_piece_is_missing_can_still_be_listed():
     done = python("import snn.plot\nprint(*dir(snn.plot))", hidden=("snn_plot",))
-    assert "__name__" in done.stdout.split(), done.stderr
+    assert (done.returncode, done.stdout) == (0, "\n"), done.stderr
+
+
+@pytest.mark.parametrize("name", ["snn", "snn.surrogate", "snn.utils"])
+def test_the_listing_is_of_public_names_alone_whatever_was_imported(name: str):
+    program = f"import snn.cli, snn.doctor, {name}\nprint(*dir({name}))\nprint(*{name}.__all__)"
+    listed, public = python(program).stdout.splitlines()
+    assert listed == public
+    assert not [one for one in listed.split() if one.startswith("_") and one != "__version__"]
+    assert not {"cli", "doctor", "factory", "demo", "annotations"} & {*listed.split()}
 
 
 def test_a_piece_that_is_installed_and_broken_is_not_said_to_be_missing(tmp_path):

@@ -34,8 +34,8 @@ def forward(
         absent: Names that users may look for and that no package has, and functions that say what to use instead.
 
     Returns:
-        The two functions. Names are looked up each time and imported on first use; ``__all__`` and ``dir``
-        list what is installed.
+        The two functions. Names are looked up each time and imported at the first touch; ``__all__`` and ``dir``
+        give those that are public and installed, and nothing else.
     """
     inner, others, gone = submodules or {}, elsewhere or {}, absent or {}
 
@@ -61,7 +61,7 @@ def forward(
         return getattr(home, name)
 
     def listing() -> list[str]:
-        return sorted({*vars(sys.modules[module]), *(names() if _installed({module: package}) else ())})
+        return names() if _installed({module: package}) else []
 
     return look_up, listing
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -188,7 +188,7 @@ def _has_parts(neuron: Any, family: Family) -> bool:
 
 def _call(
     name: str,
-    reset: str,
+    reset: Literal["subtract", "zero", "none"],
     delay: bool,
     spike_grad: Any,
     device: torch.device,

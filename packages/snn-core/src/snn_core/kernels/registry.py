@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -26,7 +26,7 @@ class SequenceCall:
     device: str
     dtype: torch.dtype
     mixed: bool
-    reset: str
+    reset: Literal["subtract", "zero", "none"]
     reset_delay: bool
     surrogate: str
     params: tuple[float, ...]

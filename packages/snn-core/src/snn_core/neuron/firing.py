@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,7 @@ from snn_core import surrogate
 from snn_core.neuron.constant import Constant, HasConstants
 
 SpikeGrad = Callable[[Tensor], Tensor]
+ResetMechanism = Literal["subtract", "zero", "none"]
 
 
 class Firing(HasConstants):
@@ -172,4 +173,8 @@ class NoReset(Reset):
     """A reset that does nothing."""
 
 
-RESETS: dict[str, Reset] = {"subtract": Subtract(), "zero": Zero(), "none": NoReset()}  # in the order of their codes
+RESETS: dict[ResetMechanism, Reset] = {
+    "subtract": Subtract(),
+    "zero": Zero(),
+    "none": NoReset(),
+}  # in the order of their codes

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 import typing
 from collections.abc import Callable
 from inspect import Parameter
@@ -45,6 +46,24 @@ LeakyParallel = (
     f"{_GRADED} weight_hh_enable device dtype"
 )
 
+ALIF = "beta rho kappa threshold"
+AdLIF = "beta rho a b"
+SEAdLIF = f"{AdLIF} q"
+SiLIF = "log_rate log_rate_w a b log_dt"
+CSiLIF = "log_rate omega b log_dt"
+RF = "omega b dt"
+BRF = f"{RF} gamma"
+TCLIF = "c1 c2 gamma"
+Izhikevich = "a b c d dt threshold"
+AdEx = "tau R tau_w a b rest rheobase reset sharpness dt threshold"
+SlidingPSN = "order"
+
+# what stands for these names in a signature, so that a reader needs not look them up
+_EXPLICIT = {
+    "Constant": "float | Tensor",
+    "SpikeGrad": "Callable[[Tensor], Tensor]",
+    "ResetMechanism": "Literal['subtract', 'zero', 'none']",
+}
 _MORE = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
 
 
@@ -95,11 +114,16 @@ def _parameters(owner: type, init: Callable[..., None]) -> tuple[dict[str, Param
     hints: dict[str, Any] = {}
     for constructor in (init, *(vars(c)["__init__"] for c in owner.__mro__[1:] if "__init__" in vars(c))):
         _, *own = inspect.signature(constructor).parameters.values()
-        parameters = {p.name: p for p in own if p.kind not in _MORE} | parameters
+        parameters = {p.name: _explicit(p) for p in own if p.kind not in _MORE} | parameters
         hints = typing.get_type_hints(constructor) | hints
         if all(p.kind is not Parameter.VAR_KEYWORD for p in own):
             break
     return parameters, {name: hints[name] for name in parameters}
+
+
+def _explicit(parameter: Parameter) -> Parameter:
+    written = re.sub(r"\w+", lambda name: _EXPLICIT.get(name[0], name[0]), str(parameter.annotation))
+    return parameter.replace(annotation=written)
 
 
 def _constructor(init: Callable[..., None], order: list[str], parameters: dict[str, Parameter]) -> Callable[..., None]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from operator import attrgetter
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, TypeVar, overload
 
 import torch
 from torch import Tensor
@@ -12,9 +13,18 @@ from torch.nn import Module
 
 from snn_core import kernels, peer
 from snn_core.kernels.fused import broadcasts
-from snn_core.neuron.firing import RESETS, Firing, NoReset, Reset, as_dtype, computing_dtype
+from snn_core.neuron.firing import RESETS, Firing, NoReset, Reset, ResetMechanism, as_dtype, computing_dtype
 from snn_core.neuron.temporal import as_floating
 from snn_core.surrogate import Surrogate
+
+S = TypeVar("S", covariant=True)
+
+
+class HasState(Protocol[S]):
+    """A neuron by its ``State``, so that type checkers know what its sequence ends in."""
+
+    @property
+    def State(self) -> Callable[..., S]: ...
 
 
 class Stepping(Firing):
@@ -36,7 +46,7 @@ class Stepping(Firing):
         self,
         *,
         inhibition: bool = False,
-        reset_mechanism: str = "subtract",
+        reset_mechanism: ResetMechanism = "subtract",
         state_quant: Any = False,
         reset_delay: bool = True,
         **options: Any,
@@ -168,6 +178,10 @@ class Stepping(Firing):
     def _quantized(self, state: Any) -> Any:
         return type(state)._make([self.state_quant(s) for s in state])
 
+    @overload
+    def unroll(self: HasState[S], xs: Tensor, state: Any = None, *, trace: bool = False) -> tuple[Tensor, S]: ...
+    @overload
+    def unroll(self, xs: Tensor, state: Any = None, *, trace: bool = False) -> tuple[Tensor, Any]: ...
     def unroll(self, xs: Tensor, state: Any = None, *, trace: bool = False) -> tuple[Tensor, Any]:
         """Run all steps of a sequence; the result equals calling ``step`` in a loop.
 
@@ -211,12 +225,12 @@ class Stepping(Firing):
         return f"{kind.__name__} has a step of its own" if own else ""
 
     @property
-    def reset_mechanism(self) -> str:
+    def reset_mechanism(self) -> ResetMechanism:
         """``"subtract"``, ``"zero"`` or ``"none"``; setting it changes what the next step does."""
         return self._reset_mechanism
 
     @reset_mechanism.setter
-    def reset_mechanism(self, name: str) -> None:
+    def reset_mechanism(self, name: ResetMechanism) -> None:
         if name not in RESETS:
             raise ValueError(f"{type(self).__name__}: reset_mechanism must be one of {', '.join(RESETS)}, got {name!r}")
         reset: Reset = RESETS[name] if self.resets else NoReset()
@@ -237,8 +251,8 @@ class Stepping(Firing):
             )
 
     @property
-    def reset_name(self) -> str:
-        """The effective reset: ``reset_mechanism``, or ``"none"`` if the equation has no reset."""
+    def reset_name(self) -> ResetMechanism:
+        """The reset that acts: ``reset_mechanism``, or ``"none"`` where the equation knows no reset."""
         return self._reset_mechanism if self.resets else "none"
 
     @property

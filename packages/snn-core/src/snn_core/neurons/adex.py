@@ -7,6 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
+from snn_core.neuron import signatures
 from snn_core.neuron.constant import Constant, anywhere
 from snn_core.neuron.spiking import SpikingNeuron
 
@@ -88,6 +89,7 @@ class AdEx(SpikingNeuron):
     sharpness: Tensor
     dt: Tensor
 
+    @signatures.takes(signatures.AdEx)
     def __init__(
         self,
         tau: Constant = 20.0,

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
+from snn_core.neuron import signatures
 from snn_core.neuron.bounds import bounded, uniform
 from snn_core.neuron.constant import Constant, clamped
 from snn_core.neuron.spiking import LIF
@@ -70,6 +71,7 @@ class AdLIF(Adapting, LIF):
 
     rho: Tensor
 
+    @signatures.takes(signatures.AdLIF)
     def __init__(
         self,
         beta: Constant,
@@ -104,7 +106,7 @@ class AdLIF(Adapting, LIF):
         """
         (tau, tau_w), (a, b) = cls._steps, cls._couplings
         beta, rho = (torch.exp(-1 / uniform(neurons, *steps)) for steps in (tau, tau_w))
-        learned = dict.fromkeys(("learn_beta", "learn_rho", "learn_a", "learn_b"), True)
+        learned: dict[str, Any] = dict.fromkeys(("learn_beta", "learn_rho", "learn_a", "learn_b"), True)
         made = cls(beta, rho, uniform(neurons, *a), uniform(neurons, *b), **learned, **options)
         for name, (shortest, longest) in {"beta": tau, "rho": tau_w}.items():
             bounded(made, name, low=math.exp(-1 / shortest), high=math.exp(-1 / longest))

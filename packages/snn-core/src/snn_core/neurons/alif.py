@@ -7,6 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
+from snn_core.neuron import signatures
 from snn_core.neuron.bounds import bounded
 from snn_core.neuron.constant import Constant, clamped, decay
 from snn_core.neuron.spiking import LIF
@@ -67,6 +68,7 @@ class ALIF(LIF):
     rho: Tensor
     kappa: Tensor
 
+    @signatures.takes(signatures.ALIF)
     def __init__(
         self,
         beta: Constant,

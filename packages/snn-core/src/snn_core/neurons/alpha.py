@@ -9,6 +9,7 @@ from torch import Tensor
 from snn_core import kernels
 from snn_core.neuron import signatures
 from snn_core.neuron.constant import Constant, anywhere, clamped
+from snn_core.neuron.firing import ResetMechanism
 from snn_core.neuron.spiking import LIF
 
 
@@ -69,7 +70,7 @@ class Alpha(LIF):
 
     @signatures.takes(signatures.Alpha)
     def __init__(
-        self, alpha: Constant, *, learn_alpha: bool = False, reset_mechanism: str = "zero", **options: Any
+        self, alpha: Constant, *, learn_alpha: bool = False, reset_mechanism: ResetMechanism = "zero", **options: Any
     ) -> None:
         super().__init__(reset_mechanism=reset_mechanism, **options)
         self._decay("alpha", alpha, learn=learn_alpha)

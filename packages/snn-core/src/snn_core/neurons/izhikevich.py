@@ -6,6 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from torch import Tensor
 
+from snn_core.neuron import signatures
 from snn_core.neuron.constant import Constant, anywhere
 from snn_core.neuron.spiking import SpikingNeuron
 
@@ -77,6 +78,7 @@ class Izhikevich(SpikingNeuron):
     d: Tensor
     dt: Tensor
 
+    @signatures.takes(signatures.Izhikevich)
     def __init__(
         self,
         a: Constant = 0.02,

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from snn_core.neuron import signatures
 from snn_core.neuron.constant import is_whole
 from snn_core.neuron.firing import Firing, SpikeGrad, as_dtype, computing_dtype
 from snn_core.neuron.queue import Queued
@@ -56,6 +57,7 @@ class SlidingPSN(Queued):
     resets: ClassVar[bool] = False
     described: ClassVar[tuple[str, ...]] = ("order",)
 
+    @signatures.takes(signatures.SlidingPSN)
     def __init__(
         self, order: int = 4, *, learn_weight: bool = True, learn_threshold: bool = True, **options: Any
     ) -> None:

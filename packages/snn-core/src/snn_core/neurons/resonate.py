@@ -6,6 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from torch import Tensor
 
+from snn_core.neuron import signatures
 from snn_core.neuron.bounds import uniform
 from snn_core.neuron.constant import Constant, anywhere
 from snn_core.neuron.spiking import SpikingNeuron
@@ -64,6 +65,7 @@ class RF(SpikingNeuron):
     b: Tensor
     dt: Tensor
 
+    @signatures.takes(signatures.RF)
     def __init__(
         self,
         omega: Constant,
@@ -164,6 +166,7 @@ class BRF(RF):
 
     gamma: Tensor
 
+    @signatures.takes(signatures.BRF)
     def __init__(
         self,
         omega: Constant,

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from snn_core.neuron import signatures
-from snn_core.neuron.firing import as_dtype
+from snn_core.neuron.firing import ResetMechanism, as_dtype
 from snn_core.neuron.recurrence import same_size_padding
 from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neurons.slstm import memory_and_output
@@ -72,7 +72,7 @@ class SConv2dLSTM(SpikingNeuron):
         max_pool: int | tuple[int, int] = 0,
         avg_pool: int | tuple[int, int] = 0,
         *,
-        reset_mechanism: str = "none",
+        reset_mechanism: ResetMechanism = "none",
         **options: Any,
     ) -> None:
         super().__init__(reset_mechanism=reset_mechanism, **options)

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from torch import Tensor
 
+from snn_core.neuron import signatures
 from snn_core.neuron.constant import Constant
 from snn_core.neurons.adlif import AdLIF
 
@@ -67,6 +68,7 @@ class SEAdLIF(AdLIF):
 
     q: Tensor
 
+    @signatures.takes(signatures.SEAdLIF)
     def __init__(
         self,
         beta: Constant,

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
+from snn_core.neuron import signatures
 from snn_core.neuron.bounds import bounded, uniform
 from snn_core.neuron.constant import Constant
 from snn_core.neuron.spiking import SpikingNeuron
@@ -74,6 +75,7 @@ class SiLIF(Adapting):
     log_rate_w: Tensor
     log_dt: Tensor
 
+    @signatures.takes(signatures.SiLIF)
     def __init__(
         self,
         log_rate: Constant = 3.9,
@@ -112,7 +114,9 @@ class SiLIF(Adapting):
             True
         """
         log_rate, log_rate_w = (uniform(neurons, math.log(low), math.log(high)) for low, high in ((10, 250), (2.5, 10)))
-        learned = dict.fromkeys(("learn_log_rate", "learn_log_rate_w", "learn_a", "learn_b", "learn_log_dt"), True)
+        learned: dict[str, Any] = dict.fromkeys(
+            ("learn_log_rate", "learn_log_rate_w", "learn_a", "learn_b", "learn_log_dt"), True
+        )
         a, b, log_dt = uniform(neurons, 0, 1), uniform(neurons, 0, 2), torch.full((neurons,), math.log(0.004))
         made = cls(log_rate, log_rate_w, a, b, log_dt, **learned, **options)
         return bounded(bounded(made, "a"), "b", high=2)
@@ -178,6 +182,7 @@ class CSiLIF(SpikingNeuron):
     b: Tensor
     log_dt: Tensor
 
+    @signatures.takes(signatures.CSiLIF)
     def __init__(
         self,
         log_rate: Constant = -0.7,
@@ -214,7 +219,7 @@ class CSiLIF(SpikingNeuron):
             torch.Size([3])
         """
         log_dt = uniform(neurons, math.log(0.01), math.log(0.5))
-        learned = dict.fromkeys(("learn_log_rate", "learn_omega", "learn_b", "learn_log_dt"), True)
+        learned: dict[str, Any] = dict.fromkeys(("learn_log_rate", "learn_omega", "learn_b", "learn_log_dt"), True)
         log_rate, omega = torch.full((neurons,), math.log(0.5)), torch.full((neurons,), math.pi)
         return cls(log_rate, omega, uniform(neurons, 0, 1), log_dt, **learned, **options)
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from snn_core.neuron import signatures
-from snn_core.neuron.firing import as_dtype
+from snn_core.neuron.firing import ResetMechanism, as_dtype
 from snn_core.neuron.spiking import SpikingNeuron
 
 
@@ -57,7 +57,13 @@ class SLSTM(SpikingNeuron):
 
     @signatures.takes(signatures.SLSTM)
     def __init__(
-        self, input_size: int, hidden_size: int, bias: bool = True, *, reset_mechanism: str = "none", **options: Any
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        *,
+        reset_mechanism: ResetMechanism = "none",
+        **options: Any,
     ) -> None:
         super().__init__(reset_mechanism=reset_mechanism, **options)
         self.input_size = input_size

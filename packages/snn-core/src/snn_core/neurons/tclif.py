@@ -7,6 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
+from snn_core.neuron import signatures
 from snn_core.neuron.constant import Constant
 from snn_core.neuron.spiking import SpikingNeuron
 
@@ -65,6 +66,7 @@ class TCLIF(SpikingNeuron):
     c2: Tensor
     gamma: Tensor
 
+    @signatures.takes(signatures.TCLIF)
     def __init__(
         self,
         c1: Constant = 0.0,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal, overload
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +26,32 @@ from snn_core.sequence.recorded import FEW, recorded, recorded_ahead, schedule_o
 from snn_core.sequence.schedule import Schedule
 
 
+@overload
+def unroll(
+    net: nn.Module,
+    xs: Tensor,
+    *,
+    resume: bool = ...,
+    schedule: str | Schedule = ...,
+    chunk: int | None = ...,
+    truncate: bool = ...,
+    lengths: Tensor | Sequence[int] | None = ...,
+    memory: int | None = ...,
+    explain: Literal[True],
+) -> tuple[Any, Schedule]: ...
+@overload
+def unroll(
+    net: nn.Module,
+    xs: Tensor,
+    *,
+    resume: bool = ...,
+    schedule: str | Schedule = ...,
+    chunk: int | None = ...,
+    truncate: bool = ...,
+    lengths: Tensor | Sequence[int] | None = ...,
+    memory: int | None = ...,
+    explain: bool = ...,
+) -> Any: ...
 def unroll(
     net: nn.Module,
     xs: Tensor,

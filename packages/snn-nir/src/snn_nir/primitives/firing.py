@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -40,7 +40,7 @@ class ResetToValue(SpikingNeuron):
         *,
         v_threshold: Tensor,
         v_reset: Tensor | None = None,
-        reset_mechanism: str = "zero",
+        reset_mechanism: Literal["subtract", "zero", "none"] = "zero",
         reset_delay: bool = False,
         **options: Any,
     ) -> None:

@@ -40,14 +40,16 @@ class SpeakerTeller(nn.Module):
     ) -> None:
         super().__init__()
         spike_grad = snn.surrogate.fast_sigmoid(slope=slope)
-        least, most = betas
         # each of 12 coefficients, and how it changes from step to step
         self.to_hidden: nn.Linear = nn.Linear(24, hidden)
-        beta = least + (most - least) * torch.rand(hidden)
-        learned = {"init_hidden": True, "learn_beta": True, "spike_grad": spike_grad}
-        self.hidden: snn.RLeaky = snn.RLeaky(beta=beta, linear_features=hidden, **learned)
+        beta = betas[0] + (betas[1] - betas[0]) * torch.rand(hidden)
+        self.hidden: snn.RLeaky = snn.RLeaky(
+            beta, linear_features=hidden, learn_beta=True, init_hidden=True, spike_grad=spike_grad
+        )
         self.to_output: nn.Linear = nn.Linear(hidden, 9)
-        self.output: snn.Leaky = snn.Leaky(beta=beta_output, learn_threshold=True, **learned)
+        self.output: snn.Leaky = snn.Leaky(
+            beta_output, learn_beta=True, learn_threshold=True, init_hidden=True, spike_grad=spike_grad
+        )
 
     def forward(self, features: Tensor) -> Tensor:
         """Compute one time step: features ``[batch, 24]`` to spikes ``[batch, 9]``."""
