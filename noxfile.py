@@ -19,6 +19,7 @@ from packaging.requirements import Requirement
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "tools"))
 import gpus
+import pages
 import recorded
 import wheelhouse
 from bench.peers.registry import ENVIRONMENTS, PEERS
@@ -150,11 +151,11 @@ def quickstart(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Ruff's rules and layout, over everything; sentences and names that are not plain English."""
+    """Ruff's rules and layout, over everything; the programs of pages in lines of 80 columns at most."""
     session.install(*group("lint"), *INDEX)
     session.run("ruff", "check", "--no-cache", "--output-format", "concise", ".")
     session.run("ruff", "format", "--no-cache", "--check", ".")
-    session.run("python", "tools/plain_words.py")
+    session.run("ruff", "format", "--no-cache", "--check", "--line-length", "80", *pages.pages())
 
 
 @nox.session(requires=["wheels"])

@@ -41,6 +41,8 @@ show what they draw; in a file, end with `plt.show()`, `fig.savefig("raster.png"
 """
 
 
+# the page shows these bodies, in lines of 80 columns at most
+# fmt: off
 def recordings() -> dict[str, Any]:
     """Make what the pictures show: leaky neurons under an input that comes and goes, and a bar seen by a camera."""
     generator = torch.Generator().manual_seed(0)
@@ -50,8 +52,11 @@ def recordings() -> dict[str, Any]:
     phase = torch.linspace(0, 2 * torch.pi, neurons)
     waves = 0.09 + 0.05 * torch.sin(2 * torch.pi * 5 * time[:, None] + phase)
     noise = 0.1 * torch.randn(num_steps, neurons, generator=generator)
-    spk, states = snn.Leaky(beta=0.9).unroll((waves + noise).unsqueeze(1), trace=True)
-    spk, mem = spk[:, 0], states.mem[:, 0]  # one sample of the batch: [time, neuron]
+    spk, states = snn.Leaky(beta=0.9).unroll(
+        (waves + noise).unsqueeze(1), trace=True
+    )
+    # one sample of the batch: [time, neuron]
+    spk, mem = spk[:, 0], states.mem[:, 0]
 
     columns = torch.arange(32)
     bar = (columns - 2 * torch.arange(16)[:, None]).remainder(32) < 5
@@ -70,7 +75,14 @@ def raster(spk: Tensor, dt: float) -> Any:
 def traces(spk: Tensor, mem: Tensor, dt: float) -> Any:
     """Membrane potentials with threshold and spikes; `dim=(3, 3)` draws a grid of neurons, as in snnTorch."""
     fig, ax = plt.subplots(figsize=(8, 3), layout="constrained")
-    snn.plot.traces(mem[:200, :2], spk[:200, :2], ax=ax, threshold=1.0, dt=dt, labels=["neuron 0", "neuron 1"])
+    snn.plot.traces(
+        mem[:200, :2],
+        spk[:200, :2],
+        ax=ax,
+        threshold=1.0,
+        dt=dt,
+        labels=["neuron 0", "neuron 1"],
+    )
     ax.set_ylim(top=1.6)
     ax.legend(loc="upper left", ncols=3)
     return fig
@@ -93,8 +105,17 @@ def rate_heatmap(spk: Tensor, dt: float) -> Any:
 def population_activity(spk: Tensor, dt: float) -> Any:
     """Plot how many neurons of a population spike in each step; a second call on the same axes compares two."""
     fig, ax = plt.subplots(figsize=(8, 3), layout="constrained")
-    snn.plot.population_activity(spk[:, :20], ax=ax, dt=dt, window=10, label="neurons 0 to 19")
-    snn.plot.population_activity(spk[:, 20:], ax=ax, dt=dt, window=10, label="neurons 20 to 39", color="#D55E00")
+    snn.plot.population_activity(
+        spk[:, :20], ax=ax, dt=dt, window=10, label="neurons 0 to 19"
+    )
+    snn.plot.population_activity(
+        spk[:, 20:],
+        ax=ax,
+        dt=dt,
+        window=10,
+        label="neurons 20 to 39",
+        color="#D55E00",
+    )
     ax.set_ylim(top=100)
     ax.legend(ncols=2)
     return fig
@@ -132,7 +153,10 @@ def rate_maps() -> Any:
 def surrogate_curve(mem: Tensor) -> Any:
     """Surrogate gradients, and the membranes that they meet: those under a flat part of a curve learn nothing."""
     fig, ax = plt.subplots(figsize=(8, 3.4), layout="constrained")
-    surrogates = {"atan": snn.surrogate.atan(), "fast_sigmoid": snn.surrogate.fast_sigmoid(slope=10)}
+    surrogates = {
+        "atan": snn.surrogate.atan(),
+        "fast_sigmoid": snn.surrogate.fast_sigmoid(slope=10),
+    }
     snn.plot.surrogate_curve(surrogates, ax=ax, mem=mem, threshold=1.0)
     return fig
 
@@ -140,7 +164,9 @@ def surrogate_curve(mem: Tensor) -> Any:
 def fi_curve(dt: float) -> Any:
     """Firing rate over constant input, of any function that turns inputs into spikes."""
     fig, ax = plt.subplots(figsize=(8, 3), layout="constrained")
-    neurons = {f"β = {beta}": snn.Leaky(beta=beta).unroll for beta in (0.8, 0.9, 0.95)}
+    neurons = {
+        f"β = {beta}": snn.Leaky(beta=beta).unroll for beta in (0.8, 0.9, 0.95)
+    }
     snn.plot.fi_curve(neurons, torch.linspace(0, 0.5, 101), ax=ax, dt=dt)
     return fig
 
@@ -151,10 +177,14 @@ def weights() -> Any:
     torch.manual_seed(0)
     snn.plot.weights(torch.nn.Linear(40, 10).weight, ax=left)
 
-    y, x = torch.meshgrid(torch.linspace(-1, 1, 9), torch.linspace(-1, 1, 9), indexing="ij")
+    y, x = torch.meshgrid(
+        torch.linspace(-1, 1, 9), torch.linspace(-1, 1, 9), indexing="ij"
+    )
     angle = torch.linspace(0, 2.4, 4).reshape(4, 1, 1, 1)
     shift = torch.tensor([0.0, 1.6]).reshape(2, 1, 1)
-    kernels = torch.exp(-2 * (x**2 + y**2)) * torch.cos(5 * (x * torch.cos(angle) + y * torch.sin(angle)) + shift)
+    kernels = torch.exp(-2 * (x**2 + y**2)) * torch.cos(
+        5 * (x * torch.cos(angle) + y * torch.sin(angle)) + shift
+    )
     snn.plot.weights(kernels, ax=right)
     return fig
 
@@ -162,15 +192,25 @@ def weights() -> Any:
 def event_frames(change: Tensor) -> Any:
     """Frames of an event camera, here of a bar that moves to the right: ON events before it, OFF events behind it."""
     fig, ax = plt.subplots(figsize=(8, 3.4), layout="constrained")
-    snn.plot.event_frames(torch.stack([change < 0, change > 0], dim=1), ax=ax, dt=0.02, steps=range(3, 11))
+    snn.plot.event_frames(
+        torch.stack([change < 0, change > 0], dim=1),
+        ax=ax,
+        dt=0.02,
+        steps=range(3, 11),
+    )
     return fig
 
 
 def energy_bars() -> Any:
     """Plot the energy of each layer, by `snn.energy` or your own numbers, beside ordinary networks."""
     fig, ax = plt.subplots(figsize=(8, 3), layout="constrained")
-    nets = {"spiking": [7.6e-9, 23.8e-9, 1.9e-9, 1.2e-9], "ordinary float32": [59.1e-9, 0.2e-9, 9.2e-9, 0]}
-    snn.plot.energy_bars(nets, ax=ax, labels=["1 Linear", "2 Leaky", "3 Linear", "4 Leaky"])
+    nets = {
+        "spiking": [7.6e-9, 23.8e-9, 1.9e-9, 1.2e-9],
+        "ordinary float32": [59.1e-9, 0.2e-9, 9.2e-9, 0],
+    }
+    snn.plot.energy_bars(
+        nets, ax=ax, labels=["1 Linear", "2 Leaky", "3 Linear", "4 Leaky"]
+    )
     return fig
 
 
@@ -178,7 +218,10 @@ def training_curve() -> Any:
     """A loss or an accuracy over the epochs."""
     fig, ax = plt.subplots(figsize=(8, 3), layout="constrained")
     epochs = torch.arange(20)
-    losses = {"training": 2.3 * torch.exp(-epochs / 4) + 0.05, "validation": 2.2 * torch.exp(-epochs / 4) + 0.2}
+    losses = {
+        "training": 2.3 * torch.exp(-epochs / 4) + 0.05,
+        "validation": 2.2 * torch.exp(-epochs / 4) + 0.2,
+    }
     snn.plot.training_curve(losses, ax=ax, ylabel="Loss (cross entropy)")
     return fig
 
@@ -186,7 +229,9 @@ def training_curve() -> Any:
 def confusion_matrix() -> Any:
     """Plot which class was taken for which."""
     fig, ax = plt.subplots(figsize=(4, 3.4), layout="constrained")
-    snn.plot.confusion_matrix([[47, 2, 1], [4, 41, 5], [0, 3, 17]], ax=ax, labels=["cat", "dog", "owl"])
+    snn.plot.confusion_matrix(
+        [[47, 2, 1], [4, 41, 5], [0, 3, 17]], ax=ax, labels=["cat", "dog", "owl"]
+    )
     return fig
 
 
@@ -205,9 +250,12 @@ def animator(video: Tensor) -> Any:
 def spike_count_animated(spk: Tensor) -> Any:
     """The spike count as it grows, from `spike_count` with `animate=True`."""
     fig, ax = plt.subplots(figsize=(8, 3), layout="constrained")
-    return snn.plot.spike_count(spk[:50, :8], fig, ax, labels=range(8), animate=True)
+    return snn.plot.spike_count(
+        spk[:50, :8], fig, ax, labels=range(8), animate=True
+    )
 
 
+# fmt: on
 PICTURES: list[Callable[..., Any]] = [
     raster,
     traces,
