@@ -25,6 +25,11 @@ TERMS = {
     "fast_sigmoid": "docs/reference/snn_core.surrogate.fast_sigmoid.html",
     "pin a backend": "docs/pin-a-backend.html",
     "ragged": "docs/ragged-time.html",
+    "early stopping": "docs/train-properly.html",
+    "onnx": "docs/deploy.html",
+    "gpu": "docs/gpu.html",
+    "mixed precision": "docs/mixed-precision.html",
+    "checkpoint": "docs/train-properly.html",
 }
 # words of the title that are on two lines, but for those with a hyphen
 BROKEN_WORDS = """() => {
@@ -113,7 +118,7 @@ def test_every_page_of_the_sidebar_and_the_index_are_whole(opened):
 @everywhere("folder")
 def test_a_reader_goes_from_page_to_page_by_the_sidebar(opened):
     (page, complaints, _), _ = opened
-    for title in ("Ragged time", "5. Training on digits", "snn-nir"):
+    for title in ("Ragged time", "5. Training on digits", "Packages"):
         open_sidebar(page)
         link = page.locator(SIDEBAR).get_by_text(title, exact=True)
         with page.expect_navigation():
