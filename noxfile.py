@@ -160,7 +160,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(requires=["wheels"])
 def types(session: nox.Session) -> None:
-    """Types of all packages, whole in public; the stub of the lazy namespace against what it really gives."""
+    """Types of all packages, whole in public; the stub of the lazy namespace; what checkers know of a program."""
     install(session, "snn[all]", *group("types"), *group("test"))
     session.run("pyrefly", "check", "--python-interpreter-path", f"{session.bin}/python", "--output-format", "min-text")
     session.run("python", "tools/typed_api.py", *map(module, PROJECTS))
