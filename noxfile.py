@@ -151,11 +151,12 @@ def quickstart(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Ruff's rules and layout, over everything; the programs of pages in lines of 80 columns at most."""
+    """Ruff's rules and layout, pages' programs within 80 columns; sentences and names that are not plain English."""
     session.install(*group("lint"), *INDEX)
     session.run("ruff", "check", "--no-cache", "--output-format", "concise", ".")
     session.run("ruff", "format", "--no-cache", "--check", ".")
     session.run("ruff", "format", "--no-cache", "--check", "--line-length", "80", *pages.pages())
+    session.run("python", "tools/plain_words.py")
 
 
 @nox.session(requires=["wheels"])

@@ -66,9 +66,9 @@ def program_of(page: str) -> str:
         >>> program_of("A sum:\n\n```python\n1 + 1\n```\n")
         '1 + 1\n'
     """
-    found = re.search(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    assert found is not None, "the page has no program"
-    return found[1]
+    block = re.search(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert block is not None, "the page has no program"
+    return block[1]
 
 
 def times_faster(page: str) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""What is checked of a built site, on small ones."""
+"""The checks of a built site, on small ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What type checkers know of a program: the session ``types`` checks this file with mypy and pyright; nothing runs it.
+"""A program for type checkers: the session ``types`` checks it with mypy and pyright; nothing runs it.
 
 A line that is marked as an error is one: the session fails where a checker no longer finds it.
 """

@@ -32,7 +32,7 @@ def first_found(site: pathlib.Path, queries: Sequence[str]) -> dict[str, str | N
         queries: What is searched for.
 
     Returns:
-        The page that is shown first by query, without its ending; None where nothing is found.
+        The page that is shown first by query, without its ending; None where nothing is shown.
 
     Raises:
         subprocess.CalledProcessError: If the search does not run.
@@ -45,11 +45,11 @@ def first_found(site: pathlib.Path, queries: Sequence[str]) -> dict[str, str | N
     return {query: next(iter(pages), None) for query, pages in zip(queries, json.loads(done.stdout), strict=True)}
 
 
-def misplaced(found: Mapping[str, str | None], wanted: Mapping[str, Sequence[str]]) -> list[str]:
+def misplaced(shown: Mapping[str, str | None], wanted: Mapping[str, Sequence[str]]) -> list[str]:
     """Say which searches do not find their page first.
 
     Args:
-        found: The page that is shown first, by query.
+        shown: The page that is shown first, by query.
         wanted: The queries by page.
 
     Returns:
@@ -60,10 +60,10 @@ def misplaced(found: Mapping[str, str | None], wanted: Mapping[str, Sequence[str
         ["a search for 'gpu' finds docs/install first, not docs/gpu"]
     """
     return [
-        f"a search for {query!r} finds {found[query]} first, not {page}"
+        f"a search for {query!r} finds {shown[query]} first, not {page}"
         for page, queries in wanted.items()
         for query in queries
-        if found[query] != page
+        if shown[query] != page
     ]
 
 

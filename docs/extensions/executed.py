@@ -2,7 +2,7 @@
 
 Running is the business of ``tools/pages.py``, as it is in the test of the pages: a page is one program, and one that
 does not run to its end fails the build. With ``SNN_PAGES_KEPT`` set nothing runs: a page that has changed since it last
-ran shows its programs alone. The blocks stay plain ``python`` fences, which every Markdown reader colours.
+ran shows its programs alone. The blocks stay plain ``python`` fences, which every Markdown reader colors.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ def entries(docstring: str) -> dict[str, list[str]]:
         >>> entries("Do it.\n\nArgs:\n    x: A number,\n        or two.\n\nReturns:\n    None.")
         {'x': ['    x: A number,', '        or two.']}
     """
-    found: dict[str, list[str]] = {}
+    descriptions: dict[str, list[str]] = {}
     name = None
     lines = docstring.splitlines()
     for line in lines[lines.index(_HEAD) + 1 :] if _HEAD in lines else ():
@@ -42,8 +42,8 @@ def entries(docstring: str) -> dict[str, list[str]]:
         entry = _ENTRY.match(line)
         name = entry[1] if entry else name
         if name and line:
-            found.setdefault(name, []).append(line)
-    return found
+            descriptions.setdefault(name, []).append(line)
+    return descriptions
 
 
 def inherited(thing: type) -> list[str]:

@@ -1,4 +1,4 @@
-"""How fast a net runs in both ways: what is counted, and the words of ``snn bench``."""
+"""The times of a net in both ways of running it, and the words of ``snn bench``."""
 
 from __future__ import annotations
 

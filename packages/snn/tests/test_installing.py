@@ -20,7 +20,7 @@ THE_OTHER_PROJECT = "0.4"  # the last version that the public index has of the p
 
 
 class Recorded:
-    """What an installer recorded of a distribution."""
+    """The record of an installer about a distribution."""
 
     def __init__(self, record: dict | None) -> None:
         self.record = record

@@ -56,9 +56,9 @@ def command(*wanted: str) -> tuple[str, str]:
 
     folders, checkout = _origins()
     if checkout is not None:
-        needs = dict.fromkeys(need for one in wanted for need in _needs(one))
+        needs = dict.fromkeys(need for request in wanted for need in _needs(request))
         return f"{_installer()} {' '.join(_from_checkout(need, checkout) for need in needs)}", ""
-    floored = [f"{one}>={_FIRST}" if one.partition("[")[0] == _UMBRELLA else one for one in wanted]
+    floored = [f"{name}>={_FIRST}" if name.partition("[")[0] == _UMBRELLA else name for name in wanted]
     links = [f"--find-links {shlex.quote(str(folder))}" for folder in folders]
     return " ".join([_installer(), *map(repr, floored), *links]), "" if links else _UNKNOWN
 
@@ -86,8 +86,8 @@ def _installer() -> str:
 
     here = Path(sys.executable)
     if importlib.util.find_spec("pip"):
-        found = shutil.which("pip")
-        first = found is not None and Path(found).parent == here.parent
+        program = shutil.which("pip")
+        first = program is not None and Path(program).parent == here.parent
         return "pip install" if first else f"{shlex.quote(str(here))} -m pip install"
     return f"uv pip install --python {shlex.quote(str(here))}" if shutil.which("uv") else "pip install"
 
@@ -132,10 +132,11 @@ def _needs(wanted: str) -> list[str]:
     if need.name != _UMBRELLA or not need.extras:
         return [wanted]
     needs = [Requirement(text) for text in metadata.requires(_UMBRELLA) or ()]
-    brought = [one for one in needs if one.marker and any(one.marker.evaluate({"extra": e}) for e in need.extras)]
-    for one in brought:
-        one.marker = None
-    return [inner for one in brought for inner in _needs(str(one))] or [wanted]
+    extras = [{"extra": extra} for extra in need.extras]
+    brought = [need for need in needs if need.marker and any(map(need.marker.evaluate, extras))]
+    for need in brought:
+        need.marker = None
+    return [inner for need in brought for inner in _needs(str(need))] or [wanted]
 
 
 def _from_checkout(need: str, checkout: Path) -> str:
@@ -144,6 +145,7 @@ def _from_checkout(need: str, checkout: Path) -> str:
 
     from packaging.requirements import Requirement
 
-    one = Requirement(need)
-    extras = f"[{','.join(sorted(one.extras))}]" if one.extras else ""
-    return f"-e {shlex.quote(f'{checkout / one.name}{extras}')}" if (checkout / one.name).is_dir() else repr(need)
+    wanted = Requirement(need)
+    extras = f"[{','.join(sorted(wanted.extras))}]" if wanted.extras else ""
+    folder = checkout / wanted.name
+    return f"-e {shlex.quote(f'{folder}{extras}')}" if folder.is_dir() else repr(need)

@@ -1,4 +1,4 @@
-"""How fast a net runs: the loop over its steps beside ``unroll``, and where the time of ``unroll`` goes."""
+"""Times of a net: the loop over its steps beside ``unroll``, and where the time of ``unroll`` goes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MOST_PLACES = 6
 
 @dataclass(frozen=True)
 class Timing:
-    """What one way of running a net takes.
+    """Seconds and bytes of one way of running a net.
 
     Args:
         forward: Seconds of a forward pass without gradients, the median of all repeats.
@@ -86,7 +86,10 @@ class Bench:
             ("unroll", *_cells(self.unrolled), ""),
             ("unroll is", *ratios, "  as fast, as small"),
         ]
-        table = [f"{name:<10}{one:>10}{two:>22}{three:>19}{note}".rstrip() for name, one, two, three, note in rows]
+        table = [
+            f"{name:<10}{forward:>10}{training:>22}{kept:>19}{note}".rstrip()
+            for name, forward, training, kept, note in rows
+        ]
         shares = [f"{100 * share:>4.0f} %  {name}" for name, share in self.places.items()]
         threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
         heading = "where the time of unroll goes, forward and backward:"

@@ -60,7 +60,7 @@ def main(options: argparse.Namespace) -> int:
         2
     """
     try:
-        # what the user's code prints is no part of the times
+        # what the user's code prints does not belong to the times
         with redirect_stdout(sys.stderr):
             times = _times(options)
     except CannotMake as error:

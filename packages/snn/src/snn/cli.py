@@ -40,12 +40,10 @@ class _Command(NamedTuple):
 _COMMANDS = {
     "bench": _Command("time a net step by step and by unroll", add_bench_options, run_bench),
     "demo": _Command("train a spiking network on real data and write a report", add_options, run_demo),
-    "doctor": _Command(
-        "say whether what is installed fits together, or what ails a net", add_doctor_options, run_doctor
-    ),
+    "doctor": _Command("check that the installation fits together, or diagnose a net", add_doctor_options, run_doctor),
     "energy": _Command("count the energy of a net, beside the ordinary network's", add_energy_options, run_energy),
     "export": _Command("write a net as a file that runs without snn", add_export_options, run_export),
-    "rename": _Command("have programs that import snnTorch import snn", add_rename_options, run_rename),
+    "rename": _Command("change programs that import snnTorch to import snn", add_rename_options, run_rename),
 }
 
 

@@ -1,4 +1,4 @@
-"""What a network is made of: its layers, their parameters and their constants."""
+"""The layers of a network, with their parameters and constants."""
 
 from __future__ import annotations
 

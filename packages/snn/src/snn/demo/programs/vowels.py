@@ -85,7 +85,7 @@ def main() -> nn.Module:
     train_part, test_part = snn.data.vowels()
     frames = torch.cat(train_part.data)
     train_data, test_data = (
-        [(one - frames.mean(0)) / frames.std(0) for one in part.data] for part in (train_part, test_part)
+        [(utterance - frames.mean(0)) / frames.std(0) for utterance in part.data] for part in (train_part, test_part)
     )
     torch.manual_seed(SEED)
     net = SpeakerTeller()
