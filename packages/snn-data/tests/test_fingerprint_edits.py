@@ -243,6 +243,23 @@ def test_what_is_imported_as_a_transform_runs_counts_before_it_has_run(tmp_path,
     assert prints[0] != prints[1]
 
 
+def test_an_attribute_that_bears_the_name_of_a_global_is_none():
+    source = "import os\ndata = VALUE\ndef transform(x): return os.data.f(x), x.data, lambda y: y.data"
+    one, two = (fingerprint(transform_of(source.replace("VALUE", value))) for value in ("1", "(n for n in ())"))
+    assert one == two
+
+
+def test_a_global_that_a_nested_function_or_class_names_counts():
+    for use in ("lambda: data", "[data for _ in x]", "type('T', (), {'k': lambda self: data})"):
+        source = f"data = VALUE\ndef transform(x):\n    return {use}"
+        one, two = (fingerprint(transform_of(source.replace("VALUE", value))) for value in ("1", "2"))
+        assert one != two
+    source = "data = VALUE\ndef transform(x):\n    class T:\n        k = data\n    return T"
+    assert fingerprint(transform_of(source.replace("VALUE", "1"))) != fingerprint(
+        transform_of(source.replace("VALUE", "2"))
+    )
+
+
 def test_a_library_that_is_not_here_and_done_without_is_no_error():
     source = "def transform(x):\n    try:\n        import no_such_library\n    except ImportError:\n        return x"
     assert fingerprint(transform_of(source)) == fingerprint(transform_of(source))

@@ -16,12 +16,14 @@ MODULE_NOTES = frozenset(
     ["__builtins__", "__cached__", "__file__", "__loader__", "__name__", "__package__", "__path__", "__spec__"]
 )
 
+# LOAD_NAME: in the body of a class, where a name may be global
+GLOBAL_LOOKUPS = frozenset(["LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"])
+
 
 def named_by(function: types.FunctionType) -> Iterator[tuple[str, object]]:
     """Find the globals that a function names and the modules that it imports when it runs.
 
-    Those modules are imported. A name that is an attribute of some object and, by chance, a global too is also found:
-    more than is used, and never less.
+    Those modules are imported.
 
     Args:
         function: The function; functions nested in it are included.
@@ -31,14 +33,14 @@ def named_by(function: types.FunctionType) -> Iterator[tuple[str, object]]:
 
     Example:
         >>> [name for name, _ in named_by(named_by)]
-        ['_imported', '_imports', 'names_of']
+        ['_globals_of', '_imported', '_imports']
 
     Source: the attributes of code objects, Python's ``inspect`` module.
     """
     code, namespace = function.__code__, function.__globals__
     for name, members in _imports(code):
         yield from _imported(name, members, namespace.get("__package__") or "")
-    for name in names_of(code):
+    for name in _globals_of(code):
         if name in namespace:
             yield name, namespace[name]
 
@@ -63,6 +65,16 @@ def names_of(code: types.CodeType) -> tuple[str, ...]:
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             names.update(names_of(constant))
+    return tuple(sorted(names))
+
+
+@functools.lru_cache(maxsize=1024)
+def _globals_of(code: types.CodeType) -> tuple[str, ...]:
+    """Return the names that a code looks up among its globals, sorted; attributes are looked up elsewhere."""
+    names = {str(step.argval) for step in dis.get_instructions(code) if step.opname in GLOBAL_LOOKUPS} - MODULE_NOTES
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            names.update(_globals_of(constant))
     return tuple(sorted(names))
 
 
