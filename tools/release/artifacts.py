@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 
 import pip_configuration
-from release import files, sbom
+from release import files
 
 __all__ = ["kept", "packed_site", "pin", "publishable", "run_sessions"]
 
@@ -49,6 +49,8 @@ def publishable(root: pathlib.Path, given: Mapping[str, str]) -> list[pathlib.Pa
         found = files.collect(name, version, [root / "dist" / "wheels", root / "dist" / "native"], into)
         for wheel in found:
             if wheel.suffix == ".whl" and not wheel.name.endswith("-any.whl"):
+                from release import sbom  # whose libraries the session has that releases, not every one that tests
+
                 bill = into / f"{wheel.stem}.cdx.json"
                 bill.write_text(sbom.bill(wheel), encoding="utf-8")
                 found = [*found, bill]

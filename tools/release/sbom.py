@@ -5,17 +5,20 @@ from __future__ import annotations
 import email
 import hashlib
 import io
-import json
 import pathlib
 import uuid
 import zipfile
-from typing import Any
 
+from cyclonedx.model import HashAlgorithm, HashType, Property
+from cyclonedx.model.bom import Bom, BomMetaData
+from cyclonedx.model.component import Component, ComponentScope, ComponentType
+from cyclonedx.model.license import DisjunctiveLicense
+from cyclonedx.output.json import JsonV1Dot6
+from elftools.elf.elffile import ELFFile
+from packageurl import PackageURL
 from packaging.requirements import Requirement
 
 __all__ = ["bill"]
-
-Component = dict[str, Any]
 
 
 def bill(wheel: pathlib.Path) -> str:
@@ -42,62 +45,48 @@ def bill(wheel: pathlib.Path) -> str:
         libraries = {name: files.read(name) for name in files.namelist() if name.endswith(".so")}
     if not libraries:
         raise ValueError(f"{wheel.name} holds no shared library: only native wheels have a bill of materials")
-    digest = hashlib.sha256(content).hexdigest()
-    subject = _distribution(about["Name"], about["Version"])
-    subject |= {"licenses": [{"license": {"id": about["License-Expression"]}}], "hashes": [_hash(digest)]}
-    subject["components"] = [
-        {"type": "file", "bom-ref": f"file:{name}", "name": name, "hashes": [_hash(hashlib.sha256(data).hexdigest())]}
-        for name, data in sorted(libraries.items())
-    ]
-    required = [_required(text) for text in about.get_all("Requires-Dist", [])]
-    linked = [_linked(name) for name in sorted({name for data in libraries.values() for name in _needed(data)})]
-    components = sorted(required + linked, key=lambda one: one["bom-ref"])
-    document = {
-        "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
-        "bomFormat": "CycloneDX",
-        "specVersion": "1.6",
-        "serialNumber": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_OID, digest)}",
-        "version": 1,
-        "metadata": {"component": subject},
-        "components": components,
-        "dependencies": [
-            {"ref": subject["bom-ref"], "dependsOn": [one["bom-ref"] for one in components]},
-            *({"ref": one["bom-ref"]} for one in components),
+    address = PackageURL("pypi", name=about["Name"], version=about["Version"])
+    subject = Component(
+        name=about["Name"],
+        version=about["Version"],
+        purl=address,
+        bom_ref=str(address),
+        licenses=[DisjunctiveLicense(id=about["License-Expression"])],
+        hashes=_hashes(content),
+        components=[
+            Component(type=ComponentType.FILE, name=name, bom_ref=f"file:{name}", hashes=_hashes(data))
+            for name, data in libraries.items()
         ],
-    }
-    return json.dumps(document, indent=2) + "\n"
-
-
-def _distribution(name: str, version: str) -> Component:
-    address = f"pkg:pypi/{name}@{version}"
-    return {"type": "library", "bom-ref": address, "name": name, "version": version, "purl": address}
+    )
+    components = [_required(text) for text in about.get_all("Requires-Dist", [])]
+    # of the system, or of a required distribution: loaded and not shipped
+    components += [
+        Component(name=name, bom_ref=f"soname:{name}", scope=ComponentScope.REQUIRED)
+        for name in {name for data in libraries.values() for name in _linked(data)}
+    ]
+    number = uuid.uuid5(uuid.NAMESPACE_OID, hashlib.sha256(content).hexdigest())
+    document = Bom(components=components, serial_number=number, metadata=BomMetaData(component=subject))
+    document.metadata.timestamp = None  # type: ignore[assignment]
+    document.register_dependency(subject, components)
+    return JsonV1Dot6(document).output_as_string(indent=2) + "\n"
 
 
 def _required(text: str) -> Component:
-    requirement = Requirement(text)
-    address = f"pkg:pypi/{requirement.name}"
-    properties = [{"name": "python:requirement", "value": text}]
-    return {
-        "type": "library",
-        "bom-ref": address,
-        "name": requirement.name,
-        "purl": address,
-        "scope": "required",
-        "properties": properties,
-    }
+    name = Requirement(text).name
+    address = PackageURL("pypi", name=name)
+    return Component(
+        name=name,
+        purl=address,
+        bom_ref=str(address),
+        scope=ComponentScope.REQUIRED,
+        properties=[Property(name="python:requirement", value=text)],
+    )
 
 
-def _linked(name: str) -> Component:
-    """A shared library of the system, or of a required distribution, that is loaded and not shipped."""
-    return {"type": "library", "bom-ref": f"soname:{name}", "name": name, "scope": "required"}
-
-
-def _needed(library: bytes) -> list[str]:
-    from elftools.elf.elffile import ELFFile  # of the session that releases, not of every one that reads this file
-
+def _linked(library: bytes) -> list[str]:
     found = ELFFile(io.BytesIO(library)).iter_segments(type="PT_DYNAMIC")
     return [tag.needed for dynamic in found for tag in dynamic.iter_tags("DT_NEEDED")]
 
 
-def _hash(digest: str) -> dict[str, str]:
-    return {"alg": "SHA-256", "content": digest}
+def _hashes(content: bytes) -> list[HashType]:
+    return [HashType(alg=HashAlgorithm.SHA_256, content=hashlib.sha256(content).hexdigest())]
