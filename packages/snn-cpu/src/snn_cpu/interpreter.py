@@ -17,7 +17,7 @@ _NONE = torch.empty(0)
 
 
 class Interpreter:
-    """The machine that runs step programs."""
+    """The machine that runs step programs, as an :class:`snn_core.kernels.registry.Interpreter` does."""
 
     name = "snn-cpu"
     device = "cpu"
@@ -48,12 +48,6 @@ class Interpreter:
         return None
 
     def empty(self, sizes: Sequence[int], like: Tensor) -> Tensor:
-        """Return an uninitialized tensor in memory that is used again.
-
-        Args:
-            sizes: Its sizes.
-            like: A tensor of its dtype.
-        """
         return torch.ops.snn_cpu.pooled_empty([*sizes], like)
 
     def forward(
@@ -65,19 +59,6 @@ class Interpreter:
         trace: bool,
         save: bool,
     ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-        """Run a sequence.
-
-        Args:
-            program: A step program.
-            x: Input ``[T, ...]``.
-            states: The states before the first step, each of one step's shape.
-            coefficients: Other inputs of a step, in the order of ``program.coefficients``.
-            trace: Return every step's states instead of the last ones.
-            save: Keep what the backward pass needs.
-
-        Returns:
-            Spikes ``[T, ...]`` and states, and what was saved.
-        """
         layout = Layout.of(x)
         spikes, *last, checkpoints = torch.ops.snn_cpu.program_forward(
             *self.forward_code(program),
@@ -102,22 +83,6 @@ class Interpreter:
         need_x: bool,
         shape: Sequence[int],
     ) -> tuple[Tensor | None, ...]:
-        """Run a sequence backward.
-
-        Args:
-            program: A step program.
-            grads: The gradients of what ``forward`` returned, None for zero.
-            x: The same as there.
-            states: The same.
-            coefficients: The same.
-            saved: What ``forward`` saved.
-            trace: True if every step's states were returned.
-            need_x: True if the gradient of the input is needed.
-            shape: Shape to which each of ``program.sums`` is reduced.
-
-        Returns:
-            The gradients of input, or None, and of the states before the first step; then the sums, in float64.
-        """
         layout = Layout.of(x)
         grad_spk, *grad_states = grads if x.numel() else [None] * len(grads)
         code = self.backward_code(

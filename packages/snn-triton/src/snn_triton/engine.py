@@ -29,8 +29,8 @@ REGISTERS = 168
 class Engine:
     """An engine that runs step programs by kernels of Triton, one generated for each program and use.
 
-    It computes in float32, or in float64 if the input is float64; input, spikes and states in half precision are
-    converted when they are read and written.
+    It is an :class:`snn_core.kernels.registry.Interpreter`. It computes in float32, or in float64 if the input is;
+    input, spikes and states in half precision are converted when they are read and written.
 
     Args:
         device: Type of the devices on which it runs. Anything but ``"cuda"`` is for Triton's own interpreter.
@@ -90,12 +90,6 @@ class Engine:
         return None
 
     def empty(self, sizes: Sequence[int], like: Tensor) -> Tensor:
-        """Return an uninitialized tensor.
-
-        Args:
-            sizes: Its sizes.
-            like: A tensor of its dtype, on its device.
-        """
         return like.new_empty(*sizes)
 
     def forward(
@@ -107,19 +101,6 @@ class Engine:
         trace: bool,
         save: bool,
     ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-        """Run a sequence.
-
-        Args:
-            program: A step program.
-            x: Input ``[T, ...]``.
-            states: The states before the first step, each of one step's shape.
-            coefficients: Other inputs of a step, in the order of ``program.coefficients``.
-            trace: Return every step's states instead of the last ones.
-            save: Keep what the backward pass needs.
-
-        Returns:
-            Spikes ``[T, ...]`` and states, and what was saved.
-        """
         layout, dtype = Layout.of(x), _computes_in(x)
         columns, (steps, count) = layout.sequence(x), (len(x), math.prod(layout.shape))
         first, read = [layout.step(s) for s in states], [_column(c, layout) for c in coefficients]
@@ -146,22 +127,6 @@ class Engine:
         need_x: bool,
         shape: torch.Size,
     ) -> tuple[Tensor | None, ...]:
-        """Run a sequence backward.
-
-        Args:
-            program: A step program.
-            grads: The gradients of what ``forward`` returned, None for zero.
-            x: The same as there.
-            states: The same.
-            coefficients: The same.
-            saved: What ``forward`` saved.
-            trace: True if every step's states were returned.
-            need_x: True if the gradient of the input is needed.
-            shape: Shape to which each of ``program.sums`` is reduced.
-
-        Returns:
-            The gradients of input, or None, and of the states before the first step; then the sums, in float64.
-        """
         layout, dtype = Layout.of(x), _computes_in(x)
         columns, (steps, count) = layout.sequence(x), (len(x), math.prod(layout.shape))
         read, (kept,) = [_column(c, layout) for c in coefficients], saved

@@ -141,7 +141,19 @@ class Interpreter(Protocol):
         trace: bool,
         save: bool,
     ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-        """Return the outputs of all steps, like a :class:`Kernel`; the coefficients are those of the program."""
+        """Run a sequence.
+
+        Args:
+            program: A step program.
+            x: Input ``[T, ...]``.
+            states: The states before the first step, each of one step's shape.
+            coefficients: Other inputs of a step, in the order of ``program.coefficients``.
+            trace: Return every step's states instead of the last ones.
+            save: Keep what the backward pass needs.
+
+        Returns:
+            Spikes ``[T, ...]`` and states, and what was saved.
+        """
 
     def backward(
         self,
@@ -155,9 +167,21 @@ class Interpreter(Protocol):
         need_x: bool,
         shape: torch.Size,
     ) -> tuple[Tensor | None, ...]:
-        """Return the gradients of x, if it is needed, of each state, and each of the program's sums.
+        """Run a sequence backward.
 
-        A sum runs over all steps and reduces to ``shape``, which broadcasts to the shape of one step; it is float64.
+        Args:
+            program: A step program.
+            grads: The gradients of what ``forward`` returned, None for zero.
+            x: The same as there.
+            states: The same.
+            coefficients: The same.
+            saved: What ``forward`` saved.
+            trace: True if every step's states were returned.
+            need_x: True if the gradient of the input is needed.
+            shape: To which each of ``program.sums`` is added up, over all steps; it broadcasts to that of one step.
+
+        Returns:
+            The gradients of input, or None, and of the states before the first step; then the sums, in float64.
         """
 
 
