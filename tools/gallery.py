@@ -1,0 +1,60 @@
+"""Draw the pictures of ``docs/gallery.md`` from the programs that the page shows: ``python tools/gallery.py``."""
+
+from __future__ import annotations
+
+import io
+import pathlib
+from typing import Any
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+from PIL import Image
+
+import pages
+from workspace import ROOT
+
+__all__ = ["PAGE", "draw", "sections"]
+
+PAGE = ROOT / "docs" / "gallery.md"
+DOTS_PER_INCH = 110
+FILM_DOTS_PER_INCH = 80
+# More colours than a plot needs, fewer than its blurred edges have: the files are a third as large.
+COLOURS = 128
+
+
+def sections(text: str) -> dict[str, str]:
+    r"""Return the sections of a page by their titles; what stands before them is that of its own title.
+
+    Example:
+        >>> list(sections("# Gallery\n\n## raster\n\nOne mark a spike.\n"))
+        ['# Gallery', 'raster']
+    """
+    return {section.partition("\n")[0]: section for section in text.split("\n## ")}
+
+
+def draw(folder: pathlib.Path) -> None:
+    """Run the programs one after the other, and save what each section draws: its film, or else its figure.
+
+    Args:
+        folder: Where the pictures go, each by the title of its section; made if it is not there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    program: dict[str, Any] = {}
+    for name, section in sections(PAGE.read_text(encoding="utf-8")).items():
+        for block in pages.blocks(section):
+            exec(compile(block.code, f"{PAGE.name}, {name}", "exec"), program)
+        if film := program.pop("film", None):
+            film.save(folder / f"{name}.webp", dpi=FILM_DOTS_PER_INCH)
+        elif plt.get_fignums():
+            _save_small(plt.gcf(), folder / f"{name}.png")
+        plt.close("all")
+
+
+def _save_small(figure: Figure, file: pathlib.Path) -> None:
+    drawn = io.BytesIO()
+    figure.savefig(drawn, dpi=DOTS_PER_INCH)
+    Image.open(drawn).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(file, optimize=True)
+
+
+if __name__ == "__main__":
+    draw(PAGE.parent / "gallery")
