@@ -102,6 +102,14 @@ def test_runs_are_added_to_those_that_are_there(tmp_path, found, monkeypatch):
     assert shares == {"digits": [1.0, 0.98], "mnist": [0.5], "vowels": [0.5]}
 
 
+def test_a_page_is_written_again_from_the_figures_that_are_there(tmp_path, found):
+    files = tmp_path / "found.json", tmp_path / "page.md"
+    files[0].write_text(json.dumps(found), encoding="utf-8")
+    accuracy.main(["--again", "--out", str(files[0]), "--page", str(files[1])], "another command")
+    assert files[1].read_text(encoding="utf-8") == page.page(found)
+    assert json.loads(files[0].read_text(encoding="utf-8")) == found
+
+
 def test_a_run_that_fails_says_what_it_said():
     with pytest.raises(RuntimeError, match=r"(?s)ended with code 2: .*expected a whole number from 1 on, got '0'"):
         accuracy.trained("digits", 0, epochs=0, threads=1)

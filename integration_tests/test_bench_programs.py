@@ -250,7 +250,7 @@ def test_who_could_not_is_a_dash_and_says_why():
 
 def test_the_page_of_layers_keeps_the_section_of_programs():
     section = f"{page.BEGIN}\n\nfigures\n\n{page.END}"
-    assert page.kept(f"# Benchmarks\n\n{section}\n\nafter\n") == section
+    assert page.PART.kept(f"# Benchmarks\n\n{section}\n\nafter\n") == section
     machine = {"processor": "one", "cores": 1, "threads": 1, "instructions": "", "memory_gb": 1, "system": ""}
     assert f"\n{section}\n\n## Layers and small nets\n" in whole_page._HEAD.format(
         programs=section, rounds=1, **machine
@@ -277,6 +277,6 @@ def test_outputs_of_a_net_are_spikes_and_membranes_over_time():
 
 
 def test_the_page_in_the_tree_has_every_program():
-    text = page.kept((ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8"))
+    text = page.PART.kept((ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8"))
     assert all(f"| {name}: {one.title}" in text for name, one in PROGRAMS.items())
     assert "**no**" not in text

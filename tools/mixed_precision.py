@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import datetime
 import importlib
 import importlib.metadata
 import os
@@ -27,13 +26,15 @@ from torch.nn import functional as F
 
 import snn
 from bench import machine
-from bench.tables import Table
+from bench.report import today
+from bench.tables import Table, sections
+from marked import Part
 from workspace import ROOT
 
 __all__ = ["NETS", "PAGE", "accuracies", "main", "page", "times"]
 
 PAGE = ROOT / "docs" / "mixed-precision.md"
-BEGIN, END = "<!-- tables: written by tools/mixed_precision.py -->", "<!-- end of the tables -->"
+PART = BEGIN, END = Part("<!-- tables: written by tools/mixed_precision.py -->", "<!-- end of the tables -->")
 AUTOCAST = torch.bfloat16
 STEPS = 25  # of time, of the nets that are timed
 THREADS = 2
@@ -116,12 +117,7 @@ def page(text: str, tables: list[Table]) -> str:
         >>> page(f"Before\n{BEGIN}\n{END}\nafter", [Table("One", ["a"], [["b"]])]).splitlines()[3]
         '### One'
     """
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{PAGE.name} needs the lines {BEGIN!r} and {END!r}, between which the tables go")
-    made = "\n\n".join(f"### {table.title}\n\n{table.markdown()}" for table in tables)
-    return f"{before}{begin}\n\n{made}\n\n{end}{after}"
+    return PART.put(text, lambda: sections(tables, "###"))
 
 
 def _precision(autocast: bool) -> contextlib.AbstractContextManager[Any]:
@@ -208,7 +204,7 @@ def _ran(load: tuple[float, ...]) -> Table:
         ["processor", f"{described['processor']} ({described['instructions']})"],
         ["cores, threads of torch", f"{described['cores']}, {THREADS} for the times, 1 for the accuracies"],
         ["load of the machine before", ", ".join(f"{item:.1f}" for item in load)],
-        ["date", f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}"],
+        ["date", today()],
         ["command", f"`{f'OMP_WAIT_POLICY={policy} ' if policy else ''}python tools/mixed_precision.py`"],
     ]
     return Table("What ran", ["", ""], rows)

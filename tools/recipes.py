@@ -7,7 +7,6 @@ it trains nothing. The results are in ``docs/recipes/results.json``, the page is
 from __future__ import annotations
 
 import argparse
-import datetime
 import importlib.metadata
 import json
 import platform
@@ -19,7 +18,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from bench import machine
-from bench.tables import Table, figure
+from bench.report import say, today
+from bench.tables import Table, figure, sections
+from marked import Part
 from workspace import ROOT
 
 __all__ = ["NETWORKS", "PAGE", "RESULTS", "main", "page", "tables", "trained"]
@@ -33,7 +34,7 @@ NETWORKS = {
 """The tasks whose data comes with packages, and the nets of each, the one to compare with first."""
 PAGE = ROOT / "docs" / "recipes.md"
 RESULTS = ROOT / "docs" / "recipes" / "results.json"
-BEGIN, END = "<!-- tables: written by tools/recipes.py -->", "<!-- end of the tables -->"
+PART = BEGIN, END = Part("<!-- tables: written by tools/recipes.py -->", "<!-- end of the tables -->")
 PACKAGES = ("torch", "snn", "snn-core", "snn-cpu", "snn-data", "snn-functional")
 SOURCES = ("aeon", "mlxtend", "seglearn", "sktime")
 
@@ -56,7 +57,7 @@ def main(arguments: list[str]) -> None:
             "runs": sorted(runs, key=lambda run: [*NETWORKS].index(run["task"])),
             "machine": machine.described(),
             "versions": {"python": platform.python_version(), **_versions()},
-            "date": f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}",
+            "date": today(),
         }
         RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     text = page(PAGE.read_text(encoding="utf-8"), json.loads(RESULTS.read_text(encoding="utf-8")))
@@ -78,7 +79,7 @@ def trained(task: str, neuron: str, *options: str) -> dict[str, Any]:
         RuntimeError: If it fails, with what it said.
     """
     command = ["python", f"docs/recipes/{task}.py", "--neuron", neuron, *options]
-    print(f"{datetime.datetime.now():%H:%M:%S} {shlex.join(command)}", file=sys.stderr, flush=True)
+    say(shlex.join(command))
     done = subprocess.run([sys.executable, *command[1:]], cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{shlex.join(command)} ended with code {done.returncode}: {done.stderr}")
@@ -96,16 +97,11 @@ def page(text: str, result: dict[str, Any]) -> str:
         ValueError: If the page has not both marks of the tables.
 
     Example:
-        >>> found = {"runs": [], "machine": {"processor": "a", "instructions": "b", "cores": 1, "system": "c"}}
-        >>> page(f"Before\n{BEGIN}\n{END}\nafter", found | {"versions": {}, "date": "today"}).splitlines()[-1]
+        >>> result = {"runs": [], "machine": {"processor": "a", "instructions": "b", "cores": 1, "system": "c"}}
+        >>> page(f"Before\n{BEGIN}\n{END}\nafter", result | {"versions": {}, "date": "today"}).splitlines()[-1]
         'after'
     """
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{PAGE.name} needs the lines {BEGIN!r} and {END!r}, between which the tables go")
-    made = "\n\n".join(f"## {table.title}\n\n{table.markdown()}" for table in tables(result))
-    return f"{before}{begin}\n\n{made}\n\n{end}{after}"
+    return PART.put(text, lambda: sections(tables(result)))
 
 
 def tables(result: dict[str, Any]) -> Iterator[Table]:
@@ -122,19 +118,9 @@ def tables(result: dict[str, Any]) -> Iterator[Table]:
     yield Table("Is it better?", head, [_compared(*pair) for pair in pairs if len(pair) == 2])
     head = ["task", "neuron", "learning rate", "epochs", "chosen epochs", "validation accuracy", "test accuracy"]
     yield Table("Seed by seed", head, [_seeds(run) for run in runs])
-    described = result["machine"]
-    yield Table(
-        "What ran",
-        ["", ""],
-        [
-            ["versions", ", ".join(f"{name} {version}" for name, version in result["versions"].items())],
-            ["processor", f"{described['processor']} ({described['instructions']})"],
-            ["cores, threads of torch", f"{described['cores']}, 1"],
-            ["system", described["system"]],
-            ["date", result["date"]],
-            ["command", "`nox -s recipes`"],
-        ],
-    )
+    versions = ["versions", ", ".join(f"{name} {version}" for name, version in result["versions"].items())]
+    rows = machine.rows(result | {"command": "nox -s recipes"}, "torch", 1)
+    yield Table("What ran", ["", ""], [versions, *rows])
 
 
 def _row(run: dict[str, Any]) -> list[str]:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import datetime
 import json
 import pathlib
 import sys
 from typing import Any
 
 import gpus
-from bench import machine, tables
+from bench import machine, report, tables
 from bench.measure import Bench, Plan
 from bench.peers.registry import STEPS
 from bench.tables import Table
@@ -65,10 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"nothing is measured: {reason}", file=sys.stderr)
         return gpus.NONE
     found = measured(dict(asked.python), dict(asked.absent))
-    for file, text in ((asked.out, json.dumps(found, indent=1) + "\n"), (asked.page, page(found))):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
-        _say(f"wrote {file}")
+    report.write({asked.out: json.dumps(found, indent=1) + "\n", asked.page: page(found)})
     return 0
 
 
@@ -85,13 +81,12 @@ def measured(pythons: dict[str, str], absent: dict[str, str], plan: Plan = _PLAN
     """
     cpu = machine.described()
     plan = dataclasses.replace(plan, threads=plan.threads or int(cpu["cores"]))
-    started = datetime.datetime.now(datetime.UTC)
-    with Bench({**pythons, "": sys.executable}, absent, plan, _say, _BESIDE, "bench.gpu_worker") as bench:
+    with Bench({**pythons, "": sys.executable}, absent, plan, report.say, _BESIDE, "bench.gpu_worker") as bench:
         for name, note in _NOTES.items():
             bench.peers[name]["note"] = note
         return {
             "command": "nox -s gpu",
-            "date": f"{started:%Y-%m-%d}",
+            "date": report.today(),
             "machine": {**cpu, "threads": plan.threads, "limits": {}, **_card()},
             "peers": bench.peers,
             "rounds": plan.rounds,
@@ -109,9 +104,8 @@ def page(found: dict[str, Any]) -> str:
     Returns:
         Markdown.
     """
-    shown = tables.every(found, _machine(found))
-    made = [f"## {one.title}\n\n{one.markdown()}\n" for one in shown]
-    return "\n".join([_HEAD.format(gpu=found["machine"]["gpu"], date=found["date"], rounds=found["rounds"]), *made])
+    head = _HEAD.format(gpu=found["machine"]["gpu"], date=found["date"], rounds=found["rounds"])
+    return f"{head}\n{tables.sections(tables.every(found, _machine(found)))}\n"
 
 
 def _for_all(workload: Workload) -> Workload:
@@ -146,10 +140,6 @@ def _machine(found: dict[str, Any]) -> Table:
         ["command", f"`{found['command']}`"],
     ]
     return Table("The machine", ["", ""], rows)
-
-
-def _say(text: str) -> None:
-    print(f"{datetime.datetime.now():%H:%M:%S} {text}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,9 @@ import os
 import pathlib
 import platform
 import re
+from typing import Any
 
-__all__ = ["described"]
+__all__ = ["described", "rows"]
 
 _INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_tile", "asimd", "sve")
 
@@ -34,6 +35,24 @@ def described() -> dict[str, str | int]:
         "memory_gb": _memory(),
         "system": f"{platform.system()} {platform.release().split('-')[0]}, {' '.join(platform.libc_ver())}",
     }
+
+
+def rows(found: dict[str, Any], who: str, threads: object) -> list[list[str]]:
+    """Return the rows of a table that say where, when and by which command something was measured.
+
+    Args:
+        found: With ``machine``, as from `described`, ``date`` and ``command``.
+        who: Whose threads are counted.
+        threads: How many.
+    """
+    at = found["machine"]
+    return [
+        ["processor", f"{at['processor']} ({at['instructions']})"],
+        [f"cores, threads of {who}", f"{at['cores']}, {threads}"],
+        ["system", at["system"]],
+        ["date", found["date"]],
+        ["command", f"`{found['command']}`"],
+    ]
 
 
 def _memory() -> int:

@@ -1,16 +1,12 @@
-"""The page of the documentation: ``python -m bench.page dist/bench.json docs/benchmarks.md``."""
+"""The page of the documentation."""
 
 from __future__ import annotations
 
-import json
-import pathlib
-import sys
 from typing import Any
 
 from bench import tables
-from bench.programs.page import kept
 
-__all__ = ["main", "page"]
+__all__ = ["page"]
 
 _HEAD = """# Benchmarks
 
@@ -58,14 +54,3 @@ def page(found: dict[str, Any], programs: str = "") -> str:
     shown = tables.every(found)
     made = [f"## {one.title}\n\n`{found['command']}`\n\n{one.markdown()}\n" for one in shown]
     return "\n".join([_HEAD.format(programs=programs, rounds=found["rounds"], **found["machine"]), *made])
-
-
-def main() -> None:
-    """Write the page from the command line's JSON file to its other file."""
-    source, target = map(pathlib.Path, sys.argv[1:])
-    section = kept(target.read_text(encoding="utf-8") if target.exists() else "")
-    target.write_text(page(json.loads(source.read_text(encoding="utf-8")), section), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

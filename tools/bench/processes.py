@@ -14,9 +14,9 @@ import subprocess
 import sys
 from typing import Any
 
-from bench import machine
+from bench import machine, report
 from bench.parallel_worker import LAYERS, STEPS, WIDTH
-from bench.tables import NOTHING, Table
+from bench.tables import NOTHING, Table, sections
 
 __all__ = ["main", "modeled", "tables"]
 
@@ -113,9 +113,8 @@ def main(arguments: list[str]) -> None:
     found = {"machine": machine.described()} | {
         name: _run(count, asked.rounds) for name, count in (("one", 1), ("two", 2))
     }
-    print("\n\n".join(f"{table.title}\n\n{table.markdown()}" for table in tables(found)))
-    asked.out.parent.mkdir(parents=True, exist_ok=True)
-    asked.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    print(sections(tables(found)))
+    report.write({asked.out: json.dumps(found, indent=1) + "\n"})
 
 
 def _run(processes: int, rounds: int) -> dict[str, Any]:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bench import machine
 from bench.last_release import slower
 from bench.limits import Work, floor_seconds
 from bench.peers.registry import LAST, OWN, PEERS, TUNED
 from bench.ratios import quartiles, ratios
 
-__all__ = ["NOTHING", "Table", "every", "figure", "milliseconds", "spread"]
+__all__ = ["NOTHING", "Table", "every", "figure", "milliseconds", "sections", "spread"]
 
 NOTHING = "–"
 _VARIANTS = tuple(name for name in PEERS if name.split("-")[0] == OWN)
@@ -54,12 +55,22 @@ class Table:
         return "\n".join([*lines, "", *(f"- {note}" for note in self.notes)]).rstrip()
 
 
-def every(found: dict[str, Any], machine: Table | None = None) -> Iterator[Table]:
+def sections(tables: Iterable[Table], mark: str = "##") -> str:
+    """Return tables under their titles.
+
+    Args:
+        tables: The tables.
+        mark: Of a title, in Markdown.
+    """
+    return "\n\n".join(f"{mark} {table.title}\n\n{table.markdown()}" for table in tables)
+
+
+def every(found: dict[str, Any], last: Table | None = None) -> Iterator[Table]:
     """All tables of a run, those left out for which nothing was measured.
 
     Args:
         found: What ``dist/bench.json`` holds.
-        machine: The last table, of what was measured on; that of a processor if None.
+        last: The last table, of what was measured on; that of a processor if None.
 
     Yields:
         The tables, in the order of the page.
@@ -76,7 +87,7 @@ def every(found: dict[str, Any], machine: Table | None = None) -> Iterator[Table
         _scaling(found),
         _agreement(found),
         _peers(found),
-        machine or _machine(found),
+        last or _machine(found),
     ]
     yield from (table for table in made if table.rows)
 
@@ -253,19 +264,19 @@ def _peers(found: dict[str, Any]) -> Table:
 
 
 def _machine(found: dict[str, Any]) -> Table:
-    machine, limits = found["machine"], found["machine"]["limits"]
+    limits = found["machine"]["limits"]
+    processor, cores, system, *rest = machine.rows(found, "each library", found["machine"]["threads"])
     rows = [
-        ["processor", f"{machine['processor']} ({machine['instructions']})"],
-        ["cores, threads of each library", f"{machine['cores']}, {machine['threads']}"],
-        ["memory", f"{machine['memory_gb']} GiB"],
-        ["system", machine["system"]],
+        processor,
+        cores,
+        ["memory", f"{found['machine']['memory_gb']} GiB"],
+        system,
         ["copy within the cache (8 MiB), read and written", f"{limits['copy_8_mib']:.1f} GB/s"],
         ["copy beyond the cache (256 MiB), read and written", f"{limits['copy_256_mib']:.1f} GB/s"],
         ["first touch of fresh memory, written", f"{limits['first_touch']:.1f} GB/s"],
         ["product of float32 matrices (1024 x 1024)", f"{limits['product']:.0f} GFLOP/s"],
         ["kernels", "; ".join(found["peers"][OWN].get("kernels", [])) or NOTHING],
-        ["date", found["date"]],
-        ["command", f"`{found['command']}`"],
+        *rest,
     ]
     return Table("The machine", ["", ""], rows)
 

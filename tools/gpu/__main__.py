@@ -5,9 +5,29 @@ from __future__ import annotations
 import pathlib
 import sys
 
-from gpu.page import written
+from gpu import tables
+from marked import Part
 
-__all__ = ["main"]
+__all__ = ["PARTS", "main", "written"]
+
+PARTS = {
+    name: Part(f"<!-- {name}: written by tools/gpu -->", f"<!-- end of {name} -->") for name in ("needs", "roofline")
+}
+"""The parts of the page by their table."""
+
+
+def written(text: str) -> str:
+    """Return a page with its tables written anew.
+
+    Args:
+        text: The page, with the lines between which each table stands.
+
+    Raises:
+        ValueError: If such a line is not there.
+    """
+    for name, part in PARTS.items():
+        text = part.put(text, getattr(tables, name))
+    return text
 
 
 def main() -> None:

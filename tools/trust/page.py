@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
-from bench.tables import NOTHING, Table
+from bench.tables import NOTHING, Table, sections
 from trust import equations, machinery, parity, smooth
 from trust.neurons import EVERY, Neuron
 
@@ -82,7 +82,7 @@ def page(neurons: Iterable[Neuron] = EVERY) -> str:
     ]
     ran = ", ".join(f"{name} {_version(name)}" for name in ("torch", "snntorch", "onnxruntime"))
     end = f"Measured with Python {platform.python_version()}, {ran}; {torch.get_num_threads()} thread.\n"
-    return "\n".join([_HEAD, *(f"## {t.title}\n\n{t.markdown()}\n" for t in tables), end])
+    return f"{_HEAD}\n{sections(tables)}\n\n{end}"
 
 
 def _small(value: float) -> str:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
-import datetime
 import json
-import pathlib
 import shlex
 import subprocess
 import sys
 import tempfile
 from typing import Any
 
-from bench import machine
+from bench import machine, report
 from bench.accuracy import tables
 from bench.accuracy.page import page
 
@@ -28,38 +25,28 @@ def main(arguments: list[str], command: str) -> None:
         arguments: Of the command line.
         command: What was typed.
     """
-    parser = argparse.ArgumentParser(prog="nox -s bench -- --accuracy", allow_abbrev=False)
-    parser.add_argument("tasks", nargs="*", metavar="TASK", help=f"of {', '.join(TASKS)}; all without")
+    parser = report.parser("--accuracy", "task", TASKS, "dist/bench-accuracy.json")
     parser.add_argument("--seeds", nargs="+", type=int, default=list(range(5)), help="0 to 4 without")
     parser.add_argument("--epochs", type=int, help="the task's own without")
-    parser.add_argument("--threads", type=int, default=1, help="that torch computes on; 1 without")
     parser.add_argument("--add", action="store_true", help="keep the other runs of the JSON file that is there")
-    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("dist/bench-accuracy.json"))
-    parser.add_argument("--page", type=pathlib.Path, help="write the page of the documentation too")
-    asked = parser.parse_args(arguments)
-    unknown = [name for name in asked.tasks if name not in TASKS]
-    if unknown:
-        parser.error(f"no task {', '.join(unknown)}: choose from {', '.join(TASKS)}")
-    runs: dict[str, dict[str, Any]] = {name: {} for name in TASKS}
-    if asked.add:
-        runs |= json.loads(asked.out.read_text(encoding="utf-8"))["runs"]
-    for name in asked.tasks or TASKS:
-        for seed in asked.seeds:
-            runs[name][str(seed)] = trained(name, seed, asked.epochs, asked.threads)
-            _say(f"{name}, seed {seed}: {100 * runs[name][str(seed)]['test_accuracy']:.2f} %")
-    found = {
-        "runs": {name: dict(sorted(of.items(), key=lambda one: int(one[0]))) for name, of in runs.items()},
-        "command": command,
-        "machine": machine.described(),
-        "date": f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}",
-    }
-    print("\n\n".join(f"{one.title}\n\n{one.markdown()}" for one in tables.every(found)))
-    asked.out.parent.mkdir(parents=True, exist_ok=True)
-    asked.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    _say(f"wrote {asked.out}")
-    if asked.page:
-        asked.page.write_text(page(found), encoding="utf-8")
-        _say(f"wrote {asked.page}")
+    asked = report.parse(parser, arguments)
+
+    def measure() -> dict[str, Any]:
+        runs: dict[str, dict[str, Any]] = {name: {} for name in TASKS}
+        if asked.add:
+            runs |= json.loads(asked.out.read_text(encoding="utf-8"))["runs"]
+        for name in asked.names or TASKS:
+            for seed in asked.seeds:
+                runs[name][str(seed)] = trained(name, seed, asked.epochs, asked.threads or 1)
+                report.say(f"{name}, seed {seed}: {100 * runs[name][str(seed)]['test_accuracy']:.2f} %")
+        return {
+            "runs": {name: dict(sorted(of.items(), key=lambda one: int(one[0]))) for name, of in runs.items()},
+            "command": command,
+            "machine": machine.described(),
+            "date": report.today(),
+        }
+
+    report.run(asked, measure, tables.every, lambda text, found: page(found))
 
 
 def trained(task: str, seed: int, epochs: int | None, threads: int) -> dict[str, Any]:
@@ -87,10 +74,6 @@ def trained(task: str, seed: int, epochs: int | None, threads: int) -> dict[str,
     result = json.loads(done.stdout)
     result["layers"] = [{name: of for name, of in layer.items() if name != "rates"} for layer in result["layers"]]
     return result
-
-
-def _say(text: str) -> None:
-    print(f"{datetime.datetime.now():%H:%M:%S} {text}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,13 @@
-"""The page of the documentation: ``python -m bench.accuracy.page dist/bench-accuracy.json docs/accuracy.md``."""
+"""The page of the documentation."""
 
 from __future__ import annotations
 
-import json
-import pathlib
-import sys
 from typing import Any
 
 from bench.accuracy import tables
+from bench.tables import sections
 
-__all__ = ["main", "page"]
+__all__ = ["page"]
 
 _HEAD = """# How well the demonstration learns
 
@@ -43,14 +41,4 @@ def page(found: dict[str, Any]) -> str:
     Returns:
         Markdown.
     """
-    return "\n".join([_HEAD, *(f"## {one.title}\n\n{one.markdown()}\n" for one in tables.every(found))])
-
-
-def main() -> None:
-    """Write the page from the command line's JSON file to its other file."""
-    source, target = map(pathlib.Path, sys.argv[1:])
-    target.write_text(page(json.loads(source.read_text(encoding="utf-8"))), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+    return f"{_HEAD}\n{sections(tables.every(found))}\n"

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Iterator
 from typing import Any
 
+from bench import machine
 from bench.tables import Table, figure
 
 __all__ = ["TARGETS", "every"]
@@ -101,17 +102,12 @@ def _layers(runs: dict[str, list[dict[str, Any]]]) -> tuple[list[str], list[list
 
 
 def _ran(found: dict[str, Any], runs: dict[str, list[dict[str, Any]]]) -> list[list[str]]:
-    described = found["machine"]
     first = next(iter(runs.values()))[0]
     threads = sorted({one["manifest"]["threads"] for of in runs.values() for one in of})
     versions = ("python", "torch", "snn", "snn-core", "snn-cpu", "snn-functional", "snn-data")
     return [
         ["versions", ", ".join(f"{name} {first['versions'][name]}" for name in versions if name in first["versions"])],
-        ["processor", f"{described['processor']} ({described['instructions']})"],
-        ["cores, threads of torch", f"{described['cores']}, {' and '.join(map(str, threads))}"],
-        ["system", described["system"]],
-        ["date", found["date"]],
-        ["command", f"`{found['command']}`"],
+        *machine.rows(found, "torch", " and ".join(map(str, threads))),
     ]
 
 

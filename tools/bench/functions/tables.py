@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Iterator
 from typing import Any
 
+from bench import machine
 from bench.functions.cases import CASES
 from bench.ratios import ratios
 from bench.tables import NOTHING, Table, figure, milliseconds, spread
@@ -31,19 +32,8 @@ def every(found: dict[str, Any]) -> Iterator[Table]:
     versions = [
         [name, ", ".join(f"{one} {version}" for one, version in of.items())] for name, of in found["versions"].items()
     ]
-    machine = found["machine"]
-    yield Table(
-        "What ran",
-        ["", ""],
-        [
-            *versions,
-            ["processor", f"{machine['processor']} ({machine['instructions']})"],
-            ["cores, threads of each library", f"{machine['cores']}, {machine['threads']}"],
-            ["system", machine["system"]],
-            ["date", found["date"]],
-            ["command", f"`{found['command']}`"],
-        ],
-    )
+    rows = machine.rows(found, "each library", found["machine"]["threads"])
+    yield Table("What ran", ["", ""], [*versions, *rows])
 
 
 def _of_group(found: dict[str, Any], group: str) -> Table:

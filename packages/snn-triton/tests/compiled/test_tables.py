@@ -7,7 +7,7 @@ import re
 import pytest
 import triton
 
-import gpu.page
+from gpu.__main__ import written
 from gpu.binaries import compiled
 from gpu.launches import LARGE, Sizes, backward, forward
 from gpu.targets import TARGETS
@@ -21,15 +21,15 @@ PAGE = ROOT / "docs" / "gpu.md"
 
 def test_the_page_has_the_tables_that_are_computed():
     text = PAGE.read_text(encoding="utf-8")
-    new = gpu.page.written(text)
+    new = written(text)
     if f"Compiled by Triton {triton.__version__}." not in text:  # of whose compiler the registers are
         text, new = (re.sub(r"\d+ / [\d.]+ / \d+%|Compiled by .*", "", page) for page in (text, new))
     assert new == text, "python -m gpu docs/gpu.md writes them"
 
 
 def test_a_page_without_a_mark_is_refused():
-    with pytest.raises(ValueError, match="the page lacks"):
-        gpu.page.written("# On a GPU")
+    with pytest.raises(ValueError, match="the page needs the lines"):
+        written("# On a GPU")
 
 
 def test_bytes_are_those_counted_by_hand():

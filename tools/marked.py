@@ -1,0 +1,41 @@
+"""The part of a page that a program writes, between two lines that stay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+__all__ = ["Part"]
+
+
+class Part(NamedTuple):
+    r"""A part of a page.
+
+    Args:
+        begin: The line before it.
+        end: The line behind it.
+
+    Example:
+        >>> part = Part("<!-- begin -->", "<!-- end -->")
+        >>> part.put("Before\n<!-- begin -->\nold\n<!-- end -->\nafter", lambda: "new").splitlines()
+        ['Before', '<!-- begin -->', '', 'new', '', '<!-- end -->', 'after']
+    """
+
+    begin: str
+    end: str
+
+    def put(self, text: str, make: Callable[[], str]) -> str:
+        """Return a page with this part made anew; a ValueError names the lines that it lacks, and nothing is made."""
+        before, begin, rest = text.partition(self.begin)
+        _, end, after = rest.partition(self.end)
+        if not (begin and end):
+            raise ValueError(
+                f"the page needs the lines {self.begin!r} and {self.end!r}, between which the section goes"
+            )
+        return f"{before}{begin}\n\n{make()}\n\n{end}{after}"
+
+    def kept(self, text: str) -> str:
+        """Return this part of a page with its lines, which alone are left where it has none."""
+        _, begin, rest = text.partition(self.begin)
+        section, end, _ = rest.partition(self.end)
+        return f"{begin}{section}{end}" if begin and end else f"{self.begin}\n{self.end}"
