@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from bench.data import Arrays
 from bench.workloads import Workload
 
-__all__ = ["cell", "sequential"]
+__all__ = ["cell", "familiar", "sequential"]
 
 
 def sequential(
@@ -50,6 +51,35 @@ def sequential(
         first, feedback, last = weights
         return [lift(_linear(first)), recurrent(_linear(feedback)), lift(_linear(last)), neuron()]
     return [layer for weight in weights for layer in (lift(_linear(weight)), neuron())]
+
+
+def familiar(
+    library: Any, workload: Workload, made: Arrays, own: Mapping[str, Callable[[], nn.Module]] | None = None
+) -> nn.Sequential:
+    """The net of a library that has the neurons of snnTorch, under its names.
+
+    Args:
+        library: The module that has them.
+        workload: The workload.
+        made: Its arrays.
+        own: Make neurons that the peer has not, by their names.
+    """
+    beta = workload.beta
+    learned = [torch.from_numpy(made[name]) for name in ("beta", "threshold") if name in made]
+    kinds: dict[str, Callable[[], nn.Module]] = {
+        **(own or {}),
+        "leaky": lambda: library.Leaky(beta=beta, init_hidden=True),
+        "synaptic": lambda: library.Synaptic(alpha=0.8, beta=beta, init_hidden=True),
+        "alpha": lambda: library.Alpha(alpha=0.9, beta=0.8, init_hidden=True),
+        "learnable": lambda: library.Leaky(*learned, init_hidden=True, learn_beta=True, learn_threshold=True),
+    }
+
+    def recurrent(feedback: nn.Linear) -> nn.Module:
+        layer = library.RLeaky(beta=beta, linear_features=feedback.out_features, init_hidden=True)
+        layer.recurrent.load_state_dict(feedback.state_dict())
+        return layer
+
+    return nn.Sequential(*sequential(workload, made, kinds[workload.neuron], recurrent))
 
 
 def cell(made: Arrays) -> nn.LSTMCell:

@@ -13,7 +13,7 @@ from bench.peers.sequential import cell, sequential
 from bench.peers.trial import TorchTrial
 from bench.workloads import Workload
 
-__all__ = ["make"]
+__all__ = ["Spike", "make"]
 
 
 class Reset(NamedTuple):
@@ -23,7 +23,7 @@ class Reset(NamedTuple):
     attached: bool
 
 
-class _Spike(torch.autograd.Function):
+class Spike(torch.autograd.Function):
     """Heaviside step with the derivative of an arc tangent, alpha = 2."""
 
     @staticmethod
@@ -71,7 +71,7 @@ class _Neuron(nn.Module):
         if self.feedback is not None and self.spk is not None:
             x = x + self.feedback(self.spk)
         self.mem = self.integrate(x)
-        self.spk = _Spike.apply(self.mem - self.threshold)
+        self.spk = Spike.apply(self.mem - self.threshold)
         return self.spk
 
 
@@ -96,7 +96,7 @@ class _Alpha(_Neuron):
             kept = 1 - self.fired()
             self.syn, self.inh, mem = self.syn * kept, self.inh * kept, mem * kept
         self.mem = mem
-        self.spk = _Spike.apply(mem - 1.0)
+        self.spk = Spike.apply(mem - 1.0)
         return self.spk
 
 
@@ -127,7 +127,7 @@ class _Delta(_Neuron):
 
     def forward(self, x: Tensor) -> Tensor:
         before, self.mem = self.mem, self.beta * self.mem + x
-        self.spk = _Spike.apply((self.mem - before).abs() - 0.3)
+        self.spk = Spike.apply((self.mem - before).abs() - 0.3)
         return self.spk
 
 
@@ -144,7 +144,7 @@ class _LSTM(_Neuron):
 
     def forward(self, x: Tensor) -> Tensor:
         self.state = self.cell(x, self.state)
-        self.spk = _Spike.apply(self.state[0] - 0.1)
+        self.spk = Spike.apply(self.state[0] - 0.1)
         return self.spk
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from bench.programs.losses import Losses
 
-__all__ = ["Kit", "Leaky"]
+__all__ = ["Kit", "Leaky", "familiar", "steps"]
 
 
 @dataclass(frozen=True)
@@ -44,3 +46,19 @@ class Kit:
     run: Callable[[nn.Module, Tensor], tuple[Tensor, Tensor]]
     losses: Losses = field(default_factory=Losses)
     lift: Callable[[nn.Module], nn.Module] = lambda layer: layer
+
+
+def steps(net: nn.Module, xs: Tensor) -> tuple[Tensor, Tensor]:
+    """Run a net that keeps its state in a loop over steps; the spikes and membranes that it returns, ``[T, ...]``."""
+    spks, mems = zip(*(net(x) for x in xs.unbind(0)), strict=True)
+    return torch.stack(spks), torch.stack(mems)
+
+
+def familiar(library: Any, asked: Leaky) -> nn.Module:
+    """Make neurons of a library that has those of snnTorch, under its names."""
+    options: dict[str, Any] = {"init_hidden": True, "output": asked.output}
+    if asked.slope is not None:
+        options["spike_grad"] = library.surrogate.fast_sigmoid(asked.slope)
+    if asked.features is not None:
+        return library.RLeaky(beta=asked.beta, linear_features=asked.features, **options)
+    return library.Leaky(beta=asked.beta, **options)

@@ -9,7 +9,7 @@ import torch
 from norse.torch.functional.lif_box import LIFBoxParameters
 from torch import Tensor, nn
 
-from bench.programs.kit import Kit, Leaky
+from bench.programs.kit import Kit, Leaky, steps
 
 __all__ = ["kit"]
 
@@ -25,8 +25,7 @@ def _run(net: nn.Module, xs: Tensor) -> tuple[Tensor, Tensor]:
     for layer in net.modules():
         if isinstance(layer, _Cell):
             layer.spk = layer.state = None
-    spks, mems = zip(*(net(x) for x in xs.unbind(0)), strict=True)
-    return torch.stack(spks), torch.stack(mems)
+    return steps(net, xs)
 
 
 class _Cell(nn.Module):

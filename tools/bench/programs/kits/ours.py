@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+import functools
 
-import torch
 from torch import Tensor, nn
 
 import snn_core as snn
 import snn_functional
-from bench.programs.kit import Kit, Leaky
+from bench.programs.kit import Kit, familiar, steps
 from bench.programs.losses import Losses
 
 __all__ = ["kit"]
@@ -21,19 +20,9 @@ def kit(loop: bool = False) -> Kit:
     Args:
         loop: A loop over the steps in place of ``unroll``.
     """
-    return Kit(_neurons, _steps if loop else snn.unroll, Losses.of(snn_functional))
+    return Kit(functools.partial(familiar, snn), _steps if loop else snn.unroll, Losses.of(snn_functional))
 
 
 def _steps(net: nn.Module, xs: Tensor) -> tuple[Tensor, Tensor]:
     snn.utils.reset(net)
-    spks, mems = zip(*(net(x) for x in xs.unbind(0)), strict=True)
-    return torch.stack(spks), torch.stack(mems)
-
-
-def _neurons(asked: Leaky) -> nn.Module:
-    options: dict[str, Any] = {"init_hidden": True, "output": asked.output}
-    if asked.slope is not None:
-        options["spike_grad"] = snn.surrogate.fast_sigmoid(asked.slope)
-    if asked.features is not None:
-        return snn.RLeaky(beta=asked.beta, linear_features=asked.features, **options)
-    return snn.Leaky(beta=asked.beta, **options)
+    return steps(net, xs)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from bench.programs.kit import Kit, Leaky
+from bench.peers.torch_loop import Spike
+from bench.programs.kit import Kit, Leaky, steps
 
 __all__ = ["kit"]
 
@@ -22,8 +22,7 @@ def _run(net: nn.Module, xs: Tensor) -> tuple[Tensor, Tensor]:
     for layer in net.modules():
         if isinstance(layer, _Leaky):
             layer.rest()
-    spks, mems = zip(*(net(x) for x in xs.unbind(0)), strict=True)
-    return torch.stack(spks), torch.stack(mems)
+    return steps(net, xs)
 
 
 class _Leaky(nn.Module):
@@ -47,22 +46,8 @@ class _Leaky(nn.Module):
         else:
             self.mem = self.beta * self.mem + x - self.spk.detach()
         excess = self.mem - 1.0
-        self.spk = _ArcTangent.apply(excess) if self.slope is None else _FastSigmoid.apply(excess, self.slope)
+        self.spk = Spike.apply(excess) if self.slope is None else _FastSigmoid.apply(excess, self.slope)
         return (self.spk, self.mem) if self.output else self.spk
-
-
-class _ArcTangent(torch.autograd.Function):
-    """Heaviside step with the derivative of an arc tangent, alpha = 2."""
-
-    @staticmethod
-    def forward(ctx: Any, excess: Tensor) -> Tensor:
-        ctx.save_for_backward(excess)
-        return (excess > 0).to(excess.dtype)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> Tensor:
-        (excess,) = ctx.saved_tensors
-        return grads[0] / (1 + (math.pi * excess).square())
 
 
 class _FastSigmoid(torch.autograd.Function):
