@@ -81,9 +81,6 @@ def moved(net: nn.Module) -> nn.Module:
 
     Args:
         net: A net on the CPU, made outside of the mode.
-
-    Returns:
-        The net.
     """
     for module in net.modules():
         for name, parameter in module._parameters.items():

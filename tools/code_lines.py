@@ -21,9 +21,6 @@ _SILENT = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tok
 def code_lines(text: str) -> int:
     r"""Count the lines of a program that hold code.
 
-    Args:
-        text: The program.
-
     Returns:
         The number of its lines without docstrings, comments and blank lines.
 
@@ -45,9 +42,6 @@ def code_lines(text: str) -> int:
 
 def main(folder: pathlib.Path = NEURONS) -> int:
     """Print how much code each neuron of ``MOST`` has.
-
-    Args:
-        folder: Where their files are.
 
     Returns:
         The exit status: 1 if any has more than it may have.

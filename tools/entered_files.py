@@ -22,9 +22,6 @@ MOST = 14
 def entered(call: Callable[[], object]) -> list[str]:
     """List the files of snn-core whose functions a call runs.
 
-    Args:
-        call: Anything that takes no arguments.
-
     Returns:
         The files' paths within the package, in order of their names.
 

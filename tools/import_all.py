@@ -18,9 +18,6 @@ def import_all(package: str) -> list[str]:
     Args:
         package: Import name of the package.
 
-    Returns:
-        Names of the modules, the package first.
-
     Raises:
         ImportError: If a module needs something that is not installed.
 

@@ -89,11 +89,7 @@ def _recipes() -> tuple[Any, list[Any]]:
 
 
 def main(arguments: list[str]) -> None:
-    """Run it.
-
-    Args:
-        arguments: Of the command line.
-    """
+    """Run it."""
     parser = argparse.ArgumentParser(prog="mixed_precision.py", allow_abbrev=False)
     parser.add_argument("--seeds", type=int, default=3, help="number of seeds, from 0 on; 3 without")
     parser.add_argument("--repeats", type=int, default=15, help="training steps of each net and precision; 15 without")
@@ -105,10 +101,6 @@ def main(arguments: list[str]) -> None:
 
 def page(text: str, tables: list[Table]) -> str:
     r"""Return the page with other tables.
-
-    Args:
-        text: The page as it is.
-        tables: The tables.
 
     Raises:
         ValueError: If the page has not both marks of the tables.
@@ -129,9 +121,6 @@ def times(repeats: int) -> Table:
 
     Args:
         repeats: Steps of each net and precision, behind two that do not count.
-
-    Returns:
-        The table.
     """
     head = ["net", "float32", "bfloat16", "bfloat16 / float32, quartiles", "tensors, float32", "tensors, bfloat16"]
     return Table("Time of a training step", head, [_timed(name, repeats) for name in NETS])
@@ -165,14 +154,7 @@ def _step(net: nn.Module, xs: Tensor, labels: Tensor, optimizer: torch.optim.Opt
 
 
 def accuracies(seeds: int) -> Table:
-    """Train each task with some seeds, in float32 and under autocast.
-
-    Args:
-        seeds: Number of seeds.
-
-    Returns:
-        The table.
-    """
+    """Train each task with some seeds, in float32 and under autocast."""
     torch.set_num_threads(1)  # as the recipes are trained
     rows = []
     training, recipes = _recipes()

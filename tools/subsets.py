@@ -38,9 +38,6 @@ def needs(distribution: str, overlay: pathlib.Path) -> set[str]:
     Args:
         distribution: Name of a folder of the overlay.
         overlay: Folder with one folder for each distribution.
-
-    Returns:
-        Names of other folders of the overlay.
     """
     (metadata,) = importlib.metadata.distributions(path=[str(overlay / distribution)])
     plain = [text for text in metadata.requires or [] if "extra ==" not in text]
@@ -126,10 +123,6 @@ def check_piece(piece: str, extra: str, distribution: str, present: bool) -> Non
 
 def require(holds: bool, otherwise: str) -> None:
     """Raise when a promise does not hold.
-
-    Args:
-        holds: Whether it does.
-        otherwise: What is wrong.
 
     Raises:
         RuntimeError: If it does not.

@@ -43,9 +43,6 @@ def report(package: str) -> dict[str, Any]:
 def untyped(result: Mapping[str, Any]) -> list[str]:
     """Return what a report finds missing in the package's public names and in the types they use.
 
-    Args:
-        result: The report.
-
     Returns:
         A line for each name whose type is unknown or inferred, and for each reason why there is no verdict.
 
@@ -71,9 +68,6 @@ def untyped(result: Mapping[str, Any]) -> list[str]:
 
 def main(packages: list[str]) -> int:
     """Print what is missing in each package, or how many names it has.
-
-    Args:
-        packages: Their import names.
 
     Returns:
         The exit status: 1 if anything is missing.

@@ -16,9 +16,6 @@ __all__ = ["digest", "sources", "stale", "stamp"]
 def digest(folder: pathlib.Path) -> str:
     """One number for the names and contents of all files that a build may read.
 
-    Args:
-        folder: Folder of a distribution.
-
     Returns:
         A SHA-256 in hexadecimal digits.
 
@@ -53,9 +50,6 @@ def stale(now: dict[str, str], wheelhouse: pathlib.Path = WHEELHOUSE) -> list[st
     Args:
         now: The digest of each, as from `sources`.
         wheelhouse: Folder with the built files and their stamp.
-
-    Returns:
-        Their names.
     """
     file = wheelhouse / STAMP
     known = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}

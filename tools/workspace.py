@@ -18,12 +18,6 @@ PROJECTS: dict[str, dict[str, Any]] = {
 def module(distribution: str) -> str:
     """The import name of a distribution.
 
-    Args:
-        distribution: Its name.
-
-    Returns:
-        The name of its import package.
-
     Example:
         >>> module("snn-core")
         'snn_core'
@@ -33,12 +27,6 @@ def module(distribution: str) -> str:
 
 def source(distribution: str) -> pathlib.Path:
     """The folder with the modules of a distribution.
-
-    Args:
-        distribution: Its name.
-
-    Returns:
-        The folder of its import package.
 
     Example:
         >>> source("snn-core").relative_to(ROOT).as_posix()
@@ -54,9 +42,6 @@ def built(distribution: str, suffix: str = ".whl", wheelhouse: pathlib.Path = WH
         distribution: Its name.
         suffix: ``".whl"`` or ``".tar.gz"``.
         wheelhouse: Folder with the files: the native wheels have one of their own.
-
-    Returns:
-        Path of the file.
 
     Raises:
         FileNotFoundError: If there is none, or more than one.

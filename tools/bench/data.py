@@ -32,10 +32,6 @@ _GAINS = {
 def arrays(workload: Workload, seed: int = 0) -> Arrays:
     """Draw everything that a peer needs to run a workload.
 
-    Args:
-        workload: The workload.
-        seed: Seed of the draw.
-
     Returns:
         ``xs`` ``[T, B, *shape]``, the output's gradient ``upstream`` ``[T, B, out]``, weights ``w0``, ``w1``, ...; for
         learned neurons ``beta`` and ``threshold`` ``[out]``. All float32.
@@ -81,9 +77,6 @@ def save(folder: pathlib.Path, made: Arrays) -> None:
 
 def load(folder: pathlib.Path) -> Arrays:
     """Read what `save` wrote.
-
-    Args:
-        folder: The folder.
 
     Returns:
         The arrays by name.

@@ -100,9 +100,6 @@ def page(found: dict[str, Any]) -> str:
 
     Args:
         found: What `measured` returned.
-
-    Returns:
-        Markdown.
     """
     head = _HEAD.format(gpu=found["machine"]["gpu"], date=found["date"], rounds=found["rounds"])
     return f"{head}\n{tables.sections(tables.every(found, _machine(found)))}\n"

@@ -39,9 +39,6 @@ def slower(compared: Mapping[str, Sequence[float]]) -> list[str]:
     Args:
         compared: As from `beside_last`.
 
-    Returns:
-        The names of what was timed.
-
     Example:
         >>> slower({"forward": (0.9, 1.1, 1.2), "backward": (1.01, 1.1, 1.2)})
         ['backward']

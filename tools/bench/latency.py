@@ -55,9 +55,6 @@ def percentile(values: Sequence[float], share: float) -> float:
         values: One at least.
         share: In (0, 1].
 
-    Returns:
-        One of the values.
-
     Example:
         >>> [percentile(range(1, 101), share) for share in (0.5, 0.95, 1.0)]
         [50, 95, 100]
@@ -98,9 +95,6 @@ def markdown(found: dict[str, dict[str, list[float]]]) -> str:
 
     Args:
         found: What was measured, by title.
-
-    Returns:
-        The table.
 
     Example:
         >>> print(markdown({"net": {"stream": [2e-6, 1e-6, 3e-6], "loop": [1e-6]}}))

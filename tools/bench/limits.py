@@ -77,9 +77,6 @@ def floor_seconds(work: Work, limits: dict[str, float]) -> float:
         work: The work.
         limits: As from `measured`.
 
-    Returns:
-        Seconds.
-
     Example:
         >>> floor_seconds(Work("neurons", "forward", 10**7, 0, 10**7), {"copy_8_mib": 20.0, "product": 100.0})
         0.0005

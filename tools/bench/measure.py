@@ -123,9 +123,6 @@ class Bench:
     def workload(self, workload: Workload) -> dict[str, Any]:
         """Check, time and profile one workload, and measure its memory.
 
-        Args:
-            workload: The workload.
-
         Returns:
             ``title``; ``peers``: by name what each answered, times in seconds by round; ``stages``: what the kinds of
             layers have to do and take; ``beside_last``: times beside those of our last release.

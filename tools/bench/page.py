@@ -47,9 +47,6 @@ def page(found: dict[str, Any], programs: str = "") -> str:
     Args:
         found: What ``dist/bench.json`` holds.
         programs: The section of whole training steps, with its marks.
-
-    Returns:
-        Markdown.
     """
     shown = tables.every(found)
     made = [f"## {one.title}\n\n`{found['command']}`\n\n{one.markdown()}\n" for one in shown]

@@ -12,12 +12,6 @@ __all__ = ["exponent", "quartiles", "ratios"]
 def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
     """Lower quartile, median and upper quartile.
 
-    Args:
-        values: At least one.
-
-    Returns:
-        The three, interpolated between values.
-
     Raises:
         ValueError: If there is no value.
 
@@ -59,9 +53,6 @@ def exponent(sizes: Sequence[float], times: Sequence[float]) -> float:
     Args:
         sizes: At least two, not all the same.
         times: One for each size.
-
-    Returns:
-        The exponent.
 
     Example:
         >>> round(exponent([1, 10, 100], [2, 20, 200]), 6)

@@ -34,9 +34,6 @@ _TIMES = 5
 def spent(trial: TorchTrial) -> dict[str, dict[str, float]]:
     """Profile a net where it runs as it always does.
 
-    Args:
-        trial: Ours.
-
     Returns:
         Seconds by kind of layer and direction, medians; an operator that another one calls counts where it stands in
         the list of the kinds, or else where its caller does.
@@ -80,9 +77,6 @@ def work(trial: TorchTrial) -> list[Work]:
     input. Between two uses of one of these four, forward and backward, the other three pass through the cache.
     Products and convolutions multiply once forward, backward once for the weights and, but for the first layer, once
     for their input. All in float32.
-
-    Args:
-        trial: Ours.
 
     Returns:
         One for each kind of layer and direction; ``"inference"`` is forward without a backward pass to follow.

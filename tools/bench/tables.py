@@ -56,12 +56,7 @@ class Table:
 
 
 def sections(tables: Iterable[Table], mark: str = "##") -> str:
-    """Return tables under their titles.
-
-    Args:
-        tables: The tables.
-        mark: Of a title, in Markdown.
-    """
+    """Return tables under their titles."""
     return "\n\n".join(f"{mark} {table.title}\n\n{table.markdown()}" for table in tables)
 
 
@@ -329,9 +324,6 @@ def spread(three: tuple[float, float, float], unit: str = "") -> str:
         three: Lower quartile, median and upper quartile.
         unit: Written after the median.
 
-    Returns:
-        The cell.
-
     Example:
         >>> spread((1.0, 2.5, 3.0), "×")
         '2.5× (1–3)'
@@ -343,12 +335,6 @@ def spread(three: tuple[float, float, float], unit: str = "") -> str:
 def milliseconds(seconds: float) -> str:
     """A duration in milliseconds.
 
-    Args:
-        seconds: The duration.
-
-    Returns:
-        The cell.
-
     Example:
         >>> milliseconds(0.01234)
         '12.3'
@@ -358,12 +344,6 @@ def milliseconds(seconds: float) -> str:
 
 def figure(value: float) -> str:
     """A number to three digits.
-
-    Args:
-        value: The number.
-
-    Returns:
-        The cell.
 
     Example:
         >>> figure(1234.5)

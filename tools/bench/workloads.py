@@ -77,14 +77,6 @@ def _neuron(name: str, steps: int, batch: int, out: int, neuron: str = "leaky", 
 def scaled(steps: int, batch: int, out: int) -> Workload:
     """A LIF layer alone, for the scaling table.
 
-    Args:
-        steps: T.
-        batch: B.
-        out: N, neurons.
-
-    Returns:
-        The workload.
-
     Example:
         >>> scaled(10, 2, 3).title
         'LIF alone, T,B,N = 10,2,3'

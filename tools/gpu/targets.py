@@ -52,12 +52,6 @@ class Target(NamedTuple):
     def occupancy(self, registers: int, shared: int, threads: int, scalars: int = 0) -> float:
         """Return the share of the warps of a unit that can run at a time.
 
-        Args:
-            registers: Of a thread.
-            shared: Bytes of shared memory of a block.
-            threads: Of a block.
-            scalars: Registers that a warp has once.
-
         Example:
             >>> TARGETS["sm_90"].occupancy(registers=64, shared=0, threads=128)
             0.5

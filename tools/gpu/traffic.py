@@ -18,9 +18,6 @@ __all__ = ["Loop", "loop", "moved"]
 def moved(launch: Launch) -> int:
     """Return how many bytes a kernel reads and writes for one column.
 
-    Args:
-        launch: Its launch.
-
     Example:
         >>> import snn_core as snn
         >>> from gpu.launches import Sizes, forward

@@ -13,10 +13,6 @@ __all__ = ["covering", "meetings"]
 def meetings(chosen: Iterable[str], names: Iterable[str]) -> set[Meeting]:
     """Return which of every two names are in a set.
 
-    Args:
-        chosen: Members of the set.
-        names: All names.
-
     Returns:
         For each two names, in alphabetical order, whether the one and whether the other is a member.
 
@@ -36,9 +32,6 @@ def covering(sets: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
 
     Args:
         sets: The sets to choose from, such as those closed under dependencies.
-
-    Returns:
-        The chosen sets, the most telling first.
 
     Example:
         >>> covering([("a",), ("b",), ("c",), ("a", "b"), ("a", "c"), ("b", "c"), ("a", "b", "c")])

@@ -50,9 +50,6 @@ def declared(program: str) -> frozenset[str]:
 def missing(needed: frozenset[str]) -> frozenset[str]:
     """Distributions that are needed and not installed.
 
-    Args:
-        needed: Names of distributions.
-
     Returns:
         Those of them that this interpreter does not have.
 

@@ -40,9 +40,6 @@ def page(result: Mapping[str, Any]) -> str:
 
     Args:
         result: What `matrix.results.collect` returns.
-
-    Returns:
-        Markdown.
     """
     parts = [_HEAD.format_map(result)]
     if subsets := _subsets(result["cells"]):
@@ -57,13 +54,6 @@ def page(result: Mapping[str, Any]) -> str:
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table in Markdown.
-
-    Args:
-        head: Names of the columns.
-        rows: Cells.
-
-    Returns:
-        The table.
 
     Example:
         >>> print(table(["a", "b"], [["1", "2"]]))

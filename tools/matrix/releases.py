@@ -37,11 +37,6 @@ class Choice(NamedTuple):
 def export(repository: pathlib.Path, commit: str, into: pathlib.Path) -> None:
     """Write the tree of a commit to a folder.
 
-    Args:
-        repository: Folder of a git repository.
-        commit: Its hash.
-        into: Folder to make.
-
     Raises:
         ValueError: If the repository does not have that commit.
     """
@@ -53,14 +48,7 @@ def export(repository: pathlib.Path, commit: str, into: pathlib.Path) -> None:
 
 
 def read(wheel: pathlib.Path) -> Built:
-    """Return the facts that a wheel states about itself.
-
-    Args:
-        wheel: The file.
-
-    Returns:
-        Its version and requirements.
-    """
+    """Return the facts that a wheel states about itself."""
     with zipfile.ZipFile(wheel) as files:
         (name,) = (entry for entry in files.namelist() if entry.endswith(".dist-info/METADATA"))
         metadata = email.message_from_bytes(files.read(name))

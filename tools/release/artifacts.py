@@ -22,10 +22,6 @@ _EARLIEST = (1980, 1, 1, 0, 0, 0)  # the date of every file, so that the same pa
 def run_sessions(root: pathlib.Path, sessions: Sequence[str]) -> None:
     """Run sessions of a tree's noxfile.
 
-    Args:
-        root: Folder of the tree.
-        sessions: Their names.
-
     Raises:
         subprocess.CalledProcessError: If one fails.
     """
@@ -39,9 +35,6 @@ def publishable(root: pathlib.Path, given: Mapping[str, str]) -> list[pathlib.Pa
     Args:
         root: Folder of the tree.
         given: Version of each package that is released.
-
-    Returns:
-        The folders.
     """
     folders = []
     for name, version in given.items():
@@ -112,9 +105,6 @@ def pin(root: pathlib.Path, version: str, others: Mapping[tuple[str, str], list[
         root: Folder of the tree, with everything built.
         version: Version of the umbrella.
         others: Hashes of what is not released now, as from `kept`; all else is pinned as it was built.
-
-    Returns:
-        The files.
 
     Raises:
         subprocess.CalledProcessError: If the versions cannot be resolved.

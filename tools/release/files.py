@@ -19,12 +19,6 @@ Hashes = dict[tuple[str, str], list[str]]
 def distribution(file: pathlib.Path) -> tuple[str, str]:
     """Return the name and version that a file name states.
 
-    Args:
-        file: A wheel or an sdist.
-
-    Returns:
-        Both.
-
     Example:
         >>> distribution(pathlib.Path("snn_core-0.5.0.tar.gz"))
         ('snn-core', '0.5.0')
@@ -35,12 +29,6 @@ def distribution(file: pathlib.Path) -> tuple[str, str]:
 
 def collect(name: str, version: str, folders: Iterable[pathlib.Path], into: pathlib.Path) -> list[pathlib.Path]:
     """Copy what is published of one release into an emptied folder.
-
-    Args:
-        name: The distribution.
-        version: Its version.
-        folders: Where built files are.
-        into: Folder to make.
 
     Returns:
         The copies: the sdist, the pure wheel, and native wheels where there are some.
@@ -60,9 +48,6 @@ def collect(name: str, version: str, folders: Iterable[pathlib.Path], into: path
 
 def sums(files: Iterable[pathlib.Path]) -> str:
     """SHA-256 sums, in the form that ``sha256sum --check`` reads.
-
-    Args:
-        files: The files.
 
     Returns:
         A line for each, by name.

@@ -111,9 +111,6 @@ def excluded(project: str, name: str, version: str) -> list[str]:
         name: The other.
         version: Its version.
 
-    Returns:
-        The requirements that exclude it.
-
     Example:
         >>> excluded('[project]\nname = "b"\ndependencies = ["a>=0.5,<0.6"]', "a", "0.6.0")
         ['a<0.6,>=0.5']

@@ -27,9 +27,6 @@ def bill(wheel: pathlib.Path) -> str:
     Its components are the distributions that its metadata requires and the shared libraries that its own libraries are
     linked with, none of which the wheel holds; the files it does hold are under the wheel itself.
 
-    Args:
-        wheel: A wheel with shared libraries.
-
     Returns:
         JSON after CycloneDX 1.6.
 

@@ -88,10 +88,6 @@ def closed_form(neuron: Neuron, num_steps: int = 50) -> float | None:
     A linear membrane is compared with the sum over all input so far, weighted by the impulse response; LSTMs with
     ``torch.nn.LSTM``; AssociativeLeaky with the double sum over time.
 
-    Args:
-        neuron: The neuron.
-        num_steps: Steps of the input.
-
     Returns:
         The difference; for LeakyParallel, which shows its spikes alone, the share of spikes that differ. None for an
         equation of which no solution is written down here.
@@ -175,9 +171,6 @@ def convergence_order(neuron: Neuron) -> float | None:
     """The power of the time step with which the membrane comes to that of the differential equation.
 
     The input is a current that varies smoothly, sampled at the end of each step, and the neuron is silent.
-
-    Args:
-        neuron: The neuron.
 
     Returns:
         The slope over steps from 0.5 ms to 1/32 of it; None where the neuron has no equation in continuous time.

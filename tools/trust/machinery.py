@@ -38,12 +38,6 @@ class _Once(nn.Module):
 def dtypes(neuron: Neuron) -> list[str]:
     """In which the spikes are of the dtype of the input and the gradient finite.
 
-    Args:
-        neuron: The neuron.
-
-    Returns:
-        Their names.
-
     Example:
         >>> from trust.neurons import EVERY
         >>> dtypes(EVERY[0])
@@ -61,9 +55,6 @@ def dtypes(neuron: Neuron) -> list[str]:
 
 def kernel(neuron: Neuron) -> str:
     """The kernel of a sequence of 8 steps and 2,048 samples in float32, or why there is none.
-
-    Args:
-        neuron: The neuron.
 
     Returns:
         Its name, or ``"reference"`` and the reason.

@@ -55,26 +55,12 @@ _TABLES = {
 
 
 def row(neuron: Neuron) -> dict[str, str]:
-    """Everything about one neuron, by title.
-
-    Args:
-        neuron: The neuron.
-
-    Returns:
-        The cells.
-    """
+    """Everything about one neuron, by title."""
     return {title: measure(neuron) for title, measure in COLUMNS.items()}
 
 
 def page(neurons: Iterable[Neuron] = EVERY) -> str:
-    """The whole page.
-
-    Args:
-        neurons: Those to measure.
-
-    Returns:
-        Markdown.
-    """
+    """The whole page."""
     rows = {neuron.name: row(neuron) for neuron in neurons}
     tables = [
         Table(title, ["", *columns], [[name, *(cells[c] for c in columns)] for name, cells in rows.items()])

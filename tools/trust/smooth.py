@@ -36,14 +36,6 @@ def smooth_gradient(neuron: Neuron, num_steps: int = 5, step: float = 1e-6) -> f
     The steps of spikes are replaced by a smooth function, and resets act at once and with their gradient, which the
     delayed one has not by definition. Directions are over the input and every parameter.
 
-    Args:
-        neuron: The neuron.
-        num_steps: Steps of the input.
-        step: Of the central differences.
-
-    Returns:
-        The largest over resets and directions.
-
     Example:
         >>> from trust.neurons import EVERY
         >>> smooth_gradient(EVERY[0]) < 1e-6

@@ -19,12 +19,7 @@ TASKS = ("digits", "mnist", "vowels")
 
 
 def main(arguments: list[str], command: str) -> None:
-    """Run it.
-
-    Args:
-        arguments: Of the command line.
-        command: What was typed.
-    """
+    """Run it."""
     parser = report.parser("--accuracy", "task", TASKS, "dist/bench-accuracy.json")
     parser.add_argument("--seeds", nargs="+", type=int, default=list(range(5)), help="0 to 4 without")
     parser.add_argument("--epochs", type=int, help="the task's own without")

@@ -37,8 +37,5 @@ def page(found: dict[str, Any]) -> str:
 
     Args:
         found: What ``dist/bench-accuracy.json`` holds.
-
-    Returns:
-        Markdown.
     """
     return f"{_HEAD}\n{sections(tables.every(found))}\n"

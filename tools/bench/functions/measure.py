@@ -109,10 +109,6 @@ def _timed(case: Case, pairs: list[dict[str, Process]], plan: Plan, folder: path
 def difference(mine: pathlib.Path, theirs: pathlib.Path) -> float:
     """The largest difference of two results, as a share of the largest number in each of theirs.
 
-    Args:
-        mine: File of the arrays that ours returned.
-        theirs: File of the peer's.
-
     Returns:
         The difference; infinite where there are not the same number of arrays, of the same sizes.
     """

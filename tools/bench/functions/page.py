@@ -32,9 +32,6 @@ def page(found: dict[str, Any]) -> str:
 
     Args:
         found: What ``dist/bench-functions.json`` holds.
-
-    Returns:
-        Markdown.
     """
     head = _HEAD.format(peer=found["versions"]["snntorch"]["snntorch"], rounds=found["rounds"], **found["machine"])
     return f"{head}\n{sections(tables.every(found))}\n"

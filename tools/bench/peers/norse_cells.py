@@ -25,13 +25,6 @@ def make(workload: Workload, made: Arrays) -> TorchTrial:
     Norse weighs the input with 1 - beta, so that membrane and threshold are smaller by that factor, and resets at once,
     so that a spike subtracts threshold / beta: together the same equation.
 
-    Args:
-        workload: The workload.
-        made: Its arrays.
-
-    Returns:
-        The trial. Its surrogate is SuperSpike.
-
     Raises:
         NotImplementedError: If it has no such neuron.
     """

@@ -83,11 +83,7 @@ def familiar(
 
 
 def cell(made: Arrays) -> nn.LSTMCell:
-    """The long short-term memory cell of a workload.
-
-    Args:
-        made: Its arrays.
-    """
+    """The long short-term memory cell of a workload."""
     to_gates, back = (torch.from_numpy(made[name]) for name in ("w0", "w1"))
     layer = nn.LSTMCell(to_gates.shape[1], back.shape[1])
     with torch.no_grad():

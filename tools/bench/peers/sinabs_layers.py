@@ -22,13 +22,6 @@ def make(workload: Workload, made: Arrays) -> TorchTrial:
 
     Sinabs resets at once; subtracting threshold / beta makes that the same equation.
 
-    Args:
-        workload: The workload.
-        made: Its arrays.
-
-    Returns:
-        The trial. The reset carries a gradient.
-
     Raises:
         NotImplementedError: If it has no such neuron.
     """

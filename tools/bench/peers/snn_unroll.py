@@ -25,9 +25,6 @@ def make(workload: Workload, made: Arrays, tune: bool = False, **options: Any) -
         made: Its arrays.
         tune: Have the process keep freed memory, ``snn_cpu.tune_allocator()``.
         options: Arguments for ``unroll``.
-
-    Returns:
-        The trial.
     """
     if tune:
         import snn_cpu

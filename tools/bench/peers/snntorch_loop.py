@@ -16,15 +16,7 @@ __all__ = ["make"]
 
 
 def make(workload: Workload, made: Arrays) -> TorchTrial:
-    """The workload as a loop over its steps.
-
-    Args:
-        workload: The workload.
-        made: Its arrays.
-
-    Returns:
-        The trial.
-    """
+    """The workload as a loop over its steps."""
     net = familiar(snntorch, workload, made)
 
     def run(xs: Tensor) -> Tensor:

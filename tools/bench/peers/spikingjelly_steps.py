@@ -24,9 +24,6 @@ def make(workload: Workload, made: Arrays, mode: str = "m") -> TorchTrial:
         made: Its arrays.
         mode: ``"m"`` or ``"s"``.
 
-    Returns:
-        The trial. Its reset is immediate.
-
     Raises:
         NotImplementedError: If it has no such neuron.
     """

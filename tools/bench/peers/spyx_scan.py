@@ -21,10 +21,6 @@ __all__ = ["make"]
 def make(workload: Workload, made: Arrays) -> _Trial:
     """The workload, compiled.
 
-    Args:
-        workload: The workload.
-        made: Its arrays.
-
     Returns:
         The trial. Each layer's spikes come a step late, and the reset carries a gradient.
 

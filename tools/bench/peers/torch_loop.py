@@ -169,9 +169,6 @@ def make(workload: Workload, made: Arrays, immediate: bool = False, attached: bo
         immediate: A spike lowers the membrane by the threshold at once, and so before the decay; else in the step
             after, after the decay.
         attached: The reset carries a gradient.
-
-    Returns:
-        The trial.
     """
     kind, reset = _NEURONS[workload.neuron], Reset(immediate, attached)
     net = nn.Sequential(

@@ -96,11 +96,7 @@ class TorchTrial:
         return forward, backward
 
     def infer(self) -> float:
-        """Run forward without gradients.
-
-        Returns:
-            Seconds.
-        """
+        """Run forward without gradients."""
         with torch.no_grad():
             start = mark(self.xs.device)
             self._run(self.xs)

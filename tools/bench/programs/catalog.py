@@ -66,9 +66,6 @@ class Program:
     def data(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Draw input and targets.
 
-        Args:
-            generator: Source of random numbers.
-
         Returns:
             Input ``[T, batch, ...]`` and targets.
 

@@ -33,9 +33,6 @@ def rate(spk: Tensor, labels: Tensor) -> Tensor:
         spk: Spikes ``[T, batch, classes]``.
         labels: Labels ``[batch]``.
 
-    Returns:
-        One number.
-
     Example:
         >>> import torch
         >>> round(rate(torch.zeros(7, 3, 5), torch.tensor([0, 4, 2])).item(), 4) # log 5
@@ -51,9 +48,6 @@ def counts(spk: Tensor, labels: Tensor, wanted: Counts) -> Tensor:
         spk: Spikes ``[T, batch, neurons]``.
         labels: Labels ``[batch]``.
         wanted: How often neurons are to fire.
-
-    Returns:
-        One number.
 
     Example:
         >>> import torch
@@ -83,11 +77,7 @@ class Losses:
 
     @classmethod
     def of(cls, functional: Any) -> Losses:
-        """Return the losses of a library that has those of snnTorch, under its names.
-
-        Args:
-            functional: The module that has them.
-        """
+        """Return the losses of a library that has those of snnTorch, under its names."""
         by_rate = functional.ce_rate_loss()
 
         def by_counts(spk: Tensor, labels: Tensor, wanted: Counts) -> Tensor:

@@ -12,14 +12,7 @@ _SLOPE = 25.0
 
 
 def dense(kit: Kit, hidden: int, out: int, beta: float) -> nn.Module:
-    """784 pixels, a hidden layer, an output layer.
-
-    Args:
-        kit: The library.
-        hidden: Neurons of the hidden layer.
-        out: Neurons of the output layer.
-        beta: Membrane decay of both.
-    """
+    """784 pixels, a hidden layer, an output layer."""
     return nn.Sequential(
         kit.lift(nn.Linear(784, hidden)),
         kit.neurons(Leaky(beta)),
@@ -48,11 +41,7 @@ def convolutions(kit: Kit, first: int, second: int) -> nn.Module:
 
 
 def pooled_spikes(kit: Kit) -> nn.Module:
-    """Frames of events of 34 by 34 pixels, two convolutions whose spikes are pooled, and an output layer.
-
-    Args:
-        kit: The library.
-    """
+    """Frames of events of 34 by 34 pixels, two convolutions whose spikes are pooled, and an output layer."""
     spiking = Leaky(0.5, _SLOPE)
     return nn.Sequential(
         kit.lift(nn.Conv2d(2, 12, 5)),
@@ -65,15 +54,7 @@ def pooled_spikes(kit: Kit) -> nn.Module:
 
 
 def recurrent(kit: Kit, inputs: int, hidden: int, out: int, beta: float) -> nn.Module:
-    """A layer whose spikes return to all of it, and an output layer.
-
-    Args:
-        kit: The library.
-        inputs: Channels of the input.
-        hidden: Neurons of the recurrent layer.
-        out: Neurons of the output layer.
-        beta: Membrane decay of both.
-    """
+    """A layer whose spikes return to all of it, and an output layer."""
     return nn.Sequential(
         kit.lift(nn.Linear(inputs, hidden)),
         kit.neurons(Leaky(beta, features=hidden)),
@@ -83,11 +64,7 @@ def recurrent(kit: Kit, inputs: int, hidden: int, out: int, beta: float) -> nn.M
 
 
 def residual(kit: Kit) -> nn.Module:
-    """Color images of 32 by 32 pixels, a convolution, two residual blocks, and an output layer.
-
-    Args:
-        kit: The library.
-    """
+    """Color images of 32 by 32 pixels, a convolution, two residual blocks, and an output layer."""
     return nn.Sequential(
         kit.lift(nn.Conv2d(3, 16, 3, padding=1)),
         kit.neurons(Leaky(0.5, _SLOPE)),
@@ -127,9 +104,6 @@ def gained(net: nn.Module, gains: tuple[float, ...]) -> nn.Module:
     Args:
         net: The net, which changes.
         gains: A factor for each linear layer and convolution, in the order of ``net.modules()``.
-
-    Returns:
-        The net.
 
     Raises:
         ValueError: If there are more layers than factors, or fewer.

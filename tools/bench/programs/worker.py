@@ -52,11 +52,7 @@ class Training:
         self.optimizer = torch.optim.Adam(self.net.parameters(), lr=program.rate)
 
     def step(self) -> float:
-        """Train for one step: forward, loss, backward, optimizer.
-
-        Returns:
-            The loss.
-        """
+        """Train for one step: forward, loss, backward, optimizer."""
         spk, mem = self.kit.run(self.net, self.xs)
         loss = self.program.loss(self.kit, Outputs(spk, mem, self.targets))
         self.optimizer.zero_grad()
@@ -119,9 +115,6 @@ class Worker:
 
     def train(self, seconds: float) -> dict[str, Any]:
         """Take steps for so many seconds, one at least.
-
-        Args:
-            seconds: How long.
 
         Returns:
             Medians of the ``seconds`` and of the minor page ``faults`` of a step, without the first of several.
