@@ -7,7 +7,6 @@ of validation parts; the test parts are not looked at.
 from __future__ import annotations
 
 import argparse
-import datetime
 import importlib.metadata
 import statistics
 import sys
@@ -21,13 +20,16 @@ from torch.nn import functional as F
 
 import snn
 from bench import machine
-from bench.tables import Table
+from bench.report import today
+from bench.tables import Table, sections
+from marked import Part
 from workspace import ROOT
 
 __all__ = ["GRIDS", "PAGE", "Result", "Settings", "main", "page", "tables", "trained"]
 
 PAGE = ROOT / "docs" / "choose-settings.md"
-BEGIN, END = "<!-- tables: written by tools/choose_settings.py -->", "<!-- end of the tables -->"
+PART = Part("<!-- tables: written by tools/choose_settings.py -->", "<!-- end of the tables -->", PAGE.name)
+BEGIN, END = PART[:2]
 BATCH = 50
 NORM = 1.0  # to which gradients are clipped
 ATAN = snn.surrogate.atan(alpha=2.0)  # what a neuron has without spike_grad
@@ -153,12 +155,7 @@ def page(text: str, made: list[Table]) -> str:
         >>> page(f"Before\n{BEGIN}\n{END}\nafter", [Table("One", ["a"], [["b"]])]).splitlines()[3]
         '### One'
     """
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{PAGE.name} needs the lines {BEGIN!r} and {END!r}, between which the tables go")
-    written = "\n\n".join(f"### {table.title}\n\n{table.markdown()}" for table in made)
-    return f"{before}{begin}\n\n{written}\n\n{end}{after}"
+    return PART.put(text, lambda: sections(made, "###"))
 
 
 def tables(seeds: int, grids: dict[str, dict[str, list[Settings]]] | None = None) -> list[Table]:
@@ -285,7 +282,7 @@ def _ran(seeds: int, seconds: float) -> Table:
         ["processor, threads of torch", f"{described['processor']} ({described['instructions']}), 1"],
         ["seeds", str(seeds)],
         ["time of the processor", f"{seconds / 60:.0f} min"],
-        ["date", f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}"],
+        ["date", today()],
         ["command", "`python tools/choose_settings.py`"],
     ]
     return Table("What ran", ["", ""], rows)

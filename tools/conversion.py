@@ -7,7 +7,6 @@ leaves the page as it is.
 from __future__ import annotations
 
 import argparse
-import datetime
 import platform
 import statistics
 import sys
@@ -19,13 +18,16 @@ from torch import Tensor, nn
 
 import snn
 from bench import machine
-from bench.tables import Table
+from bench.report import say, today
+from bench.tables import Table, sections
+from marked import Part
 from workspace import ROOT
 
 __all__ = ["PAGE", "STEPS", "TASKS", "main", "page", "tables", "trained"]
 
 PAGE = ROOT / "docs" / "convert.md"
-BEGIN, END = "<!-- tables: written by tools/conversion.py -->", "<!-- end of the tables -->"
+PART = Part("<!-- tables: written by tools/conversion.py -->", "<!-- end of the tables -->", PAGE.name)
+BEGIN, END = PART[:2]
 STEPS = (8, 16, 32, 64)
 METHODS = ("max", "percentile", "qcfs")
 LEVELS, EPOCHS = 16, 5
@@ -148,7 +150,7 @@ def _share(out: Tensor, targets: Tensor) -> float:
 
 def _said(task: str, seed: int, run: dict[str, dict[int, float]]) -> dict[str, dict[int, float]]:
     text = "; ".join(f"{name} {' '.join(f'{100 * v:.2f}' for v in shares.values())}" for name, shares in run.items())
-    print(f"{datetime.datetime.now():%H:%M:%S} {task}, seed {seed}: {text}", file=sys.stderr, flush=True)
+    say(f"{task}, seed {seed}: {text}")
     return run
 
 
@@ -162,12 +164,7 @@ def page(text: str, runs: dict[str, Any]) -> str:
     Raises:
         ValueError: If the page has not both marks of the tables.
     """
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{PAGE.name} needs the lines {BEGIN!r} and {END!r}, between which the tables go")
-    made = "\n\n".join(f"## {table.title}\n\n{table.markdown()}" for table in tables(runs))
-    return f"{before}{begin}\n\n{made}\n\n{end}{after}"
+    return PART.put(text, lambda: sections(tables(runs)))
 
 
 def tables(runs: dict[str, Any]) -> Sequence[Table]:
@@ -182,15 +179,11 @@ def tables(runs: dict[str, Any]) -> Sequence[Table]:
         for task, of in runs.items()
         for method in METHODS
     ]
-    described = machine.described()
     versions = {"python": platform.python_version(), "torch": torch.__version__, "snn": snn.__version__}
+    found = {"machine": machine.described(), "date": today(), "command": "python tools/conversion.py"}
     ran = [
         ["versions", ", ".join(f"{name} {version}" for name, version in versions.items())],
-        ["processor", f"{described['processor']} ({described['instructions']})"],
-        ["cores, threads of torch", f"{described['cores']}, 1"],
-        ["system", str(described["system"])],
-        ["date", f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}"],
-        ["command", "`python tools/conversion.py`"],
+        *machine.rows(found, "torch", 1),
     ]
     return Table("Points of accuracy lost", head, rows), Table("What ran", ["", ""], ran)
 

@@ -14,6 +14,7 @@ class Part(NamedTuple):
     Args:
         begin: The line before it.
         end: The line behind it.
+        page: What the page is called in an error.
 
     Example:
         >>> part = Part("<!-- begin -->", "<!-- end -->")
@@ -23,6 +24,7 @@ class Part(NamedTuple):
 
     begin: str
     end: str
+    page: str = "the page"
 
     def put(self, text: str, make: Callable[[], str]) -> str:
         """Return a page with this part made anew; a ValueError names the lines that it lacks, and nothing is made."""
@@ -30,7 +32,7 @@ class Part(NamedTuple):
         _, end, after = rest.partition(self.end)
         if not (begin and end):
             raise ValueError(
-                f"the page needs the lines {self.begin!r} and {self.end!r}, between which the section goes"
+                f"{self.page} needs the lines {self.begin!r} and {self.end!r}, between which the section goes"
             )
         return f"{before}{begin}\n\n{make()}\n\n{end}{after}"
 

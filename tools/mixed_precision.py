@@ -34,7 +34,8 @@ from workspace import ROOT
 __all__ = ["NETS", "PAGE", "accuracies", "main", "page", "times"]
 
 PAGE = ROOT / "docs" / "mixed-precision.md"
-PART = BEGIN, END = Part("<!-- tables: written by tools/mixed_precision.py -->", "<!-- end of the tables -->")
+PART = Part("<!-- tables: written by tools/mixed_precision.py -->", "<!-- end of the tables -->", PAGE.name)
+BEGIN, END = PART[:2]
 AUTOCAST = torch.bfloat16
 STEPS = 25  # of time, of the nets that are timed
 THREADS = 2

@@ -34,7 +34,8 @@ NETWORKS = {
 """The tasks whose data comes with packages, and the nets of each, the one to compare with first."""
 PAGE = ROOT / "docs" / "recipes.md"
 RESULTS = ROOT / "docs" / "recipes" / "results.json"
-PART = BEGIN, END = Part("<!-- tables: written by tools/recipes.py -->", "<!-- end of the tables -->")
+PART = Part("<!-- tables: written by tools/recipes.py -->", "<!-- end of the tables -->", PAGE.name)
+BEGIN, END = PART[:2]
 PACKAGES = ("torch", "snn", "snn-core", "snn-cpu", "snn-data", "snn-functional")
 SOURCES = ("aeon", "mlxtend", "seglearn", "sktime")
 

@@ -10,7 +10,8 @@ from marked import Part
 
 __all__ = ["BEGIN", "END", "PART", "page"]
 
-PART = BEGIN, END = Part("<!-- programs: written by tools/bench/programs -->", "<!-- end of the programs -->")
+PART = Part("<!-- programs: written by tools/bench/programs -->", "<!-- end of the programs -->")
+BEGIN, END = PART[:2]
 
 _HEAD = """## Whole training steps
 
