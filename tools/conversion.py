@@ -180,10 +180,10 @@ def tables(runs: dict[str, Any]) -> Sequence[Table]:
         for method in METHODS
     ]
     versions = {"python": platform.python_version(), "torch": torch.__version__, "snn": snn.__version__}
-    found = {"machine": machine.described(), "date": today(), "command": "python tools/conversion.py"}
+    facts = {"machine": machine.described(), "date": today(), "command": "python tools/conversion.py"}
     ran = [
         ["versions", ", ".join(f"{name} {version}" for name, version in versions.items())],
-        *machine.rows(found, "torch", 1),
+        *machine.rows(facts, "torch", 1),
     ]
     return Table("Points of accuracy lost", head, rows), Table("What ran", ["", ""], ran)
 

@@ -18,8 +18,8 @@ __all__ = ["PAGE", "draw", "sections"]
 PAGE = ROOT / "docs" / "gallery.md"
 DOTS_PER_INCH = 110
 FILM_DOTS_PER_INCH = 80
-# More colours than a plot needs, fewer than its blurred edges have: the files are a third as large.
-COLOURS = 128
+# More colors than a plot needs, fewer than its blurred edges have: the files are a third as large.
+COLORS = 128
 
 
 def sections(text: str) -> dict[str, str]:
@@ -53,7 +53,7 @@ def draw(folder: pathlib.Path) -> None:
 def _save_small(figure: Figure, file: pathlib.Path) -> None:
     drawn = io.BytesIO()
     figure.savefig(drawn, dpi=DOTS_PER_INCH)
-    Image.open(drawn).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(file, optimize=True)
+    Image.open(drawn).convert("RGB").quantize(COLORS, dither=Image.Dither.NONE).save(file, optimize=True)
 
 
 if __name__ == "__main__":
