@@ -268,7 +268,7 @@ def _net(settings: Settings) -> nn.Sequential:
     net = nn.Sequential(*layers, nn.Linear(hidden, 10), read_out)
     if not settings.fluctuation:
         with torch.no_grad():
-            for module in net[:-2]:  # the read-out's weights stay
+            for module in layers:  # the read-out's weights stay
                 if isinstance(module, nn.Linear):
                     for parameter in module.parameters():
                         parameter *= settings.scale

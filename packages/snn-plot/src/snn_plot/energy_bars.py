@@ -72,8 +72,9 @@ def energy_bars(
         label = f"{name}, {values.sum() * factor:.3g} {unit}"
         style: dict[str, Any] = {} if artist.keys() & {"color", "facecolor", "fc"} else {"color": color}
         left = np.arange(layers) + (place - (len(series) - 1) / 2) * width
-        ax.bar(left, values * factor, **{"width": width, "label": label} | style | artist)
-    slanted = {"rotation": 30, "ha": "right"} if sum(map(len, names)) > LEVEL_UP_TO else {}
+        style = {"width": width, "label": label} | style | artist
+        ax.bar(left, values * factor, **style)
+    slanted: dict[str, Any] = {"rotation": 30, "ha": "right"} if sum(map(len, names)) > LEVEL_UP_TO else {}
     ax.set_xticks(range(layers), names, **slanted)
     if not ax.get_xlabel():
         ax.set_xlabel(f"Layer (not counted: {', '.join(uncounted)})" if uncounted else "Layer")
@@ -109,8 +110,7 @@ def _energies(values: Any, name: str) -> np.ndarray:
 
 def _unit(largest: float) -> tuple[float, str]:
     """Return by what joules are multiplied, and the unit that this gives."""
-    for thousands, prefix in enumerate(PREFIXES):
-        factor = 1000.0**thousands
-        if largest == 0 or largest * factor >= 1:
-            return factor, f"{prefix}J"
-    return factor, f"{prefix}J"
+    factors = [1000.0**thousands for thousands in range(len(PREFIXES))]
+    fits = (number for number, factor in enumerate(factors) if largest == 0 or largest * factor >= 1)
+    number = next(fits, len(factors) - 1)
+    return factors[number], f"{PREFIXES[number]}J"
