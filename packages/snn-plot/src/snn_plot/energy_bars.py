@@ -72,7 +72,7 @@ def energy_bars(
         label = f"{name}, {values.sum() * factor:.3g} {unit}"
         style: dict[str, Any] = {} if artist.keys() & {"color", "facecolor", "fc"} else {"color": color}
         left = np.arange(layers) + (place - (len(series) - 1) / 2) * width
-        style = {"width": width, "label": label} | style | artist
+        style = {"width": width, "label": label, **style, **artist}
         ax.bar(left, values * factor, **style)
     slanted: dict[str, Any] = {"rotation": 30, "ha": "right"} if sum(map(len, names)) > LEVEL_UP_TO else {}
     ax.set_xticks(range(layers), names, **slanted)
