@@ -48,10 +48,10 @@ class QCFS(Clipped):
 
     def __init__(self, levels: int = 8, threshold: float = 1.0) -> None:
         super().__init__()
-        self.levels = whole("levels", levels, "the number of levels above 0", least=1)
+        self.levels: int = whole("levels", levels, "the number of levels above 0", least=1)
         if finite("threshold", threshold) <= 0:
             raise ValueError(f"threshold is {float(threshold)}; it must be greater than 0")
-        self.threshold = nn.Parameter(torch.tensor(float(threshold)))
+        self.threshold: nn.Parameter = nn.Parameter(torch.tensor(float(threshold)))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the level nearest to each value.
