@@ -216,7 +216,7 @@ def test_without_a_build_auto_takes_the_primitives_and_custom_says_why(poptorch)
         ({"device_iterations": 0}, ValueError, "device_iterations is 0"),
         ({"replication_factor": 1.5}, ValueError, "replication_factor is 1.5"),
         ({"gradient_accumulation": 2}, ValueError, "inference has no gradients"),
-        ({"speed": 11}, TypeError, "there is no setting 'speed'; there are target, device_iterations"),
+        ({"speed": 11}, TypeError, "there is no setting 'speed'; the settings are target, device_iterations"),
     ],
 )
 def test_bad_settings_are_named(settings, error, text):

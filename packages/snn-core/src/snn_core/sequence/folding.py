@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_map
 
 from snn_core import kernels
 from snn_core.kernels.fused import repeated
@@ -75,6 +76,19 @@ class Folding:
                 f"shape {tuple(out.shape)} of {rows} rows; reduce the batch after unroll"
             )
         return out
+
+    def outputs(self, out: Any, rows: int) -> Any:
+        """Return all steps ``[T, batch, ...]`` of an output of ``rows`` rows, or of each tensor in a structure of them.
+
+        Raises:
+            TypeError: If there is something but tensors.
+            ValueError: If it does not have one row per sample, while samples have different lengths.
+        """
+        if isinstance(out, Tensor):
+            return self.unfold(self.checked(out, rows))
+        if type(out) is tuple:
+            return tuple([self.outputs(each, rows) for each in out])
+        return tree_map(lambda leaf: self.unfold(self.checked(leaf, rows)), out)
 
     def fold(self, xs: Tensor) -> Tensor:
         """Return the rows of ``[T, batch, ...]``."""

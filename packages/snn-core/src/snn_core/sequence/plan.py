@@ -11,13 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
+from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
 from snn_core.kernels.convolutions import Layout
 from snn_core.kernels.layers import is_compiled, linear, max_pool2d, takes
 from snn_core.neuron.temporal import Temporal, current
 from snn_core.neuron.whole_sequence import WholeSequence
-from snn_core.sequence.concatenation import concatenated, mapped
+from snn_core.sequence.concatenation import concatenated
 from snn_core.sequence.folding import Folding, Repeated
 
 
@@ -155,7 +155,7 @@ class Plan:
         for module in net.modules():
             if isinstance(module, Temporal):
                 module.lay_out_kept()
-        return mapped(Tensor.contiguous, out)
+        return tree_map(Tensor.contiguous, out)
 
     def _unchanging(self, net: nn.Module, xs: Tensor, folding: Folding, layout: Layout | None) -> dict[int, Any]:
         """Compute, once, the values that are the same in every step, if the input is one step expanded over time.
@@ -211,10 +211,7 @@ class Plan:
             for number in step.drops:
                 values.pop(number, None)
 
-        def unfolded(rows: Any) -> Tensor:
-            return folding.unfold(folding.checked(rows, count))
-
-        return tree_unflatten([mapped(unfolded, values[number]) for number in self._outputs], self._spec)
+        return tree_unflatten([folding.outputs(values[number], count) for number in self._outputs], self._spec)
 
     def _call(
         self, step: Step, run: Pass, net: nn.Module, values: dict[int, Any], inputs: Mapping[int, Any] | None = None
