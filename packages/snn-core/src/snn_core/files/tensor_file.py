@@ -132,7 +132,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, str
         >>> _ = path.write_bytes(b"too short")
         >>> read(path)
         Traceback (most recent call last):
-        ValueError: ...b.safetensors is damaged or no safetensors file: its header says to have ... bytes, ...
+        ValueError: ...b.safetensors is damaged or not a safetensors file: its header claims to have ... bytes, ...
     """
     with Path(path).open("rb") as file:
         size = os.fstat(file.fileno()).st_size
