@@ -89,8 +89,8 @@ def test_a_row_has_mean_and_most_of_the_points_lost():
 
 def test_a_page_takes_new_tables_and_one_without_marks_is_refused():
     text = conversion.PAGE.read_text(encoding="utf-8")
-    found = conversion.page(text, {})
-    assert re.sub(r"(?s)<!-- tables.*of the tables -->", "", found) == re.sub(
+    page = conversion.page(text, {})
+    assert re.sub(r"(?s)<!-- tables.*of the tables -->", "", page) == re.sub(
         r"(?s)<!-- tables.*of the tables -->", "", text
     )
     with pytest.raises(ValueError, match=r"convert\.md needs the lines"):

@@ -160,13 +160,13 @@ def refusals() -> dict[str, str]:
 
     model = snn.neurobench(nn.Sequential(nn.Linear(2, 2), snn.Leaky(0.9, init_hidden=True)))
     calls = {"no step": lambda: model(torch.zeros(3, 0, 2)), "no axis of steps": lambda: model(torch.zeros(2))}
-    said = {}
+    messages = {}
     for name, call in calls.items():
         try:
             call()
         except ValueError as error:
-            said[name] = str(error)
-    return said
+            messages[name] = str(error)
+    return messages
 
 
 if __name__ == "__main__":

@@ -72,8 +72,8 @@ def test_footprint_and_dense_operations_are_those_that_its_examples_report(mine)
 
 
 def test_a_batch_without_steps_is_named(mine):
-    said = "a batch for NeuroBench is [batch, num_steps, ...] with a step at least, got"
-    assert mine["refusals"] == {"no step": f"{said} [3, 0, 2]", "no axis of steps": f"{said} [2]"}
+    message = "a batch for NeuroBench is [batch, num_steps, ...] with a step at least, got"
+    assert mine["refusals"] == {"no step": f"{message} [3, 0, 2]", "no axis of steps": f"{message} [2]"}
 
 
 def test_nested_layers_measure_as_they_do_in_a_row(mine):
