@@ -111,9 +111,7 @@ def test_a_page_is_written_again_from_the_figures_that_are_there(tmp_path, found
 
 
 def test_a_run_that_fails_says_what_it_said():
-    with pytest.raises(
-        RuntimeError, match=r"(?s)ended with code 2: .*a whole number from 1 to 10000, got '0'"
-    ):
+    with pytest.raises(RuntimeError, match=r"(?s)ended with code 2: .*a whole number from 1 to 10000, got '0'"):
         accuracy.trained("digits", 0, epochs=0, threads=1)
 
 
