@@ -34,10 +34,10 @@ def test_the_neurons_whose_page_leaves_out_an_argument_are_named(tmp_path):
     for name in names:
         text = "".join(f"<strong>{word}</strong>" for word in ("beta", "threshold") if name != "Leaky")
         (folder / f"snn_core.{name}.html").write_text(text, encoding="utf-8")
-    found = {line.split()[3]: line for line in site_check.undescribed(tmp_path)}
-    assert found["Leaky"].startswith("the page of Leaky does not describe beta, threshold, spike_grad, ")
-    assert "beta" not in found["RLeaky"].split()
-    assert "State" not in found
+    lines = {line.split()[3]: line for line in site_check.undescribed(tmp_path)}
+    assert lines["Leaky"].startswith("the page of Leaky does not describe beta, threshold, spike_grad, ")
+    assert "beta" not in lines["RLeaky"].split()
+    assert "State" not in lines
 
 
 def test_every_word_that_is_to_be_found_first_has_a_page_of_its_own():

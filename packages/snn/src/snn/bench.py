@@ -69,7 +69,7 @@ class Bench:
     schedule: str
     threads: int
 
-    def as_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the times as JSON takes them."""
         return asdict(self)
 

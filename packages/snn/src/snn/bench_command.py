@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
-from contextlib import redirect_stdout
 from typing import Any
 
 from snn.factory import CannotMake
-from snn.named_net import made_net, random_batch, shape, why_it_fails
+from snn.named_net import made_net, printed, random_batch, shape, why_it_fails
 from snn.whole_number import MOST_THREADS, whole
 
 __all__ = ["add_options", "main"]
@@ -59,15 +56,7 @@ def main(options: argparse.Namespace) -> int:
         >>> main(parser.parse_args(["there/is/no/net.py:make_net", "--shape", "20,8,784"]))
         2
     """
-    try:
-        # what the user's code prints does not belong to the times
-        with redirect_stdout(sys.stderr):
-            times = _times(options)
-    except CannotMake as error:
-        print(f"snn bench: {error}", file=sys.stderr)
-        return 2
-    print(json.dumps(times.as_dict(), indent=2) if options.json else times)
-    return 0
+    return printed("bench", lambda: _times(options), options.json)
 
 
 def _times(options: argparse.Namespace) -> Any:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
-from contextlib import redirect_stdout
 from typing import Any
 
 from snn.factory import CannotMake, made_by
-from snn.named_net import function_of, made_net, random_batch, shape, why_it_fails
+from snn.named_net import function_of, made_net, printed, random_batch, shape, why_it_fails
 
 __all__ = ["add_options", "main"]
 
@@ -61,15 +58,7 @@ def main(options: argparse.Namespace) -> int:
         >>> main(parser.parse_args(["there/is/no/net.py:make_net", "--shape", "20,8,784"]))
         2
     """
-    try:
-        # output of the user's code does not belong to the account
-        with redirect_stdout(sys.stderr):
-            account = _energy(options)
-    except CannotMake as error:
-        print(f"snn energy: {error}", file=sys.stderr)
-        return 2
-    print(json.dumps(account.to_dict(), indent=2) if options.json else account)
-    return 0
+    return printed("energy", lambda: _energy(options), options.json)
 
 
 def _energy(options: argparse.Namespace) -> Any:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stdout
 from typing import Any
 
 from snn._installing import hint
 from snn.factory import CannotMake, made_by, where_it_failed
 from snn.whole_number import sizes
 
-__all__ = ["function_of", "made_net", "random_batch", "shape", "why_it_fails"]
+__all__ = ["function_of", "made_net", "printed", "random_batch", "shape", "why_it_fails"]
 
 _GIB = 2**30
 
@@ -55,6 +59,32 @@ def made_net(name: str) -> Any:
     if not isinstance(net, nn.Module):
         raise CannotMake(f"{name} returns a {type(net).__name__}; it must return a torch.nn.Module")
     return net
+
+
+def printed(command: str, compute: Callable[[], Any], as_json: bool) -> int:
+    """Print what a command computes of a net, without what the user's code prints.
+
+    Args:
+        command: Name of the command.
+        compute: Computes something that is printed as it is, or as the JSON of its ``to_dict()``.
+        as_json: Print JSON.
+
+    Returns:
+        Exit code: 0, or 2 if the net or its input could not be made.
+
+    Example:
+        >>> printed("bench", lambda: "2.0 ms", as_json=False)
+        2.0 ms
+        0
+    """
+    try:
+        with redirect_stdout(sys.stderr):
+            result = compute()
+    except CannotMake as error:
+        print(f"snn {command}: {error}", file=sys.stderr)
+        return 2
+    print(json.dumps(result.to_dict(), indent=2) if as_json else result)
+    return 0
 
 
 def shape(text: str) -> tuple[int, ...]:
