@@ -48,7 +48,6 @@ def test_a_step_compiles_into_one_graph(case: Case) -> None:
 
 @pytest.mark.compiles
 @pytest.mark.usefixtures("fresh_compiler")
-@pytest.mark.filterwarnings("ignore:The distutils package is deprecated:DeprecationWarning")  # setuptools imports it
 def test_the_default_compiler_gives_the_numbers_of_eager_execution() -> None:
     # inductor writes C++ on a CPU; a machine that cannot compile it still proves the traced graph
     compiler = shutil.which("g++") and (Path(sysconfig.get_path("include")) / "Python.h").exists()

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
 import sys
 from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from packaging.requirements import Requirement
 
 import snn
+from snn import _installing
 from snn._installing import command, extra, hint
 from snn.versions import PIECES
 
@@ -35,7 +36,7 @@ def recorded(monkeypatch):
     """Pretend records by the name of the distribution; those of the others say nothing. pip is that of this path."""
     records: dict[str, dict] = {}
     monkeypatch.setattr(metadata, "distribution", lambda name: Recorded(records.get(name)))
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
+    monkeypatch.setattr(_installing, "PathFinder", SimpleNamespace(find_spec=lambda name: name))
     monkeypatch.setattr(shutil, "which", lambda name: str(Path(sys.executable).with_name(name)))
     return records
 
@@ -116,7 +117,25 @@ def test_a_pip_that_is_not_of_this_environment_is_not_named_alone(recorded, monk
 
 @pytest.mark.parametrize("uv", [None, "/somewhere/uv"])
 def test_without_pip_it_is_uv_where_there_is_one(recorded, monkeypatch, uv):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(_installing, "PathFinder", SimpleNamespace(find_spec=lambda name: None))
     monkeypatch.setattr(shutil, "which", lambda name: uv)
     installer = f"uv pip install --python {sys.executable}" if uv else "pip install"
     assert hint("snn[plot]").startswith(f"{installer} 'snn[plot]>=0.5'")
+
+
+class Noting:
+    """A finder of modules like that of setuptools, which acts on what it is asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        self.asked.append(name)
+
+
+def test_no_finder_of_modules_is_asked_for_pip(monkeypatch):
+    # that of setuptools takes distutils from the standard library from then on, and torch.compile fails for it
+    finder = Noting()
+    monkeypatch.setattr(sys, "meta_path", [finder, *sys.meta_path])
+    assert "install" in hint("snn[plot]")
+    assert "pip" not in finder.asked

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
+from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -85,7 +85,8 @@ def _installer() -> str:
     from pathlib import Path
 
     here = Path(sys.executable)
-    if importlib.util.find_spec("pip"):
+    # other finders are not asked: that of setuptools gives up its distutils for good where somebody looks for pip
+    if PathFinder.find_spec("pip"):
         program = shutil.which("pip")
         first = program is not None and Path(program).parent == here.parent
         return "pip install" if first else f"{shlex.quote(str(here))} -m pip install"
