@@ -86,10 +86,10 @@ _SMALL = 2**16  # neurons in all samples, up to which calling kernels takes long
 
 
 def is_small(net: nn.Module, xs: Tensor) -> bool:
-    """Return True if a chain of linear layers and neurons computes so little in a step that calls are most of it.
+    """Return True if a net is a chain of linear layers and neurons, and calls are most of what a step of it takes.
 
     Args:
-        net: The net, a chain whose structure tells how it runs.
+        net: The net; its neurons must keep their states.
         xs: Its input ``[T, batch, ...]``.
 
     Example:
@@ -101,8 +101,8 @@ def is_small(net: nn.Module, xs: Tensor) -> bool:
     count = xs[0].numel()
     for _, module in chain_of(net):
         if type(module) is nn.Linear:
-            count = count // module.in_features * module.out_features
-        elif isinstance(module, SpikingNeuron) and not isinstance(module, WholeSequence):
+            count = count // max(module.in_features, 1) * module.out_features
+        elif isinstance(module, SpikingNeuron) and module.init_hidden and not isinstance(module, WholeSequence):
             if count > _SMALL:
                 return False
         elif type(module) is not nn.Flatten:

@@ -108,6 +108,14 @@ def later_steps(net: nn.Module, xs: Tensor, folding: Folding) -> Any:
     return loop.finish()
 
 
+def one_step(net: nn.Module, xs: Tensor, folding: Folding) -> Any:
+    """Run a chain of known layers over a sequence of one step."""
+    if folding.order is not None:
+        return later_steps(net, xs, folding)
+    out = net(xs.squeeze(0))
+    return out.unsqueeze(0) if isinstance(out, Tensor) else tuple([part.unsqueeze(0) for part in out])
+
+
 def chunks(run: Run, net: nn.Module, xs: Tensor, folding: Folding, chunk: int, truncate: bool) -> Any:
     """Run so many steps at a time; all but the last are recomputed in the backward pass, or cut off the graph."""
 

@@ -19,9 +19,9 @@ from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.concatenation import concatenated
 from snn_core.sequence.folding import Folding, folding_of
 from snn_core.sequence.layers import is_small, known_ahead
-from snn_core.sequence.loop import Loop, Run, chunks, later_steps, steps
+from snn_core.sequence.loop import Loop, Run, chunks, later_steps, one_step, steps
 from snn_core.sequence.memory_plan import MemoryPlan, planned
-from snn_core.sequence.plan import memory_of
+from snn_core.sequence.plan import hooked, memory_of
 from snn_core.sequence.recorded import FEW, recorded, recorded_ahead, schedule_of
 from snn_core.sequence.schedule import Schedule
 
@@ -156,7 +156,10 @@ def unroll(
             out = tree_map(lambda o: torch.cat([o, o.new_zeros((after, *o.shape[1:]))]), out)
     if not explain:
         return out
-    return out, how if how.plan is None or how.kind == "steps" else how.after(how.plan.products, how.plan.once)
+    return out, how if how.plan is None else how.after(how.plan.products, how.plan.once)
+
+
+_ONE_STEP = Schedule("steps", "one step of few neurons is faster by itself")
 
 
 def _ahead(net: nn.Module, xs: Tensor, schedule: str | Schedule, chunk: int | None, describe: bool) -> Schedule | None:
@@ -165,14 +168,14 @@ def _ahead(net: nn.Module, xs: Tensor, schedule: str | Schedule, chunk: int | No
         return schedule
     if schedule == "steps":
         return Schedule("steps", "requested by schedule='steps'")
+    if schedule == "auto" and len(xs) == 1 and is_small(net, xs) and hooked(net) is None:
+        return _ONE_STEP
     how = known_ahead(net, xs, describe)
     if schedule == "layers":
         return None if how is None or how.kind == "steps" else how
     few = min(len(xs), len(xs) if chunk is None else chunk)
     if how is None and few <= FEW:
         return Schedule("steps", f"{few} steps are as fast one by one")
-    if how is not None and how.plan is not None and len(xs) == 1 and is_small(net, xs):
-        return replace(how, kind="steps", reason="one step of few neurons is faster by itself", layers=())
     return how
 
 
@@ -288,9 +291,9 @@ def _kept_apart(modules: Iterable[Temporal], xs: Tensor) -> list[Any]:
 
 
 def _run(how: Schedule) -> Run:
-    if how.plan is None:
-        return steps
-    return later_steps if how.kind == "steps" else how.plan.run  # where there is a plan, nothing needs to be watched
+    if how.plan is not None:
+        return how.plan.run
+    return one_step if how is _ONE_STEP else steps
 
 
 def _needs_gradient(net: nn.Module, xs: Tensor, resume: bool) -> bool:
