@@ -32,6 +32,7 @@ BELOW_TORCH = {
     "torch._C._dispatch_key_for_device": "as above",
     "torch._C._functorch.is_functorch_wrapped_tensor": "whether a transform has wrapped a tensor is nowhere public",
     "torch._C._functorch.is_legacy_batchedtensor": "as above, for is_grads_batched=True",
+    "torch._C._storage_Use_Count": "how many tensors lie in one memory is nowhere public",
     "torch._C._get_mkldnn_enabled": "torch.backends.mkldnn.enabled takes ten times as long in each convolution",
     "torch._C._is_tracing": "torch.jit.is_tracing() takes two to seven times as long in each step",
     "torch._C._get_tracing_state": "which trace of torch.jit runs is nowhere public",
@@ -69,7 +70,9 @@ OF_MODULES = {
 }
 OF_TENSORS = {
     "_base": "the tensor whose view another is, without two views in a graph, is nowhere public",
+    "_cdata": "the place of a memory, for torch._C._storage_Use_Count",
     "_is_view": "whether a tensor lies in another's memory; _base is None in a graph",
+    "_use_count": "how often a tensor is referred to, beside Python's own variables, is nowhere public",
     "_version": "as above",
 }
 GLOBAL_HOOKS = {

@@ -89,6 +89,7 @@ struct StepGradients {
   int64_t sums;
 
   T* x;                 // [steps, columns] or null
+  bool over;            // x lies where the gradient of the spikes does
   T* const* initial;    // [states], each [columns]
   double* const* sum;   // [sums], each [columns]
 };

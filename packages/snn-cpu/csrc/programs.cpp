@@ -57,15 +57,15 @@ Tensors program_forward(const Tensor& code, int64_t temporaries, const Tensor& n
 template <class T>
 Tensors backward(const Codes& codes, const Tensor& numbers, const Tensor& grad_spk, const Tensors& grad_states,
                  const Tensor& x, const Tensors& states, const Tensors& coefficients, const Tensor& checkpoints,
-                 int64_t sums, bool trace, bool need_x) {
+                 int64_t sums, bool trace, bool need_x, bool over) {
   Prepared<T> made(numbers, x, states, coefficients);
-  Gradients<T> out(made, codes, grad_spk, grad_states, checkpoints, sums, trace, need_x, false);
+  Gradients<T> out(made, codes, grad_spk, grad_states, checkpoints, sums, trace, need_x, over, false);
   Sequence<T>& sequence = made.sequence;
   sequence.streams = streams(sequence);
   const auto& best = SNN_BEST(program_kernels<T>());
   over_columns(sequence.columns, sequence.steps * cost(out.to.step),
                [&](int64_t begin, int64_t end) { best.backward(sequence, out.to, begin, end); });
-  Tensors all{out.x};
+  Tensors all{over ? pooled_empty({0}, dtype_of<T>) : out.x};
   all.insert(all.end(), out.initial.begin(), out.initial.end());
   all.insert(all.end(), out.sums.begin(), out.sums.end());
   return all;
@@ -74,10 +74,10 @@ Tensors backward(const Codes& codes, const Tensor& numbers, const Tensor& grad_s
 Tensors program_backward(const Tensor& again, int64_t again_temporaries, const Tensor& last, int64_t last_temporaries,
                          const Tensor& back, int64_t back_temporaries, const Tensor& numbers, const Tensor& grad_spk,
                          Tensors grad_states, const Tensor& x, Tensors states, Tensors coefficients,
-                         const Tensor& checkpoints, int64_t sums, bool trace, bool need_x) {
+                         const Tensor& checkpoints, int64_t sums, bool trace, bool need_x, bool over) {
   const auto f = x.scalar_type() == ScalarType::Double ? &backward<double> : &backward<float>;
   return f({again, again_temporaries, last, last_temporaries, back, back_temporaries}, numbers, grad_spk, grad_states,
-           x, states, coefficients, checkpoints, sums, trace, need_x);
+           x, states, coefficients, checkpoints, sums, trace, need_x, over);
 }
 
 }  // namespace
@@ -89,8 +89,8 @@ STABLE_TORCH_LIBRARY_FRAGMENT(snn_cpu, m) {
       "Tensor[] coefficients, bool trace, bool save) -> Tensor[]");
   m.def(
       "program_backward(Tensor again, int again_temporaries, Tensor last, int last_temporaries, Tensor back, "
-      "int back_temporaries, Tensor numbers, Tensor grad_spk, Tensor[] grad_states, Tensor x, Tensor[] states, "
-      "Tensor[] coefficients, Tensor checkpoints, int sums, bool trace, bool need_x) -> Tensor[]");
+      "int back_temporaries, Tensor numbers, Tensor(a!) grad_spk, Tensor[] grad_states, Tensor x, Tensor[] states, "
+      "Tensor[] coefficients, Tensor checkpoints, int sums, bool trace, bool need_x, bool over) -> Tensor[]");
 }
 
 STABLE_TORCH_LIBRARY_IMPL(snn_cpu, CPU, m) {

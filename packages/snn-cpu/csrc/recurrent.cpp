@@ -171,9 +171,9 @@ std::tuple<Tensors, int64_t> backward(const Codes& codes, const Tensor& numbers,
                                       const Tensor& spk, const Tensors& states, const Tensor& weight,
                                       const Tensor& bias, const Tensor& amplitude, const Tensors& coefficients,
                                       const Tensor& bits, const Tensor& checkpoints, int64_t sums, bool trace,
-                                      bool need_drive, bool need_amplitude) {
+                                      bool need_drive, bool need_amplitude, bool over) {
   Prepared<T> made(numbers, x, states, coefficients);
-  Gradients<T> out(made, codes, grad_spk, grad_states, checkpoints, sums, trace, need_drive, true);
+  Gradients<T> out(made, codes, grad_spk, grad_states, checkpoints, sums, trace, need_drive, over, true);
   Network<T> network(made.sequence, spk, weight, bias, amplitude);
   Recurrence<T>& net = network.net;
   const int64_t steps = net.sequence.steps, columns = net.sequence.columns, n = net.neurons;
@@ -191,7 +191,7 @@ std::tuple<Tensors, int64_t> backward(const Codes& codes, const Tensor& numbers,
                                  need_amplitude ? write<double>(of_amplitude) : nullptr};
   const auto& best = SNN_BEST(recurrent_kernels<T>());
   over_rows(net, [&](int64_t begin, int64_t end) { best.backward(net, to, begin, end); });
-  Tensors all{out.x, of_amplitude, initial};
+  Tensors all{over ? pooled_empty({0}, dtype_of<T>) : out.x, of_amplitude, initial};
   all.insert(all.end(), out.initial.begin(), out.initial.end());
   all.insert(all.end(), out.sums.begin(), out.sums.end());
   return {all, net.returned};
@@ -202,11 +202,12 @@ std::tuple<Tensors, int64_t> recurrent_backward(
     int64_t back_temporaries, const Tensor& numbers, const Tensor& grad_spk, const Tensor& grad_returned,
     Tensors grad_states, const Tensor& x, const Tensor& spk, Tensors states, const Tensor& weight, const Tensor& bias,
     const Tensor& amplitude, Tensors coefficients,
-    const Tensor& bits, const Tensor& checkpoints, int64_t sums, bool trace, bool need_drive, bool need_amplitude) {
+    const Tensor& bits, const Tensor& checkpoints, int64_t sums, bool trace, bool need_drive, bool need_amplitude,
+    bool over) {
   const auto f = x.scalar_type() == ScalarType::Double ? &backward<double> : &backward<float>;
   return f({again, again_temporaries, last, last_temporaries, back, back_temporaries}, numbers, grad_spk, grad_returned,
            grad_states, x, spk, states, weight, bias, amplitude, coefficients, bits, checkpoints, sums, trace,
-           need_drive, need_amplitude);
+           need_drive, need_amplitude, over);
 }
 
 }  // namespace
@@ -218,10 +219,10 @@ STABLE_TORCH_LIBRARY_FRAGMENT(snn_cpu, m) {
       "Tensor weight, Tensor bias, Tensor amplitude, Tensor[] coefficients, bool trace, bool save) -> (Tensor[], int)");
   m.def(
       "recurrent_backward(Tensor again, int again_temporaries, Tensor last, int last_temporaries, Tensor back, "
-      "int back_temporaries, Tensor numbers, Tensor grad_spk, Tensor grad_returned, Tensor[] grad_states, Tensor x, "
+      "int back_temporaries, Tensor numbers, Tensor(a!) grad_spk, Tensor grad_returned, Tensor[] grad_states, Tensor x, "
       "Tensor spk, Tensor[] states, "
       "Tensor weight, Tensor bias, Tensor amplitude, Tensor[] coefficients, Tensor bits, Tensor checkpoints, int sums, "
-      "bool trace, bool need_drive, bool need_amplitude) -> (Tensor[], int)");
+      "bool trace, bool need_drive, bool need_amplitude, bool over) -> (Tensor[], int)");
 }
 
 STABLE_TORCH_LIBRARY_IMPL(snn_cpu, CPU, m) {

@@ -143,12 +143,15 @@ struct Gradients {
   StepGradients<T> to{};
 
   // Makes the code of the step that is computed again that of the sequence, too. Where spikes return, they have a
-  // gradient besides that which is given, and so has the input.
+  // gradient besides that which is given, and so has the input. With `over` the gradient of the input is written over
+  // that of the spikes.
   Gradients(Prepared<T>& made, const Codes& codes, const torch::stable::Tensor& grad_spk, const Tensors& grad_states,
-            const torch::stable::Tensor& checkpoints, int64_t count, bool trace, bool need_x, bool returns)
-      : x(pooled_empty({need_x ? made.sequence.steps : 0, made.sequence.columns}, dtype_of<T>)) {
+            const torch::stable::Tensor& checkpoints, int64_t count, bool trace, bool need_x, bool over, bool returns)
+      : x(over ? grad_spk : pooled_empty({need_x ? made.sequence.steps : 0, made.sequence.columns}, dtype_of<T>)) {
     Sequence<T>& sequence = made.sequence;
     const int64_t steps = sequence.steps, columns = sequence.columns, states = sequence.states;
+    STD_TORCH_CHECK(need_x || !over, "snn_cpu: nothing to write over the gradient of the spikes");
+    if (over) check(x, dtype_of<T>, steps * columns, "the gradient of the spikes");
     STD_TORCH_CHECK(static_cast<int64_t>(grad_states.size()) == states && count >= 0 && count <= kTemporaries,
                     "snn_cpu: a gradient for each of ", states, " states and 0 to ", kTemporaries, " sums, not ",
                     grad_states.size(), " and ", count);
@@ -175,6 +178,7 @@ struct Gradients {
       sum.push_back(write<double>(sums.back()));
     }
     to.x = need_x ? write<T>(x) : nullptr;
+    to.over = over;
     to.state = upstream.data(), to.initial = initial_of.data(), to.sum = sum.data();
   }
 

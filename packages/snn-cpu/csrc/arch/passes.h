@@ -12,6 +12,14 @@ namespace SNN_ARCH {
 
 constexpr int64_t kAhead = 2;  // rows: consecutive ones lie pages apart, where no processor looks for itself
 
+// A row of a block that the machine reads whole tiles of.
+template <class T>
+T* row_of(Scratch& scratch, int64_t size) {
+  T* row = scratch.take<T>(Machine<T>::width(size));
+  memset(row, 0, Machine<T>::width(size) * sizeof(T));
+  return row;
+}
+
 template <class T>
 int64_t forward_bytes(const Sequence<T>& sequence, int64_t n) {
   return Machine<T>::bytes(sequence.step, Slots<T>(sequence).of_step(sequence.step), n) +

@@ -16,7 +16,8 @@ struct Straight {
   static constexpr bool kReadsInput = true;
   const Sequence<T>& sequence;
   const StepGradients<T>* gradients;
-  const int64_t begin;
+  const int64_t begin, n;
+  T* const upstream_row;  // of a step, where the gradient of the input is written over that of the spikes
 
   void input(Machine<T>& machine, int64_t t, int64_t = 0) const {
     machine.reads(0, sequence.x + t * sequence.x_stride + begin);
@@ -25,7 +26,12 @@ struct Straight {
   void again(Machine<T>& machine, int64_t t, int64_t) const { input(machine, t); }
   void upstream(Machine<T>& machine, int64_t slot, int64_t t) const {
     const Upstream<T>& spk = gradients->spk;
-    if (spk.values) machine.reads(slot, spk.values + t * spk.stride + begin);
+    if (gradients->over) {
+      memcpy(upstream_row, spk.values + t * spk.stride + begin, n * sizeof(T));
+      machine.own(slot, upstream_row);
+    } else if (spk.values) {
+      machine.reads(slot, spk.values + t * spk.stride + begin);
+    }
   }
   void output(Machine<T>& machine, int64_t slot, int64_t t) const {
     if (gradients->x) machine.writes(slot, gradients->x + t * sequence.columns + begin);
@@ -48,7 +54,7 @@ template <class T>
 void forward(const Sequence<T>& sequence, const StepOutputs<T>& out, int64_t begin, int64_t end) {
   over_blocks<T>(begin, end, [&](int64_t first, int64_t n) {
     Scratch scratch(forward_bytes(sequence, n));
-    Straight<T> link{sequence, nullptr, first};
+    Straight<T> link{sequence, nullptr, first, n, nullptr};
     forward_block(sequence, out, first, n, scratch, link);
   });
   if (sequence.streams) end_of_streams();
@@ -58,8 +64,8 @@ template <class T>
 void backward(const Sequence<T>& sequence, const StepGradients<T>& gradients, int64_t begin, int64_t end) {
   using Block = BackwardBlock<T, Straight<T>>;
   over_blocks<T>(begin, end, [&](int64_t first, int64_t n) {
-    Scratch scratch(Block::bytes(sequence, gradients, n));
-    Straight<T> link{sequence, &gradients, first};
+    Scratch scratch(Block::bytes(sequence, gradients, n) + Scratch::bytes<T>(Machine<T>::width(n)));
+    Straight<T> link{sequence, &gradients, first, n, row_of<T>(scratch, n)};
     Block(sequence, gradients, first, n, scratch, link).run();
   });
   if (sequence.streams) end_of_streams();

@@ -90,14 +90,6 @@ class Block {
   T *values_, *sums_;
 };
 
-// A row of a block that the machine reads whole tiles of.
-template <class T>
-T* row_of(Scratch& scratch, int64_t size) {
-  T* row = scratch.take<T>(Machine<T>::width(size));
-  memset(row, 0, Machine<T>::width(size) * sizeof(T));
-  return row;
-}
-
 template <class T>
 class ForwardLink {
  public:

@@ -11,7 +11,7 @@ from snn_core.kernels.layout import Layout
 from snn_core.kernels.program import Made, StepProgram
 from snn_cpu.lowering import BackwardCode, ForwardCode, Unknown, backward_code, forward_code
 
-__all__ = ["Interpreter", "columns_of", "sum_to"]
+__all__ = ["Interpreter", "columns_of", "is_at_hand", "sum_to"]
 
 _NONE = torch.empty(0)
 
@@ -21,6 +21,7 @@ class Interpreter:
 
     name = "snn-cpu"
     device = "cpu"
+    overwrites = True
 
     def __init__(self) -> None:
         self._made = Made()
@@ -82,15 +83,18 @@ class Interpreter:
         trace: bool,
         need_x: bool,
         shape: Sequence[int],
+        overwrites: bool = False,
     ) -> tuple[Tensor | None, ...]:
         layout = Layout.of(x)
         grad_spk, *grad_states = grads if x.numel() else [None] * len(grads)
         code = self.backward_code(
             program, grad_spk is not None, tuple(g is not None for g in grad_states), trace, need_x
         )
+        upstream = _NONE if grad_spk is None else layout.sequence(grad_spk)
+        over = overwrites and need_x and is_at_hand(upstream, grad_spk)
         grad_x, *computed = torch.ops.snn_cpu.program_backward(
             *code,
-            _NONE if grad_spk is None else layout.sequence(grad_spk),
+            upstream,
             [_NONE if g is None else layout.sequence(g if trace else g.unsqueeze(0)) for g in grad_states],
             layout.sequence(x),
             [layout.step(s) for s in states],
@@ -99,10 +103,11 @@ class Interpreter:
             len(program.sums),
             trace,
             need_x,
+            over,
         )
         initial, sums = computed[: len(states)], computed[len(states) :]
         return (
-            layout.sequence_back(grad_x) if need_x else None,
+            grad_spk if over else layout.sequence_back(grad_x) if need_x else None,
             *map(layout.step_back, initial),
             *(sum_to(layout, s, shape) for s in sums),
         )
@@ -125,6 +130,11 @@ class Interpreter:
         """
         key = spk, states, trace, need_x
         return self._made.get(program, key, lambda: backward_code(program, *key))
+
+
+def is_at_hand(sequence: Tensor, gradient: Tensor | None) -> bool:
+    """Return True if a gradient, as the sequence that a kernel reads, is a tensor with memory for every element."""
+    return gradient is not None and sequence.is_contiguous() and sequence.data_ptr() == gradient.data_ptr()
 
 
 def columns_of(coefficients: Sequence[Tensor], dtype: torch.dtype, layout: Layout) -> list[Tensor]:

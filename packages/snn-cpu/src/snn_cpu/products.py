@@ -14,6 +14,8 @@ __all__ = ["SpikeAware", "highest_rate"]
 
 _SMALLEST = 2**24  # multiplications: for fewer, examining the input costs part of the gain
 _POOLED = 2**20  # bytes from which new memory costs page after page
+_KEPT = 2**20  # numbers of the input from which bits are kept instead for the backward pass, whatever the product
+_MOST = 0.25  # share of ones up to which the gradient of the weights is sums over set bits
 
 
 def highest_rate(rows: int, columns: int) -> float:
@@ -41,8 +43,8 @@ def highest_rate(rows: int, columns: int) -> float:
 class SpikeAware:
     """An implementation of ``torch.nn.functional.linear`` that examines its input.
 
-    Input of only zeros and ones is packed into bits, which suffice for the backward pass. Infinite weights or gradients
-    make it dense again, as a product spreads them to places where no bit is set.
+    Input of only zeros and ones is packed into bits, which suffice for the backward pass, even if the product itself is
+    dense. Infinite weights or gradients make it dense again, as a product spreads them to places where no bit is set.
     """
 
     name = "snn-cpu"
@@ -87,30 +89,48 @@ class SpikeAware:
         """
         rows = x.flatten(0, -2) if x.dim() > 2 else x
         plain = rows.detach(), weight.detach(), None if bias is None else bias.detach()
-        out, bits, how = _sums(*plain)
+        learns = torch.is_grad_enabled() and weight.requires_grad
+        out, spikes, how = _sums(*plain, keep=learns and x.numel() >= _KEPT)
         if out is None:
-            if rows.shape[0] * weight.shape[0] * x.element_size() < _POOLED and not by_onednn(x.dtype):
+            few = rows.shape[0] * weight.shape[0] * x.element_size() < _POOLED
+            if spikes is None and few and not by_onednn(x.dtype):
                 return F.linear(x, weight, bias), how
             out = product(*plain)
         if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, weight, bias)):
-            out, _ = _Linear.apply(rows, weight, bias, bits, [out])
+            bits, ones = (None, 0) if spikes is None else spikes
+            out, _ = _Linear.apply(rows, weight, bias, bits, ones <= _MOST * x.numel(), [out])
         return out.unflatten(0, x.shape[:-1]) if x.dim() > 2 else out, how
 
 
-def _sums(x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor | None, Tensor | None, str]:
-    """Return the output and the bits of x if sums over set bits are taken, and how or why not."""
+_Spikes = tuple[Tensor, int]  # bits and the number of ones
+
+
+def _sums(x: Tensor, weight: Tensor, bias: Tensor | None, keep: bool) -> tuple[Tensor | None, _Spikes | None, str]:
+    """Return the output if sums over set bits are taken, the input as bits, and how or why not.
+
+    Args:
+        x: Input ``[rows, features]``.
+        weight: ``[columns, features]``.
+        bias: ``[columns]`` or None.
+        keep: Return the bits even if sums are not taken.
+    """
     highest, dense = highest_rate(x.shape[0], weight.shape[0]), "dense product" + " by oneDNN" * by_onednn(x.dtype)
-    if highest == 0 or x.stride(1) != 1:
-        return None, None, f"{dense}, of few rows or columns or in another order in memory"
-    bits, ones = torch.ops.snn_cpu.pack_spikes(x, int(highest * x.numel()))
-    if ones < 0:
-        return None, None, f"{dense}, as its input is not spikes at up to {100 * highest:.0f} %"
+    small = f"{dense}, of few rows or columns or in another order in memory"
+    if x.stride(1) != 1 or not (highest or keep):
+        return None, None, small
+    most = int(highest * x.numel())
+    bits, ones = torch.ops.snn_cpu.pack_spikes(x, x.numel() if keep else most)
+    spikes = None if ones < 0 else (bits, ones)
+    if not highest:
+        return None, spikes, small
+    if spikes is None or ones > most:
+        return None, spikes, f"{dense}, as its input is not spikes at up to {100 * highest:.0f} %"
     out, finite = torch.ops.snn_cpu.spike_product(
         bits, weight.contiguous(), None if bias is None else bias.contiguous()
     )
     if not finite:
-        return None, None, f"{dense}, as a weight is not finite"
-    return out, bits, f"spikes at {100 * ones / x.numel():.1f} %: sums over set bits"
+        return None, spikes, f"{dense}, as a weight is not finite"
+    return out, spikes, f"spikes at {100 * ones / x.numel():.1f} %: sums over set bits"
 
 
 class _Linear(torch.autograd.Function):
@@ -122,11 +142,12 @@ class _Linear(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, bits: Tensor | None, out: list[Tensor]
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, bits: Tensor | None, sums: bool, out: list[Tensor]
     ) -> tuple[Tensor, Tensor]:
         token = torch.empty_strided(x.shape, (0, 0), dtype=x.dtype, device=x.device)
         ctx.save_for_backward(x if bits is None else token, weight, bits)
         ctx.set_materialize_grads(False)
+        ctx.sums = sums
         if not ctx.needs_input_grad[0]:
             ctx.mark_non_differentiable(token)
         return out.pop(), token
@@ -137,13 +158,13 @@ class _Linear(torch.autograd.Function):
         x, weight, bits = ctx.saved_tensors
         needs = ctx.needs_input_grad[:3]
         if g is None:
-            return g_token, None, None, None, None
+            return g_token, None, None, None, None, None
         if torch.is_grad_enabled() or not _is_plain(g):
             gradients = _by_products(g, _Unpacked.apply(x, bits) if bits is not None else x, weight, needs)
         else:
-            gradients = _gradients(g.contiguous(), x, weight, bits, needs)
+            gradients = _gradients(g.contiguous(), x, weight, bits, ctx.sums, needs)
         of_x = gradients[0] if g_token is None else g_token if gradients[0] is None else gradients[0] + g_token
-        return of_x, *gradients[1:], None, None
+        return of_x, *gradients[1:], None, None, None
 
 
 def _is_plain(g: Tensor) -> bool:
@@ -161,17 +182,21 @@ def _by_products(g: Tensor, x: Tensor, weight: Tensor, needs: tuple[bool, ...]) 
 
 
 def _gradients(
-    g: Tensor, x: Tensor, weight: Tensor, bits: Tensor | None, needs: tuple[bool, ...]
+    g: Tensor, x: Tensor, weight: Tensor, bits: Tensor | None, sums: bool, needs: tuple[bool, ...]
 ) -> tuple[Tensor | None, ...]:
-    of_x = product(g, weight.t()) if needs[0] else None
-    if not needs[1]:
-        return of_x, None, g.sum(0) if needs[2] else None
+    of_weight, of_bias = _of_parameters(g, x, bits, sums) if needs[1] else (None, g.sum(0) if needs[2] else None)
+    return product(g, weight.t()) if needs[0] else None, of_weight, of_bias if needs[2] else None
+
+
+def _of_parameters(g: Tensor, x: Tensor, bits: Tensor | None, sums: bool) -> tuple[Tensor, Tensor]:
+    """Return the gradients of weight and bias, in a function of its own, so that what it unpacks is gone after it."""
     if bits is not None:
-        of_weight, of_bias, finite = torch.ops.snn_cpu.spike_product_gradient(bits, g, x.shape[1])
-        if finite:
-            return of_x, of_weight, of_bias if needs[2] else None
+        if sums:
+            of_weight, of_bias, finite = torch.ops.snn_cpu.spike_product_gradient(bits, g, x.shape[1])
+            if finite:
+                return of_weight, of_bias
         x = torch.ops.snn_cpu.unpack_spikes(bits, x.shape[1], g)
-    return of_x, product_over_rows(g, x), g.sum(0) if needs[2] else None
+    return product_over_rows(g, x), g.sum(0)
 
 
 class _Unpacked(torch.autograd.Function):

@@ -13,7 +13,7 @@ from snn_core.kernels import SequenceCall
 from snn_core.kernels.layout import Layout
 from snn_core.kernels.program import StepProgram
 from snn_core.kernels.programs import program_of_family
-from snn_cpu.interpreter import Interpreter, columns_of, sum_to
+from snn_cpu.interpreter import Interpreter, columns_of, is_at_hand, sum_to
 
 __all__ = ["ALONE", "Dense"]
 
@@ -32,6 +32,7 @@ class Dense:
 
     name = "snn-cpu"
     device = "cpu"
+    overwrites = True
 
     def __init__(self, interpreter: Interpreter) -> None:
         self._interpreter = interpreter
@@ -91,6 +92,7 @@ class Dense:
         saved: Sequence[Tensor],
         trace: bool,
         needs: Sequence[bool],
+        overwrites: bool = False,
     ) -> tuple[Tensor | None, ...]:
         weight, bias, *decays, amplitude, threshold = constants
         layout = _rows(call, x, weight)
@@ -102,9 +104,11 @@ class Dense:
         grad_spk, *grad_states = grads if x.numel() else [None] * len(grads)
         upstream = [_NONE if g is None else layout.sequence(g if trace else g.unsqueeze(0)) for g in grad_states]
         need_drive = needs[0] or need_weight or need_bias
+        sent = _NONE if grad_spk is None else layout.sequence(grad_spk)
+        over = overwrites and is_at_hand(sent, grad_spk)
         (drive, of_amplitude, *computed), returned = torch.ops.snn_cpu.recurrent_backward(
             *self._interpreter.backward_code(program, True, tuple(g is not None for g in grad_states[1:]), trace, True),
-            _NONE if grad_spk is None else layout.sequence(grad_spk),
+            sent,
             upstream[0],
             upstream[1:],
             layout.sequence(x),
@@ -119,7 +123,10 @@ class Dense:
             trace,
             need_drive,
             need_amplitude,
+            over,
         )
+        if over:
+            drive = sent
         initial, sums = computed[: len(states)], computed[len(states) :]
         grad_weight = grad_bias = None
         if need_weight or need_bias:
@@ -129,7 +136,7 @@ class Dense:
         summed = {name: sum_to(layout, s, shape) for name, s in zip(program.sums, sums, strict=True)}
         *grad_decays, grad_threshold = program.gradients(values, summed)
         return (
-            layout.sequence_back(drive) if needs[0] else None,
+            grad_spk if over else layout.sequence_back(drive) if needs[0] else None,
             *map(layout.step_back, initial),
             grad_weight,
             grad_bias,

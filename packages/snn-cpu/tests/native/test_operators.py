@@ -37,13 +37,14 @@ def test_an_operator_gives_what_its_kernel_gives(family: str, reset: str, delay:
         same_bits(f, e)
 
 
-def test_the_librarys_own_operators_change_and_return_no_argument() -> None:
+@pytest.mark.parametrize("over", [False, True])
+def test_the_librarys_own_operators_change_and_return_no_argument_but_what_is_written_over(over: bool) -> None:
     program, coefficients = of_neuron(snn.Leaky(0.5, learn_beta=True, learn_threshold=True), torch.float32)
     x, states, coefficients = torch.rand(40, 7), [torch.rand(7)], [c.expand(7).contiguous() for c in coefficients]
     forward = *forward_code(program), x, states, coefficients, False, True
     checkpoints = torch.ops.snn_cpu.program_forward(*forward)[-1]
     code = backward_code(program, True, (True,), False, True)
-    backward = *code, torch.rand(40, 7), [torch.rand(1, 7)], x, states, coefficients, checkpoints, 2, False, True
+    backward = *code, torch.rand(40, 7), [torch.rand(1, 7)], x, states, coefficients, checkpoints, 2, False, True, over
     calls = {"program_forward": forward, "program_backward": backward}
     calls["sum_to"] = torch.rand(21, dtype=torch.float64), [3, 7], [1, 7]
     net = torch.rand(7, 7), torch.rand(7), torch.rand(1, 7), coefficients
@@ -51,7 +52,7 @@ def test_the_librarys_own_operators_change_and_return_no_argument() -> None:
     (*_, bits, checkpoints), _ = torch.ops.snn_cpu.recurrent_forward(*calls["recurrent_forward"])
     grads = torch.rand(40, 7), torch.rand(1, 7), [torch.rand(1, 7)]
     tensors = *grads, x, torch.rand(7), states, *net, bits, checkpoints
-    calls["recurrent_backward"] = *code, *tensors, 2, False, True, True
+    calls["recurrent_backward"] = *code, *tensors, 2, False, True, True, over
     for operator, arguments in calls.items():
         checked = getattr(torch.ops.snn_cpu, operator).default
         results = torch.library.opcheck(checked, arguments, test_utils="test_schema")

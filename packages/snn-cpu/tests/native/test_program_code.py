@@ -77,15 +77,27 @@ def test_a_number_of_temporary_rows_out_of_range(temporaries: int) -> None:
         forward([[LOAD, X, 0]], temporaries)
 
 
-def backward(code: list[list[int]], grad_spk: Tensor, grad_state: Tensor, need_x: bool, sums: int = 1) -> list[Tensor]:
+def backward(
+    code: list[list[int]], grad_spk: Tensor, grad_state: Tensor, need_x: bool, sums: int = 1, over: bool = False
+) -> list[Tensor]:
     """A backward pass of one state: slots from the gradient of spikes on are 3 to 9."""
     again = torch.tensor([[LOAD, 1, 0], [STORE, 2, 0]])
     laid = torch.tensor(code).view(-1, 3)
     none, x, state = torch.empty(0, dtype=torch.float64), torch.ones(3, 7), [torch.ones(7)]
     stored = torch.empty(0, 1, 7)
     return torch.ops.snn_cpu.program_backward(
-        again, 0, laid, 0, laid, 0, none, grad_spk, [grad_state], x, state, [], stored, sums, False, need_x
+        again, 0, laid, 0, laid, 0, none, grad_spk, [grad_state], x, state, [], stored, sums, False, need_x, over
     )
+
+
+def test_what_cannot_be_written_over_is_refused() -> None:
+    nothing = torch.empty(0)
+    with pytest.raises(RuntimeError, match="nothing to write over the gradient of the spikes"):
+        backward([[LOAD, 3, 0]], torch.ones(3, 7), nothing, need_x=False, over=True)
+    with pytest.raises(RuntimeError, match="the gradient of the spikes must be contiguous"):
+        backward([[LOAD, 3, 0]], torch.ones(1, 7).expand(3, 7), nothing, need_x=True, over=True)
+    with pytest.raises(RuntimeError, match=r"the gradient of the spikes must be contiguous.*has 0"):
+        backward([[LOAD, 3, 0]], nothing, nothing, need_x=True, over=True)
 
 
 def test_gradients_that_are_not_given_or_not_asked_for_have_no_slot() -> None:

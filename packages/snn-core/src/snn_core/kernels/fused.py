@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.overrides import _get_current_function_mode_stack
 
+from snn_core.kernels.ownership import is_owned
 from snn_core.kernels.registry import Kernel
 from snn_core.neuron.firing import is_autocast
 
@@ -259,8 +260,10 @@ class _Fused(torch.autograd.Function):
         else:
             over_steps = bool(steps) and needs[0]
             options = {"sums_x": True} if over_steps and getattr(kernel, "sums_x", False) else {}
+            if needs[0] and not steps and getattr(kernel, "overwrites", False) and is_owned(grads):
+                options["overwrites"] = True
             of_x, *others = kernel.backward(call_, grads, x, states, constants, saved, trace, needs, **options)
-            if over_steps and not options and of_x is not None:
+            if over_steps and "sums_x" not in options and of_x is not None:
                 of_x = of_x.sum(0)
             all_gradients = [of_x, *others]
         return *(None,) * 5, *(g if n else None for g, n in zip(all_gradients, needs, strict=True))

@@ -29,6 +29,7 @@ class Programmed:
         self.device: str = engine.device
         self.widens: bool = getattr(engine, "widens", False)
         self.sums_x: bool = True
+        self.overwrites: bool = getattr(engine, "overwrites", False)
 
     def refuses(self, call: Any) -> str | None:
         """Return None, as the engine has been asked already."""
@@ -57,13 +58,17 @@ class Programmed:
         trace: bool,
         needs: Sequence[bool],
         sums_x: bool = False,
+        overwrites: bool = False,
     ) -> tuple[Tensor | None, ...]:
         program, values = self._program, dict(zip(call.names, constants, strict=True))
         coefficients, shape, need_x = _coefficients(program, values), program.shape_of_sums(values), needs[0]
         sizes = shape
         if sums_x:
             program, need_x, sizes = program.summing_x, False, x.shape[1:]
-        of_x, *out = self._engine.backward(program, grads, x, states, coefficients, saved, trace, need_x, sizes)
+        options = {"overwrites": True} if overwrites else {}
+        of_x, *out = self._engine.backward(
+            program, grads, x, states, coefficients, saved, trace, need_x, sizes, **options
+        )
         of_states, totals = out[: len(states)], zip(program.sums, out[len(states) :], strict=True)
         sums = {name: total for name, total in totals if total is not None}  # which all are
         if sums_x:
@@ -77,6 +82,10 @@ class Connected(Programmed):
 
     Connections that read the input alone are computed for all steps at once, and so are the gradients of all weights.
     """
+
+    def __init__(self, engine: Interpreter, program: StepProgram) -> None:
+        super().__init__(engine, program)
+        self.overwrites = False
 
     def forward(
         self,

@@ -78,6 +78,9 @@ class Kernel(Protocol):
 
     It may say ``sums_x = True``: its ``backward`` then takes ``sums_x=True`` too, which asks for the gradient of the
     input summed over the steps, ``[...]``, where the input is the same in every step.
+
+    It may say ``overwrites = True``: its ``backward`` then takes ``overwrites=True`` too, which says that nothing else
+    reads the gradient of the spikes afterward. The kernel may return the gradient of the input in that tensor.
     """
 
     name: str
@@ -120,7 +123,7 @@ class Kernel(Protocol):
 class Interpreter(Protocol):
     """An engine that runs the step program of any neuron over whole sequences, on one type of device.
 
-    It may set ``widens = True``, like a :class:`Kernel`.
+    It may set ``widens = True`` and ``overwrites = True``, like a :class:`Kernel`.
     """
 
     name: str

@@ -1,0 +1,81 @@
+"""Gradients that nobody else holds, in whose memory a kernel may write another."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def is_owned(grads: Sequence[Any]) -> bool:
+    """Return True if nothing but the backward pass that received gradients can read the first one afterward.
+
+    A tensor is shared if anything else refers to it: a variable or hook of Python, the gradient of another tensor,
+    another view of its memory. PyTorch itself asks so before it takes a gradient over instead of copying it.
+
+    Args:
+        grads: The gradients that ``backward`` of an autograd function got, as it got them.
+
+    Example:
+        >>> class Watched(torch.autograd.Function):
+        ...     @staticmethod
+        ...     def forward(ctx, x):
+        ...         return x.clone()
+        ...     @staticmethod
+        ...     def backward(ctx, *grads):
+        ...         print(is_owned(grads))
+        ...         return grads[0] * 1
+        >>> x = torch.ones(3, requires_grad=True)
+        >>> (Watched.apply(x) * 2).sum().backward()
+        True
+        >>> mine = torch.ones(3)
+        >>> Watched.apply(x).backward(mine)
+        False
+    """
+    return _has_memory(grads[0]) and _references(grads) in _alone()
+
+
+def _has_memory(grad: Any) -> bool:
+    if type(grad) is not Tensor or grad.layout != torch.strided:
+        return False
+    wrapped = torch._C._functorch.is_functorch_wrapped_tensor(grad)
+    return not (wrapped or torch._C._functorch.is_legacy_batchedtensor(grad))
+
+
+def _references(grads: Sequence[Any]) -> tuple[int, ...] | None:
+    """Return how often a gradient, its memory, and what it is a view of are referred to."""
+    grad = grads[0]
+    memory = torch._C._storage_Use_Count(grad.untyped_storage()._cdata)
+    counts = sys.getrefcount(grad), grad._use_count(), memory
+    base = grad._base
+    if base is None:
+        return counts
+    return (*counts, sys.getrefcount(base), base._use_count()) if base.numel() == grad.numel() else None
+
+
+@functools.cache
+def _alone() -> frozenset[tuple[int, ...]]:
+    """Return the counts of gradients that nothing else refers to, which depend on the versions of Python and torch."""
+    counted: list[Any] = []
+
+    class Counted(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx: Any, *grads: Any) -> None:
+            counted.append(_references(grads))
+
+    with torch.enable_grad():
+        x = torch.ones(2, 1, device="cpu", requires_grad=True)
+        (Counted.apply(x) * 2).sum().backward()
+        (Counted.apply(x).flatten() * 2).sum().backward()
+        alone = frozenset(counted)
+        counted.clear()
+        (Counted.apply(x) + Counted.apply(x)).mul(2).sum().backward()
+    return alone - {counted[0]}  # of two that hold the same gradient, the first must see another count

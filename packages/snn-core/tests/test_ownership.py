@@ -1,0 +1,142 @@
+"""Tests of when a gradient belongs to the backward pass that received it alone."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import pytest
+import torch
+from torch import Tensor
+
+from snn_core.kernels.ownership import is_owned
+
+
+class Asked(torch.autograd.Function):
+    """The identity, whose backward pass notes if the gradient is its own."""
+
+    answers: ClassVar[list[bool]] = []
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Tensor:
+        Asked.answers.append(is_owned(grads))
+        return grads[0] * 1
+
+
+@pytest.fixture
+def answers() -> list[bool]:
+    Asked.answers = []
+    return Asked.answers
+
+
+def leaf(*shape: int) -> Tensor:
+    """A tensor of ones whose gradient is asked for."""
+    return torch.ones(shape or (4, 3), requires_grad=True)
+
+
+def fed_into_two(y: Tensor) -> Tensor:
+    """Two uses, whose gradients PyTorch adds up in memory of their own."""
+    return y * 2 + y.square()
+
+
+OWNED: dict[str, Callable[[Tensor], Tensor]] = {
+    "a product": lambda y: y * 2,
+    "two uses": fed_into_two,
+    "rows": lambda y: y.flatten(0, 1).square(),
+    "a linear layer of rows": lambda y: torch.nn.functional.linear(y.view(2, 2, 3).flatten(0, 1), leaf(5, 3)).square(),
+}
+
+
+@pytest.mark.parametrize("name", OWNED)
+def test_what_was_computed_for_it_alone_is_its_own(name: str, answers: list[bool]) -> None:
+    for _ in range(3):
+        OWNED[name](Asked.apply(leaf())).sum().backward()
+    assert answers == [True] * 3
+
+
+def test_in_every_backward_pass_anew(answers: list[bool]) -> None:
+    loss = (Asked.apply(leaf()) * 2).sum()
+    loss.backward(retain_graph=True)
+    loss.backward()
+    assert answers == [True, True]
+
+
+def test_a_gradient_that_two_nodes_get_is_not_the_firsts_own(answers: list[bool]) -> None:
+    (Asked.apply(leaf()) + Asked.apply(leaf())).mul(2).sum().backward()
+    assert answers[0] is False
+
+
+def test_one_number_for_all_elements_is_not(answers: list[bool]) -> None:
+    Asked.apply(leaf()).sum().backward()
+    assert answers == [False]
+
+
+def test_a_gradient_of_the_user_is_not(answers: list[bool]) -> None:
+    mine = torch.ones(4, 3)
+    Asked.apply(leaf()).backward(mine)
+    Asked.apply(leaf()).flatten().backward(mine.view(12))
+    assert answers == [False, False]
+
+
+def test_a_part_of_a_larger_gradient_is_not(answers: list[bool]) -> None:
+    class Halved(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx: Any, *grads: Any) -> Tensor:
+            return torch.ones(2, 4, 3)[1]
+
+    Halved.apply(Asked.apply(leaf())).sum().backward()
+    assert answers == [False]
+
+
+@pytest.mark.parametrize("keep", [lambda g: g, lambda g: g.view(-1), lambda g: g.detach()])
+def test_one_that_a_hook_has_kept_is_not(keep: Callable[[Tensor], object], answers: list[bool]) -> None:
+    kept: list[object] = []
+    y = Asked.apply(leaf())
+    y.register_hook(lambda g: kept.append(keep(g)))
+    (y * 2).sum().backward()
+    assert answers == [False]
+
+
+def test_one_that_a_hook_has_only_read_is(answers: list[bool]) -> None:
+    y, largest = Asked.apply(leaf()), []
+    y.register_hook(lambda g: largest.append(float(g.max())))
+    (y * 2).sum().backward()
+    gc.collect()
+    assert (answers, largest) == ([True], [2.0])
+
+
+def test_one_that_hooks_of_the_node_see_is_not(answers: list[bool]) -> None:
+    for register in ("register_hook", "register_prehook"):
+        y, kept = Asked.apply(leaf()), []
+        getattr(y.grad_fn, register)(lambda *grads, kept=kept: kept.append(grads))
+        (y * 2).sum().backward()
+    assert answers == [False, False]
+
+
+def test_one_that_was_asked_for_is_not(answers: list[bool]) -> None:
+    x = leaf()
+    y = Asked.apply(x)
+    of_y, _ = torch.autograd.grad((y * 2).sum(), [y, x])
+    assert answers == [False]
+    assert of_y.unique().tolist() == [2]
+
+
+def test_what_has_no_memory_of_its_own_is_not() -> None:
+    class Subclass(Tensor):
+        """A tensor of another class."""
+
+    assert not is_owned((torch.eye(2).to_sparse(),))
+    assert not is_owned((torch.ones(2).as_subclass(Subclass),))
+    assert not is_owned((None,))
+    answers: list[bool] = []
+    torch.vmap(lambda x: (answers.append(is_owned((x * 1,))), x)[1])(torch.ones(2))
+    assert answers == [False]
