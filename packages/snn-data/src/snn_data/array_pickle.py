@@ -17,12 +17,6 @@ def read_array_pickle(path: Path) -> Any:
     Such a file is a pickle, which may name any function of any module and have it called. Here it may only name the
     functions with which arrays are stored, under NumPy's module names before and since 2.0.
 
-    Args:
-        path: The file.
-
-    Returns:
-        The object.
-
     Raises:
         pickle.UnpicklingError: If the file names anything else; nothing in it has been called.
         ValueError: If it is no ``.npy`` file of one object.

@@ -18,12 +18,6 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
 
     Several processes may write the same path at once: the last one to finish stays, and readers see one or the other.
 
-    Args:
-        path: The file; missing folders are created.
-
-    Yields:
-        A binary file.
-
     Example:
         >>> folder = Path(tempfile.mkdtemp())
         >>> with atomic_file(folder / "a" / "b.bin") as file:

@@ -22,15 +22,6 @@ class ChecksumError(ValueError):
 def parsed_checksum(checksum: str) -> tuple[str, str]:
     """Split a checksum into algorithm and digits.
 
-    Args:
-        checksum: ``"sha256:"`` or ``"md5:"`` and hexadecimal digits.
-
-    Returns:
-        The algorithm and the digits, in lower case.
-
-    Raises:
-        ValueError: If it does not have this form.
-
     Example:
         >>> parsed_checksum("md5:D41D8CD98F00B204E9800998ECF8427E")
         ('md5', 'd41d8cd98f00b204e9800998ecf8427e')
@@ -47,19 +38,9 @@ def parsed_checksum(checksum: str) -> tuple[str, str]:
 def check_file(path: Path, checksum: str) -> None:
     """Check that a file has a checksum.
 
-    Args:
-        path: The file.
-        checksum: ``"sha256:"`` or ``"md5:"`` and hexadecimal digits.
-
-    Raises:
-        ChecksumError: If the file has a different one.
-        ValueError: If `checksum` does not have this form.
-
     Example:
         >>> import os
         >>> check_file(Path(os.devnull), "md5:d41d8cd98f00b204e9800998ecf8427e")
-
-    Source: SHA-256, FIPS 180-4; MD5, RFC 1321.
     """
     algorithm, wanted = parsed_checksum(checksum)
     with path.open("rb") as file:

@@ -25,9 +25,6 @@ def named_by(function: types.FunctionType) -> Iterator[tuple[str, object]]:
 
     Those modules are imported.
 
-    Args:
-        function: The function; functions nested in it are included.
-
     Yields:
         Pairs of a name and its object; None for a module that does not exist.
 
@@ -49,17 +46,9 @@ def named_by(function: types.FunctionType) -> Iterator[tuple[str, object]]:
 def names_of(code: types.CodeType) -> tuple[str, ...]:
     """Return the globals and attributes that a code names, sorted, without those that Python sets in every module.
 
-    Args:
-        code: The code; code nested in it is included.
-
-    Returns:
-        The names.
-
     Example:
         >>> names_of((lambda x: x.clamp(least)).__code__)
         ('clamp', 'least')
-
-    Source: the attributes of code objects, Python's ``inspect`` module.
     """
     names = set(code.co_names) - MODULE_NOTES
     for constant in code.co_consts:

@@ -25,18 +25,7 @@ class HasDataAndTargets(Protocol):
 
 
 def check_fields(dataset: HasDataAndTargets, caller: str) -> int:
-    """Check that a data set has ``data`` and ``targets``, with one target per sample.
-
-    Args:
-        dataset: The data set.
-        caller: Name of the public function, for the message.
-
-    Returns:
-        The number of samples.
-
-    Raises:
-        TypeError: If an attribute is missing or has no length.
-        ValueError: If the lengths differ.
+    """Return the number of samples of a data set after checking that it has as many ``targets`` as ``data``.
 
     Example:
         >>> from snn_data import LabelledTensors
@@ -61,9 +50,6 @@ def take(values: Any, indices: np.ndarray | range) -> Any:
     Args:
         values: A tensor, a numpy array, a list, a tuple, or anything indexed by an integer array.
         indices: Integers of shape ``[samples]``, or a range without gaps, which is faster.
-
-    Returns:
-        The entries, with the type of `values`.
 
     Example:
         >>> take(["a", "b", "c"], np.array([2, 0]))

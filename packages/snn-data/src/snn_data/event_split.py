@@ -41,17 +41,12 @@ def event_split(
         transform: Applied to each recording's events.
         cache_folder: Folder of the cached samples, see `cached`.
 
-    Returns:
-        The three parts.
-
     Example:
         >>> import tempfile, torch
         >>> indices = SplitIndices(torch.tensor([1]), torch.tensor([0]))
         >>> parts = event_split([(1, 0), (2, 1)], indices, [(3, 0)], abs, tempfile.mkdtemp())
         >>> parts.train[0], parts.valid[0], parts.test[0]
         ((2, 1), (1, 0), (3, 0))
-
-    Source: Hastie, Tibshirani and Friedman, The Elements of Statistical Learning (2009), section 7.2.
     """
     if isinstance(valid, SplitIndices):
         train, valid = (Subset(train, indices.tolist()) for indices in valid)

@@ -15,15 +15,6 @@ FORMER = {"DigitsSplit": Split, "VowelsSplit": Split}
 def former_name(name: str) -> Any:
     """Look up a name that the package had, with a warning.
 
-    Args:
-        name: The name.
-
-    Returns:
-        Its replacement.
-
-    Raises:
-        AttributeError: If the package never had it.
-
     Example:
         >>> with warnings.catch_warnings(action="ignore"):
         ...     former_name("DigitsSplit").__name__

@@ -95,8 +95,6 @@ def cochlea_frames(dt: float) -> functools.partial[Tensor]:
         >>> events = {"t": np.array([0, 250_000]), "x": np.array([7, 3])}
         >>> cochlea_frames(dt=0.1)(events).nonzero().tolist()
         [[0, 7], [2, 3]]
-
-    Source: as `events_to_frames`.
     """
     return functools.partial(_counts, dt=round(dt * 1e6, 3))
 

@@ -17,12 +17,6 @@ def is_installed(module: str) -> bool:
     An editable install does not count: its files lie outside the places that pip knows, or setuptools has listed their
     sources beside them. Neither is a version that ends in ``dev0``, under which the code changes from day to day.
 
-    Args:
-        module: Full name of an imported module.
-
-    Returns:
-        True if its version determines its content.
-
     Example:
         >>> is_installed("torch.nn"), is_installed("__main__")
         (True, False)
@@ -48,17 +42,12 @@ def is_installed(module: str) -> bool:
 def version_of(module: str) -> str:
     """Return name and version of the distribution to which a module belongs.
 
-    Args:
-        module: Full name of a module.
-
     Returns:
         Such as ``"numpy 2.3.5"``; Python's version for its own library, empty if no distribution provides it.
 
     Example:
         >>> version_of("numpy.random").split()[0]
         'numpy'
-
-    Source: ``importlib.metadata``.
     """
     top = module.partition(".")[0]
     if top in sys.stdlib_module_names:

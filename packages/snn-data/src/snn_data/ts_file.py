@@ -19,9 +19,6 @@ def read_ts(path: Path) -> LabelledSequences:
     A sample is a line after ``@data``: its channels and finally its class, separated by colons, with the values of a
     channel separated by commas. All channels of a sample have the same length; samples may differ.
 
-    Args:
-        path: The file.
-
     Returns:
         Float32 sequences ``[T_i, channels]`` and int64 classes, numbered from 0 as ``@classLabel`` lists them.
 

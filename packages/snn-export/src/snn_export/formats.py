@@ -40,13 +40,6 @@ FORMATS = {
 def writer(name: str, options: Collection[str] = ()) -> Callable[..., Any]:
     """Return the function that writes a format.
 
-    Args:
-        name: Name of the format.
-        options: The names of the options to pass to it.
-
-    Returns:
-        Its function.
-
     Raises:
         ValueError: If there is no such format.
         TypeError: If it does not take an option.

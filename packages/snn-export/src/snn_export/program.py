@@ -52,14 +52,7 @@ class Program:
 
 
 def entries(tensors: Mapping[str, Tensor], free: Sequence[tuple[int, str]]) -> list[Entry]:
-    """Describe tensors.
-
-    Args:
-        tensors: The tensors by name.
-        free: Free axes and their names.
-
-    Returns:
-        A description of each.
+    """Describe tensors, whose free axes have names.
 
     Example:
         >>> entries({"x": torch.zeros(2, 3)}, [(0, "batch")])
@@ -79,21 +72,7 @@ def traced(
     owner: nn.Module,
     bounded: bool,
 ) -> ExportedProgram:
-    """Trace a module that takes and returns tensors.
-
-    Args:
-        module: The module.
-        inputs: Its inputs; only their shapes, dtypes and devices matter.
-        free: For each input its free axes and their names.
-        owner: The net to which it belongs.
-        bounded: True if free axes are at most as long as those of the inputs.
-
-    Returns:
-        The program, which names no file.
-
-    Raises:
-        ValueError: If it cannot be traced.
-    """
+    """Trace a module that takes and returns tensors; the program names no file."""
     if bounded:  # an axis of length one would then be a constant
         free = [[(i, name) for i, name in axes if item.shape[i] > 1] for item, axes in zip(inputs, free, strict=True)]
     sizes = {name: item.shape[i] for item, axes in zip(inputs, free, strict=True) for i, name in axes}

@@ -46,14 +46,7 @@ class _Whole(nn.Module):
 
 
 class _Scan(nn.Module):
-    """A step that a loop in the program runs over a sequence.
-
-    Args:
-        net: The net.
-        step: Its step.
-        rest: The states at rest.
-        batch_is_free: True if the states fit any batch.
-    """
+    """A step that a loop in the program runs over a sequence."""
 
     def __init__(self, net: nn.Module, step: ExportedProgram, rest: Sequence[Tensor], batch_is_free: bool) -> None:
         super().__init__()
@@ -111,10 +104,6 @@ def sequence_program(
 
     Returns:
         The program: inputs to outputs ``[T, batch, ...]`` and the states after the last step.
-
-    Raises:
-        ValueError: If the net cannot be exported.
-        TypeError: If it does not return tensors.
 
     Example:
         >>> import snn_core as snn

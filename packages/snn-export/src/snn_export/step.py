@@ -34,13 +34,7 @@ class Example:
 
 
 class Step(nn.Module):
-    """One step of a net as a function of tensors: ``(*inputs, *states)`` to ``(*outputs, *states)``.
-
-    Args:
-        net: The net.
-        inputs: The number of inputs.
-        kept: The kept states of its modules, by path, for the number and the names of the states.
-    """
+    """One step of a net as a function of tensors: ``(*inputs, *states)`` to ``(*outputs, *states)``."""
 
     def __init__(self, net: nn.Module, inputs: int, kept: dict[str, tuple[Tensor, ...]]) -> None:
         super().__init__()
@@ -70,16 +64,6 @@ def apart(tensors: Sequence[Tensor], others: Sequence[Tensor]) -> tuple[Tensor, 
 
 def named_tensors(out: Any, name: str = "out") -> dict[str, Tensor]:
     """Return the tensors that a net returned, by name.
-
-    Args:
-        out: A tensor, or tuples, lists and dicts of them.
-        name: The prefix of all names.
-
-    Returns:
-        The tensors in order.
-
-    Raises:
-        TypeError: If it contains anything else.
 
     Example:
         >>> list(named_tensors((torch.ones(1), {"mem": torch.ones(1)})))
@@ -116,13 +100,6 @@ def at_rest(net: nn.Module) -> Iterator[None]:
 def two_steps(net: nn.Module, inputs: Sequence[Tensor]) -> Example:
     """Run two steps of a net from rest.
 
-    Args:
-        net: The net, whose kept states do not change.
-        inputs: Its inputs in each of them.
-
-    Returns:
-        The outputs and states of the steps.
-
     Raises:
         ValueError: If the net is in training mode where that matters, takes whole sequences, does not take the inputs,
             or keeps anything but tensors with one entry per sample.
@@ -158,12 +135,7 @@ def two_steps(net: nn.Module, inputs: Sequence[Tensor]) -> Example:
 
 
 def called(net: nn.Module, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
-    """Call a net and return its outputs by name.
-
-    Raises:
-        ValueError: If the net raises anything, or would start at rest in every step.
-        TypeError: If it does not return tensors.
-    """
+    """Call a net and return its outputs by name."""
     with Watch(net).watching():
         try:
             out = net(*inputs)

@@ -15,18 +15,8 @@ from snn_export.step import Step, two_steps
 def step_program(net: nn.Module, inputs: Sequence[Tensor], dynamic: frozenset[str], bounded: bool = False) -> Program:
     """Trace one step of a net.
 
-    Args:
-        net: The net.
-        inputs: Its inputs in a step.
-        dynamic: ``"batch"`` if the batch must be free.
-        bounded: True if a free axis is at most as long as that of the inputs.
-
     Returns:
         The program: inputs and states to outputs and states.
-
-    Raises:
-        ValueError: If the net cannot be exported.
-        TypeError: If it does not return tensors.
 
     Example:
         >>> import snn_core as snn

@@ -18,9 +18,6 @@ def highest(values: Tensor) -> Tensor:
     The gradient goes to the first step that reaches it, like that of ``values.max(0)`` on a CPU, which takes up to
     three times as long because it looks for the step one value at a time.
 
-    Args:
-        values: Values ``[T, B, C]``, floating.
-
     Returns:
         The highest ``[B, C]``; NaN if one of the values is.
     """

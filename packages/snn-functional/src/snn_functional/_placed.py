@@ -15,13 +15,6 @@ def placed(constant: Tensor, like: Tensor) -> Tensor:
     """Return a constant in the dtype and on the device of another tensor.
 
     A constant is copied to another device only once, as every copy makes the host wait for the device.
-
-    Args:
-        constant: The constant, of any shape.
-        like: The other tensor.
-
-    Returns:
-        The constant, or its copy.
     """
     if constant.device == like.device or constant.requires_grad or torch.compiler.is_compiling():
         return constant.to(like)

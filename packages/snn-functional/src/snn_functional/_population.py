@@ -8,16 +8,7 @@ from torch import Tensor
 
 
 def check_population(population_code: bool, num_classes: int) -> None:
-    """Check that a population code can use a number of classes.
-
-    Args:
-        population_code: Whether there is one; without it ``num_classes`` is not used.
-        num_classes: Number of classes, at least 1.
-
-    Raises:
-        TypeError: If ``num_classes`` is not an int.
-        ValueError: If it is smaller than 1, or not given.
-    """
+    """Check that a population code can use a number of classes."""
     if not population_code:
         return
     if num_classes is False or num_classes is None:
@@ -33,20 +24,9 @@ def check_population(population_code: bool, num_classes: int) -> None:
 
 
 def by_class(recording: Tensor, population_code: bool, num_classes: int) -> Tensor:
-    r"""Return the sum of the outputs of each class.
+    r"""Return outputs ``[T, B, C]`` summed by class, ``[T, B, K]``; without a population code as they are.
 
     .. math:: Y_k = \sum_{j=0}^{n-1} S_{kn+j}, \qquad n = C / K
-
-    Args:
-        recording: Outputs ``[T, B, C]``.
-        population_code: Whether C / K neighboring outputs form a class; if not, every output is a class.
-        num_classes: Number of classes K.
-
-    Returns:
-        Outputs by class ``[T, B, K]``, without a population code the recording itself.
-
-    Raises:
-        ValueError: If C is not a multiple of K.
     """
     if not population_code:
         return recording

@@ -9,16 +9,7 @@ from snn_functional._device_checks import answers_at_once, leave_to_device
 
 
 def check_recording(recording: Tensor, name: str = "spk_out") -> None:
-    """Check that a recording is real and has at least one step, one sample and one output.
-
-    Args:
-        recording: Spikes or membranes of the output layer ``[T, B, C]``.
-        name: The argument's name, for the message.
-
-    Raises:
-        TypeError: If ``recording`` is not a real tensor.
-        ValueError: If it has other than three axes, or one of them is empty.
-    """
+    """Check that a recording ``[T, B, C]`` is real, and that none of its axes is empty."""
     if not isinstance(recording, Tensor):
         raise TypeError(f"{name} is a {type(recording).__name__}; pass a torch.Tensor, as torch.stack of the steps")
     if recording.is_complex():
@@ -30,21 +21,9 @@ def check_recording(recording: Tensor, name: str = "spk_out") -> None:
 
 
 def checked_labels(targets: Tensor, recording: Tensor, num_classes: int, name: str = "spk_out") -> Tensor:
-    """Return labels that fit a recording, as int64.
+    """Return labels ``[B]`` that fit a recording ``[T, B, C]``, as int64.
 
-    Args:
-        targets: Labels ``[B]``, integers in [0, num_classes - 1].
-        recording: The recording that they belong to, ``[T, B, C]``.
-        num_classes: Number of classes.
-        name: The recording's name, for messages.
-
-    Returns:
-        The labels ``[B]``, int64.
-
-    Raises:
-        TypeError: If ``targets`` is not an integer tensor.
-        ValueError: If its shape or device is not that of the recording's batch, or a label is not a class; such labels
-            on an accelerator stop the device instead, so that nothing waits for it.
+    Labels on an accelerator that are not classes stop the device, so that nothing waits for it.
     """
     if not isinstance(targets, Tensor):
         raise TypeError(f"targets is a {type(targets).__name__}; pass a torch.Tensor, as torch.as_tensor(targets)")
@@ -79,14 +58,7 @@ def checked_labels(targets: Tensor, recording: Tensor, num_classes: int, name: s
 
 
 def wide(recording: Tensor) -> Tensor:
-    """Return a recording in a dtype that can count: 16-bit floats as float32, integers and bools in the default dtype.
-
-    Args:
-        recording: Numbers of any shape.
-
-    Returns:
-        The same numbers, of the same shape, as float32 or float64.
-    """
+    """Return a recording in a dtype that can count: float32 for 16-bit floats, the default for integers."""
     # float16 ends at 65504, which the square of a spike count exceeds at 256 spikes.
     if recording.is_floating_point():
         return recording.to(torch.promote_types(recording.dtype, torch.float32))

@@ -15,13 +15,6 @@ def replica(net: nn.Module, by: str) -> nn.Module:
     """Return a deep copy of a net, cut off its graph and without foreign hooks.
 
     Torch's own hooks that compute a layer's weights, such as those of pruning, stay.
-
-    Args:
-        net: The net.
-        by: Name of the function that runs the copy, for messages.
-
-    Raises:
-        TypeError: If the net cannot be copied.
     """
     # a forward pass may leave a tensor of its graph in an attribute, and torch cannot copy such a tensor
     graph = [v for m in net.modules() for v in tree_leaves(vars(m)) if isinstance(v, Tensor) and not v.is_leaf]

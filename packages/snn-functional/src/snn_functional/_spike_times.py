@@ -20,11 +20,6 @@ def counter(number: int) -> torch.dtype:
 def first_spikes(spikes: Tensor, steps: Steps, count: int = 1) -> Iterator[tuple[Tensor, Tensor]]:
     """Return the first spike of every neuron, the second, and so on.
 
-    Args:
-        spikes: Spikes ``[T, B, C]``; any value other than 0 is a spike.
-        steps: The steps that count; ``spikes`` is 0 in all others.
-        count: Number of spikes per neuron.
-
     Yields:
         The index along T of the spike ``[B, C]``, int64, or of the last step if there is none; and its value ``[B,
         C]``, or 0.

@@ -21,10 +21,6 @@ class Steps:
         lengths: Number of steps of each sample ``[B]``, its first ones, in [1, T].
         mask: Steps that count ``[T, B]``, bool, at least one in each sample; replaces ``lengths``.
         name: The recording's name, for messages.
-
-    Raises:
-        TypeError: If ``lengths`` holds no integers or ``mask`` not bools.
-        ValueError: If both are given, a shape or device does not fit, or a sample has no step or more than there are.
     """
 
     def __init__(self, recording: Tensor, lengths: Any, mask: Any, name: str = "spk_out") -> None:
@@ -82,20 +78,9 @@ def _first(recording: Tensor, lengths: Tensor) -> Tensor:
 
 
 def checked_lengths(lengths: Any, recording: Tensor, name: str) -> Tensor:
-    """Return a checked number of steps for each sample of a recording.
+    """Return the number of steps of each sample ``[B]`` of a recording ``[T, B, ...]``; those of a list on the CPU.
 
-    Args:
-        lengths: Argument of the caller: integers, as a tensor or a list.
-        recording: The recording ``[T, B, ...]``.
-        name: The recording's name, for messages.
-
-    Returns:
-        The numbers ``[B]``, on their device; those of a list on the CPU.
-
-    Raises:
-        TypeError: If they are not integers.
-        ValueError: If there is not one for each sample, or one lies outside [1, T]; such numbers on an accelerator stop
-            the device instead, so that nothing waits for it.
+    Numbers on an accelerator outside [1, T] stop the device, so that nothing waits for it.
     """
     steps, batch = recording.shape[:2]
     try:

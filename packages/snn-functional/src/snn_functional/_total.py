@@ -35,14 +35,7 @@ _Total.forward.__signature__ = inspect.signature(_Total.forward)  # pyrefly: ign
 
 
 def total(recording: Tensor) -> Tensor:
-    """Return the sum over time, in half of the time of ``recording.sum(0)`` on a CPU; for spikes the same number.
-
-    Args:
-        recording: Numbers ``[T, B, C]``, float32 or float64.
-
-    Returns:
-        Their sum ``[B, C]``.
-    """
+    """Return the sum over time, in half of the time of ``recording.sum(0)`` on a CPU; for spikes the same number."""
     if recording.device.type != "cpu" or not recording.is_contiguous():
         return recording.sum(0)
     return _Total.apply(recording)

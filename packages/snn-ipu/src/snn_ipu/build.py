@@ -34,9 +34,6 @@ def build(ops: Path = OPS, compiler: str = "", libraries: Sequence[str] = _LIBRA
         compiler: The C++ compiler; that of the variable CXX, or g++, if empty.
         libraries: The libraries to link.
 
-    Returns:
-        The folder of this build.
-
     Raises:
         IpuUnavailable: If there is no SDK or no compiler, or the compiler fails; the message ends with its output.
         OSError: If the folder cannot be written.

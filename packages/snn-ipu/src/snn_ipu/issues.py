@@ -33,11 +33,7 @@ class IpuIssue(Issue):
 
 
 class Found(Exception):
-    """Error of a net that cannot be lowered; ``issue`` says why.
-
-    Args:
-        issue: The reason.
-    """
+    """Error of a net that cannot be lowered; ``issue`` says why."""
 
     def __init__(self, issue: IpuIssue) -> None:
         super().__init__(str(issue))

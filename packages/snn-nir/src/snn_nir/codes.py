@@ -181,9 +181,6 @@ def finding(code: str, where: str, problem: str, remedy: str | None = None, *, s
         remedy: What to do; that of the table if None.
         severity: ``"error"`` or ``"warning"``.
 
-    Returns:
-        The finding, with the meaning of the code in its message.
-
     Example:
         >>> finding("NIR208", "node 'lif'", "tau is -1.0").message
         'a time constant or delay is out of range: tau is -1.0'
@@ -195,15 +192,6 @@ def finding(code: str, where: str, problem: str, remedy: str | None = None, *, s
 
 def refusal(code: str, where: str, problem: str, remedy: str | None = None) -> NIRError:
     """Return the error of a code, to be raised.
-
-    Args:
-        code: ``NIRxxx``, a key of :data:`CODES`.
-        where: The node, the field or the path in the file, as in ``"node 'lif'"``.
-        problem: The value that is there instead of the expected one.
-        remedy: What to do; that of the table if None.
-
-    Returns:
-        The error, with place, meaning, value and remedy in its text.
 
     Example:
         >>> print(refusal("NIR208", "node 'lif'", "tau is -1.0"))
@@ -218,13 +206,6 @@ def refusal(code: str, where: str, problem: str, remedy: str | None = None) -> N
 def announce(code: str, where: str, problem: str, remedy: str | None = None, *, stacklevel: int = 1) -> None:
     """Warn with a code.
 
-    Args:
-        code: ``NIRxxx``, a key of :data:`CODES`.
-        where: The node, the field or the path in the file.
-        problem: The value, and what was made of it.
-        remedy: What to do; that of the table if None.
-        stacklevel: As in :func:`warnings.warn`, counted from the caller.
-
     Example:
         >>> import warnings
         >>> with warnings.catch_warnings(record=True) as seen:
@@ -238,12 +219,6 @@ def announce(code: str, where: str, problem: str, remedy: str | None = None, *, 
 
 def warn_caller(code: str, where: str, problem: str, remedy: str | None = None) -> None:
     """Warn like :func:`~snn_nir.codes.announce`, at the line outside this package that led here.
-
-    Args:
-        code: ``NIRxxx``.
-        where: The node, the field or the path in the file.
-        problem: The value, and what was made of it.
-        remedy: What to do; that of the code's table if None.
 
     Example:
         >>> import warnings

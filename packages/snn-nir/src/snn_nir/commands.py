@@ -27,14 +27,8 @@ _Call = Callable[[argparse.Namespace], int]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the ``snn nir`` command.
 
-    Args:
-        arguments: Words after ``snn nir``; those of this process if None.
-
     Returns:
         Exit code: 0 if all is well; 1 if a file is refused, has errors, or differs from the other.
-
-    Raises:
-        SystemExit: If the arguments are wrong (code 2), or after ``--help``.
 
     Example:
         >>> main([])

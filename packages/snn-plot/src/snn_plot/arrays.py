@@ -22,10 +22,6 @@ def to_array(data: Any, name: str = "data") -> np.ndarray:
     Returns:
         An array of booleans, integers, float32 or float64, of the shape of `data`; a list adds one leading axis.
 
-    Raises:
-        TypeError: If the values are not real numbers.
-        ValueError: If the entries of a list differ in shape.
-
     Example:
         >>> to_array([torch.ones(2, requires_grad=True), torch.zeros(2, dtype=torch.bfloat16)])
         array([[1., 1.],
@@ -58,11 +54,6 @@ def time_by_neuron(data: Any, *, time_first: bool = True, name: str = "data", fi
     Returns:
         An array of shape ``[time, neuron]``, with at least one step and one neuron.
 
-    Raises:
-        TypeError: If the values are not real numbers.
-        ValueError: If the data have another number of axes, are empty, or hold NaN or infinity although `finite` is
-            set.
-
     Example:
         >>> time_by_neuron([0, 1, 1]).shape
         (3, 1)
@@ -85,13 +76,6 @@ def time_by_neuron(data: Any, *, time_first: bool = True, name: str = "data", fi
 
 def require_finite(array: np.ndarray, name: str) -> None:
     """Refuse NaN and infinity, which have no place, height or color.
-
-    Args:
-        array: From `to_array`.
-        name: Name of the argument in the caller, for the message.
-
-    Raises:
-        ValueError: If there are any.
 
     Example:
         >>> require_finite(np.array([0.0, 1.0]), "data")

@@ -17,16 +17,6 @@ __all__ = ["given_or_current", "label_time", "label_value", "step_seconds", "who
 def given_or_current(ax: Any, caller: str) -> Axes:
     """Return the axes that were passed, or pyplot's current ones.
 
-    Args:
-        ax: Matplotlib axes, or None.
-        caller: Name of the public function, for the message.
-
-    Returns:
-        The axes to draw on.
-
-    Raises:
-        TypeError: If `ax` is of another kind.
-
     Example:
         >>> from matplotlib.figure import Figure
         >>> ax = Figure().subplots()
@@ -43,16 +33,8 @@ def given_or_current(ax: Any, caller: str) -> Axes:
 def step_seconds(dt: float | None, caller: str, name: str = "dt") -> float:
     """Check the duration of a step; without one, time is counted in steps.
 
-    Args:
-        dt: Step in seconds, greater than 0, or None.
-        caller: Name of the public function, for the message.
-        name: Name of the argument.
-
     Returns:
         The factor from steps to the unit on the time axis.
-
-    Raises:
-        ValueError: If `dt` is not a finite number greater than 0.
 
     Example:
         >>> step_seconds(1e-3, "raster"), step_seconds(None, "raster")
@@ -67,10 +49,6 @@ def step_seconds(dt: float | None, caller: str, name: str = "dt") -> float:
 
 def label_time(ax: Axes, dt: float | None) -> None:
     """Write time and its unit under the axes, unless the user has written something there.
-
-    Args:
-        ax: The axes.
-        dt: Step in seconds, or None if time is counted in steps.
 
     Example:
         >>> from matplotlib.figure import Figure
@@ -88,9 +66,6 @@ def label_time(ax: Axes, dt: float | None) -> None:
 def whole_ticks(axis: Axis) -> None:
     """Put ticks at whole numbers, unless the user has placed them.
 
-    Args:
-        axis: ``ax.xaxis`` or ``ax.yaxis``.
-
     Example:
         >>> from matplotlib.figure import Figure
         >>> ax = Figure().subplots()
@@ -104,10 +79,6 @@ def whole_ticks(axis: Axis) -> None:
 
 def label_value(ax: Axes, text: str) -> None:
     """Write the quantity of the y axis, unless the user has written something there.
-
-    Args:
-        ax: The axes.
-        text: The quantity, with its unit if it has one.
 
     Example:
         >>> from matplotlib.figure import Figure

@@ -39,17 +39,6 @@ def binned_rate(spk: np.ndarray, window: int, unit: float) -> tuple[np.ndarray, 
 def whole_window(window: int, num_steps: int, caller: str) -> int:
     """Check the number of steps that are counted together.
 
-    Args:
-        window: Steps per window.
-        num_steps: Steps of the recording.
-        caller: Name of the public function, for the message.
-
-    Returns:
-        The window.
-
-    Raises:
-        ValueError: If it is not a whole number from 1 to `num_steps`.
-
     Example:
         >>> whole_window(5, 100, "rate_heatmap")
         5

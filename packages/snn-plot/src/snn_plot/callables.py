@@ -11,17 +11,8 @@ __all__ = ["named_callables"]
 def named_callables(functions: Any, name: str, takes: str) -> dict[str, Callable[..., Any]]:
     """Check that every curve has a callable.
 
-    Args:
-        functions: A callable, or callables by name.
-        name: Name of the argument in the caller, for the message.
-        takes: Description of such a callable, for the message.
-
     Returns:
         The callables by name; a single one has the empty name.
-
-    Raises:
-        TypeError: If something is not callable.
-        ValueError: If there is none.
 
     Example:
         >>> list(named_callables(abs, "respond", "turns inputs into spikes"))

@@ -13,11 +13,6 @@ def color_bar(ax: Axes, image: ScalarMappable, text: str) -> None:
 
     An inset belongs to `ax`: no other axes of the figure lose space, and the figure's list of axes stays the same.
 
-    Args:
-        ax: Axes that hold the image.
-        image: The image.
-        text: The quantity, with its unit.
-
     Example:
         >>> from matplotlib.figure import Figure
         >>> figure = Figure()

@@ -30,11 +30,6 @@ class Run(NamedTuple):
 def drawn_anew(canvas: FigureCanvasAgg, show: Show, frames: Sequence[int]) -> Iterator[np.ndarray]:
     """Draw the whole figure for each frame.
 
-    Args:
-        canvas: Canvas of the figure.
-        show: Function that updates the artists to a frame.
-        frames: Frames, in this order.
-
     Returns:
         RGBA of each frame, ``[height, width, 4]``; the next one replaces it.
 
@@ -50,12 +45,7 @@ def drawn_anew(canvas: FigureCanvasAgg, show: Show, frames: Sequence[int]) -> It
 
 
 def drawn_in_layers(canvas: FigureCanvasAgg, show: Show, frames: Sequence[int]) -> Iterator[np.ndarray]:
-    """Draw the artists that move for each frame, between layers of all others, which are drawn once.
-
-    Args:
-        canvas: Canvas of the figure.
-        show: Function that updates the artists to a frame, and returns all that it changes, the same in every frame.
-        frames: Frames, in this order.
+    """Draw the artists that ``show`` returns for each frame, between layers of all others, which are drawn once.
 
     Returns:
         RGBA of each frame as in `drawn_anew`, up to rounding; the layout is that of the first frame.

@@ -21,12 +21,6 @@ BAND = (0.5, 0.5, 0.5, 0.12)
 def line_colors(count: int) -> list[str | tuple[float, ...]]:
     """Return one color per line: the distinct set while it lasts, else evenly spaced colors of a sequential map.
 
-    Args:
-        count: Number of lines.
-
-    Returns:
-        `count` matplotlib colors.
-
     Example:
         >>> line_colors(2)
         ['#0072B2', '#D55E00']

@@ -16,17 +16,8 @@ __all__ = ["label_rows", "names_for", "row_order", "texts"]
 def names_for(labels: Sequence[object] | None, count: int, caller: str) -> list[str] | None:
     """Check that there is one label per neuron or class.
 
-    Args:
-        labels: One label each, or None.
-        count: Number of neurons or classes.
-        caller: Name of the public function, for the message.
-
     Returns:
         The labels as text, or None.
-
-    Raises:
-        TypeError: If `labels` is not a sequence.
-        ValueError: If there are more or fewer labels than `count`.
 
     Example:
         >>> names_for(range(3), 3, "raster")
@@ -45,11 +36,6 @@ def names_for(labels: Sequence[object] | None, count: int, caller: str) -> list[
 def texts(several: Any, caller: str, name: str) -> list[str]:
     """Return each item of a sequence as text, or raise a TypeError if it is not a sequence.
 
-    Args:
-        several: A sequence.
-        caller: Name of the public function, for the message.
-        name: Name of the argument.
-
     Example:
         >>> texts((1, "b"), "traces", "titles")
         ['1', 'b']
@@ -67,12 +53,6 @@ def row_order(order: Any, neurons: int) -> list[int]:
         order: Neuron of each row from the bottom, or None for the neurons as they are.
         neurons: Number of neurons.
 
-    Returns:
-        The neuron of each row.
-
-    Raises:
-        ValueError: If `order` is not a permutation of ``0 .. neurons - 1``.
-
     Example:
         >>> row_order(None, 2), row_order([1, 0], 2)
         ([0, 1], [1, 0])
@@ -87,11 +67,6 @@ def row_order(order: Any, neurons: int) -> list[int]:
 
 def label_rows(ax: Axes, names: list[str] | None, rows: list[int]) -> None:
     """Write the name of each row's neuron, or its index, along the y axis.
-
-    Args:
-        ax: The axes; row ``i`` is at height ``i``.
-        names: Name of each neuron, or None.
-        rows: Neuron of each row, from `row_order`.
 
     Example:
         >>> from matplotlib.figure import Figure

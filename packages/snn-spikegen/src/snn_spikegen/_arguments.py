@@ -16,18 +16,6 @@ def whole_number(name: str, value: int, least: int = 0) -> int:
     """Return a whole number that is at least ``least``.
 
     ``False`` counts as 0, by which the encoders mean "not passed".
-
-    Args:
-        name: The argument's name, for the message.
-        value: What the caller passed.
-        least: The smallest value that makes sense.
-
-    Returns:
-        ``value`` as an int.
-
-    Raises:
-        TypeError: If ``value`` is not a whole number.
-        ValueError: If ``value`` is smaller than ``least``.
     """
     try:
         number = index(value)
@@ -41,19 +29,7 @@ def whole_number(name: str, value: int, least: int = 0) -> int:
 
 
 def finite(name: str, value: float | Tensor) -> float:
-    """Return a finite real number.
-
-    Args:
-        name: The argument's name, for the message.
-        value: What the caller passed: a number, or a tensor of one.
-
-    Returns:
-        ``value`` as a Python number.
-
-    Raises:
-        TypeError: If ``value`` is not a real number.
-        ValueError: If ``value`` is infinite or NaN.
-    """
+    """Return a finite real number."""
     number = value.item() if isinstance(value, Tensor) and value.numel() == 1 else value
     if not isinstance(number, Real):
         raise TypeError(f"{name} is {value!r}; pass a number")
@@ -63,19 +39,7 @@ def finite(name: str, value: float | Tensor) -> float:
 
 
 def share(name: str, value: float) -> float:
-    """Return a number between 0 and 1, both included.
-
-    Args:
-        name: The argument's name, for the message.
-        value: What the caller passed.
-
-    Returns:
-        ``value`` as a Python number.
-
-    Raises:
-        TypeError: If ``value`` is not a real number.
-        ValueError: If ``value`` lies outside [0, 1].
-    """
+    """Return a number between 0 and 1, both included."""
     if type(value) is float and 0 <= value <= 1:  # the usual case; the checks below take longer than some encoders
         return value
     number = finite(name, value)
@@ -85,19 +49,7 @@ def share(name: str, value: float) -> float:
 
 
 def first_step(first_spike_time: int, num_steps: int) -> int:
-    """Return the step of the earliest spike allowed, within the ``num_steps`` steps.
-
-    Args:
-        first_spike_time: Index of a step.
-        num_steps: Number of steps; 0 means that it is not known yet.
-
-    Returns:
-        ``first_spike_time`` as an int.
-
-    Raises:
-        TypeError: If ``first_spike_time`` is not a whole number.
-        ValueError: If it is negative or past the last step.
-    """
+    """Return the step of the earliest spike allowed, within the ``num_steps`` steps."""
     first = whole_number("first_spike_time", first_spike_time)
     if num_steps and first > num_steps - 1:
         raise ValueError(
@@ -108,20 +60,7 @@ def first_step(first_spike_time: int, num_steps: int) -> int:
 
 
 def factor(name: str, value: float | Tensor, shape: tuple[int, ...]) -> float | Tensor:
-    """Return a finite number, or a tensor of them that broadcasts to ``shape``.
-
-    Args:
-        name: The argument's name, for the message.
-        value: What the caller passed.
-        shape: Shape of the values that are multiplied by it, or that it is added to.
-
-    Returns:
-        ``value``.
-
-    Raises:
-        TypeError: If ``value`` is neither a number nor a real tensor.
-        ValueError: If it holds NaN or infinity, or has another shape.
-    """
+    """Return a finite number, or a tensor of them that broadcasts to ``shape``."""
     if not isinstance(value, Real | Tensor) or (isinstance(value, Tensor) and value.is_complex()):
         raise TypeError(f"{name} is {value!r}; pass a number, or a real tensor that broadcasts to {tuple(shape)}")
     remedy = "NaN and infinity are not probabilities: pass finite numbers"
@@ -146,18 +85,7 @@ def factor(name: str, value: float | Tensor, shape: tuple[int, ...]) -> float | 
 
 
 def place(device: torch.device | str | None) -> torch.device | None:
-    """Return a device of torch.
-
-    Args:
-        device: What the caller passed; None if something else decides it.
-
-    Returns:
-        ``device``.
-
-    Raises:
-        TypeError: If ``device`` is neither a device, its name nor None.
-        ValueError: If torch knows no device of that name.
-    """
+    """Return a device of torch."""
     if device is None:
         return None
     if not isinstance(device, str | torch.device):
@@ -169,19 +97,7 @@ def place(device: torch.device | str | None) -> torch.device | None:
 
 
 def source(generator: torch.Generator | None, device: torch.device | None = None) -> torch.Generator | None:
-    """Return a source of randomness that can draw on ``device``.
-
-    Args:
-        generator: What the caller passed; None stands for the global source.
-        device: Where the draws are made; None if the generator decides it.
-
-    Returns:
-        ``generator``.
-
-    Raises:
-        TypeError: If ``generator`` is neither a generator nor None.
-        ValueError: If it draws on another kind of device.
-    """
+    """Return a source of randomness that can draw on ``device``."""
     if generator is None:
         return None
     if not isinstance(generator, torch.Generator):

@@ -11,35 +11,13 @@ from snn_spikegen._device_checks import answers_at_once, leave_to_device
 
 
 def floating(data: Tensor, name: str = "data") -> Tensor:
-    """Return real data as floats: a floating dtype is kept, integers and bools get the default dtype.
-
-    Args:
-        data: Numbers of any real dtype, any shape.
-        name: The argument's name, for the message.
-
-    Returns:
-        The same numbers in a floating dtype, of the same shape.
-
-    Raises:
-        TypeError: If ``data`` is not a real tensor.
-    """
+    """Return real data as floats: a floating dtype is kept, integers and bools get the default dtype."""
     dtype = floating_dtype(data, name)
     return data.to(dtype)
 
 
 def floating_dtype(data: Tensor, name: str = "data") -> torch.dtype:
-    """Return the dtype of results of real data: that of the data if it is floating, else the default dtype.
-
-    Args:
-        data: Numbers of any real dtype, any shape.
-        name: The argument's name, for the message.
-
-    Returns:
-        A floating dtype.
-
-    Raises:
-        TypeError: If ``data`` is not a tensor, or a complex or sparse one.
-    """
+    """Return the dtype of results of real data: that of the data if it is floating, else the default dtype."""
     if not isinstance(data, Tensor):
         raise TypeError(f"{name} is a {type(data).__name__}; pass a torch.Tensor, as torch.as_tensor({name})")
     if data.is_complex():
@@ -50,18 +28,7 @@ def floating_dtype(data: Tensor, name: str = "data") -> torch.dtype:
 
 
 def working(data: Tensor, name: str = "data") -> Tensor:
-    """Return data in a dtype fine enough for times and codes: 16-bit floats become float32.
-
-    Args:
-        data: Numbers ``[*shape]``, any real dtype.
-        name: The argument's name, for the message.
-
-    Returns:
-        The same numbers ``[*shape]`` as float32 or float64.
-
-    Raises:
-        TypeError: If ``data`` is not a real tensor.
-    """
+    """Return data in a dtype fine enough for times and codes: 16-bit floats become float32."""
     values = floating(data, name)
     # In float16 threshold + epsilon is threshold, and step 2049 does not exist.
     return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
@@ -69,9 +36,6 @@ def working(data: Tensor, name: str = "data") -> Tensor:
 
 def extent(values: Tensor) -> tuple[float, float]:
     """Return the lowest and the highest value.
-
-    Args:
-        values: Numbers ``[*shape]``, real.
 
     Returns:
         Both as Python numbers; NaN if there is one; infinity and minus infinity where there are no values.
@@ -85,12 +49,6 @@ def extent(values: Tensor) -> tuple[float, float]:
 def outside(values: Tensor, low: float, high: float, name: str = "data") -> tuple[float, float] | None:
     """Return the lowest and the highest value, if one lies outside a range or is NaN.
 
-    Args:
-        values: Numbers ``[*shape]``, real.
-        low: Lower end of the range.
-        high: Upper end of the range.
-        name: The argument's name, for what an accelerator says.
-
     Returns:
         Both as Python numbers; None if all lie in the range, and on an accelerator, which checks them by itself.
     """
@@ -103,15 +61,7 @@ def outside(values: Tensor, low: float, high: float, name: str = "data") -> tupl
 
 
 def without_nan(values: Tensor, name: str = "data") -> None:
-    """Refuse NaN, which no comparison would detect.
-
-    Args:
-        values: Numbers ``[*shape]``, floating.
-        name: The argument's name, for the message.
-
-    Raises:
-        ValueError: If ``values`` hold NaN; on an accelerator they stop the device instead, which is not waited for.
-    """
+    """Refuse NaN, which no comparison would detect; an accelerator stops by itself, and nothing waits for it."""
     if not answers_at_once(values):
         leave_to_device(~values.detach().isnan().any(), f"{name} holds NaN, which no spike can stand for")
         return
@@ -121,18 +71,7 @@ def without_nan(values: Tensor, name: str = "data") -> None:
 
 
 def spike_trains(spikes: Tensor) -> Tensor:
-    """Return spike trains with at least one step.
-
-    Args:
-        spikes: Spikes ``[T, *shape]``, any real dtype.
-
-    Returns:
-        The same ones and zeros in a floating dtype, ``[T, *shape]``.
-
-    Raises:
-        TypeError: If ``spikes`` is not a real tensor.
-        ValueError: If there is no time axis, no step on it, or anything but ones and zeros.
-    """
+    """Return spike trains ``[T, *shape]`` of ones and zeros, with at least one step, in a floating dtype."""
     trains = floating(spikes, "spikes")
     if trains.dim() == 0 or trains.shape[0] == 0:
         raise ValueError(f"spikes has shape {tuple(trains.shape)}; it needs a time axis, [T, *shape] with T >= 1")

@@ -9,24 +9,12 @@ from torch import Tensor
 
 
 def answers_at_once(values: Tensor) -> bool:
-    """Return True if a check reads values: on the CPU, and on a device that cannot check by itself.
-
-    Args:
-        values: Any tensor.
-
-    Returns:
-        Whether to read them; where not, :func:`leave_to_device` checks them.
-    """
+    """Return True if a check reads values: on the CPU, and on a device that cannot check by itself."""
     return values.device.type == "cpu" or not _can_check(values.device.type)
 
 
 def leave_to_device(every: Tensor, message: str) -> None:
-    """Let a device check a condition when it gets there; waiting for its answer would make a capture impossible.
-
-    Args:
-        every: The condition, a bool ``[]``.
-        message: What the device says where it does not hold, as it stops.
-    """
+    """Let a device check a condition when it gets there; waiting for its answer would make a capture impossible."""
     torch._assert_async(every, message)
 
 

@@ -206,16 +206,7 @@ def _check(
 
 
 def check_constants(threshold: float, tau: float) -> None:
-    """Refuse constants that no latency code can have.
-
-    Args:
-        threshold: Threshold of the code.
-        tau: Time constant in steps.
-
-    Raises:
-        TypeError: If one of them is not a number.
-        ValueError: If ``threshold`` lies outside (0, 1), or ``tau`` is not above 0 or not finite.
-    """
+    """Refuse constants that no latency code can have."""
     if not 0 < finite("threshold", threshold) < 1:
         raise ValueError(f"threshold is {threshold}; it must lie between 0 and 1, both excluded")
     if finite("tau", tau) <= 0:

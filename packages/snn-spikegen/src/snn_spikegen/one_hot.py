@@ -42,18 +42,7 @@ def to_one_hot(targets: Tensor, num_classes: int) -> Tensor:
 
 
 def labels(targets: Tensor, classes: int) -> Tensor:
-    """Return labels as indices.
-
-    Args:
-        targets: Labels ``[*shape]``, real.
-        classes: Number of classes.
-
-    Returns:
-        The same labels ``[*shape]``, int64.
-
-    Raises:
-        ValueError: If a label is not a class.
-    """
+    """Return labels as indices."""
     indices = targets.long()
     known = (indices >= 0) & (indices < classes)
     if targets.is_floating_point():

@@ -96,18 +96,7 @@ def _regular(first: int, steps: int, gap: float) -> Tensor:
 
 
 def known_pattern(firing_pattern: str) -> str:
-    """Return a firing pattern in lower case.
-
-    Args:
-        firing_pattern: What the caller passed.
-
-    Returns:
-        One of ``PATTERNS``.
-
-    Raises:
-        TypeError: If it is not a text.
-        ValueError: If it is none of ``PATTERNS``.
-    """
+    """Return a firing pattern in lower case."""
     if not isinstance(firing_pattern, str):
         raise TypeError(f"firing_pattern is {firing_pattern!r}; pass one of {', '.join(map(repr, PATTERNS))}")
     pattern = firing_pattern.lower()

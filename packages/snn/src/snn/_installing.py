@@ -20,12 +20,6 @@ _ALWAYS = (_UMBRELLA, "snn-core", "snn-cpu")  # of ours, what comes with the umb
 def hint(*wanted: str) -> str:
     """Return the command that installs pieces into this environment, with a note where something is not known.
 
-    Args:
-        wanted: Arguments of pip, as for :func:`command`.
-
-    Returns:
-        The command, and the note of :func:`command` if there is one.
-
     Example:
         >>> "install" in hint("snn[plot]")
         True
@@ -39,9 +33,6 @@ def command(*wanted: str) -> tuple[str, str]:
     The installer is the pip of this interpreter, or uv where there is none. Of wheels from a folder that the installer
     recorded, the folder is named; of a checkout that is installed in place, the folders of its packages are. The
     umbrella is asked for with the version from which on its name is ours.
-
-    Args:
-        wanted: What pip is asked for, such as ``snn[plot]`` or ``snn-data[mnist5k]``.
 
     Returns:
         The command, and a note: empty, or what belongs to the command where the installer recorded nothing.
@@ -65,12 +56,6 @@ def command(*wanted: str) -> tuple[str, str]:
 
 def extra(distribution: str) -> str:
     """Return the extra of the umbrella that brings one of our distributions.
-
-    Args:
-        distribution: Its name.
-
-    Returns:
-        The argument of pip; the core has no extra, as it comes with the umbrella itself.
 
     Example:
         >>> extra("snn-plot"), extra("snn-core")

@@ -69,16 +69,6 @@ def forward(
 def piece(package: str, wanted: str) -> ModuleType:
     """Import a package of ours, or raise an error that says what to install.
 
-    Args:
-        package: Import name, such as ``snn_plot``.
-        wanted: Name that the user wrote, such as ``snn.spikeplot``.
-
-    Returns:
-        The package.
-
-    Raises:
-        ImportError: If it is not installed.
-
     Example:
         >>> piece("snn_core", "snn.Leaky").__name__
         'snn_core'

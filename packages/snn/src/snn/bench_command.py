@@ -17,9 +17,6 @@ _MOST_REPEATS = 1000
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``snn bench``.
 
-    Args:
-        parser: The parser of its words.
-
     Example:
         >>> parser = argparse.ArgumentParser()
         >>> add_options(parser)
@@ -42,13 +39,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Run ``snn bench``.
-
-    Args:
-        options: What the parser made of its words.
-
-    Returns:
-        Exit code: 0, or 2 if the net could not be timed.
+    """Run ``snn bench``; return 0, or 2 if the net could not be timed.
 
     Example:
         >>> parser = argparse.ArgumentParser()

@@ -50,15 +50,9 @@ _COMMANDS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the ``snn`` command.
 
-    Args:
-        arguments: Words after ``snn``; those of this process if None.
-
     Returns:
         Exit code: 0 if all is well, 1 if not, 2 if there is no net or it could not be run, 3 if a GPU is requested
         but there is none, 130 if the keyboard interrupted it.
-
-    Raises:
-        SystemExit: If the arguments are wrong (code 2), or after ``--help`` and ``--version``.
 
     Example:
         >>> main([])

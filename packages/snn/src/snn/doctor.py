@@ -83,9 +83,6 @@ def diagnose() -> Diagnosis:
     range, or if the code is of another version than the installer's record; a package that is not installed, or a
     backend without its hardware, is none.
 
-    Returns:
-        The diagnosis.
-
     Example:
         >>> [piece.version is None for piece in diagnose().pieces if piece.name in ("snn", "snn-core")]
         [False, False]

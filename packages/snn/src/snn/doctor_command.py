@@ -17,9 +17,6 @@ __all__ = ["add_options", "main"]
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``snn doctor``.
 
-    Args:
-        parser: The parser of its words.
-
     Example:
         >>> parser = argparse.ArgumentParser()
         >>> add_options(parser)
@@ -52,9 +49,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Run ``snn doctor``.
-
-    Args:
-        options: The parsed options.
 
     Returns:
         Exit code: 0 if all is well, 1 if something is wrong, 2 if it could not look, 3 if there is no GPU to look at.

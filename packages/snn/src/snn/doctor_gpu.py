@@ -74,9 +74,6 @@ def names() -> list[str]:
 
     CUDA is not initialized where there is none.
 
-    Returns:
-        A name for each GPU, several times where there are several of a kind; none without torch.
-
     Example:
         >>> import torch
         >>> len(names()) == torch.cuda.device_count()
@@ -92,10 +89,7 @@ def names() -> list[str]:
 
 
 def absent() -> str:
-    """Return the reason why torch sees no GPU.
-
-    Returns:
-        The reason and what to do, or an empty text if torch sees one.
+    """Return the reason why torch sees no GPU and what to do, or an empty text if it sees one.
 
     Example:
         >>> bool(absent()) != bool(names())
@@ -112,9 +106,6 @@ def absent() -> str:
 
 def look() -> GpuDiagnosis:
     """Test the kernels of snn-triton on the GPUs of this machine.
-
-    Returns:
-        The diagnosis; without a GPU it says why there is none.
 
     Example:
         >>> look().code in (0, 1, 2, 3)

@@ -14,9 +14,6 @@ __all__ = ["add_options", "main"]
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``snn energy``.
 
-    Args:
-        parser: The parser of its words.
-
     Example:
         >>> parser = argparse.ArgumentParser()
         >>> add_options(parser)
@@ -44,13 +41,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Run ``snn energy``.
-
-    Args:
-        options: The parsed options.
-
-    Returns:
-        Exit code: 0, or 2 if it could not count.
+    """Run ``snn energy``; return 0, or 2 if it could not count.
 
     Example:
         >>> parser = argparse.ArgumentParser()

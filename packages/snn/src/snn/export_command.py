@@ -20,9 +20,6 @@ _MOST_BYTES = 2**32  # what a processor of 32 bits addresses
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``snn export``.
 
-    Args:
-        parser: The parser of its words.
-
     Example:
         >>> parser = argparse.ArgumentParser()
         >>> add_options(parser)
@@ -51,9 +48,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Run ``snn export``.
-
-    Args:
-        options: The parsed options.
 
     Returns:
         Exit code: 0 if the file is written, 1 if the net cannot be exported, 2 if there is no net.

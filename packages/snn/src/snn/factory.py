@@ -21,18 +21,12 @@ class CannotMake(Exception):
 
 
 def made_by(name: str) -> Any:
-    """Call a function without arguments.
+    """Call a function without arguments, ``path/to/file.py:function`` or ``package.module:function``.
 
     It can import from its folder, or from the working folder for a module, as if it were run from there.
 
-    Args:
-        name: ``path/to/file.py:function`` or ``package.module:function``.
-
     Returns:
         Its result.
-
-    Raises:
-        CannotMake: If there is no such file, module or function, it needs arguments, or it raises.
 
     Example:
         >>> made_by("fractions:Fraction")
@@ -68,9 +62,6 @@ def where_it_failed(error: BaseException, home: str) -> str:
     Args:
         error: The exception.
         home: The file, or name of the module; if no line of it led to the exception, the very last one is shown.
-
-    Returns:
-        The lines.
 
     Example:
         >>> try:

@@ -22,12 +22,6 @@ _GIB = 2**30
 def function_of(name: str) -> Any:
     """Return a function of snn-functional.
 
-    Args:
-        name: Its name.
-
-    Raises:
-        CannotMake: If snn-functional is not installed.
-
     Example:
         >>> function_of("energy").__name__
         'energy'
@@ -43,12 +37,6 @@ def function_of(name: str) -> Any:
 def made_net(name: str) -> Any:
     """Return the net that a named function makes.
 
-    Args:
-        name: ``path/to/file.py:function`` or ``package.module:function``.
-
-    Raises:
-        CannotMake: If it does not make one.
-
     Example:
         >>> made_net("torch.nn:Flatten")
         Flatten(start_dim=1, end_dim=-1)
@@ -62,12 +50,7 @@ def made_net(name: str) -> Any:
 
 
 def printed(command: str, compute: Callable[[], Any], as_json: bool) -> int:
-    """Print what a command computes of a net, without what the user's code prints.
-
-    Args:
-        command: Name of the command.
-        compute: Computes something that is printed as it is, or as the JSON of its ``to_dict()``.
-        as_json: Print JSON.
+    """Print what a command computes of a net, as text or the JSON of its ``to_dict()``, without what the net prints.
 
     Returns:
         Exit code: 0, or 2 if the net or its input could not be made.
@@ -90,12 +73,6 @@ def printed(command: str, compute: Callable[[], Any], as_json: bool) -> int:
 def shape(text: str) -> tuple[int, ...]:
     """Read the shape of a batch.
 
-    Args:
-        text: Numbers of steps, of samples and of features, with commas.
-
-    Raises:
-        argparse.ArgumentTypeError: If it is not of this form.
-
     Example:
         >>> shape("20,8,784")
         (20, 8, 784)
@@ -105,12 +82,6 @@ def shape(text: str) -> tuple[int, ...]:
 
 def random_batch(of_shape: tuple[int, ...]) -> Any:
     """Return random numbers from 0 to 1, always the same.
-
-    Args:
-        of_shape: Their shape.
-
-    Raises:
-        CannotMake: If they exceed the memory of the machine.
 
     Example:
         >>> random_batch((20, 8, 784)).shape
@@ -130,11 +101,6 @@ def random_batch(of_shape: tuple[int, ...]) -> Any:
 
 def why_it_fails(name: str, batch: Any, error: Exception) -> str:
     """Return the reason why a named net does not run over a batch.
-
-    Args:
-        name: Name of the function that made it.
-        batch: The batch.
-        error: The net's error.
 
     Example:
         >>> import torch

@@ -14,9 +14,6 @@ __all__ = ["computing_on"]
 def computing_on(threads: int) -> Iterator[None]:
     """Let torch compute on so many threads for a while; sums come out the same whatever the number of cores.
 
-    Args:
-        threads: Threads.
-
     Example:
         >>> with computing_on(1):
         ...     torch.get_num_threads()

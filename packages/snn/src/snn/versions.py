@@ -25,13 +25,7 @@ PIECES = (
 
 
 def version(distribution: str) -> str | None:
-    """Return the installed version of a distribution.
-
-    Args:
-        distribution: Its name, such as ``snn-core``.
-
-    Returns:
-        The version, or None if it is not installed.
+    """Return the installed version of a distribution, or None if it is not installed.
 
     Example:
         >>> version("snn-core") is None, version("no-distribution-has-this-name") is None
@@ -45,12 +39,6 @@ def version(distribution: str) -> str | None:
 
 def behind(requirement: str) -> dict[str, str]:
     """Return exact versions of Python, the platform and everything that a requirement installs, directly or not.
-
-    Args:
-        requirement: A distribution, with or without extras, such as ``snn[demo]``.
-
-    Returns:
-        Name and version: Python and the platform first, then each installed distribution by name.
 
     Example:
         >>> found = behind("snn")

@@ -15,14 +15,7 @@ _MOST_SIZES = 8
 
 
 def whole(least: int, most: int) -> Callable[[str], int]:
-    """Make the ``type`` of an option that takes a whole number.
-
-    Args:
-        least: The smallest number that it takes.
-        most: The largest one.
-
-    Returns:
-        A function of the option's text, which raises ``argparse.ArgumentTypeError`` at anything else.
+    """Make the ``type`` of an option that takes a whole number within a range.
 
     Example:
         >>> whole(1, 10)("7")
@@ -48,12 +41,6 @@ def sizes(text: str, *, least: int, expected: str) -> tuple[int, ...]:
         text: Whole numbers from 1 on, with commas.
         least: How many there are at least; there may be 8.
         expected: What they are, in words, for the error.
-
-    Returns:
-        The sizes.
-
-    Raises:
-        argparse.ArgumentTypeError: If it is something else.
 
     Example:
         >>> sizes("20,8,784", least=2, expected="numbers of steps, of samples and of features")

@@ -63,12 +63,6 @@ NETS: dict[str, Callable[[Any], nn.Module]] = {"digits": digits, "mnist5k": mnis
 def must_be_known(name: str) -> None:
     """Raise unless the zoo has a net.
 
-    Args:
-        name: Its name.
-
-    Raises:
-        ValueError: If it has none of that name.
-
     Example:
         >>> must_be_known("digits")
     """
@@ -78,16 +72,6 @@ def must_be_known(name: str) -> None:
 
 def untrained(name: str) -> nn.Module:
     """Make a net of the zoo as it is before training, with weights from torch's global generator.
-
-    Args:
-        name: Its name.
-
-    Returns:
-        The net, in float32.
-
-    Raises:
-        ImportError: If snn-core is not installed.
-        ValueError: If the zoo has no such net.
 
     Example:
         >>> untrained("digits")(torch.zeros(2, 1, 8, 8)).shape

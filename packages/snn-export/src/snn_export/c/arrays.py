@@ -23,12 +23,6 @@ _MOST_BYTES = 2**31
 def number(value: float) -> str:
     """Return a number, rounded to float32, as a literal of C99 with exactly this value.
 
-    Args:
-        value: The number.
-
-    Raises:
-        ValueError: If it is NaN or infinite as float32.
-
     Example:
         >>> number(0.1875), number(-3.0), number(0.0)
         ('0x1.8p-3f', '-0x1.8p+1f', '0.0f')
@@ -47,12 +41,6 @@ def number(value: float) -> str:
 
 def integer_type(largest: int) -> str:
     """Return the narrowest signed type that holds every integer up to a magnitude.
-
-    Args:
-        largest: The magnitude.
-
-    Raises:
-        ValueError: If it needs more than 32 bits.
 
     Example:
         >>> integer_type(127), integer_type(128)
@@ -73,9 +61,6 @@ class Array:
         ctype: The type of a number, one of ``BYTES``.
         values: The numbers, in their order in memory.
         layout: Names of its axes, for the reader.
-
-    Raises:
-        ValueError: If a number is not finite, or all take 2 GB or more.
 
     Example:
         >>> print(Array("fc_bias", "float", torch.tensor([0.5, -1.0]), "[out]"))

@@ -64,13 +64,6 @@ class Calls:
 def calls_of(net: nn.Module, x: Tensor) -> Calls:
     """Record two steps of a copy of a net.
 
-    Args:
-        net: The net.
-        x: Input of one step, ``[batch, ...]``.
-
-    Raises:
-        Refusal: If its calls are not the same for each step and sample.
-
     Example:
         >>> import snn_core as snn
         >>> net = nn.Sequential(nn.Linear(3, 2), snn.Leaky(beta=0.9, init_hidden=True))

@@ -68,12 +68,6 @@ class Axis(NamedTuple):
 def axes_of(x: View, y: View, taps: Sequence[int], *options: Sequence[int]) -> tuple[Axis, Axis]:
     """Return rows and columns of images ``[channels, ...]`` under a kernel; sequences are images of one row.
 
-    Args:
-        x: The input.
-        y: The output.
-        taps: Sizes of the kernel.
-        options: Its strides, paddings and dilations.
-
     Example:
         >>> from snn_export.c.routine import Buffer
         >>> x, y = View(Buffer(12), (2, 6)), View(Buffer(4), (1, 4))
@@ -86,12 +80,7 @@ def axes_of(x: View, y: View, taps: Sequence[int], *options: Sequence[int]) -> t
 
 @dataclass(eq=False)
 class Convolution(Product):
-    """A convolution of images or sequences.
-
-    Args:
-        axes: Its rows and columns.
-        groups: Groups of channels that are not connected.
-    """
+    """A convolution of images or sequences."""
 
     axes: tuple[Axis, Axis] = (Axis(1, 1, 1, 1, 0, 1), Axis(1, 1, 1, 1, 0, 1))
     groups: int = 1
@@ -114,14 +103,7 @@ class Convolution(Product):
         return self.gathered(f"{weight}[{self.entry('i')}]", bias, "x0[%s]")
 
     def gathered(self, weight: str, bias: str, x: str, before: Sequence[str] = ()) -> list[str]:
-        """Return the lines that compute every output from the inputs under the kernel.
-
-        Args:
-            weight: A weight.
-            bias: The array of biases, or nothing.
-            x: The input at an index ``%s``.
-            before: Lines before it is read.
-        """
+        """Return the lines that compute every output from the inputs under the kernel."""
         rows, columns = self.axes
         outputs, inputs = self.weight.shape[:2]
         channel = "i" if self.groups == 1 else f"(o / {outputs // self.groups} * {inputs} + i)"

@@ -21,14 +21,7 @@ __all__ = ["Axonal", "Delayed", "Ring"]
 
 @dataclass(eq=False)
 class Ring:
-    """The inputs of the last steps.
-
-    Args:
-        path: The layer's path.
-        size: Number of values of an input.
-        most: The largest delay.
-        names: Source of identifiers.
-    """
+    """The inputs of the last steps."""
 
     path: str
     size: int
@@ -68,15 +61,7 @@ class Ring:
 
 @dataclass(eq=False)
 class Delayed:
-    """A linear layer or convolution in which every weight has a delay of whole steps.
-
-    Args:
-        path: The layer's path.
-        kind: Its class.
-        product: The layer without delays.
-        delay: The delays, of the shape of the weights.
-        most: The largest possible delay.
-    """
+    """A linear layer or convolution in which every weight has a delay of whole steps, ``most`` at the largest."""
 
     path: str
     kind: str
@@ -135,15 +120,7 @@ class Delayed:
 
 @dataclass(eq=False)
 class Axonal(Layer):
-    """Delays of channels, whole or between two steps.
-
-    Args:
-        path: The layer's path.
-        kind: Its class.
-        x: Its input.
-        y: Its output.
-        module: The layer.
-    """
+    """Delays of channels, whole or between two steps."""
 
     module: Any
 

@@ -26,14 +26,7 @@ _OURS = re.compile(r"[vxyti]\d*|[a-z0-9]+f|.*_t")
 
 
 def index(shape: Sequence[int], whole: Sequence[int]) -> str | None:
-    """Return the index in a tensor of the i-th number of the tensor to which it broadcasts, as an expression of C.
-
-    Args:
-        shape: The tensor's shape.
-        whole: The shape that it broadcasts to.
-
-    Returns:
-        The expression; None if its axes are not next to each other.
+    """Return the index in a tensor of the i-th number of one that it broadcasts to, in C; None if no formula is known.
 
     Example:
         >>> index((4, 3), (4, 3)), index((4, 1, 1), (4, 3, 3)), index((3,), (4, 3)), index((), (4, 3))
@@ -52,13 +45,7 @@ def index(shape: Sequence[int], whole: Sequence[int]) -> str | None:
 
 
 class Loop:
-    """A loop over the numbers of a tensor, to which inputs and outputs are added.
-
-    Args:
-        shape: The tensor's shape.
-        path: The layer's path, for names.
-        names: Source of identifiers.
-    """
+    """A loop over the numbers of a tensor, to which inputs and outputs are added."""
 
     def __init__(self, shape: Sequence[int], path: str, names: Names) -> None:
         self.shape: tuple[int, ...] = tuple(shape)
@@ -72,19 +59,7 @@ class Loop:
         self._locals: set[str] = set()
 
     def load(self, pointer: str, what: str, shape: Sequence[int] | None = None) -> str:
-        """Read a number of an array in every iteration.
-
-        Args:
-            pointer: The array.
-            what: Name of the array, for messages.
-            shape: Its shape, the loop's if None.
-
-        Returns:
-            The local variable.
-
-        Raises:
-            Refusal: If the array cannot be read in that way.
-        """
+        """Read a number of an array in every iteration, and return the local variable."""
         place = index(self.shape if shape is None else shape, self.shape)
         if place is None:
             raise Refusal(f"{what} of shape {tuple(shape or ())} is broadcast along an axis between others")
@@ -101,15 +76,7 @@ class Loop:
         self._loads.append(text)
 
     def constant(self, what: str, value: Tensor) -> str:
-        """Read a constant, one number or one for each number of the tensor or of some of its axes.
-
-        Args:
-            what: Name of the constant.
-            value: The constant, which broadcasts to the tensor.
-
-        Returns:
-            The local variable.
-        """
+        """Read a constant that broadcasts to the tensor, and return the local variable."""
         value = value.detach().to(torch.float32)
         while value.dim() > len(self.shape) and value.shape[0] == 1:  # the axis of the batch
             value = value.squeeze(0)

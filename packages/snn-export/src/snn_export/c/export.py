@@ -126,14 +126,6 @@ def write_c(
 ) -> CExport:
     """Write a net in C99, as one of the formats of :func:`snn_export.export`.
 
-    Args:
-        net: The net.
-        inputs: Its input in a step: one tensor, whose shape matters.
-        path: The source.
-        over: ``"step"``.
-        dynamic: Not used: a step in C takes one sample.
-        options: Those of :func:`export_c`.
-
     Raises:
         ValueError: If more than a step of one input is requested, or in the cases of :func:`export_c`.
     """

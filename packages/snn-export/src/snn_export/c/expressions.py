@@ -55,9 +55,6 @@ class Lines:
 
         Returns:
             Its outputs by name, each as the expression of a number.
-
-        Raises:
-            Refusal: If an instruction has no form in C.
         """
         registers = [values[name] for name in program.inputs]
 

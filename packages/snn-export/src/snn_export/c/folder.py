@@ -14,13 +14,6 @@ __all__ = ["write_folder"]
 def write_folder(path: str | os.PathLike[str], files: Mapping[str, str]) -> Path:
     """Write text files to a folder, which is created if needed; after an error no part of them is left.
 
-    Args:
-        path: The folder. Files of the same names in it are replaced.
-        files: The texts by file name.
-
-    Returns:
-        The folder.
-
     Raises:
         FileNotFoundError: If the folder in which to create it does not exist.
         NotADirectoryError: If it is a file.

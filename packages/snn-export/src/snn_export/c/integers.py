@@ -25,16 +25,7 @@ __all__ = ["IntegerNeuron", "highest", "integer_source"]
 
 @dataclass(eq=False)
 class IntegerNeuron(Layer):
-    """A leaky neuron of integers.
-
-    Args:
-        path: Its path.
-        kind: Its class.
-        x: Its input.
-        y: Its spikes.
-        neuron: The neuron.
-        field: Its membrane, as a member of the state.
-    """
+    """A leaky neuron of integers."""
 
     neuron: Any
     field: Field
@@ -107,16 +98,7 @@ class IntegerNeuron(Layer):
 
 
 def integer_source(net: Any, x: Tensor, names: Names) -> Source:
-    """Return the source of an integer net.
-
-    Args:
-        net: A ``quant.IntegerNet``.
-        x: Input of one step, integers ``[batch, ...]``.
-        names: Source of identifiers.
-
-    Raises:
-        Refusal: If an integer may need more than 32 bits.
-    """
+    """Return the source of an integer net."""
     lowering = _Integers(net, x, names)
     lowering.run()
     routines = routines_of(lowering.nodes, lowering.outputs, lowering.names)

@@ -44,13 +44,7 @@ _OF_CONDITIONS = ("where", "mul")
 
 
 class Lowering:
-    """The lowering of the calls of a net, one after another, to functions of C.
-
-    Args:
-        calls: The calls.
-        names: Source of identifiers.
-        spikes: True if the input is spikes.
-    """
+    """The lowering of the calls of a net, one after another, to functions of C."""
 
     def __init__(self, calls: Calls, names: Names, spikes: bool = False) -> None:
         self.calls = calls

@@ -109,14 +109,7 @@ class Placement:
 
 
 def placed(routines: Sequence[Routine], inputs: Buffer, outputs: Sequence[View], ctype: str) -> Placement:
-    """Give every value its place: in the output, or in memory that is shared over time with other values.
-
-    Args:
-        routines: The functions that compute the values, in order.
-        inputs: The input.
-        outputs: The outputs of the net.
-        ctype: The type of the output's numbers.
-    """
+    """Give every value its place: in the output, or in memory that is shared over time with other values."""
     inputs.place = "in"
     copies, first = [], 0
     computed = {routine.writes for routine in routines}
@@ -193,11 +186,7 @@ def members(routines: Sequence[Routine], placement: Placement) -> list[Field]:
 
 
 def reported(routines: Sequence[Routine], placement: Placement) -> MemoryReport:
-    """Return the memory and operations of a net.
-
-    Raises:
-        Refusal: If they exceed what C can express.
-    """
+    """Return the memory and operations of a net."""
     layers = tuple(
         LayerReport(r.path, r.kind, r.flash, sum(field.bytes for field in r.fields), r.operations) for r in routines
     )

@@ -14,15 +14,7 @@ __all__ = ["Concatenation"]
 
 @dataclass(eq=False)
 class Concatenation:
-    """A concatenation of tensors along an axis.
-
-    Args:
-        path: The path of the module that calls it.
-        kind: Its name.
-        parts: The tensors.
-        y: Its output.
-        axis: The axis of a sample.
-    """
+    """A concatenation of tensors along an axis."""
 
     path: str
     kind: str

@@ -22,12 +22,6 @@ register restrict return short signed sizeof static struct switch typedef union 
 class Names:
     """A source of identifiers, each handed out once, and of arrays under them.
 
-    Args:
-        net: Name of the net in C.
-
-    Raises:
-        ValueError: If the name is not an identifier of C.
-
     Example:
         >>> names = Names()
         >>> names.new("0", "weight"), names.new("a b", "weight"), names.new("a_b", "weight")
@@ -47,15 +41,7 @@ class Names:
         self._arrays: list[tuple[tuple[str, str, str], Array]] = []
 
     def array(self, path: str, what: str, ctype: str, values: Tensor, layout: str) -> Array:
-        """Return constants under a new name, or under their existing one if a layer runs twice.
-
-        Args:
-            path: The layer's path in the net.
-            what: Their role in the layer.
-            ctype: The type of a number.
-            values: The constants.
-            layout: Names of their axes.
-        """
+        """Return constants under a new name, or under their existing one if a layer runs twice."""
         for key, array in self._arrays:
             if key == (path, what, ctype) and torch.equal(array.values, values):
                 return array
@@ -65,10 +51,6 @@ class Names:
 
     def new(self, path: str, what: str) -> str:
         """Return an identifier for a thing of a layer.
-
-        Args:
-            path: The layer's path in the net.
-            what: Its role in the layer.
 
         Returns:
             Lower-case letters, digits and underscores; never one that was used before.
@@ -86,9 +68,6 @@ class Names:
 
 def comment(text: str) -> str:
     """Return a text that is safe in a comment of C: printable, on one line, and without the end of a comment.
-
-    Args:
-        text: The text.
 
     Example:
         >>> comment("conv */ int x; /* ??/")

@@ -23,15 +23,7 @@ __all__ = ["Elementwise", "Neuron"]
 
 @dataclass(eq=False)
 class Elementwise:
-    """A function of each number.
-
-    Args:
-        path: The path of the module that calls it.
-        kind: Its name.
-        y: Its output.
-        program: Its computation, with the output ``"y"``.
-        values: Its inputs by name: values of a step, or constants.
-    """
+    """A function of each number."""
 
     path: str
     kind: str
@@ -74,19 +66,7 @@ class Elementwise:
 
 @dataclass(eq=False)
 class Neuron(Layer):
-    """A neuron.
-
-    Args:
-        path: Its path.
-        kind: Its class.
-        x: Its input.
-        y: Its spikes.
-        module: The neuron.
-        program: Its step program.
-        fields: Its states by name, as members of the state.
-        states: The same as buffers.
-        shape: The shape of its states.
-    """
+    """A neuron."""
 
     module: Any
     program: StepProgram

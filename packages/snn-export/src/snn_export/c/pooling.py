@@ -123,14 +123,7 @@ def _windows(axes: tuple[Axis, Axis], before: list[str] | None = None) -> list[s
 
 @dataclass(eq=False)
 class Reduction(Layer):
-    """The sum, mean or maximum over the last axes.
-
-    Args:
-        path: The layer's path.
-        kind: ``"sum"``, ``"mean"`` or ``"amax"``.
-        x: Its input.
-        y: Its output.
-    """
+    """The sum, mean or maximum over the last axes."""
 
     def routine(self, names: Names) -> Routine:
         """Return the function of C."""

@@ -117,14 +117,7 @@ class Routine:
 
 @dataclass(eq=False)
 class Layer:
-    """A layer that computes one value from one other.
-
-    Args:
-        path: Its path.
-        kind: Class of the layer.
-        x: Its input.
-        y: Its output.
-    """
+    """A layer that computes one value from one other."""
 
     path: str
     kind: str

@@ -190,16 +190,7 @@ class Source:
 
 
 def routines_of(nodes: Sequence[Any], outputs: Sequence[View], names: Names) -> list[Routine]:
-    """Return the functions that compute a net, without those whose results nothing reads.
-
-    Args:
-        nodes: The nodes that compute each layer, in order.
-        outputs: The outputs of the net.
-        names: Source of identifiers.
-
-    Raises:
-        Refusal: If a layer cannot be written, with its path.
-    """
+    """Return the functions that compute a net, without those whose results nothing reads."""
     needed = {view.buffer for view in outputs}
     kept: list[Any] = []
     for node in reversed(nodes):

@@ -23,12 +23,7 @@ _WORD = 4  # bytes of a float32
 
 
 class Costs:
-    """The operations and accesses of a layer; numbers are of each sample, ``[batch]``, float64.
-
-    Args:
-        tally: The activity of the layer.
-        steps: Number of steps of each sample.
-    """
+    """The operations and accesses of a layer; numbers are of each sample, ``[batch]``, float64."""
 
     def __init__(self, tally: Tally, steps: Tensor) -> None:
         self._tally = tally
@@ -70,12 +65,7 @@ class Costs:
         }
 
     def ordinary(self, model: CostModel, int8: bool) -> dict[str, Tensor]:
-        """Return the same for the layer of an ordinary network, run once, in which neurons are rectifiers.
-
-        Args:
-            model: The cost model.
-            int8: True to compute with integers of 8 bits instead of float32.
-        """
+        """Return the same for the layer of an ordinary network, run once, in which neurons are rectifiers."""
         tally, steps, size = self._tally, self._steps, 1 if int8 else _WORD
         ac, mac = (model.int8_ac or 0.0, model.int8_mac or 0.0) if int8 else (model.ac, model.mac)
         dense, biases, none = tally.dense / steps, self.biases / steps, torch.zeros_like(tally.acs)

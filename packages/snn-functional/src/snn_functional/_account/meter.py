@@ -28,13 +28,7 @@ _NUMBERS: Any = {"dtype": torch.float64, "device": "cpu"}
 
 
 class Tally:
-    """The activity of a module. Numbers of each sample, over all its steps, are ``[batch]``, float64.
-
-    Args:
-        path: Its path in the net.
-        module: The module, of the copy.
-        batch: Number of samples.
-    """
+    """The activity of a module. Numbers of each sample, over all its steps, are ``[batch]``, float64."""
 
     def __init__(self, path: str, module: nn.Module, batch: int) -> None:
         self.path = path
@@ -58,16 +52,7 @@ class Tally:
         return isinstance(self.module, Firing)
 
     def add(self, x: Any, out: Any, samples: Tensor) -> None:
-        """Add a call.
-
-        Args:
-            x: Its input ``[rows, ...]``.
-            out: The output.
-            samples: The sample of each row, ``[rows]``.
-
-        Raises:
-            ValueError: If the samples are not on axis 0, or the input of a layer with weights holds NaN.
-        """
+        """Add a call with the input ``x[rows, ...]``; ``samples[rows]`` says to which sample each row belongs."""
         leaves = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
         first: Any = leaves[0].detach() if leaves else None
         self.taken, self.shape = x, None if first is None else tuple(first.shape[1:])
@@ -101,16 +86,6 @@ class Meter:
 
     ``tallies`` are those of its layers, neurons and other modules that compute, in the order in which they were first
     called; ``uncounted`` names the modules with parameters whose operations are in none.
-
-    Args:
-        by: Name of the calling function, for messages.
-        net: The net.
-        xs: Its input ``[num_steps, batch, ...]``.
-        lengths: Number of steps of each sample ``[batch]``, where they differ.
-
-    Raises:
-        TypeError: If an argument is of the wrong kind, or the net cannot be copied.
-        ValueError: If the input is empty or a length does not fit.
     """
 
     def __init__(self, by: str, net: nn.Module, xs: Tensor, lengths: Lengths) -> None:

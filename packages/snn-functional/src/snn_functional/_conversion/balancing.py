@@ -16,11 +16,7 @@ Seen = dict[str, tuple[Tensor, Tensor]]
 
 
 def seen(net: fx.GraphModule, names: Iterable[str], x: Tensor) -> tuple[Seen, Tensor]:
-    """Run a net and return what each of some modules takes and gives, by path, and the net's output.
-
-    Raises:
-        ValueError: If one of these numbers is not finite.
-    """
+    """Run a net and return what each of some modules takes and gives, by path, and the net's output."""
     values: Seen = {}
 
     def look(name: str, module: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> None:
@@ -44,15 +40,6 @@ def balanced(net: fx.GraphModule, names: list[str], samples: Tensor, percentile:
 
     It is the smallest value that so many percent of all do not exceed; that of 100 is the maximum.
 
-    Args:
-        net: A traced network.
-        names: Paths of the activations.
-        samples: Inputs ``[samples, ...]``.
-        percentile: The percentile, in (0, 100].
-
-    Raises:
-        ValueError: If a threshold would be 0, or an activation is not finite.
-
     Source: Diehl et al., Fast-classifying, high-accuracy spiking deep networks through weight and threshold balancing
     (2015), for the maximum; Rueckauer et al., Conversion of Continuous-Valued Deep Networks to Efficient Event-Driven
     Networks for Image Classification (2017), for the percentile.
@@ -75,11 +62,7 @@ def largest(net: fx.GraphModule, names: list[str], samples: Tensor, percentile: 
 
 
 def positive(thresholds: dict[str, float], percentile: float, remedy: str) -> dict[str, float]:
-    """Return thresholds that are greater than 0.
-
-    Raises:
-        ValueError: If one is not, with the remedy.
-    """
+    """Return thresholds after checking that all are greater than 0."""
     silent = ", ".join(f"'{name}'" for name, threshold in thresholds.items() if threshold <= 0)
     if silent:
         raise ValueError(

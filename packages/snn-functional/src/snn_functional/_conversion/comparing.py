@@ -46,14 +46,6 @@ class Comparison:
 
     ``layers`` has a row for each activation and one, with an empty name, for the output; ``accuracy`` the share of
     samples told right by number of steps, 0 for the network, empty without labels.
-
-    Args:
-        ann: The network, traced and folded.
-        net: Its spiking net, with the same paths.
-        thresholds: Of each activation, by path.
-        samples: Inputs ``[samples, ...]``.
-        labels: The classes ``[samples]``, or None.
-        steps: The numbers of steps to look after.
     """
 
     def __init__(

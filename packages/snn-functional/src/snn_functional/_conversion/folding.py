@@ -18,12 +18,6 @@ def folded(graph: fx.GraphModule) -> fx.GraphModule:
         b' = \frac{\gamma}{\sqrt{\sigma^2 + \epsilon}}\,(b - \mu) + \beta
 
     A normalization elsewhere stays a layer.
-
-    Args:
-        graph: A traced net in evaluation mode, which is changed.
-
-    Returns:
-        The graph.
     """
     for node in graph.graph.nodes:
         if node.op != "call_module":

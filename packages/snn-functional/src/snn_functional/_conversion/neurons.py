@@ -18,10 +18,6 @@ def integrate_and_fire(threshold: float | Tensor, amplitude: float | Tensor = 1.
     lowered by :math:`\vartheta` through a connection to itself: the same spikes, from what kernels, NIR and C have
     already. In T steps of a constant input x within [0, :math:`\vartheta`] it fires
     :math:`\lceil T x / \vartheta - 1/2 \rceil` times.
-
-    Args:
-        threshold: The threshold, greater than 0.
-        amplitude: Of a spike.
     """
     return RLeaky(
         beta=1.0,
@@ -42,9 +38,6 @@ class CountedMaxPool(nn.Module):
 
     The sum of its output over time is the maximum of the sums of its inputs, whatever they are, so that the rate is the
     largest rate; of spikes it makes spikes.
-
-    Args:
-        pool: ``nn.MaxPool1d`` or ``nn.MaxPool2d``.
 
     Example:
         >>> pool = CountedMaxPool(nn.MaxPool1d(2))

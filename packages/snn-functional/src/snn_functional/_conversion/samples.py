@@ -11,15 +11,7 @@ _MANY = 256  # samples that are run at once
 
 
 def samples_of(data: Any) -> tuple[Tensor, Tensor | None]:
-    """Return the samples of ``data``, and their labels or None.
-
-    Args:
-        data: Samples ``[samples, ...]``, or a pair of them and integer labels ``[samples]``.
-
-    Raises:
-        TypeError: If it is anything else, samples are not real floating-point numbers or labels no integers.
-        ValueError: If there is no sample, one is not finite, or there are not as many labels.
-    """
+    """Return the samples ``[samples, ...]`` of ``data``, and their labels ``[samples]`` or None."""
     samples, labels = data if isinstance(data, tuple | list) and len(data) == 2 else (data, None)
     if not isinstance(samples, Tensor):
         raise TypeError(

@@ -66,11 +66,6 @@ def activations_of(graph: fx.GraphModule) -> dict[str, nn.Module]:
 def traced(net: Any, samples: Tensor, by: str) -> fx.GraphModule:
     """Trace a copy of a net in evaluation mode; each layer that is called has a module of its own.
 
-    Args:
-        net: The net, which stays as it is.
-        samples: What it takes, ``[samples, ...]``; the first one is run.
-        by: Name of the function that asks, for messages.
-
     Raises:
         TypeError: If ``net`` is not a module or cannot be copied.
         ValueError: If a layer or function is not known, all of which are named, ``forward`` cannot be followed, or the

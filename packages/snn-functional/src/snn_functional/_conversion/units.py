@@ -25,14 +25,6 @@ def spiking(ann: fx.GraphModule, thresholds: Mapping[str, float], like: Tensor) 
 
     so that spikes are 1 and what is added to them has their unit. Input and output of the net have the unit 1; the
     spikes of a neuron that is added to these, or to one with another threshold, have another amplitude.
-
-    Args:
-        ann: The network, traced and folded.
-        thresholds: Of each activation, by path.
-        like: What the net takes; neurons are on its device and have its dtype.
-
-    Returns:
-        The spiking net, with the same paths.
     """
     net = copy.deepcopy(ann)
     units = _units(net, thresholds)

@@ -29,25 +29,7 @@ def epoch(
     device: Any,
     progress: bool,
 ) -> Tensor:
-    """Train over one pass of a data loader.
-
-    Args:
-        net: The net, called with one step's input.
-        dataloader: Pairs of data and targets, or these and the number of steps of each sample.
-        optimizer: Optimizer of the net's parameters.
-        objective: The loss.
-        timing: The axis of time, and the number of steps between updates.
-        device: Device for training; the net is moved there.
-        progress: Whether to show a bar.
-
-    Returns:
-        The loss, a scalar off the graph: the mean over the steps of a batch, and over the batches.
-
-    Raises:
-        ImportError: If tqdm is missing and a bar is requested.
-        TypeError: If an argument or a batch is of the wrong kind.
-        ValueError: If there is no batch, or one does not fit.
-    """
+    """Train over one pass of a data loader; return the mean loss over steps and batches, off the graph."""
     _check(net, dataloader, optimizer)
     place = _device(device)
     batches = Progress(dataloader, progress)

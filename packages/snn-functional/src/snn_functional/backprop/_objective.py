@@ -35,13 +35,6 @@ class Objective:
             outputs: Outputs of a net over time: spikes, or a tuple of spikes and states, the membrane last.
             targets: The targets of these steps, of the samples that count.
             lengths: Number of steps that count of each sample ``[batch]``, 0 for one that does not; None for all.
-
-        Returns:
-            The loss.
-
-        Raises:
-            TypeError: If a function returns something other than a tensor.
-            ValueError: If the net returned no membrane although one is needed, or a loss is not a scalar.
         """
         loss = _value(self.criterion, "criterion", lengths, outputs, targets)
         if self.regularization is None:
@@ -50,18 +43,7 @@ class Objective:
 
 
 def objective(criterion: Any, regularization: Any) -> Objective:
-    """Return the loss for the arguments of an epoch function.
-
-    Args:
-        criterion: A loss.
-        regularization: A penalty; None or False for none.
-
-    Returns:
-        Both in one objective.
-
-    Raises:
-        TypeError: If one of them is not a function.
-    """
+    """Return the loss for the arguments of an epoch function."""
     _check_function(criterion, "criterion", "ce_rate_loss()")
     if regularization is None or regularization is False:
         return Objective(criterion, None)

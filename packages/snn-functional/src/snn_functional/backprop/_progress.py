@@ -12,15 +12,7 @@ __all__ = ["Progress"]
 
 
 class Progress:
-    """The batches of a data loader, with or without a bar, by tqdm, that shows the average loss so far.
-
-    Args:
-        dataloader: The batches.
-        shown: True to show a bar.
-
-    Raises:
-        ImportError: If a bar is requested and tqdm is not installed.
-    """
+    """The batches of a data loader, with or without a bar, by tqdm, that shows the average loss so far."""
 
     def __init__(self, dataloader: Iterable[Any], shown: bool) -> None:
         self._losses: list[Tensor] = []
@@ -38,11 +30,7 @@ class Progress:
             self._bar.set_postfix(loss=f"{self.mean():.3g}")
 
     def mean(self) -> Tensor:
-        """Return the average loss.
-
-        Raises:
-            ValueError: If there was no batch.
-        """
+        """Return the average loss."""
         if not self._losses:
             raise ValueError("dataloader gave no batch; an iterator lasts for one epoch, a DataLoader for any number")
         return torch.stack(self._losses).mean()

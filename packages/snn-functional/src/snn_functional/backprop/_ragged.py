@@ -6,11 +6,7 @@ from torch import Tensor
 
 
 class Ragged:
-    """The number of steps of each sample of a batch.
-
-    Args:
-        lengths: Number of steps of each sample ``[batch]``, its first ones, at least 1; on the CPU.
-    """
+    """The number of steps of each sample of a batch, ``[batch]``, on the CPU."""
 
     def __init__(self, lengths: Tensor) -> None:
         self._lengths = lengths
@@ -19,9 +15,6 @@ class Ragged:
 
     def within(self, steps: slice) -> tuple[Tensor, Tensor, float]:
         """Return the samples and steps within a segment.
-
-        Args:
-            steps: The segment, which begins before the longest sample ends.
 
         Returns:
             The samples that last into it ``[batch]``, bool; how many of its steps each has ``[batch]``; and its share

@@ -26,11 +26,7 @@ class Timing(NamedTuple):
     length: int | None
 
     def sequence(self, data: Tensor) -> Tensor:
-        """Return the data of a batch over time, ``[T, batch, ...]``.
-
-        Raises:
-            ValueError: If it has no sample or no step.
-        """
+        """Return the data of a batch over time, ``[T, batch, ...]``."""
         if self.num_steps is not None:
             if data.dim() < 1 or not len(data):
                 raise ValueError(f"the data of a batch has shape {tuple(data.shape)}; it must be [batch, ...], not 0")
@@ -41,11 +37,7 @@ class Timing(NamedTuple):
         return self.turned(data)
 
     def targets(self, targets: Tensor, number: int) -> Tensor:
-        """Return the targets of every step, ``[T, batch, ...]``.
-
-        Raises:
-            ValueError: If they are not those of ``number`` steps.
-        """
+        """Return the targets of every step, ``[T, batch, ...]``."""
         wanted = f"[{number}, batch, ...]" if self.time_first else f"[batch, {number}, ...]"
         if targets.dim() < 2 or len(self.turned(targets)) != number:
             raise ValueError(
@@ -65,21 +57,7 @@ class Timing(NamedTuple):
 
 
 def timing(num_steps: Any, time_var: bool, time_first: bool, K: Any) -> Timing:
-    """Combine the arguments of an epoch function and check them together.
-
-    Args:
-        num_steps: Steps to show data without time, False or None if it has its own.
-        time_var: Whether the data has a time axis.
-        time_first: Whether that is the first one.
-        K: Steps between updates; None for all.
-
-    Returns:
-        The checked arguments.
-
-    Raises:
-        TypeError: If ``num_steps`` or ``K`` is not an int.
-        ValueError: If one is not positive, or they contradict each other.
-    """
+    """Combine the arguments of an epoch function and check them together."""
     is_set = num_steps is not False and num_steps is not None
     if is_set:
         whole("num_steps", num_steps, _POSITIVE, least=1, remedy=_TOO_FEW)

@@ -68,11 +68,7 @@ class Use:
 
 
 class Record(Watch):
-    """A watch over every neuron, and every other module with parameters, of a net that is used here alone.
-
-    Args:
-        net: The net; it gets hooks.
-    """
+    """A watch over every neuron, and every other module with parameters, of a net that is used here alone."""
 
     of_run = True
 

@@ -16,17 +16,7 @@ from snn_functional.diagnosis.finding import Finding
 
 
 def silence(evidence: Evidence, trace: Trace, others: list[str], is_output: bool) -> Finding:
-    """Return the finding for a silent layer: an error if it cannot learn to fire, else a warning.
-
-    Args:
-        evidence: The evidence of the run.
-        trace: The layer.
-        others: Silent layers after it.
-        is_output: True if no module with parameters comes after it.
-
-    Returns:
-        The finding.
-    """
+    """Return the finding for a silent layer: an error if it cannot learn to fire, else a warning."""
     also = f" So are {listed(others)} after it." if others else ""
     reached, threshold = highest(trace), trace.neuron.threshold.detach()
     report, may, remedy = warning, "A gradient reaches it, by which it may learn to.", _remedy(trace)

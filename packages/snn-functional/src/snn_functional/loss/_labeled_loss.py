@@ -27,16 +27,6 @@ class LabeledLoss(LossFunctions, ABC):
     n is the sum of the samples' weights, or their number in a loss that says so.
 
     A subclass with a ``_compute_loss`` of its own is called like one of :class:`LossFunctions`.
-
-    Args:
-        population_code: Whether a class is the sum of ``num_outputs / num_classes`` neighboring outputs.
-        num_classes: Number of classes; needed with ``population_code=True``, without effect otherwise.
-        reduction: ``"mean"``, ``"sum"``, or ``"none"`` for the losses of the samples one by one.
-        weight: Weight of each class ``[num_classes]``, finite and at least 0; it follows the recording's device.
-
-    Raises:
-        TypeError: If ``num_classes`` is not an int or ``weight`` not a sequence of numbers.
-        ValueError: If an argument is out of range.
     """
 
     recording = "spk_out"  # the name of its recording, in messages
@@ -97,19 +87,7 @@ class LabeledLoss(LossFunctions, ABC):
         return self._reduced(losses, checked, classes.shape[-1]).to(spk_out.dtype)
 
     def checked_targets(self, targets: Tensor, outputs: Tensor) -> Tensor:
-        """Return targets that fit the outputs: labels ``[B]`` unless a loss takes others, which have no class weights.
-
-        Args:
-            targets: Argument of the caller.
-            outputs: Outputs by class ``[T, B, K]``.
-
-        Returns:
-            The targets.
-
-        Raises:
-            TypeError: If they are of the wrong kind.
-            ValueError: If they do not fit.
-        """
+        """Return targets that fit the outputs: labels ``[B]`` unless a loss takes others, without class weights."""
         return checked_labels(targets, outputs, outputs.shape[-1], self.recording)
 
     @abstractmethod
@@ -145,16 +123,9 @@ class LabeledLoss(LossFunctions, ABC):
 
 
 def cross_entropy(scores: Tensor, labels: Tensor) -> Tensor:
-    r"""Return the cross entropy of scores, over the last axis.
+    r"""Return the cross entropies ``[..., B]`` of scores ``[..., B, K]`` and labels ``[B]``.
 
     .. math:: -\log \frac{e^{z_y}}{\sum_c e^{z_c}}
-
-    Args:
-        scores: Scores ``[..., B, K]``.
-        labels: Labels ``[B]``, int64.
-
-    Returns:
-        Cross entropies ``[..., B]``.
     """
     wanted = labels.expand(scores.shape[:-1])
     return F.cross_entropy(scores.flatten(0, -2), wanted.flatten(), reduction="none").reshape(wanted.shape)

@@ -13,16 +13,7 @@ from snn_core.sequence.random_states import RandomStates
 
 
 def check_constants(constants: Mapping[str, Tensor], features: int, owner: str) -> None:
-    """Check that constants have one value for all neurons or one for each.
-
-    Args:
-        constants: The learned constants of the neurons, by name.
-        features: Number of neurons.
-        owner: The layer's class, for the message.
-
-    Raises:
-        ValueError: If one of them has another shape.
-    """
+    """Check that constants have one value for all neurons or one for each."""
     for name, value in constants.items():
         if value.shape not in ((), (1,), (1, 1), (features,), (1, features)):
             raise ValueError(
@@ -39,9 +30,6 @@ def check_independent(neuron: SpikingNeuron, like: Tensor, through: Collection[i
         like: A tensor ``[N, ...]`` of their number, dtype and device.
         through: Fields of the state that count.
         owner: The layer's class, for the message.
-
-    Raises:
-        ValueError: If they do not.
     """
     if like.is_meta:
         return  # without values there is nothing to check

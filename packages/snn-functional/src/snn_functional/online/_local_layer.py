@@ -22,17 +22,7 @@ from snn_functional.online._traces import Learned, advanced, carry
 
 
 class LocalLayer(Temporal, ABC):
-    """``neuron(synapse(x))`` one step at a time, with the gradient through the past but without its graph.
-
-    Args:
-        synapse: The linear layer.
-        neuron: Neurons that do not see each other's states.
-        output_decay: Decay per step of a low-pass filter on the emitted spikes, in [0, 1].
-
-    Raises:
-        TypeError: If ``synapse`` is no ``nn.Linear`` or ``neuron`` not a spiking neuron.
-        ValueError: If ``output_decay`` lies outside [0, 1], or the rule does not hold for the neurons.
-    """
+    """``neuron(synapse(x))`` one step at a time, with the gradient through the past but without its graph."""
 
     keeps_by_sample: ClassVar[bool] = True
     connection_names: ClassVar[tuple[str, ...]]  # of the layers in connections()

@@ -13,13 +13,7 @@ __all__ = ["Hook", "in_backward"]
 
 
 class Hook:
-    """A hook that calls a monitor's method with the layer's name, the layer and torch's arguments.
-
-    Args:
-        action: A bound method ``action(name, module, *call)`` of the monitor.
-        name: The layer's name in its net.
-        module: The layer.
-    """
+    """A hook that calls a monitor's method with the layer's name, the layer and torch's arguments."""
 
     def __init__(self, action: Callable[..., Any], name: str, module: nn.Module) -> None:
         self._action = weakref.WeakMethod(action)

@@ -20,13 +20,6 @@ class KeepingMonitor(BaseMonitor):
     A record whose tensors have another count by now is refused. Autograd uses the same count to detect that a saved
     tensor was changed. Neither detects writes that bypass torch, through ``x.data`` or a NumPy array that shares the
     memory.
-
-    Args:
-        argument: Name of the monitor's argument that takes a function.
-        function: The value of that argument; when None, records are the tensors themselves.
-
-    Raises:
-        TypeError: If ``function`` cannot be called.
     """
 
     def __init__(self, argument: str, function: Callable[[Any], Any] | None) -> None:
@@ -54,11 +47,6 @@ class KeepingMonitor(BaseMonitor):
 
     def keep(self, name: str, value: Any, function: Callable[[Any], Any] | None) -> None:
         """Record a value at a layer.
-
-        Args:
-            name: The layer's name.
-            value: A tensor, or tuples, lists and dicts of tensors.
-            function: Applied to it; its result is the record. The value itself when None.
 
         Raises:
             RuntimeError: If the record before was overwritten, to end a run whose records are useless.

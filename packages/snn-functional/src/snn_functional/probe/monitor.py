@@ -198,12 +198,6 @@ class BaseMonitor:
 def copied(value: Any) -> Any:
     """Return a record that no later in-place operation changes: a copy of tensors, also inside tuples, lists and dicts.
 
-    Args:
-        value: Argument of a monitor's function.
-
-    Returns:
-        The same values, in the autograd graph as before.
-
     Example:
         >>> spk = torch.zeros(2)
         >>> kept = copied(spk)
@@ -215,11 +209,7 @@ def copied(value: Any) -> Any:
 
 
 def checked_function(name: str, function: Any) -> Callable[[Any], Any]:
-    """Return a function that is applied to records.
-
-    Raises:
-        TypeError: If it cannot be called.
-    """
+    """Return a function that is applied to records, after checking that it can be called."""
     if not callable(function):
         raise TypeError(f"{name} is {function!r}; pass a function of one argument, such as lambda x: x.mean()")
     return function

@@ -21,15 +21,8 @@ class Signal:
 def as_integers(values: Tensor, name: str) -> tuple[Tensor, int]:
     """Return numbers as integers with the fewest fraction bits.
 
-    Args:
-        values: Floating-point numbers of any shape.
-        name: Name of the numbers, for the message.
-
     Returns:
         ``(integers, fraction_bits)``, with ``values == integers * 2**-fraction_bits``; int64.
-
-    Raises:
-        ValueError: If they need more than 24 fraction bits, or are not finite or beyond 32 bits.
     """
     exact = values.detach().double()
     if not bool(exact.isfinite().all()):
@@ -47,16 +40,7 @@ def as_integers(values: Tensor, name: str) -> tuple[Tensor, int]:
 
 
 def check_exact(largest: int, dtype: torch.dtype, name: str) -> None:
-    """Check that the floating-point net computes such integers without rounding.
-
-    Args:
-        largest: Bound of the integers, of their sums and products.
-        dtype: The dtype in which the floating-point net computes.
-        name: Name of the layer, for the message.
-
-    Raises:
-        ValueError: If the dtype cannot hold every integer up to the bound.
-    """
+    """Check that the floating-point net computes such integers without rounding."""
     if largest > 2 ** significant_bits(dtype):
         raise ValueError(
             f"{name} computes integers up to {largest}, and {dtype} is exact up to {2 ** significant_bits(dtype)}; use "

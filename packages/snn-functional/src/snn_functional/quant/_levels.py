@@ -21,16 +21,6 @@ def geometric(count: int, low: float, center: float, high: float, base: float) -
     """Return levels between two ends, whose steps shrink by ``base`` towards a center that is not a level itself.
 
     The levels are shared out in proportion to the two ranges.
-
-    Args:
-        count: Number of levels.
-        low: The lowest level.
-        center: The point at which the levels are densest.
-        high: The highest level.
-        base: Factor from one step to the next.
-
-    Returns:
-        The levels, ascending.
     """
     below = int(count * ((center - low) / (high - low)))
     down = _distances(below, center - low, base)
@@ -53,14 +43,7 @@ def nearest_to_zero(levels: Tensor) -> int:
 
 
 def borders(levels: Tensor) -> Tensor:
-    """Return, between each two levels, the largest number that is not nearer to the upper one.
-
-    Args:
-        levels: Ascending levels.
-
-    Returns:
-        One border fewer than levels, in their dtype.
-    """
+    """Return, between each two levels, the largest number that is not nearer to the upper one."""
     low, high = levels[:-1].double() / 2, levels[1:].double() / 2
     middle = low + high
     # the rounding error of a sum is a number itself (Knuth's two-sum), and its sign tells on which side the middle lies

@@ -37,18 +37,6 @@ _StraightThrough.forward.__signature__ = inspect.signature(  # pyrefly: ignore[m
 def straight_through(x: Tensor, rounded: Callable[[Tensor], Tensor], owner: str, name: str = "x") -> Tensor:
     """Return ``rounded(x)``, whose gradient passes to ``x`` unchanged.
 
-    Args:
-        x: Floating-point numbers of any shape.
-        rounded: A function to a new tensor of the same shape and dtype.
-        owner: Name of the caller, for the message.
-        name: Name of the numbers, for the message.
-
-    Returns:
-        The rounded numbers.
-
-    Raises:
-        TypeError: If ``x`` is not a floating-point tensor.
-
     Source: Bengio et al., Estimating or Propagating Gradients Through Stochastic Neurons (2013).
     """
     if not isinstance(x, Tensor):

@@ -16,18 +16,7 @@ MOST_FRACTION_BITS = 24
 
 
 def check_bits(num_bits: int, least: int, most: int, name: str = "num_bits") -> None:
-    """Check that a number of bits is a whole number in a range.
-
-    Args:
-        num_bits: The number.
-        least: The smallest that makes sense.
-        most: The largest.
-        name: The argument's name, for the message.
-
-    Raises:
-        TypeError: If it is not an int.
-        ValueError: If it is out of range.
-    """
+    """Check that a number of bits is a whole number in a range."""
     if not least <= whole(name, num_bits, f"an int from {least} to {most}") <= most:
         raise ValueError(f"{name} is {num_bits}; pass {least} to {most}")
 

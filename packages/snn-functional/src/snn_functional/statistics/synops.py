@@ -183,9 +183,6 @@ class Products:
         name: The layer's name, for messages.
         layer: The layer.
         x: Its input ``[samples, ...]``, or of one sample without that axis.
-
-    Raises:
-        ValueError: If the input holds NaN.
     """
 
     def __init__(self, name: str, layer: Any, x: Tensor) -> None:

@@ -14,11 +14,7 @@ __all__ = ["Connection", "Convolution", "Dense", "connection"]
 
 
 class Connection(ABC):
-    """The synapses of a layer.
-
-    Args:
-        layer: The layer.
-    """
+    """The synapses of a layer."""
 
     def __init__(self, layer: Any) -> None:
         self.layer = layer
@@ -118,19 +114,7 @@ _KINDS: dict[type[nn.Module], type[Connection]] = {nn.Linear: Dense, nn.Conv1d: 
 
 
 def connection(layer: Any, name: str, *kinds: type[nn.Module]) -> Connection:
-    """Return the synapses of a layer.
-
-    Args:
-        layer: The layer.
-        name: The argument's name, for messages.
-        *kinds: Classes that are allowed; all known ones if there are none.
-
-    Returns:
-        Its synapses.
-
-    Raises:
-        TypeError: If it is not of one of the classes.
-    """
+    """Return the synapses of a layer of one of some classes, by default of all that are known."""
     for kind in kinds or tuple(_KINDS):
         if isinstance(layer, kind):
             return _KINDS[kind](layer)

@@ -17,20 +17,7 @@ __all__ = ["SpikeLearner"]
 
 
 class SpikeLearner(nn.Module):
-    """A rule that changes the weights of a layer by the spikes before and after it.
-
-    Args:
-        synapse: The layer, ``nn.Linear``, ``nn.Conv1d`` or ``nn.Conv2d``.
-        sn: The neurons after it.
-        tau_pre: Time constant of the trace of the input, in steps.
-        tau_post: Time constant of the trace of the output, in steps.
-        f_pre: Scale of depression, an elementwise function of the weights.
-        f_post: Scale of potentiation, an elementwise function of the weights.
-
-    Raises:
-        TypeError: If an argument is of the wrong kind.
-        ValueError: If a time constant is out of range.
-    """
+    """A rule that changes the weights of a layer by the spikes before and after it."""
 
     _rule: Rule
 

@@ -22,12 +22,6 @@ Factor = Callable[[Tensor], Any]
 def unchanged(weight: Tensor) -> Tensor:
     """Return the weights themselves: the default scale of potentiation and depression.
 
-    Args:
-        weight: The weights.
-
-    Returns:
-        The same tensor.
-
     Example:
         >>> unchanged(torch.ones(2))
         tensor([1., 1.])
@@ -77,17 +71,6 @@ class Rule(NamedTuple):
         .. math::
             x[t] = \lambda x[t-1] + s_\text{in}[t], \quad y[t] = \lambda' y[t-1] + s_\text{out}[t], \quad
             \Delta w = f_\text{post}(w)\, s_\text{out} \otimes x - f_\text{pre}(w)\, y \otimes s_\text{in}
-
-        Args:
-            synapses: The synapses, at which spikes meet.
-            in_spike: Input spikes.
-            out_spike: Output spikes.
-            trace_pre: Trace x of the input before the step; None is 0.
-            trace_post: Trace y of the output before the step; None is 0.
-            tau_pre: Time constant of x in steps.
-            tau_post: Time constant of y in steps.
-            f_pre: Scale of depression, a function of the weights.
-            f_post: Scale of potentiation, a function of the weights.
 
         Returns:
             Both traces after the step, and the change, of the weights' shape or ``[batch, *weight.shape]``.

@@ -22,13 +22,7 @@ _loaded: dict[str, ctypes.CDLL] = {}
 
 
 def source_hash(folder: Path = SOURCES) -> str:
-    """Return the hash of the operator's sources, names and contents.
-
-    Args:
-        folder: Their folder.
-
-    Returns:
-        SHA-256 in hexadecimal.
+    """Return the SHA-256 of the operator's sources, names and contents, in hexadecimal.
 
     Example:
         >>> len(source_hash())
@@ -43,11 +37,6 @@ def source_hash(folder: Path = SOURCES) -> str:
 
 def checked(version: str, package_hash: str, ops: Path = OPS) -> Path:
     """Return the library for an SDK, after checking that its manifest fits; nothing is loaded.
-
-    Args:
-        version: Version of the SDK, such as ``"3.4.0"``.
-        package_hash: Hash of its PopART.
-        ops: Folder of the builds, one ``poplar-<version>`` each.
 
     Returns:
         The library's file.
@@ -97,13 +86,6 @@ def checked(version: str, package_hash: str, ops: Path = OPS) -> Path:
 
 def load_op(poptorch: Any, ops: Path = OPS) -> Callable[[Tensor, str, tuple[float, ...]], Tensor]:
     """Return the operator as a function ``op(u, name, params)`` of a PopTorch program.
-
-    Args:
-        poptorch: The module.
-        ops: Folder of the builds.
-
-    Returns:
-        The function; ``name`` is a surrogate in closed form.
 
     Raises:
         IpuUnavailable: If no build fits the active SDK, or the system cannot load it.

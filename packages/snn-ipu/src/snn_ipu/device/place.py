@@ -25,17 +25,6 @@ class Place:
 def placed(graph: Graph, settings: Settings) -> Place:
     """Return the place of a program under some settings.
 
-    Args:
-        graph: The program; with ``half`` its weights become float16.
-        settings: The settings.
-
-    Returns:
-        The place.
-
-    Raises:
-        IpuUnavailable: If the target or the compiled operator is not available here.
-        ValueError: If the pipeline names no layer.
-
     Example:
         >>> import torch
         >>> import snn_core as snn
@@ -159,16 +148,6 @@ class Settings:
     @classmethod
     def of(cls, settings: dict[str, Any]) -> Settings:
         """Return settings from arguments by name.
-
-        Args:
-            settings: Arguments of the caller.
-
-        Returns:
-            The settings.
-
-        Raises:
-            TypeError: If one is unknown.
-            ValueError: If a value is out of range.
 
         Example:
             >>> Settings.of({"half": True}).half

@@ -133,20 +133,7 @@ class _WithLoss(nn.Module):
 
 
 def training(graph: Graph, optimizer: Any, settings: Settings) -> Training:
-    """Return the function of ``Program.training``.
-
-    Args:
-        graph: The program.
-        optimizer: An optimizer of its parameters.
-        settings: How to run it.
-
-    Returns:
-        The function.
-
-    Raises:
-        IpuUnavailable: If the target or the compiled operator is not available here.
-        ValueError: If there is no loss (IPU006), or the optimizer is not supported (IPU007).
-    """
+    """Return the function of ``Program.training``."""
     if graph.description["loss"] is None:
         raise ValueError(
             "IPU006: the program has no loss; export it with one, such as export(net, example, path, loss='ce_rate')"
@@ -163,19 +150,7 @@ def training(graph: Graph, optimizer: Any, settings: Settings) -> Training:
 
 
 def inference(graph: Graph, settings: Settings) -> Inference:
-    """Return the function of ``Program.inference``.
-
-    Args:
-        graph: The program.
-        settings: How to run it.
-
-    Returns:
-        The function.
-
-    Raises:
-        IpuUnavailable: If the target or the compiled operator is not available here.
-        ValueError: If the settings accumulate gradients.
-    """
+    """Return the function of ``Program.inference``."""
     if settings.gradient_accumulation != 1:
         raise ValueError(f"gradient_accumulation is {settings.gradient_accumulation}; inference has no gradients")
     place = placed(graph, settings)

@@ -19,9 +19,6 @@ _PINNED = {"3.3": "2.0.1", "3.4": "2.0.1"}  # the torch that each PopTorch asser
 def import_poptorch() -> Any:
     """Return PopTorch, or raise with the reason why it cannot be used.
 
-    Returns:
-        The module ``poptorch``.
-
     Raises:
         IpuUnavailable: If it is not installed, needs another torch, or its SDK is not active.
 
@@ -58,14 +55,7 @@ def import_poptorch() -> Any:
 
 
 def sdk_version() -> tuple[str, str]:
-    """Return the version of the active SDK and the hash of its PopART, which a compiled operator must fit.
-
-    Returns:
-        ``(version, hash)``, such as ``("3.4.0", "...")``.
-
-    Raises:
-        IpuUnavailable: If PopART cannot be imported.
-    """
+    """Return the version of the active SDK and the hash of its PopART, which a compiled operator must fit."""
     try:
         popart = importlib.import_module("popart")
     except ImportError as error:

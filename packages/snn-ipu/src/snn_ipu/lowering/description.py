@@ -12,17 +12,8 @@ __all__ = ["merged", "once_and_step", "without_dead"]
 def merged(first: Any, second: Any, batch: int, path: str = "") -> Any:
     """Return one description of two recordings, the second with one more sample.
 
-    Args:
-        first: The recording with ``batch`` samples.
-        second: The same with ``batch + 1``.
-        batch: Number of samples.
-        path: Path of the module, for messages.
-
     Returns:
         The first, with ``{"batch": True}`` instead of every number that followed the batch size.
-
-    Raises:
-        Found: If the two differ in anything else.
 
     Example:
         >>> merged(["view", 3, -1], ["view", 4, -1], 3)
@@ -43,12 +34,6 @@ def merged(first: Any, second: Any, batch: int, path: str = "") -> Any:
 
 def once_and_step(node: dict[str, Any]) -> dict[str, Any]:
     """Return a neuron's node with constant parts moved out of its step.
-
-    Args:
-        node: Any node.
-
-    Returns:
-        A neuron's node with ``"once"`` and ``"step"``; other nodes unchanged.
 
     Example:
         >>> clamp = {"op": "clamp", "args": [{"v": "w:beta"}, 0, 1], "kwargs": {}, "outs": ["v0"]}
@@ -75,13 +60,6 @@ _RANDOM = ("bernoulli", "dropout", "rand_like", "randn_like")
 
 def without_dead(nodes: list[dict[str, Any]], outputs: list[str]) -> list[dict[str, Any]]:
     """Return the nodes whose results are used.
-
-    Args:
-        nodes: The nodes in order.
-        outputs: Names of the program's outputs.
-
-    Returns:
-        The needed nodes, in order.
 
     Example:
         >>> double = {"kind": "call", "op": "mul", "args": [{"v": "x"}, 2], "kwargs": {}, "outs": ["v0"]}

@@ -75,18 +75,6 @@ def lower(
 def described_net(net: nn.Module, example: Tensor) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Return the description of a net's program, without a loss, and its tensors.
 
-    Args:
-        net: The net.
-        example: Its input, ``[T, batch, ...]``.
-
-    Returns:
-        The arguments of :class:`Program`.
-
-    Raises:
-        Found: If it cannot be lowered.
-        TypeError: If ``net`` is not a module or ``example`` not a tensor.
-        ValueError: If the example has no step or no sample.
-
     Example:
         >>> import snn_core as snn
         >>> description, tensors = described_net(snn.Leaky(beta=0.9, init_hidden=True), torch.rand(5, 4, 3))

@@ -63,15 +63,7 @@ class Recorder(TorchFunctionMode):
         self._inside = False
 
     def enter(self, value: Tensor, name: str = "") -> Tensor:
-        """Give a tensor a name, a new one if none is passed, and a gradient to follow.
-
-        Args:
-            value: The tensor.
-            name: Its name.
-
-        Returns:
-            The tensor that replaces it in computations.
-        """
+        """Return a tensor to compute with instead of another, with a gradient and a name, by default a new one."""
         fresh = value.detach()
         if fresh.is_floating_point():
             fresh.requires_grad_()
@@ -79,17 +71,7 @@ class Recorder(TorchFunctionMode):
         return fresh
 
     def name_of(self, value: Tensor) -> str:
-        """Return the name of a tensor; a tensor that no recorded operation returned is a constant.
-
-        Args:
-            value: The tensor.
-
-        Returns:
-            Its name.
-
-        Raises:
-            Found: If an ``autograd.Function`` computed it.
-        """
+        """Return the name of a tensor; a tensor that no recorded operation returned is a constant."""
         self._not_opaque(value)
         if id(value) not in self._names:
             name = f"_constant.{len(self.constants)}"
@@ -99,19 +81,7 @@ class Recorder(TorchFunctionMode):
         return self._names[id(value)]
 
     def write(self, op: str, args: Any, kwargs: dict[str, Any], out: Any, live: bool = True, **more: Any) -> None:
-        """Append an operation and name its results.
-
-        Args:
-            op: Its name.
-            args: Its arguments.
-            kwargs: Its arguments by name.
-            out: Its result, a tensor or a tuple of them.
-            live: True if the result may differ from call to call.
-            **more: Further parts of the operation's description.
-
-        Raises:
-            Found: If a program cannot hold an argument.
-        """
+        """Append an operation and name its results."""
         try:
             args = [self._encoded(a) for a in args]
             kwargs = {k: self._encoded(v) for k, v in kwargs.items()}
@@ -134,28 +104,12 @@ class Recorder(TorchFunctionMode):
             self.ops, self._inside = outer, False
 
     def must_be_followed(self, out: Any) -> None:
-        """Check that the recorder knows the outputs of a module.
-
-        Args:
-            out: Tensors in any structure.
-
-        Raises:
-            Found: If an ``autograd.Function`` computed one of them.
-        """
+        """Check that the recorder knows the outputs of a module."""
         for tensor in _tensors(out):
             self._not_opaque(tensor)
 
     def refuse(self, code: str, message: str, remedy: str) -> NoReturn:
-        """Stop the recording at the current module and line.
-
-        Args:
-            code: Code of the rule.
-            message: What is wrong.
-            remedy: What to do.
-
-        Raises:
-            Found: Always.
-        """
+        """Stop the recording at the current module and line."""
         raise Found(IpuIssue(code, self.paths[-1], message, remedy, _user_line()))
 
     def __torch_function__(self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None) -> Any:

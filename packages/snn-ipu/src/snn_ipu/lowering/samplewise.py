@@ -21,9 +21,6 @@ def must_act_on_samples(nodes: list[dict[str, Any]], axes: dict[str, int], outpu
         axes: Number of axes of every tensor by name.
         outputs: Names of the net's outputs.
 
-    Raises:
-        Found: If an operation may mix samples, or a neuron or the caller gets a tensor without them.
-
     Example:
         >>> node = {"kind": "call", "path": "norm", "op": "mean", "args": [{"v": "x"}, 0], "kwargs": {}, "outs": []}
         >>> must_act_on_samples([node], {"x": 2, "v0": 1}, ["v0"])

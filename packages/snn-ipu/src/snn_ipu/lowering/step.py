@@ -41,16 +41,6 @@ class Step:
 def record_step(net: nn.Module, x: Tensor) -> Step:
     """Record one step of a net, which may change the net.
 
-    Args:
-        net: A net at rest.
-        x: Input of one step, ``[batch, ...]``.
-
-    Returns:
-        The record.
-
-    Raises:
-        Found: If a program cannot hold it.
-
     Example:
         >>> import snn_core as snn
         >>> step = record_step(nn.Sequential(nn.Linear(3, 2), snn.Leaky(beta=0.9, init_hidden=True)), torch.rand(4, 3))

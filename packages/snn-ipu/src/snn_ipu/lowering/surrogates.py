@@ -29,10 +29,6 @@ _CLOSED = (
 class Recorded(Surrogate):
     """A surrogate that records itself when it is called.
 
-    Args:
-        recorder: The recorder.
-        description: What :func:`described` gave.
-
     Example:
         >>> recorder = Recorder({}, set(), torch.float32)
         >>> u = recorder.enter(torch.ones(1), "u")
@@ -54,16 +50,9 @@ class Recorded(Surrogate):
 def described(spike_grad: Surrogate, floating: torch.dtype) -> dict[str, Any]:
     """Return the description of a surrogate for a program.
 
-    Args:
-        spike_grad: Any surrogate of snn-core, or a subclass of its base.
-        floating: The floating dtype of the program.
-
     Returns:
         ``{"name", "params"}`` for a closed form, ``{"name": "injected", "ops", "out"}`` for another derivative,
         ``{"name": "none"}`` for spikes without gradient.
-
-    Raises:
-        Found: If its gradient is not a derivative times the incoming one, or is not made of known operations.
 
     Example:
         >>> described(surrogate.fast_sigmoid(slope=10), torch.float32)

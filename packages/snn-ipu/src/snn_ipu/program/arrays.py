@@ -36,13 +36,6 @@ class ArrayError(ValueError):
 def write(path: str | Path, arrays: Mapping[str, Tensor]) -> None:
     """Write tensors to an ``.npz`` file, which ``numpy.load`` reads too.
 
-    Args:
-        path: The file.
-        arrays: Tensors of any shape by name; float16, float32, float64, int32, int64, uint8 or bool.
-
-    Raises:
-        ArrayError: If a tensor has a different dtype.
-
     Example:
         >>> import os, tempfile
         >>> file = os.path.join(tempfile.mkdtemp(), "weights.npz")
@@ -61,12 +54,6 @@ def write(path: str | Path, arrays: Mapping[str, Tensor]) -> None:
 
 def read(path: str | Path) -> dict[str, Tensor]:
     """Read the tensors of an ``.npz`` file.
-
-    Args:
-        path: The file.
-
-    Returns:
-        Tensors by name.
 
     Raises:
         ArrayError: If the file is not such an archive, is truncated, or holds objects or a different dtype.

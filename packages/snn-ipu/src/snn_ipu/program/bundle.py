@@ -29,17 +29,7 @@ class BundleError(ValueError):
 
 
 def write_bundle(path: str | Path, description: dict[str, Any], tensors: dict[str, Tensor]) -> None:
-    """Write a bundle.
-
-    Args:
-        path: A folder, created if it is missing.
-        description: The program.
-        tensors: The tensors that the program names.
-
-    Raises:
-        BundleError: If the description is not valid.
-        OSError: If the folder cannot be written.
-    """
+    """Write a bundle."""
     validate(description, tensors)
     folder = Path(path)
     folder.mkdir(parents=True, exist_ok=True)
@@ -50,12 +40,6 @@ def write_bundle(path: str | Path, description: dict[str, Any], tensors: dict[st
 
 def read_bundle(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Read and check a bundle.
-
-    Args:
-        path: The folder.
-
-    Returns:
-        The program's description and its tensors.
 
     Raises:
         BundleError: If it is incomplete, damaged, of another version, or asks for an unknown operation.
@@ -87,10 +71,6 @@ def read_bundle(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 def validate(description: dict[str, Any], tensors: dict[str, Tensor]) -> None:
     """Check that the device half can run a program.
-
-    Args:
-        description: The program.
-        tensors: The tensors that the program names.
 
     Raises:
         BundleError: If a part is missing or of the wrong kind, an operation unknown, a name used before it is

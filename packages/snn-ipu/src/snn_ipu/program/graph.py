@@ -52,14 +52,7 @@ class Graph(nn.Module):
         return structured(self.description["output"], self.flat(x))
 
     def flat(self, x: Tensor) -> list[Tensor]:
-        """Return the outputs as a list, in the order of the structure.
-
-        Args:
-            x: Input, as for a call.
-
-        Returns:
-            Tensors ``[batch, T, ...]``.
-        """
+        """Return the outputs ``[batch, T, ...]`` as a list, in the order of the structure."""
         description, steps = self.description["input"], self.description["input"]["num_steps"]
         self.must_fit(x)
         if description["encoding"] == "rate":
@@ -76,14 +69,7 @@ class Graph(nn.Module):
         return [out.reshape(batch, steps, *out.shape[1:]) for out in outs]
 
     def must_fit(self, x: Tensor) -> None:
-        """Check that input has the shape for which the program was made.
-
-        Args:
-            x: The input.
-
-        Raises:
-            ValueError: If its axes after the batch are wrong; IPU010 if it is T.
-        """
+        """Check that input has the shape for which the program was made."""
         description = self.description["input"]
         wanted = [*([] if description["encoding"] == "rate" else [description["num_steps"]]), *description["shape"]]
         if list(x.shape[1:]) != wanted:
@@ -141,9 +127,6 @@ def output_names(structure: dict[str, Any]) -> list[str]:
     Args:
         structure: ``{"v": name}``, or ``"tuple"``, ``"list"`` or ``"dict"`` of structures.
 
-    Returns:
-        The names.
-
     Example:
         >>> output_names({"tuple": [{"v": "spk"}, {"dict": {"membrane": {"v": "mem"}}}]})
         ['spk', 'mem']
@@ -157,13 +140,6 @@ def output_names(structure: dict[str, Any]) -> list[str]:
 
 def structured(structure: dict[str, Any], flat: list[Tensor]) -> Any:
     """Return tensors in a structure of outputs.
-
-    Args:
-        structure: As in :func:`output_names`.
-        flat: The tensors, in its order.
-
-    Returns:
-        A tensor, tuple, list or dict.
 
     Example:
         >>> structured({"tuple": [{"v": "spk"}, {"v": "mem"}]}, [torch.zeros(1), torch.ones(1)])

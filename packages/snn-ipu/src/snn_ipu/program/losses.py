@@ -120,12 +120,6 @@ def chosen_loss(loss: Any, outputs: int, l1_rate: float = 0.0) -> dict[str, Any]
             first.
         l1_rate: Weight of the sum of the first output.
 
-    Returns:
-        What :func:`~snn_ipu.program.losses.loss` takes.
-
-    Raises:
-        ValueError: If the loss is unknown (IPU006), or an option is not lowered.
-
     Example:
         >>> chosen_loss("mse_count", outputs=2)["options"]
         {'correct_rate': 1.0, 'incorrect_rate': 0.0}

@@ -61,16 +61,8 @@ _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 def encoded(value: Any, name_of: Callable[[Tensor], str], floating: torch.dtype) -> Any:
     """Return an argument as JSON.
 
-    Args:
-        value: A number, string, None, tensor, dtype, slice, or a list or tuple of them.
-        name_of: Function from a tensor to its name.
-        floating: The floating dtype of the program, which stays open.
-
     Returns:
         The JSON value: tensors as ``{"v": name}``, dtypes as ``{"dtype": name}``.
-
-    Raises:
-        TypeError: If it is of another kind.
 
     Example:
         >>> encoded((slice(0, 2), torch.bool), str, torch.float32)
@@ -94,15 +86,6 @@ def encoded(value: Any, name_of: Callable[[Tensor], str], floating: torch.dtype)
 def decoded(value: Any, env: dict[str, Any], batch: int, floating: torch.dtype) -> Any:
     """Return the argument that a JSON value describes.
 
-    Args:
-        value: What :func:`encoded` gave.
-        env: Tensors by name.
-        batch: Size of axis 0, for values computed from it.
-        floating: The floating dtype of the program's run.
-
-    Returns:
-        The argument.
-
     Example:
         >>> decoded([{"batch": True}, -1], {}, batch=6, floating=torch.float32)
         [6, -1]
@@ -123,13 +106,6 @@ def decoded(value: Any, env: dict[str, Any], batch: int, floating: torch.dtype) 
 
 def run(ops: list[dict[str, Any]], env: dict[str, Any], batch: int, floating: torch.dtype, spike: Any = None) -> None:
     """Run operations in order, and add their results to ``env``.
-
-    Args:
-        ops: Operations, each ``{"op", "args", "kwargs", "outs"}``.
-        env: Tensors by name, changed in place.
-        batch: Size of axis 0.
-        floating: The floating dtype of the program's run.
-        spike: Function for the operation ``"spike"``, called with the shifted membrane and its surrogate.
 
     Example:
         >>> env = {"x": torch.tensor([3.0])}

@@ -51,11 +51,6 @@ def closed_form(u: Tensor, name: str, params: tuple[float, ...] = ()) -> Tensor:
 
     The difference is 0 for finite u, so that the forward value is exact; for infinite u it is NaN.
 
-    Args:
-        u: Membrane potential minus threshold, any shape.
-        name: One of ``CLOSED_FORMS``.
-        params: Its parameters, in the order of the surrogate's constructor.
-
     Returns:
         Spikes, 1 where ``u > 0`` and else 0, in the shape and dtype of ``u``.
 
@@ -76,10 +71,6 @@ def injected(u: Tensor, derivative: Callable[[Tensor], Tensor]) -> Tensor:
     r"""Return spikes with any derivative g(u), by plain operations.
 
     .. math:: \Theta(u) + z - \mathrm{detach}(z), \qquad z = u\,\mathrm{detach}(g(u))
-
-    Args:
-        u: Membrane potential minus threshold, any shape; finite.
-        derivative: g, which returns a tensor of the shape of ``u``.
 
     Returns:
         Spikes, 1 where ``u > 0`` and else 0, in the shape and dtype of ``u``.

@@ -166,13 +166,6 @@ def _drawn(net: nn.Module, graph: nir.NIRGraph, inputs: list[str], num_steps: in
 def losses(net: nn.Module, graph: nir.NIRGraph) -> tuple[str, ...]:
     """List what a reader of the graph loses, without running the graph.
 
-    Args:
-        net: The network.
-        graph: Its graph.
-
-    Returns:
-        A line for each loss.
-
     Example:
         >>> import torch, warnings
         >>> import snn_core as snn, snn_nir

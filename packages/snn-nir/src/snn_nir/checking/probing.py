@@ -20,15 +20,7 @@ _SUFFIXES = (".graded", ".spk", ".lif", "")
 
 
 def fire_places(graph: nir.NIRGraph, paths: Mapping[str, SpikingNeuron]) -> dict[str, str]:
-    """Return the node that emits the spikes of each neuron, for the neurons that the graph has.
-
-    Args:
-        graph: The graph.
-        paths: The neurons by their paths in the network.
-
-    Returns:
-        Names of nodes by path.
-    """
+    """Return the node that emits the spikes of each neuron, for the neurons that the graph has."""
     results = {}
     for path, neuron in paths.items():
         name = path or type(neuron).__name__.lower()
@@ -107,12 +99,6 @@ def membrane_of(path: str, neuron: Any, mem: Tensor, imported: GraphModule) -> t
 
     NIR's node that resets has done so by the end of the step; a neuron that resets in the step after a spike has not.
     So the node has :math:`v = U\,(1 - \Theta(U - \vartheta))`. Any other node has the neuron's own membrane.
-
-    Args:
-        path: Path of the neuron in the network.
-        neuron: The neuron.
-        mem: Its membrane.
-        imported: The module of the graph.
 
     Returns:
         Both, or None if the graph's nodes have no such membrane.

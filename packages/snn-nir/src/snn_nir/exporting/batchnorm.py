@@ -14,18 +14,9 @@ from snn_nir.graphs.values import array_of
 
 
 def fold_batch_norm(layer: Any, name: str, drawing: Drawing, where: str) -> None:
-    r"""Fold a normalization into the weights and bias of the node before it.
+    r"""Fold a normalization into weights and bias of the node before it, whose output goes nowhere else.
 
     .. math:: y = a\,x + b, \qquad a = \gamma/\sqrt{\sigma^2 + \epsilon}, \qquad b = \beta - a\,\mu
-
-    Args:
-        layer: ``nn.BatchNorm1d`` or ``nn.BatchNorm2d``, in evaluation mode.
-        name: An ``Affine``, ``Linear``, ``Conv1d`` or ``Conv2d`` of the graph, whose output goes nowhere else.
-        drawing: The graph.
-        where: The layer, for the error.
-
-    Raises:
-        NIRError: ``NIR410`` if it has no statistics.
     """
     factor, shift = _affine(layer, where)
     node = drawing.nodes[name]
@@ -43,17 +34,6 @@ def fold_batch_norm(layer: Any, name: str, drawing: Drawing, where: str) -> None
 
 def draw_batch_norm(layer: Any, signal: Signal, where: str) -> Any:
     """Return the same as a node: ``Scale``, or with a shift a matrix or a kernel of size 1 with only a diagonal.
-
-    Args:
-        layer: ``nn.BatchNorm1d`` or ``nn.BatchNorm2d``, in evaluation mode.
-        signal: Its input.
-        where: The layer, for the error.
-
-    Returns:
-        The node, without edges.
-
-    Raises:
-        NIRError: ``NIR410`` if it has no statistics.
 
     Example:
         >>> import torch

@@ -21,9 +21,6 @@ _NEIGHBORS = 4  # floating-point numbers on each side of a time constant
 def broadcast(value: Constant, shape: tuple[int, ...], where: str) -> np.ndarray:
     """Return a constant of a neuron with one value for every neuron, as float64.
 
-    Raises:
-        NIRError: ``NIR402`` if it is neither one value nor fits the shape.
-
     Example:
         >>> broadcast(torch.tensor(0.5), (2,), "lif")
         array([0.5, 0.5])

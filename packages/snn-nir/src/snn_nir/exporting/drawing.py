@@ -49,9 +49,6 @@ def stored(value: Tensor, dtype: torch.dtype | None = None) -> np.ndarray:
 class Drawing:
     """The nodes and edges so far.
 
-    Args:
-        settings: The caller's choices.
-
     Attributes:
         nodes: By name.
         edges: Pairs of names.
@@ -87,16 +84,7 @@ class Drawing:
         return name
 
     def add(self, wanted: str, node: Any, *inputs: Signal) -> str:
-        """Add a node, and its incoming edges.
-
-        Args:
-            wanted: Its desired name, which is made unique.
-            node: The NIR node.
-            *inputs: Its inputs; several are summed.
-
-        Returns:
-            The name it got.
-        """
+        """Add a node with its incoming edges under a unique name, which is returned; several inputs are summed."""
         name = self.name(wanted)
         self.nodes[name] = node
         for signal in inputs:
@@ -112,12 +100,7 @@ class Drawing:
             self.edges.append((source, name))
 
     def share(self, name: str, **parameters: Any) -> None:
-        """Note the fields of a node that are parameters which an earlier node has in the same field.
-
-        Args:
-            name: The node.
-            **parameters: The tensors by field; tensors that are not parameters are ignored.
-        """
+        """Note the fields of a node that are parameters which an earlier node has in the same field."""
         shared = {}
         for field, value in parameters.items():
             if isinstance(value, nn.Parameter):
@@ -138,12 +121,6 @@ class Drawing:
 
     def leave_out(self, code: str, where: str, what: str, remedy: str | None = None) -> str | None:
         """Refuse what NIR cannot express, or leave it out with a note.
-
-        Args:
-            code: Code of the refusal.
-            where: The module.
-            what: The option or module, and why NIR cannot express it.
-            remedy: What to do; that of the code if None.
 
         Returns:
             An entry to keep in the metadata, if any.

@@ -28,10 +28,6 @@ class Inside(NamedTuple):
 def finished(drawing: NeuronDrawing, ports: Any) -> dict[str, Any]:
     """Return the result of a drawing, with graded spikes and recurrence drawn after it, and with every state.
 
-    Args:
-        drawing: The neuron.
-        ports: Its signals, by ``"spk"`` and the names of states.
-
     Returns:
         The same; ``Inside`` for a state that has no signal.
 

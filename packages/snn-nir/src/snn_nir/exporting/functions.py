@@ -35,17 +35,8 @@ _DROPOUTS = {"dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout"}
 def draw_function(node: Call, arguments: list[Any], named: list[Any], drawing: Drawing) -> Any:
     """Draw one call.
 
-    Args:
-        node: The call.
-        arguments: Its positional arguments, with signals for tensors of the graph.
-        named: Its keyword arguments, likewise.
-        drawing: The graph.
-
     Returns:
         A signal; or the value itself, if it depends on no signal.
-
-    Raises:
-        NIRError: ``NIR403`` if NIR cannot express it.
     """
     taken = [*arguments, *named]
     if not any(isinstance(a, Signal) for a in (*taken, *_items(taken))):

@@ -22,17 +22,7 @@ _STAND_IN = "\0"  # for the input of a node, while it is drawn
 
 
 def draw_graph_module(net: GraphModule, drawing: Drawing) -> torch.dtype:
-    """Draw an imported graph, including cycles, with the current values of its parameters.
-
-    Args:
-        net: The module.
-        drawing: The graph, empty; ``drawing.places`` receives the places of nodes in nested graphs.
-
-    Returns:
-        The dtype of its parameters.
-
-    Raises:
-        NIRError: If a module that was added to it cannot be drawn.
+    """Draw an imported graph with its cycles and the current values of its parameters; return their dtype.
 
     Example:
         >>> import snn_nir
@@ -124,9 +114,6 @@ def _source(net: GraphModule, tap: str) -> str:
 def nest(drawing: Drawing) -> None:
     """Move nodes into the nested graphs of their places, and the edges among them.
 
-    Args:
-        drawing: The graph, complete; changed in place.
-
     Example:
         >>> import numpy as np
         >>> from snn_nir.exporting.settings import Settings
@@ -174,17 +161,6 @@ def draw_primitive(module: Any, name: str, drawing: Drawing) -> Any:
     """Return the node of a module that runs a primitive; None for any other module.
 
     A module made for another step keeps its decay per step: its time constants are scaled.
-
-    Args:
-        module: The module.
-        name: Its name.
-        drawing: The graph.
-
-    Returns:
-        The node, without edges.
-
-    Raises:
-        NIRError: ``NIR402`` if the module was made for another method than the export's.
 
     Example:
         >>> import torch

@@ -15,18 +15,7 @@ from snn_nir.exporting.drawing import Signal, stored
 
 
 def draw_linear(layer: Any, signal: Signal, where: str) -> Any:
-    """Return ``Linear`` or ``Affine``.
-
-    Args:
-        layer: ``nn.Linear``.
-        signal: Its input.
-        where: The layer, for the error.
-
-    Returns:
-        The node, without edges.
-
-    Raises:
-        NIRError: ``NIR401`` for input with more than one axis.
+    """Return ``Linear`` or ``Affine`` for ``nn.Linear``.
 
     Example:
         >>> import torch
@@ -44,17 +33,6 @@ def draw_linear(layer: Any, signal: Signal, where: str) -> Any:
 
 def draw_conv(layer: Any, signal: Signal, where: str) -> Any:
     """Return ``Conv1d`` or ``Conv2d``; a missing bias becomes zeros.
-
-    Args:
-        layer: ``nn.Conv1d`` or ``nn.Conv2d``.
-        signal: Its input.
-        where: The layer, for the error.
-
-    Returns:
-        The node, without edges.
-
-    Raises:
-        NIRError: ``NIR401`` if it pads with anything but zeros.
 
     Example:
         >>> import torch
@@ -78,17 +56,6 @@ def draw_conv(layer: Any, signal: Signal, where: str) -> Any:
 
 def draw_avg_pool(layer: Any, signal: Signal, where: str) -> Any:
     """Return ``AvgPool2d``, or ``SumPool2d`` if the divisor is 1.
-
-    Args:
-        layer: ``nn.AvgPool2d`` or ``nn.AdaptiveAvgPool2d``.
-        signal: Its input.
-        where: The layer, for the error.
-
-    Returns:
-        The node, without edges.
-
-    Raises:
-        NIRError: ``NIR401`` for cases that NIR's pooling leaves open or cannot express.
 
     Example:
         >>> import torch
@@ -131,14 +98,6 @@ def _pair(value: Any) -> Any:
 def draw_graded(layer: GradedSpikes, signal: Signal, where: str) -> Any:
     """Return a ``Scale`` by the weight of every neuron.
 
-    Args:
-        layer: The layer.
-        signal: Its input.
-        where: The layer, for the error.
-
-    Returns:
-        The node, without edges.
-
     Example:
         >>> import torch
         >>> draw_graded(GradedSpikes(2, 3.0), Signal(("x",), (2,), torch.float32), "graded").scale
@@ -148,19 +107,7 @@ def draw_graded(layer: GradedSpikes, signal: Signal, where: str) -> Any:
 
 
 def draw_delay(layer: Any, signal: Signal, where: str, dt: float) -> Any:
-    """Return a ``Delay`` of every neuron.
-
-    Args:
-        layer: ``AxonalDelay``, or a neuron whose recurrence is delayed, with whole numbers of steps.
-        signal: Its input.
-        where: The layer, for the error.
-        dt: Time step in seconds.
-
-    Returns:
-        The node, without edges.
-
-    Raises:
-        NIRError: ``NIR402`` if a delay is not a whole number of steps, or is spread over several.
+    """Return a ``Delay`` of every neuron, for an ``AxonalDelay`` or a delayed recurrence of whole numbers of steps.
 
     Example:
         >>> import torch
@@ -182,17 +129,6 @@ def draw_delay(layer: Any, signal: Signal, where: str, dt: float) -> Any:
 def draw_flatten(layer: nn.Flatten, signal: Signal, where: str) -> Any:
     """Return ``Flatten``, or None if there is nothing to flatten.
 
-    Args:
-        layer: The layer.
-        signal: Its input.
-        where: The layer, for the error.
-
-    Returns:
-        The node, without edges.
-
-    Raises:
-        NIRError: ``NIR401`` if it flattens the batch axis.
-
     Example:
         >>> import torch
         >>> flat = draw_flatten(nn.Flatten(), Signal(("x",), (2, 3), torch.float32), "flat")
@@ -204,11 +140,7 @@ def draw_flatten(layer: nn.Flatten, signal: Signal, where: str) -> Any:
 
 
 def flattening(signal: Signal, start: int, end: int, where: str) -> Any:
-    """Return ``Flatten`` of some axes, counted with the batch axis; None if it changes nothing.
-
-    Raises:
-        NIRError: ``NIR401`` if the batch axis is among them.
-    """
+    """Return ``Flatten`` of some axes, counted with the batch axis; None if it changes nothing."""
     if start < 1:
         raise refusal("NIR401", where, "it flattens the batch axis", "start at axis 1")
     if end <= start:

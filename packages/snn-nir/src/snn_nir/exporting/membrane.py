@@ -33,9 +33,6 @@ def draw_membrane(
         gain: g.
         current: The decay of its current.
         constants: Constants that the metadata keeps instead of the decays.
-
-    Returns:
-        Spikes and states.
     """
     leak, syn = neuron.leak_of(decay, gain), None if current is None else neuron.leak_of(current)
     constants = constants or {"beta": decay, **({} if current is None else {"alpha": current})}

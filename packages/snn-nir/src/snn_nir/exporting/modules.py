@@ -40,22 +40,7 @@ _REASONS = {
 def draw_neuron(
     module: Any, name: str, signal: Signal, value: Tensor, wanted: frozenset[str], drawing: Drawing
 ) -> dict[str, Any]:
-    """Draw one neuron.
-
-    Args:
-        module: The neuron.
-        name: Its path.
-        signal: Its input.
-        value: Its spikes for the sample.
-        wanted: Outputs that the network uses.
-        drawing: The graph.
-
-    Returns:
-        Its spikes and states.
-
-    Raises:
-        NIRError: ``NIR401`` for a neuron that has no form in NIR, ``NIR402`` for an option.
-    """
+    """Draw one neuron; return its spikes and states."""
     equation, draw = drawing_of(module, name)
     neuron = NeuronDrawing(module, equation, name, drawing, signal, value, wanted)
     return finished(neuron, draw(module, neuron))
@@ -69,22 +54,7 @@ def draw_module(
     drawing: Drawing,
     before: str | None = None,
 ) -> Any:
-    """Draw one layer.
-
-    Args:
-        module: The layer.
-        name: Its path.
-        signal: Its input.
-        value: Its output for the sample.
-        drawing: The graph.
-        before: A node whose output this layer alone takes; a batch normalization goes into it.
-
-    Returns:
-        Its output.
-
-    Raises:
-        NIRError: ``NIR401`` for a layer that has no form in NIR.
-    """
+    """Draw one layer and return its output; a batch normalization goes into ``before``, a node that feeds it alone."""
     kind = _kind(module)
     if isinstance(module, _SAME):
         return signal

@@ -31,9 +31,6 @@ class Recorder(Watch, TorchFunctionMode):
     """A recorder of the calls of a net in one step, in this thread.
 
     A mode of torch sees functions, and hooks see layers and neurons; calls inside these are ignored.
-
-    Args:
-        net: The net.
     """
 
     def __init__(self, net: nn.Module) -> None:

@@ -29,9 +29,6 @@ def record(net: nn.Module, samples: tuple[Tensor | None, ...], extra: tuple[Any,
         samples: One step's inputs, ``[batch, ...]``; None for a state that is at rest.
         extra: Arguments after them, which are not tensors.
 
-    Returns:
-        The recording.
-
     Raises:
         NIRError: ``NIR404`` if ``forward`` has no fixed graph, ``NIR405`` if it does not take the sample, ``NIR410`` if
             a layer acts differently while training.

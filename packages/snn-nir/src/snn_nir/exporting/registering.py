@@ -77,13 +77,6 @@ def register(neuron: type[SpikingNeuron], draw: Draw) -> None:
 def drawing_of(module: Any, name: str) -> tuple[type[SpikingNeuron], Draw]:
     """Return the registered class whose step a neuron has, and its drawing.
 
-    Args:
-        module: The neuron.
-        name: Its path.
-
-    Raises:
-        NIRError: ``NIR401`` if there is none.
-
     Example:
         >>> import snn_core as snn
         >>> drawing_of(snn.Leaky(beta=0.9), "lif")[0]

@@ -11,16 +11,7 @@ from snn_nir.exporting.calls import Call, Recording
 
 
 def ports_wanted(node: Call, names: tuple[str, ...], recording: Recording) -> frozenset[str]:
-    """Return the values of a neuron that the network uses, other than passing its state to the next step.
-
-    Args:
-        node: The call of the neuron.
-        names: The names of its results.
-        recording: The recording.
-
-    Returns:
-        Some of the names.
-    """
+    """Return the values of a neuron that the network uses, other than passing its state to the next step."""
     if isinstance(node.value, Tensor):
         return frozenset({"spk"})
     items = {user: names[user.args[1]] for user in node.users}
@@ -37,12 +28,6 @@ def returned(recording: Recording) -> list[Call]:
 
     These are all values except the state of a neuron whose spikes are returned too, or that gets its state passed; if
     nothing else is returned, the states are.
-
-    Args:
-        recording: The recording.
-
-    Returns:
-        The values.
     """
     leaves = [leaf for leaf in recording.output.args[0] if isinstance(leaf, Call)]
     fired = [_of_one_step(leaf).args for leaf in leaves if _of_one_step(leaf).is_item]

@@ -41,11 +41,7 @@ class Steps:
         self._last = max(self._last, step)
 
     def infer(self, node: Call) -> None:
-        """Infer the step of a value from its inputs.
-
-        Raises:
-            NIRError: ``NIR411`` if they belong to more than one step.
-        """
+        """Infer the step of a value from its inputs."""
         results = {self._of[n] for n in node.inputs() if n in self._of}
         if len(results) > 1:
             raise refusal("NIR411", repr(node.name), f"values of the steps {sorted(results)} are combined")
@@ -54,12 +50,6 @@ class Steps:
 
     def call(self, module: nn.Module, node: Call, signal: Signal, where: str) -> Any:
         """Count a call of a neuron.
-
-        Args:
-            module: The neuron.
-            node: The call.
-            signal: Its input.
-            where: The neuron, for the error.
 
         Returns:
             The result of its first call, or None if this is the first.
@@ -82,11 +72,7 @@ class Steps:
         self._first[module] = signal, value
 
     def stacked(self, node: Call, values: list[Any]) -> Stacked:
-        """Return the values of all steps as one.
-
-        Raises:
-            NIRError: ``NIR403`` if they are not the same value of all steps in turn.
-        """
+        """Return the values of all steps as one."""
         steps = [self._of.get(part) for part in node.args[0]]
         if steps != list(range(self._last + 1)) or any(value != values[0] for value in values):
             raise refusal(
@@ -95,11 +81,7 @@ class Steps:
         return Stacked(values[0])
 
     def check_returned(self, node: Call) -> None:
-        """Refuse a value of one step that the network returns from its loop.
-
-        Raises:
-            NIRError: ``NIR403``.
-        """
+        """Refuse a value of one step that the network returns from its loop."""
         if self._last and not node.is_stack:
             problem = f"a value of step {self._of.get(node, 0)} alone is returned"
             raise refusal("NIR403", repr(node.name), problem, "stack the values of all steps")

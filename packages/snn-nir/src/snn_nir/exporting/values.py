@@ -23,19 +23,7 @@ from snn_nir.exporting.steps import Stacked, Steps, reads_steps
 
 
 def draw_values(recording: Recording, drawing: Drawing, samples: tuple[Tensor | None, ...]) -> torch.dtype:
-    """Draw a recording, from its inputs to its outputs.
-
-    Args:
-        recording: The recording.
-        drawing: The graph, empty.
-        samples: The samples of the recording.
-
-    Returns:
-        The dtype of the first output.
-
-    Raises:
-        NIRError: If a call cannot be drawn.
-    """
+    """Draw a recording, from its inputs to its outputs; return the dtype of the first output."""
     values = _Values(recording, drawing)
     values.place_inputs(samples)
     for node in recording.calls:

@@ -22,12 +22,6 @@ _SUPPORTED = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_
 def read_chunks(dataset: h5py.h5d.DatasetID, dtype: np.dtype, source: RawFile, path: str) -> np.ndarray:
     """Read a chunked dataset.
 
-    Args:
-        dataset: The dataset, whose size is known and affordable.
-        dtype: Its type in the file.
-        source: The bytes of its file.
-        path: Its path, for the error.
-
     Returns:
         The array; places without a chunk hold 0.
 
@@ -58,15 +52,7 @@ def read_chunks(dataset: h5py.h5d.DatasetID, dtype: np.dtype, source: RawFile, p
 
 
 def check_fill(plist: h5py.h5p.PropDCID, path: str) -> None:
-    """Refuse data that were never written but have a fill value: HDF5 reads a damaged one beyond its end.
-
-    Args:
-        plist: How the dataset was created.
-        path: Its path, for the error.
-
-    Raises:
-        NIRError: ``NIR104`` for a fill value other than HDF5's own, 0.
-    """
+    """Refuse data that were never written but have a fill value: HDF5 reads a damaged one beyond its end."""
     if plist.fill_value_defined() == h5py.h5d.FILL_VALUE_USER_DEFINED:
         raise refusal("NIR104", path, "a fill value instead of data", "write all values")
 
@@ -140,10 +126,6 @@ def _lzf_decompressed(data: bytes, size: int) -> bytes:
 class RawFile:
     """A file from which bytes are read.
 
-    Args:
-        stream: The file.
-        size: Its size in bytes.
-
     Example:
         >>> import io
         >>> RawFile(io.BytesIO(b"0123456789"), 10).read(2, 3, "/node")
@@ -155,16 +137,7 @@ class RawFile:
         self.size = size
 
     def read(self, at: int, size: int, path: str) -> bytes:
-        """Read some bytes.
-
-        Args:
-            at: Offset of the first byte.
-            size: Number of bytes.
-            path: Path of the data, for the error.
-
-        Raises:
-            NIRError: ``NIR111`` if the file ends before.
-        """
+        """Read ``size`` bytes from an offset."""
         if at + size > self.size:
             raise refusal("NIR111", path, f"{size} bytes at {at} of a file of {self.size}")
         self.stream.seek(at)

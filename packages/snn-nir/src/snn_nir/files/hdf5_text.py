@@ -20,10 +20,6 @@ _WORDS = {2: "H", 4: "I", 8: "Q"}
 class TextHeap:
     """The text of one file.
 
-    Args:
-        source: The bytes of the file.
-        opened: The same file, opened by HDF5.
-
     Source: HDF5 File Format Specification 3.0, sections III.E (global heap) and IV.A.2.d (variable length).
     """
 
@@ -40,11 +36,6 @@ class TextHeap:
 
     def read(self, dataset: h5py.h5d.DatasetID, most: int, path: str) -> list[bytes]:
         """Return the entries of a dataset, in order.
-
-        Args:
-            dataset: A dataset of text of variable length, without filters.
-            most: Bytes that all entries together may have.
-            path: Its path, for the error.
 
         Returns:
             The entries, each up to its first null character.

@@ -48,17 +48,8 @@ class Limits:
 def read_tree(group: h5py.Group, heap: TextHeap, limits: Limits, path: str) -> Tree:
     """Return everything in a group, by name.
 
-    Args:
-        group: The group.
-        heap: The text of its file.
-        limits: Limits of what it may use.
-        path: Its place in the file, for errors.
-
     Returns:
         Dicts for groups; arrays, NumPy scalars, text or lists of text for datasets.
-
-    Raises:
-        NIRError: ``NIR103`` to ``NIR107``, ``NIR111`` to ``NIR113`` or ``NIR216``.
     """
     return _Walk(heap, limits).group(group, path, ())
 

@@ -22,13 +22,6 @@ _MAX_BYTES = 2**26
 def gathered(graph: nir.NIRGraph, where: str = "") -> dict[str, dict[str, Any]]:
     """Return the metadata of a graph and its nodes, by path; that of the graph itself under ``""``.
 
-    Args:
-        graph: The graph.
-        where: Its own path, if it is nested.
-
-    Returns:
-        Path -> metadata, if there is any.
-
     Example:
         >>> gathered(nir.NIRGraph({"gain": nir.Scale(np.ones(2), metadata={"a": 1})}, [], type_check=False))
         {'gain': {'a': 1}}
@@ -70,10 +63,6 @@ def _replaced(graph: nir.NIRGraph, where: str, metadata: dict[str, dict[str, Any
 def sidecar_text(graph: nir.NIRGraph, content: bytes) -> str:
     """Return the text of a graph's sidecar.
 
-    Args:
-        graph: The graph.
-        content: The bytes of the file that the sidecar belongs to.
-
     Returns:
         JSON: the metadata by path, and the SHA-256 of the file.
     """
@@ -85,14 +74,6 @@ def with_sidecar(
     graph: nir.NIRGraph, file: str | os.PathLike[str] | BinaryIO, sidecar: str | os.PathLike[str]
 ) -> nir.NIRGraph:
     """Return a copy of a graph with the metadata of a sidecar.
-
-    Args:
-        graph: The graph that was read from the file.
-        file: The file.
-        sidecar: Path of the sidecar.
-
-    Returns:
-        The copy; its own metadata is replaced.
 
     Raises:
         OSError: If the sidecar cannot be opened.
@@ -162,10 +143,6 @@ _MAX_LEVELS = 16
 def check_name(name: Any, where: str) -> None:
     """Refuse a name that would change, or vanish, when it is read back.
 
-    Args:
-        name: Name of a node or of an entry of metadata.
-        where: The thing that it names, for the error.
-
     Raises:
         NIRError: ``NIR113`` for an empty name, ``"."``, one with ``/`` or a null character, or over 1024 bytes.
 
@@ -192,9 +169,6 @@ def check_metadata(value: Any, where: str) -> None:
     Args:
         value: Text, a number, a bool, an array of numbers, a list of text or of numbers, or a dict of these.
         where: Owner of the metadata, for the error.
-
-    Raises:
-        NIRError: ``NIR113`` for a key, ``NIR114`` for anything else.
 
     Example:
         >>> check_metadata({"snn_nir": {"reset": "subtract", "beta": 0.9}}, "node 'lif'")

@@ -75,15 +75,7 @@ def write(graph: nir.NIRGraph, file: str | os.PathLike[str] | BinaryIO, *, compa
 
 
 def check_storable(graph: nir.NIRGraph, where: str = "") -> None:
-    """Refuse names, metadata and graphs that a file cannot hold.
-
-    Args:
-        graph: The graph, as :func:`snn_nir.graphs.shapes.infer` returns it.
-        where: Its own path, if it is nested.
-
-    Raises:
-        NIRError: ``NIR113``, ``NIR114`` or ``NIR203``.
-    """
+    """Refuse names, metadata and graphs that a file cannot hold, in a graph that ``infer`` returned."""
     here = f"graph {where!r}" if where else "graph"
     for kind in (nir.Input, nir.Output):
         if not any(isinstance(node, kind) for node in graph.nodes.values()):
@@ -103,10 +95,6 @@ def check_storable(graph: nir.NIRGraph, where: str = "") -> None:
 
 def check_older_format(graph: nir.NIRGraph, where: str = "") -> None:
     """Refuse what nir up to 1.0.4 cannot express.
-
-    Args:
-        graph: The graph, as :func:`snn_nir.graphs.shapes.infer` returns it.
-        where: Its own path, if it is nested.
 
     Raises:
         NIRError: ``NIR117`` for a reset other than to 0, and for CubaLI.

@@ -82,13 +82,6 @@ def place(where: str, name: str) -> str:
 def type_name(node: nir.NIRNode, where: str) -> str:
     """Return the name of a node's primitive.
 
-    Args:
-        node: The node, which is not a graph.
-        where: Its path, for the error.
-
-    Raises:
-        NIRError: ``NIR109`` if it is not one of the primitives.
-
     Example:
         >>> import numpy as np
         >>> type_name(nir.Scale(scale=np.ones(3)), "scale")
@@ -103,15 +96,8 @@ def type_name(node: nir.NIRNode, where: str) -> str:
 def node_fields(node: nir.NIRNode, where: str) -> dict[str, Any]:
     """Return the fields of a node as the file names them.
 
-    Args:
-        node: The node, which is not a graph.
-        where: Its path, for the error.
-
     Returns:
         Name -> value, in the table's order; None for an unknown shape.
-
-    Raises:
-        NIRError: ``NIR109`` if it is not one of the primitives.
 
     Example:
         >>> import numpy as np
@@ -135,14 +121,6 @@ def assembled(name: str, fields: dict[str, Any], metadata: dict[str, Any]) -> ni
 
     The constructors of nir assert, broadcast and compute shapes (wrong ones for grouped convolutions); a node from
     a file is checked first and gets its shapes from :func:`snn_nir.graphs.shapes.infer`.
-
-    Args:
-        name: A key of :data:`PRIMITIVES`.
-        fields: What :func:`node_fields` gives.
-        metadata: The node's metadata.
-
-    Returns:
-        The node, without shapes.
 
     Example:
         >>> import numpy as np

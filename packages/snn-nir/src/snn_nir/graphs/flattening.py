@@ -44,12 +44,6 @@ def flattened(graph: nir.NIRGraph) -> Flat:
     A node ``lif`` of a nested graph ``rnn`` becomes ``rnn.lif``. The nested Input and Output stay, as nodes that pass
     on their input.
 
-    Args:
-        graph: A graph; it is not changed, and its nodes are not copied.
-
-    Returns:
-        Its nodes and edges.
-
     Raises:
         NIRError: NIR201 if an edge names a node that does not exist, NIR219 if a nested graph that an edge leads to or
             from does not have exactly one Input or Output, NIR107 if graphs are nested too deeply.

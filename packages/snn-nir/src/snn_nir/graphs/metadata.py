@@ -61,9 +61,6 @@ def node_metadata(**entries: Any) -> dict[str, Any]:
         **entries: The keys above. Tensors become float64 arrays, those of one value without axes floats; an entry that
             is None is left out.
 
-    Returns:
-        ``{"snn_nir": {...}}``.
-
     Example:
         >>> import torch
         >>> node_metadata(group="lif", beta=torch.tensor(0.5), reset=None)
@@ -88,14 +85,6 @@ def surrogate_entries(grad: Any) -> dict[str, Any]:
 def graph_metadata(dt: float, method: str, dtype: str) -> dict[str, Any]:
     """Return metadata of a graph.
 
-    Args:
-        dt: Time step in seconds.
-        method: ``"euler"`` or ``"exact"``.
-        dtype: ``"float32"``, ``"float64"``.
-
-    Returns:
-        ``{"snn_nir": {...}}``.
-
     Example:
         >>> graph_metadata(1e-4, "euler", "float32")["snn_nir"]["time_unit"]
         's'
@@ -105,9 +94,6 @@ def graph_metadata(dt: float, method: str, dtype: str) -> dict[str, Any]:
 
 def read_metadata(node: Any) -> dict[str, Any]:
     """Return the stored entries, in whatever form a file returns them.
-
-    Args:
-        node: A NIR node or graph.
 
     Returns:
         The entries: text as str, truth values as bool, numbers as int or float, arrays as they are; empty if the node

@@ -18,13 +18,6 @@ Shape = tuple[int, ...]
 def check_parameters(node: nir.NIRNode, where: str) -> None:
     """Refuse a node whose parameters do not fit each other.
 
-    Args:
-        node: The node, as :func:`snn_nir.graphs.normalizing.normalized` returns it.
-        where: Its path, for the error.
-
-    Raises:
-        NIRError: ``NIR206`` for a wrong shape, ``NIR212`` for impossible group counts and paddings.
-
     Example:
         >>> check_parameters(nir.Affine(weight=np.ones((2, 3)), bias=np.ones(2)), "fc")
     """
@@ -60,15 +53,8 @@ def _misshapen(where: str, rule: str, shapes: dict[str, Shape]) -> NIRError:
 def fixed_shapes(node: nir.NIRNode, where: str) -> tuple[Shape | None, Shape | None]:
     """Return the shapes that a node's own fields determine.
 
-    Args:
-        node: The node, normalized and checked.
-        where: Its path, for the error.
-
     Returns:
         Input and output shape; None if the fields leave it open.
-
-    Raises:
-        NIRError: ``NIR204`` or ``NIR212`` if the sizes in the node are impossible.
 
     Example:
         >>> fixed_shapes(nir.Linear(weight=np.ones((2, 3))), "fc")
@@ -98,17 +84,6 @@ def fixed_shapes(node: nir.NIRNode, where: str) -> tuple[Shape | None, Shape | N
 
 def output_shape(node: nir.NIRNode, shape: Shape, where: str) -> Shape:
     """Return the output shape of a node for an input shape.
-
-    Args:
-        node: The node, normalized and checked, which is not a graph.
-        shape: Shape of one sample at its input.
-        where: Its path, for the error.
-
-    Returns:
-        Shape of one sample at its output.
-
-    Raises:
-        NIRError: ``NIR204`` if the node cannot take that shape.
 
     Example:
         >>> pool = nir.AvgPool2d(kernel_size=np.array([2, 3]), stride=np.array([2, 3]), padding=np.array([0, 0]))

@@ -19,17 +19,6 @@ def normalized(node: nir.NIRNode, where: str) -> nir.NIRNode:
     Tensors become arrays; ``stride=2`` of a two-dimensional node becomes ``(2, 2)``. Nothing is allocated for values
     that are already arrays.
 
-    Args:
-        node: The node, which is not a graph.
-        where: Its path, for the error.
-
-    Returns:
-        The copy, which shares its arrays with the node.
-
-    Raises:
-        NIRError: ``NIR106`` for values that are not real numbers, ``NIR108`` for a missing field, ``NIR212``
-            for sizes out of range.
-
     Example:
         >>> pool = nir.SumPool2d(kernel_size=2, stride=np.array([2, 1]), padding=0)
         >>> normalized(pool, "pool").kernel_size
@@ -97,12 +86,6 @@ def ints(value: Any, where: str, *, axes: int | None = None, lowest: int | None 
         axes: The required number of them; a single one is repeated. Any number if None.
         lowest: The smallest allowed value.
 
-    Returns:
-        The numbers.
-
-    Raises:
-        NIRError: ``NIR212`` for anything else.
-
     Example:
         >>> ints(3, "stride", axes=2, lowest=1)
         (3, 3)
@@ -127,13 +110,6 @@ def ints(value: Any, where: str, *, axes: int | None = None, lowest: int | None 
 
 def shape_of(value: Any, where: str) -> tuple[int, ...] | None:
     """Return a signal's shape as a tuple; None stays None.
-
-    Args:
-        value: Sizes as a vector, or None.
-        where: Node and field, for the error.
-
-    Raises:
-        NIRError: ``NIR212`` for sizes that are not whole numbers from 0 on.
 
     Example:
         >>> shape_of(np.array([2, 34, 34]), "input")

@@ -20,14 +20,6 @@ def ordered(nodes: Iterable[str], edges: Sequence[tuple[str, str]], inputs: Iter
     of their names. If every cycle is entered at one node, as in a layer with a recurrent weight, they lead back to
     that node, whatever the names; neither the order of nodes nor that of edges counts, as a NIR file does not keep it.
 
-    Args:
-        nodes: Names of all nodes.
-        edges: Pairs of names.
-        inputs: Names of the nodes that the search starts at.
-
-    Returns:
-        The order.
-
     Example:
         >>> edges = [("in", "lif"), ("lif", "w_rec"), ("w_rec", "lif"), ("lif", "out")]
         >>> order = ordered(["out", "w_rec", "lif", "in"], edges, ["in"])

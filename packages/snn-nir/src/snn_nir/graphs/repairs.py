@@ -28,15 +28,8 @@ def repaired(graph: nir.NIRGraph, *, stacklevel: int = 1) -> nir.NIRGraph:
     - a stated shape (of Output, Flatten, a nested Input, or a convolution's ``input_shape``) that contradicts those of
       the parameters, and axes such as the batch before those of an Input: the inferred shape is used (``NIR214``).
 
-    Args:
-        graph: The graph, which does not change.
-        stacklevel: As in :func:`warnings.warn`, counted from the caller.
-
     Returns:
         The copy, as :func:`snn_nir.graphs.shapes.infer` returns it.
-
-    Raises:
-        NIRError: If no repair is possible, or several are.
 
     Example:
         >>> import warnings

@@ -52,9 +52,6 @@ def infer(graph: nir.NIRGraph) -> nir.NIRGraph:
 def infer_filled(graph: nir.NIRGraph) -> tuple[nir.NIRGraph, list[tuple[str, str]]]:
     """Return the result of :func:`infer` for a graph in which a single number may stand for one per neuron.
 
-    Args:
-        graph: The graph, which does not change.
-
     Returns:
         The copy with such numbers repeated, and for each the path of its node and what was repeated.
 

@@ -16,10 +16,6 @@ from snn_nir.graphs.fields import PRIMITIVES, place, type_name
 def array_of(value: Tensor, dtype: torch.dtype | None = None) -> np.ndarray:
     """Return a tensor's numbers, also if its memory holds negatives or conjugates, which NumPy cannot represent.
 
-    Args:
-        value: The tensor, on any device, with a gradient or without.
-        dtype: Dtype to convert it to; None to leave it as it is.
-
     Returns:
         The array, which may share the tensor's memory.
 
@@ -36,12 +32,6 @@ _POSITIVE = frozenset({"tau", "tau_mem", "tau_syn"})
 def check_values(graph: nir.NIRGraph) -> None:
     """Refuse values that are not finite, time constants that are not positive and negative delays.
 
-    Args:
-        graph: The graph, with arrays in its nodes.
-
-    Raises:
-        NIRError: ``NIR207`` or ``NIR208``, for the first such value.
-
     Example:
         >>> check_values(nir.NIRGraph({"gain": nir.Scale(np.array([np.nan]))}, [], type_check=False))
         Traceback (most recent call last):
@@ -54,13 +44,6 @@ def check_values(graph: nir.NIRGraph) -> None:
 
 def bad_values(graph: nir.NIRGraph, where: str = "") -> Iterator[NIRError]:
     """Yield the refusals of :func:`check_values`, one per field.
-
-    Args:
-        graph: The graph, with arrays in its nodes.
-        where: Its own path, if it is nested.
-
-    Yields:
-        An error for each field with a bad value.
 
     Example:
         >>> graph = nir.NIRGraph({"gain": nir.Scale(np.array([np.nan]))}, [], type_check=False)

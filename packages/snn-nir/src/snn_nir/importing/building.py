@@ -31,16 +31,8 @@ class Scheme(NamedTuple):
 def build(name: str, node: nir.NIRNode, scheme: Scheme) -> nn.Module | None:
     """Return the module of a node, with a parameter for each of its values.
 
-    Args:
-        name: The node's name, for errors.
-        node: The node, with all shapes inferred.
-        scheme: Time step, dtype and reset.
-
     Returns:
         A module for one time step; None for a node that passes on its input.
-
-    Raises:
-        NIRError: NIR301 for an unknown node, NIR504 for a time constant that is too short for the step.
 
     Example:
         >>> step = TimeStep(1e-3, "s", "euler", "given")

@@ -95,15 +95,6 @@ def decay(tau: float | Tensor, dt: float, method: str = "euler") -> float | Tens
 def rise_of(method: str) -> Callable[[float | Tensor, float], float | Tensor]:
     """Return the function ``(tau, dt) -> rise`` of a method.
 
-    Args:
-        method: ``"euler"`` or ``"exact"``.
-
-    Returns:
-        The function.
-
-    Raises:
-        ValueError: If the method is unknown.
-
     Example:
         >>> rise_of("euler")(4.0, 1.0)
         0.25

@@ -27,17 +27,9 @@ _SURROGATES = {  # surrogates that a name and numbers define
 def firing_options(name: str, node: Any, reset: str | None) -> dict[str, Any]:
     """Return reset and surrogate of a spiking node, as keyword arguments of a neuron.
 
-    Args:
-        name: The node's name, for errors.
-        node: The node.
-        reset: The reset that the caller wants, or None.
-
     Returns:
         ``reset_mechanism``, ``reset_delay``, ``spike_grad``: the caller's choice, else the recorded one, else NIR's,
             which is a reset to a value in the same step.
-
-    Raises:
-        NIRError: NIR305 if a reset is unknown.
 
     Example:
         >>> import nir
@@ -55,13 +47,6 @@ def firing_options(name: str, node: Any, reset: str | None) -> dict[str, Any]:
 
 def surrogate_of(name: str, node: Any) -> Any:
     """Return the recorded surrogate gradient, or None; warn if there is none of that name.
-
-    Args:
-        name: The node's name, for the warning.
-        node: The node.
-
-    Returns:
-        A surrogate of snn-core, or None.
 
     Example:
         >>> import nir
@@ -82,12 +67,6 @@ def surrogate_of(name: str, node: Any) -> Any:
 
 def constant(name: str, node: Any, field: str, value: np.ndarray) -> np.ndarray:
     """Return a constant of a neuron as recorded, if the node's own fields agree with it; else from the fields.
-
-    Args:
-        name: The node's name, for the warning.
-        node: The node.
-        field: Name of the constant in the metadata, such as ``"beta"``.
-        value: The same from the node's fields, one per neuron.
 
     Returns:
         The recorded constant, exact and in its original shape. Without one, and with a warning if they disagree,
@@ -121,12 +100,6 @@ def _common(value: np.ndarray) -> np.ndarray:
 
 def learned(node: Any) -> set[str]:
     """Return the names of the constants that were parameters.
-
-    Args:
-        node: The node.
-
-    Returns:
-        The names.
 
     Example:
         >>> import nir

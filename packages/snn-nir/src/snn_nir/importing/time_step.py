@@ -70,12 +70,6 @@ def time_step(
         method: ``"euler"`` or ``"exact"``; recorded, then ``"euler"``, when None.
         time_unit: Unit of the time constants: ``"s"``, ``"ms"``, or ``"step"``.
 
-    Returns:
-        The step, and how it was determined.
-
-    Raises:
-        ValueError: If ``dt`` is not positive or passed along with steps, or ``method`` or ``time_unit`` is unknown.
-
     Example:
         >>> lif = nir.LIF(tau=np.array([1e-3]), r=np.array([10.0]), v_leak=np.zeros(1), v_threshold=np.ones(1))
         >>> step = time_step({"lif": lif}, {})
@@ -111,9 +105,6 @@ def evidence(nodes: Mapping[str, nir.NIRNode]) -> tuple[Evidence, ...]:
     A neuron whose ``r`` is 1 indicates nothing. Any other is read as its exporter may have meant it, ``r = tau / dt``,
     ``r = 1 / (1 - exp(-dt / tau))``, or ``r = tau exp(-dt / tau) / dt`` as rockpool writes it. A reading counts if all
     neurons then indicate the same step; of several readings, the first that gives a round number.
-
-    Args:
-        nodes: Nodes by name, without nested graphs.
 
     Returns:
         The evidence, all in one reading and for one step, in the unit of the time constants; empty if there is none,

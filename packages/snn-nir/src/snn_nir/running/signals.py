@@ -52,15 +52,6 @@ def bound(
 ) -> dict[str, Tensor]:
     """Return the inputs of a graph by name, after checks.
 
-    Args:
-        x: A tensor, or a dict of them by name.
-        names: Names of the Inputs.
-        shapes: Shape of one sample of each.
-        time: True if there is a time axis before the batch.
-
-    Returns:
-        A floating-point tensor for each Input.
-
     Raises:
         TypeError: If there is not one tensor for each Input.
         ValueError: If one has another shape, no time step, or another number of steps than the others.

@@ -48,9 +48,6 @@ def wired(
         inputs: The Input nodes.
         stateful: The nodes that send 0 at rest, whatever they read.
 
-    Returns:
-        The wiring.
-
     Raises:
         NIRError: NIR303 if a node reads nothing, NIR215 if no node of a cycle keeps a state.
 
@@ -101,12 +98,6 @@ def silence(
     wiring: Wiring, modules: Mapping[str, nn.Module], shapes: Mapping[str, tuple[int, ...]], example: Tensor
 ) -> dict[str, Tensor]:
     """Return the outputs of the nodes at closing edges while everything with a state sends 0, for a batch of one.
-
-    Args:
-        wiring: The wiring of the graph.
-        modules: Modules by node; a node without one passes on its input.
-        shapes: Output shapes of the nodes.
-        example: A tensor of the dtype and on the device of the result.
 
     Returns:
         ``[1, ...]`` for each of ``wiring.carriers``.

@@ -22,11 +22,6 @@ __all__ = ["activity"]
 def activity(task: Task[Any], net: nn.Module, part: Part) -> list[dict[str, Any]]:
     """Measure the neurons of each layer while a network is shown a part of the data.
 
-    Args:
-        task: The task.
-        net: The network.
-        part: What to show it.
-
     Returns:
         For each layer its ``name``, number of ``neurons``, mean firing ``rate`` in spikes per neuron and step, number
         of ``dead`` neurons, which never fire, and of ``saturated`` ones, which fire in every step, and the ``rates`` of

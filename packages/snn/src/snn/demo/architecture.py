@@ -15,9 +15,6 @@ _CONSTANTS = ("alpha", "beta", "threshold")
 def layers_of(net: nn.Module) -> dict[str, str]:
     """Describe the layers of a network, each with the numbers that it has now.
 
-    Args:
-        net: The network.
-
     Returns:
         For each layer that computes, by its name: its class with all that it was made with, its number of parameters,
         and of constants that differ between neurons the least and the largest.

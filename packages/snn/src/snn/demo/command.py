@@ -35,9 +35,6 @@ to change: it uses nothing but the public names of snn.
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``snn demo``.
 
-    Args:
-        parser: The parser.
-
     Example:
         >>> parser = argparse.ArgumentParser()
         >>> add_options(parser)
@@ -64,9 +61,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Run ``snn demo``.
-
-    Args:
-        options: The words.
 
     Returns:
         Exit code: 0 if all is well, 1 if not, 2 if two words do not go together.

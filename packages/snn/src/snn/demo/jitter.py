@@ -30,9 +30,6 @@ def jitter(images: Tensor, generator: torch.Generator, most: Jitter) -> Tensor:
         generator: Source of the random numbers, on the CPU.
         most: How far, drawn evenly up to it in both directions.
 
-    Returns:
-        Changed images of the same shape, interpolated linearly, dark beyond the edge.
-
     Example:
         >>> images = torch.rand(3, 1, 8, 8)
         >>> jitter(images, torch.Generator().manual_seed(0), Jitter(0.2, 0.1, 0.1, shift=1.0)).shape

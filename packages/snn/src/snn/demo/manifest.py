@@ -22,10 +22,6 @@ __all__ = ["data_sha256", "environment", "kernels_of", "weights_sha256"]
 def environment(task: Task[Any], parts: Parts) -> dict[str, Any]:
     """Return everything on which the numbers of a run depend, besides its settings and versions.
 
-    Args:
-        task: The task.
-        parts: Its data.
-
     Returns:
         ``data_sha256``, ``threads`` of torch, ``cpu`` with the instructions that torch uses, ``platform``, and
         ``kernels``, how each layer computes a batch of training.
@@ -46,13 +42,7 @@ def environment(task: Task[Any], parts: Parts) -> dict[str, Any]:
 
 
 def data_sha256(parts: Parts) -> str:
-    """Return the SHA-256 of the samples and targets of both parts, in order.
-
-    Args:
-        parts: The data as the network is fed it, before any augmentation.
-
-    Returns:
-        64 hexadecimal digits.
+    """Return the SHA-256 of the samples and targets of both parts, in order, before any augmentation.
 
     Example:
         >>> from snn.demo.tasks import settings_of, task_of
@@ -69,12 +59,6 @@ def data_sha256(parts: Parts) -> str:
 def weights_sha256(net: nn.Module) -> str:
     """Return the SHA-256 of all tensors of a network's state dict, sorted by name.
 
-    Args:
-        net: The network.
-
-    Returns:
-        64 hexadecimal digits.
-
     Example:
         >>> net = nn.Linear(2, 1)
         >>> before = weights_sha256(net)
@@ -88,13 +72,6 @@ def weights_sha256(net: nn.Module) -> str:
 @torch.no_grad()
 def kernels_of(task: Task[Any], parts: Parts) -> list[str]:
     """Describe how each layer of a task's network computes a batch of training.
-
-    Args:
-        task: The task.
-        parts: Its data.
-
-    Returns:
-        A line for each layer.
 
     Example:
         >>> from snn.demo.tasks import settings_of, task_of

@@ -31,12 +31,6 @@ class MissingPieces(ImportError):
 def require_pieces(task: str) -> None:
     """Check that everything that a task needs can be imported, before anything takes time.
 
-    Args:
-        task: The task.
-
-    Raises:
-        MissingPieces: If something is not installed.
-
     Example:
         >>> require_pieces("digits")
     """

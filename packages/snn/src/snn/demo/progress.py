@@ -16,11 +16,6 @@ PAUSE = 0.1
 class Progress:
     """A progress line: on a terminal rewritten while batches are learned, elsewhere about ten new lines.
 
-    Args:
-        epochs: Epochs that there will be.
-        batches: Batches of an epoch.
-        stream: Where to write; standard error if None.
-
     Example:
         >>> progress = Progress(epochs=2, batches=3, stream=sys.stdout)
         >>> for done in range(1, 4):

@@ -66,15 +66,6 @@ class Recording(NamedTuple):
 def record(task: Task[Any], net: nn.Module, part: Part, index: int) -> Recording:
     """Show one sample to the network and record every neuron.
 
-    Args:
-        task: The task.
-        net: Its network.
-        part: Where the sample is.
-        index: Which one.
-
-    Returns:
-        Spikes and membrane potentials of the sample.
-
     Example:
         >>> from snn.demo.tasks import settings_of, task_of
         >>> task = task_of("digits", settings_of("digits")(hidden=20))

@@ -15,19 +15,7 @@ __all__ = ["write_report"]
 
 
 def write_report(folder: Path, result: Mapping[str, Any], recording: Recording) -> Path:
-    """Write ``report.html``.
-
-    Args:
-        folder: Where.
-        result: Numbers of the run, as in ``run.json``.
-        recording: What the neurons did with one sample.
-
-    Returns:
-        The file.
-
-    Raises:
-        OSError: If it cannot be written.
-    """
+    """Write ``report.html``."""
     import jinja2
 
     files = resources.files("snn.demo")

@@ -70,11 +70,6 @@ def trained(
 ) -> tuple[dict[str, Any], Recording]:
     """Train, and measure once on the test part.
 
-    Args:
-        task: The task.
-        parts: Its data.
-        progress: As for :func:`~snn.demo.training.train`.
-
     Returns:
         All of ``run.json`` but where the report lies and how long that took, and what the report shows.
 
@@ -116,12 +111,6 @@ def trained(
 
 def versions_of(task: Task[Any]) -> dict[str, str]:
     """Return the exact versions of everything that a task needs.
-
-    Args:
-        task: The task.
-
-    Returns:
-        Name and version.
 
     Example:
         >>> from snn.demo.tasks import settings_of, task_of

@@ -25,12 +25,6 @@ class InvalidRun(ValueError):
 def read_run(path: str | Path) -> dict[str, Any]:
     """Read a ``run.json``, and check that every field is there, of its kind, and agrees with the others.
 
-    Args:
-        path: The file.
-
-    Returns:
-        What :func:`~snn.demo.run.run` returned.
-
     Raises:
         InvalidRun: If a field is missing, unknown, or cannot be what a run wrote.
         OSError: If the file cannot be read.

@@ -15,11 +15,6 @@ __all__ = ["program"]
 def program(task: str, settings: Settings, threads: int = 1) -> str:
     r"""Return the program of a task, with the numbers of a run in place of its own.
 
-    Args:
-        task: The task.
-        settings: Its settings, each of which is a constant of the program.
-        threads: Threads that torch computes on.
-
     Returns:
         Python that trains the network and tests it as :func:`~snn.demo.run.run` does: with the same weights and
         accuracies.

@@ -82,13 +82,6 @@ def train(
 def batches_per_epoch(task: Task[Any], part: Part) -> int:
     """Return the number of training steps of one pass over a part.
 
-    Args:
-        task: The task.
-        part: What to learn from.
-
-    Returns:
-        Their number.
-
     Example:
         >>> from snn.demo.tasks import settings_of, task_of
         >>> task = task_of("digits", settings_of("digits")(batch=100))
@@ -100,12 +93,6 @@ def batches_per_epoch(task: Task[Any], part: Part) -> int:
 
 def new_network(task: Task[Any]) -> nn.Module:
     """Return the network of a task before any training.
-
-    Args:
-        task: The task.
-
-    Returns:
-        The network, with weights that its seed decides.
 
     Example:
         >>> from snn.demo.tasks import settings_of, task_of
@@ -121,11 +108,6 @@ def new_network(task: Task[Any]) -> nn.Module:
 @torch.no_grad()
 def evaluate(task: Task[Any], net: nn.Module, part: Part) -> Evaluation:
     """Measure a trained network.
-
-    Args:
-        task: The task.
-        net: The network.
-        part: What to measure it on.
 
     Returns:
         Accuracy, share of silent samples and confusion matrix; a silent sample counts as wrong.
@@ -150,13 +132,6 @@ def evaluate(task: Task[Any], net: nn.Module, part: Part) -> Evaluation:
 
 def batches(task: Task[Any], part: Part) -> Iterator[Batch]:
     """Yield all samples of a part in order, unchanged.
-
-    Args:
-        task: The task.
-        part: The samples.
-
-    Yields:
-        Batches of a few hundred of them at most.
 
     Example:
         >>> from snn.demo.tasks import settings_of, task_of

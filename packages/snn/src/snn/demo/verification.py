@@ -32,16 +32,6 @@ class Verification(NamedTuple):
 def verify(run: Mapping[str, Any], say: Callable[[list[str]], None] = lambda _: None) -> Verification:
     """Repeat a run with its settings and as many threads, and compare.
 
-    Args:
-        run: What :func:`~snn.demo.run_file.read_run` gives.
-        say: Called before the training with the lines about the environment.
-
-    Returns:
-        What differs.
-
-    Raises:
-        MissingPieces: If something that it needs is not installed.
-
     Example:
         >>> from snn.demo.run import trained
         >>> task = task_of("digits", settings_of("digits")(epochs=1, hidden=20))
@@ -69,14 +59,6 @@ def verify(run: Mapping[str, Any], say: Callable[[list[str]], None] = lambda _: 
 
 def differences(where: str, recorded: Any, result: Any) -> Iterator[str]:
     """List the differences of two values, each made of objects, lists, strings and numbers.
-
-    Args:
-        where: What they are.
-        recorded: One of them.
-        result: The other.
-
-    Yields:
-        A line for each number or text, and one for each list of numbers.
 
     Example:
         >>> list(differences("history", {"loss": [0.5, 0.25, 0.1]}, {"loss": [0.5, 0.2, 0.0]}))

@@ -36,9 +36,6 @@ class _File:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``snn rename``.
 
-    Args:
-        parser: The parser of its words.
-
     Example:
         >>> parser = argparse.ArgumentParser()
         >>> add_options(parser)
@@ -56,9 +53,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Run ``snn rename``.
-
-    Args:
-        options: The parsed options.
 
     Returns:
         Exit code: 0 if all is well, 1 if a file could not be read or written, 2 if there is no such file.

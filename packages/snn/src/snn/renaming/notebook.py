@@ -25,15 +25,6 @@ _PYTHON_CELLS = ("time", "timeit", "capture", "prun")
 def cells_of(notebook: Any) -> list[str]:
     """Return the sources of a notebook's cells; an empty text for cells without code, so that numbers stay.
 
-    Args:
-        notebook: The content of the file.
-
-    Returns:
-        A text for each cell.
-
-    Raises:
-        ValueError: If it is not a notebook of format 4.
-
     Example:
         >>> cells_of({"nbformat": 4, "cells": [{"cell_type": "code", "source": ["import ", "snntorch"]}]})
         ['import snntorch']
@@ -53,12 +44,6 @@ def cells_of(notebook: Any) -> list[str]:
 
 def renamed_cells(sources: Sequence[str]) -> Renamed:
     """Rename the cells of a notebook as one program; a line that installs snnTorch becomes a remark.
-
-    Args:
-        sources: The cells.
-
-    Returns:
-        The cells renamed.
 
     Raises:
         SyntaxError: If a cell is neither Python nor lines for IPython; its message names the cell.
@@ -81,15 +66,7 @@ def renamed_cells(sources: Sequence[str]) -> Renamed:
 
 
 def with_cells(text: str, notebook: Any, sources: Sequence[str]) -> str:
-    """Return the file of a notebook with other sources, and everything else unchanged.
-
-    Args:
-        text: The file.
-        notebook: Its content, in which the sources are replaced.
-        sources: The new ones, one for each cell.
-
-    Returns:
-        The file. If its layout is not one that programs write, the result has Jupyter's.
+    """Return the file of a notebook with other sources, in its own layout if a program may have written that.
 
     Example:
         >>> text = '{"nbformat": 4, "cells": [{"cell_type": "code", "source": "import snntorch"}]}'

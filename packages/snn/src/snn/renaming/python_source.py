@@ -39,9 +39,6 @@ def renamed(sources: Sequence[str]) -> Renamed:
     Args:
         sources: Programs that share their names, as the cells of a notebook do; one for a file.
 
-    Returns:
-        The programs renamed.
-
     Raises:
         SyntaxError: If one is not Python.
 

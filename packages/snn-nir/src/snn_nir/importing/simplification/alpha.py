@@ -20,11 +20,6 @@ _AGREE = 1e-5
 def alpha_unit(draft: Draft, name: str, scheme: Scheme) -> Unit | None:
     """Return the neuron ``Alpha`` whose excitatory current a node is recorded to be.
 
-    Args:
-        draft: The graph.
-        name: The node.
-        scheme: Time step and dtype.
-
     Returns:
         The neuron; None if nothing is recorded, or the nodes and their fields are not those of the record.
     """

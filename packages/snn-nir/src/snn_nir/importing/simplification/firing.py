@@ -19,11 +19,6 @@ from snn_nir.importing.simplification.unit import Unit
 def firing_unit(draft: Draft, name: str, scheme: Scheme) -> Unit | None:
     """Return the neuron that a LIF, IF or CubaLIF is, if it is one.
 
-    Args:
-        draft: The graph.
-        name: The node.
-        scheme: Time step, dtype and reset.
-
     Returns:
         The neuron, or None: if the membrane rests or is reset at another potential than 0, a decay is not within
         [0, 1], or a current is scaled on its way to the membrane.

@@ -21,12 +21,6 @@ class Leak(NamedTuple):
 def leak_of(node: Any, step: TimeStep, tau: str = "tau", r: str = "r") -> Leak:
     """Return the recursion of a node.
 
-    Args:
-        node: A NIR node with a resistance.
-        step: Time step and method.
-        tau: Field of the time constant.
-        r: Field of the resistance, or of another factor of the input.
-
     Returns:
         Decay and gain; without a time constant the decay is 1.
 
@@ -52,9 +46,6 @@ def near(a: np.ndarray, b: np.ndarray, dtype: torch.dtype, scale: np.ndarray | N
         dtype: Dtype of the rounding.
         scale: Size of the values that were rounded on the way, that of ``b`` if None.
 
-    Returns:
-        True if shapes and values agree.
-
     Example:
         >>> near(np.array([1.0]), np.array([1 + 1e-7]), torch.float32)
         True
@@ -69,13 +60,6 @@ def near(a: np.ndarray, b: np.ndarray, dtype: torch.dtype, scale: np.ndarray | N
 def is_one(values: np.ndarray, dtype: torch.dtype) -> bool:
     """Return True if values are 1 up to the rounding of a few operations in a dtype.
 
-    Args:
-        values: The values.
-        dtype: Dtype of the rounding.
-
-    Returns:
-        True if all are.
-
     Example:
         >>> is_one(np.array([0.1 * 10]), torch.float64)
         True
@@ -85,13 +69,6 @@ def is_one(values: np.ndarray, dtype: torch.dtype) -> bool:
 
 def within_unit(decay: np.ndarray, dtype: torch.dtype) -> bool:
     """Return True if decays lie in [0, 1], up to rounding, so that neurons of snn-core, which clamp them, agree.
-
-    Args:
-        decay: The decays.
-        dtype: Dtype of the rounding of their time constants.
-
-    Returns:
-        True if all do.
 
     Example:
         >>> within_unit(np.array([-1e-9, 0.5]), torch.float32), within_unit(np.array([-0.1]), torch.float32)

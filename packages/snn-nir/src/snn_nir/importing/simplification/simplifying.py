@@ -34,16 +34,6 @@ def simplified(flat: Flat, scheme: Scheme) -> Draft:
     used if the node's fields agree with them to 1e-5; LI -> LI becomes one ``Synaptic``, and a graded spike part of its
     neuron, only if the metadata says so.
 
-    Args:
-        flat: The graph.
-        scheme: Time step, dtype and reset.
-
-    Returns:
-        The graph with neurons.
-
-    Raises:
-        NIRError: NIR305 if a recorded reset is unknown.
-
     Example:
         >>> import numpy as np
         >>> import torch

@@ -54,9 +54,6 @@ class Unit:
     def neuron(self, dtype: torch.dtype) -> SpikingNeuron:
         """Return the neuron of snn-core.
 
-        Args:
-            dtype: Dtype of its constants.
-
         Returns:
             A neuron that keeps its state; it also returns its states if they are read.
         """

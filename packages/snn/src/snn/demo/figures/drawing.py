@@ -30,12 +30,6 @@ class Picture(NamedTuple):
 def sheet(height: float = 1) -> Figure:
     """Return an empty figure as wide as all pictures of the report.
 
-    Args:
-        height: In heights of the usual picture.
-
-    Returns:
-        The figure.
-
     Example:
         >>> sheet(height=2).get_size_inches().tolist()
         [4.8, 6.4]
@@ -48,12 +42,6 @@ def sheet(height: float = 1) -> Figure:
 def axes(height: float = 1) -> Axes:
     """Return axes that fill a `sheet`.
 
-    Args:
-        height: In heights of the usual picture.
-
-    Returns:
-        The axes.
-
     Example:
         >>> axes().has_data()
         False
@@ -63,13 +51,6 @@ def axes(height: float = 1) -> Axes:
 
 def finished(ax: Axes, alt: str) -> Picture:
     """Return the picture of the sheet with some axes.
-
-    Args:
-        ax: The axes.
-        alt: What the picture shows.
-
-    Returns:
-        The picture.
 
     Example:
         >>> finished(axes(), "nothing")[2:]

@@ -17,15 +17,9 @@ FILM, SHORTEST, LONGEST, END = 4000, 40, 250, 1500
 
 
 def votes(recording: Recording) -> tuple[Picture, Picture]:
-    """Film the output layer: its spikes as they come, and how many each neuron has fired so far.
+    """Film the output layer as animated PNG: its spikes as they come, and how many each neuron has fired so far.
 
     The first frame is the last one too, so that a reader who sees no film sees how it ends.
-
-    Args:
-        recording: Its last layer is the output.
-
-    Returns:
-        The film, as animated PNG, and its last frame.
 
     Example:
         >>> import torch

@@ -24,12 +24,6 @@ NEURONS_SHOWN = 3
 def sample(recording: Recording) -> Picture:
     """Draw what the network is asked about.
 
-    Args:
-        recording: An image is drawn as it is, a sequence as one line a channel.
-
-    Returns:
-        The picture.
-
     Example:
         >>> sample(Recording(torch.rand(1, 8, 8), 1, 1, ("a", "b"), torch.rand(5, 64), "image", ())).alt
         'Image of 8 by 8 pixels, of class b'
@@ -48,9 +42,6 @@ def sample(recording: Recording) -> Picture:
 
 def fed(recording: Recording) -> Picture | None:
     """Draw the input of the network, if it differs from the sample.
-
-    Args:
-        recording: Spikes are drawn as a raster, other numbers as lines.
 
     Returns:
         The picture, or None where each step's input is the image, or the frame of the sequence.
@@ -77,13 +68,6 @@ def fed(recording: Recording) -> Picture | None:
 def spikes(layer: LayerRecording, classes: Sequence[str] = ()) -> Picture:
     """Draw when each neuron of a layer fired.
 
-    Args:
-        layer: The neurons of a convolution are drawn channel after channel.
-        classes: Names of the neurons, of the output.
-
-    Returns:
-        The picture.
-
     Example:
         >>> spk = torch.eye(5)
         >>> spikes(LayerRecording("hidden", spk, spk, torch.tensor(1.0))).alt
@@ -103,12 +87,6 @@ def spikes(layer: LayerRecording, classes: Sequence[str] = ()) -> Picture:
 def maps(layer: LayerRecording) -> Picture:
     """Draw where the neurons of a convolution fired.
 
-    Args:
-        layer: With spikes ``[num_steps, channels, height, width]``.
-
-    Returns:
-        The picture.
-
     Example:
         >>> spk = torch.ones(5, 3, 4, 4)
         >>> maps(LayerRecording("first", spk, spk, torch.tensor(1.0))).alt
@@ -124,10 +102,6 @@ def maps(layer: LayerRecording) -> Picture:
 
 def membranes(layer: LayerRecording, recording: Recording) -> Picture:
     """Draw the membrane potentials of the busiest neurons of a layer, or of the outputs that matter most.
-
-    Args:
-        layer: A layer of the recording.
-        recording: Of its output layer the neuron of the true class is drawn, and those that are driven most.
 
     Returns:
         The picture; potentials are in units of the layer's input or, where the neurons differ in their thresholds, in

@@ -16,12 +16,6 @@ __all__ = ["confusion", "history", "layer_rates"]
 def history(series: Mapping[str, Sequence[float]]) -> list[Picture]:
     """Draw loss and accuracy over the epochs.
 
-    Args:
-        series: ``loss`` and ``accuracy``, in [0, 1], of each epoch.
-
-    Returns:
-        A picture of each.
-
     Example:
         >>> [picture.alt for picture in history({"loss": [2.0, 1.0], "accuracy": [0.2, 0.8]})]
         ['Loss over 2 epochs, from 2 to 1', 'Training accuracy over 2 epochs, from 20 % to 80 %']
@@ -41,13 +35,6 @@ def history(series: Mapping[str, Sequence[float]]) -> list[Picture]:
 
 def confusion(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> Picture:
     """Draw the predicted classes over the true ones.
-
-    Args:
-        counts: Samples, one row a true class, one column an answer.
-        classes: Their names.
-
-    Returns:
-        The picture.
 
     Example:
         >>> confusion([[9, 1], [0, 5]], ["no", "yes"]).alt
@@ -71,12 +58,6 @@ def confusion(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> Pictur
 
 def layer_rates(layer: Mapping[str, Any]) -> Picture:
     """Draw how many neurons of a layer fire at each rate.
-
-    Args:
-        layer: ``name`` and ``rates`` of its neurons, in spikes per step.
-
-    Returns:
-        The picture.
 
     Example:
         >>> layer_rates({"name": "hidden", "rates": [0.0, 0.25, 0.5]}).alt

@@ -18,15 +18,6 @@ TASKS: dict[str, type[Settings]] = {"digits": DigitsSettings, "mnist": MnistSett
 def settings_of(name: str) -> type[Settings]:
     """Return the class of a task's settings.
 
-    Args:
-        name: The task.
-
-    Returns:
-        The class; without arguments it gives the settings of ``snn demo``.
-
-    Raises:
-        ValueError: If there is no such task.
-
     Example:
         >>> settings_of("digits")().epochs
         30
@@ -38,17 +29,6 @@ def settings_of(name: str) -> type[Settings]:
 
 def task_of(name: str, settings: Settings) -> Task[Any]:
     """Return a task with its settings.
-
-    Args:
-        name: The task.
-        settings: What :func:`settings_of` gives, with numbers of your own or not.
-
-    Returns:
-        The task.
-
-    Raises:
-        ValueError: If there is no such task.
-        TypeError: If the settings are those of another one.
 
     Example:
         >>> task_of("digits", settings_of("digits")(seed=3)).settings.seed

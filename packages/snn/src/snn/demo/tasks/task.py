@@ -45,11 +45,7 @@ class Batch(NamedTuple):
 
 
 class Task(ABC, Generic[S]):
-    """A task. Its network is written for one step and returns ``[batch, classes]`` output spikes.
-
-    Args:
-        settings: The settings.
-    """
+    """A task. Its network is written for one step and returns ``[batch, classes]`` output spikes."""
 
     name: ClassVar[str]
     title: ClassVar[str]
@@ -69,24 +65,11 @@ class Task(ABC, Generic[S]):
 
     @abstractmethod
     def batch(self, part: Part, chosen: Sequence[int], generator: torch.Generator | None = None) -> Batch:
-        """Return some samples in the form of the network's input.
-
-        Args:
-            part: Where the samples are.
-            chosen: Their indices.
-            generator: Source of the random numbers of the augmentation; nothing is changed where there is none.
-
-        Returns:
-            The batch.
-        """
+        """Return some samples in the form of the network's input; without a generator they are not augmented."""
 
 
 def present(net: nn.Module, batch: Batch) -> Tensor:
     """Show a batch to a network, from rest.
-
-    Args:
-        net: The network.
-        batch: The batch.
 
     Returns:
         Output spikes ``[num_steps, batch, classes]``, none after the end of a sample.
