@@ -9,7 +9,7 @@ from torch import nn
 import snn_core as snn
 import snn_functional
 from snn_functional import dead_neurons, firing_rate, saturated_neurons, summary, synops
-from snn_functional._account.table import Table
+from snn_functional._table import Table
 
 from .untouched import look, training
 

@@ -9,6 +9,7 @@ from math import isfinite
 from numbers import Real
 from typing import Any
 
+import torch
 from torch import Tensor
 
 
@@ -44,6 +45,14 @@ def finite(name: str, value: Any, wanted: str = "a number") -> float:
     if not isfinite(number):
         raise ValueError(f"{name} is {number}; it must be finite: pass {wanted}")
     return number
+
+
+def as_tensor(name: str, values: Any, wanted: str) -> Tensor:
+    """Return a tensor as it is, and a number or a list as a tensor on the CPU."""
+    try:
+        return values if isinstance(values, Tensor) else torch.as_tensor(values, device="cpu")
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(f"{name} is {values!r}; pass {wanted}") from error
 
 
 def share(name: str, value: Any, of: str) -> float:

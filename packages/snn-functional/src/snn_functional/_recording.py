@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from snn_functional._device_checks import answers_at_once, leave_to_device
 
 
+def check_real(steps: Any, name: str, remedy: str) -> None:
+    """Check that the steps of a sequence are a tensor of real numbers."""
+    if not isinstance(steps, Tensor):
+        raise TypeError(f"{name} is a {type(steps).__name__}; pass a torch.Tensor, as torch.stack of the steps")
+    if steps.is_complex():
+        raise TypeError(f"{name} has dtype {steps.dtype}; {remedy}")
+
+
+def check_sequence(steps: Any, name: str, remedy: str) -> None:
+    """Check that a sequence ``[num_steps, batch, ...]`` is real, and that none of its axes is empty."""
+    check_real(steps, name, remedy)
+    if steps.dim() < 2 or not steps.numel():
+        raise ValueError(f"{name} has shape {tuple(steps.shape)}; it must be [num_steps, batch, ...], none of them 0")
+
+
 def check_recording(recording: Tensor, name: str = "spk_out") -> None:
     """Check that a recording ``[T, B, C]`` is real, and that none of its axes is empty."""
-    if not isinstance(recording, Tensor):
-        raise TypeError(f"{name} is a {type(recording).__name__}; pass a torch.Tensor, as torch.stack of the steps")
-    if recording.is_complex():
-        raise TypeError(f"{name} has dtype {recording.dtype}; a recording holds real numbers")
+    check_real(recording, name, "a recording holds real numbers")
     if recording.dim() != 3 or not recording.numel():
         raise ValueError(
             f"{name} has shape {tuple(recording.shape)}; it must be [num_steps, batch, num_outputs], none of them 0"

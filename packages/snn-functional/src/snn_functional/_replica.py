@@ -11,6 +11,12 @@ from torch.utils._pytree import tree_leaves
 from snn_core.sequence.surroundings import must_be_apart, unhook
 
 
+def check_net(net: Any) -> None:
+    """Check that a net is a module."""
+    if not isinstance(net, nn.Module):
+        raise TypeError(f"net is a {type(net).__name__}; pass a torch.nn.Module")
+
+
 def replica(net: nn.Module, by: str) -> nn.Module:
     """Return a deep copy of a net, cut off its graph and without foreign hooks.
 

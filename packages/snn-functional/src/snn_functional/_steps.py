@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from snn_functional._device_checks import answers_at_once, leave_to_device
+from snn_functional._device_checks import is_any
+from snn_functional._numbers import as_tensor
 
 
 class Steps:
@@ -83,10 +84,7 @@ def checked_lengths(lengths: Any, recording: Tensor, name: str) -> Tensor:
     Numbers on an accelerator outside [1, T] stop the device, so that nothing waits for it.
     """
     steps, batch = recording.shape[:2]
-    try:
-        tensor = lengths if isinstance(lengths, Tensor) else torch.as_tensor(lengths, device="cpu")
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise TypeError(f"lengths is {lengths!r}; pass one int for each sample, as a tensor or a list") from error
+    tensor = as_tensor("lengths", lengths, "one int for each sample, as a tensor or a list")
     if tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool:
         raise TypeError(f"lengths has dtype {tensor.dtype}; numbers of steps are integers: pass lengths.long()")
     if tensor.shape != (batch,):
@@ -96,9 +94,7 @@ def checked_lengths(lengths: Any, recording: Tensor, name: str) -> Tensor:
         )
     if not torch.compiler.is_compiling():
         outside = (tensor < 1) | (tensor > steps)
-        if not answers_at_once(tensor):
-            leave_to_device(~outside.any(), f"lengths holds no number of steps in [1, {steps}]")
-        elif outside.any():
+        if is_any(outside, f"lengths holds no number of steps in [1, {steps}]"):
             raise ValueError(f"lengths holds {tensor[outside][0].item()}; with {steps} steps it lies in [1, {steps}]")
     return tensor
 
@@ -116,8 +112,6 @@ def _checked_mask(mask: Any, recording: Tensor, name: str) -> Tensor:
         raise ValueError(f"mask is on {mask.device}, {name} on {recording.device}; pass mask.to({name}.device)")
     if not torch.compiler.is_compiling():
         empty = ~mask.any(0)
-        if not answers_at_once(mask):
-            leave_to_device(~empty.any(), "mask leaves a sample no step; leave that sample out")
-        elif empty.any():
+        if is_any(empty, "mask leaves a sample no step; leave that sample out"):
             raise ValueError(f"mask leaves sample {int(empty.nonzero()[0])} no step; leave that sample out")
     return mask

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from snn_functional._account.costs import Costs
 from snn_functional._account.meter import Lengths, Meter, Tally
 from snn_functional._account.summary import neurobench
-from snn_functional._account.table import Row, Table, count, share
+from snn_functional._table import Row, Table, count, share
 from snn_functional.statistics import CostModel
 from snn_functional.statistics.energy import MODELS
 from snn_functional.statistics.synops import weight_of

@@ -19,7 +19,8 @@ from snn_core.sequence.plan import Product, Step, Whole
 from snn_core.sequence.random_states import RandomStates
 from snn_core.sequence.watching import Watch
 from snn_core.utils import reset
-from snn_functional._replica import replica
+from snn_functional._recording import check_sequence
+from snn_functional._replica import check_net, replica
 from snn_functional._steps import checked_lengths
 from snn_functional.statistics.synops import COUNTED, Products, has_parameters_of_another_kind
 
@@ -89,7 +90,8 @@ class Meter:
     """
 
     def __init__(self, by: str, net: nn.Module, xs: Tensor, lengths: Lengths) -> None:
-        _check(net, xs)
+        check_net(net)
+        check_sequence(xs, "xs", "pass real numbers: xs.real or xs.abs()")
         number = None if lengths is None else checked_lengths(lengths, xs, "xs").cpu()
         self._folding = Folding(len(xs)) if number is None else folding_of(number, xs)
         self.batch: int = xs.shape[1]
@@ -176,17 +178,6 @@ def _modules(net: nn.Module) -> dict[nn.Module, str]:
         if isinstance(module, COUNTED) or (own and not part):
             modules[module] = path
     return modules
-
-
-def _check(net: Any, xs: Any) -> None:
-    if not isinstance(net, nn.Module):
-        raise TypeError(f"net is a {type(net).__name__}; pass a torch.nn.Module")
-    if not isinstance(xs, Tensor):
-        raise TypeError(f"xs is a {type(xs).__name__}; pass a torch.Tensor, as torch.stack of the steps")
-    if xs.is_complex():
-        raise TypeError(f"xs has dtype {xs.dtype}; pass real numbers: xs.real or xs.abs()")
-    if xs.dim() < 2 or not xs.numel():
-        raise ValueError(f"xs has shape {tuple(xs.shape)}; it must be [num_steps, batch, ...], none of them 0")
 
 
 def _shape_of(value: Any) -> str:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from snn_core.backends import explain
 from snn_functional._account.meter import Lengths, Meter, Tally
-from snn_functional._account.table import Row, Table, count, share
+from snn_functional._table import Row, Table, count, share
 from snn_functional.diagnosis import Limits
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from snn_functional._account.table import Row, Table
+from snn_functional._table import Row, Table
 
 _CLIPPED, _SILENT, _CORRELATION = 0.05, 0.1, 0.9  # beyond which a layer is named
 _WIDER = {"qcfs": "train its threshold on", "percentile": "pass a higher percentile, or method='max'"}

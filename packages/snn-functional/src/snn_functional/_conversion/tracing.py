@@ -15,7 +15,7 @@ from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
 from snn_core.neuron.temporal import Temporal
-from snn_functional._replica import replica
+from snn_functional._replica import check_net, replica
 
 WEIGHTED: tuple[type[nn.Module], ...] = (nn.Linear, nn.Conv1d, nn.Conv2d)
 NORMS: tuple[type[nn.Module], ...] = (nn.BatchNorm1d, nn.BatchNorm2d)
@@ -71,8 +71,7 @@ def traced(net: Any, samples: Tensor, by: str) -> fx.GraphModule:
         ValueError: If a layer or function is not known, all of which are named, ``forward`` cannot be followed, or the
             net cannot take the samples.
     """
-    if not isinstance(net, nn.Module):
-        raise TypeError(f"net is a {type(net).__name__}; pass a torch.nn.Module")
+    check_net(net)
     twin = replica(net, by).eval()
     tracer = _Tracer()
     if tracer.is_leaf_module(twin, ""):

@@ -13,11 +13,10 @@ from snn_functional.diagnosis._evidence import Evidence, error, info, warning
 from snn_functional.diagnosis._reach import highest
 from snn_functional.diagnosis._record import Trace
 from snn_functional.diagnosis._scaling import scaling
-from snn_functional.diagnosis._silence import silence
+from snn_functional.diagnosis._silence import MORE, silence
 from snn_functional.diagnosis.finding import Finding
 from snn_functional.statistics import dead_neurons, saturated_neurons
 
-_MORE = "Scale the weights before it or its input up, or lower its threshold; a larger decay adds up more of the input."
 _LESS = "Scale the weights before it down, raise its threshold, or add functional.reg.l1_rate_sparsity to the loss."
 
 
@@ -71,7 +70,7 @@ def _shares(trace: Trace, spikes: Tensor, evidence: Evidence) -> Iterator[Findin
             trace.path,
             share,
             f"{int(dead.sum())} of {dead.numel()} neurons ({100 * share:.0f} %) never fire{why}.",
-            _MORE + scaling(trace, up=True),
+            MORE + scaling(trace, up=True),
         )
     full = saturated_neurons(spikes, evidence.limits.saturated_rate)
     share = float(full.double().mean())

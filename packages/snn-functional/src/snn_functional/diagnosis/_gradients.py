@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import hypot, isfinite
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from snn_functional.diagnosis._evidence import Evidence, warning
 from snn_functional.diagnosis.finding import Finding
@@ -86,9 +86,5 @@ def norms(evidence: Evidence, path: str) -> tuple[float, ...] | None:
     result = evidence.over_time.get(path)
     if not result or all(gradient is None for gradient in result):
         return None
-    sizes = tuple(0.0 if gradient is None else float(_wide(gradient).norm()) for gradient in result)
+    sizes = tuple(0.0 if gradient is None else float(gradient.double().norm()) for gradient in result)
     return sizes if all(map(isfinite, sizes)) else None
-
-
-def _wide(gradient: Tensor) -> Tensor:
-    return gradient.double()

@@ -14,6 +14,8 @@ from snn_functional.diagnosis._scaling import scaling
 from snn_functional.diagnosis._surrogates import derivative
 from snn_functional.diagnosis.finding import Finding
 
+MORE = "Scale the weights before it or its input up, or lower its threshold; a larger decay adds up more of the input."
+
 
 def silence(evidence: Evidence, trace: Trace, others: list[str], is_output: bool) -> Finding:
     """Return the finding for a silent layer: an error if it cannot learn to fire, else a warning."""
@@ -63,10 +65,7 @@ def _has_gradient(evidence: Evidence, trace: Trace) -> bool:
 def _remedy(trace: Trace) -> str:
     factor = _factor(trace)
     if factor is None:
-        return (
-            "Scale the weights before it or its input up, or lower its threshold; a larger decay adds up more of the "
-            "input." + scaling(trace, up=True)
-        )
+        return MORE + scaling(trace, up=True)
     return (
         f"Scale the weights and biases before it, or its input, by about {factor:g}, or divide its threshold by that: "
         "the membranes of this batch then reach the threshold in half of its neurons. A larger decay adds up more of "

@@ -14,7 +14,8 @@ from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.random_states import RandomStates
 from snn_core.utils import reset
 from snn_functional._numbers import whole
-from snn_functional._replica import replica
+from snn_functional._recording import check_real
+from snn_functional._replica import check_net, replica
 from snn_functional.diagnosis._activity import activity, finite
 from snn_functional.diagnosis._batch import axes, inputs, repeated, swapped
 from snn_functional.diagnosis._bounds import bounds
@@ -202,12 +203,8 @@ def _kernel(trace: Trace) -> tuple[str | None, str]:
 
 def _checked(net: Any, batch: Any, loss_fn: Any, optimizer: Any, num_steps: Any, run: Any, limits: Any) -> Tensor:
     """Return the checked batch over time."""
-    if not isinstance(net, nn.Module):
-        raise TypeError(f"net is a {type(net).__name__}; pass a torch.nn.Module")
-    if not isinstance(batch, Tensor):
-        raise TypeError(f"batch is a {type(batch).__name__}; pass a torch.Tensor, as torch.stack of the steps")
-    if batch.is_complex():
-        raise TypeError(f"batch has dtype {batch.dtype}; pass real numbers: batch.real or batch.abs()")
+    check_net(net)
+    check_real(batch, "batch", "pass real numbers: batch.real or batch.abs()")
     for name, function in (("loss_fn", loss_fn), ("run", run)):
         if function is not None and not callable(function):
             raise TypeError(f"{name} is {function!r}; pass a function of two arguments, or None")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from snn_functional._table import aligned
 from snn_functional.diagnosis.finding import SEVERITIES, Finding
 
 __all__ = ["Diagnosis", "Layer"]
@@ -107,9 +108,7 @@ class Diagnosis:
         if not self.layers:
             return []
         head = ("layer", "kind", "neurons", "rate", "dead", "saturated", "gradient, first .. last step", "kernel")
-        rows = [head, *(layer.cells() for layer in self.layers)]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        return ["  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+        return aligned([head, *(layer.cells() for layer in self.layers)])
 
     def _fused(self) -> list[str]:
         """Return lines that say how many layers run fused, and why the others do not."""

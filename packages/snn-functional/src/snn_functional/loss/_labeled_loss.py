@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from snn_functional._numbers import as_tensor
 from snn_functional._placed import placed
 from snn_functional._population import by_class, check_population
 from snn_functional._recording import check_recording, checked_labels, wide
@@ -132,10 +133,7 @@ def cross_entropy(scores: Tensor, labels: Tensor) -> Tensor:
 
 
 def _checked_weight(weight: Tensor | Sequence[float]) -> Tensor:
-    try:
-        weights = weight if isinstance(weight, Tensor) else torch.as_tensor(weight, device="cpu")
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise TypeError(f"weight is {weight!r}; pass a tensor with one number a class") from error
+    weights = as_tensor("weight", weight, "a tensor with one number a class")
     if weights.is_complex():
         raise TypeError(f"weight has dtype {weights.dtype}; pass real numbers")
     if weights.dim() != 1:

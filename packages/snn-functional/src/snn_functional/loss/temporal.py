@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from snn_functional._device_checks import answers_at_once, leave_to_device
-from snn_functional._numbers import real
+from snn_functional._device_checks import is_any
+from snn_functional._numbers import as_tensor, real
 from snn_functional._placed import placed
 from snn_functional._spike_times import spike_times
 from snn_functional._steps import Steps
@@ -182,10 +182,7 @@ class ce_temporal_loss(LabeledLoss):  # noqa: N801
 
 def _times(name: str, times: Any, multi_spike: bool) -> Tensor:
     """Return spike times ``[F]``."""
-    try:
-        tensor = times if isinstance(times, Tensor) else torch.as_tensor(times, device="cpu")
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise TypeError(f"{name} is {times!r}; pass a number of steps, or with multi_spike=True a list") from error
+    tensor = as_tensor(name, times, "a number of steps, or with multi_spike=True a list")
     if tensor.is_complex() or tensor.dtype == torch.bool:
         raise TypeError(f"{name} has dtype {tensor.dtype}; a spike time is a real number")
     if tensor.dim() != int(multi_spike) or not tensor.numel():
@@ -200,9 +197,7 @@ def _check_times(times: Tensor, steps: int) -> None:
     if torch.compiler.is_compiling():
         return
     wrong = ~((times >= -steps) & times.isfinite())
-    if not answers_at_once(wrong):
-        leave_to_device(~wrong.any(), f"targets holds no time of a step; with {steps} steps it is at least {-steps}")
-    elif wrong.any():
+    if is_any(wrong, f"targets holds no time of a step; with {steps} steps it is at least {-steps}"):
         raise _not_a_step(times[wrong][0].item(), steps)
 
 

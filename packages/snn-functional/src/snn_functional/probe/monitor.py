@@ -12,6 +12,7 @@ from torch.utils._pytree import tree_map_only
 from torch.utils.hooks import RemovableHandle
 
 from snn_core.neuron.temporal import current
+from snn_functional._replica import check_net
 from snn_functional.probe._hook import Hook, in_backward
 
 __all__ = ["BaseMonitor", "copied", "unpack_len1_tuple"]
@@ -232,8 +233,7 @@ def unpack_len1_tuple(x: Any) -> Any:
 
 
 def _layers(net: Any, instance: Any) -> list[tuple[str, nn.Module]]:
-    if not isinstance(net, nn.Module):
-        raise TypeError(f"net is a {type(net).__name__}; pass a torch.nn.Module")
+    check_net(net)
     kinds = instance if isinstance(instance, tuple) else (type(net) if instance is None else instance,)
     for kind in kinds:
         if not isinstance(kind, type):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from snn_functional._device_checks import answers_at_once, leave_to_device
+from snn_functional._device_checks import is_any
 from snn_functional._numbers import whole
 from snn_functional.quant._straight_through import straight_through
 
@@ -92,10 +92,8 @@ class fixed_point:  # noqa: N801
             tensor([-8,  1])
         """
         rounded = self(x).detach()
-        nan, message = rounded.isnan().any(), "x holds NaN, which no integer stands for; remove it first"
-        if not answers_at_once(nan):
-            leave_to_device(~nan, message)
-        elif bool(nan):
+        message = "x holds NaN, which no integer stands for; remove it first"
+        if is_any(rounded.isnan(), message):
             raise ValueError(message)
         return (rounded.double() * 2**self.fraction_bits).long()
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from snn_functional._device_checks import answers_at_once, leave_to_device
+from snn_functional._device_checks import is_any
 from snn_functional.quant._levels import borders
 
 __all__ = ["StateQuant"]
@@ -54,13 +54,10 @@ class StateQuant(torch.autograd.Function):
         if levels.dim() != 1 or not levels.numel():
             raise ValueError(f"levels has shape {tuple(levels.shape)}; pass one number for each level, [number]")
         ascending = levels.to(input_).sort().values
-        finite = ascending.isfinite().all()
-        if torch.compiler.is_compiling():
-            pass
-        elif not answers_at_once(finite):
-            leave_to_device(finite, "levels holds no finite number; a level is a finite number")
-        elif not bool(finite):
-            raise ValueError(f"levels holds {float(ascending[~ascending.isfinite()][0])}; a level is a finite number")
+        if not torch.compiler.is_compiling():
+            wrong = ~ascending.isfinite()
+            if is_any(wrong, "levels holds no finite number; a level is a finite number"):
+                raise ValueError(f"levels holds {float(ascending[wrong][0])}; a level is a finite number")
         index = torch.bucketize(input_.contiguous(), borders(ascending))
         nearest = ascending.index_select(0, index.flatten()).view(input_.shape)
         return torch.where(input_.isnan(), input_, nearest)

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from snn_functional._device_checks import answers_at_once, leave_to_device
+from snn_functional._device_checks import is_any
 from snn_functional._numbers import finite, share
+from snn_functional._recording import check_sequence
 from snn_functional._steps import Steps
 
 __all__ = ["dead_neurons", "firing_rate", "saturated_neurons", "sparsity"]
@@ -165,21 +166,11 @@ def _rates(spk: Any, lengths: Any, mask: Any) -> Tensor:
 
 def _counts(spk: Any, lengths: Any, mask: Any) -> tuple[Tensor, int | Tensor]:
     """Return the number of spikes of each neuron, and the number of steps of all samples."""
-    if not isinstance(spk, Tensor):
-        raise TypeError(f"spk is a {type(spk).__name__}; pass a torch.Tensor, as torch.stack of the steps")
-    if spk.is_complex():
-        raise TypeError(f"spk has dtype {spk.dtype}; spikes are real numbers")
-    if spk.dim() < 2 or not spk.numel():
-        raise ValueError(f"spk has shape {tuple(spk.shape)}; it must be [num_steps, batch, ...], none of them 0")
+    check_sequence(spk, "spk", "spikes are real numbers")
     steps = Steps(spk, lengths, mask, "spk")
     counted = steps.only(spk.detach())
-    nan, message = (
-        counted.isnan().any(),
-        "spk holds NaN, which is neither a spike nor none; look for its source in the net",
-    )
-    if not answers_at_once(nan):
-        leave_to_device(~nan, message)
-    elif nan:
+    message = "spk holds NaN, which is neither a spike nor none; look for its source in the net"
+    if is_any(counted.isnan(), message):
         raise ValueError(message)
     number = steps.number
     return (counted != 0).sum((0, 1)), number * spk.shape[1] if isinstance(number, int) else number.sum()

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from snn_functional.probe import InputMonitor, OutputMonitor
 from snn_functional.stdp_learner._connection import connection
-from snn_functional.stdp_learner._trace import Factor, Rule
+from snn_functional.stdp_learner._trace import Factor, Rule, unchanged
 
 __all__ = ["SpikeLearner"]
 
@@ -25,7 +25,13 @@ class SpikeLearner(nn.Module):
     out_spike_monitor: OutputMonitor
 
     def __init__(
-        self, synapse: nn.Module, sn: nn.Module, tau_pre: float, tau_post: float, f_pre: Factor, f_post: Factor
+        self,
+        synapse: nn.Module,
+        sn: nn.Module,
+        tau_pre: float,
+        tau_post: float,
+        f_pre: Factor = unchanged,
+        f_post: Factor = unchanged,
     ) -> None:
         super().__init__()
         connection(synapse, "synapse")

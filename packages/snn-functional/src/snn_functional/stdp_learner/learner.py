@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from snn_functional._numbers import finite
 from snn_functional.stdp_learner._spike_learner import SpikeLearner
-from snn_functional.stdp_learner._trace import PLAIN, Factor, unchanged
+from snn_functional.stdp_learner._trace import PLAIN
 
 __all__ = ["STDPLearner"]
 
@@ -35,6 +35,7 @@ class STDPLearner(SpikeLearner):
         ValueError: If a time constant is out of range.
 
     Example:
+        >>> from torch import nn
         >>> import snn_core as snn
         >>> net = nn.Sequential(nn.Linear(3, 2, bias=False), snn.Leaky(beta=0.9, threshold=0.1, init_hidden=True))
         >>> learner = STDPLearner(net[0], net[1], 2.0, 2.0, f_pre=lambda w: 0.0, f_post=lambda w: 1 - w)
@@ -52,17 +53,6 @@ class STDPLearner(SpikeLearner):
     """
 
     _rule = PLAIN
-
-    def __init__(
-        self,
-        synapse: nn.Module,
-        sn: nn.Module,
-        tau_pre: float,
-        tau_post: float,
-        f_pre: Factor = unchanged,
-        f_post: Factor = unchanged,
-    ) -> None:
-        super().__init__(synapse, sn, tau_pre, tau_post, f_pre, f_post)
 
     @torch.no_grad()
     def step(self, on_grad: bool = True, scale: float = 1.0) -> Tensor | None:

@@ -53,17 +53,6 @@ class MSTDPLearner(SpikeLearner):
 
     _rule = REWARDED
 
-    def __init__(
-        self,
-        synapse: nn.Module,
-        sn: nn.Module,
-        tau_pre: float,
-        tau_post: float,
-        f_pre: Factor = unchanged,
-        f_post: Factor = unchanged,
-    ) -> None:
-        super().__init__(synapse, sn, tau_pre, tau_post, f_pre, f_post)
-
     @torch.no_grad()
     def step(self, reward: float | Tensor, on_grad: bool = True, scale: float = 1.0) -> Tensor | None:
         """Learn from the time steps since the last call.

@@ -20,16 +20,19 @@ class Table:
         raise NotImplementedError
 
     def __str__(self) -> str:
-        rows = self.rows()
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ["  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
-        return "\n".join([*lines, *self.notes()])
+        return "\n".join([*aligned(self.rows()), *self.notes()])
 
     def _repr_html_(self) -> str:
         head, *rows = self.rows()
         body = "".join(f"<tr>{_cells('td', row)}</tr>" for row in rows)
         notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes())
         return f"<table><thead><tr>{_cells('th', head)}</tr></thead><tbody>{body}</tbody></table>{notes}"
+
+
+def aligned(rows: Sequence[Row]) -> list[str]:
+    """Return a line of text for each row, with the cells of a column below each other."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def _cells(tag: str, row: Row) -> str:
