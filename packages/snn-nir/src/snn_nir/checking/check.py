@@ -12,7 +12,7 @@ from snn_nir.checking.predicting import TARGETS, predict
 from snn_nir.codes import CODES, Finding, NIRError, finding, refusal
 from snn_nir.files.sidecar import check_metadata, check_name, gathered
 from snn_nir.files.writing import COMPAT, check_older_format
-from snn_nir.graphs.fields import place
+from snn_nir.graphs.fields import graph_at, missing_ports, place
 from snn_nir.graphs.ordering import ordered
 from snn_nir.graphs.shapes import infer
 from snn_nir.graphs.values import bad_values
@@ -70,19 +70,13 @@ def _warning(code: str, where: str, problem: str) -> Finding:
 def _values_of(graph: nir.NIRGraph) -> list[Finding]:
     try:
         return [_error(error) for error in bad_values(graph)]
-    except (
-        NIRError,
-        TypeError,
-        AttributeError,
-    ):  # a value or field is missing, which the check of shapes has reported already
-        return []
+    except (NIRError, TypeError, AttributeError):
+        return []  # a value or field is missing, which the check of shapes has reported already
 
 
 def _structure(graph: nir.NIRGraph, where: str) -> Iterator[Finding]:
-    here = f"graph {where!r}" if where else "graph"
-    for kind in (nir.Input, nir.Output):
-        if not any(isinstance(node, kind) for node in graph.nodes.values()):
-            yield finding("NIR203", here, f"{len(graph.nodes)} nodes, no {kind.__name__}")
+    here = graph_at(where)
+    yield from map(_error, missing_ports(graph, where))
     ends = {name for edge in graph.edges for name in edge}
     for name in sorted(graph.nodes.keys() - ends):
         yield _warning("NIR209", f"node {place(where, name)!r}", "no edge names it")
@@ -99,7 +93,7 @@ def _structure(graph: nir.NIRGraph, where: str) -> Iterator[Finding]:
 
 
 def _storage(graph: nir.NIRGraph, where: str) -> Iterator[Finding]:
-    here = f"graph {where!r}" if where else "graph"
+    here = graph_at(where)
     yield from _refusal_of(check_metadata, getattr(graph, "metadata", None) or {}, here)
     for name, node in graph.nodes.items():
         yield from _refusal_of(check_name, name, f"{here}, node")

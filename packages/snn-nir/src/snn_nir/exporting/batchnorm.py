@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from snn_nir.codes import refusal
-from snn_nir.exporting.drawing import Drawing, Signal
+from snn_nir.exporting.drawing import Drawing, Signal, field_type
 from snn_nir.graphs.values import array_of
 
 
@@ -42,7 +42,7 @@ def draw_batch_norm(layer: Any, signal: Signal, where: str) -> Any:
         array([1., 1.], dtype=float32)
     """
     factor, shift = _affine(layer, where)
-    dtype = np.float64 if str(signal.dtype) == "torch.float64" else np.float32
+    dtype = field_type(signal.dtype)
     axes = len(signal.shape) - 1
     if not shift.any():
         scale = factor.reshape(-1, *[1] * axes)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from snn_nir.codes import refusal
+from snn_nir.exporting.drawing import field_type
 from snn_nir.exporting.settings import Settings
 from snn_nir.graphs.values import array_of
 
@@ -61,7 +62,7 @@ class Leak:
     def __init__(
         self, decay: np.ndarray, settings: Settings, dtype: torch.dtype, where: str, gain: np.ndarray | float = 1.0
     ) -> None:
-        self._type: Any = np.float64 if dtype == torch.float64 else np.float32
+        self._type: Any = field_type(dtype)
         self._settings = settings
         dt = self._type(settings.dt)
         self._dt_above = dt if float(dt) >= settings.dt else np.nextafter(dt, self._type(np.inf))

@@ -46,6 +46,11 @@ def stored(value: Tensor, dtype: torch.dtype | None = None) -> np.ndarray:
     return array_of(value, torch.float64 if wide else torch.float32).copy()
 
 
+def field_type(dtype: torch.dtype) -> type[np.floating]:
+    """Return the type of the fields of nodes for a dtype of the network."""
+    return np.float64 if dtype == torch.float64 else np.float32
+
+
 class Drawing:
     """The nodes and edges so far.
 
@@ -95,7 +100,7 @@ class Drawing:
         """Add a signal to the sum that a node reads."""
         for source, count in Counter(signal.sources).items():
             if count > 1:  # the same edge twice would count twice, but nir refuses it
-                times = np.full(signal.shape, count, stored(torch.zeros(()), signal.dtype).dtype)
+                times = np.full(signal.shape, count, field_type(signal.dtype))
                 source = self.add(f"{source}.times{count}", nir.Scale(times), signal._replace(sources=(source,)))
             self.edges.append((source, name))
 

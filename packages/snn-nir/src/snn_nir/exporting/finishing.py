@@ -11,7 +11,7 @@ from torch import nn
 
 from snn_core.neuron.recurrence import OneToOne
 from snn_nir.codes import refusal
-from snn_nir.exporting.drawing import Signal, stored
+from snn_nir.exporting.drawing import Signal, field_type
 from snn_nir.exporting.layers import draw_conv, draw_delay, draw_linear
 
 if TYPE_CHECKING:
@@ -75,5 +75,5 @@ def _one_to_one(neuron: NeuronDrawing, layer: OneToOne, spk: Signal) -> Signal:
     weights = neuron.constant(layer.V)
     if neuron.settings.one_to_one == "scale" or len(neuron.shape) != 1:
         return neuron.scale("w_rec", weights, spk)
-    diagonal = np.diag(weights).astype(stored(layer.V, neuron.dtype).dtype)
+    diagonal = np.diag(weights).astype(field_type(neuron.dtype))
     return neuron.add("w_rec", nir.Linear(weight=diagonal), spk)

@@ -187,14 +187,8 @@ def draw_primitive(module: Any, name: str, drawing: Drawing) -> Any:
     for field in names:
         value: Tensor = getattr(module, _ATTRIBUTES.get(field, field))
         factor = stretch if field in _TIMES else 1 / stretch if integrates and field == "r" else 1.0
-        fields[field] = value if factor == 1 else value.double() * factor
-    return kind(
-        **{
-            field: np.asarray(stored(value, getattr(module, _ATTRIBUTES.get(field, field)).dtype))
-            for field, value in fields.items()
-        },
-        metadata=_firing_metadata(module, name, drawing),
-    )
+        fields[field] = stored(value if factor == 1 else value.double() * factor, value.dtype)
+    return kind(**fields, metadata=_firing_metadata(module, name, drawing))
 
 
 def _firing_metadata(module: Any, name: str, drawing: Drawing) -> dict[str, Any]:

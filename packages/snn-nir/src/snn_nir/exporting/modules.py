@@ -86,7 +86,8 @@ def _is_foldable(name: str, drawing: Drawing) -> bool:
 def _left_out(module: nn.Module, name: str, signal: Signal, value: Any, drawing: Drawing) -> Signal:
     place, kind = where(module, name), _kind(module)
     why = _REASONS.get(kind, "it keeps a state that NIR does not know" if isinstance(module, Temporal) else "")
-    what = f"{kind.__name__}: {why}" if why else f"{kind.__name__} is not one of {_names(_LAYERS)}"
+    known = ", ".join(layer.__name__ for layer in _LAYERS)
+    what = f"{kind.__name__}: {why}" if why else f"{kind.__name__} is not one of {known}"
     if not isinstance(value, Tensor) or tuple(value.shape[1:]) != signal.shape:
         raise refusal("NIR401", place, what, "replace it by a layer that NIR has")
     drawing.leave_out("NIR401", place, what)
@@ -95,7 +96,3 @@ def _left_out(module: nn.Module, name: str, signal: Signal, value: Any, drawing:
 
 def _kind(module: nn.Module) -> type:
     return nn.utils.parametrize.type_before_parametrizations(module)
-
-
-def _names(table: dict[type, Any]) -> str:
-    return ", ".join(kind.__name__ for kind in table)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from snn_core import Recurrent, SpikingNeuron
 from snn_nir.codes import refusal
 from snn_nir.exporting.decays import Constant, Leak, broadcast
-from snn_nir.exporting.drawing import Drawing, Signal
+from snn_nir.exporting.drawing import Drawing, Signal, field_type
 from snn_nir.exporting.membrane import draw_membrane
 from snn_nir.exporting.settings import Settings
 from snn_nir.graphs.metadata import node_metadata, surrogate_entries
@@ -240,7 +240,7 @@ class NeuronDrawing:
         self._lost += [lost] if lost else []
 
     def _field(self, values: np.ndarray) -> np.ndarray:
-        return values.astype(np.float64 if self.dtype == torch.float64 else np.float32)
+        return values.astype(field_type(self.dtype))
 
     def _record(self, constants: Mapping[str, Any]) -> dict[str, Any]:
         neuron = self.neuron

@@ -18,7 +18,7 @@ def ports_wanted(node: Call, names: tuple[str, ...], recording: Recording) -> fr
     ends = {_of_one_step(leaf) for leaf in returned(recording)}
 
     def used(item: Call) -> bool:
-        return item in ends or any(not (_takes_as_state(u, item) or _ends(u)) for u in item.users)
+        return item in ends or any(not (takes_as_state(u, item) or _ends(u)) for u in item.users)
 
     return frozenset(name for item, name in items.items() if used(item))
 
@@ -51,5 +51,6 @@ def _ends(node: Call) -> bool:
     return node.calls("output") or (node.is_stack and all(user.calls("output") for user in node.users))
 
 
-def _takes_as_state(user: Call, item: Call) -> bool:
+def takes_as_state(user: Call, item: Call) -> bool:
+    """Return True if a call is that of a neuron, to which a value is passed as its state."""
     return isinstance(user.module, SpikingNeuron) and item is not user.args[0]

@@ -18,7 +18,7 @@ from snn_nir.exporting.drawing import Drawing, Signal
 from snn_nir.exporting.finishing import Inside
 from snn_nir.exporting.functions import draw_function
 from snn_nir.exporting.modules import draw_module, draw_neuron
-from snn_nir.exporting.returned import ports_wanted, returned
+from snn_nir.exporting.returned import ports_wanted, returned, takes_as_state
 from snn_nir.exporting.steps import Stacked, Steps, reads_steps
 
 
@@ -159,7 +159,7 @@ class _Values:
 
 
 def _is_state(node: Call) -> bool:
-    takers = [isinstance(user.module, SpikingNeuron) and node is not user.args[0] for user in node.users]
+    takers = [takes_as_state(user, node) for user in node.users]
     return bool(takers) and all(takers)
 
 

@@ -17,7 +17,7 @@ from snn_nir.files.hdf5_chunks import RawFile
 from snn_nir.files.hdf5_text import TextHeap
 from snn_nir.files.hdf5_tree import Limits, Tree, read_tree
 from snn_nir.files.sidecar import with_sidecar
-from snn_nir.graphs.fields import PRIMITIVES, assembled, place
+from snn_nir.graphs.fields import PRIMITIVES, assembled, graph_at, place
 from snn_nir.graphs.repairs import repaired
 
 _DERIVED = ("input_type", "output_type")  # earlier versions of nir wrote these; the shapes are inferred again
@@ -108,7 +108,7 @@ def _root(opened: h5py.File, heap: TextHeap, limits: Limits) -> Tree:
 
 
 def _graph(tree: Tree, where: str) -> nir.NIRGraph:
-    here = f"graph {where!r}" if where else "graph"
+    here = graph_at(where)
     unknown = tree.keys() - {"type", "nodes", "edges", "metadata", *_DERIVED}
     if unknown:
         raise refusal("NIR110", here, ", ".join(sorted(unknown)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,27 +14,20 @@ import nir
 import numpy as np
 
 from snn_nir.codes import refusal
-from snn_nir.graphs.fields import place
+from snn_nir.graphs.fields import place, walk
 
 _FORMAT = "snn-nir sidecar 1"
 _MAX_BYTES = 2**26
 
 
-def gathered(graph: nir.NIRGraph, where: str = "") -> dict[str, dict[str, Any]]:
+def gathered(graph: nir.NIRGraph) -> dict[str, dict[str, Any]]:
     """Return the metadata of a graph and its nodes, by path; that of the graph itself under ``""``.
 
     Example:
         >>> gathered(nir.NIRGraph({"gain": nir.Scale(np.ones(2), metadata={"a": 1})}, [], type_check=False))
         {'gain': {'a': 1}}
     """
-    result = {where: graph.metadata} if graph.metadata else {}
-    for name, node in graph.nodes.items():
-        path = place(where, name)
-        if isinstance(node, nir.NIRGraph):
-            result |= gathered(node, path)
-        elif node.metadata:
-            result[path] = node.metadata
-    return result
+    return {path: node.metadata for path, node in walk(graph) if node.metadata}
 
 
 def without_metadata(graph: nir.NIRGraph) -> nir.NIRGraph:
@@ -90,20 +84,12 @@ def with_sidecar(
         raise refusal("NIR115", here, f"{type(error).__name__}: {str(error)[:80]}") from None
     if not matches:
         raise refusal("NIR115", here, "it was written for another file")
-    unknown = entries.keys() - _paths(graph, "")
+    unknown = entries.keys() - {path for path, _ in walk(graph)}
     if unknown or not all(isinstance(metadata, dict) for metadata in entries.values()):
         raise refusal("NIR115", here, f"no such nodes: {', '.join(sorted(unknown))[:80]}")
     for path, metadata in entries.items():
         check_metadata(metadata, f"{here}, {path!r}")
     return _replaced(graph, "", entries)
-
-
-def _paths(graph: nir.NIRGraph, where: str) -> set[str]:
-    results = {where}
-    for name, node in graph.nodes.items():
-        path = place(where, name)
-        results |= _paths(node, path) if isinstance(node, nir.NIRGraph) else {path}
-    return results
 
 
 def _digest(file: str | os.PathLike[str] | BinaryIO) -> str:
@@ -152,15 +138,8 @@ def check_name(name: Any, where: str) -> None:
             ...
         snn_nir.codes.NIRError: NIR113: node: a name that a NIR file cannot hold: 'a/b'; ...
     """
-    if not isinstance(name, str) or name in ("", ".") or "/" in name or "\0" in name or not _fits(name):
+    if not isinstance(name, str) or name in ("", ".") or "/" in name or "\0" in name or _size(name) > _MAX_NAME:
         raise refusal("NIR113", where, repr(name)[:80])
-
-
-def _fits(name: str) -> bool:
-    try:
-        return len(name.encode("utf8")) <= _MAX_NAME
-    except UnicodeEncodeError:
-        return False
 
 
 def check_metadata(value: Any, where: str) -> None:
@@ -188,7 +167,7 @@ def _check(value: Any, where: str, level: int) -> None:
             check_name(key, where)
             _check(inner, f"{where} {key!r}", level + 1)
     elif isinstance(value, str):
-        if "\0" in value or not _encodes(value):
+        if "\0" in value or _size(value) == math.inf:
             raise refusal("NIR114", where, f"text with a null character or a lone surrogate: {value[:40]!r}")
     elif isinstance(value, (list, tuple)) and value and all(isinstance(entry, str) for entry in value):
         for entry in value:
@@ -204,9 +183,9 @@ def _check(value: Any, where: str, level: int) -> None:
         raise refusal("NIR114", where, type(value).__name__)
 
 
-def _encodes(text: str) -> bool:
+def _size(text: str) -> float:
+    """Return the number of bytes of a text, infinity for one that no bytes encode."""
     try:
-        text.encode("utf8")
+        return len(text.encode("utf8"))
     except UnicodeEncodeError:
-        return False
-    return True
+        return math.inf

@@ -15,7 +15,7 @@ import numpy as np
 from snn_core.files.whole_file import whole_file
 from snn_nir.codes import announce, refusal
 from snn_nir.files.sidecar import check_metadata, check_name, gathered, sidecar_text, without_metadata
-from snn_nir.graphs.fields import node_fields, place, type_name
+from snn_nir.graphs.fields import graph_at, missing_ports, node_fields, place, type_name, walk
 from snn_nir.graphs.shapes import infer
 from snn_nir.graphs.values import check_values
 
@@ -76,10 +76,9 @@ def write(graph: nir.NIRGraph, file: str | os.PathLike[str] | BinaryIO, *, compa
 
 def check_storable(graph: nir.NIRGraph, where: str = "") -> None:
     """Refuse names, metadata and graphs that a file cannot hold, in a graph that ``infer`` returned."""
-    here = f"graph {where!r}" if where else "graph"
-    for kind in (nir.Input, nir.Output):
-        if not any(isinstance(node, kind) for node in graph.nodes.values()):
-            raise refusal("NIR203", here, f"{len(graph.nodes)} nodes, no {kind.__name__}")
+    for error in missing_ports(graph, where):
+        raise error
+    here = graph_at(where)
     check_metadata(graph.metadata, here)
     for (start, end), count in Counter(graph.edges).items():
         if count > 1:
@@ -93,19 +92,16 @@ def check_storable(graph: nir.NIRGraph, where: str = "") -> None:
             check_metadata(node.metadata, f"node {place(where, name)!r}")
 
 
-def check_older_format(graph: nir.NIRGraph, where: str = "") -> None:
+def check_older_format(graph: nir.NIRGraph) -> None:
     """Refuse what nir up to 1.0.4 cannot express.
 
     Raises:
         NIRError: ``NIR117`` for a reset other than to 0, and for CubaLI.
     """
-    for name, node in graph.nodes.items():
-        path = place(where, name)
-        if isinstance(node, nir.NIRGraph):
-            check_older_format(node, path)
-        elif isinstance(node, nir.CubaLI):
+    for path, node in walk(graph):
+        if isinstance(node, nir.CubaLI):
             raise refusal("NIR117", f"node {path!r}", "CubaLI, which came with nir 1.0.5", "use two LI nodes")
-        elif np.any(getattr(node, "v_reset", 0)):
+        if np.any(getattr(node, "v_reset", 0)):
             raise refusal("NIR117", f"node {path!r}", "v_reset other than 0, which came with nir 1.0.6")
 
 

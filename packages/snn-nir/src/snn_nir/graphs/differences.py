@@ -10,7 +10,7 @@ import nir
 import numpy as np
 
 from snn_nir.graphs.fields import node_fields, place, type_name
-from snn_nir.graphs.values import array_of
+from snn_nir.graphs.values import as_array
 
 
 class Difference(NamedTuple):
@@ -104,7 +104,7 @@ def _flat(entries: dict[str, Any], above: tuple[str, ...]) -> dict[tuple[str, ..
 
 
 def _unequal(first: Any, second: Any) -> str | None:
-    a, b = _array(first), _array(second)
+    a, b = as_array(first), as_array(second)
     if a.shape != b.shape:
         return f"shapes {list(a.shape)} and {list(b.shape)}"
     if a.dtype.kind not in "biuf" or b.dtype.kind not in "biuf":
@@ -118,7 +118,3 @@ def _unequal(first: Any, second: Any) -> str | None:
         return f"{a} and {b}"
     gap = np.abs(a[unequal].astype(float) - b[unequal].astype(float)).max()
     return f"{int(unequal.sum())} of {a.size} values differ, by up to {gap:g}"
-
-
-def _array(value: Any) -> np.ndarray:
-    return array_of(value) if hasattr(value, "detach") else np.asarray(value)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import nir
 
-from snn_nir.codes import refusal
+from snn_nir.codes import NIRError, refusal
 
 
 class Field(NamedTuple):
@@ -77,6 +78,36 @@ def place(where: str, name: str) -> str:
         ('outer', 'outer/lif')
     """
     return f"{where}/{name}" if where else name
+
+
+def walk(graph: nir.NIRGraph, where: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield a graph and all nodes in it and in graphs nested in it, each after its path.
+
+    Example:
+        >>> import numpy as np
+        >>> inner = nir.NIRGraph({"gain": nir.Scale(np.ones(1))}, [], type_check=False)
+        >>> [path for path, _ in walk(nir.NIRGraph({"outer": inner}, [], type_check=False))]
+        ['', 'outer', 'outer/gain']
+    """
+    yield where, graph
+    for name, node in graph.nodes.items():
+        path = place(where, name)
+        if isinstance(node, nir.NIRGraph):
+            yield from walk(node, path)
+        else:
+            yield path, node
+
+
+def graph_at(where: str) -> str:
+    """Return the name of a graph in messages, by its path."""
+    return f"graph {where!r}" if where else "graph"
+
+
+def missing_ports(graph: nir.NIRGraph, where: str) -> Iterator[NIRError]:
+    """Yield a refusal of a graph without Input, and one of a graph without Output."""
+    for kind in (nir.Input, nir.Output):
+        if not any(isinstance(node, kind) for node in graph.nodes.values()):
+            yield refusal("NIR203", graph_at(where), f"{len(graph.nodes)} nodes, no {kind.__name__}")
 
 
 def type_name(node: nir.NIRNode, where: str) -> str:

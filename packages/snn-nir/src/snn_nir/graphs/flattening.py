@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from itertools import chain, count
 from typing import NamedTuple
 
 import nir
@@ -99,12 +99,5 @@ def _port(graph: nir.NIRGraph, kind: type, ends: dict[str, tuple[str, str]]) -> 
 
 
 def _unique(name: str, flat: Flat) -> str:
-    return next(n for n in _candidates(name) if n not in flat.nodes)
-
-
-def _candidates(name: str) -> Iterator[str]:
-    yield name
-    count = 2
-    while True:
-        yield f"{name}_{count}"
-        count += 1
+    numbered = (f"{name}_{number}" for number in count(2))
+    return next(n for n in chain([name], numbered) if n not in flat.nodes)

@@ -9,7 +9,7 @@ from typing import Any
 import nir
 
 from snn_nir.codes import NIRError, announce, refusal
-from snn_nir.graphs.fields import assembled, place
+from snn_nir.graphs.fields import assembled, graph_at, missing_ports, place, walk
 from snn_nir.graphs.normalizing import shape_of
 from snn_nir.graphs.shapes import MAX_DEPTH, infer_filled
 from snn_nir.graphs.values import check_values
@@ -54,7 +54,7 @@ def repaired(graph: nir.NIRGraph, *, stacklevel: int = 1) -> nir.NIRGraph:
 
 
 def _connected(graph: nir.NIRGraph, where: str, notes: list[tuple[str, str, str]], depth: int) -> nir.NIRGraph:
-    here = f"graph {where!r}" if where else "graph"
+    here = graph_at(where)
     if depth > MAX_DEPTH:
         raise refusal("NIR107", here, f"more than {MAX_DEPTH} levels")
     new = copy.copy(graph)
@@ -64,9 +64,8 @@ def _connected(graph: nir.NIRGraph, where: str, notes: list[tuple[str, str, str]
     }
     new.edges = _renamed(graph, here, notes)
     _add_ports(new, where, notes)
-    for kind in (nir.Input, nir.Output):
-        if not any(isinstance(node, kind) for node in new.nodes.values()):
-            raise refusal("NIR203", here, f"{len(new.nodes)} nodes, no {kind.__name__}")
+    for error in missing_ports(new, where):
+        raise error
     return new
 
 
@@ -123,10 +122,10 @@ def _inferred(graph: nir.NIRGraph, notes: list[tuple[str, str, str]]) -> tuple[n
             whole, filled = infer_filled(_without_stated(graph, inputs_too))
         except NIRError:
             continue
-        inferred = dict(_stated(whole, ""))
+        inferred = dict(_stated(whole))
         changes = [
             (path, shape, now)
-            for path, shape in _stated(graph, "")
+            for path, shape in _stated(graph)
             if shape is not None and (now := inferred.get(path)) is not None and shape != now
         ]
         # the source of the graph has the size of its Input, so that of the parameters would be wrong
@@ -157,12 +156,9 @@ def _without_stated(graph: nir.NIRGraph, inputs_too: bool) -> nir.NIRGraph:
     return new
 
 
-def _stated(graph: nir.NIRGraph, where: str) -> Iterator[tuple[str, tuple[int, ...] | None]]:
-    for name, node in graph.nodes.items():
-        path = place(where, name)
-        if isinstance(node, nir.NIRGraph):
-            yield from _stated(node, path)
-        elif isinstance(node, (nir.Conv1d, nir.Conv2d)):
+def _stated(graph: nir.NIRGraph) -> Iterator[tuple[str, tuple[int, ...] | None]]:
+    for path, node in walk(graph):
+        if isinstance(node, (nir.Conv1d, nir.Conv2d)):
             yield path, shape_of(node.input_shape, path)
         elif isinstance(node, (nir.Input, nir.Flatten)):
             yield path, shape_of(node.input_type["input"], path)

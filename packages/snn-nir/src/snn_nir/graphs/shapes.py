@@ -11,7 +11,7 @@ import nir
 import numpy as np
 
 from snn_nir.codes import NIRError, refusal
-from snn_nir.graphs.fields import NEURONS, PRIMITIVES, place, type_name
+from snn_nir.graphs.fields import NEURONS, PRIMITIVES, graph_at, place, type_name
 from snn_nir.graphs.node_shapes import Shape, check_parameters, fixed_shapes, output_shape
 from snn_nir.graphs.normalizing import normalized
 
@@ -231,7 +231,7 @@ def _checked_edges(graph: nir.NIRGraph, where: str) -> list[tuple[str, str]]:
             if name not in graph.nodes:
                 known = ", ".join(repr(known) for known in sorted(graph.nodes)[:20])
                 missing = f"{name!r}, named by the edge {start!r} -> {end!r}"
-                raise refusal("NIR201", f"graph {where!r}" if where else "graph", missing, f"name one of {known}")
+                raise refusal("NIR201", graph_at(where), missing, f"name one of {known}")
     return edges
 
 

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import nir
-import numpy as np
 
 from snn_nir.graphs.fields import node_fields, type_name
-from snn_nir.graphs.values import array_of
+from snn_nir.graphs.values import as_array
 
 
 def to_text(graph: nir.NIRGraph) -> str:
@@ -22,6 +21,7 @@ def to_text(graph: nir.NIRGraph) -> str:
         The lines. A parameter with one value throughout appears as that value, another as its shape and range.
 
     Example:
+        >>> import numpy as np
         >>> print(to_text(nir.NIRGraph.from_list(nir.Linear(np.eye(2)), nir.Threshold(np.ones(2)))))
         input      Input      [2] -> [2]                           -> linear
         linear     Linear     [2] -> [2]  weight=[2, 2] in [0, 1]  -> threshold
@@ -65,7 +65,7 @@ def _parameters(node: nir.NIRNode, name: str) -> str:
 def _brief(value: Any) -> str:
     if isinstance(value, str):
         return value
-    array = array_of(value) if hasattr(value, "detach") else np.asarray(value)
+    array = as_array(value)
     if array.size and array.dtype.kind in "biuf" and (array == array.flat[0]).all():
         return f"{array.flat[0]:g}" if array.ndim < 2 else f"{list(array.shape)} of {array.flat[0]:g}"
     if array.ndim <= 1 and array.size <= 3:
@@ -83,6 +83,7 @@ def to_mermaid(graph: nir.NIRGraph) -> str:
         The text of the chart.
 
     Example:
+        >>> import numpy as np
         >>> print(to_mermaid(nir.NIRGraph.from_list(nir.Threshold(np.ones(2)))))
         flowchart LR
           n0(["input<br/>Input [2]"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import nir
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from snn_nir.codes import NIRError, refusal
-from snn_nir.graphs.fields import PRIMITIVES, place, type_name
+from snn_nir.graphs.fields import PRIMITIVES, type_name, walk
 
 
 def array_of(value: Tensor, dtype: torch.dtype | None = None) -> np.ndarray:
@@ -24,6 +25,11 @@ def array_of(value: Tensor, dtype: torch.dtype | None = None) -> np.ndarray:
         array([2.], dtype=float32)
     """
     return value.detach().to("cpu", dtype).resolve_conj().resolve_neg().numpy()
+
+
+def as_array(value: Any) -> np.ndarray:
+    """Return a tensor's numbers, or anything else as NumPy makes an array of it."""
+    return array_of(value) if isinstance(value, Tensor) else np.asarray(value)
 
 
 _POSITIVE = frozenset({"tau", "tau_mem", "tau_syn"})
@@ -42,7 +48,7 @@ def check_values(graph: nir.NIRGraph) -> None:
         raise error
 
 
-def bad_values(graph: nir.NIRGraph, where: str = "") -> Iterator[NIRError]:
+def bad_values(graph: nir.NIRGraph) -> Iterator[NIRError]:
     """Yield the refusals of :func:`check_values`, one per field.
 
     Example:
@@ -50,10 +56,8 @@ def bad_values(graph: nir.NIRGraph, where: str = "") -> Iterator[NIRError]:
         >>> [error.code for error in bad_values(graph)]
         ['NIR207']
     """
-    for name, node in graph.nodes.items():
-        path = place(where, name)
+    for path, node in walk(graph):
         if isinstance(node, nir.NIRGraph):
-            yield from bad_values(node, path)
             continue
         for field, (kind, _) in PRIMITIVES[type_name(node, path)].items():
             if kind == "values":

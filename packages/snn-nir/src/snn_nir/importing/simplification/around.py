@@ -26,7 +26,7 @@ def with_current(draft: Draft, unit: Unit, scheme: Scheme) -> Unit:
         return unit
     (syn,) = outside
     node: Any = draft.nodes.get(syn)
-    if not isinstance(node, nir.LI | nir.I) or not _is_part(node, unit, "syn") or np.any(_leak_to(node)):
+    if not isinstance(node, nir.LI | nir.I) or not _is_part(node, unit, "syn") or np.any(getattr(node, "v_leak", 0.0)):
         return unit
     current = leak_of(node, scheme.step)
     if not within_unit(current.decay, scheme.dtype):
@@ -115,7 +115,3 @@ def _padding(layer: nn.Conv2d) -> tuple[int, ...]:
 def _is_part(node: Any, unit: Unit, part: str) -> bool:
     metadata = read_metadata(node)
     return metadata.get("part") == part and metadata.get("group") == unit.name
-
-
-def _leak_to(node: Any) -> Any:
-    return getattr(node, "v_leak", 0.0)

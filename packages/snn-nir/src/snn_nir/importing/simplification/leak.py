@@ -8,6 +8,10 @@ import nir
 import numpy as np
 import torch
 
+from snn_nir.codes import warn_caller
+from snn_nir.graphs.metadata import read_metadata
+from snn_nir.importing.building import Scheme
+from snn_nir.importing.recorded import constant
 from snn_nir.importing.time_step import TimeStep
 
 
@@ -75,3 +79,57 @@ def within_unit(decay: np.ndarray, dtype: torch.dtype) -> bool:
         (True, False)
     """
     return near(decay, np.clip(decay, 0, 1), dtype, scale=np.ones_like(decay))
+
+
+class Recursion(NamedTuple):
+    """The membrane of a node with its constants as snn-core names them; ``scale`` is its gain, or None for 1."""
+
+    constants: dict[str, np.ndarray]
+    decay: np.ndarray
+    gain: np.ndarray
+    scale: np.ndarray | None
+    kind: str
+
+
+def recursion_of(name: str, node: Any, scheme: Scheme) -> Recursion | None:
+    """Return the membrane of a node, after its synaptic current if it has one.
+
+    Returns:
+        The membrane, or None: if a decay is not within [0, 1], or a current is scaled on its way to the membrane.
+    """
+    constants: dict[str, np.ndarray] = {}
+    cuba = isinstance(node, nir.CubaLIF | nir.CubaLI)
+    leak = leak_of(node, scheme.step, "tau_mem" if cuba else "tau")
+    if not within_unit(leak.decay, scheme.dtype):
+        return None
+    gain = leak.gain
+    if cuba:
+        current = leak_of(node, scheme.step, "tau_syn", "w_in")
+        if not within_unit(current.decay, scheme.dtype) or not is_one(leak.gain, scheme.dtype):
+            return None
+        constants["alpha"], gain = constant(name, node, "alpha", current.decay), current.gain
+    circuit = _circuit_of(name, node, leak)
+    if circuit is not None:
+        return Recursion(circuit, leak.decay, gain, None, "Lapicque")
+    constants["beta"] = constant(name, node, "beta", leak.decay)
+    return Recursion(constants, leak.decay, gain, None if is_one(gain, scheme.dtype) else gain, "")
+
+
+def _circuit_of(name: str, node: Any, leak: Leak) -> dict[str, np.ndarray] | None:
+    """Return R, C and time step of a recorded ``Lapicque``, if the node's fields agree with them; else warn.
+
+    In that case it returns None.
+    """
+    metadata = read_metadata(node)
+    if metadata.get("class") != "Lapicque" or not {"R", "C", "time_step"} <= metadata.keys():
+        return None
+    circuit = {key: np.asarray(metadata[key], dtype=np.float64) for key in ("R", "C", "time_step")}
+    gain = circuit["time_step"] / circuit["C"]
+    agrees = all(
+        np.allclose(np.broadcast_to(recorded, own.shape), own, rtol=1e-5, atol=1e-5)
+        for recorded, own in ((1 - gain / circuit["R"], leak.decay), (gain, leak.gain))
+        if recorded.ndim <= own.ndim
+    )
+    if not agrees:
+        warn_caller("NIR304", f"node {name!r}", "R, C and time step of a Lapicque")
+    return circuit if agrees else None

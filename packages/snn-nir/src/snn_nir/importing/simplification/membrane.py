@@ -12,8 +12,7 @@ from snn_nir.graphs.metadata import read_metadata
 from snn_nir.importing.building import Scheme
 from snn_nir.importing.recorded import constant, learned, surrogate_of
 from snn_nir.importing.simplification.draft import Draft
-from snn_nir.importing.simplification.firing import circuit_of
-from snn_nir.importing.simplification.leak import is_one, leak_of, near, within_unit
+from snn_nir.importing.simplification.leak import near, recursion_of
 from snn_nir.importing.simplification.unit import Unit
 
 
@@ -41,32 +40,19 @@ def membrane_unit(draft: Draft, name: str, scheme: Scheme, fires: bool) -> Unit 
     spk = _threshold(draft, name)
     if bool(spk) != fires or np.any(getattr(node, "v_leak", 0.0)):
         return None
-    constants: dict[str, np.ndarray] = {}
-    cuba = isinstance(node, nir.CubaLI)
-    leak = leak_of(node, scheme.step, "tau_mem" if cuba else "tau")
-    if not within_unit(leak.decay, scheme.dtype):
+    recursion = recursion_of(name, node, scheme)
+    if recursion is None:
         return None
-    gain = leak.gain
-    if cuba:
-        current = leak_of(node, scheme.step, "tau_syn", "w_in")
-        if not within_unit(current.decay, scheme.dtype) or not is_one(leak.gain, scheme.dtype):
-            return None
-        constants["alpha"], gain = constant(name, node, "alpha", current.decay), current.gain
-    circuit = circuit_of(name, node, leak)
-    if circuit is None:
-        constants["beta"] = constant(name, node, "beta", leak.decay)
-    else:
-        constants = circuit
     unit = Unit(
         name=str(read_metadata(node).get("group", name)),
         entry=name,
         mem=name,
         spk=spk,
         members={name},
-        constants=constants,
-        gain=None if circuit is not None or is_one(gain, scheme.dtype) else gain,
+        constants=recursion.constants,
+        gain=recursion.scale,
         learned=learned(node),
-        kind="" if circuit is None else "Lapicque",
+        kind=recursion.kind,
     )
     if not fires:
         unit.outlets = {name: -1}
@@ -77,7 +63,8 @@ def membrane_unit(draft: Draft, name: str, scheme: Scheme, fires: bool) -> Unit 
     unit.constants["threshold"] = constant(spk, node, "threshold", threshold)
     unit.spike_grad = surrogate_of(name, node)
     unit.members.add(spk)
-    reset = None if cuba else _reset(draft, name, spk, leak.decay, gain, threshold, scheme.dtype)
+    cuba = isinstance(node, nir.CubaLI)
+    reset = None if cuba else _reset(draft, name, spk, recursion.decay, recursion.gain, threshold, scheme.dtype)
     if reset is not None:
         unit.members.add(reset.name)
         unit.feeds.add(reset.name)

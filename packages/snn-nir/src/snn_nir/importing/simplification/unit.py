@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from snn_core import Alpha, Lapicque, Leaky, RLeaky, RSynaptic, SpikingNeuron, Synaptic
 from snn_core.neuron.recurrence import OneToOne
@@ -83,12 +83,9 @@ def _recurrent(layer: Any, kind: Any, options: dict[str, Any]) -> SpikingNeuron:
             neuron = kind(linear_features=layer.in_features, **options)
         else:
             neuron = kind(conv2d_channels=layer.in_channels, kernel_size=layer.kernel_size, **options)
-    bias = layer.bias
-    neuron.recurrent.weight = layer.weight
+    weight, bias = layer.weight, layer.bias
+    neuron.recurrent.weight = weight
     # the kernels need a bias, which is 0 and not learned if the graph has none
-    neuron.recurrent.bias = nn.Parameter(_zeros(layer), requires_grad=False) if bias is None else bias
+    none = nn.Parameter(weight.new_zeros(len(weight)), requires_grad=False)
+    neuron.recurrent.bias = none if bias is None else bias
     return neuron
-
-
-def _zeros(layer: Any) -> Tensor:
-    return layer.weight.new_zeros(len(layer.weight))
