@@ -50,35 +50,34 @@ def names_of(code: types.CodeType) -> tuple[str, ...]:
         >>> names_of((lambda x: x.clamp(least)).__code__)
         ('clamp', 'least')
     """
-    names = set(code.co_names) - MODULE_NOTES
+    return tuple(sorted({name for part in _with_nested(code) for name in part.co_names} - MODULE_NOTES))
+
+
+def _with_nested(code: types.CodeType) -> Iterator[types.CodeType]:
+    """Yield a code, and those of the functions and classes in it."""
+    yield code
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            names.update(names_of(constant))
-    return tuple(sorted(names))
+            yield from _with_nested(constant)
 
 
 @functools.lru_cache(maxsize=1024)
 def _globals_of(code: types.CodeType) -> tuple[str, ...]:
     """Return the names that a code looks up among its globals, sorted; attributes are looked up elsewhere."""
-    names = {str(step.argval) for step in dis.get_instructions(code) if step.opname in GLOBAL_LOOKUPS} - MODULE_NOTES
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            names.update(_globals_of(constant))
-    return tuple(sorted(names))
+    steps = (step for part in _with_nested(code) for step in dis.get_instructions(part))
+    return tuple(sorted({str(step.argval) for step in steps if step.opname in GLOBAL_LOOKUPS} - MODULE_NOTES))
 
 
 @functools.lru_cache(maxsize=1024)
 def _imports(code: types.CodeType) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Return the modules that the code imports when it runs, relative ones with dots, and the names taken from them."""
     imports = set()
-    instructions = list(dis.get_instructions(code))
-    for level, members, instruction in zip(instructions, instructions[1:], instructions[2:], strict=False):
-        if instruction.opname == "IMPORT_NAME":
-            # the two instructions before it push the level and the names
-            imports.add(("." * (level.argval or 0) + instruction.argval, members.argval or ()))
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            imports.update(_imports(constant))
+    for part in _with_nested(code):
+        instructions = list(dis.get_instructions(part))
+        for level, members, instruction in zip(instructions, instructions[1:], instructions[2:], strict=False):
+            if instruction.opname == "IMPORT_NAME":
+                # the two instructions before it push the level and the names
+                imports.add(("." * (level.argval or 0) + instruction.argval, members.argval or ()))
     return tuple(sorted(imports))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from snn_data.event_split import EventSplit, event_split
 from snn_data.events_to_frames import events_to_frames
 from snn_data.group_split import group_split
-from snn_data.tonic_source import fetch, open_with_tonic, tonic_class
+from snn_data.tonic_source import recordings, tonic_class
 
 __all__ = ["dvs_gesture"]
 
@@ -62,10 +62,8 @@ def dvs_gesture(
     Source: Amir et al., A Low Power, Fully Event-Based Gesture Recognition System (2017).
     """
     source = tonic_class("DVSGesture", "dvs_gesture")
-    for part in ("train", "test"):
-        url, filename, md5 = (getattr(source, f"{part}_{name}") for name in ("url", "filename", "md5"))
-        root = fetch(source, url, filename, md5, f"ibmGesture{part.title()}", folder, may_download=download)
-    train, test = (open_with_tonic(source, root, train=part) for part in (True, False))
+    folders = "ibmGestureTrain", "ibmGestureTest"
+    train, test = recordings(source, folders, folder, may_download=download)
     frames = functools.partial(events_to_frames, sensor_size=source.sensor_size, dt=round(dt * 1e6, 3))
     valid = group_split(train.users, valid_share, split_seed)
     return event_split(train, valid, test, transform or frames, cache_folder)

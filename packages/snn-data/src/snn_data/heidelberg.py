@@ -13,8 +13,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from snn_data.events_to_frames import events_to_frames
+from snn_data.tonic_source import fetch
 
-__all__ = ["HeidelbergSpikes", "cochlea_frames"]
+__all__ = ["HeidelbergSpikes", "cochlea_frames", "heidelberg_part"]
 
 CHANNELS = 700
 EVENT = np.dtype([("t", np.int64), ("x", np.int64), ("p", np.int64)])
@@ -80,6 +81,14 @@ class HeidelbergSpikes(Dataset[tuple[np.ndarray, int]]):
                 raise ImportError("HeidelbergSpikes reads HDF5: pip install 'snn-data[tonic]'") from error
             self._opened = (os.getpid(), h5py.File(self.path, "r"))
         return self._opened[1]
+
+
+def heidelberg_part(source: Any, part: str, folder: str | Path | None, *, may_download: bool) -> HeidelbergSpikes:
+    """Make sure that a part of SHD or SSC lies in its folder, and open it; ``source`` is tonic's class."""
+    archive, md5 = getattr(source, f"{part}_zip"), getattr(source, f"{part}_md5")
+    file = archive.removesuffix(".zip")
+    root = fetch(source, source.base_url + archive, archive, md5, file, folder, may_download=may_download)
+    return HeidelbergSpikes(root / source.__name__ / file)
 
 
 def cochlea_frames(dt: float) -> functools.partial[Tensor]:

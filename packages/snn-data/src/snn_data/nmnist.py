@@ -10,7 +10,7 @@ from typing import Any
 from snn_data.event_split import EventSplit, event_split
 from snn_data.events_to_frames import events_to_frames
 from snn_data.split import stratified_split
-from snn_data.tonic_source import fetch, open_with_tonic, tonic_class
+from snn_data.tonic_source import recordings, tonic_class
 
 __all__ = ["nmnist"]
 
@@ -61,10 +61,8 @@ def nmnist(
     Source: Orchard et al., Converting Static Image Datasets to Spiking Neuromorphic Datasets Using Saccades (2015).
     """
     source = tonic_class("NMNIST", "nmnist")
-    for part in ("train", "test"):
-        url, filename, md5 = (getattr(source, f"{part}_{name}") for name in ("url", "filename", "md5"))
-        root = fetch(source, url, filename, md5, getattr(source, f"{part}_folder"), folder, may_download=download)
-    train, test = (open_with_tonic(source, root, train=part) for part in (True, False))
+    folders = source.train_folder, source.test_folder
+    train, test = recordings(source, folders, folder, may_download=download)
     frames = functools.partial(events_to_frames, sensor_size=source.sensor_size, dt=round(dt * 1e6, 3), start=0)
     valid = stratified_split(train.targets, valid_share, split_seed)
     return event_split(train, valid, test, transform or frames, cache_folder)

@@ -8,8 +8,8 @@ from typing import Any
 
 from snn_data.event_split import EventSplit, event_split
 from snn_data.group_split import group_split
-from snn_data.heidelberg import HeidelbergSpikes, cochlea_frames
-from snn_data.tonic_source import fetch, tonic_class
+from snn_data.heidelberg import cochlea_frames, heidelberg_part
+from snn_data.tonic_source import tonic_class
 
 __all__ = ["shd"]
 
@@ -63,11 +63,6 @@ def shd(
         (2020).
     """
     source = tonic_class("SHD", "shd")
-    parts = {}
-    for part in ("train", "test"):
-        archive, md5 = getattr(source, f"{part}_zip"), getattr(source, f"{part}_md5")
-        file = archive.removesuffix(".zip")
-        root = fetch(source, source.base_url + archive, archive, md5, file, folder, may_download=download)
-        parts[part] = HeidelbergSpikes(root / source.__name__ / file)
-    valid = group_split(parts["train"].speakers, valid_share, split_seed)
-    return event_split(parts["train"], valid, parts["test"], transform or cochlea_frames(dt), cache_folder)
+    train, test = (heidelberg_part(source, part, folder, may_download=download) for part in ("train", "test"))
+    valid = group_split(train.speakers, valid_share, split_seed)
+    return event_split(train, valid, test, transform or cochlea_frames(dt), cache_folder)

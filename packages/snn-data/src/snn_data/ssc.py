@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from snn_data.event_split import EventSplit, event_split
-from snn_data.heidelberg import HeidelbergSpikes, cochlea_frames
-from snn_data.tonic_source import fetch, tonic_class
+from snn_data.heidelberg import cochlea_frames, heidelberg_part
+from snn_data.tonic_source import tonic_class
 
 __all__ = ["ssc"]
 
@@ -54,11 +54,6 @@ def ssc(
         (2020).
     """
     source = tonic_class("SSC", "ssc")
-    parts = []
-    for part in ("train", "valid", "test"):
-        archive, md5 = getattr(source, f"{part}_zip"), getattr(source, f"{part}_md5")
-        file = archive.removesuffix(".zip")
-        root = fetch(source, source.base_url + archive, archive, md5, file, folder, may_download=download)
-        parts.append(HeidelbergSpikes(root / source.__name__ / file))
+    parts = (heidelberg_part(source, part, folder, may_download=download) for part in ("train", "valid", "test"))
     train, valid, test = parts
     return event_split(train, valid, test, transform or cochlea_frames(dt), cache_folder)

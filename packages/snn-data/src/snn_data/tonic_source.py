@@ -10,7 +10,7 @@ from snn_data.download import download
 from snn_data.extract import extract
 from snn_data.folders import data_folder
 
-__all__ = ["fetch", "open_with_tonic", "tonic_class"]
+__all__ = ["fetch", "open_with_tonic", "recordings", "tonic_class"]
 
 
 def tonic_class(name: str, caller: str) -> Any:
@@ -58,6 +58,16 @@ def fetch(
         if not (place / unpacked).exists():
             raise FileNotFoundError(f"{place / filename} is unpacked and did not contain {unpacked}")
     return root
+
+
+def recordings(
+    source: Any, unpacked: tuple[str, str], folder: str | Path | None, *, may_download: bool
+) -> tuple[Any, Any]:
+    """Make sure that the training and the test part of a data set are there, and let tonic open both."""
+    for part, name in zip(("train", "test"), unpacked, strict=True):
+        url, filename, md5 = (getattr(source, f"{part}_{field}") for field in ("url", "filename", "md5"))
+        root = fetch(source, url, filename, md5, name, folder, may_download=may_download)
+    return open_with_tonic(source, root, train=True), open_with_tonic(source, root, train=False)
 
 
 def open_with_tonic(source: Any, root: Path, *, train: bool) -> Any:

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from snn_core.files.whole_file import whole_file
-from snn_export.over import program_of
 from snn_export.program import Program
 from snn_export.quiet import quiet
+from snn_export.sequence import program_of
 
 MANIFEST = "snn_json"
 

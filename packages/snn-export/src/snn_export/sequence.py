@@ -91,6 +91,13 @@ def _states(net: nn.Module) -> dict[str, Tensor]:
     return as_tensors({path: value for path, value in kept.items() if isinstance(value, tuple)})
 
 
+def program_of(
+    net: nn.Module, inputs: Sequence[Tensor], over: str, dynamic: frozenset[str], bounded: bool = False
+) -> Program:
+    """Trace a net over one step or a sequence."""
+    return (step_program if over == "step" else sequence_program)(net, inputs, dynamic, bounded)
+
+
 def sequence_program(
     net: nn.Module, inputs: Sequence[Tensor], dynamic: frozenset[str], bounded: bool = False
 ) -> Program:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from snn_core.files.whole_file import whole_file
-from snn_export.over import program_of
+from snn_export.sequence import program_of
 
 MANIFEST = "snn.json"
 

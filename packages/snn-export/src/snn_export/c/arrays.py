@@ -6,12 +6,13 @@ import functools
 import math
 import struct
 import textwrap
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-__all__ = ["BYTES", "Array", "integer_type", "number"]
+__all__ = ["BYTES", "Array", "integer_type", "listing", "number"]
 
 BYTES = {"float": 4, "int8_t": 1, "int16_t": 2, "int32_t": 4, "uint8_t": 1, "uint16_t": 2}
 """The types of numbers, and the number of bytes of each."""
@@ -88,6 +89,10 @@ class Array:
     def __str__(self) -> str:
         flat = self.values.detach().flatten().tolist()
         texts = map(number, flat) if self.ctype == "float" else map(str, map(int, flat))
-        lines = textwrap.wrap(", ".join(texts) + ",", 112, break_long_words=False, break_on_hyphens=False)
-        head = f"static const {self.ctype} {self.name}[{len(flat)}] = {{ /* {self.layout} */"
-        return "\n".join([head, *(f"    {line}" for line in lines), "};"])
+        return listing(f"static const {self.ctype} {self.name}[{len(flat)}] = {{ /* {self.layout} */", texts)
+
+
+def listing(head: str, numbers: Iterable[str]) -> str:
+    """Return the definition of an array: a line that begins it, and lines of numbers."""
+    lines = textwrap.wrap(", ".join(numbers) + ",", 112, break_long_words=False, break_on_hyphens=False)
+    return "\n".join([head, *(f"    {line}" for line in lines), "};"])

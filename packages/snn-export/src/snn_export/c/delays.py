@@ -40,6 +40,11 @@ class Ring:
         """The array of all slots."""
         return f"state->{self.fields[0].name}"
 
+    @property
+    def delay_type(self) -> str:
+        """The type of a delay."""
+        return "uint8_t" if self.most < 256 else "uint16_t"
+
     def begin(self) -> list[str]:
         """Return the lines that store this step's input."""
         now = f"state->{self.fields[1].name}"
@@ -84,13 +89,7 @@ class Delayed:
         layout = product.laid_out(False)[1]
         arrays = [
             names.array(self.path, "weight", "float", product.weight, f"weight {layout}"),
-            names.array(
-                self.path,
-                "delay",
-                "uint8_t" if self.most < 256 else "uint16_t",
-                self.delay,
-                f"delay {layout}",
-            ),
+            names.array(self.path, "delay", ring.delay_type, self.delay, f"delay {layout}"),
         ]
         bias = ""
         if product.bias is not None:
@@ -143,8 +142,7 @@ class Axonal(Layer):
     def _linear(self, loop: Loop, ring: Ring, delays: Tensor, names: Names) -> list[Array]:
         whole = delays.floor().clamp_max(self.module.max_delay - 1)
         share = loop.constant("share", delays - whole)
-        ctype = "uint8_t" if self.module.max_delay < 256 else "uint16_t"
-        array = names.array(self.path, "steps", ctype, whole, "whole steps [channel]")
+        array = names.array(self.path, "steps", ring.delay_type, whole, "whole steps [channel]")
         place = index(whole.shape, loop.shape)
         size = self.x.buffer.size
         for line in ring.find(f"{array.name}[{place}]"):

@@ -12,16 +12,13 @@ from torch import Tensor
 from snn_core.kernels.program import Program
 from snn_export.c.arrays import Array, number
 from snn_export.c.expressions import Lines
-from snn_export.c.names import Names, comment
+from snn_export.c.names import KEYWORDS, Names, comment, taken
 from snn_export.c.routine import Refusal, blocks
 
 __all__ = ["Loop", "index"]
 
 # names that a local variable must not have
-_TAKEN = """auto break case char const continue default do double else enum extern float for goto if inline int long
-register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while
-state asm near far
-""".split()
+_TAKEN = [*KEYWORDS, "state", "asm", "near", "far"]
 _OURS = re.compile(r"[vxyti]\d*|[a-z0-9]+f|.*_t")
 
 
@@ -112,12 +109,7 @@ class Loop:
         plain = re.sub(r"[^a-z0-9]+", "_", what.lower())[:40].strip("_")
         if not plain[:1].isalpha() or plain in _TAKEN or _OURS.fullmatch(plain):
             plain = f"the_{plain}"
-        name, count = plain, 1
-        while name in self._locals:
-            count += 1
-            name = f"{plain}_{count}"
-        self._locals.add(name)
-        return name
+        return taken(plain, self._locals)
 
 
 def _sizes(shape: Sequence[int]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -29,7 +30,7 @@ from snn_export.c.names import Names
 from snn_export.c.neurons import Elementwise, Neuron
 from snn_export.c.pooling import Pool, Reduction
 from snn_export.c.products import Linear, Product
-from snn_export.c.routine import Buffer, Field, Refusal, View, numbers
+from snn_export.c.routine import Buffer, Field, Refusal, View, place_of
 
 __all__ = ["Lowering", "each", "zeros_before"]
 
@@ -52,7 +53,7 @@ class Lowering:
         self.nodes: list[Any] = []
         self._views: dict[int, View] = {}
         shape = calls.shape(0)
-        self.input: View = View(Buffer(numbers(shape), spikes=spikes), shape)
+        self.input: View = View(Buffer(math.prod(shape), spikes=spikes), shape)
         self._views[0] = self.input
         for step in calls.steps:
             if step.of_step:
@@ -64,18 +65,17 @@ class Lowering:
 
     def _lower(self, step: Step) -> None:
         module = self.calls.net.get_submodule(step.path)
-        where = f"{step.path!r} ({step.kind})" if step.path else step.kind
         try:
             if type(module).__name__ == step.kind and isinstance(module, Temporal):
                 self._temporal(step, module)
             else:
                 self._function(step)
         except (Refusal, NotImplementedError) as why:
-            raise Refusal(f"{where} cannot be written in C: {why}") from None
+            raise Refusal(f"{place_of(step.path, step.kind)} cannot be written in C: {why}") from None
 
     def _new(self, number: int, spikes: bool = False) -> View:
         shape = self._shape(number)
-        view = View(Buffer(numbers(shape), spikes=spikes), shape)
+        view = View(Buffer(math.prod(shape), spikes=spikes), shape)
         self._views[number] = view
         return view
 
@@ -107,8 +107,8 @@ class Lowering:
         shape = tuple(whole[1:])
         members, buffers = {}, {}
         for name in module.State._fields:
-            members[name] = Field(self.names.new(step.path, name), "float", numbers(shape), name)
-            buffers[name] = Buffer(numbers(shape), place=f"state->{members[name].name}", meaning=name)
+            members[name] = Field(self.names.new(step.path, name), "float", math.prod(shape), name)
+            buffers[name] = Buffer(math.prod(shape), place=f"state->{members[name].name}", meaning=name)
         outputs = dict(zip(step.places, module.output_names, strict=True))
         spk = next(number for number, name in outputs.items() if name == "spk")
         y = self._new(spk, spikes=True)

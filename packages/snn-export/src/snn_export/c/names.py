@@ -9,13 +9,13 @@ from torch import Tensor
 
 from snn_export.c.arrays import Array
 
-__all__ = ["Names", "comment"]
+__all__ = ["KEYWORDS", "Names", "comment", "taken"]
 
 _LONGEST = 28  # of each part of a name; C99 distinguishes 63 characters
 # other names that are declared in the same scope; keywords cannot occur, as each name has two parts
 _TAKEN = ("int8_t", "int16_t", "int32_t", "size_t", "float_t", "double_t")
 _TAKEN += ("scratch_int8", "scratch_int16", "scratch_int32")
-_KEYWORDS = """auto break case char const continue default do double else enum extern float for goto if inline int long
+KEYWORDS = """auto break case char const continue default do double else enum extern float for goto if inline int long
 register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while""".split()
 
 
@@ -31,7 +31,7 @@ class Names:
     """
 
     def __init__(self, net: str = "net") -> None:
-        if re.fullmatch("[A-Za-z][A-Za-z0-9_]*", net) is None or len(net) > _LONGEST or net in _KEYWORDS:
+        if re.fullmatch("[A-Za-z][A-Za-z0-9_]*", net) is None or len(net) > _LONGEST or net in KEYWORDS:
             raise ValueError(
                 f"a net in C cannot be called {net!r}; begin with a letter, and use letters, digits and underscores, "
                 f"{_LONGEST} at most, that are not a keyword"
@@ -57,13 +57,17 @@ class Names:
         """
         first, second = (re.sub(r"[^a-z0-9]+", "_", part.lower())[:_LONGEST].strip("_") for part in (path, what))
         first = first if first[:1].isalpha() else f"n{first}"
-        plain = name = f"{first}_{second or 'n'}"
-        count = 1
-        while name in self._taken:
-            count += 1
-            name = f"{plain}_{count}"
-        self._taken.add(name)
-        return name
+        return taken(f"{first}_{second or 'n'}", self._taken)
+
+
+def taken(name: str, names: set[str]) -> str:
+    """Add a name to others, with a number if it is among them, and return it."""
+    plain, count = name, 1
+    while name in names:
+        count += 1
+        name = f"{plain}_{count}"
+    names.add(name)
+    return name
 
 
 def comment(text: str) -> str:

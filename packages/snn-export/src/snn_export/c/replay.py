@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from snn_export.c.arrays import number
+from snn_export.c.arrays import listing, number
 
 __all__ = ["Replay"]
 
@@ -109,9 +108,8 @@ def _array(name: str, values: Tensor, ctype: str) -> str:
     flat = values.flatten().tolist()
     small = bool((values == values.round()).all()) and bool((values.abs() < 128).all())
     texts = map(number, flat) if ctype == "float" and not small else map(str, map(int, flat))
-    lines = textwrap.wrap(", ".join(texts) + ",", 112, break_long_words=False, break_on_hyphens=False)
     stored = "signed char" if small else ctype
-    return "\n".join([f"static const {stored} {name}[{len(flat)}] = {{", *(f"    {line}" for line in lines), "};"])
+    return listing(f"static const {stored} {name}[{len(flat)}] = {{", texts)
 
 
 def _spans(flags: Sequence[bool]) -> list[tuple[int, int]]:

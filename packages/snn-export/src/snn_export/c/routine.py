@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -96,7 +95,7 @@ class Routine:
     @property
     def where(self) -> str:
         """The layer, for messages."""
-        return f"{self.path!r} ({self.kind})" if self.path else self.kind
+        return place_of(self.path, self.kind)
 
     @property
     def flash(self) -> int:
@@ -154,6 +153,6 @@ def blocks(*lines: str) -> list[str]:
     return out
 
 
-def numbers(shape: Sequence[int]) -> int:
-    """Return the number of elements of a tensor of a shape."""
-    return math.prod(shape)
+def place_of(path: str, kind: str) -> str:
+    """Return the name of a layer in messages."""
+    return f"{path!r} ({kind})" if path else kind

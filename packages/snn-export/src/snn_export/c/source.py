@@ -10,7 +10,7 @@ from typing import Any
 
 from snn_export.c.memory import MemoryReport, Placement, members, placed, reported
 from snn_export.c.names import Names, comment
-from snn_export.c.routine import Refusal, Routine, View
+from snn_export.c.routine import Refusal, Routine, View, place_of
 
 __all__ = ["Source", "routines_of", "source_of"]
 
@@ -202,8 +202,7 @@ def routines_of(nodes: Sequence[Any], outputs: Sequence[View], names: Names) -> 
         try:
             routines.append(node.routine(names))
         except ValueError as why:
-            where = f"{node.path!r} ({node.kind})" if node.path else node.kind
-            raise Refusal(f"{where} cannot be written in C: {why}") from None
+            raise Refusal(f"{place_of(node.path, node.kind)} cannot be written in C: {why}") from None
     return routines
 
 
