@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["command", "extra", "hint"]
+__all__ = ["command", "extra", "hint", "missing"]
 
 _FIRST = "0.5"  # below it, what an index has under the name of the umbrella is another project, which pip would take
 _UNKNOWN = "with the --find-links that snn was installed with, if any"  # no index needs to have our wheels
@@ -25,6 +25,11 @@ def hint(*wanted: str) -> str:
         True
     """
     return ", ".join(filter(None, command(*wanted)))
+
+
+def missing(error: ModuleNotFoundError, wanted: str) -> str:
+    """Say which distribution an import did not find, and how to install it."""
+    return f"not installed: {str(error.name).partition('.')[0].replace('_', '-')}; {hint(wanted)}"
 
 
 def command(*wanted: str) -> tuple[str, str]:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from snn._installing import hint
+from snn._installing import missing
 from snn._version import __version__
 from snn.bench_command import add_options as add_bench_options
 from snn.bench_command import main as run_bench
@@ -104,8 +104,7 @@ def _nir(words: Sequence[str]) -> int:
     try:
         from snn_nir.commands import main as run
     except ModuleNotFoundError as error:
-        missing = str(error.name).partition(".")[0].replace("_", "-")
-        reason = f"not installed: {missing}; {hint('snn[nir]')}"
+        reason = missing(error, "snn[nir]")
         if {"-h", "--help"} & {*words}:
             print(f"usage: snn nir [-h] {{check,show,run,diff,convert}} ...\n\nTo {_NIR}.\n\n{reason}")
             return 0

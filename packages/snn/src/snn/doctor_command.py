@@ -8,8 +8,8 @@ import sys
 from contextlib import redirect_stdout
 from typing import Any
 
-from snn.factory import CannotMake, made_by
-from snn.named_net import function_of, made_net, random_batch, shape, why_it_fails
+from snn.factory import CannotMake
+from snn.named_net import function_of, made_net, named_batch, shape, why_it_fails
 
 __all__ = ["add_options", "main"]
 
@@ -103,16 +103,8 @@ def _gpu(options: argparse.Namespace) -> int:
 
 def _net(options: argparse.Namespace) -> Any:
     diagnose = function_of("diagnose")
-    from torch import Tensor
-
     net = made_net(options.net)
-    made = made_by(options.batch) if options.batch else random_batch(options.shape)
-    batch, targets = made if isinstance(made, tuple | list) and len(made) == 2 else (made, None)
-    if not isinstance(batch, Tensor):
-        raise CannotMake(
-            f"{options.batch} returns a {type(made).__name__}; it must return a torch.Tensor [num_steps, batch, ...], "
-            "or a pair of it and labels"
-        )
+    batch, targets = named_batch(options, "labels")
     try:
         return diagnose(net, batch, targets, run=_whole if options.own_loop else None)
     except Exception as error:  # the user's net may raise anything

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from snn.factory import CannotMake, made_by
-from snn.named_net import function_of, made_net, printed, random_batch, shape, why_it_fails
+from snn.factory import CannotMake
+from snn.named_net import function_of, made_net, named_batch, printed, shape, why_it_fails
 
 __all__ = ["add_options", "main"]
 
@@ -54,16 +54,8 @@ def main(options: argparse.Namespace) -> int:
 
 def _energy(options: argparse.Namespace) -> Any:
     energy = function_of("energy")
-    from torch import Tensor
-
     net = made_net(options.net).eval()
-    made = made_by(options.batch) if options.batch else random_batch(options.shape)
-    xs, lengths = made if isinstance(made, tuple | list) and len(made) == 2 else (made, None)
-    if not isinstance(xs, Tensor):
-        raise CannotMake(
-            f"{options.batch} returns a {type(made).__name__}; it must return a torch.Tensor [num_steps, batch, ...], "
-            "or a pair of it and lengths"
-        )
+    xs, lengths = named_batch(options, "lengths")
     try:
         return energy(net, xs, lengths=lengths, model=options.model)
     except Exception as error:  # the user's net may raise anything

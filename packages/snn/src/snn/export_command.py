@@ -6,7 +6,7 @@ import argparse
 import sys
 from contextlib import redirect_stdout
 
-from snn._installing import hint
+from snn._installing import missing
 from snn.factory import CannotMake
 from snn.named_net import made_net, random_batch
 from snn.whole_number import sizes, whole
@@ -74,8 +74,7 @@ def _written(options: argparse.Namespace) -> None:
     try:
         from snn_export import export
     except ModuleNotFoundError as error:
-        missing = str(error.name).partition(".")[0].replace("_", "-")
-        raise CannotMake(f"not installed: {missing}; {hint('snn[export]')}") from None
+        raise CannotMake(missing(error, "snn[export]")) from None
     net, sample = made_net(options.net), random_batch(options.shape)
     asked = {name: getattr(options, name) for name in ("ram", "flash") if getattr(options, name) is not None}
     how = {"format": options.format, "over": options.over, "dynamic": options.dynamic}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import os
@@ -10,11 +11,11 @@ from collections.abc import Callable
 from contextlib import redirect_stdout
 from typing import Any
 
-from snn._installing import hint
+from snn._installing import missing
 from snn.factory import CannotMake, made_by, where_it_failed
 from snn.whole_number import sizes
 
-__all__ = ["function_of", "made_net", "printed", "random_batch", "shape", "why_it_fails"]
+__all__ = ["function_of", "made_net", "named_batch", "printed", "random_batch", "shape", "why_it_fails"]
 
 _GIB = 2**30
 
@@ -29,8 +30,7 @@ def function_of(name: str) -> Any:
     try:
         import snn_functional
     except ModuleNotFoundError as error:
-        missing = str(error.name).partition(".")[0].replace("_", "-")
-        raise CannotMake(f"not installed: {missing}; {hint('snn[functional]')}") from None
+        raise CannotMake(missing(error, "snn[functional]")) from None
     return getattr(snn_functional, name)
 
 
@@ -97,6 +97,20 @@ def random_batch(of_shape: tuple[int, ...]) -> Any:
             f"{there / _GIB:,.1f} GiB of this machine; name a smaller batch"
         )
     return torch.rand(of_shape, generator=torch.Generator().manual_seed(0))
+
+
+def named_batch(options: argparse.Namespace, second: str) -> tuple[Any, Any]:
+    """Return the batch that ``--batch`` or ``--shape`` names, and what it comes with, or None."""
+    from torch import Tensor
+
+    made = made_by(options.batch) if options.batch else random_batch(options.shape)
+    batch, other = made if isinstance(made, tuple | list) and len(made) == 2 else (made, None)
+    if not isinstance(batch, Tensor):
+        raise CannotMake(
+            f"{options.batch} returns a {type(made).__name__}; it must return a torch.Tensor [num_steps, batch, ...], "
+            f"or a pair of it and {second}"
+        )
+    return batch, other
 
 
 def why_it_fails(name: str, batch: Any, error: Exception) -> str:
