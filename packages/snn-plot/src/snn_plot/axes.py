@@ -11,7 +11,7 @@ from matplotlib.ticker import FixedLocator, MaxNLocator
 
 from snn_plot.numbers import is_number
 
-__all__ = ["given_or_current", "label_time", "label_value", "step_seconds", "whole_ticks"]
+__all__ = ["given_or_current", "label_across", "label_time", "label_value", "rate_label", "step_seconds", "whole_ticks"]
 
 
 def given_or_current(ax: Any, caller: str) -> Axes:
@@ -59,8 +59,13 @@ def label_time(ax: Axes, dt: float | None) -> None:
     """
     if dt is None:
         whole_ticks(ax.xaxis)
+    label_across(ax, "Time step" if dt is None else "Time (s)")
+
+
+def label_across(ax: Axes, text: str, **place: Any) -> None:
+    """Write the quantity of the x axis, unless the user has written something there."""
     if not ax.get_xlabel():
-        ax.set_xlabel("Time step" if dt is None else "Time (s)")
+        ax.set_xlabel(text, **place)
 
 
 def whole_ticks(axis: Axis) -> None:
@@ -89,3 +94,8 @@ def label_value(ax: Axes, text: str) -> None:
     """
     if not ax.get_ylabel():
         ax.set_ylabel(text)
+
+
+def rate_label(dt: float | None) -> str:
+    """Return the name of a firing rate with its unit."""
+    return "Firing rate (spikes per step)" if dt is None else "Firing rate (Hz)"

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from snn_plot.arrays import to_array
-from snn_plot.axes import given_or_current, label_value
+from snn_plot.axes import given_or_current, label_across, label_value
 from snn_plot.rows import names_for
 
 __all__ = ["confusion_matrix"]
@@ -76,7 +76,6 @@ def confusion_matrix(
         names = [str(i) for i in range(classes)] if names is None else names
         ax.set_xticks(range(classes), names)
         ax.set_yticks(range(classes), names)
-    if not ax.get_xlabel():
-        ax.set_xlabel("Predicted class")
+    label_across(ax, "Predicted class")
     label_value(ax, "True class")
     return ax

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from snn_plot.arrays import require_finite, to_array
-from snn_plot.axes import given_or_current, label_value
+from snn_plot.axes import given_or_current, label_across, label_value
 from snn_plot.palette import line_colors
 from snn_plot.rows import names_for
 
@@ -76,8 +76,7 @@ def energy_bars(
         ax.bar(left, values * factor, **style)
     slanted: dict[str, Any] = {"rotation": 30, "ha": "right"} if sum(map(len, names)) > LEVEL_UP_TO else {}
     ax.set_xticks(range(layers), names, **slanted)
-    if not ax.get_xlabel():
-        ax.set_xlabel(f"Layer (not counted: {', '.join(uncounted)})" if uncounted else "Layer")
+    label_across(ax, f"Layer (not counted: {', '.join(uncounted)})" if uncounted else "Layer")
     label_value(ax, f"Energy of a sample ({unit})")
     ax.legend()
     return ax

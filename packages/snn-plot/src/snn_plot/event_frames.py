@@ -12,7 +12,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import Patch
 
 from snn_plot.arrays import require_finite, to_array
-from snn_plot.axes import given_or_current, step_seconds
+from snn_plot.axes import given_or_current, label_across, step_seconds
 from snn_plot.numbers import is_number, is_whole
 from snn_plot.palette import BLUE, VERMILION
 
@@ -111,8 +111,7 @@ def event_frames(
     ax.set(xticks=[], yticks=[])
     for spine in ax.spines.values():
         spine.set_visible(False)
-    if not ax.get_xlabel():
-        ax.set_xlabel(f"{width} × {height} pixels", loc="left")
+    label_across(ax, f"{width} × {height} pixels", loc="left")
     return ax
 
 

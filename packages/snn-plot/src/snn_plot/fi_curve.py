@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from snn_plot.arrays import require_finite, to_array
-from snn_plot.axes import given_or_current, label_value, step_seconds
+from snn_plot.axes import given_or_current, label_across, label_value, rate_label, step_seconds
 from snn_plot.callables import named_callables
 from snn_plot.numbers import is_whole
 from snn_plot.palette import line_colors
@@ -79,9 +79,8 @@ def fi_curve(
         style: dict[str, Any] = {"linewidth": 1.5} | ({"label": name} if name else {})
         style |= {} if artist.keys() & {"c", "color"} else {"color": color}
         ax.plot(currents, rate, **style | artist)
-    if not ax.get_xlabel():
-        ax.set_xlabel("Input (membrane units per step)")
-    label_value(ax, "Firing rate (spikes per step)" if dt is None else "Firing rate (Hz)")
+    label_across(ax, "Input (membrane units per step)")
+    label_value(ax, rate_label(dt))
     if len(rates) > 1:
         ax.legend()
     return ax

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from snn_plot.arrays import time_by_neuron
-from snn_plot.axes import given_or_current, label_value, step_seconds, whole_ticks
+from snn_plot.axes import given_or_current, label_across, label_value, step_seconds, whole_ticks
 from snn_plot.numbers import is_whole
 from snn_plot.palette import BLUE
 
@@ -82,7 +82,6 @@ def isi_histogram(
     whole_ticks(ax.yaxis)
     if dt is None:
         whole_ticks(ax.xaxis)
-    if not ax.get_xlabel():
-        ax.set_xlabel(f"Interval between spikes ({'steps' if dt is None else 's'})")
+    label_across(ax, f"Interval between spikes ({'steps' if dt is None else 's'})")
     label_value(ax, "Number of intervals")
     return ax

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from snn_plot.arrays import time_by_neuron
-from snn_plot.axes import given_or_current, label_time, label_value, step_seconds
+from snn_plot.axes import given_or_current, label_time, label_value, rate_label, step_seconds
 from snn_plot.binning import binned_rate, whole_window
 from snn_plot.color_bar import color_bar
 from snn_plot.rows import label_rows, names_for, row_order
@@ -81,7 +81,7 @@ def rate_heatmap(
         style |= {"vmin": 0, "vmax": rates.max() or 1 / unit}
     cells = ax.pcolormesh(edges, np.arange(neurons + 1) - 0.5, rates.T, **style | artist)
     if colorbar:
-        color_bar(ax, cells, "Firing rate (spikes per step)" if dt is None else "Firing rate (Hz)")
+        color_bar(ax, cells, rate_label(dt))
     label_time(ax, dt)
     label_value(ax, "Neuron")
     label_rows(ax, names, rows)

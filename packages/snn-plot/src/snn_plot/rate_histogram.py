@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from snn_plot.arrays import require_finite, to_array
-from snn_plot.axes import given_or_current, label_value, step_seconds, whole_ticks
+from snn_plot.axes import given_or_current, label_across, label_value, rate_label, step_seconds, whole_ticks
 from snn_plot.numbers import is_number, is_whole
 from snn_plot.palette import BLUE, ORANGE, VERMILION
 
@@ -102,7 +102,6 @@ def rate_histogram(
     if dead.any() or full.any():
         ax.legend()
     whole_ticks(ax.yaxis)
-    if not ax.get_xlabel():
-        ax.set_xlabel("Firing rate (spikes per step)" if dt is None else "Firing rate (Hz)")
+    label_across(ax, rate_label(dt))
     label_value(ax, "Number of neurons")
     return ax

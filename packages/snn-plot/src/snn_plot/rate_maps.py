@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from snn_plot.arrays import require_finite, to_array
-from snn_plot.axes import given_or_current, label_value, step_seconds
+from snn_plot.axes import given_or_current, label_across, label_value, rate_label, step_seconds
 from snn_plot.color_bar import color_bar
 from snn_plot.numbers import is_whole
 
@@ -86,8 +86,7 @@ def rate_maps(
     starts = [str(row * in_a_row) for row in range(rows)]
     ax.set_yticks(np.arange(rows) * (height + 1) + (height - 1) / 2, starts)
     if colorbar:
-        color_bar(ax, image, "Firing rate (spikes per step)" if dt is None else "Firing rate (Hz)")
-    if not ax.get_xlabel():
-        ax.set_xlabel("Channels after the first of the row")
+        color_bar(ax, image, rate_label(dt))
+    label_across(ax, "Channels after the first of the row")
     label_value(ax, "First channel of the row")
     return ax

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure, FigureBase
 
 from snn_plot.animation import Animation
 from snn_plot.arrays import time_by_neuron, to_array
-from snn_plot.axes import given_or_current, label_value, step_seconds, whole_ticks
+from snn_plot.axes import given_or_current, label_across, label_value, step_seconds, whole_ticks
 from snn_plot.numbers import is_whole
 from snn_plot.palette import BAND, BLUE, VERMILION
 from snn_plot.rows import names_for
@@ -148,8 +148,7 @@ def spike_count(
         whole_ticks(ax.yaxis)
     ax.set_ylim(-0.5, neurons - 0.5)
     whole_ticks(ax.xaxis)
-    if not ax.get_xlabel():
-        ax.set_xlabel("Spikes (bars), time step (line)" if animate else f"Spikes in {duration}")
+    label_across(ax, "Spikes (bars), time step (line)" if animate else f"Spikes in {duration}")
     label_value(ax, "Neuron" if labels is None else "Label")
     if animate:
         return _animation(ax, bars, counts, interpolate, interval)

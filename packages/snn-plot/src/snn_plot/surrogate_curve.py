@@ -12,7 +12,7 @@ from matplotlib.patches import StepPatch
 from torch import Tensor
 
 from snn_plot.arrays import require_finite, to_array
-from snn_plot.axes import given_or_current, label_value
+from snn_plot.axes import given_or_current, label_across, label_value
 from snn_plot.callables import named_callables
 from snn_plot.numbers import is_number, pair
 from snn_plot.palette import line_colors
@@ -89,8 +89,7 @@ def surrogate_curve(
         style: dict[str, Any] = {"linewidth": 1.8, "label": name or "derivative ∂S/∂U"}
         style |= {} if artist.keys() & {"c", "color"} else {"color": color}
         ax.plot(x, slope, **style | artist)
-    if not ax.get_xlabel():
-        ax.set_xlabel("U − ϑ, membrane above threshold (membrane units)")
+    label_across(ax, "U − ϑ, membrane above threshold (membrane units)")
     label_value(ax, "S, and ∂S/∂U (per membrane unit)")
     ax.legend()
     return ax

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from snn_plot.arrays import to_array
-from snn_plot.axes import given_or_current, label_value, whole_ticks
+from snn_plot.axes import given_or_current, label_across, label_value, whole_ticks
 from snn_plot.palette import line_colors
 
 __all__ = ["training_curve"]
@@ -66,8 +66,7 @@ def training_curve(
         style |= {} if artist.keys() & {"c", "color"} else {"color": color}
         ax.plot(np.arange(1, len(values) + 1), values, **style | artist)
     whole_ticks(ax.xaxis)
-    if not ax.get_xlabel():
-        ax.set_xlabel(xlabel)
+    label_across(ax, xlabel)
     if ylabel is None and len(series) == 1:
         (ylabel,) = series
     if ylabel:

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from snn_plot.arrays import require_finite, to_array
-from snn_plot.axes import given_or_current, label_value, whole_ticks
+from snn_plot.axes import given_or_current, label_across, label_value, whole_ticks
 from snn_plot.color_bar import color_bar
 
 __all__ = ["weights"]
@@ -77,7 +77,6 @@ def weights(
         across, down = "Input channel", "Output channel"
     if colorbar:
         color_bar(ax, image, "Weight")
-    if not ax.get_xlabel():
-        ax.set_xlabel(across)
+    label_across(ax, across)
     label_value(ax, down)
     return ax

@@ -9,7 +9,7 @@ from operator import index
 import torch
 from torch import Tensor
 
-from snn_spikegen._device_checks import answers_at_once, leave_to_device
+from snn_spikegen._device_checks import is_any
 
 
 def whole_number(name: str, value: int, least: int = 0) -> int:
@@ -68,11 +68,9 @@ def factor(name: str, value: float | Tensor, shape: tuple[int, ...]) -> float | 
         if not math.isfinite(value):
             raise ValueError(f"{name} holds {value}; {remedy}")
         return value
-    finite_ones = value.isfinite()
-    if not answers_at_once(value):
-        leave_to_device(finite_ones.all(), f"{name} holds no finite number; {remedy}")
-    elif not finite_ones.all():
-        raise ValueError(f"{name} holds {value[~finite_ones][0].item()}; {remedy}")
+    endless = ~value.isfinite()
+    if is_any(endless, f"{name} holds no finite number; {remedy}"):
+        raise ValueError(f"{name} holds {value[endless][0].item()}; {remedy}")
     try:
         fits = torch.broadcast_shapes(value.shape, shape) == torch.Size(shape)
     except RuntimeError:

@@ -18,6 +18,14 @@ def leave_to_device(every: Tensor, message: str) -> None:
     torch._assert_async(every, message)
 
 
+def is_any(wrong: Tensor, message: str) -> bool:
+    """Return True if an entry is True and a check answers at once; else let the device stop with a message."""
+    if answers_at_once(wrong):
+        return bool(wrong.any())
+    leave_to_device(~wrong.any(), message)
+    return False
+
+
 @cache
 def _can_check(device: str) -> bool:
     key = torch._C._dispatch_key_for_device(device)

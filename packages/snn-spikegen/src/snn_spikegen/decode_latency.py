@@ -7,7 +7,7 @@ from torch import Tensor
 
 from snn_spikegen._arguments import first_step
 from snn_spikegen._data import floating_dtype, spike_trains
-from snn_spikegen._device_checks import answers_at_once, leave_to_device
+from snn_spikegen._device_checks import is_any
 from snn_spikegen.latency_code import check_constants
 
 
@@ -75,11 +75,8 @@ def decode_latency(
     fires, step = trains.max(0)
     since = (step - first).to(torch.promote_types(trains.dtype, torch.float32))
     fires = fires > 0
-    early = (fires & (since < 0)).any()
     message = f"spikes come before first_spike_time={first}; pass the first_spike_time they were encoded with"
-    if not answers_at_once(early):
-        leave_to_device(~early, message)
-    elif early:
+    if is_any(fires & (since < 0), message):
         raise ValueError(message)
     if linear:
         values = 1 - since / (steps - 1 - first if normalize else tau)

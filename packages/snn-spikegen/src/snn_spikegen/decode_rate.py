@@ -6,7 +6,7 @@ from torch import Tensor
 
 from snn_spikegen._arguments import factor, first_step
 from snn_spikegen._data import spike_trains
-from snn_spikegen._device_checks import answers_at_once, leave_to_device
+from snn_spikegen._device_checks import is_any
 
 
 def decode_rate(
@@ -48,8 +48,6 @@ def decode_rate(
     factor("offset", offset, trains.shape[1:])
     none = factor("gain", gain, trains.shape[1:]) == 0
     message = "gain is 0; spikes drawn with it tell nothing about the value: pass the gain of the encoder"
-    if isinstance(none, Tensor) and not answers_at_once(none):
-        leave_to_device(~none.any(), message)
-    elif none.any() if isinstance(none, Tensor) else none:
+    if is_any(none, message) if isinstance(none, Tensor) else none:
         raise ValueError(message)
     return ((trains[first:].mean(0) - offset) / gain).to(trains.dtype)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from snn_spikegen._arguments import whole_number
 from snn_spikegen._data import floating, floating_dtype, without_nan
-from snn_spikegen._device_checks import answers_at_once, leave_to_device
+from snn_spikegen._device_checks import is_any
 
 
 def to_one_hot(targets: Tensor, num_classes: int) -> Tensor:
@@ -44,14 +44,12 @@ def to_one_hot(targets: Tensor, num_classes: int) -> Tensor:
 def labels(targets: Tensor, classes: int) -> Tensor:
     """Return labels as indices."""
     indices = targets.long()
-    known = (indices >= 0) & (indices < classes)
+    unknown = (indices < 0) | (indices >= classes)
     if targets.is_floating_point():
-        known &= indices == targets
-    if not answers_at_once(known):
-        leave_to_device(known.all(), f"targets holds no label; with {classes} classes it lies in [0, {classes - 1}]")
-    elif not known.all():
+        unknown |= indices != targets
+    if is_any(unknown, f"targets holds no label; with {classes} classes it lies in [0, {classes - 1}]"):
         raise ValueError(
-            f"targets holds {targets[~known][0].item()}; with num_classes={classes} a label is a whole number in "
+            f"targets holds {targets[unknown][0].item()}; with num_classes={classes} a label is a whole number in "
             f"[0, {classes - 1}]"
         )
     return indices
@@ -109,10 +107,8 @@ def from_one_hot(one_hot_label: Tensor) -> Tensor:
         raise ValueError(f"one_hot_label has shape {tuple(rows.shape)}; it needs a class axis, [*shape, C] with C >= 1")
     largest, winners = rows.max(-1)
     others = rows.scatter(-1, winners.unsqueeze(-1), -math.inf)
-    clear = others.amax(-1) < largest
-    if not answers_at_once(clear):
-        leave_to_device(clear.all(), "one_hot_label has a row without a single largest entry, so no label")
-    elif not clear.all():
-        row = tuple((~clear).nonzero()[0].tolist())
+    unclear = ~(others.amax(-1) < largest)  # NaN too
+    if is_any(unclear, "one_hot_label has a row without a single largest entry, so no label"):
+        row = tuple(unclear.nonzero()[0].tolist())
         raise ValueError(f"one_hot_label has no single largest entry in row {row}, so no label; drop or mend that row")
     return winners
