@@ -88,7 +88,19 @@ class LabeledLoss(LossFunctions, ABC):
         return self._reduced(losses, checked, classes.shape[-1]).to(spk_out.dtype)
 
     def checked_targets(self, targets: Tensor, outputs: Tensor) -> Tensor:
-        """Return targets that fit the outputs: labels ``[B]`` unless a loss takes others, without class weights."""
+        """Return targets that fit the outputs: labels ``[B]`` unless a loss takes others, which have no class weights.
+
+        Args:
+            targets: Argument of the caller.
+            outputs: Outputs by class ``[T, B, K]``.
+
+        Returns:
+            The targets.
+
+        Raises:
+            TypeError: If they are of the wrong kind.
+            ValueError: If they do not fit.
+        """
         return checked_labels(targets, outputs, outputs.shape[-1], self.recording)
 
     @abstractmethod

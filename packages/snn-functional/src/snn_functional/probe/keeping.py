@@ -48,6 +48,11 @@ class KeepingMonitor(BaseMonitor):
     def keep(self, name: str, value: Any, function: Callable[[Any], Any] | None) -> None:
         """Record a value at a layer.
 
+        Args:
+            name: The layer's name.
+            value: A tensor, or tuples, lists and dicts of tensors.
+            function: Applied to it; its result is the record. The value itself when None.
+
         Raises:
             RuntimeError: If the record before was overwritten, to end a run whose records are useless.
         """
