@@ -28,6 +28,8 @@ from bench.programs.nets import gained
 from bench.programs.worker import Training, Worker
 from workspace import ROOT
 
+BEGIN, END = page.PART[:2]
+
 # weights and biases of the nets as snnTorch's tutorials have them, and of the other two counted by hand
 PARAMETERS = {
     "tutorial-5": 784 * 1000 + 1000 + 1000 * 10 + 10,
@@ -161,7 +163,7 @@ def test_a_worker_says_memory_loss_time_and_page_faults():
 def figures(tmp_path_factory: pytest.TempPathFactory) -> dict:
     """A run of two programs made small, this tree in place of the last release, and a library that is not there."""
     folder = tmp_path_factory.mktemp("programs")
-    (folder / "page.md").write_text(f"# Benchmarks\n\n{page.BEGIN}\nold\n{page.END}\n\nafter\n", encoding="utf-8")
+    (folder / "page.md").write_text(f"# Benchmarks\n\n{BEGIN}\nold\n{END}\n\nafter\n", encoding="utf-8")
     words = ["--programs", "--quick", "--rounds", "3", "--batch", "3", "--threads", "1"]
     words += ["--peers", "torch", "snn-steps", "norse", LAST]
     words += ["--out", str(folder / "found.json"), "--page", str(folder / "page.md")]
@@ -187,8 +189,8 @@ def test_a_run_times_who_is_there_round_by_round_and_says_who_agrees(figures: di
 
 def test_the_section_takes_the_place_of_the_old_one(figures: dict):
     text = figures["page"]
-    assert text.startswith(f"# Benchmarks\n\n{page.BEGIN}\n\n## Whole training steps\n")
-    assert text.endswith(f"{page.END}\n\nafter\n")
+    assert text.startswith(f"# Benchmarks\n\n{BEGIN}\n\n## Whole training steps\n")
+    assert text.endswith(f"{END}\n\nafter\n")
     assert "old" not in text.split("\n")
     assert "`nox -s bench -- --programs --quick" in text
     assert page.page(text, figures) == text
@@ -249,7 +251,7 @@ def test_who_could_not_is_a_dash_and_says_why():
 
 
 def test_the_page_of_layers_keeps_the_section_of_programs():
-    section = f"{page.BEGIN}\n\nfigures\n\n{page.END}"
+    section = f"{BEGIN}\n\nfigures\n\n{END}"
     assert page.PART.kept(f"# Benchmarks\n\n{section}\n\nafter\n") == section
     machine = {"processor": "one", "cores": 1, "threads": 1, "instructions": "", "memory_gb": 1, "system": ""}
     assert f"\n{section}\n\n## Layers and small nets\n" in whole_page._HEAD.format(
@@ -259,7 +261,7 @@ def test_the_page_of_layers_keeps_the_section_of_programs():
 
 def test_a_page_without_marks_is_refused():
     with pytest.raises(ValueError, match="between which the section goes"):
-        page.page(f"# Benchmarks\n{page.BEGIN}\n", made_up({"snn": [1.0] * 3}))
+        page.page(f"# Benchmarks\n{BEGIN}\n", made_up({"snn": [1.0] * 3}))
 
 
 def test_an_unknown_program_is_named(capsys: pytest.CaptureFixture[str]):

@@ -7,7 +7,6 @@ import re
 import pytest
 
 import choose_settings
-from bench.tables import Table
 
 pytestmark = pytest.mark.needs()
 
@@ -44,15 +43,13 @@ def test_a_table_has_mean_and_standard_deviation():
     assert table.rows[0][1].startswith(f"{sum(shares) / 2:.1f} ± {abs(shares[0] - shares[1]) / 2**0.5:.1f} (")
 
 
-def test_the_tables_go_between_the_marks():
-    text = f"before\n{choose_settings.BEGIN}\nold\n{choose_settings.END}\nafter"
-    made = choose_settings.page(text, [Table("New", ["a"], [["1"]])])
-    assert "old" not in made
-    assert made.startswith("before")
-    assert made.endswith("after")
-    assert choose_settings.page(made, [Table("New", ["a"], [["1"]])]) == made
+def test_the_tables_of_the_page_are_between_the_marks():
+    text = choose_settings.PAGE.read_text(encoding="utf-8")
+    tables = choose_settings.PART.kept(text)
+    assert tables.startswith(f"{choose_settings.PART.begin}\n\n### ")
+    assert "\n| " not in text.partition(tables)[2]
 
 
 def test_a_page_without_marks_is_refused():
-    with pytest.raises(ValueError, match="needs the lines"):
-        choose_settings.page("# Choose", [])
+    with pytest.raises(ValueError, match=r"\.md needs the lines"):
+        choose_settings.PART.put("# Choose", str)

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 import conversion
 import snn
+from bench.tables import sections
 from in_c.compiling import FLAGS, command
 
 pytestmark = pytest.mark.needs("snn", "snn-core", "snn-functional", "snn-data", "snn-export", "snn-nir")
@@ -89,12 +90,13 @@ def test_a_row_has_mean_and_most_of_the_points_lost():
 
 def test_a_page_takes_new_tables_and_one_without_marks_is_refused():
     text = conversion.PAGE.read_text(encoding="utf-8")
-    page = conversion.page(text, {})
+    page = conversion.PART.put(text, lambda: sections(conversion.tables({})))
+    assert "## Points of accuracy lost" in conversion.PART.kept(page)
     assert re.sub(r"(?s)<!-- tables.*of the tables -->", "", page) == re.sub(
         r"(?s)<!-- tables.*of the tables -->", "", text
     )
     with pytest.raises(ValueError, match=r"convert\.md needs the lines"):
-        conversion.page("# Convert", {})
+        conversion.PART.put("# Convert", str)
 
 
 def test_a_network_is_trained_and_converted_by_every_method(monkeypatch):

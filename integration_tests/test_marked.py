@@ -16,6 +16,13 @@ def test_what_is_around_a_part_stays_and_writing_it_twice_changes_nothing():
     assert PART.kept(made) == "<!-- begin -->\n\nnew\n\n<!-- end -->"
 
 
+def test_a_file_gets_its_part_anew(tmp_path):
+    file = tmp_path / "page.md"
+    file.write_text("Before\n<!-- begin -->\nold\n<!-- end -->\nafter\n", encoding="utf-8")
+    PART.write(file, lambda: "×")
+    assert file.read_text(encoding="utf-8") == "Before\n<!-- begin -->\n\n×\n\n<!-- end -->\nafter\n"
+
+
 @pytest.mark.parametrize("text", ["", "# Page", "<!-- begin -->\n", "<!-- end -->\n<!-- begin -->"])
 def test_a_page_that_lacks_a_line_is_refused_and_keeps_nothing(text: str):
     with pytest.raises(ValueError, match="needs the lines '<!-- begin -->' and '<!-- end -->', between which"):

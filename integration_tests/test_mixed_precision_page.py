@@ -7,7 +7,6 @@ import re
 import pytest
 
 import mixed_precision
-from bench.tables import Table
 
 pytestmark = pytest.mark.needs()
 
@@ -23,15 +22,13 @@ def test_the_page_has_a_row_of_every_net_and_task_with_three_seeds():
     ]
 
 
-def test_the_tables_go_between_the_marks():
-    text = f"before\n{mixed_precision.BEGIN}\nold\n{mixed_precision.END}\nafter"
-    made = mixed_precision.page(text, [Table("New", ["a"], [["1"]])])
-    assert "old" not in made
-    assert made.startswith("before")
-    assert made.endswith("after")
-    assert mixed_precision.page(made, [Table("New", ["a"], [["1"]])]) == made
+def test_the_tables_of_the_page_are_between_the_marks():
+    text = mixed_precision.PAGE.read_text(encoding="utf-8")
+    tables = mixed_precision.PART.kept(text)
+    assert tables.startswith(f"{mixed_precision.PART.begin}\n\n### ")
+    assert "\n| " not in text.partition(tables)[2]
 
 
 def test_a_page_without_marks_is_refused():
-    with pytest.raises(ValueError, match="needs the lines"):
-        mixed_precision.page("# Mixed precision", [])
+    with pytest.raises(ValueError, match=r"\.md needs the lines"):
+        mixed_precision.PART.put("# Mixed precision", str)

@@ -8,6 +8,7 @@ import re
 import pytest
 
 import recipes
+from bench.tables import sections
 
 pytestmark = pytest.mark.needs()
 
@@ -28,7 +29,8 @@ def compared(one, two):
 
 def test_the_tables_of_the_page_are_those_of_the_results():
     text = recipes.PAGE.read_text(encoding="utf-8")
-    assert recipes.page(text, json.loads(recipes.RESULTS.read_text(encoding="utf-8"))) == text
+    results = json.loads(recipes.RESULTS.read_text(encoding="utf-8"))
+    assert recipes.PART.put(text, lambda: sections(recipes.tables(results))) == text
 
 
 def test_the_results_have_five_seeds_of_every_net():
@@ -59,7 +61,7 @@ def test_a_row_has_mean_and_standard_deviation():
 
 def test_a_page_without_marks_is_refused():
     with pytest.raises(ValueError, match="needs the lines"):
-        recipes.page("# Recipes", {})
+        recipes.PART.put("# Recipes", str)
 
 
 def test_a_run_that_fails_says_what_it_said():

@@ -25,11 +25,10 @@ from bench.tables import Table, sections
 from marked import Part
 from workspace import ROOT
 
-__all__ = ["GRIDS", "PAGE", "Result", "Settings", "main", "page", "tables", "trained"]
+__all__ = ["GRIDS", "PAGE", "PART", "Result", "Settings", "main", "tables", "trained"]
 
 PAGE = ROOT / "docs" / "choose-settings.md"
 PART = Part("<!-- tables: written by tools/choose_settings.py -->", "<!-- end of the tables -->", PAGE.name)
-BEGIN, END = PART[:2]
 BATCH = 50
 NORM = 1.0  # to which gradients are clipped
 ATAN = snn.surrogate.atan(alpha=2.0)  # what a neuron has without spike_grad
@@ -138,24 +137,7 @@ def main(arguments: list[str]) -> None:
     began = time.process_time()
     made = tables(asked.seeds)
     made.append(_ran(asked.seeds, time.process_time() - began))
-    PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), made), encoding="utf-8")
-
-
-def page(text: str, made: list[Table]) -> str:
-    r"""Return the page with other tables.
-
-    Args:
-        text: The page as it is.
-        made: The tables.
-
-    Raises:
-        ValueError: If the page has not both marks of the tables.
-
-    Example:
-        >>> page(f"Before\n{BEGIN}\n{END}\nafter", [Table("One", ["a"], [["b"]])]).splitlines()[3]
-        '### One'
-    """
-    return PART.put(text, lambda: sections(made, "###"))
+    PART.write(PAGE, lambda: sections(made, "###"))
 
 
 def tables(seeds: int, grids: dict[str, dict[str, list[Settings]]] | None = None) -> list[Table]:

@@ -23,11 +23,10 @@ from bench.tables import Table, sections
 from marked import Part
 from workspace import ROOT
 
-__all__ = ["PAGE", "STEPS", "TASKS", "main", "page", "tables", "trained"]
+__all__ = ["PAGE", "PART", "STEPS", "TASKS", "main", "tables", "trained"]
 
 PAGE = ROOT / "docs" / "convert.md"
 PART = Part("<!-- tables: written by tools/conversion.py -->", "<!-- end of the tables -->", PAGE.name)
-BEGIN, END = PART[:2]
 STEPS = (8, 16, 32, 64)
 METHODS = ("max", "percentile", "qcfs")
 LEVELS, EPOCHS = 16, 5
@@ -93,7 +92,7 @@ def main(arguments: list[str]) -> None:
     torch.set_num_threads(1)
     runs = {task: [_said(task, seed, trained(task, seed)) for seed in asked.seeds] for task in asked.tasks}
     if (asked.tasks, asked.seeds) == ([*TASKS], [0, 1, 2]):
-        PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), runs), encoding="utf-8")
+        PART.write(PAGE, lambda: sections(tables(runs)))
 
 
 def trained(task: str, seed: int) -> dict[str, dict[int, float]]:
@@ -152,19 +151,6 @@ def _said(task: str, seed: int, run: dict[str, dict[int, float]]) -> dict[str, d
     text = "; ".join(f"{name} {' '.join(f'{100 * v:.2f}' for v in shares.values())}" for name, shares in run.items())
     say(f"{task}, seed {seed}: {text}")
     return run
-
-
-def page(text: str, runs: dict[str, Any]) -> str:
-    """Return the page with the tables of other results.
-
-    Args:
-        text: The page as it is.
-        runs: For each task what :func:`trained` returned with each seed.
-
-    Raises:
-        ValueError: If the page has not both marks of the tables.
-    """
-    return PART.put(text, lambda: sections(tables(runs)))
 
 
 def tables(runs: dict[str, Any]) -> Sequence[Table]:

