@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from bench import __main__ as program
-from bench import agreement, data, last_release, limits, measure, page, ratios, tables
+from bench import agreement, data, last_release, limits, measure, page, ratios, report, tables
 from bench.measure import Bench, Plan
 from bench.peers.registry import ENVIRONMENTS, LAST, LAST_STEPS, PEERS
 from bench.process import Process
@@ -127,10 +127,20 @@ def test_a_workload_that_is_not_there_is_refused_with_those_that_are(capsys):
     [([], "nox -s bench"), (["W2", "--peers", "torch"], "nox -s bench -- W2 --peers torch")],
 )
 def test_the_command_is_what_was_typed_without_what_the_session_adds(typed: list[str], command: str):
-    asked = program.parsed(["--python", "norse=/n/python", "--absent", "spyx=no wheel", *typed])
-    assert asked.command == command
-    assert asked.python == {"norse": "/n/python", "": sys.executable}
-    assert asked.absent == {"spyx": "no wheel"}
+    session = report.session(["--python", "norse=/n/python", "--absent", "spyx=no wheel", *typed])
+    assert session.words == typed
+    assert session.command == command
+    assert session.python == {"norse": "/n/python", "": sys.executable}
+    assert session.absent == {"spyx": "no wheel"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "names", "rounds"),
+    [([], ["a", "b", "c"], 7), (["--quick"], ["b"], 2), (["c", "--quick", "--rounds", "3"], ["c"], 3)],
+)
+def test_a_quick_run_measures_a_part_in_two_rounds_but_for_what_is_named(typed, names, rounds):
+    asked = report.parse(report.parser("", "letter", "abc", "out.json", ["b"], rounds=7), typed)
+    assert (asked.names, asked.rounds) == (names, rounds)
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from bench import __main__ as program
+from bench import report
 from bench.accuracy import __main__ as accuracy
 from bench.accuracy import page, tables
 from snn.demo.tasks import TASKS
@@ -96,7 +97,7 @@ def test_runs_are_added_to_those_that_are_there(tmp_path, found, monkeypatch):
     file = tmp_path / "found.json"
     file.write_text(json.dumps(found), encoding="utf-8")
     monkeypatch.setattr(accuracy, "trained", lambda task, seed, epochs, threads: made_up(task, seed, 0.5, 1.0))
-    accuracy.main(["vowels", "mnist", "--seeds", "0", "--add", "--out", str(file)], "a command")
+    accuracy.main(report.session(["vowels", "mnist", "--seeds", "0", "--add", "--out", str(file)]))
     runs = json.loads(file.read_text(encoding="utf-8"))["runs"]
     shares = {name: [one["test_accuracy"] for one in of.values()] for name, of in runs.items()}
     assert shares == {"digits": [1.0, 0.98], "mnist": [0.5], "vowels": [0.5]}
@@ -105,7 +106,7 @@ def test_runs_are_added_to_those_that_are_there(tmp_path, found, monkeypatch):
 def test_a_page_is_written_again_from_the_figures_that_are_there(tmp_path, found):
     files = tmp_path / "found.json", tmp_path / "page.md"
     files[0].write_text(json.dumps(found), encoding="utf-8")
-    accuracy.main(["--again", "--out", str(files[0]), "--page", str(files[1])], "another command")
+    accuracy.main(report.session(["--again", "--out", str(files[0]), "--page", str(files[1])]))
     assert files[1].read_text(encoding="utf-8") == page.page(found)
     assert json.loads(files[0].read_text(encoding="utf-8")) == found
 
@@ -117,5 +118,5 @@ def test_a_run_that_fails_says_what_it_said():
 
 def test_an_unknown_task_is_named(capsys):
     with pytest.raises(SystemExit):
-        accuracy.main(["chess"], "a command")
+        accuracy.main(report.session(["chess"]))
     assert "no task chess: choose from digits, mnist, vowels" in capsys.readouterr().err

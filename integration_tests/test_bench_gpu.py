@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from typing import Any, ClassVar
 
 import numpy as np
@@ -82,7 +83,7 @@ def found() -> dict[str, Any]:
         patch.setattr(gpu, "_card", lambda: CARD)
         patch.setattr(data, "arrays", lambda workload: {})
         plan = Plan(rounds=3, anew=0, seconds=0.0, memory=True, sizes=(), threads=0)
-        made = gpu.measured({"snntorch": "python"}, {"spikingjelly": "uv could not install it"}, plan)
+        made = gpu.measured({"": "python", "snntorch": "python"}, {"spikingjelly": "uv could not install it"}, plan)
     return json.loads(json.dumps(made))
 
 
@@ -120,7 +121,7 @@ def test_the_files_are_written_where_they_are_asked_for(found, monkeypatch, tmp_
     files = ["--out", str(tmp_path / "dist" / "a.json"), "--page", str(tmp_path / "docs" / "a.md")]
     assert gpu.main(["--python", "snntorch=/a/python", "--absent", "spikingjelly=no wheel = no peer", *files]) == 0
     written = json.loads((tmp_path / "dist" / "a.json").read_text(encoding="utf-8"))
-    assert written["asked"] == [{"snntorch": "/a/python"}, {"spikingjelly": "no wheel = no peer"}]
+    assert written["asked"] == [{"": sys.executable, "snntorch": "/a/python"}, {"spikingjelly": "no wheel = no peer"}]
     assert (tmp_path / "docs" / "a.md").read_text(encoding="utf-8") == gpu.page(found)
 
 

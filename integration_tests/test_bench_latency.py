@@ -25,7 +25,7 @@ def test_the_table_has_a_row_for_each_net(capsys: pytest.CaptureFixture[str]) ->
         torch.set_num_threads(threads)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "120 steps, 1 thread(s)"
-    assert [line.split(" | ")[0].removeprefix("| ") for line in lines[4:]] == list(latency.NETS)
+    assert [line.split(" | ")[0].removeprefix("| ").strip() for line in lines[4:]] == list(latency.NETS)
     for line in lines[4:]:
         numbers = [float(cell) for cell in line.strip(" |").split(" | ")[1:]]
         assert 0 < numbers[0] <= numbers[1] <= numbers[2]

@@ -15,6 +15,7 @@ from torch import nn
 import snn_functional
 from bench import __main__ as program
 from bench import page as whole_page
+from bench import report
 from bench.peers.registry import ENVIRONMENTS, LAST, PEERS
 from bench.programs import __main__ as programs
 from bench.programs import page, tables
@@ -266,7 +267,7 @@ def test_a_page_without_marks_is_refused():
 
 def test_an_unknown_program_is_named(capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit):
-        programs.main(["chess"], {}, {}, "a command")
+        programs.main(report.session(["chess"]))
     assert "no program chess: choose from tutorial-5, tutorial-6" in capsys.readouterr().err
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import snn_core as snn
+from bench.tables import Table
 from snn_core.sequence.memory_plan import usage
 
 __all__ = ["table"]
@@ -49,10 +50,9 @@ _CASES: list[tuple[str, Callable[[], nn.Module], tuple[int, ...]]] = [
 ]
 
 
-def table() -> str:
+def table() -> Table:
     """Of each net the peak with all steps at once, and that of a chunk for a third of it."""
-    head = "| net | steps × batch | at once: predicted, measured | budget | chunk | predicted, measured | plan | run |"
-    rows = [head, "|---" * 8 + "|"]
+    rows = []
     for name, make, shape in _CASES:
         torch.manual_seed(0)
         net, xs = make(), torch.rand(*shape)
@@ -67,10 +67,19 @@ def table() -> str:
         ran = time.perf_counter() - begun
         at_once, chunked = _peak(net, xs), _peak(net, xs, chunk=plan.chunk)
         rows.append(
-            f"| {name} | {shape[0]} × {shape[1]} | {_beside(whole.whole_bytes, at_once)} | {budget / 2**20:.1f} MiB "
-            f"| {plan.chunk} | {_beside(plan.predicted_bytes, chunked)} | {planning:.1f} s | {ran:.2f} s |"
+            [
+                name,
+                f"{shape[0]} × {shape[1]}",
+                _beside(whole.whole_bytes, at_once),
+                f"{budget / 2**20:.1f} MiB",
+                str(plan.chunk),
+                _beside(plan.predicted_bytes, chunked),
+                f"{planning:.1f} s",
+                f"{ran:.2f} s",
+            ]
         )
-    return "\n".join(rows)
+    head = ["net", "steps × batch", "at once: predicted, measured", "budget", "chunk", "predicted, measured"]
+    return Table("Memory", [*head, "plan", "run"], rows)
 
 
 def _peak(net: nn.Module, xs: Tensor, chunk: int | None = None) -> int:
@@ -84,4 +93,4 @@ def _beside(predicted: int, measured: int) -> str:
 
 
 if __name__ == "__main__":
-    print(table())
+    print(table().markdown())

@@ -48,22 +48,21 @@ def main(arguments: list[str] | None = None) -> int:
     """Measure and write both files.
 
     Args:
-        arguments: Of the command line; those of this process when None.
+        arguments: Of the command line, ``--python`` and ``--absent`` of the session among them; those of this process
+            when None.
 
     Returns:
         Exit code: 3 if there is no GPU to measure.
     """
     parser = argparse.ArgumentParser(prog="python -m bench.gpu", description=__doc__)
-    pair = {"action": "append", "type": lambda text: tuple(text.split("=", 1)), "default": []}
-    parser.add_argument("--python", **pair, help="NAME=PATH, the interpreter of a peer's environment")
-    parser.add_argument("--absent", **pair, help="NAME=WHY a peer has no environment")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("dist/bench-gpu.json"), help="the JSON file")
     parser.add_argument("--page", type=pathlib.Path, default=pathlib.Path("docs/gpu-results.md"), help="the page")
-    asked = parser.parse_args(arguments)
+    session = report.session(arguments)
+    asked = parser.parse_args(session.words)
     if reason := gpus.unseen():
         print(f"nothing is measured: {reason}", file=sys.stderr)
         return gpus.NONE
-    found = measured(dict(asked.python), dict(asked.absent))
+    found = measured(session.python, session.absent)
     report.write({asked.out: json.dumps(found, indent=1) + "\n", asked.page: page(found)})
     return 0
 
@@ -72,7 +71,7 @@ def measured(pythons: dict[str, str], absent: dict[str, str], plan: Plan = _PLAN
     """Run every workload through every peer.
 
     Args:
-        pythons: The interpreter of each environment by name; that of this process is added for ours.
+        pythons: The interpreter of each environment by name; "" is that of ours.
         absent: Why an environment is not there, by name.
         plan: How thoroughly; all threads of the processor where it names none.
 
@@ -81,7 +80,7 @@ def measured(pythons: dict[str, str], absent: dict[str, str], plan: Plan = _PLAN
     """
     cpu = machine.described()
     plan = dataclasses.replace(plan, threads=plan.threads or int(cpu["cores"]))
-    with Bench({**pythons, "": sys.executable}, absent, plan, report.say, _BESIDE, "bench.gpu_worker") as bench:
+    with Bench(pythons, absent, plan, report.say, _BESIDE, "bench.gpu_worker") as bench:
         for name, note in _NOTES.items():
             bench.peers[name]["note"] = note
         return {

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.peers.registry import LAST, LAST_STEPS, OWN, STEPS
-from bench.ratios import ratios
+from bench.ratios import ratios, totals
 
 __all__ = ["Quartiles", "beside_last", "slower"]
 
@@ -52,13 +52,9 @@ def _times(answers: Mapping[str, dict[str, Any]], whole: str, steps: str) -> dic
     answer = answer.get("anew", answer)
     found: dict[str, list[float]] = {}
     if "train" in answer:
-        found |= answer["train"] | {"train": _totals(answer)}
+        found |= answer["train"] | {"train": totals(answer["train"].values())}
     if "infer" in answer:
         found["infer"] = answer["infer"]["forward"]
     if "train" in looped:
-        found["steps"] = _totals(looped)
+        found["steps"] = totals(looped["train"].values())
     return found
-
-
-def _totals(answer: Mapping[str, Any]) -> list[float]:
-    return [sum(turn) for turn in zip(*answer["train"].values(), strict=True)]

@@ -14,8 +14,10 @@ import torch
 from torch import Tensor, nn
 
 import snn_core as snn
+from bench import report
+from bench.tables import Table
 
-__all__ = ["NETS", "main", "markdown", "measured", "percentile"]
+__all__ = ["NETS", "main", "measured", "percentile", "table"]
 
 _SHARES = (0.50, 0.95, 0.99)
 _FIRST = 100  # steps that do not count
@@ -90,42 +92,37 @@ def measured(net: nn.Module, xs: Tensor) -> dict[str, list[float]]:
     return {name: seconds[_FIRST:] for name, seconds in taken.items()}
 
 
-def markdown(found: dict[str, dict[str, list[float]]]) -> str:
+def table(found: dict[str, dict[str, list[float]]]) -> Table:
     """A table of microseconds.
 
     Args:
         found: What was measured, by title.
 
     Example:
-        >>> print(markdown({"net": {"stream": [2e-6, 1e-6, 3e-6], "loop": [1e-6]}}))
-        | one step, batch 1, µs | stream p50 | p95 | p99 | loop p50 | p95 | p99 |
-        |---|--:|--:|--:|--:|--:|--:|
-        | net | 2 | 3 | 3 | 1 | 1 | 1 |
+        >>> table({"net": {"stream": [2e-6, 1e-6, 3e-6], "loop": [1e-6]}}).rows
+        [['net', '2', '3', '3', '1', '1', '1']]
     """
-    lines = [
-        "| one step, batch 1, µs | stream p50 | p95 | p99 | loop p50 | p95 | p99 |",
-        "|---|--:|--:|--:|--:|--:|--:|",
+    rows = [
+        [title, *(f"{1e6 * percentile(taken[way], share):.0f}" for way in ("stream", "loop") for share in _SHARES)]
+        for title, taken in found.items()
     ]
-    for title, taken in found.items():
-        numbers = [1e6 * percentile(taken[way], share) for way in ("stream", "loop") for share in _SHARES]
-        lines.append(f"| {title} | {' | '.join(f'{number:.0f}' for number in numbers)} |")
-    return "\n".join(lines)
+    return Table("Latency", ["one step, batch 1, µs", "stream p50", "p95", "p99", "loop p50", "p95", "p99"], rows)
 
 
-def main(arguments: list[str]) -> None:
+def main(session: report.Session) -> None:
     """Measure every net and print the table.
 
     Args:
-        arguments: Of the command line, after ``--latency``.
+        session: The command line, after ``--latency``.
     """
     parser = argparse.ArgumentParser(prog="nox -s bench -- --latency")
     parser.add_argument("--steps", type=int, default=5000, help="steps of each net")
     parser.add_argument("--threads", type=int, default=1, help="of torch")
-    asked = parser.parse_args(arguments)
+    asked = parser.parse_args(session.words)
     torch.set_num_threads(asked.threads)
     torch.manual_seed(0)
     found = {
         title: measured(make(), (torch.rand(asked.steps, 1, *shape) < 0.1).float())
         for title, (make, shape) in NETS.items()
     }
-    print(f"{asked.steps} steps, {asked.threads} thread(s)\n\n{markdown(found)}")
+    print(f"{asked.steps} steps, {asked.threads} thread(s)\n\n{table(found).markdown()}")

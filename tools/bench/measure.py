@@ -5,21 +5,18 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import pathlib
-import random
 import statistics
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from bench import data
 from bench.agreement import Result, compared
 from bench.last_release import beside_last
 from bench.peers.registry import LAST, OWN, PEERS, REFERENCE, Peer
-from bench.process import Process
-from bench.ratios import exponent
+from bench.process import Process, by_way, turns
+from bench.ratios import exponent, totals
 from bench.workloads import Workload, scaled
 
 __all__ = ["Bench", "Plan"]
@@ -181,25 +178,20 @@ class Bench:
     def _result(self, process: Process) -> Result | dict[str, Any]:
         folder = self._folder / "result"
         answer = process.ask("result", data=str(folder))
-        return answer if "reason" in answer else (np.load(folder / "spk.npy"), np.load(folder / "gradient.npy"))
+        if "reason" in answer:
+            return answer
+        made = data.load(folder)
+        return made["spk"], made["gradient"]
 
     def _time(self, answers: dict[str, Any], do: str) -> None:
         ready = [name for name, answer in answers.items() if "reason" not in answer]
-        for name, turns in self._turns(ready, do).items():
-            failed = [turn for turn in turns if "reason" in turn]
-            answers[name] |= failed[0] if failed else {do: _by_way(turns)}
+        for name, answered in self._turns(ready, do).items():
+            joined = by_way(answered)
+            answers[name] |= joined if "reason" in joined else {do: joined}
 
     def _turns(self, names: list[str], do: str) -> dict[str, list[dict[str, Any]]]:
-        """Rounds in which each takes its turn, but for the first of them.
-
-        Who comes after whom changes from round to round, as some leave the caches and the processor in a worse state
-        than others.
-        """
-        turns: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
-        for number in range(self._plan.rounds + 1):
-            for name in random.Random(number).sample(names, len(names)):
-                turns[name].append(self._processes[name].ask(do, seconds=self._plan.seconds))
-        return {name: one[1:] for name, one in turns.items()}
+        processes = {name: self._processes[name] for name in names}
+        return turns(processes, self._plan.rounds, do, self._plan.seconds)
 
     def _time_anew(self, workload: Workload, given: dict[str, Any], answers: dict[str, Any]) -> None:
         """Time ours and the last release's sequences once more, every round in two processes of its own.
@@ -211,16 +203,16 @@ class Bench:
         if LAST not in names or not self._plan.anew:
             return
         ways = ("train", "infer") if workload.infer else ("train",)
-        turns: dict[tuple[str, str], list[dict[str, Any]]] = {(name, do): [] for name in names for do in ways}
+        anew: dict[tuple[str, str], list[dict[str, Any]]] = {(name, do): [] for name in names for do in ways}
         for number in range(self._plan.anew):
             for name in names if number % 2 else names[::-1]:
                 with self._process(name) as fresh:
                     fresh.ask("prepare", **given)
                     for do in ways:
                         fresh.ask(do, seconds=self._plan.seconds)  # which warms it up
-                        turns[name, do].append(fresh.ask(do, seconds=self._plan.seconds))
+                        anew[name, do].append(fresh.ask(do, seconds=self._plan.seconds))
         for name in names:
-            answers[name]["anew"] = {do: _by_way(turns[name, do]) for do in ways}
+            answers[name]["anew"] = {do: by_way(anew[name, do]) for do in ways}
 
     def _weighed(self, workload: Workload, name: str, given: dict[str, Any]) -> dict[str, Any]:
         weights = {}
@@ -248,14 +240,11 @@ class Bench:
             given = self._prepared(workload)
             for name in able:
                 self._processes[name].ask("prepare", **given)
-            for name, turns in self._turns(able, "train").items():
-                if any("reason" in turn for turn in turns):
+            for name, answered in self._turns(able, "train").items():
+                joined = by_way(answered)
+                if "reason" in joined:
                     able.remove(name)  # it goes no further
                 else:
-                    seconds[name].append(statistics.median(turn["forward"] + turn["backward"] for turn in turns))
+                    seconds[name].append(statistics.median(totals(joined.values())))
         fitted = {name: exponent(self._plan.sizes[: len(one)], one) for name, one in seconds.items() if len(one) > 1}
         return {"axis": axis, "others": others, "sizes": self._plan.sizes, "seconds": seconds, "exponents": fitted}
-
-
-def _by_way(turns: list[dict[str, Any]]) -> dict[str, list[float]]:
-    return {way: [turn[way] for turn in turns] for way in turns[0]}

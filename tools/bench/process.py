@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import random
 import subprocess
 import tempfile
 import threading
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["Process"]
+__all__ = ["Process", "by_way", "turns"]
 
 _TOOLS = pathlib.Path(__file__).parents[1]
 _LEFT_OUT = ("OPENBLAS_CORETYPE", "OMP_", "MKL_", "KMP_", "GOMP_", "XLA_FLAGS")
@@ -36,7 +38,6 @@ class Process:
     def __init__(
         self, peer: str, python: str, threads: int, patience: float = 300.0, module: str = "bench.worker"
     ) -> None:
-        self.peer = peer
         self._patience = patience
         self._said = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
         self._process = subprocess.Popen(
@@ -88,6 +89,45 @@ class Process:
     def __exit__(self, *_: object) -> None:
         self._process.communicate()
         self._said.close()
+
+
+def turns(processes: Mapping[str, Process], rounds: int, do: str, seconds: float) -> dict[str, list[dict[str, Any]]]:
+    """Ask all processes in rounds.
+
+    Who comes after whom changes from round to round, as some leave the caches and the processor in a worse state than
+    others.
+
+    Args:
+        processes: By name.
+        rounds: Rounds that count; one more is run before them and dropped.
+        do: What to do.
+        seconds: Of one turn, as far as one call is not longer.
+
+    Returns:
+        By name the answers in the rounds that count.
+    """
+    names = list(processes)
+    taken: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+    for number in range(rounds + 1):
+        for name in random.Random(number).sample(names, len(names)):
+            taken[name].append(processes[name].ask(do, seconds=seconds))
+    return {name: answers[1:] for name, answers in taken.items()}
+
+
+def by_way(answers: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Join what rounds answered.
+
+    Returns:
+        What was timed with its times by round; the first answer that has a ``reason`` where one has.
+
+    Example:
+        >>> by_way([{"forward": 1.0, "backward": 2.0}, {"forward": 1.5, "backward": 2.5}])
+        {'forward': [1.0, 1.5], 'backward': [2.0, 2.5]}
+        >>> by_way([{"forward": 1.0}, {"reason": "took longer than 5 s"}])
+        {'reason': 'took longer than 5 s'}
+    """
+    failed = next((answer for answer in answers if "reason" in answer), None)
+    return failed or {way: [answer[way] for answer in answers] for way in answers[0]}
 
 
 def _environment(threads: int) -> dict[str, str]:

@@ -98,18 +98,18 @@ def _ms(seconds: float) -> str:
     return f"{1e3 * seconds:.1f}"
 
 
-def main(arguments: list[str]) -> None:
+def main(session: report.Session) -> None:
     """Measure and print the tables.
 
     Args:
-        arguments: Of the command line.
+        session: The command line, after ``--scaling``.
     """
     parser = argparse.ArgumentParser(prog="nox -s bench -- --scaling")
     parser.add_argument("--rounds", type=int, default=15, help="steps that count")
     parser.add_argument(
         "--out", type=pathlib.Path, default=pathlib.Path("dist/bench-scaling.json"), help="the JSON file"
     )
-    asked = parser.parse_args(arguments)
+    asked = parser.parse_args(session.words)
     found = {"machine": machine.described()} | {
         name: _run(count, asked.rounds) for name, count in (("one", 1), ("two", 2))
     }

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-__all__ = ["exponent", "quartiles", "ratios"]
+__all__ = ["exponent", "quartiles", "ratios", "totals"]
 
 
 def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
@@ -45,6 +45,19 @@ def ratios(own: Sequence[float], other: Sequence[float]) -> tuple[float, float, 
         (3.0, 3.0, 4.0)
     """
     return quartiles([theirs / ours for ours, theirs in zip(own, other, strict=True)])
+
+
+def totals(times: Iterable[Sequence[float]]) -> list[float]:
+    """Return the time of each round.
+
+    Args:
+        times: Times of the rounds, of each part of what was timed.
+
+    Example:
+        >>> totals([[1.0, 2.0], [10.0, 10.0]])
+        [11.0, 12.0]
+    """
+    return [sum(turn) for turn in zip(*times, strict=True)]
 
 
 def exponent(sizes: Sequence[float], times: Sequence[float]) -> float:

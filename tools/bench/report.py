@@ -6,17 +6,54 @@ import argparse
 import datetime
 import json
 import pathlib
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from bench.tables import Table, sections
 
-__all__ = ["parse", "parser", "run", "say", "today", "write"]
+__all__ = ["Session", "parse", "parser", "run", "say", "session", "today", "write"]
 
 
-def parser(words: str, kind: str, known: Iterable[str], out: str) -> argparse.ArgumentParser:
+class Session(NamedTuple):
+    """The words of a command line, those of the session of nox apart from those of its user.
+
+    Args:
+        python: The interpreter of each environment by name; "" is this one.
+        absent: Why an environment is not there, by name.
+        words: What the user typed behind the command.
+        command: What the user typed in all.
+    """
+
+    python: dict[str, str]
+    absent: dict[str, str]
+    words: list[str]
+    command: str
+
+
+def session(arguments: Sequence[str] | None) -> Session:
+    """Take what the session adds, ``--python NAME=PATH`` and ``--absent NAME=WHY``, out of a command line.
+
+    Args:
+        arguments: Of the command line; those of this process when None.
+
+    Example:
+        >>> session(["--absent", "spyx=no wheel", "W2"])[1:]
+        ({'spyx': 'no wheel'}, ['W2'], 'nox -s bench -- W2')
+    """
+    made = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for option in ("--python", "--absent"):
+        made.add_argument(option, action="append", type=lambda text: text.partition("=")[::2], default=[])
+    asked, words = made.parse_known_args(arguments)
+    command = shlex.join(["nox", "-s", "bench", *(["--", *words] if words else [])])
+    return Session({"": sys.executable} | dict(asked.python), dict(asked.absent), words, command)
+
+
+def parser(
+    words: str, kind: str, known: Iterable[str], out: str, quick: Sequence[str] = (), rounds: int = 0
+) -> argparse.ArgumentParser:
     """Make a parser with the options that every benchmark has.
 
     Args:
@@ -24,6 +61,8 @@ def parser(words: str, kind: str, known: Iterable[str], out: str) -> argparse.Ar
         kind: What its names are of.
         known: Names of what it can measure.
         out: The JSON file, unless another is named.
+        quick: Names of what it measures with ``--quick``, which there is not if there are none.
+        rounds: Rounds that count, unless another number is named; 0 where it has none.
     """
     made = argparse.ArgumentParser(prog=f"nox -s bench -- {words}".rstrip(), allow_abbrev=False)
     made.add_argument("names", nargs="*", metavar=kind.upper(), help=f"of {', '.join(known)}; all without")
@@ -31,15 +70,26 @@ def parser(words: str, kind: str, known: Iterable[str], out: str) -> argparse.Ar
     made.add_argument("--out", type=pathlib.Path, default=pathlib.Path(out), help="the JSON file")
     made.add_argument("--page", type=pathlib.Path, help="write the page of the documentation too")
     made.add_argument("--again", action="store_true", help="measure nothing: the tables of the JSON file that is there")
-    made.set_defaults(kind=kind, known=[*known])
+    if rounds:
+        made.add_argument("--rounds", type=int, help=f"rounds that count; {rounds} without")
+    if quick:
+        made.add_argument("--quick", action="store_true", help="measure little, to see that it works")
+    made.set_defaults(kind=kind, known=[*known], all_rounds=rounds, quick=False, quick_names=[*quick])
     return made
 
 
 def parse(made: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace:
-    """Read a command line, and end with an error where it names what there is not."""
+    """Read a command line, and end with an error where it names what there is not.
+
+    Returns:
+        The options, ``names`` and ``rounds`` as they are without any named.
+    """
     asked = made.parse_args(arguments)
     if unknown := [name for name in asked.names if name not in asked.known]:
         made.error(f"no {asked.kind} {', '.join(unknown)}: choose from {', '.join(asked.known)}")
+    asked.names = asked.names or (asked.quick_names if asked.quick else asked.known)
+    if asked.all_rounds:
+        asked.rounds = asked.rounds or (2 if asked.quick else asked.all_rounds)
     return asked
 
 

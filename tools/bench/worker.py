@@ -24,10 +24,8 @@ from collections.abc import Callable, Iterable
 from importlib import metadata
 from typing import Any
 
-import numpy as np
-
 from bench import limits, memory
-from bench.data import Arrays, load
+from bench.data import Arrays, load, save
 from bench.peers.registry import PEERS
 from bench.workloads import Workload
 
@@ -66,10 +64,7 @@ class Worker:
     def result(self, data: str) -> dict[str, Any]:
         """Run once; spikes and gradient go into a folder."""
         spk, gradient = self.trial.result()
-        folder = pathlib.Path(data)
-        folder.mkdir(parents=True, exist_ok=True)
-        np.save(folder / "spk.npy", spk)
-        np.save(folder / "gradient.npy", gradient)
+        save(pathlib.Path(data), {"spk": spk, "gradient": gradient})
         return {"rate": float(spk.mean())}
 
     def train(self, seconds: float) -> dict[str, Any]:

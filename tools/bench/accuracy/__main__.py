@@ -1,4 +1,4 @@
-"""``python -m bench.accuracy``: train every task with several seeds, print the table, write everything as JSON."""
+"""``python -m bench --accuracy``: train every task with several seeds, print the table, write everything as JSON."""
 
 from __future__ import annotations
 
@@ -18,25 +18,29 @@ __all__ = ["TASKS", "main", "trained"]
 TASKS = ("digits", "mnist", "vowels")
 
 
-def main(arguments: list[str], command: str) -> None:
-    """Run it."""
+def main(session: report.Session) -> None:
+    """Run it.
+
+    Args:
+        session: The command line, after ``--accuracy``.
+    """
     parser = report.parser("--accuracy", "task", TASKS, "dist/bench-accuracy.json")
     parser.add_argument("--seeds", nargs="+", type=int, default=list(range(5)), help="0 to 4 without")
     parser.add_argument("--epochs", type=int, help="the task's own without")
     parser.add_argument("--add", action="store_true", help="keep the other runs of the JSON file that is there")
-    asked = report.parse(parser, arguments)
+    asked = report.parse(parser, session.words)
 
     def measure() -> dict[str, Any]:
         runs: dict[str, dict[str, Any]] = {name: {} for name in TASKS}
         if asked.add:
             runs |= json.loads(asked.out.read_text(encoding="utf-8"))["runs"]
-        for name in asked.names or TASKS:
+        for name in asked.names:
             for seed in asked.seeds:
                 runs[name][str(seed)] = trained(name, seed, asked.epochs, asked.threads or 1)
                 report.say(f"{name}, seed {seed}: {100 * runs[name][str(seed)]['test_accuracy']:.2f} %")
         return {
             "runs": {name: dict(sorted(of.items(), key=lambda one: int(one[0]))) for name, of in runs.items()},
-            "command": command,
+            "command": session.command,
             "machine": machine.described(),
             "date": report.today(),
         }
@@ -69,8 +73,3 @@ def trained(task: str, seed: int, epochs: int | None, threads: int) -> dict[str,
     result = json.loads(done.stdout)
     result["layers"] = [{name: of for name, of in layer.items() if name != "rates"} for layer in result["layers"]]
     return result
-
-
-if __name__ == "__main__":
-    typed = sys.argv[1:]
-    main(typed, shlex.join(["python", "-m", "bench.accuracy", *typed]))

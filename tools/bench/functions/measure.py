@@ -14,7 +14,7 @@ import numpy as np
 from bench.functions.case import Case
 from bench.functions.cases import CASES
 from bench.functions.library import LIBRARIES
-from bench.process import Process
+from bench.process import Process, by_way
 
 __all__ = ["Plan", "difference", "measured"]
 
@@ -100,9 +100,7 @@ def _timed(case: Case, pairs: list[dict[str, Process]], plan: Plan, folder: path
         for name in ready if (cycle + pair) % 2 else reversed(ready):  # each goes first as often as the other
             turns[name].append(pairs[pair][name].ask("turn", seconds=plan.seconds))
     for name, rounds in turns.items():
-        failed = [turn for turn in rounds if "reason" in turn]
-        counted = rounds[len(pairs) :]
-        taken[name] |= failed[0] if failed else {way: [turn[way] for turn in counted] for way in counted[0]}
+        taken[name] |= by_way(rounds[len(pairs) :])
     return found
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from bench import machine
 from bench.functions.cases import CASES
-from bench.ratios import ratios
+from bench.ratios import ratios, totals
 from bench.tables import NOTHING, Table, figure, milliseconds, spread
 
 __all__ = ["NOTHING", "every"]
@@ -80,7 +80,7 @@ def _ratios(ours: dict[str, Any], peers: dict[str, Any]) -> tuple[float, float, 
     """Return how many times longer the peer takes, forward and backward together."""
     if "forward" not in ours or "forward" not in peers:
         return None
-    return ratios(*([sum(turn) for turn in zip(*_ways(one), strict=True)] for one in (ours, peers)))
+    return ratios(totals(_ways(ours)), totals(_ways(peers)))
 
 
 def _ways(taken: dict[str, Any]) -> list[list[float]]:

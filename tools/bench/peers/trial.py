@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -13,23 +12,7 @@ from bench.clock import mark, seconds
 from bench.data import Arrays
 from bench.workloads import Workload
 
-__all__ = ["TorchTrial", "Trial"]
-
-
-class Trial(Protocol):
-    """A workload with its arrays, as every library's module makes it."""
-
-    def train(self) -> tuple[float, float]:
-        """Run once forward and backward; the seconds of each."""
-        ...
-
-    def infer(self) -> float:
-        """Run forward without gradients; its seconds."""
-        ...
-
-    def result(self) -> tuple[np.ndarray, np.ndarray]:
-        """Spikes ``[T, B, out]`` and the gradient of the input, or of the first weights where it needs none."""
-        ...
+__all__ = ["TorchTrial"]
 
 
 class TorchTrial:

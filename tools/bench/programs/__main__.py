@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 from bench import machine, report
@@ -17,35 +16,29 @@ __all__ = ["main"]
 _QUICK = ("population", "regression-2")
 
 
-def main(arguments: list[str], pythons: dict[str, str], absent: dict[str, str], command: str) -> None:
+def main(session: report.Session) -> None:
     """Run it.
 
     Args:
-        arguments: Of the command line, after ``--programs``.
-        pythons: The interpreter of each environment by name; "" is this one.
-        absent: Why an environment is not there, by name.
-        command: What was typed.
+        session: The command line, after ``--programs``.
     """
-    parser = report.parser("--programs", "program", PROGRAMS, "dist/bench-programs.json")
+    parser = report.parser("--programs", "program", PROGRAMS, "dist/bench-programs.json", _QUICK, rounds=15)
     parser.add_argument("--peers", nargs="+", choices=CONTESTANTS, help="run only these beside ours")
-    parser.add_argument("--quick", action="store_true", help="measure little, to see that it works")
-    parser.add_argument("--rounds", type=int, help="rounds that count; 15 without")
     parser.add_argument("--batch", type=int, help="samples, in place of those of the programs")
     parser.add_argument("--steps", type=int, help="time steps, in place of those of the programs")
-    asked = report.parse(parser, arguments)
+    asked = report.parse(parser, session.words)
     described = machine.described()
     plan = Plan(
-        rounds=asked.rounds or (2 if asked.quick else 15),
+        rounds=asked.rounds,
         seconds=0.05 if asked.quick else 0.3,
         threads=asked.threads or int(described["cores"]),
         sizes={name: size for name in ("batch", "steps") if (size := getattr(asked, name))},
     )
-    names = asked.names or list(_QUICK if asked.quick else PROGRAMS)
     contestants = [name for name in CONTESTANTS if not asked.peers or name in {OWN, *asked.peers}]
 
     def measure() -> dict[str, Any]:
-        return measured(names, contestants, {"": sys.executable} | pythons, absent, plan, report.say) | {
-            "command": command,
+        return measured(asked.names, contestants, session.python, session.absent, plan, report.say) | {
+            "command": session.command,
             "machine": described | {"threads": plan.threads},
             "rounds": plan.rounds,
             "sizes": plan.sizes,

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.process import Process
+from bench.process import Process, by_way, turns
 from bench.programs.catalog import PROGRAMS
 from bench.programs.contestants import BASE, CONTESTANTS, OWN
 
@@ -82,10 +81,9 @@ def _program(
         processes = {name: stack.enter_context(_process(name, pythons, plan)) for name in contestants}
         answers = {name: process.ask("begin", program=program, **plan.sizes) for name, process in processes.items()}
         compared = agreement(answers)
-        ready = [name for name, one in answers.items() if "reason" not in one]
-        for name, turns in _turns(ready, processes, plan).items():
-            failed = [turn for turn in turns if "reason" in turn]
-            answers[name] |= failed[0] if failed else {way: [turn[way] for turn in turns] for way in turns[0]}
+        ready = {name: process for name, process in processes.items() if "reason" not in answers[name]}
+        for name, answered in turns(ready, plan.rounds, "train", plan.seconds).items():
+            answers[name] |= by_way(answered)
     return {"title": PROGRAMS[program].title, "contestants": answers, "agreement": compared}
 
 
@@ -129,15 +127,6 @@ def agreement(answers: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _difference(found: float, expected: float) -> float:
     return abs(found - expected) / abs(expected)
-
-
-def _turns(names: Sequence[str], processes: dict[str, Process], plan: Plan) -> dict[str, list[dict[str, Any]]]:
-    """Rounds in which each takes its turn, in another order each, but for the first of them."""
-    turns: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
-    for number in range(plan.rounds + 1):
-        for name in random.Random(number).sample(names, len(names)):
-            turns[name].append(processes[name].ask("train", seconds=plan.seconds))
-    return {name: one[1:] for name, one in turns.items()}
 
 
 def _process(name: str, pythons: dict[str, str], plan: Plan) -> Process:
