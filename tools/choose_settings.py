@@ -7,7 +7,6 @@ of validation parts; the test parts are not looked at.
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import statistics
 import sys
 import time
@@ -77,10 +76,6 @@ class Result(NamedTuple):
     seconds: float
 
 
-def _changed(settings: Settings, **change: Any) -> Settings:
-    return replace(settings, **change)
-
-
 DIGITS, DEEP, ROWS = (Settings(task) for task in ("digits", "deep", "rows"))
 _DECAYS: dict[str, dict[str, Any]] = {
     **{f"{beta:g}": {"beta": beta} for beta in (0.0, 0.5, 0.8, 0.9, 0.95, 0.99)},
@@ -96,7 +91,7 @@ GRIDS: dict[str, dict[str, list[Settings]]] = {
         str(steps): [replace(DIGITS, num_steps=steps, code=code) for code in ("current", "rate")]
         for steps in (1, 2, 4, 8, 16, 32)
     },
-    "Decay beta": {name: [_changed(task, **change) for task in (DIGITS, ROWS)] for name, change in _DECAYS.items()},
+    "Decay beta": {name: [replace(task, **change) for task in (DIGITS, ROWS)] for name, change in _DECAYS.items()},
     "Surrogate gradient and its slope": {
         f"`{name}`": [replace(task, surrogate=surrogate) for task in (DIGITS, DEEP, ROWS)]
         for name, surrogate in {
@@ -111,7 +106,7 @@ GRIDS: dict[str, dict[str, list[Settings]]] = {
         for rate in (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
     },
     "Initialization": {
-        name: [_changed(task, **change) for task in (DIGITS, DEEP, ROWS)] for name, change in _WEIGHTS.items()
+        name: [replace(task, **change) for task in (DIGITS, DEEP, ROWS)] for name, change in _WEIGHTS.items()
     },
 }
 """For each table its rows, by name, and of each row the settings that are trained."""
@@ -260,7 +255,7 @@ def _net(settings: Settings) -> nn.Sequential:
 def _ran(seeds: int, seconds: float) -> Table:
     described = machine.described()
     rows = [
-        ["versions", ", ".join(f"{name} {importlib.metadata.version(name)}" for name in _PACKAGES)],
+        ["versions", machine.listed(machine.versions(*_PACKAGES))],
         ["processor, threads of torch", f"{described['processor']} ({described['instructions']}), 1"],
         ["seeds", str(seeds)],
         ["time of the processor", f"{seconds / 60:.0f} min"],

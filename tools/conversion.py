@@ -7,7 +7,6 @@ leaves the page as it is.
 from __future__ import annotations
 
 import argparse
-import platform
 import statistics
 import sys
 from collections.abc import Callable, Sequence
@@ -165,10 +164,9 @@ def tables(runs: dict[str, Any]) -> Sequence[Table]:
         for task, of in runs.items()
         for method in METHODS
     ]
-    versions = {"python": platform.python_version(), "torch": torch.__version__, "snn": snn.__version__}
     facts = {"machine": machine.described(), "date": today(), "command": "python tools/conversion.py"}
     ran = [
-        ["versions", ", ".join(f"{name} {version}" for name, version in versions.items())],
+        ["versions", machine.listed(machine.versions("python", "torch", "snn"))],
         *machine.rows(facts, "torch", 1),
     ]
     return Table("Points of accuracy lost", head, rows), Table("What ran", ["", ""], ran)

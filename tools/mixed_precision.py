@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
-import importlib.metadata
 import os
 import statistics
 import sys
@@ -169,7 +168,7 @@ def _listed(shares: list[float]) -> str:
 def _ran(load: tuple[float, ...]) -> Table:
     described, policy = machine.described(), os.environ.get("OMP_WAIT_POLICY")
     rows = [
-        ["versions", ", ".join(f"{name} {importlib.metadata.version(name)}" for name in _PACKAGES)],
+        ["versions", machine.listed(machine.versions(*_PACKAGES))],
         ["processor", f"{described['processor']} ({described['instructions']})"],
         ["cores, threads of torch", f"{described['cores']}, {THREADS} for the times, 1 for the accuracies"],
         ["load of the machine before", ", ".join(f"{item:.1f}" for item in load)],

@@ -7,9 +7,7 @@ it trains nothing. The results are in ``docs/recipes/results.json``, the page is
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import json
-import platform
 import shlex
 import statistics
 import subprocess
@@ -52,7 +50,7 @@ def main(arguments: list[str]) -> None:
         results = {
             "runs": sorted(runs, key=lambda run: [*NETWORKS].index(run["task"])),
             "machine": machine.described(),
-            "versions": {"python": platform.python_version(), **_versions()},
+            "versions": machine.versions("python", *PACKAGES, *SOURCES),
             "date": today(),
         }
         RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
@@ -90,9 +88,8 @@ def tables(result: dict[str, Any]) -> Iterator[Table]:
     yield Table("Is it better?", head, [_compared(*pair) for pair in pairs if len(pair) == 2])
     head = ["task", "neuron", "learning rate", "epochs", "chosen epochs", "validation accuracy", "test accuracy"]
     yield Table("Seed by seed", head, [_seeds(run) for run in runs])
-    versions = ["versions", ", ".join(f"{name} {version}" for name, version in result["versions"].items())]
     rows = machine.rows(result | {"command": "nox -s recipes"}, "torch", 1)
-    yield Table("What ran", ["", ""], [versions, *rows])
+    yield Table("What ran", ["", ""], [["versions", machine.listed(result["versions"])], *rows])
 
 
 def _row(run: dict[str, Any]) -> list[str]:
@@ -132,10 +129,6 @@ def _seeds(run: dict[str, Any]) -> list[str]:
 
 def _spread(shares: list[float]) -> str:
     return f"{100 * statistics.fmean(shares):.2f} ± {100 * statistics.stdev(shares):.2f} %"
-
-
-def _versions() -> dict[str, str]:
-    return {name: importlib.metadata.version(name) for name in (*PACKAGES, *SOURCES)}
 
 
 if __name__ == "__main__":

@@ -9,10 +9,7 @@ is trained on the whole training part, and looks at the test part once, when it 
 from __future__ import annotations
 
 import argparse
-import hashlib
-import importlib.metadata
 import pathlib
-import platform
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -22,6 +19,8 @@ from torch import Tensor, nn
 
 import snn
 import snn_data
+from bench import machine
+from release.files import sums
 from snn.demo.settings import DigitsSettings, MnistSettings, VowelsSettings
 from snn.demo.tasks.digits import Digits
 from snn.demo.tasks.mnist import Mnist
@@ -173,10 +172,7 @@ def manifest(name: str, net: nn.Module) -> dict[str, Any]:
         "parameters": sum(p.numel() for p in net.parameters()),
         "settings": asdict(task.settings),
         "threads": torch.get_num_threads(),
-        "versions": {
-            "python": platform.python_version(),
-            **{package: importlib.metadata.version(package) for package in (*PACKAGES, SOURCES[name])},
-        },
+        "versions": machine.versions("python", *PACKAGES, SOURCES[name]),
         "command": f"nox -s zoo -- --train {name}",
     }
 
@@ -214,9 +210,7 @@ def write_checksums(folder: pathlib.Path) -> None:
         >>> (folder / "SHA256SUMS").read_text()
         'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  a.safetensors\n'
     """
-    files = sorted(folder.glob("*.safetensors"))
-    lines = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in files]
-    (folder / CHECKSUMS).write_text("".join(lines), encoding="ascii")
+    (folder / CHECKSUMS).write_text(sums(folder.glob("*.safetensors")), encoding="ascii")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The machine that the benchmark runs on."""
+"""The machine that the benchmark runs on, and what is installed on it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import os
 import pathlib
 import platform
 import re
+from collections.abc import Mapping
+from importlib import metadata
 from typing import Any
 
-__all__ = ["described", "rows"]
+__all__ = ["described", "listed", "rows", "versions"]
 
 _INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_tile", "asimd", "sve")
 
@@ -53,6 +55,32 @@ def rows(found: dict[str, Any], who: str, threads: object) -> list[list[str]]:
         ["date", found["date"]],
         ["command", f"`{found['command']}`"],
     ]
+
+
+def versions(*names: str) -> dict[str, str]:
+    """Return versions of distributions, and of Python.
+
+    Args:
+        names: Names of distributions, or ``"python"``.
+
+    Example:
+        >>> versions("python", "torch").keys()
+        dict_keys(['python', 'torch'])
+    """
+    return {name: platform.python_version() if name == "python" else metadata.version(name) for name in names}
+
+
+def listed(installed: Mapping[str, str]) -> str:
+    """Return versions in one line.
+
+    Args:
+        installed: The versions by name.
+
+    Example:
+        >>> listed({"python": "3.11.7", "torch": "2.13.0"})
+        'python 3.11.7, torch 2.13.0'
+    """
+    return ", ".join(f"{name} {version}" for name, version in installed.items())
 
 
 def _memory() -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from bench import machine
 from bench.last_release import slower
 from bench.limits import Work, floor_seconds
 from bench.peers.registry import LAST, OWN, PEERS, TUNED
-from bench.ratios import quartiles, ratios
+from bench.ratios import quartiles, ratios, totals
 
 __all__ = ["NOTHING", "Table", "every", "figure", "milliseconds", "sections", "spread"]
 
@@ -100,17 +100,20 @@ def _against(found: dict[str, Any], base: str, do: str) -> Table:
         return Table("", [], [])
     current = [name for name in found["peers"] if PEERS[name].environment != LAST]
     others = [name for name in current if name != base and (base == OWN or name not in _VARIANTS)]
-    rows, reasons = [], _Reasons(found)
+    rows: list[list[str]] = []
+    reasons: dict[tuple[str, str], list[str]] = defaultdict(list)  # workloads with empty cells, by peer and reason
     for name, workload in found["workloads"].items():
         answers = workload["peers"]
         if do not in answers.get(base, {}):
             continue
-        own = _totals(answers[base][do])
+        own = totals(answers[base][do].values())
         cells = [
-            spread(ratios(own, _totals(answers[other][do])), "×") if do in answers.get(other, {}) else NOTHING
+            spread(ratios(own, totals(answers[other][do].values())), "×") if do in answers.get(other, {}) else NOTHING
             for other in others
         ]
-        reasons.note(name, answers)
+        for peer, answer in answers.items():
+            if "reason" in answer:
+                reasons[found["peers"][peer]["title"], answer["reason"]].append(name)
         ways = ("forward", "backward") if do == "train" else ("inference",)
         floor = _floor(workload, found["machine"]["limits"], ways)
         own_times = spread(quartiles([1e3 * one for one in own]))
@@ -119,7 +122,9 @@ def _against(found: dict[str, Any], base: str, do: str) -> Table:
     if all(row[2] == NOTHING for row in rows):  # no limits were measured, as on a GPU
         for line in (head, *rows):
             del line[2]
-    return Table(_AGAINST[base, do], head, rows, [*reasons.lines(), *_absent(found)])
+    notes = [f"{title}, {', '.join(names)}: {reason}" for (title, reason), names in reasons.items()]
+    notes += [f"{one['title']}: {one['reason']}" for one in found["peers"].values() if "reason" in one]
+    return Table(_AGAINST[base, do], head, rows, notes)
 
 
 _WAYS = {
@@ -145,36 +150,41 @@ def _beside_last(found: dict[str, Any]) -> Table:
     return Table(title, ["", *_WAYS.values()], rows, notes)
 
 
-def _apart(found: dict[str, Any]) -> Table:
-    names = list(found["peers"])
+def _each(
+    found: dict[str, Any],
+    title: str,
+    cell: Callable[[dict[str, Any]], str],
+    workloads: Mapping[str, dict[str, Any]],
+    names: Sequence[str],
+    notes: Sequence[str] = (),
+) -> Table:
+    """A row for each workload, and in it a cell of what each peer answered."""
+    rows = [[name, *(cell(workload["peers"].get(peer, {})) for peer in names)] for name, workload in workloads.items()]
+    return Table(title, ["", *_titles(found, names)], rows, notes)
 
+
+def _apart(found: dict[str, Any]) -> Table:
     def cell(answer: dict[str, Any]) -> str:
         if "train" not in answer:
             return NOTHING
         return " + ".join(milliseconds(statistics.median(answer["train"][way])) for way in ("forward", "backward"))
 
-    rows = [
-        [name, *(cell(workload["peers"].get(peer, {})) for peer in names)]
-        for name, workload in found["workloads"].items()
-    ]
-    return Table("Forward + backward, ms", ["", *_titles(found, names)], rows)
+    return _each(found, "Forward + backward, ms", cell, found["workloads"], list(found["peers"]))
 
 
 def _memory(found: dict[str, Any], do: str) -> Table:
-    names = list(found["peers"])
-
     def cell(answer: dict[str, Any]) -> str:
         megabytes = answer.get(f"{do}_memory", {}).get("megabytes")
         return NOTHING if megabytes is None else f"{megabytes:.0f}"
 
-    rows = [
-        [name, *(cell(workload["peers"].get(peer, {})) for peer in names)]
+    weighed = {
+        name: workload
         for name, workload in found["workloads"].items()
         if any(f"{do}_memory" in answer for answer in workload["peers"].values())
-    ]
+    }
     what = "one forward and backward" if do == "train" else "one forward without gradients"
     title = f"Peak memory of {what}, MiB above input, weights and library (its output included)"
-    return Table(title, ["", *_titles(found, names)], rows)
+    return _each(found, title, cell, weighed, list(found["peers"]))
 
 
 def _stages(found: dict[str, Any]) -> Table:
@@ -225,7 +235,8 @@ def _scaling(found: dict[str, Any]) -> Table:
 
 
 def _agreement(found: dict[str, Any]) -> Table:
-    names = [name for name in found["peers"] if any("spikes" in w["peers"].get(name, {}) for w in _all(found))]
+    workloads = found["workloads"]
+    names = [n for n in found["peers"] if any("spikes" in w["peers"].get(n, {}) for w in workloads.values())]
 
     def cell(answer: dict[str, Any]) -> str:
         if "spikes" not in answer:
@@ -233,24 +244,20 @@ def _agreement(found: dict[str, Any]) -> Table:
         gradient = answer["gradient"]
         return f"{answer['spikes']:.0e}, {'not compared' if isinstance(gradient, str) else f'{gradient:.0e}'}"
 
-    rows = [
-        [name, *(cell(workload["peers"].get(peer, {})) for peer in names)]
-        for name, workload in found["workloads"].items()
-    ]
     notes = [
         f"{found['peers'][name]['title']}, gradients not compared: {PEERS[name].gradients_differ}"
         for name in names
         if PEERS[name].gradients_differ
     ]
     title = "Agreement with the plain loop: share of spikes that differ, relative difference of the gradient"
-    return Table(title, ["", *_titles(found, names)], rows, notes)
+    return _each(found, title, cell, workloads, names, notes)
 
 
 def _peers(found: dict[str, Any]) -> Table:
     rows = [
         [
             one["title"],
-            ", ".join(f"{name} {version}" for name, version in one.get("versions", {}).items()) or one["reason"],
+            machine.listed(one.get("versions", {})) or one["reason"],
             one["note"],
         ]
         for one in found["peers"].values()
@@ -276,38 +283,8 @@ def _machine(found: dict[str, Any]) -> Table:
     return Table("The machine", ["", ""], rows)
 
 
-class _Reasons:
-    """The reasons for empty cells, by peer and reason, with the workloads that each holds for."""
-
-    def __init__(self, found: dict[str, Any]) -> None:
-        self._titles = {name: one["title"] for name, one in found["peers"].items()}
-        self._workloads: dict[tuple[str, str], list[str]] = defaultdict(list)
-
-    def note(self, workload: str, answers: dict[str, Any]) -> None:
-        for peer, answer in answers.items():
-            if "reason" in answer:
-                self._workloads[peer, answer["reason"]].append(workload)
-
-    def lines(self) -> list[str]:
-        return [
-            f"{self._titles[peer]}, {', '.join(names)}: {reason}" for (peer, reason), names in self._workloads.items()
-        ]
-
-
-def _absent(found: dict[str, Any]) -> list[str]:
-    return [f"{one['title']}: {one['reason']}" for one in found["peers"].values() if "reason" in one]
-
-
-def _all(found: dict[str, Any]) -> list[dict[str, Any]]:
-    return list(found["workloads"].values())
-
-
 def _titles(found: dict[str, Any], names: Sequence[str]) -> list[str]:
     return [found["peers"][name]["title"] for name in names]
-
-
-def _totals(times: dict[str, list[float]]) -> list[float]:
-    return [sum(turn) for turn in zip(*times.values(), strict=True)]
 
 
 def _floor(workload: dict[str, Any], limits: dict[str, float], directions: Sequence[str]) -> str:

@@ -15,16 +15,14 @@ import importlib
 import json
 import os
 import pathlib
-import platform
 import re
 import statistics
 import sys
 import traceback
 from collections.abc import Callable, Iterable
-from importlib import metadata
 from typing import Any
 
-from bench import limits, memory
+from bench import limits, machine, memory
 from bench.data import Arrays, load, save
 from bench.peers.registry import PEERS
 from bench.workloads import Workload
@@ -50,8 +48,7 @@ class Worker:
     def hello(self) -> dict[str, Any]:
         """Import the library; the versions that matter."""
         self._module()
-        versions = {name: metadata.version(name) for name in self.peer.distributions}
-        return {"versions": {"python": platform.python_version(), **versions}, "kernels": self._kernels()}
+        return {"versions": machine.versions("python", *self.peer.distributions), "kernels": self._kernels()}
 
     def prepare(self, workload: dict[str, Any], data: str, **options: Any) -> dict[str, Any]:
         """Build the net."""

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import snn_core as snn
+from bench.ratios import exponent
 from trust.neurons import Neuron
 
 __all__ = ["closed_form", "convergence_order"]
@@ -185,9 +186,7 @@ def convergence_order(neuron: Neuron) -> float | None:
         return None
     counts = [100 * 2**i for i in range(6)]
     errors = [abs(_simulated(neuron, paper, count) - _exact(paper)) for count in counts]
-    x = torch.tensor([math.log(_END / count) for count in counts], dtype=torch.float64)
-    y = torch.tensor(errors, dtype=torch.float64).log()
-    return float(((x - x.mean()) * (y - y.mean())).sum() / (x - x.mean()).square().sum())
+    return exponent([_END / count for count in counts], errors)
 
 
 def _current(t: Tensor) -> Tensor:

@@ -102,11 +102,11 @@ def _layers(runs: dict[str, list[dict[str, Any]]]) -> tuple[list[str], list[list
 
 
 def _ran(found: dict[str, Any], runs: dict[str, list[dict[str, Any]]]) -> list[list[str]]:
-    first = next(iter(runs.values()))[0]
+    installed = next(iter(runs.values()))[0]["versions"]
     threads = sorted({one["manifest"]["threads"] for of in runs.values() for one in of})
     versions = ("python", "torch", "snn", "snn-core", "snn-cpu", "snn-functional", "snn-data")
     return [
-        ["versions", ", ".join(f"{name} {first['versions'][name]}" for name in versions if name in first["versions"])],
+        ["versions", machine.listed({name: installed[name] for name in versions if name in installed})],
         *machine.rows(found, "torch", " and ".join(map(str, threads))),
     ]
 

@@ -13,22 +13,14 @@ _RECORDING = f"spikes [{STEPS}, {BATCH}, {CLASSES}]"
 _LAST = {"off_target": STEPS - 1}
 
 
-def _loss(name: str, least: float = 1.0, **options: Any) -> Case:
+def _loss(name: str, least: float = 1.0, recording: str = "spikes", **options: Any) -> Case:
     def make(library: Any, draw: Draw) -> Call:
         loss = getattr(library.functional, name)(**options)
-        spk, targets = draw.spikes(STEPS, BATCH, CLASSES).requires_grad_(), draw.labels()
-        return Call(lambda: loss(spk, targets), (spk,))
+        drawn = draw.spikes if recording == "spikes" else draw.uniform
+        xs, targets = drawn(STEPS, BATCH, CLASSES).requires_grad_(), draw.labels()
+        return Call(lambda: loss(xs, targets), (xs,))
 
-    return Case(name, "losses", f"{_RECORDING}, labels", make, least)
-
-
-def _membrane_loss(name: str) -> Case:
-    def make(library: Any, draw: Draw) -> Call:
-        loss = getattr(library.functional, name)()
-        mem, targets = draw.uniform(STEPS, BATCH, CLASSES).requires_grad_(), draw.labels()
-        return Call(lambda: loss(mem, targets), (mem,))
-
-    return Case(name, "losses", f"membranes [{STEPS}, {BATCH}, {CLASSES}], labels", make)
+    return Case(name, "losses", f"{recording} [{STEPS}, {BATCH}, {CLASSES}], labels", make, least)
 
 
 def _accuracy(name: str) -> Case:
@@ -61,8 +53,8 @@ CASES = [
     _loss("ce_rate_loss"),
     _loss("ce_count_loss"),
     _loss("mse_count_loss", correct_rate=0.8, incorrect_rate=0.2),
-    _membrane_loss("ce_max_membrane_loss"),
-    _membrane_loss("mse_membrane_loss"),
+    _loss("ce_max_membrane_loss", recording="membranes"),
+    _loss("mse_membrane_loss", recording="membranes"),
     _loss("mse_temporal_loss", 20.0, **_LAST),
     _loss("ce_temporal_loss", 20.0),
     _accuracy("accuracy_rate"),

@@ -29,9 +29,7 @@ def every(found: dict[str, Any]) -> Iterator[Table]:
     groups = dict.fromkeys(CASES[name].group for name in found["functions"])
     for group in groups:
         yield _of_group(found, group)
-    versions = [
-        [name, ", ".join(f"{one} {version}" for one, version in of.items())] for name, of in found["versions"].items()
-    ]
+    versions = [[name, machine.listed(of)] for name, of in found["versions"].items()]
     rows = machine.rows(found, "each library", found["machine"]["threads"])
     yield Table("What ran", ["", ""], [*versions, *rows])
 

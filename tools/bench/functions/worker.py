@@ -10,7 +10,6 @@ import gc
 import pathlib
 import statistics
 import time
-from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
-from bench import memory
+from bench import machine, memory
 from bench.functions.case import Call, Draw
 from bench.functions.cases import CASES
 from bench.functions.library import DISTRIBUTIONS, LIBRARIES, imported
@@ -46,7 +45,7 @@ class Worker:
     def hello(self) -> dict[str, Any]:
         """Import the library; its versions."""
         imported(self.library)
-        return {"versions": {name: metadata.version(name) for name in DISTRIBUTIONS[self.library]}}
+        return {"versions": machine.versions(*DISTRIBUTIONS[self.library])}
 
     def prepare(self, case: str) -> dict[str, Any]:
         """Make the arrays and call once."""

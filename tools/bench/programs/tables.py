@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from bench import machine
 from bench.programs.contestants import BASE
 from bench.ratios import ratios
 from bench.tables import NOTHING, Table, milliseconds, spread
@@ -97,18 +98,17 @@ def _agreement(found: dict[str, Any]) -> Table:
 
 
 def _ran(found: dict[str, Any]) -> Table:
-    machine = found["machine"]
+    at = found["machine"]
     rows = [
         [
             known["title"],
-            ", ".join(f"{name} {version}" for name, version in known.get("versions", {}).items())
-            or known.get("reason", NOTHING),
+            machine.listed(known.get("versions", {})) or known.get("reason", NOTHING),
             known["note"],
         ]
         for known in found["contestants"].values()
     ]
-    described = f"{machine['processor']} ({machine['instructions']}), {machine['cores']} cores"
-    rows.append(["machine", described, f"{machine['threads']} threads of each library, {machine['system']}"])
+    described = f"{at['processor']} ({at['instructions']}), {at['cores']} cores"
+    rows.append(["machine", described, f"{at['threads']} threads of each library, {at['system']}"])
     rows.append(["date", found["date"], f"`{found['command']}`"])
     return Table("What ran the programs", ["", "versions", "how"], rows)
 

@@ -9,16 +9,14 @@ from __future__ import annotations
 import dataclasses
 import gc
 import importlib
-import platform
 import resource
 import statistics
 import time
-from importlib import metadata
 from typing import Any
 
 import torch
 
-from bench import memory
+from bench import machine, memory
 from bench.programs.catalog import PROGRAMS, Outputs, Program
 from bench.programs.contestants import CONTESTANTS
 from bench.programs.kit import Kit
@@ -82,8 +80,7 @@ class Worker:
     def hello(self) -> dict[str, Any]:
         """Import the library; the versions that matter."""
         self._kit()
-        versions = {name: metadata.version(name) for name in self.contestant.distributions}
-        return {"versions": {"python": platform.python_version(), **versions}}
+        return {"versions": machine.versions("python", *self.contestant.distributions)}
 
     def begin(self, program: str, batch: int | None = None, steps: int | None = None) -> dict[str, Any]:
         """Take the first step of a program, which says how much memory it needs and what it computes.
