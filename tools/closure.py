@@ -7,6 +7,7 @@ from collections.abc import Collection
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+from release.ranges import floors
 from workspace import PROJECTS
 
 __all__ = ["closure", "foreign_floors", "short", "with_foreign_extras"]
@@ -86,13 +87,7 @@ def foreign_floors(package: str, extras: Collection[str] = ()) -> dict[str, Vers
     """
     project = PROJECTS[package]
     texts = [*project["dependencies"], *(text for extra in extras for text in project["optional-dependencies"][extra])]
-    results: dict[str, Version] = {}
-    for requirement in map(Requirement, texts):
-        for clause in requirement.specifier:
-            if requirement.name not in PROJECTS and clause.operator == ">=":
-                version = Version(clause.version)
-                results[requirement.name] = max(version, results.get(requirement.name, version))
-    return results
+    return {name: version for name, version in floors(map(Requirement, texts)).items() if name not in PROJECTS}
 
 
 def short(names: Collection[str]) -> str:

@@ -14,8 +14,7 @@ import pathlib
 import re
 import runpy
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from types import ModuleType
+from collections.abc import Collection, Mapping, Sequence
 
 import public_names
 from workspace import ROOT
@@ -67,52 +66,27 @@ def misplaced(shown: Mapping[str, str | None], wanted: Mapping[str, Sequence[str
     ]
 
 
-def internal_names(text: str, public: Mapping[str, object]) -> list[str]:
-    """Return the full names in a text that are not public, nor are of a public thing.
+def internal_names(text: str, public: Collection[str]) -> list[str]:
+    """Return the full names in a text that are not public, nor of a public thing, nor of a module that lists any.
 
     Args:
         text: HTML.
-        public: What is public, by its full name.
+        public: The full names of what is public.
 
     Returns:
         The names, each once.
 
     Example:
         >>> text = "<p>See <code>snn_core.Leaky.step</code> of snn_core.neurons.leaky.Leaky.</p>"
-        >>> internal_names(text, {"snn_core.Leaky": type})
+        >>> internal_names(text, {"snn_core.Leaky"})
         ['snn_core.neurons.leaky.Leaky']
     """
     seen = html.unescape(re.sub(r"<[^>]+>", "", _UNSEEN.sub("", text)))
 
     def is_known(name: str) -> bool:
-        """Return True for what is public, and for what belongs to something public that is not a module."""
-        owners = (known for known, thing in public.items() if not inspect.ismodule(thing))
-        return name in public or any(name.startswith(f"{owner}.") for owner in owners)
+        return any(f"{name}.".startswith(f"{known}.") or known.startswith(f"{name}.") for known in public)
 
     return [name for name in dict.fromkeys(_NAME.findall(seen)) if not is_known(name)]
-
-
-def listed(owner: ModuleType, path: str) -> Iterator[tuple[str, object]]:
-    """Yield what a module lists, and what the modules do that it lists.
-
-    Args:
-        owner: The module.
-        path: Its name, as a user writes it.
-
-    Yields:
-        Each full name and its object.
-
-    Example:
-        >>> import snn_core
-        >>> names = dict(listed(snn_core, "snn_core"))
-        >>> "snn_core.utils" in names, "snn_core.utils.reset" in names
-        (True, True)
-    """
-    for name in owner.__all__:
-        thing = getattr(owner, name)
-        yield f"{path}.{name}", thing
-        if inspect.ismodule(thing):
-            yield from listed(thing, f"{path}.{name}")
 
 
 def undescribed(site: pathlib.Path) -> list[str]:
@@ -149,8 +123,8 @@ def main(site: pathlib.Path) -> int:
     """
     wanted = runpy.run_path(str(ROOT / "docs" / "conf.py"))["found_first"]
     lines = misplaced(first_found(site, [query for queries in wanted.values() for query in queries]), wanted)
-    packages = [(importlib.import_module(package), package) for package in public_names.PACKAGES]
-    public = dict(pair for package in packages for pair in listed(*package))
+    packages = map(importlib.import_module, public_names.PACKAGES)
+    public = [path for package in packages for path, _ in public_names.public(package, package.__name__)]
     for page in sorted((site / "docs" / "reference").glob("*.html")):
         lines += [f"{page.name} shows {name}" for name in internal_names(page.read_text(encoding="utf-8"), public)]
     lines += undescribed(site)

@@ -191,13 +191,17 @@ def test_reopening_twice_is_reopening_once():
     assert changelog.reopen(text) == text == "# C\n\n## [Unreleased]\n\n## [0.5.0] - 2026-01-31\n\n- A.\n"
 
 
+def floors(project: str) -> dict:
+    return ranges.floors(ranges.of_ours(project, PROJECTS))
+
+
 @pytest.mark.parametrize("name", PROJECTS)
 def test_the_floors_of_the_tree_are_tightened_by_final_versions(name: str):
     text = (ROOT / "packages" / name / "pyproject.toml").read_text(encoding="utf-8")
     final = dict.fromkeys(PROJECTS, "99.0.0")
     assert ".dev" not in ranges.tightened(text, final)
     assert ranges.tightened(text, {}) == text
-    assert ranges.floors(ranges.tightened(text, final), PROJECTS).keys() == ranges.floors(text, PROJECTS).keys()
+    assert floors(ranges.tightened(text, final)).keys() == floors(text).keys()
 
 
 @pytest.mark.parametrize("name", PROJECTS)
@@ -207,7 +211,7 @@ def test_the_floors_of_the_tree_are_loosened_and_tightened_again(name: str):
     loose = ranges.loosened(tight, PROJECTS)
     assert ranges.loosened(loose, PROJECTS) == loose
     assert ranges.tightened(loose, dict.fromkeys(PROJECTS, "99.0.0")) == tight
-    assert all(floor.is_devrelease for floor in ranges.floors(loose, PROJECTS).values())
+    assert all(floor.is_devrelease for floor in floors(loose).values())
 
 
 def test_a_floor_on_what_comes_after_the_release_stays():

@@ -44,9 +44,9 @@ class Table:
     rows: Sequence[Sequence[str]]
     notes: Sequence[str] = ()
 
-    def markdown(self) -> str:
-        """The table and the notes under it."""
-        widths = [max(map(len, column)) for column in zip(self.head, *self.rows, strict=True)]
+    def markdown(self, padded: bool = True) -> str:
+        """The table and the notes under it; padded, all cells of a column are as wide as the widest."""
+        widths = [max(map(len, column)) if padded else 0 for column in zip(self.head, *self.rows, strict=True)]
         lines = [
             "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
             for row in (self.head, *self.rows)

@@ -7,6 +7,7 @@ from importlib.metadata import version
 import torch
 
 import snn_core as snn
+from bench.tables import Table
 from bench.workloads import WORKLOADS
 from gpu.binaries import compiled
 from gpu.launches import LARGE, Sizes, backward, forward
@@ -36,8 +37,8 @@ def needs() -> str:
                 made = compiled(launch, target)
                 cells.append(f"{made.registers} / {made.shared / 1024:g} / {made.occupancy:.0%}")
             rows.append([f"{title}, {name}", *cells])
-    table = _markdown(["", *(f"{target.title}, {name}" for name, target in TARGETS.items())], rows)
-    return f"{table}\n\nCompiled by Triton {version('triton')}."
+    table = Table("Needs", ["", *(f"{target.title}, {name}" for name, target in TARGETS.items())], rows)
+    return f"{table.markdown(padded=False)}\n\nCompiled by Triton {version('triton')}."
 
 
 def roofline() -> str:
@@ -48,8 +49,9 @@ def roofline() -> str:
         rows.append([title, *_row(program, sizes)])
         if title == "Leaky":
             rows.append([f"{title}, bfloat16", *_row(program, sizes._replace(dtype=torch.bfloat16))])
-    heads = ["", "bytes, forward", "backward", "in a loop", "its kernels"]
-    return _markdown([*heads, *(f"{device.title}: fused, loop" for device in DEVICES)], rows)
+    head = ["", "bytes, forward", "backward", "in a loop", "its kernels"]
+    head += [f"{device.title}: fused, loop" for device in DEVICES]
+    return Table("Roofline", head, rows).markdown(padded=False)
 
 
 def _row(program: StepProgram, sizes: Sizes) -> list[str]:
@@ -67,8 +69,3 @@ def _row(program: StepProgram, sizes: Sizes) -> list[str]:
 def _programs() -> dict[str, StepProgram]:
     cases = {case.name: case for case in zoo.NEURONS}
     return {title: snn.program(cases[name].make().float()) for title, name in NEURONS.items()}
-
-
-def _markdown(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

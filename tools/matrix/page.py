@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from itertools import chain
 from typing import Any
 
 from packaging.requirements import Requirement
 
+from bench.tables import Table
 from workspace import PROJECTS, ROOT
 
 PAGE = ROOT / "docs" / "compatibility.md"
 Rows = list[list[str]]
 
-__all__ = ["page", "table"]
+__all__ = ["page"]
 
 _HEAD = """# Which versions go together
 
@@ -41,28 +42,17 @@ def page(result: Mapping[str, Any]) -> str:
     Args:
         result: What `matrix.results.collect` returns.
     """
+    beside = ["tested", "beside", "kept apart by a range", "verdict"]
+    tables = [
+        (_SUBSETS, Table("Sets of packages", ["installed", "verdict"], _subsets(result["cells"]))),
+        (_LOWEST, Table("Oldest dependencies", ["package", "with", "verdict"], _lowest(result["cells"]))),
+        (_RELEASED, Table("Beside releases", beside, _released(result))),
+    ]
     parts = [_HEAD.format_map(result)]
-    if subsets := _subsets(result["cells"]):
-        parts += ["## Sets of packages", _SUBSETS, table(["installed", "verdict"], subsets)]
-    if lowest := _lowest(result["cells"]):
-        parts += ["## Oldest dependencies", _LOWEST, table(["package", "with", "verdict"], lowest)]
-    if released := _released(result):
-        head = ["tested", "beside", "kept apart by a range", "verdict"]
-        parts += ["## Beside releases", _RELEASED, table(head, released)]
+    for text, table in tables:
+        if table.rows:
+            parts += [f"## {table.title}", text, table.markdown(padded=False)]
     return "\n\n".join(part.rstrip() for part in parts) + "\n"
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table in Markdown.
-
-    Example:
-        >>> print(table(["a", "b"], [["1", "2"]]))
-        | a | b |
-        |---|---|
-        | 1 | 2 |
-    """
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("|" + "|".join(line) + "|" if line[0] == "---" else f"| {' | '.join(line)} |" for line in lines)
 
 
 def _of(cells: Iterable[Mapping[str, Any]], session: str) -> list[Mapping[str, Any]]:

@@ -33,22 +33,18 @@ def of_ours(project: str, ours: Iterable[str]) -> Iterator[Requirement]:
             yield requirement
 
 
-def floors(project: str, ours: Iterable[str]) -> dict[str, Version]:
-    r"""The oldest version that a package takes of each of ours.
-
-    Args:
-        project: Text of its pyproject.toml.
-        ours: Names of our distributions.
+def floors(requirements: Iterable[Requirement]) -> dict[str, Version]:
+    """The oldest versions that requirements take.
 
     Returns:
-        For each that it requires the highest of its floors.
+        For each distribution with a floor the highest of its floors.
 
     Example:
-        >>> floors('[project]\nname = "b"\ndependencies = ["a>=0.5.0.dev0,<0.6", "torch>=2"]', ["a", "b"])
+        >>> floors([Requirement("a>=0.5.0.dev0,<0.6"), Requirement("a>=0.4"), Requirement("b")])
         {'a': <Version('0.5.0.dev0')>}
     """
     found: dict[str, Version] = {}
-    for requirement in of_ours(project, ours):
+    for requirement in requirements:
         for clause in requirement.specifier:
             if clause.operator == ">=":
                 version = Version(clause.version)

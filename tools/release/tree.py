@@ -129,7 +129,7 @@ class Tree:
         return given
 
     def _check(self, project: str, known: Mapping[str, str]) -> None:
-        for other, floor in ranges.floors(project, self.names).items():
+        for other, floor in ranges.floors(ranges.of_ours(project, self.names)).items():
             if other not in known or floor > Version(known[other]):
                 raise ValueError(f"it takes {other} from {floor} on, which has no release: release {other} first")
             if excluding := ranges.excluded(project, other, known[other]):
