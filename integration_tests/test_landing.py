@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import pathlib
 import re
-from types import ModuleType
 
 import matplotlib
 import pytest
 from PIL import Image
 
+import landing
+import pages
 from workspace import ROOT
 
 DOCS = ROOT / "docs"
@@ -18,28 +18,18 @@ PAGE = (DOCS / "index.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
-def landing() -> ModuleType:
+def built(tmp_path_factory: pytest.TempPathFactory) -> list[pathlib.Path]:
     matplotlib.use("agg")
-    spec = importlib.util.spec_from_file_location("landing", DOCS / "landing.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def built(landing: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> list[pathlib.Path]:
     return landing.build(tmp_path_factory.mktemp("docs"))
 
 
-def test_the_program_is_of_twelve_lines_that_fit_a_narrow_page(landing: ModuleType):
-    lines = landing.program_of(PAGE).splitlines()
+def test_the_program_is_of_twelve_lines_that_fit_a_narrow_page():
+    lines = pages.blocks(PAGE)[0].code.splitlines()
     assert len([line for line in lines if line.strip()]) == 12
     assert max(map(len, lines)) <= 80
 
 
-def test_the_bars_are_those_of_the_benchmarks(landing: ModuleType):
+def test_the_bars_are_those_of_the_benchmarks():
     page = (DOCS / "benchmarks.md").read_text(encoding="utf-8")
     ratios = landing.times_faster(page)
     rows = re.findall(r"^\| *([a-z0-9-]+): ", page.partition("times faster")[2].partition("###")[0], re.MULTILINE)
@@ -49,7 +39,7 @@ def test_the_bars_are_those_of_the_benchmarks(landing: ModuleType):
     assert [name for name, ratio in ratios.items() if name not in drawn or f"{ratio:.3g}×" not in drawn] == []
 
 
-def test_a_table_is_read_by_its_column(landing: ModuleType):
+def test_a_table_is_read_by_its_column():
     table = "|  | Norse | snn, `unroll` |\n|---|---|---|\n| a: 3-2, T=5; loss | 1.5× (1–2) | 0.5× (0.4–0.6) |\n"
     page = (
         f"### How many times faster than the loop of snnTorch\n\n{table}| b: 7 | 1× (1–1) | 12.5× (12–13) |\n\n### More"

@@ -13,7 +13,7 @@ from PIL import Image
 import pages
 from workspace import ROOT
 
-__all__ = ["PAGE", "draw", "sections"]
+__all__ = ["PAGE", "draw", "save_small", "sections"]
 
 PAGE = ROOT / "docs" / "gallery.md"
 DOTS_PER_INCH = 110
@@ -46,13 +46,14 @@ def draw(folder: pathlib.Path) -> None:
         if film := program.pop("film", None):
             film.save(folder / f"{name}.webp", dpi=FILM_DOTS_PER_INCH)
         elif plt.get_fignums():
-            _save_small(plt.gcf(), folder / f"{name}.png")
+            save_small(plt.gcf(), folder / f"{name}.png", DOTS_PER_INCH)
         plt.close("all")
 
 
-def _save_small(figure: Figure, file: pathlib.Path) -> None:
+def save_small(figure: Figure, file: pathlib.Path, dots_per_inch: int) -> None:
+    """Save a figure in few colors."""
     drawn = io.BytesIO()
-    figure.savefig(drawn, dpi=DOTS_PER_INCH)
+    figure.savefig(drawn, dpi=dots_per_inch)
     Image.open(drawn).convert("RGB").quantize(COLORS, dither=Image.Dither.NONE).save(file, optimize=True)
 
 

@@ -124,7 +124,8 @@ def main(site: pathlib.Path) -> int:
     wanted = runpy.run_path(str(ROOT / "docs" / "conf.py"))["found_first"]
     lines = misplaced(first_found(site, [query for queries in wanted.values() for query in queries]), wanted)
     packages = map(importlib.import_module, public_names.PACKAGES)
-    public = [path for package in packages for path, _ in public_names.public(package, package.__name__)]
+    public = [f"{package}.__version__" for package in public_names.PACKAGES]
+    public += [path for package in packages for path, _ in public_names.public(package, package.__name__)]
     for page in sorted((site / "docs" / "reference").glob("*.html")):
         lines += [f"{page.name} shows {name}" for name in internal_names(page.read_text(encoding="utf-8"), public)]
     lines += undescribed(site)

@@ -1,4 +1,4 @@
-"""Draw the pictures of the first page: ``python docs/landing.py``.
+"""Draw the pictures of the first page: ``python tools/landing.py``.
 
 One shows what the network of the page's own program does with a digit that it has not seen. The other is a bar for each
 program of ``docs/benchmarks.md``: how many times faster than the loop of snnTorch ``unroll`` trains it.
@@ -15,16 +15,19 @@ from typing import Any
 import matplotlib.pyplot as plt
 import torch
 from matplotlib.figure import Figure
-from PIL import Image
 
+import gallery
+import pages
 import snn
+from workspace import ROOT
 
-HERE = pathlib.Path(__file__).parent
+__all__ = ["build", "draw_answer", "draw_bars", "times_faster"]
+
+DOCS = ROOT / "docs"
 FOLDER = "landing"
 NUM_STEPS = 25
 SHOWN = 3  # of the digits of the test part
 DOTS_PER_INCH = 144
-COLORS = 128  # more than the picture needs, fewer than its blurred edges have
 BLUE, GRAY = "#0072b2", "#8b949e"
 
 _COLUMN = "snn, `unroll`"
@@ -42,33 +45,14 @@ def build(folder: pathlib.Path) -> list[pathlib.Path]:
     """
     (folder / FOLDER).mkdir(parents=True, exist_ok=True)
     answer, faster = (folder / FOLDER / name for name in ("answer.png", "faster.svg"))
-    pixels = io.BytesIO()
-    draw_answer(program_of((HERE / "index.md").read_text(encoding="utf-8"))).savefig(pixels, dpi=DOTS_PER_INCH)
-    Image.open(pixels).convert("RGB").quantize(COLORS, dither=Image.Dither.NONE).save(answer, optimize=True)
+    program, *_ = pages.blocks((DOCS / "index.md").read_text(encoding="utf-8"))
+    gallery.save_small(draw_answer(program.code), answer, DOTS_PER_INCH)
     # text stays text, and the same numbers give the same file
     with plt.rc_context({"svg.fonttype": "none", "svg.hashsalt": "snn", "font.family": "sans-serif"}):
-        figure = draw_bars(times_faster((HERE / "benchmarks.md").read_text(encoding="utf-8")))
+        figure = draw_bars(times_faster((DOCS / "benchmarks.md").read_text(encoding="utf-8")))
         figure.savefig(faster, metadata={"Date": None})
     plt.close("all")
     return [answer, faster]
-
-
-def program_of(page: str) -> str:
-    r"""Return the first program of a page.
-
-    Args:
-        page: The page, in Markdown.
-
-    Returns:
-        The program.
-
-    Example:
-        >>> program_of("A sum:\n\n```python\n1 + 1\n```\n")
-        '1 + 1\n'
-    """
-    block = re.search(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    assert block is not None, "the page has no program"
-    return block[1]
 
 
 def times_faster(page: str) -> dict[str, float]:
@@ -151,4 +135,4 @@ def _what(text: str) -> str:
 
 
 if __name__ == "__main__":
-    print(*build(HERE), sep="\n")
+    print(*build(DOCS), sep="\n")
