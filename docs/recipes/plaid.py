@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 import snn
-from training import Network, Parts, Recipe, main, read_out, standardized
+from training import Network, Parts, Recipe, divided, main, read_out
 
 WIDTH = 64
 AT_ONCE = 4  # values of a step
@@ -20,17 +20,7 @@ AT_ONCE = 4  # values of a step
 
 def load(asked: Any = None) -> Parts:
     """Load the currents, four values a step; a quarter of the training part is for validation."""
-    train, test = snn.data.plaid()
-    chosen = snn.data.stratified_split(train.targets, share=0.25)
-    parts = [(train, indices.tolist()) for indices in chosen] + [(test, range(len(test)))]
-    return Parts(
-        *standardized(
-            *(
-                snn.data.LabelledSequences([features(part.data[i]) for i in indices], part.targets[list(indices)])
-                for part, indices in parts
-            )
-        )
-    )
+    return divided(*snn.data.plaid(), share=0.25, features=features)
 
 
 def features(current: Tensor) -> Tensor:

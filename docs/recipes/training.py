@@ -67,6 +67,20 @@ def standardized(train: Sequences, *others: Sequences) -> list[Sequences]:
     return [snn.data.LabelledSequences([(xs - mean) / std for xs in p.data], p.targets) for p in (train, *others)]
 
 
+def divided(train: Sequences, test: Sequences, share: float, features: Callable[[Tensor], Tensor]) -> Parts:
+    """Return standardized features of each sequence; a share of the training part is for validation."""
+    chosen = snn.data.stratified_split(train.targets, share=share)
+    parts = [(train, indices.tolist()) for indices in chosen] + [(test, range(len(test)))]
+    return Parts(
+        *standardized(
+            *(
+                Sequences([features(part.data[i]) for i in indices], part.targets[list(indices)])
+                for part, indices in parts
+            )
+        )
+    )
+
+
 def main(recipe: Recipe, arguments: Sequence[str] | None = None) -> list[dict[str, Any]]:
     """Train the nets of a recipe with several seeds; print progress, and a line of JSON for each net."""
     parser = argparse.ArgumentParser(prog=f"{recipe.task}.py", allow_abbrev=False)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import snn
-from training import Network, Parts, Recipe, main, read_out, standardized
+from training import Network, Parts, Recipe, divided, main, read_out
 
 WIDTH = 64
 STRETCH = 3  # steps of a frame
@@ -21,17 +21,7 @@ STRETCH = 3  # steps of a frame
 
 def load(asked: Any = None) -> Parts:
     """Load the utterances, stretched in time; three in ten of the training part are for validation."""
-    train, test = snn.data.vowels()
-    chosen = snn.data.stratified_split(train.targets, share=0.3)
-    parts = [(train, indices.tolist()) for indices in chosen] + [(test, range(len(test)))]
-    return Parts(
-        *standardized(
-            *(
-                snn.data.LabelledSequences([stretched(part.data[i]) for i in indices], part.targets[list(indices)])
-                for part, indices in parts
-            )
-        )
-    )
+    return divided(*snn.data.vowels(), share=0.3, features=stretched)
 
 
 def stretched(frames: Tensor) -> Tensor:
