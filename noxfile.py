@@ -12,6 +12,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 
 import nox
 from nox.command import CommandFailed
@@ -47,6 +48,7 @@ from sessions import (
     environment,
     floor,
     group,
+    ignoring,
     install,
     publishable,
     pytest,
@@ -78,6 +80,7 @@ NIR_PEERS = {
     "spikingjelly": ("spikingjelly==2.0.0", "nir==1.0.8", "nirtorch==2.6", "numpy"),
     "sinabs": ("sinabs==3.1.3", "nir==1.0.4", "nirtorch==2.0.2", "numpy"),
 }
+WITH_TOOLS = {"PYTHONPATH": str(ROOT / "tools")}
 NEEDS_NOX = "integration_tests/matrix/sessions"
 ELSEWHERE = (*NEEDS_MORE, NEEDS_NOX, *(f"integration_tests/{name}" for name in ("browser", "nir_peers", "parity")))
 DOCUMENTS = "integration_tests/test_documents.py"
@@ -175,7 +178,7 @@ def types(session: nox.Session) -> None:
 def together(session: nox.Session) -> None:
     """Every package installed: all their tests and the integration tests, but for what sessions of their own run."""
     install(session, "snn[all]", *group("test"), native=compiled(session))
-    pytest(session, "packages", "integration_tests", *(f"--ignore={folder}" for folder in (*APART, *ELSEWHERE)))
+    pytest(session, "packages", "integration_tests", *ignoring((*APART, *ELSEWHERE)))
 
 
 @nox.session(requires=["wheels"])
@@ -198,7 +201,7 @@ def docs(session: nox.Session) -> None:
     strictly = ("-q", "-j", "auto", "--fail-on-warning", "--nitpicky", "-d", str(doctrees))
     session.run("sphinx-build", *strictly, "-c", "docs", str(ROOT), str(site), env=variables)
     session.run("python", "tools/offline.py", str(site))
-    session.run("python", "tools/site_check.py", str(site), env={"PYTHONPATH": str(ROOT / "tools")})
+    session.run("python", "tools/site_check.py", str(site), env=WITH_TOOLS)
     session.log(f"open {site / 'index.html'}")
 
 
@@ -223,7 +226,7 @@ def alone(session: nox.Session, package: str) -> None:
     session.run("python", "tools/import_all.py", module(package))
     install(session, with_foreign_extras(package), *group("test"))
     # the wheel is the pure one
-    pytest(session, *SHORT, f"packages/{package}/tests", *(f"--ignore={folder}" for folder in NEEDS_MORE))
+    pytest(session, *SHORT, f"packages/{package}/tests", *ignoring(NEEDS_MORE))
 
 
 @nox.session(requires=["wheels"])
@@ -293,8 +296,7 @@ def pairwise(session: nox.Session, subset: tuple[str, ...]) -> None:
     versions = install(session, *wanted, *group("test"), native={*compiled(session)} & {*subset})
     results.note(session.name, subset, versions)
     tests = [f"packages/{name}/tests" for name in subset]
-    without = (f"--ignore={folder}" for folder in (*APART, *ELSEWHERE))
-    pytest(session, "-p", "matrix.needs", *SHORT, *tests, "integration_tests", *without)
+    pytest(session, "-p", "matrix.needs", *SHORT, *tests, "integration_tests", *ignoring((*APART, *ELSEWHERE)))
 
 
 @nox.session(requires=["wheels"])
@@ -311,7 +313,7 @@ def torch_floor(session: nox.Session) -> None:
     (oldest,) = (clause.version for clause in torch.specifier if clause.operator == ">=")
     versions = install(session, "snn[all]", f"torch=={oldest}.*", *group("test"), native=compiled(session))
     results.note(session.name, PROJECTS, versions)
-    pytest(session, "-m", "not compiles", "packages", *(f"--ignore={folder}" for folder in (*APART, *ELSEWHERE)))
+    pytest(session, "-m", "not compiles", "packages", *ignoring((*APART, *ELSEWHERE)))
 
 
 @nox.session
@@ -355,7 +357,7 @@ def release_dry(session: nox.Session) -> None:
     """A release of every package, rehearsed in a copy of the tree, as far as its artifacts."""
     session.install(*group("release"), *INDEX)
     command = ("python", "-m", "release", "all", "final", "--rehearsal", "--untested", *session.posargs)
-    session.run(*command, env={"PYTHONPATH": str(ROOT / "tools")})
+    session.run(*command, env=WITH_TOOLS)
 
 
 MATRIX = [f"pairwise({short(subset)})" for subset in SUBSETS] + [f"lowest({name})" for name in FLOORED]
@@ -371,7 +373,7 @@ def matrix(session: nox.Session) -> None:
     results.RECORDS.mkdir(parents=True)
     nested = (sys.executable, "-m", "nox", "-f", str(ROOT / "noxfile.py"), "--report", str(results.REPORT))
     session.run(*nested, "-s", *MATRIX, success_codes=[0, 1])
-    session.run(sys.executable, "-m", "matrix", env={"PYTHONPATH": str(ROOT / "tools")})
+    session.run(sys.executable, "-m", "matrix", env=WITH_TOOLS)
 
 
 @nox.session(requires=["wheels", "docs"])
@@ -446,8 +448,7 @@ def fuzz(session: nox.Session) -> None:
 def trust(session: nox.Session) -> None:
     """Measure every neuron anew and write docs/trust.md (not part of a push)."""
     install(session, "snn-cpu", *group("trust"), native=compiled(session))
-    one_thread = {"PYTHONPATH": str(ROOT / "tools"), "OMP_NUM_THREADS": "1"}
-    session.run("python", "-m", "trust", "docs/trust.md", env=one_thread)
+    session.run("python", "-m", "trust", "docs/trust.md", env=WITH_TOOLS | {"OMP_NUM_THREADS": "1"})
 
 
 def with_triton(session: nox.Session) -> None:
@@ -504,18 +505,22 @@ def gpu_kernels(session: nox.Session) -> None:
     """Run the tests and the benchmark of the session gpu, with the torch that the index gives."""
     install(session, "snn[all]", *group("test"), native=compiled(session))
     look = "import gpus; print(gpus.unseen() or '')"
-    with_tools = {"PYTHONPATH": str(ROOT / "tools")}
-    if reason := str(session.run("python", "-c", look, env=with_tools, silent=True, log=False)).strip():
+    if reason := str(session.run("python", "-c", look, env=WITH_TOOLS, silent=True, log=False)).strip():
         session.log(reason)
         sys.exit(gpus.NONE)
     pytest(session, "-n", "0", ON_GPU)
-    peers = []
-    for name in ("snntorch", "spikingjelly"):
+    session.run("python", "-m", "bench.gpu", *peers(session, ("snntorch", "spikingjelly")), env=WITH_TOOLS)
+
+
+def peers(session: nox.Session, names: Iterable[str]) -> list[str]:
+    """Install other libraries, and tell the benchmark of their interpreters, or why there is none."""
+    words = []
+    for name in names:
         try:
-            peers += ["--python", f"{name}={environment(session, name, *ENVIRONMENTS[name])}"]
+            words += ["--python", f"{name}={environment(session, name, *ENVIRONMENTS[name])}"]
         except CommandFailed:
-            peers += ["--absent", f"{name}=uv could not install {', '.join(ENVIRONMENTS[name])}"]
-    session.run("python", "-m", "bench.gpu", *peers, env=with_tools)
+            words += ["--absent", f"{name}=uv could not install {', '.join(ENVIRONMENTS[name])}"]
+    return words
 
 
 @nox.session(requires=["wheels"])
@@ -523,8 +528,8 @@ def coverage(session: nox.Session) -> None:
     """Measure which lines the packages' own tests reach (not part of a push)."""
     kernels = compiled(session)
     install(session, "snn[all]", "snn-data[offline]", *group("coverage"), native=kernels)
-    without = (f"--ignore={folder}" for folder in (NEEDS_TRITON if kernels else NEEDS_MORE))
-    arguments = ("-q", "-p", "no:cacheprovider", "packages", *without)
+    without = NEEDS_TRITON if kernels else NEEDS_MORE
+    arguments = ("-q", "-p", "no:cacheprovider", "packages", *ignoring(without))
     session.run("coverage", "run", "-m", "pytest", *arguments, *session.posargs)
     session.run("coverage", "report")
 
@@ -565,20 +570,12 @@ def bench(session: nox.Session) -> None:
     """
     if "--accuracy" in session.posargs:
         install(session, "snn[demo]", "snn-data[mnist5k,vowels]", native=NATIVE)
-        session.run("python", "-m", "bench", *session.posargs, env={"PYTHONPATH": str(ROOT / "tools")})
+        session.run("python", "-m", "bench", *session.posargs, env=WITH_TOOLS)
         return
     install(session, "snn-cpu", "snn-functional", "snn-spikegen", "snn-data", "numpy", native=NATIVE)
     known = CONTESTANTS if "--programs" in session.posargs else PEERS
     named = [item for name, item in known.items() if name in session.posargs]
     asked = {item.environment for item in named or known.values()}
-    peers = []
-    if LAST_RELEASE in asked:
-        peers += ["--python", f"{LAST_RELEASE}={last_release(session)}"]
-    for name, needs in ENVIRONMENTS.items():
-        if name not in asked:
-            continue
-        try:
-            peers += ["--python", f"{name}={environment(session, name, *needs)}"]
-        except CommandFailed:
-            peers += ["--absent", f"{name}=uv could not install {', '.join(needs)}"]
-    session.run("python", "-m", "bench", *peers, *session.posargs, env={"PYTHONPATH": str(ROOT / "tools")})
+    last = ["--python", f"{LAST_RELEASE}={last_release(session)}"] if LAST_RELEASE in asked else []
+    others = peers(session, (name for name in ENVIRONMENTS if name in asked))
+    session.run("python", "-m", "bench", *last, *others, *session.posargs, env=WITH_TOOLS)

@@ -9,7 +9,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import nox
 from nox.project import dependency_groups, load_toml
@@ -103,8 +103,7 @@ def floor(session: nox.Session, package: str, *held: str) -> None:
     results.note(session.name, [package], versions)
     # old releases of others call what newer releases of others deprecate
     quiet = ("-W", "ignore::DeprecationWarning")
-    without = (f"--ignore={folder}" for folder in NEEDS_MORE)
-    pytest(session, *quiet, *SHORT, f"packages/{package}/tests", *without)
+    pytest(session, *quiet, *SHORT, f"packages/{package}/tests", *ignoring(NEEDS_MORE))
 
 
 def beside(session: nox.Session, package: str, choice: releases.Choice, tree: pathlib.Path) -> None:
@@ -116,8 +115,8 @@ def beside(session: nox.Session, package: str, choice: releases.Choice, tree: pa
     results.note(session.name, [package], versions, choice.apart)
     # a release knows nothing of what later ones warn about, its own tests would take that for errors
     quiet = () if tree == ROOT else ("-W", "default")
-    without = (f"--ignore={tree / folder}" for folder in NEEDS_MORE)
-    pytest(session, *quiet, *short_tests(tree), str(tree / "packages" / package / "tests"), *without, tree=tree)
+    tests = (str(tree / "packages" / package / "tests"), *ignoring(tree / folder for folder in NEEDS_MORE))
+    pytest(session, *quiet, *short_tests(tree), *tests, tree=tree)
 
 
 def short_tests(tree: pathlib.Path) -> tuple[str, ...]:
@@ -132,6 +131,11 @@ def compiled(session: nox.Session) -> Collection[str]:
         return NATIVE
     session.log(f"without fused kernels: compiling them needs Linux and a C++ compiler, here is no {COMPILER}")
     return ()
+
+
+def ignoring(places: Iterable[str | pathlib.Path]) -> list[str]:
+    """Arguments of pytest that leave out tests."""
+    return [f"--ignore={place}" for place in places]
 
 
 def pytest(session: nox.Session, *arguments: str, tree: pathlib.Path = ROOT, **environment: str) -> None:
