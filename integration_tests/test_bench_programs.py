@@ -145,6 +145,7 @@ def test_a_loss_that_is_nan_does_not_agree():
 def test_every_contestant_is_a_peer_of_the_other_benchmark_and_has_a_module():
     for name, one in CONTESTANTS.items():
         assert one.environment == PEERS[name].environment
+        assert {*PEERS[name].distributions} <= {*one.distributions}
         assert one.environment in {"", LAST, *ENVIRONMENTS}
         assert (ROOT / "tools" / "bench" / "programs" / "kits" / f"{one.module}.py").exists()
 

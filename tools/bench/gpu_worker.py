@@ -9,7 +9,7 @@ from typing import Any
 from bench.peers.registry import PEERS
 from bench.worker import Worker, answer
 
-__all__ = ["DEVICE", "GpuWorker", "main"]
+__all__ = ["DEVICE", "GpuWorker"]
 
 DEVICE = "cuda"  # PyTorch for ROCm calls its devices so too
 # what brings kernels to a peer, by the names that it may have
@@ -74,10 +74,5 @@ def _installed(distribution: str) -> tuple[str, str] | None:
         return None
 
 
-def main() -> None:
-    """Answer about the peer of the command line."""
-    answer(PEERS, GpuWorker)
-
-
 if __name__ == "__main__":
-    main()
+    answer(PEERS, GpuWorker)

@@ -27,7 +27,7 @@ from bench.data import Arrays, load, save
 from bench.peers.registry import PEERS
 from bench.workloads import Workload
 
-__all__ = ["Worker", "answer", "calls", "main"]
+__all__ = ["Worker", "answer", "calls"]
 
 _MOST_CALLS = 10  # of one turn
 
@@ -51,10 +51,12 @@ class Worker:
         return {"versions": machine.versions("python", *self.peer.distributions), "kernels": self._kernels()}
 
     def prepare(self, workload: dict[str, Any], data: str, **options: Any) -> dict[str, Any]:
-        """Build the net."""
+        """Build the net; NotImplementedError if the library has no such neuron."""
         self.trial = None  # frees the last one's memory
         gc.collect()
         asked = _workload(workload)
+        if self.peer.leaky_only and asked.neuron != "leaky":
+            raise NotImplementedError("it has no neuron with these equations")
         self.trial = self._module().make(asked, load(pathlib.Path(data)), **self.peer.options, **options)
         return {}
 
@@ -146,11 +148,6 @@ def calls(call: Any, seconds: float, total: Any, most: int = _MOST_CALLS) -> lis
     return taken[1:] or taken
 
 
-def main() -> None:
-    """Answer about the peer of the command line."""
-    answer(PEERS, Worker)
-
-
 def answer(peers: Iterable[str], worker_of: Callable[[str, int], Any]) -> None:
     """Answer until the input ends; what the library prints goes to standard error.
 
@@ -182,4 +179,4 @@ def answer(peers: Iterable[str], worker_of: Callable[[str, int], Any]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    answer(PEERS, Worker)

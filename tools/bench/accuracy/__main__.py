@@ -15,7 +15,7 @@ from bench.accuracy.page import page
 
 __all__ = ["TASKS", "main", "trained"]
 
-TASKS = ("digits", "mnist", "vowels")
+TASKS = tuple(tables.TARGETS)
 
 
 def main(session: report.Session) -> None:

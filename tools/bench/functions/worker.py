@@ -23,7 +23,7 @@ from bench.functions.cases import CASES
 from bench.functions.library import DISTRIBUTIONS, LIBRARIES, imported
 from bench.worker import answer, calls
 
-__all__ = ["Worker", "main"]
+__all__ = ["Worker"]
 
 _MOST_CALLS = 1000  # of one turn: the first ones of a function of microseconds are slower than the others
 
@@ -87,10 +87,5 @@ class Worker:
         return between - start, time.perf_counter() - between
 
 
-def main() -> None:
-    """Answer about the library of the command line."""
-    answer(LIBRARIES, Worker)
-
-
 if __name__ == "__main__":
-    main()
+    answer(LIBRARIES, Worker)

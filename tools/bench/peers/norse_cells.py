@@ -14,34 +14,16 @@ from bench.peers.sequential import sequential
 from bench.peers.trial import TorchTrial
 from bench.workloads import Workload
 
-__all__ = ["make"]
+__all__ = ["box", "make"]
 
 _STEP = 0.001
 
 
 def make(workload: Workload, made: Arrays) -> TorchTrial:
-    """The workload as a loop over its steps.
-
-    Norse weighs the input with 1 - beta, so that membrane and threshold are smaller by that factor, and resets at once,
-    so that a spike subtracts threshold / beta: together the same equation.
-
-    Raises:
-        NotImplementedError: If it has no such neuron.
-    """
-    if workload.neuron != "leaky":
-        raise NotImplementedError("it has no neuron with these equations")
-    rest = 1 - workload.beta
-
-    def subtract(spk: Tensor, mem: Tensor, reset: Tensor, threshold: Tensor) -> Tensor:
-        return mem - spk * (threshold / workload.beta)
-
-    def lif() -> nn.Module:
-        constants = LIFBoxParameters(
-            tau_mem_inv=torch.as_tensor(rest / _STEP), v_th=torch.as_tensor(rest), reset_method=subtract
-        )
-        return norse.LIFBoxCell(constants, dt=_STEP)
-
-    net = norse.SequentialState(*sequential(workload, made, lif, lambda feedback: _Recurrent(lif(), feedback)))
+    """The workload as a loop over its steps."""
+    beta = workload.beta
+    layers = sequential(workload, made, lambda: box(beta), lambda feedback: _Recurrent(box(beta), feedback))
+    net = norse.SequentialState(*layers)
 
     def run(xs: Tensor) -> Tensor:
         state, outs = None, []
@@ -51,6 +33,26 @@ def make(workload: Workload, made: Arrays) -> TorchTrial:
         return torch.stack(outs)
 
     return TorchTrial(workload, made, run, net)
+
+
+def box(beta: float) -> nn.Module:
+    """Make a cell.
+
+    Norse weighs the input with 1 - beta, so that membrane and threshold are smaller by that factor, and resets at once,
+    so that a spike subtracts threshold / beta: together the same equation.
+
+    Args:
+        beta: Membrane decay per step.
+    """
+
+    def subtract(spk: Tensor, mem: Tensor, reset: Tensor, threshold: Tensor) -> Tensor:
+        return mem - spk * (threshold / beta)
+
+    rest = 1 - beta
+    constants = LIFBoxParameters(
+        tau_mem_inv=torch.as_tensor(rest / _STEP), v_th=torch.as_tensor(rest), reset_method=subtract
+    )
+    return norse.LIFBoxCell(constants, dt=_STEP)
 
 
 class _Recurrent(nn.Module):

@@ -31,6 +31,7 @@ class Peer:
         distributions: Whose versions are recorded.
         options: Arguments for the module's ``make``.
         only: Kinds of nets that it is asked for; empty for all.
+        leaky_only: It has no other neuron with the equations of the workloads.
         immediate: Its spikes reset at once, before the decay.
         attached: Its reset carries a gradient.
         late: Each layer's spikes come a step later.
@@ -45,6 +46,7 @@ class Peer:
     distributions: tuple[str, ...] = ("torch",)
     options: dict[str, Any] = field(default_factory=dict)
     only: tuple[str, ...] = ()
+    leaky_only: bool = False
     immediate: bool = False
     attached: bool = False
     late: bool = False
@@ -115,6 +117,7 @@ PEERS = {
             "spikingjelly_steps",
             "spikingjelly",
             ("spikingjelly", "torch"),
+            leaky_only=True,
             immediate=True,
             note="whole sequences, which this version runs with its PyTorch reference on every CPU; resets at once, "
             "before the decay, which no option changes: compared with a loop that does the same",
@@ -125,6 +128,7 @@ PEERS = {
             "spikingjelly_steps",
             "spikingjelly",
             ("spikingjelly", "torch"),
+            leaky_only=True,
             options={"mode": "s"},
             only=("conv", "recurrent"),
             immediate=True,
@@ -136,6 +140,7 @@ PEERS = {
             "norse_cells",
             "norse",
             ("norse", "torch"),
+            leaky_only=True,
             attached=True,
             gradients_differ="its surrogate is SuperSpike",
             note="`LIFBoxCell` in `SequentialState`, input and reset scaled to the same equation",
@@ -146,6 +151,7 @@ PEERS = {
             "sinabs_layers",
             "sinabs",
             ("sinabs", "torch"),
+            leaky_only=True,
             attached=True,
             note="`LIF` layers over whole sequences, reset scaled to the same equation; its reset carries a gradient: "
             "compared with a loop whose reset does",
@@ -156,6 +162,7 @@ PEERS = {
             "spyx_scan",
             "spyx",
             ("spyx", "jax", "flax"),
+            leaky_only=True,
             attached=True,
             late=True,
             gradients_differ="each layer's spikes come a step later",

@@ -18,7 +18,7 @@ def sequential(
     workload: Workload,
     made: Arrays,
     neuron: Callable[[], nn.Module],
-    recurrent: Callable[[nn.Linear], nn.Module] | None = None,
+    recurrent: Callable[[nn.Linear], nn.Module],
     lift: Callable[[nn.Module], nn.Module] = lambda layer: layer,
 ) -> list[nn.Module]:
     """The layers of a workload's net, in order.
@@ -32,9 +32,6 @@ def sequential(
 
     Returns:
         The layers. Biases are zero, so that neurons that answer a step later give the same spikes, a step later.
-
-    Raises:
-        NotImplementedError: If the net is recurrent and the library has no such layer.
     """
     weights = [torch.from_numpy(made[name]) for name in sorted(made) if name.startswith("w")]
     if workload.kind == "neuron":
@@ -46,8 +43,6 @@ def sequential(
             layers += [lift(nn.Sequential(_conv(weight), nn.MaxPool2d(2))), neuron()]
         return [*layers, lift(nn.Sequential(nn.Flatten(), _linear(last))), neuron()]
     if workload.kind == "recurrent":
-        if recurrent is None:
-            raise NotImplementedError("it has no recurrent layer with this equation")
         first, feedback, last = weights
         return [lift(_linear(first)), recurrent(_linear(feedback)), lift(_linear(last)), neuron()]
     return [layer for weight in weights for layer in (lift(_linear(weight)), neuron())]

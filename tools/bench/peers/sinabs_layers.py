@@ -21,12 +21,7 @@ def make(workload: Workload, made: Arrays) -> TorchTrial:
     """The workload in its layers, each over the whole sequence.
 
     Sinabs resets at once; subtracting threshold / beta makes that the same equation.
-
-    Raises:
-        NotImplementedError: If it has no such neuron.
     """
-    if workload.neuron != "leaky":
-        raise NotImplementedError("it has no neuron with these equations")
     options: dict[str, Any] = {
         "tau_mem": -1 / math.log(workload.beta),
         "spike_fn": activation.SingleSpike,

@@ -23,12 +23,7 @@ def make(workload: Workload, made: Arrays, mode: str = "m") -> TorchTrial:
         workload: The workload.
         made: Its arrays.
         mode: ``"m"`` or ``"s"``.
-
-    Raises:
-        NotImplementedError: If it has no such neuron.
     """
-    if workload.neuron != "leaky":
-        raise NotImplementedError("it has no neuron with these equations")
 
     def lif(step_mode: str = mode) -> nn.Module:
         return neuron.LIFNode(

@@ -23,12 +23,7 @@ def make(workload: Workload, made: Arrays) -> _Trial:
 
     Returns:
         The trial. Each layer's spikes come a step late, and the reset carries a gradient.
-
-    Raises:
-        NotImplementedError: If it has no such neuron.
     """
-    if workload.neuron != "leaky":
-        raise NotImplementedError("it has no neuron with these equations")
     return _Trial(workload, made)
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.peers.registry import LAST
+from bench.peers.registry import LAST, PEERS
 
 __all__ = ["BASE", "CONTESTANTS", "OWN", "Contestant"]
 
 OWN, BASE = "snn", "snntorch"
 """Ours by ``unroll``, with which losses are compared, and what the times of all are compared with."""
-_OURS = ("snn-core", "snn-cpu", "snn-functional", "torch")
+_OURS = ("snn-functional",)
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,7 @@ class Contestant:
         name: As on the command line; a peer of the benchmark of layers.
         title: As at the head of the column.
         module: Its module in the folder ``kits``.
-        environment: One of the peers' environments; empty for the one that the benchmark itself runs in.
-        distributions: Whose versions are recorded.
+        more: Distributions whose versions are recorded beside those of the peer.
         options: Arguments for the module's ``kit``.
         differs: Why its losses are others than ours; empty where they are to be the same.
         note: What it runs.
@@ -32,11 +31,20 @@ class Contestant:
     name: str
     title: str
     module: str
-    environment: str = ""
-    distributions: tuple[str, ...] = ("torch",)
+    more: tuple[str, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
     differs: str = ""
     note: str = ""
+
+    @property
+    def environment(self) -> str:
+        """Name of the peer's environment."""
+        return PEERS[self.name].environment
+
+    @property
+    def distributions(self) -> tuple[str, ...]:
+        """Distributions whose versions are recorded."""
+        return (*PEERS[self.name].distributions, *self.more)
 
 
 CONTESTANTS = {
@@ -46,16 +54,12 @@ CONTESTANTS = {
             BASE,
             "snnTorch",
             "snntorch_loop",
-            "snntorch",
-            ("snntorch", "torch"),
             note="a loop over steps, as in its tutorials, with its losses",
         ),
         Contestant(
             "spikingjelly",
             "SpikingJelly `m`",
             "spikingjelly_sequences",
-            "spikingjelly",
-            ("spikingjelly", "torch"),
             differs="its neurons reset at once, before the decay",
             note="whole sequences on its torch backend; losses in plain PyTorch; its fast sigmoid is `SoftSign`",
         ),
@@ -63,8 +67,6 @@ CONTESTANTS = {
             "norse",
             "Norse",
             "norse_cells",
-            "norse",
-            ("norse", "torch"),
             differs="its membrane is that after the reset, and its surrogate SuperSpike",
             note="a loop over steps of `LIFBoxCell`, input and reset scaled to the same equation; losses in plain "
             "PyTorch; recurrence by a linear layer beside the cell",
@@ -79,17 +81,16 @@ CONTESTANTS = {
             "snn-steps",
             "snn, loop",
             "ours",
-            distributions=_OURS,
+            more=_OURS,
             options={"loop": True},
             note="a loop over steps, the same program as that of snnTorch",
         ),
-        Contestant(OWN, "snn, `unroll`", "ours", distributions=_OURS, note="`unroll(net, xs)`"),
+        Contestant(OWN, "snn, `unroll`", "ours", more=_OURS, note="`unroll(net, xs)`"),
         Contestant(
             LAST,
             "snn, last release, `unroll`",
             "ours",
-            LAST,
-            distributions=_OURS,
+            more=_OURS,
             note="`unroll(net, xs)` of our last release, with its kernels",
         ),
     ]

@@ -23,7 +23,7 @@ from bench.programs.kit import Kit
 from bench.programs.nets import gained
 from bench.worker import answer, calls
 
-__all__ = ["Training", "Worker", "main"]
+__all__ = ["Training", "Worker"]
 
 
 class Training:
@@ -134,10 +134,5 @@ def _faults() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
 
-def main() -> None:
-    """Answer about the contestant of the command line."""
-    answer(CONTESTANTS, Worker)
-
-
 if __name__ == "__main__":
-    main()
+    answer(CONTESTANTS, Worker)

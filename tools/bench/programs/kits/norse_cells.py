@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import norse.torch as norse
 import torch
-from norse.torch.functional.lif_box import LIFBoxParameters
 from torch import Tensor, nn
 
+from bench.peers.norse_cells import box
 from bench.programs.kit import Kit, Leaky, steps
 
 __all__ = ["kit"]
-
-_STEP = 0.001
 
 
 def kit() -> Kit:
@@ -34,14 +31,7 @@ class _Cell(nn.Module):
     def __init__(self, asked: Leaky) -> None:
         super().__init__()
         self.rest, self.output = 1 - asked.beta, asked.output
-
-        def subtract(spk: Tensor, mem: Tensor, reset: Tensor, threshold: Tensor) -> Tensor:
-            return mem - spk * (threshold / asked.beta)
-
-        constants = LIFBoxParameters(
-            tau_mem_inv=torch.as_tensor(self.rest / _STEP), v_th=torch.as_tensor(self.rest), reset_method=subtract
-        )
-        self.cell = norse.LIFBoxCell(constants, dt=_STEP)
+        self.cell = box(asked.beta)
         self.recurrent = None if asked.features is None else nn.Linear(asked.features, asked.features)
         self.spk: Any = None
         self.state: Any = None
