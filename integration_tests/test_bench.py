@@ -16,6 +16,7 @@ from bench import agreement, data, last_release, limits, measure, page, ratios, 
 from bench.measure import Bench, Plan
 from bench.peers.registry import ENVIRONMENTS, LAST, LAST_STEPS, PEERS
 from bench.process import Process
+from bench.worker import Worker
 from bench.workloads import WORKLOADS, scaled
 from workspace import ROOT
 
@@ -141,6 +142,12 @@ def test_the_command_is_what_was_typed_without_what_the_session_adds(typed: list
 def test_a_quick_run_measures_a_part_in_two_rounds_but_for_what_is_named(typed, names, rounds):
     asked = report.parse(report.parser("", "letter", "abc", "out.json", ["b"], rounds=7), typed)
     assert (asked.names, asked.rounds) == (names, rounds)
+
+
+def test_a_library_that_has_one_neuron_refuses_the_others():
+    worker = Worker("norse", threads=1)
+    with pytest.raises(NotImplementedError, match="no neuron with these equations"):
+        worker.prepare(dataclasses.asdict(WORKLOADS["W1a-alpha"]), "nowhere")
 
 
 @pytest.fixture(scope="module")

@@ -83,7 +83,7 @@ def _of_equation(table: dict[type, Any], kind: Any) -> Any:
     return next((table[k] for k in kind.__mro__ if k in table), None)
 
 
-def closed_form(neuron: Neuron, num_steps: int = 50) -> float | None:
+def closed_form(neuron: Neuron) -> float | None:
     """Largest difference of the membrane from a solution on paper, over random input, in float64.
 
     A linear membrane is compared with the sum over all input so far, weighted by the impulse response; LSTMs with
@@ -99,7 +99,7 @@ def closed_form(neuron: Neuron, num_steps: int = 50) -> float | None:
         True
     """
     with torch.no_grad():
-        xs = neuron.input(num_steps)
+        xs = neuron.input(50)
         solution = _of_equation(_SOLUTIONS, neuron.kind)
         if solution is not None:
             return solution(neuron, xs)

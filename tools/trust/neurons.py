@@ -59,9 +59,9 @@ class Neuron:
         torch.manual_seed(0)
         return self.kind(*self.arguments, **{**self.named, **options}).double()
 
-    def input(self, num_steps: int, seed: int = 1) -> Tensor:
+    def input(self, num_steps: int) -> Tensor:
         """``[num_steps, batch, ...]``."""
-        draw = torch.Generator().manual_seed(seed)
+        draw = torch.Generator().manual_seed(1)
         return 1.2 * torch.randn(num_steps, *self.shape, generator=draw, dtype=torch.float64) + 0.4
 
 

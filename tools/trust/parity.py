@@ -14,12 +14,11 @@ from trust.neurons import Neuron
 __all__ = ["parity"]
 
 
-def parity(neuron: Neuron, num_steps: int = 100) -> tuple[float, float] | str:
-    """Measure how far spikes and membranes are from snnTorch's.
+def parity(neuron: Neuron) -> tuple[float, float] | str:
+    """Measure how far spikes and membranes are from snnTorch's, over 100 steps.
 
     Args:
         neuron: The neuron, with the reset that is its default.
-        num_steps: Steps of the input.
 
     Returns:
         The share of spikes that differ and the largest difference of a membrane, NaN where snnTorch shows none; or why
@@ -38,7 +37,7 @@ def parity(neuron: Neuron, num_steps: int = 100) -> tuple[float, float] | str:
         theirs = getattr(snntorch, neuron.name)(*neuron.arguments, **named)
         ours = neuron.kind(*neuron.arguments, **named)
         ours.load_state_dict(theirs.state_dict(), strict=True)
-        xs = neuron.input(num_steps).float()
+        xs = neuron.input(100).float()
         return _compared(_run(ours, xs, neuron), _run(theirs, xs, neuron))
 
 

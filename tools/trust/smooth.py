@@ -14,6 +14,8 @@ from trust.neurons import Neuron
 
 __all__ = ["smooth_gradient"]
 
+_STEP = 1e-6  # of the differences
+
 
 def _smooth(x: Tensor) -> Tensor:
     return torch.sigmoid(4 * x)
@@ -30,7 +32,7 @@ class _Sequence(nn.Module):
         return torch.cat([t.flatten() for t in tree_leaves(out)])
 
 
-def smooth_gradient(neuron: Neuron, num_steps: int = 5, step: float = 1e-6) -> float:
+def smooth_gradient(neuron: Neuron) -> float:
     """Largest relative difference between a gradient and central differences, along random directions.
 
     The steps of spikes are replaced by a smooth function, and resets act at once and with their gradient, which the
@@ -46,16 +48,16 @@ def smooth_gradient(neuron: Neuron, num_steps: int = 5, step: float = 1e-6) -> f
     if "detach_reset" in inspect.signature(neuron.kind).parameters:
         learned["detach_reset"] = False
     if neuron.whole:
-        return _difference(neuron, learned, num_steps, step)
+        return _difference(neuron, learned)
     resets: list[dict[str, Any]] = [{"reset_mechanism": "none"}]
     resets += [{"reset_mechanism": name, "reset_delay": False} for name in ("subtract", "zero")]
-    return max(_difference(neuron, learned | reset, num_steps, step) for reset in resets)
+    return max(_difference(neuron, learned | reset) for reset in resets)
 
 
-def _difference(neuron: Neuron, options: dict[str, Any], num_steps: int, step: float) -> float:
+def _difference(neuron: Neuron, options: dict[str, Any]) -> float:
     model = neuron.make(**options)
     model.spike_grad = _smooth
-    sequence, xs = _Sequence(model, not neuron.whole), neuron.input(num_steps)
+    sequence, xs = _Sequence(model, not neuron.whole), neuron.input(5)
     inputs = [xs, *(p.detach() for p in sequence.parameters())]
     names = [name for name, _ in sequence.named_parameters()]
     draw = torch.Generator().manual_seed(2)
@@ -76,8 +78,8 @@ def _difference(neuron: Neuron, options: dict[str, Any], num_steps: int, step: f
         along = sum(float((g * d).sum()) for g, d in zip(grads, directions, strict=True) if g is not None)
         with torch.no_grad():
             ahead, behind = (
-                float(value(*(t + sign * step * d for t, d in zip(inputs, directions, strict=True))))
+                float(value(*(t + sign * _STEP * d for t, d in zip(inputs, directions, strict=True))))
                 for sign in (1, -1)
             )
-        worst = max(worst, abs(along - (ahead - behind) / (2 * step)) / max(abs(along), 1e-3))
+        worst = max(worst, abs(along - (ahead - behind) / (2 * _STEP)) / max(abs(along), 1e-3))
     return worst

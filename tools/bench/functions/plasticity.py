@@ -28,7 +28,7 @@ def _weighted(layer: Any, draw: Draw) -> Any:
     return layer
 
 
-def _rule(name: str, layer: Callable[[], nn.Module], before: tuple[int, ...], *taus: float) -> Callable[..., Call]:
+def _rule(name: str, given: str, layer: Callable[[], nn.Module], before: tuple[int, ...], *taus: float) -> Case:
     def make(library: Any, draw: Draw) -> Call:
         made = _weighted(layer(), draw)
         spk_in = draw.spikes(*before)
@@ -36,7 +36,7 @@ def _rule(name: str, layer: Callable[[], nn.Module], before: tuple[int, ...], *t
         rule = getattr(library.stdp_learner, name)
         return Call(lambda: rule(made, spk_in, spk_out, None, None, *_TAUS, *taus))
 
-    return make
+    return Case(name, "plasticity", given, make)
 
 
 def _learner(library: Any, draw: Draw) -> Call:
@@ -53,39 +53,26 @@ def _learner(library: Any, draw: Draw) -> Call:
     return Call(run)
 
 
-def _case(name: str, given: str, make: Callable[..., Call]) -> Case:
-    return Case(name, "plasticity", given, make)
-
-
 def _dense() -> nn.Module:
     return nn.Linear(CLASSES, CLASSES)
 
 
+_WEIGHTS = f"{CLASSES} x {CLASSES} weights"
 CASES = [
-    _case(
-        "stdp_linear_single_step",
-        f"a step of {BATCH} samples, {CLASSES} x {CLASSES} weights",
-        _rule("stdp_linear_single_step", _dense, (BATCH, CLASSES)),
-    ),
-    _case(
+    _rule("stdp_linear_single_step", f"a step of {BATCH} samples, {_WEIGHTS}", _dense, (BATCH, CLASSES)),
+    _rule(
         "stdp_conv1d_single_step",
         f"a step of {BATCH} samples [10, 100], 10 x 10 x 3 weights",
-        _rule("stdp_conv1d_single_step", lambda: nn.Conv1d(10, 10, 3), (BATCH, 10, 100)),
+        lambda: nn.Conv1d(10, 10, 3),
+        (BATCH, 10, 100),
     ),
-    _case(
+    _rule(
         "stdp_conv2d_single_step",
         f"a step of {BATCH} samples [10, 10, 10], 10 x 10 x 3 x 3 weights",
-        _rule("stdp_conv2d_single_step", lambda: nn.Conv2d(10, 10, 3), (BATCH, 10, 10, 10)),
+        lambda: nn.Conv2d(10, 10, 3),
+        (BATCH, 10, 10, 10),
     ),
-    _case(
-        "mstdp_linear_single_step",
-        f"a step of {BATCH} samples, {CLASSES} x {CLASSES} weights",
-        _rule("mstdp_linear_single_step", _dense, (BATCH, CLASSES)),
-    ),
-    _case(
-        "mstdpet_linear_single_step",
-        f"a step of one sample, {CLASSES} x {CLASSES} weights",
-        _rule("mstdpet_linear_single_step", _dense, (CLASSES,), 10.0),
-    ),
-    _case("STDPLearner", f"{_RECORDED} steps of {BATCH} samples, {CLASSES} x {CLASSES} weights", _learner),
+    _rule("mstdp_linear_single_step", f"a step of {BATCH} samples, {_WEIGHTS}", _dense, (BATCH, CLASSES)),
+    _rule("mstdpet_linear_single_step", f"a step of one sample, {_WEIGHTS}", _dense, (CLASSES,), 10.0),
+    Case("STDPLearner", "plasticity", f"{_RECORDED} steps of {BATCH} samples, {_WEIGHTS}", _learner),
 ]
