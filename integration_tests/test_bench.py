@@ -13,9 +13,9 @@ import pytest
 
 from bench import __main__ as program
 from bench import agreement, data, last_release, limits, measure, page, ratios, report, tables
-from bench.measure import Bench, Plan
+from bench.measure import Bench
 from bench.peers.registry import ENVIRONMENTS, LAST, LAST_STEPS, PEERS
-from bench.process import Process
+from bench.process import Plan, Process
 from bench.worker import Worker
 from bench.workloads import WORKLOADS, scaled
 from workspace import ROOT
@@ -153,7 +153,7 @@ def test_a_library_that_has_one_neuron_refuses_the_others():
 @pytest.fixture(scope="module")
 def found() -> dict:
     """A run of a few layers too small to time, with a peer that is not there."""
-    plan = Plan(rounds=3, anew=0, seconds=0.0, memory=True, sizes=(2, 5), threads=1)
+    plan = Plan(rounds=3, seconds=0.0, threads=1, sizes=(2, 5))
     small = [
         dataclasses.replace(scaled(7, 3, 5), name="neurons", infer=True, memory=False),
         dataclasses.replace(WORKLOADS["W2"], name="linear", steps=7, batch=3, memory=True),
@@ -163,7 +163,7 @@ def found() -> dict:
     absent = {"norse": "uv could not install norse"}
     pythons = dict.fromkeys(("", LAST), sys.executable)  # this tree stands for its last release too
     only = [LAST, "snn-steps", LAST_STEPS, "norse", "sinabs"]
-    with Bench(pythons, absent, plan, lambda text: None, only) as bench:
+    with Bench(pythons, absent, plan, only) as bench:
         made = {
             "command": "nox -s bench -- tiny",
             "machine": {"processor": "one", "instructions": "none", "cores": 1, "threads": 1, "memory_gb": 1}
@@ -222,9 +222,9 @@ class Slower:
 
 def test_the_last_release_is_compared_in_new_processes(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(measure, "Process", Slower)
-    plan = Plan(rounds=1, anew=3, seconds=0.0, memory=False, sizes=(), threads=1)
+    plan = Plan(rounds=1, seconds=0.0, threads=1, memory=False, anew=3)
     answers = {name: {"train": {"forward": [1.0], "backward": [1.0]}} for name in ("snn", LAST)}
-    bench = Bench({"": "python", LAST: "python"}, {}, plan, print, [LAST])
+    bench = Bench({"": "python", LAST: "python"}, {}, plan, [LAST])
     bench._time_anew(WORKLOADS["W2"], {}, answers)
     assert Slower.started == [LAST, "snn", "snn", LAST, LAST, "snn"]
     assert answers["snn"]["anew"]["train"] == {"forward": [2, 3, 6], "backward": [4, 6, 12]}

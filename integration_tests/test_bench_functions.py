@@ -21,6 +21,7 @@ from bench.functions import measure, page, tables
 from bench.functions.case import Call, Case, Draw
 from bench.functions.cases import CASES
 from bench.functions.library import imported
+from bench.process import Plan
 from workspace import ROOT
 
 # What snnTorch does not have.
@@ -125,8 +126,8 @@ def test_the_table_says_what_is_reached_what_is_missed_and_what_does_not_run(fou
 
 def test_a_small_run_times_every_round_and_weighs_the_memory(monkeypatch):
     monkeypatch.setattr(measure, "LIBRARIES", ("snn",))
-    plan = measure.Plan(rounds=3, seconds=0.0, memory=True, threads=1)
-    made = measure.measured(["to_one_hot", "latency_code"], {"snn": sys.executable}, plan, lambda text: None)
+    plan = Plan(rounds=3, seconds=0.0, threads=1)
+    made = measure.measured(["to_one_hot", "latency_code"], {"snn": sys.executable}, plan)
     assert made["versions"]["snn"].keys() >= {"snn-functional", "snn-spikegen", "snn-data", "torch"}
     for one in json.loads(json.dumps(made))["functions"].values():
         assert len(one["libraries"]["snn"]["forward"]) == 3
@@ -149,8 +150,8 @@ def test_each_library_goes_first_as_often_as_the_other_in_each_pair(monkeypatch)
 
     started = []
     monkeypatch.setattr(measure, "Process", Noted)
-    plan = measure.Plan(rounds=18, seconds=0.0, memory=False, threads=1)
-    measure.measured(["rate"], dict.fromkeys(measure.LIBRARIES, sys.executable), plan, lambda text: None)
+    plan = Plan(rounds=18, seconds=0.0, threads=1, memory=False)
+    measure.measured(["rate"], dict.fromkeys(measure.LIBRARIES, sys.executable), plan)
     firsts, seconds = order[::2], order[1::2]
     assert [pair for pair, _ in firsts] == [pair for pair, _ in seconds] == [*range(6)] * 4
     assert collections.Counter(firsts) == collections.Counter(seconds)

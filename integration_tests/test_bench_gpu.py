@@ -14,8 +14,8 @@ import torch
 import gpus
 from bench import clock, data, gpu, gpu_worker, measure, tables
 from bench.gpu_worker import GpuWorker
-from bench.measure import Plan
 from bench.peers.registry import PEERS
+from bench.process import Plan
 from bench.workloads import WORKLOADS
 
 CARD = {"gpu": "Made-up 9000", "architecture": "sm_90", "multiprocessors": 7, "gpu_memory_gb": 5, "toolkit": "CUDA 1.2"}
@@ -82,7 +82,7 @@ def found() -> dict[str, Any]:
         patch.setattr(measure, "Process", Made)
         patch.setattr(gpu, "_card", lambda: CARD)
         patch.setattr(data, "arrays", lambda workload: {})
-        plan = Plan(rounds=3, anew=0, seconds=0.0, memory=True, sizes=(), threads=0)
+        plan = Plan(rounds=3, seconds=0.0, threads=0)
         made = gpu.measured({"": "python", "snntorch": "python"}, {"spikingjelly": "uv could not install it"}, plan)
     return json.loads(json.dumps(made))
 

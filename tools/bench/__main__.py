@@ -12,7 +12,7 @@ from typing import Any
 from bench import latency, machine, processes, report, tables
 from bench.accuracy import __main__ as accuracy
 from bench.functions import __main__ as functions
-from bench.measure import Bench, Plan
+from bench.measure import Bench
 from bench.page import page
 from bench.peers.registry import PEERS
 from bench.programs import __main__ as programs
@@ -51,17 +51,11 @@ def main(arguments: list[str] | None = None) -> None:
     asked = report.parse(parser, session.words)
     is_whole = asked.names == asked.known and not (asked.quick or asked.peers)
     described = machine.described()
-    plan = Plan(
-        rounds=asked.rounds,
-        anew=0 if asked.quick else asked.rounds,
-        seconds=0.05 if asked.quick else 0.3,
-        memory=not asked.quick,
-        sizes=(10, 100, 1000, 10000) if is_whole else (),
-        threads=asked.threads or int(described["cores"]),
-    )
+    anew, sizes = 0 if asked.quick else asked.rounds, (10, 100, 1000, 10000) if is_whole else ()
+    plan = report.plan(asked, 0.3, int(described["cores"]), anew=anew, sizes=sizes)
 
     def measure() -> dict[str, Any]:
-        with Bench(session.python, session.absent, plan, report.say, asked.peers) as bench:
+        with Bench(session.python, session.absent, plan, asked.peers) as bench:
             return {
                 "command": session.command,
                 "machine": described | {"threads": plan.threads, "limits": bench.limits()},

@@ -15,8 +15,9 @@ from typing import Any
 
 import gpus
 from bench import machine, report, tables
-from bench.measure import Bench, Plan
+from bench.measure import Bench
 from bench.peers.registry import STEPS
+from bench.process import Plan
 from bench.tables import Table
 from bench.workloads import WORKLOADS, Workload
 
@@ -24,7 +25,7 @@ __all__ = ["NAMES", "main", "measured", "page"]
 
 NAMES = ("W1a", "W1b", "W1c", "W1d", "W2", "W3", "W4", "W5-500", "W5-2000")
 _BESIDE = (STEPS, "snntorch", "spikingjelly")
-_PLAN = Plan(rounds=10, anew=0, seconds=0.3, memory=True, sizes=(), threads=0)
+_PLAN = Plan(rounds=10, seconds=0.3, threads=0)
 _NOTES = {
     "snn": "`unroll(net, xs)`, with the kernels of snn-triton where they take a layer",
     "spikingjelly": "whole sequences, with the kernels that it has for a GPU; resets at once, before the decay, which "
@@ -80,7 +81,7 @@ def measured(pythons: dict[str, str], absent: dict[str, str], plan: Plan = _PLAN
     """
     cpu = machine.described()
     plan = dataclasses.replace(plan, threads=plan.threads or int(cpu["cores"]))
-    with Bench(pythons, absent, plan, report.say, _BESIDE, "bench.gpu_worker") as bench:
+    with Bench(pythons, absent, plan, _BESIDE, "bench.gpu_worker") as bench:
         for name, note in _NOTES.items():
             bench.peers[name]["note"] = note
         return {

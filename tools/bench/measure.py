@@ -8,18 +8,18 @@ import pathlib
 import statistics
 import tempfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from bench import data
 from bench.agreement import Result, compared
 from bench.last_release import beside_last
 from bench.peers.registry import LAST, OWN, PEERS, REFERENCE, Peer
-from bench.process import Process, by_way, turns
+from bench.process import Plan, Process, by_way, turns
 from bench.ratios import exponent, totals
+from bench.report import say
 from bench.workloads import Workload, scaled
 
-__all__ = ["Bench", "Plan"]
+__all__ = ["Bench"]
 
 Conventions = tuple[bool, bool]
 _AXES: dict[str, tuple[str, Callable[[int], Workload]]] = {
@@ -30,27 +30,6 @@ _AXES: dict[str, tuple[str, Callable[[int], Workload]]] = {
 _SCALED = (OWN, REFERENCE, "snntorch")
 
 
-@dataclass(frozen=True)
-class Plan:
-    """The effort of a measurement.
-
-    Args:
-        rounds: Rounds that count; one more is run before them and dropped.
-        anew: Rounds beside the last release in new processes; 0 takes the rounds of all.
-        seconds: Of one peer's turn in a round, as far as one call is not longer.
-        memory: Measure peak memory.
-        sizes: Of each axis of the scaling table; empty for none.
-        threads: Of each peer.
-    """
-
-    rounds: int
-    anew: int
-    seconds: float
-    memory: bool
-    sizes: tuple[int, ...]
-    threads: int
-
-
 class Bench:
     """The peers' processes, one each for the whole run; ends them with the ``with`` block.
 
@@ -58,7 +37,6 @@ class Bench:
         pythons: The interpreter of each environment by name, "" for ours.
         absent: Why an environment is not there, by name.
         plan: The plan.
-        say: Is told what is being done.
         only: The peers to run; empty for all.
         module: What answers in their processes.
 
@@ -71,11 +49,10 @@ class Bench:
         pythons: dict[str, str],
         absent: dict[str, str],
         plan: Plan,
-        say: Callable[[str], object],
         only: Iterable[str] = (),
         module: str = "bench.worker",
     ) -> None:
-        self._pythons, self._absent, self._plan, self._say = pythons, absent, plan, say
+        self._pythons, self._absent, self._plan = pythons, absent, plan
         self._module = module
         self._wanted = set(only) | {OWN, REFERENCE} if only else set(PEERS)
         self._stack = contextlib.ExitStack()
@@ -100,7 +77,7 @@ class Bench:
 
     def _started(self, peer: Peer, stack: contextlib.ExitStack) -> dict[str, Any]:
         """The worker's answer to the first request."""
-        self._say(f"starting {peer.title}")
+        say(f"starting {peer.title}")
         if peer.environment not in self._pythons:
             return {"reason": self._absent.get(peer.environment, "no environment for it")}
         process = stack.enter_context(self._process(peer.name))
@@ -114,7 +91,7 @@ class Bench:
 
     def limits(self) -> dict[str, float]:
         """Return this machine's speeds."""
-        self._say("measuring the machine")
+        say("measuring the machine")
         return self._processes[REFERENCE].ask("limits")
 
     def workload(self, workload: Workload) -> dict[str, Any]:
@@ -124,7 +101,7 @@ class Bench:
             ``title``; ``peers``: by name what each answered, times in seconds by round; ``stages``: what the kinds of
             layers have to do and take; ``beside_last``: times beside those of our last release.
         """
-        self._say(f"{workload.name}: {workload.title}")
+        say(f"{workload.name}: {workload.title}")
         given = self._prepared(workload)
         names = self._asked(workload)
         expected = self._expected({(PEERS[name].immediate, PEERS[name].attached) for name in names}, given)
@@ -190,8 +167,7 @@ class Bench:
             answers[name] |= joined if "reason" in joined else {do: joined}
 
     def _turns(self, names: list[str], do: str) -> dict[str, list[dict[str, Any]]]:
-        processes = {name: self._processes[name] for name in names}
-        return turns(processes, self._plan.rounds, do, self._plan.seconds)
+        return turns({name: self._processes[name] for name in names}, self._plan, do)
 
     def _time_anew(self, workload: Workload, given: dict[str, Any], answers: dict[str, Any]) -> None:
         """Time ours and the last release's sequences once more, every round in two processes of its own.
@@ -236,7 +212,7 @@ class Bench:
         able = list(seconds)
         for size in self._plan.sizes:
             workload = sized(size)
-            self._say(f"scaling: {workload.title}")
+            say(f"scaling: {workload.title}")
             given = self._prepared(workload)
             for name in able:
                 self._processes[name].ask("prepare", **given)

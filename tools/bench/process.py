@@ -1,4 +1,4 @@
-"""A worker as its asker sees it."""
+"""Workers as their asker sees them, and how often they are asked."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Process", "by_way", "turns"]
+__all__ = ["Plan", "Process", "by_way", "turns"]
 
 _TOOLS = pathlib.Path(__file__).parents[1]
 _LEFT_OUT = ("OPENBLAS_CORETYPE", "OMP_", "MKL_", "KMP_", "GOMP_", "XLA_FLAGS")
@@ -91,7 +92,28 @@ class Process:
         self._said.close()
 
 
-def turns(processes: Mapping[str, Process], rounds: int, do: str, seconds: float) -> dict[str, list[dict[str, Any]]]:
+@dataclass(frozen=True)
+class Plan:
+    """The effort of a measurement.
+
+    Args:
+        rounds: Rounds that count; one more is run before them and dropped.
+        seconds: Of one turn in a round, as far as one call is not longer.
+        threads: Of each process.
+        memory: Measure peak memory.
+        anew: Rounds beside the last release in new processes; 0 takes the rounds of all.
+        sizes: Of each axis of the scaling table; empty for none.
+    """
+
+    rounds: int
+    seconds: float
+    threads: int
+    memory: bool = True
+    anew: int = 0
+    sizes: tuple[int, ...] = ()
+
+
+def turns(processes: Mapping[str, Process], plan: Plan, do: str) -> dict[str, list[dict[str, Any]]]:
     """Ask all processes in rounds.
 
     Who comes after whom changes from round to round, as some leave the caches and the processor in a worse state than
@@ -99,18 +121,17 @@ def turns(processes: Mapping[str, Process], rounds: int, do: str, seconds: float
 
     Args:
         processes: By name.
-        rounds: Rounds that count; one more is run before them and dropped.
+        plan: The plan.
         do: What to do.
-        seconds: Of one turn, as far as one call is not longer.
 
     Returns:
         By name the answers in the rounds that count.
     """
     names = list(processes)
     taken: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
-    for number in range(rounds + 1):
+    for number in range(plan.rounds + 1):
         for name in random.Random(number).sample(names, len(names)):
-            taken[name].append(processes[name].ask(do, seconds=seconds))
+            taken[name].append(processes[name].ask(do, seconds=plan.seconds))
     return {name: answers[1:] for name, answers in taken.items()}
 
 

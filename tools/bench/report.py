@@ -12,9 +12,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from bench.process import Plan
 from bench.tables import Table, sections
 
-__all__ = ["Session", "parse", "parser", "run", "say", "session", "today", "write"]
+__all__ = ["Session", "parse", "parser", "plan", "run", "say", "session", "today", "write"]
 
 
 class Session(NamedTuple):
@@ -91,6 +92,19 @@ def parse(made: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.N
     if asked.all_rounds:
         asked.rounds = asked.rounds or (2 if asked.quick else asked.all_rounds)
     return asked
+
+
+def plan(asked: argparse.Namespace, seconds: float, threads: int, **more: Any) -> Plan:
+    """Return the effort that a command line asks for.
+
+    Args:
+        asked: What `parse` returned, of a benchmark with ``--quick``.
+        seconds: Of one turn in a round, if it is not to be quick.
+        threads: Of each library, unless another number is named.
+        more: What else a plan has.
+    """
+    brief = 0.05 if asked.quick else seconds
+    return Plan(asked.rounds, brief, asked.threads or threads, memory=not asked.quick, **more)
 
 
 def run(

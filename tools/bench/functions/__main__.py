@@ -8,7 +8,7 @@ from typing import Any
 from bench import machine, report
 from bench.functions import tables
 from bench.functions.cases import CASES
-from bench.functions.measure import Plan, measured
+from bench.functions.measure import measured
 from bench.functions.page import page
 
 __all__ = ["main"]
@@ -30,15 +30,10 @@ def main(session: report.Session) -> None:
     pythons = {"snn": sys.executable, "snntorch": session.python.get("snntorch", sys.executable)}
     parser = report.parser("--functions", "function", CASES, "dist/bench-functions.json", _QUICK, rounds=6)
     asked = report.parse(parser, session.words)
-    plan = Plan(
-        rounds=asked.rounds,
-        seconds=0.05 if asked.quick else 0.1,
-        memory=not asked.quick,
-        threads=asked.threads or 1,
-    )
+    plan = report.plan(asked, 0.1, threads=1)
 
     def measure() -> dict[str, Any]:
-        return measured(asked.names, pythons, plan, report.say) | {
+        return measured(asked.names, pythons, plan) | {
             "command": session.command,
             "machine": machine.described() | {"threads": plan.threads},
             "rounds": plan.rounds,

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import pathlib
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,42 +12,22 @@ import numpy as np
 from bench.functions.case import Case
 from bench.functions.cases import CASES
 from bench.functions.library import LIBRARIES
-from bench.process import Process, by_way
+from bench.process import Plan, Process, by_way
+from bench.report import say
 
-__all__ = ["Plan", "difference", "measured"]
+__all__ = ["difference", "measured"]
 
 _WORKER = "bench.functions.worker"
 _PAIRS = 6  # what lies where in a process's memory stays for its life, and may make a function a tenth slower
 
 
-@dataclass(frozen=True)
-class Plan:
-    """The effort of a measurement.
-
-    Args:
-        rounds: Rounds that count, which pairs of processes take in turns; before its first a pair runs one that is
-            dropped.
-        seconds: Of one library's turn in a round, as far as one call is not longer.
-        memory: Measure peak memory.
-        threads: Of each library.
-    """
-
-    rounds: int
-    seconds: float
-    memory: bool
-    threads: int
-
-
-def measured(
-    names: list[str], pythons: dict[str, str], plan: Plan, say: Callable[[str], object]
-) -> dict[str, dict[str, Any]]:
+def measured(names: list[str], pythons: dict[str, str], plan: Plan) -> dict[str, dict[str, Any]]:
     """Time the functions of both libraries, in turns.
 
     Args:
         names: Of the cases.
         pythons: The interpreter of each library's environment.
-        plan: The plan.
-        say: Is told what is being done.
+        plan: The plan, whose rounds pairs of processes take in turns; before its first a pair runs one that is dropped.
 
     Returns:
         ``versions`` by library; ``functions`` by name: ``libraries`` with what each answered, seconds by round, and

@@ -8,7 +8,7 @@ from bench import machine, report
 from bench.programs import tables
 from bench.programs.catalog import PROGRAMS
 from bench.programs.contestants import CONTESTANTS, OWN
-from bench.programs.measure import Plan, measured
+from bench.programs.measure import measured
 from bench.programs.page import page
 
 __all__ = ["main"]
@@ -28,20 +28,16 @@ def main(session: report.Session) -> None:
     parser.add_argument("--steps", type=int, help="time steps, in place of those of the programs")
     asked = report.parse(parser, session.words)
     described = machine.described()
-    plan = Plan(
-        rounds=asked.rounds,
-        seconds=0.05 if asked.quick else 0.3,
-        threads=asked.threads or int(described["cores"]),
-        sizes={name: size for name in ("batch", "steps") if (size := getattr(asked, name))},
-    )
+    plan = report.plan(asked, 0.3, int(described["cores"]))
+    sizes = {name: size for name in ("batch", "steps") if (size := getattr(asked, name))}
     contestants = [name for name in CONTESTANTS if not asked.peers or name in {OWN, *asked.peers}]
 
     def measure() -> dict[str, Any]:
-        return measured(asked.names, contestants, session.python, session.absent, plan, report.say) | {
+        return measured(asked.names, contestants, session.python, session.absent, plan, sizes) | {
             "command": session.command,
             "machine": described | {"threads": plan.threads},
             "rounds": plan.rounds,
-            "sizes": plan.sizes,
+            "sizes": sizes,
             "date": report.today(),
         }
 

@@ -3,35 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
-from bench.process import Process, by_way, turns
+from bench.process import Plan, Process, by_way, turns
 from bench.programs.catalog import PROGRAMS
 from bench.programs.contestants import BASE, CONTESTANTS, OWN
+from bench.report import say
 
-__all__ = ["Plan", "agreement", "measured"]
+__all__ = ["agreement", "measured"]
 
 _MOST_LOSS, _MOST_GRADIENT = 1e-3, 5e-2
 _PAIRS = ((BASE, OWN), ("torch", OWN), ("snn-steps", OWN))
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Numbers of rounds and sizes of a measurement.
-
-    Args:
-        rounds: Rounds that count; one more is run before them and dropped.
-        seconds: Of one contestant's turn in a round, as far as one step is not longer.
-        threads: Of each contestant.
-        sizes: ``batch`` and ``steps`` in place of those of the programs.
-    """
-
-    rounds: int
-    seconds: float
-    threads: int
-    sizes: dict[str, int]
 
 
 def measured(
@@ -40,7 +23,7 @@ def measured(
     pythons: dict[str, str],
     absent: dict[str, str],
     plan: Plan,
-    say: Callable[[str], object],
+    sizes: dict[str, int],
 ) -> dict[str, Any]:
     """Measure.
 
@@ -50,7 +33,7 @@ def measured(
         pythons: The interpreter of each environment by name, "" for ours.
         absent: Why an environment is not there, by name.
         plan: The plan.
-        say: Is told what is being done.
+        sizes: ``batch`` and ``steps`` in place of those of the programs.
 
     Returns:
         ``contestants``: by name title, note and versions, or the ``reason`` why it is not there; ``programs``: by name
@@ -69,20 +52,20 @@ def measured(
     able = [name for name, one in known.items() if "reason" not in one]
     return {
         "contestants": known,
-        "programs": {name: _program(name, able, pythons, plan, say) for name in programs},
+        "programs": {name: _program(name, able, pythons, plan, sizes) for name in programs},
     }
 
 
 def _program(
-    program: str, contestants: Sequence[str], pythons: dict[str, str], plan: Plan, say: Callable[[str], object]
+    program: str, contestants: Sequence[str], pythons: dict[str, str], plan: Plan, sizes: dict[str, int]
 ) -> dict[str, Any]:
     say(f"{program}: {PROGRAMS[program].title}")
     with contextlib.ExitStack() as stack:
         processes = {name: stack.enter_context(_process(name, pythons, plan)) for name in contestants}
-        answers = {name: process.ask("begin", program=program, **plan.sizes) for name, process in processes.items()}
+        answers = {name: process.ask("begin", program=program, **sizes) for name, process in processes.items()}
         compared = agreement(answers)
         ready = {name: process for name, process in processes.items() if "reason" not in answers[name]}
-        for name, answered in turns(ready, plan.rounds, "train", plan.seconds).items():
+        for name, answered in turns(ready, plan, "train").items():
             answers[name] |= by_way(answered)
     return {"title": PROGRAMS[program].title, "contestants": answers, "agreement": compared}
 
