@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 
@@ -10,11 +9,10 @@ from bench import __main__ as program
 from bench import latency
 
 
-@pytest.mark.parametrize("share", [0.5, 0.95, 0.99, 1.0])
-@pytest.mark.parametrize("count", [1, 7, 100, 1001])
-def test_percentiles_are_those_of_numpys_inverted_cdf(share: float, count: int) -> None:
-    values = np.random.default_rng(count).random(count)
-    assert latency.percentile(values.tolist(), share) == np.quantile(values, share, method="inverted_cdf")
+def test_a_percentile_is_a_time_that_was_measured_and_that_so_many_steps_do_not_exceed() -> None:
+    times = [number / 1e6 for number in range(100, 0, -1)]
+    (row,) = latency.table({"net": {"stream": times, "loop": times[:1] + times[-1:]}}).rows
+    assert row == ["net", "50", "95", "99", "1", "100", "100"]
 
 
 def test_the_table_has_a_row_for_each_net(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import argparse
-import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -17,7 +17,7 @@ import snn_core as snn
 from bench import report
 from bench.tables import Table
 
-__all__ = ["NETS", "main", "measured", "percentile", "table"]
+__all__ = ["NETS", "main", "measured", "table"]
 
 _SHARES = (0.50, 0.95, 0.99)
 _FIRST = 100  # steps that do not count
@@ -50,20 +50,6 @@ NETS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
 """Nets by title, and the shape of one sample of one step."""
 
 
-def percentile(values: Sequence[float], share: float) -> float:
-    """The smallest value that so large a share of the values does not exceed.
-
-    Args:
-        values: One at least.
-        share: In (0, 1].
-
-    Example:
-        >>> [percentile(range(1, 101), share) for share in (0.5, 0.95, 1.0)]
-        [50, 95, 100]
-    """
-    return sorted(values)[max(math.ceil(share * len(values)) - 1, 0)]
-
-
 def measured(net: nn.Module, xs: Tensor) -> dict[str, list[float]]:
     """Seconds of every step but the first ones, of a stream and of the loop, which take turns.
 
@@ -93,7 +79,7 @@ def measured(net: nn.Module, xs: Tensor) -> dict[str, list[float]]:
 
 
 def table(found: dict[str, dict[str, list[float]]]) -> Table:
-    """A table of microseconds.
+    """A table of microseconds, each a time that so large a share of the steps does not exceed.
 
     Args:
         found: What was measured, by title.
@@ -102,10 +88,10 @@ def table(found: dict[str, dict[str, list[float]]]) -> Table:
         >>> table({"net": {"stream": [2e-6, 1e-6, 3e-6], "loop": [1e-6]}}).rows
         [['net', '2', '3', '3', '1', '1', '1']]
     """
-    rows = [
-        [title, *(f"{1e6 * percentile(taken[way], share):.0f}" for way in ("stream", "loop") for share in _SHARES)]
-        for title, taken in found.items()
-    ]
+    rows = []
+    for title, taken in found.items():
+        percentiles = [np.quantile(taken[way], _SHARES, method="inverted_cdf") for way in ("stream", "loop")]
+        rows.append([title, *(f"{1e6 * value:.0f}" for values in percentiles for value in values)])
     return Table("Latency", ["one step, batch 1, µs", "stream p50", "p95", "p99", "loop p50", "p95", "p99"], rows)
 
 

@@ -35,15 +35,16 @@ class Tree:
         Raises:
             ValueError: If there is none.
         """
-        if names := self._changed():
-            return names
-        raise ValueError("nothing is unreleased: no list of changes has anything new")
+        names = [name for name in self.names if not changelog.is_unchanged(self._changes(name))]
+        if not names:
+            raise ValueError("nothing is unreleased: no list of changes has anything new")
+        return names
 
     def pretend_changes(self) -> None:
         """List a change of every package of which nothing is unreleased, to rehearse a release of them all."""
-        for name in set(self.names) - {*self._changed()}:
-            text = changelog.with_entry(self._changes(name), "A rehearsal.")
-            self._changes_file(name).write_text(text, encoding="utf-8")
+        for name in self.names:
+            if changelog.is_unchanged(text := self._changes(name)):
+                self._changes_file(name).write_text(changelog.with_entry(text, "A rehearsal."), encoding="utf-8")
 
     def finished(self) -> list[str]:
         """The packages at a final version that is not recorded yet, which go on after their release.
@@ -148,9 +149,6 @@ class Tree:
             return call(*arguments)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
-
-    def _changed(self) -> list[str]:
-        return [name for name in self.names if not changelog.is_unchanged(self._changes(name))]
 
     def _changes(self, name: str) -> str:
         return self._changes_file(name).read_text(encoding="utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from spikingjelly.activation_based import functional, layer, neuron, surrogate
@@ -13,7 +14,7 @@ from bench.peers.sequential import sequential
 from bench.peers.trial import TorchTrial
 from bench.workloads import Workload
 
-__all__ = ["make"]
+__all__ = ["Recurrent", "lif", "make"]
 
 
 def make(workload: Workload, made: Arrays, mode: str = "m") -> TorchTrial:
@@ -24,19 +25,12 @@ def make(workload: Workload, made: Arrays, mode: str = "m") -> TorchTrial:
         made: Its arrays.
         mode: ``"m"`` or ``"s"``.
     """
-
-    def lif(step_mode: str = mode) -> nn.Module:
-        return neuron.LIFNode(
-            tau=1 / (1 - workload.beta),
-            decay_input=False,
-            v_reset=None,
-            surrogate_function=surrogate.ATan(),
-            detach_reset=True,
-            step_mode=step_mode,
-        )
-
+    beta = workload.beta
     lift: Callable[[nn.Module], nn.Module] = layer.SeqToANNContainer if mode == "m" else lambda plain: plain
-    net = nn.Sequential(*sequential(workload, made, lif, lambda back: _Recurrent(lif("s"), back, mode), lift))
+    layers = sequential(
+        workload, made, lambda: lif(beta, mode), lambda back: Recurrent(lif(beta, "s"), back, mode), lift
+    )
+    net = nn.Sequential(*layers)
 
     def run(xs: Tensor) -> Tensor:
         functional.reset_net(net)
@@ -45,7 +39,21 @@ def make(workload: Workload, made: Arrays, mode: str = "m") -> TorchTrial:
     return TorchTrial(workload, made, run, net)
 
 
-class _Recurrent(layer.ElementWiseRecurrentContainer):
+def lif(beta: float, mode: str, surrogate_function: Any = None, **options: Any) -> nn.Module:
+    """Make neurons that reset by subtraction, without a gradient.
+
+    Args:
+        beta: Membrane decay per step.
+        mode: ``"m"`` or ``"s"``.
+        surrogate_function: Their surrogate; an arc tangent if None.
+        options: Further ones of the library.
+    """
+    gradient = surrogate_function or surrogate.ATan()
+    options |= {"decay_input": False, "v_reset": None, "detach_reset": True}
+    return neuron.LIFNode(tau=1 / (1 - beta), surrogate_function=gradient, step_mode=mode, **options)
+
+
+class Recurrent(layer.ElementWiseRecurrentContainer):
     """Its container for recurrence, which hands the last spikes and the input to a function."""
 
     def __init__(self, lif: nn.Module, feedback: nn.Linear, mode: str) -> None:

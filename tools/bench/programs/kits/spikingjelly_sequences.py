@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from spikingjelly.activation_based import functional, layer, neuron, surrogate
+from spikingjelly.activation_based import functional, layer, surrogate
 from torch import Tensor, nn
 
+from bench.peers.spikingjelly_steps import Recurrent, lif
 from bench.programs.kit import Kit, Leaky
 
 __all__ = ["kit"]
@@ -24,22 +25,11 @@ def kit() -> Kit:
 
 def _neurons(asked: Leaky) -> nn.Module:
     # its soft sign is a fast sigmoid, with half the derivative
-    gradient = surrogate.ATan() if asked.slope is None else surrogate.SoftSign(asked.slope)
-    options: dict[str, Any] = {"tau": 1 / (1 - asked.beta), "decay_input": False, "v_reset": None}
-    options |= {"surrogate_function": gradient, "detach_reset": True, "store_v_seq": asked.output}
+    gradient = None if asked.slope is None else surrogate.SoftSign(asked.slope)
     if asked.features is not None:
-        lif = neuron.LIFNode(**options, step_mode="s")
-        return _Recurrent(lif, nn.Linear(asked.features, asked.features))
-    lif = neuron.LIFNode(**options, step_mode="m")
-    return _Output(lif) if asked.output else lif
-
-
-class _Recurrent(layer.ElementWiseRecurrentContainer):
-    """Its container for recurrence, which hands the last spikes and the input to a function."""
-
-    def __init__(self, lif: nn.Module, feedback: nn.Linear) -> None:
-        super().__init__(lif, lambda last, x: x + feedback(last), step_mode="m")
-        self.feedback = feedback
+        return Recurrent(lif(asked.beta, "s", gradient), nn.Linear(asked.features, asked.features), "m")
+    neurons = lif(asked.beta, "m", gradient, store_v_seq=asked.output)
+    return _Output(neurons) if asked.output else neurons
 
 
 class _Output(nn.Module):
