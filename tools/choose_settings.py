@@ -24,8 +24,6 @@ from bench.tables import Table, sections
 from marked import Part
 from workspace import ROOT
 
-__all__ = ["GRIDS", "PAGE", "PART", "Result", "Settings", "main", "tables", "trained"]
-
 PAGE = ROOT / "docs" / "choose-settings.md"
 PART = Part("<!-- tables: written by tools/choose_settings.py -->", "<!-- end of the tables -->", PAGE.name)
 BATCH = 50

@@ -10,8 +10,6 @@ from packaging.version import Version
 from release.ranges import floors
 from workspace import PROJECTS
 
-__all__ = ["closure", "foreign_floors", "short", "with_foreign_extras"]
-
 # extras that need an environment of their own; the tests of each have a session that installs it
 SESSIONS_OF_THEIR_OWN = {"snn-export": ("executorch", "onnx"), "snn-functional": ("neurobench",)}
 

@@ -22,8 +22,6 @@ from bench.tables import Table, sections
 from marked import Part
 from workspace import ROOT
 
-__all__ = ["PAGE", "PART", "STEPS", "TASKS", "main", "tables", "trained"]
-
 PAGE = ROOT / "docs" / "convert.md"
 PART = Part("<!-- tables: written by tools/conversion.py -->", "<!-- end of the tables -->", PAGE.name)
 STEPS = (8, 16, 32, 64)

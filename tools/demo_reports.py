@@ -15,8 +15,6 @@ import snn
 from snn.demo.architecture import layers_of
 from snn.demo.recording import LayerRecording, Recording
 
-__all__ = ["RUNS", "run_of"]
-
 DIGITS = tuple("0123456789")
 SPEAKERS = tuple(f"speaker {i}" for i in range(1, 10))
 

@@ -13,8 +13,6 @@ from PIL import Image
 import pages
 from workspace import ROOT
 
-__all__ = ["PAGE", "draw", "save_small", "sections"]
-
 PAGE = ROOT / "docs" / "gallery.md"
 DOTS_PER_INCH = 110
 FILM_DOTS_PER_INCH = 80

@@ -6,8 +6,6 @@ import pathlib
 import shutil
 import subprocess
 
-__all__ = ["NONE", "missing", "unseen"]
-
 NONE = 3  # the exit code of what needs a GPU and finds none
 DEVICES = ("/dev/nvidia0", "/dev/kfd")
 PROGRAMS = ("nvidia-smi", "rocm-smi")

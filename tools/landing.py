@@ -21,8 +21,6 @@ import pages
 import snn
 from workspace import ROOT
 
-__all__ = ["build", "draw_answer", "draw_bars", "times_faster"]
-
 DOCS = ROOT / "docs"
 FOLDER = "landing"
 NUM_STEPS = 25

@@ -6,8 +6,6 @@ import pathlib
 from collections.abc import Callable
 from typing import NamedTuple
 
-__all__ = ["Part"]
-
 
 class Part(NamedTuple):
     r"""A part of a page.

@@ -30,8 +30,6 @@ from bench.tables import Table, sections
 from marked import Part
 from workspace import ROOT
 
-__all__ = ["NETS", "PAGE", "PART", "accuracies", "main", "times"]
-
 PAGE = ROOT / "docs" / "mixed-precision.md"
 PART = Part("<!-- tables: written by tools/mixed_precision.py -->", "<!-- end of the tables -->", PAGE.name)
 AUTOCAST = torch.bfloat16

@@ -21,8 +21,6 @@ from bench.tables import Table, figure, sections
 from marked import Part
 from workspace import ROOT
 
-__all__ = ["NETWORKS", "PAGE", "PART", "RESULTS", "main", "tables", "trained"]
-
 NETWORKS = {
     "vowels": ("lif", "delays"),
     "plaid": ("lif", "seadlif"),

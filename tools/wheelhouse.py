@@ -10,8 +10,6 @@ from workspace import PROJECTS, ROOT, WHEELHOUSE, built
 
 STAMP = "sources.json"
 
-__all__ = ["digest", "sources", "stale", "stamp"]
-
 
 def digest(folder: pathlib.Path) -> str:
     """One number for the names and contents of all files that a build may read.

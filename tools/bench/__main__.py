@@ -19,8 +19,6 @@ from bench.programs import __main__ as programs
 from bench.programs.page import PART as PROGRAMS
 from bench.workloads import WORKLOADS
 
-__all__ = ["main"]
-
 _QUICK = ("W1a", "W2", "W4")
 _OTHERS = {
     "--functions": (functions.main, "measure single functions"),

@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Result", "compared"]
-
 Result = tuple[np.ndarray, np.ndarray]
 _MOST_SPIKES = 1e-3
 _MOST_GRADIENT = 5e-2

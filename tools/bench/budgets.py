@@ -12,8 +12,6 @@ import snn_core as snn
 from bench.tables import Table
 from snn_core.sequence.memory_plan import usage
 
-__all__ = ["table"]
-
 _OPTIONS = {"beta": 0.9, "init_hidden": True}
 
 

@@ -8,8 +8,6 @@ from typing import Any
 
 import torch
 
-__all__ = ["mark", "seconds"]
-
 Mark = float | torch.cuda.Event
 
 

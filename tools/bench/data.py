@@ -8,8 +8,6 @@ import numpy as np
 
 from bench.workloads import Workload
 
-__all__ = ["Arrays", "arrays", "load", "save"]
-
 Arrays = dict[str, np.ndarray]
 
 _WEIGHTS: dict[str, list[tuple[int | str, ...]]] = {

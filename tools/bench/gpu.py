@@ -21,8 +21,6 @@ from bench.process import Plan
 from bench.tables import Table
 from bench.workloads import WORKLOADS, Workload
 
-__all__ = ["NAMES", "main", "measured", "page"]
-
 NAMES = ("W1a", "W1b", "W1c", "W1d", "W2", "W3", "W4", "W5-500", "W5-2000")
 _BESIDE = (STEPS, "snntorch", "spikingjelly")
 _PLAN = Plan(rounds=10, seconds=0.3, threads=0)

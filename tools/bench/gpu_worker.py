@@ -9,8 +9,6 @@ from typing import Any
 from bench.peers.registry import PEERS
 from bench.worker import Worker, answer
 
-__all__ = ["DEVICE", "GpuWorker"]
-
 DEVICE = "cuda"  # PyTorch for ROCm calls its devices so too
 # what brings kernels to a peer, by the names that it may have
 _KERNELS = ("snn-triton", "triton", "triton-rocm", "pytorch-triton-rocm", "cupy-cuda12x", "cupy-cuda13x")

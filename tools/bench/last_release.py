@@ -8,8 +8,6 @@ from typing import Any
 from bench.peers.registry import LAST, LAST_STEPS, OWN, STEPS
 from bench.ratios import ratios, totals
 
-__all__ = ["Quartiles", "beside_last", "slower"]
-
 Quartiles = tuple[float, float, float]
 
 

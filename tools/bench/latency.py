@@ -17,8 +17,6 @@ import snn_core as snn
 from bench import report
 from bench.tables import Table
 
-__all__ = ["NETS", "main", "measured", "table"]
-
 _SHARES = (0.50, 0.95, 0.99)
 _FIRST = 100  # steps that do not count
 

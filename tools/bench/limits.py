@@ -6,8 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-__all__ = ["Work", "floor_seconds", "measured"]
-
 _MIB = 2**20
 _CACHED = 32 * _MIB
 _SIDE = 1024

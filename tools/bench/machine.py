@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
-__all__ = ["described", "listed", "rows", "versions"]
-
 _INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_tile", "asimd", "sve")
 
 

@@ -19,8 +19,6 @@ from bench.ratios import exponent, totals
 from bench.report import say
 from bench.workloads import Workload, scaled
 
-__all__ = ["Bench"]
-
 Conventions = tuple[bool, bool]
 _AXES: dict[str, tuple[str, Callable[[int], Workload]]] = {
     "T": ("B,N = 8,128", lambda size: scaled(size, 8, 128)),

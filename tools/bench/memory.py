@@ -7,8 +7,6 @@ import pathlib
 import re
 import sys
 
-__all__ = ["Peak"]
-
 _STATUS = pathlib.Path("/proc/self/status")
 
 

@@ -6,8 +6,6 @@ from typing import Any
 
 from bench import tables
 
-__all__ = ["page"]
-
 _HEAD = """# Benchmarks
 
 What [whole training steps](#whole-training-steps) take beside other libraries, then

@@ -16,8 +16,6 @@ from torch.nn.parallel import DistributedDataParallel
 
 import snn_core as snn
 
-__all__ = ["main"]
-
 WIDTH, LAYERS, STEPS = 512, 3, 100
 
 

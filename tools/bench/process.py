@@ -13,8 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Plan", "Process", "by_way", "turns"]
-
 _TOOLS = pathlib.Path(__file__).parents[1]
 _LEFT_OUT = ("OPENBLAS_CORETYPE", "OMP_", "MKL_", "KMP_", "GOMP_", "XLA_FLAGS")
 

@@ -18,8 +18,6 @@ from bench import machine, report
 from bench.parallel_worker import LAYERS, STEPS, WIDTH
 from bench.tables import NOTHING, Table, sections
 
-__all__ = ["main", "modeled", "tables"]
-
 _BATCH = 64
 _MORE = (4, 8, 16, 64)
 

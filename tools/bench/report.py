@@ -15,8 +15,6 @@ from typing import Any, NamedTuple
 from bench.process import Plan
 from bench.tables import Table, sections
 
-__all__ = ["Session", "parse", "parser", "plan", "run", "say", "session", "today", "write"]
-
 
 class Session(NamedTuple):
     """The words of a command line, those of the session of nox apart from those of its user.

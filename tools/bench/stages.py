@@ -15,8 +15,6 @@ from bench.limits import Work
 from bench.peers.trial import TorchTrial
 from snn_core import SpikingNeuron
 
-__all__ = ["REST", "STAGES", "spent", "work"]
-
 STAGES = {
     "matrix products": (
         *("aten::mm", "aten::addmm", "mkldnn::_linear", "_Linear"),

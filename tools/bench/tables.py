@@ -14,8 +14,6 @@ from bench.limits import Work, floor_seconds
 from bench.peers.registry import LAST, OWN, PEERS, TUNED
 from bench.ratios import quartiles, ratios, totals
 
-__all__ = ["NOTHING", "Table", "every", "figure", "milliseconds", "sections", "spread"]
-
 NOTHING = "–"
 _VARIANTS = tuple(name for name in PEERS if name.split("-")[0] == OWN)
 

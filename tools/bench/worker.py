@@ -27,8 +27,6 @@ from bench.data import Arrays, load, save
 from bench.peers.registry import PEERS
 from bench.workloads import Workload
 
-__all__ = ["Worker", "answer", "calls"]
-
 _MOST_CALLS = 10  # of one turn
 
 

@@ -8,8 +8,6 @@ import sys
 from gpu import tables
 from marked import Part
 
-__all__ = ["PARTS", "main", "written"]
-
 PARTS = {
     name: Part(f"<!-- {name}: written by tools/gpu -->", f"<!-- end of {name} -->") for name in ("needs", "roofline")
 }

@@ -13,8 +13,6 @@ from gpu.targets import Target
 from snn_triton.engine import REGISTERS, warps
 from snn_triton.kernels import kernel
 
-__all__ = ["Binary", "compiled"]
-
 
 class Binary(NamedTuple):
     """A kernel, compiled.

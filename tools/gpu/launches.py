@@ -13,8 +13,6 @@ from snn_core.kernels.program import StepProgram
 from snn_triton import engine
 from snn_triton.source import Source
 
-__all__ = ["LARGE", "Launch", "Sizes", "backward", "forward"]
-
 
 class Sizes(NamedTuple):
     """The sizes of a sequence.

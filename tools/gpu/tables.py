@@ -16,8 +16,6 @@ from gpu.traffic import loop, moved
 from snn_core.kernels.program import StepProgram
 from trust.neurons import zoo
 
-__all__ = ["needs", "roofline"]
-
 WORKLOAD = WORKLOADS["W1a"]
 NEURONS = {"Leaky": "leaky", "Synaptic": "synaptic", "ALIF": "alif", "SEAdLIF": "seadlif", "AdEx": "adex"}
 NEURONS |= {"a user's, of two states": "a user's adaptive neuron"}

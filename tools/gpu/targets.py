@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["DEVICES", "TARGETS", "Device", "Target"]
-
 _KIB = 1024
 
 

@@ -12,8 +12,6 @@ import torch
 from gpu.launches import Launch
 from snn_core.kernels.program import Register, StepProgram
 
-__all__ = ["Loop", "loop", "moved"]
-
 
 def moved(launch: Launch) -> int:
     """Return how many bytes a kernel reads and writes for one column.

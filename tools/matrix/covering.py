@@ -7,8 +7,6 @@ from collections.abc import Iterable
 
 Meeting = tuple[str, str, bool, bool]  # two names, and whether each is there
 
-__all__ = ["covering", "meetings"]
-
 
 def meetings(chosen: Iterable[str], names: Iterable[str]) -> set[Meeting]:
     """Return which of every two names are in a set.

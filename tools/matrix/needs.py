@@ -18,8 +18,6 @@ from workspace import PROJECTS, ROOT
 
 INTEGRATION = ROOT / "integration_tests"
 
-__all__ = ["declared", "missing"]
-
 
 def declared(program: str) -> frozenset[str]:
     """Return the needs that a file of tests declares.

@@ -14,8 +14,6 @@ from workspace import PROJECTS, ROOT
 PAGE = ROOT / "docs" / "compatibility.md"
 Rows = list[list[str]]
 
-__all__ = ["page"]
-
 _HEAD = """# Which versions go together
 
 Each package has its own version, and its metadata says which versions of the others it works with; installers follow

@@ -12,8 +12,6 @@ from typing import NamedTuple
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-__all__ = ["Built", "Choice", "UnfitError", "export", "fitting", "read"]
-
 
 class UnfitError(ValueError):
     """No choice of the given wheels is inside all declared ranges."""

@@ -17,8 +17,6 @@ RESULT = ROOT / "dist" / "matrix.json"
 NOTHING: dict[str, Any] = {"tested": [], "installed": {}, "apart": {}}  # of a session that noted nothing
 VERDICTS = {"success": "passed", "failed": "failed"}  # of a session; what never ran is called by nox's own word
 
-__all__ = ["collect", "note"]
-
 
 def note(
     session: str, tested: Iterable[str], installed: Mapping[str, str], apart: Mapping[str, str] | None = None

@@ -20,8 +20,6 @@ from release.copies import copy
 from release.tree import UMBRELLA, Tree
 from workspace import PROJECTS, ROOT
 
-__all__ = ["main"]
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program.

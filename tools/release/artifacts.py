@@ -14,8 +14,6 @@ from collections.abc import Mapping, Sequence
 import pip_configuration
 from release import files
 
-__all__ = ["kept", "packed_site", "pin", "publishable", "run_sessions"]
-
 _EARLIEST = (1980, 1, 1, 0, 0, 0)  # the date of every file, so that the same pages give the same archive
 
 

@@ -9,8 +9,6 @@ from packaging.version import Version
 UNRELEASED = "Unreleased"
 _HEADING = re.compile(r"^## \[(?P<name>[^\]]+)\](?: - (?P<date>\d{4}-\d{2}-\d{2}))?$", re.MULTILINE)
 
-__all__ = ["gather", "is_unchanged", "released", "reopen", "with_entry"]
-
 
 def gather(text: str, version: str, date: str) -> str:
     r"""Turn what is unreleased into the section of a version.

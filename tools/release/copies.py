@@ -6,8 +6,6 @@ import pathlib
 import shutil
 import subprocess
 
-__all__ = ["copy"]
-
 
 def copy(root: pathlib.Path, into: pathlib.Path) -> None:
     """Copy the files of a checkout that git does not ignore, and what was built of them.

@@ -10,8 +10,6 @@ from collections.abc import Iterable, Mapping
 
 from packaging.utils import canonicalize_name, parse_sdist_filename, parse_wheel_filename
 
-__all__ = ["Hashes", "collect", "constraints", "distribution", "hashes", "known_hashes", "sums"]
-
 Hashes = dict[tuple[str, str], list[str]]
 """The SHA-256 sums of the files of a distribution in one version."""
 

@@ -10,8 +10,6 @@ from workspace import ROOT
 
 NATIVE = ("snn-cpu",)  # what is never published without compiled code
 
-__all__ = ["main"]
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program.

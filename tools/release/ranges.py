@@ -10,8 +10,6 @@ from itertools import chain
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-__all__ = ["excluded", "floors", "loosened", "of_ours", "tightened"]
-
 _FLOOR = r"(?P<name>\bsnn(?:-\w+)*)(?P<extras>(?:\[[\w,-]*\])?)>="
 
 

@@ -18,8 +18,6 @@ from elftools.elf.elffile import ELFFile
 from packageurl import PackageURL
 from packaging.requirements import Requirement
 
-__all__ = ["bill"]
-
 
 def bill(wheel: pathlib.Path) -> str:
     """The bill of materials of one wheel; the same file gives the same bill.

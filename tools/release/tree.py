@@ -13,8 +13,6 @@ from release import changelog, ranges, versions
 
 UMBRELLA = "snn"
 
-__all__ = ["Tree"]
-
 
 class Tree:
     """A checkout of the workspace.

@@ -9,8 +9,6 @@ from packaging.version import InvalidVersion, Version
 
 from recorded import version_in
 
-__all__ = ["after", "final", "set_version"]
-
 
 def final(current: str, wanted: str, last: str | None) -> str:
     """The version of a release.

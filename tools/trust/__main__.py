@@ -7,8 +7,6 @@ import sys
 
 from trust.page import page
 
-__all__ = ["main"]
-
 
 def main() -> None:
     """Write the page to the file that the command line names."""

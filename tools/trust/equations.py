@@ -13,8 +13,6 @@ import snn_core as snn
 from bench.ratios import exponent
 from trust.neurons import Neuron
 
-__all__ = ["closed_form", "convergence_order"]
-
 _SILENT: dict[str, Any] = {"threshold": 1e9}
 _TAU, _TAU_SYN, _END = 0.02, 0.008, 0.05  # seconds
 

@@ -15,8 +15,6 @@ from torch.utils._pytree import tree_leaves, tree_map
 from snn_core import kernels
 from trust.neurons import Neuron
 
-__all__ = ["VERDICTS", "dtypes", "kernel"]
-
 _DTYPES = {"float64": torch.float64, "float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 

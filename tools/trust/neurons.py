@@ -17,8 +17,6 @@ import snn_core as snn
 from snn_core.neuron.firing import Firing
 from workspace import ROOT
 
-__all__ = ["EVERY", "Neuron", "every", "public_neurons", "zoo"]
-
 
 @dataclass(frozen=True)
 class Neuron:

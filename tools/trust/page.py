@@ -13,8 +13,6 @@ from bench.tables import NOTHING, Table, sections
 from trust import equations, machinery, parity, smooth
 from trust.neurons import EVERY, Neuron
 
-__all__ = ["COLUMNS", "page", "row"]
-
 _HEAD = """# Measured facts about every neuron
 
 `nox -s trust` measured everything on this page and wrote it; nothing is typed in by hand. The tests check all of it for

@@ -11,8 +11,6 @@ from torch.utils._pytree import tree_leaves
 
 from trust.neurons import Neuron
 
-__all__ = ["parity"]
-
 
 def parity(neuron: Neuron) -> tuple[float, float] | str:
     """Measure how far spikes and membranes are from snnTorch's, over 100 steps.

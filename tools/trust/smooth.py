@@ -12,8 +12,6 @@ from torch.utils._pytree import tree_leaves
 
 from trust.neurons import Neuron
 
-__all__ = ["smooth_gradient"]
-
 _STEP = 1e-6  # of the differences
 
 

@@ -13,8 +13,6 @@ from bench import machine, report
 from bench.accuracy import tables
 from bench.accuracy.page import page
 
-__all__ = ["TASKS", "main", "trained"]
-
 TASKS = tuple(tables.TARGETS)
 
 

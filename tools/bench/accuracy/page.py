@@ -7,8 +7,6 @@ from typing import Any
 from bench.accuracy import tables
 from bench.tables import sections
 
-__all__ = ["page"]
-
 _HEAD = """# How well the demonstration learns
 
 `nox -s bench -- --accuracy --page docs/accuracy.md` wrote this page from its runs: every task of `snn demo` with every

@@ -9,8 +9,6 @@ from typing import Any
 from bench import machine
 from bench.tables import Table, figure
 
-__all__ = ["TARGETS", "every"]
-
 # What each task shall reach on average, and in which time.
 TARGETS = {"digits": (0.985, 10), "mnist": (0.97, 300), "vowels": (0.95, 180)}
 

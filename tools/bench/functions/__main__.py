@@ -11,8 +11,6 @@ from bench.functions.cases import CASES
 from bench.functions.measure import measured
 from bench.functions.page import page
 
-__all__ = ["main"]
-
 _QUICK = ("ce_count_loss", "rate", "data_subset")
 
 

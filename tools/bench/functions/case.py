@@ -10,8 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["BATCH", "CLASSES", "STEPS", "Call", "Case", "Draw"]
-
 STEPS, BATCH, CLASSES = 100, 128, 1000
 
 

@@ -4,7 +4,5 @@ from __future__ import annotations
 
 from bench.functions import data, encoders, losses, nets, plasticity
 
-__all__ = ["CASES"]
-
 CASES = {case.name: case for module in (losses, encoders, nets, plasticity, data) for case in module.CASES}
 """By name, in the order of the table."""

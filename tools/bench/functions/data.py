@@ -9,8 +9,6 @@ from torch import Tensor
 
 from bench.functions.case import Call, Case, Draw
 
-__all__ = ["CASES"]
-
 _SAMPLES, _PIXELS = 60_000, 28  # as many and as large as those of MNIST
 _GIVEN = f"{_SAMPLES} images of {_PIXELS} x {_PIXELS} bytes"
 

@@ -9,8 +9,6 @@ import torch
 
 from bench.functions.case import BATCH, CLASSES, STEPS, Call, Case, Draw
 
-__all__ = ["CASES"]
-
 _DATA = f"data [{BATCH}, {CLASSES}]"
 _LABELS = f"{BATCH} labels of {CLASSES} classes"
 _FEW = f"one label of {STEPS} classes"  # the peer takes as many classes as there are steps

@@ -6,8 +6,6 @@ import importlib
 import warnings
 from types import SimpleNamespace
 
-__all__ = ["DISTRIBUTIONS", "LIBRARIES", "imported"]
-
 _MODULES = {
     "snn": {
         "functional": "snn_functional",

@@ -7,8 +7,6 @@ from typing import Any
 
 from bench.functions.case import BATCH, CLASSES, STEPS, Call, Case, Draw
 
-__all__ = ["CASES"]
-
 _RECORDING = f"spikes [{STEPS}, {BATCH}, {CLASSES}]"
 _LAST = {"off_target": STEPS - 1}
 

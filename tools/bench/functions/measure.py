@@ -15,8 +15,6 @@ from bench.functions.library import LIBRARIES
 from bench.process import Plan, Process, by_way
 from bench.report import say
 
-__all__ = ["difference", "measured"]
-
 _WORKER = "bench.functions.worker"
 _PAIRS = 6  # what lies where in a process's memory stays for its life, and may make a function a tenth slower
 

@@ -11,8 +11,6 @@ from torch import Tensor, nn
 
 from bench.functions.case import BATCH, CLASSES, STEPS, Call, Case, Draw
 
-__all__ = ["CASES"]
-
 _WATCHED = 20  # steps, less than elsewhere, as nets take longer than functions
 _TIMES = 3  # a record takes microseconds, the layer milliseconds
 _RUN = f"{_WATCHED} steps of {BATCH} samples through a layer {CLASSES} x {CLASSES}"

@@ -7,8 +7,6 @@ from typing import Any
 from bench.functions import tables
 from bench.tables import sections
 
-__all__ = ["page"]
-
 _HEAD = """# Benchmarks of single functions
 
 `nox -s bench -- --functions --page docs/benchmarks-functions.md` wrote this page from one run. It measures every

@@ -10,8 +10,6 @@ from torch import Tensor, nn
 
 from bench.functions.case import BATCH, CLASSES, Call, Case, Draw
 
-__all__ = ["CASES"]
-
 _TAUS = (2.0, 3.0)
 _RECORDED = 5  # steps; the peer takes a second for each
 

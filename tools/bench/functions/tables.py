@@ -11,8 +11,6 @@ from bench.functions.cases import CASES
 from bench.ratios import ratios, totals
 from bench.tables import NOTHING, Table, figure, milliseconds, spread
 
-__all__ = ["NOTHING", "every"]
-
 _OURS, _PEER = "snn", "snntorch"
 _AS_FAST = 0.98  # two runs of one function differ by as much
 

@@ -23,8 +23,6 @@ from bench.functions.cases import CASES
 from bench.functions.library import DISTRIBUTIONS, LIBRARIES, imported
 from bench.worker import answer, calls
 
-__all__ = ["Worker"]
-
 _MOST_CALLS = 1000  # of one turn: the first ones of a function of microseconds are slower than the others
 
 

@@ -14,8 +14,6 @@ from bench.peers.sequential import sequential
 from bench.peers.trial import TorchTrial
 from bench.workloads import Workload
 
-__all__ = ["box", "make"]
-
 _STEP = 0.001
 
 

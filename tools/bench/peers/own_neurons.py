@@ -9,8 +9,6 @@ from torch import Tensor
 
 import snn_core as snn
 
-__all__ = ["Adaptive", "Exponential"]
-
 
 class Adaptive(snn.SpikingNeuron):
     """A second state follows the membrane and lowers it.

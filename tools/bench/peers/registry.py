@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["ENVIRONMENTS", "LAST", "LAST_STEPS", "OWN", "PEERS", "REFERENCE", "STEPS", "TUNED", "Peer"]
-
 ENVIRONMENTS = {
     "snntorch": ("snntorch==1.0.0", "torch", "numpy"),
     "spikingjelly": ("spikingjelly==2.0.0", "numpy"),

@@ -11,8 +11,6 @@ from torch import Tensor, nn
 from bench.data import Arrays
 from bench.workloads import Workload
 
-__all__ = ["cell", "familiar", "sequential"]
-
 
 def sequential(
     workload: Workload,

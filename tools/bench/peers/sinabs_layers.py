@@ -14,8 +14,6 @@ from bench.peers.sequential import sequential
 from bench.peers.trial import TorchTrial
 from bench.workloads import Workload
 
-__all__ = ["make"]
-
 
 def make(workload: Workload, made: Arrays) -> TorchTrial:
     """The workload in its layers, each over the whole sequence.

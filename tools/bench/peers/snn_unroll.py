@@ -14,8 +14,6 @@ from bench.peers.sequential import cell, familiar
 from bench.peers.trial import TorchTrial
 from bench.workloads import Workload
 
-__all__ = ["make"]
-
 
 def make(workload: Workload, made: Arrays, tune: bool = False, **options: Any) -> TorchTrial:
     """The workload through ``unroll``.

@@ -12,8 +12,6 @@ from bench.peers.sequential import familiar
 from bench.peers.trial import TorchTrial
 from bench.workloads import Workload
 
-__all__ = ["make"]
-
 
 def make(workload: Workload, made: Arrays) -> TorchTrial:
     """The workload as a loop over its steps."""

@@ -14,8 +14,6 @@ from bench.peers.sequential import sequential
 from bench.peers.trial import TorchTrial
 from bench.workloads import Workload
 
-__all__ = ["Recurrent", "lif", "make"]
-
 
 def make(workload: Workload, made: Arrays, mode: str = "m") -> TorchTrial:
     """The workload in one of the two modes.

@@ -15,8 +15,6 @@ from flax import nnx
 from bench.data import Arrays
 from bench.workloads import Workload
 
-__all__ = ["make"]
-
 
 def make(workload: Workload, made: Arrays) -> _Trial:
     """The workload, compiled.

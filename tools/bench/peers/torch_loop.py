@@ -13,8 +13,6 @@ from bench.peers.sequential import cell, sequential
 from bench.peers.trial import TorchTrial
 from bench.workloads import Workload
 
-__all__ = ["Spike", "make"]
-
 
 class Reset(NamedTuple):
     """A spike's reset of the neuron that fired it."""

@@ -12,8 +12,6 @@ from bench.clock import mark, seconds
 from bench.data import Arrays
 from bench.workloads import Workload
 
-__all__ = ["TorchTrial"]
-
 
 class TorchTrial:
     """A trial of a library on PyTorch.

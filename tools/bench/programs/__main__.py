@@ -11,8 +11,6 @@ from bench.programs.contestants import CONTESTANTS, OWN
 from bench.programs.measure import measured
 from bench.programs.page import page
 
-__all__ = ["main"]
-
 _QUICK = ("population", "regression-2")
 
 

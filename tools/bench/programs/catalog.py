@@ -13,8 +13,6 @@ from bench.programs import nets
 from bench.programs.kit import Kit
 from bench.programs.losses import Counts
 
-__all__ = ["PROGRAMS", "Outputs", "Program"]
-
 
 @dataclass(frozen=True)
 class Outputs:

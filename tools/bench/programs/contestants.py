@@ -7,8 +7,6 @@ from typing import Any
 
 from bench.peers.registry import LAST, PEERS
 
-__all__ = ["BASE", "CONTESTANTS", "OWN", "Contestant"]
-
 OWN, BASE = "snn", "snntorch"
 """Ours by ``unroll``, with which losses are compared, and what the times of all are compared with."""
 _OURS = ("snn-functional",)

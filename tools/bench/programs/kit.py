@@ -11,8 +11,6 @@ from torch import Tensor, nn
 
 from bench.programs.losses import Losses
 
-__all__ = ["Kit", "Leaky", "familiar", "steps"]
-
 
 @dataclass(frozen=True)
 class Leaky:

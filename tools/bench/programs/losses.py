@@ -8,8 +8,6 @@ from typing import Any
 
 from torch import Tensor, nn
 
-__all__ = ["Counts", "Losses", "counts", "rate"]
-
 
 @dataclass(frozen=True)
 class Counts:

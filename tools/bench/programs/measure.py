@@ -11,8 +11,6 @@ from bench.programs.catalog import PROGRAMS
 from bench.programs.contestants import BASE, CONTESTANTS, OWN
 from bench.report import say
 
-__all__ = ["agreement", "measured"]
-
 _MOST_LOSS, _MOST_GRADIENT = 1e-3, 5e-2
 _PAIRS = ((BASE, OWN), ("torch", OWN), ("snn-steps", OWN))
 

@@ -6,8 +6,6 @@ from torch import Tensor, nn
 
 from bench.programs.kit import Kit, Leaky
 
-__all__ = ["convolutions", "dense", "gained", "pooled_spikes", "recurrent", "residual"]
-
 _SLOPE = 25.0
 
 

@@ -8,8 +8,6 @@ from bench.programs import tables
 from bench.tables import sections
 from marked import Part
 
-__all__ = ["PART", "page"]
-
 PART = Part("<!-- programs: written by tools/bench/programs -->", "<!-- end of the programs -->")
 
 _HEAD = """## Whole training steps

@@ -11,8 +11,6 @@ from bench.programs.contestants import BASE
 from bench.ratios import ratios
 from bench.tables import NOTHING, Table, milliseconds, spread
 
-__all__ = ["every"]
-
 
 def every(found: dict[str, Any]) -> Iterator[Table]:
     """All tables.

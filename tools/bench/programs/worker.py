@@ -23,8 +23,6 @@ from bench.programs.kit import Kit
 from bench.programs.nets import gained
 from bench.worker import answer, calls
 
-__all__ = ["Training", "Worker"]
-
 
 class Training:
     """A program in a library, with its data and its optimizer.

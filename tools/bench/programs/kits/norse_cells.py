@@ -10,8 +10,6 @@ from torch import Tensor, nn
 from bench.peers.norse_cells import box
 from bench.programs.kit import Kit, Leaky, steps
 
-__all__ = ["kit"]
-
 
 def kit() -> Kit:
     """The kit; its neurons weigh the input with 1 - beta, so that membrane and threshold are smaller by that factor."""

@@ -11,8 +11,6 @@ import snn_functional
 from bench.programs.kit import Kit, familiar, steps
 from bench.programs.losses import Losses
 
-__all__ = ["kit"]
-
 
 def kit(loop: bool = False) -> Kit:
     """The kit.

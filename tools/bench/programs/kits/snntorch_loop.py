@@ -11,8 +11,6 @@ from torch import Tensor, nn
 from bench.programs.kit import Kit, familiar, steps
 from bench.programs.losses import Losses
 
-__all__ = ["kit"]
-
 
 def kit() -> Kit:
     """The kit."""

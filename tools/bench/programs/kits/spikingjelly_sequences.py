@@ -10,8 +10,6 @@ from torch import Tensor, nn
 from bench.peers.spikingjelly_steps import Recurrent, lif
 from bench.programs.kit import Kit, Leaky
 
-__all__ = ["kit"]
-
 
 def kit() -> Kit:
     """The kit; its neurons reset at once, and so before the decay."""

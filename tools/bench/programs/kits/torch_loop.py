@@ -10,8 +10,6 @@ from torch import Tensor, nn
 from bench.peers.torch_loop import Spike
 from bench.programs.kit import Kit, Leaky, steps
 
-__all__ = ["kit"]
-
 
 def kit() -> Kit:
     """The kit."""
