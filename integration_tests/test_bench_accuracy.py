@@ -9,10 +9,11 @@ import pytest
 from bench import __main__ as program
 from bench import report
 from bench.accuracy import __main__ as accuracy
-from bench.accuracy import page, tables
+from bench.accuracy import tables
 from snn.demo.tasks import TASKS
 from workspace import ROOT
 
+EMPTY = f"Before\n{accuracy.PART.begin}\n{accuracy.PART.end}\n"
 LAYER = {"name": "output", "neurons": 10, "rate": 0.25, "dead": 1, "saturated": 0, "synops": 30.0, "macs": 0.0}
 
 
@@ -65,7 +66,8 @@ def test_every_seed_has_its_command_and_its_weights(found):
 
 
 def test_the_page_holds_every_table_and_the_command(found):
-    text = page.page(found)
+    text = accuracy.page(EMPTY, found)
+    assert text.startswith("Before\n")
     assert all(f"## {table.title}" in text for table in tables.every(found))
     assert "| `nox -s bench -- --accuracy`" in text
 
@@ -75,6 +77,7 @@ def test_the_published_page_has_all_seeds_of_all_tasks():
     for task in TASKS:
         assert text.count(f"`snn demo --task {task} --seed ") == 5
     assert "missed" not in text
+    assert accuracy.PART.kept(text).startswith(f"{accuracy.PART.begin}\n\n## Accuracy on the test part\n")
 
 
 def test_the_tasks_are_those_of_the_command():
@@ -83,6 +86,7 @@ def test_the_tasks_are_those_of_the_command():
 
 def test_a_small_run_writes_json_and_page(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "page.md").write_text(EMPTY, encoding="utf-8")
     words = ["--accuracy", "digits", "--epochs", "1", "--seeds", "3", "--page", "page.md"]
     program.main(words)
     found = json.loads((tmp_path / "dist" / "bench-accuracy.json").read_text(encoding="utf-8"))
@@ -106,8 +110,9 @@ def test_runs_are_added_to_those_that_are_there(tmp_path, found, monkeypatch):
 def test_a_page_is_written_again_from_the_figures_that_are_there(tmp_path, found):
     files = tmp_path / "found.json", tmp_path / "page.md"
     files[0].write_text(json.dumps(found), encoding="utf-8")
+    files[1].write_text(EMPTY, encoding="utf-8")
     accuracy.main(report.session(["--again", "--out", str(files[0]), "--page", str(files[1])]))
-    assert files[1].read_text(encoding="utf-8") == page.page(found)
+    assert files[1].read_text(encoding="utf-8") == accuracy.page(EMPTY, found)
     assert json.loads(files[0].read_text(encoding="utf-8")) == found
 
 

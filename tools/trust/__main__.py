@@ -1,17 +1,17 @@
-"""``python -m trust FILE``: measure every neuron and write the page."""
+"""``python -m trust FILE``: measure every neuron and write the tables of the page."""
 
 from __future__ import annotations
 
 import pathlib
 import sys
 
-from trust.page import page
+from trust.page import PART, measured
 
 
 def main() -> None:
-    """Write the page to the file that the command line names."""
+    """Write the tables into the file that the command line names."""
     (target,) = sys.argv[1:]
-    pathlib.Path(target).write_text(page(), encoding="utf-8")
+    PART.write(pathlib.Path(target), measured)
     print(f"wrote {target}")
 
 

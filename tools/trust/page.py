@@ -1,4 +1,4 @@
-"""The page of the documentation."""
+"""The tables of ``docs/trust.md``."""
 
 from __future__ import annotations
 
@@ -10,29 +10,11 @@ from importlib.metadata import PackageNotFoundError, version
 import torch
 
 from bench.tables import NOTHING, Table, sections
+from marked import Part
 from trust import equations, machinery, parity, smooth
 from trust.neurons import EVERY, Neuron
 
-_HEAD = """# Measured facts about every neuron
-
-`nox -s trust` measured everything on this page and wrote it; nothing is typed in by hand. The tests check all of it for
-every neuron, option by option, so that it does not get worse.
-
-- *Closed form*: largest difference of the membrane, over random input in float64, from an analytic solution: the sum
-  over all input so far, weighted by the impulse response; for LSTMs from `torch.nn.LSTM`; for LeakyParallel the share
-  of spikes that differ; – if there is no such solution.
-- *Order in dt*: the power of the time step with which the silent membrane converges to that of its differential
-  equation, measured over steps from 0.5 ms to a thirty-second of it; – if there is no such equation.
-- *Gradient*: largest relative difference from central differences over input and all parameters, with a smooth function
-  instead of the step, for every reset.
-- *snnTorch*: share of spikes that differ, and largest difference of a membrane (float32, up to ± 10), over 100 steps
-  from the same `state_dict`. Where the numbers differ, [that is on purpose](coming-from-snntorch.md).
-- *Dtypes*: those in which spikes and states keep the dtype of the input, and gradients are finite.
-- *Kernel*: the implementation that runs a sequence in float32 if snn-cpu is installed.
-- *Compiled* (`fullgraph=True`, without compiling again for another batch size), *exported* (`torch.export`, with a free
-  batch size, the states in and out), *ONNX Runtime* (the exported step, float32), *vmap* and *func.grad*: *equal* to
-  plain execution, or the largest difference.
-"""
+PART = Part("<!-- tables: written by tools/trust -->", "<!-- end of the tables -->")
 
 COLUMNS: dict[str, Callable[[Neuron], str]] = {
     "closed form": lambda neuron: _known(equations.closed_form(neuron)),
@@ -52,21 +34,16 @@ _TABLES = {
 }
 
 
-def row(neuron: Neuron) -> dict[str, str]:
-    """Everything about one neuron, by title."""
-    return {title: measure(neuron) for title, measure in COLUMNS.items()}
-
-
-def page(neurons: Iterable[Neuron] = EVERY) -> str:
-    """The whole page."""
-    rows = {neuron.name: row(neuron) for neuron in neurons}
+def measured(neurons: Iterable[Neuron] = EVERY) -> str:
+    """Measure everything about some neurons, and return the tables of the page."""
+    rows = {neuron.name: {title: measure(neuron) for title, measure in COLUMNS.items()} for neuron in neurons}
     tables = [
         Table(title, ["", *columns], [[name, *(cells[c] for c in columns)] for name, cells in rows.items()])
         for title, columns in _TABLES.items()
     ]
     ran = ", ".join(f"{name} {_version(name)}" for name in ("torch", "snntorch", "onnxruntime"))
-    end = f"Measured with Python {platform.python_version()}, {ran}; {torch.get_num_threads()} thread.\n"
-    return f"{_HEAD}\n{sections(tables)}\n\n{end}"
+    end = f"Measured with Python {platform.python_version()}, {ran}; {torch.get_num_threads()} thread."
+    return f"{sections(tables)}\n\n{end}"
 
 
 def _small(value: float) -> str:

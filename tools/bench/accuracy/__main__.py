@@ -11,9 +11,11 @@ from typing import Any
 
 from bench import machine, report
 from bench.accuracy import tables
-from bench.accuracy.page import page
+from bench.tables import sections
+from marked import Part
 
 TASKS = tuple(tables.TARGETS)
+PART = Part("<!-- tables: written by tools/bench/accuracy -->", "<!-- end of the tables -->")
 
 
 def main(session: report.Session) -> None:
@@ -43,7 +45,20 @@ def main(session: report.Session) -> None:
             "date": report.today(),
         }
 
-    report.run(asked, measure, tables.every, lambda text, found: page(found))
+    report.run(asked, measure, tables.every, page)
+
+
+def page(text: str, found: dict[str, Any]) -> str:
+    """Return the page with the tables of other results.
+
+    Args:
+        text: The page as it is.
+        found: What ``dist/bench-accuracy.json`` holds.
+
+    Raises:
+        ValueError: If the page has not both lines around the tables.
+    """
+    return PART.put(text, lambda: sections(tables.every(found)))
 
 
 def trained(task: str, seed: int, epochs: int | None, threads: int) -> dict[str, Any]:
