@@ -8,7 +8,7 @@ import pytest
 
 from bench import __main__ as program
 from bench import report
-from bench.accuracy import __main__ as accuracy
+from bench.accuracy import command as accuracy
 from bench.accuracy import tables
 from snn.demo.tasks import TASKS
 from workspace import ROOT

@@ -17,7 +17,7 @@ from bench import __main__ as program
 from bench import page as whole_page
 from bench import report
 from bench.peers.registry import ENVIRONMENTS, LAST, PEERS
-from bench.programs import __main__ as programs
+from bench.programs import command as programs
 from bench.programs import page, tables
 from bench.programs.catalog import PROGRAMS, Outputs
 from bench.programs.contestants import CONTESTANTS

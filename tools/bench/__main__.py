@@ -10,12 +10,12 @@ from __future__ import annotations
 from typing import Any
 
 from bench import latency, machine, processes, report, tables
-from bench.accuracy import __main__ as accuracy
-from bench.functions import __main__ as functions
+from bench.accuracy import command as accuracy
+from bench.functions import command as functions
 from bench.measure import Bench
 from bench.page import page
 from bench.peers.registry import PEERS
-from bench.programs import __main__ as programs
+from bench.programs import command as programs
 from bench.programs.page import PART as PROGRAMS
 from bench.workloads import WORKLOADS
 

@@ -60,8 +60,8 @@ def parser(
         kind: What its names are of.
         known: Names of what it can measure.
         out: The JSON file, unless another is named.
-        quick: Names of what it measures with ``--quick``, which there is not if there are none.
-        rounds: Rounds that count, unless another number is named; 0 where it has none.
+        quick: Names of what it measures with ``--quick``, in two rounds.
+        rounds: Rounds that count, unless another number is named; 0 where it has none, and no ``--quick``.
     """
     made = argparse.ArgumentParser(prog=f"nox -s bench -- {words}".rstrip(), allow_abbrev=False)
     made.add_argument("names", nargs="*", metavar=kind.upper(), help=f"of {', '.join(known)}; all without")
@@ -71,7 +71,6 @@ def parser(
     made.add_argument("--again", action="store_true", help="measure nothing: the tables of the JSON file that is there")
     if rounds:
         made.add_argument("--rounds", type=int, help=f"rounds that count; {rounds} without")
-    if quick:
         made.add_argument("--quick", action="store_true", help="measure little, to see that it works")
     made.set_defaults(kind=kind, known=[*known], all_rounds=rounds, quick=False, quick_names=[*quick])
     return made
