@@ -87,7 +87,7 @@ def test_of_every_family(
 
 
 def places(net: nn.Sequential, xs: Tensor, layer: int) -> tuple[int, int]:
-    """Where the gradients of a neuron's spikes and of its input lie."""
+    """Return where the gradients of a neuron's spikes and of its input lie."""
     seen: list[int] = []
     x, driven = xs, None
     for index, module in enumerate(net):

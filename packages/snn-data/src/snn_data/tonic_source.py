@@ -64,10 +64,12 @@ def recordings(
     source: Any, unpacked: tuple[str, str], folder: str | Path | None, *, may_download: bool
 ) -> tuple[Any, Any]:
     """Make sure that the training and the test part of a data set are there, and let tonic open both."""
+    roots = []
     for part, name in zip(("train", "test"), unpacked, strict=True):
         url, filename, md5 = (getattr(source, f"{part}_{field}") for field in ("url", "filename", "md5"))
-        root = fetch(source, url, filename, md5, name, folder, may_download=may_download)
-    return open_with_tonic(source, root, train=True), open_with_tonic(source, root, train=False)
+        roots.append(fetch(source, url, filename, md5, name, folder, may_download=may_download))
+    training, test = roots
+    return open_with_tonic(source, training, train=True), open_with_tonic(source, test, train=False)
 
 
 def open_with_tonic(source: Any, root: Path, *, train: bool) -> Any:

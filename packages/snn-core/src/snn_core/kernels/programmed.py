@@ -128,6 +128,7 @@ class Connected(Programmed):
         trace: bool,
         needs: Sequence[bool],
         sums_x: bool = False,
+        overwrites: bool = False,
     ) -> tuple[Tensor | None, ...]:
         program, values, count = self._program, dict(zip(call.names, constants, strict=True)), len(states)
         coefficients, shape = _coefficients(program, values), program.shape_of_sums(values)
