@@ -20,13 +20,13 @@ accelerator.register()
 each_way = pytest.mark.parametrize("how", [{}, {"chunk": 2}], ids=["layers", "chunks"])
 
 
-def train(net: nn.Module, xs: torch.Tensor, how: dict[str, Any] | None) -> None:
+def train(net: nn.Module, xs: torch.Tensor, options: dict[str, Any] | None) -> None:
     """Take a step of training on the accelerator, in which nothing is read and nothing made elsewhere."""
     with Accelerator(), backward_here():
         xs = of(xs).requires_grad_()
         optimizer = torch.optim.SGD([*moved(net).parameters(), xs], momentum=0.9)
         with OnlyOn(NAME):
-            out = net(xs) if how is None else snn.unroll(net, xs, **how)
+            out = net(xs) if options is None else snn.unroll(net, xs, **options)
             sum(o.sum() for o in tree_leaves(out)).backward()
             optimizer.step()
         assert {o.device.type for o in tree_leaves(out)} == {NAME}

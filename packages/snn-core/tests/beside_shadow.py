@@ -36,18 +36,18 @@ class BesideShadow:
         self.inputs: list[Tensor] = []
         self.outputs: list[tuple[Tensor, Tensor]] = []  # ours and the shadow's
 
-    def kept(self, neuron: Any) -> shadow.States:
+    def kept_states(self, neuron: Any) -> shadow.States:
         return tuple(getattr(neuron, name) for name in neuron.State._fields)
 
-    def drawn(self, seed: int, num_steps: int, batch: int | None = None) -> Tensor:
+    def draw_input(self, seed: int, num_steps: int, batch: int | None = None) -> Tensor:
         """Input ``[num_steps, batch, ...]``."""
         shape = (num_steps, self.batch if batch is None else batch, *self.case.shape[1:])
         noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
         return (1.2 * noise + 0.4).to(self.dtype)
 
-    def close(self, ours: Any, theirs: Any) -> None:
+    def close(self, ours: Any, expected: Any) -> None:
         tolerance = 1e-9 if self.dtype == torch.float64 else 2e-4
-        torch.testing.assert_close(ours, theirs, rtol=tolerance, atol=tolerance)
+        torch.testing.assert_close(ours, expected, rtol=tolerance, atol=tolerance)
 
     def follow(self, xs: Tensor, running: Tensor | None = None) -> tuple[Tensor, shadow.States]:
         """Return the shadow's outputs for ``xs``, where a sample may end before others, and its last states."""
@@ -69,7 +69,7 @@ class BesideShadow:
         """The spikes of some steps, and what is kept after them, against the shadow's."""
         expected, states = self.follow(xs, running)
         assert spk.dtype == expected.dtype
-        ours = self.kept(self.neuron)
+        ours = self.kept_states(self.neuron)
         self.close(ours, states)
         self.close(spk, expected)
         self.inputs.append(xs)
@@ -79,29 +79,29 @@ class BesideShadow:
         if learn:
             self.learn()
 
-    def unrolled(self, xs: Tensor, **how: Any) -> Tensor:
+    def unrolled(self, xs: Tensor, **options: Any) -> Tensor:
         """The net's spikes."""
-        out = snn.unroll(self.net, xs, **how)
+        out = snn.unroll(self.net, xs, **options)
         return out[0] if self.neuron.output else out
 
     def learn(self) -> None:
         """A training step, on gradients that are the shadow's; cuts the graph."""
         if not self.outputs:
             return
-        wanted = [*self.inputs, *self.net.parameters()]
-        pairs = [*self.outputs, *zip(self.kept(self.neuron), self.states or (), strict=True)]
-        ours, theirs = (self.projected([pair[i] for pair in pairs], wanted) for i in (0, 1))
-        self.close(ours, theirs)
+        leaves = [*self.inputs, *self.net.parameters()]
+        pairs = [*self.outputs, *zip(self.kept_states(self.neuron), self.states or (), strict=True)]
+        ours, expected = (self.projected([pair[i] for pair in pairs], leaves) for i in (0, 1))
+        self.close(ours, expected)
         snn.utils.detach(self.net)
         with torch.no_grad():
             for parameter, grad in zip(self.net.parameters(), ours[len(self.inputs) :], strict=True):
                 parameter.sub_(0.01 * grad.clamp(-1, 1))
         self.begin(self.states)
 
-    def projected(self, outputs: list[Tensor], wanted: list[Tensor]) -> list[Tensor]:
+    def projected(self, outputs: list[Tensor], leaves: list[Tensor]) -> list[Tensor]:
         """The gradient of a weighted sum of all outputs."""
         loss = torch.zeros((), dtype=self.dtype)
         for i, out in enumerate(outputs):
             loss = loss + (out * torch.linspace(0.5, 1 + i % 3, out.numel(), dtype=out.dtype).reshape(out.shape)).sum()
-        found = torch.autograd.grad(loss, wanted, allow_unused=True)
-        return [torch.zeros_like(w) if g is None else g for g, w in zip(found, wanted, strict=True)]
+        gradients = torch.autograd.grad(loss, leaves, allow_unused=True)
+        return [torch.zeros_like(w) if g is None else g for g, w in zip(gradients, leaves, strict=True)]

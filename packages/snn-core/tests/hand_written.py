@@ -75,8 +75,8 @@ class HandWritten:
         for t in reversed(range(len(x))):
             g_mem = g_mem + g_out[t]
             fired = (before[t] > theta).to(x.dtype)
-            kept = before[t] * (1 - fired) if call.reset_delay and call.reset == "zero" else before[t]
-            full = beta * kept + x[t]  # the membrane before any subtraction
+            remaining = before[t] * (1 - fired) if call.reset_delay and call.reset == "zero" else before[t]
+            full = beta * remaining + x[t]  # the membrane before any subtraction
             if call.reset_delay or call.reset == "none":
                 delayed = fired if call.reset == "subtract" else torch.zeros_like(fired)
                 d = slope(full - delayed * theta - theta)
@@ -89,13 +89,13 @@ class HandWritten:
                 g_theta -= g_fired * d + (g_mem * now if call.reset == "subtract" else 0)
                 g_mem = g_mem * (1 if call.reset == "subtract" else 1 - now) + g_fired * d
             g_x[t] = g_mem
-            g_beta += g_mem * kept
+            g_beta += g_mem * remaining
             g_mem = g_mem * beta
             if call.reset_delay and call.reset == "zero":
                 g_mem = g_mem * (1 - fired)
         own = dict(zip(registry.FAMILIES[self.family].constants, constants, strict=True))
-        found = {"beta": g_beta, "threshold": g_theta}
-        every = g_x, g_mem, *(found[name].sum_to_size(value.shape) for name, value in own.items())
+        by_name = {"beta": g_beta, "threshold": g_theta}
+        every = g_x, g_mem, *(by_name[name].sum_to_size(value.shape) for name, value in own.items())
         return tuple(g if needed else None for g, needed in zip(every, needs, strict=True))
 
     def _constants(self, constants: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

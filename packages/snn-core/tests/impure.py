@@ -339,8 +339,8 @@ def _counts_after(layer: Any, args: Any, out: Any) -> Any:
     return _later(out, layer.calls)
 
 
-def _clips(layer: Any, taken: Any, given: Any) -> Any:
-    return tuple(gradient if gradient is None else gradient.clamp(-0.01, 0.01) for gradient in taken)
+def _clips(layer: Any, result: Any, gradients: Any) -> Any:
+    return tuple(gradient if gradient is None else gradient.clamp(-0.01, 0.01) for gradient in result)
 
 
 def _replaces(get: Callable[[Net], Any]) -> Callable[[Net], None]:
@@ -469,11 +469,11 @@ def ragged_loop(net: nn.Module, xs: Tensor, lengths: Sequence[int], resume: bool
     return tuple(map(torch.stack, zip(*outs, strict=True)))
 
 
-def same(got: Any, wanted: Any) -> None:
-    if isinstance(wanted, type):
-        assert got is wanted
+def same(result: Any, reference: Any) -> None:
+    if isinstance(reference, type):
+        assert result is reference
         return
-    (outputs, leavings), (expected, remains) = got, wanted
+    (outputs, leavings), (expected, remains) = result, reference
     torch.testing.assert_close(outputs, expected, rtol=1e-9, atol=1e-10, equal_nan=True)
     for name, value in remains.items():
         if value and isinstance(value[0], Tensor):
@@ -483,7 +483,7 @@ def same(got: Any, wanted: Any) -> None:
             assert leavings[name] == value, name
 
 
-def made(parts: tuple[str, ...], impurity: str, training: bool) -> Net:
+def build_net(parts: tuple[str, ...], impurity: str, training: bool) -> Net:
     torch.manual_seed(7)
     return Net(parts, impurity, torch.float64).train(training)
 
@@ -495,13 +495,13 @@ def check(
     steps: int,
     batch: int,
     run: Callable[..., Any],
-    wanted: Callable[..., Any] = loop,
+    reference: Callable[..., Any] = loop,
 ) -> None:
     """Run two nets alike, one by the loop, twice: the second time a plan may be believed; and then both by the loop."""
-    net, twin = made(parts, impurity, training), made(parts, impurity, training)
+    net, twin = build_net(parts, impurity, training), build_net(parts, impurity, training)
     xs = torch.randn(steps, batch, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(steps))
-    for by, of in ((run, wanted), (run, wanted), (loop, loop)):
-        got = outcome(net, xs, by)
-        same(got, outcome(twin, xs, of))
+    for by, of in ((run, reference), (run, reference), (loop, loop)):
+        result = outcome(net, xs, by)
+        same(result, outcome(twin, xs, of))
         net.zero_grad()
         twin.zero_grad()

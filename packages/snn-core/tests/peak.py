@@ -18,7 +18,7 @@ def loss_of(out: Any) -> Tensor:
     return torch.stack([o.sum() for o in tree_flatten(out)[0]]).sum()
 
 
-def measured(net: nn.Module, xs: Tensor, **how: Any) -> int:
+def measured(net: nn.Module, xs: Tensor, **options: Any) -> int:
     """The most bytes that tensors take in forward and backward pass, above what was there before."""
     at_rest(net, xs)
     with (
@@ -26,7 +26,7 @@ def measured(net: nn.Module, xs: Tensor, **how: Any) -> int:
         mock.patch.object(torch.autograd.profiler.profile, "_parse_kineto_results", return_value=[]),
         profile(activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True) as recorded,
     ):
-        out = snn.unroll(net, xs, **how)
+        out = snn.unroll(net, xs, **options)
         loss_of(out).backward()
     at_rest(net, xs)
     assert recorded.profiler is not None

@@ -80,9 +80,9 @@ def test_listing_names_imports_nothing_of_the_targets(monkeypatch: pytest.Monkey
 
 def test_importing_the_core_and_listing_loads_no_target() -> None:
     code = "import sys, snn_core; print(snn_core.backends.names(), 'snn_core.backends.loopback' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "'loopback'" in done.stdout
-    assert done.stdout.strip().endswith("False")
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "'loopback'" in process.stdout
+    assert process.stdout.strip().endswith("False")
 
 
 def test_the_loopback_target_is_installed_and_runs_a_copy_of_the_net() -> None:
@@ -109,7 +109,7 @@ def test_loopback_refuses_what_unroll_refuses() -> None:
         backends.get("loopback").compile(net(), precision="half")
 
 
-def test_an_unknown_name_says_what_is_there_and_what_to_install() -> None:
+def test_an_unknown_name_lists_the_known_ones_and_what_to_install() -> None:
     with pytest.raises(ValueError, match=r"'tpu'.*loopback"):
         backends.get("tpu")
 
@@ -134,15 +134,15 @@ def test_a_target_of_this_project_that_is_missing_names_its_package(monkeypatch:
     ],
     ids=["missing module", "missing name", "no target", "older interface", "raising", "absent device"],
 )
-def test_what_does_not_run_here_is_a_reason_in_the_status(
+def test_a_backend_that_does_not_run_here_has_a_reason_in_the_status(
     monkeypatch: pytest.MonkeyPatch, offered: Any, reason: str
 ) -> None:
     pretend(monkeypatch, GROUP, broken=offered)
-    found = {s.name: s for s in backends.status()}
-    assert found["loopback"].ok
-    assert not found["broken"].ok
-    assert found["broken"].kind == "target"
-    assert reason in found["broken"].reason
+    statuses = {s.name: s for s in backends.status()}
+    assert statuses["loopback"].ok
+    assert not statuses["broken"].ok
+    assert statuses["broken"].kind == "target"
+    assert reason in statuses["broken"].reason
 
 
 def test_a_broken_target_raises_only_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,9 +163,9 @@ def test_two_packages_that_claim_one_name_are_an_error(monkeypatch: pytest.Monke
 
 def test_loopback_conforms_when_asked_on_the_command_line() -> None:
     command = [sys.executable, "-m", "snn_core.backends.conformance", "loopback"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "0 failures" in done.stdout
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stdout + process.stderr
+    assert "0 failures" in process.stdout
 
 
 @pytest.mark.parametrize("target", [Liar, Forgetful, Meddler, Careless, Raises], ids=lambda t: t.__name__)
@@ -187,7 +187,7 @@ def test_a_target_without_its_device_is_checked_as_far_as_possible(
     assert "not run" in capsys.readouterr().out
 
 
-def test_conformance_of_nothing_says_how_to_call_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_conformance_check_of_nothing_explains_its_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert conformance.main([]) == 2
     assert conformance.main(["tpu"]) == 2
     errors = capsys.readouterr().err

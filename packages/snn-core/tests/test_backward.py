@@ -37,19 +37,21 @@ def test_absent_gradients_are_zeros(neuron: str) -> None:
             expected = program.backward.run(values | {g: torch.zeros(7, dtype=torch.float64) for g in absent})
             assert outputs.keys() == expected.keys()
             for name, value in outputs.items():
-                computed, wanted = (torch.as_tensor(v, dtype=torch.float64).expand(7) for v in (value, expected[name]))
-                assert torch.equal(computed, wanted), (name, absent)
+                computed, reference = (
+                    torch.as_tensor(v, dtype=torch.float64).expand(7) for v in (value, expected[name])
+                )
+                assert torch.equal(computed, reference), (name, absent)
 
 
 @pytest.mark.parametrize("name", NEURONS)
-def test_nothing_is_left_of_a_step_without_gradients(name: str) -> None:
+def test_a_step_without_gradients_leaves_nothing(name: str) -> None:
     program = snn.program(NEURONS[name]())
     nothing = without(program.backward, ["d emitted", *(f"d {state}" for state in program.states)])
     assert nothing.instructions == ()
     assert all(map(is_zero, nothing.outputs.values()))
 
 
-def test_a_gradient_that_is_not_there_meets_no_infinity() -> None:
+def test_an_absent_gradient_meets_no_infinity() -> None:
     program = snn.program(snn.Leaky(0.9, learn_beta=True, reset_mechanism="none"))
     values = inputs(program) | {"mem": torch.full((7,), torch.inf, dtype=torch.float64), "d mem": torch.zeros(7)}
     with_zero, nothing = program.backward.run(values), without(program.backward, ["d mem", "d emitted"]).run(values)
@@ -74,9 +76,7 @@ def test_a_gradient_that_is_not_there_meets_no_infinity() -> None:
         ("maximum", ("g", "h"), "maximum(0, h)"),
     ],
 )
-def test_what_an_instruction_is_where_an_operand_is_nothing(
-    name: str, operands: tuple[str, ...], expected: str
-) -> None:
+def test_an_instruction_without_an_operand_is_simplified(name: str, operands: tuple[str, ...], expected: str) -> None:
     names = ("g", "h", "c")
     instruction = Instruction(name, tuple(Register(names.index(operand)) for operand in operands))
     left = without(Program(names, (instruction,), {"out": Register(3)}), {"g"})
@@ -94,7 +94,7 @@ def test_a_state_that_has_no_gradient_may_be_given_one_by_the_steps_behind() -> 
     assert walk(program, spikes=False, states=[False, False], trace=False).follows == (False, False)
 
 
-def test_every_steps_gradient_is_there_in_every_step() -> None:
+def test_the_gradient_of_each_step_is_recorded_in_every_step() -> None:
     program = snn.program(snn.Leaky(0.9, reset_mechanism="none"))
     last, before, follows = walk(program, spikes=False, states=[True], trace=True)
     assert "d mem" in last.inputs

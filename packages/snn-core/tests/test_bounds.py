@@ -80,7 +80,7 @@ def test_a_value_on_or_beyond_an_end_is_refused_and_changes_nothing(beta: float)
 
 
 @pytest.mark.parametrize("names", [(), ("tau",), ("beta", "tau")])
-def test_names_that_are_no_constants_are_refused_with_those_that_are(names: tuple[str, ...]) -> None:
+def test_unknown_constants_are_refused_and_the_known_ones_listed(names: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match=r"constants of Leaky \(.*threshold.*beta.*\), got"):
         snn.bounded(snn.Leaky(beta=0.5), *names)
 

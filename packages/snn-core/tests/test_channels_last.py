@@ -131,28 +131,28 @@ every_net = pytest.mark.parametrize(("make", "shape"), NETS.values(), ids=NETS)
 
 def build(make: Callable[[], nn.Module], shape: tuple[int, ...]) -> tuple[nn.Module, Tensor]:
     torch.manual_seed(1)
-    made = make()
+    net = make()
     with torch.no_grad():
-        for layer in made.modules():
+        for layer in net.modules():
             if isinstance(layer, nn.Linear | nn.modules.conv._ConvNd):
                 for p in layer.parameters():
                     p.copy_(torch.randint(-3, 4, p.shape) / 8)
                 if layer.bias is not None:
                     layer.bias += 0.25
-    return made, (torch.randint(-1, 4, shape) / 4).requires_grad_()
+    return net, (torch.randint(-1, 4, shape) / 4).requires_grad_()
 
 
-def run(made: nn.Module, xs: Tensor, forward: Callable[[nn.Module, Tensor], Any]) -> tuple[list, list, list]:
+def run(net: nn.Module, xs: Tensor, forward: Callable[[nn.Module, Tensor], Any]) -> tuple[list, list, list]:
     """Outputs, states, and the gradients that a training step finds."""
-    inputs = [xs, *made.parameters()]
+    inputs = [xs, *net.parameters()]
     for leaf in inputs:
         leaf.grad = None
-    out = forward(made, xs)
+    out = forward(net, xs)
     outs = list(out) if isinstance(out, tuple) else [out]
     generator = torch.Generator().manual_seed(3)
     loss = sum((torch.randint(-2, 3, o.shape, generator=generator) * o).sum() for o in outs)
     loss.backward()
-    states = [s for m in made.modules() if isinstance(m, snn.SpikingNeuron) for s in m._kept]
+    states = [s for m in net.modules() if isinstance(m, snn.SpikingNeuron) for s in m._kept]
     return outs, states, [leaf.grad for leaf in inputs]
 
 
@@ -163,14 +163,14 @@ def test_spikes_and_states_are_those_of_the_loop_bit_by_bit_and_gradients_to_rou
     monkeypatch, make, shape, chunk, budget
 ) -> None:
     monkeypatch.setattr("snn_core.sequence.plan._BLOCK_BYTES", budget)
-    made, xs = build(make, shape)
-    outs, states, grads = run(made, xs, call_loop)
+    net, xs = build(make, shape)
+    outs, states, grads = run(net, xs, call_loop)
     assert 0.02 < (outs[0] != 0).float().mean() < 0.98
-    found = run(made, xs, lambda n, x: snn.unroll(n, x, chunk=chunk))
-    assert all(map(torch.equal, found[0], outs))
-    assert all(map(torch.equal, found[1], states))
-    for got, wanted in zip(found[2], grads, strict=True):
-        torch.testing.assert_close(got, wanted, rtol=0, atol=1e-5 * max(wanted.abs().max().item(), 1e-3))
+    result = run(net, xs, lambda n, x: snn.unroll(n, x, chunk=chunk))
+    assert all(map(torch.equal, result[0], outs))
+    assert all(map(torch.equal, result[1], states))
+    for actual, expected in zip(result[2], grads, strict=True):
+        torch.testing.assert_close(actual, expected, rtol=0, atol=1e-5 * max(expected.abs().max().item(), 1e-3))
 
 
 def layout(tensor: Tensor) -> list[int]:
@@ -180,41 +180,41 @@ def layout(tensor: Tensor) -> list[int]:
 
 @every_net
 def test_outputs_states_and_gradients_have_the_layouts_of_the_loop(make, shape) -> None:
-    made, xs = build(make, shape)
-    outs, states, grads = run(made, xs, snn.unroll)
+    net, xs = build(make, shape)
+    outs, states, grads = run(net, xs, snn.unroll)
     assert all(t.is_contiguous() for t in (*outs, *states))
-    assert [layout(g) for g in grads] == [layout(leaf) for leaf in (xs, *made.parameters())]
+    assert [layout(g) for g in grads] == [layout(leaf) for leaf in (xs, *net.parameters())]
     with torch.no_grad():
-        assert all(p.is_contiguous() for p in made.parameters())
+        assert all(p.is_contiguous() for p in net.parameters())
 
 
 @every_net
 def test_a_sequence_may_be_cut_and_input_may_lie_in_any_order(make, shape) -> None:
-    made, xs = build(make, shape)
+    net, xs = build(make, shape)
     xs = torch.cat([xs, xs.flip(0)]).detach()
-    whole = call_loop(made, xs)
+    whole = call_loop(net, xs)
     strided = torch.empty(*xs.shape[::-1]).permute(*reversed(range(xs.dim()))).copy_(xs)
     cut = (len(xs) + 1) // 3
-    first = snn.unroll(made, strided[:cut])
-    second = snn.unroll(made, strided[cut:], resume=True)
+    first = snn.unroll(net, strided[:cut])
+    second = snn.unroll(net, strided[cut:], resume=True)
     for a, b, c in zip(*([o] if isinstance(o, Tensor) else o for o in (first, second, whole)), strict=True):
         assert torch.equal(torch.cat([a, b]), c)
 
 
-def test_what_follows_a_convolution_keeps_its_layout() -> None:
-    seen: list[tuple[int, ...]] = []
+def test_layers_after_a_convolution_keep_its_layout() -> None:
+    shapes: list[tuple[int, ...]] = []
 
     class Watch(TorchFunctionMode):
         def __torch_function__(self, func, types, args=(), kwargs=None):
             out = func(*args, **(kwargs or {}))
             if func in (torch.conv2d, functional.batch_norm, functional.max_pool2d):
-                seen.append(out.stride())
+                shapes.append(out.stride())
             return out
 
     layers = [nn.Conv2d(2, 3, 3), normalized(3), nn.MaxPool2d(2), lif()]
     with Watch():
         out = snn.unroll(nn.Sequential(*layers), torch.rand(1, 5, 2, 8, 8))
-    assert seen == [(108, 1, 18, 3), (108, 1, 18, 3), (27, 1, 9, 3)]
+    assert shapes == [(108, 1, 18, 3), (108, 1, 18, 3), (27, 1, 9, 3)]
     assert out.is_contiguous()
 
 
@@ -224,23 +224,23 @@ def test_a_forward_that_cannot_be_traced_may_flatten_in_other_ways_too(flatten) 
         def forward(self, x: Tensor) -> Tensor:
             return super().forward(x if x.dim() == 4 and bool(x.isfinite().all()) else -x)
 
-    made, xs = build(lambda: Branches(flatten), (7, 3, 2, 6, 7))
-    assert torch.equal(snn.unroll(made, xs, schedule="layers"), call_loop(made, xs))
+    net, xs = build(lambda: Branches(flatten), (7, 3, 2, 6, 7))
+    assert torch.equal(snn.unroll(net, xs, schedule="layers"), call_loop(net, xs))
 
 
 @pytest.fixture
 def strides(monkeypatch) -> Iterator[list[tuple[int, ...]]]:
     """The strides of what convolutions are given."""
-    found: list[tuple[int, ...]] = []
+    layouts: list[tuple[int, ...]] = []
 
     class Watch(TorchFunctionMode):
         def __torch_function__(self, func, types, args=(), kwargs=None):
             if func is torch.conv2d:
-                found.append(args[0].stride())
+                layouts.append(args[0].stride())
             return func(*args, **(kwargs or {}))
 
     with Watch():
-        yield found
+        yield layouts
 
 
 USUAL, LAST = (128, 64, 8, 1), (128, 1, 16, 2)
@@ -264,21 +264,21 @@ def test_without_onednn_the_layout_is_the_usual_one(strides: list) -> None:
 
 
 def test_the_loop_and_what_is_called_after_unroll_keep_the_usual_layout(strides: list) -> None:
-    made = nn.Sequential(nn.Conv2d(2, 3, 3), lif())
-    snn.unroll(made, torch.rand(2, 5, 2, 8, 8), schedule="steps")
+    net = nn.Sequential(nn.Conv2d(2, 3, 3), lif())
+    snn.unroll(net, torch.rand(2, 5, 2, 8, 8), schedule="steps")
     assert set(strides) == {USUAL}
-    snn.unroll(made, torch.rand(2, 5, 2, 8, 8))
+    snn.unroll(net, torch.rand(2, 5, 2, 8, 8))
     strides.clear()
-    made(torch.rand(5, 2, 8, 8))
+    net(torch.rand(5, 2, 8, 8))
     assert strides == [USUAL]
 
 
 def test_an_error_inside_a_net_leaves_nothing_switched_on(strides: list) -> None:
-    made = nn.Sequential(nn.Conv2d(2, 3, 3), lif(), nn.Flatten(), nn.Linear(7, 2))
+    net = nn.Sequential(nn.Conv2d(2, 3, 3), lif(), nn.Flatten(), nn.Linear(7, 2))
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
-        snn.unroll(made, torch.rand(2, 5, 2, 8, 8))
+        snn.unroll(net, torch.rand(2, 5, 2, 8, 8))
     strides.clear()
-    made[0](torch.rand(5, 2, 8, 8))
+    net[0](torch.rand(5, 2, 8, 8))
     assert strides == [USUAL]
 
 
@@ -289,30 +289,30 @@ def test_one_image_without_a_batch_axis_is_left_alone(strides: list) -> None:
 
 @pytest.mark.parametrize("transform", [torch.func.grad, torch.func.jacrev], ids=lambda f: f.__name__)
 def test_function_transforms_see_the_loop(transform) -> None:
-    made, xs = build(*NETS["view"])
+    net, xs = build(*NETS["view"])
     xs = xs.detach().double()
-    made.double()
+    net.double()
 
     def loss(run: Callable[..., Tensor]) -> Callable[[Tensor], Tensor]:
         def of(x: Tensor) -> Tensor:
-            snn.utils.reset(made)
-            return run(made, x).sum() if transform is torch.func.grad else run(made, x).sum((0, 1))
+            snn.utils.reset(net)
+            return run(net, x).sum() if transform is torch.func.grad else run(net, x).sum((0, 1))
 
         return of
 
     expected = transform(loss(call_loop))(xs)
     torch.testing.assert_close(transform(loss(snn.unroll))(xs), expected)
-    made.float()
+    net.float()
     torch.testing.assert_close(transform(loss(snn.unroll))(xs.float()), expected.float())
 
 
 def test_a_compiled_layer_or_call_gives_the_same() -> None:
     torch.compiler.reset()
     make = lambda: nn.Sequential(nn.Conv2d(2, 3, 3), lif(), nn.Flatten(), nn.Linear(60, 4), lif())  # noqa: E731
-    made, xs = build(make, IMAGE)
-    expected = call_loop(made, xs)
-    made[0].compile(backend="eager")
-    assert torch.equal(snn.unroll(made, xs), expected)
+    net, xs = build(make, IMAGE)
+    expected = call_loop(net, xs)
+    net[0].compile(backend="eager")
+    assert torch.equal(snn.unroll(net, xs), expected)
     torch.compiler.reset()
 
 
@@ -331,11 +331,11 @@ def test_products_that_know_spikes_still_stand_in_for_linear_layers() -> None:
     product = Counted()
     register("linear", product)
     try:
-        made, xs = build(*NETS["view"])
-        snn.unroll(made, xs)  # which compares two steps first
+        net, xs = build(*NETS["view"])
+        snn.unroll(net, xs)  # which compares two steps first
         product.calls = 0
-        _, how = snn.unroll(made, xs, explain=True)
+        _, plan = snn.unroll(net, xs, explain=True)
     finally:
         unregister("linear", product)
     assert product.calls == 2
-    assert "counted" in str(how)
+    assert "counted" in str(plan)

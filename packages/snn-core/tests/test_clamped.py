@@ -50,7 +50,7 @@ def test_the_derivative_is_1_on_the_closed_interval_and_0_outside(way: str) -> N
     close(WAYS[way](lambda x: clamped(x) ** 3), INSIDE * 3 * ENDS**2)
 
 
-def test_the_second_derivative_is_that_of_what_follows() -> None:
+def test_the_second_derivative_is_that_of_the_following_layers() -> None:
     x = ENDS.clone().requires_grad_()
     (first,) = torch.autograd.grad((clamped(x) ** 3).sum(), x, create_graph=True)
     close(torch.autograd.grad(first.sum(), x)[0], INSIDE * 6 * ENDS)
@@ -58,10 +58,10 @@ def test_the_second_derivative_is_that_of_what_follows() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
 def test_values_are_those_of_torch_s_clamp_whether_it_learns_or_not(dtype: torch.dtype) -> None:
-    wanted = torch.cat([ENDS, torch.tensor([torch.inf, -torch.inf, torch.nan])]).to(dtype)
+    expected = torch.cat([ENDS, torch.tensor([torch.inf, -torch.inf, torch.nan])]).to(dtype)
     for learns in (False, True):
-        x = wanted.clone().requires_grad_(learns)
-        torch.testing.assert_close(clamped(x).detach(), wanted.clamp(0, 1), rtol=0, atol=0, equal_nan=True)
+        x = expected.clone().requires_grad_(learns)
+        torch.testing.assert_close(clamped(x).detach(), expected.clamp(0, 1), rtol=0, atol=0, equal_nan=True)
         with torch.no_grad():
             assert clamped(x).requires_grad is False
 
@@ -135,10 +135,10 @@ def test_a_decay_of_0_gives_back_the_input_of_the_step_before(run: str) -> None:
 def test_alpha_s_excitatory_decay_learns_at_1(run: str) -> None:
     xs = torch.rand(5, 3, 2, dtype=torch.float64)
 
-    def found(alpha: float) -> Tensor:
+    def alpha_gradient(alpha: float) -> Tensor:
         neuron = snn.Alpha(
             alpha=torch.full((2,), alpha, dtype=torch.float64), beta=0.5, learn_alpha=True, threshold=100.0
         ).double()
         return torch.autograd.grad(sum(s.sum() for s in RUNS[run](neuron, xs)), neuron.alpha)[0]
 
-    torch.testing.assert_close(found(1.0), found(1 - 1e-9), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(alpha_gradient(1.0), alpha_gradient(1 - 1e-9), rtol=1e-6, atol=1e-6)

@@ -28,36 +28,36 @@ def fresh_compiler() -> Iterator[None]:
     torch.compiler.reset()
 
 
-def for_every_batch(function: Callable[[Tensor], Any], given: Iterable[Tensor]) -> Iterator[tuple[Tensor, Any]]:
+def for_every_batch(function: Callable[[Tensor], Any], inputs: Iterable[Tensor]) -> Iterator[tuple[Tensor, Any]]:
     """Input and output of a function compiled into one graph, which the first input compiles for all others."""
     compiled = torch.compile(function, fullgraph=True, backend="eager")
-    for count, xs in enumerate(given):
+    for count, xs in enumerate(inputs):
         torch._dynamo.mark_dynamic(xs, 1)
         # torch does not look into an nn.RNN, as which LeakyParallel holds its weights, unless it is told to
         with torch._dynamo.config.patch(error_on_recompile=count > 0, allow_rnn=True):
             yield xs, compiled(xs)
 
 
-def same(ours: Any, theirs: Any, wanted: list[Tensor]) -> None:
+def same(ours: Any, expected: Any, tensors: list[Tensor]) -> None:
     """Outputs and gradients are equal."""
-    ours, theirs = tree_leaves(ours), tree_leaves(theirs)
-    close(ours, theirs)
-    close(gradients(ours, wanted), gradients(theirs, wanted))
+    ours, expected = tree_leaves(ours), tree_leaves(expected)
+    close(ours, expected)
+    close(gradients(ours, tensors), gradients(expected, tensors))
 
 
 @every_neuron
 def test_an_unrolled_net_is_one_graph_for_every_size_of_a_batch(case: Case) -> None:
     net = nn.Sequential(case.make(init_hidden=True, output=True))
-    given = [case.input(3, batch).requires_grad_() for batch in (3, 5)]
-    for xs, out in for_every_batch(lambda xs: snn.unroll(net, xs), given):
+    inputs = [case.input(3, batch).requires_grad_() for batch in (3, 5)]
+    for xs, out in for_every_batch(lambda xs: snn.unroll(net, xs), inputs):
         same(out, snn.unroll(net, xs), [xs, *net.parameters()])
 
 
 @every_layer
 def test_a_layer_over_sequences_is_one_graph_for_every_size_of_a_batch(make) -> None:
     layer = build(make)
-    given = [sequence()[:4, :1].repeat(1, batch, 1).requires_grad_() for batch in (3, 5)]
-    for xs, out in for_every_batch(layer, given):
+    inputs = [sequence()[:4, :1].repeat(1, batch, 1).requires_grad_() for batch in (3, 5)]
+    for xs, out in for_every_batch(layer, inputs):
         same(out, layer(xs), [xs, *(p for p in layer.parameters() if p.requires_grad)])
 
 
@@ -101,11 +101,11 @@ def test_an_exported_step_takes_its_states_in_and_out(case: Case) -> None:
     shapes = (dynamic, tuple(dynamic for _ in states))
     exported = torch.export.export(step, (x, *states), dynamic_shapes=shapes).module()
     xs = case.input(batch=5)
-    ours = theirs = tuple(s.detach() for s in step.neuron.step(xs[0])[1])
+    ours = reference = tuple(s.detach() for s in step.neuron.step(xs[0])[1])
     for x in xs[1:]:
         spk, *ours = exported(x, *ours)
-        expected, *theirs = step(x, *theirs)
-        close((spk, ours), (expected, theirs))
+        expected, *reference = step(x, *reference)
+        close((spk, ours), (expected, reference))
 
 
 @every_layer

@@ -26,7 +26,7 @@ def test_it_is_cat_in_values_and_gradients_of_both_orders() -> None:
 def test_no_more_than_one_part_is_held_beside_the_whole() -> None:
     alive: list[weakref.ref[Tensor]] = []
 
-    def made() -> Iterator[Tensor]:
+    def one_by_one() -> Iterator[Tensor]:
         for n in range(4):
             assert sum(part() is not None for part in alive) <= 1
             part = torch.full((2, 3), n)
@@ -34,16 +34,16 @@ def test_no_more_than_one_part_is_held_beside_the_whole() -> None:
             yield part
             del part
 
-    concatenated(made(), 8)
+    concatenated(one_by_one(), 8)
 
 
 def test_the_result_may_be_changed_in_place_and_no_part_changes_with_it() -> None:
     w = torch.rand(5, requires_grad=True)
-    given = parts(w)
-    before = [part.clone() for part in given]
-    out = concatenated(given, 6)
+    tensors = parts(w)
+    before = [part.clone() for part in tensors]
+    out = concatenated(tensors, 6)
     out.mul_(2)
-    torch.testing.assert_close(given, before, rtol=0, atol=0)
+    torch.testing.assert_close(tensors, before, rtol=0, atol=0)
     out.sum().backward()
     torch.testing.assert_close(w.grad, torch.autograd.grad(2 * torch.cat(parts(w)).sum(), w)[0])
 
@@ -73,7 +73,7 @@ def test_only_what_depends_on_a_parameter_needs_a_gradient() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("tensors", "expected"),
     [
         ([torch.ones(2, 3), torch.ones(1, 3, dtype=torch.float64)], torch.ones(3, 3, dtype=torch.float64)),
         ([torch.ones(2, 3), torch.ones(1, 3, dtype=torch.int64)], torch.ones(3, 3)),
@@ -81,8 +81,8 @@ def test_only_what_depends_on_a_parameter_needs_a_gradient() -> None:
         ([torch.ones(2, 3, 4, 5).to(memory_format=torch.channels_last)] * 2, torch.ones(4, 3, 4, 5)),
     ],
 )
-def test_parts_of_other_types_and_layouts_are_joined_as_cat_does(given: list[Tensor], expected: Tensor) -> None:
-    out = concatenated(given, len(expected))
+def test_parts_of_other_types_and_layouts_are_joined_as_cat_does(tensors: list[Tensor], expected: Tensor) -> None:
+    out = concatenated(tensors, len(expected))
     assert out.dtype == expected.dtype
     assert torch.equal(out, expected)
 

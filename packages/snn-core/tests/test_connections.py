@@ -172,7 +172,7 @@ def test_frozen_weights_have_no_gradient_and_the_others_theirs(frozen: str) -> N
     torch.testing.assert_close([f for f in outputs if f is not None], [e for e in expected if e is not None])
 
 
-def test_a_batch_of_nothing_and_a_pass_without_gradients() -> None:
+def test_an_empty_batch_and_a_pass_without_gradients() -> None:
     neuron = snn.SLSTM(5, 3)
     with gaining():
         spk, last = neuron.unroll(torch.zeros(4, 0, 5, requires_grad=True))
@@ -229,7 +229,7 @@ def parametrized(neuron: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_is_no_connection_says_why_and_gives_the_same(name: str) -> None:
+def test_a_layer_that_is_not_a_connection_says_why_and_gives_the_same(name: str) -> None:
     make, shape, reason = REFUSED[name]
     torch.manual_seed(0)
     neuron, xs, weights = make(), torch.randn(5, *shape, requires_grad=True), []

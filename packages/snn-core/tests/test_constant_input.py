@@ -96,16 +96,16 @@ def backward(outs: list[Tensor], net: nn.Module) -> list[Tensor]:
 
 
 @each
-def test_it_gives_what_the_loop_gives(name: str) -> None:
+def test_it_gives_the_result_of_the_loop(name: str) -> None:
     net, twin, x = pair(name)
     xs = x.expand(11, *x.shape)
     outs, schedule = snn.unroll(net, xs, explain=True)
     expected = looped(twin, xs)
     close(leaves(outs), expected)
-    mine, theirs = backward(leaves(outs), net), backward(expected, twin)
-    assert len(mine) == len(theirs)
-    for found, wanted in zip(mine, theirs, strict=True):
-        torch.testing.assert_close(found, wanted, rtol=1e-9, atol=1e-11)
+    own, loop_gradients = backward(leaves(outs), net), backward(expected, twin)
+    assert len(own) == len(loop_gradients)
+    for result, reference in zip(own, loop_gradients, strict=True):
+        torch.testing.assert_close(result, reference, rtol=1e-9, atol=1e-11)
     close(
         *(
             [t.detach() for t in tree_leaves([m._kept for m in temporal(n)]) if isinstance(t, Tensor)]
@@ -116,7 +116,7 @@ def test_it_gives_what_the_loop_gives(name: str) -> None:
 
 
 @each
-def test_with_input_that_changes_all_steps_run(name: str) -> None:
+def test_all_steps_run_if_the_input_changes(name: str) -> None:
     net, _, x = pair(name)
     _, schedule = snn.unroll(net, x.expand(11, *x.shape).contiguous(), explain=True)
     assert ONCE not in str(schedule)
@@ -131,8 +131,8 @@ def test_with_other_options_it_gives_the_same(way: dict) -> None:
         xs = x.expand(11, *x.shape)
         outs, expected = leaves(snn.unroll(net, xs, **way)), leaves(snn.unroll(twin, xs.contiguous(), **way))
         close(outs, expected)
-        for found, wanted in zip(backward(outs, net), backward(expected, twin), strict=True):
-            torch.testing.assert_close(found, wanted, rtol=1e-9, atol=1e-11)
+        for result, expected_gradients in zip(backward(outs, net), backward(expected, twin), strict=True):
+            torch.testing.assert_close(result, expected_gradients, rtol=1e-9, atol=1e-11)
 
 
 def test_a_sequence_may_go_on() -> None:
@@ -142,12 +142,12 @@ def test_a_sequence_may_go_on() -> None:
     close(torch.cat([first, snn.unroll(net, x.expand(6, *x.shape), resume=True)]), whole)
 
 
-def test_the_gradient_of_every_step_is_there_where_it_is_asked_for() -> None:
+def test_the_gradient_of_every_step_is_present_where_requested() -> None:
     net, twin, x = pair("chain")
     grads = []
-    for one, xs in ((net, x.expand(11, *x.shape)), (twin, x.expand(11, *x.shape).contiguous())):
+    for module, xs in ((net, x.expand(11, *x.shape)), (twin, x.expand(11, *x.shape).contiguous())):
         leaf = xs.detach().requires_grad_()
-        backward([snn.unroll(one, leaf)], one)
+        backward([snn.unroll(module, leaf)], module)
         grads.append(leaf.grad)
     close(*grads)
     inner = x.clone().requires_grad_()
@@ -158,17 +158,17 @@ def test_the_gradient_of_every_step_is_there_where_it_is_asked_for() -> None:
 
 
 @pytest.mark.parametrize("kind", ["hook", "dropout"])
-def test_what_sees_every_step_still_does(kind: str) -> None:
-    seen: list[torch.Size] = []
+def test_hooks_still_see_every_step(kind: str) -> None:
+    shapes: list[torch.Size] = []
     net = nn.Sequential(
         nn.Linear(6, 5), nn.Dropout(0.5 if kind == "dropout" else 0.0), lif(output=True, reset_mechanism="none")
     )
     if kind == "hook":
-        net[0].register_forward_hook(lambda *args: seen.append(args[2].shape))
+        net[0].register_forward_hook(lambda *args: shapes.append(args[2].shape))
     x = torch.rand(4, 6)
     _, mem = snn.unroll(net, x.expand(9, 4, 6))
     if kind == "hook":
-        assert seen == [(4, 5)] * 9
+        assert shapes == [(4, 5)] * 9
     else:
         drive = mem[1:] - 0.9 * mem[:-1]
         assert not torch.allclose(drive[0], drive[1])
@@ -212,17 +212,17 @@ def written_out(rows: Tensor, steps: int) -> Tensor:
 def test_the_gradient_of_a_repeated_step_is_the_sum_of_those_of_all(case: Case) -> None:
     rows = case.input(1)[0]
     neuron = case.make()
-    for found, wanted in zip(summed(neuron, rows, repeated), summed(neuron, rows, written_out), strict=True):
-        scale = float(1 + wanted.nan_to_num(0, 0, 0).abs().max())  # a quadratic neuron may run away
-        torch.testing.assert_close(found, wanted, rtol=0, atol=1e-11 * scale, equal_nan=True)
+    for result, expected in zip(summed(neuron, rows, repeated), summed(neuron, rows, written_out), strict=True):
+        scale = float(1 + expected.nan_to_num(0, 0, 0).abs().max())  # a quadratic neuron may run away
+        torch.testing.assert_close(result, expected, rtol=0, atol=1e-11 * scale, equal_nan=True)
 
 
 @pytest.mark.parametrize("case", NEURONS, ids=str)
-def test_it_is_so_in_float32(case: Case) -> None:
+def test_the_same_holds_in_float32(case: Case) -> None:
     rows = case.input(1)[0].float()
     neuron = case.make().float()
-    for found, wanted in zip(summed(neuron, rows, repeated), summed(neuron, rows, written_out), strict=True):
-        torch.testing.assert_close(found, wanted, rtol=0, atol=1e-5 * float(1 + wanted.abs().max()))
+    for result, expected in zip(summed(neuron, rows, repeated), summed(neuron, rows, written_out), strict=True):
+        torch.testing.assert_close(result, expected, rtol=0, atol=1e-5 * float(1 + expected.abs().max()))
 
 
 def test_channels_last_rows_are_summed_as_they_lie() -> None:
@@ -243,16 +243,16 @@ def test_a_repeated_step_is_differentiated_twice() -> None:
     close(second(repeated), second(written_out))
 
 
-def test_who_asks_for_the_gradient_of_each_step_of_a_repeated_one_gets_it() -> None:
+def test_the_gradient_of_each_repeated_step_is_available_on_request() -> None:
     neuron, rows = snn.Leaky(beta=0.9), torch.rand(2, 3, dtype=torch.float64, requires_grad=True)
-    seen: list[Tensor] = []
-    hooked, kept = repeated(rows, 5), repeated(rows, 5)
-    hooked.register_hook(seen.append)
-    kept.retain_grad()
+    gradients: list[Tensor] = []
+    hooked, copy = repeated(rows, 5), repeated(rows, 5)
+    hooked.register_hook(gradients.append)
+    copy.retain_grad()
     leaf = rows.detach().expand(5, 2, 3).contiguous().requires_grad_()
-    for xs in (hooked, kept, leaf):
+    for xs in (hooked, copy, leaf):
         neuron.unroll(xs, trace=True)[1].mem.square().sum().backward()
     assert leaf.grad is not None
-    assert kept.grad is not None
+    assert copy.grad is not None
     assert rows.grad is not None
-    close((seen[0], kept.grad, rows.grad), (leaf.grad, leaf.grad, 2 * leaf.grad.sum(0)))
+    close((gradients[0], copy.grad, rows.grad), (leaf.grad, leaf.grad, 2 * leaf.grad.sum(0)))

@@ -69,10 +69,10 @@ def test_the_input_alone_decides_the_dtype_of_spikes_and_states(constant, dtype:
 
 def test_a_tensor_given_to_two_neurons_is_not_shared_between_them() -> None:
     beta = torch.tensor([0.5, 0.5])
-    one, other = snn.Leaky(beta=beta, learn_beta=True), snn.Leaky(beta=beta, learn_beta=True)
+    first, second = snn.Leaky(beta=beta, learn_beta=True), snn.Leaky(beta=beta, learn_beta=True)
     with torch.no_grad():
-        one.beta.zero_()
-    assert beta.tolist() == other.beta.tolist() == [0.5, 0.5]
+        first.beta.zero_()
+    assert beta.tolist() == second.beta.tolist() == [0.5, 0.5]
 
 
 def test_graded_spikes_have_the_amplitude_of_their_neuron() -> None:
@@ -146,8 +146,8 @@ def test_neurons_of_several_graded_factors_run_as_one(learned: bool) -> None:
         return torch.func.functional_call(lif, {"graded_spikes_factor": factor}, (x,))[0]
 
     assert torch.vmap(spikes)(factors).tolist() == [[[factor] * 3] for factor in factors.tolist()]
-    found = torch.vmap(torch.func.grad(lambda factor: spikes(factor).sum()))(factors)
-    assert found.tolist() == [3.0] * 3
+    gradient = torch.vmap(torch.func.grad(lambda factor: spikes(factor).sum()))(factors)
+    assert gradient.tolist() == [3.0] * 3
 
 
 def test_states_are_quantized_before_they_are_compared_with_the_threshold() -> None:
@@ -191,7 +191,7 @@ def test_an_argument_of_the_wrong_kind_names_itself_and_its_value(make, error: t
         make()
 
 
-def test_input_that_is_no_tensor_is_a_type_error() -> None:
+def test_input_that_is_not_a_tensor_is_a_type_error() -> None:
     with pytest.raises(TypeError, match=r"Leaky.*tensor.*list"):
         snn.Leaky(beta=0.9)([1.0, 2.0])
 
@@ -315,5 +315,5 @@ def test_a_decay_in_its_range_warns_of_nothing(kind: str, decay: float) -> None:
     FIXED[kind](decay)
 
 
-def test_a_learned_decay_outside_of_its_range_is_as_it_was() -> None:
+def test_a_learned_decay_outside_of_its_range_is_unchanged() -> None:
     assert snn.Leaky(beta=1.5, learn_beta=True).beta.item() == 1.5

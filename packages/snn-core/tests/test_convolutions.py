@@ -42,10 +42,10 @@ class Another(TorchFunctionMode):
 
 @pytest.fixture
 def recorded() -> Iterator[Recorded]:
-    made = Recorded()
-    register("conv2d", made)
-    yield made
-    unregister("conv2d", made)
+    record = Recorded()
+    register("conv2d", record)
+    yield record
+    unregister("conv2d", record)
 
 
 WEIGHT = torch.ones(4, 2, 3, 5)
@@ -63,21 +63,21 @@ WEIGHT = torch.ones(4, 2, 3, 5)
         ({"groups": 2}, Moves(groups=2)),
     ],
 )
-def test_the_moves_are_those_that_are_meant(recorded: Recorded, options: dict[str, Any], moves: Moves) -> None:
+def test_stride_padding_and_dilation_are_passed_on(recorded: Recorded, options: dict[str, Any], moves: Moves) -> None:
     x = torch.rand(3, 2, 11, 12)
     weight = WEIGHT[:, : 2 // options.get("groups", 1)]
-    out, how = conv2d(x, weight, torch.ones(4), **options)
+    out, reason = conv2d(x, weight, torch.ones(4), **options)
     assert recorded.asked == [moves]
-    assert how == "computed by torch (recorded)"
+    assert reason == "computed by torch (recorded)"
     assert torch.equal(out, F.conv2d(x, weight, torch.ones(4), **options))
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
 def test_padding_that_is_not_the_same_on_both_sides_is_left_to_torch(recorded: Recorded) -> None:
     x, weight = torch.rand(3, 2, 11, 12), WEIGHT[..., :4]
-    out, how = conv2d(x, weight, padding="same")
+    out, reason = conv2d(x, weight, padding="same")
     assert recorded.asked == []
-    assert how == "dense convolution (padding 'same')"
+    assert reason == "dense convolution (padding 'same')"
     assert torch.equal(out, F.conv2d(x, weight, padding="same"))
 
 
@@ -90,7 +90,7 @@ def test_padding_that_is_not_the_same_on_both_sides_is_left_to_torch(recorded: R
         ({"groups": 3}, "groups"),
     ],
 )
-def test_what_torch_refuses_is_refused_by_torch(options: dict[str, Any], message: str) -> None:
+def test_calls_that_torch_refuses_are_refused_by_torch(options: dict[str, Any], message: str) -> None:
     none = Recorded("refuses all")
     register("conv2d", none)
     try:
@@ -100,13 +100,13 @@ def test_what_torch_refuses_is_refused_by_torch(options: dict[str, Any], message
         unregister("conv2d", none)
 
 
-def test_what_is_not_one_plain_call_is_left_to_torch(recorded: Recorded) -> None:
+def test_a_call_that_is_not_plain_is_left_to_torch(recorded: Recorded) -> None:
     x = torch.rand(3, 2, 8, 9)
     with torch.autocast("cpu"):
         assert conv2d(x, WEIGHT)[1] == "dense convolution (under autocast)"
     with Another():
         assert conv2d(x, WEIGHT)[1] == "dense convolution (not one plain call on one device)"
-    assert torch.vmap(lambda one: conv2d(one, WEIGHT)[0])(x[None]).shape == (1, 3, 4, 6, 5)
+    assert torch.vmap(lambda image: conv2d(image, WEIGHT)[0])(x[None]).shape == (1, 3, 4, 6, 5)
     assert recorded.asked == []
 
 
@@ -130,7 +130,7 @@ class Convolved(nn.Conv2d):
         return super()._conv_forward(x, weight, bias) + 1
 
 
-def test_only_layers_that_do_what_torch_wrote_are_taken() -> None:
+def test_only_layers_with_the_forward_of_torch_are_replaced() -> None:
     assert convolutions.takes(nn.Conv2d(1, 2, 3))
     assert not convolutions.takes(Convolved(1, 2, 3))
     assert not convolutions.takes(nn.Conv2d(1, 2, 3, padding=1, padding_mode="reflect"))
@@ -144,10 +144,10 @@ def test_only_layers_that_do_what_torch_wrote_are_taken() -> None:
 def test_only_while_a_net_runs_layer_by_layer_and_explain_says_so(recorded: Recorded) -> None:
     net = nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), snn.Leaky(0.5, init_hidden=True))
     xs = torch.rand(4, 3, 1, 8, 8)
-    wanted = snn.unroll(net, xs, schedule="steps")
+    expected = snn.unroll(net, xs, schedule="steps")
     assert recorded.asked == []
     out, schedule = snn.unroll(net, xs, explain=True)
-    assert torch.equal(out, wanted)
+    assert torch.equal(out, expected)
     assert set(recorded.asked) == {Moves(padding=(1, 1))}
     assert schedule.layers[0].how == "all steps at once; computed by torch (recorded)"
     planned = snn.backends.explain(net, xs)
@@ -170,6 +170,6 @@ class Own(nn.Module):
 
 def test_functions_that_a_forward_of_its_own_calls_are_asked_too(recorded: Recorded) -> None:
     net, xs = Own(), torch.rand(6, 3, 1, 8, 8)
-    wanted = snn.unroll(net, xs, schedule="steps")
-    assert torch.equal(snn.unroll(net, xs), wanted)
+    expected = snn.unroll(net, xs, schedule="steps")
+    assert torch.equal(snn.unroll(net, xs), expected)
     assert set(recorded.asked) == {Moves(), Moves(stride=(2, 2))}

@@ -30,7 +30,7 @@ LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
 each = pytest.mark.parametrize("name", LAYERS)
 
 
-def made(name: str, steps: int = 9, batch: int = 3) -> tuple[nn.Module, Tensor]:
+def net_and_input(name: str, steps: int = 9, batch: int = 3) -> tuple[nn.Module, Tensor]:
     make, shape = LAYERS[name]
     torch.manual_seed(1)
     return make().double(), torch.randn(steps, batch, *shape, dtype=torch.float64)
@@ -72,68 +72,70 @@ def by_definition(layer: nn.Module, xs: Tensor) -> Tensor:
 
 @each
 def test_a_layer_is_the_sum_over_earlier_steps_that_it_is_defined_by(name: str) -> None:
-    layer, xs = made(name)
+    layer, xs = net_and_input(name)
     outputs, expected = stepped(layer, xs), by_definition(layer, xs)
     close(outputs, expected)
     upstream = torch.randn_like(outputs)
     learned = [p for n, p in layer.named_parameters() if n != "delay" or name != "linear, evaluated"]
-    for mine, theirs in zip(*(torch.autograd.grad(out, learned, upstream) for out in (outputs, expected)), strict=True):
-        close(mine, theirs)
+    for result, reference in zip(
+        *(torch.autograd.grad(out, learned, upstream) for out in (outputs, expected)), strict=True
+    ):
+        close(result, reference)
 
 
 @each
 @pytest.mark.parametrize("way", [{}, {"schedule": "steps"}, {"chunk": 4}, {"chunk": 2}], ids=str)
 def test_all_steps_at_once_give_what_steps_give(name: str, way: dict) -> None:
-    layer, xs = made(name)
+    layer, xs = net_and_input(name)
     net = nn.Sequential(layer)
     upstream = torch.randn_like(stepped(net, xs))
     outputs, expected = (run.requires_grad_() for run in (xs.clone(), xs.clone()))
     outs = snn.unroll(net, outputs, **way), stepped(net, expected)
     close(*outs)
-    wanted = [p for p in net.parameters() if p.requires_grad]
+    parameters = [p for p in net.parameters() if p.requires_grad]
     gradients = [
-        torch.autograd.grad(out, [x, *wanted], upstream, allow_unused=True)
+        torch.autograd.grad(out, [x, *parameters], upstream, allow_unused=True)
         for out, x in zip(outs, (outputs, expected), strict=True)
     ]
-    for mine, theirs in zip(*gradients, strict=True):
-        assert (mine is None) == (theirs is None)
-        if mine is not None:
-            close(mine, theirs)
+    for result, reference in zip(*gradients, strict=True):
+        assert (result is None) == (reference is None)
+        if result is not None:
+            close(result, reference)
 
 
 @each
 @pytest.mark.parametrize("cut", [1, 2, 5, 8])
 def test_a_sequence_may_be_cut_anywhere(name: str, cut: int) -> None:
-    net, xs = made(name)
+    net, xs = net_and_input(name)
     whole = snn.unroll(net, xs)
-    kept = [t.clone() for t in net._kept]
+    states = [t.clone() for t in net._kept]
     first = snn.unroll(net, xs[:cut])
     close(torch.cat([first, snn.unroll(net, xs[cut:], resume=True)]), whole)
-    close(list(net._kept), kept)
+    close(list(net._kept), states)
 
 
 @each
 @pytest.mark.parametrize("way", [{}, {"schedule": "steps"}, {"chunk": 3}], ids=str)
 def test_samples_that_end_keep_their_own_last_inputs(name: str, way: dict) -> None:
-    net, xs = made(name, batch=5)
+    net, xs = net_and_input(name, batch=5)
     lengths = torch.tensor([9, 0, 4, 1, 7])
     outputs = snn.unroll(net, xs, lengths=lengths, **way)
-    kept = net._kept[0]
+    state = net._kept[0]
     for sample, length in enumerate(lengths.tolist()):
-        alone, _ = made(name, batch=5)
+        alone, _ = net_and_input(name, batch=5)
         outs = stepped(alone, xs[:length, sample : sample + 1]) if length else outputs[:0, sample : sample + 1]
         close(outputs[:length, sample : sample + 1], outs)
         assert not outputs[length:, sample].any()
-        close(kept[sample], alone._kept[0][0] if length else torch.zeros_like(kept[sample]))
+        close(state[sample], alone._kept[0][0] if length else torch.zeros_like(state[sample]))
 
 
 @each
 def test_a_file_holds_what_is_kept(name: str, tmp_path) -> None:
-    net, xs = made(name)
+    net, xs = net_and_input(name)
     whole = stepped(net, xs)
     stepped(net, xs[:5])
     snn.save(tmp_path / "net.safetensors", net, state=True)
-    twin, _ = made(name)
+    twin, _ = net_and_input(name)
     snn.load(tmp_path / "net.safetensors", twin, state=True)
     close(torch.stack([twin(x) for x in xs[5:]]), whole[5:])
 
@@ -170,7 +172,7 @@ def test_a_whole_delay_has_the_mean_of_the_slopes_on_its_sides() -> None:
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_gradients_are_those_of_differences(name: str) -> None:
-    layer, xs = made(name, steps=4, batch=2)
+    layer, xs = net_and_input(name, steps=4, batch=2)
     if isinstance(layer, snn.AxonalDelay):
         with torch.no_grad():
             layer.delay.add_(0.3).clamp_(0.1, layer.max_delay - 0.6)
@@ -246,7 +248,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_what_does_not_fit_is_an_error_that_names_it(name: str) -> None:
+def test_a_misfit_is_an_error_that_names_it(name: str) -> None:
     make, message = WRONG[name]
     with pytest.raises(ValueError, match=message):
         make()
@@ -257,7 +259,7 @@ def test_a_recurrent_delay_asks_for_the_largest() -> None:
         snn.RLeaky(0.9, linear_features=2, delay=1.0)
 
 
-def test_input_that_does_not_fit_is_an_error_and_what_is_kept_stays() -> None:
+def test_input_that_does_not_fit_is_an_error_and_the_state_stays() -> None:
     layer = snn.AxonalDelay(3, torch.ones(2), 2)
     with pytest.raises(ValueError, match=r"2 delays for the channels .* \(4, 3\)"):
         layer(torch.zeros(4, 3))
@@ -268,25 +270,25 @@ def test_input_that_does_not_fit_is_an_error_and_what_is_kept_stays() -> None:
 
 
 @pytest.mark.parametrize(
-    ("layer", "shape", "wanted"),
+    ("layer", "shape", "expected"),
     [
         (snn.DelayedLinear(3, 2, 2), (4, 5), r"DelayedLinear takes \[batch, 3\], got input of shape \(4, 5\)"),
         (snn.DelayedLinear(3, 2, 2), (4, 5, 3), r"DelayedLinear takes \[batch, 3\]"),
         (snn.DelayedConv2d(4, 2, 3, 2, groups=2), (4, 2, 5, 5), r"DelayedConv2d takes \[batch, 4, H, W\]"),
     ],
 )
-def test_input_of_another_shape_is_an_error_that_says_which(layer: nn.Module, shape: tuple, wanted: str) -> None:
-    with pytest.raises(ValueError, match=wanted):
+def test_input_of_another_shape_is_an_error_that_says_which(layer: nn.Module, shape: tuple, expected: str) -> None:
+    with pytest.raises(ValueError, match=expected):
         layer(torch.zeros(shape))
 
 
 @each
 def test_a_batch_may_be_empty(name: str) -> None:
-    net, xs = made(name)
+    net, xs = net_and_input(name)
     assert snn.unroll(net, xs[:, :0]).shape == (9, 0, *snn.unroll(net, xs).shape[2:])
 
 
-def test_it_takes_what_its_counterpart_takes() -> None:
+def test_it_takes_the_arguments_of_its_counterpart() -> None:
     layer = snn.AxonalDelay(max_delay=16, delay=1.0, channels=3, learn_delay=True)
     assert layer.delay.tolist() == [1, 1, 1]
     assert isinstance(layer.delay, nn.Parameter)
@@ -322,8 +324,8 @@ def test_recurrent_spikes_go_back_after_their_delays(sigma: float) -> None:
     outputs, expected = lif.unroll(xs)[0], delayed_recurrence(xs, *constants, sigma)
     close(outputs, expected)
     upstream = torch.randn_like(outputs)
-    mine, theirs = (torch.autograd.grad(out, constants, upstream) for out in (outputs, expected))
-    for a, b in zip(mine, theirs, strict=True):
+    result, reference = (torch.autograd.grad(out, constants, upstream) for out in (outputs, expected))
+    for a, b in zip(result, reference, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-12)
 
 

@@ -59,9 +59,9 @@ def test_a_kept_state_reads_as_mem_and_mem_prev() -> None:
 
 
 def test_its_threshold_is_its_own_and_checked_as_every_constant() -> None:
-    given = torch.tensor(0.6)
-    neuron = snn.DeltaLeaky(given, beta=0.5)
-    given.fill_(100.0)
+    threshold = torch.tensor(0.6)
+    neuron = snn.DeltaLeaky(threshold, beta=0.5)
+    threshold.fill_(100.0)
     assert neuron(torch.ones(1, 1))[0].item() == 1.0
     assert "delta_threshold" not in neuron.state_dict()
     with pytest.raises(ValueError, match="DeltaLeaky: delta_threshold must not be NaN"):

@@ -27,19 +27,19 @@ WAYS: dict[str, dict[str, Any]] = {"layers": {}, "steps": {"schedule": "steps"},
 
 
 @every_neuron
-@pytest.mark.parametrize("how", WAYS.values(), ids=WAYS)
-def test_a_sequence_and_its_gradient_stay_on_the_device_of_the_input(case: Case, how: dict[str, Any]) -> None:
+@pytest.mark.parametrize("options", WAYS.values(), ids=WAYS)
+def test_a_sequence_and_its_gradient_stay_on_the_device_of_the_input(case: Case, options: dict[str, Any]) -> None:
     net = nn.Sequential(case.make(init_hidden=True, output=True)).to("meta")
     xs = case.input().to("meta").requires_grad_()
     with OnlyOn("meta"):
-        spk, *states = snn.unroll(net, xs, **how)
+        spk, *states = snn.unroll(net, xs, **options)
         (spk.sum() + sum(s.sum() for s in tree_leaves(states))).backward()
     assert spk.shape == (len(xs), *(case.spk_shape or case.shape))
     assert all(getattr(net[0], name).is_meta for name in type(net[0]).State._fields)
 
 
 @every_neuron
-def test_a_neuron_made_on_a_device_has_everything_there(case: Case) -> None:
+def test_a_neuron_built_on_a_device_has_everything_there(case: Case) -> None:
     constants = {"beta": torch.linspace(0.3, 0.9, 5)} if "one beta a neuron" in case.name else {}
     with torch.device("meta"):
         neuron = case.make(**{key: value.to("meta") for key, value in constants.items()})
@@ -68,10 +68,10 @@ def test_a_layer_over_sequences_stays_on_the_device_of_the_input(make) -> None:
 class Over(nn.Module):
     """A net over a sequence."""
 
-    def __init__(self, net: nn.Module, **how: Any) -> None:
+    def __init__(self, net: nn.Module, **options: Any) -> None:
         super().__init__()
         self.net = net
-        self.how = how
+        self.how = options
 
     def forward(self, xs: Tensor) -> Any:
         return snn.unroll(self.net, xs, **self.how)
@@ -82,39 +82,39 @@ def test_a_layer_over_sequences_takes_parameters_from_outside(make) -> None:
     torch.manual_seed(0)
     layer = make().double()
     xs = torch.randn(4, 3, 5, dtype=torch.float64)
-    given = {name: 0.5 * p.detach() for name, p in layer.named_parameters()}
-    ours = functional_call(layer, given, (xs,))
+    parameters = {name: 0.5 * p.detach() for name, p in layer.named_parameters()}
+    ours = functional_call(layer, parameters, (xs,))
     with torch.no_grad():
         for name, parameter in layer.named_parameters():
-            parameter.copy_(given[name])
+            parameter.copy_(parameters[name])
     close(listed(ours), listed(layer(xs)))
 
 
 @every_neuron
 def test_the_jacobian_of_parameters_given_from_outside_is_that_of_autograd(case: Case) -> None:
     over, xs = Over(nn.Sequential(case.make(init_hidden=True, output=True, learn_threshold=True))), case.input(3)
-    given = {name: p.detach() for name, p in over.named_parameters()}
+    parameters = {name: p.detach() for name, p in over.named_parameters()}
 
     def last_states(*values: Tensor) -> Tensor:
-        _, *states = functional_call(over, dict(zip(given, values, strict=True)), (xs,))
+        _, *states = functional_call(over, dict(zip(parameters, values, strict=True)), (xs,))
         return torch.stack([s[-1].sum() for s in tree_leaves(states)])
 
-    every = tuple(range(len(given)))
-    ours = jacrev(last_states, argnums=every)(*given.values())
-    close(ours, torch.autograd.functional.jacobian(last_states, tuple(given.values())))
+    every = tuple(range(len(parameters)))
+    ours = jacrev(last_states, argnums=every)(*parameters.values())
+    close(ours, torch.autograd.functional.jacobian(last_states, tuple(parameters.values())))
 
 
 @every_neuron
-@pytest.mark.parametrize("how", WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize("options", WAYS.values(), ids=WAYS)
 def test_under_autocast_spikes_keep_the_dtype_of_the_layer_before_and_states_are_float32(
-    case: Case, how: dict[str, Any]
+    case: Case, options: dict[str, Any]
 ) -> None:
     torch.manual_seed(0)
     size = case.input()[0, 0].numel()
     layers = nn.Flatten(1), nn.Linear(size, size), nn.Unflatten(1, case.shape[1:])
     net, xs = nn.Sequential(*layers, case.make(init_hidden=True).float()), case.input(dtype=torch.float32)
     with torch.autocast("cpu", torch.bfloat16):
-        spk = snn.unroll(net, xs, **how)
+        spk = snn.unroll(net, xs, **options)
         expected = snn.unroll(net, xs, schedule="steps")
     assert spk.dtype == torch.bfloat16
     assert {getattr(net[-1], name).dtype for name in net[-1].State._fields} == {torch.float32}
@@ -125,21 +125,21 @@ def test_under_autocast_spikes_keep_the_dtype_of_the_layer_before_and_states_are
 
 
 @every_neuron
-@pytest.mark.parametrize("how", WAYS.values(), ids=WAYS)
-def test_samples_that_end_make_nothing_wait_for_the_device(case: Case, how: dict[str, Any]) -> None:
+@pytest.mark.parametrize("options", WAYS.values(), ids=WAYS)
+def test_samples_that_end_make_nothing_wait_for_the_device(case: Case, options: dict[str, Any]) -> None:
     net = nn.Sequential(case.make(init_hidden=True, output=True)).to("meta")
-    spk, *states = snn.unroll(net, case.input().to("meta").requires_grad_(), lengths=[5, 0, 3], **how)
+    spk, *states = snn.unroll(net, case.input().to("meta").requires_grad_(), lengths=[5, 0, 3], **options)
     (spk.sum() + sum(s.sum() for s in tree_leaves(states))).backward()
     assert spk.shape == (7, *(case.spk_shape or case.shape))
 
 
-@pytest.mark.parametrize("how", WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize("options", WAYS.values(), ids=WAYS)
 @pytest.mark.parametrize("lengths", [None, [7, 3, 7]], ids=["all steps", "lengths"])
 @pytest.mark.parametrize("name", NETS)
-def test_a_net_and_its_gradient_stay_on_the_device(name: str, lengths: Any, how: dict[str, Any]) -> None:
+def test_a_net_and_its_gradient_stay_on_the_device(name: str, lengths: Any, options: dict[str, Any]) -> None:
     net, xs = NETS[name]().to("meta"), torch.rand(7, 3, 5, device="meta", requires_grad=True)
     with OnlyOn("meta") if lengths is None else nullcontext():  # lengths are those of the CPU
-        out = snn.unroll(net, xs, lengths=lengths, **how)
+        out = snn.unroll(net, xs, lengths=lengths, **options)
         sum(o.sum() for o in listed(out)).backward()
     assert xs.grad is not None
 

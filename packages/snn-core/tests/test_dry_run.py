@@ -18,7 +18,7 @@ from .peak import loss_of, measured
 def nothing(_: object) -> None: ...
 
 
-def test_what_an_operation_takes_inside_counts_and_is_gone_after_it() -> None:
+def test_memory_used_inside_an_operation_counts_and_is_free_after_it() -> None:
     x = torch.rand(100, 70)
     used = usage(lambda: x.logsumexp(0), nothing)
     assert used.outputs == used.stored == 4 * 70
@@ -34,14 +34,14 @@ def test_the_backward_pass_counts() -> None:
     assert 4 * 2000 <= usage(lambda: (x * x).sum(), Tensor.backward).peak <= 4 * 2000 + 8
 
 
-def test_what_was_there_before_counts_nothing() -> None:
+def test_memory_from_before_does_not_count() -> None:
     held = torch.ones(1000)
     used = usage(lambda: held.add_(1), nothing)
     assert used.stored == 0
     assert used.peak < 100  # the number that is added
 
 
-def test_what_is_left_counts_until_it_goes() -> None:
+def test_memory_that_stays_counts_until_it_is_freed() -> None:
     held: list[Tensor] = []
 
     def forward() -> tuple[()]:
@@ -63,7 +63,7 @@ class Garbage:
 
 
 @pytest.mark.parametrize("collects", [True, False])
-def test_garbage_from_before_counts_nothing(collects: bool) -> None:
+def test_garbage_from_before_does_not_count(collects: bool) -> None:
     before = gc.isenabled(), gc.get_threshold()
     try:
         gc.set_threshold(2000)
@@ -78,7 +78,7 @@ def test_garbage_from_before_counts_nothing(collects: bool) -> None:
         (gc.enable if before[0] else gc.disable)()
 
 
-def test_an_error_comes_through_and_ends_the_recording() -> None:
+def test_an_error_is_passed_on_and_ends_the_recording() -> None:
     with pytest.raises(ZeroDivisionError):
         usage(lambda: 1 / 0, nothing)
     assert not torch.autograd._profiler_enabled()
@@ -92,8 +92,8 @@ def test_within_another_profiler_it_says_so_and_leaves_that_running() -> None:
         assert torch.autograd._profiler_enabled()
 
 
-@pytest.mark.parametrize("how", [{}, {"chunk": 4}, {"schedule": "steps"}])
-def test_the_peak_is_that_which_torchs_profiler_records(how: dict) -> None:
+@pytest.mark.parametrize("options", [{}, {"chunk": 4}, {"schedule": "steps"}])
+def test_the_peak_is_that_which_torchs_profiler_records(options: dict) -> None:
     net = nn.Sequential(
         nn.Conv1d(2, 5, 3),
         snn.Synaptic(alpha=0.8, beta=0.9, init_hidden=True),
@@ -102,8 +102,8 @@ def test_the_peak_is_that_which_torchs_profiler_records(how: dict) -> None:
         snn.Leaky(beta=0.9, init_hidden=True, output=True),
     )
     xs = torch.rand(11, 3, 2, 7, requires_grad=True)
-    loss_of(snn.unroll(net, xs, **how)).backward()  # makes what is made once a process
+    loss_of(snn.unroll(net, xs, **options)).backward()  # makes what is made once a process
 
-    expected = measured(net, xs, **how)
-    used = usage(lambda: snn.unroll(net, xs, **how), lambda out: loss_of(out).backward())
+    expected = measured(net, xs, **options)
+    used = usage(lambda: snn.unroll(net, xs, **options), lambda out: loss_of(out).backward())
     assert used.peak == pytest.approx(expected, rel=1e-3)

@@ -105,7 +105,7 @@ XS = {
 @pytest.mark.parametrize("autocast", [False, True], ids=["", "autocast"])
 @pytest.mark.parametrize("dtype", XS)
 @pytest.mark.parametrize("name", NETS)
-def test_what_is_named_is_what_runs(name: str, dtype: str, autocast: bool, spied: Spied) -> None:
+def test_the_named_kernel_is_the_one_that_runs(name: str, dtype: str, autocast: bool, spied: Spied) -> None:
     net, xs = NETS[name](), XS[dtype]()
     net = net.double() if dtype == "float64" else net
     if dtype == "integers":  # which layers of torch do not take
@@ -121,11 +121,11 @@ def test_what_is_named_is_what_runs(name: str, dtype: str, autocast: bool, spied
         return out
 
     with torch.autocast("cpu") if autocast else contextlib.nullcontext():
-        how = snn.backends.explain(net, xs)
+        plan = snn.backends.explain(net, xs)
         with mock.patch.object(kernels, "run", noting), torch.no_grad():
             snn.unroll(net, xs)
-    assert how.kind == "layers", how.reason
-    named = {layer.path: layer.how.split()[0] for layer in how.layers if layer.path in ran}
+    assert plan.kind == "layers", plan.reason
+    named = {layer.path: layer.how.split()[0] for layer in plan.layers if layer.path in ran}
     assert named == ran
     assert ran
 
@@ -134,9 +134,9 @@ def test_explaining_leaves_states_statistics_and_random_numbers_alone() -> None:
     net = nn.Sequential(nn.Linear(6, 4), snn.BatchNormTT1d(4, 5), *wide(spike_grad=surrogate.SSO())[1:])
     net(torch.rand(2, 6))
     before = {name: value.clone() for name, value in net.state_dict().items()}
-    xs, kept, numbers = torch.rand(5, 2, 6), net[2].mem.clone(), torch.get_rng_state()
+    xs, mem, numbers = torch.rand(5, 2, 6), net[2].mem.clone(), torch.get_rng_state()
     assert snn.backends.explain(net, xs).kind == "layers"
-    assert kept.equal(net[2].mem)
+    assert mem.equal(net[2].mem)
     assert numbers.equal(torch.get_rng_state())
     assert all(value.equal(before[name]) for name, value in net.state_dict().items())
 
@@ -148,12 +148,12 @@ def test_a_layer_behind_one_that_fails_is_not_reached() -> None:
 
 
 @pytest.mark.compiles
-def test_inside_of_compiled_code_the_question_is_refused() -> None:
+def test_explain_is_refused_inside_compiled_code() -> None:
     torch._dynamo.reset()
     net, xs = nn.Sequential(nn.Linear(6, 4), snn.Leaky(beta=0.9, init_hidden=True)), torch.rand(7, 3, 6)
-    asked = torch.compile(lambda x: snn.unroll(net, x, explain=True), backend="eager", fullgraph=True)
+    explain = torch.compile(lambda x: snn.unroll(net, x, explain=True), backend="eager", fullgraph=True)
     with pytest.raises(Exception, match=r"explain=True.*cannot be compiled; ask once outside"):
-        asked(xs)
-    expected, how = snn.unroll(net, xs, explain=True)
-    assert how.kind == "layers"
+        explain(xs)
+    expected, plan = snn.unroll(net, xs, explain=True)
+    assert plan.kind == "layers"
     assert torch.equal(torch.compile(lambda x: snn.unroll(net, x), backend="eager", fullgraph=True)(xs), expected)

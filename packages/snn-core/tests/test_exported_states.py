@@ -76,7 +76,7 @@ def test_a_step_of_a_neuron_that_keeps_its_state_is_not_exported(case: Case) -> 
 
 @either_way
 @pytest.mark.parametrize("rest", [False, True], ids=["new", "reset"])
-def test_what_a_neuron_kept_outlives_a_refused_export(strict: bool, rest: bool) -> None:
+def test_the_state_of_a_neuron_survives_a_refused_export(strict: bool, rest: bool) -> None:
     net, xs = small(), torch.rand(4, 3, 5)
     expected = looped(net, xs)
     net = small()

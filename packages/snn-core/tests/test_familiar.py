@@ -54,7 +54,7 @@ def test_a_state_function_set_on_an_instance_is_refused_too() -> None:
     assert not hasattr(lif, "state_function")
 
 
-def test_helpers_of_an_equation_of_its_own_may_have_any_name() -> None:
+def test_helpers_of_a_custom_equation_may_have_any_name() -> None:
     class Own(snn.Leaky):
         def _base_state_function(self, x: Tensor, mem: Tensor) -> Tensor:
             return 0.5 * mem + x
@@ -65,7 +65,7 @@ def test_helpers_of_an_equation_of_its_own_may_have_any_name() -> None:
     assert Own(beta=0.9, reset_mechanism="none")(torch.ones(1), torch.ones(1))[1].item() == 1.5
 
 
-def test_a_subclass_with_a_forward_of_its_own_calls_what_it_likes() -> None:
+def test_a_subclass_with_a_custom_forward_may_call_anything() -> None:
     class Own(snn.Leaky):
         def __init__(self, **options: Any) -> None:
             super().__init__(**options)
@@ -87,7 +87,7 @@ def test_a_subclass_with_a_forward_of_its_own_calls_what_it_likes() -> None:
         assert torch.equal(mem, expected[1])
 
 
-def test_mixins_and_abstract_classes_between_are_no_neurons_yet() -> None:
+def test_mixins_and_abstract_classes_between_are_not_neurons_yet() -> None:
     class Slow(snn.SpikingNeuron, ABC):
         def half(self, mem: Tensor) -> Tensor:
             return mem / 2
@@ -126,7 +126,7 @@ def test_hidden_states_of_one_neuron_are_reset_and_detached_by_its_own_methods()
 
 
 @pytest.mark.parametrize("name", ["instances", "init", "detach_hidden", "reset_hidden"])
-def test_what_acts_on_all_neurons_of_the_process_does_not_exist(name: str) -> None:
+def test_no_function_acts_on_all_neurons_of_the_process(name: str) -> None:
     with pytest.raises(AttributeError, match=rf"Leaky\.{name} does not exist: .*snn\.utils"):
         getattr(snn.Leaky, name)
 

@@ -33,47 +33,49 @@ def test_every_neuron_comes_back_with_its_state(case: Case, dtype: torch.dtype, 
         p.data += 0.125
     call_loop(saved, xs)
     snn.save(tmp_path / "net", saved, state=True)
-    found = case.make(init_hidden=True).to(dtype)
-    snn.load(tmp_path / "net", found, state=True)
-    assert all(torch.equal(a, b) for a, b in zip(saved.state_dict().values(), found.state_dict().values(), strict=True))
-    assert all(torch.equal(a, b) for a, b in zip(saved._kept, found._kept, strict=True))
-    assert type(found._kept) is found.State
-    torch.testing.assert_close(found(xs[0]), saved(xs[0]), rtol=0, atol=0)
+    loaded = case.make(init_hidden=True).to(dtype)
+    snn.load(tmp_path / "net", loaded, state=True)
+    assert all(
+        torch.equal(a, b) for a, b in zip(saved.state_dict().values(), loaded.state_dict().values(), strict=True)
+    )
+    assert all(torch.equal(a, b) for a, b in zip(saved._kept, loaded._kept, strict=True))
+    assert type(loaded._kept) is loaded.State
+    torch.testing.assert_close(loaded(xs[0]), saved(xs[0]), rtol=0, atol=0)
 
 
 def test_a_file_says_what_it_is_of(tmp_path) -> None:
     saved = net()
     snn.save(tmp_path / "net", saved, dt=1e-3, seeds={"data": 7}, extra={"accuracy": [0.5, None]})
-    found = snn.load(tmp_path / "net")
-    assert (found.dt, found.seeds, found.extra, found.states) == (1e-3, {"data": 7}, {"accuracy": [0.5, None]}, {})
-    assert found.classes["1"] == "snn_core.neurons.leaky.Leaky"
-    assert found.classes[""] == "torch.nn.modules.container.Sequential"
-    assert found.versions == {"snn-core": snn.__version__, "torch": version("torch")}
-    assert found.options["3"] == {
+    loaded = snn.load(tmp_path / "net")
+    assert (loaded.dt, loaded.seeds, loaded.extra, loaded.states) == (1e-3, {"data": 7}, {"accuracy": [0.5, None]}, {})
+    assert loaded.classes["1"] == "snn_core.neurons.leaky.Leaky"
+    assert loaded.classes[""] == "torch.nn.modules.container.Sequential"
+    assert loaded.versions == {"snn-core": snn.__version__, "torch": version("torch")}
+    assert loaded.options["3"] == {
         "reset_delay": True,
         "inhibition": False,
         "state_quant": False,
         "zero_drops_input": False,
         "spike_grad": repr(saved[3].spike_grad),
     }
-    torch.testing.assert_close(found.tensors, dict(saved.state_dict()), rtol=0, atol=0)
+    torch.testing.assert_close(loaded.tensors, dict(saved.state_dict()), rtol=0, atol=0)
 
 
 def test_a_shared_parameter_is_stored_once_and_stays_shared(tmp_path) -> None:
     def tied() -> nn.Sequential:
-        made = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4), snn.Leaky(beta=0.9))
-        made[1].weight = made[0].weight
-        return made
+        net = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4), snn.Leaky(beta=0.9))
+        net[1].weight = net[0].weight
+        return net
 
-    saved, found = tied(), tied()
+    saved, loaded = tied(), tied()
     snn.save(tmp_path / "net", saved)
     header, numbers = parts(tmp_path / "net")
     assert "0.weight" in header
     assert "1.weight" not in header
     assert len(numbers) == sum(t.nbytes for t in saved.state_dict().values()) - saved[0].weight.nbytes
-    snn.load(tmp_path / "net", found)
-    assert found[0].weight is found[1].weight
-    assert torch.equal(found[1].weight, saved[0].weight)
+    snn.load(tmp_path / "net", loaded)
+    assert loaded[0].weight is loaded[1].weight
+    assert torch.equal(loaded[1].weight, saved[0].weight)
     apart = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4), snn.Leaky(beta=0.9))
     snn.load(tmp_path / "net", apart)
     assert torch.equal(apart[1].weight, saved[0].weight)
@@ -81,26 +83,26 @@ def test_a_shared_parameter_is_stored_once_and_stays_shared(tmp_path) -> None:
     apart[1].weight.data += 1
     snn.save(tmp_path / "apart", apart)
     with pytest.raises(ValueError, match=r"'1\.weight' and '0\.weight' are one parameter of the net and differ"):
-        snn.load(tmp_path / "apart", found)
+        snn.load(tmp_path / "apart", loaded)
 
 
 def test_a_bounded_constant_and_statistics_come_back(tmp_path) -> None:
-    def made(beta: float) -> nn.Sequential:
+    def bounded_net(beta: float) -> nn.Sequential:
         return nn.Sequential(nn.BatchNorm1d(3), snn.bounded(snn.Leaky(beta=beta, learn_beta=True), "beta"))
 
-    saved, found = made(0.3), made(0.9)
+    saved, loaded = bounded_net(0.3), bounded_net(0.9)
     saved[0](torch.randn(5, 3))
     snn.save(tmp_path / "net", saved)
-    snn.load(tmp_path / "net", found)
-    assert torch.equal(found[1].beta, saved[1].beta)
-    assert torch.equal(found[0].running_mean, saved[0].running_mean)
+    snn.load(tmp_path / "net", loaded)
+    assert torch.equal(loaded[1].beta, saved[1].beta)
+    assert torch.equal(loaded[0].running_mean, saved[0].running_mean)
 
 
 def test_a_loaded_reset_mechanism_changes_what_the_neuron_does(tmp_path) -> None:
-    found = snn.Leaky(beta=0.9)
+    neuron = snn.Leaky(beta=0.9)
     snn.save(tmp_path / "net", snn.Leaky(beta=0.9, reset_mechanism="zero"))
-    snn.load(tmp_path / "net", found)
-    assert found.reset_mechanism == "zero"
+    snn.load(tmp_path / "net", neuron)
+    assert neuron.reset_mechanism == "zero"
 
 
 def test_a_file_of_another_net_is_refused_by_everything_that_differs_and_changes_nothing(tmp_path) -> None:
@@ -112,7 +114,7 @@ def test_a_file_of_another_net_is_refused_by_everything_that_differs_and_changes
         snn.Leaky(beta=0.8, inhibition=True, reset_delay=False),
     )
     before = {name: t.clone() for name, t in other.state_dict().items()}
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValueError) as error:
         snn.load(tmp_path / "net", other)
     for fault in (
         "'1' is a Leaky in the file and Synaptic in the net",
@@ -122,11 +124,11 @@ def test_a_file_of_another_net_is_refused_by_everything_that_differs_and_changes
         "'3.inhibition' is False in the file and True in the net",
         "'3.reset_delay' is True in the file and False in the net",
     ):
-        assert fault in str(caught.value)
+        assert fault in str(error.value)
     torch.testing.assert_close(dict(other.state_dict()), before, rtol=0, atol=0)
 
 
-def test_states_are_loaded_where_there_are_some(tmp_path) -> None:
+def test_states_are_loaded_if_the_file_has_any(tmp_path) -> None:
     snn.save(tmp_path / "net", net())
     with pytest.raises(ValueError, match=r"it holds no states; save\(\.\.\., state=True\) does"):
         snn.load(tmp_path / "net", net(), state=True)
@@ -148,7 +150,7 @@ def test_a_file_is_whole_or_not_there(tmp_path, monkeypatch) -> None:
     assert os.listdir(tmp_path) == ["net"]
 
 
-def test_a_file_may_be_read_by_whom_any_new_file_may_be_read(tmp_path) -> None:
+def test_a_file_has_the_permissions_of_any_new_file(tmp_path) -> None:
     (tmp_path / "plain").write_bytes(b"")
     snn.save(tmp_path / "net", net())
     assert (tmp_path / "net").stat().st_mode == (tmp_path / "plain").stat().st_mode
@@ -242,7 +244,7 @@ def test_a_forged_header_is_refused_by_name(change: Any, message: str, tmp_path)
         (lambda p: snn.save(p, nn.Linear(2, 2, device="meta")), "on meta; a file holds dense tensors"),
     ],
 )
-def test_what_cannot_be_saved_is_refused_and_leaves_no_file(call: Any, message: str, tmp_path) -> None:
+def test_an_unsupported_net_is_not_saved_and_leaves_no_file(call: Any, message: str, tmp_path) -> None:
     with pytest.raises((TypeError, ValueError), match=re.escape(message)):
         call(tmp_path / "net")
     assert os.listdir(tmp_path) == []
@@ -286,13 +288,13 @@ def test_a_symbolic_link_stays_one_and_leads_to_the_file(there: bool, tmp_path) 
     assert snn.load(where).classes == snn.load(tmp_path / "latest").classes
 
 
-def test_a_file_of_torch_is_told_from_a_damaged_one(tmp_path) -> None:
+def test_a_file_of_torch_is_distinguished_from_a_damaged_one(tmp_path) -> None:
     torch.save(net().state_dict(), tmp_path / "net.pt")
     with pytest.raises(ValueError, match=r"net\.pt is a zip file, as torch\.save writes.*load_state_dict\(torch\.load"):
         snn.load(tmp_path / "net.pt", net())
 
 
-def test_a_folder_that_is_not_there_is_named_and_not_the_file_that_was_to_be(tmp_path) -> None:
+def test_a_missing_folder_is_named_instead_of_the_file_inside_it(tmp_path) -> None:
     where = tmp_path / "missing" / "net"
     message = f"{where}: there is no folder {str(where.parent)!r}; make it first"
     with pytest.raises(FileNotFoundError, match=re.escape(message)):

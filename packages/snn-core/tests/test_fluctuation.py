@@ -89,11 +89,11 @@ def test_weights_that_were_drawn_by_the_paper_are_left_as_they_are() -> None:
 def test_the_membrane_without_spikes_is_that_of_an_infinite_threshold(neuron: str) -> None:
     torch.manual_seed(3)
     arguments = {"Leaky": (0.8,), "Synaptic": (0.7, 0.8), "Alpha": (0.8, 0.7), "ALIF": (0.8, 0.9), "RF": (3.0, 0.5)}
-    made = getattr(snn, neuron)(*arguments.get(neuron, (0.8, 0.9, 0.3, 1.0)), threshold=2.0).double()
+    net = getattr(snn, neuron)(*arguments.get(neuron, (0.8, 0.9, 0.3, 1.0)), threshold=2.0).double()
     xs = torch.randn(9, 3, 5, dtype=torch.float64)
-    membrane = subthreshold(made, xs)
-    made.threshold.fill_(1e9)
-    _, trace = made.unroll(xs, trace=True)
+    membrane = subthreshold(net, xs)
+    net.threshold.fill_(1e9)
+    _, trace = net.unroll(xs, trace=True)
     torch.testing.assert_close(membrane, trace.mem / 2, rtol=1e-9, atol=1e-9)
 
 
@@ -180,7 +180,7 @@ class Branched(nn.Module):
         return self.integrator(self.readout(out))[1]
 
 
-def test_a_forward_of_ones_own_is_scaled_by_what_feeds_each_neuron() -> None:
+def test_a_custom_forward_is_scaled_by_the_layer_that_feeds_each_neuron() -> None:
     torch.manual_seed(5)
     net, xs = Branched(), torch.rand(30, 11, 6)
     start = {name: parameter.detach().clone() for name, parameter in net.named_parameters()}
@@ -224,7 +224,7 @@ def test_nothing_but_weights_and_biases_changes() -> None:
     optimizer.step()
     called.clear()
     net[3].eval()
-    kept = [net[k]._kept for k in (1, 3, 5, 7)]
+    states = [net[k]._kept for k in (1, 3, 5, 7)]
     gradients = {name: p.grad for name, p in net.named_parameters()}
     modes = [module.training for module in net.modules()]
     learned = [p.requires_grad for p in net.parameters()]
@@ -233,7 +233,7 @@ def test_nothing_but_weights_and_biases_changes() -> None:
     numbers, batch = torch.get_rng_state(), xs.clone()
     parameters = [id(p) for p in net.parameters()]
     fluctuation_(net, xs)
-    assert all(net[k]._kept is state for k, state in zip((1, 3, 5, 7), kept, strict=True))
+    assert all(net[k]._kept is state for k, state in zip((1, 3, 5, 7), states, strict=True))
     assert all(p.grad is gradients[name] for name, p in net.named_parameters())
     assert [module.training for module in net.modules()] == modes
     assert [p.requires_grad for p in net.parameters()] == learned

@@ -82,14 +82,14 @@ NETS = {
 
 
 @pytest.mark.parametrize("case", NETS)
-def test_what_cannot_be_scaled_is_named_and_left_as_it_was(case: str) -> None:
+def test_a_net_that_cannot_be_scaled_is_named_and_left_unchanged(case: str) -> None:
     make, message = NETS[case]
     torch.manual_seed(7)
     net = make()
     start = {name: value.clone() for name, value in net.state_dict().items()}
-    with pytest.raises(ValueError) as raised:
+    with pytest.raises(ValueError) as error:
         fluctuation_(net, torch.ones(7, 3, 6), 0.1, tolerance=0.05)
-    assert message in str(raised.value)
+    assert message in str(error.value)
     assert all(torch.equal(value.nan_to_num(7), start[name].nan_to_num(7)) for name, value in net.state_dict().items())
 
 
@@ -112,9 +112,9 @@ def test_what_cannot_be_scaled_is_named_and_left_as_it_was(case: str) -> None:
 )
 def test_bad_arguments_are_named(change: dict, kind: type[Exception], message: str) -> None:
     arguments = {"net": deep(), "xs": poisson(4, 3, 37), **change}
-    with pytest.raises(kind) as raised:
+    with pytest.raises(kind) as error:
         fluctuation_(**arguments)
-    assert message in str(raised.value)
+    assert message in str(error.value)
 
 
 def test_a_factor_beyond_the_largest_is_refused() -> None:

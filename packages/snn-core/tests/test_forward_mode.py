@@ -27,14 +27,14 @@ def test_a_tangent_is_multiplied_by_the_published_derivative(
     spike: surrogate.Surrogate, formula: Callable[[float], float]
 ) -> None:
     tangent = torch.linspace(-2, 3, len(X), dtype=torch.float64)
-    wanted = tangent * torch.tensor([formula(v) for v in X.tolist()], dtype=torch.float64)
-    spk, found = jvp(spike, (X,), (tangent,))
+    expected = tangent * torch.tensor([formula(v) for v in X.tolist()], dtype=torch.float64)
+    spk, result = jvp(spike, (X,), (tangent,))
     assert torch.equal(spk, (X > 0).double())
-    close(found, wanted)
-    close(vmap(lambda x, t: jvp(spike, (x,), (t,))[1])(X, tangent), wanted)
+    close(result, expected)
+    close(vmap(lambda x, t: jvp(spike, (x,), (t,))[1])(X, tangent), expected)
     with torch.autograd.forward_ad.dual_level():
         dual = spike(torch.autograd.forward_ad.make_dual(X, tangent))
-        close(torch.autograd.forward_ad.unpack_dual(dual).tangent, wanted)
+        close(torch.autograd.forward_ad.unpack_dual(dual).tangent, expected)
 
 
 @pytest.mark.parametrize("name", sorted(EVERY.keys() - {"SSO"}))  # which draws anew in each pass
@@ -44,9 +44,9 @@ def test_the_jacobian_is_the_same_forward_and_backward(name: str) -> None:
 
 def test_a_random_derivative_is_drawn_forward_as_it_is_backward() -> None:
     torch.manual_seed(1)
-    _, found = jvp(surrogate.SSO(), (X,), (torch.ones_like(X),))
+    _, result = jvp(surrogate.SSO(), (X,), (torch.ones_like(X),))
     torch.manual_seed(1)
-    assert torch.equal(found, surrogate.SSO().derivative(X))
+    assert torch.equal(result, surrogate.SSO().derivative(X))
 
 
 @pytest.mark.parametrize("name", SMOOTH)

@@ -55,10 +55,10 @@ def test_a_tensor_that_follows_what_is_computed_does_not_fit() -> None:
 
 
 def test_nothing_fits_where_more_than_autograd_watches() -> None:
-    seen: list[bool] = []
+    answers: list[bool] = []
 
     def watch(x: Tensor) -> Tensor:
-        seen.append(fused.fits(torch.zeros(2)))
+        answers.append(fused.fits(torch.zeros(2)))
         return (x * x).sum()
 
     torch.func.grad(watch)(torch.ones(3))
@@ -66,22 +66,22 @@ def test_nothing_fits_where_more_than_autograd_watches() -> None:
     torch.func.functionalize(watch)(torch.ones(3))
     with torch.autograd.forward_ad.dual_level():
         watch(torch.ones(3))
-    assert seen == [False] * 4
+    assert answers == [False] * 4
 
 
 @pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
 def test_nothing_fits_while_torch_traces() -> None:
-    seen: list[bool] = []
+    answers: list[bool] = []
 
     def watch(x: Tensor) -> Tensor:
-        seen.append(fused.fits(torch.zeros(2)))
+        answers.append(fused.fits(torch.zeros(2)))
         return x * 2
 
     torch.jit.trace(watch, torch.ones(3), check_trace=False)
-    assert seen == [False]
+    assert answers == [False]
 
 
-def test_what_does_not_fit_runs_in_the_loop(kernel: HandWritten) -> None:
+def test_a_misfit_runs_in_the_loop(kernel: HandWritten) -> None:
     neuron, xs = leaky(), drive(grad=False)
     mapped = torch.func.vmap(lambda x: neuron.unroll(x)[0], in_dims=1, out_dims=1)(xs)
     assert kernel.calls == []
@@ -90,25 +90,25 @@ def test_what_does_not_fit_runs_in_the_loop(kernel: HandWritten) -> None:
     assert kernel.calls == [("forward", True)]
 
 
-def test_a_kernel_is_told_which_gradients_are_zero(kernel: HandWritten) -> None:
+def test_a_kernel_knows_which_gradients_are_zero(kernel: HandWritten) -> None:
     neuron, xs = leaky(), drive()
     for output, came in enumerate([(True, False), (False, True)]):
         spk, last = neuron.unroll(xs)
-        found = torch.autograd.grad((spk, last.mem)[output].sum(), [xs, *neuron.parameters()])
-        wanted = torch.autograd.grad(reference(neuron, xs)[output].sum(), [xs, *neuron.parameters()])
-        close(found, wanted)
+        gradients = torch.autograd.grad((spk, last.mem)[output].sum(), [xs, *neuron.parameters()])
+        expected = torch.autograd.grad(reference(neuron, xs)[output].sum(), [xs, *neuron.parameters()])
+        close(gradients, expected)
         assert kernel.calls[-1] == ("backward", came)
 
 
-def test_a_gradient_that_nobody_asks_for_is_not_there(kernel: HandWritten) -> None:
+def test_a_gradient_that_nobody_asks_for_is_absent(kernel: HandWritten) -> None:
     neuron, xs = leaky(), drive(grad=False)
     neuron.threshold.requires_grad_(False)
     mem = torch.zeros(3, 5, dtype=torch.float64, requires_grad=True)
     neuron.unroll(xs, neuron.State(mem))[0].sum().backward()
     assert xs.grad is None
     assert neuron.threshold.grad is None
-    wanted = torch.autograd.grad(reference(neuron, xs, mem)[0].sum(), [mem, neuron.beta])
-    close([mem.grad, neuron.beta.grad], list(wanted))
+    expected = torch.autograd.grad(reference(neuron, xs, mem)[0].sum(), [mem, neuron.beta])
+    close([mem.grad, neuron.beta.grad], list(expected))
 
 
 @pytest.mark.parametrize("reset", ["subtract", "zero", "none"])
@@ -128,11 +128,11 @@ def test_a_gradient_has_the_gradient_of_the_loops(kernel: HandWritten, reset: st
         return first, [torch.zeros_like(x) if g is None else g for g, x in zip(second, leaves, strict=False)]
 
     spk, last = neuron.unroll(xs, neuron.State(mem))
-    found = twice((spk, last.mem)[output])
+    result = twice((spk, last.mem)[output])
     assert kernel.calls == [("forward", True)]  # what will be differentiated again goes through the steps
-    wanted = twice(reference(neuron, xs, mem)[output])
-    close(found, wanted)
-    assert any(g.any() for g in wanted[1])
+    expected = twice(reference(neuron, xs, mem)[output])
+    close(result, expected)
+    assert any(g.any() for g in expected[1])
 
 
 def test_a_graph_that_is_kept_gives_the_same_gradient_again(kernel: HandWritten) -> None:
@@ -216,8 +216,8 @@ def test_outputs_may_be_changed_in_place(by_hand: type[HandWritten]) -> None:
         return list(torch.autograd.grad(loss, [xs, *neuron.parameters()]))
 
     with offered():
-        wanted = run()
+        expected = run()
     with offered(by_hand()):
-        close(run(), wanted)
+        close(run(), expected)
         with torch.no_grad():
             neuron.unroll(xs)[1].mem.detach_().zero_()

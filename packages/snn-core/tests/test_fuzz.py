@@ -71,12 +71,12 @@ class Life(RuleBasedStateMachine, BesideShadow):
     def born(self, options: dict[str, Any], output: bool) -> None:
         self.build(self.kind, options | {"output": output, "init_hidden": True})
         self.bystander = self.kind.make(**self.options)
-        self.bystander(self.drawn(0, 1)[0])
-        self.others = self.kept(self.bystander)
+        self.bystander(self.draw_input(0, 1)[0])
+        self.others = self.kept_states(self.bystander)
 
     @rule(seed=seeds, learn=st.booleans())
     def call(self, seed: int, learn: bool) -> None:
-        xs = self.drawn(seed, 1).requires_grad_()
+        xs = self.draw_input(seed, 1).requires_grad_()
         out = self.net(xs[0])
         self.compared((out[0] if self.neuron.output else out)[None], xs, learn)
 
@@ -88,14 +88,14 @@ class Life(RuleBasedStateMachine, BesideShadow):
         learn=st.booleans(),
     )
     def unroll(self, seed: int, num_steps: int, resume: bool, schedule: str, learn: bool) -> None:
-        xs = self.drawn(seed, num_steps).requires_grad_()
+        xs = self.draw_input(seed, num_steps).requires_grad_()
         if not resume:
             self.begin(None)
         self.compared(self.unrolled(xs, resume=resume, schedule=schedule), xs, learn)
 
     @rule(seed=seeds, num_steps=lengths_of_time, resume=st.booleans(), chunk=st.integers(1, 3), learn=st.booleans())
     def unroll_in_chunks(self, seed: int, num_steps: int, resume: bool, chunk: int, learn: bool) -> None:
-        xs = self.drawn(seed, num_steps).requires_grad_()
+        xs = self.draw_input(seed, num_steps).requires_grad_()
         if not resume:
             self.begin(None)
         self.compared(self.unrolled(xs, resume=resume, chunk=chunk), xs, learn)
@@ -103,7 +103,7 @@ class Life(RuleBasedStateMachine, BesideShadow):
     @rule(seed=seeds, resume=st.booleans(), data=st.data(), learn=st.booleans())
     def unroll_unequal(self, seed: int, resume: bool, data: st.DataObject, learn: bool) -> None:
         lengths = data.draw(st.lists(st.integers(0, 4), min_size=self.batch, max_size=self.batch))
-        xs = self.drawn(seed, 4).requires_grad_()
+        xs = self.draw_input(seed, 4).requires_grad_()
         if not resume:
             self.begin(None)
         running = torch.arange(4).unsqueeze(1) < torch.tensor(lengths, dtype=torch.int64)
@@ -152,7 +152,7 @@ class Life(RuleBasedStateMachine, BesideShadow):
     @rule(seed=seeds, more=st.integers(1, 2))
     def another_batch_is_refused(self, seed: int, more: int) -> None:
         with pytest.raises(ValueError, match=r"utils\.reset"):
-            self.net(self.drawn(seed, 1, self.batch + more)[0])
+            self.net(self.draw_input(seed, 1, self.batch + more)[0])
 
     @rule(batch=st.integers(0, 4))
     def another_batch_after_a_reset(self, batch: int) -> None:
@@ -161,7 +161,7 @@ class Life(RuleBasedStateMachine, BesideShadow):
 
     @rule(seed=seeds, num_steps=lengths_of_time)
     def evaluate_from_rest(self, seed: int, num_steps: int) -> None:
-        xs = self.drawn(seed, num_steps)
+        xs = self.draw_input(seed, num_steps)
         self.begin(None)
         with torch.inference_mode():
             self.close(self.unrolled(xs).clone(), self.follow(xs)[0])
@@ -169,9 +169,9 @@ class Life(RuleBasedStateMachine, BesideShadow):
 
     @rule(seed=seeds, num_steps=lengths_of_time)
     def pass_states_in_and_out(self, seed: int, num_steps: int) -> None:
-        xs = self.drawn(seed, num_steps)
-        given = None if self.states is None else self.neuron.State._make(s.detach() for s in self.states)
-        spk, last = self.neuron.unroll(xs, given)
+        xs = self.draw_input(seed, num_steps)
+        arguments = None if self.states is None else self.neuron.State._make(s.detach() for s in self.states)
+        spk, last = self.neuron.unroll(xs, arguments)
         expected, states = self.follow(xs)
         self.close(spk, expected)
         self.close(tuple(last), states)
@@ -182,11 +182,11 @@ class Life(RuleBasedStateMachine, BesideShadow):
 
     @invariant()
     def it_keeps_what_the_shadow_does(self) -> None:
-        kept = self.kept(self.neuron)
+        states = self.kept_states(self.neuron)
         if self.states is None:
-            assert all(state.shape == (0,) for state in kept)
+            assert all(state.shape == (0,) for state in states)
         else:
-            self.close(kept, self.states)
+            self.close(states, self.states)
 
     @invariant()
     def no_state_is_a_buffer(self) -> None:
@@ -194,7 +194,7 @@ class Life(RuleBasedStateMachine, BesideShadow):
 
     @invariant()
     def no_other_net_is_touched(self) -> None:
-        assert all(torch.equal(a, b) for a, b in zip(self.kept(self.bystander), self.others, strict=True))
+        assert all(torch.equal(a, b) for a, b in zip(self.kept_states(self.bystander), self.others, strict=True))
 
 
 def examples(count: int, **options: Any) -> settings:

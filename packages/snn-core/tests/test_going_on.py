@@ -32,7 +32,7 @@ def without_states(case: Case, neuron: snn.SpikingNeuron, xs: Tensor) -> tuple[T
 
 
 @pytest.mark.parametrize("case", NEURONS, ids=str)
-def test_once_reset_a_neuron_goes_on_by_itself_until_it_is_reset_again(case: Case) -> None:
+def test_a_neuron_continues_from_its_state_until_it_is_reset_again(case: Case) -> None:
     neuron, xs = case.make(), case.input().requires_grad_()
     inputs = [xs, *neuron.parameters()]
     for reset in (neuron.reset_mem, neuron.reset_mem, lambda: snn.utils.reset(neuron)):
@@ -52,7 +52,7 @@ def test_the_peers_own_name_of_the_reset_does_the_same(name: str) -> None:
     close(without_states(case, neuron, case.input())[0], expected)
 
 
-def test_a_state_that_is_passed_is_gone_on_from_too() -> None:
+def test_a_run_continues_from_a_passed_state_too() -> None:
     lif = adder()
     _, mem = lif(X, lif.reset_mem())
     _, mem = lif(X, mem)
@@ -65,13 +65,13 @@ def test_a_state_that_is_passed_is_gone_on_from_too() -> None:
     assert torch.equal(synaptic(X, mem=torch.zeros(3, 5))[1], 1.5 * X)  # and only the membrane was passed
 
 
-def test_a_state_that_was_set_is_gone_on_from() -> None:
+def test_a_run_continues_from_a_state_that_was_set() -> None:
     lif = adder()
     lif.mem = X
     assert torch.equal(lif(X)[1], 2 * X)
 
 
-def test_what_it_keeps_is_no_buffer_and_travels_with_copies() -> None:
+def test_its_state_is_not_a_buffer_and_goes_with_copies() -> None:
     lif = adder()
     lif.reset_mem()
     lif(X.clone().requires_grad_())
@@ -137,9 +137,9 @@ def test_unroll_of_a_net_that_goes_on_is_its_loop() -> None:
         snn.unroll(net, xs)
     net.lif.reset_mem()
     expected = torch.stack([net(x) for x in xs])
-    out, how = snn.unroll(net, xs, explain=True)
+    out, plan = snn.unroll(net, xs, explain=True)
     assert torch.equal(out, expected)
-    assert how.kind == "steps"
+    assert plan.kind == "steps"
     with pytest.raises(ValueError, match="'lif'"):
         snn.unroll(net, xs, schedule="layers")
 
@@ -148,21 +148,21 @@ def test_unroll_of_a_net_that_goes_on_is_its_loop() -> None:
 def test_without_a_reset_it_starts_at_rest_and_the_second_call_in_a_row_warns_once(case: Case) -> None:
     neuron, xs = case.make(), case.input(4)
     first = case.unpack(neuron(xs[0]))
-    with pytest.warns(UserWarning, match=rf"{type(neuron).__name__} {FORGETS}.*reset_mem\(\).*None") as caught:
+    with pytest.warns(UserWarning, match=rf"{type(neuron).__name__} {FORGETS}.*reset_mem\(\).*None") as error:
         close(case.unpack(neuron(xs[0])), first)
-    assert caught[0].filename == __file__
+    assert error[0].filename == __file__
     close(case.unpack(neuron(xs[0])), first)
 
 
 def test_the_warning_shows_the_line_of_the_program_that_calls_the_net() -> None:
     net = nn.Sequential(nn.Linear(3, 3), nn.Sequential(snn.Leaky(beta=0.9)))
     net(torch.ones(2, 3))
-    with pytest.warns(UserWarning, match=FORGETS) as caught:
+    with pytest.warns(UserWarning, match=FORGETS) as error:
         net(torch.ones(2, 3))
-    assert caught[0].filename == __file__
+    assert error[0].filename == __file__
 
 
-def test_where_states_are_passed_nothing_warns() -> None:
+def test_passing_states_does_not_warn() -> None:
     lif = adder()
     for start in (lambda: lif(X), lambda: lif(X, None), lambda: lif(X, mem=None)):
         for _ in range(3):

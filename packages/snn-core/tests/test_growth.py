@@ -82,7 +82,7 @@ def test_nothing_above_the_budget_is_run_but_by_the_last_doubling() -> None:
     assert max(runs) <= 2 * 3000 / 100
 
 
-def test_while_gradients_of_parameters_are_most_of_it_runs_grow() -> None:
+def test_runs_grow_while_gradients_of_parameters_take_most_memory() -> None:
     runs: list[int] = []
     Growth(machine(0, 10, 0, 0, runs=runs), 10**9, input_gradient=0, gradients=2**26, blocks=False)
     assert max(runs) >= 16 * 2**26 / 10
@@ -102,7 +102,7 @@ def test_many_events_are_enough_where_there_is_more_than_gradients_of_parameters
     assert max(runs) == 512
 
 
-def test_of_a_net_that_sees_blocks_of_steps_what_comes_on_top_grows_no_more() -> None:
+def test_extra_memory_of_a_net_that_runs_in_blocks_stops_growing() -> None:
     def measure(steps: int) -> Usage:
         return Usage(0, 2**20 * steps, 2**20 * (steps + 7 * min(steps, 20)), 1)
 
@@ -120,7 +120,7 @@ def test_every_chunk_of_a_short_sequence_is_predicted_as_it_is_measured(steps: i
         assert growth.peak(chunk) == pytest.approx(measure(steps, chunk).peak, rel=0.1)
 
 
-def test_near_a_budget_a_chunk_is_measured_unless_steps_are_many_for_python() -> None:
+def test_a_chunk_near_the_budget_is_measured_unless_there_are_too_many_steps_for_python() -> None:
     def chunks_run(events: int) -> list[int | None]:
         sizes: list[int | None] = []
 

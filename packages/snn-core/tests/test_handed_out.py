@@ -36,7 +36,7 @@ def test_sums_over_time_reach_the_kernel_as_one_step() -> None:
     assert of_a_sum_over_time(net) == [(0, 0)]
 
 
-def test_a_neuron_behind_a_neuron_is_given_what_that_gave() -> None:
+def test_a_neuron_behind_a_neuron_gets_the_output_of_the_first() -> None:
     inner, last = snn.Leaky(0.9, init_hidden=True), snn.Leaky(0.8, init_hidden=True, output=True)
     assert of_a_sum_over_time(nn.Sequential(nn.Linear(4, 6), inner, last)) == [(0, 0), (18, None)]
 
@@ -75,7 +75,7 @@ def test_rows_whose_gradient_is_kept_have_it() -> None:
     assert rows.grad is not None
 
 
-def test_what_was_done_to_rows_in_place_is_seen() -> None:
+def test_changes_of_rows_in_place_are_seen() -> None:
     whole, rows, folding = folded()
     before = whole.detach().clone()
     rows.mul_(2.0)

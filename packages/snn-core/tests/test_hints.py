@@ -45,7 +45,7 @@ def test_a_tuple_is_refused_before_a_layer_gets_it(
             net(X)
 
 
-def test_so_is_one_of_a_neuron_that_goes_on_by_itself_or_of_a_whole_sequence() -> None:
+def test_a_tuple_of_a_neuron_that_keeps_its_state_or_of_a_whole_sequence_is_explained_too() -> None:
     net = nn.Sequential(snn.Synaptic(alpha=0.5, beta=0.9), nn.Linear(5, 4))
     snn.utils.reset(net)
     net[0].reset_mem()
@@ -102,15 +102,15 @@ class SpikesAlone(snn.Leaky):
 
 
 @settings
-def test_a_tuple_goes_to_whatever_takes_it(options: dict[str, Any], expected: tuple[str, str]) -> None:
+def test_a_tuple_goes_to_a_layer_that_takes_one(options: dict[str, Any], expected: tuple[str, str]) -> None:
     def lif() -> snn.Leaky:
         return snn.Leaky(beta=0.9, **options)
 
     head = nn.Linear(5, 2)
     hooked, unpacked = lif(), nn.Linear(5, 2)
-    hooked.register_forward_hook(lambda _, given, out: out[0])
+    hooked.register_forward_hook(lambda _, args, out: out[0])
     unpacked.load_state_dict(head.state_dict())
-    unpacked.register_forward_pre_hook(lambda _, given: given[0][0])
+    unpacked.register_forward_pre_hook(lambda _, args: args[0][0])
     own = SpikesAlone(beta=0.9, **options)
     exchanged = copy.deepcopy(head)
     exchanged.forward = lambda out, forward=exchanged.forward: forward(out[0])

@@ -30,28 +30,28 @@ VALUES = st.sampled_from(ODD) | st.recursive(
 
 
 def net() -> nn.Sequential:
-    made = nn.Sequential(
+    net = nn.Sequential(
         nn.Linear(2, 2), snn.Synaptic(0.9, 0.8, init_hidden=True), nn.Linear(2, 2), snn.Leaky(0.8, init_hidden=True)
     )
-    made[2].weight = made[0].weight
-    return made
+    net[2].weight = net[0].weight
+    return net
 
 
 def contents(module: nn.Module) -> dict[str, Tensor]:
     """A copy of all that loading may change of a net."""
     neurons = {path: m for path, m in module.named_modules() if isinstance(m, snn.SpikingNeuron)}
-    kept = {f"{path}/{name}": getattr(m, name) for path, m in neurons.items() for name in m.State._fields}
+    states = {f"{path}/{name}": getattr(m, name) for path, m in neurons.items() for name in m.State._fields}
     resets = {f"{path}/zero": torch.tensor(m.reset_mechanism == "zero") for path, m in neurons.items()}
-    return {name: value.clone() for name, value in (module.state_dict() | kept | resets).items()}
+    return {name: value.clone() for name, value in (module.state_dict() | states | resets).items()}
 
 
-def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+def same(left: dict[str, Tensor], right: dict[str, Tensor]) -> bool:
+    return left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory) -> Path:
-    path, saved = tmp_path_factory.mktemp("written") / "net", net()
+def saved_path(tmp_path_factory) -> Path:
+    path, saved = tmp_path_factory.mktemp("saved_path") / "net", net()
     saved(torch.ones(3, 2))
     snn.save(path, saved, state=True, dt=1e-3, seeds={"data": 7}, extra={"accuracy": [0.5, None]})
     return path
@@ -112,22 +112,24 @@ def loads_whole_or_is_refused(path: Path) -> None:
         assert all(isinstance(table, dict) for table in (saved.classes, saved.options, saved.versions, saved.seeds))
         if module is not None:
             ours, file = contents(target), saved.tensors | {f"state/{n}": t for n, t in saved.states.items()}
-            kept = {f"state/{name.replace('/', '.')}": t for name, t in ours.items() if "/" in name}
-            assert same({n: t for n, t in (ours | kept).items() if n in file}, file)
+            states = {f"state/{name.replace('/', '.')}": t for name, t in ours.items() if "/" in name}
+            assert same({n: t for n, t in (ours | states).items() if n in file}, file)
 
 
 @given(change=changes())
-def test_a_file_changed_in_any_place_loads_whole_or_is_refused_by_its_name(written: Path, change: Change) -> None:
-    path = written.with_name("changed")
-    path.write_bytes(written.read_bytes())
+def test_a_file_changed_in_any_place_loads_whole_or_is_refused_by_its_name(saved_path: Path, change: Change) -> None:
+    path = saved_path.with_name("changed")
+    path.write_bytes(saved_path.read_bytes())
     forged(path, change)
     loads_whole_or_is_refused(path)
 
 
 @given(first=changes(), second=changes(), third=changes())
-def test_so_does_one_changed_in_several_places(written: Path, first: Change, second: Change, third: Change) -> None:
-    path = written.with_name("changed")
-    path.write_bytes(written.read_bytes())
+def test_a_file_changed_in_several_places_loads_whole_or_not_at_all(
+    saved_path: Path, first: Change, second: Change, third: Change
+) -> None:
+    path = saved_path.with_name("changed")
+    path.write_bytes(saved_path.read_bytes())
     for change in (first, second, third):
         try:
             forged(path, change)
@@ -175,9 +177,9 @@ def _entry(shape: list[int]) -> dict[str, Any]:
         (resealed(lambda m: m.pop("extra")), "its manifest has no 'extra'"),
     ],
 )
-def test_what_is_wrong_is_named(written: Path, change: Change, message: str, tmp_path) -> None:
+def test_faults_are_named(saved_path: Path, change: Change, message: str, tmp_path) -> None:
     path = tmp_path / "net"
-    path.write_bytes(written.read_bytes())
+    path.write_bytes(saved_path.read_bytes())
     forged(path, change)
     for module in (None, net()):
         with pytest.raises(ValueError, match=f"{re.escape(str(path))}.*{re.escape(message)}"):
@@ -194,7 +196,7 @@ class Fussy(nn.Linear):
 
 
 @pytest.mark.parametrize("last", [snn.Leaky(beta=0.9), Fussy(2, 2)], ids=["a reset that is none", "a module's own"])
-def test_what_the_net_refuses_half_way_changes_nothing_of_it(last: nn.Module, tmp_path) -> None:
+def test_a_file_refused_half_way_changes_nothing_in_the_net(last: nn.Module, tmp_path) -> None:
     saved = nn.Sequential(nn.Linear(2, 2), snn.Leaky(beta=0.9, reset_mechanism="zero"), last)
     target = copy.deepcopy(saved)
     for module in (target[0], target[1]):
@@ -206,10 +208,10 @@ def test_what_the_net_refuses_half_way_changes_nothing_of_it(last: nn.Module, tm
         else:
             saved[2].reset_mechanism_val.fill_(7)
     snn.save(tmp_path / "net", saved)
-    with pytest.raises(ValueError, match=rf"{re.escape(str(tmp_path))}.*does not fit this Sequential") as caught:
+    with pytest.raises(ValueError, match=rf"{re.escape(str(tmp_path))}.*does not fit this Sequential") as error:
         snn.load(tmp_path / "net", target)
     assert same(contents(target), before)
-    assert "weights above 1" in str(caught.value) or "must be 0, 1 or 2, got 7" in str(caught.value)
+    assert "weights above 1" in str(error.value) or "must be 0, 1 or 2, got 7" in str(error.value)
 
 
 @pytest.mark.parametrize("missing", ["0.syn", "0.mem", "1.syn", "1.mem"])
@@ -227,13 +229,13 @@ def test_an_incomplete_state_of_any_neuron_is_refused_and_named(missing: str, tm
 @pytest.mark.parametrize(
     "step", [torch.tensor([1, 2]), torch.tensor(float("nan")), torch.tensor(-1), torch.tensor(0.5)]
 )
-def test_a_count_of_steps_that_is_none_is_refused_and_named(step: Tensor) -> None:
+def test_an_invalid_count_of_steps_is_refused_and_named(step: Tensor) -> None:
     run = snn.stream(snn.BatchNormTT1d(2, 4).eval())
     with pytest.raises(ValueError, match=r"'step' is not a number of steps"):
         run.load_state_dict({"step": step})
 
 
-def test_a_number_of_steps_is_no_state_of_a_neuron() -> None:
+def test_a_number_of_steps_is_not_a_state_of_a_neuron() -> None:
     run = snn.stream(snn.Leaky(beta=0.9, init_hidden=True))
     with pytest.raises(ValueError, match="no neuron of Leaky keeps 'step'"):
         run.load_state_dict({"mem": torch.ones(1), "step": torch.tensor(3)})

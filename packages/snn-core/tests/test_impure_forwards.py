@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 import snn_core as snn
 
-from .impure import KINDS, PARTS, check, loop, made, outcome, ragged_loop, same, world_at_start
+from .impure import KINDS, PARTS, build_net, check, loop, outcome, ragged_loop, same, world_at_start
 
 nets = st.tuples(
     st.lists(st.sampled_from(sorted(PARTS)), max_size=3).map(tuple),
@@ -68,10 +68,10 @@ def test_each_impurity_leaves_what_the_loop_of_those_that_run_leaves(impurity: s
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_what_acts_on_each_sample_alone_runs_layer_by_layer(part: str) -> None:
-    net = made((part,), "none", training=False)
-    how = snn.backends.explain(net, torch.rand(7, 3, 5, dtype=torch.float64))
-    assert how.kind == "layers", how.reason
+def test_operations_on_single_samples_run_layer_by_layer(part: str) -> None:
+    net = build_net((part,), "none", training=False)
+    plan = snn.backends.explain(net, torch.rand(7, 3, 5, dtype=torch.float64))
+    assert plan.kind == "layers", plan.reason
     check((part,), "none", False, 7, 3, snn.unroll)
 
 
@@ -133,7 +133,7 @@ def test_chunks_leave_what_the_loop_leaves_or_refuse_by_name(impurity: str) -> N
     if impurity not in OUTSIDE:
         check(("residual",), impurity, True, 7, 3, unrolled(chunk=3))
         return
-    net = made(("residual",), impurity, True)
+    net = build_net(("residual",), impurity, True)
     with pytest.raises(ValueError, match=r"chunk= runs a part .* Net changes .* which cannot be restored"):
         unrolled(chunk=3)(net, torch.rand(7, 3, 5, dtype=torch.float64))
     outcome(net, torch.rand(7, 3, 5, dtype=torch.float64), snn.unroll)
@@ -158,8 +158,8 @@ def test_a_net_is_copied_and_explained_without_a_trace() -> None:
     for impurity in KINDS:
         if "global" in impurity or "context" in impurity or impurity == "a default":
             continue  # of which there is one for all copies
-        net = made(("relu",), impurity, training=True)
-        twin = made(("relu",), impurity, training=True)
+        net = build_net(("relu",), impurity, training=True)
+        twin = build_net(("relu",), impurity, training=True)
         xs = torch.rand(6, 3, 5, dtype=torch.float64)
         world_at_start()
         numbers = random.getstate(), torch.get_rng_state()

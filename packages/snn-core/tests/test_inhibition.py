@@ -30,12 +30,12 @@ def test_the_graded_factor_applies_to_the_winner() -> None:
     assert lif(torch.tensor([[1.5, 2.0, 0.5]]))[0].tolist() == [[0, 0.5, 0]]
 
 
-def test_nobody_fires_when_nobody_is_above_the_threshold() -> None:
+def test_no_neuron_fires_if_none_is_above_the_threshold() -> None:
     spk, _ = snn.Leaky(beta=1.0, inhibition=True)(torch.tensor([[0.5, 1.0], [-1.0, 0.0]]))
     assert spk.sum() == 0
 
 
-def test_of_equal_membranes_one_fires() -> None:
+def test_one_of_several_equal_membranes_fires() -> None:
     spk, _ = snn.Leaky(beta=1.0, inhibition=True)(torch.full((7, 5), 2.0))
     assert spk.sum(dim=1).tolist() == [1] * 7
 

@@ -36,12 +36,12 @@ def test_an_issue_is_an_error_unless_it_says_otherwise() -> None:
         ("severity", "bad", ValueError, "severity is 'bad'; pass one of error, warning, info"),
     ],
 )
-def test_what_is_no_issue_is_refused(name: str, value: Any, error: type[Exception], match: str) -> None:
+def test_a_value_that_is_not_an_issue_is_refused(name: str, value: Any, error: type[Exception], match: str) -> None:
     with pytest.raises(error, match=match):
         Issue(**{**PARTS, name: value})
 
 
-def test_an_issue_of_ones_own_adds_what_it_knows() -> None:
+def test_a_custom_issue_adds_its_own_fields() -> None:
     @dataclass(frozen=True)
     class Placed(Issue):
         line: str = ""

@@ -46,13 +46,13 @@ def test_a_kernel_gives_the_numbers_and_gradients_of_the_loop(options: dict, tra
     state = neuron.State((0.7 * torch.randn(3, 5, dtype=torch.float64)).requires_grad_())
     inputs = [xs, *state, *neuron.parameters()]
     spk, last = kernels.loop(neuron.advance, xs, state, trace)
-    wanted = gradients([spk, *last], inputs)
+    expected = gradients([spk, *last], inputs)
     kernel = HandWritten()
     with offered(kernel):
         spk_k, last_k = neuron.unroll(xs, state, trace=trace)
         close(spk_k, spk)
         close(tuple(last_k), tuple(last))
-        close(gradients([spk_k, *last_k], inputs), wanted)
+        close(gradients([spk_k, *last_k], inputs), expected)
     assert kernel.calls == [("forward", True), ("backward", (True, True))]
 
 
@@ -63,13 +63,13 @@ def test_every_operator_equals_its_loop_in_values_and_all_gradients(case: Case, 
     state = started(case, neuron)
     inputs = [xs, *state, *neuron.parameters()]
     spk, last = kernels.loop(neuron.advance, xs, state, trace)
-    wanted = gradients([spk, *last], inputs)
+    expected = gradients([spk, *last], inputs)
     call, reason = operator.sequence_call(neuron, xs)
     assert call is not None, reason
     spk_op, last_op = operator.call(call, neuron, xs, state, trace)
     close(spk_op, spk)
     close(tuple(last_op), tuple(last))
-    close(gradients([spk_op, *last_op], inputs), wanted)
+    close(gradients([spk_op, *last_op], inputs), expected)
 
 
 @pytest.mark.exhaustive
@@ -162,7 +162,7 @@ def test_a_kernel_of_another_device_is_not_asked() -> None:
     ],
     ids=["SSO", "custom", "function", "own surrogate", "inhibition", "quantized", "own subclass"],
 )
-def test_what_an_operator_cannot_carry_runs_in_the_loop_and_says_why(neuron: Callable, reason: str) -> None:
+def test_calls_that_no_operator_supports_run_in_the_loop_with_the_reason(neuron: Callable, reason: str) -> None:
     built, xs = neuron(), torch.randn(7, 3, 5, dtype=torch.float64)
     kernel = HandWritten()
     with offered(kernel):
@@ -179,7 +179,7 @@ def test_what_an_operator_cannot_carry_runs_in_the_loop_and_says_why(neuron: Cal
     ids=str,
 )
 @pytest.mark.parametrize("constant", ["beta", "threshold"])
-def test_a_constant_that_makes_more_of_the_input_runs_in_the_loop_and_is_named(constant, shape, features, becomes):
+def test_a_constant_that_expands_the_input_runs_in_the_loop_and_is_named(constant, shape, features, becomes):
     neuron = leaky(**({"beta": 0.5} | {constant: torch.full(shape, 0.5)}))
     xs = torch.randn(7, 3, features, dtype=torch.float64)
     kernel = HandWritten()
@@ -193,20 +193,20 @@ def test_a_constant_that_makes_more_of_the_input_runs_in_the_loop_and_is_named(c
 
 
 @pytest.mark.parametrize("shape", [(), (1,), (5,), (1, 5), (3, 5), (3, 1)], ids=str)
-def test_a_constant_that_fits_the_input_is_a_kernels(shape: tuple[int, ...]) -> None:
+def test_a_constant_that_fits_the_input_goes_to_a_kernel(shape: tuple[int, ...]) -> None:
     with offered(HandWritten()):
         assert kernels.choose(leaky(beta=torch.full(shape, 0.5)), torch.randn(7, 3, 5).double()).name == "by hand"
 
 
 @pytest.mark.parametrize(("constant", "mixed"), [(0.5, False), (torch.full((5,), 0.5), True)], ids=["scalar", "vector"])
-def test_a_kernel_is_told_of_a_constant_whose_dtype_would_widen_the_input(constant: Any, mixed: bool) -> None:
+def test_a_kernel_learns_of_a_constant_whose_dtype_would_widen_the_input(constant: Any, mixed: bool) -> None:
     neuron = snn.Leaky(beta=constant).double()
     call, _ = operator.sequence_call(neuron, torch.zeros(7, 3, 5))
     assert (call.dtype, call.mixed) == (torch.float32, mixed)
     assert not operator.sequence_call(neuron, torch.zeros(7, 3, 5, dtype=torch.float64))[0].mixed
 
 
-def test_registering_for_an_unknown_family_or_twice_taking_back_is_an_error() -> None:
+def test_registering_an_unknown_family_or_unregistering_twice_is_an_error() -> None:
     with pytest.raises(ValueError, match=r"'lazy'.*leaky"):
         kernels.register("lazy", HandWritten("leaky"))
     with pytest.raises(ValueError, match=r"by hand.*leaky"):
@@ -222,11 +222,11 @@ def test_a_package_of_kernels_that_does_not_load_is_a_reason_and_stops_nothing(m
     pretend(monkeypatch, "snn.kernels", good=lambda: (True, "leaky on cpu"), bad=explode, gone="surely_no_module:f")
     monkeypatch.setattr(registry, "_LOADED", [])
     monkeypatch.setattr(registry, "_DISCOVERED", [])
-    found = {s.name: s for s in snn.backends.status() if s.kind == "kernel"}
-    assert found["good"].ok
-    assert not found["bad"].ok
-    assert "wrong torch" in found["bad"].reason
-    assert "surely_no_module" in found["gone"].reason
+    statuses = {s.name: s for s in snn.backends.status() if s.kind == "kernel"}
+    assert statuses["good"].ok
+    assert not statuses["bad"].ok
+    assert "wrong torch" in statuses["bad"].reason
+    assert "surely_no_module" in statuses["gone"].reason
 
 
 @pytest.mark.compiles

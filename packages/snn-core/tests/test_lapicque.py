@@ -35,7 +35,7 @@ def test_small_steps_approach_the_exponential_charging_curve() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("constants", "expected"),
     [
         # beta = exp(-dt / RC) relates the four; beta alone takes R = 1
         ({"beta": math.exp(-0.25)}, {"R": 1.0, "C": 4.0}),
@@ -46,8 +46,8 @@ def test_small_steps_approach_the_exponential_charging_curve() -> None:
     ],
     ids=str,
 )
-def test_of_beta_resistance_and_capacitance_two_give_the_third(given: dict, expected: dict) -> None:
-    neuron = snn.Lapicque(**given)
+def test_two_of_beta_resistance_and_capacitance_give_the_third(constants: dict, expected: dict) -> None:
+    neuron = snn.Lapicque(**constants)
     for name, value in expected.items():
         assert torch.as_tensor(getattr(neuron, name)).item() == pytest.approx(value, rel=1e-6)
 
@@ -67,10 +67,10 @@ def test_a_learnable_beta_gets_the_gradient_of_the_charging_curve() -> None:
     assert neuron.beta.grad.item() == pytest.approx(-2 * (1 + math.log(0.8)) / 0.8)
 
 
-@pytest.mark.parametrize("given", [{}, {"R": 1.0}, {"C": 1.0}], ids=str)
-def test_too_few_constants_are_an_error_that_says_which(given: dict) -> None:
+@pytest.mark.parametrize("constants", [{}, {"R": 1.0}, {"C": 1.0}], ids=str)
+def test_too_few_constants_are_an_error_that_says_which(constants: dict) -> None:
     with pytest.raises((ValueError, TypeError), match=r"Lapicque.*beta.*R.*C"):
-        snn.Lapicque(**given)
+        snn.Lapicque(**constants)
 
 
 @pytest.mark.parametrize(("size", "shape"), [((), (1,)), ((1,), (1,)), ((5,), (5,)), ((2, 1, 1), (2, 1, 1))])
@@ -91,7 +91,7 @@ def test_a_decay_saved_as_one_number_loads_into_either_shape() -> None:
         assert of_beta.beta.item() == 0.25
 
 
-def test_what_a_step_leaves_of_the_membrane_is_that_of_the_equation():
+def test_the_share_of_the_membrane_after_a_step_is_that_of_the_equation():
     neuron = snn.Lapicque(R=4.0, C=2.0, time_step=3.0, threshold=9.0)
     _, state = neuron.step(torch.zeros(1, 1), neuron.State(torch.ones(1, 1)))
     assert neuron.membrane_decay == 1 - 3 / 8 == state.mem

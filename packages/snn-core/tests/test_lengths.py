@@ -102,15 +102,15 @@ def test_a_ragged_sequence_may_be_cut_anywhere(data) -> None:
     net = net.double().eval()
     xs = padded(torch.randn(num_steps, 4, 5, dtype=torch.float64), lengths.tolist())
     whole = listed(snn.unroll(net, xs, lengths=lengths, **way))
-    wanted = torch.autograd.grad(sum(o.sum() for o in whole), list(net.parameters()), allow_unused=True)
-    kept = [s.detach() for s in states(net)]
+    expected = torch.autograd.grad(sum(o.sum() for o in whole), list(net.parameters()), allow_unused=True)
+    kept_states = [s.detach() for s in states(net)]
     first = listed(snn.unroll(net, xs[:cut], lengths=lengths.clamp(max=cut), **way))
     second = listed(snn.unroll(net, xs[cut:], lengths=(lengths - cut).clamp(min=0), resume=True, **way))
     joined = [torch.cat(pair) for pair in zip(first, second, strict=True)]
     close(joined, whole)
-    close([s.detach() for s in states(net)], kept)
-    found = torch.autograd.grad(sum(o.sum() for o in joined), list(net.parameters()), allow_unused=True)
-    close([f for f in found if f is not None], [w for w in wanted if w is not None])
+    close([s.detach() for s in states(net)], kept_states)
+    gradients = torch.autograd.grad(sum(o.sum() for o in joined), list(net.parameters()), allow_unused=True)
+    close([f for f in gradients if f is not None], [w for w in expected if w is not None])
 
 
 @pytest.mark.parametrize("worth", [1, 2**15], ids=["kernel by segments", "kernel at once"])
@@ -132,7 +132,7 @@ def _calls(worth: int) -> int:
     return kernel.calls
 
 
-def test_a_kernel_is_called_once_for_little_and_once_a_stretch_for_much() -> None:
+def test_a_kernel_is_called_once_for_short_input_and_once_a_segment_for_long() -> None:
     assert _calls(worth=2**15) == 1
     assert _calls(worth=1) == 3
 
@@ -172,7 +172,7 @@ def test_a_recurrent_layer_that_blows_up_after_a_samples_end_leaves_no_trace() -
     holds(layer, xs, [900, 2])
 
 
-def test_functions_that_are_not_finite_at_zero_never_see_a_zero_that_was_padded() -> None:
+def test_functions_not_finite_at_zero_never_see_a_padded_zero() -> None:
     class Logarithm(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -220,12 +220,12 @@ def test_a_state_that_is_set_stays_with_a_sample_of_no_steps_while_another_is_at
     xs, value = torch.rand(3, 2, 5).double(), torch.rand(2, 5).double()
     setattr(net, field, value[:1])
     alone = torch.stack([net(x[:1]) for x in xs])
-    wanted = {name: torch.cat([getattr(net, name), value[1:] * (name == field)]) for name in ("syn", "mem")}
+    expected = {name: torch.cat([getattr(net, name), value[1:] * (name == field)]) for name in ("syn", "mem")}
     snn.utils.reset(net)
     setattr(net, field, value)
     spk = snn.unroll(net, xs, lengths=[3, 0], resume=True, schedule=schedule)
     close(spk, torch.cat([alone, torch.zeros_like(alone)], 1))
-    close({name: getattr(net, name) for name in wanted}, wanted)
+    close({name: getattr(net, name) for name in expected}, expected)
 
 
 def test_a_learned_initial_state_gets_the_gradient_of_each_sample() -> None:
@@ -237,13 +237,13 @@ def test_a_learned_initial_state_gets_the_gradient_of_each_sample() -> None:
         snn.utils.reset(neuron)
         neuron.mem = began[samples]
         spk, mem = snn.unroll(neuron, xs[:num_steps, samples], resume=True, **lengths)
-        (found,) = torch.autograd.grad(((spk + mem) * weights[:num_steps, samples]).sum() + neuron.mem.sum(), began)
-        return found, neuron.mem.detach()
+        (gradient,) = torch.autograd.grad(((spk + mem) * weights[:num_steps, samples]).sum() + neuron.mem.sum(), began)
+        return gradient, neuron.mem.detach()
 
     lengths = [4, 7, 0]
-    found, left = gradient(slice(0, 3), 7, lengths=lengths)
+    result, left = gradient(slice(0, 3), 7, lengths=lengths)
     for sample in (0, 1):
-        wanted, alone = gradient(slice(sample, sample + 1), lengths[sample])
-        close(found[sample], wanted[sample])
+        expected, alone = gradient(slice(sample, sample + 1), lengths[sample])
+        close(result[sample], expected[sample])
         close(left[sample], alone[0])
-    close((found[2], left[2]), (torch.ones(4, dtype=torch.float64), began[2].detach()))
+    close((result[2], left[2]), (torch.ones(4, dtype=torch.float64), began[2].detach()))

@@ -23,12 +23,12 @@ def test_lengths_come_as_any_kind_of_integers(kind) -> None:
 
 
 @every_way
-def test_full_lengths_are_no_lengths(options) -> None:
+def test_full_lengths_are_like_no_lengths(options) -> None:
     net, xs = build(*NETS["linear"])
-    for whole, got in zip(
+    for whole, result in zip(
         snn.unroll(net, xs, **options), snn.unroll(net, xs, lengths=[7, 7, 7], **options), strict=True
     ):
-        assert torch.equal(got, whole)
+        assert torch.equal(result, whole)
 
 
 @every_way

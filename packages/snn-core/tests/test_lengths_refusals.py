@@ -39,10 +39,10 @@ WRONG: dict[str, tuple[Any, type[Exception], str]] = {
 def test_wrong_lengths_are_named_with_the_remedy(lengths, error, message: str, schedule: str) -> None:
     net = nn.Sequential(nn.Linear(5, 4), lif())
     net(XS[0])
-    kept = net[1].mem.clone()
+    mem = net[1].mem.clone()
     with pytest.raises(error, match=re.escape(message)):
         snn.unroll(net, XS, lengths=lengths, schedule=schedule)
-    assert torch.equal(net[1].mem, kept)
+    assert torch.equal(net[1].mem, mem)
 
 
 def test_input_without_a_batch_has_no_lengths() -> None:
@@ -82,8 +82,8 @@ class KeepsSamples(Temporal):
     keeps_by_sample = True
 
     def forward(self, x: Tensor) -> Tensor:
-        kept = self._recall()
-        total = x if kept is None else kept[0] + x
+        states = self._recall()
+        total = x if states is None else states[0] + x
         self._keep((total,))
         return total
 

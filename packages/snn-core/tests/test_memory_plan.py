@@ -26,9 +26,9 @@ def budgeted(share: float) -> tuple[Any, Tensor, int]:
     return net, xs, int(plan.least_bytes + share * (plan.whole_bytes - plan.least_bytes))
 
 
-def outcome(net: Any, xs: Tensor, **how: Any) -> list[Tensor]:
+def outcome(net: Any, xs: Tensor, **options: Any) -> list[Tensor]:
     net.zero_grad()
-    out = snn.unroll(net, xs, **how)
+    out = snn.unroll(net, xs, **options)
     out.square().sum().backward()
     return [out, net[1].mem, *(p.grad.clone() for p in net.parameters())]
 
@@ -37,10 +37,10 @@ def outcome(net: Any, xs: Tensor, **how: Any) -> list[Tensor]:
 @pytest.mark.parametrize("share", [0, 0.3, 0.8, 1.1])
 def test_outputs_states_and_gradients_are_those_of_the_chunk_bit_for_bit(share: float) -> None:
     net, xs, memory = budgeted(share)
-    _, how = snn.unroll(net, xs, memory=memory, explain=True)
-    assert (how.memory.chunk is None) == (share > 1)
-    assert str(how.memory) in str(how)
-    planned, chunked = outcome(net, xs, memory=memory), outcome(net, xs, chunk=how.memory.chunk)
+    _, plan = snn.unroll(net, xs, memory=memory, explain=True)
+    assert (plan.memory.chunk is None) == (share > 1)
+    assert str(plan.memory) in str(plan)
+    planned, chunked = outcome(net, xs, memory=memory), outcome(net, xs, chunk=plan.memory.chunk)
     assert all(torch.equal(p, c) for p, c in zip(planned, chunked, strict=True))
 
 
@@ -52,7 +52,7 @@ def test_a_larger_chunk_would_not_fit() -> None:
     assert measured(net, xs, chunk=larger) > memory
 
 
-def test_the_least_that_an_error_names_is_enough_and_a_byte_less_is_not() -> None:
+def test_the_minimum_that_an_error_names_is_enough_and_a_byte_less_is_not() -> None:
     net, xs, _ = budgeted(0)
     message = r"memory=9 bytes is too little for 60 steps .* fewer samples .* truncate=True"
     with pytest.raises(ValueError, match=message) as no:
@@ -97,13 +97,13 @@ def test_planning_leaves_no_trace(memory: int) -> None:
         tensors = [xs.clone(), net.lif.mem.clone(), *parameters, *(b.clone() for b in net.buffers())]
         return [tensors, net.number, list(net.seen), torch.get_rng_state(), random.getstate()]
 
-    before, kept = trace(), net.lif._kept
+    before, states = trace(), net.lif._kept
     try:
         snn.plan_memory(net, xs, memory)
     except ValueError:
         assert memory == 9
     after = trace()
-    assert net.lif._kept is kept
+    assert net.lif._kept is states
     assert net.lif.mem.requires_grad  # its history is there still
     assert not fired
     assert all(torch.equal(a, b) for a, b in zip(before[0], after[0], strict=True))
@@ -113,7 +113,7 @@ def test_planning_leaves_no_trace(memory: int) -> None:
     if memory == 9:  # and so does a call that is refused
         with pytest.raises(ValueError, match="too little"):
             snn.unroll(net, xs, memory=9)
-        assert net.lif._kept is kept
+        assert net.lif._kept is states
 
 
 def test_going_on_from_a_state_is_planned_from_that_state() -> None:
@@ -129,14 +129,14 @@ def test_going_on_from_a_state_is_planned_from_that_state() -> None:
 
 def test_a_plan_is_made_once_until_something_changes_that_it_depends_on(monkeypatch) -> None:
     net, xs, memory = budgeted(0.5)
-    made = []
+    plans = []
     original = memory_plan._plan
-    monkeypatch.setattr(memory_plan, "_plan", lambda *args: made.append(args) or original(*args))
+    monkeypatch.setattr(memory_plan, "_plan", lambda *args: plans.append(args) or original(*args))
 
     def is_new() -> bool:
-        count = len(made)
+        count = len(plans)
         snn.unroll(net, xs, memory=memory)
-        return len(made) > count
+        return len(plans) > count
 
     assert [is_new(), is_new()] == [True, False]
     with torch.no_grad():
@@ -168,12 +168,12 @@ def test_a_plan_does_not_keep_its_net() -> None:
     assert gone() is None
 
 
-def test_without_a_gradient_nothing_is_planned(monkeypatch) -> None:
+def test_nothing_is_planned_without_a_gradient(monkeypatch) -> None:
     net, xs, _ = budgeted(0)
     monkeypatch.setattr("snn_core.sequence.unrolling.planned", None)
     with torch.no_grad():
-        out, how = snn.unroll(net, xs, memory=1, explain=True)
-    assert how.memory is None
+        out, plan = snn.unroll(net, xs, memory=1, explain=True)
+    assert plan.memory is None
     assert torch.equal(out, snn.unroll(net, xs))
     net.requires_grad_(False)
     assert torch.equal(out, snn.unroll(net, xs, memory=1))

@@ -36,13 +36,13 @@ def test_the_prediction_is_what_is_then_measured(
         net, xs = example(name, steps, batch, width, dtype)
         xs.requires_grad_(dtype == torch.float64)
         plan = snn.plan_memory(net, xs)
-        taken = {None: measured(net, xs)}
-        assert plan.whole_bytes == pytest.approx(taken[None], rel=0.15)
+        sizes = {None: measured(net, xs)}
+        assert plan.whole_bytes == pytest.approx(sizes[None], rel=0.15)
         assert plan.least_bytes is not None
         for share in (0, 0.5):
             budget = int(plan.least_bytes + share * (plan.whole_bytes - plan.least_bytes))
             chunk = snn.plan_memory(net, xs, budget)
-            if chunk.chunk not in taken:
-                taken[chunk.chunk] = measured(net, xs, chunk=chunk.chunk)
-            assert chunk.predicted_bytes == pytest.approx(taken[chunk.chunk], rel=0.15)
+            if chunk.chunk not in sizes:
+                sizes[chunk.chunk] = measured(net, xs, chunk=chunk.chunk)
+            assert chunk.predicted_bytes == pytest.approx(sizes[chunk.chunk], rel=0.15)
             assert chunk.predicted_bytes <= budget

@@ -18,7 +18,7 @@ from .budget_nets import example, leaky
 
 
 @pytest.mark.parametrize(
-    ("how", "message"),
+    ("options", "message"),
     [
         ({"memory": 0}, "memory must be a number of bytes or None, got 0; 2 \\* 2\\*\\*30 is 2 GiB"),
         ({"memory": -1}, "got -1"),
@@ -30,10 +30,10 @@ from .budget_nets import example, leaky
         ({"memory": 10**9, "lengths": [3, 4, 5]}, "samples of one length, got lengths; pass chunk="),
     ],
 )
-def test_what_makes_no_sense_is_refused(how: dict, message: str) -> None:
+def test_meaningless_arguments_are_refused(options: dict, message: str) -> None:
     net, xs = example("Leaky", steps=5, batch=3, width=7)
     with pytest.raises(ValueError, match=message):
-        snn.unroll(net, xs, **how)
+        snn.unroll(net, xs, **options)
 
 
 def test_nets_that_cannot_be_run_ahead_are_refused_with_the_reason() -> None:
@@ -79,12 +79,12 @@ def by_a_method(module: nn.Module) -> None:
 @pytest.mark.parametrize("path", ["0", "1", ""])
 @pytest.mark.parametrize("replace", [by_a_closure, by_its_tensors, by_a_default, by_a_method])
 @pytest.mark.parametrize("written", [True, False])
-def test_a_look_at_a_net_whose_forward_holds_the_net_itself_leaves_it_alone(written, replace, path) -> None:
+def test_planning_leaves_alone_a_net_whose_forward_holds_the_net_itself(written, replace, path) -> None:
     net, xs = nn.Sequential(nn.Linear(7, 3), leaky()), torch.rand(9, 3, 7)
     net = Written(*net) if written else net
     replace(net.get_submodule(path))
     net(xs[0])
-    kept, (mem,) = net[1]._kept, net[1]._kept
+    membrane, (mem,) = net[1]._kept, net[1]._kept
     before = mem.detach().clone()
     named = rf"the forward that {path or 'the net'!r} \(.*\) was given holds the net itself.*"
     with pytest.raises(ValueError, match=named + "pass chunk="):
@@ -94,13 +94,13 @@ def test_a_look_at_a_net_whose_forward_holds_the_net_itself_leaves_it_alone(writ
     with pytest.raises(ValueError, match=named):
         Loopback().compile(net)
     assert re.search(named, snn.backends.explain(net, xs).reason)
-    assert net[1]._kept is kept
+    assert net[1]._kept is membrane
     assert mem.equal(before)
     assert all(p.grad is None for p in net.parameters())
     assert snn.unroll(net, xs, explain=True)[1].kind == "layers"
 
 
-def test_names_that_are_also_global_are_no_reason() -> None:
+def test_names_that_are_also_global_are_not_a_reason() -> None:
     class Wrapped(nn.Module):
         def __init__(self, net: nn.Module) -> None:
             super().__init__()
@@ -115,7 +115,7 @@ def test_names_that_are_also_global_are_no_reason() -> None:
     del vars(sys.modules[__name__])["NET"]
 
 
-def test_where_something_follows_what_torch_does_a_plan_is_refused() -> None:
+def test_a_plan_is_refused_under_transforms_and_dispatch_modes() -> None:
     net, xs = example("Leaky", steps=9, batch=3, width=7)
     with pytest.raises(RuntimeError, match=r"not possible while .* plan before by plan_memory and pass chunk="):
         torch.func.grad(lambda x: snn.unroll(net, x, memory=10**9).sum())(xs)
@@ -137,7 +137,7 @@ class Detached(nn.Module):
         return x.detach()
 
 
-def test_inside_of_compiled_code_a_plan_is_refused() -> None:
+def test_a_plan_is_refused_inside_compiled_code() -> None:
     net, xs = example("Leaky", steps=40, batch=2, width=3)
     budget = snn.plan_memory(net, xs).whole_bytes
     whole = torch.compile(lambda x: snn.unroll(net, x, memory=budget), backend="eager", fullgraph=True)
@@ -145,7 +145,7 @@ def test_inside_of_compiled_code_a_plan_is_refused() -> None:
         whole(xs)
 
 
-def test_an_error_of_the_net_itself_comes_through() -> None:
+def test_an_error_of_the_net_itself_is_passed_on() -> None:
     net, xs = example("Leaky", steps=9, batch=3, width=7)
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
         snn.unroll(net, xs[..., :5], memory=10**9)

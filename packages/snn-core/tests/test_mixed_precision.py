@@ -73,12 +73,12 @@ def at_random(like: Tensor, seed: int) -> Tensor:
     return torch.randint(-8, 9, like.shape, generator=generator).to(torch.float32) / 8
 
 
-def taught(neuron: nn.Module, xs: Tensor, outputs: Any) -> list[Tensor]:
+def learned_gradients(neuron: nn.Module, xs: Tensor, outputs: Any) -> list[Tensor]:
     """Gradients of a projection of outputs, of the input and of all that the neuron learns."""
     tensors = [xs, *(p for p in neuron.parameters() if p.requires_grad)]
     loss = sum((at_random(o, k) * o.float()).sum() for k, o in enumerate(outputs))
-    found = torch.autograd.grad(loss, tensors, allow_unused=True)
-    return [torch.zeros_like(t) if g is None else g for t, g in zip(tensors, found, strict=True)]
+    gradients = torch.autograd.grad(loss, tensors, allow_unused=True)
+    return [torch.zeros_like(t) if g is None else g for t, g in zip(tensors, gradients, strict=True)]
 
 
 def same_numbers(ours: list[Tensor], expected: list[Tensor], dtype: torch.dtype, weights: bool) -> None:
@@ -102,7 +102,7 @@ def test_a_neuron_computes_in_float32_on_the_rounded_input(case: Case, run: Any,
     xs = case.input(dtype=torch.float32).to(dtype).requires_grad_()
     with Rounded(dtype):
         spk, state = step_loop(neuron, xs.float())
-        expected = taught(neuron, xs, (spk, *state))
+        expected = learned_gradients(neuron, xs, (spk, *state))
     with torch.autocast("cpu", dtype):
         ours, ours_state = run(neuron, xs)
     assert spk.any()
@@ -110,22 +110,24 @@ def test_a_neuron_computes_in_float32_on_the_rounded_input(case: Case, run: Any,
     assert torch.equal(ours, spk.to(dtype))
     assert {s.dtype for s in ours_state} == {torch.float32}
     torch.testing.assert_close(ours_state, state, rtol=1e-5, atol=1e-5)
-    same_numbers(taught(neuron, xs, (ours, *ours_state)), expected, dtype, has_weights(neuron))
+    same_numbers(learned_gradients(neuron, xs, (ours, *ours_state)), expected, dtype, has_weights(neuron))
 
 
 @every_neuron
-@pytest.mark.parametrize("how", HOW.values(), ids=HOW)
-def test_every_way_to_run_a_net_gives_the_same_numbers(case: Case, how: dict[str, Any]) -> None:
+@pytest.mark.parametrize("options", HOW.values(), ids=HOW)
+def test_every_way_to_run_a_net_gives_the_same_numbers(case: Case, options: dict[str, Any]) -> None:
     net, xs = nn.Sequential(single(case, init_hidden=True, output=True)), case.input(dtype=torch.bfloat16)
     with torch.autocast("cpu", torch.bfloat16):
         expected, states = net[0].unroll(xs, trace=True)
-        spk, *_ = out = tree_leaves(snn.unroll(net, xs, **how))
+        spk, *_ = out = tree_leaves(snn.unroll(net, xs, **options))
         assert torch.equal(spk, expected)
-        kept = [getattr(net[0], name) for name in net[0].State._fields]
-        torch.testing.assert_close(kept, [s[-1] for s in states], rtol=1e-5, atol=1e-5)
-        assert {k.dtype for k in kept} == {torch.float32}
-        first = snn.unroll(net, xs[:3], **how | ({"lengths": [3, 3, 3]} if "lengths" in how else {}))
-        rest = snn.unroll(net, xs[3:], **how | ({"lengths": [4, 4, 4]} if "lengths" in how else {}), resume=True)
+        kept_states = [getattr(net[0], name) for name in net[0].State._fields]
+        torch.testing.assert_close(kept_states, [s[-1] for s in states], rtol=1e-5, atol=1e-5)
+        assert {k.dtype for k in kept_states} == {torch.float32}
+        first = snn.unroll(net, xs[:3], **options | ({"lengths": [3, 3, 3]} if "lengths" in options else {}))
+        rest = snn.unroll(
+            net, xs[3:], **options | ({"lengths": [4, 4, 4]} if "lengths" in options else {}), resume=True
+        )
         for whole, *parts in zip(out, tree_leaves(first), tree_leaves(rest), strict=True):
             torch.testing.assert_close(torch.cat(parts), whole, rtol=1e-5, atol=1e-5)
 
@@ -135,15 +137,15 @@ def test_samples_that_end_are_as_those_that_were_cut(case: Case) -> None:
     net, xs = nn.Sequential(single(case, init_hidden=True)), case.input(dtype=torch.bfloat16)
     with torch.autocast("cpu", torch.bfloat16):
         spk = snn.unroll(net, xs, lengths=[7, 2, 5])
-        kept = [getattr(net[0], name) for name in net[0].State._fields]
+        states = [getattr(net[0], name) for name in net[0].State._fields]
         for sample, length in enumerate([7, 2, 5]):
             alone, state = net[0].unroll(xs[:length, sample : sample + 1])
             assert torch.equal(spk[:length, sample], alone[:, 0])
-            torch.testing.assert_close([k[sample] for k in kept], [s[0] for s in state], rtol=1e-4, atol=1e-4)
+            torch.testing.assert_close([k[sample] for k in states], [s[0] for s in state], rtol=1e-4, atol=1e-4)
 
 
 @every_neuron
-def test_a_stream_and_calls_with_states_give_the_same_numbers(case: Case) -> None:
+def test_streams_and_calls_with_states_give_the_same_numbers(case: Case) -> None:
     neuron, xs = single(case, init_hidden=True), case.input(dtype=torch.bfloat16)
     with torch.autocast("cpu", torch.bfloat16):
         expected, _ = step_loop(neuron, xs)
@@ -166,14 +168,14 @@ def test_graded_spikes_are_rounded_once(case: Case, learn: bool, dtype: torch.dt
         neuron.graded_spikes_factor.fill_(0.3)
     xs = case.input(dtype=torch.float32).to(dtype).requires_grad_()
     spk, state = step_loop(neuron, xs.float())
-    expected = taught(neuron, xs, (spk, *state))
+    expected = learned_gradients(neuron, xs, (spk, *state))
     with torch.autocast("cpu", dtype):
         ours, ours_state = neuron.unroll(xs)
     assert {*ours.unique().tolist()} == {0.0, torch.tensor(0.3).to(dtype).item()}
     assert torch.equal(ours, spk.to(dtype))
     torch.testing.assert_close(ours_state, state, rtol=1e-5, atol=1e-5)
     # what comes back to the spikes through their factor is rounded
-    same_numbers(taught(neuron, xs, (ours, *ours_state)), expected, dtype, weights=True)
+    same_numbers(learned_gradients(neuron, xs, (ours, *ours_state)), expected, dtype, weights=True)
 
 
 @HALF
@@ -268,16 +270,16 @@ def test_a_compiled_net_gives_the_same_numbers(neuron: Any, inside: bool) -> Non
                 return snn.unroll(net, x)
         return snn.unroll(net, x)
 
-    found = []
+    result = []
     for call in (run, torch.compile(run, backend="aot_eager", fullgraph=True)):
         net.zero_grad()
         with torch.autocast("cpu", torch.bfloat16):
             out = call(xs)
         out.float().sum().backward()
-        found.append((out, [p.grad for p in net.parameters()]))
-    assert found[1][0].dtype == torch.bfloat16
-    assert torch.equal(found[0][0], found[1][0])
-    for ours, expected in zip(found[1][1], found[0][1], strict=True):
+        result.append((out, [p.grad for p in net.parameters()]))
+    assert result[1][0].dtype == torch.bfloat16
+    assert torch.equal(result[0][0], result[1][0])
+    for ours, expected in zip(result[1][1], result[0][1], strict=True):
         torch.testing.assert_close(ours, expected, rtol=2**-6, atol=2**-6 * float(expected.abs().max()))
 
 

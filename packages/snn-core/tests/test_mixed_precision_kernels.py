@@ -13,7 +13,7 @@ from snn_core import kernels, surrogate
 from snn_core.kernels.convolutions import Layout
 
 from .stepped_programs import Stepped, stepped
-from .test_mixed_precision import HALF, Cell, same_numbers, single, taught
+from .test_mixed_precision import HALF, Cell, learned_gradients, same_numbers, single
 from .zoo import NEURONS, Case, coarse, step_loop
 
 
@@ -41,48 +41,51 @@ class Wide(Stepped):
 @pytest.mark.parametrize("case", [c for c in NEURONS if c.name in ("leaky", "a user's adaptive neuron")], ids=str)
 def test_an_engine_that_widens_gets_the_input_as_it_is(case: Case, dtype: torch.dtype) -> None:
     xs, neuron = case.input(dtype=torch.float32).to(dtype).requires_grad_(), single(case, learn_threshold=True)
-    found = []
+    result = []
     for engine in (Wide(), Stepped()):
         with stepped(), torch.autocast("cpu", dtype):
             kernels.register("program", engine)
             assert kernels.choose(neuron, xs).name == "stepped"
             spk, state = neuron.unroll(xs)
         assert engine.calls == ["forward"]
-        found.append((spk, *state, *taught(neuron, xs, (spk, *state))))
+        result.append((spk, *state, *learned_gradients(neuron, xs, (spk, *state))))
         assert engine.calls == ["forward", "backward"]
         if isinstance(engine, Wide):
             assert engine.dtypes == [dtype] * 3
-    assert found[0][0].dtype == dtype
-    for wide, narrow in zip(*found, strict=True):
+    assert result[0][0].dtype == dtype
+    for wide, narrow in zip(*result, strict=True):
         assert torch.equal(wide, narrow)
 
 
 def test_input_that_is_the_same_in_all_steps_is_widened_once() -> None:
-    lif, seen = snn.Leaky(beta=0.9, learn_beta=True), []
+    lif, strides = snn.Leaky(beta=0.9, learn_beta=True), []
     xs = torch.rand(3, 5).bfloat16().requires_grad_()
     with stepped() as engine, torch.autocast("cpu", torch.bfloat16):
         forward = engine.forward
-        engine.forward = lambda program, x, *rest: (seen.append(x.stride(0)), forward(program, x, *rest))[1]
+        engine.forward = lambda program, x, *rest: (strides.append(x.stride(0)), forward(program, x, *rest))[1]
         spk, state = lif.unroll(xs.expand(7, 3, 5))
-    assert seen == [0]
+    assert strides == [0]
     expected, expected_state = step_loop(lif, xs.float().expand(7, 3, 5))
     assert torch.equal(spk, expected.bfloat16())
     same_numbers(
-        taught(lif, xs, (spk, *state)), taught(lif, xs, (expected, *expected_state)), torch.bfloat16, weights=True
+        learned_gradients(lif, xs, (spk, *state)),
+        learned_gradients(lif, xs, (expected, *expected_state)),
+        torch.bfloat16,
+        weights=True,
     )
 
 
 @pytest.mark.parametrize("autocast", [False, True], ids=["", "autocast"])
 def test_convolutions_under_autocast_get_their_channels_side_by_side(autocast: bool) -> None:
     conv, x = nn.Conv2d(3, 4, 3), torch.rand(2, 3, 5, 5).bfloat16()
-    layout, seen = Layout(), []
+    layout, inputs = Layout(), []
     with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
-        layout.convolved(lambda x: (seen.append(x), conv.bfloat16()(x))[1], x)
-    assert seen[0].is_contiguous(memory_format=torch.channels_last) == autocast
-    assert torch.equal(seen[0], x)
+        layout.convolved(lambda x: (inputs.append(x), conv.bfloat16()(x))[1], x)
+    assert inputs[0].is_contiguous(memory_format=torch.channels_last) == autocast
+    assert torch.equal(inputs[0], x)
 
 
-def test_what_is_stored_of_the_input_is_as_narrow_as_it_came() -> None:
+def test_stored_input_keeps_its_narrow_dtype() -> None:
     lif, xs = snn.Leaky(beta=0.5), torch.rand(9, 5, 7, dtype=torch.bfloat16, requires_grad=True)
     with stepped() as engine, torch.autocast("cpu", torch.bfloat16):
         spk, _ = lif.unroll(xs)
@@ -113,8 +116,8 @@ def test_the_choice_and_the_schedule_say_what_runs() -> None:
     )
     xs = torch.rand(9, 3, 5)
     with stepped() as engine, torch.autocast("cpu", torch.bfloat16):
-        spk, how = snn.unroll(net, xs, explain=True)
-    assert [layer.how for layer in how.layers] == [
+        spk, plan = snn.unroll(net, xs, explain=True)
+    assert [layer.how for layer in plan.layers] == [
         "all steps at once; dense product (none other is installed for cpu)",
         "stepped (takes the call)",
         "reference (autocast computes with its weights in another dtype)",

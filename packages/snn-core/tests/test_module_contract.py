@@ -95,9 +95,9 @@ def test_a_kept_state_moves_with_its_module(case: Case) -> None:
     net = case.make(init_hidden=True).float()
     xs = case.input()
     net(xs[0].float())
-    kept = {name: getattr(net, name).clone() for name in net.State._fields}
+    states = {name: getattr(net, name).clone() for name in net.State._fields}
     net.double()
-    for name, state in kept.items():
+    for name, state in states.items():
         assert torch.equal(getattr(net, name), state.double())
     assert net(xs[1]).dtype == torch.float64
 

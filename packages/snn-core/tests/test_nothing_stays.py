@@ -56,13 +56,13 @@ def test_nothing_is_set_on_a_net_while_it_runs(options: dict[str, Any], monkeypa
     before = attributes(net)
     monkeypatch.setitem(globals(), "LOOK", looking(net))
     snn.unroll(net, XS, **options).sum().backward()
-    seen = net[0].seen
-    assert seen
-    for found, _, _ in seen:
-        assert found == before
+    records = net[0].seen
+    assert records
+    for flags, _, _ in records:
+        assert flags == before
     assert attributes(net) == before
-    assert [is_watched for _, is_watched, _ in seen][2:] == [False] * (len(seen) - 2)
-    assert [has_mode for _, _, has_mode in seen][2:] == [False] * (len(seen) - 2)
+    assert [is_watched for _, is_watched, _ in records][2:] == [False] * (len(records) - 2)
+    assert [has_mode for _, _, has_mode in records][2:] == [False] * (len(records) - 2)
     assert current() is None
     assert not _get_current_function_mode_stack()
 
@@ -118,9 +118,9 @@ def in_threads(*works: Any) -> list[BaseException]:
 
 
 @torch.no_grad()
-def test_modules_of_other_threads_never_notice(quick_switches) -> None:
+def test_modules_in_other_threads_are_not_affected(quick_switches) -> None:
     nets, layer, done = [Own().double() for _ in range(2)], nn.Linear(5, 3).double(), threading.Event()
-    wanted = layer(XS[0])
+    reference = layer(XS[0])
     expected = [snn.unroll(net, XS) for net in nets]
 
     def unrolls(net: nn.Module, out: Tensor) -> Any:
@@ -135,16 +135,16 @@ def test_modules_of_other_threads_never_notice(quick_switches) -> None:
 
     def calls() -> None:
         while not done.is_set():
-            assert torch.equal(layer(XS[0]), wanted)
+            assert torch.equal(layer(XS[0]), reference)
 
     assert in_threads(*map(unrolls, nets, expected), torch.no_grad()(calls)) == []
 
 
 @pytest.mark.parametrize("count", [2_000, pytest.param(100_000, marks=pytest.mark.exhaustive)])
-def test_a_layer_in_another_thread_works_during_any_number_of_calls(count: int, quick_switches) -> None:
+def test_a_layer_in_another_thread_works_during_many_calls(count: int, quick_switches) -> None:
     nets = [nn.Sequential(nn.Linear(5, 4), snn.Leaky(0.8, init_hidden=True)).double(), Own().double()]
     layer, xs, done = nn.Linear(5, 3).double(), XS[:4, :1], threading.Event()
-    wanted, expected = layer(XS[0]).detach(), [snn.unroll(net, xs).detach() for net in nets]
+    reference, expected = layer(XS[0]).detach(), [snn.unroll(net, xs).detach() for net in nets]
 
     def unrolls() -> None:
         try:
@@ -156,7 +156,7 @@ def test_a_layer_in_another_thread_works_during_any_number_of_calls(count: int, 
 
     def calls() -> None:
         while not done.is_set():
-            assert torch.equal(layer(XS[0]), wanted)
+            assert torch.equal(layer(XS[0]), reference)
 
     assert in_threads(torch.no_grad()(unrolls), torch.no_grad()(calls)) == []
 
@@ -187,13 +187,13 @@ def test_streams_through_nets_that_share_a_layer_keep_their_states(quick_switche
     encoder = nn.Sequential(nn.Linear(5, 4), snn.Leaky(beta=0.8, threshold=0.3, init_hidden=True))
     nets = [nn.Sequential(encoder, nn.Linear(4, 3), snn.Leaky(0.7, init_hidden=True)).double() for _ in range(2)]
     inputs = [torch.rand(300, 2, 5, dtype=torch.float64) for _ in nets]
-    wanted = [call_loop(net, xs) for net, xs in zip(nets, inputs, strict=True)]
+    expected = [call_loop(net, xs) for net, xs in zip(nets, inputs, strict=True)]
 
     def streams(index: int) -> Any:
         def work() -> None:
             run = snn.stream(nets[index])
             out = torch.stack([run(x).clone() for x in inputs[index]])
-            assert torch.equal(out, wanted[index])
+            assert torch.equal(out, expected[index])
 
         return work
 
@@ -202,8 +202,8 @@ def test_streams_through_nets_that_share_a_layer_keep_their_states(quick_switche
 
 def test_hooks_on_saved_tensors_go_together_with_chunks() -> None:
     net, xs = Own().double(), XS.clone().mul_(1.0).requires_grad_()
-    wanted = torch.autograd.grad(snn.unroll(net, xs).sum(), [xs, *net.parameters()])
+    expected = torch.autograd.grad(snn.unroll(net, xs).sum(), [xs, *net.parameters()])
     xs.detach().mul_(1.0)  # counts as a change
     with torch.autograd.graph.saved_tensors_hooks(lambda t: t.clone(), lambda t: t):
-        found = torch.autograd.grad(snn.unroll(net, xs, chunk=2).sum(), [xs, *net.parameters()])
-    torch.testing.assert_close(found, wanted)
+        gradients = torch.autograd.grad(snn.unroll(net, xs, chunk=2).sum(), [xs, *net.parameters()])
+    torch.testing.assert_close(gradients, expected)

@@ -193,14 +193,14 @@ def test_type_checkers_read_what_the_constructor_takes(name: str) -> None:
         )
         for a, d in zip(arguments, values, strict=True)
     ]
-    taken = parameters(getattr(snn, name)).values()
-    expected = [(p.name, p.kind, p.annotation, p.default) for p in taken]
+    arguments = parameters(getattr(snn, name)).values()
+    expected = [(p.name, p.kind, p.annotation, p.default) for p in arguments]
     assert written == expected, "write the stub anew: python tools/signatures.py"
 
 
 @pytest.mark.parametrize("disabled", [True, False])
 @pytest.mark.parametrize("name", ORDERS)
-def test_arguments_by_position_are_those_by_name(name: str, disabled: bool) -> None:
+def test_positional_arguments_equal_those_by_name(name: str, disabled: bool) -> None:
     values = OTHERS | REQUIRED[name] | {"surrogate_disable": disabled}
     named = {argument: values[argument] for argument in ORDERS[name]}
     twins = []
@@ -234,7 +234,7 @@ def test_an_unknown_argument_is_named_with_the_class(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ORDERS)
-def test_an_argument_that_is_given_twice_is_named_with_the_class(name: str) -> None:
+def test_an_argument_passed_twice_is_named_with_the_class(name: str) -> None:
     first = ORDERS[name][0]
     with pytest.raises(TypeError, match=rf"{name}\.__init__\(\) got multiple values for argument '{first}'"):
         getattr(snn, name)(0.5, **{**REQUIRED[name], first: 0.5})
@@ -258,7 +258,7 @@ def test_too_many_arguments_by_position_are_counted(name: str) -> None:
 
 
 @pytest.mark.parametrize("option", ["init_hidden", "inhibition", "reset_mechanism", "reset_delay", "channels"])
-def test_what_a_neuron_over_whole_sequences_has_no_use_for_it_does_not_take(option: str) -> None:
+def test_a_neuron_over_whole_sequences_takes_no_unused_options(option: str) -> None:
     words = rf"LinearLeaky\.__init__\(\) got an unexpected keyword argument '{option}'"
     with pytest.raises(TypeError, match=words):
         snn.LinearLeaky(0.5, 3, 5, **{option: True})
@@ -302,19 +302,19 @@ def test_subclasses_pass_arguments_on_by_position_by_name_or_to_a_base_class_by_
     assert [neuron.beta.item() for neuron in neurons[:3]] == [0.5] * 3
 
 
-def test_a_mixin_between_two_neurons_sees_the_options_that_were_given() -> None:
-    seen: dict[str, Any] = {}
+def test_a_mixin_between_two_neurons_sees_the_options_of_the_call() -> None:
+    arguments: dict[str, Any] = {}
 
     class Watching(snn.SpikingNeuron):
         def __init__(self, **options: Any) -> None:
-            seen.update(options)
+            arguments.update(options)
             super().__init__(**options)
 
     class Neuron(snn.Leaky, Watching):
         pass
 
     neuron = Neuron(0.5, 2.0, init_hidden=True)
-    assert seen == {"threshold": 2.0, "init_hidden": True}
+    assert arguments == {"threshold": 2.0, "init_hidden": True}
     assert neuron.init_hidden
 
 
@@ -322,7 +322,7 @@ def test_a_warning_about_a_decay_shows_the_line_of_the_program() -> None:
     class Neuron(snn.RSynaptic):
         pass
 
-    made = [
+    neurons = [
         lambda: snn.Leaky(1.5),
         lambda: snn.Alpha(1.5, 0.5),
         lambda: snn.LinearLeaky(1.5, 2, 3),
@@ -330,7 +330,7 @@ def test_a_warning_about_a_decay_shows_the_line_of_the_program() -> None:
         lambda: snn.StateLeaky(0.5, 1, 2.0, output=False, surrogate_disable=True),
         lambda: snn.LinearLeaky(0.5, 2, 3, output=False, learn_threshold=True),
     ]
-    for make in made:
-        with pytest.warns(UserWarning, match="is a decay per step|have no effect") as caught:
+    for make in neurons:
+        with pytest.warns(UserWarning, match="is a decay per step|have no effect") as error:
             make()
-        assert [warning.filename for warning in caught] == [__file__]
+        assert [warning.filename for warning in error] == [__file__]

@@ -65,7 +65,7 @@ def test_in_a_net_it_runs_layer_by_layer() -> None:
     close(outputs, call_loop(net, xs))
 
 
-def test_a_forward_of_its_own_is_respected() -> None:
+def test_a_custom_forward_is_respected() -> None:
     class Loud(LinearLeak):
         def forward(self, input_: Tensor, *states: Any, **named: Any) -> Any:
             return 2 * super().forward(input_, *states, **named)
@@ -77,7 +77,7 @@ def test_a_forward_of_its_own_is_respected() -> None:
     close(outputs, call_loop(net, xs))
 
 
-def test_a_step_of_its_own_is_respected() -> None:
+def test_a_custom_step_is_respected() -> None:
     class Silent(snn.Leaky):
         def step(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
             spk, state = super().step(x, state)
@@ -106,7 +106,7 @@ def test_recurrence_wraps_around_any_neuron() -> None:
     assert last.mem.item() == 0.75
 
 
-def test_what_is_missing_is_named() -> None:
+def test_missing_parts_are_named() -> None:
     class Stateless(snn.SpikingNeuron):
         pass
 
@@ -128,22 +128,22 @@ def test_what_is_missing_is_named() -> None:
         Classless()
 
 
-@pytest.mark.parametrize("given", [torch.zeros(2, 3), (torch.zeros(2, 3),)], ids=["a tensor", "a plain tuple"])
+@pytest.mark.parametrize("output", [torch.zeros(2, 3), (torch.zeros(2, 3),)], ids=["a tensor", "a plain tuple"])
 @pytest.mark.parametrize("reset", ["subtract", "zero", "none"])
 @pytest.mark.parametrize("delay", [True, False])
-def test_an_equation_that_returns_no_state_is_named(given: Any, reset: str, delay: bool) -> None:
+def test_an_equation_that_returns_no_state_is_named(output: Any, reset: str, delay: bool) -> None:
     class Loose(snn.SpikingNeuron):
         class State(NamedTuple):
             mem: Tensor
 
         def integrate(self, x: Tensor, state: Any) -> Any:
-            return given
+            return output
 
     neuron = Loose(reset_mechanism=reset, reset_delay=delay)
-    said = rf"Loose\.integrate must return self\.State\(mem\), got {type(given).__name__}"
-    with pytest.raises(TypeError, match=said):
+    message = rf"Loose\.integrate must return self\.State\(mem\), got {type(output).__name__}"
+    with pytest.raises(TypeError, match=message):
         neuron.step(torch.ones(2, 3))
-    with pytest.raises(TypeError, match=said):
+    with pytest.raises(TypeError, match=message):
         neuron.unroll(torch.ones(4, 2, 3))
 
 
@@ -179,7 +179,7 @@ def test_a_state_without_mem_needs_the_methods_that_its_reset_uses() -> None:
     assert Whole().unroll(torch.full((3, 1, 1), 0.75))[0].flatten().tolist() == [0, 1, 0]
 
 
-def test_the_class_of_a_surrogate_is_no_surrogate() -> None:
+def test_the_class_of_a_surrogate_is_not_a_surrogate() -> None:
     with pytest.raises(TypeError, match=r"LinearLeak: spike_grad must be a surrogate, not its class; pass atan\(\)"):
         LinearLeak(0.25, spike_grad=snn.surrogate.atan)
 

@@ -32,7 +32,7 @@ DROPS: dict[str, tuple[dict[str, Any], list[float]]] = {
 }
 
 
-def made(name: str, **options: Any) -> snn.SpikingNeuron:
+def build_neuron(name: str, **options: Any) -> snn.SpikingNeuron:
     return getattr(snn, name)(**DROPS[name][0], reset_mechanism="zero", **options)
 
 
@@ -41,11 +41,11 @@ def last_membrane(neuron: snn.SpikingNeuron, inputs: list[float]) -> float:
 
 
 @pytest.mark.parametrize("name", DROPS)
-def test_the_rule_of_the_time_when_a_neuron_was_made_is_the_one_it_keeps(name: str) -> None:
-    before = made(name)
+def test_a_neuron_keeps_the_rule_that_held_when_it_was_built(name: str) -> None:
+    before = build_neuron(name)
     with snn.peer.following():
-        neuron = made(name)
-    after = made(name)
+        neuron = build_neuron(name)
+    after = build_neuron(name)
     inputs = DROPS[name][1]
     assert last_membrane(neuron, inputs) == 0
     assert last_membrane(before, inputs) == last_membrane(after, inputs) > 0.2
@@ -58,15 +58,15 @@ def test_the_rule_of_the_time_when_a_neuron_was_made_is_the_one_it_keeps(name: s
 @pytest.mark.parametrize("name", DROPS)
 def test_a_sequence_is_the_loop_and_says_why_no_operator_runs_it(name: str) -> None:
     with snn.peer.following():
-        neuron = made(name, init_hidden=True, learn_beta=name != "Lapicque").double()
+        neuron = build_neuron(name, init_hidden=True, learn_beta=name != "Lapicque").double()
     xs = torch.randn(7, 3, 5, dtype=torch.float64).mul(1.5).requires_grad_()
     inputs = [xs, *neuron.parameters()]
     expected = call_loop(neuron, xs)
-    spk, how = snn.unroll(neuron, xs, explain=True)
+    spk, plan = snn.unroll(neuron, xs, explain=True)
     assert 0 < spk.detach().mean() < 1
     close(spk, expected)
     close(gradients([spk], inputs), gradients([expected], inputs))
-    assert "drops the input" in how.layers[0].how or "step program" in how.layers[0].how
+    assert "drops the input" in plan.layers[0].how or "step program" in plan.layers[0].how
     assert "drops_input" in repr(neuron)
 
 
@@ -74,10 +74,10 @@ def test_a_sequence_is_the_loop_and_says_why_no_operator_runs_it(name: str) -> N
 def test_only_the_delayed_reset_to_zero_follows_the_rule(options: dict[str, Any]) -> None:
     arguments = {"alpha": 0.5, "beta": 0.5, "reset_mechanism": "zero", **options}
     with snn.peer.following():
-        theirs = snn.Synaptic(**arguments)
+        twin = snn.Synaptic(**arguments)
     ours, xs = snn.Synaptic(**arguments), torch.randn(9, 2, 3) * 2
-    close(theirs.unroll(xs), ours.unroll(xs))
-    assert "drops_input" not in repr(theirs)
+    close(twin.unroll(xs), ours.unroll(xs))
+    assert "drops_input" not in repr(twin)
 
 
 @pytest.mark.parametrize(
@@ -85,24 +85,24 @@ def test_only_the_delayed_reset_to_zero_follows_the_rule(options: dict[str, Any]
 )
 def test_neurons_on_whose_reset_both_agree_are_as_they_were(make: Any) -> None:
     with snn.peer.following():
-        theirs = make()
+        twin = make()
     xs = torch.randn(9, 2, 3) * 2
-    close(theirs.unroll(xs), make().unroll(xs))
+    close(twin.unroll(xs), make().unroll(xs))
 
 
-def test_a_saved_net_is_loaded_only_into_one_of_the_same_rule(tmp_path: Any) -> None:
+def test_a_saved_net_is_loaded_only_into_one_with_the_same_rule(tmp_path: Any) -> None:
     def net() -> nn.Module:
-        return nn.Sequential(nn.Linear(3, 2), made("Synaptic", init_hidden=True))
+        return nn.Sequential(nn.Linear(3, 2), build_neuron("Synaptic", init_hidden=True))
 
     with snn.peer.following():
-        theirs, again = net(), net()
-    snn.save(tmp_path / "net.safetensors", theirs)
+        twin, again = net(), net()
+    snn.save(tmp_path / "net.safetensors", twin)
     snn.load(tmp_path / "net.safetensors", again)
     with pytest.raises(ValueError, match=r"'1\.zero_drops_input' is True in the file and False in the net"):
         snn.load(tmp_path / "net.safetensors", net())
 
 
-def test_what_is_inside_the_block_ends_with_it_also_after_an_error() -> None:
+def test_effects_of_the_block_end_with_it_even_after_an_error() -> None:
     with snn.peer.following(silent_is_class_0=False) as rules:
         assert rules is snn.peer.rules
         assert (rules.zero_reset_drops_input, rules.silent_is_class_0) == (True, False)
@@ -112,7 +112,7 @@ def test_what_is_inside_the_block_ends_with_it_also_after_an_error() -> None:
     assert snn.peer.rules == snn.peer.Rules()
 
 
-def test_a_rule_that_there_is_not_and_a_value_that_is_none_are_refused() -> None:
+def test_unknown_rules_and_invalid_values_are_refused() -> None:
     with pytest.raises(AttributeError, match="no rule 'zero_reset'; there are zero_reset_drops_input, silent_is"):
         snn.peer.rules.zero_reset = True
     with pytest.raises(TypeError, match="silent_is_class_0 must be True or False, got 1"):

@@ -50,10 +50,10 @@ class Routed(TorchFunctionMode):
 
 @pytest.fixture
 def recorded() -> Iterator[Recorded]:
-    made = Recorded()
-    register("max_pool2d", made)
-    yield made
-    unregister("max_pool2d", made)
+    record = Recorded()
+    register("max_pool2d", record)
+    yield record
+    unregister("max_pool2d", record)
 
 
 @pytest.mark.parametrize(
@@ -67,12 +67,12 @@ def recorded() -> Iterator[Recorded]:
     ],
     ids=["function", "by name", "lists", "torch", "module"],
 )
-def test_however_it_is_written_the_windows_are_those_meant(recorded: Recorded, call, windows: Windows) -> None:
+def test_every_spelling_of_a_window_gives_the_same_windows(recorded: Recorded, call, windows: Windows) -> None:
     x = torch.rand(2, 3, 8, 9)
     with Routed():
-        found = call(x)
+        result = call(x)
     assert recorded.asked == [windows]
-    assert torch.equal(found, call(x) + 1)
+    assert torch.equal(result, call(x) + 1)
 
 
 @pytest.mark.parametrize(
@@ -84,20 +84,20 @@ def test_however_it_is_written_the_windows_are_those_meant(recorded: Recorded, c
         lambda x: F.max_pool2d(x[0], 2),
         lambda x: F.avg_pool2d(x, 2),
         lambda x: F.adaptive_max_pool2d(x, 2),
-        lambda x: torch.vmap(lambda one: F.max_pool2d(one, 2))(x),
+        lambda x: torch.vmap(lambda image: F.max_pool2d(image, 2))(x),
     ],
     ids=["dilated", "ceiling", "with indices", "one image", "mean", "adaptive", "vmap"],
 )
-def test_what_is_of_another_kind_is_left_to_torch(recorded: Recorded, call) -> None:
+def test_calls_of_another_kind_are_left_to_torch(recorded: Recorded, call) -> None:
     x = torch.rand(2, 3, 8, 9)
     with Routed():
-        found = call(x)
+        result = call(x)
     assert recorded.asked == []
-    assert torch.equal(found, call(x))
+    assert torch.equal(result, call(x))
 
 
 @pytest.mark.parametrize(
-    ("refused", "message"),
+    ("call", "message"),
     [
         (lambda x: F.max_pool2d(x, 2, 2, 2), "pad should be at most half"),
         (lambda x: F.max_pool2d(x, 0), "not be zero"),
@@ -106,17 +106,17 @@ def test_what_is_of_another_kind_is_left_to_torch(recorded: Recorded, call) -> N
     ],
     ids=["padding", "kernel", "stride", "too large"],
 )
-def test_what_torch_refuses_is_refused_by_torch(refused, message: str) -> None:
+def test_calls_that_torch_refuses_are_refused_by_torch(call, message: str) -> None:
     none = Recorded(takes=False)
     register("max_pool2d", none)
     try:
         with Routed(), pytest.raises(RuntimeError, match=message):
-            refused(torch.rand(2, 3, 8, 8))
+            call(torch.rand(2, 3, 8, 8))
     finally:
         unregister("max_pool2d", none)
 
 
-def test_the_last_that_takes_it_is_taken(recorded: Recorded) -> None:
+def test_the_last_registered_match_is_used(recorded: Recorded) -> None:
     last = Recorded(takes=False)
     register("max_pool2d", last)
     try:

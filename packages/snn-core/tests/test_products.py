@@ -43,10 +43,10 @@ class Recorded:
 
 @pytest.fixture
 def product() -> Iterator[Recorded]:
-    made = Recorded()
-    register("linear", made)
-    yield made
-    unregister("linear", made)
+    record = Recorded()
+    register("linear", record)
+    yield record
+    unregister("linear", record)
 
 
 def lif(**options: Any) -> snn.Leaky:
@@ -75,7 +75,7 @@ def test_every_linear_layer_sees_all_steps_at_once(product: Recorded) -> None:
     assert product.calls == [(T * B, N), (T * B, 4)]
 
 
-def test_the_schedule_says_what_will_and_what_did_compute(product: Recorded) -> None:
+def test_the_schedule_names_what_will_and_what_did_compute(product: Recorded) -> None:
     assert layers.expected("cpu") == "all steps at once; remembers where called (recorded)"
     assert how_of(net()) == dict.fromkeys(["0", "2.0"], "all steps at once; computed by torch (recorded)")
     product.refusal = "made to refuse"
@@ -83,20 +83,20 @@ def test_the_schedule_says_what_will_and_what_did_compute(product: Recorded) -> 
     assert product.calls[2:] == []
 
 
-def test_a_refusal_is_told_and_asks_the_one_registered_before(product: Recorded) -> None:
+def test_a_refusal_is_reported_and_the_one_registered_before_is_asked(product: Recorded) -> None:
     last = Recorded("made to refuse")
     register("linear", last)
     try:
         assert how_of(net())["0"] == "all steps at once; computed by torch (recorded)"
         product.refusal = "refuses too"
-        told = how_of(net())["0"]
+        reason = how_of(net())["0"]
     finally:
         unregister("linear", last)
-    assert told.startswith("all steps at once; dense product (recorded: made to refuse; recorded: refuses too")
+    assert reason.startswith("all steps at once; dense product (recorded: made to refuse; recorded: refuses too")
     assert last.calls == []
 
 
-def test_one_for_another_device_is_not_asked(product: Recorded) -> None:
+def test_a_kernel_for_another_device_is_not_asked(product: Recorded) -> None:
     product.device = "meta"
     snn.unroll(net(), xs())
     assert product.calls == []
@@ -109,7 +109,7 @@ def test_a_net_on_the_meta_device_runs(product: Recorded) -> None:
 
 
 @pytest.mark.parametrize("options", [{"schedule": "steps"}, {}], ids=["steps", "layers"])
-def test_nothing_of_the_exchange_stays_with_the_net(product: Recorded, options: dict) -> None:
+def test_nothing_of_the_replacement_stays_with_the_net(product: Recorded, options: dict) -> None:
     module = net()
     snn.unroll(module, xs(), **options)
     assert untouched(module)
@@ -120,7 +120,7 @@ def test_nothing_of_the_exchange_stays_with_the_net(product: Recorded, options: 
         assert untouched(copied)
 
 
-def test_an_error_inside_leaves_nothing_behind(product: Recorded) -> None:
+def test_an_error_inside_the_block_leaves_nothing_behind(product: Recorded) -> None:
     module = net()
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
         snn.unroll(module, torch.rand(T, B, N + 1))
@@ -130,12 +130,12 @@ def test_an_error_inside_leaves_nothing_behind(product: Recorded) -> None:
 
 def test_values_and_gradients_are_those_of_the_loop(product: Recorded) -> None:
     module, data = net().double(), xs().double().requires_grad_()
-    wanted = snn.unroll(module, data, schedule="steps")
+    expected = snn.unroll(module, data, schedule="steps")
     inputs = [data, *module.parameters()]
-    grads = torch.autograd.grad(wanted.sum(), inputs)
+    grads = torch.autograd.grad(expected.sum(), inputs)
     for options in ({}, {"chunk": 4}):
         out = snn.unroll(module, data, **options)
-        torch.testing.assert_close(out, wanted)
+        torch.testing.assert_close(out, expected)
         torch.testing.assert_close(torch.autograd.grad(out.sum(), inputs), grads)
     assert {rows for rows, _ in product.calls} == {6 * B, 4 * B, 2 * B}
 
@@ -149,7 +149,7 @@ class Named(nn.Module):
         return self.lif(self.fc(input=x))
 
 
-def test_an_own_forward_may_name_the_argument(product: Recorded) -> None:
+def test_a_custom_forward_may_name_the_argument(product: Recorded) -> None:
     module = Named()
     snn.unroll(module, xs())  # which compares two steps first
     product.calls.clear()
@@ -175,7 +175,7 @@ class Doubled(nn.Linear):
         return 2 * super().forward(input)
 
 
-def test_a_forward_of_its_own_is_kept(product: Recorded) -> None:
+def test_a_custom_forward_is_kept(product: Recorded) -> None:
     for layer in (Doubled(N, 2), nn.Linear(N, 2)):
         if type(layer) is nn.Linear:
             layer.forward = lambda x: x[:, :2]
@@ -185,7 +185,7 @@ def test_a_forward_of_its_own_is_kept(product: Recorded) -> None:
     assert "forward" in layer.__dict__
 
 
-def test_a_subclass_that_computes_the_same_is_taken(product: Recorded) -> None:
+def test_a_subclass_that_computes_the_same_is_accepted(product: Recorded) -> None:
     class Plain(nn.Linear):
         pass
 
@@ -202,11 +202,11 @@ def test_a_parametrized_weight_is_computed_once_and_learns(product: Recorded) ->
     layer = nn.Linear(N, 2)
     parametrize.register_parametrization(layer, "weight", Negative())
     x = torch.rand(4, N)
-    wanted = layer(x)
+    expected = layer(x)
     out = computed(layer, x)
-    assert torch.equal(out, wanted)
+    assert torch.equal(out, expected)
     original = layer.parametrizations.weight.original
-    torch.testing.assert_close(*(torch.autograd.grad(o.sum(), original)[0] for o in (out, wanted)))
+    torch.testing.assert_close(*(torch.autograd.grad(o.sum(), original)[0] for o in (out, expected)))
     assert product.calls == [(4, N)]
 
 
@@ -220,27 +220,27 @@ class Own(Tensor):
 
 
 @pytest.mark.parametrize("case", ["autocast", "dispatch mode", "function mode", "vmap", "grad", "jvp", "subclass"])
-def test_what_is_no_plain_call_goes_to_torch(product: Recorded, case: str) -> None:
+def test_a_call_that_is_not_plain_goes_to_torch(product: Recorded, case: str) -> None:
     layer, x = nn.Linear(N, 2), torch.rand(4, N)
-    wanted = layer(x)
+    expected = layer(x)
 
-    def run(given: Tensor) -> Tensor:
-        return computed(layer, given)
+    def run(x: Tensor) -> Tensor:
+        return computed(layer, x)
 
     if case == "autocast":
         with torch.autocast("cpu", dtype=torch.bfloat16):
             assert run(x).dtype == torch.bfloat16
     elif case == "dispatch mode":
         with Counting():
-            assert torch.equal(run(x), wanted)
+            assert torch.equal(run(x), expected)
     elif case == "function mode":
         with torch.device("cpu"):
-            assert torch.equal(run(x), wanted)
+            assert torch.equal(run(x), expected)
     elif case == "vmap":
-        torch.testing.assert_close(torch.vmap(run)(x), wanted)
+        torch.testing.assert_close(torch.vmap(run)(x), expected)
     elif case == "grad":
-        found = torch.func.grad(lambda given: run(given).sum())(x)
-        torch.testing.assert_close(found, layer.weight.sum(0).expand(4, N))
+        gradient = torch.func.grad(lambda x: run(x).sum())(x)
+        torch.testing.assert_close(gradient, layer.weight.sum(0).expand(4, N))
     elif case == "jvp":
         with forward_ad.dual_level():
             out = run(forward_ad.make_dual(x, torch.ones_like(x)))
@@ -248,7 +248,7 @@ def test_what_is_no_plain_call_goes_to_torch(product: Recorded, case: str) -> No
     else:
         out = run(x.as_subclass(Own))
         assert isinstance(out, Own)
-        assert torch.equal(out.as_subclass(Tensor), wanted)
+        assert torch.equal(out.as_subclass(Tensor), expected)
     assert product.calls == []
 
 
@@ -271,12 +271,12 @@ def test_a_compiled_layer_or_net_is_left_to_the_compiler(product: Recorded) -> N
 
 def test_two_threads_may_run_the_same_net(product: Recorded) -> None:
     layer, x = nn.Linear(N, 2), torch.rand(64, N)
-    wanted, wrong = layer(x), []
+    expected, wrong = layer(x), []
 
     def run() -> None:
         for _ in range(200):
             with torch.no_grad():
-                if not torch.equal(computed(layer, x), wanted):
+                if not torch.equal(computed(layer, x), expected):
                     wrong.append(1)
 
     threads = [threading.Thread(target=run) for _ in range(4)]
@@ -288,6 +288,6 @@ def test_two_threads_may_run_the_same_net(product: Recorded) -> None:
     assert untouched(layer)
 
 
-def test_taking_back_what_was_not_offered_is_an_error() -> None:
+def test_withdrawing_an_unknown_offer_is_an_error() -> None:
     with pytest.raises(ValueError, match="kernel 'recorded' is not registered"):
         unregister("linear", Recorded())

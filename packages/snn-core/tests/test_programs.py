@@ -201,7 +201,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("kind", REFUSED)
-def test_what_is_not_a_program_runs_step_by_step(kind: str) -> None:
+def test_an_equation_without_a_program_runs_step_by_step(kind: str) -> None:
     equation, reason = REFUSED[kind]
     CALLS[0] = 0
     neuron, twin = Faulty(equation), Faulty(equation)
@@ -246,8 +246,8 @@ def both(neuron: Any, xs: Tensor, trace: bool) -> list[tuple[Tensor, ...]]:
 @pytest.mark.parametrize("case", ELEMENTWISE, ids=str)
 def test_sequences_by_programs_are_those_of_the_loop(case: Case, trace: bool) -> None:
     neuron = case.make()
-    for found, expected in zip(*both(neuron, case.input(), trace), strict=True):
-        torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+    for result, expected in zip(*both(neuron, case.input(), trace), strict=True):
+        torch.testing.assert_close(result, expected, rtol=1e-12, atol=1e-12)
 
 
 def test_a_changed_option_is_another_program() -> None:
@@ -265,7 +265,7 @@ def test_a_changed_option_is_another_program() -> None:
     assert engine.calls == ["forward"] * 4
 
 
-def test_a_change_of_mode_and_back_traces_nothing_anew() -> None:
+def test_switching_modes_back_and_forth_traces_nothing_again() -> None:
     neuron, xs = snn.DeltaLeaky(0.5, beta=0.9), torch.rand(4, 2, 3)
     with stepped(), mock.patch.object(programs, "traced", wraps=programs.traced) as traced:
         for _ in range(5):
@@ -293,8 +293,8 @@ def test_the_gradient_of_a_gradient_is_that_of_the_steps() -> None:
             spk, last = neuron.unroll(xs, state) if whole else kernels.loop(neuron.advance, xs, state, False)
             (grad,) = torch.autograd.grad(spk.sum() + (last.mem**2).sum(), xs, create_graph=True)
             seconds.append(torch.autograd.grad((grad**2).sum(), [xs, neuron.rest]))
-    for found, expected in zip(*seconds, strict=True):
-        torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+    for result, expected in zip(*seconds, strict=True):
+        torch.testing.assert_close(result, expected, rtol=1e-12, atol=1e-12)
 
 
 def test_program_refuses_what_is_not_a_neuron() -> None:
@@ -311,8 +311,8 @@ def test_a_first_program_imports_no_compiler() -> None:
         "snn.program(snn.SLSTM(3, 2), sample=(3,))\n"
         "print([name for name in ('sympy', 'torch._dynamo', 'torch._inductor') if name in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert process.stdout.strip() == "[]"
 
 
 def test_a_constant_on_another_device_leaves_a_sequence_to_the_reference() -> None:

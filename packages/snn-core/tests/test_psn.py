@@ -32,8 +32,8 @@ def test_the_sliding_neuron_weighs_its_last_inputs(order: int) -> None:
     close(spikes, expected)
     close(last.mem - neuron.threshold, sums[-1])
     pairs = zip(*(gradients(out, [xs, *weights[: len(xs)]]) for out in (spikes, expected)), strict=True)
-    for mine, theirs in pairs:
-        torch.testing.assert_close(mine, theirs, rtol=1e-9, atol=1e-12)
+    for result, reference in pairs:
+        torch.testing.assert_close(result, reference, rtol=1e-9, atol=1e-12)
 
 
 def test_the_sliding_neuron_answers_an_impulse_with_its_weights() -> None:
@@ -62,8 +62,8 @@ def test_the_parallel_neuron_weighs_every_step(order: int | None, masking: float
     expected, spikes = smooth(torch.stack(rows)), neuron(xs)
     close(spikes, expected)
     inputs = [xs, neuron.weight, neuron.bias]
-    for mine, theirs in zip(*(gradients(out, inputs) for out in (spikes, expected)), strict=True):
-        torch.testing.assert_close(mine, theirs, rtol=1e-9, atol=1e-12)
+    for result, reference in zip(*(gradients(out, inputs) for out in (spikes, expected)), strict=True):
+        torch.testing.assert_close(result, reference, rtol=1e-9, atol=1e-12)
 
 
 def test_the_masked_neuron_sees_no_later_input() -> None:
@@ -108,6 +108,6 @@ def test_under_unroll_it_gives_what_a_call_gives() -> None:
         (lambda: snn.PSN(3)(torch.zeros(3, 1)), r"PSN takes a whole sequence \[T, batch, features\]"),
     ],
 )
-def test_what_does_not_fit_is_an_error_that_names_it(make, message: str) -> None:
+def test_a_misfit_is_an_error_that_names_it(make, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()

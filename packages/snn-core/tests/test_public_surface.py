@@ -90,12 +90,12 @@ def test_importing_the_core_loads_nothing_outside_torch() -> None:
         "import sys, torch; before = set(sys.modules); import snn_core; "
         "print(sorted({m.partition('.')[0] for m in set(sys.modules) - before} - set(sys.stdlib_module_names)))"
     )
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
-    found = set(eval(done.stdout)) - {"torch", "snn_core"}
+    process = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
+    modules = set(eval(process.stdout)) - {"torch", "snn_core"}
     allowed = {d.replace("-", "_") for d in metadata.packages_distributions()} & {
         "sympy",
         "mpmath",
         "networkx",
         "numpy",
     }
-    assert found <= allowed
+    assert modules <= allowed

@@ -73,7 +73,7 @@ def seadlif(xs: Tensor, beta: Tensor, rho: Tensor, a: Tensor, b: Tensor, cut: Cu
 
 def silif(xs: Tensor, log_rate: Tensor, log_rate_w: Tensor, a: Tensor, b: Tensor, log_dt: Tensor) -> Tensor:
     u = w = s = torch.zeros_like(xs[0])
-    alpha, beta = (torch.exp(-torch.exp(one) * torch.exp(log_dt)) for one in (log_rate, log_rate_w))
+    alpha, beta = (torch.exp(-torch.exp(rate) * torch.exp(log_dt)) for rate in (log_rate, log_rate_w))
     out = []
     for x in xs:
         w = beta * w + a * u + b * s
@@ -201,10 +201,10 @@ PUBLISHED = {
 
 
 WITH_GRADIENT = {  # those whose reset has none unless it is asked for
-    f"{name}, with the gradient of the reset": one._replace(
-        make=partial(one.make, detach_reset=False), loop=partial(one.loop, cut=lambda spk: spk)
+    f"{name}, with the gradient of the reset": published._replace(
+        make=partial(published.make, detach_reset=False), loop=partial(published.loop, cut=lambda spk: spk)
     )
-    for name, one in PUBLISHED.items()
+    for name, published in PUBLISHED.items()
     if name in ("SEAdLIF", "Izhikevich", "AdEx")
 }
 
@@ -222,15 +222,15 @@ def test_spikes_and_gradients_are_those_of_the_paper(published: Published, seed:
     xs = (3 * random(40, 3, 5) - 1).requires_grad_()
     expected = loop(xs, *constants.values())
     weights = random(*expected.shape)
-    wanted = torch.autograd.grad((weights * expected).sum(), [xs, *constants.values()])
+    expected_gradients = torch.autograd.grad((weights * expected).sum(), [xs, *constants.values()])
 
     learned = {f"learn_{n}": True for n in constants}
     neuron = make(**{n: c.detach() for n, c in constants.items()}, **learned, spike_grad=surrogate.fast_sigmoid(5))
     spk, _ = neuron.double().unroll(xs)
     assert torch.equal(spk, expected)
     assert 0.05 < float(spk.detach().mean()) < 0.8
-    got = torch.autograd.grad((weights * spk).sum(), [xs, *(getattr(neuron, n) for n in constants)])
-    torch.testing.assert_close(got, wanted, rtol=1e-9, atol=1e-9)
+    result = torch.autograd.grad((weights * spk).sum(), [xs, *(getattr(neuron, n) for n in constants)])
+    torch.testing.assert_close(result, expected_gradients, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("published", PUBLISHED.values(), ids=PUBLISHED)
@@ -252,9 +252,9 @@ def test_spikes_may_be_fed_back_to_each(published: Published) -> None:
     for x in xs:
         spk, state = plain.step(x + fed.recurrent(spk), state)
         expected.append(spk)
-    got, last = fed.unroll(xs)
-    assert torch.equal(got, torch.stack(expected))
-    assert 0.02 < float(got.detach().mean()) < 0.9
+    result, last = fed.unroll(xs)
+    assert torch.equal(result, torch.stack(expected))
+    assert 0.02 < float(result.detach().mean()) < 0.9
     torch.testing.assert_close(tuple(last), (spk, *state))
 
 
@@ -306,13 +306,13 @@ def test_a_silif_neuron_is_an_adlif_neuron_of_its_decays() -> None:
     dtype = torch.float64
     log_rate, log_rate_w = torch.log(torch.tensor([[10.0, 50.0, 250.0], [2.5, 5.0, 10.0]], dtype=dtype))
     log_dt = torch.log(torch.tensor(0.004, dtype=dtype))
-    theirs = snn.AdLIF(torch.exp(-log_rate.exp() * 0.004), torch.exp(-log_rate_w.exp() * 0.004), 0.5, threshold=0.25)
+    adlif = snn.AdLIF(torch.exp(-log_rate.exp() * 0.004), torch.exp(-log_rate_w.exp() * 0.004), 0.5, threshold=0.25)
     ours = snn.SiLIF(log_rate, log_rate_w, log_dt=log_dt, threshold=0.25)
     xs = 3 * torch.rand(60, 4, 3, dtype=dtype, generator=torch.Generator().manual_seed(1))
-    (spk, states), (expected, wanted) = (n.unroll(xs, trace=True) for n in (ours, theirs))
+    (spk, states), (expected, reference) = (n.unroll(xs, trace=True) for n in (ours, adlif))
     assert 0.05 < float(expected.mean()) < 0.8
     assert torch.equal(spk, expected)
-    torch.testing.assert_close(tuple(states), tuple(wanted), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(tuple(states), tuple(reference), rtol=1e-12, atol=1e-12)
 
 
 def test_a_complex_membrane_answers_an_impulse_by_powers_of_its_eigenvalue() -> None:
@@ -425,10 +425,10 @@ def test_constants_drawn_for_silif_lie_where_the_paper_has_them() -> None:
     ):
         for name, ends in ranges.items():
             low, high = (math.log(end) if name.startswith("log") else end for end in ends)
-            drawn = getattr(layer, name).detach()
-            assert low < float(drawn.min())
-            assert float(drawn.max()) < high
-            assert float(drawn.max() - drawn.min()) > 0.9 * (high - low)
+            values = getattr(layer, name).detach()
+            assert low < float(values.min())
+            assert float(values.max()) < high
+            assert float(values.max() - values.min()) > 0.9 * (high - low)
     assert snn.SiLIF.random(2).log_dt.exp().tolist() == pytest.approx([0.004, 0.004])
     assert snn.CSiLIF.random(2).log_rate.exp().tolist() == pytest.approx([0.5, 0.5])
     assert snn.CSiLIF.random(2).omega.tolist() == pytest.approx([math.pi, math.pi])
@@ -443,10 +443,10 @@ def test_constants_drawn_for_seadlif_lie_where_the_paper_has_them() -> None:
         ("a", 0, 1),
         ("b", 0, 2),
     ):
-        drawn = getattr(layer, name).detach()
-        assert low < float(drawn.min())
-        assert float(drawn.max()) < high
-        assert float(drawn.max() - drawn.min()) > 0.9 * (high - low)
+        values = getattr(layer, name).detach()
+        assert low < float(values.min())
+        assert float(values.max()) < high
+        assert float(values.max() - values.min()) > 0.9 * (high - low)
 
 
 @pytest.mark.parametrize(
@@ -460,6 +460,6 @@ def test_constants_drawn_for_seadlif_lie_where_the_paper_has_them() -> None:
         (lambda: snn.ALIF(0.9, float("nan")), "ALIF: rho must not be NaN"),
     ],
 )
-def test_what_makes_no_sense_is_refused(make: Callable[[], object], message: str) -> None:
+def test_meaningless_arguments_are_refused(make: Callable[[], object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()

@@ -141,7 +141,7 @@ def test_a_neuron_drawn_at_random_is_its_program(engine: Callable[[], Any], data
         result = outcome(neuron, xs, neuron.unroll, trace)
     assert own is None or own.calls == ["forward", "backward"], kernels.choose(neuron, xs).reason
     expected = outcome(neuron, xs, lambda x, s, trace: kernels.loop(neuron.advance, x, s, trace), trace)
-    for found, wanted in zip(result, expected, strict=True):
-        scale = max(1.0, float(wanted.detach().abs().max()))
+    for actual, reference in zip(result, expected, strict=True):
+        scale = max(1.0, float(reference.detach().abs().max()))
         assert math.isfinite(scale)
-        torch.testing.assert_close(found, wanted, rtol=1e-11, atol=1e-11 * scale)
+        torch.testing.assert_close(actual, reference, rtol=1e-11, atol=1e-11 * scale)

@@ -27,12 +27,12 @@ def inputs() -> Tensor:
     return torch.rand(STEPS, BATCH, 5, dtype=torch.float64) * 3
 
 
-def outcome(net: nn.Module, xs: Tensor, seed: int = 0, **how: Any) -> tuple[Any, ...]:
+def outcome(net: nn.Module, xs: Tensor, seed: int = 0, **options: Any) -> tuple[Any, ...]:
     """Outputs, the states left, and the gradients of the input and of every parameter."""
     net.zero_grad()
     xs = xs.clone().requires_grad_()
     torch.manual_seed(seed)
-    out = snn.unroll(net, xs, **how)
+    out = snn.unroll(net, xs, **options)
     tensors = [out] if isinstance(out, Tensor) else list(out.values() if isinstance(out, dict) else out)
     weights = torch.linspace(1, 2, STEPS, dtype=xs.dtype).view(-1, 1, 1)
     sum((weights * tensor).sum() + tensor.square().mean() for tensor in tensors).backward()
@@ -73,10 +73,10 @@ def test_a_dict_of_outputs_one_of_which_has_no_gradient(chunk: int) -> None:
 def test_going_on_from_a_state_with_a_history(chunk: int) -> None:
     net, xs = stack(), inputs()
 
-    def twice(**how: Any) -> Any:
+    def twice(**options: Any) -> Any:
         net.zero_grad()
-        first = snn.unroll(net, xs, **how)[1]
-        second = snn.unroll(net, xs, resume=True, **how)[1]
+        first = snn.unroll(net, xs, **options)[1]
+        second = snn.unroll(net, xs, resume=True, **options)[1]
         (first.sum() + second.square().sum()).backward()
         return first, second, [p.grad for p in net.parameters()]
 
@@ -123,13 +123,13 @@ class Adapting(nn.Module):
 @pytest.mark.parametrize("start", [0, 2, 9])
 @pytest.mark.parametrize("in_place", [True, False])
 @pytest.mark.parametrize("chunk", CHUNKS)
-def test_a_buffer_that_the_output_depends_on_has_its_value_of_then(chunk: int, in_place: bool, start: int) -> None:
+def test_a_buffer_that_the_output_depends_on_has_the_value_it_had_then(chunk: int, in_place: bool, start: int) -> None:
     xs = inputs()
     results = []
-    for how in ({"chunk": chunk}, {}):
+    for options in ({"chunk": chunk}, {}):
         torch.manual_seed(5)
         net = Adapting(in_place, start).double()
-        result = outcome(net, xs, **how)
+        result = outcome(net, xs, **options)
         results.append((result, net.mean, net.steps))
     same(*results)
     assert net.steps == STEPS
@@ -138,10 +138,10 @@ def test_a_buffer_that_the_output_depends_on_has_its_value_of_then(chunk: int, i
 def test_running_statistics_are_updated_once() -> None:
     xs = inputs()
     results = []
-    for how in ({"chunk": 4}, {"schedule": "steps"}):
+    for options in ({"chunk": 4}, {"schedule": "steps"}):
         torch.manual_seed(5)
         net = nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), lif()).double()
-        result = outcome(net, xs, **how)
+        result = outcome(net, xs, **options)
         results.append((result, dict(net.named_buffers())))
     same(*results)
     assert net[1].num_batches_tracked == STEPS
@@ -160,10 +160,10 @@ def test_parameters_that_need_no_gradient_get_none() -> None:
     same(outcome(net, xs, chunk=4)[2], outcome(net, xs)[2])
 
 
-def test_gradients_of_what_is_asked_for_and_of_nothing_else() -> None:
+def test_only_requested_gradients_are_computed() -> None:
     net, xs = stack(), inputs()
-    found = torch.autograd.grad(snn.unroll(net, xs, chunk=4)[1].sum(), net[0].weight)
-    same(found, torch.autograd.grad(snn.unroll(net, xs)[1].sum(), net[0].weight))
+    gradients = torch.autograd.grad(snn.unroll(net, xs, chunk=4)[1].sum(), net[0].weight)
+    same(gradients, torch.autograd.grad(snn.unroll(net, xs)[1].sum(), net[0].weight))
     assert all(p.grad is None for p in net.parameters())
 
 
@@ -180,9 +180,9 @@ def test_tensors_from_outside_of_the_net_get_their_gradients() -> None:
             return self.lif(self.fc(x * squared + gain))[1]
 
     net, xs = Scaled().double(), inputs()
-    wanted = [gain, net.fc.weight]
-    expected = torch.autograd.grad(snn.unroll(net, xs).sum(), wanted, retain_graph=True)
-    same(torch.autograd.grad(snn.unroll(net, xs, chunk=4).sum(), wanted), expected)
+    parameters = [gain, net.fc.weight]
+    expected = torch.autograd.grad(snn.unroll(net, xs).sum(), parameters, retain_graph=True)
+    same(torch.autograd.grad(snn.unroll(net, xs, chunk=4).sum(), parameters), expected)
 
 
 def test_parametrized_weights_are_computed_in_both_passes() -> None:
@@ -202,12 +202,12 @@ def test_a_graph_that_is_kept_gives_its_gradients_twice() -> None:
 
 def test_gradients_can_be_differentiated() -> None:
     net, xs = stack(), inputs()
-    wanted = [net[0].weight, net[2].weight]
+    parameters = [net[0].weight, net[2].weight]
 
-    def second(**how: Any) -> Any:
-        mem = snn.unroll(net, xs, **how)[1]
-        first = torch.autograd.grad(mem.square().sum(), wanted, create_graph=True)
-        return torch.autograd.grad(sum(g.square().sum() for g in first), wanted)
+    def second(**options: Any) -> Any:
+        mem = snn.unroll(net, xs, **options)[1]
+        first = torch.autograd.grad(mem.square().sum(), parameters, create_graph=True)
+        return torch.autograd.grad(sum(g.square().sum() for g in first), parameters)
 
     same(second(chunk=4), second())
 
@@ -231,10 +231,10 @@ def test_autocast_holds_in_the_second_pass_too() -> None:
     net = nn.Sequential(nn.Linear(5, 64), lif(), nn.Linear(64, 2), lif(output=True))
     xs = inputs().float()
     results = []
-    for how in ({"chunk": 4}, {}):
+    for options in ({"chunk": 4}, {}):
         net.zero_grad()
         with torch.autocast("cpu", torch.bfloat16):
-            mem = snn.unroll(net, xs, **how)[1]
+            mem = snn.unroll(net, xs, **options)[1]
         mem.float().square().sum().backward()
         results.append((mem, [p.grad for p in net.parameters()]))
     assert torch.equal(results[0][0], results[1][0])
@@ -242,7 +242,7 @@ def test_autocast_holds_in_the_second_pass_too() -> None:
     torch.testing.assert_close(*results, rtol=0.05, atol=0.05)
 
 
-def test_without_gradients_nothing_is_computed_anew() -> None:
+def test_nothing_is_recomputed_without_gradients() -> None:
     net, xs = stack(), inputs()
     expected = snn.unroll(net, xs)
     with torch.inference_mode():
@@ -314,9 +314,9 @@ def test_the_net_may_run_again_before_the_backward_pass() -> None:
     expected = torch.autograd.grad(snn.unroll(net, xs)[1].sum(), net[0].weight)
     out = snn.unroll(net, xs, chunk=4)[1]
     other = snn.unroll(net, xs[:5] * 2, chunk=2)[1]
-    kept = net[1].mem
+    mem = net[1].mem
     same(torch.autograd.grad(out.sum(), net[0].weight), expected)
-    assert net[1].mem is kept  # the backward pass leaves the states alone
+    assert net[1].mem is mem  # the backward pass leaves the states alone
     assert torch.isfinite(torch.autograd.grad(other.sum(), net[0].weight)[0]).all()
 
 

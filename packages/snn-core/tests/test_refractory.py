@@ -73,15 +73,15 @@ def test_spikes_and_gradients_are_those_of_a_loop_by_hand(period: int) -> None:
     beta = torch.linspace(0.5, 0.9, 5, dtype=torch.float64, requires_grad=True)
     expected = by_hand(xs, beta, period)
     weights = torch.rand(expected.shape, generator=generator, dtype=torch.float64)
-    wanted = torch.autograd.grad((weights * expected).sum(), [xs, beta])
+    expected_gradients = torch.autograd.grad((weights * expected).sum(), [xs, beta])
     neuron = Resting(
         beta=beta.detach(), refractory_period=period, learn_beta=True, spike_grad=surrogate.fast_sigmoid(5)
     ).double()
     spk, _ = neuron.unroll(xs)
     assert torch.equal(spk, expected)
     assert float(spk.detach().mean()) > 0.1
-    got = torch.autograd.grad((weights * spk).sum(), [xs, neuron.beta])
-    torch.testing.assert_close(got, wanted, rtol=1e-9, atol=1e-9)
+    result = torch.autograd.grad((weights * spk).sum(), [xs, neuron.beta])
+    torch.testing.assert_close(result, expected_gradients, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -157,10 +157,10 @@ def test_a_recurrent_neuron_hears_nothing_of_itself_while_it_is_silent() -> None
 
 
 @pytest.mark.parametrize("period", [-1, 1.5, torch.tensor([0.0, 0.5])])
-def test_a_period_that_is_no_number_of_steps_is_refused(period: Any) -> None:
+def test_a_period_that_is_not_a_number_of_steps_is_refused(period: Any) -> None:
     with pytest.raises(ValueError, match="Resting: refractory_period must be a whole number of steps, at least 0, got"):
         Resting(beta=0.5, refractory_period=period)
 
 
-def test_it_says_how_long_it_is_silent() -> None:
+def test_the_duration_of_silence_is_reported() -> None:
     assert "refractory_period=2" in repr(Resting(beta=0.5, refractory_period=2))

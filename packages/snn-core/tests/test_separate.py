@@ -45,19 +45,19 @@ class Returns(nn.Module):
         return self.returned(x, hidden, outputs[0], outputs[1], outputs[2])
 
 
-def kept_alone(make: Any, **options: Any) -> nn.Module:
+def behind_identity(make: Any, **options: Any) -> nn.Module:
     return nn.Sequential(nn.Identity(), make(init_hidden=True, **options))
 
 
 NETS = {
-    "leaky": lambda: kept_alone(snn.Leaky, beta=0.7),
-    "leaky and its state": lambda: kept_alone(snn.Leaky, beta=0.7, output=True),
-    "rleaky and its states": lambda: kept_alone(snn.RLeaky, beta=0.7, V=0.4, all_to_all=False, output=True),
-    "dense rleaky": lambda: kept_alone(snn.RLeaky, beta=0.7, linear_features=3),
-    "synaptic and its states": lambda: kept_alone(snn.Synaptic, alpha=0.4, beta=0.7, output=True),
-    "slstm and its states": lambda: kept_alone(snn.SLSTM, input_size=3, hidden_size=2, output=True),
-    "what keeps its input": lambda: kept_alone(KeepsItsInput),
-    "what keeps its input, and its states": lambda: kept_alone(KeepsItsInput, output=True),
+    "leaky": lambda: behind_identity(snn.Leaky, beta=0.7),
+    "leaky and its state": lambda: behind_identity(snn.Leaky, beta=0.7, output=True),
+    "rleaky and its states": lambda: behind_identity(snn.RLeaky, beta=0.7, V=0.4, all_to_all=False, output=True),
+    "dense rleaky": lambda: behind_identity(snn.RLeaky, beta=0.7, linear_features=3),
+    "synaptic and its states": lambda: behind_identity(snn.Synaptic, alpha=0.4, beta=0.7, output=True),
+    "slstm and its states": lambda: behind_identity(snn.SLSTM, input_size=3, hidden_size=2, output=True),
+    "what keeps its input": lambda: behind_identity(KeepsItsInput),
+    "what keeps its input, and its states": lambda: behind_identity(KeepsItsInput, output=True),
     "convolution": lambda: nn.Sequential(
         nn.Unflatten(1, (1, 3)), nn.Conv1d(1, 2, 2), snn.Leaky(beta=0.7, init_hidden=True, output=True)
     ),
@@ -70,7 +70,7 @@ NETS = {
 }
 
 
-def kept(net: nn.Module) -> list[Tensor]:
+def kept_states(net: nn.Module) -> list[Tensor]:
     return [v for m in net.modules() if isinstance(m, snn.SpikingNeuron) and m._kept is not None for v in m._kept]
 
 
@@ -102,17 +102,17 @@ def test_writing_into_an_output_changes_nothing_else(name: str, data: st.DataObj
     if data.draw(st.booleans()):
         options["lengths"] = data.draw(st.lists(st.integers(0, steps), min_size=batch, max_size=batch))
     xs = 2 * torch.rand(steps, batch, 3, dtype=torch.float64)
-    wanted = call_loop(net, xs) if "lengths" not in options else None
-    last = [s.clone() for s in kept(net)]
+    expected = call_loop(net, xs) if "lengths" not in options else None
+    last = [s.clone() for s in kept_states(net)]
     if resume:
         snn.utils.reset(net)
     with torch.set_grad_enabled(grad):
         outs = snn.unroll(net, xs, resume=resume, **options)
-    if wanted is not None:
-        close(tree_leaves(outs), tree_leaves(wanted))
-        close(kept(net), last)
-    check_separate([*tree_leaves(outs), *kept(net), xs])
-    check_owned(kept(net))
+    if expected is not None:
+        close(tree_leaves(outs), tree_leaves(expected))
+        close(kept_states(net), last)
+    check_separate([*tree_leaves(outs), *kept_states(net), xs])
+    check_owned(kept_states(net))
 
 
 @settings(max_examples=10)
@@ -128,7 +128,7 @@ def test_writing_into_what_a_neuron_returns_changes_nothing_else(case, steps, tr
     check_owned([spk, *states])
 
 
-def test_a_state_that_was_changed_by_hand_is_what_the_next_sequence_goes_on_from() -> None:
+def test_the_next_sequence_continues_from_a_state_changed_by_hand() -> None:
     xs = torch.rand(4, 2, 3)
     outcomes = []
     for schedule in ("auto", "steps"):
@@ -158,7 +158,7 @@ def test_a_saved_net_is_as_large_as_after_a_loop() -> None:
         assert sizes() == by_loop
 
 
-def test_a_stream_goes_on_from_its_own_state_whatever_becomes_of_its_outputs() -> None:
+def test_a_stream_continues_from_its_own_state_even_if_its_outputs_change() -> None:
     net, xs = snn.Synaptic(alpha=0.9, beta=0.8, init_hidden=True, output=True), torch.rand(5, 2, 3)
     untouched, stream = snn.stream(net), snn.stream(net)
     for x in xs:
@@ -171,9 +171,9 @@ def test_a_stream_goes_on_from_its_own_state_whatever_becomes_of_its_outputs() -
 
 def test_no_more_is_copied_than_shares_memory() -> None:
     net = Returns(lambda x, hidden, spk, syn, mem: (spk, mem, hidden))
-    _, how = snn.unroll(net, torch.rand(5, 2, 3), explain=True)
-    assert how.kind == "layers"
+    _, plan = snn.unroll(net, torch.rand(5, 2, 3), explain=True)
+    assert plan.kind == "layers"
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile, torch.no_grad():
-        snn.unroll(net, torch.rand(5, 2, 3), schedule=how)
+        snn.unroll(net, torch.rand(5, 2, 3), schedule=plan)
     copies = {event.key: event.count for event in profile.key_averages()}
     assert copies.get("aten::clone", 0) == 2  # the last step of two states, and no trace

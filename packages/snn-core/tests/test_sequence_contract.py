@@ -84,9 +84,9 @@ def test_a_learned_state_may_stand_for_several_neurons(case: Case, kind: str) ->
     )
     for trace in (False, True):
         spk, last = kernels.loop(neuron.advance, xs, copies, trace)
-        found = neuron.unroll(xs, state, trace=trace)
-        close([found[0], *found[1]], [spk, *last])
-        close(gradients([found[0], *found[1]], inputs), gradients([spk, *last], inputs))
+        result = neuron.unroll(xs, state, trace=trace)
+        close([result[0], *result[1]], [spk, *last])
+        close(gradients([result[0], *result[1]], inputs), gradients([spk, *last], inputs))
 
 
 @every_neuron
@@ -146,13 +146,13 @@ def test_a_net_unrolled_equals_the_loop_and_may_be_resumed(case: Case) -> None:
     net = case.make(init_hidden=True)
     inputs = [xs, *net.parameters()]
     expected = call_loop(net, xs)
-    wanted = gradients([expected], inputs)
+    expected_gradients = gradients([expected], inputs)
     whole = snn.unroll(net, xs)
     close(whole, expected)
-    close(gradients([whole], inputs), wanted)
+    close(gradients([whole], inputs), expected_gradients)
     parts = torch.cat([snn.unroll(net, xs[:3]), snn.unroll(net, xs[3:], resume=True)])
     close(parts, expected)
-    close(gradients([parts], inputs), wanted)
+    close(gradients([parts], inputs), expected_gradients)
 
 
 @every_neuron
@@ -180,10 +180,10 @@ def test_chunks_bound_memory_and_change_no_number(case: Case, chunk: int) -> Non
     net, xs = case.make(init_hidden=True), case.input().requires_grad_()
     inputs = [xs, *net.parameters()]
     whole = snn.unroll(net, xs)
-    wanted = gradients([whole], inputs)
+    expected = gradients([whole], inputs)
     chunked = snn.unroll(net, xs, chunk=chunk)
     close(chunked, whole)
-    close(gradients([chunked], inputs), wanted)
+    close(gradients([chunked], inputs), expected)
 
 
 @every_neuron
@@ -197,10 +197,10 @@ def test_truncated_chunks_are_the_loop_that_detaches(case: Case) -> None:
             snn.utils.detach(net)
         spks.append(net(x))
     expected = torch.stack(spks)
-    wanted = gradients([expected], inputs)
+    expected_gradients = gradients([expected], inputs)
     truncated = snn.unroll(net, xs, chunk=3, truncate=True)
     close(truncated, expected)
-    close(gradients([truncated], inputs), wanted)
+    close(gradients([truncated], inputs), expected_gradients)
 
 
 @every_neuron
@@ -215,7 +215,7 @@ def test_input_need_not_be_contiguous(case: Case) -> None:
 
 @every_neuron
 @pytest.mark.parametrize("batch", [0, 1])
-def test_a_batch_may_be_of_one_or_of_none(case: Case, batch: int) -> None:
+def test_a_batch_may_have_one_sample_or_none(case: Case, batch: int) -> None:
     neuron, xs = case.make(), case.input(batch=batch).requires_grad_()
     state = started(case, neuron, batch)
     spk, last = step_loop(neuron, xs, state)

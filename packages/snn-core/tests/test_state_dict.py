@@ -105,7 +105,7 @@ def test_saved_names_are_those_of_the_peer(make: Callable[[], nn.Module], keys: 
 
 
 @pytest.mark.parametrize(("make", "keys"), KEYS.values(), ids=KEYS)
-def test_what_is_saved_loads_strictly(make: Callable[[], nn.Module], keys: dict) -> None:
+def test_a_saved_state_loads_strictly(make: Callable[[], nn.Module], keys: dict) -> None:
     make().load_state_dict(make().state_dict(), strict=True)
 
 

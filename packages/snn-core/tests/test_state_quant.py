@@ -39,7 +39,7 @@ def test_a_module_gives_way_to_nothing_and_to_a_function(without):
     assert "state_quant.step" in neuron.state_dict()
 
 
-def test_what_cannot_be_called_is_refused_and_changes_nothing():
+def test_an_invalid_call_is_refused_and_changes_nothing():
     quantizer = Rounded()
     neuron = snn.Leaky(beta=0.5, init_hidden=True, output=True, state_quant=quantizer)
     with pytest.raises(TypeError, match="Leaky: state_quant must be a function or False, got 4"):

@@ -56,8 +56,8 @@ def test_values_and_gradients_of_a_window_are_those_of_the_sum(steps: int, windo
     assert torch.equal(spk, (mem > 1).double())
     weights = torch.randn(mem.shape, dtype=torch.float64, generator=generator)
     inputs = [xs, neuron.beta]  # the latter unused by a window of one step
-    found = [torch.autograd.grad((o * weights).sum(), inputs, materialize_grads=True) for o in (mem, expected)]
-    for left, right in zip(*found, strict=True):
+    gradients = [torch.autograd.grad((o * weights).sum(), inputs, materialize_grads=True) for o in (mem, expected)]
+    for left, right in zip(*gradients, strict=True):
         torch.testing.assert_close(left, right, rtol=1e-10, atol=1e-10)
 
 
@@ -91,21 +91,21 @@ def test_a_window_over_ten_times_the_steps_takes_ten_times_the_work() -> None:
     assert numbers(1_000) < 1_000 * 3 * 60  # and not 50 times three for each window of 50
 
 
-def test_a_window_is_not_said_to_run_on_a_kernel_that_has_none() -> None:
+def test_a_window_without_a_kernel_is_not_reported_to_run_on_one() -> None:
     net = torch.nn.Sequential(snn.StateLeaky(beta=0.9, channels=3, kernel_truncation_steps=4, output=False))
     for steps, windowed in ((9, True), (4, False)):
-        _, how = snn.unroll(net, torch.rand(steps, 2, 3), explain=True)
-        assert (how.layers[0].how == "windows of 4 steps, by plain torch operations") == windowed
+        _, plan = snn.unroll(net, torch.rand(steps, 2, 3), explain=True)
+        assert (plan.layers[0].how == "windows of 4 steps, by plain torch operations") == windowed
 
 
 @pytest.mark.parametrize("window", [None, 3])
-def test_one_channel_stands_for_any_number_that_are_alike(window: int | None) -> None:
+def test_one_channel_stands_for_any_number_of_equal_ones(window: int | None) -> None:
     xs = torch.randn(7, 2, 1000, dtype=torch.float64)
-    one, each = (
+    single, each = (
         snn.StateLeaky(0.75, channels=n, kernel_truncation_steps=window, threshold=threshold).double()
         for n, threshold in ((1, torch.linspace(0.5, 1.5, 1000)), (1000, torch.linspace(0.5, 1.5, 1000)))
     )
-    for left, right in zip(one(xs), each(xs), strict=True):
+    for left, right in zip(single(xs), each(xs), strict=True):
         assert torch.equal(left, right)
     with pytest.raises(ValueError, match=r"StateLeaky takes 3 channels, got input \(2, 1000\)"):
         snn.StateLeaky(0.75, channels=3, kernel_truncation_steps=window)(xs)
@@ -130,7 +130,7 @@ def test_the_graded_factor_is_applied_once() -> None:
     assert spk.item() == 3.0
 
 
-def test_a_saved_time_constant_brings_its_decay_along() -> None:
+def test_a_saved_time_constant_brings_its_decay() -> None:
     neuron = snn.StateLeaky(beta=0.5, channels=1)
     saved = neuron.state_dict()
     assert saved["tau"].item() == pytest.approx(1 / math.log(2), rel=1e-5)
@@ -195,7 +195,7 @@ def test_spikes_and_membrane_keep_the_dtype_of_the_input(dtype: torch.dtype) -> 
     assert spk.dtype == mem.dtype == dtype
 
 
-def test_long_sequences_do_not_lose_precision_or_overflow() -> None:
+def test_long_sequences_neither_lose_precision_nor_overflow() -> None:
     xs = torch.randn(3000, 1, 2, dtype=torch.float64)
     _, mem = snn.StateLeaky(beta=torch.tensor([0.5, 0.999], dtype=torch.float64), channels=2).double()(xs)
     expected = torch.zeros(1, 2, dtype=torch.float64)

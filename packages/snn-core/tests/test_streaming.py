@@ -58,7 +58,7 @@ def equal(left: object, right: object) -> None:
     torch.testing.assert_close(left, right, rtol=0, atol=0, equal_nan=True)
 
 
-def kept(net: nn.Module) -> list[torch.Tensor]:
+def kept_states(net: nn.Module) -> list[torch.Tensor]:
     return [t for m in net.modules() for t in tree_leaves(getattr(m, "_kept", None)) if isinstance(t, torch.Tensor)]
 
 
@@ -66,8 +66,8 @@ def kept(net: nn.Module) -> list[torch.Tensor]:
 def test_every_neuron_streams_the_loop_bit_for_bit(case: Case) -> None:
     neuron, xs = case.make(init_hidden=True, output=True), case.input()
     run = snn.stream(neuron)
-    found = stacked([run(x) for x in xs])
-    equal(found, call_loop(neuron, xs))
+    result = stacked([run(x) for x in xs])
+    equal(result, call_loop(neuron, xs))
 
 
 @pytest.mark.parametrize("case", NEURONS, ids=str)
@@ -115,8 +115,8 @@ def test_a_stream_has_no_graph_and_leaves_the_net_as_it_was() -> None:
 def test_streams_through_one_net_do_not_mix() -> None:
     make, shape = CHAINS["linear"]
     net, xs, ys = make(), torch.randn(8, 3, *shape), torch.randn(8, 2, *shape)
-    one, other = snn.stream(net), snn.stream(net)
-    outs = [(one(x), other(y)) for x, y in zip(xs, ys, strict=True)]
+    first, second = snn.stream(net), snn.stream(net)
+    outs = [(first(x), second(y)) for x, y in zip(xs, ys, strict=True)]
     equal(stacked([a for a, _ in outs]), call_loop(net, xs))
     equal(stacked([b for _, b in outs]), call_loop(net, ys))
 
@@ -124,11 +124,11 @@ def test_streams_through_one_net_do_not_mix() -> None:
 def test_streams_of_several_threads_do_not_mix() -> None:
     make, shape = CHAINS["linear"]
     net, inputs = make(), torch.randn(4, 30, 3, *shape)
-    found: dict[int, object] = {}
+    result: dict[int, object] = {}
 
     def work(i: int) -> None:
         run = snn.stream(net)
-        found[i] = stacked([run(x) for x in inputs[i]])
+        result[i] = stacked([run(x) for x in inputs[i]])
 
     threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
     for thread in threads:
@@ -136,21 +136,21 @@ def test_streams_of_several_threads_do_not_mix() -> None:
     for thread in threads:
         thread.join()
     for i, xs in enumerate(inputs):
-        equal(found[i], call_loop(net, xs))
+        equal(result[i], call_loop(net, xs))
 
 
 def test_a_stream_holds_as_much_after_a_thousand_steps_as_after_one() -> None:
     make, shape = CHAINS["linear"]
     run = snn.stream(make())
 
-    def held(steps: int) -> int:
+    def count_tensors(steps: int) -> int:
         for _ in range(steps):
             run(torch.randn(3, *shape))
         gc.collect()
         return sum(issubclass(type(o), torch.Tensor) for o in gc.get_objects())
 
-    first = held(1)
-    assert held(1000) <= first  # fewer where garbage of other tests has gone meanwhile
+    first = count_tensors(1)
+    assert count_tensors(1000) <= first  # fewer where garbage of other tests has gone meanwhile
 
 
 def test_reset_goes_back_to_rest_and_takes_another_batch() -> None:
@@ -171,7 +171,7 @@ def test_reset_goes_back_to_rest_and_takes_another_batch() -> None:
         (torch.zeros(3, 5, dtype=torch.float64), "got (3, 5) (torch.float64, cpu); call reset()"),
     ],
 )
-def test_a_step_of_another_batch_or_dtype_is_refused_and_the_stream_goes_on(other, message: str) -> None:
+def test_a_step_of_another_batch_or_dtype_is_refused_and_the_stream_continues(other, message: str) -> None:
     make, shape = CHAINS["linear"]
     net, xs = make(), torch.randn(4, 3, *shape)
     run = snn.stream(net)
@@ -205,7 +205,7 @@ def test_after_an_error_inside_the_net_the_stream_is_where_it_was() -> None:
     assert net.lif.mem.shape == (0,)
 
 
-def test_a_stream_of_a_batch_that_has_ended_is_of_another_than_a_loaded_one() -> None:
+def test_a_stream_of_an_ended_batch_differs_from_a_loaded_one() -> None:
     make, shape = CHAINS["linear"]
     net = make()
     run = snn.stream(net)
@@ -230,7 +230,7 @@ def test_nets_that_cannot_go_step_by_step_are_refused(net, error: type, message:
         snn.stream(net)
 
 
-def test_a_step_that_is_no_tensor_and_a_neuron_that_keeps_no_state_are_refused() -> None:
+def test_a_step_that_is_not_a_tensor_and_a_neuron_without_kept_state_are_refused() -> None:
     with pytest.raises(TypeError, match="a stream takes one step's tensor, got list"):
         snn.stream(snn.Leaky(beta=0.9, init_hidden=True))([1.0])
     with pytest.raises(ValueError, match="init_hidden=False"):
@@ -255,7 +255,7 @@ def test_states_of_another_net_are_refused_by_every_name(tmp_path) -> None:
         snn.load(tmp_path / "s")
 
 
-def test_what_state_dict_gives_is_the_callers() -> None:
+def test_the_result_of_state_dict_belongs_to_the_caller() -> None:
     run = snn.stream(snn.Leaky(beta=0.5, init_hidden=True))
     run(torch.tensor([0.75]))
     run.state_dict()["mem"].zero_()

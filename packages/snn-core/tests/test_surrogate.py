@@ -124,7 +124,7 @@ def test_the_triangle_has_area_one(threshold: float) -> None:
 
 
 @pytest.mark.parametrize("spike", [surrogate.multi_gaussian(), surrogate.double_gaussian()], ids=repr)
-def test_what_goes_off_the_gaussian_is_its_height(spike: surrogate.Surrogate) -> None:
+def test_the_largest_slope_is_the_height_of_the_gaussian(spike: surrogate.Surrogate) -> None:
     # 1 + h less h twice
     x = torch.linspace(-40, 40, 8001, dtype=torch.float64)
     assert torch.trapezoid(spike.derivative(x), x).item() == pytest.approx(0.85, rel=1e-9)

@@ -51,22 +51,22 @@ def test_tensors_of_every_dtype_shape_and_layout_come_back_bit_for_bit(
     tmp_path_factory, dtype: torch.dtype, shape: list[int], seed: int, layout: str
 ) -> None:
     generator = torch.Generator().manual_seed(seed)
-    made = (100 * torch.randn(*shape, 2, generator=generator, dtype=torch.float64)).to(dtype)
+    source = (100 * torch.randn(*shape, 2, generator=generator, dtype=torch.float64)).to(dtype)
     tensor = {
-        "plain": lambda: made,
-        "transposed": lambda: made.movedim(0, -1),
-        "strided": lambda: made[..., ::2],
-        "expanded": lambda: made.unsqueeze(0).expand(3, *made.shape),
+        "plain": lambda: source,
+        "transposed": lambda: source.movedim(0, -1),
+        "strided": lambda: source[..., ::2],
+        "expanded": lambda: source.unsqueeze(0).expand(3, *source.shape),
     }[layout]()
     path = tmp_path_factory.mktemp("files") / "one"
     tensor_file.write(path, {"x": tensor}, {})
-    found = tensor_file.read(path)[0]["x"]
-    assert (found.dtype, found.shape) == (tensor.dtype, tensor.shape)
-    assert tensor_file.as_bytes(found) == tensor_file.as_bytes(tensor)
+    loaded = tensor_file.read(path)[0]["x"]
+    assert (loaded.dtype, loaded.shape) == (tensor.dtype, tensor.shape)
+    assert tensor_file.as_bytes(loaded) == tensor_file.as_bytes(tensor)
 
 
 @pytest.mark.parametrize("dtype", [d for d in DTYPES if d.is_floating_point or d.is_signed])
-def test_a_tensor_that_is_the_negative_of_what_its_memory_holds_is_written_as_what_it_is(dtype, tmp_path) -> None:
+def test_a_tensor_whose_memory_holds_its_negative_is_written_with_its_own_values(dtype, tmp_path) -> None:
     tensor = torch._neg_view(torch.tensor([1, -2, 3], dtype=dtype))
     tensor_file.write(tmp_path / "x", {"x": tensor, "one": torch.tensor([1 + 2j]).conj().imag}, {})
     tensors, _ = tensor_file.read(tmp_path / "x")
@@ -92,7 +92,7 @@ def test_more_axes_than_torch_computes_with_are_refused(tmp_path) -> None:
         (b"\x40\x0d\x03\0\0\0\0\0" + b"[" * 200000, "its header is not JSON"),
     ],
 )
-def test_what_is_no_such_file_is_refused(data: bytes, message: str, tmp_path) -> None:
+def test_a_file_of_another_kind_is_refused(data: bytes, message: str, tmp_path) -> None:
     (tmp_path / "x").write_bytes(data)
     with pytest.raises(ValueError, match=re.escape(message)):
         tensor_file.read(tmp_path / "x")

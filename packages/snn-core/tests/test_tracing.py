@@ -208,8 +208,10 @@ def test_a_forward_that_touches_what_neurons_keep_runs_as_the_loop(kind: type[Ke
 
     def outcome(run) -> list[torch.Tensor]:
         out = run()
-        found = torch.autograd.grad((out * torch.arange(out.numel()).view(out.shape)).sum(), inputs, allow_unused=True)
-        return [out, *(torch.zeros_like(i) if g is None else g for g, i in zip(found, inputs, strict=True))]
+        gradients = torch.autograd.grad(
+            (out * torch.arange(out.numel()).view(out.shape)).sum(), inputs, allow_unused=True
+        )
+        return [out, *(torch.zeros_like(i) if g is None else g for g, i in zip(gradients, inputs, strict=True))]
 
     def loop() -> torch.Tensor:
         snn.utils.reset(net)
@@ -221,9 +223,9 @@ def test_a_forward_that_touches_what_neurons_keep_runs_as_the_loop(kind: type[Ke
     snn.utils.reset(net)
     for _ in range(2):  # at rest, and from what the run before has left
         torch.testing.assert_close(outcome(lambda: snn.unroll(net, xs)), expected, rtol=0, atol=0)
-    how = snn.backends.explain(net, xs)
+    plan = snn.backends.explain(net, xs)
     where = r"('r?lif' \(R?Leaky\))"
-    assert re.fullmatch(rf"forward {KEEPERS[kind]} the state that {where} keeps", how.reason)
+    assert re.fullmatch(rf"forward {KEEPERS[kind]} the state that {where} keeps", plan.reason)
     assert "_traced" not in vars(net.lif)
 
 
@@ -276,8 +278,8 @@ def looped(net: nn.Module) -> torch.Tensor:
 
 def test_a_forward_sees_its_own_defaults() -> None:
     net = WithDefaults().double()
-    spk, how = snn.unroll(net, XS.double(), explain=True)
-    assert how.kind == "layers"
+    spk, plan = snn.unroll(net, XS.double(), explain=True)
+    assert plan.kind == "layers"
     assert spk.unique().tolist() in ([0.0, 2.0], [0.0])
     assert spk.equal(snn.unroll(net, XS.double(), schedule="steps"))
 
@@ -287,24 +289,24 @@ def test_a_forward_that_draws_numbers_runs_as_the_loop_and_from_the_same_draws(k
     net = kind()
     random.seed(0)
     torch.manual_seed(0)
-    spk, how = snn.unroll(net, XS, explain=True)
-    assert (how.kind, how.reason) == ("steps", "forward draws random numbers")
+    spk, plan = snn.unroll(net, XS, explain=True)
+    assert (plan.kind, plan.reason) == ("steps", "forward draws random numbers")
     random.seed(0)
     torch.manual_seed(0)
     assert spk.equal(looped(net))
 
 
-def test_a_tensor_made_anew_and_alike_in_every_step_is_made_once() -> None:
+def test_a_tensor_created_equal_in_every_step_is_created_once() -> None:
     net = MakesATensor()
-    spk, how = snn.unroll(net, XS, explain=True)
-    assert how.kind == "layers"
+    spk, plan = snn.unroll(net, XS, explain=True)
+    assert plan.kind == "layers"
     assert spk.equal(looped(net))
 
 
 def test_a_buffer_counts_as_many_steps_as_the_loop() -> None:
     net = CountsInABuffer()
-    _, how = snn.unroll(net, XS, explain=True)
-    assert how.reason == "forward changes the buffer 'count' while it runs"
+    _, plan = snn.unroll(net, XS, explain=True)
+    assert plan.reason == "forward changes the buffer 'count' while it runs"
     assert net.count.item() == 6
 
 
@@ -314,8 +316,8 @@ def test_values_left_outside_of_the_call_are_those_of_every_step(kind: type[Net]
     for schedule in ("auto", "steps"):
         KEPT.clear()
         net.records["spk"].clear()
-        spk, how = snn.unroll(net, XS, schedule=schedule, explain=True)
-        assert how.kind == "steps"
+        spk, plan = snn.unroll(net, XS, schedule=schedule, explain=True)
+        assert plan.kind == "steps"
         assert torch.stack(KEPT or net.records["spk"]).equal(spk)
 
 
@@ -331,8 +333,8 @@ def test_tracing_leaves_nothing_behind() -> None:
 
 def test_an_attribute_is_left_as_the_loop_leaves_it() -> None:
     net = Sets()
-    spk, how = snn.unroll(net, XS, explain=True)
-    assert how.reason == "forward changes the attribute 'last' of Sets while it runs"
+    spk, plan = snn.unroll(net, XS, explain=True)
+    assert plan.reason == "forward changes the attribute 'last' of Sets while it runs"
     assert net.last.equal(spk[-1])
 
 
@@ -346,11 +348,11 @@ def test_a_net_that_was_made_in_inference_mode_is_traced_like_any_other() -> Non
             return 2 * self.lif(x)
 
     xs = 2 * torch.rand(5, 2, 3)
-    wanted = snn.unroll(Own(), xs)
+    expected = snn.unroll(Own(), xs)
     with torch.inference_mode():
         net = Own()
-        found, how = snn.unroll(net, xs, explain=True)
-    assert how.kind == "layers"
-    assert torch.equal(found, wanted)
+        result, plan = snn.unroll(net, xs, explain=True)
+    assert plan.kind == "layers"
+    assert torch.equal(result, expected)
     with torch.no_grad():
-        assert torch.equal(snn.unroll(net, xs, schedule="layers"), wanted)
+        assert torch.equal(snn.unroll(net, xs, schedule="layers"), expected)

@@ -53,9 +53,9 @@ def test_a_state_of_the_wrong_shape_is_an_error_that_names_layer_shapes_and_reme
         lambda: neuron.step(x, wrong),
         lambda: neuron.unroll(x[None], wrong),
     ):
-        with pytest.raises(ValueError, match=type(neuron).__name__) as raised:
+        with pytest.raises(ValueError, match=type(neuron).__name__) as error:
             call()
-        text = str(raised.value)
+        text = str(error.value)
         expected = next(iter(state)).shape
         assert "2, 11" in text
         assert ", ".join(map(str, expected)) in text
@@ -65,9 +65,9 @@ def test_a_state_of_the_wrong_shape_is_an_error_that_names_layer_shapes_and_reme
 def test_a_state_of_one_element_is_broadcast(case: Case) -> None:
     neuron, x = case.make(), case.input()[0]
     state = started(case, neuron)
-    one = type(state)(*(torch.full((1,), 0.25, dtype=x.dtype) for _ in state))
+    single = type(state)(*(torch.full((1,), 0.25, dtype=x.dtype) for _ in state))
     full = type(state)(*(torch.full_like(s, 0.25).detach() for s in state))
-    spk, after = neuron.step(x, one)
+    spk, after = neuron.step(x, single)
     spk_full, after_full = neuron.step(x, full)
     close(spk, spk_full)
     close(tuple(after), tuple(after_full))
@@ -144,11 +144,11 @@ def test_complex_input_is_a_type_error(case: Case) -> None:
 
 @every_neuron
 def test_two_nets_are_independent(case: Case) -> None:
-    one, other = nn.Sequential(case.make(init_hidden=True)), nn.Sequential(case.make(init_hidden=True))
+    first, second = nn.Sequential(case.make(init_hidden=True)), nn.Sequential(case.make(init_hidden=True))
     xs = case.input()
     expected, _ = step_loop(case.make(), xs)
     for t, x in enumerate(xs):
-        close(one(x), expected[t])
-        other(x)
-        snn.utils.reset(other)
-        snn.utils.detach(other)
+        close(first(x), expected[t])
+        second(x)
+        snn.utils.reset(second)
+        snn.utils.detach(second)

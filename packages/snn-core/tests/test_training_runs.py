@@ -98,35 +98,35 @@ def losses(net: nn.Module, xs: Tensor, of_input: bool, **options) -> list[float]
 
 def pair(net: str, inputs: str, dtype: torch.dtype) -> tuple[nn.Module, nn.Module, Tensor]:
     torch.manual_seed(0)
-    made = NETS[net]().to(dtype)
-    return made, copy.deepcopy(made), INPUTS[inputs](2 * torch.rand(TIME, BATCH, 10, dtype=dtype))
+    model = NETS[net]().to(dtype)
+    return model, copy.deepcopy(model), INPUTS[inputs](2 * torch.rand(TIME, BATCH, 10, dtype=dtype))
 
 
 @pytest.mark.parametrize("of_input", [False, True], ids=["", "gradients of the input"])
 @pytest.mark.parametrize("inputs", INPUTS)
 @pytest.mark.parametrize("net", NETS)
 def test_losses_are_those_of_the_loop(net: str, inputs: str, of_input: bool) -> None:
-    one, other, xs = pair(net, inputs, torch.float64)
-    found, wanted = losses(one, xs, of_input), losses(other, xs, of_input, schedule="steps")
-    assert found == pytest.approx(wanted, rel=1e-9)
-    assert found[-1] < found[0]
+    model, twin, xs = pair(net, inputs, torch.float64)
+    result, expected = losses(model, xs, of_input), losses(twin, xs, of_input, schedule="steps")
+    assert result == pytest.approx(expected, rel=1e-9)
+    assert result[-1] < result[0]
 
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("inputs", ["changing", "one step expanded"])
 @pytest.mark.parametrize("net", NETS)
 def test_losses_are_those_of_the_loop_in_other_ways(net: str, inputs: str, way: str) -> None:
-    one, other, xs = pair(net, inputs, torch.float64)
+    model, twin, xs = pair(net, inputs, torch.float64)
     lengths = {name: value for name, value in WAYS[way].items() if name == "lengths"}
-    found, wanted = losses(one, xs, False, **WAYS[way]), losses(other, xs, False, schedule="steps", **lengths)
+    result, expected = losses(model, xs, False, **WAYS[way]), losses(twin, xs, False, schedule="steps", **lengths)
     if net == "dropout" and way != "all at once":  # each way draws masks in an order of its own
-        assert found[-1] < found[0]
+        assert result[-1] < result[0]
     else:
-        assert found == pytest.approx(wanted, rel=1e-9)
+        assert result == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("inputs", ["changing", "one step expanded"])
 @pytest.mark.parametrize("net", NETS)
 def test_in_float32_losses_differ_by_rounding(net: str, inputs: str) -> None:
-    one, other, xs = pair(net, inputs, torch.float32)
-    assert losses(one, xs, False) == pytest.approx(losses(other, xs, False, schedule="steps"), rel=1e-4)
+    model, twin, xs = pair(net, inputs, torch.float32)
+    assert losses(model, xs, False) == pytest.approx(losses(twin, xs, False, schedule="steps"), rel=1e-4)

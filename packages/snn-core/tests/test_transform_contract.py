@@ -73,10 +73,10 @@ def test_functional_gradients_equal_autograd(case: Case) -> None:
         spk, after = neuron.step(x, state)
         return spk.sum() + sum(s.square().sum() for s in after)
 
-    wanted = torch.autograd.grad(loss(x.requires_grad_(), state), [x, *state], allow_unused=True)
-    wanted = [torch.zeros_like(i) if g is None else g for g, i in zip(wanted, [x, *state], strict=True)]
+    expected = torch.autograd.grad(loss(x.requires_grad_(), state), [x, *state], allow_unused=True)
+    expected = [torch.zeros_like(i) if g is None else g for g, i in zip(expected, [x, *state], strict=True)]
     grad_x, grad_state = torch.func.grad(loss, argnums=(0, 1))(x.detach(), type(state)(*(s.detach() for s in state)))
-    close([grad_x, *grad_state], wanted)
+    close([grad_x, *grad_state], expected)
 
 
 @every_neuron

@@ -133,15 +133,15 @@ def test_every_schedule_gives_the_loop_in_values_and_gradients(make, shape, sche
     inputs = [xs, *net.parameters()]
     expected = call_loop(net, xs)
     assert listed(expected)[0].abs().mean() > 0
-    wanted = gradients(listed(expected), inputs)
+    expected_gradients = gradients(listed(expected), inputs)
     outputs = snn.unroll(net, xs, schedule=schedule)
     assert isinstance(outputs, tuple) == isinstance(expected, tuple)
     close(outputs, expected)
-    close(gradients(listed(outputs), inputs), wanted)
+    close(gradients(listed(outputs), inputs), expected_gradients)
 
 
 @every_net
-def test_such_nets_run_layer_by_layer_and_say_so(make, shape) -> None:
+def test_these_nets_run_layer_by_layer_and_report_it(make, shape) -> None:
     net, xs = build(make, shape)
     outputs, schedule = snn.unroll(net, xs, explain=True)
     assert schedule.kind == "layers", str(schedule)
@@ -183,12 +183,12 @@ def test_a_sequence_cut_in_two_is_the_whole_sequence(make, shape, schedule: str)
     net, xs = build(make, shape)
     inputs = [xs, *net.parameters()]
     whole = listed(snn.unroll(net, xs, schedule=schedule))
-    wanted = gradients(whole, inputs)
+    expected = gradients(whole, inputs)
     first = listed(snn.unroll(net, xs[:4], schedule=schedule))
     second = listed(snn.unroll(net, xs[4:], resume=True, schedule=schedule))
     joined = [torch.cat(pair) for pair in zip(first, second, strict=True)]
     close(joined, whole)
-    close(gradients(joined, inputs), wanted)
+    close(gradients(joined, inputs), expected)
 
 
 @every_net
@@ -198,11 +198,11 @@ def test_chunks_change_neither_values_nor_gradients(make, shape, chunk: int) -> 
     net, xs = build(make, shape)
     inputs = [xs, *net.parameters()]
     whole = listed(snn.unroll(net, xs))
-    wanted = gradients(whole, inputs)
+    expected = gradients(whole, inputs)
     for schedule in ("auto", "steps"):
         outputs = listed(snn.unroll(net, xs, chunk=chunk, schedule=schedule))
         close(outputs, whole)
-        close(gradients(outputs, inputs), wanted)
+        close(gradients(outputs, inputs), expected)
 
 
 @pytest.mark.exhaustive

@@ -172,11 +172,11 @@ def test_rows_that_are_counted_by_torch_are_samples_or_the_loop_runs(features: i
             with pytest.raises(RuntimeError, match="invalid for input of size"):
                 run(net, xs)
         return
-    how = snn.backends.explain(net, xs)
+    plan = snn.backends.explain(net, xs)
     if features == 4:
-        assert how.kind == "layers"
+        assert plan.kind == "layers"
     else:
-        assert how.reason == f"'reshape' makes rows of {features} numbers of a sample of 4; use x.flatten(1)"
+        assert plan.reason == f"'reshape' makes rows of {features} numbers of a sample of 4; use x.flatten(1)"
     assert net.spike.mem.shape == (0,)
     close(snn.unroll(net, xs), call_loop(net, xs))
 

@@ -27,7 +27,7 @@ def bytes_of(tensor: Tensor | None) -> int:
 
 def moved_in_backward(out: Tensor) -> int:
     """Bytes of all gradients that flow between the nodes of the graph of ``out``."""
-    seen, todo, total = set(), [out.grad_fn], 0
+    visited, todo, total = set(), [out.grad_fn], 0
 
     def count(inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
         nonlocal total
@@ -35,9 +35,9 @@ def moved_in_backward(out: Tensor) -> int:
 
     while todo:
         node = todo.pop()
-        if node is None or node in seen:
+        if node is None or node in visited:
             continue
-        seen.add(node)
+        visited.add(node)
         node.register_hook(count)
         todo.extend(child for child, _ in node.next_functions)
     out.sum().backward()
@@ -46,16 +46,16 @@ def moved_in_backward(out: Tensor) -> int:
 
 def stored(forward: Callable[[], Tensor]) -> int:
     """Bytes that the forward pass keeps for the backward pass, each storage counted once."""
-    kept: dict[int, int] = {}
+    sizes: dict[int, int] = {}
 
     def pack(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
-        kept[storage.data_ptr()] = storage.nbytes()
+        sizes[storage.data_ptr()] = storage.nbytes()
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         out = forward()
-    total = sum(kept.values())
+    total = sum(sizes.values())
     out.sum().backward()
     return total
 
@@ -85,7 +85,7 @@ def test_chunks_store_little_more_than_one_chunk(schedule: str) -> None:
     assert chunked < whole / 3
 
 
-def test_without_gradients_nothing_is_stored() -> None:
+def test_nothing_is_stored_without_gradients() -> None:
     model, xs = net(), torch.randn(40, 3, 5)
     with torch.no_grad():
         out = snn.unroll(model, xs)
@@ -115,9 +115,9 @@ def test_a_convolutional_net_gives_the_same_in_blocks_of_any_size(monkeypatch, b
     ).double()
     xs = torch.rand(11, 7, 2, 8, 8, dtype=torch.float64)
 
-    def outcome(**how):
+    def outcome(**options):
         net.zero_grad()
-        spk, mem = snn.unroll(net, xs, **how)
+        spk, mem = snn.unroll(net, xs, **options)
         (spk.sum() + mem.square().sum()).backward()
         return spk, mem, net[1].mem, *(p.grad.clone() for p in net.parameters())
 
@@ -136,8 +136,8 @@ def test_only_a_net_with_convolutions_runs_in_blocks_and_says_so() -> None:
 
 
 def test_a_layer_that_takes_whole_sequences_is_not_said_to_go_step_by_step() -> None:
-    how = snn.backends.explain(nn.Sequential(snn.LeakyParallel(3, 2), snn.BatchNormTT1d(2, 5)), torch.rand(5, 4, 3))
-    assert [layer.how for layer in how.layers] == [
+    plan = snn.backends.explain(nn.Sequential(snn.LeakyParallel(3, 2), snn.BatchNormTT1d(2, 5)), torch.rand(5, 4, 3))
+    assert [layer.how for layer in plan.layers] == [
         "all steps at once",
         "one step after another, each with its own entry",
     ]

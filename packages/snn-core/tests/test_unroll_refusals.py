@@ -122,13 +122,13 @@ def test_a_hook_on_all_modules_sees_one_step_at_a_time(register) -> None:
 
     handle = register(hook)
     try:
-        out, how = snn.unroll(net, xs.requires_grad_(), explain=True)
+        out, plan = snn.unroll(net, xs.requires_grad_(), explain=True)
         out.sum().backward()
         with pytest.raises(ValueError, match=r"a hook on all modules .* remove it or pass chunk="):
             snn.plan_memory(net, xs)
     finally:
         handle.remove()
-    assert (how.kind, how.reason) == ("steps", "a hook on all modules expects one step at a time")
+    assert (plan.kind, plan.reason) == ("steps", "a hook on all modules expects one step at a time")
     assert len(shapes) == 7
     assert set(shapes) <= {(3, 4), (3, 5)}
 
@@ -148,9 +148,9 @@ def test_a_forward_that_was_replaced_on_one_module_runs_as_in_the_loop(path: str
     net = nn.Sequential(nn.Linear(5, 4), nn.Sequential(nn.ReLU(), lif())).double()
     module, xs = net.get_submodule(path), 2 * torch.randn(7, 3, 5, dtype=torch.float64)
     module.forward = less_the_mean(module.forward)
-    outputs, how = snn.unroll(net, xs, explain=True)
+    outputs, plan = snn.unroll(net, xs, explain=True)
     close(outputs, call_loop(net, xs))
-    assert "'mean'" in how.reason
+    assert "'mean'" in plan.reason
 
 
 class Told(Watch):
@@ -183,44 +183,44 @@ class Coded(nn.Sequential):
 
 
 @pytest.mark.parametrize("make", [nn.Sequential, Coded])
-def test_who_watches_a_run_is_told_of_each_call_of_its_plan(make: type[nn.Sequential]) -> None:
+def test_a_watcher_of_a_run_sees_each_call_of_its_plan(make: type[nn.Sequential]) -> None:
     net, xs = make(nn.Linear(5, 4), nn.Linear(4, 4), lif()).double(), torch.randn(7, 3, 5, dtype=torch.float64)
-    expected, told = snn.unroll(net, xs), Told(net)
-    with told.watching():
-        outputs, how = snn.unroll(net, xs, explain=True)
-    assert how.kind == "layers"
-    assert told.calls == [(path, 21) for path in ("0", "1", "2")]
+    expected, listener = snn.unroll(net, xs), Told(net)
+    with listener.watching():
+        outputs, plan = snn.unroll(net, xs, explain=True)
+    assert plan.kind == "layers"
+    assert listener.calls == [(path, 21) for path in ("0", "1", "2")]
     assert outputs.equal(expected)
 
 
-def test_hooks_of_who_watches_a_run_take_all_steps_at_once() -> None:
+def test_hooks_of_a_watcher_take_all_steps_at_once() -> None:
     net, xs = nn.Sequential(nn.Linear(5, 4), nn.ReLU(), lif()).double(), 2 * torch.randn(7, 3, 5, dtype=torch.float64)
-    told = Told(net)
-    net[1].register_forward_pre_hook(told.before)
+    listener = Told(net)
+    net[1].register_forward_pre_hook(listener.before)
     assert snn.unroll(net, xs, explain=True)[1].reason.startswith("'1' (ReLU) has a hook")
-    with told.watching():
-        told.calls.clear()
+    with listener.watching():
+        listener.calls.clear()
         snn.unroll(net, xs)
-        assert told.calls == [("0", 21), ("before 1", 21), ("1", 21), ("2", 21)]
+        assert listener.calls == [("0", 21), ("before 1", 21), ("1", 21), ("2", 21)]
         net[1].register_forward_hook(lambda *call: None)
         assert snn.unroll(net, xs, explain=True)[1].kind == "steps"
 
 
-def test_who_watches_a_run_is_told_of_each_step_of_a_loop() -> None:
+def test_a_watcher_of_a_run_sees_each_step_of_a_loop() -> None:
     net, xs = nn.Sequential(nn.Linear(5, 4), lif()).double(), 2 * torch.randn(7, 3, 5, dtype=torch.float64)
-    told = Told(net)
-    with told.watching():
+    listener = Told(net)
+    with listener.watching():
         snn.unroll(net, xs, schedule="steps")
-    assert told.calls == [("1", 3)] * 7
+    assert listener.calls == [("1", 3)] * 7
 
 
 @pytest.mark.parametrize("kind", [nn.Linear, nn.ReLU])
 def test_a_forward_that_was_replaced_on_a_class_of_torch_runs_as_in_the_loop(kind, monkeypatch) -> None:
     net, xs = nn.Sequential(nn.Linear(5, 4), nn.ReLU(), lif()).double(), 2 * torch.randn(7, 3, 5, dtype=torch.float64)
     monkeypatch.setattr(kind, "forward", less_the_mean(kind.forward))
-    outputs, how = snn.unroll(net, xs, explain=True)
+    outputs, plan = snn.unroll(net, xs, explain=True)
     close(outputs, call_loop(net, xs))
-    assert f"the forward of {kind.__name__} was replaced" in how.reason
+    assert f"the forward of {kind.__name__} was replaced" in plan.reason
 
 
 REPLACED: dict[str, Callable[[snn.Leaky], Callable[..., Any]]] = {
@@ -249,13 +249,13 @@ def with_a_hook(net: nn.Module) -> None:
 
 
 @pytest.mark.parametrize("change", [nn.Module.train, lambda net: net[1].train(), with_a_hook])
-def test_a_schedule_is_planned_anew_for_another_mode_or_a_hook(change: Callable[[nn.Module], Any]) -> None:
+def test_a_schedule_is_planned_again_for_another_mode_or_a_hook(change: Callable[[nn.Module], Any]) -> None:
     net, xs = nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), lif()).double().eval(), torch.rand(7, 3, 5).double()
-    _, how = snn.unroll(net, xs, explain=True)
-    assert how.kind == "layers"
+    _, plan = snn.unroll(net, xs, explain=True)
+    assert plan.kind == "layers"
     change(net)
     twin = copy.deepcopy(net)
-    outputs, now = snn.unroll(net, xs, schedule=how, explain=True)
+    outputs, now = snn.unroll(net, xs, schedule=plan, explain=True)
     assert now.kind == "steps"
     close(outputs, call_loop(twin, xs))
     close(dict(net.named_buffers()), dict(twin.named_buffers()))
@@ -425,7 +425,7 @@ def test_a_neuron_with_explicit_states_cannot_be_unrolled_inside_a_net() -> None
     ],
     ids=str,
 )
-def test_arguments_that_mean_nothing_are_errors(kwargs: dict, error, match: str) -> None:
+def test_meaningless_arguments_are_errors(kwargs: dict, error, match: str) -> None:
     with pytest.raises(error, match=match):
         snn.unroll(nn.Sequential(lif()), torch.randn(7, 3, 5), **kwargs)
 
@@ -435,7 +435,7 @@ def test_no_time_step_is_an_error() -> None:
         snn.unroll(nn.Sequential(lif()), torch.zeros(0, 3, 5))
 
 
-def test_input_that_is_no_tensor_is_a_type_error() -> None:
+def test_input_that_is_not_a_tensor_is_a_type_error() -> None:
     with pytest.raises(TypeError, match="tensor"):
         snn.unroll(nn.Sequential(lif()), [torch.zeros(3, 5)])
 
@@ -444,24 +444,24 @@ def test_input_that_is_no_tensor_is_a_type_error() -> None:
 @pytest.mark.parametrize(("behind", "kind"), [(nn.Linear(4, 2), "Linear"), (lif(), "Leaky")])
 def test_a_tuple_passed_on_within_a_net_is_pointed_out(schedule: str, behind: nn.Module, kind: str) -> None:
     inner = nn.Sequential(snn.Leaky(beta=0.9, init_hidden=True, output=True), behind)
-    with pytest.raises(TypeError, match="tuple") as refused:
+    with pytest.raises(TypeError, match="tuple") as error:
         snn.unroll(nn.Sequential(nn.Linear(5, 4), inner), torch.rand(3, 2, 5), schedule=schedule)
-    said = [str(refused.value), *getattr(refused.value, "__notes__", [])]
+    lines = [str(error.value), *getattr(error.value, "__notes__", [])]
     pointed_out = (
         f"'1.0' (Leaky) has output=True and returns a tuple to '1.1' ({kind}); output=True is for the last neuron"
     )
-    assert said.count(pointed_out) == 1
+    assert lines.count(pointed_out) == 1
 
 
-def test_a_tuple_passed_to_a_layer_of_the_users_own_is_pointed_out() -> None:
+def test_a_tuple_passed_to_a_users_layer_is_pointed_out() -> None:
     class Head(nn.Linear):
         def forward(self, x: Tensor) -> Tensor:
             return super().forward(x)
 
     net = nn.Sequential(snn.Leaky(beta=0.9, init_hidden=True, output=True), Head(5, 2))
-    with pytest.raises(TypeError, match="tuple") as refused:
+    with pytest.raises(TypeError, match="tuple") as error:
         snn.unroll(net, torch.rand(3, 2, 5), schedule="steps")
-    (note,) = refused.value.__notes__
+    (note,) = error.value.__notes__
     assert note == "'0' (Leaky) has output=True and returns a tuple to '1' (Head); output=True is for the last neuron"
 
 
@@ -471,17 +471,17 @@ def test_other_type_errors_stay_as_they_are() -> None:
             raise TypeError("something else")
 
     net = nn.Sequential(Breaks(), snn.Leaky(beta=0.9, init_hidden=True, output=True))
-    with pytest.raises(TypeError, match="something else") as refused:
+    with pytest.raises(TypeError, match="something else") as error:
         snn.unroll(net, torch.rand(3, 2, 5), schedule="steps")
-    assert not hasattr(refused.value, "__notes__")
+    assert not hasattr(error.value, "__notes__")
 
 
 @pytest.mark.parametrize("schedule", ["auto", "steps"])
 @pytest.mark.parametrize(("layer", "shape"), [(nn.Linear(5, 4), (5,)), (nn.Conv2d(1, 2, 3), (1, 5, 5))], ids=str)
-def test_integers_for_a_layer_that_takes_none_are_pointed_out(schedule: str, layer: nn.Module, shape: tuple) -> None:
+def test_integers_passed_to_a_layer_of_floats_are_pointed_out(schedule: str, layer: nn.Module, shape: tuple) -> None:
     net, xs = nn.Sequential(layer, lif()), torch.ones(3, 2, *shape, dtype=torch.int64)
-    with pytest.raises(RuntimeError, match="type") as refused:
+    with pytest.raises(RuntimeError, match="type") as error:
         snn.unroll(net, xs, schedule=schedule)
-    (note,) = refused.value.__notes__
+    (note,) = error.value.__notes__
     assert note == "xs holds torch.int64, which layers such as Linear and Conv2d do not take: pass xs.float()"
     snn.unroll(net, xs.float(), schedule=schedule)

@@ -64,7 +64,7 @@ def test_the_module_passed_is_included() -> None:
     assert neuron.mem.shape == (0,)
 
 
-def test_no_other_net_is_touched_not_even_a_copy_or_one_that_was_copied() -> None:
+def test_other_nets_copies_and_originals_are_untouched() -> None:
     net = Holder()
     started(net)
     twin = copy.deepcopy(net)
@@ -92,7 +92,7 @@ def test_a_net_without_neurons_has_nothing_to_reset() -> None:
 
 
 @pytest.mark.parametrize("act", [snn.utils.reset, snn.utils.detach])
-def test_what_is_no_module_is_a_type_error(act) -> None:
+def test_a_value_that_is_not_a_module_is_a_type_error(act) -> None:
     with pytest.raises(TypeError, match=r"utils\.(reset|detach).*nn\.Module.*list"):
         act([lif()])
 
@@ -166,14 +166,14 @@ def test_neurons_that_a_net_does_not_see_are_warned_of_once(container, kind: str
     snn.utils.reset(net)
 
 
-def test_unroll_warns_of_neurons_that_start_from_where_they_were() -> None:
+def test_unroll_warns_of_neurons_that_start_from_their_last_state() -> None:
     class Net(Hiding):
         def forward(self, x):
             return self.layers[0](self.seen(x))
 
-    with pytest.warns(UserWarning, match="neither reset") as caught:
+    with pytest.warns(UserWarning, match="neither reset") as error:
         snn.unroll(Net([lif()]), torch.ones(3, 1, 2))
-    assert caught[0].filename == __file__
+    assert error[0].filename == __file__
 
 
 def test_containers_of_registered_neurons_and_of_other_things_are_no_cause_to_warn() -> None:

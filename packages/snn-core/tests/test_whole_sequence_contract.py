@@ -114,7 +114,7 @@ def test_under_unroll_it_gives_what_a_call_gives(make) -> None:
 
 
 @every_layer
-def test_in_a_net_that_must_run_step_by_step_it_is_an_error_and_not_another_number(make) -> None:
+def test_a_net_that_must_run_step_by_step_raises_an_error_and_gives_no_other_number(make) -> None:
     net = nn.Sequential(nn.Dropout(0.5), build(make))
     with pytest.raises(ValueError, match=type(net[1]).__name__):
         snn.unroll(net, sequence())
@@ -143,7 +143,7 @@ def test_a_sequence_may_be_cut_by_passing_the_last_membrane_on(name: str) -> Non
     close(last.mem, mem[-1])
 
 
-def test_a_truncated_memory_never_gives_untruncated_numbers_without_a_word() -> None:
+def test_a_truncated_memory_never_silently_gives_untruncated_numbers() -> None:
     layer, xs = build(WHOLE["StateLeaky truncated"]), sequence()
     spk, mem = layer(xs)
     # one membrane cannot say which of its input is too old, so a step or a state can only be refused

@@ -57,7 +57,7 @@ def holds(net: nn.Module, xs: Tensor, lengths: Sequence[int], **options: Any) ->
     left = states(net)
     draw = torch.Generator().manual_seed(5)
     weights = [torch.randn(o.shape, generator=draw, dtype=torch.float64) for o in (*outputs, *left)]
-    found = torch.autograd.grad(projected([*outputs, *left], weights), [inputs, *learned], allow_unused=True)
+    gradients = torch.autograd.grad(projected([*outputs, *left], weights), [inputs, *learned], allow_unused=True)
 
     by_output, by_state = weights[: len(outputs)], weights[len(outputs) :]
     xs = xs.detach().clone().requires_grad_()
@@ -70,16 +70,16 @@ def holds(net: nn.Module, xs: Tensor, lengths: Sequence[int], **options: Any) ->
             assert all((s[sample] == 0).all() for s in left)
             continue
         alone = listed(snn.unroll(net, xs[:length, sample : sample + 1], **options))
-        kept = states(net)
+        kept_states = states(net)
         close([out[:length, sample] for out in outputs], [a[:, 0] for a in alone])
-        close([s[sample] for s in left], [k[0] for k in kept])
+        close([s[sample] for s in left], [k[0] for k in kept_states])
         total = total + projected(alone, [w[:length, sample : sample + 1] for w in by_output])
-        total = total + projected(kept, [w[sample : sample + 1] for w in by_state])
+        total = total + projected(kept_states, [w[sample : sample + 1] for w in by_state])
     if total.requires_grad:
-        wanted = torch.autograd.grad(total, [xs, *learned], allow_unused=True)
-        close(_zeros_for_none(found, [xs, *learned]), _zeros_for_none(wanted, [xs, *learned]))
+        expected = torch.autograd.grad(total, [xs, *learned], allow_unused=True)
+        close(_zeros_for_none(gradients, [xs, *learned]), _zeros_for_none(expected, [xs, *learned]))
     for sample, length in enumerate(lengths):
-        assert found[0] is None or (found[0][length:, sample] == 0).all()
+        assert gradients[0] is None or (gradients[0][length:, sample] == 0).all()
 
 
 def _zeros_for_none(grads: Sequence[Tensor | None], inputs: list[Tensor]) -> list[Tensor]:

@@ -286,8 +286,8 @@ def gradients(outputs: Any, inputs: list[Tensor]) -> list[Tensor]:
     loss = torch.zeros((), dtype=torch.float64)
     for out in outputs:
         loss = loss + (torch.randn(out.shape, generator=generator, dtype=torch.float64) * out).sum()
-    found = torch.autograd.grad(loss, inputs, allow_unused=True)
-    return [torch.zeros_like(i) if g is None else g for g, i in zip(found, inputs, strict=True)]
+    gradients = torch.autograd.grad(loss, inputs, allow_unused=True)
+    return [torch.zeros_like(i) if g is None else g for g, i in zip(gradients, inputs, strict=True)]
 
 
 def close(left: Any, right: Any) -> None:
