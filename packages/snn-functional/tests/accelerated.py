@@ -33,22 +33,22 @@ NETS = {
 LOSSES = (SF.ce_rate_loss, SF.ce_count_loss, SF.ce_max_membrane_loss, SF.mse_count_loss, SF.ce_temporal_loss)
 
 
-@pytest.mark.parametrize("how", [{}, {"schedule": "steps"}, {"chunk": 2}], ids=["layers", "steps", "chunks"])
+@pytest.mark.parametrize("options", [{}, {"schedule": "steps"}, {"chunk": 2}], ids=["layers", "steps", "chunks"])
 @pytest.mark.parametrize("name", NETS)
-def test_a_step_of_training_reads_nothing_and_makes_nothing_elsewhere(name: str, how: dict[str, Any]) -> None:
+def test_a_step_of_training_reads_nothing_and_makes_nothing_elsewhere(name: str, options: dict[str, Any]) -> None:
     xs, targets = torch.zeros(7, 3, 5), torch.tensor([0, 3, 1])
     with Accelerator(), backward_here():
         xs, targets, net = of(xs), of(targets), moved(NETS[name]())
         optimizer = torch.optim.SGD(net.parameters(), momentum=0.9)
         with OnlyOn(NAME):
-            spk = snn.unroll(net, xs, **how)
+            spk = snn.unroll(net, xs, **options)
             loss = sum(kind()(spk, targets) for kind in LOSSES) + SF.l1_rate_sparsity(0.1)(spk)
             loss.backward()
             optimizer.step()
         assert SF.firing_rate(spk).device.type == loss.device.type == NAME
 
 
-def test_what_reads_is_found() -> None:
+def test_reading_a_value_is_found() -> None:
     with Accelerator(), pytest.raises(Exception, match="_local_scalar_dense"):
         of(torch.zeros(3)).sum().item()
     with Accelerator(), OnlyOn(NAME), pytest.raises(AssertionError, match="on cpu"):

@@ -67,8 +67,8 @@ SYNAPSE = [
 ]
 
 
-def neuron(made, message, named):
-    return Row("neuron", made, ValueError, message, named=named)
+def neuron(value, message, named):
+    return Row("neuron", value, ValueError, message, named=named)
 
 
 CASES = {

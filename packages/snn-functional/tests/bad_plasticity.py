@@ -53,9 +53,9 @@ def rule(name, right, space):
     layer, spk_in, spk_out = right
     argument = "fc" if isinstance(layer, nn.Linear) else "conv"
     kind = type(layer).__name__
-    taken = inspect.signature(function).parameters
-    values = dict(zip(taken, (layer, spk_in, spk_out, None, None), strict=False))
-    constants = {name: 2.0 for name in taken if name.startswith("tau")}
+    parameters = inspect.signature(function).parameters
+    values = dict(zip(parameters, (layer, spk_in, spk_out, None, None), strict=False))
+    constants = {name: 2.0 for name in parameters if name.startswith("tau")}
     wrong = nn.Conv3d(1, 1, 1)
     return Case(
         (function,),
@@ -87,11 +87,11 @@ def learner(kind):
     of_class = inspect.signature(kind).parameters
 
     def call(record=True, **arguments):
-        made = kind(**{name: value for name, value in arguments.items() if name in of_class})
+        instance = kind(**{name: value for name, value in arguments.items() if name in of_class})
         if record:
             net = nn.Sequential(arguments["synapse"], arguments["sn"])
             snn.unroll(net.double(), sequence())
-        made.step(**{name: value for name, value in arguments.items() if name not in of_class})
+        instance.step(**{name: value for name, value in arguments.items() if name not in of_class})
 
     late = {"tau_trace": 4.0} if kind is stdp_learner.MSTDPETLearner else {}
     least = 1 if kind is stdp_learner.STDPLearner else 0

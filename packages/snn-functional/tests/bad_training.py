@@ -128,9 +128,9 @@ STRETCH = [
 ]
 
 
-def net(made, error, message, named, **others):
+def net(value, error, message, named, **others):
     """A row of a net with a part that does not fit."""
-    return Row("net", made, error, message, named=named, others=others)
+    return Row("net", value, error, message, named=named, others=others)
 
 
 MEMBRANE = SF.mse_membrane_loss()

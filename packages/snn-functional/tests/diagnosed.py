@@ -33,4 +33,4 @@ LABELS = torch.tensor([0, 2, 1, 1, 0])
 
 
 def codes(diagnosis):
-    return [(one.code, one.module) for one in diagnosis.findings]
+    return [(finding.code, finding.module) for finding in diagnosis.findings]

@@ -76,7 +76,7 @@ def online(layer, xs, weights):
     return outputs, gradients(layer)
 
 
-def drawn(steps, batch, inputs):
+def inputs_and_weights(steps, batch, inputs):
     generator = torch.Generator().manual_seed(steps)
     xs = 3 * torch.rand(steps, batch, inputs, dtype=torch.float64, generator=generator) - 0.5
     return xs, torch.rand(steps, 4, batch, 4, dtype=torch.float64, generator=generator)

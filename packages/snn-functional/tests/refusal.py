@@ -46,7 +46,7 @@ class Case:
 
     def arguments(self) -> set[str]:
         """Names of all arguments."""
-        return {name for one in self.of for name in inspect.signature(one).parameters} - {"self"}
+        return {name for function in self.of for name in inspect.signature(function).parameters} - {"self"}
 
 
 def made_and(kind: type, method: str) -> Callable[..., Any]:
@@ -54,8 +54,8 @@ def made_and(kind: type, method: str) -> Callable[..., Any]:
     of_class = inspect.signature(kind).parameters
 
     def call(**arguments: Any) -> Any:
-        made = kind(**{name: value for name, value in arguments.items() if name in of_class})
-        return getattr(made, method)(**{name: value for name, value in arguments.items() if name not in of_class})
+        instance = kind(**{name: value for name, value in arguments.items() if name in of_class})
+        return getattr(instance, method)(**{name: value for name, value in arguments.items() if name not in of_class})
 
     return call
 
@@ -63,7 +63,7 @@ def made_and(kind: type, method: str) -> Callable[..., Any]:
 def texts(value: Any) -> set[str]:
     """Return how messages name a value: a tensor by its kind, shape, place or an entry; None if in many ways."""
     if isinstance(value, Tensor):
-        entries = set() if value.is_meta else {str(one) for one in value.flatten()[:40].tolist()}
+        entries = set() if value.is_meta else {str(entry) for entry in value.flatten()[:40].tolist()}
         if "nan" in entries:
             entries.add("NaN")
         shape = tuple(value.shape)
@@ -72,7 +72,7 @@ def texts(value: Any) -> set[str]:
         return {"None", "False", "not given"}
     if isinstance(value, Real | str | torch.dtype):
         return {repr(value), str(value), str(float(value)) if isinstance(value, Real) else "", type(value).__name__}
-    if isinstance(value, list | tuple) and all(isinstance(one, Real | list) for one in value):
+    if isinstance(value, list | tuple) and all(isinstance(entry, Real | list) for entry in value):
         entries = torch.as_tensor(value)
         return texts(entries) | {repr(value), type(value).__name__}
     return set()

@@ -39,9 +39,9 @@ def test_a_recording_that_is_a_view_is_counted_as_its_copy():
     by_time, targets = spk.transpose(0, 1), torch.arange(5)
     assert not by_time.is_contiguous()
     answers = [int(counts.argmax()) for counts in spk.sum(1)]
-    wanted = sum(answer == target for target, answer in enumerate(answers)) / 5
-    assert accuracy_rate(by_time, targets) == accuracy_rate(by_time.contiguous(), targets) == pytest.approx(wanted)
-    assert 0 < wanted < 1
+    expected = sum(answer == target for target, answer in enumerate(answers)) / 5
+    assert accuracy_rate(by_time, targets) == accuracy_rate(by_time.contiguous(), targets) == pytest.approx(expected)
+    assert 0 < expected < 1
 
 
 def test_a_population_votes_together():
@@ -63,7 +63,7 @@ def test_spikes_of_every_real_dtype_count(dtype):
     assert accuracy_rate(spk.to(dtype), torch.tensor([1])) == 1.0
 
 
-def test_spikes_that_need_a_gradient_are_welcome():
+def test_spikes_may_require_a_gradient():
     spk = torch.ones(3, 2, 1, requires_grad=True)
     assert accuracy_rate(spk, torch.tensor([0, 0])) == 1.0
 
@@ -83,7 +83,7 @@ def recordings(draw):
 
 
 @given(recordings())
-def test_ties_signs_and_silence_as_a_loop_decides_them(recording):
+def test_ties_signs_and_silence_are_decided_as_by_a_loop(recording):
     spk, labels = recording
     correct = silent = 0
     for sample, label in zip(spk.unbind(1), labels, strict=True):
@@ -103,7 +103,7 @@ def test_an_infinite_count_is_the_highest():
 
 @pytest.mark.parametrize("accuracy", [accuracy_rate, acc.accuracy_temporal])
 @pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.float32])
-def test_what_is_judged_stays_as_it_is(accuracy, dtype):
+def test_the_judged_net_is_unchanged(accuracy, dtype):
     spk = torch.tensor([[[0, 1, 1]], [[1, 0, 1]]]).to(dtype)
     before = spk.clone()
     accuracy(spk, torch.tensor([2]))

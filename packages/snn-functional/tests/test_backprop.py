@@ -58,8 +58,8 @@ def by_hand(net, loader, K, criterion, *, membrane=False, penalty=None, targets_
     return sum(losses) / len(losses)
 
 
-def assert_same_net(mine, plain):
-    for (name, a), b in zip(mine.named_parameters(), plain.parameters(), strict=True):
+def assert_same_net(result, plain):
+    for (name, a), b in zip(result.named_parameters(), plain.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-10, msg=lambda m, name=name: f"{name}: {m}")
 
 
@@ -78,55 +78,55 @@ CRITERIA = [
 @pytest.mark.parametrize("few", [0, 2**16])
 def test_truncated_training_is_the_loop_written_by_hand(criterion, K, steps, few, monkeypatch):
     monkeypatch.setattr("snn_functional.backprop._epoch._FEW", few)  # single steps go two ways
-    mine, plain = build(), build()
+    net, plain = build(), build()
     loader = batches(steps)
-    loss = TBPTT(mine, loader, sgd(mine), criterion, K=K)
+    loss = TBPTT(net, loader, sgd(net), criterion, K=K)
     assert float(loss) == pytest.approx(
         by_hand(plain, loader, K, criterion, membrane=criterion.recording == "mem_out"), rel=1e-10
     )
-    assert_same_net(mine, plain)
-    assert not torch.equal(mine[0].weight, build()[0].weight)
+    assert_same_net(net, plain)
+    assert not torch.equal(net[0].weight, build()[0].weight)
 
 
 @pytest.mark.parametrize("steps", [1, 7])
 def test_training_through_all_steps_is_one_stretch(steps):
-    mine, plain, loader = build(), build(), batches(steps)
-    loss = BPTT(mine, loader, sgd(mine), SF.ce_count_loss())
+    net, plain, loader = build(), build(), batches(steps)
+    loss = BPTT(net, loader, sgd(net), SF.ce_count_loss())
     assert float(loss) == pytest.approx(by_hand(plain, loader, steps, SF.ce_count_loss()), rel=1e-10)
-    assert_same_net(mine, plain)
+    assert_same_net(net, plain)
 
 
-def test_batches_of_different_lengths_are_each_cut_anew():
-    mine, plain, loader = build(), build(), batches(7) + batches(4) + batches(9)
-    TBPTT(mine, loader, sgd(mine), SF.ce_rate_loss(), K=4)
+def test_batches_of_different_lengths_are_each_cut_separately():
+    net, plain, loader = build(), build(), batches(7) + batches(4) + batches(9)
+    TBPTT(net, loader, sgd(net), SF.ce_rate_loss(), K=4)
     by_hand(plain, loader, 4, SF.ce_rate_loss())
-    assert_same_net(mine, plain)
+    assert_same_net(net, plain)
 
 
 def test_data_without_time_is_shown_for_num_steps():
     still = [(data[0], targets) for data, targets in batches()]
-    shown = [(data.expand(6, *data.shape), targets) for data, targets in still]
+    loader = [(data.expand(6, *data.shape), targets) for data, targets in still]
     for train, options, K in ((BPTT, {}, 6), (TBPTT, {"K": 4}, 4), (TBPTT, {"K": 6}, 6)):
-        mine, plain = build(), build()
-        loss = train(mine, still, sgd(mine), SF.mse_count_loss(), num_steps=6, time_var=False, **options)
-        assert float(loss) == pytest.approx(by_hand(plain, shown, K, SF.mse_count_loss()), rel=1e-10)
-        assert_same_net(mine, plain)
+        net, plain = build(), build()
+        loss = train(net, still, sgd(net), SF.mse_count_loss(), num_steps=6, time_var=False, **options)
+        assert float(loss) == pytest.approx(by_hand(plain, loader, K, SF.mse_count_loss()), rel=1e-10)
+        assert_same_net(net, plain)
 
 
 @pytest.mark.parametrize("K", [3, 7])
 def test_time_may_be_the_second_axis(K):
-    mine, plain, loader = build(), build(), batches()
+    net, plain, loader = build(), build(), batches()
     turned = [(data.transpose(0, 1).contiguous(), targets) for data, targets in loader]
-    loss = TBPTT(mine, turned, sgd(mine), SF.ce_rate_loss(), time_first=False, K=K)
+    loss = TBPTT(net, turned, sgd(net), SF.ce_rate_loss(), time_first=False, K=K)
     assert float(loss) == pytest.approx(by_hand(plain, loader, K, SF.ce_rate_loss()), rel=1e-10)
-    assert_same_net(mine, plain)
+    assert_same_net(net, plain)
 
 
 @pytest.mark.parametrize("time_first", [True, False])
 @pytest.mark.parametrize("K", [2, 7])
 @pytest.mark.parametrize("kind", ["membranes", "labels"])
-def test_targets_that_vary_in_time_go_with_their_steps(time_first, K, kind):
-    mine, plain, criterion = build(), build(), SF.mse_membrane_loss(time_var_targets=True)
+def test_targets_that_vary_in_time_follow_their_steps(time_first, K, kind):
+    net, plain, criterion = build(), build(), SF.mse_membrane_loss(time_var_targets=True)
     generator = torch.Generator().manual_seed(1)
     loader = [
         (
@@ -140,36 +140,36 @@ def test_targets_that_vary_in_time_go_with_their_steps(time_first, K, kind):
     expected = by_hand(plain, loader, K, criterion, membrane=True, targets_of=lambda targets, steps: targets[steps])
     if not time_first:
         loader = [(data.transpose(0, 1), targets.transpose(0, 1)) for data, targets in loader]
-    loss = TBPTT(mine, loader, sgd(mine), criterion, time_first=time_first, K=K)
+    loss = TBPTT(net, loader, sgd(net), criterion, time_first=time_first, K=K)
     assert float(loss) == pytest.approx(expected, rel=1e-10)
-    assert_same_net(mine, plain)
+    assert_same_net(net, plain)
 
 
 def test_a_penalty_is_added_to_the_loss():
-    mine, plain, loader = build(), build(), batches()
+    net, plain, loader = build(), build(), batches()
     penalty = SF.l1_rate_sparsity(0.1)
-    loss = TBPTT(mine, loader, sgd(mine), SF.ce_max_membrane_loss(), regularization=penalty, K=3)
+    loss = TBPTT(net, loader, sgd(net), SF.ce_max_membrane_loss(), regularization=penalty, K=3)
     expected = by_hand(plain, loader, 3, SF.ce_max_membrane_loss(), membrane=True, penalty=penalty)
     assert float(loss) == pytest.approx(expected, rel=1e-10)
-    assert_same_net(mine, plain)
+    assert_same_net(net, plain)
 
 
 def test_any_function_of_spikes_and_targets_is_a_criterion():
     def lively(spk, targets):
         return (spk.mean(0) - nn.functional.one_hot(targets, C)).square().mean().reshape(1)
 
-    mine, plain, loader = build(), build(), batches()
-    loss = TBPTT(mine, loader, sgd(mine), lively, K=3)
+    net, plain, loader = build(), build(), batches()
+    loss = TBPTT(net, loader, sgd(net), lively, K=3)
     assert loss.shape == ()
     assert float(loss) == pytest.approx(by_hand(plain, loader, 3, lively), rel=1e-10)
-    assert_same_net(mine, plain)
+    assert_same_net(net, plain)
 
 
 def test_a_net_that_returns_spikes_alone_trains_on_spikes():
-    mine, plain, loader = build(output=False), build(), batches()
-    BPTT(mine, loader, sgd(mine), SF.ce_rate_loss())
+    net, plain, loader = build(output=False), build(), batches()
+    BPTT(net, loader, sgd(net), SF.ce_rate_loss())
     by_hand(plain, loader, T, SF.ce_rate_loss())
-    assert_same_net(mine, plain)
+    assert_same_net(net, plain)
 
 
 def test_a_net_with_neurons_at_any_depth_and_of_any_kind_trains():
@@ -203,19 +203,19 @@ def test_a_layer_of_whole_sequences_trains_where_nothing_is_cut():
     assert torch.equal(net[0].weight, weight)
 
 
-def test_a_data_loader_is_taken_as_it_is_and_so_is_what_wraps_it():
+def test_a_data_loader_is_accepted_as_it_is_and_so_is_a_wrapper_of_one():
     data, targets = torch.rand(11, T, 3, dtype=torch.float64), torch.arange(11) % C
-    seen = []
+    sizes = []
 
     def progress(loader):
         for batch in loader:
-            seen.append(len(batch[1]))
+            sizes.append(len(batch[1]))
             yield batch
 
     net = build()
     loader = DataLoader(TensorDataset(data, targets), batch_size=4)
     BPTT(net, progress(loader), sgd(net), SF.ce_rate_loss(), time_first=False)
-    assert seen == [4, 4, 3]
+    assert sizes == [4, 4, 3]
 
 
 def test_the_loss_is_off_the_graph_and_so_is_the_net():

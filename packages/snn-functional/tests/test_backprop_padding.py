@@ -58,7 +58,7 @@ OF_THE_BATCH = ("batch statistics", "statistics of each step")
 ONLINE = ("online", "e-prop")  # exact where an update comes after each step
 
 
-def made(name):
+def build_net(name):
     torch.manual_seed(0)
     return NETS[name]().double()
 
@@ -67,7 +67,7 @@ def criterion_of(name):
     return SF.ce_rate_loss() if name in ONLINE else SF.mse_membrane_loss()
 
 
-def drawn(seed, lengths, steps):
+def padded_batch(seed, lengths, steps):
     """Data without any padding, and labels."""
     generator = torch.Generator().manual_seed(seed)
     xs = 4 * torch.rand(steps, len(lengths), INPUTS, dtype=torch.float64, generator=generator) - 1
@@ -81,24 +81,24 @@ def padded(xs, lengths, padding):
 
 def trained(train, name, batch, **options):
     """The loss of an epoch, and all that it leaves in a net: parameters, buffers, gradients and states."""
-    net = made(name)
+    net = build_net(name)
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
     loss = train(net, [batch], optimizer, criterion_of(name), **options)
-    kept = [s for m in net.modules() if isinstance(m, snn.SpikingNeuron) and m._kept is not None for s in m._kept]
-    return loss, [*net.state_dict().values()], [p.grad for p in net.parameters()], kept
+    states = [s for m in net.modules() if isinstance(m, snn.SpikingNeuron) and m._kept is not None for s in m._kept]
+    return loss, [*net.state_dict().values()], [p.grad for p in net.parameters()], states
 
 
 @pytest.mark.parametrize("name", NETS)
 @settings(max_examples=12, deadline=None)
 @given(data=st.data())
-def test_what_the_padding_holds_changes_nothing(name, data):
+def test_the_values_of_the_padding_change_nothing(name, data):
     steps = data.draw(st.integers(1, 9))
     lengths = torch.tensor(data.draw(st.lists(st.integers(1, steps), min_size=2, max_size=5)))
     if name in OF_THE_BATCH:
         lengths[:2] = steps  # statistics take two samples
     K = data.draw(st.integers(1, steps))
     train, options = (TBPTT, {"K": K}) if data.draw(st.booleans()) else (BPTT, {})
-    xs, targets = drawn(data.draw(st.integers(0, 2**31)), lengths, steps)
+    xs, targets = padded_batch(data.draw(st.integers(0, 2**31)), lengths, steps)
     nonsense = torch.tensor(PADDING, dtype=torch.float64).repeat(xs.numel())[: xs.numel()].reshape(xs.shape)
     with_nonsense, with_zeros = (
         trained(train, name, (padded(xs, lengths, padding), targets, lengths), **options)
@@ -110,7 +110,7 @@ def test_what_the_padding_holds_changes_nothing(name, data):
 @pytest.mark.parametrize("learns", ["weights alone", "constants too"])
 def test_rtrl_is_that_of_each_sample_alone_whatever_the_padding_holds(learns):
     lengths = torch.tensor([3, 7, 1, 5])
-    xs, targets = drawn(4, lengths, 7)
+    xs, targets = padded_batch(4, lengths, 7)
     net = nn.Sequential(nn.Linear(INPUTS, CLASSES), leaky(output=True, learn_beta=learns == "constants too")).double()
     criterion = SF.mse_membrane_loss(reduction="sum")
 
@@ -127,29 +127,29 @@ def test_rtrl_is_that_of_each_sample_alone_whatever_the_padding_holds(learns):
         RTRL(twin, [batch], Adding(twin.parameters(), lr=0.0), criterion)
         return total
 
-    found = gradients((padded(xs, lengths, torch.tensor(math.nan).double()), targets, lengths))
+    result = gradients((padded(xs, lengths, torch.tensor(math.nan).double()), targets, lengths))
     alone = [gradients((xs[:n, b : b + 1], targets[b : b + 1])) for b, n in enumerate(lengths.tolist())]
-    for index, gradient in enumerate(found):
+    for index, gradient in enumerate(result):
         torch.testing.assert_close(gradient, sum(each[index] for each in alone), rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", [name for name in NETS if name not in OF_THE_BATCH])
 def test_a_padded_epoch_teaches_the_mean_of_its_samples(name):
     lengths = torch.tensor([4, 9, 1, 6])
-    xs, targets = drawn(5, lengths, 9)
-    found = trained(BPTT, name, (padded(xs, lengths, torch.tensor(math.nan).double()), targets, lengths))
+    xs, targets = padded_batch(5, lengths, 9)
+    result = trained(BPTT, name, (padded(xs, lengths, torch.tensor(math.nan).double()), targets, lengths))
     alone = [trained(BPTT, name, (xs[:n, b : b + 1], targets[b : b + 1])) for b, n in enumerate(lengths.tolist())]
-    torch.testing.assert_close(found[0], torch.stack([each[0] for each in alone]).mean())
-    for index, gradient in enumerate(found[2]):
+    torch.testing.assert_close(result[0], torch.stack([each[0] for each in alone]).mean())
+    for index, gradient in enumerate(result[2]):
         torch.testing.assert_close(gradient, torch.stack([each[2][index] for each in alone]).mean(0))
 
 
 @pytest.mark.parametrize("name", OF_THE_BATCH)
 def test_statistics_of_the_batch_are_those_of_the_samples_that_run(name):
     lengths = torch.tensor([9, 9, 3, 5])
-    xs, targets = drawn(6, lengths, 9)
+    xs, targets = padded_batch(6, lengths, 9)
     loss, state, gradients, _ = trained(BPTT, name, (padded(xs, lengths, 100.0), targets, lengths))
-    net = made(name).train()
+    net = build_net(name).train()
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
     order = torch.tensor([0, 1, 3, 2])  # by falling length
     members = [int((lengths > t).sum()) for t in range(9)]
@@ -162,8 +162,8 @@ def test_statistics_of_the_batch_are_those_of_the_samples_that_run(name):
                 m.mem = states[m][:count]
         _, mem = net(xs[t, order[:count]])
         states = {m: m.mem for m in net if isinstance(m, snn.Leaky)}
-        wanted = nn.functional.one_hot(targets[order[:count]], CLASSES)
-        total = total + nn.functional.pad((mem - wanted).square(), (0, 0, 0, len(lengths) - count))
+        target = nn.functional.one_hot(targets[order[:count]], CLASSES)
+        total = total + nn.functional.pad((mem - target).square(), (0, 0, 0, len(lengths) - count))
     expected = (total / lengths[order].unsqueeze(1)).mean()
     expected.backward()
     torch.testing.assert_close(loss, expected.detach())

@@ -26,9 +26,9 @@ def run(train, **options):
 def test_a_bar_tells_the_batches_done_and_the_loss_and_changes_nothing(train, capsys):
     plain = run(train)
     assert capsys.readouterr().err == ""
-    shown = run(train, progress=True)
-    assert torch.equal(shown[0], plain[0])
-    assert all(map(torch.equal, shown[1], plain[1]))
+    output = run(train, progress=True)
+    assert torch.equal(output[0], plain[0])
+    assert all(map(torch.equal, output[1], plain[1]))
     last = re.split("[\\r\\n]", capsys.readouterr().err.strip())[-1]
     assert "3/3" in last
     assert f"loss={plain[0]:.3g}" in last

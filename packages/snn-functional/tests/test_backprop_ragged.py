@@ -28,7 +28,7 @@ def build():
     return nn.Sequential(nn.Linear(5, C), neuron).double()
 
 
-def drawn(padding):
+def padded_input(padding):
     xs = 4 * torch.rand(T, B, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(1)) - 1
     padded = torch.arange(T).unsqueeze(1) >= LENGTHS
     return xs.masked_fill(padded.unsqueeze(-1), padding)
@@ -42,28 +42,28 @@ def trained(train, loader, criterion, net=None, **options):
     return loss, [p.detach() - b for p, b in zip(net.parameters(), before, strict=True)]
 
 
-def assert_close(found, wanted):
-    torch.testing.assert_close(found, wanted, rtol=1e-10, atol=1e-12)
+def assert_close(result, expected):
+    torch.testing.assert_close(result, expected, rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", CRITERIA)
 @pytest.mark.parametrize("padding", [0.0, 7.5])
 def test_a_padded_batch_teaches_the_mean_of_its_samples(name, padding):
-    xs, criterion = drawn(padding), CRITERIA[name]()
-    found = trained(BPTT, [(xs, TARGETS, LENGTHS)], criterion)
+    xs, criterion = padded_input(padding), CRITERIA[name]()
+    result = trained(BPTT, [(xs, TARGETS, LENGTHS)], criterion)
     alone = [
         trained(BPTT, [(xs[:n, b : b + 1], TARGETS[b : b + 1])], criterion) for b, n in enumerate(LENGTHS.tolist())
     ]
-    assert_close(found[0], torch.stack([loss for loss, _ in alone]).mean())
-    for index, moved in enumerate(found[1]):
-        assert_close(moved, torch.stack([one[index] for _, one in alone]).mean(0))
+    assert_close(result[0], torch.stack([loss for loss, _ in alone]).mean())
+    for index, moved in enumerate(result[1]):
+        assert_close(moved, torch.stack([parameters[index] for _, parameters in alone]).mean(0))
 
 
 @pytest.mark.parametrize("train", [BPTT, TBPTT, RTRL])
 @pytest.mark.parametrize("length", [1, 4, 9])
 def test_a_padded_sample_is_the_sample(train, length):
     options = {"K": 3} if train is TBPTT else {}
-    xs, regularization = drawn(0.0)[:, :1], SF.l1_rate_sparsity(0.01)
+    xs, regularization = padded_input(0.0)[:, :1], SF.l1_rate_sparsity(0.01)
     padded, short = (
         trained(train, [batch], SF.ce_rate_loss(), regularization=regularization, **options)
         for batch in ((xs, TARGETS[:1], torch.tensor([length])), (xs[:length], TARGETS[:1]))
@@ -73,7 +73,7 @@ def test_a_padded_sample_is_the_sample(train, length):
 
 @pytest.mark.parametrize("train", [BPTT, TBPTT, RTRL])
 def test_lengths_that_are_all_steps_change_nothing(train):
-    xs, options = drawn(0.0), {"K": 4} if train is TBPTT else {}
+    xs, options = padded_input(0.0), {"K": 4} if train is TBPTT else {}
     every = torch.full((B,), T)
     with_lengths, without = (
         trained(train, [batch], SF.mse_membrane_loss(), **options) for batch in ((xs, TARGETS, every), (xs, TARGETS))
@@ -83,24 +83,24 @@ def test_lengths_that_are_all_steps_change_nothing(train):
 
 @pytest.mark.parametrize("train", [BPTT, TBPTT])
 def test_time_may_come_second(train):
-    xs, options = drawn(0.0), {"K": 4} if train is TBPTT else {}
+    xs, options = padded_input(0.0), {"K": 4} if train is TBPTT else {}
     first = trained(train, [(xs, TARGETS, LENGTHS)], SF.ce_count_loss(), **options)
     second = trained(train, [(xs.transpose(0, 1), TARGETS, LENGTHS)], SF.ce_count_loss(), time_first=False, **options)
     assert_close(second, first)
 
 
 def test_targets_of_every_step_end_with_their_samples():
-    xs = drawn(0.0)
+    xs = padded_input(0.0)
     labels = torch.randint(C, (T, B), generator=torch.Generator().manual_seed(2))
     others = torch.where(torch.arange(T).unsqueeze(1) < LENGTHS, labels, 0)
     criterion = SF.mse_membrane_loss(time_var_targets=True)
-    found, wanted = (trained(TBPTT, [(xs, one, LENGTHS)], criterion, K=2) for one in (labels, others))
-    assert_close(found, wanted)
+    result, expected = (trained(TBPTT, [(xs, targets, LENGTHS)], criterion, K=2) for targets in (labels, others))
+    assert_close(result, expected)
 
 
 def test_updates_follow_the_samples_that_are_under_way():
     # Two stretches of two steps; the second sample is over in the second stretch.
-    xs, lengths, criterion = drawn(0.0)[:4, :2], torch.tensor([4, 2]), SF.ce_rate_loss()
+    xs, lengths, criterion = padded_input(0.0)[:4, :2], torch.tensor([4, 2]), SF.ce_rate_loss()
     net = build()
     by_hand = copy.deepcopy(net)
     loss, _ = trained(TBPTT, [(xs, TARGETS[:2], lengths)], criterion, net, K=2)

@@ -61,18 +61,18 @@ class ReadOut(nn.Module):
 @pytest.mark.parametrize("steps", [1, 7])
 def test_gradients_of_the_steps_add_up_to_those_of_the_mean_through_time(name, criterion, steps):
     online, whole = NETS[name](), NETS[name]()
-    found, wanted = Collected(online), Collected(whole)
-    loss = RTRL(online, batches(steps), found, criterion)
-    assert float(loss) == pytest.approx(float(BPTT(whole, batches(steps), wanted, criterion)), rel=1e-12)
-    for a, b in zip(found.total, wanted.total, strict=True):
+    result, expected = Collected(online), Collected(whole)
+    loss = RTRL(online, batches(steps), result, criterion)
+    assert float(loss) == pytest.approx(float(BPTT(whole, batches(steps), expected, criterion)), rel=1e-12)
+    for a, b in zip(result.total, expected.total, strict=True):
         torch.testing.assert_close(a / steps, b, rtol=1e-10, atol=1e-10)
 
 
 def test_cut_after_every_step_the_gradient_is_another_one():
-    found, cut = Collected(net := build()), Collected(twin := build())
-    RTRL(net, batches(), found, SF.mse_membrane_loss())
+    result, cut = Collected(net := build()), Collected(twin := build())
+    RTRL(net, batches(), result, SF.mse_membrane_loss())
     TBPTT(twin, batches(), cut, SF.mse_membrane_loss(), K=1)
-    assert not torch.allclose(found.total[0], cut.total[0], rtol=0.05)
+    assert not torch.allclose(result.total[0], cut.total[0], rtol=0.05)
 
 
 def test_it_updates_the_net_itself_in_every_step():
@@ -108,36 +108,36 @@ def test_updates_are_those_of_the_layer_used_by_hand():
 
 def test_data_without_time_and_time_second():
     still = [(data[0], targets) for data, targets in batches()]
-    shown = [(data.expand(4, *data.shape), targets) for data, targets in still]
+    loader = [(data.expand(4, *data.shape), targets) for data, targets in still]
     nets = [build() for _ in range(3)]
     sgd = [torch.optim.SGD(net.parameters(), 0.1) for net in nets]
     losses = [
         RTRL(nets[0], still, sgd[0], SF.ce_rate_loss(), num_steps=4, time_var=False),
-        RTRL(nets[1], shown, sgd[1], SF.ce_rate_loss()),
-        RTRL(nets[2], [(d.transpose(0, 1), y) for d, y in shown], sgd[2], SF.ce_rate_loss(), time_first=False),
+        RTRL(nets[1], loader, sgd[1], SF.ce_rate_loss()),
+        RTRL(nets[2], [(d.transpose(0, 1), y) for d, y in loader], sgd[2], SF.ce_rate_loss(), time_first=False),
     ]
     assert losses[0] == losses[1] == losses[2]
     assert torch.equal(nets[0][0].weight, nets[1][0].weight)
     assert torch.equal(nets[0][0].weight, nets[2][0].weight)
 
 
-def test_what_stands_before_and_after_may_be_nested_and_flattened():
+def test_layers_before_and_after_may_be_nested_and_flattened():
     inner = build()
     net = nn.Sequential(nn.Flatten(), nn.Sequential(nn.Identity(), nn.Sequential(*inner)))
-    found, plain = Collected(net), Collected(twin := build())
+    result, plain = Collected(net), Collected(twin := build())
     images = [(data.unsqueeze(2), targets) for data, targets in batches()]
-    RTRL(net, images, found, SF.ce_rate_loss())
+    RTRL(net, images, result, SF.ce_rate_loss())
     RTRL(twin, batches(), plain, SF.ce_rate_loss())
-    assert all(torch.equal(a, b) for a, b in zip(found.total, plain.total, strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(result.total, plain.total, strict=True))
 
 
 def test_a_net_built_of_online_layers_is_taken():
     plain, twin = build(), build()
     online = nn.Sequential(RTRLLayer(twin[0], twin[1]))
-    found, wanted = Collected(online), Collected(plain)
-    RTRL(online, batches(), found, SF.ce_rate_loss())
-    RTRL(plain, batches(), wanted, SF.ce_rate_loss())
-    assert all(torch.equal(a, b) for a, b in zip(found.total, wanted.total, strict=True))
+    result, expected = Collected(online), Collected(plain)
+    RTRL(online, batches(), result, SF.ce_rate_loss())
+    RTRL(plain, batches(), expected, SF.ce_rate_loss())
+    assert all(torch.equal(a, b) for a, b in zip(result.total, expected.total, strict=True))
 
 
 def test_truncated_training_of_online_layers_is_online_training_of_deep_nets():

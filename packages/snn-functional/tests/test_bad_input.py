@@ -56,7 +56,7 @@ ROWS = [
 
 def public():
     """Names of all public functions and classes, those of the submodules included."""
-    for module in (snn_functional, *(one for one in vars(snn_functional).values() if hasattr(one, "__all__"))):
+    for module in (snn_functional, *(item for item in vars(snn_functional).values() if hasattr(item, "__all__"))):
         yield from (name for name in module.__all__ if callable(getattr(module, name)))
 
 
@@ -71,18 +71,18 @@ def test_every_argument_has_a_bad_value(name):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_call_is_right_without_the_bad_value(name):
+def test_the_call_succeeds_without_the_bad_value(name):
     CASES[name].call(**CASES[name].right())
 
 
 @pytest.mark.parametrize(("case", "row"), ROWS)
 def test_a_bad_value_is_refused_with_name_value_and_remedy(case, row):
-    with pytest.raises(row.error, match=row.message) as refused:
+    with pytest.raises(row.error, match=row.message) as error:
         case.call(**{**case.right(), row.argument: row.value, **row.others})
-    message = str(refused.value)
+    message = str(error.value)
     assert re.search(rf"(?<!\w){re.escape(row.named or row.argument)}(?!\w)", message)
-    said = texts(row.value) if row.named in ("", row.argument) else set()
-    assert not said or "given" in message or any(text in message for text in said)
+    paths = texts(row.value) if row.named in ("", row.argument) else set()
+    assert not paths or "given" in message or any(text in message for text in paths)
     assert "; " in message or ": " in message
 
 

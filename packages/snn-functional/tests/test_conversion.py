@@ -19,7 +19,7 @@ from .converted import NETS, Own, dense, own, randomize
 from .untouched import look, training
 
 
-def shown(net, x, steps):
+def mean_output(net, x, steps):
     """Return the mean output of a net that gets a sample in every step."""
     with torch.no_grad():
         return snn.unroll(net, x.expand(steps, *x.shape)).mean(0)
@@ -27,7 +27,7 @@ def shown(net, x, steps):
 
 def off(net, ann, x, steps):
     with torch.no_grad():
-        return (shown(net, x, steps) - ann.eval()(x)).abs().max().item()
+        return (mean_output(net, x, steps) - ann.eval()(x)).abs().max().item()
 
 
 @pytest.mark.parametrize("steps", [1, 2, 7, 8, 33, 100])
@@ -73,7 +73,7 @@ def test_rates_on_a_linear_chain_converge_by_one_over_the_steps():
             counts = threshold * torch.floor(current / threshold + 0.5)
             activation = weight * activation + bias
             bound = weight * bound + threshold / (2 * steps)
-        out = shown(net, x, steps)
+        out = mean_output(net, x, steps)
         assert (out - activation).abs().max() <= bound + 1e-9
         torch.testing.assert_close(out, counts / steps, rtol=0, atol=1e-9)
     errors = [off(net, ann, x, steps) * steps for steps in (16, 64, 256, 1024)]
@@ -82,7 +82,7 @@ def test_rates_on_a_linear_chain_converge_by_one_over_the_steps():
 
 
 @pytest.mark.parametrize("name", NETS)
-def test_what_a_net_gives_converges_to_what_its_network_gives(name):
+def test_the_output_of_a_net_converges_to_that_of_its_network(name):
     ann, x = NETS[name]()
     net, report = from_ann(ann, x, method="max", num_steps=(8, 64, 512))
     errors = [off(net, ann, x, steps) for steps in (8, 64, 512)]
@@ -242,8 +242,8 @@ def test_the_network_stays_as_it_is():
 def test_a_converted_net_shares_no_weight_with_its_network():
     ann, x = own()
     net, _ = from_ann(ann, x, num_steps=2)
-    theirs = {t.untyped_storage().data_ptr() for t in (*ann.parameters(), *ann.buffers())}
-    assert not theirs & {t.untyped_storage().data_ptr() for t in (*net.parameters(), *net.buffers())}
+    pointers = {t.untyped_storage().data_ptr() for t in (*ann.parameters(), *ann.buffers())}
+    assert not pointers & {t.untyped_storage().data_ptr() for t in (*net.parameters(), *net.buffers())}
 
 
 def test_a_converted_net_runs_step_by_step_copied_pickled_and_saved(tmp_path):
@@ -251,16 +251,16 @@ def test_a_converted_net_runs_step_by_step_copied_pickled_and_saved(tmp_path):
     net, _ = from_ann(ann, x, num_steps=2)
     assert all(module._kept is None for module in net.modules() if isinstance(module, snn.SpikingNeuron))
     xs = x[:5].expand(9, *x[:5].shape)
-    wanted = snn.unroll(net, xs)
+    expected = snn.unroll(net, xs)
     snn.utils.reset(net)
-    assert torch.allclose(torch.stack([net(x) for x in xs]), wanted, atol=1e-5)
+    assert torch.allclose(torch.stack([net(x) for x in xs]), expected, atol=1e-5)
     snn.utils.reset(net)
-    assert torch.equal(snn.unroll(copy.deepcopy(net), xs), wanted)
-    assert torch.equal(snn.unroll(pickle.loads(pickle.dumps(net)), xs), wanted)
+    assert torch.equal(snn.unroll(copy.deepcopy(net), xs), expected)
+    assert torch.equal(snn.unroll(pickle.loads(pickle.dumps(net)), xs), expected)
     snn.save(tmp_path / "net.snn", net)
     other, _ = from_ann(randomize(Own(), 5), x, num_steps=2)
     snn.load(tmp_path / "net.snn", other)
-    assert torch.equal(snn.unroll(other, xs), wanted)
+    assert torch.equal(snn.unroll(other, xs), expected)
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -282,7 +282,7 @@ def test_frozen_weights_stay_frozen():
 def test_float64_stays_float64():
     ann, x = own()
     net, report = from_ann(ann.double(), x.double(), num_steps=8)
-    assert shown(net, x.double(), 3).dtype == torch.float64
+    assert mean_output(net, x.double(), 3).dtype == torch.float64
     assert all(t.is_floating_point() is False or t.dtype == torch.float64 for t in net.buffers())
     single = from_ann(ann.float(), x, num_steps=8)[1]
     assert [layer.threshold for layer in single.layers[:-1]] == pytest.approx(
@@ -290,19 +290,20 @@ def test_float64_stays_float64():
     )
 
 
-def test_the_default_device_plays_no_part():
+def test_the_default_device_does_not_matter():
     ann, x = own()
-    wanted = from_ann(ann, x, num_steps=4)
+    expected = from_ann(ann, x, num_steps=4)
     with torch.device("meta"):
-        found = from_ann(ann, x, num_steps=4)
-    assert found.report == wanted.report
-    torch.testing.assert_close(found.net.state_dict(), wanted.net.state_dict(), rtol=0, atol=0)
+        result = from_ann(ann, x, num_steps=4)
+    assert result.report == expected.report
+    torch.testing.assert_close(result.net.state_dict(), expected.net.state_dict(), rtol=0, atol=0)
 
 
 def test_a_layer_alone_and_an_activation_as_the_output_are_converted():
+    torch.manual_seed(1)
     x = torch.linspace(-1, 1, 41)[:, None]
     net, _ = from_ann(nn.ReLU(), x, method="max", num_steps=2)
-    out = shown(net, x, 10)
+    out = mean_output(net, x, 10)
     assert (out - x.relu()).abs().max() <= 1 / 20 + 1e-6
     assert math.isclose(out.max().item(), 1.0)
     net, _ = from_ann(nn.Sequential(nn.Linear(1, 2), nn.ReLU()), x, method="max", num_steps=2)

@@ -16,16 +16,16 @@ from .converted import NETS, dense, own, randomize
 
 def outputs(net, names, x):
     """Return the outputs of modules, by path."""
-    kept = {}
+    records = {}
     hooks = [
-        net.get_submodule(name).register_forward_hook(lambda m, args, out, name=name: kept.update({name: out}))
+        net.get_submodule(name).register_forward_hook(lambda m, args, out, name=name: records.update({name: out}))
         for name in names
     ]
     with torch.no_grad():
         out = net(x)
     for hook in hooks:
         hook.remove()
-    return kept, out
+    return records, out
 
 
 def test_correlation_and_error_are_those_of_rates_and_activations():
@@ -43,9 +43,9 @@ def test_correlation_and_error_are_those_of_rates_and_activations():
         if step not in (3, 10):
             continue
         for layer in report.layers[:-1]:
-            wanted, rate = activations[layer.name] / layer.threshold, counts[layer.name] / step
-            assert layer.error[step] == pytest.approx((wanted - rate).abs().mean().item(), rel=1e-5)
-            both = torch.stack([wanted.flatten(), rate.flatten()])
+            reference, rate = activations[layer.name] / layer.threshold, counts[layer.name] / step
+            assert layer.error[step] == pytest.approx((reference - rate).abs().mean().item(), rel=1e-5)
+            both = torch.stack([reference.flatten(), rate.flatten()])
             assert layer.correlation[step] == pytest.approx(torch.corrcoef(both)[0, 1].item(), rel=1e-5)
         assert report.layers[-1].error[step] == pytest.approx((expected - total / step).abs().mean().item(), rel=1e-5)
     for layer in report.layers[:-1]:
@@ -73,9 +73,9 @@ def test_a_report_does_not_depend_on_how_many_samples_run_at_once(monkeypatch):
     whole = from_ann(ann, x, percentile=98, num_steps=4).report
     monkeypatch.setattr("snn_functional._conversion.samples._MANY", 7)
     cut = from_ann(ann, x, percentile=98, num_steps=4).report
-    for one, other in zip(whole.layers, cut.layers, strict=True):
-        assert (one.clipped, one.silent) == (other.clipped, other.silent)
-        assert one.error[4] == pytest.approx(other.error[4], rel=1e-5)
+    for left, right in zip(whole.layers, cut.layers, strict=True):
+        assert (left.clipped, left.silent) == (right.clipped, right.silent)
+        assert left.error[4] == pytest.approx(right.error[4], rel=1e-5)
 
 
 def test_by_the_maximum_nothing_is_clipped_and_by_a_percentile_no_more_than_it_says():
@@ -151,5 +151,5 @@ def test_a_percentile_is_exact_over_parts(monkeypatch):
     monkeypatch.setattr("snn_functional._conversion.samples._MANY", 3)
     ann, x = randomize(nn.Sequential(nn.Linear(4, 6), nn.ReLU())), torch.randn(20, 4)
     values = ann(x).detach().flatten().sort().values
-    found = balanced(traced(ann, x, "from_ann"), ["1"], x, 95.0)
-    assert found["1"] == pytest.approx(values[113].item())  # 114 of 120
+    result = balanced(traced(ann, x, "from_ann"), ["1"], x, 95.0)
+    assert result["1"] == pytest.approx(values[113].item())  # 114 of 120

@@ -134,11 +134,11 @@ MADE = {
 
 
 @pytest.mark.parametrize("name", MADE)
-def test_the_default_device_plays_no_part(name: str) -> None:
-    wanted = MADE[name]()
+def test_the_default_device_does_not_matter(name: str) -> None:
+    expected = MADE[name]()
     with torch.device("meta"):
-        found = MADE[name]()
-    assert torch.equal(found, wanted)
+        result = MADE[name]()
+    assert torch.equal(result, expected)
 
 
 QUANTIZERS = {
@@ -226,7 +226,7 @@ def test_every_public_name_is_tried_on_a_device_or_needs_none() -> None:
     assert set(public()) <= tried | NUMBERS.keys() | WITHOUT_TENSORS
 
 
-def test_that_neurons_are_independent_is_asked_without_moving_any_generator(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_checking_that_neurons_are_independent_moves_no_generator(monkeypatch: pytest.MonkeyPatch) -> None:
     states = [torch.tensor([1], dtype=torch.uint8)]
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_rng_state_all", lambda: [states[-1]])
@@ -258,9 +258,9 @@ def test_a_device_that_checks_by_itself_gives_the_same(
     name: str, steps: dict[str, Any], request: pytest.FixtureRequest
 ) -> None:
     loss, targets = LOSSES[name]
-    wanted = loss(SPK, targets, **steps)
+    expected = loss(SPK, targets, **steps)
     request.getfixturevalue("checks_itself")
-    assert torch.equal(loss(SPK, targets, **steps), wanted)
+    assert torch.equal(loss(SPK, targets, **steps), expected)
 
 
 WRONG = {
@@ -277,7 +277,7 @@ WRONG = {
 
 @pytest.mark.usefixtures("checks_itself")
 @pytest.mark.parametrize("name", WRONG)
-def test_a_device_that_checks_by_itself_says_what_is_wrong(name: str) -> None:
+def test_a_device_that_checks_by_itself_reports_the_error(name: str) -> None:
     call, message = WRONG[name]
     with pytest.raises(RuntimeError, match=message):
         call()

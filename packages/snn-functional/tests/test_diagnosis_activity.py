@@ -38,17 +38,17 @@ def tower(kinds, beta, threshold, scale, seed):
     samples=st.integers(1, 4),
     seed=st.integers(0, 99),
 )
-def test_what_is_said_of_activity_is_what_the_nets_own_run_shows(kinds, beta, threshold, scale, steps, samples, seed):
+def test_the_reported_activity_is_that_of_the_nets_own_run(kinds, beta, threshold, scale, steps, samples, seed):
     net = tower(kinds, beta, threshold, scale, seed)
     xs = torch.rand(steps, samples, 5, generator=torch.Generator().manual_seed(seed))
-    found = diagnose(net, xs)
+    diagnosis = diagnose(net, xs)
     with OutputMonitor(net, snn.SpikingNeuron) as monitor, torch.no_grad():
         snn.unroll(net, xs)
     spikes = {path: torch.stack(monitor[path]) for path in monitor.monitored_layers}
     silent = [path for path, spk in spikes.items() if not spk.any()]
-    codes_of = {path: {f.code for f in found.findings if f.module == path} for path in spikes}
-    said = [path for path, of in codes_of.items() if of & {"silent_layer", "silent_output", "unreachable_threshold"}]
-    assert said == silent[:1]
+    codes_of = {path: {f.code for f in diagnosis.findings if f.module == path} for path in spikes}
+    texts = [path for path, of in codes_of.items() if of & {"silent_layer", "silent_output", "unreachable_threshold"}]
+    assert texts == silent[:1]
     for path, spk in spikes.items():
         is_dead = path not in silent and bool(dead_neurons(spk).double().mean() >= 0.5)
         assert ("dead_neurons" in codes_of[path]) == is_dead

@@ -38,7 +38,7 @@ def test_values_at_either_end_are_counted():
     assert "snn.bounded(neuron, 'rho', low=..., high=...)" in finding.remedy
 
 
-def test_from_where_on_is_a_limit():
+def test_the_first_reported_value_is_a_limit():
     neuron = adaptive([0.0005, 0.0015, 0.5, 0.5, 0.5, 0.5, 0.9985, 0.9995, 0.9999])
     (finding,) = at_bounds(well(neuron), bound=0.01)
     assert finding.value == 5
@@ -64,7 +64,7 @@ def test_constants_as_they_are_drawn_are_inside():
         assert at_bounds(well(kind.random(9, init_hidden=True))) == []
 
 
-def test_what_is_not_learned_may_lie_anywhere():
+def test_fixed_parameters_may_lie_anywhere():
     neuron = adaptive([0.0005] * 9)
     neuron.parametrizations.rho.original.requires_grad_(False)
     assert at_bounds(well(neuron)) == []
@@ -111,7 +111,7 @@ class Late(nn.Module):
         ([-1.0, 5.0, 10.0, 0.005], "2 at 0 and 1 at 10: "),
     ],
 )
-def test_delays_that_came_to_the_longest_or_to_none_are_named(delay, ends):
+def test_delays_that_reached_the_longest_or_zero_are_named(delay, ends):
     (finding,) = at_bounds(nn.Sequential(Late(delay, 10), *well()))
     assert (finding.module, finding.severity) == ("0", "warning")
     assert ends in finding.message
@@ -125,19 +125,19 @@ def test_delays_that_lie_between_or_are_not_learned_are_not_named():
     assert at_bounds(net) == []
 
 
-def test_delays_of_0_are_no_weights_of_0():
+def test_delays_of_0_are_not_weights_of_0():
     net = well()
     net[0] = snn.DelayedLinear(4, 9, max_delay=3, delay=0.0)
-    found = diagnose(net, batch()).findings
-    assert ("constant_at_bound", "0", 36) in [(f.code, f.module, f.value) for f in found]
-    assert "zero_weights" not in [f.code for f in found]
+    findings = diagnose(net, batch()).findings
+    assert ("constant_at_bound", "0", 36) in [(f.code, f.module, f.value) for f in findings]
+    assert "zero_weights" not in [f.code for f in findings]
     with torch.no_grad():
         net[0].weight[[1, 4]] = 0
     assert [(f.module, f.value) for f in diagnose(net, batch()).findings if f.code == "zero_weights"] == [("0", 2 / 9)]
 
 
-def test_a_batch_that_cannot_be_run_does_not_hide_them():
+def test_a_batch_that_fails_to_run_does_not_hide_them():
     xs = batch()
     xs[0, 0, 0] = math.nan
-    found = diagnose(well(adaptive([0.9999] * 9)), xs)
-    assert "constant_at_bound" in [f.code for f in found.findings]
+    diagnosis = diagnose(well(adaptive([0.9999] * 9)), xs)
+    assert "constant_at_bound" in [f.code for f in diagnosis.findings]

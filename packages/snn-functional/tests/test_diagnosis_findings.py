@@ -365,12 +365,12 @@ def pages_of_a_step_of_which_every_number_is_too_large():
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_one_thing_is_wrong_and_that_is_what_is_found(name):
+def test_the_one_fault_is_the_only_finding(name):
     make, code, module, severity, value = CASES[name]
     net, xs, arguments = make()
-    found = diagnose(net, xs, **arguments)
-    assert codes(found) == [(code, module)], str(found)
-    (finding,) = found.findings
+    diagnosis = diagnose(net, xs, **arguments)
+    assert codes(diagnosis) == [(code, module)], str(diagnosis)
+    (finding,) = diagnosis.findings
     assert (finding.code, finding.module, finding.severity) == (code, module, severity)
     assert isinstance(finding, Issue)
     assert finding.where == module
@@ -381,16 +381,16 @@ def test_one_thing_is_wrong_and_that_is_what_is_found(name):
 
 @pytest.mark.parametrize("targets", [None, LABELS])
 @pytest.mark.parametrize("kind", ["steps", "own loop", "without learning"])
-def test_of_a_net_that_is_well_nothing_is_found(kind, targets):
+def test_a_healthy_net_has_no_findings(kind, targets):
     net, xs = well(), batch()
     run = (lambda net, xs: torch.stack([net(x) for x in xs])) if kind == "own loop" else None
     optimizer = torch.optim.Adam(net.parameters())
     if kind == "without learning":
         net, optimizer = net.requires_grad_(False), None
-    found = diagnose(net, xs, targets, run=run, optimizer=optimizer)
-    assert codes(found) == []
-    assert found.ok
-    assert str(found).splitlines()[-1] == "nothing wrong was found"
+    diagnosis = diagnose(net, xs, targets, run=run, optimizer=optimizer)
+    assert codes(diagnosis) == []
+    assert diagnosis.ok
+    assert str(diagnosis).splitlines()[-1] == "nothing wrong was found"
 
 
 def test_every_code_of_a_check_has_a_case():

@@ -55,26 +55,26 @@ class Explicit(nn.Module):
         return torch.stack(spks)
 
 
-def kept(make):
+def with_hidden_state(make):
     torch.manual_seed(0)
     net = Explicit(make(init_hidden=True))
     return nn.Sequential(net.fc, net.neuron)
 
 
-def passed(make):
+def with_explicit_state(make):
     torch.manual_seed(0)
     return Explicit(make())
 
 
 @pytest.mark.parametrize("name", NEURONS)
 def test_a_net_of_a_neuron_is_well_and_the_same_in_both_conventions(name):
-    found = diagnose(kept(NEURONS[name]), batch(), limits=ANY)
-    assert codes(found) == []
-    (layer,) = found.layers
+    diagnosis = diagnose(with_hidden_state(NEURONS[name]), batch(), limits=ANY)
+    assert codes(diagnosis) == []
+    (layer,) = diagnosis.layers
     assert layer.neurons == 6
     assert 0 < layer.rate < 1
     assert len(layer.gradient) == STEPS
-    own = diagnose(passed(NEURONS[name]), batch(), run=lambda net, xs: net(xs), limits=ANY)
+    own = diagnose(with_explicit_state(NEURONS[name]), batch(), run=lambda net, xs: net(xs), limits=ANY)
     assert codes(own) == []
     assert (own.layers[0].rate, own.layers[0].dead) == (layer.rate, layer.dead)
     assert own.layers[0].gradient == pytest.approx(layer.gradient)
@@ -83,7 +83,7 @@ def test_a_net_of_a_neuron_is_well_and_the_same_in_both_conventions(name):
 @pytest.mark.parametrize("far", [False, True], ids=["within reach of the surrogate", "out of reach"])
 @pytest.mark.parametrize("name", NEURONS)
 def test_a_silent_layer_is_found_whatever_its_neuron(name, far):
-    net = kept(partial(NEURONS[name], **({"spike_grad": snn.surrogate.sigmoid(slope=900)} if far else {})))
+    net = with_hidden_state(partial(NEURONS[name], **({"spike_grad": snn.surrogate.sigmoid(slope=900)} if far else {})))
     net[0].weight.data *= 1e-6
     net[0].bias.data.zero_()
     if "RLeaky" in name or "RSynaptic" in name or name == "SLSTM":
@@ -99,9 +99,11 @@ def test_a_module_of_whole_sequences_is_run_whole(name, run):
     torch.manual_seed(0)
     net = nn.Sequential(nn.Linear(4, 6), WHOLE[name]())
     nn.init.uniform_(net[0].weight, 0, 1)
-    found = diagnose(net, batch(), run=run)
-    assert [one for one in found.findings if one.code not in ("dead_neurons", "saturated_neurons")] == []
-    (layer,) = found.layers
+    diagnosis = diagnose(net, batch(), run=run)
+    assert [
+        finding for finding in diagnosis.findings if finding.code not in ("dead_neurons", "saturated_neurons")
+    ] == []
+    (layer,) = diagnosis.layers
     with torch.no_grad():
         out = net(batch())
     spk = None if name in ("StateLeaky membranes", "AssociativeLeaky read out") else out
@@ -129,10 +131,10 @@ def test_whole_sequences_and_steps_in_one_net():
     nn.init.uniform_(net[0].weight, 0, 1)
     nn.init.uniform_(net[1].rnn.weight_ih_l0, 0, 0.2)
     nn.init.uniform_(net[2].weight, 0, 0.3)
-    found = diagnose(net, batch(), LABELS)
-    assert codes(found) == [], str(found)
+    diagnosis = diagnose(net, batch(), LABELS)
+    assert codes(diagnosis) == [], str(diagnosis)
     spk = snn.unroll(net, batch()).detach()
-    assert found.layers[1].rate == pytest.approx(float(spk.double().mean()))
+    assert diagnosis.layers[1].rate == pytest.approx(float(spk.double().mean()))
     net[3].threshold.fill_(50.0)
     snn.utils.reset(net)
     assert codes(diagnose(net, batch(), LABELS)) == [("unreachable_threshold", "3")]
@@ -167,9 +169,9 @@ def test_layers_that_a_plan_calls_as_functions_are_seen_in_their_order(run):
     net = Written()
     spk = snn.unroll(net, batch()).detach()
     snn.utils.reset(net)
-    found = diagnose(net, batch(), run=run, limits=ANY)
-    assert [layer.module for layer in found.layers] == ["neuron", "lif"]
-    assert found.layers[1].rate == pytest.approx(float(spk.double().mean()))  # no step counts twice
+    diagnosis = diagnose(net, batch(), run=run, limits=ANY)
+    assert [layer.module for layer in diagnosis.layers] == ["neuron", "lif"]
+    assert diagnosis.layers[1].rate == pytest.approx(float(spk.double().mean()))  # no step counts twice
     net.neuron.threshold.fill_(1e3)
     assert codes(diagnose(net, batch(), run=run, limits=ANY)) == [("silent_layer", "neuron")]  # and no output layer
 
@@ -204,10 +206,10 @@ def test_a_net_of_convolutions():
     assert codes(diagnose(net, xs, LABELS)) == [], str(diagnose(net, xs, LABELS))
     net[0].weight.data *= 1e-3
     net[0].bias.data.zero_()
-    found = diagnose(net, xs, LABELS)
-    assert ("unreachable_threshold", "1") in codes(found)
-    assert found.ok
-    assert found.layers[0].neurons == 3 * 8 * 5
+    diagnosis = diagnose(net, xs, LABELS)
+    assert ("unreachable_threshold", "1") in codes(diagnosis)
+    assert diagnosis.ok
+    assert diagnosis.layers[0].neurons == 3 * 8 * 5
 
 
 @pytest.mark.parametrize("chunk", [3, 4])
@@ -228,9 +230,9 @@ def test_samples_that_end_count_while_they_run():
     def loss(spk, targets):
         return ce_rate_loss()(spk, targets, lengths=torch.tensor(lengths))
 
-    found = diagnose(net, xs, LABELS, loss_fn=loss, run=partial(snn.unroll, lengths=lengths))
-    assert codes(found) == []
-    assert found.layers[1].rate == pytest.approx(float(spk.sum()) / (sum(lengths) * 3))
+    diagnosis = diagnose(net, xs, LABELS, loss_fn=loss, run=partial(snn.unroll, lengths=lengths))
+    assert codes(diagnosis) == []
+    assert diagnosis.layers[1].rate == pytest.approx(float(spk.sum()) / (sum(lengths) * 3))
 
 
 def test_a_batch_that_is_the_same_in_every_step():
@@ -242,9 +244,9 @@ def test_a_batch_that_is_the_same_in_every_step():
 
 def test_a_read_out_of_membranes_may_be_silent():
     net = well(output=snn.Leaky(0.8, 1e9, init_hidden=True, output=True, reset_mechanism="none"))
-    found = diagnose(net, batch(), LABELS, loss_fn=lambda out, y: nn.functional.cross_entropy(out[1].amax(0), y))
-    assert codes(found) == []
-    assert found.layers[1].dead == 3
+    diagnosis = diagnose(net, batch(), LABELS, loss_fn=lambda out, y: nn.functional.cross_entropy(out[1].amax(0), y))
+    assert codes(diagnosis) == []
+    assert diagnosis.layers[1].dead == 3
 
 
 def test_a_read_out_without_neurons():
@@ -267,13 +269,13 @@ def test_other_dtypes(dtype):
 
 @pytest.mark.parametrize("make", [lambda: nn.Sequential(nn.Linear(4, 3)), lambda: nn.Sequential(nn.Flatten())])
 def test_a_net_without_neurons_has_no_layer_of_them(make):
-    found = diagnose(make(), batch())
-    assert found.layers == []
-    assert found.ok
+    diagnosis = diagnose(make(), batch())
+    assert diagnosis.layers == []
+    assert diagnosis.ok
 
 
 def test_one_step():
-    assert [one.code for one in diagnose(well(), batch()[:1] + 1, LABELS).findings] == []
+    assert [finding.code for finding in diagnose(well(), batch()[:1] + 1, LABELS).findings] == []
 
 
 def test_a_layer_that_is_not_called_is_named():
@@ -292,10 +294,10 @@ def test_bounded_constants_are_those_of_the_run():
     assert codes(diagnose(net, batch(), LABELS, optimizer=torch.optim.Adam(net.parameters()))) == []
 
 
-def test_whole_numbers_as_input_are_bytes_before_they_are_an_error():
-    with pytest.raises(RuntimeError, match="dtype") as raised:
+def test_integer_input_is_reported_as_bytes_before_it_fails():
+    with pytest.raises(RuntimeError, match="dtype") as error:
         diagnose(well(), (255 * batch()).to(torch.uint8))
-    assert any("byte_input" in note for note in raised.value.__notes__)
+    assert any("byte_input" in note for note in error.value.__notes__)
 
 
 def test_neurons_take_booleans_as_they_do_everywhere():
@@ -333,20 +335,20 @@ def test_a_spike_function_without_a_gradient_is_found_where_it_is():
 
 
 def test_a_batch_without_features_is_run_and_not_counted():
-    found = diagnose(snn.Leaky(0.8, init_hidden=True), batch()[:, :, 0])
-    assert codes(found) == []
-    assert found.layers[0].neurons is None
-    assert str(found).splitlines()[1].split()[:6] == ["the", "net", "Leaky", "-", "-", "-"]
+    diagnosis = diagnose(snn.Leaky(0.8, init_hidden=True), batch()[:, :, 0])
+    assert codes(diagnosis) == []
+    assert diagnosis.layers[0].neurons is None
+    assert str(diagnosis).splitlines()[1].split()[:6] == ["the", "net", "Leaky", "-", "-", "-"]
 
 
 def test_a_diagnosis_without_a_run_has_no_table():
-    found = diagnose(well(), batch() * float("nan"))
-    assert found.layers == []
-    assert str(found).startswith("error    nonfinite_input in the net")
+    diagnosis = diagnose(well(), batch() * float("nan"))
+    assert diagnosis.layers == []
+    assert str(diagnosis).startswith("error    nonfinite_input in the net")
 
 
 @pytest.mark.parametrize("targets", [None, LABELS])
-def test_a_loop_over_time_inside_of_the_loop_over_time_is_found(targets):
+def test_a_loop_over_time_inside_another_is_found(targets):
     # the inner loop takes the samples of a step for steps, and the results have the shape of the right ones
     class Started(Explicit):
         def forward(self, xs):
@@ -358,7 +360,11 @@ def test_a_loop_over_time_inside_of_the_loop_over_time_is_found(targets):
 
     net = Started(snn.Leaky(0.8))
     assert snn.unroll(net, batch()).shape == net(batch()).shape
-    finding = next(one for one in diagnose(net, batch(), targets, limits=ANY).findings if one.code == "nested_loop")
+    finding = next(
+        finding for finding in diagnose(net, batch(), targets, limits=ANY).findings if finding.code == "nested_loop"
+    )
     assert (finding.module, finding.value) == ("neuron", 5)  # as many as there are samples
     assert finding.message.startswith("'neuron' runs 5 times in each step")
-    assert "nested_loop" not in [one.code for one in diagnose(net, batch(), run=lambda net, xs: net(xs)).findings]
+    assert "nested_loop" not in [
+        finding.code for finding in diagnose(net, batch(), run=lambda net, xs: net(xs)).findings
+    ]

@@ -65,7 +65,7 @@ def test_the_response_of_alpha_is_a_difference_of_two_sums():
     assert value == pytest.approx(0.5 * tau * (1 / (1 - alpha) - 1 / (1 - beta)))
 
 
-def test_what_comes_back_from_other_neurons_counts():
+def test_input_from_other_neurons_counts():
     # each of the two that fire in the first step adds 0.25 to the third neuron, which has no input of its own
     neuron = snn.RLeaky(1.0, torch.tensor([0.5, 0.5, 9.0]), linear_features=3, init_hidden=True)
     with torch.no_grad():
@@ -105,17 +105,17 @@ def test_no_membrane_is_ever_above_what_it_can_reach(kind, a, b, seed, steps):
 @pytest.mark.parametrize(
     "neuron", [snn.DeltaLeaky(1.0, 0.5), snn.Leaky(0.9, state_quant=lambda s: s + 1), snn.Lapicque(beta=0.3)]
 )
-def test_of_other_equations_nothing_is_known(neuron):
+def test_other_equations_are_unknown(neuron):
     assert highest(Trace("", neuron, [torch.ones(3, 2)], steps=3)) is None
 
 
 def test_the_gradient_of_each_step_is_that_of_a_membrane_that_decays():
     beta, net = 0.8, nn.Sequential(nn.Linear(4, 3), snn.Leaky(0.8, FAR, init_hidden=True, output=True)).double()
     net[1].beta.fill_(beta)
-    found = diagnose(net, batch().double(), loss_fn=lambda out, _: out[1][-1].sum())
+    diagnosis = diagnose(net, batch().double(), loss_fn=lambda out, _: out[1][-1].sum())
     # dL/dU[T - 1] is 1 for each of 3 neurons of 5 samples
     expected = [math.sqrt(15) * beta ** (STEPS - 1 - t) for t in range(STEPS)]
-    assert found.layers[0].gradient == pytest.approx(expected)
+    assert diagnosis.layers[0].gradient == pytest.approx(expected)
 
 
 def test_the_table_has_the_statistics_of_the_nets_own_run():
@@ -123,9 +123,9 @@ def test_the_table_has_the_statistics_of_the_nets_own_run():
     with OutputMonitor(net, snn.Leaky) as monitor:
         snn.unroll(net, xs)
     snn.utils.reset(net)
-    found = diagnose(net, xs, limits=Limits(saturated_rate=0.5))
-    assert [layer.module for layer in found.layers] == ["1", "3"]
-    for layer in found.layers:
+    diagnosis = diagnose(net, xs, limits=Limits(saturated_rate=0.5))
+    assert [layer.module for layer in diagnosis.layers] == ["1", "3"]
+    for layer in diagnosis.layers:
         spk = torch.stack(monitor[layer.module])
         assert layer.kind == "Leaky"
         assert layer.neurons == spk.shape[-1]
@@ -136,17 +136,17 @@ def test_the_table_has_the_statistics_of_the_nets_own_run():
 
 def test_the_report_is_a_table_and_json():
     far = snn.Leaky(0.8, 100.0, spike_grad=surrogate.sigmoid(), init_hidden=True)
-    found = diagnose(well(far), batch(), LABELS)
-    lines = str(found).splitlines()
+    diagnosis = diagnose(well(far), batch(), LABELS)
+    lines = str(diagnosis).splitlines()
     assert lines[0].split() == "layer kind neurons rate dead saturated gradient, first .. last step kernel".split()
     assert lines[1].startswith("1      Leaky  9        0     9 (100 %)  0 (0 %)")
     assert "error    unreachable_threshold in '1'" in lines
     assert lines[-1] == "1 error"
-    told = json.loads(json.dumps(found.as_dict()))
-    assert told["ok"] is found.ok is False
-    assert told["findings"][0]["code"] == "unreachable_threshold"
-    assert "So are '3' after it." in told["findings"][0]["message"]
-    assert [layer["dead"] for layer in told["layers"]] == [9, 3]
+    description = json.loads(json.dumps(diagnosis.as_dict()))
+    assert description["ok"] is diagnosis.ok is False
+    assert description["findings"][0]["code"] == "unreachable_threshold"
+    assert "So are '3' after it." in description["findings"][0]["message"]
+    assert [layer["dead"] for layer in description["layers"]] == [9, 3]
 
 
 class Loud:
@@ -177,7 +177,7 @@ def test_layers_say_what_runs_them_and_why_nothing_does():
 def test_errors_come_first():
     net = well(snn.Leaky(0.1, 100.0, spike_grad=surrogate.sigmoid(), init_hidden=True))
     net[2].weight.data[0] = 0
-    assert [one.severity for one in diagnose(net, batch()).findings] == ["error", "warning", "info"]
+    assert [finding.severity for finding in diagnose(net, batch()).findings] == ["error", "warning", "info"]
 
 
 @pytest.mark.parametrize(("xs", "code"), [(127.0, []), (128.0, ["byte_input"]), (255.5, []), (256.0, [])])
@@ -185,7 +185,7 @@ def test_bytes_are_told_from_counts_and_from_numbers(xs, code):
     neurons = nn.Sequential(snn.Leaky(0.5, threshold=10.0, init_hidden=True, reset_mechanism="zero"))
     data = torch.zeros(STEPS, 1, 3)
     data[::4] = xs
-    assert [one.code for one in diagnose(neurons, data).findings] == code
+    assert [finding.code for finding in diagnose(neurons, data).findings] == code
 
 
 @pytest.mark.parametrize("beta", [0.0, 1.0, 0.37])
@@ -193,43 +193,43 @@ def test_a_decay_at_an_end_is_chosen(beta):
     assert codes(diagnose(snn.Leaky(beta, 0.75, init_hidden=True), batch())) == []
 
 
-@pytest.mark.parametrize(("steps", "found"), [(105, []), (104, ["slow_decay"])])
-def test_a_decay_is_slow_when_less_than_a_tenth_leaks(steps, found):
+@pytest.mark.parametrize(("steps", "expected"), [(105, []), (104, ["slow_decay"])])
+def test_a_decay_is_slow_when_less_than_a_tenth_leaks(steps, expected):
     # 0.999 ** 105 = 0.9003, so that 0.1 leaks in between 105 and 106 steps
     steps += 1
     neuron = snn.Leaky(0.999, 1.0, init_hidden=True)
-    assert [one.code for one in diagnose(neuron, torch.full((steps, 1, 1), 0.3)).findings] == found
+    assert [finding.code for finding in diagnose(neuron, torch.full((steps, 1, 1), 0.3)).findings] == expected
 
 
-def test_what_looks_swapped_and_what_does_not():
+def test_swapped_axes_are_found_only_where_they_are():
     net, xs = nn.Sequential(nn.Linear(4, 3), snn.Leaky(0.8, init_hidden=True)), batch()
     static = xs[:1].expand(STEPS, -1, -1)
     swapped = [("swapped_axes", "")]
 
-    def found(batch, targets=None):
-        return [one for one in codes(diagnose(net, batch, targets)) if one in swapped]
+    def axis_codes(batch, targets=None):
+        return [code for code in codes(diagnose(net, batch, targets)) if code in swapped]
 
-    assert found(static) == []
-    assert found(static.transpose(0, 1)) == swapped
-    assert found(xs.transpose(0, 1)) == []  # random numbers are as good one way as the other
-    assert found(xs.transpose(0, 1), LABELS) == swapped
-    assert found(xs, LABELS) == []
-    assert found(xs[:5], LABELS) == []
+    assert axis_codes(static) == []
+    assert axis_codes(static.transpose(0, 1)) == swapped
+    assert axis_codes(xs.transpose(0, 1)) == []  # random numbers are as good one way as the other
+    assert axis_codes(xs.transpose(0, 1), LABELS) == swapped
+    assert axis_codes(xs, LABELS) == []
+    assert axis_codes(xs[:5], LABELS) == []
 
 
 def test_steps_are_repeated_only_where_they_are_copies_of_an_image():
     net, image = well(), batch()[:1]
 
-    def found(xs, **options):
+    def is_repeated(xs, **options):
         return ("repeated_input", "") in codes(diagnose(net, xs, **options))
 
-    assert found(image.repeat(STEPS, 1, 1))
-    assert not found(image.expand(STEPS, -1, -1))
-    assert not found(torch.cat([image.repeat(STEPS - 1, 1, 1), image * 0.99]))
-    assert not found(torch.full((STEPS, 5, 4), 0.7))
-    assert not found(image)
-    assert not found(image[0], num_steps=STEPS)
-    assert not found(image.repeat(STEPS, 1, 1), run=lambda net, xs: snn.unroll(net, xs))
+    assert is_repeated(image.repeat(STEPS, 1, 1))
+    assert not is_repeated(image.expand(STEPS, -1, -1))
+    assert not is_repeated(torch.cat([image.repeat(STEPS - 1, 1, 1), image * 0.99]))
+    assert not is_repeated(torch.full((STEPS, 5, 4), 0.7))
+    assert not is_repeated(image)
+    assert not is_repeated(image[0], num_steps=STEPS)
+    assert not is_repeated(image.repeat(STEPS, 1, 1), run=lambda net, xs: snn.unroll(net, xs))
 
 
 def test_a_share_is_reported_from_its_limit_on():
@@ -243,13 +243,13 @@ def test_a_share_is_reported_from_its_limit_on():
 
 def test_a_surrogate_reaches_as_far_as_its_derivative_is_above_the_limit():
     # 25 exp(-25 d) = 2**-23 at d = 0.767
-    def found(distance):
+    def underflows(distance):
         neuron = snn.Leaky(0.0, init_hidden=True, reset_mechanism="none", spike_grad=surrogate.sigmoid(25))
         xs = torch.full((3, 1, 2), 1 + distance, dtype=torch.float64)
         return ("surrogate_underflow", "") in codes(diagnose(neuron.double(), xs))
 
-    assert not found(0.76)
-    assert found(0.775)
+    assert not underflows(0.76)
+    assert underflows(0.775)
 
 
 class Two(snn.SpikingNeuron):
@@ -306,7 +306,7 @@ class Own(snn.SpikingNeuron):
     ],
     ids=["rectified", "cut off", "with an offset", "negative", "swinging", "mixed", "quadratic", "random", "infinite"],
 )
-def test_of_a_users_equation_that_is_no_positive_sum_nothing_is_said(equation):
+def test_a_users_equation_that_is_not_a_positive_sum_has_no_findings(equation):
     assert highest(Trace("", Own(equation), [torch.ones(3, 2)], steps=3)) is None
 
 
@@ -333,5 +333,5 @@ def test_a_users_membrane_that_leaks_more_than_there_is_swings():
     class Circuit(Own):
         membrane_decay = torch.tensor(-0.25)
 
-    found = diagnose(Circuit(lambda x, mem: x - 0.25 * mem, init_hidden=True), torch.rand(5, 2, 3)).findings
-    assert [f.value for f in found if f.code == "unstable_step"] == [1.25]
+    findings = diagnose(Circuit(lambda x, mem: x - 0.25 * mem, init_hidden=True), torch.rand(5, 2, 3)).findings
+    assert [f.value for f in findings if f.code == "unstable_step"] == [1.25]

@@ -22,24 +22,24 @@ PAGES = BYTES / 4096
 @pytest.fixture
 def counter(monkeypatch):
     """A system in which each step has as many page faults as it is told, in turn, and who asked how often."""
-    taken = []
+    counts = []
 
     def each(*faults):
         totals = [0]
         for number in faults:
             totals += [totals[-1], totals[-1] + number]
         answers = iter(totals)
-        monkeypatch.setattr(_page_faults, "counted", lambda: taken.append(1) or next(answers))
-        return taken
+        monkeypatch.setattr(_page_faults, "counted", lambda: counts.append(1) or next(answers))
+        return counts
 
     return each
 
 
-def test_the_fewer_of_the_second_and_third_step_are_said(counter):
+def test_the_smaller_count_of_the_second_and_third_step_is_reported(counter):
     counter(900, 70, 30)
-    found = diagnose(well(), batch(), LABELS, limits=Limits(page_faults=PAGES))
-    assert codes(found) == [("page_faults", "")]
-    (finding,) = found.findings
+    diagnosis = diagnose(well(), batch(), LABELS, limits=Limits(page_faults=PAGES))
+    assert codes(diagnosis) == [("page_faults", "")]
+    (finding,) = diagnosis.findings
     assert (finding.value, finding.severity) == (30, "info")
     assert "takes 30 pages" in finding.message
     assert "snn_cpu.tune_allocator()" in finding.remedy
@@ -51,9 +51,9 @@ def test_fewer_than_the_limit_are_not(counter):
 
 
 def test_a_net_of_less_memory_takes_no_step_more(counter):
-    asked = counter()  # any answer but the first would be one too many
+    count = counter()  # any answer but the first would be one too many
     assert codes(diagnose(well(), batch(), LABELS, limits=Limits(page_faults=PAGES * 1.01))) == []
-    assert len(asked) == 1
+    assert len(count) == 1
 
 
 def test_without_a_gradient_there_is_no_training_step(counter):
@@ -61,7 +61,7 @@ def test_without_a_gradient_there_is_no_training_step(counter):
     assert codes(diagnose(well().requires_grad_(False), batch(), limits=Limits(page_faults=PAGES))) == []
 
 
-def test_where_the_system_does_not_tell_nothing_is_said(monkeypatch):
+def test_nothing_is_reported_where_the_system_has_no_counts(monkeypatch):
     monkeypatch.setattr(_page_faults, "counted", lambda: None)
     assert codes(diagnose(well(), batch(), LABELS, limits=Limits(page_faults=0.0))) == []
 
@@ -74,8 +74,8 @@ def test_a_net_with_its_own_loop_takes_its_steps_by_it(counter):
         lengths.append(len(xs))
         return torch.stack([net(x) for x in xs])
 
-    found = diagnose(well(), batch(), LABELS, run=run, limits=Limits(page_faults=PAGES))
-    assert codes(found) == [("page_faults", "")]
+    diagnosis = diagnose(well(), batch(), LABELS, run=run, limits=Limits(page_faults=PAGES))
+    assert codes(diagnosis) == [("page_faults", "")]
     assert lengths == [STEPS] * 4
 
 
@@ -107,14 +107,14 @@ KEEPING = {"MALLOC_MMAP_THRESHOLD_": str(2**31 - 1), "MALLOC_TRIM_THRESHOLD_": s
 @pytest.mark.parametrize("keeps", [False, True])
 def test_memory_that_is_kept_has_no_page_faults(keeps):
     plain = {name: value for name, value in os.environ.items() if not name.startswith(("MALLOC_", "LD_PRELOAD"))}
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         env=plain | (KEEPING if keeps else {}),
         stdout=subprocess.PIPE,
         text=True,
         check=True,
     )
-    values = json.loads(done.stdout)
+    values = json.loads(process.stdout)
     if sys.platform == "linux":
         # 100 x 64 x 2048 numbers of 4 bytes are 12,800 pages
         assert values == [] if keeps else values[0] > 12_000

@@ -19,10 +19,10 @@ KINDS = {
 
 
 def factor_of(finding):
-    found = re.search(r" With its input times ([\d.e+-]+) the layer fires in 10 % of the steps; ", finding.remedy)
-    assert found, finding.remedy
+    match = re.search(r" With its input times ([\d.e+-]+) the layer fires in 10 % of the steps; ", finding.remedy)
+    assert match, finding.remedy
     assert "snn.init.fluctuation_(net, xs)" in finding.remedy
-    return float(found[1])
+    return float(match[1])
 
 
 def layer(kind, scale, bias=0.0):
@@ -64,7 +64,7 @@ def test_a_layer_scaled_by_the_factor_fires_in_a_tenth_of_the_steps(kind, codes,
         assert rate(net, xs) == pytest.approx(0.1, rel=0.08)
 
 
-def test_what_it_names_is_what_fluctuation_does():
+def test_the_named_factors_are_those_of_fluctuation():
     net, xs = layer("Leaky", 0.01)
     (finding,) = [f for f in diagnose(net, xs).findings if f.module == "1"]
     (row,) = snn.init.fluctuation_(net, xs, tolerance=0.05)

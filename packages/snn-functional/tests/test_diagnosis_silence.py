@@ -84,10 +84,10 @@ def test_a_warning_learns_and_an_error_does_not(tail, severity):
     options = {"spike_grad": getattr(surrogate, tail)(), "init_hidden": True}
     net = nn.Sequential(nn.Linear(12, 30), snn.Leaky(0.9, 9.0, **options), nn.Linear(30, 3), snn.Leaky(0.9, **options))
     xs, labels = samples()
-    found = diagnose(net, xs, labels)
-    (finding,) = [f for f in found.findings if f.module == "1"]
+    diagnosis = diagnose(net, xs, labels)
+    (finding,) = [f for f in diagnosis.findings if f.module == "1"]
     assert (finding.code in ("silent_layer", "unreachable_threshold"), finding.severity) == (True, severity)
-    assert found.ok == (severity == "warning")
+    assert diagnosis.ok == (severity == "warning")
     optimizer = torch.optim.Adam(net.parameters(), 0.02)
     for _ in range(30):
         optimizer.zero_grad()
@@ -113,5 +113,7 @@ def test_a_module_of_whole_sequences_is_judged_by_the_gradients_of_what_comes_be
     for tail, severity in ((surrogate.atan(), "warning"), (surrogate.sigmoid(slope=900), "error")):
         torch.manual_seed(0)
         net = nn.Sequential(nn.Linear(4, 6), snn.LinearLeaky(0.8, 6, 6, threshold=9.0, spike_grad=tail))
-        found = diagnose(net, torch.rand(7, 3, 4), loss_fn=lambda out, _: out[0].sum())
-        assert [(f.code, f.severity) for f in found.findings] == [("unreachable_threshold", severity)], codes(found)
+        diagnosis = diagnose(net, torch.rand(7, 3, 4), loss_fn=lambda out, _: out[0].sum())
+        assert [(f.code, f.severity) for f in diagnosis.findings] == [("unreachable_threshold", severity)], codes(
+            diagnosis
+        )

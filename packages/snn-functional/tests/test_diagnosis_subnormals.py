@@ -16,8 +16,8 @@ LONG = 200
 SUBNORMAL = 149 - 126
 
 
-def of(found, code):
-    return [(one.module, one.value) for one in found.findings if one.code == code]
+def of(diagnosis, code):
+    return [(finding.module, finding.value) for finding in diagnosis.findings if finding.code == code]
 
 
 def halving(**options):
@@ -35,10 +35,10 @@ def last_membrane(out, _):
 
 
 def test_a_gradient_that_halves_in_every_step_is_subnormal_in_those_of_a_closed_form():
-    found = diagnose(learned(halving()), torch.ones(LONG, 2, 3), loss_fn=last_membrane)
+    diagnosis = diagnose(learned(halving()), torch.ones(LONG, 2, 3), loss_fn=last_membrane)
     # the gradient of U[t] is 2**-(T-1-t)
-    assert of(found, "subnormal_numbers") == [("1", SUBNORMAL / LONG)]
-    (finding,) = (one for one in found.findings if one.code == "subnormal_numbers")
+    assert of(diagnosis, "subnormal_numbers") == [("1", SUBNORMAL / LONG)]
+    (finding,) = (finding for finding in diagnosis.findings if finding.code == "subnormal_numbers")
     assert finding.message.startswith("12 % of the gradient of its membranes are subnormal")
     assert "torch.set_flush_denormal(True)" in finding.remedy
 
@@ -46,15 +46,17 @@ def test_a_gradient_that_halves_in_every_step_is_subnormal_in_those_of_a_closed_
 def test_a_membrane_that_halves_in_every_step_is_too():
     xs = torch.zeros(LONG, 2, 3)
     xs[0] = 1.0
-    found = diagnose(halving(), xs, loss_fn=lambda out, _: out[1].sum())
-    assert of(found, "subnormal_numbers") == [("", SUBNORMAL / LONG)]
-    assert "of its membranes are subnormal" in str(found)
+    diagnosis = diagnose(halving(), xs, loss_fn=lambda out, _: out[1].sum())
+    assert of(diagnosis, "subnormal_numbers") == [("", SUBNORMAL / LONG)]
+    assert "of its membranes are subnormal" in str(diagnosis)
 
 
 @pytest.mark.parametrize("share", [SUBNORMAL / LONG, 0.2])
 def test_a_smaller_share_than_the_limit_is_not_reported(share):
-    found = diagnose(learned(halving()), torch.ones(LONG, 2, 3), loss_fn=last_membrane, limits=Limits(subnormal=share))
-    assert bool(of(found, "subnormal_numbers")) == (share == SUBNORMAL / LONG)
+    diagnosis = diagnose(
+        learned(halving()), torch.ones(LONG, 2, 3), loss_fn=last_membrane, limits=Limits(subnormal=share)
+    )
+    assert bool(of(diagnosis, "subnormal_numbers")) == (share == SUBNORMAL / LONG)
 
 
 def test_a_limit_of_nothing_reports_nothing_where_there_are_none():
@@ -62,8 +64,10 @@ def test_a_limit_of_nothing_reports_nothing_where_there_are_none():
 
 
 def test_float64_holds_numbers_that_float32_does_not():
-    found = diagnose(learned(halving()).double(), torch.ones(LONG, 2, 3, dtype=torch.float64), loss_fn=last_membrane)
-    assert of(found, "subnormal_numbers") == []
+    diagnosis = diagnose(
+        learned(halving()).double(), torch.ones(LONG, 2, 3, dtype=torch.float64), loss_fn=last_membrane
+    )
+    assert of(diagnosis, "subnormal_numbers") == []
     longer = diagnose(learned(halving()).double(), torch.ones(1100, 2, 3, dtype=torch.float64), loss_fn=last_membrane)
     assert of(longer, "subnormal_numbers") == [("1", 52 / 1100)]  # normal to 2**-1022, 0 from 2**-1075 on
 
@@ -85,8 +89,8 @@ def test_an_exponential_surrogate_far_from_the_threshold_gives_them_and_a_heavy_
 
 def test_the_gradient_of_a_layers_parameters_is_looked_at_whole_and_others_are_named():
     net = nn.Sequential(nn.Linear(4, 9), nn.Linear(9, 3), snn.Leaky(0.9, init_hidden=True, output=True))
-    found = diagnose(net, batch(), loss_fn=lambda out, _: 1e-40 * out[1].sum())
-    (finding,) = (one for one in found.findings if one.code == "subnormal_numbers")
+    diagnosis = diagnose(net, batch(), loss_fn=lambda out, _: 1e-40 * out[1].sum())
+    (finding,) = (finding for finding in diagnosis.findings if finding.code == "subnormal_numbers")
     assert (finding.module, finding.value) == ("2", 1.0)
     assert "So are others, in '0'" in finding.message or "So are others, in '1'" in finding.message
 
@@ -100,15 +104,15 @@ def test_the_gradient_of_a_layers_parameters_is_looked_at_whole_and_others_are_n
     ],
     ids=["Adam", "RMSprop", "SGD"],
 )
-def test_what_an_optimizer_keeps_is_looked_at_by_its_name(optimizer, name, size):
+def test_the_state_of_an_optimizer_is_checked_by_its_name(optimizer, name, size):
     net = well()
     steps = optimizer(net.parameters())
     for parameter in net.parameters():
         parameter.grad = torch.full_like(parameter, size)
     steps.step()
-    found = diagnose(net, batch(), LABELS, optimizer=steps)
-    assert of(found, "subnormal_moments") == [("0", 1.0)]
-    assert f"the optimizer's '{name}' of '0.weight'" in str(found)
+    diagnosis = diagnose(net, batch(), LABELS, optimizer=steps)
+    assert of(diagnosis, "subnormal_moments") == [("0", 1.0)]
+    assert f"the optimizer's '{name}' of '0.weight'" in str(diagnosis)
 
 
 def test_a_second_moment_stays_subnormal_for_ever():
@@ -128,10 +132,10 @@ def test_a_second_moment_stays_subnormal_for_ever():
     assert of(diagnose(net, batch(), LABELS, optimizer=optimizer), "subnormal_moments") == [("0", 1.0)]
 
 
-def test_where_they_are_flushed_there_are_none():
+def test_no_subnormals_are_found_where_they_are_flushed():
     try:
         able = torch.set_flush_denormal(True)
-        found = diagnose(learned(halving()), torch.ones(LONG, 2, 3), loss_fn=last_membrane)
+        diagnosis = diagnose(learned(halving()), torch.ones(LONG, 2, 3), loss_fn=last_membrane)
     finally:
         torch.set_flush_denormal(False)
-    assert bool(of(found, "subnormal_numbers")) != able
+    assert bool(of(diagnosis, "subnormal_numbers")) != able

@@ -34,15 +34,15 @@ def lively():
 def everything(net):
     """Return what of a net and its surroundings must not change, by value and by identity."""
     tensors = {**dict(net.named_parameters()), **dict(net.named_buffers())}
-    kept = {path: m._kept for path, m in net.named_modules() if isinstance(m, snn.SpikingNeuron)}
+    states = {path: m._kept for path, m in net.named_modules() if isinstance(m, snn.SpikingNeuron)}
     return {
         "values": {name: tensor.detach().clone() for name, tensor in tensors.items()},
         "objects": {name: id(tensor) for name, tensor in tensors.items()},
         "versions": {name: tensor._version for name, tensor in tensors.items()},
         "grads": {name: p.grad.clone() for name, p in net.named_parameters() if p.grad is not None},
         "needs": {name: p.requires_grad for name, p in net.named_parameters()},
-        "states": {path: id(state) for path, state in kept.items()},
-        "state values": {path: [t.detach().clone() for t in s or ()] for path, s in kept.items()},
+        "states": {path: id(state) for path, state in states.items()},
+        "state values": {path: [t.detach().clone() for t in s or ()] for path, s in states.items()},
         "modes": [m.training for m in net.modules()],
         "forwards": ["forward" in vars(m) for m in net.modules()],
         "hooks": [(len(m._forward_hooks), len(m._forward_pre_hooks), len(m._backward_hooks)) for m in net.modules()],
@@ -96,25 +96,28 @@ def test_nothing_is_changed_by_a_run_that_raises(where):
     net = nn.Sequential(*prepared(), Broken())
     arguments = {"run": raises} if where == "run" else {"loss_fn": raises} if where == "loss" else {}
     before = everything(net)
-    with pytest.raises(ArithmeticError, match="no such thing") as raised:
+    with pytest.raises(ArithmeticError, match="no such thing") as error:
         diagnose(net, 200 * (batch() > 0.5).float(), **arguments)
     same(before, everything(net))
-    (note,) = raised.value.__notes__
+    (note,) = error.value.__notes__
     assert "diagnose found before it ran the net:" in note
     assert "byte_input" in note
 
 
 def test_hooks_and_monitors_of_others_see_nothing():
-    net, seen = well(), []
-    handles = [net[1].register_forward_hook(lambda *call: seen.append(call)), net[0].weight.register_hook(seen.append)]
-    net[2].register_forward_pre_hook(lambda *call: seen.append(call))
-    net[3].register_full_backward_hook(lambda *call: seen.append(call))
+    net, calls = well(), []
+    handles = [
+        net[1].register_forward_hook(lambda *call: calls.append(call)),
+        net[0].weight.register_hook(calls.append),
+    ]
+    net[2].register_forward_pre_hook(lambda *call: calls.append(call))
+    net[3].register_full_backward_hook(lambda *call: calls.append(call))
     with OutputMonitor(net, snn.Leaky) as outputs, GradOutputMonitor(net, snn.Leaky) as gradients:
         diagnose(net, batch(), LABELS)
-    assert seen == outputs.records == gradients.records == []
+    assert calls == outputs.records == gradients.records == []
     assert all(handles)
     net[1](torch.zeros(1, 9))
-    assert len(seen) == 1
+    assert len(calls) == 1
 
 
 def test_the_weights_that_pruning_computes_are_those_of_the_run():
@@ -124,8 +127,8 @@ def test_the_weights_that_pruning_computes_are_those_of_the_run():
     snn.utils.reset(net)
     assert not net[0].weight.is_leaf
     assert codes(diagnose(net, batch())) == []
-    found = diagnose(net, batch(), loss_fn=lambda out, _: (out - expected).abs().sum().log())
-    assert [one.code for one in found.findings] == ["nonfinite_loss"]  # log(0): the outputs are the same
+    diagnosis = diagnose(net, batch(), loss_fn=lambda out, _: (out - expected).abs().sum().log())
+    assert [finding.code for finding in diagnosis.findings] == ["nonfinite_loss"]  # log(0): the outputs are the same
 
 
 def test_a_net_whose_forward_holds_the_net_itself_is_refused_and_left_alone():
@@ -153,7 +156,7 @@ class Looks:
 
 @pytest.mark.parametrize("run", [None, snn.unroll, lambda net, xs: net(xs)])
 @pytest.mark.parametrize("neuron", [snn.LeakyParallel(6, 6), snn.Leaky(0.8, init_hidden=True)])
-def test_no_forward_is_exchanged_while_the_copy_runs(neuron, run):
+def test_no_forward_is_replaced_while_the_copy_runs(neuron, run):
     neuron.spike_grad = Looks()
     net = nn.Sequential(nn.Linear(4, 6), neuron)
     neuron.spike_grad.around.append(net)
@@ -166,9 +169,9 @@ def test_no_forward_is_exchanged_while_the_copy_runs(neuron, run):
 def test_it_works_inside_inference_mode():
     net = well()
     with torch.inference_mode():
-        found = diagnose(net, batch(), LABELS)
-    assert codes(found) == []
-    assert found.layers[0].gradient is not None
+        diagnosis = diagnose(net, batch(), LABELS)
+    assert codes(diagnosis) == []
+    assert diagnosis.layers[0].gradient is not None
 
 
 def test_a_net_in_evaluation_is_run_in_evaluation():
@@ -184,6 +187,6 @@ def test_a_net_in_evaluation_is_run_in_evaluation():
     assert set(modes) == {False}
 
 
-def test_the_same_net_is_diagnosed_alike_twice():
+def test_the_same_net_has_the_same_diagnosis_twice():
     net = lively()
     assert str(diagnose(net, batch(), LABELS)) == str(diagnose(net, batch(), LABELS))

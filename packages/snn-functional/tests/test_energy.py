@@ -155,13 +155,15 @@ def test_graded_spikes_are_multiplied():
 
 def test_an_update_costs_the_instructions_of_its_step_program():
     for neuron in (snn.Synaptic(alpha=0.8, beta=0.9, init_hidden=True), snn.Izhikevich(init_hidden=True)):
-        names = [one.name for one in snn.program(neuron).forward.instructions if one.name != "number"]
+        names = [
+            instruction.name for instruction in snn.program(neuron).forward.instructions if instruction.name != "number"
+        ]
         operations = energy(nn.Sequential(neuron), torch.rand(5, 7, 3)).layers[0].operations
         assert operations["Updates"] == 5 * 3
         assert operations["Instructions"] == 5 * 3 * len(names)
 
 
-def test_what_is_not_counted_is_named_and_nobody_wins():
+def test_layers_that_are_not_counted_are_named_and_nobody_wins():
     lif = snn.Leaky(0.9, inhibition=True, init_hidden=True)  # which has no step program
     account = energy(nn.Sequential(nn.Linear(3, 4), lif, nn.LayerNorm(4)), torch.rand(5, 2, 3))
     assert account.uncounted == ("2", "the updates of 1")
@@ -178,7 +180,7 @@ def test_a_normalization_is_folded_into_the_weights_once_the_net_is_trained():
     assert energy(net.eval(), xs).total == pytest.approx(5 * 12 * 4.6 * PJ)
 
 
-def test_it_says_who_wins():
+def test_it_reports_the_winner():
     # one spike in ten steps for 512 x 512 weights: 512 additions, where the ordinary network has 512 * 512 products
     net = nn.Sequential(nn.Linear(512, 512, bias=False), snn.Leaky(0.9, threshold=99.0, init_hidden=True))
     xs = torch.zeros(10, 1, 512)
@@ -189,7 +191,7 @@ def test_it_says_who_wins():
     assert lines[-1].endswith("int8: 60.3 nJ; the spiking net takes 1.02 times that and does not win")
 
 
-def test_a_model_of_ones_own():
+def test_a_custom_model():
     own = CostModel("by hand", ac=1, mac=3, memories=((64, 10.0), (float("inf"), 1000.0)))
     account = energy(*by_hand(), model=own)
     # 2 multiplications of 3 - 1 and 5 additions an update

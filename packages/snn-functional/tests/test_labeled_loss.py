@@ -52,7 +52,7 @@ def test_a_loss_compiles_without_a_graph_break(loss):
 
 
 @every_loss
-def test_the_order_of_the_samples_has_no_part(loss):
+def test_the_order_of_the_samples_does_not_matter(loss):
     order = torch.tensor([2, 0, 1])
     loss_fn = loss(weight=[1.0, 2.0, 3.0, 4.0])
     assert torch.allclose(loss_fn(SPK[:, order], TARGETS[order]), loss_fn(SPK, TARGETS))

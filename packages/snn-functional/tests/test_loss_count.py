@@ -25,8 +25,8 @@ def test_it_is_the_cross_entropy_of_the_counts(reduction, weighted):
     spk, targets = recording(7, 3, 5), torch.tensor([4, 0, 4])
     weight = torch.tensor([1.0, 2.0, 0.5, 3.0, 0.25], dtype=torch.float64) if weighted else None
     each = cross_entropy(spk.sum(0), targets, weight=weight, reduction="none")
-    wanted = {"mean": each.mean(), "sum": each.sum(), "none": each}[reduction]
-    assert torch.allclose(ce_count_loss(reduction=reduction, weight=weight)(spk, targets), wanted)
+    expected = {"mean": each.mean(), "sum": each.sum(), "none": each}[reduction]
+    assert torch.allclose(ce_count_loss(reduction=reduction, weight=weight)(spk, targets), expected)
 
 
 def test_weights_are_divided_by_the_batch_and_not_by_their_sum():

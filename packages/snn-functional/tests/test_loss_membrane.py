@@ -25,31 +25,31 @@ def test_the_gradient_goes_to_the_step_of_the_maximum_alone():
 def test_a_wide_ragged_batchs_maximum_is_that_of_each_samples_own_steps():
     mem = torch.randn(9, 128, 130, generator=torch.Generator().manual_seed(1))
     lengths = torch.arange(128) % 9 + 1
-    found = ce_max_membrane_loss(reduction="none")(mem, torch.arange(128), lengths=lengths)
+    result = ce_max_membrane_loss(reduction="none")(mem, torch.arange(128), lengths=lengths)
     alone = [
         ce_max_membrane_loss()(mem[:length, sample : sample + 1], torch.tensor([sample]))
         for sample, length in enumerate(lengths)
     ]
-    assert torch.allclose(found, torch.stack(alone), rtol=1e-6)
+    assert torch.allclose(result, torch.stack(alone), rtol=1e-6)
 
 
 def test_the_membrane_loss_is_the_mean_of_every_steps():
-    wanted = torch.full((3, 4), 0.1, dtype=torch.float64).scatter(1, TARGETS.unsqueeze(1), 1.2)
-    looped = sum(torch.nn.functional.mse_loss(u, wanted) for u in MEM) / 7
+    targets = torch.full((3, 4), 0.1, dtype=torch.float64).scatter(1, TARGETS.unsqueeze(1), 1.2)
+    looped = sum(torch.nn.functional.mse_loss(u, targets) for u in MEM) / 7
     assert torch.allclose(mse_membrane_loss(on_target=1.2, off_target=0.1)(MEM, TARGETS), looped)
 
 
 def test_targets_that_vary_in_time_are_those_of_each_step():
-    wanted = torch.linspace(-1, 1, MEM.numel(), dtype=torch.float64).reshape(MEM.shape)
-    looped = sum(torch.nn.functional.mse_loss(u, w) for u, w in zip(MEM, wanted, strict=True)) / 7
-    assert torch.allclose(mse_membrane_loss(time_var_targets=True)(MEM, wanted), looped)
+    targets = torch.linspace(-1, 1, MEM.numel(), dtype=torch.float64).reshape(MEM.shape)
+    looped = sum(torch.nn.functional.mse_loss(u, w) for u, w in zip(MEM, targets, strict=True)) / 7
+    assert torch.allclose(mse_membrane_loss(time_var_targets=True)(MEM, targets), looped)
 
 
 def test_labels_may_vary_in_time():
     labels = torch.arange(21).reshape(7, 3) % 4
-    wanted = torch.nn.functional.one_hot(labels, 4).double()
+    targets = torch.nn.functional.one_hot(labels, 4).double()
     loss_fn = mse_membrane_loss(time_var_targets=True, reduction="none")
-    assert torch.equal(loss_fn(MEM, labels), loss_fn(MEM, wanted))
+    assert torch.equal(loss_fn(MEM, labels), loss_fn(MEM, targets))
 
 
 @pytest.mark.parametrize(

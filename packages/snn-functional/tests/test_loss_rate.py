@@ -51,7 +51,7 @@ def test_a_population_code_sums_neighboring_outputs_at_every_step():
     assert loss.item() == pytest.approx(0.41004, abs=1e-5)
 
 
-def test_a_population_of_one_neuron_a_class_is_no_population():
+def test_one_neuron_a_class_is_not_a_population():
     spk, targets = recording(7, 3, 5), torch.tensor([4, 0, 1])
     assert torch.equal(ce_rate_loss(True, 5)(spk, targets), ce_rate_loss()(spk, targets))
 

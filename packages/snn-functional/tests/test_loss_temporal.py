@@ -62,12 +62,12 @@ def test_only_the_first_spike_has_a_part_and_a_gradient():
 def test_the_gradient_is_minus_the_finite_difference_of_the_spike_time(seed, steps, batch, outputs):
     generator = torch.Generator().manual_seed(seed)
     spk = (torch.rand(steps, batch, outputs, generator=generator) < 0.4).double().requires_grad_()
-    wanted = torch.randint(0, steps, (batch, outputs), generator=generator)
-    mse_temporal_loss(target_is_time=True, reduction="sum")(spk, wanted).backward()
+    targets = torch.randint(0, steps, (batch, outputs), generator=generator)
+    mse_temporal_loss(target_is_time=True, reduction="sum")(spk, targets).backward()
     times = looped(spk.detach(), 1)[0].double()
 
     def loss_of(t):
-        return ((t - wanted) / steps).square()
+        return ((t - targets) / steps).square()
 
     h = 1e-3  # the loss is quadratic in t, so that the central difference is exact but for rounding
     slope = (loss_of(times + h) - loss_of(times - h)) / (2 * h)
@@ -110,9 +110,9 @@ def test_negative_targets_count_from_the_end():
 def test_several_spikes_are_those_of_a_loop_each_for_its_own_neuron(seed, steps, count):
     generator = torch.Generator().manual_seed(seed)
     spk = (torch.rand(steps, 3, 4, generator=generator) < 0.5).double()
-    wanted = torch.randint(0, steps, (count, 3, 4), generator=generator)
-    losses = mse_temporal_loss(target_is_time=True, multi_spike=True, reduction="none")(spk, wanted)
-    assert torch.allclose(losses, ((looped(spk, count) - wanted) / steps).double().square(), atol=1e-15)
+    targets = torch.randint(0, steps, (count, 3, 4), generator=generator)
+    losses = mse_temporal_loss(target_is_time=True, multi_spike=True, reduction="none")(spk, targets)
+    assert torch.allclose(losses, ((looped(spk, count) - targets) / steps).double().square(), atol=1e-15)
 
 
 def test_several_targets_of_labels_go_to_the_spikes_in_order():
@@ -161,15 +161,15 @@ def test_times_of_several_spikes_broadcast_from_the_axis_of_spikes(seed, count, 
     spk = (torch.rand(7, batch, outputs, generator=generator) < 0.4).double()
     loss_fn = mse_temporal_loss(target_is_time=True, multi_spike=True, reduction="none")
 
-    def value_and_gradient(wanted):
+    def value_and_gradient(targets):
         leaf = spk.clone().requires_grad_()
-        losses = loss_fn(leaf, wanted)
+        losses = loss_fn(leaf, targets)
         assert losses.shape == (count, batch, outputs)
         return losses.detach(), torch.autograd.grad(losses.sum(), leaf)[0]
 
     each = torch.randint(0, 7, (count,), generator=generator)
     of_outputs = torch.randint(0, 7, (count, outputs), generator=generator)
     for short, whole in ((each, each.reshape(-1, 1, 1)), (of_outputs, of_outputs.unsqueeze(1))):
-        found = value_and_gradient(short)
-        assert all(map(torch.equal, found, value_and_gradient(whole)))
-        assert all(map(torch.equal, found, value_and_gradient(whole.expand(count, batch, outputs))))
+        result = value_and_gradient(short)
+        assert all(map(torch.equal, result, value_and_gradient(whole)))
+        assert all(map(torch.equal, result, value_and_gradient(whole.expand(count, batch, outputs))))

@@ -43,7 +43,7 @@ def harness(monkeypatch):
     _neurobench._model_class.cache_clear()
 
 
-def made(**options):
+def build_net(**options):
     torch.manual_seed(0)
     layers = (nn.Linear(3, 7), nn.Dropout(0.5), nn.ReLU(), nn.Linear(7, 5))
     return nn.Sequential(*layers, snn.Leaky(beta=0.8, init_hidden=True, **options))
@@ -51,7 +51,7 @@ def made(**options):
 
 @pytest.mark.parametrize("output", [False, True])
 def test_a_batch_gives_the_spikes_of_unroll_with_the_batch_first(output):
-    net, batch = made(output=output), 3 * torch.rand(5, 9, 3)
+    net, batch = build_net(output=output), 3 * torch.rand(5, 9, 3)
     model = neurobench(net)
     spikes = model(batch)
     assert not net.training
@@ -63,12 +63,12 @@ def test_a_batch_gives_the_spikes_of_unroll_with_the_batch_first(output):
 
 
 def test_neurons_at_any_depth_start_from_rest():
-    net, batch = nn.Sequential(nn.Sequential(made(output=False))), torch.rand(2, 3, 3)
+    net, batch = nn.Sequential(nn.Sequential(build_net(output=False))), torch.rand(2, 3, 3)
     model = neurobench(net)
     assert torch.equal(model(batch), model(batch))
 
 
-def test_a_reset_of_its_own_is_called_once_a_batch():
+def test_a_custom_reset_is_called_once_a_batch():
     class Counted(nn.Module):
         resets = 0
 
@@ -106,7 +106,7 @@ def test_a_forward_over_all_steps_takes_the_batch_as_it_is():
 
 
 def test_hooks_of_neurons_record_membranes_and_those_of_others_do_not():
-    model = neurobench(made())
+    model = neurobench(build_net())
     model.register_hooks()
     assert [(type(hook.layer).__name__, hook.spiking) for hook in model.activation_hooks] == [
         ("ReLU", False),
@@ -117,17 +117,17 @@ def test_hooks_of_neurons_record_membranes_and_those_of_others_do_not():
 @pytest.mark.parametrize("shape", [(5,), (5, 0, 3), ()])
 def test_a_batch_without_steps_is_named(shape):
     with pytest.raises(ValueError, match=r"NeuroBench is \[batch, num_steps, \.\.\.\] with a step at least"):
-        neurobench(made())(torch.zeros(shape))
+        neurobench(build_net())(torch.zeros(shape))
 
 
 def test_without_neurobench_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "neurobench.models", None)
     with pytest.raises(ImportError, match=r"NeuroBench's harness: pip install 'snn-functional\[neurobench\]'"):
-        neurobench(made())
+        neurobench(build_net())
 
 
 @pytest.mark.parametrize("net", [None, [1], torch.zeros(2), "net", nn.Sequential])
-def test_what_is_no_net_is_a_type_error(net):
+def test_a_value_that_is_not_a_net_is_a_type_error(net):
     with pytest.raises(TypeError, match=r"neurobench takes a net \(nn\.Module\), got "):
         neurobench(net)
 

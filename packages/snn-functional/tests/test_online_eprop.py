@@ -30,7 +30,7 @@ def layer_of(name="RLeaky", decay=0.0, **options):
     return EPropLayer(nn.Linear(M, N), neuron, output_decay=decay).double()
 
 
-def drawn(steps):
+def inputs_and_signals(steps):
     generator = torch.Generator().manual_seed(steps)
     options = {"dtype": torch.float64, "generator": generator}
     return 3 * torch.rand(steps, B, M, **options) - 0.5, torch.randn(steps, B, N, **options)
@@ -57,10 +57,10 @@ def cut_off(layer, xs, signals, decay, *, cut=True):
     return dict(zip(names, torch.autograd.grad(total, parameters), strict=True))
 
 
-def assert_same(found, wanted):
-    assert found.keys() == wanted.keys()
-    for name, grad in wanted.items():
-        torch.testing.assert_close(found[name], grad, rtol=1e-11, atol=1e-11, msg=lambda m, name=name: f"{name}: {m}")
+def assert_same(result, expected):
+    assert result.keys() == expected.keys()
+    for name, grad in expected.items():
+        torch.testing.assert_close(result[name], grad, rtol=1e-11, atol=1e-11, msg=lambda m, name=name: f"{name}: {m}")
 
 
 @pytest.mark.parametrize("name", NEURONS)
@@ -68,7 +68,7 @@ def assert_same(found, wanted):
 @pytest.mark.parametrize("steps", [1, 2, 11])
 def test_it_is_the_gradient_with_the_recurrent_spikes_cut_off(name, decay, steps):
     layer = layer_of(name, decay)
-    xs, signals = drawn(steps)
+    xs, signals = inputs_and_signals(steps)
     assert_same(learn(layer, xs, signals), cut_off(layer, xs, signals, decay))
 
 
@@ -76,17 +76,17 @@ def test_it_is_the_gradient_with_the_recurrent_spikes_cut_off(name, decay, steps
 def test_it_is_the_whole_gradient_where_recurrent_weights_are_zero(decay):
     layer = layer_of("RSynaptic", decay)
     nn.init.zeros_(layer.neuron.recurrent.weight)
-    xs, signals = drawn(11)
+    xs, signals = inputs_and_signals(11)
     assert_same(learn(layer, xs, signals), cut_off(layer, xs, signals, decay, cut=False))
 
 
 def test_it_is_not_the_whole_gradient_elsewhere():
     layer = layer_of()
-    xs, signals = drawn(11)
-    found, whole = learn(layer, xs, signals), cut_off(layer, xs, signals, 0.0, cut=False)
-    assert not torch.allclose(found["synapse.weight"], whole["synapse.weight"], rtol=0.01)
+    xs, signals = inputs_and_signals(11)
+    result, whole = learn(layer, xs, signals), cut_off(layer, xs, signals, 0.0, cut=False)
+    assert not torch.allclose(result["synapse.weight"], whole["synapse.weight"], rtol=0.01)
     aligned = torch.nn.functional.cosine_similarity(
-        found["synapse.weight"].flatten(), whole["synapse.weight"].flatten(), dim=0
+        result["synapse.weight"].flatten(), whole["synapse.weight"].flatten(), dim=0
     )
     assert aligned > 0.5
 
@@ -98,9 +98,9 @@ def test_it_is_the_papers_rule(feedback):
     layer = layer_of("RLeaky", kappa)
     alpha = float(layer.neuron.beta)
     head = (RandomFeedbackLinear if feedback == "random" else nn.Linear)(N, 2).double()
-    xs, _ = drawn(steps)
-    wanted = torch.rand(steps, B, 2, dtype=torch.float64)
-    for x, y_star in zip(xs, wanted, strict=True):
+    xs, _ = inputs_and_signals(steps)
+    targets = torch.rand(steps, B, 2, dtype=torch.float64)
+    for x, y_star in zip(xs, targets, strict=True):
         (0.5 * (head(layer(x)) - y_star).square().sum()).backward()
 
     w_in, w_rec = layer.synapse.weight.detach(), layer.neuron.recurrent.weight.detach()
@@ -121,7 +121,7 @@ def test_it_is_the_papers_rule(feedback):
             z_out = kappa * z_out + z
             e_in_bar = kappa * e_in_bar + psi[:, None] * x_bar[None, :]
             e_rec_bar = kappa * e_rec_bar + psi[:, None] * z_bar[None, :]
-            error = head.weight.detach() @ z_out + head.bias.detach() - wanted[t, b]
+            error = head.weight.detach() @ z_out + head.bias.detach() - targets[t, b]
             signal = back.T @ error
             d_in += signal[:, None] * e_in_bar
             d_rec += signal[:, None] * e_rec_bar
@@ -132,18 +132,18 @@ def test_it_is_the_papers_rule(feedback):
 
 def test_outputs_are_those_of_the_plain_layers():
     layer = layer_of("RSynaptic", output=True)
-    xs, _ = drawn(9)
+    xs, _ = inputs_and_signals(9)
     state = None
     for x in xs:
         spk, syn, mem = layer(x)
         _, state = layer.neuron.step(layer.synapse(x), state)
-        for mine, plain in zip((spk, syn, mem), state, strict=True):
-            assert torch.equal(mine, plain)
+        for result, plain in zip((spk, syn, mem), state, strict=True):
+            assert torch.equal(result, plain)
 
 
-def test_what_is_kept_does_not_grow_with_the_steps():
+def test_the_kept_state_does_not_grow_with_the_steps():
     layer, sizes = layer_of("RSynaptic"), set()
-    for x in drawn(30)[0]:
+    for x in inputs_and_signals(30)[0]:
         layer(x).sum().backward()
         sizes.add(sum(part.numel() for part in layer._kept if isinstance(part, torch.Tensor)))
     constants = 2 * B * N * 2  # traces of alpha and beta in two states
@@ -151,8 +151,8 @@ def test_what_is_kept_does_not_grow_with_the_steps():
 
 
 @pytest.mark.parametrize("frozen", ["synapse", "neuron.recurrent", "neuron.beta"])
-def test_what_does_not_learn_has_no_gradient_and_changes_no_other(frozen):
-    xs, signals = drawn(9)
+def test_fixed_parameters_have_no_gradient_and_change_no_other(frozen):
+    xs, signals = inputs_and_signals(9)
     whole = learn(layer_of("RLeaky, all learned"), xs, signals)
     layer = layer_of("RLeaky, all learned")
     for name, parameter in layer.named_parameters():
@@ -183,7 +183,7 @@ def test_it_learns_to_follow_a_pattern_online():
     assert curve[-1] < 0.3 * curve[0]
 
 
-def test_random_feedback_replaces_the_weights_on_the_way_back_alone():
+def test_random_feedback_replaces_the_weights_only_on_the_way_back():
     torch.manual_seed(0)
     layer, plain = RandomFeedbackLinear(4, 3).double(), nn.Linear(4, 3).double()
     plain.load_state_dict({name: value for name, value in layer.state_dict().items() if name != "feedback"})

@@ -11,12 +11,12 @@ from torch import Tensor, nn
 import snn_core as snn
 from snn_functional.online import RTRLLayer
 
-from .online_layers import NEURONS, drawn, flat, loss_of_step, online, pair, through_time
+from .online_layers import NEURONS, flat, inputs_and_weights, loss_of_step, online, pair, through_time
 
 
 def test_the_input_has_the_gradient_of_the_step():
     plain, layer = pair("Leaky")
-    xs, weights = drawn(4, 5, 3)
+    xs, weights = inputs_and_weights(4, 5, 3)
     for x, w in zip(xs, weights, strict=True):
         grads = []
         for net in (plain, layer):
@@ -28,23 +28,23 @@ def test_the_input_has_the_gradient_of_the_step():
 
 
 @pytest.mark.parametrize("frozen", ["synapse", "synapse.weight", "synapse.bias", "neuron"])
-def test_what_does_not_learn_has_no_gradient_and_changes_no_other(frozen):
+def test_fixed_parameters_have_no_gradient_and_change_no_other(frozen):
     plain, layer = pair("Leaky, all learned")
     for name, parameter in layer.named_parameters():
         parameter.requires_grad_(not name.startswith(frozen))
-    xs, weights = drawn(7, 5, 3)
-    _, wanted = through_time(plain, xs, weights)
-    _, found = online(layer, xs, weights)
-    for key, grad in found.items():
+    xs, weights = inputs_and_weights(7, 5, 3)
+    _, expected = through_time(plain, xs, weights)
+    _, result = online(layer, xs, weights)
+    for key, grad in result.items():
         if key.replace("0.", "synapse.").replace("1.", "neuron.").startswith(frozen):
             assert grad is None
         else:
-            torch.testing.assert_close(grad, wanted[key], rtol=1e-11, atol=1e-11)
+            torch.testing.assert_close(grad, expected[key], rtol=1e-11, atol=1e-11)
 
 
 def test_steps_without_gradient_are_constants_as_they_are_to_autograd():
     plain, layer = pair("Synaptic")
-    xs, weights = drawn(9, 5, 3)
+    xs, weights = inputs_and_weights(9, 5, 3)
     with torch.no_grad():
         for x in xs[:5]:
             plain(x), layer(x)
@@ -58,7 +58,7 @@ def test_steps_without_gradient_are_constants_as_they_are_to_autograd():
 
 def test_two_losses_of_one_step_may_be_differentiated_one_after_the_other():
     plain, layer = pair("Leaky")
-    xs, _ = drawn(4, 5, 3)
+    xs, _ = inputs_and_weights(4, 5, 3)
     for net in (plain, layer):
         for x in xs:
             spk, mem = net(x)
@@ -70,7 +70,7 @@ def test_two_losses_of_one_step_may_be_differentiated_one_after_the_other():
 def test_unrolled_in_a_net_it_gives_what_the_plain_layers_give():
     for output in (False, True):
         plain, layer = pair("Leaky", output=output)
-        xs, _ = drawn(6, 5, 3)
+        xs, _ = inputs_and_weights(6, 5, 3)
         twin = nn.Sequential(nn.Identity(), layer)
         for a, b in zip(flat(snn.unroll(twin, xs)), flat(snn.unroll(plain, xs)), strict=True):
             torch.testing.assert_close(a, b)
@@ -81,16 +81,16 @@ def test_unrolled_in_a_net_it_gives_what_the_plain_layers_give():
 
 def test_copies_pickles_and_moves_keep_the_traces():
     _, layer = pair("Synaptic")
-    xs, weights = drawn(6, 5, 3)
+    xs, weights = inputs_and_weights(6, 5, 3)
     for x in xs[:-1]:
         layer(x)
     layer.zero_grad()
     copies = [layer, copy.deepcopy(layer), pickle.loads(pickle.dumps(layer)), layer.float().double()]
     grads = []
-    for one in copies[:3]:
-        one.zero_grad()
-        loss_of_step(one(xs[-1]), weights[-1]).backward()
-        grads.append(one.synapse.weight.grad)
+    for duplicate in copies[:3]:
+        duplicate.zero_grad()
+        loss_of_step(duplicate(xs[-1]), weights[-1]).backward()
+        grads.append(duplicate.synapse.weight.grad)
     assert torch.allclose(grads[0], grads[1], rtol=1e-5)
     assert torch.equal(grads[1], grads[2])
 
@@ -99,12 +99,12 @@ def test_weights_may_be_functions_of_what_is_learned():
     plain, layer = pair("Synaptic")
     for synapse in (plain[0], layer.synapse):
         torch.nn.utils.parametrizations.weight_norm(synapse)
-    xs, weights = drawn(7, 5, 3)
-    _, wanted = through_time(plain, xs, weights)
-    _, found = online(layer, xs, weights)
-    assert "0.parametrizations.weight.original0" in found
-    for key, grad in wanted.items():
-        torch.testing.assert_close(found[key], grad, rtol=1e-11, atol=1e-11)
+    xs, weights = inputs_and_weights(7, 5, 3)
+    _, expected = through_time(plain, xs, weights)
+    _, result = online(layer, xs, weights)
+    assert "0.parametrizations.weight.original0" in result
+    for key, grad in expected.items():
+        torch.testing.assert_close(result[key], grad, rtol=1e-11, atol=1e-11)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
@@ -189,15 +189,15 @@ class Own(snn.SpikingNeuron):
         return self.State((state.mem - self.leak).clamp_min(0) + x.tanh())
 
 
-def test_a_users_own_neuron_learns_too(monkeypatch):
+def test_a_users_neuron_learns_too(monkeypatch):
     monkeypatch.setitem(NEURONS, "Own", Own)
     plain, layer = pair("Own")
-    xs, weights = drawn(9, 5, 3)
-    _, wanted = through_time(plain, xs, weights)
-    _, found = online(layer, xs, weights)
-    assert set(found) == {"0.weight", "0.bias", "1.leak"}
-    for key, grad in wanted.items():
-        torch.testing.assert_close(found[key], grad, rtol=1e-11, atol=1e-11)
+    xs, weights = inputs_and_weights(9, 5, 3)
+    _, expected = through_time(plain, xs, weights)
+    _, result = online(layer, xs, weights)
+    assert set(result) == {"0.weight", "0.bias", "1.leak"}
+    for key, grad in expected.items():
+        torch.testing.assert_close(result[key], grad, rtol=1e-11, atol=1e-11)
 
 
 def test_a_batch_of_another_size_is_refused_until_the_layer_is_reset():
@@ -213,7 +213,7 @@ def test_a_batch_of_another_size_is_refused_until_the_layer_is_reset():
 @pytest.mark.parametrize("name", NEURONS)
 def test_samples_of_unequal_length_are_as_they_are_alone(name, schedule):
     lengths, rest = torch.tensor([2, 4, 0, 3]), torch.tensor([0, 3, 2, 1])
-    xs, _ = drawn(7, 4, 3)
+    xs, _ = inputs_and_weights(7, 4, 3)
     _, layer = pair(name)
     samples = torch.arange(4)
 
@@ -234,9 +234,9 @@ def test_samples_of_unequal_length_are_as_they_are_alone(name, schedule):
     for b in samples[rest > 0]:
         n, m = lengths[b : b + 1], rest[b : b + 1]
         alone, own = run(xs[:4, b : b + 1], xs[4 : 4 + m, b : b + 1], n, m)
-        for out, one in zip(outputs, alone, strict=True):
-            torch.testing.assert_close(out[:m, b : b + 1], one, rtol=1e-11, atol=1e-11)
+        for out, single in zip(outputs, alone, strict=True):
+            torch.testing.assert_close(out[:m, b : b + 1], single, rtol=1e-11, atol=1e-11)
             assert not out[m:, b].any()
         total = [t if g is None else t + g for t, g in zip(total, own, strict=True)]
-    for found, wanted in zip(gradients, total, strict=True):
-        torch.testing.assert_close(torch.zeros_like(wanted) if found is None else found, wanted)
+    for result, expected in zip(gradients, total, strict=True):
+        torch.testing.assert_close(torch.zeros_like(expected) if result is None else result, expected)

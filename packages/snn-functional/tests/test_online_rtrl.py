@@ -13,27 +13,27 @@ from snn_functional import ce_rate_loss
 from snn_functional.backprop import RTRL
 from snn_functional.online import RTRLLayer
 
-from .online_layers import NEURONS, drawn, flat, loss_of_step, online, pair, through_time
+from .online_layers import NEURONS, flat, inputs_and_weights, loss_of_step, online, pair, through_time
 
 
 @pytest.mark.parametrize("name", NEURONS)
 @pytest.mark.parametrize("steps", [1, 2, 13])
 def test_gradients_of_single_steps_add_up_to_those_through_time(name, steps):
     plain, layer = pair(name)
-    xs, weights = drawn(steps, 5, 3)
-    expected, wanted = through_time(plain, xs, weights)
-    outputs, found = online(layer, xs, weights)
+    xs, weights = inputs_and_weights(steps, 5, 3)
+    expected, expected_gradients = through_time(plain, xs, weights)
+    outputs, result = online(layer, xs, weights)
     for a, b in zip(outputs, expected, strict=True):
         assert all(torch.equal(x, y) for x, y in zip(flat(a), flat(b), strict=True))
-    assert found.keys() == wanted.keys()
-    for key, grad in wanted.items():
-        torch.testing.assert_close(found[key], grad, rtol=1e-11, atol=1e-11, msg=lambda m, key=key: f"{key}: {m}")
+    assert result.keys() == expected_gradients.keys()
+    for key, grad in expected_gradients.items():
+        torch.testing.assert_close(result[key], grad, rtol=1e-11, atol=1e-11, msg=lambda m, key=key: f"{key}: {m}")
 
 
 @pytest.mark.parametrize("name", NEURONS)
-def test_the_neurons_of_these_tests_fire_and_have_a_past(name):
+def test_the_neurons_of_these_tests_fire_and_have_a_history(name):
     plain, _ = pair(name)
-    xs, weights = drawn(13, 5, 3)
+    xs, weights = inputs_and_weights(13, 5, 3)
     outputs, whole = through_time(plain, xs, weights)
     assert 0 < sum(float((flat(out)[0] != 0).double().mean()) for out in outputs) / 13 < 0.9
     plain.zero_grad()
@@ -47,17 +47,17 @@ def test_the_neurons_of_these_tests_fire_and_have_a_past(name):
 @given(st.integers(1, 9), st.integers(0, 4), st.integers(1, 5), st.booleans(), st.sampled_from(sorted(NEURONS)))
 def test_sizes_do_not_matter(steps, batch, inputs, bias, name):
     plain, layer = pair(name, inputs, bias)
-    xs, weights = drawn(steps, batch, inputs)
-    _, wanted = through_time(plain, xs, weights)
-    _, found = online(layer, xs, weights)
-    for key, grad in wanted.items():
-        torch.testing.assert_close(found[key], grad, rtol=1e-11, atol=1e-11)
+    xs, weights = inputs_and_weights(steps, batch, inputs)
+    _, expected = through_time(plain, xs, weights)
+    _, result = online(layer, xs, weights)
+    for key, grad in expected.items():
+        torch.testing.assert_close(result[key], grad, rtol=1e-11, atol=1e-11)
 
 
 @pytest.mark.parametrize("name", ["Leaky", "Synaptic"])
 def test_a_single_late_loss_reaches_the_whole_past(name):
     plain, layer = pair(name)
-    xs, weights = drawn(9, 2, 3)
+    xs, weights = inputs_and_weights(9, 2, 3)
     for net in (plain, layer):
         for x in xs[:-1]:
             net(x)
@@ -97,7 +97,7 @@ def smooth(x):
 def test_gradients_are_finite_differences_where_spikes_are_smooth(neuron):
     torch.manual_seed(0)
     layer = RTRLLayer(nn.Linear(3, 4), neuron()).double()
-    xs, weights = drawn(7, 2, 3)
+    xs, weights = inputs_and_weights(7, 2, 3)
     online(layer, xs, weights)
 
     def value():
@@ -108,12 +108,12 @@ def test_gradients_are_finite_differences_where_spikes_are_smooth(neuron):
     for name, parameter in layer.named_parameters():
         flat_parameter, grad = parameter.detach().view(-1), parameter.grad.reshape(-1)
         for index in range(len(flat_parameter)):
-            kept = float(flat_parameter[index])
+            original = float(flat_parameter[index])
             values = []
             for offset in (1e-6, -1e-6):
-                flat_parameter[index] = kept + offset
+                flat_parameter[index] = original + offset
                 values.append(value())
-            flat_parameter[index] = kept
+            flat_parameter[index] = original
             assert float(grad[index]) == pytest.approx((values[0] - values[1]) / 2e-6, rel=1e-6, abs=1e-7), name
 
 
@@ -128,7 +128,7 @@ def peak_of_saved(run):
     def pack(tensor):
         saved = Saved(tensor)
         alive.add(saved)
-        peak[0] = max(peak[0], sum(one.tensor.numel() * one.tensor.element_size() for one in alive))
+        peak[0] = max(peak[0], sum(saved.tensor.numel() * saved.tensor.element_size() for saved in alive))
         return saved
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda saved: saved.tensor):
@@ -141,7 +141,7 @@ def test_memory_does_not_grow_with_the_steps(name):
     plain, layer = pair(name)
     used = {}
     for steps in (5, 50):
-        xs, weights = drawn(steps, 5, 3)
+        xs, weights = inputs_and_weights(steps, 5, 3)
         used["online", steps] = peak_of_saved(lambda xs=xs, weights=weights: online(layer, xs, weights))
         used["through time", steps] = peak_of_saved(lambda xs=xs, weights=weights: through_time(plain, xs, weights))
         used["kept", steps] = sum(part.numel() for part in layer._kept if isinstance(part, Tensor))
@@ -155,7 +155,7 @@ def test_memory_does_not_grow_with_the_steps(name):
 
 def test_a_past_step_is_not_held():
     _, layer = pair("Leaky")
-    xs, weights = drawn(3, 5, 3)
+    xs, weights = inputs_and_weights(3, 5, 3)
     nodes = []
     for x, w in zip(xs, weights, strict=True):
         loss = loss_of_step(layer(x), w)
@@ -165,13 +165,13 @@ def test_a_past_step_is_not_held():
 
 
 def count_nodes(root):
-    seen, todo = set(), [root]
+    visited, todo = set(), [root]
     while todo:
         node = todo.pop()
-        if node is not None and node not in seen:
-            seen.add(node)
+        if node is not None and node not in visited:
+            visited.add(node)
             todo += [after for after, _ in node.next_functions]
-    return len(seen)
+    return len(visited)
 
 
 @pytest.mark.parametrize("decay", [0.3, 0.9, 1.0])
@@ -180,18 +180,18 @@ def test_filtered_spikes_feed_a_leaky_read_out(name, decay):
     plain, twin = pair(name, output=False)
     layer = RTRLLayer(twin.synapse, twin.neuron, output_decay=decay)
     head = nn.Linear(4, 2, bias=False).double()
-    xs, weights = drawn(9, 5, 3)
+    xs, weights = inputs_and_weights(9, 5, 3)
     y, loss, filtered = 0.0, 0.0, []
     for x, w in zip(xs, weights, strict=True):
         y = decay * y + head(plain(x))  # a read-out that leaks by itself
         filtered.append(y)
         loss = loss + loss_of_step(y, w[:, :, :2])
     loss.backward()
-    wanted = [plain[0].weight.grad, plain[0].bias.grad, head.weight.grad.clone()]
+    reference = [plain[0].weight.grad, plain[0].bias.grad, head.weight.grad.clone()]
     head.zero_grad()
     for x, w, expected in zip(xs, weights, filtered, strict=True):
         y = head(layer(x))
         torch.testing.assert_close(y, expected)
         loss_of_step(y, w[:, :, :2]).backward()
-    for a, b in zip([layer.synapse.weight.grad, layer.synapse.bias.grad, head.weight.grad], wanted, strict=True):
+    for a, b in zip([layer.synapse.weight.grad, layer.synapse.bias.grad, head.weight.grad], reference, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-11, atol=1e-11)

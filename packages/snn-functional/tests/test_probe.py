@@ -12,7 +12,7 @@ from .monitored import make_net, stacked
 
 @pytest.mark.parametrize("steps", [1, 7])
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
-def test_what_goes_in_and_out_is_recorded_by_layer(steps, dtype):
+def test_inputs_and_outputs_are_recorded_by_layer(steps, dtype):
     net, xs = make_net().to(dtype), 3 * torch.rand(steps, 2, 5, dtype=dtype)
     outs, ins = probe.OutputMonitor(net, snn.Leaky), probe.InputMonitor(net, nn.Linear)
     mems = probe.AttributeMonitor("mem", False, net, snn.Leaky)
@@ -45,13 +45,13 @@ def test_gradients_are_those_of_autograd():
     outs, currents = probe.OutputMonitor(net, snn.Leaky), probe.InputMonitor(net, snn.Leaky)
     at_outs, at_ins = probe.GradOutputMonitor(net, snn.Leaky), probe.GradInputMonitor(net, snn.Leaky)
     loss = (snn.unroll(net, xs) * torch.rand(7, 2, 3)).sum()
-    wanted = torch.autograd.grad(loss, [*outs["1"], *currents["1"]], retain_graph=True)
+    expected = torch.autograd.grad(loss, [*outs["1"], *currents["1"]], retain_graph=True)
     at_outs.clear_recorded_data()
     at_ins.clear_recorded_data()
     loss.backward()
     # the backward pass goes from the last step to the first
-    torch.testing.assert_close(stacked(at_outs, "1").flip(0), torch.stack(wanted[:7]))
-    torch.testing.assert_close(stacked(at_ins, "1").flip(0), torch.stack(wanted[7:]))
+    torch.testing.assert_close(stacked(at_outs, "1").flip(0), torch.stack(expected[:7]))
+    torch.testing.assert_close(stacked(at_ins, "1").flip(0), torch.stack(expected[7:]))
 
 
 def test_a_gradient_at_an_input_is_that_of_its_own_layer():
@@ -74,7 +74,7 @@ def test_a_gradient_at_an_input_is_that_of_its_own_layer():
     assert x.grad.item() == 5
 
 
-def test_a_layer_that_overwrites_what_it_is_given_does_not_change_a_copied_record():
+def test_a_layer_that_overwrites_its_input_does_not_change_a_copied_record():
     net = nn.Sequential(nn.Linear(1, 2, bias=False), nn.ReLU(inplace=True))
     net[0].weight.data = torch.tensor([[1.0], [-1.0]])
     outs, ins = probe.OutputMonitor(net, nn.Linear, torch.clone), probe.InputMonitor(net, nn.ReLU, torch.clone)
@@ -82,10 +82,10 @@ def test_a_layer_that_overwrites_what_it_is_given_does_not_change_a_copied_recor
     net(torch.ones(1, 1)).sum().backward()
     assert outs["0"][0].tolist() == ins["1"][0].tolist() == [[1, -1]]
     assert grads["0"][0].tolist() == [[1, 0]]
-    refused = probe.GradInputMonitor(net, nn.ReLU)
+    monitor = probe.GradInputMonitor(net, nn.ReLU)
     with pytest.raises(RuntimeError, match="modified inplace"):
         net(torch.ones(1, 1))
-    assert refused.records == []
+    assert monitor.records == []
 
 
 def test_several_outputs_and_inputs_make_a_tuple():
@@ -129,7 +129,7 @@ def test_states_that_are_passed_are_recorded_too(neuron):
         torch.testing.assert_close(torch.stack(before[name][""][1:]), states[index][:-1])
 
 
-def test_an_attribute_is_any_attribute():
+def test_any_attribute_may_be_recorded():
     net = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
     norms, weights = (
         probe.AttributeMonitor(name, pre, net, kind)

@@ -37,11 +37,11 @@ def test_a_monitor_records_while_it_is_enabled(kind):
     assert number() == 2
     snn.utils.reset(net)
     loss = net(x).sum()
-    made = len(monitor.records)
+    count = len(monitor.records)
     monitor.remove_hooks()
     monitor.remove_hooks()
     loss.backward()
-    assert number() == made
+    assert number() == count
 
 
 def test_a_monitor_ends_with_its_last_reference():

@@ -49,15 +49,15 @@ def test_a_run_whose_records_are_overwritten_ends_at_the_next_record():
     assert monitor.name_records_index == {"0": [0], "2": []}
 
 
-def test_a_buffer_that_is_filled_anew_for_each_step_is_refused_unless_it_is_copied():
+def test_a_buffer_that_is_refilled_in_each_step_is_refused_unless_it_is_copied():
     net, buffer = nn.Linear(2, 1), torch.zeros(1, 2)
-    kept, copies = probe.InputMonitor(net), probe.InputMonitor(net, function_on_input=torch.clone)
+    monitor, copies = probe.InputMonitor(net), probe.InputMonitor(net, function_on_input=torch.clone)
     net(buffer)
     net(buffer)  # the same values are as good as no change
     buffer.fill_(1)
     with pytest.raises(RuntimeError, match=r"record 1 of InputMonitor, of the layer ''.*function_on_input="):
         net(buffer)
-    kept.disable()
+    monitor.disable()
     net(buffer)
     assert [record.tolist() for record in copies.records] == [[[0, 0]], [[0, 0]], [[1, 1]]]
 
@@ -77,8 +77,8 @@ def test_gradients_by_a_record_that_is_a_view_are_found():
     flat, ins = probe.OutputMonitor(net, nn.Flatten), probe.InputMonitor(net, nn.Linear)
     net(torch.rand(3, 1, 4, 4)).sum().backward()
     loss = (3 * net(torch.rand(3, 1, 4, 4))).sum()
-    found = torch.autograd.grad(loss, [flat[1], ins[1]])
-    assert all(torch.equal(one, 3 * net[2].weight.expand(3, 8)) for one in found)
+    gradients = torch.autograd.grad(loss, [flat[1], ins[1]])
+    assert all(torch.equal(gradient, 3 * net[2].weight.expand(3, 8)) for gradient in gradients)
     with torch.no_grad():
         flat[1].zero_()
     with pytest.raises(RuntimeError, match="record 1 of InputMonitor"):
@@ -157,10 +157,10 @@ def test_the_remedy_for_several_outputs_is_one_for_several():
     with torch.no_grad():
         _, mem = lif(torch.rand(2, 3))
         mem.zero_()
-    with pytest.raises(RuntimeError, match="function_on_output=lambda") as refused:
+    with pytest.raises(RuntimeError, match="function_on_output=lambda") as error:
         monitor[0]
     monitor.remove_hooks()
-    remedy = eval(str(refused.value).split("function_on_output=")[1].removesuffix(" to record copies"))
+    remedy = eval(str(error.value).split("function_on_output=")[1].removesuffix(" to record copies"))
     copies = probe.OutputMonitor(lif, function_on_output=remedy)
     with torch.no_grad():
         spk, mem = lif(torch.ones(2, 3), None)
@@ -227,7 +227,7 @@ class First(nn.Module):
     st.lists(st.sampled_from(sorted(WRITES)), max_size=3),
     st.sampled_from([torch.float32, torch.float64, torch.bfloat16]),
 )
-def test_what_is_read_is_what_was_recorded(shape, writes, dtype):
+def test_the_values_read_are_those_recorded(shape, writes, dtype):
     layer, memory = First(), torch.arange(-6, 6).reshape(3, 4).to(dtype)
     monitor = probe.InputMonitor(layer)
     given_to_it = {
@@ -257,13 +257,13 @@ class Two(nn.Module):
 
 @pytest.mark.parametrize("kind", [probe.GradOutputMonitor, probe.GradInputMonitor])
 def test_a_hook_that_writes_into_a_gradient_does_not_change_its_record(kind):
-    leaf, seen = torch.ones(2, 3, requires_grad=True), []
+    leaf, gradients = torch.ones(2, 3, requires_grad=True), []
     first, second = nn.Linear(3, 3), nn.Linear(3, 2)
     net = nn.Sequential(first, second)
     monitor = kind(net, nn.Linear)
 
     def overwrite(gradient):
-        seen.append(gradient.clone())
+        gradients.append(gradient.clone())
         with torch.no_grad():
             gradient.zero_()
 
@@ -271,19 +271,19 @@ def test_a_hook_that_writes_into_a_gradient_does_not_change_its_record(kind):
     hidden.register_hook(overwrite)  # after the monitor's, of the same tensor
     leaf.register_hook(overwrite)
     second(hidden).sum().backward()
-    assert len(seen) == 2
-    wanted = torch.ones(2, 2) @ second.weight.detach()
+    assert len(gradients) == 2
+    expected = torch.ones(2, 2) @ second.weight.detach()
     records = {"0": monitor["0"][0], "1": monitor["1"][0]}
     if kind is probe.GradOutputMonitor:
         assert torch.equal(records["1"], torch.ones(2, 2))
-        torch.testing.assert_close(records["0"], wanted)
+        torch.testing.assert_close(records["0"], expected)
     else:
-        torch.testing.assert_close(records["1"], wanted)
+        torch.testing.assert_close(records["1"], expected)
         assert torch.equal(records["0"], torch.zeros(2, 3))  # what the hook left of the output's gradient
 
 
 @pytest.mark.parametrize("kind", [probe.GradOutputMonitor, probe.GradInputMonitor])
-def test_a_gradient_that_is_overwritten_after_the_backward_pass_stays_in_its_record(kind):
+def test_a_gradient_overwritten_after_the_backward_pass_stays_in_its_record(kind):
     x, y = torch.ones(3, requires_grad=True), torch.ones(3, requires_grad=True)
     net = Two()
     monitor = kind(net)
@@ -292,5 +292,5 @@ def test_a_gradient_that_is_overwritten_after_the_backward_pass_stays_in_its_rec
     torch.autograd.backward(outs, weights)
     for gradient in (x.grad, y.grad, *weights):
         gradient.zero_()
-    wanted = (5.0, 7.0) if kind is probe.GradOutputMonitor else (10.0, 21.0)
-    assert [part.tolist() for part in monitor[0]] == [[number] * 3 for number in wanted]
+    expected = (5.0, 7.0) if kind is probe.GradOutputMonitor else (10.0, 21.0)
+    assert [part.tolist() for part in monitor[0]] == [[number] * 3 for number in expected]

@@ -38,11 +38,11 @@ def test_an_unrolled_net_is_recorded_as_the_loop_is(kind, options):
             outs.append(net(x))
         return torch.stack(outs)
 
-    expected, got = records(loop), records(lambda: snn.unroll(net, xs, **options))
-    assert got.keys() == expected.keys() == {"1", "3"}
+    expected, result = records(loop), records(lambda: snn.unroll(net, xs, **options))
+    assert result.keys() == expected.keys() == {"1", "3"}
     for name, record in expected.items():
         assert len(record) == 7
-        torch.testing.assert_close(got[name], record)
+        torch.testing.assert_close(result[name], record)
     assert not net[1]._forward_hooks
     assert not net[1]._forward_pre_hooks
 
@@ -82,13 +82,13 @@ def test_a_compiled_net_is_recorded_as_the_net_is():
         probe.InputMonitor(net, nn.ReLU),
         probe.AttributeMonitor("weight", False, net, nn.Linear),
     ]
-    found = []
+    result = []
     for run in (net, torch.compile(net, backend="eager")):
         with torch.no_grad():
             for x in xs:
                 run(x)
-        found.append([torch.stack(monitor.records) for monitor in monitors])
+        result.append([torch.stack(monitor.records) for monitor in monitors])
         for monitor in monitors:
             monitor.clear_recorded_data()
-    assert all(torch.equal(plain, compiled) for plain, compiled in zip(*found, strict=True))
-    assert found[0][0].shape == (4, 2, 4)
+    assert all(torch.equal(plain, compiled) for plain, compiled in zip(*result, strict=True))
+    assert result[0][0].shape == (4, 2, 4)

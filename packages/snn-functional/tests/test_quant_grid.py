@@ -72,7 +72,7 @@ def test_a_neuron_learns_through_its_grid():
     assert torch.autograd.gradcheck(lambda drive: mem(False, drive), x)
 
 
-def test_what_is_no_number_stays_none_and_is_no_integer():
+def test_nan_stays_nan_and_is_not_an_integer():
     quantize = quant.fixed_point(8, 4)
     assert quantize(torch.tensor([NAN])).isnan().all()
     with pytest.raises(ValueError, match="x holds NaN"):

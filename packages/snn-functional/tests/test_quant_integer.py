@@ -49,12 +49,12 @@ def assert_same_bits(net, xs, inputs=None):
     with torch.no_grad():
         for x in xs if inputs is None else inputs(xs):
             expected = net(x)
-            got = on_its_grid(
+            actual = on_its_grid(
                 on_integers(x.long() if inputs is None else inputs.integers(x)), on_integers.fraction_bits
             )
-            pairs = zip(got, expected, strict=True) if isinstance(expected, tuple) else [(got, expected)]
-            for mine, theirs in pairs:
-                assert torch.equal(mine, theirs.double())
+            pairs = zip(actual, expected, strict=True) if isinstance(expected, tuple) else [(actual, expected)]
+            for result, reference in pairs:
+                assert torch.equal(result, reference.double())
             spikes.append(expected[0] if isinstance(expected, tuple) else expected)
     return torch.stack(spikes)
 
@@ -197,7 +197,7 @@ def test_a_copy_goes_on_where_it_was(make):
         assert torch.equal(a, b)
 
 
-def test_the_float_net_is_left_as_it_was():
+def test_the_float_net_is_unchanged():
     net = leaky(output=True)
     net(torch.ones(1, 1))
     mem = net.mem.clone()

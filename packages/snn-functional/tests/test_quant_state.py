@@ -41,7 +41,7 @@ def test_uniform_levels_divide_the_range_evenly_with_one_at_zero():
 
 @pytest.mark.parametrize("num_bits", range(1, 9))
 @pytest.mark.parametrize("options", [{"upper_limit": 0.0}, {"uniform": False, "thr_centered": False, "upper_limit": 0}])
-def test_of_two_levels_as_near_to_zero_the_lower_one_is_moved(num_bits, options):
+def test_the_lower_of_two_levels_equally_near_zero_is_moved(num_bits, options):
     levels = quant.state_quant(num_bits, **options).levels
     half = len(levels) // 2
     assert levels[half - 1] == 0
@@ -133,7 +133,7 @@ def test_a_state_of_any_layout_is_quantized():
     assert torch.equal(quantize(x.to(memory_format=torch.channels_last)), quantize(x))
 
 
-def test_what_is_no_number_stays_none():
+def test_nan_stays_nan():
     out = quant.state_quant(4)(torch.tensor([NAN, 0.0, INF, -INF]))
     assert out[0].isnan()
     torch.testing.assert_close(out[1:], torch.tensor([0, 1.2, -1]))

@@ -138,7 +138,7 @@ def test_weights_of_zero_stay_zero(options):
 
 @pytest.mark.parametrize("bad", [NAN, INF])
 @pytest.mark.parametrize("power_of_two", [False, True])
-def test_what_is_not_finite_spoils_all_that_share_its_step(bad, power_of_two):
+def test_a_value_that_is_not_finite_spoils_all_that_share_its_step(bad, power_of_two):
     out = quant.weight_quant(8, 0, power_of_two)(torch.tensor([[bad, 1.0], [0.5, 1.0]]))
     assert out[0].isnan().all()
     assert out[1].isfinite().all()

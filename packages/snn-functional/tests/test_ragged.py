@@ -81,7 +81,7 @@ def test_a_ragged_batch_is_reduced_as_any_other(name, reduction):
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_full_lengths_are_none(name):
+def test_full_lengths_equal_none(name):
     spk, targets, _ = batch(2, 5, 3, outputs=2 * CLASSES if "population" in name else CLASSES)
     loss_fn = LOSSES[name]()
     torch.testing.assert_close(loss_fn(spk, targets, lengths=[5, 5, 5]), loss_fn(spk, targets))
@@ -89,9 +89,9 @@ def test_full_lengths_are_none(name):
 
 def test_targets_that_vary_in_time_count_where_the_steps_do():
     mem, _, _ = batch(3, 5, 2)
-    wanted = torch.zeros_like(mem).masked_fill(torch.arange(5).reshape(-1, 1, 1) >= 3, float("nan"))
+    targets = torch.zeros_like(mem).masked_fill(torch.arange(5).reshape(-1, 1, 1) >= 3, float("nan"))
     loss_fn = mse_membrane_loss(time_var_targets=True)
-    torch.testing.assert_close(loss_fn(mem, wanted, lengths=[3, 3]), loss_fn(mem[:3], wanted[:3]))
+    torch.testing.assert_close(loss_fn(mem, targets, lengths=[3, 3]), loss_fn(mem[:3], targets[:3]))
 
 
 @pytest.mark.parametrize("accuracy", [accuracy_rate, accuracy_temporal])

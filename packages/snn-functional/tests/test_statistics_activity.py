@@ -46,7 +46,7 @@ def test_only_steps_that_count_count():
     assert dead_neurons(spk, mask=mask).tolist() == [True, False, False]
 
 
-def test_what_does_not_count_may_hold_anything():
+def test_padding_may_hold_any_value():
     spk = example()
     spk[3, 0] = torch.nan
     assert firing_rate(spk, lengths=[3, 4])[2] == 1

@@ -34,9 +34,9 @@ def test_padding_costs_nothing_whatever_it_holds(lengths, seed):
     torch.manual_seed(1)
     net = nn.Sequential(nn.Linear(3, 4), snn.RLeaky(0.8, linear_features=4, init_hidden=True), nn.Linear(4, 2))
     padding = torch.arange(5).unsqueeze(1) >= torch.tensor(lengths)
-    found = synops(net, xs.masked_fill(padding.unsqueeze(-1), float("nan")), lengths=lengths)
+    result = synops(net, xs.masked_fill(padding.unsqueeze(-1), float("nan")), lengths=lengths)
     alone = [synops(net, xs[:n, b : b + 1]) for b, n in enumerate(lengths) if n]
-    for name, counted in found.layers.items():
+    for name, counted in result.layers.items():
         assert counted == sum((each.layers[name] for each in alone), Ops())
 
 
@@ -173,7 +173,7 @@ def test_an_input_may_be_of_any_shape_and_dtype():
     assert count(fc.bfloat16(), torch.ones(1, 3).bfloat16()) == Ops(6, 0, 6)
 
 
-def test_what_is_not_counted_is_named():
+def test_layers_that_are_not_counted_are_named():
     net = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), snn.SLSTM(4, 5, init_hidden=True), nn.Flatten())
     assert synops(net, torch.rand(2, 3, 3)).uncounted == ("1", "2.lstm_cell")
     assert SynopsMonitor(weight_norm(nn.Linear(3, 2))).count == SynopsCount({"": Ops()}, ())

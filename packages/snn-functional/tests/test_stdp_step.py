@@ -116,9 +116,9 @@ def test_a_convolution_learns_by_the_sum_over_its_positions(kind, options, rule)
 
 def test_the_window_is_exponential_in_the_distance_of_two_spikes():
     # a spike before, then one after by d steps: +exp(-d / tau); the other way round: -exp(-d / tau)
-    fc, none, one = nn.Linear(1, 1), torch.zeros(1, 1), torch.ones(1, 1)
+    fc, none, spike = nn.Linear(1, 1), torch.zeros(1, 1), torch.ones(1, 1)
     for distance in (1, 2, 5):
-        for first, second, sign in (((one, none), (none, one), 1), ((none, one), (one, none), -1)):
+        for first, second, sign in (((spike, none), (none, spike), 1), ((none, spike), (spike, none), -1)):
             trace, total = (None, None), 0
             for s_in, s_out in [first, *[(none, none)] * (distance - 1), second]:
                 *trace, change = mstdp_linear_single_step(
@@ -160,13 +160,13 @@ def test_weights_and_their_gradient_are_left_alone():
 def test_spikes_of_every_dtype_are_in_that_of_the_weights(dtype):
     fc, s_in, s_out = nn.Linear(3, 2), spikes(4, 3), spikes(4, 2)
     expected = stdp_linear_single_step(fc, s_in.float(), s_out.float(), None, None, 2, 2)
-    got = stdp_linear_single_step(fc, s_in.to(dtype), s_out.to(dtype), None, None, 2, 2)
-    assert all(torch.equal(a, b) for a, b in zip(got, expected, strict=True))
+    result = stdp_linear_single_step(fc, s_in.to(dtype), s_out.to(dtype), None, None, 2, 2)
+    assert all(torch.equal(a, b) for a, b in zip(result, expected, strict=True))
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
 @pytest.mark.parametrize("kind", [nn.Conv1d, nn.Conv2d])
-def test_the_dtype_of_the_weights_stays(kind, dtype):
+def test_the_dtype_of_the_weights_is_kept(kind, dtype):
     conv, space = kind(2, 3, 1, dtype=dtype), (5, 5)[: 1 if kind is nn.Conv1d else 2]
     out = step_of("stdp", conv)(conv, spikes(4, 2, *space), spikes(4, 3, *space), None, None, 2, 2)
     assert {t.dtype for t in out} == {dtype}

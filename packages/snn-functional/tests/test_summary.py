@@ -28,7 +28,7 @@ def convolutional(**options):
     )
 
 
-def test_each_column_says_what_is_said_elsewhere():
+def test_each_column_agrees_with_its_source():
     net, lengths = convolutional(), [7, 3, 5]
     xs = 3 * torch.rand(7, 3, 1, 6, 6, generator=torch.Generator().manual_seed(1))
     table = summary(net, xs, lengths=lengths)
@@ -52,9 +52,9 @@ def test_each_column_says_what_is_said_elsewhere():
     for name, operations in counted.layers.items():
         assert rows[name].synops == pytest.approx((operations.acs + operations.macs) / 3)
     assert table.operations["Dense"] == pytest.approx(counted.total.dense / 3)
-    how = {layer.path: layer.how for layer in snn.backends.explain(net, xs).layers}
-    assert {name: rows[name].why for name in how} == how
-    assert rows["1"].kernel == how["1"].partition(" (")[0]
+    plan = {layer.path: layer.how for layer in snn.backends.explain(net, xs).layers}
+    assert {name: rows[name].why for name in plan} == plan
+    assert rows["1"].kernel == plan["1"].partition(" (")[0]
     assert table.schedule == str(snn.backends.explain(net, xs)).splitlines()[0]
 
 
@@ -75,7 +75,7 @@ def test_a_summary_is_text_html_and_json():
     assert data["operations"].keys() == {"Effective_MACs", "Effective_ACs", "Dense"}
 
 
-def test_what_a_cell_holds_is_escaped():
+def test_the_content_of_a_cell_is_escaped():
     class Tags(Table):
         def rows(self):
             return [("a < b",), ("<b>",)]

@@ -10,10 +10,10 @@ from snn_functional._total import total
 
 @given(st.integers(1, 300), st.integers(1, 5), st.integers(1, 9), st.sampled_from([torch.float32, torch.float64]))
 def test_spikes_are_counted_exactly(num_steps, batch, outputs, dtype):
-    drawn = torch.rand(num_steps, batch, outputs, generator=torch.Generator().manual_seed(num_steps))
-    spikes = (drawn < 0.5).to(dtype)
-    assert torch.equal(total(spikes), (drawn < 0.5).sum(0).to(dtype))
-    assert torch.equal(total(spikes.transpose(0, 2)), (drawn < 0.5).sum(2).T.to(dtype))
+    numbers = torch.rand(num_steps, batch, outputs, generator=torch.Generator().manual_seed(num_steps))
+    spikes = (numbers < 0.5).to(dtype)
+    assert torch.equal(total(spikes), (numbers < 0.5).sum(0).to(dtype))
+    assert torch.equal(total(spikes.transpose(0, 2)), (numbers < 0.5).sum(2).T.to(dtype))
 
 
 def test_its_derivatives_are_those_of_finite_differences():
@@ -25,11 +25,11 @@ def test_its_derivatives_are_those_of_finite_differences():
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
-def test_what_is_not_finite_stays_so_and_where_it_is(value):
+def test_a_value_that_is_not_finite_stays_so_in_its_place(value):
     values = torch.ones(5, 3, 4)
     values[2, 1, 3] = value
-    found, wanted = total(values), values.sum(0)
-    assert torch.equal(found.nan_to_num(nan=-1), wanted.nan_to_num(nan=-1))
+    result, expected = total(values), values.sum(0)
+    assert torch.equal(result.nan_to_num(nan=-1), expected.nan_to_num(nan=-1))
 
 
 def test_its_gradient_takes_no_memory_of_its_own():

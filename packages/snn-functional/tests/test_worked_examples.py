@@ -121,12 +121,12 @@ class Net(nn.Module):
 )
 def test_monitors_record_two_neurons_by_name(monitor, shape):
     net = Net()
-    made = monitor(net, snn.Leaky)
+    records = monitor(net, snn.Leaky)
     net(torch.rand([1, 8])).sum().backward()
-    assert made.monitored_layers == ["lif1", "lif2"]
-    assert len(made.records) == 2
-    assert made["lif1"][0].shape == shape
-    assert made[0] is made["lif1"][0] or made[0] is made["lif2"][0]
+    assert records.monitored_layers == ["lif1", "lif2"]
+    assert len(records.records) == 2
+    assert records["lif1"][0].shape == shape
+    assert records[0] is records["lif1"][0] or records[0] is records["lif2"][0]
 
 
 def test_a_monitor_asks_for_the_class_and_not_for_a_neuron():
