@@ -41,13 +41,13 @@ def faults(how: str) -> int:
 
 def mallopt(*accepted: tuple[int, int]) -> SimpleNamespace:
     """A C library that accepts some options and remembers what it was asked."""
-    asked: list[tuple[int, int]] = []
+    calls: list[tuple[int, int]] = []
 
     def call(option: int, value: int) -> int:
-        asked.append((option, value))
+        calls.append((option, value))
         return int((option, value) in accepted)
 
-    return SimpleNamespace(mallopt=call, asked=asked)
+    return SimpleNamespace(mallopt=call, asked=calls)
 
 
 def test_it_is_tunable_where_the_c_library_is_glibc():

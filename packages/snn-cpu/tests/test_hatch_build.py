@@ -28,10 +28,10 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 
 
 def test_without_a_compiler_it_names_the_remedies(tmp_path):
-    done = run(str(tmp_path / "libsnn_cpu.so"), CXX="no-such-compiler")
-    assert done.returncode == 1
-    assert "there is no 'no-such-compiler': install g++ 11 or newer" in done.stderr
-    assert "leave SNN_NATIVE unset for the pure wheel" in done.stderr
+    process = run(str(tmp_path / "libsnn_cpu.so"), CXX="no-such-compiler")
+    assert process.returncode == 1
+    assert "there is no 'no-such-compiler': install g++ 11 or newer" in process.stderr
+    assert "leave SNN_NATIVE unset for the pure wheel" in process.stderr
     assert list(tmp_path.iterdir()) == []
 
 
@@ -41,19 +41,19 @@ def test_elsewhere_than_on_linux_it_names_the_pure_wheel(build, monkeypatch, tmp
         build.compile_library(tmp_path / "libsnn_cpu.so")
 
 
-@pytest.mark.parametrize(("value", "wanted"), [(None, False), ("0", False), ("1", True)])
-def test_only_a_one_asks_for_the_library_and_then_for_torch(build, monkeypatch, tmp_path, value, wanted):
+@pytest.mark.parametrize(("value", "expected"), [(None, False), ("0", False), ("1", True)])
+def test_only_a_one_asks_for_the_library_and_then_for_torch(build, monkeypatch, tmp_path, value, expected):
     monkeypatch.delenv("SNN_NATIVE", raising=False)
     if value is not None:
         monkeypatch.setenv("SNN_NATIVE", value)
     hook = object.__new__(build.NativeWheel)
-    assert hook.dependencies() == (["torch>=2.10"] if wanted else [])
+    assert hook.dependencies() == (["torch>=2.10"] if expected else [])
     compiled = []
     monkeypatch.setattr(build, "compile_library", compiled.append)
     data = {"force_include": {}}
     hook.initialize("standard", data)
-    assert len(compiled) == wanted
-    assert list(data["force_include"].values()) == ["snn_cpu/libsnn_cpu.so"] * wanted
+    assert len(compiled) == expected
+    assert list(data["force_include"].values()) == ["snn_cpu/libsnn_cpu.so"] * expected
     hook.finalize("standard", data, "")
     assert not any(Path(file).parent.exists() for file in data["force_include"])
 
@@ -71,17 +71,17 @@ def test_another_value_of_the_switch_is_an_error(build, monkeypatch):
         object.__new__(build.NativeWheel).dependencies()
 
 
-def test_a_compiler_that_fails_is_shown_with_what_it_said(tmp_path):
+def test_a_failed_compiler_is_shown_with_its_messages(tmp_path):
     compiler = tmp_path / "compiler"
     compiler.write_text("#!/bin/sh\necho one of its errors >&2\nexit 3\n", encoding="utf-8")
     compiler.chmod(0o755)
-    done = run(str(tmp_path / "libsnn_cpu.so"), CXX=str(compiler))
-    assert done.returncode == 1
-    assert "one of its errors" in done.stderr
+    process = run(str(tmp_path / "libsnn_cpu.so"), CXX=str(compiler))
+    assert process.returncode == 1
+    assert "one of its errors" in process.stderr
     assert not (tmp_path / "libsnn_cpu.so").exists()
 
 
 def test_it_wants_to_know_where_to_write():
-    done = run()
-    assert done.returncode == 1
-    assert done.stderr == "usage: python hatch_build.py FILE\n"
+    process = run()
+    assert process.returncode == 1
+    assert process.stderr == "usage: python hatch_build.py FILE\n"

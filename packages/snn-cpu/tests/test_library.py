@@ -43,7 +43,7 @@ def test_the_pure_wheel_says_that_it_is_pure(load):
 
 @pytest.mark.parametrize("content", [b"", b"this is not a library", b"\x7fELF and then nothing"])
 @pytest.mark.parametrize("how", ["packaged", "named"])
-def test_a_file_that_is_no_library_warns_and_gives_the_reason(load, monkeypatch, tmp_path, content, how):
+def test_a_file_that_is_not_a_library_warns_and_gives_the_reason(load, monkeypatch, tmp_path, content, how):
     if how == "packaged":
         file = library._PACKAGED
     else:
@@ -57,7 +57,7 @@ def test_a_file_that_is_no_library_warns_and_gives_the_reason(load, monkeypatch,
     assert len(warned) == 1
 
 
-def test_a_named_file_that_is_not_there_is_broken_and_not_pure(load, monkeypatch, tmp_path):
+def test_a_missing_named_file_is_broken_and_not_pure(load, monkeypatch, tmp_path):
     monkeypatch.setenv("SNN_CPU_LIBRARY", str(tmp_path / "absent.so"))
     with pytest.warns(RuntimeWarning, match="absent.so does not load"):
         assert not load()[0]
@@ -74,7 +74,7 @@ def test_another_library_is_not_taken_for_it(load, monkeypatch):
     assert "instruction_set" in reason
 
 
-def test_what_loads_is_named_with_its_instructions(load, monkeypatch):
+def test_a_loaded_library_is_named_with_its_instructions(load, monkeypatch):
     library._PACKAGED.touch()
     monkeypatch.setattr(torch.ops, "load_library", lambda path: None)
     operators = SimpleNamespace(instruction_set=lambda: "x86-64-v3")
@@ -88,5 +88,5 @@ def test_a_process_tries_once_and_warns_once(tmp_path):
     file.touch()
     environment = os.environ | {"SNN_CPU_LIBRARY": str(file), "SNN_DISABLE_NATIVE": ""}
     command = [sys.executable, "-W", "always", "-c", program]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    assert done.stderr.count("RuntimeWarning: snn-cpu: ") == 1
+    process = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert process.stderr.count("RuntimeWarning: snn-cpu: ") == 1

@@ -132,32 +132,32 @@ def case(
     return Case(call, x, states, values, trace)
 
 
-def same_bits(found: Tensor, expected: Tensor) -> None:
+def same_bits(result: Tensor, expected: Tensor) -> None:
     """Assert that two tensors hold the same bits, or NaN where the other one does."""
-    assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
+    assert (result.dtype, result.shape) == (expected.dtype, expected.shape)
     nan = expected.isnan()
-    assert torch.equal(found.isnan(), nan)
-    integers = torch.int64 if found.dtype == torch.float64 else torch.int32
-    bits = [t.detach().contiguous().view(integers).masked_fill(nan, 0) for t in (found, expected)]
+    assert torch.equal(result.isnan(), nan)
+    integers = torch.int64 if result.dtype == torch.float64 else torch.int32
+    bits = [t.detach().contiguous().view(integers).masked_fill(nan, 0) for t in (result, expected)]
     assert torch.equal(*bits), f"{int((bits[0] != bits[1]).sum())} of {nan.numel()} differ"
 
 
-def agree(given: Case, gradients: Sequence[Tensor | None] | None = None, needs: Sequence[bool] | None = None) -> None:
+def agree(sample: Case, gradients: Sequence[Tensor | None] | None = None, needs: Sequence[bool] | None = None) -> None:
     """Assert that kernel and steps give the same bits, and the same gradients up to rounding.
 
     Args:
-        given: The case.
+        sample: The case.
         gradients: Of the outputs, None for those without; at random where not given.
         needs: Which tensors require grad; all where not given.
     """
-    expected, found = given.fresh(needs), given.fresh(needs)
-    out, out_k = expected.by_steps(), found.by_kernel()
+    expected, result = sample.fresh(needs), sample.fresh(needs)
+    out, out_k = expected.by_steps(), result.by_kernel()
     for o, o_k in zip(out, out_k, strict=True):
         same_bits(o_k, o)
     gradients = random_gradients(out) if gradients is None else gradients
-    wanted, got = backward(expected, out, gradients), backward(found, out_k, gradients)
-    sizes = [*wanted[: -len(given.constants)], *addends(expected, gradients)]
-    for w, g, size in zip(wanted, got, sizes, strict=True):
+    expected_gradients, actual = backward(expected, out, gradients), backward(result, out_k, gradients)
+    sizes = [*expected_gradients[: -len(sample.constants)], *addends(expected, gradients)]
+    for w, g, size in zip(expected_gradients, actual, sizes, strict=True):
         assert (g is None) == (w is None)
         if g is not None and g.numel():
             apart, bound = (g - w).abs().max().item(), TOLERANCE[g.dtype] * size.abs().max().item()
@@ -165,20 +165,20 @@ def agree(given: Case, gradients: Sequence[Tensor | None] | None = None, needs: 
             assert apart <= bound, f"{apart / bound} times the bound"
 
 
-def addends(given: Case, gradients: Sequence[Tensor | None]) -> list[Tensor | None]:
+def addends(sample: Case, gradients: Sequence[Tensor | None]) -> list[Tensor | None]:
     """The sum of the sizes of what is added up to each constant's gradient: one addend a step, sample and neuron."""
-    shape, states, spikes, traced, each = given.x.shape[1:], given.states, [], [], []
-    for x in given.x.unbind(0):
-        each.append([c.detach().expand(shape).clone().requires_grad_() for c in given.constants])
-        spk, *states = FAMILIES[given.call.family].steps(given.call, x.unsqueeze(0), states, each[-1], False)
+    shape, states, spikes, traced, each = sample.x.shape[1:], sample.states, [], [], []
+    for x in sample.x.unbind(0):
+        each.append([c.detach().expand(shape).clone().requires_grad_() for c in sample.constants])
+        spk, *states = FAMILIES[sample.call.family].steps(sample.call, x.unsqueeze(0), states, each[-1], False)
         spikes.append(spk)
         traced.append(states)
-    if given.trace:
+    if sample.trace:
         states = [torch.stack(s) for s in zip(*traced, strict=True)]
     flat = [c for step in each for c in step]
-    found = gradients_of([torch.cat(spikes), *states], flat, gradients)
-    sums = [sum(g.abs() for g in found[i :: len(given.constants)]) for i in range(len(given.constants))]
-    return [s.sum_to_size(c.shape) if c.requires_grad else None for s, c in zip(sums, given.constants, strict=True)]
+    result = gradients_of([torch.cat(spikes), *states], flat, gradients)
+    sums = [sum(g.abs() for g in result[i :: len(sample.constants)]) for i in range(len(sample.constants))]
+    return [s.sum_to_size(c.shape) if c.requires_grad else None for s, c in zip(sums, sample.constants, strict=True)]
 
 
 def random_gradients(outputs: Sequence[Tensor]) -> list[Tensor]:
@@ -189,8 +189,8 @@ def random_gradients(outputs: Sequence[Tensor]) -> list[Tensor]:
 
 def backward(leaves: Case, outputs: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> list[Tensor | None]:
     """The gradients of a case's tensors, None for those that require none."""
-    found = iter(gradients_of(outputs, [t for t in leaves.tensors if t.requires_grad], gradients))
-    return [next(found) if t.requires_grad else None for t in leaves.tensors]
+    result = iter(gradients_of(outputs, [t for t in leaves.tensors if t.requires_grad], gradients))
+    return [next(result) if t.requires_grad else None for t in leaves.tensors]
 
 
 def gradients_of(
@@ -200,7 +200,7 @@ def gradients_of(
     ends = [(o, g) for o, g in zip(outputs, gradients, strict=True) if g is not None and o.requires_grad]
     if not ends or not inputs:
         return [torch.zeros_like(i) for i in inputs]
-    found = torch.autograd.grad(
+    result = torch.autograd.grad(
         [o for o, _ in ends], inputs, [g for _, g in ends], retain_graph=True, allow_unused=True
     )
-    return [torch.zeros_like(i) if g is None else g for g, i in zip(found, inputs, strict=True)]
+    return [torch.zeros_like(i) if g is None else g for g, i in zip(result, inputs, strict=True)]

@@ -52,7 +52,7 @@ def test_values_and_all_gradients_are_those_of_the_loop(name: str, steps: int, d
         torch.testing.assert_close(f, e, rtol=off, atol=off * float(e.abs().max()))
 
 
-def test_without_gradients_no_step_stores_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_step_stores_anything_without_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
     neuron, xs, saves, forward = snn.SLSTM(21, 67), torch.randn(9, 33, 21), [], Interpreter.forward
     neuron.unroll(xs)
 

@@ -53,19 +53,19 @@ def both(
 ) -> tuple[list[Tensor], list[Tensor], str]:
     """Output and gradients of x, weight and bias: ours, torch's; and how ours was computed."""
     inputs = [t for t in (x, weight, bias) if t is not None and t.requires_grad]
-    out, how = ours(x, weight, bias, padding)
-    wanted = F.conv2d(x, weight, bias, padding=padding)
-    g = dyadic(*wanted.shape, dtype=x.dtype)
-    found = torch.autograd.grad(out, inputs, g), torch.autograd.grad(wanted, inputs, g)
-    return [out, *found[0]], [wanted, *found[1]], how
+    out, reason = ours(x, weight, bias, padding)
+    expected = F.conv2d(x, weight, bias, padding=padding)
+    g = dyadic(*expected.shape, dtype=x.dtype)
+    gradients = torch.autograd.grad(out, inputs, g), torch.autograd.grad(expected, inputs, g)
+    return [out, *gradients[0]], [expected, *gradients[1]], reason
 
 
-def near(found: list[Tensor], wanted: list[Tensor]) -> None:
-    for one, other in zip(found, wanted, strict=True):
-        assert one.shape == other.shape
-        assert one.dtype == other.dtype
-        largest = other.detach().abs().max().item() if other.numel() else 0.0
-        torch.testing.assert_close(one, other, rtol=0, atol=TOLERANCE[other.dtype] * max(largest, 1e-30))
+def near(result: list[Tensor], expected: list[Tensor]) -> None:
+    for left, right in zip(result, expected, strict=True):
+        assert left.shape == right.shape
+        assert left.dtype == right.dtype
+        largest = right.detach().abs().max().item() if right.numel() else 0.0
+        torch.testing.assert_close(left, right, rtol=0, atol=TOLERANCE[right.dtype] * max(largest, 1e-30))
 
 
 # images, channels, height, width; out, rows, columns; padding
@@ -99,10 +99,10 @@ def test_values_and_gradients_are_those_of_torch(
     x = spikes(*shape, dtype=dtype)
     x = x * torch.randn_like(x) if graded else x
     weight, bias_ = layer(kernel[0], shape[1], *kernel[1:], bias=bias, dtype=dtype)
-    found, wanted, how = both(x.requires_grad_(), weight, bias_, padding)
-    near(found, wanted)
-    assert how.endswith("sums for them")
-    assert how.startswith("values other than zero at " if graded and x.any() else "spikes at ")
+    result, expected, reason = both(x.requires_grad_(), weight, bias_, padding)
+    near(result, expected)
+    assert reason.endswith("sums for them")
+    assert reason.startswith("values other than zero at " if graded and x.any() else "spikes at ")
 
 
 @pytest.mark.parametrize("out", [*range(1, 34), 47, 48, 64, 100, 128])
@@ -112,9 +112,9 @@ def test_every_number_of_channels_is_exact_where_nothing_is_rounded(out: int, dt
     x = spikes(6, 5, 9, 8, dtype=dtype).requires_grad_()
     weight = dyadic(out, 5, 3, 4, dtype=dtype).requires_grad_()
     bias = dyadic(out, dtype=dtype).requires_grad_()
-    found, wanted, _ = both(x, weight, bias, (1, 2))
-    for one, other in zip(found, wanted, strict=True):
-        assert torch.equal(one, other)
+    result, expected, _ = both(x, weight, bias, (1, 2))
+    for left, right in zip(result, expected, strict=True):
+        assert torch.equal(left, right)
 
 
 @given(
@@ -160,8 +160,8 @@ def test_any_size_and_rate_is_exact_where_nothing_is_rounded(
     if images:  # of none, torch 2.13 gives no convolution
         assert torch.equal(y.permute(0, 3, 1, 2), F.conv2d(x, weight, bias, padding=padding))
         images_first = g.permute(0, 3, 1, 2)
-        wanted = torch.nn.grad.conv2d_weight(x, weight.shape, images_first, padding=padding)
-        assert torch.equal(of_weight, wanted)
+        expected = torch.nn.grad.conv2d_weight(x, weight.shape, images_first, padding=padding)
+        assert torch.equal(of_weight, expected)
     else:
         assert y.shape[0] == 0
         assert not of_weight.any()
@@ -183,7 +183,7 @@ def test_the_number_of_threads_changes_no_bit(graded: bool, dtype: torch.dtype) 
         back = ops.sparse_convolution_gradient(bits, values, g, 6, (11, 10), (3, 3), (1, 1))
         runs.append([bits, out, *back[:2]])
     for run in runs[1:]:
-        assert all(torch.equal(one, other) for one, other in zip(run, runs[0], strict=True))
+        assert all(torch.equal(left, right) for left, right in zip(run, runs[0], strict=True))
 
 
 def test_a_sum_of_very_many_equal_gradients_stays_accurate() -> None:
@@ -191,9 +191,9 @@ def test_a_sum_of_very_many_equal_gradients_stays_accurate() -> None:
     x, g = torch.ones(images * 10, 10), torch.full((images, *size, 3), 0.1)
     bits, _, _ = ops.pack_active(x, x.numel())
     of_weight, of_bias, _ = ops.sparse_convolution_gradient(bits, None, g, 1, size, (1, 1), (0, 0))
-    wanted = 0.1 * g[..., 0].numel()
-    torch.testing.assert_close(of_bias, torch.full((3,), wanted), rtol=1e-5, atol=0)
-    torch.testing.assert_close(of_weight.flatten(), torch.full((3,), wanted), rtol=5e-5, atol=0)
+    expected = 0.1 * g[..., 0].numel()
+    torch.testing.assert_close(of_bias, torch.full((3,), expected), rtol=1e-5, atol=0)
+    torch.testing.assert_close(of_weight.flatten(), torch.full((3,), expected), rtol=5e-5, atol=0)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
@@ -216,9 +216,9 @@ def test_values_that_are_not_one_are_noticed(value: float) -> None:
 @pytest.mark.usefixtures("always")
 def test_negative_zero_is_zero() -> None:
     x = torch.tensor([[-0.0, 1.0, 0.0], [1.0, -0.0, 1.0]], dtype=torch.float64).view(1, 1, 2, 3)
-    found, wanted, how = both(x, *layer(4, 1, 2, 2))
-    near(found, wanted)
-    assert how == "spikes at 50.0 %: sums for them"
+    result, expected, reason = both(x, *layer(4, 1, 2, 2))
+    near(result, expected)
+    assert reason == "spikes at 50.0 %: sums for them"
 
 
 def test_looking_ends_at_the_rate_from_which_it_would_not_gain() -> None:
@@ -247,11 +247,11 @@ def test_input_weights_and_gradients_in_any_order_in_memory(view: Any) -> None:
     weight = weight.detach().contiguous(memory_format=torch.channels_last).requires_grad_()
     inputs = [base, weight, bias]
     out, _ = ours(x, weight, bias)
-    wanted = F.conv2d(x, weight, bias)
+    expected = F.conv2d(x, weight, bias)
     assert out.is_contiguous(memory_format=torch.channels_last)
-    for g in (torch.randn_like(wanted), torch.randn_like(out), torch.ones(()).double().expand_as(out)):
-        found = torch.autograd.grad(out, inputs, g, retain_graph=True)
-        near([out, *found], [wanted, *torch.autograd.grad(wanted, inputs, g, retain_graph=True)])
+    for g in (torch.randn_like(expected), torch.randn_like(out), torch.ones(()).double().expand_as(out)):
+        gradients = torch.autograd.grad(out, inputs, g, retain_graph=True)
+        near([out, *gradients], [expected, *torch.autograd.grad(expected, inputs, g, retain_graph=True)])
 
 
 @pytest.mark.parametrize("value", [float("inf"), float("nan"), -float("inf")])
@@ -259,9 +259,9 @@ def test_input_weights_and_gradients_in_any_order_in_memory(view: Any) -> None:
 def test_weights_that_are_not_finite_spread_as_in_a_convolution(value: float) -> None:
     x, (weight, bias) = spikes(4, 3, 6, 6), layer(5, 3, 2, 2)
     weight.data[3, 1, 0, 1] = value
-    out, how = ours(x, weight, bias)
+    out, reason = ours(x, weight, bias)
     torch.testing.assert_close(out, F.conv2d(x, weight, bias), equal_nan=True)
-    assert how == "dense convolution, as a weight is not finite"
+    assert reason == "dense convolution, as a weight is not finite"
 
 
 @pytest.mark.parametrize("value", [float("inf"), float("nan"), -float("inf")])
@@ -269,9 +269,9 @@ def test_weights_that_are_not_finite_spread_as_in_a_convolution(value: float) ->
 def test_a_bias_that_is_not_finite_stays_in_its_channel(value: float) -> None:
     x, (weight, bias) = spikes(4, 3, 6, 6), layer(5, 3, 2, 2)
     bias.data[3] = value
-    out, how = ours(x, weight, bias)
+    out, reason = ours(x, weight, bias)
     torch.testing.assert_close(out, F.conv2d(x, weight, bias), equal_nan=True)
-    assert how.endswith("sums for them")
+    assert reason.endswith("sums for them")
 
 
 @pytest.mark.parametrize("value", [float("inf"), float("nan"), 1.7e308])
@@ -280,9 +280,9 @@ def test_gradients_that_are_not_finite_spread_as_in_a_convolution(value: float) 
     x, (weight, bias) = spikes(4, 3, 6, 6).requires_grad_(), layer(5, 3, 2, 2)
     inputs, g = [x, weight, bias], torch.randn(4, 5, 5, 5, dtype=torch.float64)
     g[1, 3, 2, 2] = g[2, 3, 0, 0] = value  # the sum of the last of them is infinite
-    out, wanted = ours(x, weight, bias)[0], F.conv2d(x, weight, bias)
-    for one, other in zip(torch.autograd.grad(out, inputs, g), torch.autograd.grad(wanted, inputs, g), strict=True):
-        torch.testing.assert_close(one, other, equal_nan=True)
+    out, expected = ours(x, weight, bias)[0], F.conv2d(x, weight, bias)
+    for left, right in zip(torch.autograd.grad(out, inputs, g), torch.autograd.grad(expected, inputs, g), strict=True):
+        torch.testing.assert_close(left, right, equal_nan=True)
 
 
 @pytest.mark.parametrize("needs", [(a, b, c) for a in (0, 1) for b in (0, 1) for c in (0, 1) if a + b + c])
@@ -290,16 +290,16 @@ def test_gradients_that_are_not_finite_spread_as_in_a_convolution(value: float) 
 @pytest.mark.usefixtures("always")
 def test_only_what_is_asked_for_is_computed(needs: tuple[int, int, int], graded: bool) -> None:
     x = spikes(4, 3, 6, 6) * (0.5 if graded else 1)
-    given = [t.detach().requires_grad_(bool(n)) for t, n in zip((x, *layer(5, 3, 2, 2)), needs, strict=True)]
-    out, _ = ours(*given)
+    leaves = [t.detach().requires_grad_(bool(n)) for t, n in zip((x, *layer(5, 3, 2, 2)), needs, strict=True)]
+    out, _ = ours(*leaves)
     assert type(out.grad_fn).__name__ == "_Conv2dBackward"
     out.square().sum().backward()
-    other = [t.detach().requires_grad_(t.requires_grad) for t in given]
+    other = [t.detach().requires_grad_(t.requires_grad) for t in leaves]
     F.conv2d(*other).square().sum().backward()
-    for one, wanted in zip(given, other, strict=True):
-        assert (one.grad is None) == (wanted.grad is None)
-        if wanted.grad is not None:
-            near([one.grad], [wanted.grad])
+    for leaf, expected in zip(leaves, other, strict=True):
+        assert (leaf.grad is None) == (expected.grad is None)
+        if expected.grad is not None:
+            near([leaf.grad], [expected.grad])
 
 
 @pytest.mark.parametrize("graded", [True, False], ids=["graded", "spikes"])
@@ -322,57 +322,57 @@ def test_gradcheck() -> None:
     assert torch.autograd.gradcheck(lambda w, b: ours(x, w, b, (1, 1))[0], (weight, bias))
     assert torch.autograd.gradgradcheck(lambda w, b: ours(x, w, b, (1, 1))[0].tanh(), (weight, bias))
     x = torch.rand(2, 2, 4, 5, dtype=torch.float64).requires_grad_()
-    assert torch.autograd.gradcheck(lambda *given: ours(*given, (0, 2))[0], (x, weight, bias))
+    assert torch.autograd.gradcheck(lambda *args: ours(*args, (0, 2))[0], (x, weight, bias))
 
 
 @pytest.mark.parametrize("needs", [(1, b, c) for b in (0, 1) for c in (0, 1)])
 @pytest.mark.usefixtures("always")
 def test_dense_input_with_gradients(needs: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(convolutions, "highest_share", lambda shape: 0.0)
-    drawn = torch.randn(4, 3, 6, 7, dtype=torch.float64), *layer(5, 3, 2, 3)
-    given = [t.detach().requires_grad_(bool(n)) for t, n in zip(drawn, needs, strict=True)]
-    inputs = [t for t in given if t.requires_grad]
-    out, how = ours(*given, (1, 0))
-    assert how.startswith("dense convolution")
+    numbers = torch.randn(4, 3, 6, 7, dtype=torch.float64), *layer(5, 3, 2, 3)
+    leaves = [t.detach().requires_grad_(bool(n)) for t, n in zip(numbers, needs, strict=True)]
+    inputs = [t for t in leaves if t.requires_grad]
+    out, reason = ours(*leaves, (1, 0))
+    assert reason.startswith("dense convolution")
     assert type(out.grad_fn).__name__ == "_Conv2dBackward"
-    wanted = F.conv2d(*given, padding=(1, 0))
-    assert torch.equal(out, wanted)
-    near(*([o, *torch.autograd.grad(o.square().sum(), inputs, retain_graph=True)] for o in (out, wanted)))
-    first = [torch.autograd.grad(o.square().sum(), inputs, create_graph=True) for o in (out, wanted)]
+    expected = F.conv2d(*leaves, padding=(1, 0))
+    assert torch.equal(out, expected)
+    near(*([o, *torch.autograd.grad(o.square().sum(), inputs, retain_graph=True)] for o in (out, expected)))
+    first = [torch.autograd.grad(o.square().sum(), inputs, create_graph=True) for o in (out, expected)]
     near(list(first[0]), list(first[1]))
-    near(*(list(torch.autograd.grad(sum(f.square().sum() for f in found), inputs)) for found in first))
+    near(*(list(torch.autograd.grad(sum(f.square().sum() for f in gradients), inputs)) for gradients in first))
 
 
 @pytest.mark.usefixtures("always")
 def test_a_batch_of_gradients_at_once() -> None:
     inputs = [spikes(4, 3, 6, 6).requires_grad_(), *layer(5, 3, 2, 2)]
     g = torch.randn(3, 4, 5, 5, 5, dtype=torch.float64)
-    found, wanted = (
+    result, expected = (
         torch.autograd.grad(out, inputs, g, is_grads_batched=True) for out in (ours(*inputs)[0], F.conv2d(*inputs))
     )
-    near(list(found), list(wanted))
+    near(list(result), list(expected))
 
 
 @pytest.mark.usefixtures("always")
-def test_what_is_kept_of_spikes_is_bits() -> None:
+def test_spikes_are_kept_as_bits() -> None:
     x, (weight, bias) = spikes(64, 8, 16, 16, dtype=torch.float32), layer(4, 8, 3, 3, dtype=torch.float32)
-    kept: list[int] = []
+    sizes: list[int] = []
 
     def pack(tensor: Tensor) -> Tensor:
         if tensor is not weight:
-            kept.append(tensor.untyped_storage().nbytes())
+            sizes.append(tensor.untyped_storage().nbytes())
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         ours(x, weight, bias)
-    assert sum(kept) <= x.nbytes // 32 + 16
+    assert sum(sizes) <= x.nbytes // 32 + 16
     with torch.no_grad():
         assert ours(x, weight, bias)[0].grad_fn is None
 
 
 @pytest.mark.parametrize("graded", [True, False], ids=["graded", "spikes"])
 @pytest.mark.usefixtures("always")
-def test_what_is_changed_before_the_backward_pass_is_an_error(graded: bool) -> None:
+def test_a_change_before_the_backward_pass_is_an_error(graded: bool) -> None:
     for changed in (0, 1)[: 1 + graded]:
         x = (spikes(4, 3, 6, 6) * (0.5 if graded else 1)).requires_grad_()
         weight, bias = layer(5, 3, 2, 2)
@@ -386,10 +386,10 @@ def test_what_is_changed_before_the_backward_pass_is_an_error(graded: bool) -> N
 @pytest.mark.usefixtures("always")
 def test_the_output_may_be_changed_in_place_and_the_graph_used_twice() -> None:
     x, (weight, bias) = spikes(4, 3, 6, 6), layer(5, 3, 2, 2)
-    out, wanted = F.relu_(ours(x, weight, bias)[0]), F.relu(F.conv2d(x, weight, bias))
+    out, expected = F.relu_(ours(x, weight, bias)[0]), F.relu(F.conv2d(x, weight, bias))
     inputs = [weight, bias]
     first = torch.autograd.grad(out.sum(), inputs, retain_graph=True)
-    near([out, *first], [wanted, *torch.autograd.grad(wanted.sum(), inputs)])
+    near([out, *first], [expected, *torch.autograd.grad(expected.sum(), inputs)])
     near(list(torch.autograd.grad(out.sum(), inputs)), list(first))
 
 
@@ -398,16 +398,16 @@ def test_a_buffer_is_not_used_again_while_a_tensor_refers_to_it() -> None:
     x.requires_grad_()
     alive, copies = [], []
     for step in range(6):
-        out, how = ours(x, weight + step, bias)
-        assert how.endswith("sums for them")
-        kept = [out.detach(), out.detach().flatten()[7:], *torch.autograd.grad(out, [x, weight], out.detach())]
+        out, reason = ours(x, weight + step, bias)
+        assert reason.endswith("sums for them")
+        tensors = [out.detach(), out.detach().flatten()[7:], *torch.autograd.grad(out, [x, weight], out.detach())]
         if step % 2:
-            alive.append(kept)
-            copies.append([t.clone() for t in kept])
-        del out, kept
+            alive.append(tensors)
+            copies.append([t.clone() for t in tensors])
+        del out, tensors
         gc.collect()
-    for kept, copied in zip(alive, copies, strict=True):
-        assert all(torch.equal(one, other) for one, other in zip(kept, copied, strict=True))
+    for tensors, copied in zip(alive, copies, strict=True):
+        assert all(torch.equal(left, right) for left, right in zip(tensors, copied, strict=True))
 
 
 def test_the_rates_up_to_which_sums_are_taken() -> None:
@@ -425,9 +425,9 @@ def test_the_rates_up_to_which_sums_are_taken() -> None:
 def test_the_gradient_of_the_input_is_of_sums_behind_pooling_and_torchs_elsewhere(
     rate: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[Tensor] = []
+    calls: list[Tensor] = []
     by_torch = convolutions._by_torch
-    monkeypatch.setattr(convolutions, "_by_torch", lambda *given: asked.append(given[0]) or by_torch(*given))
+    monkeypatch.setattr(convolutions, "_by_torch", lambda *args: calls.append(args[0]) or by_torch(*args))
     x, (weight, bias) = spikes(40, 4, 12, 12, rate=rate).requires_grad_(), layer(8, 4, 3, 3)
     g = torch.randn(40, 8, 5, 5, dtype=torch.float64)
 
@@ -437,9 +437,9 @@ def test_the_gradient_of_the_input_is_of_sums_behind_pooling_and_torchs_elsewher
         return list(torch.autograd.grad(convolved[..., ::2, ::2] + convolved[..., 1::2, 1::2], x, g))
 
     for pool, dense in ((True, 0), (False, 1)):
-        asked.clear()
+        calls.clear()
         near(gradient(ours(x, weight.detach(), bias)[0], pool), gradient(F.conv2d(x, weight, bias), pool))
-        assert len(asked) == dense
+        assert len(calls) == dense
 
 
 ONES = torch.ones(9, 3, 8, 8)
@@ -555,19 +555,19 @@ def test_a_net_gives_the_spikes_and_gradients_of_the_loop(
             parameter.copy_(dyadic(*parameter.shape, dtype=dtype) / 4)
     xs = spikes(12, 3, 2, 13, 11, rate=0.1, dtype=dtype).requires_grad_()
     inputs = [xs, *(p for name, p in module.named_parameters())]
-    outs = [snn.unroll(module, xs, **how) for how in (options, {"schedule": "steps"})]
+    outs = [snn.unroll(module, xs, **options) for options in (options, {"schedule": "steps"})]
     assert torch.equal(*outs)
     g = torch.randn_like(outs[0])
-    found, wanted = ([out, *torch.autograd.grad(out, inputs, g)] for out in outs)
-    near(found, wanted)
+    gradients, expected = ([out, *torch.autograd.grad(out, inputs, g)] for out in outs)
+    near(gradients, expected)
 
 
 def test_autocast_and_transforms_are_left_to_torch() -> None:
     x, (weight, bias) = spikes(64, 8, 16, 16, rate=0.1, dtype=torch.float32), layer(16, 8, 3, 3, dtype=torch.float32)
     assert core.conv2d(x, weight, bias)[1].startswith("spikes at ")
     with torch.autocast("cpu"):
-        out, how = core.conv2d(x, weight, bias)
+        out, reason = core.conv2d(x, weight, bias)
         assert torch.equal(out, F.conv2d(x, weight, bias))
-    assert how == "dense convolution (under autocast)"
+    assert reason == "dense convolution (under autocast)"
     with torch.no_grad():
-        near([torch.vmap(lambda one: core.conv2d(one, weight, bias)[0])(x[None])[0]], [F.conv2d(x, weight, bias)])
+        near([torch.vmap(lambda image: core.conv2d(image, weight, bias)[0])(x[None])[0]], [F.conv2d(x, weight, bias)])

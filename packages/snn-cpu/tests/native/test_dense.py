@@ -33,7 +33,7 @@ def dyadic(*shape: int) -> Tensor:
 @pytest.mark.usefixtures("onednn")
 @pytest.mark.parametrize("rows", [0, 1, 7, 1024, 4099])
 @pytest.mark.parametrize(("features", "columns"), [(1, 1), (7, 3), (129, 1025), (0, 5), (5, 0)])
-def test_what_needs_no_rounding_is_exact(rows: int, features: int, columns: int) -> None:
+def test_values_that_need_no_rounding_are_exact(rows: int, features: int, columns: int) -> None:
     # 1025 columns are written 1023 rows at a time
     a, b, bias = dyadic(rows, features), dyadic(columns, features), dyadic(columns)
     exact = a.double() @ b.double().t()
@@ -65,7 +65,7 @@ def test_any_layout_in_memory_is_taken(forced: bool, data: st.DataObject) -> Non
 
 @pytest.mark.usefixtures("onednn")
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_what_is_not_finite_spreads_as_in_torch(bad: float) -> None:
+def test_values_that_are_not_finite_spread_as_in_torch(bad: float) -> None:
     a, b = torch.zeros(5, 7), torch.rand(3, 7)
     b[1, 2] = bad
     torch.testing.assert_close(dense.product(a, b), a @ b.t(), equal_nan=True)
@@ -77,16 +77,16 @@ def test_what_is_not_finite_spreads_as_in_torch(bad: float) -> None:
 def test_gradients_through_a_layer_are_those_of_torch_and_explain_names_the_library(onednn: bool) -> None:
     x, g = torch.rand(3000, 130).requires_grad_(), torch.randn(3000, 70)
     weight, bias = torch.randn(70, 130).requires_grad_(), torch.randn(70).requires_grad_()
-    out, how = SpikeAware().linear(x, weight, bias)
-    assert how.startswith("dense product by oneDNN, " if onednn else "dense product, ")
-    wanted = F.linear(x, weight, bias)
-    torch.testing.assert_close(out, wanted, rtol=1e-5, atol=1e-5)
-    found = torch.autograd.grad(out, (x, weight, bias), g)
-    for one, other in zip(found, torch.autograd.grad(wanted, (x, weight, bias), g), strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5 * other.abs().max().item())
+    out, reason = SpikeAware().linear(x, weight, bias)
+    assert reason.startswith("dense product by oneDNN, " if onednn else "dense product, ")
+    expected = F.linear(x, weight, bias)
+    torch.testing.assert_close(out, expected, rtol=1e-5, atol=1e-5)
+    gradients = torch.autograd.grad(out, (x, weight, bias), g)
+    for left, right in zip(gradients, torch.autograd.grad(expected, (x, weight, bias), g), strict=True):
+        torch.testing.assert_close(left, right, rtol=1e-5, atol=1e-5 * right.abs().max().item())
 
 
-def test_who_switches_onednn_off_in_torch_does_so_here(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_switching_onednn_off_in_torch_works_here_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dense, "_is_faster", lambda: True)
     assert dense.by_onednn(torch.float32)
     monkeypatch.setattr(torch.backends.mkldnn, "enabled", False)

@@ -90,7 +90,7 @@ def test_any_options_together(data: st.DataObject) -> None:
         width = data.draw(widths, label=name)
         return tuple(1 if n else size for n, size in zip(narrowed[len(shape) - len(width) :], width, strict=True))
 
-    drawn = case(
+    sample = case(
         family,
         reset,
         delay,
@@ -102,9 +102,9 @@ def test_any_options_together(data: st.DataObject) -> None:
         constants=constant,
         seed=data.draw(st.integers(0, 10**6)),
     )
-    needs = data.draw(st.lists(st.booleans(), min_size=len(drawn.tensors), max_size=len(drawn.tensors)))
-    given_ = [g if data.draw(st.booleans()) else None for g in random_gradients(drawn.by_kernel())]
-    agree(drawn, given_, needs)
+    needs = data.draw(st.lists(st.booleans(), min_size=len(sample.tensors), max_size=len(sample.tensors)))
+    given_ = [g if data.draw(st.booleans()) else None for g in random_gradients(sample.by_kernel())]
+    agree(sample, given_, needs)
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
@@ -112,25 +112,25 @@ def test_any_options_together(data: st.DataObject) -> None:
 def test_a_gradient_does_not_depend_on_which_others_are_needed(
     family: str, reset: str, delay: bool, dtype: torch.dtype
 ) -> None:
-    drawn = case(family, reset, delay, dtype=dtype, constants=one_each)
-    gradients = random_gradients(drawn.by_kernel())
-    count = len(drawn.tensors)
-    every = drawn.fresh()
-    wanted = backward(every, every.by_kernel(), gradients)
+    sample = case(family, reset, delay, dtype=dtype, constants=one_each)
+    gradients = random_gradients(sample.by_kernel())
+    count = len(sample.tensors)
+    every = sample.fresh()
+    expected = backward(every, every.by_kernel(), gradients)
     for alone in range(count):
-        leaves = drawn.fresh([i == alone for i in range(count)])
-        found = backward(leaves, leaves.by_kernel(), gradients)
-        assert [g is None for g in found] == [i != alone for i in range(count)]
-        same_bits(found[alone], wanted[alone])
+        leaves = sample.fresh([i == alone for i in range(count)])
+        result = backward(leaves, leaves.by_kernel(), gradients)
+        assert [g is None for g in result] == [i != alone for i in range(count)]
+        same_bits(result[alone], expected[alone])
 
 
 @pytest.mark.parametrize("trace", [False, True])
 @pytest.mark.parametrize(("family", "reset", "delay"), KINDS)
 def test_the_gradient_of_each_output_alone(family: str, reset: str, delay: bool, trace: bool) -> None:
-    drawn = case(family, reset, delay, trace=trace)
-    gradients = random_gradients(drawn.by_kernel())
+    sample = case(family, reset, delay, trace=trace)
+    gradients = random_gradients(sample.by_kernel())
     for alone in range(len(gradients)):
-        agree(drawn, [g if i == alone else None for i, g in enumerate(gradients)])
+        agree(sample, [g if i == alone else None for i, g in enumerate(gradients)])
 
 
 @pytest.mark.parametrize(("family", "reset", "delay"), KINDS)
@@ -141,36 +141,36 @@ def test_an_empty_batch(family: str, reset: str, delay: bool) -> None:
 
 @pytest.mark.parametrize("family", ["leaky", "synaptic", "rleaky_one_to_one", "rsynaptic_one_to_one"])
 def test_a_decay_outside_of_0_to_1_is_clamped_and_has_no_gradient(family: str) -> None:
-    drawn = case(family, constants=one_each)
+    sample = case(family, constants=one_each)
     beta = torch.tensor([-0.5, 0.0, 0.5, 1.0, 1.5], dtype=torch.float64)
     index = FAMILIES[family].constants.index("beta")
-    constants = (*drawn.constants[:index], beta, *drawn.constants[index + 1 :])
-    drawn = replace(drawn, constants=constants)
-    agree(drawn)
-    leaves = drawn.fresh()
-    found = backward(leaves, leaves.by_kernel(), random_gradients(leaves.by_kernel()))[1 + len(drawn.states) + index]
-    assert (found != 0).tolist() == [False, True, True, True, False]
+    constants = (*sample.constants[:index], beta, *sample.constants[index + 1 :])
+    sample = replace(sample, constants=constants)
+    agree(sample)
+    leaves = sample.fresh()
+    result = backward(leaves, leaves.by_kernel(), random_gradients(leaves.by_kernel()))[1 + len(sample.states) + index]
+    assert (result != 0).tolist() == [False, True, True, True, False]
 
 
 @pytest.mark.parametrize("family", ["leaky", "synaptic", "alpha", "rleaky_one_to_one"])
 def test_a_constant_of_another_precision_is_rounded_as_in_the_steps(family: str) -> None:
-    drawn = case(family, dtype=torch.float32)
-    wider = replace(drawn, constants=tuple(c.double() + 1e-9 for c in drawn.constants))
+    sample = case(family, dtype=torch.float32)
+    wider = replace(sample, constants=tuple(c.double() + 1e-9 for c in sample.constants))
     out, out_k = wider.by_steps(), wider.by_kernel()
     for o, o_k in zip(out, out_k, strict=True):
         same_bits(o_k, o)
     gradients = random_gradients(out)
     leaves, leaves_k = wider.fresh(), wider.fresh()
-    wanted = backward(leaves, leaves.by_steps(), gradients)
-    found = backward(leaves_k, leaves_k.by_kernel(), gradients)
-    for w, g, t in zip(wanted, found, wider.tensors, strict=True):
+    expected = backward(leaves, leaves.by_steps(), gradients)
+    result = backward(leaves_k, leaves_k.by_kernel(), gradients)
+    for w, g, t in zip(expected, result, wider.tensors, strict=True):
         assert g.dtype == w.dtype == t.dtype
         torch.testing.assert_close(g, w, rtol=1e-4, atol=1e-4)
 
 
-def membranes(drawn: Case) -> tuple[Tensor, ...]:
+def membranes(sample: Case) -> tuple[Tensor, ...]:
     """The states that a kernel gives, which without a surrogate are smooth until another neuron fires."""
-    return drawn.by_kernel()[1:]
+    return sample.by_kernel()[1:]
 
 
 @pytest.mark.parametrize("trace", [False, True])
@@ -178,8 +178,8 @@ def membranes(drawn: Case) -> tuple[Tensor, ...]:
 def test_gradients_of_the_states_are_those_that_finite_differences_give(
     family: str, reset: str, delay: bool, trace: bool
 ) -> None:
-    drawn = case(family, reset, delay, surrogate.no_gradient(), steps=34, shape=(1, 3), trace=trace)
-    assert torch.autograd.gradcheck(lambda *tensors: membranes(drawn.with_tensors(tensors)), drawn.tensors, atol=1e-7)
+    sample = case(family, reset, delay, surrogate.no_gradient(), steps=34, shape=(1, 3), trace=trace)
+    assert torch.autograd.gradcheck(lambda *tensors: membranes(sample.with_tensors(tensors)), sample.tensors, atol=1e-7)
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
@@ -191,10 +191,10 @@ def test_a_surrogate_has_the_derivative_of_its_class(spike_grad: Surrogate, dtyp
     rest, beta, threshold = torch.zeros_like(x), torch.tensor(0.5, dtype=dtype), torch.tensor(0.0, dtype=dtype)
     call = SequenceCall("leaky", "cpu", dtype, False, "none", True, type(spike_grad).__name__, spike_grad.params)
     spk, _ = Case(call, x.unsqueeze(0), (rest,), (beta, threshold), False).by_kernel()
-    (found,) = torch.autograd.grad(spk.sum(), x)
-    wanted = spike_grad.derivative(x.detach())
-    assert not wanted.isnan().any()
-    torch.testing.assert_close(found, wanted, rtol=0, atol=torch.finfo(dtype).eps * 2 * float(wanted.max()))
+    (gradient,) = torch.autograd.grad(spk.sum(), x)
+    expected = spike_grad.derivative(x.detach())
+    assert not expected.isnan().any()
+    torch.testing.assert_close(gradient, expected, rtol=0, atol=torch.finfo(dtype).eps * 2 * float(expected.max()))
 
 
 # few enough binary digits that eight steps are exact in single precision, tau of Alpha, which is 2, included
@@ -215,18 +215,18 @@ EXACT = {
 def test_single_precision_gives_the_gradients_of_double_precision(
     family: str, reset: str, delay: bool, spike_grad: Surrogate
 ) -> None:
-    drawn = case(family, reset, delay, spike_grad, steps=8)
-    coarse = [(t.detach() * 16).round() / 16 for t in (drawn.x, *drawn.states)]
+    sample = case(family, reset, delay, spike_grad, steps=8)
+    coarse = [(t.detach() * 16).round() / 16 for t in (sample.x, *sample.states)]
     constants = [torch.tensor(EXACT[name], dtype=torch.float64) for name in FAMILIES[family].constants]
-    double = drawn.with_tensors([*coarse, *constants]).fresh()
-    single = drawn.with_tensors([t.detach().float() for t in double.tensors]).fresh()
+    double = sample.with_tensors([*coarse, *constants]).fresh()
+    single = sample.with_tensors([t.detach().float() for t in double.tensors]).fresh()
     single = replace(single, call=replace(single.call, dtype=torch.float32))
     out, out_k = double.by_steps(), single.by_kernel()
     for o, o_k in zip(out, out_k, strict=True):
         same_bits(o_k.double(), o)
     gradients = random_gradients(out)
-    wanted = backward(double, out, gradients)
-    found = backward(single, out_k, [g.float() for g in gradients])
-    sizes = [*wanted[: -len(constants)], *addends(double, gradients)]
-    for w, g, size in zip(wanted, found, sizes, strict=True):
+    expected = backward(double, out, gradients)
+    result = backward(single, out_k, [g.float() for g in gradients])
+    sizes = [*expected[: -len(constants)], *addends(double, gradients)]
+    for w, g, size in zip(expected, result, sizes, strict=True):
         assert (g - w).abs().max() <= TOLERANCE[torch.float32] * size.abs().max()

@@ -20,7 +20,7 @@ from snn_cpu.interpreter import Interpreter
 assert library.load()[0]
 ops, found, number, machine = torch.ops.snn_cpu, {}, 0, Interpreter()
 
-def drawn(*shape):  # by integers, which every instruction set computes alike
+def spread(*shape):  # by integers, which every instruction set computes alike
     global number
     number += 1
     count = torch.Size(shape).numel()
@@ -40,32 +40,32 @@ for family, (reset, delay, surrogate) in itertools.product(FAMILIES, kinds):
         continue
     program = program_of_family(call, 1, constants, [True] * len(constants))
     for dtype in (torch.float32, torch.float64):
-        x, states = (drawn(45, 79) - 0.4).to(dtype), [(drawn(79) - 0.3).to(dtype) for _ in program.states]
-        tensors = x, states, [(drawn(79) * 0.4 + 0.3).to(dtype) for _ in program.coefficients]
+        x, states = (spread(45, 79) - 0.4).to(dtype), [(spread(79) - 0.3).to(dtype) for _ in program.states]
+        tensors = x, states, [(spread(79) * 0.4 + 0.3).to(dtype) for _ in program.coefficients]
         out, saved = machine.forward(program, *tensors, True, True)
-        grads = [(drawn(*o.shape) - 0.5).to(dtype) for o in out]
+        grads = [(spread(*o.shape) - 0.5).to(dtype) for o in out]
         back = machine.backward(program, grads, *tensors, saved, True, True, (79,))
         found[f"{call} {dtype}"] = [digest(out), digest(back)]
 for dtype in (torch.float32, torch.float64):
     for operation in range(2, 50):  # of step programs, on a row, a row and a number
-        x, row = ((drawn(3, 79) - 0.5) * 8).to(dtype), (drawn(79) * 2 + 0.1).to(dtype)
+        x, row = ((spread(3, 79) - 0.5) * 8).to(dtype), (spread(79) * 2 + 0.1).to(dtype)
         code = torch.tensor([[0, 0, 0], [33, 0, 0], [operation, 1, 2], [1, 3, 0]])  # of the size of x
         numbers = torch.tensor([0.7], dtype=torch.float64)
         out = ops.program_forward(code, 0, numbers, x, [], [row], False, False)
         found[f"{dtype} operation {operation}"] = [digest(out)]
     for channels in (1, 7, 45):
         windows = (3, 2), (2, 1), (1, 1)
-        out, place = ops.max_pool2d((drawn(5, 8, 9, channels) - 0.5).to(dtype), *windows)
-        back = ops.max_pool2d_gradient(drawn(*out.shape).to(dtype), place, 8, 9, *windows)
+        out, place = ops.max_pool2d((spread(5, 8, 9, channels) - 0.5).to(dtype), *windows)
+        back = ops.max_pool2d_gradient(spread(*out.shape).to(dtype), place, 8, 9, *windows)
         found[f"{dtype} max_pool2d {channels}"] = [digest([out, place]), digest([back])]
     for channels, outputs, binary in itertools.product((1, 3, 20), (1, 5, 16, 39), (True, False)):
-        x = drawn(5 * 8, 9 * channels).to(dtype)
+        x = spread(5 * 8, 9 * channels).to(dtype)
         x = torch.where(x < 0.3, 1 if binary else x - 0.2, 0).to(dtype)
         bits, active, _ = ops.pack_active(x, x.numel())
         values, moves = None if binary else x, ((8, 9), (1, 2))
-        weight = (drawn(outputs, channels, 3, 4) - 0.5).to(dtype)
-        out, _ = ops.sparse_convolution(bits, values, active, weight, drawn(outputs).to(dtype), *moves)
-        grad, sizes = (drawn(*out.shape) - 0.5).to(dtype), (channels, (8, 9), (3, 4), (1, 2))
+        weight = (spread(outputs, channels, 3, 4) - 0.5).to(dtype)
+        out, _ = ops.sparse_convolution(bits, values, active, weight, spread(outputs).to(dtype), *moves)
+        grad, sizes = (spread(*out.shape) - 0.5).to(dtype), (channels, (8, 9), (3, 4), (1, 2))
         back = ops.sparse_convolution_gradient(bits, values, grad, *sizes)[:2]
         found[f"{dtype} convolution {channels} {outputs} {binary}"] = [digest([bits, out]), digest(back)]
 json.dump([ops.instruction_set(), found], sys.stdout)
@@ -78,17 +78,17 @@ SWITCHES = {"avx512": "x86-64-v4", "avx2": "x86-64-v3", "default": "baseline"}
 def run(switch: str) -> tuple[str, dict[str, list[str]]]:
     """Return what ran, with a digest of its results."""
     command, environment = [sys.executable, "-c", PROGRAM], os.environ | {"ATEN_CPU_CAPABILITY": switch}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    name, found = json.loads(done.stdout)
-    return name, found
+    process = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr
+    name, report = json.loads(process.stdout)
+    return name, report
 
 
 def test_every_instruction_set_gives_the_same_bits() -> None:
     ran = {switch: run(switch) for switch in SWITCHES}
     widest = torch.ops.snn_cpu.instruction_set()
     names = list(SWITCHES.values())
-    for switch, wanted in SWITCHES.items():
-        name, found = ran[switch]
-        assert name == names[max(names.index(wanted), names.index(widest))]
-        assert found == ran["default"][1]
+    for switch, expected in SWITCHES.items():
+        name, result = ran[switch]
+        assert name == names[max(names.index(expected), names.index(widest))]
+        assert result == ran["default"][1]

@@ -25,15 +25,15 @@ def test_a_sequence_of_a_hundred_thousand_steps_is_trained_on_in_chunks_with_the
     model, xs = net(), torch.rand(STEPS, 1, 3, dtype=torch.float64)
     parameters = list(model.parameters())
 
-    def gradient(**how: int) -> tuple[Tensor, ...]:
-        return torch.autograd.grad(snn.unroll(model, xs, **how).sum(), parameters)
+    def gradient(**options: int) -> tuple[Tensor, ...]:
+        return torch.autograd.grad(snn.unroll(model, xs, **options).sum(), parameters)
 
     for chunked, whole in zip(gradient(chunk=10_000), gradient(), strict=True):
         torch.testing.assert_close(chunked, whole, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("steps", [1_000, STEPS])
-def test_of_all_chunks_but_one_their_input_and_states_alone_are_stored(steps: int) -> None:
+def test_all_chunks_but_one_store_only_their_input_and_states(steps: int) -> None:
     model, xs, chunk = net(), torch.rand(steps, 1, 3, dtype=torch.float64), steps // 10
     most, stored = 0, {}
 

@@ -20,21 +20,21 @@ HALVES = Windows((2, 2), (2, 2), (0, 0))
 
 def images(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
     """Few different values, so that windows hold the largest more than once."""
-    drawn = torch.randint(-2, 3, shape).to(dtype)
-    return drawn.contiguous(memory_format=torch.channels_last).requires_grad_()
+    numbers = torch.randint(-2, 3, shape).to(dtype)
+    return numbers.contiguous(memory_format=torch.channels_last).requires_grad_()
 
 
 def both(x: Tensor, windows: Windows) -> tuple[list[Tensor], list[Tensor]]:
     """Output and gradient: ours, torch's."""
-    found, wanted = ChannelsLast().max_pool2d(x, windows), F.max_pool2d(x, *windows)
-    g = torch.randn_like(wanted)
-    return [found, *torch.autograd.grad(found, x, g)], [wanted, *torch.autograd.grad(wanted, x, g)]
+    result, expected = ChannelsLast().max_pool2d(x, windows), F.max_pool2d(x, *windows)
+    g = torch.randn_like(expected)
+    return [result, *torch.autograd.grad(result, x, g)], [expected, *torch.autograd.grad(expected, x, g)]
 
 
-def same(found: list[Tensor], wanted: list[Tensor]) -> None:
-    for one, other in zip(found, wanted, strict=True):
-        assert one.dtype == other.dtype
-        torch.testing.assert_close(one, other, rtol=0, atol=0, equal_nan=True)
+def same(result: list[Tensor], expected: list[Tensor]) -> None:
+    for left, right in zip(result, expected, strict=True):
+        assert left.dtype == right.dtype
+        torch.testing.assert_close(left, right, rtol=0, atol=0, equal_nan=True)
 
 
 @st.composite
@@ -48,7 +48,7 @@ def windows_on_an_image(draw: st.DrawFn) -> tuple[Windows, int, int]:
 
 
 @given(
-    drawn=windows_on_an_image(),
+    options=windows_on_an_image(),
     count=st.integers(1, 5),
     channels=st.integers(1, 45),
     dtype=st.sampled_from(DTYPES),
@@ -56,9 +56,9 @@ def windows_on_an_image(draw: st.DrawFn) -> tuple[Windows, int, int]:
     seed=st.integers(0, 2**16),
 )
 def test_any_windows_give_what_torch_gives(
-    drawn: tuple[Windows, int, int], count: int, channels: int, dtype: torch.dtype, threads: int, seed: int
+    options: tuple[Windows, int, int], count: int, channels: int, dtype: torch.dtype, threads: int, seed: int
 ) -> None:
-    windows, height, width = drawn
+    windows, height, width = options
     torch.manual_seed(seed)
     torch.set_num_threads(threads)
     same(*both(images(count, channels, height, width, dtype=dtype), windows))
@@ -76,9 +76,9 @@ def test_nan_and_infinity_come_through_as_in_torch(dtype: torch.dtype) -> None:
 
 def test_a_gradient_that_is_not_finite_goes_to_one_place_alone() -> None:
     x = images(1, 1, 2, 2)
-    (found,) = torch.autograd.grad(ChannelsLast().max_pool2d(x, HALVES), x, torch.full((1, 1, 1, 1), float("inf")))
-    assert found.isinf().sum() == 1
-    assert (found == 0).sum() == 3
+    (gradient,) = torch.autograd.grad(ChannelsLast().max_pool2d(x, HALVES), x, torch.full((1, 1, 1, 1), float("inf")))
+    assert gradient.isinf().sum() == 1
+    assert (gradient == 0).sum() == 3
 
 
 def test_gradcheck() -> None:
@@ -100,12 +100,12 @@ def test_a_gradient_that_depends_on_the_input_only_by_what_was_largest_is_zero_a
 
 
 def test_only_a_byte_for_each_window_is_kept() -> None:
-    x, kept = images(8, 8, 16, 16), []
+    x, sizes = images(8, 8, 16, 16), []
     with torch.autograd.graph.saved_tensors_hooks(
-        lambda t: kept.append(t.untyped_storage().nbytes()) or t, lambda t: t
+        lambda t: sizes.append(t.untyped_storage().nbytes()) or t, lambda t: t
     ):
         out = ChannelsLast().max_pool2d(x, HALVES)
-    assert sum(kept) <= out.numel() + 4
+    assert sum(sizes) <= out.numel() + 4
     with torch.no_grad():
         assert ChannelsLast().max_pool2d(x, HALVES).grad_fn is None
 
@@ -128,25 +128,25 @@ def test_the_output_is_channels_last_and_may_be_changed_in_place() -> None:
     ],
     ids=["layout", "small", "dtype", "places", "no window fits"],
 )
-def test_what_it_does_not_take(x: Tensor, windows: Windows) -> None:
+def test_unsupported_input_is_refused(x: Tensor, windows: Windows) -> None:
     assert not ChannelsLast().takes(x, windows)
 
 
 def net() -> nn.Module:
     torch.manual_seed(1)
     first, second = (snn.Leaky(0.5, threshold=0.375, init_hidden=True) for _ in range(2))
-    made = nn.Sequential(nn.Conv2d(2, 9, 3), nn.MaxPool2d(2), first, nn.Conv2d(9, 3, 2), nn.MaxPool2d(3, 1, 1), second)
+    net = nn.Sequential(nn.Conv2d(2, 9, 3), nn.MaxPool2d(2), first, nn.Conv2d(9, 3, 2), nn.MaxPool2d(3, 1, 1), second)
     with torch.no_grad():
-        for p in made.parameters():
+        for p in net.parameters():
             if p.dim():
                 p.copy_(torch.randint(-3, 4, p.shape) / 8)
-    return made
+    return net
 
 
-def trained(made: nn.Module, xs: Tensor, chunk: int | None = None, schedule: str = "auto") -> list[Tensor]:
-    out = snn.unroll(made, xs, chunk=chunk, schedule=schedule)
+def trained(net: nn.Module, xs: Tensor, chunk: int | None = None, schedule: str = "auto") -> list[Tensor]:
+    out = snn.unroll(net, xs, chunk=chunk, schedule=schedule)
     g = torch.randint(-2, 3, out.shape, generator=torch.Generator().manual_seed(3)).to(out)
-    return [out, *torch.autograd.grad(out, list(made.parameters()), g)]
+    return [out, *torch.autograd.grad(out, list(net.parameters()), g)]
 
 
 @pytest.mark.parametrize("chunk", [None, 3])
@@ -155,15 +155,15 @@ def test_a_net_that_pools_gives_what_the_loop_gives(monkeypatch: pytest.MonkeyPa
     called: list[Windows] = []
     pool = ChannelsLast.max_pool2d
     monkeypatch.setattr(ChannelsLast, "max_pool2d", lambda self, x, w: called.append(w) or pool(self, x, w))
-    made, xs = net(), torch.randint(-1, 4, (7, 3, 2, 9, 10)) / 4
-    wanted = trained(made, xs, schedule="steps")
+    model, xs = net(), torch.randint(-1, 4, (7, 3, 2, 9, 10)) / 4
+    expected = trained(model, xs, schedule="steps")
     assert not called
-    found = trained(made, xs, chunk)
+    result = trained(model, xs, chunk)
     assert set(called) == {HALVES, Windows((3, 3), (1, 1), (1, 1))}
-    assert 0.02 < wanted[0].mean() < 0.98
-    assert torch.equal(found[0], wanted[0])
-    for one, other in zip(found[1:], wanted[1:], strict=True):
-        torch.testing.assert_close(one, other, rtol=0, atol=1e-5 * other.abs().max().item())
+    assert 0.02 < expected[0].mean() < 0.98
+    assert torch.equal(result[0], expected[0])
+    for left, right in zip(result[1:], expected[1:], strict=True):
+        torch.testing.assert_close(left, right, rtol=0, atol=1e-5 * right.abs().max().item())
 
 
 def test_the_operators_change_and_return_no_argument_and_check_what_they_are_given() -> None:

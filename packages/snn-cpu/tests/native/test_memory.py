@@ -35,19 +35,19 @@ def saved_bytes(run: Callable[[], object], beside: tuple[Tensor, ...] = ()) -> i
 def test_beside_its_inputs_it_stores_the_states_of_every_32nd_step(
     family: str, reset: str, delay: bool, steps: int, segments: int
 ) -> None:
-    drawn = case(family, reset, delay, steps=steps, shape=(3, 5))
-    assert saved_bytes(drawn.by_kernel, drawn.tensors) == segments * len(drawn.states) * 15 * 8
+    sample = case(family, reset, delay, steps=steps, shape=(3, 5))
+    assert saved_bytes(sample.by_kernel, sample.tensors) == segments * len(sample.states) * 15 * 8
 
 
 @pytest.mark.parametrize(("family", "reset", "delay"), KINDS)
 def test_without_a_backward_pass_it_stores_nothing(family: str, reset: str, delay: bool) -> None:
-    drawn = case(family, reset, delay, steps=70)
-    still = drawn.fresh([False] * len(drawn.tensors))
+    sample = case(family, reset, delay, steps=70)
+    still = sample.fresh([False] * len(sample.tensors))
     assert saved_bytes(still.by_kernel) == 0
     for switch in (torch.no_grad, torch.inference_mode):
         with switch():
-            assert saved_bytes(drawn.by_kernel) == 0
-    assert saved_bytes(drawn.by_kernel) > 0
+            assert saved_bytes(sample.by_kernel) == 0
+    assert saved_bytes(sample.by_kernel) > 0
 
 
 # by how many megabytes a process grows at most; x and the spikes are 64 MB each
@@ -87,8 +87,8 @@ print(status("VmHWM") - before)
     ],
 )
 def test_a_call_takes_no_more_than_inputs_outputs_and_some_rows(how: str, megabytes: float) -> None:
-    done = subprocess.run([sys.executable, "-c", PROGRAM, how], capture_output=True, text=True, check=True)
-    assert megabytes - 8 < float(done.stdout) < megabytes + 8
+    process = subprocess.run([sys.executable, "-c", PROGRAM, how], capture_output=True, text=True, check=True)
+    assert megabytes - 8 < float(process.stdout) < megabytes + 8
 
 
 def test_a_neuron_that_learns_nothing_of_frozen_input_stores_nothing() -> None:

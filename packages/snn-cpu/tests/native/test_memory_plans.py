@@ -50,7 +50,7 @@ SIZES = [
 ]
 
 
-def measured(net: nn.Module, xs: Tensor, **how: Any) -> int:
+def measured(net: nn.Module, xs: Tensor, **options: Any) -> int:
     """The most bytes that tensors take in the whole of the forward and backward pass."""
     snn.utils.reset(net)
     net.zero_grad(set_to_none=True)
@@ -58,7 +58,7 @@ def measured(net: nn.Module, xs: Tensor, **how: Any) -> int:
     def backward(out: Any) -> None:
         torch.stack([o.sum() for o in tree_flatten(out)[0]]).sum().backward()
 
-    return usage(lambda: snn.unroll(net, xs, **how), backward).peak
+    return usage(lambda: snn.unroll(net, xs, **options), backward).peak
 
 
 def check(net: nn.Module, xs: Tensor) -> None:
@@ -83,5 +83,5 @@ def test_the_prediction_is_what_is_then_measured(
 @pytest.mark.parametrize(
     ("steps", "batch", "dtype"), [(50, 1, torch.float32), (500, 2, torch.float64), (60, 32, torch.float32)]
 )
-def test_so_it_is_with_convolutions_that_see_blocks_of_steps(steps: int, batch: int, dtype: torch.dtype) -> None:
+def test_convolutions_that_see_blocks_of_steps_do_the_same(steps: int, batch: int, dtype: torch.dtype) -> None:
     check(convolutional().to(dtype), torch.rand(steps, batch, 1, 28, 28, dtype=dtype))

@@ -46,8 +46,8 @@ def test_a_fused_sequence_is_that_of_float32_on_the_rounded_input(name: str, dty
     assert spk.any()
     assert torch.equal(ours, spk.to(dtype))
     assert all(map(torch.equal, ours_last, last))
-    found = torch.autograd.grad((weights * ours.float()).sum() + ours_last.mem.sum(), learned)
-    for f, e in zip(found, expected, strict=True):
+    gradients = torch.autograd.grad((weights * ours.float()).sum() + ours_last.mem.sum(), learned)
+    for f, e in zip(gradients, expected, strict=True):
         assert f.dtype == e.dtype
         torch.testing.assert_close(f, e, rtol=1e-6, atol=1e-6)
 
@@ -65,10 +65,10 @@ def test_a_whole_net_runs_fused_and_gives_what_its_steps_give(dtype: torch.dtype
         Curved(init_hidden=True, output=True),
     )
     xs, results = torch.rand(9, 4, 1, 7, 6), []
-    for how in ({}, {"schedule": "steps"}, {"chunk": 4}):
+    for options in ({}, {"schedule": "steps"}, {"chunk": 4}):
         net.zero_grad()
         with torch.autocast("cpu", dtype):
-            spk, mem = snn.unroll(net, xs, **how)
+            spk, mem = snn.unroll(net, xs, **options)
         assert (spk.dtype, mem.dtype) == (dtype, torch.float32)
         (spk.float().sum() + mem.square().mean()).backward()
         results.append((spk, mem, [p.grad for p in net.parameters()]))

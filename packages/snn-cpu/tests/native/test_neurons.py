@@ -48,12 +48,12 @@ def by_loop(neuron: snn.SpikingNeuron, xs: Tensor, trace: bool = False) -> tuple
 def gradients(outputs: tuple[Tensor, ...], inputs: list[Tensor]) -> list[Tensor]:
     weights = [torch.linspace(-1, 2, o.numel()).view(o.shape) for o in outputs]
     loss = sum((w * o).sum() for w, o in zip(weights, outputs, strict=True))
-    found = torch.autograd.grad(loss, inputs, allow_unused=True)
-    return [torch.zeros_like(i) if g is None else g for g, i in zip(found, inputs, strict=True)]
+    gradients = torch.autograd.grad(loss, inputs, allow_unused=True)
+    return [torch.zeros_like(i) if g is None else g for g, i in zip(gradients, inputs, strict=True)]
 
 
-def close(found: list[Tensor], expected: list[Tensor]) -> None:
-    for f, e in zip(found, expected, strict=True):
+def close(result: list[Tensor], expected: list[Tensor]) -> None:
+    for f, e in zip(result, expected, strict=True):
         torch.testing.assert_close(f, e, rtol=1e-4, atol=1e-5 * float(e.abs().max()))
 
 
@@ -78,11 +78,11 @@ def test_a_whole_sequence_neuron_is_its_step_too(name: str) -> None:
     xs = drive(40, 3, 5)
     assert kernels.choose(neuron, xs).name == "snn-cpu"
     spk, mem = by_loop(neuron, neuron.driven(xs), trace=True)
-    found = neuron(xs)
-    same_bits(found[0], spk)
-    same_bits(found[1], mem)
+    result = neuron(xs)
+    same_bits(result[0], spk)
+    same_bits(result[1], mem)
     inputs = [xs, *neuron.parameters()]
-    close(gradients(found, inputs), gradients((spk, mem), inputs))
+    close(gradients(result, inputs), gradients((spk, mem), inputs))
 
 
 def net() -> nn.Sequential:
@@ -93,11 +93,11 @@ def net() -> nn.Sequential:
 def test_a_net_of_neurons_gives_the_bits_of_its_steps() -> None:
     stack, xs = net(), drive(70, 3, 5)
     fused, plan = snn.unroll(stack, xs, schedule="layers", explain=True)
-    kept = [layer._kept for layer in stack]
+    kept_states = [layer._kept for layer in stack]
     steps = snn.unroll(stack, xs, schedule="steps")
     for f, e in zip(fused, steps, strict=True):
         same_bits(f, e)
-    for layer, states in zip(stack, kept, strict=True):
+    for layer, states in zip(stack, kept_states, strict=True):
         for f, e in zip(states, layer._kept, strict=True):
             same_bits(f, e)
     assert all("snn-cpu (takes the call)" in layer.how for layer in plan.layers)
@@ -128,7 +128,7 @@ def test_a_sequence_may_be_cut_anywhere() -> None:
         (lambda: snn.Leaky(beta=torch.full((2, 1, 1), 0.5)), torch.float32, "makes more of the input (4, 3, 5)"),
     ],
 )
-def test_what_the_kernels_do_not_take_runs_in_the_loop_and_says_why(
+def test_calls_that_no_kernel_takes_run_in_the_loop_with_the_reason(
     make: Callable[[], snn.SpikingNeuron], dtype: torch.dtype, reason: str
 ) -> None:
     choice = kernels.choose(make(), torch.zeros(4, 3, 5, dtype=dtype))
@@ -146,7 +146,7 @@ def test_what_the_kernels_do_not_take_runs_in_the_loop_and_says_why(
     ],
     ids=["state_quant", "custom surrogate", "subclass", "DeltaLeaky"],
 )
-def test_what_has_no_operator_runs_by_its_step_program(make: Callable[[], snn.SpikingNeuron]) -> None:
+def test_neurons_without_an_operator_run_by_their_step_program(make: Callable[[], snn.SpikingNeuron]) -> None:
     neuron, xs = make(), drive(40, 3, 5)
     assert kernels.choose(neuron, xs) == kernels.Choice("snn-cpu", "runs its step program")
     expected, (spk, last) = by_loop(neuron, xs), neuron.unroll(xs)
@@ -195,8 +195,8 @@ def test_functional_call_runs_the_kernel_on_other_parameters() -> None:
     spk = torch.func.functional_call(Unrolled(), other, (xs,))
     expected = snn.Leaky(beta=other["neuron.beta"].detach(), threshold=0.5, learn_beta=True)
     same_bits(spk, expected.unroll(xs)[0])
-    (found,) = torch.autograd.grad(spk.sum(), other["neuron.beta"])
-    same_bits(found, torch.autograd.grad(expected.unroll(xs)[0].sum(), expected.beta)[0])
+    (gradient,) = torch.autograd.grad(spk.sum(), other["neuron.beta"])
+    same_bits(gradient, torch.autograd.grad(expected.unroll(xs)[0].sum(), expected.beta)[0])
 
 
 @pytest.mark.parametrize("name", NEURONS)
@@ -208,8 +208,8 @@ def test_functions_of_functions_give_the_numbers_of_the_loop(name: str) -> None:
 
     mapped = torch.func.vmap(lambda x: neuron.unroll(x)[0], in_dims=1, out_dims=1)(xs)
     same_bits(mapped.detach(), neuron.unroll(xs)[0].detach())
-    one = xs.clone().requires_grad_()
-    (expected,) = torch.autograd.grad(loss(one), one)
+    leaf = xs.clone().requires_grad_()
+    (expected,) = torch.autograd.grad(loss(leaf), leaf)
     close([torch.func.grad(loss)(xs)], [expected])
     close([torch.func.vmap(torch.func.grad(loss), in_dims=1, out_dims=1)(xs)], [expected])
 
@@ -245,15 +245,15 @@ def test_training_goes_as_with_the_loop() -> None:
 
     def losses(forward: Callable[[snn.SpikingNeuron], Tensor]) -> list[float]:
         neuron = NEURONS["Leaky"]()
-        optimizer, seen = torch.optim.Adam(neuron.parameters(), lr=0.02), []
+        optimizer, losses = torch.optim.Adam(neuron.parameters(), lr=0.02), []
         for _ in range(20):
             optimizer.zero_grad()
             loss = (forward(neuron).mean(0) - target).square().mean()
             loss.backward()
             optimizer.step()
-            seen.append(loss.item())
-        return seen
+            losses.append(loss.item())
+        return losses
 
-    found = losses(lambda neuron: neuron.unroll(xs)[0])
-    assert found[-1] < found[0] / 2
-    assert found == pytest.approx(losses(lambda neuron: by_loop(neuron, xs)[0]), rel=1e-3)
+    result = losses(lambda neuron: neuron.unroll(xs)[0])
+    assert result[-1] < result[0] / 2
+    assert result == pytest.approx(losses(lambda neuron: by_loop(neuron, xs)[0]), rel=1e-3)

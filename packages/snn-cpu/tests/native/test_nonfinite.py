@@ -32,22 +32,22 @@ def test_they_are_where_the_steps_have_them(
     family: str, reset: str, delay: bool, spike_grad: Surrogate, where: str
 ) -> None:
     options = {"shape": (1, 50), "constants": lambda name: (50,), "dtype": torch.float32, "trace": where != "states"}
-    drawn = case(family, reset, delay, spike_grad, **options)
-    x, states = drawn.x, list(drawn.states)
+    sample = case(family, reset, delay, spike_grad, **options)
+    x, states = sample.x, list(sample.states)
     if where == "input":
         (x,) = spoiled([x])
     if where == "states":
         states = spoiled(states)
-    drawn = drawn.with_tensors([x, *states, *drawn.constants])
-    leaves, leaves_k = drawn.fresh(), drawn.fresh()
+    sample = sample.with_tensors([x, *states, *sample.constants])
+    leaves, leaves_k = sample.fresh(), sample.fresh()
     out, out_k = leaves.by_steps(), leaves_k.by_kernel()
     for o, o_k in zip(out, out_k, strict=True):
         same_bits(o_k, o)
     gradients = random_gradients(out)
     gradients = spoiled(gradients) if where == "gradients" else gradients
-    wanted, found = backward(leaves, out, gradients), backward(leaves_k, out_k, gradients)
-    assert any(not w.isfinite().all() for w in wanted)
-    for w, g in zip(wanted, found, strict=True):
+    expected, result = backward(leaves, out, gradients), backward(leaves_k, out_k, gradients)
+    assert any(not w.isfinite().all() for w in expected)
+    for w, g in zip(expected, result, strict=True):
         assert torch.equal(g.isnan(), w.isnan())
         assert torch.equal(g.isposinf(), w.isposinf())
         assert torch.equal(g.isneginf(), w.isneginf())

@@ -16,19 +16,19 @@ from .specification import ELEMENTWISE, KINDS, backward, case, random_gradients,
 @pytest.mark.parametrize("trace", [False, True])
 @pytest.mark.parametrize("family", ELEMENTWISE)
 def test_every_operator_with_its_kernel_is_well_behaved(family: str, trace: bool) -> None:
-    drawn = case(family, "none", steps=3, trace=trace)
-    assert drawn.kernel().name == "snn-cpu"
-    settings = drawn.call.reset, drawn.call.reset_delay, drawn.call.surrogate, list(drawn.call.params), trace
-    results = torch.library.opcheck(FAMILIES[family].operator, (*drawn.tensors, *settings))
+    sample = case(family, "none", steps=3, trace=trace)
+    assert sample.kernel().name == "snn-cpu"
+    settings = sample.call.reset, sample.call.reset_delay, sample.call.surrogate, list(sample.call.params), trace
+    results = torch.library.opcheck(FAMILIES[family].operator, (*sample.tensors, *settings))
     assert set(results.values()) == {"SUCCESS"}
 
 
 @pytest.mark.parametrize("trace", [False, True])
 @pytest.mark.parametrize(("family", "reset", "delay"), KINDS)
 def test_an_operator_gives_what_its_kernel_gives(family: str, reset: str, delay: bool, trace: bool) -> None:
-    drawn = case(family, reset, delay, trace=trace)
-    through, straight = drawn.fresh(), drawn.fresh()
-    settings = reset, delay, drawn.call.surrogate, list(drawn.call.params), trace
+    sample = case(family, reset, delay, trace=trace)
+    through, straight = sample.fresh(), sample.fresh()
+    settings = reset, delay, sample.call.surrogate, list(sample.call.params), trace
     out, expected = FAMILIES[family].operator(*through.tensors, *settings), straight.by_kernel()
     for f, e in zip(out, expected, strict=True):
         same_bits(f, e)

@@ -76,8 +76,8 @@ def test_buffers_that_are_alive_do_not_overlap() -> None:
 
 @pytest.mark.parametrize(("sizes", "dtype"), [((3, 5), torch.float32), ((0, 7), torch.float64), ((), torch.int64)])
 def test_small_and_empty_tensors_are_torchs_own(sizes: tuple[int, ...], dtype: torch.dtype) -> None:
-    made = torch.ops.snn_cpu.pooled_empty(sizes, torch.empty(0, dtype=dtype))
-    assert (made.shape, made.dtype, made.is_contiguous()) == (torch.Size(sizes), dtype, True)
+    tensor = torch.ops.snn_cpu.pooled_empty(sizes, torch.empty(0, dtype=dtype))
+    assert (tensor.shape, tensor.dtype, tensor.is_contiguous()) == (torch.Size(sizes), dtype, True)
 
 
 LIMITED = """
@@ -103,8 +103,8 @@ print(full - resident())
 
 def test_beyond_the_limit_memory_goes_back_to_the_system() -> None:
     """In a process of its own, whose heap has no room of other tests for a buffer."""
-    done = subprocess.run([sys.executable, "-c", LIMITED], capture_output=True, text=True, timeout=300, check=True)
-    at_once, later, at_last = map(float, done.stdout.split())
+    process = subprocess.run([sys.executable, "-c", LIMITED], capture_output=True, text=True, timeout=300, check=True)
+    at_once, later, at_last = map(float, process.stdout.split())
     assert at_once < 8  # what tensors hold does not count
     assert 184 < later < 200  # one of four stays
     assert at_last > 248
@@ -154,11 +154,11 @@ print((steps(20) - before) // 20)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_what_a_step_frees_the_next_one_takes_without_fresh_pages(tmp_path) -> None:
+def test_memory_freed_by_a_step_serves_the_next_without_fresh_pages(tmp_path) -> None:
     file = tmp_path / "program.py"
     file.write_text(FREEING, encoding="utf-8")
-    done = subprocess.run([sys.executable, str(file)], capture_output=True, text=True, timeout=300, check=True)
-    assert int(done.stdout) < 8  # without teach_malloc there are about 2,000
+    process = subprocess.run([sys.executable, str(file)], capture_output=True, text=True, timeout=300, check=True)
+    assert int(process.stdout) < 8  # without teach_malloc there are about 2,000
 
 
 # the parent holds buffers and has threads that take and free some while it forks
@@ -230,8 +230,8 @@ if __name__ == "__main__":
 def test_a_process_that_uses_the_pool_ends_well(program: str, tmp_path) -> None:
     file = tmp_path / "program.py"
     file.write_text(program, encoding="utf-8")
-    done = subprocess.run([sys.executable, str(file)], capture_output=True, text=True, timeout=300, check=False)
-    assert (done.returncode, done.stdout) == (0, "ok\n"), done.stderr
+    process = subprocess.run([sys.executable, str(file)], capture_output=True, text=True, timeout=300, check=False)
+    assert (process.returncode, process.stdout) == (0, "ok\n"), process.stderr
 
 
 def test_torchs_profiler_counts_pooled_memory_while_tensors_hold_it() -> None:

@@ -45,18 +45,18 @@ def dyadic(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
 def both(x: Tensor, weight: Tensor, bias: Tensor | None, g: Tensor) -> tuple[list[Tensor], list[Tensor], str]:
     """Output and gradients of x, weight and bias: ours, torch's; and how ours was computed."""
     inputs = [t for t in (x, weight, bias) if t is not None and t.requires_grad]
-    out, how = SpikeAware().linear(x, weight, bias)
-    wanted = F.linear(x, weight, bias)
-    found = torch.autograd.grad(out, inputs, g), torch.autograd.grad(wanted, inputs, g)
-    return [out, *found[0]], [wanted, *found[1]], how
+    out, reason = SpikeAware().linear(x, weight, bias)
+    expected = F.linear(x, weight, bias)
+    gradients = torch.autograd.grad(out, inputs, g), torch.autograd.grad(expected, inputs, g)
+    return [out, *gradients[0]], [expected, *gradients[1]], reason
 
 
-def near(found: list[Tensor], wanted: list[Tensor]) -> None:
-    for one, other in zip(found, wanted, strict=True):
-        assert one.shape == other.shape
-        assert one.dtype == other.dtype
-        largest = other.detach().abs().max().item() if other.numel() else 0.0
-        torch.testing.assert_close(one, other, rtol=0, atol=TOLERANCE[other.dtype] * max(largest, 1e-30))
+def near(result: list[Tensor], expected: list[Tensor]) -> None:
+    for left, right in zip(result, expected, strict=True):
+        assert left.shape == right.shape
+        assert left.dtype == right.dtype
+        largest = right.detach().abs().max().item() if right.numel() else 0.0
+        torch.testing.assert_close(left, right, rtol=0, atol=TOLERANCE[right.dtype] * max(largest, 1e-30))
 
 
 SIZES = [(1, 1, 1), (3, 1, 2), (5, 63, 3), (64, 64, 16), (65, 65, 17), (7, 127, 33), (130, 128, 64), (257, 129, 130)]
@@ -70,9 +70,9 @@ def test_values_and_gradients_are_those_of_torch(
     rows: int, features: int, columns: int, bias: bool, dtype: torch.dtype
 ) -> None:
     x = spikes(rows, features, dtype=dtype).requires_grad_()
-    found, wanted, how = both(x, *layer(features, columns, bias, dtype), torch.randn(rows, columns, dtype=dtype))
-    near(found, wanted)
-    assert how.endswith("sums over set bits")
+    result, expected, reason = both(x, *layer(features, columns, bias, dtype), torch.randn(rows, columns, dtype=dtype))
+    near(result, expected)
+    assert reason.endswith("sums over set bits")
 
 
 @pytest.mark.parametrize("columns", range(1, 131))
@@ -83,10 +83,10 @@ def test_every_number_of_columns_is_exact_where_nothing_is_rounded(columns: int,
     x = spikes(rows, features, dtype=dtype).requires_grad_()
     weight = dyadic(columns, features, dtype=dtype).requires_grad_()
     bias = dyadic(columns, dtype=dtype).requires_grad_()
-    found, wanted, how = both(x, weight, bias, dyadic(rows, columns, dtype=dtype))
-    for one, other in zip(found, wanted, strict=True):
-        assert torch.equal(one, other)
-    assert how.endswith("sums over set bits")
+    result, expected, reason = both(x, weight, bias, dyadic(rows, columns, dtype=dtype))
+    for left, right in zip(result, expected, strict=True):
+        assert torch.equal(left, right)
+    assert reason.endswith("sums over set bits")
 
 
 @given(
@@ -126,7 +126,7 @@ def test_the_number_of_threads_changes_no_bit(dtype: torch.dtype) -> None:
         bits, _ = ops.pack_spikes(x, x.numel())
         runs.append([bits, ops.spike_product(bits, weight, None)[0], *ops.spike_product_gradient(bits, g, 333)[:2]])
     for run in runs[1:]:
-        assert all(torch.equal(one, other) for one, other in zip(run, runs[0], strict=True))
+        assert all(torch.equal(left, right) for left, right in zip(run, runs[0], strict=True))
 
 
 def test_a_sum_of_very_many_equal_gradients_stays_accurate() -> None:
@@ -134,14 +134,14 @@ def test_a_sum_of_very_many_equal_gradients_stays_accurate() -> None:
     x, g = torch.ones(rows, 2), torch.full((rows, 3), 0.1)
     bits, _ = ops.pack_spikes(x, x.numel())
     of_weight, of_bias, _ = ops.spike_product_gradient(bits, g, 2)
-    wanted = 0.1 * rows
-    torch.testing.assert_close(of_bias, torch.full((3,), wanted), rtol=1e-5, atol=0)
-    torch.testing.assert_close(of_weight, torch.full((3, 2), wanted), rtol=5e-5, atol=0)
+    expected = 0.1 * rows
+    torch.testing.assert_close(of_bias, torch.full((3,), expected), rtol=1e-5, atol=0)
+    torch.testing.assert_close(of_weight, torch.full((3, 2), expected), rtol=5e-5, atol=0)
 
 
 @pytest.mark.parametrize("wrong", [0.5, 2.0, -1.0, float("nan"), float("inf"), 1e-45, 1.0000001])
 @pytest.mark.parametrize("at", [(0, 0), (0, 69), (129, 64), (64, 3)])
-def test_one_value_that_is_no_spike_makes_the_product_dense(wrong: float, at: tuple[int, int]) -> None:
+def test_one_value_that_is_not_a_spike_makes_the_product_dense(wrong: float, at: tuple[int, int]) -> None:
     x = spikes(130, 70, dtype=torch.float32)
     assert ops.pack_spikes(x, x.numel())[1] == x.sum()
     x[at] = wrong
@@ -149,11 +149,11 @@ def test_one_value_that_is_no_spike_makes_the_product_dense(wrong: float, at: tu
 
 
 @pytest.mark.usefixtures("always")
-def test_negative_zero_is_no_spike_and_true_ones_are() -> None:
+def test_negative_zero_is_not_a_spike_and_true_ones_are() -> None:
     x = torch.tensor([[-0.0, 1.0, 0.0], [1.0, -0.0, 1.0]], dtype=torch.float64)
-    found, wanted, how = both(x, *layer(3, 5), torch.randn(2, 5, dtype=torch.float64))
-    near(found, wanted)
-    assert how == "spikes at 50.0 %: sums over set bits"
+    result, expected, reason = both(x, *layer(3, 5), torch.randn(2, 5, dtype=torch.float64))
+    near(result, expected)
+    assert reason == "spikes at 50.0 %: sums over set bits"
 
 
 def test_looking_ends_at_the_rate_from_which_it_would_not_gain() -> None:
@@ -186,9 +186,9 @@ def test_input_in_any_order_in_memory_and_of_any_shape(view: Any) -> None:
     g = torch.randn(40, *x.shape[:-1], dtype=torch.float64).movedim(0, -1)
     inputs = [base, weight, bias]
     out, _ = SpikeAware().linear(x, weight, bias)
-    wanted = F.linear(x, weight, bias)
+    expected = F.linear(x, weight, bias)
     assert out.is_contiguous()
-    near([out, *torch.autograd.grad(out, inputs, g)], [wanted, *torch.autograd.grad(wanted, inputs, g)])
+    near([out, *torch.autograd.grad(out, inputs, g)], [expected, *torch.autograd.grad(expected, inputs, g)])
     near(
         [torch.autograd.grad(SpikeAware().linear(x, weight, bias)[0].sum(), weight)[0]],
         [x.flatten(0, -2).sum(0).expand_as(weight)],
@@ -200,9 +200,9 @@ def test_input_in_any_order_in_memory_and_of_any_shape(view: Any) -> None:
 def test_weights_that_are_not_finite_spread_as_in_a_product(value: float) -> None:
     x, (weight, bias) = spikes(70, 65), layer(65, 20)
     weight.data[3, 7] = value
-    out, how = SpikeAware().linear(x, weight, bias)
+    out, reason = SpikeAware().linear(x, weight, bias)
     torch.testing.assert_close(out, F.linear(x, weight, bias), equal_nan=True)
-    assert how == "dense product, as a weight is not finite"
+    assert reason == "dense product, as a weight is not finite"
 
 
 @pytest.mark.parametrize("value", [float("inf"), float("nan"), -float("inf")])
@@ -210,9 +210,9 @@ def test_weights_that_are_not_finite_spread_as_in_a_product(value: float) -> Non
 def test_a_bias_that_is_not_finite_stays_in_its_column(value: float) -> None:
     x, (weight, bias) = spikes(70, 65), layer(65, 20)
     bias.data[3] = value
-    out, how = SpikeAware().linear(x, weight, bias)
+    out, reason = SpikeAware().linear(x, weight, bias)
     torch.testing.assert_close(out, F.linear(x, weight, bias), equal_nan=True)
-    assert how.endswith("sums over set bits")
+    assert reason.endswith("sums over set bits")
 
 
 @pytest.mark.parametrize("value", [float("inf"), float("nan"), 1.7e308])
@@ -220,10 +220,10 @@ def test_a_bias_that_is_not_finite_stays_in_its_column(value: float) -> None:
 def test_gradients_that_are_not_finite_spread_as_in_a_product(value: float) -> None:
     g = torch.randn(70, 20, dtype=torch.float64)
     g[5, 3] = g[6, 3] = value  # the sum of the last of them is infinite
-    found, wanted, how = both(spikes(70, 65).requires_grad_(), *layer(65, 20), g)
-    for one, other in zip(found, wanted, strict=True):
-        torch.testing.assert_close(one, other, equal_nan=True)
-    assert how.endswith("sums over set bits")
+    result, expected, reason = both(spikes(70, 65).requires_grad_(), *layer(65, 20), g)
+    for left, right in zip(result, expected, strict=True):
+        torch.testing.assert_close(left, right, equal_nan=True)
+    assert reason.endswith("sums over set bits")
 
 
 @pytest.mark.parametrize("needs", [(a, b, c) for a in (0, 1) for b in (0, 1) for c in (0, 1) if a + b + c])
@@ -232,17 +232,17 @@ def test_only_what_is_asked_for_is_computed(always: None, needs: tuple[int, int,
     # 2 MiB of output, so that the dense product too is ours
     x = torch.rand(2100, 70, dtype=torch.float64) if rate is None else spikes(2100, 70, rate)
     weight, bias = layer(70, 130)
-    given = [t.detach().requires_grad_(bool(n)) for t, n in zip((x, weight, bias), needs, strict=True)]
-    out, how = SpikeAware().linear(*given)
+    leaves = [t.detach().requires_grad_(bool(n)) for t, n in zip((x, weight, bias), needs, strict=True)]
+    out, reason = SpikeAware().linear(*leaves)
     assert type(out.grad_fn).__name__ == "_LinearBackward"
-    assert ("sums" in how) == (rate is not None)
+    assert ("sums" in reason) == (rate is not None)
     out.square().sum().backward()
-    other = [t.detach().requires_grad_(t.requires_grad) for t in given]
+    other = [t.detach().requires_grad_(t.requires_grad) for t in leaves]
     F.linear(*other).square().sum().backward()
-    for one, wanted in zip(given, other, strict=True):
-        assert (one.grad is None) == (wanted.grad is None)
-        if wanted.grad is not None:
-            near([one.grad], [wanted.grad])
+    for leaf, expected in zip(leaves, other, strict=True):
+        assert (leaf.grad is None) == (expected.grad is None)
+        if expected.grad is not None:
+            near([leaf.grad], [expected.grad])
 
 
 @pytest.mark.parametrize("rate", [0.2, None], ids=["spikes", "dense"])
@@ -273,26 +273,26 @@ def test_a_batch_of_gradients_at_once() -> None:
     x, (weight, bias) = spikes(70, 65).requires_grad_(), layer(65, 20)
     g = torch.randn(3, 70, 20, dtype=torch.float64)
     inputs = [x, weight, bias]
-    found, wanted = (
+    result, expected = (
         torch.autograd.grad(out, inputs, g, is_grads_batched=True)
         for out in (SpikeAware().linear(x, weight, bias)[0], F.linear(x, weight, bias))
     )
-    near(list(found), list(wanted))
+    near(list(result), list(expected))
 
 
 @pytest.mark.usefixtures("always")
-def test_what_is_kept_for_the_backward_pass_is_bits() -> None:
+def test_spikes_are_kept_as_bits_for_the_backward_pass() -> None:
     x, (weight, bias) = spikes(6400, 640, dtype=torch.float32), layer(640, 64, dtype=torch.float32)
-    kept: list[int] = []
+    sizes: list[int] = []
 
     def pack(tensor: Tensor) -> Tensor:
         if tensor is not weight:
-            kept.append(tensor.untyped_storage().nbytes())
+            sizes.append(tensor.untyped_storage().nbytes())
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         SpikeAware().linear(x, weight, bias)
-    assert sum(kept) <= x.nbytes // 32 + 16
+    assert sum(sizes) <= x.nbytes // 32 + 16
     with torch.no_grad():
         assert SpikeAware().linear(x, weight, bias)[0].grad_fn is None
 
@@ -312,10 +312,10 @@ def test_the_output_may_be_changed_in_place_and_the_graph_used_twice() -> None:
     for shape in ((70, 65), (7, 10, 65)):
         x, (weight, bias) = spikes(70, 65).view(shape), layer(65, 20)
         out = F.relu_(SpikeAware().linear(x, weight, bias)[0])
-        wanted = F.relu(F.linear(x, weight, bias))
+        expected = F.relu(F.linear(x, weight, bias))
         inputs = [weight, bias]
         first = torch.autograd.grad(out.sum(), inputs, retain_graph=True)
-        near([out, *first], [wanted, *torch.autograd.grad(wanted.sum(), inputs)])
+        near([out, *first], [expected, *torch.autograd.grad(expected.sum(), inputs)])
         near(list(torch.autograd.grad(out.sum(), inputs)), list(first))
 
 
@@ -330,8 +330,8 @@ def deterministic() -> Iterator[None]:
 def test_under_deterministic_algorithms_and_anomaly_detection() -> None:
     x, (weight, bias) = spikes(70, 65).requires_grad_(), layer(65, 20)
     with torch.autograd.set_detect_anomaly(True, check_nan=True):
-        found, wanted, _ = both(x, weight, bias, torch.randn(70, 20, dtype=torch.float64))
-    near(found, wanted)
+        result, expected, _ = both(x, weight, bias, torch.randn(70, 20, dtype=torch.float64))
+    near(result, expected)
 
 
 @pytest.mark.parametrize("rate", [0.1, None], ids=["spikes", "dense"])
@@ -342,16 +342,16 @@ def test_a_buffer_is_not_used_again_while_a_tensor_refers_to_it(always: None, ra
     alive, copies = [], []
     for step in range(8):
         out, _ = SpikeAware().linear(x, weight + step, bias)
-        kept = [out.detach(), out.detach().view(-1)[7:], *torch.autograd.grad(out, [x, weight], out.detach())]
+        tensors = [out.detach(), out.detach().view(-1)[7:], *torch.autograd.grad(out, [x, weight], out.detach())]
         if step % 2:
-            alive.append(kept)
-            copies.append([t.clone() for t in kept])
-        del out, kept
+            alive.append(tensors)
+            copies.append([t.clone() for t in tensors])
+        del out, tensors
         gc.collect()
-    starts = [t.untyped_storage().data_ptr() for kept in alive for t in (kept[0], kept[2], kept[3])]
+    starts = [t.untyped_storage().data_ptr() for tensors in alive for t in (tensors[0], tensors[2], tensors[3])]
     assert len(set(starts)) == len(starts)
-    for kept, copied in zip(alive, copies, strict=True):
-        assert all(torch.equal(one, other) for one, other in zip(kept, copied, strict=True))
+    for tensors, copied in zip(alive, copies, strict=True):
+        assert all(torch.equal(left, right) for left, right in zip(tensors, copied, strict=True))
 
 
 def test_the_rate_up_to_which_sums_are_taken() -> None:
@@ -429,9 +429,9 @@ def test_a_net_gives_the_gradients_of_the_loop(options: dict) -> None:
     module = net().double()
     xs = spikes(60, 10 * 200, 0.1).view(60, 10, 200).requires_grad_()
     inputs = [xs, *module.parameters()]
-    outs = [snn.unroll(module, xs, **how) for how in (options, {"schedule": "steps"})]
-    found, wanted = ([out, *torch.autograd.grad(out.square().sum(), inputs)] for out in outs)
-    near(found, wanted)
+    outs = [snn.unroll(module, xs, **options) for options in (options, {"schedule": "steps"})]
+    gradients, expected = ([out, *torch.autograd.grad(out.square().sum(), inputs)] for out in outs)
+    near(gradients, expected)
 
 
 def test_functional_calls_and_transforms_of_a_net_with_the_library() -> None:

@@ -68,15 +68,15 @@ SIZES = [1, 3, 17, 1030]
 def values(columns: int, dtype: torch.dtype, seed: int) -> Tensor:
     """Numbers of many sizes, and as many special ones as there is room for."""
     generator = torch.Generator().manual_seed(seed)
-    drawn = torch.randn(columns, generator=generator, dtype=torch.float64) * 3
-    drawn[: columns // 2] *= 10
+    numbers = torch.randn(columns, generator=generator, dtype=torch.float64) * 3
+    numbers[: columns // 2] *= 10
     special = torch.tensor(SPECIAL, dtype=torch.float64).roll(seed)
     count = min(columns // 2, len(SPECIAL))
-    drawn[torch.randperm(columns, generator=generator)[:count]] = special[:count]
-    return drawn.to(dtype)
+    numbers[torch.randperm(columns, generator=generator)[:count]] = special[:count]
+    return numbers.to(dtype)
 
 
-def agrees(name: str, found: Tensor, expected: Tensor, exact: Tensor) -> None:
+def agrees(name: str, result: Tensor, expected: Tensor, exact: Tensor) -> None:
     """Assert that a result is PyTorch's, or as near to the exact one as it is said to be."""
     if name in ROOTS:
         expected = exact
@@ -84,31 +84,31 @@ def agrees(name: str, found: Tensor, expected: Tensor, exact: Tensor) -> None:
         "minimum",
         "maximum",
     ):  # of zeros of both signs PyTorch takes one or the other, by their place in memory
-        found, expected = found + 0.0, expected + 0.0
+        result, expected = result + 0.0, expected + 0.0
     if name not in BY_SERIES | ROOTS:
-        same_bits(found, expected)
+        same_bits(result, expected)
         return
-    assert torch.equal(found.isnan(), exact.isnan())
+    assert torch.equal(result.isnan(), exact.isnan())
     infinite = exact.isinf()
-    assert torch.equal(found[infinite], exact[infinite])
+    assert torch.equal(result[infinite], exact[infinite])
     near = exact[~exact.isnan() & ~infinite]
     unit = torch.nextafter(near.abs(), near.new_tensor(math.inf)) - near.abs()
     unit = torch.where(unit.isinf(), near.abs() - torch.nextafter(near.abs(), near.new_zeros(())), unit)
-    apart = (found[~exact.isnan() & ~infinite].double() - near.double()).abs() / unit.double()
-    assert (apart <= UNITS[found.dtype]).all(), f"{apart.max().item()} units"
+    apart = (result[~exact.isnan() & ~infinite].double() - near.double()).abs() / unit.double()
+    assert (apart <= UNITS[result.dtype]).all(), f"{apart.max().item()} units"
 
 
-def run(name: str, operands: list[str | float], given: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+def run(name: str, operands: list[str | float], values: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
     """An instruction's result, PyTorch's, and the exact one as far as PyTorch's float64 is."""
-    program, x = of_one_step(name, operands), given["x"]
-    coefficients = [given[c] for c in program.coefficients]
-    (spikes, _), _ = Interpreter().forward(program, x.unsqueeze(0), [given["mem"]], coefficients, False, False)
+    program, x = of_one_step(name, operands), values["x"]
+    coefficients = [values[c] for c in program.coefficients]
+    (spikes, _), _ = Interpreter().forward(program, x.unsqueeze(0), [values["mem"]], coefficients, False, False)
     both = []
     for dtype in (x.dtype, torch.float64):
         if name in ("and", "or", "xor", "not", "where", "div"):  # 2 / x in Python is 1 / x times 2
-            tensors = [given[o] if isinstance(o, str) else torch.tensor(o, dtype=x.dtype) for o in operands]
+            tensors = [values[o] if isinstance(o, str) else torch.tensor(o, dtype=x.dtype) for o in operands]
         else:
-            tensors = [given[o] if isinstance(o, str) else o for o in operands]
+            tensors = [values[o] if isinstance(o, str) else o for o in operands]
         tensors = [t.to(dtype) if isinstance(t, Tensor) else t for t in tensors]
         if name == "where":
             tensors[0] = tensors[0] != 0
@@ -120,22 +120,22 @@ def run(name: str, operands: list[str | float], given: dict[str, Tensor]) -> tup
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("name", UNARY)
 def test_operations_on_one_operand(name: str, dtype: torch.dtype, columns: int) -> None:
-    given = {"x": values(columns, dtype, 1), "mem": values(columns, dtype, 2)}
+    tensors = {"x": values(columns, dtype, 1), "mem": values(columns, dtype, 2)}
     for operand in ("x", "mem"):
-        agrees(name, *run(name, [operand], given))
+        agrees(name, *run(name, [operand], tensors))
 
 
 @pytest.mark.parametrize("columns", SIZES)
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("name", BINARY)
 def test_operations_on_two_operands_of_any_kind(name: str, dtype: torch.dtype, columns: int) -> None:
-    given = {"x": values(columns, dtype, 1), "mem": values(columns, dtype, 2), "row": values(columns, dtype, 3)}
+    tensors = {"x": values(columns, dtype, 1), "mem": values(columns, dtype, 2), "row": values(columns, dtype, 3)}
     for number in (0.75, -1.5, 0.0, 3.0, math.inf):
-        given["one"] = torch.tensor(number, dtype=dtype)
+        tensors["one"] = torch.tensor(number, dtype=dtype)
         for first, second in [("x", "mem"), ("x", "row"), ("row", "x"), ("x", "x"), ("x", "one"), ("one", "mem")]:
-            agrees(name, *run(name, [first, second], given))
-        agrees(name, *run(name, ["mem", number], given))
-        agrees(name, *run(name, [number, "x"], given))
+            agrees(name, *run(name, [first, second], tensors))
+        agrees(name, *run(name, ["mem", number], tensors))
+        agrees(name, *run(name, [number, "x"], tensors))
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
@@ -151,10 +151,10 @@ def test_an_operand_that_was_computed_just_before_on_either_side(name: str, inne
         program = StepProgram(NOTHING, steps, backward, NOTHING)
         (spikes, _), _ = Interpreter().forward(program, x.unsqueeze(0), [mem], [], False, False)
         value = computed(inner, [x] if inner == "abs" else [x, mem], dtype)
-        given = {"x": value, "mem": mem}
+        tensors = {"x": value, "mem": mem}
         order = ["mem", "x"] if operands[0] == second else ["x", "mem"]
-        expected = computed(name, [given[o] for o in order], dtype).to(dtype)
-        exact = computed(name, [given[o].double() for o in order], torch.float64).to(dtype)
+        expected = computed(name, [tensors[o] for o in order], dtype).to(dtype)
+        exact = computed(name, [tensors[o].double() for o in order], torch.float64).to(dtype)
         agrees(name, spikes[0], expected, exact)
 
 
@@ -179,13 +179,13 @@ def test_powers_that_pytorch_computes_in_ways_of_their_own(exponent: float, dtyp
 @pytest.mark.parametrize("columns", SIZES)
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_a_choice_between_operands_of_any_kind(dtype: torch.dtype, columns: int) -> None:
-    given = {"x": values(columns, dtype, 1), "mem": values(columns, dtype, 2), "one": torch.tensor(-0.0, dtype=dtype)}
-    given["fired"] = (given["x"] > 0).to(dtype)
-    given["row"] = given["fired"].flip(0)
+    tensors = {"x": values(columns, dtype, 1), "mem": values(columns, dtype, 2), "one": torch.tensor(-0.0, dtype=dtype)}
+    tensors["fired"] = (tensors["x"] > 0).to(dtype)
+    tensors["row"] = tensors["fired"].flip(0)
     for first in ("x", "mem", "one", 2.5):
         for second in ("x", "mem", "one", 0.0):
             for condition in ("fired", "row"):
-                agrees("where", *run("where", [condition, first, second], given))
+                agrees("where", *run("where", [condition, first, second], tensors))
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
@@ -193,10 +193,10 @@ def test_a_choice_between_operands_of_any_kind(dtype: torch.dtype, columns: int)
     "bounds", [(0.0, 1.0), (-math.inf, 0.5), (-0.5, math.inf), (1.0, -1.0), (0.0, math.inf)], ids=str
 )
 def test_a_clamp_keeps_nan_and_the_sign_of_zero(bounds: tuple[float, float], dtype: torch.dtype) -> None:
-    given = {"x": values(77, dtype, 1), "mem": values(77, dtype, 2)}
-    agrees("clamp", *run("clamp", ["x", *bounds], given))
+    tensors = {"x": values(77, dtype, 1), "mem": values(77, dtype, 2)}
+    agrees("clamp", *run("clamp", ["x", *bounds], tensors))
 
 
-def test_every_instruction_there_is_is_tested_here() -> None:
+def test_every_instruction_is_tested_here() -> None:
     assert {*UNARY, *BINARY, "where", "clamp", "number"} == {*OPERATIONS}
     assert {*BINARY, *UNARY} > CONDITIONS

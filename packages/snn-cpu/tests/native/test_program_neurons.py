@@ -70,8 +70,8 @@ def test_a_neuron_and_its_program(
     expected = by_autograd(neuron, x, states, trace)
     plain = program, x.detach(), [s.detach() for s in states], coefficients
     machine = Interpreter()
-    found, saved = machine.forward(*plain, trace, True)
-    for f, e in zip(found, expected, strict=True):
+    result, saved = machine.forward(*plain, trace, True)
+    for f, e in zip(result, expected, strict=True):
         same_bits(f, e.detach())
     upstream = [torch.randn_like(e) for e in expected]
     grad_x, *rest = machine.backward(program, upstream, *plain[1:], saved, trace, True, shape)
@@ -82,8 +82,8 @@ def test_a_neuron_and_its_program(
     of_constants = [torch.as_tensor(last[f"d {n}"], dtype=dtype).expand(shape) for n in learned]
     ends = [(e, u) for e, u in zip(expected, upstream, strict=True) if e.requires_grad]
     inputs = [x, *states, *learned.values()]
-    wanted = torch.autograd.grad([e for e, _ in ends], inputs, [u for _, u in ends], allow_unused=True)
-    for f, i, w in zip([grad_x, *rest[: len(states)], *of_constants], inputs, wanted, strict=True):
+    expected_gradients = torch.autograd.grad([e for e, _ in ends], inputs, [u for _, u in ends], allow_unused=True)
+    for f, i, w in zip([grad_x, *rest[: len(states)], *of_constants], inputs, expected_gradients, strict=True):
         gradient = torch.zeros_like(i) if w is None else w
         assert math.isfinite(gradient.abs().max())
         sizes = f.abs().sum_to_size(gradient.shape) if f.shape != gradient.shape else f.abs()

@@ -33,7 +33,7 @@ NEURONS = {
 }
 
 
-def drawn(*shape: int, dtype: torch.dtype, seed: int) -> Tensor:
+def random_tensor(*shape: int, dtype: torch.dtype, seed: int) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype)
 
@@ -51,11 +51,11 @@ class Run:
         trace: bool = False,
     ) -> None:
         self.program, self.coefficients, self.trace = program, coefficients, trace
-        self.x = drawn(steps, *shape, dtype=dtype, seed=1)
-        self.states = [drawn(*shape, dtype=dtype, seed=2 + k) for k in range(len(program.states))]
+        self.x = random_tensor(steps, *shape, dtype=dtype, seed=1)
+        self.states = [random_tensor(*shape, dtype=dtype, seed=2 + k) for k in range(len(program.states))]
         traced = (steps, *shape) if trace else shape
-        self.grads: list[Tensor | None] = [drawn(steps, *shape, dtype=dtype, seed=11)]
-        self.grads += [drawn(*traced, dtype=dtype, seed=12 + k) for k in range(len(program.states))]
+        self.grads: list[Tensor | None] = [random_tensor(steps, *shape, dtype=dtype, seed=11)]
+        self.grads += [random_tensor(*traced, dtype=dtype, seed=12 + k) for k in range(len(program.states))]
 
     def forward(self, save: bool = True) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         return MACHINE.forward(self.program, self.x, self.states, self.coefficients, self.trace, save)
@@ -63,8 +63,8 @@ class Run:
     def outcome(self, need_x: bool = True) -> list[Tensor]:
         """Return the results, forward and backward, each sum by column."""
         out, saved = self.forward()
-        given = self.program, self.grads, self.x, self.states, self.coefficients, saved
-        back = MACHINE.backward(*given, self.trace, need_x, self.x.shape[1:])
+        arguments = self.program, self.grads, self.x, self.states, self.coefficients, saved
+        back = MACHINE.backward(*arguments, self.trace, need_x, self.x.shape[1:])
         return [*out, *[b for b in back if b is not None]]
 
     def expected(self) -> list[Tensor]:
@@ -76,11 +76,11 @@ class Run:
 
     def agrees(self) -> None:
         """Assert that everything is the steps' to the bit, and sums up to rounding."""
-        found, expected = self.outcome(), self.expected()
+        result, expected = self.outcome(), self.expected()
         sums = len(self.program.sums)
-        for f, e in zip(found[: len(found) - sums], expected[: len(expected) - sums], strict=True):
+        for f, e in zip(result[: len(result) - sums], expected[: len(expected) - sums], strict=True):
             same_bits(f + 0.0, e + 0.0)  # a zero that nothing leads to has no sign
-        for f, e in zip(found[len(found) - sums :], expected[len(expected) - sums :], strict=True):
+        for f, e in zip(result[len(result) - sums :], expected[len(expected) - sums :], strict=True):
             assert f.dtype == torch.float64
             scale = e.abs().max() * len(self.x) ** 0.5 + 1
             assert (f - e).abs().max() <= TOLERANCE[self.x.dtype] * scale
@@ -113,17 +113,17 @@ def test_rows_written_past_the_caches_hold_the_same_bits(columns: int, dtype: to
         expected = run.outcome()
         before = torch.ops.snn_cpu.set_cache_size(0)
         try:
-            found = run.outcome()
+            result = run.outcome()
         finally:
             torch.ops.snn_cpu.set_cache_size(before)
-        for f, e in zip(found, expected, strict=True):
+        for f, e in zip(result, expected, strict=True):
             same_bits(f, e)
 
 
 def test_nothing_is_kept_without_a_backward_pass() -> None:
     run = neuron_run("alpha", 70, (2, 65), dtype=torch.float32)
-    (out, kept), (_, saved) = run.forward(save=False), run.forward()
-    assert kept == ()
+    (out, tensors), (_, saved) = run.forward(save=False), run.forward()
+    assert tensors == ()
     assert [s.shape for s in saved] == [(2, 3, 130)]
     for o, e in zip(out, run.forward()[0], strict=True):
         same_bits(o, e)
@@ -165,7 +165,7 @@ def test_the_number_of_threads_changes_no_bit(name: str, dtype: torch.dtype) -> 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda f: f.__name__)
 @pytest.mark.parametrize("trace", [False, True])
-def test_any_layout_of_what_is_given(trace: bool, layout: Callable[[Tensor], Tensor]) -> None:
+def test_any_layout_of_the_inputs(trace: bool, layout: Callable[[Tensor], Tensor]) -> None:
     run = neuron_run("synaptic", 34, (4, 3, 6, 5), dtype=torch.float64, trace=trace)
     run.coefficients = [*run.coefficients[:-1], torch.rand(3, 1, 1, dtype=torch.float64)]
     expected = run.outcome()
@@ -191,11 +191,11 @@ def test_coefficients_broadcast_from_the_right_and_may_be_of_another_dtype(shape
     run = neuron_run("leaky", 34, (7, 20), dtype=torch.float32)
     threshold, beta = run.coefficients
     run.coefficients = [threshold.double(), 0.5 + 0.4 * torch.rand(shape)]
-    found = run.outcome()
+    result = run.outcome()
     run.coefficients = [threshold, run.coefficients[1].expand(7, 20)]
-    for f, e in zip(found, run.expected(), strict=True):
+    for f, e in zip(result, run.expected(), strict=True):
         torch.testing.assert_close(f, e.to(f.dtype), rtol=1e-5, atol=1e-5)
-    for f, e in zip(found[:-2], run.expected()[:-2], strict=True):
+    for f, e in zip(result[:-2], run.expected()[:-2], strict=True):
         same_bits(f, e)
 
 
@@ -272,6 +272,6 @@ def test_any_program(program: StepProgram, steps: int, columns: int, trace: bool
     out = by_steps(program, run.x, run.states, coefficients, trace)
     for f, e in zip(run.forward()[0], out, strict=True):
         same_bits(f, e)
-    found, expected = run.outcome(), run.expected()
-    for f, e in zip(found, expected, strict=True):
+    result, expected = run.outcome(), run.expected()
+    for f, e in zip(result, expected, strict=True):
         torch.testing.assert_close(f, e.to(f.dtype), rtol=1e-12, atol=1e-12, equal_nan=True)

@@ -59,8 +59,8 @@ def on_grid(
     generator = torch.Generator().manual_seed(seed)
 
     def multiples(size: tuple[int, ...], low: int, high: int) -> Tensor:
-        drawn = torch.randint(low, high + 1, size, generator=generator)
-        return (drawn.to(torch.float64) / 64).to(dtype).requires_grad_()
+        numbers = torch.randint(low, high + 1, size, generator=generator)
+        return (numbers.to(torch.float64) / 64).to(dtype).requires_grad_()
 
     def one_of(size: tuple[int, ...], values: Sequence[float]) -> Tensor:
         index = torch.randint(len(values), size, generator=generator)
@@ -76,15 +76,15 @@ def on_grid(
     return Case(call, multiples((steps, *shape), -48, 96), states, (weight, bias, *own), trace)
 
 
-def agree(given: Case, gradients: Sequence[Tensor | None] | None = None, *, bits: bool = True) -> tuple[Tensor, ...]:
+def agree(sample: Case, gradients: Sequence[Tensor | None] | None = None, *, bits: bool = True) -> tuple[Tensor, ...]:
     """Assert that kernel and steps give the same, bit by bit forward on the grid, and the same gradients."""
     # each neuron of each sample has constants of its own here, so that what is summed to a shared one shows its size
-    weights = len(FAMILIES[given.call.family].weights)
-    apart = [c.detach().expand(given.x.shape[1:]).clone().requires_grad_() for c in given.constants[weights:]]
-    count = len(given.tensors) - len(apart)
-    expected = given.with_tensors([*given.tensors[:count], *apart]).fresh()
-    found = given.fresh()
-    out, out_k = expected.by_steps(), found.by_kernel()
+    weights = len(FAMILIES[sample.call.family].weights)
+    apart = [c.detach().expand(sample.x.shape[1:]).clone().requires_grad_() for c in sample.constants[weights:]]
+    count = len(sample.tensors) - len(apart)
+    expected = sample.with_tensors([*sample.tensors[:count], *apart]).fresh()
+    result = sample.fresh()
+    out, out_k = expected.by_steps(), result.by_kernel()
     for o, o_k in zip(out, out_k, strict=True):
         if bits:
             same_bits(o_k, o)
@@ -92,8 +92,8 @@ def agree(given: Case, gradients: Sequence[Tensor | None] | None = None, *, bits
             same_bits(out_k[0], out[0])
             torch.testing.assert_close(o_k, o, rtol=1e-5, atol=1e-5)
     gradients = random_gradients(out) if gradients is None else gradients
-    wanted, got = backward(expected, out, gradients), backward(found, out_k, gradients)
-    for w, g, tensor in zip(wanted, got, given.tensors, strict=True):
+    expected_gradients, actual = backward(expected, out, gradients), backward(result, out_k, gradients)
+    for w, g, tensor in zip(expected_gradients, actual, sample.tensors, strict=True):
         assert w is not None
         assert g is not None
         assert g.shape == tensor.shape
@@ -126,7 +126,7 @@ def test_every_surrogate(family: str, spike_grad: Surrogate) -> None:
 @pytest.mark.parametrize("neurons", [1, 31, 32, 63, 64, 65, 129])
 @pytest.mark.parametrize("samples", [1, 7, 19, 67])
 def test_every_size(steps: int, neurons: int, samples: int) -> None:
-    given = on_grid(
+    sample = on_grid(
         "rsynaptic_dense" if steps % 2 else "rleaky_dense",
         "subtract",
         steps % 3 > 0,
@@ -134,7 +134,7 @@ def test_every_size(steps: int, neurons: int, samples: int) -> None:
         shape=(samples, neurons),
         constants=SHAPES["one a neuron"](samples, neurons),
     )
-    spk = agree(given, bits=steps < 9)[0]
+    spk = agree(sample, bits=steps < 9)[0]
     assert neurons == 1 or spk.any()
 
 
@@ -166,14 +166,14 @@ def test_spikes_differ_only_after_a_membrane_within_rounding_of_the_threshold(
     with torch.no_grad():
         state = neuron.State._make(torch.zeros_like(xs[0]) for _ in neuron.State._fields)
         expected, traced = kernels.loop(neuron.advance, xs, state, True)
-        found, _ = neuron.unroll(xs)
+        result, _ = neuron.unroll(xs)
     assert 0.02 < expected.mean() < 0.5
     near = (traced.mem - neuron.threshold).abs() < 1e-5 * traced.mem.abs().max()
     sure = near.any(-1).cumsum(0) == 0  # steps of a sample before the first that is in doubt
     assert sure.float().mean() > 0.05
-    assert torch.equal(found[sure], expected[sure])
+    assert torch.equal(result[sure], expected[sure])
     if dtype == torch.float64:
-        assert torch.equal(found, expected)
+        assert torch.equal(result, expected)
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
@@ -188,8 +188,8 @@ def test_gradients_where_sums_round(family: str, dtype: torch.dtype, options: di
     agree(Case(call, xs, states, constants, False), bits=False)
 
 
-def outputs_and_gradients(given: Case, run: Callable[[Case], tuple[Tensor, ...]]) -> list[Tensor | None]:
-    leaves = given.fresh()
+def outputs_and_gradients(sample: Case, run: Callable[[Case], tuple[Tensor, ...]]) -> list[Tensor | None]:
+    leaves = sample.fresh()
     out = run(leaves)
     return [*out, *backward(leaves, out, random_gradients(out))]
 
@@ -202,14 +202,14 @@ def test_the_number_of_threads_changes_no_bit(family: str, dtype: torch.dtype) -
     constants = tuple(neuron.constant_values(FAMILIES[family].constants))
     # busy samples, whose product is dense, beside quiet ones
     xs = xs + torch.linspace(-1, 2, 9, dtype=dtype).unsqueeze(1)
-    given = Case(call, xs, tuple(torch.zeros_like(xs[0]) for _ in neuron.State._fields), constants, True)
-    found = []
+    sample = Case(call, xs, tuple(torch.zeros_like(xs[0]) for _ in neuron.State._fields), constants, True)
+    result = []
     for threads in (1, 2, 3, 4):
         torch.set_num_threads(threads)
-        found.append(outputs_and_gradients(given, Case.by_kernel))
-    assert found[0][0][:, -1].mean() > 0.5
-    for other in found[1:]:
-        for a, b in zip(found[0], other, strict=True):
+        result.append(outputs_and_gradients(sample, Case.by_kernel))
+    assert result[0][0][:, -1].mean() > 0.5
+    for other in result[1:]:
+        for a, b in zip(result[0], other, strict=True):
             same_bits(b, a)
 
 
@@ -223,27 +223,27 @@ def test_a_sample_does_not_depend_on_what_it_is_batched_with() -> None:
 
 @pytest.mark.parametrize("family", FAMILIES_OF_DENSE)
 def test_tensors_in_any_layout(family: str) -> None:
-    given = on_grid(family, shape=(4, 6))
-    expected = outputs_and_gradients(given, Case.by_steps)
-    strided = given.with_tensors([_strided(t) for t in given.tensors])
+    sample = on_grid(family, shape=(4, 6))
+    expected = outputs_and_gradients(sample, Case.by_steps)
+    strided = sample.with_tensors([_strided(t) for t in sample.tensors])
     assert not strided.x.is_contiguous()
     for e, f in zip(expected, outputs_and_gradients(strided, Case.by_kernel), strict=True):
         torch.testing.assert_close(f, e)
-    repeated = given.with_tensors([given.x[:1, :1].expand_as(given.x), *given.tensors[1:]])
-    ones = [torch.ones(()).double().expand(8, 4, 6), *(torch.ones(1, 6).double().expand(4, 6) for _ in given.states)]
+    repeated = sample.with_tensors([sample.x[:1, :1].expand_as(sample.x), *sample.tensors[1:]])
+    ones = [torch.ones(()).double().expand(8, 4, 6), *(torch.ones(1, 6).double().expand(4, 6) for _ in sample.states)]
     agree(repeated, ones)
 
 
 @pytest.mark.parametrize("axes", [(0,), (1,), (0, 1)], ids=str)
 @pytest.mark.parametrize("family", FAMILIES_OF_DENSE)
 def test_states_constants_and_weights_expanded_along_some_axes(family: str, axes: tuple[int, ...]) -> None:
-    given = on_grid(family, shape=(4, 6), constants=lambda name: (4, 6))
+    sample = on_grid(family, shape=(4, 6), constants=lambda name: (4, 6))
 
     def expanded(t: Tensor) -> Tensor:
         few = [slice(0, 1) if axis in axes else slice(None) for axis in range(2)]
         return t.detach()[(..., *few[2 - min(t.dim(), 2) :])].expand_as(t)
 
-    agree(given.with_tensors([expanded(t) for t in given.tensors]))
+    agree(sample.with_tensors([expanded(t) for t in sample.tensors]))
 
 
 def _strided(tensor: Tensor) -> Tensor:
@@ -268,59 +268,59 @@ ENTRIES = {
 
 @pytest.mark.parametrize("value", [float("inf"), -float("inf"), float("nan")])
 @pytest.mark.parametrize("where", ENTRIES)
-def test_what_is_not_finite_goes_where_it_goes_by_steps(where: str, value: float) -> None:
-    given = on_grid("rleaky_dense", constants=SHAPES["one a neuron"](3, 5))
+def test_values_that_are_not_finite_spread_as_by_steps(where: str, value: float) -> None:
+    sample = on_grid("rleaky_dense", constants=SHAPES["one a neuron"](3, 5))
     position, index = ENTRIES[where]
-    tensors = [t.detach().clone() for t in given.tensors]
+    tensors = [t.detach().clone() for t in sample.tensors]
     tensors[position][index] = value
-    given = given.with_tensors(tensors)
-    expected = outputs_and_gradients(given, Case.by_steps)
-    for e, f in zip(expected, outputs_and_gradients(given, Case.by_kernel), strict=True):
+    sample = sample.with_tensors(tensors)
+    expected = outputs_and_gradients(sample, Case.by_steps)
+    for e, f in zip(expected, outputs_and_gradients(sample, Case.by_kernel), strict=True):
         torch.testing.assert_close(f, e, equal_nan=True, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("value", [float("inf"), float("nan")])
 @pytest.mark.parametrize("spike_grad", [SURROGATES[1], surrogate.no_gradient()], ids=repr)
 def test_a_gradient_that_is_not_finite_goes_where_it_goes_by_steps(spike_grad: Surrogate, value: float) -> None:
-    given = on_grid("rleaky_dense", spike_grad=spike_grad)
-    found = []
+    sample = on_grid("rleaky_dense", spike_grad=spike_grad)
+    result = []
     for run in (Case.by_steps, Case.by_kernel):
-        leaves = given.fresh()
+        leaves = sample.fresh()
         out = run(leaves)
         gradients = random_gradients(out)
         gradients[0][5, 1, 2] = value
-        found.append(backward(leaves, out, gradients))
+        result.append(backward(leaves, out, gradients))
     # of the weight: no spike times what is not finite, unless spikes have no gradient at all
-    assert found[0][-5].isnan().any() == (spike_grad != surrogate.no_gradient())
-    for e, f in zip(*found, strict=True):
+    assert result[0][-5].isnan().any() == (spike_grad != surrogate.no_gradient())
+    for e, f in zip(*result, strict=True):
         torch.testing.assert_close(f, e, equal_nan=True, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize(("family", "reset", "delay"), KINDS)
 def test_a_gradient_does_not_depend_on_which_others_are_needed(family: str, reset: str, delay: bool) -> None:
-    given = on_grid(family, reset, delay)
-    gradients = random_gradients(given.by_kernel())
-    every = given.fresh()
-    wanted = backward(every, every.by_kernel(), gradients)
-    count = len(given.tensors)
+    sample = on_grid(family, reset, delay)
+    gradients = random_gradients(sample.by_kernel())
+    every = sample.fresh()
+    expected = backward(every, every.by_kernel(), gradients)
+    count = len(sample.tensors)
     for alone in range(count):
-        leaves = given.fresh([i == alone for i in range(count)])
-        found = backward(leaves, leaves.by_kernel(), gradients)
-        assert [g is None for g in found] == [i != alone for i in range(count)]
-        same_bits(found[alone], wanted[alone])
+        leaves = sample.fresh([i == alone for i in range(count)])
+        result = backward(leaves, leaves.by_kernel(), gradients)
+        assert [g is None for g in result] == [i != alone for i in range(count)]
+        same_bits(result[alone], expected[alone])
 
 
 @pytest.mark.parametrize("trace", [False, True])
 @pytest.mark.parametrize("family", FAMILIES_OF_DENSE)
 def test_the_gradient_of_each_output_alone(family: str, trace: bool) -> None:
-    given = on_grid(family, "zero", trace=trace)
-    gradients = random_gradients(given.by_kernel())
+    sample = on_grid(family, "zero", trace=trace)
+    gradients = random_gradients(sample.by_kernel())
     for alone in range(len(gradients)):
-        agree(given, [g if i == alone else torch.zeros_like(g) for i, g in enumerate(gradients)])
-        leaves, full = given.fresh(), given.fresh()
-        got = backward(leaves, leaves.by_kernel(), [g if i == alone else None for i, g in enumerate(gradients)])
+        agree(sample, [g if i == alone else torch.zeros_like(g) for i, g in enumerate(gradients)])
+        leaves, full = sample.fresh(), sample.fresh()
+        result = backward(leaves, leaves.by_kernel(), [g if i == alone else None for i, g in enumerate(gradients)])
         zeros = [g if i == alone else torch.zeros_like(g) for i, g in enumerate(gradients)]
-        for a, b in zip(got, backward(full, full.by_kernel(), zeros), strict=True):
+        for a, b in zip(result, backward(full, full.by_kernel(), zeros), strict=True):
             same_bits(a, b)
 
 
@@ -329,7 +329,7 @@ def test_a_sequence_may_be_cut_anywhere(amplitude: float) -> None:
     neuron, xs = ordinary("rsynaptic_dense", torch.float64, graded_spikes_factor=amplitude)
     whole, last = neuron.unroll(xs)
     (whole.sum() + last.mem.sum()).backward()
-    wanted = {name: p.grad for name, p in neuron.named_parameters()}
+    expected = {name: p.grad for name, p in neuron.named_parameters()}
     neuron.zero_grad()
     first, state = neuron.unroll(xs[:23])
     second, state = neuron.unroll(xs[23:], state)
@@ -338,49 +338,49 @@ def test_a_sequence_may_be_cut_anywhere(amplitude: float) -> None:
     (first.sum() + second.sum() + state.mem.sum()).backward()
     for name, p in neuron.named_parameters():
         if p.requires_grad:
-            torch.testing.assert_close(p.grad, wanted[name], rtol=1e-10, atol=1e-10)
+            torch.testing.assert_close(p.grad, expected[name], rtol=1e-10, atol=1e-10)
 
 
 def test_a_gradient_can_be_differentiated() -> None:
-    given = on_grid("rleaky_dense", spike_grad=surrogate.sigmoid(2))
-    found = []
+    sample = on_grid("rleaky_dense", spike_grad=surrogate.sigmoid(2))
+    result = []
     for run in (Case.by_steps, Case.by_kernel):
-        leaves = given.fresh()
+        leaves = sample.fresh()
         spk, *_ = run(leaves)
         weight = leaves.constants[0]
         (first,) = torch.autograd.grad(spk.square().sum(), weight, create_graph=True)
-        found.append(torch.autograd.grad(first.square().sum(), leaves.x)[0])
-    assert found[0].any()
-    torch.testing.assert_close(found[1], found[0])
+        result.append(torch.autograd.grad(first.square().sum(), leaves.x)[0])
+    assert result[0].any()
+    torch.testing.assert_close(result[1], result[0])
 
 
 def test_backward_keeps_bits_and_a_state_of_every_32_steps() -> None:
     neuron, xs = ordinary("rleaky_dense", torch.float32, steps=320)
     xs.requires_grad_()
     inputs = {xs.data_ptr(), *(p.data_ptr() for p in neuron.parameters())}
-    kept: list[Tensor] = []
+    saved: list[Tensor] = []
 
     def keep(tensor: Tensor) -> Tensor:
-        kept.append(tensor)
+        saved.append(tensor)
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
         neuron.unroll(xs)
     state = xs[0].nbytes
-    own = sum(t.nbytes for t in kept if t.data_ptr() not in inputs)
+    own = sum(t.nbytes for t in saved if t.data_ptr() not in inputs)
     bits = 320 * 9 * 3 * 8  # 130 neurons take three words
     assert own <= bits + (9 + 4) * state + 4096
-    kept.clear()
+    saved.clear()
     with torch.no_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
         neuron.unroll(xs)
-    assert not kept
+    assert not saved
 
 
 @pytest.mark.parametrize("family", FAMILIES_OF_DENSE)
 def test_the_operator_with_the_kernel_is_one_that_torch_accepts(family: str) -> None:
-    given = on_grid(family, steps=3)
-    settings = given.call.reset, given.call.reset_delay, given.call.surrogate, list(given.call.params), False
-    torch.library.opcheck(FAMILIES[family].operator, (*given.tensors, *settings))
+    sample = on_grid(family, steps=3)
+    settings = sample.call.reset, sample.call.reset_delay, sample.call.surrogate, list(sample.call.params), False
+    torch.library.opcheck(FAMILIES[family].operator, (*sample.tensors, *settings))
 
 
 def test_a_net_is_trained_by_the_kernel_as_by_the_loop() -> None:
@@ -391,10 +391,10 @@ def test_a_net_is_trained_by_the_kernel_as_by_the_loop() -> None:
 
     xs, grads = torch.randn(50, 6, 7).double(), []
     for schedule in ("steps", "layers"):
-        made = net()
-        spk = snn.unroll(made, xs, schedule=schedule)
+        model = net()
+        spk = snn.unroll(model, xs, schedule=schedule)
         (spk * torch.linspace(0, 1, 50).double()[:, None, None]).sum().backward()
-        grads.append([p.grad for p in made.parameters()])
+        grads.append([p.grad for p in model.parameters()])
     for e, f in zip(*grads, strict=True):
         torch.testing.assert_close(f, e, rtol=1e-9, atol=1e-9)
 
@@ -433,6 +433,6 @@ def test_tensors_that_do_not_fit(name: str, shape: tuple[int, ...], message: str
     sizes = SHAPES_THAT_FIT | {name: shape} | ({"mem": (13,), "spk": (13,)} if name == "x" else {})
     x, spk, mem, weight, bias, amplitude = map(torch.ones, sizes.values())
     program, coefficients = of_neuron(snn.Leaky(0.5), torch.float32)
-    given = *forward_code(program), x, spk, [mem], weight, bias, amplitude, coefficients
+    sample = *forward_code(program), x, spk, [mem], weight, bias, amplitude, coefficients
     with pytest.raises(RuntimeError, match=message):
-        torch.ops.snn_cpu.recurrent_forward(*given, False, False)
+        torch.ops.snn_cpu.recurrent_forward(*sample, False, False)

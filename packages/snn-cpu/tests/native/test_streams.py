@@ -17,16 +17,16 @@ NONE, ALL = 2**62, 0  # sizes of the cache with which no array and every array i
 @pytest.fixture(autouse=True)
 def usual_cache() -> Iterator[None]:
     """The size of the cache that the library found, again after every test."""
-    found = torch.ops.snn_cpu.set_cache_size(NONE)
+    before = torch.ops.snn_cpu.set_cache_size(NONE)
     yield
-    torch.ops.snn_cpu.set_cache_size(found)
+    torch.ops.snn_cpu.set_cache_size(before)
 
 
 def outcome(cache: int, family: str, reset: str, delay: bool, **options) -> list[Tensor]:
     torch.ops.snn_cpu.set_cache_size(cache)
-    drawn = case(family, reset, delay, **options).fresh()
-    out = drawn.by_kernel()
-    return [*out, *backward(drawn, out, random_gradients(out))]
+    sample = case(family, reset, delay, **options).fresh()
+    out = sample.by_kernel()
+    return [*out, *backward(sample, out, random_gradients(out))]
 
 
 # rows of 16 float32 or 8 float64 fill whole lines of memory, and only such are streamed
@@ -36,12 +36,12 @@ def outcome(cache: int, family: str, reset: str, delay: bool, **options) -> list
 def test_streaming_changes_no_bit(family: str, reset: str, delay: bool, columns: int, dtype: torch.dtype) -> None:
     for trace in (False, True):
         options = {"shape": (1, columns), "steps": 35, "dtype": dtype, "trace": trace}
-        expected, found = (outcome(cache, family, reset, delay, **options) for cache in (NONE, ALL))
-        for f, e in zip(found, expected, strict=True):
+        expected, result = (outcome(cache, family, reset, delay, **options) for cache in (NONE, ALL))
+        for f, e in zip(result, expected, strict=True):
             same_bits(f, e)
 
 
-def test_what_one_thread_streamed_another_reads() -> None:
+def test_data_streamed_by_one_thread_are_read_by_another() -> None:
     options = {"shape": (4, 1024), "steps": 100}
     expected = outcome(NONE, "leaky", "subtract", True, **options)
     torch.set_num_threads(2)
@@ -53,15 +53,15 @@ def test_what_one_thread_streamed_another_reads() -> None:
 
 
 def test_arrays_larger_than_any_cache_come_out_as_the_steps_compute_them() -> None:
-    drawn = case("leaky", "zero", True, shape=(16, 4096), steps=64)  # four arrays of 16 MiB
+    sample = case("leaky", "zero", True, shape=(16, 4096), steps=64)  # four arrays of 16 MiB
     torch.ops.snn_cpu.set_cache_size(32 * 2**20)
-    through, straight = drawn.fresh(), drawn.fresh()
+    through, straight = sample.fresh(), sample.fresh()
     out, expected = through.by_kernel(), straight.by_steps()
     for f, e in zip(out, expected, strict=True):
         same_bits(f, e)
     gradients = random_gradients(expected)
-    found, wanted = backward(through, out, gradients), backward(straight, expected, gradients)
-    torch.testing.assert_close(found[0], wanted[0], rtol=1e-5, atol=1e-6)
+    result, expected_gradients = backward(through, out, gradients), backward(straight, expected, gradients)
+    torch.testing.assert_close(result[0], expected_gradients[0], rtol=1e-5, atol=1e-6)
 
 
 def test_a_cache_of_negative_size_is_refused() -> None:

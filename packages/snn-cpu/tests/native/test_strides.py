@@ -51,10 +51,10 @@ def negated(x: Tensor) -> Tensor:
 LAYOUTS = [strided, batch_first, time_last, channels_last, reversed_axes, offset, negated]
 
 
-def outcome(given: Case, gradients: list[Tensor]) -> list[Tensor]:
+def outcome(sample: Case, gradients: list[Tensor]) -> list[Tensor]:
     """Outputs and gradients."""
-    out = given.by_kernel()
-    return [*out, *backward(given, out, gradients)]
+    out = sample.by_kernel()
+    return [*out, *backward(sample, out, gradients)]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda f: f.__name__)
@@ -63,29 +63,29 @@ def outcome(given: Case, gradients: list[Tensor]) -> list[Tensor]:
 def test_any_layout_of_inputs_states_constants_and_gradients(
     family: str, reset: str, delay: bool, trace: bool, layout: Callable[[Tensor], Tensor]
 ) -> None:
-    drawn = case(family, reset, delay, shape=SHAPE, steps=34, trace=trace, constants=lambda name: (3, 1, 1))
-    gradients = random_gradients(drawn.by_kernel())
-    expected = outcome(drawn.fresh(), gradients)
-    laid = [layout(t.detach()) if t.dim() > 3 else t for t in drawn.tensors]
-    found = outcome(drawn.with_tensors(laid).fresh(), [layout(g) for g in gradients])
-    rounded = len(drawn.constants)  # sums go through the columns in the order in which they lie in memory
-    for e, f in zip(expected[:-rounded], found[:-rounded], strict=True):
+    sample = case(family, reset, delay, shape=SHAPE, steps=34, trace=trace, constants=lambda name: (3, 1, 1))
+    gradients = random_gradients(sample.by_kernel())
+    expected = outcome(sample.fresh(), gradients)
+    laid = [layout(t.detach()) if t.dim() > 3 else t for t in sample.tensors]
+    result = outcome(sample.with_tensors(laid).fresh(), [layout(g) for g in gradients])
+    rounded = len(sample.constants)  # sums go through the columns in the order in which they lie in memory
+    for e, f in zip(expected[:-rounded], result[:-rounded], strict=True):
         same_bits(f, e)
-    torch.testing.assert_close(found[-rounded:], expected[-rounded:], rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(result[-rounded:], expected[-rounded:], rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("axes", [(0,), (1,), (0, 1), (2, 3, 4), (0, 1, 2, 3, 4)], ids=str)
 @pytest.mark.parametrize("family", ["leaky", "rsynaptic_one_to_one"])
 def test_a_gradient_or_input_expanded_along_some_axes(family: str, axes: tuple[int, ...]) -> None:
-    drawn = case(family, shape=SHAPE, steps=34, trace=True)
+    sample = case(family, shape=SHAPE, steps=34, trace=True)
 
     def expanded(t: Tensor) -> Tensor:
         first = t.detach()[tuple(slice(0, 1) if axis in axes else slice(None) for axis in range(t.dim()))]
         return first.expand_as(t)
 
-    gradients = [expanded(g) for g in random_gradients(drawn.by_kernel())]
-    flat = drawn.with_tensors([expanded(drawn.x), *drawn.tensors[1:]])
-    copied = drawn.with_tensors([t.detach().clone(memory_format=torch.contiguous_format) for t in flat.tensors])
+    gradients = [expanded(g) for g in random_gradients(sample.by_kernel())]
+    flat = sample.with_tensors([expanded(sample.x), *sample.tensors[1:]])
+    copied = sample.with_tensors([t.detach().clone(memory_format=torch.contiguous_format) for t in flat.tensors])
     expected = outcome(copied.fresh(), [g.clone(memory_format=torch.contiguous_format) for g in gradients])
     for e, f in zip(expected, outcome(flat.fresh(), gradients), strict=True):
         same_bits(f, e)
@@ -97,35 +97,35 @@ def test_a_gradient_or_input_expanded_along_some_axes(family: str, axes: tuple[i
 def test_states_constants_and_gradients_expanded_along_some_axes(
     family: str, reset: str, delay: bool, trace: bool, axes: tuple[int, ...]
 ) -> None:
-    drawn = case(family, reset, delay, shape=(3, 6, 5), steps=34, trace=trace, constants=lambda name: (3, 6, 5))
+    sample = case(family, reset, delay, shape=(3, 6, 5), steps=34, trace=trace, constants=lambda name: (3, 6, 5))
 
     def expanded(t: Tensor) -> Tensor:
         first = t.detach()[(..., *(slice(0, 1) if axis in axes else slice(None) for axis in range(3)))]
         return first.expand_as(t)
 
-    gradients = [expanded(g) for g in random_gradients(drawn.by_kernel())]
-    few = drawn.with_tensors([expanded(t) for t in drawn.tensors])
-    copied = drawn.with_tensors([t.clone(memory_format=torch.contiguous_format) for t in few.tensors])
+    gradients = [expanded(g) for g in random_gradients(sample.by_kernel())]
+    few = sample.with_tensors([expanded(t) for t in sample.tensors])
+    copied = sample.with_tensors([t.clone(memory_format=torch.contiguous_format) for t in few.tensors])
     expected = outcome(copied.fresh(), [g.clone(memory_format=torch.contiguous_format) for g in gradients])
     for e, f in zip(expected, outcome(few.fresh(), gradients), strict=True):
         same_bits(f, e)
 
 
 def test_windows_that_overlap_are_read_where_they_lie() -> None:
-    drawn = case("synaptic", shape=(7,), steps=34)
+    sample = case("synaptic", shape=(7,), steps=34)
     windows = torch.arange(40, dtype=torch.float64).div(40).as_strided((34, 7), (1, 1))
-    copied = drawn.with_tensors([windows.clone(), *drawn.tensors[1:]])
-    gradients = random_gradients(drawn.by_kernel())
-    found = outcome(drawn.with_tensors([windows, *drawn.tensors[1:]]).fresh(), gradients)
-    for e, f in zip(outcome(copied.fresh(), gradients), found, strict=True):
+    copied = sample.with_tensors([windows.clone(), *sample.tensors[1:]])
+    gradients = random_gradients(sample.by_kernel())
+    result = outcome(sample.with_tensors([windows, *sample.tensors[1:]]).fresh(), gradients)
+    for e, f in zip(outcome(copied.fresh(), gradients), result, strict=True):
         same_bits(f, e)
 
 
 @pytest.mark.parametrize("shape", [(), (1,), (3, 1), (1, 1, 1, 1, 1)], ids=str)
 def test_steps_of_any_number_of_axes(shape: tuple[int, ...]) -> None:
-    drawn = case("leaky", shape=shape, trace=True)
-    leaves = drawn.fresh()
+    sample = case("leaky", shape=shape, trace=True)
+    leaves = sample.fresh()
     out = leaves.by_kernel()
-    for o_k, o in zip(out, drawn.by_steps(), strict=True):
+    for o_k, o in zip(out, sample.by_steps(), strict=True):
         same_bits(o_k, o)
-    assert [g.shape for g in backward(leaves, out, random_gradients(out))] == [t.shape for t in drawn.tensors]
+    assert [g.shape for g in backward(leaves, out, random_gradients(out))] == [t.shape for t in sample.tensors]

@@ -14,9 +14,9 @@ from .specification import KINDS, backward, case, random_gradients, same_bits
 
 def outcome(family: str, reset: str, delay: bool, **options) -> list[Tensor]:
     """Outputs and all gradients, those of shared constants, which are sums over columns, included."""
-    drawn = case(family, reset, delay, **options).fresh()
-    out = drawn.by_kernel()
-    return [*out, *backward(drawn, out, random_gradients(out))]
+    sample = case(family, reset, delay, **options).fresh()
+    out = sample.by_kernel()
+    return [*out, *backward(sample, out, random_gradients(out))]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
@@ -46,20 +46,20 @@ def test_threads_that_take_and_free_buffers_at_random_get_their_own_numbers() ->
     left_behind: list[list[Tensor]] = []
 
     def work(seed: int) -> None:
-        dice, kept = random.Random(seed), []
+        dice, buffers = random.Random(seed), []
         for _ in range(12):
             number = dice.randrange(len(jobs))
             family, reset, delay, shape, steps = jobs[number]
-            found = outcome(family, reset, delay, shape=shape, steps=steps, **options)
-            kept.append((number, found))
+            result = outcome(family, reset, delay, shape=shape, steps=steps, **options)
+            buffers.append((number, result))
             if dice.random() < 0.6:
-                checked, results = kept.pop(dice.randrange(len(kept)))
+                checked, results = buffers.pop(dice.randrange(len(buffers)))
                 for f, e in zip(results, expected[checked], strict=True):
                     same_bits(f, e)
                 left_behind.append(results)
             if len(left_behind) > 4:
                 left_behind.pop(0)
-        for checked, results in kept:
+        for checked, results in buffers:
             for f, e in zip(results, expected[checked], strict=True):
                 same_bits(f, e)
 
