@@ -57,7 +57,7 @@ CASES = {
 }
 
 
-def made(case: str, **constants: float) -> Any:
+def build_neuron(case: str, **constants: float) -> Any:
     """The neuron of a case, which keeps its own state, with other constants than it has there."""
     kind, reset = CASES[case]
     neuron = KINDS[kind](init_hidden=True, **reset)

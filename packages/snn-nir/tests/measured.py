@@ -50,6 +50,6 @@ class Cost(NamedTuple):
 def cost(*paths: Path, timeout: float = 60) -> list[Cost]:
     """Read each file and tell what it cost; a crash or a hang of the process is an error."""
     words = [sys.executable, "-c", _PROGRAM, *map(str, paths)]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=timeout, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return [Cost(*json.loads(line)) for line in done.stdout.splitlines()]
+    process = subprocess.run(words, capture_output=True, text=True, timeout=timeout, check=False)
+    assert process.returncode == 0, process.stderr[-2000:]
+    return [Cost(*json.loads(line)) for line in process.stdout.splitlines()]

@@ -23,30 +23,30 @@ def simulate(
     source sends while all neurons are silent.
     """
     inputs = [name for name, node in graph.nodes.items() if isinstance(node, nir.Input)]
-    given = xs if isinstance(xs, dict) else {inputs[0]: xs}
-    steps, batch = next(iter(given.values())).shape[:2]
+    samples = xs if isinstance(xs, dict) else {inputs[0]: xs}
+    steps, batch = next(iter(samples.values())).shape[:2]
     states: dict[str, State] = {name: {} for name in graph.nodes}
     before: dict[str, np.ndarray] = {}
     sent: dict[str, list[np.ndarray]] = {name: [] for name in graph.nodes}
     for t in range(-1, steps):  # step -1 is the silence before the first step
-        wanted = {source for source, _ in late} if t < 0 else set(graph.nodes)
+        names = {source for source, _ in late} if t < 0 else set(graph.nodes)
         now: dict[str, np.ndarray] = {}
-        for name in sorted(wanted):
-            value(graph, name, t, now, before, given, batch, states, dt, method, late)
-        before = {name: now[name] for name in wanted}
+        for name in sorted(names):
+            value(graph, name, t, now, before, samples, batch, states, dt, method, late)
+        before = {name: now[name] for name in names}
         if t >= 0:
             for name in graph.nodes:
                 sent[name].append(before[name])
     return {name: np.stack(values) for name, values in sent.items()}
 
 
-def value(graph, name, t, now, before, given, batch, states, dt, method, late) -> np.ndarray:
+def value(graph, name, t, now, before, inputs, batch, states, dt, method, late) -> np.ndarray:
     """Return a node's output in a step, once all its inputs are known."""
     if name in now:
         return now[name]
     node = graph.nodes[name]
     if isinstance(node, nir.Input):
-        now[name] = (np.zeros_like(given[name][0]) if t < 0 else given[name][t]).astype(np.float64)
+        now[name] = (np.zeros_like(inputs[name][0]) if t < 0 else inputs[name][t]).astype(np.float64)
     elif t < 0 and isinstance(node, STATEFUL):
         now[name] = np.zeros((batch, *node.output_type["output"]))
     else:
@@ -55,7 +55,7 @@ def value(graph, name, t, now, before, given, batch, states, dt, method, late) -
             if target == name and (source, target) in late and t >= 0:
                 total = total + before[source]
             elif target == name:
-                total = total + value(graph, source, t, now, before, given, batch, states, dt, method, late)
+                total = total + value(graph, source, t, now, before, inputs, batch, states, dt, method, late)
         now[name] = node_step(node, total, states[name], dt, method)
     return now[name]
 

@@ -15,7 +15,7 @@ TAU, R = 1e-3, 10.0  # beta = 0.9 at DT, and no gain
 THR = 0.8
 
 
-def said(**entries):
+def metadata_of(**entries):
     return {"snn_nir": entries}
 
 
@@ -44,10 +44,10 @@ def same(graph, dt=DT, exact=True, shape=(3,), **options):
     """The simplified module, once it gave what the primitives give."""
     net, plain = from_nir(graph, dt=dt, **options), from_nir(graph, dt=dt, simplify=False, **options)
     xs = spikes(shape=shape)
-    ys, wanted = snn.unroll(net, xs), snn.unroll(plain, xs)
-    assert wanted.abs().mean() > 0.01
+    ys, expected = snn.unroll(net, xs), snn.unroll(plain, xs)
+    assert expected.abs().mean() > 0.01
     if exact:
-        assert torch.equal(ys, wanted)
+        assert torch.equal(ys, expected)
     else:
-        torch.testing.assert_close(ys, wanted, rtol=1e-12, atol=1e-13)
+        torch.testing.assert_close(ys, expected, rtol=1e-12, atol=1e-13)
     return net

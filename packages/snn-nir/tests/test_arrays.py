@@ -18,7 +18,7 @@ from snn_nir.graphs.differences import diff
 from snn_nir.graphs.text import to_text
 from snn_nir.graphs.values import array_of
 
-from .exportable import CASES, FEATURES, made
+from .exportable import CASES, FEATURES, build_neuron
 from .whole_graphs import chain
 
 LAYERS = {
@@ -51,7 +51,7 @@ def negatively(net: nn.Module) -> nn.Module:
 @pytest.mark.parametrize("name", [*LAYERS, *(case for case in CASES if case.endswith("subtract-delayed"))])
 def test_the_graph_of_a_net_is_that_of_its_numbers(name: str):
     torch.manual_seed(0)
-    net, shape = copy.deepcopy(LAYERS[name]) if name in LAYERS else (made(name), (FEATURES,))
+    net, shape = copy.deepcopy(LAYERS[name]) if name in LAYERS else (build_neuron(name), (FEATURES,))
     with torch.no_grad():
         for value in net.parameters():
             value.copy_(torch.rand_like(value) / 2 + 0.25)
@@ -60,7 +60,7 @@ def test_the_graph_of_a_net_is_that_of_its_numbers(name: str):
     assert diff(to_nir(negatively(net), sample), expected) == []
 
 
-def test_such_values_of_a_node_are_written_compared_and_printed(tmp_path: Path):
+def test_these_values_of_a_node_are_written_compared_and_printed(tmp_path: Path):
     values = torch.tensor([0.5, -1.5])
     graph = chain(nir.Scale(values.numpy()), shape=(2,))
     other = chain(nir.Scale(np.zeros(2)), shape=(2,))

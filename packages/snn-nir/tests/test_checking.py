@@ -30,7 +30,7 @@ def graph_with(**nodes: nir.NIRNode) -> nir.NIRGraph:
     return graph
 
 
-def test_all_findings_are_told_at_once_errors_first():
+def test_all_findings_are_reported_at_once_errors_first():
     graph = graph_with(alone=nir.Delay(-np.ones(2)), bad=nir.Threshold(np.array([np.inf])))
     graph.nodes["a/b"] = nir.Scale(np.ones(2), metadata={"nothing": None})
     graph.edges += [("input", "scale_0"), ("input", "nowhere"), ("a/b", "output")]

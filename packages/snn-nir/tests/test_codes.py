@@ -48,10 +48,10 @@ def test_an_error_survives_pickling():
 
 
 def test_a_warning_points_at_the_caller_and_carries_the_code():
-    with pytest.warns(NIRWarning, match=r"NIR211: node 'x': ") as seen:
+    with pytest.warns(NIRWarning, match=r"NIR211: node 'x': ") as record:
         announce("NIR211", "node 'x'", "it was missing")
-    assert seen[0].message.code == "NIR211"
-    assert seen[0].filename == __file__
+    assert record[0].message.code == "NIR211"
+    assert record[0].filename == __file__
 
 
 def test_an_unknown_code_is_a_mistake():

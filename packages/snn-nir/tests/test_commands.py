@@ -32,10 +32,10 @@ def broken(tmp_path: Path) -> str:
     return str(tmp_path / "broken.nir")
 
 
-def test_without_a_word_it_prints_what_there_is(capsys):
+def test_without_a_command_it_lists_all_commands(capsys):
     assert main([]) == 0
-    shown = capsys.readouterr().out
-    assert all(word in shown for word in ("check", "show", "run", "diff", "convert"))
+    output = capsys.readouterr().out
+    assert all(word in output for word in ("check", "show", "run", "diff", "convert"))
 
 
 def test_check(path: str, capsys):
@@ -80,7 +80,7 @@ def test_run_of_a_membrane_tells_its_range(tmp_path: Path, capsys):
     assert capsys.readouterr().out == "output: 3 steps of shape [1], between 2 and 6\n"
 
 
-def test_what_was_assumed_goes_to_stderr(tmp_path: Path, capsys):
+def test_assumptions_are_printed_to_stderr(tmp_path: Path, capsys):
     write(chain(nir.IF(np.ones(1), np.ones(1)), shape=(1,)), tmp_path / "if.nir")
     assert main(["run", str(tmp_path / "if.nir")]) == 0
     assert capsys.readouterr().err.startswith("warning NIR501: ")
@@ -99,9 +99,9 @@ def test_diff(path: str, tmp_path: Path, capsys):
 def test_convert_repairs_and_says_so(broken: str, tmp_path: Path, capsys):
     to = str(tmp_path / "to.nir")
     assert main(["convert", broken, to]) == 0
-    shown = capsys.readouterr()
-    assert shown.out == f"written: {to}\n"
-    assert [line[:15] for line in shown.err.splitlines()] == ["warning NIR211:"] * 2
+    output = capsys.readouterr()
+    assert output.out == f"written: {to}\n"
+    assert [line[:15] for line in output.err.splitlines()] == ["warning NIR211:"] * 2
     assert list(read(to).nodes) == ["threshold", "input_threshold", "output_threshold"]
 
 
@@ -119,14 +119,14 @@ def test_convert_to_the_older_format_and_back(tmp_path: Path):
 def test_a_refused_file_is_one_line_on_stderr(words: list[str], tmp_path: Path, capsys):
     (tmp_path / "x.nir").write_bytes(b"hello")
     assert main([*words, str(tmp_path / "x.nir")]) == 1
-    shown = capsys.readouterr()
-    assert shown.out == ""
-    assert shown.err.startswith(f"snn nir {words[0]}: NIR101: ")
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.startswith(f"snn nir {words[0]}: NIR101: ")
     assert main([*words, str(tmp_path / "none.nir")]) == 1
     assert "No such file" in capsys.readouterr().err
 
 
-def test_what_cannot_be_written_leaves_nothing(tmp_path: Path, capsys):
+def test_a_failed_write_leaves_nothing(tmp_path: Path, capsys):
     write(chain(*neurons(3, v_reset=-1), shape=(3,)), tmp_path / "new.nir")
     old = tmp_path / "old.nir"
     assert main(["convert", str(tmp_path / "new.nir"), str(old), "--compat", "nir<=1.0.4"]) == 1
@@ -162,7 +162,7 @@ def test_input_that_does_not_fit_is_refused(array: np.ndarray, complaint: str, p
     ],
 )
 def test_a_wrong_word_is_named_and_ends_with_code_2(words: list[str], complaint: str, capsys):
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as error:
         main(words)
-    assert ended.value.code == 2
+    assert error.value.code == 2
     assert complaint in capsys.readouterr().err

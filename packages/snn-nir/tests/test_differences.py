@@ -57,17 +57,17 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_one_difference_is_told_with_its_place(case):
+def test_a_single_difference_is_reported_with_its_place(case):
     first, second, expected = CASES[case]
     assert expected in [str(difference) for difference in diff(first, second)]
 
 
 def test_shapes_of_signals_and_parameters():
-    found = [str(difference) for difference in diff(scale([1.0]), scale([1.0, 1.0]))]
-    assert found == ["input: shape: 1 of 1 values differ, by up to 1", "scale_0: scale: shapes [1] and [2]"]
+    differences = [str(difference) for difference in diff(scale([1.0]), scale([1.0, 1.0]))]
+    assert differences == ["input: shape: 1 of 1 values differ, by up to 1", "scale_0: scale: shapes [1] and [2]"]
 
 
-def test_nodes_and_edges_of_one_side_and_edges_that_are_there_twice():
+def test_nodes_and_edges_of_one_side_and_duplicate_edges():
     first, second = recurrent(), recurrent()
     second.nodes["more"] = nir.Scale(np.ones(3))
     second.edges = [*second.edges[1:], ("lif", "more"), ("lif", "more")]

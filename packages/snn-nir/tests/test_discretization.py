@@ -22,8 +22,8 @@ def test_euler_is_the_first_order_of_exact(tau):
 @pytest.mark.parametrize("method", ["euler", "exact"])
 def test_a_tensor_gives_what_its_numbers_give(method):
     tau = torch.tensor([[0.3, 0.01], [7.0, 1e-3]], dtype=torch.float64)
-    wanted = [[rise(float(t), 1e-4, method) for t in row] for row in tau]
-    torch.testing.assert_close(rise(tau, 1e-4, method), torch.tensor(wanted, dtype=torch.float64), rtol=1e-14, atol=0)
+    expected = [[rise(float(t), 1e-4, method) for t in row] for row in tau]
+    torch.testing.assert_close(rise(tau, 1e-4, method), torch.tensor(expected, dtype=torch.float64), rtol=1e-14, atol=0)
 
 
 @pytest.mark.parametrize("method", ["euler", "exact"])
@@ -58,10 +58,10 @@ def test_an_unknown_method_is_refused():
 
 @pytest.mark.parametrize("method", ["euler", "exact"])
 def test_the_name_that_it_had_warns_and_names_the_new_one(method):
-    with pytest.warns(DeprecationWarning, match=r"snn\.nir\.decay is now called snn\.nir\.discretized_decay") as caught:
+    with pytest.warns(DeprecationWarning, match=r"snn\.nir\.decay is now called snn\.nir\.discretized_decay") as error:
         share = decay(0.02, 3e-3, method)
     assert share == discretized_decay(0.02, 3e-3, method)
-    assert [warning.filename for warning in caught] == [__file__]
+    assert [warning.filename for warning in error] == [__file__]
 
 
 @pytest.mark.parametrize("tau", [0.02, torch.tensor([0.3, 0.01], dtype=torch.float64)])

@@ -59,8 +59,8 @@ def leaky(**options):
 def test_arithmetic_is_edges_and_scales(forward):
     net = Calls(forward, fc=nn.Linear(3, 3)).double().eval()
     x = torch.randn(2, 3, dtype=torch.float64)
-    found = simulate(to_nir(net, x), x[None].numpy(), 1e-4)["output"][0]
-    np.testing.assert_allclose(found, net(x).detach().numpy(), atol=1e-12)
+    result = simulate(to_nir(net, x), x[None].numpy(), 1e-4)["output"][0]
+    np.testing.assert_allclose(result, net(x).detach().numpy(), atol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -77,8 +77,8 @@ def test_arithmetic_is_edges_and_scales(forward):
 def test_a_reshape_that_joins_neighboring_axes_is_flatten(forward):
     net = Calls(forward)
     x = torch.randn(5, 2, 3, 4)
-    found = simulate(to_nir(net, x), x[None].numpy(), 1e-4)["output"][0]
-    np.testing.assert_array_equal(found, net(x).numpy())
+    result = simulate(to_nir(net, x), x[None].numpy(), 1e-4)["output"][0]
+    np.testing.assert_array_equal(result, net(x).numpy())
 
 
 @pytest.mark.parametrize(
@@ -99,14 +99,14 @@ def test_a_reshape_that_joins_neighboring_axes_is_flatten(forward):
         (lambda net, x: x * torch.ones(2, 3), r"'mul': .*a factor of shape \(2, 3\) for a value of shape \(3,\)"),
     ],
 )
-def test_what_nir_cannot_compute_is_refused_by_call_and_reason(forward, reason):
+def test_calls_that_nir_lacks_are_refused_by_name_and_reason(forward, reason):
     net = Calls(forward, fc=nn.Linear(3, 3)).double()
-    with pytest.raises(NIRError, match=f"NIR403: {reason}") as raised:
+    with pytest.raises(NIRError, match=f"NIR403: {reason}") as error:
         to_nir(net, torch.zeros(2, 3, dtype=torch.float64))
-    assert raised.value.code == "NIR403"
+    assert error.value.code == "NIR403"
 
 
-def test_what_autocast_computes_in_half_precision_is_written_in_single_precision():
+def test_half_precision_under_autocast_is_exported_in_single_precision():
     def forward(net, x):
         with torch.autocast("cpu", dtype=torch.bfloat16):
             hidden = net.fc(x)
@@ -161,10 +161,10 @@ def test_states_passed_in_and_out_are_those_of_the_nodes():
     states = (torch.zeros(2, 4).double(), None, None)
     graph = to_nir(net, (xs[0], *states))
     assert [n for n in sorted(graph.nodes) if "put" in n] == ["input", "output"]
-    found = simulate(graph, xs.numpy(), 1e-4, late=closing(graph))["output"]
+    result = simulate(graph, xs.numpy(), 1e-4, late=closing(graph))["output"]
     for t, x in enumerate(xs):
         spk, *states = net(x, *states)
-        np.testing.assert_array_equal(found[t], spk.detach().numpy())
+        np.testing.assert_array_equal(result[t], spk.detach().numpy())
 
 
 def test_spikes_and_membrane_of_the_last_layer_are_one_output():
@@ -243,8 +243,8 @@ def test_a_loop_over_time_is_one_step_of_it(constant_input):
     assert graph.nodes["input"].input_type["input"].tolist() == [3]
     expected = net(xs[0] if constant_input else xs)[0].detach().numpy()
     assert expected.any()
-    found = simulate(graph, xs.numpy(), 1e-4, late=closing(graph))["output"]
-    np.testing.assert_array_equal(found, expected)
+    result = simulate(graph, xs.numpy(), 1e-4, late=closing(graph))["output"]
+    np.testing.assert_array_equal(result, expected)
 
 
 @pytest.mark.parametrize(
@@ -257,8 +257,8 @@ def test_a_loop_over_neurons_that_keep_their_state(steps):
     net = Calls(forward, fc=nn.Linear(3, 2), lif=leaky()).double()
     xs = 3 * torch.rand(5, 2, 3).double()
     graph = to_nir(net, xs)
-    found = simulate(graph, xs.numpy(), 1e-4, late=closing(graph))["output"]
-    np.testing.assert_array_equal(found, net(xs).detach().numpy())
+    result = simulate(graph, xs.numpy(), 1e-4, late=closing(graph))["output"]
+    np.testing.assert_array_equal(result, net(xs).detach().numpy())
 
 
 @pytest.mark.parametrize(
@@ -274,9 +274,9 @@ def test_a_loop_over_neurons_that_keep_their_state(steps):
     ],
 )
 def test_a_loop_that_is_not_one_step_many_times_is_refused(forward, code, reason):
-    with pytest.raises(NIRError, match=f"{code}: .*{reason}") as raised:
+    with pytest.raises(NIRError, match=f"{code}: .*{reason}") as error:
         to_nir(Calls(forward, lif=leaky()), torch.zeros(2, 3))
-    assert raised.value.code == code
+    assert error.value.code == code
 
 
 def test_a_neuron_whose_state_is_made_of_something_else_is_refused():
@@ -294,8 +294,8 @@ def test_a_branch_on_values_is_refused():
     net = Calls(lambda net, x: net.fc(x) if x.sum() > 0 else x, fc=nn.Linear(3, 3))
     with pytest.raises(NIRError, match=r"NIR404: Calls: .*write it for one time step, without branches on values"):
         to_nir(net, torch.zeros(1, 3))
-    kept = []
-    net = Calls(lambda net, x: kept.append(x) or x)
+    values = []
+    net = Calls(lambda net, x: values.append(x) or x)
     with pytest.raises(NIRError, match=r"NIR404: Calls: .*leaves values in a container outside the call"):
         to_nir(net, torch.zeros(1, 3))
 
@@ -319,7 +319,7 @@ def forgets_afterwards(net, x):
 @pytest.mark.parametrize(
     ("forward", "verb"), [(feeds_back, "reads"), (writes, "writes"), (forgets_afterwards, "resets")]
 )
-def test_what_depends_on_or_changes_what_a_neuron_keeps_is_refused(forward, verb):
+def test_operations_on_the_kept_state_of_a_neuron_are_refused(forward, verb):
     net = Calls(forward, fc=nn.Linear(3, 3), back=nn.Linear(3, 3), lif=leaky())
     for _ in range(2):  # at rest, and once there is a state
         with pytest.raises(NIRError, match=rf"NIR404: Calls: .*forward {verb} the state that 'lif' \(Leaky\) keeps"):
@@ -337,8 +337,8 @@ def test_what_depends_on_or_changes_what_a_neuron_keeps_is_refused(forward, verb
 )
 def test_a_step_that_starts_at_rest_every_time_is_refused(forward):
     net = Calls(forward, fc=nn.Linear(3, 3), lif=leaky())
-    said = r"NIR404: Calls: .*forward resets the state that 'lif' \(Leaky\) keeps; .* without what neurons keep"
-    with pytest.raises(NIRError, match=said):
+    message = r"NIR404: Calls: .*forward resets the state that 'lif' \(Leaky\) keeps; .* without what neurons keep"
+    with pytest.raises(NIRError, match=message):
         to_nir(net, torch.zeros(1, 3))
 
 
@@ -362,7 +362,7 @@ def test_a_forward_may_put_its_neurons_at_rest_before_it_calls_them():
         (lambda net, x: net.lif(torch.flatten(input=net.fc(x), start_dim=1)), lambda net, x: net.lif(net.fc(x))),
     ],
 )
-def test_inputs_given_by_name_are_those_given_by_position(by_name, by_position):
+def test_inputs_by_name_equal_those_by_position(by_name, by_position):
     fc = nn.Linear(3, 3)
     graphs = [to_nir(Calls(f, fc=fc, lif=leaky()), torch.zeros(1, 3)) for f in (by_name, by_position)]
     assert [len(graph.edges) for graph in graphs] == [len(graphs[0].edges)] * 2
@@ -372,7 +372,7 @@ def test_inputs_given_by_name_are_those_given_by_position(by_name, by_position):
     np.testing.assert_array_equal(*outs)
 
 
-def test_what_has_no_node_is_refused_where_its_input_is_given_by_name_too():
+def test_operations_without_a_node_are_refused_with_input_by_name_too():
     net = Calls(lambda net, x: net.lif(torch.cat(tensors=(x, net.fc(x)), dim=1)), fc=nn.Linear(3, 3), lif=leaky())
     with pytest.raises(NIRError, match=r"NIR403: 'cat': .*cat: NIR has no node for it"):
         to_nir(net, torch.zeros(1, 3))
@@ -417,8 +417,8 @@ def scales_in_place(net, x):
 def test_a_value_changed_in_place_is_what_it_was_changed_into(forward):
     net = Calls(forward, fc=nn.Linear(3, 3)).double()
     x = torch.randn(2, 3, dtype=torch.float64)
-    found = simulate(to_nir(net, x), x[None].numpy(), 1e-4)["output"][0]
-    np.testing.assert_allclose(found, net(x).detach().numpy(), atol=1e-12)
+    result = simulate(to_nir(net, x), x[None].numpy(), 1e-4)["output"][0]
+    np.testing.assert_allclose(result, net(x).detach().numpy(), atol=1e-12)
 
 
 def changes_a_view(net, x):
@@ -458,19 +458,19 @@ def test_a_state_changed_in_place_is_refused():
 
 
 @pytest.mark.parametrize(
-    "made",
+    "function",
     [
         lambda: torch.tensor([1.0, -2.0, 0.5]),
         lambda: torch.Tensor([1.0, -2.0, 0.5]),
         lambda: torch.from_numpy(np.array([1.0, -2.0, 0.5], dtype=np.float32)),
     ],
 )
-def test_a_tensor_made_alike_in_every_step_is_a_constant(made):
-    graph = to_nir(Calls(lambda net, x: x * made()), torch.zeros(2, 3))
+def test_a_tensor_created_equal_in_every_step_is_a_constant(function):
+    graph = to_nir(Calls(lambda net, x: x * function()), torch.zeros(2, 3))
     np.testing.assert_array_equal(graph.nodes["mul"].scale, [1.0, -2.0, 0.5])
 
 
-def test_what_is_computed_where_torch_does_not_say_so_is_refused():
+def test_computations_hidden_from_torch_are_refused():
     def forward(net, x):
         with torch._C.DisableTorchFunction():
             factor = 2 * x
@@ -518,12 +518,12 @@ def test_random_generators_stay_where_they_were(draw):
 
 
 def test_a_hook_may_keep_what_it_sees():
-    net, x, seen = nn.Sequential(nn.Linear(3, 4), leaky()), torch.randn(2, 3), []
+    net, x, outputs = nn.Sequential(nn.Linear(3, 4), leaky()), torch.randn(2, 3), []
     bare = list(to_nir(net, x).nodes)
-    net[1].register_forward_pre_hook(lambda layer, args: seen.append(args))
-    net[1].register_forward_hook(lambda layer, args, out: seen.append(out))
+    net[1].register_forward_pre_hook(lambda layer, args: outputs.append(args))
+    net[1].register_forward_hook(lambda layer, args, out: outputs.append(out))
     assert list(to_nir(net, x).nodes) == bare
-    assert seen
+    assert outputs
 
 
 def test_a_hook_may_measure_a_state_and_not_compute_with_it():
@@ -543,8 +543,8 @@ def test_hooks_of_the_network_are_calls_like_others():
     net[0].register_forward_hook(lambda layer, args, out: 3 * out)
     net[1].register_forward_pre_hook(lambda layer, args: (args[0] - 2 * args[0],))
     x = torch.randn(2, 3, dtype=torch.float64)
-    found = simulate(to_nir(net, x), x[None].numpy(), 1e-4)["output"][0]
-    np.testing.assert_allclose(found, net(x).detach().numpy(), atol=1e-12)
+    result = simulate(to_nir(net, x), x[None].numpy(), 1e-4)["output"][0]
+    np.testing.assert_allclose(result, net(x).detach().numpy(), atol=1e-12)
 
 
 def test_nothing_of_the_process_or_the_network_is_exchanged_for_the_export():
@@ -597,7 +597,7 @@ def test_a_sample_that_does_not_fit_is_refused():
         to_nir(Calls(lambda net, x: None), torch.zeros(1, 3))
 
 
-def test_what_the_network_keeps_stays_as_it_was():
+def test_the_kept_state_of_the_network_is_unchanged():
     net = nn.Sequential(nn.Linear(3, 2), leaky())
     net(torch.ones(5, 3))
     before = net[1].mem.clone()

@@ -105,7 +105,7 @@ def test_a_reset_by_subtraction_at_another_rest_is_kept_in_the_metadata():
     assert run(from_nir(again), (3,)).equal(run(net, (3,)))
 
 
-def test_what_was_learned_since_is_written():
+def test_parameters_learned_since_are_written():
     net = from_nir(chain(lif(3)), dt=1e-4, simplify=False)
     with torch.no_grad():
         net["n0"].threshold.mul_(2)

@@ -30,8 +30,8 @@ def agree(net: nn.Module, *shape: int, atol: float = 1e-12) -> nir.NIRGraph:
     graph = to_nir(net, x)
     with torch.no_grad():
         expected = net(x).numpy()
-    found = simulate(graph, x[None].numpy(), 1e-4)["output"][0]
-    np.testing.assert_allclose(found, expected, atol=atol)
+    result = simulate(graph, x[None].numpy(), 1e-4)["output"][0]
+    np.testing.assert_allclose(result, expected, atol=atol)
     assert tuple(graph.nodes["output"].output_type["output"]) == expected.shape[1:]
     return graph
 
@@ -188,9 +188,9 @@ def test_batch_norm_leaves_a_shared_layer_alone():
     ],
 )
 def test_a_layer_that_nir_cannot_express_is_refused_by_name_and_reason(layer, shape, reason):
-    with pytest.raises(NIRError, match=rf"NIR401: 'block.0'.*{reason}") as raised:
+    with pytest.raises(NIRError, match=rf"NIR401: 'block.0'.*{reason}") as error:
         to_nir(nn.Sequential(OrderedDict(block=nn.Sequential(layer.eval()))), torch.zeros(2, *shape))
-    assert raised.value.code == "NIR401"
+    assert error.value.code == "NIR401"
 
 
 @pytest.mark.parametrize("layer", [nn.Dropout(0.5), nn.BatchNorm1d(3)])
@@ -221,8 +221,8 @@ def stepped(net: nn.Module, xs: torch.Tensor) -> np.ndarray:
 def test_delays_of_channels(delay, shape):
     net, xs = delay.double(), torch.randn(9, 2, *shape, dtype=torch.float64)
     graph = to_nir(net, xs[0], dt=1e-3)
-    found = simulate(graph, xs.numpy(), 1e-3)["output"]
-    np.testing.assert_allclose(found, stepped(net, xs), atol=1e-12)
+    result = simulate(graph, xs.numpy(), 1e-3)["output"]
+    np.testing.assert_allclose(result, stepped(net, xs), atol=1e-12)
     np.testing.assert_allclose(stepped(from_nir(graph, dt=1e-3), xs), stepped(net, xs), atol=1e-12)
 
 

@@ -17,7 +17,7 @@ from snn_nir import NIRError
 from snn_nir.checking.fidelity import fidelity
 from snn_nir.exporting import to_nir
 
-from .exportable import CASES, FEATURES, closing, looped, made
+from .exportable import CASES, FEATURES, build_neuron, closing, looped
 from .reference import simulate
 
 STEPS = 60
@@ -34,19 +34,19 @@ CANCELS = [(case, "exact") for case in CASES if case.startswith("leaky_clamped")
 
 @pytest.mark.parametrize(("case", "method"), [c for c in product(CASES, ("euler", "exact")) if c not in CANCELS])
 def test_a_reader_of_plain_nir_gets_every_spike(case, method):
-    neuron = made(case).double()
+    neuron = build_neuron(case).double()
     graph = to_nir(neuron, torch.zeros(1, FEATURES, dtype=torch.float64), method=method)
     xs = torch.rand(STEPS, 3, FEATURES, dtype=torch.float64)
     expected = torch.stack(looped(neuron, xs)).numpy()
-    found = simulate(graph, xs.numpy(), 1e-4, method, late=closing(graph))["output"]
+    result = simulate(graph, xs.numpy(), 1e-4, method, late=closing(graph))["output"]
     assert expected.any() or "memory" in case
-    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(result, expected)
 
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("case", CASES)
 def test_membranes_of_plain_nir_are_those_of_the_neuron_after_the_reset(case):
-    neuron = made(case).double()
+    neuron = build_neuron(case).double()
     xs = torch.rand(200, 3, FEATURES, dtype=torch.float64)
     plain = fidelity(neuron, to_nir(neuron, xs[0]), xs, metadata=False)
     assert plain.identical
@@ -55,7 +55,7 @@ def test_membranes_of_plain_nir_are_those_of_the_neuron_after_the_reset(case):
 
 @pytest.mark.parametrize(("case", "method"), CANCELS)
 def test_a_decay_that_is_one_for_some_neurons_is_exact_where_a_step_is_a_product(case, method):
-    neuron = made(case).double()
+    neuron = build_neuron(case).double()
     xs = torch.rand(STEPS, 3, FEATURES, dtype=torch.float64)
     plain = fidelity(neuron, to_nir(neuron, xs[0], method=method), xs, metadata=False)
     assert plain.identical
@@ -69,8 +69,8 @@ def test_a_conv_neuron_with_constants_per_channel_and_recurrence_is_exact(reset)
     xs = torch.rand(STEPS, 2, 2, 5, 3, dtype=torch.float64)
     graph = to_nir(neuron, xs[0])
     assert graph.nodes["rleaky.mem"].tau.shape == (2, 5, 3)
-    found = simulate(graph, xs.numpy(), 1e-4, late=closing(graph))["output"]
-    np.testing.assert_array_equal(found, torch.stack(looped(neuron, xs)).numpy())
+    result = simulate(graph, xs.numpy(), 1e-4, late=closing(graph))["output"]
+    np.testing.assert_array_equal(result, torch.stack(looped(neuron, xs)).numpy())
 
 
 @pytest.mark.parametrize("kind", ["leaky", "synaptic"])
@@ -88,8 +88,8 @@ def test_the_membrane_of_a_subtracting_neuron_is_the_sum_that_leaves_the_graph(k
     net = Readout().double()
     xs = torch.rand(STEPS, 2, FEATURES, dtype=torch.float64)
     graph = to_nir(net, xs[0])
-    found = simulate(graph, xs.numpy(), 1e-4, late=closing(graph))["output"]
-    np.testing.assert_allclose(found, torch.stack(looped(net, xs)).numpy(), atol=1e-12)
+    result = simulate(graph, xs.numpy(), 1e-4, late=closing(graph))["output"]
+    np.testing.assert_allclose(result, torch.stack(looped(net, xs)).numpy(), atol=1e-12)
 
 
 @pytest.mark.parametrize("method", ["euler", "exact"])
@@ -190,8 +190,8 @@ def test_lapicque_with_a_negative_decay_needs_the_euler_method():
     neuron = snn.Lapicque(beta=0.2, init_hidden=True).double()  # decays by 1 - ln 5
     xs = torch.rand(STEPS, 2, 3, dtype=torch.float64)
     graph = to_nir(neuron, xs[0])
-    found = simulate(graph, xs.numpy(), 1e-4, late=closing(graph))["output"]
-    np.testing.assert_array_equal(found, torch.stack(looped(neuron, xs)).numpy())
+    result = simulate(graph, xs.numpy(), 1e-4, late=closing(graph))["output"]
+    np.testing.assert_array_equal(result, torch.stack(looped(neuron, xs)).numpy())
     with pytest.raises(NIRError, match=r"NIR402: .*a decay of -0.609438 a step.*method='euler'"):
         to_nir(neuron, xs[0], method="exact")
     with pytest.raises(NIRError, match=r"NIR402: .*infinite capacitance"):

@@ -32,9 +32,9 @@ def test_a_scalar_beta_is_repeated_for_the_layer():
 def test_a_reset_by_subtraction_survives_our_import_and_is_announced():
     torch.manual_seed(0)
     net = nn.Sequential(nn.Linear(3, 5), snn.Leaky(0.9, init_hidden=True))
-    with pytest.warns(NIRWarning, match=r"NIR408: '1' \(Leaky\)") as seen:
+    with pytest.warns(NIRWarning, match=r"NIR408: '1' \(Leaky\)") as record:
         graph = export_to_nir(net, torch.zeros(1, 3), ignore_dims=[0])
-    assert seen[0].filename == __file__
+    assert record[0].filename == __file__
     assert isinstance(graph.nodes["1"], nir.LIF)
     assert from_nir(graph)["1"].reset_mechanism == "subtract"
     assert fidelity(net, graph).identical

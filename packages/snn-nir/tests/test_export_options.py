@@ -36,8 +36,13 @@ def test_an_option_out_of_range_is_refused(option, message):
 def test_the_step_scales_the_time_constants_and_is_recorded(dt):
     graph = to_nir(snn.Leaky(0.5, reset_mechanism="zero"), X, dt=dt)
     np.testing.assert_allclose(graph.nodes["leaky"].tau, 2 * dt, rtol=1e-6)
-    said = read_metadata(graph)
-    assert (said["dt"], said["time_unit"], said["method"], said["dtype"]) == (dt, "s", "euler", "float32")
+    metadata = read_metadata(graph)
+    assert (metadata["dt"], metadata["time_unit"], metadata["method"], metadata["dtype"]) == (
+        dt,
+        "s",
+        "euler",
+        "float32",
+    )
 
 
 def test_a_compact_reset_is_one_node_and_says_that_it_is_lossy():
@@ -51,18 +56,20 @@ def test_a_compact_reset_is_one_node_and_says_that_it_is_lossy():
 
 
 def test_the_warning_names_the_line_that_called_the_export():
-    with pytest.warns(NIRWarning) as seen:
+    with pytest.warns(NIRWarning) as record:
         to_nir(snn.Leaky(0.9), X, reset="compact")
-    assert seen[0].filename == __file__
+    assert record[0].filename == __file__
 
 
-@pytest.mark.parametrize(("how", "kept"), [("drop", None), ("metadata", "inhibition=True: one neuron's spikes depend")])
-def test_an_option_may_be_left_out_with_a_warning(how, kept):
+@pytest.mark.parametrize(
+    ("how", "expected"), [("drop", None), ("metadata", "inhibition=True: one neuron's spikes depend")]
+)
+def test_an_option_may_be_left_out_with_a_warning(how, expected):
     net = snn.Leaky(0.9, inhibition=True, reset_mechanism="zero")
     with pytest.warns(NIRWarning, match=r"NIR407: 'leaky' \(Leaky\): left out of the graph: inhibition=True"):
         graph = to_nir(net, X, on_unsupported=how)
     lost = read_metadata(graph.nodes["leaky"]).get("lost")
-    assert lost is None if kept is None else lost.startswith(kept)
+    assert lost is None if expected is None else lost.startswith(expected)
 
 
 def test_a_module_may_be_left_out_only_if_it_keeps_the_shape():
@@ -94,17 +101,17 @@ def test_constants_are_kept_as_they_were():
         graded_spikes_factor=2.0,
     )
     graph = to_nir(neuron, X)
-    said = read_metadata(graph.nodes["synaptic.mem"])
-    assert (said["class"], said["group"], said["part"]) == ("Synaptic", "synaptic", "mem")
-    assert (said["reset"], said["reset_delay"]) == ("subtract", False)
-    assert said["alpha"].dtype == np.float64
-    np.testing.assert_array_equal(said["alpha"], neuron.alpha.double().numpy())
-    assert said["beta"] == neuron.beta.double().item()
-    assert said["threshold"].shape == (1, 3)
-    assert said["graded"] == 2.0
-    assert said["learned"] == "beta threshold"
-    assert said["spike_grad"] == "spike_rate_escape"
-    assert said["spike_grad_params"].tolist() == [2.0, 20.0]
+    metadata = read_metadata(graph.nodes["synaptic.mem"])
+    assert (metadata["class"], metadata["group"], metadata["part"]) == ("Synaptic", "synaptic", "mem")
+    assert (metadata["reset"], metadata["reset_delay"]) == ("subtract", False)
+    assert metadata["alpha"].dtype == np.float64
+    np.testing.assert_array_equal(metadata["alpha"], neuron.alpha.double().numpy())
+    assert metadata["beta"] == neuron.beta.double().item()
+    assert metadata["threshold"].shape == (1, 3)
+    assert metadata["graded"] == 2.0
+    assert metadata["learned"] == "beta threshold"
+    assert metadata["spike_grad"] == "spike_rate_escape"
+    assert metadata["spike_grad_params"].tolist() == [2.0, 20.0]
     parts = {name: read_metadata(node).get("part") for name, node in graph.nodes.items()}
     assert parts == {
         "input": None,
@@ -164,9 +171,9 @@ def test_names_stay_apart_where_dots_become_underscores():
 def test_fields_are_float64_or_float32(dtype):
     net = nn.Sequential(nn.Linear(3, 2), snn.Leaky(0.9, init_hidden=True)).to(dtype)
     graph = to_nir(net, X.to(dtype))
-    wanted = np.float64 if dtype == torch.float64 else np.float32
+    expected = np.float64 if dtype == torch.float64 else np.float32
     fields = [graph.nodes["0"].weight, graph.nodes["1.mem"].tau, graph.nodes["1.reset"].scale]
-    assert {f.dtype.type for f in fields} == {wanted}
+    assert {f.dtype.type for f in fields} == {expected}
 
 
 def test_a_weight_that_is_not_finite_is_refused():

@@ -27,25 +27,25 @@ def net():
 
 
 def test_an_exact_graph_is_identical_with_metadata_and_without():
-    made = net()
-    graph = to_nir(made, torch.zeros(1, 6))
-    found = fidelity(made, graph)
-    assert found.identical
-    assert found.largest_difference == 0
-    assert found.losses == ()
-    assert {name: counts[2] for name, counts in found.spikes.items()} == {"1": 0, "3": 0}
-    assert all(ours == theirs > 0 for ours, theirs, _ in found.spikes.values())
-    plain = fidelity(made, graph, metadata=False)
+    model = net()
+    graph = to_nir(model, torch.zeros(1, 6))
+    report = fidelity(model, graph)
+    assert report.identical
+    assert report.largest_difference == 0
+    assert report.losses == ()
+    assert {name: counts[2] for name, counts in report.spikes.items()} == {"1": 0, "3": 0}
+    assert all(ours == expected > 0 for ours, expected, _ in report.spikes.values())
+    plain = fidelity(model, graph, metadata=False)
     assert plain.identical
     assert 0 < plain.largest_difference < 1e-5
 
 
 @pytest.mark.filterwarnings("ignore:NIR408")
 def test_a_reset_that_only_the_metadata_knows_is_found():
-    made = net()
-    graph = to_nir(made, torch.zeros(1, 6), reset="compact")
-    assert fidelity(made, graph).identical
-    plain = fidelity(made, graph, num_steps=50, metadata=False)
+    model = net()
+    graph = to_nir(model, torch.zeros(1, 6), reset="compact")
+    assert fidelity(model, graph).identical
+    plain = fidelity(model, graph, num_steps=50, metadata=False)
     assert plain.first_difference is not None
     assert plain.spikes["1"][0] > plain.spikes["1"][1]
     assert plain.losses == ("'1' resets by subtraction in its metadata alone; other readers reset it to zero",)
@@ -59,10 +59,10 @@ def test_the_first_difference_is_the_step_of_the_first_other_spike():
     graph = to_nir(lif, torch.zeros(1, 1))
     graph.nodes["leaky"].v_threshold[:] = 2.0
     graph.nodes["leaky"].metadata = {}
-    found = fidelity(lif, graph, torch.full((6, 1, 1), 0.4))  # the net fires in steps 2 and 5, the graph in step 5
-    assert found.first_difference == 2
-    assert found.spikes == {"": (2, 1, 1)}
-    assert found.largest_difference == pytest.approx(1.2)
+    report = fidelity(lif, graph, torch.full((6, 1, 1), 0.4))  # the net fires in steps 2 and 5, the graph in step 5
+    assert report.first_difference == 2
+    assert report.spikes == {"": (2, 1, 1)}
+    assert report.largest_difference == pytest.approx(1.2)
 
 
 def test_a_network_that_passes_its_states_goes_on_from_them():
@@ -78,26 +78,26 @@ def test_a_network_that_passes_its_states_goes_on_from_them():
             spk, syn, mem = self.a(self.fc(x), syn, mem)
             return self.b(spk, *self.b.init_rleaky())
 
-    made = Explicit()
-    found = fidelity(made, to_nir(made, torch.zeros(1, 6)))
-    assert found.identical
-    assert found.largest_difference == 0
-    assert set(found.spikes) == {"a", "b"}
+    net = Explicit()
+    report = fidelity(net, to_nir(net, torch.zeros(1, 6)))
+    assert report.identical
+    assert report.largest_difference == 0
+    assert set(report.spikes) == {"a", "b"}
 
 
-def test_what_the_network_keeps_stays():
-    made = net()
-    made(torch.ones(2, 6))
-    before = made[1].mem.clone()
-    fidelity(made, to_nir(made, torch.zeros(1, 6)))
-    assert made[1].mem.equal(before)
-    assert not made[1]._forward_hooks
+def test_the_kept_state_of_the_network_is_unchanged():
+    model = net()
+    model(torch.ones(2, 6))
+    before = model[1].mem.clone()
+    fidelity(model, to_nir(model, torch.zeros(1, 6)))
+    assert model[1].mem.equal(before)
+    assert not model[1]._forward_hooks
 
 
 def test_a_graph_with_more_outputs_than_the_network_is_refused():
-    made = net()
-    graph = to_nir(made, torch.zeros(1, 6))
-    other = nn.Sequential(made[0], made[1])
+    model = net()
+    graph = to_nir(model, torch.zeros(1, 6))
+    other = nn.Sequential(model[0], model[1])
     assert fidelity(other, to_nir(other, torch.zeros(1, 6))).identical
 
     class Two(nn.Module):
@@ -111,15 +111,15 @@ def test_a_graph_with_more_outputs_than_the_network_is_refused():
 
 @pytest.mark.filterwarnings("ignore:NIR407")
 def test_losses_name_what_no_reader_finds():
-    made = nn.Sequential(
+    net = nn.Sequential(
         nn.Linear(3, 2),
         snn.Leaky(torch.tensor([1.0, 0.5]), init_hidden=True, inhibition=True, reset_mechanism="zero"),
         snn.Leaky(0.5, init_hidden=True, spike_grad=lambda x: (x > 0).to(x.dtype)),
     )
-    graph = to_int8(to_nir(made, torch.zeros(1, 3), on_unsupported="metadata"))
-    found = losses(made, graph)
-    assert [text.split(":")[0].split(" ")[0] for text in found] == ["'0'", "'1'", "'1'", "'2'"]
-    assert "weights are rounded by up to" in found[0]
-    assert "inhibition=True" in found[1]
-    assert "does not decay where beta is 1; in tau it does, a little" in found[2]
-    assert "a function, which no file can hold" in found[3]
+    graph = to_int8(to_nir(net, torch.zeros(1, 3), on_unsupported="metadata"))
+    lost = losses(net, graph)
+    assert [text.split(":")[0].split(" ")[0] for text in lost] == ["'0'", "'1'", "'1'", "'2'"]
+    assert "weights are rounded by up to" in lost[0]
+    assert "inhibition=True" in lost[1]
+    assert "does not decay where beta is 1; in tau it does, a little" in lost[2]
+    assert "a function, which no file can hold" in lost[3]

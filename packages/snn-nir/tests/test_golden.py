@@ -36,11 +36,11 @@ def published(method):
 @pytest.mark.parametrize("simplify", [True, False])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_leaky_neuron_of_the_paper(method, simplify, dtype):
-    one = np.ones(1, dtype)
+    unit = np.ones(1, dtype)
     neuron = lif(1)
     for field in ("tau", "r", "v_leak", "v_threshold", "v_reset"):
         setattr(neuron, field, getattr(neuron, field).astype(dtype))
-    graph = nir.NIRGraph.from_list(nir.Affine(one[None], 0 * one), neuron)
+    graph = nir.NIRGraph.from_list(nir.Affine(unit[None], 0 * unit), neuron)
     net = from_nir(graph, dt=DT, method=method, simplify=simplify)
     xs, membrane = published(method)
     state, mem, spk = None, [], []
@@ -96,9 +96,9 @@ def test_the_braille_reader_of_the_paper_is_a_recurrent_synaptic_network(reset, 
     net = from_nir(nir.NIRGraph(nodes, edges), reset=None if reset == "zero" else reset, simplify=simplify)
     assert (net.time_step.dt, net.time_step.source) == (1e-4, "inferred")
     xs = (torch.rand(256, 4, 12) < 0.04).to(dtype)
-    wanted = snn.unroll(trained, xs)
-    assert wanted.sum() > 500
-    assert int((snn.unroll(net, xs) != wanted).sum()) == 0
+    expected = snn.unroll(trained, xs)
+    assert expected.sum() > 500
+    assert int((snn.unroll(net, xs) != expected).sum()) == 0
 
 
 def test_the_convolutional_network_of_the_paper_runs_as_its_reference_does():
@@ -127,9 +127,9 @@ def test_the_convolutional_network_of_the_paper_runs_as_its_reference_does():
         type_check=False,
     )
     xs = (rng.random((12, 2, 2, 14, 14)) < 0.2).astype(float)
-    wanted = simulate(graph, xs, 1.0)["output"]
+    expected = simulate(graph, xs, 1.0)["output"]
     net = from_nir(graph, dt=1)
-    ys, how = snn.unroll(net, torch.tensor(xs), explain=True)
-    assert wanted.any()
-    assert how.kind == "layers"
-    np.testing.assert_array_equal(ys.detach().numpy(), wanted)
+    ys, plan = snn.unroll(net, torch.tensor(xs), explain=True)
+    assert expected.any()
+    assert plan.kind == "layers"
+    np.testing.assert_array_equal(ys.detach().numpy(), expected)

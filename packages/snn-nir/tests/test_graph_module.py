@@ -48,10 +48,10 @@ def test_several_inputs_and_outputs_go_by_name():
     nodes = {"x": nir.Input(SHAPE), "y": nir.Input(SHAPE), "sum": scale(1), "twice": scale(2)}
     nodes |= {"p": nir.Output(SHAPE), "q": nir.Output(SHAPE)}
     net = from_nir(graph(nodes, [("x", "sum"), ("y", "sum"), ("y", "twice"), ("sum", "p"), ("twice", "q")]))
-    given = {"y": torch.full((2, 3), 10.0).double(), "x": torch.ones(2, 3).double()}
-    out = net(given)
+    inputs = {"y": torch.full((2, 3), 10.0).double(), "x": torch.ones(2, 3).double()}
+    out = net(inputs)
     assert {k: v[0, 0].item() for k, v in out.items()} == {"p": 11, "q": 20}
-    ys, _ = net.unroll({k: v.expand(4, 2, 3) for k, v in given.items()})
+    ys, _ = net.unroll({k: v.expand(4, 2, 3) for k, v in inputs.items()})
     assert {k: tuple(v.shape) for k, v in ys.items()} == {"p": (4, 2, 3), "q": (4, 2, 3)}
     with pytest.raises(TypeError, match="the graph takes a dict with a tensor for each of 'x', 'y', got one Tensor"):
         net(torch.ones(2, 3))
@@ -65,13 +65,13 @@ def test_a_graph_with_several_outputs_runs_under_unroll():
     nodes = {"in": nir.Input(SHAPE), "lif": lif(3, r=25.0), "spk": nir.Output(SHAPE), "raw": nir.Output(SHAPE)}
     net = from_nir(graph(nodes, [("in", "lif"), ("lif", "spk"), ("in", "raw")]))
     xs = torch.tensor(spikes())
-    ys, how = snn.unroll(net, xs, explain=True)
-    assert how.kind == "layers"
+    ys, plan = snn.unroll(net, xs, explain=True)
+    assert plan.kind == "layers"
     assert torch.equal(ys["raw"], xs)
     assert ys["spk"].any()
 
 
-def test_names_that_look_alike_stay_apart():
+def test_similar_names_stay_distinct():
     names = ["a.b", "a_b", "forward", "items", "a.b_", "state_dict"]
     nodes = {"in": nir.Input(SHAPE), **{n: scale(i + 2) for i, n in enumerate(names)}, "out": nir.Output(SHAPE)}
     net = from_nir(graph(nodes, [("in", n) for n in names] + [(n, "out") for n in names]))
@@ -129,11 +129,11 @@ def loops():
 def test_cycles_give_what_the_reference_gives(name, simplify):
     nodes, edges, closing = loops()[name]
     flat, xs = graph(nodes, edges), spikes()
-    wanted = simulate(flat, xs, DT, late=closing)["out"]
+    expected = simulate(flat, xs, DT, late=closing)["out"]
     net = from_nir(flat, dt=DT, simplify=simplify)
-    assert 0 < wanted.mean() < 1
-    np.testing.assert_array_equal(snn.unroll(net, torch.tensor(xs)).detach().numpy(), wanted)
-    np.testing.assert_array_equal(net.unroll(torch.tensor(xs))[0].detach().numpy(), wanted)
+    assert 0 < expected.mean() < 1
+    np.testing.assert_array_equal(snn.unroll(net, torch.tensor(xs)).detach().numpy(), expected)
+    np.testing.assert_array_equal(net.unroll(torch.tensor(xs))[0].detach().numpy(), expected)
 
 
 def test_the_order_of_nodes_and_edges_changes_nothing():
@@ -154,18 +154,18 @@ def test_a_nested_graph_is_its_flat_one(simplify):
 def test_calls_keep_the_state_that_steps_pass_on(simplify):
     net = from_nir(recurrent(lif(tau=1e-3, r=10.0, thr=1.0)), dt=DT, simplify=simplify)
     xs = torch.tensor(spikes())
-    wanted, last = net.unroll(xs)
-    torch.testing.assert_close(torch.stack([net(x) for x in xs]), wanted)
+    expected, last = net.unroll(xs)
+    torch.testing.assert_close(torch.stack([net(x) for x in xs]), expected)
     torch.testing.assert_close(net.kept_state(), last)
     first = net.unroll(xs[:20])[1]
     before = tree_map(torch.clone, first)
-    torch.testing.assert_close(net.unroll(xs[20:], first)[0], wanted[20:])
+    torch.testing.assert_close(net.unroll(xs[20:], first)[0], expected[20:])
     torch.testing.assert_close(first, before)
     net.keep_state(first)
-    torch.testing.assert_close(torch.stack([net(x) for x in xs[20:]]), wanted[20:])
-    torch.testing.assert_close(snn.unroll(net, xs), wanted)
-    torch.testing.assert_close(snn.unroll(net, xs[:7], resume=False), wanted[:7])
-    torch.testing.assert_close(snn.unroll(net, xs[7:], resume=True), wanted[7:])
+    torch.testing.assert_close(torch.stack([net(x) for x in xs[20:]]), expected[20:])
+    torch.testing.assert_close(snn.unroll(net, xs), expected)
+    torch.testing.assert_close(snn.unroll(net, xs[:7], resume=False), expected[:7])
+    torch.testing.assert_close(snn.unroll(net, xs[7:], resume=True), expected[7:])
 
 
 @pytest.mark.parametrize("simplify", [True, False])
@@ -246,14 +246,14 @@ def test_the_repr_says_step_and_ports():
 @pytest.mark.parametrize("neuron", [lif(r=25.0), nir.LI(full(2.5e-3), full(25.0), full(0.0))], ids=["LIF", "LI"])
 def test_a_batch_of_unequal_lengths_is_its_sequences_one_by_one(neuron: nir.NIRNode, simplify: bool):
     lengths, xs = [60, 7, 0, 33], torch.from_numpy(spikes(batch=4))
-    made = from_nir(recurrent(neuron), dt=DT, simplify=simplify).double()
-    ys = snn.unroll(made, xs, lengths=lengths)
-    last = made.kept_state()
+    net = from_nir(recurrent(neuron), dt=DT, simplify=simplify).double()
+    ys = snn.unroll(net, xs, lengths=lengths)
+    last = net.kept_state()
     for sample, length in enumerate(lengths):
         assert not ys[length:, sample].any()
         if length:
             alone = from_nir(recurrent(neuron), dt=DT, simplify=simplify).double()
             torch.testing.assert_close(ys[:length, sample], snn.unroll(alone, xs[:length, sample : sample + 1])[:, 0])
             for name, state in alone.kept_state().nodes.items():
-                for found, wanted in zip(last.nodes[name], state, strict=True):
-                    torch.testing.assert_close(found[sample], wanted[0])
+                for result, expected in zip(last.nodes[name], state, strict=True):
+                    torch.testing.assert_close(result[sample], expected[0])

@@ -29,58 +29,58 @@ def good(path: Path) -> None:
     write(graph, path)
 
 
-def enormous(opened: h5py.File, folder: Path) -> None:
+def enormous(file: h5py.File, folder: Path) -> None:
     """149 GiB declared, nothing stored."""
-    opened.create_dataset(WEIGHT, (200_000, 200_000), "f4", chunks=(1000, 1000), compression="gzip")
+    file.create_dataset(WEIGHT, (200_000, 200_000), "f4", chunks=(1000, 1000), compression="gzip")
 
 
-def enormous_contiguous(opened: h5py.File, folder: Path) -> None:
-    opened.create_dataset(WEIGHT, (2**30, 2**8), "f8")
+def enormous_contiguous(file: h5py.File, folder: Path) -> None:
+    file.create_dataset(WEIGHT, (2**30, 2**8), "f8")
 
 
-def many_large(opened: h5py.File, folder: Path) -> None:
+def many_large(file: h5py.File, folder: Path) -> None:
     """Each of them affordable, all together not."""
-    del opened["node/nodes/scale_1"]
+    del file["node/nodes/scale_1"]
     for number in range(40):
-        opened.create_dataset(f"node/nodes/scale_1/metadata/{number}", (2**22,), "f4", chunks=(2**16,))
-    opened.create_dataset(WEIGHT, data=np.ones((3, 4)))
+        file.create_dataset(f"node/nodes/scale_1/metadata/{number}", (2**22,), "f4", chunks=(2**16,))
+    file.create_dataset(WEIGHT, data=np.ones((3, 4)))
 
 
-def large_chunk(opened: h5py.File, folder: Path) -> None:
-    opened.create_dataset(WEIGHT, (3, 4), "f8", maxshape=(None, None), chunks=(2**14, 2**13), compression="gzip")
+def large_chunk(file: h5py.File, folder: Path) -> None:
+    file.create_dataset(WEIGHT, (3, 4), "f8", maxshape=(None, None), chunks=(2**14, 2**13), compression="gzip")
 
 
-def inflated(opened: h5py.File, folder: Path) -> None:
+def inflated(file: h5py.File, folder: Path) -> None:
     """A chunk of 96 bytes whose data go on for 60 MB: more has no room in the length that older HDF5 writes."""
-    dataset = opened.create_dataset(WEIGHT, (3, 4), "f8", chunks=(3, 4), compression="gzip")
+    dataset = file.create_dataset(WEIGHT, (3, 4), "f8", chunks=(3, 4), compression="gzip")
     dataset.id.write_direct_chunk((0, 0), zlib.compress(bytes(60 * 2**20), 9))
 
 
-def inflated_twice(opened: h5py.File, folder: Path) -> None:
+def inflated_twice(file: h5py.File, folder: Path) -> None:
     plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     plist.set_chunk((3, 4))
     plist.set_deflate(9)
     plist.set_deflate(9)
     space = h5py.h5s.create_simple((3, 4))
-    created = h5py.h5d.create(opened["node/nodes/linear_0"].id, b"weight", h5py.h5t.NATIVE_DOUBLE, space, plist)
+    created = h5py.h5d.create(file["node/nodes/linear_0"].id, b"weight", h5py.h5t.NATIVE_DOUBLE, space, plist)
     created.write_direct_chunk((0, 0), zlib.compress(zlib.compress(bytes(2**28), 9), 9))
 
 
-def lzf_without_end(opened: h5py.File, folder: Path) -> None:
+def lzf_without_end(file: h5py.File, folder: Path) -> None:
     """Two bytes and twenty thousand times "copy 264 of them"."""
-    dataset = opened.create_dataset(WEIGHT, (3, 4), "f8", chunks=(3, 4), compression="lzf")
+    dataset = file.create_dataset(WEIGHT, (3, 4), "f8", chunks=(3, 4), compression="lzf")
     dataset.id.write_direct_chunk((0, 0), b"\x01ab" + b"\xe0\xff\x01" * 20_000)
 
 
-def one_text_many_times(opened: h5py.File, folder: Path) -> None:
+def one_text_many_times(file: h5py.File, folder: Path) -> None:
     """Two thousand edges that all point to the same megabyte of text."""
-    del opened["node/edges"]
-    edges = opened.create_dataset("node/edges", (2000, 2), h5py.string_dtype())
+    del file["node/edges"]
+    edges = file.create_dataset("node/edges", (2000, 2), h5py.string_dtype())
     edges[0, 0] = "x" * 2**20
     at = edges.id.get_offset()
-    opened.flush()
-    path = opened.filename
-    opened.close()
+    file.flush()
+    path = file.filename
+    file.close()
     with open(path, "r+b") as raw:
         raw.seek(at)
         reference = raw.read(16)
@@ -88,59 +88,59 @@ def one_text_many_times(opened: h5py.File, folder: Path) -> None:
         raw.write(reference * 4000)
 
 
-def external_link(opened: h5py.File, folder: Path) -> None:
+def external_link(file: h5py.File, folder: Path) -> None:
     with h5py.File(folder / "other.h5", "w") as other:
         other["weight"] = np.ones((3, 4), "f4")
-    opened[WEIGHT] = h5py.ExternalLink(str(folder / "other.h5"), "/weight")
+    file[WEIGHT] = h5py.ExternalLink(str(folder / "other.h5"), "/weight")
 
 
-def external_root(opened: h5py.File, folder: Path) -> None:
+def external_root(file: h5py.File, folder: Path) -> None:
     with h5py.File(folder / "other.h5", "w") as other:
-        opened.copy("node", other)
-    del opened["node"]
-    opened["node"] = h5py.ExternalLink(str(folder / "other.h5"), "/node")
+        file.copy("node", other)
+    del file["node"]
+    file["node"] = h5py.ExternalLink(str(folder / "other.h5"), "/node")
 
 
-def external_storage(opened: h5py.File, folder: Path) -> None:
+def external_storage(file: h5py.File, folder: Path) -> None:
     (folder / "secret").write_bytes(SECRET)
-    opened.create_dataset(WEIGHT, (2, 4), "u1", external=[(str(folder / "secret"), 0, h5py.h5f.UNLIMITED)])
+    file.create_dataset(WEIGHT, (2, 4), "u1", external=[(str(folder / "secret"), 0, h5py.h5f.UNLIMITED)])
 
 
-def virtual(opened: h5py.File, folder: Path) -> None:
+def virtual(file: h5py.File, folder: Path) -> None:
     with h5py.File(folder / "other.h5", "w") as other:
         other["weight"] = np.ones((3, 4), "f4")
     layout = h5py.VirtualLayout((3, 4), "f4")
     layout[:] = h5py.VirtualSource(str(folder / "other.h5"), "weight", (3, 4))
-    opened.create_virtual_dataset(WEIGHT, layout)
+    file.create_virtual_dataset(WEIGHT, layout)
 
 
-def soft_link(opened: h5py.File, folder: Path) -> None:
-    opened[WEIGHT] = h5py.SoftLink("/node/nodes/linear_0/weight")
+def soft_link(file: h5py.File, folder: Path) -> None:
+    file[WEIGHT] = h5py.SoftLink("/node/nodes/linear_0/weight")
 
 
-def soft_link_to_the_root(opened: h5py.File, folder: Path) -> None:
-    opened["node/nodes/again"] = h5py.SoftLink("/node")
-    opened.create_dataset(WEIGHT, data=np.ones((3, 4)))
+def soft_link_to_the_root(file: h5py.File, folder: Path) -> None:
+    file["node/nodes/again"] = h5py.SoftLink("/node")
+    file.create_dataset(WEIGHT, data=np.ones((3, 4)))
 
 
-def hard_link_to_itself(opened: h5py.File, folder: Path) -> None:
-    opened["node/nodes/again"] = opened["node"]
-    opened.create_dataset(WEIGHT, data=np.ones((3, 4)))
+def hard_link_to_itself(file: h5py.File, folder: Path) -> None:
+    file["node/nodes/again"] = file["node"]
+    file.create_dataset(WEIGHT, data=np.ones((3, 4)))
 
 
-def hard_links_that_double(opened: h5py.File, folder: Path) -> None:
+def hard_links_that_double(file: h5py.File, folder: Path) -> None:
     """Sixty groups, each twice in the one above: 2**60 ways down."""
-    group = opened.create_group("node/nodes/deep")
+    group = file.create_group("node/nodes/deep")
     for _ in range(60):
         inner = group.create_group("a")
         group["b"] = inner
         group = inner
-    opened.create_dataset(WEIGHT, data=np.ones((3, 4)))
+    file.create_dataset(WEIGHT, data=np.ones((3, 4)))
 
 
-def nested_too_deep(opened: h5py.File, folder: Path) -> None:
-    opened.create_dataset(WEIGHT, data=np.ones((3, 4)))
-    group = opened["node/nodes"]
+def nested_too_deep(file: h5py.File, folder: Path) -> None:
+    file.create_dataset(WEIGHT, data=np.ones((3, 4)))
+    group = file["node/nodes"]
     for _ in range(400):
         group = group.create_group("inner")
         group.create_dataset("type", data="NIRGraph")
@@ -148,60 +148,60 @@ def nested_too_deep(opened: h5py.File, folder: Path) -> None:
         group = group.create_group("nodes")
 
 
-def many_nodes(opened: h5py.File, folder: Path) -> None:
-    opened.create_dataset(WEIGHT, data=np.ones((3, 4)))
+def many_nodes(file: h5py.File, folder: Path) -> None:
+    file.create_dataset(WEIGHT, data=np.ones((3, 4)))
     for number in range(30_000):
-        opened["node/nodes"].create_group(f"n{number}")
+        file["node/nodes"].create_group(f"n{number}")
 
 
-def object_references(opened: h5py.File, folder: Path) -> None:
-    opened.create_dataset(WEIGHT, (3, 4), h5py.ref_dtype)
+def object_references(file: h5py.File, folder: Path) -> None:
+    file.create_dataset(WEIGHT, (3, 4), h5py.ref_dtype)
 
 
-def ragged_numbers(opened: h5py.File, folder: Path) -> None:
-    opened.create_dataset(WEIGHT, (3,), h5py.vlen_dtype("f4"))
+def ragged_numbers(file: h5py.File, folder: Path) -> None:
+    file.create_dataset(WEIGHT, (3,), h5py.vlen_dtype("f4"))
 
 
-def stored_type(opened: h5py.File, folder: Path) -> None:
-    opened[WEIGHT] = np.dtype("f4")
+def stored_type(file: h5py.File, folder: Path) -> None:
+    file[WEIGHT] = np.dtype("f4")
 
 
-def odd_integers(opened: h5py.File, folder: Path) -> None:
+def odd_integers(file: h5py.File, folder: Path) -> None:
     kind = h5py.h5t.STD_I64LE.copy()
     kind.set_precision(50)
-    h5py.h5d.create(opened["node/nodes/linear_0"].id, b"weight", kind, h5py.h5s.create_simple((3, 4)))
+    h5py.h5d.create(file["node/nodes/linear_0"].id, b"weight", kind, h5py.h5s.create_simple((3, 4)))
 
 
-def other_filter(opened: h5py.File, folder: Path) -> None:
-    opened.create_dataset(WEIGHT, data=np.ones((3, 4), "i4"), chunks=(3, 4), scaleoffset=4)
+def other_filter(file: h5py.File, folder: Path) -> None:
+    file.create_dataset(WEIGHT, data=np.ones((3, 4), "i4"), chunks=(3, 4), scaleoffset=4)
 
 
-def nan_weights(opened: h5py.File, folder: Path) -> None:
-    opened.create_dataset(WEIGHT, data=np.full((3, 4), np.nan))
+def nan_weights(file: h5py.File, folder: Path) -> None:
+    file.create_dataset(WEIGHT, data=np.full((3, 4), np.nan))
 
 
-def negative_tau(opened: h5py.File, folder: Path) -> None:
-    opened.create_dataset(WEIGHT, data=np.ones((3, 4)))
-    opened["node/nodes/lif_7/tau"][0] = -1
+def negative_tau(file: h5py.File, folder: Path) -> None:
+    file.create_dataset(WEIGHT, data=np.ones((3, 4)))
+    file["node/nodes/lif_7/tau"][0] = -1
 
 
-def outer_product(opened: h5py.File, folder: Path) -> None:
+def outer_product(file: h5py.File, folder: Path) -> None:
     """Broadcasting w_in over v_leak would take 64 GB."""
-    opened.create_dataset(WEIGHT, data=np.ones((3, 4)))
-    group = opened["node/nodes/cubali_8"]
+    file.create_dataset(WEIGHT, data=np.ones((3, 4)))
+    group = file["node/nodes/cubali_8"]
     for field, shape in {"w_in": (90_000, 1), "v_leak": (90_000,), "r": (), "tau_syn": (), "tau_mem": ()}.items():
         del group[field]
         group.create_dataset(field, data=np.ones(shape))
 
 
-def numbers_for_a_billion(opened: h5py.File, folder: Path) -> None:
+def numbers_for_a_billion(file: h5py.File, folder: Path) -> None:
     """An Input of 10**9 neurons before a Scale that is one number."""
-    del opened["node/nodes"], opened["node/edges"]
+    del file["node/nodes"], file["node/edges"]
     for name, kind in (("a", "Input"), ("b", "Scale"), ("c", "Output")):
-        opened.create_dataset(f"node/nodes/{name}/type", data=kind)
-    opened["node/nodes/a/shape"] = [10**9]
-    opened["node/nodes/b/scale"] = 2.0
-    opened["node/edges"] = [["a", "b"], ["b", "c"]]
+        file.create_dataset(f"node/nodes/{name}/type", data=kind)
+    file["node/nodes/a/shape"] = [10**9]
+    file["node/nodes/b/scale"] = 2.0
+    file["node/edges"] = [["a", "b"], ["b", "c"]]
 
 
 HAZARDS: dict[Callable[[h5py.File, Path], None], str] = {
@@ -235,29 +235,29 @@ HAZARDS: dict[Callable[[h5py.File, Path], None], str] = {
 }
 
 
-def made(hazard: Callable[[h5py.File, Path], None], folder: Path) -> Path:
+def hostile_file(hazard: Callable[[h5py.File, Path], None], folder: Path) -> Path:
     path = folder / f"{hazard.__name__}.nir"
     good(path)
-    with h5py.File(path, "a") as opened:
-        del opened[WEIGHT]
-        hazard(opened, folder)
+    with h5py.File(path, "a") as file:
+        del file[WEIGHT]
+        hazard(file, folder)
     return path
 
 
 def test_each_is_refused_with_little_effort_and_200_megabytes(tmp_path: Path):
-    paths = [made(hazard, tmp_path) for hazard in HAZARDS]
+    paths = [hostile_file(hazard, tmp_path) for hazard in HAZARDS]
     costs = dict(zip(HAZARDS, cost(*paths), strict=True))
-    assert {hazard.__name__: found.code for hazard, found in costs.items()} == {
+    assert {hazard.__name__: cost.code for hazard, cost in costs.items()} == {
         hazard.__name__: code for hazard, code in HAZARDS.items()
     }
-    assert max(found.effort for found in costs.values()) < 1
-    assert max(found.mebibytes for found in costs.values()) < 200
+    assert max(result.effort for result in costs.values()) < 1
+    assert max(result.mebibytes for result in costs.values()) < 200
 
 
 @pytest.mark.parametrize("hazard", [external_link, external_root, external_storage, virtual])
-def test_what_lies_in_another_file_is_never_opened(hazard, tmp_path: Path):
+def test_links_to_other_files_are_never_opened(hazard, tmp_path: Path):
     """The other file is a folder by now: opening it would fail in another way."""
-    path = made(hazard, tmp_path)
+    path = hostile_file(hazard, tmp_path)
     other = tmp_path / ("secret" if hazard is external_storage else "other.h5")
     other.unlink()
     other.mkdir()

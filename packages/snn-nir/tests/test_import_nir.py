@@ -23,9 +23,9 @@ def inputs(steps=30):
 @pytest.mark.parametrize("simplify", [True, False])
 def test_a_call_returns_output_and_state_and_goes_on_from_it(simplify):
     net, xs = import_from_nir(GRAPH, dt=DT, simplify=simplify), inputs()
-    wanted, last = from_nir(GRAPH, dt=DT, simplify=simplify).unroll(xs)
+    expected, last = from_nir(GRAPH, dt=DT, simplify=simplify).unroll(xs)
     outs = [net(x) for x in xs]
-    torch.testing.assert_close(torch.stack([y for y, _ in outs]), wanted)
+    torch.testing.assert_close(torch.stack([y for y, _ in outs]), expected)
     torch.testing.assert_close(outs[-1][1], last)
 
 
@@ -33,9 +33,9 @@ def test_a_call_returns_output_and_state_and_goes_on_from_it(simplify):
 def test_a_state_that_is_passed_counts_more_than_the_one_kept(simplify):
     net, xs = import_from_nir(GRAPH, dt=DT, simplify=simplify), inputs()
     _, state = net(xs[0])
-    wanted = copy.copy(net(xs[1], state))
+    expected = copy.copy(net(xs[1], state))
     net(xs[2])
-    torch.testing.assert_close(net(xs[1], state), wanted)
+    torch.testing.assert_close(net(xs[1], state), expected)
 
 
 def test_a_reset_puts_it_at_rest():

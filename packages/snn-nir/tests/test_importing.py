@@ -79,10 +79,10 @@ def test_every_primitive_gives_what_the_reference_gives(name, simplify):
 
 def test_no_weight_is_drawn_at_random_and_no_random_number_is_used():
     torch.manual_seed(0)
-    wanted = torch.rand(3)
+    expected = torch.rand(3)
     torch.manual_seed(0)
     nets = [from_nir(recurrent(lif(tau=1e-3, r=10.0, thr=1.0)), dt=DT) for _ in range(2)]
-    assert torch.equal(torch.rand(3), wanted)
+    assert torch.equal(torch.rand(3), expected)
     for a, b in zip(*(net.state_dict().values() for net in nets), strict=True):
         assert torch.equal(a, b)
 
@@ -158,9 +158,9 @@ def test_anything_else_is_refused(wrong):
 
 def test_a_broken_graph_that_can_be_repaired_in_one_way_is():
     graph = nir.NIRGraph({"a": spread(), "b": lif(r=25.0)}, [("a", "b")], type_check=False)
-    with pytest.warns(NIRWarning) as seen:
+    with pytest.warns(NIRWarning) as record:
         net = from_nir(graph)
-    assert {w.message.code for w in seen} == {"NIR211"}
+    assert {w.message.code for w in record} == {"NIR211"}
     assert net(torch.ones(1, 3).double()).shape == (1, 5)
 
 
@@ -177,9 +177,9 @@ def test_values_that_make_no_sense_are_refused(change, code):
     node = lif()
     for field, value in change.items():
         setattr(node, field, value)
-    with pytest.raises(NIRError) as seen:
+    with pytest.raises(NIRError) as error:
         from_nir(chain(spread(), node), dt=DT)
-    assert seen.value.code == code
+    assert error.value.code == code
 
 
 def test_shapes_that_disagree_are_refused():
@@ -195,16 +195,16 @@ def test_a_step_that_makes_euler_diverge_is_refused():
     assert from_nir(chain(spread(), lif()), dt=0.1, method="exact").time_step.method == "exact"
 
 
-def test_a_step_longer_than_a_time_constant_is_said_where_it_is_asked_for():
-    with pytest.warns(NIRWarning, match="NIR503: node 'n1': .*tau is 0.0025 and the step 0.004") as seen:
+def test_a_step_longer_than_a_time_constant_is_reported_at_the_call():
+    with pytest.warns(NIRWarning, match="NIR503: node 'n1': .*tau is 0.0025 and the step 0.004") as record:
         from_nir(chain(spread(), lif()), dt=4e-3)
-    assert [w.filename for w in seen] == [__file__]
+    assert [w.filename for w in record] == [__file__]
 
 
-def test_an_assumed_step_is_said_where_the_graph_is_imported():
-    with pytest.warns(NIRWarning, match="NIR501") as seen:
+def test_an_assumed_step_is_reported_where_the_graph_is_imported():
+    with pytest.warns(NIRWarning, match="NIR501") as record:
         from_nir(chain(spread(), lif()))
-    assert [w.filename for w in seen] == [__file__]
+    assert [w.filename for w in record] == [__file__]
 
 
 def test_a_delay_is_rounded_to_steps_aloud():
@@ -217,19 +217,19 @@ def test_a_delay_is_rounded_to_steps_aloud():
         assert from_nir(graph, dt=2e-5)["n0"].steps.tolist() == [12, 15, 5]
 
 
-def test_units_change_time_constants_and_delays_alike():
+def test_units_change_time_constants_and_delays():
     def graph(unit):
         neuron = nir.LIF(full(2.5e-3 * unit), full(1.0), full(0.0), full(0.1))
         return chain(spread(), nir.Delay(full(3e-4 * unit)), neuron)
 
     xs = torch.tensor(rng().random((40, 2, 3)))
-    wanted = from_nir(graph(1.0), dt=DT).unroll(xs)[0]
-    assert wanted.any()
-    assert torch.equal(from_nir(graph(1e3), dt=DT, time_unit="ms").unroll(xs)[0], wanted)
-    assert torch.equal(from_nir(graph(1e4), time_unit="step").unroll(xs)[0], wanted)
+    expected = from_nir(graph(1.0), dt=DT).unroll(xs)[0]
+    assert expected.any()
+    assert torch.equal(from_nir(graph(1e3), dt=DT, time_unit="ms").unroll(xs)[0], expected)
+    assert torch.equal(from_nir(graph(1e4), time_unit="step").unroll(xs)[0], expected)
 
 
-def test_what_the_graph_records_decides_on_step_and_method():
+def test_recorded_step_and_method_of_a_graph_are_used():
     graph = chain(spread(), lif())
     graph.metadata = {"snn_nir": {"dt": 5e-4, "method": "exact", "time_unit": "s"}}
     step = from_nir(graph).time_step

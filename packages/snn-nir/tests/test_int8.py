@@ -61,9 +61,9 @@ def test_other_weights_are_rounded_by_at_most_half_a_step():
     np.testing.assert_allclose(graph.nodes["linear.scale"].scale, steps, rtol=1e-12)
     assert 0 < read_metadata(graph.nodes["linear"])["rounding"] <= steps.max() / 2
     x = torch.randn(4, 9).double()
-    found = simulate(graph, x[None].numpy(), 1e-4)["output"][0]
+    result = simulate(graph, x[None].numpy(), 1e-4)["output"][0]
     bound = (np.abs(x.numpy()) @ np.ones((9, 1))) * steps / 2
-    assert (np.abs(found - layer(x).detach().numpy()) <= bound + 1e-12).all()
+    assert (np.abs(result - layer(x).detach().numpy()) <= bound + 1e-12).all()
 
 
 def test_integers_reach_127_and_never_128():

@@ -53,7 +53,7 @@ def with_node(graph: nir.NIRGraph, name: str, node: nir.NIRNode) -> nir.NIRGraph
 
 @pytest.mark.parametrize("number", range(len(every_primitive())))
 def test_a_graph_with_a_wrong_size_is_refused_or_runs(number: int):
-    refused = 0
+    refusals = 0
     for where, graph in wrong_sizes(every_primitive()[number]):
         errors = {finding.code for finding in check(graph) if finding.severity == "error"}
         with warnings.catch_warnings():
@@ -62,13 +62,13 @@ def test_a_graph_with_a_wrong_size_is_refused_or_runs(number: int):
                 with pytest.raises(NIRError, match="node") as refusal:
                     from_nir(graph, dt=1e-4)
                 assert refusal.value.code in errors & {"NIR204", "NIR206", "NIR212"}, where
-                refused += 1
+                refusals += 1
                 continue
             net = from_nir(graph, dt=1e-4)  # a last layer of another size, or a kernel: no contradiction
         shape = infer(graph).nodes["input"].input_type["input"]
         dtype = next((p.dtype for p in (*net.parameters(), *net.buffers()) if p.is_floating_point()), torch.float32)
         assert snn.unroll(net, torch.ones(2, 3, *shape, dtype=dtype)).isfinite().all(), where
-    assert refused > 5
+    assert refusals > 5
 
 
 @pytest.mark.parametrize("node", [nir.Linear(np.ones((4, 9))), nir.Affine(np.ones((4, 9)), np.ones(4)), lif(9)])
@@ -78,17 +78,17 @@ def test_a_first_layer_that_does_not_fit_the_input_is_refused_by_name(node: nir.
         [("input", "first"), ("first", "output")],
         type_check=False,
     )
-    said = (
+    message = (
         r"NIR204: edge 'input' -> 'first': shapes disagree: \[4\] where node 'first' takes \[9\]; "
         "make the sizes on both ends of the edge equal"
     )
-    with pytest.raises(NIRError, match=said):
+    with pytest.raises(NIRError, match=message):
         from_nir(graph, dt=1e-4)
     assert [finding.code for finding in check(graph)] == ["NIR204"]
     file = io.BytesIO()
     graph.nodes["output"] = nir.Output(np.array([4 if not isinstance(node, nir.LIF) else 9]))
     nir.write(file, graph)
-    with pytest.raises(NIRError, match=said):
+    with pytest.raises(NIRError, match=message):
         read(file)
 
 
@@ -102,9 +102,9 @@ def flattening(start_dim: int) -> nir.NIRGraph:
 
 
 def test_a_flatten_that_counts_the_batch_is_refused_with_the_axis_that_fits():
-    said = r"NIR204: edge 'flatten_0' -> 'linear_1': .*\[2, 12\] where node 'linear_1' takes \[24\]; "
+    message = r"NIR204: edge 'flatten_0' -> 'linear_1': .*\[2, 12\] where node 'linear_1' takes \[24\]; "
     remedy = r"NIR counts axes without the batch: of node 'flatten_0' start_dim is 1, and 0 gives \[24\]"
-    with pytest.raises(NIRError, match=said + remedy):
+    with pytest.raises(NIRError, match=message + remedy):
         from_nir(flattening(1))
     with pytest.raises(NIRError, match=r"NIR204: node 'flatten_0': .*start_dim 3 .*NIR counts axes without the batch"):
         from_nir(flattening(3))

@@ -53,10 +53,10 @@ def test_five_hundred_mutations(tmp_path: Path):
         path = tmp_path / f"{number}.nir"
         path.write_bytes(mutated(contents[number % len(contents)], rng))
         paths.append(path)
-    costs = [found for start in range(0, 500, 100) for found in cost(*paths[start : start + 100], timeout=120)]
+    costs = [hazard for start in range(0, 500, 100) for hazard in cost(*paths[start : start + 100], timeout=120)]
     assert len(costs) == 500
-    refused = [found.code for found in costs if found.code]
+    refused = [hazard.code for hazard in costs if hazard.code]
     assert len(refused) > 100
     assert {code[:4] for code in refused} <= {"NIR1", "NIR2"}
-    assert max(found.effort for found in costs) < 1
-    assert max(found.mebibytes for found in costs) < 200
+    assert max(hazard.effort for hazard in costs) < 1
+    assert max(hazard.mebibytes for hazard in costs) < 200

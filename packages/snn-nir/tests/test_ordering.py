@@ -30,19 +30,19 @@ def test_every_edge_leads_forward_or_closes_a_cycle_however_the_graph_is_listed(
 @given(EDGES)
 def test_an_edge_waits_only_if_it_is_on_a_cycle(edges):
     def reachable(start):
-        seen, waiting = set(), [start]
+        visited, waiting = set(), [start]
         while waiting:
             here = waiting.pop()
-            after = {b for a, b in edges if a == here} - seen
-            seen |= after
+            after = {b for a, b in edges if a == here} - visited
+            visited |= after
             waiting += after
-        return seen
+        return visited
 
     assert all(source in reachable(target) | {target} for source, target in ordered(NAMES, edges, ["n0"]).closing)
 
 
 @pytest.mark.parametrize("names", [("lif", "w_rec"), ("w_rec", "lif")])
-def test_a_recurrent_layer_waits_where_it_is_entered_whatever_the_names(names):
+def test_a_recurrent_layer_waits_at_its_entry_independent_of_names(names):
     neuron, weight = names
     edges = [("in", neuron), (neuron, weight), (weight, neuron), (neuron, "out")]
     assert ordered(["in", "out", *names], edges, ["in"]).closing == {(weight, neuron)}
@@ -57,7 +57,7 @@ def test_a_node_that_feeds_itself_waits_for_itself():
     assert ordered(["in", "a"], [("in", "a"), ("a", "a")], ["in"]).closing == {("a", "a")}
 
 
-def test_a_long_chain_is_no_deep_recursion():
+def test_a_long_chain_is_not_a_deep_recursion():
     names = [f"n{i}" for i in range(20_000)]
     assert ordered(names, list(pairwise(names)), ["n0"]).nodes == tuple(names)
 

@@ -83,8 +83,8 @@ def test_a_spike_reaches_the_membrane_as_a_difference_of_exponentials(method):
         (1 - dt / tau for tau in (tau_s, tau_m)) if method == "euler" else (np.exp(-dt / tau) for tau in (tau_s, tau_m))
     )
     n = torch.arange(1, 41, dtype=F64)
-    wanted = (1 - a) * 3 * (1 - b) * 2 * (b**n - a**n) / (b - a)
-    torch.testing.assert_close(ys, wanted, rtol=1e-12, atol=1e-15)
+    expected = (1 - a) * 3 * (1 - b) * 2 * (b**n - a**n) / (b - a)
+    torch.testing.assert_close(ys, expected, rtol=1e-12, atol=1e-15)
 
 
 @pytest.mark.parametrize("drive", [0.3, 0.55, 1.7])
@@ -147,8 +147,8 @@ def test_a_delay_is_a_whole_number_of_steps(steps):
 def test_sum_pooling_adds_up_windows_padded_by_zeros():
     x = torch.arange(24, dtype=F64).view(1, 1, 4, 6)
     padded = nn.functional.pad(x, (0, 0, 1, 1))
-    wanted = padded.unfold(2, 3, 2).unfold(3, 2, 2).sum((-1, -2))
-    torch.testing.assert_close(p.sum_pool((3, 2), (2, 2), (1, 0))(x), wanted)
+    expected = padded.unfold(2, 3, 2).unfold(3, 2, 2).sum((-1, -2))
+    torch.testing.assert_close(p.sum_pool((3, 2), (2, 2), (1, 0))(x), expected)
 
 
 def test_a_matrix_for_every_position_multiplies_only_its_own():

@@ -66,8 +66,8 @@ def test_any_graph_gives_what_the_reference_gives(graph):
         if error.code != "NIR215":
             raise
         reject()
-    wanted = simulate(graph, xs, DT, late=ordered(graph.nodes, graph.edges, ["in"]).closing)["out"]
-    assume(np.abs(wanted).max() < 1e6)
+    expected = simulate(graph, xs, DT, late=ordered(graph.nodes, graph.edges, ["in"]).closing)["out"]
+    assume(np.abs(expected).max() < 1e6)
     for net in nets:
         for ys in (snn.unroll(net, torch.tensor(xs)), net.unroll(torch.tensor(xs))[0]):
-            np.testing.assert_allclose(ys.detach().numpy(), wanted, rtol=1e-9, atol=1e-9)
+            np.testing.assert_allclose(ys.detach().numpy(), expected, rtol=1e-9, atol=1e-9)

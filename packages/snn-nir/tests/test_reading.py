@@ -26,7 +26,7 @@ def written_by_nir(graph: nir.NIRGraph, **options) -> io.BytesIO:
 
 @pytest.mark.parametrize("compression", ["gzip", "lzf", 9])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_what_nir_writes_is_read_as_it_was(compression, dtype):
+def test_files_of_nir_are_read_unchanged(compression, dtype):
     graph = chain(*neurons(3, dtype, v_reset=-0.5), shape=(3,), metadata={"dt": 1e-4, "note": "ün"})
     file = written_by_nir(graph, compression=compression)
     assert diff(graph, read(file)) == []
@@ -45,22 +45,22 @@ def test_every_kind_of_chunk_is_decompressed_as_hdf5_does(compression, pattern):
     }[pattern]
     file = io.BytesIO()
     nir.write(file, infer(chain(nir.Linear(np.ones((130, 170))), shape=(170,))))
-    with h5py.File(file, "a") as opened:
-        group = opened["node/nodes/linear_0"]
+    with h5py.File(file, "a") as content:
+        group = content["node/nodes/linear_0"]
         del group["weight"]
         group.create_dataset("weight", data=weight, chunks=(32, 64), compression=compression, shuffle=True)
-    found = read(file).nodes["linear_0"].weight
-    with h5py.File(file, "r") as opened:
-        assert np.array_equal(found, opened["node/nodes/linear_0/weight"][()])
-    assert np.array_equal(found, weight)
+    weights = read(file).nodes["linear_0"].weight
+    with h5py.File(file, "r") as content:
+        assert np.array_equal(weights, content["node/nodes/linear_0/weight"][()])
+    assert np.array_equal(weights, weight)
 
 
 @pytest.mark.parametrize("options", [{}, {"chunks": (2, 4), "compression": "gzip"}])
-def test_what_was_never_written_is_0(options):
+def test_unwritten_chunks_are_0(options):
     file = written_by_nir(chain(nir.Linear(np.ones((4, 6))), shape=(6,)))
-    with h5py.File(file, "a") as opened:
-        del opened["node/nodes/linear_0/weight"]
-        weight = opened.create_dataset("node/nodes/linear_0/weight", (4, 6), "f4", **options)
+    with h5py.File(file, "a") as content:
+        del content["node/nodes/linear_0/weight"]
+        weight = content.create_dataset("node/nodes/linear_0/weight", (4, 6), "f4", **options)
         if options:
             weight[0, 0] = 1.5
     assert read(file).nodes["linear_0"].weight.sum() == (1.5 if options else 0)
@@ -69,9 +69,9 @@ def test_what_was_never_written_is_0(options):
 @pytest.mark.parametrize("options", [{}, {"chunks": (2, 4), "compression": "gzip"}])
 def test_a_fill_value_in_place_of_data_is_refused(options):
     file = written_by_nir(chain(nir.Linear(np.ones((4, 6))), shape=(6,)))
-    with h5py.File(file, "a") as opened:
-        del opened["node/nodes/linear_0/weight"]
-        opened.create_dataset("node/nodes/linear_0/weight", (4, 6), "f4", fillvalue=0.25, **options)
+    with h5py.File(file, "a") as content:
+        del content["node/nodes/linear_0/weight"]
+        content.create_dataset("node/nodes/linear_0/weight", (4, 6), "f4", fillvalue=0.25, **options)
     with pytest.raises(NIRError, match=r"NIR104: .*a fill value instead of data"):
         read(file)
 
@@ -80,15 +80,15 @@ def test_a_fill_value_in_place_of_data_is_refused(options):
 def test_the_type_of_numbers_survives_in_native_byte_order(dtype):
     weight = np.array([[0, 1, 1], [1, 0, 1]]).astype(dtype)
     file = written_by_nir(chain(nir.Linear(weight), shape=(3,)))
-    found = read(file).nodes["linear_0"].weight
-    assert found.dtype == np.dtype(dtype).newbyteorder("=")
-    assert np.array_equal(found, weight)
+    weights = read(file).nodes["linear_0"].weight
+    assert weights.dtype == np.dtype(dtype).newbyteorder("=")
+    assert np.array_equal(weights, weight)
 
 
 def test_a_file_from_before_v_reset_and_w_in_gets_their_defaults():
     file = written_by_nir(chain(*neurons(3, v_reset=0.5), shape=(3,)))
-    with h5py.File(file, "a") as opened:
-        for node in opened["node/nodes"].values():
+    with h5py.File(file, "a") as content:
+        for node in content["node/nodes"].values():
             for field in ("v_reset", "w_in"):
                 if field in node:
                     del node[field]
@@ -107,8 +107,8 @@ def test_a_path_and_a_binary_file_give_the_same(tmp_path: Path):
 
 def test_a_file_with_a_user_block_is_read(tmp_path: Path):
     path = tmp_path / "graph.nir"
-    with h5py.File(path, "w", userblock_size=1024) as opened, h5py.File(written_by_nir(recurrent()), "r") as source:
-        source.copy("node", opened)
+    with h5py.File(path, "w", userblock_size=1024) as file, h5py.File(written_by_nir(recurrent()), "r") as source:
+        source.copy("node", file)
     assert diff(read(path), recurrent()) == []
     assert diff(read(io.BytesIO(path.read_bytes())), recurrent()) == []
 
@@ -121,7 +121,7 @@ def test_a_single_node_is_put_between_an_input_and_an_output():
     assert graph.edges == [("input_threshold", "threshold"), ("threshold", "output_threshold")]
 
 
-def test_a_path_that_is_not_there_is_an_ordinary_error(tmp_path: Path):
+def test_a_missing_path_is_an_ordinary_error(tmp_path: Path):
     with pytest.raises(FileNotFoundError):
         read(tmp_path / "nothing.nir")
 
@@ -129,16 +129,16 @@ def test_a_path_that_is_not_there_is_an_ordinary_error(tmp_path: Path):
 def edited(edit) -> io.BytesIO:
     """A good file, changed."""
     file = written_by_nir(chain(*neurons(3), shape=(3,)))
-    with h5py.File(file, "a") as opened:
-        edit(opened)
+    with h5py.File(file, "a") as content:
+        edit(content)
     return file
 
 
 def replace(path: str, value, **options):
-    def edit(opened: h5py.File) -> None:
-        del opened[path]
+    def edit(file: h5py.File) -> None:
+        del file[path]
         if value is not None:
-            opened.create_dataset(path, data=value, **options)
+            file.create_dataset(path, data=value, **options)
 
     return edit
 
@@ -152,7 +152,7 @@ REFUSED = {
     "no edges": (replace("node/edges", None), "NIR108", "graph: .*: edges"),
     "an unknown type": (replace(f"{LIF}/type", "Izhikevich"), "NIR109", r"node 'lif_6': .*'Izhikevich'; use one of"),
     "a field of the future": (
-        lambda opened: opened.create_dataset(f"{LIF}/refractory_time", data=np.ones(3)),
+        lambda file: file.create_dataset(f"{LIF}/refractory_time", data=np.ones(3)),
         "NIR110",
         r"node 'lif_6': .*refractory_time",
     ),
@@ -179,13 +179,13 @@ REFUSED = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_a_file_that_is_wrong_is_refused_with_code_and_place(case):
     edit, code, text = REFUSED[case]
-    with pytest.raises(NIRError, match=text) as refused:
+    with pytest.raises(NIRError, match=text) as error:
         read(edited(edit))
-    assert refused.value.code == code
+    assert error.value.code == code
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"\x89HDF\r\n\x1a\n", b"\x89HDF\r\n\x1a\n" + bytes(2000)])
-def test_what_is_no_hdf5_is_refused(content: bytes, tmp_path: Path):
+def test_a_file_that_is_not_hdf5_is_refused(content: bytes, tmp_path: Path):
     path = tmp_path / "graph.nir"
     path.write_bytes(content)
     for file in (path, io.BytesIO(content)):

@@ -88,9 +88,9 @@ def fires_alike(net: nn.Module, shape: tuple[int, ...] = (FEATURES,)) -> nir.NIR
     graph = to_nir(net.double(), xs[0])
     expected = torch.stack(looped(net, xs)).numpy()
     late = closing(graph) | {(s, t) for s, t in graph.edges if s.endswith(".adapt")}
-    found = simulate(graph, xs.numpy(), 1e-4, late=late)["output"]
+    result = simulate(graph, xs.numpy(), 1e-4, late=late)["output"]
     assert expected.any()
-    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(result, expected)
     assert fidelity(net, graph, xs).identical
     return graph
 
@@ -109,7 +109,7 @@ def test_a_users_membrane_has_every_reset(reset, delay):
     assert read_metadata(membrane)["class"] == "Circuit"
 
 
-def test_a_users_neuron_of_several_nodes_fires_alike_and_survives_a_file(tmp_path):
+def test_a_users_neuron_of_several_nodes_fires_the_same_and_survives_a_file(tmp_path):
     net = nn.Sequential(nn.Linear(FEATURES, 5), Adaptive(0.9, 0.95, 0.5, init_hidden=True))
     with torch.no_grad():
         net[0].weight.abs_()
@@ -132,8 +132,8 @@ def test_recurrence_is_drawn_around_any_neuron(options):
             spk: Tensor
             mem: Tensor
 
-        def __init__(self, tau, **given):
-            super().__init__(tau, **given)
+        def __init__(self, tau, **arguments):
+            super().__init__(tau, **arguments)
             self.connect(**options)
 
     graph = fires_alike(Back(5.0, threshold=0.3, init_hidden=True))
@@ -154,8 +154,8 @@ def test_recurrence_comes_as_often_as_the_input():
             spk: Tensor
             mem: Tensor
 
-        def __init__(self, tau, **given):
-            super().__init__(tau, **given)
+        def __init__(self, tau, **arguments):
+            super().__init__(tau, **arguments)
             self.connect(linear_features=FEATURES)
 
     fires_alike(Back(4.0, threshold=0.3, reset_mechanism="none", init_hidden=True))
@@ -169,8 +169,8 @@ def test_recurrence_reaches_every_node_that_the_input_does():
             syn_inh: Tensor
             mem: Tensor
 
-        def __init__(self, alpha, beta, features, **given):
-            super().__init__(alpha, beta, **given)
+        def __init__(self, alpha, beta, features, **arguments):
+            super().__init__(alpha, beta, **arguments)
             self.connect(linear_features=features)
 
     net = RAlpha(0.9, 0.8, FEATURES, threshold=0.3, reset_mechanism="subtract", init_hidden=True)
@@ -231,7 +231,7 @@ def test_the_last_drawing_of_a_class_counts_as_in_a_notebook_cell_that_is_run_ag
         (Adaptive, "mem", r"draw is 'mem'; pass a function draw\(neuron, drawing\)"),
     ],
 )
-def test_what_cannot_be_registered_is_refused(neuron, draw, text):
+def test_invalid_registrations_are_refused(neuron, draw, text):
     with pytest.raises(TypeError, match=f"^register: {text}"):
         register(neuron, draw)
 
@@ -250,7 +250,7 @@ def test_what_cannot_be_registered_is_refused(neuron, draw, text):
         (lambda neuron, drawing: {"spk": drawing.scale("a", 2.0, "mem")}, "'mem' is not a signal"),
     ],
 )
-def test_what_a_drawing_does_wrong_is_said_with_the_neurons_name(draw, text):
+def test_errors_in_a_drawing_are_reported_with_the_neurons_name(draw, text):
     kind = circuit()
     register(kind, draw)
     with pytest.raises(TypeError, match=rf"^'0' \(Circuit\): {text}"):
@@ -282,8 +282,8 @@ def test_a_neuron_of_one_node_bears_the_name_of_its_module():
     kind = circuit()
 
     def draw(neuron, drawing):
-        one = drawing.constant(1.0)
-        return {"spk": drawing.add("", nir.IF(r=one / drawing.dt, v_threshold=one), drawing.input)}
+        unit = drawing.constant(1.0)
+        return {"spk": drawing.add("", nir.IF(r=unit / drawing.dt, v_threshold=unit), drawing.input)}
 
     register(kind, draw)
     graph = to_nir(nn.Sequential(kind(2.0, init_hidden=True)), torch.zeros(1, 2), dt=1e-3)

@@ -19,18 +19,18 @@ from .whole_graphs import chain, convolutional, every_primitive, neurons, recurr
 
 
 def repair(graph: nir.NIRGraph) -> tuple[nir.NIRGraph, list[str]]:
-    with warnings.catch_warnings(record=True) as seen:
+    with warnings.catch_warnings(record=True) as record:
         warnings.simplefilter("always")
         whole = repaired(graph)
-    assert all(type(warning.message) is NIRWarning for warning in seen)
-    assert {warning.filename for warning in seen} <= {__file__}
-    return whole, [str(warning.message) for warning in seen]
+    assert all(type(warning.message) is NIRWarning for warning in record)
+    assert {warning.filename for warning in record} <= {__file__}
+    return whole, [str(warning.message) for warning in record]
 
 
 @pytest.mark.parametrize("graph", every_primitive())
 def test_a_whole_graph_needs_no_repair(graph: nir.NIRGraph):
-    whole, said = repair(graph)
-    assert said == []
+    whole, messages = repair(graph)
+    assert messages == []
     assert diff(whole, infer(graph)) == []
 
 
@@ -38,8 +38,8 @@ def test_the_only_name_without_a_node_is_that_of_the_only_node_without_edges():
     broken, good = recurrent(nested=True), recurrent(nested=True)
     layer = broken.nodes["layer"]
     layer.nodes["lif1"] = layer.nodes.pop("lif")
-    whole, said = repair(broken)
-    (line,) = said
+    whole, messages = repair(broken)
+    (line,) = messages
     assert line == (
         "NIR202: graph 'layer': edges renamed to the only unconnected node: 'lif' is now 'lif1'; "
         "write the repaired graph to keep it"
@@ -65,8 +65,8 @@ def test_two_ways_to_rename_are_none(more: str):
 
 def test_a_missing_input_and_output_are_added_as_nir_adds_them():
     nodes = {"fc": nir.Linear(np.ones((2, 3))), "spk": nir.Threshold(np.ones(2))}
-    whole, said = repair(nir.NIRGraph(dict(nodes), [("fc", "spk")], type_check=False))
-    assert [line[:28] for line in said] == ["NIR211: node 'input_fc': an ", "NIR211: node 'output_spk': a"]
+    whole, messages = repair(nir.NIRGraph(dict(nodes), [("fc", "spk")], type_check=False))
+    assert [line[:28] for line in messages] == ["NIR211: node 'input_fc': an ", "NIR211: node 'output_spk': a"]
     assert diff(whole, nir.NIRGraph(dict(nodes), [("fc", "spk")])) == []
 
 
@@ -79,8 +79,8 @@ def test_an_added_name_is_a_free_one():
 def test_a_node_that_nothing_names_gets_no_input():
     graph = chain(nir.Scale(np.ones(2)), shape=(2,))
     graph.nodes["alone"] = nir.Threshold(np.ones(3))
-    whole, said = repair(graph)
-    assert said == []
+    whole, messages = repair(graph)
+    assert messages == []
     assert set(whole.nodes) == set(graph.nodes)
 
 
@@ -89,16 +89,16 @@ def test_a_single_number_becomes_one_per_neuron():
     scalar = nir.LIF(*(np.array(value) for value in (0.01, 1.0, 0.0, 1.0)))
     mixed = neurons(3)[6]
     mixed.tau = np.array(0.5)
-    whole, said = repair(chain(nir.Linear(np.ones((3, 2))), scalar, mixed, lif, shape=(2,)))
-    assert [line.split(":")[1] for line in said] == [" node 'lif_2'", " node 'lif_1'"]
-    assert "repeated tau, r, v_leak, v_threshold, v_reset for shape [3]" in said[1]
+    whole, messages = repair(chain(nir.Linear(np.ones((3, 2))), scalar, mixed, lif, shape=(2,)))
+    assert [line.split(":")[1] for line in messages] == [" node 'lif_2'", " node 'lif_1'"]
+    assert "repeated tau, r, v_leak, v_threshold, v_reset for shape [3]" in messages[1]
     assert whole.nodes["lif_1"].tau.tolist() == [0.01] * 3
     assert whole.nodes["lif_2"].tau.tolist() == [0.5] * 3
 
 
 def test_single_numbers_in_a_file_of_one_number_stay():
-    whole, said = repair(chain(nir.Scale(np.array(2.0)), shape=()))
-    assert said == []
+    whole, messages = repair(chain(nir.Scale(np.array(2.0)), shape=()))
+    assert messages == []
     assert whole.nodes["scale_0"].scale.shape == ()
 
 
@@ -106,8 +106,8 @@ def test_a_wrong_stated_shape_gives_way_to_the_parameters():
     graph = convolutional()
     graph.nodes["conv2d_0"].input_shape = (7, 7)
     graph.nodes["output"] = nir.Output(np.array([9]))
-    whole, said = repair(graph)
-    assert [line.split(";")[0] for line in sorted(said)] == [
+    whole, messages = repair(graph)
+    assert [line.split(";")[0] for line in sorted(messages)] == [
         "NIR214: node 'conv2d_0': a shape in the file differs from the inferred one: [7, 7] is now [8, 8]",
         "NIR214: node 'output': a shape in the file differs from the inferred one: [9] is now [3]",
     ]
@@ -115,9 +115,9 @@ def test_a_wrong_stated_shape_gives_way_to_the_parameters():
 
 
 def test_a_batch_in_the_shape_of_an_input_is_taken_out():
-    whole, said = repair(chain(nir.Linear(np.ones((2, 3))), shape=(128, 3)))
-    assert len(said) == 1
-    assert "node 'input': a shape in the file differs from the inferred one: [128, 3] is now [3]" in said[0]
+    whole, messages = repair(chain(nir.Linear(np.ones((2, 3))), shape=(128, 3)))
+    assert len(messages) == 1
+    assert "node 'input': a shape in the file differs from the inferred one: [128, 3] is now [3]" in messages[0]
     assert whole.nodes["input"].input_type["input"].tolist() == [3]
 
 
@@ -129,10 +129,10 @@ def test_a_batch_in_the_shape_of_an_input_is_taken_out():
         (chain(nir.Scale(np.array([np.nan])), shape=(1,)), "NIR207"),
     ],
 )
-def test_what_cannot_be_repaired_is_refused_without_a_warning(graph: nir.NIRGraph, code: str):
-    with pytest.raises(NIRError) as refused:
+def test_an_irreparable_graph_is_refused_without_a_warning(graph: nir.NIRGraph, code: str):
+    with pytest.raises(NIRError) as error:
         repaired(graph)
-    assert refused.value.code == code
+    assert error.value.code == code
 
 
 def test_the_graph_stays_as_it_was():
@@ -146,6 +146,6 @@ def test_the_graph_stays_as_it_was():
 def test_reading_repairs_and_points_at_the_caller():
     file = io.BytesIO()
     nir.write(file, nir.Threshold(np.ones(2)))
-    with pytest.warns(NIRWarning, match="NIR211") as seen:
+    with pytest.warns(NIRWarning, match="NIR211") as record:
         read(file)
-    assert {warning.filename for warning in seen} == {__file__}
+    assert {warning.filename for warning in record} == {__file__}

@@ -15,7 +15,7 @@ from snn_nir import NIRError, from_nir
 from snn_nir.exporting import to_nir
 from snn_nir.files.writing import write
 
-from .exportable import CASES, FEATURES, made
+from .exportable import CASES, FEATURES, build_neuron
 
 pytestmark = pytest.mark.exhaustive
 
@@ -30,10 +30,10 @@ def through_a_file(net: nn.Module, x: torch.Tensor, path: Any, **options: Any) -
     return from_nir(path)
 
 
-def kept(net: nn.Module) -> list[torch.Tensor]:
+def kept_states(net: nn.Module) -> list[torch.Tensor]:
     """The states of every neuron, in the order of the modules."""
-    found = [m._kept for m in net.modules() if isinstance(m, snn.SpikingNeuron)]
-    return [state for states in found if states is not None for state in states]
+    states = [m._kept for m in net.modules() if isinstance(m, snn.SpikingNeuron)]
+    return [state for states in states if states is not None for state in states]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -41,18 +41,18 @@ def kept(net: nn.Module) -> list[torch.Tensor]:
 @pytest.mark.parametrize("case", CASES)
 def test_every_neuron_comes_back_with_its_spikes_and_states(case, method, dtype, tmp_path):
     torch.manual_seed(11)
-    neuron = made(case).to(dtype)
+    neuron = build_neuron(case).to(dtype)
     xs = torch.rand(STEPS, 3, FEATURES, dtype=dtype)
     back = through_a_file(neuron, xs[0], tmp_path / "net.nir", method=method)
     (twin,) = (m for m in back.modules() if isinstance(m, snn.SpikingNeuron))
     assert type(twin) is type(neuron)
     with torch.no_grad():
-        expected, found = snn.unroll(neuron, xs), snn.unroll(back, xs)
-    assert found.dtype == dtype
-    assert found.equal(expected)
+        expected, result = snn.unroll(neuron, xs), snn.unroll(back, xs)
+    assert result.dtype == dtype
+    assert result.equal(expected)
     assert expected.any() or "memory" in case
-    for ours, theirs in zip(kept(neuron), kept(back), strict=True):
-        assert theirs.equal(ours)
+    for ours, reference in zip(kept_states(neuron), kept_states(back), strict=True):
+        assert reference.equal(ours)
     constants = ["alpha", "threshold", "graded_spikes_factor", "reset_mechanism", "spike_grad"]
     constants += ["reset_delay"] if neuron.reset_mechanism != "none" else []
     for name in [*constants, *(("R", "C", "time_step") if isinstance(neuron, snn.Lapicque) else ("beta",))]:
@@ -97,7 +97,9 @@ def networks(draw: Any) -> tuple[nn.Module, tuple[int, ...]]:
     for _ in range(draw(st.integers(1, 3))):
         block: list[nn.Module] = [nn.Linear(width, FEATURES, bias=draw(st.booleans()))]
         block += draw(st.sampled_from([[], [nn.BatchNorm1d(FEATURES)], [nn.Identity()], [snn.GradedSpikes(FEATURES)]]))
-        block.append(made(draw(st.sampled_from(sorted(CASES))), threshold=draw(st.sampled_from([0.5, 1.0, 0.25]))))
+        block.append(
+            build_neuron(draw(st.sampled_from(sorted(CASES))), threshold=draw(st.sampled_from([0.5, 1.0, 0.25])))
+        )
         kinds = [lambda *b: [*b], lambda *b: [nn.Sequential(*b)], lambda *b: [Residual(*b)]]
         layers += draw(st.sampled_from(kinds[: 3 if width == FEATURES else 2]))(*block)
         width = FEATURES
@@ -131,16 +133,16 @@ def test_random_networks_come_back_with_every_spike_and_state(tmp_path_factory, 
     back = through_a_file(net, xs[0], tmp_path_factory.mktemp("nets") / "net.nir", method=method)
     folded = any(isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d) for m in net.modules())
     with torch.no_grad():
-        expected, found = looped_with_states(net, xs), looped_with_states(back, xs)
-    for (ours, our_states), (theirs, their_states) in zip(expected, found, strict=True):
-        assert theirs.equal(ours)
-        for mine, other in zip(our_states, their_states, strict=True):
-            torch.testing.assert_close(other, mine, rtol=1e-4 if folded else 0, atol=1e-4 if folded else 0)
+        expected, result = looped_with_states(net, xs), looped_with_states(back, xs)
+    for (ours, our_states), (reference, their_states) in zip(expected, result, strict=True):
+        assert reference.equal(ours)
+        for own, other in zip(our_states, their_states, strict=True):
+            torch.testing.assert_close(other, own, rtol=1e-4 if folded else 0, atol=1e-4 if folded else 0)
 
 
 def looped_with_states(net: nn.Module, xs: torch.Tensor) -> list[tuple[torch.Tensor, list[torch.Tensor]]]:
     snn.utils.reset(net)
-    return [(net(x), kept(net)) for x in xs]
+    return [(net(x), kept_states(net)) for x in xs]
 
 
 def test_a_network_that_cannot_be_exported_leaves_no_file(tmp_path):
@@ -176,8 +178,8 @@ def test_the_imported_network_learns_as_the_exported_one(tmp_path):
     net = net.double()
     xs = torch.rand(20, 2, 3).double()
     back = through_a_file(net, xs[0], tmp_path / "net.nir")
-    for one in (net, back):
-        snn.unroll(one, xs).sum().backward()
+    for module in (net, back):
+        snn.unroll(module, xs).sum().backward()
     for name in ("0", "2"):
         assert net[int(name)].weight.grad.any()
         torch.testing.assert_close(back[name].weight.grad, net[int(name)].weight.grad)

@@ -223,8 +223,8 @@ REFUSED["nothing known"][0].nodes["input"] = nir.Input(None)
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_cannot_be_is_refused_with_code_and_place(case):
+def test_impossible_graphs_are_refused_with_code_and_place(case):
     graph, code, text = REFUSED[case]
-    with pytest.raises(NIRError, match=text) as refused:
+    with pytest.raises(NIRError, match=text) as error:
         infer(graph)
-    assert refused.value.code == code
+    assert error.value.code == code

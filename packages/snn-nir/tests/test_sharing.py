@@ -33,7 +33,7 @@ def test_weights_that_differ_by_now_stay_apart_aloud():
 
 
 @pytest.mark.parametrize("shared", [{"weight": "nobody"}, {"nothing": "n0"}, {"bias": "n0"}])
-def test_a_record_of_what_is_not_there_is_left_out(shared):
+def test_a_record_of_a_missing_node_is_left_out(shared):
     assert len(list(from_nir(chain(linear(), linear(**shared))).parameters())) == 2
 
 

@@ -11,7 +11,7 @@ import snn_core as snn
 from snn_nir import from_nir
 
 from .graphs import DT, chain, cuba, full, lif, recurrent, spread
-from .simplified import TAU, THR, R, kinds, li, said, same, soft
+from .simplified import TAU, THR, R, kinds, li, metadata_of, same, soft
 
 SIMPLE = {
     "LIF": (lif(tau=TAU, r=R, thr=THR), ["Leaky"], {"reset_mechanism": "zero", "reset_delay": False}),
@@ -24,9 +24,9 @@ SIMPLE = {
 
 @pytest.mark.parametrize("name", SIMPLE)
 def test_spiking_nodes_become_neurons_that_fire_the_same(name):
-    node, wanted, options = SIMPLE[name]
+    node, expected, options = SIMPLE[name]
     net = same(chain(spread(), node))
-    assert kinds(net) == ["Linear", *wanted]
+    assert kinds(net) == ["Linear", *expected]
     assert {key: getattr(net["n1"], key) for key in options} == options
 
 
@@ -40,9 +40,9 @@ READOUTS = {
 
 @pytest.mark.parametrize("name", READOUTS)
 def test_integrators_become_neurons_read_by_their_membrane(name):
-    node, wanted = READOUTS[name]
+    node, expected = READOUTS[name]
     net = same(chain(spread(), node), exact=False)
-    assert kinds(net) == ["Linear", *wanted]
+    assert kinds(net) == ["Linear", *expected]
     assert (net["n1"].reset_mechanism, net["n1"].output) == ("none", True)
 
 
@@ -56,7 +56,7 @@ UNCHANGED = {
 
 @pytest.mark.parametrize("name", UNCHANGED)
 @pytest.mark.filterwarnings("ignore:NIR503")
-def test_what_no_neuron_of_core_does_stays_a_primitive(name):
+def test_nodes_without_a_neuron_in_core_stay_primitives(name):
     net = same(chain(spread(), UNCHANGED[name]))
     assert kinds(net)[-1] in ("LIF", "CubaLIF")
 
@@ -90,7 +90,7 @@ def test_the_decomposed_reset_is_found_behind_a_gain(amount, delay):
 def test_without_leak_the_metadata_says_when_the_reset_comes():
     graph = soft(-THR, nir.I(r=full(1 / DT)))
     assert same(graph)["mem"].reset_delay
-    assert not same(soft(-THR, nir.I(r=full(1 / DT)), said(reset_delay=False)))["mem"].reset_delay
+    assert not same(soft(-THR, nir.I(r=full(1 / DT)), metadata_of(reset_delay=False)))["mem"].reset_delay
 
 
 def test_another_amount_is_a_recurrent_weight():
@@ -105,7 +105,7 @@ def test_a_membrane_that_is_read_stays_readable():
     assert net["mem"].output
 
 
-def test_a_membrane_before_an_immediate_reset_is_no_state_of_a_neuron():
+def test_a_membrane_before_an_immediate_reset_is_not_a_state_of_a_neuron():
     net = same(soft(-0.9 * THR, output="mem"), exact=False)
     assert "LI" in kinds(net)
 
@@ -151,7 +151,7 @@ def test_a_recurrent_convolution_is_recognized(padding):
     assert kinds(same(graph, exact=False, shape=(2, 4, 6))) == ["RLeaky"]
 
 
-def test_weights_that_others_read_too_are_no_part_of_the_neuron():
+def test_weights_that_others_read_too_are_not_part_of_the_neuron():
     graph = recurrent(lif(tau=TAU, r=R, thr=1.0))
     graph.edges.append(("w_rec", "output"))
     assert kinds(same(graph, exact=False)) == ["Linear", "Leaky", "Linear", "Carried"]

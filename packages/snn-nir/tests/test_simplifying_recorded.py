@@ -13,11 +13,11 @@ import snn_core as snn
 from snn_nir import NIRError, NIRWarning, from_nir
 
 from .graphs import DT, chain, cuba, full, lif, recurrent, spread
-from .simplified import TAU, THR, R, kinds, li, said, same, spikes
+from .simplified import TAU, THR, R, kinds, li, metadata_of, same, spikes
 
 
 def test_recorded_constants_come_back_exactly_and_in_their_shape():
-    record = said(beta=0.9, threshold=THR, learned="beta", reset="zero", reset_delay=True)
+    record = metadata_of(beta=0.9, threshold=THR, learned="beta", reset="zero", reset_delay=True)
     node = lif(tau=DT / 0.1, r=10.0, thr=THR)
     for field in ("tau", "r", "v_leak", "v_threshold", "v_reset"):
         setattr(node, field, getattr(node, field).astype(np.float32))
@@ -32,7 +32,7 @@ def test_recorded_constants_come_back_exactly_and_in_their_shape():
 
 def test_an_edited_node_counts_more_than_its_record():
     node = lif(tau=2 * TAU, r=2 * R, thr=THR)
-    node.metadata = said(beta=0.9, threshold=THR)
+    node.metadata = metadata_of(beta=0.9, threshold=THR)
     with pytest.warns(NIRWarning, match=r"NIR304: node 'n0': .*beta was \[0.9\] and is \[0.95 0.95 0.95\]"):
         net = from_nir(chain(node, shape=(5,)), dt=DT)
     assert net["n0"].beta.item() == pytest.approx(0.95)
@@ -41,7 +41,7 @@ def test_an_edited_node_counts_more_than_its_record():
 @pytest.mark.parametrize("beta", ["fast", np.ones((2, 3)), np.full(4, 0.9)])
 def test_a_record_that_makes_no_sense_is_left_out(beta):
     node = lif(tau=TAU, r=R, thr=THR)
-    node.metadata = said(beta=beta)
+    node.metadata = metadata_of(beta=beta)
     with pytest.warns(NIRWarning, match="NIR304"):
         assert from_nir(chain(node, shape=(5,)), dt=DT)["n0"].beta.item() == 0.9
 
@@ -49,7 +49,7 @@ def test_a_record_that_makes_no_sense_is_left_out(beta):
 @pytest.mark.parametrize("simplify", [True, False])
 def test_the_recorded_surrogate_comes_back(simplify):
     node = lif(tau=TAU, r=R, thr=THR)
-    node.metadata = said(spike_grad="fast_sigmoid", spike_grad_params=np.array([7.0]))
+    node.metadata = metadata_of(spike_grad="fast_sigmoid", spike_grad_params=np.array([7.0]))
     net = from_nir(chain(node, shape=(5,)), dt=DT, simplify=simplify)
     assert net["n0"].spike_grad == snn.surrogate.fast_sigmoid(7)
 
@@ -57,7 +57,7 @@ def test_the_recorded_surrogate_comes_back(simplify):
 @pytest.mark.parametrize("name", ["os.system", "custom_surrogate", "Surrogate", "atanh"])
 def test_a_surrogate_that_is_none_is_left_out(name):
     node = lif(tau=TAU, r=R, thr=THR)
-    node.metadata = said(spike_grad=name)
+    node.metadata = metadata_of(spike_grad=name)
     with pytest.warns(NIRWarning, match="NIR304: node 'n0': .*no surrogate"):
         assert from_nir(chain(node, shape=(5,)), dt=DT)["n0"].spike_grad == snn.surrogate.atan()
 
@@ -66,11 +66,11 @@ def test_a_surrogate_that_is_none_is_left_out(name):
 @pytest.mark.parametrize("delay", [True, False])
 def test_a_reset_that_only_the_metadata_tells_is_honored(simplify, delay):
     node = lif(tau=TAU, r=R, thr=THR)
-    node.metadata = said(reset="subtract", reset_delay=delay)
+    node.metadata = metadata_of(reset="subtract", reset_delay=delay)
     net = from_nir(chain(spread(), node), dt=DT, simplify=simplify)
     neuron = snn.Leaky(0.9, THR, reset_mechanism="subtract", reset_delay=delay)
-    wanted = neuron.unroll(net["n0"](spikes()))[0]
-    assert torch.equal(snn.unroll(net, spikes()), wanted)
+    expected = neuron.unroll(net["n0"](spikes()))[0]
+    assert torch.equal(snn.unroll(net, spikes()), expected)
 
 
 @pytest.mark.parametrize("simplify", [True, False])
@@ -102,7 +102,7 @@ def group(**parts):
 
 
 def test_a_recorded_current_and_graded_factor_join_their_neuron():
-    mem = li(metadata=said(alpha=0.8, beta=0.9, graded=1.5, threshold=THR))
+    mem = li(metadata=metadata_of(alpha=0.8, beta=0.9, graded=1.5, threshold=THR))
     parts = group(syn=li(tau=5e-4, r=5.0), mem=mem, spk=nir.Threshold(full(THR)), graded=nir.Scale(full(1.5)))
     net = same(chain(spread(), *parts.values()), exact=False)
     assert kinds(net) == ["Linear", "Synaptic"]
@@ -115,12 +115,12 @@ def test_unrecorded_they_stay_apart():
     assert kinds(net) == ["Linear", "Leaky", "Leaky", "Scale"]
 
 
-@pytest.mark.parametrize("wanted", [("Lapicque", True), ("Leaky", False)])
-def test_a_recorded_circuit_is_a_lapicque(wanted):
-    kind, agrees = wanted
+@pytest.mark.parametrize("expected", [("Lapicque", True), ("Leaky", False)])
+def test_a_recorded_circuit_is_a_lapicque(expected):
+    kind, agrees = expected
     node = lif(tau=TAU, r=2.0, thr=0.2, leak=0)  # gain 0.2
     circuit = {"R": 2.0, "C": TAU / 2 if agrees else TAU, "time_step": DT}
-    node.metadata = said(**{"class": "Lapicque"}, **circuit)
+    node.metadata = metadata_of(**{"class": "Lapicque"}, **circuit)
     with contextlib.nullcontext() if agrees else pytest.warns(NIRWarning, match="NIR304: node 'n1': .*Lapicque"):
         net = same(chain(spread(), node), exact=False)
     assert kinds(net)[-1] == kind
@@ -140,7 +140,7 @@ def test_a_recorded_alpha_comes_back_unless_it_was_edited(delay, edited):
         "reset_delay": delay,
     }
     amount = (1 if delay else alpha) * THR / tau
-    exc = li(tau=DT / (1 - alpha), r=tau / (1 - alpha), metadata=said(**record))
+    exc = li(tau=DT / (1 - alpha), r=tau / (1 - alpha), metadata=metadata_of(**record))
     parts = group(
         exc=exc,
         inh=li(tau=DT / (1 - beta), r=-tau / (1 - beta) * (1.1 if edited else 1)),

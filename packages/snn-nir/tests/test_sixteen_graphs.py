@@ -31,14 +31,14 @@ def driven(name):
 @pytest.mark.parametrize("simplify", [True, False])
 def test_every_graph_gives_what_the_reference_gives(name, method, simplify):
     case, flat, xs = driven(name)
-    wanted = simulate(flat.graph, xs, case.dt, method, case.late)["output"]
+    expected = simulate(flat.graph, xs, case.dt, method, case.late)["output"]
     net = from_nir(case.graph, dt=case.dt, method=method, simplify=simplify)
     ys = snn.unroll(net, torch.tensor(xs)).detach().numpy()
-    assert wanted.any()
+    assert expected.any()
     if "LI" in name.split(",")[0].split() or name == "CubaLI":
-        np.testing.assert_allclose(ys, wanted, rtol=1e-12, atol=1e-13)
+        np.testing.assert_allclose(ys, expected, rtol=1e-12, atol=1e-13)
     else:
-        np.testing.assert_array_equal(ys, wanted)
+        np.testing.assert_array_equal(ys, expected)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -61,8 +61,8 @@ def test_float32_gives_the_same_spikes(name):
     case, flat, xs = driven(name)
     net = from_nir(case.graph, dt=case.dt).float()
     ys = snn.unroll(net, torch.tensor(xs, dtype=torch.float32)).detach().numpy()
-    wanted = simulate(flat.graph, xs, case.dt, "euler", case.late)["output"]
-    np.testing.assert_allclose(ys, wanted, rtol=1e-5, atol=1e-6)
+    expected = simulate(flat.graph, xs, case.dt, "euler", case.late)["output"]
+    np.testing.assert_allclose(ys, expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", [n for n in CASES if "recurrent" not in n])
@@ -73,28 +73,28 @@ def test_graphs_without_a_cycle_run_layer_by_layer(name, simplify):
     assert snn.backends.explain(net, torch.tensor(xs)).kind == "layers"
 
 
-def test_a_cycle_that_is_no_recurrent_neuron_runs_step_by_step_and_says_why():
+def test_a_cycle_that_is_not_a_recurrent_neuron_runs_step_by_step_and_says_why():
     case, _, xs = driven("recurrent LIF")
     net = from_nir(case.graph, dt=case.dt, simplify=False)
-    how = snn.backends.explain(net, torch.tensor(xs))
-    assert how.kind == "steps"
-    assert "a cycle, closed by w_rec -> lif" in how.reason
+    plan = snn.backends.explain(net, torch.tensor(xs))
+    assert plan.kind == "steps"
+    assert "a cycle, closed by w_rec -> lif" in plan.reason
 
 
 def test_a_recurrent_neuron_runs_layer_by_layer():
     case, _, xs = driven("recurrent CubaLIF, nested")
-    how = snn.backends.explain(from_nir(case.graph, dt=case.dt), torch.tensor(xs))
-    assert how.kind == "layers"
-    assert [layer.kind for layer in how.layers] == ["Linear", "RSynaptic"]
+    plan = snn.backends.explain(from_nir(case.graph, dt=case.dt), torch.tensor(xs))
+    assert plan.kind == "layers"
+    assert [layer.kind for layer in plan.layers] == ["Linear", "RSynaptic"]
 
 
-def test_the_time_step_of_every_graph_that_tells_one_is_found():
-    told = {name: from_nir(CASES[name].graph).time_step for name in CASES if "r = " in name or "with r and" in name}
-    assert {name: (step.dt, step.source) for name, step in told.items()} == dict.fromkeys(told, (1e-4, "inferred"))
-    assert len(told) == 3
+def test_the_time_step_of_every_graph_that_has_one_is_found():
+    steps = {name: from_nir(CASES[name].graph).time_step for name in CASES if "r = " in name or "with r and" in name}
+    assert {name: (step.dt, step.source) for name, step in steps.items()} == dict.fromkeys(steps, (1e-4, "inferred"))
+    assert len(steps) == 3
 
 
-def test_importing_warns_of_nothing_where_the_step_is_given():
+def test_importing_with_a_step_warns_of_nothing():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for case in CASES.values():

@@ -20,12 +20,12 @@ def rockpool(dt, *taus):
     return nir.CubaLIF(tau_syn=tau / 2, tau_mem=tau, r=r, v_leak=np.zeros(len(tau)), v_threshold=np.ones(len(tau)))
 
 
-def test_what_is_given_counts_before_everything():
+def test_an_argument_takes_precedence():
     step = time_step({"a": lif(r=25.0)}, {"dt": 1e-3, "method": "exact"}, dt=2e-4, method="euler")
     assert (step.dt, step.method, step.source) == (2e-4, "euler", "given")
 
 
-def test_what_is_recorded_counts_before_what_is_inferred():
+def test_recorded_values_take_precedence_over_inferred_ones():
     step = time_step({"a": lif(r=25.0)}, {"dt": 1e-3, "method": "exact", "time_unit": "s"})
     assert (step.dt, step.method, step.source) == (1e-3, "exact", "metadata")
 
@@ -49,15 +49,15 @@ def test_a_resistance_that_undoes_the_step_tells_it(nodes):
 
 
 def test_evidence_reads_as_a_sentence():
-    found = evidence({"hidden": cuba(r=10.0, w=5.0)})
-    assert list(map(str, found)) == [
+    steps = evidence({"hidden": cuba(r=10.0, w=5.0)})
+    assert list(map(str, steps)) == [
         "node 'hidden': dt = tau_mem / r = 0.0001",
         "node 'hidden': dt = tau_syn / w_in = 0.0001",
     ]
 
 
 @pytest.mark.parametrize("beta", [[0.9], [0.9, 0.55, 0.75]])
-def test_the_exact_convention_is_told_from_euler(beta):
+def test_the_exact_convention_is_distinguished_from_euler(beta):
     beta = np.array(beta)
     node = lif(n=len(beta), tau=-1e-4 / np.log(beta), r=1 / (1 - beta))
     step = time_step({"a": node}, {})
@@ -66,7 +66,7 @@ def test_the_exact_convention_is_told_from_euler(beta):
 
 
 @pytest.mark.parametrize("taus", [[2.5e-3], [2.5e-3, 1e-2]])
-def test_the_convention_of_rockpool_is_told_from_euler(taus):
+def test_the_convention_of_rockpool_is_distinguished_from_euler(taus):
     step = time_step({"a": rockpool(1e-4, *taus)}, {})
     assert (step.dt, step.method, step.source) == (1e-4, "euler", "inferred")
 
@@ -75,22 +75,22 @@ def test_a_step_that_no_convention_makes_round_is_read_as_euler():
     assert time_step({"a": lif(tau=1.0, r=7.123456)}, {}).dt == pytest.approx(1 / 7.123456)
 
 
-def test_disagreeing_evidence_is_no_evidence():
+def test_contradictory_evidence_does_not_count():
     nodes = {"a": lif(tau=1e-3, r=10.0), "b": lif(tau=1e-3, r=3.0)}
-    with pytest.warns(NIRWarning) as seen:
+    with pytest.warns(NIRWarning) as record:
         step = time_step(nodes, {})
-    assert [w.message.code for w in seen] == ["NIR502", "NIR501"]
-    assert "dt = tau / r = 0.0001; node 'b': dt = tau / r = 0.000333333" in str(seen[0].message)
+    assert [w.message.code for w in record] == ["NIR502", "NIR501"]
+    assert "dt = tau / r = 0.0001; node 'b': dt = tau / r = 0.000333333" in str(record[0].message)
     assert (step.dt, step.source) == (1e-4, "assumed")
 
 
-def test_neurons_of_one_node_that_disagree_are_no_evidence_either():
-    with pytest.warns(NIRWarning) as seen:
+def test_contradictory_neurons_of_one_node_do_not_count_either():
+    with pytest.warns(NIRWarning) as record:
         assert time_step({"a": lif(tau=1e-3, r=np.array([10.0, 3.0]), n=2)}, {}).source == "assumed"
-    assert [w.message.code for w in seen] == ["NIR502", "NIR501"]
+    assert [w.message.code for w in record] == ["NIR502", "NIR501"]
 
 
-def test_without_evidence_the_step_is_assumed_aloud():
+def test_the_step_is_assumed_with_a_warning_without_evidence():
     with pytest.warns(NIRWarning, match="NIR501: graph: no time step is recorded: dt = 0.0001 s is assumed; pass dt"):
         assert time_step({"a": lif()}, {}).dt == 1e-4
 

@@ -161,14 +161,14 @@ def test_a_refused_graph_leaves_the_old_file_and_nothing_else(case, tmp_path: Pa
     graph, code, message = REFUSED[case]
     path = tmp_path / "graph.nir"
     path.write_bytes(b"what was there before")
-    with pytest.raises(NIRError, match=message) as refused:
+    with pytest.raises(NIRError, match=message) as error:
         write(graph, path)
-    assert refused.value.code == code
+    assert error.value.code == code
     assert path.read_bytes() == b"what was there before"
     assert os.listdir(tmp_path) == ["graph.nir"]
 
 
-def test_a_folder_that_is_not_there_is_an_ordinary_error(tmp_path: Path):
+def test_a_missing_folder_is_an_ordinary_error(tmp_path: Path):
     with pytest.raises(FileNotFoundError, match=r"graph\.nir: there is no folder '.*nowhere'; make it first"):
         write(scale(), tmp_path / "nowhere" / "graph.nir")
 
@@ -196,16 +196,16 @@ def test_the_file_has_the_permissions_of_any_new_file(tmp_path: Path):
 
 
 def fields_of(file: io.BytesIO | Path) -> set[str]:
-    found: set[str] = set()
-    with h5py.File(file, "r") as opened:
-        opened["node"].visit(found.add)
-    return found
+    fields: set[str] = set()
+    with h5py.File(file, "r") as content:
+        content["node"].visit(fields.add)
+    return fields
 
 
 def older() -> nir.NIRGraph:
-    kept = [node for node in neurons(3) if not isinstance(node, nir.CubaLI)]
-    kept[0].metadata = {"snn_nir": {"class": "Scale", "beta": np.array([0.5, 0.25])}}
-    return chain(*kept, shape=(3,), metadata={"snn_nir": {"dt": 1e-4}, "empty": np.zeros((0, 2))})
+    nodes = [node for node in neurons(3) if not isinstance(node, nir.CubaLI)]
+    nodes[0].metadata = {"snn_nir": {"class": "Scale", "beta": np.array([0.5, 0.25])}}
+    return chain(*nodes, shape=(3,), metadata={"snn_nir": {"dt": 1e-4}, "empty": np.zeros((0, 2))})
 
 
 def test_the_older_format_has_neither_v_reset_nor_metadata(tmp_path: Path):
@@ -213,8 +213,8 @@ def test_the_older_format_has_neither_v_reset_nor_metadata(tmp_path: Path):
     write(older(), path, compat=COMPAT)
     leaves = {name.rpartition("/")[2] for name in fields_of(path)}
     assert leaves & {"v_reset", "metadata"} == set()
-    with h5py.File(path) as opened:
-        assert opened["version"][()] == b"1.0.4"
+    with h5py.File(path) as file:
+        assert file["version"][()] == b"1.0.4"
 
 
 def test_a_file_bears_the_version_of_the_format_as_that_of_nir_does(tmp_path: Path):
@@ -223,8 +223,8 @@ def test_a_file_bears_the_version_of_the_format_as_that_of_nir_does(tmp_path: Pa
     nir.write(by_nir, infer(older()))
     versions = []
     for path in (written, by_nir):
-        with h5py.File(path) as opened:
-            versions.append((opened["version"][()], opened["version"].shape))
+        with h5py.File(path) as file:
+            versions.append((file["version"][()], file["version"].shape))
     assert versions == [(nir.version.encode(), ())] * 2
     assert nir.version == importlib.metadata.version("nir")
     assert nir.serialization.read_version(written) == nir.version
@@ -235,8 +235,8 @@ def test_the_sidecar_gives_back_what_the_older_format_left_out(tmp_path: Path):
     write(older(), path, compat=COMPAT)
     assert diff(read(path), older()) != []
     assert diff(read(path, sidecar=f"{path}.json"), infer(older())) == []
-    with path.open("rb") as opened:
-        assert diff(read(opened, sidecar=f"{path}.json"), infer(older())) == []
+    with path.open("rb") as file:
+        assert diff(read(file, sidecar=f"{path}.json"), infer(older())) == []
 
 
 def test_without_metadata_there_is_no_sidecar(tmp_path: Path):
@@ -252,9 +252,9 @@ def test_without_metadata_there_is_no_sidecar(tmp_path: Path):
     ],
 )
 def test_the_older_format_refuses_what_it_cannot_say(graph: nir.NIRGraph, message: str, tmp_path: Path):
-    with pytest.raises(NIRError, match=message) as refused:
+    with pytest.raises(NIRError, match=message) as error:
         write(graph, tmp_path / "graph.nir", compat=COMPAT)
-    assert refused.value.code == "NIR117"
+    assert error.value.code == "NIR117"
     assert os.listdir(tmp_path) == []
 
 
@@ -300,13 +300,13 @@ def test_a_sidecar_that_does_not_belong_is_refused(case, tmp_path: Path):
     held = json.loads(sidecar.read_text())
     edit(held)
     sidecar.write_text(json.dumps(held))
-    with pytest.raises(NIRError, match=message) as refused:
+    with pytest.raises(NIRError, match=message) as error:
         read(path, sidecar=sidecar)
-    assert refused.value.code == "NIR115"
+    assert error.value.code == "NIR115"
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"\xff", b"[" * 200_000])
-def test_a_sidecar_that_is_no_sidecar_is_refused(content: bytes, tmp_path: Path):
+def test_a_malformed_sidecar_is_refused(content: bytes, tmp_path: Path):
     path, sidecar = tmp_path / "graph.nir", tmp_path / "graph.nir.json"
     write(older(), path, compat=COMPAT)
     sidecar.write_bytes(content)
