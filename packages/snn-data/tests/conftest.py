@@ -32,18 +32,18 @@ class Loopback:
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
     def answer(self, handler):
-        asked = handler.headers.get("Range")
-        self.requests.append((handler.path, asked))
+        byte_range = handler.headers.get("Range")
+        self.requests.append((handler.path, byte_range))
         body = self.files.get(handler.path.lstrip("/"))
         if body is None:
             handler.send_error(404)
             return
-        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and self.ranges else 0
-        if asked and self.ranges and start >= len(body):
+        start = int(byte_range.removeprefix("bytes=").rstrip("-")) if byte_range and self.ranges else 0
+        if byte_range and self.ranges and start >= len(body):
             handler.send_error(416)
             return
-        handler.send_response(206 if asked and self.ranges else 200)
-        if asked and self.ranges:
+        handler.send_response(206 if byte_range and self.ranges else 200)
+        if byte_range and self.ranges:
             handler.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
         handler.send_header("Content-Length", str(len(body) - start))
         handler.end_headers()

@@ -48,16 +48,16 @@ def stored(path, thing, *, protocol=2, old_names=False):
     return path
 
 
-def check_nested(found):
-    assert found.keys() == NESTED.keys()
+def check_nested(result):
+    assert result.keys() == NESTED.keys()
     for name in ("y", "flags", "swapped", "words"):
-        assert found[name].dtype == NESTED[name].dtype.newbyteorder("=")  # as NumPy unpickles it
-        assert found[name].tolist() == NESTED[name].tolist()
-    for array, expected in zip(found["X"], NESTED["X"], strict=True):
+        assert result[name].dtype == NESTED[name].dtype.newbyteorder("=")  # as NumPy unpickles it
+        assert result[name].tolist() == NESTED[name].tolist()
+    for array, expected in zip(result["X"], NESTED["X"], strict=True):
         assert (array.dtype, array.shape) == (expected.dtype, expected.shape)
         assert array.tolist() == expected.tolist()
-    assert found["labels"] == NESTED["labels"]
-    assert found["more"] == NESTED["more"]
+    assert result["labels"] == NESTED["labels"]
+    assert result["more"] == NESTED["more"]
 
 
 @pytest.mark.parametrize("old_names", [True, False])
@@ -66,7 +66,7 @@ def test_arrays_are_read_by_the_names_of_either_numpy(tmp_path, protocol, old_na
     check_nested(read_array_pickle(stored(tmp_path / "a.npy", NESTED, protocol=protocol, old_names=old_names)))
 
 
-def test_what_numpy_saves_now_is_read(tmp_path):
+def test_files_of_the_current_numpy_are_read(tmp_path):
     np.save(tmp_path / "a.npy", NESTED)
     check_nested(read_array_pickle(tmp_path / "a.npy"))
 
@@ -83,13 +83,13 @@ def test_what_numpy_saves_now_is_read(tmp_path):
         (Path("a"), r"pathlib\S*\.P\w+Path"),
     ],
 )
-def test_any_other_name_is_refused_and_said(tmp_path, asks, name, protocol):
+def test_any_other_name_is_refused_and_reported(tmp_path, asks, name, protocol):
     path = stored(tmp_path / "a.npy", [np.zeros(2), asks], protocol=protocol)
     with pytest.raises(pickle.UnpicklingError, match=rf"a\.npy asks for {name}, which no array needs"):
         read_array_pickle(path)
 
 
-def test_what_is_refused_has_not_been_called(tmp_path):
+def test_refused_functions_have_not_been_called(tmp_path):
     folder = tmp_path / "made"
     path = stored(tmp_path / "a.npy", [np.zeros(2), Asks(os.mkdir, str(folder))], protocol=4)
     with pytest.raises(pickle.UnpicklingError, match="mkdir"):

@@ -49,13 +49,13 @@ def test_an_epoch_is_the_same_with_any_number_of_workers(workers, transform, glo
 def test_epochs_samples_and_seeds_differ(transform, global_rng):
     dataset = augmented([(torch.zeros(3), 0)] * 2, transform, global_rng=global_rng)
     other = augmented([(torch.zeros(3), 0)] * 2, transform, global_rng=global_rng, seed=1)
-    drawn = [dataset[0][0], dataset[1][0], other[0][0], other[1][0]]
+    samples = [dataset[0][0], dataset[1][0], other[0][0], other[1][0]]
     dataset.set_epoch(1)
-    drawn += [dataset[0][0], dataset[1][0]]
-    assert len({tuple(data.tolist()) for data in drawn}) == 6
+    samples += [dataset[0][0], dataset[1][0]]
+    assert len({tuple(data.tolist()) for data in samples}) == 6
     dataset.set_epoch(0)
-    assert dataset[0][0].equal(drawn[0])
-    assert dataset[-1][0].equal(drawn[1])
+    assert dataset[0][0].equal(samples[0])
+    assert dataset[-1][0].equal(samples[1])
 
 
 def test_the_order_of_the_samples_does_not_matter():

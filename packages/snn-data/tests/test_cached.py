@@ -66,33 +66,33 @@ def transforms(tmp_path, monkeypatch):
 
 
 def test_a_sample_is_that_of_the_transform_the_first_time_and_later(tmp_path):
-    found = cached(Recordings(), frames, folder=tmp_path)
+    dataset = cached(Recordings(), frames, folder=tmp_path)
     for _ in range(2):
         for i in range(6):
-            sample, target = found[i]
+            sample, target = dataset[i]
             assert sample.equal(frames(Recordings()[i][0]))
             assert target == i % 3
     assert len(files(tmp_path)) == 6
 
 
 def test_the_transform_runs_once_for_each_sample(tmp_path):
-    seen = tmp_path / "seen"
-    seen.touch()
+    log = tmp_path / "seen"
+    log.touch()
 
-    def counting(events, seen=str(seen)):
-        with open(seen, "a") as file:
+    def counting(events, log=str(log)):
+        with open(log, "a") as file:
             file.write("x")
         return frames(events)
 
     for _ in range(3):
-        found = cached(Recordings(), counting, folder=tmp_path / "cache")
-        assert [len(found[i][0]) for i in range(6)] == [5] * 6
-    assert seen.read_text() == "x" * 6
+        dataset = cached(Recordings(), counting, folder=tmp_path / "cache")
+        assert [len(dataset[i][0]) for i in range(6)] == [5] * 6
+    assert log.read_text() == "x" * 6
 
 
 def test_an_edited_transform_gives_no_stale_sample(tmp_path, transforms):
-    one = cached([(torch.ones(3), 0)], transforms("def transform(x): return 2 * x").transform, folder=tmp_path / "c")
-    assert one[0][0].tolist() == [2, 2, 2]
+    first = cached([(torch.ones(3), 0)], transforms("def transform(x): return 2 * x").transform, folder=tmp_path / "c")
+    assert first[0][0].tolist() == [2, 2, 2]
     two = cached([(torch.ones(3), 0)], transforms("def transform(x): return 30 * x").transform, folder=tmp_path / "c")
     assert two[0][0].tolist() == [30, 30, 30]
 
@@ -100,10 +100,10 @@ def test_an_edited_transform_gives_no_stale_sample(tmp_path, transforms):
 def test_an_edited_helper_of_a_transform_gives_no_stale_sample(tmp_path, transforms):
     program = "import edited_helper\ndef transform(x): return edited_helper.scale(x)"
     transforms("def scale(x): return 2 * x", "edited_helper")
-    found = cached([(torch.ones(1), 0)], transforms(program).transform, folder=tmp_path / "c")
-    assert found[0][0].item() == 2
+    dataset = cached([(torch.ones(1), 0)], transforms(program).transform, folder=tmp_path / "c")
+    assert dataset[0][0].item() == 2
     transforms("def scale(x): return 30 * x", "edited_helper")
-    assert found[0][0].item() == 30
+    assert dataset[0][0].item() == 30
 
 
 def test_a_transform_changed_in_place_gives_no_stale_sample(tmp_path):
@@ -115,41 +115,41 @@ def test_a_transform_changed_in_place_gives_no_stale_sample(tmp_path):
             return self.factor * x
 
     scale = Scale(2)
-    found = cached([(torch.ones(1), 0)], scale, folder=tmp_path)
-    assert found[0][0].item() == 2
+    dataset = cached([(torch.ones(1), 0)], scale, folder=tmp_path)
+    assert dataset[0][0].item() == 2
     scale.factor = 3
-    assert found[0][0].item() == 3
+    assert dataset[0][0].item() == 3
     scale.factor = 2
-    assert found[0][0].item() == 2
+    assert dataset[0][0].item() == 2
     assert len(files(tmp_path)) == 2
 
 
 def test_a_target_transform_counts_too(tmp_path):
     for offset in (1, 2):
-        found = cached([(torch.ones(1), 5)], target_transform=lambda target, k=offset: target + k, folder=tmp_path)
-        assert found[0][1] == 5 + offset
+        dataset = cached([(torch.ones(1), 5)], target_transform=lambda target, k=offset: target + k, folder=tmp_path)
+        assert dataset[0][1] == 5 + offset
 
 
 def test_a_changed_sample_gives_no_stale_one(tmp_path):
     data = [(torch.ones(1), 0)]
-    found = cached(data, torch.neg, folder=tmp_path)
-    assert found[0][0].item() == -1
+    dataset = cached(data, torch.neg, folder=tmp_path)
+    assert dataset[0][0].item() == -1
     data[0][0].fill_(4)
-    assert found[0][0].item() == -4
+    assert dataset[0][0].item() == -4
 
 
 def test_two_data_sets_share_a_folder_without_meeting(tmp_path):
-    one = cached([(torch.ones(1), 0)], folder=tmp_path)
+    first = cached([(torch.ones(1), 0)], folder=tmp_path)
     two = cached([(torch.zeros(1), 0)], folder=tmp_path)
-    assert (one[0][0].item(), two[0][0].item(), one[0][0].item()) == (1, 0, 1)
+    assert (first[0][0].item(), two[0][0].item(), first[0][0].item()) == (1, 0, 1)
 
 
-def test_with_a_key_of_the_data_set_a_kept_sample_is_not_read_again(tmp_path):
+def test_a_cached_sample_is_not_read_again_with_a_key_of_the_data_set(tmp_path):
     recordings = Recordings()
-    found = cached(recordings, frames, folder=tmp_path, dataset_key="sha256 of the archive")
+    dataset = cached(recordings, frames, folder=tmp_path, dataset_key="sha256 of the archive")
     for _ in range(3):
         for i in range(-6, 6):
-            assert found[i][0].equal(frames(Recordings()[i][0]))
+            assert dataset[i][0].equal(frames(Recordings()[i][0]))
     assert recordings.read == 6
     assert cached(recordings, frames, folder=tmp_path, dataset_key="another archive")[0]
     assert recordings.read == 7
@@ -157,9 +157,9 @@ def test_with_a_key_of_the_data_set_a_kept_sample_is_not_read_again(tmp_path):
 
 @pytest.mark.parametrize("workers", [0, 1, 4])
 def test_any_number_of_workers_gives_the_same_samples_and_files(tmp_path, workers):
-    found = cached(Recordings(20), frames, folder=tmp_path)
+    dataset = cached(Recordings(20), frames, folder=tmp_path)
     for _ in range(2):
-        batches = list(DataLoader(found, batch_size=3, num_workers=workers))
+        batches = list(DataLoader(dataset, batch_size=3, num_workers=workers))
         samples = torch.cat([sample for sample, _ in batches])
         assert samples.equal(torch.stack([frames(Recordings(20)[i][0]) for i in range(20)]))
     assert len(files(tmp_path)) == 20
@@ -175,22 +175,22 @@ def test_several_workers_may_write_the_same_sample_at_once(tmp_path):
 
 def test_workers_that_are_spawned_find_what_the_main_process_has_cached(tmp_path):
     # they import what they run, and this file is nothing that can be imported
-    found = cached([(torch.arange(5) + i, i) for i in range(4)], torch.neg, folder=tmp_path)
-    before = [found[i][0] for i in range(4)]
-    kept = files(tmp_path)
-    assert len(kept) == 4
-    loader = DataLoader(found, batch_size=None, num_workers=1, multiprocessing_context="spawn")
-    assert all(one.equal(other) for one, (other, _) in zip(before, loader, strict=True))
-    assert files(tmp_path) == kept
+    dataset = cached([(torch.arange(5) + i, i) for i in range(4)], torch.neg, folder=tmp_path)
+    before = [dataset[i][0] for i in range(4)]
+    paths = files(tmp_path)
+    assert len(paths) == 4
+    loader = DataLoader(dataset, batch_size=None, num_workers=1, multiprocessing_context="spawn")
+    assert all(left.equal(right) for left, (right, _) in zip(before, loader, strict=True))
+    assert files(tmp_path) == paths
 
 
-def test_a_damaged_file_is_made_anew_with_a_warning(tmp_path):
-    found = cached(Recordings(1), frames, folder=tmp_path)
-    expected = found[0][0]
+def test_a_damaged_file_is_written_again_with_a_warning(tmp_path):
+    dataset = cached(Recordings(1), frames, folder=tmp_path)
+    expected = dataset[0][0]
     (tmp_path / files(tmp_path)[0]).write_bytes(b"half a file")
     with pytest.warns(RuntimeWarning, match="a cached sample is damaged and is made again"):
-        assert found[0][0].equal(expected)
-    assert found[0][0].equal(expected)
+        assert dataset[0][0].equal(expected)
+    assert dataset[0][0].equal(expected)
 
 
 def test_an_error_of_the_transform_leaves_no_file(tmp_path):
@@ -204,22 +204,22 @@ def test_an_error_of_the_transform_leaves_no_file(tmp_path):
 
 def test_a_random_transform_is_refused(tmp_path):
     generator = torch.Generator()
-    found = cached([(torch.ones(1), 0)], lambda x: x * torch.rand(1, generator=generator), folder=tmp_path)
+    dataset = cached([(torch.ones(1), 0)], lambda x: x * torch.rand(1, generator=generator), folder=tmp_path)
     with pytest.raises(TypeError, match=r"leave it to augmented\(\), behind cached\(\)"):
-        found[0]
+        dataset[0]
 
 
 @pytest.mark.parametrize("index", [6, -7])
 def test_an_index_outside_is_refused_so_that_iteration_ends(tmp_path, index):
-    found = cached(Recordings(), frames, folder=tmp_path)
+    dataset = cached(Recordings(), frames, folder=tmp_path)
     with pytest.raises(IndexError, match=f"sample {index} of 6"):
-        found[index]
-    assert len(list(iter(found))) == 6
+        dataset[index]
+    assert len(list(iter(dataset))) == 6
 
 
 def test_without_a_folder_samples_are_kept_in_the_folder_of_the_user(tmp_path, monkeypatch):
     monkeypatch.setenv("SNN_DATA", str(tmp_path / "mine"))
-    found = cached(Recordings(1), frames)
-    assert isinstance(found, CachedDataset)
-    found[0]
+    dataset = cached(Recordings(1), frames)
+    assert isinstance(dataset, CachedDataset)
+    dataset[0]
     assert len(files(tmp_path / "mine" / "samples")) == 1

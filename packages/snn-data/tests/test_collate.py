@@ -15,9 +15,9 @@ from snn_data import LabelledSequences, collate
 @given(lengths=st.lists(st.integers(0, 9), min_size=1, max_size=7))
 def test_each_sample_is_its_column_up_to_its_length_and_zero_behind_it(lengths):
     samples = [(torch.rand(length, 3, 5) + 1, i) for i, length in enumerate(lengths)]
-    data, targets, found, mask = collate(samples)
+    data, targets, result, mask = collate(samples)
     assert data.shape == (max(lengths), len(lengths), 3, 5)
-    assert found.tolist() == lengths
+    assert result.tolist() == lengths
     assert targets.tolist() == list(range(len(lengths)))
     assert mask.sum(0).tolist() == lengths
     for i, (sequence, _) in enumerate(samples):
@@ -67,6 +67,6 @@ def test_it_is_the_collate_fn_of_a_loader_with_workers():
         ([(torch.zeros(2), 0), (torch.zeros(2), 0.5)], TypeError, "targets of one dtype"),
     ],
 )
-def test_samples_that_make_no_batch_are_refused(samples, error, message):
+def test_samples_that_do_not_form_a_batch_are_refused(samples, error, message):
     with pytest.raises(error, match=message):
         collate(samples)

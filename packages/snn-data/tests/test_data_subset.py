@@ -19,12 +19,12 @@ class InMemory:
         return len(self.data)
 
 
-@pytest.mark.parametrize(("idx", "kept"), [(0, [0, 1]), (1, [2, 3]), (2, [4, 5])])
-def test_part_idx_of_three_is_the_idx_th_run_of_a_third_rounded_down(idx, kept):
+@pytest.mark.parametrize(("idx", "expected"), [(0, [0, 1]), (1, [2, 3]), (2, [4, 5])])
+def test_part_idx_of_three_is_the_idx_th_run_of_a_third_rounded_down(idx, expected):
     pairs = LabelledTensors(torch.arange(7.0) * 10, torch.arange(7))
     assert data_subset(pairs, 3, idx) is pairs
-    assert pairs.targets.tolist() == kept
-    assert pairs.data.tolist() == [10.0 * i for i in kept]
+    assert pairs.targets.tolist() == expected
+    assert pairs.data.tolist() == [10.0 * i for i in expected]
     assert len(pairs) == 2
 
 
@@ -59,7 +59,7 @@ def test_a_part_that_does_not_exist_is_refused(subset, idx, message):
 
 
 @pytest.mark.parametrize("arguments", [(2.5, 0), (2, 0.5), (True, 0), ("2", 0)])
-def test_a_factor_that_is_no_integer_is_refused(arguments):
+def test_a_factor_that_is_not_an_integer_is_refused(arguments):
     with pytest.raises(TypeError, match="needs an integer"):
         data_subset(LabelledTensors(torch.zeros(7), torch.zeros(7)), *arguments)
 

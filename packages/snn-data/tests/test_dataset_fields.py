@@ -27,14 +27,14 @@ def test_a_range_takes_what_its_indices_take(kind, start, stop):
 
 
 @pytest.mark.parametrize("kind", ["tensor", "transposed tensor", "array"])
-def test_what_is_taken_is_a_copy_of_its_own(kind):
+def test_the_result_is_a_separate_copy(kind):
     values = KINDS[kind](VALUES)
-    taken = take(values, range(2, 5))
+    result = take(values, range(2, 5))
     values[3] = -1
-    np.testing.assert_array_equal(np.asarray(taken), VALUES[2:5])
-    if isinstance(taken, torch.Tensor):
-        assert taken.is_contiguous()
-        assert taken.untyped_storage().nbytes() == taken.numel() * 8
+    np.testing.assert_array_equal(np.asarray(result), VALUES[2:5])
+    if isinstance(result, torch.Tensor):
+        assert result.is_contiguous()
+        assert result.untyped_storage().nbytes() == result.numel() * 8
 
 
 DTYPES = [torch.uint8, torch.bool, torch.float32, torch.float64, torch.bfloat16, torch.complex64]
@@ -49,13 +49,13 @@ def test_many_samples_are_taken_as_few_are(dtype, megabytes, transposed):
     numbers = torch.randint(0, 256, (samples, 100, 113), generator=generator)
     values = numbers.to(dtype).transpose(1, 2) if transposed else numbers.to(dtype)
     chosen = torch.randperm(samples, generator=generator)[: samples - 1].numpy()
-    taken = take(values, chosen)
-    assert taken.dtype == dtype
-    assert torch.equal(taken, values[torch.from_numpy(chosen)])
-    assert taken.is_contiguous()
-    before = taken.clone()
+    result = take(values, chosen)
+    assert result.dtype == dtype
+    assert torch.equal(result, values[torch.from_numpy(chosen)])
+    assert result.is_contiguous()
+    before = result.clone()
     values.zero_()
-    assert torch.equal(taken, before)
+    assert torch.equal(result, before)
 
 
 @pytest.mark.parametrize("samples", [3, 110])
@@ -72,9 +72,9 @@ def test_a_kind_of_tensor_stays_one(samples):
         pass
 
     values = torch.rand(samples, 113, 100).as_subclass(Images)
-    taken = take(values, np.arange(samples - 1))
-    assert type(taken) is Images
-    assert torch.equal(taken, values[:-1])
+    result = take(values, np.arange(samples - 1))
+    assert type(result) is Images
+    assert torch.equal(result, values[:-1])
 
 
 def test_an_index_that_is_not_there_is_refused_in_many_samples_too():
@@ -85,7 +85,7 @@ def test_an_index_that_is_not_there_is_refused_in_many_samples_too():
 
 def test_many_samples_can_be_shared_with_processes_and_saved(tmp_path):
     values = torch.rand(110, 113, 100, generator=torch.Generator().manual_seed(0))
-    taken = take(values, np.arange(109))
-    torch.save(taken, tmp_path / "taken.pt")
+    result = take(values, np.arange(109))
+    torch.save(result, tmp_path / "taken.pt")
     assert torch.equal(torch.load(tmp_path / "taken.pt"), values[:109])
-    assert torch.equal(taken.share_memory_(), values[:109])
+    assert torch.equal(result.share_memory_(), values[:109])

@@ -30,16 +30,16 @@ CALLS = {
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_the_default_device_plays_no_part(name: str) -> None:
-    wanted = tree_leaves(CALLS[name]())
+def test_the_default_device_does_not_matter(name: str) -> None:
+    expected = tree_leaves(CALLS[name]())
     with torch.device("meta"):
-        found = tree_leaves(CALLS[name]())
-    for mine, other in zip(found, wanted, strict=True):
+        result = tree_leaves(CALLS[name]())
+    for own, other in zip(result, expected, strict=True):
         if isinstance(other, Tensor):
-            assert mine.device.type == "cpu"
-            assert torch.equal(mine, other)
+            assert own.device.type == "cpu"
+            assert torch.equal(own, other)
         else:
-            assert mine == other
+            assert own == other
 
 
 def test_a_batch_is_where_its_samples_are_and_their_lengths_on_the_cpu() -> None:

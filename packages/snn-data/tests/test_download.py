@@ -15,16 +15,16 @@ MD5 = "md5:" + hashlib.md5(BODY).hexdigest()
 
 
 @pytest.fixture
-def served(loopback):
+def server(loopback):
     loopback.files["set.zip"] = BODY
     return loopback
 
 
 @pytest.mark.parametrize("checksum", [SHA256, SHA256.upper().replace("SHA256", "sha256"), MD5, None])
-def test_a_file_arrives_byte_for_byte(served, tmp_path, checksum):
-    path = download(f"{served.url}/set.zip", tmp_path / "new" / "set.zip", checksum=checksum)
+def test_a_file_arrives_byte_for_byte(server, tmp_path, checksum):
+    path = download(f"{server.url}/set.zip", tmp_path / "new" / "set.zip", checksum=checksum)
     assert path.read_bytes() == BODY
-    assert [found.name for found in path.parent.iterdir()] == ["set.zip"]
+    assert [file.name for file in path.parent.iterdir()] == ["set.zip"]
 
 
 def test_an_empty_file_arrives(loopback, tmp_path):
@@ -33,80 +33,80 @@ def test_an_empty_file_arrives(loopback, tmp_path):
     assert download(f"{loopback.url}/none", tmp_path / "none", checksum=nothing).read_bytes() == b""
 
 
-def test_what_is_there_is_not_asked_for_again(served, tmp_path):
+def test_an_existing_file_is_not_requested_again(server, tmp_path):
     for _ in range(2):
-        download(f"{served.url}/set.zip", tmp_path / "set.zip", checksum=SHA256)
-    assert len(served.requests) == 1
+        download(f"{server.url}/set.zip", tmp_path / "set.zip", checksum=SHA256)
+    assert len(server.requests) == 1
 
 
-def test_a_connection_that_breaks_is_taken_up_where_it_stopped(served, tmp_path):
-    served.breaks = [1000, 500]
-    path = download(f"{served.url}/set.zip", tmp_path / "set.zip", checksum=SHA256)
+def test_a_broken_download_resumes_where_it_stopped(server, tmp_path):
+    server.breaks = [1000, 500]
+    path = download(f"{server.url}/set.zip", tmp_path / "set.zip", checksum=SHA256)
     assert path.read_bytes() == BODY
-    assert [asked for _, asked in served.requests] == [None, "bytes=1000-", "bytes=1500-"]
+    assert [byte_range for _, byte_range in server.requests] == [None, "bytes=1000-", "bytes=1500-"]
 
 
-def test_a_later_call_goes_on_where_an_earlier_one_gave_up(served, tmp_path):
-    served.breaks = [700]
+def test_a_later_call_resumes_an_earlier_one(server, tmp_path):
+    server.breaks = [700]
     with pytest.raises(OSError, match=r"broke off in try 1 of 1.*700 of 1024256 bytes came.*call again to continue"):
-        download(f"{served.url}/set.zip", tmp_path / "set.zip", checksum=SHA256, tries=1)
+        download(f"{server.url}/set.zip", tmp_path / "set.zip", checksum=SHA256, tries=1)
     assert not (tmp_path / "set.zip").exists()
-    assert download(f"{served.url}/set.zip", tmp_path / "set.zip", checksum=SHA256).read_bytes() == BODY
-    assert served.requests[-1][1] == "bytes=700-"
+    assert download(f"{server.url}/set.zip", tmp_path / "set.zip", checksum=SHA256).read_bytes() == BODY
+    assert server.requests[-1][1] == "bytes=700-"
 
 
-def test_a_complete_part_needs_no_more_bytes(served, tmp_path):
+def test_a_complete_part_needs_no_more_bytes(server, tmp_path):
     (tmp_path / "set.zip.part").write_bytes(BODY)
-    assert download(f"{served.url}/set.zip", tmp_path / "set.zip", checksum=SHA256).read_bytes() == BODY
+    assert download(f"{server.url}/set.zip", tmp_path / "set.zip", checksum=SHA256).read_bytes() == BODY
 
 
-def test_a_server_that_ignores_ranges_sends_the_file_from_its_start(served, tmp_path):
-    served.ranges = False
+def test_a_server_that_ignores_ranges_sends_the_file_from_its_start(server, tmp_path):
+    server.ranges = False
     (tmp_path / "set.zip.part").write_bytes(b"old")
-    assert download(f"{served.url}/set.zip", tmp_path / "set.zip", checksum=SHA256).read_bytes() == BODY
+    assert download(f"{server.url}/set.zip", tmp_path / "set.zip", checksum=SHA256).read_bytes() == BODY
 
 
-def test_without_a_checksum_nothing_old_is_taken_up(served, tmp_path):
+def test_a_download_without_a_checksum_starts_again(server, tmp_path):
     (tmp_path / "set.zip.part").write_bytes(b"of another file")
-    served.breaks = [1000]
-    assert download(f"{served.url}/set.zip", tmp_path / "set.zip", checksum=None).read_bytes() == BODY
-    assert [asked for _, asked in served.requests] == [None, None]
+    server.breaks = [1000]
+    assert download(f"{server.url}/set.zip", tmp_path / "set.zip", checksum=None).read_bytes() == BODY
+    assert [byte_range for _, byte_range in server.requests] == [None, None]
 
 
 @pytest.mark.parametrize("algorithm", ["sha256", "md5"])
-def test_a_wrong_checksum_is_refused_and_leaves_nothing(served, tmp_path, algorithm):
+def test_a_wrong_checksum_is_refused_and_leaves_nothing(server, tmp_path, algorithm):
     wrong = f"{algorithm}:" + "0" * (64 if algorithm == "sha256" else 32)
     with pytest.raises(ChecksumError, match=rf"{algorithm} [0-9a-f]+, expected 0+: it is damaged or another file"):
-        download(f"{served.url}/set.zip", tmp_path / "set.zip", checksum=wrong)
+        download(f"{server.url}/set.zip", tmp_path / "set.zip", checksum=wrong)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_part_of_another_file_is_found_out_and_thrown_away(served, tmp_path):
+def test_a_part_of_another_file_is_detected_and_discarded(server, tmp_path):
     (tmp_path / "set.zip.part").write_bytes(b"x" * 100)
     with pytest.raises(ChecksumError):
-        download(f"{served.url}/set.zip", tmp_path / "set.zip", checksum=SHA256)
-    assert download(f"{served.url}/set.zip", tmp_path / "set.zip", checksum=SHA256).read_bytes() == BODY
+        download(f"{server.url}/set.zip", tmp_path / "set.zip", checksum=SHA256)
+    assert download(f"{server.url}/set.zip", tmp_path / "set.zip", checksum=SHA256).read_bytes() == BODY
 
 
-def test_a_file_that_is_there_and_is_another_one_is_not_overwritten(served, tmp_path):
+def test_another_file_in_that_place_is_not_overwritten(server, tmp_path):
     (tmp_path / "set.zip").write_bytes(b"mine")
     with pytest.raises(ChecksumError, match="damaged or another file"):
-        download(f"{served.url}/set.zip", tmp_path / "set.zip", checksum=SHA256)
+        download(f"{server.url}/set.zip", tmp_path / "set.zip", checksum=SHA256)
     assert (tmp_path / "set.zip").read_bytes() == b"mine"
-    assert served.requests == []
+    assert server.requests == []
 
 
-def test_more_bytes_than_allowed_are_refused(served, tmp_path):
+def test_more_bytes_than_allowed_are_refused(server, tmp_path):
     with pytest.raises(ValueError, match="1024256 bytes or more, and max_bytes=1000"):
-        download(f"{served.url}/set.zip", tmp_path / "set.zip", checksum=SHA256, max_bytes=1000)
+        download(f"{server.url}/set.zip", tmp_path / "set.zip", checksum=SHA256, max_bytes=1000)
     assert not (tmp_path / "set.zip").exists()
 
 
-def test_progress_ends_with_all_bytes(served, tmp_path):
+def test_progress_ends_with_all_bytes(server, tmp_path):
     reports = []
-    served.breaks = [1000]
+    server.breaks = [1000]
     download(
-        f"{served.url}/set.zip",
+        f"{server.url}/set.zip",
         tmp_path / "set.zip",
         checksum=SHA256,
         progress=lambda done, total: reports.append((done, total)),
@@ -116,16 +116,16 @@ def test_progress_ends_with_all_bytes(served, tmp_path):
     assert [done for done, _ in reports] == sorted(done for done, _ in reports)
 
 
-def test_a_terminal_sees_one_line_that_ends(served, tmp_path, monkeypatch, capsys):
+def test_a_terminal_sees_one_line_that_ends(server, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    download(f"{served.url}/set.zip", tmp_path / "set.zip", checksum=SHA256)
-    shown = capsys.readouterr().err
-    assert shown.endswith("\rset.zip: 100% of 1.0 MB\n")
-    assert shown.count("\n") == 1
+    download(f"{server.url}/set.zip", tmp_path / "set.zip", checksum=SHA256)
+    output = capsys.readouterr().err
+    assert output.endswith("\rset.zip: 100% of 1.0 MB\n")
+    assert output.count("\n") == 1
 
 
-def test_nothing_is_printed_where_there_is_no_terminal(served, tmp_path, capsys):
-    download(f"{served.url}/set.zip", tmp_path / "set.zip", checksum=SHA256)
+def test_nothing_is_printed_where_there_is_no_terminal(server, tmp_path, capsys):
+    download(f"{server.url}/set.zip", tmp_path / "set.zip", checksum=SHA256)
     assert capsys.readouterr() == ("", "")
 
 
@@ -135,7 +135,7 @@ def test_a_refusing_server_is_quoted(loopback, tmp_path):
     assert len(loopback.requests) == 1
 
 
-def test_a_server_that_is_not_there_is_an_error_after_all_tries(loopback, tmp_path):
+def test_an_absent_server_is_an_error_after_all_tries(loopback, tmp_path):
     loopback.close()
     with pytest.raises(OSError, match="broke off in try 2 of 2"):
         download(f"{loopback.url}/set.zip", tmp_path / "set.zip", checksum=SHA256, tries=2)
@@ -148,7 +148,7 @@ def test_only_the_web_is_read(tmp_path, url):
 
 
 @pytest.mark.parametrize("checksum", ["abc", "sha1:" + "0" * 40, "sha256:" + "0" * 63, "md5:" + "g" * 32])
-def test_a_checksum_of_another_form_is_refused_before_anything_is_fetched(served, tmp_path, checksum):
+def test_a_checksum_of_another_form_is_refused_before_anything_is_fetched(server, tmp_path, checksum):
     with pytest.raises(ValueError, match="a checksum is 'sha256:' and 64 hexadecimal digits"):
-        download(f"{served.url}/set.zip", tmp_path / "x", checksum=checksum)
-    assert served.requests == []
+        download(f"{server.url}/set.zip", tmp_path / "x", checksum=checksum)
+    assert server.requests == []

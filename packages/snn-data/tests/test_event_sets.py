@@ -140,9 +140,9 @@ def test_dvs_gesture_has_nobody_in_two_parts(tmp_path, served_gestures):
         written = {}
         for user in (*range(1, 8), 24, 25):
             for gesture in (0, 3):
-                found = recording(11 * user + gesture, (128, 128), 500 + 100 * gesture)
-                written[tuple(found["x"]), tuple(1000 * found["t"]), gesture] = user
-        return {written[tuple(found["x"]), tuple(found["t"]), gesture] for found, gesture in part}
+                events = recording(11 * user + gesture, (128, 128), 500 + 100 * gesture)
+                written[tuple(events["x"]), tuple(1000 * events["t"]), gesture] = user
+        return {written[tuple(result["x"]), tuple(result["t"]), gesture] for result, gesture in part}
 
     train, valid, test = (users(part) for part in events)
     assert (len(train), len(valid), test) == (5, 2, {24, 25})
@@ -181,20 +181,20 @@ def test_ssc_keeps_the_three_parts_of_its_authors(tmp_path, served_ssc):
             assert frames.equal(events_to_frames(events, (700, 1, 1), dt=20_000, start=0)[:, 0])
 
 
-def test_what_is_there_is_neither_downloaded_nor_computed_again(tmp_path, served_shd, loopback):
-    def kept():
+def test_existing_files_are_neither_downloaded_nor_computed_again(tmp_path, served_shd, loopback):
+    def file_times():
         return {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.npz")}
 
     first = [frames for frames, _ in shd(**places(tmp_path)).train]
     assert len(loopback.requests) == 2
-    before = kept()
+    before = file_times()
     assert len(before) == len(first)
     again = shd(**places(tmp_path), download=False)
-    assert all(one.equal(other) for one, (other, _) in zip(first, again.train, strict=True))
+    assert all(left.equal(right) for left, (right, _) in zip(first, again.train, strict=True))
     assert len(loopback.requests) == 2
-    assert kept() == before
+    assert file_times() == before
     assert len(list(shd(**places(tmp_path), dt=0.02).train)) == len(first)
-    assert len(kept()) == 2 * len(first)
+    assert len(file_times()) == 2 * len(first)
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -210,8 +210,8 @@ def test_batches_of_any_part_are_ragged(tmp_path, served_shd, workers):
 def test_workers_that_are_spawned_read_tonics_data_sets_too(tmp_path, served_nmnist):
     train, _, _ = nmnist(**places(tmp_path))
     loader = DataLoader(train, batch_size=None, num_workers=1, multiprocessing_context="spawn")
-    found = [digit for _, digit in loader]
-    assert found == [digit for _, digit in train]
+    digits = [digit for _, digit in loader]
+    assert digits == [digit for _, digit in train]
 
 
 def test_the_file_of_shd_is_opened_once_in_each_process(tmp_path, monkeypatch):
@@ -228,7 +228,7 @@ def test_the_file_of_shd_is_opened_once_in_each_process(tmp_path, monkeypatch):
     expected = [events for events, _ in recordings]
     assert log.read_text().split() == [str(os.getpid())]
     loader = DataLoader(recordings, batch_size=None, num_workers=2, collate_fn=lambda sample: sample)
-    assert all((one == other).all() for one, (other, _) in zip(expected, loader, strict=True))
+    assert all((left == right).all() for left, (right, _) in zip(expected, loader, strict=True))
     assert len(log.read_text().split()) == len(set(log.read_text().split())) == 3
 
 
@@ -262,7 +262,7 @@ def test_a_hostile_archive_with_the_right_checksum_is_refused(tmp_path, serve):
     assert not (tmp_path / "escaped").exists()
 
 
-def test_an_archive_that_brings_something_else_is_named(tmp_path, serve):
+def test_an_archive_with_other_content_is_named(tmp_path, serve):
     (tmp_path / "made").mkdir()
     (tmp_path / "made" / "readme.txt").write_text("none")
     serve(tonic.datasets.SHD, "train", zipped(tmp_path / "made"))

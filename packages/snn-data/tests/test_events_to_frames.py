@@ -17,10 +17,10 @@ SIZE = (5, 3, 2)
 def recording(seed, events, last=1000):
     """Events at random, in the order of their times."""
     rng = np.random.default_rng(seed)
-    found = np.empty(events, dtype=EVENT)
+    recording = np.empty(events, dtype=EVENT)
     for name, top in (("x", 5), ("y", 3), ("p", 2), ("t", last + 1)):
-        found[name] = rng.integers(0, top, events)
-    return found[np.argsort(found["t"])]
+        recording[name] = rng.integers(0, top, events)
+    return recording[np.argsort(recording["t"])]
 
 
 def counted(events, bins, bin_of):
@@ -33,18 +33,18 @@ def counted(events, bins, bin_of):
 
 @given(seed=st.integers(0, 10**6), events=st.integers(1, 60), dt=st.integers(1, 400))
 def test_bins_of_width_dt_start_with_the_first_event_and_hold_the_last(seed, events, dt):
-    found = recording(seed, events)
-    first, last = int(found["t"][0]), int(found["t"][-1])
-    expected = counted(found, (last - first) // dt + 1, lambda t: (t - first) // dt)
-    assert events_to_frames(found, SIZE, dt=dt).equal(expected)
+    data = recording(seed, events)
+    first, last = int(data["t"][0]), int(data["t"][-1])
+    expected = counted(data, (last - first) // dt + 1, lambda t: (t - first) // dt)
+    assert events_to_frames(data, SIZE, dt=dt).equal(expected)
 
 
 @given(seed=st.integers(0, 10**6), events=st.integers(1, 60), bins=st.integers(1, 17))
 def test_a_number_of_bins_divides_the_span_and_the_last_event_is_in_the_last_bin(seed, events, bins):
-    found = recording(seed, events)
-    first, span = int(found["t"][0]), int(found["t"][-1] - found["t"][0])
-    expected = counted(found, bins, lambda t: min((t - first) * bins // span, bins - 1) if span else 0)
-    frames = events_to_frames(found, SIZE, num_bins=bins)
+    data = recording(seed, events)
+    first, span = int(data["t"][0]), int(data["t"][-1] - data["t"][0])
+    expected = counted(data, bins, lambda t: min((t - first) * bins // span, bins - 1) if span else 0)
+    frames = events_to_frames(data, SIZE, num_bins=bins)
     assert frames.equal(expected)
     assert frames.sum() == events
 
@@ -85,31 +85,31 @@ def test_start_and_duration_choose_a_span_whose_end_is_outside():
 
 
 def test_the_order_of_the_events_does_not_matter():
-    found = recording(3, 50)
-    shuffled = found[np.random.default_rng(0).permutation(50)]
-    assert events_to_frames(shuffled, SIZE, dt=70).equal(events_to_frames(found, SIZE, dt=70))
+    events = recording(3, 50)
+    shuffled = events[np.random.default_rng(0).permutation(50)]
+    assert events_to_frames(shuffled, SIZE, dt=70).equal(events_to_frames(events, SIZE, dt=70))
 
 
 def test_arrays_tensors_and_structured_arrays_give_the_same():
-    found = recording(4, 30)
-    arrays = {name: found[name] for name in EVENT.names}
-    tensors = {name: torch.from_numpy(found[name].copy()) for name in EVENT.names}
-    expected = events_to_frames(found, SIZE, num_bins=7)
+    events = recording(4, 30)
+    arrays = {name: events[name] for name in EVENT.names}
+    tensors = {name: torch.from_numpy(events[name].copy()) for name in EVENT.names}
+    expected = events_to_frames(events, SIZE, num_bins=7)
     assert events_to_frames(arrays, SIZE, num_bins=7).equal(expected)
     assert events_to_frames(tensors, SIZE, num_bins=7).equal(expected)
 
 
 def test_events_are_left_as_they_are():
-    found = recording(5, 30)
-    before = found.copy()
-    events_to_frames(found, (5, 3, 1), dt=10)
-    assert (found == before).all()
+    events = recording(5, 30)
+    before = events.copy()
+    events_to_frames(events, (5, 3, 1), dt=10)
+    assert (events == before).all()
 
 
 def test_a_sensor_of_one_polarity_counts_both_together():
-    found = recording(6, 40)
-    merged = events_to_frames(found, (5, 3, 1), dt=100)
-    assert merged.equal(events_to_frames(found, SIZE, dt=100).sum(1, keepdim=True))
+    events = recording(6, 40)
+    merged = events_to_frames(events, (5, 3, 1), dt=100)
+    assert merged.equal(events_to_frames(events, SIZE, dt=100).sum(1, keepdim=True))
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int16, torch.float16, torch.float64, torch.int64])
@@ -120,9 +120,9 @@ def test_counts_are_exact_or_refused(dtype):
 
 @pytest.mark.parametrize(("dtype", "events"), [(torch.uint8, 256), (torch.int16, 40_000), (torch.float16, 2049)])
 def test_a_count_that_a_dtype_cannot_hold_is_refused(dtype, events):
-    found = {"t": np.zeros(events, int), "x": np.zeros(events, int)}
+    recording = {"t": np.zeros(events, int), "x": np.zeros(events, int)}
     with pytest.raises(ValueError, match=f"counts up to {events} events in a cell, which {dtype} cannot hold"):
-        events_to_frames(found, (1, 1, 1), num_bins=1, dtype=dtype)
+        events_to_frames(recording, (1, 1, 1), num_bins=1, dtype=dtype)
 
 
 def test_no_events_make_no_frames_or_empty_ones():
@@ -176,7 +176,7 @@ def test_events_that_cannot_be_binned_are_refused(change, error, message):
         ({"dt": 1, "duration": 0}, "duration above 0 and finite, got 0"),
     ],
 )
-def test_a_binning_that_is_none_is_refused(arguments, message):
+def test_an_unknown_binning_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         events_to_frames(GOOD, SIZE, **arguments)
 

@@ -80,7 +80,7 @@ def test_two_archives_may_share_a_folder(tmp_path):
     assert content(tmp_path / "out") == {"Train/1": b"a", "Test/1": b"b"}
 
 
-def test_what_is_there_is_not_overwritten(tmp_path):
+def test_existing_files_are_not_overwritten(tmp_path):
     archive = as_zip(tmp_path / "set.zip")
     (tmp_path / "out" / "Train").mkdir(parents=True)
     with pytest.raises(FileExistsError, match=r"Train exists: set\.zip is unpacked, or move it away"):
@@ -126,7 +126,7 @@ def test_links_and_devices_in_a_zip_archive_are_refused(tmp_path, kind, name):
 
 
 @pytest.mark.parametrize("pair", [("a", "a"), ("a", "a/b"), ("a/b", "a"), ("a", "./a")])
-def test_a_name_that_is_there_twice_is_refused(tmp_path, pair):
+def test_a_duplicate_name_is_refused(tmp_path, pair):
     with tarfile.open(tmp_path / "set.tar", "w") as packed:
         for name in pair:
             packed.addfile(tarfile.TarInfo(name))
@@ -184,7 +184,7 @@ def test_a_zip_archive_with_a_flipped_byte_is_refused(tmp_path):
     assert_refused(archive, tmp_path / "out", "set.zip is damaged.*Bad CRC-32")
 
 
-def test_what_is_no_archive_is_refused(tmp_path):
+def test_a_file_that_is_not_an_archive_is_refused(tmp_path):
     (tmp_path / "page.zip").write_bytes(b"<html>not found</html>" * 100)
     assert_refused(tmp_path / "page.zip", tmp_path / "out", "page.zip is damaged, or not a zip or tar archive")
 

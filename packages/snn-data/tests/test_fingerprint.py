@@ -18,9 +18,9 @@ from snn_data import fingerprint
 
 def module(source, name="transforms_of_a_user"):
     """A module that is not installed, with this source."""
-    made = types.ModuleType(name)
-    exec(compile(source, f"{name}.py", "exec"), made.__dict__)
-    return made
+    module = types.ModuleType(name)
+    exec(compile(source, f"{name}.py", "exec"), module.__dict__)
+    return module
 
 
 def transform(source):
@@ -76,7 +76,7 @@ def test_comments_layout_and_what_is_not_used_do_not_count(same):
         ),
     ],
 )
-def test_what_changes_the_result_changes_the_fingerprint(before, after):
+def test_a_change_of_the_result_changes_the_fingerprint(before, after):
     assert fingerprint(transform(before)) == fingerprint(transform(before))
     assert fingerprint(transform(before)) != fingerprint(transform(after))
 
@@ -91,15 +91,15 @@ def test_what_changes_the_result_changes_the_fingerprint(before, after):
     ],
 )
 def test_a_helper_in_another_module_counts_however_it_is_imported(monkeypatch, source):
-    found = []
+    result = []
     for helper in ("K = 2\ndef scale(x): return K * x", "K = 3\ndef scale(x): return K * x"):
         monkeypatch.setitem(sys.modules, "helper_of_a_user", module(helper, "helper_of_a_user"))
-        found.append(fingerprint(transform(source)))
-    assert found[0] != found[1]
+        result.append(fingerprint(transform(source)))
+    assert result[0] != result[1]
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("left", "right"),
     [
         (1, 1.0),
         (1, True),
@@ -132,8 +132,8 @@ def test_a_helper_in_another_module_counts_however_it_is_imported(monkeypatch, s
         (nn.ReLU(), nn.Tanh()),
     ],
 )
-def test_values_that_differ_have_fingerprints_that_differ(one, other):
-    assert fingerprint(one) != fingerprint(other)
+def test_values_that_differ_have_fingerprints_that_differ(left, right):
+    assert fingerprint(left) != fingerprint(right)
 
 
 @pytest.mark.parametrize(
@@ -193,14 +193,14 @@ def test_another_process_finds_the_same(tmp_path):
     )
     (tmp_path / "mine.py").write_text(program)
     command = "import mine, torch, snn_data; print(snn_data.fingerprint((mine.transform, torch.ones(3), mine.K)))"
-    found = set()
+    result = set()
     for seed in ("1", "2", "3"):  # the second run reads compiled code that the first one left
         environment = {"PYTHONHASHSEED": seed, "PYTHONPATH": str(tmp_path), "PATH": "", "OMP_NUM_THREADS": "1"}
         run = subprocess.run(
             [sys.executable, "-c", command], env=environment, capture_output=True, text=True, check=True
         )
-        found.add(run.stdout)
-    assert len(found) == 1
+        result.add(run.stdout)
+    assert len(result) == 1
     assert list(tmp_path.glob("__pycache__/mine*"))
 
 
@@ -210,7 +210,7 @@ def test_a_random_generator_is_refused(generator):
         fingerprint(functools.partial(torch.rand, generator=generator))
 
 
-def test_what_cannot_be_read_is_named(tmp_path):
+def test_unreadable_files_are_named(tmp_path):
     with (tmp_path / "file").open("w") as file, pytest.raises(TypeError, match=r"content of a _io\.TextIOWrapper"):
         fingerprint([1, file])
 

@@ -127,13 +127,13 @@ PLACES = {
 
 
 def transform_of(source, name="transforms_of_a_user"):
-    made = types.ModuleType(name)
-    sys.modules[name] = made  # where dataclasses look
+    module = types.ModuleType(name)
+    sys.modules[name] = module  # where dataclasses look
     try:
-        exec(compile(source, f"{name}.py", "exec"), made.__dict__)
+        exec(compile(source, f"{name}.py", "exec"), module.__dict__)
     finally:
         del sys.modules[name]
-    return made.transform
+    return module.transform
 
 
 values = st.one_of(
@@ -155,8 +155,8 @@ def test_another_value_anywhere_in_reach_is_another_fingerprint(place, value, ot
         texts = tuple(repr(text) for text in texts)
     if "exec(" in source:
         texts = tuple(text.replace("\\", "\\\\").replace("'", "\\'") for text in texts)
-    one, two = (fingerprint(transform_of(source.replace("VALUE", text))) for text in texts)
-    assert (one == two) is (repr(value) == repr(other))
+    first, second = (fingerprint(transform_of(source.replace("VALUE", text))) for text in texts)
+    assert (first == second) is (repr(value) == repr(other))
 
 
 @pytest.mark.parametrize(
@@ -209,9 +209,9 @@ def test_an_edit_is_another_fingerprint(before, after):
 def test_a_module_of_a_user_counts_wherever_it_is_held(monkeypatch, source, name):
     prints = []
     for helper in ("K = 2\ndef scale(x): return K * x", "K = 3\ndef scale(x): return K * x"):
-        made = types.ModuleType("helper")
-        exec(helper.replace("scale", name), made.__dict__)
-        monkeypatch.setitem(sys.modules, "helper", made)
+        module = types.ModuleType("helper")
+        exec(helper.replace("scale", name), module.__dict__)
+        monkeypatch.setitem(sys.modules, "helper", module)
         prints.append(fingerprint(transform_of("import helper\n" + source.replace("scale", name))))
     assert prints[0] != prints[1]
 
@@ -225,7 +225,7 @@ def test_a_module_of_a_user_counts_wherever_it_is_held(monkeypatch, source, name
         ("from package_of_a_user.inner import scale", "scale(x)"),
     ],
 )
-def test_what_is_imported_as_a_transform_runs_counts_before_it_has_run(tmp_path, monkeypatch, statement, use):
+def test_modules_imported_while_a_transform_runs_count_before_it_has_run(tmp_path, monkeypatch, statement, use):
     package = tmp_path / "package_of_a_user"
     package.mkdir()
     monkeypatch.syspath_prepend(tmp_path)
@@ -243,24 +243,24 @@ def test_what_is_imported_as_a_transform_runs_counts_before_it_has_run(tmp_path,
     assert prints[0] != prints[1]
 
 
-def test_an_attribute_that_bears_the_name_of_a_global_is_none():
+def test_an_attribute_with_the_name_of_a_global_is_not_that_global():
     source = "import os\ndata = VALUE\ndef transform(x): return os.data.f(x), x.data, lambda y: y.data"
-    one, two = (fingerprint(transform_of(source.replace("VALUE", value))) for value in ("1", "(n for n in ())"))
-    assert one == two
+    first, second = (fingerprint(transform_of(source.replace("VALUE", value))) for value in ("1", "(n for n in ())"))
+    assert first == second
 
 
 def test_a_global_that_a_nested_function_or_class_names_counts():
     for use in ("lambda: data", "[data for _ in x]", "type('T', (), {'k': lambda self: data})"):
         source = f"data = VALUE\ndef transform(x):\n    return {use}"
-        one, two = (fingerprint(transform_of(source.replace("VALUE", value))) for value in ("1", "2"))
-        assert one != two
+        first, second = (fingerprint(transform_of(source.replace("VALUE", value))) for value in ("1", "2"))
+        assert first != second
     source = "data = VALUE\ndef transform(x):\n    class T:\n        k = data\n    return T"
     assert fingerprint(transform_of(source.replace("VALUE", "1"))) != fingerprint(
         transform_of(source.replace("VALUE", "2"))
     )
 
 
-def test_a_library_that_is_not_here_and_done_without_is_no_error():
+def test_an_absent_optional_library_is_not_an_error():
     source = "def transform(x):\n    try:\n        import no_such_library\n    except ImportError:\n        return x"
     assert fingerprint(transform_of(source)) == fingerprint(transform_of(source))
 

@@ -8,14 +8,14 @@ import snn_data
 
 
 @pytest.mark.parametrize("name", ["DigitsSplit", "VowelsSplit"])
-def test_a_former_name_is_the_new_class_with_a_warning(name):
-    with pytest.warns(DeprecationWarning, match=f"snn_data.{name} is now snn_data.Split") as caught:
+def test_a_former_name_gives_the_new_class_with_a_warning(name):
+    with pytest.warns(DeprecationWarning, match=f"snn_data.{name} is now snn_data.Split") as error:
         former = getattr(snn_data, name)
     assert former is snn_data.Split
-    assert caught[0].filename == __file__
+    assert error[0].filename == __file__
     assert name not in snn_data.__all__
 
 
-def test_a_name_that_never_was_is_an_attribute_error():
+def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="module 'snn_data' has no attribute 'digitz'"):
         _ = snn_data.digitz

@@ -33,8 +33,8 @@ def test_the_share_is_met_within_half_a_group_where_groups_are_of_one_size(group
 
 def test_groups_are_drawn_by_the_seed():
     groups = np.arange(10).repeat(3)
-    drawn = {tuple(groups[group_split(groups, 0.3, seed).test.numpy()]) for seed in range(20)}
-    assert len(drawn) > 10
+    splits = {tuple(groups[group_split(groups, 0.3, seed).test.numpy()]) for seed in range(20)}
+    assert len(splits) > 10
     assert group_split(groups, 0.3, 5).test.equal(group_split(groups.tolist(), 0.3, 5).test)
 
 
@@ -55,6 +55,6 @@ def test_the_global_random_state_is_neither_read_nor_changed():
         ([1, 2], 1.0, ValueError, "between 0 and 1, both excluded, got 1.0"),
     ],
 )
-def test_what_cannot_be_split_is_refused(groups, share, error, message):
+def test_data_that_cannot_be_split_are_refused(groups, share, error, message):
     with pytest.raises(error, match=message):
         group_split(groups, share)

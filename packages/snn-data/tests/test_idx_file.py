@@ -34,9 +34,9 @@ def test_every_type_is_read_as_it_is(tmp_path, code, packed):
     _, dtype, values = TYPES[code]
     content = idx(code, [5], values)
     (tmp_path / "a").write_bytes(gzip.compress(content) if packed else content)
-    found = read_idx(tmp_path / "a")
-    assert found.dtype == dtype
-    assert found.tolist() == values
+    tensor = read_idx(tmp_path / "a")
+    assert tensor.dtype == dtype
+    assert tensor.tolist() == values
 
 
 @pytest.mark.parametrize("shape", [[], [7], [1, 1], [5, 7, 3], [2, 3, 1, 5], [2] * 9, [1] * 64, [0], [3, 0, 28]])
@@ -44,19 +44,19 @@ def test_every_type_is_read_as_it_is(tmp_path, code, packed):
 def test_any_number_of_dimensions_is_read_with_the_last_one_fastest(tmp_path, shape, code):
     values = [i % 251 for i in range(math.prod(shape))]
     (tmp_path / "a").write_bytes(idx(code, shape, values))
-    found = read_idx(tmp_path / "a")
-    assert list(found.shape) == shape
-    assert found.flatten().tolist() == values
+    tensor = read_idx(tmp_path / "a")
+    assert list(tensor.shape) == shape
+    assert tensor.flatten().tolist() == values
     if len(shape) == 3 and values:
         places = itertools.product(*map(range, shape))
-        assert all(found[place] == values[i] for i, place in enumerate(places))
+        assert all(tensor[place] == values[i] for i, place in enumerate(places))
 
 
 def test_a_path_may_be_text_and_the_tensor_may_be_written_to(tmp_path):
     (tmp_path / "a").write_bytes(idx(0x08, [3], [5, 0, 4]))
-    found = read_idx(str(tmp_path / "a"))
-    found += 1
-    assert found.tolist() == [6, 1, 5]
+    tensor = read_idx(str(tmp_path / "a"))
+    tensor += 1
+    assert tensor.tolist() == [6, 1, 5]
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_path_may_be_text_and_the_tensor_may_be_written_to(tmp_path):
     ],
 )
 @pytest.mark.parametrize("packed", [False, True])
-def test_what_is_no_whole_idx_file_is_refused_by_name(tmp_path, content, message, packed):
+def test_an_incomplete_idx_file_is_refused_by_name(tmp_path, content, message, packed):
     (tmp_path / "a.idx").write_bytes(gzip.compress(content) if packed else content)
     with pytest.raises(ValueError, match=rf"a\.idx {message}"):
         read_idx(tmp_path / "a.idx")

@@ -46,7 +46,7 @@ def test_a_distribution_counts_where_its_files_are_and_its_version_is_final(tmp_
     assert run.stdout.split() == [str(installed), "made", version]
 
 
-def test_what_setuptools_leaves_beside_code_installed_for_editing_does_not_count(tmp_path):
+def test_metadata_beside_an_editable_install_does_not_count(tmp_path):
     (tmp_path / "made.egg-info").mkdir()
     (tmp_path / "made.egg-info" / "PKG-INFO").write_text(METADATA.format(name="made", version="1.2"))
     (tmp_path / "made.egg-info" / "top_level.txt").write_text("made_for_this\n")

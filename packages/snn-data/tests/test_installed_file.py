@@ -29,8 +29,8 @@ def package(tmp_path, monkeypatch):
 
 
 def test_the_file_is_found_and_the_package_not_imported(package):
-    found = installed_file("made_package", "data/a.csv", SHA256, **ASKED)
-    assert found == package / "data" / "a.csv"
+    file = installed_file("made_package", "data/a.csv", SHA256, **ASKED)
+    assert file == package / "data" / "a.csv"
     assert "made_package" not in sys.modules
 
 

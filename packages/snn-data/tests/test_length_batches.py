@@ -14,10 +14,10 @@ from snn_data import LabelledSequences, LengthBatches, collate
 @given(lengths=st.lists(st.integers(0, 50), max_size=60), batch_size=st.integers(1, 9), seed=st.integers(0, 99))
 def test_every_sample_comes_once_and_a_batch_is_a_run_of_the_sorted_lengths(lengths, batch_size, seed):
     batches = LengthBatches(lengths, batch_size, seed=seed)
-    drawn = list(batches)
-    assert sorted(i for batch in drawn for i in batch) == list(range(len(lengths)))
-    assert len(drawn) == len(batches)
-    runs = sorted(sorted(lengths[i] for i in batch) for batch in drawn)
+    groups = list(batches)
+    assert sorted(i for batch in groups for i in batch) == list(range(len(lengths)))
+    assert len(groups) == len(batches)
+    runs = sorted(sorted(lengths[i] for i in batch) for batch in groups)
     ordered = sorted(lengths)
     assert runs == sorted(ordered[at : at + batch_size] for at in range(0, len(lengths), batch_size))
 
@@ -91,6 +91,6 @@ def test_it_is_the_batch_sampler_of_a_loader():
         ([1, 2], 0, ValueError, "batch_size of 1 or more, got 0"),
     ],
 )
-def test_what_makes_no_batches_is_refused(lengths, batch_size, error, message):
+def test_arguments_that_give_no_batches_are_refused(lengths, batch_size, error, message):
     with pytest.raises(error, match=message):
         LengthBatches(lengths, batch_size)

@@ -15,11 +15,11 @@ from snn_data import collate, plaid
 @pytest.mark.parametrize("part", ["train", "test"])
 def test_the_samples_are_those_that_sktime_reads(part):
     expected, names = load_plaid(split=part)
-    found = getattr(plaid(), part)
-    assert len(found) == len(expected) == 537
-    for sequence, series in zip(found.data, expected.iloc[:, 0], strict=True):
+    dataset = getattr(plaid(), part)
+    assert len(dataset) == len(expected) == 537
+    for sequence, series in zip(dataset.data, expected.iloc[:, 0], strict=True):
         assert sequence.equal(torch.from_numpy(np.asarray(series, dtype=np.float32)).unsqueeze(1))
-    assert found.targets.tolist() == [int(name) for name in names]
+    assert dataset.targets.tolist() == [int(name) for name in names]
 
 
 def test_the_two_parts_have_each_type_equally_often():

@@ -15,18 +15,18 @@ from snn_data.sample_file import read_sample, write_sample
 EVENTS = np.array([(1, 2, True), (3, 4, False)], dtype=[("t", "<i8"), ("x", "<i2"), ("p", "?")])
 
 
-def identical(one, other):
-    if type(one) is not type(other):
+def identical(left, right):
+    if type(left) is not type(right):
         return False
-    if isinstance(one, torch.Tensor):
-        return one.dtype == other.dtype and one.shape == other.shape and torch.equal(one, other)
-    if isinstance(one, (np.ndarray, np.generic)):
-        return one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes()
-    if isinstance(one, (list, tuple)):
-        return len(one) == len(other) and all(map(identical, one, other))
-    if isinstance(one, dict):
-        return identical(list(one.items()), list(other.items()))
-    return one == other
+    if isinstance(left, torch.Tensor):
+        return left.dtype == right.dtype and left.shape == right.shape and torch.equal(left, right)
+    if isinstance(left, (np.ndarray, np.generic)):
+        return left.dtype == right.dtype and left.shape == right.shape and left.tobytes() == right.tobytes()
+    if isinstance(left, (list, tuple)):
+        return len(left) == len(right) and all(map(identical, left, right))
+    if isinstance(left, dict):
+        return identical(list(left.items()), list(right.items()))
+    return left == right
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_a_tensor_that_needs_grad_comes_back_without_a_graph(tmp_path):
         (torch.eye(2).to_sparse(), "torch.Tensor"),
     ],
 )
-def test_what_has_no_place_is_refused_and_leaves_no_file(tmp_path, sample, name):
+def test_samples_that_do_not_fit_are_refused_and_leave_no_file(tmp_path, sample, name):
     with pytest.raises(TypeError, match=f"a sample holds a {name}, which cannot be cached"):
         write_sample(tmp_path / "sample.npz", [1, sample])
     assert list(tmp_path.iterdir()) == []

@@ -42,7 +42,7 @@ def test_a_share_outside_zero_to_one_is_refused(share):
         seeded_split(10, share)
 
 
-def test_a_share_that_is_no_number_is_named():
+def test_a_share_that_is_not_a_number_is_named():
     with pytest.raises(TypeError, match="seeded_split needs a number as share, got 'data'"):
         seeded_split(10, "data")
 

@@ -51,7 +51,7 @@ def test_the_container_of_the_targets_does_not_matter(convert):
     assert stratified_split(convert(targets), 0.3, seed=5).test.equal(expected)
 
 
-def test_a_seed_is_one_split_and_another_seed_another_one():
+def test_each_seed_gives_one_split_and_another_seed_another():
     targets = torch.arange(100) % 5
     digest = hashlib.sha256(stratified_split(targets, 0.2, seed=0).test.numpy().astype("<i8").tobytes()).hexdigest()
     assert digest == "432365b3d4f1d97b52220970689fc6424afd8f503a7a875d1c732260b3f08b54"
@@ -73,7 +73,7 @@ def test_a_share_that_leaves_a_part_empty_is_refused(share):
         stratified_split([0, 0, 1, 1], share)
 
 
-def test_a_share_that_is_no_number_is_named():
+def test_a_share_that_is_not_a_number_is_named():
     with pytest.raises(TypeError, match="a number as share, got 'data'"):
         stratified_split([0, 0, 1, 1], "data")
 

@@ -20,9 +20,9 @@ EVENTS = 30
 def events(seed, size, last):
     rng = np.random.default_rng(seed)
     tops = {"x": size[0], "y": size[1], "p": 2, "t": last}
-    found = {name: rng.integers(0, top, EVENTS) for name, top in tops.items()}
-    found["t"].sort()
-    return found
+    events = {name: rng.integers(0, top, EVENTS) for name, top in tops.items()}
+    events["t"].sort()
+    return events
 
 
 def zipped(folder):
@@ -65,10 +65,10 @@ def test_nmnist(tmp_path, serve):
     serve(tonic.datasets.NMNIST, "test", zipped(tmp_path / "made"))
     read = tonic.datasets.NMNIST(save_to=str(tmp_path / "sets"), train=False)
     assert len(read) == 6
-    for (found, digit), ((expected_digit, _), expected) in zip(read, written.items(), strict=True):
+    for (recorded, digit), ((expected_digit, _), expected) in zip(read, written.items(), strict=True):
         assert digit == expected_digit
         for name in "xytp":
-            assert found[name].tolist() == expected[name].tolist()
+            assert recorded[name].tolist() == expected[name].tolist()
     for path in (tmp_path / "made").rglob("*.bin"):
         unpacked = tmp_path / "sets" / "NMNIST" / path.relative_to(tmp_path / "made")
         assert unpacked.read_bytes() == path.read_bytes()
@@ -84,11 +84,11 @@ def test_dvs_gesture(tmp_path, serve):
     serve(tonic.datasets.DVSGesture, "test", tarred(tmp_path / "made"))
     read = tonic.datasets.DVSGesture(save_to=str(tmp_path / "sets"), train=False)
     assert len(read) == 4
-    for i, (found, gesture) in enumerate(read):
+    for i, (recorded, gesture) in enumerate(read):
         expected = written[read.users[i], gesture]
         for name in "xyp":
-            assert found[name].tolist() == expected[name].tolist()
-        assert found["t"].tolist() == (1000 * expected["t"]).tolist()
+            assert recorded[name].tolist() == expected[name].tolist()
+        assert recorded["t"].tolist() == (1000 * expected["t"]).tolist()
     assert sorted(zip(read.users, read.targets, strict=True)) == sorted(written)
 
 
@@ -104,13 +104,13 @@ def test_shd_and_ssc(tmp_path, serve, name, options):
     ours = HeidelbergSpikes(tmp_path / "sets" / name / path.name)
     assert len(read) == len(ours) == 3
     for i, recording in enumerate(recordings):
-        found, label = read[i]
+        events, label = read[i]
         assert label == [3, 0, 1][i]
-        assert found["x"].tolist() == recording["x"].tolist()
-        assert found["t"].tolist() == (recording["t"].astype(np.float16).astype(np.float64) * 1e6).astype(int).tolist()
+        assert events["x"].tolist() == recording["x"].tolist()
+        assert events["t"].tolist() == (recording["t"].astype(np.float16).astype(np.float64) * 1e6).astype(int).tolist()
         same, same_label = ours[i]
         assert same_label == label
-        assert all((same[field] == found[field]).all() for field in ("t", "x", "p"))
+        assert all((same[field] == events[field]).all() for field in ("t", "x", "p"))
     assert ours.speakers.tolist() == [9, 9, 2]
     assert read._speaker.tolist() == [9, 9, 2]
     assert [key.decode() for key in read.classes] == ours.classes

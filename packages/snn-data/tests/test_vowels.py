@@ -17,11 +17,11 @@ TEST_UTTERANCES = [31, 35, 88, 44, 29, 24, 40, 50, 29]
 @pytest.mark.parametrize("part", ["train", "test"])
 def test_the_samples_are_those_that_aeon_reads(part):
     expected, names = load_japanese_vowels(split=part)
-    found = getattr(vowels(), part)
-    assert len(found) == len(expected)
-    for sequence, channels in zip(found.data, expected, strict=True):
+    dataset = getattr(vowels(), part)
+    assert len(dataset) == len(expected)
+    for sequence, channels in zip(dataset.data, expected, strict=True):
         assert sequence.equal(torch.from_numpy(channels.T.astype("float32")))
-    assert found.targets.tolist() == [int(name) - 1 for name in names]
+    assert dataset.targets.tolist() == [int(name) - 1 for name in names]
 
 
 def test_every_speaker_has_the_utterances_that_the_authors_count():

@@ -35,7 +35,7 @@ def test_an_event_of_nmnist_is_two_bytes_and_a_big_endian_word_of_polarity_and_t
     ("change", "message"),
     [({"x": [256]}, "x=256"), ({"y": [240]}, "y=240"), ({"t": [2**23]}, "t=8388608"), ({"p": [2]}, "p=2")],
 )
-def test_what_nmnist_has_no_room_for_is_refused(tmp_path, change, message):
+def test_events_that_do_not_fit_nmnist_are_refused(tmp_path, change, message):
     with pytest.raises(ValueError, match=f"no room for {message}"):
         write_nmnist(tmp_path / "1.bin", {"x": [1], "y": [1], "t": [1], "p": [1]} | change)
     assert list(tmp_path.iterdir()) == []
@@ -52,7 +52,7 @@ def test_a_recording_of_dvs_gesture_is_rows_of_x_y_p_t(tmp_path):
     ("change", "message"),
     [({"x": [128]}, "x=128"), ({"y": [-1]}, "y=-1"), ({"t": [0.5]}, "t=0.5"), ({"p": [2]}, "p=2")],
 )
-def test_what_dvs_gesture_has_no_room_for_is_refused(tmp_path, change, message):
+def test_events_that_do_not_fit_dvs_gesture_are_refused(tmp_path, change, message):
     with pytest.raises(ValueError, match=f"no room for {message}"):
         write_dvs_gesture(tmp_path / "0.npy", {"x": [1], "y": [1], "t": [1], "p": [1]} | change)
 
@@ -79,7 +79,7 @@ def test_a_file_of_the_heidelberg_sets_has_rows_of_float16_seconds_and_uint16_ch
         ({"t": [float("nan")], "x": [1]}, "times that float16 cannot hold"),
     ],
 )
-def test_what_the_heidelberg_sets_have_no_room_for_is_refused(tmp_path, recording, message):
+def test_events_that_do_not_fit_the_heidelberg_sets_are_refused(tmp_path, recording, message):
     with pytest.raises(ValueError, match=message):
         write_heidelberg(tmp_path / "a.h5", [recording], labels=[0], speakers=[0], keys=["zero"])
     assert list(tmp_path.iterdir()) == []

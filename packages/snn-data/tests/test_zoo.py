@@ -25,7 +25,7 @@ def test_without_snn_core_the_error_says_what_to_install(function, name, monkeyp
 
 @pytest.mark.parametrize("function", [zoo.load, zoo.manifest, zoo.samples])
 @pytest.mark.parametrize("name", ["mnist", "", "../digits", None, ["digits"]])
-def test_a_net_that_the_zoo_does_not_have_is_named_with_those_that_it_has(function, name):
+def test_an_unknown_net_is_refused_and_the_known_ones_listed(function, name):
     with pytest.raises(ValueError, match=r"the zoo has no net .*; it has digits, mnist5k, vowels"):
         function(name)
 
