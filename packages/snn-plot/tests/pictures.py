@@ -90,10 +90,10 @@ def render(name: str, file: pathlib.Path, data: Any = None) -> None:
         FigureCanvasAgg(figure)
         # 184 by 138 pixels, in which the cells of the images above end at the border of a pixel
         ax = figure.add_axes((10 / 220, 6 / 150, 184 / 220, 138 / 150))
-        drawn = PLOTS[name].draw(PLOTS[name].data if data is None else data, ax)
-        if isinstance(drawn, snn_plot.Animation):
+        result = PLOTS[name].draw(PLOTS[name].data if data is None else data, ax)
+        if isinstance(result, snn_plot.Animation):
             figure.canvas.draw()
-            drawn.show(STEPS // 2)
+            result.show(STEPS // 2)
         for axes in (ax, *ax.child_axes):
             axes.tick_params(labelleft=False, labelright=False, labelbottom=False)
         for artist in [*figure.findobj(Text), *figure.findobj(Legend)]:

@@ -19,19 +19,19 @@ SPK = torch.tensor([[0, 0, 1], [1, 0, 0], [0, 0, 0], [0, 0, 1], [0, 0, 0]])
 
 @pytest.fixture
 def film(ax):
-    made = animated_raster(SPK, ax)
+    animation = animated_raster(SPK, ax)
     ax.figure.canvas.draw()
-    return made
+    return animation
 
 
-def shown(film, frame):
+def content(film, frame):
     marks, line = film.show(frame)
     return marks.get_offsets().tolist(), line.get_xdata()[0]
 
 
 def test_frame_t_shows_the_spikes_of_the_first_t_steps(film):
     assert film.num_frames == 6
-    assert [shown(film, frame) for frame in (0, 1, 2, 3, 5)] == [
+    assert [content(film, frame) for frame in (0, 1, 2, 3, 5)] == [
         ([], -0.5),
         ([[0, 2]], 0.5),
         ([[0, 2], [1, 0]], 1.5),
@@ -41,9 +41,9 @@ def test_frame_t_shows_the_spikes_of_the_first_t_steps(film):
 
 
 def test_the_film_may_go_back(film):
-    full = shown(film, 5)
-    shown(film, 1)
-    assert shown(film, 5) == full
+    full = content(film, 5)
+    content(film, 1)
+    assert content(film, 5) == full
 
 
 def test_the_axes_hold_the_same_artists_at_the_same_limits_in_every_frame(film, ax):
@@ -74,7 +74,7 @@ def test_the_options_of_raster_are_its_own(ax):
     ax.scatter([0], [0])
     film = animated_raster(SPK.T, ax, time_first=False, dt=0.5, labels="abc", order=[2, 0, 1], s=3, interval=25)
     ax.figure.canvas.draw()
-    assert shown(film, 2) == ([[0, 0], [0.5, 1]], 0.75)
+    assert content(film, 2) == ([[0, 0], [0.5, 1]], 0.75)
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["c", "a", "b"]
     assert film.show(0)[0].get_sizes().tolist() == [3]
     assert film.interval == 25

@@ -38,14 +38,14 @@ def film(interval=40, **options):
 
 def frames_of(file):
     """Share of dark pixels, and duration in milliseconds, of each frame."""
-    found = []
-    with Image.open(file) as opened:
-        for index in range(opened.n_frames):
-            opened.seek(index)
-            found.append(
-                (float((np.asarray(opened.convert("L")) < 128).mean().round(2)), round(opened.info["duration"]))
+    frames = []
+    with Image.open(file) as image:
+        for index in range(image.n_frames):
+            image.seek(index)
+            frames.append(
+                (float((np.asarray(image.convert("L")) < 128).mean().round(2)), round(image.info["duration"]))
             )
-    return found
+    return frames
 
 
 @pytest.fixture(autouse=True)
@@ -61,10 +61,10 @@ def no_ffmpeg(monkeypatch, tmp_path):
 )
 def test_the_suffix_names_the_format_and_each_frame_is_there_for_its_time(suffix, form):
     film(interval=40).save(f"film.{suffix}")
-    with Image.open(f"film.{suffix}") as opened:
-        assert opened.format == form
-        assert opened.info["loop"] == 0
-        assert opened.size == (40, 20)
+    with Image.open(f"film.{suffix}") as image:
+        assert image.format == form
+        assert image.info["loop"] == 0
+        assert image.size == (40, 20)
     assert frames_of(f"film.{suffix}") == [(0.2, 40), (0.4, 40), (0.6, 40), (0.8, 40), (1.0, 40)]
 
 
@@ -79,15 +79,15 @@ def test_a_gif_of_uneven_delays_is_as_long_as_it_should_be():
 def test_a_film_in_which_nothing_moves_is_one_picture(suffix, num_frames):
     figure = plt.figure(figsize=(1, 0.5), dpi=40)
     Animation(figure, lambda frame: [], num_frames, 50).save(f"film.{suffix}")
-    with Image.open(f"film.{suffix}") as opened:
-        assert opened.size == (40, 20)
-        assert opened.n_frames == 1
+    with Image.open(f"film.{suffix}") as image:
+        assert image.size == (40, 20)
+        assert image.n_frames == 1
 
 
 def test_frames_a_second_and_pixels_an_inch_may_be_given(tmp_path):
     film().save(tmp_path / "film.webp", fps=8, dpi=80)
-    with Image.open(tmp_path / "film.webp") as opened:
-        assert opened.size == (80, 40)
+    with Image.open(tmp_path / "film.webp") as image:
+        assert image.size == (80, 40)
     assert [duration for _, duration in frames_of("film.webp")] == [125] * 5
 
 
@@ -110,9 +110,9 @@ def test_an_html_file_is_a_page_that_asks_for_nothing_else():
     assert not re.search(r"https?:|<script|<link", page)
 
 
-def test_where_there_is_no_ffmpeg_the_video_for_a_page_is_the_image():
-    shown = film()
-    assert shown.to_html5_video() == shown._repr_html_()
+def test_the_video_of_a_page_is_an_image_without_ffmpeg():
+    animation = film()
+    assert animation.to_html5_video() == animation._repr_html_()
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mov", "MKV", "webm"])
@@ -122,7 +122,7 @@ def test_a_video_without_ffmpeg_is_refused_with_what_works(suffix):
 
 
 @pytest.mark.parametrize("name", ["film", "film.jpeg", ".gif"])
-def test_a_format_that_cannot_be_told_is_refused_with_the_known_ones(name):
+def test_an_unknown_format_is_refused_and_the_known_ones_listed(name):
     with pytest.raises(ValueError, match=r"cannot tell .* end it in one of \.gif, \.webp, \.apng, \.png, \.html"):
         drop(film()).save(name)
 
@@ -137,10 +137,12 @@ def test_a_video_is_written_by_ffmpeg_where_it_is_there(tmp_path):
 
 
 def test_a_writer_of_matplotlibs_may_do_the_work():
-    seen = []
-    film().save("film.gif", writer="pillow", fps=10, progress_callback=lambda frame, total: seen.append((frame, total)))
+    calls = []
+    film().save(
+        "film.gif", writer="pillow", fps=10, progress_callback=lambda frame, total: calls.append((frame, total))
+    )
     assert frames_of("film.gif") == [(0.2, 100), (0.4, 100), (0.6, 100), (0.8, 100), (1.0, 100)]
-    assert seen == [(frame, FRAMES) for frame in range(FRAMES)]
+    assert calls == [(frame, FRAMES) for frame in range(FRAMES)]
     film().save("other.gif", PillowWriter(fps=10), None, 40)
     assert frames_of("other.gif") == frames_of("film.gif")
 
@@ -164,12 +166,12 @@ def test_a_film_without_frames_or_delay_is_refused(num_frames, interval):
 
 
 def test_the_figure_keeps_its_canvas_its_size_and_its_resolution():
-    shown = film()
-    canvas = FigureCanvasSVG(shown.figure)
-    shown.save("film.gif", dpi=100)
-    assert shown.figure.canvas is canvas
-    assert shown.figure.dpi == 40
-    assert shown.figure.get_size_inches().tolist() == [1, 0.5]
+    animation = film()
+    canvas = FigureCanvasSVG(animation.figure)
+    animation.save("film.gif", dpi=100)
+    assert animation.figure.canvas is canvas
+    assert animation.figure.dpi == 40
+    assert animation.figure.get_size_inches().tolist() == [1, 0.5]
 
 
 def test_a_frame_that_fails_leaves_the_figure_on_its_canvas():
@@ -188,30 +190,30 @@ def test_a_frame_that_fails_leaves_the_figure_on_its_canvas():
 
 
 def test_a_transparent_figure_is_shown_on_white():
-    shown = film()
-    shown.figure.set_facecolor("none")
-    shown.figure.axes[0].images[0].set_cmap("Blues")
-    shown.figure.axes[0].images[0].set_alpha(0.0)
-    shown.save("film.gif")
+    animation = film()
+    animation.figure.set_facecolor("none")
+    animation.figure.axes[0].images[0].set_cmap("Blues")
+    animation.figure.axes[0].images[0].set_alpha(0.0)
+    animation.save("film.gif")
     assert {dark for dark, _ in frames_of("film.gif")} == {0.0}
 
 
 def test_artists_stay_the_same_from_frame_to_frame():
-    shown = film()
-    before = shown.figure.findobj()
-    shown.save("film.gif")
-    assert [artist for artist in shown.figure.axes[0].get_children() if artist not in before] == []
+    animation = film()
+    before = animation.figure.findobj()
+    animation.save("film.gif")
+    assert [artist for artist in animation.figure.axes[0].get_children() if artist not in before] == []
 
 
 def test_a_saved_film_is_thrown_away_without_a_warning():
-    shown = film()
-    shown.save("film.gif")
+    animation = film()
+    animation.save("film.gif")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        shown.__del__()
+        animation.__del__()
 
 
-def drop(shown):
+def drop(animation):
     """Spare a film that is never drawn matplotlib's warning about it."""
-    shown.figure.canvas.draw()
-    return shown
+    animation.figure.canvas.draw()
+    return animation

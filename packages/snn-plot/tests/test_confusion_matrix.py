@@ -20,7 +20,7 @@ def test_shades_are_row_shares_and_numbers_are_counts(ax):
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("Predicted class", "True class")
 
 
-def test_the_first_class_is_at_the_top_whatever_the_users_style():
+def test_the_first_class_is_at_the_top_in_any_style():
     with matplotlib.rc_context({"image.origin": "lower"}):
         ax = confusion_matrix(COUNTS, ax=Figure().subplots())
     assert ax.get_ylim() == (2.5, -0.5)
@@ -54,7 +54,7 @@ def test_many_classes_are_shaded_without_numbers(ax):
         ([[float("inf"), 0], [0, 1]], "whole numbers"),
     ],
 )
-def test_what_is_no_table_of_counts_is_refused(ax, counts, message):
+def test_a_value_that_is_not_a_table_of_counts_is_refused(ax, counts, message):
     with pytest.raises(ValueError, match=message):
         confusion_matrix(counts, ax=ax)
     assert not ax.has_data()

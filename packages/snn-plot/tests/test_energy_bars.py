@@ -80,7 +80,7 @@ def test_energies_of_0_are_drawn_in_joules(ax):
     assert ax.get_ylabel() == "Energy of a sample (J)"
 
 
-def test_what_is_not_counted_is_named_below(ax):
+def test_layers_that_are_not_counted_are_named_below(ax):
     energy_bars(ACCOUNT | {"uncounted": ["lstm", ""]}, ax=ax)
     assert ax.get_xlabel() == "Layer (not counted: lstm, the net)"
 
@@ -107,7 +107,7 @@ def test_many_names_are_slanted(ax):
         (None, TypeError, "got account None"),
     ],
 )
-def test_what_is_no_account_is_refused(account, error, message, ax):
+def test_a_value_that_is_not_an_account_is_refused(account, error, message, ax):
     with pytest.raises(error, match=message):
         energy_bars(account, ax=ax)
     assert not ax.has_data()

@@ -68,10 +68,10 @@ def test_frames_are_named_by_their_step_or_time(ax):
     assert [text.get_text() for text in other.texts] == ["0.03 s", "0.19 s"]
 
 
-@pytest.mark.parametrize(("num_steps", "shown"), [(1, [0]), (3, [0, 1, 2]), (15, [0, 2, 4, 6, 8, 10, 12, 14])])
-def test_without_steps_eight_frames_or_all_are_spread_over_the_recording(ax, num_steps, shown):
+@pytest.mark.parametrize(("num_steps", "expected"), [(1, [0]), (3, [0, 1, 2]), (15, [0, 2, 4, 6, 8, 10, 12, 14])])
+def test_without_steps_eight_frames_or_all_are_spread_over_the_recording(ax, num_steps, expected):
     event_frames(torch.ones(num_steps, 2, 3, 3), ax=ax)
-    assert [text.get_text() for text in ax.texts] == [f"step {step}" for step in shown]
+    assert [text.get_text() for text in ax.texts] == [f"step {step}" for step in expected]
 
 
 def test_frames_without_a_polarity_need_no_legend(ax):

@@ -77,11 +77,11 @@ def test_an_argument_that_a_plot_cannot_use_is_named(name, odd, monkeypatch):
         try:
             PLOTS[name].draw(PLOTS[name].data, ax)
         except (TypeError, ValueError) as error:
-            told = str(error)
+            message = str(error)
         else:
-            told = argument
+            message = argument
         plt.close(figure)
-        assert argument in told
+        assert argument in message
 
 
 def state_of(axes):
@@ -102,19 +102,19 @@ def state_of(axes):
 @pytest.mark.parametrize("place", range(4))
 def test_a_plot_on_one_of_four_axes_leaves_the_others_and_the_settings_alone(name, place):
     figure, grid = plt.subplots(2, 2)
-    given, *others = np.roll(grid.ravel(), -place)
+    ax, *others = np.roll(grid.ravel(), -place)
     plt.sca(others[0])
     before, settings = [state_of(axes) for axes in others], dict(matplotlib.rcParams)
     random = torch.random.get_rng_state()
 
-    drawn = PLOTS[name].draw(PLOTS[name].data, given)
+    result = PLOTS[name].draw(PLOTS[name].data, ax)
     figure.canvas.draw()
-    if isinstance(drawn, snn_plot.Animation):
-        drawn.show(2)
+    if isinstance(result, snn_plot.Animation):
+        result.show(2)
     else:
-        assert drawn is given
+        assert result is ax
 
-    assert len(given.get_children()) > len(others[0].get_children())
+    assert len(ax.get_children()) > len(others[0].get_children())
     assert [state_of(axes) for axes in others] == before
     assert figure.axes == list(grid.ravel())
     assert plt.gca() is others[0]
@@ -127,22 +127,22 @@ def test_a_plot_on_one_of_four_axes_leaves_the_others_and_the_settings_alone(nam
 def test_without_axes_a_plot_draws_on_the_current_ones(name):
     current = plt.figure().subplots(1, 2)[0]
     plt.sca(current)
-    drawn = PLOTS[name].draw(PLOTS[name].data, None)
+    result = PLOTS[name].draw(PLOTS[name].data, None)
     current.figure.canvas.draw()
-    assert isinstance(drawn, snn_plot.Animation) or drawn is current
+    assert isinstance(result, snn_plot.Animation) or result is current
     assert current.has_data()
     assert not current.figure.axes[1].has_data()
 
 
 @pytest.mark.parametrize("name", PLOTS.keys() - WITHOUT_LABELS)
 def test_both_axes_are_labeled_unless_the_user_has_labeled_them(name, ax):
-    mine = ax.figure.axes[1]
-    mine.set(xlabel="mine", ylabel="my own")
-    films = [PLOTS[name].draw(PLOTS[name].data, axes) for axes in (ax, mine)]
+    axes = ax.figure.axes[1]
+    axes.set(xlabel="mine", ylabel="my own")
+    films = [PLOTS[name].draw(PLOTS[name].data, axes) for axes in (ax, axes)]
     ax.figure.canvas.draw()
     assert ax.get_xlabel()
     assert ax.get_ylabel()
-    assert (mine.get_xlabel(), mine.get_ylabel()) == ("mine", "my own")
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("mine", "my own")
     del films
 
 
@@ -151,9 +151,9 @@ def test_both_axes_are_labeled_unless_the_user_has_labeled_them(name, ax):
     [pytest.param(name, *case, id=f"{name}-{kind}") for name, kind, *case in BAD],
 )
 def test_bad_data_are_refused_by_name_and_nothing_is_drawn(name, data, error, message, ax):
-    with pytest.raises(error, match=message) as caught:
+    with pytest.raises(error, match=message) as error_info:
         PLOTS[name].draw(data, ax)
-    assert PLOTS[name].name in str(caught.value)
+    assert PLOTS[name].name in str(error_info.value)
     assert not ax.has_data()
     assert not ax.get_xlabel()
 
@@ -172,7 +172,7 @@ def test_something_else_than_axes_is_refused(name):
 @pytest.mark.parametrize("kind", ["grad", "bfloat16", "float16", "float64", "array", "list"])
 def test_recordings_of_every_kind_are_drawn(name, kind, ax):
     data = torch.as_tensor(PLOTS[name].data, dtype=torch.float32)
-    given = {
+    recordings = {
         "grad": lambda: data.clone().requires_grad_(),
         "bfloat16": data.bfloat16,
         "float16": data.half,
@@ -180,7 +180,7 @@ def test_recordings_of_every_kind_are_drawn(name, kind, ax):
         "array": data.numpy,
         "list": lambda: list(data.clone().requires_grad_()),
     }[kind]()
-    film = PLOTS[name].draw(given, ax)
+    film = PLOTS[name].draw(recordings, ax)
     ax.figure.canvas.draw()
     assert ax.has_data()
     del film

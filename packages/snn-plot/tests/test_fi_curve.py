@@ -56,15 +56,15 @@ def test_a_step_in_seconds_gives_hertz(ax):
     assert ax.get_ylabel() == "Firing rate (Hz)"
 
 
-def test_what_is_called_gets_each_input_held_constant_as_a_batch(ax):
-    seen = []
+def test_a_callable_gets_each_constant_input_as_a_batch(ax):
+    inputs = []
 
     def respond(xs):
-        seen.append((xs.clone(), torch.is_grad_enabled()))
+        inputs.append((xs.clone(), torch.is_grad_enabled()))
         return xs
 
     fi_curve(respond, np.array([0.0, 1.0, 2.0]), ax=ax, num_steps=1)
-    ((xs, grad),) = seen
+    ((xs, grad),) = inputs
     assert xs.tolist() == [[[0], [1], [2]]]
     assert xs.dtype == torch.get_default_dtype()
     assert not grad
@@ -75,7 +75,7 @@ def test_a_population_is_averaged(ax):
     assert ax.lines[0].get_ydata().tolist() == [0, 0.5, 1]
 
 
-def test_several_neurons_are_told_apart_by_name_and_color(ax):
+def test_several_neurons_are_distinguished_by_name_and_color(ax):
     fi_curve({"fast": lambda xs: xs > 0, "slow": lambda xs: xs > 1}, [0.5, 2], ax=ax, num_steps=3, linewidth=4)
     first, second = ax.lines
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["fast", "slow"]
@@ -104,7 +104,7 @@ def test_a_noisy_neuron_leaves_the_generator_as_it_was(ax):
         (lambda xs: xs * float("nan"), ValueError, "spikes holds 18 values that are NaN"),
     ],
 )
-def test_what_gives_no_spikes_is_refused(ax, respond, error, message):
+def test_functions_that_give_no_spikes_are_refused(ax, respond, error, message):
     with pytest.raises(error, match=message):
         fi_curve(respond, [0.0, 1.0], ax=ax, num_steps=9)
     assert not ax.has_data()

@@ -23,19 +23,19 @@ def figure(**options) -> Figure:
     return Figure(figsize=(3, 2), dpi=50, **options)
 
 
-def a_raster(made: Figure) -> Animation:
-    return animated_raster(SPK, made.subplots(), dt=0.01)
+def a_raster(figure: Figure) -> Animation:
+    return animated_raster(SPK, figure.subplots(), dt=0.01)
 
 
-def a_raster_beside_another_plot(made: Figure) -> Animation:
-    left, right = made.subplots(1, 2)
+def a_raster_beside_another_plot(figure: Figure) -> Animation:
+    left, right = figure.subplots(1, 2)
     right.plot([0, 1], [1, 0])
-    made.suptitle("Both")
+    figure.suptitle("Both")
     return animated_raster(SPK, left)
 
 
-def a_raster_below_a_twin_and_a_legend(made: Figure) -> Animation:
-    ax = made.subplots()
+def a_raster_below_a_twin_and_a_legend(figure: Figure) -> Animation:
+    ax = figure.subplots()
     ax.twinx().fill_between([0, 12], [0, 1], alpha=0.5)
     film = animated_raster(SPK, ax, label="spikes")
     # not where there is room, which would change with the spikes
@@ -44,47 +44,47 @@ def a_raster_below_a_twin_and_a_legend(made: Figure) -> Animation:
     return film
 
 
-def a_count(made: Figure) -> Animation:
-    return spike_count(SPK, made, made.subplots(), animate=True, interpolate=2)
+def a_count(figure: Figure) -> Animation:
+    return spike_count(SPK, figure, figure.subplots(), animate=True, interpolate=2)
 
 
-def a_video(made: Figure) -> Animation:
-    return animator(VIDEO, made, made.subplots())
+def a_video(figure: Figure) -> Animation:
+    return animator(VIDEO, figure, figure.subplots())
 
 
-def a_video_on_a_see_through_figure(made: Figure) -> Animation:
-    made.set_facecolor((0, 1, 0, 0.3))
-    return animator(VIDEO, made, made.subplots())
+def a_video_on_a_see_through_figure(figure: Figure) -> Animation:
+    figure.set_facecolor((0, 1, 0, 0.3))
+    return animator(VIDEO, figure, figure.subplots())
 
 
-def a_video_without_a_frame(made: Figure) -> Animation:
-    ax = made.subplots()
-    film = animator(VIDEO, made, ax)
+def a_video_without_a_frame(figure: Figure) -> Animation:
+    ax = figure.subplots()
+    film = animator(VIDEO, figure, ax)
     ax.set_axis_on()
     ax.set_frame_on(False)
     ax.set_title("Title")
     return film
 
 
-def two_in_one(made: Figure) -> Animation:
-    above, below = made.subplots(2, 1)
-    parts = animated_raster(SPK, above), spike_count(SPK, made, below, animate=True)
-    return Animation(made, lambda frame: [one for part in parts for one in part.show(frame)], 14, blit=True)
+def two_in_one(figure: Figure) -> Animation:
+    above, below = figure.subplots(2, 1)
+    parts = animated_raster(SPK, above), spike_count(SPK, figure, below, animate=True)
+    return Animation(figure, lambda frame: [artist for part in parts for artist in part.show(frame)], 14, blit=True)
 
 
-def text_of_the_figure_that_moves(made: Figure) -> Animation:
-    made.subplots().plot([0, 1], [0, 1])
-    text = made.text(0.1, 0.1, "word", size=20)
+def text_of_the_figure_that_moves(figure: Figure) -> Animation:
+    figure.subplots().plot([0, 1], [0, 1])
+    text = figure.text(0.1, 0.1, "word", size=20)
 
     def show(frame: int) -> list:
         text.set_position((frame / 20, 0.3))
         return [text]
 
-    return Animation(made, show, 14, blit=True)
+    return Animation(figure, show, 14, blit=True)
 
 
-def part_of_a_legend_that_moves(made: Figure) -> Animation:
-    ax = made.subplots()
+def part_of_a_legend_that_moves(figure: Figure) -> Animation:
+    ax = figure.subplots()
     ax.plot([0, 1], [0, 1], label="line")
     (text,) = ax.legend().get_texts()
 
@@ -92,11 +92,11 @@ def part_of_a_legend_that_moves(made: Figure) -> Animation:
         text.set_text(f"frame {frame}")
         return [text]
 
-    return Animation(made, show, 14, blit=True)
+    return Animation(figure, show, 14, blit=True)
 
 
-def axes_of_a_subfigure(made: Figure) -> Animation:
-    left, right = made.subfigures(1, 2)
+def axes_of_a_subfigure(figure: Figure) -> Animation:
+    left, right = figure.subfigures(1, 2)
     right.subplots().plot([0, 1], [0, 1])
     return animated_raster(SPK, left.subplots())
 
@@ -151,27 +151,27 @@ def test_frames_may_come_in_any_order():
 
 
 @pytest.mark.parametrize("make", [a_raster, a_count, a_video])
-def test_what_stands_still_is_drawn_once(make):
+def test_static_artists_are_drawn_once(make):
     film = make(figure())
     pixels_of(drawn_anew, film)
-    drawn = []
+    calls = []
     # of what stands still, the axis of time and its labels take most of the time
     axis = film.figure.axes[0].xaxis
-    axis.draw, whole = lambda renderer: drawn.append(renderer), axis.draw
+    axis.draw, whole = lambda renderer: calls.append(renderer), axis.draw
     pixels_of(drawn_in_layers, film)
     axis.draw = whole
-    assert len(drawn) <= 2
+    assert len(calls) <= 2
 
 
-def test_a_film_that_may_change_anything_is_drawn_anew():
-    made = plt.figure(figsize=(1, 1), dpi=40)
-    ax = made.subplots()
+def test_a_film_that_may_change_anything_is_redrawn():
+    figure = plt.figure(figsize=(1, 1), dpi=40)
+    ax = figure.subplots()
 
     def show(frame):
         ax.set_title(f"{frame}")
         return []
 
-    first, second = (film.copy() for film in Animation(made, show, 2)._drawn(None))
+    first, second = (film.copy() for film in Animation(figure, show, 2)._drawn(None))
     assert first.tobytes() != second.tobytes()
 
 

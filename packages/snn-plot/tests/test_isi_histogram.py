@@ -19,7 +19,7 @@ from snn_plot import isi_histogram
 SPK = torch.tensor([[1, 0, 0], [0, 1, 0], [1, 0, 0], [1, 0, 1], [0, 0, 0], [0, 1, 0]])
 
 
-def drawn(ax):
+def outline(ax):
     (bars,) = ax.patches
     counts, edges, _ = bars.get_data()
     return counts.tolist(), edges.tolist()
@@ -28,27 +28,27 @@ def drawn(ax):
 @pytest.mark.usefixtures("untouched")
 def test_intervals_are_those_of_one_neuron_to_its_next_spike(ax):
     assert isi_histogram(SPK, ax=ax) is ax
-    assert drawn(ax) == ([1, 1, 0, 1], [0.5, 1.5, 2.5, 3.5, 4.5])
+    assert outline(ax) == ([1, 1, 0, 1], [0.5, 1.5, 2.5, 3.5, 4.5])
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("Interval between spikes (steps)", "Number of intervals")
 
 
 def test_a_step_in_seconds_scales_the_axis_only(ax):
     isi_histogram(SPK.T, ax=ax, time_first=False, dt=0.5)
-    assert drawn(ax) == ([1, 1, 0, 1], [0.25, 0.75, 1.25, 1.75, 2.25])
+    assert outline(ax) == ([1, 1, 0, 1], [0.25, 0.75, 1.25, 1.75, 2.25])
     assert ax.get_xlabel() == "Interval between spikes (s)"
 
 
 def by_hand(spk):
     """The intervals, step by step."""
-    found = []
+    intervals = []
     for neuron in range(spk.shape[1]):
         last = None
         for step in range(spk.shape[0]):
             if spk[step, neuron]:
                 if last is not None:
-                    found.append(step - last)
+                    intervals.append(step - last)
                 last = step
-    return found
+    return intervals
 
 
 @given(
@@ -62,8 +62,8 @@ def test_every_interval_is_in_the_bar_that_holds_it(spk, bins):
         assert [text.get_text() for text in ax.texts] == ["no neuron fired twice"]
         assert not ax.patches
         return
-    counts, edges = drawn(ax)
-    assert counts == [sum(low < one < high for one in intervals) for low, high in itertools.pairwise(edges)]
+    counts, edges = outline(ax)
+    assert counts == [sum(low < interval < high for interval in intervals) for low, high in itertools.pairwise(edges)]
     assert sum(counts) == len(intervals)
     assert len(counts) <= (bins or 50)
     widths = set(np.diff(edges))
@@ -76,7 +76,7 @@ def test_bars_of_several_steps_leave_no_gaps(ax):
     spk = torch.zeros(200 * 201 // 2 + 1)
     spk[torch.arange(201).cumsum(0)] = 1
     isi_histogram(spk, ax=ax)
-    assert drawn(ax)[0] == [4] * 50
+    assert outline(ax)[0] == [4] * 50
 
 
 def test_a_silent_recording_says_so(ax):

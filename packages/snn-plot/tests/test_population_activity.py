@@ -15,7 +15,7 @@ from snn_plot import population_activity
 SPK = torch.tensor([[1, 0, 1, 1], [0, 0, 0, 0], [0, 1, 0, 0], [1, 1, 1, 1], [0, 0, 0, 1]])
 
 
-def drawn(ax):
+def outline(ax):
     (steps,) = ax.patches
     values, edges, _ = steps.get_data()
     return values.tolist(), edges.tolist()
@@ -24,21 +24,21 @@ def drawn(ax):
 @pytest.mark.usefixtures("untouched")
 def test_a_step_of_the_line_is_the_share_of_neurons_that_fired(ax):
     assert population_activity(SPK, ax=ax) is ax
-    assert drawn(ax) == ([0.75, 0, 0.25, 1, 0.25], [-0.5, 0.5, 1.5, 2.5, 3.5, 4.5])
+    assert outline(ax) == ([0.75, 0, 0.25, 1, 0.25], [-0.5, 0.5, 1.5, 2.5, 3.5, 4.5])
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("Time step", "Activity (spikes per neuron and step)")
 
 
 def test_a_window_averages_over_its_steps_and_the_last_over_what_is_left(ax):
     population_activity(SPK.T, ax=ax, time_first=False, window=3, dt=0.5)
-    assert drawn(ax)[0] == pytest.approx([2 / 3, 1.25])
-    assert drawn(ax)[1] == [-0.25, 1.25, 2.25]
+    assert outline(ax)[0] == pytest.approx([2 / 3, 1.25])
+    assert outline(ax)[1] == [-0.25, 1.25, 2.25]
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("Time (s)", "Population activity (Hz)")
 
 
 @given(arrays(bool, array_shapes(min_dims=2, max_dims=2, max_side=7), elements=st.booleans()))
 def test_over_the_whole_recording_it_is_the_mean(spk):
     ax = population_activity(spk, ax=Figure().subplots(), window=len(spk))
-    assert drawn(ax)[0] == pytest.approx([spk.mean()])
+    assert outline(ax)[0] == pytest.approx([spk.mean()])
 
 
 def test_the_axis_starts_at_no_activity_and_the_line_does_not_fall_to_it(ax):

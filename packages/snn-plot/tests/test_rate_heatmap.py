@@ -80,7 +80,7 @@ def test_order_without_labels_writes_the_index_at_its_row(ax):
     assert [name(row, None) for row in (-1, 0, 1, 2)] == ["", "1", "0", ""]
 
 
-def test_the_scale_starts_at_zero_and_ends_at_the_largest_rate_or_as_told(ax):
+def test_the_scale_starts_at_zero_and_ends_at_the_largest_rate_or_the_argument(ax):
     rate_heatmap(SPK, ax=ax, window=2)
     assert ax.collections[0].get_clim() == (0, 1)
     other = ax.figure.axes[1]

@@ -106,7 +106,7 @@ def test_the_artist_is_the_users(ax):
         ([0.2], {"saturated": float("nan")}, "got nan"),
     ],
 )
-def test_what_is_no_rate_or_option_is_refused(rates, options, message, ax):
+def test_invalid_rates_and_options_are_refused(rates, options, message, ax):
     with pytest.raises(ValueError, match=message):
         rate_histogram(rates, ax=ax, **options)
     assert not ax.has_data()

@@ -53,8 +53,8 @@ def test_every_neuron_has_its_place(spk, columns):
     assert len(ax.get_yticks()) == math.ceil(channels / in_a_row)
     for channel in range(channels):
         top, left = channel // in_a_row * (height + 1), channel % in_a_row * (width + 1)
-        found = sheet(ax)[top : top + height, left : left + width]
-        np.testing.assert_allclose(found * num_steps, spk[:, channel].sum(axis=0))
+        tile = sheet(ax)[top : top + height, left : left + width]
+        np.testing.assert_allclose(tile * num_steps, spk[:, channel].sum(axis=0))
     assert sheet(ax).count() == channels * height * width
 
 

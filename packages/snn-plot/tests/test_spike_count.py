@@ -54,7 +54,7 @@ def test_num_steps_counts_the_first_steps_only(ax):
 
 
 @pytest.mark.parametrize("name", ["time_step", "dt"])
-def test_the_time_counted_over_is_given_in_seconds(ax, name):
+def test_the_time_counted_over_is_in_seconds(ax, name):
     spike_count(SPK, ax=ax, **{name: 1e-3})
     assert ax.get_xlabel() == "Spikes in 0.005 s"
 
@@ -99,16 +99,16 @@ def test_the_animation_grows_the_same_bars_to_the_full_counts(tmp_path):
     animation = spike_count(SPK, figure, ax, list("abc"), animate=True, interpolate=2)
     assert isinstance(animation, FuncAnimation)
     children = len(ax.get_children())
-    seen = []
+    frames = []
 
     def record(frame, total):
-        seen.append((widths(ax), list(ax.lines[0].get_xdata())))
+        frames.append((widths(ax), list(ax.lines[0].get_xdata())))
 
     animation.save(tmp_path / "count.gif", writer="pillow", progress_callback=record)
     with Image.open(tmp_path / "count.gif") as film:
         assert film.n_frames == 5 * 2 + 1
     # two frames a step: frame 5 lies between the second and the third step
-    assert [seen[frame] for frame in (0, 5, 10)] == [
+    assert [frames[frame] for frame in (0, 5, 10)] == [
         ([0, 0, 0], [0, 0]),
         ([2, 0, 1], [2.5, 2.5]),
         ([4, 0, 2], [5, 5]),

@@ -40,7 +40,7 @@ def test_the_curves_are_the_step_and_the_derivative(ax):
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["spike S", "derivative ∂S/∂U"]
 
 
-def test_several_surrogates_are_told_apart_by_name_and_color(ax):
+def test_several_surrogates_are_distinguished_by_name_and_color(ax):
     surrogate_curve({"arctangent": Arctangent.apply, "logistic": torch.sigmoid}, ax=ax, linewidth=3)
     x, slope = lines(ax)["logistic"]
     np.testing.assert_allclose(slope, np.exp(-x) / (1 + np.exp(-x)) ** 2, rtol=1e-12)
@@ -108,7 +108,7 @@ def test_a_random_surrogate_leaves_the_generator_as_it_was(ax):
         (lambda x: None, ValueError, "got NoneType"),
     ],
 )
-def test_what_is_no_surrogate_is_refused(surrogate, error, message):
+def test_a_value_that_is_not_a_surrogate_is_refused(surrogate, error, message):
     ax = Figure().subplots()
     with pytest.raises(error, match=message):
         surrogate_curve(surrogate, ax=ax)

@@ -16,7 +16,7 @@ MEM = torch.tensor([[0.5, 0.1], [1.2, 0.2], [0.3, 1.5], [1.1, 0.4], [0.2, 0.5]],
 SPK = (MEM > 1).float()
 
 
-def drawn(line):
+def points(line):
     return line.get_xdata().tolist(), np.asarray(line.get_ydata()).round(6).tolist()
 
 
@@ -24,10 +24,10 @@ def drawn(line):
 def test_one_axes_shows_a_line_a_neuron_and_a_marker_a_spike(ax):
     assert traces(MEM, SPK, ax=ax, dt=0.5) is ax
     first, first_spikes, second, second_spikes = ax.lines
-    assert drawn(first) == ([0, 0.5, 1, 1.5, 2], [0.5, 1.2, 0.3, 1.1, 0.2])
-    assert drawn(first_spikes) == ([0.5, 1.5], [1.2, 1.1])
-    assert drawn(second)[1] == [0.1, 0.2, 1.5, 0.4, 0.5]
-    assert drawn(second_spikes) == ([1.0], [1.5])
+    assert points(first) == ([0, 0.5, 1, 1.5, 2], [0.5, 1.2, 0.3, 1.1, 0.2])
+    assert points(first_spikes) == ([0.5, 1.5], [1.2, 1.1])
+    assert points(second)[1] == [0.1, 0.2, 1.5, 0.4, 0.5]
+    assert points(second_spikes) == ([1.0], [1.5])
     assert first.get_color() == first_spikes.get_color() != second.get_color()
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("Time (s)", "Membrane potential")
 
@@ -85,8 +85,8 @@ def test_nine_traces_fill_a_three_by_three_grid_of_the_current_figure():
 
 def test_in_the_grid_spikes_ride_on_the_trace_at_their_height():
     axes = traces(MEM, SPK, (1, 2), 5)
-    assert drawn(axes[0, 0].lines[0])[1] == [0.5, 6.2, 0.3, 6.1, 0.2]
-    assert drawn(axes[0, 1].lines[0])[1] == [0.1, 0.2, 6.5, 0.4, 0.5]
+    assert points(axes[0, 0].lines[0])[1] == [0.5, 6.2, 0.3, 6.1, 0.2]
+    assert points(axes[0, 1].lines[0])[1] == [0.1, 0.2, 6.5, 0.4, 0.5]
 
 
 def test_the_grid_shares_its_y_axis_and_carries_titles_and_the_threshold():

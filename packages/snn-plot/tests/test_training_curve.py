@@ -46,7 +46,7 @@ def test_a_history_without_values_or_of_another_shape_is_refused(history):
     assert not ax.has_data()
 
 
-def test_values_that_are_no_numbers_are_refused(ax):
+def test_values_that_are_not_numbers_are_refused(ax):
     with pytest.raises(TypeError, match=r"^history\['loss'\] must hold real numbers"):
         training_curve({"loss": ["low"]}, ax=ax)
     with pytest.raises(TypeError, match=r"^history must hold real numbers, got NoneType"):

@@ -22,7 +22,7 @@ def test_a_row_is_an_output_and_a_column_an_input(ax):
     assert ax.child_axes[0].get_ylabel() == "Weight"
 
 
-def test_the_first_output_is_at_the_top_whatever_the_users_style():
+def test_the_first_output_is_at_the_top_in_any_style():
     with matplotlib.rc_context({"image.origin": "lower"}):
         ax = weights(torch.eye(3), ax=Figure().subplots())
     assert ax.get_ylim() == (2.5, -0.5)
@@ -31,11 +31,11 @@ def test_the_first_output_is_at_the_top_whatever_the_users_style():
 def test_a_kernel_is_a_tile_at_its_output_and_input_channel(ax):
     weight = torch.randn(3, 2, 4, 5, generator=torch.Generator().manual_seed(0))
     weights(weight, ax=ax)
-    drawn = ax.images[0].get_array()
-    assert drawn.shape == (3 * 4, 2 * 5)
+    pixels = ax.images[0].get_array()
+    assert pixels.shape == (3 * 4, 2 * 5)
     for out in range(3):
         for into in range(2):
-            tile = drawn[4 * out : 4 * out + 4, 5 * into : 5 * into + 5]
+            tile = pixels[4 * out : 4 * out + 4, 5 * into : 5 * into + 5]
             assert tile.tolist() == weight[out, into].tolist()
     assert ax.get_xticks().tolist() == [2, 7]
     assert ax.get_yticks().tolist() == [1.5, 5.5, 9.5]

@@ -108,15 +108,15 @@ def test_every_public_function_is_in_the_table():
 
 
 @pytest.mark.parametrize("case", CALLS)
-def test_the_call_is_right_without_the_bad_value(case):
+def test_the_call_succeeds_without_the_bad_value(case):
     function(case)(**CALLS[case])
 
 
 @pytest.mark.parametrize(("case", "argument", "value", "error", "words"), [*refusals()])
 def test_a_bad_value_is_refused_with_name_value_and_remedy(case, argument, value, error, words):
-    with pytest.raises(error) as refused:
+    with pytest.raises(error) as error_info:
         function(case)(**{**CALLS[case], argument: value})
-    message = str(refused.value)
+    message = str(error_info.value)
     assert words.format(argument, function(case).__name__) in message
     assert argument in message
     assert "; " in message or ": " in message
@@ -140,7 +140,7 @@ def test_one_zero_among_many_gains_is_refused():
         snn_spikegen.decode_rate(SPIKES, gain=torch.tensor([0.5, 0.0]))
 
 
-def test_an_offset_is_looked_at_whatever_the_gain_is():
+def test_an_offset_is_checked_for_any_gain():
     with pytest.raises(ValueError, match="offset holds nan"):
         snn_spikegen.rate(X, 5, gain=0.5, offset=float("nan"))
 

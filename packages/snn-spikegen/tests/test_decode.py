@@ -43,7 +43,7 @@ def test_values_worked_out_by_hand():
     assert decode_rate(spikes, gain=torch.tensor([1.0, 2.0, 4.0])).tolist() == [0.5, 0.5, 0.0625]
 
 
-def test_what_was_clamped_comes_back_clamped():
+def test_clamped_parameters_come_back_clamped():
     assert decode_rate(rate(torch.tensor([-1.0, 3.0]), 5)).tolist() == [0, 1]
 
 
@@ -64,21 +64,21 @@ def test_a_burst_comes_back_by_its_count():
 @pytest.mark.parametrize("clip", [False, True])
 def test_a_linear_latency_comes_back_within_half_a_step(tau, first, clip):
     options = {"threshold": 0.1, "tau": tau, "first_spike_time": first, "linear": True}
-    found = decode_latency(latency(VALUES, num_steps=25, clip=clip, **options), **options)
+    result = decode_latency(latency(VALUES, num_steps=25, clip=clip, **options), **options)
     above = VALUES >= 0.1
-    assert (found - VALUES)[above].abs().max() <= 0.5 / tau + 1e-12
+    assert (result - VALUES)[above].abs().max() <= 0.5 / tau + 1e-12
     if clip:
-        assert not found[~above].any()
+        assert not result[~above].any()
     else:
-        assert (found[~above] - 0.1).abs().max() <= 0.5 / tau + 1e-12
+        assert (result[~above] - 0.1).abs().max() <= 0.5 / tau + 1e-12
 
 
 @pytest.mark.parametrize("steps", [2, 7, 100])
 @pytest.mark.parametrize("first", [0, 3])
 def test_a_normalized_latency_comes_back_within_half_a_step(steps, first):
     spikes = latency(VALUES, num_steps=steps + first, first_spike_time=first, normalize=True, linear=True)
-    found = decode_latency(spikes, first_spike_time=first, normalize=True, linear=True)
-    assert (found - VALUES)[VALUES >= 0.01].abs().max() <= 0.5 / (steps - 1) + 1e-12
+    result = decode_latency(spikes, first_spike_time=first, normalize=True, linear=True)
+    assert (result - VALUES)[VALUES >= 0.01].abs().max() <= 0.5 / (steps - 1) + 1e-12
 
 
 @pytest.mark.parametrize("tau", [1, 5, 40])
@@ -88,12 +88,12 @@ def test_a_logarithmic_latency_comes_back_within_half_a_step(tau, first, thresho
     options = {"threshold": threshold, "tau": tau, "first_spike_time": first}
     data = VALUES[threshold + 1e-3 <= VALUES]
     spikes = latency(data, num_steps=2000, **options)
-    found = decode_latency(spikes, **options)
+    result = decode_latency(spikes, **options)
     k = spikes.argmax(0) - first
     assert (k >= 0).all()
     late = k >= 1
-    assert ((found - data).abs() <= found / (2 * k - 1) + 1e-12)[late].all()
-    assert (found[~late] == 1).all()
+    assert ((result - data).abs() <= result / (2 * k - 1) + 1e-12)[late].all()
+    assert (result[~late] == 1).all()
     assert (data[~late] >= threshold / (1 - math.exp(-0.5 / tau)) - 1e-12).all()
 
 
@@ -117,9 +117,9 @@ def test_the_dtype_stays_and_16_bit_floats_count_their_steps(dtype):
     spikes = torch.zeros(3001, 2, dtype=dtype)
     spikes[2999, 0] = 1
     assert decode_latency(spikes, tau=2999, linear=True).tolist() == [0, 0]
-    found = decode_latency(spikes, tau=6000, linear=True)
-    assert found.dtype == decode_rate(spikes).dtype == dtype
-    assert found[0] == torch.tensor(1 - 2999 / 6000, dtype=dtype)
+    result = decode_latency(spikes, tau=6000, linear=True)
+    assert result.dtype == decode_rate(spikes).dtype == dtype
+    assert result[0] == torch.tensor(1 - 2999 / 6000, dtype=dtype)
 
 
 @pytest.mark.parametrize("decode", [decode_rate, decode_latency])

@@ -60,7 +60,7 @@ def test_no_steps_give_no_spikes(padding):
 
 
 @pytest.mark.parametrize("threshold", [-0.1, math.nan])
-def test_a_threshold_that_is_no_size_is_refused(threshold):
+def test_a_threshold_that_is_not_a_size_is_refused(threshold):
     with pytest.raises(ValueError, match="threshold is"):
         delta(torch.rand(3), threshold=threshold)
 

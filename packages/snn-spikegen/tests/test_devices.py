@@ -28,30 +28,30 @@ MORE = {
 EVERY = CALLS | MORE
 
 
-def tensors(found):
-    return found if isinstance(found, tuple) else (found,)
+def tensors(result):
+    return result if isinstance(result, tuple) else (result,)
 
 
 @pytest.mark.parametrize("case", EVERY)
-def test_the_default_device_plays_no_part(case):
+def test_the_default_device_does_not_matter(case):
     torch.manual_seed(0)
-    wanted = tensors(function(case)(**EVERY[case]))
+    expected = tensors(function(case)(**EVERY[case]))
     torch.manual_seed(0)
     with torch.device("meta"):
-        found = tensors(function(case)(**EVERY[case]))
-    for mine, other in zip(found, wanted, strict=True):
-        assert mine.device.type == "cpu"
-        assert torch.equal(mine, other)
+        result = tensors(function(case)(**EVERY[case]))
+    for own, other in zip(result, expected, strict=True):
+        assert own.device.type == "cpu"
+        assert torch.equal(own, other)
 
 
 @pytest.mark.parametrize("case", [case for case in EVERY if case not in ON_CPU])
 def test_another_device_is_neither_left_nor_waited_for(case):
-    wanted = tensors(function(case)(**EVERY[case]))
+    expected = tensors(function(case)(**EVERY[case]))
     there = tree_map_only(torch.Tensor, lambda tensor: tensor.to("meta"), EVERY[case])
     with OnlyOn("meta"):
-        found = tensors(function(case)(**there))
-    for mine, other in zip(found, wanted, strict=True):
-        assert (mine.shape, mine.dtype, mine.device.type) == (other.shape, other.dtype, "meta")
+        result = tensors(function(case)(**there))
+    for own, other in zip(result, expected, strict=True):
+        assert (own.shape, own.dtype, own.device.type) == (other.shape, other.dtype, "meta")
 
 
 @pytest.fixture
@@ -65,11 +65,11 @@ def checks_itself(monkeypatch):
 @pytest.mark.parametrize("case", EVERY)
 def test_a_device_that_checks_by_itself_gives_the_same(case, request):
     torch.manual_seed(0)
-    wanted = tensors(function(case)(**EVERY[case]))
+    expected = tensors(function(case)(**EVERY[case]))
     torch.manual_seed(0)
     request.getfixturevalue("checks_itself")
-    for mine, other in zip(tensors(function(case)(**EVERY[case])), wanted, strict=True):
-        assert torch.equal(mine, other)
+    for result, other in zip(tensors(function(case)(**EVERY[case])), expected, strict=True):
+        assert torch.equal(result, other)
 
 
 LOW = {"data": X - 1, "num_steps": 7}
@@ -96,7 +96,7 @@ WRONG = {
 
 @pytest.mark.usefixtures("checks_itself")
 @pytest.mark.parametrize("case", WRONG)
-def test_a_device_that_checks_by_itself_says_what_is_wrong(case):
+def test_a_device_that_checks_by_itself_reports_the_error(case):
     arguments, message = WRONG[case]
     with pytest.raises(RuntimeError, match=message):
         function(case)(**arguments)

@@ -13,8 +13,8 @@ def result(case, dtype):
     """Return the function's result for its tensor in another dtype; only the times of times and their mask."""
     tensor, value = next(iter(CALLS[case].items()))
     value = value.to(dtype) if dtype.is_floating_point else value.ceil().to(dtype)
-    found = function(case)(**{**CALLS[case], tensor: value})
-    return found[0] if function(case).__name__ == MASK else found
+    result = function(case)(**{**CALLS[case], tensor: value})
+    return result[0] if function(case).__name__ == MASK else result
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
@@ -32,8 +32,8 @@ def test_integers_are_the_same_numbers_as_floats(case, dtype):
     whole = result(case, dtype)
     torch.manual_seed(0)
     tensor, value = next(iter(CALLS[case].items()))
-    found = function(case)(**{**CALLS[case], tensor: value.ceil().float()})
-    assert torch.equal(whole, found[0] if function(case).__name__ == MASK else found)
+    actual = function(case)(**{**CALLS[case], tensor: value.ceil().float()})
+    assert torch.equal(whole, actual[0] if function(case).__name__ == MASK else actual)
 
 
 @pytest.mark.parametrize("case", ["rate", "latency", "delta", "phase", "burst", "targets_rate", "to_one_hot"])

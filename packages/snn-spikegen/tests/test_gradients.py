@@ -16,14 +16,14 @@ def test_data_that_need_a_gradient_give_the_same_result(case):
     tensor, value = next(iter(CALLS[case].items()))
     leaf = value.float().requires_grad_()
     torch.manual_seed(0)
-    found = function(case)(**{**CALLS[case], tensor: leaf})
+    result = function(case)(**{**CALLS[case], tensor: leaf})
     torch.manual_seed(0)
-    wanted = function(case)(**{**CALLS[case], tensor: value.float()})
-    found, wanted = (result[0] if isinstance(result, tuple) else result for result in (found, wanted))
-    assert torch.equal(found, wanted)
+    expected = function(case)(**{**CALLS[case], tensor: value.float()})
+    result, expected = (result[0] if isinstance(result, tuple) else result for result in (result, expected))
+    assert torch.equal(result, expected)
     name = function(case).__name__
-    assert found.requires_grad == (name in DIFFERENTIABLE + DRAWN)
-    if found.requires_grad:
-        found.sum().backward()
+    assert result.requires_grad == (name in DIFFERENTIABLE + DRAWN)
+    if result.requires_grad:
+        result.sum().backward()
         assert leaf.grad.isfinite().all()
         assert leaf.grad.any() == (name in DIFFERENTIABLE)

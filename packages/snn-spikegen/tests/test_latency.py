@@ -68,7 +68,7 @@ def test_late_spikes_are_an_error_unless_they_may_be_dropped():
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_the_latest_spike_sets_the_number_of_steps_that_is_not_given(dtype):
+def test_the_latest_spike_sets_the_default_number_of_steps(dtype):
     assert latency(torch.tensor([1.0, 0.0], dtype=dtype), tau=9, linear=True, bypass=True).shape == (10, 2)
 
 
@@ -81,8 +81,8 @@ def test_the_dtype_stays_and_16_bit_floats_lose_no_spike(dtype, interpolate, lin
     spikes = latency(data, **kwargs)
     assert spikes.dtype == dtype
     # In float16 the steps after 2048 are even and threshold + epsilon is threshold; the times are float32 ones.
-    wanted = latency(data.to(torch.promote_types(dtype, torch.float32)), **kwargs)
-    assert torch.equal(spikes, wanted.to(dtype))
+    expected = latency(data.to(torch.promote_types(dtype, torch.float32)), **kwargs)
+    assert torch.equal(spikes, expected.to(dtype))
 
 
 def test_integers_zero_and_one_are_data():
@@ -133,7 +133,7 @@ def test_the_ramp_is_the_straight_line_to_the_spike():
     assert ramp[:, 1].tolist() == [1.0, 2.0, 3.0, 1.0, 1.0, 1.0]
 
 
-def test_the_ramp_reaches_its_target_exactly_whatever_rounding_does():
+def test_the_ramp_reaches_its_target_exactly_despite_rounding():
     # In float32 (0.7 - 0.1) + 0.1 is 0.70000005, past the target.
     ramp = latency_interpolate(torch.tensor([3.0, 0.0]), num_steps=5, on_target=0.7, off_target=0.1)
     assert ramp[3, 0] == torch.tensor(0.7)

@@ -83,8 +83,10 @@ def test_values_below_the_threshold_are_named():
 @pytest.mark.parametrize("linear", [False, True])
 def test_the_code_chosen_is_the_one_returned(linear):
     times, _ = latency_code(DATA, 7, 0.05, 2.0, 1, False, linear, 1e-6)
-    one = latency_code_linear(DATA, 7, 0.05, 2.0, 1) if linear else latency_code_log(DATA, 7, 0.05, 2.0, 1, False, 1e-6)
-    assert torch.equal(times, one)
+    code = (
+        latency_code_linear(DATA, 7, 0.05, 2.0, 1) if linear else latency_code_log(DATA, 7, 0.05, 2.0, 1, False, 1e-6)
+    )
+    assert torch.equal(times, code)
 
 
 @pytest.mark.parametrize("code", [latency_code_log, latency_code_linear])
@@ -141,7 +143,7 @@ def test_a_first_spike_time_needs_data_between_zero_and_one():
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_every_epsilon_is_refused_or_keeps_the_times_finite(dtype):
-    accepted, refused = 0, 0
+    accepted, refusals = 0, 0
     for threshold in (1e-30, 0.01, 0.3, 0.5, 0.7, 1 - 1e-9):
         for digits in (0.2, 0.5, 1.0, 1.5, 1.99, 2.0, 3.0):
             epsilon = digits * threshold * torch.finfo(dtype).eps
@@ -150,13 +152,13 @@ def test_every_epsilon_is_refused_or_keeps_the_times_finite(dtype):
             try:
                 times = latency_code_log(data, threshold=threshold, epsilon=epsilon)
             except ValueError as error:
-                refused += "makes no difference" in str(error)
+                refusals += "makes no difference" in str(error)
                 continue
             accepted += 1
             assert times.isfinite().all(), (threshold, epsilon)
             assert torch.equal(data, before)
     assert accepted
-    assert refused
+    assert refusals
 
 
 def test_an_epsilon_that_makes_no_difference_is_refused():

@@ -54,9 +54,9 @@ def test_the_inverse_leaves_its_input_alone():
     assert rows.tolist() == [0, 3, -1]
 
 
-@pytest.mark.parametrize(("label", "shown"), [(3, "3"), (-1, "-1"), (1.5, "1.5"), (float("nan"), "nan")])
-def test_labels_that_are_no_class_are_refused(label, shown):
-    with pytest.raises(ValueError, match=rf"targets holds {shown}; with num_classes=3"):
+@pytest.mark.parametrize(("label", "text"), [(3, "3"), (-1, "-1"), (1.5, "1.5"), (float("nan"), "nan")])
+def test_labels_that_are_not_a_class_are_refused(label, text):
+    with pytest.raises(ValueError, match=rf"targets holds {text}; with num_classes=3"):
         to_one_hot(torch.tensor([0, label]), 3)
 
 

@@ -42,7 +42,7 @@ def test_a_rate_of_zero_is_silent_and_one_of_a_spike_a_step_never_is():
     assert torch.equal(spikes, torch.tensor([0.0, 1.0]).expand(7, 2))
 
 
-def test_a_last_bit_of_rounding_is_no_excess():
+def test_a_last_bit_of_rounding_is_not_an_excess():
     # 1 / 3e-3 rounds up in float32, so that the product with dt passes 1.
     assert torch.equal(poisson(torch.tensor(1 / 3e-3), 5, 3e-3), torch.ones(5))
 

@@ -38,7 +38,7 @@ CERTAIN = {
 }
 
 
-def test_every_function_is_said_to_draw_or_not():
+def test_every_function_is_listed_as_random_or_not():
     assert {*DRAWS, *CERTAIN, "__version__"} == set(snn_spikegen.__all__)
     for name in DRAWS:
         generator = inspect.signature(getattr(snn_spikegen, name)).parameters["generator"]
@@ -59,12 +59,12 @@ def test_one_state_of_a_generator_gives_one_result_and_leaves_the_global_source_
 def test_without_a_generator_the_global_source_decides(name):
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        found = DRAWS[name]()
-    assert torch.equal(found, DRAWS[name](generator=torch.Generator().manual_seed(0)))
+        result = DRAWS[name]()
+    assert torch.equal(result, DRAWS[name](generator=torch.Generator().manual_seed(0)))
 
 
 @pytest.mark.parametrize("name", CERTAIN)
-def test_what_is_certain_draws_nothing(name):
+def test_certain_values_draw_nothing(name):
     before = torch.get_rng_state()
     CERTAIN[name]()
     assert torch.equal(before, torch.get_rng_state())

@@ -111,7 +111,7 @@ def test_the_data_stay_as_they_are():
 
 @settings(deadline=None)
 @given(shape=st.lists(st.integers(0, 4), max_size=3), steps=st.integers(1, 5))
-def test_time_comes_first_whatever_the_shape(shape, steps):
+def test_time_comes_first_in_any_shape(shape, steps):
     assert rate(torch.zeros(shape), num_steps=steps).shape == (steps, *shape)
 
 
@@ -144,7 +144,7 @@ def test_steps_are_whole_numbers(kwargs, message):
         rate(torch.rand(3, 2), **kwargs)
 
 
-def test_data_that_are_no_probabilities_are_refused():
+def test_data_that_are_not_probabilities_are_refused():
     with pytest.raises(TypeError, match="data is a list"):
         rate([0.5], num_steps=3)
     with pytest.raises(TypeError, match="complex64"):
@@ -156,7 +156,7 @@ def test_data_that_are_no_probabilities_are_refused():
 
 
 @pytest.mark.parametrize("kwargs", [{"gain": 0.5}, {"offset": 0.1}])
-def test_a_gain_that_has_no_effect_is_said(kwargs):
+def test_a_gain_without_effect_is_reported(kwargs):
     with pytest.warns(UserWarning, match="no effect with time_var_input=True"):
         rate(torch.rand(3, 2), time_var_input=True, **kwargs)
 

@@ -84,9 +84,9 @@ def test_latency_targets_are_the_latency_code_of_the_rows(linear, clip, interpol
         "linear": linear,
         "epsilon": 1e-4,
     }
-    wanted = latency(to_one_hot(LABELS, 5), **options)
-    assert torch.equal(targets_latency(LABELS, 5, **options), wanted)
-    assert torch.equal(targets_convert(LABELS, 5, code="latency", **options), wanted)
+    expected = latency(to_one_hot(LABELS, 5), **options)
+    assert torch.equal(targets_latency(LABELS, 5, **options), expected)
+    assert torch.equal(targets_convert(LABELS, 5, code="latency", **options), expected)
 
 
 def test_latency_targets_worked_out_by_hand():
@@ -137,14 +137,14 @@ def test_ramps_in_half_precision_are_the_rounded_ones():
 
 
 @pytest.mark.parametrize(
-    ("shape", "wanted"), [((0,), (7, 0, 5)), ((2, 3), (7, 2, 3, 5)), ((), (7, 5)), ((3, 0), (7, 3, 0, 5))]
+    ("shape", "expected"), [((0,), (7, 0, 5)), ((2, 3), (7, 2, 3, 5)), ((), (7, 5)), ((3, 0), (7, 3, 0, 5))]
 )
-def test_every_axis_of_the_labels_stays(shape, wanted):
+def test_every_axis_of_the_labels_stays(shape, expected):
     labels = torch.zeros(shape, dtype=torch.int64)
-    assert targets_rate(labels, 5, 7, correct_rate=0.5).shape == wanted
-    assert targets_rate(labels, 5).shape == wanted[1:]
-    assert targets_latency(labels, 5, 7, normalize=True).shape == wanted
-    assert targets_convert(labels, 5, num_steps=7, first_spike_time=1).shape == wanted
+    assert targets_rate(labels, 5, 7, correct_rate=0.5).shape == expected
+    assert targets_rate(labels, 5).shape == expected[1:]
+    assert targets_latency(labels, 5, 7, normalize=True).shape == expected
+    assert targets_convert(labels, 5, num_steps=7, first_spike_time=1).shape == expected
 
 
 @pytest.mark.parametrize("pattern", ["uniform", "poisson"])

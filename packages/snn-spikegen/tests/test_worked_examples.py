@@ -11,8 +11,8 @@ TIMES = torch.tensor([0.0, 4.0])
 LAST_OF_FIVE, TWO_OF_FOUR = torch.tensor([4.0]), torch.tensor([0.0, 3.0])
 
 
-def close(found, wanted):
-    torch.testing.assert_close(found, torch.tensor(wanted), rtol=0, atol=5e-5)
+def close(result, expected):
+    torch.testing.assert_close(result, torch.tensor(expected), rtol=0, atol=5e-5)
 
 
 def test_certain_rates_always_and_never_fire():
@@ -44,7 +44,7 @@ def test_latencies_of_three_features():
 
 
 @pytest.mark.parametrize(
-    ("data", "options", "wanted"),
+    ("data", "options", "expected"),
     [
         (RISING, {}, [1, 1, 0, 0, 0]),
         (RISING, {"padding": True}, [0, 1, 0, 0, 0]),
@@ -52,8 +52,8 @@ def test_latencies_of_three_features():
         (JUMPING, {"off_spike": True, "padding": True}, [0, 1, -1, 1, 0]),
     ],
 )
-def test_changes_of_one_and_more(data, options, wanted):
-    assert spikegen.delta(data, threshold=1, **options).tolist() == wanted
+def test_changes_of_one_and_more(data, options, expected):
+    assert spikegen.delta(data, threshold=1, **options).tolist() == expected
 
 
 @pytest.mark.parametrize("function", [spikegen.targets_convert, spikegen.targets_rate])
@@ -107,8 +107,8 @@ def test_the_right_class_fires_first_and_a_wrong_one_last():
     ],
 )
 def test_one_neuron_fires_at_its_rate(options, spikes, times):
-    found = spikegen.target_rate_code(num_steps=5, **options)
-    assert [part.tolist() for part in found] == [spikes, times]
+    result = spikegen.target_rate_code(num_steps=5, **options)
+    assert [part.tolist() for part in result] == [spikes, times]
 
 
 def test_drawn_spikes_come_with_their_times():
