@@ -12,7 +12,7 @@ import torch
 from snn_export import export
 
 from .test_step import states_of
-from .zoo import looped, made
+from .zoo import looped, net_and_inputs
 
 PROGRAM = """
 import sys
@@ -45,17 +45,17 @@ except ModuleNotFoundError:
 @pytest.mark.parametrize("over", ["step", "sequence"])
 @pytest.mark.parametrize("name", ["several outputs", pytest.param("delays", marks=pytest.mark.exhaustive)])
 def test_a_file_runs_where_our_packages_are_not(name: str, over: str, tmp_path: pathlib.Path) -> None:
-    net, inputs = made(name)
+    net, inputs = net_and_inputs(name)
     xs = inputs(6, 4)
     expected = looped(net, xs)
     sample = inputs(2, 3)
-    given = tmp_path / "given.pt"
+    file = tmp_path / "given.pt"
     export(net, sample[0] if over == "sequence" else sample[0][0], tmp_path / "net.pt2", format="torch", over=over)
-    states = states_of(net, [one[0] for one in xs], 4)
-    torch.save({"inputs": xs, "states": states, "outputs": len(expected), "over": over}, given)
-    files = (str(given), str(tmp_path / "net.pt2"), str(tmp_path / "out.pt"))
-    done = subprocess.run([sys.executable, "-c", PROGRAM, *files], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    states = states_of(net, [sequence[0] for sequence in xs], 4)
+    torch.save({"inputs": xs, "states": states, "outputs": len(expected), "over": over}, file)
+    files = (str(file), str(tmp_path / "net.pt2"), str(tmp_path / "out.pt"))
+    process = subprocess.run([sys.executable, "-c", PROGRAM, *files], capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr
     outputs = torch.load(tmp_path / "out.pt")
-    found = list(outputs[0]) if over == "sequence" else [torch.stack(column) for column in zip(*outputs, strict=True)]
-    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
+    result = list(outputs[0]) if over == "sequence" else [torch.stack(column) for column in zip(*outputs, strict=True)]
+    torch.testing.assert_close(result, expected, rtol=1e-6, atol=1e-6)

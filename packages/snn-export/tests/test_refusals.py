@@ -14,7 +14,7 @@ from torch import Tensor, nn
 import snn_core as snn
 from snn_export import export, formats
 
-from .zoo import made
+from .zoo import net_and_inputs
 
 
 class Fixed(nn.Module):
@@ -62,29 +62,53 @@ class Says(nn.Module):
         return x, "done"
 
 
-def kept(*layers: nn.Module) -> nn.Module:
+def spiking_net(*layers: nn.Module) -> nn.Module:
     return nn.Sequential(*layers, snn.Leaky(beta=0.9, init_hidden=True))
 
 
 X = torch.rand(3, 5)
 REFUSED: dict[str, tuple[Any, Any, dict[str, Any], type[Exception], str]] = {
     "no net": (lambda: 3, X, {}, TypeError, r"takes a net \(nn.Module\), got int"),
-    "no tensor": (kept, [[1.0]], {}, TypeError, "takes a tensor x, or a tuple of tensors, got list"),
-    "no axis": (kept, torch.tensor(1.0), {}, ValueError, r"x must have an axis for the batch"),
-    "no input": (kept, (), {}, TypeError, "takes a tensor x, or a tuple of tensors, got tuple"),
-    "unknown format": (kept, X, {"format": "gif"}, ValueError, "format must be one of 'torch', .*, got 'gif'"),
-    "unknown over": (kept, X, {"over": "all"}, ValueError, "over must be 'step' or 'sequence', got 'all'"),
-    "unknown axis": (kept, X, {"dynamic": ("width",)}, ValueError, r"dynamic must name some of .*, got \('width',\)"),
-    "one axis as text": (kept, X, {"dynamic": "batch"}, ValueError, "dynamic must name .* in a tuple, got 'batch'"),
+    "no tensor": (spiking_net, [[1.0]], {}, TypeError, "takes a tensor x, or a tuple of tensors, got list"),
+    "no axis": (spiking_net, torch.tensor(1.0), {}, ValueError, r"x must have an axis for the batch"),
+    "no input": (spiking_net, (), {}, TypeError, "takes a tensor x, or a tuple of tensors, got tuple"),
+    "unknown format": (spiking_net, X, {"format": "gif"}, ValueError, "format must be one of 'torch', .*, got 'gif'"),
+    "unknown over": (spiking_net, X, {"over": "all"}, ValueError, "over must be 'step' or 'sequence', got 'all'"),
+    "unknown axis": (
+        spiking_net,
+        X,
+        {"dynamic": ("width",)},
+        ValueError,
+        r"dynamic must name some of .*, got \('width',\)",
+    ),
+    "one axis as text": (
+        spiking_net,
+        X,
+        {"dynamic": "batch"},
+        ValueError,
+        "dynamic must name .* in a tuple, got 'batch'",
+    ),
     "mismatched sample": (
-        lambda: kept(nn.Linear(4, 3)),
+        lambda: spiking_net(nn.Linear(4, 3)),
         X,
         {},
         ValueError,
         r"Sequential does not take \[3, 5\] \(float32\): .*mat1 and mat2",
     ),
-    "dropout in training": (lambda: kept(nn.Dropout()), X, {}, ValueError, r"'0' \(Dropout\) is in training mode"),
-    "normalization in training": (lambda: kept(nn.BatchNorm1d(5)), X, {}, ValueError, r"'0' \(BatchNorm1d\) is in tra"),
+    "dropout in training": (
+        lambda: spiking_net(nn.Dropout()),
+        X,
+        {},
+        ValueError,
+        r"'0' \(Dropout\) is in training mode",
+    ),
+    "normalization in training": (
+        lambda: spiking_net(nn.BatchNorm1d(5)),
+        X,
+        {},
+        ValueError,
+        r"'0' \(BatchNorm1d\) is in tra",
+    ),
     "no state kept or passed": (
         lambda: nn.Sequential(snn.Leaky(beta=0.9)),
         X,
@@ -100,33 +124,51 @@ REFUSED: dict[str, tuple[Any, Any, dict[str, Any], type[Exception], str]] = {
         r"'0' \(StateLeaky\) takes the whole sequence at once and has no step; pass over='sequence'",
     ),
     "whole sequences and steps": (
-        lambda: kept(snn.StateLeaky(beta=0.8, channels=5, output=False)),
+        lambda: spiking_net(snn.StateLeaky(beta=0.8, channels=5, output=False)),
         torch.rand(4, 3, 5),
         {"over": "sequence"},
         ValueError,
         r"'1' \(Leaky\) takes one step after another, and other layers of the net the whole sequence",
     ),
     "a sequence without time": (
-        kept,
+        spiking_net,
         torch.rand(5),
         {"over": "sequence"},
         ValueError,
         r"takes \[T, batch, .*\[5\]",
     ),
-    "no steps": (kept, torch.rand(0, 3, 5), {"over": "sequence"}, ValueError, r"the same T and batch; got \[0"),
-    "a fixed batch": (lambda: kept(Fixed()), X[:2], {}, ValueError, r"it needs a fixed batch; pass dynamic=\(\)"),
-    "a branch on a value": (lambda: kept(Branching()), X, {}, ValueError, "Sequential cannot be traced: Could not"),
+    "no steps": (spiking_net, torch.rand(0, 3, 5), {"over": "sequence"}, ValueError, r"the same T and batch; got \[0"),
+    "a fixed batch": (
+        lambda: spiking_net(Fixed()),
+        X[:2],
+        {},
+        ValueError,
+        r"it needs a fixed batch; pass dynamic=\(\)",
+    ),
+    "a branch on a value": (
+        lambda: spiking_net(Branching()),
+        X,
+        {},
+        ValueError,
+        "Sequential cannot be traced: Could not",
+    ),
     "a count in Python": (
-        lambda: kept(Counting()),
+        lambda: spiking_net(Counting()),
         X,
         {},
         ValueError,
         "'out' of the program differs from that of Sequ",
     ),
-    "a buffer that changes": (lambda: kept(Averaging()), X, {}, ValueError, "a step of Sequential changes '0.mean'"),
+    "a buffer that changes": (
+        lambda: spiking_net(Averaging()),
+        X,
+        {},
+        ValueError,
+        "a step of Sequential changes '0.mean'",
+    ),
     "text": (lambda: nn.Sequential(Says()), X, {}, TypeError, "the net returns str as 'out.1'; it must return tensors"),
     "a count of steps": (
-        lambda: kept(snn.BatchNormTT1d(5, 4).eval()),
+        lambda: spiking_net(snn.BatchNormTT1d(5, 4).eval()),
         X,
         {},
         ValueError,
@@ -136,10 +178,10 @@ REFUSED: dict[str, tuple[Any, Any, dict[str, Any], type[Exception], str]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_cannot_be_exported_is_refused_and_leaves_no_file(case: str, tmp_path: pathlib.Path) -> None:
-    make, x, options, error, said = REFUSED[case]
+def test_an_unsupported_net_is_refused_and_leaves_no_file(case: str, tmp_path: pathlib.Path) -> None:
+    make, x, options, error, message = REFUSED[case]
     net = make()
-    with pytest.raises(error, match=f"^export:? .*{said}"):
+    with pytest.raises(error, match=f"^export:? .*{message}"):
         export(net, x, tmp_path / "net.pt2", **({"format": "torch"} | options))
     assert not list(tmp_path.iterdir())
     if isinstance(net, nn.Module):
@@ -147,7 +189,7 @@ def test_what_cannot_be_exported_is_refused_and_leaves_no_file(case: str, tmp_pa
 
 
 def test_a_path_that_cannot_be_written_is_an_error_of_the_system(tmp_path: pathlib.Path) -> None:
-    net, inputs = made("dense")
+    net, inputs = net_and_inputs("dense")
     with pytest.raises(FileNotFoundError, match=r"there is no folder .*make it first"):
         export(net, inputs(1, 3)[0][0], tmp_path / "none" / "net.pt2", format="torch")
     (tmp_path / "folder").mkdir()
@@ -160,12 +202,12 @@ def test_a_file_of_before_outlives_an_export_that_is_refused(tmp_path: pathlib.P
     file = tmp_path / "net.pt2"
     file.write_bytes(b"before")
     with pytest.raises(ValueError, match="cannot be traced"):
-        export(kept(Branching()), X, file, format="torch")
+        export(spiking_net(Branching()), X, file, format="torch")
     assert file.read_bytes() == b"before"
 
 
 @pytest.mark.parametrize("name", [name for name, form in formats.FORMATS.items() if form.needs])
-def test_what_a_format_needs_and_is_not_installed_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_packages_of_a_format_are_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     form = formats.FORMATS[name]
     hidden = form.needs[0]
 
@@ -177,6 +219,6 @@ def test_what_a_format_needs_and_is_not_installed_is_named(name: str, monkeypatc
 
     monkeypatch.delitem(sys.modules, hidden, raising=False)
     monkeypatch.setattr(sys, "meta_path", [Hide, *sys.meta_path])
-    said = rf"^export: format='{name}' needs {hidden}, .*: pip install 'snn-export\[{form.extra}\]'"
-    with pytest.raises(ImportError, match=said):
-        export(kept(), X, format=name)
+    message = rf"^export: format='{name}' needs {hidden}, .*: pip install 'snn-export\[{form.extra}\]'"
+    with pytest.raises(ImportError, match=message):
+        export(spiking_net(), X, format=name)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 import snn_core as snn
 from snn_export import export
 
-from .zoo import NETS, flat, looped, made, of_core
+from .zoo import NETS, flat, looped, net_and_inputs, of_core
 
 # with states of unlike shapes, products and queues; every neuron's step is tested by itself
 CASES = [case for case in of_core.NEURONS if case.name in ("leaky", "sconv2dlstm pooled", "csilif", "sliding psn")]
@@ -35,7 +35,7 @@ def test_a_neuron_gives_the_same_numbers_over_any_sequence(case: Any) -> None:
 
 @pytest.mark.parametrize("name", ["convolutional", "residual", "several outputs", "two inputs", "in place", "delays"])
 def test_a_net_gives_the_same_numbers_over_any_sequence(name: str) -> None:
-    net, inputs = made(name)
+    net, inputs = net_and_inputs(name)
     program = export(net, tuple(inputs(2, 3)), format="torch", over="sequence").module()
     for steps, batch in ((1, 1), (9, 7)):
         xs = inputs(steps, batch)
@@ -44,7 +44,7 @@ def test_a_net_gives_the_same_numbers_over_any_sequence(name: str) -> None:
 
 
 def test_the_states_behind_the_outputs_are_those_that_a_step_goes_on_from() -> None:
-    net, inputs = made("recurrent")
+    net, inputs = net_and_inputs("recurrent")
     (xs,) = inputs(9, 4)
     sequence = export(net, xs[:2], format="torch", over="sequence").module()
     step = export(net, xs[0], format="torch").module()
@@ -53,8 +53,8 @@ def test_the_states_behind_the_outputs_are_those_that_a_step_goes_on_from() -> N
 
 
 @pytest.mark.parametrize("dynamic", [("batch",), (), ("time",)])
-def test_what_is_not_free_is_fixed(dynamic: tuple[str, ...]) -> None:
-    net, inputs = made("dense")
+def test_axes_that_are_not_dynamic_are_fixed(dynamic: tuple[str, ...]) -> None:
+    net, inputs = net_and_inputs("dense")
     (xs,) = inputs(4, 3)
     program = export(net, xs, format="torch", over="sequence", dynamic=dynamic).module()
     torch.testing.assert_close(program(xs)[0], looped(net, [xs])[0])
@@ -90,7 +90,7 @@ def test_a_normalization_that_counts_its_steps_is_exported_by_their_number() -> 
 
 
 def test_no_program_has_an_operator_of_ours() -> None:
-    net, inputs = made("nested")
+    net, inputs = net_and_inputs("nested")
     for over, dynamic in (("step", ("batch",)), ("sequence", ("batch",)), ("sequence", ("time",))):
         sample = inputs(3, 2)[0]
         program = export(net, sample if over == "sequence" else sample[0], format="torch", over=over, dynamic=dynamic)
@@ -108,4 +108,4 @@ def test_a_net_without_neurons_is_exported_too() -> None:
 
 def test_the_zoo_has_ten_nets() -> None:
     assert len(NETS) >= 10
-    assert isinstance(looped(*((lambda net, inputs: (net, inputs(2, 2)))(*made("dense"))))[0], Tensor)
+    assert isinstance(looped(*((lambda net, inputs: (net, inputs(2, 2)))(*net_and_inputs("dense"))))[0], Tensor)

@@ -22,8 +22,8 @@ def test_importing_it_loads_what_no_format_needs() -> None:
     needs = {need for form in FORMATS.values() for need in form.needs}
     needs |= {"snn_export.program", "snn_core"}
     program = f"import sys, snn_export; print({needs!r} & set(sys.modules) or 'none')"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "none"
+    process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert process.stdout.strip() == "none"
 
 
 def test_every_extra_of_a_format_brings_what_the_format_needs() -> None:

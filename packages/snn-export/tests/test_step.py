@@ -13,7 +13,7 @@ from torch import Tensor, nn
 import snn_core as snn
 from snn_export import export
 
-from .zoo import NETS, Explicit, looped, made, of_core
+from .zoo import NETS, Explicit, looped, net_and_inputs, of_core
 
 every_neuron = pytest.mark.parametrize("case", of_core.NEURONS, ids=str)
 
@@ -24,17 +24,17 @@ def states_of(net: nn.Module, inputs: list[Tensor], batch: int) -> list[Tensor]:
     run = snn.stream(net)
     if len(inputs) > 1:
         net(*inputs)
-        kept = [tensor for module in net.modules() for tensor in getattr(module, "_kept", None) or ()]
+        states = [tensor for module in net.modules() for tensor in getattr(module, "_kept", None) or ()]
         snn.utils.reset(net)
     else:
         run(*inputs)
-        kept = list(run.state_dict().values())
-    return [torch.zeros(batch, *tensor.shape[1:], dtype=tensor.dtype) for tensor in kept]
+        states = list(run.state_dict().values())
+    return [torch.zeros(batch, *tensor.shape[1:], dtype=tensor.dtype) for tensor in states]
 
 
 def stepped(program: Any, net: nn.Module, inputs: list[Tensor]) -> list[Tensor]:
     """The outputs of a program that is run step by step from rest, stacked on time."""
-    states = states_of(net, [one[0] for one in inputs], inputs[0].shape[1])
+    states = states_of(net, [sequence[0] for sequence in inputs], inputs[0].shape[1])
     steps = []
     for step in zip(*inputs, strict=True):
         out = program(*step, *states)
@@ -58,17 +58,17 @@ def test_every_neuron_gives_the_same_numbers_step_by_step(case: Any) -> None:
 
 @pytest.mark.parametrize("name", NETS)
 def test_every_net_gives_the_same_numbers_for_every_batch(name: str) -> None:
-    net, inputs = made(name)
-    program = export(net, tuple(one[0] for one in inputs(1, 3)), format="torch").module()
+    net, inputs = net_and_inputs(name)
+    program = export(net, tuple(sequence[0] for sequence in inputs(1, 3)), format="torch").module()
     for batch in (1, 7):
         xs = inputs(9, batch)
         outputs, expected = stepped(program, net, xs), looped(net, xs)
         torch.testing.assert_close(outputs, expected, rtol=1e-6, atol=1e-6)
-        assert any(one.count_nonzero() for one in expected)
+        assert any(tensor.count_nonzero() for tensor in expected)
 
 
 def test_a_fixed_batch_is_that_of_the_sample() -> None:
-    net, inputs = made("dense")
+    net, inputs = net_and_inputs("dense")
     program = export(net, inputs(1, 3)[0][0], format="torch", dynamic=()).module()
     xs = inputs(5, 3)
     assert torch.equal(stepped(program, net, xs)[0], looped(net, xs)[0])
@@ -101,42 +101,42 @@ def test_outputs_may_be_of_other_kinds_than_spikes() -> None:
     torch.testing.assert_close(stepped(program, net, [xs]), looped(net, [xs]))
 
 
-def test_what_the_net_keeps_and_has_is_left_alone() -> None:
-    net, inputs = made("several outputs")
+def test_the_state_and_parameters_of_the_net_are_unchanged() -> None:
+    net, inputs = net_and_inputs("several outputs")
     with torch.no_grad():
         net(inputs(1, 4)[0][0])
         before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
-        kept = [module._kept for module in net.modules() if hasattr(module, "_kept")]
+        states = [module._kept for module in net.modules() if hasattr(module, "_kept")]
         export(net, inputs(1, 3)[0][0], format="torch")
-    assert all(a is b for a, b in zip(kept, [m._kept for m in net.modules() if hasattr(m, "_kept")], strict=True))
+    assert all(a is b for a, b in zip(states, [m._kept for m in net.modules() if hasattr(m, "_kept")], strict=True))
     assert all(torch.equal(before[name], tensor) for name, tensor in net.state_dict().items())
     assert not any(p.grad is not None for p in net.parameters())
 
 
 @pytest.mark.filterwarnings("ignore:The given buffer is not writable:UserWarning")  # PyTorch 2.10 of its own file
 def test_the_file_says_what_goes_in_and_out_and_by_which_versions(tmp_path: pathlib.Path) -> None:
-    net, inputs = made("several outputs")
+    net, inputs = net_and_inputs("several outputs")
     export(net, inputs(1, 3)[0][0], tmp_path / "net.pt2", format="torch")
     extra = {"snn.json": ""}
     torch.export.load(tmp_path / "net.pt2", extra_files=extra)
-    said = json.loads(extra["snn.json"])
-    assert [(one["name"], one["shape"]) for one in said["inputs"]] == [
+    metadata = json.loads(extra["snn.json"])
+    assert [(entry["name"], entry["shape"]) for entry in metadata["inputs"]] == [
         ("x", ["batch", 5]),
         ("body.1.mem", ["batch", 6]),
         ("head.mem", ["batch", 3]),
     ]
-    assert [one["name"] for one in said["outputs"]] == [
+    assert [entry["name"] for entry in metadata["outputs"]] == [
         *("out.hidden", "out.read.0", "out.read.1", "body.1.mem.next", "head.mem.next"),
     ]
-    assert said["states"] == said["inputs"][1:]
-    assert (said["over"], said["versions"]["torch"]) == ("step", torch.__version__)
+    assert metadata["states"] == metadata["inputs"][1:]
+    assert (metadata["over"], metadata["versions"]["torch"]) == ("step", torch.__version__)
 
 
 def test_a_program_holds_neither_the_sample_nor_a_path_of_the_machine(tmp_path: pathlib.Path) -> None:
-    net, _ = made("residual")
+    net, _ = net_and_inputs("residual")
     sample = torch.full((3, 5), 0.123456789)
     program = export(net, sample, tmp_path / "net.pt2", format="torch")
-    assert not any(torch.equal(one, sample) for one in program.example_inputs[0])
+    assert not any(torch.equal(tensor, sample) for tensor in program.example_inputs[0])
     content = (tmp_path / "net.pt2").read_bytes()
     assert bytes(sample.untyped_storage()) not in content
     assert b".py" not in content

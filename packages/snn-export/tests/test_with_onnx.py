@@ -19,7 +19,7 @@ import snn_core as snn
 from snn_export import export, onnx_model
 from snn_export.onnx_model import OPSET
 
-from .zoo import NETS, Explicit, looped, made, of_core
+from .zoo import NETS, Explicit, looped, net_and_inputs, of_core
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:onnx.*", "ignore::DeprecationWarning:google.*")
 
@@ -36,14 +36,14 @@ class File:
         self.outputs = [entry.name for entry in self._session.get_outputs()]
         self.said = self._session.get_modelmeta().custom_metadata_map
 
-    def __call__(self, *given: Tensor) -> list[Tensor]:
-        feed = {name: t.detach().numpy() for name, t in zip(self.inputs, given, strict=True)}
+    def __call__(self, *tensors: Tensor) -> list[Tensor]:
+        feed = {name: t.detach().numpy() for name, t in zip(self.inputs, tensors, strict=True)}
         return [torch.from_numpy(array) for array in self._session.run(None, feed)]
 
     def stepped(self, inputs: list[Tensor]) -> list[Tensor]:
         """Outputs step by step from rest, stacked on time."""
         batch = inputs[0].shape[1]
-        states = [torch.zeros(batch, *one["shape"][1:]) for one in json.loads(self.said["states"])]
+        states = [torch.zeros(batch, *state["shape"][1:]) for state in json.loads(self.said["states"])]
         steps = []
         for step in zip(*inputs, strict=True):
             out = self(*step, *states)
@@ -52,15 +52,15 @@ class File:
         return [torch.stack(column) for column in zip(*steps, strict=True)]
 
 
-def close(found: list[Tensor], expected: list[Tensor]) -> None:
-    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
-    assert any(one.count_nonzero() for one in expected)
+def close(result: list[Tensor], expected: list[Tensor]) -> None:
+    torch.testing.assert_close(result, expected, rtol=1e-5, atol=1e-6)
+    assert any(tensor.count_nonzero() for tensor in expected)
 
 
 @pytest.mark.parametrize("name", NETS)
 def test_a_step_of_a_net_gives_its_numbers(name: str, tmp_path: pathlib.Path) -> None:
-    net, inputs = made(name)
-    export(net, tuple(one[0] for one in inputs(1, 3)), tmp_path / "net.onnx", format="onnx")
+    net, inputs = net_and_inputs(name)
+    export(net, tuple(sequence[0] for sequence in inputs(1, 3)), tmp_path / "net.onnx", format="onnx")
     run = File(tmp_path / "net.onnx")
     for batch in (1, 7):
         xs = inputs(9, batch)
@@ -69,7 +69,7 @@ def test_a_step_of_a_net_gives_its_numbers(name: str, tmp_path: pathlib.Path) ->
 
 @pytest.mark.parametrize("name", ["convolutional", "recurrent", "several outputs", "two inputs"])
 def test_a_sequence_of_a_net_gives_its_numbers(name: str, tmp_path: pathlib.Path) -> None:
-    net, inputs = made(name)
+    net, inputs = net_and_inputs(name)
     export(net, tuple(inputs(2, 3)), tmp_path / "net.onnx", format="onnx", over="sequence")
     run = File(tmp_path / "net.onnx")
     for steps, batch in ((1, 1), (9, 7)):
@@ -87,7 +87,7 @@ def test_a_sequence_of_a_neuron_gives_its_numbers(case: Any, tmp_path: pathlib.P
 
 
 def test_a_sequence_of_fixed_steps_stands_in_the_file_step_by_step(tmp_path: pathlib.Path) -> None:
-    net, inputs = made("delays")
+    net, inputs = net_and_inputs("delays")
     with pytest.raises(ValueError, match=r"^export: Sequential cannot be written in ONNX: .*pass dynamic=\('batch',\)"):
         export(net, inputs(4, 3)[0], tmp_path / "net.onnx", format="onnx", over="sequence")
     assert not list(tmp_path.iterdir())
@@ -98,7 +98,7 @@ def test_a_sequence_of_fixed_steps_stands_in_the_file_step_by_step(tmp_path: pat
 
 
 def test_the_file_names_what_goes_in_and_out_and_how_it_was_made(tmp_path: pathlib.Path) -> None:
-    net, inputs = made("several outputs")
+    net, inputs = net_and_inputs("several outputs")
     model = export(net, inputs(1, 3)[0][0], tmp_path / "net.onnx", format="onnx")
     run = File(tmp_path / "net.onnx")
     assert run.inputs == {"x": ["batch", 5], "body.1.mem": ["batch", 6], "head.mem": ["batch", 3]}
@@ -108,13 +108,13 @@ def test_the_file_names_what_goes_in_and_out_and_how_it_was_made(tmp_path: pathl
         {"name": "head.mem", "shape": ["batch", 3], "dtype": "float32"},
     ]
     assert (run.said["over"], run.said["snn_core"], run.said["torch"]) == ("step", snn.__version__, torch.__version__)
-    assert [(one.domain, one.version) for one in model.opset_import] == [("", OPSET)]
+    assert [(opset.domain, opset.version) for opset in model.opset_import] == [("", OPSET)]
     assert b".py" not in (tmp_path / "net.onnx").read_bytes()
     assert onnx.load(tmp_path / "net.onnx") == model
 
 
 def test_a_sequence_has_named_axes(tmp_path: pathlib.Path) -> None:
-    net, inputs = made("dense")
+    net, inputs = net_and_inputs("dense")
     export(net, inputs(2, 3)[0], tmp_path / "net.onnx", format="onnx", over="sequence")
     assert File(tmp_path / "net.onnx").inputs == {"x": ["time", "batch", 5]}
 
@@ -122,13 +122,13 @@ def test_a_sequence_has_named_axes(tmp_path: pathlib.Path) -> None:
 def test_a_net_called_by_explicit_states_has_the_names_of_its_forward(tmp_path: pathlib.Path) -> None:
     net = Explicit()
     export(net, (torch.rand(3, 5), torch.rand(3, 4), torch.rand(3, 4)), tmp_path / "net.onnx", format="onnx")
-    run, given = File(tmp_path / "net.onnx"), (torch.rand(7, 5), torch.rand(7, 4), torch.rand(7, 4))
+    run, tensors = File(tmp_path / "net.onnx"), (torch.rand(7, 5), torch.rand(7, 4), torch.rand(7, 4))
     assert [*run.inputs] == ["x", "syn", "mem"]
     with torch.no_grad():
-        torch.testing.assert_close(run(*given), [*net(*given)])
+        torch.testing.assert_close(run(*tensors), [*net(*tensors)])
 
 
-def test_what_onnx_has_no_operator_for_is_named_and_leaves_no_file(tmp_path: pathlib.Path) -> None:
+def test_calls_without_an_operator_in_onnx_are_named_and_leave_no_file(tmp_path: pathlib.Path) -> None:
     class Odd(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
             return torch.special.bessel_j0(x)

@@ -133,7 +133,7 @@ NETS: dict[str, tuple[Callable[[], nn.Module], list[tuple[int, ...]]]] = {  # an
 }
 
 
-def made(name: str) -> tuple[nn.Module, Callable[[int, int], list[Tensor]]]:
+def net_and_inputs(name: str) -> tuple[nn.Module, Callable[[int, int], list[Tensor]]]:
     """A net with the same weights every time, and a function of steps and batch that gives its inputs."""
     make, shapes = NETS[name]
     torch.manual_seed(0)

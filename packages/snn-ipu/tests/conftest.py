@@ -25,7 +25,7 @@ _NEEDS = {
     "test_losses.py": importlib.util.find_spec("snn_functional"),
     "test_operator.py": shutil.which(os.environ.get("CXX", "g++")),
 }
-collect_ignore = [file for file, found in _NEEDS.items() if not found]
+collect_ignore = [file for file, result in _NEEDS.items() if not result]
 
 
 @pytest.fixture(autouse=True)

@@ -19,10 +19,10 @@ from snn_ipu import build, pack, report
 from snn_ipu.program import arrays
 
 
-def close(found: Tensor, expected: Tensor, what: str) -> None:
+def close(result: Tensor, expected: Tensor, what: str) -> None:
     discrete = bool(((expected == 0) | (expected == 1)).all())
-    same = found.equal(expected) if discrete else torch.allclose(found, expected, rtol=1e-6, atol=1e-9)
-    assert same, f"{what}: off by {(found - expected).abs().max()}"
+    same = result.equal(expected) if discrete else torch.allclose(result, expected, rtol=1e-6, atol=1e-9)
+    assert same, f"{what}: off by {(result - expected).abs().max()}"
 
 
 def flat(out) -> list[Tensor]:
@@ -37,8 +37,8 @@ def check_numbers(folder: pathlib.Path) -> None:
         close(out.detach(), expected[f"out.{i}"], f"{folder.name}, output {i}")
     sum((out * expected[f"weigh.{i}"]).sum() for i, out in enumerate(outs)).backward()
     gradients = {name: p.grad for name, p in program.graph.net.named_parameters() if p.grad is not None}
-    wanted = {name[len("grad.") :]: value for name, value in expected.items() if name.startswith("grad.")}
-    for name, value in wanted.items():
+    reference = {name[len("grad.") :]: value for name, value in expected.items() if name.startswith("grad.")}
+    for name, value in reference.items():
         close(gradients[name], value, f"{folder.name}, gradient of {name}")
 
 
@@ -60,8 +60,8 @@ def check_training(folder: pathlib.Path) -> None:
 def check_refusals(folder: pathlib.Path) -> None:
     copy = folder.parent / "refused"
     shutil.copytree(str(folder), str(copy))
-    told = json.loads((copy / "program.json").read_text())
-    (copy / "program.json").write_text(json.dumps({**told, "version": 99}))
+    description = json.loads((copy / "program.json").read_text())
+    (copy / "program.json").write_text(json.dumps({**description, "version": 99}))
     for error, call in (
         (snn_ipu.BundleError, lambda: snn_ipu.load(copy)),
         (snn_ipu.IpuUnavailable, lambda: snn_ipu.load(folder).inference(target="hw")),

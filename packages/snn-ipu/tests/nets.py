@@ -77,15 +77,15 @@ NEURONS = {
 def alone(neuron: str, **options) -> snn.SpikingNeuron:
     """One neuron of five with all its outputs, in float64."""
     torch.manual_seed(0)
-    made = NEURONS[neuron]
-    more = {name: value for name, value in options.items() if name not in getattr(made, "keywords", {})}
-    return made(init_hidden=True, output=True, **more).double()
+    net = NEURONS[neuron]
+    more = {name: value for name, value in options.items() if name not in getattr(net, "keywords", {})}
+    return net(init_hidden=True, output=True, **more).double()
 
 
 def projected(neuron: str, **options) -> nn.Sequential:
     """A projection before it."""
-    made = alone(neuron, **options)
-    return nn.Sequential(nn.Linear(7, 5), made).double()
+    net = alone(neuron, **options)
+    return nn.Sequential(nn.Linear(7, 5), net).double()
 
 
 def example(num_steps: int = 6, batch: int = 3, features: int = 7, dtype: torch.dtype = torch.float64) -> Tensor:

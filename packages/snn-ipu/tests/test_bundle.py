@@ -44,16 +44,16 @@ def folder(tmp_path) -> pathlib.Path:
 def test_a_loaded_program_is_the_lowered_one(tmp_path):
     net = deep_net()
     snn_ipu.export(net, XS, tmp_path)
-    for got, expected in zip(snn_ipu.load(tmp_path)(XS.transpose(0, 1)), snn.unroll(net, XS)):
-        torch.testing.assert_close(got.transpose(0, 1), expected)
+    for result, expected in zip(snn_ipu.load(tmp_path)(XS.transpose(0, 1)), snn.unroll(net, XS)):
+        torch.testing.assert_close(result.transpose(0, 1), expected)
 
 
 def test_a_bundle_is_two_plain_files(folder):
     assert sorted(file.name for file in folder.iterdir()) == ["program.json", "weights.npz"]
-    told = json.loads((folder / "program.json").read_text())
-    assert (told["format"], told["version"]) == (bundle.FORMAT, bundle.VERSION)
+    description = json.loads((folder / "program.json").read_text())
+    assert (description["format"], description["version"]) == (bundle.FORMAT, bundle.VERSION)
     with zipfile.ZipFile(folder / "weights.npz") as file:
-        assert {name[: -len(".npy")] for name in file.namelist()} == set(told["weights"])
+        assert {name[: -len(".npy")] for name in file.namelist()} == set(description["weights"])
 
 
 def test_the_same_net_makes_the_same_bytes(tmp_path):
@@ -81,20 +81,20 @@ program.save({str(tmp_path / "trained.npz")!r})
 print(loss.shape, len(snn_ipu.weights({str(tmp_path / "trained.npz")!r})))
 """
     command = [sys.executable, "-W", "ignore:Failed to initialize NumPy", "-c", program]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["torch.Size([])", str(len(deep_net().state_dict()))]
+    process = subprocess.run(command, capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.split() == ["torch.Size([])", str(len(deep_net().state_dict()))]
 
 
 def changed(folder: pathlib.Path, change) -> None:
     """Change the description, and keep it well-formed JSON."""
-    told = json.loads((folder / "program.json").read_text())
-    change(told)
-    (folder / "program.json").write_text(json.dumps(told))
+    description = json.loads((folder / "program.json").read_text())
+    change(description)
+    (folder / "program.json").write_text(json.dumps(description))
 
 
-def neuron(told):
-    return next(node for node in told["nodes"] if node["kind"] == "neuron")
+def neuron(description):
+    return next(node for node in description["nodes"] if node["kind"] == "neuron")
 
 
 @pytest.mark.parametrize(
@@ -154,16 +154,16 @@ def test_a_missing_file_is_named(folder, name):
 
 
 @given(data=st.data())
-def test_whatever_one_value_becomes_the_program_loads_or_is_refused(data):
+def test_a_program_with_any_changed_value_loads_or_is_refused(data):
     description, tensors = _described()
-    told = copy.deepcopy(description)
-    spot, key = data.draw(st.sampled_from(_spots(told)))
+    changed_description = copy.deepcopy(description)
+    spot, key = data.draw(st.sampled_from(_spots(changed_description)))
     spot[key] = data.draw(st.sampled_from([None, -1, 1.5, "x", [], {}, {"v": "x"}, True]))
     try:
-        bundle.validate(told, tensors)
+        bundle.validate(changed_description, tensors)
     except snn_ipu.BundleError:
         return
-    snn_ipu.Program(told, tensors)
+    snn_ipu.Program(changed_description, tensors)
 
 
 def _described():
@@ -171,13 +171,13 @@ def _described():
     return program.description, program.tensors()
 
 
-def _spots(value, found=None):
-    found = [] if found is None else found
+def _spots(value, spots=None):
+    spots = [] if spots is None else spots
     for key in range(len(value)) if isinstance(value, list) else value:
-        found.append((value, key))
+        spots.append((value, key))
         if isinstance(value[key], (list, dict)):
-            _spots(value[key], found)
-    return found
+            _spots(value[key], spots)
+    return spots
 
 
 @pytest.mark.parametrize(
@@ -187,9 +187,9 @@ def _spots(value, found=None):
 def test_arrays_of_every_dtype_and_shape_come_back(tmp_path, dtype, shape):
     array = (10 * torch.randn(shape)).to(dtype)
     arrays.write(tmp_path / "a.npz", {"a.b": array})
-    (name, got), *rest = arrays.read(tmp_path / "a.npz").items()
-    assert (name, rest, got.dtype, got.shape) == ("a.b", [], dtype, array.shape)
-    assert got.equal(array)
+    (name, result), *rest = arrays.read(tmp_path / "a.npz").items()
+    assert (name, rest, result.dtype, result.shape) == ("a.b", [], dtype, array.shape)
+    assert result.equal(array)
 
 
 def test_arrays_that_are_not_contiguous_are_written_in_order(tmp_path):

@@ -53,7 +53,7 @@ def test_the_device_half_gives_what_the_core_gives(folder):
     python = os.environ.get("SNN_IPU_PYTHON", sys.executable)
     environment = {**os.environ, "PYTHONPATH": str(SOURCE), "OMP_NUM_THREADS": "1"}
     command = [python, "-W", "ignore", str(PROGRAM), str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder.parent)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(f"{len(nets.NEURONS) + 11} bundles on Python")
-    print(done.stdout)
+    process = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder.parent)
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.startswith(f"{len(nets.NEURONS) + 11} bundles on Python")
+    print(process.stdout)

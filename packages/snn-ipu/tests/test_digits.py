@@ -65,9 +65,9 @@ def test_digits_are_learned_through_a_bundle_as_with_the_core(tmp_path):
     home = net()
     home.load_state_dict(snn_ipu.weights(tmp_path / "bundle" / "trained.npz"))
 
-    expected, got = accuracy(core, held_out, answers), accuracy(home, held_out, answers)
+    expected, result = accuracy(core, held_out, answers), accuracy(home, held_out, answers)
     assert accuracy(untrained, held_out, answers) < 30
     assert expected > 92
-    assert abs(got - expected) <= 0.5
+    assert abs(result - expected) <= 0.5
     for name, value in core.state_dict().items():
         torch.testing.assert_close(home.state_dict()[name], value, rtol=0, atol=1e-4)

@@ -37,14 +37,14 @@ def ops(tmp_path):
 
 
 def write(folder, **changes):
-    told = {
+    description = {
         "poplar": "3.4.0",
         "popart_hash": "f00d",
         "sources": compiled_op.source_hash(),
         "sha256": hashlib.sha256(b"not an ELF file").hexdigest(),
         **changes,
     }
-    (folder / compiled_op.MANIFEST).write_text(json.dumps({k: v for k, v in told.items() if v is not None}))
+    (folder / compiled_op.MANIFEST).write_text(json.dumps({k: v for k, v in description.items() if v is not None}))
 
 
 def test_a_manifest_that_fits_lets_the_library_pass(ops):
@@ -109,7 +109,7 @@ def test_without_a_compiler_it_is_named(popart, tmp_path):
         build.build(tmp_path, compiler="no-such-compiler")
 
 
-def test_what_the_compiler_said_is_passed_on(popart, tmp_path):
+def test_messages_of_the_compiler_are_passed_on(popart, tmp_path):
     script = tmp_path / "compiler"
     script.write_text("#!/bin/sh\necho popart/op.hpp: No such file\nexit 1\n")
     script.chmod(0o755)
@@ -133,8 +133,8 @@ def wheel(tmp_path):
     path = tmp_path / "snn_ipu-0.5-py3-none-any.whl"
     with zipfile.ZipFile(path, "w") as file:
         file.writestr("snn_ipu/__init__.py", "")
-        told = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        file.writestr("snn_ipu-0.5.dist-info/WHEEL", told)
+        text = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        file.writestr("snn_ipu-0.5.dist-info/WHEEL", text)
         file.writestr("snn_ipu-0.5.dist-info/RECORD", "")
     return path
 
@@ -148,16 +148,16 @@ def test_a_packed_wheel_carries_the_build_its_tag_and_a_true_record(wheel, ops, 
         names = set(file.namelist())
         assert f"snn_ipu/_ops/poplar-3.4.0/{compiled_op.LIBRARY}" in names
         assert f"snn_ipu/_ops/poplar-3.4.0/{compiled_op.MANIFEST}" in names
-        told = file.read("snn_ipu-0.5.dist-info/WHEEL").decode()
-        assert "Tag: py3-none-linux_x86_64" in told
-        assert "Root-Is-Purelib: false" in told
+        text = file.read("snn_ipu-0.5.dist-info/WHEEL").decode()
+        assert "Tag: py3-none-linux_x86_64" in text
+        assert "Root-Is-Purelib: false" in text
         rows = [row.split(",") for row in file.read("snn_ipu-0.5.dist-info/RECORD").decode().splitlines()]
         assert {row[0] for row in rows} == names
         for name, digest, size in rows:
             if digest:
                 data = file.read(name)
-                wanted = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
-                assert (digest, size) == (f"sha256={wanted}", str(len(data)))
+                expected = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+                assert (digest, size) == (f"sha256={expected}", str(len(data)))
 
 
 def test_a_build_that_is_not_its_manifest_is_not_packed(wheel, ops):
@@ -166,7 +166,7 @@ def test_a_build_that_is_not_its_manifest_is_not_packed(wheel, ops):
         pack.pack(wheel, ops)
 
 
-def test_nothing_to_pack_and_a_wheel_of_another_kind_are_said(wheel, ops, tmp_path, capsys):
+def test_nothing_to_pack_and_a_wheel_of_another_kind_are_reported(wheel, ops, tmp_path, capsys):
     assert pack.main([str(wheel), "--ops", str(tmp_path / "none")]) == 1
     assert "run `python -m snn_ipu.build` first" in capsys.readouterr().err
     with pytest.raises(ValueError, match="is not a pure wheel of snn-ipu"):

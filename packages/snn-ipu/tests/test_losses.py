@@ -38,7 +38,7 @@ def test_every_loss_of_a_program_is_compared():
 )
 def test_a_loss_is_that_of_snn_functional(case, reduction, steps, batch, seed):
     name, options = case
-    theirs = getattr(functional, name)(reduction=reduction, **options)
+    loss_fn = getattr(functional, name)(reduction=reduction, **options)
     generator = torch.Generator().manual_seed(seed)
     classes = 2 if "num_classes" in options else 4
     labels = torch.randint(0, classes, (batch,), generator=generator)
@@ -47,11 +47,11 @@ def test_a_loss_is_that_of_snn_functional(case, reduction, steps, batch, seed):
     spk = torch.rand(steps, batch, 4, generator=generator, dtype=torch.float64)
     spk = spk if "membrane" in name else (spk > 0.5).double()
     first, second = (spk.clone().requires_grad_() for _ in range(2))
-    expected = theirs(first, labels)
-    got = loss([second.transpose(0, 1)], labels, chosen_loss(theirs, outputs=1))
-    torch.testing.assert_close(got, expected, rtol=1e-12, atol=1e-14)
+    expected = loss_fn(first, labels)
+    result = loss([second.transpose(0, 1)], labels, chosen_loss(loss_fn, outputs=1))
+    torch.testing.assert_close(result, expected, rtol=1e-12, atol=1e-14)
     expected.backward()
-    got.backward()
+    result.backward()
     torch.testing.assert_close(second.grad, first.grad, rtol=1e-6, atol=1e-12)
 
 
@@ -59,8 +59,8 @@ def test_the_regularizer_is_that_of_snn_functional():
     spk = (torch.rand(5, 3, 4, dtype=torch.float64) > 0.5).double()
     labels = torch.tensor([0, 1, 2])
     expected = functional.ce_rate_loss()(spk, labels) + functional.l1_rate_sparsity(Lambda=0.01)(spk)
-    got = loss([spk.transpose(0, 1)], labels, chosen_loss("ce_rate", outputs=1, l1_rate=0.01))
-    torch.testing.assert_close(got, expected, rtol=1e-12, atol=0)
+    result = loss([spk.transpose(0, 1)], labels, chosen_loss("ce_rate", outputs=1, l1_rate=0.01))
+    torch.testing.assert_close(result, expected, rtol=1e-12, atol=0)
 
 
 def test_a_bundle_of_another_version_keeps_its_mean():
@@ -94,6 +94,6 @@ def test_membrane_losses_look_at_the_last_output_and_others_at_the_first():
         ({"loss": "ce_rate", "l1_rate": "much"}, "l1_rate is 'much'"),
     ],
 )
-def test_what_is_not_lowered_is_named(options, text):
+def test_unsupported_operations_are_named(options, text):
     with pytest.raises(ValueError, match=text):
         chosen_loss(options.pop("loss"), 1, **options)

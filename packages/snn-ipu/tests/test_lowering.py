@@ -26,20 +26,20 @@ def assert_same(net: nn.Module, xs: torch.Tensor, exact: bool = True) -> None:
     """
     program = snn_ipu.lower(net, xs)
     fed, batch_first = xs.clone().requires_grad_(), xs.transpose(0, 1).clone().requires_grad_()
-    expected, got = tree_flatten(snn.unroll(net, fed))[0], tree_flatten(program(batch_first))[0]
-    assert len(expected) == len(got)
-    for a, b in zip(expected, got):
+    expected, actual = tree_flatten(snn.unroll(net, fed))[0], tree_flatten(program(batch_first))[0]
+    assert len(expected) == len(actual)
+    for a, b in zip(expected, actual):
         b = b.transpose(0, 1)
         discrete = exact or bool(((a == 0) | (a == 1)).all())
         torch.testing.assert_close(b, a, rtol=0 if discrete else 1e-12, atol=0 if discrete else 1e-12)
     weigh = [torch.randn_like(a) for a in expected]
     sum((a * w).sum() for a, w in zip(expected, weigh)).backward()
-    sum((b * w.transpose(0, 1)).sum() for b, w in zip(got, weigh)).backward()
+    sum((b * w.transpose(0, 1)).sum() for b, w in zip(actual, weigh)).backward()
     gradients = dict(program.graph.net.named_parameters())
     for name, p in net.named_parameters():
         # where nothing has a gradient, a fused kernel gives zeros and the steps give none
-        wanted, found = (torch.zeros_like(p) if g is None else g for g in (p.grad, gradients[name].grad))
-        torch.testing.assert_close(found, wanted, rtol=1e-6, atol=1e-9)
+        reference, result = (torch.zeros_like(p) if g is None else g for g in (p.grad, gradients[name].grad))
+        torch.testing.assert_close(result, reference, rtol=1e-6, atol=1e-9)
     torch.testing.assert_close(batch_first.grad.transpose(0, 1), fed.grad, rtol=1e-6, atol=1e-9)
 
 
@@ -93,11 +93,11 @@ def test_spikes_and_states_of_a_deep_net_are_equal_in_both_precisions(dtype):
         snn.Leaky(beta=0.9, reset_mechanism="none", init_hidden=True, output=True),
     ).to(dtype)
     xs = nets.example(9, 4, 16, dtype).reshape(9, 4, 1, 4, 4)
-    got = snn_ipu.lower(net, xs)(xs.transpose(0, 1))
+    result = snn_ipu.lower(net, xs)(xs.transpose(0, 1))
     expected = snn.unroll(net, xs)
     assert expected[0].any()
-    assert got[0].transpose(0, 1).equal(expected[0])
-    torch.testing.assert_close(got[1].transpose(0, 1), expected[1])
+    assert result[0].transpose(0, 1).equal(expected[0])
+    torch.testing.assert_close(result[1].transpose(0, 1), expected[1])
 
 
 class Residual(nn.Module):
@@ -138,7 +138,7 @@ class Fixed(nn.Module):
         return self.lif(self.fc(x) + aside)
 
 
-def test_what_is_computed_without_gradients_has_none_in_the_program():
+def test_computations_without_gradients_have_none_in_the_program():
     assert_same(Fixed().double(), nets.example(), exact=False)
 
 
@@ -176,9 +176,9 @@ def test_a_layer_used_twice_is_one_weight_saved_under_both_names(tmp_path):
 def test_the_net_stays_as_it_was():
     net = nets.projected("leaky")
     snn.unroll(net, nets.example())
-    before, kept = copy.deepcopy(net.state_dict()), net[1].mem
+    before, mem = copy.deepcopy(net.state_dict()), net[1].mem
     snn_ipu.lower(net, nets.example())
-    assert net[1].mem is kept
+    assert net[1].mem is mem
     assert net[1].spike_grad == surrogate.atan()
     assert "forward" not in vars(net[1])
     assert not net[0]._forward_hooks
@@ -186,7 +186,7 @@ def test_the_net_stays_as_it_was():
     assert all(v.equal(before[k]) for k, v in net.state_dict().items())
 
 
-def test_what_does_not_change_from_step_to_step_is_computed_once():
+def test_expressions_that_do_not_change_are_computed_once():
     program = snn_ipu.lower(nets.projected("alpha"), nets.example())
     (neuron,) = (node for node in program.description["nodes"] if node["kind"] == "neuron")
     once, step = ([op["op"] for op in neuron[part]] for part in ("once", "step"))
@@ -200,8 +200,8 @@ def test_dropout_draws_while_the_program_trains_and_not_when_it_infers():
     net = nn.Sequential(nn.Dropout(0.5), nn.Linear(7, 5), snn.Leaky(beta=0.9, init_hidden=True)).double()
     xs = nets.example(batch=64)
     program = snn_ipu.lower(net, xs)
-    drawn = [program(xs.transpose(0, 1)) for _ in range(2)]
-    assert not drawn[0].equal(drawn[1])
+    outputs = [program(xs.transpose(0, 1)) for _ in range(2)]
+    assert not outputs[0].equal(outputs[1])
     program.graph.eval()
     assert program(xs.transpose(0, 1)).transpose(0, 1).equal(snn.unroll(net.eval(), xs))
 
@@ -223,14 +223,14 @@ def test_rate_coding_draws_a_spike_of_the_given_probability_in_every_step():
     net = nn.Sequential(snn.Leaky(beta=0.0, threshold=0.5, reset_mechanism="none", init_hidden=True))
     program = snn_ipu.lower(net, torch.rand(200, 2, 3), encoding="rate")
     rates = torch.tensor([0.0, 0.25, 1.0]).expand(50, 3)
-    found = program(rates).mean((0, 1))
+    result = program(rates).mean((0, 1))
     # 10,000 draws: the mean of the middle one has a standard deviation of 0.0043
-    assert found[0] == 0
-    assert found[2] == 1
-    assert abs(found[1] - 0.25) < 0.02
+    assert result[0] == 0
+    assert result[2] == 1
+    assert abs(result[1] - 0.25) < 0.02
 
 
-def test_another_number_of_steps_is_rule_10_and_another_shape_is_said():
+def test_another_number_of_steps_is_rule_10_and_another_shape_is_reported():
     program = snn_ipu.lower(nets.projected("leaky"), nets.example(6))
     with pytest.raises(ValueError, match=r"IPU010: the program was made for input \[batch, 6, 7\], got \[3, 5, 7\]"):
         program(torch.zeros(3, 5, 7, dtype=torch.float64))

@@ -33,8 +33,8 @@ def compiled(folder: pathlib.Path, *sources: pathlib.Path) -> ctypes.CDLL:
     flags = ("-std=c++17", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror", "-fPIC", "-shared")
     include = ("-I", str(DOUBLE), "-I", str(compiled_op.SOURCES))
     command = [os.environ.get("CXX", "g++"), *flags, *include, *map(str, sources), "-o", str(out)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    process = subprocess.run(command, capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
     return ctypes.CDLL(str(out))
 
 
@@ -74,8 +74,10 @@ def derivative(header, kind, slope, u):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_header_has_the_derivative_of_the_core(header, kind):
-    _, made, slope = KINDS[kind]
-    torch.testing.assert_close(derivative(header, kind, slope, U), made(slope).derivative(U), rtol=1e-12, atol=1e-15)
+    _, function, slope = KINDS[kind]
+    torch.testing.assert_close(
+        derivative(header, kind, slope, U), function(slope).derivative(U), rtol=1e-12, atol=1e-15
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -101,10 +103,10 @@ def test_the_header_fires_above_0_only(header):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_operator_executed_is_the_surrogate_of_the_core(operators, kind):
-    _, made, slope = KINDS[kind]
+    _, function, slope = KINDS[kind]
     u = U.float().requires_grad_()
     grad = torch.linspace(-3, 5, u.numel())
-    expected = made(slope)(u)
+    expected = function(slope)(u)
     expected.backward(grad)
     spk, out = run(operators, u.detach(), grad, kind, slope)
     assert spk.equal(expected.detach())

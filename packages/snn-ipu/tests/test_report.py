@@ -24,19 +24,19 @@ def test_a_report_on_the_double_says_what_ran_and_how_far_apart(folder, tmp_path
     out = tmp_path / "report.json"
     assert report.main([str(folder), "--target", "hw", "--out", str(out)]) == 0
     assert capsys.readouterr().out.strip() == str(out)
-    told = json.loads(out.read_text())
-    assert (told["target"], told["poptorch"]) == ("hw", "3.4.0-double")
-    assert max(told["largest_difference"]) < 1e-5
-    assert len(told["losses"]["hw"]) == len(told["losses"]["cpu"]) == 5
-    assert all(abs(a - b) < 1e-5 for a, b in zip(told["losses"]["hw"], told["losses"]["cpu"]))
-    assert told["losses"]["cpu"][-1] < told["losses"]["cpu"][0]
+    description = json.loads(out.read_text())
+    assert (description["target"], description["poptorch"]) == ("hw", "3.4.0-double")
+    assert max(description["largest_difference"]) < 1e-5
+    assert len(description["losses"]["hw"]) == len(description["losses"]["cpu"]) == 5
+    assert all(abs(a - b) < 1e-5 for a, b in zip(description["losses"]["hw"], description["losses"]["cpu"]))
+    assert description["losses"]["cpu"][-1] < description["losses"]["cpu"][0]
 
 
 def test_a_report_of_a_bundle_without_a_loss_has_no_losses(tmp_path):
     snn_ipu.export(nets.alone("leaky").float(), nets.example(features=5).float(), tmp_path, encoding="rate")
-    told = report.compare(tmp_path, target="cpu")
-    assert told["losses"] is None
-    assert told["largest_difference"] == [0.0, 0.0]
+    description = report.compare(tmp_path, target="cpu")
+    assert description["losses"] is None
+    assert description["largest_difference"] == [0.0, 0.0]
 
 
 def test_without_an_ipu_the_reason_is_printed(folder, tmp_path, capsys):

@@ -181,22 +181,22 @@ def test_003_a_backward_that_poptorch_ignores(where, poptorch):
         lambda x, grad, spk: grad * torch.arange(x.numel()).reshape(x.shape),
     ],
 )
-def test_003_a_custom_gradient_that_is_no_derivative(function):
+def test_003_a_custom_gradient_that_is_not_a_derivative(function):
     (issue,) = snn_ipu.check(Net(spike_grad=surrogate.custom_surrogate(function)), XS)
     assert (issue.code, issue.where) == ("IPU003", "lif")
     assert "custom_surrogate cannot be lowered: its" in issue.message
 
 
 def test_004_an_operation_that_is_not_lowered(poptorch):
-    refused = Step(lambda x: torch.heaviside(x, x.new_zeros(())))
-    (issue,) = snn_ipu.check(Net(refused), XS)
+    step = Step(lambda x: torch.heaviside(x, x.new_zeros(())))
+    (issue,) = snn_ipu.check(Net(step), XS)
     assert (issue.code, issue.where, issue.remedy) == ("IPU004", "between", "write (x > 0).to(x.dtype)")
     assert issue.line.startswith(f"{HERE}:")
     with pytest.raises(poptorch.Error, match="find a lowering for aten::heaviside"):
-        run_on_double(poptorch, refused)
+        run_on_double(poptorch, step)
     written = Step(lambda x: (x > 0).to(x.dtype))
     assert codes(Net(written)) == []
-    assert run_on_double(poptorch, written).equal(refused(XS[0]))
+    assert run_on_double(poptorch, written).equal(step(XS[0]))
 
 
 @pytest.mark.parametrize(
@@ -223,8 +223,8 @@ def test_004_neurons_and_norms_over_time(module):
 
 
 def test_005_a_state_that_is_rebound(poptorch):
-    for kept in (Kept(rebind=True), Kept(rebind=True, attribute=True), Kept(rebind=False)):
-        (issue,) = snn_ipu.check(Net(kept), XS)
+    for module in (Kept(rebind=True), Kept(rebind=True, attribute=True), Kept(rebind=False)):
+        (issue,) = snn_ipu.check(Net(module), XS)
         assert (issue.code, issue.where) == ("IPU005", "between")
     with pytest.raises(poptorch.Error, match=r"Buffer .*trace is reassigned"):
         run_on_double(poptorch, nn.Sequential(nn.Linear(5, 3), Kept(rebind=True)))
@@ -269,18 +269,18 @@ def test_a_forward_that_was_replaced_on_one_module_is_lowered_as_it_runs(path):
 
 
 def test_no_forward_is_exchanged_while_a_step_is_recorded():
-    seen = []
+    names = []
 
     class Looks(nn.Module):
         def forward(self, x):
-            seen.extend(name for module in self.around[0].modules() for name in vars(module))
+            names.extend(name for module in self.around[0].modules() for name in vars(module))
             return x
 
     net = Net(Looks())
     net.between.around = [net]
     assert codes(net) == []
-    assert "spike_grad" in seen
-    assert "forward" not in seen
+    assert "spike_grad" in names
+    assert "forward" not in names
 
 
 def _by_data(state):
@@ -416,10 +416,12 @@ def test_008_a_batch_that_cannot_be_split(poptorch):
 
 def test_008_time_first_input_would_be_cut_along_time(poptorch):
     """Show why programs take the batch first: PopTorch cuts axis 0 whatever it means."""
-    seen = []
-    model = poptorch.inferenceModel(Step(lambda x: seen.append(x.shape) or -x), poptorch.Options().deviceIterations(2))
+    shapes = []
+    model = poptorch.inferenceModel(
+        Step(lambda x: shapes.append(x.shape) or -x), poptorch.Options().deviceIterations(2)
+    )
     model(XS)
-    assert seen == [(2, 2, 5)]  # two of four steps
+    assert shapes == [(2, 2, 5)]  # two of four steps
 
 
 def test_009_a_dtype(poptorch):
@@ -455,8 +457,8 @@ def test_an_issue_reads_as_one_line():
 
 def test_a_check_leaves_the_net_and_the_generator_alone():
     net = Net(nn.Dropout(0.5))
-    state, kept = torch.random.get_rng_state(), copy.deepcopy(net.state_dict())
+    state, state_dict = torch.random.get_rng_state(), copy.deepcopy(net.state_dict())
     assert codes(net) == []
     assert torch.random.get_rng_state().equal(state)
     assert net.lif.mem.shape == (0,)
-    assert all(v.equal(kept[k]) for k, v in net.state_dict().items())
+    assert all(v.equal(state_dict[k]) for k, v in net.state_dict().items())

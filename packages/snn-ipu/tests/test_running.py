@@ -46,14 +46,14 @@ def optimizers(parameters):
 def test_training_on_the_double_is_training_on_the_cpu(which, settings, poptorch, tmp_path):
     trained = []
     for target in ("cpu", "hw"):
-        made = program()
-        before = {name: value.clone() for name, value in made.state().items()}
-        step = made.training(list(optimizers(list(made.parameters())))[which], target=target, **settings)
+        model = program()
+        before = {name: value.clone() for name, value in model.state().items()}
+        step = model.training(list(optimizers(list(model.parameters())))[which], target=target, **settings)
         losses = []
         for _ in range(3):
             (spk, mem), loss = step(batch(), LABELS)
             losses.append(loss)
-        made.save(tmp_path / "trained.npz")
+        model.save(tmp_path / "trained.npz")
         trained.append((snn_ipu.weights(tmp_path / "trained.npz"), spk, mem, torch.stack(losses)))
         assert any(not before[name].equal(value) for name, value in trained[-1][0].items())
     (cpu, *cpu_outs), (hw, *hw_outs) = trained
@@ -77,68 +77,68 @@ def test_every_neuron_surrogate_and_loss_trains_on_the_double(neuron, spike_grad
     net = nets.projected(neuron, spike_grad=nets.SURROGATES[spike_grad]).float()
     trained = []
     for target in ("cpu", "hw"):
-        made = snn_ipu.lower(net, nets.example(dtype=torch.float32), loss=loss, l1_rate=0.01)
-        step = made.training(torch.optim.SGD(made.parameters(), 0.1), target=target)
-        losses = torch.stack([step(batch(), LABELS % made(batch())[0].shape[-1])[1] for _ in range(2)])
+        model = snn_ipu.lower(net, nets.example(dtype=torch.float32), loss=loss, l1_rate=0.01)
+        step = model.training(torch.optim.SGD(model.parameters(), 0.1), target=target)
+        losses = torch.stack([step(batch(), LABELS % model(batch())[0].shape[-1])[1] for _ in range(2)])
         step.fetch_weights()
-        trained.append({**made.state(), "losses": losses})
+        trained.append({**model.state(), "losses": losses})
     for name, value in trained[0].items():
         torch.testing.assert_close(trained[1][name], value, rtol=1e-4, atol=1e-5)
 
 
 def test_a_step_is_the_mean_gradient_of_its_parts():
-    made, split = program(), program()
-    for each, settings in ((made, {}), (split, {"gradient_accumulation": 4})):
+    model, split = program(), program()
+    for each, settings in ((model, {}), (split, {"gradient_accumulation": 4})):
         each.training(torch.optim.SGD(each.parameters(), 0.1), target="cpu", **settings)(batch(), LABELS)
-    for name, value in made.state().items():
+    for name, value in model.state().items():
         torch.testing.assert_close(split.state()[name], value)
 
 
 def test_inference_on_the_double_is_that_of_the_cpu(poptorch):
-    made = program()
-    expected = made.inference(target="cpu")(batch())
+    model = program()
+    expected = model.inference(target="cpu")(batch())
     for settings in ({}, {"device_iterations": 4}, {"device_iterations": 2, "replication_factor": 2}):
-        got = made.inference(target="hw", **settings)(batch())
-        assert got[0].equal(expected[0])
-        torch.testing.assert_close(got[1], expected[1])
+        result = model.inference(target="hw", **settings)(batch())
+        assert result[0].equal(expected[0])
+        torch.testing.assert_close(result[1], expected[1])
 
 
 def test_weights_stay_on_the_device_until_they_are_saved(poptorch, tmp_path):
-    made = program()
-    before = {name: value.clone() for name, value in made.state().items()}
-    made.training(torch.optim.SGD(made.parameters(), 0.5), target="hw")(batch(), LABELS)
-    assert all(value.equal(before[name]) for name, value in made.state().items())
-    made.save(tmp_path / "trained.npz")
+    model = program()
+    before = {name: value.clone() for name, value in model.state().items()}
+    model.training(torch.optim.SGD(model.parameters(), 0.5), target="hw")(batch(), LABELS)
+    assert all(value.equal(before[name]) for name, value in model.state().items())
+    model.save(tmp_path / "trained.npz")
     saved = snn_ipu.weights(tmp_path / "trained.npz")
     assert not saved["0.weight"].equal(before["0.weight"])
 
 
 def test_trained_weights_load_into_the_original_net(tmp_path):
     net = nets.projected("lapicque").float()
-    made = snn_ipu.lower(net, nets.example(dtype=torch.float32), loss="ce_rate")
-    made.training(torch.optim.SGD(made.parameters(), 0.5))(batch(), LABELS)
-    made.save(tmp_path / "trained.npz")
+    model = snn_ipu.lower(net, nets.example(dtype=torch.float32), loss="ce_rate")
+    model.training(torch.optim.SGD(model.parameters(), 0.5))(batch(), LABELS)
+    model.save(tmp_path / "trained.npz")
     assert list(net.load_state_dict(snn_ipu.weights(tmp_path / "trained.npz"))) == [[], []]
-    made.graph.eval()
+    model.graph.eval()
     spk = snn.unroll(net, batch().transpose(0, 1))[0]
-    assert spk.transpose(0, 1).equal(made(batch())[0])
+    assert spk.transpose(0, 1).equal(model(batch())[0])
 
 
 def test_without_poptorch_auto_is_the_cpu_and_hw_says_what_is_missing():
-    made = program()
-    assert made.inference()(batch())[0].shape == (8, 6, 5)
+    model = program()
+    assert model.inference()(batch())[0].shape == (8, 6, 5)
     for target in ("hw", "model", "offline"):
         with pytest.raises(snn_ipu.IpuUnavailable, match=r"PopTorch is not importable .* not on PyPI: it ships with"):
-            made.inference(target=target)
+            model.inference(target=target)
 
 
 def test_without_a_device_auto_is_the_cpu_and_hw_says_so(poptorch, monkeypatch):
     monkeypatch.setattr(poptorch, "attached", False)
-    made = program()
-    assert made.inference().model is made.graph
+    model = program()
+    assert model.inference().model is model.graph
     with pytest.raises(snn_ipu.IpuUnavailable, match=r"no IPU attached; target='model' runs the SDK's IPU Model"):
-        made.inference(target="hw")
-    assert made.inference(target="model").model.options.set["use_model"] is True
+        model.inference(target="hw")
+    assert model.inference(target="model").model.options.set["use_model"] is True
 
 
 def test_the_offline_target_only_compiles(poptorch):
@@ -168,13 +168,13 @@ def test_layers_go_to_the_ipu_of_their_stage_in_order(poptorch):
 
 
 def test_half_precision_halves_weights_and_input_and_saves_them_as_they_were(poptorch, tmp_path):
-    made = program()
-    seen = []
-    made.graph.register_forward_pre_hook(lambda _, args: seen.append(args[0].dtype))
-    spk, _ = made.inference(target="hw", half=True)(batch())
-    assert seen == [torch.float16]
+    model = program()
+    dtypes = []
+    model.graph.register_forward_pre_hook(lambda _, args: dtypes.append(args[0].dtype))
+    spk, _ = model.inference(target="hw", half=True)(batch())
+    assert dtypes == [torch.float16]
     assert spk.dtype == torch.float16
-    made.save(tmp_path / "w.npz")
+    model.save(tmp_path / "w.npz")
     assert {t.dtype for t in snn_ipu.weights(tmp_path / "w.npz").values()} == {torch.float32, torch.int64}
     with pytest.raises(snn_ipu.IpuUnavailable, match="half=True runs on an IPU only"):
         program().inference(target="cpu", half=True)
@@ -184,14 +184,14 @@ def test_the_compiled_operator_takes_the_place_of_the_primitives(poptorch, monke
     net = nn.Sequential(nn.Linear(7, 5), nets.alone("leaky", spike_grad=nets.SURROGATES["fast_sigmoid"])).float()
     trained = []
     for ops in ("primitives", "custom"):
-        monkeypatch.setattr(place, "load_op", lambda found: lambda u, name, params: _op(found, u, params))
-        made = snn_ipu.lower(net, nets.example(dtype=torch.float32), loss="ce_rate")
-        step = made.training(torch.optim.SGD(made.parameters(), 0.5), target="hw", ops=ops)
+        monkeypatch.setattr(place, "load_op", lambda path: lambda u, name, params: _op(path, u, params))
+        model = snn_ipu.lower(net, nets.example(dtype=torch.float32), loss="ce_rate")
+        step = model.training(torch.optim.SGD(model.parameters(), 0.5), target="hw", ops=ops)
         step(batch(), LABELS)
         names = {node.target.name() for node in step.model._graph.graph.nodes if hasattr(node.target, "name")}
         assert ("snn_poptorch_double::surrogate_spike" in names) == (ops == "custom")
         step.fetch_weights()
-        trained.append(made.state()["0.weight"])
+        trained.append(model.state()["0.weight"])
     torch.testing.assert_close(trained[1], trained[0])
 
 
@@ -225,8 +225,8 @@ def test_bad_settings_are_named(settings, error, text):
 
 
 def test_labels_that_do_not_fit_are_named():
-    made = program()
-    step = made.training(torch.optim.SGD(made.parameters(), 0.1))
+    model = program()
+    step = model.training(torch.optim.SGD(model.parameters(), 0.1))
     with pytest.raises(ValueError, match=r"labels has shape \(7,\); pass one for each of 8 samples"):
         step(batch(), LABELS[:7])
 
@@ -236,8 +236,10 @@ def installed(monkeypatch):
     """A poptorch that is installed and cannot be used, for one reason or another."""
 
     def install(version: str, error: Exception | None = None) -> None:
-        found = importlib.metadata.version
-        monkeypatch.setattr(importlib.metadata, "version", lambda name: version if name == "poptorch" else found(name))
+        real_version = importlib.metadata.version
+        monkeypatch.setattr(
+            importlib.metadata, "version", lambda name: version if name == "poptorch" else real_version(name)
+        )
         module = types.ModuleType("poptorch")
         module.__spec__ = importlib.machinery.ModuleSpec("poptorch", None)
         monkeypatch.setitem(sys.modules, "poptorch", module)
@@ -256,19 +258,19 @@ def installed(monkeypatch):
     return install
 
 
-def test_another_torch_than_poptorch_pins_is_said_before_it_is_imported(installed):
+def test_a_torch_that_poptorch_does_not_pin_is_reported_before_the_import(installed):
     installed("3.4.0+97f3bd2b24", AssertionError("imported"))
     with pytest.raises(snn_ipu.IpuUnavailable, match=r"PopTorch 3.4.0\S* needs torch 2.0.1, found"):
         sdk.import_poptorch()
 
 
-def test_an_sdk_that_is_not_active_is_said(installed):
+def test_an_inactive_sdk_is_reported(installed):
     installed("9.9", ImportError("libpoptorch.so: cannot open shared object file"))
     with pytest.raises(snn_ipu.IpuUnavailable, match=r"SDK is not active \(libpoptorch.so.*enable.sh"):
         sdk.import_poptorch()
 
 
-def test_an_assertion_of_poptorch_is_said(installed):
+def test_an_assertion_of_poptorch_is_reported(installed):
     installed("9.9", AssertionError())
     with pytest.raises(snn_ipu.IpuUnavailable, match="refuses this environment"):
         sdk.import_poptorch()
@@ -291,7 +293,7 @@ def test_the_double_has_the_signatures_of_poptorch_3_4():
         "PoplarExecutor.copyWeightsToHost": "(self)",
     }
     for name, signature in signatures.items():
-        found = poptorch_double
+        module = poptorch_double
         for part in name.split("."):
-            found = getattr(found, part)
-        assert str(inspect.signature(found)) == signature, name
+            module = getattr(module, part)
+        assert str(inspect.signature(module)) == signature, name

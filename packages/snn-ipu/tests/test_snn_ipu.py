@@ -19,7 +19,7 @@ def test_every_public_name_is_there():
     assert all(hasattr(snn_ipu, name) for name in snn_ipu.__all__)
 
 
-def test_a_name_that_is_not_there_is_an_attribute_error():
+def test_an_unknown_name_is_an_attribute_error():
     assert not hasattr(snn_ipu, "simulate")
     assert set(snn_ipu.__all__) <= set(dir(snn_ipu))
 
@@ -35,8 +35,8 @@ def test_the_sources_of_the_operator_are_in_the_package():
 
 def test_importing_it_loads_neither_torch_nor_the_sdk():
     program = "import sys, snn_ipu; print(sorted({'torch', 'numpy', 'snn_core', 'poptorch'} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert process.stdout.strip() == "[]"
 
 
 def test_every_file_is_python_3_8():
@@ -46,7 +46,7 @@ def test_every_file_is_python_3_8():
         ast.parse(file.read_text(encoding="utf-8"), filename=str(file), feature_version=(3, 8))
 
 
-def test_on_an_old_python_it_does_without_the_core():
+def test_an_old_python_works_without_the_core():
     assert importlib.metadata.metadata("snn-ipu")["Requires-Python"] == ">=3.8"
     (core,) = (text for text in importlib.metadata.requires("snn-ipu") or [] if text.startswith("snn-core"))
     assert core.replace("'", '"').endswith('; python_version >= "3.11"')

@@ -39,9 +39,9 @@ def test_without_a_device_it_is_not_available(poptorch, monkeypatch):
 def test_compiled_for_the_cpu_it_gives_what_unroll_gives():
     net = nets.projected("rsynaptic").float()
     xs = nets.example(dtype=torch.float32)
-    got, expected = snn_ipu.Ipu().compile(net, xs, target="cpu")(xs), snn.unroll(net, xs)
-    assert got[0].equal(expected[0])
-    for a, b in zip(got, expected):
+    result, expected = snn_ipu.Ipu().compile(net, xs, target="cpu")(xs), snn.unroll(net, xs)
+    assert result[0].equal(expected[0])
+    for a, b in zip(result, expected):
         torch.testing.assert_close(a, b)
 
 

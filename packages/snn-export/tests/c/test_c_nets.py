@@ -46,10 +46,10 @@ def test_ordinary_weights_differ_first_where_a_membrane_is_at_its_threshold(name
     assert spiking(net, xs)
     compiled, run = Compiled(export_c(net, xs[0]), tmp_path / "c"), snn.stream(net)
     for step, x in enumerate(xs):
-        wanted, out = as_row(run(x)), compiled(x[0])
-        if not torch.equal(out, wanted):
+        expected, out = as_row(run(x)), compiled(x[0])
+        if not torch.equal(out, expected):
             states = {k.removeprefix("1."): v for k, v in run.state_dict().items()}
-            distance = (neuron.membrane(neuron.State(**states)) - neuron.threshold)[0, out != wanted].abs()
+            distance = (neuron.membrane(neuron.State(**states)) - neuron.threshold)[0, out != expected].abs()
             assert step > 10
             assert bool((distance < 1e-4 * SCALES.get(name, 1.0)).all())
             return
@@ -126,10 +126,10 @@ def test_the_net_and_its_state_stay_as_they_are():
     xs = inputs(shape, 5)
     run = snn.unroll(net, xs)
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
-    kept = net[1].mem.clone()
+    mem = net[1].mem.clone()
     state = torch.random.get_rng_state()
     export_c(net, xs[0], recorded=xs)
-    assert torch.equal(net[1].mem, kept)
+    assert torch.equal(net[1].mem, mem)
     assert torch.equal(torch.random.get_rng_state(), state)
     assert all(torch.equal(net.state_dict()[name], tensor) for name, tensor in before.items())
     assert torch.equal(snn.unroll(net, xs), run)

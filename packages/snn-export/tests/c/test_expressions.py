@@ -64,8 +64,8 @@ def library(tmp_path_factory):
         text += ["const float a = x[0];", "const float b = x[1];"]
         text += [*lines.text, f"y[0] = {out['y']};", "}"]
     (folder / "f.c").write_text("\n".join([*text, ""]))
-    made = command("gcc", *FLAGS, "-shared", "-fPIC", "f.c", "-lm", "-o", "f.so", folder=folder)
-    assert not made.returncode, made.stderr
+    compilation = command("gcc", *FLAGS, "-shared", "-fPIC", "f.c", "-lm", "-o", "f.so", folder=folder)
+    assert not compilation.returncode, compilation.stderr
     return ctypes.CDLL(str(folder / "f.so"))
 
 
@@ -75,8 +75,8 @@ def test_an_instruction_gives_what_pytorch_gives(name, library):
         for b in VALUES:
             x, y = torch.tensor([a, b]), torch.empty(1)
             getattr(library, f"f_{name}")(ctypes.c_void_p(x.data_ptr()), ctypes.c_void_p(y.data_ptr()))
-            wanted = program(name).run({"a": x[:1], "b": x[1:]})["y"].float()
+            expected = program(name).run({"a": x[:1], "b": x[1:]})["y"].float()
             tolerance = ULPS.get(name, 0.0)
-            torch.testing.assert_close(y, wanted, rtol=tolerance, atol=0.0, equal_nan=True)
-            if not tolerance and not bool(wanted.isnan()) and name not in ("minimum", "maximum"):
-                assert torch.equal(torch.signbit(y), torch.signbit(wanted)), (a, b)
+            torch.testing.assert_close(y, expected, rtol=tolerance, atol=0.0, equal_nan=True)
+            if not tolerance and not bool(expected.isnan()) and name not in ("minimum", "maximum"):
+                assert torch.equal(torch.signbit(y), torch.signbit(expected)), (a, b)

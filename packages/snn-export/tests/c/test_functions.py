@@ -67,6 +67,6 @@ def test_a_function_gives_what_it_gives_in_pytorch(name, tmp_path):
         torch.testing.assert_close(compiled(x), as_row(run(x)), rtol=2e-6, atol=1e-6)
 
 
-def test_a_condition_is_no_number():
+def test_a_condition_is_not_a_number():
     with pytest.raises(ValueError, match=r"computes with a condition; make numbers of it by \.float"):
         export_c(Calls(lambda net, x: (x > 0) + (x > 0.5)), torch.rand(1, 3, 5, 4))

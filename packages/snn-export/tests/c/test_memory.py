@@ -21,8 +21,8 @@ def test_ram_is_the_size_of_the_state_and_flash_that_of_the_arrays(name, tmp_pat
     net, shape = NETS[name]()
     export = export_c(net, inputs(shape, 1)[0], tmp_path / "c" / "net.c")
     (tmp_path / "c" / "sizes.c").write_text(SIZES)
-    made = command("gcc", *FLAGS, "sizes.c", "-o", "sizes", folder=tmp_path / "c")
-    assert not made.returncode, made.stderr
+    compilation = command("gcc", *FLAGS, "sizes.c", "-o", "sizes", folder=tmp_path / "c")
+    assert not compilation.returncode, compilation.stderr
     assert int(command("./sizes", folder=tmp_path / "c").stdout) == export.report.ram
     bytes_of = {"float": 4, "uint8_t": 1}
     arrays = re.findall(r"^static const (\w+) \w+\[(\d+)\]", export.files["net.c"], re.MULTILINE)

@@ -80,13 +80,13 @@ def test_a_net_is_called_as_its_file_so_that_two_fit_into_one_program(tmp_path):
             return EYE_OUTPUTS != 2 || EAR_OUTPUTS != 4;
         }"""
     )
-    made = command("gcc", *FLAGS, "Eye.c", "ear.c", "main.c", "-o", "both", folder=tmp_path)
-    assert not made.returncode, made.stderr
+    compilation = command("gcc", *FLAGS, "Eye.c", "ear.c", "main.c", "-o", "both", folder=tmp_path)
+    assert not compilation.returncode, compilation.stderr
     assert command("./both", folder=tmp_path).returncode == 0
 
 
 @pytest.mark.parametrize("name", ["", "2nd", "a-b", "while", "x; int y", "μ", "_x", "n" * 29])
-def test_a_file_whose_name_is_no_identifier_is_refused(name, tmp_path):
+def test_a_file_whose_name_is_not_an_identifier_is_refused(name, tmp_path):
     with pytest.raises(ValueError, match=r"cannot be called|ends in \.c"):
         export_c(nn.Sequential(nn.Linear(3, 2)), torch.ones(1, 3), tmp_path / f"{name}.c")
     assert not [*tmp_path.iterdir()]

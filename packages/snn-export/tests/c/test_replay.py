@@ -18,8 +18,8 @@ def test_a_recorded_sequence_is_replayed_and_a_changed_one_is_not(name, tmp_path
     folder = tmp_path / "c"
     files = export_c(net, xs[0], folder / "net.c", recorded=xs).files
     build = "gcc", *FLAGS, "net.c", "net_main.c", "-lm", "-o", "net"
-    made = command(*build, folder=folder)
-    assert not made.returncode, made.stderr
+    compilation = command(*build, folder=folder)
+    assert not compilation.returncode, compilation.stderr
     out = command("./net", folder=folder)
     assert out.returncode == 0
     assert "2 samples of 40 steps" in out.stdout

@@ -22,8 +22,8 @@ def test_a_recorded_sequence_replays_without_a_complaint(name, tmp_path):
     export_c(net, xs[0], folder / "net.c", recorded=xs)
     for compiler in ("gcc", "clang"):
         build = compiler, *FLAGS, *STRICT, *SANITIZERS, "-O1", "net.c", "net_main.c", "-lm", "-o", compiler
-        made = command(*build, folder=folder)
-        assert not made.returncode, made.stderr
+        compilation = command(*build, folder=folder)
+        assert not compilation.returncode, compilation.stderr
         ran = command(f"./{compiler}", folder=folder)
         assert ran.returncode == 0, ran.stdout + ran.stderr
         assert "1 samples of 1000 steps: every output is the recorded one" in ran.stdout
@@ -51,6 +51,6 @@ def test_a_program_in_c_plus_plus_may_call_it(tmp_path):
         "net_step(in, out, &s); return 0; }\n"
     )
     assert not command("gcc", *FLAGS, "-c", "net.c", folder=folder).returncode
-    made = command("g++", "-Wall", "-Werror", "main.cpp", "net.o", "-o", "net", folder=folder)
-    assert not made.returncode, made.stderr
+    compilation = command("g++", "-Wall", "-Werror", "main.cpp", "net.o", "-o", "net", folder=folder)
+    assert not compilation.returncode, compilation.stderr
     assert command("./net", folder=folder).returncode == 0

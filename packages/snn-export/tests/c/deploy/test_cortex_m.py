@@ -22,8 +22,8 @@ def test_a_recorded_sequence_replays_on_the_device(name, tmp_path):
     folder = tmp_path / "c"
     report = export_c(net, xs[0], folder / "net.c", recorded=xs).report
     build = "arm-none-eabi-gcc", *TARGET, *FLAGS, "-Os"
-    made = command(*build, "net.c", "net_main.c", "-lm", "-o", "net.elf", folder=folder)
-    assert not made.returncode, made.stderr
+    compilation = command(*build, "net.c", "net_main.c", "-lm", "-o", "net.elf", folder=folder)
+    assert not compilation.returncode, compilation.stderr
     ran = command("qemu-arm", "-cpu", "cortex-m4", "net.elf", folder=folder)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "1 samples of 200 steps: every output is the recorded one" in ran.stdout

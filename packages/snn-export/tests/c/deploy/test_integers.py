@@ -55,7 +55,7 @@ def test_a_recorded_integer_that_the_input_type_does_not_hold_is_refused():
         export_c(net, xs[0], recorded=xs)
 
 
-def test_what_needs_more_than_32_bits_is_refused(tmp_path):
+def test_values_of_more_than_32_bits_are_refused(tmp_path):
     net = nn.Sequential(nn.Linear(4, 2, bias=False).double(), snn.Leaky(0.875, **keeps(30, 20)).double())
     with torch.no_grad():
         net[0].weight.fill_(1.0)
@@ -101,8 +101,8 @@ def integer_nets(draw):
 
 @hypothesis.settings(max_examples=40, deadline=None)
 @hypothesis.given(integer_nets())
-def test_any_integer_net_is_the_same(tmp_path_factory, drawn):
-    net, shape = drawn
+def test_any_integer_net_is_the_same(tmp_path_factory, net_and_shape):
+    net, shape = net_and_shape
     xs = integer_inputs(net, shape, 50)
     compiled = Compiled(export_c(net, xs[0]), tmp_path_factory.mktemp("c") / "c", options=("-O0",))
     assert differing_step(net, compiled, xs) is None

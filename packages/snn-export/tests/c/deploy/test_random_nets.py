@@ -24,7 +24,7 @@ def quarters(count: int) -> torch.Tensor:
 @st.composite
 def neurons(draw, features):
     """Draw a neuron of so many features; one number for all, or one for each."""
-    one = torch.rand if draw(flags) else lambda *shape: torch.tensor(0.75)
+    constants = torch.rand if draw(flags) else lambda *shape: torch.tensor(0.75)
     options = {
         "threshold": draw(st.sampled_from([0.25, 0.5, 1.0])),
         "reset_mechanism": draw(st.sampled_from(["subtract", "zero", "none"])),
@@ -33,15 +33,15 @@ def neurons(draw, features):
         **KEEPS,
     }
     makers = {
-        "leaky": lambda: snn.Leaky(one(features), **options),
-        "synaptic": lambda: snn.Synaptic(one(features), one(features), **options),
+        "leaky": lambda: snn.Leaky(constants(features), **options),
+        "synaptic": lambda: snn.Synaptic(constants(features), constants(features), **options),
         "lapicque": lambda: snn.Lapicque(0.75, **options),
-        "alpha": lambda: snn.Alpha(0.9, one(features) * 0.8, **options),
+        "alpha": lambda: snn.Alpha(0.9, constants(features) * 0.8, **options),
         "recurrent": lambda: snn.RLeaky(0.75, linear_features=features, **options),
-        "one to one": lambda: snn.RSynaptic(0.5, 0.75, all_to_all=False, V=one(features), **options),
+        "one to one": lambda: snn.RSynaptic(0.5, 0.75, all_to_all=False, V=constants(features), **options),
         "delays": lambda: snn.RLeaky(0.75, linear_features=features, max_delay=2, delay=quarters(features), **options),
-        "alif": lambda: snn.ALIF(one(features), 0.9, threshold=0.25, **KEEPS),
-        "adlif": lambda: snn.AdLIF(one(features), 0.9, 0.25, 0.5, threshold=0.25, **KEEPS),
+        "alif": lambda: snn.ALIF(constants(features), 0.9, threshold=0.25, **KEEPS),
+        "adlif": lambda: snn.AdLIF(constants(features), 0.9, 0.25, 0.5, threshold=0.25, **KEEPS),
         "psn": lambda: snn.SlidingPSN(2, **KEEPS),
         "delta": lambda: snn.DeltaLeaky(0.25, 0.75, **KEEPS),
         "tclif": lambda: snn.TCLIF(**KEEPS),
@@ -84,8 +84,8 @@ def nets(draw):
 
 @hypothesis.settings(max_examples=100, deadline=None)
 @hypothesis.given(nets())
-def test_a_net_drawn_at_random_is_the_same(tmp_path_factory, drawn):
-    net, shape = drawn
+def test_a_net_drawn_at_random_is_the_same(tmp_path_factory, net_and_shape):
+    net, shape = net_and_shape
     xs = inputs(shape, 40)
     compiled = Compiled(export_c(net, xs[0]), tmp_path_factory.mktemp("c") / "c", options=("-O0",))
     assert differing_step(net, compiled, xs) is None
