@@ -39,8 +39,8 @@ def launches(spilled: int, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, An
     program, runs = snn.program(snn.Leaky(beta=0.9)), Engine("cpu")
     for _ in range(3):
         runs.forward(program, torch.zeros(5, 3), [torch.zeros(3)], [torch.ones(())] * 2, trace=False, save=False)
-    (made,) = kernels
-    return made.launches
+    (result,) = kernels
+    return result.launches
 
 
 def test_a_kernel_that_keeps_values_in_memory_gets_more_registers_from_its_second_launch_on(

@@ -75,5 +75,5 @@ def test_the_kernels_are_registered(name: str, with_a_gpu: list[Any], monkeypatc
 
 def test_looking_for_kernels_imports_no_triton() -> None:
     program = "import sys; from snn_core import kernels; kernels.status(); print('triton' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
+    process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert process.stdout.strip() == "False"

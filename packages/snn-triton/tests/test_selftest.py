@@ -5,14 +5,14 @@ from __future__ import annotations
 from snn_triton import selftest
 
 
-def test_where_no_kernel_runs_every_check_says_what_runs() -> None:
+def test_every_check_names_what_runs_without_a_kernel() -> None:
     checks = selftest("cpu")
     assert len(checks) == 10
     assert not any(check.ok for check in checks)
     assert all("runs: " in check.detail for check in checks)
 
 
-def test_what_is_raised_is_part_of_the_report() -> None:
+def test_raised_errors_are_part_of_the_report() -> None:
     first, *_ = selftest("no such device")
     assert not first.ok
     assert "RuntimeError" in first.detail

@@ -19,8 +19,8 @@ def test_every_public_name_is_there():
 
 def test_importing_it_loads_nothing_but_itself():
     program = "import sys, snn_triton; print(sorted({'torch', 'numpy', 'triton'} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert process.stdout.strip() == "[]"
 
 
 def test_it_offers_kernels_and_no_target():

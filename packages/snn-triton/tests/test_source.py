@@ -130,13 +130,13 @@ def leaky() -> StepProgram:
 
 
 def test_the_text_of_a_forward_kernel() -> None:
-    how = Forward("float32", scalar=(True, False), trace=True, save=True)
-    assert f"{forward_source(leaky(), how).text}\n" == FORWARD
+    options = Forward("float32", scalar=(True, False), trace=True, save=True)
+    assert f"{forward_source(leaky(), options).text}\n" == FORWARD
 
 
 def test_the_text_of_a_backward_kernel() -> None:
-    how = Backward("float32", scalar=(True, False), trace=False, spikes=True, states=(False,), need_x=True)
-    assert f"{backward_source(leaky(), how).text}\n" == BACKWARD
+    options = Backward("float32", scalar=(True, False), trace=False, spikes=True, states=(False,), need_x=True)
+    assert f"{backward_source(leaky(), options).text}\n" == BACKWARD
 
 
 GIVEN = {"tl", "libdevice", "range", "min", "float"}  # what a text may name without defining it
@@ -195,10 +195,10 @@ def every_source(program: StepProgram, dtype: str = "float32") -> list[Source]:
     uses = [*itertools.product((True, False), repeat=2)]
     sources = [forward_source(program, Forward(dtype, (trace,) * several, trace, save)) for trace, save in uses]
     for trace, need_x in uses:
-        for given in {(True,) * (1 + states), (False,) * (1 + states), (True, *(False,) * states), (False, True) * 9}:
-            has = given[1 : 1 + states]
+        for flags in {(True,) * (1 + states), (False,) * (1 + states), (True, *(False,) * states), (False, True) * 9}:
+            has = flags[1 : 1 + states]
             use = Backward(
-                dtype, (not trace,) * several, trace, given[0], (*has, *(False,) * (states - len(has))), need_x
+                dtype, (not trace,) * several, trace, flags[0], (*has, *(False,) * (states - len(has))), need_x
             )
             sources.append(backward_source(program, use))
     return sources
@@ -227,9 +227,9 @@ def named(states: tuple[str, ...], coefficients: tuple[str, ...], neuron: str = 
     emitted = Register(len(inputs) + len(adding) - 1)
     forward = Program(inputs, tuple(adding), {"emitted": emitted, **{s: registers[t] for s, t in swapped}})
     gradients = ("d emitted", *(f"d {s}" for s in states))
-    given = {name: Register(len(inputs) + number) for number, name in enumerate(gradients)}
-    sums = {f"sum {c}": given[f"d {states[n % len(states)]}"] for n, c in enumerate(coefficients)}
-    back = {"d x": given["d emitted"], **{f"d {s}": given[f"d {t}"] for s, t in swapped}, **sums}
+    by_name = {name: Register(len(inputs) + number) for number, name in enumerate(gradients)}
+    sums = {f"sum {c}": by_name[f"d {states[n % len(states)]}"] for n, c in enumerate(coefficients)}
+    back = {"d x": by_name["d emitted"], **{f"d {s}": by_name[f"d {t}"] for s, t in swapped}, **sums}
     once = Program(coefficients, (), {c: Register(number) for number, c in enumerate(coefficients)})
     return StepProgram(once, forward, Program((*inputs, *gradients), (), back), Program((), (), {}), neuron=neuron)
 
@@ -263,9 +263,9 @@ def same_but_for_names(states: tuple[str, ...], coefficients: tuple[str, ...]) -
     plain = [tuple(f"{kind}{n}" for n in range(len(of))) for kind, of in [("p", states), ("q", coefficients)]]
     for source, expected in zip(every_source(named(states, coefficients)), every_source(named(*plain)), strict=True):
         check(source)
-        words, wanted = (re.findall(r"[A-Za-z_]\w*", s.text.partition("(")[2]) for s in (source, expected))
-        pairs = {*zip(words, wanted, strict=True)}
-        assert len(pairs) == len({*words}) == len({*wanted})
+        words, reference = (re.findall(r"[A-Za-z_]\w*", s.text.partition("(")[2]) for s in (source, expected))
+        pairs = {*zip(words, reference, strict=True)}
+        assert len(pairs) == len({*words}) == len({*reference})
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -309,7 +309,7 @@ def test_numbers_of_every_kind_are_written_as_they_are() -> None:
     assert lines.number(0.1) == names[5]
 
 
-def test_a_negative_zero_is_no_literal() -> None:
+def test_a_negative_zero_is_not_a_literal() -> None:
     lines = Lines("float32")
     lines.number(-0.0)
     assert str(lines) == "c0 = tl.full([BLOCK], 0.0, tl.float32) * -1.0"
@@ -322,7 +322,7 @@ def test_a_sum_of_a_states_gradient_is_taken_before_that_changes() -> None:
     assert loop.index("part_0 += carried_mem") < loop.index("carried_mem = ")
 
 
-def test_what_has_no_kernel_is_said() -> None:
+def test_options_without_a_kernel_are_reported() -> None:
     use = Forward("float32", (), False, False)
     for instructions, reason in [
         ((Instruction("erf", (Register(0),)),), "a step computes 'erf', which its kernel does not"),

@@ -17,10 +17,10 @@ print(found, "triton" in sys.modules, int(spk.sum()), sep="\\n")
 def test_it_is_registered_says_that_there_is_no_gpu_and_imports_no_triton():
     hidden = {"CUDA_VISIBLE_DEVICES": "", "HIP_VISIBLE_DEVICES": "", "ROCR_VISIBLE_DEVICES": ""}
     command = [sys.executable, "-c", PROGRAM]
-    done = subprocess.run(command, env=os.environ | hidden, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    found, imported, spikes = done.stdout.splitlines()
-    assert found.startswith("('triton', False, ")
-    assert "no GPU" in found or "built without GPUs" in found
+    process = subprocess.run(command, env=os.environ | hidden, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr
+    status, imported, spikes = process.stdout.splitlines()
+    assert status.startswith("('triton', False, ")
+    assert "no GPU" in status or "built without GPUs" in status
     assert imported == "False"
     assert spikes == "10"  # 0.75, then 1.125 fires and is reset to 0.125 before the third step's 0.8125

@@ -41,8 +41,8 @@ def vectorized(launch: Launch, binary: Binary) -> None:
     """Each thread reads and writes all its columns at a time, up to 16 bytes."""
     columns = max(1, launch.options["BLOCK"] // binary.threads)
     expected = {min(16, columns * size) for size in (4, 8)}  # the sums over columns are float64
-    found = listings.widths(binary)
+    widths = listings.widths(binary)
     if binary.target.backend == "cuda" and columns > 1:  # AMD reads numbers by instructions of their own
-        assert found.pop(4) == launch.source.text.count("tl.broadcast_to(")
-    assert found
-    assert set(found) <= expected
+        assert widths.pop(4) == launch.source.text.count("tl.broadcast_to(")
+    assert widths
+    assert set(widths) <= expected

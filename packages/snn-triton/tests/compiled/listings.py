@@ -38,8 +38,8 @@ def is_exact(launch: Launch, backend: str) -> bool:
         launch: Of the kernel.
         backend: ``"cuda"`` or ``"hip"``.
     """
-    made = ["libdevice."] if backend == "cuda" else ["libdevice.", "div_rn", "sqrt", " / "]
-    return not any(name in launch.source.text for name in made)
+    names = ["libdevice."] if backend == "cuda" else ["libdevice.", "div_rn", "sqrt", " / "]
+    return not any(name in launch.source.text for name in names)
 
 
 def fused_products(binary: Binary) -> list[str]:
@@ -80,7 +80,7 @@ def unordered(binary: Binary) -> list[str]:
 
     In a backward pass one of these loops writes states, which other threads may read in the next one.
     """
-    found: list[str] = []
+    faults: list[str] = []
     written, depth_before = False, 0
     for depth, line in _lines(binary):
         if depth == 1 and depth_before == 2:
@@ -88,9 +88,9 @@ def unordered(binary: Binary) -> list[str]:
         elif written and "barrier" in line:
             written = False
         elif written and (_READS.search(line) or "scf.for" in line or "scf.yield" in line):
-            found.append(line)
+            faults.append(line)
         depth_before = depth
-    return found
+    return faults
 
 
 def spills_in_steps(binary: Binary) -> list[str]:
@@ -98,9 +98,9 @@ def spills_in_steps(binary: Binary) -> list[str]:
     code = [(int(at, 16), text) for at, text in re.findall(_CODE, binary.disassembled(), re.MULTILINE)]
     ends = ((at, re.search(r"\bBRA\b.*0x([0-9a-f]+)", text)) for at, text in code)
     loops = [range(int(end[1], 16), at) for at, end in ends if end and int(end[1], 16) < at]
-    steps = [one for one in loops if not any(other.start > one.start and other.stop < one.stop for other in loops)]
-    kept = [(at, text) for at, text in code if re.search(r"\b(?:LDL|STL)\b", text)]
-    return [text for at, text in kept if any(at in one for one in steps)]
+    steps = [loop for loop in loops if not any(other.start > loop.start and other.stop < loop.stop for other in loops)]
+    accesses = [(at, text) for at, text in code if re.search(r"\b(?:LDL|STL)\b", text)]
+    return [text for at, text in accesses if any(at in loop for loop in steps)]
 
 
 def widths(binary: Binary) -> Counter[int]:

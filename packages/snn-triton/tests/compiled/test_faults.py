@@ -52,7 +52,7 @@ def test_an_approximation_is_found():
     )
 
 
-def test_a_kernel_that_asks_for_too_much_is_found():
+def test_a_kernel_that_requests_too_much_is_found():
     huge = compiled(backward(PROGRAMS["adex"], LARGE), TARGETS["sm_90"], BLOCK=8192)
     assert huge.shared > checks.SHARED["cuda"]
     assert listings.spills_in_steps(huge)

@@ -38,9 +38,9 @@ def test_bytes_are_those_counted_by_hand():
     sizes = Sizes(steps, (64, 512))
     assert moved(forward(PROGRAMS["leaky"], sizes)) == 4 * (2 * steps + 2)  # input, spikes; membrane before and behind
     assert moved(forward(PROGRAMS["leaky"], sizes, trace=True)) == 4 * (3 * steps + 1)
-    kept = segments + 1  # and that of the last step
-    assert moved(forward(PROGRAMS["leaky"], sizes, save=True)) == 4 * (2 * steps + 2 + kept)
-    back = 3 * steps + kept + 2  # input, gradients of spikes and input; kept; gradients of the membrane
+    count = segments + 1  # and that of the last step
+    assert moved(forward(PROGRAMS["leaky"], sizes, save=True)) == 4 * (2 * steps + 2 + count)
+    back = 3 * steps + count + 2  # input, gradients of spikes and input; kept; gradients of the membrane
     anew = (steps - 1) - segments + 2 * (steps - 1)  # input again, but for the last step of each segment; each state
     assert every * (segments - 1) < steps - 1 <= every * segments
     assert moved(backward(PROGRAMS["leaky"], sizes)) == 4 * (back + anew)
@@ -50,18 +50,21 @@ def test_a_loop_reads_and_writes_for_each_operation():
     # x * beta, + x, > threshold, ... of Leaky without a reset forward; two products and a sum or so backward
     leaky = PROGRAMS["leaky"]
     operations = len(leaky.forward.instructions)
-    one, ten = loop(leaky, 1), loop(leaky, 10)
-    assert (10 * one.bytes, 10 * one.kernels) == ten
-    assert operations < one.kernels <= operations + len(leaky.backward.instructions)
-    assert 2 * 4 * one.kernels <= one.bytes <= 4 * 4 * one.kernels
+    single, ten = loop(leaky, 1), loop(leaky, 10)
+    assert (10 * single.bytes, 10 * single.kernels) == ten
+    assert operations < single.kernels <= operations + len(leaky.backward.instructions)
+    assert 2 * 4 * single.kernels <= single.bytes <= 4 * 4 * single.kernels
 
 
 @pytest.mark.parametrize("target", ["gfx90a", "gfx942", "gfx950", "gfx1100"])
 @pytest.mark.parametrize("neuron", ["leaky", "synaptic", "alif", "adex"])
 def test_occupancy_of_amd_is_what_llvm_says(neuron: str, target: str):
-    made = compiled(backward(PROGRAMS[neuron], LARGE), TARGETS[target])
-    assert made.waves is not None
-    assert made.target.occupancy(made.registers, 0, made.threads, made.scalars) == made.waves / made.target.warps
+    kernel = compiled(backward(PROGRAMS[neuron], LARGE), TARGETS[target])
+    assert kernel.waves is not None
+    assert (
+        kernel.target.occupancy(kernel.registers, 0, kernel.threads, kernel.scalars)
+        == kernel.waves / kernel.target.warps
+    )
 
 
 def test_occupancy_of_nvidia_is_that_of_published_examples():

@@ -39,5 +39,5 @@ def test_a_kernel_fits_rounds_as_written_and_loads_ahead(neuron: str, kind: str,
 
 @pytest.mark.parametrize("target", ["sm_80", "sm_90", "sm_100", "sm_120"])
 @pytest.mark.parametrize("neuron", sorted(VARIANTS.keys() - PROGRAMS.keys()))
-def test_no_option_takes_more_registers_than_there_are(neuron: str, target: str):
+def test_no_option_takes_more_registers_than_exist(neuron: str, target: str):
     checks.fits(compiled(backward(VARIANTS[neuron], LARGE), TARGETS[target]))

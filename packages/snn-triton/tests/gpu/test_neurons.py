@@ -29,9 +29,9 @@ def engine() -> Iterator[None]:
         yield
 
 
-def agrees(neuron: Any, *shape: int, dtype: torch.dtype, **asked: Any) -> None:
+def agrees(neuron: Any, *shape: int, dtype: torch.dtype, **options: Any) -> None:
     comparison.Comparison(
-        neuron.to(DEVICE, dtype), comparison.drive(*shape, dtype=dtype, device=DEVICE), **asked
+        neuron.to(DEVICE, dtype), comparison.drive(*shape, dtype=dtype, device=DEVICE), **options
     ).agrees()
 
 

@@ -53,28 +53,28 @@ def started(neuron: Any, xs: Tensor) -> Any:
     return neuron.State._make([s.detach().clone() for s in state])
 
 
-def same_bits(found: Tensor, expected: Tensor) -> None:
+def same_bits(result: Tensor, expected: Tensor) -> None:
     """Assert that two tensors hold the same bits, or NaN where the other one does."""
-    assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
+    assert (result.dtype, result.shape) == (expected.dtype, expected.shape)
     nan = expected.isnan()
-    assert torch.equal(found.isnan(), nan)
-    integers = {8: torch.int64, 4: torch.int32, 2: torch.int16}[found.element_size()]
-    bits = [t.detach().contiguous().view(integers).masked_fill(nan, 0) for t in (found, expected)]
+    assert torch.equal(result.isnan(), nan)
+    integers = {8: torch.int64, 4: torch.int32, 2: torch.int16}[result.element_size()]
+    bits = [t.detach().contiguous().view(integers).masked_fill(nan, 0) for t in (result, expected)]
     assert torch.equal(*bits), f"{int((bits[0] != bits[1]).sum())} of {nan.numel()} differ"
 
 
 def near(
-    found: Sequence[Tensor], expected: Sequence[Tensor], tolerance: float, sizes: Sequence[Tensor | None] = ()
+    result: Sequence[Tensor], expected: Sequence[Tensor], tolerance: float, sizes: Sequence[Tensor | None] = ()
 ) -> None:
     """Assert that tensors are as near to others as a part of the largest number in each of these.
 
     Args:
-        found: The tensors.
+        result: The tensors.
         expected: The others.
         tolerance: The part.
         sizes: What to take a part of in place of some of these, such as the sizes of what they are sums of.
     """
-    for number, (f, e, size) in enumerate(zip(found, expected, sizes or [None] * len(expected), strict=True)):
+    for number, (f, e, size) in enumerate(zip(result, expected, sizes or [None] * len(expected), strict=True)):
         assert (f.dtype, f.shape) == (e.dtype, e.shape)
         if e.numel():
             scale = float((e if size is None else size).detach().abs().max())
@@ -137,8 +137,8 @@ class Comparison:
         outputs = [spikes, *last]
         leaves = [*[xs] * self.need_x, *state, *self.neuron.parameters()]
         ends, seeds = self.ends(outputs)
-        found = torch.autograd.grad(ends, leaves, seeds, allow_unused=True)
-        return outputs, [torch.zeros_like(t) if g is None else g for t, g in zip(leaves, found, strict=True)]
+        gradients = torch.autograd.grad(ends, leaves, seeds, allow_unused=True)
+        return outputs, [torch.zeros_like(t) if g is None else g for t, g in zip(leaves, gradients, strict=True)]
 
     def upstream(self, number: int, output: Tensor) -> Tensor:
         """The gradient of an output."""
@@ -172,19 +172,19 @@ class Comparison:
             state = [torch.stack(s) for s in zip(*states, strict=True)]
         leaves = [c for step in each for c in step.values()]
         outputs, seeds = self.ends([torch.stack(spikes), *state])
-        found = torch.autograd.grad(outputs, leaves, seeds, allow_unused=True) if leaves and outputs else []
-        sizes = [torch.zeros_like(c) if g is None else g.abs() for g, c in zip(found, leaves, strict=False)]
+        gradients = torch.autograd.grad(outputs, leaves, seeds, allow_unused=True) if leaves and outputs else []
+        sizes = [torch.zeros_like(c) if g is None else g.abs() for g, c in zip(gradients, leaves, strict=False)]
         sums = {name: sum(sizes[n :: len(constants)]) for n, name in enumerate(constants)} if sizes else {}
         return [sums[n].sum_to_size(constants[n].shape) if n in sums else None for n in names]
 
     def agrees(self) -> None:
         """Assert that the kernels give what the steps give."""
         expected, gradients = self.outcome(by_steps)
-        found, computed = self.outcome(by_kernels)
-        assert torch.equal(found[0], expected[0]), f"{int((found[0] != expected[0]).sum())} spikes differ"
+        result, computed = self.outcome(by_kernels)
+        assert torch.equal(result[0], expected[0]), f"{int((result[0] != expected[0]).sum())} spikes differ"
         if is_rounded(self.neuron, self.xs):
-            for f, e in zip(found[1:], expected[1:], strict=True):
+            for f, e in zip(result[1:], expected[1:], strict=True):
                 same_bits(f + 0.0, e + 0.0)  # a zero that nothing leads to has no sign
-        near(found[1:], expected[1:], STATES[self.xs.dtype])
+        near(result[1:], expected[1:], STATES[self.xs.dtype])
         sizes = [*[None] * (len(gradients) - len([*self.neuron.parameters()])), *self.addends()]
         near(computed, gradients, GRADIENTS[self.xs.dtype], sizes)

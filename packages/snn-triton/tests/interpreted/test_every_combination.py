@@ -43,12 +43,12 @@ def test_every_neuron_with_input_of_half_precision(case: Any, half: torch.dtype,
             spikes, states = neuron.unroll(xs)
         total = sum((out.float() * (1 + number)).sum() for number, out in enumerate([spikes, *states]))
         leaves = [xs, *neuron.parameters()]
-        found = torch.autograd.grad(total, leaves, allow_unused=True)
-        gradients = [torch.zeros_like(t) if g is None else g for t, g in zip(leaves, found, strict=True)]
+        result = torch.autograd.grad(total, leaves, allow_unused=True)
+        gradients = [torch.zeros_like(t) if g is None else g for t, g in zip(leaves, result, strict=True)]
         outcomes.append(([spikes, *states], gradients))
-    (outputs, computed), (expected, wanted) = outcomes
+    (outputs, computed), (expected, reference) = outcomes
     assert [o.dtype for o in outputs] == [half, *[torch.float32] * len(expected[1:])]
     assert torch.equal(outputs[0], expected[0])
     near(outputs[1:], expected[1:], 1e-6)
-    near(computed[:1], wanted[:1], torch.finfo(half).eps)  # which is written in half precision
-    near(computed[1:], wanted[1:], 1e-5)
+    near(computed[:1], reference[:1], torch.finfo(half).eps)  # which is written in half precision
+    near(computed[1:], reference[1:], 1e-5)

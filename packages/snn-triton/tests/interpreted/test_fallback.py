@@ -38,15 +38,15 @@ def uncompiled(monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.mark.usefixtures("uncompiled")
 def test_kernels_that_do_not_compile_are_warned_of_once_and_the_reference_runs() -> None:
     net, xs = nn.Sequential(nn.Linear(5, 4), snn.Leaky(0.9, init_hidden=True)), drive(7, 3, 5, dtype=torch.float32)
-    said = "snn-triton: Leaky: its kernels do not compile: RuntimeError: ptxas of another planet"
-    with pytest.warns(RuntimeWarning, match=said) as caught:
-        found, plan = snn.unroll(net, xs, explain=True)
-    assert len(caught) == 1
-    assert "at line 7" in str(caught[0].message)
-    assert str(caught[0].message).endswith("; the reference implementation runs instead")
-    how = next(layer.how for layer in plan.layers if "snn-triton" in layer.how)
-    assert "reference" in how
-    assert how.endswith("snn-triton: its kernels do not compile: RuntimeError: ptxas of another planet)")
+    message = "snn-triton: Leaky: its kernels do not compile: RuntimeError: ptxas of another planet"
+    with pytest.warns(RuntimeWarning, match=message) as error:
+        result, plan = snn.unroll(net, xs, explain=True)
+    assert len(error) == 1
+    assert "at line 7" in str(error[0].message)
+    assert str(error[0].message).endswith("; the reference implementation runs instead")
+    reason = next(layer.how for layer in plan.layers if "snn-triton" in layer.how)
+    assert "reference" in reason
+    assert reason.endswith("snn-triton: its kernels do not compile: RuntimeError: ptxas of another planet)")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         again = snn.unroll(net, xs)
@@ -54,7 +54,7 @@ def test_kernels_that_do_not_compile_are_warned_of_once_and_the_reference_runs()
     assert choice.name == "reference"
     with offered():
         expected = snn.unroll(net, xs)
-    for f in (found, again):
+    for f in (result, again):
         same_bits(f.detach(), expected.detach())
 
 
@@ -79,13 +79,13 @@ class Own(snn.SpikingNeuron):
 def test_a_users_own_neuron_is_named_and_runs_by_its_steps() -> None:
     neuron, xs = Own(), drive(7, 3, 5, dtype=torch.float32)
     with pytest.warns(RuntimeWarning, match="snn-triton: Own: its kernels do not compile"):
-        found, (mem,) = neuron.unroll(xs)
+        result, (mem,) = neuron.unroll(xs)
     expected, (last,) = by_steps(neuron, xs, neuron.State(torch.zeros(3, 5)), False)
-    same_bits(found, expected)
+    same_bits(result, expected)
     same_bits(mem, last)
 
 
-def test_an_error_of_a_launch_is_told_as_one_of_the_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_a_launch_is_reported_as_one_of_the_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     class Unlaunched:
         def __getitem__(self, grid: tuple[int, ...]) -> Callable[..., None]:
             raise OSError("no driver")
@@ -103,10 +103,10 @@ def test_a_program_that_is_too_long() -> None:
     assert choice.name == "reference"
     assert re.fullmatch(r"snn-triton: a step of \d{3} instructions; its kernel takes up to 400", choice.reason)
     net = nn.Sequential(Own(250, init_hidden=True))
-    found, plan = snn.unroll(net, xs, explain=True)
+    result, plan = snn.unroll(net, xs, explain=True)
     assert choice.reason in plan.layers[0].how
     expected, _ = by_steps(neuron, xs, neuron.State(torch.zeros(3, 5)), False)
-    same_bits(found, expected)
+    same_bits(result, expected)
 
 
 def test_an_instruction_that_is_not_known() -> None:
@@ -129,7 +129,7 @@ def test_a_constant_a_neuron_of_another_dtype() -> None:
     assert "a constant per neuron is not float64 like the input" in choice.reason
 
 
-def test_what_it_was_made_of_lives_no_longer_than_the_program() -> None:
+def test_sources_of_a_program_live_no_longer_than_it() -> None:
     engine = Engine("cpu", 8, FUNCTIONS)
     program = of_instructions([Instruction("abs", (Register(0),))])
     assert engine.refuses(program, torch.float32) is None

@@ -33,14 +33,14 @@ def test_any_of_the_outputs_may_have_no_gradient(name: str, absent: tuple[int, .
 
 @pytest.mark.parametrize("steps", [1, 6])
 @pytest.mark.parametrize("trace", [False, True])
-def test_where_no_output_has_one_all_are_zero(trace: bool, steps: int, wide_engine: Engine) -> None:
+def test_all_gradients_are_zero_if_no_output_has_one(trace: bool, steps: int, wide_engine: Engine) -> None:
     neuron, x = NEURONS["synaptic"](), drive(steps, 3, 5, dtype=torch.float32)
     program, states = snn.program(neuron), [torch.ones(3, 5), torch.ones(3, 5)]
     with torch.no_grad():
         coefficients = list(program.once.run(constants_of(neuron)).values())
     _, saved = wide_engine.forward(program, x, states, coefficients, trace, True)
-    given = program, [None] * 3, x, states, coefficients, saved, trace, True, torch.Size()
-    gradients = [g for g in wide_engine.backward(*given) if g is not None]
+    arguments = program, [None] * 3, x, states, coefficients, saved, trace, True, torch.Size()
+    gradients = [g for g in wide_engine.backward(*arguments) if g is not None]
     assert [g.shape for g in gradients] == [x.shape, (3, 5), (3, 5), *[()] * len(program.sums)]
     assert not any(g.any() for g in gradients)
 
@@ -96,7 +96,7 @@ def test_the_gradient_of_a_step_that_is_repeated_is_summed(name: str, steps: int
             spikes, states = neuron.unroll(whole, trace=True)
             loss = spikes.sum() + sum(state.square().sum() for state in states)
             by_way.append(torch.autograd.grad(loss, [rows, *neuron.parameters()]))
-    asked = [call.args[-2] for call in backward.call_args_list[-2:]]  # before, an engine looks if kernels compile
-    assert asked == [False, True]  # the gradient of each step's input
-    for found, expected in zip(*by_way, strict=True):
-        torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+    flags = [call.args[-2] for call in backward.call_args_list[-2:]]  # before, an engine looks if kernels compile
+    assert flags == [False, True]  # the gradient of each step's input
+    for result, expected in zip(*by_way, strict=True):
+        torch.testing.assert_close(result, expected, rtol=1e-12, atol=1e-12)

@@ -31,9 +31,9 @@ def by_engine(
     program = snn.program(neuron, xs.dim() - 1)
     with torch.no_grad():
         coefficients = list(program.once.run(constants_of(neuron)).values())
-    given = program, xs, [*state], coefficients
-    out, saved = engine.forward(*given, trace, True)
-    back = engine.backward(program, grads, *given[1:], saved, trace, True, torch.Size())
+    arguments = program, xs, [*state], coefficients
+    out, saved = engine.forward(*arguments, trace, True)
+    back = engine.backward(program, grads, *arguments[1:], saved, trace, True, torch.Size())
     return [*out], [g for g in back[: 1 + len(state)] if g is not None]
 
 
@@ -43,11 +43,11 @@ def by_reference(neuron: Any, xs: Tensor, state: Any, trace: bool, grads: list[T
     spikes, last = by_steps(neuron, leaves[0], neuron.State._make(leaves[1:]), trace)
     outputs = [spikes, *last]
     ends = [(o, g.float()) for o, g in zip(outputs, grads, strict=True) if o.requires_grad]
-    found = torch.autograd.grad([o for o, _ in ends], leaves, [g for _, g in ends], allow_unused=True)
-    return outputs, [torch.zeros_like(t) if g is None else g for t, g in zip(leaves, found, strict=True)]
+    gradients = torch.autograd.grad([o for o, _ in ends], leaves, [g for _, g in ends], allow_unused=True)
+    return outputs, [torch.zeros_like(t) if g is None else g for t, g in zip(leaves, gradients, strict=True)]
 
 
-def written(x: Tensor, half: torch.dtype) -> Tensor:
+def in_half(x: Tensor, half: torch.dtype) -> Tensor:
     """Numbers of float32 as they are written in half precision.
 
     Triton's interpreter cuts bits off where it writes bfloat16; a GPU rounds to the nearest.
@@ -65,13 +65,13 @@ def test_half_input_with_states_of_float32(name: str, trace: bool, half: torch.d
     shape = (9, 3, 5) if trace else (3, 5)
     grads = [drive(9, 3, 5, dtype=half, seed=11), *(drive(*shape, dtype=torch.float32, seed=12) for _ in state)]
     outputs, gradients = by_engine(wide_engine, neuron, xs, state, trace, grads)
-    expected, wanted = by_reference(neuron, xs, state, trace, grads)
+    expected, expected_gradients = by_reference(neuron, xs, state, trace, grads)
     assert [o.dtype for o in outputs] == [half, *[torch.float32] * len(state)]
     assert torch.equal(outputs[0].float(), expected[0])
     near(outputs[1:], expected[1:], 1e-6)
     assert [g.dtype for g in gradients] == [half, *[torch.float32] * len(state)]
-    near(gradients[1:], wanted[1:], 1e-5)
-    near([gradients[0].float()], wanted[:1], torch.finfo(half).eps)
+    near(gradients[1:], expected_gradients[1:], 1e-5)
+    near([gradients[0].float()], expected_gradients[:1], torch.finfo(half).eps)
 
 
 @every_half
@@ -85,9 +85,9 @@ def test_states_of_half_precision_are_rounded_once(
     shape = (9, 3, 5) if trace else (3, 5)
     grads = [drive(9, 3, 5, dtype=half, seed=11), *(drive(*shape, dtype=half, seed=12) for _ in state)]
     outputs, gradients = by_engine(wide_engine, neuron, xs, state, trace, grads)
-    expected, wanted = by_reference(neuron, xs, state, trace, grads)
-    for f, e in zip([*outputs, *gradients], [*expected, *wanted], strict=True):
-        same_bits(f + 0.0, written(e, half) + 0.0)
+    expected, expected_gradients = by_reference(neuron, xs, state, trace, grads)
+    for f, e in zip([*outputs, *gradients], [*expected, *expected_gradients], strict=True):
+        same_bits(f + 0.0, in_half(e, half) + 0.0)
 
 
 @every_half
@@ -104,9 +104,9 @@ def test_a_neuron_of_float32_takes_half_input(name: str, half: torch.dtype) -> N
     leaf = xs.detach().float().requires_grad_()
     expected, _ = by_steps(neuron, leaf, neuron.State._make([s.float() for s in rest]), False)
     assert torch.equal(spikes.float(), expected)
-    wanted = torch.autograd.grad([expected], [leaf, *neuron.parameters()], [weights.float()])
-    near([gradients[0].float()], wanted[:1], torch.finfo(half).eps)
-    near(gradients[1:], wanted[1:], 1e-5)
+    expected_gradients = torch.autograd.grad([expected], [leaf, *neuron.parameters()], [weights.float()])
+    near([gradients[0].float()], expected_gradients[:1], torch.finfo(half).eps)
+    near(gradients[1:], expected_gradients[1:], 1e-5)
 
 
 @every_half
@@ -118,7 +118,7 @@ def test_a_whole_neuron_of_half_precision(half: torch.dtype) -> None:
     twin = snn.Leaky(neuron.beta.detach().float())
     expected, (last,) = by_steps(twin, xs.float(), twin.State(torch.zeros(3, 5)), False)
     same_bits(spikes.detach(), expected.to(half))
-    same_bits(mem.detach() + 0.0, written(last, half))
+    same_bits(mem.detach() + 0.0, in_half(last, half))
     (gradient,) = torch.autograd.grad(spikes.sum(), neuron.beta)
     assert gradient.dtype == half
     assert gradient.isfinite().all()
@@ -149,10 +149,10 @@ def test_under_autocast_a_net_reads_half_precision_and_computes_in_float32(
             spikes, *states = snn.unroll(net, xs)
             (spikes.float().sum() + sum(s.sum() for s in states)).backward()
         results.append(([spikes, *states], [p.grad.clone() for p in net.parameters()]))
-    (outputs, gradients), (expected, wanted) = results
+    (outputs, gradients), (expected, reference) = results
     assert read.count(half) == 2  # besides what the engine looks at a program by
     assert [o.dtype for o in outputs] == [half, torch.float32, torch.float32]
     assert torch.equal(outputs[0], expected[0])
     assert outputs[0].any()
     near(outputs[1:], expected[1:], 1e-6)
-    near(gradients, wanted, 2 * torch.finfo(half).eps)  # each is a sum of rounded numbers, some of which cancel
+    near(gradients, reference, 2 * torch.finfo(half).eps)  # each is a sum of rounded numbers, some of which cancel

@@ -40,42 +40,42 @@ def of_instructions(instructions: Sequence[Instruction], coefficients: tuple[str
 
 def all_pairs(dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """Every special number, and some others, with each other."""
-    drawn = 3 * torch.randn(10, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    numbers = torch.cat([torch.tensor(SPECIAL, dtype=torch.float64), drawn]).to(dtype)
+    values = 3 * torch.randn(10, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    numbers = torch.cat([torch.tensor(SPECIAL, dtype=torch.float64), values]).to(dtype)
     return numbers.repeat(len(numbers)), numbers.repeat_interleave(len(numbers))
 
 
-def agrees(name: str, found: Tensor, expected: Tensor, exact: Tensor) -> None:
+def agrees(name: str, result: Tensor, expected: Tensor, exact: Tensor) -> None:
     """Assert that a result is PyTorch's to the bit; or, of what is computed by series, near the exact one."""
     if name in LIKE_NUMBERS:
-        found, expected = found + 0.0, expected + 0.0
+        result, expected = result + 0.0, expected + 0.0
     if name in ROUNDED:
-        same_bits(found, expected)
+        same_bits(result, expected)
         return
-    assert torch.equal(found.isnan(), exact.isnan())
+    assert torch.equal(result.isnan(), exact.isnan())
     infinite = exact.isinf()
-    assert torch.equal(found[infinite], exact[infinite])
+    assert torch.equal(result[infinite], exact[infinite])
     finite = exact.isfinite()
-    near, there = exact[finite].double(), found[finite].double()
+    near, there = exact[finite].double(), result[finite].double()
     unit = torch.finfo(exact.dtype).eps * near.abs().clamp_min(torch.finfo(exact.dtype).tiny)
     apart = (there - near).abs() / unit
     assert (apart <= UNITS).all(), f"{apart.max().item()} units"
 
 
-def run(engine: Engine, name: str, operands: list[Any], given: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+def run(engine: Engine, name: str, operands: list[Any], by_name: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
     """An instruction's result, PyTorch's, and the exact one as far as PyTorch's float64 is."""
-    coefficients, x = tuple(n for n in given if n not in ("x", "mem")), given["x"]
+    coefficients, x = tuple(n for n in by_name if n not in ("x", "mem")), by_name["x"]
     inputs = ("x", "mem", *coefficients)
     registers = tuple(Register(inputs.index(o)) if isinstance(o, str) else o for o in operands)
     program = of_instructions([Instruction(name, registers)], coefficients)
-    values = [given[c] for c in coefficients]
-    (spikes, _), _ = engine.forward(program, x.unsqueeze(0), [given["mem"]], values, False, False)
+    values = [by_name[c] for c in coefficients]
+    (spikes, _), _ = engine.forward(program, x.unsqueeze(0), [by_name["mem"]], values, False, False)
     both = []
     for dtype in (x.dtype, torch.float64):
         if name in ("and", "or", "xor", "not", "where", "div"):  # 2 / x in Python is 1 / x times 2
-            tensors = [given[o] if isinstance(o, str) else torch.tensor(o, dtype=x.dtype) for o in operands]
+            tensors = [by_name[o] if isinstance(o, str) else torch.tensor(o, dtype=x.dtype) for o in operands]
         else:
-            tensors = [given[o] if isinstance(o, str) else o for o in operands]
+            tensors = [by_name[o] if isinstance(o, str) else o for o in operands]
         tensors = [t.to(dtype) if isinstance(t, Tensor) else t for t in tensors]
         if name == "where":
             tensors[0] = tensors[0] != 0
@@ -100,21 +100,21 @@ def test_operations_on_one_operand(name: str, dtype: torch.dtype, engine: Engine
 @pytest.mark.parametrize("name", BINARY)
 def test_operations_on_two_operands_of_any_kind(name: str, dtype: torch.dtype, engine: Engine) -> None:
     x, mem = all_pairs(dtype)
-    given = {"x": x, "mem": mem, "one": torch.tensor(-1.5, dtype=dtype)}
+    tensors = {"x": x, "mem": mem, "one": torch.tensor(-1.5, dtype=dtype)}
     for operands in (["x", "mem"], ["mem", "x"], ["x", "x"], ["x", "one"], ["one", "mem"]):
-        agrees(name, *run(engine, name, operands, given))
+        agrees(name, *run(engine, name, operands, tensors))
     for number in (0.75, 0.0, -0.0, 3.0, math.inf, -math.inf, math.nan):
-        agrees(name, *run(engine, name, ["mem", number], given))
-        agrees(name, *run(engine, name, [number, "x"], given))
+        agrees(name, *run(engine, name, ["mem", number], tensors))
+        agrees(name, *run(engine, name, [number, "x"], tensors))
 
 
 @every_dtype
 def test_a_choice_between_operands_of_any_kind(dtype: torch.dtype, engine: Engine) -> None:
     x, mem = all_pairs(dtype)
-    given = {"x": x, "mem": mem, "fired": (mem > 0).to(dtype), "one": torch.tensor(-0.0, dtype=dtype)}
+    tensors = {"x": x, "mem": mem, "fired": (mem > 0).to(dtype), "one": torch.tensor(-0.0, dtype=dtype)}
     for first, second in [("x", "mem"), ("mem", "one"), ("x", 0.0), (-0.0, "x"), (2.5, math.inf)]:
-        agrees("where", *run(engine, "where", ["fired", first, second], given))
-        agrees("where", *run(engine, "where", ["x", first, second], given))  # what is not zero is true, NaN too
+        agrees("where", *run(engine, "where", ["fired", first, second], tensors))
+        agrees("where", *run(engine, "where", ["x", first, second], tensors))  # what is not zero is true, NaN too
 
 
 @every_dtype
@@ -123,28 +123,37 @@ def test_a_choice_between_operands_of_any_kind(dtype: torch.dtype, engine: Engin
 )
 def test_a_clamp_keeps_nan(bounds: tuple[float, float], dtype: torch.dtype, engine: Engine) -> None:
     x, mem = all_pairs(dtype)
-    found, expected, _ = run(engine, "clamp", ["x", *bounds], {"x": x, "mem": mem})
-    same_bits(found + 0.0, expected + 0.0)
+    result, expected, _ = run(engine, "clamp", ["x", *bounds], {"x": x, "mem": mem})
+    same_bits(result + 0.0, expected + 0.0)
 
 
 @every_dtype
 @pytest.mark.parametrize("name", sorted(CONDITIONS))
-def test_a_condition_is_a_number_wherever_a_number_is_asked_for(name: str, dtype: torch.dtype, engine: Engine) -> None:
+def test_a_condition_counts_as_a_number_where_one_is_expected(name: str, dtype: torch.dtype, engine: Engine) -> None:
     x, mem = all_pairs(dtype)
     first, second = Register(2), Register(3)
-    one = (Register(0),) if name == "not" else (Register(0), Register(1))
-    condition = computed(name, [x, mem][: len(one)], dtype)
+    registers = (Register(0),) if name == "not" else (Register(0), Register(1))
+    condition = computed(name, [x, mem][: len(registers)], dtype)
     for instructions, expected in [
-        ([Instruction(name, one)], condition),
-        ([Instruction(name, one), Instruction("number", (first,))], condition),
-        ([Instruction(name, one), Instruction("sub", (1.0, first))], ~condition),
-        ([Instruction(name, one), Instruction("not", (first,)), Instruction("xor", (first, second))], condition | True),
-        ([Instruction(name, one), Instruction("gt", (first, 0.5)), Instruction("add", (first, second))], condition),
-        ([Instruction(name, one), Instruction("number", (first,)), Instruction("and", (second, first))], condition),
+        ([Instruction(name, registers)], condition),
+        ([Instruction(name, registers), Instruction("number", (first,))], condition),
+        ([Instruction(name, registers), Instruction("sub", (1.0, first))], ~condition),
+        (
+            [Instruction(name, registers), Instruction("not", (first,)), Instruction("xor", (first, second))],
+            condition | True,
+        ),
+        (
+            [Instruction(name, registers), Instruction("gt", (first, 0.5)), Instruction("add", (first, second))],
+            condition,
+        ),
+        (
+            [Instruction(name, registers), Instruction("number", (first,)), Instruction("and", (second, first))],
+            condition,
+        ),
     ]:
         (spikes, _), _ = engine.forward(of_instructions(instructions), x[None], [mem], [], False, False)
         same_bits(spikes[0], expected.to(dtype))
 
 
-def test_every_instruction_there_is_is_tested_here() -> None:
+def test_every_instruction_is_tested_here() -> None:
     assert {*UNARY, *BINARY, "where", "clamp", "number"} == {*OPERATIONS}

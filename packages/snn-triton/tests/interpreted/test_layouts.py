@@ -73,16 +73,16 @@ def neuron() -> snn.Synaptic:
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda f: f.__name__)
 @pytest.mark.parametrize("trace", [False, True])
 @pytest.mark.usefixtures("wide")
-def test_any_layout_of_what_is_given(trace: bool, layout: Callable[[Tensor], Tensor]) -> None:
+def test_any_layout_of_the_inputs(trace: bool, layout: Callable[[Tensor], Tensor]) -> None:
     synaptic, xs = neuron(), drive(6, *SHAPE)
     plain = Laid(synaptic, xs, trace=trace)
     laid = Laid(synaptic, layout(xs), synaptic.State._make([layout(s) for s in plain.state]), trace)
     laid.layout = layout
     outputs, gradients = laid.outcome(by_kernels)
-    expected, wanted = plain.outcome(by_kernels)
-    for f, e in zip([*outputs, *gradients[:3]], [*expected, *wanted[:3]], strict=True):
+    expected, reference = plain.outcome(by_kernels)
+    for f, e in zip([*outputs, *gradients[:3]], [*expected, *reference[:3]], strict=True):
         same_bits(f, e)
-    near(gradients[3:], wanted[3:], 1e-14)  # sums go through the columns as they lie in memory
+    near(gradients[3:], reference[3:], 1e-14)  # sums go through the columns as they lie in memory
     near(gradients, laid.outcome(by_steps)[1], 1e-12)
 
 

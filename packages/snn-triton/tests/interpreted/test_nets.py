@@ -57,7 +57,7 @@ NETS: dict[str, Callable[[], nn.Module]] = {"feed forward": feed_forward, "recur
 every_net = pytest.mark.parametrize("name", NETS)
 
 
-def made(name: str) -> nn.Module:
+def build_net(name: str) -> nn.Module:
     torch.manual_seed(1)
     return NETS[name]().double()
 
@@ -68,29 +68,29 @@ def outcome(net: nn.Module, xs: Tensor, run: Callable[[nn.Module, Tensor], Any])
     out = run(net, leaf)
     outputs = [*out] if isinstance(out, tuple) else [out]
     neurons = [m for m in net.modules() if isinstance(m, snn.SpikingNeuron)]
-    kept = [getattr(neuron, field) for neuron in neurons for field in neuron.State._fields]
-    return [*outputs, *kept, *zoo.gradients([*outputs, *kept], [leaf, *net.parameters()])]
+    states = [getattr(neuron, field) for neuron in neurons for field in neuron.State._fields]
+    return [*outputs, *states, *zoo.gradients([*outputs, *states], [leaf, *net.parameters()])]
 
 
 def same_as_steps(name: str, xs: Tensor, run: Callable[[nn.Module, Tensor], Any]) -> None:
     """Assert that nothing changes where no kernel is there."""
-    found = outcome(made(name), xs, run)
+    result = outcome(build_net(name), xs, run)
     with offered():
-        expected = outcome(made(name), xs, run)
-    near([f.detach() for f in found], [e.detach() for e in expected], 1e-12)
+        expected = outcome(build_net(name), xs, run)
+    near([f.detach() for f in result], [e.detach() for e in expected], 1e-12)
 
 
 @every_net
 @pytest.mark.usefixtures("wide", "of_any_size")
 def test_a_net_is_its_steps_and_says_what_runs_it(name: str) -> None:
     xs = drive(9, 3, 4)
-    found = outcome(made(name), xs, snn.unroll)
+    result = outcome(build_net(name), xs, snn.unroll)
     with offered():
-        expected = outcome(made(name), xs, lambda net, xs: snn.unroll(net, xs, schedule="steps"))
-    near([f.detach() for f in found], [e.detach() for e in expected], 1e-12)
-    plan = snn.unroll(made(name), xs, explain=True)[1]
+        expected = outcome(build_net(name), xs, lambda net, xs: snn.unroll(net, xs, schedule="steps"))
+    near([f.detach() for f in result], [e.detach() for e in expected], 1e-12)
+    plan = snn.unroll(build_net(name), xs, explain=True)[1]
     neurons = [layer for layer in plan.layers if "snn-triton" in layer.how]
-    assert len(neurons) == sum(isinstance(m, snn.SpikingNeuron) for m in made(name).modules())
+    assert len(neurons) == sum(isinstance(m, snn.SpikingNeuron) for m in build_net(name).modules())
 
 
 @every_net
@@ -103,7 +103,7 @@ def test_samples_of_several_lengths(name: str) -> None:
 @pytest.mark.usefixtures("wide", "of_any_size")
 def test_a_sequence_in_chunks(name: str) -> None:
     same_as_steps(name, drive(9, 3, 4), lambda net, xs: snn.unroll(net, xs, chunk=4))
-    whole, chunks = (outcome(made(name), drive(9, 3, 4), run) for run in (snn.unroll, by_chunks))
+    whole, chunks = (outcome(build_net(name), drive(9, 3, 4), run) for run in (snn.unroll, by_chunks))
     near([c.detach() for c in chunks], [w.detach() for w in whole], 1e-12)
 
 
@@ -121,7 +121,7 @@ def test_a_sequence_in_parts(name: str) -> None:
         return tuple(torch.cat([a, b]) for a, b in zip(first, second, strict=True))
 
     same_as_steps(name, drive(9, 3, 4), parts)
-    whole, cut = (outcome(made(name), drive(9, 3, 4), run) for run in (snn.unroll, parts))
+    whole, cut = (outcome(build_net(name), drive(9, 3, 4), run) for run in (snn.unroll, parts))
     near([c.detach() for c in cut], [w.detach() for w in whole], 1e-12)
 
 
@@ -149,16 +149,16 @@ def test_a_net_trains_as_by_its_steps() -> None:
     xs, target = drive(7, 6, 4), torch.tensor([0, 1, 2, 0, 1, 2])
 
     def losses(schedule: str) -> list[float]:
-        net, seen = made("feed forward"), []
+        net, losses = build_net("feed forward"), []
         optimizer = torch.optim.Adam(net.parameters(), lr=0.05)
         for _ in range(4):
             optimizer.zero_grad()
             loss = nn.functional.cross_entropy(snn.unroll(net, xs, schedule=schedule)[0].mean(0), target)
             loss.backward()
             optimizer.step()
-            seen.append(loss.item())
-        return seen
+            losses.append(loss.item())
+        return losses
 
-    found = losses("auto")
-    assert found[-1] < found[0]
-    assert found == pytest.approx(losses("steps"), rel=1e-9)
+    result = losses("auto")
+    assert result[-1] < result[0]
+    assert result == pytest.approx(losses("steps"), rel=1e-9)

@@ -95,7 +95,7 @@ def test_every_surrogate(spike_grad: Any, reset: str, delay: bool, dtype: torch.
     Comparison(neuron, drive(7, 3, 5, dtype=dtype)).agrees()
 
 
-def test_every_surrogate_there_is_is_tested_here() -> None:
+def test_every_surrogate_is_tested_here() -> None:
     assert {type(spike_grad) for spike_grad in SURROGATES} == {*closed_form.KINDS.values()}
 
 
@@ -137,10 +137,10 @@ def test_neurons_that_are_called_with_whole_sequences(make: Callable[[], Any], d
     assert kernels.choose(neuron, xs).name == "snn-triton"
     rest = neuron.State._make([torch.zeros(3, 5, dtype=dtype)])
     expected, (mem,) = by_steps(neuron, neuron.driven(xs), rest, True)
-    found = neuron(xs)
-    assert torch.equal(found[0], expected)
+    result = neuron(xs)
+    assert torch.equal(result[0], expected)
     leaves, outcomes = [xs, *neuron.parameters()], []
-    for outputs in (found, (expected, mem)):
+    for outputs in (result, (expected, mem)):
         total = sum((drive(*o.shape, dtype=dtype, seed=3) * o).sum() for o in outputs)
         outcomes.append([outputs[1], *torch.autograd.grad(total, leaves)])
     near(*outcomes, {torch.float32: 1e-5, torch.float64: 1e-12}[dtype])

@@ -44,14 +44,14 @@ class Spoiled(Comparison):
 def agrees(comparison: Comparison) -> list[Tensor]:
     """Assert that what is not finite is where the steps have it, and return the gradients."""
     outputs, gradients = comparison.outcome(by_kernels)
-    expected, wanted = comparison.outcome(by_steps)
+    expected, reference = comparison.outcome(by_steps)
     for f, e in zip(outputs, expected, strict=True):
         same_bits(f, e)
-    for f, e in zip(gradients, wanted, strict=True):
+    for f, e in zip(gradients, reference, strict=True):
         assert torch.equal(f.isnan(), e.isnan())
         assert torch.equal(f.isposinf(), e.isposinf())
         assert torch.equal(f.isneginf(), e.isneginf())
-    return wanted
+    return reference
 
 
 @pytest.mark.parametrize("where", ["input", "states", "gradients"])
@@ -68,8 +68,8 @@ def test_they_are_where_the_steps_have_them(name: str, reset: str, delay: bool, 
     if where == "states":
         comparison.state = neuron.State._make([spoiled(s) for s in comparison.state])
     comparison.spoils = where == "gradients"
-    wanted = agrees(comparison)
-    assert any(not w.isfinite().all() for w in wanted)
+    expected = agrees(comparison)
+    assert any(not w.isfinite().all() for w in expected)
 
 
 @pytest.mark.parametrize("value", [math.inf, -math.inf])
@@ -79,5 +79,5 @@ def test_an_infinite_membrane_without_a_gradient_from_behind_stays_without_nan(t
     neuron = snn.Leaky(0.9, reset_mechanism="zero", reset_delay=False, learn_beta=True)
     xs = drive(4, 1, 6, dtype=torch.float32)
     xs[-1, 0, ::2] = value
-    wanted = agrees(Comparison(neuron, xs, trace=trace, absent=(1,)))
-    assert all(w.isfinite().all() for w in wanted)  # zero times infinity, the gradient of the reset, would be NaN
+    expected = agrees(Comparison(neuron, xs, trace=trace, absent=(1,)))
+    assert all(w.isfinite().all() for w in expected)  # zero times infinity, the gradient of the reset, would be NaN

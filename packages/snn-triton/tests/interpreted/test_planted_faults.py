@@ -65,11 +65,11 @@ def test_a_fault_is_caught(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     original, planted = getattr(engines, f"{direction}_source"), []
 
     def source(*arguments: object) -> Source:
-        made = original(*arguments)
-        text = fault(made.text)
-        assert text != made.text
+        result = original(*arguments)
+        text = fault(result.text)
+        assert text != result.text
         planted.append(text)
-        return made._replace(text=text)
+        return result._replace(text=text)
 
     with offered(Engine("cpu", 8, FUNCTIONS)):
         comparison().agrees()

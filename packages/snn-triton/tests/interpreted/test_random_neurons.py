@@ -29,7 +29,7 @@ def test_a_neuron_drawn_at_random_is_its_kernels(data: Any) -> None:
     expected = random_neurons.outcome(
         neuron, xs, lambda x, state, trace: kernels.loop(neuron.advance, x, state, trace), trace
     )
-    for found, wanted in zip(result, expected, strict=True):
-        scale = max(1.0, float(wanted.detach().abs().max()))
+    for actual, reference in zip(result, expected, strict=True):
+        scale = max(1.0, float(reference.detach().abs().max()))
         assert math.isfinite(scale)
-        torch.testing.assert_close(found, wanted, rtol=1e-11, atol=1e-11 * scale)
+        torch.testing.assert_close(actual, reference, rtol=1e-11, atol=1e-11 * scale)

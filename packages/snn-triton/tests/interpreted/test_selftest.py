@@ -20,13 +20,13 @@ def test_every_check_passes(wide_engine: Engine) -> None:
 
 
 def test_a_wrong_kernel_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = kernels.kernel
+    kernel = kernels.kernel
 
     def wrong(source: Source, functions: Any) -> Any:
-        return made(source._replace(text=source.text.replace("carried_mem +", "0.5 * carried_mem +")), functions)
+        return kernel(source._replace(text=source.text.replace("carried_mem +", "0.5 * carried_mem +")), functions)
 
     monkeypatch.setattr("snn_triton.engine.kernel", wrong)
     with offered(Engine("cpu", 256, FUNCTIONS)):
-        found = {check.name: check.ok for check in selftest("cpu")}
-    assert not found["Leaky, float32"]
-    assert not found["Synaptic, float64"]
+        outcomes = {check.name: check.ok for check in selftest("cpu")}
+    assert not outcomes["Leaky, float32"]
+    assert not outcomes["Synaptic, float64"]

@@ -56,7 +56,7 @@ def test_the_size_of_a_block_changes_no_bit(name: str) -> None:
             same_bits(f, e)
 
 
-def test_blocks_of_the_size_that_is_chosen_where_none_is_given() -> None:
+def test_blocks_have_the_chosen_size_by_default() -> None:
     assert block_size(130, "float32", 1) == 128
     with offered(Engine("cpu", functions=FUNCTIONS)):
         Comparison(NEURONS["leaky"](), drive(5, 130, dtype=torch.float32)).agrees()
@@ -83,10 +83,10 @@ def test_steps_of_any_number_of_axes(shape: tuple[int, ...]) -> None:
 @pytest.mark.usefixtures("narrow")
 def test_nothing_is_kept_without_a_backward_pass(narrow_engine: Engine) -> None:
     program, x = snn.program(NEURONS["leaky"]()), drive(10, 2, 5, dtype=torch.float32)
-    given = program, x, [torch.zeros(2, 5)], [torch.tensor(1.0), torch.tensor(0.9)], False
-    out, kept = narrow_engine.forward(*given, save=False)
-    others, (saved,) = narrow_engine.forward(*given, save=True)
-    assert kept == ()
+    arguments = program, x, [torch.zeros(2, 5)], [torch.tensor(1.0), torch.tensor(0.9)], False
+    out, tensors = narrow_engine.forward(*arguments, save=False)
+    others, (saved,) = narrow_engine.forward(*arguments, save=True)
+    assert tensors == ()
     assert saved.shape == (4, 1, 10)  # before the first step, two more of the nine before the last, and the last
     for o, e in zip(out, others, strict=True):
         same_bits(o, e)
