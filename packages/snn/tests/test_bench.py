@@ -39,7 +39,7 @@ def net(tmp_path):
     sys.modules.pop(str(path), None)
 
 
-def test_what_a_product_keeps_for_its_backward_pass_is_its_input_once():
+def test_a_product_keeps_its_input_once_for_its_backward_pass():
     # the weights are there anyway; 7 steps of 5 samples of 3 features in float32
     times = bench(nn.Linear(3, 11), torch.rand(7, 5, 3), repeats=1)
     assert times.unrolled.kept == times.steps.kept == 7 * 5 * 3 * 4
@@ -77,10 +77,10 @@ def test_the_ratios_are_of_the_loop_to_unroll():
 
 def test_the_command_prints_what_was_timed(net, capsys):
     assert main(["bench", net + "make_net", "--shape", "11,5,4", "--repeats", "1"]) == 0
-    shown = capsys.readouterr()
-    assert [line.split("  ")[0] for line in shown.out.splitlines()[1:4]] == ["step loop", "unroll", "unroll is"]
-    assert "1  Leaky: " in shown.out
-    assert "making a net" in shown.err
+    output = capsys.readouterr()
+    assert [line.split("  ")[0] for line in output.out.splitlines()[1:4]] == ["step loop", "unroll", "unroll is"]
+    assert "1  Leaky: " in output.out
+    assert "making a net" in output.err
 
 
 def test_the_command_prints_json_alone_on_standard_output(net, capsys):
@@ -102,10 +102,10 @@ def test_the_command_prints_json_alone_on_standard_output(net, capsys):
         ("make_net", f"3,2,{2**31 - 1}", "more than the"),
     ],
 )
-def test_what_cannot_be_timed_ends_with_code_2(net, function, shape, complaint, capsys):
+def test_a_net_that_cannot_be_timed_ends_with_code_2(net, function, shape, complaint, capsys):
     if function == "make_net" and shape.endswith("7"):
         shape = f"1000000,{shape}"
     assert main(["bench", net + function, "--shape", shape]) == 2
-    shown = capsys.readouterr()
-    assert shown.err.partition("snn bench: ")[2].count(complaint) == 1
-    assert shown.out == ""
+    output = capsys.readouterr()
+    assert output.err.partition("snn bench: ")[2].count(complaint) == 1
+    assert output.out == ""

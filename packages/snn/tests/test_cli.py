@@ -20,30 +20,30 @@ OF_THE_DEMO = ("snn_data", "sklearn", "mlxtend", "aeon", "snn_functional", "snn_
 
 
 def test_the_module_is_the_command():
-    done = subprocess.run([sys.executable, "-m", "snn", "--version"], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (0, f"snn {snn.__version__}\n")
+    process = subprocess.run([sys.executable, "-m", "snn", "--version"], capture_output=True, text=True, check=False)
+    assert (process.returncode, process.stdout) == (0, f"snn {snn.__version__}\n")
 
 
 def test_asking_for_the_version_imports_no_torch():
     program = "from snn.cli import main\ntry: main(['--version'])\nexcept SystemExit: print('torch' in sys.modules)"
-    done = python(program)
-    assert done.stdout.split() == ["snn", snn.__version__, "False"]
+    process = python(program)
+    assert process.stdout.split() == ["snn", snn.__version__, "False"]
 
 
-def test_without_a_command_it_prints_what_there_is(capsys):
+def test_without_a_command_it_lists_all_commands(capsys):
     assert main([]) == 0
-    shown = capsys.readouterr().out
-    lines = [line.split(None, 1) for line in shown.partition("  COMMAND\n")[2].partition("\n\n")[0].splitlines()]
+    output = capsys.readouterr().out
+    lines = [line.split(None, 1) for line in output.partition("  COMMAND\n")[2].partition("\n\n")[0].splitlines()]
     assert [name for name, _ in lines] == ["bench", "demo", "doctor", "energy", "export", "nir", "rename"]
     assert all(text for _, text in lines)
 
 
-def test_the_help_is_what_is_printed_without_a_command(capsys):
+def test_the_help_equals_the_output_without_a_command(capsys):
     main([])
-    shown = capsys.readouterr().out
+    output = capsys.readouterr().out
     with pytest.raises(SystemExit):
         main(["--help"])
-    assert capsys.readouterr().out == shown
+    assert capsys.readouterr().out == output
 
 
 @pytest.mark.parametrize(
@@ -66,9 +66,9 @@ def test_the_help_is_what_is_printed_without_a_command(capsys):
     ],
 )
 def test_a_wrong_word_is_named_and_ends_with_code_2(words: list[str], complaint: str, capsys):
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as error:
         main(words)
-    assert ended.value.code == 2
+    assert error.value.code == 2
     assert complaint in capsys.readouterr().err
 
 
@@ -80,12 +80,12 @@ def test_a_wrong_word_is_named_and_ends_with_code_2(words: list[str], complaint:
         ("vowels", "aeon", ("snn-data[vowels]",)),
     ],
 )
-def test_the_demo_names_all_that_it_misses_before_it_starts(task: str, data: str, extra: tuple[str, ...], tmp_path):
+def test_the_demo_names_all_missing_packages_before_it_starts(task: str, data: str, extra: tuple[str, ...], tmp_path):
     program = f"from snn.cli import main\nsys.exit(main(['demo', '--task', '{task}']))"
-    done = python(program, hidden=OF_THE_DEMO, cwd=tmp_path)
-    assert done.returncode == 1
+    process = python(program, hidden=OF_THE_DEMO, cwd=tmp_path)
+    assert process.returncode == 1
     missing = f"snn-data, snn-functional, snn-plot, matplotlib, {data}"
-    assert done.stderr == f"snn demo: not installed: {missing}; {hint('snn[demo]', *extra)}\n"
+    assert process.stderr == f"snn demo: not installed: {missing}; {hint('snn[demo]', *extra)}\n"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -93,9 +93,9 @@ def test_the_words_of_the_demo_import_no_torch(tmp_path):
     program = (
         "from snn.cli import main\ntry: main(['demo', '--help'])\nexcept SystemExit: print('torch' in sys.modules)"
     )
-    done = python(program, cwd=tmp_path)
-    assert done.stdout.split()[-1] == "False"
-    assert "snn-data[vowels]" in done.stdout
+    process = python(program, cwd=tmp_path)
+    assert process.stdout.split()[-1] == "False"
+    assert "snn-data[vowels]" in process.stdout
 
 
 @pytest.mark.parametrize("word", ["--seed", "--epochs", "--threads"])
@@ -104,36 +104,36 @@ def test_verify_takes_no_settings_beside_the_file(word: str, capsys):
     assert capsys.readouterr().err == f"snn demo: --verify takes all from the file; leave out {word}\n"
 
 
-def test_verify_says_which_file_is_not_there(tmp_path, capsys):
+def test_verify_names_a_missing_file(tmp_path, capsys):
     assert main(["demo", "--verify", str(tmp_path / "run.json")]) == 1
     assert "run.json" in capsys.readouterr().err
 
 
-def test_the_doctor_prints_json_that_says_what_is_installed(capsys):
+def test_the_doctor_prints_installed_packages_as_json(capsys):
     code = main(["doctor", "--json"])
-    found = json.loads(capsys.readouterr().out)
-    assert code == (0 if found["consistent"] else 1)
-    assert {piece["name"]: piece["version"] for piece in found["pieces"]}["snn"] == snn.__version__
+    report = json.loads(capsys.readouterr().out)
+    assert code == (0 if report["consistent"] else 1)
+    assert {piece["name"]: piece["version"] for piece in report["pieces"]}["snn"] == snn.__version__
 
 
-def test_the_doctor_prints_text_that_says_what_is_installed(capsys):
+def test_the_doctor_prints_installed_packages_as_text(capsys):
     main(["doctor"])
-    shown = capsys.readouterr().out
-    assert f"snn             {snn.__version__}" in shown
-    assert "loopback" in shown
+    output = capsys.readouterr().out
+    assert f"snn             {snn.__version__}" in output
+    assert "loopback" in output
 
 
 def test_nir_names_what_is_not_installed():
-    done = python("from snn.cli import main\nsys.exit(main(['nir', 'show', 'x.nir']))", hidden=("snn_nir",))
-    assert (done.returncode, done.stderr) == (1, f"snn nir: not installed: snn-nir; {hint('snn[nir]')}\n")
+    process = python("from snn.cli import main\nsys.exit(main(['nir', 'show', 'x.nir']))", hidden=("snn_nir",))
+    assert (process.returncode, process.stderr) == (1, f"snn nir: not installed: snn-nir; {hint('snn[nir]')}\n")
 
 
 @pytest.mark.parametrize("words", [["-h"], ["--help"], ["show", "--help"]])
 def test_the_help_of_nir_needs_nothing_installed(words):
-    done = python(f"from snn.cli import main\nsys.exit(main(['nir', *{words!r}]))", hidden=("snn_nir",))
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("usage: snn nir [-h] {check,show,run,diff,convert} ...\n")
-    assert done.stdout.endswith(f"not installed: snn-nir; {hint('snn[nir]')}\n")
+    process = python(f"from snn.cli import main\nsys.exit(main(['nir', *{words!r}]))", hidden=("snn_nir",))
+    assert (process.returncode, process.stderr) == (0, "")
+    assert process.stdout.startswith("usage: snn nir [-h] {check,show,run,diff,convert} ...\n")
+    assert process.stdout.endswith(f"not installed: snn-nir; {hint('snn[nir]')}\n")
 
 
 @pytest.mark.parametrize("command", ["demo", "doctor", "nir"])
@@ -157,8 +157,8 @@ def test_a_key_that_interrupts_ends_any_command_with_one_line_and_code_130(comma
         assert running.stdout is not None
         assert running.stdout.readline() == b"ready\n"
         running.send_signal(signal.SIGINT)
-        printed, said = running.communicate(timeout=60)
-    assert (running.returncode, printed, said.decode()) == (130, b"", f"\nsnn {command}: interrupted\n")
+        printed, errors = running.communicate(timeout=60)
+    assert (running.returncode, printed, errors.decode()) == (130, b"", f"\nsnn {command}: interrupted\n")
 
 
 def test_a_reader_who_has_enough_gets_no_traceback():
@@ -168,5 +168,5 @@ def test_a_reader_who_has_enough_gets_no_traceback():
         assert running.stdout is not None
         assert running.stderr is not None
         running.stdout.close()
-        said = running.stderr.read()
-    assert (running.returncode, said) == (1, b"")
+        errors = running.stderr.read()
+    assert (running.returncode, errors) == (1, b"")

@@ -22,10 +22,10 @@ def installed(monkeypatch):
     real_version, real_requires = metadata.version, metadata.requires
 
     def version(name: str) -> str:
-        found = pretended[name][0] if name in pretended else real_version(name)
-        if found is None:
+        version = pretended[name][0] if name in pretended else real_version(name)
+        if version is None:
             raise metadata.PackageNotFoundError(name)
-        return found
+        return version
 
     def requires(name: str) -> list[str] | None:
         return pretended[name][1] if name in pretended else real_requires(name)
@@ -35,33 +35,33 @@ def installed(monkeypatch):
     return pretended
 
 
-def test_what_the_tests_run_with_fits_together():
-    found = diagnose()
-    assert found.problems == []
-    assert found.as_dict()["consistent"] is True
+def test_the_packages_of_these_tests_fit_together():
+    diagnosis = diagnose()
+    assert diagnosis.problems == []
+    assert diagnosis.as_dict()["consistent"] is True
 
 
 def test_it_reports_the_versions_that_run():
-    found = diagnose()
-    assert {piece.name: piece.version for piece in found.pieces}["snn-core"] == snn_core.__version__
-    assert found.environment["torch"] == metadata.version("torch")
-    assert Version(found.environment["torch"]).public == Version(torch.__version__).public
-    assert found.environment["torch threads"] == torch.get_num_threads()
+    diagnosis = diagnose()
+    assert {piece.name: piece.version for piece in diagnosis.pieces}["snn-core"] == snn_core.__version__
+    assert diagnosis.environment["torch"] == metadata.version("torch")
+    assert Version(diagnosis.environment["torch"]).public == Version(torch.__version__).public
+    assert diagnosis.environment["torch threads"] == torch.get_num_threads()
 
 
 def test_it_reports_every_target_and_kernel_with_its_reason():
-    found = {one["name"]: one for one in diagnose().backends}
-    assert found["loopback"]["kind"] == "target"
-    assert found["loopback"]["ok"] is True
-    assert found["loopback"]["reason"]
+    backends = {backend["name"]: backend for backend in diagnose().backends}
+    assert backends["loopback"]["kind"] == "target"
+    assert backends["loopback"]["ok"] is True
+    assert backends["loopback"]["reason"]
 
 
-def test_a_piece_that_is_not_installed_is_no_problem(installed):
+def test_a_piece_that_is_not_installed_is_not_a_problem(installed):
     installed["snn-ipu"] = (None, [])
-    found = diagnose()
-    assert found.problems == []
-    assert f"snn-ipu         not installed ({command('snn[ipu]')[0]})" in str(found)
-    assert command("snn[ipu]")[1] in str(found)
+    diagnosis = diagnose()
+    assert diagnosis.problems == []
+    assert f"snn-ipu         not installed ({command('snn[ipu]')[0]})" in str(diagnosis)
+    assert command("snn[ipu]")[1] in str(diagnosis)
 
 
 def test_a_version_outside_a_range_is_a_problem_that_names_both_and_the_remedy(installed):
@@ -77,13 +77,13 @@ def test_a_development_version_is_inside_a_range_that_starts_with_it(installed):
     assert diagnose().problems == []
 
 
-def test_a_requirement_that_is_not_there_is_a_problem(installed):
+def test_a_missing_requirement_is_a_problem(installed):
     installed["snn-cpu"] = (metadata.version("snn-cpu"), ["no-such-distribution>=2"])
     (problem,) = diagnose().problems
     assert "needs no-such-distribution>=2, which is not installed" in problem
 
 
-def test_what_belongs_to_an_extra_or_another_python_is_not_asked_for(installed):
+def test_requirements_of_extras_or_other_pythons_are_not_asked_for(installed):
     needs = ['no-such-distribution; extra == "all"', 'nor-this-one; python_version < "3"']
     installed["snn-cpu"] = (metadata.version("snn-cpu"), needs)
     assert diagnose().problems == []
@@ -121,6 +121,6 @@ def test_it_advises_to_tune_the_allocator_where_that_can_be_done(monkeypatch):
 
 
 def test_problems_are_in_the_text_and_make_the_result_inconsistent():
-    found = Diagnosis([Piece("snn", "0.5.0")], ["this and that"], {}, [])
-    assert str(found).splitlines()[-1] == "problem: this and that"
-    assert found.as_dict()["consistent"] is False
+    diagnosis = Diagnosis([Piece("snn", "0.5.0")], ["this and that"], {}, [])
+    assert str(diagnosis).splitlines()[-1] == "problem: this and that"
+    assert diagnosis.as_dict()["consistent"] is False

@@ -20,29 +20,29 @@ FUNCTIONAL = hint("snn[functional]")
         (["--own-loop"], "--batch, --shape and --own-loop are of a net"),
     ],
 )
-def test_words_that_do_not_go_together_end_with_code_2(words, complaint, capsys):
+def test_conflicting_words_end_with_code_2(words, complaint, capsys):
     assert main(["doctor", *words]) == 2
-    shown = capsys.readouterr()
-    assert shown.err.startswith(f"snn doctor: {complaint}")
-    assert shown.out == ""
+    output = capsys.readouterr()
+    assert output.err.startswith(f"snn doctor: {complaint}")
+    assert output.out == ""
 
 
 @pytest.mark.parametrize("shape", ["3", "3,x", "3,0", "3,,4", ""])
-def test_a_shape_that_is_none_is_refused(shape, capsys):
-    with pytest.raises(SystemExit) as ended:
+def test_an_invalid_shape_is_refused(shape, capsys):
+    with pytest.raises(SystemExit) as error:
         main(["doctor", "net.py:make", "--shape", shape])
-    assert ended.value.code == 2
+    assert error.value.code == 2
     assert f"expected numbers of steps, of samples and of features, got {shape!r}" in capsys.readouterr().err
 
 
 def test_without_snn_functional_it_says_what_to_install():
     program = "from snn.cli import main\nsys.exit(main(['doctor', 'net.py:make', '--shape', '3,2,4']))"
-    done = python(program, hidden=("snn_functional",))
-    assert done.returncode == 2
-    assert done.stderr == f"snn doctor: not installed: snn-functional; {FUNCTIONAL}\n"
+    process = python(program, hidden=("snn_functional",))
+    assert process.returncode == 2
+    assert process.stderr == f"snn doctor: not installed: snn-functional; {FUNCTIONAL}\n"
 
 
 def test_the_function_that_looks_is_one_of_snn_functional():
-    done = python("import snn\nsnn.diagnose", hidden=("snn_functional",))
+    process = python("import snn\nsnn.diagnose", hidden=("snn_functional",))
     expected = f"ImportError: snn.diagnose is in snn-functional: {FUNCTIONAL}"
-    assert done.stderr.splitlines()[-1] == expected
+    assert process.stderr.splitlines()[-1] == expected

@@ -50,7 +50,7 @@ def kernels(monkeypatch):
                 raise lines
             return lines
 
-        pretended.update({name.replace("_", "-"): found for name, found in versions.items()})
+        pretended.update({name.replace("_", "-"): version for name, version in versions.items()})
         monkeypatch.setattr(metadata, "version", version)
         parts = {} if lines is None else {"selftest": selftest}
         monkeypatch.setitem(sys.modules, "snn_triton", types.SimpleNamespace(**parts))
@@ -67,13 +67,13 @@ def test_without_a_gpu_it_says_why_with_code_3(cuda, says, monkeypatch, capsys):
     monkeypatch.setattr(torch.version, "hip", None)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert main(["doctor", "--gpu"]) == 3
-    shown = capsys.readouterr()
-    assert shown.err.startswith(f"snn doctor: no GPU: torch {torch.__version__} {says}")
-    assert shown.out == ""
+    output = capsys.readouterr()
+    assert output.err.startswith(f"snn doctor: no GPU: torch {torch.__version__} {says}")
+    assert output.out == ""
     assert main(["doctor", "--gpu", "--json"]) == 3
-    found = json.loads(capsys.readouterr().out)
-    assert (found["ok"], found["gpus"], found["checks"]) == (False, [], [])
-    assert says in found["reason"]
+    report = json.loads(capsys.readouterr().out)
+    assert (report["ok"], report["gpus"], report["checks"]) == (False, [], [])
+    assert says in report["reason"]
 
 
 def test_it_lists_gpus_versions_kernels_and_every_check(two_gpus, kernels, capsys):
@@ -96,8 +96,8 @@ def test_a_check_that_fails_is_named_with_its_reason_and_code_1(two_gpus, kernel
     assert "  alpha float16  FAILED: 17 of 1000 spikes differ" in lines
     assert lines[-1] == "problem: 1 of 3 checks failed"
     assert main(["doctor", "--gpu", "--json"]) == 1
-    found = json.loads(capsys.readouterr().out)
-    assert found["checks"][-1] == {"name": "alpha float16", "ok": False, "detail": "17 of 1000 spikes differ"}
+    report = json.loads(capsys.readouterr().out)
+    assert report["checks"][-1] == {"name": "alpha float16", "ok": False, "detail": "17 of 1000 spikes differ"}
 
 
 def test_a_self_test_that_raises_is_a_check_that_failed(two_gpus, kernels, capsys):
@@ -115,13 +115,13 @@ def test_a_self_test_that_raises_is_a_check_that_failed(two_gpus, kernels, capsy
         ([], {}, "the self-test of snn-triton 0.1.0 made no check"),
     ],
 )
-def test_what_cannot_be_tested_has_a_reason_and_code_2(two_gpus, kernels, lines, versions, says, capsys):
+def test_untestable_kernels_have_a_reason_and_code_2(two_gpus, kernels, lines, versions, says, capsys):
     kernels(lines, **versions)
     assert main(["doctor", "--gpu"]) == 2
     assert capsys.readouterr().out.splitlines()[-1].startswith(f"problem: {says}")
 
 
-def test_what_the_self_test_prints_is_no_part_of_the_diagnosis(two_gpus, kernels, monkeypatch, capsys):
+def test_output_of_the_self_test_is_not_part_of_the_diagnosis(two_gpus, kernels, monkeypatch, capsys):
     kernels(PASSED)
     monkeypatch.setattr(sys.modules["snn_triton"], "selftest", lambda: print("ptxas info") or PASSED)
     assert main(["doctor", "--gpu", "--json"]) == 0
@@ -133,8 +133,8 @@ def test_triton_goes_by_other_names_with_rocm(name, two_gpus, kernels, monkeypat
     kernels(PASSED, triton=None, **{name.replace("-", "_"): "3.6.0"})
     monkeypatch.setattr(torch.version, "cuda", None)
     monkeypatch.setattr(torch.version, "hip", "7.1")
-    found = doctor_gpu.look().versions
-    assert (found["triton"], found["rocm"], "cuda" in found) == (f"{name} 3.6.0", "7.1", False)
+    versions = doctor_gpu.look().versions
+    assert (versions["triton"], versions["rocm"], "cuda" in versions) == (f"{name} 3.6.0", "7.1", False)
 
 
 @pytest.mark.parametrize("words", [["net.py:make"], ["--shape", "3,2,4"], ["--own-loop"], ["--batch", "a.py:b"]])
@@ -149,7 +149,7 @@ def test_the_environment_names_the_gpus(two_gpus, monkeypatch):
     assert doctor._environment()["gpu"] == "none"
 
 
-def test_to_say_that_there_is_none_initializes_no_cuda_and_imports_no_triton():
+def test_reporting_no_gpu_initializes_no_cuda_and_imports_no_triton():
     program = """
 import os
 os.environ["CUDA_VISIBLE_DEVICES"] = os.environ["HIP_VISIBLE_DEVICES"] = ""
@@ -157,5 +157,5 @@ from snn.doctor import diagnose
 import torch
 print(diagnose().environment["gpu"], torch.cuda.is_initialized(), "triton" in sys.modules)
 """
-    done = python(program)
-    assert done.stdout == "none False False\n", done.stderr
+    process = python(program)
+    assert process.stdout == "none False False\n", process.stderr

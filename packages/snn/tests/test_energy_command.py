@@ -21,21 +21,21 @@ from .test_doctor_command import FUNCTIONAL
     ],
 )
 def test_a_wrong_word_is_named_and_ends_with_code_2(words, complaint, capsys):
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as error:
         main(["energy", *words])
-    assert ended.value.code == 2
+    assert error.value.code == 2
     assert complaint in capsys.readouterr().err
 
 
 def test_without_snn_functional_it_says_what_to_install():
     program = "from snn.cli import main\nsys.exit(main(['energy', 'net.py:make', '--shape', '3,2,4']))"
-    done = python(program, hidden=("snn_functional",))
-    assert done.returncode == 2
-    assert done.stderr == f"snn energy: not installed: snn-functional; {FUNCTIONAL}\n"
+    process = python(program, hidden=("snn_functional",))
+    assert process.returncode == 2
+    assert process.stderr == f"snn energy: not installed: snn-functional; {FUNCTIONAL}\n"
 
 
 @pytest.mark.parametrize("name", ["energy", "summary"])
 def test_the_functions_are_those_of_snn_functional(name):
-    done = python(f"import snn\nsnn.{name}", hidden=("snn_functional",))
+    process = python(f"import snn\nsnn.{name}", hidden=("snn_functional",))
     expected = f"ImportError: snn.{name} is in snn-functional: {FUNCTIONAL}"
-    assert done.stderr.splitlines()[-1] == expected
+    assert process.stderr.splitlines()[-1] == expected

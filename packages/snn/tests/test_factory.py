@@ -88,7 +88,7 @@ def test_a_function_of_a_module_of_the_working_folder_is_called(file):
         ("{file}:fails_below", r"(?s)raises ValueError: .*line \d+, in fails_below: return int\(\"three\"\)"),
     ],
 )
-def test_what_makes_nothing_is_said_to(name, complaint, file):
+def test_a_failed_factory_is_reported(name, complaint, file):
     with pytest.raises(CannotMake, match=complaint):
         made_by(name.format(file=file, folder=file.parent))
 
@@ -108,7 +108,7 @@ def test_what_makes_nothing_is_said_to(name, complaint, file):
         ("1 / 0\n", r"does not import: ZeroDivisionError: division by zero\n  .*broken.py, line 1, in <module>: 1 / 0"),
     ],
 )
-def test_a_file_that_does_not_import_is_said_to_and_where(text, complaint, tmp_path):
+def test_a_file_that_fails_to_import_is_reported_with_its_place(text, complaint, tmp_path):
     path = tmp_path / "broken.py"
     path.write_text(text, encoding="utf-8")
     before = list(sys.path)

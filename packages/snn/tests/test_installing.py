@@ -42,7 +42,7 @@ def recorded(monkeypatch):
 
 
 @pytest.mark.parametrize("piece", PIECES)
-def test_pip_is_never_asked_for_what_the_project_that_bore_the_name_before_fulfils(piece: str, recorded):
+def test_pip_is_never_asked_for_a_requirement_that_the_projects_predecessor_fulfills(piece: str, recorded):
     text, _ = command(extra(piece))
     need = Requirement(text.removeprefix("pip install ").strip("'"))
     assert need.name == "snn"
@@ -52,16 +52,16 @@ def test_pip_is_never_asked_for_what_the_project_that_bore_the_name_before_fulfi
 
 @pytest.mark.parametrize("piece", [piece for piece in PIECES if piece not in ("snn", "snn-core")])
 def test_the_extra_is_one_that_the_umbrella_has(piece: str):
-    (wanted,) = Requirement(extra(piece)).extras
-    assert wanted in metadata.metadata("snn").get_all("Provides-Extra")
+    (name,) = Requirement(extra(piece)).extras
+    assert name in metadata.metadata("snn").get_all("Provides-Extra")
 
 
-def test_what_an_index_may_not_have_is_named_with_where_it_is_looked_for(recorded):
+def test_packages_missing_from_an_index_are_named_with_the_index(recorded):
     hinted = "pip install 'snn[plot]>=0.5', with the --find-links that snn was installed with, if any"
     assert hint("snn[plot]") == hinted
 
 
-def test_what_is_asked_for_beside_the_umbrella_stays_as_it_is(recorded):
+def test_requirements_beside_the_umbrella_are_unchanged(recorded):
     assert command("snn[demo]", "snn-data[vowels]")[0] == "pip install 'snn[demo]>=0.5' 'snn-data[vowels]'"
 
 
@@ -76,15 +76,13 @@ def test_the_folders_of_the_wheels_that_are_installed_are_named_once_each(record
 
 
 @pytest.mark.parametrize("url", ["https://example.org/snn.whl", "file:///there/is/no/such/folder/snn.whl"])
-def test_a_folder_that_is_not_here_is_not_named(recorded, url):
+def test_a_missing_folder_is_not_named(recorded, url):
     recorded["snn"] = {"url": url, "archive_info": {}}
     assert "--find-links that snn was installed with" in hint("snn[plot]")
     assert "example.org" not in hint("snn[plot]")
 
 
-def test_of_a_checkout_that_is_installed_in_place_the_folders_of_the_packages_are_named(
-    recorded, tmp_path, monkeypatch
-):
+def test_the_package_folders_of_an_editable_checkout_are_named(recorded, tmp_path, monkeypatch):
     for name in ("snn", "snn-plot", "snn-functional", "snn-data"):
         (tmp_path / name).mkdir()
     recorded["snn"] = {"url": (tmp_path / "snn").as_uri(), "dir_info": {"editable": True}}
@@ -110,13 +108,13 @@ def test_of_a_checkout_that_is_installed_in_place_the_folders_of_the_packages_ar
     }
 
 
-def test_a_pip_that_is_not_of_this_environment_is_not_named_alone(recorded, monkeypatch):
+def test_a_pip_of_another_environment_is_not_named_alone(recorded, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: f"/elsewhere/{name}")
     assert hint("snn[plot]").startswith(f"{sys.executable} -m pip install 'snn[plot]>=0.5'")
 
 
 @pytest.mark.parametrize("uv", [None, "/somewhere/uv"])
-def test_without_pip_it_is_uv_where_there_is_one(recorded, monkeypatch, uv):
+def test_uv_is_used_where_there_is_no_pip(recorded, monkeypatch, uv):
     monkeypatch.setattr(_installing, "PathFinder", SimpleNamespace(find_spec=lambda name: None))
     monkeypatch.setattr(shutil, "which", lambda name: uv)
     installer = f"uv pip install --python {sys.executable}" if uv else "pip install"

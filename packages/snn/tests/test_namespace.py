@@ -33,9 +33,9 @@ ALL = tuple({package for package, _, _ in PIECES.values()})
 
 
 def test_importing_the_namespace_imports_no_package_of_ours_and_no_torch():
-    done = python("import snn, sys; print(*sorted({name.partition('.')[0] for name in sys.modules}))")
-    loaded = done.stdout.split()
-    assert "snn" in loaded, done.stderr
+    process = python("import snn, sys; print(*sorted({name.partition('.')[0] for name in sys.modules}))")
+    loaded = process.stdout.split()
+    assert "snn" in loaded, process.stderr
     assert [name for name in loaded if name.startswith("snn_") or name in ("torch", "matplotlib", "sklearn")] == []
 
 
@@ -55,8 +55,8 @@ def test_the_stub_names_nothing_that_the_core_lacks():
 
 @pytest.mark.parametrize("name", OF_THE_CORE)
 def test_a_module_is_the_same_object_by_attribute_and_by_import(name: str):
-    done = python(f"import snn\nfirst = snn.{name}\nimport snn.{name} as second\nassert first is second")
-    assert done.returncode == 0, done.stderr
+    process = python(f"import snn\nfirst = snn.{name}\nimport snn.{name} as second\nassert first is second")
+    assert process.returncode == 0, process.stderr
     assert importlib.import_module(f"snn.{name}") is getattr(snn, name)
     assert getattr(snn, name).__name__ == f"snn.{name}"
 
@@ -64,17 +64,17 @@ def test_a_module_is_the_same_object_by_attribute_and_by_import(name: str):
 @pytest.mark.parametrize("name", OF_THE_CORE)
 def test_a_module_has_every_name_of_its_module_in_the_core(name: str):
     ours, cores = getattr(snn, name), getattr(snn_core, name)
-    assert [one for one in cores.__all__ if getattr(ours, one) is not getattr(cores, one)] == []
+    assert [part for part in cores.__all__ if getattr(ours, part) is not getattr(cores, part)] == []
     assert set(cores.__all__) <= set(ours.__all__) <= set(dir(ours))
 
 
 def test_a_name_of_a_module_can_be_imported_from_it():
-    done = python("from snn.surrogate import atan\nimport snn_core\nassert atan is snn_core.surrogate.atan")
-    assert done.returncode == 0, done.stderr
+    process = python("from snn.surrogate import atan\nimport snn_core\nassert atan is snn_core.surrogate.atan")
+    assert process.returncode == 0, process.stderr
 
 
 @pytest.mark.parametrize("name", ["nothing", "leaky", "quant"])
-def test_a_name_that_no_piece_has_is_an_attribute_error_that_says_so(name: str):
+def test_an_unknown_name_is_an_attribute_error_with_a_message(name: str):
     with pytest.raises(AttributeError, match=f"module 'snn' has no attribute '{name}'"):
         getattr(snn, name)
 
@@ -89,10 +89,10 @@ def test_a_name_that_a_module_lacks_is_an_attribute_error_of_that_module():
     "program",
     ["import snn; snn.spikevision", "from snn import spikevision", "from snn.spikevision import spikedata"],
 )
-def test_the_peers_data_sets_are_said_to_be_elsewhere(program: str):
-    done = python(program)
-    assert "ImportError: snn.spikevision" in done.stderr
-    assert f"snn-data, as snn.data: {hint('snn[data]')}" in done.stderr
+def test_the_peers_data_sets_are_reported_to_be_elsewhere(program: str):
+    process = python(program)
+    assert "ImportError: snn.spikevision" in process.stderr
+    assert f"snn-data, as snn.data: {hint('snn[data]')}" in process.stderr
 
 
 @pytest.mark.parametrize("module", PIECES)
@@ -103,40 +103,40 @@ def test_the_peers_data_sets_are_said_to_be_elsewhere(program: str):
 )
 def test_a_missing_piece_is_named_with_what_installs_it(module: str, touch: str):
     package, distribution, extra = PIECES[module]
-    done = python(touch.format(module=module, name=module.removeprefix("snn.")), hidden=(package,))
-    said = f"ImportError: {module} is in {distribution}: {hint(f'snn[{extra}]')}"
-    assert done.stderr.splitlines()[-1] == said
+    process = python(touch.format(module=module, name=module.removeprefix("snn.")), hidden=(package,))
+    message = f"ImportError: {module} is in {distribution}: {hint(f'snn[{extra}]')}"
+    assert process.stderr.splitlines()[-1] == message
 
 
 @pytest.mark.parametrize(("name", "extra"), [("diagnose", "functional"), ("export", "export")])
 def test_a_function_of_a_missing_piece_is_named_with_what_installs_it(name: str, extra: str):
-    done = python(f"import snn\nsnn.{name}", hidden=(f"snn_{extra}",))
-    said = f"ImportError: snn.{name} is in snn-{extra}: {hint(f'snn[{extra}]')}"
-    assert done.stderr.splitlines()[-1] == said
-    done = python(f"import snn\nassert {name!r} not in dir(snn)", hidden=(f"snn_{extra}",))
-    assert done.returncode == 0, done.stderr
+    process = python(f"import snn\nsnn.{name}", hidden=(f"snn_{extra}",))
+    message = f"ImportError: snn.{name} is in snn-{extra}: {hint(f'snn[{extra}]')}"
+    assert process.stderr.splitlines()[-1] == message
+    process = python(f"import snn\nassert {name!r} not in dir(snn)", hidden=(f"snn_{extra}",))
+    assert process.returncode == 0, process.stderr
 
 
 def test_a_missing_piece_takes_only_its_own_names_from_utils():
     program = "from snn.utils import reset, detach\nimport snn\nprint(*snn.utils.__all__)\nsnn.utils.valid_split"
-    done = python(program, hidden=("snn_data",))
-    assert done.stdout.split() == ["detach", "reset"]
-    said = f"ImportError: snn.utils.valid_split is in snn-data: {hint('snn[data]')}"
-    assert done.stderr.splitlines()[-1] == said
+    process = python(program, hidden=("snn_data",))
+    assert process.stdout.split() == ["detach", "reset"]
+    message = f"ImportError: snn.utils.valid_split is in snn-data: {hint('snn[data]')}"
+    assert process.stderr.splitlines()[-1] == message
 
 
-def test_the_listing_and_the_star_give_what_is_installed():
+def test_the_listing_and_the_star_give_the_installed_names():
     program = "import snn\nprint(*dir(snn))\nfrom snn import *\nprint(Leaky.__name__, surrogate.__name__)"
-    done = python(program, hidden=ALL)
-    listed, imported = done.stdout.splitlines()
+    process = python(program, hidden=ALL)
+    listed, imported = process.stdout.splitlines()
     assert imported == "Leaky snn.surrogate"
     assert {"Leaky", "unroll", *OF_THE_CORE} <= set(listed.split())
     assert {name.removeprefix("snn.") for name in PIECES} & set(listed.split()) == set()
 
 
 def test_a_module_whose_piece_is_missing_can_still_be_listed():
-    done = python("import snn.plot\nprint(*dir(snn.plot))", hidden=("snn_plot",))
-    assert (done.returncode, done.stdout) == (0, "\n"), done.stderr
+    process = python("import snn.plot\nprint(*dir(snn.plot))", hidden=("snn_plot",))
+    assert (process.returncode, process.stdout) == (0, "\n"), process.stderr
 
 
 @pytest.mark.parametrize("name", ["snn", "snn.surrogate", "snn.utils"])
@@ -144,14 +144,14 @@ def test_the_listing_is_of_public_names_alone_whatever_was_imported(name: str):
     program = f"import snn.cli, snn.doctor, {name}\nprint(*dir({name}))\nprint(*{name}.__all__)"
     listed, public = python(program).stdout.splitlines()
     assert listed == public
-    assert not [one for one in listed.split() if one.startswith("_") and one != "__version__"]
+    assert not [part for part in listed.split() if part.startswith("_") and part != "__version__"]
     assert not {"cli", "doctor", "factory", "demo", "annotations"} & {*listed.split()}
 
 
-def test_a_piece_that_is_installed_and_broken_is_not_said_to_be_missing(tmp_path):
+def test_a_broken_piece_is_not_reported_as_missing(tmp_path):
     (tmp_path / "snn_plot.py").write_text("import a_library_that_is_not_there\n", encoding="utf-8")
-    done = python(f"sys.path.insert(0, {str(tmp_path)!r})\nimport snn\nsnn.plot")
-    assert done.stderr.splitlines()[-1] == "ModuleNotFoundError: No module named 'a_library_that_is_not_there'"
+    process = python(f"sys.path.insert(0, {str(tmp_path)!r})\nimport snn\nsnn.plot")
+    assert process.stderr.splitlines()[-1] == "ModuleNotFoundError: No module named 'a_library_that_is_not_there'"
 
 
 def test_the_version_is_the_umbrellas_own():

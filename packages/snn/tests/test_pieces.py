@@ -12,7 +12,7 @@ from snn.demo.pieces import MissingPieces, require_pieces
 from snn.demo.tasks.registry import TASKS
 
 
-def test_only_what_is_missing_is_named(monkeypatch):
+def test_only_missing_pieces_are_named(monkeypatch):
     there = {"snn_data", "snn_functional", "matplotlib"}
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name if name in there else None)
     message = f"^{re.escape('not installed: snn-plot, scikit-learn; ' + hint('snn[demo]'))}$"
@@ -30,7 +30,7 @@ def test_a_task_needs_its_own_data_and_no_other(monkeypatch, task, needs, extra)
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_with_everything_there_nothing_is_said(monkeypatch, task):
+def test_nothing_is_reported_if_everything_is_installed(monkeypatch, task):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
     require_pieces(task)
 

@@ -62,29 +62,29 @@ def test_the_package_of_neurons_has_every_neuron_of_the_peers_and_that_of_layers
     ],
 )
 def test_a_private_path_is_an_attribute_and_can_be_imported(program: str) -> None:
-    done = python(program)
-    assert done.returncode == 0, done.stderr
+    process = python(program)
+    assert process.returncode == 0, process.stderr
 
 
 def test_private_paths_are_listed_nowhere() -> None:
     assert [name for name in snn.__all__ if name.startswith("_") and name != "__version__"] == []
-    done = python("from snn import *; print(*sorted(name for name in dir() if name.startswith('_')))")
-    assert "_neurons" not in done.stdout.split(), done.stderr
+    process = python("from snn import *; print(*sorted(name for name in dir() if name.startswith('_')))")
+    assert "_neurons" not in process.stdout.split(), process.stderr
 
 
 def test_the_root_of_leaky_neurons_is_reached_as_in_snntorch_and_listed_nowhere() -> None:
     assert snn.LIF is snn_core.LIF is snn._neurons.LIF
     assert isinstance(snn.Leaky(0.9), snn.LIF)
     assert "LIF" not in {*snn.__all__, *dir(snn), *snn_core.__all__}
-    done = python(
+    process = python(
         "from snn import LIF, Leaky; assert issubclass(Leaky, LIF)\ndel LIF\nfrom snn import *\nprint(*dir())"
     )
-    assert "Leaky" in done.stdout.split(), done.stderr
-    assert "LIF" not in done.stdout.split()
+    assert "Leaky" in process.stdout.split(), process.stderr
+    assert "LIF" not in process.stdout.split()
 
 
-def test_under_the_peers_name_all_neurons_are_instances_of_its_base_classes() -> None:
-    done = python(
+def test_all_neurons_are_instances_of_the_peers_base_classes() -> None:
+    process = python(
         "import snn, snn_core, inspect\n"
         "sys.modules['snntorch'] = snn\n"
         "import snntorch\n"
@@ -97,4 +97,4 @@ def test_under_the_peers_name_all_neurons_are_instances_of_its_base_classes() ->
         "assert SpikingNeuron is snn.SpikingNeuron is snntorch.SpikingNeuron and LIF is snn.LIF\n"
         "assert snntorch.surrogate.atan is snn_core.surrogate.atan\n"
     )
-    assert done.returncode == 0, done.stderr
+    assert process.returncode == 0, process.stderr

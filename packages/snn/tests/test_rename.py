@@ -108,17 +108,17 @@ def outcome(program: str, package: str, monkeypatch: pytest.MonkeyPatch) -> list
     library, functional = ModuleType(package), ModuleType(f"{package}.functional")
     library.name, functional.loss, library.functional = "the library", "the loss", functional  # type: ignore[attr-defined]
     library.__path__ = []
-    seen: list[object] = []
+    values: list[object] = []
     with monkeypatch.context() as patched:
         for name in ("snn", "snn.functional", "snntorch", "snntorch.functional"):
             patched.setitem(sys.modules, name, None)
         patched.setitem(sys.modules, package, library)
         patched.setitem(sys.modules, f"{package}.functional", functional)
         try:
-            exec(program, {"seen": seen, "SimpleNamespace": SimpleNamespace})
+            exec(program, {"seen": values, "SimpleNamespace": SimpleNamespace})
         except (NameError, AttributeError) as error:
-            seen.append(type(error))
-    return seen
+            values.append(type(error))
+    return values
 
 
 @settings(derandomize=True, deadline=None, database=None, max_examples=300)
@@ -133,7 +133,7 @@ def test_a_renamed_program_does_with_snn_what_it_did_with_snntorch(lines: list[s
     assert not any("snntorch" in alias.name for node in imports for alias in node.names)
 
 
-def test_what_stays_and_may_have_to_change_is_told():
+def test_remaining_names_that_may_need_a_change_are_reported():
     program = "import snntorch as snn\nimport sys\nfrom snn import Net\n\nutils = sys.modules['snntorch.utils']\n"
     assert renamed([program]).notes == [
         (0, 3, "a module 'snn' is imported already; if it is the program's own, rename it"),
@@ -154,8 +154,8 @@ CELLS = [
 
 
 def test_the_cells_of_a_notebook_are_one_program_and_install_lines_become_remarks():
-    found = renamed_cells(CELLS)
-    assert found.sources == [
+    renaming = renamed_cells(CELLS)
+    assert renaming.sources == [
         f"{REMARK}\n{REMARK}\n!pip install -q torch tonic",
         f"%%capture\n{REMARK}",
         f"import snn\n%matplotlib inline\n\nif COLAB:\n    pass  {REMARK}\n",
@@ -164,8 +164,8 @@ def test_the_cells_of_a_notebook_are_one_program_and_install_lines_become_remark
         CELLS[5],
         CELLS[6],
     ]
-    told = [(cell, line) for cell, line, _ in found.notes]
-    assert told == [(3, 3), (3, 4), (4, 3), (5, 1), (6, 1)]
+    notes = [(cell, line) for cell, line, _ in renaming.notes]
+    assert notes == [(3, 3), (3, 4), (4, 3), (5, 1), (6, 1)]
 
 
 COMPACT = {"separators": (",", ":")}
@@ -197,14 +197,14 @@ def test_the_changes_are_shown_and_made_on_request_only(tmp_path: Path, capsys, 
     Path("train.py").write_text(TRAINING, encoding="utf-8")
     Path("train.py").chmod(0o755)
     assert main(["rename", "train.py"]) == 0
-    shown = capsys.readouterr()
-    assert shown.out.startswith("--- train.py\n+++ train.py\n@@ ")
-    assert "-import torch, snntorch as snn\n" in shown.out
-    assert "+import torch, snn\n" in shown.out
-    assert shown.err == "1 file to change, by --write\n"
+    output = capsys.readouterr()
+    assert output.out.startswith("--- train.py\n+++ train.py\n@@ ")
+    assert "-import torch, snntorch as snn\n" in output.out
+    assert "+import torch, snn\n" in output.out
+    assert output.err == "1 file to change, by --write\n"
     assert Path("train.py").read_text(encoding="utf-8") == TRAINING
     assert main(["rename", "train.py", "--write"]) == 0
-    assert capsys.readouterr() == (shown.out, "1 file changed\n")
+    assert capsys.readouterr() == (output.out, "1 file changed\n")
     assert Path("train.py").read_text(encoding="utf-8") == RENAMED
     assert Path("train.py").stat().st_mode & 0o777 == 0o755
     assert main(["rename", "train.py", "--write"]) == 0
@@ -247,15 +247,15 @@ def test_a_file_that_cannot_be_read_stays_and_the_others_are_renamed(name, conte
     (tmp_path / name).write_text(content)
     (tmp_path / "b.py").write_text("import snntorch\n")
     assert main(["rename", str(tmp_path), "--write"]) == 1
-    told = capsys.readouterr().err
-    assert told.startswith(f"snn rename: {tmp_path / name} stays as it is: ")
-    assert reason in told
+    errors = capsys.readouterr().err
+    assert errors.startswith(f"snn rename: {tmp_path / name} stays as it is: ")
+    assert reason in errors
     assert (tmp_path / name).read_text() == content
     assert (tmp_path / "b.py").read_text() == "import snn\n"
 
 
 @pytest.mark.parametrize("own", ["snn.py", "snn/__init__.py"])
-def test_a_file_of_the_users_that_import_snn_would_find_is_told(own: str, tmp_path: Path, capsys):
+def test_a_users_file_that_shadows_snn_is_reported(own: str, tmp_path: Path, capsys):
     (tmp_path / own).parent.mkdir(exist_ok=True)
     (tmp_path / own).touch()
     (tmp_path / "train.py").write_text("import snntorch as snn\n")
@@ -263,7 +263,7 @@ def test_a_file_of_the_users_that_import_snn_would_find_is_told(own: str, tmp_pa
     assert f"note: {tmp_path / own} is what 'import snn' finds in {tmp_path / 'train.py'}" in capsys.readouterr().err
 
 
-def test_what_is_not_there_or_no_program_ends_with_code_2(tmp_path: Path, capsys):
+def test_a_missing_file_or_one_that_is_not_a_program_ends_with_code_2(tmp_path: Path, capsys):
     (tmp_path / "net.pt").touch()
     assert main(["rename", str(tmp_path / "train.py")]) == 2
     assert main(["rename", str(tmp_path / "net.pt")]) == 2

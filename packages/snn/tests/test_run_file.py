@@ -50,13 +50,13 @@ RUN = {
 }
 
 
-def written(run, folder):
+def run_file(run, folder):
     file = folder / "run.json"
     file.write_text(json.dumps(run), encoding="utf-8")
     return file
 
 
-def changed(path, value):
+def changed_run(path, value):
     """The run with one field set, or left out where the value is ..."""
     run = copy.deepcopy(RUN)
     *outer, last = path
@@ -71,8 +71,8 @@ def changed(path, value):
 
 
 def test_a_run_is_read_as_it_was_written(tmp_path):
-    found = read_run(written(RUN, tmp_path))
-    assert json.dumps(found) == json.dumps(RUN)
+    run = read_run(run_file(RUN, tmp_path))
+    assert json.dumps(run) == json.dumps(RUN)
 
 
 FIELDS = [(name,) for name in RUN] + [
@@ -84,19 +84,19 @@ FIELDS += [("layers", 0, name) for name in LAYER]
 @pytest.mark.parametrize("path", FIELDS, ids=lambda path: ".".join(map(str, path)))
 def test_every_field_has_to_be_there(path, tmp_path):
     with pytest.raises(InvalidRun, match=f"has no field '{path[-1]}'"):
-        read_run(written(changed(path, ...), tmp_path))
+        read_run(run_file(changed_run(path, ...), tmp_path))
 
 
 @pytest.mark.parametrize("path", FIELDS, ids=lambda path: ".".join(map(str, path)))
 def test_no_field_may_be_nothing(path, tmp_path):
     with pytest.raises(InvalidRun, match=str(path[-1])):
-        read_run(written(changed(path, None), tmp_path))
+        read_run(run_file(changed_run(path, None), tmp_path))
 
 
 @pytest.mark.parametrize("outer", [(), ("samples",), ("settings",), ("manifest",), ("history",), ("layers", 0)])
 def test_a_field_that_no_run_writes_is_named(outer, tmp_path):
     with pytest.raises(InvalidRun, match="has a field 'extra' that no run writes"):
-        read_run(written(changed((*outer, "extra"), 1), tmp_path))
+        read_run(run_file(changed_run((*outer, "extra"), 1), tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_a_field_that_no_run_writes_is_named(outer, tmp_path):
 )
 def test_what_no_run_can_have_written_is_named(path, value, complaint, tmp_path):
     with pytest.raises(InvalidRun, match=complaint):
-        read_run(written(changed(path, value), tmp_path))
+        read_run(run_file(changed_run(path, value), tmp_path))
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1, 2]", "3", "not json", "[" * 10**5])
@@ -149,7 +149,7 @@ def test_bytes_that_are_no_text_are_refused(tmp_path):
         read_run(file)
 
 
-def test_a_file_that_is_not_there_is_an_error_of_the_system(tmp_path):
+def test_a_missing_file_is_an_error_of_the_system(tmp_path):
     with pytest.raises(FileNotFoundError):
         read_run(tmp_path / "run.json")
 

@@ -15,7 +15,7 @@ def test_every_task_starts_from_seed_0(kind):
 
 
 @pytest.mark.parametrize(
-    ("given", "error", "complaint"),
+    ("value", "error", "complaint"),
     [
         ({"epochs": 0}, ValueError, "the setting epochs is 0; pass a finite number from 1 on"),
         ({"seed": -1}, ValueError, "the setting seed is -1; pass a finite number from 0 on"),
@@ -26,9 +26,9 @@ def test_every_task_starts_from_seed_0(kind):
         ({"beta": "0.9"}, TypeError, "the setting beta is '0.9'; pass one of type float"),
     ],
 )
-def test_a_setting_that_cannot_be_is_named(given, error, complaint):
+def test_an_invalid_setting_is_named(value, error, complaint):
     with pytest.raises(error, match=complaint):
-        DigitsSettings(**given)
+        DigitsSettings(**value)
 
 
 def test_a_task_takes_its_own_settings():
@@ -36,7 +36,7 @@ def test_a_task_takes_its_own_settings():
         task_of("mnist", DigitsSettings())
 
 
-def test_an_unknown_task_is_refused_with_those_that_there_are():
+def test_an_unknown_task_is_refused_and_the_known_ones_listed():
     with pytest.raises(ValueError, match=r"there is no task 'chess'; choose one of digits, mnist, vowels"):
         settings_of("chess")
 

@@ -14,12 +14,12 @@ def test_a_version_is_the_installers():
 
 
 def test_everything_behind_a_requirement_is_listed_once_with_its_version():
-    found = behind("snn")
-    assert found["python"] == platform.python_version()
+    packages = behind("snn")
+    assert packages["python"] == platform.python_version()
     direct = {"snn", "snn-core", "snn-cpu", "torch", "packaging"}
-    assert direct <= found.keys()
-    assert "sympy" in found  # torch needs it, nothing of ours does
-    assert found["sympy"] == metadata.version("sympy")
+    assert direct <= packages.keys()
+    assert "sympy" in packages  # torch needs it, nothing of ours does
+    assert packages["sympy"] == metadata.version("sympy")
 
 
 def test_an_extra_adds_what_it_names_and_a_plain_requirement_does_not(monkeypatch):
