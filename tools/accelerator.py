@@ -106,5 +106,7 @@ def run(config: Any, file: Path) -> None:
         file: The file of the tests, which calls ``register`` first.
     """
     command = [sys.executable, "-m", "pytest", "-q", "-c", str(config.inipath), "--rootdir", str(config.rootpath)]
-    done = subprocess.run([*command, "-p", "no:cacheprovider", str(file)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    process = subprocess.run(
+        [*command, "-p", "no:cacheprovider", str(file)], capture_output=True, text=True, check=False
+    )
+    assert process.returncode == 0, process.stdout + process.stderr

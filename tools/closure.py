@@ -33,20 +33,22 @@ def closure(*requirements: str) -> set[str]:
         Traceback (most recent call last):
         ValueError: snn-core[fast] asks snn-core for ['fast'], extras that it does not have
     """
-    seen: set[tuple[str, str]] = set()
+    visited: set[tuple[str, str]] = set()
     queue = [Requirement(text) for text in requirements]
     while queue:
-        wanted = queue.pop()
-        if wanted.name not in PROJECTS or (wanted.marker and not wanted.marker.evaluate()):
+        requirement = queue.pop()
+        if requirement.name not in PROJECTS or (requirement.marker and not requirement.marker.evaluate()):
             continue
-        project = PROJECTS[wanted.name]
-        if unknown := wanted.extras - project.get("optional-dependencies", {}).keys():
-            raise ValueError(f"{wanted} asks {wanted.name} for {sorted(unknown)}, extras that it does not have")
-        for part in {"", *wanted.extras} - {extra for name, extra in seen if name == wanted.name}:
-            seen.add((wanted.name, part))
+        project = PROJECTS[requirement.name]
+        if unknown := requirement.extras - project.get("optional-dependencies", {}).keys():
+            raise ValueError(
+                f"{requirement} asks {requirement.name} for {sorted(unknown)}, extras that it does not have"
+            )
+        for part in {"", *requirement.extras} - {extra for name, extra in visited if name == requirement.name}:
+            visited.add((requirement.name, part))
             texts = project["optional-dependencies"][part] if part else project["dependencies"]
             queue += [Requirement(text) for text in texts]
-    return {name for name, _ in seen}
+    return {name for name, _ in visited}
 
 
 def with_foreign_extras(package: str, without: Collection[str] = ()) -> str:

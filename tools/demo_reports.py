@@ -50,12 +50,12 @@ def _digits() -> tuple[dict[str, Any], Recording]:
 
 def _mnist() -> tuple[dict[str, Any], Recording]:
     image = _disc(28)
-    shown = image.expand(5, 1, 1, 28, 28)
+    frames = image.expand(5, 1, 1, 28, 28)
     first = nn.Sequential(nn.Conv2d(1, 12, 5), nn.MaxPool2d(2))
     second = nn.Sequential(nn.Conv2d(12, 32, 5), nn.MaxPool2d(2))
     silent = nn.Sequential(nn.Flatten(), nn.Linear(512, 10), nn.Hardtanh(-1.0, 0.0))
-    layers = _layers(shown, {"first": first, "second": second, "output": silent})
-    recording = Recording(image, 8, _answer(layers), DIGITS, shown[:, 0], "image", layers)
+    layers = _layers(frames, {"first": first, "second": second, "output": silent})
+    recording = Recording(image, 8, _answer(layers), DIGITS, frames[:, 0], "image", layers)
     return _result("mnist", "handwritten digits of 28 by 28 pixels", recording, train=4000, test=1000), recording
 
 

@@ -120,11 +120,11 @@ def run(page: str, folder: pathlib.Path, root: pathlib.Path = ROOT) -> Record:
     common = {"MPLBACKEND": "agg", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "tools")}
     with tempfile.TemporaryDirectory() as working:
         command = [sys.executable, __file__, "--here", str(root / page), str(into)]
-        done = subprocess.run(
+        process = subprocess.run(
             command, cwd=working, env=os.environ | common, capture_output=True, text=True, check=False
         )
-    if done.returncode:
-        raise PageError(f"{page}: {done.stderr.strip()}")
+    if process.returncode:
+        raise PageError(f"{page}: {process.stderr.strip()}")
     return _read(into)
 
 
@@ -149,11 +149,11 @@ def recorded(page: str, folder: pathlib.Path, root: pathlib.Path = ROOT) -> Reco
         >>> recorded("sum.md", root / "records", root) == first
         True
     """
-    record = kept(page, folder, root)
+    record = earlier_record(page, folder, root)
     return run(page, folder, root) if record is None else record
 
 
-def kept(page: str, folder: pathlib.Path, root: pathlib.Path = ROOT) -> Record | None:
+def earlier_record(page: str, folder: pathlib.Path, root: pathlib.Path = ROOT) -> Record | None:
     r"""Return the kept record of a page as it is now.
 
     Args:
@@ -167,9 +167,9 @@ def kept(page: str, folder: pathlib.Path, root: pathlib.Path = ROOT) -> Record |
     Example:
         >>> root = pathlib.Path(tempfile.mkdtemp())
         >>> _ = (root / "sum.md").write_text("```python\nprint(1 + 1)\n```\n")
-        >>> kept("sum.md", root / "records", root) is None
+        >>> earlier_record("sum.md", root / "records", root) is None
         True
-        >>> run("sum.md", root / "records", root) == kept("sum.md", root / "records", root)
+        >>> run("sum.md", root / "records", root) == earlier_record("sum.md", root / "records", root)
         True
     """
     if not (folder / page / "record.json").exists():

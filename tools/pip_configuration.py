@@ -65,11 +65,11 @@ def parse(listed: str) -> dict[str, list[str]]:
     return results
 
 
-def index_arguments(made: dict[str, list[str]]) -> list[str]:
+def index_arguments(settings: dict[str, list[str]]) -> list[str]:
     """Return the options that tell uv where to look for distributions.
 
     Args:
-        made: The settings, as from `settings`.
+        settings: The settings, as from `settings`.
 
     Returns:
         Arguments for any of uv's commands that resolve.
@@ -80,15 +80,17 @@ def index_arguments(made: dict[str, list[str]]) -> list[str]:
         >>> index_arguments({})
         []
     """
-    folders = [argument for value in made.get("find-links", []) for argument in ("--find-links", value)]
-    return folders + [argument for value in made.get("index-url", [])[-1:] for argument in ("--default-index", value)]
+    folders = [argument for value in settings.get("find-links", []) for argument in ("--find-links", value)]
+    return folders + [
+        argument for value in settings.get("index-url", [])[-1:] for argument in ("--default-index", value)
+    ]
 
 
-def constraint_arguments(made: dict[str, list[str]]) -> list[str]:
+def constraint_arguments(settings: dict[str, list[str]]) -> list[str]:
     """Return the options that tell uv which versions to take.
 
     Args:
-        made: The settings, as from `settings`.
+        settings: The settings, as from `settings`.
 
     Returns:
         Arguments for ``uv pip install``.
@@ -97,4 +99,4 @@ def constraint_arguments(made: dict[str, list[str]]) -> list[str]:
         >>> constraint_arguments({"constraint": ["/etc/constraints.txt"]})
         ['-c', '/etc/constraints.txt']
     """
-    return [argument for value in made.get("constraint", []) for argument in ("-c", value)]
+    return [argument for value in settings.get("constraint", []) for argument in ("-c", value)]

@@ -51,15 +51,15 @@ def once(packages: Iterable[str] = PACKAGES) -> dict[str, dict[str, object]]:
         >>> "snn_core.Leaky" in names["snn_core"], "snn.Leaky" in names["snn"]
         (True, False)
     """
-    seen: set[object] = set()
+    visited: set[object] = set()
     names: dict[str, dict[str, object]] = {}
     for package in packages:
         names[package] = {}
         for path, thing in public(importlib.import_module(package), package):
             # equal numbers may be one object
             key = (path.rpartition(".")[2], thing) if isinstance(thing, int | float | str) else id(thing)
-            if key not in seen:
-                seen.add(key)
+            if key not in visited:
+                visited.add(key)
                 names[package][path] = thing
     return names
 

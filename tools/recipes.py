@@ -40,11 +40,11 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="nox -s recipes --", allow_abbrev=False)
     parser.add_argument("--tasks", nargs="+", choices=[*NETWORKS], default=[*NETWORKS], help="all without")
     parser.add_argument("--tables", action="store_true", help="write the page's tables from the results that are there")
-    asked = parser.parse_args(arguments)
-    if not asked.tables:
-        runs = [trained(task, neuron) for task in asked.tasks for neuron in NETWORKS[task]]
-        kept = json.loads(RESULTS.read_text(encoding="utf-8"))["runs"] if RESULTS.exists() else []
-        runs += [run for run in kept if run["task"] not in asked.tasks]
+    options = parser.parse_args(arguments)
+    if not options.tables:
+        runs = [trained(task, neuron) for task in options.tasks for neuron in NETWORKS[task]]
+        earlier = json.loads(RESULTS.read_text(encoding="utf-8"))["runs"] if RESULTS.exists() else []
+        runs += [run for run in earlier if run["task"] not in options.tasks]
         results = {
             "runs": sorted(runs, key=lambda run: [*NETWORKS].index(run["task"])),
             "machine": machine.described(),
@@ -66,10 +66,10 @@ def trained(task: str, neuron: str, *options: str) -> dict[str, Any]:
     """
     command = ["python", f"docs/recipes/{task}.py", "--neuron", neuron, *options]
     say(shlex.join(command))
-    done = subprocess.run([sys.executable, *command[1:]], cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{shlex.join(command)} ended with code {done.returncode}: {done.stderr}")
-    return {"command": shlex.join(command), **json.loads(done.stdout.splitlines()[-1])}
+    process = subprocess.run([sys.executable, *command[1:]], cwd=ROOT, capture_output=True, text=True, check=False)
+    if process.returncode:
+        raise RuntimeError(f"{shlex.join(command)} ended with code {process.returncode}: {process.stderr}")
+    return {"command": shlex.join(command), **json.loads(process.stdout.splitlines()[-1])}
 
 
 def tables(result: dict[str, Any]) -> Iterator[Table]:

@@ -127,8 +127,8 @@ def _tags(repository: pathlib.Path) -> Iterator[tuple[str, str]]:
 
 
 def _version_at(repository: pathlib.Path, commit: str, package: str) -> str:
-    shown = _git(repository, "show", f"{commit}:packages/{package}/src/{package.replace('-', '_')}/_version.py")
-    return version_in(shown.stdout) if shown.returncode == 0 else "no such package"
+    text = _git(repository, "show", f"{commit}:packages/{package}/src/{package.replace('-', '_')}/_version.py")
+    return version_in(text.stdout) if text.returncode == 0 else "no such package"
 
 
 def _git(repository: pathlib.Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -110,8 +110,10 @@ def beside(session: nox.Session, package: str, choice: releases.Choice, tree: pa
     """Install a choice of wheels, and run one package's tests as they are in a tree."""
     for name, reason in choice.apart.items():
         session.log(f"another {name}: {reason}")
-    wanted = [with_foreign_extras(name, without=APART_EXTRAS if name != package else ()) for name in choice.wheels]
-    versions = install(session, *wanted, *group("test"), wheels=choice.wheels)
+    requirements = [
+        with_foreign_extras(name, without=APART_EXTRAS if name != package else ()) for name in choice.wheels
+    ]
+    versions = install(session, *requirements, *group("test"), wheels=choice.wheels)
     results.note(session.name, [package], versions, choice.apart)
     # a release knows nothing of what later ones warn about, its own tests would take that for errors
     quiet = () if tree == ROOT else ("-W", "default")

@@ -141,11 +141,13 @@ def preload(everything: list[str], overlay: pathlib.Path) -> None:
     program = "import importlib, sys\nfor name in sys.argv[1:]: importlib.import_module(name)\nprint(*sys.modules)"
     path = os.pathsep.join(str(overlay / name) for name in everything)
     command = [sys.executable, "-c", program, *(name.replace("-", "_") for name in everything)]
-    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False)
+    process = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False
+    )
     ours = {name.replace("-", "_") for name in everything}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for name in {module.partition(".")[0] for module in done.stdout.split()} - ours:
+        for name in {module.partition(".")[0] for module in process.stdout.split()} - ours:
             # Not everything that is loaded can be imported by its name: multiprocessing's __mp_main__ cannot.
             with contextlib.suppress(ImportError):
                 importlib.import_module(name)

@@ -33,11 +33,11 @@ def report(package: str) -> dict[str, Any]:
     path = os.pathsep.join([str(pathlib.Path(sys.executable).parent), os.environ.get("PATH", "")])
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "PATH": path}
-        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+        process = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     try:
-        return json.loads(done.stdout)
+        return json.loads(process.stdout)
     except json.JSONDecodeError:
-        raise RuntimeError(f"pyright gave no report of {package}: {done.stdout}{done.stderr}") from None
+        raise RuntimeError(f"pyright gave no report of {package}: {process.stdout}{process.stderr}") from None
 
 
 def untyped(result: Mapping[str, Any]) -> list[str]:

@@ -27,7 +27,7 @@ def show(app: Sphinx, doctree: nodes.document) -> None:
     page = f"{app.env.docname}.md"
     if not (ROOT / page).exists() or not pages.blocks((ROOT / page).read_text(encoding="utf-8")):
         return
-    if os.environ.get("SNN_PAGES_KEPT") and pages.kept(page, RECORDS) is None:
+    if os.environ.get("SNN_PAGES_KEPT") and pages.earlier_record(page, RECORDS) is None:
         return
     try:
         waiting = pages.recorded(page, RECORDS).blocks

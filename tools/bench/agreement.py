@@ -11,14 +11,14 @@ _MOST_SPIKES = 1e-3
 _MOST_GRADIENT = 5e-2
 
 
-def compared(found: Result, expected: Result, late: int = 0, gradients_differ: str = "") -> dict[str, Any]:
+def compared(result: Result, expected: Result, late: int = 0, gradients_differ: str = "") -> dict[str, Any]:
     """Compare spikes, and gradients where they can be the same.
 
     Sums in another order round differently, which moves a membrane over its threshold now and then; in deeper layers
     one spike moves others. One spike in a thousand may differ, and the gradient by 5 %.
 
     Args:
-        found: Spikes ``[T, B, out]`` and a gradient.
+        result: Spikes ``[T, B, out]`` and a gradient.
         expected: The same from the reference.
         late: By how many steps the found spikes come later.
         gradients_differ: Why gradients are not compared; empty to compare them.
@@ -34,13 +34,13 @@ def compared(found: Result, expected: Result, late: int = 0, gradients_differ: s
         >>> compared((~spk, gradient), (spk, gradient), gradients_differ="another surrogate")
         {'spikes': 1.0, 'gradient': 'another surrogate', 'reason': 'not timed: 100 % of its spikes are others'}
     """
-    spk, wanted = found[0], expected[0]
-    if spk.shape != wanted.shape:
-        return {"reason": f"not timed: its output has shape {list(spk.shape)}, not {list(wanted.shape)}"}
+    spk, expected_spk = result[0], expected[0]
+    if spk.shape != expected_spk.shape:
+        return {"reason": f"not timed: its output has shape {list(spk.shape)}, not {list(expected_spk.shape)}"}
     if late:
-        spk, wanted = spk[late:], wanted[:-late]
-    differ = float((spk != wanted).mean())
-    answer: dict[str, Any] = {"spikes": differ, "gradient": gradients_differ or _distance(found[1], expected[1])}
+        spk, expected_spk = spk[late:], expected_spk[:-late]
+    differ = float((spk != expected_spk).mean())
+    answer: dict[str, Any] = {"spikes": differ, "gradient": gradients_differ or _distance(result[1], expected[1])}
     if differ > _MOST_SPIKES:
         answer["reason"] = f"not timed: {100 * differ:.3g} % of its spikes are others"
     elif not gradients_differ and not answer["gradient"] <= _MOST_GRADIENT:
@@ -48,5 +48,5 @@ def compared(found: Result, expected: Result, late: int = 0, gradients_differ: s
     return answer
 
 
-def _distance(found: np.ndarray, expected: np.ndarray) -> float:
-    return round(float(np.linalg.norm(found - expected) / np.linalg.norm(expected)), 9)
+def _distance(values: np.ndarray, expected: np.ndarray) -> float:
+    return round(float(np.linalg.norm(values - expected) / np.linalg.norm(expected)), 9)

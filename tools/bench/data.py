@@ -45,32 +45,32 @@ def arrays(workload: Workload) -> Arrays:
     if workload.density:
         xs = (xs < workload.density).astype(np.float32)
     xs *= np.float32(workload.drive)
-    found = {"xs": xs, "upstream": draw.standard_normal((*size[:2], workload.out), dtype=np.float32)}
+    arrays = {"xs": xs, "upstream": draw.standard_normal((*size[:2], workload.out), dtype=np.float32)}
     sizes = {"in": workload.shape[0], "out": workload.out}
-    for index, wanted in enumerate(_WEIGHTS[workload.kind]):
-        shape = [sizes[n] if isinstance(n, str) else n for n in wanted]
+    for index, dimensions in enumerate(_WEIGHTS[workload.kind]):
+        shape = [sizes[n] if isinstance(n, str) else n for n in dimensions]
         gain = _GAINS[workload.kind][index] / np.sqrt(np.prod(shape[1:]))
-        found[f"w{index}"] = (gain * weights.standard_normal(shape)).astype(np.float32)
+        arrays[f"w{index}"] = (gain * weights.standard_normal(shape)).astype(np.float32)
     if workload.neuron == "slstm":  # the gates of input and of output, with biases that are zero
         for index, name in enumerate(("in", "out")):
-            drawn = weights.standard_normal((4 * workload.out, sizes[name])) / np.sqrt(sizes[name])
-            found[f"w{index}"] = drawn.astype(np.float32)
+            numbers = weights.standard_normal((4 * workload.out, sizes[name])) / np.sqrt(sizes[name])
+            arrays[f"w{index}"] = numbers.astype(np.float32)
     if workload.neuron == "learnable":
-        found["beta"] = weights.uniform(0.85, 0.95, workload.out).astype(np.float32)
-        found["threshold"] = weights.uniform(0.9, 1.1, workload.out).astype(np.float32)
-    return found
+        arrays["beta"] = weights.uniform(0.85, 0.95, workload.out).astype(np.float32)
+        arrays["threshold"] = weights.uniform(0.9, 1.1, workload.out).astype(np.float32)
+    return arrays
 
 
-def save(folder: pathlib.Path, made: Arrays) -> None:
+def save(folder: pathlib.Path, arrays: Arrays) -> None:
     """Write arrays where the workers find them.
 
     Args:
         folder: Made if it is not there.
-        made: The arrays by name.
+        arrays: The arrays by name.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for name, one in made.items():
-        np.save(folder / f"{name}.npy", one)
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", array)
 
 
 def load(folder: pathlib.Path) -> Arrays:

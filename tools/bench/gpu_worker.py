@@ -24,9 +24,9 @@ class GpuWorker(Worker):
 
     def hello(self) -> dict[str, Any]:
         """Import the library; the versions that matter, those of what compiles kernels among them."""
-        found = super().hello()
-        found["versions"] |= dict(filter(None, map(_installed, _KERNELS)))
-        return found
+        answer = super().hello()
+        answer["versions"] |= dict(filter(None, map(_installed, _KERNELS)))
+        return answer
 
     def prepare(self, workload: dict[str, Any], data: str, **options: Any) -> dict[str, Any]:
         """Build the net and move it, its input and the gradient of its output to the device."""

@@ -60,12 +60,12 @@ def measured() -> dict[str, float]:
 
 
 def _fastest(call: Callable[[], object]) -> float:
-    taken = []
+    times = []
     for _ in range(9):
         start = time.perf_counter()
         call()
-        taken.append(time.perf_counter() - start)
-    return min(taken)
+        times.append(time.perf_counter() - start)
+    return min(times)
 
 
 def floor_seconds(work: Work, limits: dict[str, float]) -> float:

@@ -37,21 +37,21 @@ def described() -> dict[str, str | int]:
     }
 
 
-def rows(found: dict[str, Any], who: str, threads: object) -> list[list[str]]:
+def rows(results: dict[str, Any], who: str, threads: object) -> list[list[str]]:
     """Return the rows of a table that say where, when and by which command something was measured.
 
     Args:
-        found: With ``machine``, as from `described`, ``date`` and ``command``.
+        results: With ``machine``, as from `described`, ``date`` and ``command``.
         who: Whose threads are counted.
         threads: How many.
     """
-    at = found["machine"]
+    at = results["machine"]
     return [
         ["processor", f"{at['processor']} ({at['instructions']})"],
         [f"cores, threads of {who}", f"{at['cores']}, {threads}"],
         ["system", at["system"]],
-        ["date", found["date"]],
-        ["command", f"`{found['command']}`"],
+        ["date", results["date"]],
+        ["command", f"`{results['command']}`"],
     ]
 
 

@@ -39,13 +39,13 @@ system again, in the whole process.
 """
 
 
-def page(found: dict[str, Any], programs: str = "") -> str:
+def page(results: dict[str, Any], programs: str = "") -> str:
     """The page.
 
     Args:
-        found: What ``dist/bench.json`` holds.
+        results: What ``dist/bench.json`` holds.
         programs: The section of whole training steps, with its marks.
     """
-    shown = tables.every(found)
-    made = [f"## {one.title}\n\n`{found['command']}`\n\n{one.markdown()}\n" for one in shown]
-    return "\n".join([_HEAD.format(programs=programs, rounds=found["rounds"], **found["machine"]), *made])
+    all_tables = tables.every(results)
+    sections = [f"## {table.title}\n\n`{results['command']}`\n\n{table.markdown()}\n" for table in all_tables]
+    return "\n".join([_HEAD.format(programs=programs, rounds=results["rounds"], **results["machine"]), *sections])

@@ -53,7 +53,7 @@ def main() -> None:
     net = DistributedDataParallel(_net())
     size = sum(p.numel() for p in net.parameters())
     gradient = torch.zeros(size)
-    found: dict[str, object] = {
+    results: dict[str, object] = {
         "bytes": 4 * size,
         "exchange": _timed(lambda: dist.all_reduce(gradient), rounds),
         "processes": dist.get_world_size(),
@@ -65,12 +65,12 @@ def main() -> None:
             with net.no_sync() if alone else contextlib.nullcontext():
                 net(xs).mean().backward()
 
-        found[str(batch)] = {
+        results[str(batch)] = {
             "together": _timed(lambda: step(False), rounds),
             "alone": _timed(lambda: step(True), rounds),
         }
     if dist.get_rank() == 0:
-        print(json.dumps(found), flush=True)
+        print(json.dumps(results), flush=True)
     dist.destroy_process_group()
 
 

@@ -150,5 +150,5 @@ def by_way(answers: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _environment(threads: int) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(_LEFT_OUT)}
-    return kept | {"OMP_NUM_THREADS": str(threads), "PYTHONPATH": str(_TOOLS), "PYTHONWARNINGS": "ignore"}
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(_LEFT_OUT)}
+    return variables | {"OMP_NUM_THREADS": str(threads), "PYTHONPATH": str(_TOOLS), "PYTHONWARNINGS": "ignore"}

@@ -42,7 +42,7 @@ def ratios(own: Sequence[float], other: Sequence[float]) -> tuple[float, float, 
         >>> ratios([1.0, 2.0, 1.0], [3.0, 6.0, 5.0])
         (3.0, 3.0, 4.0)
     """
-    return quartiles([theirs / ours for ours, theirs in zip(own, other, strict=True)])
+    return quartiles([peer / ours for ours, peer in zip(own, other, strict=True)])
 
 
 def totals(times: Iterable[Sequence[float]]) -> list[float]:
@@ -69,4 +69,6 @@ def exponent(sizes: Sequence[float], times: Sequence[float]) -> float:
         >>> round(exponent([1, 10, 100], [2, 20, 200]), 6)
         1.0
     """
-    return statistics.linear_regression([math.log(size) for size in sizes], [math.log(one) for one in times]).slope
+    return statistics.linear_regression(
+        [math.log(size) for size in sizes], [math.log(seconds) for seconds in times]
+    ).slope

@@ -39,7 +39,7 @@ def spent(trial: TorchTrial) -> dict[str, dict[str, float]]:
     trial.train()
     rounds = [_round(trial) for _ in range(_TIMES)]
     return {
-        stage: {way: statistics.median(one[way][stage] for one in rounds) for way in ("forward", "backward")}
+        stage: {way: statistics.median(turn[way][stage] for turn in rounds) for way in ("forward", "backward")}
         for stage in (*STAGES, REST)
     }
 
@@ -51,10 +51,10 @@ def _round(trial: TorchTrial) -> dict[str, dict[str, float]]:
 
 
 def _profiled(call: Callable[[], object]) -> dict[str, float]:
-    with profile(activities=[ProfilerActivity.CPU]) as found, torch.profiler.record_function("everything"):
+    with profile(activities=[ProfilerActivity.CPU]) as profiler, torch.profiler.record_function("everything"):
         call()
     seconds: dict[str, float] = defaultdict(float)
-    for event in found.events() or ():
+    for event in profiler.events() or ():
         seconds[_stage(event)] += event.self_cpu_time_total / 1e6
     return seconds
 
@@ -79,23 +79,23 @@ def work(trial: TorchTrial) -> list[Work]:
     Returns:
         One for each kind of layer and direction; ``"inference"`` is forward without a backward pass to follow.
     """
-    found: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
+    sums: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
     steps = len(trial.xs)
     # a net with convolutions runs in blocks that stay in the cache
     in_blocks = any(isinstance(layer, nn.Conv2d) for layer in trial.net.modules())
     is_first = not trial.xs.requires_grad
 
     def add(stage: str, direction: str, elements: int, operations: int = 0, held: int | None = None) -> None:
-        one = found[stage, direction]
-        one[0] += 4 * steps * elements
-        one[1] += steps * operations
-        one[2] = 0 if in_blocks else max(one[2], 4 * steps * (elements if held is None else held))
+        total = sums[stage, direction]
+        total[0] += 4 * steps * elements
+        total[1] += steps * operations
+        total[2] = 0 if in_blocks else max(total[2], 4 * steps * (elements if held is None else held))
         if direction == "forward":
             add(stage, "inference", elements, operations)
 
-    def count(layer: nn.Module, given: Any, out: Any) -> None:
+    def count(layer: nn.Module, inputs: Any, out: Any) -> None:
         nonlocal is_first
-        into, size = given[0].numel(), out.numel()
+        into, size = inputs[0].numel(), out.numel()
         if isinstance(layer, SpikingNeuron):
             add("neurons", "forward", 2 * size, held=4 * size)
             add("neurons", "backward", 3 * size, held=4 * size)
@@ -112,9 +112,9 @@ def work(trial: TorchTrial) -> list[Work]:
             is_first = False
 
     counted = (SpikingNeuron, nn.MaxPool2d, nn.Linear, nn.Conv2d)
-    hooks = [one.register_forward_hook(count) for one in trial.net.modules() if isinstance(one, counted)]
+    hooks = [layer.register_forward_hook(count) for layer in trial.net.modules() if isinstance(layer, counted)]
     with torch.no_grad():
         trial.net(trial.xs[0])
     for hook in hooks:
         hook.remove()
-    return [Work(stage, direction, *sums) for (stage, direction), sums in found.items()]
+    return [Work(stage, direction, *sums) for (stage, direction), sums in sums.items()]

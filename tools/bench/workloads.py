@@ -87,8 +87,8 @@ _RECURRENT = "Linear(700,256), recurrent LIF, Linear(256,20)-LIF, T=250, B=64"
 _OURS = ("snn", "snn-last", "snn-steps", "torch")
 _DEEP = ("snn", "snn-tuned", "snn-last", "snn-chunked", "torch", "snntorch")
 WORKLOADS = {
-    one.name: one
-    for one in [
+    workload.name: workload
+    for workload in [
         _neuron("W1a", 100, 64, 512, infer=True),
         _neuron("W1b", 500, 16, 512, memory=False),
         _neuron("W1c", 1000, 8, 1024, memory=False),

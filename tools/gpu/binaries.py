@@ -79,19 +79,19 @@ def _compiled(launch: Launch, target: Target, options: dict[str, Any]) -> Binary
     driver.set_active(_Absent(target))
     block = options.get("BLOCK", launch.options["BLOCK"])
     options = launch.options | {"num_warps": warps(block, target.lanes)} | options
-    made = kernel(launch.source).warmup(*launch.arguments, grid=launch.grid, **options)
-    texts = {name: text for name, text in made.asm.items() if isinstance(text, str)}
-    threads = made.metadata.num_warps * target.lanes
+    result = kernel(launch.source).warmup(*launch.arguments, grid=launch.grid, **options)
+    texts = {name: text for name, text in result.asm.items() if isinstance(text, str)}
+    threads = result.metadata.num_warps * target.lanes
     if target.backend == "cuda":
-        code = made.asm["cubin"]
+        code = result.asm["cubin"]
         registers, spilled = _of_cubin(code, texts["ptx"])
-        return Binary(target, texts, threads, made.metadata.shared, registers, spilled, code)
+        return Binary(target, texts, threads, result.metadata.shared, registers, spilled, code)
     numbers = {name: int(number) for name, number in re.findall(r"^ +\.(\w+): +(\d+)$", texts["amdgcn"], re.MULTILINE)}
     (waves,) = re.findall(r"^; Occupancy: (\d+)$", texts["amdgcn"], re.MULTILINE)
     spilled = numbers["vgpr_spill_count"] + numbers["private_segment_fixed_size"]
-    registers, code = numbers["vgpr_count"], made.asm["hsaco"]
+    registers, code = numbers["vgpr_count"], result.asm["hsaco"]
     return Binary(
-        target, texts, threads, made.metadata.shared, registers, spilled, code, numbers["sgpr_count"], int(waves)
+        target, texts, threads, result.metadata.shared, registers, spilled, code, numbers["sgpr_count"], int(waves)
     )
 
 
@@ -99,8 +99,8 @@ def _of_cubin(cubin: bytes, ptx: str) -> tuple[int, int]:
     """Return registers, and bytes of memory of a thread that its program does not ask for itself."""
     usage = _dumped(cubin, "-res-usage")
     ((registers, stack, local),) = re.findall(r"REG:(\d+) STACK:(\d+) .*?LOCAL:(\d+)", usage)
-    asked = sum(map(int, re.findall(r"\.local .*\[(\d+)\];", ptx)))
-    return int(registers), int(stack) + int(local) - asked
+    size = sum(map(int, re.findall(r"\.local .*\[(\d+)\];", ptx)))
+    return int(registers), int(stack) + int(local) - size
 
 
 def _dumped(cubin: bytes, about: str) -> str:

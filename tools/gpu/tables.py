@@ -32,8 +32,8 @@ def needs() -> str:
         ):
             cells = []
             for target in TARGETS.values():
-                made = compiled(launch, target)
-                cells.append(f"{made.registers} / {made.shared / 1024:g} / {made.occupancy:.0%}")
+                binary = compiled(launch, target)
+                cells.append(f"{binary.registers} / {binary.shared / 1024:g} / {binary.occupancy:.0%}")
             rows.append([f"{title}, {name}", *cells])
     table = Table("Needs", ["", *(f"{target.title}, {name}" for name, target in TARGETS.items())], rows)
     return f"{table.markdown(padded=False)}\n\nCompiled by Triton {version('triton')}."

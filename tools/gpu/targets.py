@@ -56,8 +56,8 @@ class Target(NamedTuple):
             >>> TARGETS["gfx942"].occupancy(registers=130, shared=0, threads=256)
             0.375
         """
-        taken = -(-max(registers, 1) // self.granule) * self.granule
-        running = min(self.warps, self.registers // taken)
+        result = -(-max(registers, 1) // self.granule) * self.granule
+        running = min(self.warps, self.registers // result)
         if self.scalars:  # taken 16 at a time, besides 16 for the trap handler
             running = min(running, self.scalars // (-(-(scalars + 16) // 16) * 16))
         by_registers = running * self.units

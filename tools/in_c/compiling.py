@@ -28,8 +28,10 @@ class Compiled:
 
     def __init__(self, export: CExport, folder: pathlib.Path, options: tuple[str, ...] = ("-O1",)) -> None:
         export.write(folder)
-        made = command("gcc", *FLAGS, *options, "-shared", "-fPIC", "net.c", "-lm", "-o", "net.so", folder=folder)
-        assert not made.returncode, made.stderr
+        compilation = command(
+            "gcc", *FLAGS, *options, "-shared", "-fPIC", "net.c", "-lm", "-o", "net.so", folder=folder
+        )
+        assert not compilation.returncode, compilation.stderr
         self._library = ctypes.CDLL(str(folder / "net.so"))
         header = export.files["net.h"]
         self.inputs, self.outputs = (
@@ -63,7 +65,7 @@ def differing_step(net: nn.Module, compiled: Compiled, xs: Tensor) -> int | None
     """Return the first step in which C gives something else than a stream; None if there is none."""
     run = snn.stream(net)
     for step, x in enumerate(xs):
-        wanted = as_row(run(x))
-        if not torch.equal(compiled(x[0]).to(wanted.dtype), wanted):
+        expected = as_row(run(x))
+        if not torch.equal(compiled(x[0]).to(expected.dtype), expected):
             return step
     return None

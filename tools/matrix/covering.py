@@ -37,10 +37,10 @@ def covering(sets: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
     """
     names = sorted({name for chosen in sets for name in chosen})
     held = {chosen: meetings(chosen, names) for chosen in sets}
-    wanted: set[Meeting] = set().union(*held.values())
+    missing: set[Meeting] = set().union(*held.values())
     results = []
-    while wanted:
-        best = max(sets, key=lambda chosen: (len(held[chosen] & wanted), -len(chosen)))
+    while missing:
+        best = max(sets, key=lambda chosen: (len(held[chosen] & missing), -len(chosen)))
         results.append(best)
-        wanted -= held[best]
+        missing -= held[best]
     return results

@@ -63,41 +63,41 @@ def _run(tree: Tree, options: argparse.Namespace) -> int:
     if options.version == "next":
         return _go_on(tree, options.package)
     names = tree.changed() if options.package == "all" else [options.package]
-    given = tree.release(names, options.version, options.date)
-    for line in tree.left_behind(given):
+    versions = tree.release(names, options.version, options.date)
+    for line in tree.left_behind(versions):
         print(line)
-    others = {name: tree.last[name] for name in tree.names if name not in given}
-    pinned = artifacts.kept(tree.root, others) if UMBRELLA in given else {}
-    sessions = [] if options.untested else [f"alone({name})" for name in given]
+    others = {name: tree.last[name] for name in tree.names if name not in versions}
+    pinned = artifacts.pinned_hashes(tree.root, others) if UMBRELLA in versions else {}
+    sessions = [] if options.untested else [f"alone({name})" for name in versions]
     artifacts.run_sessions(tree.root, ["wheels", *sessions])
-    for folder in artifacts.publishable(tree.root, given):
+    for folder in artifacts.publishable(tree.root, versions):
         print(f"{folder.relative_to(tree.root)}: {', '.join(sorted(file.name for file in folder.iterdir()))}")
-    if UMBRELLA in given:
+    if UMBRELLA in versions:
         artifacts.run_sessions(tree.root, ["docs", *(["--", "--no-tests"] if options.untested else [])])
-        print(artifacts.packed_site(tree.root, given[UMBRELLA]).relative_to(tree.root))
-        print(*(file.relative_to(tree.root) for file in artifacts.pin(tree.root, given[UMBRELLA], pinned)))
+        print(artifacts.packed_site(tree.root, versions[UMBRELLA]).relative_to(tree.root))
+        print(*(file.relative_to(tree.root) for file in artifacts.pin(tree.root, versions[UMBRELLA], pinned)))
     if not (options.dry_run or options.rehearsal):
-        _say_what_follows(given)
+        _say_what_follows(versions)
     return 0
 
 
 def _go_on(tree: Tree, package: str) -> int:
-    names = tree.finished() if package == "all" else [package]
+    names = tree.unrecorded() if package == "all" else [package]
     released = {name: tree.version(name) for name in names}
     commit = recorded.committed(ROOT, released)
-    given = tree.reopen(names)
+    versions = tree.reopen(names)
     recorded.add(tree.root, released, commit)
-    print(*(f"{name} goes on as {version}" for name, version in given.items()), sep="\n")
+    print(*(f"{name} goes on as {version}" for name, version in versions.items()), sep="\n")
     print(f'{recorded.FILE} has their commit, {commit}; then: git commit -am "Go on after the release"')
     return 0
 
 
-def _say_what_follows(given: dict[str, str]) -> None:
-    released = ", ".join(f"{name} {version}" for name, version in given.items())
-    what = released if len(given) == 1 else f"{len(given)} packages"
+def _say_what_follows(versions: dict[str, str]) -> None:
+    released = ", ".join(f"{name} {version}" for name, version in versions.items())
+    what = released if len(versions) == 1 else f"{len(versions)} packages"
     print(f'then: git add -A && git commit -m "Release {what}"', *([] if what == released else [f'-m "{released}"']))
-    print(*(f"      git tag {name}-v{version}" for name, version in given.items()), sep="\n")
-    print("      python -m release", "all" if len(given) > 1 else next(iter(given)), "next")
+    print(*(f"      git tag {name}-v{version}" for name, version in versions.items()), sep="\n")
+    print("      python -m release", "all" if len(versions) > 1 else next(iter(versions)), "next")
 
 
 if __name__ == "__main__":

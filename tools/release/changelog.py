@@ -48,8 +48,8 @@ def gather(text: str, version: str, date: str) -> str:
     if not any(kinds.values()):
         raise ValueError(f"nothing is unreleased: list what {version} changes under [{UNRELEASED}]")
     body = "\n\n".join(f"### {kind}\n\n" + "\n".join(parts) for kind, parts in kinds.items())
-    kept = [(name, dated, inner) for name, dated, inner in sections if name not in (UNRELEASED, version)]
-    return _join(head, [(version, date, body), *kept])
+    others = [(name, dated, inner) for name, dated, inner in sections if name not in (UNRELEASED, version)]
+    return _join(head, [(version, date, body), *others])
 
 
 def reopen(text: str) -> str:
@@ -118,11 +118,11 @@ def released(text: str) -> str | None:
 
 def _split(text: str) -> tuple[str, list[tuple[str, str, str]]]:
     """Split the text before the first section from the sections, each with name, date and body."""
-    found = list(_HEADING.finditer(text))
-    starts = [one.start() for one in found] + [len(text)]
+    headings = list(_HEADING.finditer(text))
+    starts = [match.start() for match in headings] + [len(text)]
     return text[: starts[0]].strip(), [
-        (one["name"], one["date"] or "", text[one.end() : end].strip())
-        for one, end in zip(found, starts[1:], strict=True)
+        (match["name"], match["date"] or "", text[match.end() : end].strip())
+        for match, end in zip(headings, starts[1:], strict=True)
     ]
 
 
@@ -136,5 +136,5 @@ def _join(head: str, sections: list[tuple[str, str, str]]) -> str:
 def _kinds(body: str) -> list[tuple[str, str]]:
     """Each ``###`` heading and the entries under it; entries under none count as changed."""
     before, *rest = re.split(r"^### (.+)$", body, flags=re.MULTILINE)
-    found = [("Changed", before), *zip(rest[::2], rest[1::2], strict=True)]
-    return [(kind, entries.strip()) for kind, entries in found if entries.strip()]
+    kinds = [("Changed", before), *zip(rest[::2], rest[1::2], strict=True)]
+    return [(kind, entries.strip()) for kind, entries in kinds if entries.strip()]

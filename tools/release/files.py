@@ -34,8 +34,10 @@ def collect(name: str, version: str, folders: Iterable[pathlib.Path], into: path
     Raises:
         FileNotFoundError: If there is no sdist or no pure wheel of that version.
     """
-    found = [file for folder in folders for file in sorted(folder.glob("*")) if file.name.endswith((".whl", ".tar.gz"))]
-    chosen = [file for file in found if distribution(file) == (name, version)]
+    artifacts = [
+        file for folder in folders for file in sorted(folder.glob("*")) if file.name.endswith((".whl", ".tar.gz"))
+    ]
+    chosen = [file for file in artifacts if distribution(file) == (name, version)]
     for ending in ("-py3-none-any.whl", ".tar.gz"):
         if not any(file.name.endswith(ending) for file in chosen):
             raise FileNotFoundError(f"no {ending} of {name} {version} was built: run nox -s wheels")
@@ -74,7 +76,7 @@ def hashes(files: Iterable[pathlib.Path], others: Mapping[tuple[str, str], list[
     if twice := {name for name in names if names.count(name) > 1}:
         raise ValueError(f"several versions of {sorted(twice)} were built: run nox -s wheels")
     lines = [
-        f"{name}=={version}" + "".join(f" \\\n    --hash=sha256:{one}" for one in known)
+        f"{name}=={version}" + "".join(f" \\\n    --hash=sha256:{digest}" for digest in known)
         for (name, version), known in sorted(allowed.items())
     ]
     return "\n".join(lines) + "\n"

@@ -79,8 +79,8 @@ def _required(text: str) -> Component:
 
 
 def _linked(library: bytes) -> list[str]:
-    found = ELFFile(io.BytesIO(library)).iter_segments(type="PT_DYNAMIC")
-    return [tag.needed for dynamic in found for tag in dynamic.iter_tags("DT_NEEDED")]
+    segments = ELFFile(io.BytesIO(library)).iter_segments(type="PT_DYNAMIC")
+    return [tag.needed for dynamic in segments for tag in dynamic.iter_tags("DT_NEEDED")]
 
 
 def _hashes(content: bytes) -> list[HashType]:

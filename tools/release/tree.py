@@ -44,7 +44,7 @@ class Tree:
             if changelog.is_unchanged(text := self._changes(name)):
                 self._changes_file(name).write_text(changelog.with_entry(text, "A rehearsal."), encoding="utf-8")
 
-    def finished(self) -> list[str]:
+    def unrecorded(self) -> list[str]:
         """The packages at a final version that is not recorded yet, which go on after their release.
 
         Raises:
@@ -61,12 +61,12 @@ class Tree:
         """The version that the tree states of a package."""
         return version_in(self._version_file(name).read_text(encoding="utf-8"))
 
-    def release(self, names: Collection[str], wanted: str, date: str) -> dict[str, str]:
+    def release(self, names: Collection[str], target: str, date: str) -> dict[str, str]:
         """Give packages their version, section of changes and floors; nothing is written if one cannot be released.
 
         Args:
             names: The packages.
-            wanted: A version X.Y.Z, or ``"final"`` for the one that each is on the way to.
+            target: A version X.Y.Z, or ``"final"`` for the one that each is on the way to.
             date: Day of the release, as YYYY-MM-DD.
 
         Returns:
@@ -75,33 +75,33 @@ class Tree:
         Raises:
             ValueError: If a version, a list of changes or a range does not allow the release; it names the package.
         """
-        given = {
-            name: self._of(name, versions.final, self.version(name), wanted, self.last.get(name)) for name in names
+        releases = {
+            name: self._of(name, versions.final, self.version(name), target, self.last.get(name)) for name in names
         }
-        known = {**self.last, **given}
+        known = {**self.last, **releases}
         written = {}
         for name in self.names:
             project = ranges.tightened(self._project(name), known)
             written[self._project_file(name)] = project
-            if name in given:
+            if name in releases:
                 self._of(name, self._check, project, known)
-        if UMBRELLA in given:
-            self._check_all_final(given)
-        for name, version in given.items():
+        if UMBRELLA in releases:
+            self._check_all_final(releases)
+        for name, version in releases.items():
             written[self._changes_file(name)] = self._of(name, changelog.gather, self._changes(name), version, date)
         for file, text in written.items():
             file.write_text(text, encoding="utf-8")
-        for name, version in given.items():
+        for name, version in releases.items():
             versions.set_version(self._version_file(name), version)
-        return given
+        return releases
 
-    def left_behind(self, given: Mapping[str, str]) -> list[str]:
+    def left_behind(self, versions: Mapping[str, str]) -> list[str]:
         """Packages that are not released now and whose ranges do not take what is."""
         return [
             f"{name} takes {requirement}, not {other} {version}: users of both stay with the last release of {other}"
             for name in self.names
-            for other, version in given.items()
-            if name not in given
+            for other, version in versions.items()
+            if name not in versions
             for requirement in ranges.excluded(self._project(name), other, version)
         ]
 
@@ -119,13 +119,13 @@ class Tree:
         Raises:
             ValueError: If the tree's version of one is not a final one.
         """
-        given = {name: self._of(name, versions.after, self.version(name)) for name in names if name != UMBRELLA}
-        for name, version in given.items():
+        releases = {name: self._of(name, versions.after, self.version(name)) for name in names if name != UMBRELLA}
+        for name, version in releases.items():
             versions.set_version(self._version_file(name), version)
             self._changes_file(name).write_text(changelog.reopen(self._changes(name)), encoding="utf-8")
         for name in self.names:
-            self._project_file(name).write_text(ranges.loosened(self._project(name), given), encoding="utf-8")
-        return given
+            self._project_file(name).write_text(ranges.loosened(self._project(name), releases), encoding="utf-8")
+        return releases
 
     def _check(self, project: str, known: Mapping[str, str]) -> None:
         for other, floor in ranges.floors(ranges.of_ours(project, self.names)).items():
@@ -136,9 +136,9 @@ class Tree:
                     f"it takes {excluding[0]}, not {other} {known[other]}, the last release: widen the range"
                 )
 
-    def _check_all_final(self, given: Mapping[str, str]) -> None:
+    def _check_all_final(self, versions: Mapping[str, str]) -> None:
         for name in self.names:
-            version = given.get(name, self.version(name))
+            version = versions.get(name, self.version(name))
             if Version(version).is_prerelease and name not in self.last:
                 raise ValueError(f"{UMBRELLA}: its extras bring {name}, which has no release: release {name} first")
 

@@ -10,12 +10,12 @@ from packaging.version import InvalidVersion, Version
 from recorded import version_in
 
 
-def final(current: str, wanted: str, last: str | None) -> str:
+def final(current: str, target: str, last: str | None) -> str:
     """The version of a release.
 
     Args:
         current: Version of the tree, such as 0.5.0.dev0.
-        wanted: The version asked for; ``"final"`` for the one that the tree is on the way to.
+        target: The version asked for; ``"final"`` for the one that the tree is on the way to.
         last: Version of the last release, if there is one.
 
     Returns:
@@ -30,21 +30,21 @@ def final(current: str, wanted: str, last: str | None) -> str:
         >>> final("0.5.0", "final", last="0.5.0")
         '0.5.1'
     """
-    if wanted == "final":
+    if target == "final":
         base = Version(current)
         raised = f"{base.major}.{base.minor}.{base.micro + 1}"
         return raised if last and Version(last) >= Version(base.base_version) else base.base_version
     try:
-        version = Version(wanted)
+        version = Version(target)
     except InvalidVersion:
         version = None
-    if version is None or str(version) != wanted or len(version.release) != 3 or version.is_prerelease or version.post:
-        raise ValueError(f"{wanted!r} is not a version of a release: X.Y.Z, such as 0.5.0")
+    if version is None or str(version) != target or len(version.release) != 3 or version.is_prerelease or version.post:
+        raise ValueError(f"{target!r} is not a version of a release: X.Y.Z, such as 0.5.0")
     if last and version <= Version(last):
-        raise ValueError(f"{wanted} is not above {last}, the last release")
+        raise ValueError(f"{target} is not above {last}, the last release")
     if version < Version(Version(current).base_version):
-        raise ValueError(f"{wanted} is below {current}, the version of the tree")
-    return wanted
+        raise ValueError(f"{target} is below {current}, the version of the tree")
+    return target
 
 
 def after(version: str) -> str:

@@ -145,8 +145,8 @@ def _lstm_in_every_pixel(neuron: Neuron, xs: Tensor) -> float:
     lstm.bias_hh_l0.zero_()
     pixels = torch.randn(len(xs), 3, 5, 2, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     ours = cell.unroll(pixels, trace=True)[1].mem
-    theirs = lstm(pixels.permute(0, 1, 3, 4, 2).flatten(1, 3))[0].unflatten(1, (3, 2, 2)).permute(0, 1, 4, 2, 3)
-    return float((ours - theirs).abs().max())
+    hidden = lstm(pixels.permute(0, 1, 3, 4, 2).flatten(1, 3))[0].unflatten(1, (3, 2, 2)).permute(0, 1, 4, 2, 3)
+    return float((ours - hidden).abs().max())
 
 
 def _associative(neuron: Neuron, xs: Tensor) -> float:

@@ -64,8 +64,8 @@ def kernel(neuron: Neuron) -> str:
     """
     if not hasattr(neuron.kind, "integrate"):
         return "reference: it has no step"
-    made: Any = neuron.make().float()
-    choice = kernels.choose(made, made.driven(torch.zeros(8, 2048, *neuron.input(1).shape[2:])))
+    result: Any = neuron.make().float()
+    choice = kernels.choose(result, result.driven(torch.zeros(8, 2048, *neuron.input(1).shape[2:])))
     return choice.name if choice.name != "reference" else f"reference: {choice.reason}"
 
 

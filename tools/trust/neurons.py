@@ -46,7 +46,7 @@ class Neuron:
         """Return whether it takes a whole sequence instead of one step."""
         return hasattr(self.kind, "sequence")
 
-    def taken(self, options: dict[str, Any]) -> dict[str, Any]:
+    def accepted(self, options: dict[str, Any]) -> dict[str, Any]:
         """Those of some options that the constructor takes."""
         parameters = inspect.signature(self.kind).parameters
         takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
@@ -86,9 +86,9 @@ def every() -> list[Neuron]:
     lines: list[Any] = [*zoo.NEURONS, *(zoo.Case(name, constructor) for name, constructor in zoo.WHOLE.items())]
     first: dict[Any, Neuron] = {}
     for case in lines:
-        made = partial(case.constructor)  # which has the parts of another one, or of a class
-        if made.func.__name__ in public_neurons():
-            first.setdefault(made.func, Neuron(made.func, made.args, made.keywords, case.shape, case.peer))
+        make = partial(case.constructor)  # which has the parts of another one, or of a class
+        if make.func.__name__ in public_neurons():
+            first.setdefault(make.func, Neuron(make.func, make.args, make.keywords, case.shape, case.peer))
     return list(first.values())
 
 

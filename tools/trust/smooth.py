@@ -42,7 +42,7 @@ def smooth_gradient(neuron: Neuron) -> float:
         True
     """
     names = ["threshold", "graded_spikes_factor", *(name for name in ("alpha", "beta") if name in neuron.named)]
-    learned: dict[str, Any] = neuron.taken(dict.fromkeys((f"learn_{name}" for name in names), True))
+    learned: dict[str, Any] = neuron.accepted(dict.fromkeys((f"learn_{name}" for name in names), True))
     if "detach_reset" in inspect.signature(neuron.kind).parameters:
         learned["detach_reset"] = False
     if neuron.whole:

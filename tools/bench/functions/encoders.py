@@ -47,7 +47,7 @@ def _rows(draw: Draw) -> torch.Tensor:
 
 def _case(
     name: str,
-    given: str,
+    description: str,
     first: Callable[[Draw], torch.Tensor] | None,
     /,
     suffix: str = "",
@@ -59,7 +59,7 @@ def _case(
         arguments = () if first is None else (first(draw),)
         return Call(lambda: getattr(library.spikegen, name)(*arguments, **options))
 
-    return Case(name + suffix, "encoders and targets", given, make, differs=differs, note=note)
+    return Case(name + suffix, "encoders and targets", description, make, differs=differs, note=note)
 
 
 CASES = [

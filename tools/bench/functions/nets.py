@@ -51,7 +51,7 @@ def _trained(name: str, peers_name: str, **options: Any) -> Callable[[Any, Draw]
     def make(library: Any, draw: Draw) -> Call:
         is_ours = hasattr(library.functional, "backprop")
         train = getattr(library.backprop, name if is_ours else peers_name)
-        given = options if is_ours or name == peers_name else {}
+        keywords = options if is_ours or name == peers_name else {}
         net = nn.Sequential(_layer(draw), library.neurons.Leaky(beta=0.9, init_hidden=True, output=True))
         start = copy.deepcopy(net.state_dict())
         loader = [(draw.uniform(BATCH, CLASSES), draw.labels())]
@@ -60,7 +60,7 @@ def _trained(name: str, peers_name: str, **options: Any) -> Callable[[Any, Draw]
         def run() -> Tensor:
             net.load_state_dict(start)
             optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
-            return train(net, loader, optimizer, criterion, num_steps=STEPS, time_var=False, **given).detach()
+            return train(net, loader, optimizer, criterion, num_steps=STEPS, time_var=False, **keywords).detach()
 
         return Call(run)
 
@@ -81,8 +81,8 @@ _NOTES = {"OutputMonitor": _REFUSED, "InputMonitor": _REFUSED}
 _EPOCH = f"one batch of {BATCH} samples, {STEPS} steps, {CLASSES} x {CLASSES} weights and neurons"
 CASES = [
     *[
-        Case(f"{name}{kept}", "monitors", _RUN, _monitored(name, *first, function=function), times=_TIMES)
-        for kept, function in _RECORDS.items()
+        Case(f"{name}{suffix}", "monitors", _RUN, _monitored(name, *first, function=function), times=_TIMES)
+        for suffix, function in _RECORDS.items()
         for name, first in _MONITORS.items()
     ],
     *[

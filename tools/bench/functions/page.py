@@ -25,11 +25,13 @@ All figures are from one machine: {processor}, {cores} cores. Only ratios are ro
 """
 
 
-def page(found: dict[str, Any]) -> str:
+def page(results: dict[str, Any]) -> str:
     """The page.
 
     Args:
-        found: What ``dist/bench-functions.json`` holds.
+        results: What ``dist/bench-functions.json`` holds.
     """
-    head = _HEAD.format(peer=found["versions"]["snntorch"]["snntorch"], rounds=found["rounds"], **found["machine"])
-    return f"{head}\n{sections(tables.every(found))}\n"
+    head = _HEAD.format(
+        peer=results["versions"]["snntorch"]["snntorch"], rounds=results["rounds"], **results["machine"]
+    )
+    return f"{head}\n{sections(tables.every(results))}\n"

@@ -57,16 +57,16 @@ class Worker:
         out = self.call.forward()
         if self.call.leaves:
             self.call.backward(out)
-        found = [*tree_leaves(out), *(leaf.grad for leaf in self.call.leaves)]
-        arrays: list[Any] = [one.detach().numpy() if isinstance(one, Tensor) else one for one in found]
+        result = [*tree_leaves(out), *(leaf.grad for leaf in self.call.leaves)]
+        arrays: list[Any] = [leaf.detach().numpy() if isinstance(leaf, Tensor) else leaf for leaf in result]
         np.savez(pathlib.Path(folder) / f"{self.library}.npz", *arrays)
         return {}
 
     def turn(self, seconds: float) -> dict[str, Any]:
         """Seconds of a call, forward and backward: medians of calls for so many seconds, without the first of them."""
         forward, backward = zip(*calls(self._once, seconds, sum, _MOST_CALLS), strict=True)
-        taken = {"forward": statistics.median(forward)}
-        return taken | ({"backward": statistics.median(backward)} if self.call.leaves else {})
+        medians = {"forward": statistics.median(forward)}
+        return medians | ({"backward": statistics.median(backward)} if self.call.leaves else {})
 
     def memory(self, case: str) -> dict[str, Any]:
         """Peak of one call above what the process held before, and the size of what it is given; of a fresh process."""

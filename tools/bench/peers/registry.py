@@ -55,8 +55,8 @@ class Peer:
 _OURS = ("snn-core", "snn-cpu", "torch")
 OWN, TUNED, STEPS, REFERENCE = "snn", "snn-tuned", "snn-steps", "torch"
 PEERS = {
-    one.name: one
-    for one in [
+    peer.name: peer
+    for peer in [
         Peer(OWN, "snn", "snn_unroll", distributions=_OURS, note="`unroll(net, xs)`"),
         Peer(
             TUNED,

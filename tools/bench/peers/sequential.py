@@ -14,7 +14,7 @@ from bench.workloads import Workload
 
 def sequential(
     workload: Workload,
-    made: Arrays,
+    arrays: Arrays,
     neuron: Callable[[], nn.Module],
     recurrent: Callable[[nn.Linear], nn.Module],
     lift: Callable[[nn.Module], nn.Module] = lambda layer: layer,
@@ -23,7 +23,7 @@ def sequential(
 
     Args:
         workload: The workload.
-        made: Its arrays.
+        arrays: Its arrays.
         neuron: Makes a layer of spiking neurons.
         recurrent: Makes a layer of spiking neurons whose spikes return through the given linear layer.
         lift: Wraps a layer without state, where the library runs whole sequences.
@@ -31,7 +31,7 @@ def sequential(
     Returns:
         The layers. Biases are zero, so that neurons that answer a step later give the same spikes, a step later.
     """
-    weights = [torch.from_numpy(made[name]) for name in sorted(made) if name.startswith("w")]
+    weights = [torch.from_numpy(arrays[name]) for name in sorted(arrays) if name.startswith("w")]
     if workload.kind == "neuron":
         return [neuron()]
     if workload.kind == "conv":
@@ -47,18 +47,18 @@ def sequential(
 
 
 def familiar(
-    library: Any, workload: Workload, made: Arrays, own: Mapping[str, Callable[[], nn.Module]] | None = None
+    library: Any, workload: Workload, arrays: Arrays, own: Mapping[str, Callable[[], nn.Module]] | None = None
 ) -> nn.Sequential:
     """The net of a library that has the neurons of snnTorch, under its names.
 
     Args:
         library: The module that has them.
         workload: The workload.
-        made: Its arrays.
+        arrays: Its arrays.
         own: Make neurons that the peer has not, by their names.
     """
     beta = workload.beta
-    learned = [torch.from_numpy(made[name]) for name in ("beta", "threshold") if name in made]
+    learned = [torch.from_numpy(arrays[name]) for name in ("beta", "threshold") if name in arrays]
     kinds: dict[str, Callable[[], nn.Module]] = {
         **(own or {}),
         "leaky": lambda: library.Leaky(beta=beta, init_hidden=True),
@@ -72,12 +72,12 @@ def familiar(
         layer.recurrent.load_state_dict(feedback.state_dict())
         return layer
 
-    return nn.Sequential(*sequential(workload, made, kinds[workload.neuron], recurrent))
+    return nn.Sequential(*sequential(workload, arrays, kinds[workload.neuron], recurrent))
 
 
-def cell(made: Arrays) -> nn.LSTMCell:
+def cell(arrays: Arrays) -> nn.LSTMCell:
     """The long short-term memory cell of a workload."""
-    to_gates, back = (torch.from_numpy(made[name]) for name in ("w0", "w1"))
+    to_gates, back = (torch.from_numpy(arrays[name]) for name in ("w0", "w1"))
     layer = nn.LSTMCell(to_gates.shape[1], back.shape[1])
     with torch.no_grad():
         for parameter, value in zip((layer.weight_ih, layer.weight_hh), (to_gates, back), strict=True):

@@ -15,7 +15,7 @@ from bench.peers.trial import TorchTrial
 from bench.workloads import Workload
 
 
-def make(workload: Workload, made: Arrays) -> TorchTrial:
+def make(workload: Workload, arrays: Arrays) -> TorchTrial:
     """The workload in its layers, each over the whole sequence.
 
     Sinabs resets at once; subtracting threshold / beta makes that the same equation.
@@ -35,7 +35,7 @@ def make(workload: Workload, made: Arrays) -> TorchTrial:
     net = nn.Sequential(
         *sequential(
             workload,
-            made,
+            arrays,
             lambda: fixed(sinabs_layers.LIF(**options)),
             lambda feedback: fixed(sinabs_layers.LIFRecurrent(rec_connect=feedback, **options)),
             sinabs_layers.Repeat,
@@ -48,7 +48,7 @@ def make(workload: Workload, made: Arrays) -> TorchTrial:
             neuron.reset_states()
         return net(xs)
 
-    return TorchTrial(workload, made, run, net, batch_first=True)
+    return TorchTrial(workload, arrays, run, net, batch_first=True)
 
 
 def _arc_tangent(mem: Tensor, threshold: Tensor) -> Tensor:

@@ -15,12 +15,12 @@ from bench.peers.trial import TorchTrial
 from bench.workloads import Workload
 
 
-def make(workload: Workload, made: Arrays, tune: bool = False, **options: Any) -> TorchTrial:
+def make(workload: Workload, arrays: Arrays, tune: bool = False, **options: Any) -> TorchTrial:
     """The workload through ``unroll``.
 
     Args:
         workload: The workload.
-        made: Its arrays.
+        arrays: Its arrays.
         tune: Have the process keep freed memory, ``snn_cpu.tune_allocator()``.
         options: Arguments for ``unroll``.
     """
@@ -31,7 +31,7 @@ def make(workload: Workload, made: Arrays, tune: bool = False, **options: Any) -
 
     def slstm() -> nn.Module:
         layer = snn.SLSTM(workload.shape[0], workload.out, threshold=0.1, init_hidden=True)
-        layer.lstm_cell = cell(made)
+        layer.lstm_cell = cell(arrays)
         return layer
 
     own = {
@@ -40,5 +40,5 @@ def make(workload: Workload, made: Arrays, tune: bool = False, **options: Any) -
         "own": lambda: Adaptive(workload.beta, init_hidden=True),
         "exponential": lambda: Exponential(workload.beta, init_hidden=True),
     }
-    net = familiar(snn, workload, made, own)
-    return TorchTrial(workload, made, functools.partial(snn.unroll, net, **options), net)
+    net = familiar(snn, workload, arrays, own)
+    return TorchTrial(workload, arrays, functools.partial(snn.unroll, net, **options), net)

@@ -13,12 +13,12 @@ from bench.peers.trial import TorchTrial
 from bench.workloads import Workload
 
 
-def make(workload: Workload, made: Arrays) -> TorchTrial:
+def make(workload: Workload, arrays: Arrays) -> TorchTrial:
     """The workload as a loop over its steps."""
-    net = familiar(snntorch, workload, made)
+    net = familiar(snntorch, workload, arrays)
 
     def run(xs: Tensor) -> Tensor:
         utils.reset(net)
         return torch.stack([net(x) for x in xs.unbind(0)])
 
-    return TorchTrial(workload, made, run, net)
+    return TorchTrial(workload, arrays, run, net)

@@ -38,13 +38,13 @@ class Spike(torch.autograd.Function):
 class _Neuron(nn.Module):
     """State of one step, zero before the first; the spikes of the last step reset, without a gradient."""
 
-    def __init__(self, workload: Workload, made: Arrays, reset: Reset, feedback: nn.Linear | None = None) -> None:
+    def __init__(self, workload: Workload, arrays: Arrays, reset: Reset, feedback: nn.Linear | None = None) -> None:
         super().__init__()
         self.beta: Tensor | float = workload.beta
         self.threshold: Tensor | float = 1.0
         if workload.neuron == "learnable":
-            self.beta = nn.Parameter(torch.from_numpy(made["beta"]))
-            self.threshold = nn.Parameter(torch.from_numpy(made["threshold"]))
+            self.beta = nn.Parameter(torch.from_numpy(arrays["beta"]))
+            self.threshold = nn.Parameter(torch.from_numpy(arrays["threshold"]))
         self.reset, self.feedback = reset, feedback
         self.rest()
 
@@ -91,8 +91,8 @@ class _Alpha(_Neuron):
         self.syn, self.inh = 0.9 * self.syn + x, 0.8 * self.inh - x
         mem = tau * (self.syn + self.inh)
         if self.spk is not None:
-            kept = 1 - self.fired()
-            self.syn, self.inh, mem = self.syn * kept, self.inh * kept, mem * kept
+            remaining = 1 - self.fired()
+            self.syn, self.inh, mem = self.syn * remaining, self.inh * remaining, mem * remaining
         self.mem = mem
         self.spk = Spike.apply(mem - 1.0)
         return self.spk
@@ -132,9 +132,9 @@ class _Delta(_Neuron):
 class _LSTM(_Neuron):
     """A cell that fires where its output is above 0.1, without a reset."""
 
-    def __init__(self, workload: Workload, made: Arrays, reset: Reset, feedback: nn.Linear | None = None) -> None:
-        super().__init__(workload, made, reset, feedback)
-        self.cell = cell(made)
+    def __init__(self, workload: Workload, arrays: Arrays, reset: Reset, feedback: nn.Linear | None = None) -> None:
+        super().__init__(workload, arrays, reset, feedback)
+        self.cell = cell(arrays)
 
     def rest(self) -> None:
         super().rest()
@@ -158,19 +158,21 @@ _NEURONS = {
 }
 
 
-def make(workload: Workload, made: Arrays, immediate: bool = False, attached: bool = False) -> TorchTrial:
+def make(workload: Workload, arrays: Arrays, immediate: bool = False, attached: bool = False) -> TorchTrial:
     """The workload as a loop over its steps.
 
     Args:
         workload: The workload.
-        made: Its arrays.
+        arrays: Its arrays.
         immediate: A spike lowers the membrane by the threshold at once, and so before the decay; else in the step
             after, after the decay.
         attached: The reset carries a gradient.
     """
     kind, reset = _NEURONS[workload.neuron], Reset(immediate, attached)
     net = nn.Sequential(
-        *sequential(workload, made, lambda: kind(workload, made, reset), lambda back: kind(workload, made, reset, back))
+        *sequential(
+            workload, arrays, lambda: kind(workload, arrays, reset), lambda back: kind(workload, arrays, reset, back)
+        )
     )
     neurons = [layer for layer in net if isinstance(layer, _Neuron)]
 
@@ -179,4 +181,4 @@ def make(workload: Workload, made: Arrays, immediate: bool = False, attached: bo
             neuron.rest()
         return torch.stack([net(x) for x in xs.unbind(0)])
 
-    return TorchTrial(workload, made, run, net)
+    return TorchTrial(workload, arrays, run, net)

@@ -27,7 +27,7 @@ class TorchTrial:
     def __init__(
         self,
         workload: Workload,
-        made: Arrays,
+        arrays: Arrays,
         run: Callable[[Tensor], Tensor],
         net: nn.Module,
         batch_first: bool = False,
@@ -36,23 +36,23 @@ class TorchTrial:
             tensor = torch.from_numpy(array)
             return tensor.transpose(0, 1).contiguous() if batch_first else tensor
 
-        self.xs, self._upstream = own(made["xs"]), own(made["upstream"])
+        self.xs, self._upstream = own(arrays["xs"]), own(arrays["upstream"])
         self.xs.requires_grad_(workload.kind == "neuron")
         self.net, self._run, self._batch_first = net, run, batch_first
-        self._learned = [one for one in (self.xs, *net.parameters()) if one.requires_grad]
+        self._learned = [tensor for tensor in (self.xs, *net.parameters()) if tensor.requires_grad]
 
     def to(self, device: str) -> None:
         """Move the net, its input and the gradient of its output to a device."""
         needs_grad = self.xs.requires_grad
-        self.xs, self._upstream = (one.detach().to(device) for one in (self.xs, self._upstream))
+        self.xs, self._upstream = (tensor.detach().to(device) for tensor in (self.xs, self._upstream))
         self.xs.requires_grad_(needs_grad)
         self.net.to(device)
-        self._learned = [one for one in (self.xs, *self.net.parameters()) if one.requires_grad]
+        self._learned = [tensor for tensor in (self.xs, *self.net.parameters()) if tensor.requires_grad]
 
     def forget(self) -> None:
         """Leave no gradient from before."""
-        for one in self._learned:
-            one.grad = None
+        for tensor in self._learned:
+            tensor.grad = None
 
     def forward(self) -> Tensor:
         """The output, with no gradient from before left."""

@@ -99,13 +99,13 @@ def _rate(kit: Kit, outputs: Outputs) -> Tensor:
     return kit.losses.rate(outputs.spk, outputs.targets)
 
 
-def _counts(kit: Kit, outputs: Outputs, wanted: Counts) -> Tensor:
-    return kit.losses.counts(outputs.spk, outputs.targets, wanted)
+def _counts(kit: Kit, outputs: Outputs, shares: Counts) -> Tensor:
+    return kit.losses.counts(outputs.spk, outputs.targets, shares)
 
 
 PROGRAMS = {
-    one.name: one
-    for one in [
+    program.name: program
+    for program in [
         Program(
             "tutorial-5",
             "784-1000-10, T=25, one image; cross entropy of every step's membrane",
@@ -133,7 +133,7 @@ PROGRAMS = {
             128,
             (2, 34, 34),
             nets.pooled_spikes,
-            functools.partial(_counts, wanted=Counts(0.8, 0.2)),
+            functools.partial(_counts, shares=Counts(0.8, 0.2)),
             (7.4, 2.2, 1.9),
             density=0.05,
         ),
@@ -165,7 +165,7 @@ PROGRAMS = {
             128,
             (784,),
             functools.partial(nets.dense, hidden=128, out=500, beta=0.9),
-            functools.partial(_counts, wanted=Counts(1.0, 0.0, classes=10)),
+            functools.partial(_counts, shares=Counts(1.0, 0.0, classes=10)),
             (2.3, 4.1),
         ),
         Program(

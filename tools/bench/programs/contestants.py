@@ -46,8 +46,8 @@ class Contestant:
 
 
 CONTESTANTS = {
-    one.name: one
-    for one in [
+    contestant.name: contestant
+    for contestant in [
         Contestant(
             BASE,
             "snnTorch",

@@ -52,11 +52,11 @@ def steps(net: nn.Module, xs: Tensor) -> tuple[Tensor, Tensor]:
     return torch.stack(spks), torch.stack(mems)
 
 
-def familiar(library: Any, asked: Leaky) -> nn.Module:
+def familiar(library: Any, leaky: Leaky) -> nn.Module:
     """Make neurons of a library that has those of snnTorch, under its names."""
-    options: dict[str, Any] = {"init_hidden": True, "output": asked.output}
-    if asked.slope is not None:
-        options["spike_grad"] = library.surrogate.fast_sigmoid(asked.slope)
-    if asked.features is not None:
-        return library.RLeaky(beta=asked.beta, linear_features=asked.features, **options)
-    return library.Leaky(beta=asked.beta, **options)
+    options: dict[str, Any] = {"init_hidden": True, "output": leaky.output}
+    if leaky.slope is not None:
+        options["spike_grad"] = library.surrogate.fast_sigmoid(leaky.slope)
+    if leaky.features is not None:
+        return library.RLeaky(beta=leaky.beta, linear_features=leaky.features, **options)
+    return library.Leaky(beta=leaky.beta, **options)

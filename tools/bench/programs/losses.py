@@ -39,13 +39,13 @@ def rate(spk: Tensor, labels: Tensor) -> Tensor:
     return nn.functional.cross_entropy(spk.flatten(0, 1), labels.repeat(len(spk)))
 
 
-def counts(spk: Tensor, labels: Tensor, wanted: Counts) -> Tensor:
+def counts(spk: Tensor, labels: Tensor, shares: Counts) -> Tensor:
     """Average the squared difference between numbers of spikes and what is wanted, per step.
 
     Args:
         spk: Spikes ``[T, batch, neurons]``.
         labels: Labels ``[batch]``.
-        wanted: How often neurons are to fire.
+        shares: How often neurons are to fire.
 
     Example:
         >>> import torch
@@ -53,10 +53,10 @@ def counts(spk: Tensor, labels: Tensor, wanted: Counts) -> Tensor:
         tensor(3.4000)
     """
     fired = spk.sum(0)
-    if wanted.classes is not None:
-        fired = fired.unflatten(-1, (wanted.classes, -1)).sum(-1)
+    if shares.classes is not None:
+        fired = fired.unflatten(-1, (shares.classes, -1)).sum(-1)
     each = len(spk) * spk.shape[-1] // fired.shape[-1]  # the most that can be counted
-    on, off = int(each * wanted.correct), int(each * wanted.incorrect)
+    on, off = int(each * shares.correct), int(each * shares.incorrect)
     target = nn.functional.one_hot(labels, fired.shape[-1]) * (on - off) + off
     return nn.functional.mse_loss(fired, target.to(fired.dtype)) / len(spk)
 
@@ -78,8 +78,8 @@ class Losses:
         """Return the losses of a library that has those of snnTorch, under its names."""
         by_rate = functional.ce_rate_loss()
 
-        def by_counts(spk: Tensor, labels: Tensor, wanted: Counts) -> Tensor:
-            population = {} if wanted.classes is None else {"population_code": True, "num_classes": wanted.classes}
-            return functional.mse_count_loss(wanted.correct, wanted.incorrect, **population)(spk, labels)
+        def by_counts(spk: Tensor, labels: Tensor, shares: Counts) -> Tensor:
+            population = {} if shares.classes is None else {"population_code": True, "num_classes": shares.classes}
+            return functional.mse_count_loss(shares.correct, shares.incorrect, **population)(spk, labels)
 
         return cls(by_rate, by_counts)

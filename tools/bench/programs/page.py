@@ -29,14 +29,14 @@ that the system found and cleared when it was first written; after `snn_cpu.tune
 """
 
 
-def page(text: str, found: dict[str, Any]) -> str:
+def page(text: str, results: dict[str, Any]) -> str:
     """Return the page with the section of other results.
 
     Args:
         text: The page as it is.
-        found: What ``dist/bench-programs.json`` holds.
+        results: What ``dist/bench-programs.json`` holds.
 
     Raises:
         ValueError: If the page has not both lines around the section.
     """
-    return PART.put(text, lambda: f"{_HEAD.format(**found)}\n{sections(tables.every(found), '###')}")
+    return PART.put(text, lambda: f"{_HEAD.format(**results)}\n{sections(tables.every(results), '###')}")

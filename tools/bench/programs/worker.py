@@ -92,11 +92,11 @@ class Worker:
             ``loss`` and norm of the ``gradient``; number of ``parameters`` that are learned; peak in ``megabytes`` of
             the first step above net, data and library, the optimizer's memory of gradients included.
         """
-        asked = PROGRAMS[program]
-        asked = dataclasses.replace(asked, batch=batch or asked.batch, steps=steps or asked.steps)
+        entry = PROGRAMS[program]
+        entry = dataclasses.replace(entry, batch=batch or entry.batch, steps=steps or entry.steps)
         # for what a library sets up once and keeps
-        Training(dataclasses.replace(asked, batch=2, steps=min(2, asked.steps)), self._kit()).step()
-        self.training = Training(asked, self._kit())
+        Training(dataclasses.replace(entry, batch=2, steps=min(2, entry.steps)), self._kit()).step()
+        self.training = Training(entry, self._kit())
         gc.collect()
         peak = memory.Peak()
         loss = self.training.step()
@@ -114,8 +114,8 @@ class Worker:
         Returns:
             Medians of the ``seconds`` and of the minor page ``faults`` of a step, without the first of several.
         """
-        taken = calls(self._timed, seconds, lambda one: one[0])
-        seconds_of, faults_of = zip(*taken, strict=True)
+        turns = calls(self._timed, seconds, lambda item: item[0])
+        seconds_of, faults_of = zip(*turns, strict=True)
         return {"seconds": statistics.median(seconds_of), "faults": statistics.median(faults_of)}
 
     def _timed(self) -> tuple[float, int]:

@@ -26,10 +26,10 @@ def _run(net: nn.Module, xs: Tensor) -> tuple[Tensor, Tensor]:
 class _Leaky(nn.Module):
     """A layer whose state is None before the first step."""
 
-    def __init__(self, asked: Leaky) -> None:
+    def __init__(self, leaky: Leaky) -> None:
         super().__init__()
-        self.beta, self.slope, self.output = asked.beta, asked.slope, asked.output
-        self.recurrent = None if asked.features is None else nn.Linear(asked.features, asked.features)
+        self.beta, self.slope, self.output = leaky.beta, leaky.slope, leaky.output
+        self.recurrent = None if leaky.features is None else nn.Linear(leaky.features, leaky.features)
         self.rest()
 
     def rest(self) -> None:
