@@ -17,15 +17,15 @@ def test_a_ring_sends_every_gradient_nearly_twice_however_many_there_are():
 
 
 def test_the_tables_hold_rates_and_speed_ups():
-    one = {"bytes": 2**20, "exchange": 0.0, "64": {"together": 0.2, "alone": 0.2}}
+    single = {"bytes": 2**20, "exchange": 0.0, "64": {"together": 0.2, "alone": 0.2}}
     two = {
         "bytes": 2**20,
         "exchange": 0.01,
         "32": {"together": 0.15, "alone": 0.125},
         "64": {"together": 0.32, "alone": 0.3},
     }
-    found = {"one": one, "two": two, "machine": {"processor": "one of these", "cores": 2}}
-    measured, modeled = processes.tables(found)
+    result = {"one": single, "two": two, "machine": {"processor": "one of these", "cores": 2}}
+    measured, modeled = processes.tables(result)
     assert measured.rows == [
         ["1", "64", "200.0", "–", "320", "1"],
         ["2", "32", "150.0", "25.0", "427", "1.33"],
@@ -37,7 +37,7 @@ def test_the_tables_hold_rates_and_speed_ups():
 
 @pytest.mark.exhaustive
 def test_two_processes_measure_a_step_with_and_without_an_exchange(tmp_path):
-    found = processes._run(2, rounds=1)
-    assert found["processes"] == 2
-    assert found["bytes"] == 4 * 3 * (512 * 512 + 512)
-    assert min(found["exchange"], *found["32"].values(), *found["64"].values()) > 0
+    result = processes._run(2, rounds=1)
+    assert result["processes"] == 2
+    assert result["bytes"] == 4 * 3 * (512 * 512 + 512)
+    assert min(result["exchange"], *result["32"].values(), *result["64"].values()) > 0

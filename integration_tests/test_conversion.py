@@ -57,8 +57,8 @@ def test_a_maximum_is_refused_by_nir_with_its_path():
 def test_c_gives_what_a_converted_net_gives(pool, tmp_path):
     net, xs = converted(pool)
     snn.export(net, xs[0, :1], tmp_path / "net.c", format="c", recorded=xs)
-    made = command("gcc", *FLAGS, "net.c", "net_main.c", "-lm", "-o", "net", folder=tmp_path)
-    assert not made.returncode, made.stderr
+    compilation = command("gcc", *FLAGS, "net.c", "net_main.c", "-lm", "-o", "net", folder=tmp_path)
+    assert not compilation.returncode, compilation.stderr
     out = command("./net", folder=tmp_path)
     assert out.returncode == 0, out.stdout
     assert "2 samples of 40 steps" in out.stdout

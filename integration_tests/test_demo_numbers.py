@@ -48,21 +48,23 @@ def case(request):
 def test_the_network_runs_layer_by_layer(case):
     task, net, part = case
     batch = task.batch(part, [0, 3, 1])
-    _, how = snn_core.unroll(net, batch.input, lengths=batch.lengths, explain=True)
-    assert how.kind == "layers", how.reason
+    _, plan = snn_core.unroll(net, batch.input, lengths=batch.lengths, explain=True)
+    assert plan.kind == "layers", plan.reason
 
 
 def test_every_parameter_learns(case):
     task, net, part = case
     batch = task.batch(part, [0, 3, 1], torch.Generator().manual_seed(0))
     ce_count_loss()(present(net, batch), batch.targets, lengths=batch.lengths).backward()
-    assert [name for name, one in net.named_parameters() if one.grad is None or not one.grad.any()] == []
+    assert [
+        name for name, parameter in net.named_parameters() if parameter.grad is None or not parameter.grad.any()
+    ] == []
 
 
 def test_the_activity_of_a_layer_is_that_of_its_samples_run_one_by_one(case):
     task, net, part = case
-    found = activity(task, net, part)
-    spikes: dict[str, list] = {layer["name"]: [] for layer in found}
+    shares = activity(task, net, part)
+    spikes: dict[str, list] = {layer["name"]: [] for layer in shares}
     operations = 0
     for index in range(len(part)):
         batch = task.batch(part, [index])
@@ -70,7 +72,7 @@ def test_the_activity_of_a_layer_is_that_of_its_samples_run_one_by_one(case):
             spikes[layer.name].append(layer.spk.flatten(1))
         total = statistics.synops(net, batch.input).total
         operations += total.acs + total.macs
-    for layer in found:
+    for layer in shares:
         whole = torch.cat(spikes[layer["name"]]).double()
         assert layer["neurons"] == whole.shape[1]
         assert layer["rates"] == pytest.approx(whole.mean(0).tolist(), rel=1e-6)
@@ -78,10 +80,10 @@ def test_the_activity_of_a_layer_is_that_of_its_samples_run_one_by_one(case):
         assert layer["dead"] == int((whole.sum(0) == 0).sum())
         assert layer["saturated"] == int(whole.all(0).sum())
         assert layer["macs"] <= layer["synops"] <= layer["dense"]
-    assert sum(layer["synops"] for layer in found) * len(part) == pytest.approx(operations)
+    assert sum(layer["synops"] for layer in shares) * len(part) == pytest.approx(operations)
 
 
-def test_the_synapses_of_a_fully_connected_network_are_counted_where_they_lead():
+def test_the_synapses_of_a_fully_connected_network_are_counted_at_their_targets():
     settings, part = CASES["digits"]
     task = task_of("digits", settings)
     encoder, hidden, output = activity(task, new_network(task), part)
@@ -106,17 +108,17 @@ def test_the_recurrent_synapses_belong_to_their_own_layer():
 
 def test_a_recording_is_what_the_network_does(case):
     task, net, part = case
-    kept = record(task, net, part, 1)
+    recording = record(task, net, part, 1)
     batch = task.batch(part, [1])
     with torch.no_grad():
         spk = present(net, batch)[:, 0]
-    assert torch.equal(kept.layers[-1].spk, spk)
-    assert torch.equal(kept.input, batch.input[:, 0])
-    assert torch.equal(kept.sample, part.data[1])
-    assert kept.target == 1
-    assert kept.predicted == (int(spk.sum(0).argmax()) if spk.any() else None)
-    assert kept.classes[kept.target] == ("speaker 2" if task.name == "vowels" else "1")
-    for layer in kept.layers:
+    assert torch.equal(recording.layers[-1].spk, spk)
+    assert torch.equal(recording.input, batch.input[:, 0])
+    assert torch.equal(recording.sample, part.data[1])
+    assert recording.target == 1
+    assert recording.predicted == (int(spk.sum(0).argmax()) if spk.any() else None)
+    assert recording.classes[recording.target] == ("speaker 2" if task.name == "vowels" else "1")
+    for layer in recording.layers:
         assert torch.equal(layer.spk, (layer.mem > layer.threshold).float())
 
 
@@ -155,8 +157,8 @@ def test_only_with_a_generator_is_a_sample_changed(case):
 def test_the_weights_digest_is_that_of_dtype_shape_and_bytes_by_name():
     net = torch.nn.Linear(2, 1)
     digest = hashlib.sha256()
-    for one in (net.bias, net.weight):  # b before w
-        digest.update(f"torch.float32 {tuple(one.shape)} ".encode() + one.detach().numpy().tobytes())
+    for tensor in (net.bias, net.weight):  # b before w
+        digest.update(f"torch.float32 {tuple(tensor.shape)} ".encode() + tensor.detach().numpy().tobytes())
     assert weights_sha256(net) == digest.hexdigest()
 
 
@@ -173,6 +175,6 @@ def test_the_kernels_are_those_of_the_layers_own_input(case):
     lines = dict(line.split(": ", 1) for line in kernels_of(task, Parts(part, part)))
     for name, module in net.named_modules():
         if isinstance(module, snn_core.SpikingNeuron):
-            layer = next(one for one in record(task, net, part, 0).layers if one.name == name)
+            layer = next(layer for layer in record(task, net, part, 0).layers if layer.name == name)
             choice = snn_core.kernels.choose(module, torch.zeros_like(layer.mem).unsqueeze(1))
             assert lines[name] == f"{choice.name} ({choice.reason})"

@@ -43,9 +43,9 @@ def changed(file, folder, change):
 
 def test_a_run_repeats_bit_for_bit(file, capsys):
     assert main(["demo", "--verify", str(file)]) == 0
-    shown = capsys.readouterr()
-    assert shown.out == "the run repeats bit for bit: history, accuracies, confusion, activity and weights\n"
-    assert "2/2" in shown.err
+    output = capsys.readouterr()
+    assert output.out == "the run repeats bit for bit: history, accuracies, confusion, activity and weights\n"
+    assert "2/2" in output.err
 
 
 def test_one_changed_float_is_found_and_is_all_that_is_found(file, tmp_path, capsys):
@@ -61,9 +61,9 @@ def test_one_changed_float_is_found_and_is_all_that_is_found(file, tmp_path, cap
 def test_changed_weights_are_found(file):
     recorded = read_run(file)
     recorded["manifest"]["weights_sha256"] = "0" * 64
-    found = verify(recorded)
-    assert found.environment == []
-    assert [line.split(":")[0] for line in found.numbers] == ["weights_sha256"]
+    differences = verify(recorded)
+    assert differences.environment == []
+    assert [line.split(":")[0] for line in differences.numbers] == ["weights_sha256"]
 
 
 def test_another_seed_is_another_run(file):
@@ -74,22 +74,22 @@ def test_another_seed_is_another_run(file):
     assert "layers[1].rates" in names
 
 
-def test_what_is_not_here_as_it_was_there_is_said_before_the_training(file, tmp_path, capsys):
+def test_differences_of_the_machine_are_reported_before_the_training(file, tmp_path, capsys):
     def change(recorded):
         recorded["manifest"] |= {"cpu": "an abacus", "data_sha256": "0" * 64}
         recorded["versions"] |= {"torch": "0.1", "gone": "3"}
         del recorded["versions"]["snn-core"]
 
     target = changed(file, tmp_path, change)
-    seen = []
-    found = verify(read_run(target), lambda lines: seen.append((lines, capsys.readouterr().err)))
-    ((lines, before),) = seen
+    messages = []
+    differences = verify(read_run(target), lambda lines: messages.append((lines, capsys.readouterr().err)))
+    ((lines, before),) = messages
     assert before == ""  # no progress yet
-    assert lines == found.environment
+    assert lines == differences.environment
     assert [line.split(":")[0] for line in lines] == [
         *("data_sha256", "cpu", "versions.torch", "versions.gone", "versions.snn-core")
     ]
-    assert found.numbers == []
+    assert differences.numbers == []
     assert main(["demo", "--verify", str(target)]) == 0
     first, *rest = capsys.readouterr().out.splitlines()
     assert first == "not here as it was there, so that equal numbers are not promised:"
@@ -104,10 +104,10 @@ def test_json_says_what_differs_and_nothing_else(file, tmp_path, capsys):
         recorded["manifest"]["platform"] = "another"
 
     assert main(["demo", "--json", "--verify", str(changed(file, tmp_path, change))]) == 1
-    found = json.loads(capsys.readouterr().out)
-    assert found["equal"] is False
-    assert [line.split(":")[0] for line in found["environment"]] == ["platform"]
-    assert [line.split(":")[0] for line in found["numbers"]] == ["train_accuracy"]
+    report = json.loads(capsys.readouterr().out)
+    assert report["equal"] is False
+    assert [line.split(":")[0] for line in report["environment"]] == ["platform"]
+    assert [line.split(":")[0] for line in report["numbers"]] == ["train_accuracy"]
 
 
 def test_a_forged_file_is_refused_before_anything_runs(file, tmp_path, capsys):
@@ -115,19 +115,19 @@ def test_a_forged_file_is_refused_before_anything_runs(file, tmp_path, capsys):
         recorded["test_accuracy"] = 1.0
 
     assert main(["demo", "--verify", str(changed(file, tmp_path, change))]) == 1
-    shown = capsys.readouterr()
-    assert shown.out == ""
-    assert shown.err.startswith("snn demo: test_accuracy, by confusion and samples.test: 90 is not ")
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.startswith("snn demo: test_accuracy, by confusion and samples.test: 90 is not ")
 
 
 def test_equal_things_do_not_differ():
     nan = float("nan")
-    one = {"a": [1, nan, 0.5], "b": [{"c": [[1, 2], [3, 4]]}, {"c": [[5, 6]]}], "d": "text", "e": nan}
-    assert list(differences("x", one, copy.deepcopy(one))) == []
+    report = {"a": [1, nan, 0.5], "b": [{"c": [[1, 2], [3, 4]]}, {"c": [[5, 6]]}], "d": "text", "e": nan}
+    assert list(differences("x", report, copy.deepcopy(report))) == []
 
 
 @pytest.mark.parametrize(
-    ("recorded", "found", "lines"),
+    ("recorded", "expected", "lines"),
     [
         (0.1 + 0.2, 0.3, ["x: recorded 0.30000000000000004, now 0.3"]),
         ({"a": 1}, {"b": 1}, ["x.a: recorded 1, now None", "x.b: recorded None, now 1"]),
@@ -138,5 +138,5 @@ def test_equal_things_do_not_differ():
         (float("nan"), 1.0, ["x: recorded nan, now 1.0"]),
     ],
 )
-def test_each_difference_is_a_line(recorded, found, lines):
-    assert list(differences("x", recorded, found)) == lines
+def test_each_difference_is_a_line(recorded, expected, lines):
+    assert list(differences("x", recorded, expected)) == lines

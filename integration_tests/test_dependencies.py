@@ -32,17 +32,17 @@ def imports(tree: ast.AST, *, always: bool = True) -> Iterator[tuple[str, bool]]
 
 def imported(folder: pathlib.Path) -> set[tuple[str, bool]]:
     """Names from outside the standard library that the modules of a folder import."""
-    found = {
+    modules = {
         entry
         for file in folder.rglob("*.py")
         for entry in imports(ast.parse(file.read_text(encoding="utf-8"), filename=str(file)))
     }
-    return {(name, always) for name, always in found if name not in sys.stdlib_module_names and name != folder.name}
+    return {(name, always) for name, always in modules if name not in sys.stdlib_module_names and name != folder.name}
 
 
 def distributions(name: str) -> set[str]:
     """The distributions that may provide an import name."""
-    return {found.lower() for found in importlib.metadata.packages_distributions().get(name, [name])}
+    return {name.lower() for name in importlib.metadata.packages_distributions().get(name, [name])}
 
 
 def declared(project: dict, *, extras: bool) -> set[str]:
@@ -54,28 +54,30 @@ def declared(project: dict, *, extras: bool) -> set[str]:
 
 
 @pytest.mark.parametrize("name", PROJECTS)
-def test_what_a_package_imports_it_declares(name: str):
-    for found, always in sorted(imported(source(name))):
-        if not always and found in UNDECLARED.get(name, ()):
+def test_a_package_declares_its_imports(name: str):
+    for imported_name, always in sorted(imported(source(name))):
+        if not always and imported_name in UNDECLARED.get(name, ()):
             continue
         kind = "dependency" if always else "dependency or extra"
-        wanted = declared(PROJECTS[name], extras=not always)
-        assert distributions(found) & wanted, f"{name} imports {found} and declares no such {kind}"
+        requirements = declared(PROJECTS[name], extras=not always)
+        assert distributions(imported_name) & requirements, (
+            f"{name} imports {imported_name} and declares no such {kind}"
+        )
 
 
-def test_the_scan_tells_what_is_imported_always_from_what_is_imported_when_used():
+def test_the_scan_distinguishes_imports_at_the_top_from_imports_when_used():
     program = "import a.b\nfrom c import d\nfrom . import e\ntry:\n    import f\nfinally: pass\ndef g():\n    import h"
     assert set(imports(ast.parse(program))) == {("a", True), ("c", True), ("f", False), ("h", False)}
 
 
 @pytest.mark.parametrize("name", sorted(PROJECTS.keys() - {"snn"}))
 def test_a_leaf_imports_the_core_or_nothing_of_ours(name: str):
-    ours = {found for found, _ in imported(source(name))} & OURS.keys()
+    ours = {name for name, _ in imported(source(name))} & OURS.keys()
     assert ours <= ({"snn_core"} if name != "snn-core" else set())
 
 
 def test_the_core_imports_torch_and_the_standard_library_only():
-    assert {found for found, _ in imported(source("snn-core"))} == {"torch"}
+    assert {name for name, _ in imported(source("snn-core"))} == {"torch"}
 
 
 @pytest.mark.parametrize("name", PROJECTS)
@@ -88,7 +90,7 @@ def test_ranges_between_our_packages_have_a_floor_and_a_cap_and_no_pin(name: str
 
 
 @pytest.mark.parametrize("name", PROJECTS)
-def test_what_is_installed_is_inside_every_declared_range(name: str):
+def test_installed_versions_are_inside_every_declared_range(name: str):
     for requirement in map(Requirement, PROJECTS[name]["dependencies"]):
         if requirement.marker is None or requirement.marker.evaluate():
             version = importlib.metadata.version(requirement.name)

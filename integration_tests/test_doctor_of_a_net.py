@@ -65,13 +65,13 @@ def net(tmp_path):
 
 
 @pytest.mark.parametrize("batch", [["--batch", "make_batch"], ["--batch", "make_pair"], ["--shape", "11,5,4"]])
-def test_a_net_that_is_well_ends_with_code_0(net, batch, capsys):
+def test_a_healthy_net_ends_with_code_0(net, batch, capsys):
     words = [batch[0], net + batch[1] if batch[0] == "--batch" else batch[1]]
     assert main(["doctor", net + "make_net", *words]) == 0
-    shown = capsys.readouterr()
-    assert shown.out.splitlines()[0].startswith("layer  kind")
-    assert shown.out.splitlines()[-1] == "nothing wrong was found"
-    assert shown.err == "making a net\n"
+    output = capsys.readouterr()
+    assert output.out.splitlines()[0].startswith("layer  kind")
+    assert output.out.splitlines()[-1] == "nothing wrong was found"
+    assert output.err == "making a net\n"
 
 
 def test_a_net_with_an_error_ends_with_code_1_and_json_says_which(net, capsys):
@@ -79,14 +79,14 @@ def test_a_net_with_an_error_ends_with_code_1_and_json_says_which(net, capsys):
     assert main(words) == 1
     assert "error    unreachable_threshold in '1'" in capsys.readouterr().out
     assert main([*words, "--json"]) == 1
-    told = json.loads(capsys.readouterr().out)
-    assert told["ok"] is False
-    assert [one["code"] for one in told["findings"]] == ["unreachable_threshold"]
+    description = json.loads(capsys.readouterr().out)
+    assert description["ok"] is False
+    assert [finding["code"] for finding in description["findings"]] == ["unreachable_threshold"]
 
 
-@pytest.mark.parametrize("made", ["make_net", "make_silent_net"])
-def test_a_net_without_a_loop_of_its_own_is_told_from_one_that_has_it(net, made, capsys):
-    assert main(["doctor", net + made, "--batch", net + "make_pair", "--own-loop"]) == 1
+@pytest.mark.parametrize("function", ["make_net", "make_silent_net"])
+def test_a_net_without_a_loop_is_distinguished_from_one_that_has_one(net, function, capsys):
+    assert main(["doctor", net + function, "--batch", net + "make_pair", "--own-loop"]) == 1
     first = capsys.readouterr().out.partition("error ")[2]
     assert first.lstrip().startswith("no_loop in '1'")
     assert main(["doctor", net + "make_image_net", "--shape", "11,5,1,4,4", "--own-loop"]) == 2
@@ -95,12 +95,12 @@ def test_a_net_without_a_loop_of_its_own_is_told_from_one_that_has_it(net, made,
 
 def test_a_batch_that_no_machine_holds_ends_with_code_2(net, capsys):
     assert main(["doctor", net + "make_net", "--shape", "999999999,999999999,4"]) == 2
-    shown = capsys.readouterr()
+    output = capsys.readouterr()
     message = (
         r"snn doctor: --shape 999999999,999999999,4 takes 14,901,161,\d+\.\d GiB, more than the .* of this machine"
     )
-    assert re.search(message, shown.err)
-    assert shown.out == ""
+    assert re.search(message, output.err)
+    assert output.out == ""
 
 
 def test_a_net_with_a_loop_of_its_own(net, capsys):
@@ -124,13 +124,13 @@ def test_a_net_with_a_loop_of_its_own(net, capsys):
         ),
     ],
 )
-def test_what_cannot_be_looked_at_ends_with_code_2(net, words, complaint, capsys):
+def test_a_net_that_cannot_be_diagnosed_ends_with_code_2(net, words, complaint, capsys):
     named = [net + word if word.startswith("make") else word for word in words]
     assert main(["doctor", *named]) == 2
-    shown = capsys.readouterr()
-    assert all(part in shown.err for part in complaint.split("... "))
-    assert "snn doctor: " in shown.err
-    assert shown.out == ""
+    output = capsys.readouterr()
+    assert all(part in output.err for part in complaint.split("... "))
+    assert "snn doctor: " in output.err
+    assert output.out == ""
 
 
 def test_a_net_that_fails_in_its_own_code_shows_the_line(tmp_path, capsys):
@@ -144,10 +144,10 @@ def test_a_net_that_fails_in_its_own_code_shows_the_line(tmp_path, capsys):
 
 def test_the_command_is_run_where_the_file_is(net, tmp_path):
     words = ["doctor", "net:make_net", "--shape", "11,5,4"]
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-m", "snn", *words], cwd=tmp_path, capture_output=True, text=True, check=False
     )
-    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "nothing wrong was found"), done.stderr
+    assert (process.returncode, process.stdout.splitlines()[-1]) == (0, "nothing wrong was found"), process.stderr
 
 
 @pytest.fixture(scope="module")
@@ -170,25 +170,25 @@ def trained():
     return net, test.data[:100].float(), test.targets[:100], optimizer
 
 
-def test_a_net_that_reads_digits_is_well(trained):
+def test_a_net_that_reads_digits_is_healthy(trained):
     net, images, labels, optimizer = trained
     spk = snn.unroll(net, images.expand(10, *images.shape))
     snn.utils.reset(net)
     assert snn.functional.accuracy_rate(spk, labels) > 0.9
-    found = snn.diagnose(net, images, labels, num_steps=10, optimizer=optimizer)
-    assert found.findings == [], str(found)
+    diagnosis = snn.diagnose(net, images, labels, num_steps=10, optimizer=optimizer)
+    assert diagnosis.findings == [], str(diagnosis)
 
 
-def test_of_digits_as_bytes_and_of_swapped_axes_it_is_said(trained):
+def test_digits_as_bytes_and_swapped_axes_are_reported(trained):
     net, images, labels, _ = trained
     steps = images.expand(10, *images.shape)
     pixels = snn.diagnose(net, (255 * steps).round(), labels)
-    assert "byte_input" in [one.code for one in pixels.findings]
+    assert "byte_input" in [finding.code for finding in pixels.findings]
     swapped = snn.diagnose(net, steps.transpose(0, 1), labels)
-    assert "swapped_axes" in [one.code for one in swapped.findings]
+    assert "swapped_axes" in [finding.code for finding in swapped.findings]
 
 
-def test_with_and_without_fused_kernels_the_same_is_found():
+def test_the_findings_are_the_same_with_and_without_fused_kernels():
     program = """
 import json, torch, snn
 from torch import nn
@@ -204,25 +204,25 @@ for net in nets:
     printed = []
     for off in ("", "1"):
         environment = os.environ | {"SNN_DISABLE_NATIVE": off}
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False
         )
-        assert done.returncode == 0, done.stderr
-        printed.append([json.loads(line) for line in done.stdout.splitlines()])
-    assert [[one["code"] for one in found["findings"]] for found in printed[0]] != [[], []]
+        assert process.returncode == 0, process.stderr
+        printed.append([json.loads(line) for line in process.stdout.splitlines()])
+    assert [[finding["code"] for finding in report["findings"]] for report in printed[0]] != [[], []]
     for fused, plain in zip(*printed, strict=True):
         assert [(f["code"], f["module"]) for f in fused["findings"]] == [
             (f["code"], f["module"]) for f in plain["findings"]
         ]
-        counts = [[(layer["rate"], layer["dead"]) for layer in found["layers"]] for found in (fused, plain)]
+        counts = [[(layer["rate"], layer["dead"]) for layer in result["layers"]] for result in (fused, plain)]
         assert counts[0] == counts[1]
 
 
 def test_the_page_lists_every_code_and_no_other():
     source = ROOT / "packages" / "snn-functional" / "src" / "snn_functional" / "diagnosis"
     texts = [file.read_text(encoding="utf-8") for file in source.glob("_*.py")]
-    given = {code for text in texts for code in re.findall(r'(?:error|warning|info|report)\(\n\s+"(\w+)"', text)}
+    codes = {code for text in texts for code in re.findall(r'(?:error|warning|info|report)\(\n\s+"(\w+)"', text)}
     table = (ROOT / "docs" / "diagnose.md").read_text(encoding="utf-8").partition("| code |")[2]
     rows = [line for line in table.splitlines() if line.startswith("| `")]
-    told = {code for row in rows for code in re.findall(r"`(\w+)`", row.split("|")[1])}
-    assert told == given | {"silent_layer", "silent_output"}
+    page_codes = {code for row in rows for code in re.findall(r"`(\w+)`", row.split("|")[1])}
+    assert page_codes == codes | {"silent_layer", "silent_output"}

@@ -36,19 +36,23 @@ PRINTED = re.compile(r"^```\n\n```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)  
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if PRINTED.search(text_of(page))])
-def test_what_a_page_shows_as_printed_is_what_its_program_prints(page: str, tmp_path: pathlib.Path):
+def test_the_output_on_a_page_is_that_of_its_program(page: str, tmp_path: pathlib.Path):
     text = text_of(page)
     blocks = pages.recorded(page, tmp_path).blocks
     # by the line of the fence that closes the block
     printed = {block.line + block.code.count("\n"): block.printed for block in blocks}
-    for found in PRINTED.finditer(text):
-        assert words_of(found[1]) == words_of(printed[text.count("\n", 0, found.start()) + 1])
+    for match in PRINTED.finditer(text):
+        assert words_of(match[1]) == words_of(printed[text.count("\n", 0, match.start()) + 1])
 
 
 def test_no_page_has_pip_take_another_project_by_the_name_of_ours():
     # on the public index it has versions below ours, which fulfill the bare name
-    commands = [(page, one) for page in PAGES for one in re.findall(r"pip install ([^`\n]*)", text_of(page))]
-    bare = [(page, one) for page, one in commands if re.search(r"(?:^|[ '\"])snn(?:\[[^\]]*\])?(?:$|[ '\"])", one)]
+    commands = [(page, command) for page in PAGES for command in re.findall(r"pip install ([^`\n]*)", text_of(page))]
+    bare = [
+        (page, command)
+        for page, command in commands
+        if re.search(r"(?:^|[ '\"])snn(?:\[[^\]]*\])?(?:$|[ '\"])", command)
+    ]
     assert commands
     assert not bare
 
@@ -72,8 +76,8 @@ def test_a_record_keeps_what_each_block_prints_and_draws(tmp_path: pathlib.Path)
         (2, "42\n", []),
         (8, "", ["1-1.png"]),
     ]
-    kept = tmp_path / "records" / "page.md" / "1-1.png"
-    assert kept.read_bytes().startswith(b"\x89PNG")
+    picture = tmp_path / "records" / "page.md" / "1-1.png"
+    assert picture.read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_page_that_has_changed_is_run_again(tmp_path: pathlib.Path):

@@ -44,7 +44,7 @@ def net(tmp_path):
     sys.modules.pop(str(path), None)
 
 
-def made(name):
+def example(name):
     scope = {}
     exec(PROGRAM, scope)
     return scope[name]()
@@ -52,14 +52,14 @@ def made(name):
 
 @pytest.mark.parametrize("model", ["45nm", "45nm+memory"])
 def test_the_plot_draws_the_numbers_of_the_account(model):
-    account = snn.energy(made("make_net").eval(), made("make_batch"), model=model)
+    account = snn.energy(example("make_net").eval(), example("make_batch"), model=model)
     ax = snn.plot.energy_bars(account, ax=Figure().subplots())
     (factor,) = (1 / scale for unit, scale in {"nJ": 1e-9, "pJ": 1e-12}.items() if unit in ax.get_ylabel())
-    drawn = [[bar.get_height() for bar in bars] for bars in ax.containers]
-    assert drawn[0] == pytest.approx([factor * sum(layer.energy.values()) for layer in account.layers])
-    for bars, kind in zip(drawn[1:], ("float32", "int8"), strict=True):
+    heights = [[bar.get_height() for bar in bars] for bars in ax.containers]
+    assert heights[0] == pytest.approx([factor * sum(layer.energy.values()) for layer in account.layers])
+    for bars, kind in zip(heights[1:], ("float32", "int8"), strict=True):
         assert bars == pytest.approx([factor * sum(layer.ordinary[kind].values()) for layer in account.layers])
-    assert [sum(bars) for bars in drawn] == pytest.approx(
+    assert [sum(bars) for bars in heights] == pytest.approx(
         [factor * total for total in (account.total, *account.ordinary.values())]
     )
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["0 Linear", "2 Leaky", "3 Linear"]
@@ -67,20 +67,20 @@ def test_the_plot_draws_the_numbers_of_the_account(model):
 
 def test_random_numbers_of_a_shape_give_the_account_of_the_function(net, capsys):
     assert main(["energy", net + "make_net", "--shape", "11,5,4"]) == 0
-    shown = capsys.readouterr()
+    output = capsys.readouterr()
     xs = torch.rand(11, 5, 4, generator=torch.Generator().manual_seed(0))
-    assert shown.out == f"{snn.energy(made('make_net').eval(), xs)}\n"
-    assert shown.err == "making a net\n"
+    assert output.out == f"{snn.energy(example('make_net').eval(), xs)}\n"
+    assert output.err == "making a net\n"
 
 
 @pytest.mark.parametrize("batch", ["make_batch", "make_pair"])
-def test_a_batch_of_ones_own_may_have_lengths(net, batch, capsys):
+def test_a_custom_batch_may_have_lengths(net, batch, capsys):
     words = ["energy", net + "make_net", "--batch", net + batch, "--model", "45nm+memory", "--json"]
     assert main(words) == 0
     account = json.loads(capsys.readouterr().out)
-    xs, lengths = made("make_pair")
+    xs, lengths = example("make_pair")
     lengths = lengths if batch == "make_pair" else None
-    expected = snn.energy(made("make_net").eval(), xs, lengths=lengths, model="45nm+memory")
+    expected = snn.energy(example("make_net").eval(), xs, lengths=lengths, model="45nm+memory")
     assert account == json.loads(json.dumps(expected.to_dict()))
 
 
@@ -96,9 +96,9 @@ def test_a_batch_of_ones_own_may_have_lengths(net, batch, capsys):
         ),
     ],
 )
-def test_what_cannot_be_counted_ends_with_code_2(net, words, complaint, capsys):
+def test_a_net_that_cannot_be_counted_ends_with_code_2(net, words, complaint, capsys):
     assert main(["energy", *(net + word if word.startswith("make") else word for word in words)]) == 2
-    shown = capsys.readouterr()
-    assert all(part in shown.err for part in complaint.split("... "))
-    assert "snn energy: " in shown.err
-    assert shown.out == ""
+    output = capsys.readouterr()
+    assert all(part in output.err for part in complaint.split("... "))
+    assert "snn energy: " in output.err
+    assert output.out == ""

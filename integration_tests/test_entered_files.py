@@ -18,9 +18,9 @@ pytestmark = pytest.mark.needs("snn-core")
 def test_a_call_enters_few_files_without_kernels():
     environment = {**os.environ, "SNN_DISABLE_NATIVE": "1"}
     command = [sys.executable, str(ROOT / "tools" / "entered_files.py")]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    files = done.stdout.split()[-entered_files.MOST :]
+    process = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stdout + process.stderr
+    files = process.stdout.split()[-entered_files.MOST :]
     assert {"sequence/unrolling.py", "sequence/plan.py", "neurons/leaky.py"} <= set(files)
 
 

@@ -36,10 +36,10 @@ def net(tmp_path: pathlib.Path) -> str:
     return f"{tmp_path / 'net.py'}:make_net"
 
 
-def test_a_step_is_written_and_its_path_said(net: str, tmp_path: pathlib.Path) -> None:
+def test_a_step_is_written_and_its_path_printed(net: str, tmp_path: pathlib.Path) -> None:
     words = ["export", net, "--shape", "2,5", "--format", "torch", str(tmp_path / "net.pt2")]
-    done = subprocess.run([sys.executable, "-m", "snn", *words], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (0, f"written: {tmp_path / 'net.pt2'}\n"), done.stderr
+    process = subprocess.run([sys.executable, "-m", "snn", *words], capture_output=True, text=True, check=False)
+    assert (process.returncode, process.stdout) == (0, f"written: {tmp_path / 'net.pt2'}\n"), process.stderr
     spk, mem = torch.export.load(tmp_path / "net.pt2").module()(torch.rand(7, 5), torch.zeros(7, 4))
     assert (spk.shape, mem.shape) == ((7, 4), (7, 4))
 
@@ -65,7 +65,7 @@ def test_a_net_is_written_in_c_within_its_budgets(
 
 
 @pytest.mark.parametrize(
-    ("function", "words", "code", "said"),
+    ("function", "words", "code", "message"),
     [
         ("make_net", ["--shape", "2,6", "--format", "torch"], 1, "Sequential does not take [2, 6] (float32)"),
         ("make_net", ["--shape", "2,5", "--format", "gif"], 1, "format must be one of 'torch'"),
@@ -73,29 +73,29 @@ def test_a_net_is_written_in_c_within_its_budgets(
         ("make_number", ["--shape", "2,5", "--format", "torch"], 2, "returns a int; it must return a torch.nn.Module"),
     ],
 )
-def test_what_is_wrong_is_said_and_nothing_written(
+def test_errors_are_reported_and_nothing_is_written(
     net: str,
     function: str,
     words: list[str],
     code: int,
-    said: str,
+    message: str,
     tmp_path: pathlib.Path,
     capsys: pytest.CaptureFixture,
 ) -> None:
     there = net.replace("make_net", function)
     assert main(["export", there, *words, str(tmp_path / "net.out")]) == code
-    shown = capsys.readouterr()
-    assert shown.err.splitlines()[-1].startswith("snn export: ") or code == 1
-    assert said in shown.err
-    assert shown.out == ""
+    output = capsys.readouterr()
+    assert output.err.splitlines()[-1].startswith("snn export: ") or code == 1
+    assert message in output.err
+    assert output.out == ""
     assert not (tmp_path / "net.out").exists()
 
 
 @pytest.mark.parametrize("words", [["--shape", "2,x"], ["--shape", "0,5"], ["--shape", "2,5", "--dynamic", "width"]])
 def test_a_wrong_word_ends_with_code_2(net: str, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as error:
         main(["export", net, *words, "--format", "torch", "net.pt2"])
-    assert ended.value.code == 2
+    assert error.value.code == 2
     assert "expected " in capsys.readouterr().err
 
 

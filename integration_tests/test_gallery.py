@@ -19,7 +19,7 @@ MOST_BYTES = 300_000
 
 
 @pytest.fixture(scope="module")
-def drawn(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+def gallery_folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     matplotlib.use("agg")
     folder = tmp_path_factory.mktemp("gallery")
     gallery.draw(folder)
@@ -28,23 +28,23 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 
 def test_every_plot_has_its_picture_and_the_program_that_draws_it():
     functions = {name for name in snn_plot.__all__ if inspect.isfunction(getattr(snn_plot, name))}
-    _, *shown = gallery.sections(gallery.PAGE.read_text(encoding="utf-8")).items()
-    assert functions <= dict(shown).keys()
-    for name, section in shown:
+    _, *pictures = gallery.sections(gallery.PAGE.read_text(encoding="utf-8")).items()
+    assert functions <= dict(pictures).keys()
+    for name, section in pictures:
         (file,) = (file for file in KEPT.iterdir() if file.stem == name)
         assert f"![{name}](gallery/{file.name})" in section
         assert f"snn.plot.{name.removesuffix('_animated')}(" in section
 
 
-def test_the_pictures_in_the_tree_are_those_that_are_drawn(drawn: pathlib.Path):
-    made = {file.name: file for file in drawn.iterdir()}
-    assert made.keys() == {file.name for file in KEPT.iterdir()}, "the gallery has changed: run tools/gallery.py"
-    for name, file in made.items():
-        with Image.open(file) as new, Image.open(KEPT / name) as kept:
-            assert (new.format, new.size) == (kept.format, kept.size)
-            assert getattr(new, "n_frames", 1) == getattr(kept, "n_frames", 1)
+def test_the_pictures_in_the_tree_are_those_that_are_drawn(gallery_folder: pathlib.Path):
+    pictures = {file.name: file for file in gallery_folder.iterdir()}
+    assert pictures.keys() == {file.name for file in KEPT.iterdir()}, "the gallery has changed: run tools/gallery.py"
+    for name, file in pictures.items():
+        with Image.open(file) as new, Image.open(KEPT / name) as picture:
+            assert (new.format, new.size) == (picture.format, picture.size)
+            assert getattr(new, "n_frames", 1) == getattr(picture, "n_frames", 1)
             assert NARROWEST <= new.width <= WIDEST
 
 
-def test_the_pictures_are_small(drawn: pathlib.Path):
-    assert sum(file.stat().st_size for file in drawn.iterdir()) < MOST_BYTES
+def test_the_pictures_are_small(gallery_folder: pathlib.Path):
+    assert sum(file.stat().st_size for file in gallery_folder.iterdir()) < MOST_BYTES

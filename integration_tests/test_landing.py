@@ -35,8 +35,8 @@ def test_the_bars_are_those_of_the_benchmarks():
     rows = re.findall(r"^\| *([a-z0-9-]+): ", page.partition("times faster")[2].partition("###")[0], re.MULTILINE)
     assert {name.partition(":")[0] for name in ratios} == {*rows}
     assert list(ratios.values()) == sorted(ratios.values(), reverse=True)
-    drawn = (DOCS / "landing" / "faster.svg").read_text(encoding="utf-8")
-    assert [name for name, ratio in ratios.items() if name not in drawn or f"{ratio:.3g}×" not in drawn] == []
+    text = (DOCS / "landing" / "faster.svg").read_text(encoding="utf-8")
+    assert [name for name, ratio in ratios.items() if name not in text or f"{ratio:.3g}×" not in text] == []
 
 
 def test_a_table_is_read_by_its_column():
@@ -50,8 +50,8 @@ def test_a_table_is_read_by_its_column():
 def test_the_pictures_in_the_tree_are_those_that_are_drawn(built: list[pathlib.Path]):
     answer, faster = built
     assert {file.name for file in (DOCS / "landing").iterdir()} == {answer.name, faster.name}
-    with Image.open(answer) as new, Image.open(DOCS / "landing" / answer.name) as kept:
-        assert new.size == kept.size
+    with Image.open(answer) as new, Image.open(DOCS / "landing" / answer.name) as picture:
+        assert new.size == picture.size
     assert sum(file.stat().st_size for file in built) < 60_000
     assert all(f"](landing/{file.name})" in PAGE for file in built)
 

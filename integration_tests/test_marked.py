@@ -9,11 +9,11 @@ from marked import Part
 PART = Part("<!-- begin -->", "<!-- end -->")
 
 
-def test_what_is_around_a_part_stays_and_writing_it_twice_changes_nothing():
-    made = PART.put("Before\n<!-- begin -->\nold\n<!-- end -->\nafter\n", lambda: "new")
-    assert made == "Before\n<!-- begin -->\n\nnew\n\n<!-- end -->\nafter\n"
-    assert PART.put(made, lambda: "new") == made
-    assert PART.kept(made) == "<!-- begin -->\n\nnew\n\n<!-- end -->"
+def test_text_around_a_part_stays_and_writing_it_twice_changes_nothing():
+    text = PART.put("Before\n<!-- begin -->\nold\n<!-- end -->\nafter\n", lambda: "new")
+    assert text == "Before\n<!-- begin -->\n\nnew\n\n<!-- end -->\nafter\n"
+    assert PART.put(text, lambda: "new") == text
+    assert PART.part(text) == "<!-- begin -->\n\nnew\n\n<!-- end -->"
 
 
 def test_a_file_gets_its_part_anew(tmp_path):
@@ -27,4 +27,4 @@ def test_a_file_gets_its_part_anew(tmp_path):
 def test_a_page_that_lacks_a_line_is_refused_and_keeps_nothing(text: str):
     with pytest.raises(ValueError, match="needs the lines '<!-- begin -->' and '<!-- end -->', between which"):
         PART.put(text, lambda: pytest.fail("made for no page"))
-    assert PART.kept(text) == "<!-- begin -->\n<!-- end -->"
+    assert PART.part(text) == "<!-- begin -->\n<!-- end -->"

@@ -25,13 +25,13 @@ def unsafe(source: str) -> Iterator[str]:
                 yield f"from {node.module}"
         elif isinstance(node, ast.Call):
             name = ast.unparse(node.func)
-            given = {k.arg: ast.unparse(k.value) for k in node.keywords}
-            if name in ("torch.load", "torch.jit.load") and given.get("weights_only") != "True":
+            keywords = {k.arg: ast.unparse(k.value) for k in node.keywords}
+            if name in ("torch.load", "torch.jit.load") and keywords.get("weights_only") != "True":
                 yield f"{name} without weights_only=True"
             if name == "torch.save":
                 yield name
-            if given.get("allow_pickle", "False") != "False":
-                yield f"{name}(allow_pickle={given['allow_pickle']})"
+            if keywords.get("allow_pickle", "False") != "False":
+                yield f"{name}(allow_pickle={keywords['allow_pickle']})"
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
@@ -41,7 +41,7 @@ def test_no_source_pickles(path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "found"),
+    ("source", "expected"),
     [
         ("import pickle", ["import pickle"]),
         ("from pickle import load", ["from pickle"]),
@@ -55,5 +55,5 @@ def test_no_source_pickles(path) -> None:
         ("text = 'pickle'", []),
     ],
 )
-def test_the_scan_finds_what_pickles(source: str, found: list[str]) -> None:
-    assert list(unsafe(source)) == found
+def test_the_scan_finds_code_that_pickles(source: str, expected: list[str]) -> None:
+    assert list(unsafe(source)) == expected

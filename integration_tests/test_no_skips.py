@@ -32,13 +32,13 @@ def run(folder, program: str, *options: str) -> subprocess.CompletedProcess[str]
 @pytest.mark.parametrize("options", [(), ("-n", "2", "--dist", "worksteal")], ids=["one process", "several"])
 @pytest.mark.parametrize("case", CASES)
 def test_a_test_that_does_not_run_fails_and_says_why(case: str, options: tuple[str, ...], tmp_path):
-    done = run(tmp_path, CASES[case], *options)
-    assert done.returncode not in (0, 5)
-    assert "not today" in done.stdout
-    assert "make it run, or delete it" in done.stdout
+    process = run(tmp_path, CASES[case], *options)
+    assert process.returncode not in (0, 5)
+    assert "not today" in process.stdout
+    assert "make it run, or delete it" in process.stdout
 
 
 def test_a_test_that_passes_passes(tmp_path):
-    done = run(tmp_path, "def test_it(): pass")
-    assert done.returncode == 0
-    assert "1 passed" in done.stdout
+    process = run(tmp_path, "def test_it(): pass")
+    assert process.returncode == 0
+    assert "1 passed" in process.stdout

@@ -27,7 +27,7 @@ def pip_with(folder) -> str:
     return str(program)
 
 
-def test_where_nothing_is_configured_uv_is_told_nothing(machine):
+def test_uv_gets_no_arguments_if_nothing_is_configured(machine):
     assert pip_configuration.settings() == {}
     assert pip_configuration.index_arguments({}) == pip_configuration.constraint_arguments({}) == []
 
@@ -35,9 +35,9 @@ def test_where_nothing_is_configured_uv_is_told_nothing(machine):
 def test_a_folder_that_two_sources_name_is_passed_on_once(machine):
     file, _ = machine
     file.write_text(":env:.find-links='/w'\nglobal.constraint='/c.txt'\nglobal.find-links='/w'\n", encoding="utf-8")
-    made = pip_configuration.settings()
-    assert pip_configuration.index_arguments(made) == ["--find-links", "/w"]
-    assert pip_configuration.constraint_arguments(made) == ["-c", "/c.txt"]
+    settings = pip_configuration.settings()
+    assert pip_configuration.index_arguments(settings) == ["--find-links", "/w"]
+    assert pip_configuration.constraint_arguments(settings) == ["-c", "/c.txt"]
 
 
 def test_the_environment_outranks_a_file_as_in_pip(machine):
@@ -50,8 +50,8 @@ def test_a_setting_of_uv_replaces_that_of_pip(machine):
     file, monkeypatch = machine
     file.write_text("global.find-links='/pip'\n", encoding="utf-8")
     monkeypatch.setenv("UV_FIND_LINKS", "/uv,/more")
-    made = pip_configuration.settings()
-    assert pip_configuration.index_arguments(made) == ["--find-links", "/uv", "--find-links", "/more"]
+    settings = pip_configuration.settings()
+    assert pip_configuration.index_arguments(settings) == ["--find-links", "/uv", "--find-links", "/more"]
 
 
 def test_a_fresh_machine_knows_its_index_and_certificate_and_nothing_else(machine):

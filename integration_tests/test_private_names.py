@@ -92,7 +92,7 @@ def has(*owners: object, name: str) -> bool:
 @functools.cache
 def uses() -> dict[str, list[str]]:
     """Every private name of torch in the packages, and the files and lines that use it."""
-    found: dict[str, list[str]] = {}
+    places: dict[str, list[str]] = {}
     module, tensor = nn.Conv2d(1, 1, 1), torch.zeros(1)
     for file in sorted(PACKAGES.glob("*/src/**/*.py")):
         tree = ast.parse(file.read_text(encoding="utf-8"))
@@ -104,7 +104,7 @@ def uses() -> dict[str, list[str]]:
                 for name in [node.module] if private else [f"{node.module}.{a.name}" for a in node.names]:
                     if "._" in str(name):
                         note = name if not private or name.startswith("torch.utils") else f"{name}.{node.names[0].name}"
-                        found.setdefault(str(note), []).append(f"{file.relative_to(PACKAGES)}:{node.lineno}")
+                        places.setdefault(str(note), []).append(f"{file.relative_to(PACKAGES)}:{node.lineno}")
         inner = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
         for node in ast.walk(tree):
             where = f"{file.relative_to(PACKAGES)}:{getattr(node, 'lineno', 0)}"
@@ -112,15 +112,15 @@ def uses() -> dict[str, list[str]]:
                 text = ast.unparse(node)
                 first, _, rest = text.partition(".") if DOTTED.fullmatch(text) else ("", "", "")
                 if id(node) not in inner and first in roots and PRIVATE.search(f".{rest}"):
-                    found.setdefault(f"{roots[first]}.{rest}", []).append(where)
+                    places.setdefault(f"{roots[first]}.{rest}", []).append(where)
                 elif first not in roots and OWN.fullmatch(node.attr) and has(module, tensor, name=node.attr):
-                    found.setdefault(node.attr, []).append(where)
+                    places.setdefault(node.attr, []).append(where)
             elif isinstance(node, ast.Constant) and isinstance(node.value, str) and OWN.fullmatch(node.value):
                 # f"_global{kind}" stands for the hooks of every kind
                 names = GLOBAL_HOOKS if node.value == "_global" else [node.value]
                 for name in (n for n in names if has(module, module_of_torch, name=n)):
-                    found.setdefault(name, []).append(where)
-    return found
+                    places.setdefault(name, []).append(where)
+    return places
 
 
 def used(name: str) -> list[str]:
@@ -129,7 +129,9 @@ def used(name: str) -> list[str]:
 
 def test_every_private_name_is_listed() -> None:
     listed = [*BELOW_TORCH, *OF_MODULES, *OF_TENSORS, *GLOBAL_HOOKS]
-    unknown = {n: p for n, p in uses().items() if not any(n == one or n.startswith(f"{one}.") for one in listed)}
+    unknown = {
+        n: p for n, p in uses().items() if not any(n == listed or n.startswith(f"{listed}.") for listed in listed)
+    }
     assert not unknown, f"list these names, with the reason why nothing public does: {unknown}"
 
 
@@ -145,11 +147,11 @@ def test_a_listed_name_is_used_and_torch_has_it(name: str) -> None:
 
 
 def test_the_count_of_nested_forward_derivatives_is_kept() -> None:
-    seen = []
+    names = []
 
     def watch(x: torch.Tensor) -> torch.Tensor:
-        seen.append(torch._functorch.eager_transforms.JVP_NESTING)
+        names.append(torch._functorch.eager_transforms.JVP_NESTING)
         return x
 
     torch.func.jacfwd(torch.func.jacfwd(watch))(torch.ones(1))
-    assert seen == [2]
+    assert names == [2]

@@ -92,7 +92,7 @@ def test_a_loss_and_its_gradients_are_those_of_the_samples_one_by_one(name, make
         snn.unroll(net, given_xs, lengths=lengths, **options)[output], labels, lengths=lengths
     )
     inputs = [given_xs, *net.parameters()]
-    found = torch.autograd.grad(whole.sum(), inputs, allow_unused=True)
+    gradients = torch.autograd.grad(whole.sum(), inputs, allow_unused=True)
 
     xs.requires_grad_()
     alone = [
@@ -100,11 +100,11 @@ def test_a_loss_and_its_gradients_are_those_of_the_samples_one_by_one(name, make
         for b, n in enumerate(lengths)
     ]
     close(whole, torch.cat(alone))
-    wanted = torch.autograd.grad(torch.cat(alone).sum(), [xs, *net.parameters()], allow_unused=True)
-    for got, expected in zip(found, wanted, strict=True):
-        assert (got is None) == (expected is None)
-        if got is not None:
-            close(got, expected)
+    expected_gradients = torch.autograd.grad(torch.cat(alone).sum(), [xs, *net.parameters()], allow_unused=True)
+    for result, expected in zip(gradients, expected_gradients, strict=True):
+        assert (result is None) == (expected is None)
+        if result is not None:
+            close(result, expected)
 
 
 @pytest.mark.parametrize("measure", [acc.accuracy_rate, acc.accuracy_temporal])

@@ -22,8 +22,8 @@ def made_up(task, neuron, tests):
     return {**words, "epochs": 9, "learning_rate": 0.01, "samples": [8, 2, 4], "runs": seeds}
 
 
-def compared(one, two):
-    pair = made_up("plaid", "lif", one), made_up("plaid", "seadlif", two)
+def compared(left, right):
+    pair = made_up("plaid", "lif", left), made_up("plaid", "seadlif", right)
     return recipes._compared(*pair)[3:]
 
 
@@ -35,8 +35,8 @@ def test_the_tables_of_the_page_are_those_of_the_results():
 
 def test_the_results_have_five_seeds_of_every_net():
     results = json.loads(recipes.RESULTS.read_text(encoding="utf-8"))
-    shown = [(run["task"], run["neuron"]) for run in results["runs"]]
-    assert shown == [(task, neuron) for task, neurons in recipes.NETWORKS.items() for neuron in neurons]
+    pairs = [(run["task"], run["neuron"]) for run in results["runs"]]
+    assert pairs == [(task, neuron) for task, neurons in recipes.NETWORKS.items() for neuron in neurons]
     assert all([seed["seed"] for seed in run["runs"]] == [0, 1, 2, 3, 4] for run in results["runs"])
 
 
@@ -64,6 +64,6 @@ def test_a_page_without_marks_is_refused():
         recipes.PART.put("# Recipes", str)
 
 
-def test_a_run_that_fails_says_what_it_said():
+def test_a_failed_run_shows_its_output():
     with pytest.raises(RuntimeError, match=r"(?s)--neuron cable ended with code [12]: .*\S"):
         recipes.trained("vowels", "cable")

@@ -161,7 +161,7 @@ def test_every_layer_is_shown_by_its_spikes_its_membranes_and_its_rates(page, ta
     assert sum("maps of" in text for text in descriptions) == len(maps) == (2 if task == "mnist" else 0)
 
 
-def test_dead_and_saturated_neurons_are_said_in_words(page, task):
+def test_dead_and_saturated_neurons_are_reported_in_words(page, task):
     result, _ = run_of(task)
     for layer in result["layers"]:
         dead = (
@@ -180,13 +180,13 @@ def test_dead_and_saturated_neurons_are_said_in_words(page, task):
         (0, "the network's answer is speaker 1"),
     ],
 )
-def test_the_answer_is_said_in_words(predicted, words, tmp_path):
+def test_the_answer_is_given_in_words(predicted, words, tmp_path):
     result, recording = run_of("vowels")
     report = write_report(tmp_path, result, recording._replace(target=1, predicted=predicted))
     assert words in Page(report.read_text(encoding="utf-8")).text
 
 
-def test_what_is_no_html_is_written_as_text(tmp_path):
+def test_text_that_is_not_html_is_escaped(tmp_path):
     result, recording = run_of("digits")
     hostile = '<img src=x onerror="alert(1)"> & "more"'
     result |= {"title": hostile, "settings": {hostile: hostile}, "command": hostile}
@@ -199,10 +199,10 @@ def test_what_is_no_html_is_written_as_text(tmp_path):
 
 def test_a_run_of_one_epoch_one_step_and_silent_neurons_has_its_report(tmp_path):
     result, _ = run_of("digits")
-    none, one = torch.zeros(1, 10), torch.tensor(1.0)
+    none, full = torch.zeros(1, 10), torch.tensor(1.0)
     layers = (
-        LayerRecording("hidden", torch.zeros(1, 3), torch.zeros(1, 3), one),
-        LayerRecording("output", none, none, one),
+        LayerRecording("hidden", torch.zeros(1, 3), torch.zeros(1, 3), full),
+        LayerRecording("output", none, none, full),
     )
     recording = Recording(torch.zeros(1, 5, 7), 9, None, tuple("0123456789"), torch.zeros(1, 35), "image", layers)
     result |= {"history": {"loss": [2.5], "accuracy": [0.1]}, "confusion": [[0] * 10] * 10}
@@ -219,10 +219,10 @@ def test_an_input_that_is_the_sample_is_not_drawn_twice():
     for sample, fed, kind in ((image, image.expand(4, 1, 3, 5), "image"), (frames, frames, "sequence")):
         assert figures.fed(Recording(sample, 0, 0, ("a",), fed, kind, layers)) is None
     spikes = (torch.rand(4, 1, 3, 5) < 0.5).float()
-    drawn = figures.fed(Recording(image, 0, 0, ("a",), spikes, "image", layers))
-    assert drawn.alt == f"Raster of {int(spikes.sum())} spikes of 15 inputs over 4 steps"
-    drawn = figures.fed(Recording(frames, 0, 0, ("a",), frames.repeat(2, 1), "sequence", layers))
-    assert drawn.alt == "2 inputs over 14 steps"
+    picture = figures.fed(Recording(image, 0, 0, ("a",), spikes, "image", layers))
+    assert picture.alt == f"Raster of {int(spikes.sum())} spikes of 15 inputs over 4 steps"
+    picture = figures.fed(Recording(frames, 0, 0, ("a",), frames.repeat(2, 1), "sequence", layers))
+    assert picture.alt == "2 inputs over 14 steps"
 
 
 def test_thresholds_that_differ_make_the_unit_of_the_membranes():

@@ -18,19 +18,19 @@ from workspace import ROOT
 pytestmark = pytest.mark.needs("snn-core")
 
 
-def shown() -> dict[str, dict[str, str]]:
+def page_verdicts() -> dict[str, dict[str, str]]:
     """The cells of the page by neuron and title."""
-    found: dict[str, dict[str, str]] = {}
+    verdicts: dict[str, dict[str, str]] = {}
     text = (ROOT / "docs" / "trust.md").read_text(encoding="utf-8")
     for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
         head, _, *rows = ([cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines())
         for name, *cells in rows:
-            found.setdefault(name, {}).update(zip(head[1:], cells, strict=True))
-    return found
+            verdicts.setdefault(name, {}).update(zip(head[1:], cells, strict=True))
+    return verdicts
 
 
 every_neuron = pytest.mark.parametrize("neuron", EVERY, ids=lambda n: n.name)
-on_the_page = pytest.mark.parametrize("neuron", [n for n in EVERY if n.name in shown()], ids=lambda n: n.name)
+on_the_page = pytest.mark.parametrize("neuron", [n for n in EVERY if n.name in page_verdicts()], ids=lambda n: n.name)
 
 
 def test_every_neuron_of_the_package_is_measured():
@@ -38,11 +38,13 @@ def test_every_neuron_of_the_package_is_measured():
 
 
 def test_the_page_has_every_neuron_and_every_column():
-    assert {name: set(cells) for name, cells in shown().items()} == {name: set(COLUMNS) for name in public_neurons()}
+    assert {name: set(cells) for name, cells in page_verdicts().items()} == {
+        name: set(COLUMNS) for name in public_neurons()
+    }
 
 
 def test_nothing_on_the_page_fails_or_is_empty():
-    assert not [cell for cells in shown().values() for cell in cells.values() if not cell or "fails" in cell]
+    assert not [cell for cells in page_verdicts().values() for cell in cells.values() if not cell or "fails" in cell]
 
 
 @every_neuron
@@ -63,24 +65,24 @@ def test_gradients_are_those_of_what_is_computed(neuron: Neuron):
 
 
 @on_the_page
-def test_the_page_leaves_open_what_nobody_has_written_down(neuron: Neuron):
+def test_the_page_leaves_unrecorded_cells_empty(neuron: Neuron):
     measured = {"closed form": equations.closed_form(neuron), "order in dt": equations.convergence_order(neuron)}
-    assert {title: shown()[neuron.name][title] == "–" for title in measured} == {
+    assert {title: page_verdicts()[neuron.name][title] == "–" for title in measured} == {
         title: value is None for title, value in measured.items()
     }
 
 
 @on_the_page
-def test_what_the_page_says_of_dtypes_is_so(neuron: Neuron):
-    assert shown()[neuron.name]["dtypes"] == COLUMNS["dtypes"](neuron)
+def test_the_page_is_right_about_dtypes(neuron: Neuron):
+    assert page_verdicts()[neuron.name]["dtypes"] == COLUMNS["dtypes"](neuron)
 
 
 @every_neuron
 def test_every_dtype_and_mapping_work(neuron: Neuron):
     assert COLUMNS["dtypes"](neuron) == "all four"
     for title in ("vmap", "func.grad"):
-        found = machinery.VERDICTS[title](neuron)
-        assert found == "equal" or float(found) < 1e-15
+        verdict = machinery.VERDICTS[title](neuron)
+        assert verdict == "equal" or float(verdict) < 1e-15
 
 
 class Circuit(snn.SpikingNeuron):
@@ -109,7 +111,7 @@ def test_a_new_neuron_is_measured_by_its_line_in_the_zoo_alone(monkeypatch):
     assert cells == {"closed form": "–", "order in dt": "–", "dtypes": "all four", **transformed}
 
 
-def test_a_wrong_gradient_would_be_seen(monkeypatch):
+def test_a_wrong_gradient_would_be_noticed(monkeypatch):
     right = smooth._smooth
     monkeypatch.setattr(smooth, "_smooth", lambda x: right(x) + (x - x.detach()))
     assert smooth.smooth_gradient(EVERY[0]) > 1e-3

@@ -9,53 +9,56 @@ import pytest
 import typed_api
 
 
-def symbol(name: str, *messages: tuple[str, str], **told: bool) -> dict[str, Any]:
+def symbol(name: str, *messages: tuple[str, str], **fields: bool) -> dict[str, Any]:
     """A name that is fully typed, but for what is told."""
     diagnostics = [{"severity": severity, "message": message, "file": "a.py"} for severity, message in messages]
     known = {"isExported": True, "isTypeKnown": True, "isTypeAmbiguous": False}
-    return {"category": "function", "name": name, "referenceCount": 1, **known, **told, "diagnostics": diagnostics}
+    return {"category": "function", "name": name, "referenceCount": 1, **known, **fields, "diagnostics": diagnostics}
 
 
-def made(*symbols: dict[str, Any], general: tuple[str, ...] = ()) -> dict[str, Any]:
+def report_of(*symbols: dict[str, Any], general: tuple[str, ...] = ()) -> dict[str, Any]:
     """A report."""
     messages = [{"file": "", "severity": "error", "message": message} for message in general]
     return {"generalDiagnostics": messages, "typeCompleteness": {"symbols": list(symbols)}}
 
 
-def test_a_missing_docstring_is_no_missing_type():
-    assert typed_api.untyped(made(symbol("a.f", ("warning", 'No docstring found for function "a.f"')))) == []
+def test_a_missing_docstring_is_not_a_missing_type():
+    assert typed_api.untyped(report_of(symbol("a.f", ("warning", 'No docstring found for function "a.f"')))) == []
 
 
-def test_an_unknown_type_is_told_with_its_reasons_in_one_line():
+def test_an_unknown_type_is_reported_with_its_reasons_in_one_line():
     reasons = ("error", "Parameter is missing"), ("error", "Return type is\n\u00a0\u00a0partially unknown")
-    found = made(symbol("a.f", *reasons, isTypeKnown=False), symbol("a.g"))
-    assert typed_api.untyped(found) == ["a.f: Parameter is missing; Return type is partially unknown"]
+    report = report_of(symbol("a.f", *reasons, isTypeKnown=False), symbol("a.g"))
+    assert typed_api.untyped(report) == ["a.f: Parameter is missing; Return type is partially unknown"]
 
 
 def test_a_type_that_has_to_be_inferred_is_missing():
-    found = made(symbol("a.C.x", ("error", 'Inferred type is "int"'), isTypeAmbiguous=True))
-    assert typed_api.untyped(found) == ['a.C.x: Inferred type is "int"']
+    report = report_of(symbol("a.C.x", ("error", 'Inferred type is "int"'), isTypeAmbiguous=True))
+    assert typed_api.untyped(report) == ['a.C.x: Inferred type is "int"']
 
 
 def test_a_class_with_an_untyped_base_is_named_though_it_has_no_reason_of_its_own():
     private = symbol("a._b.B.x", ("error", "Type is missing"), isTypeKnown=False, isExported=False)
-    found = made(symbol("a.C", isTypeKnown=False), private)
-    assert typed_api.untyped(found) == ["a.C", "a._b.B.x: Type is missing"]
+    report = report_of(symbol("a.C", isTypeKnown=False), private)
+    assert typed_api.untyped(report) == ["a.C", "a._b.B.x: Type is missing"]
 
 
 @pytest.mark.parametrize(
-    ("found", "line"),
+    ("report", "line"),
     [
-        (made(general=("No py.typed file found",)), "No py.typed file found"),
-        (made(), "no public name"),
+        (report_of(general=("No py.typed file found",)), "No py.typed file found"),
+        (report_of(), "no public name"),
     ],
 )
-def test_a_package_of_which_nothing_is_known_is_no_typed_one(found, line):
-    assert typed_api.untyped(found) == [line]
+def test_a_package_without_a_report_is_not_typed(report, line):
+    assert typed_api.untyped(report) == [line]
 
 
 def test_one_package_of_several_is_enough_to_fail(monkeypatch, capsys):
-    reports = {"typed": made(symbol("typed.f"), symbol("typed.g")), "not_": made(symbol("not_.f", isTypeKnown=False))}
+    reports = {
+        "typed": report_of(symbol("typed.f"), symbol("typed.g")),
+        "not_": report_of(symbol("not_.f", isTypeKnown=False)),
+    }
     monkeypatch.setattr(typed_api, "report", reports.__getitem__)
     assert typed_api.main(["not_", "typed"]) == 1
     assert capsys.readouterr().out == "not_.f\ntyped: 2 public names, all fully typed\n"

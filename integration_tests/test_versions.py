@@ -49,7 +49,7 @@ def test_the_umbrella_outranks_the_unrelated_project_of_its_name():
 
 
 @pytest.mark.parametrize("name", PROJECTS)
-def test_what_a_list_of_changes_dates_is_recorded_with_its_commit(name: str):
+def test_releases_dated_in_a_changelog_are_recorded_with_their_commit(name: str):
     dated = changelog.released((ROOT / "packages" / name / "CHANGELOG.md").read_text(encoding="utf-8"))
     known = recorded.last(ROOT).get(name)
     version = recorded.version_in((source(name) / "_version.py").read_text(encoding="utf-8"))
@@ -97,7 +97,7 @@ def test_the_last_release_is_the_highest_version(repository: pathlib.Path):
     assert text.index('"0.9.0"') < text.index('"0.10.0"')
 
 
-def test_a_commit_that_holds_another_version_is_found_and_one_that_is_not_here_is_left_out(repository: pathlib.Path):
+def test_a_commit_with_another_version_is_found_and_a_missing_one_left_out(repository: pathlib.Path):
     assert recorded.wrong(repository) == {}
     recorded.add(repository, {"snn-core": "0.6.0"}, recorded.committed(repository, {}))
     recorded.add(repository, {"snn-core": "0.7.0"}, "1" * 40)

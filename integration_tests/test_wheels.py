@@ -27,22 +27,22 @@ def test_a_wheel_holds_its_package_whole_and_nothing_else(name: str):
         if file.is_file() and "__pycache__" not in file.parts
     }
     assert f"{module(name)}/py.typed" in names
-    assert {found for found in names if ".dist-info/" not in found} == expected
+    assert {name for name in names if ".dist-info/" not in name} == expected
 
 
 @pytest.mark.parametrize("name", PROJECTS)
 def test_a_wheel_carries_the_license_of_the_repository(name: str):
     license = (ROOT / "LICENSE").read_text(encoding="utf-8")
     with zipfile.ZipFile(built(name, ".whl")) as wheel:
-        (found,) = (entry for entry in wheel.namelist() if entry.endswith(".dist-info/licenses/LICENSE"))
-        assert wheel.read(found).decode() == license
+        (result,) = (entry for entry in wheel.namelist() if entry.endswith(".dist-info/licenses/LICENSE"))
+        assert wheel.read(result).decode() == license
 
 
 @pytest.mark.parametrize("name", PROJECTS)
 def test_a_wheel_describes_itself(name: str):
     with zipfile.ZipFile(built(name, ".whl")) as wheel:
-        (found,) = (entry for entry in wheel.namelist() if entry.endswith(".dist-info/METADATA"))
-        metadata = email.message_from_bytes(wheel.read(found))
+        (result,) = (entry for entry in wheel.namelist() if entry.endswith(".dist-info/METADATA"))
+        metadata = email.message_from_bytes(wheel.read(result))
     assert metadata["Name"] == name
     assert metadata["License-Expression"] == "MIT"
     assert metadata["Summary"] == PROJECTS[name]["description"]

@@ -21,7 +21,7 @@ def chromium() -> str:
     """
     named = os.environ.get("CHROMIUM")
     for name in (named,) if named else NAMES:
-        if found := shutil.which(name):
-            return found
+        if path := shutil.which(name):
+            return path
     looked = f"CHROMIUM={named} is not a program" if named else f"there is no {', '.join(NAMES)} here"
     raise FileNotFoundError(f"{looked}: install the system's Chromium (Debian: apt install chromium), or name one")

@@ -14,6 +14,6 @@ from .chromium import chromium
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         # a container's root may start no sandbox; the pages are our own
-        opened = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        yield opened
-        opened.close()
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        yield browser
+        browser.close()

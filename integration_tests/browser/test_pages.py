@@ -1,4 +1,4 @@
-"""The report of each task and the gallery, opened in a browser as a reader opens them."""
+"""The report of each task and the gallery, visit in a browser as a reader opens them."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ def pages(reports, tmp_path_factory) -> dict[str, pathlib.Path]:
 
 
 @pytest.fixture
-def opened(browser: Browser, pages: dict[str, pathlib.Path], request: pytest.FixtureRequest) -> Iterator[Watched]:
+def visit(browser: Browser, pages: dict[str, pathlib.Path], request: pytest.FixtureRequest) -> Iterator[Watched]:
     """A page in a window of some width."""
     name, width = request.param
-    with watched(browser, width) as found:
-        found.page.goto(pages[name].as_uri(), wait_until="load")
-        yield found
+    with watched(browser, width) as visit:
+        visit.page.goto(pages[name].as_uri(), wait_until="load")
+        yield visit
 
 
 EVERY_PAGE = pytest.mark.parametrize(
-    "opened",
+    "visit",
     [
         pytest.param((name, width), id=f"{name}-{width}")
         for name in (*RUNS, "gallery", FILM)
@@ -53,38 +53,38 @@ EVERY_PAGE = pytest.mark.parametrize(
     indirect=True,
 )
 REPORTS_ON_A_PHONE = pytest.mark.parametrize(
-    "opened", [pytest.param((name, PHONE), id=name) for name in RUNS], indirect=True
+    "visit", [pytest.param((name, PHONE), id=name) for name in RUNS], indirect=True
 )
 
 
 @EVERY_PAGE
-def test_a_page_is_whole_and_asks_for_nothing_elsewhere(opened):
-    page, complaints, asked = opened
+def test_a_page_is_whole_and_asks_for_nothing_elsewhere(visit):
+    page, complaints, urls = visit
     pictures = whole(page)
     assert pictures
     assert all(pictures)
     assert complaints == []
-    assert {url.partition(":")[0] for url in asked} <= {"file", "data"}
+    assert {url.partition(":")[0] for url in urls} <= {"file", "data"}
 
 
 @EVERY_PAGE
-def test_a_page_does_not_scroll_sideways(opened):
-    page, _, _ = opened
+def test_a_page_does_not_scroll_sideways(visit):
+    page, _, _ = visit
     assert overhang(page) == []
     width = page.viewport_size["width"]
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 @REPORTS_ON_A_PHONE
-def test_a_picture_of_a_report_is_as_wide_as_a_phone_but_for_margins(opened):
-    page, _, _ = opened
+def test_a_picture_of_a_report_is_as_wide_as_a_phone_but_for_margins(visit):
+    page, _, _ = visit
     widths = page.evaluate("[...document.images].filter(i => i.checkVisibility()).map(i => i.clientWidth)")
     assert min(widths) >= 0.8 * PHONE
 
 
 @REPORTS_ON_A_PHONE
-def test_nothing_moves_for_who_wants_that_nor_on_paper(opened):
-    page, _, _ = opened
+def test_nothing_moves_for_readers_who_ask_for_it_nor_on_paper(visit):
+    page, _, _ = visit
     film, still = page.locator("img.film"), page.locator("img.still")
     assert (film.is_visible(), still.is_visible()) == (True, False)
     page.emulate_media(reduced_motion="reduce")
@@ -93,9 +93,9 @@ def test_nothing_moves_for_who_wants_that_nor_on_paper(opened):
     assert (film.is_visible(), still.is_visible()) == (False, True)
 
 
-@pytest.mark.parametrize("opened", [pytest.param((name, DESKTOP), id=name) for name in RUNS], indirect=True)
-def test_a_report_prints_within_its_sheets(opened):
-    page, _, _ = opened
+@pytest.mark.parametrize("visit", [pytest.param((name, DESKTOP), id=name) for name in RUNS], indirect=True)
+def test_a_report_prints_within_its_sheets(visit):
+    page, _, _ = visit
     # the width of A4 without margins, in CSS pixels
     page.set_viewport_size({"width": 720, "height": 1000})
     page.emulate_media(media="print")

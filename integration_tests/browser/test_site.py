@@ -1,4 +1,4 @@
-"""The site that ``nox -s docs`` builds, opened in a browser: from its folder, as it is built, and from a server."""
+"""The site that ``nox -s docs`` builds, visit in a browser: from its folder, as it is built, and from a server."""
 
 from __future__ import annotations
 
@@ -69,21 +69,21 @@ def server(site: pathlib.Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def opened(browser: Browser, request: pytest.FixtureRequest) -> Iterator[tuple[Watched, str]]:
+def visit(browser: Browser, request: pytest.FixtureRequest) -> Iterator[tuple[Watched, str]]:
     """The first page of the site, and the address of its folder."""
     where, width = request.param
     address = request.getfixturevalue("server") if where == "server" else request.getfixturevalue("site").as_uri()
-    with watched(browser, width) as found:
-        found.page.goto(f"{address}/index.html")
-        found.page.wait_for_url(f"{address}/docs/index.html")
-        yield found, address
-        assert [url for url in found.asked if not url.startswith((address, "data:"))] == []
+    with watched(browser, width) as visit:
+        visit.page.goto(f"{address}/index.html")
+        visit.page.wait_for_url(f"{address}/docs/index.html")
+        yield visit, address
+        assert [url for url in visit.asked if not url.startswith((address, "data:"))] == []
 
 
 def everywhere(*places: str) -> pytest.MarkDecorator:
     """The site from each place, in a window as wide as a screen and as a phone."""
     cases = [pytest.param((where, width), id=f"{where}-{width}") for where in places for width in (DESKTOP, PHONE)]
-    return pytest.mark.parametrize("opened", cases, indirect=True)
+    return pytest.mark.parametrize("visit", cases, indirect=True)
 
 
 def faults(page: Page) -> list[str]:
@@ -101,23 +101,23 @@ def open_sidebar(page: Page) -> None:
 
 
 @everywhere("folder")
-def test_every_page_of_the_sidebar_and_the_index_are_whole(opened):
-    (page, complaints, _), address = opened
+def test_every_page_of_the_sidebar_and_the_index_are_whole(visit):
+    (page, complaints, _), address = visit
     links = page.locator(SIDEBAR).evaluate_all("links => links.map(link => link.href.split('#')[0])")
     assert len(set(links)) > 40
-    found: dict[str, list[str]] = {}
+    wrong: dict[str, list[str]] = {}
     for link in dict.fromkeys([page.url, *links, f"{address}/genindex.html"]):
         complaints.clear()
         answer = page.goto(link)
         assert answer is not None
         there = [] if answer.ok else [f"status {answer.status}"]
-        found[link] = there + faults(page) + complaints
-    assert {link: wrong for link, wrong in found.items() if wrong} == {}
+        wrong[link] = there + faults(page) + complaints
+    assert {link: wrong for link, wrong in wrong.items() if wrong} == {}
 
 
 @everywhere("folder")
-def test_a_reader_goes_from_page_to_page_by_the_sidebar(opened):
-    (page, complaints, _), _ = opened
+def test_a_reader_goes_from_page_to_page_by_the_sidebar(visit):
+    (page, complaints, _), _ = visit
     for title in ("Ragged time", "5. Training on digits", "Packages"):
         open_sidebar(page)
         link = page.locator(SIDEBAR).get_by_text(title, exact=True)
@@ -129,8 +129,8 @@ def test_a_reader_goes_from_page_to_page_by_the_sidebar(opened):
 
 @everywhere("folder", "server")
 @pytest.mark.parametrize("term", TERMS)
-def test_the_search_finds_a_page_and_leads_to_it(opened, term: str):
-    (page, complaints, _), address = opened
+def test_the_search_finds_a_page_and_leads_to_it(visit, term: str):
+    (page, complaints, _), address = visit
     page.goto(f"{address}/search.html")
     open_sidebar(page)
     box = page.locator(".sidebar-search")
@@ -138,18 +138,18 @@ def test_the_search_finds_a_page_and_leads_to_it(opened, term: str):
     box.press("Enter")
     page.locator(FOUND).first.wait_for()
     first = page.locator(FOUND).evaluate_all("links => links.slice(0, 5).map(link => link.href)")
-    wanted = f"{address}/{TERMS[term]}"
-    assert wanted in [link.partition("#")[0] for link in first]
+    url = f"{address}/{TERMS[term]}"
+    assert url in [link.partition("#")[0] for link in first]
     page.wait_for_load_state("networkidle")
-    page.locator(FOUND).nth([link.partition("#")[0] for link in first].index(wanted)).click()
-    page.wait_for_url(f"{wanted}*")
+    page.locator(FOUND).nth([link.partition("#")[0] for link in first].index(url)).click()
+    page.wait_for_url(f"{url}*")
     assert faults(page) == []
     assert [text for text in complaints if not text.startswith("warning: Anchored")] == []
 
 
 @everywhere("folder", "server")
-def test_the_search_says_so_where_there_is_nothing_to_find(opened):
-    (page, complaints, _), address = opened
+def test_the_search_says_so_where_there_is_nothing_to_find(visit):
+    (page, complaints, _), address = visit
     page.goto(f"{address}/search.html?q=neverwrittenanywhere")
     page.get_by_text("Your search did not match any documents").wait_for()
     assert page.locator(FOUND).count() == 0
@@ -157,8 +157,8 @@ def test_the_search_says_so_where_there_is_nothing_to_find(opened):
 
 
 @everywhere("server")
-def test_the_search_of_a_server_shows_how_a_page_begins(opened):
-    (page, _, _), address = opened
+def test_the_search_of_a_server_shows_how_a_page_begins(visit):
+    (page, _, _), address = visit
     page.goto(f"{address}/search.html?q=ragged")
     beginning = page.locator("#search-results p.context").first
     beginning.wait_for()

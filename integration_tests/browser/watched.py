@@ -35,12 +35,12 @@ def watched(browser: Browser, width: int) -> Iterator[Watched]:
     context = browser.new_context(viewport={"width": width, "height": 844}, reduced_motion="no-preference")
     page = context.new_page()
     complaints: list[str] = []
-    asked: list[str] = []
+    urls: list[str] = []
     page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("requestfailed", lambda request: complaints.extend(_failure(request)))
-    page.on("request", lambda request: asked.append(request.url))
-    yield Watched(page, complaints, asked)
+    page.on("request", lambda request: urls.append(request.url))
+    yield Watched(page, complaints, urls)
     context.close()
 
 

@@ -63,28 +63,28 @@ def accumulated() -> list[Tensor]:
 
 def weighted() -> list[Tensor]:
     """Three samples here and two there: each process weighs its mean by the share that it has of the batch."""
-    net, mine = DistributedDataParallel(OverTime(build())), share(sequence(5), (3, 2))
-    (loss(net(mine)) * mine.shape[1] * dist.get_world_size() / 5).backward()
+    net, neuron = DistributedDataParallel(OverTime(build())), share(sequence(5), (3, 2))
+    (loss(net(neuron)) * neuron.shape[1] * dist.get_world_size() / 5).backward()
     return gradients(net)
 
 
 def joined() -> list[list[Tensor]]:
     """Process 0 has one batch more than process 1, which stands in for it with zeros."""
     net = DistributedDataParallel(OverTime(build()))
-    found = []
+    shares = []
     with Join([net]):
         for seed in (1, 2)[: 2 - dist.get_rank()]:
             net.zero_grad()
             loss(net(share(sequence(seed=seed)))).backward()
-            found.append(gradients(net))
-    return found
+            shares.append(gradients(net))
+    return shares
 
 
-def of_all(mine: Tensor) -> list[Tensor]:
+def of_all(share: Tensor) -> list[Tensor]:
     """The tensor of every process, by rank."""
-    found = [torch.empty_like(mine) for _ in range(dist.get_world_size())]
-    dist.all_gather(found, mine)
-    return found
+    shares = [torch.empty_like(share) for _ in range(dist.get_world_size())]
+    dist.all_gather(shares, share)
+    return shares
 
 
 def states() -> dict[str, Any]:
@@ -93,7 +93,7 @@ def states() -> dict[str, Any]:
     for seed in (1, 2, 1):
         net(share(sequence(seed=seed)))
     by_neuron = [of_all(net.module.net[i].mem.detach()) for i in (1, 3)]
-    by_process = [list(kept) for kept in zip(*by_neuron, strict=True)]
+    by_process = [list(states) for states in zip(*by_neuron, strict=True)]
     return {"kept": by_process, "buffers": [name for name, _ in net.named_buffers()]}
 
 
@@ -123,10 +123,10 @@ def scalar_shard() -> str:
 
 def main() -> None:
     dist.init_process_group("gloo")
-    found = {name: case() for name, case in CASES.items()} | {"scalar": scalar_shard()}
+    results = {name: case() for name, case in CASES.items()} | {"scalar": scalar_shard()}
     if dist.get_rank() == 0:
-        found["alone"] = alone(sequence())
-        torch.save(found, sys.argv[1])
+        results["alone"] = alone(sequence())
+        torch.save(results, sys.argv[1])
     dist.barrier()  # one that ends long before the other is aborted now and then
     dist.destroy_process_group()
 

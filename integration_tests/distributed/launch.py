@@ -24,8 +24,8 @@ def torchrun(program: str, *arguments: object, restarts: int = 0) -> str:
     environment = os.environ | fresh | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(HERE)}
     started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
     try:
-        printed, said = started.communicate(timeout=120)
+        printed, errors = started.communicate(timeout=120)
     finally:
         started.terminate()  # whereupon it ends the processes of its own too, if they wait for each other still
-    assert started.returncode == 0, said
+    assert started.returncode == 0, errors
     return printed

@@ -25,12 +25,12 @@ class OverTime(nn.Module):
 def build() -> nn.Sequential:
     """A feed-forward and a recurrent layer, in float64, every constant that can be learned learned."""
     torch.manual_seed(3)
-    one = torch.ones(1)  # a parameter without an axis cannot be cut into shards
+    unit = torch.ones(1)  # a parameter without an axis cannot be cut into shards
     return nn.Sequential(
         nn.Linear(FEATURES, 7),
-        snn.Leaky(beta=0.9 * one, threshold=one, init_hidden=True, learn_beta=True, learn_threshold=True),
+        snn.Leaky(beta=0.9 * unit, threshold=unit, init_hidden=True, learn_beta=True, learn_threshold=True),
         nn.Linear(7, 3),
-        snn.RLeaky(beta=0.8 * one, linear_features=3, init_hidden=True, learn_beta=True),
+        snn.RLeaky(beta=0.8 * unit, linear_features=3, init_hidden=True, learn_beta=True),
     ).double()
 
 

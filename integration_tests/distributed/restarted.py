@@ -29,7 +29,7 @@ def neurons(net: nn.Module) -> dict[str, snn.SpikingNeuron]:
     return {path: m for path, m in net.named_modules() if isinstance(m, snn.SpikingNeuron)}
 
 
-def kept(net: nn.Module) -> dict[str, dict[str, torch.Tensor]]:
+def kept_states(net: nn.Module) -> dict[str, dict[str, torch.Tensor]]:
     """Return what every neuron keeps, by path and name."""
     return {path: {n: getattr(m, n) for n in m.State._fields} for path, m in neurons(net).items()}
 
@@ -73,7 +73,7 @@ def main() -> None:
             net=net.state_dict(),
             optimizer=optimizer.state_dict(),
             random=torch.get_rng_state(),
-            kept=kept(net),
+            kept=kept_states(net),
             life=int(os.environ["TORCHELASTIC_RESTART_COUNT"]),
         )
         if rank == 0:

@@ -16,15 +16,15 @@ from workspace import PROJECTS
 NEEDS = {name: closure(name) - {name} for name in PROJECTS}
 
 
-def ways(sets, one, other):
+def ways(sets, left, right):
     """In which ways two names meet: together, only the one, only the other, neither."""
-    return {(one in chosen, other in chosen) for chosen in sets}
+    return {(left in chosen, right in chosen) for chosen in sets}
 
 
-@pytest.mark.parametrize(("one", "other"), list(itertools.combinations(sorted(PROJECTS), 2)))
-def test_two_packages_meet_in_every_way_that_their_dependencies_allow(one: str, other: str):
+@pytest.mark.parametrize(("left", "right"), list(itertools.combinations(sorted(PROJECTS), 2)))
+def test_two_packages_meet_in_every_way_that_their_dependencies_allow(left: str, right: str):
     sets = closed_subsets(NEEDS)
-    assert ways(covering(sets), one, other) == ways(sets, one, other)
+    assert ways(covering(sets), left, right) == ways(sets, left, right)
 
 
 def test_a_package_is_never_there_without_what_it_needs():
@@ -47,5 +47,5 @@ def test_the_chosen_sets_hold_every_meeting_of_any_sets(sets):
     )
 
 
-def test_of_no_sets_none_is_chosen():
+def test_no_sets_give_no_choice():
     assert covering([]) == []

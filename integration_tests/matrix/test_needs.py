@@ -19,18 +19,18 @@ import pytest
 {line}
 def test_of_its_file(): pass
 @pytest.mark.needs("snn-core")
-def test_that_needs_more(): pass
+def test_it_needs_more(): pass
 """
 
 
 def imported(file: pathlib.Path) -> set[str]:
     """Distributions of ours that a file imports when it is collected."""
-    found = set()
+    distributions = set()
     for node in ast.parse(file.read_text(encoding="utf-8")).body:
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-        found |= {name.partition(".")[0] for name in names}
-    return {name for name in PROJECTS if module(name) in found}
+        distributions |= {name.partition(".")[0] for name in names}
+    return {name for name in PROJECTS if module(name) in distributions}
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
@@ -42,7 +42,7 @@ def test_a_file_that_says_nothing_needs_everything():
     assert needs.declared("def test_it(): pass") == PROJECTS.keys()
 
 
-def test_a_name_that_is_no_distribution_of_ours_is_an_error():
+def test_a_name_that_is_not_one_of_our_distributions_is_an_error():
     with pytest.raises(ValueError, match=r"needs: \['snn-cor'\] are not among the distributions"):
         needs.declared('pytestmark = pytest.mark.needs("snn-cor")')
 
@@ -53,7 +53,7 @@ def test_a_name_that_is_no_distribution_of_ours_is_an_error():
         (
             "snn-plot snn-core",
             'pytestmark = pytest.mark.needs("snn-plot")',
-            ["test_of_its_file", "test_that_needs_more"],
+            ["test_of_its_file", "test_it_needs_more"],
         ),
         ("snn-plot", 'pytestmark = pytest.mark.needs("snn-plot")', ["test_of_its_file"]),
         ("snn-plot", 'pytestmark = [pytest.mark.needs("snn-plot")]', ["test_of_its_file"]),
@@ -61,7 +61,7 @@ def test_a_name_that_is_no_distribution_of_ours_is_an_error():
         ("snn-core snn-plot", "", []),
     ],
 )
-def test_what_runs_is_what_is_installed_enough_for(tmp_path: pathlib.Path, there: str, line: str, run: list[str]):
+def test_only_files_whose_needs_are_installed_run(tmp_path: pathlib.Path, there: str, line: str, run: list[str]):
     (tmp_path / "integration_tests").mkdir()
     file = tmp_path / "integration_tests" / "test_case.py"
     file.write_text(PROGRAM.format(line=line), encoding="utf-8")
@@ -84,8 +84,8 @@ def test_what_runs_is_what_is_installed_enough_for(tmp_path: pathlib.Path, there
         "integration_tests",
     ]
     env = {**os.environ, "PYTHONPATH": str(ROOT / "tools")}
-    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
-    assert done.returncode == (0 if run else 5), done.stdout
-    passed = [text.split("::")[1].split()[0] for text in done.stdout.splitlines() if text.rstrip().endswith("%]")]
+    process = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    assert process.returncode == (0 if run else 5), process.stdout
+    passed = [text.split("::")[1].split()[0] for text in process.stdout.splitlines() if text.rstrip().endswith("%]")]
     assert passed == run
-    assert "skipped" not in done.stdout
+    assert "skipped" not in process.stdout

@@ -81,21 +81,21 @@ def test_a_net_comes_back_from_a_graph_with_every_spike():
 
 
 @pytest.mark.needs("snn-core", "snn-cpu")
-def test_with_kernels_or_without_the_spikes_and_gradients_are_those_of_the_loop():
+def test_spikes_and_gradients_are_those_of_the_loop_with_kernels_or_without():
     import snn_core
 
     torch.manual_seed(0)
     xs = torch.rand(9, 3, 5, requires_grad=True)
     lif = snn_core.Leaky(beta=0.9)
     spk, _ = lif.unroll(xs)
-    (got,) = torch.autograd.grad(spk.sum(), xs)
+    (result,) = torch.autograd.grad(spk.sum(), xs)
     mem, out = lif.init_leaky(), []
     for x in xs:
-        one, mem = lif(x, mem)
-        out.append(one)
-    (wanted,) = torch.autograd.grad(torch.stack(out).sum(), xs)
+        output, mem = lif(x, mem)
+        out.append(output)
+    (expected,) = torch.autograd.grad(torch.stack(out).sum(), xs)
     assert torch.equal(spk, torch.stack(out))
-    torch.testing.assert_close(got, wanted)
+    torch.testing.assert_close(result, expected)
 
 
 @pytest.mark.needs("snn-core", "snn-ipu")

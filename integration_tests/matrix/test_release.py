@@ -77,14 +77,14 @@ def test_all_are_those_that_have_changed_since_their_last_release(root: pathlib.
     assert tree.changed() == ["snn", "snn-core", "snn-plot"]
     recorded.add(root, {"snn": "0.5.0"}, COMMIT)
     with pytest.raises(ValueError, match=r"^no package is at a final version that is new: nothing has been released$"):
-        tree.finished()
+        tree.unrecorded()
     tree.release(["snn-core"], "final", DAY)
     tree = Tree(root)
-    assert (tree.changed(), tree.finished()) == (["snn", "snn-plot"], ["snn-core"])
+    assert (tree.changed(), tree.unrecorded()) == (["snn", "snn-plot"], ["snn-core"])
     tree.release(tree.changed(), "final", DAY)
     with pytest.raises(ValueError, match=r"^nothing is unreleased: no list of changes has anything new$"):
         tree.changed()
-    tree.reopen(tree.finished())
+    tree.reopen(tree.unrecorded())
     tree = Tree(root)
     assert tree.last == dict.fromkeys(tree.names, "0.5.0")
     tree.pretend_changes()
@@ -92,7 +92,7 @@ def test_all_are_those_that_have_changed_since_their_last_release(root: pathlib.
 
 
 @pytest.mark.parametrize(
-    ("names", "wanted", "says"),
+    ("names", "expected", "says"),
     [
         (
             ["snn-plot"],
@@ -107,10 +107,10 @@ def test_all_are_those_that_have_changed_since_their_last_release(root: pathlib.
         (["snn-core", "snn-plot"], "0.6.0", r"^snn-plot: it takes snn-core<0\.6,>=0\.5\.0, not snn-core 0\.6\.0"),
     ],
 )
-def test_what_cannot_be_released_is_named_and_nothing_is_written(root: pathlib.Path, names, wanted: str, says: str):
+def test_an_impossible_release_is_named_and_nothing_is_written(root: pathlib.Path, names, expected: str, says: str):
     before = everything(root)
     with pytest.raises(ValueError, match=says):
-        Tree(root).release(names, wanted, DAY)
+        Tree(root).release(names, expected, DAY)
     assert everything(root) == before
 
 
@@ -132,7 +132,7 @@ def test_a_package_that_begins_later_has_its_first_release_before_or_with_the_ne
     with pytest.raises(ValueError, match=r"^snn: its extras bring snn-triton, which has no release: release snn-trit"):
         tree.release(["snn"], "final", DAY)
     assert tree.release(["snn", "snn-triton"], "final", DAY) == {"snn": "0.5.1", "snn-triton": "0.1.0"}
-    assert Tree(root).finished() == ["snn", "snn-triton"]
+    assert Tree(root).unrecorded() == ["snn", "snn-triton"]
 
 
 def test_a_floor_above_every_release_is_an_error(root: pathlib.Path):
@@ -142,10 +142,10 @@ def test_a_floor_above_every_release_is_an_error(root: pathlib.Path):
         Tree(root).release(["snn-nir"], "0.5.0", DAY)
 
 
-def test_who_is_left_behind_by_a_release_is_said(root: pathlib.Path):
+def test_packages_left_behind_by_a_release_are_reported(root: pathlib.Path):
     tree = Tree(root)
-    given = tree.release(["snn-core"], "0.6.0", DAY)
-    assert [line.partition(" takes")[0] for line in tree.left_behind(given)] == ["snn", "snn-plot"]
+    versions = tree.release(["snn-core"], "0.6.0", DAY)
+    assert [line.partition(" takes")[0] for line in tree.left_behind(versions)] == ["snn", "snn-plot"]
     assert tree.left_behind({"snn-core": "0.5.9"}) == []
 
 
@@ -230,15 +230,15 @@ def test_files_of_a_release_are_those_of_its_name_and_version(tmp_path: pathlib.
     names += ["snn_cpu-0.5.0-py3-none-manylinux_2_34_x86_64.whl", "snn_cpu-0.4.0-py3-none-any.whl", "sources.json"]
     for name in names:
         (house / name).write_text(name, encoding="utf-8")
-    found = files.collect("snn-cpu", "0.5.0", [house], tmp_path / "out")
-    assert [file.name for file in found] == sorted(names[2:5])
+    artifacts = files.collect("snn-cpu", "0.5.0", [house], tmp_path / "out")
+    assert [file.name for file in artifacts] == sorted(names[2:5])
     assert [file.name for file in files.collect("snn", "0.5.0", [house], tmp_path / "out")] == sorted(names[:2])
     with pytest.raises(FileNotFoundError, match=r"no -py3-none-any\.whl of snn 0\.6\.0 was built"):
         files.collect("snn", "0.6.0", [house], tmp_path / "never")
     assert not (tmp_path / "never").exists()
 
 
-def test_publishing_what_was_not_built_is_an_error_in_a_line(capsys: pytest.CaptureFixture[str]):
+def test_publishing_an_unbuilt_package_is_a_one_line_error(capsys: pytest.CaptureFixture[str]):
     assert publish.main(["snn-core", "9.9.9"]) == 1
     assert capsys.readouterr().err.startswith("release: no -py3-none-any.whl of snn-core 9.9.9 was built")
 
@@ -270,16 +270,16 @@ def test_pins_have_a_hash_for_every_file_of_a_version(tmp_path: pathlib.Path):
     )
 
 
-def test_what_is_not_released_now_is_pinned_as_it_was(tmp_path: pathlib.Path):
+def test_packages_not_released_now_keep_their_pins(tmp_path: pathlib.Path):
     (tmp_path / "constraints").mkdir()
     for name in ("a-0.5.0.tar.gz", "b-0.5.0.tar.gz", "b-0.5.0-py3-none-any.whl"):
         (tmp_path / name).write_text(name, encoding="utf-8")
     before = files.hashes(tmp_path.glob("*-0.5.0*"))
     (tmp_path / "constraints" / "snn-0.5.0-hashes.txt").write_text(f"# ours\n{before}", encoding="utf-8")
-    others = artifacts.kept(tmp_path, {"b": "0.5.0"})
+    others = artifacts.pinned_hashes(tmp_path, {"b": "0.5.0"})
     assert files.hashes([tmp_path / "a-0.5.0.tar.gz"], others) == before
     with pytest.raises(ValueError, match=r"^b: no file in constraints has the hashes of 0\.5\.1, its last release"):
-        artifacts.kept(tmp_path, {"b": "0.5.1"})
+        artifacts.pinned_hashes(tmp_path, {"b": "0.5.1"})
 
 
 def test_the_built_site_is_packed_the_same_each_time(tmp_path: pathlib.Path):

@@ -63,11 +63,11 @@ def test_a_commit_that_a_shallow_clone_does_not_have_is_an_error_with_the_remedy
 
 
 def test_a_wheel_says_version_and_what_it_needs_without_extras(tmp_path: pathlib.Path):
-    found = wheel(tmp_path, "snn-x", "1.2", "snn-core<2", 'tqdm; extra == "more"', 'old; python_version < "3"')
-    assert (str(found.version), [str(one) for one in found.requires]) == ("1.2", ["snn-core<2"])
+    built = wheel(tmp_path, "snn-x", "1.2", "snn-core<2", 'tqdm; extra == "more"', 'old; python_version < "3"')
+    assert (str(built.version), [str(requirement) for requirement in built.requires]) == ("1.2", ["snn-core<2"])
 
 
-def test_what_the_ranges_let_meet_is_the_preferred(tmp_path: pathlib.Path):
+def test_preferred_versions_are_chosen_where_ranges_allow(tmp_path: pathlib.Path):
     tree = {
         "core": wheel(tmp_path / "t", "core", "0.5.1.dev0"),
         "leaf": wheel(tmp_path / "t", "leaf", "1", "core>=0.5,<0.6"),
@@ -78,7 +78,7 @@ def test_what_the_ranges_let_meet_is_the_preferred(tmp_path: pathlib.Path):
     assert choice.apart == {}
 
 
-def test_a_release_that_does_not_take_the_tree_is_exchanged_and_the_range_named(tmp_path: pathlib.Path):
+def test_a_release_incompatible_with_the_tree_is_replaced_and_the_range_named(tmp_path: pathlib.Path):
     tree = {"core": wheel(tmp_path / "t", "core", "0.6.0.dev0"), "leaf": wheel(tmp_path / "t", "leaf", "1", "core<0.7")}
     last = {"leaf": wheel(tmp_path / "l", "leaf", "0.9", "core>=0.5,<0.6.0.dev0")}
     choice = fitting("core", {**last, "core": tree["core"]}, tree)
@@ -97,7 +97,7 @@ def test_a_tree_that_needs_more_than_the_release_brings_the_trees(tmp_path: path
     assert choice.apart == {"core": "leaf 1 takes core>=0.5.1.dev0, not 0.5.0"}
 
 
-def test_a_tree_that_does_not_take_itself_is_an_error(tmp_path: pathlib.Path):
+def test_a_tree_incompatible_with_itself_is_an_error(tmp_path: pathlib.Path):
     tree = {"core": wheel(tmp_path, "core", "0.5.1.dev0"), "leaf": wheel(tmp_path, "leaf", "1", "core>=0.7")}
     with pytest.raises(UnfitError, match=r"leaf 1 takes core>=0.7, not 0.5.1.dev0"):
         fitting("leaf", {"leaf": tree["leaf"]}, tree)

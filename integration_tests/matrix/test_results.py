@@ -23,7 +23,7 @@ INSTALLED = {"snn-core": "0.5.1.dev0", "snn-plot": "0.5.0", "torch": "2.13.0", "
 
 
 @pytest.fixture
-def found(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> dict:
+def report(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> dict:
     monkeypatch.setattr(results, "RECORDS", tmp_path)
     results.note("lowest(snn-plot)", ["snn-plot"], {"snn-plot": "0.5.0", "matplotlib": "3.8.0", "sympy": "1.0"})
     results.note("pairwise(core+plot)", ["snn-core", "snn-plot"], INSTALLED)
@@ -31,35 +31,38 @@ def found(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> dict:
     return results.collect(RAN, tmp_path, today="2026-01-31")
 
 
-def test_there_is_a_cell_for_every_package_that_a_session_tested(found: dict):
-    cells = {(one["package"], one["version"], one["session"], one["verdict"], one["seconds"]) for one in found["cells"]}
+def test_there_is_a_cell_for_every_package_that_a_session_tested(report: dict):
+    cells = {
+        (cell["package"], cell["version"], cell["session"], cell["verdict"], cell["seconds"])
+        for cell in report["cells"]
+    }
     assert cells == {
         ("snn-plot", "0.5.0", "lowest(snn-plot)", "failed", 7),
         ("snn-core", "0.5.1.dev0", "pairwise(core+plot)", "passed", 9),
         ("snn-plot", "0.5.0", "pairwise(core+plot)", "passed", 9),
         ("snn-core", "0.5.1.dev0", "against_released(snn-core)", "passed", 1),
     }
-    (cell,) = (one for one in found["cells"] if one["session"] == "against_released(snn-core)")
+    (cell,) = (entry for entry in report["cells"] if entry["session"] == "against_released(snn-core)")
     assert (cell["beside"], cell["with"]) == ({"snn-plot": "0.5.0"}, {"torch": "2.13.0", "numpy": "1.26.0"})
 
 
-def test_what_never_ran_is_no_pass(found: dict):
-    verdicts = {one["session"]: one["verdict"] for one in found["sessions"]}
+def test_a_session_that_never_ran_has_not_passed(report: dict):
+    verdicts = {session["session"]: session["verdict"] for session in report["sessions"]}
     assert verdicts["released(snn)"] == "aborted"
     assert verdicts["wheels"] == "passed"
-    assert found["verdict"] == "failed"
+    assert report["verdict"] == "failed"
 
 
 def test_all_passed_is_passed(tmp_path: pathlib.Path):
     assert results.collect({"sessions": RAN["sessions"][:1]}, tmp_path)["verdict"] == "passed"
 
 
-def test_the_result_is_json(found: dict):
-    assert json.loads(json.dumps(found)) == found
+def test_the_result_is_json(report: dict):
+    assert json.loads(json.dumps(report)) == report
 
 
-def test_the_page_has_a_row_for_every_cell_and_names_what_is_kept_apart(found: dict):
-    text = page.page(found)
+def test_the_page_has_a_row_for_every_cell_and_names_what_is_kept_apart(report: dict):
+    text = page.page(report)
     assert "| snn-core 0.5.1.dev0, snn-plot 0.5.0 | passed |" in text
     assert "| snn-plot 0.5.0 | matplotlib 3.8.0 | failed |" in text
     assert "| snn-core 0.5.1.dev0 | snn-plot 0.5.0 | snn-nir 0.4 takes snn-core<0.5 | passed |" in text

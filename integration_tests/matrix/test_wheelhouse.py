@@ -16,7 +16,7 @@ def folder(tmp_path: pathlib.Path) -> pathlib.Path:
     return tmp_path
 
 
-def test_a_digest_tells_content_name_and_place_of_every_file(folder: pathlib.Path):
+def test_a_digest_depends_on_content_name_and_place_of_every_file(folder: pathlib.Path):
     digests = [wheelhouse.digest(folder)]
     (folder / "src" / "a.py").write_text("2", encoding="utf-8")
     digests.append(wheelhouse.digest(folder))
@@ -29,14 +29,14 @@ def test_a_digest_tells_content_name_and_place_of_every_file(folder: pathlib.Pat
     assert len({*digests}) == 5
 
 
-def test_what_python_leaves_behind_does_not_count(folder: pathlib.Path):
+def test_files_that_python_leaves_behind_do_not_count(folder: pathlib.Path):
     before = wheelhouse.digest(folder)
     (folder / "src" / "__pycache__").mkdir()
     (folder / "src" / "__pycache__" / "a.cpython-311.pyc").touch()
     assert wheelhouse.digest(folder) == before
 
 
-def test_only_what_has_changed_or_is_missing_is_stale(tmp_path: pathlib.Path):
+def test_only_changed_or_missing_wheels_are_stale(tmp_path: pathlib.Path):
     now = {"snn-core": "1", "snn-plot": "2"}
     assert wheelhouse.stale(now, tmp_path) == ["snn-core", "snn-plot"]
     for name in ("snn_core", "snn_plot"):

@@ -71,6 +71,6 @@ def run(folder: pathlib.Path, environment: dict[str, str]) -> Outcome:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("SNN_", "PYTHON"))}
     env = clean | {"PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"} | environment
     command = [sys.executable, "-S", str(PROGRAM)]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return Outcome(json.loads(done.stdout), done.stderr, library(folder))
+    process = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr
+    return Outcome(json.loads(process.stdout), process.stderr, library(folder))

@@ -17,7 +17,7 @@ WITHOUT_KERNELS = ("off", "broken", "pure", "absent")
 
 def backends(printed: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the doctor's line about each backend."""
-    return {one["name"]: one for one in printed["doctor"]["backends"]}
+    return {backend["name"]: backend for backend in printed["doctor"]["backends"]}
 
 
 def test_the_numbers_of_the_reference_are_finite_and_not_all_zero(outcomes):
@@ -32,13 +32,13 @@ def test_loaded_kernels_run_every_neuron(outcomes):
 
 
 def test_loaded_kernels_give_the_outputs_of_the_reference_bit_by_bit_and_close_gradients(outcomes):
-    found, expected = (outcomes[state].printed["numbers"] for state in ("loaded", "absent"))
-    assert found.keys() == expected.keys()
+    result, expected = (outcomes[state].printed["numbers"] for state in ("loaded", "absent"))
+    assert result.keys() == expected.keys()
     for name, values in expected.items():
         if name.startswith("exact"):
-            assert found[name] == values, name
+            assert result[name] == values, name
             continue
-        numbers = [(float.fromhex(a), float.fromhex(b)) for a, b in zip(found[name], values, strict=True)]
+        numbers = [(float.fromhex(a), float.fromhex(b)) for a, b in zip(result[name], values, strict=True)]
         scale = max(abs(b) for _, b in numbers)
         worst = max(abs(a - b) for a, b in numbers)
         assert worst <= TOLERANCE[name.rpartition(" ")[2]] * scale, f"{name}: {worst} apart, {scale} large"
@@ -51,12 +51,12 @@ def test_without_kernels_the_reference_runs_with_the_same_numbers_whatever_the_c
     assert printed["numbers"] == outcomes["absent"].printed["numbers"]
 
 
-def test_a_library_that_wants_what_torch_lacks_is_warned_of_and_nothing_else_is(outcomes):
+def test_only_a_library_with_symbols_that_torch_lacks_is_warned_of(outcomes):
     broken = outcomes["broken"]
     assert broken.warned.count("Warning: ") == 1
     assert f"RuntimeWarning: snn-cpu: {broken.library} does not load with torch " in broken.warned
     assert "undefined symbol: torch_call_of_a_later" in broken.warned
-    assert {state: one.warned for state, one in outcomes.items() if one.warned} == {"broken": broken.warned}
+    assert {state: outcome.warned for state, outcome in outcomes.items() if outcome.warned} == {"broken": broken.warned}
 
 
 def test_the_doctor_names_the_library_and_what_it_runs(outcomes):
@@ -77,7 +77,7 @@ def test_the_doctor_names_the_library_and_what_it_runs(outcomes):
         ("pure", "this is the pure wheel of snn-cpu"),
     ],
 )
-def test_the_doctor_says_why_kernels_do_not_run_which_is_no_problem(outcomes, state, reason):
+def test_the_doctor_says_why_kernels_do_not_run_and_reports_no_problem(outcomes, state, reason):
     printed = outcomes[state].printed
     cpu = backends(printed)["cpu"]
     assert not cpu["ok"]

@@ -28,8 +28,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Results
     @functools.cache
     def complaint(library: str) -> str:
         command = [sys.executable, "-W", "error", str(SIDE), library, str(folder / library)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=dict(os.environ))
-        return done.stderr if done.returncode else ""
+        process = subprocess.run(command, capture_output=True, text=True, check=False, env=dict(os.environ))
+        return process.stderr if process.returncode else ""
 
     def measured(library: str) -> Results:
         assert not complaint("snntorch"), complaint("snntorch")
@@ -40,7 +40,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Results
 
 
 @pytest.fixture
-def mine(results: Callable[[str], Results]) -> Results:
+def own_results(results: Callable[[str], Results]) -> Results:
     return results("snn")
 
 
@@ -50,5 +50,5 @@ def aliased(results: Callable[[str], Results]) -> Results:
 
 
 @pytest.fixture
-def theirs(results: Callable[[str], Results]) -> Results:
+def peer_results(results: Callable[[str], Results]) -> Results:
     return results("snntorch")

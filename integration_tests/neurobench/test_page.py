@@ -16,7 +16,7 @@ def test_the_program_of_the_page_prints_what_the_page_shows(tmp_path):
     page = (ROOT / "docs" / "neurobench.md").read_text(encoding="utf-8")
     (tmp_path / "page.py").write_text("\n".join(BLOCK.findall(page)), encoding="utf-8")
     command = [sys.executable, "-W", "error", str(tmp_path / "page.py")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    (shown,) = PRINTED.findall(page)
-    assert done.stdout == shown
+    process = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert process.returncode == 0, process.stderr
+    (expected,) = PRINTED.findall(page)
+    assert process.stdout == expected

@@ -27,7 +27,7 @@ def peer(tmp_path: pathlib.Path) -> Callable[..., Any]:
         inputs, outputs = tmp_path / "inputs.npy", tmp_path / "outputs.npy"
         np.save(inputs, xs)
         command = [interpreters[name], str(HERE / f"{name}_side.py"), what, *map(str, (graph, inputs, outputs, dt))]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        return np.load(outputs) if done.returncode == 0 else done.stderr.strip().splitlines()[-1]
+        process = subprocess.run(command, capture_output=True, text=True, check=False)
+        return np.load(outputs) if process.returncode == 0 else process.stderr.strip().splitlines()[-1]
 
     return call

@@ -19,8 +19,8 @@ def read(graph: str, xs: np.ndarray, dt: float) -> np.ndarray:
 def write(graph: str, xs: np.ndarray) -> np.ndarray:
     torch.manual_seed(0)
     features = xs.shape[-1]
-    one = torch.ones(4)
-    parameters = norse.LIFBoxParameters(tau_mem_inv=100 * one, v_th=0.4 * one, v_leak=0 * one)
+    unit = torch.ones(4)
+    parameters = norse.LIFBoxParameters(tau_mem_inv=100 * unit, v_th=0.4 * unit, v_leak=0 * unit)
     net = norse.SequentialState(torch.nn.Linear(features, 4), norse.LIFBoxCell(parameters, dt=DT))
     nir.write(graph, norse.to_nir(net, torch.zeros(features), dt=DT))
     return _run(net, xs)

@@ -81,40 +81,40 @@ def seeded():
     torch.manual_seed(0)
 
 
-@pytest.mark.parametrize(("net", "framework", "found"), FOUND)
-def test_graphs_of_ours_are_read_by(net, framework, found, peer, tmp_path):
-    made = NETS[net]()
+@pytest.mark.parametrize(("net", "framework", "result"), FOUND)
+def test_our_graphs_are_read_by(net, framework, result, peer, tmp_path):
+    model = NETS[net]()
     shape = (2, 6, 6) if net == "convolutional" else (6,)
     xs = 2 * torch.rand(100, 3, *shape)
-    graph = to_nir(made, xs[0])
+    graph = to_nir(model, xs[0])
     write(graph, tmp_path / "ours.nir")
     out = peer(framework, "read", tmp_path / "ours.nir", xs.numpy())
     with torch.no_grad():
-        ours = snn.unroll(made, xs).numpy()
+        ours = snn.unroll(model, xs).numpy()
     assert ours.any()
-    if found == WRONG:
+    if result == WRONG:
         assert not np.array_equal(out, ours)
     elif isinstance(out, str):
-        assert found in out
+        assert result in out
     else:
-        assert found == (SAME if np.array_equal(out, ours) else OTHER)
-    assert predict(graph, framework).verdict in ("differs", "refuses") or found == SAME
+        assert result == (SAME if np.array_equal(out, ours) else OTHER)
+    assert predict(graph, framework).verdict in ("differs", "refuses") or result == SAME
 
 
 @pytest.mark.filterwarnings("ignore:NIR408")
 @pytest.mark.parametrize("net", ["subtract, none leaks", "subtract at once"])
-def test_graphs_of_ours_are_read_by_sinabs(net, peer, tmp_path):
+def test_our_graphs_are_read_by_sinabs(net, peer, tmp_path):
     """Small positive input: Sinabs fires as often in a step as the membrane holds the threshold."""
-    made: Any = NETS[net]()
-    for layer, factor in ((made[0], 0.5), (made[2], 0.15)):
+    model: Any = NETS[net]()
+    for layer, factor in ((model[0], 0.5), (model[2], 0.15)):
         with torch.no_grad():
             layer.weight.abs_().mul_(factor)
             layer.bias.zero_()
     xs = torch.rand(200, 3, 6)
-    graph = to_nir(made, xs[0], dt=1, method="exact", reset="compact")
+    graph = to_nir(model, xs[0], dt=1, method="exact", reset="compact")
     write(graph, tmp_path / "ours.nir", compat="nir<=1.0.4")
     with torch.no_grad():
-        ours = snn.unroll(made, xs).numpy()
+        ours = snn.unroll(model, xs).numpy()
     assert ours.any()
     np.testing.assert_array_equal(peer("sinabs", "read", tmp_path / "ours.nir", xs.numpy()), ours)
     twin = from_nir(read(tmp_path / "ours.nir", sidecar=tmp_path / "ours.nir.json"))
@@ -129,11 +129,11 @@ def test_graphs_of_ours_are_read_by_sinabs(net, peer, tmp_path):
         ("sinabs", {"dt": 1.0, "reset": "subtract"}, 1.0),  # its file has no step, and does not say how it resets
     ],
 )
-def test_graphs_of_theirs_are_read_by_us(framework, options, largest, peer, tmp_path):
+def test_graphs_of_the_peers_are_read_here(framework, options, largest, peer, tmp_path):
     xs = largest * torch.rand(100, 3, 6)
-    theirs = peer(framework, "write", tmp_path / "theirs.nir", xs.numpy())
+    peer_output = peer(framework, "write", tmp_path / "theirs.nir", xs.numpy())
     net = from_nir(tmp_path / "theirs.nir", **options)
     with torch.no_grad():
         ours = snn.unroll(net, xs).numpy()
-    assert theirs.any()
-    np.testing.assert_array_equal(ours, theirs)
+    assert peer_output.any()
+    np.testing.assert_array_equal(ours, peer_output)

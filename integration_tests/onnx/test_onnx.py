@@ -31,9 +31,9 @@ def started(file: pathlib.Path) -> Any:
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
     names = [entry.name for entry in session.get_inputs()]
 
-    def run(*given: Tensor) -> list[Tensor]:
-        feed = {name: t.detach().numpy() for name, t in zip(names, given, strict=True)}
-        return [torch.from_numpy(found) for found in session.run(None, feed)]
+    def run(*tensors: Tensor) -> list[Tensor]:
+        feed = {name: t.detach().numpy() for name, t in zip(names, tensors, strict=True)}
+        return [torch.from_numpy(tensor) for tensor in session.run(None, feed)]
 
     return run
 
@@ -48,8 +48,8 @@ def test_a_file_gives_the_numbers_of_the_neuron(neuron: Neuron, tmp_path):
             export(model.eval(), xs, file, format="onnx", over="sequence", dynamic=("batch",))
             torch.testing.assert_close(started(file)(larger), tree_leaves(model(larger)), rtol=1e-5, atol=1e-6)
             return
-        kept = neuron.make(init_hidden=True).float()
-        export(kept, xs[0], file, format="onnx")
+        module = neuron.make(init_hidden=True).float()
+        export(module, xs[0], file, format="onnx")
         run = started(file)
         states = tuple(model.step(larger[0])[1])
         fired = 0.0
@@ -74,9 +74,9 @@ def test_a_net_that_keeps_its_state_is_refused_and_keeps_it(start: str, tmp_path
             net[1] = snn.Leaky(beta=0.9, init_hidden=True)
         with pytest.raises(
             torch.onnx.OnnxExporterError, match=r"Leaky keeps a state.*snn\.export.*init_hidden=False"
-        ) as refused:
+        ) as error:
             torch.onnx.export(net, (xs[0],), tmp_path / "net.onnx", dynamo=True, verbose=False)
-        assert isinstance(refused.value.__cause__, RuntimeError)
+        assert isinstance(error.value.__cause__, RuntimeError)
         assert not list(tmp_path.iterdir())
         assert torch.equal(torch.stack(first + [net(x) for x in xs[len(first) :]]), torch.stack(expected))
 

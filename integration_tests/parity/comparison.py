@@ -81,10 +81,10 @@ def draw(case: Case, seed: int) -> Draw:
 def pair(case: Case, seed: int) -> tuple[nn.Module, nn.Module]:
     """The neuron of both packages, with the peer's weights in both."""
     torch.manual_seed(seed)
-    theirs = case.build(peer)
-    mine = case.build(ours)
-    mine.load_state_dict(theirs.state_dict(), strict=True)
-    return mine, theirs
+    peer_neuron = case.build(peer)
+    neuron = case.build(ours)
+    neuron.load_state_dict(peer_neuron.state_dict(), strict=True)
+    return neuron, peer_neuron
 
 
 def call(kind: Kind, neuron: nn.Module, x: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, tuple[Tensor, ...]]:
@@ -122,27 +122,29 @@ def gradients(neuron: nn.Module, outputs: Iterable[Tensor], leaves: dict[str, Te
     generator = torch.Generator().manual_seed(7)
     loss = sum((out * torch.randn(out.shape, generator=generator)).sum() for out in outputs)
     parameters = {"V" if name == "recurrent.V" else name: p for name, p in neuron.named_parameters()}
-    wanted = {**leaves, **parameters}
-    found = torch.autograd.grad(loss, list(wanted.values()), allow_unused=True)
-    return {name: torch.zeros_like(wanted[name]) if g is None else g for name, g in zip(wanted, found, strict=True)}
+    tensors = {**leaves, **parameters}
+    gradients = torch.autograd.grad(loss, list(tensors.values()), allow_unused=True)
+    return {
+        name: torch.zeros_like(tensors[name]) if g is None else g for name, g in zip(tensors, gradients, strict=True)
+    }
 
 
-def clear_margin(case: Case, theirs: nn.Module, start: Draw) -> bool:
+def clear_margin(case: Case, peer_neuron: nn.Module, start: Draw) -> bool:
     """Check that rounding cannot decide a spike, and that no membrane stays above its threshold where that matters.
 
     Without a delay the peer undoes a reset in the step after, when a membrane is still above its threshold; that
     is a difference of its own, so a draw that comes to it is none for the comparison.
     """
-    watched = Watched(theirs.spike_grad, case.get("inhibition"))
-    theirs.spike_grad = watched
+    watched = Watched(peer_neuron.spike_grad, case.get("inhibition"))
+    peer_neuron.spike_grad = watched
     states, above = start.states, False
     with torch.no_grad():
         for x in start.xs:
-            _, states = call(case.kind, theirs, x, states)
-            above = above or (hasattr(theirs, "reset") and bool(theirs.reset.any()))
-    theirs.spike_grad = watched.surrogate
+            _, states = call(case.kind, peer_neuron, x, states)
+            above = above or (hasattr(peer_neuron, "reset") and bool(peer_neuron.reset.any()))
+    peer_neuron.spike_grad = watched.surrogate
     lingers = above and not case.get("reset_delay") and case.get("reset_mechanism") != "none"
-    levels = theirs.state_quant.margin if isinstance(theirs.state_quant, Rounding) else float("inf")
+    levels = peer_neuron.state_quant.margin if isinstance(peer_neuron.state_quant, Rounding) else float("inf")
     return watched.margin > MARGIN and levels > LEVEL_MARGIN and not lingers
 
 
@@ -151,20 +153,22 @@ def accepted(case: Case, parity: int) -> tuple[Outcome, Outcome]:
     for seed in count(parity, 2):
         assert seed < 20, f"{case}: no draw has a clear margin"
         start = draw(case, seed)
-        mine, theirs = pair(case, seed)
-        if clear_margin(case, copy.deepcopy(theirs), start):  # a copy: the peer goes on from the state it was left in
-            return outcome(case.kind, mine, start), outcome(case.kind, theirs, start)
+        neuron, peer_neuron = pair(case, seed)
+        if clear_margin(
+            case, copy.deepcopy(peer_neuron), start
+        ):  # a copy: the peer goes on from the state it was left in
+            return outcome(case.kind, neuron, start), outcome(case.kind, peer_neuron, start)
     raise AssertionError
 
 
-def assert_same(mine: Outcome, theirs: Outcome) -> None:
+def assert_same(neuron: Outcome, expected: Outcome) -> None:
     """Spikes identical, states within 1e-5, each gradient within 1e-5 of its own largest magnitude."""
-    assert torch.equal(mine.spk, theirs.spk), "spikes differ"
-    for index, (left, right) in enumerate(zip(mine.states, theirs.states, strict=True)):
+    assert torch.equal(neuron.spk, expected.spk), "spikes differ"
+    for index, (left, right) in enumerate(zip(neuron.states, expected.states, strict=True)):
         assert_close(left, right, 1e-5, f"state {index}")
-    assert mine.grads.keys() == theirs.grads.keys()
-    for name, right in theirs.grads.items():
-        assert_close(mine.grads[name], right, 1e-5 * max(float(right.abs().max()), 1e-3), f"gradient of {name}")
+    assert neuron.grads.keys() == expected.grads.keys()
+    for name, right in expected.grads.items():
+        assert_close(neuron.grads[name], right, 1e-5 * max(float(right.abs().max()), 1e-3), f"gradient of {name}")
 
 
 def assert_close(left: Tensor, right: Tensor, atol: float, what: str) -> None:

@@ -66,23 +66,23 @@ def trained(
     return curve, [parameter.detach() for parameter in net.parameters()]
 
 
-def assert_same(mine: tuple[list[float], list[Tensor]], theirs: tuple[list[float], list[Tensor]]) -> None:
-    assert mine[0] == pytest.approx(theirs[0], rel=1e-5)
-    assert_same_weights(mine, theirs)
+def assert_same(result: tuple[list[float], list[Tensor]], expected: tuple[list[float], list[Tensor]]) -> None:
+    assert result[0] == pytest.approx(expected[0], rel=1e-5)
+    assert_same_weights(result, expected)
 
 
-def assert_same_weights(mine: tuple[list[float], list[Tensor]], theirs: tuple[list[float], list[Tensor]]) -> None:
+def assert_same_weights(result: tuple[list[float], list[Tensor]], expected: tuple[list[float], list[Tensor]]) -> None:
     fresh = [parameter.detach() for parameter in build(ours).parameters()]
-    assert not torch.allclose(theirs[1][0], fresh[0], atol=1e-3)
-    for a, b in zip(mine[1], theirs[1], strict=True):
+    assert not torch.allclose(expected[1][0], fresh[0], atol=1e-3)
+    for a, b in zip(result[1], expected[1], strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["BPTT", "TBPTT", "RTRL"])
 def test_a_function_takes_the_peers_arguments_and_may_show_a_bar(name: str) -> None:
-    mine, theirs = (inspect.signature(getattr(module, name)) for module in (functional.backprop, peers))
-    expected = [(p.name, p.default) for p in theirs.parameters.values()]
-    assert [(p.name, p.default) for p in mine.parameters.values()] == [*expected, ("progress", False)]
+    parameters, peer_parameters = (inspect.signature(getattr(module, name)) for module in (functional.backprop, peers))
+    expected = [(p.name, p.default) for p in peer_parameters.parameters.values()]
+    assert [(p.name, p.default) for p in parameters.parameters.values()] == [*expected, ("progress", False)]
 
 
 @every_criterion
@@ -119,15 +119,15 @@ def test_truncated_training_is_the_peers_where_stretches_are_equal(criterion: st
 @every_criterion
 def test_a_shorter_last_stretch_trains_as_the_peers_and_counts_by_its_steps(criterion: str) -> None:
     options = {"num_steps": 7, "time_var": False, "K": 3}
-    mine = trained(ours, functional.backprop.TBPTT, functional, criterion, still(), **options)
-    theirs = trained(peer, peers.TBPTT, peer.functional, criterion, still(), **options)
-    assert_same_weights(mine, theirs)
+    net = trained(ours, functional.backprop.TBPTT, functional, criterion, still(), **options)
+    peer_net = trained(peer, peers.TBPTT, peer.functional, criterion, still(), **options)
+    assert_same_weights(net, peer_net)
     # the peer divides the last loss by the number of its steps and not by the share that they are
-    assert theirs[0][0] > 1.2 * mine[0][0]
+    assert peer_net[0][0] > 1.2 * net[0][0]
 
 
 @every_criterion
-def test_what_the_peer_calls_rtrl_is_truncated_training_after_every_step(criterion: str) -> None:
+def test_the_peers_rtrl_is_truncated_training_after_every_step(criterion: str) -> None:
     options = {"num_steps": 6, "time_var": False}
     assert_same(
         trained(ours, functional.backprop.TBPTT, functional, criterion, still(), K=1, **options),

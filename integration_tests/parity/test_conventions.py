@@ -34,36 +34,36 @@ def first(kind: Kind) -> Case:
 
 
 def pair(kind: Kind, **options: Any) -> tuple[nn.Module, nn.Module]:
-    theirs, mine = (first(kind).build(package, **options) for package in (peer, ours))
-    mine.load_state_dict(theirs.state_dict(), strict=True)
-    return mine, theirs
+    peer_neuron, neuron = (first(kind).build(package, **options) for package in (peer, ours))
+    neuron.load_state_dict(peer_neuron.state_dict(), strict=True)
+    return neuron, peer_neuron
 
 
 def assert_equal(left: Any, right: Any, names: tuple[str, ...]) -> None:
     assert isinstance(left, tuple) == isinstance(right, tuple)
     left, right = (out if isinstance(out, tuple) else (out,) for out in (left, right))
     assert len(left) == len(right) <= 1 + len(names)
-    for name, mine, theirs in zip(("spikes", *names), left, right, strict=False):
-        assert_close(mine, theirs, 1e-5, name)
+    for name, result, expected in zip(("spikes", *names), left, right, strict=False):
+        assert_close(result, expected, 1e-5, name)
 
 
 @pytest.mark.parametrize("output", [False, True], ids=["spikes", "output"])
 @pytest.mark.parametrize("kind", STEPPING, ids=str)
 def test_a_neuron_that_keeps_its_state_returns_what_the_peers_returns(kind: Kind, output: bool) -> None:
-    mine, theirs = pair(kind, init_hidden=True, output=output)
+    neuron, peer_neuron = pair(kind, init_hidden=True, output=output)
     for x in draw(first(kind), 0).xs:
-        left, right = mine(x), theirs(x)
+        left, right = neuron(x), peer_neuron(x)
         assert_equal(left, right, RETURNED[kind.neuron])
         for name in NAMES[kind.neuron]:
-            assert_close(getattr(mine, name), getattr(theirs, name), 1e-5, name)
+            assert_close(getattr(neuron, name), getattr(peer_neuron, name), 1e-5, name)
 
 
 @pytest.mark.parametrize("kind", STEPPING, ids=str)
 def test_output_changes_nothing_where_the_states_are_passed(kind: Kind) -> None:
     start = draw(first(kind), 1)
-    mine, theirs = (outcome(kind, neuron, start, grad=False) for neuron in pair(kind, output=True))
-    assert_close(mine.spk, theirs.spk, 0, "spikes")
-    for left, right in zip(mine.states, theirs.states, strict=True):
+    result, expected = (outcome(kind, neuron, start, grad=False) for neuron in pair(kind, output=True))
+    assert_close(result.spk, expected.spk, 0, "spikes")
+    for left, right in zip(result.states, expected.states, strict=True):
         assert_close(left, right, 1e-5, "state")
 
 
@@ -71,21 +71,21 @@ def test_output_changes_nothing_where_the_states_are_passed(kind: Kind) -> None:
 def test_states_are_passed_by_the_peers_names(kind: Kind) -> None:
     start = draw(first(kind), 1)
     named = dict(zip(NAMES[kind.neuron], start.states, strict=True))
-    mine, theirs = pair(kind)
-    assert_equal(mine(start.xs[0], **named), theirs(start.xs[0], **named), RETURNED[kind.neuron])
+    neuron, peer_neuron = pair(kind)
+    assert_equal(neuron(start.xs[0], **named), peer_neuron(start.xs[0], **named), RETURNED[kind.neuron])
 
 
 @pytest.mark.parametrize("kind", STEPPING, ids=str)
-def test_what_a_reset_returns_is_rest_in_the_next_call(kind: Kind) -> None:
+def test_the_result_of_a_reset_is_rest_in_the_next_call(kind: Kind) -> None:
     x = draw(first(kind), 0).xs[0]
-    mine, theirs = pair(kind)
-    found = []
-    for neuron in (mine, theirs):
+    own, peer_neuron = pair(kind)
+    result = []
+    for neuron in (own, peer_neuron):
         states = neuron.reset_mem()
-        found.append(neuron(x, *((states,) if isinstance(states, Tensor) else states)))
-    assert_equal(*found, RETURNED[kind.neuron])
-    mine.reset_mem()
-    assert_equal(found[0], mine(x), RETURNED[kind.neuron])
+        result.append(neuron(x, *((states,) if isinstance(states, Tensor) else states)))
+    assert_equal(*result, RETURNED[kind.neuron])
+    own.reset_mem()
+    assert_equal(result[0], own(x), RETURNED[kind.neuron])
 
 
 @pytest.mark.parametrize("kind", STEPPING, ids=str)
@@ -101,8 +101,8 @@ def test_a_delta_neuron_takes_and_returns_its_state_as_one_tuple() -> None:
     for start in (draw(first(kind), 0), draw(first(kind), 1)):
         states = start.states or (torch.zeros(kind.shape), torch.zeros(kind.shape))
         for x in start.xs[:3]:
-            mine, theirs = pair(kind)
-            (left, left_states), (right, right_states) = mine(x, tuple(states)), theirs(x, tuple(states))
+            neuron, peer_neuron = pair(kind)
+            (left, left_states), (right, right_states) = neuron(x, tuple(states)), peer_neuron(x, tuple(states))
             assert torch.equal(left, right)
             assert_equal((left, *left_states), (right, *right_states), ("mem", "mem_prev"))
             states = right_states
@@ -110,8 +110,8 @@ def test_a_delta_neuron_takes_and_returns_its_state_as_one_tuple() -> None:
 
 def test_a_delta_neuron_that_keeps_its_state_gives_the_peers_numbers() -> None:
     kind = KINDS[-1]
-    mine, theirs = pair(kind, init_hidden=True, output=True)
+    neuron, peer_neuron = pair(kind, init_hidden=True, output=True)
     for x in draw(first(kind), 0).xs:
-        (left, left_states), (right, right_states) = mine(x), theirs(x)
+        (left, left_states), (right, right_states) = neuron(x), peer_neuron(x)
         assert torch.equal(left, right)
         assert_equal((left, *left_states), (right, *right_states), ("mem", "mem_prev"))

@@ -60,10 +60,10 @@ def test_the_graph_is_that_of_snntorch(name):
 
 
 def test_the_arguments_are_those_of_snntorch():
-    own, theirs = inspect.signature(export_to_nir).parameters, inspect.signature(peer_export).parameters
+    own, peer_parameters = inspect.signature(export_to_nir).parameters, inspect.signature(peer_export).parameters
     renamed = {"model_fwd_args": (), "ignore_dims": ()}  # the peer's defaults are mutable lists
-    assert list(own) == list(theirs)
-    for name, parameter in theirs.items():
+    assert list(own) == list(peer_parameters)
+    for name, parameter in peer_parameters.items():
         assert own[name].default == renamed.get(name, parameter.default)
 
 
@@ -91,7 +91,7 @@ def test_snntorch_reads_our_graph_with_every_spike(kind):
     assert torch.stack(outs).equal(expected)
 
 
-def test_we_read_the_graph_of_snntorch_once_told_the_reset_that_it_drops():
+def test_the_graph_of_snntorch_is_read_with_the_reset_that_it_drops():
     options: dict[str, Any] = {"init_hidden": True}
     net = nn.Sequential(
         nn.Linear(6, FEATURES),

@@ -30,17 +30,17 @@ def value_and_gradient(loss_fn, spk, targets):
     return value.detach(), gradient
 
 
-def assert_same(mine, theirs):
-    for a, b in zip(mine, theirs, strict=True):
+def assert_same(result, expected):
+    for a, b in zip(result, expected, strict=True):
         torch.testing.assert_close(a, b.reshape(a.shape), rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_signature_is_the_peers_and_more_only_by_keyword(name):
-    mine = inspect.signature(getattr(ours, name)).parameters.values()
-    theirs = inspect.signature(getattr(peer, name)).parameters.values()
-    shared = [p for p in mine if p.kind is not p.KEYWORD_ONLY]
-    assert [(p.name, p.default) for p in shared] == [(p.name, p.default) for p in theirs]
+    parameters = inspect.signature(getattr(ours, name)).parameters.values()
+    peer_parameters = inspect.signature(getattr(peer, name)).parameters.values()
+    shared = [p for p in parameters if p.kind is not p.KEYWORD_ONLY]
+    assert [(p.name, p.default) for p in shared] == [(p.name, p.default) for p in peer_parameters]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -174,13 +174,13 @@ def test_class_weights_of_cross_entropies_are_the_peers(name, batch, reduction):
     shape, targets = (7, batch, 12 if "population" in name else 6), torch.randint(0, 4, (batch,), generator=generator)
     spk = torch.randn(shape) if "membrane" in name else spikes(*shape)
 
-    def theirs(spk, targets):
+    def peer_loss(spk, targets):
         # with weights the peer's sum leaves out the sum, but for that of spike times
         value = getattr(peer, loss)(**options)(spk, targets)
         return value.sum() if reduction == "sum" else value
 
     assert_same(
-        value_and_gradient(getattr(ours, loss)(**options), spk, targets), value_and_gradient(theirs, spk, targets)
+        value_and_gradient(getattr(ours, loss)(**options), spk, targets), value_and_gradient(peer_loss, spk, targets)
     )
 
 

@@ -37,22 +37,22 @@ def steps(kind: Kind, neuron: nn.Module, xs: Tensor) -> tuple[Tensor, ...]:
 def test_after_a_reset_a_loop_without_states_is_the_peers(kind: Kind, reset: str) -> None:
     name = reset if reset == "reset_mem" else f"init_{kind.neuron.lower()}"
     case = first(kind)
-    mine, theirs = pair(case, 0)
+    own, peer_neuron = pair(case, 0)
     for _ in range(2):  # the second time from the state that the first has left
         xs = draw(case, 0).xs.requires_grad_()
-        found = []
-        for neuron in (mine, theirs):
+        result = []
+        for neuron in (own, peer_neuron):
             getattr(neuron, name)()
             out = steps(kind, neuron, xs)
-            found.append((out, gradients(neuron, out, {"input": xs})))
-        (left, left_grads), (right, right_grads) = found
+            result.append((out, gradients(neuron, out, {"input": xs})))
+        (left, left_grads), (right, right_grads) = result
         for index, (a, b) in enumerate(zip(left, right, strict=True)):
             assert_close(a, b, 1e-5, f"output {index}")
         for key, grad in right_grads.items():
             assert_close(left_grads[key], grad, 1e-5 * max(float(grad.abs().max()), 1e-3), key)
 
 
-def test_a_passed_state_is_gone_on_from_as_the_peers() -> None:
+def test_a_run_continues_from_a_passed_state_as_the_peer() -> None:
     mems = []
     for package in (ours, peer):
         lif = package.Leaky(0.75, reset_mechanism="none")
@@ -61,7 +61,7 @@ def test_a_passed_state_is_gone_on_from_as_the_peers() -> None:
             _, mem = lif(torch.ones(2, 3), mem)
         mems.append((lif(torch.ones(2, 3))[1], lif.mem))
     assert torch.equal(*(mem for mem, _ in mems))
-    assert torch.equal(*(kept for _, kept in mems))
+    assert torch.equal(*(mem for _, mem in mems))
 
 
 class Fullgraph(nn.Module):
@@ -81,11 +81,11 @@ class Fullgraph(nn.Module):
 @pytest.mark.parametrize("backend", [None, "eager"])
 def test_a_loop_without_states_is_the_peers_compiled_and_not(backend: str | None) -> None:
     torch._dynamo.reset()
-    mine, theirs = Fullgraph(ours), Fullgraph(peer)
-    mine.load_state_dict(theirs.state_dict())
-    net = mine if backend is None else torch.compile(mine, backend=backend, fullgraph=True)
+    neuron, peer_neuron = Fullgraph(ours), Fullgraph(peer)
+    neuron.load_state_dict(peer_neuron.state_dict())
+    net = neuron if backend is None else torch.compile(neuron, backend=backend, fullgraph=True)
     for x in torch.rand(2, 3, 7) * 3:
-        expected = theirs(x)
+        expected = peer_neuron(x)
         assert (expected > 1).any()
         assert float((expected.detach() - 1).abs().min()) > MARGIN
         assert_close(net(x), expected, 1e-6, "membrane")
@@ -95,7 +95,7 @@ def test_a_loop_without_states_is_the_peers_compiled_and_not(backend: str | None
 @pytest.mark.parametrize("name", ["Leaky", "Lapicque", "Synaptic", "Alpha"])
 def test_a_number_as_input_takes_a_state_of_one_element_as_the_peers(name: str, shape: tuple[int, ...]) -> None:
     arguments = {"Synaptic": (0.8, 0.9), "Alpha": (0.9, 0.8)}.get(name, (0.9,))
-    found = []
+    result = []
     for package in (ours, peer):
         neuron = getattr(package, name)(*arguments)
         states = [torch.zeros(shape) for _ in range({"Synaptic": 2, "Alpha": 3}.get(name, 1))]
@@ -103,5 +103,5 @@ def test_a_number_as_input_takes_a_state_of_one_element_as_the_peers(name: str, 
         for value in torch.tensor([0.2, 0.9, 0.4, 0.1, 0.0]):
             spk, *states = neuron(value, *states)
             trace.append(torch.stack([spk, *states]))
-        found.append(torch.stack(trace))
-    assert_close(*found, 1e-6, "spikes and states")
+        result.append(torch.stack(trace))
+    assert_close(*result, 1e-6, "spikes and states")

@@ -9,12 +9,12 @@ from typing import Any
 import nir
 import numpy as np
 import pytest
-import snntorch.import_nir as theirs
+import snntorch.import_nir as peer_import
 import torch
 from torch import Tensor
 
 import snn_nir
-import snn_nir.import_nir as mine
+import snn_nir.import_nir as own_import
 
 DT = 1e-4
 
@@ -45,9 +45,9 @@ def chain(*nodes: nir.NIRNode, n: int = 4) -> nir.NIRGraph:
 
 
 def spikes(net: Any, steps: int = 60, n: int = 4) -> Tensor:
-    drawn = torch.rand(steps, 2, n, generator=torch.Generator().manual_seed(0))
+    numbers = torch.rand(steps, 2, n, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        return torch.stack([net((x < 0.5).float())[0] for x in drawn])
+        return torch.stack([net((x < 0.5).float())[0] for x in numbers])
 
 
 GRAPHS = {
@@ -60,14 +60,14 @@ GRAPHS = {
 @pytest.mark.parametrize("name", GRAPHS)
 def test_a_network_that_the_peer_imports_fires_the_same(name: str) -> None:
     graph = GRAPHS[name](*layers())
-    wanted = spikes(theirs.import_from_nir(copy.deepcopy(graph)))
-    assert wanted.any()
-    assert torch.equal(spikes(mine.import_from_nir(graph)), wanted)
+    expected = spikes(peer_import.import_from_nir(copy.deepcopy(graph)))
+    assert expected.any()
+    assert torch.equal(spikes(own_import.import_from_nir(graph)), expected)
 
 
 def test_a_call_returns_output_and_state_as_the_peers_does() -> None:
     graph = chain(layers()[0], lif(5, 0.9))
-    for package in (mine, theirs):
+    for package in (own_import, peer_import):
         out = package.import_from_nir(copy.deepcopy(graph))(torch.ones(2, 4))
         assert isinstance(out, tuple)
         assert out[0].shape == (2, 5)
@@ -76,11 +76,11 @@ def test_a_call_returns_output_and_state_as_the_peers_does() -> None:
 
 def test_a_state_may_be_passed_as_the_second_argument_of_both() -> None:
     graph = chain(layers()[0], lif(5, 0.9))
-    drawn = torch.rand(20, 2, 4)
+    numbers = torch.rand(20, 2, 4)
     runs = []
-    for package in (mine, theirs):
+    for package in (own_import, peer_import):
         net, state, outs = package.import_from_nir(copy.deepcopy(graph)), None, []
-        for x in drawn:
+        for x in numbers:
             y, state = net(x, state)
             outs.append(y)
         runs.append(torch.stack(outs))
@@ -88,7 +88,7 @@ def test_a_state_may_be_passed_as_the_second_argument_of_both() -> None:
 
 
 def test_the_first_argument_has_the_peers_name() -> None:
-    first = [next(iter(inspect.signature(package.import_from_nir).parameters)) for package in (mine, theirs)]
+    first = [next(iter(inspect.signature(package.import_from_nir).parameters)) for package in (own_import, peer_import)]
     assert first == ["graph", "graph"]
 
 
@@ -97,8 +97,8 @@ def test_input_reaches_a_recurrent_neuron_where_the_peers_goes_through_the_recur
     nodes["r.w_rec"] = nir.Linear(np.zeros((3, 3), np.float32))
     edges = [("input", "r.lif"), ("r.lif", "r.w_rec"), ("r.w_rec", "r.lif"), ("r.lif", "output")]
     graph = nir.NIRGraph(nodes, edges)
-    assert spikes(mine.import_from_nir(graph), n=3).any()
-    assert not spikes(theirs.import_from_nir(copy.deepcopy(graph)), n=3).any()
+    assert spikes(own_import.import_from_nir(graph), n=3).any()
+    assert not spikes(peer_import.import_from_nir(copy.deepcopy(graph)), n=3).any()
 
 
 def test_integrate_and_fire_does_not_leak_where_the_peers_does() -> None:
@@ -106,7 +106,7 @@ def test_integrate_and_fire_does_not_leak_where_the_peers_does() -> None:
     drive = torch.full((1, 1), 0.11)
     ours = snn_nir.from_nir(chain(node, n=1), dt=1)
     assert [t for t in range(40) if ours(drive).item()] == [9, 19, 29, 39]  # the tenth 0.11 exceeds 1
-    peer = theirs.import_from_nir(chain(copy.deepcopy(node), n=1))
+    peer = peer_import.import_from_nir(chain(copy.deepcopy(node), n=1))
     with torch.no_grad():
         peers = [peer(drive)[0] for _ in range(40)]
     assert all(isinstance(out, tuple) for out in peers)  # spikes and membrane, which no next layer takes

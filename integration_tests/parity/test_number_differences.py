@@ -145,11 +145,11 @@ def test_a_decay_at_the_ends_of_its_range_learns_with_every_pytorch() -> None:
     ends, m = torch.tensor([0.0, 1.0]), torch.tensor([[0.3, -0.7]])
     bounds = ends.clone().requires_grad_()
     (of_clamp,) = torch.autograd.grad(bounds.clamp(0, 1).sum(), bounds)  # 1 up to 2.13, 0 in 2.15
-    found = {}
+    result = {}
     for package in (ours, peer):
         neuron = package.Leaky(beta=ends, learn_beta=True, reset_mechanism="none")
         _, mem = neuron(torch.tensor([[0.1, 0.2]]), m)
         torch.testing.assert_close(mem.detach(), torch.tensor([[0.1, -0.5]]))
-        (found[package],) = torch.autograd.grad(mem.sum(), neuron.beta)
-    torch.testing.assert_close(found[ours], m[0])
-    torch.testing.assert_close(found[peer], m[0] * of_clamp)
+        (result[package],) = torch.autograd.grad(mem.sum(), neuron.beta)
+    torch.testing.assert_close(result[ours], m[0])
+    torch.testing.assert_close(result[peer], m[0] * of_clamp)

@@ -8,7 +8,7 @@ import pytest
 import snntorch as peer
 import snntorch.utils
 import torch
-from snntorch import functional as theirs
+from snntorch import functional as peer_functional
 from torch import Tensor, nn
 
 import snn_core as snn
@@ -17,7 +17,7 @@ import snn_functional as ours
 TARGETS = torch.tensor([3, 0, 2, 3, 1])
 WEIGHT = torch.tensor([0.35, 2.0, 0.5, 3.0])
 options = pytest.mark.parametrize(
-    "given", [{"reduction": r, "weight": w} for r in ("mean", "sum", "none") for w in (None, WEIGHT)], ids=str
+    "arguments", [{"reduction": r, "weight": w} for r in ("mean", "sum", "none") for w in (None, WEIGHT)], ids=str
 )
 
 
@@ -72,21 +72,21 @@ def scaled_loss(package: Any) -> type:
 
 @options
 @pytest.mark.parametrize("make", [early_loss, grouped_loss, scaled_loss])
-def test_a_loss_of_ones_own_gives_the_peers_numbers(make: Any, given: dict[str, Any]) -> None:
-    drawn = (torch.rand(7, 5, 12 if make is grouped_loss else 4) < 0.4).float()
+def test_a_custom_loss_gives_the_peers_numbers(make: Any, arguments: dict[str, Any]) -> None:
+    numbers = (torch.rand(7, 5, 12 if make is grouped_loss else 4) < 0.4).float()
     outcomes = []
-    for package in (ours, theirs):
-        spk = drawn.clone().requires_grad_()
-        value = make(package)(**given)(spk, TARGETS)
+    for package in (ours, peer_functional):
+        spk = numbers.clone().requires_grad_()
+        value = make(package)(**arguments)(spk, TARGETS)
         (gradient,) = torch.autograd.grad((value * torch.linspace(1, 2, value.numel()).reshape(value.shape)).sum(), spk)
         outcomes.append((value.detach(), gradient))
     torch.testing.assert_close(*outcomes, rtol=1e-6, atol=1e-7)
 
 
-def test_an_epoch_takes_a_loss_of_ones_own() -> None:
+def test_an_epoch_takes_a_custom_loss() -> None:
     xs = (torch.rand(9, 5, 6) < 0.5).float()
     weights = []
-    for neurons, package in ((snn, ours), (peer, theirs)):
+    for neurons, package in ((snn, ours), (peer, peer_functional)):
         torch.manual_seed(0)
         net = nn.Sequential(nn.Linear(6, 4), neurons.Leaky(beta=0.8, init_hidden=True, output=True))
         optimizer = torch.optim.SGD(net.parameters(), lr=0.5)
@@ -111,10 +111,10 @@ def test_a_class_without_a_loss_says_what_to_write() -> None:
 
 def test_every_loss_but_those_of_spike_times_is_of_the_base_class_in_both() -> None:
     for name in ("ce_rate_loss", "ce_count_loss", "ce_max_membrane_loss", "mse_count_loss", "mse_membrane_loss"):
-        for package in (ours, theirs):
+        for package in (ours, peer_functional):
             assert isinstance(getattr(package, name)(), package.LossFunctions)
 
 
 @pytest.mark.parametrize("value", [(torch.ones(2),), (1, 2), [3], torch.ones(3), (), None], ids=str)
 def test_a_tuple_of_one_is_unpacked_as_the_peer_does(value: Any) -> None:
-    assert ours.probe.unpack_len1_tuple(value) is theirs.probe.unpack_len1_tuple(value)
+    assert ours.probe.unpack_len1_tuple(value) is peer_functional.probe.unpack_len1_tuple(value)

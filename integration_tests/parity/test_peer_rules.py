@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from snntorch import functional as theirs
+from snntorch import functional as peer_functional
 
 import snn_core as ours
 import snn_functional as functional
@@ -46,13 +46,13 @@ def test_accuracies_count_silent_samples_as_the_peer_by_its_rule_alone(name: str
         generator = torch.Generator().manual_seed(seed)
         spk = (torch.rand(4, 7, 6 if options else 3, generator=generator) < 0.05 + 0.3 * (seed % 2)).float()
         spk[:, 2] = 0  # of class 0, silent
-        wanted = float(getattr(theirs, accuracy)(spk, LABELS, **options))
+        expected = float(getattr(peer_functional, accuracy)(spk, LABELS, **options))
         with ours.peer.following():
-            found, silent = getattr(functional, accuracy)(spk, LABELS, return_silent=True, **options)
+            result, silent = getattr(functional, accuracy)(spk, LABELS, return_silent=True, **options)
         without, also_silent = getattr(functional, accuracy)(spk, LABELS, return_silent=True, **options)
-        assert found == pytest.approx(wanted)
+        assert result == pytest.approx(expected)
         assert silent == also_silent >= 1 / 7
-        differ += without != pytest.approx(wanted)
+        differ += without != pytest.approx(expected)
     assert differ > 20
 
 

@@ -29,7 +29,7 @@ FUNCTIONS = ["animator", "raster", "spike_count", "traces"]
 
 
 @pytest.fixture(scope="module")
-def theirs() -> Iterator[ModuleType]:
+def peer_plots() -> Iterator[ModuleType]:
     """The peer's module, which imports pandas and declares no such dependency; spike_count alone uses it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "pandas", types.ModuleType("pandas"))
@@ -48,39 +48,39 @@ MEM = torch.randn(9, 12, generator=torch.Generator().manual_seed(0))
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_plot_takes_the_peers_arguments_in_its_order(theirs, name):
-    peers = [p for p in inspect.signature(getattr(theirs, name)).parameters.values() if p.kind is not p.VAR_KEYWORD]
-    mine = list(inspect.signature(getattr(ours, name)).parameters.values())
-    assert [p.name for p in mine[: len(peers)]] == [p.name for p in peers]
-    for left, right in zip(mine, peers, strict=False):
+def test_a_plot_takes_the_peers_arguments_in_its_order(peer_plots, name):
+    peers = [p for p in inspect.signature(getattr(peer_plots, name)).parameters.values() if p.kind is not p.VAR_KEYWORD]
+    parameters = list(inspect.signature(getattr(ours, name)).parameters.values())
+    assert [p.name for p in parameters[: len(peers)]] == [p.name for p in peers]
+    for left, right in zip(parameters, peers, strict=False):
         # False stands for "not given" at the peer, and a required argument may become an optional one
-        given = right.default not in (False, inspect.Parameter.empty)
-        assert right.name == "dim" or left.default == (right.default if given else left.default)
+        is_set = right.default not in (False, inspect.Parameter.empty)
+        assert right.name == "dim" or left.default == (right.default if is_set else left.default)
 
 
 @pytest.mark.parametrize("data", [SPK, SPK[:, 0], torch.zeros(4, 3)], ids=["neurons", "one neuron", "silent"])
-def test_a_raster_has_the_peers_marks(theirs, data):
-    mine, peers = plt.figure().subplots(1, 2)
-    theirs.raster(data, peers, s=1.5, c="black")
-    ours.raster(data, mine, s=1.5, c="black")
-    (left,), (right,) = mine.collections, peers.collections
+def test_a_raster_has_the_peers_marks(peer_plots, data):
+    ax, peers = plt.figure().subplots(1, 2)
+    peer_plots.raster(data, peers, s=1.5, c="black")
+    ours.raster(data, ax, s=1.5, c="black")
+    (left,), (right,) = ax.collections, peers.collections
     assert left.get_offsets().tolist() == right.get_offsets().tolist()
     assert left.get_sizes().tolist() == right.get_sizes().tolist()
     assert left.get_facecolor().tolist() == right.get_facecolor().tolist()
 
 
-def test_a_raster_shows_the_peers_part_of_time_and_the_silent_rest(theirs):
+def test_a_raster_shows_the_peers_part_of_time_and_the_silent_rest(peer_plots):
     quiet = torch.zeros(40, 9)
     quiet[11:20, 2:7] = SPK
-    mine, peers = plt.figure().subplots(1, 2)
-    theirs.raster(quiet, peers)
-    ours.raster(quiet, mine)
-    steps, rows = mine.collections[0].get_offsets().T
-    margin = mine.margins()[0]
+    ax, peers = plt.figure().subplots(1, 2)
+    peer_plots.raster(quiet, peers)
+    ours.raster(quiet, ax)
+    steps, rows = ax.collections[0].get_offsets().T
+    margin = ax.margins()[0]
     assert peers.dataLim.intervalx.tolist() == [steps.min(), steps.max()]
-    assert mine.dataLim.intervalx.tolist() == [-0.5, 39.5]
-    assert mine.dataLim.intervaly.tolist() == [-0.5, 8.5]
-    assert mine.get_xlim() == pytest.approx((-0.5 - 40 * margin, 39.5 + 40 * margin))
+    assert ax.dataLim.intervalx.tolist() == [-0.5, 39.5]
+    assert ax.dataLim.intervaly.tolist() == [-0.5, 8.5]
+    assert ax.get_xlim() == pytest.approx((-0.5 - 40 * margin, 39.5 + 40 * margin))
     assert (rows.min(), rows.max()) == (2, 6)
 
 
@@ -97,15 +97,15 @@ def test_labels_that_a_program_sets_before_or_after_stay(name):
 
 
 @pytest.mark.parametrize("before", [True, False])
-def test_limits_that_a_program_sets_for_a_raster_are_the_peers(theirs, before):
-    mine, peers = plt.figure().subplots(1, 2)
-    for ax, module in ((mine, ours), (peers, theirs)):
+def test_limits_that_a_program_sets_for_a_raster_are_the_peers(peer_plots, before):
+    axes, peers = plt.figure().subplots(1, 2)
+    for ax, module in ((axes, ours), (peers, peer_plots)):
         if before:
             ax.set(xlim=(2, 7), ylim=(1, 3))
         module.raster(SPK, ax)
         if not before:
             ax.set(xlim=(2, 7), ylim=(1, 3))
-    assert (mine.get_xlim(), mine.get_ylim()) == (peers.get_xlim(), peers.get_ylim()) == ((2, 7), (1, 3))
+    assert (axes.get_xlim(), axes.get_ylim()) == (peers.get_xlim(), peers.get_ylim()) == ((2, 7), (1, 3))
 
 
 def test_counts_are_bars_from_0_where_the_peer_draws_points_from_1():
@@ -119,13 +119,13 @@ def test_counts_are_bars_from_0_where_the_peer_draws_points_from_1():
     assert ax.get_xlabel() == "Spikes in 0.009 s"
 
 
-def test_few_traces_without_a_grid_are_on_one_axes_where_the_peer_has_no_call(theirs):
+def test_few_traces_without_a_grid_are_on_one_axes_where_the_peer_has_no_call(peer_plots):
     with pytest.raises(IndexError):
-        theirs.traces(MEM[:, :4])
+        peer_plots.traces(MEM[:, :4])
     plt.figure()
     assert len(ours.traces(MEM[:, :4]).lines) == 4
     plt.figure()
-    theirs.traces(MEM)
+    peer_plots.traces(MEM)
     assert [each.axison for each in plt.gcf().axes] == [False] * 9
     plt.figure()
     assert [each.axison for each in ours.traces(MEM).flat] == [True] * 9
@@ -133,29 +133,29 @@ def test_few_traces_without_a_grid_are_on_one_axes_where_the_peer_has_no_call(th
 
 @pytest.mark.parametrize("spk", [None, (MEM > 1).float()], ids=["membrane", "spikes on top"])
 @pytest.mark.parametrize("dim", [(3, 3), (2, 4)])
-def test_a_grid_of_traces_has_the_peers_lines_and_titles(theirs, spk, dim):
-    found = []
-    for module in (ours, theirs):
+def test_a_grid_of_traces_has_the_peers_lines_and_titles(peer_plots, spk, dim):
+    result = []
+    for module in (ours, peer_plots):
         figure = plt.figure()
         module.traces(MEM, spk, dim, 3, ["a", "b"])
-        found.append(
+        result.append(
             [(ax.lines[0].get_ydata().tolist(), ax.get_title(), ax.get_subplotspec().num1) for ax in figure.axes]
         )
-    assert found[0] == found[1]
+    assert result[0] == result[1]
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of the peer's call
-def test_an_animation_shows_the_peers_frames_at_its_pace(theirs):
+def test_an_animation_shows_the_peers_frames_at_its_pace(peer_plots):
     data = torch.rand(5, 3, 4)
-    figure, (mine, peers) = plt.subplots(1, 2)
+    figure, (ax, peers) = plt.subplots(1, 2)
     plt.sca(peers)
-    animations = [ours.animator(data, figure, mine, 4, 50), theirs.animator(data, figure, peers, 4, 50)]
+    animations = [ours.animator(data, figure, ax, 4, 50), peer_plots.animator(data, figure, peers, 4, 50)]
     assert animations[0].num_frames == len(peers.images) == 4
     for frame, image in enumerate(peers.images):
-        (drawn,) = animations[0].show(frame)
-        assert drawn.get_array().tolist() == image.get_array().tolist()
-        assert drawn.get_clim() == image.get_clim()
-        assert drawn.get_cmap() == image.get_cmap()
+        (artists,) = animations[0].show(frame)
+        assert artists.get_array().tolist() == image.get_array().tolist()
+        assert artists.get_clim() == image.get_clim()
+        assert artists.get_cmap() == image.get_cmap()
     assert animations[0].interval == 50
     figure.canvas.draw()
 
@@ -181,35 +181,35 @@ class Steps(list):
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_the_example_of_the_peers_docstring_runs_after_renaming(theirs, name, tmp_path, monkeypatch):
-    shown: list[str] = []
+def test_the_example_of_the_peers_docstring_runs_after_renaming(peer_plots, name, tmp_path, monkeypatch):
+    pages: list[str] = []
     notebook = types.ModuleType("IPython.display")
-    notebook.HTML = shown.append  # type: ignore[attr-defined]
+    notebook.HTML = pages.append  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "IPython", types.ModuleType("IPython"))
     monkeypatch.setitem(sys.modules, "IPython.display", notebook)
     monkeypatch.setenv("PATH", str(tmp_path))  # no ffmpeg
     monkeypatch.setattr(plt, "show", lambda: None)
     monkeypatch.chdir(tmp_path)
     spikes = torch.rand(10, 2, 1, 28, 28).round()
-    given = {
+    names = {
         # the text of the raster's example passes pixels [28, 28] a step, which neither package draws
         "spike_data": spikes.flatten(3) if name == "raster" else spikes,
         "spk_rec": Steps(torch.rand(25, 2, 10).round()),
         "mem_rec": torch.randn(100, 9),
         "traces": ours.traces,
-        "HTML": shown.append,
+        "HTML": pages.append,
         "torch": torch,
         "print": lambda *_: None,
     }
-    program = example(getattr(theirs, name))
+    program = example(getattr(peer_plots, name))
     assert "import snn.spikeplot as splt" in program
     with matplotlib.rc_context({"savefig.dpi": 15}):
-        exec(compile(program.replace("dpi=300", "dpi=15"), name, "exec"), given)
+        exec(compile(program.replace("dpi=300", "dpi=15"), name, "exec"), names)
     films = list(pathlib.Path().glob("*.gif"))
-    assert len(films) == len(shown) == (name in ("animator", "spike_count"))
-    for film, page in zip(films, shown, strict=True):
-        with Image.open(film) as opened:
-            assert opened.n_frames > 9
+    assert len(films) == len(pages) == (name in ("animator", "spike_count"))
+    for film, page in zip(films, pages, strict=True):
+        with Image.open(film) as image:
+            assert image.n_frames > 9
         assert page.startswith("<img")
     assert "snn_plot" in sys.modules
     assert snn.spikeplot is ours

@@ -67,10 +67,10 @@ def test_a_reset_without_delay_is_not_undone(name: str) -> None:
     # beta = 1, input 2.5, 0, 0, 0.  Ours: U = 2.5 fires, left at 1.5; 1.5 fires, left at 0.5; then silence.
     # The peer: U = 1.5 on entry counts as a reset to come, which the spike's own reset then takes back.
     arguments = UNDONE[name]
-    mine = drive(getattr(ours, name)(**arguments, reset_delay=False), [2.5, 0, 0, 0], name.startswith("R"))
-    theirs = drive(getattr(peer, name)(**arguments, reset_delay=False), [2.5, 0, 0, 0], name.startswith("R"))
-    assert mine == ([1, 1, 0, 0], pytest.approx([1.5, 0.5, 0.5, 0.5]))
-    assert theirs == ([1, 0, 0, 0], pytest.approx([1.5, 1.5, 1.5, 1.5]))
+    neuron = drive(getattr(ours, name)(**arguments, reset_delay=False), [2.5, 0, 0, 0], name.startswith("R"))
+    peer_net = drive(getattr(peer, name)(**arguments, reset_delay=False), [2.5, 0, 0, 0], name.startswith("R"))
+    assert neuron == ([1, 1, 0, 0], pytest.approx([1.5, 0.5, 0.5, 0.5]))
+    assert peer_net == ([1, 0, 0, 0], pytest.approx([1.5, 1.5, 1.5, 1.5]))
 
 
 def test_a_recurrent_synaptic_neuron_resets_without_delay_where_the_peers_raises() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import snntorch.spikegen
 import torch
-from snntorch import functional as theirs
+from snntorch import functional as peer_functional
 from snntorch.functional import quant as their_quant
 from torch import Tensor
 
@@ -66,8 +66,8 @@ def _added(a: Any) -> Any:
 @pytest.mark.parametrize("use", USES)
 @pytest.mark.parametrize("name", ACCURACIES)
 def test_an_accuracy_can_be_used_as_the_peers(name: str, use: str) -> None:
-    mine, peers = (USES[use](getattr(package, name)(SPK, TARGETS)) for package in (ours, theirs))
-    assert mine == pytest.approx(peers, rel=1e-6) if not isinstance(mine, str | tuple | dict) else mine == peers
+    result, peers = (USES[use](getattr(package, name)(SPK, TARGETS)) for package in (ours, peer_functional))
+    assert result == pytest.approx(peers, rel=1e-6) if not isinstance(result, str | tuple | dict) else result == peers
 
 
 @pytest.mark.parametrize("name", ACCURACIES)
@@ -88,10 +88,10 @@ def test_a_checkpoint_with_an_accuracy_is_loaded_without_asking_for_more() -> No
 
 LABELS = torch.tensor([0, 2, 1])
 CALLS: dict[str, tuple[Any, Any, Callable[[Any], Any]]] = {
-    "l1_rate_sparsity": (ours, theirs, lambda m: m.l1_rate_sparsity()(SPK)),
+    "l1_rate_sparsity": (ours, peer_functional, lambda m: m.l1_rate_sparsity()(SPK)),
     "state_quant": (ours.quant, their_quant, lambda m: m.state_quant()(SPK)),
     **{
-        name: (ours, theirs, lambda m, name=name: getattr(m, name)()(SPK, TARGETS))
+        name: (ours, peer_functional, lambda m, name=name: getattr(m, name)()(SPK, TARGETS))
         for name in ("ce_count_loss", "ce_max_membrane_loss", "mse_count_loss", "mse_temporal_loss", "ce_temporal_loss")
     },
     **{
@@ -116,8 +116,8 @@ CALLS: dict[str, tuple[Any, Any, Callable[[Any], Any]]] = {
 
 @pytest.mark.parametrize("name", CALLS)
 def test_other_results_are_tensors_of_the_peers_shape_and_dtype(name: str) -> None:
-    mine, peers, call = CALLS[name]
-    found, wanted = call(mine), call(peers)
-    for left, right in zip(*((r if isinstance(r, tuple) else (r,)) for r in (found, wanted)), strict=True):
+    own, peers, call = CALLS[name]
+    result, expected = call(own), call(peers)
+    for left, right in zip(*((r if isinstance(r, tuple) else (r,)) for r in (result, expected)), strict=True):
         assert isinstance(left, Tensor)
         assert (left.dtype, left.shape) == (right.dtype, right.shape)

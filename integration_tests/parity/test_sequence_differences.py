@@ -55,24 +55,24 @@ def test_a_sequence_neuron_goes_on_from_an_initial_state() -> None:
 
 def test_an_associative_neuron_equals_its_recurrence_after_many_steps() -> None:
     T, B, d = 64, 2, 3
-    theirs, mine = (package.AssociativeLeaky(5, d, d, d * d, False) for package in (peer, ours))
-    mine.load_state_dict(theirs.state_dict(), strict=True)
+    peer_net, net = (package.AssociativeLeaky(5, d, d, d * d, False) for package in (peer, ours))
+    net.load_state_dict(peer_net.state_dict(), strict=True)
     xs = spread(-1.7, 1.7, T, B, 5)
     memory, memories = torch.zeros(B, d, d), []
     with torch.no_grad():
         for x in xs:
-            a = torch.sigmoid(theirs.to_alpha(x))
-            memory = memory * a.unsqueeze(1) + theirs.to_v(x).unsqueeze(2) * theirs.to_k(x).unsqueeze(1)
+            a = torch.sigmoid(peer_net.to_alpha(x))
+            memory = memory * a.unsqueeze(1) + peer_net.to_v(x).unsqueeze(2) * peer_net.to_k(x).unsqueeze(1)
             memories.append(memory.flatten(1))
-        _, trace = mine.unroll(xs, trace=True)
-        theirs.output = False  # its membrane
-        peers = theirs(xs)
+        _, trace = net.unroll(xs, trace=True)
+        peer_net.output = False  # its membrane
+        peers = peer_net(xs)
     right = torch.stack(memories)
     torch.testing.assert_close(trace.mem, right, rtol=1e-4, atol=1e-5)
     assert float((peers - right)[:5].abs().max()) < 1e-3
     assert float((peers - right)[-1].abs().max()) > 0.1
     assert float((right - 1).abs().min()) > MARGIN
-    assert torch.equal(mine(xs), (right > 1).float())
+    assert torch.equal(net(xs), (right > 1).float())
 
 
 def test_a_vector_of_betas_lies_on_the_diagonal_of_the_recurrent_weights() -> None:
@@ -86,9 +86,9 @@ def test_a_vector_of_betas_lies_on_the_diagonal_of_the_recurrent_weights() -> No
 def test_a_dropout_between_layers_that_do_not_exist_is_an_error() -> None:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="dropout option adds dropout", category=UserWarning)
-        theirs = peer.LeakyParallel(7, 3, beta=0.5, dropout=0.9)
+        peer_net = peer.LeakyParallel(7, 3, beta=0.5, dropout=0.9)
     xs = torch.ones(4, 2, 7)
-    assert torch.equal(theirs.rnn(xs)[0], theirs.rnn(xs)[0])  # in training, and nothing is dropped
+    assert torch.equal(peer_net.rnn(xs)[0], peer_net.rnn(xs)[0])  # in training, and nothing is dropped
     with pytest.raises(ValueError, match="dropout"):
         ours.LeakyParallel(7, 3, beta=0.5, dropout=0.9)
 

@@ -21,20 +21,22 @@ T, B = 11, 3
 def grads(module: nn.Module, outputs: tuple[Tensor, ...], xs: Tensor) -> dict[str, Tensor]:
     generator = torch.Generator().manual_seed(7)
     loss = sum((out * torch.randn(out.shape, generator=generator)).sum() for out in outputs)
-    wanted = {"input": xs, **{name: p for name, p in module.named_parameters() if p.requires_grad}}
-    found = torch.autograd.grad(loss, list(wanted.values()), allow_unused=True)
-    return {name: torch.zeros_like(wanted[name]) if g is None else g for name, g in zip(wanted, found, strict=True)}
+    tensors = {"input": xs, **{name: p for name, p in module.named_parameters() if p.requires_grad}}
+    gradients = torch.autograd.grad(loss, list(tensors.values()), allow_unused=True)
+    return {
+        name: torch.zeros_like(tensors[name]) if g is None else g for name, g in zip(tensors, gradients, strict=True)
+    }
 
 
-def assert_same(mine: nn.Module, theirs: nn.Module, xs: Tensor) -> None:
+def assert_same(neuron: nn.Module, expected: nn.Module, xs: Tensor) -> None:
     """Outputs and every gradient of two modules with the same weights."""
-    found = []
-    for module in (mine, theirs):
+    result = []
+    for module in (neuron, expected):
         leaf = xs.clone().requires_grad_()
         outputs = module(leaf)
         outputs = outputs if isinstance(outputs, tuple) else (outputs,)
-        found.append((outputs, grads(module, outputs, leaf)))
-    (left, left_grads), (right, right_grads) = found
+        result.append((outputs, grads(module, outputs, leaf)))
+    (left, left_grads), (right, right_grads) = result
     for index, (mine_out, theirs_out) in enumerate(zip(left, right, strict=True)):
         assert_close(mine_out, theirs_out, 1e-5, f"output {index}")
     assert left_grads.keys() == right_grads.keys()
@@ -42,8 +44,8 @@ def assert_same(mine: nn.Module, theirs: nn.Module, xs: Tensor) -> None:
         assert_close(left_grads[name], grad, 1e-5 * float(grad.abs().max()), f"gradient of {name}")
 
 
-def load(theirs: nn.Module, mine: nn.Module) -> None:
-    missing, unexpected = mine.load_state_dict(theirs.state_dict(), strict=True)
+def load(peer_net: nn.Module, net: nn.Module) -> None:
+    missing, unexpected = net.load_state_dict(peer_net.state_dict(), strict=True)
     assert not missing
     assert not unexpected
 
@@ -53,28 +55,28 @@ def load(theirs: nn.Module, mine: nn.Module) -> None:
 @pytest.mark.parametrize("beta", [None, 0.7, 1], ids=str)
 def test_leaky_parallel_is_the_peers(beta: float | None, bias: bool, learn: bool) -> None:
     options: dict[str, Any] = {"bias": bias, "learn_beta": learn, "learn_threshold": True, "threshold": 0.5}
-    theirs = peer.LeakyParallel(7, 5, beta=beta, **options)
-    mine = ours.LeakyParallel(7, 5, beta=beta, **options)
-    load(theirs, mine)
+    peer_net = peer.LeakyParallel(7, 5, beta=beta, **options)
+    net = ours.LeakyParallel(7, 5, beta=beta, **options)
+    load(peer_net, net)
     xs = spread(-1, 1, T, B, 7)
-    membrane, _ = theirs.rnn(xs)
+    membrane, _ = peer_net.rnn(xs)
     assert float((membrane - 0.5).detach().abs().min()) > MARGIN
-    assert 0.02 < float(theirs(xs).detach().mean()) < 0.9
-    assert_same(mine, theirs, xs)
+    assert 0.02 < float(peer_net(xs).detach().mean()) < 0.9
+    assert_same(net, peer_net, xs)
 
 
 def test_leaky_parallel_keeps_its_recurrent_weight_diagonal_while_it_learns() -> None:
-    theirs, mine = (package.LeakyParallel(7, 5, beta=0.7, learn_beta=True) for package in (peer, ours))
-    load(theirs, mine)
-    optimizers = [torch.optim.SGD(module.parameters(), lr=0.1) for module in (mine, theirs)]
+    peer_net, net = (package.LeakyParallel(7, 5, beta=0.7, learn_beta=True) for package in (peer, ours))
+    load(peer_net, net)
+    optimizers = [torch.optim.SGD(module.parameters(), lr=0.1) for module in (net, peer_net)]
     for step in range(3):
-        for module, optimizer in zip((mine, theirs), optimizers, strict=True):
+        for module, optimizer in zip((net, peer_net), optimizers, strict=True):
             optimizer.zero_grad()
             module(spread(-1, 1.0 + step, T, B, 7)).sum().backward()
             optimizer.step()
     load_back = ours.LeakyParallel(7, 5, beta=0.7, learn_beta=True)
-    load(theirs, load_back)
-    weights = [dict(module.state_dict())["rnn.weight_hh_l0"] for module in (mine, theirs, load_back)]
+    load(peer_net, load_back)
+    weights = [dict(module.state_dict())["rnn.weight_hh_l0"] for module in (net, peer_net, load_back)]
     off_diagonal = weights[0] - torch.diag(weights[0].diagonal())
     assert torch.equal(off_diagonal, torch.zeros(5, 5))
     assert not torch.equal(weights[0].diagonal(), torch.full((5,), 0.7))
@@ -85,9 +87,9 @@ def test_leaky_parallel_keeps_its_recurrent_weight_diagonal_while_it_learns() ->
 @pytest.mark.parametrize("graded", [1.0, 0.5])
 def test_leaky_parallel_grades_its_spikes_as_the_peers(graded: float) -> None:
     options = {"graded_spikes_factor": graded, "learn_graded_spikes_factor": True, "threshold": 0.5}
-    theirs, mine = (package.LeakyParallel(7, 5, beta=0.7, **options) for package in (peer, ours))
-    load(theirs, mine)
-    assert_same(mine, theirs, spread(-1, 1, T, B, 7))
+    peer_net, net = (package.LeakyParallel(7, 5, beta=0.7, **options) for package in (peer, ours))
+    load(peer_net, net)
+    assert_same(net, peer_net, spread(-1, 1, T, B, 7))
 
 
 BETAS = [0.8, 0.0, "per channel"]
@@ -105,10 +107,10 @@ def test_a_saved_state_leaky_gives_the_peers_numbers(
     beta: Any, learn: bool, output: bool, truncation: int | None
 ) -> None:
     options = {"learn_beta": learn, "output": output, "kernel_truncation_steps": truncation}
-    theirs = peer.StateLeaky(_beta(beta), channels=5, **options)
-    mine = ours.StateLeaky(_beta(beta), channels=5, **options)
-    load(theirs, mine)
-    compare_numbers(mine, theirs, spread(-0.4, 0.8, T, B, 5), output)
+    peer_net = peer.StateLeaky(_beta(beta), channels=5, **options)
+    net = ours.StateLeaky(_beta(beta), channels=5, **options)
+    load(peer_net, net)
+    compare_numbers(net, peer_net, spread(-0.4, 0.8, T, B, 5), output)
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -116,21 +118,21 @@ def test_a_saved_state_leaky_gives_the_peers_numbers(
 @pytest.mark.parametrize("beta", BETAS, ids=str)
 def test_a_saved_linear_leaky_gives_the_peers_numbers(beta: Any, output: bool, bias: bool) -> None:
     options = {"learn_beta": True, "output": output, "bias": bias}
-    theirs = peer.LinearLeaky(_beta(beta), 7, 5, **options)
-    mine = ours.LinearLeaky(_beta(beta), 7, 5, **options)
-    load(theirs, mine)
-    compare_numbers(mine, theirs, 2 * spread(-1, 1.5, T, B, 7), output)
+    peer_net = peer.LinearLeaky(_beta(beta), 7, 5, **options)
+    net = ours.LinearLeaky(_beta(beta), 7, 5, **options)
+    load(peer_net, net)
+    compare_numbers(net, peer_net, 2 * spread(-1, 1.5, T, B, 7), output)
 
 
-def compare_numbers(mine: nn.Module, theirs: nn.Module, xs: Tensor, output: bool) -> None:
+def compare_numbers(neuron: nn.Module, expected: nn.Module, xs: Tensor, output: bool) -> None:
     """Outputs, and the gradients of the parameters that both packages learn under the same name."""
-    found = []
-    for module in (mine, theirs):
+    result = []
+    for module in (neuron, expected):
         leaf = xs.clone().requires_grad_()
         outputs = module(leaf)
         outputs = outputs if isinstance(outputs, tuple) else (outputs,)
-        found.append((outputs, grads(module, outputs, leaf)))
-    (left, left_grads), (right, right_grads) = found
+        result.append((outputs, grads(module, outputs, leaf)))
+    (left, left_grads), (right, right_grads) = result
     assert len(left) == len(right) == 1 + output
     assert float((right[-1] - 1).detach().abs().min()) > MARGIN
     for index, (mine_out, theirs_out) in enumerate(zip(left, right, strict=True)):
@@ -143,20 +145,20 @@ def compare_numbers(mine: nn.Module, theirs: nn.Module, xs: Tensor, output: bool
         if "tau" in left_grads:
             learned = left_grads["tau"]
         else:
-            tau = theirs.tau.detach()
+            tau = expected.tau.detach()
             learned = left_grads["beta"] * torch.exp(-1 / tau) / tau.square()
         assert_close(learned, chained, 1e-5 * float(chained.abs().max()), "gradient of tau")
 
 
 def test_saving_writes_the_tau_of_the_beta_in_force() -> None:
-    theirs = peer.StateLeaky(torch.tensor(0.8), channels=5)
-    mine = ours.StateLeaky(0.5, channels=5)
-    load(theirs, mine)
+    peer_net = peer.StateLeaky(torch.tensor(0.8), channels=5)
+    net = ours.StateLeaky(0.5, channels=5)
+    load(peer_net, net)
     # the peer stores tau = 1 / (1 - 0.8) = 5 and decays by exp(-1/5) = 0.818731
-    saved = mine.state_dict()
-    assert saved.keys() == theirs.state_dict().keys()
+    saved = net.state_dict()
+    assert saved.keys() == peer_net.state_dict().keys()
     assert float(saved["tau"]) == pytest.approx(5.0, rel=1e-5)
-    assert float(mine.beta) == pytest.approx(math.exp(-1 / 5), rel=1e-6)
+    assert float(net.beta) == pytest.approx(math.exp(-1 / 5), rel=1e-6)
 
 
 @pytest.mark.parametrize("read_out", [True, False], ids=["read-out", "state"])
@@ -165,29 +167,29 @@ def test_associative_leaky_is_the_peers_while_its_prefix_product_is_exact(
     d_value: int, d_key: int, read_out: bool
 ) -> None:
     arguments = (7, d_value, d_key, d_value * d_key, read_out)
-    theirs, mine = (package.AssociativeLeaky(*arguments) for package in (peer, ours))
+    peer_net, net = (package.AssociativeLeaky(*arguments) for package in (peer, ours))
     with torch.no_grad():
-        theirs.to_v.weight.mul_(4)  # else nothing reaches the threshold
-    load(theirs, mine)
+        peer_net.to_v.weight.mul_(4)  # else nothing reaches the threshold
+    load(peer_net, net)
     xs = spread(-2, 2, 5, B, 7)
-    assert float(theirs(xs).detach().abs().max()) > 0
-    assert_same(mine, theirs, xs)
+    assert float(peer_net(xs).detach().abs().max()) > 0
+    assert_same(net, peer_net, xs)
 
 
 def test_associative_leaky_from_its_number_of_neurons_is_the_peers() -> None:
-    theirs, mine = (package.AssociativeLeaky.from_num_spiking_neurons(7, 9) for package in (peer, ours))
-    load(theirs, mine)
-    assert_same(mine, theirs, spread(-2, 2, 5, B, 7))
+    peer_net, net = (package.AssociativeLeaky.from_num_spiking_neurons(7, 9) for package in (peer, ours))
+    load(peer_net, net)
+    assert_same(net, peer_net, spread(-2, 2, 5, B, 7))
 
 
 @pytest.mark.parametrize("window", [None, 4])
 def test_one_channel_stands_for_any_number_as_the_peers(window: int | None) -> None:
     xs = spread(-0.5, 1.5, 9, 2, 1000)
-    mine, theirs = (
+    result, expected = (
         package.StateLeaky(beta=0.8, channels=1, kernel_truncation_steps=window) for package in (ours, peer)
     )
-    mine.load_state_dict(theirs.state_dict(), strict=True)
-    (spk, mem), (right_spk, right_mem) = mine(xs), theirs(xs)
+    result.load_state_dict(expected.state_dict(), strict=True)
+    (spk, mem), (right_spk, right_mem) = result(xs), expected(xs)
     assert_close(mem, right_mem, 1e-5, "membrane")
     clear = (right_mem - 1).abs() > MARGIN
     assert torch.equal(spk[clear], right_spk[clear])

@@ -59,9 +59,9 @@ def defaults(callable_: Callable[..., Any]) -> list[tuple[str, Any]]:
     return [(p.name, p.default) for p in inspect.signature(callable_).parameters.values() if p.kind in POSITIONAL]
 
 
-def assert_extends(mine: Callable[..., Any], expected: list[tuple[str, Any]]) -> None:
-    assert defaults(mine) == expected
-    for parameter in inspect.signature(mine).parameters.values():
+def assert_extends(result: Callable[..., Any], expected: list[tuple[str, Any]]) -> None:
+    assert defaults(result) == expected
+    for parameter in inspect.signature(result).parameters.values():
         if parameter.kind == Parameter.KEYWORD_ONLY:
             assert parameter.default is not Parameter.empty, f"{parameter.name} must have a default"
 
@@ -123,9 +123,9 @@ ONLY_HERE = {
 @pytest.mark.parametrize("name", ONLY_HERE)
 def test_options_that_the_peers_class_lacks_are_keyword_only(name: str) -> None:
     parameters = inspect.signature(getattr(ours, name)).parameters
-    theirs = inspect.signature(getattr(peer, name)).parameters
+    peer_parameters = inspect.signature(getattr(peer, name)).parameters
     for option in ONLY_HERE[name]:
-        assert option not in theirs
+        assert option not in peer_parameters
         assert parameters[option].kind == Parameter.KEYWORD_ONLY
 
 
@@ -142,13 +142,13 @@ METHODS = {
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
-def test_what_a_neuron_was_built_with_is_read_back_under_the_peers_names(kind: Kind) -> None:
+def test_the_arguments_of_a_neuron_are_read_back_under_the_peers_names(kind: Kind) -> None:
     case = next(case for case in SHARED if case.kind is kind)
-    mine, theirs = pair(case, 0)
-    readable = [name for name in inspect.signature(type(theirs)).parameters if hasattr(theirs, name)]
+    neuron, peer_neuron = pair(case, 0)
+    readable = [name for name in inspect.signature(type(peer_neuron)).parameters if hasattr(peer_neuron, name)]
     assert "threshold" in readable or kind.neuron == "DeltaLeaky"
     for name in readable:
-        left, right = getattr(mine, name), getattr(theirs, name)
+        left, right = getattr(neuron, name), getattr(peer_neuron, name)
         if isinstance(right, Tensor):
             assert torch.equal(left.reshape(right.shape), right), name
             assert isinstance(left, nn.Parameter) == isinstance(right, nn.Parameter), name
@@ -159,10 +159,10 @@ def test_what_a_neuron_was_built_with_is_read_back_under_the_peers_names(kind: K
 @pytest.mark.parametrize("name", METHODS)
 def test_a_neuron_forgets_its_state_by_the_peers_methods(name: str) -> None:
     kind = next(kind for kind in KINDS if kind.neuron == name)
-    theirs, mine = (getattr(package, name)(**kind.arguments(), init_hidden=True) for package in (peer, ours))
+    peer_neuron, neuron = (getattr(package, name)(**kind.arguments(), init_hidden=True) for package in (peer, ours))
     for method in ("reset_mem", METHODS[name]):
-        mine(torch.ones(kind.shape))
-        left, right = getattr(mine, method)(), getattr(theirs, method)()
+        neuron(torch.ones(kind.shape))
+        left, right = getattr(neuron, method)(), getattr(peer_neuron, method)()
         assert isinstance(left, Tensor) == isinstance(right, Tensor)
         for empty, zero in zip(
             [left] if isinstance(left, Tensor) else left, [right] if isinstance(right, Tensor) else right, strict=True

@@ -30,10 +30,10 @@ def test_every_function_of_the_peer_is_here():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_signature_is_the_peers_and_more_only_by_keyword(name):
-    mine = inspect.signature(getattr(ours, name)).parameters.values()
-    theirs = inspect.signature(getattr(peer, name)).parameters.values()
-    shared = [p for p in mine if p.kind is not p.KEYWORD_ONLY]
-    assert [(p.name, p.default) for p in shared] == [(p.name, p.default) for p in theirs]
+    parameters = inspect.signature(getattr(ours, name)).parameters.values()
+    expected = inspect.signature(getattr(peer, name)).parameters.values()
+    shared = [p for p in parameters if p.kind is not p.KEYWORD_ONLY]
+    assert [(p.name, p.default) for p in shared] == [(p.name, p.default) for p in expected]
 
 
 @pytest.mark.parametrize("shape", [(7,), (3, 5), (2, 1, 3)])
@@ -41,22 +41,22 @@ def test_a_signature_is_the_peers_and_more_only_by_keyword(name):
 def test_one_seed_draws_the_same_static_rate_code(shape, options):
     data = torch.rand(shape)
     torch.manual_seed(1)
-    mine = ours.rate(data, num_steps=5, **options)
+    result = ours.rate(data, num_steps=5, **options)
     torch.manual_seed(1)
-    assert torch.equal(mine, peer.rate(data, num_steps=5, **options))
+    assert torch.equal(result, peer.rate(data, num_steps=5, **options))
 
 
 @pytest.mark.parametrize("first_spike_time", [0, 2])
 def test_one_seed_draws_the_same_varying_rate_code(first_spike_time):
     data = torch.rand(5, 3, 7) * 1.5 - 0.25
     torch.manual_seed(1)
-    mine = ours.rate(data, first_spike_time=first_spike_time, time_var_input=True)
+    result = ours.rate(data, first_spike_time=first_spike_time, time_var_input=True)
     torch.manual_seed(1)
-    assert torch.equal(mine, peer.rate(data, first_spike_time=first_spike_time, time_var_input=True))
+    assert torch.equal(result, peer.rate(data, first_spike_time=first_spike_time, time_var_input=True))
     torch.manual_seed(1)
-    mine = ours.rate_conv(data)
+    result = ours.rate_conv(data)
     torch.manual_seed(1)
-    assert torch.equal(mine, peer.rate_conv(data))
+    assert torch.equal(result, peer.rate_conv(data))
 
 
 LATENCY = arguments(num_steps=[17], threshold=[0.01, 0.3], tau=[1, 0.4], first_spike_time=[0, 1], linear=[False, True])
@@ -66,37 +66,37 @@ LATENCY = arguments(num_steps=[17], threshold=[0.01, 0.3], tau=[1, 0.4], first_s
 @pytest.mark.parametrize("options", LATENCY)
 @pytest.mark.parametrize("data", [SAMPLE[0], SAMPLE, BATCH], ids=["1-D", "one sample", "batch"])
 def test_spike_times_are_the_peers(data, options, normalize):
-    mine, below = ours.latency_code(data, normalize=normalize, **options)
-    theirs, below_there = peer.latency_code(data, normalize=normalize, **options)
-    assert torch.equal(mine, theirs)
+    result, below = ours.latency_code(data, normalize=normalize, **options)
+    expected, below_there = peer.latency_code(data, normalize=normalize, **options)
+    assert torch.equal(result, expected)
     assert torch.equal(below, below_there)
 
 
 @pytest.mark.parametrize("options", arguments(normalize=[False, True], first_spike_time=[0, 2], tau=[1, 3]))
 def test_each_code_by_its_own_name_is_the_peers(options):
-    mine, theirs = SAMPLE[0].clone().requires_grad_(), SAMPLE[0].clone().requires_grad_()
+    data, expected = SAMPLE[0].clone().requires_grad_(), SAMPLE[0].clone().requires_grad_()
     for name in ("latency_code_log", "latency_code_linear"):
-        a = getattr(ours, name)(mine, num_steps=9, **options)
-        b = getattr(peer, name)(theirs, num_steps=9, **options)
+        a = getattr(ours, name)(data, num_steps=9, **options)
+        b = getattr(peer, name)(expected, num_steps=9, **options)
         assert torch.equal(a, b)
         weights = torch.arange(1.0, 9.0)
-        (grad,) = torch.autograd.grad((a * weights).sum(), mine)
-        (grad_there,) = torch.autograd.grad((b * weights).sum(), theirs)
+        (grad,) = torch.autograd.grad((a * weights).sum(), data)
+        (grad_there,) = torch.autograd.grad((b * weights).sum(), expected)
         torch.testing.assert_close(grad, grad_there, rtol=1e-6, atol=1e-6)
 
 
 def test_linear_times_of_a_sample_above_one_stretch_as_the_peers():
     data = torch.tensor([2.0, 1.25, 0.5, 0.0])
-    mine = ours.latency_code_linear(data, num_steps=9, normalize=True)
-    assert torch.equal(mine, peer.latency_code_linear(data, num_steps=9, normalize=True))
+    result = ours.latency_code_linear(data, num_steps=9, normalize=True)
+    assert torch.equal(result, peer.latency_code_linear(data, num_steps=9, normalize=True))
 
 
 def test_normalized_times_differ_only_where_the_peers_depend_on_the_batch():
     data = torch.tensor([[0.02, 0.5, 1.0], [0.3, 0.7, 0.9]])
-    mine = ours.latency_code_log(data, num_steps=5, normalize=True)
+    result = ours.latency_code_log(data, num_steps=5, normalize=True)
     alone = torch.cat([peer.latency_code_log(sample[None], num_steps=5, normalize=True) for sample in data])
-    assert torch.equal(mine, alone)
-    assert not torch.equal(mine, peer.latency_code_log(data, num_steps=5, normalize=True))
+    assert torch.equal(result, alone)
+    assert not torch.equal(result, peer.latency_code_log(data, num_steps=5, normalize=True))
 
 
 @pytest.mark.parametrize("normalize", [False, True])
@@ -114,8 +114,8 @@ def test_latency_spikes_are_the_peers(options, normalize, clip, bypass):
 def test_spikes_that_come_too_late_are_dropped_as_the_peers(options):
     if options["num_steps"] is False:
         del options["num_steps"]
-    mine = ours.latency(BATCH, bypass=True, **options)
-    assert torch.equal(mine, peer.latency(BATCH, bypass=True, **options))
+    result = ours.latency(BATCH, bypass=True, **options)
+    assert torch.equal(result, peer.latency(BATCH, bypass=True, **options))
 
 
 @pytest.mark.parametrize("options", arguments(on_target=[1, 1.25], off_target=[0, 0.25]))
@@ -130,17 +130,17 @@ def test_targets_and_ramps_are_the_peers(options, interpolate, linear):
 @pytest.mark.parametrize("times", [[0.0, 4.0], [1.0, 2.4, 9.0], [0.0], [5.0, 6.0, 3.6]])
 def test_interpolation_is_the_peers(times, num_steps):
     times = torch.tensor(times)
-    mine = ours.latency_interpolate(times, num_steps, on_target=1.25, off_target=0.25)
-    assert torch.equal(mine, peer.latency_interpolate(times, num_steps, on_target=1.25, off_target=0.25))
+    result = ours.latency_interpolate(times, num_steps, on_target=1.25, off_target=0.25)
+    assert torch.equal(result, peer.latency_interpolate(times, num_steps, on_target=1.25, off_target=0.25))
 
 
 def test_long_ramps_differ_from_the_peers_in_the_last_bit_of_the_spike_alone():
     # t * (1 / t) is 1 - 6e-8 for some t; ours is on_target exactly.
     times = torch.arange(102.0)
-    mine, theirs = ours.latency_interpolate(times, 100), peer.latency_interpolate(times, 100)
+    result, expected = ours.latency_interpolate(times, 100), peer.latency_interpolate(times, 100)
     spike = torch.arange(100.0).unsqueeze(1) == times
-    assert torch.equal(mine[~spike], theirs[~spike])
-    torch.testing.assert_close(mine, theirs, rtol=1e-6, atol=0)
+    assert torch.equal(result[~spike], expected[~spike])
+    torch.testing.assert_close(result, expected, rtol=1e-6, atol=0)
 
 
 @pytest.mark.parametrize("options", arguments(threshold=[0, 0.1, 0.5], padding=[False, True], off_spike=[False, True]))

@@ -15,7 +15,7 @@ LABELS = torch.tensor([1, 2])
 
 
 @pytest.mark.parametrize("name", ["rate", "rate_conv", "target_rate_code", "targets_rate", "targets_convert"])
-def test_what_draws_takes_a_generator(name):
+def test_random_functions_take_a_generator(name):
     assert "generator" in inspect.signature(getattr(ours, name)).parameters
     assert "generator" not in inspect.signature(getattr(peer, name)).parameters
 
@@ -79,16 +79,16 @@ def test_uniform_draws_exactly_the_rounded_share_of_the_steps():
     # All of 5 steps; round(0.35 * 20) = 7.
     counts = {ours: set(), peer: set()}
     for seed in range(20):
-        for package, found in counts.items():
+        for package, result in counts.items():
             torch.manual_seed(seed)
-            found.add(int(package.target_rate_code(20, 0, 0.35, "uniform")[0].sum()))
+            result.add(int(package.target_rate_code(20, 0, 0.35, "uniform")[0].sum()))
         assert ours.target_rate_code(5, 0, 1, "uniform")[0].tolist() == [1] * 5
     assert counts[ours] == {7}
     assert min(counts[peer]) < 7
 
 
 @pytest.mark.parametrize(("steps", "rate", "count"), [(20, 0.65, 13), (25, 0.28, 7), (50, 0.14, 7)])
-def test_a_regular_spike_on_the_step_after_the_last_is_no_spike(steps, rate, count):
+def test_a_regular_spike_after_the_last_step_is_dropped(steps, rate, count):
     assert int(ours.target_rate_code(steps, 0, rate)[0].sum()) == count == round(steps * rate)
     with pytest.raises(RuntimeError, match="out of bounds"):
         peer.target_rate_code(steps, 0, rate)
@@ -130,14 +130,14 @@ def test_doubles_stay_doubles():
 def test_a_ramp_ends_in_its_spike_however_its_levels_round(time):
     # In float32 0.6 + 0.1 lies above 0.7, and what lies above on_target is not a spike for the peer.
     levels = {"on_target": 0.7, "off_target": 0.1}
-    mine, theirs = (p.latency_interpolate(torch.tensor([time]), 3, **levels) for p in (ours, peer))
-    torch.testing.assert_close(mine.flatten(), torch.tensor([0.1, 0.4, 0.7]))
-    torch.testing.assert_close(theirs.flatten(), torch.tensor([0.1, 0.4, 0.1]))
+    result, expected = (p.latency_interpolate(torch.tensor([time]), 3, **levels) for p in (ours, peer))
+    torch.testing.assert_close(result.flatten(), torch.tensor([0.1, 0.4, 0.7]))
+    torch.testing.assert_close(expected.flatten(), torch.tensor([0.1, 0.4, 0.1]))
     # Linear, tau 2: 0.15 fires at 1.7, which is step 2.
     options = {"num_steps": 3, "tau": 2, "linear": True, "interpolate": True, **levels}
-    mine, theirs = (p.latency(torch.tensor([1 - time / 2]).clamp(min=0), **options) for p in (ours, peer))
-    torch.testing.assert_close(mine.flatten(), torch.tensor([0.1, 0.4, 0.7]))
-    torch.testing.assert_close(theirs.flatten(), torch.tensor([0.1, 0.4, 0.1]))
+    result, expected = (p.latency(torch.tensor([1 - time / 2]).clamp(min=0), **options) for p in (ours, peer))
+    torch.testing.assert_close(result.flatten(), torch.tensor([0.1, 0.4, 0.7]))
+    torch.testing.assert_close(expected.flatten(), torch.tensor([0.1, 0.4, 0.1]))
 
 
 def test_a_spike_between_two_steps_has_its_ramp_to_the_nearest():
@@ -171,7 +171,7 @@ def test_spikes_of_integers_are_floats():
     assert peer.target_rate_code(5, rate=0)[1].dtype == torch.float32
 
 
-def test_a_gain_of_values_that_vary_in_time_is_not_passed_over_in_silence():
+def test_a_gain_of_values_that_vary_in_time_is_not_silently_ignored():
     data = torch.ones(3, 2)
     with pytest.warns(UserWarning, match="gain and offset have no effect with time_var_input=True"):
         assert ours.rate(data, gain=0.0, time_var_input=True).equal(data)
@@ -216,7 +216,7 @@ def test_a_ramp_may_fall():
         ("rate", (torch.rand(3), -1), Exception, "num_steps is -1; it must be at least 0"),
     ],
 )
-def test_what_the_peer_passes_over_or_raises_plainly_is_named(name, positional, kind, words):
+def test_errors_that_the_peer_ignores_or_leaves_unexplained_are_named(name, positional, kind, words):
     with pytest.raises(ValueError, match=words):
         getattr(ours, name)(*positional)
     if kind is None:

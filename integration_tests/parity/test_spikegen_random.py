@@ -42,11 +42,11 @@ def answer(function, *positional: Any, **options: Any) -> Any:
 
 
 def assert_same(name: str, *positional: Any, **options: Any) -> None:
-    mine, theirs = (answer(getattr(package, name), *positional, **options) for package in (ours, peer))
-    if isinstance(mine, str) or isinstance(theirs, str):
-        assert type(mine) is type(theirs), (mine, theirs)
+    result, expected = (answer(getattr(package, name), *positional, **options) for package in (ours, peer))
+    if isinstance(result, str) or isinstance(expected, str):
+        assert type(result) is type(expected), (result, expected)
         return
-    pairs = zip(mine, theirs, strict=True) if isinstance(mine, tuple) else [(mine, theirs)]
+    pairs = zip(result, expected, strict=True) if isinstance(result, tuple) else [(result, expected)]
     for a, b in pairs:
         torch.testing.assert_close(a, b, rtol=0, atol=5e-7)
 

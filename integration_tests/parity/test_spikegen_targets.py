@@ -16,9 +16,9 @@ LEVELS = [(1, 0), (1.25, 0.25), (2, 0.5)]
 RATES = [0, 0.05, 0.07, 0.25, 0.3, 0.5, 0.77, 0.8, 1]
 
 
-def same_ramps(mine, theirs):
+def same_ramps(result, expected):
     """Both walk along the same straight lines, each with rounding of its own."""
-    torch.testing.assert_close(mine, theirs, rtol=0, atol=5e-7)
+    torch.testing.assert_close(result, expected, rtol=0, atol=5e-7)
 
 
 @pytest.mark.parametrize("rate", RATES)
@@ -26,9 +26,9 @@ def same_ramps(mine, theirs):
 @pytest.mark.parametrize("num_steps", [1, 4, 5, 7, 19, 99])
 def test_regular_trains_are_the_peers(num_steps, first, rate):
     first = min(first, num_steps - 1)
-    mine, times = ours.target_rate_code(num_steps, first, rate)
-    theirs, times_there = peer.target_rate_code(num_steps, first, rate)
-    assert torch.equal(mine, theirs)
+    result, times = ours.target_rate_code(num_steps, first, rate)
+    expected, times_there = peer.target_rate_code(num_steps, first, rate)
+    assert torch.equal(result, expected)
     assert times.tolist() == times_there.tolist()
 
 
@@ -37,10 +37,10 @@ def test_regular_trains_are_the_peers(num_steps, first, rate):
 @pytest.mark.parametrize("num_steps", [5, 50])
 def test_one_seed_draws_the_same_poisson_train(num_steps, first, rate):
     torch.manual_seed(1)
-    mine, times = ours.target_rate_code(num_steps, first, rate, "poisson")
+    result, times = ours.target_rate_code(num_steps, first, rate, "poisson")
     torch.manual_seed(1)
-    theirs, times_there = peer.target_rate_code(num_steps, first, rate, "poisson")
-    assert torch.equal(mine, theirs)
+    expected, times_there = peer.target_rate_code(num_steps, first, rate, "poisson")
+    assert torch.equal(result, expected)
     assert times.tolist() == times_there.tolist()
 
 
@@ -49,8 +49,8 @@ def test_one_seed_draws_the_same_poisson_train(num_steps, first, rate):
 @pytest.mark.parametrize(("on", "off"), [*LEVELS, (0.7, 0.1), (2, -1), (-1, -2)])
 def test_ramps_between_spikes_are_the_peers(times, num_steps, on, off):
     times = torch.tensor(times, dtype=torch.float32)
-    mine = ours.rate_interpolate(times, num_steps, on_target=on, off_target=off)
-    same_ramps(mine, peer.rate_interpolate(times, num_steps, on_target=on, off_target=off))
+    result = ours.rate_interpolate(times, num_steps, on_target=on, off_target=off)
+    same_ramps(result, peer.rate_interpolate(times, num_steps, on_target=on, off_target=off))
 
 
 @pytest.mark.parametrize("last", range(1, 200, 7))
@@ -65,8 +65,8 @@ def test_long_ramps_are_the_peers(last):
 def test_constant_targets_are_the_peers(on, off, num_steps, dtype):
     for name in ("targets_rate", "targets_convert"):
         options = {"num_classes": 5, "num_steps": num_steps, "on_target": on, "off_target": off}
-        mine = getattr(ours, name)(LABELS.to(dtype), **options)
-        assert torch.equal(mine, getattr(peer, name)(LABELS.to(dtype), **options))
+        result = getattr(ours, name)(LABELS.to(dtype), **options)
+        assert torch.equal(result, getattr(peer, name)(LABELS.to(dtype), **options))
 
 
 @pytest.mark.parametrize("first", [1, 2, 6])
@@ -74,8 +74,8 @@ def test_constant_targets_are_the_peers(on, off, num_steps, dtype):
 def test_delayed_targets_are_the_peers(on, off, first):
     for name in ("targets_rate", "targets_convert"):
         options = {"num_steps": 7, "first_spike_time": first, "on_target": on, "off_target": off}
-        mine = getattr(ours, name)(LABELS, 5, **options)
-        assert torch.equal(mine, getattr(peer, name)(LABELS, 5, **options))
+        result = getattr(ours, name)(LABELS, 5, **options)
+        assert torch.equal(result, getattr(peer, name)(LABELS, 5, **options))
 
 
 @pytest.mark.parametrize("pattern", ["regular", "poisson"])
@@ -98,9 +98,9 @@ def test_ramps_of_two_rates_are_the_peers_where_there_are_as_many_steps_as_class
     }
     for name in ("targets_rate", "targets_convert"):
         torch.manual_seed(1)
-        mine = getattr(ours, name)(LABELS, **options)
+        result = getattr(ours, name)(LABELS, **options)
         torch.manual_seed(1)
-        same_ramps(mine, getattr(peer, name)(LABELS, **options))
+        same_ramps(result, getattr(peer, name)(LABELS, **options))
 
 
 LATENCY = arguments(
@@ -112,10 +112,10 @@ LATENCY = arguments(
 @pytest.mark.parametrize("options", LATENCY)
 def test_latency_targets_are_the_peers(options, normalize):
     options = {**options, "num_steps": 19, "normalize": normalize}
-    mine = ours.targets_latency(LABELS, 5, **options)
-    assert torch.equal(mine, peer.targets_latency(LABELS, 5, **options))
-    assert torch.equal(mine, ours.targets_convert(LABELS, 5, "latency", **options))
-    assert torch.equal(mine, peer.targets_convert(LABELS, 5, "latency", **options))
+    result = ours.targets_latency(LABELS, 5, **options)
+    assert torch.equal(result, peer.targets_latency(LABELS, 5, **options))
+    assert torch.equal(result, ours.targets_convert(LABELS, 5, "latency", **options))
+    assert torch.equal(result, peer.targets_convert(LABELS, 5, "latency", **options))
 
 
 @pytest.mark.parametrize(("on", "off"), LEVELS)
@@ -123,8 +123,8 @@ def test_latency_targets_are_the_peers(options, normalize):
 @pytest.mark.parametrize("linear", [False, True])
 def test_levels_and_ramps_of_latency_targets_are_the_peers(linear, interpolate, on, off):
     options = {"num_steps": 9, "normalize": True, "linear": linear, "interpolate": interpolate}
-    mine = ours.targets_latency(LABELS, 5, on_target=on, off_target=off, **options)
-    assert torch.equal(mine, peer.targets_latency(LABELS, 5, on_target=on, off_target=off, **options))
+    result = ours.targets_latency(LABELS, 5, on_target=on, off_target=off, **options)
+    assert torch.equal(result, peer.targets_latency(LABELS, 5, on_target=on, off_target=off, **options))
 
 
 @pytest.mark.parametrize("num_steps", [False, 3, 6])
@@ -132,5 +132,5 @@ def test_levels_and_ramps_of_latency_targets_are_the_peers(linear, interpolate, 
 @pytest.mark.parametrize("linear", [False, True])
 def test_latency_targets_that_come_too_late_are_dropped_as_the_peers(linear, tau, num_steps):
     options = {"num_steps": num_steps, "tau": tau, "linear": linear, "bypass": True}
-    mine = ours.targets_latency(LABELS, 5, **options)
-    assert torch.equal(mine, peer.targets_latency(LABELS, 5, **options))
+    result = ours.targets_latency(LABELS, 5, **options)
+    assert torch.equal(result, peer.targets_latency(LABELS, 5, **options))

@@ -19,7 +19,7 @@ from .cases import spread
 X = torch.full((3, 5), 0.75)
 
 
-def kept(package: Any, **options: Any) -> nn.Module:
+def integrator(package: Any, **options: Any) -> nn.Module:
     return package.Leaky(1.0, init_hidden=True, reset_mechanism="none", **options)
 
 
@@ -38,7 +38,7 @@ def test_a_state_that_is_not_passed_starts_at_rest() -> None:
 
 def test_a_reset_leaves_other_nets_alone() -> None:
     for package, expected in ((ours, 1.5), (peer, 0.75)):
-        net, other = nn.Sequential(kept(package)), nn.Sequential(kept(package))
+        net, other = nn.Sequential(integrator(package)), nn.Sequential(integrator(package))
         net(X)
         other(X)
         package.utils.reset(net)
@@ -48,7 +48,7 @@ def test_a_reset_leaves_other_nets_alone() -> None:
 
 def test_a_reset_reaches_nested_neurons() -> None:
     for package, expected in ((ours, 0.75), (peer, 1.5)):
-        net = nn.Sequential(nn.Sequential(nn.Identity(), kept(package)))
+        net = nn.Sequential(nn.Sequential(nn.Identity(), integrator(package)))
         net(X)
         package.utils.reset(net)
         net(X)
@@ -57,7 +57,7 @@ def test_a_reset_reaches_nested_neurons() -> None:
 
 def test_a_reset_reaches_copies() -> None:
     for package, expected in ((ours, 0.75), (peer, 1.5)):
-        net = copy.deepcopy(nn.Sequential(kept(package)))
+        net = copy.deepcopy(nn.Sequential(integrator(package)))
         net(X)
         package.utils.reset(net)
         net(X)
@@ -66,7 +66,7 @@ def test_a_reset_reaches_copies() -> None:
 
 def test_a_reset_reaches_the_neuron_itself() -> None:
     for package, expected in ((ours, 0.75), (peer, 1.5)):
-        neuron = kept(package)
+        neuron = integrator(package)
         neuron(X)
         package.utils.reset(neuron)
         neuron(X)
@@ -75,7 +75,7 @@ def test_a_reset_reaches_the_neuron_itself() -> None:
 
 def test_a_reset_works_while_a_delta_neuron_exists() -> None:
     for package in (ours, peer):
-        net, elsewhere = nn.Sequential(kept(package)), package.DeltaLeaky(1.0, 0.5)
+        net, elsewhere = nn.Sequential(integrator(package)), package.DeltaLeaky(1.0, 0.5)
         net(X)
         if package is peer:
             with pytest.raises(AttributeError):
@@ -86,13 +86,13 @@ def test_a_reset_works_while_a_delta_neuron_exists() -> None:
 
 
 def test_a_batch_of_another_size_is_an_error_and_no_silent_restart() -> None:
-    mine, theirs = kept(ours), kept(peer)
-    mine(X)
-    theirs(X)
-    theirs(X[:2])
-    assert torch.equal(theirs.mem, X[:2])  # from rest again, silently
+    net, peer_net = integrator(ours), integrator(peer)
+    net(X)
+    peer_net(X)
+    peer_net(X[:2])
+    assert torch.equal(peer_net.mem, X[:2])  # from rest again, silently
     with pytest.raises(ValueError, match=r"Leaky.*utils\.reset"):
-        mine(X[:2])
+        net(X[:2])
 
 
 def test_a_state_of_another_shape_is_an_error_and_not_replaced_by_zeros() -> None:
@@ -103,15 +103,15 @@ def test_a_state_of_another_shape_is_an_error_and_not_replaced_by_zeros() -> Non
 
 
 def test_states_are_no_buffers() -> None:
-    for package, found in ((ours, False), (peer, True)):
-        neuron = kept(package)
+    for package, result in ((ours, False), (peer, True)):
+        neuron = integrator(package)
         neuron(X)
-        assert ("mem" in dict(neuron.named_buffers())) == found
+        assert ("mem" in dict(neuron.named_buffers())) == result
 
 
 def test_a_net_that_has_run_can_be_copied_and_pickled() -> None:
     for package in (ours, peer):
-        net = nn.Sequential(nn.Linear(5, 5), kept(package))
+        net = nn.Sequential(nn.Linear(5, 5), integrator(package))
         net(X)
         if package is peer:
             with pytest.raises(RuntimeError, match="deepcopy"):
@@ -133,14 +133,14 @@ def test_there_is_no_list_of_all_neurons() -> None:
 
 
 def test_a_dense_lstm_keeps_its_state_when_it_changes_the_number_of_features() -> None:
-    mine, theirs = (package.SLSTM(7, 5, init_hidden=True, output=True) for package in (ours, peer))
-    mine.load_state_dict(theirs.state_dict(), strict=True)
-    cell = theirs.lstm_cell
+    net, peer_net = (package.SLSTM(7, 5, init_hidden=True, output=True) for package in (ours, peer))
+    net.load_state_dict(peer_net.state_dict(), strict=True)
+    cell = peer_net.lstm_cell
     xs = torch.linspace(-2, 2, 4 * 3 * 7).view(4, 3, 7)
     right = wiped = (torch.zeros(3, 5), torch.zeros(3, 5))
     for x in xs:
         right, wiped = cell(x, right), cell(x)
-        for neuron, (mem, syn) in ((mine, right), (theirs, wiped)):
+        for neuron, (mem, syn) in ((net, right), (peer_net, wiped)):
             _, found_syn, found_mem = neuron(x)
             torch.testing.assert_close(found_syn, syn)
             torch.testing.assert_close(found_mem, mem)
@@ -164,7 +164,7 @@ def test_a_delta_neuron_starts_at_rest_and_clamps_its_decay() -> None:
 def test_a_neurons_own_methods_of_the_hidden_state_reach_that_neuron() -> None:
     x = X.clone().requires_grad_()
     for package in (ours, peer):
-        neuron = kept(package)
+        neuron = integrator(package)
         neuron(x)
         neuron.detach_hidden()
         assert not neuron.mem.requires_grad
@@ -177,8 +177,8 @@ def test_a_neurons_own_methods_of_the_hidden_state_reach_that_neuron() -> None:
 
 def test_the_reset_and_the_spikes_of_a_membrane_are_the_peers() -> None:
     mem = torch.linspace(0.5, 1.75, 15).view(3, 5).flip(1).requires_grad_()
-    mine, theirs = (package.Leaky(0.9, spread(0.85, 1.15, 5)) for package in (ours, peer))
-    assert torch.equal(mine.mem_reset(mem), theirs.mem_reset(mem))
-    spikes = [neuron.fire_inhibition(3, mem) for neuron in (mine, theirs)]
+    net, peer_net = (package.Leaky(0.9, spread(0.85, 1.15, 5)) for package in (ours, peer))
+    assert torch.equal(net.mem_reset(mem), peer_net.mem_reset(mem))
+    spikes = [neuron.fire_inhibition(3, mem) for neuron in (net, peer_net)]
     assert torch.equal(*spikes)
     torch.testing.assert_close(*(torch.autograd.grad(spk.sum(), mem)[0] for spk in spikes), rtol=1e-6, atol=0)

@@ -7,7 +7,7 @@ import inspect
 import pytest
 import snntorch
 import torch
-from snntorch.functional import stdp_learner as theirs
+from snntorch.functional import stdp_learner as peer_stdp
 from torch import nn
 
 import snn_core
@@ -29,16 +29,16 @@ def spikes(*shape):
 
 
 def assert_same(step, layer, ins, outs, *taus):
-    mine, peers = (None, None), (None, None)
+    result, peers = (None, None), (None, None)
     for s_in, s_out in zip(ins, outs, strict=True):
-        *mine, change = getattr(ours, step)(layer, s_in, s_out, *mine, *taus, *SCALES)
-        *peers, wanted = getattr(theirs, step)(layer, s_in, s_out, *peers, *taus, *SCALES)
-        torch.testing.assert_close([*mine, change], [*peers, wanted], rtol=1e-5, atol=1e-5)
+        *result, change = getattr(ours, step)(layer, s_in, s_out, *result, *taus, *SCALES)
+        *peers, expected = getattr(peer_stdp, step)(layer, s_in, s_out, *peers, *taus, *SCALES)
+        torch.testing.assert_close([*result, change], [*peers, expected], rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_signature_is_the_peers(name):
-    left, right = (inspect.signature(getattr(module, name)).parameters.values() for module in (ours, theirs))
+    left, right = (inspect.signature(getattr(module, name)).parameters.values() for module in (ours, peer_stdp))
     assert [(p.name, p.kind, p.default is p.empty) for p in left] == [
         (p.name, p.kind, p.default is p.empty) for p in right
     ]
@@ -71,16 +71,16 @@ def test_convolutions_that_the_peer_refuses_change_too(options):
     ins = spikes(1, 2, 7, 7)
     outs = spikes(*conv(ins).shape)
     with pytest.raises(NotImplementedError):
-        theirs.stdp_conv2d_single_step(conv, ins, outs, *arguments)
+        peer_stdp.stdp_conv2d_single_step(conv, ins, outs, *arguments)
     assert ours.stdp_conv2d_single_step(conv, ins, outs, *arguments)[2].shape == conv.weight.shape
 
 
 @pytest.mark.parametrize("on_grad", [True, False])
 @pytest.mark.parametrize("scale", [1.0, 0.5])
 def test_a_learner_gives_the_peers_change(on_grad, scale):
-    xs, found = 3 * torch.rand(6, 2, 5), []
+    xs, result = 3 * torch.rand(6, 2, 5), []
     weight = torch.rand(3, 5)
-    for package, stdp in ((snn_core, ours), (snntorch, theirs)):
+    for package, stdp in ((snn_core, ours), (snntorch, peer_stdp)):
         net = nn.Sequential(nn.Linear(5, 3, bias=False), package.Leaky(0.8, init_hidden=True))
         net[0].weight.data.copy_(weight)
         learner = stdp.STDPLearner(net[0], net[1], 3.0, 2.0, *SCALES)
@@ -90,14 +90,14 @@ def test_a_learner_gives_the_peers_change(on_grad, scale):
                 for x in part:
                     net(x)
                 total.append(learner.step(on_grad, scale))
-        found.append(net[0].weight.grad if on_grad else total)
-    torch.testing.assert_close(*found, rtol=1e-5, atol=1e-5)
+        result.append(net[0].weight.grad if on_grad else total)
+    torch.testing.assert_close(*result, rtol=1e-5, atol=1e-5)
 
 
 def test_a_reset_works_where_the_peers_raises():
     lif, fc = snntorch.Leaky(0.8, init_hidden=True), nn.Linear(5, 3)
     with pytest.raises(AttributeError):
-        theirs.STDPLearner(fc, lif, 2.0, 2.0).reset()
+        peer_stdp.STDPLearner(fc, lif, 2.0, 2.0).reset()
     learner = ours.STDPLearner(fc, snn_core.Leaky(0.8, init_hidden=True), 2.0, 2.0)
     learner.reset()
     assert learner.trace_pre is None

@@ -22,8 +22,8 @@ def test_a_neuron_gives_the_peers_spikes_states_and_gradients(case: Case, parity
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 def test_the_draws_make_a_neuron_fire_and_be_silent(kind: Kind) -> None:
     case = next(case for case in SHARED if case.kind is kind)
-    _, theirs = pair(case, 0)
-    rate = float(outcome(kind, theirs, draw(case, 0), grad=False).spk.mean())
+    _, peer_net = pair(case, 0)
+    rate = float(outcome(kind, peer_net, draw(case, 0), grad=False).spk.mean())
     assert 0.03 < rate < 0.8
 
 
@@ -43,24 +43,24 @@ def test_every_exclusion_leaves_something_out_and_every_kind_keeps_something() -
 
 
 @pytest.mark.parametrize("exclusion", EXCLUDED, ids=str)
-def test_what_is_left_out_still_differs(exclusion: Exclusion) -> None:
+def test_excluded_cases_still_differ(exclusion: Exclusion) -> None:
     left_out = [case for case in CASES if reasons(case)[:1] == [exclusion]]
     assert left_out
     for case in left_out:
         if exclusion.raises is not None:
-            mine, theirs = pair(case, 0)
-            outcome(case.kind, mine, draw(case, 0))
+            net, peer_net = pair(case, 0)
+            outcome(case.kind, net, draw(case, 0))
             with pytest.raises(exclusion.raises):
-                outcome(case.kind, theirs, draw(case, 0))
+                outcome(case.kind, peer_net, draw(case, 0))
         else:
             assert any(differs(case, seed) for seed in range(0, 8, 2)), str(case)
 
 
 def differs(case: Case, seed: int) -> bool:
     start = Draw(3 * draw(case, seed).xs, ())  # loud enough that neurons compete
-    mine, theirs = (outcome(case.kind, neuron, start) for neuron in pair(case, seed))
+    result, expected = (outcome(case.kind, neuron, start) for neuron in pair(case, seed))
     try:
-        assert_same(mine, theirs)
+        assert_same(result, expected)
     except AssertionError:
         return True
     return False

@@ -50,9 +50,9 @@ def spikes_and_gradient(surrogate: Any, x: Tensor) -> tuple[Tensor, Tensor]:
 def test_a_surrogate_is_the_peers_elementwise(name: str, arguments: dict[str, Any]) -> None:
     # where the peer's sigmoid is finite: exp(25 * 3) still is a float32; 0 and B lie on a border and are included
     x = torch.cat([torch.linspace(-3, 3, 121), torch.tensor([0.0, 0.2, 1.0, 1e-8, -1e-8])]).view(7, 18)
-    mine, theirs = (spikes_and_gradient(surrogate, x) for surrogate in both(name, arguments))
-    assert torch.equal(mine[0], theirs[0])
-    assert_close(mine[1], theirs[1], 1e-6 * float(theirs[1].abs().max()), "gradient")
+    result, expected = (spikes_and_gradient(surrogate, x) for surrogate in both(name, arguments))
+    assert torch.equal(result[0], expected[0])
+    assert_close(result[1], expected[1], 1e-6 * float(expected[1].abs().max()), "gradient")
 
 
 @pytest.mark.parametrize(("name", "arguments"), ARGUMENTS, ids=str)
@@ -66,24 +66,26 @@ def test_a_neuron_with_a_surrogate_learns_as_the_peers(name: str, arguments: dic
         )
         torch.manual_seed(3)
         outcomes.append(outcome(leaky, neuron, Draw(xs, ())))
-    mine, theirs = outcomes
-    assert torch.equal(mine.spk, theirs.spk)
-    for key, right in theirs.grads.items():
-        assert_close(mine.grads[key], right, 1e-5 * float(right.abs().max()), key)
+    result, expected = outcomes
+    assert torch.equal(result.spk, expected.spk)
+    for key, right in expected.grads.items():
+        assert_close(result.grads[key], right, 1e-5 * float(right.abs().max()), key)
 
 
 def test_a_custom_surrogate_gets_what_the_peers_gets() -> None:
-    seen: list[tuple[Tensor, ...]] = []
+    calls: list[tuple[Tensor, ...]] = []
 
     def backward(input_: Tensor, grad_input: Tensor, spikes: Tensor) -> Tensor:
-        seen.append((input_, grad_input, spikes))
+        calls.append((input_, grad_input, spikes))
         return grad_input * (0.5 + spikes) * input_.abs()
 
     x = torch.linspace(-1, 1, 15).view(3, 5)
-    mine, theirs = (spikes_and_gradient(package.surrogate.custom_surrogate(backward), x) for package in (ours, peer))
-    assert torch.equal(mine[0], theirs[0])
-    assert torch.equal(mine[1], theirs[1])
-    assert all(torch.equal(left, right) for left, right in zip(*seen, strict=True))
+    result, expected = (
+        spikes_and_gradient(package.surrogate.custom_surrogate(backward), x) for package in (ours, peer)
+    )
+    assert torch.equal(result[0], expected[0])
+    assert torch.equal(result[1], expected[1])
+    assert all(torch.equal(left, right) for left, right in zip(*calls, strict=True))
 
 
 @pytest.mark.parametrize("package", [ours, peer], ids=["ours", "peer"])
@@ -117,9 +119,9 @@ def applied(kind: Any, settings: tuple[Any, ...], x: Tensor) -> Tensor:
 def test_an_autograd_function_of_the_peers_is_applied_as_there(name: str, settings: tuple[Any, ...]) -> None:
     x = torch.linspace(-2, 2, 41)
     kinds = [getattr(package.surrogate, name) for package in (ours, peer)]
-    mine, theirs = (spikes_and_gradient(partial(applied, kind, settings), x) for kind in kinds)
-    assert torch.equal(mine[0], theirs[0])
-    assert_close(mine[1], theirs[1], 1e-6 * float(theirs[1].abs().max()), "gradient")
+    result, expected = (spikes_and_gradient(partial(applied, kind, settings), x) for kind in kinds)
+    assert torch.equal(result[0], expected[0])
+    assert_close(result[1], expected[1], 1e-6 * float(expected[1].abs().max()), "gradient")
 
 
 @pytest.mark.parametrize("name", OTHERWISE)

@@ -43,13 +43,13 @@ def losses(net: nn.Module, package: Any, run: Loop, batches: list[tuple[Tensor, 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_twenty_steps_follow_the_peers_loss_curve(name: str) -> None:
     build, run, shape = PROGRAMS[name]
-    theirs = build(peer)
-    state = {key: value.clone() for key, value in theirs.state_dict().items()}
+    peer_net = build(peer)
+    state = {key: value.clone() for key, value in peer_net.state_dict().items()}
     batches = [(3 * spread(-0.3, high, *shape), torch.arange(shape[1]) % 5) for high in (1.0, 0.8, 0.6)]
-    expected = losses(theirs, peer, run, batches)
+    expected = losses(peer_net, peer, run, batches)
     assert expected[-1] < expected[0]
     loops = [run, unrolled] if name in ("kept states", "dense Sequential", "convolutional Sequential") else [run]
     for loop in loops:
-        mine = build(ours)
-        mine.load_state_dict(state, strict=True)
-        assert losses(mine, ours, loop, batches) == pytest.approx(expected, abs=1e-4)
+        net = build(ours)
+        net.load_state_dict(state, strict=True)
+        assert losses(net, ours, loop, batches) == pytest.approx(expected, abs=1e-4)

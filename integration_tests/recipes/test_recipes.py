@@ -79,8 +79,8 @@ def test_a_small_run_ends_with_its_results(task, neuron, program, folder, capsys
 
 @pytest.mark.parametrize("task", recipes.NETWORKS)
 def test_the_nets_of_a_task_have_one_width(task, program):
-    first, other = (program(task).RECIPE.networks[neuron].build() for neuron in recipes.NETWORKS[task])
-    widths = [[layer.weight.shape for layer in net if hasattr(layer, "weight")] for net in (first, other)]
+    first, second = (program(task).RECIPE.networks[neuron].build() for neuron in recipes.NETWORKS[task])
+    widths = [[layer.weight.shape for layer in net if hasattr(layer, "weight")] for net in (first, second)]
     assert widths[0] == widths[1]
 
 

@@ -20,10 +20,10 @@ def test_the_program_of_the_page_learns_on_two_processes(tmp_path):
     file = tmp_path / "train.py"
     file.write_text(program, encoding="utf-8")
     environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, str(file)], cwd=tmp_path, capture_output=True, text=True, check=False, env=environment
     )
-    assert done.returncode == 0, done.stderr
-    assert "MEMBER: 2/2" in done.stderr + done.stdout
-    (loss,) = re.findall(r"^loss ([\d.]+)$", done.stdout, re.MULTILINE)
+    assert process.returncode == 0, process.stderr
+    assert "MEMBER: 2/2" in process.stderr + process.stdout
+    (loss,) = re.findall(r"^loss ([\d.]+)$", process.stdout, re.MULTILINE)
     assert float(loss) < 0.6  # a guess between two classes has log 2 = 0.69

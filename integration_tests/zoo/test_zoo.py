@@ -18,10 +18,10 @@ LEAST = {"digits": 0.97, "mnist5k": 0.95, "vowels": 0.95}
 
 
 @torch.no_grad()
-def counts(net, name, **how):
+def counts(net, name, **options):
     xs, _, lengths, _ = zoo.samples(name)
     dtype = next(net.parameters()).dtype
-    return snn.unroll(net, xs.to(dtype), lengths=lengths, **how).sum(0)
+    return snn.unroll(net, xs.to(dtype), lengths=lengths, **options).sum(0)
 
 
 def right(spikes, name):
@@ -45,7 +45,7 @@ def test_it_does_so_step_by_step_and_in_float64(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_manifest_tells_the_run_and_is_json(name):
+def test_a_manifest_describes_the_run_and_is_json(name):
     facts, net = zoo.manifest(name), zoo.load(name)
     assert json.loads(json.dumps(facts)) == facts
     assert facts["name"] == name
@@ -81,7 +81,7 @@ def test_a_net_is_in_float32_whatever_the_default_is():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_takes_nets_takes_these(name):
+def test_tools_for_nets_take_these_nets(name):
     net = zoo.load(name)
     xs, targets, lengths, _ = zoo.samples(name)
     some = (xs[:, :5], lengths[:5])
@@ -115,8 +115,8 @@ def test_speech_of_unequal_length_is_padded():
     assert lengths.equal(2 * test.lengths)
     assert targets.equal(test.targets)
     assert mask.sum(0).equal(lengths)
-    torch.testing.assert_close(xs[0], torch.stack([one[0] for one in test.data]))
-    torch.testing.assert_close(xs[lengths - 1, range(370)], torch.stack([one[-1] for one in test.data]))
+    torch.testing.assert_close(xs[0], torch.stack([sequence[0] for sequence in test.data]))
+    torch.testing.assert_close(xs[lengths - 1, range(370)], torch.stack([sequence[-1] for sequence in test.data]))
 
 
 def test_training_writes_files_that_the_zoo_loads(tmp_path, monkeypatch):

@@ -37,15 +37,15 @@ class Copy:
 
     def session(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run one session of the copy's noxfile; its words are all in ``stdout``."""
-        done = self.run(sys.executable, "-m", "nox", "-s", name, "--", *arguments)
-        done.stdout += done.stderr
-        return done
+        process = self.run(sys.executable, "-m", "nox", "-s", name, "--", *arguments)
+        process.stdout += process.stderr
+        return process
 
     def git(self, *arguments: str) -> None:
         """Run git in the copy, as somebody."""
         identity = ("-c", "user.name=snn", "-c", "user.email=snn@localhost", "-c", "commit.gpgsign=false")
-        done = self.run("git", *identity, *arguments)
-        assert done.returncode == 0, done.stderr
+        process = self.run("git", *identity, *arguments)
+        assert process.returncode == 0, process.stderr
 
 
 @pytest.fixture

@@ -10,17 +10,17 @@ from workspace import ROOT
 def test_alone_finds_an_import_that_is_not_declared(tree):
     source = tree.root / "packages/snn-plot/src/snn_plot/undeclared.py"
     source.write_text('"""Needs more than is declared."""\n\nimport h5py as h5py\n', encoding="utf-8")
-    done = tree.session("alone(snn-plot)")
-    assert done.returncode == 1
-    assert "No module named 'h5py'" in done.stdout
+    process = tree.session("alone(snn-plot)")
+    assert process.returncode == 1
+    assert "No module named 'h5py'" in process.stdout
 
 
 def test_umbrella_finds_a_range_that_nothing_is_in(tree):
     tree.edit("packages/snn-functional/pyproject.toml", "snn-core>=0.5", "snn-core>=0.5.9,>=0.5")
-    done = tree.session("umbrella(functional)")
-    assert done.returncode == 1
-    assert "No solution found" in done.stdout
-    assert "snn-core>=0.5.9" in done.stdout
+    process = tree.session("umbrella(functional)")
+    assert process.returncode == 1
+    assert "No solution found" in process.stdout
+    assert "snn-core>=0.5.9" in process.stdout
 
 
 def test_umbrella_finds_an_extra_that_the_piece_does_not_have(tree):
@@ -29,24 +29,24 @@ def test_umbrella_finds_an_extra_that_the_piece_does_not_have(tree):
         'functional = ["snn-functional[progress]',
         'functional = ["snn-functional[progres]',
     )
-    done = tree.session("umbrella(functional)")
-    assert done.returncode == 1
-    assert "asks snn-functional for ['progres'], extras that it does not have" in done.stdout
+    process = tree.session("umbrella(functional)")
+    assert process.returncode == 1
+    assert "asks snn-functional for ['progres'], extras that it does not have" in process.stdout
 
 
 def test_subsets_finds_an_entry_point_that_leads_nowhere(tree):
     tree.edit("packages/snn-ipu/pyproject.toml", 'ipu = "snn_ipu.target:Ipu"', 'ipu = "snn_ipu.target:Npu"')
-    done = tree.session("subsets", "snn-ipu")
-    assert done.returncode == 1
-    assert "FAILED snn-core+snn-ipu" in done.stdout
-    assert "has no attribute 'Npu'" in done.stdout
+    process = tree.session("subsets", "snn-ipu")
+    assert process.returncode == 1
+    assert "FAILED snn-core+snn-ipu" in process.stdout
+    assert "has no attribute 'Npu'" in process.stdout
 
 
-def test_lowest_finds_a_floor_that_is_not_what_is_installed_then(tree):
+def test_lowest_finds_a_floor_that_differs_from_the_installed_version(tree):
     tree.edit("packages/snn-plot/pyproject.toml", '"pillow>=10"', '"pillow>=9.9"')
-    done = tree.session("lowest(snn-plot)")
-    assert done.returncode == 1
-    assert "snn-plot declares pillow>=9.9, and the oldest that go together are newer" in done.stdout
+    process = tree.session("lowest(snn-plot)")
+    assert process.returncode == 1
+    assert "snn-plot declares pillow>=9.9, and the oldest that go together are newer" in process.stdout
 
 
 def test_released_finds_a_break_in_the_core_that_its_range_hides(tree):
@@ -73,6 +73,6 @@ def test_the_tests_of_a_release_that_knows_no_marks_run_whole(tmp_path):
 
 
 def test_without_the_commit_of_a_release_its_sessions_say_what_they_need(tree):
-    done = tree.session("against_released(snn-nir)")
-    assert done.returncode == 1
-    assert "is not in this clone: git fetch --unshallow" in done.stdout
+    process = tree.session("against_released(snn-nir)")
+    assert process.returncode == 1
+    assert "is not in this clone: git fetch --unshallow" in process.stdout

@@ -8,10 +8,10 @@ import sessions
 def test_without_a_tool_the_session_names_it_and_its_package_and_builds_nothing(tree):
     tree.edit("noxfile.py", '"clang": "clang"', '"no-clang": "clang"')
     tree.edit("noxfile.py", '"qemu-arm": ', '"no-qemu-arm": ')
-    done = tree.session("deploy")
-    assert done.returncode
-    assert "there is no no-clang, no-qemu-arm; on Debian, apt-get install clang qemu-user" in done.stdout
-    assert "session wheels" not in done.stdout
+    process = tree.session("deploy")
+    assert process.returncode
+    assert "there is no no-clang, no-qemu-arm; on Debian, apt-get install clang qemu-user" in process.stdout
+    assert "session wheels" not in process.stdout
 
 
 def test_other_sessions_leave_its_tests_out():

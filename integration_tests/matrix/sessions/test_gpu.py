@@ -55,11 +55,11 @@ def test_without_a_gpu_the_session_says_what_is_missing_with_code_3_and_builds_n
     hidden = {"/dev/nvidia0": "/dev/no-nvidia", "/dev/kfd": "/dev/no-kfd", "nvidia-smi": "no-nvidia-smi"}
     for there, nowhere in {**hidden, "rocm-smi": "no-rocm-smi"}.items():
         tree.edit("tools/gpus.py", f'"{there}"', f'"{nowhere}"')
-    done = tree.session("gpu")
-    assert done.returncode == gpus.NONE == 3, done.stdout
+    process = tree.session("gpu")
+    assert process.returncode == gpus.NONE == 3, process.stdout
     message = (
         "no GPU: there is neither /dev/no-nvidia nor /dev/no-kfd, and neither no-nvidia-smi nor no-rocm-smi lists one"
     )
-    assert message in done.stdout
-    assert "session wheels" not in done.stdout
+    assert message in process.stdout
+    assert "session wheels" not in process.stdout
     assert not list(tree.root.glob(".nox/*/bin"))

@@ -28,19 +28,19 @@ def invalid(document: str) -> str:
 def library(tmp_path: pathlib.Path) -> pathlib.Path:
     """A wheel with a shared library of this Python's, linked with the C library."""
     (metadata,) = (b"Name: snn-cpu\nVersion: 0.5.0\nLicense-Expression: MIT\nRequires-Dist: torch>=2.10\n\nText",)
-    found = next(pathlib.Path(sys.base_prefix).rglob("lib-dynload/*.so"))
+    library = next(pathlib.Path(sys.base_prefix).rglob("lib-dynload/*.so"))
     file = tmp_path / "snn_cpu-0.5.0-py3-none-linux_x86_64.whl"
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("snn_cpu-0.5.0.dist-info/METADATA", metadata)
-        archive.writestr(zipfile.ZipInfo("snn_cpu/libsnn_cpu.so"), found.read_bytes())
+        archive.writestr(zipfile.ZipInfo("snn_cpu/libsnn_cpu.so"), library.read_bytes())
     return file
 
 
-def test_a_bill_of_materials_keeps_to_the_schema_and_names_what_is_linked(library: pathlib.Path):
+def test_a_bill_of_materials_follows_the_schema_and_names_linked_libraries(library: pathlib.Path):
     document = sbom.bill(library)
     assert invalid(document) == ""
     bill = json.loads(document)
-    assert {"libc.so.6", "torch"} <= {one["name"] for one in bill["components"]}
+    assert {"libc.so.6", "torch"} <= {component["name"] for component in bill["components"]}
     subject = bill["metadata"]["component"]
     assert (subject["purl"], subject["licenses"][0]["license"]["id"]) == ("pkg:pypi/snn-cpu@0.5.0", "MIT")
     assert sbom.bill(library) == document
@@ -75,18 +75,18 @@ def status() -> str:
 
 def test_a_rehearsal_builds_tests_and_leaves_nothing(clean):
     before = status()
-    done = release("snn-spikegen", "final", "--rehearsal", clean=clean)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert " passed in " in done.stdout
-    assert "SHA256SUMS, snn_spikegen-" in done.stdout
+    process = release("snn-spikegen", "final", "--rehearsal", clean=clean)
+    assert process.returncode == 0, process.stdout + process.stderr
+    assert " passed in " in process.stdout
+    assert "SHA256SUMS, snn_spikegen-" in process.stdout
     assert status() == before
 
 
-def test_what_cannot_be_released_is_said_in_a_line(clean):
-    done = release("snn-spikegen", "0.0.1", "--dry-run", clean=clean)
-    assert done.returncode == 1
-    assert done.stderr.startswith("release: snn-spikegen: 0.0.1 is ")
-    assert done.stderr.count("\n") == 1
+def test_an_impossible_release_is_a_one_line_error(clean):
+    process = release("snn-spikegen", "0.0.1", "--dry-run", clean=clean)
+    assert process.returncode == 1
+    assert process.stderr.startswith("release: snn-spikegen: 0.0.1 is ")
+    assert process.stderr.count("\n") == 1
 
 
 def test_all_packages_from_versions_to_tags_to_what_comes_next(tree):
@@ -96,10 +96,10 @@ def test_all_packages_from_versions_to_tags_to_what_comes_next(tree):
     tree.git("add", "-A")
     tree.git("commit", "-q", "-m", "Begin")
     path = str(tree.root / "tools")
-    done = tree.run(sys.executable, "-m", "release", "all", "final", "--untested", PYTHONPATH=path)
-    assert done.returncode == 0, done.stdout + done.stderr
+    process = tree.run(sys.executable, "-m", "release", "all", "final", "--untested", PYTHONPATH=path)
+    assert process.returncode == 0, process.stdout + process.stderr
     assert sorted(file.name for file in (tree.root / "constraints").iterdir())[-1].startswith("snn-")
-    commands = [line.removeprefix("then:").strip() for line in done.stdout.splitlines() if " git " in line]
+    commands = [line.removeprefix("then:").strip() for line in process.stdout.splitlines() if " git " in line]
     early = tree.run(sys.executable, "-m", "release", "all", "next", PYTHONPATH=path)
     assert early.returncode == 1
     assert early.stderr.startswith(f"release: snn: the last commit holds {before}, not ")

@@ -20,10 +20,10 @@ PAGE = (ROOT / "docs" / "test-your-version-matrix.md").read_text(encoding="utf-8
 
 def block(name: str) -> str:
     """The first block behind where the page names a file."""
-    (found,) = re.findall(
+    (block,) = re.findall(
         rf"`{re.escape(name)}`[^`]*\n\n```\w+(?: no-run)?\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL
     )
-    return found
+    return block
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +51,9 @@ def environment(clean: Callable[..., dict[str, str]]) -> dict[str, str]:
 
 def folders(*ours: pathlib.Path) -> dict[str, str]:
     """Return the options that point pip and uv to folders, beside those that this machine gives them."""
-    made = pip_configuration.settings()
-    found = [*(str(folder) for folder in ours if folder.is_dir()), *made.get("find-links", [])]
-    return {"PIP_FIND_LINKS": " ".join(found), "UV_FIND_LINKS": ",".join(found)}
+    settings = pip_configuration.settings()
+    folders = [*(str(folder) for folder in ours if folder.is_dir()), *settings.get("find-links", [])]
+    return {"PIP_FIND_LINKS": " ".join(folders), "UV_FIND_LINKS": ",".join(folders)}
 
 
 def kernels_were_compiled() -> bool:
@@ -61,25 +61,25 @@ def kernels_were_compiled() -> bool:
 
 
 def run(*command: str, **options) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
+    process = subprocess.run(command, capture_output=True, text=True, check=False, **options)
+    assert process.returncode == 0, process.stdout + process.stderr
+    return process.stdout + process.stderr
 
 
 def test_every_row_of_the_matrix_is_a_session_that_passes(project: pathlib.Path, environment: dict[str, str]):
     rows = ["backend='plain'", "backend='fused'"] if kernels_were_compiled() else ["backend='plain'"]
     sessions = [f"tests({row}, release='0.5.0')" for row in rows]
-    said = run(sys.executable, "-m", "nox", "-s", *sessions, cwd=project, env=environment)
-    assert said.count("2 passed") == len(rows)
+    process = run(sys.executable, "-m", "nox", "-s", *sessions, cwd=project, env=environment)
+    assert process.count("2 passed") == len(rows)
 
 
 def test_a_row_of_kernels_without_its_kernels_fails(project: pathlib.Path, environment: dict[str, str]):
     words = (sys.executable, "-m", "nox", "-s", "tests(backend='fused', release='0.5.0')")
     env = environment | folders(WHEELHOUSE)
-    done = subprocess.run(words, cwd=project, env=env, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert "AssertionError: no fused kernel" in done.stdout
-    assert "1 failed, 1 passed" in done.stdout
+    process = subprocess.run(words, cwd=project, env=env, capture_output=True, text=True, check=False)
+    assert process.returncode == 1
+    assert "AssertionError: no fused kernel" in process.stdout
+    assert "1 failed, 1 passed" in process.stdout
 
 
 def test_a_row_that_is_not_what_was_pinned_fails(
@@ -88,11 +88,11 @@ def test_a_row_that_is_not_what_was_pinned_fails(
     (project / "constraints").unlink()
     (project / "constraints").mkdir()
     (project / "constraints" / "snn-0.5.0.txt").write_text("snn-core==0.4.0\n", encoding="utf-8")
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-m", "nox"], cwd=project, env=environment, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 1
-    assert "snn-core==0.4.0" in done.stdout + done.stderr
+    assert process.returncode == 1
+    assert "snn-core==0.4.0" in process.stdout + process.stderr
 
 
 def test_the_files_of_a_release_are_checked_and_others_refused(
@@ -109,11 +109,11 @@ def test_the_files_of_a_release_are_checked_and_others_refused(
     for wheel in WHEELHOUSE.glob("*.whl"):
         (other / wheel.name).write_bytes(wheel.read_bytes() + (b"\0" if wheel.name.startswith("snn_core") else b""))
     words = [word.replace(str(WHEELHOUSE), str(other)) for word in words]
-    done = subprocess.run(
+    process = subprocess.run(
         words, cwd=project, env={**environment, "PIP_FIND_LINKS": ""}, capture_output=True, text=True, check=False
     )
-    assert done.returncode != 0
-    assert "DO NOT MATCH THE HASHES" in done.stderr
+    assert process.returncode != 0
+    assert "DO NOT MATCH THE HASHES" in process.stderr
 
 
 def test_plain_pip_installs_what_was_pinned_and_one_backend(project: pathlib.Path, environment: dict[str, str]):
@@ -123,7 +123,7 @@ def test_plain_pip_installs_what_was_pinned_and_one_backend(project: pathlib.Pat
         script = script.replace("KERNEL=snn-cpu", "KERNEL=reference")
     (project / "test.sh").write_text(script, encoding="utf-8")
     bin_of_python = str(pathlib.Path(sys.executable).parent)
-    said = run(
+    process = run(
         "bash", "-e", "test.sh", cwd=project, env={**environment, "PATH": f"{bin_of_python}:{environment['PATH']}"}
     )
-    assert "2 passed" in said
+    assert "2 passed" in process

@@ -32,24 +32,24 @@ def commands(job: dict) -> str:
     return text
 
 
-def asked_for(text: str) -> set[str]:
+def sessions_named(text: str) -> set[str]:
     """The sessions that nox is asked for, without what they are parametrized with."""
     return {name for names in re.findall(r"nox (?:-P \S+ )?-s((?: \w\S*)+)", text) for name in names.split()}
 
 
-def test_a_push_runs_the_command_of_the_readme_and_sessions_that_there_are(sessions: set[str]):
+def test_a_push_runs_the_command_of_the_readme_and_existing_sessions(sessions: set[str]):
     text = PUSH.read_text(encoding="utf-8")
-    assert asked_for(text) <= sessions
+    assert sessions_named(text) <= sessions
     (command,) = re.findall(r"^python3 .* -s tests$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert f"\n{command}\n" in text
 
 
 @pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.stem)
-def test_a_workflow_runs_sessions_that_there_are(file, sessions: set[str]):
+def test_a_workflow_runs_existing_sessions(file, sessions: set[str]):
     read = yaml.safe_load(file.read_text(encoding="utf-8"))
-    asked = {name for job in read["jobs"].values() for name in asked_for(commands(job))}
-    assert asked
-    assert asked <= sessions
+    names = {name for job in read["jobs"].values() for name in sessions_named(commands(job))}
+    assert names
+    assert names <= sessions
     assert read["permissions"] == {"contents": "read"}
 
 

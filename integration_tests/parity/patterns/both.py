@@ -37,8 +37,8 @@ def run(program: Program) -> tuple[Numbers, Numbers]:
         np.random.seed(0)
         random.seed(0)
         numbers.append(program(package))
-    mine, theirs = numbers
-    return mine, theirs
+    result, expected = numbers
+    return result, expected
 
 
 def same(program: Program, *, apart: Iterable[str] = ()) -> None:
@@ -46,22 +46,22 @@ def same(program: Program, *, apart: Iterable[str] = ()) -> None:
 
     Close is within 1e-5 of the largest magnitude of the value, or of 1. What is named in ``apart`` is left out.
     """
-    mine, theirs = run(program)
-    assert mine.keys() == theirs.keys()
-    for name in mine.keys() - {*apart}:
-        equal(name, mine[name], theirs[name])
+    result, expected = run(program)
+    assert result.keys() == expected.keys()
+    for name in result.keys() - {*apart}:
+        equal(name, result[name], expected[name])
 
 
-def equal(name: str, mine: Any, theirs: Any) -> None:
+def equal(name: str, result: Any, expected: Any) -> None:
     """Check one value of a program as ``same`` does."""
-    if isinstance(theirs, list | tuple):
-        assert len(mine) == len(theirs), name
-        for index, (left, right) in enumerate(zip(mine, theirs, strict=True)):
+    if isinstance(expected, list | tuple):
+        assert len(result) == len(expected), name
+        for index, (left, right) in enumerate(zip(result, expected, strict=True)):
             equal(f"{name}[{index}]", left, right)
-    elif isinstance(theirs, str | bool | None):
-        assert mine == theirs, name
+    elif isinstance(expected, str | bool | None):
+        assert result == expected, name
     else:
-        left, right = (torch.as_tensor(value).detach().double() for value in (mine, theirs))
+        left, right = (torch.as_tensor(value).detach().double() for value in (result, expected))
         assert left.shape == right.shape, f"{name}: {tuple(left.shape)} and {tuple(right.shape)}"
         scale = 0 if name.startswith("spk") else 1e-5 * max(1.0, float(right.abs().max()) if right.numel() else 1.0)
         torch.testing.assert_close(left, right, rtol=0, atol=scale, msg=lambda text: f"{name}: {text}")

@@ -56,8 +56,8 @@ def silent(snn: Any) -> dict[str, Any]:
 
 def test_a_silent_sample_is_of_class_0_by_the_peers_rule() -> None:
     """Documented: without the rule it counts as wrong."""
-    mine, theirs = run(silent)
-    assert (mine["rate"], theirs["rate"]) == pytest.approx((1 / 5, 3 / 5))
-    assert (mine["temporal"], theirs["temporal"]) == pytest.approx((1 / 5, 3 / 5))
+    result, expected = run(silent)
+    assert (result["rate"], expected["rate"]) == pytest.approx((1 / 5, 3 / 5))
+    assert (result["temporal"], expected["temporal"]) == pytest.approx((1 / 5, 3 / 5))
     with snn.peer.following():
         same(silent)

@@ -87,12 +87,12 @@ def test_options_are_switched_on_neurons_of_a_net() -> None:
 
 def test_a_kept_membrane_is_read_and_written_between_steps() -> None:
     def program(snn: Any) -> dict[str, Any]:
-        neuron, spikes, seen = snn.Leaky(beta=0.9, init_hidden=True), [], []
+        neuron, spikes, membranes = snn.Leaky(beta=0.9, init_hidden=True), [], []
         for x in inputs():
             spikes.append(neuron(x))
-            seen.append(neuron.mem.clone())
+            membranes.append(neuron.mem.clone())
             neuron.mem = neuron.mem.clamp(min=0.1, max=1.2)
-        return {"spk": some_fire(torch.stack(spikes)), "seen": seen}
+        return {"spk": some_fire(torch.stack(spikes)), "seen": membranes}
 
     same(program)
 

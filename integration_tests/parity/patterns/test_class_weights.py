@@ -38,7 +38,7 @@ def test_a_squared_error_weighs_each_sample_by_its_class() -> None:
             "none": loss()(outputs, torch.tensor([2, 0, 1])),
         }
 
-    mine, theirs = run(program)
-    equal("equal", mine["equal"], theirs["equal"])
-    equal("none", mine["none"], theirs["none"])
-    assert float(mine["weighted"]) != pytest.approx(float(theirs["weighted"]), rel=1e-3)
+    result, expected = run(program)
+    equal("equal", result["equal"], expected["equal"])
+    equal("none", result["none"], expected["none"])
+    assert float(result["weighted"]) != pytest.approx(float(expected["weighted"]), rel=1e-3)

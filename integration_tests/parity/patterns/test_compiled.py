@@ -60,10 +60,10 @@ def test_it_compiles_as_one_graph_and_learns_the_same() -> None:
         return {"spk": some_fire(spk), "mem": mem, **learn(net, lambda: loss_of(called, x, labels), steps=2)}
 
     torch._dynamo.reset()
-    mine, _ = run(lambda snn: program(snn, compiled=hasattr(snn, "unroll")))
-    _, theirs = run(lambda snn: program(snn, compiled=False))
-    for name, value in theirs.items():
-        equal(name, mine[name], value)
+    result, _ = run(lambda snn: program(snn, compiled=hasattr(snn, "unroll")))
+    _, expected = run(lambda snn: program(snn, compiled=False))
+    for name, value in expected.items():
+        equal(name, result[name], value)
 
 
 def test_the_next_sample_begins_where_it_was_reset() -> None:

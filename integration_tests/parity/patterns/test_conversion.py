@@ -74,10 +74,10 @@ def test_a_target_net_follows_the_net_that_learns() -> None:
             loss.backward()
             nn.utils.clip_grad_value_(net.parameters(), 100)
             optimizer.step()
-            ours, theirs = net.state_dict(), target.state_dict()
+            ours, expected = net.state_dict(), target.state_dict()
             for key in ours:
-                theirs[key] = 0.1 * ours[key] + 0.9 * theirs[key]
-            target.load_state_dict(theirs)
+                expected[key] = 0.1 * ours[key] + 0.9 * expected[key]
+            target.load_state_dict(expected)
             losses.append(loss.item())
         followed = {f"{name} of the target": p for name, p in weights(target)}
         return {"losses": losses, **dict(weights(net)), **followed}

@@ -63,7 +63,7 @@ def test_times_of_spikes_themselves() -> None:
 
 
 @pytest.mark.parametrize("options", [{}, {"off_spike": True}, {"padding": True, "off_spike": True}], ids=str)
-def test_only_changes_are_told(options: dict[str, Any]) -> None:
+def test_only_changes_are_printed(options: dict[str, Any]) -> None:
     trace = torch.tensor([0, 1, 0, 2, 8, -20, 20, -5, 0, 1, 0]).float()
     same(lambda snn: {"spk": some_fire(snn.spikegen.delta(trace, threshold=4, **options))})
 
@@ -74,8 +74,8 @@ def test_labels_become_one_hot_rows() -> None:
 
 def test_labels_come_back_from_one_hot_rows() -> None:
     """Documented: the peer numbers the rows."""
-    mine, theirs = run(lambda snn: {"labels": snn.spikegen.from_one_hot(torch.eye(4)[[0, 3, 2]])})
-    assert (mine["labels"].tolist(), theirs["labels"].tolist()) == ([0, 3, 2], [0, 1, 2])
+    result, expected = run(lambda snn: {"labels": snn.spikegen.from_one_hot(torch.eye(4)[[0, 3, 2]])})
+    assert (result["labels"].tolist(), expected["labels"].tolist()) == ([0, 3, 2], [0, 1, 2])
 
 
 @pytest.mark.parametrize(

@@ -52,19 +52,19 @@ def names_of(source: str, package: Any) -> dict[str, Any]:
 
 
 def test_every_path_leads_to_the_public_name() -> None:
-    mine, theirs = run(lambda package: names_of(IMPORTS, package))
-    assert mine.keys() == theirs.keys()
-    assert all(value.__name__ == mine[name].__name__ for name, value in theirs.items())
+    result, expected = run(lambda package: names_of(IMPORTS, package))
+    assert result.keys() == expected.keys()
+    assert all(value.__name__ == result[name].__name__ for name, value in expected.items())
 
 
 def test_modules_hold_the_same_objects() -> None:
-    mine, theirs = run(lambda package: {"same": names_of(MODULES, package)["same"]})
-    equal("same", mine["same"], theirs["same"])
-    assert all(mine["same"])
+    result, expected = run(lambda package: {"same": names_of(MODULES, package)["same"]})
+    equal("same", result["same"], expected["same"])
+    assert all(result["same"])
 
 
 @pytest.mark.parametrize("name", ["NoSuchNeuron", "leaky2"])
-def test_what_there_is_not_is_an_import_error_in_both(name: str) -> None:
+def test_missing_names_are_an_import_error_in_both(name: str) -> None:
     for package in ("snn", "snntorch"):
         with pytest.raises(ImportError):
             exec(f"from {package}._neurons import {name}")

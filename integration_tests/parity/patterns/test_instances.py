@@ -22,7 +22,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
 }
 
 
-def test_neurons_are_told_from_other_layers() -> None:
+def test_neurons_are_distinguished_from_other_layers() -> None:
     def program(snn: Any) -> dict[str, Any]:
         layers = [getattr(snn, name)(*arguments) for name, arguments in ARGUMENTS.items()]
         net = nn.ModuleList([nn.Linear(2, 2), *layers])
@@ -118,7 +118,7 @@ def test_one_neuron_forgets_its_state_and_another_lets_it_go() -> None:
     same(program)
 
 
-def test_a_neuron_tells_its_constants_in_the_peers_shapes() -> None:
+def test_a_neuron_has_its_constants_in_the_peers_shapes() -> None:
     def program(snn: Any) -> dict[str, Any]:
         neuron = snn.Lapicque(R=5.1, C=5e-3, time_step=1e-3)
         return {"beta": neuron.beta, "R": neuron.R, "C": neuron.C, "time constant": neuron.R * neuron.C}

@@ -51,7 +51,7 @@ def test_layers_learn_forward_one_after_the_other() -> None:
             for layer in layers:
                 losses += [layer.update(positive, negative) for _ in range(2)]
                 positive, negative = layer(positive).detach(), layer(negative).detach()
-        weights = {f"{name} {index}": p for index, one in enumerate(layers) for name, p in one.named_parameters()}
+        weights = {f"{name} {index}": p for index, weight in enumerate(layers) for name, p in weight.named_parameters()}
         return {"spk": some_fire(positive), "losses": losses, **weights}
 
     same(program)

@@ -48,9 +48,9 @@ def test_a_loss_and_its_gradient(name: str) -> None:
 
 def test_a_loss_of_rates_has_no_axis() -> None:
     """Documented: the peer's is of shape [1]."""
-    mine, theirs = run(lambda snn: {"loss": snn.functional.ce_rate_loss()(spikes(), LABELS)})
-    assert (mine["loss"].shape, theirs["loss"].shape) == ((), (1,))
-    equal("loss", mine["loss"], theirs["loss"].sum())
+    result, expected = run(lambda snn: {"loss": snn.functional.ce_rate_loss()(spikes(), LABELS)})
+    assert (result["loss"].shape, expected["loss"].shape) == ((), (1,))
+    equal("loss", result["loss"], expected["loss"].sum())
 
 
 def test_a_loss_of_spikes_and_a_penalty_on_them_together() -> None:

@@ -58,7 +58,7 @@ def test_a_loss_counts_populations_with_the_base() -> None:
 def test_a_tuple_of_one_is_unpacked() -> None:
     def program(snn: Any) -> dict[str, Any]:
         unpack = snn.functional.probe.unpack_len1_tuple
-        one, two = torch.ones(2), torch.zeros(2)
-        return {"one": unpack((one,)), "two": list(unpack((one, two))), "tensor": unpack(two)}
+        first, second = torch.ones(2), torch.zeros(2)
+        return {"one": unpack((first,)), "two": list(unpack((first, second))), "tensor": unpack(second)}
 
     same(program)

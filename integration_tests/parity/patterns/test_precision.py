@@ -31,11 +31,11 @@ def test_a_net_learns_under_autocast() -> None:
         learned = learn(net, lambda: nn.functional.cross_entropy(outputs()[0].float().mean(0), labels))
         return {"dtypes": [str(value.dtype) for value in (first, spk, mem)], "mem": mem, **learned}
 
-    mine, theirs = run(program)
-    assert mine["dtypes"] == ["torch.bfloat16", "torch.bfloat16", "torch.float32"]
-    assert theirs["dtypes"] == ["torch.bfloat16", "torch.float32", "torch.float32"]
-    assert mine["losses"] == pytest.approx(theirs["losses"], rel=2**-6)
-    torch.testing.assert_close(mine["mem"][0], theirs["mem"][0])
+    result, expected = run(program)
+    assert result["dtypes"] == ["torch.bfloat16", "torch.bfloat16", "torch.float32"]
+    assert expected["dtypes"] == ["torch.bfloat16", "torch.float32", "torch.float32"]
+    assert result["losses"] == pytest.approx(expected["losses"], rel=2**-6)
+    torch.testing.assert_close(result["mem"][0], expected["mem"][0])
 
 
 CONSTANTS: dict[str, Any] = {

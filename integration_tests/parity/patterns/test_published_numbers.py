@@ -39,7 +39,7 @@ def training(snn: Any) -> dict[str, Any]:
 
 def test_a_net_that_resets_to_zero_gives_the_peers_numbers_by_its_rule() -> None:
     """Documented: without the rule the input of the step after a spike is kept."""
-    mine, theirs = run(training)
-    assert not torch.equal(mine["spk"], theirs["spk"])
+    result, expected = run(training)
+    assert not torch.equal(result["spk"], expected["spk"])
     with snn.peer.following():
         same(training)

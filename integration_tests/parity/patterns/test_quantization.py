@@ -72,13 +72,13 @@ def test_a_membrane_takes_levels(options: dict[str, Any]) -> None:
         (grad,) = torch.autograd.grad(levels.sum(), values)
         return {"levels": levels.detach(), "grad": grad, "rest": quantize(torch.zeros(1))}
 
-    mine, theirs = run(program)
-    zero = theirs["levels"] == theirs["rest"]
-    assert float(mine["rest"]) == 0 < float(theirs["rest"].abs())
-    kept = ~zero & (mine["levels"] != 0)  # and the border to its neighbor moves with it
-    assert int(kept.sum()) > 20
-    equal("levels", mine["levels"][kept], theirs["levels"][kept])
-    equal("grad", mine["grad"], theirs["grad"])
+    result, expected = run(program)
+    zero = expected["levels"] == expected["rest"]
+    assert float(result["rest"]) == 0 < float(expected["rest"].abs())
+    is_used = ~zero & (result["levels"] != 0)  # and the border to its neighbor moves with it
+    assert int(is_used.sum()) > 20
+    equal("levels", result["levels"][is_used], expected["levels"][is_used])
+    equal("grad", result["grad"], expected["grad"])
 
 
 def test_a_net_runs_with_quantized_membranes() -> None:

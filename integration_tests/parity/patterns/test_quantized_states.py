@@ -20,7 +20,7 @@ def test_a_state_is_rounded_to_given_levels_and_its_gradient_passes() -> None:
     same(program)
 
 
-def test_a_quantizer_of_their_own_is_given_to_a_neuron() -> None:
+def test_a_custom_quantizer_is_passed_to_a_neuron() -> None:
     def program(snn: Any) -> dict[str, Any]:
         levels = torch.linspace(-2, 2, 17)
         neuron = snn.Leaky(0.9, state_quant=lambda mem: snn.functional.quant.StateQuant.apply(mem, levels))

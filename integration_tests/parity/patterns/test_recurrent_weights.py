@@ -56,6 +56,6 @@ def test_a_weight_that_is_set_on_the_neuron_is_the_one_it_uses() -> None:
         neuron.V = nn.Parameter(torch.tensor([-0.4, 0.1, -0.2]))
         return {"set": neuron.V.tolist(), "used": neuron.recurrent.V.tolist()}
 
-    mine, theirs = run(program)
-    assert mine["set"] == mine["used"] == theirs["set"]
-    assert theirs["used"] == 1
+    result, expected = run(program)
+    assert result["set"] == result["used"] == expected["set"]
+    assert expected["used"] == 1

@@ -43,8 +43,8 @@ def test_a_filter_a_channel_loads_from_the_peer(learn_beta: bool) -> None:
             saved[0].load_state_dict(layer.state_dict())
         return {"mem": before}
 
-    mine, theirs = run(program)
-    assert float((mine["mem"] - theirs["mem"]).abs().max()) > 0.05
+    result, expected = run(program)
+    assert float((result["mem"] - expected["mem"]).abs().max()) > 0.05
     (spk, mem), (their_spk, their_mem) = (layer(xs) for layer in saved)
     equal("spk", some_fire(spk), their_spk)
     equal("mem", mem, their_mem)

@@ -61,7 +61,7 @@ def test_a_subclass_has_other_defaults_and_a_layer_of_its_own() -> None:
     same(program)
 
 
-def test_a_forward_of_their_own_uses_the_methods_of_the_base() -> None:
+def test_a_custom_forward_uses_the_methods_of_the_base() -> None:
     """It calls ``mem_reset`` and ``fire`` itself."""
 
     def program(snn: Any) -> dict[str, Any]:
@@ -91,13 +91,13 @@ HOOKS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("hook", HOOKS)
-def test_what_the_peers_forward_calls_is_refused_with_what_takes_its_place(hook: str) -> None:
+def test_methods_of_the_peers_forward_are_refused_with_their_replacement(hook: str) -> None:
     """Documented: nothing would call it here, so that it says so and names the page."""
     with pytest.raises(TypeError, match="which nothing calls"):
         type("Own", (snn.Leaky,), HOOKS[hook])
 
 
-def test_an_equation_of_their_own_is_integrate() -> None:
+def test_a_custom_equation_is_integrate() -> None:
     """The same neuron in both: by the peer's hook, and by the method that takes its place."""
 
     def program(snn: Any) -> dict[str, Any]:
@@ -117,7 +117,7 @@ def test_an_equation_of_their_own_is_integrate() -> None:
     same(program)
 
 
-def test_a_recurrence_of_their_own_is_a_module() -> None:
+def test_a_custom_recurrence_is_a_module() -> None:
     """The peer calls ``_init_recurrent_linear``; here the module is set, which works in both."""
 
     def program(snn: Any) -> dict[str, Any]:
@@ -152,7 +152,7 @@ def test_a_base_class_of_their_own_shares_options() -> None:
 
 def test_a_subclass_without_a_state_is_pointed_to_the_page() -> None:
     """The peer's base class does nothing by itself; here a neuron declares its state."""
-    mine, theirs = run(lambda snn: {"base": snn.SpikingNeuron})
-    assert theirs["base"]().threshold == 1
+    result, expected = run(lambda snn: {"base": snn.SpikingNeuron})
+    assert expected["base"]().threshold == 1
     with pytest.raises(TypeError, match=r"write-your-own-neuron"):
-        mine["base"]()
+        result["base"]()

@@ -31,7 +31,7 @@ def test_a_class_is_applied(name: str) -> None:
     same(program)
 
 
-def test_a_class_is_given_to_a_neuron() -> None:
+def test_a_class_is_passed_to_a_neuron() -> None:
     def program(snn: Any) -> dict[str, Any]:
         neuron = snn.Leaky(beta=0.9, spike_grad=snn.surrogate.StraightThroughEstimator.apply)
         mem, xs = neuron.reset_mem(), torch.rand(8, 3, requires_grad=True)

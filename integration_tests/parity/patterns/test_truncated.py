@@ -45,7 +45,7 @@ def test_an_update_after_each_stretch(cut: str) -> None:
     same(program)
 
 
-def test_kept_states_are_let_go_of_by_hand() -> None:
+def test_kept_states_are_dropped_by_hand() -> None:
     def program(snn: Any) -> dict[str, Any]:
         net = louder(nn.Sequential(nn.Linear(4, 6), snn.Leaky(0.9, init_hidden=True, output=True)))
         optimizer, losses = torch.optim.SGD(net.parameters(), lr=0.05), []
