@@ -10,7 +10,7 @@ import code_lines
 pytestmark = pytest.mark.needs("snn-core")
 
 
-def test_docstrings_comments_and_blank_lines_are_no_code():
+def test_docstrings_comments_and_blank_lines_are_not_code():
     text = '"""A."""\n\n# why\nx = (\n    1,  # one\n\n)\ntext = """\nof two lines"""\n'
     assert code_lines.code_lines(text) == 5
 

@@ -239,7 +239,7 @@ def test_the_program_of_a_task_is_short_and_uses_public_names_alone(name, write_
     assert not [private for private in names if re.search(r"\._(?!_init__)", private)]
 
 
-def test_the_code_needs_no_data_and_is_no_part_of_a_repeat(tmp_path, capsys):
+def test_the_code_needs_no_data_and_is_not_part_of_a_repeat(tmp_path, capsys):
     assert main(["demo", "--code", "--json", "--out", str(tmp_path)]) == 0
     assert json.loads(capsys.readouterr().out) == {"program": str(tmp_path / "digits.py")}
     assert main(["demo", "--verify", "run.json", "--code"]) == 2

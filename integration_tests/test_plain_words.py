@@ -31,10 +31,40 @@ def test_a_field_may_have_a_name_that_a_variable_may_not():
     assert [*plain_words.names(ast.parse(text))] == [(6, "one")]
 
 
-def test_names_count_in_sources_and_not_in_tests():
-    text = "def f(found): ...\n"
-    assert [*plain_words.of_program(text, "packages/snn/src/snn/f.py")] == [(1, '"found": name it by a noun')]
-    assert not [*plain_words.of_program(text, "packages/snn/tests/test_f.py")]
+@pytest.mark.parametrize(
+    "path", ["packages/snn/src/snn/f.py", "packages/snn/tests/test_f.py", "tools/f.py", "noxfile.py"]
+)
+def test_names_count_in_sources_tests_and_tools(path):
+    assert [*plain_words.of_program("def f(found): ...\n", path)] == [(1, '"found": name it by a noun')]
+
+
+def test_tests_and_tools_have_a_longer_list_of_names():
+    text = "kept = 1\n"
+    assert [*plain_words.of_program(text, "tools/bench/f.py")] == [(1, '"kept": name it by a noun')]
+    assert not [*plain_words.of_program(text, "packages/snn/src/snn/f.py")]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "what_fails_is_named",
+        "003_who_watches_sees_it",
+        "so_is_another",
+        "a_cell_is_no_net",
+        "errors_are_told_at_once",
+        "a_loss_of_ones_own",
+    ],
+)
+def test_the_name_of_a_test_is_a_sentence_with_its_subject_first(name):
+    text = f"def test_{name}(): ...\n"
+    assert [*plain_words.of_program(text, "integration_tests/test_f.py")] == [
+        (1, f'"test_{name}": a sentence with its subject first')
+    ]
+
+
+@pytest.mark.parametrize("name", ["a_name_is_no_longer_listed", "somewhere_it_ends", "so_many_are_enough"])
+def test_other_names_of_tests_are_left_alone(name):
+    assert not [*plain_words.of_program(f"def test_{name}(): ...\n", "integration_tests/test_f.py")]
 
 
 def test_each_problem_is_printed_with_its_place(tmp_path, capsys):

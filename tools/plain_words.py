@@ -10,7 +10,7 @@ import itertools
 import pathlib
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from workspace import ROOT
 
@@ -19,8 +19,14 @@ PROGRAMS = ("noxfile.py", "docs/**/*.py", "integration_tests/**/*.py", "packages
 _BUILT = {".nox", ".venv", "_build", "build", "dist", "node_modules"}
 
 NAMES = {"found", "given", "one", "said", "told"}
-_NAMED = re.compile(r"noxfile\.py|docs/|tools/(?!bench/|release/)|packages/[^/]+/src/")
+# also in tests and tools; sources use some of them for the state that a neuron keeps
+NAMES_OF_TESTS = {"asked", "drawn", "got", "kept", "made", "mine", "seen", "shown", "taken", "theirs", "wanted"}
+_SOURCES = re.compile(r"packages/[^/]+/src/")
 
+_NO_SENTENCE = re.compile(
+    r"test_(?:\d+_)?(?:(?:how|what|whatever|where|who|whoever|whose)_(?!are_|is_it|does_|do_)|(?:so|such)_(?:is|does|it)_"
+    r"|\w*(?:(?<!there)_is_no_(?!longer|more)|(?<!there)_are_no_(?!longer|more)|_ones_own|_(?:is|are)_(?:said|told)(?:_|$)))"
+)
 _FIRST_WORDS = re.compile(r"(How|That|What|When|Where|Whether|Which|Who|Why)\b.*[^?]$")
 _NO = re.compile(r"(?<!there )(?<!`)\b(?:is|are) no (?!longer\b|more than\b|less than\b)[a-z]+", re.IGNORECASE)
 _BRITISH = re.compile(
@@ -87,11 +93,12 @@ def first_lines(tree: ast.Module) -> Iterator[tuple[int, str]]:
                 yield node.body[0].lineno, first
 
 
-def names(tree: ast.Module) -> Iterator[tuple[int, str]]:
+def names(tree: ast.Module, words: Collection[str] = frozenset(NAMES)) -> Iterator[tuple[int, str]]:
     r"""Find variables and parameters whose name is a participle or a pronoun; fields of a class are left out.
 
     Args:
         tree: A program.
+        words: The participles and pronouns.
 
     Yields:
         Number of the line and name.
@@ -110,8 +117,26 @@ def names(tree: ast.Module) -> Iterator[tuple[int, str]]:
             name = node.name
         else:
             continue
-        if name in NAMES:
+        if name in words:
             yield node.lineno, name
+
+
+def names_of_tests(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    r"""Find tests whose name is not a sentence in plain order, such as one that begins with a noun clause.
+
+    Args:
+        tree: A program.
+
+    Yields:
+        Number of the line and name.
+
+    Example:
+        >>> list(names_of_tests(ast.parse("def test_what_fails_is_told(): ...\ndef test_a_failure_is_reported(): ...")))
+        [(1, 'test_what_fails_is_told')]
+    """
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and _NO_SENTENCE.match(node.name):
+            yield node.lineno, node.name
 
 
 def _annotated(cls: ast.ClassDef) -> list[ast.AnnAssign]:
@@ -143,7 +168,7 @@ def of_program(text: str, path: str) -> Iterator[tuple[int, str]]:
 
     Args:
         text: The program.
-        path: Its path from the root of the workspace, which decides if its names are looked at.
+        path: Its path from the root of the workspace; tests and tools have a longer list of names.
 
     Yields:
         Number of the line and problem.
@@ -156,9 +181,10 @@ def of_program(text: str, path: str) -> Iterator[tuple[int, str]]:
     tree = ast.parse(text)
     for number, first in first_lines(tree):
         yield number, f'"{first}": begin with a verb, or a noun for a class'
-    if _NAMED.match(path):
-        for number, name in names(tree):
-            yield number, f'"{name}": name it by a noun'
+    for number, name in names(tree, NAMES if _SOURCES.match(path) else NAMES | NAMES_OF_TESTS):
+        yield number, f'"{name}": name it by a noun'
+    for number, name in names_of_tests(tree):
+        yield number, f'"{name}": a sentence with its subject first'
 
 
 def main(root: pathlib.Path = ROOT) -> int:

@@ -18,7 +18,7 @@ STEPS = 98
 PIXELS = 784 // STEPS
 
 
-def load(asked: Any = None) -> Parts:
+def load(options: Any = None) -> Parts:
     """Load the images; a fifth is for the test, and a fifth of the rest for validation."""
     train, test = snn.data.mnist_rows(permutation_seed=0, steps=STEPS)
     chosen = snn.data.stratified_split(train.targets, share=0.2)

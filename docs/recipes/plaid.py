@@ -18,7 +18,7 @@ WIDTH = 64
 AT_ONCE = 4  # values of a step
 
 
-def load(asked: Any = None) -> Parts:
+def load(options: Any = None) -> Parts:
     """Load the currents, four values a step; a quarter of the training part is for validation."""
     return divided(*snn.data.plaid(), share=0.25, features=features)
 

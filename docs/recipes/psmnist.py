@@ -39,9 +39,9 @@ class RBRF(snn.Recurrent, snn.BRF):
         self.connect(linear_features=features)
 
 
-def load(asked: Any) -> Parts:
+def load(options: Any) -> Parts:
     """Load the images of the files; a tenth of the training part is for validation."""
-    folder = pathlib.Path(asked.folder or ".")
+    folder = pathlib.Path(options.folder or ".")
     order = torch.randperm(784, generator=torch.Generator().manual_seed(0))
     train, test = (images(folder, part, order) for part in ("train", "t10k"))
     chosen = snn.data.stratified_split(train.targets, share=0.1)

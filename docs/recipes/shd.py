@@ -38,9 +38,9 @@ class RSEAdLIF(snn.Recurrent, snn.SEAdLIF):
         self.connect(linear_features=features)
 
 
-def load(asked: Any) -> Parts:
+def load(options: Any) -> Parts:
     """Load frames of 10 ms; some speakers of the training part are for validation."""
-    return Parts(*snn.data.shd(asked.folder, dt=0.01, download=False))
+    return Parts(*snn.data.shd(options.folder, dt=0.01, download=False))
 
 
 def lif(classes: int, width: int) -> nn.Module:

@@ -17,9 +17,9 @@ from shd import delays, lif, seadlif
 from training import Network, Parts, Recipe, main
 
 
-def load(asked: Any) -> Parts:
+def load(options: Any) -> Parts:
     """Load frames of 10 ms, in the three parts of the authors."""
-    return Parts(*snn.data.ssc(asked.folder, dt=0.01, download=False))
+    return Parts(*snn.data.ssc(options.folder, dt=0.01, download=False))
 
 
 NETWORKS = {

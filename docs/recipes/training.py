@@ -91,21 +91,21 @@ def main(recipe: Recipe, arguments: Sequence[str] | None = None) -> list[dict[st
     parser.add_argument("--samples", type=int, help="take so many samples of each part, to try the program")
     parser.add_argument("--validate", action="store_true", help="do not look at the test part, to choose settings")
     parser.add_argument("--folder", help="folder of the data sets that are read from files")
-    asked = parser.parse_args(arguments)
-    parts = recipe.load(asked)
-    if asked.samples:
-        parts = Parts(*(Subset(part, range(min(asked.samples, len(part)))) for part in parts))
+    options = parser.parse_args(arguments)
+    parts = recipe.load(options)
+    if options.samples:
+        parts = Parts(*(Subset(part, range(min(options.samples, len(part)))) for part in parts))
     results = []
-    for name in [asked.neuron] if asked.neuron else recipe.networks:
+    for name in [options.neuron] if options.neuron else recipe.networks:
         network = recipe.networks[name]
-        if asked.learning_rate:
-            network = network._replace(learning_rate=asked.learning_rate)
-        runs = [trained(recipe, name, network, parts, seed, asked) for seed in range(asked.seeds)]
+        if options.learning_rate:
+            network = network._replace(learning_rate=options.learning_rate)
+        runs = [trained(recipe, name, network, parts, seed, options) for seed in range(options.seeds)]
         results.append(
             {
                 "task": recipe.task,
                 "neuron": name,
-                "epochs": asked.epochs,
+                "epochs": options.epochs,
                 "learning_rate": network.learning_rate,
                 "samples": [len(part) for part in parts],
                 "runs": [run._asdict() for run in runs],
@@ -115,7 +115,9 @@ def main(recipe: Recipe, arguments: Sequence[str] | None = None) -> list[dict[st
     return results
 
 
-def trained(recipe: Recipe, name: str, network: Network, parts: Parts, seed: int, asked: argparse.Namespace) -> Trained:
+def trained(
+    recipe: Recipe, name: str, network: Network, parts: Parts, seed: int, options: argparse.Namespace
+) -> Trained:
     """Train a net from one seed, take it as it was after its best epoch on the validation part, and test it once."""
     torch.manual_seed(seed)
     net = network.build()
@@ -127,15 +129,15 @@ def trained(recipe: Recipe, name: str, network: Network, parts: Parts, seed: int
     others = [p for key, p in net.named_parameters() if not key.endswith("delay")]
     rates = [network.learning_rate, 100 * network.learning_rate][: 2 if delays else 1]  # delays are in steps
     optimizer = torch.optim.Adam([{"params": params} for params in (others, delays) if params])
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, total_steps=asked.epochs * len(order))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, total_steps=options.epochs * len(order))
     best: tuple[float, float] = (-1.0, 0.0)
     chosen, state = 0, net.state_dict()
     began = time.perf_counter()
-    for epoch in range(asked.epochs):
+    for epoch in range(options.epochs):
         order.set_epoch(epoch)
         for layer in net.modules():
             if isinstance(layer, snn.DelayedLinear):
-                layer.narrow_(epoch / asked.epochs)
+                layer.narrow_(epoch / options.epochs)
         net.train()
         for xs, targets, lengths, _ in loader:
             optimizer.zero_grad()
@@ -151,9 +153,9 @@ def trained(recipe: Recipe, name: str, network: Network, parts: Parts, seed: int
         print(f"{where}: {accuracy:.2%} of the validation part", flush=True)
     seconds = time.perf_counter() - began
     net.load_state_dict(state)
-    test, _, spikes = measured(net, parts.valid if asked.validate else parts.test, count=True)
+    test, _, spikes = measured(net, parts.valid if options.validate else parts.test, count=True)
     parameters = sum(p.numel() for p in net.parameters() if p.requires_grad)
-    return Trained(seed, chosen + 1, best[0], None if asked.validate else test, spikes, seconds, parameters)
+    return Trained(seed, chosen + 1, best[0], None if options.validate else test, spikes, seconds, parameters)
 
 
 def answer(net: nn.Module, xs: Tensor, lengths: Tensor) -> Tensor:

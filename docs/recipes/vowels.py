@@ -19,7 +19,7 @@ WIDTH = 64
 STRETCH = 3  # steps of a frame
 
 
-def load(asked: Any = None) -> Parts:
+def load(options: Any = None) -> Parts:
     """Load the utterances, stretched in time; three in ten of the training part are for validation."""
     return divided(*snn.data.vowels(), share=0.3, features=stretched)
 

@@ -20,7 +20,7 @@ WINDOW = 200  # samples of 20 ms, about two repetitions
 STEPS = 100
 
 
-def load(asked: Any = None) -> Parts:
+def load(options: Any = None) -> Parts:
     """Load windows of four seconds, 40 ms a step; three people are for the test, and two for validation."""
     recordings, subjects = snn.data.watch_exercises()
     windows, exercises, people = [], [], []

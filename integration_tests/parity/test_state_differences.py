@@ -102,7 +102,7 @@ def test_a_state_of_another_shape_is_an_error_and_not_replaced_by_zeros() -> Non
         ours.Leaky(1.0)(X, torch.ones(4, 5))
 
 
-def test_states_are_no_buffers() -> None:
+def test_states_are_not_buffers() -> None:
     for package, result in ((ours, False), (peer, True)):
         neuron = integrator(package)
         neuron(X)

@@ -108,10 +108,10 @@ class NativeWheel(BuildHookInterface):
 
 
 def _wanted() -> bool:
-    wanted = os.environ.get("SNN_NATIVE", "0")
-    if wanted not in ("0", "1"):
-        raise RuntimeError(f"SNN_NATIVE is {wanted!r}: set it to 1 for the native wheel, to 0 or not for the pure one")
-    return wanted == "1"
+    value = os.environ.get("SNN_NATIVE", "0")
+    if value not in ("0", "1"):
+        raise RuntimeError(f"SNN_NATIVE is {value!r}: set it to 1 for the native wheel, to 0 or not for the pure one")
+    return value == "1"
 
 
 def _compiler() -> str:
@@ -121,22 +121,22 @@ def _compiler() -> str:
             "pure wheel"
         )
     name = os.environ.get("CXX", "g++")
-    found = shutil.which(name)
-    if found is None:
+    path = shutil.which(name)
+    if path is None:
         raise RuntimeError(
             f"the native wheel of snn-cpu needs a C++ compiler and there is no {name!r}: install g++ 11 or newer, name "
             "one in CXX, or leave SNN_NATIVE unset for the pure wheel"
         )
-    return found
+    return path
 
 
 def _torch() -> Path:
-    found = importlib.util.find_spec("torch")
-    if found is None or found.origin is None:
+    spec = importlib.util.find_spec("torch")
+    if spec is None or spec.origin is None:
         raise RuntimeError(
             f"{sys.executable} has no torch to compile against: pip install 'torch>={TORCH[0]}.{TORCH[1]}'"
         )
-    return Path(found.origin).parent
+    return Path(spec.origin).parent
 
 
 def _run(command: list[str]) -> None:

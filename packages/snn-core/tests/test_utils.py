@@ -176,7 +176,7 @@ def test_unroll_warns_of_neurons_that_start_from_their_last_state() -> None:
     assert error[0].filename == __file__
 
 
-def test_containers_of_registered_neurons_and_of_other_things_are_no_cause_to_warn() -> None:
+def test_containers_of_registered_neurons_and_other_things_give_no_warning() -> None:
     net = Hiding([])
     net.layers += [net.seen, nn.Linear(3, 3), "text", net.layers]
     net.order = {"seen": net.seen, 1: None}

@@ -181,7 +181,7 @@ def test_errors_come_first():
 
 
 @pytest.mark.parametrize(("xs", "code"), [(127.0, []), (128.0, ["byte_input"]), (255.5, []), (256.0, [])])
-def test_bytes_are_told_from_counts_and_from_numbers(xs, code):
+def test_bytes_are_distinguished_from_counts_and_numbers(xs, code):
     neurons = nn.Sequential(snn.Leaky(0.5, threshold=10.0, init_hidden=True, reset_mechanism="zero"))
     data = torch.zeros(STEPS, 1, 3)
     data[::4] = xs

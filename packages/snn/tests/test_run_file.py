@@ -129,7 +129,7 @@ def test_a_field_that_no_run_writes_is_named(outer, tmp_path):
         (("layers",), {}, "layers is {}; a run writes a list"),
     ],
 )
-def test_what_no_run_can_have_written_is_named(path, value, complaint, tmp_path):
+def test_values_that_no_run_can_have_written_are_named(path, value, complaint, tmp_path):
     with pytest.raises(InvalidRun, match=complaint):
         read_run(run_file(changed_run(path, value), tmp_path))
 
@@ -142,7 +142,7 @@ def test_a_file_of_another_kind_is_refused(text, tmp_path):
         read_run(file)
 
 
-def test_bytes_that_are_no_text_are_refused(tmp_path):
+def test_bytes_that_are_not_text_are_refused(tmp_path):
     file = tmp_path / "run.json"
     file.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InvalidRun, match=r"run.json is not JSON"):
