@@ -47,21 +47,21 @@ def test_outputs_states_and_gradients_are_those_of_a_call(kind: str, output: boo
         each(before)
     if not resume:
         snn.utils.reset(twin)
-    xs, theirs = inputs().requires_grad_(), inputs().requires_grad_()
-    out, how = snn.unroll(net, xs, resume=resume, explain=True, **options)
-    expected = twin(theirs[0])
-    assert how.kind == "steps"
-    assert "one step" in how.reason
+    xs, twin_xs = inputs().requires_grad_(), inputs().requires_grad_()
+    out, plan = snn.unroll(net, xs, resume=resume, explain=True, **options)
+    expected = twin(twin_xs[0])
+    assert plan.kind == "steps"
+    assert "one step" in plan.reason
     assert type(out) is type(expected)
-    for part, wanted in zip(leaves(out), leaves(expected), strict=True):
-        assert part.shape == (1, *wanted.shape)
-        assert torch.equal(part[0], wanted)
+    for part, expected_part in zip(leaves(out), leaves(expected), strict=True):
+        assert part.shape == (1, *expected_part.shape)
+        assert torch.equal(part[0], expected_part)
     assert torch.equal(net[-1].mem, twin[-1].mem)
     for parts in (leaves(out), leaves(expected)):
         sum((part * part.cos()).sum() for part in parts).backward()
-    assert torch.equal(xs.grad, theirs.grad)
-    for mine, other in zip(net.parameters(), twin.parameters(), strict=True):
-        assert torch.equal(mine.grad, other.grad)
+    assert torch.equal(xs.grad, twin_xs.grad)
+    for left, right in zip(net.parameters(), twin.parameters(), strict=True):
+        assert torch.equal(left.grad, right.grad)
 
 
 def test_writing_into_outputs_changes_no_state() -> None:
@@ -75,19 +75,19 @@ def test_writing_into_outputs_changes_no_state() -> None:
     assert torch.equal(mem[0], state + 1)
 
 
-def test_what_a_flattened_input_gives_is_not_the_input() -> None:
+def test_the_output_for_a_flattened_input_is_not_the_input() -> None:
     xs = inputs()
     out = snn.unroll(nn.Sequential(nn.Flatten()), xs)
     out += 1
     assert torch.equal(xs, inputs())
 
 
-def test_of_samples_that_have_ended_nothing_is_computed() -> None:
+def test_nothing_is_computed_for_samples_that_have_ended() -> None:
     net, twin = chain(), chain()
     spk, mem = snn.unroll(net, inputs(), lengths=[1, 0, 1])
     expected = twin(inputs()[0, [0, 2]])
-    for part, wanted in zip((spk, mem), expected, strict=True):
-        assert torch.equal(part[0, [0, 2]], wanted)
+    for part, expected_part in zip((spk, mem), expected, strict=True):
+        assert torch.equal(part[0, [0, 2]], expected_part)
         assert not part[0, 1].any()
 
 
