@@ -292,8 +292,8 @@ def pairwise(session: nox.Session, subset: tuple[str, ...]) -> None:
 
     With ``alone`` and ``together`` the sets hold every two packages together, apart, and each without the other.
     """
-    wanted = [with_foreign_extras(name, without=APART_EXTRAS) for name in subset]
-    versions = install(session, *wanted, *group("test"), native={*compiled(session)} & {*subset})
+    expected = [with_foreign_extras(name, without=APART_EXTRAS) for name in subset]
+    versions = install(session, *expected, *group("test"), native={*compiled(session)} & {*subset})
     results.note(session.name, subset, versions)
     tests = [f"packages/{name}/tests" for name in subset]
     pytest(session, "-p", "matrix.needs", *SHORT, *tests, "integration_tests", *ignoring((*APART, *ELSEWHERE)))
@@ -329,8 +329,8 @@ def release_wheels(session: nox.Session) -> None:
 def against_released(session: nox.Session, package: str) -> None:
     """This tree's package beside the last release of what it needs, as far as declared ranges let them meet."""
     ours = {name: releases.read(built(name)) for name in PROJECTS}
-    theirs = {name: releases.read(built(name, ".whl", RELEASED)) for name in LAST if name != package}
-    beside(session, package, releases.fitting(package, {**theirs, package: ours[package]}, ours), ROOT)
+    peer_result = {name: releases.read(built(name, ".whl", RELEASED)) for name in LAST if name != package}
+    beside(session, package, releases.fitting(package, {**peer_result, package: ours[package]}, ours), ROOT)
 
 
 @nox.session(requires=["wheels", "release_wheels"])
@@ -340,8 +340,8 @@ def released(session: nox.Session, package: str) -> None:
     if package not in LAST:
         session.error(f"{package} has not been released: {recorded.FILE} has no version of it")
     ours = {name: releases.read(built(name)) for name in PROJECTS if name != package}
-    theirs = {name: releases.read(built(name, ".whl", RELEASED)) for name in LAST}
-    choice = releases.fitting(package, {**ours, package: theirs[package]}, theirs)
+    expected = {name: releases.read(built(name, ".whl", RELEASED)) for name in LAST}
+    choice = releases.fitting(package, {**ours, package: expected[package]}, expected)
     beside(session, package, choice, RELEASED / package)
 
 
@@ -575,7 +575,7 @@ def bench(session: nox.Session) -> None:
     install(session, "snn-cpu", "snn-functional", "snn-spikegen", "snn-data", "numpy", native=NATIVE)
     known = CONTESTANTS if "--programs" in session.posargs else PEERS
     named = [item for name, item in known.items() if name in session.posargs]
-    asked = {item.environment for item in named or known.values()}
-    last = ["--python", f"{LAST_RELEASE}={last_release(session)}"] if LAST_RELEASE in asked else []
-    others = peers(session, (name for name in ENVIRONMENTS if name in asked))
+    environments = {item.environment for item in named or known.values()}
+    last = ["--python", f"{LAST_RELEASE}={last_release(session)}"] if LAST_RELEASE in environments else []
+    others = peers(session, (name for name in ENVIRONMENTS if name in environments))
     session.run("python", "-m", "bench", *last, *others, *session.posargs, env=WITH_TOOLS)

@@ -58,8 +58,8 @@ def test_the_exponent_of_a_power_is_that_power(power: float):
     ids=["within the cache", "beyond the cache", "arithmetic takes longer"],
 )
 def test_the_floor_is_bytes_over_bandwidth_or_operations_over_speed(work: limits.Work, expected: float):
-    found = {"copy_8_mib": 40.0, "copy_256_mib": 5.0, "product": 100.0}
-    assert limits.floor_seconds(work, found) == pytest.approx(expected)
+    result = {"copy_8_mib": 40.0, "copy_256_mib": 5.0, "product": 100.0}
+    assert limits.floor_seconds(work, result) == pytest.approx(expected)
 
 
 def results(differing: int, factor: float = 1.0) -> agreement.Result:
@@ -69,7 +69,7 @@ def results(differing: int, factor: float = 1.0) -> agreement.Result:
 
 
 @pytest.mark.parametrize(
-    ("found", "reason"),
+    ("result", "reason"),
     [
         (results(3), None),
         (results(4), "0.114 % of its spikes"),
@@ -79,8 +79,8 @@ def results(differing: int, factor: float = 1.0) -> agreement.Result:
         ((np.zeros((99, 5, 7), dtype=bool), np.zeros((3, 7))), r"shape \[99, 5, 7\], not \[100, 5, 7\]"),
     ],
 )
-def test_a_peer_that_computes_something_else_is_not_timed(found: agreement.Result, reason: str | None):
-    answer = agreement.compared(found, results(0))
+def test_a_peer_that_computes_something_else_is_not_timed(result: agreement.Result, reason: str | None):
+    answer = agreement.compared(result, results(0))
     assert ("reason" in answer) == (reason is not None)
     if reason is not None:
         with pytest.raises(AssertionError, match=f"not timed: .*{reason}"):
@@ -95,11 +95,11 @@ def test_spikes_that_come_later_are_shifted_back():
 
 
 def test_the_same_seed_draws_the_same_arrays_and_a_file_keeps_them(tmp_path):
-    made = data.arrays(WORKLOADS["W4"])
-    data.save(tmp_path / "W4", made)
+    arrays = data.arrays(WORKLOADS["W4"])
+    data.save(tmp_path / "W4", arrays)
     again = data.load(tmp_path / "W4")
-    assert again.keys() == made.keys() == {"xs", "upstream", "w0", "w1", "w2"}
-    assert all(np.array_equal(again[name], one) for name, one in data.arrays(WORKLOADS["W4"]).items())
+    assert again.keys() == arrays.keys() == {"xs", "upstream", "w0", "w1", "w2"}
+    assert all(np.array_equal(again[name], array) for name, array in data.arrays(WORKLOADS["W4"]).items())
 
 
 def test_every_peer_has_an_environment_and_a_module():
@@ -140,8 +140,8 @@ def test_the_command_is_what_was_typed_without_what_the_session_adds(typed: list
     [([], ["a", "b", "c"], 7), (["--quick"], ["b"], 2), (["c", "--quick", "--rounds", "3"], ["c"], 3)],
 )
 def test_a_quick_run_measures_a_part_in_two_rounds_but_for_what_is_named(typed, names, rounds):
-    asked = report.parse(report.parser("", "letter", "abc", "out.json", ["b"], rounds=7), typed)
-    assert (asked.names, asked.rounds) == (names, rounds)
+    options = report.parse(report.parser("", "letter", "abc", "out.json", ["b"], rounds=7), typed)
+    assert (options.names, options.rounds) == (names, rounds)
 
 
 def test_a_library_that_has_one_neuron_refuses_the_others():
@@ -151,7 +151,7 @@ def test_a_library_that_has_one_neuron_refuses_the_others():
 
 
 @pytest.fixture(scope="module")
-def found() -> dict:
+def figures() -> dict:
     """A run of a few layers too small to time, with a peer that is not there."""
     plan = Plan(rounds=3, seconds=0.0, threads=1, sizes=(2, 5))
     small = [
@@ -164,21 +164,21 @@ def found() -> dict:
     pythons = dict.fromkeys(("", LAST), sys.executable)  # this tree stands for its last release too
     only = [LAST, "snn-steps", LAST_STEPS, "norse", "sinabs"]
     with Bench(pythons, absent, plan, only) as bench:
-        made = {
+        results = {
             "command": "nox -s bench -- tiny",
             "machine": {"processor": "one", "instructions": "none", "cores": 1, "threads": 1, "memory_gb": 1}
             | {"system": "none", "limits": bench.limits()},
             "peers": bench.peers,
             "rounds": plan.rounds,
-            "workloads": {one.name: bench.workload(one) for one in small},
+            "workloads": {workload.name: bench.workload(workload) for workload in small},
             "scaling": [bench.scaling("T")],
             "date": "2000-01-01",
         }
-    return json.loads(json.dumps(made))
+    return json.loads(json.dumps(results))
 
 
-def test_ours_and_the_plain_loop_agree_and_are_timed_forward_and_backward(found: dict):
-    for name, workload in found["workloads"].items():
+def test_ours_and_the_plain_loop_agree_and_are_timed_forward_and_backward(figures: dict):
+    for name, workload in figures["workloads"].items():
         assert workload["peers"].keys() == {"snn", "snn-steps", LAST, LAST_STEPS, "torch"}
         for answer in workload["peers"].values():
             assert "reason" not in answer, name
@@ -188,8 +188,8 @@ def test_ours_and_the_plain_loop_agree_and_are_timed_forward_and_backward(found:
             assert all(len(times) == 3 and min(times) > 0 for times in answer["train"].values())
 
 
-def test_every_workload_is_compared_with_the_last_release_round_by_round(found: dict):
-    for name, workload in found["workloads"].items():
+def test_every_workload_is_compared_with_the_last_release_round_by_round(figures: dict):
+    for name, workload in figures["workloads"].items():
         infer = {"infer"} if name == "neurons" else set()
         assert workload["beside_last"].keys() == {"forward", "backward", "train", "steps"} | infer
         own, last = (workload["peers"][peer]["train"]["backward"] for peer in ("snn", LAST))
@@ -215,8 +215,8 @@ class Slower:
 
     def ask(self, do: str, **_: Any) -> dict[str, Any]:
         if do == "train":
-            taken, self.cold = self.cold * self.seconds, 1
-            return {"forward": taken, "backward": 2 * taken}
+            seconds, self.cold = self.cold * self.seconds, 1
+            return {"forward": seconds, "backward": 2 * seconds}
         return {}
 
 
@@ -234,22 +234,24 @@ def test_the_last_release_is_compared_in_new_processes(monkeypatch: pytest.Monke
     )
 
 
-def test_inference_is_timed_where_it_is_asked_for(found: dict):
-    timed = {name for name, one in found["workloads"].items() if "infer" in one["peers"]["snn"]}
+def test_inference_is_timed_where_it_is_asked_for(figures: dict):
+    timed = {name for name, workload in figures["workloads"].items() if "infer" in workload["peers"]["snn"]}
     assert timed == {"neurons"}
 
 
-def test_memory_is_measured_where_it_is_asked_for(found: dict):
-    measured = {name for name, one in found["workloads"].items() if "train_memory" in one["peers"]["snn"]}
+def test_memory_is_measured_where_it_is_asked_for(figures: dict):
+    measured = {name for name, workload in figures["workloads"].items() if "train_memory" in workload["peers"]["snn"]}
     assert measured == {"linear"}
     # the weights' gradient is 1 MiB, of which the system may not have counted the last pages yet
-    assert all(0.9 < one["train_memory"]["megabytes"] < 50 for one in found["workloads"]["linear"]["peers"].values())
+    assert all(
+        0.9 < peer["train_memory"]["megabytes"] < 50 for peer in figures["workloads"]["linear"]["peers"].values()
+    )
 
 
-def test_what_the_layers_have_to_do_follows_from_their_shapes(found: dict):
+def test_the_work_of_layers_follows_from_their_shapes(figures: dict):
     def work(name: str) -> dict[tuple[str, str], tuple[int, int]]:
-        made = found["workloads"][name]["stages"]["work"]
-        return {(one["stage"], one["direction"]): (one["moved"], one["operations"]) for one in made}
+        results = figures["workloads"][name]["stages"]["work"]
+        return {(entry["stage"], entry["direction"]): (entry["moved"], entry["operations"]) for entry in results}
 
     neurons = 7 * 3 * 5 * 4
     assert work("neurons") == {
@@ -267,22 +269,22 @@ def test_what_the_layers_have_to_do_follows_from_their_shapes(found: dict):
     assert work("conv")["pooling", "forward"][0] == 4 * 3 * 2 * (8 * (24**2 + 12**2) + 16 * (8**2 + 4**2))
 
 
-def test_the_profile_finds_the_time_of_every_kind_of_layer(found: dict):
-    spent = found["workloads"]["conv"]["stages"]["spent"]
+def test_the_profile_finds_the_time_of_every_kind_of_layer(figures: dict):
+    spent = figures["workloads"]["conv"]["stages"]["spent"]
     for stage in ("convolutions", "pooling", "matrix products"):
         assert spent[stage]["forward"] > 0
         assert spent[stage]["backward"] > 0
 
 
-def test_the_scaling_has_a_time_for_every_size(found: dict):
-    (one,) = found["scaling"]
-    assert one["sizes"] == [2, 5]
-    assert {name: len(seconds) for name, seconds in one["seconds"].items()} == {"snn": 2, "torch": 2}
+def test_the_scaling_has_a_time_for_every_size(figures: dict):
+    (row,) = figures["scaling"]
+    assert row["sizes"] == [2, 5]
+    assert {name: len(seconds) for name, seconds in row["seconds"].items()} == {"snn": 2, "torch": 2}
 
 
-def test_the_page_shows_every_table_and_why_a_peer_is_missing(found: dict):
-    text = page.page(found)
-    for table in tables.every(found):
+def test_the_page_shows_every_table_and_why_a_peer_is_missing(figures: dict):
+    text = page.page(figures)
+    for table in tables.every(figures):
         assert f"## {table.title}\n" in text
         assert all(len(row) == len(table.head) for row in table.rows)
     assert "- Norse: uv could not install norse\n" in text
@@ -291,22 +293,22 @@ def test_the_page_shows_every_table_and_why_a_peer_is_missing(found: dict):
     assert "All figures are from one machine: one, 1 cores, of which each library used 1." in text
 
 
-def test_a_ratio_in_a_table_is_that_of_the_times(found: dict):
-    found = copy.deepcopy(found)
-    found["workloads"]["neurons"]["peers"]["snn"]["train"] = {"forward": [0.001] * 3, "backward": [0.003] * 3}
-    found["workloads"]["neurons"]["peers"]["torch"]["train"] = {"forward": [0.01] * 3, "backward": [0.04] * 3}
-    first = next(tables.every(found))
+def test_a_ratio_in_a_table_is_that_of_the_times(figures: dict):
+    figures = copy.deepcopy(figures)
+    figures["workloads"]["neurons"]["peers"]["snn"]["train"] = {"forward": [0.001] * 3, "backward": [0.003] * 3}
+    figures["workloads"]["neurons"]["peers"]["torch"]["train"] = {"forward": [0.01] * 3, "backward": [0.04] * 3}
+    first = next(tables.every(figures))
     row = dict(zip(first.head, first.rows[0], strict=True))
     assert row["snn, ms"] == "4 (4–4)"
     assert row["plain PyTorch loop"] == "12.5× (12.5–12.5)"
 
 
-def test_what_has_become_slower_by_more_than_the_quartiles_is_named(found: dict):
-    found = copy.deepcopy(found)
-    for workload in found["workloads"].values():
+def test_workloads_slower_by_more_than_the_quartiles_are_named(figures: dict):
+    figures = copy.deepcopy(figures)
+    for workload in figures["workloads"].values():
         workload["beside_last"] = {"forward": (0.8, 0.9, 1.0), "train": (0.9, 1.1, 1.2)}
-    found["workloads"]["conv"]["beside_last"]["backward"] = (1.01, 1.25, 1.5)
-    (table,) = (table for table in tables.every(found) if "last release:" in table.title)
+    figures["workloads"]["conv"]["beside_last"]["backward"] = (1.01, 1.25, 1.5)
+    (table,) = (table for table in tables.every(figures) if "last release:" in table.title)
     assert table.notes == ["slower, by more than the quartiles: conv backward"]
     (row,) = (row for row in table.rows if row[0] == "conv")
     assert row[1:] == ["0.9× (0.8–1)", "1.25× (1.01–1.5)", "1.1× (0.9–1.2)", "–", "–"]

@@ -34,7 +34,7 @@ def made_up(task, seed, share, seconds):
 
 
 @pytest.fixture
-def found():
+def results():
     runs = {
         "digits": {str(seed): made_up("digits", seed, share, 5.0) for seed, share in ((0, 1.0), (1, 0.98))},
         "mnist": {"0": made_up("mnist", 0, 0.96, 400.0)},
@@ -44,8 +44,8 @@ def found():
     return {"runs": runs, "machine": machine, "command": "nox -s bench -- --accuracy", "date": "2000-01-01"}
 
 
-def test_the_table_says_mean_worst_and_what_is_reached_and_missed(found):
-    first = next(tables.every(found))
+def test_the_table_says_mean_worst_and_what_is_reached_and_missed(results):
+    first = next(tables.every(results))
     digits, mnist = (dict(zip(first.head, row, strict=True)) for row in first.rows)
     assert [row[5:7] for row in first.rows] == [["98.00 %", "98.50 %, reached"], ["96.00 %", "97.00 %, missed"]]
     assert [row[7:] for row in first.rows] == [["6", "10, reached"], ["401", "300, missed"]]
@@ -53,22 +53,22 @@ def test_the_table_says_mean_worst_and_what_is_reached_and_missed(found):
     assert (mnist["mean"], mnist["network"]) == ("96.00 %", "10 – 10")
 
 
-def test_the_layers_say_what_share_of_the_dense_operations_they_took(found):
-    layers = next(table for table in tables.every(found) if table.title == "Layers")
+def test_the_layers_say_what_share_of_the_dense_operations_they_took(results):
+    layers = next(table for table in tables.every(results) if table.title == "Layers")
     assert layers.rows[0][-2:] == ["30", "25.00 % of the dense 120"]
     assert layers.rows[1][-2:] == ["0", ""]
 
 
-def test_every_seed_has_its_command_and_its_weights(found):
-    seeds = next(table for table in tables.every(found) if table.title == "Seed by seed")
+def test_every_seed_has_its_command_and_its_weights(results):
+    seeds = next(table for table in tables.every(results) if table.title == "Seed by seed")
     assert [row[-1] for row in seeds.rows] == ["0" * 16, "1" * 16, "0" * 16]
     assert seeds.rows[1][0] == "`snn demo --task digits --seed 1 --epochs 2`"
 
 
-def test_the_page_holds_every_table_and_the_command(found):
-    text = accuracy.page(EMPTY, found)
+def test_the_page_holds_every_table_and_the_command(results):
+    text = accuracy.page(EMPTY, results)
     assert text.startswith("Before\n")
-    assert all(f"## {table.title}" in text for table in tables.every(found))
+    assert all(f"## {table.title}" in text for table in tables.every(results))
     assert "| `nox -s bench -- --accuracy`" in text
 
 
@@ -77,7 +77,7 @@ def test_the_published_page_has_all_seeds_of_all_tasks():
     for task in TASKS:
         assert text.count(f"`snn demo --task {task} --seed ") == 5
     assert "missed" not in text
-    assert accuracy.PART.kept(text).startswith(f"{accuracy.PART.begin}\n\n## Accuracy on the test part\n")
+    assert accuracy.PART.part(text).startswith(f"{accuracy.PART.begin}\n\n## Accuracy on the test part\n")
 
 
 def test_the_tasks_are_those_of_the_command():
@@ -89,31 +89,31 @@ def test_a_small_run_writes_json_and_page(tmp_path, capsys, monkeypatch):
     (tmp_path / "page.md").write_text(EMPTY, encoding="utf-8")
     words = ["--accuracy", "digits", "--epochs", "1", "--seeds", "3", "--page", "page.md"]
     program.main(words)
-    found = json.loads((tmp_path / "dist" / "bench-accuracy.json").read_text(encoding="utf-8"))
-    assert list(found["runs"]["digits"]) == ["3"]
-    assert found["command"] == "nox -s bench -- --accuracy digits --epochs 1 --seeds 3 --page page.md"
-    assert 0 < found["runs"]["digits"]["3"]["test_accuracy"] <= 1
+    report = json.loads((tmp_path / "dist" / "bench-accuracy.json").read_text(encoding="utf-8"))
+    assert list(report["runs"]["digits"]) == ["3"]
+    assert report["command"] == "nox -s bench -- --accuracy digits --epochs 1 --seeds 3 --page page.md"
+    assert 0 < report["runs"]["digits"]["3"]["test_accuracy"] <= 1
     assert "`snn demo --task digits --seed 3 --epochs 1`" in (tmp_path / "page.md").read_text(encoding="utf-8")
     assert "digits: handwritten digits" in capsys.readouterr().out
 
 
-def test_runs_are_added_to_those_that_are_there(tmp_path, found, monkeypatch):
+def test_runs_are_added_to_those_that_are_there(tmp_path, results, monkeypatch):
     file = tmp_path / "found.json"
-    file.write_text(json.dumps(found), encoding="utf-8")
+    file.write_text(json.dumps(results), encoding="utf-8")
     monkeypatch.setattr(accuracy, "trained", lambda task, seed, epochs, threads: made_up(task, seed, 0.5, 1.0))
     accuracy.main(report.session(["vowels", "mnist", "--seeds", "0", "--add", "--out", str(file)]))
     runs = json.loads(file.read_text(encoding="utf-8"))["runs"]
-    shares = {name: [one["test_accuracy"] for one in of.values()] for name, of in runs.items()}
+    shares = {name: [run["test_accuracy"] for run in of.values()] for name, of in runs.items()}
     assert shares == {"digits": [1.0, 0.98], "mnist": [0.5], "vowels": [0.5]}
 
 
-def test_a_page_is_written_again_from_the_figures_that_are_there(tmp_path, found):
+def test_a_page_is_written_again_from_the_figures_that_are_there(tmp_path, results):
     files = tmp_path / "found.json", tmp_path / "page.md"
-    files[0].write_text(json.dumps(found), encoding="utf-8")
+    files[0].write_text(json.dumps(results), encoding="utf-8")
     files[1].write_text(EMPTY, encoding="utf-8")
     accuracy.main(report.session(["--again", "--out", str(files[0]), "--page", str(files[1])]))
-    assert files[1].read_text(encoding="utf-8") == accuracy.page(EMPTY, found)
-    assert json.loads(files[0].read_text(encoding="utf-8")) == found
+    assert files[1].read_text(encoding="utf-8") == accuracy.page(EMPTY, results)
+    assert json.loads(files[0].read_text(encoding="utf-8")) == results
 
 
 def test_a_run_that_fails_says_what_it_said():

@@ -41,7 +41,7 @@ PARTS = {"LossFunctions", "unpack_len1_tuple"}
 
 
 def public(package):
-    for module in (package, *(one for one in vars(package).values() if inspect.ismodule(one))):
+    for module in (package, *(item for item in vars(package).values() if inspect.ismodule(item))):
         if module.__name__.startswith(package.__name__) and hasattr(module, "__all__"):
             yield from (name for name in module.__all__ if callable(getattr(module, name)))
 
@@ -55,8 +55,8 @@ def test_every_function_that_the_peer_has_too_is_measured():
 
 @pytest.mark.parametrize("name", ["to_one_hot", "target_rate_code", "latency_code", "delta", "stdp_conv1d_single_step"])
 def test_the_same_arrays_give_the_same_results(name):
-    made = [CASES[name].make(imported("snn"), Draw()) for _ in range(2)]
-    first, second = (tree_leaves(call.forward()) for call in made)
+    calls = [CASES[name].make(imported("snn"), Draw()) for _ in range(2)]
+    first, second = (tree_leaves(call.forward()) for call in calls)
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
 
 
@@ -82,7 +82,7 @@ def answered(forward, **more):
 
 
 @pytest.fixture
-def found():
+def results():
     """A run of three functions, with times made up."""
     functions = {
         "ce_temporal_loss": {
@@ -109,8 +109,8 @@ def found():
     }
 
 
-def test_the_table_says_what_is_reached_what_is_missed_and_what_does_not_run(found):
-    rows = {row[0]: dict(zip(table.head, row, strict=True)) for table in tables.every(found) for row in table.rows}
+def test_the_table_says_what_is_reached_what_is_missed_and_what_does_not_run(results):
+    rows = {row[0]: dict(zip(table.head, row, strict=True)) for table in tables.every(results) for row in table.rows}
     losses, split, failed = rows["`ce_temporal_loss`"], rows["`valid_split`"], rows["`targets_rate`"]
     assert losses["snnTorch takes"] == "25× (25–25)"
     assert losses["target"] == "20×, reached"
@@ -119,7 +119,7 @@ def test_the_table_says_what_is_reached_what_is_missed_and_what_does_not_run(fou
     assert (losses["difference"], split["difference"]) == ("none", "1e-07")
     assert split["target"] == "20×, missed"
     assert failed["snnTorch takes"] == tables.NOTHING
-    text = page.page(found)
+    text = page.page(results)
     assert "- targets_rate, snnTorch: RuntimeError: sizes\n" in text
     assert "`nox -s bench -- --functions`" in text
 
@@ -127,11 +127,11 @@ def test_the_table_says_what_is_reached_what_is_missed_and_what_does_not_run(fou
 def test_a_small_run_times_every_round_and_weighs_the_memory(monkeypatch):
     monkeypatch.setattr(measure, "LIBRARIES", ("snn",))
     plan = Plan(rounds=3, seconds=0.0, threads=1)
-    made = measure.measured(["to_one_hot", "latency_code"], {"snn": sys.executable}, plan)
-    assert made["versions"]["snn"].keys() >= {"snn-functional", "snn-spikegen", "snn-data", "torch"}
-    for one in json.loads(json.dumps(made))["functions"].values():
-        assert len(one["libraries"]["snn"]["forward"]) == 3
-        assert one["libraries"]["snn"]["memory"]["megabytes"] >= 0
+    results = measure.measured(["to_one_hot", "latency_code"], {"snn": sys.executable}, plan)
+    assert results["versions"]["snn"].keys() >= {"snn-functional", "snn-spikegen", "snn-data", "torch"}
+    for function in json.loads(json.dumps(results))["functions"].values():
+        assert len(function["libraries"]["snn"]["forward"]) == 3
+        assert function["libraries"]["snn"]["memory"]["megabytes"] >= 0
 
 
 def test_each_library_goes_first_as_often_as_the_other_in_each_pair(monkeypatch):

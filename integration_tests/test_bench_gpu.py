@@ -29,9 +29,9 @@ def test_without_a_gpu_nothing_is_measured_or_written_and_the_code_is_3(cuda, sa
     monkeypatch.setattr(torch.version, "hip", None)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert gpu.main(["--out", str(tmp_path / "a.json"), "--page", str(tmp_path / "a.md")]) == 3
-    shown = capsys.readouterr()
-    assert shown.err.startswith(f"nothing is measured: no GPU: torch {torch.__version__} {says}")
-    assert (shown.out, list(tmp_path.iterdir())) == ("", [])
+    output = capsys.readouterr()
+    assert output.err.startswith(f"nothing is measured: no GPU: torch {torch.__version__} {says}")
+    assert (output.out, list(tmp_path.iterdir())) == ("", [])
 
 
 def test_a_driver_is_found_by_its_device_or_by_a_program_that_lists_a_gpu(monkeypatch, tmp_path):
@@ -76,29 +76,29 @@ class Made:
 
 
 @pytest.fixture(scope="module")
-def found() -> dict[str, Any]:
+def results() -> dict[str, Any]:
     """A whole run, with made-up workers and a made-up card, as its JSON file holds it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(measure, "Process", Made)
         patch.setattr(gpu, "_card", lambda: CARD)
         patch.setattr(data, "arrays", lambda workload: {})
         plan = Plan(rounds=3, seconds=0.0, threads=0)
-        made = gpu.measured({"": "python", "snntorch": "python"}, {"spikingjelly": "uv could not install it"}, plan)
-    return json.loads(json.dumps(made))
+        results = gpu.measured({"": "python", "snntorch": "python"}, {"spikingjelly": "uv could not install it"}, plan)
+    return json.loads(json.dumps(results))
 
 
-def test_every_workload_is_asked_of_every_peer_in_a_process_of_its_own_on_the_gpu(found):
+def test_every_workload_is_asked_of_every_peer_in_a_process_of_its_own_on_the_gpu(results):
     assert Made.modules == {"bench.gpu_worker"}
-    assert {name.partition("-")[0].rstrip("abcd") for name in found["workloads"]} == {"W1", "W2", "W3", "W4", "W5"}
-    for workload in found["workloads"].values():
+    assert {name.partition("-")[0].rstrip("abcd") for name in results["workloads"]} == {"W1", "W2", "W3", "W4", "W5"}
+    for workload in results["workloads"].values():
         assert workload["peers"].keys() == {"snn", "snn-steps", "torch", "snntorch"}
         assert workload["peers"]["snn"]["train"] == {"forward": [0.001] * 3, "backward": [0.002] * 3}
         assert "not timed: " in workload["peers"]["snntorch"]["reason"]
 
 
-def test_the_page_has_times_ratios_memory_the_card_and_why_something_is_missing(found):
-    text = gpu.page(found)
-    for wanted in (
+def test_the_page_has_times_ratios_memory_the_card_and_why_something_is_missing(results):
+    text = gpu.page(results)
+    for part in (
         "on one machine: Made-up 9000. It does not apply to other cards.",
         "Made-up 9000 (sm_90, 7 multiprocessors)",
         "triton: 12 neurons",
@@ -106,23 +106,23 @@ def test_the_page_has_times_ratios_memory_the_card_and_why_something_is_missing(
         "- SpikingJelly `m`: uv could not install it\n",
         "- snnTorch, W1a, W1b, W1c, W1d, W2, W3, W4, W5-500, W5-2000: not timed: 100 % of its spikes are others",
     ):
-        assert wanted in text
+        assert part in text
     assert "floor" not in text
-    first = next(tables.every(found, gpu._machine(found)))
+    first = next(tables.every(results, gpu._machine(results)))
     row = dict(zip(first.head, first.rows[0], strict=True))
     plain = 1 + list(PEERS).index("torch")
     assert row["snn, ms"] == "3 (3–3)"
     assert row["plain PyTorch loop"] == f"{plain}× ({plain}–{plain})"
 
 
-def test_the_files_are_written_where_they_are_asked_for(found, monkeypatch, tmp_path):
+def test_the_files_are_written_where_they_are_asked_for(results, monkeypatch, tmp_path):
     monkeypatch.setattr(gpus, "unseen", lambda: None)
-    monkeypatch.setattr(gpu, "measured", lambda pythons, absent: {**found, "asked": [pythons, absent]})
+    monkeypatch.setattr(gpu, "measured", lambda pythons, absent: {**results, "asked": [pythons, absent]})
     files = ["--out", str(tmp_path / "dist" / "a.json"), "--page", str(tmp_path / "docs" / "a.md")]
     assert gpu.main(["--python", "snntorch=/a/python", "--absent", "spikingjelly=no wheel = no peer", *files]) == 0
     written = json.loads((tmp_path / "dist" / "a.json").read_text(encoding="utf-8"))
     assert written["asked"] == [{"": sys.executable, "snntorch": "/a/python"}, {"spikingjelly": "no wheel = no peer"}]
-    assert (tmp_path / "docs" / "a.md").read_text(encoding="utf-8") == gpu.page(found)
+    assert (tmp_path / "docs" / "a.md").read_text(encoding="utf-8") == gpu.page(results)
 
 
 class Event:

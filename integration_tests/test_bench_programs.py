@@ -50,9 +50,9 @@ def small(name: str) -> Training:
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_unroll_a_loop_and_the_written_equation_train_the_same(name: str):
-    asked = dataclasses.replace(PROGRAMS[name], batch=3, steps=min(5, PROGRAMS[name].steps))
+    program = dataclasses.replace(PROGRAMS[name], batch=3, steps=min(5, PROGRAMS[name].steps))
     kits: list[Kit] = [torch_loop.kit(), ours.kit(loop=True), ours.kit()]
-    trainings = [Training(asked, kit) for kit in kits]
+    trainings = [Training(program, kit) for kit in kits]
     losses = np.array([[training.step() for training in trainings] for _ in range(2)])
     np.testing.assert_allclose(losses, losses[:, :1].repeat(3, 1), rtol=1e-4)
     gradients = [training.gradient() for training in trainings]
@@ -85,13 +85,13 @@ def test_in_every_layer_some_neurons_fire_and_none_always(name: str):
     assert all(0.02 < np.mean(of) < 0.3 for of in rates.values()), rates
 
 
-@pytest.mark.parametrize("wanted", [None, Counts(0.8, 0.2), Counts(1.0, 0.0, 5)], ids=["rate", "counts", "population"])
-def test_a_written_loss_is_that_of_the_library(wanted: Counts | None):
+@pytest.mark.parametrize("shares", [None, Counts(0.8, 0.2), Counts(1.0, 0.0, 5)], ids=["rate", "counts", "population"])
+def test_a_written_loss_is_that_of_the_library(shares: Counts | None):
     library = Losses.of(snn_functional)
     spk = (torch.rand(7, 3, 10, generator=torch.Generator().manual_seed(0)) < 0.3).float().requires_grad_()
     labels = torch.tensor([4, 0, 2])
     losses = [
-        losses.rate(spk, labels) if wanted is None else losses.counts(spk, labels, wanted)
+        losses.rate(spk, labels) if shares is None else losses.counts(spk, labels, shares)
         for losses in (Losses(), library)
     ]
     torch.testing.assert_close(*losses)
@@ -109,7 +109,7 @@ def test_layers_and_their_factors_are_as_many():
         gained(nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1)), (1.0,))
 
 
-def test_who_computes_something_else_is_not_timed_and_has_a_reason():
+def test_a_peer_with_other_results_is_not_timed_and_has_a_reason():
     own = {"loss": 2.0, "gradient": 1.0, "parameters": 7}
     answers = {
         "snn": own,
@@ -120,7 +120,7 @@ def test_who_computes_something_else_is_not_timed_and_has_a_reason():
         "spikingjelly": {"reason": "it does not start"},
     }
     pairs = agreement(answers)
-    assert [(one["pair"][0], one["agree"]) for one in pairs] == [
+    assert [(entry["pair"][0], entry["agree"]) for entry in pairs] == [
         ("snntorch", False),
         ("torch", False),
         ("snn-steps", True),
@@ -143,11 +143,11 @@ def test_a_loss_that_is_nan_does_not_agree():
 
 
 def test_every_contestant_is_a_peer_of_the_other_benchmark_and_has_a_module():
-    for name, one in CONTESTANTS.items():
-        assert one.environment == PEERS[name].environment
-        assert {*PEERS[name].distributions} <= {*one.distributions}
-        assert one.environment in {"", LAST, *ENVIRONMENTS}
-        assert (ROOT / "tools" / "bench" / "programs" / "kits" / f"{one.module}.py").exists()
+    for name, contestant in CONTESTANTS.items():
+        assert contestant.environment == PEERS[name].environment
+        assert {*PEERS[name].distributions} <= {*contestant.distributions}
+        assert contestant.environment in {"", LAST, *ENVIRONMENTS}
+        assert (ROOT / "tools" / "bench" / "programs" / "kits" / f"{contestant.module}.py").exists()
 
 
 def test_a_worker_says_memory_loss_time_and_page_faults():
@@ -156,9 +156,9 @@ def test_a_worker_says_memory_loss_time_and_page_faults():
     assert begun["parameters"] == PARAMETERS["tutorial-5"]
     # the gradient and two moments of Adam
     assert begun["megabytes"] > 3 * 4 * PARAMETERS["tutorial-5"] / 2**20
-    taken = worker.train(0.0)
-    assert taken["seconds"] > 0
-    assert taken["faults"] >= 0
+    result = worker.train(0.0)
+    assert result["seconds"] > 0
+    assert result["faults"] >= 0
 
 
 @pytest.fixture(scope="module")
@@ -170,20 +170,20 @@ def figures(tmp_path_factory: pytest.TempPathFactory) -> dict:
     words += ["--peers", "torch", "snn-steps", "norse", LAST]
     words += ["--out", str(folder / "found.json"), "--page", str(folder / "page.md")]
     program.main(["--python", f"{LAST}={sys.executable}", "--absent", "norse=uv could not install norse", *words])
-    made = json.loads((folder / "found.json").read_text(encoding="utf-8"))
-    return made | {"page": (folder / "page.md").read_text(encoding="utf-8")}
+    results = json.loads((folder / "found.json").read_text(encoding="utf-8"))
+    return results | {"page": (folder / "page.md").read_text(encoding="utf-8")}
 
 
 def test_a_run_times_who_is_there_round_by_round_and_says_who_agrees(figures: dict):
     assert figures["programs"].keys() == {"population", "regression-2"}
     assert figures["sizes"] == {"batch": 3}
-    for one in figures["programs"].values():
-        assert one["contestants"].keys() == {"torch", "snn-steps", "snn", LAST}
-        for answer in one["contestants"].values():
+    for result in figures["programs"].values():
+        assert result["contestants"].keys() == {"torch", "snn-steps", "snn", LAST}
+        for answer in result["contestants"].values():
             assert len(answer["seconds"]) == len(answer["faults"]) == 3
             assert min(answer["seconds"]) > 0
             assert answer["megabytes"] > 0
-        assert [(compared["pair"], compared["agree"]) for compared in one["agreement"]] == [
+        assert [(compared["pair"], compared["agree"]) for compared in result["agreement"]] == [
             (["torch", "snn"], True),
             (["snn-steps", "snn"], True),
         ]
@@ -236,7 +236,7 @@ def test_a_ratio_is_the_median_of_those_within_a_round():
     assert agreed.rows == [["quickstart", "snnTorch", "snn, `unroll`", "1e-07", "0e+00", "yes"]]
 
 
-def test_who_could_not_is_a_dash_and_says_why():
+def test_a_failed_peer_is_a_dash_with_its_reason():
     figures = made_up({"snntorch": [1.0] * 3, "norse": [1.0] * 3, "snn": [0.5] * 3})
     broken = copy.deepcopy(figures)
     broken["programs"]["quickstart"]["contestants"]["norse"] = {"reason": "it has no such neuron"}
@@ -254,7 +254,7 @@ def test_who_could_not_is_a_dash_and_says_why():
 
 def test_the_page_of_layers_keeps_the_section_of_programs():
     section = f"{BEGIN}\n\nfigures\n\n{END}"
-    assert page.PART.kept(f"# Benchmarks\n\n{section}\n\nafter\n") == section
+    assert page.PART.part(f"# Benchmarks\n\n{section}\n\nafter\n") == section
     machine = {"processor": "one", "cores": 1, "threads": 1, "instructions": "", "memory_gb": 1, "system": ""}
     assert f"\n{section}\n\n## Layers and small nets\n" in whole_page._HEAD.format(
         programs=section, rounds=1, **machine
@@ -281,6 +281,6 @@ def test_outputs_of_a_net_are_spikes_and_membranes_over_time():
 
 
 def test_the_page_in_the_tree_has_every_program():
-    text = page.PART.kept((ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8"))
-    assert all(f"| {name}: {one.title}" in text for name, one in PROGRAMS.items())
+    text = page.PART.part((ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8"))
+    assert all(f"| {name}: {program.title}" in text for name, program in PROGRAMS.items())
     assert "**no**" not in text

@@ -45,7 +45,7 @@ def test_a_table_has_mean_and_standard_deviation():
 
 def test_the_tables_of_the_page_are_between_the_marks():
     text = choose_settings.PAGE.read_text(encoding="utf-8")
-    tables = choose_settings.PART.kept(text)
+    tables = choose_settings.PART.part(text)
     assert tables.startswith(f"{choose_settings.PART.begin}\n\n### ")
     assert "\n| " not in text.partition(tables)[2]
 

@@ -91,7 +91,7 @@ def test_a_row_has_mean_and_most_of_the_points_lost():
 def test_a_page_takes_new_tables_and_one_without_marks_is_refused():
     text = conversion.PAGE.read_text(encoding="utf-8")
     page = conversion.PART.put(text, lambda: sections(conversion.tables({})))
-    assert "## Points of accuracy lost" in conversion.PART.kept(page)
+    assert "## Points of accuracy lost" in conversion.PART.part(page)
     assert re.sub(r"(?s)<!-- tables.*of the tables -->", "", page) == re.sub(
         r"(?s)<!-- tables.*of the tables -->", "", text
     )

@@ -24,7 +24,7 @@ def test_the_page_has_a_row_of_every_net_and_task_with_three_seeds():
 
 def test_the_tables_of_the_page_are_between_the_marks():
     text = mixed_precision.PAGE.read_text(encoding="utf-8")
-    tables = mixed_precision.PART.kept(text)
+    tables = mixed_precision.PART.part(text)
     assert tables.startswith(f"{mixed_precision.PART.begin}\n\n### ")
     assert "\n| " not in text.partition(tables)[2]
 

@@ -8,7 +8,7 @@ import site_check
 from workspace import ROOT
 
 
-def test_what_is_public_may_be_shown_with_its_members_and_nothing_else():
+def test_only_public_names_may_be_shown_with_their_members():
     public = {"snn_core.Leaky", "snn_core.utils.reset"}
     text = "<title>snn_core.a.b</title><p>snn_core.Leaky.step, snn_core<b>.utils</b> and snn_core.utils.hidden</p>"
     assert site_check.internal_names(text, public) == ["snn_core.utils.hidden"]
@@ -39,8 +39,8 @@ def test_the_neurons_whose_page_leaves_out_an_argument_are_named(tmp_path):
 
 
 def test_every_word_that_is_to_be_found_first_has_a_page_of_its_own():
-    wanted = runpy.run_path(str(ROOT / "docs" / "conf.py"))["found_first"]
-    words = [word for words in wanted.values() for word in words]
+    expected = runpy.run_path(str(ROOT / "docs" / "conf.py"))["found_first"]
+    words = [word for words in expected.values() for word in words]
     assert len({*words}) == len(words)
-    assert [page for page in wanted if not (ROOT / f"{page}.md").exists()] == []
+    assert [page for page in expected if not (ROOT / f"{page}.md").exists()] == []
     assert {"early stopping", "onnx", "gpu", "mixed precision", "checkpoint"} <= {*words}

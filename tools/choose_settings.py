@@ -125,12 +125,12 @@ def main(arguments: list[str]) -> None:
     """
     parser = argparse.ArgumentParser(prog="choose_settings.py", allow_abbrev=False)
     parser.add_argument("--seeds", type=int, default=3, help="number of seeds, from 0 on; 3 without")
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     began = time.process_time()
-    made = tables(asked.seeds)
-    made.append(_ran(asked.seeds, time.process_time() - began))
-    PART.write(PAGE, lambda: sections(made, "###"))
+    result = tables(options.seeds)
+    result.append(_ran(options.seeds, time.process_time() - began))
+    PART.write(PAGE, lambda: sections(result, "###"))
 
 
 def tables(seeds: int, grids: dict[str, dict[str, list[Settings]]] | None = None) -> list[Table]:
@@ -144,19 +144,19 @@ def tables(seeds: int, grids: dict[str, dict[str, list[Settings]]] | None = None
         A table of each grid: mean and standard deviation of the validation accuracy in percent, and the share of steps
         in which a hidden neuron fires.
     """
-    kept: dict[Settings, list[Result]] = {}  # the settings from which each table starts are those of all of them
-    made = []
+    cache: dict[Settings, list[Result]] = {}  # the settings from which each table starts are those of all of them
+    tables = []
     for title, rows in (GRIDS if grids is None else grids).items():
         cells = []
         for name, row in rows.items():
             results = []
             for settings in row:
-                if settings not in kept:
-                    kept[settings] = [trained(settings, seed) for seed in range(seeds)]
-                results.append(kept[settings])
+                if settings not in cache:
+                    cache[settings] = [trained(settings, seed) for seed in range(seeds)]
+                results.append(cache[settings])
             cells.append([name, *_cells(results, timed=title == "Number of steps T")])
-        made.append(Table(title, _HEADS[title], cells))
-    return made
+        tables.append(Table(title, _HEADS[title], cells))
+    return tables
 
 
 def _cells(results: list[list[Result]], timed: bool) -> list[str]:

@@ -85,10 +85,10 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python tools/conversion.py", allow_abbrev=False)
     parser.add_argument("--tasks", nargs="+", choices=[*TASKS], default=[*TASKS], help="all without")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="0 to 2 without")
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    runs = {task: [_said(task, seed, trained(task, seed)) for seed in asked.seeds] for task in asked.tasks}
-    if (asked.tasks, asked.seeds) == ([*TASKS], [0, 1, 2]):
+    runs = {task: [_said(task, seed, trained(task, seed)) for seed in options.seeds] for task in options.tasks}
+    if (options.tasks, options.seeds) == ([*TASKS], [0, 1, 2]):
         PART.write(PAGE, lambda: sections(tables(runs)))
 
 

@@ -50,9 +50,9 @@ def draw(folder: pathlib.Path) -> None:
 
 def save_small(figure: Figure, file: pathlib.Path, dots_per_inch: int) -> None:
     """Save a figure in few colors."""
-    drawn = io.BytesIO()
-    figure.savefig(drawn, dpi=dots_per_inch)
-    Image.open(drawn).convert("RGB").quantize(COLORS, dither=Image.Dither.NONE).save(file, optimize=True)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, dpi=dots_per_inch)
+    Image.open(buffer).convert("RGB").quantize(COLORS, dither=Image.Dither.NONE).save(file, optimize=True)
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ class Part(NamedTuple):
         """Make this part of a page anew in its file."""
         file.write_text(self.put(file.read_text(encoding="utf-8"), make), encoding="utf-8")
 
-    def kept(self, text: str) -> str:
+    def part(self, text: str) -> str:
         """Return this part of a page with its lines, which alone are left where it has none."""
         _, begin, rest = text.partition(self.begin)
         section, end, _ = rest.partition(self.end)

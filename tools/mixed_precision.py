@@ -69,7 +69,7 @@ def _recipes() -> tuple[Any, list[Any]]:
         sys.path.insert(0, folder)
     training, vowels, mnist_rows = map(importlib.import_module, ("training", "vowels", "mnist_rows"))
 
-    def digits(asked: Any = None) -> Any:
+    def digits(options: Any = None) -> Any:
         """Load the digits, for 12 steps each; a fifth is for the test, a fifth of the rest to validate."""
         train, test = snn.data.digits()
         chosen = snn.data.stratified_split(train.targets, share=0.2)
@@ -90,9 +90,9 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="mixed_precision.py", allow_abbrev=False)
     parser.add_argument("--seeds", type=int, default=3, help="number of seeds, from 0 on; 3 without")
     parser.add_argument("--repeats", type=int, default=15, help="training steps of each net and precision; 15 without")
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     load = os.getloadavg()
-    tables = [times(asked.repeats), accuracies(asked.seeds), _ran(load)]
+    tables = [times(options.repeats), accuracies(options.seeds), _ran(load)]
     PART.write(PAGE, lambda: sections(tables, "###"))
 
 
@@ -152,10 +152,10 @@ def accuracies(seeds: int) -> Table:
 
 
 def _tested(training: Any, recipe: Any, parts: Any, seed: int, autocast: bool) -> float:
-    asked = argparse.Namespace(epochs=recipe.epochs, validate=False)
+    options = argparse.Namespace(epochs=recipe.epochs, validate=False)
     answer = torch.autocast("cpu", AUTOCAST, enabled=autocast)(training.answer)
     with mock.patch.object(training, "answer", answer):
-        run = training.trained(recipe, "lif", recipe.networks["lif"], parts, seed, asked)
+        run = training.trained(recipe, "lif", recipe.networks["lif"], parts, seed, options)
     return 100 * float(run.test or 0)
 
 

@@ -44,12 +44,12 @@ def first_found(site: pathlib.Path, queries: Sequence[str]) -> dict[str, str | N
     return {query: next(iter(pages), None) for query, pages in zip(queries, json.loads(done.stdout), strict=True)}
 
 
-def misplaced(shown: Mapping[str, str | None], wanted: Mapping[str, Sequence[str]]) -> list[str]:
+def misplaced(answers: Mapping[str, str | None], expected: Mapping[str, Sequence[str]]) -> list[str]:
     """Say which searches do not find their page first.
 
     Args:
-        shown: The page that is shown first, by query.
-        wanted: The queries by page.
+        answers: The page that is shown first, by query.
+        expected: The queries by page.
 
     Returns:
         A line for each.
@@ -59,10 +59,10 @@ def misplaced(shown: Mapping[str, str | None], wanted: Mapping[str, Sequence[str
         ["a search for 'gpu' finds docs/install first, not docs/gpu"]
     """
     return [
-        f"a search for {query!r} finds {shown[query]} first, not {page}"
-        for page, queries in wanted.items()
+        f"a search for {query!r} finds {answers[query]} first, not {page}"
+        for page, queries in expected.items()
         for query in queries
-        if shown[query] != page
+        if answers[query] != page
     ]
 
 
@@ -81,12 +81,12 @@ def internal_names(text: str, public: Collection[str]) -> list[str]:
         >>> internal_names(text, {"snn_core.Leaky"})
         ['snn_core.neurons.leaky.Leaky']
     """
-    seen = html.unescape(re.sub(r"<[^>]+>", "", _UNSEEN.sub("", text)))
+    words = html.unescape(re.sub(r"<[^>]+>", "", _UNSEEN.sub("", text)))
 
     def is_known(name: str) -> bool:
         return any(f"{name}.".startswith(f"{known}.") or known.startswith(f"{name}.") for known in public)
 
-    return [name for name in dict.fromkeys(_NAME.findall(seen)) if not is_known(name)]
+    return [name for name in dict.fromkeys(_NAME.findall(words)) if not is_known(name)]
 
 
 def undescribed(site: pathlib.Path) -> list[str]:
@@ -121,8 +121,8 @@ def main(site: pathlib.Path) -> int:
     Returns:
         The exit status: 1 if anything is.
     """
-    wanted = runpy.run_path(str(ROOT / "docs" / "conf.py"))["found_first"]
-    lines = misplaced(first_found(site, [query for queries in wanted.values() for query in queries]), wanted)
+    expected = runpy.run_path(str(ROOT / "docs" / "conf.py"))["found_first"]
+    lines = misplaced(first_found(site, [query for queries in expected.values() for query in queries]), expected)
     packages = map(importlib.import_module, public_names.PACKAGES)
     public = [f"{package}.__version__" for package in public_names.PACKAGES]
     public += [path for package in packages for path, _ in public_names.public(package, package.__name__)]

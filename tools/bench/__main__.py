@@ -46,25 +46,25 @@ def main(arguments: list[str] | None = None) -> None:
     for option, (_, what) in _OTHERS.items():
         parser.add_argument(option, action="store_true", help=f"{what}; {option} --help")
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=(), help="run only these beside ours")
-    asked = report.parse(parser, session.words)
-    is_whole = asked.names == asked.known and not (asked.quick or asked.peers)
+    options = report.parse(parser, session.words)
+    is_whole = options.names == options.known and not (options.quick or options.peers)
     described = machine.described()
-    anew, sizes = 0 if asked.quick else asked.rounds, (10, 100, 1000, 10000) if is_whole else ()
-    plan = report.plan(asked, 0.3, int(described["cores"]), anew=anew, sizes=sizes)
+    anew, sizes = 0 if options.quick else options.rounds, (10, 100, 1000, 10000) if is_whole else ()
+    plan = report.plan(options, 0.3, int(described["cores"]), anew=anew, sizes=sizes)
 
     def measure() -> dict[str, Any]:
-        with Bench(session.python, session.absent, plan, asked.peers) as bench:
+        with Bench(session.python, session.absent, plan, options.peers) as bench:
             return {
                 "command": session.command,
                 "machine": described | {"threads": plan.threads, "limits": bench.limits()},
                 "peers": bench.peers,
                 "rounds": plan.rounds,
-                "workloads": {name: bench.workload(WORKLOADS[name]) for name in asked.names},
+                "workloads": {name: bench.workload(WORKLOADS[name]) for name in options.names},
                 "scaling": [bench.scaling(axis) for axis in "TBN"] if plan.sizes else [],
                 "date": report.today(),
             }
 
-    report.run(asked, measure, tables.every, lambda text, found: page(found, PROGRAMS.kept(text)))
+    report.run(options, measure, tables.every, lambda text, results: page(results, PROGRAMS.part(text)))
 
 
 if __name__ == "__main__":

@@ -57,12 +57,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("dist/bench-gpu.json"), help="the JSON file")
     parser.add_argument("--page", type=pathlib.Path, default=pathlib.Path("docs/gpu-results.md"), help="the page")
     session = report.session(arguments)
-    asked = parser.parse_args(session.words)
+    options = parser.parse_args(session.words)
     if reason := gpus.unseen():
         print(f"nothing is measured: {reason}", file=sys.stderr)
         return gpus.NONE
-    found = measured(session.python, session.absent)
-    report.write({asked.out: json.dumps(found, indent=1) + "\n", asked.page: page(found)})
+    results = measured(session.python, session.absent)
+    report.write({options.out: json.dumps(results, indent=1) + "\n", options.page: page(results)})
     return 0
 
 
@@ -93,14 +93,14 @@ def measured(pythons: dict[str, str], absent: dict[str, str], plan: Plan = _PLAN
         }
 
 
-def page(found: dict[str, Any]) -> str:
+def page(results: dict[str, Any]) -> str:
     """Write the page.
 
     Args:
-        found: What `measured` returned.
+        results: What `measured` returned.
     """
-    head = _HEAD.format(gpu=found["machine"]["gpu"], date=found["date"], rounds=found["rounds"])
-    return f"{head}\n{tables.sections(tables.every(found, _machine(found)))}\n"
+    head = _HEAD.format(gpu=results["machine"]["gpu"], date=results["date"], rounds=results["rounds"])
+    return f"{head}\n{tables.sections(tables.every(results, _machine(results)))}\n"
 
 
 def _for_all(workload: Workload) -> Workload:
@@ -122,17 +122,17 @@ def _card() -> dict[str, str | int]:
     }
 
 
-def _machine(found: dict[str, Any]) -> Table:
-    at = found["machine"]
+def _machine(results: dict[str, Any]) -> Table:
+    at = results["machine"]
     rows = [
         ["GPU", f"{at['gpu']} ({at['architecture']}, {at['multiprocessors']} multiprocessors)"],
         ["its memory", f"{at['gpu_memory_gb']} GiB"],
         ["PyTorch's toolkit", at["toolkit"]],
-        ["kernels", "; ".join(found["peers"]["snn"].get("kernels", [])) or tables.NOTHING],
+        ["kernels", "; ".join(results["peers"]["snn"].get("kernels", [])) or tables.NOTHING],
         ["processor", f"{at['processor']}, {at['cores']} cores"],
         ["system", at["system"]],
-        ["date", found["date"]],
-        ["command", f"`{found['command']}`"],
+        ["date", results["date"]],
+        ["command", f"`{results['command']}`"],
     ]
     return Table("The machine", ["", ""], rows)
 

@@ -48,11 +48,11 @@ def _times(answers: Mapping[str, dict[str, Any]], whole: str, steps: str) -> dic
     """The times of two peers by what was timed: of whole sequences, and of a step loop."""
     answer, looped = answers.get(whole, {}), answers.get(steps, {})
     answer = answer.get("anew", answer)
-    found: dict[str, list[float]] = {}
+    times: dict[str, list[float]] = {}
     if "train" in answer:
-        found |= answer["train"] | {"train": totals(answer["train"].values())}
+        times |= answer["train"] | {"train": totals(answer["train"].values())}
     if "infer" in answer:
-        found["infer"] = answer["infer"]["forward"]
+        times["infer"] = answer["infer"]["forward"]
     if "train" in looped:
-        found["steps"] = totals(looped["train"].values())
-    return found
+        times["steps"] = totals(looped["train"].values())
+    return times

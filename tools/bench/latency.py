@@ -65,30 +65,30 @@ def measured(net: nn.Module, xs: Tensor) -> dict[str, list[float]]:
         raise ValueError(f"latency is measured after {_FIRST} steps, got xs of {len(xs)}; pass more")
     run = snn.stream(net)
     snn.utils.reset(net)
-    taken: dict[str, list[float]] = {"stream": [], "loop": []}
+    times: dict[str, list[float]] = {"stream": [], "loop": []}
     with torch.inference_mode():
         for x in xs:
             for name, step in (("stream", run), ("loop", net)):
                 start = time.perf_counter()
                 step(x)
-                taken[name].append(time.perf_counter() - start)
+                times[name].append(time.perf_counter() - start)
     snn.utils.reset(net)
-    return {name: seconds[_FIRST:] for name, seconds in taken.items()}
+    return {name: seconds[_FIRST:] for name, seconds in times.items()}
 
 
-def table(found: dict[str, dict[str, list[float]]]) -> Table:
+def table(times: dict[str, dict[str, list[float]]]) -> Table:
     """A table of microseconds, each a time that so large a share of the steps does not exceed.
 
     Args:
-        found: What was measured, by title.
+        times: What was measured, by title.
 
     Example:
         >>> table({"net": {"stream": [2e-6, 1e-6, 3e-6], "loop": [1e-6]}}).rows
         [['net', '2', '3', '3', '1', '1', '1']]
     """
     rows = []
-    for title, taken in found.items():
-        percentiles = [np.quantile(taken[way], _SHARES, method="inverted_cdf") for way in ("stream", "loop")]
+    for title, result in times.items():
+        percentiles = [np.quantile(result[way], _SHARES, method="inverted_cdf") for way in ("stream", "loop")]
         rows.append([title, *(f"{1e6 * value:.0f}" for values in percentiles for value in values)])
     return Table("Latency", ["one step, batch 1, µs", "stream p50", "p95", "p99", "loop p50", "p95", "p99"], rows)
 
@@ -102,11 +102,11 @@ def main(session: report.Session) -> None:
     parser = argparse.ArgumentParser(prog="nox -s bench -- --latency")
     parser.add_argument("--steps", type=int, default=5000, help="steps of each net")
     parser.add_argument("--threads", type=int, default=1, help="of torch")
-    asked = parser.parse_args(session.words)
-    torch.set_num_threads(asked.threads)
+    options = parser.parse_args(session.words)
+    torch.set_num_threads(options.threads)
     torch.manual_seed(0)
-    found = {
-        title: measured(make(), (torch.rand(asked.steps, 1, *shape) < 0.1).float())
+    times = {
+        title: measured(make(), (torch.rand(options.steps, 1, *shape) < 0.1).float())
         for title, (make, shape) in NETS.items()
     }
-    print(f"{asked.steps} steps, {asked.threads} thread(s)\n\n{table(found).markdown()}")
+    print(f"{options.steps} steps, {options.threads} thread(s)\n\n{table(times).markdown()}")

@@ -100,19 +100,19 @@ class Bench:
             layers have to do and take; ``beside_last``: times beside those of our last release.
         """
         say(f"{workload.name}: {workload.title}")
-        given = self._prepared(workload)
+        request = self._prepared(workload)
         names = self._asked(workload)
-        expected = self._expected({(PEERS[name].immediate, PEERS[name].attached) for name in names}, given)
-        answers = {name: self._checked(workload, name, given, expected) for name in names}
+        expected = self._expected({(PEERS[name].immediate, PEERS[name].attached) for name in names}, request)
+        answers = {name: self._checked(workload, name, request, expected) for name in names}
         self._time(answers, "train")
         if workload.infer:
             self._time(answers, "infer")
         if workload.memory and self._plan.memory:
             for name, answer in answers.items():
                 if "reason" not in answer:
-                    answer |= self._weighed(workload, name, given)
+                    answer |= self._weighed(workload, name, request)
         stages = answers[OWN] if "reason" in answers[OWN] else self._processes[OWN].ask("stages")
-        self._time_anew(workload, given, answers)
+        self._time_anew(workload, request, answers)
         last = beside_last(answers)
         return {"title": workload.title, "peers": answers, "stages": stages, "beside_last": last}
 
@@ -128,35 +128,35 @@ class Bench:
         data.save(folder, data.arrays(workload))
         return {"workload": dataclasses.asdict(workload), "data": str(folder)}
 
-    def _expected(self, conventions: set[Conventions], given: dict[str, Any]) -> dict[Conventions, Result]:
+    def _expected(self, conventions: set[Conventions], request: dict[str, Any]) -> dict[Conventions, Result]:
         """Return the plain loop's results, by whether its reset is immediate and whether it carries a gradient."""
-        reference, found = self._processes[REFERENCE], {}
+        reference, expected = self._processes[REFERENCE], {}
         for immediate, attached in conventions:
-            answer = reference.ask("prepare", **given, immediate=immediate, attached=attached)
+            answer = reference.ask("prepare", **request, immediate=immediate, attached=attached)
             result = answer if "reason" in answer else self._result(reference)
             if isinstance(result, dict):
                 raise RuntimeError(f"the plain PyTorch loop does not run: {result['reason']}")
-            found[immediate, attached] = result
-        return found
+            expected[immediate, attached] = result
+        return expected
 
     def _checked(
-        self, workload: Workload, name: str, given: dict[str, Any], expected: dict[Conventions, Result]
+        self, workload: Workload, name: str, request: dict[str, Any], expected: dict[Conventions, Result]
     ) -> dict[str, Any]:
         peer, process = PEERS[name], self._processes[name]
-        answer = process.ask("prepare", **given)
-        found = answer if "reason" in answer else self._result(process)
-        if isinstance(found, dict):
-            return found
+        answer = process.ask("prepare", **request)
+        result = answer if "reason" in answer else self._result(process)
+        if isinstance(result, dict):
+            return result
         late = workload.layers if peer.late else 0
-        return compared(found, expected[peer.immediate, peer.attached], late, peer.gradients_differ)
+        return compared(result, expected[peer.immediate, peer.attached], late, peer.gradients_differ)
 
     def _result(self, process: Process) -> Result | dict[str, Any]:
         folder = self._folder / "result"
         answer = process.ask("result", data=str(folder))
         if "reason" in answer:
             return answer
-        made = data.load(folder)
-        return made["spk"], made["gradient"]
+        arrays = data.load(folder)
+        return arrays["spk"], arrays["gradient"]
 
     def _time(self, answers: dict[str, Any], do: str) -> None:
         ready = [name for name, answer in answers.items() if "reason" not in answer]
@@ -167,7 +167,7 @@ class Bench:
     def _turns(self, names: list[str], do: str) -> dict[str, list[dict[str, Any]]]:
         return turns({name: self._processes[name] for name in names}, self._plan, do)
 
-    def _time_anew(self, workload: Workload, given: dict[str, Any], answers: dict[str, Any]) -> None:
+    def _time_anew(self, workload: Workload, request: dict[str, Any], answers: dict[str, Any]) -> None:
         """Time ours and the last release's sequences once more, every round in two processes of its own.
 
         Where a process's memory lies decides for its whole life how fast it reads it: two processes of one program
@@ -181,18 +181,18 @@ class Bench:
         for number in range(self._plan.anew):
             for name in names if number % 2 else names[::-1]:
                 with self._process(name) as fresh:
-                    fresh.ask("prepare", **given)
+                    fresh.ask("prepare", **request)
                     for do in ways:
                         fresh.ask(do, seconds=self._plan.seconds)  # which warms it up
                         anew[name, do].append(fresh.ask(do, seconds=self._plan.seconds))
         for name in names:
             answers[name]["anew"] = {do: by_way(anew[name, do]) for do in ways}
 
-    def _weighed(self, workload: Workload, name: str, given: dict[str, Any]) -> dict[str, Any]:
+    def _weighed(self, workload: Workload, name: str, request: dict[str, Any]) -> dict[str, Any]:
         weights = {}
         for do in ("train", "infer") if workload.infer else ("train",):
             with self._process(name) as fresh:
-                weights[f"{do}_memory"] = fresh.ask("memory", **given, call=do)
+                weights[f"{do}_memory"] = fresh.ask("memory", **request, call=do)
         return weights
 
     def scaling(self, axis: str) -> dict[str, Any]:
@@ -211,14 +211,16 @@ class Bench:
         for size in self._plan.sizes:
             workload = sized(size)
             say(f"scaling: {workload.title}")
-            given = self._prepared(workload)
+            request = self._prepared(workload)
             for name in able:
-                self._processes[name].ask("prepare", **given)
+                self._processes[name].ask("prepare", **request)
             for name, answered in self._turns(able, "train").items():
                 joined = by_way(answered)
                 if "reason" in joined:
                     able.remove(name)  # it goes no further
                 else:
                     seconds[name].append(statistics.median(totals(joined.values())))
-        fitted = {name: exponent(self._plan.sizes[: len(one)], one) for name, one in seconds.items() if len(one) > 1}
+        fitted = {
+            name: exponent(self._plan.sizes[: len(times)], times) for name, times in seconds.items() if len(times) > 1
+        }
         return {"axis": axis, "others": others, "sizes": self._plan.sizes, "seconds": seconds, "exponents": fitted}

@@ -126,11 +126,11 @@ def turns(processes: Mapping[str, Process], plan: Plan, do: str) -> dict[str, li
         By name the answers in the rounds that count.
     """
     names = list(processes)
-    taken: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+    answer: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     for number in range(plan.rounds + 1):
         for name in random.Random(number).sample(names, len(names)):
-            taken[name].append(processes[name].ask(do, seconds=plan.seconds))
-    return {name: answers[1:] for name, answers in taken.items()}
+            answer[name].append(processes[name].ask(do, seconds=plan.seconds))
+    return {name: answers[1:] for name, answers in answer.items()}
 
 
 def by_way(answers: Sequence[dict[str, Any]]) -> dict[str, Any]:

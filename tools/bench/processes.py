@@ -42,46 +42,46 @@ def modeled(alone: float, exchanged: float, processes: int) -> float:
     return alone + exchanged * 2 * (processes - 1) / processes
 
 
-def tables(found: dict[str, Any]) -> list[Table]:
+def tables(results: dict[str, Any]) -> list[Table]:
     """Return the measurements and the model.
 
     Args:
-        found: ``one`` and ``two``: what one process and two measured, ``machine``.
+        results: ``one`` and ``two``: what one process and two measured, ``machine``.
 
     Returns:
         Two tables.
     """
-    one, two = found["one"], found["two"]
+    single, double = results["one"], results["two"]
     whole, half = str(_BATCH), str(_BATCH // 2)
-    first = one[whole]["together"]
+    first = single[whole]["together"]
     rows = [
         ["1", whole, _ms(first), NOTHING, f"{_BATCH / first:.0f}", "1"],
-        _row(half, two[half], first, _BATCH),
-        _row(whole, two[whole], first, 2 * _BATCH),
+        _row(half, double[half], first, _BATCH),
+        _row(whole, double[whole], first, 2 * _BATCH),
     ]
     title = f"{LAYERS} x [Linear({WIDTH},{WIDTH})-LIF], T={STEPS}, one thread a process, gloo"
     head = ["processes", "batch of each", "step, ms", "of it exchange, ms", "samples a second", "speed-up"]
-    size, speed = two["bytes"] / 2**20, two["bytes"] / two["exchange"] / 1e9
-    shared = two[whole]["alone"] / first
+    size, speed = double["bytes"] / 2**20, double["bytes"] / double["exchange"] / 1e9
+    shared = double[whole]["alone"] / first
     notes = [
-        f"gradients: {size:.1f} MiB; an exchange by itself: {_ms(two['exchange'])} ms, {speed:.2f} GB/s",
+        f"gradients: {size:.1f} MiB; an exchange by itself: {_ms(double['exchange'])} ms, {speed:.2f} GB/s",
         f"without the exchange, a step of two, batch {whole} each, takes {shared:.2f} times as long as that of one",
-        f"{found['machine']['processor']}, {found['machine']['cores']} cores",
+        f"{results['machine']['processor']}, {results['machine']['cores']} cores",
     ]
     measured = Table(title, head, rows, notes)
     more = [
         [str(n), _ms(seconds), f"{n * _BATCH / seconds:.0f}", f"{first / seconds:.0%}"]
         for n in _MORE
-        for seconds in [modeled(first, two["exchange"], n)]
+        for seconds in [modeled(first, double["exchange"], n)]
     ]
     head = ["processes", "step, ms", "samples a second", "efficiency"]
     assumed = f"batch {_BATCH} each; a core, memory and a link of that speed for each process; nothing overlaps"
     return [measured, Table("More processes, by the model, not measured", head, more, [assumed])]
 
 
-def _row(batch: str, found: dict[str, float], first: float, samples: int) -> list[str]:
-    seconds = found["together"]
-    waited = max(seconds - found["alone"], 0.0)
+def _row(batch: str, times: dict[str, float], first: float, samples: int) -> list[str]:
+    seconds = times["together"]
+    waited = max(seconds - times["alone"], 0.0)
     return [
         "2",
         batch,
@@ -107,23 +107,23 @@ def main(session: report.Session) -> None:
     parser.add_argument(
         "--out", type=pathlib.Path, default=pathlib.Path("dist/bench-scaling.json"), help="the JSON file"
     )
-    asked = parser.parse_args(session.words)
-    found = {"machine": machine.described()} | {
-        name: _run(count, asked.rounds) for name, count in (("one", 1), ("two", 2))
+    options = parser.parse_args(session.words)
+    results = {"machine": machine.described()} | {
+        name: _run(count, options.rounds) for name, count in (("one", 1), ("two", 2))
     }
-    print(sections(tables(found)))
-    report.write({asked.out: json.dumps(found, indent=1) + "\n"})
+    print(sections(tables(results)))
+    report.write({options.out: json.dumps(results, indent=1) + "\n"})
 
 
 def _run(processes: int, rounds: int) -> dict[str, Any]:
     options = ("--standalone", f"--nproc-per-node={processes}", "-m", "bench.parallel_worker")
     sizes = (rounds, _BATCH // 2, _BATCH)
     tools = str(pathlib.Path(__file__).parents[1])
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", *options, *map(str, sizes)],
         stdout=subprocess.PIPE,
         text=True,
         check=True,
         env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": tools},
     )
-    return json.loads(done.stdout.splitlines()[-1])
+    return json.loads(process.stdout.splitlines()[-1])

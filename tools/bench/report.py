@@ -42,12 +42,12 @@ def session(arguments: Sequence[str] | None) -> Session:
         >>> session(["--absent", "spyx=no wheel", "W2"])[1:]
         ({'spyx': 'no wheel'}, ['W2'], 'nox -s bench -- W2')
     """
-    made = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     for option in ("--python", "--absent"):
-        made.add_argument(option, action="append", type=lambda text: text.partition("=")[::2], default=[])
-    asked, words = made.parse_known_args(arguments)
+        parser.add_argument(option, action="append", type=lambda text: text.partition("=")[::2], default=[])
+    options, words = parser.parse_known_args(arguments)
     command = shlex.join(["nox", "-s", "bench", *(["--", *words] if words else [])])
-    return Session({"": sys.executable} | dict(asked.python), dict(asked.absent), words, command)
+    return Session({"": sys.executable} | dict(options.python), dict(options.absent), words, command)
 
 
 def parser(
@@ -63,49 +63,51 @@ def parser(
         quick: Names of what it measures with ``--quick``, in two rounds.
         rounds: Rounds that count, unless another number is named; 0 where it has none, and no ``--quick``.
     """
-    made = argparse.ArgumentParser(prog=f"nox -s bench -- {words}".rstrip(), allow_abbrev=False)
-    made.add_argument("names", nargs="*", metavar=kind.upper(), help=f"of {', '.join(known)}; all without")
-    made.add_argument("--threads", type=int, help="of each library")
-    made.add_argument("--out", type=pathlib.Path, default=pathlib.Path(out), help="the JSON file")
-    made.add_argument("--page", type=pathlib.Path, help="write the page of the documentation too")
-    made.add_argument("--again", action="store_true", help="measure nothing: the tables of the JSON file that is there")
+    parser = argparse.ArgumentParser(prog=f"nox -s bench -- {words}".rstrip(), allow_abbrev=False)
+    parser.add_argument("names", nargs="*", metavar=kind.upper(), help=f"of {', '.join(known)}; all without")
+    parser.add_argument("--threads", type=int, help="of each library")
+    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path(out), help="the JSON file")
+    parser.add_argument("--page", type=pathlib.Path, help="write the page of the documentation too")
+    parser.add_argument(
+        "--again", action="store_true", help="measure nothing: the tables of the JSON file that is there"
+    )
     if rounds:
-        made.add_argument("--rounds", type=int, help=f"rounds that count; {rounds} without")
-        made.add_argument("--quick", action="store_true", help="measure little, to see that it works")
-    made.set_defaults(kind=kind, known=[*known], all_rounds=rounds, quick=False, quick_names=[*quick])
-    return made
+        parser.add_argument("--rounds", type=int, help=f"rounds that count; {rounds} without")
+        parser.add_argument("--quick", action="store_true", help="measure little, to see that it works")
+    parser.set_defaults(kind=kind, known=[*known], all_rounds=rounds, quick=False, quick_names=[*quick])
+    return parser
 
 
-def parse(made: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace:
+def parse(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace:
     """Read a command line, and end with an error where it names what there is not.
 
     Returns:
         The options, ``names`` and ``rounds`` as they are without any named.
     """
-    asked = made.parse_args(arguments)
-    if unknown := [name for name in asked.names if name not in asked.known]:
-        made.error(f"no {asked.kind} {', '.join(unknown)}: choose from {', '.join(asked.known)}")
-    asked.names = asked.names or (asked.quick_names if asked.quick else asked.known)
-    if asked.all_rounds:
-        asked.rounds = asked.rounds or (2 if asked.quick else asked.all_rounds)
-    return asked
+    options = parser.parse_args(arguments)
+    if unknown := [name for name in options.names if name not in options.known]:
+        parser.error(f"no {options.kind} {', '.join(unknown)}: choose from {', '.join(options.known)}")
+    options.names = options.names or (options.quick_names if options.quick else options.known)
+    if options.all_rounds:
+        options.rounds = options.rounds or (2 if options.quick else options.all_rounds)
+    return options
 
 
-def plan(asked: argparse.Namespace, seconds: float, threads: int, **more: Any) -> Plan:
+def plan(options: argparse.Namespace, seconds: float, threads: int, **more: Any) -> Plan:
     """Return the effort that a command line asks for.
 
     Args:
-        asked: What `parse` returned, of a benchmark with ``--quick``.
+        options: What `parse` returned, of a benchmark with ``--quick``.
         seconds: Of one turn in a round, if it is not to be quick.
         threads: Of each library, unless another number is named.
         more: What else a plan has.
     """
-    brief = 0.05 if asked.quick else seconds
-    return Plan(asked.rounds, brief, asked.threads or threads, memory=not asked.quick, **more)
+    brief = 0.05 if options.quick else seconds
+    return Plan(options.rounds, brief, options.threads or threads, memory=not options.quick, **more)
 
 
 def run(
-    asked: argparse.Namespace,
+    options: argparse.Namespace,
     measure: Callable[[], dict[str, Any]],
     tables: Callable[[dict[str, Any]], Iterable[Table]],
     page: Callable[[str, dict[str, Any]], str],
@@ -113,19 +115,19 @@ def run(
     """Measure, or read what was measured; print the tables, and write the JSON file and, if asked for, the page.
 
     Args:
-        asked: What `parse` returned.
+        options: What `parse` returned.
         measure: Returns what the JSON file is to hold.
         tables: Makes the tables of it.
         page: Makes the page, given that which is there.
     """
     started = time.monotonic()
-    found = json.loads(asked.out.read_text(encoding="utf-8")) if asked.again else measure()
+    report = json.loads(options.out.read_text(encoding="utf-8")) if options.again else measure()
     say(f"took {(time.monotonic() - started) / 60:.1f} minutes")
-    print(sections(tables(found)))
-    texts = {asked.out: json.dumps(found, indent=1) + "\n"}
-    if asked.page:
-        before = asked.page.read_text(encoding="utf-8") if asked.page.exists() else ""
-        texts[asked.page] = page(before, found)
+    print(sections(tables(report)))
+    texts = {options.out: json.dumps(report, indent=1) + "\n"}
+    if options.page:
+        before = options.page.read_text(encoding="utf-8") if options.page.exists() else ""
+        texts[options.page] = page(before, report)
     write(texts)
 
 

@@ -58,31 +58,31 @@ def sections(tables: Iterable[Table], mark: str = "##") -> str:
     return "\n\n".join(f"{mark} {table.title}\n\n{table.markdown()}" for table in tables)
 
 
-def every(found: dict[str, Any], last: Table | None = None) -> Iterator[Table]:
+def every(results: dict[str, Any], last: Table | None = None) -> Iterator[Table]:
     """All tables of a run, those left out for which nothing was measured.
 
     Args:
-        found: What ``dist/bench.json`` holds.
+        results: What ``dist/bench.json`` holds.
         last: The last table, of what was measured on; that of a processor if None.
 
     Yields:
         The tables, in the order of the page.
     """
-    made = [
-        _against(found, OWN, "train"),
-        _against(found, TUNED, "train"),
-        _beside_last(found),
-        _apart(found),
-        _against(found, OWN, "infer"),
-        _memory(found, "train"),
-        _memory(found, "infer"),
-        _stages(found),
-        _scaling(found),
-        _agreement(found),
-        _peers(found),
-        last or _machine(found),
+    tables = [
+        _against(results, OWN, "train"),
+        _against(results, TUNED, "train"),
+        _beside_last(results),
+        _apart(results),
+        _against(results, OWN, "infer"),
+        _memory(results, "train"),
+        _memory(results, "infer"),
+        _stages(results),
+        _scaling(results),
+        _agreement(results),
+        _peers(results),
+        last or _machine(results),
     ]
-    yield from (table for table in made if table.rows)
+    yield from (table for table in tables if table.rows)
 
 
 _AGAINST = {
@@ -92,15 +92,15 @@ _AGAINST = {
 }
 
 
-def _against(found: dict[str, Any], base: str, do: str) -> Table:
+def _against(results: dict[str, Any], base: str, do: str) -> Table:
     """Ratios to one of ours, round by round; with the time of ours and the least that memory and arithmetic allow."""
-    if base not in found["peers"]:
+    if base not in results["peers"]:
         return Table("", [], [])
-    current = [name for name in found["peers"] if PEERS[name].environment != LAST]
+    current = [name for name in results["peers"] if PEERS[name].environment != LAST]
     others = [name for name in current if name != base and (base == OWN or name not in _VARIANTS)]
     rows: list[list[str]] = []
     reasons: dict[tuple[str, str], list[str]] = defaultdict(list)  # workloads with empty cells, by peer and reason
-    for name, workload in found["workloads"].items():
+    for name, workload in results["workloads"].items():
         answers = workload["peers"]
         if do not in answers.get(base, {}):
             continue
@@ -111,17 +111,17 @@ def _against(found: dict[str, Any], base: str, do: str) -> Table:
         ]
         for peer, answer in answers.items():
             if "reason" in answer:
-                reasons[found["peers"][peer]["title"], answer["reason"]].append(name)
+                reasons[results["peers"][peer]["title"], answer["reason"]].append(name)
         ways = ("forward", "backward") if do == "train" else ("inference",)
-        floor = _floor(workload, found["machine"]["limits"], ways)
-        own_times = spread(quartiles([1e3 * one for one in own]))
+        floor = _floor(workload, results["machine"]["limits"], ways)
+        own_times = spread(quartiles([1e3 * seconds for seconds in own]))
         rows.append([f"{name}: {workload['title']}", own_times, floor, *cells])
-    head = ["", f"{found['peers'][base]['title']}, ms", "floor, ms", *_titles(found, others)]
+    head = ["", f"{results['peers'][base]['title']}, ms", "floor, ms", *_titles(results, others)]
     if all(row[2] == NOTHING for row in rows):  # no limits were measured, as on a GPU
         for line in (head, *rows):
             del line[2]
     notes = [f"{title}, {', '.join(names)}: {reason}" for (title, reason), names in reasons.items()]
-    notes += [f"{one['title']}: {one['reason']}" for one in found["peers"].values() if "reason" in one]
+    notes += [f"{peer['title']}: {peer['reason']}" for peer in results["peers"].values() if "reason" in peer]
     return Table(_AGAINST[base, do], head, rows, notes)
 
 
@@ -134,9 +134,9 @@ _WAYS = {
 }
 
 
-def _beside_last(found: dict[str, Any]) -> Table:
+def _beside_last(results: dict[str, Any]) -> Table:
     """Ratios of ours to those of our last release, the other way round than beside others: above 1 we have lost."""
-    compared = {name: workload["beside_last"] for name, workload in found["workloads"].items()}
+    compared = {name: workload["beside_last"] for name, workload in results["workloads"].items()}
     rows = [
         [name, *(spread(ways[way], "×") if way in ways else NOTHING for way in _WAYS)]
         for name, ways in compared.items()
@@ -149,7 +149,7 @@ def _beside_last(found: dict[str, Any]) -> Table:
 
 
 def _each(
-    found: dict[str, Any],
+    result: dict[str, Any],
     title: str,
     cell: Callable[[dict[str, Any]], str],
     workloads: Mapping[str, dict[str, Any]],
@@ -158,41 +158,41 @@ def _each(
 ) -> Table:
     """A row for each workload, and in it a cell of what each peer answered."""
     rows = [[name, *(cell(workload["peers"].get(peer, {})) for peer in names)] for name, workload in workloads.items()]
-    return Table(title, ["", *_titles(found, names)], rows, notes)
+    return Table(title, ["", *_titles(result, names)], rows, notes)
 
 
-def _apart(found: dict[str, Any]) -> Table:
+def _apart(results: dict[str, Any]) -> Table:
     def cell(answer: dict[str, Any]) -> str:
         if "train" not in answer:
             return NOTHING
         return " + ".join(milliseconds(statistics.median(answer["train"][way])) for way in ("forward", "backward"))
 
-    return _each(found, "Forward + backward, ms", cell, found["workloads"], list(found["peers"]))
+    return _each(results, "Forward + backward, ms", cell, results["workloads"], list(results["peers"]))
 
 
-def _memory(found: dict[str, Any], do: str) -> Table:
+def _memory(results: dict[str, Any], do: str) -> Table:
     def cell(answer: dict[str, Any]) -> str:
         megabytes = answer.get(f"{do}_memory", {}).get("megabytes")
         return NOTHING if megabytes is None else f"{megabytes:.0f}"
 
     weighed = {
         name: workload
-        for name, workload in found["workloads"].items()
+        for name, workload in results["workloads"].items()
         if any(f"{do}_memory" in answer for answer in workload["peers"].values())
     }
     what = "one forward and backward" if do == "train" else "one forward without gradients"
     title = f"Peak memory of {what}, MiB above input, weights and library (its output included)"
-    return _each(found, title, cell, weighed, list(found["peers"]))
+    return _each(results, title, cell, weighed, list(results["peers"]))
 
 
-def _stages(found: dict[str, Any]) -> Table:
+def _stages(results: dict[str, Any]) -> Table:
     rows = []
-    for name, workload in found["workloads"].items():
+    for name, workload in results["workloads"].items():
         stages = workload["stages"]
         if "reason" in stages:
             continue
         floors = {
-            (work["stage"], work["direction"]): floor_seconds(Work(**work), found["machine"]["limits"])
+            (work["stage"], work["direction"]): floor_seconds(Work(**work), results["machine"]["limits"])
             for work in stages["work"]
         }
         for stage, seconds in stages["spent"].items():
@@ -211,30 +211,30 @@ def _stages(found: dict[str, Any]) -> Table:
     return Table("Where the time of snn goes (by PyTorch's profiler, which adds to it)", head, rows)
 
 
-def _scaling(found: dict[str, Any]) -> Table:
-    if not found["scaling"]:
+def _scaling(results: dict[str, Any]) -> Table:
+    if not results["scaling"]:
         return Table("", [], [])
-    sizes = found["scaling"][0]["sizes"]
+    sizes = results["scaling"][0]["sizes"]
 
     def cells(seconds: list[float]) -> list[str]:
         return [*map(milliseconds, seconds), *[NOTHING] * (len(sizes) - len(seconds))]
 
-    def fitted(one: dict[str, Any], peer: str) -> str:
-        return f"{one['exponents'][peer]:.2f}" if peer in one["exponents"] else NOTHING
+    def fitted(row: dict[str, Any], peer: str) -> str:
+        return f"{row['exponents'][peer]:.2f}" if peer in row["exponents"] else NOTHING
 
     rows = [
-        [f"{one['axis']} ({one['others']})", found["peers"][peer]["title"], *cells(seconds), fitted(one, peer)]
-        for one in found["scaling"]
-        for peer, seconds in one["seconds"].items()
+        [f"{row['axis']} ({row['others']})", results["peers"][peer]["title"], *cells(seconds), fitted(row, peer)]
+        for row in results["scaling"]
+        for peer, seconds in row["seconds"].items()
     ]
     head = ["grows", "", *map(str, sizes), "exponent"]
     notes = ["the exponent is that of the power of the size with which the time grows, fitted over all sizes"]
     return Table("A LIF layer alone, forward and backward, ms, by size", head, rows, notes)
 
 
-def _agreement(found: dict[str, Any]) -> Table:
-    workloads = found["workloads"]
-    names = [n for n in found["peers"] if any("spikes" in w["peers"].get(n, {}) for w in workloads.values())]
+def _agreement(results: dict[str, Any]) -> Table:
+    workloads = results["workloads"]
+    names = [n for n in results["peers"] if any("spikes" in w["peers"].get(n, {}) for w in workloads.values())]
 
     def cell(answer: dict[str, Any]) -> str:
         if "spikes" not in answer:
@@ -243,46 +243,46 @@ def _agreement(found: dict[str, Any]) -> Table:
         return f"{answer['spikes']:.0e}, {'not compared' if isinstance(gradient, str) else f'{gradient:.0e}'}"
 
     notes = [
-        f"{found['peers'][name]['title']}, gradients not compared: {PEERS[name].gradients_differ}"
+        f"{results['peers'][name]['title']}, gradients not compared: {PEERS[name].gradients_differ}"
         for name in names
         if PEERS[name].gradients_differ
     ]
     title = "Agreement with the plain loop: share of spikes that differ, relative difference of the gradient"
-    return _each(found, title, cell, workloads, names, notes)
+    return _each(results, title, cell, workloads, names, notes)
 
 
-def _peers(found: dict[str, Any]) -> Table:
+def _peers(results: dict[str, Any]) -> Table:
     rows = [
         [
-            one["title"],
-            machine.listed(one.get("versions", {})) or one["reason"],
-            one["note"],
+            peer["title"],
+            machine.listed(peer.get("versions", {})) or peer["reason"],
+            peer["note"],
         ]
-        for one in found["peers"].values()
+        for peer in results["peers"].values()
     ]
     return Table("What ran", ["", "versions", "how"], rows)
 
 
-def _machine(found: dict[str, Any]) -> Table:
-    limits = found["machine"]["limits"]
-    processor, cores, system, *rest = machine.rows(found, "each library", found["machine"]["threads"])
+def _machine(results: dict[str, Any]) -> Table:
+    limits = results["machine"]["limits"]
+    processor, cores, system, *rest = machine.rows(results, "each library", results["machine"]["threads"])
     rows = [
         processor,
         cores,
-        ["memory", f"{found['machine']['memory_gb']} GiB"],
+        ["memory", f"{results['machine']['memory_gb']} GiB"],
         system,
         ["copy within the cache (8 MiB), read and written", f"{limits['copy_8_mib']:.1f} GB/s"],
         ["copy beyond the cache (256 MiB), read and written", f"{limits['copy_256_mib']:.1f} GB/s"],
         ["first touch of fresh memory, written", f"{limits['first_touch']:.1f} GB/s"],
         ["product of float32 matrices (1024 x 1024)", f"{limits['product']:.0f} GFLOP/s"],
-        ["kernels", "; ".join(found["peers"][OWN].get("kernels", [])) or NOTHING],
+        ["kernels", "; ".join(results["peers"][OWN].get("kernels", [])) or NOTHING],
         *rest,
     ]
     return Table("The machine", ["", ""], rows)
 
 
-def _titles(found: dict[str, Any], names: Sequence[str]) -> list[str]:
-    return [found["peers"][name]["title"] for name in names]
+def _titles(results: dict[str, Any], names: Sequence[str]) -> list[str]:
+    return [results["peers"][name]["title"] for name in names]
 
 
 def _floor(workload: dict[str, Any], limits: dict[str, float], directions: Sequence[str]) -> str:

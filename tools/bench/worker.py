@@ -52,10 +52,10 @@ class Worker:
         """Build the net; NotImplementedError if the library has no such neuron."""
         self.trial = None  # frees the last one's memory
         gc.collect()
-        asked = _workload(workload)
-        if self.peer.leaky_only and asked.neuron != "leaky":
+        spec = _workload(workload)
+        if self.peer.leaky_only and spec.neuron != "leaky":
             raise NotImplementedError("it has no neuron with these equations")
-        self.trial = self._module().make(asked, load(pathlib.Path(data)), **self.peer.options, **options)
+        self.trial = self._module().make(spec, load(pathlib.Path(data)), **self.peer.options, **options)
         return {}
 
     def result(self, data: str) -> dict[str, Any]:
@@ -83,10 +83,10 @@ class Worker:
         getattr(self.trial, call)()
         return {"megabytes": peak.megabytes()}
 
-    def _run_shortened(self, workload: Workload, made: Arrays, call: str) -> None:
+    def _run_shortened(self, workload: Workload, arrays: Arrays, call: str) -> None:
         """Two steps (of two chunks), for what a library sets up once and keeps."""
         steps = self.peer.options.get("chunk", 0) + 2
-        cut = {name: one[:steps] if name in ("xs", "upstream") else one for name, one in made.items()}
+        cut = {name: array[:steps] if name in ("xs", "upstream") else array for name, array in arrays.items()}
         shortened = dataclasses.replace(workload, steps=steps)
         getattr(self._module().make(shortened, cut, **self.peer.options), call)()
 
@@ -99,7 +99,7 @@ class Worker:
         """Return the work of each kind of layer and the time it takes; ours only."""
         from bench import stages
 
-        work = [dataclasses.asdict(one) for one in stages.work(self.trial)]
+        work = [dataclasses.asdict(entry) for entry in stages.work(self.trial)]
         return {"work": work, "spent": stages.spent(self.trial)}
 
     def _kernels(self) -> list[str]:
@@ -138,12 +138,12 @@ def calls(call: Any, seconds: float, total: Any, most: int = _MOST_CALLS) -> lis
     Returns:
         One result at least.
     """
-    taken = [call()]
-    spent = total(taken[0])
-    while len(taken) < most and spent < seconds:
-        taken.append(call())
-        spent += total(taken[-1])
-    return taken[1:] or taken
+    results = [call()]
+    spent = total(results[0])
+    while len(results) < most and spent < seconds:
+        results.append(call())
+        spent += total(results[-1])
+    return results[1:] or results
 
 
 def answer(peers: Iterable[str], worker_of: Callable[[str, int], Any]) -> None:
@@ -156,24 +156,24 @@ def answer(peers: Iterable[str], worker_of: Callable[[str, int], Any]) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("peer", choices=peers)
     parser.add_argument("--threads", type=int, default=2)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     if hasattr(os, "sched_setaffinity"):  # not every library has a setting of its own
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: asked.threads])
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.threads])
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    worker = worker_of(asked.peer, asked.threads)
+    worker = worker_of(options.peer, options.threads)
     for line in sys.stdin:
         request = json.loads(line)
         try:
-            found = getattr(worker, request.pop("do"))(**request)
+            answer = getattr(worker, request.pop("do"))(**request)
         except Exception as error:  # whatever a library raises is a reason to report
-            found = {"reason": f"{type(error).__name__}: {error}" if str(error) else type(error).__name__}
+            answer = {"reason": f"{type(error).__name__}: {error}" if str(error) else type(error).__name__}
             if isinstance(error, NotImplementedError):
-                found = {"reason": str(error)}
+                answer = {"reason": str(error)}
             else:
                 traceback.print_exc()
         with contextlib.suppress(BrokenPipeError):
-            print(json.dumps(found), file=answers, flush=True)
+            print(json.dumps(answer), file=answers, flush=True)
 
 
 if __name__ == "__main__":

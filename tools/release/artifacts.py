@@ -27,25 +27,25 @@ def run_sessions(root: pathlib.Path, sessions: Sequence[str]) -> None:
     subprocess.run(command, cwd=root, check=True)
 
 
-def publishable(root: pathlib.Path, given: Mapping[str, str]) -> list[pathlib.Path]:
+def publishable(root: pathlib.Path, versions: Mapping[str, str]) -> list[pathlib.Path]:
     """A folder for each release, ``dist/release/NAME-VERSION``: its files, their sums, bills of native wheels.
 
     Args:
         root: Folder of the tree.
-        given: Version of each package that is released.
+        versions: Version of each package that is released.
     """
     folders = []
-    for name, version in given.items():
+    for name, version in versions.items():
         into = root / "dist" / "release" / f"{name}-{version}"
-        found = files.collect(name, version, [root / "dist" / "wheels", root / "dist" / "native"], into)
-        for wheel in found:
+        artifacts = files.collect(name, version, [root / "dist" / "wheels", root / "dist" / "native"], into)
+        for wheel in artifacts:
             if wheel.suffix == ".whl" and not wheel.name.endswith("-any.whl"):
                 from release import sbom  # whose libraries the session has that releases, not every one that tests
 
                 bill = into / f"{wheel.stem}.cdx.json"
                 bill.write_text(sbom.bill(wheel), encoding="utf-8")
-                found = [*found, bill]
-        (into / "SHA256SUMS").write_text(files.sums(found), encoding="utf-8")
+                artifacts = [*artifacts, bill]
+        (into / "SHA256SUMS").write_text(files.sums(artifacts), encoding="utf-8")
         folders.append(into)
     return folders
 
@@ -74,7 +74,7 @@ def packed_site(root: pathlib.Path, version: str) -> pathlib.Path:
     return archive
 
 
-def kept(root: pathlib.Path, versions: Mapping[str, str]) -> files.Hashes:
+def pinned_hashes(root: pathlib.Path, versions: Mapping[str, str]) -> files.Hashes:
     """Return the hashes of releases that a release of the umbrella goes on with, from the pins of the ones before.
 
     Args:
@@ -93,7 +93,7 @@ def kept(root: pathlib.Path, versions: Mapping[str, str]) -> files.Hashes:
             raise ValueError(
                 f"{name}: no file in constraints has the hashes of {version}, its last release: release it too"
             )
-    return {one: known[one] for one in versions.items()}
+    return {release: known[release] for release in versions.items()}
 
 
 def pin(root: pathlib.Path, version: str, others: Mapping[tuple[str, str], list[str]]) -> list[pathlib.Path]:
@@ -123,19 +123,19 @@ def pin(root: pathlib.Path, version: str, others: Mapping[tuple[str, str], list[
 
 def _others(wheels: Mapping[str, pathlib.Path]) -> dict[str, str]:
     """Return the other distributions that ``snn[all]`` installs on this machine."""
-    made = pip_configuration.settings()
-    arguments = [*pip_configuration.index_arguments(made), *pip_configuration.constraint_arguments(made)]
+    settings = pip_configuration.settings()
+    arguments = [*pip_configuration.index_arguments(settings), *pip_configuration.constraint_arguments(settings)]
     with tempfile.TemporaryDirectory() as name:
-        own, asked = pathlib.Path(name) / "own.txt", pathlib.Path(name) / "asked.in"
+        own, requirements = pathlib.Path(name) / "own.txt", pathlib.Path(name) / "asked.in"
         own.write_text(
-            "".join(f"{one} @ {file.resolve().as_uri()}\n" for one, file in wheels.items()), encoding="utf-8"
+            "".join(f"{name} @ {file.resolve().as_uri()}\n" for name, file in wheels.items()), encoding="utf-8"
         )
-        asked.write_text("snn[all]\n", encoding="utf-8")
+        requirements.write_text("snn[all]\n", encoding="utf-8")
         command = ["uv", "pip", "compile", "-q", "--no-header", "--no-annotate", "--python", sys.executable]
-        done = subprocess.run(
-            [sys.executable, "-m", *command, "-c", str(own), *arguments, str(asked)],
+        process = subprocess.run(
+            [sys.executable, "-m", *command, "-c", str(own), *arguments, str(requirements)],
             check=True,
             stdout=subprocess.PIPE,
             text=True,
         )
-    return dict(re.findall(r"^([\w.-]+)==(\S+)", done.stdout, re.MULTILINE))
+    return dict(re.findall(r"^([\w.-]+)==(\S+)", process.stdout, re.MULTILINE))

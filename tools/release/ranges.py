@@ -41,13 +41,13 @@ def floors(requirements: Iterable[Requirement]) -> dict[str, Version]:
         >>> floors([Requirement("a>=0.5.0.dev0,<0.6"), Requirement("a>=0.4"), Requirement("b")])
         {'a': <Version('0.5.0.dev0')>}
     """
-    found: dict[str, Version] = {}
+    floors: dict[str, Version] = {}
     for requirement in requirements:
         for clause in requirement.specifier:
             if clause.operator == ">=":
                 version = Version(clause.version)
-                found[requirement.name] = max(version, found.get(requirement.name, version))
-    return found
+                floors[requirement.name] = max(version, floors.get(requirement.name, version))
+    return floors
 
 
 def tightened(project: str, final: Mapping[str, str]) -> str:
@@ -66,10 +66,10 @@ def tightened(project: str, final: Mapping[str, str]) -> str:
         '["snn-core>=0.5.0,<0.6", "snn-plot[x]>=0.7.0.dev0,<0.8"]'
     """
 
-    def raised(found: re.Match[str]) -> str:
-        name, floor = found["name"], Version(found["floor"])
-        done = name in final and Version(floor.base_version) <= Version(final[name])
-        return f"{name}{found['extras']}>={floor.base_version}" if done else found[0]
+    def raised(match: re.Match[str]) -> str:
+        name, floor = match["name"], Version(match["floor"])
+        is_met = name in final and Version(floor.base_version) <= Version(final[name])
+        return f"{name}{match['extras']}>={floor.base_version}" if is_met else match[0]
 
     return re.sub(_FLOOR + r"(?P<floor>[\d.]+\.dev\d+)", raised, project)
 
@@ -91,8 +91,8 @@ def loosened(project: str, names: Collection[str]) -> str:
         '["snn-core>=0.5.0,<0.6", "snn-plot[x]>=0.7.0.dev0,<0.8"]'
     """
 
-    def lowered(found: re.Match[str]) -> str:
-        return f"{found[0]}.dev0" if found["name"] in names else found[0]
+    def lowered(match: re.Match[str]) -> str:
+        return f"{match[0]}.dev0" if match["name"] in names else match[0]
 
     return re.sub(_FLOOR + r"\d+(?:\.\d+)*(?![\w.])", lowered, project)
 
@@ -109,5 +109,9 @@ def excluded(project: str, name: str, version: str) -> list[str]:
         >>> excluded('[project]\nname = "b"\ndependencies = ["a>=0.5,<0.6"]', "a", "0.6.0")
         ['a<0.6,>=0.5']
     """
-    asked = of_ours(project, [name])
-    return [str(one) for one in asked if not one.specifier.contains(version, prereleases=True)]
+    requirements = of_ours(project, [name])
+    return [
+        str(requirement)
+        for requirement in requirements
+        if not requirement.specifier.contains(version, prereleases=True)
+    ]

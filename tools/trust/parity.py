@@ -32,11 +32,11 @@ def parity(neuron: Neuron) -> tuple[float, float] | str:
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         torch.manual_seed(0)
-        theirs = getattr(snntorch, neuron.name)(*neuron.arguments, **named)
+        peer_net = getattr(snntorch, neuron.name)(*neuron.arguments, **named)
         ours = neuron.kind(*neuron.arguments, **named)
-        ours.load_state_dict(theirs.state_dict(), strict=True)
+        ours.load_state_dict(peer_net.state_dict(), strict=True)
         xs = neuron.input(100).float()
-        return _compared(_run(ours, xs, neuron), _run(theirs, xs, neuron))
+        return _compared(_run(ours, xs, neuron), _run(peer_net, xs, neuron))
 
 
 def _run(net: Any, xs: Tensor, neuron: Neuron) -> list[Tensor]:
@@ -46,8 +46,8 @@ def _run(net: Any, xs: Tensor, neuron: Neuron) -> list[Tensor]:
     return [torch.stack([out[0] for out in outs]), torch.stack([out[-1] for out in outs])]
 
 
-def _compared(ours: list[Tensor], theirs: list[Tensor]) -> tuple[float, float]:
-    spikes = float((ours[0] != theirs[0]).double().mean())
+def _compared(ours: list[Tensor], expected: list[Tensor]) -> tuple[float, float]:
+    spikes = float((ours[0] != expected[0]).double().mean())
     if len(ours) == 1:
         return spikes, float("nan")
-    return spikes, float((ours[-1] - theirs[-1]).abs().max())
+    return spikes, float((ours[-1] - expected[-1]).abs().max())

@@ -53,7 +53,7 @@ OWNED: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 @pytest.mark.parametrize("name", OWNED)
-def test_what_was_computed_for_it_alone_is_its_own(name: str, answers: list[bool]) -> None:
+def test_a_tensor_computed_for_one_owner_alone_is_its_own(name: str, answers: list[bool]) -> None:
     for _ in range(3):
         OWNED[name](Asked.apply(leaf())).sum().backward()
     assert answers == [True] * 3
@@ -77,9 +77,9 @@ def test_one_number_for_all_elements_is_not(answers: list[bool]) -> None:
 
 
 def test_a_gradient_of_the_user_is_not(answers: list[bool]) -> None:
-    mine = torch.ones(4, 3)
-    Asked.apply(leaf()).backward(mine)
-    Asked.apply(leaf()).flatten().backward(mine.view(12))
+    result = torch.ones(4, 3)
+    Asked.apply(leaf()).backward(result)
+    Asked.apply(leaf()).flatten().backward(result.view(12))
     assert answers == [False, False]
 
 
@@ -99,9 +99,9 @@ def test_a_part_of_a_larger_gradient_is_not(answers: list[bool]) -> None:
 
 @pytest.mark.parametrize("keep", [lambda g: g, lambda g: g.view(-1), lambda g: g.detach()])
 def test_one_that_a_hook_has_kept_is_not(keep: Callable[[Tensor], object], answers: list[bool]) -> None:
-    kept: list[object] = []
+    states: list[object] = []
     y = Asked.apply(leaf())
-    y.register_hook(lambda g: kept.append(keep(g)))
+    y.register_hook(lambda g: states.append(keep(g)))
     (y * 2).sum().backward()
     assert answers == [False]
 
@@ -116,8 +116,8 @@ def test_one_that_a_hook_has_only_read_is(answers: list[bool]) -> None:
 
 def test_one_that_hooks_of_the_node_see_is_not(answers: list[bool]) -> None:
     for register in ("register_hook", "register_prehook"):
-        y, kept = Asked.apply(leaf()), []
-        getattr(y.grad_fn, register)(lambda *grads, kept=kept: kept.append(grads))
+        y, held = Asked.apply(leaf()), []
+        getattr(y.grad_fn, register)(lambda *grads, held=held: held.append(grads))
         (y * 2).sum().backward()
     assert answers == [False, False]
 
@@ -130,7 +130,7 @@ def test_one_that_was_asked_for_is_not(answers: list[bool]) -> None:
     assert of_y.unique().tolist() == [2]
 
 
-def test_what_has_no_memory_of_its_own_is_not() -> None:
+def test_a_tensor_without_memory_is_not() -> None:
     class Subclass(Tensor):
         """A tensor of another class."""
 

@@ -28,37 +28,37 @@ def main(session: report.Session) -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=list(range(5)), help="0 to 4 without")
     parser.add_argument("--epochs", type=int, help="the task's own without")
     parser.add_argument("--add", action="store_true", help="keep the other runs of the JSON file that is there")
-    asked = report.parse(parser, session.words)
+    options = report.parse(parser, session.words)
 
     def measure() -> dict[str, Any]:
         runs: dict[str, dict[str, Any]] = {name: {} for name in TASKS}
-        if asked.add:
-            runs |= json.loads(asked.out.read_text(encoding="utf-8"))["runs"]
-        for name in asked.names:
-            for seed in asked.seeds:
-                runs[name][str(seed)] = trained(name, seed, asked.epochs, asked.threads or 1)
+        if options.add:
+            runs |= json.loads(options.out.read_text(encoding="utf-8"))["runs"]
+        for name in options.names:
+            for seed in options.seeds:
+                runs[name][str(seed)] = trained(name, seed, options.epochs, options.threads or 1)
                 report.say(f"{name}, seed {seed}: {100 * runs[name][str(seed)]['test_accuracy']:.2f} %")
         return {
-            "runs": {name: dict(sorted(of.items(), key=lambda one: int(one[0]))) for name, of in runs.items()},
+            "runs": {name: dict(sorted(of.items(), key=lambda item: int(item[0]))) for name, of in runs.items()},
             "command": session.command,
             "machine": machine.described(),
             "date": report.today(),
         }
 
-    report.run(asked, measure, tables.every, page)
+    report.run(options, measure, tables.every, page)
 
 
-def page(text: str, found: dict[str, Any]) -> str:
+def page(text: str, results: dict[str, Any]) -> str:
     """Return the page with the tables of other results.
 
     Args:
         text: The page as it is.
-        found: What ``dist/bench-accuracy.json`` holds.
+        results: What ``dist/bench-accuracy.json`` holds.
 
     Raises:
         ValueError: If the page has not both lines around the tables.
     """
-    return PART.put(text, lambda: sections(tables.every(found)))
+    return PART.put(text, lambda: sections(tables.every(results)))
 
 
 def trained(task: str, seed: int, epochs: int | None, threads: int) -> dict[str, Any]:
@@ -80,9 +80,9 @@ def trained(task: str, seed: int, epochs: int | None, threads: int) -> dict[str,
     words += [] if epochs is None else ["--epochs", str(epochs)]
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "snn", *words, "--out", folder]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"snn {shlex.join(words)} ended with code {done.returncode}: {done.stderr}")
-    result = json.loads(done.stdout)
+        process = subprocess.run(command, capture_output=True, text=True, check=False)
+    if process.returncode:
+        raise RuntimeError(f"snn {shlex.join(words)} ended with code {process.returncode}: {process.stderr}")
+    result = json.loads(process.stdout)
     result["layers"] = [{name: of for name, of in layer.items() if name != "rates"} for layer in result["layers"]]
     return result

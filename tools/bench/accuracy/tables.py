@@ -13,27 +13,27 @@ from bench.tables import Table, figure
 TARGETS = {"digits": (0.985, 10), "mnist": (0.97, 300), "vowels": (0.95, 180)}
 
 
-def every(found: dict[str, Any]) -> Iterator[Table]:
+def every(results: dict[str, Any]) -> Iterator[Table]:
     """All tables, tasks without any run left out.
 
     Args:
-        found: What ``dist/bench-accuracy.json`` holds.
+        results: What ``dist/bench-accuracy.json`` holds.
 
     Yields:
         The tables, in the order of the page.
     """
-    runs = {name: list(of.values()) for name, of in found["runs"].items() if of}
+    runs = {name: list(of.values()) for name, of in results["runs"].items() if of}
     yield Table("Accuracy on the test part", *_accuracies(runs))
     yield Table("Seed by seed", *_seeds(runs))
     yield Table("Layers", *_layers(runs))
-    yield Table("What ran", ["", ""], _ran(found, runs))
+    yield Table("What ran", ["", ""], _ran(results, runs))
 
 
 def _accuracies(runs: dict[str, list[dict[str, Any]]]) -> tuple[list[str], list[list[str]]]:
     head = ["task", "network", "samples", "seeds", "mean", "worst", "target", "seconds, median", "target"]
     rows = []
     for name, of in runs.items():
-        shares, seconds = [one["test_accuracy"] for one in of], statistics.median(one["seconds"]["all"] for one in of)
+        shares, seconds = [run["test_accuracy"] for run in of], statistics.median(run["seconds"]["all"] for run in of)
         least, longest = TARGETS[name]
         mean = statistics.fmean(shares)
         rows.append(
@@ -56,16 +56,16 @@ def _seeds(runs: dict[str, list[dict[str, Any]]]) -> tuple[list[str], list[list[
     head = ["command", "test", "training", "silent", "seconds of training", "seconds in all", "SHA-256 of the weights"]
     rows = [
         [
-            f"`{one['command']}`",
-            _percent(one["test_accuracy"]),
-            _percent(one["train_accuracy"]),
-            _percent(one["test_silent"]),
-            figure(one["seconds"]["training"]),
-            figure(one["seconds"]["all"]),
-            one["manifest"]["weights_sha256"][:16],
+            f"`{run['command']}`",
+            _percent(run["test_accuracy"]),
+            _percent(run["train_accuracy"]),
+            _percent(run["test_silent"]),
+            figure(run["seconds"]["training"]),
+            figure(run["seconds"]["all"]),
+            run["manifest"]["weights_sha256"][:16],
         ]
         for of in runs.values()
-        for one in of
+        for run in of
     ]
     return head, rows
 
@@ -82,7 +82,7 @@ def _layers(runs: dict[str, list[dict[str, Any]]]) -> tuple[list[str], list[list
     ]
     rows = []
     for name, of in runs.items():
-        for layers in zip(*(one["layers"] for one in of), strict=True):
+        for layers in zip(*(run["layers"] for run in of), strict=True):
             mean = {key: statistics.fmean(layer[key] for layer in layers) for key in layers[0] if key != "name"}
             share = mean["synops"] / mean["dense"] if mean["dense"] else None
             rows.append(
@@ -99,13 +99,13 @@ def _layers(runs: dict[str, list[dict[str, Any]]]) -> tuple[list[str], list[list
     return head, rows
 
 
-def _ran(found: dict[str, Any], runs: dict[str, list[dict[str, Any]]]) -> list[list[str]]:
+def _ran(results: dict[str, Any], runs: dict[str, list[dict[str, Any]]]) -> list[list[str]]:
     installed = next(iter(runs.values()))[0]["versions"]
-    threads = sorted({one["manifest"]["threads"] for of in runs.values() for one in of})
+    threads = sorted({run["manifest"]["threads"] for of in runs.values() for run in of})
     versions = ("python", "torch", "snn", "snn-core", "snn-cpu", "snn-functional", "snn-data")
     return [
         ["versions", machine.listed({name: installed[name] for name in versions if name in installed})],
-        *machine.rows(found, "torch", " and ".join(map(str, threads))),
+        *machine.rows(results, "torch", " and ".join(map(str, threads))),
     ]
 
 

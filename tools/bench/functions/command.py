@@ -27,15 +27,15 @@ def main(session: report.Session) -> None:
         raise RuntimeError(f"snnTorch is not there to compare with: {session.absent['snntorch']}")
     pythons = {"snn": sys.executable, "snntorch": session.python.get("snntorch", sys.executable)}
     parser = report.parser("--functions", "function", CASES, "dist/bench-functions.json", _QUICK, rounds=6)
-    asked = report.parse(parser, session.words)
-    plan = report.plan(asked, 0.1, threads=1)
+    options = report.parse(parser, session.words)
+    plan = report.plan(options, 0.1, threads=1)
 
     def measure() -> dict[str, Any]:
-        return measured(asked.names, pythons, plan) | {
+        return measured(options.names, pythons, plan) | {
             "command": session.command,
             "machine": machine.described() | {"threads": plan.threads},
             "rounds": plan.rounds,
             "date": report.today(),
         }
 
-    report.run(asked, measure, tables.every, lambda text, found: page(found))
+    report.run(options, measure, tables.every, lambda text, results: page(results))

@@ -14,8 +14,8 @@ _LAST = {"off_target": STEPS - 1}
 def _loss(name: str, least: float = 1.0, recording: str = "spikes", **options: Any) -> Case:
     def make(library: Any, draw: Draw) -> Call:
         loss = getattr(library.functional, name)(**options)
-        drawn = draw.spikes if recording == "spikes" else draw.uniform
-        xs, targets = drawn(STEPS, BATCH, CLASSES).requires_grad_(), draw.labels()
+        numbers = draw.spikes if recording == "spikes" else draw.uniform
+        xs, targets = numbers(STEPS, BATCH, CLASSES).requires_grad_(), draw.labels()
         return Call(lambda: loss(xs, targets), (xs,))
 
     return Case(name, "losses", f"{recording} [{STEPS}, {BATCH}, {CLASSES}], labels", make, least)

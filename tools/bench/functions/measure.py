@@ -41,52 +41,52 @@ def measured(names: list[str], pythons: dict[str, str], plan: Plan) -> dict[str,
     with contextlib.ExitStack() as stack:
         folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
         number = min(_PAIRS, plan.rounds)
-        pairs = [{one: stack.enter_context(started(one)) for one in LIBRARIES} for _ in range(number)]
+        pairs = [{library: stack.enter_context(started(library)) for library in LIBRARIES} for _ in range(number)]
         answers = {}
         for library, process in (item for pair in pairs for item in pair.items()):
             answers[library] = process.ask("hello")
             if "reason" in answers[library]:
                 raise RuntimeError(f"{library} does not start: {answers[library]['reason']}")
-        found = {}
+        functions = {}
         for name in names:
             say(name)
-            found[name] = _timed(CASES[name], pairs, plan, folder)
+            functions[name] = _timed(CASES[name], pairs, plan, folder)
             if plan.memory:
-                for library, taken in found[name]["libraries"].items():
-                    if "reason" not in taken:
+                for library, answer in functions[name]["libraries"].items():
+                    if "reason" not in answer:
                         with started(library) as fresh:
-                            taken["memory"] = fresh.ask("memory", case=name)
-        return {"versions": {name: one["versions"] for name, one in answers.items()}, "functions": found}
+                            answer["memory"] = fresh.ask("memory", case=name)
+        return {"versions": {name: answer["versions"] for name, answer in answers.items()}, "functions": functions}
 
 
 def _timed(case: Case, pairs: list[dict[str, Process]], plan: Plan, folder: pathlib.Path) -> dict[str, Any]:
-    taken: dict[str, dict[str, Any]] = {name: {} for name in LIBRARIES}
+    answer: dict[str, dict[str, Any]] = {name: {} for name in LIBRARIES}
     for pair in pairs:
         for name, process in pair.items():
-            taken[name] |= process.ask("prepare", case=case.name)
-    ready = [name for name, answer in taken.items() if "reason" not in answer]
-    found: dict[str, Any] = {"libraries": taken, "difference": None}
+            answer[name] |= process.ask("prepare", case=case.name)
+    ready = [name for name, answer in answer.items() if "reason" not in answer]
+    outcome: dict[str, Any] = {"libraries": answer, "difference": None}
     if len(ready) == 2 and not case.differs:
         for name in ready:
             pairs[0][name].ask("result", folder=str(folder))
-        found["difference"] = difference(*(folder / f"{name}.npz" for name in ready))
+        outcome["difference"] = difference(*(folder / f"{name}.npz" for name in ready))
     turns: dict[str, list[dict[str, Any]]] = {name: [] for name in ready}
     for number in range(len(pairs) + plan.rounds * case.times):
         cycle, pair = divmod(number, len(pairs))
         for name in ready if (cycle + pair) % 2 else reversed(ready):  # each goes first as often as the other
             turns[name].append(pairs[pair][name].ask("turn", seconds=plan.seconds))
     for name, rounds in turns.items():
-        taken[name] |= by_way(rounds[len(pairs) :])
-    return found
+        answer[name] |= by_way(rounds[len(pairs) :])
+    return outcome
 
 
-def difference(mine: pathlib.Path, theirs: pathlib.Path) -> float:
+def difference(own: pathlib.Path, peer: pathlib.Path) -> float:
     """The largest difference of two results, as a share of the largest number in each of theirs.
 
     Returns:
         The difference; infinite where there are not the same number of arrays, of the same sizes.
     """
-    with np.load(mine) as left, np.load(theirs) as right:
+    with np.load(own) as left, np.load(peer) as right:
         pairs = [(np.ravel(left[key]), np.ravel(right[key])) for key in left.files if key in right.files]
         if len(left.files) != len(right.files) or any(a.shape != b.shape for a, b in pairs):
             return float("inf")

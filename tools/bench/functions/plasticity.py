@@ -26,15 +26,15 @@ def _weighted(layer: Any, draw: Draw) -> Any:
     return layer
 
 
-def _rule(name: str, given: str, layer: Callable[[], nn.Module], before: tuple[int, ...], *taus: float) -> Case:
+def _rule(name: str, description: str, layer: Callable[[], nn.Module], before: tuple[int, ...], *taus: float) -> Case:
     def make(library: Any, draw: Draw) -> Call:
-        made = _weighted(layer(), draw)
+        result = _weighted(layer(), draw)
         spk_in = draw.spikes(*before)
-        spk_out = draw.spikes(*made(spk_in).shape)
+        spk_out = draw.spikes(*result(spk_in).shape)
         rule = getattr(library.stdp_learner, name)
-        return Call(lambda: rule(made, spk_in, spk_out, None, None, *_TAUS, *taus))
+        return Call(lambda: rule(result, spk_in, spk_out, None, None, *_TAUS, *taus))
 
-    return Case(name, "plasticity", given, make)
+    return Case(name, "plasticity", description, make)
 
 
 def _learner(library: Any, draw: Draw) -> Call:

@@ -15,26 +15,26 @@ _OURS, _PEER = "snn", "snntorch"
 _AS_FAST = 0.98  # two runs of one function differ by as much
 
 
-def every(found: dict[str, Any]) -> Iterator[Table]:
+def every(results: dict[str, Any]) -> Iterator[Table]:
     """A table for each group of functions, and what ran.
 
     Args:
-        found: What ``dist/bench-functions.json`` holds.
+        results: What ``dist/bench-functions.json`` holds.
 
     Yields:
         The tables, in the order of the page.
     """
-    groups = dict.fromkeys(CASES[name].group for name in found["functions"])
+    groups = dict.fromkeys(CASES[name].group for name in results["functions"])
     for group in groups:
-        yield _of_group(found, group)
-    versions = [[name, machine.listed(of)] for name, of in found["versions"].items()]
-    rows = machine.rows(found, "each library", found["machine"]["threads"])
+        yield _of_group(results, group)
+    versions = [[name, machine.listed(of)] for name, of in results["versions"].items()]
+    rows = machine.rows(results, "each library", results["machine"]["threads"])
     yield Table("What ran", ["", ""], [*versions, *rows])
 
 
-def _of_group(found: dict[str, Any], group: str) -> Table:
+def _of_group(results: dict[str, Any], group: str) -> Table:
     rows, notes = [], []
-    for name, measured in found["functions"].items():
+    for name, measured in results["functions"].items():
         case = CASES[name]
         if case.group != group:
             continue
@@ -53,9 +53,9 @@ def _of_group(found: dict[str, Any], group: str) -> Table:
             ]
         )
         notes += [
-            f"{name}, {title}: {taken['reason']}"
-            for title, taken in (("snn", ours), ("snnTorch", peers))
-            if "reason" in taken
+            f"{name}, {title}: {answer['reason']}"
+            for title, answer in (("snn", ours), ("snnTorch", peers))
+            if "reason" in answer
         ]
         notes += [f"{name}: {case.note}"] if case.note else []
     head = [
@@ -79,29 +79,29 @@ def _ratios(ours: dict[str, Any], peers: dict[str, Any]) -> tuple[float, float, 
     return ratios(totals(_ways(ours)), totals(_ways(peers)))
 
 
-def _ways(taken: dict[str, Any]) -> list[list[float]]:
-    return [taken[way] for way in ("forward", "backward") if way in taken]
+def _ways(answer: dict[str, Any]) -> list[list[float]]:
+    return [answer[way] for way in ("forward", "backward") if way in answer]
 
 
 def _ratio(ours: dict[str, Any], peers: dict[str, Any]) -> str:
-    found = _ratios(ours, peers)
-    return NOTHING if found is None else spread(found, "×")
+    quartiles = _ratios(ours, peers)
+    return NOTHING if quartiles is None else spread(quartiles, "×")
 
 
 def _target(ours: dict[str, Any], peers: dict[str, Any], least: float) -> str:
     """Return whether the upper quartile of the ratio reaches the aim, as far as one run shows."""
-    found = _ratios(ours, peers)
-    if found is None:
+    quartiles = _ratios(ours, peers)
+    if quartiles is None:
         return NOTHING
-    return f"{figure(least)}×, {'reached' if found[2] >= _AS_FAST * least else 'missed'}"
+    return f"{figure(least)}×, {'reached' if quartiles[2] >= _AS_FAST * least else 'missed'}"
 
 
-def _time(taken: dict[str, Any]) -> str:
-    return " + ".join(milliseconds(statistics.median(one)) for one in _ways(taken)) or NOTHING
+def _time(answer: dict[str, Any]) -> str:
+    return " + ".join(milliseconds(statistics.median(times)) for times in _ways(answer)) or NOTHING
 
 
-def _memory(taken: dict[str, Any]) -> str:
-    megabytes = taken.get("memory", {}).get("megabytes")
+def _memory(answer: dict[str, Any]) -> str:
+    megabytes = answer.get("memory", {}).get("megabytes")
     return NOTHING if megabytes is None else f"{megabytes:.0f}"
 
 

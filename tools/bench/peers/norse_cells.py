@@ -17,10 +17,10 @@ from bench.workloads import Workload
 _STEP = 0.001
 
 
-def make(workload: Workload, made: Arrays) -> TorchTrial:
+def make(workload: Workload, arrays: Arrays) -> TorchTrial:
     """The workload as a loop over its steps."""
     beta = workload.beta
-    layers = sequential(workload, made, lambda: box(beta), lambda feedback: _Recurrent(box(beta), feedback))
+    layers = sequential(workload, arrays, lambda: box(beta), lambda feedback: _Recurrent(box(beta), feedback))
     net = norse.SequentialState(*layers)
 
     def run(xs: Tensor) -> Tensor:
@@ -30,7 +30,7 @@ def make(workload: Workload, made: Arrays) -> TorchTrial:
             outs.append(spk)
         return torch.stack(outs)
 
-    return TorchTrial(workload, made, run, net)
+    return TorchTrial(workload, arrays, run, net)
 
 
 def box(beta: float) -> nn.Module:

@@ -15,18 +15,18 @@ from bench.peers.trial import TorchTrial
 from bench.workloads import Workload
 
 
-def make(workload: Workload, made: Arrays, mode: str = "m") -> TorchTrial:
+def make(workload: Workload, arrays: Arrays, mode: str = "m") -> TorchTrial:
     """The workload in one of the two modes.
 
     Args:
         workload: The workload.
-        made: Its arrays.
+        arrays: Its arrays.
         mode: ``"m"`` or ``"s"``.
     """
     beta = workload.beta
     lift: Callable[[nn.Module], nn.Module] = layer.SeqToANNContainer if mode == "m" else lambda plain: plain
     layers = sequential(
-        workload, made, lambda: lif(beta, mode), lambda back: Recurrent(lif(beta, "s"), back, mode), lift
+        workload, arrays, lambda: lif(beta, mode), lambda back: Recurrent(lif(beta, "s"), back, mode), lift
     )
     net = nn.Sequential(*layers)
 
@@ -34,7 +34,7 @@ def make(workload: Workload, made: Arrays, mode: str = "m") -> TorchTrial:
         functional.reset_net(net)
         return net(xs) if mode == "m" else torch.stack([net(x) for x in xs.unbind(0)])
 
-    return TorchTrial(workload, made, run, net)
+    return TorchTrial(workload, arrays, run, net)
 
 
 def lif(beta: float, mode: str, surrogate_function: Any = None, **options: Any) -> nn.Module:

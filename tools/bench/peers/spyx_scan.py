@@ -16,27 +16,27 @@ from bench.data import Arrays
 from bench.workloads import Workload
 
 
-def make(workload: Workload, made: Arrays) -> _Trial:
+def make(workload: Workload, arrays: Arrays) -> _Trial:
     """The workload, compiled.
 
     Returns:
         The trial. Each layer's spikes come a step late, and the reset carries a gradient.
     """
-    return _Trial(workload, made)
+    return _Trial(workload, arrays)
 
 
 class _Trial:
     """Forward, and forward with backward, as two compiled functions; the backward time is the difference."""
 
-    def __init__(self, workload: Workload, made: Arrays) -> None:
-        model = spyx.nn.Sequential(*_layers(workload, made))
+    def __init__(self, workload: Workload, arrays: Arrays) -> None:
+        model = spyx.nn.Sequential(*_layers(workload, arrays))
         # The neurons' decays stay fixed, as everywhere.
         graph, fixed, learned = nnx.split(model, nnx.PathContains("beta"), ...)
         self._by_input = workload.kind == "neuron"
         self._images = workload.kind == "conv"
-        xs = np.moveaxis(made["xs"], 2, -1) if self._images else made["xs"]  # channels last
+        xs = np.moveaxis(arrays["xs"], 2, -1) if self._images else arrays["xs"]  # channels last
         self._primals = (learned, jnp.asarray(xs))
-        self._upstream = jnp.asarray(made["upstream"])
+        self._upstream = jnp.asarray(arrays["upstream"])
 
         def forward(weights: Any, xs: Any) -> Any:
             return spyx.nn.run(nnx.merge(graph, fixed, weights), xs)[0]
@@ -69,7 +69,7 @@ class _Trial:
         return np.asarray(out) > 0, gradient
 
 
-def _layers(workload: Workload, made: Arrays) -> list[Any]:
+def _layers(workload: Workload, arrays: Arrays) -> list[Any]:
     rngs = nnx.Rngs(0)
     options: dict[str, Any] = {"beta": workload.beta, "activation": spyx.axn.custom(_arc_tangent), "rngs": rngs}
 
@@ -81,7 +81,7 @@ def _layers(workload: Workload, made: Arrays) -> list[Any]:
         layer.kernel[...] = jnp.asarray(kernel)
         return layer
 
-    weights = [made[name] for name in sorted(made) if name.startswith("w")]
+    weights = [arrays[name] for name in sorted(arrays) if name.startswith("w")]
     if workload.kind == "neuron":
         return [lif(workload.out)]
     if workload.kind == "conv":

@@ -24,14 +24,14 @@ def main(session: report.Session) -> None:
     parser.add_argument("--peers", nargs="+", choices=CONTESTANTS, help="run only these beside ours")
     parser.add_argument("--batch", type=int, help="samples, in place of those of the programs")
     parser.add_argument("--steps", type=int, help="time steps, in place of those of the programs")
-    asked = report.parse(parser, session.words)
+    options = report.parse(parser, session.words)
     described = machine.described()
-    plan = report.plan(asked, 0.3, int(described["cores"]))
-    sizes = {name: size for name in ("batch", "steps") if (size := getattr(asked, name))}
-    contestants = [name for name in CONTESTANTS if not asked.peers or name in {OWN, *asked.peers}]
+    plan = report.plan(options, 0.3, int(described["cores"]))
+    sizes = {name: size for name in ("batch", "steps") if (size := getattr(options, name))}
+    contestants = [name for name in CONTESTANTS if not options.peers or name in {OWN, *options.peers}]
 
     def measure() -> dict[str, Any]:
-        return measured(asked.names, contestants, session.python, session.absent, plan, sizes) | {
+        return measured(options.names, contestants, session.python, session.absent, plan, sizes) | {
             "command": session.command,
             "machine": described | {"threads": plan.threads},
             "rounds": plan.rounds,
@@ -39,4 +39,4 @@ def main(session: report.Session) -> None:
             "date": report.today(),
         }
 
-    report.run(asked, measure, tables.every, page)
+    report.run(options, measure, tables.every, page)

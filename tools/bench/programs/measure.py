@@ -39,15 +39,15 @@ def measured(
     """
     known: dict[str, Any] = {}
     for name in contestants:
-        one = CONTESTANTS[name]
-        known[name] = {"title": one.title, "note": one.note, "differs": one.differs}
-        if one.environment in pythons:
-            say(f"starting {one.title}")
+        contestant = CONTESTANTS[name]
+        known[name] = {"title": contestant.title, "note": contestant.note, "differs": contestant.differs}
+        if contestant.environment in pythons:
+            say(f"starting {contestant.title}")
             with _process(name, pythons, plan) as process:
                 known[name] |= process.ask("hello")
         else:
-            known[name]["reason"] = absent.get(one.environment, "no environment for it")
-    able = [name for name, one in known.items() if "reason" not in one]
+            known[name]["reason"] = absent.get(contestant.environment, "no environment for it")
+    able = [name for name, contestant in known.items() if "reason" not in contestant]
     return {
         "contestants": known,
         "programs": {name: _program(name, able, pythons, plan, sizes) for name in programs},
@@ -106,8 +106,8 @@ def agreement(answers: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     return compared
 
 
-def _difference(found: float, expected: float) -> float:
-    return abs(found - expected) / abs(expected)
+def _difference(value: float, expected: float) -> float:
+    return abs(value - expected) / abs(expected)
 
 
 def _process(name: str, pythons: dict[str, str], plan: Plan) -> Process:

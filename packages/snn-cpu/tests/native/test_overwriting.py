@@ -47,10 +47,10 @@ def square(out: Tensor) -> Tensor:
     return (out * torch.linspace(0.2, 2, out.numel(), dtype=out.dtype).view_as(out)).square().sum()
 
 
-def same(mine: list[Tensor], others: list[Tensor]) -> None:
+def same(result: list[Tensor], others: list[Tensor]) -> None:
     """Fail unless all are equal to the bit, and not all zero."""
-    assert any(bool(g.any()) for g in mine)
-    for a, b in zip(mine, others, strict=True):
+    assert any(bool(g.any()) for g in result)
+    for a, b in zip(result, others, strict=True):
         assert torch.equal(a, b)
 
 
@@ -63,9 +63,9 @@ def test_gradients_are_the_same_to_the_bit(
     torch.manual_seed(features)
     net = nn.Sequential(nn.Linear(5, features), NEURONS[name](features), nn.Linear(features, 3)).to(dtype)
     xs = torch.randn(37, 4, 5, dtype=dtype) * 3
-    mine = gradients(net, square, xs)
+    result = gradients(net, square, xs)
     with copying(monkeypatch):
-        same(mine, gradients(net, square, xs))
+        same(result, gradients(net, square, xs))
 
 
 @pytest.mark.parametrize("trace", [False, True])
@@ -74,32 +74,32 @@ def test_gradients_are_the_same_to_the_bit(
 def test_of_every_family(
     family: str, reset: str, delay: bool, shape: tuple[int, ...], trace: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drawn = case(family, reset, delay, steps=35, shape=shape, trace=trace)
+    sample = case(family, reset, delay, steps=35, shape=shape, trace=trace)
 
     def computed() -> list[Tensor]:
-        fresh = drawn.fresh()
+        fresh = sample.fresh()
         sum(square(out) for out in fresh.by_kernel()).backward()
         return [t.grad for t in fresh.tensors]
 
-    mine = computed()
+    result = computed()
     with copying(monkeypatch):
-        same(mine, computed())
+        same(result, computed())
 
 
 def places(net: nn.Sequential, xs: Tensor, layer: int) -> tuple[int, int]:
     """Return where the gradients of a neuron's spikes and of its input lie."""
-    seen: list[int] = []
+    calls: list[int] = []
     x, driven = xs, None
     for index, module in enumerate(net):
         if index == layer:
             driven = x
-            driven.register_hook(lambda g: seen.append(g.data_ptr()))
+            driven.register_hook(lambda g: calls.append(g.data_ptr()))
             x, _ = module.unroll(x)
-            x.register_hook(lambda g: seen.append(g.data_ptr()))
+            x.register_hook(lambda g: calls.append(g.data_ptr()))
         else:
             x = module(x)
     square(x).backward()
-    of_spikes, of_input = seen
+    of_spikes, of_input = calls
     return of_spikes, of_input
 
 
@@ -128,13 +128,13 @@ def test_a_gradient_that_goes_two_ways_is_not_overwritten(monkeypatch) -> None:
     torch.manual_seed(0)
     net = nn.Sequential(nn.Linear(5, 33), Residual(), nn.Linear(33, 3))
     xs = torch.randn(37, 4, 5) * 3
-    mine = gradients(net, square, xs)
+    result = gradients(net, square, xs)
     with copying(monkeypatch):
-        same(mine, gradients(net, square, xs))
+        same(result, gradients(net, square, xs))
     snn.utils.reset(net)
     net.zero_grad()
     square(torch.stack([net(x) for x in xs])).backward()
-    for gradient, expected in zip(mine[1:], (p.grad for p in net.parameters()), strict=True):
+    for gradient, expected in zip(result[1:], (p.grad for p in net.parameters()), strict=True):
         torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-4)
 
 
@@ -142,17 +142,17 @@ def test_gradients_that_others_hold_stay_as_they_are() -> None:
     torch.manual_seed(0)
     neuron, xs = snn.Leaky(beta=0.9), torch.rand(9, 4, 7, requires_grad=True)
     spk, _ = neuron.unroll(xs * 2)
-    mine = torch.rand(9, 4, 7)
-    before = mine.clone()
-    spk.backward(mine)
-    assert torch.equal(mine, before)
+    result = torch.rand(9, 4, 7)
+    before = result.clone()
+    spk.backward(result)
+    assert torch.equal(result, before)
 
-    kept: list[Tensor] = []
+    saved: list[Tensor] = []
     spk, _ = neuron.unroll(xs * 2)
     spk.retain_grad()
-    spk.register_hook(kept.append)
+    spk.register_hook(saved.append)
     (spk * before).sum().backward()
-    assert torch.equal(kept[0], before)
+    assert torch.equal(saved[0], before)
     assert torch.equal(spk.grad, before)
 
 
@@ -196,6 +196,6 @@ def test_of_gradients_in_any_order_in_memory(name: str, monkeypatch: pytest.Monk
         Given.apply(snn.Leaky(beta=0.9).unroll(xs)[0]).sum().backward()
         return [xs.grad]
 
-    mine = computed()
+    result = computed()
     with copying(monkeypatch):
-        same(mine, computed())
+        same(result, computed())

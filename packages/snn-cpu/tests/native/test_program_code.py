@@ -90,7 +90,7 @@ def backward(
     )
 
 
-def test_what_cannot_be_written_over_is_refused() -> None:
+def test_inputs_that_cannot_be_overwritten_are_refused() -> None:
     nothing = torch.empty(0)
     with pytest.raises(RuntimeError, match="nothing to write over the gradient of the spikes"):
         backward([[LOAD, 3, 0]], torch.ones(3, 7), nothing, need_x=False, over=True)
@@ -119,7 +119,7 @@ def test_gradients_that_are_not_given_or_not_asked_for_have_no_slot() -> None:
         backward(code, grad, none, True, sums=-1)
 
 
-def test_what_is_refused_and_why() -> None:
+def test_refusals_name_their_reason() -> None:
     machine, program = Interpreter(), of_one_step("add", ["x", "mem"])
     assert machine.refuses(program, torch.float32) is None
     assert machine.refuses(program, torch.bfloat16) == "bfloat16 input; the kernels take float32 and float64"
@@ -149,7 +149,7 @@ def test_a_reset_to_zero_takes_one_instruction_for_each_state() -> None:
     assert (len(code.step), code.temporaries) == (17, 2)
 
 
-def test_what_a_reset_leaves_times_itself() -> None:
+def test_a_reset_result_times_itself() -> None:
     left = (
         Instruction("gt", (Register(1), Register(2))),
         Instruction("number", (Register(3),)),

@@ -26,11 +26,11 @@ def _run(net: nn.Module, xs: Tensor) -> tuple[Tensor, Tensor]:
 class _Cell(nn.Module):
     """A cell that keeps its state; its own recurrent cells have a synaptic current, another equation."""
 
-    def __init__(self, asked: Leaky) -> None:
+    def __init__(self, leaky: Leaky) -> None:
         super().__init__()
-        self.rest, self.output = 1 - asked.beta, asked.output
-        self.cell = box(asked.beta)
-        self.recurrent = None if asked.features is None else nn.Linear(asked.features, asked.features)
+        self.rest, self.output = 1 - leaky.beta, leaky.output
+        self.cell = box(leaky.beta)
+        self.recurrent = None if leaky.features is None else nn.Linear(leaky.features, leaky.features)
         self.spk: Any = None
         self.state: Any = None
 

@@ -21,13 +21,13 @@ def kit() -> Kit:
     return Kit(_neurons, run, lift=layer.SeqToANNContainer)
 
 
-def _neurons(asked: Leaky) -> nn.Module:
+def _neurons(leaky: Leaky) -> nn.Module:
     # its soft sign is a fast sigmoid, with half the derivative
-    gradient = None if asked.slope is None else surrogate.SoftSign(asked.slope)
-    if asked.features is not None:
-        return Recurrent(lif(asked.beta, "s", gradient), nn.Linear(asked.features, asked.features), "m")
-    neurons = lif(asked.beta, "m", gradient, store_v_seq=asked.output)
-    return _Output(neurons) if asked.output else neurons
+    gradient = None if leaky.slope is None else surrogate.SoftSign(leaky.slope)
+    if leaky.features is not None:
+        return Recurrent(lif(leaky.beta, "s", gradient), nn.Linear(leaky.features, leaky.features), "m")
+    neurons = lif(leaky.beta, "m", gradient, store_v_seq=leaky.output)
+    return _Output(neurons) if leaky.output else neurons
 
 
 class _Output(nn.Module):
