@@ -7,16 +7,23 @@ import copy
 import pytest
 import torch
 from torch import nn
+from torch.utils._pytree import tree_leaves
 
 import snn_core as snn
+
+
+CONSTANTS: dict[str, dict[str, float]] = {
+    "Leaky": {"beta": 0.7},
+    "Synaptic": {"alpha": 0.8, "beta": 0.7},
+    "DeltaLeaky": {"beta": 0.7, "delta_threshold": 0.1},  # it gives a tuple inside of a tuple
+    "AdLIF": {"beta": 0.7, "rho": 0.9},
+}
 
 
 def chain(output: bool = True, kind: str = "Leaky") -> nn.Sequential:
     """A net of two layers of neurons."""
     torch.manual_seed(0)
-    last = getattr(snn, kind)(
-        **({"alpha": 0.8} if kind == "Synaptic" else {}), beta=0.7, init_hidden=True, output=output
-    )
+    last = getattr(snn, kind)(**CONSTANTS[kind], init_hidden=True, output=output)
     return nn.Sequential(
         nn.Flatten(),
         nn.Linear(6, 5),
@@ -33,10 +40,10 @@ def inputs() -> torch.Tensor:
 
 def leaves(out: torch.Tensor | tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
     """The tensors of an output."""
-    return out if isinstance(out, tuple) else (out,)
+    return tuple(tree_leaves(out))
 
 
-@pytest.mark.parametrize("kind", ["Leaky", "Synaptic"])
+@pytest.mark.parametrize("kind", CONSTANTS)
 @pytest.mark.parametrize("output", [True, False])
 @pytest.mark.parametrize("resume", [True, False])
 @pytest.mark.parametrize("options", [{}, {"chunk": 1}, {"lengths": [1, 1, 1]}, {"memory": 10**9}], ids=str)

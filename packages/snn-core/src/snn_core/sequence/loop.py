@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_flatten, tree_unflatten
+from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
 from snn_core.neuron.temporal import detach, temporal
 from snn_core.sequence.concatenation import concatenated
@@ -113,7 +113,7 @@ def one_step(net: nn.Module, xs: Tensor, folding: Folding) -> Any:
     if folding.order is not None:
         return later_steps(net, xs, folding)
     out = net(xs.squeeze(0))
-    return out.unsqueeze(0) if isinstance(out, Tensor) else tuple([part.unsqueeze(0) for part in out])
+    return out.unsqueeze(0) if isinstance(out, Tensor) else tree_map(lambda part: part.unsqueeze(0), out)
 
 
 def chunks(run: Run, net: nn.Module, xs: Tensor, folding: Folding, chunk: int, truncate: bool) -> Any:
