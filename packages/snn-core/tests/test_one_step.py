@@ -11,7 +11,6 @@ from torch.utils._pytree import tree_leaves
 
 import snn_core as snn
 
-
 CONSTANTS: dict[str, dict[str, float]] = {
     "Leaky": {"beta": 0.7},
     "Synaptic": {"alpha": 0.8, "beta": 0.7},
