@@ -137,6 +137,7 @@ def test_a_tensor_without_memory_is_not() -> None:
     assert not is_owned((torch.eye(2).to_sparse(),))
     assert not is_owned((torch.ones(2).as_subclass(Subclass),))
     assert not is_owned((None,))
+    assert not is_owned((torch._neg_view(torch.ones(2)),))  # to be negated when it is read
     answers: list[bool] = []
     torch.vmap(lambda x: (answers.append(is_owned((x * 1,))), x)[1])(torch.ones(2))
     assert answers == [False]

@@ -53,7 +53,9 @@ Tensors program_forward(const Tensor& code, int64_t temporaries, const Tensor& n
   return f(code, temporaries, numbers, x, states, coefficients, trace, save);
 }
 
-// Nothing is an empty tensor: gradients that are zero, and in the answer those that nobody asked for.
+// Nothing is an empty tensor: gradients that are zero, and in the answer those that nobody asked for. With `over` the
+// gradient of the input is written over that of the spikes. The schema does not say so: what torch does for tensors that
+// it negates when they are read fails for an operator that takes lists and writes to an argument.
 template <class T>
 Tensors backward(const Codes& codes, const Tensor& numbers, const Tensor& grad_spk, const Tensors& grad_states,
                  const Tensor& x, const Tensors& states, const Tensors& coefficients, const Tensor& checkpoints,
@@ -89,7 +91,7 @@ STABLE_TORCH_LIBRARY_FRAGMENT(snn_cpu, m) {
       "Tensor[] coefficients, bool trace, bool save) -> Tensor[]");
   m.def(
       "program_backward(Tensor again, int again_temporaries, Tensor last, int last_temporaries, Tensor back, "
-      "int back_temporaries, Tensor numbers, Tensor(a!) grad_spk, Tensor[] grad_states, Tensor x, Tensor[] states, "
+      "int back_temporaries, Tensor numbers, Tensor grad_spk, Tensor[] grad_states, Tensor x, Tensor[] states, "
       "Tensor[] coefficients, Tensor checkpoints, int sums, bool trace, bool need_x, bool over) -> Tensor[]");
 }
 

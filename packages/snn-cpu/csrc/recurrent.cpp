@@ -219,7 +219,7 @@ STABLE_TORCH_LIBRARY_FRAGMENT(snn_cpu, m) {
       "Tensor weight, Tensor bias, Tensor amplitude, Tensor[] coefficients, bool trace, bool save) -> (Tensor[], int)");
   m.def(
       "recurrent_backward(Tensor again, int again_temporaries, Tensor last, int last_temporaries, Tensor back, "
-      "int back_temporaries, Tensor numbers, Tensor(a!) grad_spk, Tensor grad_returned, Tensor[] grad_states, Tensor x, "
+      "int back_temporaries, Tensor numbers, Tensor grad_spk, Tensor grad_returned, Tensor[] grad_states, Tensor x, "
       "Tensor spk, Tensor[] states, "
       "Tensor weight, Tensor bias, Tensor amplitude, Tensor[] coefficients, Tensor bits, Tensor checkpoints, int sums, "
       "bool trace, bool need_drive, bool need_amplitude, bool over) -> (Tensor[], int)");

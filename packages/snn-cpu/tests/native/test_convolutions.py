@@ -147,7 +147,7 @@ def test_any_size_and_rate_is_exact_where_nothing_is_rounded(
     x = spikes(images, channels, *size, rate=rate, dtype=torch.float32)
     x = x * torch.randint(-3, 4, x.shape) if graded else x
     weight, bias = dyadic(out, channels, *kernel), dyadic(out)
-    rows = x.permute(0, 2, 3, 1).reshape(images * size[0], size[1] * channels)
+    rows = x.permute(0, 2, 3, 1).reshape(images * size[0], size[1] * channels).contiguous()
     bits, active, binary = ops.pack_active(rows, rows.numel())
     assert active == (x != 0).sum()
     assert binary == bool(((x == 0) | (x == 1)).all())

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
+from torch import Tensor
+from torch.utils._pytree import tree_leaves
 
 import snn_core as snn
 from snn_core.kernels.registry import FAMILIES
@@ -37,23 +41,48 @@ def test_an_operator_gives_what_its_kernel_gives(family: str, reset: str, delay:
         same_bits(f, e)
 
 
-@pytest.mark.parametrize("over", [False, True])
-def test_the_librarys_own_operators_change_and_return_no_argument_but_what_is_written_over(over: bool) -> None:
+def calls_of_operators() -> dict[str, list[Any]]:
+    """Return arguments of the library's operators, without the last one of those that may write over another."""
     program, coefficients = of_neuron(snn.Leaky(0.5, learn_beta=True, learn_threshold=True), torch.float32)
     x, states, coefficients = torch.rand(40, 7), [torch.rand(7)], [c.expand(7).contiguous() for c in coefficients]
     forward = *forward_code(program), x, states, coefficients, False, True
     checkpoints = torch.ops.snn_cpu.program_forward(*forward)[-1]
     code = backward_code(program, True, (True,), False, True)
-    backward = *code, torch.rand(40, 7), [torch.rand(1, 7)], x, states, coefficients, checkpoints, 2, False, True, over
-    calls = {"program_forward": forward, "program_backward": backward}
-    calls["sum_to"] = torch.rand(21, dtype=torch.float64), [3, 7], [1, 7]
     net = torch.rand(7, 7), torch.rand(7), torch.rand(1, 7), coefficients
-    calls["recurrent_forward"] = *forward_code(program), x, torch.rand(7), states, *net, False, True
-    (*_, bits, checkpoints), _ = torch.ops.snn_cpu.recurrent_forward(*calls["recurrent_forward"])
+    recurrent = *forward_code(program), x, torch.rand(7), states, *net, False, True
+    (*_, bits, checkpoints_between), _ = torch.ops.snn_cpu.recurrent_forward(*recurrent)
     grads = torch.rand(40, 7), torch.rand(1, 7), [torch.rand(1, 7)]
-    tensors = *grads, x, torch.rand(7), states, *net, bits, checkpoints
-    calls["recurrent_backward"] = *code, *tensors, 2, False, True, True, over
-    for operator, arguments in calls.items():
+    tensors = *grads, x, torch.rand(7), states, *net, bits, checkpoints_between
+    backward = *code, grads[0], grads[2], x, states, coefficients, checkpoints, 2, False, True
+    return {
+        "program_forward": [*forward],
+        "program_backward": [*backward],
+        "sum_to": [torch.rand(21, dtype=torch.float64), [3, 7], [1, 7]],
+        "recurrent_forward": [*recurrent],
+        "recurrent_backward": [*code, *tensors, 2, False, True, True],
+    }
+
+
+def test_the_librarys_own_operators_change_and_return_no_argument() -> None:
+    for operator, arguments in calls_of_operators().items():
         checked = getattr(torch.ops.snn_cpu, operator).default
-        results = torch.library.opcheck(checked, arguments, test_utils="test_schema")
+        more = [False] if "backward" in operator else []
+        results = torch.library.opcheck(checked, (*arguments, *more), test_utils="test_schema")
         assert set(results.values()) == {"SUCCESS"}
+
+
+@pytest.mark.parametrize("name", ["program_backward", "recurrent_backward"])
+def test_nothing_changes_but_the_gradient_of_the_spikes_that_is_written_over(name: str) -> None:
+    operator, arguments = getattr(torch.ops.snn_cpu, name), calls_of_operators()[name]
+    expected, of_spikes = tensors_in(operator(*arguments, False)), arguments[7]
+    others = [t for t in tensors_in(arguments) if t is not of_spikes]
+    copies = [t.clone() for t in others]
+    result = tensors_in(operator(*arguments, True))
+    assert result[0].numel() == 0
+    for left, right in zip([of_spikes, *result[1:], *others], [*expected, *copies], strict=True):
+        assert torch.equal(left, right)
+
+
+def tensors_in(values: object) -> list[Tensor]:
+    """Return all tensors of a structure."""
+    return [value for value in tree_leaves(values) if isinstance(value, Tensor)]

@@ -40,7 +40,7 @@ def is_owned(grads: Sequence[Any]) -> bool:
 
 
 def _has_memory(grad: Any) -> bool:
-    if type(grad) is not Tensor or grad.layout != torch.strided:
+    if type(grad) is not Tensor or grad.layout != torch.strided or grad.is_neg():
         return False
     wrapped = torch._C._functorch.is_functorch_wrapped_tensor(grad)
     return not (wrapped or torch._C._functorch.is_legacy_batchedtensor(grad))
