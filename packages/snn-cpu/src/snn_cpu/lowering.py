@@ -155,11 +155,16 @@ def _computed(values: _Values, program: Program, known: dict[str, int]) -> dict[
     if len(program.instructions) > _MOST:
         raise Unknown(f"a step of {len(program.instructions)} instructions; its kernel takes up to {_MOST}")
     registers = [known[name] for name in program.inputs]
+    numbers: set[int] = set()  # the registers of conditions that were turned into numbers, which are the same nodes
 
     def node(operand: Any) -> Any:
         return registers[operand.number] if isinstance(operand, Register) else values.constant(operand)
 
     for name, operands in program.instructions:
+        if name == "number":
+            numbers.add(len(registers))
+        elif name == "add" and not any(isinstance(o, Register) and o.number in numbers for o in operands):
+            name = "or" if all(values.is_condition(node(o)) for o in operands) else name  # as PyTorch adds conditions
         registers.append(values.instruction(name, [node(o) for o in operands]))
     return {name: node(operand) for name, operand in program.outputs.items()}
 
@@ -209,8 +214,6 @@ class _Values:
 
     def operation(self, name: str, *operands: int) -> int:
         """Return the node of an operation of the machine."""
-        if name == "add" and all(self._is_condition(o) for o in operands):
-            name = "or"  # like PyTorch's sum of conditions
         if name == "add":  # a + -b and a - b are the same, including the sign of zero
             for b, a in (operands, operands[::-1]):
                 if self.nodes[b].operation == "neg":
@@ -240,7 +243,8 @@ class _Values:
         operation, operands = self.nodes[node]
         return operands[0].number if operation == "row" else None
 
-    def _is_condition(self, node: int) -> bool:
+    def is_condition(self, node: int) -> bool:
+        """Return True if a node was computed as a condition, true or false."""
         return self._renamed.get(node, self.nodes[node]).operation in CONDITIONS
 
     def _node(self, node: Node) -> int:

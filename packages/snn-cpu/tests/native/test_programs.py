@@ -245,6 +245,9 @@ def step_programs(draw: st.DrawFn) -> StepProgram:
                 name = draw(st.sampled_from(["add", "sub", "mul", "minimum", "maximum"]))
                 instruction = Instruction(name, (first, operand()))
             instructions.append(instruction)
+            if instruction.name in ("minimum", "maximum"):  # of 0 and -0 torch gives either, by the size of the tensor
+                instructions.append(Instruction("add", (Register(number), 0.0)))
+                number += 1
             (conditions if kind == "compare" else numbers).append(number)
         ends = {o: Register(draw(st.sampled_from(numbers[-4:]))) for o in outputs}
         return Program(inputs, tuple(instructions), ends)
@@ -254,6 +257,28 @@ def step_programs(draw: st.DrawFn) -> StepProgram:
     sums = [f"sum {j}" for j in range(draw(st.integers(0, 2)))]
     backward = program((*names, *gradients), ["d x", *(f"d {s}" for s in states), *sums])
     return StepProgram(once, program(names, ["emitted", *states]), backward, NOTHING)
+
+
+@pytest.mark.parametrize("as_numbers", [True, False])
+def test_conditions_turned_into_numbers_are_added_as_numbers(as_numbers: bool) -> None:
+    def program(inputs: tuple[str, ...], total: str, state: str) -> Program:
+        first = len(inputs)  # the register of the first result
+        conditions = Instruction("gt", (Register(0), 0.0)), Instruction("lt", (Register(0), 0.7))
+        turned = Instruction("number", (Register(first),)), Instruction("number", (Register(first + 1),))
+        added = first + 2 if as_numbers else first
+        ends = Instruction("add", (Register(added), Register(added + 1))), Instruction("number", (Register(first + 4),))
+        outputs = {total: Register(first + 5), state: Register(first - 1)}
+        return Program(inputs, (*conditions, *turned, *ends), outputs)
+
+    names = ("x", "s0", "a", "b")
+    once = Program(("a", "b"), (), {"a": Register(0), "b": Register(1)})
+    backward = program((*names, "d emitted", "d s0"), "d x", "d s0")
+    whole = StepProgram(once, program(names, "emitted", "s0"), backward, NOTHING)
+    run = Run(whole, [torch.tensor(1.0)] * 2, 3, (1, 40), torch.float32)
+    both = (run.x > 0).float() + (run.x < 0.7).float()
+    assert set(both.unique().tolist()) == {1.0, 2.0}
+    assert torch.equal(run.forward()[0][0], both if as_numbers else both.clamp(max=1))
+    run.agrees()
 
 
 @settings(max_examples=200)
