@@ -478,7 +478,7 @@ def deploy(session: nox.Session) -> None:
     """Nets in C by two compilers and their sanitizers, and on a Cortex-M4 that is emulated (not part of a push)."""
     if NO_DEPLOY:
         packages = " ".join(sorted({*NO_DEPLOY.values()}))
-        session.error(f"there is no {', '.join(NO_DEPLOY)}; on Debian, apt-get install {packages}")
+        session.error(f"missing: {', '.join(NO_DEPLOY)}; on Debian, apt-get install {packages}")
     install(session, "snn-export", "snn-functional", *group("test"))
     pytest(session, NEEDS_DEPLOY)
 

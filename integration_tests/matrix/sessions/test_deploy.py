@@ -10,7 +10,7 @@ def test_without_a_tool_the_session_names_it_and_its_package_and_builds_nothing(
     tree.edit("noxfile.py", '"qemu-arm": ', '"no-qemu-arm": ')
     process = tree.session("deploy")
     assert process.returncode
-    assert "there is no no-clang, no-qemu-arm; on Debian, apt-get install clang qemu-user" in process.stdout
+    assert "missing: no-clang, no-qemu-arm; on Debian, apt-get install clang qemu-user" in process.stdout
     assert "session wheels" not in process.stdout
 
 
