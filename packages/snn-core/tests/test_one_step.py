@@ -126,3 +126,12 @@ def test_a_layer_without_input_gives_its_bias() -> None:
         net[0].bias.fill_(0.5)
         _, mem = snn.unroll(net, torch.zeros(1, 3, 0))
     assert torch.equal(mem, torch.full((1, 3, 4), 0.5))
+
+
+@pytest.mark.parametrize("steps", [1, 9])
+def test_its_schedule_is_decided_anew_for_a_sequence_of_any_length(steps: int) -> None:
+    net, twin = chain(), chain()
+    _, schedule = snn.unroll(net, inputs(), explain=True)
+    xs = torch.rand(steps, 3, 2, 3, dtype=torch.float64) * 4
+    for part, expected in zip(snn.unroll(net, xs, schedule=schedule), snn.unroll(twin, xs), strict=True):
+        assert torch.equal(part, expected)

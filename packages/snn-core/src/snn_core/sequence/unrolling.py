@@ -164,6 +164,8 @@ _ONE_STEP = Schedule("steps", "one step of few neurons is faster by itself")
 
 def _ahead(net: nn.Module, xs: Tensor, schedule: str | Schedule, chunk: int | None, describe: bool) -> Schedule | None:
     """Return the schedule of a net, if it is known before the net runs."""
+    if schedule == _ONE_STEP:  # which says nothing about sequences of another length
+        schedule = "auto"
     if isinstance(schedule, Schedule) and schedule.holds_for(net):
         return schedule
     if schedule == "steps":
