@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import sys
+import threading
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -10,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from snn_core.kernels import ownership
 from snn_core.kernels.ownership import is_owned
 
 
@@ -141,3 +144,47 @@ def test_a_tensor_without_memory_is_not() -> None:
     answers: list[bool] = []
     torch.vmap(lambda x: (answers.append(is_owned((x * 1,))), x)[1])(torch.ones(2))
     assert answers == [False]
+
+
+@pytest.mark.parametrize("switch", [sys.setprofile, sys.settrace], ids=["profile", "trace"])
+def test_under_a_profiler_none_is_and_it_leaves_no_trace(switch: Callable, answers: list[bool]) -> None:
+    before = sys.getprofile(), sys.gettrace()
+    ownership._alone.cache_clear()
+    switch(lambda *event: None)
+    try:
+        (Asked.apply(leaf()) * 2).sum().backward()
+    finally:
+        sys.setprofile(before[0])
+        sys.settrace(before[1])
+    gradients: list[Tensor] = []
+    for keep in (False, True):
+        y = Asked.apply(leaf())
+        if keep:
+            y.register_hook(gradients.append)
+        (y * 2).sum().backward()
+    assert answers == [False, True, False]
+
+
+def test_a_profiler_of_another_thread_never_makes_a_shared_gradient_owned(answers: list[bool]) -> None:
+    started, done = threading.Event(), threading.Event()
+
+    def profiled() -> None:
+        sys.setprofile(lambda *event: None)
+        started.set()
+        done.wait()
+        sys.setprofile(None)
+
+    ownership._alone.cache_clear()
+    thread = threading.Thread(target=profiled)
+    thread.start()
+    started.wait()
+    (Asked.apply(leaf()) * 2).sum().backward()
+    done.set()
+    thread.join()
+    gradients: list[Tensor] = []
+    y = Asked.apply(leaf())
+    y.register_hook(gradients.append)
+    (y * 2).sum().backward()
+    ownership._alone.cache_clear()
+    (Asked.apply(leaf()) * 2).sum().backward()
+    assert answers[1:] == [False, True]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,7 +37,15 @@ def is_owned(grads: Sequence[Any]) -> bool:
         >>> Watched.apply(x).backward(mine)
         False
     """
-    return _has_memory(grads[0]) and _references(grads) in _alone()
+    return not _is_observed() and _has_memory(grads[0]) and _references(grads) in _alone()
+
+
+def _is_observed() -> bool:
+    """Return True if a profiler, debugger or the like follows Python's calls, which then hold references too."""
+    if sys.getprofile() is not None or sys.gettrace() is not None:
+        return True
+    monitoring = getattr(sys, "monitoring", None)  # from Python 3.12 on
+    return monitoring is not None and any(monitoring.get_tool(tool) is not None for tool in range(6))
 
 
 def _has_memory(grad: Any) -> bool:
@@ -47,20 +56,47 @@ def _has_memory(grad: Any) -> bool:
 
 
 def _references(grads: Sequence[Any]) -> tuple[int, ...] | None:
-    """Return how often a gradient, its memory, and what it is a view of are referred to."""
+    """Return how often a gradient, its memory, and what it is a view of are referred to.
+
+    The first number is that of an object that calls have passed on, to which other threads' profilers add one, too.
+    """
     grad = grads[0]
     memory = torch._C._storage_Use_Count(grad.untyped_storage()._cdata)
-    counts = sys.getrefcount(grad), grad._use_count(), memory
+    counts = _passed_on(None, *_KNOWN), sys.getrefcount(grad), grad._use_count(), memory
     base = grad._base
     if base is None:
         return counts
     return (*counts, sys.getrefcount(base), base._use_count()) if base.numel() == grad.numel() else None
 
 
+_KNOWN = (object(),)
+
+
+def _passed_on(first: object, *args: object) -> int:
+    return _passed(first, *args)  # as torch calls the backward pass of a function
+
+
+def _passed(_: object, *args: object) -> int:
+    return sys.getrefcount(args[0])
+
+
 @functools.cache
 def _alone() -> frozenset[tuple[int, ...]]:
-    """Return the counts of gradients that nothing else refers to, which depend on the versions of Python and torch."""
-    counted: list[Any] = []
+    """Return the counts of gradients that nothing else refers to, which depend on the versions of Python and torch.
+
+    They are taken in a thread of their own, where no mode or compiler of the caller is active.
+    """
+    counts: list[Any] = []
+    thread = threading.Thread(target=_count, args=(counts,))
+    thread.start()
+    thread.join()
+    *alone, of_shared, _ = counts  # of two nodes that got the same gradient, the first must see another count
+    return frozenset(alone) - {of_shared}
+
+
+def _count(counts: list[Any]) -> None:
+    sys.setprofile(None)  # of this thread
+    sys.settrace(None)
 
     class Counted(torch.autograd.Function):
         @staticmethod
@@ -69,13 +105,9 @@ def _alone() -> frozenset[tuple[int, ...]]:
 
         @staticmethod
         def backward(ctx: Any, *grads: Any) -> None:
-            counted.append(_references(grads))
+            counts.append(_references(grads))
 
-    with torch.enable_grad():
-        x = torch.ones(2, 1, device="cpu", requires_grad=True)
-        (Counted.apply(x) * 2).sum().backward()
-        (Counted.apply(x).flatten() * 2).sum().backward()
-        alone = frozenset(counted)
-        counted.clear()
-        (Counted.apply(x) + Counted.apply(x)).mul(2).sum().backward()
-    return alone - {counted[0]}  # of two that hold the same gradient, the first must see another count
+    x = torch.ones(2, 1, device="cpu", requires_grad=True)
+    (Counted.apply(x) * 2).sum().backward()
+    (Counted.apply(x).flatten() * 2).sum().backward()
+    (Counted.apply(x) + Counted.apply(x)).mul(2).sum().backward()
